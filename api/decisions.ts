@@ -1,0 +1,77 @@
+import type { ApiObject } from './types';
+
+/** The group of Dhow's own scheduling kinds. */
+export const SCHEDULING_GROUP = 'scheduling.dhow.dev';
+
+/** One node among the best of an attempt, with what each plugin gave it (already weighted). */
+export interface RankedNode {
+  readonly node: string;
+  readonly total: number;
+  readonly scores: Readonly<Record<string, number>>;
+}
+
+/** One attempt to place one pod, scheduled or not. Immutable once recorded. */
+export interface SchedulingDecision extends ApiObject {
+  readonly spec: {
+    readonly podName: string;
+    readonly podUID: string;
+    /** 1 for the first attempt of this pod. */
+    readonly attempt: number;
+    /** RFC 3339 with microseconds. */
+    readonly time: string;
+    /** What made the scheduler try: `PodAdded`, `NodeAdded`, `PodDeleted`, `BackoffComplete`, ... */
+    readonly trigger: string;
+  };
+  readonly status: {
+    readonly outcome: 'Scheduled' | 'Unschedulable' | 'Error';
+    readonly nodeName?: string;
+    readonly nodesConsidered: number;
+    readonly nodesFeasible: number;
+    /** First failing reason to count of nodes; with `nodesFeasible` it adds up to `nodesConsidered`. */
+    readonly reasons: Readonly<Record<string, number>>;
+    /** Best first, at most three. */
+    readonly top: readonly RankedNode[];
+    /** Total of the winner less the runner-up's; absent with fewer than two feasible nodes. */
+    readonly margin?: number;
+    /** The plugin whose score separates winner and runner-up most; `tie` when equal. */
+    readonly decidedBy?: string;
+    /** The message of the PodScheduled condition and of the event. */
+    readonly message: string;
+    /** For a pending pod: the smallest change that would make it fit, in words. */
+    readonly suggestion?: string;
+    readonly latencyMicros: number;
+  };
+}
+
+/** Why one node takes or refuses a pod, with every reason and not just the first. */
+export interface NodeExplanation {
+  readonly node: string;
+  readonly fits: boolean;
+  readonly reasons: readonly {
+    readonly plugin: string;
+    readonly reason: string;
+    /** What exactly: the taint, the pod that holds the port, how much is lacking. */
+    readonly detail: string;
+  }[];
+  /** Present on nodes that fit. */
+  readonly scores?: Readonly<Record<string, number>>;
+  readonly total?: number;
+}
+
+/** Computed on request from the live snapshot by the code that schedules. Named after its pod. */
+export interface PodExplanation extends ApiObject {
+  readonly spec: { readonly podName: string };
+  readonly status: {
+    readonly nodeName?: string;
+    /** Where the pod waits: `active`, `backoff`, `unschedulable`, or absent when bound. */
+    readonly queue?: string;
+    /** RFC 3339; set while in `backoff`. */
+    readonly retryAt?: string;
+    /** What would wake it, in words. */
+    readonly waitingFor?: readonly string[];
+    readonly attempts: number;
+    readonly nodes: readonly NodeExplanation[];
+    readonly suggestion?: string;
+    readonly lastDecision?: SchedulingDecision['status'] & { readonly time: string };
+  };
+}

@@ -1,0 +1,80 @@
+import { SCHEDULING_GROUP, type PodExplanation, type SchedulingDecision } from './decisions';
+import type {
+  ApiObject,
+  ConfigMap,
+  Deployment,
+  Event,
+  Lease,
+  Namespace,
+  Node,
+  Pod,
+  ReplicaSet,
+  Secret,
+  ServiceAccount,
+} from './types';
+
+/** What a client must know of a kind to reach it. `T` is the type of its objects. */
+export interface Resource<T extends ApiObject = ApiObject> {
+  readonly group: string;
+  readonly version: string;
+  readonly kind: string;
+  readonly plural: string;
+  readonly isNamespaced: boolean;
+  /** Never set: carries `T` for inference. */
+  readonly objectType?: T;
+}
+
+const resource = <T extends ApiObject>(
+  group: string,
+  version: string,
+  kind: string,
+  plural: string,
+  isNamespaced = true,
+): Resource<T> => ({ group, version, kind, plural, isNamespaced });
+
+export const NAMESPACES = resource<Namespace>('', 'v1', 'Namespace', 'namespaces', false);
+export const NODES = resource<Node>('', 'v1', 'Node', 'nodes', false);
+export const PODS = resource<Pod>('', 'v1', 'Pod', 'pods');
+export const CONFIG_MAPS = resource<ConfigMap>('', 'v1', 'ConfigMap', 'configmaps');
+export const SECRETS = resource<Secret>('', 'v1', 'Secret', 'secrets');
+export const SERVICE_ACCOUNTS = resource<ServiceAccount>(
+  '',
+  'v1',
+  'ServiceAccount',
+  'serviceaccounts',
+);
+export const EVENTS = resource<Event>('', 'v1', 'Event', 'events');
+export const LEASES = resource<Lease>('coordination.k8s.io', 'v1', 'Lease', 'leases');
+export const REPLICA_SETS = resource<ReplicaSet>('apps', 'v1', 'ReplicaSet', 'replicasets');
+export const DEPLOYMENTS = resource<Deployment>('apps', 'v1', 'Deployment', 'deployments');
+export const SCHEDULING_DECISIONS = resource<SchedulingDecision>(
+  SCHEDULING_GROUP,
+  'v1',
+  'SchedulingDecision',
+  'schedulingdecisions',
+);
+export const POD_EXPLANATIONS = resource<PodExplanation>(
+  SCHEDULING_GROUP,
+  'v1',
+  'PodExplanation',
+  'podexplanations',
+);
+
+/** `v1`, `apps/v1` */
+export const apiVersionOf = ({ group, version }: Resource): string =>
+  group === '' ? version : `${group}/${version}`;
+
+/** `/api/v1/namespaces/NS/pods/NAME/SUB`; an empty namespace on a namespaced kind means all. */
+export const pathOf = (
+  { group, version, plural, isNamespaced }: Resource,
+  namespace = '',
+  name = '',
+  subresource = '',
+): string =>
+  [
+    group === '' ? `/api/${version}` : `/apis/${group}/${version}`,
+    ...(isNamespaced && namespace !== '' ? ['namespaces', encodeURIComponent(namespace)] : []),
+    plural,
+    ...(name === '' ? [] : [encodeURIComponent(name)]),
+    ...(subresource === '' ? [] : [subresource]),
+  ].join('/');

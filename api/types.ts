@@ -1,0 +1,86 @@
+import type {
+  Deployment as AppsDeployment,
+  ReplicaSet as AppsReplicaSet,
+} from 'kubernetes-types/apps/v1';
+import type { Lease as CoordinationLease } from 'kubernetes-types/coordination/v1';
+import type * as core from 'kubernetes-types/core/v1';
+import type * as meta from 'kubernetes-types/meta/v1';
+
+/** An object shared by every reader: copy to change it. */
+export type DeepReadonly<T> = T extends (infer Item)[]
+  ? readonly DeepReadonly<Item>[]
+  : T extends object
+    ? { readonly [Key in keyof T]: DeepReadonly<T[Key]> }
+    : T;
+
+export type OwnerReference = DeepReadonly<meta.OwnerReference>;
+export type LabelSelector = DeepReadonly<meta.LabelSelector>;
+
+/** Metadata as every stored object has it. Namespaced objects have `namespace`, others have not. */
+export interface Metadata extends DeepReadonly<
+  Omit<meta.ObjectMeta, 'name' | 'creationTimestamp' | 'deletionTimestamp'>
+> {
+  readonly name: string;
+  readonly creationTimestamp?: string | null;
+  readonly deletionTimestamp?: string;
+}
+
+/** Any object of any kind. */
+export interface ApiObject {
+  readonly apiVersion: string;
+  readonly kind: string;
+  readonly metadata: Metadata;
+}
+
+/** The public type of a kind, with what validation guarantees: metadata, and the fields in `K`. */
+export type Kind<T, K extends keyof T = never> = ApiObject &
+  DeepReadonly<Omit<T, 'apiVersion' | 'kind' | 'metadata' | K>> & {
+    readonly [Key in K]-?: DeepReadonly<NonNullable<T[Key]>>;
+  };
+
+export type Namespace = Kind<core.Namespace>;
+export type Node = Kind<core.Node, 'spec' | 'status'>;
+export type Pod = Kind<core.Pod, 'spec' | 'status'>;
+export type ReplicaSet = Kind<AppsReplicaSet, 'spec' | 'status'>;
+export type Deployment = Kind<AppsDeployment, 'spec' | 'status'>;
+export type ConfigMap = Kind<core.ConfigMap>;
+export type Secret = Kind<core.Secret>;
+export type ServiceAccount = Kind<core.ServiceAccount>;
+export type Event = Kind<core.Event>;
+export type Lease = Kind<CoordinationLease>;
+
+export type PodSpec = Pod['spec'];
+export type PodStatus = Pod['status'];
+export type PodTemplate = ReplicaSet['spec']['template'];
+export type Container = DeepReadonly<core.Container>;
+export type ContainerStatus = DeepReadonly<core.ContainerStatus>;
+export type Toleration = DeepReadonly<core.Toleration>;
+export type Taint = DeepReadonly<core.Taint>;
+export type Affinity = DeepReadonly<core.Affinity>;
+export type PodCondition = DeepReadonly<core.PodCondition>;
+export type NodeCondition = DeepReadonly<core.NodeCondition>;
+
+/** Names one object. `namespace` is `''` for cluster-scoped kinds. */
+export interface ObjectName {
+  readonly namespace: string;
+  readonly name: string;
+}
+
+/** `namespace/name`, or `name` alone for cluster-scoped kinds: the key in maps and logs. */
+export const nameKey = ({ namespace, name }: ObjectName): string =>
+  namespace === '' ? name : `${namespace}/${name}`;
+
+export const nameOf = ({ metadata }: ApiObject): ObjectName => ({
+  namespace: metadata.namespace ?? '',
+  name: metadata.name,
+});
+
+export const keyOf = (object: ApiObject): string => nameKey(nameOf(object));
+
+/** The inverse of `nameKey`. */
+export const parseNameKey = (key: string): ObjectName => {
+  const slash = key.indexOf('/');
+  return slash < 0
+    ? { namespace: '', name: key }
+    : { namespace: key.slice(0, slash), name: key.slice(slash + 1) };
+};

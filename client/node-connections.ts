@@ -1,0 +1,54 @@
+/**
+ * How the API reaches a container on a node. Implemented by `control-plane/nodes` over the agents'
+ * connections; used by the log, exec and attach subresources.
+ */
+export interface NodeConnections {
+  isConnected(nodeName: string): boolean;
+
+  /** Bytes of the log as asked for; ends when the log does. @throws ApiError */
+  logs(nodeName: string, request: LogsRequest, signal: AbortSignal): AsyncIterable<Uint8Array>;
+
+  /** Runs a command, or attaches to the main process when `command` is undefined. @throws ApiError */
+  exec(nodeName: string, request: ExecRequest, signal: AbortSignal): Promise<ExecSession>;
+}
+
+export interface ContainerTarget {
+  readonly namespace: string;
+  readonly podName: string;
+  readonly podUid: string;
+  readonly container: string;
+}
+
+export interface LogsRequest extends ContainerTarget {
+  readonly follow: boolean;
+  readonly previous: boolean;
+  readonly timestamps: boolean;
+  readonly tailLines?: number;
+  readonly sinceSeconds?: number;
+  /** RFC 3339 */
+  readonly sinceTime?: string;
+  readonly limitBytes?: number;
+}
+
+export interface ExecRequest extends ContainerTarget {
+  readonly command?: readonly string[];
+  readonly stdin: boolean;
+  readonly stdout: boolean;
+  readonly stderr: boolean;
+  readonly tty: boolean;
+}
+
+export type ExecOutput =
+  | { readonly stream: 'stdout' | 'stderr'; readonly data: Uint8Array }
+  /** Last: the process ended, by itself (0..255, or 128+signal). */
+  | { readonly stream: 'exit'; readonly exitCode: number }
+  /** Last: it could not be run at all. */
+  | { readonly stream: 'error'; readonly message: string };
+
+export interface ExecSession extends AsyncDisposable {
+  readonly output: AsyncIterable<ExecOutput>;
+  /** Resolves when the node can take more. */
+  writeStdin(data: Uint8Array): Promise<void>;
+  closeStdin(): void;
+  resize(columns: number, rows: number): void;
+}

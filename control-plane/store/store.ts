@@ -1,0 +1,73 @@
+import type { ApiObject } from '../../api/types';
+
+/** Names one stored object. */
+export interface StoreKey {
+  /** `pods`, `deployments.apps`: the plural with its group. */
+  readonly resource: string;
+  /** `''` for cluster-scoped kinds. */
+  readonly namespace: string;
+  readonly name: string;
+}
+
+/** One stored version of one object. Immutable and shared. */
+export interface StoredObject {
+  readonly key: StoreKey;
+  /** `revision * 128 + index within the batch`: unique per write, and below 2^53. */
+  readonly resourceVersion: number;
+  /** UTF-8 JSON with `metadata.resourceVersion` in place: ready for the wire. */
+  readonly raw: Uint8Array;
+  /** `raw` parsed on first use, then kept. */
+  readonly object: ApiObject;
+}
+
+export interface StoreList {
+  readonly items: readonly StoredObject[];
+  /** The version of the snapshot. `watch` from here misses and repeats nothing. */
+  readonly resourceVersion: number;
+}
+
+export type StoreEvent =
+  | {
+      readonly type: 'put';
+      readonly current: StoredObject;
+      readonly previous: StoredObject | undefined;
+    }
+  /** `current` is the last state, at the version of its deletion. */
+  | { readonly type: 'delete'; readonly current: StoredObject; readonly previous: StoredObject };
+
+/**
+ * The truth. Objects are kept as JSON; a write is compare-and-swap on `resourceVersion`. Writes
+ * issued at the same time share one round trip. Two implementations (etcd, memory) pass
+ * `store-suite.ts`. Every method takes a signal and throws `ApiError('ServiceUnavailable')` when
+ * the store cannot be reached in time.
+ */
+export interface Store {
+  /** Linearizable. Undefined when absent. */
+  get(key: StoreKey, signal?: AbortSignal): Promise<StoredObject | undefined>;
+
+  /** One consistent snapshot of a resource, ordered by namespace then name. */
+  list(resource: string, signal?: AbortSignal): Promise<StoreList>;
+
+  /** `object.metadata.resourceVersion` is ignored. @throws AlreadyExists */
+  create(key: StoreKey, object: ApiObject, signal?: AbortSignal): Promise<StoredObject>;
+
+  /** @throws NotFound, or Conflict unless the stored object is at `expectedVersion`. */
+  update(
+    key: StoreKey,
+    object: ApiObject,
+    expectedVersion: number,
+    signal?: AbortSignal,
+  ): Promise<StoredObject>;
+
+  /** Returns the last state at the version of the deletion. @throws NotFound, Conflict as `update`. */
+  delete(key: StoreKey, expectedVersion: number, signal?: AbortSignal): Promise<StoredObject>;
+
+  /**
+   * Later changes of one resource in order, until `signal` aborts. It survives lost connections;
+   * @throws ApiError('Expired') once that history is compacted: the caller lists again.
+   */
+  watch(resource: string, fromVersion: number, signal: AbortSignal): AsyncIterable<StoreEvent>;
+
+  /** The version of the store now; a cache at or past it is as fresh as a linearizable read. */
+  currentVersion(signal?: AbortSignal): Promise<number>;
+}

@@ -1,0 +1,37 @@
+import type { StoredObject, StoreEvent } from './store';
+
+export interface CacheList {
+  readonly items: readonly StoredObject[];
+  readonly resourceVersion: number;
+}
+
+/** What a reader of a cache's watch gets: events in order, or how far the cache has come. */
+export type CacheEvent =
+  StoreEvent | { readonly type: 'progress'; readonly resourceVersion: number };
+
+/**
+ * One resource in memory, fed by one watch on the store: the source of reads and of every client's
+ * watch. It relists by itself after compaction.
+ */
+export interface WatchCache {
+  /** Resolves when the first list has arrived. */
+  ready(signal?: AbortSignal): Promise<void>;
+  /** Resolves when the cache is at or past `version`. @throws Timeout "Too large resource version" after 3 s. */
+  waitFor(version: number, signal?: AbortSignal): Promise<void>;
+  /** Resolves when the cache is as fresh as a linearizable read begun now. */
+  waitFresh(signal?: AbortSignal): Promise<void>;
+  get(namespace: string, name: string): StoredObject | undefined;
+  /** Ordered by namespace then name; `namespace` undefined for all. A snapshot: stays as it is. */
+  list(namespace?: string): CacheList;
+  /**
+   * Events after `fromVersion`. A reader that falls behind the bounded buffer is ended with
+   * `ApiError('Expired')`, as is one that asks for a version older than the cache remembers.
+   */
+  watch(fromVersion: number, signal: AbortSignal): AsyncIterable<CacheEvent>;
+  readonly resourceVersion: number;
+}
+
+/** Caches by resource, started on first use and kept. */
+export interface WatchCaches extends AsyncDisposable {
+  of(resource: string): WatchCache;
+}

@@ -1,0 +1,121 @@
+const tseslint = require('typescript-eslint');
+const boundaries = require('eslint-plugin-boundaries');
+
+/**
+ * Who may import whom: the right-hand column of docs/ARCHITECTURE.md. When an import is refused,
+ * move the code to the room it belongs in.
+ */
+const rooms = {
+  proto: [],
+  lib: [],
+  api: ['lib'],
+  client: ['api', 'lib'],
+  pki: ['lib'],
+  store: ['api', 'proto', 'lib'],
+  'api-server': ['store', 'client', 'api', 'proto', 'lib'],
+  registry: ['lib'],
+  scheduler: ['client', 'api', 'lib'],
+  controllers: ['client', 'api', 'lib'],
+  nodes: ['client', 'api', 'pki', 'proto', 'lib'],
+  'control-plane': [
+    'store',
+    'api-server',
+    'registry',
+    'scheduler',
+    'controllers',
+    'nodes',
+    'pki',
+    'client',
+    'api',
+    'proto',
+    'lib',
+  ],
+  runtime: ['lib'],
+  'node-agent': ['runtime', 'api', 'proto', 'lib'],
+  cli: [
+    'control-plane',
+    'scheduler',
+    'node-agent',
+    'runtime',
+    'client',
+    'pki',
+    'api',
+    'proto',
+    'lib',
+  ],
+};
+
+const controlPlaneRooms = [
+  'store',
+  'api-server',
+  'registry',
+  'scheduler',
+  'controllers',
+  'nodes',
+  'pki',
+];
+
+const pathOf = (room) =>
+  controlPlaneRooms.includes(room)
+    ? `control-plane/${room}`
+    : room === 'control-plane'
+      ? 'control-plane'
+      : room;
+
+module.exports = tseslint.config(
+  {
+    ignores: ['node_modules', 'dist', 'build', 'coverage', 'proto/gen', '**/*.js', '**/*.mjs'],
+  },
+  ...tseslint.configs.strictTypeChecked,
+  {
+    languageOptions: { parserOptions: { projectService: true, tsconfigRootDir: __dirname } },
+    plugins: { boundaries },
+    settings: {
+      'boundaries/elements': [
+        ...controlPlaneRooms.map((room) => ({ type: room, pattern: pathOf(room) })),
+        ...Object.keys(rooms)
+          .filter((room) => !controlPlaneRooms.includes(room))
+          .map((room) => ({ type: room, pattern: pathOf(room) })),
+      ],
+      'import/resolver': { typescript: { alwaysTryTypes: true } },
+    },
+    rules: {
+      'boundaries/dependencies': [
+        'error',
+        {
+          default: 'disallow',
+          policies: Object.entries(rooms).map(([from, allow]) => ({
+            from: { element: { type: from } },
+            allow: [from, ...allow].map((type) => ({ to: { element: { type } } })),
+          })),
+        },
+      ],
+      'max-lines': ['error', { max: 500, skipBlankLines: true, skipComments: true }],
+      'max-lines-per-function': ['error', { max: 70, skipBlankLines: true, skipComments: true }],
+      '@typescript-eslint/restrict-template-expressions': [
+        'error',
+        { allowNumber: true, allowBoolean: true },
+      ],
+      '@typescript-eslint/no-confusing-void-expression': ['error', { ignoreArrowShorthand: true }],
+      '@typescript-eslint/require-await': 'off',
+      '@typescript-eslint/unified-signatures': 'off',
+      '@typescript-eslint/no-unnecessary-condition': [
+        'error',
+        { allowConstantLoopConditions: true },
+      ],
+    },
+  },
+  {
+    files: ['**/*.test.ts', 'test/**/*.ts', 'bench/**/*.ts'],
+    rules: {
+      'boundaries/dependencies': 'off',
+      'max-lines-per-function': 'off',
+      '@typescript-eslint/no-non-null-assertion': 'off',
+      '@typescript-eslint/no-unsafe-assignment': 'off',
+      '@typescript-eslint/no-unsafe-member-access': 'off',
+      '@typescript-eslint/no-unsafe-argument': 'off',
+      '@typescript-eslint/no-unsafe-call': 'off',
+      '@typescript-eslint/no-unsafe-return': 'off',
+    },
+  },
+);

@@ -1,0 +1,40 @@
+/**
+ * Owns promises so that none is left unawaited. The first failure aborts `signal`; disposing aborts
+ * it too, waits for all, and rethrows that failure.
+ */
+export class TaskGroup implements AsyncDisposable {
+  private readonly controller = new AbortController();
+  private readonly running = new Set<Promise<void>>();
+  private failure: { readonly error: unknown } | undefined;
+  readonly signal: AbortSignal;
+
+  constructor(parent?: AbortSignal) {
+    this.signal =
+      parent === undefined
+        ? this.controller.signal
+        : AbortSignal.any([parent, this.controller.signal]);
+  }
+
+  /** Starts `task` at once. It must end soon after `signal` aborts. */
+  run(task: (signal: AbortSignal) => Promise<void>): void {
+    const promise: Promise<void> = task(this.signal)
+      .catch((error: unknown) => {
+        if (this.signal.aborted) return;
+        this.failure ??= { error };
+        this.controller.abort(error);
+      })
+      .finally(() => this.running.delete(promise));
+    this.running.add(promise);
+  }
+
+  /** Resolves when every task has ended; throws the first failure. */
+  async wait(): Promise<void> {
+    while (this.running.size > 0) await Promise.all(this.running);
+    if (this.failure !== undefined) throw this.failure.error;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.controller.abort();
+    await this.wait();
+  }
+}

@@ -1,0 +1,89 @@
+/** Where time comes from. Production uses `systemClock`; tests and the simulator advance their own. */
+export interface Clock {
+  /** Wall-clock time, milliseconds since the Unix epoch. It may jump. */
+  now(): number;
+  /** Monotonic time in milliseconds from an arbitrary origin. Use it to measure. */
+  monotonicMs(): number;
+  /** Resolves after `ms`, or at once when `signal` aborts: callers check the signal. */
+  sleep(ms: number, signal?: AbortSignal): Promise<void>;
+}
+
+export const systemClock: Clock = {
+  now: () => Date.now(),
+  monotonicMs: () => performance.now(),
+  sleep: (ms, signal) =>
+    new Promise((resolve) => {
+      if (signal?.aborted === true) {
+        resolve();
+        return;
+      }
+      const done = () => {
+        clearTimeout(timer);
+        signal?.removeEventListener('abort', done);
+        resolve();
+      };
+      const timer = setTimeout(done, ms);
+      signal?.addEventListener('abort', done, { once: true });
+    }),
+};
+
+/** RFC 3339 with whole seconds, as Kubernetes writes `metav1.Time`. */
+export const rfc3339 = (ms: number): string => new Date(ms).toISOString().slice(0, 19) + 'Z';
+
+/** RFC 3339 with microseconds, as Kubernetes writes `metav1.MicroTime`. */
+export const rfc3339Micro = (ms: number): string =>
+  new Date(ms).toISOString().slice(0, 23) + '000Z';
+
+interface Sleeper {
+  readonly dueMs: number;
+  readonly wake: () => void;
+}
+
+/** A clock that stands still until `advance` is called. Sleepers wake in the order they are due. */
+export class ManualClock implements Clock {
+  private sleepers: Sleeper[] = [];
+
+  constructor(private currentMs = 0) {}
+
+  now(): number {
+    return this.currentMs;
+  }
+
+  monotonicMs(): number {
+    return this.currentMs;
+  }
+
+  sleep(ms: number, signal?: AbortSignal): Promise<void> {
+    if (signal?.aborted === true) return Promise.resolve();
+    return new Promise((resolve) => {
+      const sleeper: Sleeper = { dueMs: this.currentMs + ms, wake: resolve };
+      this.sleepers.push(sleeper);
+      signal?.addEventListener(
+        'abort',
+        () => {
+          this.sleepers = this.sleepers.filter((other) => other !== sleeper);
+          resolve();
+        },
+        { once: true },
+      );
+    });
+  }
+
+  /** Moves time forward by `ms`, letting each due sleeper run before time passes its due point. */
+  async advance(ms: number): Promise<void> {
+    const endMs = this.currentMs + ms;
+    for (;;) {
+      await flushMicrotasks();
+      const next = this.sleepers
+        .filter((sleeper) => sleeper.dueMs <= endMs)
+        .sort((a, b) => a.dueMs - b.dueMs)[0];
+      if (next === undefined) break;
+      this.sleepers = this.sleepers.filter((other) => other !== next);
+      this.currentMs = Math.max(this.currentMs, next.dueMs);
+      next.wake();
+    }
+    this.currentMs = endMs;
+  }
+}
+
+const flushMicrotasks = () => new Promise((resolve) => setImmediate(resolve));

@@ -1,0 +1,219 @@
+/**
+ * Containers on one host. Knows nothing of clusters. A sandbox is a set of pinned namespaces (net,
+ * ipc, uts) that the containers of one pod share; it needs no process of its own. Containers outlive
+ * the process that made them: a runtime opened on the same folders finds them again.
+ *
+ * Every method is idempotent where it says so; `RuntimeError` carries the step that failed.
+ */
+export interface ContainerRuntime extends AsyncDisposable {
+  /** Idempotent by `id`. */
+  createSandbox(spec: SandboxSpec, signal?: AbortSignal): Promise<Sandbox>;
+  /** Kills what is left in it, then unpins. Idempotent. */
+  removeSandbox(id: string, signal?: AbortSignal): Promise<void>;
+
+  /** Prepares everything up to execve: cgroup, mounts, namespaces. */
+  createContainer(spec: ContainerSpec, signal?: AbortSignal): Promise<ContainerState>;
+  startContainer(id: string, signal?: AbortSignal): Promise<ContainerState>;
+  /** Sends `signalNumber` to the main process, or to every process with `all`. A no-op once exited. */
+  kill(id: string, signalNumber: number, options?: { readonly all?: boolean }): Promise<void>;
+  /** Kills what is left, then removes cgroup, mounts, snapshot and run files. Keeps the log. Idempotent. */
+  removeContainer(id: string, signal?: AbortSignal): Promise<void>;
+
+  /** A further process in a running container. */
+  exec(id: string, process: ExecSpec, signal?: AbortSignal): Promise<ExecProcess>;
+  /** Bytes in and out of the main process, from now on. */
+  attach(id: string, signal?: AbortSignal): Promise<ExecProcess>;
+
+  /** Applies new limits to a running container. */
+  updateResources(id: string, resources: CgroupResources): Promise<void>;
+  stats(id: string): Promise<ContainerStats>;
+
+  /** All that exists now, including what an earlier process made. */
+  sandboxes(): readonly Sandbox[];
+  containers(): readonly ContainerState[];
+  /** Exits and out-of-memory kills, from now on, until `signal` aborts. */
+  events(signal: AbortSignal): AsyncIterable<RuntimeEvent>;
+}
+
+export interface SandboxSpec {
+  /** `[a-z0-9-]{1,63}`, unique on the host within the runtime's state folder. */
+  readonly id: string;
+  readonly hostname: string;
+  /** Free for the caller; comes back from `sandboxes()`. */
+  readonly labels: Readonly<Record<string, string>>;
+  readonly hostNetwork: boolean;
+  readonly hostIpc: boolean;
+  readonly sysctls: Readonly<Record<string, string>>;
+  /** Parent cgroup of the sandbox's containers, relative to the runtime's root, and its limits. */
+  readonly cgroup: CgroupResources;
+}
+
+export interface Sandbox {
+  readonly id: string;
+  readonly labels: Readonly<Record<string, string>>;
+  /** Bind mount of the network namespace; undefined with hostNetwork. */
+  readonly netnsPath: string | undefined;
+  readonly createdAtMs: number;
+}
+
+export interface ContainerSpec {
+  /** `[a-z0-9-]{1,63}` */
+  readonly id: string;
+  readonly sandboxId: string;
+  readonly labels: Readonly<Record<string, string>>;
+  /** Overlay lower folders, topmost first; the runtime adds upper and work folders. */
+  readonly rootfs: { readonly lowerDirs: readonly string[]; readonly isReadOnly: boolean };
+  readonly process: ProcessSpec;
+  /** In order; targets inside the container. The defaults (/proc, /dev, /sys, ...) come first. */
+  readonly mounts: readonly MountSpec[];
+  readonly resources: CgroupResources;
+  readonly security: SecuritySpec;
+  /** CRI-format log; the file stays after the container is removed. */
+  readonly logPath: string;
+  /** Keep stdin open for `attach`. */
+  readonly stdin: boolean;
+  readonly tty: boolean;
+  readonly hostPid: boolean;
+}
+
+export interface ProcessSpec {
+  /** At least one; argv[0] is looked up in PATH of `env` inside the container. */
+  readonly args: readonly string[];
+  /** `NAME=value` */
+  readonly env: readonly string[];
+  /** Absolute; made if missing, owned by the user. */
+  readonly cwd: string;
+  readonly user: UserSpec;
+}
+
+export interface UserSpec {
+  readonly uid: number;
+  readonly gid: number;
+  readonly supplementalGids: readonly number[];
+}
+
+export type MountSpec =
+  | {
+      readonly type: 'bind';
+      /** On the host; a file or a folder that exists. */
+      readonly source: string;
+      readonly target: string;
+      readonly isReadOnly: boolean;
+      /** Resolved beneath `source` without leaving it; made as a folder if missing. */
+      readonly subPath?: string;
+      readonly propagation?: 'private' | 'slave' | 'shared';
+    }
+  | {
+      readonly type: 'tmpfs';
+      readonly target: string;
+      readonly sizeBytes?: number;
+      /** Default 0o1777. */
+      readonly mode?: number;
+    };
+
+/** Limits of one cgroup; what is absent is not limited. */
+export interface CgroupResources {
+  /** Relative weight in cgroup v1 units (2..262144; 1024 per core). */
+  readonly cpuShares?: number;
+  readonly cpuQuotaMicros?: number;
+  readonly cpuPeriodMicros?: number;
+  readonly memoryLimitBytes?: number;
+  readonly pidsLimit?: number;
+  readonly oomScoreAdj?: number;
+}
+
+export interface SecuritySpec {
+  /** Everything allowed: all capabilities of the host, no masking, no seccomp, all devices. */
+  readonly privileged: boolean;
+  /** `CAP_`-less upper-case names: what the process may have (bounding, permitted, effective). */
+  readonly capabilities: readonly string[];
+  readonly noNewPrivileges: boolean;
+  readonly seccomp: SeccompSpec;
+  /** `Unmasked` shows all of /proc. */
+  readonly procMount: 'Default' | 'Unmasked';
+}
+
+export type SeccompSpec =
+  | { readonly type: 'default' }
+  | { readonly type: 'unconfined' }
+  /** An OCI/Docker JSON profile, parsed. */
+  | { readonly type: 'profile'; readonly profile: unknown };
+
+/**
+ *  created ──start──► running ──exit──► exited ──remove──► (gone)
+ *     └───────────────kill──────────────►┘
+ */
+export type ContainerState = {
+  readonly id: string;
+  readonly sandboxId: string;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly createdAtMs: number;
+} & (
+  | { readonly status: 'created' }
+  | { readonly status: 'running'; readonly pid: number; readonly startedAtMs: number }
+  | {
+      readonly status: 'exited';
+      readonly startedAtMs: number | undefined;
+      readonly exit: ContainerExit;
+    }
+);
+
+export interface ContainerExit {
+  /** 0..255; 128 + signal when killed by one. */
+  readonly exitCode: number;
+  /** Set when the main process died of a signal. */
+  readonly signalNumber?: number;
+  /** The kernel killed a process of this container for want of memory, from the cgroup's own counter. */
+  readonly oomKilled: boolean;
+  readonly finishedAtMs: number;
+  /** Set when the command could not be run at all: the failed step and errno, in words. */
+  readonly startError?: string;
+}
+
+export interface ExecSpec {
+  readonly args: readonly string[];
+  /** Added to the container's own. */
+  readonly env: readonly string[];
+  readonly cwd?: string;
+  readonly user?: UserSpec;
+  readonly tty: boolean;
+  readonly stdin: boolean;
+  /** Kill the whole process group after this long. */
+  readonly timeoutMs?: number;
+}
+
+export type ProcessOutput =
+  | { readonly stream: 'stdout' | 'stderr'; readonly data: Uint8Array }
+  | { readonly stream: 'exit'; readonly exitCode: number; readonly timedOut: boolean };
+
+/** A process with its streams. Disposing detaches; an exec's process is killed, a main process is not. */
+export interface ExecProcess extends AsyncDisposable {
+  readonly output: AsyncIterable<ProcessOutput>;
+  /** Resolves when more can be taken. */
+  writeStdin(data: Uint8Array): Promise<void>;
+  closeStdin(): void;
+  resize(columns: number, rows: number): void;
+}
+
+export interface ContainerStats {
+  readonly cpuNanos: number;
+  readonly memoryBytes: number;
+  readonly memoryWorkingSetBytes: number;
+  readonly pidsCount: number;
+}
+
+export type RuntimeEvent =
+  | { readonly type: 'exit'; readonly containerId: string; readonly exit: ContainerExit }
+  | { readonly type: 'oom'; readonly containerId: string };
+
+/** A step of the runtime failed. `step` names it (`mount`, `cgroup`, `seccomp`, `exec`, ...). */
+export class RuntimeError extends Error {
+  constructor(
+    readonly step: string,
+    message: string,
+    options?: ErrorOptions,
+  ) {
+    super(message, options);
+    this.name = 'RuntimeError';
+  }
+}
