@@ -1,0 +1,124 @@
+import { createHash } from 'node:crypto';
+import { ImageError } from '../image-service';
+import type { ImageConfig, ImageService, LocalImage, PullOptions } from '../image-service';
+import { formatReference, parseReference, repositoryName } from './reference';
+
+export interface FakeImage {
+  readonly config?: Partial<ImageConfig>;
+  readonly sizeBytes?: number;
+  readonly lowerDirs?: readonly string[];
+}
+
+/**
+ * Images that exist in memory only, for tests of what uses them. `publish` makes an image pullable,
+ * `failNextPulls` makes pulls fail, `holdPulls` keeps them waiting until released.
+ */
+export class FakeImageService implements ImageService {
+  /** Every reference pulled, normalised, in order. */
+  readonly pulls: string[] = [];
+  /** Owner → ids of the images it pins. */
+  readonly pins = new Map<string, Set<string>>();
+  private readonly published = new Map<string, LocalImage>();
+  private readonly local = new Map<string, LocalImage>();
+  private failures: ImageError[] = [];
+  private gate: Promise<void> = Promise.resolve();
+
+  /** Makes `reference` pullable and returns the image that a pull will give. */
+  publish(reference: string, image: FakeImage = {}): LocalImage {
+    const local = fakeImage(reference, image);
+    this.published.set(formatReference(parseReference(reference)), local);
+    return local;
+  }
+
+  /** Makes `reference` be here already. */
+  add(reference: string, image: FakeImage = {}): LocalImage {
+    const local = this.publish(reference, image);
+    this.local.set(formatReference(parseReference(reference)), local);
+    return local;
+  }
+
+  failNextPulls(...errors: ImageError[]): void {
+    this.failures.push(...errors);
+  }
+
+  /** Pulls wait from now on until the returned function is called. */
+  holdPulls(): () => void {
+    let release = (): void => undefined;
+    this.gate = new Promise((resolve) => (release = resolve));
+    return () => release();
+  }
+
+  async find(reference: string): Promise<LocalImage | undefined> {
+    return this.local.get(formatReference(parseReference(reference)));
+  }
+
+  async pull(reference: string, options: PullOptions, signal?: AbortSignal): Promise<LocalImage> {
+    const name = formatReference(parseReference(reference));
+    this.pulls.push(name);
+    await this.gate;
+    signal?.throwIfAborted();
+    const failure = this.failures.shift();
+    if (failure !== undefined) throw failure;
+    const image = this.published.get(name);
+    if (image === undefined) {
+      throw new ImageError(
+        'ErrImagePull',
+        `failed to pull and unpack image "${name}": failed to resolve reference "${name}": ${name}: not found`,
+      );
+    }
+    options.onProgress?.({ doneBytes: image.sizeBytes, totalBytes: image.sizeBytes });
+    this.local.set(name, image);
+    return image;
+  }
+
+  async list(): Promise<readonly LocalImage[]> {
+    return [...new Set(this.local.values())];
+  }
+
+  async remove(reference: string): Promise<void> {
+    this.local.delete(formatReference(parseReference(reference)));
+  }
+
+  async collectGarbage(): Promise<number> {
+    return 0;
+  }
+
+  async pin(imageId: string, owner: string): Promise<void> {
+    const ids = this.pins.get(owner) ?? new Set<string>();
+    this.pins.set(owner, ids.add(imageId));
+  }
+
+  async unpin(owner: string): Promise<void> {
+    this.pins.delete(owner);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    return Promise.resolve();
+  }
+}
+
+const fakeImage = (name: string, image: FakeImage): LocalImage => {
+  const reference = parseReference(name);
+  const full = formatReference(reference);
+  const id = fakeDigest(`config ${full}`);
+  const sizeBytes = image.sizeBytes ?? 1000;
+  return {
+    id,
+    references: [full],
+    repoDigests: [`${repositoryName(reference)}@${fakeDigest(`manifest ${full}`)}`],
+    sizeBytes,
+    layers: [{ digest: fakeDigest(`layer ${full}`), sizeBytes }],
+    lowerDirs: image.lowerDirs ?? [`/snapshots/${id.slice(7)}/fs`],
+    config: {
+      env: ['PATH=/usr/sbin:/usr/bin:/sbin:/bin'],
+      entrypoint: [],
+      cmd: ['/bin/sh'],
+      workingDir: '/',
+      user: '',
+      ...image.config,
+    },
+  };
+};
+
+const fakeDigest = (text: string): string =>
+  `sha256:${createHash('sha256').update(text).digest('hex')}`;
