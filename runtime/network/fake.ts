@@ -1,0 +1,63 @@
+import { type Clock, systemClock } from '../../lib/clock';
+import {
+  type AttachRequest,
+  type Attachment,
+  type NetworkPeer,
+  type PodNetwork,
+} from '../pod-network';
+import { AddressPool } from './address-pool';
+import { NetworkError } from './errors';
+import { formatIpv4, parseCidr } from './ipv4';
+import { interfaceNameOf } from './names';
+
+/** A pod network in memory: same addresses, errors and idempotence, no kernel. */
+export class FakePodNetwork implements PodNetwork {
+  private readonly pool: AddressPool;
+  private readonly attached = new Map<string, Attachment>();
+  private currentPeers: readonly NetworkPeer[] = [];
+  /** When set, the next `attach` fails with it. */
+  nextAttachError: Error | undefined;
+
+  constructor(podCidr = '10.244.0.0/24', clock: Clock = systemClock) {
+    const cidr = parseCidr(podCidr);
+    if (cidr === undefined) throw new NetworkError('address', `pod range ${podCidr} is not a CIDR`);
+    this.pool = new AddressPool(cidr, clock);
+  }
+
+  async attach({ sandboxId }: AttachRequest, signal?: AbortSignal): Promise<Attachment> {
+    signal?.throwIfAborted();
+    const error = this.nextAttachError;
+    this.nextAttachError = undefined;
+    if (error !== undefined) throw error;
+
+    const existing = this.attached.get(sandboxId);
+    if (existing !== undefined) return existing;
+    const address = this.pool.allocate(sandboxId);
+    const hostInterface = interfaceNameOf('dh', sandboxId, address);
+    const attachment = { sandboxId, ip: formatIpv4(address), hostInterface };
+    this.attached.set(sandboxId, attachment);
+    return attachment;
+  }
+
+  async detach(sandboxId: string): Promise<void> {
+    this.attached.delete(sandboxId);
+    this.pool.release(sandboxId);
+  }
+
+  async syncPeers(peers: readonly NetworkPeer[]): Promise<void> {
+    this.currentPeers = [...peers];
+  }
+
+  attachments(): readonly Attachment[] {
+    return [...this.attached.values()];
+  }
+
+  /** What `syncPeers` was last given. */
+  peers(): readonly NetworkPeer[] {
+    return this.currentPeers;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    // Nothing is held: like the real one, disposing leaves the sandboxes attached.
+  }
+}

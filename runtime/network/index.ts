@@ -1,0 +1,2 @@
+export { NetworkError } from './errors';
+export { FakePodNetwork } from './fake';
