@@ -1,0 +1,128 @@
+import { X509Certificate } from 'node:crypto';
+import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { ManualClock } from '../../lib/clock';
+import { BootstrapTokens } from './bootstrap-tokens';
+import { caHashOf, createRequest } from './certificates';
+import { formatKubeconfig, writeKubeconfig } from './kubeconfig';
+import { openPki } from './pki';
+
+let directory: string;
+const clock = new ManualClock(Date.UTC(2026, 0, 1));
+
+beforeEach(async () => {
+  directory = await mkdtemp(join(tmpdir(), 'dhow-pki-'));
+});
+afterEach(() => rm(directory, { recursive: true, force: true }));
+
+const open = (serverNames: string[] = []) =>
+  openPki({ directory: join(directory, 'pki'), serverNames, clock });
+
+it('makes a CA whose server and admin certificates verify', async () => {
+  const pki = await open(['10.9.8.7', 'cp.example']);
+  const ca = new X509Certificate(pki.caCertificate);
+  const server = new X509Certificate(pki.server.certificate);
+  const admin = new X509Certificate(pki.admin.certificate);
+  expect(server.checkIssued(ca) && server.verify(ca.publicKey)).toBe(true);
+  expect(server.checkIP('10.9.8.7')).toBe('10.9.8.7');
+  expect(server.checkIP('127.0.0.1')).toBe('127.0.0.1');
+  expect(server.checkHost('cp.example')).toBe('cp.example');
+  expect(admin.subject).toBe('O=system:masters\nCN=kubernetes-admin');
+  expect(caHashOf(pki.caCertificate)).toBe(pki.caHash);
+});
+
+it('keeps everything across a restart and adds a name when asked', async () => {
+  const first = await open();
+  const second = await open();
+  expect(second.server.certificate).toBe(first.server.certificate);
+  const third = await open(['192.0.2.1']);
+  expect(third.caCertificate).toBe(first.caCertificate);
+  expect(third.server.certificate).not.toBe(first.server.certificate);
+});
+
+it('writes every file 0600 and the folder 0700 under umask 000', async () => {
+  const umask = process.umask(0);
+  try {
+    const pki = await open();
+    await writeKubeconfig(join(directory, 'admin.kubeconfig'), {
+      server: 'https://127.0.0.1:6443',
+      caCertificate: pki.caCertificate,
+      client: pki.admin,
+    });
+  } finally {
+    process.umask(umask);
+  }
+  const mode = async (...path: string[]) => (await stat(join(directory, ...path))).mode & 0o777;
+  expect(await mode('pki')).toBe(0o700);
+  expect(await mode('admin.kubeconfig')).toBe(0o600);
+  for (const file of ['ca.crt', 'ca.key', 'server.crt', 'server.key', 'admin.crt', 'admin.key'])
+    expect([file, await mode('pki', file)]).toEqual([file, 0o600]);
+});
+
+it('refuses to replace a CA whose key is missing', async () => {
+  await open();
+  await rm(join(directory, 'pki', 'ca.key'));
+  await expect(open()).rejects.toThrow('restore the key');
+});
+
+it('signs a node request for the name given, not the name asked for', async () => {
+  const pki = await open();
+  const { request } = await createRequest();
+  const certificate = new X509Certificate(await pki.signNodeRequest(request, 'node-1'));
+  expect(certificate.subject).toBe('O=system:nodes\nCN=system:node:node-1');
+  expect(certificate.verify(new X509Certificate(pki.caCertificate).publicKey)).toBe(true);
+});
+
+it('refuses hostile node requests', async () => {
+  const pki = await open();
+  const { request } = await createRequest();
+  const tampered = Uint8Array.from(request);
+  tampered[tampered.length - 1] = (tampered.at(-1) ?? 0) ^ 1;
+  await expect(pki.signNodeRequest(tampered, 'a')).rejects.toThrow();
+  await expect(pki.signNodeRequest(new Uint8Array([1, 2, 3]), 'a')).rejects.toThrow('malformed');
+  await expect(pki.signNodeRequest(new Uint8Array(20_000), 'a')).rejects.toThrow('too large');
+  expect(() => pki.signNodeRequest(request, 'x,O=system:masters')).toThrow('invalid node name');
+});
+
+it('embeds the certificates in a kubeconfig', async () => {
+  const pki = await open();
+  const text = formatKubeconfig({
+    server: 'https://127.0.0.1:1',
+    caCertificate: pki.caCertificate,
+    client: pki.admin,
+  });
+  const config = JSON.parse(text);
+  const decoded = Buffer.from(config.users[0].user['client-key-data'], 'base64').toString();
+  expect(decoded).toBe(pki.admin.key);
+});
+
+describe('bootstrap tokens', () => {
+  const file = () => join(directory, 'tokens.json');
+
+  it('verifies a live token only, across a restart, and stores no secret', async () => {
+    const tokens = await BootstrapTokens.open(file(), clock);
+    const { id, secret } = await tokens.create(1000);
+    expect(`${id}.${secret}`).toMatch(/^[a-z0-9]{6}\.[a-z0-9]{16}$/);
+    const reopened = await BootstrapTokens.open(file(), clock);
+    expect(reopened.verify(`${id}.${secret}`)).toBe(true);
+    expect(reopened.verify(`${id}.${'0'.repeat(16)}`)).toBe(false);
+    expect(reopened.verify(`zzzzzz.${secret}`)).toBe(false);
+    expect(reopened.verify('')).toBe(false);
+    expect(await readFile(file(), 'utf8')).not.toContain(secret);
+    await clock.advance(1001);
+    expect(reopened.verify(`${id}.${secret}`)).toBe(false);
+  });
+
+  it('forgets a revoked token', async () => {
+    const tokens = await BootstrapTokens.open(file(), clock);
+    const { id, secret } = await tokens.create();
+    await tokens.revoke(id);
+    expect(tokens.verify(`${id}.${secret}`)).toBe(false);
+  });
+
+  it('says what is wrong with a damaged file', async () => {
+    await writeFile(file(), '{"a":1}');
+    await expect(BootstrapTokens.open(file(), clock)).rejects.toThrow('not a list of join tokens');
+  });
+});
