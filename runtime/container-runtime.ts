@@ -177,6 +177,8 @@ export interface ExecSpec {
   readonly cwd?: string;
   readonly user?: UserSpec;
   readonly tty: boolean;
+  /** The terminal's size before the process first runs. */
+  readonly terminalSize?: { readonly columns: number; readonly rows: number };
   readonly stdin: boolean;
   /** Kill the whole process group after this long. */
   readonly timeoutMs?: number;
