@@ -1,0 +1,207 @@
+import { bytesOf, cpuMillisOf } from './quantity';
+import type { Container, Pod, PodCondition, PodSpec, PodStatus } from './types';
+
+/** Amounts of compute. `others` holds every further resource as a plain count. */
+export interface ResourceAmounts {
+  readonly cpuMillis: number;
+  readonly memoryBytes: number;
+  readonly ephemeralStorageBytes: number;
+  readonly others: Readonly<Record<string, number>>;
+}
+
+export const NO_RESOURCES: ResourceAmounts = {
+  cpuMillis: 0,
+  memoryBytes: 0,
+  ephemeralStorageBytes: 0,
+  others: {},
+};
+
+/** A list of quantities (`requests`, `limits`, `capacity`, `overhead`) as amounts. */
+export const amountsOf = (
+  list: Readonly<Record<string, string | number>> | undefined,
+): ResourceAmounts => {
+  if (list === undefined) return NO_RESOURCES;
+  const { cpu, memory, 'ephemeral-storage': storage, ...others } = list;
+  return {
+    cpuMillis: cpuMillisOf(cpu),
+    memoryBytes: bytesOf(memory),
+    ephemeralStorageBytes: bytesOf(storage),
+    others: Object.fromEntries(Object.entries(others).map(([name, text]) => [name, bytesOf(text)])),
+  };
+};
+
+export const addAmounts = (a: ResourceAmounts, b: ResourceAmounts): ResourceAmounts =>
+  combine(a, b, (x, y) => x + y);
+
+export const maxAmounts = (a: ResourceAmounts, b: ResourceAmounts): ResourceAmounts =>
+  combine(a, b, Math.max);
+
+/**
+ * What a pod takes from its node, the one figure that scheduler, agent and quota all use.
+ * Restartable init containers keep running beside whatever starts after them, so each init step
+ * needs its own request plus theirs; the pod needs the largest of the steps and of the main phase.
+ */
+export const effectiveRequests = (spec: PodSpec): ResourceAmounts =>
+  effective(spec, (container) => amountsOf(container.resources?.requests));
+
+/** The same rule over limits. A container without a limit counts as zero: see `hasLimits`. */
+export const effectiveLimits = (spec: PodSpec): ResourceAmounts =>
+  effective(spec, (container) => amountsOf(container.resources?.limits));
+
+/** The init step that asks for most CPU or memory, beside the main phase: for explanations. */
+export const requestPhases = (
+  spec: PodSpec,
+): { readonly init: ResourceAmounts; readonly main: ResourceAmounts } =>
+  phases(spec, (container) => amountsOf(container.resources?.requests));
+
+const effective = (
+  spec: PodSpec,
+  amounts: (container: Container) => ResourceAmounts,
+): ResourceAmounts => {
+  const { init, main } = phases(spec, amounts);
+  return addAmounts(maxAmounts(init, main), amountsOf(spec.overhead));
+};
+
+const phases = (spec: PodSpec, amounts: (container: Container) => ResourceAmounts) => {
+  let sidecars = NO_RESOURCES;
+  let init = NO_RESOURCES;
+  for (const container of spec.initContainers ?? []) {
+    const step = addAmounts(sidecars, amounts(container));
+    if (isRestartableInit(container)) sidecars = step;
+    init = maxAmounts(init, step);
+  }
+  return { init, main: spec.containers.map(amounts).reduce(addAmounts, sidecars) };
+};
+
+/** An init container that keeps running beside the main ones: a sidecar. */
+export const isRestartableInit = (container: Container): boolean =>
+  container.restartPolicy === 'Always';
+
+/** A port a pod claims on its node. `hostIP` is `0.0.0.0` where the pod names none. */
+export interface HostPort {
+  readonly hostIP: string;
+  readonly protocol: string;
+  readonly port: number;
+}
+
+/** Host ports of the main containers and of sidecars; plain init containers are gone by then. */
+export const hostPortsOf = (spec: PodSpec): readonly HostPort[] =>
+  [...spec.containers, ...(spec.initContainers ?? []).filter(isRestartableInit)].flatMap(
+    (container) =>
+      (container.ports ?? [])
+        .filter(({ hostPort }) => hostPort !== undefined && hostPort > 0)
+        .map(({ hostIP, hostPort, protocol }) => ({
+          hostIP: hostIP === undefined || hostIP === '' ? ANY_IP : hostIP,
+          protocol: protocol ?? 'TCP',
+          port: hostPort ?? 0,
+        })),
+  );
+
+/** Two claims clash on one port and protocol when an address is the same or stands for all. */
+export const hostPortsClash = (a: HostPort, b: HostPort): boolean =>
+  a.port === b.port &&
+  a.protocol === b.protocol &&
+  (a.hostIP === b.hostIP || isAnyIp(a.hostIP) || isAnyIp(b.hostIP));
+
+const ANY_IP = '0.0.0.0';
+const isAnyIp = (ip: string): boolean => ip === ANY_IP || ip === '::';
+
+export type QosClass = 'Guaranteed' | 'Burstable' | 'BestEffort';
+
+/** Guaranteed: every container has equal CPU and memory requests and limits. BestEffort: none. */
+export const qosClassOf = (spec: PodSpec): QosClass => {
+  const containers = [...spec.containers, ...(spec.initContainers ?? [])];
+  const amounts = containers.map(({ resources }) => ({
+    requests: amountsOf(resources?.requests),
+    limits: amountsOf(resources?.limits),
+  }));
+  const asks = amounts.some(({ requests, limits }) => hasCompute(requests) || hasCompute(limits));
+  if (!asks) return 'BestEffort';
+  const isGuaranteed = amounts.every(
+    ({ requests, limits }) =>
+      limits.cpuMillis > 0 &&
+      limits.memoryBytes > 0 &&
+      requests.cpuMillis === limits.cpuMillis &&
+      requests.memoryBytes === limits.memoryBytes,
+  );
+  return isGuaranteed ? 'Guaranteed' : 'Burstable';
+};
+
+const hasCompute = ({ cpuMillis, memoryBytes }: ResourceAmounts): boolean =>
+  cpuMillis > 0 || memoryBytes > 0;
+
+/** The phases a pod never leaves. */
+export const isTerminal = ({ status }: { readonly status?: PodStatus }): boolean =>
+  status?.phase === 'Succeeded' || status?.phase === 'Failed';
+
+export const isTerminating = ({ metadata }: Pick<Pod, 'metadata'>): boolean =>
+  metadata.deletionTimestamp !== undefined;
+
+/** Counts toward a controller's replicas: neither finished nor on its way out. */
+export const isPodActive = (pod: Pod): boolean => !isTerminal(pod) && !isTerminating(pod);
+
+export const podCondition = (
+  { status }: { readonly status?: PodStatus },
+  type: string,
+): PodCondition | undefined => status?.conditions?.find((condition) => condition.type === type);
+
+export const isPodReady = (pod: { readonly status?: PodStatus }): boolean =>
+  podCondition(pod, 'Ready')?.status === 'True';
+
+/** Ready for at least `minReadySeconds`. */
+export const isPodAvailable = (pod: Pod, minReadySeconds: number, nowMs: number): boolean => {
+  const ready = podCondition(pod, 'Ready');
+  if (ready?.status !== 'True') return false;
+  if (minReadySeconds === 0) return true;
+  const sinceMs = Date.parse(ready.lastTransitionTime ?? '');
+  return sinceMs + minReadySeconds * 1000 <= nowMs;
+};
+
+/** A condition as a writer states it; `withCondition` fills in the transition time. */
+export interface ConditionInput {
+  readonly type: string;
+  readonly status: 'True' | 'False' | 'Unknown';
+  readonly reason?: string;
+  readonly message?: string;
+  readonly observedGeneration?: number;
+}
+
+/**
+ * `conditions` with this one set, in place. The transition time moves only when the status does.
+ * Works for pods, nodes and any kind whose conditions have type, status and lastTransitionTime.
+ */
+export const withCondition = <
+  C extends {
+    readonly type: string;
+    readonly status: string;
+    readonly lastTransitionTime?: string;
+  },
+>(
+  conditions: readonly C[] | undefined,
+  input: ConditionInput,
+  now: string,
+): readonly (C | (ConditionInput & { readonly lastTransitionTime: string }))[] => {
+  const current = conditions?.find(({ type }) => type === input.type);
+  const lastTransitionTime =
+    current?.status === input.status ? (current.lastTransitionTime ?? now) : now;
+  const next = { ...input, lastTransitionTime };
+  return current === undefined
+    ? [...(conditions ?? []), next]
+    : (conditions ?? []).map((condition) => (condition === current ? next : condition));
+};
+
+const combine = (
+  a: ResourceAmounts,
+  b: ResourceAmounts,
+  pick: (x: number, y: number) => number,
+): ResourceAmounts => {
+  const names = new Set([...Object.keys(a.others), ...Object.keys(b.others)]);
+  return {
+    cpuMillis: pick(a.cpuMillis, b.cpuMillis),
+    memoryBytes: pick(a.memoryBytes, b.memoryBytes),
+    ephemeralStorageBytes: pick(a.ephemeralStorageBytes, b.ephemeralStorageBytes),
+    others: Object.fromEntries(
+      [...names].map((name) => [name, pick(a.others[name] ?? 0, b.others[name] ?? 0)]),
+    ),
+  };
+};

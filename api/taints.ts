@@ -1,0 +1,50 @@
+import type { Taint, Toleration } from './types';
+
+/** Upstream's rule: an empty key with `Exists` tolerates all keys, an empty effect all effects. */
+export const toleratesTaint = (toleration: Toleration, taint: Taint): boolean => {
+  const { key = '', effect = '', operator = 'Equal', value = '' } = toleration;
+  if (effect !== '' && effect !== taint.effect) return false;
+  if (key !== '' && key !== taint.key) return false;
+  if (operator === 'Exists') return true;
+  return operator === 'Equal' && key !== '' && value === (taint.value ?? '');
+};
+
+export const isTolerated = (
+  tolerations: readonly Toleration[] | undefined,
+  taint: Taint,
+): boolean => (tolerations ?? []).some((toleration) => toleratesTaint(toleration, taint));
+
+/** The first taint with one of `effects` that nothing tolerates. */
+export const firstUntolerated = (
+  tolerations: readonly Toleration[] | undefined,
+  taints: readonly Taint[] | undefined,
+  effects: readonly string[] = ['NoSchedule', 'NoExecute'],
+): Taint | undefined =>
+  (taints ?? []).find(
+    (taint) => effects.includes(taint.effect) && !isTolerated(tolerations, taint),
+  );
+
+/**
+ * How long a pod may stay under these NoExecute taints: 0 when one is not tolerated, the shortest
+ * `tolerationSeconds` otherwise, `undefined` for ever.
+ */
+export const tolerationSecondsFor = (
+  tolerations: readonly Toleration[] | undefined,
+  taints: readonly Taint[],
+): number | undefined => {
+  let shortest: number | undefined;
+  for (const taint of taints) {
+    if (taint.effect !== 'NoExecute') continue;
+    const matching = (tolerations ?? []).filter((toleration) => toleratesTaint(toleration, taint));
+    if (matching.length === 0) return 0;
+    for (const { tolerationSeconds } of matching) {
+      if (tolerationSeconds === undefined) continue;
+      shortest = Math.min(shortest ?? Infinity, Math.max(0, tolerationSeconds));
+    }
+  }
+  return shortest;
+};
+
+/** `key=value:Effect`, as messages and `describe` show a taint. */
+export const formatTaint = ({ key, value, effect }: Taint): string =>
+  value === undefined || value === '' ? `${key}:${effect}` : `${key}=${value}:${effect}`;
