@@ -35,6 +35,23 @@ export type StoreEvent =
   /** `current` is the last state, at the version of its deletion. */
   | { readonly type: 'delete'; readonly current: StoredObject; readonly previous: StoredObject };
 
+/** How far the history of one resource reaches: nothing of it changed after `changedVersion`. */
+export interface StoreProgress {
+  /** A reader of `watch` that has come this far knows every change up to `resourceVersion`. */
+  readonly changedVersion: number;
+  readonly resourceVersion: number;
+}
+
+/** What `watch` yields: a change, or how far the reader has come though nothing changed. */
+export type StoreWatchEvent =
+  StoreEvent | { readonly type: 'progress'; readonly resourceVersion: number };
+
+/** The order of lists: by namespace, then name. */
+export const compareKeys = (a: StoreKey, b: StoreKey): number =>
+  compareText(a.namespace, b.namespace) || compareText(a.name, b.name);
+
+const compareText = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
+
 /**
  * The truth. Objects are kept as JSON; a write is compare-and-swap on `resourceVersion`. Writes
  * issued at the same time share one round trip. Two implementations (etcd, memory) pass
@@ -66,8 +83,11 @@ export interface Store {
    * Later changes of one resource in order, until `signal` aborts. It survives lost connections;
    * @throws ApiError('Expired') once that history is compacted: the caller lists again.
    */
-  watch(resource: string, fromVersion: number, signal: AbortSignal): AsyncIterable<StoreEvent>;
+  watch(resource: string, fromVersion: number, signal: AbortSignal): AsyncIterable<StoreWatchEvent>;
 
   /** The version of the store now; a cache at or past it is as fresh as a linearizable read. */
   currentVersion(signal?: AbortSignal): Promise<number>;
+
+  /** Linearizable, and cheap: what a cache needs to know that it is fresh though nothing happens. */
+  progress(resource: string, signal?: AbortSignal): Promise<StoreProgress>;
 }

@@ -1,0 +1,53 @@
+import type { ApiObject } from '../../api/types';
+import { parseJson, stringifyJson } from '../../lib/json';
+import type { StoreKey, StoredObject } from './store';
+
+/** JSON without a `resourceVersion`, and where in it the version goes once it is known. */
+export interface EncodedObject {
+  readonly json: Uint8Array;
+  readonly versionOffset: number;
+}
+
+/** The version is known only after the write, so it is spliced in when the object is read. */
+export const encodeObject = (object: ApiObject): EncodedObject => {
+  const { apiVersion, kind, metadata, ...rest } = object;
+  const head = `{"apiVersion":${JSON.stringify(apiVersion)},"kind":${JSON.stringify(kind)},"metadata":{`;
+  const restText = stringifyJson(rest);
+  const tail = restText === '{}' ? '}' : `,${restText.slice(1)}`;
+  return {
+    json: Buffer.from(
+      head + stringifyJson({ ...metadata, resourceVersion: undefined }).slice(1) + tail,
+    ),
+    versionOffset: Buffer.byteLength(head),
+  };
+};
+
+/** One stored version; `object` is parsed on first use. */
+export const decodeObject = (
+  key: StoreKey,
+  { json, versionOffset }: EncodedObject,
+  resourceVersion: number,
+): StoredObject =>
+  new LazyObject(key, resourceVersion, spliceVersion(json, versionOffset, resourceVersion));
+
+class LazyObject implements StoredObject {
+  private parsed: ApiObject | undefined;
+
+  constructor(
+    readonly key: StoreKey,
+    readonly resourceVersion: number,
+    readonly raw: Uint8Array,
+  ) {}
+
+  get object(): ApiObject {
+    return (this.parsed ??= parseJson(this.raw) as ApiObject);
+  }
+}
+
+const spliceVersion = (json: Uint8Array, offset: number, version: number): Uint8Array => {
+  const isAlone = json[offset] === CLOSING_BRACE;
+  const field = Buffer.from(`"resourceVersion":"${version}"${isAlone ? '' : ','}`, 'latin1');
+  return Buffer.concat([json.subarray(0, offset), field, json.subarray(offset)]);
+};
+
+const CLOSING_BRACE = 0x7d;

@@ -1,0 +1,208 @@
+import { ApiError, hasReason } from '../../api/errors';
+import { backoffMs } from '../../lib/async/backoff';
+import type { Clock } from '../../lib/clock';
+import type { Log } from '../../lib/log';
+import { systemRandom } from '../../lib/random';
+import { EventLog, type EventLogLimits } from './event-log';
+import { ObjectIndex } from './object-index';
+import type { Store, StoredObject, StoreProgress, StoreWatchEvent } from './store';
+import { VersionWaiters } from './version-waiters';
+import type { CacheEvent, CacheList, WatchCache } from './watch-cache';
+
+export interface ResourceCacheDeps {
+  readonly store: Store;
+  readonly clock: Clock;
+  readonly log: Log;
+  /** How much history clients can resume from. Default 65,536 events or 64 MiB. */
+  readonly limits?: EventLogLimits;
+}
+
+/** One resource in memory, kept by `run`. Until the first list it knows nothing: await `ready`. */
+export class ResourceCache implements WatchCache {
+  private index = new ObjectIndex();
+  private readonly history: EventLog<CacheEvent>;
+  private readonly versions = new VersionWaiters();
+  private readonly stopped = new AbortController();
+  private hasSynced = false;
+  private watching = new AbortController();
+  private progressInFlight: Promise<StoreProgress> | undefined;
+  private progressNext: Promise<StoreProgress> | undefined;
+
+  constructor(
+    private readonly resource: string,
+    private readonly deps: ResourceCacheDeps,
+  ) {
+    this.history = new EventLog<CacheEvent>(0, deps.limits);
+  }
+
+  get resourceVersion(): number {
+    return this.versions.version;
+  }
+
+  async ready(signal?: AbortSignal): Promise<void> {
+    // Any version will do: the first list sets one.
+    const reached = await this.versions.wait(1, this.orStopped(signal));
+    signal?.throwIfAborted();
+    if (!reached) throw stoppedError();
+  }
+
+  async waitFor(version: number, signal?: AbortSignal): Promise<void> {
+    if (version <= this.versions.version) return;
+    const given = new AbortController();
+    const giveUp = () => given.abort();
+    const ended = this.orStopped(signal);
+    ended.addEventListener('abort', giveUp, { once: true });
+    if (ended.aborted) giveUp();
+    void this.hasten(version, given);
+    const reached = await this.versions.wait(version, given.signal);
+    given.abort();
+    ended.removeEventListener('abort', giveUp);
+    signal?.throwIfAborted();
+    if (!reached) throw tooLargeVersion(version, this.versions.version);
+  }
+
+  async waitFresh(signal?: AbortSignal): Promise<void> {
+    const { changedVersion, resourceVersion } = await this.freshProgress();
+    signal?.throwIfAborted();
+    await this.waitFor(changedVersion, signal);
+    this.versions.advance(resourceVersion);
+  }
+
+  get(namespace: string, name: string): StoredObject | undefined {
+    return this.index.get(namespace, name);
+  }
+
+  list(namespace?: string): CacheList {
+    return { items: this.index.snapshot(namespace), resourceVersion: this.versions.version };
+  }
+
+  watch(fromVersion: number, signal: AbortSignal): AsyncIterable<CacheEvent> {
+    return this.history.read(fromVersion, signal);
+  }
+
+  /** Feeds the cache until `signal` aborts, whatever happens to the store meanwhile. */
+  async run(signal: AbortSignal): Promise<void> {
+    const keepingFresh = this.keepFresh(signal);
+    for (let failureCount = 0; !signal.aborted; failureCount++) {
+      const version = this.versions.version;
+      try {
+        if (!this.hasSynced) await this.relist(signal);
+        await this.follow(signal);
+      } catch (error) {
+        this.noteFailure(error, signal);
+      }
+      if (this.versions.version > version) failureCount = 0;
+      await this.deps.clock.sleep(backoffMs(failureCount, RETRY, systemRandom), signal);
+    }
+    this.stopped.abort();
+    this.history.close();
+    await keepingFresh;
+  }
+
+  private noteFailure(error: unknown, signal: AbortSignal): void {
+    if (signal.aborted) return;
+    if (hasReason(error, 'Expired')) this.hasSynced = false;
+    this.deps.log.warn({ resource: this.resource, err: error }, 'watch cache interrupted');
+  }
+
+  private async relist(signal: AbortSignal): Promise<void> {
+    const { items, resourceVersion } = await this.deps.store.list(this.resource, signal);
+    this.index = new ObjectIndex(items);
+    // What happened between the old state and this one is unknown: readers list again, too.
+    this.history.reset(resourceVersion);
+    this.versions.reset(resourceVersion);
+    this.hasSynced = true;
+    this.deps.log.debug({ resource: this.resource, count: items.length }, 'watch cache listed');
+  }
+
+  private async follow(signal: AbortSignal): Promise<void> {
+    const { store } = this.deps;
+    const watching = (this.watching = new AbortController());
+    const stop = () => watching.abort();
+    signal.addEventListener('abort', stop, { once: true });
+    try {
+      const events = store.watch(this.resource, this.versions.version, watching.signal);
+      for await (const event of events) this.apply(event);
+    } finally {
+      signal.removeEventListener('abort', stop);
+    }
+  }
+
+  private apply(event: StoreWatchEvent): void {
+    if (event.type === 'progress') {
+      this.versions.advance(event.resourceVersion);
+      return;
+    }
+    const { current } = event;
+    if (event.type === 'put') this.index.set(current);
+    else this.index.delete(current.key);
+    this.history.append(current.resourceVersion, event, current.raw.length);
+    this.versions.advance(current.resourceVersion);
+  }
+
+  /** Gives a quiet resource a recent version now and then, and finds a watch that went silent. */
+  private async keepFresh(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      await this.deps.clock.sleep(FRESHEN_MS, signal);
+      if (!this.hasSynced) continue;
+      try {
+        await this.waitFresh(signal);
+        const resourceVersion = this.versions.version;
+        this.history.append(resourceVersion, { type: 'progress', resourceVersion }, 0);
+      } catch (error) {
+        if (hasReason(error, 'Timeout')) this.watching.abort();
+        this.deps.log.debug({ resource: this.resource, err: error }, 'cannot freshen watch cache');
+      }
+    }
+  }
+
+  /** Asks the store when a version does not come by itself; gives up after `WAIT_MAX_MS`. */
+  private async hasten(version: number, given: AbortController): Promise<void> {
+    await this.deps.clock.sleep(HASTEN_AFTER_MS, given.signal);
+    if (given.signal.aborted) return;
+    this.freshProgress().then(
+      (progress) => {
+        if (this.versions.version >= progress.changedVersion && progress.resourceVersion >= version)
+          this.versions.advance(progress.resourceVersion);
+      },
+      () => undefined,
+    );
+    await this.deps.clock.sleep(WAIT_MAX_MS - HASTEN_AFTER_MS, given.signal);
+    given.abort();
+  }
+
+  /** A read of the store begun after this call; callers that come together share one. */
+  private freshProgress(): Promise<StoreProgress> {
+    return (this.progressNext ??= this.nextProgress());
+  }
+
+  private async nextProgress(): Promise<StoreProgress> {
+    await this.progressInFlight?.catch(() => undefined);
+    this.progressNext = undefined;
+    this.progressInFlight = this.deps.store.progress(this.resource);
+    return this.progressInFlight;
+  }
+
+  private orStopped(signal: AbortSignal | undefined): AbortSignal {
+    return signal === undefined
+      ? this.stopped.signal
+      : AbortSignal.any([signal, this.stopped.signal]);
+  }
+}
+
+const WAIT_MAX_MS = 3_000;
+const HASTEN_AFTER_MS = 100;
+const FRESHEN_MS = 5_000;
+const RETRY = { initialMs: 50, maxMs: 5_000 };
+
+/** Source: apimachinery's NewTooLargeResourceVersionError. */
+const tooLargeVersion = (version: number, current: number): ApiError =>
+  new ApiError('Timeout', `Too large resource version: ${version}, current: ${current}`, {
+    details: {
+      causes: [{ reason: 'ResourceVersionTooLarge', message: 'Too large resource version' }],
+      retryAfterSeconds: 1,
+    },
+  });
+
+const stoppedError = (): ApiError =>
+  new ApiError('ServiceUnavailable', 'the server is shutting down');

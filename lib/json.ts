@@ -1,0 +1,52 @@
+import { randomBytes } from 'node:crypto';
+
+/**
+ * Parses JSON, keeping every integer digit for digit: those beyond 2^53 become `bigint`.
+ * `stringifyJson` writes them back as numbers. Numbers of more than 20 characters fit no API
+ * field and stay what `JSON.parse` makes of them. @throws SyntaxError
+ */
+export const parseJson = (source: string | Uint8Array): unknown => {
+  const text = typeof source === 'string' ? source : decodeUtf8(source);
+  return LONG_DIGITS.test(text) ? parseKeepingIntegers(text) : JSON.parse(text);
+};
+
+/** Like `JSON.stringify`, with `bigint` written as a number. */
+export const stringifyJson = (value: unknown): string => {
+  try {
+    return JSON.stringify(value);
+  } catch (error) {
+    // Only a bigint is worth the second, slower attempt; a cycle throws again.
+    if (!(error instanceof TypeError)) throw error;
+    return stringifyWithIntegers(value);
+  }
+};
+
+// 2^53 has sixteen digits; a text without such a run needs no care.
+const LONG_DIGITS = /\d{16}/;
+const STRING_OR_NUMBER = /"[^"\\]*(?:\\.[^"\\]*)*"|-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?/g;
+const INTEGER = /^-?\d{16,20}$/;
+
+// Marks an integer on its way through JSON.parse and JSON.stringify. It never leaves this file, so
+// no input can contain it.
+const MARK = `${randomBytes(16).toString('hex')}:`;
+const MARKED = new RegExp(`"${MARK}(-?\\d+)"`, 'g');
+
+const decodeUtf8 = (bytes: Uint8Array): string =>
+  Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf8');
+
+const parseKeepingIntegers = (text: string): unknown => {
+  const plain: unknown = JSON.parse(text);
+  const marked = text.replace(STRING_OR_NUMBER, (token) => {
+    if (!INTEGER.test(token) || Number.isSafeInteger(Number(token))) return token;
+    return `"${MARK}${token}"`;
+  });
+  return marked === text ? plain : JSON.parse(marked, restoreInteger);
+};
+
+const restoreInteger = (_key: string, value: unknown): unknown =>
+  typeof value === 'string' && value.startsWith(MARK) ? BigInt(value.slice(MARK.length)) : value;
+
+const stringifyWithIntegers = (value: unknown): string =>
+  JSON.stringify(value, (_key, member: unknown) =>
+    typeof member === 'bigint' ? `${MARK}${member.toString()}` : member,
+  ).replace(MARKED, '$1');
