@@ -78,3 +78,7 @@ export const pathOf = (
     ...(name === '' ? [] : [encodeURIComponent(name)]),
     ...(subresource === '' ? [] : [subresource]),
   ].join('/');
+
+/** `pods`, `deployments.apps` */
+export const qualifiedName = ({ plural, group }: Resource): string =>
+  group === '' ? plural : `${plural}.${group}`;

@@ -109,7 +109,11 @@ export class Informer<T extends ApiObject> {
       signal,
     );
     const listed = new Map(items.map((item) => [keyOf(item), item]));
-    for (const [key, object] of this.objects) if (!listed.has(key)) this.remove(object);
+    for (const [key, object] of this.objects) {
+      // Written by us after the list was taken: the watch will tell.
+      const isLater = Number(object.metadata.resourceVersion ?? 0) > Number(resourceVersion);
+      if (!listed.has(key) && !isLater) this.remove(object);
+    }
     for (const item of listed.values()) this.put(item);
     this.resourceVersion = resourceVersion;
     this.isSynced = true;

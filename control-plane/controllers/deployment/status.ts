@@ -1,0 +1,177 @@
+import type { Deployment, ReplicaSet } from '../../../api/types';
+import { availableOf, rollingLimits, sizeOf } from './rolling';
+
+type Status = Deployment['status'];
+type Condition = NonNullable<Status['conditions']>[number];
+
+export interface Observed {
+  readonly newSet: ReplicaSet | undefined;
+  readonly sets: readonly ReplicaSet[];
+  /** RFC 3339 */
+  readonly now: string;
+  /** What went wrong when the new set was to be made. */
+  readonly createError?: string;
+  readonly wasCreated?: boolean;
+}
+
+/** The deployment's status, conditions included, as these sets make it. */
+export const deploymentStatus = (deployment: Deployment, observed: Observed): Status => {
+  const { newSet, sets } = observed;
+  const ready = sum(sets, ({ status }) => status.readyReplicas ?? 0);
+  const total = sum(sets, ({ status }) => status.replicas);
+  const updated = newSet?.status.replicas ?? 0;
+  const available = availableOf(sets);
+  const desired = deployment.spec.replicas ?? 1;
+  const unavailable = Math.max(0, Math.max(total, sizeOf(sets)) - available);
+  const next: Status = {
+    observedGeneration: deployment.metadata.generation ?? 0,
+    ...positive('replicas', total),
+    ...positive('updatedReplicas', updated),
+    ...positive('readyReplicas', ready),
+    ...positive('availableReplicas', available),
+    ...positive('unavailableReplicas', unavailable),
+    ...(deployment.status.collisionCount === undefined
+      ? {}
+      : { collisionCount: deployment.status.collisionCount }),
+  };
+  const minAvailable = desired - rollingLimits(deployment).maxUnavailable;
+  const conditions = [
+    availableCondition(available >= minAvailable),
+    progressCondition(deployment, next, observed),
+    ...(observed.createError === undefined ? [] : [failure(observed.createError)]),
+  ].filter((condition) => condition !== undefined);
+  const merged = conditions.map((draft) => stamped(draft, deployment, observed.now));
+  return { ...next, conditions: merged };
+};
+
+/** True once every pod is of the new template, available, and no old one is left. */
+export const isComplete = (deployment: Deployment, status: Status): boolean => {
+  const desired = deployment.spec.replicas ?? 1;
+  return (
+    (status.updatedReplicas ?? 0) === desired &&
+    (status.replicas ?? 0) === desired &&
+    (status.availableReplicas ?? 0) === desired
+  );
+};
+
+/** When the deadline of a rollout that is under way runs out, in ms since the epoch. */
+export const deadlineAtMs = (deployment: Deployment): number | undefined => {
+  const { progressDeadlineSeconds, paused } = deployment.spec;
+  const progressing = conditionOf(deployment, 'Progressing');
+  const since = Date.parse(progressing?.lastUpdateTime ?? '');
+  const isOver =
+    progressing?.reason === 'NewReplicaSetAvailable' ||
+    progressing?.reason === 'ProgressDeadlineExceeded';
+  if (progressDeadlineSeconds === undefined || paused === true || isOver || Number.isNaN(since)) {
+    return undefined;
+  }
+  // Upstream takes the largest int32 for "no deadline".
+  return progressDeadlineSeconds >= 2 ** 31 - 1
+    ? undefined
+    : since + progressDeadlineSeconds * 1000;
+};
+
+type Draft = Pick<Condition, 'type' | 'status' | 'reason' | 'message'> & {
+  readonly isProgress?: boolean;
+};
+
+const availableCondition = (isAvailable: boolean): Draft =>
+  isAvailable
+    ? {
+        type: 'Available',
+        status: 'True',
+        reason: 'MinimumReplicasAvailable',
+        message: 'Deployment has minimum availability.',
+      }
+    : {
+        type: 'Available',
+        status: 'False',
+        reason: 'MinimumReplicasUnavailable',
+        message: 'Deployment does not have minimum availability.',
+      };
+
+const failure = (message: string): Draft => ({
+  type: 'ReplicaFailure',
+  status: 'True',
+  reason: 'FailedCreate',
+  message,
+});
+
+const progressCondition = (
+  deployment: Deployment,
+  next: Status,
+  { newSet, now, createError, wasCreated }: Observed,
+): Draft | undefined => {
+  const known = conditionOf(deployment, 'Progressing');
+  const draft = (status: string, reason: string, message: string, isProgress = false): Draft => ({
+    type: 'Progressing',
+    status,
+    reason,
+    message,
+    isProgress,
+  });
+  if (deployment.spec.paused === true) {
+    return known?.reason === 'NewReplicaSetAvailable'
+      ? known
+      : draft('Unknown', 'DeploymentPaused', 'Deployment is paused');
+  }
+  if (known?.reason === 'DeploymentPaused') {
+    return draft('Unknown', 'DeploymentResumed', 'Deployment is resumed', true);
+  }
+  if (createError !== undefined) return draft('False', 'ReplicaSetCreateError', createError);
+  if (newSet === undefined) return known;
+  const name = newSet.metadata.name;
+  if (wasCreated === true) {
+    return draft('True', 'NewReplicaSetCreated', `Created new replica set "${name}"`, true);
+  }
+  if (isComplete(deployment, next)) {
+    const message = `ReplicaSet "${name}" has successfully progressed.`;
+    return draft('True', 'NewReplicaSetAvailable', message);
+  }
+  if (hasProgressed(deployment.status, next)) {
+    return draft('True', 'ReplicaSetUpdated', `ReplicaSet "${name}" is progressing.`, true);
+  }
+  const deadlineMs = deadlineAtMs(deployment);
+  if (deadlineMs !== undefined && Date.parse(now) > deadlineMs) {
+    const message = `ReplicaSet "${name}" has timed out progressing.`;
+    return draft('False', 'ProgressDeadlineExceeded', message);
+  }
+  return known ?? draft('True', 'ReplicaSetUpdated', `ReplicaSet "${name}" is progressing.`, true);
+};
+
+const hasProgressed = (before: Status, after: Status): boolean =>
+  (after.updatedReplicas ?? 0) > (before.updatedReplicas ?? 0) ||
+  (after.readyReplicas ?? 0) > (before.readyReplicas ?? 0) ||
+  (after.availableReplicas ?? 0) > (before.availableReplicas ?? 0) ||
+  oldReplicas(after) < oldReplicas(before);
+
+const oldReplicas = (status: Status): number =>
+  (status.replicas ?? 0) - (status.updatedReplicas ?? 0);
+
+/** Keeps the times of a condition that did not change. */
+const stamped = (
+  { isProgress, ...draft }: Draft,
+  deployment: Deployment,
+  now: string,
+): Condition => {
+  const known = conditionOf(deployment, draft.type);
+  const isSame =
+    known?.status === draft.status &&
+    known.reason === draft.reason &&
+    known.message === draft.message &&
+    isProgress !== true;
+  return {
+    ...draft,
+    lastUpdateTime: isSame ? (known.lastUpdateTime ?? now) : now,
+    lastTransitionTime: known?.status === draft.status ? (known.lastTransitionTime ?? now) : now,
+  };
+};
+
+const conditionOf = ({ status }: Deployment, type: string): Condition | undefined =>
+  status.conditions?.find((condition) => condition.type === type);
+
+const sum = (sets: readonly ReplicaSet[], value: (set: ReplicaSet) => number): number =>
+  sets.reduce((total, set) => total + value(set), 0);
+
+const positive = (name: string, value: number): Partial<Record<string, number>> =>
+  value > 0 ? { [name]: value } : {};

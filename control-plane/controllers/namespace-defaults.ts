@@ -1,0 +1,96 @@
+import { hasReason } from '../../api/errors';
+import { CONFIG_MAPS, NAMESPACES, SERVICE_ACCOUNTS } from '../../api/resources';
+import type { ConfigMap, Namespace, ServiceAccount } from '../../api/types';
+import type { DraftOf } from '../../client/api-client';
+import { WorkQueue } from '../../client/work-queue';
+import type { Controller, ControllerDeps } from './controller';
+
+/** Gives every namespace what pods expect there: the `default` service account and the CA bundle. */
+export class NamespaceDefaultsController implements Controller {
+  readonly name = 'namespace-defaults';
+  private readonly queue: WorkQueue;
+
+  constructor(
+    private readonly deps: ControllerDeps,
+    private readonly caCertificate: string,
+  ) {
+    this.queue = new WorkQueue(this.name, deps);
+  }
+
+  async run(signal: AbortSignal): Promise<void> {
+    const { informers } = this.deps;
+    const namespaces = informers.of(NAMESPACES);
+    const enqueue = (name = '') => this.queue.add(name);
+    namespaces.subscribe({ onAdd: ({ metadata }) => enqueue(metadata.name) });
+    informers.of(SERVICE_ACCOUNTS).subscribe({
+      onDelete: ({ metadata }) => enqueue(metadata.namespace),
+    });
+    informers.of(CONFIG_MAPS).subscribe({
+      onDelete: ({ metadata }) => enqueue(metadata.namespace),
+      onUpdate: ({ metadata }) => {
+        if (metadata.name === ROOT_CA) enqueue(metadata.namespace);
+      },
+    });
+    await informers.whenSynced();
+    await this.queue.run(
+      (name, workSignal) => this.reconcile(namespaces.get(name), workSignal),
+      WORKERS,
+      signal,
+    );
+  }
+
+  private async reconcile(namespace: Namespace | undefined, signal: AbortSignal): Promise<void> {
+    if (namespace === undefined || namespace.metadata.deletionTimestamp !== undefined) return;
+    const { name } = namespace.metadata;
+    const { client, informers } = this.deps;
+    if (informers.of(SERVICE_ACCOUNTS).get(`${name}/default`) === undefined) {
+      await ignoringExisting(client.create(SERVICE_ACCOUNTS, defaultAccount(name), {}, signal));
+    }
+    const bundle = informers.of(CONFIG_MAPS).get(`${name}/${ROOT_CA}`);
+    if (bundle === undefined) {
+      await ignoringExisting(client.create(CONFIG_MAPS, this.bundle(name), {}, signal));
+    } else if (bundle.data?.['ca.crt'] !== this.caCertificate) {
+      await client.update(
+        CONFIG_MAPS,
+        { ...bundle, data: this.bundle(name).data ?? {} },
+        {},
+        signal,
+      );
+    }
+  }
+
+  private bundle(namespace: string): DraftOf<ConfigMap> {
+    const description =
+      'Contains a CA bundle that can be used to verify the kube-apiserver when using internal ' +
+      'endpoints such as the internal service IP or kubernetes.default.svc. No other usage is ' +
+      'guaranteed across distributions of Kubernetes clusters.';
+    return {
+      apiVersion: 'v1',
+      kind: 'ConfigMap',
+      metadata: {
+        name: ROOT_CA,
+        namespace,
+        annotations: { 'kubernetes.io/description': description },
+      },
+      data: { 'ca.crt': this.caCertificate },
+    };
+  }
+}
+
+const defaultAccount = (namespace: string): DraftOf<ServiceAccount> => ({
+  apiVersion: 'v1',
+  kind: 'ServiceAccount',
+  metadata: { name: 'default', namespace },
+});
+
+const ignoringExisting = async (creation: Promise<unknown>): Promise<void> => {
+  try {
+    await creation;
+  } catch (error) {
+    // Somebody was faster, or the namespace has gone meanwhile.
+    if (!hasReason(error, 'AlreadyExists', 'NotFound', 'Forbidden')) throw error;
+  }
+};
+
+const ROOT_CA = 'kube-root-ca.crt';
+const WORKERS = 2;

@@ -1,0 +1,75 @@
+import type { Node, NodeCondition, Pod, Taint } from '../../../api/types';
+import { tolerationSecondsFor } from '../../../api/taints';
+
+export const UNREACHABLE = 'node.kubernetes.io/unreachable';
+export const NOT_READY = 'node.kubernetes.io/not-ready';
+
+/** The conditions of a node that has not been heard of: all Unknown. Undefined if they are so already. */
+export const silentConditions = (node: Node, now: string): readonly NodeCondition[] | undefined => {
+  const known = node.status.conditions ?? [];
+  const next = HEARTBEAT_CONDITIONS.map((type) => {
+    const condition = known.find((candidate) => candidate.type === type);
+    if (condition?.status === 'Unknown') return condition;
+    return {
+      type,
+      status: 'Unknown',
+      reason: condition === undefined ? 'NodeStatusNeverUpdated' : 'NodeStatusUnknown',
+      message:
+        condition === undefined
+          ? 'Kubelet never posted node status.'
+          : 'Kubelet stopped posting node status.',
+      ...(condition?.lastHeartbeatTime === undefined
+        ? { lastHeartbeatTime: now }
+        : { lastHeartbeatTime: condition.lastHeartbeatTime }),
+      lastTransitionTime: now,
+    };
+  });
+  if (next.every((condition) => known.includes(condition))) return undefined;
+  const others = known.filter(({ type }) => !HEARTBEAT_CONDITIONS.includes(type));
+  return [...next, ...others];
+};
+
+/** The taints that follow from the Ready condition, with all other taints kept. Undefined if unchanged. */
+export const healthTaints = (node: Node, now: string): readonly Taint[] | undefined => {
+  const ready = node.status.conditions?.find(({ type }) => type === 'Ready')?.status;
+  const wanted = ready === 'True' ? undefined : ready === 'Unknown' ? UNREACHABLE : NOT_READY;
+  const taints = node.spec.taints ?? [];
+  const kept = taints.filter(
+    ({ key }) => (key !== UNREACHABLE && key !== NOT_READY) || key === wanted,
+  );
+  const missing = ['NoSchedule', 'NoExecute'].filter(
+    (effect) => wanted !== undefined && !kept.some((t) => t.key === wanted && t.effect === effect),
+  );
+  if (missing.length === 0 && kept.length === taints.length) return undefined;
+  return [...kept, ...missing.map((effect) => ({ key: wanted ?? '', effect, timeAdded: now }))];
+};
+
+/**
+ * When a pod must leave its node because of NoExecute taints, in ms since the epoch: `undefined` for
+ * never. The time runs from the later of the taint and the pod's binding.
+ */
+export const evictionAtMs = (
+  pod: Pod,
+  taints: readonly Taint[],
+  nowMs: number,
+): number | undefined => {
+  const due = taints
+    .filter(({ effect }) => effect === 'NoExecute')
+    .map((taint) => dueUnder(pod, taint, nowMs))
+    .filter((ms) => ms !== undefined);
+  return due.length === 0 ? undefined : Math.min(...due);
+};
+
+const dueUnder = (pod: Pod, taint: Taint, nowMs: number): number | undefined => {
+  const seconds = tolerationSecondsFor(pod.spec.tolerations, [taint]);
+  if (seconds === undefined) return undefined;
+  const addedMs = Date.parse(taint.timeAdded ?? '') || nowMs;
+  return Math.max(addedMs, boundAtMs(pod)) + seconds * 1000;
+};
+
+const boundAtMs = ({ metadata, status }: Pod): number => {
+  const scheduled = status.conditions?.find(({ type }) => type === 'PodScheduled');
+  return Date.parse(scheduled?.lastTransitionTime ?? metadata.creationTimestamp ?? '') || 0;
+};
+
+const HEARTBEAT_CONDITIONS = ['Ready', 'MemoryPressure', 'DiskPressure', 'PIDPressure'];

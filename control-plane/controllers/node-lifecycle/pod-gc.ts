@@ -1,0 +1,84 @@
+import { hasReason } from '../../../api/errors';
+import { NODES, PODS } from '../../../api/resources';
+import { nameOf, type Pod } from '../../../api/types';
+import type { Controller, ControllerDeps } from '../controller';
+
+export interface PodGcOptions {
+  /** Ended pods beyond this many are deleted, oldest first. */
+  readonly maxTerminatedPods: number;
+  /** A pod of a node that does not exist is kept this long, lest the node comes back at once. */
+  readonly orphanGraceMs: number;
+}
+
+/** Deletes pods that no agent will ever report on again, and ended pods beyond a bound. */
+export class PodGcController implements Controller {
+  readonly name = 'pod-gc';
+  private readonly orphanSince = new Map<string, number>();
+
+  constructor(
+    private readonly deps: ControllerDeps,
+    private readonly options: PodGcOptions = { maxTerminatedPods: 12_500, orphanGraceMs: 40_000 },
+  ) {}
+
+  async run(signal: AbortSignal): Promise<void> {
+    const { informers, clock, log } = this.deps;
+    await Promise.all([informers.of(PODS).whenSynced(), informers.of(NODES).whenSynced()]);
+    while (!signal.aborted) {
+      try {
+        await this.sweep(signal);
+      } catch (error) {
+        log.warn({ err: error }, 'pod sweep failed');
+      }
+      await clock.sleep(SWEEP_PERIOD_MS, signal);
+    }
+  }
+
+  private async sweep(signal: AbortSignal): Promise<void> {
+    const pods = [...this.deps.informers.of(PODS).list()];
+    for (const pod of this.orphans(pods)) await this.delete(pod, signal);
+    const unbound = pods.filter(
+      ({ metadata, spec }) =>
+        metadata.deletionTimestamp !== undefined && spec.nodeName === undefined,
+    );
+    for (const pod of unbound) await this.delete(pod, signal);
+    for (const pod of excessEnded(pods, this.options.maxTerminatedPods)) {
+      await this.delete(pod, signal);
+    }
+  }
+
+  private orphans(pods: readonly Pod[]): Pod[] {
+    const nodes = this.deps.informers.of(NODES);
+    const nowMs = this.deps.clock.monotonicMs();
+    const homeless = pods.filter(
+      ({ spec }) => spec.nodeName !== undefined && nodes.get(spec.nodeName) === undefined,
+    );
+    const uids = new Set(homeless.map(({ metadata }) => metadata.uid ?? ''));
+    for (const uid of this.orphanSince.keys()) if (!uids.has(uid)) this.orphanSince.delete(uid);
+    return homeless.filter(({ metadata }) => {
+      const uid = metadata.uid ?? '';
+      const sinceMs = this.orphanSince.get(uid) ?? nowMs;
+      this.orphanSince.set(uid, sinceMs);
+      return nowMs - sinceMs >= this.options.orphanGraceMs;
+    });
+  }
+
+  private async delete(pod: Pod, signal: AbortSignal): Promise<void> {
+    const options = { gracePeriodSeconds: 0, preconditions: { uid: pod.metadata.uid ?? '' } };
+    try {
+      await this.deps.client.delete(PODS, nameOf(pod), options, signal);
+    } catch (error) {
+      if (!hasReason(error, 'NotFound', 'Conflict')) throw error;
+    }
+  }
+}
+
+const excessEnded = (pods: readonly Pod[], max: number): Pod[] => {
+  const ended = pods.filter(
+    ({ status }) => status.phase === 'Succeeded' || status.phase === 'Failed',
+  );
+  return ended.sort((a, b) => created(a) - created(b)).slice(0, Math.max(0, ended.length - max));
+};
+
+const created = ({ metadata }: Pod): number => Date.parse(metadata.creationTimestamp ?? '') || 0;
+
+const SWEEP_PERIOD_MS = 20_000;

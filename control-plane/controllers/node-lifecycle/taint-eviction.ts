@@ -1,0 +1,77 @@
+import { hasReason } from '../../../api/errors';
+import { isPodActive } from '../../../api/pods';
+import { NODES, PODS } from '../../../api/resources';
+import { keyOf, nameOf, type Node, type Pod } from '../../../api/types';
+import type { Informer } from '../../../client/informer';
+import { WorkQueue } from '../../../client/work-queue';
+import type { Controller, ControllerDeps } from '../controller';
+import { evictionAtMs } from './plan';
+
+/** Deletes pods from nodes whose NoExecute taints they do not, or no longer, tolerate. */
+export class TaintEvictionController implements Controller {
+  readonly name = 'taint-eviction';
+  private readonly queue: WorkQueue;
+  private readonly nodes: Informer<Node>;
+  private readonly pods: Informer<Pod>;
+
+  constructor(private readonly deps: ControllerDeps) {
+    this.queue = new WorkQueue(this.name, deps);
+    this.nodes = deps.informers.of(NODES);
+    this.pods = deps.informers.of(PODS);
+  }
+
+  async run(signal: AbortSignal): Promise<void> {
+    const enqueue = (pod: Pod) => {
+      if (pod.spec.nodeName !== undefined) this.queue.add(keyOf(pod));
+    };
+    this.pods.subscribe({
+      onAdd: enqueue,
+      onUpdate: (pod, previous) => {
+        const isSame =
+          pod.spec.nodeName === previous.spec.nodeName &&
+          pod.spec.tolerations === previous.spec.tolerations;
+        if (!isSame) enqueue(pod);
+      },
+    });
+    this.nodes.subscribe({
+      onUpdate: (node, previous) => {
+        const taints = JSON.stringify(node.spec.taints ?? []);
+        if (taints !== JSON.stringify(previous.spec.taints ?? []))
+          this.enqueuePodsOn(node, enqueue);
+      },
+    });
+    await Promise.all([this.nodes.whenSynced(), this.pods.whenSynced()]);
+    await this.queue.run((key, workSignal) => this.reconcile(key, workSignal), WORKERS, signal);
+  }
+
+  private enqueuePodsOn(node: Node, enqueue: (pod: Pod) => void): void {
+    for (const pod of this.pods.list()) {
+      if (pod.spec.nodeName === node.metadata.name) enqueue(pod);
+    }
+  }
+
+  /** Reads state at the due time again: a taint that was lifted meanwhile evicts nobody. */
+  async reconcile(key: string, signal: AbortSignal): Promise<void> {
+    const pod = this.pods.get(key);
+    const node = this.nodes.get(pod?.spec.nodeName ?? '');
+    if (pod === undefined || node === undefined || !isPodActive(pod)) return;
+    const nowMs = this.deps.clock.now();
+    const dueMs = evictionAtMs(pod, node.spec.taints ?? [], nowMs);
+    if (dueMs === undefined) return;
+    if (dueMs > nowMs) this.queue.addAfter(key, dueMs - nowMs);
+    else await this.evict(pod, signal);
+  }
+
+  private async evict(pod: Pod, signal: AbortSignal): Promise<void> {
+    const message = `Marking for deletion Pod ${keyOf(pod)}`;
+    this.deps.events.event(PODS, pod, 'Normal', 'TaintManagerEviction', message);
+    const preconditions = { uid: pod.metadata.uid ?? '' };
+    try {
+      await this.deps.client.delete(PODS, nameOf(pod), { preconditions }, signal);
+    } catch (error) {
+      if (!hasReason(error, 'NotFound', 'Conflict')) throw error;
+    }
+  }
+}
+
+const WORKERS = 4;

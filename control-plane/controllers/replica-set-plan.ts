@@ -1,0 +1,106 @@
+import { isPodAvailable, isPodReady } from '../../api/pods';
+import type { Pod, ReplicaSet } from '../../api/types';
+
+export interface ReplicaPlan {
+  readonly createCount: number;
+  readonly remove: readonly Pod[];
+}
+
+/** How to get from the active pods that exist to `replicas` of them. `pods` are those owned and active. */
+export const planReplicas = (replicas: number, pods: readonly Pod[]): ReplicaPlan => ({
+  createCount: Math.max(0, replicas - pods.length),
+  remove: pods.length <= replicas ? [] : leastWanted(pods).slice(0, pods.length - replicas),
+});
+
+/** The order in which upstream gives pods up (controller_utils.go, ActivePodsWithRanks): first to go first. */
+const leastWanted = (pods: readonly Pod[]): Pod[] => {
+  const perNode = new Map<string, number>();
+  for (const { spec } of pods) {
+    const node = spec.nodeName ?? '';
+    perNode.set(node, (perNode.get(node) ?? 0) + 1);
+  }
+  const crowd = ({ spec }: Pod) => perNode.get(spec.nodeName ?? '') ?? 0;
+  return [...pods].sort(
+    (a, b) =>
+      Number(isAssigned(a)) - Number(isAssigned(b)) ||
+      phaseRank(a) - phaseRank(b) ||
+      Number(isPodReady(a)) - Number(isPodReady(b)) ||
+      deletionCost(a) - deletionCost(b) ||
+      crowd(b) - crowd(a) ||
+      readySince(b) - readySince(a) ||
+      restarts(b) - restarts(a) ||
+      created(b) - created(a) ||
+      (a.metadata.name < b.metadata.name ? -1 : 1),
+  );
+};
+
+const isAssigned = ({ spec }: Pod): boolean => spec.nodeName !== undefined && spec.nodeName !== '';
+
+const phaseRank = ({ status }: Pod): number =>
+  status.phase === 'Running' ? 2 : status.phase === 'Unknown' ? 1 : 0;
+
+const deletionCost = ({ metadata }: Pod): number =>
+  Number(metadata.annotations?.['controller.kubernetes.io/pod-deletion-cost'] ?? 0) || 0;
+
+const readySince = ({ status }: Pod): number =>
+  Date.parse(status.conditions?.find(({ type }) => type === 'Ready')?.lastTransitionTime ?? '') ||
+  0;
+
+const restarts = ({ status }: Pod): number =>
+  Math.max(0, ...(status.containerStatuses ?? []).map(({ restartCount }) => restartCount));
+
+const created = ({ metadata }: Pod): number => Date.parse(metadata.creationTimestamp ?? '') || 0;
+
+/** When the next ready pod becomes available, in ms from now; undefined if none is on the way. */
+export const nextAvailableInMs = (
+  pods: readonly Pod[],
+  minReadySeconds: number,
+  nowMs: number,
+): number | undefined => {
+  const waits = pods
+    .filter((pod) => isPodReady(pod) && !isPodAvailable(pod, minReadySeconds, nowMs))
+    .map((pod) => readySince(pod) + minReadySeconds * 1000 - nowMs);
+  return waits.length === 0 ? undefined : Math.min(...waits);
+};
+
+/** The status that these pods amount to. `failure` is the message of the last failed create. */
+export const replicaSetStatus = (
+  replicaSet: ReplicaSet,
+  pods: readonly Pod[],
+  nowMs: number,
+  failure: string | undefined,
+  nowText: string,
+): ReplicaSet['status'] => {
+  const { spec, metadata, status } = replicaSet;
+  const templateLabels = Object.entries(spec.template?.metadata?.labels ?? {});
+  const isLabelled = (pod: Pod) =>
+    templateLabels.every(([name, value]) => pod.metadata.labels?.[name] === value);
+  const others = (status.conditions ?? []).filter(({ type }) => type !== 'ReplicaFailure');
+  const known = status.conditions?.find(({ type }) => type === 'ReplicaFailure');
+  const conditions =
+    failure === undefined
+      ? others
+      : [
+          ...others,
+          {
+            type: 'ReplicaFailure',
+            status: 'True',
+            reason: 'FailedCreate',
+            message: failure,
+            lastTransitionTime: known?.lastTransitionTime ?? nowText,
+          },
+        ];
+  const ready = pods.filter(isPodReady).length;
+  const available = pods.filter((pod) =>
+    isPodAvailable(pod, spec.minReadySeconds ?? 0, nowMs),
+  ).length;
+  const labelled = pods.filter(isLabelled).length;
+  return {
+    replicas: pods.length,
+    ...(labelled === 0 ? {} : { fullyLabeledReplicas: labelled }),
+    ...(ready === 0 ? {} : { readyReplicas: ready }),
+    ...(available === 0 ? {} : { availableReplicas: available }),
+    observedGeneration: metadata.generation ?? 0,
+    ...(conditions.length === 0 ? {} : { conditions }),
+  };
+};

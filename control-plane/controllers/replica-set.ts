@@ -1,0 +1,226 @@
+import { isDeepStrictEqual } from 'node:util';
+import { hasReason } from '../../api/errors';
+import { controllerOf, controllerRef } from '../../api/owners';
+import { isPodActive } from '../../api/pods';
+import { PODS, REPLICA_SETS } from '../../api/resources';
+import { matchesLabelSelector } from '../../api/selectors';
+import { keyOf, nameOf, type Pod, type ReplicaSet } from '../../api/types';
+import type { DraftOf } from '../../client/api-client';
+import type { Informer } from '../../client/informer';
+import { WorkQueue } from '../../client/work-queue';
+import { rfc3339 } from '../../lib/clock';
+import { describeError } from '../../lib/log';
+import type { Controller, ControllerDeps } from './controller';
+import { OwnedIndex } from './owned-index';
+import { nextAvailableInMs, planReplicas, replicaSetStatus } from './replica-set-plan';
+
+/** Keeps `spec.replicas` active pods per ReplicaSet. Level-triggered: reads state, not events. */
+export class ReplicaSetController implements Controller {
+  readonly name = 'replica-set';
+  private readonly queue: WorkQueue;
+  private readonly replicaSets: Informer<ReplicaSet>;
+  private readonly pods: Informer<Pod>;
+  private readonly podIndex: OwnedIndex<Pod>;
+  /** Pods whose deletion we asked for and have not yet seen: they count no more. */
+  private readonly deleting = new Set<string>();
+
+  constructor(private readonly deps: ControllerDeps) {
+    this.queue = new WorkQueue(this.name, deps);
+    this.replicaSets = deps.informers.of(REPLICA_SETS);
+    this.pods = deps.informers.of(PODS);
+    this.podIndex = new OwnedIndex(this.pods);
+  }
+
+  async run(signal: AbortSignal): Promise<void> {
+    const enqueue = (replicaSet: ReplicaSet) => this.queue.add(keyOf(replicaSet));
+    this.replicaSets.subscribe({ onAdd: enqueue, onUpdate: enqueue, onDelete: enqueue });
+    this.pods.subscribe({
+      onAdd: (pod) => this.enqueueOwner(pod),
+      onUpdate: (pod, previous) => {
+        this.enqueueOwner(previous);
+        this.enqueueOwner(pod);
+      },
+      onDelete: (pod) => {
+        this.deleting.delete(pod.metadata.uid ?? '');
+        this.enqueueOwner(pod);
+      },
+    });
+    await Promise.all([this.replicaSets.whenSynced(), this.pods.whenSynced()]);
+    await this.queue.run((key, workSignal) => this.reconcile(key, workSignal), WORKERS, signal);
+  }
+
+  private enqueueOwner(pod: Pod): void {
+    const owner = controllerOf(pod);
+    const { namespace = '' } = pod.metadata;
+    if (owner?.kind === 'ReplicaSet') this.queue.add(`${namespace}/${owner.name}`);
+    else if (owner === undefined) {
+      // An orphan: whichever set selects it may adopt it.
+      for (const replicaSet of this.replicaSets.list()) {
+        if (selects(replicaSet, pod)) this.queue.add(keyOf(replicaSet));
+      }
+    }
+  }
+
+  async reconcile(key: string, signal: AbortSignal): Promise<void> {
+    const replicaSet = this.replicaSets.get(key);
+    // Deleted while queued; the garbage collector owns its pods now.
+    if (replicaSet === undefined) return;
+    const pods = await this.claim(replicaSet, signal);
+    let failure: string | undefined;
+    if (replicaSet.metadata.deletionTimestamp === undefined) {
+      failure = await this.scale(replicaSet, pods, signal);
+    }
+    await this.writeStatus(replicaSet, failure, signal);
+    if (failure !== undefined) throw new Error(failure);
+  }
+
+  /** The active pods that are this set's, after adopting orphans and releasing strangers. */
+  private async claim(replicaSet: ReplicaSet, signal: AbortSignal): Promise<Pod[]> {
+    const claimed: Pod[] = [];
+    for (const pod of this.podIndex.candidates(replicaSet)) {
+      const isOurs = controllerOf(pod)?.uid === replicaSet.metadata.uid;
+      if (isOurs && !selects(replicaSet, pod)) await this.release(pod, replicaSet, signal);
+      else if (isOurs) claimed.push(pod);
+      else if (isAdoptable(replicaSet, pod))
+        claimed.push(await this.adopt(pod, replicaSet, signal));
+    }
+    return claimed.filter((pod) => isPodActive(pod) && !this.deleting.has(pod.metadata.uid ?? ''));
+  }
+
+  private async adopt(pod: Pod, replicaSet: ReplicaSet, signal: AbortSignal): Promise<Pod> {
+    const ownerReferences = [...(pod.metadata.ownerReferences ?? []), controllerRef(replicaSet)];
+    return this.patchOwners(pod, ownerReferences, signal);
+  }
+
+  private async release(pod: Pod, replicaSet: ReplicaSet, signal: AbortSignal): Promise<void> {
+    const ownerReferences = (pod.metadata.ownerReferences ?? []).filter(
+      ({ uid }) => uid !== replicaSet.metadata.uid,
+    );
+    await this.patchOwners(pod, ownerReferences, signal);
+  }
+
+  private async patchOwners(
+    pod: Pod,
+    ownerReferences: Pod['metadata']['ownerReferences'],
+    signal: AbortSignal,
+  ): Promise<Pod> {
+    const { uid, resourceVersion } = pod.metadata;
+    const body = { metadata: { uid, resourceVersion, ownerReferences } };
+    const patched = await this.deps.client.patch(PODS, nameOf(pod), 'merge', body, {}, signal);
+    this.pods.noteWritten(patched);
+    return patched;
+  }
+
+  /** Returns the message of a failed create, if any. */
+  private async scale(
+    replicaSet: ReplicaSet,
+    pods: readonly Pod[],
+    signal: AbortSignal,
+  ): Promise<string | undefined> {
+    const plan = planReplicas(replicaSet.spec.replicas ?? 1, pods);
+    for (const pod of plan.remove) await this.remove(pod, replicaSet, signal);
+    return this.create(replicaSet, Math.min(plan.createCount, BURST), signal);
+  }
+
+  /** Creates in batches of 1, 2, 4, ...: when creates are refused, few are tried in vain. */
+  private async create(
+    replicaSet: ReplicaSet,
+    count: number,
+    signal: AbortSignal,
+  ): Promise<string | undefined> {
+    for (let done = 0, batch = 1; done < count; batch *= 2) {
+      const size = Math.min(batch, count - done);
+      const results = await Promise.allSettled(
+        Array.from({ length: size }, () => this.createOne(replicaSet, signal)),
+      );
+      const failed = results.find((result) => result.status === 'rejected');
+      if (failed !== undefined) return describeError(failed.reason);
+      done += size;
+    }
+    return undefined;
+  }
+
+  private async createOne(replicaSet: ReplicaSet, signal: AbortSignal): Promise<void> {
+    const { events, client } = this.deps;
+    try {
+      const pod = await client.create(PODS, podFromTemplate(replicaSet), {}, signal);
+      this.pods.noteWritten(pod);
+      const message = `Created pod: ${pod.metadata.name}`;
+      events.event(REPLICA_SETS, replicaSet, 'Normal', 'SuccessfulCreate', message);
+    } catch (error) {
+      // The namespace goes away and takes the set with it: nothing to report.
+      if (hasReason(error, 'Forbidden') && error.message.includes('being terminated')) return;
+      const message = `Error creating: ${describeError(error)}`;
+      events.event(REPLICA_SETS, replicaSet, 'Warning', 'FailedCreate', message);
+      throw error;
+    }
+  }
+
+  private async remove(pod: Pod, replicaSet: ReplicaSet, signal: AbortSignal): Promise<void> {
+    const { uid = '', name } = pod.metadata;
+    this.deleting.add(uid);
+    try {
+      await this.deps.client.delete(PODS, nameOf(pod), { preconditions: { uid } }, signal);
+    } catch (error) {
+      this.deleting.delete(uid);
+      if (!hasReason(error, 'NotFound', 'Conflict')) throw error;
+    }
+    const message = `Deleted pod: ${name}`;
+    this.deps.events.event(REPLICA_SETS, replicaSet, 'Normal', 'SuccessfulDelete', message);
+  }
+
+  private async writeStatus(
+    replicaSet: ReplicaSet,
+    failure: string | undefined,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const nowMs = this.deps.clock.now();
+    const pods = [...this.podIndex.candidates(replicaSet)].filter(
+      (pod) => controllerOf(pod)?.uid === replicaSet.metadata.uid && isPodActive(pod),
+    );
+    const minReady = replicaSet.spec.minReadySeconds ?? 0;
+    const waitMs = nextAvailableInMs(pods, minReady, nowMs);
+    if (waitMs !== undefined) this.queue.addAfter(keyOf(replicaSet), waitMs);
+    const status = replicaSetStatus(replicaSet, pods, nowMs, failure, rfc3339(nowMs));
+    if (isDeepStrictEqual(status, replicaSet.status)) return;
+    const updated = await this.deps.client.update(
+      REPLICA_SETS,
+      { ...replicaSet, status },
+      { subresource: 'status' },
+      signal,
+    );
+    this.replicaSets.noteWritten(updated);
+  }
+}
+
+const selects = (replicaSet: ReplicaSet, pod: Pod): boolean =>
+  replicaSet.metadata.namespace === pod.metadata.namespace &&
+  matchesLabelSelector(replicaSet.spec.selector, pod.metadata.labels ?? {});
+
+const isAdoptable = (replicaSet: ReplicaSet, pod: Pod): boolean =>
+  controllerOf(pod) === undefined &&
+  isPodActive(pod) &&
+  replicaSet.metadata.deletionTimestamp === undefined &&
+  selects(replicaSet, pod);
+
+const podFromTemplate = (replicaSet: ReplicaSet): DraftOf<Pod> => {
+  const { metadata, spec } = replicaSet;
+  const { labels, annotations, finalizers } = spec.template?.metadata ?? {};
+  return {
+    apiVersion: 'v1',
+    kind: 'Pod',
+    metadata: {
+      generateName: `${metadata.name}-`,
+      namespace: metadata.namespace ?? 'default',
+      ...(labels === undefined ? {} : { labels }),
+      ...(annotations === undefined ? {} : { annotations }),
+      ...(finalizers === undefined ? {} : { finalizers }),
+      ownerReferences: [controllerRef(replicaSet)],
+    },
+    spec: spec.template?.spec ?? { containers: [] },
+  };
+};
+
+const WORKERS = 5;
+// Upstream's burst: one reconcile creates at most this many.
+const BURST = 500;
