@@ -1,0 +1,102 @@
+import { readFileSync } from 'node:fs';
+import { homedir } from 'node:os';
+import { dirname, join, resolve } from 'node:path';
+import { parse } from 'yaml';
+
+/** What it takes to reach one cluster as one user. */
+export interface ClientConfig {
+  /** `https://127.0.0.1:6443` */
+  readonly server: string;
+  readonly ca: string | undefined;
+  readonly cert: string | undefined;
+  readonly key: string | undefined;
+  readonly token: string | undefined;
+  readonly skipTlsVerify: boolean;
+  readonly namespace: string;
+  readonly context: string;
+}
+
+/** The file cannot be used; the message says which file, what is wrong and what to do. */
+export class KubeconfigError extends Error {}
+
+/** Reads a kubeconfig file and picks `contextName`, or its current context. */
+export const readKubeconfig = (path: string, contextName?: string): ClientConfig => {
+  const file = parseFile(path);
+  const wanted = contextName ?? text(file, 'current-context') ?? '';
+  const context = entry(path, file, 'contexts', 'context', wanted);
+  const cluster = entry(path, file, 'clusters', 'cluster', text(context, 'cluster') ?? '');
+  const user = entry(path, file, 'users', 'user', text(context, 'user') ?? '');
+  const server = text(cluster, 'server');
+  if (server === undefined) throw fault(path, `context "${wanted}": its cluster has no server`);
+  return {
+    server,
+    ca: pemOf(path, cluster, 'certificate-authority'),
+    cert: pemOf(path, user, 'client-certificate'),
+    key: pemOf(path, user, 'client-key'),
+    token: text(user, 'token'),
+    skipTlsVerify: cluster['insecure-skip-tls-verify'] === true,
+    namespace: text(context, 'namespace') ?? 'default',
+    context: wanted,
+  };
+};
+
+/** `--kubeconfig`, `$KUBECONFIG` (its first file), `~/.kube/config`: where to look, in this order. */
+export const kubeconfigPath = (flag: string | undefined, env = process.env): string =>
+  flag ??
+  env['KUBECONFIG']?.split(':').find((path) => path !== '') ??
+  join(homedir(), '.kube', 'config');
+
+type Fields = Readonly<Record<string, unknown>>;
+
+const parseFile = (path: string): Fields => {
+  const content = readFile(path, path);
+  try {
+    const parsed: unknown = parse(content, { maxAliasCount: 0 });
+    if (isFields(parsed)) return parsed;
+  } catch (error) {
+    throw fault(path, 'it is not YAML', error);
+  }
+  throw fault(path, 'it is not a mapping');
+};
+
+/** `contexts: [{name, context: {...}}]` and its two siblings. */
+const entry = (path: string, file: Fields, list: string, field: string, name: string): Fields => {
+  const items = file[list];
+  const found: unknown = Array.isArray(items)
+    ? items.find((item: unknown) => isFields(item) && item['name'] === name)
+    : undefined;
+  const value = isFields(found) ? found[field] : undefined;
+  if (!isFields(value)) throw fault(path, `${field} "${name}" does not exist`);
+  return value;
+};
+
+const pemOf = (path: string, fields: Fields, name: string): string | undefined => {
+  const data = text(fields, `${name}-data`);
+  if (data !== undefined) return Buffer.from(data, 'base64').toString('utf8');
+  const file = text(fields, name);
+  return file === undefined ? undefined : readFile(path, resolve(dirname(path), file));
+};
+
+const readFile = (path: string, file: string): string => {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'EACCES')
+      throw fault(path, `you may not read ${file}: run as root, or ask for a copy`, error);
+    if (code === 'ENOENT')
+      throw fault(path, `${file} does not exist: start a cluster with \`dhow up\``, error);
+    throw fault(path, `${file} cannot be read`, error);
+  }
+};
+
+const text = (fields: Fields, name: string): string | undefined => {
+  const value = fields[name];
+  return typeof value === 'string' && value !== '' ? value : undefined;
+};
+
+const isFields = (value: unknown): value is Fields =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
+
+const fault = (path: string, why: string, cause?: unknown) =>
+  new KubeconfigError(`kubeconfig ${path}: ${why}`, { cause });
