@@ -3,3 +3,4 @@ import { execFileSync } from 'node:child_process';
 
 execFileSync('npx', ['buf', 'lint'], { stdio: 'inherit' });
 execFileSync('npx', ['buf', 'generate'], { stdio: 'inherit' });
+await import('./generate-schema.mjs');

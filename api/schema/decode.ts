@@ -1,0 +1,322 @@
+import { ApiError } from '../errors';
+import { canonicalQuantity, QuantityError } from '../quantity';
+import type { ApiObject } from '../types';
+import { definitionOf, type KindName } from './definitions';
+import { shapeOfDefinition, type Shape, type StructShape } from './shapes';
+import { alwaysPresent, keepsZero } from './zero-values';
+
+/** What to do with fields the kind does not have: drop, drop and warn, or refuse. */
+export type FieldValidation = 'Ignore' | 'Warn' | 'Strict';
+
+export interface DecodeOptions {
+  readonly fieldValidation?: FieldValidation;
+  /** Paths that the body held twice, as the JSON reader reports them: treated like unknown fields. */
+  readonly duplicateFields?: readonly string[];
+}
+
+export interface Decoded<T extends ApiObject = ApiObject> {
+  readonly object: T;
+  /** For `Warning:` headers. */
+  readonly warnings: readonly string[];
+}
+
+/** The value is not of the kind's type. `message` is the decoder's wording, without what was decoded. */
+export class DecodeError extends Error {
+  override readonly name = 'DecodeError';
+}
+
+/**
+ * A value as an object of the kind: types checked, nulls and unknown fields dropped, quantities in
+ * canonical form, zero values as upstream stores them. `apiVersion` and `kind` are filled in.
+ * @throws ApiError BadRequest in upstream's words
+ */
+export const decode = <T extends ApiObject = ApiObject>(
+  kind: KindName,
+  value: unknown,
+  options: DecodeOptions = {},
+): Decoded<T> => {
+  try {
+    return convert<T>(kind, value, options);
+  } catch (error) {
+    if (!(error instanceof DecodeError)) throw error;
+    throw new ApiError(
+      'BadRequest',
+      `${kind.kind} in version "${kind.version}" cannot be handled as a ${kind.kind}: ${error.message}`,
+      { cause: error },
+    );
+  }
+};
+
+/** `decode` for the result of a patch, where the caller words the refusal. @throws DecodeError */
+export const convert = <T extends ApiObject = ApiObject>(
+  kind: KindName,
+  value: unknown,
+  { fieldValidation = 'Ignore', duplicateFields = [] }: DecodeOptions = {},
+): Decoded<T> => {
+  const { name } = definitionOf(kind);
+  const shape = shapeOfDefinition(name);
+  if (shape.kind !== 'struct') throw new Error(`${name} is no object`);
+  if (!isObject(value)) {
+    throw new DecodeError(
+      `json: cannot unmarshal ${jsonKind(value)} into Go value of type v1.${kind.kind}`,
+    );
+  }
+  const decoder = new Decoder(name === CORE_EVENT);
+  const apiVersion = kind.group === '' ? kind.version : `${kind.group}/${kind.version}`;
+  const body = decoder.struct(shape, value, ROOT);
+  const problems = [
+    ...duplicateFields.map((path) => `duplicate field "${path}"`),
+    ...decoder.unknown,
+  ];
+  if (fieldValidation === 'Strict' && problems.length > 0) {
+    throw new DecodeError(`strict decoding error: ${problems.slice(0, PROBLEMS_MAX).join(', ')}`);
+  }
+  // The kind's validation turns this into the type it promises.
+  const object = { metadata: {}, ...body, apiVersion, kind: kind.kind } as unknown as T;
+  return {
+    object,
+    warnings: fieldValidation === 'Warn' ? problems.slice(0, PROBLEMS_MAX) : [],
+  };
+};
+
+const CORE_EVENT = 'io.k8s.api.core.v1.Event';
+/** Upstream lists no more either. */
+const PROBLEMS_MAX = 100;
+const UNKNOWN_MAX = 1000;
+
+/** Where the decoder is. Texts are made only for errors. */
+interface Path {
+  readonly parent?: Path;
+  readonly struct: string;
+  readonly segment: string | number;
+}
+
+const ROOT: Path = { struct: '', segment: '' };
+
+const segmentsOf = (path: Path): readonly Path[] =>
+  path.parent === undefined ? [] : [...segmentsOf(path.parent), path];
+
+/** `spec.containers[0].image` */
+const textOf = (path: Path): string =>
+  segmentsOf(path)
+    .map(({ segment }, i) =>
+      typeof segment === 'number' ? `[${segment}]` : i === 0 ? segment : `.${segment}`,
+    )
+    .join('');
+
+/** Go's way: the innermost struct, then every field name from the root without indexes and keys. */
+const goTextOf = (path: Path): string => {
+  const fields = segmentsOf(path).filter(({ struct }) => struct !== '');
+  return `${fields.at(-1)?.struct ?? ''}.${fields.map(({ segment }) => segment).join('.')}`;
+};
+
+type Json = Readonly<Record<string, unknown>>;
+
+const isObject = (value: unknown): value is Json =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
+
+const jsonKind = (value: unknown): string => {
+  if (Array.isArray(value)) return 'array';
+  if (typeof value === 'boolean') return 'bool';
+  if (typeof value === 'bigint') return 'number';
+  return value === null ? 'null' : typeof value;
+};
+
+class Decoder {
+  readonly unknown: string[] = [];
+
+  constructor(private readonly isCoreEvent: boolean) {}
+
+  struct(shape: StructShape, value: Json, path: Path): Record<string, unknown> {
+    const out: Record<string, unknown> = {};
+    for (const [name, raw] of Object.entries(value)) {
+      const field = shape.field(name);
+      const at: Path = { parent: path, struct: shape.name, segment: name };
+      if (field === undefined) {
+        if (this.unknown.length < UNKNOWN_MAX) this.unknown.push(`unknown field "${textOf(at)}"`);
+        continue;
+      }
+      const decoded = this.value(field, raw, at);
+      if (decoded === undefined || isDropped(shape, name, field, decoded)) continue;
+      out[name] = decoded;
+    }
+    this.fill(shape, out);
+    return out;
+  }
+
+  private fill(shape: StructShape, out: Record<string, unknown>): void {
+    for (const name of shape.required) {
+      if (Object.hasOwn(out, name)) continue;
+      const zero = zeroOf(shape.field(name));
+      if (zero !== undefined) out[name] = zero;
+    }
+    const always = alwaysPresent(shape.name, this.isCoreEvent);
+    if (always === undefined) return;
+    for (const [name, zero] of Object.entries(always)) out[name] ??= structuredClone(zero);
+  }
+
+  private value(shape: Shape, value: unknown, path: Path): unknown {
+    if (value === null || value === undefined) return undefined;
+    switch (shape.kind) {
+      case 'struct':
+        return isObject(value) ? this.struct(shape, value, path) : mismatch(value, shape, path);
+      case 'list':
+        return Array.isArray(value) ? this.list(shape, value, path) : mismatch(value, shape, path);
+      case 'map':
+        return isObject(value) ? this.map(shape, value, path) : mismatch(value, shape, path);
+      case 'string':
+        return typeof value === 'string' ? value : mismatch(value, shape, path);
+      case 'bool':
+        return typeof value === 'boolean' ? value : mismatch(value, shape, path);
+      case 'float64':
+        return typeof value === 'number' ? value : mismatch(value, shape, path);
+      case 'int32':
+      case 'int64':
+        return integer(shape, value, path);
+      case 'quantity':
+        return quantity(value);
+      case 'intOrString':
+        return intOrString(value);
+      case 'time':
+        return time(value, shape.goType);
+      case 'bytes':
+        return typeof value === 'string' ? base64(value) : mismatch(value, shape, path);
+      case 'any':
+        return value;
+    }
+  }
+
+  private list(shape: Shape & { kind: 'list' }, value: readonly unknown[], path: Path): unknown[] {
+    return value.map((item, index) => {
+      const at: Path = { parent: path, struct: '', segment: index };
+      return this.value(shape.item, item, at) ?? zeroOf(shape.item) ?? this.empty(shape.item, at);
+    });
+  }
+
+  private map(shape: Shape & { kind: 'map' }, value: Json, path: Path): Json {
+    // fromEntries makes own properties, even of `__proto__`.
+    return Object.fromEntries(
+      Object.entries(value).map(([key, item]) => {
+        const at: Path = { parent: path, struct: '', segment: key };
+        return [key, this.value(shape.value, item, at) ?? zeroOf(shape.value)];
+      }),
+    );
+  }
+
+  private empty(shape: Shape, path: Path): unknown {
+    return shape.kind === 'struct' ? this.struct(shape, {}, path) : null;
+  }
+}
+
+const mismatch = (value: unknown, shape: Shape, path: Path, literal = ''): never => {
+  throw new DecodeError(
+    `json: cannot unmarshal ${jsonKind(value)}${literal} into Go struct field ${goTextOf(path)} ` +
+      `of type ${shape.goType}`,
+  );
+};
+
+const INT32_MAX = 2 ** 31 - 1;
+const INT64_MAX = 2n ** 63n - 1n;
+
+const integer = (shape: Shape, value: unknown, path: Path): number | bigint => {
+  if (typeof value !== 'number' && typeof value !== 'bigint') return mismatch(value, shape, path);
+  if (typeof value === 'number' && !Number.isInteger(value)) {
+    return mismatch(value, shape, path, ` ${value}`);
+  }
+  const isInRange =
+    shape.kind === 'int32'
+      ? value >= -INT32_MAX - 1 && value <= INT32_MAX
+      : BigInt(value) >= -INT64_MAX - 1n && BigInt(value) <= INT64_MAX;
+  return isInRange ? value : mismatch(value, shape, path, ` ${value}`);
+};
+
+const quantity = (value: unknown): string => {
+  try {
+    return canonicalQuantity(
+      typeof value === 'string' || typeof value === 'number' ? value : String(value),
+    );
+  } catch (error) {
+    if (error instanceof QuantityError) throw new DecodeError(error.message, { cause: error });
+    throw error;
+  }
+};
+
+const intOrString = (value: unknown): string | number => {
+  if (typeof value === 'string') return value;
+  if (typeof value === 'number' && Number.isInteger(value) && Math.abs(value) <= INT32_MAX) {
+    return value;
+  }
+  const literal = typeof value === 'number' || typeof value === 'bigint' ? ` ${value}` : '';
+  throw new DecodeError(
+    `json: cannot unmarshal ${jsonKind(value)}${literal} into Go value of type int32`,
+  );
+};
+
+const RFC3339 = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d)$/;
+
+/** Stored in UTC: whole seconds for Time, microseconds for MicroTime. */
+const time = (value: unknown, goType: string): string => {
+  if (typeof value !== 'string') {
+    throw new DecodeError(`json: cannot unmarshal ${jsonKind(value)} into Go value of type string`);
+  }
+  const layout =
+    goType === 'v1.MicroTime' ? '2006-01-02T15:04:05.000000Z07:00' : '2006-01-02T15:04:05Z07:00';
+  if (!RFC3339.test(value) || Number.isNaN(Date.parse(value))) {
+    throw new DecodeError(
+      `parsing time ${JSON.stringify(value)} as "${layout}": cannot parse ${JSON.stringify(value)} as "2006"`,
+    );
+  }
+  const utc = new Date(Date.parse(value)).toISOString();
+  if (goType !== 'v1.MicroTime') return `${utc.slice(0, 19)}Z`;
+  const fraction = /\.(\d+)/.exec(value)?.[1] ?? '';
+  return `${utc.slice(0, 19)}.${fraction.padEnd(6, '0').slice(0, 6)}Z`;
+};
+
+const BASE64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/;
+
+const base64 = (value: string): string => {
+  // Go ignores line breaks inside base64.
+  const text = value.replace(/[\r\n]/g, '');
+  if (BASE64.test(text)) return text;
+  const wrong = /[^A-Za-z0-9+/]/.exec(text);
+  const isPadding = wrong?.[0] === '=';
+  const at = wrong === null || isPadding ? Math.floor(text.length / 4) * 4 : wrong.index;
+  throw new DecodeError(`illegal base64 data at input byte ${at}`);
+};
+
+/** What a required field holds when it is absent. */
+const zeroOf = (shape: Shape | undefined): unknown => {
+  switch (shape?.kind) {
+    case 'string':
+      return '';
+    case 'int32':
+    case 'int64':
+    case 'float64':
+      return 0;
+    case 'bool':
+      return false;
+    case 'quantity':
+      return '0';
+    case 'bytes':
+      return '';
+    default:
+      return undefined;
+  }
+};
+
+const isDropped = (struct: StructShape, name: string, shape: Shape, value: unknown): boolean => {
+  if (struct.required.includes(name)) return false;
+  switch (shape.kind) {
+    case 'list':
+      return (value as readonly unknown[]).length === 0;
+    case 'map':
+      return Object.keys(value as Json).length === 0;
+    case 'string':
+    case 'int32':
+    case 'int64':
+    case 'bool':
+      return (value === '' || value === 0 || value === false) && !keepsZero(struct.name, name);
+    default:
+      return false;
+  }
+};

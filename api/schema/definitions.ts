@@ -1,0 +1,93 @@
+import { DHOW_DEFINITIONS } from './dhow-definitions';
+
+/** The part of OpenAPI v3 that describes Kubernetes types. */
+export interface Schema {
+  readonly description?: string;
+  readonly type?: 'object' | 'array' | 'string' | 'integer' | 'number' | 'boolean';
+  readonly format?: string;
+  readonly properties?: Readonly<Record<string, Schema>>;
+  readonly required?: readonly string[];
+  readonly items?: Schema;
+  readonly additionalProperties?: Schema;
+  readonly allOf?: readonly Schema[];
+  readonly oneOf?: readonly Schema[];
+  readonly enum?: readonly string[];
+  readonly default?: unknown;
+  readonly $ref?: string;
+  /** Go's name of a string type: it shows in type errors. */
+  readonly 'x-go-type'?: string;
+  readonly 'x-kubernetes-list-type'?: 'atomic' | 'map' | 'set';
+  readonly 'x-kubernetes-list-map-keys'?: readonly string[];
+  readonly 'x-kubernetes-patch-merge-key'?: string;
+  readonly 'x-kubernetes-patch-strategy'?: string;
+  readonly 'x-kubernetes-preserve-unknown-fields'?: boolean;
+  readonly 'x-kubernetes-group-version-kind'?: readonly {
+    readonly group: string;
+    readonly kind: string;
+    readonly version: string;
+  }[];
+}
+
+export type Definitions = Readonly<Record<string, Schema>>;
+
+/** Names a kind, as its definition is found. */
+export interface KindName {
+  readonly group: string;
+  readonly version: string;
+  readonly kind: string;
+}
+
+/** Every definition, by OpenAPI name (`io.k8s.api.core.v1.Pod`). Read on first use: it is large. */
+export const definitions = (): Definitions => {
+  cached ??= { ...loadGenerated(), ...DHOW_DEFINITIONS };
+  return cached;
+};
+
+/** The definition's name and schema. Throws on a kind that has none: that is a mistake of ours. */
+export const definitionOf = (
+  kind: KindName,
+): { readonly name: string; readonly schema: Schema } => {
+  byKind ??= indexByKind();
+  const found = byKind.get(kindKey(kind));
+  if (found === undefined) throw new Error(`no schema for ${kindKey(kind)}`);
+  return found;
+};
+
+export const hasDefinition = (kind: KindName): boolean => {
+  byKind ??= indexByKind();
+  return byKind.has(kindKey(kind));
+};
+
+/** The definition that a schema stands for, with its name; inline schemas have none. */
+export const resolveSchema = (
+  schema: Schema,
+): { readonly name?: string; readonly schema: Schema } => {
+  const reference = schema.$ref ?? schema.allOf?.[0]?.$ref;
+  if (reference === undefined) return { schema };
+  const name = reference.slice(REFERENCE_PREFIX.length);
+  const target = definitions()[name];
+  if (target === undefined) throw new Error(`no schema ${name}`);
+  return { name, schema: target };
+};
+
+export const REFERENCE_PREFIX = '#/components/schemas/';
+
+let cached: Definitions | undefined;
+let byKind: Map<string, { readonly name: string; readonly schema: Schema }> | undefined;
+
+const kindKey = ({ group, version, kind }: KindName): string => `${group}/${version}/${kind}`;
+
+const indexByKind = () => {
+  const index = new Map<string, { readonly name: string; readonly schema: Schema }>();
+  for (const [name, schema] of Object.entries(definitions())) {
+    for (const kind of schema['x-kubernetes-group-version-kind'] ?? []) {
+      index.set(kindKey(kind), { name, schema });
+    }
+  }
+  return index;
+};
+
+const loadGenerated = (): Definitions =>
+  // `require` and not `import`: commands that need no schema must not read it, and bundles keep it lazy.
+  // eslint-disable-next-line @typescript-eslint/no-require-imports
+  require('./generated/kubernetes.json') as Definitions;

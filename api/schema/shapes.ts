@@ -1,0 +1,109 @@
+import { resolveSchema, type Schema } from './definitions';
+
+/**
+ * A schema made ready for decoding: one object per definition, references followed. Fields of a
+ * struct are shaped on first use, since types reach themselves and most are never seen.
+ */
+export type Shape =
+  | StructShape
+  | { readonly kind: 'list'; readonly item: Shape; readonly goType: string }
+  | { readonly kind: 'map'; readonly value: Shape; readonly goType: string }
+  | { readonly kind: 'string'; readonly goType: string }
+  | { readonly kind: 'int32' | 'int64' | 'float64' | 'bool'; readonly goType: string }
+  | {
+      readonly kind: 'quantity' | 'intOrString' | 'time' | 'bytes' | 'any';
+      readonly goType: string;
+    };
+
+export interface StructShape {
+  readonly kind: 'struct';
+  /** Go's name without the package: `Container`. */
+  readonly name: string;
+  readonly goType: string;
+  readonly required: readonly string[];
+  readonly field: (name: string) => Shape | undefined;
+}
+
+/** The shape of the definition called `name`. */
+export const shapeOfDefinition = (name: string): Shape =>
+  shapeOf({ $ref: `#/components/schemas/${name}` });
+
+const shapeOf = (schema: Schema): Shape => {
+  const { name, schema: target } = resolveSchema(schema);
+  if (name === undefined) return inlineShape(target);
+  const known = shapes.get(name);
+  if (known !== undefined) return known;
+  const shape = namedShape(name, target);
+  shapes.set(name, shape);
+  return shape;
+};
+
+const shapes = new Map<string, Shape>();
+
+const namedShape = (name: string, schema: Schema): Shape => {
+  const goName = name.slice(name.lastIndexOf('.') + 1);
+  switch (goName) {
+    case 'Quantity':
+      return { kind: 'quantity', goType: 'resource.Quantity' };
+    case 'IntOrString':
+      return { kind: 'intOrString', goType: 'intstr.IntOrString' };
+    case 'Time':
+    case 'MicroTime':
+      return { kind: 'time', goType: `v1.${goName}` };
+    default:
+      return schema.properties === undefined
+        ? { kind: 'any', goType: `v1.${goName}` }
+        : structShape(goName, schema);
+  }
+};
+
+const structShape = (name: string, { properties = {}, required = [] }: Schema): StructShape => {
+  const fields = new Map<string, Shape>();
+  return {
+    kind: 'struct',
+    name,
+    goType: `v1.${name}`,
+    required,
+    field: (field) => {
+      if (!Object.hasOwn(properties, field)) return undefined;
+      const known = fields.get(field) ?? shapeOf(properties[field] ?? {});
+      fields.set(field, known);
+      return known;
+    },
+  };
+};
+
+const inlineShape = (schema: Schema): Shape => {
+  if (schema['x-kubernetes-preserve-unknown-fields'] === true) return ANY;
+  switch (schema.type) {
+    case 'array': {
+      const item = shapeOf(schema.items ?? {});
+      return { kind: 'list', item, goType: `[]${item.goType}` };
+    }
+    case 'object': {
+      if (schema.additionalProperties === undefined) return ANY;
+      const value = shapeOf(schema.additionalProperties);
+      return { kind: 'map', value, goType: `map[string]${value.goType}` };
+    }
+    case 'string':
+      if (schema.format === 'byte') return { kind: 'bytes', goType: '[]uint8' };
+      return { kind: 'string', goType: goStringType(schema['x-go-type']) };
+    case 'integer':
+      return schema.format === 'int64'
+        ? { kind: 'int64', goType: 'int64' }
+        : { kind: 'int32', goType: 'int32' };
+    case 'number':
+      return { kind: 'float64', goType: 'float64' };
+    case 'boolean':
+      return { kind: 'bool', goType: 'bool' };
+    default:
+      return ANY;
+  }
+};
+
+const ANY: Shape = { kind: 'any', goType: 'interface {}' };
+
+const goStringType = (name: string | undefined): string => {
+  if (name === undefined) return 'string';
+  return name === 'UID' ? 'types.UID' : `v1.${name}`;
+};
