@@ -1,0 +1,108 @@
+import { isTerminal, isTerminating } from '../../api/pods';
+import type { Node, Pod } from '../../api/types';
+import { firstRefusal } from './decide';
+import { podInfoOf, type PodInfo } from './pod-info';
+import type { WakeEvent } from './plugins/plugin';
+import type { SchedulingQueue } from './queue';
+import type { Snapshot } from './snapshot';
+
+export interface ClusterEventsDeps {
+  readonly snapshot: Snapshot;
+  readonly queue: SchedulingQueue;
+  /** Pods that name another scheduler are not ours to place; their requests count all the same. */
+  readonly schedulerName: string;
+}
+
+/** Turns what the watches say into snapshot and queue: who is where, who waits, who may be woken. */
+export class ClusterEvents {
+  private hasOverflowed = false;
+
+  constructor(private readonly deps: ClusterEventsDeps) {}
+
+  podChanged(pod: Pod, previous?: Pod): void {
+    const { queue, snapshot } = this.deps;
+    const { uid = '' } = pod.metadata;
+    if (isTerminal(pod)) this.podGone(pod);
+    else if (isBound(pod)) {
+      if (previous !== undefined && isBound(previous) && asksTheSame(previous, pod)) return;
+      const before = snapshot.nodeOf(uid);
+      snapshot.setPod(pod);
+      queue.remove(uid);
+      if (before !== undefined) queue.wake('PodRemoved', before);
+    } else if (this.isOurs(pod)) {
+      // The watch is behind our own binding: the assumption knows better.
+      if (!snapshot.isAssumed(uid))
+        this.hasOverflowed = !queue.offer(podInfoOf(pod)) || this.hasOverflowed;
+    } else queue.remove(uid);
+  }
+
+  podGone({ metadata: { uid = '' } }: Pod): void {
+    this.deps.queue.remove(uid);
+    const nodeName = this.deps.snapshot.removePod(uid);
+    if (nodeName !== undefined) this.deps.queue.wake('PodRemoved', nodeName);
+  }
+
+  nodeAdded(node: Node): void {
+    this.deps.snapshot.setNode(node);
+    this.deps.queue.wake('NodeAdded', node.metadata.name);
+  }
+
+  nodeChanged(node: Node, previous: Node): void {
+    this.deps.snapshot.setNode(node);
+    for (const event of changesOf(node, previous)) this.deps.queue.wake(event, node.metadata.name);
+  }
+
+  nodeGone(node: Node): void {
+    this.deps.snapshot.removeNode(node.metadata.name);
+  }
+
+  /** Offers again what a full queue turned away, once there is room. */
+  offerTurnedAway(pods: Iterable<Pod>): void {
+    if (!this.hasOverflowed || this.deps.queue.size > REOFFER_BELOW) return;
+    this.hasOverflowed = false;
+    for (const pod of pods) {
+      if (!isBound(pod) && !this.deps.queue.has(pod.metadata.uid ?? '')) this.podChanged(pod);
+    }
+  }
+
+  /** Ours to place, and still wanting a node. */
+  isOurs(pod: Pod): boolean {
+    const { schedulerName = DEFAULT_SCHEDULER_NAME } = pod.spec;
+    return (
+      schedulerName === this.deps.schedulerName &&
+      !isTerminating(pod) &&
+      !isTerminal(pod) &&
+      !isBound(pod)
+    );
+  }
+}
+
+/** The queue's hint: would the pod fit this node right now? */
+export const mayFit =
+  (snapshot: Snapshot) =>
+  (info: PodInfo, nodeName: string): boolean => {
+    const node = snapshot.node(nodeName);
+    return node !== undefined && firstRefusal(info, node) === undefined;
+  };
+
+export const isBound = ({ spec: { nodeName = '' } }: Pod): boolean => nodeName !== '';
+
+/** What of a node's change can matter to a waiting pod; heartbeats give nothing. */
+export const changesOf = (node: Node, previous: Node): readonly WakeEvent[] => {
+  const changes: WakeEvent[] = [];
+  const differs = (pick: (each: Node) => unknown) =>
+    JSON.stringify(pick(node)) !== JSON.stringify(pick(previous));
+  if (differs(({ metadata }) => metadata.labels)) changes.push('NodeLabelsChanged');
+  if (differs(({ spec }) => [spec.taints, spec.unschedulable])) changes.push('NodeTaintsChanged');
+  if (differs(({ status }) => status.allocatable)) changes.push('NodeAllocatableChanged');
+  return changes;
+};
+
+const asksTheSame = (a: Pod, b: Pod): boolean =>
+  a.spec.nodeName === b.spec.nodeName &&
+  a.metadata.uid === b.metadata.uid &&
+  !isTerminal(a) &&
+  JSON.stringify(a.spec) === JSON.stringify(b.spec);
+
+export const DEFAULT_SCHEDULER_NAME = 'default-scheduler';
+const REOFFER_BELOW = 100_000;

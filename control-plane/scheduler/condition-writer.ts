@@ -1,0 +1,88 @@
+import { podCondition } from '../../api/pods';
+import { PODS } from '../../api/resources';
+import { nameOf, type Pod } from '../../api/types';
+import type { ApiClient } from '../../client/api-client';
+import type { TaskGroup } from '../../lib/async/task-group';
+import { rfc3339, type Clock } from '../../lib/clock';
+import type { Log } from '../../lib/log';
+
+export interface ConditionWriterDeps {
+  readonly client: ApiClient;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+interface Wanted {
+  readonly pod: Pod;
+  readonly reason: string;
+  readonly message: string;
+}
+
+/**
+ * Writes `PodScheduled=False` in the background, only where the pod does not say so already. Per
+ * pod only the latest is kept; a write that fails is left to the pod's next attempt.
+ */
+export class ConditionWriter {
+  private readonly waiting = new Map<string, Wanted>();
+  private workerCount = 0;
+
+  constructor(
+    private readonly deps: ConditionWriterDeps,
+    private readonly group: TaskGroup,
+  ) {}
+
+  write(pod: Pod, reason: string, message: string): void {
+    const current = podCondition(pod, 'PodScheduled');
+    const isWritten =
+      current?.status === 'False' && current.reason === reason && current.message === message;
+    const { uid = '' } = pod.metadata;
+    if (isWritten || this.waiting.size >= WAITING_MAX) return;
+    this.waiting.set(uid, { pod, reason, message });
+    if (this.workerCount >= WORKERS_MAX) return;
+    this.workerCount++;
+    this.group.run((signal) => this.work(signal));
+  }
+
+  private async work(signal: AbortSignal): Promise<void> {
+    try {
+      for (;;) {
+        const [next] = this.waiting;
+        if (next === undefined || signal.aborted) return;
+        this.waiting.delete(next[0]);
+        await this.patch(next[1], signal);
+      }
+    } finally {
+      this.workerCount--;
+    }
+  }
+
+  private async patch({ pod, reason, message }: Wanted, signal: AbortSignal): Promise<void> {
+    const { client, clock, log } = this.deps;
+    const current = podCondition(pod, 'PodScheduled');
+    const { uid, generation } = pod.metadata;
+    const condition = {
+      type: 'PodScheduled',
+      status: 'False',
+      reason,
+      message,
+      lastProbeTime: null,
+      lastTransitionTime:
+        current?.status === 'False' && current.lastTransitionTime !== undefined
+          ? current.lastTransitionTime
+          : rfc3339(clock.now()),
+      ...(generation === undefined ? {} : { observedGeneration: generation }),
+    };
+    // The uid makes the write fail on another pod that took the name.
+    const body = { metadata: { uid }, status: { conditions: [condition] } };
+    try {
+      const options = { subresource: 'status' } as const;
+      await client.patch(PODS, nameOf(pod), 'strategic', body, options, signal);
+    } catch (error) {
+      if (!signal.aborted)
+        log.debug({ pod: pod.metadata.name, err: error }, 'condition not written');
+    }
+  }
+}
+
+const WORKERS_MAX = 32;
+const WAITING_MAX = 10_000;

@@ -1,0 +1,89 @@
+import type { PodExplanation } from '../../api/decisions';
+import { notFound } from '../../api/errors';
+import { apiVersionOf, POD_EXPLANATIONS } from '../../api/resources';
+import { nameKey, type ObjectName, type Pod } from '../../api/types';
+import type { VirtualResource } from '../../client/virtual-resource';
+import { rfc3339Micro } from '../../lib/clock';
+import { isBound } from './cluster-events';
+import type { DecisionLog } from './decisions/decision-log';
+import { explainNodes } from './explain';
+import { podInfoOf, type PodInfo } from './pod-info';
+import type { WakeEvent } from './plugins/plugin';
+import type { SchedulingQueue } from './queue';
+import type { Snapshot } from './snapshot';
+import { suggest } from './suggest';
+
+export interface PodExplanationsDeps {
+  readonly pods: { get(key: string): Pod | undefined };
+  readonly snapshot: Snapshot;
+  readonly queue: SchedulingQueue;
+  readonly decisions: DecisionLog;
+}
+
+/** Explains a pod from the live snapshot, by the code that schedules it. `?node=NAME` asks of one node. */
+export class PodExplanations implements VirtualResource<PodExplanation> {
+  readonly resource = POD_EXPLANATIONS;
+
+  constructor(private readonly deps: PodExplanationsDeps) {}
+
+  async get(name: ObjectName, query: URLSearchParams): Promise<PodExplanation> {
+    const pod = this.deps.pods.get(nameKey(name));
+    if (pod === undefined) throw notFound('pods', '', name.name);
+    const info = podInfoOf(pod);
+    return {
+      apiVersion: apiVersionOf(POD_EXPLANATIONS),
+      kind: POD_EXPLANATIONS.kind,
+      metadata: {
+        name: name.name,
+        namespace: name.namespace,
+        ...(pod.metadata.uid === undefined ? {} : { uid: pod.metadata.uid }),
+      },
+      spec: { podName: name.name },
+      status: {
+        ...this.placeOf(pod, info),
+        nodes: this.nodesFor(info, query.get('node')),
+        ...this.historyOf(info.uid),
+      },
+    };
+  }
+
+  private placeOf(pod: Pod, info: PodInfo) {
+    const { snapshot, queue } = this.deps;
+    const nodeName = isBound(pod) ? pod.spec.nodeName : snapshot.nodeOf(info.uid);
+    if (nodeName !== undefined) return { nodeName };
+    const waiting = queue.inspect(info.uid);
+    const suggestion = suggest(info, snapshot);
+    return {
+      ...(waiting === undefined ? {} : { queue: waiting.state }),
+      ...(waiting?.retryAtMs === undefined ? {} : { retryAt: rfc3339Micro(waiting.retryAtMs) }),
+      ...(waiting?.state === 'unschedulable'
+        ? { waitingFor: [...waiting.wakeOn].map((event) => EVENT_WORDS[event]) }
+        : {}),
+      ...(suggestion === undefined ? {} : { suggestion }),
+    };
+  }
+
+  private nodesFor(info: PodInfo, nodeName: string | null) {
+    const nodes = explainNodes(info, this.deps.snapshot);
+    if (nodeName === null || nodeName === '') return nodes;
+    const asked = nodes.filter(({ node }) => node === nodeName);
+    if (asked.length === 0) throw notFound('nodes', '', nodeName);
+    return asked;
+  }
+
+  private historyOf(uid: string) {
+    const latest = this.deps.decisions.latest(uid);
+    const attempts = latest?.spec.attempt ?? this.deps.queue.inspect(uid)?.attempts ?? 0;
+    return latest === undefined
+      ? { attempts }
+      : { attempts, lastDecision: { ...latest.status, time: latest.spec.time } };
+  }
+}
+
+const EVENT_WORDS: Readonly<Record<WakeEvent, string>> = {
+  NodeAdded: 'a new node',
+  NodeLabelsChanged: 'a change of node labels',
+  NodeTaintsChanged: 'a change of node taints',
+  NodeAllocatableChanged: 'a change of what a node can allocate',
+  PodRemoved: 'a pod that ends or is deleted',
+};

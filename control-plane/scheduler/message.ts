@@ -1,0 +1,48 @@
+/** How the nodes refused, for upstream's one-line message. */
+export interface RefusalCounts {
+  /** Every reason of each node's first refusing plugin: these may add up to more than the nodes. */
+  readonly reasons: ReadonlyMap<string, number>;
+  /** Nodes where removing pods could help. */
+  readonly podBoundCount: number;
+}
+
+export const noNodesMessage = 'no nodes available to schedule pods';
+
+/**
+ * Upstream's wording, word for word, since people and tools match it. Its tail speaks of resource
+ * claims and preemption: Dhow has neither yet, and the words are what upstream says in that case.
+ */
+export const unschedulableMessage = (
+  nodeCount: number,
+  { reasons, podBoundCount }: RefusalCounts,
+  neverPreempts: boolean,
+): string => {
+  const head = `0/${nodeCount} nodes are available`;
+  const preemption = neverPreempts
+    ? 'not eligible due to preemptionPolicy=Never.'
+    : `${head}: ${histogram(preemptionCounts(nodeCount, podBoundCount))}.`;
+  return (
+    `${head}: ${histogram(reasons)}. ` + `no new claims to deallocate, preemption: ${preemption}`
+  );
+};
+
+export const assignedMessage = (podKey: string, nodeName: string): string =>
+  `Successfully assigned ${podKey} to ${nodeName}`;
+
+export const gatedMessage = 'Scheduling is blocked due to non-empty scheduling gates';
+
+const preemptionCounts = (nodeCount: number, podBoundCount: number): ReadonlyMap<string, number> =>
+  new Map(
+    (
+      [
+        ['No preemption victims found for incoming pod', podBoundCount],
+        ['Preemption is not helpful for scheduling', nodeCount - podBoundCount],
+      ] as const
+    ).filter(([, count]) => count > 0),
+  );
+
+const histogram = (counts: ReadonlyMap<string, number>): string =>
+  [...counts]
+    .map(([reason, count]) => `${count} ${reason}`)
+    .sort()
+    .join(', ');

@@ -1,0 +1,136 @@
+import { amountsOf, NO_RESOURCES, type HostPort, type ResourceAmounts } from '../../api/pods';
+import { bytesOf } from '../../api/quantity';
+import type { Node, Taint } from '../../api/types';
+import { hashText } from './hash';
+import { imagesOf, type Layer } from './images';
+import type { PodInfo } from './pod-info';
+
+/** A host port that a pod on the node holds. */
+export interface HeldPort extends HostPort {
+  readonly holder: PodInfo;
+}
+
+/** One node as plugins see it. */
+export interface NodeView {
+  readonly node: Node;
+  readonly name: string;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly taints: readonly Taint[];
+  readonly isUnschedulable: boolean;
+  readonly allocatable: ResourceAmounts;
+  readonly podCountMax: number;
+  /** By uid, assumed ones included. */
+  readonly pods: ReadonlyMap<string, PodInfo>;
+  readonly requestedCpuMillis: number;
+  readonly requestedMemoryBytes: number;
+  readonly requestedStorageBytes: number;
+  readonly scoringCpuMillis: number;
+  readonly scoringMemoryBytes: number;
+  readonly heldPorts: readonly HeldPort[];
+  readonly layers: ReadonlyMap<string, number>;
+  /** Part of the tie break. */
+  readonly hash: number;
+  /** Requests for any resource beyond cpu, memory and ephemeral storage. */
+  requestedOther(name: string): number;
+}
+
+/** A node with sums over its pods, kept as pods come and go. Integers below 2^53 stay exact. */
+export class NodeInfo implements NodeView {
+  readonly pods = new Map<string, PodInfo>();
+  readonly name: string;
+  readonly hash: number;
+  requestedCpuMillis = 0;
+  requestedMemoryBytes = 0;
+  requestedStorageBytes = 0;
+  scoringCpuMillis = 0;
+  scoringMemoryBytes = 0;
+  heldPorts: readonly HeldPort[] = [];
+  labels: Readonly<Record<string, string>> = {};
+  taints: readonly Taint[] = [];
+  isUnschedulable = false;
+  allocatable = NO_RESOURCES;
+  podCountMax = 0;
+  images: ReadonlyMap<string, readonly Layer[]> = new Map();
+  layers: ReadonlyMap<string, number> = new Map();
+  private readonly others = new Map<string, number>();
+
+  constructor(
+    private current: Node,
+    pods: Iterable<PodInfo> = [],
+  ) {
+    this.name = current.metadata.name;
+    this.hash = hashText(current.metadata.uid ?? this.name);
+    this.node = current;
+    for (const pod of pods) this.addPod(pod);
+  }
+
+  get node(): Node {
+    return this.current;
+  }
+
+  set node(node: Node) {
+    this.current = node;
+    this.labels = node.metadata.labels ?? {};
+    this.taints = node.spec.taints ?? [];
+    this.isUnschedulable = node.spec.unschedulable === true;
+    const { allocatable, podCountMax } = capacityOf(node);
+    this.allocatable = allocatable;
+    this.podCountMax = podCountMax;
+    this.images = imagesOf(node);
+    this.layers = new Map(
+      [...this.images.values()].flat().map(({ digest, sizeBytes }) => [digest, sizeBytes]),
+    );
+  }
+
+  requestedOther(name: string): number {
+    return this.others.get(name) ?? 0;
+  }
+
+  addPod(pod: PodInfo): void {
+    this.removePod(pod.uid);
+    this.pods.set(pod.uid, pod);
+    this.count(pod, 1);
+    if (pod.hostPorts.length === 0) return;
+    const held = pod.hostPorts.map((port) => ({ ...port, holder: pod }));
+    this.heldPorts = [...this.heldPorts, ...held];
+  }
+
+  removePod(uid: string): PodInfo | undefined {
+    const pod = this.pods.get(uid);
+    if (pod === undefined) return undefined;
+    this.pods.delete(uid);
+    this.count(pod, -1);
+    if (pod.hostPorts.length > 0) {
+      this.heldPorts = this.heldPorts.filter(({ holder }) => holder.uid !== uid);
+    }
+    return pod;
+  }
+
+  /** A copy to try things on: with other pods, or as another node object. */
+  with(change: { readonly node?: Node; readonly without?: ReadonlySet<string> }): NodeInfo {
+    const kept = [...this.pods.values()].filter(({ uid }) => change.without?.has(uid) !== true);
+    return new NodeInfo(change.node ?? this.current, kept);
+  }
+
+  private count({ requests, ...pod }: PodInfo, sign: 1 | -1): void {
+    this.requestedCpuMillis += sign * requests.cpuMillis;
+    this.requestedMemoryBytes += sign * requests.memoryBytes;
+    this.requestedStorageBytes += sign * requests.ephemeralStorageBytes;
+    this.scoringCpuMillis += sign * pod.scoringCpuMillis;
+    this.scoringMemoryBytes += sign * pod.scoringMemoryBytes;
+    for (const name in requests.others) {
+      this.others.set(name, this.requestedOther(name) + sign * (requests.others[name] ?? 0));
+    }
+  }
+}
+
+const capacityOf = ({ status }: Node) => {
+  try {
+    const { pods, ...rest } = status.allocatable ?? {};
+    // Without a stated limit upstream takes zero pods; so do we.
+    return { allocatable: amountsOf(rest), podCountMax: bytesOf(pods) };
+  } catch {
+    // An unreadable amount offers nothing rather than everything.
+    return { allocatable: NO_RESOURCES, podCountMax: 0 };
+  }
+};

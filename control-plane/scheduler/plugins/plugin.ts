@@ -1,0 +1,104 @@
+import type { NodeInfo, NodeView } from '../node-info';
+import type { PodInfo } from '../pod-info';
+import type { ClusterView } from '../snapshot';
+
+/**
+ * What a term depends on, so that an index knows when to work it out again: `static` on the node
+ * object alone, `node` also on the pods of that node, `domain` on more nodes than one.
+ */
+export type TermScope = 'static' | 'node' | 'domain';
+
+/** A change that may let a waiting pod in. `NodeAdded` concerns every plugin. */
+export type WakeEvent =
+  'NodeAdded' | 'NodeLabelsChanged' | 'NodeTaintsChanged' | 'NodeAllocatableChanged' | 'PodRemoved';
+
+/** A verdict against a node. `reasons` are upstream's phrases, which messages count. */
+export interface Refusal {
+  readonly reasons: readonly [string, ...string[]];
+  /** True where removing pods from the node could help: upstream's preemption wording needs it. */
+  readonly isPodBound: boolean;
+}
+
+/** One reason in full, for a person. */
+export interface Finding {
+  readonly reason: string;
+  /** What exactly: the taint, the pod that holds the port, how much is lacking. */
+  readonly detail: string;
+}
+
+export interface Placement {
+  readonly pod: PodInfo;
+  readonly node: NodeInfo;
+}
+
+/** A change that would satisfy one plugin on one node. */
+export interface Remedy {
+  /** `remove taint maint:NoSchedule from node-2` */
+  readonly words: string;
+  /** Small changes first: a reversible setting below a label, a label below deleting pods. */
+  readonly cost: number;
+  /** What is changed; two remedies of one suggestion never touch the same side. */
+  readonly target: 'node' | 'pod';
+  /** Carries the change out on copies, so that it can be verified by running all filters. */
+  apply(placement: Placement): Placement;
+}
+
+interface PluginBase {
+  readonly name: string;
+  readonly scope: TermScope;
+}
+
+/** Synchronous and pure: a pod and a node in, a verdict out. */
+export interface FilterPlugin extends PluginBase {
+  readonly wakeOn: readonly WakeEvent[];
+  /** `undefined` when the node fits. Runs for every node of every attempt: keep it cheap. */
+  filter(pod: PodInfo, node: NodeView): Refusal | undefined;
+  /** Every reason with its detail; empty when the node fits. */
+  explain(pod: PodInfo, node: NodeView): readonly Finding[];
+  /** Ways out, on a node that `filter` refuses. */
+  remedies(pod: PodInfo, node: NodeInfo): readonly Remedy[];
+}
+
+export interface ScorePlugin extends PluginBase {
+  /** False where the plugin has nothing to say about this pod: it then adds 0 everywhere. */
+  isActive(pod: PodInfo): boolean;
+  /** Raw score of a node that fits, an integer of 0 or more; 0 to 100 without normalisation. */
+  score(pod: PodInfo, node: NodeView, cluster: ClusterView): number;
+  /** How raw scores become 0 to 100: by the largest, inverted, or not at all. */
+  readonly normalization: 'none' | 'by-max' | 'by-max-inverted';
+}
+
+export const MAX_NODE_SCORE = 100;
+
+/** A remedy that edits the node object. */
+export const nodeRemedy = (
+  words: string,
+  cost: number,
+  edit: (node: NodeInfo['node']) => NodeInfo['node'],
+): Remedy => ({
+  words,
+  cost,
+  target: 'node',
+  apply: ({ pod, node }) => ({ pod, node: node.with({ node: edit(node.node) }) }),
+});
+
+/** A remedy that takes pods off the node. */
+export const removalRemedy = (words: string, cost: number, pods: readonly PodInfo[]): Remedy => ({
+  words,
+  cost,
+  target: 'node',
+  apply: ({ pod, node }) => ({
+    pod,
+    node: node.with({ without: new Set(pods.map(({ uid }) => uid)) }),
+  }),
+});
+
+export const COST = {
+  setting: 1,
+  label: 2,
+  podField: 3,
+  /** Plus the number of pods. */
+  deletePods: 4,
+  request: 6,
+  moreCapacity: 20,
+} as const;

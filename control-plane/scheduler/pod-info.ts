@@ -1,0 +1,65 @@
+import {
+  effectiveRequests,
+  hostPortsOf,
+  type HostPort,
+  type ResourceAmounts,
+} from '../../api/pods';
+import { keyOf, type Container, type Pod, type PodSpec } from '../../api/types';
+import { imageKey } from './images';
+import { hashText } from './hash';
+
+/** A pod with what scheduling reads worked out once. Immutable. */
+export interface PodInfo {
+  readonly pod: Pod;
+  readonly uid: string;
+  /** `namespace/name` */
+  readonly key: string;
+  readonly priority: number;
+  readonly requests: ResourceAmounts;
+  /** Requests with upstream's defaults where a container names none: what scores spread by. */
+  readonly scoringCpuMillis: number;
+  readonly scoringMemoryBytes: number;
+  readonly hostPorts: readonly HostPort[];
+  /** Normalised image names of all containers. */
+  readonly images: readonly string[];
+  /** Part of the tie break. */
+  readonly hash: number;
+}
+
+export const podInfoOf = (pod: Pod): PodInfo => {
+  const uid = pod.metadata.uid ?? keyOf(pod);
+  const scoring = effectiveRequests(withDefaultRequests(pod.spec));
+  const containers = [...(pod.spec.initContainers ?? []), ...pod.spec.containers];
+  return {
+    pod,
+    uid,
+    key: keyOf(pod),
+    priority: pod.spec.priority ?? 0,
+    requests: effectiveRequests(pod.spec),
+    scoringCpuMillis: scoring.cpuMillis,
+    scoringMemoryBytes: scoring.memoryBytes,
+    hostPorts: hostPortsOf(pod.spec),
+    images: containers.flatMap(({ image }) => (image === undefined ? [] : [imageKey(image)])),
+    hash: hashText(uid),
+  };
+};
+
+/** The same pod with another spec: what a suggestion tries out. */
+export const withSpec = ({ pod }: PodInfo, spec: PodSpec): PodInfo => podInfoOf({ ...pod, spec });
+
+const withDefaultRequests = (spec: PodSpec): PodSpec => ({
+  ...spec,
+  containers: spec.containers.map(withDefaults),
+  ...(spec.initContainers === undefined
+    ? {}
+    : { initContainers: spec.initContainers.map(withDefaults) }),
+});
+
+// Upstream's GetNonzeroRequests: pods that ask for nothing must still spread.
+const withDefaults = (container: Container): Container => ({
+  ...container,
+  resources: {
+    ...container.resources,
+    requests: { cpu: '100m', memory: '200Mi', ...container.resources?.requests },
+  },
+});

@@ -1,0 +1,343 @@
+import type { Clock } from '../../lib/clock';
+import { Heap } from './heap';
+import type { WakeEvent } from './plugins/plugin';
+import type { PodInfo } from './pod-info';
+
+/** One try at placing one pod, handed out by `pop`. */
+export interface Attempt {
+  readonly info: PodInfo;
+  /** 1 for the first. */
+  readonly number: number;
+  /** What made the scheduler try. */
+  readonly trigger: string;
+}
+
+/**
+ * Where a pod waits.
+ *
+ *     add ──► active ──pop──► in-flight ──scheduled──► (gone)
+ *               ▲  ▲             │  │
+ *    backoff due│  │event, no    │  └─refused──► unschedulable ──event that may help──┐
+ *               │  │backoff left │                    │ five minutes                  │
+ *             backoff ◄──failed──┘                    └──────────► active or backoff ◄┘
+ *
+ *     gated: waits for its scheduling gates to be lifted
+ */
+export type QueueState = 'active' | 'backoff' | 'unschedulable' | 'gated' | 'in-flight';
+
+export interface Waiting {
+  readonly state: QueueState;
+  readonly attempts: number;
+  /** Wall-clock time, while in backoff. */
+  readonly retryAtMs: number | undefined;
+  readonly wakeOn: ReadonlySet<WakeEvent>;
+}
+
+export interface QueueDeps {
+  readonly clock: Clock;
+  /** Exact hint: could the pod go to this node now? An event elsewhere cannot have helped it. */
+  readonly mayFit: (info: PodInfo, nodeName: string) => boolean;
+  /** The events that may lift a refusal by this plugin. */
+  readonly wakeEventsOf: (plugin: string) => readonly WakeEvent[];
+}
+
+interface Entry {
+  info: PodInfo;
+  state: QueueState;
+  attempts: number;
+  trigger: string;
+  /** Makes heap items stale: an item counts only while it carries the entry's ticket. */
+  ticket: number;
+  readyAtMs: number;
+  lastAttemptMs: number;
+  parkedAtMs: number;
+  wakeOn: ReadonlySet<WakeEvent>;
+  /** Nodes that changed while the pod was in flight, with the event. */
+  missed: Map<string, WakeEvent>;
+}
+
+/** Carries its own sort keys: an entry may change while a stale item of it is in a heap. */
+interface Item {
+  readonly entry: Entry;
+  readonly ticket: number;
+  readonly priority: number;
+  readonly readyAtMs: number;
+}
+
+/** Pods that want a node: by priority, then by arrival. One reader pops; all calls are synchronous. */
+export class SchedulingQueue {
+  private readonly entries = new Map<string, Entry>();
+  private readonly active = new Heap<Item>(isAhead);
+  private readonly backoff = new Heap<Item>((a, b) => a.readyAtMs < b.readyAtMs);
+  /** In the order they were parked. */
+  private readonly parked = new Map<string, Entry>();
+  private readonly byEvent = new Map<WakeEvent, Set<Entry>>();
+  private readonly inFlight = new Set<Entry>();
+  private readonly changedNodes = new Map<string, Set<WakeEvent>>();
+  private ticket = 0;
+  private notify: () => void = () => undefined;
+
+  constructor(private readonly deps: QueueDeps) {}
+
+  get size(): number {
+    return this.entries.size;
+  }
+
+  has(uid: string): boolean {
+    return this.entries.has(uid);
+  }
+
+  inspect(uid: string): Waiting | undefined {
+    const entry = this.entries.get(uid);
+    if (entry === undefined) return undefined;
+    const { state, attempts, readyAtMs, wakeOn } = entry;
+    const wallMs = this.deps.clock.now() + readyAtMs - this.nowMs();
+    return { state, attempts, retryAtMs: state === 'backoff' ? wallMs : undefined, wakeOn };
+  }
+
+  /** Queues a pod, or takes note that it changed. False when full: offer it again later. */
+  offer(info: PodInfo): boolean {
+    const known = this.entries.get(info.uid);
+    if (known !== undefined) {
+      this.update(known, info);
+      return true;
+    }
+    if (this.entries.size >= QUEUE_SIZE_MAX) return false;
+    const entry = this.newEntry(info, 0);
+    this.entries.set(info.uid, entry);
+    if (isGated(info)) entry.state = 'gated';
+    else this.activate(entry, 'PodAdded');
+    return true;
+  }
+
+  /** Takes back an attempt whose binding failed after `scheduled`. */
+  retry({ info, number }: Attempt, trigger: string): void {
+    if (this.entries.has(info.uid)) return;
+    const entry = this.newEntry(info, number);
+    this.entries.set(info.uid, entry);
+    this.delay(entry, trigger);
+  }
+
+  remove(uid: string): void {
+    const entry = this.entries.get(uid);
+    if (entry === undefined) return;
+    this.leave(entry);
+    this.entries.delete(uid);
+    this.notify();
+  }
+
+  /** A node changed, or a pod left it: pods that this may help are tried again. */
+  wake(event: WakeEvent, nodeName: string): void {
+    const events = this.changedNodes.get(nodeName);
+    if (events === undefined) this.changedNodes.set(nodeName, new Set([event]));
+    else events.add(event);
+    for (const { missed } of this.inFlight) missed.set(nodeName, event);
+    this.notify();
+  }
+
+  /** Waits for the next pod; `undefined` once `signal` aborts. */
+  async pop(signal: AbortSignal): Promise<Attempt | undefined> {
+    while (!signal.aborted) {
+      this.settle();
+      const entry = this.takeActive();
+      if (entry !== undefined) return this.launch(entry);
+      if (this.changedNodes.size > 0) await nextTurn();
+      else await this.waitForChange(signal);
+    }
+    return undefined;
+  }
+
+  /** The pod is assumed on a node: the queue knows it no more. */
+  scheduled(uid: string): void {
+    this.remove(uid);
+  }
+
+  /** No node fits: waits for an event that may lift one of these plugins' refusals. */
+  refused(uid: string, refusedBy: ReadonlySet<string>): void {
+    const entry = this.entries.get(uid);
+    if (entry?.state !== 'in-flight') return;
+    const { missed } = entry;
+    this.leave(entry);
+    this.park(entry, refusedBy);
+    for (const [nodeName, event] of missed) {
+      if (!entry.wakeOn.has(event) || !this.deps.mayFit(entry.info, nodeName)) continue;
+      this.reactivate(entry, event);
+      return;
+    }
+  }
+
+  /** The attempt broke for a reason that is not the pod's: tried again after its backoff. */
+  failed(uid: string, trigger: string): void {
+    const entry = this.entries.get(uid);
+    if (entry?.state !== 'in-flight') return;
+    this.leave(entry);
+    this.delay(entry, trigger);
+  }
+
+  private update(entry: Entry, info: PodInfo): void {
+    const { info: before, state } = entry;
+    entry.info = info;
+    if (state === 'gated' && !isGated(info)) this.activate(entry, 'GatesLifted');
+    else if (state === 'unschedulable' && asksDifferently(before, info)) {
+      this.reactivate(entry, 'PodUpdated');
+    }
+  }
+
+  /** Brings the queues up to date with time and events; bounded work. */
+  private settle(): void {
+    const nowMs = this.nowMs();
+    this.applyEvents();
+    for (let item = this.backoff.peek(); item !== undefined; item = this.backoff.peek()) {
+      const isStale = item.ticket !== item.entry.ticket;
+      if (!isStale && item.readyAtMs > nowMs) break;
+      this.backoff.pop();
+      if (!isStale) this.activate(item.entry, item.entry.trigger);
+    }
+    for (const entry of this.parked.values()) {
+      if (entry.parkedAtMs + UNSCHEDULABLE_MAX_MS > nowMs) break;
+      this.reactivate(entry, 'PeriodicRetry');
+    }
+  }
+
+  private applyEvents(): void {
+    let checks = 0;
+    for (const [nodeName, events] of this.changedNodes) {
+      if (checks > CHECKS_PER_TURN) return;
+      this.changedNodes.delete(nodeName);
+      for (const event of events) {
+        for (const entry of [...(this.byEvent.get(event) ?? [])]) {
+          checks++;
+          if (this.deps.mayFit(entry.info, nodeName)) this.reactivate(entry, event);
+        }
+      }
+    }
+  }
+
+  private takeActive(): Entry | undefined {
+    for (let item = this.active.pop(); item !== undefined; item = this.active.pop()) {
+      if (item.ticket === item.entry.ticket) return item.entry;
+    }
+    return undefined;
+  }
+
+  private launch(entry: Entry): Attempt {
+    this.leave(entry);
+    entry.state = 'in-flight';
+    entry.attempts++;
+    entry.lastAttemptMs = this.nowMs();
+    entry.missed = new Map();
+    this.inFlight.add(entry);
+    return { info: entry.info, number: entry.attempts, trigger: entry.trigger };
+  }
+
+  private activate(entry: Entry, trigger: string): void {
+    this.leave(entry);
+    entry.state = 'active';
+    entry.trigger = trigger;
+    this.active.push(itemOf(entry));
+    this.notify();
+  }
+
+  /** To `active`, or to `backoff` while the pod was tried too recently. */
+  private reactivate(entry: Entry, trigger: string): void {
+    const readyAtMs = entry.lastAttemptMs + backoffMsAfter(entry.attempts);
+    if (readyAtMs <= this.nowMs()) this.activate(entry, trigger);
+    else this.delay(entry, trigger);
+  }
+
+  private delay(entry: Entry, trigger: string): void {
+    this.leave(entry);
+    entry.state = 'backoff';
+    entry.trigger = trigger;
+    entry.readyAtMs = entry.lastAttemptMs + backoffMsAfter(entry.attempts);
+    this.backoff.push(itemOf(entry));
+    this.notify();
+  }
+
+  private park(entry: Entry, refusedBy: ReadonlySet<string>): void {
+    entry.state = 'unschedulable';
+    entry.parkedAtMs = this.nowMs();
+    entry.wakeOn = new Set<WakeEvent>([
+      'NodeAdded',
+      ...[...refusedBy].flatMap((plugin) => this.deps.wakeEventsOf(plugin)),
+    ]);
+    this.parked.set(entry.info.uid, entry);
+    for (const event of entry.wakeOn) {
+      const waiting = this.byEvent.get(event) ?? new Set();
+      this.byEvent.set(event, waiting.add(entry));
+    }
+  }
+
+  /** Takes the entry out of wherever it waits. */
+  private leave(entry: Entry): void {
+    entry.ticket = ++this.ticket;
+    this.inFlight.delete(entry);
+    if (!this.parked.delete(entry.info.uid)) return;
+    for (const event of entry.wakeOn) this.byEvent.get(event)?.delete(entry);
+  }
+
+  private async waitForChange(signal: AbortSignal): Promise<void> {
+    const nextBackoffMs = this.backoff.peek()?.readyAtMs ?? Infinity;
+    const [oldest] = this.parked.values();
+    const nextFlushMs = (oldest?.parkedAtMs ?? Infinity) + UNSCHEDULABLE_MAX_MS;
+    const waitMs = Math.min(nextBackoffMs, nextFlushMs, this.nowMs() + WAIT_MAX_MS) - this.nowMs();
+    const wake = new AbortController();
+    const stop = () => wake.abort();
+    signal.addEventListener('abort', stop, { once: true });
+    this.notify = stop;
+    await this.deps.clock.sleep(Math.max(0, waitMs), wake.signal);
+    this.notify = () => undefined;
+    signal.removeEventListener('abort', stop);
+  }
+
+  private newEntry(info: PodInfo, attempts: number): Entry {
+    return {
+      info,
+      state: 'active',
+      attempts,
+      trigger: '',
+      ticket: 0,
+      readyAtMs: 0,
+      lastAttemptMs: this.nowMs(),
+      parkedAtMs: 0,
+      wakeOn: new Set(),
+      missed: new Map(),
+    };
+  }
+
+  private nowMs(): number {
+    return this.deps.clock.monotonicMs();
+  }
+}
+
+/** Upstream's figures: one second, doubling up to ten. */
+export const backoffMsAfter = (attempts: number): number =>
+  Math.min(BACKOFF_MAX_MS, BACKOFF_INITIAL_MS * 2 ** Math.max(0, Math.min(attempts - 1, 30)));
+
+// Tickets are given out in order: among equals the earlier arrival goes first.
+const isAhead = (a: Item, b: Item): boolean =>
+  a.priority === b.priority ? a.ticket < b.ticket : a.priority > b.priority;
+
+const itemOf = (entry: Entry): Item => ({
+  entry,
+  ticket: entry.ticket,
+  priority: entry.info.priority,
+  readyAtMs: entry.readyAtMs,
+});
+
+const isGated = ({ pod }: PodInfo): boolean => (pod.spec.schedulingGates ?? []).length > 0;
+
+// A status write, such as our own condition, changes nothing about what the pod asks for.
+const asksDifferently = ({ pod: a }: PodInfo, { pod: b }: PodInfo): boolean =>
+  JSON.stringify([a.spec, a.metadata.labels]) !== JSON.stringify([b.spec, b.metadata.labels]);
+
+const nextTurn = () => new Promise((resolve) => setImmediate(resolve));
+
+const BACKOFF_INITIAL_MS = 1_000;
+const BACKOFF_MAX_MS = 10_000;
+const UNSCHEDULABLE_MAX_MS = 300_000;
+/** Beyond this, new pods wait in the API until there is room. */
+const QUEUE_SIZE_MAX = 200_000;
+/** So that one node's change does not hold up pods that could be placed meanwhile. */
+const CHECKS_PER_TURN = 5_000;
+const WAIT_MAX_MS = 3_600_000;

@@ -1,0 +1,208 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { ApiError } from '../../api/errors';
+import { PODS } from '../../api/resources';
+import { ManualClock } from '../../lib/clock';
+import { silentLog } from '../../lib/log';
+import { seededRandom } from '../../lib/random';
+import { createScheduler, type SchedulerDeps } from './scheduler';
+import { FakeApi, FakeEvents, testNode, testPod } from './testing';
+
+const start = (api: FakeApi, more: Partial<SchedulerDeps> = {}) => {
+  const clock = new ManualClock(1_000_000);
+  const events = new FakeEvents();
+  const random = seededRandom(1);
+  const deps = { client: api, clock, random, log: silentLog, events, seed: 7, ...more };
+  const scheduler = createScheduler(deps);
+  const abort = new AbortController();
+  const running = scheduler.run(abort.signal);
+  const stop = async () => {
+    abort.abort();
+    await running;
+  };
+  return { scheduler, clock, events, stop };
+};
+
+const until = async (clock: ManualClock, condition: () => boolean | Promise<boolean>) => {
+  // Files are real: by the clock on the wall, not by turns.
+  for (const deadline = Date.now() + 20_000; Date.now() < deadline;) {
+    if (await condition()) return;
+    await clock.advance(0);
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  throw new Error('condition not reached');
+};
+
+const bound = (api: FakeApi, name: string) => () => api.pod(name).spec.nodeName !== undefined;
+
+const conditionOf = (api: FakeApi, name: string) =>
+  api.pod(name).status.conditions?.find(({ type }) => type === 'PodScheduled');
+
+describe('scheduler', () => {
+  it('binds a waiting pod, records the decision and tells about it', async () => {
+    const api = new FakeApi();
+    api.putNode(testNode('node-1', { cpu: '1' }));
+    api.putNode(testNode('node-2', { cpu: '8' }));
+    api.putPod(testPod('web', { cpu: '500m' }));
+    const { scheduler, clock, events, stop } = start(api);
+
+    await until(clock, bound(api, 'web'));
+    await until(clock, () => events.said.length > 0);
+    const { items } = await scheduler.decisions.list!(undefined, new AbortController().signal);
+
+    expect(api.pod('web').spec.nodeName).toBe('node-2');
+    expect(events.said).toEqual([
+      {
+        object: 'web',
+        reason: 'Scheduled',
+        message: 'Successfully assigned default/web to node-2',
+      },
+    ]);
+    expect(items).toHaveLength(1);
+    expect(items[0]!.metadata.name).toBe('web-uidweb-1');
+    expect(items[0]!.status).toMatchObject({
+      outcome: 'Scheduled',
+      nodeName: 'node-2',
+      nodesConsidered: 2,
+      nodesFeasible: 2,
+      decidedBy: 'NodeResourcesFit',
+    });
+    await stop();
+  });
+
+  it('says in upstream’s words why a pod waits, and places it when a node comes', async () => {
+    const api = new FakeApi();
+    api.putNode(testNode('node-1', { cpu: '2' }));
+    api.putPod(testPod('big', { cpu: '4' }));
+    const { scheduler, clock, events, stop } = start(api);
+
+    await until(clock, () => conditionOf(api, 'big') !== undefined);
+    const message =
+      '0/1 nodes are available: 1 Insufficient cpu. no new claims to deallocate, ' +
+      'preemption: 0/1 nodes are available: 1 Preemption is not helpful for scheduling.';
+    expect(conditionOf(api, 'big')).toMatchObject({
+      status: 'False',
+      reason: 'Unschedulable',
+      message,
+    });
+    expect(events.said).toEqual([{ object: 'big', reason: 'FailedScheduling', message }]);
+
+    api.putNode(testNode('node-2', { cpu: '8' }));
+    await clock.advance(1_000);
+    await until(clock, bound(api, 'big'));
+    const { items } = await scheduler.decisions.list!(undefined, new AbortController().signal);
+    expect(items.map(({ spec, status }) => [spec.attempt, spec.trigger, status.outcome])).toEqual([
+      [1, 'PodAdded', 'Unschedulable'],
+      [2, 'NodeAdded', 'Scheduled'],
+    ]);
+    await stop();
+  });
+
+  it('writes the condition again only when it changes', async () => {
+    const api = new FakeApi();
+    api.putNode(testNode('node-1', { cpu: '2' }));
+    api.putPod(testPod('big', { cpu: '4' }));
+    const { clock, events, stop } = start(api);
+    await until(clock, () => api.patches.length === 1);
+
+    await clock.advance(301_000);
+    await until(clock, () => events.said.length === 2);
+    expect(api.patches).toHaveLength(1);
+    await stop();
+  });
+
+  it('tries another time when a binding is refused, and gives the room back', async () => {
+    const api = new FakeApi();
+    api.putNode(testNode('node-1', { cpu: '1' }));
+    api.failNextBind = { error: new ApiError('Forbidden', 'no'), isApplied: false };
+    api.putPod(testPod('web', { cpu: '1' }));
+    const { scheduler, clock, stop } = start(api);
+
+    const records = async () =>
+      (await scheduler.decisions.list!(undefined, new AbortController().signal)).items;
+    await until(clock, async () => (await records()).length === 2);
+    await clock.advance(2_000);
+    await until(clock, bound(api, 'web'));
+    expect((await records()).map(({ status }) => status.outcome)).toEqual([
+      'Scheduled',
+      'Error',
+      'Scheduled',
+    ]);
+    await stop();
+  });
+
+  it('reads the pod back when the answer to a binding is lost', async () => {
+    const api = new FakeApi();
+    api.putNode(testNode('node-1'));
+    api.failNextBind = { error: new ApiError('Timeout', 'lost'), isApplied: true };
+    api.putPod(testPod('web'));
+    const { clock, events, stop } = start(api);
+
+    await until(clock, () => events.said.some(({ reason }) => reason === 'Scheduled'));
+    expect(api.bindCount).toBe(1);
+    await stop();
+  });
+
+  it('leaves alone pods of other schedulers, but counts what they hold', async () => {
+    const api = new FakeApi();
+    api.putNode(testNode('node-1', { cpu: '1' }));
+    api.putPod(testPod('theirs', { cpu: '1', schedulerName: 'other' }));
+    api.putPod(testPod('held', { cpu: '1', schedulerName: 'other', nodeName: 'node-1' }));
+    api.putPod(testPod('ours', { cpu: '1' }));
+    const { clock, stop } = start(api);
+
+    await until(clock, () => conditionOf(api, 'ours') !== undefined);
+    expect(api.pod('theirs').spec.nodeName).toBeUndefined();
+    expect(api.pod('ours').spec.nodeName).toBeUndefined();
+    await stop();
+  });
+
+  it('uses room that a finished pod leaves', async () => {
+    const api = new FakeApi();
+    api.putNode(testNode('node-1', { cpu: '1' }));
+    const job = api.putPod(testPod('job', { cpu: '1', nodeName: 'node-1', phase: 'Running' }));
+    api.putPod(testPod('next', { cpu: '1' }));
+    const { clock, stop } = start(api);
+    await until(clock, () => conditionOf(api, 'next') !== undefined);
+
+    api.putPod({ ...job, status: { phase: 'Succeeded' } });
+    await clock.advance(1_000);
+    await until(clock, bound(api, 'next'));
+    await stop();
+  });
+
+  it('never puts more on a node than it holds, whatever arrives at once', async () => {
+    const api = new FakeApi();
+    api.putNode(testNode('node-1', { cpu: '2' }));
+    api.putNode(testNode('node-2', { cpu: '1' }));
+    for (let i = 0; i < 20; i++) api.putPod(testPod(`p${i}`, { cpu: '500m' }));
+    const { clock, stop } = start(api);
+
+    await until(clock, () => api.patches.length === 14);
+    const nodes = (await api.list(PODS)).items.map(({ spec }) => spec.nodeName);
+    expect(nodes.filter((node) => node === 'node-1')).toHaveLength(4);
+    expect(nodes.filter((node) => node === 'node-2')).toHaveLength(2);
+    await stop();
+  });
+
+  it('keeps its records over a restart and counts attempts on', async () => {
+    const dir = await mkdtemp(join(tmpdir(), 'dhow-scheduler-'));
+    try {
+      const api = new FakeApi();
+      api.putNode(testNode('node-1', { cpu: '1' }));
+      api.putPod(testPod('big', { cpu: '4' }));
+      const first = start(api, { dir });
+      await until(first.clock, () => api.patches.length === 1);
+      await first.stop();
+
+      const second = start(api, { dir });
+      await until(second.clock, () => second.events.said.length === 1);
+      const list = await second.scheduler.decisions.list!(undefined, new AbortController().signal);
+      expect(list.items.map(({ spec }) => spec.attempt)).toEqual([1, 2]);
+      await second.stop();
+    } finally {
+      await rm(dir, { recursive: true });
+    }
+  });
+});

@@ -1,0 +1,188 @@
+import { PODS } from '../../api/resources';
+import type { Pod } from '../../api/types';
+import type { EventRecorder } from '../../client/events';
+import type { TaskGroup } from '../../lib/async/task-group';
+import { describeError } from '../../lib/log';
+import { Binder, type BinderDeps, type BindResult } from './binder';
+import type { ClusterEvents } from './cluster-events';
+import { ConditionWriter } from './condition-writer';
+import { decide, type Decision } from './decide';
+import type { DecisionLog } from './decisions/decision-log';
+import { assignedMessage } from './message';
+import type { Attempt, SchedulingQueue } from './queue';
+import type { Snapshot } from './snapshot';
+import { suggest } from './suggest';
+
+export interface SchedulingLoopDeps extends BinderDeps {
+  readonly events: EventRecorder;
+  readonly decisions: DecisionLog;
+  readonly snapshot: Snapshot;
+  readonly queue: SchedulingQueue;
+  readonly cluster: ClusterEvents;
+  readonly pods: { get(key: string): Pod | undefined; list(): Iterable<Pod> };
+  readonly seed: number;
+}
+
+/**
+ * Takes pods one at a time, decides, assumes, and lets the binding finish behind: the next pod sees
+ * the assumption, and bindings in flight together are committed together by the store.
+ */
+export class SchedulingLoop {
+  private readonly binder: Binder;
+  private bindingCount = 0;
+  private bindingEnded: () => void = () => undefined;
+  private turnStartedAtMs = 0;
+
+  constructor(private readonly deps: SchedulingLoopDeps) {
+    this.binder = new Binder(deps);
+  }
+
+  async run(group: TaskGroup, signal: AbortSignal): Promise<void> {
+    const conditions = new ConditionWriter(this.deps, group);
+    for (;;) {
+      await this.bindingSlot(signal);
+      const attempt = await this.deps.queue.pop(signal);
+      if (attempt === undefined) return;
+      this.tryOne(attempt, conditions, group);
+      this.deps.cluster.offerTurnedAway(this.deps.pods.list());
+      await this.giveWay();
+    }
+  }
+
+  private tryOne(popped: Attempt, conditions: ConditionWriter, group: TaskGroup): void {
+    const { queue, pods, log, cluster } = this.deps;
+    const { info } = popped;
+    const pod = pods.get(info.key);
+    if (pod === undefined || pod.metadata.uid !== info.uid || !cluster.isOurs(pod)) {
+      queue.remove(info.uid);
+      return;
+    }
+    const attempt = this.numbered(popped);
+    try {
+      this.place(attempt, pod, conditions, group);
+    } catch (error) {
+      // A pod that breaks a plugin must not stop the others.
+      log.error({ pod: info.key, err: error }, 'scheduling attempt failed');
+      this.recordError(attempt, describeError(error));
+      queue.failed(info.uid, 'AttemptFailed');
+    }
+  }
+
+  private place(attempt: Attempt, pod: Pod, conditions: ConditionWriter, group: TaskGroup): void {
+    const { clock, queue, snapshot, seed, events } = this.deps;
+    const { info } = attempt;
+    const startMs = clock.monotonicMs();
+    const decision = decide(info, snapshot, seed);
+    const latencyMicros = Math.round((clock.monotonicMs() - startMs) * 1000);
+    this.record(attempt, decision, latencyMicros);
+    const { nodeName } = decision;
+    if (nodeName === undefined) {
+      queue.refused(info.uid, decision.refusedBy);
+      conditions.write(pod, 'Unschedulable', decision.message);
+      events.event(PODS, pod, 'Warning', 'FailedScheduling', decision.message);
+      return;
+    }
+    snapshot.assume(info, nodeName);
+    queue.scheduled(info.uid);
+    this.bindingCount++;
+    group.run((signal) => this.bind(attempt, pod, nodeName, signal));
+  }
+
+  private async bind(
+    attempt: Attempt,
+    pod: Pod,
+    nodeName: string,
+    signal: AbortSignal,
+  ): Promise<void> {
+    try {
+      const result = await this.binder.bind(pod, nodeName, signal);
+      this.conclude(attempt, pod, nodeName, result);
+    } finally {
+      this.bindingCount--;
+      this.bindingEnded();
+    }
+  }
+
+  private conclude(attempt: Attempt, pod: Pod, nodeName: string, result: BindResult): void {
+    const { events, snapshot, log } = this.deps;
+    const { uid, key } = attempt.info;
+    switch (result.kind) {
+      case 'bound':
+        events.event(PODS, pod, 'Normal', 'Scheduled', assignedMessage(key, nodeName));
+        return;
+      case 'bound-elsewhere':
+        snapshot.setPod(result.pod);
+        this.freed(nodeName);
+        return;
+      case 'gone':
+        this.forget(uid);
+        return;
+      case 'refused':
+        log.warn({ pod: key, node: nodeName, why: result.message }, 'binding refused');
+        this.recordError(attempt, `binding to ${nodeName} failed: ${result.message}`);
+        this.forget(uid);
+        this.retry(attempt);
+        return;
+      case 'stopped':
+        return;
+    }
+  }
+
+  private retry(attempt: Attempt): void {
+    const { pods, queue, cluster } = this.deps;
+    const pod = pods.get(attempt.info.key);
+    if (pod?.metadata.uid === attempt.info.uid && cluster.isOurs(pod)) {
+      queue.retry(attempt, 'BindingFailed');
+    }
+  }
+
+  private forget(uid: string): void {
+    const nodeName = this.deps.snapshot.forget(uid);
+    if (nodeName !== undefined) this.freed(nodeName);
+  }
+
+  private freed(nodeName: string): void {
+    this.deps.queue.wake('PodRemoved', nodeName);
+  }
+
+  private record(attempt: Attempt, decision: Decision, latencyMicros: number): void {
+    const { clock, decisions, snapshot } = this.deps;
+    const suggestion =
+      decision.nodeName === undefined ? suggest(attempt.info, snapshot) : undefined;
+    decisions.record(decision, {
+      attempt,
+      timeMs: clock.now(),
+      latencyMicros,
+      ...(suggestion === undefined ? {} : { suggestion }),
+    });
+  }
+
+  /** A broken attempt counts as one of its own: records are never rewritten. */
+  private recordError(attempt: Attempt, message: string): void {
+    this.deps.decisions.recordError(this.numbered(attempt), message, this.deps.clock.now());
+  }
+
+  /** Counts on from what earlier runs of the scheduler recorded for this pod. */
+  private numbered(attempt: Attempt): Attempt {
+    const last = this.deps.decisions.latest(attempt.info.uid)?.spec.attempt ?? 0;
+    return { ...attempt, number: Math.max(last + 1, attempt.number) };
+  }
+
+  private async bindingSlot(signal: AbortSignal): Promise<void> {
+    while (this.bindingCount >= BINDINGS_IN_FLIGHT_MAX && !signal.aborted) {
+      await new Promise<void>((resolve) => (this.bindingEnded = resolve));
+    }
+  }
+
+  /** Lets sockets and timers run: a long queue would otherwise hold the process for seconds. */
+  private async giveWay(): Promise<void> {
+    const nowMs = this.deps.clock.monotonicMs();
+    if (nowMs - this.turnStartedAtMs < TURN_MS) return;
+    await new Promise((resolve) => setImmediate(resolve));
+    this.turnStartedAtMs = this.deps.clock.monotonicMs();
+  }
+}
+
+/** Enough for full commit batches, few enough that a stalled store is noticed soon. */
+const BINDINGS_IN_FLIGHT_MAX = 256;
+const TURN_MS = 5;

@@ -1,0 +1,153 @@
+import type { Node, Pod } from '../../api/types';
+import type { Layer } from './images';
+import { NodeInfo, type NodeView } from './node-info';
+import { podInfoOf, type PodInfo } from './pod-info';
+
+/** What score plugins may ask of the cluster as a whole. */
+export interface ClusterView {
+  readonly nodeCount: number;
+  /** The layers of an image, if some node holds it. */
+  layersOf(image: string): readonly Layer[] | undefined;
+  nodesHolding(digest: string): number;
+}
+
+/** What `decide` reads. Nothing in it changes while a decision is taken. */
+export interface SnapshotView extends ClusterView {
+  readonly nodes: readonly NodeView[];
+}
+
+interface Placement {
+  readonly info: PodInfo;
+  readonly nodeName: string;
+  readonly isAssumed: boolean;
+}
+
+/**
+ * Nodes and where pods are, kept by events. A pod is assumed on its node from the decision until
+ * the watch confirms it or its binding definitely failed; no timer ever drops an assumption, for a
+ * slow binding would then be counted twice.
+ */
+export class Snapshot implements SnapshotView {
+  private readonly byName = new Map<string, NodeInfo>();
+  private readonly placements = new Map<string, Placement>();
+  /** Pods by node name, also of nodes not seen yet: their sums must be there when the node comes. */
+  private readonly byNode = new Map<string, Set<string>>();
+  private readonly imageLayers = new Map<string, readonly Layer[]>();
+  private readonly layerHolders = new Map<string, number>();
+  private list: readonly NodeInfo[] | undefined;
+
+  get nodes(): readonly NodeInfo[] {
+    return (this.list ??= [...this.byName.values()]);
+  }
+
+  get nodeCount(): number {
+    return this.byName.size;
+  }
+
+  get assumedCount(): number {
+    let count = 0;
+    for (const { isAssumed } of this.placements.values()) if (isAssumed) count++;
+    return count;
+  }
+
+  node(name: string): NodeInfo | undefined {
+    return this.byName.get(name);
+  }
+
+  layersOf(image: string): readonly Layer[] | undefined {
+    return this.imageLayers.get(image);
+  }
+
+  nodesHolding(digest: string): number {
+    return this.layerHolders.get(digest) ?? 0;
+  }
+
+  setNode(node: Node): void {
+    const known = this.byName.get(node.metadata.name);
+    if (known?.node.metadata.uid === node.metadata.uid && known !== undefined) {
+      this.countLayers(known, -1);
+      known.node = node;
+      this.countLayers(known, 1);
+      return;
+    }
+    this.removeNode(node.metadata.name);
+    const info = new NodeInfo(node, this.podsOn(node.metadata.name));
+    this.byName.set(info.name, info);
+    this.countLayers(info, 1);
+    this.list = undefined;
+  }
+
+  removeNode(name: string): void {
+    const known = this.byName.get(name);
+    if (known === undefined) return;
+    this.countLayers(known, -1);
+    this.byName.delete(name);
+    this.list = undefined;
+  }
+
+  /** A pod that the API says is bound: confirms an assumption, or corrects it. */
+  setPod(pod: Pod): void {
+    const { nodeName } = pod.spec;
+    if (nodeName !== undefined && nodeName !== '') this.place(podInfoOf(pod), nodeName, false);
+  }
+
+  assume(info: PodInfo, nodeName: string): void {
+    this.place(info, nodeName, true);
+  }
+
+  isAssumed(uid: string): boolean {
+    return this.placements.get(uid)?.isAssumed === true;
+  }
+
+  nodeOf(uid: string): string | undefined {
+    return this.placements.get(uid)?.nodeName;
+  }
+
+  /** Takes an assumption back; a pod the watch has confirmed stays. Returns the freed node. */
+  forget(uid: string): string | undefined {
+    return this.isAssumed(uid) ? this.removePod(uid) : undefined;
+  }
+
+  /** Returns the name of the node that the pod was on. */
+  removePod(uid: string): string | undefined {
+    const placement = this.placements.get(uid);
+    if (placement === undefined) return undefined;
+    const { nodeName } = placement;
+    this.placements.delete(uid);
+    const uids = this.byNode.get(nodeName);
+    uids?.delete(uid);
+    if (uids?.size === 0) this.byNode.delete(nodeName);
+    this.byName.get(nodeName)?.removePod(uid);
+    return nodeName;
+  }
+
+  private place(info: PodInfo, nodeName: string, isAssumed: boolean): void {
+    this.removePod(info.uid);
+    this.placements.set(info.uid, { info, nodeName, isAssumed });
+    const uids = this.byNode.get(nodeName);
+    if (uids === undefined) this.byNode.set(nodeName, new Set([info.uid]));
+    else uids.add(info.uid);
+    this.byName.get(nodeName)?.addPod(info);
+  }
+
+  private podsOn(nodeName: string): readonly PodInfo[] {
+    return [...(this.byNode.get(nodeName) ?? [])].flatMap((uid) => {
+      const placement = this.placements.get(uid);
+      return placement === undefined ? [] : [placement.info];
+    });
+  }
+
+  private countLayers(info: NodeInfo, sign: 1 | -1): void {
+    for (const digest of info.layers.keys()) {
+      const count = this.nodesHolding(digest) + sign;
+      if (count > 0) this.layerHolders.set(digest, count);
+      else this.layerHolders.delete(digest);
+    }
+    for (const [image, layers] of info.images) {
+      if (sign > 0) this.imageLayers.set(image, layers);
+      else if (!layers.some(({ digest }) => this.layerHolders.has(digest))) {
+        this.imageLayers.delete(image);
+      }
+    }
+  }
+}
