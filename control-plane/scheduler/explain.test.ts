@@ -51,7 +51,7 @@ describe('explanations and suggestions', () => {
         {
           plugin: 'NodeResourcesFit',
           reason: 'Insufficient cpu',
-          detail: '4 needed, 1 free, and 1 in all: lacks 3',
+          detail: 'cpu: 4 needed, 1 free, and 1 in all: lacks 3',
         },
       ],
     });
@@ -91,7 +91,7 @@ describe('explanations and suggestions', () => {
     const snapshot = snapshotOf([testNode('two', { cpu: '2' }), testNode('three', { cpu: '3' })]);
     expect(decide(pod, snapshot, 1).nodeName).toBe('three');
     expect(explainNodes(pod, snapshot)[1]!.reasons[0]!.detail).toBe(
-      '2500m needed in init phase, 2 free, and 2 in all: lacks 500m',
+      'cpu: 2500m needed in init phase, 2 free, and 2 in all: lacks 500m',
     );
   });
 
