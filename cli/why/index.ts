@@ -1,3 +1,0 @@
-export { renderDecisions, type DecisionsStyle } from './decisions';
-export { renderWhy } from './why';
-export type { TextStyle } from './text';

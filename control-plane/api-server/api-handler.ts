@@ -1,0 +1,124 @@
+import type { IncomingMessage } from 'node:http';
+import type { Duplex } from 'node:stream';
+import { ApiError } from '../../api/errors';
+import { actingUser } from './auth/impersonation';
+import { authorize, type Attributes } from './auth/authorizer';
+import { isAnonymous } from './auth/user';
+import { serveDiscovery } from './discovery/discovery-api';
+import type { Discovery } from './discovery/discovery';
+import { servePublic, type HealthCheck, type VersionInfo } from './discovery/health';
+import { statusResponse, toApiError, type ApiRequest, type ApiResponse } from './http/exchange';
+import { parseResourcePath, type ResourceTarget } from './http/request-target';
+import { checkProtocol, type ExecGateway } from './pods/exec';
+import { isTrue } from './rest/options';
+import { notServed } from './rest/kind-request';
+import type { RestApi } from './rest/rest-api';
+import type { KindRegistry } from './kinds/kind-registry';
+
+export interface ApiHandlerDeps {
+  readonly kinds: KindRegistry;
+  readonly rest: RestApi;
+  readonly discovery: Discovery;
+  readonly exec: ExecGateway;
+  readonly checks: readonly HealthCheck[];
+  readonly version: VersionInfo;
+  /** Answers paths outside /api and /apis; undefined for those it does not know. */
+  readonly extra: readonly ((request: ApiRequest) => Promise<ApiResponse | undefined>)[];
+}
+
+/** The whole API for one request: who asks, may they, and which part answers. */
+export class ApiHandler {
+  constructor(private readonly deps: ApiHandlerDeps) {}
+
+  /** Never throws: what goes wrong is an answer too. */
+  async handle(request: ApiRequest): Promise<ApiResponse> {
+    try {
+      return await this.answer(request);
+    } catch (error) {
+      if (!(error instanceof ApiError)) throw error;
+      return statusResponse(toApiError(error).toStatus());
+    }
+  }
+
+  /** exec and attach. @throws ApiError before the upgrade */
+  async upgrade(
+    asked: ApiRequest,
+    raw: IncomingMessage,
+    socket: Duplex,
+    head: Buffer,
+  ): Promise<void> {
+    const request = identified(asked);
+    const target = parseResourcePath(request.path);
+    const kind = target && this.deps.kinds.find(target.group, target.version, target.plural);
+    const isStream = target?.subresource === 'exec' || target?.subresource === 'attach';
+    if (target === undefined || kind === undefined || !isStream) throw notServed();
+    authorize(request.user, attributesOf(request, target));
+    const { exec } = this.deps;
+    checkProtocol(request);
+    const session = await exec.open(kind, target, target.subresource === 'attach', request);
+    await exec.serve(session, raw, socket, head, request.signal);
+  }
+
+  private async answer(asked: ApiRequest): Promise<ApiResponse> {
+    const open = await servePublic(asked, this.deps);
+    if (open !== undefined) return open;
+    const request = identified(asked);
+    const target = parseResourcePath(request.path);
+    const kind = target && this.deps.kinds.find(target.group, target.version, target.plural);
+    if (target !== undefined && kind !== undefined) {
+      authorize(request.user, attributesOf(request, target));
+      return this.deps.rest.handle(request, target);
+    }
+    for (const serve of this.deps.extra) {
+      const response = await serve(request);
+      if (response !== undefined) return response;
+    }
+    authorize(request.user, pathAttributes(request));
+    const discovered = serveDiscovery(this.deps.discovery, request);
+    if (discovered !== undefined) return discovered;
+    throw notServed();
+  }
+}
+
+/** The request as the user it acts for. @throws Unauthorized, Forbidden */
+const identified = (request: ApiRequest): ApiRequest => {
+  if (isAnonymous(request.user) || request.headers['authorization'] !== undefined)
+    throw new ApiError('Unauthorized', 'Unauthorized');
+  return { ...request, user: actingUser(request.user, request.headers) };
+};
+
+const attributesOf = ({ method, query }: ApiRequest, target: ResourceTarget): Attributes => {
+  const { group, plural, subresource, namespace, name } = target;
+  const verb = name === '' ? collectionVerb(method, query) : OBJECT_VERBS[method];
+  return {
+    verb: verb ?? method.toLowerCase(),
+    group,
+    resource: plural,
+    subresource,
+    namespace,
+    name,
+  };
+};
+
+const collectionVerb = (method: string, query: URLSearchParams): string | undefined => {
+  if (method === 'GET') return query.has('watch') && isTrue(query, 'watch') ? 'watch' : 'list';
+  return method === 'DELETE' ? 'deletecollection' : OBJECT_VERBS[method];
+};
+
+const pathAttributes = ({ method, path }: ApiRequest): Attributes => ({
+  verb: method.toLowerCase(),
+  group: '',
+  resource: '',
+  subresource: '',
+  namespace: '',
+  name: '',
+  path,
+});
+
+const OBJECT_VERBS: Readonly<Record<string, string>> = {
+  GET: 'get',
+  POST: 'create',
+  PUT: 'update',
+  PATCH: 'patch',
+  DELETE: 'delete',
+};

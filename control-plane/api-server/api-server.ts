@@ -1,0 +1,91 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import type { ApiClient } from '../../client/api-client';
+import type { NodeConnections } from '../../client/node-connections';
+import type { VirtualResource } from '../../client/virtual-resource';
+import type { Clock } from '../../lib/clock';
+import type { Log } from '../../lib/log';
+import type { Random } from '../../lib/random';
+import type { Store } from '../store/store';
+import type { WatchCaches } from '../store/watch-cache';
+import { ApiHandler } from './api-handler';
+import { Discovery } from './discovery/discovery';
+import { OpenApi } from './discovery/openapi';
+import { versionInfo } from './discovery/version';
+import type { HealthCheck } from './discovery/health';
+import type { ApiRequest, ApiResponse } from './http/exchange';
+import { HttpsListener, type ListenAddress, type TlsMaterial } from './http/https-listener';
+import { InProcessClient } from './in-process-client';
+import { KindRegistry } from './kinds/kind-registry';
+import { createObjectService } from './objects/object-service';
+import { ExecGateway } from './pods/exec';
+import { RestApi } from './rest/rest-api';
+import { ensureSystemNamespaces } from './system-namespaces';
+
+export interface ApiServerDeps {
+  readonly store: Store;
+  readonly caches: WatchCaches;
+  readonly tls: TlsMaterial;
+  readonly nodeConnections: NodeConnections;
+  readonly virtualResources: readonly VirtualResource[];
+  /** Answers /v2/ for authenticated callers: images for the nodes. */
+  readonly registry?: { handle(request: IncomingMessage, response: ServerResponse): void };
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+  /** Of this program: `0.1.0`. */
+  readonly version: string;
+}
+
+export interface ApiServer extends AsyncDisposable {
+  /** The API for components in this process. Usable at once, without `listen`. */
+  readonly client: ApiClient;
+  /** One request without a socket, for tests. */
+  handle(request: ApiRequest): Promise<ApiResponse>;
+  /** Creates the system namespaces, then takes connections. */
+  listen(address: ListenAddress): Promise<AddressInfo>;
+  /** Uses another server certificate for new connections. */
+  renew(tls: TlsMaterial): void;
+}
+
+/** The Kubernetes REST API over a store. */
+export const createApiServer = (deps: ApiServerDeps): ApiServer => {
+  const { random, nodeConnections: nodes, registry, log } = deps;
+  const kinds = new KindRegistry(deps.virtualResources);
+  const service = createObjectService({ ...deps, kinds });
+  const client = new InProcessClient(service);
+  const openApi = new OpenApi(kinds);
+  const handler = new ApiHandler({
+    kinds,
+    rest: new RestApi({ service, nodes, random }),
+    discovery: new Discovery(kinds, []),
+    exec: new ExecGateway({ service, nodes }),
+    checks: healthChecks(deps),
+    version: versionInfo(deps.version),
+    extra: [async (request) => openApi.serve(request)],
+  });
+  const listener = new HttpsListener(
+    deps.tls,
+    {
+      handle: (request) => handler.handle(request),
+      upgrade: (...args) => handler.upgrade(...args),
+      ...(registry === undefined ? {} : { registry: (...args) => registry.handle(...args) }),
+    },
+    log,
+  );
+  return {
+    client,
+    handle: (request) => handler.handle(request),
+    listen: async (address) => {
+      await ensureSystemNamespaces(client);
+      return listener.listen(address);
+    },
+    renew: (tls) => listener.renew(tls),
+    [Symbol.asyncDispose]: () => listener[Symbol.asyncDispose](),
+  };
+};
+
+const healthChecks = ({ store }: ApiServerDeps): readonly HealthCheck[] => [
+  { name: 'ping', check: async () => undefined },
+  { name: 'store', check: (signal) => store.currentVersion(signal) },
+];

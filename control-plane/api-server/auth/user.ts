@@ -1,0 +1,29 @@
+/** Who asks. */
+export interface User {
+  readonly name: string;
+  readonly groups: readonly string[];
+  readonly extra?: Readonly<Record<string, readonly string[]>>;
+}
+
+export const MASTERS = 'system:masters';
+export const NODES_GROUP = 'system:nodes';
+export const AUTHENTICATED = 'system:authenticated';
+export const UNAUTHENTICATED = 'system:unauthenticated';
+
+/** The server's own components, in process. */
+export const SYSTEM_USER: User = {
+  name: 'system:apiserver',
+  groups: [MASTERS, AUTHENTICATED],
+};
+
+export const ANONYMOUS: User = { name: 'system:anonymous', groups: [UNAUTHENTICATED] };
+
+export const isAnonymous = ({ groups }: User): boolean => groups.includes(UNAUTHENTICATED);
+
+/** The node that a node's certificate names. */
+export const nodeNameOf = ({ name, groups }: User): string | undefined =>
+  groups.includes(NODES_GROUP) && name.startsWith(NODE_PREFIX)
+    ? name.slice(NODE_PREFIX.length)
+    : undefined;
+
+const NODE_PREFIX = 'system:node:';

@@ -1,0 +1,89 @@
+import { ApiError, type Status } from '../../../api/errors';
+import type { User } from '../auth/user';
+
+/** A request as the handlers see it, whether it came over HTTPS or from a test. */
+export interface ApiRequest {
+  readonly method: string;
+  readonly path: string;
+  readonly query: URLSearchParams;
+  readonly headers: Readonly<Record<string, string | undefined>>;
+  readonly user: User;
+  /** The whole body. @throws RequestEntityTooLarge */
+  body(): Promise<Buffer>;
+  /** Aborts when the caller goes away or the server stops. */
+  readonly signal: AbortSignal;
+}
+
+export interface ApiResponse {
+  readonly status: number;
+  readonly headers?: Readonly<Record<string, string | readonly string[]>>;
+  /** A stream is sent as it comes, coalesced per turn of the event loop. */
+  readonly body?: Uint8Array | string | AsyncIterable<Uint8Array>;
+}
+
+export const JSON_TYPE = 'application/json';
+
+export const jsonResponse = (
+  value: unknown,
+  status = 200,
+  headers: ApiResponse['headers'] = {},
+): ApiResponse => ({
+  status,
+  headers: { 'content-type': JSON_TYPE, ...headers },
+  body: JSON.stringify(value) + '\n',
+});
+
+/** Objects from the store go out as the bytes they are stored as. */
+export const rawResponse = (
+  raw: Uint8Array,
+  status = 200,
+  headers: ApiResponse['headers'] = {},
+): ApiResponse => ({ status, headers: { 'content-type': JSON_TYPE, ...headers }, body: raw });
+
+export const textResponse = (text: string, status = 200): ApiResponse => ({
+  status,
+  headers: { 'content-type': 'text/plain; charset=utf-8', 'x-content-type-options': 'nosniff' },
+  body: text,
+});
+
+export const statusResponse = (status: Status): ApiResponse =>
+  jsonResponse(status, status.code ?? 200, retryAfter(status));
+
+export const successStatus = (details?: Status['details']): Status => ({
+  kind: 'Status',
+  apiVersion: 'v1',
+  metadata: {},
+  status: 'Success',
+  ...(details === undefined ? {} : { details }),
+});
+
+/** What went wrong, as the API says it. A foreign error is a fault of the server. */
+export const toApiError = (error: unknown): ApiError =>
+  error instanceof ApiError
+    ? error
+    : new ApiError(
+        'InternalError',
+        `Internal error occurred: ${error instanceof Error ? error.message : String(error)}`,
+        { cause: error },
+      );
+
+/** `Warning: 299 - "text"` headers, one per warning, bounded as browsers and proxies expect. */
+export const warningHeaders = (warnings: readonly string[]): ApiResponse['headers'] =>
+  warnings.length === 0
+    ? {}
+    : {
+        warning: [...new Set(warnings)]
+          .slice(0, MAX_WARNINGS)
+          .map((text) => `299 - ${JSON.stringify(toHeaderText(text))}`),
+      };
+
+const toHeaderText = (text: string): string =>
+  text.replace(/[^\x20-\x7e]/g, '?').slice(0, MAX_WARNING_LENGTH);
+
+const retryAfter = ({ details }: Status): ApiResponse['headers'] =>
+  details?.retryAfterSeconds === undefined
+    ? {}
+    : { 'retry-after': String(details.retryAfterSeconds) };
+
+const MAX_WARNINGS = 20;
+const MAX_WARNING_LENGTH = 1024;

@@ -1,0 +1,205 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { createServer, type Server } from 'node:https';
+import type { AddressInfo, Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
+import { TLSSocket } from 'node:tls';
+import { ApiError } from '../../../api/errors';
+import type { Log } from '../../../lib/log';
+import { ANONYMOUS, AUTHENTICATED, type User } from '../auth/user';
+import { statusResponse, toApiError, type ApiRequest, type ApiResponse } from './exchange';
+import { readBody } from './read-body';
+import { send } from './send';
+
+export interface TlsMaterial {
+  /** PEM: clients with a certificate from it are known by their names. */
+  readonly caCertificate: string;
+  readonly server: { readonly certificate: string; readonly key: string };
+}
+
+export interface ListenerHandlers {
+  handle(request: ApiRequest): Promise<ApiResponse>;
+  /** Takes over the socket. @throws ApiError to refuse */
+  upgrade(request: ApiRequest, raw: IncomingMessage, socket: Duplex, head: Buffer): Promise<void>;
+  /** Raw requests under /v2/, for a known user. */
+  registry?(request: IncomingMessage, response: ServerResponse): void;
+}
+
+export interface ListenAddress {
+  readonly host: string;
+  /** 0 for any free port. */
+  readonly port: number;
+}
+
+/** HTTPS with client certificates. Knows sockets, limits and shutdown; nothing of objects. */
+export class HttpsListener implements AsyncDisposable {
+  private readonly server: Server;
+  private readonly stopping = new AbortController();
+
+  constructor(
+    tls: TlsMaterial,
+    private readonly handlers: ListenerHandlers,
+    private readonly log: Log,
+  ) {
+    this.server = createServer({
+      cert: tls.server.certificate,
+      key: tls.server.key,
+      ca: tls.caCertificate,
+      requestCert: true,
+      // Probes come without a certificate; everyone else gets 401, not a failed handshake.
+      rejectUnauthorized: false,
+      minVersion: 'TLSv1.2',
+      handshakeTimeout: 10_000,
+      headersTimeout: 15_000,
+      requestTimeout: 60_000,
+      keepAliveTimeout: 120_000,
+      maxHeaderSize: 64 * 1024,
+    });
+    this.server.maxConnections = MAX_CONNECTIONS;
+    this.server.on('request', (request, response) => void this.serve(request, response));
+    this.server.on('upgrade', (request, socket, head) => void this.upgrade(request, socket, head));
+    this.server.on('tlsClientError', (_error, socket) => socket.destroy());
+    this.server.on('clientError', (_error, socket) => socket.destroy());
+  }
+
+  /** @throws Error when the address cannot be had. */
+  async listen({ host, port }: ListenAddress): Promise<AddressInfo> {
+    await new Promise<void>((resolve, reject) => {
+      this.server.once('error', reject);
+      this.server.listen({ host, port }, () => {
+        this.server.off('error', reject);
+        resolve();
+      });
+    });
+    return this.server.address() as AddressInfo;
+  }
+
+  /** Replaces the certificate for new connections. */
+  renew({ server, caCertificate }: TlsMaterial): void {
+    this.server.setSecureContext({ cert: server.certificate, key: server.key, ca: caCertificate });
+  }
+
+  /** Takes no more requests, ends watches, lets short requests finish, then closes. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.stopping.signal.aborted) return;
+    const closed = new Promise<void>((resolve) => {
+      if (this.server.listening) this.server.close(() => resolve());
+      else resolve();
+    });
+    this.stopping.abort();
+    this.server.closeIdleConnections();
+    const cut = setTimeout(() => this.server.closeAllConnections(), DRAIN_MS);
+    await closed;
+    clearTimeout(cut);
+  }
+
+  private async serve(raw: IncomingMessage, response: ServerResponse): Promise<void> {
+    const gone = new AbortController();
+    response.once('close', () => gone.abort());
+    const signal = AbortSignal.any([gone.signal, this.stopping.signal]);
+    // A peer that vanishes in mid-answer is its own affair.
+    response.on('error', () => undefined);
+    try {
+      const request = toApiRequest(raw, signal);
+      if (request.path.startsWith('/v2/') && this.handlers.registry !== undefined) {
+        if (request.user === ANONYMOUS) throw new ApiError('Unauthorized', 'Unauthorized');
+        this.handlers.registry(raw, response);
+        return;
+      }
+      const answer = await this.handlers.handle(request);
+      await send(response, answer, { omitsBody: raw.method === 'HEAD', signal });
+    } catch (error) {
+      await this.fail(raw, response, error, signal);
+    }
+  }
+
+  private async fail(
+    raw: IncomingMessage,
+    response: ServerResponse,
+    error: unknown,
+    signal: AbortSignal,
+  ): Promise<void> {
+    if (signal.aborted || response.headersSent) {
+      response.destroy();
+      return;
+    }
+    const apiError = toApiError(error);
+    if (apiError.code >= 500)
+      this.log.warn({ err: error, method: raw.method, path: raw.url }, 'request failed');
+    // What is left of a refused body must not be taken for the next request.
+    if (!raw.complete) response.setHeader('connection', 'close');
+    const answer = statusResponse(apiError.toStatus());
+    await send(response, answer, { omitsBody: raw.method === 'HEAD', signal }).catch(() =>
+      response.destroy(),
+    );
+    if (!raw.complete) raw.resume();
+  }
+
+  private async upgrade(raw: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
+    const gone = new AbortController();
+    socket.once('close', () => gone.abort());
+    socket.on('error', () => gone.abort());
+    const signal = AbortSignal.any([gone.signal, this.stopping.signal]);
+    try {
+      await this.handlers.upgrade(toApiRequest(raw, signal), raw, socket, head);
+    } catch (error) {
+      refuseUpgrade(socket, toApiError(error));
+    }
+  }
+}
+
+const toApiRequest = (raw: IncomingMessage, signal: AbortSignal): ApiRequest => {
+  const url = raw.url ?? '/';
+  const mark = url.indexOf('?');
+  const headers = raw.headers as Record<string, string | undefined>;
+  return {
+    method: raw.method === 'HEAD' ? 'GET' : (raw.method ?? 'GET'),
+    path: mark < 0 ? url : url.slice(0, mark),
+    query: new URLSearchParams(mark < 0 ? '' : url.slice(mark + 1)),
+    headers,
+    user: userOf(raw.socket),
+    body: () => readBody(raw),
+    signal,
+  };
+};
+
+/** The user that the connection's certificate names. */
+const userOf = (socket: Socket): User => {
+  let user = users.get(socket);
+  if (user === undefined) {
+    user = socket instanceof TLSSocket && socket.authorized ? userOfCertificate(socket) : ANONYMOUS;
+    users.set(socket, user);
+  }
+  return user;
+};
+
+const userOfCertificate = (socket: TLSSocket): User => {
+  const { subject, fingerprint256 } = socket.getPeerCertificate();
+  const { CN, O } = subject as { CN?: string | string[]; O?: string | string[] };
+  const name = [CN ?? []].flat()[0];
+  if (name === undefined || name === '') return ANONYMOUS;
+  const credential = fingerprint256.replaceAll(':', '').toLowerCase();
+  return {
+    name,
+    groups: [...[O ?? []].flat(), AUTHENTICATED],
+    extra: { 'authentication.kubernetes.io/credential-id': [`X509SHA256=${credential}`] },
+  };
+};
+
+const refuseUpgrade = (socket: Duplex, error: ApiError): void => {
+  if (socket.destroyed) return;
+  const body = JSON.stringify(error.toStatus());
+  socket.end(
+    [
+      `HTTP/1.1 ${error.code} ${error.reason}`,
+      'Content-Type: application/json',
+      `Content-Length: ${Buffer.byteLength(body)}`,
+      'Connection: close',
+      '',
+      body,
+    ].join('\r\n'),
+  );
+};
+
+const users = new WeakMap<Socket, User>();
+const MAX_CONNECTIONS = 10_000;
+const DRAIN_MS = 5000;

@@ -1,0 +1,80 @@
+import { once } from 'node:events';
+import type { ServerResponse } from 'node:http';
+import type { ApiResponse } from './exchange';
+
+/** Writes an answer; a stream until it ends or the peer goes away or stops reading. */
+export const send = async (
+  response: ServerResponse,
+  { status, headers = {}, body = '' }: ApiResponse,
+  { omitsBody, signal }: { readonly omitsBody: boolean; readonly signal: AbortSignal },
+): Promise<void> => {
+  response.statusCode = status;
+  for (const [name, value] of Object.entries(headers))
+    response.setHeader(name, typeof value === 'string' ? value : [...value]);
+  if (typeof body === 'string' || body instanceof Uint8Array) {
+    const bytes = typeof body === 'string' ? Buffer.from(body) : body;
+    response.setHeader('content-length', bytes.byteLength);
+    response.end(omitsBody ? undefined : bytes);
+    return;
+  }
+  response.flushHeaders();
+  const writer = new CoalescingWriter(response);
+  for await (const chunk of body) {
+    if (response.destroyed) break;
+    writer.push(chunk);
+    if (writer.isFull && !(await writer.drained(signal))) break;
+  }
+  writer.flush();
+  if (!response.destroyed) response.end();
+};
+
+/**
+ * Joins what arrives within one turn of the event loop into one write: the system call, not the
+ * bytes, is what a busy watch costs.
+ */
+class CoalescingWriter {
+  private pending: Uint8Array[] = [];
+  private pendingBytes = 0;
+  private isScheduled = false;
+
+  constructor(private readonly response: ServerResponse) {}
+
+  get isFull(): boolean {
+    return this.pendingBytes + this.response.writableLength > MAX_BUFFERED_BYTES;
+  }
+
+  push(chunk: Uint8Array): void {
+    this.pending.push(chunk);
+    this.pendingBytes += chunk.byteLength;
+    if (this.isScheduled) return;
+    this.isScheduled = true;
+    setImmediate(() => this.flush());
+  }
+
+  flush(): void {
+    this.isScheduled = false;
+    if (this.pending.length === 0 || this.response.destroyed) return;
+    const [first = EMPTY] = this.pending;
+    this.response.write(this.pending.length === 1 ? first : Buffer.concat(this.pending));
+    this.pending = [];
+    this.pendingBytes = 0;
+  }
+
+  /** False when the peer has not read for too long: it is cut off, and starts over. */
+  async drained(signal: AbortSignal): Promise<boolean> {
+    this.flush();
+    if (!this.response.writableNeedDrain) return true;
+    const limit = AbortSignal.any([signal, AbortSignal.timeout(SLOW_READER_MS)]);
+    try {
+      await once(this.response, 'drain', { signal: limit });
+      return true;
+    } catch {
+      this.response.destroy();
+      return false;
+    }
+  }
+}
+
+const EMPTY = new Uint8Array(0);
+const MAX_BUFFERED_BYTES = 1024 * 1024;
+const SLOW_READER_MS = 30_000;

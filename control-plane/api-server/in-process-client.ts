@@ -1,0 +1,173 @@
+import { PODS, type Resource } from '../../api/resources';
+import type { ApiObject, ObjectName } from '../../api/types';
+import type {
+  ApiClient,
+  DeleteOptions,
+  DraftOf,
+  ListOptions,
+  ListResult,
+  PatchType,
+  WatchEvent,
+  WatchOptions,
+  WriteOptions,
+} from '../../client/api-client';
+import { SYSTEM_USER } from './auth/user';
+import type { ServedKind } from './kinds/served-kind';
+import type { ObjectService } from './objects/object-service';
+import type { WatchItem } from './objects/object-watcher';
+import { decodeObject } from './objects/rules';
+import { parseVersion } from './objects/versions';
+import type { WriteContext } from './objects/write-context';
+import { bindPod } from './pods/binding';
+import { patch } from './rest/patching';
+import { scaleOf, withScale, type Scale } from './rest/scale';
+
+/**
+ * The API for components in the same process: the rules of the REST API without its bytes. Objects
+ * are the server's own and shared.
+ */
+export class InProcessClient implements ApiClient {
+  constructor(private readonly service: ObjectService) {}
+
+  async get<T extends ApiObject>(
+    resource: Resource<T>,
+    name: ObjectName,
+    signal = NEVER,
+  ): Promise<T> {
+    const kind = this.kindOf(resource);
+    const none = new URLSearchParams();
+    return (await this.service.reader.get(kind, name, undefined, none, signal)).object as T;
+  }
+
+  async list<T extends ApiObject>(
+    resource: Resource<T>,
+    options: ListOptions = {},
+    signal = NEVER,
+  ): Promise<ListResult<T>> {
+    const page = await this.service.reader.list(this.kindOf(resource), options, signal);
+    return {
+      items: page.items.map(({ object }) => object as T),
+      resourceVersion: String(page.resourceVersion),
+      ...(page.continue === undefined ? {} : { continue: page.continue }),
+    };
+  }
+
+  async *watch<T extends ApiObject>(
+    resource: Resource<T>,
+    { resourceVersion, allowBookmarks, ...selection }: WatchOptions,
+    signal: AbortSignal,
+  ): AsyncGenerator<WatchEvent<T>> {
+    const version = parseVersion(resourceVersion);
+    const query = {
+      ...selection,
+      ...(version === undefined ? {} : { version }),
+      allowsBookmarks: allowBookmarks ?? false,
+      sendsInitialEvents: false,
+    };
+    for await (const item of this.service.watcher.watch(this.kindOf(resource), query, signal))
+      yield toEvent<T>(item);
+  }
+
+  async create<T extends ApiObject>(
+    resource: Resource<T>,
+    object: DraftOf<T>,
+    options: WriteOptions = {},
+    signal = NEVER,
+  ): Promise<T> {
+    const kind = this.kindOf(resource);
+    const context = contextOf(options, signal);
+    const draft = decodeObject(kind, object, context);
+    const namespace = object.metadata.namespace ?? '';
+    return (await this.service.writer.create(kind, namespace, draft, context)).object as T;
+  }
+
+  async update<T extends ApiObject>(
+    resource: Resource<T>,
+    object: T,
+    options: WriteOptions = {},
+    signal = NEVER,
+  ): Promise<T> {
+    const kind = this.kindOf(resource);
+    const context = contextOf(options, signal);
+    const name = { namespace: object.metadata.namespace ?? '', name: object.metadata.name };
+    if (options.subresource === 'scale')
+      return this.scale<T>(kind, name, () => object as unknown as Scale, context);
+    const next = decodeObject(kind, object, context);
+    if (options.subresource === undefined)
+      return (await this.service.writer.put(kind, name, next, context)).item.object as T;
+    const item = await this.service.writer.update(
+      kind,
+      name,
+      () => structuredClone(next),
+      context,
+      options.subresource,
+    );
+    return item.object as T;
+  }
+
+  async patch<T extends ApiObject>(
+    resource: Resource<T>,
+    name: ObjectName,
+    type: PatchType,
+    body: unknown,
+    options: WriteOptions = {},
+    signal = NEVER,
+  ): Promise<T> {
+    const context = contextOf(options, signal);
+    const { subresource } = options;
+    if (subresource === 'scale') throw new Error('a scale is updated, not patched, in process');
+    const request = { type, body, ...(subresource === undefined ? {} : { subresource }) };
+    const { item } = await patch(this.service, this.kindOf(resource), name, request, context);
+    return item.object as T;
+  }
+
+  async delete<T extends ApiObject>(
+    resource: Resource<T>,
+    name: ObjectName,
+    options: DeleteOptions = {},
+    signal = NEVER,
+  ): Promise<void> {
+    const kind = this.kindOf(resource);
+    await this.service.deleter.delete(kind, name, options, contextOf({}, signal));
+  }
+
+  async bind(
+    { uid, ...name }: ObjectName & { readonly uid: string },
+    nodeName: string,
+    signal = NEVER,
+  ): Promise<void> {
+    const pods = this.kindOf(PODS);
+    await bindPod(this.service, pods, name, { nodeName, uid }, contextOf({}, signal));
+  }
+
+  private async scale<T extends ApiObject>(
+    kind: ServedKind,
+    name: ObjectName,
+    scale: () => Scale,
+    context: WriteContext,
+  ): Promise<T> {
+    const change = (current: ApiObject) => withScale(kind, current, scale());
+    const item = await this.service.writer.update(kind, name, change, context);
+    return scaleOf(item.object) as unknown as T;
+  }
+
+  private kindOf<T extends ApiObject>(resource: Resource<T>): ServedKind {
+    return this.service.kinds.of(resource);
+  }
+}
+
+const toEvent = <T extends ApiObject>(item: WatchItem): WatchEvent<T> =>
+  item.type === 'BOOKMARK'
+    ? { type: 'BOOKMARK', resourceVersion: String(item.version) }
+    : { type: item.type, object: item.item.object as T };
+
+const contextOf = ({ fieldManager, dryRun }: WriteOptions, signal: AbortSignal): WriteContext => ({
+  user: SYSTEM_USER,
+  isDryRun: dryRun ?? false,
+  fieldManager: fieldManager ?? 'dhow',
+  fieldValidation: 'Strict',
+  warnings: [],
+  signal,
+});
+
+const NEVER = new AbortController().signal;

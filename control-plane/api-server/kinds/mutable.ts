@@ -1,0 +1,52 @@
+import { stringifyJson } from '../../../lib/json';
+import type { ApiObject, Metadata } from '../../../api/types';
+
+/** JSON fields by name. */
+export type Fields = Record<string, unknown>;
+
+/** A private copy of an object that this room may change before it is stored. */
+export type MutableObject = {
+  apiVersion: string;
+  kind: string;
+  metadata: { -readonly [Key in keyof Metadata]: Metadata[Key] };
+  spec?: Fields;
+  status?: Fields;
+} & Fields;
+
+export const copyOf = (object: ApiObject): MutableObject =>
+  structuredClone(object) as unknown as MutableObject;
+
+export const isFields = (value: unknown): value is Fields =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
+
+/** The fields at a path, or nothing when a step is missing. */
+export const fieldsAt = (value: unknown, ...path: readonly string[]): Fields => {
+  const found = valueAt(value, ...path);
+  return isFields(found) ? found : {};
+};
+
+export const valueAt = (value: unknown, ...path: readonly string[]): unknown => {
+  let current = value;
+  for (const step of path) {
+    if (!isFields(current) || !Object.hasOwn(current, step)) return undefined;
+    current = current[step];
+  }
+  return current;
+};
+
+/** The text at a path; `''` when absent. */
+export const textAt = (value: unknown, ...path: readonly string[]): string => {
+  const found = valueAt(value, ...path);
+  if (typeof found === 'string') return found;
+  return found === undefined || found === null ? '' : stringifyJson(found);
+};
+
+export const numberAt = (value: unknown, ...path: readonly string[]): number => {
+  const found = valueAt(value, ...path);
+  return typeof found === 'number' ? found : 0;
+};
+
+export const listAt = (value: unknown, ...path: readonly string[]): readonly unknown[] => {
+  const found = valueAt(value, ...path);
+  return Array.isArray(found) ? (found as readonly unknown[]) : [];
+};

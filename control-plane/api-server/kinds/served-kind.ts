@@ -1,0 +1,87 @@
+import { qualifiedResource } from '../../../api/errors';
+import type { Resource } from '../../../api/resources';
+import type { ApiObject } from '../../../api/types';
+import type { VirtualResource } from '../../../client/virtual-resource';
+import type { MutableObject } from './mutable';
+
+export interface Column {
+  readonly name: string;
+  readonly type: 'string' | 'integer' | 'date' | 'boolean';
+  readonly format?: 'name';
+  readonly description?: string;
+  /** 0 always; 1 with `-o wide`. */
+  readonly priority: 0 | 1;
+}
+
+export type Cell = string | number | boolean | null;
+
+/** How a kind prints. `cells` gives one value per column. */
+export interface Printer {
+  readonly columns: readonly Column[];
+  cells(object: ApiObject, nowMs: number): readonly Cell[];
+}
+
+export type Subresource =
+  | 'status'
+  | 'scale'
+  | 'finalize'
+  | 'binding'
+  | 'eviction'
+  | 'log'
+  | 'exec'
+  | 'attach'
+  | 'portforward'
+  | 'token'
+  | 'ephemeralcontainers'
+  | 'approval'
+  | 'resize';
+
+/** What differs between kinds when objects are written. */
+export interface Strategy {
+  /** `metadata.generation` counts changes of everything but metadata and status. */
+  readonly hasGeneration: boolean;
+  /** Status is written through /status only, and /status writes nothing else. */
+  readonly hasStatus: boolean;
+  /** May a PUT create the object? */
+  readonly createsOnUpdate: boolean;
+  /** Fills in what the server alone decides, before defaults and validation. */
+  prepareCreate?(object: MutableObject): void;
+  prepareUpdate?(object: MutableObject, old: ApiObject): void;
+  /** Seconds to wait before the object may vanish; undefined: at once. */
+  graceSeconds?(object: ApiObject, requested: number | undefined): number;
+}
+
+/** All the server knows about one kind. A new kind is one such entry. */
+export interface ServedKind {
+  readonly resource: Resource;
+  readonly singular: string;
+  readonly shortNames: readonly string[];
+  readonly categories: readonly string[];
+  readonly verbs: readonly string[];
+  readonly subresources: readonly Subresource[];
+  readonly strategy: Strategy;
+  /** Fields that field selectors may name, besides `metadata.name` and `metadata.namespace`. */
+  readonly fields: Readonly<Record<string, (object: ApiObject) => string>>;
+  readonly printer: Printer;
+  /** Served by its owner instead of the store. */
+  readonly virtual?: VirtualResource;
+}
+
+/** The name under which the store keeps the kind, and messages call it: `deployments.apps`. */
+export const storeNameOf = ({ resource }: Pick<ServedKind, 'resource'>): string =>
+  qualifiedResource(resource.plural, resource.group);
+
+/** `Pod`, `Deployment.apps`: how messages call the kind. */
+export const qualifiedKind = ({ resource }: ServedKind): string =>
+  qualifiedResource(resource.kind, resource.group);
+
+export const ALL_VERBS: readonly string[] = [
+  'create',
+  'delete',
+  'deletecollection',
+  'get',
+  'list',
+  'patch',
+  'update',
+  'watch',
+];

@@ -1,0 +1,64 @@
+import { qosClassOf } from '../../../api/pods';
+import type { ApiObject, PodSpec } from '../../../api/types';
+import { isFields, listAt, numberAt, textAt, valueAt, type MutableObject } from './mutable';
+import type { Strategy } from './served-kind';
+
+/** Kinds that are all data: no status, no generation. */
+export const PLAIN: Strategy = { hasGeneration: false, hasStatus: false, createsOnUpdate: false };
+
+/** Kinds with a spec that someone acts on and a status that says how far. */
+export const WITH_SPEC: Strategy = {
+  hasGeneration: true,
+  hasStatus: true,
+  createsOnUpdate: false,
+  prepareCreate: (object) => {
+    object.status = {};
+  },
+};
+
+export const NAMESPACE_STRATEGY: Strategy = {
+  hasGeneration: false,
+  hasStatus: true,
+  createsOnUpdate: false,
+  prepareCreate: (namespace) => {
+    const finalizers = new Set([...listAt(namespace, 'spec', 'finalizers'), 'kubernetes']);
+    namespace.spec = { ...namespace.spec, finalizers: [...finalizers] };
+    namespace.status = { phase: 'Active' };
+    labelWithName(namespace);
+  },
+  prepareUpdate: (namespace, old) => {
+    labelWithName(namespace);
+    // Finalizers of the content change through /finalize only; `isolate` has done so there.
+    if (namespace.spec === undefined) namespace.spec = structuredClone(specOf(old));
+  },
+};
+
+export const preparePod = (pod: MutableObject): void => {
+  pod.status = { phase: 'Pending' };
+  const containers: unknown = valueAt(pod, 'spec', 'containers');
+  if (isFields(pod.spec) && Array.isArray(containers))
+    pod.status['qosClass'] = qosClassOf(pod.spec as unknown as PodSpec);
+};
+
+/**
+ * A pod gets its grace unless nothing runs: not bound, or ended. Zero means at once; a negative
+ * request means as short as possible.
+ */
+export const podGraceSeconds = (pod: ApiObject, requested: number | undefined): number => {
+  const phase = textAt(pod, 'status', 'phase');
+  if (textAt(pod, 'spec', 'nodeName') === '' || phase === 'Succeeded' || phase === 'Failed')
+    return 0;
+  const own: unknown = valueAt(pod, 'spec', 'terminationGracePeriodSeconds');
+  const seconds =
+    requested ?? (own === undefined ? 30 : numberAt(pod, 'spec', 'terminationGracePeriodSeconds'));
+  return seconds < 0 ? 1 : seconds;
+};
+
+const labelWithName = ({ metadata }: MutableObject): void => {
+  const name = metadata.name as string | undefined;
+  if (name !== undefined)
+    metadata.labels = { ...metadata.labels, 'kubernetes.io/metadata.name': name };
+};
+
+const specOf = (object: ApiObject): MutableObject['spec'] & object =>
+  (object as unknown as MutableObject).spec ?? {};

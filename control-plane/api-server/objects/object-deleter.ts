@@ -1,0 +1,148 @@
+import { ApiError } from '../../../api/errors';
+import { nameOf, type ApiObject, type ObjectName } from '../../../api/types';
+import { rfc3339, type Clock } from '../../../lib/clock';
+import type { StoredObject } from '../../store/store';
+import { copyOf, type MutableObject } from '../kinds/mutable';
+import { storeNameOf, type ServedKind } from '../kinds/served-kind';
+import { finalizersFor, isHeld, type PropagationPolicy } from './deletion-rules';
+import type { Item } from './item';
+import { checkPreconditions } from './metadata';
+import type { ListQuery, ObjectReader } from './object-reader';
+import type { ObjectWriter } from './object-writer';
+import type { Preconditions, WriteContext } from './write-context';
+
+export interface DeletionOptions {
+  readonly gracePeriodSeconds?: number;
+  readonly propagationPolicy?: PropagationPolicy;
+  readonly preconditions?: Preconditions;
+}
+
+export interface Deletion {
+  /** The last state, or the state that now waits for its grace or its finalizers. */
+  readonly item: Item;
+  readonly isGone: boolean;
+}
+
+export interface DeleterDeps {
+  readonly reader: ObjectReader;
+  readonly writer: ObjectWriter;
+  readonly clock: Clock;
+}
+
+/** Deletes: at once, after a grace period, or once every finalizer has gone. */
+export class ObjectDeleter {
+  constructor(private readonly deps: DeleterDeps) {}
+
+  /** @throws NotFound, Conflict when a precondition fails, Forbidden for protected namespaces */
+  async delete(
+    kind: ServedKind,
+    name: ObjectName,
+    options: DeletionOptions,
+    context: WriteContext,
+  ): Promise<Deletion> {
+    return this.deps.writer.onCurrent(kind, name, context.signal, (current) =>
+      this.tryDelete(kind, current, options, context),
+    );
+  }
+
+  /** Deletes what a list finds, a few at a time. Objects that vanish meanwhile are no error. */
+  async deleteCollection(
+    kind: ServedKind,
+    query: ListQuery,
+    options: DeletionOptions,
+    context: WriteContext,
+  ): Promise<readonly Item[]> {
+    const { items } = await this.deps.reader.list(kind, query, context.signal);
+    const pending = [...items];
+    const deleted: Item[] = [];
+    const work = async () => {
+      for (let item = pending.shift(); item !== undefined; item = pending.shift()) {
+        const name = nameOf(item.object);
+        const deletion = await this.delete(kind, name, options, context).catch(ignoreNotFound);
+        if (deletion !== undefined) deleted.push(deletion.item);
+      }
+    };
+    await Promise.all(Array.from({ length: COLLECTION_WORKERS }, work));
+    return deleted;
+  }
+
+  private async tryDelete(
+    kind: ServedKind,
+    current: StoredObject,
+    options: DeletionOptions,
+    context: WriteContext,
+  ): Promise<Deletion> {
+    const old = current.object;
+    checkPreconditions(kind, old, options.preconditions ?? {});
+    checkProtected(kind, old);
+    const marked = mark(kind, old, options, this.deps.clock.now());
+    const isGone = marked.metadata.deletionGracePeriodSeconds === 0 && !isHeld(marked);
+    if (context.isDryRun) return { item: current, isGone };
+    if (isGone) {
+      const item = await this.deps.writer.remove(current, context.signal);
+      return { item, isGone };
+    }
+    if (!isChanged(marked, old)) return { item: current, isGone };
+    const item = await this.deps.writer.swap(current, marked, context.signal);
+    return { item, isGone };
+  }
+}
+
+/** The object with its deletion asked for. Asking again may only shorten the grace. */
+const mark = (
+  kind: ServedKind,
+  old: ApiObject,
+  { gracePeriodSeconds, propagationPolicy }: DeletionOptions,
+  nowMs: number,
+): MutableObject => {
+  const next = copyOf(old);
+  const finalizers = finalizersFor(old.metadata.finalizers ?? [], propagationPolicy);
+  if (finalizers.length > 0) next.metadata.finalizers = finalizers;
+  else Reflect.deleteProperty(next.metadata, 'finalizers');
+  const asked = kind.strategy.graceSeconds?.(old, gracePeriodSeconds) ?? 0;
+  const present = old.metadata.deletionGracePeriodSeconds;
+  const isRepeated = old.metadata.deletionTimestamp !== undefined;
+  const grace = isRepeated
+    ? Math.min(present ?? 0, gracePeriodSeconds === undefined ? (present ?? 0) : asked)
+    : asked;
+  if (isRepeated && grace === (present ?? 0)) {
+    next.metadata.deletionGracePeriodSeconds = grace;
+    return next;
+  }
+  next.metadata.deletionGracePeriodSeconds = grace;
+  next.metadata.deletionTimestamp = rfc3339(deadlineMs(old, grace, nowMs));
+  if (!isRepeated && kind.strategy.hasGeneration)
+    next.metadata.generation = (old.metadata.generation ?? 0) + 1;
+  if (kind.resource.kind === 'Namespace') next.status = { ...next.status, phase: 'Terminating' };
+  return next;
+};
+
+/** Grace counts from the first request. */
+const deadlineMs = ({ metadata }: ApiObject, grace: number, nowMs: number): number => {
+  const { deletionTimestamp, deletionGracePeriodSeconds = 0 } = metadata;
+  const startMs =
+    deletionTimestamp === undefined
+      ? nowMs
+      : Date.parse(deletionTimestamp) - deletionGracePeriodSeconds * 1000;
+  return startMs + grace * 1000;
+};
+
+const isChanged = (marked: MutableObject, old: ApiObject): boolean =>
+  JSON.stringify(marked) !== JSON.stringify(old);
+
+const checkProtected = (kind: ServedKind, { metadata }: ApiObject): void => {
+  if (kind.resource.kind === 'Namespace' && PROTECTED_NAMESPACES.has(metadata.name))
+    throw new ApiError(
+      'Forbidden',
+      `${storeNameOf(kind)} "${metadata.name}" is forbidden: this namespace may not be deleted`,
+      { details: { name: metadata.name, kind: kind.resource.plural } },
+    );
+};
+
+const ignoreNotFound = (error: unknown): undefined => {
+  if (error instanceof ApiError && error.reason === 'NotFound') return undefined;
+  throw error;
+};
+
+const PROTECTED_NAMESPACES = new Set(['default', 'kube-system', 'kube-public']);
+const COLLECTION_WORKERS = 8;

@@ -1,0 +1,212 @@
+import { notFound, ApiError } from '../../../api/errors';
+import { nameOf, type ObjectName } from '../../../api/types';
+import type { Clock } from '../../../lib/clock';
+import type { Store, StoredObject } from '../../store/store';
+import type { WatchCache, WatchCaches } from '../../store/watch-cache';
+import { storeNameOf, type ServedKind } from '../kinds/served-kind';
+import { decodeContinue, encodeContinue, INCONSISTENT, type ContinueToken } from './continue-token';
+import { itemOf, type Item } from './item';
+import { PageSnapshots, type Snapshot } from './page-snapshots';
+import { compileSelection, type Selection, type SelectionQuery } from './selection';
+import { expired, type VersionMatch } from './versions';
+
+export interface ListQuery extends SelectionQuery {
+  readonly limit?: number;
+  readonly continue?: string;
+  readonly version?: number;
+  readonly versionMatch?: VersionMatch;
+}
+
+export interface ListPage {
+  readonly items: readonly Item[];
+  readonly resourceVersion: number;
+  readonly continue?: string;
+  /** Known only when no selector is in play. */
+  readonly remaining?: number;
+}
+
+export interface ReaderDeps {
+  readonly store: Store;
+  readonly caches: WatchCaches;
+  readonly clock: Clock;
+}
+
+/** Gets and lists objects of any served kind, from the watch caches or from a kind's own source. */
+export class ObjectReader {
+  private readonly snapshots: PageSnapshots;
+
+  constructor(private readonly deps: ReaderDeps) {
+    this.snapshots = new PageSnapshots(deps.clock);
+  }
+
+  cacheOf(kind: ServedKind): WatchCache {
+    return this.deps.caches.of(storeNameOf(kind));
+  }
+
+  /** The newest state, or any state at least as new as `version`. @throws NotFound */
+  async get(
+    kind: ServedKind,
+    name: ObjectName,
+    version: number | undefined,
+    query: URLSearchParams,
+    signal: AbortSignal,
+  ): Promise<Item> {
+    if (kind.virtual !== undefined) return itemOf(await kind.virtual.get(name, query, signal));
+    const stored =
+      version === undefined
+        ? await this.getNewest(kind, name, signal)
+        : await this.getCached(kind, name, version, signal);
+    if (stored === undefined) throw notFound(kind.resource.plural, kind.resource.group, name.name);
+    return stored;
+  }
+
+  /** Straight from the store. */
+  getNewest(
+    kind: ServedKind,
+    name: ObjectName,
+    signal?: AbortSignal,
+  ): Promise<StoredObject | undefined> {
+    return this.deps.store.get({ resource: storeNameOf(kind), ...name }, signal);
+  }
+
+  /** @throws BadRequest, Expired, Timeout */
+  async list(kind: ServedKind, query: ListQuery, signal: AbortSignal): Promise<ListPage> {
+    const selection = compileSelection(kind, query);
+    const token = continueOf(query);
+    const scope = `${storeNameOf(kind)} ${selection.namespace ?? ''}`;
+    const snapshot =
+      token === undefined || token.version === INCONSISTENT
+        ? await this.snapshot(kind, selection, query, signal)
+        : this.snapshots.find(scope, token.version);
+    if (snapshot === undefined) throw expiredPage(token);
+    const page = pageOf(snapshot, selection, token?.last, query.limit);
+    if (page.continue !== undefined) this.snapshots.keep(scope, snapshot);
+    return page;
+  }
+
+  private async getCached(
+    kind: ServedKind,
+    name: ObjectName,
+    version: number,
+    signal: AbortSignal,
+  ): Promise<StoredObject | undefined> {
+    const cache = this.cacheOf(kind);
+    await cache.ready(signal);
+    if (version > 0) await cache.waitFor(version, signal);
+    return cache.get(name.namespace, name.name);
+  }
+
+  private async snapshot(
+    kind: ServedKind,
+    selection: Selection,
+    { version, versionMatch }: ListQuery,
+    signal: AbortSignal,
+  ): Promise<Snapshot> {
+    if (kind.virtual !== undefined) return virtualSnapshot(kind, selection, signal);
+    const cache = this.cacheOf(kind);
+    await cache.ready(signal);
+    if (version === undefined) await cache.waitFresh(signal);
+    else if (version > 0) await cache.waitFor(version, signal);
+    const snapshot = cache.list(selection.namespace);
+    if (versionMatch !== 'Exact' || snapshot.resourceVersion === version) return snapshot;
+    const scope = `${storeNameOf(kind)} ${selection.namespace ?? ''}`;
+    const kept = this.snapshots.find(scope, version ?? 0);
+    if (kept === undefined) throw expired('The resourceVersion for the provided list is too old.');
+    return kept;
+  }
+}
+
+const continueOf = (query: ListQuery): ContinueToken | undefined => {
+  if (query.continue === undefined || query.continue === '') return undefined;
+  if (query.version !== undefined && query.version !== 0)
+    throw new ApiError(
+      'BadRequest',
+      'specifying resource version is not allowed when using continue',
+    );
+  return decodeContinue(query.continue);
+};
+
+const virtualSnapshot = async (
+  { virtual, resource }: ServedKind,
+  { namespace }: Selection,
+  signal: AbortSignal,
+): Promise<Snapshot> => {
+  const listed = await virtual?.list?.(namespace, signal);
+  if (listed === undefined)
+    throw new ApiError('MethodNotAllowed', `${resource.plural} cannot be listed: name one`);
+  return { items: listed.items.map(itemOf), resourceVersion: Number(listed.resourceVersion) };
+};
+
+const pageOf = (
+  { items, resourceVersion }: Snapshot,
+  selection: Selection,
+  after: string | undefined,
+  limit = 0,
+): ListPage => {
+  const start = after === undefined ? 0 : firstAfter(items, after);
+  if (selection.isWhole) {
+    const end = limit > 0 ? Math.min(items.length, start + limit) : items.length;
+    return page(items.slice(start, end), items, end, resourceVersion, items.length - end);
+  }
+  const found: Item[] = [];
+  let next = start;
+  for (; next < items.length && (limit <= 0 || found.length < limit); next++) {
+    const item = items[next];
+    if (item !== undefined && selection.matches(item.object)) found.push(item);
+  }
+  return page(found, items, next, resourceVersion, undefined);
+};
+
+const page = (
+  found: readonly Item[],
+  all: readonly Item[],
+  end: number,
+  resourceVersion: number,
+  remaining: number | undefined,
+): ListPage => {
+  const last = all[end - 1];
+  if (end >= all.length || last === undefined) return { items: found, resourceVersion };
+  return {
+    items: found,
+    resourceVersion,
+    continue: encodeContinue({ version: resourceVersion, last: positionOf(last) }),
+    ...(remaining === undefined ? {} : { remaining }),
+  };
+};
+
+const positionOf = ({ object }: Item): string => {
+  const { namespace, name } = nameOf(object);
+  return `${namespace}/${name}`;
+};
+
+/** Items are ordered by namespace, then name. */
+const firstAfter = (items: readonly Item[], position: string): number => {
+  const slash = position.indexOf('/');
+  const [namespace, name] = [position.slice(0, slash), position.slice(slash + 1)];
+  const index = items.findIndex(({ object }) => {
+    const other = nameOf(object);
+    return other.namespace === namespace ? other.name > name : other.namespace > namespace;
+  });
+  return index < 0 ? items.length : index;
+};
+
+/** The token's own place lets the client go on, at the price of a mixed picture. */
+const expiredPage = (token: ContinueToken | undefined): ApiError =>
+  new ExpiredPageError(encodeContinue({ version: INCONSISTENT, last: token?.last ?? '/' }));
+
+export class ExpiredPageError extends ApiError {
+  constructor(readonly inconsistentContinue: string) {
+    super(
+      'Expired',
+      'The provided continue parameter is too old to display a consistent list result. You can ' +
+        'start a new list without the continue parameter, or use the continue token in this ' +
+        'response to retrieve the remainder of the results. Continuing with the provided token ' +
+        'results in an inconsistent list - objects that were created, modified, or deleted between ' +
+        'the time the first chunk was returned and now may show up in the list.',
+    );
+  }
+
+  override toStatus() {
+    return { ...super.toStatus(), metadata: { continue: this.inconsistentContinue } };
+  }
+}

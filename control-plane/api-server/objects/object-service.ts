@@ -1,0 +1,52 @@
+import type { Clock } from '../../../lib/clock';
+import type { Random } from '../../../lib/random';
+import type { Store } from '../../store/store';
+import type { WatchCaches } from '../../store/watch-cache';
+import type { KindRegistry } from '../kinds/kind-registry';
+import { Admission, type AdmissionReader } from './admission';
+import { ObjectDeleter } from './object-deleter';
+import { ObjectReader } from './object-reader';
+import { ObjectWatcher } from './object-watcher';
+import { ObjectWriter } from './object-writer';
+
+/** Everything that can be done with objects, behind both the REST API and the in-process client. */
+export interface ObjectService {
+  readonly kinds: KindRegistry;
+  readonly reader: ObjectReader;
+  readonly watcher: ObjectWatcher;
+  readonly writer: ObjectWriter;
+  readonly deleter: ObjectDeleter;
+  readonly clock: Clock;
+}
+
+export interface ObjectServiceDeps {
+  readonly kinds: KindRegistry;
+  readonly store: Store;
+  readonly caches: WatchCaches;
+  readonly clock: Clock;
+  readonly random: Random;
+}
+
+export const createObjectService = (deps: ObjectServiceDeps): ObjectService => {
+  const { kinds, clock } = deps;
+  const reader = new ObjectReader(deps);
+  const admission = new Admission(admissionReader(deps));
+  const writer = new ObjectWriter({ ...deps, reader, admission });
+  return {
+    kinds,
+    reader,
+    watcher: new ObjectWatcher(reader, clock),
+    writer,
+    deleter: new ObjectDeleter({ reader, writer, clock }),
+    clock,
+  };
+};
+
+/** The cache may lag behind a create, so what it lacks is looked up. */
+const admissionReader = ({ store, caches }: ObjectServiceDeps): AdmissionReader => ({
+  find: async (resource, namespace, name, signal) => {
+    const cached = caches.of(resource).get(namespace, name);
+    const found = cached ?? (await store.get({ resource, namespace, name }, signal));
+    return found?.object;
+  },
+});

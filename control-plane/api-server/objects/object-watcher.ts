@@ -1,0 +1,162 @@
+import { hasReason } from '../../../api/errors';
+import type { ApiObject } from '../../../api/types';
+import type { WatchEvent } from '../../../client/api-client';
+import type { Clock } from '../../../lib/clock';
+import type { StoreEvent, StoredObject } from '../../store/store';
+import type { ServedKind } from '../kinds/served-kind';
+import { itemOf, type Item } from './item';
+import type { ObjectReader } from './object-reader';
+import { compileSelection, type Selection, type SelectionQuery } from './selection';
+import { expired } from './versions';
+
+export interface WatchQuery extends SelectionQuery {
+  /** Absent: the newest state first, 0: any state first, else only what came after. */
+  readonly version?: number;
+  readonly allowsBookmarks: boolean;
+  /** First all present objects, then a bookmark that says so. */
+  readonly sendsInitialEvents: boolean;
+}
+
+export type WatchItem =
+  | { readonly type: 'ADDED' | 'MODIFIED' | 'DELETED'; readonly item: Item }
+  | { readonly type: 'BOOKMARK'; readonly version: number; readonly endsInitialEvents: boolean };
+
+/** Streams changes of one kind to one client, seen through its selectors. */
+export class ObjectWatcher {
+  constructor(
+    private readonly reader: ObjectReader,
+    private readonly clock: Clock,
+  ) {}
+
+  /**
+   * Runs until `signal` aborts, or until the reader is too slow: then it ends, and the client goes
+   * on from the last version it saw. @throws Expired before the first item when that is gone.
+   */
+  async *watch(
+    kind: ServedKind,
+    query: WatchQuery,
+    signal: AbortSignal,
+  ): AsyncGenerator<WatchItem, void, undefined> {
+    const selection = compileSelection(kind, query);
+    if (kind.virtual !== undefined) {
+      yield* this.watchVirtual(kind, selection, query, signal);
+      return;
+    }
+    const cache = this.reader.cacheOf(kind);
+    await cache.ready(signal);
+    let from = query.version ?? 0;
+    if (query.sendsInitialEvents || from === 0) {
+      if (query.version === undefined) await cache.waitFresh(signal);
+      else if (from > 0) await cache.waitFor(from, signal);
+      const present = cache.list(selection.namespace);
+      yield* initialItems(present.items, selection);
+      from = present.resourceVersion;
+      if (query.sendsInitialEvents && query.allowsBookmarks)
+        yield { type: 'BOOKMARK', version: from, endsInitialEvents: true };
+    }
+    yield* this.follow(kind, selection, from, query.allowsBookmarks, signal);
+  }
+
+  private async *follow(
+    kind: ServedKind,
+    selection: Selection,
+    from: number,
+    allowsBookmarks: boolean,
+    signal: AbortSignal,
+  ): AsyncGenerator<WatchItem, void, undefined> {
+    let hasStarted = false;
+    let bookmarkedAtMs = this.clock.monotonicMs();
+    try {
+      for await (const event of this.reader.cacheOf(kind).watch(from, signal)) {
+        hasStarted = true;
+        if (event.type === 'progress') {
+          const nowMs = this.clock.monotonicMs();
+          if (!allowsBookmarks || nowMs - bookmarkedAtMs < BOOKMARK_INTERVAL_MS) continue;
+          bookmarkedAtMs = nowMs;
+          yield { type: 'BOOKMARK', version: event.resourceVersion, endsInitialEvents: false };
+        } else {
+          const item = seenThrough(selection, event);
+          if (item !== undefined) yield item;
+        }
+      }
+    } catch (error) {
+      if (signal.aborted) return;
+      if (!hasReason(error, 'Expired') || !hasStarted) throw error;
+    }
+  }
+
+  private async *watchVirtual(
+    { virtual }: ServedKind,
+    selection: Selection,
+    query: WatchQuery,
+    signal: AbortSignal,
+  ): AsyncGenerator<WatchItem, void, undefined> {
+    if (virtual?.list === undefined || virtual.watch === undefined)
+      throw expired('this kind cannot be watched');
+    let from = String(query.version ?? 0);
+    if (query.sendsInitialEvents || from === '0') {
+      const present = await virtual.list(selection.namespace, signal);
+      yield* initialItems(present.items.map(itemOf), selection);
+      from = present.resourceVersion;
+      if (query.sendsInitialEvents && query.allowsBookmarks)
+        yield { type: 'BOOKMARK', version: Number(from), endsInitialEvents: true };
+    }
+    for await (const event of virtual.watch(selection.namespace, from, signal)) {
+      const item = virtualItem(event, selection);
+      if (item !== undefined && (item.type !== 'BOOKMARK' || query.allowsBookmarks)) yield item;
+    }
+  }
+}
+
+function* initialItems(items: readonly Item[], selection: Selection): Generator<WatchItem> {
+  for (const item of items)
+    if (selection.isWhole || selection.matches(item.object)) yield { type: 'ADDED', item };
+}
+
+const virtualItem = (event: WatchEvent<ApiObject>, selection: Selection): WatchItem | undefined => {
+  if (event.type === 'BOOKMARK')
+    return {
+      type: 'BOOKMARK',
+      version: Number(event.resourceVersion),
+      endsInitialEvents: false,
+    };
+  return selection.matches(event.object)
+    ? { type: event.type, item: itemOf(event.object) }
+    : undefined;
+};
+
+/** What a watcher with this selection makes of a change: entering adds, leaving deletes. */
+const seenThrough = (selection: Selection, event: StoreEvent): WatchItem | undefined => {
+  const { current, previous } = event;
+  if (selection.namespace !== undefined && current.key.namespace !== selection.namespace)
+    return undefined;
+  if (event.type === 'delete')
+    return selection.isWhole || selection.matches(event.previous.object)
+      ? { type: 'DELETED', item: current }
+      : undefined;
+  if (selection.isWhole)
+    return { type: previous === undefined ? 'ADDED' : 'MODIFIED', item: current };
+  const was = previous !== undefined && selection.matches(previous.object);
+  const is = selection.matches(current.object);
+  if (is) return { type: was ? 'MODIFIED' : 'ADDED', item: current };
+  return was ? { type: 'DELETED', item: departed(current, previous) } : undefined;
+};
+
+/** The state a watcher last saw, at the version at which it left the watcher's view. */
+const departed = (current: StoredObject, previous: StoredObject): Item => {
+  let item = departures.get(current);
+  if (item === undefined) {
+    item = itemOf({
+      ...previous.object,
+      metadata: {
+        ...previous.object.metadata,
+        resourceVersion: String(current.resourceVersion),
+      },
+    });
+    departures.set(current, item);
+  }
+  return item;
+};
+
+const departures = new WeakMap<StoredObject, Item>();
+const BOOKMARK_INTERVAL_MS = 10_000;

@@ -1,0 +1,295 @@
+import { isDeepStrictEqual } from 'node:util';
+import { ApiError, conflict, hasReason, notFound } from '../../../api/errors';
+import type { ApiObject, ObjectName } from '../../../api/types';
+import type { Clock } from '../../../lib/clock';
+import type { Random } from '../../../lib/random';
+import type { Store, StoredObject, StoreKey } from '../../store/store';
+import { copyOf, type MutableObject } from '../kinds/mutable';
+import { storeNameOf, type ServedKind } from '../kinds/served-kind';
+import type { Admission } from './admission';
+import { isRemovable } from './deletion-rules';
+import { itemOf, versionOf, type Item } from './item';
+import {
+  checkPreconditions,
+  generateName,
+  keepSystemMetadata,
+  placeObject,
+  resetSystemMetadata,
+} from './metadata';
+import type { ObjectReader } from './object-reader';
+import { applyDefaults, checkValid } from './rules';
+import type { WriteContext } from './write-context';
+
+export interface WriterDeps {
+  readonly store: Store;
+  readonly reader: ObjectReader;
+  readonly admission: Admission;
+  readonly clock: Clock;
+  readonly random: Random;
+}
+
+/** Makes the new state from the present one. It may run several times; it throws to refuse. */
+export type Change = (current: ApiObject) => MutableObject | Promise<MutableObject>;
+
+/** Creates and updates objects of any stored kind: the rules between a request and the store. */
+export class ObjectWriter {
+  constructor(private readonly deps: WriterDeps) {}
+
+  /** @throws AlreadyExists, Invalid, NotFound and Forbidden for the namespace */
+  async create(
+    kind: ServedKind,
+    namespace: string,
+    draft: MutableObject,
+    context: WriteContext,
+  ): Promise<Item> {
+    const prefix = draft.metadata.generateName ?? '';
+    const isGenerated = prefix !== '' && !draft.metadata.name;
+    for (let attempt = 1; ; attempt++) {
+      const object = structuredClone(draft);
+      if (isGenerated) object.metadata.name = generateName(prefix, this.deps.random);
+      await this.prepareCreate(kind, namespace, object, context);
+      if (context.isDryRun) return this.dryCreate(kind, object, context);
+      try {
+        return await this.deps.store.create(keyOf(kind, object), object, context.signal);
+      } catch (error) {
+        const mayRetry = isGenerated && attempt < MAX_NAME_ATTEMPTS;
+        if (!mayRetry || !hasReason(error, 'AlreadyExists')) throw error;
+      }
+    }
+  }
+
+  /**
+   * Read, change, compare-and-swap, again after a conflict. The first try starts from the cache;
+   * whatever it refuses is judged anew on the newest state.
+   * @throws NotFound, Conflict, Invalid
+   */
+  async update(
+    kind: ServedKind,
+    name: ObjectName,
+    change: Change,
+    context: WriteContext,
+    subresource?: 'status' | 'finalize',
+  ): Promise<Item> {
+    return this.onCurrent(kind, name, context.signal, (current) =>
+      this.tryUpdate(kind, current, change, context, subresource),
+    );
+  }
+
+  /** Replaces the object, or creates it where the kind allows that. */
+  async put(
+    kind: ServedKind,
+    name: ObjectName,
+    object: MutableObject,
+    context: WriteContext,
+  ): Promise<{ readonly item: Item; readonly isCreated: boolean }> {
+    placeObject(kind, object, name.namespace, name.name);
+    const { uid } = object.metadata;
+    const change: Change = (current) => {
+      if (uid !== undefined && uid !== '') checkPreconditions(kind, current, { uid });
+      return structuredClone(object);
+    };
+    try {
+      return { item: await this.update(kind, name, change, context), isCreated: false };
+    } catch (error) {
+      if (!kind.strategy.createsOnUpdate || !hasReason(error, 'NotFound')) throw error;
+    }
+    return { item: await this.create(kind, name.namespace, object, context), isCreated: true };
+  }
+
+  /** Like `update` for a change that the server itself makes: stored as it is, unchecked. */
+  async rewrite(
+    kind: ServedKind,
+    name: ObjectName,
+    change: (current: ApiObject) => ApiObject,
+    { isDryRun, signal }: WriteContext,
+  ): Promise<Item> {
+    return this.onCurrent(kind, name, signal, async (current) => {
+      const next = change(current.object);
+      return isDryRun ? itemOf(next) : this.swap(current, next, signal);
+    });
+  }
+
+  /**
+   * Runs `work` on the present state until its compare-and-swap wins. The first try may start from
+   * the cache, so whatever it refuses is judged anew on the newest state. @throws NotFound
+   */
+  async onCurrent<T>(
+    kind: ServedKind,
+    name: ObjectName,
+    signal: AbortSignal,
+    work: (current: StoredObject) => Promise<T>,
+  ): Promise<T> {
+    for (let attempt = 0; ; attempt++) {
+      const current = await this.current(kind, name, attempt === 0, signal);
+      try {
+        return await work(current);
+      } catch (error) {
+        if (!(error instanceof ApiError)) throw error;
+        const lostRace = error instanceof LostRaceError && attempt < MAX_UPDATE_ATTEMPTS;
+        if (attempt > 0 && !lostRace) throw error;
+      }
+    }
+  }
+
+  /** Stores a state that needs no further checks, as deletion marks do. */
+  async swap(old: StoredObject, next: ApiObject, signal: AbortSignal): Promise<Item> {
+    return asLostRace(this.deps.store.update(old.key, next, old.resourceVersion, signal));
+  }
+
+  async remove(old: StoredObject, signal: AbortSignal): Promise<Item> {
+    return asLostRace(this.deps.store.delete(old.key, old.resourceVersion, signal));
+  }
+
+  private async current(
+    kind: ServedKind,
+    name: ObjectName,
+    mayBeCached: boolean,
+    signal: AbortSignal,
+  ): Promise<StoredObject> {
+    const cached = mayBeCached
+      ? this.deps.reader.cacheOf(kind).get(name.namespace, name.name)
+      : undefined;
+    const stored = cached ?? (await this.deps.reader.getNewest(kind, name, signal));
+    if (stored === undefined) throw notFound(kind.resource.plural, kind.resource.group, name.name);
+    return stored;
+  }
+
+  private async prepareCreate(
+    kind: ServedKind,
+    namespace: string,
+    object: MutableObject,
+    context: WriteContext,
+  ): Promise<void> {
+    const { clock, random, admission } = this.deps;
+    placeObject(kind, object, namespace, '');
+    resetSystemMetadata(object, clock, random, kind.strategy.hasGeneration);
+    kind.strategy.prepareCreate?.(object);
+    applyDefaults(kind, object);
+    await admission.admitCreate(kind, object, context);
+    checkValid(kind, object);
+  }
+
+  private async dryCreate(
+    kind: ServedKind,
+    object: MutableObject,
+    context: WriteContext,
+  ): Promise<Item> {
+    const { plural, group } = kind.resource;
+    const key = keyOf(kind, object);
+    if ((await this.deps.store.get(key, context.signal)) !== undefined)
+      throw new ApiError('AlreadyExists', `${storeNameOf(kind)} "${key.name}" already exists`, {
+        details: { name: key.name, kind: plural, ...(group === '' ? {} : { group }) },
+      });
+    return itemOf(object);
+  }
+
+  private async tryUpdate(
+    kind: ServedKind,
+    current: StoredObject,
+    change: Change,
+    context: WriteContext,
+    subresource: 'status' | 'finalize' | undefined,
+  ): Promise<Item> {
+    const old = current.object;
+    const next = await change(old);
+    placeObject(kind, next, old.metadata.namespace ?? '', old.metadata.name);
+    checkVersion(kind, next, old);
+    keepSystemMetadata(next, old);
+    const object = isolate(kind, next, old, subresource);
+    kind.strategy.prepareUpdate?.(object, old);
+    applyDefaults(kind, object);
+    await this.deps.admission.admitUpdate(object, old);
+    checkValid(kind, object);
+    if (isSame(object, old)) return current;
+    if (kind.strategy.hasGeneration && isChangedBeyondStatus(object, old))
+      object.metadata.generation = (old.metadata.generation ?? 0) + 1;
+    if (context.isDryRun) return itemOf(object);
+    return isRemovable(object)
+      ? this.removeAs(current, object, context.signal)
+      : this.swap(current, object, context.signal);
+  }
+
+  /** The last finalizer has gone from an object that is to be deleted. */
+  private async removeAs(
+    current: StoredObject,
+    last: ApiObject,
+    signal: AbortSignal,
+  ): Promise<Item> {
+    const removed = await this.remove(current, signal);
+    return itemOf({
+      ...last,
+      metadata: { ...last.metadata, resourceVersion: String(versionOf(removed.object)) },
+    });
+  }
+}
+
+/** The compare-and-swap lost to another writer: worth another try from the newest state. */
+class LostRaceError extends ApiError {}
+
+const asLostRace = async <T>(write: Promise<T>): Promise<T> => {
+  try {
+    return await write;
+  } catch (error) {
+    if (!hasReason(error, 'Conflict')) throw error;
+    throw new LostRaceError('Conflict', error.message, {
+      cause: error,
+      ...(error.details === undefined ? {} : { details: error.details }),
+    });
+  }
+};
+
+const keyOf = (kind: ServedKind, { metadata }: ApiObject): StoreKey => ({
+  resource: storeNameOf(kind),
+  namespace: metadata.namespace ?? '',
+  name: metadata.name,
+});
+
+/** A version in the new state means: only if nobody changed it since. */
+const checkVersion = (kind: ServedKind, next: MutableObject, old: ApiObject): void => {
+  const expected = next.metadata.resourceVersion ?? '';
+  if (expected !== '' && expected !== '0' && expected !== old.metadata.resourceVersion)
+    throw conflict(kind.resource.plural, kind.resource.group, old.metadata.name);
+};
+
+/** /status changes status and nothing else of weight, the main resource everything but status. */
+const isolate = (
+  { strategy }: ServedKind,
+  next: MutableObject,
+  old: ApiObject,
+  subresource: 'status' | 'finalize' | undefined,
+): MutableObject => {
+  if (subresource === undefined) {
+    if (!strategy.hasStatus) return next;
+    const { status } = copyOf(old);
+    if (status === undefined) Reflect.deleteProperty(next, 'status');
+    else next.status = status;
+    return next;
+  }
+  const kept = copyOf(old);
+  if (subresource === 'finalize') {
+    kept.spec = { ...kept.spec, finalizers: next.spec?.['finalizers'] ?? [] };
+    return kept;
+  }
+  if (next.status === undefined) Reflect.deleteProperty(kept, 'status');
+  else kept.status = next.status;
+  if (next.metadata.annotations !== undefined)
+    kept.metadata.annotations = next.metadata.annotations;
+  if (next.metadata.labels !== undefined) kept.metadata.labels = next.metadata.labels;
+  return kept;
+};
+
+const isSame = (object: MutableObject, old: ApiObject): boolean => {
+  object.metadata.resourceVersion = old.metadata.resourceVersion ?? '';
+  return isDeepStrictEqual(object, old);
+};
+
+const isChangedBeyondStatus = (object: MutableObject, old: ApiObject): boolean =>
+  !isDeepStrictEqual(desiredPart(object), desiredPart(copyOf(old)));
+
+const desiredPart = (object: MutableObject): object =>
+  Object.fromEntries(
+    Object.entries(object).filter(([field]) => field !== 'metadata' && field !== 'status'),
+  );
+
+const MAX_NAME_ATTEMPTS = 8;
+const MAX_UPDATE_ATTEMPTS = 50;

@@ -1,0 +1,70 @@
+import { ApiError, conflict } from '../../../api/errors';
+import { withCondition } from '../../../api/pods';
+import type { ObjectName, Pod } from '../../../api/types';
+import { rfc3339 } from '../../../lib/clock';
+import { copyOf, fieldsAt, isFields, textAt, type MutableObject } from '../kinds/mutable';
+import type { ServedKind } from '../kinds/served-kind';
+import type { ObjectService } from '../objects/object-service';
+import type { WriteContext } from '../objects/write-context';
+
+export interface BindingRequest {
+  readonly nodeName: string;
+  readonly uid?: string;
+  readonly annotations?: Readonly<Record<string, string>>;
+}
+
+/** @throws BadRequest */
+export const parseBinding = (body: unknown): BindingRequest => {
+  const target = fieldsAt(body, 'target');
+  const nodeName = textAt(target, 'name');
+  const kind = textAt(target, 'kind');
+  if (!isFields(body) || nodeName === '' || (kind !== '' && kind !== 'Node'))
+    throw new ApiError('BadRequest', 'a binding needs target: {kind: Node, name: NAME}');
+  const uid = textAt(body, 'metadata', 'uid');
+  return {
+    nodeName,
+    ...(uid === '' ? {} : { uid }),
+    annotations: fieldsAt(body, 'metadata', 'annotations') as Record<string, string>,
+  };
+};
+
+/** Gives a pod its node, once. @throws Conflict when it has one, is another pod, or is going. */
+export const bindPod = async (
+  { writer, clock }: ObjectService,
+  pods: ServedKind,
+  name: ObjectName,
+  request: BindingRequest,
+  context: WriteContext,
+): Promise<void> => {
+  await writer.rewrite(
+    pods,
+    name,
+    (current) => bound(current as Pod, request, clock.now()),
+    context,
+  );
+};
+
+const bound = (pod: Pod, { nodeName, uid, annotations }: BindingRequest, nowMs: number) => {
+  const { name } = pod.metadata;
+  const refuse = (why: string): ApiError => conflict('pods/binding', '', name, why);
+  if (uid !== undefined && uid !== pod.metadata.uid)
+    throw refuse(
+      `Precondition failed: UID in precondition: ${uid}, UID in object meta: ${pod.metadata.uid ?? ''}`,
+    );
+  if (pod.metadata.deletionTimestamp !== undefined)
+    throw refuse(`pod ${name} is being deleted, cannot be assigned to a host`);
+  if (pod.spec.nodeName !== undefined && pod.spec.nodeName !== '')
+    throw refuse(`pod ${name} is already assigned to node ${JSON.stringify(pod.spec.nodeName)}`);
+  const next: MutableObject = copyOf(pod);
+  next.spec = { ...next.spec, nodeName };
+  next.metadata.annotations = { ...next.metadata.annotations, ...annotations };
+  if (Object.keys(next.metadata.annotations).length === 0)
+    Reflect.deleteProperty(next.metadata, 'annotations');
+  const conditions = withCondition(
+    pod.status.conditions,
+    { type: 'PodScheduled', status: 'True' },
+    rfc3339(nowMs),
+  );
+  next.status = { ...next.status, conditions };
+  return next;
+};

@@ -1,0 +1,202 @@
+import type { IncomingMessage } from 'node:http';
+import type { Duplex } from 'node:stream';
+import { WebSocketServer, type RawData, type WebSocket } from 'ws';
+import { ApiError, type Status } from '../../../api/errors';
+import type { ObjectName } from '../../../api/types';
+import type {
+  ExecOutput,
+  ExecRequest,
+  ExecSession,
+  NodeConnections,
+} from '../../../client/node-connections';
+import { successStatus, type ApiRequest } from '../http/exchange';
+import type { ServedKind } from '../kinds/served-kind';
+import type { ObjectService } from '../objects/object-service';
+import { isTrue } from '../rest/options';
+import { placementOf } from './target';
+
+export interface ExecDeps {
+  readonly service: ObjectService;
+  readonly nodes: NodeConnections;
+}
+
+/** exec and attach over a WebSocket that speaks v5.channel.k8s.io. */
+export class ExecGateway {
+  private readonly sockets = new WebSocketServer({
+    noServer: true,
+    maxPayload: MAX_FRAME_BYTES,
+    handleProtocols: (offered) => PROTOCOLS.find((protocol) => offered.has(protocol)) ?? false,
+  });
+
+  constructor(private readonly deps: ExecDeps) {}
+
+  /** The session, started on the node. @throws ApiError */
+  async open(
+    pods: ServedKind,
+    name: ObjectName,
+    isAttach: boolean,
+    { query, signal }: ApiRequest,
+  ): Promise<ExecSession> {
+    const options = execOptions(query, isAttach);
+    const container = query.get('container') ?? '';
+    const { service, nodes } = this.deps;
+    const { nodeName, target } = await placementOf(service, pods, name, container, signal);
+    return nodes.exec(nodeName, { ...target, ...options }, signal);
+  }
+
+  /** Upgrades the connection and carries the session's streams until either side ends. */
+  async serve(
+    session: ExecSession,
+    raw: IncomingMessage,
+    socket: Duplex,
+    head: Buffer,
+    signal: AbortSignal,
+  ): Promise<void> {
+    await using owned = session;
+    const webSocket = await new Promise<WebSocket>((resolve, reject) => {
+      const refused = () => reject(new ApiError('BadRequest', 'the WebSocket handshake failed'));
+      socket.once('close', refused);
+      this.sockets.handleUpgrade(raw, socket, head, (upgraded) => {
+        socket.off('close', refused);
+        resolve(upgraded);
+      });
+    });
+    webSocket.on('error', () => webSocket.terminate());
+    const stop = () => webSocket.terminate();
+    signal.addEventListener('abort', stop, { once: true });
+    try {
+      takeInput(webSocket, owned);
+      await sendOutput(webSocket, owned.output);
+    } finally {
+      signal.removeEventListener('abort', stop);
+      webSocket.close(1000);
+    }
+  }
+}
+
+/** @throws BadRequest when the client offers no protocol that this server speaks */
+export const checkProtocol = ({ headers }: ApiRequest): void => {
+  const offered = (headers['sec-websocket-protocol'] ?? '').split(',').map((text) => text.trim());
+  if (PROTOCOLS.some((protocol) => offered.includes(protocol))) return;
+  throw new ApiError(
+    'BadRequest',
+    `unable to upgrade: no common subprotocol, this server speaks ${PROTOCOLS.join(', ')}`,
+  );
+};
+
+const execOptions = (query: URLSearchParams, isAttach: boolean) => {
+  const tty = isTrue(query, 'tty');
+  const options = {
+    stdin: isTrue(query, 'stdin'),
+    stdout: isTrue(query, 'stdout'),
+    // A terminal has one output.
+    stderr: isTrue(query, 'stderr') && !tty,
+    tty,
+  };
+  if (!options.stdin && !options.stdout && !options.stderr)
+    throw new ApiError('BadRequest', 'you must specify at least 1 of stdin, stdout, stderr');
+  if (isAttach) return options;
+  const command = query.getAll('command');
+  if (command.length === 0) throw new ApiError('BadRequest', 'you must specify a command');
+  return { ...options, command } satisfies Partial<ExecRequest>;
+};
+
+/** One frame at a time: the next is read once the node has taken this one. */
+const takeInput = (webSocket: WebSocket, session: ExecSession): void => {
+  let isPaused = false;
+  webSocket.on('message', (data: RawData, isBinary: boolean) => {
+    const frame = toBuffer(data);
+    const channel = frame[0];
+    if (!isBinary || channel === undefined) return;
+    const payload = frame.subarray(1);
+    if (channel === STDIN) {
+      if (payload.length === 0) return;
+      isPaused = true;
+      webSocket.pause();
+      session
+        .writeStdin(payload)
+        .catch(() => undefined)
+        .finally(() => {
+          if (isPaused) webSocket.resume();
+          isPaused = false;
+        });
+    } else if (channel === RESIZE) resize(session, payload);
+    else if (channel === CLOSE && payload[0] === STDIN) session.closeStdin();
+  });
+  webSocket.once('close', () => session.closeStdin());
+};
+
+const resize = (session: ExecSession, payload: Uint8Array): void => {
+  try {
+    const size = JSON.parse(Buffer.from(payload).toString()) as {
+      Width?: unknown;
+      Height?: unknown;
+    };
+    const { Width: columns, Height: rows } = size;
+    if (isDimension(columns) && isDimension(rows)) session.resize(columns, rows);
+  } catch {
+    // Not a size: nothing to do.
+  }
+};
+
+const isDimension = (value: unknown): value is number =>
+  typeof value === 'number' && Number.isInteger(value) && value > 0 && value < 65_536;
+
+/** Ends with a status on the error channel, which says how the process ended. */
+const sendOutput = async (
+  webSocket: WebSocket,
+  output: AsyncIterable<ExecOutput>,
+): Promise<void> => {
+  try {
+    for await (const part of output) {
+      if (webSocket.readyState !== webSocket.OPEN) return;
+      if ('data' in part)
+        await sendFrame(webSocket, part.stream === 'stdout' ? STDOUT : STDERR, part.data);
+      else await sendFrame(webSocket, STATUS, Buffer.from(JSON.stringify(endStatus(part))));
+    }
+  } catch (error) {
+    const message = error instanceof Error ? error.message : String(error);
+    const status = endStatus({ stream: 'error', message });
+    await sendFrame(webSocket, STATUS, Buffer.from(JSON.stringify(status)));
+  }
+};
+
+/** Resolves when the frame has been handed to the kernel. A socket that is gone is no error here. */
+const sendFrame = (webSocket: WebSocket, channel: number, data: Uint8Array): Promise<void> =>
+  new Promise((resolve) => {
+    webSocket.send(Buffer.concat([Buffer.of(channel), data]), { binary: true }, () => resolve());
+  });
+
+const endStatus = (end: Extract<ExecOutput, { stream: 'exit' | 'error' }>): Partial<Status> => {
+  if (end.stream === 'error')
+    return {
+      metadata: {},
+      status: 'Failure',
+      message: end.message,
+      reason: 'InternalError',
+      details: { causes: [{ reason: '', message: end.message }] },
+      code: 500,
+    };
+  if (end.exitCode === 0) return { metadata: {}, status: successStatus().status };
+  return {
+    metadata: {},
+    status: 'Failure',
+    message: `command terminated with non-zero exit code: exit status ${end.exitCode}`,
+    reason: 'NonZeroExitCode',
+    details: { causes: [{ reason: 'ExitCode', message: String(end.exitCode) }] },
+  };
+};
+
+const toBuffer = (data: RawData): Buffer => {
+  if (Array.isArray(data)) return Buffer.concat(data);
+  return data instanceof ArrayBuffer ? Buffer.from(data) : data;
+};
+
+const PROTOCOLS = ['v5.channel.k8s.io', 'v4.channel.k8s.io'];
+const STDIN = 0;
+const STDOUT = 1;
+const STDERR = 2;
+const STATUS = 3;
+const RESIZE = 4;
+const CLOSE = 255;
+const MAX_FRAME_BYTES = 4 * 1024 * 1024;

@@ -1,0 +1,124 @@
+import { ApiError } from '../../../api/errors';
+import { isFields, valueAt, type Fields } from '../kinds/mutable';
+import type { ApiRequest } from '../http/exchange';
+import type { PropagationPolicy } from '../objects/deletion-rules';
+import type { DeletionOptions } from '../objects/object-deleter';
+import type { ListQuery } from '../objects/object-reader';
+import type { WatchQuery } from '../objects/object-watcher';
+import { parseVersion, parseVersionMatch } from '../objects/versions';
+import type { FieldValidation, Preconditions, WriteContext } from '../objects/write-context';
+
+/** @throws BadRequest for an option that has no such value. */
+export const writeContextOf = ({ query, headers, user, signal }: ApiRequest): WriteContext => ({
+  user,
+  isDryRun: parseDryRun(query.getAll('dryRun')),
+  fieldManager: query.get('fieldManager') ?? managerOf(headers['user-agent']),
+  fieldValidation: parseFieldValidation(query.get('fieldValidation')),
+  warnings: [],
+  signal,
+});
+
+export const listQueryOf = (query: URLSearchParams, namespace: string): ListQuery => {
+  const version = parseVersion(query.get('resourceVersion'));
+  const versionMatch = parseVersionMatch(query.get('resourceVersionMatch'), version);
+  const limit = parseCount(query, 'limit');
+  const token = query.get('continue');
+  return {
+    ...selectionOf(query, namespace),
+    ...(limit === undefined ? {} : { limit }),
+    ...(token === null || token === '' ? {} : { continue: token }),
+    ...(version === undefined ? {} : { version }),
+    ...(versionMatch === undefined ? {} : { versionMatch }),
+  };
+};
+
+export const watchQueryOf = (query: URLSearchParams, namespace: string): WatchQuery => {
+  const version = parseVersion(query.get('resourceVersion'));
+  return {
+    ...selectionOf(query, namespace),
+    ...(version === undefined ? {} : { version }),
+    allowsBookmarks: isTrue(query, 'allowWatchBookmarks'),
+    sendsInitialEvents: isTrue(query, 'sendInitialEvents'),
+  };
+};
+
+/** Options from the body, then the query. @throws BadRequest */
+export const deletionOptionsOf = (body: unknown, query: URLSearchParams): DeletionOptions => {
+  if (body !== undefined && !isFields(body)) throw refuse('DeleteOptions must be an object');
+  const options: Fields = body ?? {};
+  const grace = options['gracePeriodSeconds'] ?? parseCount(query, 'gracePeriodSeconds');
+  const policy = options['propagationPolicy'] ?? query.get('propagationPolicy') ?? undefined;
+  if (grace !== undefined && !Number.isInteger(grace))
+    throw refuse('gracePeriodSeconds must be an integer');
+  const preconditions = preconditionsOf(options['preconditions']);
+  return {
+    ...(grace === undefined ? {} : { gracePeriodSeconds: grace as number }),
+    ...(policy === undefined ? {} : { propagationPolicy: parsePolicy(policy) }),
+    ...(preconditions === undefined ? {} : { preconditions }),
+  };
+};
+
+/** The body of a delete may ask for a dry run too. */
+export const isDryRunBody = (body: unknown): boolean => {
+  const dryRun = valueAt(body, 'dryRun');
+  return Array.isArray(dryRun) && dryRun.length > 0 && parseDryRun(dryRun.map(String));
+};
+
+export const isTrue = (query: URLSearchParams, name: string): boolean => {
+  const value = query.get(name);
+  return value !== null && TRUE_WORDS.has(value);
+};
+
+/** A non-negative integer parameter. @throws BadRequest */
+export const parseCount = (query: URLSearchParams, name: string): number | undefined => {
+  const text = query.get(name);
+  if (text === null || text === '') return undefined;
+  if (!/^\d{1,15}$/.test(text))
+    throw refuse(`${name}: Invalid value: ${JSON.stringify(text)}: must be a non-negative integer`);
+  return Number(text);
+};
+
+const selectionOf = (query: URLSearchParams, namespace: string) => ({
+  ...(namespace === '' ? {} : { namespace }),
+  labelSelector: query.get('labelSelector') ?? '',
+  fieldSelector: query.get('fieldSelector') ?? '',
+});
+
+const parseDryRun = (values: readonly string[]): boolean => {
+  const unknown = values.find((value) => value !== 'All' && value !== '');
+  if (unknown !== undefined)
+    throw refuse(`dryRun: Unsupported value: ${JSON.stringify(unknown)}: supported values: "All"`);
+  return values.includes('All');
+};
+
+const parseFieldValidation = (text: string | null): FieldValidation => {
+  if (text === null || text === '') return 'Warn';
+  if (text === 'Strict' || text === 'Warn' || text === 'Ignore') return text;
+  throw refuse(
+    `fieldValidation: Unsupported value: ${JSON.stringify(text)}: supported values: "Ignore", "Strict", "Warn"`,
+  );
+};
+
+const parsePolicy = (value: unknown): PropagationPolicy => {
+  if (value === 'Background' || value === 'Foreground' || value === 'Orphan') return value;
+  throw refuse(
+    `propagationPolicy: Unsupported value: ${JSON.stringify(value)}: supported values: ` +
+      '"Background", "Foreground", "Orphan"',
+  );
+};
+
+const preconditionsOf = (value: unknown): Preconditions | undefined => {
+  if (!isFields(value)) return undefined;
+  const { uid, resourceVersion } = value;
+  return {
+    ...(typeof uid === 'string' ? { uid } : {}),
+    ...(typeof resourceVersion === 'string' ? { resourceVersion } : {}),
+  };
+};
+
+/** `kubectl/v1.34.5 (linux/amd64) ...` manages fields as `kubectl`. */
+const managerOf = (userAgent = ''): string => userAgent.split('/', 1)[0]?.slice(0, 128) ?? '';
+
+const refuse = (message: string): ApiError => new ApiError('BadRequest', message);
+
+const TRUE_WORDS = new Set(['true', '1', 'True', 'TRUE', 't', 'T', '']);

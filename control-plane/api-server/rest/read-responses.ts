@@ -1,0 +1,83 @@
+import { apiVersionOf } from '../../../api/resources';
+import { stringifyJson } from '../../../lib/json';
+import { JSON_TYPE, jsonResponse, rawResponse, type ApiResponse } from '../http/exchange';
+import type { ServedKind } from '../kinds/served-kind';
+import type { Item } from '../objects/item';
+import type { ListPage } from '../objects/object-reader';
+import { partialMetadata, tableOf, type IncludeObject } from '../printing/table';
+import type { Representation } from './negotiation';
+
+/** What a response needs to know besides its objects. */
+export interface View {
+  readonly kind: ServedKind;
+  readonly representation: Representation;
+  readonly includeObject: IncludeObject;
+  readonly nowMs: number;
+}
+
+export const itemResponse = (
+  { kind, representation, includeObject, nowMs }: View,
+  { object, raw }: Item,
+  status = 200,
+  headers: ApiResponse['headers'] = {},
+): ApiResponse => {
+  switch (representation) {
+    case 'object':
+      return rawResponse(raw, status, headers);
+    case 'metadata':
+      return jsonResponse(partialMetadata(object), status, headers);
+    case 'table': {
+      const { resourceVersion = '' } = object.metadata;
+      const table = tableOf(kind, [object], { resourceVersion }, includeObject, nowMs);
+      return jsonResponse(table, status, headers);
+    }
+  }
+};
+
+export const listResponse = (view: View, page: ListPage): ApiResponse => {
+  const metadata = {
+    resourceVersion: String(page.resourceVersion),
+    ...(page.continue === undefined ? {} : { continue: page.continue }),
+    ...(page.remaining === undefined ? {} : { remainingItemCount: page.remaining }),
+  };
+  const { kind, representation, includeObject, nowMs } = view;
+  const objects = () => page.items.map(({ object }) => object);
+  switch (representation) {
+    case 'object':
+      return {
+        status: 200,
+        headers: { 'content-type': JSON_TYPE },
+        body: encodeList(kind, metadata, page.items),
+      };
+    case 'metadata':
+      return jsonResponse({
+        kind: 'PartialObjectMetadataList',
+        apiVersion: 'meta.k8s.io/v1',
+        metadata,
+        items: objects().map(partialMetadata),
+      });
+    case 'table':
+      return jsonResponse(tableOf(kind, objects(), metadata, includeObject, nowMs));
+  }
+};
+
+/** A list joined from the items' own bytes: nothing is parsed or written again. */
+const encodeList = (
+  { resource }: ServedKind,
+  metadata: Readonly<Record<string, unknown>>,
+  items: readonly Item[],
+): Uint8Array => {
+  const head =
+    `{"kind":"${resource.kind}List","apiVersion":"${apiVersionOf(resource)}",` +
+    `"metadata":${stringifyJson(metadata)},"items":[`;
+  const parts: Uint8Array[] = [Buffer.from(head)];
+  for (const [index, { raw }] of items.entries()) {
+    if (index > 0) parts.push(COMMA);
+    parts.push(raw);
+  }
+  parts.push(TAIL);
+  return Buffer.concat(parts);
+};
+
+const COMMA = Buffer.from(',');
+const TAIL = Buffer.from(']}\n');

@@ -1,0 +1,173 @@
+import { statusResponse, successStatus, type ApiRequest, type ApiResponse } from '../http/exchange';
+import type { ResourceTarget } from '../http/request-target';
+import type { ServedKind } from '../kinds/served-kind';
+import type { WriteContext } from '../objects/write-context';
+import { readObject, readValue } from './body';
+import {
+  notAllowed,
+  notServed,
+  readPatch,
+  viewOf,
+  warningsOf,
+  type KindRequest,
+  type RestDeps,
+} from './kind-request';
+import {
+  deletionOptionsOf,
+  isDryRunBody,
+  isTrue,
+  listQueryOf,
+  watchQueryOf,
+  writeContextOf,
+} from './options';
+import { patch } from './patching';
+import { itemResponse, listResponse } from './read-responses';
+import { handleSubresource } from './subresources';
+import { watchResponse } from './watch-response';
+import { watchSignal } from './watch-timeout';
+
+/** Collections, objects and subresources of every served kind over HTTP. */
+export class RestApi {
+  constructor(private readonly deps: RestDeps) {}
+
+  /** @throws ApiError */
+  async handle(request: ApiRequest, target: ResourceTarget): Promise<ApiResponse> {
+    const { group, version, plural, namespace, name, subresource } = target;
+    const kind = this.deps.service.kinds.find(group, version, plural);
+    if (kind === undefined || (!kind.resource.isNamespaced && namespace !== '')) throw notServed();
+    if (kind.resource.isNamespaced && name !== '' && namespace === '') throw notServed();
+    const asked: KindRequest = { request, kind, target };
+    if (subresource !== '') return handleSubresource(this.deps, asked);
+    return name === '' ? this.collection(asked) : this.object(asked);
+  }
+
+  private collection(asked: KindRequest): Promise<ApiResponse> {
+    const { request, kind } = asked;
+    const isWatch = isTrue(request.query, 'watch') && request.query.has('watch');
+    switch (request.method) {
+      case 'GET':
+        return isWatch ? this.watch(asked) : this.list(asked);
+      case 'POST':
+        return allowed(kind, 'create', () => this.create(asked));
+      case 'DELETE':
+        return allowed(kind, 'deletecollection', () => this.deleteCollection(asked));
+      default:
+        throw notAllowed();
+    }
+  }
+
+  private object(asked: KindRequest): Promise<ApiResponse> {
+    const { request, kind } = asked;
+    switch (request.method) {
+      case 'GET':
+        return this.get(asked);
+      case 'PUT':
+        return allowed(kind, 'update', () => this.update(asked));
+      case 'PATCH':
+        return allowed(kind, 'patch', () => this.patch(asked));
+      case 'DELETE':
+        return allowed(kind, 'delete', () => this.delete(asked));
+      default:
+        throw notAllowed();
+    }
+  }
+
+  private async get(asked: KindRequest): Promise<ApiResponse> {
+    const { request, kind, target } = asked;
+    const { query, signal } = request;
+    const view = viewOf(this.deps, asked);
+    const { version } = listQueryOf(query, target.namespace);
+    return itemResponse(
+      view,
+      await this.deps.service.reader.get(kind, target, version, query, signal),
+    );
+  }
+
+  private async list(asked: KindRequest): Promise<ApiResponse> {
+    const { request, kind, target } = asked;
+    const view = viewOf(this.deps, asked);
+    const query = listQueryOf(request.query, target.namespace);
+    return listResponse(view, await this.deps.service.reader.list(kind, query, request.signal));
+  }
+
+  private async watch(asked: KindRequest): Promise<ApiResponse> {
+    const { request, kind, target } = asked;
+    const { service, random } = this.deps;
+    const view = viewOf(this.deps, asked);
+    const query = watchQueryOf(request.query, target.namespace);
+    const signal = watchSignal(request, service.clock, random);
+    const items = service.watcher.watch(kind, query, signal);
+    return watchResponse(view, items, () => service.clock.now());
+  }
+
+  private async create(asked: KindRequest): Promise<ApiResponse> {
+    const { request, kind, target } = asked;
+    if (kind.resource.isNamespaced && target.namespace === '') throw notAllowed();
+    const context = writeContextOf(request);
+    const object = await readObject(request, kind, context);
+    const item = await this.deps.service.writer.create(kind, target.namespace, object, context);
+    return itemResponse(viewOf(this.deps, asked), item, 201, warningsOf(context));
+  }
+
+  private async update(asked: KindRequest): Promise<ApiResponse> {
+    const { request, kind, target } = asked;
+    const { writer } = this.deps.service;
+    const context = writeContextOf(request);
+    const object = await readObject(request, kind, context);
+    const view = viewOf(this.deps, asked);
+    const { item, isCreated } = await writer.put(kind, target, object, context);
+    return itemResponse(view, item, isCreated ? 201 : 200, warningsOf(context));
+  }
+
+  private async patch(asked: KindRequest): Promise<ApiResponse> {
+    const { request, kind, target } = asked;
+    const context = writeContextOf(request);
+    const change = await readPatch(request);
+    const { item, isCreated } = await patch(this.deps.service, kind, target, change, context);
+    const view = viewOf(this.deps, asked);
+    return itemResponse(view, item, isCreated ? 201 : 200, warningsOf(context));
+  }
+
+  private async delete(asked: KindRequest): Promise<ApiResponse> {
+    const { request, kind, target } = asked;
+    const body = await readValue(request);
+    const context = dryRunToo(writeContextOf(request), body);
+    const options = deletionOptionsOf(body, request.query);
+    const { item, isGone } = await this.deps.service.deleter.delete(kind, target, options, context);
+    if (!isGone) return itemResponse(viewOf(this.deps, asked), item);
+    const { group, plural } = kind.resource;
+    const { name, uid } = item.object.metadata;
+    return statusResponse(
+      successStatus({
+        name,
+        ...(group === '' ? {} : { group }),
+        kind: plural,
+        ...(uid === undefined ? {} : { uid }),
+      }),
+    );
+  }
+
+  private async deleteCollection(asked: KindRequest): Promise<ApiResponse> {
+    const { request, kind, target } = asked;
+    const { reader, deleter } = this.deps.service;
+    const body = await readValue(request);
+    const context = dryRunToo(writeContextOf(request), body);
+    const options = deletionOptionsOf(body, request.query);
+    const query = listQueryOf(request.query, target.namespace);
+    const items = await deleter.deleteCollection(kind, query, options, context);
+    const { resourceVersion } = reader.cacheOf(kind);
+    return listResponse(viewOf(this.deps, asked), { items, resourceVersion });
+  }
+}
+
+const allowed = (
+  { verbs }: ServedKind,
+  verb: string,
+  work: () => Promise<ApiResponse>,
+): Promise<ApiResponse> => {
+  if (!verbs.includes(verb)) throw notAllowed();
+  return work();
+};
+
+const dryRunToo = (context: WriteContext, body: unknown): WriteContext =>
+  isDryRunBody(body) ? { ...context, isDryRun: true } : context;

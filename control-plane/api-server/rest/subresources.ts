@@ -1,0 +1,121 @@
+import { ApiError } from '../../../api/errors';
+import { bindPod, parseBinding } from '../pods/binding';
+import { evictPod } from '../pods/eviction';
+import { podLog } from '../pods/log';
+import { statusResponse, successStatus, type ApiResponse } from '../http/exchange';
+import type { Subresource } from '../kinds/served-kind';
+import { readObject, readValue } from './body';
+import { writeContextOf } from './options';
+import { patch } from './patching';
+import { itemResponse } from './read-responses';
+import {
+  notAllowed,
+  notServed,
+  readPatch,
+  viewOf,
+  warningsOf,
+  type KindRequest,
+  type RestDeps,
+} from './kind-request';
+import { patchScale, putScale, getScale } from './scale-requests';
+
+/** @throws ApiError */
+export const handleSubresource = async (
+  deps: RestDeps,
+  asked: KindRequest,
+): Promise<ApiResponse> => {
+  const { kind, target, request } = asked;
+  const subresource = kind.subresources.find((name) => name === target.subresource);
+  if (subresource === undefined || target.name === '') throw notServed();
+  return HANDLERS[subresource](deps, asked, request.method);
+};
+
+type Handler = (deps: RestDeps, asked: KindRequest, method: string) => Promise<ApiResponse>;
+
+const part =
+  (subresource: 'status' | 'finalize'): Handler =>
+  async (deps, asked, method) => {
+    const { request, kind, target } = asked;
+    const view = viewOf(deps, asked);
+    const { reader, writer } = deps.service;
+    if (method === 'GET' && subresource === 'status')
+      return itemResponse(
+        view,
+        await reader.get(kind, target, undefined, request.query, request.signal),
+      );
+    const context = writeContextOf(request);
+    if (method === 'PUT') {
+      const object = await readObject(request, kind, context);
+      const item = await writer.update(
+        kind,
+        target,
+        () => structuredClone(object),
+        context,
+        subresource,
+      );
+      return itemResponse(view, item, 200, warningsOf(context));
+    }
+    if (method !== 'PATCH') throw notAllowed();
+    const asPatch = { ...(await readPatch(request)), subresource };
+    const { item } = await patch(deps.service, kind, target, asPatch, context);
+    return itemResponse(view, item, 200, warningsOf(context));
+  };
+
+const scale: Handler = (deps, asked, method) => {
+  switch (method) {
+    case 'GET':
+      return getScale(deps, asked);
+    case 'PUT':
+      return putScale(deps, asked);
+    case 'PATCH':
+      return patchScale(deps, asked);
+    default:
+      throw notAllowed();
+  }
+};
+
+const posted =
+  (work: (deps: RestDeps, asked: KindRequest, body: unknown) => Promise<void>): Handler =>
+  async (deps, asked, method) => {
+    if (method !== 'POST') throw notAllowed();
+    await work(deps, asked, await readValue(asked.request));
+    return statusResponse({ ...successStatus(), code: 201 });
+  };
+
+const binding = posted(({ service }, { kind, target, request }, body) =>
+  bindPod(service, kind, target, parseBinding(body), writeContextOf(request)),
+);
+
+const eviction = posted(({ service }, { kind, target, request }, body) =>
+  evictPod(service, kind, target, body, writeContextOf(request)),
+);
+
+const log: Handler = async ({ service, nodes }, { kind, target, request }, method) => {
+  if (method !== 'GET') throw notAllowed();
+  return podLog(service, nodes, kind, target, request);
+};
+
+/** Served as a WebSocket before a request comes this far. */
+const upgradeOnly: Handler = async () => {
+  throw new ApiError('BadRequest', 'Upgrade request required');
+};
+
+const absent: Handler = async () => {
+  throw notServed();
+};
+
+const HANDLERS: Readonly<Record<Subresource, Handler>> = {
+  status: part('status'),
+  finalize: part('finalize'),
+  scale,
+  binding,
+  eviction,
+  log,
+  exec: upgradeOnly,
+  attach: upgradeOnly,
+  portforward: upgradeOnly,
+  token: absent,
+  ephemeralcontainers: absent,
+  approval: absent,
+  resize: absent,
+};

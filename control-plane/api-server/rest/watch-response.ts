@@ -1,0 +1,99 @@
+import { apiVersionOf } from '../../../api/resources';
+import { stringifyJson } from '../../../lib/json';
+import { JSON_TYPE, toApiError, type ApiResponse } from '../http/exchange';
+import type { Item } from '../objects/item';
+import type { WatchItem } from '../objects/object-watcher';
+import { partialMetadata, tableOf } from '../printing/table';
+import type { View } from './read-responses';
+
+type NowMs = () => number;
+
+/**
+ * A stream of watch events, one JSON document a line. What goes wrong after the start is told by an
+ * ERROR event, as clients expect.
+ */
+export const watchResponse = (
+  view: Omit<View, 'nowMs'>,
+  items: AsyncIterable<WatchItem>,
+  nowMs: NowMs,
+): ApiResponse => ({
+  status: 200,
+  headers: { 'content-type': JSON_TYPE },
+  body: frames(view, items, nowMs),
+});
+
+async function* frames(
+  view: Omit<View, 'nowMs'>,
+  items: AsyncIterable<WatchItem>,
+  nowMs: NowMs,
+): AsyncGenerator<Uint8Array, void, undefined> {
+  try {
+    for await (const item of items)
+      yield item.type === 'BOOKMARK'
+        ? bookmarkFrame(view, item)
+        : eventFrame({ ...view, nowMs: nowMs() }, item.type, item.item);
+  } catch (error) {
+    const status = toApiError(error).toStatus();
+    yield Buffer.from(stringifyJson({ type: 'ERROR', object: status }) + '\n');
+  }
+}
+
+/** Every watcher of an object with the same view gets the same bytes. */
+const eventFrame = (view: View, type: string, item: Item): Uint8Array => {
+  const key = frameKey(view, type);
+  let cached = framesOf.get(item);
+  if (cached === undefined) framesOf.set(item, (cached = new Map<string, Uint8Array>()));
+  let frame = cached.get(key);
+  if (frame === undefined) {
+    frame = encodeFrame(view, type, item);
+    // Ages make table rows of another second useless: keep the newest of each view.
+    if (cached.size >= MAX_FRAMES) cached.clear();
+    cached.set(key, frame);
+  }
+  return frame;
+};
+
+const frameKey = ({ representation, includeObject, nowMs }: View, type: string): string =>
+  representation === 'table'
+    ? `${type} table ${includeObject} ${Math.floor(nowMs / 1000)}`
+    : `${type} ${representation}`;
+
+const encodeFrame = (view: View, type: string, { object, raw }: Item): Uint8Array => {
+  const { kind, representation, includeObject, nowMs } = view;
+  const head = `{"type":"${type}","object":`;
+  if (representation === 'object') return Buffer.concat([Buffer.from(head), raw, TAIL]);
+  const { resourceVersion = '' } = object.metadata;
+  const seen =
+    representation === 'table'
+      ? tableOf(kind, [object], { resourceVersion }, includeObject, nowMs)
+      : partialMetadata(object);
+  return Buffer.from(`${head}${stringifyJson(seen)}}\n`);
+};
+
+const bookmarkFrame = (
+  { kind, representation }: Omit<View, 'nowMs'>,
+  { version, endsInitialEvents }: Extract<WatchItem, { type: 'BOOKMARK' }>,
+): Uint8Array => {
+  const metadata = {
+    resourceVersion: String(version),
+    creationTimestamp: null,
+    ...(endsInitialEvents ? { annotations: { 'k8s.io/initial-events-end': 'true' } } : {}),
+  };
+  const { resource } = kind;
+  const mark = { kind: resource.kind, apiVersion: apiVersionOf(resource), metadata };
+  const object = representation === 'table' ? bookmarkTable(kind, mark) : mark;
+  return Buffer.from(stringifyJson({ type: 'BOOKMARK', object }) + '\n');
+};
+
+/** A table whose one row carries the bookmark: its cells are empty. */
+const bookmarkTable = (
+  kind: View['kind'],
+  mark: { readonly metadata: { readonly resourceVersion: string } },
+) => ({
+  ...tableOf(kind, [], { resourceVersion: mark.metadata.resourceVersion }, 'None', 0),
+  rows: [{ cells: kind.printer.columns.map(() => ''), object: mark }],
+});
+
+const framesOf = new WeakMap<Item, Map<string, Uint8Array>>();
+const TAIL = Buffer.from('}\n');
+const MAX_FRAMES = 8;

@@ -1,0 +1,23 @@
+import type { Clock } from '../../../lib/clock';
+import type { ApiRequest } from '../http/exchange';
+import { parseCount } from './options';
+
+/**
+ * Ends a watch after the time its client asked for, or after half an hour to an hour, drawn so that
+ * clients that came together do not come back together.
+ */
+export const watchSignal = (
+  { query, signal }: ApiRequest,
+  clock: Clock,
+  random: { next(): number },
+): AbortSignal => {
+  const seconds = parseCount(query, 'timeoutSeconds') ?? 0;
+  const timeoutMs =
+    seconds > 0 ? Math.min(seconds * 1000, MAX_MS) : MIN_MS + random.next() * MIN_MS;
+  const ended = new AbortController();
+  void clock.sleep(timeoutMs, signal).then(() => ended.abort());
+  return AbortSignal.any([signal, ended.signal]);
+};
+
+const MIN_MS = 30 * 60_000;
+const MAX_MS = 24 * 3_600_000;

@@ -1,0 +1,138 @@
+import { parseJson, stringifyJson } from '../../lib/json';
+import { ManualClock } from '../../lib/clock';
+import { silentLog } from '../../lib/log';
+import { seededRandom } from '../../lib/random';
+import type { NodeConnections } from '../../client/node-connections';
+import type { VirtualResource } from '../../client/virtual-resource';
+import { MemoryStore } from '../store/memory-store';
+import { createWatchCaches } from '../store/watch-caches';
+import { createApiServer, type ApiServer } from './api-server';
+import { AUTHENTICATED, MASTERS, type User } from './auth/user';
+import { ensureSystemNamespaces } from './system-namespaces';
+
+/** A server without sockets over a memory store, and a way to ask it. */
+export interface TestServer extends AsyncDisposable {
+  readonly api: ApiServer;
+  readonly clock: ManualClock;
+  readonly store: MemoryStore;
+  /** One request; `body` is JSON unless it is text. */
+  request(method: string, path: string, body?: unknown, options?: RequestOptions): Promise<Answer>;
+  /** The events of a watch until `count` have come. */
+  watch(path: string, count: number): Promise<readonly WatchLine[]>;
+}
+
+export interface RequestOptions {
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly user?: User;
+  readonly signal?: AbortSignal;
+}
+
+export interface Answer {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string | readonly string[]>>;
+  readonly text: string;
+  // The tests know what they asked for.
+  // eslint-disable-next-line @typescript-eslint/no-explicit-any
+  readonly json: any;
+}
+
+export interface WatchLine {
+  readonly type: string;
+  // eslint-disable-next-line @typescript-eslint/no-explicit-any
+  readonly object: any;
+}
+
+export const ADMIN: User = { name: 'kubernetes-admin', groups: [MASTERS, AUTHENTICATED] };
+
+export interface TestServerOptions {
+  readonly nodes?: Partial<NodeConnections>;
+  readonly virtual?: readonly VirtualResource[];
+}
+
+export const startTestServer = async ({
+  nodes = {},
+  virtual = [],
+}: TestServerOptions = {}): Promise<TestServer> => {
+  const clock = new ManualClock(Date.UTC(2026, 0, 1));
+  const store = new MemoryStore();
+  const caches = createWatchCaches({ store, clock, log: silentLog });
+  const api = createApiServer({
+    store,
+    caches,
+    tls: { caCertificate: '', server: { certificate: '', key: '' } },
+    nodeConnections: { ...NO_NODES, ...nodes },
+    virtualResources: virtual,
+    clock,
+    random: seededRandom(1),
+    log: silentLog,
+    version: '0.0.0',
+  });
+  await ensureSystemNamespaces(api.client);
+  const ask = asker(api);
+  return {
+    api,
+    clock,
+    store,
+    request: async (...args) => answerOf(await ask(...args)),
+    watch: async (path, count) => {
+      const stop = new AbortController();
+      const { body } = await ask('GET', path, undefined, { signal: stop.signal });
+      const lines = await take(body as AsyncIterable<Uint8Array>, count);
+      stop.abort();
+      return lines;
+    },
+    [Symbol.asyncDispose]: async () => {
+      await api[Symbol.asyncDispose]();
+      await caches[Symbol.asyncDispose]();
+    },
+  };
+};
+
+const asker =
+  (api: ApiServer) =>
+  (method: string, url: string, body?: unknown, options: RequestOptions = {}) => {
+    const { pathname, searchParams } = new URL(url, 'https://test');
+    const text = typeof body === 'string' ? body : body === undefined ? '' : stringifyJson(body);
+    return api.handle({
+      method,
+      path: pathname,
+      query: searchParams,
+      headers: { accept: 'application/json', ...options.headers },
+      user: options.user ?? ADMIN,
+      body: async () => Buffer.from(text),
+      signal: options.signal ?? new AbortController().signal,
+    });
+  };
+
+const answerOf = async ({
+  status,
+  headers = {},
+  body = '',
+}: Awaited<ReturnType<ApiServer['handle']>>): Promise<Answer> => {
+  const chunks: Uint8Array[] = [];
+  if (typeof body === 'string' || body instanceof Uint8Array) chunks.push(Buffer.from(body));
+  else for await (const chunk of body) chunks.push(chunk);
+  const text = Buffer.concat(chunks).toString();
+  const isJson = String(headers['content-type']).startsWith('application/json');
+  return { status, headers, text, json: isJson ? parseJson(text) : undefined };
+};
+
+const take = async (
+  body: AsyncIterable<Uint8Array>,
+  count: number,
+): Promise<readonly WatchLine[]> => {
+  const lines: WatchLine[] = [];
+  for await (const chunk of body) {
+    lines.push(parseJson(chunk) as WatchLine);
+    if (lines.length === count) break;
+  }
+  return lines;
+};
+
+const NO_NODES: NodeConnections = {
+  isConnected: () => false,
+  logs: () => {
+    throw new Error('no nodes');
+  },
+  exec: () => Promise.reject(new Error('no nodes')),
+};
