@@ -74,8 +74,12 @@ export class Segments implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.flush();
-    await this.file?.close();
+    try {
+      await this.flush();
+      await this.file?.close();
+    } catch (error) {
+      this.deps.log.error({ err: error }, 'decision records not closed cleanly');
+    }
     this.file = undefined;
   }
 
@@ -121,6 +125,8 @@ export class Segments implements AsyncDisposable {
     await this.sync();
     await this.file?.close();
     this.file = undefined;
+    // Whoever cleared the folder under a running server gets it back.
+    await mkdir(dir, { recursive: true, mode: 0o700 });
     const size = newest === undefined ? 0 : await sizeOf(join(dir, newest));
     const name =
       isFirstOpen && newest !== undefined && size < segmentBytesMax ? newest : nextName(newest);
@@ -167,7 +173,8 @@ const nextName = (newest: string | undefined): string => {
   return `${String(number + 1).padStart(NUMBER_LENGTH, '0')}.jsonl`;
 };
 
-const sizeOf = async (path: string): Promise<number> => (await stat(path)).size;
+const sizeOf = async (path: string): Promise<number> =>
+  (await stat(path).catch(() => ({ size: 0 }))).size;
 
 const NUMBER_LENGTH = 10;
 const SEGMENT_NAME = /^\d{10}\.jsonl$/;

@@ -135,7 +135,7 @@ const findingOf = (pod: PodInfo, { resource, reason, wanted, free, total }: Shor
   return {
     reason,
     detail:
-      `${show(wanted)} needed${inInit}, ${show(free)} free` +
+      `${resource}: ${show(wanted)} needed${inInit}, ${show(free)} free` +
       `${empty}: lacks ${show(wanted - Math.max(0, free))}`,
   };
 };

@@ -1,0 +1,55 @@
+import type { SchedulingDecision } from '../../api/decisions';
+import { columns, plain, shortTime, toned, type TextStyle } from './text';
+
+export interface DecisionsStyle extends TextStyle {
+  /** Default true; false for the lines that follow in a watch. */
+  readonly header?: boolean;
+}
+
+/** One line per attempt, in the order given. */
+export const renderDecisions = (
+  decisions: readonly SchedulingDecision[],
+  style: DecisionsStyle,
+): string => {
+  const rows = decisions.map(rowOf);
+  const all = style.header === false ? rows : [HEADER, ...rows];
+  const lines = columns(all, MINIMUM_WIDTHS);
+  const offset = all.length - rows.length;
+  return lines
+    .map((line, index) => {
+      const outcome = decisions[index - offset]?.status.outcome;
+      return outcome === undefined || outcome === 'Scheduled' ? line : toned(line, 'bad', style);
+    })
+    .map((line) => `${line}\n`)
+    .join('');
+};
+
+const rowOf = ({ metadata, spec, status }: SchedulingDecision): readonly string[] =>
+  [
+    shortTime(spec.time),
+    `${metadata.namespace ?? ''}/${spec.podName}`,
+    String(spec.attempt),
+    status.outcome,
+    status.nodeName ?? '-',
+    `${status.nodesFeasible}/${status.nodesConsidered}`,
+    reasonOf(status),
+  ].map(plain);
+
+const reasonOf = (status: SchedulingDecision['status']): string => {
+  const { outcome, margin, decidedBy, reasons, message, top } = status;
+  if (outcome === 'Error') return message;
+  if (outcome === 'Unschedulable') return histogram(reasons) || message;
+  const runnerUp = top[1]?.node;
+  if (runnerUp === undefined || margin === undefined) return 'the only node that fits';
+  return margin === 0 ? `tie with ${runnerUp}` : `${decidedBy ?? ''}, +${margin} over ${runnerUp}`;
+};
+
+/** Most frequent first: `2 Insufficient cpu, 1 Too many pods`. */
+export const histogram = (reasons: Readonly<Record<string, number>>): string =>
+  Object.entries(reasons)
+    .sort(([a, n], [b, m]) => m - n || (a < b ? -1 : 1))
+    .map(([reason, count]) => `${count} ${reason}`)
+    .join(', ');
+
+const HEADER = ['TIME', 'POD', 'TRY', 'OUTCOME', 'NODE', 'FIT', 'WHY'];
+const MINIMUM_WIDTHS = [19, 28, 3, 13, 12, 5];

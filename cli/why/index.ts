@@ -1,0 +1,3 @@
+export { renderDecisions, type DecisionsStyle } from './decisions';
+export { renderWhy } from './why';
+export type { TextStyle } from './text';

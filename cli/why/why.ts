@@ -1,0 +1,216 @@
+import type {
+  NodeExplanation,
+  PodExplanation,
+  RankedNode,
+  SchedulingDecision,
+} from '../../api/decisions';
+import { histogram } from './decisions';
+import { columns, plain, plural, shortTime, toned, wrap, type TextStyle } from './text';
+
+/** Why a pod is where it is; or what it waits for, and the smallest change that would help. */
+export const renderWhy = (
+  subject: PodExplanation | SchedulingDecision,
+  style: TextStyle,
+): string => {
+  const lines = isDecision(subject) ? decisionLines(subject, style) : podLines(subject, style);
+  return lines.map((line) => `${line.trimEnd()}\n`).join('');
+};
+
+type Attempt = SchedulingDecision['status'] & { readonly time: string };
+
+const isDecision = (subject: PodExplanation | SchedulingDecision): subject is SchedulingDecision =>
+  'podUID' in subject.spec;
+
+const decisionLines = ({ metadata, spec, status }: SchedulingDecision, style: TextStyle) => {
+  const name = nameOf(metadata.namespace, spec.podName);
+  const attempt = { ...status, time: spec.time };
+  const { nodeName } = status;
+  if (nodeName !== undefined) {
+    return [
+      toned(`${name} was placed on ${plain(nodeName)}`, 'good', style),
+      ...placedLines(attempt, nodeName, spec.attempt, style),
+    ];
+  }
+  return [
+    toned(`${name} found no node at attempt ${spec.attempt}`, 'bad', style),
+    ...indented([`${shortTime(spec.time)}: ${plain(status.message)}`], style),
+    ...suggestionLines(status.suggestion, style),
+  ];
+};
+
+const podLines = (explanation: PodExplanation, style: TextStyle): readonly string[] => {
+  const { metadata, spec, status } = explanation;
+  const name = nameOf(metadata.namespace, spec.podName);
+  return status.nodeName === undefined
+    ? pendingLines(name, status, style)
+    : boundLines(name, status.nodeName, status, style);
+};
+
+// ---- A pod that has its node
+
+const boundLines = (
+  name: string,
+  nodeName: string,
+  { nodes, attempts, lastDecision }: PodExplanation['status'],
+  style: TextStyle,
+): readonly string[] => {
+  const isOurs = lastDecision?.nodeName === nodeName;
+  const ranked = new Set(isOurs ? lastDecision.top.map(({ node }) => node) : [nodeName]);
+  return [
+    toned(`${name} is on ${plain(nodeName)}`, 'good', style),
+    ...(isOurs
+      ? placedLines(lastDecision, nodeName, attempts, style)
+      : indented(
+          ['no record of its placement: it named its node itself, or it is too long ago'],
+          style,
+        )),
+    ...presentLines(
+      nodes.filter(({ node }) => !ranked.has(node)),
+      style,
+    ),
+  ];
+};
+
+const placedLines = (
+  attempt: Attempt,
+  nodeName: string,
+  number: number,
+  style: TextStyle,
+): readonly string[] => [
+  ...indented(
+    [
+      `placed ${shortTime(attempt.time)} at attempt ${number}; ` +
+        `${attempt.nodesFeasible} of ${plural(attempt.nodesConsidered, 'node')} fitted`,
+      verdictOf(attempt, nodeName),
+    ],
+    style,
+  ),
+  '',
+  ...scoreTable(attempt, style),
+  ...(Object.keys(attempt.reasons).length === 0
+    ? []
+    : ['', ...indented([`refused: ${plain(histogram(attempt.reasons))}`], style)]),
+];
+
+const verdictOf = ({ top, margin, decidedBy }: Attempt, nodeName: string): string => {
+  const runnerUp = top[1];
+  if (runnerUp === undefined || margin === undefined) return 'no other node fitted';
+  const other = plain(runnerUp.node);
+  return margin === 0
+    ? `${plain(nodeName)} and ${other} were equal: chosen by lot, by a hash of pod and node`
+    : `${decidedBy ?? '?'} decided: ${plural(margin, 'point')} ahead of ${other}`;
+};
+
+const scoreTable = ({ top, decidedBy }: Attempt, style: TextStyle): readonly string[] => {
+  const plugins = Object.keys(top[0]?.scores ?? {});
+  const title = (plugin: string) =>
+    (COLUMN_TITLES[plugin] ?? plugin.toUpperCase()) + (plugin === decidedBy ? '*' : '');
+  const row = ({ node, total, scores }: RankedNode, index: number) => [
+    index === 0 ? '→' : ' ',
+    plain(node),
+    String(total),
+    ...plugins.map((plugin) => String(scores[plugin] ?? 0)),
+  ];
+  const [header = '', first = '', ...rest] = columns([
+    ['', 'NODE', 'TOTAL', ...plugins.map(title)],
+    ...top.map(row),
+  ]);
+  return [toned(header, 'faint', style), toned(first, 'bold', style), ...rest].map(
+    (line) => `  ${line}`,
+  );
+};
+
+/** Nodes that the record does not rank, as they are now. */
+const presentLines = (nodes: readonly NodeExplanation[], style: TextStyle): readonly string[] =>
+  nodes.length === 0 ? [] : ['', '  other nodes, as they are now:', ...nodeTable(nodes, style)];
+
+// ---- A pod that waits
+
+const pendingLines = (
+  name: string,
+  status: PodExplanation['status'],
+  style: TextStyle,
+): readonly string[] => {
+  const { nodes, suggestion } = status;
+  return [
+    toned(`${name} waits: ${waitOf(status)}`, 'bad', style),
+    ...indented(progressOf(status), style),
+    ...(nodes.length === 0 ? [] : ['', ...nodeTable(nodes, style)]),
+    ...suggestionLines(suggestion, style),
+  ];
+};
+
+const waitOf = ({ nodes, queue }: PodExplanation['status']): string => {
+  const fitting = nodes.filter(({ fits }) => fits).length;
+  if (queue === 'gated') return 'held back by its scheduling gates';
+  if (nodes.length === 0) return 'there is no node';
+  const count = plural(nodes.length, 'node');
+  return fitting === 0 ? `none of ${count} fits` : `${fitting} of ${count} would take it now`;
+};
+
+const progressOf = (status: PodExplanation['status']): readonly string[] => {
+  const { attempts, lastDecision, queue, retryAt, waitingFor = [] } = status;
+  const tried =
+    attempts === 0 ? 'not tried yet' : attempts === 1 ? 'tried once' : `tried ${attempts} times`;
+  const last = lastDecision === undefined ? '' : `, last ${shortTime(lastDecision.time)}`;
+  const next =
+    retryAt !== undefined
+      ? [`tried again at ${shortTime(retryAt)}`]
+      : waitingFor.length > 0
+        ? [`tried again after ${waitingFor.map(plain).join(', or ')}`]
+        : queue === 'active'
+          ? ['next in line']
+          : [];
+  return [tried + last, ...next];
+};
+
+const nodeTable = (nodes: readonly NodeExplanation[], style: TextStyle): readonly string[] => {
+  const shown = nodes.slice(0, NODES_SHOWN_MAX);
+  const nameWidth = Math.max(4, ...shown.map(({ node }) => node.length)) + 3;
+  const detailWidth = Math.max(30, style.width - nameWidth - 2);
+  const rows = shown.flatMap(({ node, ...verdict }) =>
+    detailsOf(verdict)
+      .flatMap((detail) => wrap(plain(detail), detailWidth))
+      .map((line, index) => `  ${(index === 0 ? plain(node) : '').padEnd(nameWidth)}${line}`),
+  );
+  const header = toned(`  ${'NODE'.padEnd(nameWidth)}VERDICT`, 'faint', style);
+  return [header, ...rows, ...restOf(nodes.slice(NODES_SHOWN_MAX))];
+};
+
+const detailsOf = ({ fits, reasons, total }: Omit<NodeExplanation, 'node'>): readonly string[] =>
+  fits ? [`fits (${total ?? 0} points)`] : reasons.map(({ detail }) => detail);
+
+/** Nodes beyond those shown, counted by their first reason. */
+const restOf = (nodes: readonly NodeExplanation[]): readonly string[] => {
+  if (nodes.length === 0) return [];
+  const counts: Record<string, number> = {};
+  for (const { reasons } of nodes) {
+    const reason = reasons[0]?.reason ?? 'fit';
+    counts[reason] = (counts[reason] ?? 0) + 1;
+  }
+  return [`  and ${plural(nodes.length, 'more node')}: ${plain(histogram(counts))}`];
+};
+
+const suggestionLines = (suggestion: string | undefined, style: TextStyle): readonly string[] =>
+  suggestion === undefined
+    ? []
+    : [
+        '',
+        ...wrap(`Smallest change that would help: ${plain(suggestion)}`, style.width - 2).map(
+          (line) => `  ${toned(line, 'bold', style)}`,
+        ),
+      ];
+
+const indented = (texts: readonly string[], { width }: TextStyle): readonly string[] =>
+  texts.flatMap((text) => wrap(text, width - 2)).map((line) => `  ${line}`);
+
+const nameOf = (namespace = '', name = ''): string => plain(`${namespace}/${name}`);
+
+const NODES_SHOWN_MAX = 20;
+const COLUMN_TITLES: Readonly<Record<string, string>> = {
+  TaintToleration: 'TAINTS',
+  NodeAffinity: 'AFFINITY',
+  NodeResourcesFit: 'FREE',
+  NodeResourcesBalancedAllocation: 'BALANCE',
+  ImageLocality: 'IMAGE',
+};

@@ -1,0 +1,153 @@
+import { appendFile, mkdtemp, readdir, rm, stat } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { SchedulingDecision } from '../../../api/decisions';
+import type { WatchEvent } from '../../../client/api-client';
+import { ManualClock } from '../../../lib/clock';
+import { silentLog } from '../../../lib/log';
+import { decide } from '../decide';
+import { podInfoOf } from '../pod-info';
+import { Snapshot } from '../snapshot';
+import { testPod } from '../testing';
+import { DecisionLog } from './decision-log';
+import { Segments } from './segments';
+
+let dir: string;
+beforeEach(async () => (dir = await mkdtemp(join(tmpdir(), 'dhow-decisions-'))));
+afterEach(() => rm(dir, { recursive: true, force: true }));
+
+const segments = (more: object = {}) =>
+  new Segments({ dir, clock: new ManualClock(), log: silentLog, ...more });
+
+const add = (log: DecisionLog, name: string, number = 1): SchedulingDecision => {
+  const info = podInfoOf(testPod(name));
+  return log.record(decide(info, new Snapshot(), 1), {
+    attempt: { info, number, trigger: 'PodAdded' },
+    timeMs: 1_700_000_000_123.456,
+    latencyMicros: 12,
+  });
+};
+
+const namesOf = async (log: DecisionLog) =>
+  (await log.list(undefined)).items.map(({ spec }) => spec.podName);
+
+describe('decision records', () => {
+  it('are named after pod, uid and attempt, with the time to the microsecond', () => {
+    const record = add(new DecisionLog(), 'web', 3);
+    expect(record.metadata.name).toBe('web-uidweb-3');
+    expect(record.spec.time).toBe('2023-11-14T22:13:20.123456Z');
+    expect(add(new DecisionLog(), 'x'.repeat(253)).metadata.name).toHaveLength(253);
+  });
+
+  it('drop the oldest beyond their bound', async () => {
+    const log = new DecisionLog(undefined, 2);
+    for (const name of ['a', 'b', 'c']) add(log, name);
+    expect(await namesOf(log)).toEqual(['b', 'c']);
+    expect(log.latest('uid-a')).toBeUndefined();
+    await expect(log.get({ namespace: 'default', name: 'a-uida-1' })).rejects.toMatchObject({
+      reason: 'NotFound',
+    });
+  });
+
+  it('are there again after a restart, without the line that a crash tore', async () => {
+    const before = segments();
+    const log = new DecisionLog(before);
+    await log.load();
+    for (const name of ['a', 'b']) add(log, name);
+    await before[Symbol.asyncDispose]();
+    const [file = ''] = await readdir(dir);
+    await appendFile(join(dir, file), '{"apiVersion":"scheduling.dhow.dev/v1","ki');
+
+    const after = segments();
+    const again = new DecisionLog(after);
+    await again.load();
+    expect(await namesOf(again)).toEqual(['a', 'b']);
+    expect(add(again, 'c').metadata.resourceVersion).toBe('3');
+    await after[Symbol.asyncDispose]();
+
+    const third = segments();
+    const once = new DecisionLog(third);
+    await once.load();
+    expect(await namesOf(once)).toEqual(['a', 'b', 'c']);
+    await third[Symbol.asyncDispose]();
+  });
+
+  it('ignore lines that are no records', async () => {
+    const files = segments();
+    await files.load(10);
+    for (const line of ['{}', 'null', 'nonsense', '{"kind":"SchedulingDecision"}']) {
+      files.append(line);
+    }
+    await files[Symbol.asyncDispose]();
+    const log = new DecisionLog(segments());
+    await log.load();
+    expect(await namesOf(log)).toEqual([]);
+  });
+
+  it('stay within their bytes on disk, newest kept', async () => {
+    const files = segments({ segmentBytesMax: 2_000, segmentCountMax: 3 });
+    const log = new DecisionLog(files);
+    await log.load();
+    for (let i = 0; i < 60; i++) {
+      add(log, `pod-${i}`);
+      await files.flush();
+    }
+    await files[Symbol.asyncDispose]();
+    const sizes = await Promise.all(
+      (await readdir(dir)).map(async (name) => (await stat(join(dir, name))).size),
+    );
+    expect(sizes.length).toBeLessThanOrEqual(3);
+    expect(Math.max(...sizes)).toBeLessThanOrEqual(2_000);
+    await using after = segments();
+    const again = new DecisionLog(after);
+    await again.load();
+    expect((await namesOf(again)).at(-1)).toBe('pod-59');
+    expect(add(again, 'next').metadata.resourceVersion).toBe('61');
+  });
+
+  it('go on in memory while the disk fails, and on disk again once it works', async () => {
+    const files = segments({ dir: join(dir, 'sub') });
+    const log = new DecisionLog(files);
+    await log.load();
+    await rm(join(dir, 'sub'), { recursive: true });
+    await appendFile(join(dir, 'sub'), 'in the way');
+    add(log, 'a');
+    await files.flush();
+    expect(await namesOf(log)).toEqual(['a']);
+
+    await rm(join(dir, 'sub'));
+    add(log, 'b');
+    await files[Symbol.asyncDispose]();
+    const again = new DecisionLog(segments({ dir: join(dir, 'sub') }));
+    await again.load();
+    expect(await namesOf(again)).toEqual(['b']);
+  });
+
+  it('are watched from a version on, by namespace, and end with the signal', async () => {
+    const log = new DecisionLog();
+    add(log, 'a');
+    add(log, 'b');
+    const abort = new AbortController();
+    const seen: WatchEvent<SchedulingDecision>[] = [];
+    const watching = (async () => {
+      for await (const event of log.watch('default', '1', abort.signal)) {
+        seen.push(event);
+        if (seen.length === 2) abort.abort();
+      }
+    })();
+    await new Promise((resolve) => setImmediate(resolve));
+    add(log, 'c');
+    await watching;
+    expect(seen.map((event) => 'object' in event && event.object.spec.podName)).toEqual(['b', 'c']);
+  });
+
+  it('refuse to resume from what they no longer hold', async () => {
+    const log = new DecisionLog(undefined, 1);
+    for (const name of ['a', 'b', 'c']) add(log, name);
+    const watch = (version: string) =>
+      log.watch(undefined, version, new AbortController().signal).next();
+    await expect(watch('1')).rejects.toMatchObject({ reason: 'Expired' });
+    await expect(watch('2')).resolves.toMatchObject({ value: { type: 'ADDED' } });
+    await expect(watch('x')).rejects.toMatchObject({ reason: 'BadRequest' });
+  });
+});
