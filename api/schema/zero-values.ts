@@ -76,6 +76,7 @@ const ALWAYS_PRESENT: Readonly<Record<string, Readonly<Record<string, unknown>>>
   Deployment: { spec: {}, status: {} },
   ReplicaSet: { spec: {}, status: { replicas: 0 } },
   Lease: { spec: {} },
+  Binding: { target: {} },
   Node: { spec: {}, status: {} },
   NodeCondition: { lastHeartbeatTime: null, lastTransitionTime: null },
   NodeStatus: {
@@ -99,6 +100,7 @@ const ALWAYS_PRESENT: Readonly<Record<string, Readonly<Record<string, unknown>>>
 const EVENT_ALWAYS = {
   eventTime: null,
   firstTimestamp: null,
+  involvedObject: {},
   lastTimestamp: null,
   reportingComponent: '',
   reportingInstance: '',

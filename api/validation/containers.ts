@@ -1,0 +1,374 @@
+import type * as core from 'kubernetes-types/core/v1';
+import { isRestartableInit } from '../pods';
+import type { Container, DeepReadonly } from '../types';
+import {
+  duplicate,
+  forbidden,
+  inRange,
+  invalid,
+  invalidFor,
+  notFoundAt,
+  notSupported,
+  required,
+  type FieldError,
+} from './field-error';
+import {
+  configMapKeyProblems,
+  dns1123LabelProblems,
+  envNameProblems,
+  portNameProblems,
+} from './names';
+import { validateLifecycle, validateProbe, validateSingleSuccess } from './probes';
+import { validateResources } from './resources';
+import { validateSecurityContext } from './security';
+import { validateDescendingPath } from './volumes';
+
+type EnvVar = DeepReadonly<core.EnvVar>;
+type EnvVarSource = DeepReadonly<core.EnvVarSource>;
+type EnvFromSource = DeepReadonly<core.EnvFromSource>;
+type ContainerPort = DeepReadonly<core.ContainerPort>;
+type VolumeMount = DeepReadonly<core.VolumeMount>;
+
+/** What validation of a container must know of its pod. */
+export interface ContainerContext {
+  readonly volumeNames: ReadonlySet<string>;
+  readonly hostNetwork: boolean;
+  /** Names taken so far, in any list of containers of the pod. */
+  readonly names: Set<string>;
+}
+
+const PROTOCOLS = ['SCTP', 'TCP', 'UDP'];
+const PULL_POLICIES = ['Always', 'IfNotPresent', 'Never'];
+const MESSAGE_POLICIES = ['FallbackToLogsOnError', 'File'];
+const PROPAGATIONS = ['Bidirectional', 'HostToContainer', 'None'];
+
+export const validateContainers = (
+  containers: readonly Container[] | null | undefined,
+  field: string,
+  context: ContainerContext,
+): readonly FieldError[] => {
+  if (!containers || containers.length === 0) return [required(field)];
+  return [
+    ...containers.flatMap((container, i) => {
+      const at = `${field}[${i}]`;
+      return [
+        ...validateContainer(container, at, context),
+        ...validateLifecycle(container.lifecycle, `${at}.lifecycle`),
+        ...validateProbes(container, at),
+        ...(container.restartPolicy === undefined
+          ? []
+          : [forbidden(`${at}.restartPolicy`, 'may not be set for non-init containers')]),
+      ];
+    }),
+    ...validateHostPorts(containers, field),
+  ];
+};
+
+export const validateInitContainers = (
+  containers: readonly Container[],
+  field: string,
+  context: ContainerContext,
+): readonly FieldError[] =>
+  containers.flatMap((container, i) => {
+    const at = `${field}[${i}]`;
+    const { restartPolicy } = container;
+    return [
+      ...validateContainer(container, at, context),
+      ...(restartPolicy === undefined || restartPolicy === 'Always'
+        ? []
+        : [notSupported(`${at}.restartPolicy`, restartPolicy, ['Always'])]),
+      ...(isRestartableInit(container)
+        ? [
+            ...validateLifecycle(container.lifecycle, `${at}.lifecycle`),
+            ...validateProbes(container, at),
+          ]
+        : PROBES_AND_LIFECYCLE.filter((name) => container[name] !== undefined).map((name) =>
+            forbidden(
+              `${at}.${name}`,
+              'may not be set for init containers without restartPolicy=Always',
+            ),
+          )),
+    ];
+  });
+
+const PROBES_AND_LIFECYCLE = [
+  'lifecycle',
+  'livenessProbe',
+  'readinessProbe',
+  'startupProbe',
+] as const;
+
+const validateProbes = (container: Container, field: string): readonly FieldError[] => {
+  const { livenessProbe, readinessProbe, startupProbe } = container;
+  const grace = readinessProbe?.terminationGracePeriodSeconds;
+  return [
+    ...validateProbe(livenessProbe, `${field}.livenessProbe`),
+    ...validateSingleSuccess(livenessProbe, `${field}.livenessProbe`),
+    ...validateProbe(readinessProbe, `${field}.readinessProbe`),
+    ...(grace === undefined
+      ? []
+      : [
+          invalid(
+            `${field}.readinessProbe.terminationGracePeriodSeconds`,
+            grace,
+            'must not be set for readinessProbes',
+          ),
+        ]),
+    ...validateProbe(startupProbe, `${field}.startupProbe`),
+    ...validateSingleSuccess(startupProbe, `${field}.startupProbe`),
+  ];
+};
+
+const validateContainer = (
+  container: Container,
+  field: string,
+  context: ContainerContext,
+): readonly FieldError[] => {
+  const { image = '', imagePullPolicy, terminationMessagePolicy } = container;
+  return [
+    ...validateContainerName(container.name, `${field}.name`, context.names),
+    ...validateImage(image, `${field}.image`),
+    ...oneOf(`${field}.terminationMessagePolicy`, terminationMessagePolicy, MESSAGE_POLICIES),
+    ...validatePorts(container.ports ?? [], `${field}.ports`, context.hostNetwork),
+    ...(container.env ?? []).flatMap((env, i) => validateEnv(env, `${field}.env[${i}]`)),
+    ...(container.envFrom ?? []).flatMap((from, i) =>
+      validateEnvFrom(from, `${field}.envFrom[${i}]`),
+    ),
+    ...validateMounts(container.volumeMounts ?? [], `${field}.volumeMounts`, context.volumeNames),
+    ...oneOf(`${field}.imagePullPolicy`, imagePullPolicy, PULL_POLICIES),
+    ...validateResources(container.resources, `${field}.resources`),
+    ...validateSecurityContext(container.securityContext, `${field}.securityContext`),
+  ];
+};
+
+const oneOf = (
+  field: string,
+  value: string | undefined,
+  supported: readonly string[],
+): readonly FieldError[] =>
+  value === undefined || supported.includes(value) ? [] : [notSupported(field, value, supported)];
+
+const validateContainerName = (
+  name: string,
+  field: string,
+  names: Set<string>,
+): readonly FieldError[] => {
+  if (name === '') return [required(field)];
+  const errors = [
+    ...invalidFor(field, name, dns1123LabelProblems(name)),
+    ...(names.has(name) ? [duplicate(field, name)] : []),
+  ];
+  names.add(name);
+  return errors;
+};
+
+export const validateImage = (image: string, field: string): readonly FieldError[] => {
+  if (image === '') return [required(field)];
+  return image === image.trim()
+    ? []
+    : [invalid(field, image, 'must not have leading or trailing whitespace')];
+};
+
+const validatePorts = (
+  ports: readonly ContainerPort[],
+  field: string,
+  hostNetwork: boolean,
+): readonly FieldError[] => {
+  const names = new Set<string>();
+  return ports.flatMap((port, i) => {
+    const at = `${field}[${i}]`;
+    const { name = '', containerPort, hostPort = 0, protocol = 'TCP' } = port;
+    const problems = name === '' ? [] : portNameProblems(name);
+    const isRepeated = name !== '' && problems.length === 0 && names.has(name);
+    names.add(name);
+    return [
+      ...invalidFor(`${at}.name`, name, problems),
+      ...(isRepeated ? [duplicate(`${at}.name`, name)] : []),
+      ...(containerPort === 0
+        ? [required(`${at}.containerPort`)]
+        : inRange(`${at}.containerPort`, containerPort, 1, 65535)),
+      ...(hostPort === 0 ? [] : inRange(`${at}.hostPort`, hostPort, 1, 65535)),
+      ...(hostNetwork && hostPort !== containerPort
+        ? [
+            invalid(
+              `${at}.containerPort`,
+              containerPort,
+              'must match `hostPort` when `hostNetwork` is true',
+            ),
+          ]
+        : []),
+      ...oneOf(`${at}.protocol`, protocol, PROTOCOLS),
+    ];
+  });
+};
+
+/** No two containers of one pod may claim the same address, port and protocol of the node. */
+const validateHostPorts = (
+  containers: readonly Container[],
+  field: string,
+): readonly FieldError[] => {
+  const seen = new Set<string>();
+  return containers.flatMap(({ ports = [] }, i) =>
+    ports.flatMap(({ hostPort = 0, hostIP = '', protocol = 'TCP' }, j) => {
+      if (hostPort === 0) return [];
+      const claim = `${protocol}/${hostIP}/${hostPort}`;
+      if (seen.has(claim)) return [duplicate(`${field}[${i}].ports[${j}].hostPort`, claim)];
+      seen.add(claim);
+      return [];
+    }),
+  );
+};
+
+const validateEnv = ({ name, value, valueFrom }: EnvVar, field: string): readonly FieldError[] => [
+  ...(name === ''
+    ? [required(`${field}.name`)]
+    : invalidFor(`${field}.name`, name, envNameProblems(name))),
+  ...(valueFrom === undefined
+    ? []
+    : validateEnvSource(valueFrom, value ?? '', `${field}.valueFrom`)),
+];
+
+const ENV_SOURCES = [
+  'fieldRef',
+  'resourceFieldRef',
+  'configMapKeyRef',
+  'secretKeyRef',
+  'fileKeyRef',
+];
+const FIELD_PATHS = [
+  'metadata.name',
+  'metadata.namespace',
+  'metadata.uid',
+  'spec.nodeName',
+  'spec.serviceAccountName',
+  'status.hostIP',
+  'status.hostIPs',
+  'status.podIP',
+  'status.podIPs',
+];
+const FIELD_PATH_WITH_KEY = /^metadata\.(?:labels|annotations)\['[^']+'\]$/;
+const RESOURCE_FIELDS = [
+  'limits.cpu',
+  'limits.ephemeral-storage',
+  'limits.memory',
+  'requests.cpu',
+  'requests.ephemeral-storage',
+  'requests.memory',
+];
+
+const validateEnvSource = (
+  source: EnvVarSource,
+  value: string,
+  field: string,
+): readonly FieldError[] => {
+  const given = Object.keys(source).filter((name) => ENV_SOURCES.includes(name));
+  const { fieldRef, resourceFieldRef, configMapKeyRef, secretKeyRef } = source;
+  return [
+    ...(given.length === 0
+      ? [
+          invalid(
+            field,
+            '',
+            'must specify one of: `fieldRef`, `resourceFieldRef`, `configMapKeyRef`, `secretKeyRef` or `fileKeyRef`',
+          ),
+        ]
+      : value !== ''
+        ? [invalid(field, '', 'may not be specified when `value` is not empty')]
+        : given.length > 1
+          ? [invalid(field, '', 'may not have more than one field specified at a time')]
+          : []),
+    ...(fieldRef === undefined ? [] : validateFieldRef(fieldRef, `${field}.fieldRef`)),
+    ...(resourceFieldRef === undefined
+      ? []
+      : validateResourceFieldRef(resourceFieldRef, `${field}.resourceFieldRef`)),
+    ...(configMapKeyRef === undefined
+      ? []
+      : validateKeyRef(configMapKeyRef, `${field}.configMapKeyRef`)),
+    ...(secretKeyRef === undefined ? [] : validateKeyRef(secretKeyRef, `${field}.secretKeyRef`)),
+  ];
+};
+
+const validateFieldRef = (
+  { apiVersion = 'v1', fieldPath }: DeepReadonly<core.ObjectFieldSelector>,
+  field: string,
+): readonly FieldError[] => {
+  if (apiVersion === '') return [required(`${field}.apiVersion`)];
+  if (fieldPath === '') return [required(`${field}.fieldPath`)];
+  return FIELD_PATHS.includes(fieldPath) || FIELD_PATH_WITH_KEY.test(fieldPath)
+    ? []
+    : [notSupported(`${field}.fieldPath`, fieldPath, FIELD_PATHS)];
+};
+
+const validateResourceFieldRef = (
+  { resource }: DeepReadonly<core.ResourceFieldSelector>,
+  field: string,
+): readonly FieldError[] => {
+  if (resource === '') return [required(`${field}.resource`)];
+  return RESOURCE_FIELDS.includes(resource) || resource.includes('hugepages-')
+    ? []
+    : [notSupported(`${field}.resource`, resource, RESOURCE_FIELDS)];
+};
+
+const validateKeyRef = (
+  { name = '', key }: { readonly name?: string; readonly key: string },
+  field: string,
+): readonly FieldError[] => [
+  ...(name === '' ? [required(`${field}.name`)] : []),
+  ...(key === ''
+    ? [required(`${field}.key`)]
+    : invalidFor(`${field}.key`, key, configMapKeyProblems(key))),
+];
+
+const validateEnvFrom = (
+  { prefix = '', configMapRef, secretRef }: EnvFromSource,
+  field: string,
+): readonly FieldError[] => [
+  ...(prefix === '' ? [] : invalidFor(`${field}.prefix`, prefix, envNameProblems(prefix))),
+  ...(configMapRef === undefined && secretRef === undefined
+    ? [invalid(field, '', 'must specify one of: `configMapRef` or `secretRef`')]
+    : []),
+  ...(configMapRef !== undefined && secretRef !== undefined
+    ? [invalid(field, '', 'may not have more than one field specified at a time')]
+    : []),
+  ...(configMapRef !== undefined && (configMapRef.name ?? '') === ''
+    ? [required(`${field}.configMapRef.name`)]
+    : []),
+  ...(secretRef !== undefined && (secretRef.name ?? '') === ''
+    ? [required(`${field}.secretRef.name`)]
+    : []),
+];
+
+const validateMounts = (
+  mounts: readonly VolumeMount[],
+  field: string,
+  volumeNames: ReadonlySet<string>,
+): readonly FieldError[] => {
+  const paths = new Set<string>();
+  return mounts.flatMap((mount, i) => {
+    const at = `${field}[${i}]`;
+    const { name, mountPath, subPath = '', subPathExpr = '', mountPropagation } = mount;
+    const isRepeated = paths.has(mountPath);
+    paths.add(mountPath);
+    return [
+      ...(name === ''
+        ? [required(`${at}.name`)]
+        : volumeNames.has(name)
+          ? []
+          : [notFoundAt(`${at}.name`, name)]),
+      ...(mountPath === '' ? [required(`${at}.mountPath`)] : []),
+      ...(isRepeated ? [invalid(`${at}.mountPath`, mountPath, 'must be unique')] : []),
+      ...validateDescendingPath(subPath, `${at}.subPath`),
+      ...validateDescendingPath(subPathExpr, `${at}.subPathExpr`),
+      ...(subPath !== '' && subPathExpr !== ''
+        ? [
+            invalid(
+              `${at}.subPathExpr`,
+              subPathExpr,
+              'subPathExpr and subPath are mutually exclusive',
+            ),
+          ]
+        : []),
+      ...oneOf(`${at}.mountPropagation`, mountPropagation, PROPAGATIONS),
+    ];
+  });
+};

@@ -1,0 +1,105 @@
+import type { DeepReadonly } from '../types';
+import type * as core from 'kubernetes-types/core/v1';
+import {
+  forbidden,
+  inRange,
+  invalid,
+  invalidFor,
+  nonNegative,
+  notSupported,
+  positive,
+  required,
+  type FieldError,
+} from './field-error';
+import { portNameProblems } from './names';
+
+type Probe = DeepReadonly<core.Probe>;
+type Handler = DeepReadonly<core.LifecycleHandler & Pick<core.Probe, 'grpc'>>;
+
+const HANDLER_TYPES = ['exec', 'httpGet', 'tcpSocket', 'grpc', 'sleep'] as const;
+
+export const validateProbe = (probe: Probe | undefined, field: string): readonly FieldError[] => {
+  if (probe === undefined) return [];
+  return [
+    ...validateHandler(probe, field),
+    ...(
+      [
+        'initialDelaySeconds',
+        'timeoutSeconds',
+        'periodSeconds',
+        'successThreshold',
+        'failureThreshold',
+      ] as const
+    ).flatMap((name) => nonNegative(`${field}.${name}`, probe[name])),
+    ...positive(`${field}.terminationGracePeriodSeconds`, probe.terminationGracePeriodSeconds),
+  ];
+};
+
+/** Liveness and startup probes end at the first success. */
+export const validateSingleSuccess = (
+  probe: Probe | undefined,
+  field: string,
+): readonly FieldError[] =>
+  probe?.successThreshold === undefined || probe.successThreshold === 1
+    ? []
+    : [invalid(`${field}.successThreshold`, probe.successThreshold, 'must be 1')];
+
+export const validateLifecycle = (
+  lifecycle: DeepReadonly<core.Lifecycle> | undefined,
+  field: string,
+): readonly FieldError[] =>
+  (['postStart', 'preStop'] as const).flatMap((name) => {
+    const handler = lifecycle?.[name];
+    return handler === undefined ? [] : validateHandler(handler, `${field}.${name}`);
+  });
+
+const validateHandler = (handler: Handler, field: string): readonly FieldError[] => {
+  const given = HANDLER_TYPES.filter((type) => handler[type] !== undefined);
+  if (given.length === 0) return [required(field, 'must specify a handler type')];
+  return [
+    ...given
+      .slice(1)
+      .map((type) => forbidden(`${field}.${type}`, 'may not specify more than 1 handler type')),
+    ...(handler.exec !== undefined && (handler.exec.command ?? []).length === 0
+      ? [required(`${field}.exec.command`)]
+      : []),
+    ...validateHttpGet(handler.httpGet, `${field}.httpGet`),
+    ...(handler.tcpSocket === undefined
+      ? []
+      : validatePortOrName(handler.tcpSocket.port, `${field}.tcpSocket.port`)),
+    ...inRange(`${field}.grpc.port`, handler.grpc?.port, 1, 65535),
+    ...positive(`${field}.sleep.seconds`, handler.sleep?.seconds),
+  ];
+};
+
+const validateHttpGet = (
+  action: DeepReadonly<core.HTTPGetAction> | undefined,
+  field: string,
+): readonly FieldError[] => {
+  if (action === undefined) return [];
+  const { path = '', port, scheme = 'HTTP', httpHeaders = [] } = action;
+  return [
+    ...(path === '' ? [required(`${field}.path`)] : []),
+    ...validatePortOrName(port, `${field}.port`),
+    ...(scheme === 'HTTP' || scheme === 'HTTPS'
+      ? []
+      : [notSupported(`${field}.scheme`, scheme, ['HTTP', 'HTTPS'])]),
+    ...httpHeaders.flatMap(({ name }) =>
+      /^[-A-Za-z0-9]+$/.test(name)
+        ? []
+        : [
+            invalid(
+              `${field}.httpHeaders`,
+              name,
+              "a valid HTTP header must consist of alphanumeric characters or '-' " +
+                "(e.g. 'X-Header-Name', regex used for validation is '[-A-Za-z0-9]+')",
+            ),
+          ],
+    ),
+  ];
+};
+
+const validatePortOrName = (port: unknown, field: string): readonly FieldError[] =>
+  typeof port === 'string'
+    ? invalidFor(field, port, portNameProblems(port))
+    : inRange(field, port ?? 0, 1, 65535);

@@ -1,0 +1,71 @@
+import type * as core from 'kubernetes-types/core/v1';
+import { compareQuantities, parseQuantity, type Quantity } from '../quantity';
+import type { DeepReadonly } from '../types';
+import { invalid, invalidFor, required, type FieldError } from './field-error';
+import { qualifiedNameProblems } from './names';
+
+type Requirements = DeepReadonly<core.ResourceRequirements>;
+type ResourceList = Readonly<Record<string, string>>;
+
+const STANDARD = ['cpu', 'memory', 'ephemeral-storage'];
+const isHugePages = (name: string): boolean => name.startsWith('hugepages-');
+/** Extended resources cannot be promised twice: a request must equal its limit. */
+const isOvercommitAllowed = (name: string): boolean => STANDARD.includes(name);
+
+/** Requests and limits of one container. Decoding has refused texts that are no quantities. */
+export const validateResources = (
+  resources: Requirements | undefined,
+  field: string,
+): readonly FieldError[] => {
+  const { limits = {}, requests = {} } = resources ?? {};
+  return [
+    ...validateList(limits, `${field}.limits`),
+    ...validateList(requests, `${field}.requests`),
+    ...Object.entries(requests).flatMap(([name, request]) =>
+      validateAgainstLimit(name, request, limits[name], field),
+    ),
+  ];
+};
+
+/** A list of resources of a node or of pod overhead: names and signs. */
+export const validateList = (list: ResourceList, field: string): readonly FieldError[] =>
+  Object.entries(list).flatMap(([name, text]) => [
+    ...validateResourceName(name, field),
+    ...validateAmount(name, text, `${field}[${name}]`),
+  ]);
+
+const validateResourceName = (name: string, field: string): readonly FieldError[] => {
+  const problems = qualifiedNameProblems(name);
+  if (problems.length > 0) return invalidFor(field, name, problems);
+  if (name.includes('/') || STANDARD.includes(name) || isHugePages(name)) return [];
+  return [
+    invalid(field, name, 'must be a standard resource type or fully qualified'),
+    invalid(field, name, 'must be a standard resource for containers'),
+  ];
+};
+
+const validateAmount = (name: string, text: string, field: string): readonly FieldError[] => {
+  const amount = parseQuantity(text);
+  if (amount.nanos < 0n) return [invalid(field, text, 'must be greater than or equal to 0')];
+  const isWhole = amount.nanos % 1_000_000_000n === 0n;
+  return isOvercommitAllowed(name) || isWhole ? [] : [invalid(field, text, 'must be an integer')];
+};
+
+const validateAgainstLimit = (
+  name: string,
+  request: string,
+  limit: string | undefined,
+  field: string,
+): readonly FieldError[] => {
+  if (limit === undefined) {
+    return isOvercommitAllowed(name)
+      ? []
+      : [required(`${field}.limits`, 'Limit must be set for non overcommitable resources')];
+  }
+  const order = compareQuantities(amountOf(request), amountOf(limit));
+  if (order === 0 || (order < 0 && isOvercommitAllowed(name))) return [];
+  const relation = isOvercommitAllowed(name) ? 'less than or equal to' : 'equal to';
+  return [invalid(`${field}.requests`, request, `must be ${relation} ${name} limit of ${limit}`)];
+};
+
+const amountOf = (text: string): Quantity => parseQuantity(text);

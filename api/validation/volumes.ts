@@ -1,0 +1,220 @@
+import type * as core from 'kubernetes-types/core/v1';
+import { parseQuantity } from '../quantity';
+import type { DeepReadonly } from '../types';
+import {
+  duplicate,
+  forbidden,
+  inRange,
+  invalid,
+  invalidFor,
+  notSupported,
+  required,
+  type FieldError,
+} from './field-error';
+import { dns1123LabelProblems } from './names';
+
+type Volume = DeepReadonly<core.Volume>;
+type KeyToPath = DeepReadonly<core.KeyToPath>;
+type DownwardFile = DeepReadonly<core.DownwardAPIVolumeFile>;
+type Projection = DeepReadonly<core.VolumeProjection>;
+
+const HOST_PATH_TYPES = [
+  '',
+  'BlockDevice',
+  'CharDevice',
+  'Directory',
+  'DirectoryOrCreate',
+  'File',
+  'FileOrCreate',
+  'Socket',
+];
+const MODE_RANGE = 'must be a number between 0 and 0777 (octal), both inclusive';
+const TOKEN_SECONDS_MIN = 600;
+const TOKEN_SECONDS_MAX = 2 ** 32;
+
+/** The fields of a volume that say where its content comes from. */
+export const volumeSourcesOf = (volume: Volume): readonly string[] =>
+  Object.keys(volume).filter((key) => key !== 'name');
+
+export const validateVolumes = (
+  volumes: readonly Volume[],
+  field: string,
+): readonly FieldError[] => {
+  const seen = new Set<string>();
+  return volumes.flatMap((volume, i) => {
+    const at = `${field}[${i}]`;
+    const { name } = volume;
+    const errors = [
+      ...validateSource(volume, at),
+      ...(name === ''
+        ? [required(`${at}.name`)]
+        : invalidFor(`${at}.name`, name, dns1123LabelProblems(name))),
+      ...(seen.has(name) ? [duplicate(`${at}.name`, name)] : []),
+    ];
+    seen.add(name);
+    return errors;
+  });
+};
+
+const validateSource = (volume: Volume, field: string): readonly FieldError[] => {
+  const sources = volumeSourcesOf(volume);
+  if (sources.length === 0) return [required(field, 'must specify a volume type')];
+  const { emptyDir, hostPath, secret, configMap, downwardAPI, projected } = volume;
+  return [
+    ...sources
+      .slice(1)
+      .map((name) => forbidden(`${field}.${name}`, 'may not specify more than 1 volume type')),
+    ...(emptyDir?.sizeLimit !== undefined && parseQuantity(emptyDir.sizeLimit).nanos < 0n
+      ? [
+          forbidden(
+            `${field}.emptyDir.sizeLimit`,
+            'SizeLimit field must be a valid resource quantity',
+          ),
+        ]
+      : []),
+    ...(hostPath === undefined ? [] : validateHostPath(hostPath, `${field}.hostPath`)),
+    ...(secret === undefined
+      ? []
+      : [
+          ...((secret.secretName ?? '') === '' ? [required(`${field}.secret.secretName`)] : []),
+          ...validateFiles(secret, `${field}.secret`),
+        ]),
+    ...(configMap === undefined
+      ? []
+      : [
+          ...((configMap.name ?? '') === '' ? [required(`${field}.configMap.name`)] : []),
+          ...validateFiles(configMap, `${field}.configMap`),
+        ]),
+    ...(downwardAPI === undefined
+      ? []
+      : [
+          ...validateMode(downwardAPI.defaultMode, `${field}.downwardAPI.defaultMode`),
+          ...validateDownwardFiles(downwardAPI.items, `${field}.downwardAPI`),
+        ]),
+    ...(projected === undefined
+      ? []
+      : [
+          ...validateMode(projected.defaultMode, `${field}.projected.defaultMode`),
+          ...(projected.sources ?? []).flatMap((source, i) =>
+            validateProjection(source, `${field}.projected.sources[${i}]`),
+          ),
+        ]),
+  ];
+};
+
+const validateHostPath = (
+  { path, type }: DeepReadonly<core.HostPathVolumeSource>,
+  field: string,
+): readonly FieldError[] => [
+  ...(path === ''
+    ? [required(`${field}.path`)]
+    : path.split('/').includes('..')
+      ? [invalid(`${field}.path`, path, "must not contain '..'")]
+      : []),
+  ...(type === undefined || HOST_PATH_TYPES.includes(type)
+    ? []
+    : [notSupported(`${field}.type`, type, HOST_PATH_TYPES)]),
+];
+
+const validateFiles = (
+  { defaultMode, items = [] }: { defaultMode?: number; items?: readonly KeyToPath[] },
+  field: string,
+): readonly FieldError[] => [
+  ...validateMode(defaultMode, `${field}.defaultMode`),
+  ...validateKeyPaths(items, field),
+];
+
+const validateKeyPaths = (items: readonly KeyToPath[], field: string): readonly FieldError[] =>
+  items.flatMap(({ key, path, mode }, i) => {
+    const at = `${field}.items[${i}]`;
+    return [
+      ...(key === '' ? [required(`${at}.key`)] : []),
+      ...validateFilePath(path, `${at}.path`),
+      ...validateMode(mode, `${at}.mode`),
+    ];
+  });
+
+const validateDownwardFiles = (
+  items: readonly DownwardFile[] | undefined,
+  field: string,
+): readonly FieldError[] =>
+  (items ?? []).flatMap(({ path, fieldRef, resourceFieldRef, mode }, i) => {
+    const at = `${field}.items[${i}]`;
+    return [
+      ...validateFilePath(path, `${at}.path`),
+      ...(fieldRef === undefined && resourceFieldRef === undefined
+        ? [required(at, 'one of fieldRef and resourceFieldRef is required')]
+        : []),
+      ...(fieldRef !== undefined && resourceFieldRef !== undefined
+        ? [
+            invalid(
+              at,
+              'resource',
+              'fieldRef and resourceFieldRef can not be specified simultaneously',
+            ),
+          ]
+        : []),
+      ...validateMode(mode, `${at}.mode`),
+    ];
+  });
+
+const validateProjection = (source: Projection, field: string): readonly FieldError[] => {
+  const [, ...further] = Object.keys(source);
+  const { secret, configMap, downwardAPI, serviceAccountToken: token } = source;
+  return [
+    ...further.map((name) =>
+      forbidden(`${field}.${name}`, 'may not specify more than 1 volume type'),
+    ),
+    ...(secret === undefined
+      ? []
+      : [
+          ...((secret.name ?? '') === '' ? [required(`${field}.secret.name`)] : []),
+          ...validateKeyPaths(secret.items ?? [], `${field}.secret`),
+        ]),
+    ...(configMap === undefined
+      ? []
+      : [
+          ...((configMap.name ?? '') === '' ? [required(`${field}.configMap.name`)] : []),
+          ...validateKeyPaths(configMap.items ?? [], `${field}.configMap`),
+        ]),
+    ...validateDownwardFiles(downwardAPI?.items, `${field}.downwardAPI`),
+    ...(token === undefined
+      ? []
+      : [
+          ...validateTokenSeconds(token.expirationSeconds, `${field}.serviceAccountToken`),
+          ...validateFilePath(token.path, `${field}.serviceAccountToken.path`),
+        ]),
+  ];
+};
+
+const validateTokenSeconds = (
+  seconds: number | undefined,
+  field: string,
+): readonly FieldError[] => {
+  if (seconds === undefined) return [];
+  const at = `${field}.expirationSeconds`;
+  if (seconds < TOKEN_SECONDS_MIN)
+    return [invalid(at, seconds, 'may not specify a duration less than 10 minutes')];
+  return seconds > TOKEN_SECONDS_MAX
+    ? [invalid(at, seconds, 'may not specify a duration larger than 2^32 seconds')]
+    : [];
+};
+
+const validateMode = (mode: number | undefined, field: string): readonly FieldError[] =>
+  inRange(field, mode, 0, 0o777).map(() => invalid(field, mode, MODE_RANGE));
+
+/** A path below the volume that cannot leave it, and does not look like the volume's own files. */
+const validateFilePath = (path: string, field: string): readonly FieldError[] => {
+  if (path === '') return [required(field)];
+  return [
+    ...validateDescendingPath(path, field),
+    ...(path.startsWith('..') && !path.startsWith('../')
+      ? [invalid(field, path, "must not start with '..'")]
+      : []),
+  ];
+};
+
+export const validateDescendingPath = (path: string, field: string): readonly FieldError[] => [
+  ...(path.startsWith('/') ? [invalid(field, path, 'must be a relative path')] : []),
+  ...(path.split('/').includes('..') ? [invalid(field, path, "must not contain '..'")] : []),
+];
