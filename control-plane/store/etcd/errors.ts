@@ -1,0 +1,48 @@
+import { status } from '@grpc/grpc-js';
+import { ApiError, type StatusReason } from '../../../api/errors';
+
+/** What etcd's failure means to a caller of the API. Its texts are part of its protocol. */
+export const describeEtcdError = (error: unknown): ApiError => {
+  if (error instanceof ApiError) return error;
+  const { code, details } = grpcFailure(error);
+  const known = KNOWN.find(([text]) => details.includes(text));
+  if (known !== undefined) return new ApiError(known[1], known[2], { cause: error });
+  return new ApiError('ServiceUnavailable', `etcd: ${details}`, {
+    cause: error,
+    details: { retryAfterSeconds: code === UNREACHABLE[0] ? 1 : 5 },
+  });
+};
+
+/** True when another endpoint may do better. */
+export const isUnreachable = (error: unknown): boolean =>
+  UNREACHABLE.includes(grpcFailure(error).code);
+
+/** True when etcd certainly did not carry the request out. */
+export const isDefinite = (error: unknown): boolean =>
+  error instanceof ApiError && error.reason !== 'ServiceUnavailable';
+
+const grpcFailure = (error: unknown): { code: number; details: string } => {
+  const { code, details, message } = error as {
+    code?: unknown;
+    details?: unknown;
+    message?: unknown;
+  };
+  return {
+    code: typeof code === 'number' ? code : status.UNKNOWN,
+    details: typeof details === 'string' && details !== '' ? details : String(message),
+  };
+};
+
+const UNREACHABLE: readonly number[] = [status.UNAVAILABLE, status.DEADLINE_EXCEEDED];
+
+const KNOWN: readonly (readonly [text: string, reason: StatusReason, message: string])[] = [
+  [
+    'database space exceeded',
+    'InsufficientStorage',
+    'etcd has reached its space quota: it answers reads and deletes only, until space is freed',
+  ],
+  ['request is too large', 'RequestEntityTooLarge', 'the object is too large for etcd'],
+  ['revision has been compacted', 'Expired', 'the requested version has been compacted'],
+  ['required revision is a future revision', 'Expired', 'etcd holds an older history than before'],
+  ['duplicate key given', 'InternalError', 'one batch wrote a key twice'],
+];

@@ -1,0 +1,185 @@
+import type { ApiObject } from '../../../api/types';
+import type { Clock } from '../../../lib/clock';
+import type { Log } from '../../../lib/log';
+import type { Compare, RangeResponse } from '../../../proto/gen/etcd/rpc';
+import type { KeyValue } from '../../../proto/gen/etcd/kv';
+import { decodeObject, encodeObject } from '../object-codec';
+import { compareKeys, type Store, type StoreKey, type StoreList } from '../store';
+import type { StoredObject, StoreProgress, StoreWatchEvent } from '../store';
+import { keyConflict, keyExists, keyNotFound } from '../store-errors';
+import { revisionOf, snapshotVersion, versionOf } from '../version';
+import type { Write } from './batch';
+import type { EtcdConnection } from './connection';
+import { isSameWrite, openObject, sealObject } from './envelope';
+import { GroupCommit } from './group-commit';
+import { decodeKey, encodeKey, headKey, LEADER_KEY, rangeOf } from './keys';
+import { listRange } from './list-range';
+import { rangeRequest } from './operations';
+import { storeEvents } from './store-events';
+import { watchRange } from './watch-range';
+
+export interface EtcdStoreDeps {
+  readonly connection: EtcdConnection;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly trustsProgress: boolean;
+  /** Must hold for any write to happen. */
+  readonly fence: readonly Compare[];
+  readonly onFenced: () => void;
+}
+
+/** The store in etcd. Concurrent writes share transactions, see `GroupCommit`. */
+export class EtcdStore implements Store {
+  private readonly commits: GroupCommit;
+  /** Deletions made without a head, by resource: etcd was out of space. */
+  private readonly headlessRevisions = new Map<string, number>();
+
+  constructor(private readonly deps: EtcdStoreDeps) {
+    this.commits = new GroupCommit(deps);
+  }
+
+  async get(key: StoreKey, signal?: AbortSignal): Promise<StoredObject | undefined> {
+    const { kvs } = await this.range(encodeKey(key), signal);
+    return kvs[0] === undefined ? undefined : this.read(key, kvs[0]);
+  }
+
+  async list(resource: string, signal?: AbortSignal): Promise<StoreList> {
+    const { connection } = this.deps;
+    const { keyValues, revision } = await listRange(connection, rangeOf(resource), signal);
+    const items = keyValues
+      .map((keyValue) => this.readAny(resource, keyValue))
+      .filter((item) => item !== undefined);
+    return {
+      items: items.sort((a, b) => compareKeys(a.key, b.key)),
+      resourceVersion: snapshotVersion(revision),
+    };
+  }
+
+  async create(key: StoreKey, object: ApiObject, signal?: AbortSignal): Promise<StoredObject> {
+    return this.put(key, object, 0, signal);
+  }
+
+  async update(
+    key: StoreKey,
+    object: ApiObject,
+    expectedVersion: number,
+    signal?: AbortSignal,
+  ): Promise<StoredObject> {
+    const expectedRevision = revisionOf(expectedVersion);
+    // Revision 0 means "absent" to etcd; no stored object has it.
+    if (expectedRevision === 0) throw keyConflict(key);
+    return this.put(key, object, expectedRevision, signal);
+  }
+
+  async delete(
+    key: StoreKey,
+    expectedVersion: number,
+    signal?: AbortSignal,
+  ): Promise<StoredObject> {
+    const expectedRevision = revisionOf(expectedVersion);
+    if (expectedRevision === 0) throw keyConflict(key);
+    const write = this.write(key, expectedRevision, undefined);
+    const result = await this.commits.commit(write, signal);
+    if (result.outcome === 'conflict') {
+      if (result.current !== undefined) throw keyConflict(key);
+      if (!result.wasRetried) throw keyNotFound(key);
+      return this.lastState(key, expectedVersion);
+    }
+    if (result.isHeadless) this.headlessRevisions.set(key.resource, result.revision);
+    const opened = openObject(result.previous?.value ?? Buffer.alloc(0));
+    if (opened === undefined) throw keyNotFound(key);
+    return decodeObject(key, opened, versionOf(result.revision, result.index));
+  }
+
+  watch(
+    resource: string,
+    fromVersion: number,
+    signal: AbortSignal,
+  ): AsyncIterable<StoreWatchEvent> {
+    // The revision of `fromVersion` may hold later writes of the same batch.
+    const isWhole = fromVersion === snapshotVersion(revisionOf(fromVersion));
+    const startRevision = revisionOf(fromVersion) + (isWhole ? 1 : 0);
+    const items = watchRange(this.deps, rangeOf(resource), Math.max(1, startRevision), signal);
+    return storeEvents({ ...this.deps, resource, fromVersion }, items);
+  }
+
+  async currentVersion(signal?: AbortSignal): Promise<number> {
+    const { header } = await this.range(LEADER_KEY, signal);
+    return snapshotVersion(header?.revision ?? 0);
+  }
+
+  async progress(resource: string, signal?: AbortSignal): Promise<StoreProgress> {
+    const { header, kvs } = await this.range(headKey(resource), signal);
+    const headless = this.headlessRevisions.get(resource) ?? 0;
+    const changedRevision = Math.max(kvs[0]?.modRevision ?? 0, headless);
+    return {
+      changedVersion: changedRevision === 0 ? 0 : snapshotVersion(changedRevision),
+      resourceVersion: snapshotVersion(header?.revision ?? 0),
+    };
+  }
+
+  private range(key: Buffer, signal: AbortSignal | undefined): Promise<RangeResponse> {
+    return this.deps.connection.readKv((kv) => kv.range.bind(kv), rangeRequest({ key }), signal);
+  }
+
+  private write(key: StoreKey, expectedRevision: number, value: Buffer | undefined): Write {
+    return { resource: key.resource, key: encodeKey(key), expectedRevision, value };
+  }
+
+  private async put(
+    key: StoreKey,
+    object: ApiObject,
+    expectedRevision: number,
+    signal: AbortSignal | undefined,
+  ): Promise<StoredObject> {
+    const encoded = encodeObject(object);
+    const value = sealObject(encoded);
+    const result = await this.commits.commit(this.write(key, expectedRevision, value), signal);
+    if (result.outcome === 'done')
+      return decodeObject(key, encoded, versionOf(result.revision, result.index));
+    if (result.wasRetried) {
+      const uid = expectedRevision === 0 ? object.metadata.uid : undefined;
+      const own = await this.findOwn(key, value, uid);
+      if (own !== undefined) return own;
+    }
+    if (expectedRevision === 0) throw keyExists(key);
+    throw result.current === undefined ? keyNotFound(key) : keyConflict(key);
+  }
+
+  /** The first answer was lost: what stands in the way may be our own write, or grown from it. */
+  private async findOwn(
+    key: StoreKey,
+    value: Buffer,
+    createdUid: string | undefined,
+  ): Promise<StoredObject | undefined> {
+    const found = (await this.range(encodeKey(key), undefined)).kvs[0];
+    const stored = found && this.read(key, found);
+    if (stored === undefined || isSameWrite(found?.value ?? value, value)) return stored;
+    return createdUid !== undefined && stored.object.metadata.uid === createdUid
+      ? stored
+      : undefined;
+  }
+
+  /** For a deletion whose answer was lost: what it removed, at a version no later than now. */
+  private async lastState(key: StoreKey, expectedVersion: number): Promise<StoredObject> {
+    const { connection } = this.deps;
+    const request = rangeRequest({ key: encodeKey(key), revision: revisionOf(expectedVersion) });
+    const { kvs } = await connection.readKv((kv) => kv.range.bind(kv), request);
+    const opened = kvs[0] && openObject(kvs[0].value);
+    if (opened === undefined) throw keyNotFound(key);
+    return decodeObject(key, opened, await this.currentVersion());
+  }
+
+  private readAny(resource: string, keyValue: KeyValue): StoredObject | undefined {
+    const key = decodeKey(resource, keyValue.key);
+    return key && this.read(key, keyValue);
+  }
+
+  private read(key: StoreKey, { value, modRevision }: KeyValue): StoredObject | undefined {
+    const opened = openObject(value);
+    if (opened !== undefined)
+      return decodeObject(key, opened, versionOf(modRevision, opened.index));
+    this.deps.log.error({ key }, 'etcd holds a value that is not ours');
+    return undefined;
+  }
+}

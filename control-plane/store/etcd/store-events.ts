@@ -1,0 +1,152 @@
+import { ApiError } from '../../../api/errors';
+import type { Log } from '../../../lib/log';
+import { Event_EventType, type Event, type KeyValue } from '../../../proto/gen/etcd/kv';
+import { decodeObject } from '../object-codec';
+import type { StoreEvent, StoreKey, StoreWatchEvent } from '../store';
+import { snapshotVersion, versionOf } from '../version';
+import { HEADLESS_INDEX } from './batch';
+import type { EtcdConnection } from './connection';
+import { decodeHead, openObject, type DeletionIndexes, type OpenedObject } from './envelope';
+import { decodeKey, headKey } from './keys';
+import { rangeRequest } from './operations';
+import type { WatchItem } from './revision-assembler';
+
+export interface StoreEventsDeps {
+  readonly connection: EtcdConnection;
+  readonly log: Log;
+  readonly resource: string;
+  readonly fromVersion: number;
+}
+
+/**
+ * Gives each event of a revision its own version, in the order in which the batch wrote them, and
+ * ends every revision with progress: it may have changed nothing but the head.
+ */
+export async function* storeEvents(
+  deps: StoreEventsDeps,
+  items: AsyncIterable<WatchItem>,
+): AsyncGenerator<StoreWatchEvent, void> {
+  const head = headKey(deps.resource);
+  for await (const item of items) {
+    if (item.type === 'revision') {
+      const isHead = ({ kv }: Event) => kv !== undefined && head.equals(kv.key);
+      const deletions = readHead(item.events.find(isHead));
+      const changes = item.events.filter((event) => !isHead(event));
+      await assertNoneLost(deps, item.revision, changes, deletions);
+      for (const event of storeEventsOf(deps, item.revision, changes, deletions))
+        if (event.current.resourceVersion > deps.fromVersion) yield event;
+    }
+    const resourceVersion = snapshotVersion(item.revision);
+    if (resourceVersion > deps.fromVersion) yield { type: 'progress', resourceVersion };
+  }
+}
+
+const readHead = (event: Event | undefined): DeletionIndexes =>
+  event?.kv === undefined ? new Map() : decodeHead(event.kv.value);
+
+const storeEventsOf = (
+  deps: StoreEventsDeps,
+  revision: number,
+  changes: readonly Event[],
+  deletions: DeletionIndexes,
+): readonly StoreEvent[] => {
+  let headlessIndex = HEADLESS_INDEX;
+  const events: StoreEvent[] = [];
+  for (const { type, kv, prevKv } of changes) {
+    if (kv === undefined) continue;
+    const key = decodeKey(deps.resource, kv.key);
+    if (key === undefined) continue;
+    if (type === Event_EventType.DELETE) {
+      const index = deletions.get(kv.key.toString()) ?? headlessIndex++;
+      const event = deletion(key, versionOf(revision, index), prevKv);
+      if (event !== undefined) events.push(event);
+    } else {
+      const event = change(key, kv, prevKv);
+      if (event === undefined) deps.log.error({ key }, 'etcd holds a value that is not ours');
+      else events.push(event);
+    }
+  }
+  // Versions above this one stand for the whole revision.
+  if (versionOf(revision, headlessIndex) >= snapshotVersion(revision)) throw foreignError();
+  return events.sort((a, b) => a.current.resourceVersion - b.current.resourceVersion);
+};
+
+const change = (
+  key: StoreKey,
+  kv: KeyValue,
+  prevKv: KeyValue | undefined,
+): StoreEvent | undefined => {
+  const opened = openObject(kv.value);
+  if (opened === undefined) return undefined;
+  if (prevKv === undefined && kv.createRevision !== kv.modRevision) throw previousLostError();
+  const previous = prevKv && openObject(prevKv.value);
+  return {
+    type: 'put',
+    current: decodeObject(key, opened, versionOf(kv.modRevision, opened.index)),
+    previous: previous && stored(key, previous, prevKv.modRevision),
+  };
+};
+
+const deletion = (
+  key: StoreKey,
+  version: number,
+  prevKv: KeyValue | undefined,
+): StoreEvent | undefined => {
+  if (prevKv === undefined) throw previousLostError();
+  const opened = openObject(prevKv.value);
+  if (opened === undefined) return undefined;
+  return {
+    type: 'delete',
+    current: decodeObject(key, opened, version),
+    previous: stored(key, opened, prevKv.modRevision),
+  };
+};
+
+const stored = (key: StoreKey, opened: OpenedObject, revision: number) =>
+  decodeObject(key, opened, versionOf(revision, opened.index));
+
+/**
+ * Several releases of etcd drop a deletion whose revision is compacted while a watcher catches up.
+ * The head tells which deletions were meant; one that is missing either failed its comparison, and
+ * then its object is still there, or was lost.
+ */
+const assertNoneLost = async (
+  { connection }: StoreEventsDeps,
+  revision: number,
+  changes: readonly Event[],
+  deletions: DeletionIndexes,
+): Promise<void> => {
+  if (deletions.size === 0) return;
+  const deleted = new Set(
+    changes
+      .filter(({ type }) => type === Event_EventType.DELETE)
+      .map(({ kv }) => kv?.key.toString()),
+  );
+  for (const key of deletions.keys()) {
+    if (deleted.has(key)) continue;
+    const request = rangeRequest({ key: Buffer.from(key), revision, keysOnly: true });
+    const { kvs } = await connection.readKv((kv) => kv.range.bind(kv), request);
+    if (kvs.length === 0 && (await existedBefore(connection, key, revision)))
+      throw new ApiError('Expired', 'etcd lost a deletion to compaction');
+  }
+};
+
+/** Throws Expired when that is no longer known. */
+const existedBefore = async (
+  connection: EtcdConnection,
+  key: string,
+  revision: number,
+): Promise<boolean> => {
+  const request = rangeRequest({
+    key: Buffer.from(key),
+    revision: revision - 1,
+    keysOnly: true,
+  });
+  return (await connection.readKv((kv) => kv.range.bind(kv), request)).kvs.length > 0;
+};
+
+const previousLostError = (): ApiError =>
+  new ApiError('Expired', 'the state before a change has been compacted');
+
+const foreignError = (): ApiError =>
+  new ApiError('Expired', 'too many objects were deleted at once behind our back');

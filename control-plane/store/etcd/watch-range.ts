@@ -1,0 +1,149 @@
+import { ApiError, hasReason } from '../../../api/errors';
+import { backoffMs } from '../../../lib/async/backoff';
+import type { Clock } from '../../../lib/clock';
+import type { Log } from '../../../lib/log';
+import { systemRandom } from '../../../lib/random';
+import type { WatchRequest, WatchResponse } from '../../../proto/gen/etcd/rpc';
+import type { EtcdConnection } from './connection';
+import { describeEtcdError } from './errors';
+import { RevisionAssembler, type WatchItem } from './revision-assembler';
+
+export interface WatchRangeDeps {
+  readonly connection: EtcdConnection;
+  readonly clock: Clock;
+  readonly log: Log;
+  /** False on versions of etcd whose progress replies may overtake events. */
+  readonly trustsProgress: boolean;
+}
+
+export interface WatchedRange {
+  readonly key: Buffer;
+  readonly rangeEnd: Buffer;
+}
+
+/**
+ * Every change of a range from `startRevision` on, one whole revision at a time, across lost
+ * connections. It resumes after the last revision whose events were seen, never after the revision
+ * in a header: while it catches up etcd stamps replies with revisions it has yet to send.
+ * @throws Expired when that history is compacted, or etcd came back with another one.
+ */
+export async function* watchRange(
+  deps: WatchRangeDeps,
+  range: WatchedRange,
+  startRevision: number,
+  signal: AbortSignal,
+): AsyncGenerator<WatchItem, void> {
+  const { epoch } = deps.connection;
+  const assembler = new RevisionAssembler(startRevision, deps.trustsProgress);
+  for (let failureCount = 0; !signal.aborted; failureCount++) {
+    const nextRevision = assembler.nextRevision;
+    try {
+      yield* watchOnce(deps, range, assembler, epoch, signal);
+    } catch (error) {
+      if (epoch.aborted) throw replacedError();
+      if (hasAborted(signal)) return;
+      if (hasReason(error, 'Expired')) throw error;
+      deps.log.debug({ err: error, nextRevision }, 'etcd watch interrupted');
+    }
+    if (assembler.nextRevision > nextRevision) failureCount = 0;
+    await deps.clock.sleep(backoffMs(failureCount, RETRY, systemRandom), signal);
+  }
+}
+
+async function* watchOnce(
+  { connection, clock }: WatchRangeDeps,
+  range: WatchedRange,
+  assembler: RevisionAssembler,
+  epoch: AbortSignal,
+  signal: AbortSignal,
+): AsyncGenerator<WatchItem, void> {
+  const { stream, noteFailure } = connection.openWatch();
+  const stop = () => stream.cancel();
+  // Cancelling fails the stream once more than the iterator reads.
+  stream.on('error', () => undefined);
+  for (const ending of [signal, epoch]) ending.addEventListener('abort', stop, { once: true });
+  const silence = new SilenceWatch(clock, () => stream.write(progressRequest()), stop);
+  try {
+    assembler.begin();
+    stream.write(createRequest(range, assembler.nextRevision));
+    const responses = (stream as AsyncIterable<WatchResponse>)[Symbol.asyncIterator]();
+    for (;;) {
+      silence.startWaiting();
+      const next = await responses.next();
+      silence.stopWaiting();
+      if (next.done === true || signal.aborted || epoch.aborted) return;
+      throwIfCanceled(next.value);
+      yield* assembler.add(next.value);
+    }
+  } catch (error) {
+    if (!signal.aborted) noteFailure();
+    throw describeEtcdError(error);
+  } finally {
+    silence.end();
+    for (const ending of [signal, epoch]) ending.removeEventListener('abort', stop);
+    stream.cancel();
+  }
+}
+
+/** Asks a silent stream for a sign of life, and ends it when none comes: TCP would wait for ever. */
+class SilenceWatch {
+  private readonly ended = new AbortController();
+  private waitingSinceMs = Infinity;
+
+  constructor(
+    private readonly clock: Clock,
+    private readonly ask: () => void,
+    private readonly giveUp: () => void,
+  ) {
+    void this.run();
+  }
+
+  startWaiting(): void {
+    this.waitingSinceMs = this.clock.monotonicMs();
+  }
+
+  stopWaiting(): void {
+    this.waitingSinceMs = Infinity;
+  }
+
+  end(): void {
+    this.ended.abort();
+  }
+
+  private async run(): Promise<void> {
+    const { signal } = this.ended;
+    for (;;) {
+      await this.clock.sleep(SILENCE_MAX_MS / 2, signal);
+      if (signal.aborted) return;
+      const silentMs = this.clock.monotonicMs() - this.waitingSinceMs;
+      if (silentMs >= 2 * SILENCE_MAX_MS) this.giveUp();
+      else if (silentMs >= SILENCE_MAX_MS) this.ask();
+    }
+  }
+}
+
+const SILENCE_MAX_MS = 10_000;
+const RETRY = { initialMs: 20, maxMs: 2_000 };
+
+// A function, as the compiler takes a property that it saw false to stay so.
+const hasAborted = (signal: AbortSignal): boolean => signal.aborted;
+
+const throwIfCanceled = ({ canceled, compactRevision, cancelReason }: WatchResponse): void => {
+  if (compactRevision > 0)
+    throw new ApiError('Expired', `history before revision ${compactRevision} is compacted`);
+  if (canceled) throw new ApiError('ServiceUnavailable', `etcd ended the watch: ${cancelReason}`);
+};
+
+const replacedError = (): ApiError =>
+  new ApiError('Expired', 'etcd holds another history than before');
+
+const createRequest = ({ key, rangeEnd }: WatchedRange, startRevision: number): WatchRequest => ({
+  requestUnion: {
+    $case: 'createRequest',
+    value: { key, rangeEnd, startRevision, progressNotify: true, prevKv: true, fragment: true },
+  },
+});
+
+const progressRequest = (): WatchRequest => ({
+  requestUnion: { $case: 'progressRequest', value: {} },
+});

@@ -1,0 +1,4 @@
+// What the server's main needs. Everyone else imports the contracts from store.ts and watch-cache.ts.
+export { openStore, type OpenedStore, type OpenStoreOptions } from './open-store';
+export { createWatchCaches } from './watch-caches';
+export { MemoryStore } from './memory-store';

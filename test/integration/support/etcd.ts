@@ -1,0 +1,48 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { EtcdConnection } from '../../../control-plane/store/etcd/connection';
+import { compact } from '../../../control-plane/store/etcd/maintenance';
+import { openStore, type OpenedStore } from '../../../control-plane/store/index';
+import { revisionOf } from '../../../control-plane/store/version';
+import { systemClock } from '../../../lib/clock';
+import { silentLog } from '../../../lib/log';
+
+export interface EtcdForTest extends AsyncDisposable {
+  readonly opened: OpenedStore;
+  readonly endpoint: string;
+  readonly dataDir: string;
+  readonly runDir: string;
+  /** Makes all history up to now unknown. */
+  compact(): Promise<void>;
+}
+
+/** A real etcd of its own for one test file, gone with its data when disposed. */
+export const openEtcd = async (options: { quotaBytes?: number } = {}): Promise<EtcdForTest> => {
+  const folder = await mkdtemp(join(tmpdir(), 'dhow-store-'));
+  const [dataDir, runDir] = [join(folder, 'data'), join(folder, 'run')];
+  const opened = await openStore({
+    dataDir,
+    runDir,
+    clock: systemClock,
+    log: silentLog,
+    ...options,
+  }).catch(async (error: unknown) => {
+    await rm(folder, { recursive: true, force: true });
+    throw error;
+  });
+  const endpoint = `unix:${join(runDir, 'etcd-client:0')}`;
+  const connection = new EtcdConnection({ endpoints: [endpoint] });
+  return {
+    opened,
+    endpoint,
+    dataDir,
+    runDir,
+    compact: async () => compact(connection, revisionOf(await opened.store.currentVersion())),
+    [Symbol.asyncDispose]: async () => {
+      connection[Symbol.dispose]();
+      await opened[Symbol.asyncDispose]();
+      await rm(folder, { recursive: true, force: true });
+    },
+  };
+};
