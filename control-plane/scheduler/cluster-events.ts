@@ -1,7 +1,9 @@
 import { isTerminal, isTerminating } from '../../api/pods';
 import type { Node, Pod } from '../../api/types';
 import { firstRefusal } from './decide';
-import { podInfoOf, type PodInfo } from './pod-info';
+import type { ConditionWriter } from './condition-writer';
+import { gatedMessage } from './message';
+import { isGated, podInfoOf, type PodInfo } from './pod-info';
 import type { WakeEvent } from './plugins/plugin';
 import type { SchedulingQueue } from './queue';
 import type { Snapshot } from './snapshot';
@@ -9,6 +11,7 @@ import type { Snapshot } from './snapshot';
 export interface ClusterEventsDeps {
   readonly snapshot: Snapshot;
   readonly queue: SchedulingQueue;
+  readonly conditions: ConditionWriter;
   /** Pods that name another scheduler are not ours to place; their requests count all the same. */
   readonly schedulerName: string;
 }
@@ -28,12 +31,21 @@ export class ClusterEvents {
       const before = snapshot.nodeOf(uid);
       snapshot.setPod(pod);
       queue.remove(uid);
-      if (before !== undefined) queue.wake('PodRemoved', before);
-    } else if (this.isOurs(pod)) {
-      // The watch is behind our own binding: the assumption knows better.
-      if (!snapshot.isAssumed(uid))
-        this.hasOverflowed = !queue.offer(podInfoOf(pod)) || this.hasOverflowed;
-    } else queue.remove(uid);
+      // A binding that the watch confirms frees nothing; a move or a smaller request does.
+      const isConfirmed =
+        before === pod.spec.nodeName && !(previous !== undefined && isBound(previous));
+      if (before !== undefined && !isConfirmed) queue.wake('PodRemoved', before);
+    } else if (this.isOurs(pod)) this.podWaits(pod);
+    else queue.remove(uid);
+  }
+
+  private podWaits(pod: Pod): void {
+    const { conditions, queue, snapshot } = this.deps;
+    const info = podInfoOf(pod);
+    // The watch is behind our own binding: the assumption knows better.
+    if (snapshot.isAssumed(info.uid)) return;
+    if (isGated(info)) conditions.write(pod, 'SchedulingGated', gatedMessage);
+    if (!queue.offer(info)) this.hasOverflowed = true;
   }
 
   podGone({ metadata: { uid = '' } }: Pod): void {

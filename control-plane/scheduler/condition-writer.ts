@@ -25,11 +25,15 @@ interface Wanted {
 export class ConditionWriter {
   private readonly waiting = new Map<string, Wanted>();
   private workerCount = 0;
+  private group: TaskGroup | undefined;
 
-  constructor(
-    private readonly deps: ConditionWriterDeps,
-    private readonly group: TaskGroup,
-  ) {}
+  constructor(private readonly deps: ConditionWriterDeps) {}
+
+  /** Starts writing, what waits first, by tasks of `group`. */
+  start(group: TaskGroup): void {
+    this.group = group;
+    for (let count = 0; count < Math.min(WORKERS_MAX, this.waiting.size); count++) this.addWorker();
+  }
 
   write(pod: Pod, reason: string, message: string): void {
     const current = podCondition(pod, 'PodScheduled');
@@ -38,7 +42,11 @@ export class ConditionWriter {
     const { uid = '' } = pod.metadata;
     if (isWritten || this.waiting.size >= WAITING_MAX) return;
     this.waiting.set(uid, { pod, reason, message });
-    if (this.workerCount >= WORKERS_MAX) return;
+    this.addWorker();
+  }
+
+  private addWorker(): void {
+    if (this.group === undefined || this.workerCount >= WORKERS_MAX) return;
     this.workerCount++;
     this.group.run((signal) => this.work(signal));
   }

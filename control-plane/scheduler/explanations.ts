@@ -9,7 +9,7 @@ import type { DecisionLog } from './decisions/decision-log';
 import { explainNodes } from './explain';
 import { podInfoOf, type PodInfo } from './pod-info';
 import type { WakeEvent } from './plugins/plugin';
-import type { SchedulingQueue } from './queue';
+import type { SchedulingQueue, Waiting } from './queue';
 import type { Snapshot } from './snapshot';
 import { suggest } from './suggest';
 
@@ -56,9 +56,7 @@ export class PodExplanations implements VirtualResource<PodExplanation> {
     return {
       ...(waiting === undefined ? {} : { queue: waiting.state }),
       ...(waiting?.retryAtMs === undefined ? {} : { retryAt: rfc3339Micro(waiting.retryAtMs) }),
-      ...(waiting?.state === 'unschedulable'
-        ? { waitingFor: [...waiting.wakeOn].map((event) => EVENT_WORDS[event]) }
-        : {}),
+      ...waitingForOf(pod, waiting),
       ...(suggestion === undefined ? {} : { suggestion }),
     };
   }
@@ -79,6 +77,15 @@ export class PodExplanations implements VirtualResource<PodExplanation> {
       : { attempts, lastDecision: { ...latest.status, time: latest.spec.time } };
   }
 }
+
+const waitingForOf = ({ spec }: Pod, waiting: Waiting | undefined) => {
+  if (waiting?.state === 'gated') {
+    const gates = (spec.schedulingGates ?? []).map(({ name }) => name);
+    return { waitingFor: gates.map((name) => `the scheduling gate ${name} being lifted`) };
+  }
+  if (waiting?.state !== 'unschedulable') return {};
+  return { waitingFor: [...waiting.wakeOn].map((event) => EVENT_WORDS[event]) };
+};
 
 const EVENT_WORDS: Readonly<Record<WakeEvent, string>> = {
   NodeAdded: 'a new node',

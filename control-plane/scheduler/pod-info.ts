@@ -47,6 +47,9 @@ export const podInfoOf = (pod: Pod): PodInfo => {
 /** The same pod with another spec: what a suggestion tries out. */
 export const withSpec = ({ pod }: PodInfo, spec: PodSpec): PodInfo => podInfoOf({ ...pod, spec });
 
+/** Not to be tried yet: somebody still has to lift a scheduling gate. */
+export const isGated = ({ pod }: PodInfo): boolean => (pod.spec.schedulingGates ?? []).length > 0;
+
 const withDefaultRequests = (spec: PodSpec): PodSpec => ({
   ...spec,
   containers: spec.containers.map(withDefaults),

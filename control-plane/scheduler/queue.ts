@@ -1,7 +1,7 @@
 import type { Clock } from '../../lib/clock';
 import { Heap } from './heap';
 import type { WakeEvent } from './plugins/plugin';
-import type { PodInfo } from './pod-info';
+import { isGated, type PodInfo } from './pod-info';
 
 /** One try at placing one pod, handed out by `pop`. */
 export interface Attempt {
@@ -81,6 +81,11 @@ export class SchedulingQueue {
 
   get size(): number {
     return this.entries.size;
+  }
+
+  /** About how many wait for nothing but their turn. */
+  get readyCount(): number {
+    return this.active.size;
   }
 
   has(uid: string): boolean {
@@ -324,8 +329,6 @@ const itemOf = (entry: Entry): Item => ({
   priority: entry.info.priority,
   readyAtMs: entry.readyAtMs,
 });
-
-const isGated = ({ pod }: PodInfo): boolean => (pod.spec.schedulingGates ?? []).length > 0;
 
 // A status write, such as our own condition, changes nothing about what the pod asks for.
 const asksDifferently = ({ pod: a }: PodInfo, { pod: b }: PodInfo): boolean =>

@@ -144,6 +144,37 @@ describe('scheduler', () => {
     await stop();
   });
 
+  it('leaves a gated pod alone and says so, until the gate is lifted', async () => {
+    const api = new FakeApi();
+    api.putNode(testNode('node-1'));
+    const gated = testPod('web', { schedulingGates: [{ name: 'quota' }] });
+    api.putPod(gated);
+    const { scheduler, clock, stop } = start(api);
+    await until(clock, () => conditionOf(api, 'web')?.reason === 'SchedulingGated');
+    const explanation = await scheduler.explanations.get(
+      { namespace: 'default', name: 'web' },
+      new URLSearchParams(),
+      new AbortController().signal,
+    );
+    expect(explanation.status.waitingFor).toEqual(['the scheduling gate quota being lifted']);
+    api.putPod(testPod('web'));
+    await until(clock, bound(api, 'web'));
+    await stop();
+  });
+
+  it('warns that a pod will not stay on a node whose taint it tolerates for a while only', async () => {
+    const api = new FakeApi();
+    api.putNode(testNode('node-1', { taints: [{ key: 'maint', effect: 'NoExecute' }] }));
+    const tolerations = [{ key: 'maint', operator: 'Exists' as const, tolerationSeconds: 8 }];
+    api.putPod(testPod('web', { tolerations }));
+    const { clock, events, stop } = start(api);
+    await until(clock, () => events.said.length === 2);
+    expect(events.said[1]!.message).toBe(
+      'node-1 has a NoExecute taint that the pod tolerates for 8 s only',
+    );
+    await stop();
+  });
+
   it('leaves alone pods of other schedulers, but counts what they hold', async () => {
     const api = new FakeApi();
     api.putNode(testNode('node-1', { cpu: '1' }));

@@ -10,6 +10,7 @@ import type { Clock } from '../../lib/clock';
 import type { Log } from '../../lib/log';
 import type { Random } from '../../lib/random';
 import { ClusterEvents, DEFAULT_SCHEDULER_NAME, mayFit } from './cluster-events';
+import { ConditionWriter } from './condition-writer';
 import { DecisionLog } from './decisions/decision-log';
 import { Segments } from './decisions/segments';
 import { PodExplanations } from './explanations';
@@ -55,16 +56,31 @@ export const createScheduler = (deps: SchedulerDeps): Scheduler => {
   const decisions = new DecisionLog(segments);
   const snapshot = new Snapshot();
   const queue = new SchedulingQueue({ clock, mayFit: mayFit(snapshot), wakeEventsOf });
-  const cluster = new ClusterEvents({ snapshot, queue, schedulerName });
+  const conditions = new ConditionWriter({ client, clock, log });
+  const cluster = new ClusterEvents({ snapshot, queue, conditions, schedulerName });
   const seed = deps.seed ?? Math.floor(random.next() * 2 ** 32);
   const loop = new SchedulingLoop({
-    ...{ client, clock, random, log, events, decisions, snapshot, queue, cluster, pods, seed },
+    ...{
+      client,
+      clock,
+      random,
+      log,
+      events,
+      decisions,
+      snapshot,
+      queue,
+      cluster,
+      conditions,
+      pods,
+      seed,
+    },
   });
 
   const run = async (signal: AbortSignal): Promise<void> => {
     await decisions.load();
     await using _files = segments ?? NOTHING;
     await using group = new TaskGroup(signal);
+    conditions.start(group);
     if (deps.nodes === undefined) group.run((each) => nodes.run(each));
     if (deps.pods === undefined) group.run((each) => pods.run(each));
     const unsubscribe = subscribe(cluster, pods, nodes);

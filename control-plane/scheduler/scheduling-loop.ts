@@ -1,11 +1,12 @@
 import { PODS } from '../../api/resources';
+import { tolerationSecondsFor } from '../../api/taints';
 import type { Pod } from '../../api/types';
 import type { EventRecorder } from '../../client/events';
 import type { TaskGroup } from '../../lib/async/task-group';
 import { describeError } from '../../lib/log';
 import { Binder, type BinderDeps, type BindResult } from './binder';
 import type { ClusterEvents } from './cluster-events';
-import { ConditionWriter } from './condition-writer';
+import type { ConditionWriter } from './condition-writer';
 import { decide, type Decision } from './decide';
 import type { DecisionLog } from './decisions/decision-log';
 import { assignedMessage } from './message';
@@ -15,6 +16,7 @@ import { suggest } from './suggest';
 
 export interface SchedulingLoopDeps extends BinderDeps {
   readonly events: EventRecorder;
+  readonly conditions: ConditionWriter;
   readonly decisions: DecisionLog;
   readonly snapshot: Snapshot;
   readonly queue: SchedulingQueue;
@@ -38,18 +40,17 @@ export class SchedulingLoop {
   }
 
   async run(group: TaskGroup, signal: AbortSignal): Promise<void> {
-    const conditions = new ConditionWriter(this.deps, group);
     for (;;) {
       await this.bindingSlot(signal);
       const attempt = await this.deps.queue.pop(signal);
       if (attempt === undefined) return;
-      this.tryOne(attempt, conditions, group);
+      this.tryOne(attempt, group);
       this.deps.cluster.offerTurnedAway(this.deps.pods.list());
       await this.giveWay();
     }
   }
 
-  private tryOne(popped: Attempt, conditions: ConditionWriter, group: TaskGroup): void {
+  private tryOne(popped: Attempt, group: TaskGroup): void {
     const { queue, pods, log, cluster } = this.deps;
     const { info } = popped;
     const pod = pods.get(info.key);
@@ -59,7 +60,7 @@ export class SchedulingLoop {
     }
     const attempt = this.numbered(popped);
     try {
-      this.place(attempt, pod, conditions, group);
+      this.place(attempt, pod, group);
     } catch (error) {
       // A pod that breaks a plugin must not stop the others.
       log.error({ pod: info.key, err: error }, 'scheduling attempt failed');
@@ -68,8 +69,8 @@ export class SchedulingLoop {
     }
   }
 
-  private place(attempt: Attempt, pod: Pod, conditions: ConditionWriter, group: TaskGroup): void {
-    const { clock, queue, snapshot, seed, events } = this.deps;
+  private place(attempt: Attempt, pod: Pod, group: TaskGroup): void {
+    const { clock, conditions, queue, snapshot, seed, events } = this.deps;
     const { info } = attempt;
     const startMs = clock.monotonicMs();
     const decision = decide(info, snapshot, seed);
@@ -109,6 +110,7 @@ export class SchedulingLoop {
     switch (result.kind) {
       case 'bound':
         events.event(PODS, pod, 'Normal', 'Scheduled', assignedMessage(key, nodeName));
+        this.warnOfEviction(pod, nodeName);
         return;
       case 'bound-elsewhere':
         snapshot.setPod(result.pod);
@@ -126,6 +128,16 @@ export class SchedulingLoop {
       case 'stopped':
         return;
     }
+  }
+
+  /** A pod that tolerates a NoExecute taint for a while only will not stay: better said now. */
+  private warnOfEviction(pod: Pod, nodeName: string): void {
+    const { events, snapshot } = this.deps;
+    const taints = snapshot.node(nodeName)?.taints ?? [];
+    const seconds = tolerationSecondsFor(pod.spec.tolerations, taints);
+    if (seconds === undefined) return;
+    const message = `${nodeName} has a NoExecute taint that the pod tolerates for ${seconds} s only`;
+    events.event(PODS, pod, 'Warning', 'EvictionExpected', message);
   }
 
   private retry(attempt: Attempt): void {
@@ -146,9 +158,11 @@ export class SchedulingLoop {
   }
 
   private record(attempt: Attempt, decision: Decision, latencyMicros: number): void {
-    const { clock, decisions, snapshot } = this.deps;
+    const { clock, decisions, snapshot, queue } = this.deps;
+    // It costs more than the decision: with a crowd waiting, only live explanations work it out.
+    const hasTime = queue.readyCount < CROWD;
     const suggestion =
-      decision.nodeName === undefined ? suggest(attempt.info, snapshot) : undefined;
+      decision.nodeName === undefined && hasTime ? suggest(attempt.info, snapshot) : undefined;
     decisions.record(decision, {
       attempt,
       timeMs: clock.now(),
@@ -186,3 +200,4 @@ export class SchedulingLoop {
 /** Enough for full commit batches, few enough that a stalled store is noticed soon. */
 const BINDINGS_IN_FLIGHT_MAX = 256;
 const TURN_MS = 5;
+const CROWD = 64;
