@@ -47,7 +47,7 @@ const scene = async (
   });
   if (decision.nodeName === undefined) queue.refused(info.uid, decision.refusedBy);
   else snapshot.assume(info, decision.nodeName);
-  const pods = new Map([[info.key, pod]]);
+  const pods = { hasSynced: true, get: () => pod };
   const explanations = new PodExplanations({ pods, snapshot, queue, decisions });
   const explanation = await explanations.get(
     { namespace: 'default', name: pod.metadata.name },

@@ -1,5 +1,5 @@
 import type { PodExplanation } from '../../api/decisions';
-import { notFound } from '../../api/errors';
+import { ApiError, notFound } from '../../api/errors';
 import { apiVersionOf, POD_EXPLANATIONS } from '../../api/resources';
 import { nameKey, type ObjectName, type Pod } from '../../api/types';
 import type { VirtualResource } from '../../client/virtual-resource';
@@ -14,7 +14,7 @@ import type { Snapshot } from './snapshot';
 import { suggest } from './suggest';
 
 export interface PodExplanationsDeps {
-  readonly pods: { get(key: string): Pod | undefined };
+  readonly pods: { readonly hasSynced: boolean; get(key: string): Pod | undefined };
   readonly snapshot: Snapshot;
   readonly queue: SchedulingQueue;
   readonly decisions: DecisionLog;
@@ -27,8 +27,7 @@ export class PodExplanations implements VirtualResource<PodExplanation> {
   constructor(private readonly deps: PodExplanationsDeps) {}
 
   async get(name: ObjectName, query: URLSearchParams): Promise<PodExplanation> {
-    const pod = this.deps.pods.get(nameKey(name));
-    if (pod === undefined) throw notFound('pods', '', name.name);
+    const pod = this.podNamed(name);
     const info = podInfoOf(pod);
     return {
       apiVersion: apiVersionOf(POD_EXPLANATIONS),
@@ -45,6 +44,14 @@ export class PodExplanations implements VirtualResource<PodExplanation> {
         ...this.historyOf(info.uid),
       },
     };
+  }
+
+  private podNamed(name: ObjectName): Pod {
+    const { pods } = this.deps;
+    const pod = pods.get(nameKey(name));
+    if (pod !== undefined) return pod;
+    if (pods.hasSynced) throw notFound('pods', '', name.name);
+    throw new ApiError('ServiceUnavailable', 'the scheduler has not read the pods yet');
   }
 
   private placeOf(pod: Pod, info: PodInfo) {

@@ -1,0 +1,68 @@
+import { ManualClock } from '../../lib/clock';
+import { DecisionLog } from './decisions/decision-log';
+import { PodExplanations } from './explanations';
+import { podInfoOf } from './pod-info';
+import { SchedulingQueue } from './queue';
+import { Snapshot } from './snapshot';
+import { testNode, testPod } from './testing';
+
+const setUp = (hasSynced = true) => {
+  const pod = testPod('web', { cpu: '8' });
+  const snapshot = new Snapshot();
+  snapshot.setNode(testNode('n1'));
+  snapshot.setNode(testNode('n2', { cpu: '2' }));
+  const clock = new ManualClock(Date.parse('2026-11-25T00:00:00Z'));
+  const queue = new SchedulingQueue({
+    clock,
+    mayFit: () => true,
+    wakeEventsOf: () => ['PodRemoved'],
+  });
+  const pods = { hasSynced, get: (key: string) => (key === 'default/web' ? pod : undefined) };
+  const explanations = new PodExplanations({ pods, snapshot, queue, decisions: new DecisionLog() });
+  const get = (name = 'web', query = '') =>
+    explanations.get({ namespace: 'default', name }, new URLSearchParams(query));
+  return { get, queue, info: podInfoOf(pod), snapshot };
+};
+
+describe('PodExplanations', () => {
+  it('tell where the pod waits, until when, and for what', async () => {
+    const { get, queue, info } = setUp();
+    queue.offer(info);
+    expect((await get()).status).toMatchObject({ queue: 'active', attempts: 0 });
+    await queue.pop(new AbortController().signal);
+    queue.refused(info.uid, new Set(['NodeResourcesFit']));
+    expect((await get()).status).toMatchObject({
+      queue: 'unschedulable',
+      waitingFor: ['a new node', 'a pod that ends or is deleted'],
+    });
+    queue.wake('PodRemoved', 'n1');
+    const popping = queue.pop(AbortSignal.timeout(10));
+    expect((await get()).status).toMatchObject({
+      queue: 'backoff',
+      retryAt: '2026-11-25T00:00:01.000000Z',
+      suggestion: 'lower the cpu request from 8 to 4',
+    });
+    await popping;
+  });
+
+  it('answer about one node, and know which nodes there are', async () => {
+    const { get } = setUp();
+    const { status } = await get('web', 'node=n2');
+    expect(status.nodes.map(({ node, fits }) => [node, fits])).toEqual([['n2', false]]);
+    await expect(get('web', 'node=n9')).rejects.toMatchObject({
+      reason: 'NotFound',
+      message: 'nodes "n9" not found',
+    });
+  });
+
+  it('know a pod that is assumed on its node and not yet bound', async () => {
+    const { get, snapshot, info } = setUp();
+    snapshot.assume(info, 'n1');
+    expect((await get()).status.nodeName).toBe('n1');
+  });
+
+  it('say that a pod is unknown only after having read the pods', async () => {
+    await expect(setUp().get('gone')).rejects.toMatchObject({ reason: 'NotFound' });
+    await expect(setUp(false).get('gone')).rejects.toMatchObject({ reason: 'ServiceUnavailable' });
+  });
+});
