@@ -1,0 +1,192 @@
+import { status } from '@grpc/grpc-js';
+
+import { ApiError } from '../../api/errors';
+import type {
+  ContainerTarget,
+  ExecOutput,
+  ExecRequest,
+  ExecSession,
+  LogsRequest,
+  NodeConnections,
+} from '../../client/node-connections';
+import type { Clock } from '../../lib/clock';
+import type { AttachResponse, OpenStream, StreamError } from '../../proto/gen/dhow/agent/v1/agent';
+import { grpcError } from './node-identity';
+import { MessageWriter } from '../../lib/async/message-stream';
+import type { NodeSession } from './node-session';
+import type { OpenedStream, StreamBroker } from './stream-broker';
+
+/** Logs and exec over the agents' own connections. */
+export class AgentConnections implements NodeConnections {
+  constructor(
+    private readonly deps: {
+      readonly sessionOf: (nodeName: string) => NodeSession | undefined;
+      readonly broker: StreamBroker;
+      readonly clock: Clock;
+    },
+  ) {}
+
+  isConnected(nodeName: string): boolean {
+    return this.deps.sessionOf(nodeName) !== undefined;
+  }
+
+  async *logs(
+    nodeName: string,
+    request: LogsRequest,
+    signal: AbortSignal,
+  ): AsyncIterable<Uint8Array> {
+    const kind: OpenStream['kind'] = { $case: 'logs', value: logsParams(request) };
+    const opened = await this.open(nodeName, kind, signal);
+    const stop = cancelOnAbort(opened, signal);
+    try {
+      for await (const message of iterate(opened)) {
+        if (message?.$case === 'stdout') yield message.value;
+        if (message?.$case === 'error') throw toApiError(message.value);
+      }
+    } catch (error) {
+      if (!signal.aborted) throw asApiError(error);
+    } finally {
+      stop();
+      opened.call.end();
+    }
+  }
+
+  async exec(nodeName: string, request: ExecRequest, signal: AbortSignal): Promise<ExecSession> {
+    const { stdin, stdout, stderr, tty, command = [] } = request;
+    const value = { target: targetOf(request), command: [...command], stdin, stdout, stderr, tty };
+    const opened = await this.open(nodeName, { $case: 'exec', value }, signal);
+    return new AgentExecSession(opened, this.deps.clock, signal);
+  }
+
+  private async open(
+    nodeName: string,
+    kind: OpenStream['kind'],
+    signal: AbortSignal,
+  ): Promise<OpenedStream> {
+    const session = this.deps.sessionOf(nodeName);
+    if (session === undefined)
+      throw new ApiError('ServiceUnavailable', `node "${nodeName}" is not connected`);
+    const either = AbortSignal.any([signal, session.signal]);
+    try {
+      return await this.deps.broker.open(nodeName, kind, (ask) => session.openStream(ask), either);
+    } catch (error) {
+      if (signal.aborted || error instanceof ApiError) throw error;
+      throw new ApiError('ServiceUnavailable', `node "${nodeName}" left`, { cause: error });
+    }
+  }
+}
+
+class AgentExecSession implements ExecSession {
+  private readonly writer: MessageWriter<AttachResponse>;
+  private readonly closed = new AbortController();
+  private readonly stop: () => void;
+  readonly output: AsyncIterable<ExecOutput>;
+
+  constructor(
+    private readonly opened: OpenedStream,
+    clock: Clock,
+    signal: AbortSignal,
+  ) {
+    this.stop = cancelOnAbort(opened, signal);
+    const either = AbortSignal.any([signal, this.closed.signal]);
+    this.writer = new MessageWriter(opened.call, clock, either);
+    this.output = this.read();
+  }
+
+  writeStdin(data: Uint8Array): Promise<void> {
+    return this.writer.write({ message: { $case: 'stdin', value: Buffer.from(data) } });
+  }
+
+  closeStdin(): void {
+    this.post({ message: { $case: 'stdinEnd', value: {} } });
+  }
+
+  resize(columns: number, rows: number): void {
+    this.post({ message: { $case: 'resize', value: { columns, rows } } });
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    if (!this.closed.signal.aborted) {
+      this.closed.abort();
+      this.stop();
+      this.opened.call.end();
+    }
+    return Promise.resolve();
+  }
+
+  private post(message: AttachResponse): void {
+    // A broken stream shows at the reading side.
+    this.writer.write(message).catch(() => undefined);
+  }
+
+  private async *read(): AsyncIterable<ExecOutput> {
+    try {
+      for await (const message of iterate(this.opened)) {
+        switch (message?.$case) {
+          case 'stdout':
+          case 'stderr':
+            yield { stream: message.$case, data: message.value };
+            break;
+          case 'exitCode':
+            yield { stream: 'exit', exitCode: message.value };
+            return;
+          case 'error':
+            yield { stream: 'error', message: message.value.message };
+            return;
+          case 'streamId':
+          case undefined:
+        }
+      }
+      yield { stream: 'error', message: 'the node ended the stream before the command did' };
+    } catch (error) {
+      yield { stream: 'error', message: asApiError(error).message };
+    }
+  }
+}
+
+async function* iterate({ messages }: OpenedStream) {
+  for (;;) {
+    const next = await messages.next();
+    if (next.done === true) return;
+    yield next.value.message;
+  }
+}
+
+/** Ends the call when `signal` aborts, so that a waiting reader wakes; returns the undo. */
+const cancelOnAbort = ({ call }: OpenedStream, signal: AbortSignal): (() => void) => {
+  const cancel = () => call.emit('error', grpcError(status.CANCELLED, 'no longer wanted'));
+  if (signal.aborted) cancel();
+  signal.addEventListener('abort', cancel, { once: true });
+  return () => signal.removeEventListener('abort', cancel);
+};
+
+const targetOf = ({ namespace, podName, podUid, container }: ContainerTarget) => ({
+  namespace,
+  podName,
+  podUid,
+  container,
+});
+
+const logsParams = (request: LogsRequest) => {
+  const { follow, previous, timestamps, tailLines, sinceSeconds, sinceTime, limitBytes } = request;
+  const int64 = (value: number | undefined) =>
+    value === undefined ? undefined : BigInt(Math.trunc(value));
+  return {
+    target: targetOf(request),
+    follow,
+    previous,
+    timestamps,
+    tailLines: int64(tailLines),
+    sinceSeconds: int64(sinceSeconds),
+    sinceTime,
+    limitBytes: int64(limitBytes),
+  };
+};
+
+const toApiError = ({ reason, message }: StreamError): ApiError =>
+  ApiError.fromStatus({ reason: reason, message });
+
+const asApiError = (error: unknown): ApiError =>
+  error instanceof ApiError
+    ? error
+    : new ApiError('ServiceUnavailable', 'the connection to the node broke', { cause: error });

@@ -1,0 +1,42 @@
+import type { ApiObject, ConfigMap, Node, Pod, Secret } from '../../api/types';
+import type { ApiClient } from '../../client/api-client';
+import type { Informer } from '../../client/informer';
+import type { Clock } from '../../lib/clock';
+import type { Log } from '../../lib/log';
+import type { Random } from '../../lib/random';
+import type { BootstrapTokens } from '../pki/bootstrap-tokens';
+import type { Pki } from '../pki/pki';
+
+/** The part of an informer that this room needs. */
+export type ObjectView<T extends ApiObject> = Pick<
+  Informer<T>,
+  'get' | 'list' | 'subscribe' | 'whenSynced' | 'noteWritten'
+>;
+
+export interface NodesServerDeps {
+  readonly client: ApiClient;
+  readonly pods: ObjectView<Pod>;
+  readonly nodes: ObjectView<Node>;
+  readonly secrets: ObjectView<Secret>;
+  readonly configMaps: ObjectView<ConfigMap>;
+  /** Who this server is, and who makes agents into nodes. */
+  readonly pki: Pick<Pki, 'caCertificate' | 'server' | 'signNodeRequest'>;
+  /** Whoever has a live token may join. */
+  readonly tokens: Pick<BootstrapTokens, 'verify'>;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+  readonly options?: Partial<NodesOptions>;
+}
+
+export interface NodesOptions {
+  /** Range that the nodes' pod ranges (/24 each) are cut from. Default 10.42.0.0/16. */
+  readonly clusterCidr: string;
+  /** How often an agent says that it lives; the lease lasts four times as long. Default 10 s. */
+  readonly heartbeatIntervalMs: number;
+}
+
+export const DEFAULT_NODES_OPTIONS: NodesOptions = {
+  clusterCidr: '10.42.0.0/16',
+  heartbeatIntervalMs: 10_000,
+};

@@ -1,0 +1,229 @@
+import {
+  Server,
+  status,
+  type sendUnaryData,
+  type ServerUnaryCall,
+  type ServiceError,
+} from '@grpc/grpc-js';
+
+import { ApiError, type StatusReason } from '../../api/errors';
+import type { NodeConnections } from '../../client/node-connections';
+import { describeError } from '../../lib/log';
+import {
+  BootstrapServiceService,
+  NodeServiceService,
+  type AgentHello,
+  type JoinRequest,
+  type JoinResponse,
+  type SessionRequest,
+} from '../../proto/gen/dhow/agent/v1/agent';
+import { AgentConnections } from './agent-connections';
+import { DEFAULT_NODES_OPTIONS, type NodesServerDeps } from './deps';
+import { EventIntake } from './event-intake';
+import { parseNodeDraft } from './node-draft';
+import {
+  grpcError,
+  isNodeName,
+  nodeNameOf,
+  OptionalClientCertificateCredentials,
+} from './node-identity';
+import { messagesOf } from '../../lib/async/message-stream';
+import { NodeRegistrar } from './node-registrar';
+import { NodeSession, type SessionDeps, type SessionStream } from './node-session';
+import { PeerView } from './peer-view';
+import { PodIndex } from './pod-index';
+import { SessionTable } from './session-table';
+import { StatusIntake } from './status-intake';
+import { StreamBroker, type AttachStream } from './stream-broker';
+
+/** Where agents connect. */
+export interface NodesServer extends AsyncDisposable {
+  /** `HOST:PORT`; port 0 picks one. Returns the port. */
+  listen(address: string): Promise<number>;
+  readonly connections: NodeConnections;
+}
+
+const MAX_MESSAGE_BYTES = 32 * 1024 * 1024;
+const HELLO_TIMEOUT_MS = 15_000;
+
+export const createNodesServer = (deps: NodesServerDeps): NodesServer => new GrpcNodesServer(deps);
+
+class GrpcNodesServer implements NodesServer {
+  private readonly server = new Server({
+    'grpc.max_receive_message_length': MAX_MESSAGE_BYTES,
+    'grpc.max_send_message_length': MAX_MESSAGE_BYTES,
+    'grpc.keepalive_time_ms': 10_000,
+    'grpc.keepalive_timeout_ms': 10_000,
+  });
+  private readonly sessions = new SessionTable();
+  private readonly broker: StreamBroker;
+  private readonly sessionDeps: SessionDeps;
+  private readonly podIndex: PodIndex;
+  private readonly peers: PeerView;
+  readonly connections: NodeConnections;
+
+  constructor(private readonly deps: NodesServerDeps) {
+    const { client, clock, pods, log } = deps;
+    const settings = { ...DEFAULT_NODES_OPTIONS, ...deps.options };
+    this.broker = new StreamBroker(clock);
+    this.podIndex = new PodIndex(pods);
+    this.peers = new PeerView(deps.nodes);
+    const isLive = (name: string) => this.sessions.get(name) !== undefined;
+    this.sessionDeps = {
+      ...deps,
+      settings,
+      podIndex: this.podIndex,
+      peers: this.peers,
+      registrar: new NodeRegistrar({ client, clock, clusterCidr: settings.clusterCidr, isLive }),
+      statuses: new StatusIntake({ client, pods, log }),
+      events: new EventIntake({ client, clock, log }),
+    };
+    const sessionOf = (name: string) => this.sessions.get(name);
+    this.connections = new AgentConnections({ sessionOf, broker: this.broker, clock });
+    this.addServices();
+  }
+
+  async listen(address: string): Promise<number> {
+    const { pods, nodes, secrets, configMaps, pki } = this.deps;
+    await Promise.all([pods, nodes, secrets, configMaps].map((view) => view.whenSynced()));
+    const credentials = new OptionalClientCertificateCredentials(pki);
+    return await new Promise((resolve, reject) =>
+      this.server.bindAsync(address, credentials, (error, port) =>
+        error === null ? resolve(port) : reject(error),
+      ),
+    );
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.sessions.closeAll(grpcError(status.UNAVAILABLE, 'the server is stopping'));
+    this.server.forceShutdown();
+    this.podIndex.dispose();
+    this.peers.dispose();
+    await this.sessions.drained();
+  }
+
+  private addServices(): void {
+    this.server.addService(BootstrapServiceService, {
+      join: (
+        call: ServerUnaryCall<JoinRequest, JoinResponse>,
+        callback: sendUnaryData<JoinResponse>,
+      ) => {
+        this.join(call.request).then(
+          (response) => callback(null, response),
+          (error: unknown) => callback(asServiceError(error), null),
+        );
+      },
+    });
+    this.server.addService(NodeServiceService, {
+      session: (call: SessionStream) => {
+        this.serve(call, (name) => this.session(name, call), true);
+      },
+      attach: (call: AttachStream) => {
+        this.serve(call, (name) => this.broker.accept(name, call), false);
+      },
+    });
+  }
+
+  /** Runs a handler of a stream and turns its failure into the stream's status. */
+  private serve(
+    call: SessionStream | AttachStream,
+    handler: (nodeName: string) => Promise<void>,
+    endsWithHandler: boolean,
+  ): void {
+    call.on('cancelled', () => call.destroy());
+    call.on('error', () => undefined);
+    const run = async () => handler(nodeNameOf(call));
+    run().then(
+      () => endsWithHandler && call.end(),
+      (error: unknown) => {
+        this.deps.log.debug({ err: describeError(error) }, 'stream of an agent ended');
+        call.emit('error', asServiceError(error));
+        call.end();
+      },
+    );
+  }
+
+  private async join(request: JoinRequest): Promise<JoinResponse> {
+    const { pki, tokens, log } = this.deps;
+    const { token, nodeName, certificateRequest, agentId } = request;
+    if (!tokens.verify(token))
+      throw grpcError(status.UNAUTHENTICATED, 'the join token is unknown or has expired');
+    if (!isNodeName(nodeName))
+      throw grpcError(status.INVALID_ARGUMENT, `"${nodeName}" is not a valid node name`);
+    this.sessions.refuseOther(nodeName, agentId);
+    const certificate = await this.sign(certificateRequest, nodeName);
+    log.info({ node: nodeName }, 'node certificate issued');
+    return { certificate, caCertificate: pki.caCertificate };
+  }
+
+  private async sign(request: Uint8Array, nodeName: string): Promise<string> {
+    try {
+      return await this.deps.pki.signNodeRequest(request, nodeName);
+    } catch (error) {
+      throw grpcError(status.INVALID_ARGUMENT, describeError(error));
+    }
+  }
+
+  private async session(nodeName: string, call: SessionStream): Promise<void> {
+    const messages = messagesOf<SessionRequest>(call);
+    const hello = await this.firstMessage(messages);
+    if (hello.nodeName !== nodeName)
+      throw grpcError(
+        status.PERMISSION_DENIED,
+        `the certificate is for node "${nodeName}", not "${hello.nodeName}"`,
+      );
+    const draft = parseNodeDraft(nodeName, hello.node);
+    const { signal, leave } = await this.sessions.claim(nodeName, hello.agentId);
+    try {
+      const node = await this.sessionDeps.registrar.register(nodeName, draft, signal);
+      const session = new NodeSession(
+        this.sessionDeps,
+        { call, messages },
+        node,
+        this.sessions.nextNumber(),
+      );
+      this.sessions.attach(nodeName, session, signal);
+      this.deps.log.info({ node: nodeName, version: hello.version }, 'agent connected');
+      await session.run();
+      if (session.signal.reason instanceof Error && 'code' in session.signal.reason)
+        throw session.signal.reason;
+    } finally {
+      leave();
+    }
+  }
+
+  private async firstMessage(
+    messages: AsyncIterator<SessionRequest, undefined>,
+  ): Promise<AgentHello> {
+    const stop = new AbortController();
+    const late = this.deps.clock.sleep(HELLO_TIMEOUT_MS, stop.signal);
+    const first = await Promise.race([messages.next(), late]);
+    stop.abort();
+    const message = first === undefined || first.done === true ? undefined : first.value.message;
+    if (message?.$case !== 'hello')
+      throw grpcError(status.INVALID_ARGUMENT, 'a session begins with a hello');
+    return message.value;
+  }
+}
+
+const GRPC_CODE: Partial<Record<StatusReason, status>> = {
+  BadRequest: status.INVALID_ARGUMENT,
+  Invalid: status.INVALID_ARGUMENT,
+  NotFound: status.NOT_FOUND,
+  AlreadyExists: status.ALREADY_EXISTS,
+  Conflict: status.ABORTED,
+  Unauthorized: status.UNAUTHENTICATED,
+  Forbidden: status.PERMISSION_DENIED,
+  ServiceUnavailable: status.UNAVAILABLE,
+  Timeout: status.DEADLINE_EXCEEDED,
+};
+
+const asServiceError = (error: unknown): Partial<ServiceError> => {
+  if (error instanceof ApiError)
+    return grpcError(GRPC_CODE[error.reason] ?? status.INTERNAL, error.message);
+  if (isServiceError(error)) return grpcError(error.code, error.message);
+  return grpcError(status.INTERNAL, describeError(error));
+};
+
+const isServiceError = (error: unknown): error is Error & { readonly code: status } =>
+  error instanceof Error && 'code' in error && typeof error.code === 'number';

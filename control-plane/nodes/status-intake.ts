@@ -1,0 +1,117 @@
+import { isDeepStrictEqual } from 'node:util';
+
+import { ApiError, hasReason } from '../../api/errors';
+import { PODS } from '../../api/resources';
+import { nameKey, type ObjectName, type Pod, type PodStatus } from '../../api/types';
+import type { ApiClient } from '../../client/api-client';
+import type { Log } from '../../lib/log';
+import type { PodStatusUpdate } from '../../proto/gen/dhow/agent/v1/agent';
+import type { ObjectView } from './deps';
+import { withConflictRetry } from './node-registrar';
+
+/** Conditions that the agent decides; others (PodScheduled, readiness gates) it must not touch. */
+const AGENT_CONDITIONS = new Set([
+  'PodReadyToStartContainers',
+  'Initialized',
+  'ContainersReady',
+  'Ready',
+]);
+
+/** Stores what agents report of their pods. */
+export class StatusIntake {
+  constructor(
+    private readonly deps: {
+      readonly client: ApiClient;
+      readonly pods: ObjectView<Pod>;
+      readonly log: Log;
+    },
+  ) {}
+
+  /**
+   * Resolves once the status is stored, or is of no use because the pod is gone or on another node.
+   * @throws ApiError when the agent should send it again later.
+   */
+  async accept(nodeName: string, update: PodStatusUpdate, signal: AbortSignal): Promise<void> {
+    const name = { namespace: update.namespace, name: update.name };
+    const reported = parseStatus(update.status);
+    if (reported === undefined) {
+      this.deps.log.warn({ node: nodeName, pod: nameKey(name) }, 'dropped a malformed pod status');
+      return;
+    }
+    try {
+      const first = this.deps.pods.get(nameKey(name)) ?? (await this.read(name, signal));
+      const stored = await this.store(nodeName, first, update, reported, signal);
+      if (update.terminated) await this.finish(stored, update, signal);
+    } catch (error) {
+      if (error !== OTHER_POD && !hasReason(error, 'NotFound')) throw error;
+    }
+  }
+
+  private read(name: ObjectName, signal: AbortSignal): Promise<Pod> {
+    return this.deps.client.get(PODS, name, signal);
+  }
+
+  private store(
+    nodeName: string,
+    first: Pod,
+    update: PodStatusUpdate,
+    reported: PodStatus,
+    signal: AbortSignal,
+  ): Promise<Pod> {
+    const { client } = this.deps;
+    return withConflictRetry(
+      first,
+      () => this.read(update, signal),
+      async (pod) => {
+        if (pod.metadata.uid !== update.uid || pod.spec.nodeName !== nodeName) throw OTHER_POD;
+        const status = mergePodStatus(pod.status, reported);
+        if (isDeepStrictEqual(status, pod.status)) return pod;
+        const next = { ...pod, status };
+        const written = await client.update(PODS, next, { subresource: 'status' }, signal);
+        this.deps.pods.noteWritten(written);
+        return written;
+      },
+    );
+  }
+
+  /** The containers are gone: a pod that is being deleted may vanish now. */
+  private async finish(stored: Pod, update: PodStatusUpdate, signal: AbortSignal): Promise<void> {
+    const isDeleted = stored.metadata.deletionTimestamp !== undefined;
+    const pod = isDeleted ? stored : await this.read(update, signal);
+    if (pod.metadata.deletionTimestamp === undefined) return;
+    const options = { gracePeriodSeconds: 0, preconditions: { uid: update.uid } };
+    try {
+      await this.deps.client.delete(PODS, update, options, signal);
+    } catch (error) {
+      // Conflict: a new pod has the name; this one is gone.
+      if (!hasReason(error, 'Conflict', 'NotFound')) throw error;
+    }
+  }
+}
+
+/** The name belongs to another pod by now, or the pod to another node. */
+const OTHER_POD = new ApiError('NotFound', 'another pod');
+
+const parseStatus = (bytes: Uint8Array): PodStatus | undefined => {
+  try {
+    const value: unknown = JSON.parse(Buffer.from(bytes).toString());
+    return typeof value === 'object' && value !== null && !Array.isArray(value) ? value : undefined;
+  } catch {
+    return undefined;
+  }
+};
+
+/** Pure: a node's report over the stored status; conditions of others and a final phase stay. */
+export const mergePodStatus = (stored: PodStatus, reported: PodStatus): PodStatus => {
+  const foreign = (stored.conditions ?? []).filter(({ type }) => !AGENT_CONDITIONS.has(type));
+  const own = (reported.conditions ?? []).filter(({ type }) => AGENT_CONDITIONS.has(type));
+  const isFinal = stored.phase === 'Failed' || stored.phase === 'Succeeded';
+  const { nominatedNodeName, ...kept } = stored;
+  return {
+    ...kept,
+    ...(isFinal && nominatedNodeName !== undefined ? { nominatedNodeName } : {}),
+    ...reported,
+    ...(isFinal ? { phase: stored.phase } : {}),
+    conditions: [...own, ...foreign],
+  };
+};

@@ -1,0 +1,54 @@
+import type { Clock } from '../clock';
+
+/** How long the other side may take no byte before its stream counts as broken. */
+export const WRITE_STALL_MS = 30_000;
+
+interface Writable<T> {
+  write(message: T): boolean;
+  once(event: 'drain', listener: () => void): unknown;
+  removeListener(event: 'drain', listener: () => void): unknown;
+}
+
+/** The other side has taken nothing for `WRITE_STALL_MS`. */
+export class WriteStalledError extends Error {
+  constructor() {
+    super(`the other side has taken no data for ${WRITE_STALL_MS / 1000} s`);
+  }
+}
+
+/** Writes messages one after another, each once the stream has room again. */
+export class MessageWriter<T> {
+  private tail: Promise<void> = Promise.resolve();
+
+  constructor(
+    private readonly stream: Writable<T>,
+    private readonly clock: Clock,
+    private readonly signal: AbortSignal,
+  ) {}
+
+  /** Resolves when the stream has room for more; at once after `signal` aborts. */
+  write(message: T): Promise<void> {
+    const turn = this.tail.then(() => this.writeNow(message));
+    this.tail = turn.catch(() => undefined);
+    return turn;
+  }
+
+  private async writeNow(message: T): Promise<void> {
+    if (this.signal.aborted || this.stream.write(message)) return;
+    const done = new AbortController();
+    const drained = () => done.abort();
+    this.stream.once('drain', drained);
+    const signal = AbortSignal.any([done.signal, this.signal]);
+    await this.clock.sleep(WRITE_STALL_MS, signal);
+    this.stream.removeListener('drain', drained);
+    if (!signal.aborted) throw new WriteStalledError();
+  }
+}
+
+interface Iterable<T> {
+  iterator(options: { destroyOnReturn: boolean }): AsyncIterableIterator<T>;
+}
+
+/** Messages as they arrive. The end of the other side's half leaves this side's half open. */
+export const messagesOf = <T>(stream: Iterable<T>): AsyncIterator<T, undefined> =>
+  stream.iterator({ destroyOnReturn: false }) as AsyncIterator<T, undefined>;
