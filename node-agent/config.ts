@@ -1,0 +1,73 @@
+import { hostname } from 'node:os';
+import { z } from 'zod';
+
+const port = z.number().int().min(1).max(65_535);
+const label = z.string().max(63);
+
+/** What an agent is told at start; every field has a default but the server. */
+export const agentConfigSchema = z.object({
+  /** Host name or address of the server; a scheme and a port are ignored. */
+  server: z.string().min(1),
+  /** `dhow1:...`; needed until the node has its certificate. */
+  token: z.string().optional(),
+  /** Overrides the port in the token. */
+  agentsPort: port.optional(),
+  nodeName: z.string().default(() => hostname().toLowerCase()),
+  /** Survives reboots: identity, images, logs, disk volumes. */
+  stateDir: z.string().default('/var/lib/dhow/agent'),
+  /** On tmpfs: checkpoint, secrets, runtime state. */
+  runDir: z.string().default('/run/dhow/agent'),
+  /** Address that other nodes reach this one by; default: that of the interface that routes to the server. */
+  nodeAddress: z.string().optional(),
+  labels: z.record(z.string(), label).default({}),
+  taints: z
+    .array(
+      z.object({
+        key: z.string().min(1),
+        value: z.string().optional(),
+        effect: z.enum(['NoSchedule', 'PreferNoSchedule', 'NoExecute']),
+      }),
+    )
+    .default([]),
+  /** Parent of all pod cgroups, relative to the cgroup root. */
+  cgroupParent: z.string().default('dhow'),
+  /** Kept from pods: the difference between capacity and allocatable. */
+  reservedCpuMillis: z.number().int().min(0).default(0),
+  reservedMemoryBytes: z.number().int().min(0).default(0),
+  maxPods: z.number().int().min(1).default(110),
+  /** Processes that one pod may have. */
+  podPidsLimit: z.number().int().min(1).default(4096),
+  /** The compiled launcher; default: found by the runtime. */
+  launcherPath: z.string().optional(),
+  /** Registry endpoints tried first, before an image's own registry. */
+  registryEndpoints: z.array(z.string()).default([]),
+  /** DNS servers of pods; default: the node's own resolv.conf. */
+  clusterDns: z.array(z.string()).default([]),
+  clusterDomain: z.string().default('cluster.local'),
+  logMaxBytes: z
+    .number()
+    .int()
+    .min(4096)
+    .default(10 * 1024 * 1024),
+  logMaxFiles: z.number().int().min(2).default(5),
+  logLevel: z.string().default('info'),
+});
+
+export type AgentConfig = Readonly<z.output<typeof agentConfigSchema>>;
+export type AgentConfigInput = z.input<typeof agentConfigSchema>;
+
+/** @throws Error that names each wrong field. */
+export const parseAgentConfig = (input: unknown): AgentConfig => {
+  const result = agentConfigSchema.safeParse(input);
+  if (result.success) return result.data;
+  const problems = result.error.issues.map(({ path, message }) => `${path.join('.')}: ${message}`);
+  throw new Error(`invalid agent configuration: ${problems.join('; ')}`);
+};
+
+/** `https://[fd00::1]:6443/` → `fd00::1` */
+export const hostOf = (server: string): string => {
+  const bare = server.replace(/^[a-z]+:\/\//, '').replace(/\/.*$/, '');
+  const bracketed = /^\[([^\]]+)\]/.exec(bare);
+  if (bracketed !== null) return bracketed[1] ?? '';
+  return bare.split(':').length === 2 ? (bare.split(':')[0] ?? '') : bare;
+};

@@ -1,0 +1,182 @@
+import { join } from 'node:path';
+
+import type { Container, Pod } from '../../api/types';
+import type { ContainerSpec, MountSpec } from '../../runtime/container-runtime';
+import type { LocalImage } from '../../runtime/image-service';
+import type { PreparedVolumes } from '../volumes/volume-manager';
+import { containerResources } from './cgroup-resources';
+import { ContainerConfigError, environmentOf, type ObjectSource } from './environment';
+import { expand } from './expansion';
+import type { NodeView } from './field-refs';
+import { imageFileReader } from './image-user';
+import { LABEL, podLabels } from './labels';
+import type { StartAction } from './plan';
+import { securityOf, userOf } from './security';
+
+export interface ContainerSpecInput {
+  readonly pod: Pod;
+  readonly start: StartAction;
+  readonly id: string;
+  readonly sandboxId: string;
+  readonly image: LocalImage;
+  readonly volumes: PreparedVolumes;
+  readonly objects: ObjectSource;
+  readonly node: NodeView;
+  readonly nodeMemoryBytes: number;
+  /** Files that the agent made for this pod: target in the container → path on the host. */
+  readonly etcFiles: ReadonlyMap<string, string>;
+  /** A file of this run's own: mounted at terminationMessagePath. */
+  readonly terminationMessageFile: string;
+  readonly logPath: string;
+  readonly profilesDir: string;
+}
+
+/** What the runtime needs to know to run a container of a pod. @throws ContainerConfigError */
+export const containerSpecOf = (input: ContainerSpecInput): ContainerSpec => {
+  const { pod, start, image, objects, node } = input;
+  const { container } = start;
+  const own = container.securityContext;
+  const values = environmentOf(pod, container, objects, node);
+  const reader = imageFileReader(image.lowerDirs);
+  const user = userOf(pod, container, image.config.user, reader);
+  return {
+    id: input.id,
+    sandboxId: input.sandboxId,
+    labels: {
+      ...podLabels(pod),
+      [LABEL.container]: container.name,
+      [LABEL.restartCount]: String(start.restartCount),
+      [LABEL.backoffStep]: String(start.backoffStep),
+      [LABEL.image]: container.image ?? '',
+      [LABEL.imageId]: image.repoDigests[0] ?? image.id,
+      [LABEL.logPath]: input.logPath,
+    },
+    rootfs: { lowerDirs: image.lowerDirs, isReadOnly: own?.readOnlyRootFilesystem === true },
+    process: {
+      args: argsOf(container, image, values),
+      env: environmentList(image, values, input),
+      cwd: workingDirOf(container, image),
+      user,
+    },
+    mounts: mountsOf(input, values),
+    resources: containerResources(pod, container, input.nodeMemoryBytes),
+    security: securityOf(pod, container, input.profilesDir),
+    logPath: input.logPath,
+    stdin: container.stdin === true,
+    tty: container.tty === true,
+    hostPid: pod.spec.hostPID === true,
+  };
+};
+
+/** `command` replaces the image's entrypoint and its arguments; `args` alone the arguments. */
+const argsOf = (
+  { name, command, args }: Container,
+  { config }: LocalImage,
+  values: ReadonlyMap<string, string>,
+): readonly string[] => {
+  const hasCommand = command !== undefined && command.length > 0;
+  const head = hasCommand ? command : config.entrypoint;
+  const tail = args !== undefined && args.length > 0 ? args : hasCommand ? [] : config.cmd;
+  const all = [
+    ...(hasCommand ? head.map((text) => expand(text, values)) : head),
+    ...(tail === args ? tail.map((text) => expand(text, values)) : tail),
+  ];
+  if (all.length === 0)
+    throw new ContainerConfigError(
+      `no command specified: neither container "${name}" nor its image has one`,
+    );
+  return all;
+};
+
+const environmentList = (
+  { config }: LocalImage,
+  values: ReadonlyMap<string, string>,
+  { pod, node, start }: ContainerSpecInput,
+): readonly string[] => {
+  const merged = new Map<string, string>([
+    ['PATH', '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'],
+  ]);
+  for (const entry of config.env) {
+    const equals = entry.indexOf('=');
+    if (equals > 0) merged.set(entry.slice(0, equals), entry.slice(equals + 1));
+  }
+  merged.set('HOSTNAME', pod.spec.hostNetwork === true ? node.nodeName : hostnameFor(pod));
+  if (start.container.tty === true) merged.set('TERM', 'xterm');
+  for (const [name, value] of values) merged.set(name, value);
+  return [...merged].map(([name, value]) => `${name}=${value}`);
+};
+
+const hostnameFor = ({ spec, metadata }: Pod): string =>
+  (spec.hostname ?? metadata.name).slice(0, 63);
+
+const workingDirOf = ({ workingDir }: Container, { config }: LocalImage): string => {
+  if (workingDir !== undefined && workingDir !== '') return workingDir;
+  return config.workingDir === '' ? '/' : config.workingDir;
+};
+
+const mountsOf = (
+  { pod, start, volumes, etcFiles, terminationMessageFile }: ContainerSpecInput,
+  values: ReadonlyMap<string, string>,
+): readonly MountSpec[] => {
+  const { container } = start;
+  const own = (container.volumeMounts ?? []).map((mount): MountSpec => {
+    const source = volumes.get(mount.name);
+    if (source === undefined)
+      throw new ContainerConfigError(
+        `volume "${mount.name}" of container "${container.name}" does not exist`,
+      );
+    const subPath = subPathOf(mount, values);
+    return {
+      type: 'bind',
+      source,
+      target: join('/', mount.mountPath),
+      isReadOnly: mount.readOnly === true || isReadOnlyVolume(pod, mount.name),
+      ...(subPath === undefined ? {} : { subPath }),
+      propagation: propagationOf(mount.mountPropagation),
+    };
+  });
+  const taken = new Set(own.map(({ target }) => target));
+  const files: MountSpec[] = [...etcFiles].map(([target, source]) => ({
+    type: 'bind',
+    source,
+    target,
+    isReadOnly: container.securityContext?.readOnlyRootFilesystem === true,
+  }));
+  const message: MountSpec = {
+    type: 'bind',
+    source: terminationMessageFile,
+    target: container.terminationMessagePath ?? '/dev/termination-log',
+    isReadOnly: false,
+  };
+  return [...files, message].filter(({ target }) => !taken.has(target)).concat(own);
+};
+
+type VolumeMount = NonNullable<Container['volumeMounts']>[number];
+
+const subPathOf = (
+  { subPath, subPathExpr }: VolumeMount,
+  values: ReadonlyMap<string, string>,
+): string | undefined => {
+  const path =
+    subPathExpr !== undefined && subPathExpr !== '' ? expand(subPathExpr, values) : subPath;
+  if (path === undefined || path === '') return undefined;
+  if (path.startsWith('/') || path.split('/').includes('..'))
+    throw new ContainerConfigError(`subPath "${path}" must be relative and must not contain ".."`);
+  return path;
+};
+
+const isReadOnlyVolume = ({ spec }: Pod, name: string): boolean => {
+  const volume = spec.volumes?.find((candidate) => candidate.name === name);
+  return volume?.hostPath === undefined && volume?.emptyDir === undefined;
+};
+
+const propagationOf = (mode: string | undefined): 'private' | 'slave' | 'shared' => {
+  switch (mode) {
+    case 'HostToContainer':
+      return 'slave';
+    case 'Bidirectional':
+      return 'shared';
+    default:
+      return 'private';
+  }
+};

@@ -1,0 +1,86 @@
+import { amountsOf } from '../../api/pods';
+import { bytesOf, parseQuantity, quantityMillis } from '../../api/quantity';
+import type { Container, Pod } from '../../api/types';
+
+/** What a pod may learn of itself and its node. */
+export interface NodeView {
+  readonly nodeName: string;
+  readonly hostIp: string;
+  readonly podIp: string | undefined;
+  readonly allocatableCpuMillis: number;
+  readonly allocatableMemoryBytes: number;
+}
+
+/** The value of a `fieldRef`. @throws Error for a path that no field answers to. */
+export const fieldValue = (pod: Pod, path: string, node: NodeView): string => {
+  const { metadata, spec } = pod;
+  const keyed = /^metadata\.(labels|annotations)\['([^']*)'\]$/.exec(path);
+  if (keyed !== null) {
+    const map = keyed[1] === 'labels' ? metadata.labels : metadata.annotations;
+    return map?.[keyed[2] ?? ''] ?? '';
+  }
+  switch (path) {
+    case 'metadata.name':
+      return metadata.name;
+    case 'metadata.namespace':
+      return metadata.namespace ?? '';
+    case 'metadata.uid':
+      return metadata.uid ?? '';
+    case 'metadata.labels':
+      return formatMap(metadata.labels);
+    case 'metadata.annotations':
+      return formatMap(metadata.annotations);
+    case 'spec.nodeName':
+      return node.nodeName;
+    case 'spec.serviceAccountName':
+      return spec.serviceAccountName ?? 'default';
+    case 'status.hostIP':
+    case 'status.hostIPs':
+      return node.hostIp;
+    case 'status.podIP':
+    case 'status.podIPs':
+      return node.podIp ?? '';
+    default:
+      throw new Error(`unsupported fieldPath: ${path}`);
+  }
+};
+
+/** `key="value"` lines, sorted by key, as downward API files have them. */
+const formatMap = (map: Readonly<Record<string, string>> | undefined): string =>
+  Object.entries(map ?? {})
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([key, value]) => `${key}=${JSON.stringify(value)}`)
+    .join('\n');
+
+/** The value of a `resourceFieldRef`; a limit that is not set counts as the node's. */
+export const resourceValue = (
+  container: Container,
+  resource: string,
+  divisor: string | undefined,
+  node: NodeView,
+): string => {
+  const [list, ...rest] = resource.split('.');
+  const name = rest.join('.');
+  const requests = amountsOf(container.resources?.requests);
+  const limits = amountsOf(container.resources?.limits);
+  const chosen = list === 'limits' ? limits : requests;
+  const isUnset = (value: number) => list === 'limits' && value === 0;
+  switch (name) {
+    case 'cpu': {
+      const millis = isUnset(chosen.cpuMillis) ? node.allocatableCpuMillis : chosen.cpuMillis;
+      const unit = divisorOf(divisor, '1');
+      return String(Math.ceil(millis / Number(quantityMillis(parseQuantity(unit)))));
+    }
+    case 'memory': {
+      const bytes = isUnset(chosen.memoryBytes) ? node.allocatableMemoryBytes : chosen.memoryBytes;
+      return String(Math.ceil(bytes / bytesOf(divisorOf(divisor, '1'))));
+    }
+    case 'ephemeral-storage':
+      return String(Math.ceil(chosen.ephemeralStorageBytes / bytesOf(divisorOf(divisor, '1'))));
+    default:
+      throw new Error(`unsupported container resource: ${resource}`);
+  }
+};
+
+const divisorOf = (divisor: string | undefined, fallback: string): string =>
+  divisor === undefined || divisor === '0' || divisor === '' ? fallback : divisor;

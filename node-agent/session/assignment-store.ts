@@ -1,0 +1,165 @@
+import { readdirSync, readFileSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+
+import {
+  keyOf,
+  nameKey,
+  type ApiObject,
+  type ConfigMap,
+  type Pod,
+  type Secret,
+} from '../../api/types';
+import { describeError, type Log } from '../../lib/log';
+import type {
+  AssignmentDelta,
+  Assignments,
+  ObjectRef,
+  Peer,
+  ServerHello,
+} from '../../proto/gen/dhow/agent/v1/agent';
+import { hasErrorCode, writeFileAtomic } from '../files';
+
+/** What a node must know of the cluster besides its pods. */
+export interface NodeFacts {
+  readonly podCidr: string;
+  readonly clusterCidr: string;
+  readonly peers: readonly Peer[];
+}
+
+/**
+ * What the server wants of this node, in memory and in a checkpoint on tmpfs (it holds secrets), so
+ * that an agent that starts while the server is away goes on with what it knew.
+ */
+export class AssignmentStore {
+  readonly pods = new Map<string, Pod>();
+  private readonly secrets = new Map<string, Secret>();
+  private readonly configMaps = new Map<string, ConfigMap>();
+  private currentFacts: NodeFacts = { podCidr: '', clusterCidr: '', peers: [] };
+
+  constructor(
+    private readonly directory: string,
+    private readonly log: Log,
+  ) {}
+
+  get facts(): NodeFacts {
+    return this.currentFacts;
+  }
+
+  secret(namespace: string, name: string): Secret | undefined {
+    return this.secrets.get(nameKey({ namespace, name }));
+  }
+
+  configMap(namespace: string, name: string): ConfigMap | undefined {
+    return this.configMaps.get(nameKey({ namespace, name }));
+  }
+
+  /** Reads the checkpoint; what is damaged there is dropped, the server sends it again. */
+  load(): void {
+    for (const pod of this.read<Pod>('pods')) this.pods.set(pod.metadata.uid ?? '', pod);
+    for (const secret of this.read<Secret>('secrets')) this.secrets.set(keyOf(secret), secret);
+    for (const map of this.read<ConfigMap>('config-maps')) this.configMaps.set(keyOf(map), map);
+    const [facts] = this.read<NodeFacts>('facts');
+    if (facts !== undefined) this.currentFacts = facts;
+  }
+
+  applyHello({ podCidr, clusterCidr }: ServerHello): void {
+    this.setFacts({ ...this.currentFacts, podCidr, clusterCidr });
+  }
+
+  applySnapshot({ pods, secrets, configMaps, peers }: Assignments): void {
+    const wantedPods = pods.map((bytes) => parse(bytes) as Pod);
+    const wantedSecrets = secrets.map((bytes) => parse(bytes) as Secret);
+    const wantedMaps = configMaps.map((bytes) => parse(bytes) as ConfigMap);
+    this.replace('pods', this.pods, wantedPods, uidOf);
+    this.replace('secrets', this.secrets, wantedSecrets, keyOf);
+    this.replace('config-maps', this.configMaps, wantedMaps, keyOf);
+    this.setFacts({ ...this.currentFacts, peers });
+  }
+
+  applyDelta(delta: AssignmentDelta): void {
+    for (const bytes of delta.pods) this.put('pods', this.pods, parse(bytes) as Pod, uidOf);
+    for (const { uid } of delta.removedPods) this.remove('pods', this.pods, uid);
+    for (const bytes of delta.secrets)
+      this.put('secrets', this.secrets, parse(bytes) as Secret, keyOf);
+    for (const ref of delta.removedSecrets) this.remove('secrets', this.secrets, keyOfRef(ref));
+    for (const bytes of delta.configMaps)
+      this.put('config-maps', this.configMaps, parse(bytes) as ConfigMap, keyOf);
+    for (const ref of delta.removedConfigMaps)
+      this.remove('config-maps', this.configMaps, keyOfRef(ref));
+    if (delta.peersChanged) this.setFacts({ ...this.currentFacts, peers: delta.peers });
+  }
+
+  /** Keeps a pod's own latest status for the next start. */
+  noteStatus(uid: string, status: Pod['status']): void {
+    const pod = this.pods.get(uid);
+    if (pod !== undefined) this.put('pods', this.pods, { ...pod, status }, uidOf);
+  }
+
+  private setFacts(facts: NodeFacts): void {
+    this.currentFacts = facts;
+    this.write('facts', 'node', facts);
+  }
+
+  private replace<T extends ApiObject>(
+    kind: string,
+    map: Map<string, T>,
+    wanted: readonly T[],
+    key: (object: T) => string,
+  ): void {
+    const keys = new Set(wanted.map(key));
+    for (const known of [...map.keys()]) if (!keys.has(known)) this.remove(kind, map, known);
+    for (const object of wanted) this.put(kind, map, object, key);
+  }
+
+  private put<T extends ApiObject>(
+    kind: string,
+    map: Map<string, T>,
+    object: T,
+    key: (object: T) => string,
+  ): void {
+    map.set(key(object), object);
+    this.write(kind, key(object), object);
+  }
+
+  private remove(kind: string, map: Map<string, unknown>, key: string): void {
+    map.delete(key);
+    rmSync(this.pathOf(kind, key), { force: true });
+  }
+
+  private write(kind: string, key: string, value: unknown): void {
+    try {
+      writeFileAtomic(this.pathOf(kind, key), JSON.stringify(value));
+    } catch (error) {
+      // Running on is better than stopping pods because /run is full.
+      this.log.error({ err: describeError(error) }, 'checkpoint not written');
+    }
+  }
+
+  private read<T>(kind: string): T[] {
+    const folder = join(this.directory, kind);
+    let names: string[];
+    try {
+      names = readdirSync(folder).filter((name) => name.endsWith('.json'));
+    } catch (error) {
+      if (hasErrorCode(error, 'ENOENT')) return [];
+      throw error;
+    }
+    return names.flatMap((name) => {
+      try {
+        return [JSON.parse(readFileSync(join(folder, name), 'utf8')) as T];
+      } catch (error) {
+        this.log.warn({ file: name, err: describeError(error) }, 'damaged checkpoint file dropped');
+        rmSync(join(folder, name), { force: true });
+        return [];
+      }
+    });
+  }
+
+  private pathOf(kind: string, key: string): string {
+    return join(this.directory, kind, `${encodeURIComponent(key)}.json`);
+  }
+}
+
+const parse = (bytes: Uint8Array): unknown => JSON.parse(Buffer.from(bytes).toString());
+const uidOf = (pod: Pod): string => pod.metadata.uid ?? '';
+const keyOfRef = ({ namespace, name }: ObjectRef): string => nameKey({ namespace, name });

@@ -1,0 +1,171 @@
+import { backoffMs } from '../../lib/async/backoff';
+import { TaskGroup } from '../../lib/async/task-group';
+import type { Clock } from '../../lib/clock';
+import { describeError, type Log } from '../../lib/log';
+import type { Random } from '../../lib/random';
+import type {
+  AgentHello,
+  AssignmentDelta,
+  Assignments,
+  OpenStream,
+  ServerHello,
+  SessionRequest,
+  SessionResponse,
+} from '../../proto/gen/dhow/agent/v1/agent';
+import type { EventOutbox } from './event-outbox';
+import type { StatusOutbox } from './status-outbox';
+import type { MessageStream, Transport } from './transport';
+
+export interface SessionHandlers {
+  onHello(hello: ServerHello): void;
+  onSnapshot(assignments: Assignments): void;
+  onDelta(delta: AssignmentDelta): void;
+  onOpenStream(request: OpenStream): void;
+}
+
+export interface SessionClientDeps {
+  readonly transport: Transport;
+  readonly hello: () => Promise<AgentHello>;
+  readonly handlers: SessionHandlers;
+  readonly statuses: StatusOutbox;
+  readonly events: EventOutbox;
+  /** The node's status when it changed since the last call, as JSON. */
+  readonly changedNodeStatus: () => Promise<Buffer | undefined>;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+}
+
+type SessionStream = MessageStream<SessionRequest, SessionResponse>;
+
+const RECONNECT_BACKOFF = { initialMs: 200, maxMs: 10_000 };
+/** A session that lasted this long was a good one: reconnect as if for the first time. */
+const GOOD_SESSION_MS = 30_000;
+const HELLO_TIMEOUT_MS = 30_000;
+const MAX_UPDATES_PER_MESSAGE = 100;
+
+/** Keeps a session with the server for as long as the agent lives. */
+export class SessionClient {
+  private wake: (() => void) | undefined;
+  private isLive = false;
+
+  constructor(private readonly deps: SessionClientDeps) {
+    const wake = () => this.wake?.();
+    deps.statuses.onWaiting(wake);
+    deps.events.onWaiting(wake);
+  }
+
+  get isConnected(): boolean {
+    return this.isLive;
+  }
+
+  /** Connects again and again until `signal` aborts. */
+  async run(signal: AbortSignal): Promise<void> {
+    const { clock, random, log } = this.deps;
+    for (let failures = 0; !signal.aborted; failures++) {
+      const startedMs = clock.monotonicMs();
+      const reason = await this.session(signal).then(() => 'the server ended it', describeError);
+      this.isLive = false;
+      if (aborted(signal)) return;
+      if (clock.monotonicMs() - startedMs > GOOD_SESSION_MS) failures = 0;
+      log.warn({ reason }, 'session ended, connecting again');
+      await clock.sleep(backoffMs(failures, RECONNECT_BACKOFF, random), signal);
+    }
+  }
+
+  private async session(signal: AbortSignal): Promise<void> {
+    const controller = new AbortController();
+    const either = AbortSignal.any([signal, controller.signal]);
+    const stream = this.deps.transport.openSession(either);
+    try {
+      await stream.write({ message: { $case: 'hello', value: await this.deps.hello() } });
+      const hello = await this.firstMessage(stream);
+      this.deps.statuses.restart();
+      this.deps.handlers.onHello(hello);
+      this.isLive = true;
+      this.deps.log.info({ session: String(hello.session) }, 'connected to the server');
+      await using tasks = new TaskGroup(either);
+      tasks.run((s) => this.send(stream, hello.session, s));
+      tasks.run((s) => this.beat(stream, hello, s));
+      tasks.run(async () => {
+        await this.receive(stream);
+        controller.abort();
+      });
+      await tasks.wait();
+    } finally {
+      stream.end();
+      stream.cancel();
+    }
+  }
+
+  private async firstMessage(stream: SessionStream): Promise<ServerHello> {
+    const stop = new AbortController();
+    const late = this.deps.clock.sleep(HELLO_TIMEOUT_MS, stop.signal);
+    const first = await Promise.race([stream.messages.next(), late]);
+    stop.abort();
+    const message = first === undefined || first.done === true ? undefined : first.value.message;
+    if (message?.$case !== 'hello') throw new Error('the server did not say hello');
+    return message.value;
+  }
+
+  private async receive(stream: SessionStream): Promise<void> {
+    const { handlers, statuses } = this.deps;
+    for (;;) {
+      const next = await stream.messages.next();
+      if (next.done === true) return;
+      const { message } = next.value;
+      switch (message?.$case) {
+        case 'snapshot':
+          handlers.onSnapshot(message.value);
+          break;
+        case 'delta':
+          handlers.onDelta(message.value);
+          break;
+        case 'statusAck':
+          for (const { uid } of message.value.pods) statuses.acknowledge(uid);
+          break;
+        case 'openStream':
+          handlers.onOpenStream(message.value);
+          break;
+        case 'hello':
+        case undefined:
+      }
+    }
+  }
+
+  /** Statuses and events, as soon as there are any and the stream has room. */
+  private async send(stream: SessionStream, session: bigint, signal: AbortSignal): Promise<void> {
+    const { statuses, events } = this.deps;
+    signal.addEventListener('abort', () => this.wake?.(), { once: true });
+    while (!signal.aborted) {
+      const updates = statuses.take(MAX_UPDATES_PER_MESSAGE);
+      if (updates.length > 0)
+        await stream.write({ message: { $case: 'statuses', value: { session, updates } } });
+      const taken = events.take(MAX_UPDATES_PER_MESSAGE);
+      if (taken.length > 0)
+        await stream.write({ message: { $case: 'events', value: { events: taken } } });
+      if (!statuses.hasWaiting && !events.hasWaiting && !aborted(signal))
+        await new Promise<void>((resolve) => (this.wake = resolve));
+    }
+  }
+
+  private async beat(
+    stream: SessionStream,
+    hello: ServerHello,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { session, heartbeatIntervalMs } = hello;
+    const intervalMs = Math.max(100, heartbeatIntervalMs);
+    while (!signal.aborted) {
+      await this.deps.clock.sleep(intervalMs, signal);
+      if (aborted(signal)) return;
+      await stream.write({ message: { $case: 'heartbeat', value: { session } } });
+      const status = await this.deps.changedNodeStatus();
+      if (status !== undefined)
+        await stream.write({ message: { $case: 'nodeStatus', value: { session, status } } });
+    }
+  }
+}
+
+// Behind a call, so that the compiler does not take an earlier look for the present one.
+const aborted = (signal: AbortSignal): boolean => signal.aborted;

@@ -1,0 +1,121 @@
+import {
+  chmodSync,
+  chownSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { dirname, join, normalize } from 'node:path';
+
+import { hasErrorCode } from '../files';
+
+export interface VolumeFile {
+  readonly data: Uint8Array;
+  readonly mode: number;
+}
+
+const CURRENT = '..data';
+
+/**
+ * Makes `directory` show exactly `files` (by relative path). All change at once: they lie in a folder
+ * of their own, and one link to it is swapped. Returns false when nothing had to change.
+ */
+export const writeVolumeFiles = (
+  directory: string,
+  files: ReadonlyMap<string, VolumeFile>,
+  groupId: number | undefined,
+): boolean => {
+  mkdirSync(directory, { recursive: true, mode: 0o755 });
+  const current = currentFolder(directory);
+  if (current !== undefined && isSame(join(directory, current), files)) return false;
+  const next = freshFolder(directory);
+  for (const [path, file] of files) writeOne(join(directory, next, path), file, groupId);
+  swapLink(directory, next);
+  linkTopLevel(directory, files);
+  if (current !== undefined) rmSync(join(directory, current), { recursive: true, force: true });
+  return true;
+};
+
+/** Refuses what would lie outside the volume. @throws Error */
+export const checkVolumePath = (path: string): string => {
+  const clean = normalize(path);
+  const isInside = clean !== '.' && !clean.startsWith('/') && !clean.split('/').includes('..');
+  if (!isInside || clean.startsWith('..')) throw new Error(`invalid path "${path}" in volume`);
+  return clean;
+};
+
+const writeOne = (path: string, { data, mode }: VolumeFile, groupId: number | undefined): void => {
+  mkdirSync(dirname(path), { recursive: true, mode: 0o755 });
+  writeFileSync(path, data);
+  if (groupId !== undefined) chownSync(path, 0, groupId);
+  // After chown, which clears bits; with a group, the group can read what the owner can.
+  chmodSync(path, groupId === undefined ? mode : mode | 0o440);
+};
+
+const currentFolder = (directory: string): string | undefined => {
+  try {
+    return readlinkSync(join(directory, CURRENT));
+  } catch (error) {
+    if (hasErrorCode(error, 'ENOENT')) return undefined;
+    throw error;
+  }
+};
+
+const isSame = (folder: string, files: ReadonlyMap<string, VolumeFile>): boolean => {
+  try {
+    if (countFiles(folder) !== files.size) return false;
+    return [...files].every(([path, { data }]) => readFileSync(join(folder, path)).equals(data));
+  } catch (error) {
+    if (hasErrorCode(error, 'ENOENT', 'EISDIR', 'ENOTDIR')) return false;
+    throw error;
+  }
+};
+
+const countFiles = (folder: string): number =>
+  readdirSync(folder, { withFileTypes: true, recursive: true }).filter((entry) => entry.isFile())
+    .length;
+
+const freshFolder = (directory: string): string => {
+  for (let attempt = 0; ; attempt++) {
+    const name = `..${new Date().toISOString().replace(/[:.]/g, '_')}.${process.pid}${attempt}`;
+    try {
+      mkdirSync(join(directory, name), { mode: 0o755 });
+      return name;
+    } catch (error) {
+      if (!hasErrorCode(error, 'EEXIST') || attempt > 100) throw error;
+    }
+  }
+};
+
+const swapLink = (directory: string, target: string): void => {
+  const temporary = join(directory, `${CURRENT}_tmp`);
+  rmSync(temporary, { force: true });
+  symlinkSync(target, temporary);
+  renameSync(temporary, join(directory, CURRENT));
+};
+
+const linkTopLevel = (directory: string, files: ReadonlyMap<string, VolumeFile>): void => {
+  const wanted = new Set([...files.keys()].map((path) => path.split('/')[0] ?? ''));
+  for (const name of readdirSync(directory)) {
+    if (!name.startsWith('..') && !wanted.has(name)) rmSync(join(directory, name), { force: true });
+  }
+  for (const name of wanted) {
+    const link = join(directory, name);
+    if (!existsAtAll(link)) symlinkSync(join(CURRENT, name), link);
+  }
+};
+
+const existsAtAll = (path: string): boolean => {
+  try {
+    lstatSync(path);
+    return true;
+  } catch {
+    return false;
+  }
+};

@@ -1,0 +1,200 @@
+import {
+  chmodSync,
+  chownSync,
+  mkdirSync,
+  readdirSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
+import { opendir, lstat } from 'node:fs/promises';
+import { join } from 'node:path';
+
+import { bytesOf } from '../../api/quantity';
+import type { Pod } from '../../api/types';
+import { hasErrorCode } from '../files';
+import { uidOf } from '../pods/labels';
+import { writeVolumeFiles } from './atomic-writer';
+import type { Mounter } from './mounter';
+import { volumeFiles, type ContentSource, type Volume } from './volume-content';
+
+/** A volume could not be set up; the FailedMount event and the pod's wait say why. */
+export class VolumeError extends Error {
+  override readonly name = 'VolumeError';
+
+  constructor(
+    readonly volumeName: string,
+    cause: unknown,
+  ) {
+    const why = cause instanceof Error ? cause.message : String(cause);
+    super(`MountVolume.SetUp failed for volume "${volumeName}" : ${why}`, { cause });
+  }
+}
+
+export interface VolumeManagerOptions {
+  /** Disk-backed volumes; survives reboots. */
+  readonly stateDir: string;
+  /** On tmpfs: secrets, and memory-backed volumes. */
+  readonly runDir: string;
+  readonly mounter: Mounter;
+}
+
+/** Volume name → folder or file on this host. */
+export type PreparedVolumes = ReadonlyMap<string, string>;
+
+const MEASURED_ENTRIES_MAX = 500_000;
+
+/** Makes, updates, measures and removes the volumes of pods. */
+export class VolumeManager {
+  constructor(private readonly options: VolumeManagerOptions) {}
+
+  /** Makes every volume be there and up to date. Idempotent. @throws VolumeError */
+  prepare(source: ContentSource): PreparedVolumes {
+    const volumes = source.pod.spec.volumes ?? [];
+    return new Map(
+      volumes.map((volume) => {
+        try {
+          return [volume.name, this.prepareOne(volume, source)];
+        } catch (error) {
+          throw new VolumeError(volume.name, error);
+        }
+      }),
+    );
+  }
+
+  /** The disk-backed emptyDir that has outgrown its limit, if any. */
+  async overLimit(pod: Pod, signal: AbortSignal): Promise<Volume | undefined> {
+    for (const volume of pod.spec.volumes ?? []) {
+      const { emptyDir } = volume;
+      if (emptyDir?.sizeLimit === undefined || emptyDir.medium === 'Memory') continue;
+      const limitBytes = bytesOf(emptyDir.sizeLimit);
+      const path = this.pathOf(uidOf(pod), volume);
+      if (limitBytes > 0 && (await usedBytes(path, signal)) > limitBytes) return volume;
+    }
+    return undefined;
+  }
+
+  /** Unmounts and deletes all volumes of a pod. Idempotent. */
+  remove(uid: string): void {
+    const onTmpfs = join(this.options.runDir, 'pods', uid);
+    for (const name of listFolder(join(onTmpfs, 'empty-dir')))
+      this.options.mounter.unmount(join(onTmpfs, 'empty-dir', name));
+    rmSync(onTmpfs, { recursive: true, force: true });
+    rmSync(join(this.options.stateDir, 'pods', uid), { recursive: true, force: true });
+  }
+
+  /** Pods that have folders here. */
+  podUids(): readonly string[] {
+    const { stateDir, runDir } = this.options;
+    return [...new Set([stateDir, runDir].flatMap((dir) => listFolder(join(dir, 'pods'))))];
+  }
+
+  private prepareOne(volume: Volume, source: ContentSource): string {
+    const { hostPath, emptyDir } = volume;
+    if (hostPath !== undefined) return prepareHostPath(hostPath.path, hostPath.type ?? '');
+    const path = this.pathOf(uidOf(source.pod), volume);
+    const groupId = source.pod.spec.securityContext?.fsGroup;
+    if (emptyDir !== undefined) {
+      this.prepareEmptyDir(path, emptyDir, groupId);
+      return path;
+    }
+    const files = volumeFiles(volume, source);
+    if (files === undefined) throw new Error('this type of volume is not supported');
+    writeVolumeFiles(path, files, groupId);
+    return path;
+  }
+
+  private prepareEmptyDir(
+    path: string,
+    { medium, sizeLimit }: NonNullable<Volume['emptyDir']>,
+    groupId: number | undefined,
+  ): void {
+    mkdirSync(path, { recursive: true });
+    if (medium === 'Memory')
+      this.options.mounter.mountTmpfs(
+        path,
+        sizeLimit === undefined ? undefined : bytesOf(sizeLimit),
+      );
+    if (groupId !== undefined) chownSync(path, 0, groupId);
+    chmodSync(path, groupId === undefined ? 0o777 : 0o2777);
+  }
+
+  private pathOf(uid: string, { name, emptyDir }: Volume): string {
+    const { stateDir, runDir } = this.options;
+    if (emptyDir === undefined) return join(runDir, 'pods', uid, 'files', name);
+    return join(emptyDir.medium === 'Memory' ? runDir : stateDir, 'pods', uid, 'empty-dir', name);
+  }
+}
+
+const prepareHostPath = (path: string, type: string): string => {
+  const stats = statOf(path);
+  if (stats === undefined) {
+    if (type === '' || type === 'DirectoryOrCreate')
+      mkdirSync(path, { recursive: true, mode: 0o755 });
+    else if (type === 'FileOrCreate') writeFileSync(path, '', { mode: 0o644 });
+    else throw new Error(`hostPath type check failed: ${path} is not ${describe(type)}`);
+    return path;
+  }
+  const isRight =
+    {
+      '': true,
+      DirectoryOrCreate: stats.isDirectory(),
+      Directory: stats.isDirectory(),
+      FileOrCreate: stats.isFile(),
+      File: stats.isFile(),
+      Socket: stats.isSocket(),
+      CharDevice: stats.isCharacterDevice(),
+      BlockDevice: stats.isBlockDevice(),
+    }[type] ?? false;
+  if (!isRight) throw new Error(`hostPath type check failed: ${path} is not ${describe(type)}`);
+  return path;
+};
+
+const describe = (type: string): string =>
+  ({
+    Directory: 'a directory',
+    DirectoryOrCreate: 'a directory',
+    File: 'a file',
+    FileOrCreate: 'a file',
+    Socket: 'a socket file',
+    CharDevice: 'a character device',
+    BlockDevice: 'a block device',
+  })[type] ?? `of type ${type}`;
+
+const statOf = (path: string) => {
+  try {
+    return statSync(path);
+  } catch (error) {
+    if (hasErrorCode(error, 'ENOENT', 'ENOTDIR')) return undefined;
+    throw error;
+  }
+};
+
+const listFolder = (path: string): readonly string[] => {
+  try {
+    return readdirSync(path);
+  } catch (error) {
+    if (hasErrorCode(error, 'ENOENT')) return [];
+    throw error;
+  }
+};
+
+/** Disk blocks in use below `root`; what vanishes while walking counts for nothing. */
+const usedBytes = async (root: string, signal: AbortSignal): Promise<number> => {
+  let total = 0;
+  let left = MEASURED_ENTRIES_MAX;
+  const folders = [root];
+  for (let folder = folders.pop(); folder !== undefined; folder = folders.pop()) {
+    try {
+      for await (const entry of await opendir(folder)) {
+        if (--left < 0 || signal.aborted) return total;
+        const path = join(folder, entry.name);
+        if (entry.isDirectory()) folders.push(path);
+        else total += (await lstat(path)).blocks * 512;
+      }
+    } catch (error) {
+      if (!hasErrorCode(error, 'ENOENT', 'ENOTDIR')) throw error;
+    }
+  }
+  return total;
+};
