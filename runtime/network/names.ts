@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 
 /** Interface names: the kernel takes 15 bytes. */
-export const MAX_INTERFACE_NAME_LENGTH = 15;
+const MAX_INTERFACE_NAME_LENGTH = 15;
 
 /** `[a-z0-9]`, short enough to leave nine digits of hash. */
 const PREFIX = /^[a-z][a-z0-9]{0,5}$/;
@@ -20,6 +20,12 @@ export const interfaceNameOf = (
   const head = `${prefix}v`;
   return head + shortHash(`${sandboxId}\0${attempt}`, MAX_INTERFACE_NAME_LENGTH - head.length);
 };
+
+/** Whether `interfaceNameOf` with this prefix made the name. */
+export const isSandboxInterface = (prefix: string, name: string): boolean =>
+  name.length === MAX_INTERFACE_NAME_LENGTH &&
+  name.startsWith(`${prefix}v`) &&
+  /^[0-9a-f]+$/.test(name.slice(prefix.length + 1));
 
 /** `length` hexadecimal digits that stand for any text. */
 export const shortHash = (text: string, length: number): string =>

@@ -1,0 +1,40 @@
+import { NetworkError } from './errors';
+import { removeOwnAddress } from './host';
+import { removeMasquerade } from './masquerade';
+import { isInterfacePrefix, isSandboxInterface } from './names';
+import { NetlinkSocket } from './netlink/socket';
+import {
+  decodeLink,
+  decodeRoute,
+  deleteLink,
+  deleteRoute,
+  listLinks,
+  listRoutes,
+  ROUTE_PROTOCOL,
+} from './netlink/requests';
+import { tunnelNameOf } from './vxlan';
+
+/**
+ * Removes the interfaces, routes and firewall table of a pod network from the namespace this process
+ * is in. Needs no state. Idempotent.
+ */
+export const destroyNetwork = async (interfacePrefix: string): Promise<void> => {
+  if (!isInterfacePrefix(interfacePrefix)) {
+    throw new NetworkError(
+      'options',
+      `interfacePrefix ${JSON.stringify(interfacePrefix)} is not valid`,
+    );
+  }
+  using host = NetlinkSocket.open();
+  const names = (await host.dump(listLinks())).map((message) => decodeLink(message).name);
+  const ours = names.filter(
+    (name) => isSandboxInterface(interfacePrefix, name) || name === tunnelNameOf(interfacePrefix),
+  );
+  await host.run(ours.map(deleteLink));
+  const routes = (await host.dump(listRoutes())).map(decodeRoute);
+  await host.run(
+    routes.flatMap((route) => (route?.protocol === ROUTE_PROTOCOL ? [deleteRoute(route)] : [])),
+  );
+  await removeOwnAddress(host, interfacePrefix);
+  await removeMasquerade(interfacePrefix);
+};

@@ -1,0 +1,396 @@
+import { constants } from 'node:os';
+import { formatCidr, formatIpv4, type Ipv4Cidr } from '../ipv4';
+import {
+  attribute,
+  cString,
+  decodeAttributes,
+  fromCString,
+  ipv4Bytes,
+  NLM_F_CREATE,
+  NLM_F_EXCL,
+  NLM_F_REPLACE,
+  u16be,
+  u32,
+  u8,
+  type NetlinkMessage,
+  type NetlinkRequest,
+} from './wire';
+
+const { EADDRNOTAVAIL, EEXIST, ENODEV, ESRCH, ENOENT } = constants.errno;
+
+export interface Link {
+  readonly index: number;
+  readonly name: string;
+  readonly alias: string;
+  readonly mtu: number;
+  /** Of the other end, in whichever namespace it is. */
+  readonly peerIndex: number;
+}
+
+export interface VethSpec {
+  readonly name: string;
+  readonly mac: Uint8Array;
+  readonly mtu: number;
+  readonly peer: { readonly name: string; readonly mac: Uint8Array; readonly netnsFd: number };
+}
+
+/** Both ends at once, the peer born in its namespace. */
+export const createVeth = ({ name, mac, mtu, peer }: VethSpec): NetlinkRequest => ({
+  type: RTM_NEWLINK,
+  flags: NLM_F_CREATE | NLM_F_EXCL,
+  what: `create interface ${name}`,
+  body: Buffer.concat([
+    linkHeader(),
+    attribute(IFLA_IFNAME, cString(name)),
+    attribute(IFLA_ADDRESS, mac),
+    attribute(IFLA_MTU, u32(mtu)),
+    attribute(
+      IFLA_LINKINFO,
+      attribute(IFLA_INFO_KIND, cString('veth')),
+      attribute(
+        IFLA_INFO_DATA,
+        attribute(
+          VETH_INFO_PEER,
+          linkHeader(),
+          attribute(IFLA_IFNAME, cString(peer.name)),
+          attribute(IFLA_ADDRESS, peer.mac),
+          attribute(IFLA_MTU, u32(mtu)),
+          attribute(IFLA_NET_NS_FD, u32(peer.netnsFd)),
+        ),
+      ),
+    ),
+  ]),
+});
+
+export interface VxlanSpec {
+  readonly name: string;
+  readonly mac: Uint8Array;
+  readonly mtu: number;
+  readonly vni: number;
+  readonly port: number;
+  readonly local: number;
+  readonly underlayIndex: number;
+}
+
+/** No learning: every peer's hardware address follows from its pod range. */
+export const createVxlan = (spec: VxlanSpec): NetlinkRequest => ({
+  type: RTM_NEWLINK,
+  flags: NLM_F_CREATE | NLM_F_EXCL,
+  what: `create interface ${spec.name}`,
+  accepts: [EEXIST],
+  body: Buffer.concat([
+    linkHeader(),
+    attribute(IFLA_IFNAME, cString(spec.name)),
+    attribute(IFLA_ADDRESS, spec.mac),
+    attribute(IFLA_MTU, u32(spec.mtu)),
+    attribute(
+      IFLA_LINKINFO,
+      attribute(IFLA_INFO_KIND, cString('vxlan')),
+      attribute(
+        IFLA_INFO_DATA,
+        attribute(IFLA_VXLAN_ID, u32(spec.vni)),
+        attribute(IFLA_VXLAN_LINK, u32(spec.underlayIndex)),
+        attribute(IFLA_VXLAN_LOCAL, ipv4Bytes(spec.local)),
+        attribute(IFLA_VXLAN_LEARNING, u8(0)),
+        attribute(IFLA_VXLAN_PORT, u16be(spec.port)),
+      ),
+    ),
+  ]),
+});
+
+export const setLink = (
+  target: number | string,
+  change: { readonly isUp?: true; readonly alias?: string },
+): NetlinkRequest => ({
+  type: RTM_SETLINK,
+  flags: 0,
+  what: `set interface ${target}`,
+  accepts: change.isUp === true ? [] : [ENODEV],
+  body: Buffer.concat([
+    linkHeader(typeof target === 'number' ? target : 0, change.isUp === true ? IFF_UP : 0),
+    ...(typeof target === 'string' ? [attribute(IFLA_IFNAME, cString(target))] : []),
+    ...(change.alias === undefined ? [] : [attribute(IFLA_IFALIAS, Buffer.from(change.alias))]),
+  ]),
+});
+
+/** Slow: the kernel waits about 30 ms. Dropping the peer's namespace does the same for nothing. */
+export const deleteLink = (name: string): NetlinkRequest => ({
+  type: RTM_DELLINK,
+  flags: 0,
+  what: `delete interface ${name}`,
+  accepts: [ENODEV],
+  body: Buffer.concat([linkHeader(), attribute(IFLA_IFNAME, cString(name))]),
+});
+
+export const getLink = (name: string): NetlinkRequest => ({
+  type: RTM_GETLINK,
+  flags: 0,
+  what: `interface ${name}`,
+  body: Buffer.concat([linkHeader(), attribute(IFLA_IFNAME, cString(name))]),
+});
+
+export const listLinks = (): NetlinkRequest => ({
+  type: RTM_GETLINK,
+  flags: 0,
+  what: 'list interfaces',
+  body: linkHeader(),
+});
+
+export const decodeLink = ({ payload }: NetlinkMessage): Link => {
+  const attributes = decodeAttributes(payload.subarray(LINK_HEADER_BYTES));
+  return {
+    index: payload.readInt32LE(4),
+    name: fromCString(attributes.get(IFLA_IFNAME) ?? Buffer.alloc(0)),
+    alias: fromCString(attributes.get(IFLA_IFALIAS) ?? Buffer.alloc(0)),
+    mtu: attributes.get(IFLA_MTU)?.readUInt32LE() ?? 0,
+    peerIndex: attributes.get(IFLA_LINK)?.readUInt32LE() ?? 0,
+  };
+};
+
+/** @param label starts with the interface's name */
+export const setAddress = (index: number, address: number, label?: string): NetlinkRequest => ({
+  type: RTM_NEWADDR,
+  flags: NLM_F_CREATE | NLM_F_REPLACE,
+  what: `set address ${formatIpv4(address)}`,
+  body: addressBody(index, address, label),
+});
+
+export const deleteAddress = (index: number, address: number): NetlinkRequest => ({
+  type: RTM_DELADDR,
+  flags: 0,
+  what: `delete address ${formatIpv4(address)}`,
+  accepts: [EADDRNOTAVAIL, ENODEV],
+  body: addressBody(index, address),
+});
+
+export const listAddresses = (): NetlinkRequest => ({
+  type: RTM_GETADDR,
+  flags: 0,
+  what: 'list addresses',
+  body: Buffer.concat([u8(AF_INET, 0, 0, 0), u32(0)]),
+});
+
+export const decodeAddress = ({ payload }: NetlinkMessage) => {
+  const attributes = decodeAttributes(payload.subarray(ADDRESS_HEADER_BYTES));
+  const address = attributes.get(IFA_LOCAL) ?? attributes.get(IFA_ADDRESS);
+  return {
+    interfaceIndex: payload.readUInt32LE(4),
+    address: address?.readUInt32BE(),
+    label: fromCString(attributes.get(IFA_LABEL) ?? Buffer.alloc(0)),
+  };
+};
+
+export interface Route {
+  readonly destination: Ipv4Cidr;
+  readonly type: 'unicast' | 'unreachable' | 'local';
+  readonly gateway?: number;
+  readonly interfaceIndex?: number;
+  readonly source?: number;
+  /** The gateway is a neighbour whatever the addresses say. */
+  readonly isOnLink?: boolean;
+}
+
+export const setRoute = (route: Route, protocol = ROUTE_PROTOCOL): NetlinkRequest => ({
+  type: RTM_NEWROUTE,
+  flags: NLM_F_CREATE | NLM_F_REPLACE,
+  what: `set route to ${formatCidr(route.destination)}`,
+  body: routeBody(route, protocol),
+});
+
+export const deleteRoute = (route: Route): NetlinkRequest => ({
+  type: RTM_DELROUTE,
+  flags: 0,
+  what: `delete route to ${formatCidr(route.destination)}`,
+  accepts: [ESRCH, ENODEV],
+  body: routeBody(route, ROUTE_PROTOCOL),
+});
+
+/** Which way a packet to `address` goes. */
+export const lookUpRoute = (address: number): NetlinkRequest => ({
+  type: RTM_GETROUTE,
+  flags: 0,
+  what: `look up route to ${formatIpv4(address)}`,
+  body: Buffer.concat([
+    u8(AF_INET, 32, 0, 0, 0, 0, 0, 0),
+    u32(0),
+    attribute(RTA_DST, ipv4Bytes(address)),
+  ]),
+});
+
+export const listRoutes = (): NetlinkRequest => ({
+  type: RTM_GETROUTE,
+  flags: 0,
+  what: 'list routes',
+  body: Buffer.concat([u8(AF_INET, 0, 0, 0, 0, 0, 0, 0), u32(0)]),
+});
+
+/** A route with where it came from; undefined for what this room has no use for. */
+export const decodeRoute = ({
+  payload,
+}: NetlinkMessage): (Route & { readonly protocol: number }) | undefined => {
+  const type = ROUTE_TYPES.find(([, number]) => number === payload.readUInt8(7))?.[0];
+  if (type === undefined || payload.readUInt8(0) !== AF_INET) return undefined;
+  const attributes = decodeAttributes(payload.subarray(ROUTE_HEADER_BYTES));
+  const gateway = attributes.get(RTA_GATEWAY)?.readUInt32BE();
+  const interfaceIndex = attributes.get(RTA_OIF)?.readUInt32LE();
+  const source = attributes.get(RTA_PREFSRC)?.readUInt32BE();
+  const base = attributes.get(RTA_DST)?.readUInt32BE() ?? 0;
+  return {
+    destination: { base, prefixLength: payload.readUInt8(1) },
+    type,
+    protocol: payload.readUInt8(5),
+    ...(gateway === undefined ? {} : { gateway }),
+    ...(interfaceIndex === undefined ? {} : { interfaceIndex }),
+    ...(source === undefined ? {} : { source }),
+  };
+};
+
+/** Never asked for by ARP, never aged out. */
+export const setNeighbour = (index: number, address: number, mac: Uint8Array): NetlinkRequest => ({
+  type: RTM_NEWNEIGH,
+  flags: NLM_F_CREATE | NLM_F_REPLACE,
+  what: `set neighbour ${formatIpv4(address)}`,
+  body: neighbourBody(AF_INET, index, 0, address, mac),
+});
+
+/** Which node the tunnel sends a hardware address to. */
+export const setForwarding = (index: number, node: number, mac: Uint8Array): NetlinkRequest => ({
+  type: RTM_NEWNEIGH,
+  flags: NLM_F_CREATE | NLM_F_REPLACE,
+  what: `set tunnel end ${formatIpv4(node)}`,
+  body: neighbourBody(AF_BRIDGE, index, NTF_SELF, node, mac),
+});
+
+export const deleteForwarding = (index: number, node: number, mac: Uint8Array): NetlinkRequest => ({
+  type: RTM_DELNEIGH,
+  flags: 0,
+  what: `delete tunnel end ${formatIpv4(node)}`,
+  accepts: [ENOENT],
+  body: neighbourBody(AF_BRIDGE, index, NTF_SELF, node, mac),
+});
+
+export const listForwarding = (index: number): NetlinkRequest => ({
+  type: RTM_GETNEIGH,
+  flags: 0,
+  what: 'list tunnel ends',
+  // The bridge family takes an interface header here.
+  body: Buffer.concat([u8(AF_BRIDGE, 0, 0, 0), u32(index), u32(0), u32(0)]),
+});
+
+export const decodeForwarding = ({ payload }: NetlinkMessage) => {
+  const attributes = decodeAttributes(payload.subarray(NEIGHBOUR_HEADER_BYTES));
+  return {
+    interfaceIndex: payload.readUInt32LE(4),
+    node: attributes.get(NDA_DST)?.readUInt32BE(),
+    mac: attributes.get(NDA_LLADDR),
+  };
+};
+
+const addressBody = (index: number, address: number, label?: string): Buffer =>
+  Buffer.concat([
+    u8(AF_INET, 32, 0, 0),
+    u32(index),
+    attribute(IFA_LOCAL, ipv4Bytes(address)),
+    attribute(IFA_ADDRESS, ipv4Bytes(address)),
+    ...(label === undefined ? [] : [attribute(IFA_LABEL, cString(label))]),
+  ]);
+
+const neighbourBody = (
+  family: number,
+  index: number,
+  flags: number,
+  address: number,
+  mac: Uint8Array,
+): Buffer =>
+  Buffer.concat([
+    u8(family, 0, 0, 0),
+    u32(index),
+    u8(NUD_PERMANENT, 0, flags, 0),
+    attribute(NDA_DST, ipv4Bytes(address)),
+    attribute(NDA_LLADDR, mac),
+  ]);
+
+const linkHeader = (index = 0, up = 0): Buffer =>
+  Buffer.concat([u8(0, 0, 0, 0), u32(index), u32(up), u32(up)]);
+
+const routeBody = (route: Route, protocol: number): Buffer => {
+  const { destination, gateway, interfaceIndex, source, isOnLink } = route;
+  const isDirect = route.type === 'unicast' && gateway === undefined;
+  const type = ROUTE_TYPES.find(([name]) => name === route.type)?.[1] ?? 0;
+  const scope = isDirect ? RT_SCOPE_LINK : RT_SCOPE_UNIVERSE;
+  return Buffer.concat([
+    u8(AF_INET, destination.prefixLength, 0, 0, RT_TABLE_MAIN, protocol, scope, type),
+    u32(isOnLink === true ? RTNH_F_ONLINK : 0),
+    attribute(RTA_DST, ipv4Bytes(destination.base)),
+    ...(gateway === undefined ? [] : [attribute(RTA_GATEWAY, ipv4Bytes(gateway))]),
+    ...(interfaceIndex === undefined ? [] : [attribute(RTA_OIF, u32(interfaceIndex))]),
+    ...(source === undefined ? [] : [attribute(RTA_PREFSRC, ipv4Bytes(source))]),
+  ]);
+};
+
+/** Marks our routes among others', so that stale ones are found. */
+export const ROUTE_PROTOCOL = 99;
+/** What an administrator's `ip route add` uses; right inside a pod, where nobody looks for ours. */
+export const STATIC_ROUTE_PROTOCOL = 4;
+
+const ROUTE_TYPES = [
+  ['unicast', 1],
+  ['local', 2],
+  ['unreachable', 7],
+] as const;
+
+const LINK_HEADER_BYTES = 16;
+const ADDRESS_HEADER_BYTES = 8;
+const ROUTE_HEADER_BYTES = 12;
+const AF_INET = 2;
+const AF_BRIDGE = 7;
+const IFF_UP = 1;
+
+const RTM_NEWLINK = 16;
+const RTM_DELLINK = 17;
+const RTM_GETLINK = 18;
+const RTM_SETLINK = 19;
+const RTM_NEWADDR = 20;
+const RTM_DELADDR = 21;
+const RTM_GETADDR = 22;
+const RTM_NEWROUTE = 24;
+const RTM_DELROUTE = 25;
+const RTM_GETROUTE = 26;
+const RTM_NEWNEIGH = 28;
+const RTM_DELNEIGH = 29;
+const RTM_GETNEIGH = 30;
+
+const IFLA_ADDRESS = 1;
+const IFLA_IFNAME = 3;
+const IFLA_MTU = 4;
+const IFLA_LINK = 5;
+const IFLA_LINKINFO = 18;
+const IFLA_IFALIAS = 20;
+const IFLA_NET_NS_FD = 28;
+const IFLA_INFO_KIND = 1;
+const IFLA_INFO_DATA = 2;
+const VETH_INFO_PEER = 1;
+const IFLA_VXLAN_ID = 1;
+const IFLA_VXLAN_LINK = 3;
+const IFLA_VXLAN_LOCAL = 4;
+const IFLA_VXLAN_LEARNING = 7;
+const IFLA_VXLAN_PORT = 15;
+
+const IFA_ADDRESS = 1;
+const IFA_LOCAL = 2;
+const IFA_LABEL = 3;
+
+const RTA_DST = 1;
+const RTA_OIF = 4;
+const RTA_GATEWAY = 5;
+const RTA_PREFSRC = 7;
+const RTNH_F_ONLINK = 4;
+const RT_TABLE_MAIN = 254;
+const RT_SCOPE_UNIVERSE = 0;
+const RT_SCOPE_LINK = 253;
+
+const NEIGHBOUR_HEADER_BYTES = 12;
+const NDA_DST = 1;
+const NDA_LLADDR = 2;
+const NUD_PERMANENT = 0x80;
+const NTF_SELF = 0x02;

@@ -1,0 +1,230 @@
+import { closeSync, openSync } from 'node:fs';
+import { constants } from 'node:os';
+import { getSystemErrorName } from 'node:util';
+import koffi from 'koffi';
+import { Semaphore } from '../../../lib/async/semaphore';
+import {
+  decodeAttributes,
+  decodeMessages,
+  encodeRequest,
+  fromCString,
+  NLM_F_ACK,
+  NLM_F_ACK_TLVS,
+  NLM_F_DUMP,
+  NLM_F_DUMP_INTR,
+  NLMSG_DONE,
+  NLMSG_ERROR,
+  type NetlinkMessage,
+  type NetlinkRequest,
+} from './wire';
+
+/** The kernel refused a request. */
+export class NetlinkError extends Error {
+  constructor(
+    readonly what: string,
+    readonly errno: number,
+    detail: string,
+  ) {
+    super(`${what}: ${getSystemErrorName(-errno)}${detail === '' ? '' : ` (${detail})`}`);
+    this.name = 'NetlinkError';
+  }
+}
+
+/**
+ * An rtnetlink socket. It belongs for good to the namespace it was opened in. The kernel does the work
+ * of a request inside `send`, where it may wait for another's network change (up to 30 ms for the
+ * deletion of an interface), so `send` runs off the main thread; answers are then there to take.
+ */
+export class NetlinkSocket implements Disposable {
+  private readonly turn = new Semaphore(1);
+  private sequence = 1;
+  private isOpen = true;
+
+  private constructor(private readonly fd: number) {
+    setFlag(fd, NETLINK_CAP_ACK);
+    setFlag(fd, NETLINK_EXT_ACK);
+  }
+
+  /** In the namespace of the calling thread. */
+  static open(): NetlinkSocket {
+    return new NetlinkSocket(openSocket());
+  }
+
+  /** In the namespace pinned at `netnsPath`. */
+  static openIn(netnsPath: string): NetlinkSocket {
+    const home = openSync('/proc/thread-self/ns/net', 'r');
+    try {
+      const target = openSync(netnsPath, 'r');
+      try {
+        return new NetlinkSocket(openSocketIn(target, home));
+      } finally {
+        closeSync(target);
+      }
+    } finally {
+      closeSync(home);
+    }
+  }
+
+  /** Runs the requests in order, all of them even when one fails; then throws the first failure. */
+  async run(requests: readonly NetlinkRequest[]): Promise<void> {
+    for (let first = 0; first < requests.length; first += MAX_BATCH) {
+      await this.turn.use(() => this.runBatch(requests.slice(first, first + MAX_BATCH)));
+    }
+  }
+
+  /** The answer to a query for one object. */
+  async get(request: NetlinkRequest): Promise<NetlinkMessage> {
+    return this.turn.use(async () => {
+      const sequence = this.sequence++;
+      await this.send(encodeRequest(request, sequence, 0));
+      const reply = this.receive().find((message) => message.sequence === sequence);
+      if (reply === undefined) throw new NetlinkError(request.what, constants.errno.EPROTO, '');
+      if (reply.type === NLMSG_ERROR) throwFailure(request, reply);
+      return reply;
+    });
+  }
+
+  /** Every object the request asks for, as one consistent listing. */
+  async dump(request: NetlinkRequest): Promise<NetlinkMessage[]> {
+    return this.turn.use(async () => {
+      for (let attempt = 0; attempt < MAX_DUMP_ATTEMPTS; attempt++) {
+        const messages = await this.dumpOnce(request);
+        if (messages !== undefined) return messages;
+      }
+      throw new NetlinkError(request.what, constants.errno.EINTR, 'it keeps changing');
+    });
+  }
+
+  [Symbol.dispose](): void {
+    if (!this.isOpen) return;
+    this.isOpen = false;
+    closeSync(this.fd);
+  }
+
+  private async runBatch(requests: readonly NetlinkRequest[]): Promise<void> {
+    const first = this.sequence;
+    this.sequence += requests.length;
+    await this.send(
+      Buffer.concat(requests.map((request, i) => encodeRequest(request, first + i, NLM_F_ACK))),
+    );
+    const replies = new Map<number, NetlinkMessage>();
+    while (replies.size < requests.length) {
+      for (const message of this.receive()) {
+        const isOurs = message.sequence >= first && message.sequence < first + requests.length;
+        if (isOurs && message.type === NLMSG_ERROR) replies.set(message.sequence, message);
+      }
+    }
+    requests.forEach((request, i) => throwFailure(request, replies.get(first + i)));
+  }
+
+  /** Undefined when the listing changed under the walk. */
+  private async dumpOnce(request: NetlinkRequest): Promise<NetlinkMessage[] | undefined> {
+    const sequence = this.sequence++;
+    await this.send(encodeRequest(request, sequence, NLM_F_DUMP));
+    const messages: NetlinkMessage[] = [];
+    let isConsistent = true;
+    for (;;) {
+      for (const message of this.receive()) {
+        if (message.sequence !== sequence) continue;
+        if ((message.flags & NLM_F_DUMP_INTR) !== 0) isConsistent = false;
+        if (message.type === NLMSG_DONE) return isConsistent ? messages : undefined;
+        if (message.type === NLMSG_ERROR) throwFailure(request, message);
+        messages.push(message);
+      }
+    }
+  }
+
+  private send(bytes: Buffer): Promise<void> {
+    return new Promise((resolve, reject) => {
+      libc.send.async(this.fd, bytes, bytes.length, 0, (error: unknown, sent: number) => {
+        if (sent === bytes.length) resolve();
+        else reject(new Error('netlink send failed', { cause: error }));
+      });
+    });
+  }
+
+  /** Copies, because the buffer is shared by all sockets. */
+  private receive(): NetlinkMessage[] {
+    const length = Number(libc.recv(this.fd, receiveBuffer, receiveBuffer.length, MSG_DONTWAIT));
+    if (length <= 0) throw new NetlinkError('netlink receive', koffi.errno(), '');
+    return decodeMessages(Buffer.from(receiveBuffer.subarray(0, length)));
+  }
+}
+
+const throwFailure = (request: NetlinkRequest, reply: NetlinkMessage | undefined): void => {
+  const errno = -(reply?.payload.readInt32LE(0) ?? 0);
+  if (reply === undefined || errno === 0 || request.accepts?.includes(errno) === true) return;
+  // With both options set: the error number, the request's header alone, then attributes.
+  const hasDetail = (reply.flags & NLM_F_ACK_TLVS) !== 0;
+  const attributes = decodeAttributes(
+    reply.payload.subarray(hasDetail ? 20 : reply.payload.length),
+  );
+  const detail = attributes.get(NLMSGERR_ATTR_MSG);
+  throw new NetlinkError(request.what, errno, detail === undefined ? '' : fromCString(detail));
+};
+
+/**
+ * No await between the two calls of setns: nothing else may run on the main thread while it stands in
+ * a pod's namespace, nor any thread be born there. A thread that cannot return must not go on.
+ */
+const openSocketIn = (target: number, home: number): number => {
+  if (libc.setns(target, CLONE_NEWNET) !== 0) {
+    throw new NetlinkError('enter network namespace', koffi.errno(), '');
+  }
+  const fd = libc.socket(AF_NETLINK, SOCK_RAW_CLOEXEC, NETLINK_ROUTE);
+  const errno = koffi.errno();
+  if (libc.setns(home, CLONE_NEWNET) !== 0) process.abort();
+  if (fd < 0) throw new NetlinkError('netlink socket', errno, '');
+  return fd;
+};
+
+const openSocket = (): number => {
+  const fd = libc.socket(AF_NETLINK, SOCK_RAW_CLOEXEC, NETLINK_ROUTE);
+  if (fd < 0) throw new NetlinkError('netlink socket', koffi.errno(), '');
+  return fd;
+};
+
+/** Without them errors only lack their explanation. */
+const setFlag = (fd: number, option: number): void => {
+  libc.setsockopt(fd, SOL_NETLINK, option, Buffer.from([1, 0, 0, 0]), 4);
+};
+
+interface Send {
+  async(
+    fd: number,
+    bytes: Buffer,
+    length: number,
+    flags: number,
+    done: (error: unknown, sent: number) => void,
+  ): void;
+}
+
+const library = koffi.load(null);
+const libc = {
+  socket: library.func('int socket(int, int, int)') as (...args: number[]) => number,
+  setns: library.func('int setns(int, int)') as (fd: number, type: number) => number,
+  setsockopt: library.func('int setsockopt(int, int, int, void *, uint32_t)') as (
+    ...args: (number | Buffer)[]
+  ) => number,
+  send: library.func('long send(int, void *, size_t, int)') as unknown as Send,
+  recv: library.func('long recv(int, void *, size_t, int)') as (
+    ...args: (number | Buffer)[]
+  ) => number | bigint,
+};
+
+/** The kernel fills at most this much of a dump at a time. */
+const receiveBuffer = Buffer.alloc(64 * 1024);
+
+/** Answers wait in the socket's buffer until the whole batch is done. */
+const MAX_BATCH = 64;
+const MAX_DUMP_ATTEMPTS = 10;
+
+const AF_NETLINK = 16;
+const SOCK_RAW_CLOEXEC = 0x80003;
+const NETLINK_ROUTE = 0;
+const SOL_NETLINK = 270;
+const NETLINK_CAP_ACK = 10;
+const NETLINK_EXT_ACK = 11;
+const NLMSGERR_ATTR_MSG = 1;
+const CLONE_NEWNET = 0x40000000;
+const MSG_DONTWAIT = 0x40;

@@ -1,0 +1,241 @@
+import { type Attachment } from '../../runtime/pod-network';
+import { connectFrom, inNetns, NetnsLab, pings, run, type NetworkNode } from './network/netns';
+
+let lab: NetnsLab;
+beforeEach(() => {
+  lab = new NetnsLab();
+});
+afterEach(async () => {
+  await lab.dispose();
+});
+
+const attach = (node: NetworkNode, sandboxId: string, netnsPath: string) =>
+  node.call<Attachment>('attach', { sandboxId, netnsPath });
+
+const single = async () => {
+  const nodeNs = lab.netns('node');
+  inNetns(nodeNs, 'ip', 'link', 'set', 'lo', 'up');
+  const options = { podCidr: '10.77.1.0/24', interfacePrefix: 'nwt' };
+  return { nodeNs, options, node: await lab.node(nodeNs, options) };
+};
+
+/** Two nodes on one wire, each with one attached pod. */
+const pair = async () => {
+  const [nsA, nsB] = [lab.netns('a'), lab.netns('b')];
+  lab.wire(nsA, '192.168.77.1/24', nsB, '192.168.77.2/24');
+  const peerA = { nodeName: 'a', address: '192.168.77.1', podCidr: '10.77.1.0/24' };
+  const peerB = { nodeName: 'b', address: '192.168.77.2', podCidr: '10.77.2.0/24' };
+  const start = (netns: string, { address, podCidr }: typeof peerA) =>
+    lab.node(netns, { podCidr, nodeAddress: address, interfacePrefix: 'nwt' });
+  const [a, b] = [await start(nsA, peerA), await start(nsB, peerB)];
+  const [podA, podB] = [lab.netns('pa'), lab.netns('pb')];
+  const { ip: ipA } = await attach(a, 'pa', podA);
+  const { ip: ipB } = await attach(b, 'pb', podB);
+  await b.call('syncPeers', [{ ...peerA, isUnreachable: false }]);
+  return { nsA, nsB, peerA, peerB, a, b, podA, podB, ipA, ipB };
+};
+
+describe('on one node', () => {
+  it('lets pods reach each other, the node and themselves', async () => {
+    const { node, nodeNs } = await single();
+    const [one, two] = [lab.netns('p1'), lab.netns('p2')];
+    const a = await attach(node, 'one', one);
+    const b = await attach(node, 'two', two);
+    expect([a.ip, b.ip]).toEqual(['10.77.1.2', '10.77.1.3']);
+    expect(pings(one, b.ip)).toBe(true);
+    expect(pings(two, a.ip)).toBe(true);
+    expect(pings(nodeNs, a.ip)).toBe(true);
+    expect(pings(one, '127.0.0.1')).toBe(true);
+    expect(inNetns(one, 'ip', '-o', 'addr', 'show', 'eth0')).toContain('10.77.1.2/32');
+    expect(connectFrom(one, b.ip, 9)).toBe('ECONNREFUSED');
+  });
+
+  it('answers at once for an address no pod has', async () => {
+    const { node } = await single();
+    const pod = lab.netns('p1');
+    await attach(node, 'one', pod);
+    expect(connectFrom(pod, '10.77.1.99', 80)).toBe('EHOSTUNREACH');
+  });
+
+  it('attaches once, whoever asks and however often', async () => {
+    const { node, nodeNs } = await single();
+    const pod = lab.netns('p1');
+    const request = { sandboxId: 'one', netnsPath: pod };
+    const results = await node.call<Attachment[]>('attachAll', [request, request, request]);
+    expect(new Set(results.map((result) => JSON.stringify(result))).size).toBe(1);
+    expect(inNetns(nodeNs, 'ip', '-br', 'link').match(/nwtv/g)).toHaveLength(1);
+  });
+
+  it('keeps addresses over kill -9, and takes its sandboxes over', async () => {
+    const { node, nodeNs, options } = await single();
+    const pod = lab.netns('p1');
+    const before = await attach(node, 'one', pod);
+    await node.kill();
+
+    const again = await lab.node(nodeNs, options);
+    expect(await again.call('attachments')).toEqual([before]);
+    expect(await attach(again, 'one', pod)).toEqual(before);
+    const other = lab.netns('p2');
+    expect((await attach(again, 'two', other)).ip).not.toBe(before.ip);
+    expect(pings(other, before.ip)).toBe(true);
+  });
+
+  it('finishes what a crash left half done', async () => {
+    const { node, nodeNs, options } = await single();
+    const pod = lab.netns('p1');
+    const { ip, hostInterface } = await attach(node, 'one', pod);
+    await node.kill();
+    inNetns(nodeNs, 'ip', 'route', 'delete', ip);
+    inNetns(pod, 'ip', 'addr', 'flush', 'dev', 'eth0');
+    // As if killed before the label was set.
+    const orphan = 'nwtv' + '0'.repeat(11);
+    inNetns(nodeNs, 'ip', 'link', 'add', orphan, 'type', 'veth', 'peer', 'name', 'orphan');
+
+    const again = await lab.node(nodeNs, options);
+    expect(inNetns(nodeNs, 'ip', '-br', 'link')).not.toContain(orphan);
+    expect(await attach(again, 'one', pod)).toEqual({ sandboxId: 'one', ip, hostInterface });
+    expect(pings(nodeNs, ip)).toBe(true);
+  });
+
+  it('makes a new link, with the old address, for a sandbox whose namespace was replaced', async () => {
+    const { node, nodeNs } = await single();
+    const pod = lab.netns('p1');
+    const first = await attach(node, 'one', pod);
+    lab.removeNetns(pod);
+    const second = await attach(node, 'one', lab.netns('p1'));
+    expect(second.ip).toBe(first.ip);
+    expect(second.hostInterface).not.toBe(first.hostInterface);
+    expect(pings(nodeNs, second.ip)).toBe(true);
+  });
+
+  it('frees on detach, even while the namespace lingers', async () => {
+    const { node, nodeNs, options } = await single();
+    const pod = lab.netns('p1');
+    const { ip } = await attach(node, 'one', pod);
+    await node.call('detach', 'one');
+    await node.call('detach', 'one');
+    expect(await node.call('attachments')).toEqual([]);
+    expect(inNetns(nodeNs, 'ip', 'route', 'show', ip)).toBe('');
+    await node.kill();
+    const again = await lab.node(nodeNs, options);
+    expect(await again.call('attachments')).toEqual([]);
+    expect(inNetns(nodeNs, 'ip', '-br', 'link')).not.toContain('nwtv');
+  });
+
+  it('leaves nothing when a sandbox cannot be attached', async () => {
+    const { node, nodeNs } = await single();
+    await expect(attach(node, 'one', '/run/netns/none')).rejects.toThrow(
+      'cannot attach sandbox one: ENOENT',
+    );
+    const pod = lab.netns('p1');
+    inNetns(pod, 'ip', 'link', 'add', 'eth0', 'type', 'bridge');
+    await expect(attach(node, 'two', pod)).rejects.toThrow('cannot attach sandbox two');
+    expect(inNetns(nodeNs, 'ip', '-br', 'link')).not.toContain('nwtv');
+    expect(await node.call('attachments')).toEqual([]);
+  });
+
+  it('removes everything, twice, and touches nothing else', async () => {
+    const { node, nodeNs } = await single();
+    inNetns(nodeNs, 'ip', 'link', 'add', 'nwtv', 'type', 'bridge');
+    await attach(node, 'one', lab.netns('p1'));
+    await node.call('destroy');
+    await node.call('destroy');
+    expect(inNetns(nodeNs, 'ip', '-br', 'link').trim().split('\n')).toHaveLength(2);
+    expect(inNetns(nodeNs, 'ip', 'route')).toBe('');
+    expect(inNetns(nodeNs, 'nft', 'list', 'tables')).toBe('');
+  });
+});
+
+describe('across nodes', () => {
+  it('routes pods to the pods of a peer, and forgets peers that are gone', async () => {
+    const { a, nsA, peerB, podA, podB, ipA, ipB } = await pair();
+    await a.call('syncPeers', [{ ...peerB, isUnreachable: false }]);
+    expect(pings(podA, ipB)).toBe(true);
+    expect(pings(podB, ipA)).toBe(true);
+    expect(inNetns(nsA, 'ip', 'route')).toContain('10.77.2.0/24 via 192.168.77.2');
+
+    await a.call('syncPeers', []);
+    expect(inNetns(nsA, 'ip', 'route')).not.toContain('10.77.2.0/24');
+  });
+
+  it('refuses at once for a peer that is not ready, and recovers', async () => {
+    const { a, peerB, podA, ipB } = await pair();
+    await a.call('syncPeers', [{ ...peerB, isUnreachable: true }]);
+    expect(connectFrom(podA, ipB, 80)).toBe('EHOSTUNREACH');
+    await a.call('syncPeers', [{ ...peerB, isUnreachable: false }]);
+    expect(connectFrom(podA, ipB, 80)).toBe('ECONNREFUSED');
+  });
+
+  it('removes a route that an earlier process left', async () => {
+    const { a, nsA, peerB } = await pair();
+    inNetns(nsA, 'ip', 'route', 'add', 'unreachable', '10.77.9.0/24', 'proto', '99');
+    inNetns(nsA, 'ip', 'route', 'add', 'unreachable', '10.77.8.0/24');
+    await a.call('syncPeers', [{ ...peerB, isUnreachable: false }]);
+    const routes = inNetns(nsA, 'ip', 'route');
+    expect(routes).not.toContain('10.77.9.0/24');
+    expect(routes).toContain('10.77.8.0/24');
+  });
+
+  it('hides pods behind the node towards the world, not towards pods', async () => {
+    const { a, b, nsB, peerB, podA, podB, ipA, ipB } = await pair();
+    await a.call('syncPeers', [{ ...peerB, isUnreachable: false }]);
+    expect(b).toBeDefined();
+    const sourceSeen = (netns: string, address: string) => {
+      const script = SEE_SOURCE.replaceAll('PODA', podA).replaceAll('ADDRESS', address);
+      return inNetns(netns, process.execPath, '-e', script).trim();
+    };
+    expect(sourceSeen(podB, ipB)).toBe(ipA);
+    expect(sourceSeen(nsB, '192.168.77.2')).toBe('192.168.77.1');
+  });
+
+  it('leaves out a peer whose range would draw in other traffic', async () => {
+    const { a, nsA, peerB } = await pair();
+    await a.call('syncPeers', [
+      { ...peerB, podCidr: '10.77.1.0/25', isUnreachable: false },
+      { nodeName: 'c', address: '192.168.77.3', podCidr: '192.168.77.0/24', isUnreachable: false },
+    ]);
+    expect(inNetns(nsA, 'ip', 'route')).not.toMatch(/10\.77\.1\.0\/25|proto 99.*192\.168/);
+    expect(JSON.stringify(await a.call('warnings'))).toContain('overlaps this node');
+  });
+
+  it('tunnels to a peer behind a router', async () => {
+    const [nsA, router, nsB] = [lab.netns('a'), lab.netns('r'), lab.netns('b')];
+    lab.wire(nsA, '192.168.77.1/24', router, '192.168.77.254/24');
+    lab.wire(nsB, '192.168.78.1/24', router, '192.168.78.254/24');
+    inNetns(router, 'sysctl', '-qw', 'net.ipv4.ip_forward=1');
+    inNetns(nsA, 'ip', 'route', 'add', 'default', 'via', '192.168.77.254');
+    inNetns(nsB, 'ip', 'route', 'add', 'default', 'via', '192.168.78.254');
+    const peerA = { nodeName: 'a', address: '192.168.77.1', podCidr: '10.77.1.0/24' };
+    const peerB = { nodeName: 'b', address: '192.168.78.1', podCidr: '10.77.2.0/24' };
+    const a = await lab.node(nsA, { podCidr: peerA.podCidr, interfacePrefix: 'nwt' });
+    const b = await lab.node(nsB, { podCidr: peerB.podCidr, interfacePrefix: 'nwt' });
+    await a.call('syncPeers', [{ ...peerB, isUnreachable: false }]);
+    await b.call('syncPeers', [{ ...peerA, isUnreachable: false }]);
+    const [podA, podB] = [lab.netns('pa'), lab.netns('pb')];
+    const { ip: ipA } = await attach(a, 'pa', podA);
+    const { ip: ipB } = await attach(b, 'pb', podB);
+    expect(pings(podA, ipB)).toBe(true);
+    expect(pings(podB, ipA)).toBe(true);
+    expect(pings(nsA, ipB)).toBe(true);
+    expect(inNetns(podA, 'ip', 'link', 'show', 'eth0')).toContain('mtu 1450');
+
+    await a.call('syncPeers', []);
+    expect(inNetns(nsA, 'ip', '-br', 'link')).not.toContain('vxlan');
+  });
+});
+
+it('leaves no interface in the namespace of the test', () => {
+  expect(run('ip', '-br', 'link')).not.toContain('nwt');
+});
+
+const SEE_SOURCE = `
+const { spawn } = require('node:child_process');
+const server = require('node:net').createServer((socket) => {
+  console.log(socket.remoteAddress);
+  socket.destroy();
+  server.close();
+});
+server.listen(0, 'ADDRESS', () => {
+  const connect = 'require("node:net").connect(' + server.address().port + ', "ADDRESS")';
+  spawn('nsenter', ['--net=PODA', process.execPath, '-e', connect], { timeout: 5000 });
+});`;

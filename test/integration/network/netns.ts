@@ -1,0 +1,152 @@
+import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { createInterface } from 'node:readline';
+import { buildSync } from 'esbuild';
+import { type NodeMethod, type NodeOptions } from './node';
+
+const ROOT = resolve(__dirname, '../../..');
+
+/** Namespaces, nodes and files of one test file, all gone after `dispose`. */
+export class NetnsLab {
+  readonly tag = `network${randomBytes(3).toString('hex')}`;
+  private readonly dir = mkdtempSync(join(tmpdir(), 'network-test-'));
+  private readonly namespaces = new Set<string>();
+  private readonly nodes = new Set<NetworkNode>();
+  private program: string | undefined;
+
+  /** Makes a namespace; returns its path. */
+  netns(name: string): string {
+    const full = `${this.tag}-${name}`;
+    run('ip', 'netns', 'add', full);
+    this.namespaces.add(full);
+    return join('/run/netns', full);
+  }
+
+  removeNetns(path: string): void {
+    const full = path.replace('/run/netns/', '');
+    run('ip', 'netns', 'delete', full);
+    this.namespaces.delete(full);
+  }
+
+  /** Joins two namespaces by a wire with an address at each end. */
+  wire(a: string, addressA: string, b: string, addressB: string): void {
+    const names = [0, 1].map(() => `nw${randomBytes(4).toString('hex')}`);
+    const [nameA = '', nameB = ''] = names;
+    inNetns(a, 'ip', 'link', 'add', nameA, 'type', 'veth', 'peer', nameB, 'netns', b);
+    for (const [netns, name, address] of [
+      [a, nameA, addressA],
+      [b, nameB, addressB],
+    ] as const) {
+      inNetns(netns, 'ip', 'addr', 'add', address, 'dev', name);
+      inNetns(netns, 'ip', 'link', 'set', name, 'up');
+      inNetns(netns, 'ip', 'link', 'set', 'lo', 'up');
+    }
+  }
+
+  async node(netns: string, options: NodeOptions): Promise<NetworkNode> {
+    this.program ??= this.build();
+    const node = new NetworkNode(
+      spawn(
+        'nsenter',
+        [`--net=${netns}`, process.execPath, this.program, JSON.stringify(options)],
+        {
+          stdio: ['pipe', 'pipe', 'inherit'],
+          env: { ...process.env, NODE_PATH: join(ROOT, 'node_modules') },
+        },
+      ),
+    );
+    this.nodes.add(node);
+    await node.ready();
+    return node;
+  }
+
+  async dispose(): Promise<void> {
+    for (const node of this.nodes) await node.kill();
+    for (const name of this.namespaces) spawnSync('ip', ['netns', 'delete', name]);
+    rmSync(this.dir, { recursive: true, force: true });
+  }
+
+  private build(): string {
+    const outfile = join(this.dir, 'node.js');
+    buildSync({
+      entryPoints: [join(__dirname, 'node.ts')],
+      outfile,
+      bundle: true,
+      platform: 'node',
+      target: 'node20',
+      external: ['koffi', 'pino'],
+      logLevel: 'error',
+    });
+    return outfile;
+  }
+}
+
+interface Reply {
+  readonly value?: unknown;
+  readonly error?: string;
+}
+
+/** A process in a node's namespace that holds its pod network. */
+export class NetworkNode {
+  private readonly lines: AsyncIterator<string>;
+
+  constructor(private readonly child: ChildProcess) {
+    this.lines = createInterface({ input: child.stdout! })[Symbol.asyncIterator]();
+  }
+
+  async ready(): Promise<void> {
+    await this.reply();
+  }
+
+  async call<T = unknown>(method: NodeMethod, argument?: unknown): Promise<T> {
+    this.child.stdin?.write(`${JSON.stringify({ method, argument })}\n`);
+    return (await this.reply()) as T;
+  }
+
+  async kill(): Promise<void> {
+    if (this.child.exitCode !== null || this.child.signalCode !== null) return;
+    const closed = new Promise((done) => this.child.once('exit', done));
+    this.child.kill('SIGKILL');
+    await closed;
+  }
+
+  private async reply(): Promise<unknown> {
+    const line = await this.lines.next();
+    if (line.done === true) throw new Error('the node ended');
+    const { error, value } = JSON.parse(line.value) as Reply;
+    if (error !== undefined) throw new Error(error);
+    return value;
+  }
+}
+
+/** Runs a command to its end; returns its output. */
+export const run = (command: string, ...args: string[]): string => {
+  const { status, stdout, stderr, error } = spawnSync(command, args, {
+    encoding: 'utf8',
+    timeout: 15_000,
+  });
+  if (error !== undefined) throw error;
+  if (status !== 0) throw new Error(`${command} ${args.join(' ')}: ${stderr}${stdout}`);
+  return stdout;
+};
+
+export const inNetns = (path: string, command: string, ...args: string[]): string =>
+  run('nsenter', `--net=${path}`, command, ...args);
+
+/** Sends one echo request; whether it was answered. */
+export const pings = (path: string, address: string): boolean => {
+  const ping = ['busybox', 'ping', '-c', '1', '-W', '2', address];
+  return spawnSync('nsenter', [`--net=${path}`, ...ping]).status === 0;
+};
+
+/** `connected`, or the error code. */
+export const connectFrom = (path: string, address: string, port: number): string =>
+  inNetns(path, process.execPath, '-e', CONNECT, address, String(port)).trim();
+
+const CONNECT = `
+const socket = require('node:net').connect(Number(process.argv[2]), process.argv[1]);
+socket.on('connect', () => { console.log('connected'); socket.destroy(); });
+socket.on('error', (error) => console.log(error.code));`;

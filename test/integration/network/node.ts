@@ -1,0 +1,52 @@
+/** Holds a pod network in the namespace it is started in; takes calls as JSON lines on stdin. */
+import { createInterface } from 'node:readline';
+import { createPodNetwork, destroyNetwork } from '../../../runtime/network';
+import { describeError, silentLog, type Log } from '../../../lib/log';
+import {
+  type AttachRequest,
+  type NetworkPeer,
+  type PodNetwork,
+} from '../../../runtime/pod-network';
+
+export interface NodeOptions {
+  readonly podCidr: string;
+  readonly nodeAddress?: string;
+  readonly interfacePrefix: string;
+}
+
+const warnings: unknown[] = [];
+const log: Log = { ...silentLog, warn: (fields, message) => warnings.push({ message, ...fields }) };
+
+const handlersOf = (network: PodNetwork, { interfacePrefix }: NodeOptions) => ({
+  attach: (request: AttachRequest) => network.attach(request),
+  attachAll: (requests: AttachRequest[]) => Promise.all(requests.map((one) => network.attach(one))),
+  detach: (sandboxId: string) => network.detach(sandboxId),
+  syncPeers: (peers: NetworkPeer[]) => network.syncPeers(peers),
+  attachments: () => Promise.resolve(network.attachments()),
+  warnings: () => Promise.resolve(warnings),
+  destroy: () => destroyNetwork(interfacePrefix),
+});
+export type NodeMethod = keyof ReturnType<typeof handlersOf>;
+
+const main = async (): Promise<void> => {
+  const options = JSON.parse(process.argv[2] ?? '{}') as NodeOptions;
+  await using network = await createPodNetwork({ ...options, log });
+  const handlers = handlersOf(network, options) as Record<
+    string,
+    (argument: unknown) => Promise<unknown>
+  >;
+  console.log(JSON.stringify({ ready: true }));
+  for await (const line of createInterface({ input: process.stdin })) {
+    const { method, argument } = JSON.parse(line) as { method: NodeMethod; argument: unknown };
+    try {
+      console.log(JSON.stringify({ value: (await handlers[method]?.(argument)) ?? null }));
+    } catch (error) {
+      console.log(JSON.stringify({ error: describeError(error) }));
+    }
+  }
+};
+
+main().catch((error: unknown) => {
+  console.log(JSON.stringify({ error: describeError(error) }));
+  process.exitCode = 1;
+});
