@@ -1,4 +1,5 @@
 import { ApiError } from '../errors';
+import { cloneJson } from '../json-value';
 import { canonicalQuantity, QuantityError } from '../quantity';
 import type { ApiObject } from '../types';
 import { definitionOf, type KindName } from './definitions';
@@ -152,7 +153,7 @@ class Decoder {
     }
     const always = alwaysPresent(shape.name, this.isCoreEvent);
     if (always === undefined) return;
-    for (const [name, zero] of Object.entries(always)) out[name] ??= structuredClone(zero);
+    for (const [name, zero] of Object.entries(always)) out[name] ??= cloneJson(zero);
   }
 
   private value(shape: Shape, value: unknown, path: Path): unknown {

@@ -1,4 +1,4 @@
-import { isDeepStrictEqual } from 'node:util';
+import { jsonEqual } from '../json-value';
 import type { ApiObject, Event, Lease, Namespace, Node, ServiceAccount } from '../types';
 import { validateTaints } from './affinity';
 import {
@@ -62,7 +62,7 @@ export const validateNode = (node: Node): readonly FieldError[] => [
 export const validateNodeUpdate = (node: Node, old: Node): readonly FieldError[] => [
   ...validateMetadataUpdate(node, old, CLUSTER),
   ...validateTaints(node.spec.taints ?? [], 'spec.taints'),
-  ...(old.spec.podCIDR !== undefined && !isDeepStrictEqual(node.spec.podCIDR, old.spec.podCIDR)
+  ...(old.spec.podCIDR !== undefined && !jsonEqual(node.spec.podCIDR, old.spec.podCIDR)
     ? [forbidden('spec.podCIDRs', 'node updates may not change podCIDR except from "" to valid')]
     : []),
   ...(old.spec.providerID !== undefined && node.spec.providerID !== old.spec.providerID

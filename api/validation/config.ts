@@ -1,4 +1,4 @@
-import { isDeepStrictEqual } from 'node:util';
+import { jsonEqual } from '../json-value';
 import type { ConfigMap, Secret } from '../types';
 import {
   forbidden,
@@ -56,7 +56,7 @@ const validateFrozen = <T extends { readonly immutable?: boolean }>(
   return [
     ...(object.immutable === true ? [] : [forbidden('immutable', IS_IMMUTABLE)]),
     ...fields
-      .filter((field) => !isDeepStrictEqual(object[field], old[field]))
+      .filter((field) => !jsonEqual(object[field], old[field]))
       .map((field) => forbidden(field, IS_IMMUTABLE)),
   ];
 };

@@ -1,4 +1,4 @@
-import { isDeepStrictEqual } from 'node:util';
+import { jsonEqual } from '../json-value';
 import type { Container, Pod, PodSpec, Toleration } from '../types';
 import { validateTolerations } from './affinity';
 import { validateImage } from './containers';
@@ -38,7 +38,7 @@ export const validatePodUpdate = (pod: Pod, old: Pod): readonly FieldError[] => 
     ...validateDeadline(pod.spec.activeDeadlineSeconds, old.spec.activeDeadlineSeconds),
     ...validateGates(pod.spec, old.spec),
     ...validateAddedTolerations(pod.spec.tolerations ?? [], old.spec.tolerations ?? []),
-    ...(isDeepStrictEqual(immutablePart(pod.spec, old.spec), immutablePart(old.spec, old.spec))
+    ...(jsonEqual(immutablePart(pod.spec, old.spec), immutablePart(old.spec, old.spec))
       ? []
       : [forbidden('spec', MAY_CHANGE)]),
   ];
@@ -98,7 +98,7 @@ const validateAddedTolerations = (
   const field = 'spec.tolerations';
   const withoutSeconds = (toleration: Toleration) => ({ ...toleration, tolerationSeconds: 0 });
   const isKept = (each: Toleration) =>
-    tolerations.some((other) => isDeepStrictEqual(withoutSeconds(each), withoutSeconds(other)));
+    tolerations.some((other) => jsonEqual(withoutSeconds(each), withoutSeconds(other)));
   return [
     ...(old.every(isKept)
       ? []

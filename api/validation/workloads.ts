@@ -1,4 +1,4 @@
-import { isDeepStrictEqual } from 'node:util';
+import { jsonEqual } from '../json-value';
 import { matchesLabelSelector } from '../selectors';
 import type { Deployment, LabelSelector, PodTemplate, ReplicaSet } from '../types';
 import { validateLabelSelector } from './affinity';
@@ -187,7 +187,7 @@ const validateSameSelector = (
   selector: LabelSelector,
   old: LabelSelector,
 ): readonly FieldError[] =>
-  isDeepStrictEqual(selector, old) ? [] : [immutable('spec.selector', selector)];
+  jsonEqual(selector, old) ? [] : [immutable('spec.selector', selector)];
 
 const validateStrategy = (strategy: Deployment['spec']['strategy']): readonly FieldError[] => {
   const field = 'spec.strategy';

@@ -1,0 +1,50 @@
+/**
+ * True when two JSON values are equal: objects whatever the order of their members, `undefined`
+ * members as absent ones, numbers and `bigint` by value.
+ */
+export const jsonEqual = (a: unknown, b: unknown): boolean => {
+  if (a === b) return true;
+  if (typeof a !== 'object' || typeof b !== 'object' || a === null || b === null) {
+    // A 64-bit integer may be either, depending on its size where it was read.
+    return isNumeric(a) && isNumeric(b) && a == b;
+  }
+  if (Array.isArray(a) || Array.isArray(b)) {
+    return (
+      Array.isArray(a) &&
+      Array.isArray(b) &&
+      a.length === b.length &&
+      a.every((item, i) => jsonEqual(item, b[i]))
+    );
+  }
+  return membersEqual(a as Members, b as Members);
+};
+
+/** A deep copy of a JSON value. Quicker than `structuredClone`, and any name stays plain data. */
+export const cloneJson = <T>(value: T): T => {
+  if (typeof value !== 'object' || value === null) return value;
+  if (Array.isArray(value)) return (value as unknown[]).map(cloneJson) as T;
+  const copy: Record<string, unknown> = {};
+  for (const [key, item] of Object.entries(value)) {
+    if (key === '__proto__') {
+      Object.defineProperty(copy, key, { ...PLAIN, value: cloneJson(item as unknown) });
+    } else copy[key] = cloneJson(item as unknown);
+  }
+  return copy as T;
+};
+
+const isNumeric = (value: unknown): value is number | bigint =>
+  typeof value === 'number' || typeof value === 'bigint';
+
+type Members = Readonly<Record<string, unknown>>;
+
+const PLAIN = { configurable: true, enumerable: true, writable: true };
+
+const membersEqual = (a: Members, b: Members): boolean => {
+  const present = (object: Members) =>
+    Object.keys(object).filter((key) => object[key] !== undefined);
+  const keys = present(a);
+  return (
+    keys.length === present(b).length &&
+    keys.every((key) => Object.hasOwn(b, key) && jsonEqual(a[key], b[key]))
+  );
+};
