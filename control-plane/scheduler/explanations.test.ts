@@ -4,10 +4,10 @@ import { PodExplanations } from './explanations';
 import { podInfoOf } from './pod-info';
 import { SchedulingQueue } from './queue';
 import { Snapshot } from './snapshot';
-import { testNode, testPod } from './testing';
+import { testNode, testPod, type PodOptions } from './testing';
 
-const setUp = (hasSynced = true) => {
-  const pod = testPod('web', { cpu: '8' });
+const setUp = (hasSynced = true, options: PodOptions = { cpu: '8' }) => {
+  const pod = testPod('web', options);
   const snapshot = new Snapshot();
   snapshot.setNode(testNode('n1'));
   snapshot.setNode(testNode('n2', { cpu: '2' }));
@@ -59,6 +59,17 @@ describe('PodExplanations', () => {
     const { get, snapshot, info } = setUp();
     snapshot.assume(info, 'n1');
     expect((await get()).status.nodeName).toBe('n1');
+  });
+
+  it('judge other nodes by what a bound pod asks for, not by where it is', async () => {
+    const { get, snapshot, info } = setUp(true, { cpu: '1', nodeName: 'n1' });
+    snapshot.setPod(info.pod);
+    const { status } = await get();
+    expect(status.nodeName).toBe('n1');
+    expect(status.nodes.map(({ node, fits }) => [node, fits])).toEqual([
+      ['n1', true],
+      ['n2', true],
+    ]);
   });
 
   it('say that a pod is unknown only after having read the pods', async () => {

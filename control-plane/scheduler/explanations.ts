@@ -28,7 +28,7 @@ export class PodExplanations implements VirtualResource<PodExplanation> {
 
   async get(name: ObjectName, query: URLSearchParams): Promise<PodExplanation> {
     const pod = this.podNamed(name);
-    const info = podInfoOf(pod);
+    const info = podInfoOf(unbound(pod));
     return {
       apiVersion: apiVersionOf(POD_EXPLANATIONS),
       kind: POD_EXPLANATIONS.kind,
@@ -84,6 +84,12 @@ export class PodExplanations implements VirtualResource<PodExplanation> {
       : { attempts, lastDecision: { ...latest.status, time: latest.spec.time } };
   }
 }
+
+/** The pod as the scheduler met it: by now its own node's name would rule out every other. */
+const unbound = (pod: Pod): Pod => {
+  const { nodeName: _bound, ...spec } = pod.spec;
+  return { ...pod, spec };
+};
 
 const waitingForOf = ({ spec }: Pod, waiting: Waiting | undefined) => {
   if (waiting?.state === 'gated') {
