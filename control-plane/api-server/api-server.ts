@@ -9,8 +9,10 @@ import type { Random } from '../../lib/random';
 import type { Store } from '../store/store';
 import type { WatchCaches } from '../store/watch-cache';
 import { ApiHandler } from './api-handler';
+import { REVIEWS, serveReview } from './auth/reviews';
 import { Discovery } from './discovery/discovery';
 import { OpenApi } from './discovery/openapi';
+import { serveOpenApiV2 } from './discovery/openapi-v2';
 import { versionInfo } from './discovery/version';
 import type { HealthCheck } from './discovery/health';
 import type { ApiRequest, ApiResponse } from './http/exchange';
@@ -58,11 +60,11 @@ export const createApiServer = (deps: ApiServerDeps): ApiServer => {
   const handler = new ApiHandler({
     kinds,
     rest: new RestApi({ service, nodes, random }),
-    discovery: new Discovery(kinds, []),
+    discovery: new Discovery(kinds, REVIEWS),
     exec: new ExecGateway({ service, nodes }),
     checks: healthChecks(deps),
     version: versionInfo(deps.version),
-    extra: [async (request) => openApi.serve(request)],
+    extra: [serveReview, async (request) => openApi.serve(request) ?? serveOpenApiV2(request)],
   });
   const listener = new HttpsListener(
     deps.tls,

@@ -1,3 +1,5 @@
+import { setMaxListeners } from 'node:events';
+
 /**
  * Owns promises so that none is left unawaited. The first failure aborts `signal`; disposing aborts
  * it too, waits for all, and rethrows that failure.
@@ -13,6 +15,8 @@ export class TaskGroup implements AsyncDisposable {
       parent === undefined
         ? this.controller.signal
         : AbortSignal.any([parent, this.controller.signal]);
+    // Every task may listen: many listeners are no leak here.
+    setMaxListeners(0, this.signal);
   }
 
   /** Starts `task` at once. It must end soon after `signal` aborts. */

@@ -1,4 +1,4 @@
-import type { ServedKind, Subresource } from '../kinds/served-kind';
+import type { ServedKind } from '../kinds/served-kind';
 import type { KindRegistry } from '../kinds/kind-registry';
 
 /** A thing one can only POST to: reviews. */
@@ -154,7 +154,7 @@ const aggregatedVersion = ({ group, version, kinds, createOnly }: GroupVersion) 
   freshness: 'Current',
 });
 
-const aggregatedSubresource = (kind: ServedKind, name: Subresource) => {
+const aggregatedSubresource = (kind: ServedKind, name: string) => {
   const { group, version, kind: kindName, verbs } = subresourceFacts(kind, name);
   return { subresource: name, responseKind: { group, version, kind: kindName }, verbs };
 };
@@ -207,7 +207,7 @@ const createOnlyEntry = ({ plural, kind }: CreateOnlyResource): ResourceEntry =>
 });
 
 /** What a subresource takes and allows. */
-const subresourceFacts = ({ resource }: ServedKind, name: Subresource) => {
+const subresourceFacts = ({ resource }: ServedKind, name: string) => {
   const { group, version, kind } = resource;
   switch (name) {
     case 'scale':

@@ -1,4 +1,5 @@
 import { stringifyJson } from '../../../lib/json';
+import { cloneJson } from '../../../api/json-value';
 import type { ApiObject, Metadata } from '../../../api/types';
 
 /** JSON fields by name. */
@@ -14,7 +15,7 @@ export type MutableObject = {
 } & Fields;
 
 export const copyOf = (object: ApiObject): MutableObject =>
-  structuredClone(object) as unknown as MutableObject;
+  cloneJson(object) as unknown as MutableObject;
 
 export const isFields = (value: unknown): value is Fields =>
   typeof value === 'object' && value !== null && !Array.isArray(value);

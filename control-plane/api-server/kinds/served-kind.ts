@@ -1,5 +1,5 @@
 import { qualifiedResource } from '../../../api/errors';
-import type { Resource } from '../../../api/resources';
+import type { KindInfo } from '../../../api/scheme';
 import type { ApiObject } from '../../../api/types';
 import type { VirtualResource } from '../../../client/virtual-resource';
 import type { MutableObject } from './mutable';
@@ -21,21 +21,6 @@ export interface Printer {
   cells(object: ApiObject, nowMs: number): readonly Cell[];
 }
 
-export type Subresource =
-  | 'status'
-  | 'scale'
-  | 'finalize'
-  | 'binding'
-  | 'eviction'
-  | 'log'
-  | 'exec'
-  | 'attach'
-  | 'portforward'
-  | 'token'
-  | 'ephemeralcontainers'
-  | 'approval'
-  | 'resize';
-
 /** What differs between kinds when objects are written. */
 export interface Strategy {
   /** `metadata.generation` counts changes of everything but metadata and status. */
@@ -51,17 +36,9 @@ export interface Strategy {
   graceSeconds?(object: ApiObject, requested: number | undefined): number;
 }
 
-/** All the server knows about one kind. A new kind is one such entry. */
-export interface ServedKind {
-  readonly resource: Resource;
-  readonly singular: string;
-  readonly shortNames: readonly string[];
-  readonly categories: readonly string[];
-  readonly verbs: readonly string[];
-  readonly subresources: readonly Subresource[];
+/** All the server knows about one kind: the scheme's entry, and how it is written and printed. */
+export interface ServedKind extends KindInfo {
   readonly strategy: Strategy;
-  /** Fields that field selectors may name, besides `metadata.name` and `metadata.namespace`. */
-  readonly fields: Readonly<Record<string, (object: ApiObject) => string>>;
   readonly printer: Printer;
   /** Served by its owner instead of the store. */
   readonly virtual?: VirtualResource;
@@ -70,18 +47,3 @@ export interface ServedKind {
 /** The name under which the store keeps the kind, and messages call it: `deployments.apps`. */
 export const storeNameOf = ({ resource }: Pick<ServedKind, 'resource'>): string =>
   qualifiedResource(resource.plural, resource.group);
-
-/** `Pod`, `Deployment.apps`: how messages call the kind. */
-export const qualifiedKind = ({ resource }: ServedKind): string =>
-  qualifiedResource(resource.kind, resource.group);
-
-export const ALL_VERBS: readonly string[] = [
-  'create',
-  'delete',
-  'deletecollection',
-  'get',
-  'list',
-  'patch',
-  'update',
-  'watch',
-];

@@ -1,6 +1,5 @@
-import { qosClassOf } from '../../../api/pods';
-import type { ApiObject, PodSpec } from '../../../api/types';
-import { isFields, listAt, numberAt, textAt, valueAt, type MutableObject } from './mutable';
+import type { ApiObject } from '../../../api/types';
+import { listAt, numberAt, textAt, valueAt, type MutableObject } from './mutable';
 import type { Strategy } from './served-kind';
 
 /** Kinds that are all data: no status, no generation. */
@@ -24,10 +23,8 @@ export const NAMESPACE_STRATEGY: Strategy = {
     const finalizers = new Set([...listAt(namespace, 'spec', 'finalizers'), 'kubernetes']);
     namespace.spec = { ...namespace.spec, finalizers: [...finalizers] };
     namespace.status = { phase: 'Active' };
-    labelWithName(namespace);
   },
   prepareUpdate: (namespace, old) => {
-    labelWithName(namespace);
     // Finalizers of the content change through /finalize only; `isolate` has done so there.
     if (namespace.spec === undefined) namespace.spec = structuredClone(specOf(old));
   },
@@ -35,9 +32,6 @@ export const NAMESPACE_STRATEGY: Strategy = {
 
 export const preparePod = (pod: MutableObject): void => {
   pod.status = { phase: 'Pending' };
-  const containers: unknown = valueAt(pod, 'spec', 'containers');
-  if (isFields(pod.spec) && Array.isArray(containers))
-    pod.status['qosClass'] = qosClassOf(pod.spec as unknown as PodSpec);
 };
 
 /**
@@ -52,12 +46,6 @@ export const podGraceSeconds = (pod: ApiObject, requested: number | undefined): 
   const seconds =
     requested ?? (own === undefined ? 30 : numberAt(pod, 'spec', 'terminationGracePeriodSeconds'));
   return seconds < 0 ? 1 : seconds;
-};
-
-const labelWithName = ({ metadata }: MutableObject): void => {
-  const name = metadata.name as string | undefined;
-  if (name !== undefined)
-    metadata.labels = { ...metadata.labels, 'kubernetes.io/metadata.name': name };
 };
 
 const specOf = (object: ApiObject): MutableObject['spec'] & object =>

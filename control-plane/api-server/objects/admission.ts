@@ -1,5 +1,6 @@
 import { ApiError, notFound } from '../../../api/errors';
-import type { ApiObject } from '../../../api/types';
+import { qosClassOf } from '../../../api/pods';
+import type { ApiObject, PodSpec } from '../../../api/types';
 import { listAt, textAt, type MutableObject } from '../kinds/mutable';
 import { storeNameOf, type ServedKind } from '../kinds/served-kind';
 import type { WriteContext } from './write-context';
@@ -61,6 +62,9 @@ export class Admission {
     const spec = (pod.spec ??= {});
     await this.admitServiceAccount(kind, pod, signal);
     await this.admitPriority(kind, pod, signal);
+    // After defaulting: a limit without a request is a request.
+    if (Array.isArray(spec['containers']))
+      pod.status = { ...pod.status, qosClass: qosClassOf(spec as unknown as PodSpec) };
     const tolerations = listAt(spec, 'tolerations');
     const added = DEFAULT_TOLERATIONS.filter(({ key }) => !isNoExecuteTolerated(tolerations, key));
     if (added.length > 0) spec['tolerations'] = [...tolerations, ...structuredClone(added)];

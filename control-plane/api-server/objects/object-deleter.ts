@@ -1,4 +1,5 @@
 import { ApiError } from '../../../api/errors';
+import { jsonEqual } from '../../../api/json-value';
 import { nameOf, type ApiObject, type ObjectName } from '../../../api/types';
 import { rfc3339, type Clock } from '../../../lib/clock';
 import type { StoredObject } from '../../store/store';
@@ -82,7 +83,7 @@ export class ObjectDeleter {
       const item = await this.deps.writer.remove(current, context.signal);
       return { item, isGone };
     }
-    if (!isChanged(marked, old)) return { item: current, isGone };
+    if (jsonEqual(marked, old)) return { item: current, isGone };
     const item = await this.deps.writer.swap(current, marked, context.signal);
     return { item, isGone };
   }
@@ -126,9 +127,6 @@ const deadlineMs = ({ metadata }: ApiObject, grace: number, nowMs: number): numb
       : Date.parse(deletionTimestamp) - deletionGracePeriodSeconds * 1000;
   return startMs + grace * 1000;
 };
-
-const isChanged = (marked: MutableObject, old: ApiObject): boolean =>
-  JSON.stringify(marked) !== JSON.stringify(old);
 
 const checkProtected = (kind: ServedKind, { metadata }: ApiObject): void => {
   if (kind.resource.kind === 'Namespace' && PROTECTED_NAMESPACES.has(metadata.name))

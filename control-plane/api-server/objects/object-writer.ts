@@ -1,5 +1,5 @@
-import { isDeepStrictEqual } from 'node:util';
 import { ApiError, conflict, hasReason, notFound } from '../../../api/errors';
+import { cloneJson, jsonEqual } from '../../../api/json-value';
 import type { ApiObject, ObjectName } from '../../../api/types';
 import type { Clock } from '../../../lib/clock';
 import type { Random } from '../../../lib/random';
@@ -17,7 +17,7 @@ import {
   resetSystemMetadata,
 } from './metadata';
 import type { ObjectReader } from './object-reader';
-import { applyDefaults, checkValid } from './rules';
+import { applyDefaults, checkCreate, checkUpdate } from './rules';
 import type { WriteContext } from './write-context';
 
 export interface WriterDeps {
@@ -45,7 +45,7 @@ export class ObjectWriter {
     const prefix = draft.metadata.generateName ?? '';
     const isGenerated = prefix !== '' && !draft.metadata.name;
     for (let attempt = 1; ; attempt++) {
-      const object = structuredClone(draft);
+      const object = cloneJson(draft);
       if (isGenerated) object.metadata.name = generateName(prefix, this.deps.random);
       await this.prepareCreate(kind, namespace, object, context);
       if (context.isDryRun) return this.dryCreate(kind, object, context);
@@ -86,7 +86,7 @@ export class ObjectWriter {
     const { uid } = object.metadata;
     const change: Change = (current) => {
       if (uid !== undefined && uid !== '') checkPreconditions(kind, current, { uid });
-      return structuredClone(object);
+      return cloneJson(object);
     };
     try {
       return { item: await this.update(kind, name, change, context), isCreated: false };
@@ -166,7 +166,7 @@ export class ObjectWriter {
     kind.strategy.prepareCreate?.(object);
     applyDefaults(kind, object);
     await admission.admitCreate(kind, object, context);
-    checkValid(kind, object);
+    checkCreate(kind, object, context);
   }
 
   private async dryCreate(
@@ -199,7 +199,7 @@ export class ObjectWriter {
     kind.strategy.prepareUpdate?.(object, old);
     applyDefaults(kind, object);
     await this.deps.admission.admitUpdate(object, old);
-    checkValid(kind, object);
+    checkUpdate(kind, object, old, context, subresource);
     if (isSame(object, old)) return current;
     if (kind.strategy.hasGeneration && isChangedBeyondStatus(object, old))
       object.metadata.generation = (old.metadata.generation ?? 0) + 1;
@@ -280,11 +280,11 @@ const isolate = (
 
 const isSame = (object: MutableObject, old: ApiObject): boolean => {
   object.metadata.resourceVersion = old.metadata.resourceVersion ?? '';
-  return isDeepStrictEqual(object, old);
+  return jsonEqual(object, old);
 };
 
 const isChangedBeyondStatus = (object: MutableObject, old: ApiObject): boolean =>
-  !isDeepStrictEqual(desiredPart(object), desiredPart(copyOf(old)));
+  !jsonEqual(desiredPart(object), desiredPart(copyOf(old)));
 
 const desiredPart = (object: MutableObject): object =>
   Object.fromEntries(

@@ -1,9 +1,17 @@
-import { ApiError } from '../../../api/errors';
-import { decode } from '../../../api/schema/decode';
-import { apiVersionOf } from '../../../api/resources';
+import {
+  applyPatch,
+  JSON_PATCH,
+  MERGE_PATCH,
+  STRATEGIC_MERGE_PATCH,
+} from '../../../api/patch/patch';
+import type { Resource } from '../../../api/resources';
+import { convert, decode, DecodeError } from '../../../api/schema/decode';
+import { warningsFor } from '../../../api/scheme';
 import type { ApiObject } from '../../../api/types';
+import { invalid, invalidError, type FieldError } from '../../../api/validation/field-error';
 import type { PatchType } from '../../../client/api-client';
-import { copyOf, isFields, type Fields, type MutableObject } from '../kinds/mutable';
+import { stringifyJson } from '../../../lib/json';
+import type { MutableObject } from '../kinds/mutable';
 import type { ServedKind } from '../kinds/served-kind';
 import type { WriteContext } from './write-context';
 
@@ -12,24 +20,43 @@ export const decodeObject = (
   { resource }: ServedKind,
   value: unknown,
   { fieldValidation, warnings }: WriteContext,
+  duplicateFields: readonly string[] = [],
 ): MutableObject => {
-  const decoded = decode(resource, value, { fieldValidation });
+  const decoded = decode(resource, value, { fieldValidation, duplicateFields });
   warnings.push(...decoded.warnings);
   return decoded.object as unknown as MutableObject;
 };
 
 /** Fills in what the client left out. */
-export const applyDefaults = (kind: ServedKind, object: MutableObject): void => {
-  object.apiVersion ||= apiVersionOf(kind.resource);
+export const applyDefaults = (kind: ServedKind, object: MutableObject): void =>
+  kind.rules.applyDefaults(object);
+
+/** What a create must satisfy. The author hears of fields that have no effect. @throws Invalid */
+export const checkCreate = (
+  { resource, rules }: ServedKind,
+  object: MutableObject,
+  { warnings }: WriteContext,
+): void => {
+  refuse(resource, object, rules.validateCreate(object));
+  warnings.push(...warningsFor(object));
 };
 
-/** @throws Invalid */
-export const checkValid = ({ resource }: ServedKind, { metadata }: MutableObject): void => {
-  if (metadata.name) return;
-  throw new ApiError(
-    'Invalid',
-    `${resource.kind} "" is invalid: metadata.name: Required value: name or generateName is required`,
+/** What an update may change. @throws Invalid */
+export const checkUpdate = (
+  { resource, rules }: ServedKind,
+  object: MutableObject,
+  old: ApiObject,
+  { warnings }: WriteContext,
+  subresource: 'status' | 'finalize' | undefined,
+): void => {
+  if (subresource === 'finalize') return;
+  const isStatus = subresource === 'status';
+  refuse(
+    resource,
+    object,
+    isStatus ? rules.validateStatusUpdate(object, old) : rules.validateUpdate(object, old),
   );
+  if (!isStatus) warnings.push(...warningsFor(object));
 };
 
 /** The object after a patch; for `apply`, `current` may be absent. @throws BadRequest, Invalid */
@@ -40,23 +67,44 @@ export const patchObject = (
   body: unknown,
   context: WriteContext,
 ): MutableObject => {
-  if (type === 'json' || !isFields(body)) throw new ApiError('BadRequest', 'unsupported patch');
-  const base = current === undefined ? {} : copyOf(current);
-  return decodeObject(kind, mergeFields(base, body), context);
-};
-
-/** A patch to plain JSON. @throws BadRequest, Invalid */
-export const patchJson = (current: unknown, body: unknown): unknown =>
-  mergeFields(current as Fields, body as Fields);
-
-const mergeFields = (base: Fields, patch: Fields): Fields => {
-  const merged = { ...base };
-  for (const [name, value] of Object.entries(patch)) {
-    if (value === null) Reflect.deleteProperty(merged, name);
-    else if (isFields(value)) merged[name] = mergeFields(asFields(merged[name]), value);
-    else merged[name] = value;
+  const { resource } = kind;
+  const patched = applyPatch(resource, MEDIA_TYPES[type], current ?? {}, body);
+  try {
+    const { object, warnings } = convert(resource, patched, {
+      fieldValidation: context.fieldValidation,
+    });
+    context.warnings.push(...warnings);
+    return object as unknown as MutableObject;
+  } catch (error) {
+    if (!(error instanceof DecodeError)) throw error;
+    throw invalidError({ group: '', kind: '' }, '', [
+      invalid('patch', stringifyJson(body), error.message),
+    ]);
   }
-  return merged;
 };
 
-const asFields = (value: unknown): Fields => (isFields(value) ? value : {});
+/** A patch to a document that is no stored kind. @throws BadRequest, Invalid */
+export const patchJson = (
+  { resource }: ServedKind,
+  type: PatchType,
+  current: unknown,
+  body: unknown,
+): unknown => applyPatch(resource, type === 'json' ? JSON_PATCH : MERGE_PATCH, current, body);
+
+const refuse = (
+  resource: Resource,
+  { metadata }: MutableObject,
+  errors: readonly FieldError[],
+): void => {
+  // A body may lack the name although its type says otherwise.
+  const name = (metadata.name as string | undefined) ?? '';
+  if (errors.length > 0) throw invalidError(resource, name, errors);
+};
+
+const MEDIA_TYPES: Readonly<Record<PatchType, string>> = {
+  json: JSON_PATCH,
+  merge: MERGE_PATCH,
+  strategic: STRATEGIC_MERGE_PATCH,
+  // Lists merge by the same keys.
+  apply: STRATEGIC_MERGE_PATCH,
+};

@@ -4,6 +4,7 @@ import { parseJson } from '../../../lib/json';
 import type { ApiRequest } from '../http/exchange';
 import { isFields, type Fields, type MutableObject } from '../kinds/mutable';
 import type { ServedKind } from '../kinds/served-kind';
+import { duplicateFields } from './duplicate-fields';
 import { decodeObject } from '../objects/rules';
 import type { WriteContext } from '../objects/write-context';
 
@@ -13,7 +14,8 @@ export const readObject = async (
   kind: ServedKind,
   context: WriteContext,
 ): Promise<MutableObject> => {
-  const value = await readValue(request);
+  const bytes = await request.body();
+  const value = parseBody(request, bytes);
   if (!isFields(value))
     throw new ApiError(
       'BadRequest',
@@ -21,12 +23,17 @@ export const readObject = async (
         'it is not a JSON object',
     );
   checkType(kind.resource, value);
-  return decodeObject(kind, value, context);
+  const duplicates =
+    context.fieldValidation === 'Ignore' ? [] : duplicateFields(bytes.toString('utf8'));
+  return decodeObject(kind, value, context, duplicates);
 };
 
 /** The JSON value of a body; undefined when there is none. */
 export const readValue = async (request: ApiRequest): Promise<unknown> => {
-  const bytes = await request.body();
+  return parseBody(request, await request.body());
+};
+
+const parseBody = (request: ApiRequest, bytes: Buffer): unknown => {
   const type = mediaTypeOf(request);
   if (!JSON_MEDIA_TYPES.has(type)) throw unsupported(type, [...JSON_MEDIA_TYPES]);
   return bytes.length === 0 ? undefined : parseText(bytes);
@@ -36,12 +43,16 @@ export const parseText = (bytes: Uint8Array): unknown => {
   try {
     return parseJson(bytes);
   } catch (error) {
-    throw new ApiError(
-      'BadRequest',
-      `couldn't get version/kind; json parse error: ${error instanceof Error ? error.message : ''}`,
-      { cause: error },
-    );
+    throw new ApiError('BadRequest', jsonProblem(error), { cause: error });
   }
+};
+
+/** Upstream's words where people know them. */
+const jsonProblem = (error: unknown): string => {
+  const message = error instanceof Error ? error.message : String(error);
+  return message.includes('end of JSON input')
+    ? 'unexpected end of JSON input'
+    : `json parse error: ${message}`;
 };
 
 export const mediaTypeOf = ({ headers }: ApiRequest): string =>

@@ -23,8 +23,10 @@ export const putScale = async (deps: RestDeps, asked: KindRequest): Promise<ApiR
 };
 
 export const patchScale = async (deps: RestDeps, asked: KindRequest): Promise<ApiResponse> => {
-  const { body } = await readPatch(asked.request);
-  return writeScale(deps, asked, (current) => checkScale(patchJson(scaleOf(current), body)));
+  const { type, body } = await readPatch(asked.request);
+  return writeScale(deps, asked, (current) =>
+    checkScale(patchJson(asked.kind, type, scaleOf(current), body)),
+  );
 };
 
 const writeScale = async (

@@ -3,7 +3,6 @@ import { bindPod, parseBinding } from '../pods/binding';
 import { evictPod } from '../pods/eviction';
 import { podLog } from '../pods/log';
 import { statusResponse, successStatus, type ApiResponse } from '../http/exchange';
-import type { Subresource } from '../kinds/served-kind';
 import { readObject, readValue } from './body';
 import { writeContextOf } from './options';
 import { patch } from './patching';
@@ -25,9 +24,10 @@ export const handleSubresource = async (
   asked: KindRequest,
 ): Promise<ApiResponse> => {
   const { kind, target, request } = asked;
-  const subresource = kind.subresources.find((name) => name === target.subresource);
-  if (subresource === undefined || target.name === '') throw notServed();
-  return HANDLERS[subresource](deps, asked, request.method);
+  const isKnown = kind.subresources.includes(target.subresource);
+  const handler = isKnown ? HANDLERS[target.subresource] : undefined;
+  if (handler === undefined || target.name === '') throw notServed();
+  return handler(deps, asked, request.method);
 };
 
 type Handler = (deps: RestDeps, asked: KindRequest, method: string) => Promise<ApiResponse>;
@@ -100,11 +100,7 @@ const upgradeOnly: Handler = async () => {
   throw new ApiError('BadRequest', 'Upgrade request required');
 };
 
-const absent: Handler = async () => {
-  throw notServed();
-};
-
-const HANDLERS: Readonly<Record<Subresource, Handler>> = {
+const HANDLERS: Readonly<Partial<Record<string, Handler>>> = {
   status: part('status'),
   finalize: part('finalize'),
   scale,
@@ -114,8 +110,4 @@ const HANDLERS: Readonly<Record<Subresource, Handler>> = {
   exec: upgradeOnly,
   attach: upgradeOnly,
   portforward: upgradeOnly,
-  token: absent,
-  ephemeralcontainers: absent,
-  approval: absent,
-  resize: absent,
 };

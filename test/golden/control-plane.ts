@@ -1,0 +1,89 @@
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { NODES } from '../../api/resources';
+import { ApiEventRecorder } from '../../client/events';
+import { Informers } from '../../client/informers';
+import { writeKubeconfig } from '../../control-plane/pki/kubeconfig';
+import { createApiServer } from '../../control-plane/api-server/api-server';
+import { createControllers, runControllers } from '../../control-plane/controllers';
+import { openPki } from '../../control-plane/pki/pki';
+import { createScheduler } from '../../control-plane/scheduler';
+import { MemoryStore } from '../../control-plane/store/memory-store';
+import { createWatchCaches } from '../../control-plane/store/watch-caches';
+import { kinds } from '../../api/scheme';
+import { TaskGroup } from '../../lib/async/task-group';
+import { systemClock as clock } from '../../lib/clock';
+import { createLog } from '../../lib/log';
+import { systemRandom as random } from '../../lib/random';
+import { lateClient } from './late-client';
+
+/**
+ * A whole control plane in one process over a memory store, for recordings of what kubectl prints:
+ * `node control-plane.js DIR`. It writes DIR/pki, DIR/admin.kubeconfig and DIR/dev.kubeconfig, then
+ * a line with its address.
+ */
+const main = async (directory: string): Promise<void> => {
+  const stop = new AbortController();
+  process.once('SIGTERM', () => stop.abort());
+  process.once('SIGINT', () => stop.abort());
+  const log = createLog(process.env['LOG_LEVEL'] ?? 'warn');
+  await mkdir(directory, { recursive: true });
+  const pki = await openPki({ directory: join(directory, 'pki'), serverNames: [], clock });
+  const store = new MemoryStore();
+  await using caches = createWatchCaches({ store, clock, log });
+  const late = lateClient();
+  const scheduler = createScheduler({ client: late.client, clock, random, log });
+  await using server = createApiServer({
+    store,
+    caches,
+    tls: pki,
+    nodeConnections: {
+      isConnected: () => false,
+      logs: () => {
+        throw new Error('no nodes');
+      },
+      exec: () => Promise.reject(new Error('no nodes')),
+    },
+    virtualResources: [scheduler.decisions, scheduler.explanations],
+    clock,
+    random,
+    log,
+    version: '0.1.0',
+  });
+  const { client } = server;
+  late.use(client);
+  const { port } = await server.listen({ host: '127.0.0.1', port: 0 });
+  const address = `https://127.0.0.1:${port}`;
+  const { caCertificate } = pki;
+  await writeKubeconfig(join(directory, 'admin.kubeconfig'), {
+    server: address,
+    caCertificate,
+    client: pki.admin,
+  });
+  await writeKubeconfig(join(directory, 'dev.kubeconfig'), {
+    server: address,
+    caCertificate,
+    client: await pki.issueClient('dev'),
+  });
+  const informers = new Informers({ client, clock, random, log });
+  const events = new ApiEventRecorder({ client, clock, log, component: 'controllers' });
+  const controllers = createControllers(
+    { client, informers, events, clock, random, log },
+    {
+      resources: kinds()
+        .filter(({ verbs }) => verbs.includes('create'))
+        .map(({ resource }) => resource),
+      caCertificate,
+      nodeGracePeriodMs: 40_000,
+    },
+  );
+  informers.of(NODES);
+  await using group = new TaskGroup(stop.signal);
+  group.run((signal) => informers.run(signal));
+  group.run((signal) => runControllers(controllers, signal));
+  group.run((signal) => scheduler.run(signal));
+  process.stdout.write(`${address}\n`);
+  await group.wait();
+};
+
+void main(process.argv[2] ?? '.');
