@@ -1,0 +1,227 @@
+import { execFile } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { readdir } from 'node:fs/promises';
+import { promisify } from 'node:util';
+import { NetworkError } from './errors';
+import { cidrsOverlap, formatCidr, formatIpv4, parseCidr, parseIpv4, type Ipv4Cidr } from './ipv4';
+import { shortHash } from './names';
+
+export interface LabNetworkOptions {
+  /** `[a-z0-9-]`, at most 32. */
+  readonly name: string;
+  /** How many nodes; at most `MAX_LAB_NODES`. */
+  readonly nodes: number;
+  /** A /24. Default: one that overlaps nothing on this machine, the same each time if it can be. */
+  readonly subnet?: string;
+}
+
+export interface LabNetwork {
+  readonly bridge: string;
+  /** The bridge's address: this machine, as nodes see it. */
+  readonly gateway: string;
+  readonly subnet: string;
+  readonly nodes: readonly LabNode[];
+}
+
+export interface LabNode {
+  /** `node-1`, `node-2`, ... */
+  readonly name: string;
+  /** Path of the network namespace, to enter it with. */
+  readonly netns: string;
+  readonly address: string;
+  readonly gateway: string;
+}
+
+/**
+ * Gives each node of a local cluster a network namespace of its own, joined by a bridge that also
+ * holds an address of this machine. Touches no other interface, and no setting of the machine.
+ * Idempotent; with a larger `nodes` it adds to what exists.
+ */
+export const createLabNetwork = async (options: LabNetworkOptions): Promise<LabNetwork> => {
+  const { name, nodes: nodeCount } = options;
+  checkName(name);
+  if (!Number.isInteger(nodeCount) || nodeCount < 1 || nodeCount > MAX_LAB_NODES) {
+    throw new NetworkError('lab', `nodes must be between 1 and ${MAX_LAB_NODES}, not ${nodeCount}`);
+  }
+  const bridge = bridgeNameOf(name);
+  const subnet = (await subnetOf(bridge)) ?? (await chooseSubnet(options));
+  const gateway = formatIpv4(subnet.base + 1);
+  await ensureBridge(name, bridge, `${gateway}/${subnet.prefixLength}`);
+  const existing = new Set(await namesOf('link', 'show', 'type', 'veth'));
+  const nodes: LabNode[] = [];
+  for (let number = 1; number <= nodeCount; number++) {
+    const address = formatIpv4(subnet.base + FIRST_NODE_OFFSET + number - 1);
+    const node = { name: `node-${number}`, netns: netnsPathOf(name, number), address, gateway };
+    await ensureNode(name, number, node, subnet.prefixLength, existing);
+    nodes.push(node);
+  }
+  return { bridge, gateway, subnet: formatCidr(subnet), nodes };
+};
+
+/** Leaves nothing of the lab's namespaces and interfaces, whatever state they were in. Idempotent. */
+export const destroyLabNetwork = async (name: string): Promise<void> => {
+  checkName(name);
+  // First the wires: a process still in a namespace would keep them alive.
+  const wires = await namesOf('link', 'show', 'type', 'veth');
+  for (const wire of wires.filter((other) => other.startsWith(wirePrefixOf(name)))) {
+    await ip(['link', 'delete', wire], GONE);
+  }
+  for (const entry of await netnsEntries()) {
+    const isOurs = entry.startsWith(`dhow-${name}-`) && NODE.test(entry.slice(name.length + 6));
+    if (isOurs) await ip(['netns', 'delete', entry], GONE);
+  }
+  await ip(['link', 'delete', bridgeNameOf(name)], GONE);
+};
+
+/** Names of the labs whose bridge exists, also those of which no other trace is left. */
+export const labNetworkNames = async (): Promise<string[]> => {
+  const bridges = await ipJson('link', 'show', 'type', 'bridge');
+  return bridges.flatMap(({ ifname, ifalias }) => {
+    const name = typeof ifalias === 'string' ? /^dhow lab=(\S+)$/.exec(ifalias)?.[1] : undefined;
+    return name !== undefined && ifname === bridgeNameOf(name) ? [name] : [];
+  });
+};
+
+const ensureBridge = async (name: string, bridge: string, address: string): Promise<void> => {
+  // With an address of its own, it does not change when the first port joins.
+  const mac = macOf(name, 0);
+  await ip(['link', 'add', bridge, 'address', mac, 'type', 'bridge', 'forward_delay', '0'], EXISTS);
+  await ip(['link', 'set', bridge, 'alias', `dhow lab=${name}`, 'up']);
+  await ip(['address', 'replace', address, 'dev', bridge]);
+};
+
+const ensureNode = async (
+  name: string,
+  number: number,
+  { netns, address, gateway }: LabNode,
+  prefixLength: number,
+  existingLinks: ReadonlySet<string>,
+): Promise<void> => {
+  const namespace = netns.slice(NETNS_DIR.length + 1);
+  const isNew = await ip(['netns', 'add', namespace], EXISTS);
+  const wire = `${wirePrefixOf(name)}${number}`;
+  // A wire whose namespace is new leads to one that is gone.
+  if (isNew && existingLinks.has(wire)) await ip(['link', 'delete', wire], GONE);
+  if (isNew || !existingLinks.has(wire)) {
+    const peer = ['peer', 'name', 'eth0', 'address', macOf(name, number), 'netns', namespace];
+    await ip(['link', 'add', wire, 'type', 'veth', ...peer]);
+  }
+  await ip(['link', 'set', wire, 'master', bridgeNameOf(name), 'up']);
+  const inside = (...args: string[]) => ip(['-n', namespace, ...args]);
+  await inside('link', 'set', 'lo', 'up');
+  await inside('address', 'replace', `${address}/${prefixLength}`, 'dev', 'eth0');
+  await inside('link', 'set', 'eth0', 'up');
+  await inside('route', 'replace', 'default', 'via', gateway);
+};
+
+/** Of a bridge that exists. */
+const subnetOf = async (bridge: string): Promise<Ipv4Cidr | undefined> => {
+  for (const { ifname, addr_info: addresses } of await ipJson('-4', 'address', 'show')) {
+    if (ifname !== bridge || !Array.isArray(addresses)) continue;
+    for (const { local } of addresses as { local?: string }[]) {
+      const address = parseIpv4(local ?? '');
+      if (address !== undefined) return { base: address - (address % 256), prefixLength: 24 };
+    }
+  }
+  return undefined;
+};
+
+const chooseSubnet = async ({ name, subnet: text }: LabNetworkOptions): Promise<Ipv4Cidr> => {
+  const taken = await takenRanges();
+  const isFree = (subnet: Ipv4Cidr) => !taken.some((other) => cidrsOverlap(other, subnet));
+  if (text !== undefined) {
+    const subnet = parseCidr(text);
+    if (subnet?.prefixLength !== 24) throw new NetworkError('lab', `subnet ${text} is not a /24`);
+    if (!isFree(subnet)) throw new NetworkError('lab', `subnet ${text} is in use on this machine`);
+    return subnet;
+  }
+  const first = createHash('sha256').update(name).digest().readUInt32BE(0);
+  for (let tried = 0; tried < SUBNET_COUNT; tried++) {
+    const base = SUBNETS_BASE + ((first + tried) % SUBNET_COUNT) * 256;
+    const subnet = { base, prefixLength: 24 };
+    if (isFree(subnet)) return subnet;
+  }
+  throw new NetworkError('lab', 'no free /24 in 10.128.0.0/10');
+};
+
+/** Every destination this machine has a route to, but the default one. */
+const takenRanges = async (): Promise<Ipv4Cidr[]> =>
+  (await ipJson('-4', 'route', 'show', 'table', 'all')).flatMap(({ dst }) => {
+    if (typeof dst !== 'string') return [];
+    const cidr = parseCidr(dst.includes('/') ? dst : `${dst}/32`);
+    return cidr === undefined || cidr.prefixLength === 0 ? [] : [cidr];
+  });
+
+const netnsEntries = async (): Promise<string[]> => {
+  try {
+    return await readdir(NETNS_DIR);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
+    throw error;
+  }
+};
+
+const namesOf = async (...args: string[]): Promise<string[]> =>
+  (await ipJson(...args)).flatMap(({ ifname }) => (typeof ifname === 'string' ? [ifname] : []));
+
+const ipJson = async (...args: string[]): Promise<Record<string, unknown>[]> => {
+  const output = await runIp(['-json', ...args]);
+  return output.trim() === '' ? [] : (JSON.parse(output) as Record<string, unknown>[]);
+};
+
+/** False when it failed in a way that `tolerated` describes. */
+const ip = async (args: readonly string[], tolerated?: RegExp): Promise<boolean> => {
+  try {
+    await runIp(args);
+    return true;
+  } catch (error) {
+    if (error instanceof Error && tolerated?.test(error.message) === true) return false;
+    throw error;
+  }
+};
+
+const runIp = async (args: readonly string[]): Promise<string> => {
+  try {
+    const options = { timeout: IP_TIMEOUT_MS, maxBuffer: MAX_OUTPUT_BYTES };
+    return (await promisify(execFile)('ip', args, options)).stdout;
+  } catch (error) {
+    const { code, stderr } = error as NodeJS.ErrnoException & { stderr?: string };
+    const reason = String(code) === 'ENOENT' ? 'ip is not installed (package iproute2)' : stderr;
+    throw new NetworkError('lab', `ip ${args.join(' ')}: ${reason?.trim() ?? 'failed'}`, {
+      cause: error,
+    });
+  }
+};
+
+const checkName = (name: string): void => {
+  if (!NAME.test(name)) {
+    throw new NetworkError(
+      'lab',
+      `name ${JSON.stringify(name)} must be 1 to 32 of [a-z0-9-], a letter or digit at both ends`,
+    );
+  }
+};
+
+const bridgeNameOf = (name: string): string => `dhow-${shortHash(name, 8)}`;
+const wirePrefixOf = (name: string): string => `dhn${shortHash(name, 8)}n`;
+const netnsPathOf = (name: string, number: number): string =>
+  `${NETNS_DIR}/dhow-${name}-node-${number}`;
+
+const macOf = (name: string, number: number): string =>
+  ['02', ...(shortHash(`${name}\0${number}`, 10).match(/../g) ?? [])].join(':');
+
+/** Keeps the last part of an interface name at three digits. */
+export const MAX_LAB_NODES = 200;
+
+const NAME = /^[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?$/;
+const NODE = /^node-\d{1,3}$/;
+const NETNS_DIR = '/run/netns';
+/** The bridge has .1. */
+const FIRST_NODE_OFFSET = 11;
+/** 10.128.0.0/10: clear of the usual pod (10.244.0.0/16) and service (10.96.0.0/12) ranges. */
+const SUBNETS_BASE = 0x0a800000;
+const SUBNET_COUNT = 64 * 256;
+const EXISTS = /File exists/;
+const GONE = /Cannot find device|No such file or directory/;
+const IP_TIMEOUT_MS = 10_000;
+const MAX_OUTPUT_BYTES = 16 * 1024 * 1024;
