@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import type { PodExplanation, SchedulingDecision } from '../../api/decisions';
 import { NODES, PODS } from '../../api/resources';
 import type { Node, Pod } from '../../api/types';
@@ -80,6 +81,8 @@ export const createScheduler = (deps: SchedulerDeps): Scheduler => {
     await decisions.load();
     await using _files = segments ?? NOTHING;
     await using group = new TaskGroup(signal);
+    // Every binding in flight listens to it: there is no leak to warn of.
+    setMaxListeners(0, group.signal);
     conditions.start(group);
     if (deps.nodes === undefined) group.run((each) => nodes.run(each));
     if (deps.pods === undefined) group.run((each) => pods.run(each));
