@@ -30,6 +30,11 @@ export class AddressPool {
     return this.ownerOf.size;
   }
 
+  /** Who has the address now. */
+  ownerOfAddress(address: number): string | undefined {
+    return this.ownerOf.get(address);
+  }
+
   /** The owner's address, a new one if it has none. @throws NetworkError when the range is used up. */
   allocate(owner: string): number {
     const existing = this.addressOf.get(owner);

@@ -31,6 +31,7 @@ import {
   parseAlias,
   releaseSandboxLink,
   repairSandboxLink,
+  restoreHostRoute,
   type LinkSettings,
   type SandboxLink,
 } from './sandbox-link';
@@ -130,12 +131,13 @@ class NativePodNetwork implements PodNetwork {
   async syncPeers(peers: readonly NetworkPeer[]): Promise<void> {
     await this.turn.use(async () => {
       const { log, podCidr } = this.deps;
+      await this.refreshUnderlay();
       const plan = planPeers(peers, { podCidr, address: this.underlay.address });
       for (const problem of plan.problems)
         log.warn({ problem }, 'peer left out of the pod network');
       const routes = await this.routesTo(plan.peers);
       await this.host.run(routes.map((route) => setRoute(route)));
-      await this.removeStaleRoutes(routes);
+      await this.settleRoutes(routes);
       await this.syncMasquerade(plan.peers);
     });
   }
@@ -145,7 +147,17 @@ class NativePodNetwork implements PodNetwork {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    this.host[Symbol.dispose]();
+    await this.turn.use(async () => this.host[Symbol.dispose]());
+  }
+
+  /** The node may have a new address since: routes with the old one as their source went with it. */
+  private async refreshUnderlay(): Promise<void> {
+    const { nodeAddress, log } = this.deps;
+    const underlay = await findUnderlay(this.host, nodeAddress);
+    const { address } = underlay;
+    if (address === undefined || address === this.underlay.address) return;
+    log.info({ address: formatIpv4(address) }, 'node address changed');
+    this.underlay = underlay;
   }
 
   private async useOwnAddress(): Promise<void> {
@@ -154,20 +166,27 @@ class NativePodNetwork implements PodNetwork {
     this.underlay = { ...this.underlay, address };
   }
 
-  /** What lives is the truth; an interface without a label was being made, or has been let go. */
+  /**
+   * What lives is the truth. An interface without a label was being made, or has been let go; of two
+   * that claim the same, one is kept, and the other's sandbox gets a new link when it is attached.
+   */
   private async recover(): Promise<void> {
     const { prefix, log } = this.deps;
     const links = (await this.host.dump(listLinks())).map(decodeLink);
     for (const link of links.filter(({ name }) => isSandboxInterface(prefix, name))) {
       const known = parseAlias(link);
-      if (known !== undefined && !this.links.has(known.sandboxId)) {
+      if (known !== undefined && this.isUnclaimed(known)) {
         this.pool.claim(known.sandboxId, known.address);
         this.links.set(known.sandboxId, known);
       } else {
-        log.info({ interface: link.name }, 'removing an unlabelled interface');
+        log.info({ interface: link.name, alias: link.alias }, 'removing a stray interface');
         await this.host.run([deleteLink(link.name)]);
       }
     }
+  }
+
+  private isUnclaimed({ sandboxId, address }: SandboxLink): boolean {
+    return !this.links.has(sandboxId) && this.pool.ownerOfAddress(address) === undefined;
   }
 
   private async ensureLink({ sandboxId, netnsPath }: AttachRequest): Promise<SandboxLink> {
@@ -220,21 +239,26 @@ class NativePodNetwork implements PodNetwork {
     return [...routes, ...tunnelled];
   }
 
-  private async removeStaleRoutes(wanted: readonly Route[]): Promise<void> {
-    const pods = [...this.links.values()].map(({ address }) => ({
-      base: address,
-      prefixLength: 32,
-    }));
+  /** Removes what an earlier set of peers left, and puts back what others have taken away. */
+  private async settleRoutes(wanted: readonly Route[]): Promise<void> {
+    const routes = (await this.host.dump(listRoutes()))
+      .map(decodeRoute)
+      .flatMap((route) => (route?.protocol === ROUTE_PROTOCOL ? [route] : []));
+    const links = [...this.links.values()];
     const kept = new Set(
-      [this.deps.podCidr, ...pods, ...wanted.map(({ destination }) => destination)].map(formatCidr),
+      [this.deps.podCidr, ...wanted.map(({ destination }) => destination)].map(formatCidr),
     );
-    const routes = (await this.host.dump(listRoutes())).map(decodeRoute);
-    const stale = routes.filter(
-      (route) => route?.protocol === ROUTE_PROTOCOL && !kept.has(formatCidr(route.destination)),
-    );
+    for (const { address } of links) kept.add(`${formatIpv4(address)}/32`);
     await this.host.run(
-      stale.flatMap((route) => (route === undefined ? [] : [deleteRoute(route)])),
+      routes.filter(({ destination }) => !kept.has(formatCidr(destination))).map(deleteRoute),
     );
+
+    const present = new Set(routes.map(({ destination }) => formatCidr(destination)));
+    if (!present.has(formatCidr(this.deps.podCidr))) await this.host.run([setRoute(this.ownRange)]);
+    for (const link of links) {
+      if (present.has(`${formatIpv4(link.address)}/32`)) continue;
+      await restoreHostRoute(this.host, link, this.linkSettings);
+    }
   }
 
   private async syncMasquerade(peers: readonly PlannedPeer[]): Promise<void> {

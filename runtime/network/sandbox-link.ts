@@ -73,6 +73,16 @@ export const repairSandboxLink = async (
   return true;
 };
 
+/** Puts the way to the sandbox back; nothing when its interface has gone. */
+export const restoreHostRoute = async (
+  host: NetlinkSocket,
+  link: SandboxLink,
+  settings: LinkSettings,
+): Promise<void> => {
+  const hostEnd = await findLink(host, link.hostInterface);
+  if (hostEnd !== undefined) await configureHostEnd(host, hostEnd, link, settings);
+};
+
 /**
  * Takes the route and the label away; the interface itself goes with its namespace, which the kernel
  * does later and far more cheaply than on request.
@@ -126,7 +136,7 @@ const configure = async (
   hostEnd: Link,
   inside: NetlinkSocket,
   link: SandboxLink,
-  { source }: LinkSettings,
+  settings: LinkSettings,
 ): Promise<void> => {
   const podEnd = decodeLink(await inside.get(getLink(POD_INTERFACE)));
   await inside.run([
@@ -137,6 +147,15 @@ const configure = async (
     setRoute(podRoute(GATEWAY, podEnd.index), STATIC_ROUTE_PROTOCOL),
     setRoute(defaultRoute(podEnd.index), STATIC_ROUTE_PROTOCOL),
   ]);
+  await configureHostEnd(host, hostEnd, link, settings);
+};
+
+const configureHostEnd = async (
+  host: NetlinkSocket,
+  hostEnd: Link,
+  link: SandboxLink,
+  { source }: LinkSettings,
+): Promise<void> => {
   const route = podRoute(link.address, hostEnd.index);
   await host.run([
     setLink(hostEnd.index, { isUp: true, alias: aliasOf(link) }),

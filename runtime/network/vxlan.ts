@@ -1,5 +1,5 @@
 import { findLink, type Underlay } from './host';
-import { type Ipv4Cidr } from './ipv4';
+import { formatIpv4, type Ipv4Cidr } from './ipv4';
 import { type NetlinkSocket } from './netlink/socket';
 import {
   createVxlan,
@@ -52,23 +52,30 @@ export class VxlanTunnel {
     }));
   }
 
-  private async ensureDevice({ address, interfaceIndex, mtu }: Underlay): Promise<number> {
+  private async ensureDevice(underlay: Underlay): Promise<number> {
+    const { name } = this;
+    const wantedAlias = aliasOf(underlay);
+    const existing = await findLink(this.host, name);
+    // Its ends cannot be changed, only made anew.
+    if (existing !== undefined && existing.alias !== wantedAlias) {
+      await this.host.run([deleteLink(name)]);
+    }
     await this.host.run([
       createVxlan({
-        name: this.name,
+        name,
         mac: tunnelMac(this.podCidr),
-        mtu: mtu - VXLAN_OVERHEAD_BYTES,
+        mtu: underlay.mtu - VXLAN_OVERHEAD_BYTES,
         vni: VNI,
         port: PORT,
-        local: address ?? 0,
-        underlayIndex: interfaceIndex,
+        local: underlay.address ?? 0,
+        underlayIndex: underlay.interfaceIndex,
       }),
     ]);
-    const device = await findLink(this.host, this.name);
-    if (device === undefined) throw new Error(`interface ${this.name} vanished`);
+    const device = await findLink(this.host, name);
+    if (device === undefined) throw new Error(`interface ${name} vanished`);
     await this.host.run([
       setAddress(device.index, this.podCidr.base),
-      setLink(device.index, { isUp: true }),
+      setLink(device.index, { isUp: true, alias: wantedAlias }),
     ]);
     return device.index;
   }
@@ -94,6 +101,9 @@ export const tunnelNameOf = (prefix: string): string => `${prefix}vxlan`;
 
 const keyOf = (node: number, mac: Uint8Array): string =>
   `${node} ${Buffer.from(mac).toString('hex')}`;
+
+const aliasOf = ({ address, interfaceIndex, mtu }: Underlay): string =>
+  `dhow tunnel from=${formatIpv4(address ?? 0)} over=${interfaceIndex} mtu=${mtu}`;
 
 /** From the pod range, so that it survives the node's reboot and no peer holds a stale one. */
 const tunnelMac = ({ base }: Ipv4Cidr): Uint8Array => {

@@ -176,6 +176,17 @@ describe('across nodes', () => {
     expect(routes).toContain('10.77.8.0/24');
   });
 
+  it('puts back the way to a pod when the node has got a new address', async () => {
+    const { a, nsA, podA, ipA } = await pair();
+    inNetns(nsA, 'ip', 'address', 'flush', 'to', '192.168.77.1');
+    expect(inNetns(nsA, 'ip', 'route', 'show', ipA)).toBe('');
+    inNetns(nsA, 'ip', 'address', 'add', '192.168.79.1/32', 'dev', 'lo');
+    inNetns(nsA, 'ip', 'route', 'add', 'default', 'dev', 'lo');
+    await a.call('syncPeers', []);
+    expect(inNetns(nsA, 'ip', 'route', 'show', ipA)).toContain('src 192.168.79.1');
+    expect(pings(podA, '192.168.79.1')).toBe(true);
+  });
+
   it('hides pods behind the node towards the world, not towards pods', async () => {
     const { a, b, nsB, peerB, podA, podB, ipA, ipB } = await pair();
     await a.call('syncPeers', [{ ...peerB, isUnreachable: false }]);

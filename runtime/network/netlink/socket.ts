@@ -134,7 +134,9 @@ export class NetlinkSocket implements Disposable {
     }
   }
 
-  private send(bytes: Buffer): Promise<void> {
+  private async send(bytes: Buffer): Promise<void> {
+    // The number may already stand for another file.
+    if (!this.isOpen) throw new Error('netlink socket is closed');
     return new Promise((resolve, reject) => {
       libc.send.async(this.fd, bytes, bytes.length, 0, (error: unknown, sent: number) => {
         if (sent === bytes.length) resolve();
