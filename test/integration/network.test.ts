@@ -80,6 +80,29 @@ describe('on one node', () => {
     expect(pings(other, before.ip)).toBe(true);
   });
 
+  it('comes out whole when killed at any point of attaching many', async () => {
+    const { node, nodeNs, options } = await single();
+    const requests = Array.from({ length: 8 }, (_, number) => ({
+      sandboxId: `s${number}`,
+      netnsPath: lab.netns(`p${number}`),
+    }));
+    let current = node;
+    for (let round = 0; round < 6; round++) {
+      const attaching = current.call('attachAll', requests).catch(() => undefined);
+      // Each round gets a little further before the end.
+      await current.until(
+        () => inNetns(nodeNs, 'ip', '-br', 'link').split('nwtv').length > round + 1,
+      );
+      await current.kill();
+      await attaching;
+      current = await lab.node(nodeNs, options);
+    }
+    const attached = await current.call<Attachment[]>('attachAll', requests);
+    expect(new Set(attached.map(({ ip }) => ip)).size).toBe(requests.length);
+    for (const { ip } of attached) expect(pings(nodeNs, ip)).toBe(true);
+    expect(inNetns(nodeNs, 'ip', '-br', 'link').match(/nwtv/g)).toHaveLength(requests.length);
+  });
+
   it('finishes what a crash left half done', async () => {
     const { node, nodeNs, options } = await single();
     const pod = lab.netns('p1');

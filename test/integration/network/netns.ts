@@ -106,6 +106,15 @@ export class NetworkNode {
     return (await this.reply()) as T;
   }
 
+  /** Resolves once the condition holds. */
+  async until(condition: () => boolean): Promise<void> {
+    const deadlineMs = Date.now() + 10_000;
+    while (!condition()) {
+      if (Date.now() > deadlineMs) throw new Error('the condition never held');
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+  }
+
   async kill(): Promise<void> {
     if (this.child.exitCode !== null || this.child.signalCode !== null) return;
     const closed = new Promise((done) => this.child.once('exit', done));
