@@ -56,6 +56,8 @@ export const createApiServer = (deps: ApiServerDeps): ApiServer => {
   const kinds = new KindRegistry(deps.virtualResources);
   const service = createObjectService({ ...deps, kinds });
   const client = new InProcessClient(service);
+  // A cache remembers only what came after its start: begin before the first client does.
+  for (const kind of kinds.stored()) service.reader.cacheOf(kind);
   const openApi = new OpenApi(kinds);
   const handler = new ApiHandler({
     kinds,

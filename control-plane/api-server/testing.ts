@@ -113,7 +113,7 @@ const answerOf = async ({
   if (typeof body === 'string' || body instanceof Uint8Array) chunks.push(Buffer.from(body));
   else for await (const chunk of body) chunks.push(chunk);
   const text = Buffer.concat(chunks).toString();
-  const isJson = String(headers['content-type']).startsWith('application/json');
+  const isJson = text !== '' && String(headers['content-type']).startsWith('application/json');
   return { status, headers, text, json: isJson ? parseJson(text) : undefined };
 };
 

@@ -29,6 +29,10 @@ export class KindRegistry {
     return found;
   }
 
+  stored(): readonly ServedKind[] {
+    return this.kinds.filter(({ virtual }) => virtual === undefined);
+  }
+
   /** Groups in the order of their first kind, the core group first. */
   groups(): readonly string[] {
     return [...new Set(this.kinds.map(({ resource }) => resource.group))];

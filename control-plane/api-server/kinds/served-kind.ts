@@ -31,6 +31,7 @@ export interface Strategy {
   readonly createsOnUpdate: boolean;
   /** Fills in what the server alone decides, before defaults and validation. */
   prepareCreate?(object: MutableObject): void;
+  /** Of the main resource: /status and /finalize change only what they name. */
   prepareUpdate?(object: MutableObject, old: ApiObject): void;
   /** Seconds to wait before the object may vanish; undefined: at once. */
   graceSeconds?(object: ApiObject, requested: number | undefined): number;

@@ -25,8 +25,8 @@ export const NAMESPACE_STRATEGY: Strategy = {
     namespace.status = { phase: 'Active' };
   },
   prepareUpdate: (namespace, old) => {
-    // Finalizers of the content change through /finalize only; `isolate` has done so there.
-    if (namespace.spec === undefined) namespace.spec = structuredClone(specOf(old));
+    // They change through /finalize only.
+    namespace.spec = { ...namespace.spec, finalizers: listAt(old, 'spec', 'finalizers') };
   },
 };
 
@@ -47,6 +47,3 @@ export const podGraceSeconds = (pod: ApiObject, requested: number | undefined): 
     requested ?? (own === undefined ? 30 : numberAt(pod, 'spec', 'terminationGracePeriodSeconds'));
   return seconds < 0 ? 1 : seconds;
 };
-
-const specOf = (object: ApiObject): MutableObject['spec'] & object =>
-  (object as unknown as MutableObject).spec ?? {};

@@ -196,7 +196,7 @@ export class ObjectWriter {
     checkVersion(kind, next, old);
     keepSystemMetadata(next, old);
     const object = isolate(kind, next, old, subresource);
-    kind.strategy.prepareUpdate?.(object, old);
+    if (subresource === undefined) kind.strategy.prepareUpdate?.(object, old);
     applyDefaults(kind, object);
     await this.deps.admission.admitUpdate(object, old);
     checkUpdate(kind, object, old, context, subresource);

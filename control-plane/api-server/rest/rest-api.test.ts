@@ -61,3 +61,330 @@ describe('create', () => {
     expect((await server.request('GET', `${PODS}/web`)).status).toBe(404);
   });
 });
+
+const CONFIG_MAPS = '/api/v1/namespaces/default/configmaps';
+const DEPLOYMENTS = '/apis/apps/v1/namespaces/default/deployments';
+const configMap = (name: string, more: object = {}) => ({
+  apiVersion: 'v1',
+  kind: 'ConfigMap',
+  metadata: { name },
+  ...more,
+});
+const deployment = (name: string) => ({
+  apiVersion: 'apps/v1',
+  kind: 'Deployment',
+  metadata: { name },
+  spec: {
+    replicas: 2,
+    selector: { matchLabels: { app: name } },
+    template: {
+      metadata: { labels: { app: name } },
+      spec: { containers: [{ name: 'c', image: 'nginx' }] },
+    },
+  },
+});
+
+describe('bad input', () => {
+  it.each<[string, string, string, unknown, Record<string, string>, number, string]>([
+    ['broken JSON', 'POST', PODS, '{"kind":', {}, 400, 'unexpected end of JSON input'],
+    ['an empty body', 'POST', PODS, '', {}, 400, 'it is not a JSON object'],
+    ['another kind', 'POST', PODS, configMap('a'), {}, 400, 'does not match the expected kind'],
+    [
+      'another version',
+      'POST',
+      PODS,
+      { ...pod('a'), apiVersion: 'v2' },
+      {},
+      400,
+      'does not match the expected API version',
+    ],
+    [
+      'an unknown field',
+      'POST',
+      `${PODS}?fieldValidation=Strict`,
+      pod('a', {}, { nosuch: 1 }),
+      {},
+      400,
+      'strict decoding error: unknown field "spec.nosuch"',
+    ],
+    [
+      'a field given twice',
+      'POST',
+      `${CONFIG_MAPS}?fieldValidation=Strict`,
+      '{"kind":"ConfigMap","apiVersion":"v1","metadata":{"name":"a"},"data":{"k":"1","k":"2"}}',
+      {},
+      400,
+      'duplicate field "data.k"',
+    ],
+    [
+      'an unknown media type',
+      'POST',
+      PODS,
+      'a: b',
+      { 'content-type': 'text/x' },
+      415,
+      'unknown format',
+    ],
+    ['an Accept it cannot meet', 'GET', PODS, undefined, { accept: 'text/html' }, 406, 'accepted'],
+    [
+      'an unknown dryRun',
+      'POST',
+      `${PODS}?dryRun=Some`,
+      pod('a'),
+      {},
+      400,
+      'dryRun: Unsupported value: "Some"',
+    ],
+    ['a bad limit', 'GET', `${PODS}?limit=-1`, undefined, {}, 400, 'limit: Invalid value: "-1"'],
+    ['a bad version', 'GET', `${PODS}?resourceVersion=x`, undefined, {}, 400, 'resourceVersion'],
+    [
+      'a match without a version',
+      'GET',
+      `${PODS}?resourceVersionMatch=Exact`,
+      undefined,
+      {},
+      400,
+      'forbidden unless resourceVersion is provided',
+    ],
+    [
+      'a bad label selector',
+      'GET',
+      `${PODS}?labelSelector=app%3D%3D(x`,
+      undefined,
+      {},
+      400,
+      "unable to parse requirement: found '(', expected: identifier",
+    ],
+    [
+      'an unknown field selector',
+      'GET',
+      `${PODS}?fieldSelector=spec.foo%3D1`,
+      undefined,
+      {},
+      400,
+      'field label not supported: spec.foo',
+    ],
+    ['a bad continue token', 'GET', `${PODS}?continue=abc`, undefined, {}, 400, 'continue key'],
+    ['an unknown path', 'GET', '/api/v1/nosuch', undefined, {}, 404, 'could not find'],
+    ['a path with a bad escape', 'GET', '/api/v1/%zz', undefined, {}, 404, 'could not find'],
+    ['a method that does not fit', 'PUT', PODS, pod('a'), {}, 405, 'does not allow this method'],
+    [
+      'another namespace',
+      'POST',
+      PODS,
+      pod('a', { namespace: 'kube-system' }),
+      {},
+      400,
+      'does not match the namespace sent on the request',
+    ],
+    ['no name', 'POST', PODS, pod(''), {}, 422, 'name or generateName is required'],
+    ['bad JSON types', 'POST', PODS, pod('a', {}, { containers: 1 }), {}, 400, 'cannot unmarshal'],
+  ])('refuses %s', async (_title, method, path, body, headers, status, message) => {
+    const answer = await server.request(method, path, body, { headers });
+    expect(answer.json).toMatchObject({ kind: 'Status', status: 'Failure', code: status });
+    expect(answer.json.message).toContain(message);
+    expect(answer.status).toBe(status);
+  });
+
+  it('warns of an unknown field when asked to', async () => {
+    const { status, headers } = await server.request(
+      'POST',
+      `${PODS}?fieldValidation=Warn`,
+      pod('a', {}, { nosuch: 1 }),
+    );
+    expect(status).toBe(201);
+    expect(headers['warning']).toContain('299 - "unknown field \\"spec.nosuch\\""');
+  });
+});
+
+describe('update', () => {
+  beforeEach(async () => {
+    await server.request('POST', CONFIG_MAPS, configMap('cfg', { data: { a: '1' } }));
+  });
+
+  it('replaces the object and keeps what the server set', async () => {
+    const { json: before } = await server.request('GET', `${CONFIG_MAPS}/cfg`);
+    const next = configMap('cfg', { data: { b: '2' } });
+    const { status, json } = await server.request('PUT', `${CONFIG_MAPS}/cfg`, next);
+    expect(status).toBe(200);
+    expect(json.data).toEqual({ b: '2' });
+    expect(json.metadata.uid).toBe(before.metadata.uid);
+    expect(Number(json.metadata.resourceVersion)).toBeGreaterThan(
+      Number(before.metadata.resourceVersion),
+    );
+  });
+
+  it('writes nothing when nothing changes', async () => {
+    const { json: before } = await server.request('GET', `${CONFIG_MAPS}/cfg`);
+    const { json } = await server.request('PUT', `${CONFIG_MAPS}/cfg`, before);
+    expect(json.metadata.resourceVersion).toBe(before.metadata.resourceVersion);
+  });
+
+  it('refuses an update of an older version', async () => {
+    const { json: before } = await server.request('GET', `${CONFIG_MAPS}/cfg`);
+    await server.request('PUT', `${CONFIG_MAPS}/cfg`, { ...before, data: { a: '2' } });
+    const late = await server.request('PUT', `${CONFIG_MAPS}/cfg`, { ...before, data: { a: '3' } });
+    expect([late.status, late.json.reason]).toEqual([409, 'Conflict']);
+    expect(late.json.message).toContain('the object has been modified');
+  });
+
+  it('refuses an update meant for another object of the name', async () => {
+    const next = { ...configMap('cfg'), metadata: { name: 'cfg', uid: 'abc' } };
+    const { json } = await server.request('PUT', `${CONFIG_MAPS}/cfg`, next);
+    expect(json.message).toContain('Precondition failed: UID in precondition: abc');
+  });
+
+  it('answers NotFound, except for kinds that a PUT may create', async () => {
+    const missing = await server.request('PUT', `${CONFIG_MAPS}/no`, configMap('no'));
+    expect(missing.status).toBe(404);
+    const lease = {
+      apiVersion: 'coordination.k8s.io/v1',
+      kind: 'Lease',
+      metadata: { name: 'l' },
+      spec: {},
+    };
+    const path = '/apis/coordination.k8s.io/v1/namespaces/default/leases/l';
+    expect((await server.request('PUT', path, lease)).status).toBe(201);
+  });
+
+  it('lets fifty writers each add a key without losing one', async () => {
+    await Promise.all(
+      Array.from({ length: 50 }, (_, i) =>
+        server.request(
+          'PATCH',
+          `${CONFIG_MAPS}/cfg`,
+          { data: { [`k${i}`]: 'x' } },
+          { headers: { 'content-type': 'application/merge-patch+json' } },
+        ),
+      ),
+    );
+    const { json } = await server.request('GET', `${CONFIG_MAPS}/cfg`);
+    expect(Object.keys(json.data)).toHaveLength(51);
+  });
+});
+
+describe('generation and status', () => {
+  beforeEach(async () => {
+    await server.request('POST', DEPLOYMENTS, deployment('web'));
+  });
+
+  it('counts changes of the spec, not of labels or status', async () => {
+    const patchWith = async (path: string, body: object) =>
+      (
+        await server.request('PATCH', path, body, {
+          headers: { 'content-type': 'application/merge-patch+json' },
+        })
+      ).json;
+    const path = `${DEPLOYMENTS}/web`;
+    expect((await patchWith(path, { metadata: { labels: { a: 'b' } } })).metadata.generation).toBe(
+      1,
+    );
+    expect((await patchWith(path, { spec: { replicas: 3 } })).metadata.generation).toBe(2);
+    const status = await patchWith(`${path}/status`, { status: { replicas: 3 } });
+    expect(status.metadata.generation).toBe(2);
+    expect(status.status.replicas).toBe(3);
+  });
+
+  it('keeps status and spec apart', async () => {
+    const path = `${DEPLOYMENTS}/web`;
+    const { json } = await server.request('GET', path);
+    const both = {
+      ...json,
+      spec: { ...json.spec, replicas: 7 },
+      status: { ...json.status, replicas: 9 },
+    };
+    const main = await server.request('PUT', path, { ...both, metadata: { name: 'web' } });
+    expect([main.json.spec.replicas, main.json.status.replicas]).toEqual([7, undefined]);
+    const status = await server.request('PUT', `${path}/status`, {
+      ...both,
+      metadata: { name: 'web' },
+      spec: { ...json.spec, replicas: 1 },
+    });
+    expect([status.json.spec.replicas, status.json.status.replicas]).toEqual([7, 9]);
+  });
+
+  it('scales through /scale', async () => {
+    const path = `${DEPLOYMENTS}/web/scale`;
+    const { json: scale } = await server.request('GET', path);
+    expect(scale).toMatchObject({
+      kind: 'Scale',
+      apiVersion: 'autoscaling/v1',
+      spec: { replicas: 2 },
+      status: { selector: 'app=web' },
+    });
+    const put = await server.request('PUT', path, { ...scale, spec: { replicas: 5 } });
+    expect(put.json.spec.replicas).toBe(5);
+    const stale = await server.request('PUT', path, { ...scale, spec: { replicas: 6 } });
+    expect(stale.status).toBe(409);
+    const negative = await server.request(
+      'PATCH',
+      path,
+      { spec: { replicas: -1 } },
+      { headers: { 'content-type': 'application/merge-patch+json' } },
+    );
+    expect(negative.status).toBe(422);
+  });
+});
+
+describe('patch', () => {
+  const patchWith = (type: string, body: unknown, path = `${PODS}/web`) =>
+    server.request('PATCH', path, body, { headers: { 'content-type': `application/${type}` } });
+
+  beforeEach(async () => {
+    await server.request('POST', PODS, pod('web', { labels: { a: '1', b: '2' } }));
+  });
+
+  it.each<[string, unknown]>([
+    ['merge-patch+json', { metadata: { labels: { a: null, c: '3' } } }],
+    ['strategic-merge-patch+json', { metadata: { labels: { a: null, c: '3' } } }],
+    [
+      'json-patch+json',
+      [
+        { op: 'remove', path: '/metadata/labels/a' },
+        { op: 'add', path: '/metadata/labels/c', value: '3' },
+      ],
+    ],
+  ])('%s changes the labels', async (type, body) => {
+    const { status, json } = await patchWith(type, body);
+    expect(status).toBe(200);
+    expect(json.metadata.labels).toEqual({ b: '2', c: '3' });
+  });
+
+  it('merges containers by name, strategically', async () => {
+    const body = { spec: { containers: [{ name: 'c', image: 'nginx:2' }] } };
+    const { json } = await patchWith('strategic-merge-patch+json', body);
+    expect(json.spec.containers).toHaveLength(1);
+    expect(json.spec.containers[0]).toMatchObject({ image: 'nginx:2', imagePullPolicy: 'Always' });
+  });
+
+  it('creates by apply what is not there, and merges into what is', async () => {
+    const apply = (labels: object) =>
+      patchWith(
+        'apply-patch+yaml',
+        { ...pod('new'), metadata: { name: 'new', labels } },
+        `${PODS}/new`,
+      );
+    expect((await apply({ a: '1' })).status).toBe(201);
+    const again = await apply({ b: '2' });
+    expect(again.status).toBe(200);
+    expect(again.json.metadata.labels).toMatchObject({ b: '2' });
+  });
+
+  it('refuses what does not apply, and what may not change', async () => {
+    const failing = await patchWith('json-patch+json', [
+      { op: 'test', path: '/metadata/name', value: 'x' },
+    ]);
+    expect(failing.status).toBe(422);
+    const uid = await patchWith('merge-patch+json', { metadata: { uid: 'x' } });
+    expect(uid.json.message).toContain('metadata.uid: Invalid value: "x": field is immutable');
+    const version = await patchWith('merge-patch+json', { metadata: { resourceVersion: '1' } });
+    expect(version.status).toBe(409);
+    const name = await patchWith('merge-patch+json', { metadata: { name: 'other' } });
+    expect(name.status).toBe(400);
+  });
+
+  it('keeps a hostile key plain data', async () => {
+    await patchWith('merge-patch+json', '{"metadata":{"labels":{"__proto__":"x"}}}');
+    expect(({} as Record<string, unknown>)['x']).toBeUndefined();
+  });
+});

@@ -1,0 +1,146 @@
+import { AUTHENTICATED, NODES_GROUP, ANONYMOUS, type User } from './auth/user';
+import { startTestServer, type TestServer } from './testing';
+
+let server: TestServer;
+beforeEach(async () => {
+  server = await startTestServer();
+});
+afterEach(() => server[Symbol.asyncDispose]());
+
+const DEV: User = { name: 'dev', groups: [AUTHENTICATED] };
+const NODE: User = { name: 'system:node:n1', groups: [NODES_GROUP, AUTHENTICATED] };
+const AGGREGATED = 'application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList';
+
+describe('who may', () => {
+  it.each<[string, User, string, string, number]>([
+    ['anyone look at the health', ANONYMOUS, 'GET', '/readyz', 200],
+    ['anyone read the version', ANONYMOUS, 'GET', '/version', 200],
+    ['nobody without a name discover', ANONYMOUS, 'GET', '/api', 401],
+    ['nobody without a name read', ANONYMOUS, 'GET', '/api/v1/pods', 401],
+    ['a user discover', DEV, 'GET', '/api', 200],
+    ['a user not read', DEV, 'GET', '/api/v1/pods', 403],
+    ['a node read pods', NODE, 'GET', '/api/v1/pods', 200],
+    ['a node not read deployments', NODE, 'GET', '/apis/apps/v1/deployments', 403],
+    ['a node not create pods', NODE, 'POST', '/api/v1/namespaces/default/pods', 403],
+    ['a node not touch another', NODE, 'PATCH', '/api/v1/nodes/n2/status', 403],
+    ['a node not delete itself', NODE, 'DELETE', '/api/v1/nodes/n1', 403],
+  ])('may %s', async (_title, user, method, path, status) => {
+    expect((await server.request(method, path, {}, { user })).status).toBe(status);
+  });
+
+  it('is told whom it was refused and what', async () => {
+    const { json } = await server.request(
+      'DELETE',
+      '/api/v1/namespaces/default/pods/x',
+      undefined,
+      {
+        user: DEV,
+      },
+    );
+    expect(json.message).toBe(
+      'pods "x" is forbidden: User "dev" cannot delete resource "pods" in API group "" in the namespace "default"',
+    );
+  });
+
+  it('answers only masters who act as another', async () => {
+    const as = { 'impersonate-user': 'dev' };
+    const acting = await server.request('GET', '/api/v1/secrets', undefined, { headers: as });
+    expect(acting.json.message).toContain(
+      'secrets is forbidden: User "dev" cannot list resource "secrets" in API group "" at the cluster scope',
+    );
+    const other = await server.request('GET', '/api', undefined, { headers: as, user: NODE });
+    expect(other.status).toBe(403);
+  });
+
+  it('takes no bearer tokens', async () => {
+    const headers = { authorization: 'Bearer x' };
+    expect((await server.request('GET', '/api', undefined, { headers })).status).toBe(401);
+  });
+});
+
+describe('discovery', () => {
+  it('lists groups and resources, aggregated and not', async () => {
+    const { json, headers } = await server.request('GET', '/apis', undefined, {
+      headers: { accept: `${AGGREGATED},application/json` },
+    });
+    expect(headers['content-type']).toBe(AGGREGATED);
+    const apps = json.items.find(
+      (item: { metadata: { name: string } }) => item.metadata.name === 'apps',
+    );
+    const [deployments] = apps.versions[0].resources;
+    expect(deployments).toMatchObject({
+      resource: 'deployments',
+      scope: 'Namespaced',
+      singularResource: 'deployment',
+      shortNames: ['deploy'],
+      categories: ['all'],
+      responseKind: { group: 'apps', version: 'v1', kind: 'Deployment' },
+    });
+    const plain = await server.request('GET', '/apis/apps/v1');
+    const names = plain.json.resources.map(({ name }: { name: string }) => name);
+    expect(names).toEqual([
+      'deployments',
+      'deployments/scale',
+      'deployments/status',
+      'replicasets',
+      'replicasets/scale',
+      'replicasets/status',
+    ]);
+    expect((await server.request('GET', '/apis/apps')).json.kind).toBe('APIGroup');
+    expect((await server.request('GET', '/apis/nosuch/v1')).status).toBe(404);
+  });
+
+  it('lists evictions where kubectl drain looks for them', async () => {
+    const { json } = await server.request('GET', '/api/v1');
+    const eviction = json.resources.find(({ name }: { name: string }) => name === 'pods/eviction');
+    expect(eviction).toMatchObject({ group: 'policy', version: 'v1', kind: 'Eviction' });
+  });
+});
+
+it('describes itself by OpenAPI that may be kept for ever', async () => {
+  const { json } = await server.request('GET', '/openapi/v3');
+  const url = json.paths['apis/apps/v1'].serverRelativeURL as string;
+  const document = await server.request('GET', url);
+  expect(document.headers['cache-control']).toContain('immutable');
+  expect(document.json.components.schemas).toHaveProperty(['io.k8s.api.apps.v1.Deployment']);
+  const etag = document.headers['etag'] as string;
+  const again = await server.request('GET', url, undefined, { headers: { 'if-none-match': etag } });
+  expect([again.status, again.text]).toEqual([304, '']);
+});
+
+it('says in detail how it is', async () => {
+  const { text } = await server.request('GET', '/readyz?verbose');
+  expect(text).toBe('[+]ping ok\n[+]store ok\nreadyz check passed\n');
+  server.store.currentVersion = () => Promise.reject(new Error('down'));
+  const unready = await server.request('GET', '/readyz');
+  expect([unready.status, unready.text]).toEqual([
+    500,
+    '[+]ping ok\n[-]store failed: reason withheld\nreadyz check failed\n',
+  ]);
+  expect((await server.request('GET', '/livez')).status).toBe(200);
+});
+
+describe('reviews', () => {
+  const SELF = '/apis/authorization.k8s.io/v1/selfsubjectaccessreviews';
+
+  it('tell who asks', async () => {
+    const { status, json } = await server.request(
+      'POST',
+      '/apis/authentication.k8s.io/v1/selfsubjectreviews',
+      {},
+      { user: DEV },
+    );
+    expect(status).toBe(201);
+    expect(json.status.userInfo).toEqual({ username: 'dev', groups: [AUTHENTICATED] });
+  });
+
+  it.each([
+    [DEV, 'delete', false],
+    [NODE, 'delete', true],
+    [NODE, 'create', false],
+  ])('tell whether %j may %s pods', async (user, verb, allowed) => {
+    const spec = { resourceAttributes: { verb, resource: 'pods', namespace: 'default' } };
+    const { json } = await server.request('POST', SELF, { spec }, { user });
+    expect(json.status).toEqual({ allowed });
+  });
+});
