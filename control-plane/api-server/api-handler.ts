@@ -1,5 +1,3 @@
-import type { IncomingMessage } from 'node:http';
-import type { Duplex } from 'node:stream';
 import { ApiError } from '../../api/errors';
 import { actingUser } from './auth/impersonation';
 import { authorize, type Attributes } from './auth/authorizer';
@@ -9,7 +7,7 @@ import type { Discovery } from './discovery/discovery';
 import { servePublic, type HealthCheck, type VersionInfo } from './discovery/health';
 import { statusResponse, toApiError, type ApiRequest, type ApiResponse } from './http/exchange';
 import { parseResourcePath, type ResourceTarget } from './http/request-target';
-import { checkProtocol, type ExecGateway } from './pods/exec';
+import { checkProtocol, type ExecGateway, type UpgradingConnection } from './pods/exec';
 import { isTrue } from './rest/options';
 import { notServed } from './rest/kind-request';
 import type { RestApi } from './rest/rest-api';
@@ -41,12 +39,7 @@ export class ApiHandler {
   }
 
   /** exec and attach. @throws ApiError before the upgrade */
-  async upgrade(
-    asked: ApiRequest,
-    raw: IncomingMessage,
-    socket: Duplex,
-    head: Buffer,
-  ): Promise<void> {
+  async upgrade(asked: ApiRequest, connection: UpgradingConnection): Promise<void> {
     const request = identified(asked);
     const target = parseResourcePath(request.path);
     const kind = target && this.deps.kinds.find(target.group, target.version, target.plural);
@@ -54,9 +47,9 @@ export class ApiHandler {
     if (target === undefined || kind === undefined || !isStream) throw notServed();
     authorize(request.user, attributesOf(request, target));
     const { exec } = this.deps;
+    const plan = await exec.plan(kind, target, target.subresource === 'attach', request);
     checkProtocol(request);
-    const session = await exec.open(kind, target, target.subresource === 'attach', request);
-    await exec.serve(session, raw, socket, head, request.signal);
+    await exec.serve(plan, connection, request.signal);
   }
 
   private async answer(asked: ApiRequest): Promise<ApiResponse> {

@@ -72,7 +72,7 @@ export const createApiServer = (deps: ApiServerDeps): ApiServer => {
     deps.tls,
     {
       handle: (request) => handler.handle(request),
-      upgrade: (...args) => handler.upgrade(...args),
+      upgrade: (request, raw, socket, head) => handler.upgrade(request, { raw, socket, head }),
       ...(registry === undefined ? {} : { registry: (...args) => registry.handle(...args) }),
     },
     log,

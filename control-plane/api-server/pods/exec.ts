@@ -9,7 +9,7 @@ import type {
   ExecSession,
   NodeConnections,
 } from '../../../client/node-connections';
-import { successStatus, type ApiRequest } from '../http/exchange';
+import { successStatus, toApiError, type ApiRequest } from '../http/exchange';
 import type { ServedKind } from '../kinds/served-kind';
 import type { ObjectService } from '../objects/object-service';
 import { isTrue } from '../rest/options';
@@ -18,6 +18,19 @@ import { placementOf } from './target';
 export interface ExecDeps {
   readonly service: ObjectService;
   readonly nodes: NodeConnections;
+}
+
+/** A command, or the main process, in a container on a node. */
+export interface ExecPlan {
+  readonly nodeName: string;
+  readonly request: ExecRequest;
+}
+
+/** A connection whose client asks for another protocol, as node:http hands it over. */
+export interface UpgradingConnection {
+  readonly raw: IncomingMessage;
+  readonly socket: Duplex;
+  readonly head: Buffer;
 }
 
 /** exec and attach over a WebSocket that speaks v5.channel.k8s.io. */
@@ -30,47 +43,57 @@ export class ExecGateway {
 
   constructor(private readonly deps: ExecDeps) {}
 
-  /** The session, started on the node. @throws ApiError */
-  async open(
+  /**
+   * What is asked, of which node. Everything that can be refused is refused here, before the
+   * upgrade: a client whose upgrade fails tries an older protocol and shows that failure instead.
+   * @throws ApiError
+   */
+  async plan(
     pods: ServedKind,
     name: ObjectName,
     isAttach: boolean,
     { query, signal }: ApiRequest,
-  ): Promise<ExecSession> {
+  ): Promise<ExecPlan> {
     const options = execOptions(query, isAttach);
     const container = query.get('container') ?? '';
     const { service, nodes } = this.deps;
     const { nodeName, target } = await placementOf(service, pods, name, container, signal);
-    return nodes.exec(nodeName, { ...target, ...options }, signal);
+    if (!nodes.isConnected(nodeName))
+      throw new ApiError('ServiceUnavailable', `node ${JSON.stringify(nodeName)} is not connected`);
+    return { nodeName, request: { ...target, ...options } };
   }
 
   /** Upgrades the connection and carries the session's streams until either side ends. */
-  async serve(
-    session: ExecSession,
-    raw: IncomingMessage,
-    socket: Duplex,
-    head: Buffer,
-    signal: AbortSignal,
-  ): Promise<void> {
-    await using owned = session;
-    const webSocket = await new Promise<WebSocket>((resolve, reject) => {
-      const refused = () => reject(new ApiError('BadRequest', 'the WebSocket handshake failed'));
-      socket.once('close', refused);
-      this.sockets.handleUpgrade(raw, socket, head, (upgraded) => {
-        socket.off('close', refused);
-        resolve(upgraded);
-      });
-    });
-    webSocket.on('error', () => webSocket.terminate());
+  async serve(plan: ExecPlan, connection: UpgradingConnection, signal: AbortSignal): Promise<void> {
+    const webSocket = await this.upgrade(connection);
     const stop = () => webSocket.terminate();
     signal.addEventListener('abort', stop, { once: true });
     try {
-      takeInput(webSocket, owned);
-      await sendOutput(webSocket, owned.output);
+      await using session = await this.deps.nodes.exec(plan.nodeName, plan.request, signal);
+      takeInput(webSocket, session);
+      webSocket.resume();
+      await sendOutput(webSocket, session.output);
+    } catch (error) {
+      await sendStatus(webSocket, { stream: 'error', message: toApiError(error).message });
     } finally {
       signal.removeEventListener('abort', stop);
+      webSocket.resume();
       webSocket.close(1000);
     }
+  }
+
+  /** The WebSocket, paused: what the client sends waits for the session. */
+  private upgrade({ raw, socket, head }: UpgradingConnection): Promise<WebSocket> {
+    return new Promise((resolve, reject) => {
+      const refused = () => reject(new ApiError('BadRequest', 'the WebSocket handshake failed'));
+      socket.once('close', refused);
+      this.sockets.handleUpgrade(raw, socket, head, (webSocket) => {
+        socket.off('close', refused);
+        webSocket.on('error', () => webSocket.terminate());
+        webSocket.pause();
+        resolve(webSocket);
+      });
+    });
   }
 }
 
@@ -147,19 +170,16 @@ const sendOutput = async (
   webSocket: WebSocket,
   output: AsyncIterable<ExecOutput>,
 ): Promise<void> => {
-  try {
-    for await (const part of output) {
-      if (webSocket.readyState !== webSocket.OPEN) return;
-      if ('data' in part)
-        await sendFrame(webSocket, part.stream === 'stdout' ? STDOUT : STDERR, part.data);
-      else await sendFrame(webSocket, STATUS, Buffer.from(JSON.stringify(endStatus(part))));
-    }
-  } catch (error) {
-    const message = error instanceof Error ? error.message : String(error);
-    const status = endStatus({ stream: 'error', message });
-    await sendFrame(webSocket, STATUS, Buffer.from(JSON.stringify(status)));
+  for await (const part of output) {
+    if (webSocket.readyState !== webSocket.OPEN) return;
+    if ('data' in part)
+      await sendFrame(webSocket, part.stream === 'stdout' ? STDOUT : STDERR, part.data);
+    else await sendStatus(webSocket, part);
   }
 };
+
+const sendStatus = (webSocket: WebSocket, end: ExecEnd): Promise<void> =>
+  sendFrame(webSocket, STATUS, Buffer.from(JSON.stringify(endStatus(end))));
 
 /** Resolves when the frame has been handed to the kernel. A socket that is gone is no error here. */
 const sendFrame = (webSocket: WebSocket, channel: number, data: Uint8Array): Promise<void> =>
@@ -167,7 +187,9 @@ const sendFrame = (webSocket: WebSocket, channel: number, data: Uint8Array): Pro
     webSocket.send(Buffer.concat([Buffer.of(channel), data]), { binary: true }, () => resolve());
   });
 
-const endStatus = (end: Extract<ExecOutput, { stream: 'exit' | 'error' }>): Partial<Status> => {
+type ExecEnd = Extract<ExecOutput, { stream: 'exit' | 'error' }>;
+
+const endStatus = (end: ExecEnd): Partial<Status> => {
   if (end.stream === 'error')
     return {
       metadata: {},

