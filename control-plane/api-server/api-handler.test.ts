@@ -1,4 +1,7 @@
 import { AUTHENTICATED, NODES_GROUP, ANONYMOUS, type User } from './auth/user';
+import { setMaxListeners } from 'node:events';
+import { silentLog } from '../../lib/log';
+import { expireEvents } from './objects/event-expiry';
 import { startTestServer, type TestServer } from './testing';
 
 let server: TestServer;
@@ -56,6 +59,75 @@ describe('who may', () => {
     const headers = { authorization: 'Bearer x' };
     expect((await server.request('GET', '/api', undefined, { headers })).status).toBe(401);
   });
+});
+
+describe('a node', () => {
+  const PODS = '/api/v1/namespaces/default/pods';
+  const SECRETS = '/api/v1/namespaces/default/secrets';
+  const MERGE = { 'content-type': 'application/merge-patch+json' };
+  const status = { status: { phase: 'Running' } };
+
+  beforeEach(async () => {
+    const pod = (name: string, nodeName: string, secret: string) => ({
+      apiVersion: 'v1',
+      kind: 'Pod',
+      metadata: { name },
+      spec: {
+        nodeName,
+        containers: [{ name: 'c', image: 'x', envFrom: [{ secretRef: { name: secret } }] }],
+        volumes: [{ name: 'v', configMap: { name: 'cfg' } }],
+      },
+    });
+    await server.request('POST', PODS, pod('mine', 'n1', 'mine'));
+    await server.request('POST', PODS, pod('other', 'n2', 'other'));
+    for (const name of ['mine', 'other'])
+      await server.request('POST', SECRETS, {
+        apiVersion: 'v1',
+        kind: 'Secret',
+        metadata: { name },
+      });
+    // The guard looks at the cache.
+    await server.request('GET', PODS);
+  });
+
+  it.each<[string, string, unknown, number]>([
+    ['PATCH', `${PODS}/mine/status`, status, 200],
+    ['PATCH', `${PODS}/other/status`, status, 403],
+    ['DELETE', `${PODS}/other`, undefined, 403],
+    ['DELETE', `${PODS}/mine`, undefined, 200],
+    ['GET', `${SECRETS}/mine`, undefined, 200],
+    ['GET', `${SECRETS}/other`, undefined, 403],
+    ['GET', SECRETS, undefined, 403],
+    ['GET', '/api/v1/namespaces/default/configmaps/cfg', undefined, 404],
+    ['GET', '/api/v1/namespaces/default/configmaps/any', undefined, 403],
+  ])('%s %s', async (method, path, body, expected) => {
+    const answer = await server.request(method, path, body, { user: NODE, headers: MERGE });
+    expect(answer.status).toBe(expected);
+  });
+});
+
+it('forgets events an hour after they last happened', async () => {
+  const EVENTS = '/api/v1/namespaces/default/events';
+  const event = (name: string, lastTimestamp: string) => ({
+    apiVersion: 'v1',
+    kind: 'Event',
+    metadata: { name },
+    involvedObject: { kind: 'Pod', namespace: 'default', name: 'p' },
+    lastTimestamp,
+  });
+  await server.request('POST', EVENTS, event('old', '2026-01-01T00:00:00Z'));
+  await server.request('POST', EVENTS, event('new', '2026-01-01T00:30:00Z'));
+  const stop = new AbortController();
+  setMaxListeners(0, stop.signal);
+  const { client } = server.api;
+  const expiring = expireEvents({ client, clock: server.clock, log: silentLog }, stop.signal);
+  await server.clock.advance(66 * 60_000);
+  const { json } = await server.request('GET', EVENTS);
+  expect(json.items.map(({ metadata }: { metadata: { name: string } }) => metadata.name)).toEqual([
+    'new',
+  ]);
+  stop.abort();
+  await expiring;
 });
 
 describe('discovery', () => {

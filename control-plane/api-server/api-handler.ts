@@ -1,6 +1,7 @@
 import { ApiError } from '../../api/errors';
 import { actingUser } from './auth/impersonation';
 import { authorize, type Attributes } from './auth/authorizer';
+import { guardNode, type PodsOn } from './auth/node-guard';
 import { isAnonymous } from './auth/user';
 import { serveDiscovery } from './discovery/discovery-api';
 import type { Discovery } from './discovery/discovery';
@@ -15,6 +16,7 @@ import type { KindRegistry } from './kinds/kind-registry';
 
 export interface ApiHandlerDeps {
   readonly kinds: KindRegistry;
+  readonly podsOn: PodsOn;
   readonly rest: RestApi;
   readonly discovery: Discovery;
   readonly exec: ExecGateway;
@@ -45,7 +47,7 @@ export class ApiHandler {
     const kind = target && this.deps.kinds.find(target.group, target.version, target.plural);
     const isStream = target?.subresource === 'exec' || target?.subresource === 'attach';
     if (target === undefined || kind === undefined || !isStream) throw notServed();
-    authorize(request.user, attributesOf(request, target));
+    this.authorize(request, target);
     const { exec } = this.deps;
     const plan = await exec.plan(kind, target, target.subresource === 'attach', request);
     checkProtocol(request);
@@ -59,7 +61,7 @@ export class ApiHandler {
     const target = parseResourcePath(request.path);
     const kind = target && this.deps.kinds.find(target.group, target.version, target.plural);
     if (target !== undefined && kind !== undefined) {
-      authorize(request.user, attributesOf(request, target));
+      this.authorize(request, target);
       return this.deps.rest.handle(request, target);
     }
     for (const serve of this.deps.extra) {
@@ -70,6 +72,13 @@ export class ApiHandler {
     const discovered = serveDiscovery(this.deps.discovery, request);
     if (discovered !== undefined) return discovered;
     throw notServed();
+  }
+
+  /** @throws Forbidden */
+  private authorize(request: ApiRequest, target: ResourceTarget): void {
+    const attributes = attributesOf(request, target);
+    authorize(request.user, attributes);
+    guardNode(request.user, attributes, this.deps.podsOn);
   }
 }
 

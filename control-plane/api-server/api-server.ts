@@ -3,12 +3,14 @@ import type { AddressInfo } from 'node:net';
 import type { ApiClient } from '../../client/api-client';
 import type { NodeConnections } from '../../client/node-connections';
 import type { VirtualResource } from '../../client/virtual-resource';
+import { TaskGroup } from '../../lib/async/task-group';
 import type { Clock } from '../../lib/clock';
 import type { Log } from '../../lib/log';
 import type { Random } from '../../lib/random';
 import type { Store } from '../store/store';
 import type { WatchCaches } from '../store/watch-cache';
 import { ApiHandler } from './api-handler';
+import type { PodsOn } from './auth/node-guard';
 import { REVIEWS, serveReview } from './auth/reviews';
 import { Discovery } from './discovery/discovery';
 import { OpenApi } from './discovery/openapi';
@@ -18,7 +20,9 @@ import type { HealthCheck } from './discovery/health';
 import type { ApiRequest, ApiResponse } from './http/exchange';
 import { HttpsListener, type ListenAddress, type TlsMaterial } from './http/https-listener';
 import { InProcessClient } from './in-process-client';
+import { textAt } from './kinds/mutable';
 import { KindRegistry } from './kinds/kind-registry';
+import { expireEvents } from './objects/event-expiry';
 import { createObjectService } from './objects/object-service';
 import { ExecGateway } from './pods/exec';
 import { RestApi } from './rest/rest-api';
@@ -61,6 +65,7 @@ export const createApiServer = (deps: ApiServerDeps): ApiServer => {
   const openApi = new OpenApi(kinds);
   const handler = new ApiHandler({
     kinds,
+    podsOn: podsFrom(deps.caches),
     rest: new RestApi({ service, nodes, random }),
     discovery: new Discovery(kinds, REVIEWS),
     exec: new ExecGateway({ service, nodes }),
@@ -77,17 +82,31 @@ export const createApiServer = (deps: ApiServerDeps): ApiServer => {
     },
     log,
   );
+  const background = new TaskGroup();
   return {
     client,
     handle: (request) => handler.handle(request),
     listen: async (address) => {
       await ensureSystemNamespaces(client);
+      background.run((signal) => expireEvents({ client, clock: deps.clock, log }, signal));
       return listener.listen(address);
     },
     renew: (tls) => listener.renew(tls),
-    [Symbol.asyncDispose]: () => listener[Symbol.asyncDispose](),
+    [Symbol.asyncDispose]: async () => {
+      await listener[Symbol.asyncDispose]();
+      await background[Symbol.asyncDispose]();
+    },
   };
 };
+
+const podsFrom =
+  (caches: WatchCaches): PodsOn =>
+  (nodeName) =>
+    caches
+      .of('pods')
+      .list()
+      .items.map(({ object }) => object)
+      .filter((pod) => textAt(pod, 'spec', 'nodeName') === nodeName);
 
 const healthChecks = ({ store }: ApiServerDeps): readonly HealthCheck[] => [
   { name: 'ping', check: async () => undefined },

@@ -82,8 +82,9 @@ const NODE_RULES: Readonly<
   'pods/status': { verbs: ['get', 'update', 'patch'] },
   'pods/eviction': { verbs: ['create'] },
   events: { verbs: WRITES },
-  configmaps: { verbs: READS },
-  secrets: { verbs: READS },
+  // Only those that its pods name: see `guardNode`.
+  configmaps: { verbs: ['get'] },
+  secrets: { verbs: ['get'] },
   serviceaccounts: { verbs: ['get'] },
   services: { verbs: READS },
   namespaces: { verbs: READS },

@@ -28,7 +28,8 @@ export const serveReview = async (request: ApiRequest): Promise<ApiResponse | un
       'the server does not allow this method on the requested resource',
     );
   const { group, version, kind } = asked;
-  const body = (await readValue(request)) ?? {};
+  // A review of oneself has no input, whatever its encoding.
+  const body = kind === 'SelfSubjectReview' ? {} : ((await readValue(request)) ?? {});
   if (!isFields(body)) throw new ApiError('BadRequest', `a ${kind} must be an object`);
   return jsonResponse(
     {

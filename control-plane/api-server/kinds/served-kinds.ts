@@ -32,6 +32,7 @@ export const virtualKind = (virtual: VirtualResource): ServedKind => ({
 
 const withServing = (info: KindInfo): ServedKind => ({
   ...info,
+  subresources: info.subresources.filter((name) => SERVED_SUBRESOURCES.has(name)),
   strategy: STRATEGIES.get(info.resource.kind) ?? PLAIN,
   printer: PRINTERS.get(info.resource.kind) ?? NAME_AND_AGE,
 });
@@ -51,6 +52,18 @@ const unknownKind = (virtual: VirtualResource): KindInfo => ({
     validateStatusUpdate: () => [],
   },
 });
+
+/** Only what is answered is announced. */
+const SERVED_SUBRESOURCES: ReadonlySet<string> = new Set([
+  'status',
+  'scale',
+  'finalize',
+  'binding',
+  'eviction',
+  'log',
+  'exec',
+  'attach',
+]);
 
 /** What people type for Dhow's own kinds. */
 const VIRTUAL_SHORT_NAMES: ReadonlyMap<string, readonly string[]> = new Map([

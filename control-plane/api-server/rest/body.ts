@@ -34,9 +34,10 @@ export const readValue = async (request: ApiRequest): Promise<unknown> => {
 };
 
 const parseBody = (request: ApiRequest, bytes: Buffer): unknown => {
+  if (bytes.length === 0) return undefined;
   const type = mediaTypeOf(request);
   if (!JSON_MEDIA_TYPES.has(type)) throw unsupported(type, [...JSON_MEDIA_TYPES]);
-  return bytes.length === 0 ? undefined : parseText(bytes);
+  return parseText(bytes);
 };
 
 export const parseText = (bytes: Uint8Array): unknown => {

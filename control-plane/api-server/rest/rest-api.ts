@@ -1,6 +1,8 @@
+import { ApiError } from '../../../api/errors';
 import { statusResponse, successStatus, type ApiRequest, type ApiResponse } from '../http/exchange';
 import type { ResourceTarget } from '../http/request-target';
 import type { ServedKind } from '../kinds/served-kind';
+import type { WatchItem } from '../objects/object-watcher';
 import type { WriteContext } from '../objects/write-context';
 import { readObject, readValue } from './body';
 import {
@@ -28,6 +30,8 @@ import { watchSignal } from './watch-timeout';
 
 /** Collections, objects and subresources of every served kind over HTTP. */
 export class RestApi {
+  private watchCount = 0;
+
   constructor(private readonly deps: RestDeps) {}
 
   /** @throws ApiError */
@@ -96,8 +100,26 @@ export class RestApi {
     const view = viewOf(this.deps, asked);
     const query = watchQueryOf(request.query, target.namespace);
     const signal = watchSignal(request, service.clock, random);
-    const items = service.watcher.watch(kind, query, signal);
+    this.checkWatches();
+    const items = this.counted(service.watcher.watch(kind, query, signal));
     return watchResponse(view, items, () => service.clock.now());
+  }
+
+  /** @throws TooManyRequests */
+  private checkWatches(): void {
+    if (this.watchCount < MAX_WATCHES) return;
+    throw new ApiError('TooManyRequests', 'too many watches are open, try again later', {
+      details: { retryAfterSeconds: 5 },
+    });
+  }
+
+  private async *counted(items: AsyncIterable<WatchItem>): AsyncGenerator<WatchItem> {
+    this.watchCount++;
+    try {
+      yield* items;
+    } finally {
+      this.watchCount--;
+    }
   }
 
   private async create(asked: KindRequest): Promise<ApiResponse> {
@@ -171,3 +193,6 @@ const allowed = (
 
 const dryRunToo = (context: WriteContext, body: unknown): WriteContext =>
   isDryRunBody(body) ? { ...context, isDryRun: true } : context;
+
+/** Each costs a buffer and a place in the fan-out. */
+const MAX_WATCHES = 20_000;

@@ -109,5 +109,4 @@ const HANDLERS: Readonly<Partial<Record<string, Handler>>> = {
   log,
   exec: upgradeOnly,
   attach: upgradeOnly,
-  portforward: upgradeOnly,
 };
