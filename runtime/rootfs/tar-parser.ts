@@ -46,15 +46,16 @@ export class TarParser {
     }
   }
 
-  /** Bytes of file data that follow and that the caller may leave out by calling `skip`. */
+  /** Bytes up to the next header, which the caller may leave out by calling `skip`. */
   get skippableBytes(): number {
-    return this.state === 'data' ? this.remainingBytes : 0;
+    return this.state === 'data' ? this.remainingBytes + this.paddingBytes : 0;
   }
 
   /** Continues as if `skippableBytes` had been pushed. */
   skip(): void {
     if (this.state !== 'data') return;
     this.remainingBytes = 0;
+    this.paddingBytes = 0;
     this.endData();
   }
 

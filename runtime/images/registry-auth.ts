@@ -1,0 +1,92 @@
+import type { RegistryCredentials } from '../image-service';
+import type { RegistryEndpoint } from './endpoints';
+import { exchange, readBody } from './http';
+
+/** A registry's `WWW-Authenticate`: how it wants to be asked. */
+export type Challenge =
+  | { readonly scheme: 'basic' }
+  | {
+      readonly scheme: 'bearer';
+      readonly realm: string;
+      readonly service: string | undefined;
+      readonly scope: string | undefined;
+    };
+
+/** Parses the first challenge that is understood. */
+export const parseChallenge = (header: string): Challenge | undefined => {
+  if (header.length > 8192) return undefined;
+  const match = /(?:^|,\s*)(basic|bearer)\b(.*)$/is.exec(header);
+  if (match === null) return undefined;
+  if (match[1]?.toLowerCase() === 'basic') return { scheme: 'basic' };
+  const params = new Map<string, string>();
+  for (const [, name, quoted, token] of (match[2] ?? '').matchAll(
+    /([a-z_]+)=(?:"([^"]*)"|([^\s",]+))/gi,
+  )) {
+    if (name !== undefined) params.set(name.toLowerCase(), quoted ?? token ?? '');
+  }
+  const realm = params.get('realm');
+  if (realm === undefined) return undefined;
+  return { scheme: 'bearer', realm, service: params.get('service'), scope: params.get('scope') };
+};
+
+/** Answers challenges of one repository of one registry and remembers the answer. */
+export class RegistryAuthorizer {
+  private header: string | undefined;
+
+  constructor(
+    private readonly endpoint: RegistryEndpoint,
+    private readonly repository: string,
+    private readonly credentials: RegistryCredentials | undefined,
+  ) {
+    this.header = endpoint.authorization;
+  }
+
+  /** The Authorization header to send now, if any. */
+  get authorization(): string | undefined {
+    return this.header;
+  }
+
+  /** Reacts to a 401. False: there is nothing else to try. */
+  async answer(wwwAuthenticate: string | undefined, signal: AbortSignal): Promise<boolean> {
+    const challenge = parseChallenge(wwwAuthenticate ?? '');
+    const used = this.header;
+    if (challenge?.scheme === 'basic' && this.credentials !== undefined) {
+      this.header = basic(this.credentials);
+    } else if (challenge?.scheme === 'bearer') {
+      this.header = `Bearer ${await this.token(challenge, signal)}`;
+    }
+    return this.header !== used;
+  }
+
+  private async token(
+    { realm, service, scope }: Extract<Challenge, { scheme: 'bearer' }>,
+    signal: AbortSignal,
+  ): Promise<string> {
+    const url = new URL(realm);
+    const isPlainAllowed = this.endpoint.baseUrl.startsWith('http:');
+    if (url.protocol !== 'https:' && !(url.protocol === 'http:' && isPlainAllowed)) {
+      throw new Error(`refused to ask ${url.origin} for a token: not https`);
+    }
+    if (service !== undefined) url.searchParams.set('service', service);
+    url.searchParams.set('scope', scope ?? `repository:${this.repository}:pull`);
+    const headers =
+      this.credentials === undefined ? {} : { authorization: basic(this.credentials) };
+    const tls = url.host === new URL(this.endpoint.baseUrl).host ? this.endpoint.tls : undefined;
+    const response = await exchange(url, { method: 'GET', headers, tls }, signal);
+    const body = await readBody(response, TOKEN_MAX_BYTES);
+    if (response.status !== 200) {
+      throw new Error(`failed to fetch a token from ${url.origin}: status ${response.status}`);
+    }
+    const json = JSON.parse(body.toString('utf8')) as { token?: unknown; access_token?: unknown };
+    const token = json.token ?? json.access_token;
+    if (typeof token !== 'string' || !/^[\x21-\x7e]+$/.test(token)) {
+      throw new Error(`no token in the answer of ${url.origin}`);
+    }
+    return token;
+  }
+}
+
+const basic = ({ username, password }: RegistryCredentials): string =>
+  `Basic ${Buffer.from(`${username}:${password}`).toString('base64')}`;
+
+const TOKEN_MAX_BYTES = 256 * 1024;
