@@ -1,7 +1,9 @@
 import { ApiError } from '../../../api/errors';
 import { apiVersionOf, type Resource } from '../../../api/resources';
+import { readYaml, YamlError } from '../../../api/yaml';
 import { parseJson } from '../../../lib/json';
 import type { ApiRequest } from '../http/exchange';
+import { MAX_BODY_BYTES } from '../http/read-body';
 import { isFields, type Fields, type MutableObject } from '../kinds/mutable';
 import type { ServedKind } from '../kinds/served-kind';
 import { duplicateFields } from './duplicate-fields';
@@ -14,8 +16,8 @@ export const readObject = async (
   kind: ServedKind,
   context: WriteContext,
 ): Promise<MutableObject> => {
-  const bytes = await request.body();
-  const value = parseBody(request, bytes);
+  const document = await readDocument(request);
+  const { value } = document;
   if (!isFields(value))
     throw new ApiError(
       'BadRequest',
@@ -23,22 +25,52 @@ export const readObject = async (
         'it is not a JSON object',
     );
   checkType(kind.resource, value);
-  const duplicates =
-    context.fieldValidation === 'Ignore' ? [] : duplicateFields(bytes.toString('utf8'));
-  return decodeObject(kind, value, context, duplicates);
+  const isLenient = context.fieldValidation === 'Ignore';
+  return decodeObject(kind, value, context, isLenient ? [] : document.duplicates());
 };
 
-/** The JSON value of a body; undefined when there is none. */
-export const readValue = async (request: ApiRequest): Promise<unknown> => {
-  return parseBody(request, await request.body());
-};
+/** The value of a body; undefined when there is none. */
+export const readValue = async (request: ApiRequest): Promise<unknown> =>
+  (await readDocument(request)).value;
 
-const parseBody = (request: ApiRequest, bytes: Buffer): unknown => {
-  if (bytes.length === 0) return undefined;
+/** A parsed body, and the paths of the fields it held twice. */
+interface BodyDocument {
+  readonly value: unknown;
+  duplicates(): readonly string[];
+}
+
+const readDocument = async (request: ApiRequest): Promise<BodyDocument> => {
+  const bytes = await request.body();
+  if (bytes.length === 0) return { value: undefined, duplicates: () => [] };
   const type = mediaTypeOf(request);
-  if (!JSON_MEDIA_TYPES.has(type)) throw unsupported(type, [...JSON_MEDIA_TYPES]);
-  return parseText(bytes);
+  const parse = PARSERS.get(type);
+  if (parse === undefined) throw unsupported(type, [...PARSERS.keys()]);
+  return parse(bytes);
 };
+
+const parseJsonBody = (bytes: Buffer): BodyDocument => ({
+  value: parseText(bytes),
+  duplicates: () => duplicateFields(bytes.toString('utf8')),
+});
+
+const parseYamlBody = (bytes: Buffer): BodyDocument => {
+  try {
+    const documents = readYaml(bytes, { bytesMax: MAX_BODY_BYTES });
+    const [document] = documents;
+    if (documents.length > 1) throw new YamlError('one document is expected, not several');
+    return {
+      value: document?.value,
+      duplicates: () => document?.duplicates.map(({ path }) => path) ?? [],
+    };
+  } catch (error) {
+    if (!(error instanceof YamlError)) throw error;
+    throw new ApiError('BadRequest', `yaml: ${error.message}`, { cause: error });
+  }
+};
+
+/** YAML where a patch may be YAML: JSON, being faster to read, is tried first. */
+export const parseYamlText = (bytes: Buffer): unknown =>
+  bytes[0] === OPENING_BRACE ? parseText(bytes) : parseYamlBody(bytes).value;
 
 export const parseText = (bytes: Uint8Array): unknown => {
   try {
@@ -57,7 +89,7 @@ const jsonProblem = (error: unknown): string => {
 };
 
 export const mediaTypeOf = ({ headers }: ApiRequest): string =>
-  (headers['content-type'] ?? 'application/json').split(';', 1)[0]?.trim().toLowerCase() ?? '';
+  (headers['content-type'] ?? '').split(';', 1)[0]?.trim().toLowerCase() || 'application/json';
 
 export const unsupported = (type: string, accepted: readonly string[]): ApiError =>
   new ApiError(
@@ -81,4 +113,8 @@ const checkType = (resource: Resource, value: Fields): void => {
     );
 };
 
-const JSON_MEDIA_TYPES = new Set(['application/json', '']);
+const PARSERS: ReadonlyMap<string, (bytes: Buffer) => BodyDocument> = new Map([
+  ['application/json', parseJsonBody],
+  ['application/yaml', parseYamlBody],
+]);
+const OPENING_BRACE = 0x7b;

@@ -7,7 +7,7 @@ import type { ServedKind } from '../kinds/served-kind';
 import type { ObjectService } from '../objects/object-service';
 import type { WriteContext } from '../objects/write-context';
 import { parseIncludeObject } from '../printing/table';
-import { mediaTypeOf, parseText, unsupported } from './body';
+import { mediaTypeOf, parseText, parseYamlText, unsupported } from './body';
 import { representationOf } from './negotiation';
 import { PATCH_TYPES } from './patching';
 import type { View } from './read-responses';
@@ -38,7 +38,8 @@ export const readPatch = async (request: ApiRequest) => {
   const mediaType = mediaTypeOf(request);
   const type = PATCH_TYPES.get(mediaType);
   if (type === undefined) throw unsupported(mediaType, [...PATCH_TYPES.keys()]);
-  return { type, body: parseText(await request.body()) };
+  const bytes = await request.body();
+  return { type, body: type === 'apply' ? parseYamlText(bytes) : parseText(bytes) };
 };
 
 export const warningsOf = ({ warnings }: WriteContext): ApiResponse['headers'] =>

@@ -186,6 +186,35 @@ describe('bad input', () => {
     expect(answer.status).toBe(status);
   });
 
+  it.each([
+    ['{"a":'.repeat(50_000), 'json'],
+    ['['.repeat(50_000), 'yaml'],
+    [
+      `{"kind":"Pod","apiVersion":"v1","metadata":${'{"a":'.repeat(9000)}1${'}'.repeat(9001)}`,
+      'json',
+    ],
+  ])('survives depth', async (body, type) => {
+    const headers = { 'content-type': `application/${type}` };
+    const { status } = await server.request('POST', PODS, body, { headers });
+    expect(status).toBeGreaterThanOrEqual(400);
+  });
+
+  it('takes YAML, one document of it', async () => {
+    const headers = { 'content-type': 'application/yaml' };
+    const one = 'apiVersion: v1\nkind: ConfigMap\nmetadata: {name: cfg}\ndata: {a: "1"}\n';
+    const created = await server.request('POST', CONFIG_MAPS, one, { headers });
+    expect([created.status, created.json.data]).toEqual([201, { a: '1' }]);
+    const two = await server.request('POST', CONFIG_MAPS, `${one}---\n${one}`, { headers });
+    expect(two.json.message).toContain('one document is expected');
+    const twice = await server.request(
+      'POST',
+      `${CONFIG_MAPS}?fieldValidation=Strict`,
+      one.replace('\ndata:', '\nkind: ConfigMap\ndata:'),
+      { headers },
+    );
+    expect(twice.json.message).toContain('duplicate field "kind"');
+  });
+
   it('warns of an unknown field when asked to', async () => {
     const { status, headers } = await server.request(
       'POST',
