@@ -50,6 +50,7 @@ export const containerSpecOf = (input: ContainerSpecInput): ContainerSpec => {
       [LABEL.image]: container.image ?? '',
       [LABEL.imageId]: image.repoDigests[0] ?? image.id,
       [LABEL.logPath]: input.logPath,
+      [LABEL.stopSignal]: image.config.stopSignal ?? 'SIGTERM',
     },
     rootfs: { lowerDirs: image.lowerDirs, isReadOnly: own?.readOnlyRootFilesystem === true },
     process: {

@@ -11,6 +11,7 @@ export const LABEL = {
   image: 'dhow.dev/image',
   imageId: 'dhow.dev/image-id',
   logPath: 'dhow.dev/log-path',
+  stopSignal: 'dhow.dev/stop-signal',
 } as const;
 
 export const podLabels = (pod: Pod): Record<string, string> => {

@@ -35,6 +35,8 @@ export interface PlanInput {
   readonly observation: PodObservation;
   readonly nowMs: number;
   readonly settings: AgentSettings;
+  /** The pod is on its way out: nothing starts any more. */
+  readonly isEnding: boolean;
   /** Containers whose startup probe has passed, or that have none and run. By runtime id. */
   readonly isStarted: (run: ObservedContainer) => boolean;
 }
@@ -62,8 +64,9 @@ class PlanDraft {
   finish(isInitialized: boolean, isComplete: boolean): PodPlan {
     const { starts, kills, backoffUntilMs } = this;
     // A finished pod starts nothing more, its sidecars least of all.
-    const wanted = isComplete ? [] : starts;
-    return { starts: wanted, kills, backoffUntilMs, isInitialized, isComplete };
+    if (isComplete || this.input.isEnding)
+      return { starts: [], kills: [], backoffUntilMs: new Map(), isInitialized, isComplete };
+    return { starts, kills, backoffUntilMs, isInitialized, isComplete };
   }
 
   /** One after another; a sidecar must have started, any other init container have succeeded. */

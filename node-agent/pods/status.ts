@@ -30,6 +30,8 @@ export interface StatusInput {
   readonly podIp: string | undefined;
   readonly hostIp: string;
   readonly ending: PodEnding | undefined;
+  /** The pod is being deleted: what has ended does not start again. */
+  readonly isEnding: boolean;
   readonly nowMs: number;
   /** Delay of the back-off a container waits in, for its message. */
   readonly backoffDelayMs: (run: ObservedContainer) => number;
@@ -167,7 +169,7 @@ const exitReason = (exit: {
 };
 
 const phaseOf = (
-  { pod, plan }: StatusInput,
+  { pod, plan, isEnding }: StatusInput,
   init: readonly ContainerStatus[],
   main: readonly ContainerStatus[],
 ): string => {
@@ -182,8 +184,8 @@ const phaseOf = (
   if (waits) return 'Pending';
   if (main.some(({ state }) => state?.running !== undefined)) return 'Running';
   const exits = main.map(({ state, lastState }) => state?.terminated ?? lastState?.terminated);
-  if (exits.some((exit) => exit !== undefined && shouldRestart(pod, exit.exitCode)))
-    return 'Running';
+  const restarts = (exitCode: number) => !isEnding && shouldRestart(pod, exitCode);
+  if (exits.some((exit) => exit !== undefined && restarts(exit.exitCode))) return 'Running';
   return exits.every((exit) => exit?.exitCode === 0) ? 'Succeeded' : 'Failed';
 };
 

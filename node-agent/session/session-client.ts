@@ -48,6 +48,8 @@ const MAX_UPDATES_PER_MESSAGE = 100;
 export class SessionClient {
   private wake: (() => void) | undefined;
   private isLive = false;
+  /** Sends the next heartbeat, and with it a changed node status, at once. */
+  nudge: () => void = () => undefined;
 
   constructor(private readonly deps: SessionClientDeps) {
     const wake = () => this.wake?.();
@@ -157,7 +159,9 @@ export class SessionClient {
     const { session, heartbeatIntervalMs } = hello;
     const intervalMs = Math.max(100, heartbeatIntervalMs);
     while (!signal.aborted) {
-      await this.deps.clock.sleep(intervalMs, signal);
+      const nudged = new AbortController();
+      this.nudge = () => nudged.abort();
+      await this.deps.clock.sleep(intervalMs, AbortSignal.any([signal, nudged.signal]));
       if (aborted(signal)) return;
       await stream.write({ message: { $case: 'heartbeat', value: { session } } });
       const status = await this.deps.changedNodeStatus();

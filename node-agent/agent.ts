@@ -1,0 +1,223 @@
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+
+import { Semaphore } from '../lib/async/semaphore';
+import { TaskGroup } from '../lib/async/task-group';
+import type { Clock } from '../lib/clock';
+import { describeError, type Log } from '../lib/log';
+import type { Random } from '../lib/random';
+import type { ContainerRuntime } from '../runtime/container-runtime';
+import type { ImageService } from '../runtime/image-service';
+import type { PodNetwork } from '../runtime/pod-network';
+import type { AgentConfig } from './config';
+import { ImagePuller } from './images/image-puller';
+import type { HostFacts } from './node/host';
+import { AGENT_VERSION, NodeReporter } from './node/node-reporter';
+import { refuseToAdmit } from './pods/admission';
+import { ExitBell } from './pods/exit-bell';
+import type { PodDeps } from './pods/pod-deps';
+import { PodManager } from './pods/pod-manager';
+import { PodPaths } from './pods/pod-paths';
+import { ProbeRunner, type ProbeAction } from './probes/probe-runner';
+import { AssignmentStore } from './session/assignment-store';
+import { EventOutbox } from './session/event-outbox';
+import { SessionClient, type SessionHandlers } from './session/session-client';
+import { StatusOutbox } from './session/status-outbox';
+import type { Transport } from './session/transport';
+import { DEFAULT_SETTINGS, type AgentSettings } from './settings';
+import { StreamServer } from './streams/stream-server';
+import type { Mounter } from './volumes/mounter';
+import { VolumeManager } from './volumes/volume-manager';
+
+export interface NetworkRange {
+  /** This node's range for pods. */
+  readonly podCidr: string;
+  readonly clusterCidr: string;
+}
+
+export interface AgentDeps {
+  readonly config: AgentConfig;
+  readonly agentId: string;
+  readonly nodeIp: string;
+  readonly facts: HostFacts;
+  readonly transport: Transport;
+  readonly runtime: ContainerRuntime;
+  readonly images: ImageService;
+  /** Called once, when the node's range is known. */
+  readonly openNetwork: (range: NetworkRange) => Promise<PodNetwork>;
+  readonly mounter: Mounter;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+  readonly settings?: Partial<AgentSettings>;
+  readonly probeAction?: ProbeAction;
+}
+
+export interface Agent {
+  /** Until `signal` aborts. Containers run on afterwards; disposing of `deps` is the caller's. */
+  run(signal: AbortSignal): Promise<void>;
+  readonly isConnected: boolean;
+}
+
+/** The part of Dhow that runs pods on one machine. */
+export const createAgent = (deps: AgentDeps): Agent => new NodeAgent(deps);
+
+class NodeAgent implements Agent {
+  private readonly settings: AgentSettings;
+  private readonly statuses = new StatusOutbox();
+  private readonly events = new EventOutbox();
+  private readonly assignments: AssignmentStore;
+  private readonly reporter: NodeReporter;
+  private readonly pods: PodManager;
+  private readonly session: SessionClient;
+  private readonly streams: StreamServer;
+  private streamTasks: TaskGroup | undefined;
+  private network: PodNetwork | undefined;
+  private networkError: string | undefined = 'the pod network is not set up yet';
+  private networkOpened: (network: PodNetwork) => void = () => undefined;
+  private readonly networkReady = new Promise<PodNetwork>(
+    (resolve) => (this.networkOpened = resolve),
+  );
+  private networkTask: Promise<void> = Promise.resolve();
+  private hasSnapshot = false;
+
+  constructor(private readonly deps: AgentDeps) {
+    const { config, clock, random, log, runtime, images, transport } = deps;
+    this.settings = { ...DEFAULT_SETTINGS, ...deps.settings };
+    this.assignments = new AssignmentStore(join(config.runDir, 'checkpoint'), log);
+    const { facts, nodeIp } = deps;
+    const notReady = () => this.networkError;
+    this.reporter = new NodeReporter({ config, facts, nodeIp, images, notReady });
+    const paths = new PodPaths(config.stateDir, config.runDir);
+    this.pods = new PodManager(this.podDeps(paths));
+    const pods = this.pods;
+    this.streams = new StreamServer({ transport, runtime, pods, paths, clock, log });
+    this.session = new SessionClient({
+      transport,
+      hello: () => this.hello(),
+      handlers: this.handlers(),
+      statuses: this.statuses,
+      events: this.events,
+      changedNodeStatus: () => this.reporter.changedStatus(),
+      clock,
+      random,
+      log,
+    });
+  }
+
+  get isConnected(): boolean {
+    return this.session.isConnected;
+  }
+
+  async run(signal: AbortSignal): Promise<void> {
+    const { config } = this.deps;
+    mkdirSync(config.stateDir, { recursive: true, mode: 0o700 });
+    mkdirSync(config.runDir, { recursive: true, mode: 0o700 });
+    this.assignments.load();
+    if (this.assignments.facts.podCidr !== '') this.syncNetwork();
+    this.pods.sync(this.assignments.pods);
+    await using tasks = new TaskGroup(signal);
+    this.streamTasks = tasks;
+    tasks.run((s) => this.pods.followRuntime(s));
+    tasks.run((s) => this.pods.keepHouse(() => this.hasSnapshot && this.network !== undefined, s));
+    tasks.run((s) => this.session.run(s));
+    await tasks.wait();
+    await this.pods.stop();
+    await this.networkTask;
+    await this.network?.[Symbol.asyncDispose]();
+  }
+
+  private async hello() {
+    const { config, agentId } = this.deps;
+    const node = await this.reporter.node();
+    return { nodeName: config.nodeName, agentId, version: AGENT_VERSION, node };
+  }
+
+  private handlers(): SessionHandlers {
+    return {
+      onHello: (hello) => {
+        this.assignments.applyHello(hello);
+        this.syncNetwork();
+      },
+      onSnapshot: (snapshot) => {
+        this.assignments.applySnapshot(snapshot);
+        this.hasSnapshot = true;
+        this.syncNetwork();
+        this.pods.sync(this.assignments.pods);
+        this.pods.wakeAll();
+      },
+      onDelta: (delta) => {
+        this.assignments.applyDelta(delta);
+        if (delta.peersChanged) this.syncNetwork();
+        this.pods.sync(this.assignments.pods);
+        if (delta.secrets.length + delta.configMaps.length > 0) this.pods.wakeAll();
+      },
+      onOpenStream: (request) =>
+        this.streamTasks?.run((signal) => this.streams.serve(request, signal)),
+    };
+  }
+
+  /** Opens the network once and makes its routes those of the peers, one change after another. */
+  private syncNetwork(): void {
+    this.networkTask = this.networkTask.then(async () => {
+      const { podCidr, clusterCidr, peers } = this.assignments.facts;
+      try {
+        if (this.network === undefined) {
+          this.network = await this.deps.openNetwork({ podCidr, clusterCidr });
+          this.networkOpened(this.network);
+        }
+        await this.network.syncPeers(
+          peers.map(({ unreachable, ...peer }) => ({ ...peer, isUnreachable: unreachable })),
+        );
+        if (this.networkError === undefined) return;
+        this.networkError = undefined;
+        this.session.nudge();
+      } catch (error) {
+        this.networkError = `pod network: ${describeError(error)}`;
+        this.deps.log.error({ err: describeError(error) }, 'pod network not in order');
+      }
+    });
+  }
+
+  private podDeps(paths: PodPaths): PodDeps {
+    const { config, runtime, images, clock, random, log, mounter, nodeIp, facts } = this.deps;
+    const { settings, events, assignments } = this;
+    const { stateDir, runDir } = config;
+    const action = this.deps.probeAction;
+    const node = {
+      name: config.nodeName,
+      ip: nodeIp,
+      cpuMillis: facts.cpuMillis - config.reservedCpuMillis,
+      memoryBytes: facts.memoryBytes - config.reservedMemoryBytes,
+    };
+    return {
+      runtime,
+      images,
+      puller: new ImagePuller({ images, objects: assignments, events, clock, settings }),
+      network: () => this.networkReady,
+      volumes: new VolumeManager({ stateDir, runDir, mounter }),
+      objects: assignments,
+      probes: new ProbeRunner({
+        runtime,
+        clock,
+        random,
+        ...(action === undefined ? {} : { action }),
+      }),
+      statuses: this.statuses,
+      events,
+      exits: new ExitBell(),
+      paths,
+      node: () => node,
+      settings,
+      podPidsLimit: config.podPidsLimit,
+      clusterDns: config.clusterDns,
+      clusterDomain: config.clusterDomain,
+      startSlots: new Semaphore(settings.concurrentStarts),
+      admit: (pod) => refuseToAdmit(pod, this.pods.active(), this.reporter.allocatable()),
+      noteStatus: (uid, status) => assignments.noteStatus(uid, status),
+      clock,
+      random,
+      log,
+    };
+  }
+}

@@ -1,0 +1,107 @@
+import { constants } from 'node:os';
+
+import type { Container, Pod } from '../../api/types';
+import { describeError } from '../../lib/log';
+import { fieldPathOf } from '../images/image-puller';
+import { runHook } from './hooks';
+import { LABEL } from './labels';
+import type { PodDeps } from './pod-deps';
+
+export interface KillRequest {
+  readonly pod: Pod;
+  /** Undefined when the pod no longer names it. */
+  readonly container: Container | undefined;
+  readonly containerId: string;
+  readonly graceMs: number;
+  /** For the Killing event; absent: none. */
+  readonly message?: string;
+  readonly podIp: string;
+}
+
+type KillerDeps = Pick<PodDeps, 'runtime' | 'exits' | 'events' | 'clock' | 'log'>;
+
+const SIGKILL = 9;
+const POLL_MS = 1_000;
+/** However long the hook took, the process gets this long to end by itself. */
+const GRACE_AFTER_HOOK_MIN_MS = 2_000;
+
+/** Ends containers as their pods ask: hook, signal, grace, kill. */
+export class ContainerKiller {
+  private readonly hooked = new Set<string>();
+
+  constructor(private readonly deps: KillerDeps) {}
+
+  /** Resolves when the container has ended, or when `signal` aborts. */
+  async kill(request: KillRequest, signal: AbortSignal): Promise<void> {
+    const { pod, container, containerId, graceMs, message } = request;
+    const { runtime, clock, events } = this.deps;
+    if (!this.isAlive(containerId)) return;
+    if (message !== undefined && container !== undefined)
+      events.emit(pod, { type: 'Normal', reason: 'Killing', message }, fieldPathOf(pod, container));
+    const deadlineMs = clock.monotonicMs() + graceMs;
+    if (graceMs > 0) {
+      const hasHook = await this.preStop(request, signal);
+      const minMs = hasHook ? GRACE_AFTER_HOOK_MIN_MS : 0;
+      await runtime.kill(containerId, this.stopSignalOf(containerId));
+      const leftMs = Math.max(minMs, deadlineMs - clock.monotonicMs());
+      await this.waitForExit(containerId, leftMs, signal);
+    }
+    if (signal.aborted || !this.isAlive(containerId)) return;
+    await runtime.kill(containerId, SIGKILL, { all: true });
+    await this.waitForExit(containerId, Infinity, signal);
+  }
+
+  private async preStop(request: KillRequest, signal: AbortSignal): Promise<boolean> {
+    const { pod, container, containerId, graceMs, podIp } = request;
+    const hook = container?.lifecycle?.preStop;
+    if (container === undefined || hook === undefined || this.hooked.has(containerId)) return false;
+    this.hooked.add(containerId);
+    const stop = new AbortController();
+    const either = AbortSignal.any([signal, stop.signal]);
+    const late = this.deps.clock.sleep(graceMs, either);
+    try {
+      const target = { containerId, container, podIp };
+      await Promise.race([runHook(this.deps, target, hook, either), late]);
+    } catch (error) {
+      const message = `PreStopHook failed: ${describeError(error)}`;
+      const event = { type: 'Warning', reason: 'FailedPreStopHook', message } as const;
+      this.deps.events.emit(pod, event, fieldPathOf(pod, container));
+    } finally {
+      stop.abort();
+    }
+    return true;
+  }
+
+  private async waitForExit(id: string, timeoutMs: number, signal: AbortSignal): Promise<void> {
+    const { clock, exits } = this.deps;
+    const endMs = clock.monotonicMs() + timeoutMs;
+    while (this.isAlive(id) && !signal.aborted) {
+      const leftMs = endMs - clock.monotonicMs();
+      if (leftMs <= 0) return;
+      const rung = new AbortController();
+      const undo = exits.onRing(id, () => rung.abort());
+      // The poll is for a bell that was not heard.
+      await clock.sleep(Math.min(POLL_MS, leftMs), AbortSignal.any([rung.signal, signal]));
+      undo();
+    }
+  }
+
+  private isAlive(id: string): boolean {
+    const state = this.deps.runtime.containers().find((candidate) => candidate.id === id);
+    return state !== undefined && state.status !== 'exited';
+  }
+
+  private stopSignalOf(id: string): number {
+    const state = this.deps.runtime.containers().find((candidate) => candidate.id === id);
+    return signalNumber(state?.labels[LABEL.stopSignal] ?? 'SIGTERM');
+  }
+}
+
+/** `SIGQUIT`, `QUIT` or `3`; SIGTERM for what is none. */
+export const signalNumber = (name: string): number => {
+  const number = Number(name);
+  if (Number.isInteger(number) && number > 0 && number < 65) return number;
+  const upper = name.toUpperCase();
+  const key = upper.startsWith('SIG') ? upper : `SIG${upper}`;
+  return (constants.signals as Partial<Record<string, number>>)[key] ?? constants.signals.SIGTERM;
+};

@@ -1,0 +1,174 @@
+import { closeSync, mkdirSync, openSync, chmodSync } from 'node:fs';
+import { dirname } from 'node:path';
+
+import type { Pod } from '../../api/types';
+import { describeError } from '../../lib/log';
+import { fieldPathOf, ImageWaitError } from '../images/image-puller';
+import type { PreparedVolumes } from '../volumes/volume-manager';
+import { containerSpecOf } from './container-spec';
+import { ContainerConfigError } from './environment';
+import type { NodeView } from './field-refs';
+import { runHook } from './hooks';
+import { uidOf } from './labels';
+import type { ContainerRuns } from './observe';
+import type { StartAction } from './plan';
+import type { PodDeps } from './pod-deps';
+import type { ReadySandbox } from './pod-sandbox';
+import type { WaitingReason } from './status';
+
+export interface StartRequest {
+  readonly pod: Pod;
+  readonly start: StartAction;
+  readonly sandbox: ReadySandbox;
+  readonly volumes: PreparedVolumes;
+  readonly runs: ContainerRuns | undefined;
+}
+
+/** Why a container did not start, and when to try again (undefined: at the next change). */
+export interface StartFailure extends WaitingReason {
+  readonly retryAtMs: number | undefined;
+}
+
+/** Brings one container from its image to a running process. */
+export class ContainerStarter {
+  constructor(private readonly deps: PodDeps) {}
+
+  /** Resolves to undefined once it runs (or has been started and has ended already). */
+  async start(request: StartRequest, signal: AbortSignal): Promise<StartFailure | undefined> {
+    try {
+      const { pod, start } = request;
+      const image = await this.deps.puller.ensure(pod, start.container, signal);
+      const id = await this.deps.startSlots.use(() => this.launch(request, image, signal));
+      await this.postStart(request, id, signal);
+      return undefined;
+    } catch (error) {
+      if (signal.aborted) return undefined;
+      return this.explain(request, error);
+    }
+  }
+
+  private async launch(
+    request: StartRequest,
+    image: Parameters<typeof containerSpecOf>[0]['image'],
+    signal: AbortSignal,
+  ): Promise<string> {
+    signal.throwIfAborted();
+    const { runtime, images, paths, node, random } = this.deps;
+    const { pod, start, sandbox, volumes, runs } = request;
+    const uid = uidOf(pod);
+    const { name } = start.container;
+    await this.removeOldRuns(runs);
+    const messageFile = paths.terminationMessage(uid, name, start.restartCount);
+    makeEmptyFile(messageFile);
+    const logPath = paths.logPath(pod, name, start.restartCount);
+    mkdirSync(dirname(logPath), { recursive: true, mode: 0o750 });
+    const id = randomHex(random);
+    const spec = containerSpecOf({
+      pod,
+      start,
+      id,
+      sandboxId: sandbox.id,
+      image,
+      volumes,
+      objects: this.deps.objects,
+      node: this.nodeView(sandbox.podIp),
+      nodeMemoryBytes: node().memoryBytes,
+      etcFiles: sandbox.etcFiles,
+      terminationMessageFile: messageFile,
+      logPath,
+      profilesDir: paths.seccompProfiles,
+    });
+    await images.pin(image.id, uid);
+    await runtime.createContainer(spec, signal);
+    this.emit(request, 'Normal', 'Created', `Created container ${name}`);
+    const state = await runtime.startContainer(id, signal);
+    if (state.status === 'exited' && state.exit.startError !== undefined)
+      this.emit(request, 'Warning', 'Failed', `Error: ${state.exit.startError}`);
+    else this.emit(request, 'Normal', 'Started', `Started container ${name}`);
+    return id;
+  }
+
+  /** One dead run per container stays, for `logs --previous` and the last state. */
+  private async removeOldRuns(runs: ContainerRuns | undefined): Promise<void> {
+    const { current, previous, older = [] } = runs ?? {};
+    const isHalfMade = current?.state.status === 'created';
+    const old = [...older, ...(isHalfMade ? [current] : []), ...(isHalfMade ? [] : [previous])];
+    for (const run of old)
+      if (run?.exists === true) await this.deps.runtime.removeContainer(run.id);
+  }
+
+  private async postStart(request: StartRequest, id: string, signal: AbortSignal): Promise<void> {
+    const { pod, start, sandbox } = request;
+    const hook = start.container.lifecycle?.postStart;
+    if (hook === undefined) return;
+    const target = { containerId: id, container: start.container, podIp: sandbox.podIp };
+    try {
+      await runHook(this.deps, target, hook, signal);
+    } catch (error) {
+      if (signal.aborted) return;
+      this.emit(
+        request,
+        'Warning',
+        'FailedPostStartHook',
+        `PostStartHook failed: ${describeError(error)}`,
+      );
+      const message = `FailedPostStartHook`;
+      this.deps.events.emit(
+        pod,
+        { type: 'Normal', reason: 'Killing', message },
+        fieldPathOf(pod, start.container),
+      );
+      await this.deps.runtime.kill(id, 9, { all: true });
+    }
+  }
+
+  nodeView(podIp: string | undefined): NodeView {
+    const { name, ip, cpuMillis, memoryBytes } = this.deps.node();
+    return {
+      nodeName: name,
+      hostIp: ip,
+      podIp,
+      allocatableCpuMillis: cpuMillis,
+      allocatableMemoryBytes: memoryBytes,
+    };
+  }
+
+  private explain(request: StartRequest, error: unknown): StartFailure {
+    const { clock, settings } = this.deps;
+    if (error instanceof ImageWaitError)
+      return { reason: error.reason, message: error.message, retryAtMs: error.retryAtMs };
+    const isConfig = error instanceof ContainerConfigError;
+    const message = describeError(error);
+    this.emit(request, 'Warning', 'Failed', `Error: ${message}`);
+    const reason = isConfig ? 'CreateContainerConfigError' : 'CreateContainerError';
+    return {
+      reason,
+      message,
+      retryAtMs: clock.now() + (isConfig ? settings.resyncMs : settings.retryMs * 2),
+    };
+  }
+
+  private emit(
+    { pod, start }: StartRequest,
+    type: 'Normal' | 'Warning',
+    reason: string,
+    message: string,
+  ): void {
+    this.deps.events.emit(pod, { type, reason, message }, fieldPathOf(pod, start.container));
+  }
+}
+
+const makeEmptyFile = (path: string): void => {
+  mkdirSync(dirname(path), { recursive: true, mode: 0o755 });
+  closeSync(openSync(path, 'w'));
+  // Whatever user the container runs as may leave its last words.
+  chmodSync(path, 0o666);
+};
+
+/** 32 hexadecimal digits. */
+const randomHex = (random: PodDeps['random']): string =>
+  Array.from({ length: 8 }, () =>
+    Math.floor(random.next() * 0x10000)
+      .toString(16)
+      .padStart(4, '0'),
+  ).join('');

@@ -1,0 +1,56 @@
+import type { Pod } from '../../api/types';
+import type { Semaphore } from '../../lib/async/semaphore';
+import type { Clock } from '../../lib/clock';
+import type { Log } from '../../lib/log';
+import type { Random } from '../../lib/random';
+import type { ContainerRuntime } from '../../runtime/container-runtime';
+import type { ImageService } from '../../runtime/image-service';
+import type { PodNetwork } from '../../runtime/pod-network';
+import type { ImagePuller } from '../images/image-puller';
+import type { ProbeRunner } from '../probes/probe-runner';
+import type { EventSink } from '../session/event-outbox';
+import type { StatusOutbox } from '../session/status-outbox';
+import type { AgentSettings } from '../settings';
+import type { VolumeManager } from '../volumes/volume-manager';
+import type { ObjectSource } from './environment';
+import type { ExitBell } from './exit-bell';
+import type { PodPaths } from './pod-paths';
+import type { PodEnding } from './status';
+
+/** What a pod needs to know of the node it is on. */
+export interface NodeInfo {
+  readonly name: string;
+  readonly ip: string;
+  readonly cpuMillis: number;
+  readonly memoryBytes: number;
+}
+
+/** What the workers of all pods share. */
+export interface PodDeps {
+  readonly runtime: ContainerRuntime;
+  readonly images: ImageService;
+  readonly puller: ImagePuller;
+  /** Resolves once the node knows its pod range. */
+  readonly network: () => Promise<PodNetwork>;
+  readonly volumes: VolumeManager;
+  readonly objects: ObjectSource;
+  readonly probes: ProbeRunner;
+  readonly statuses: StatusOutbox;
+  readonly events: EventSink;
+  readonly exits: ExitBell;
+  readonly paths: PodPaths;
+  readonly node: () => NodeInfo;
+  readonly settings: AgentSettings;
+  readonly podPidsLimit: number;
+  readonly clusterDns: readonly string[];
+  readonly clusterDomain: string;
+  /** Limits how many containers are created at once on the node. */
+  readonly startSlots: Semaphore;
+  /** Why this pod cannot run here, beside the pods that do; undefined when it can. */
+  readonly admit: (pod: Pod) => PodEnding | undefined;
+  /** Keeps a status for the next start of the agent. */
+  readonly noteStatus: (uid: string, status: Pod['status']) => void;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+}

@@ -1,0 +1,39 @@
+import { join } from 'node:path';
+
+import { nameOf, type Pod } from '../../api/types';
+import { uidOf } from './labels';
+
+/** Where the agent keeps what belongs to a pod. */
+export class PodPaths {
+  constructor(
+    private readonly stateDir: string,
+    private readonly runDir: string,
+  ) {}
+
+  /** `NAMESPACE_NAME_UID`, in the folder of logs. */
+  logFolder(pod: Pod): string {
+    const { namespace, name } = nameOf(pod);
+    return join(this.logRoot, `${namespace}_${name}_${uidOf(pod)}`);
+  }
+
+  get logRoot(): string {
+    return join(this.stateDir, 'logs');
+  }
+
+  logPath(pod: Pod, container: string, restartCount: number): string {
+    return join(this.logFolder(pod), container, `${restartCount}.log`);
+  }
+
+  /** hosts, hostname, resolv.conf of a pod. */
+  etcFolder(uid: string): string {
+    return join(this.runDir, 'pods', uid, 'etc');
+  }
+
+  terminationMessage(uid: string, container: string, restartCount: number): string {
+    return join(this.runDir, 'pods', uid, 'termination', `${container}-${restartCount}`);
+  }
+
+  get seccompProfiles(): string {
+    return join(this.stateDir, 'seccomp');
+  }
+}

@@ -1,0 +1,104 @@
+import { mkdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+import type { Pod } from '../../api/types';
+import { writeFileAtomic } from '../files';
+import { podResources } from './cgroup-resources';
+import { hostnameOf, hostsFile, resolvConf } from './etc-files';
+import { podLabels, sandboxIdOf, uidOf } from './labels';
+import type { PodDeps } from './pod-deps';
+
+/** The namespaces and the address of a pod. */
+export interface ReadySandbox {
+  readonly id: string;
+  readonly podIp: string;
+  /** Target in containers → file on the host. */
+  readonly etcFiles: ReadonlyMap<string, string>;
+}
+
+type SandboxDeps = Pick<
+  PodDeps,
+  'runtime' | 'network' | 'paths' | 'node' | 'podPidsLimit' | 'clusterDns' | 'clusterDomain'
+>;
+
+/** Makes the sandbox be there, with network and files. Idempotent, also over restarts of the agent. */
+export const ensureSandbox = async (
+  deps: SandboxDeps,
+  pod: Pod,
+  signal: AbortSignal,
+): Promise<ReadySandbox> => {
+  const { runtime, node, podPidsLimit } = deps;
+  const hostname = hostnameOf(pod, node().name);
+  const hostNetwork = pod.spec.hostNetwork === true;
+  const sysctls = pod.spec.securityContext?.sysctls ?? [];
+  const sandbox = await runtime.createSandbox(
+    {
+      id: sandboxIdOf(uidOf(pod)),
+      hostname,
+      labels: podLabels(pod),
+      hostNetwork,
+      hostIpc: pod.spec.hostIPC === true,
+      sysctls: Object.fromEntries(sysctls.map(({ name, value }) => [name, value])),
+      cgroup: podResources(pod, podPidsLimit),
+    },
+    signal,
+  );
+  const { id, netnsPath } = sandbox;
+  const network = netnsPath === undefined ? undefined : await deps.network();
+  const podIp =
+    network === undefined || netnsPath === undefined
+      ? node().ip
+      : (await network.attach({ sandboxId: id, netnsPath }, signal)).ip;
+  return { id, podIp, etcFiles: writeEtcFiles(deps, pod, hostname, podIp) };
+};
+
+/** Removes namespaces, address and whatever still runs in them. Idempotent. */
+export const removeSandbox = async (
+  { runtime, network }: SandboxDeps,
+  uid: string,
+  hasNetwork: boolean,
+): Promise<void> => {
+  const id = sandboxIdOf(uid);
+  await runtime.removeSandbox(id);
+  if (hasNetwork) await (await network()).detach(id);
+};
+
+const writeEtcFiles = (
+  { paths, clusterDns, clusterDomain }: SandboxDeps,
+  pod: Pod,
+  hostname: string,
+  podIp: string,
+): ReadonlyMap<string, string> => {
+  const input = {
+    pod,
+    hostname,
+    podIp,
+    hostHosts: readHostFile('/etc/hosts'),
+    hostResolvConf: readHostFile('/etc/resolv.conf'),
+    clusterDns,
+    clusterDomain,
+  };
+  const folder = paths.etcFolder(uidOf(pod));
+  const contents: readonly (readonly [string, string])[] = [
+    ['hosts', hostsFile(input)],
+    ['hostname', `${hostname}\n`],
+    ['resolv.conf', resolvConf(input)],
+  ];
+  mkdirSync(folder, { recursive: true, mode: 0o755 });
+  return new Map(
+    contents.map(([name, text]) => {
+      const path = join(folder, name);
+      // Containers hold the file itself: it is made once and never replaced.
+      if (readHostFile(path) === '') writeFileAtomic(path, text, 0o644);
+      return [`/etc/${name}`, path];
+    }),
+  );
+};
+
+const readHostFile = (path: string): string => {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch {
+    return '';
+  }
+};

@@ -1,0 +1,59 @@
+import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
+
+import type { Pod } from '../../api/types';
+import { parseLogLine } from '../../runtime/containers';
+import { containerNamed } from './environment';
+import { uidOf } from './labels';
+import type { ObservedContainer } from './observe';
+import type { PodPaths } from './pod-paths';
+
+const MAX_MESSAGE_BYTES = 4096;
+const MAX_LOG_BYTES = 2048;
+const MAX_LOG_LINES = 80;
+
+/** What a container left to say at its end: its message file, or the end of its log if the pod asks so. */
+export const terminationMessageOf = (
+  paths: PodPaths,
+  pod: Pod,
+  run: ObservedContainer,
+): string | undefined => {
+  const path = paths.terminationMessage(uidOf(pod), run.name, run.restartCount);
+  const message = readEnd(path, MAX_MESSAGE_BYTES, 'start');
+  if (message !== undefined && message !== '') return message;
+  const container = containerNamed(pod, run.name);
+  const hasFailed = run.state.status === 'exited' && run.state.exit.exitCode !== 0;
+  if (container?.terminationMessagePolicy !== 'FallbackToLogsOnError' || !hasFailed)
+    return remembered(pod, run);
+  const log = readEnd(paths.logPath(pod, run.name, run.restartCount), 64 * 1024, 'end');
+  if (log === undefined) return remembered(pod, run);
+  const lines = log.split('\n').flatMap((raw) => {
+    const line = parseLogLine(raw);
+    return line === undefined ? [] : [line.text + (line.isPartial ? '' : '\n')];
+  });
+  return lines.slice(-MAX_LOG_LINES).join('').slice(-MAX_LOG_BYTES);
+};
+
+/** After clean-up the files are gone; what was read from them has been reported. */
+const remembered = ({ status }: Pod, { id, name }: ObservedContainer): string | undefined => {
+  const all = [...(status.containerStatuses ?? []), ...(status.initContainerStatuses ?? [])];
+  const found = all.find((candidate) => candidate.name === name);
+  const ends = [found?.state?.terminated, found?.lastState?.terminated];
+  return ends.find((end) => end?.containerID?.endsWith(id) === true)?.message;
+};
+
+const readEnd = (path: string, limitBytes: number, from: 'start' | 'end'): string | undefined => {
+  try {
+    const file = openSync(path, 'r');
+    try {
+      const { size } = fstatSync(file);
+      const length = Math.min(size, limitBytes);
+      const buffer = Buffer.alloc(length);
+      readSync(file, buffer, 0, length, from === 'start' ? 0 : size - length);
+      return buffer.toString();
+    } finally {
+      closeSync(file);
+    }
+  } catch {
+    return undefined;
+  }
+};

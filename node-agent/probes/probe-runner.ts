@@ -1,0 +1,161 @@
+import type { Clock } from '../../lib/clock';
+import type { Random } from '../../lib/random';
+import type { ContainerRuntime } from '../../runtime/container-runtime';
+import type { ActionResult, ActionTarget } from '../pods/hooks';
+import { runProbe, type Probe } from './probe-action';
+
+export type ProbeKind = 'startup' | 'liveness' | 'readiness';
+
+export interface ProbeListener {
+  /** Readiness or startup came to another verdict. */
+  onChange(): void;
+  /** One failure, for an event. */
+  onFailure(kind: ProbeKind, output: string): void;
+  /** Liveness or startup failed as often as the pod allows: the container must be restarted. */
+  onUnhealthy(kind: ProbeKind): void;
+}
+
+export type ProbeAction = (
+  target: ActionTarget,
+  probe: Probe,
+  signal: AbortSignal,
+) => Promise<ActionResult>;
+
+interface Watch {
+  readonly controller: AbortController;
+  isStarted: boolean;
+  isReady: boolean;
+}
+
+/** Probes running containers, one loop for each probe, for as long as the container runs. */
+export class ProbeRunner {
+  private readonly watches = new Map<string, Watch>();
+  private readonly act: ProbeAction;
+
+  constructor(
+    private readonly deps: {
+      readonly runtime: ContainerRuntime;
+      readonly clock: Clock;
+      readonly random: Random;
+      /** Default: really run them. */
+      readonly action?: ProbeAction;
+    },
+  ) {
+    this.act =
+      deps.action ?? ((target, probe, signal) => runProbe(deps.runtime, target, probe, signal));
+  }
+
+  /** Begins probing, from the verdicts of an earlier agent. Idempotent by container id. */
+  watch(
+    target: ActionTarget,
+    before: { readonly started: boolean; readonly ready: boolean },
+    listener: ProbeListener,
+  ): void {
+    const { containerId, container } = target;
+    if (this.watches.has(containerId)) return;
+    const { startupProbe, livenessProbe, readinessProbe } = container;
+    const watch: Watch = {
+      controller: new AbortController(),
+      isStarted: startupProbe === undefined || before.started,
+      isReady: readinessProbe === undefined || before.ready,
+    };
+    this.watches.set(containerId, watch);
+    const run = async () => {
+      if (startupProbe !== undefined && !watch.isStarted)
+        await this.startup(watch, target, startupProbe, listener);
+      if (watch.controller.signal.aborted) return;
+      await Promise.all([
+        livenessProbe && this.liveness(watch, target, livenessProbe, listener),
+        readinessProbe && this.readiness(watch, target, readinessProbe, listener),
+      ]);
+    };
+    void run();
+  }
+
+  unwatch(containerId: string): void {
+    this.watches.get(containerId)?.controller.abort();
+    this.watches.delete(containerId);
+  }
+
+  isStarted(containerId: string): boolean {
+    return this.watches.get(containerId)?.isStarted ?? false;
+  }
+
+  isReady(containerId: string): boolean {
+    const watch = this.watches.get(containerId);
+    return watch !== undefined && watch.isStarted && watch.isReady;
+  }
+
+  private async startup(
+    watch: Watch,
+    target: ActionTarget,
+    probe: Probe,
+    listener: ProbeListener,
+  ): Promise<void> {
+    await this.loop(watch, 'startup', target, probe, listener, (succeeded) => {
+      if (!succeeded) listener.onUnhealthy('startup');
+      else {
+        watch.isStarted = true;
+        listener.onChange();
+      }
+      return false;
+    });
+  }
+
+  private async liveness(
+    watch: Watch,
+    target: ActionTarget,
+    probe: Probe,
+    listener: ProbeListener,
+  ): Promise<void> {
+    await this.loop(watch, 'liveness', target, probe, listener, (succeeded) => {
+      if (!succeeded) listener.onUnhealthy('liveness');
+      return succeeded;
+    });
+  }
+
+  private async readiness(
+    watch: Watch,
+    target: ActionTarget,
+    probe: Probe,
+    listener: ProbeListener,
+  ): Promise<void> {
+    await this.loop(watch, 'readiness', target, probe, listener, (succeeded) => {
+      if (watch.isReady !== succeeded) {
+        watch.isReady = succeeded;
+        listener.onChange();
+      }
+      return true;
+    });
+  }
+
+  /** Calls `settle` each time the threshold for success or failure is reached, until it says false. */
+  private async loop(
+    { controller: { signal } }: Watch,
+    kind: ProbeKind,
+    target: ActionTarget,
+    probe: Probe,
+    listener: ProbeListener,
+    settle: (succeeded: boolean) => boolean,
+  ): Promise<void> {
+    const { clock } = this.deps;
+    const periodMs = (probe.periodSeconds ?? 10) * 1000;
+    await clock.sleep((probe.initialDelaySeconds ?? 0) * 1000, signal);
+    let successes = 0;
+    let failures = 0;
+    while (!signal.aborted) {
+      const { succeeded, output } = await this.act(target, probe, signal);
+      if (aborted(signal)) return;
+      successes = succeeded ? successes + 1 : 0;
+      failures = succeeded ? 0 : failures + 1;
+      if (!succeeded) listener.onFailure(kind, output);
+      const isDecided =
+        successes >= (probe.successThreshold ?? 1) || failures >= (probe.failureThreshold ?? 3);
+      if (isDecided && !settle(succeeded)) return;
+      await clock.sleep(periodMs, signal);
+    }
+  }
+}
+
+// Behind a call, so that the compiler does not take an earlier look for the present one.
+const aborted = (signal: AbortSignal): boolean => signal.aborted;

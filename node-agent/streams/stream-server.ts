@@ -1,0 +1,170 @@
+import { TaskGroup } from '../../lib/async/task-group';
+import type { Clock } from '../../lib/clock';
+import { describeError, type Log } from '../../lib/log';
+import type {
+  AttachRequest,
+  AttachResponse,
+  OpenStream,
+} from '../../proto/gen/dhow/agent/v1/agent';
+import type { ContainerRuntime, ExecProcess } from '../../runtime/container-runtime';
+import { readLog } from '../logs/log-reader';
+import type { PodManager } from '../pods/pod-manager';
+import type { PodPaths } from '../pods/pod-paths';
+import type { MessageStream, Transport } from '../session/transport';
+import { findRun, StreamFailure } from './container-finder';
+import { logOptionsOf } from './log-options';
+
+type Attach = MessageStream<AttachRequest, AttachResponse>;
+type LogsParams = Extract<NonNullable<OpenStream['kind']>, { $case: 'logs' }>['value'];
+type ExecParams = Extract<NonNullable<OpenStream['kind']>, { $case: 'exec' }>['value'];
+
+const MAX_STREAMS = 256;
+const MAX_CHUNK_BYTES = 64 * 1024;
+
+/** Answers the server's requests for logs, exec and attach. */
+export class StreamServer {
+  private openCount = 0;
+
+  constructor(
+    private readonly deps: {
+      readonly transport: Transport;
+      readonly runtime: ContainerRuntime;
+      readonly pods: PodManager;
+      readonly paths: PodPaths;
+      readonly clock: Clock;
+      readonly log: Log;
+    },
+  ) {}
+
+  /** Serves one stream to its end. Never throws. */
+  async serve({ streamId, kind }: OpenStream, signal: AbortSignal): Promise<void> {
+    const controller = new AbortController();
+    const either = AbortSignal.any([signal, controller.signal]);
+    const stream = this.deps.transport.openAttach(either);
+    this.openCount++;
+    try {
+      await stream.write({ message: { $case: 'streamId', value: streamId } });
+      if (this.openCount > MAX_STREAMS)
+        throw new StreamFailure('TooManyRequests', 'too many streams are open on this node');
+      if (kind?.$case === 'logs') await this.logs(stream, kind.value, controller, signal);
+      else if (kind?.$case === 'exec') await this.exec(stream, kind.value, controller, signal);
+      stream.end();
+    } catch (error) {
+      await this.fail(stream, error);
+    } finally {
+      this.openCount--;
+    }
+  }
+
+  private async fail(stream: Attach, error: unknown): Promise<void> {
+    const reason = error instanceof StreamFailure ? error.reason : 'InternalError';
+    const message = describeError(error);
+    this.deps.log.debug({ err: message }, 'stream failed');
+    try {
+      await stream.write({ message: { $case: 'error', value: { reason, message } } });
+      stream.end();
+    } catch {
+      stream.cancel();
+    }
+  }
+
+  private async logs(
+    stream: Attach,
+    params: LogsParams,
+    controller: AbortController,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { pods, paths, clock, runtime } = this.deps;
+    const { pod, run } = findRun(pods, runtime, params.target, params.previous);
+    const path = paths.logPath(pod, run.name, run.restartCount);
+    const isEnded = () => {
+      const state = runtime.containers().find(({ id }) => id === run.id);
+      return state === undefined || state.status === 'exited';
+    };
+    // The server ends its half when the reader has gone.
+    const watch = this.untilEnd(stream).then(() => controller.abort());
+    const either = AbortSignal.any([signal, controller.signal]);
+    const source = { path, isEnded, clock };
+    for await (const chunk of readLog(source, logOptionsOf(params, clock.now()), either))
+      for (const piece of pieces(chunk))
+        await stream.write({ message: { $case: 'stdout', value: piece } });
+    void watch;
+  }
+
+  private async untilEnd(stream: Attach): Promise<void> {
+    try {
+      while ((await stream.messages.next()).done !== true);
+    } catch {
+      // Broken is ended too.
+    }
+  }
+
+  private async exec(
+    stream: Attach,
+    params: ExecParams,
+    controller: AbortController,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { pods, runtime } = this.deps;
+    const { run } = findRun(pods, runtime, params.target, false);
+    if (run.state.status !== 'running')
+      throw new StreamFailure('BadRequest', `container ${run.name} is not running`);
+    const { command, tty, stdin } = params;
+    const spec = { args: command, env: tty ? ['TERM=xterm'] : [], tty, stdin };
+    const either = AbortSignal.any([signal, controller.signal]);
+    await using process =
+      command.length === 0
+        ? await runtime.attach(run.id, either)
+        : await runtime.exec(run.id, spec, either);
+    const stop = () => void process[Symbol.asyncDispose]();
+    either.addEventListener('abort', stop, { once: true });
+    const tasks = new TaskGroup();
+    tasks.run(async () => {
+      await this.forwardInput(stream, process);
+      // The server has gone before the command ended.
+      controller.abort();
+    });
+    await this.forwardOutput(stream, params, process);
+    either.removeEventListener('abort', stop);
+  }
+
+  private async forwardOutput(
+    stream: Attach,
+    { stdout, stderr, tty }: ExecParams,
+    process: ExecProcess,
+  ): Promise<void> {
+    for await (const chunk of process.output) {
+      if (chunk.stream === 'exit') {
+        await stream.write({ message: { $case: 'exitCode', value: chunk.exitCode } });
+        return;
+      }
+      const isWanted = chunk.stream === 'stdout' ? stdout || tty : stderr;
+      if (!isWanted) continue;
+      for (const piece of pieces(chunk.data))
+        await stream.write({ message: { $case: chunk.stream, value: piece } });
+    }
+  }
+
+  /** Until the server ends the stream. */
+  private async forwardInput(stream: Attach, process: ExecProcess): Promise<void> {
+    try {
+      for (;;) {
+        const next = await stream.messages.next();
+        if (next.done === true) return;
+        const { message } = next.value;
+        if (message?.$case === 'stdin') await process.writeStdin(message.value);
+        else if (message?.$case === 'stdinEnd') process.closeStdin();
+        else if (message?.$case === 'resize')
+          process.resize(message.value.columns, message.value.rows);
+      }
+    } catch (error) {
+      this.deps.log.debug({ err: describeError(error) }, 'input of a stream ended');
+    }
+  }
+}
+
+function* pieces(data: Uint8Array): Iterable<Buffer> {
+  const buffer = Buffer.from(data.buffer, data.byteOffset, data.byteLength);
+  for (let start = 0; start < buffer.length; start += MAX_CHUNK_BYTES)
+    yield buffer.subarray(start, start + MAX_CHUNK_BYTES);
+}
