@@ -18,4 +18,7 @@ export const writeFileAtomic = (path: string, data: string | Uint8Array, mode = 
 
 /** True for `ENOENT` and the like. */
 export const hasErrorCode = (error: unknown, ...codes: readonly string[]): boolean =>
-  error instanceof Error && 'code' in error && codes.includes(String(error.code));
+  typeof error === 'object' &&
+  error !== null &&
+  'code' in error &&
+  codes.includes(String(error.code));

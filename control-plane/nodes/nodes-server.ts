@@ -226,4 +226,7 @@ const asServiceError = (error: unknown): Partial<ServiceError> => {
 };
 
 const isServiceError = (error: unknown): error is Error & { readonly code: status } =>
-  error instanceof Error && 'code' in error && typeof error.code === 'number';
+  error instanceof Error &&
+  'code' in error &&
+  typeof error.code === 'number' &&
+  error.code in status;
