@@ -43,7 +43,13 @@ export class StatusIntake {
       const stored = await this.store(nodeName, first, update, reported, signal);
       if (update.terminated) await this.finish(stored, update, signal);
     } catch (error) {
-      if (error !== OTHER_POD && !hasReason(error, 'NotFound')) throw error;
+      if (hasReason(error, 'Invalid', 'BadRequest'))
+        // Sending it again would not help; other pods' statuses must not wait for it.
+        this.deps.log.error(
+          { node: nodeName, pod: nameKey(name), err: error.message },
+          'status refused',
+        );
+      else if (error !== OTHER_POD && !hasReason(error, 'NotFound')) throw error;
     }
   }
 

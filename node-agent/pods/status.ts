@@ -103,13 +103,17 @@ const waitingOf = (
   if (run?.state.status === 'exited' && !willStart) return undefined;
   if (input.ending !== undefined && run?.state.status === 'exited') return undefined;
   if (plan.backoffUntilMs.has(name) && run !== undefined) return crashLoop(input, run);
-  const reason = input.waiting.get(name);
-  if (reason !== undefined) return reason;
+  const known = input.waiting.get(name);
+  if (known !== undefined) return waitingState(known);
   // Not restarted yet: until then, what ended is what people need to see.
   if (run?.state.status === 'exited') return undefined;
   const isHeldBack = !plan.isInitialized && !willStart;
   return { reason: isHeldBack ? 'PodInitializing' : 'ContainerCreating' };
 };
+
+/** Only what a status may hold: what is passed in may know more. */
+const waitingState = ({ reason, message }: WaitingReason): WaitingReason =>
+  message === undefined ? { reason } : { reason, message };
 
 const crashLoop = (input: StatusInput, run: ObservedContainer): WaitingReason => {
   const { name, namespace = '', uid = '' } = input.pod.metadata;
