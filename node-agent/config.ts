@@ -39,8 +39,17 @@ export const agentConfigSchema = z.object({
   podPidsLimit: z.number().int().min(1).default(4096),
   /** The compiled launcher; default: found by the runtime. */
   launcherPath: z.string().optional(),
-  /** Registry endpoints tried first, before an image's own registry. */
+  /** Registries of the cluster, tried before an image's own; reached with the node's certificate. */
   registryEndpoints: z.array(z.string()).default([]),
+  /** Registries that are spoken to without TLS. */
+  insecureRegistries: z.array(z.string()).default([]),
+  /** The bundled worker that unpacks layers; default: in this process. */
+  unpackWorkerPath: z.string().optional(),
+  /** Starts the names of pod interfaces; unique in the network namespace. */
+  interfacePrefix: z
+    .string()
+    .regex(/^[a-z0-9]{1,6}$/)
+    .default('dh'),
   /** DNS servers of pods; default: the node's own resolv.conf. */
   clusterDns: z.array(z.string()).default([]),
   clusterDomain: z.string().default('cluster.local'),

@@ -8,7 +8,6 @@ import { containerResources } from './cgroup-resources';
 import { ContainerConfigError, environmentOf, type ObjectSource } from './environment';
 import { expand } from './expansion';
 import type { NodeView } from './field-refs';
-import { imageFileReader } from './image-user';
 import { LABEL, podLabels } from './labels';
 import type { StartAction } from './plan';
 import { securityOf, userOf } from './security';
@@ -37,8 +36,7 @@ export const containerSpecOf = (input: ContainerSpecInput): ContainerSpec => {
   const { container } = start;
   const own = container.securityContext;
   const values = environmentOf(pod, container, objects, node);
-  const reader = imageFileReader(image.lowerDirs);
-  const user = userOf(pod, container, image.config.user, reader);
+  const user = userOf(pod, container, image);
   return {
     id: input.id,
     sandboxId: input.sandboxId,

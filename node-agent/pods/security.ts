@@ -3,9 +3,10 @@ import { join, normalize } from 'node:path';
 
 import type { Container, Pod } from '../../api/types';
 import type { SeccompSpec, SecuritySpec, UserSpec } from '../../runtime/container-runtime';
+import type { LocalImage } from '../../runtime/image-service';
+import { resolveUser, UserError, type ResolvedUser } from '../../runtime/images';
 import { capabilitiesOf } from './capabilities';
 import { ContainerConfigError } from './environment';
-import { resolveUser, type ImageFileReader } from './image-user';
 
 /** Pure but for a localhost seccomp profile, which is read from `profilesDir`. @throws ContainerConfigError */
 export const securityOf = (pod: Pod, container: Container, profilesDir: string): SecuritySpec => {
@@ -42,28 +43,43 @@ const seccompOf = (
   }
 };
 
-/** @throws ContainerConfigError when the user is unknown, or root where the pod forbids it. */
+/**
+ * Who a container runs as: the pod's word before the image's, and the image's groups of that user
+ * beside the pod's. @throws ContainerConfigError when the user is unknown, or root where that is
+ * forbidden.
+ */
 export const userOf = (
   pod: Pod,
   container: Container,
-  imageUser: string,
-  read: ImageFileReader,
+  { lowerDirs, config }: Pick<LocalImage, 'lowerDirs' | 'config'>,
 ): UserSpec => {
   const podContext = pod.spec.securityContext;
   const own = container.securityContext;
-  const override = {
-    uid: own?.runAsUser ?? podContext?.runAsUser,
-    gid: own?.runAsGroup ?? podContext?.runAsGroup,
-  };
+  const runAsUser = own?.runAsUser ?? podContext?.runAsUser;
+  const runAsGroup = own?.runAsGroup ?? podContext?.runAsGroup;
+  const found = lookUp(lowerDirs, runAsUser === undefined ? config.user : String(runAsUser));
   const fsGroup = podContext?.fsGroup;
   const extra = [
     ...(podContext?.supplementalGroups ?? []),
     ...(fsGroup === undefined ? [] : [fsGroup]),
   ];
-  const user = resolveUser(imageUser, override, extra, read);
+  const user = {
+    uid: found.uid,
+    gid: runAsGroup ?? found.gid,
+    supplementalGids: [...new Set([...found.supplementalGids, ...extra])],
+  };
   const mustNotBeRoot = own?.runAsNonRoot ?? podContext?.runAsNonRoot ?? false;
-  if (mustNotBeRoot) checkNotRoot(pod, container, user, imageUser, override.uid !== undefined);
+  if (mustNotBeRoot) checkNotRoot(pod, container, user, config.user, runAsUser !== undefined);
   return user;
+};
+
+const lookUp = (lowerDirs: readonly string[], user: string): ResolvedUser => {
+  try {
+    return resolveUser(lowerDirs, user);
+  } catch (error) {
+    if (error instanceof UserError) throw new ContainerConfigError(error.message, { cause: error });
+    throw error;
+  }
 };
 
 const checkNotRoot = (

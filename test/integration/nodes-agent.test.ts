@@ -197,8 +197,7 @@ describe('an agent and its server', () => {
   });
 
   const getPod = (name: string) => plane.client.get(PODS, { namespace: 'default', name });
-  const createPod = (draft: ReturnType<typeof podDraft>) =>
-    plane.client.create(PODS, draft);
+  const createPod = (draft: ReturnType<typeof podDraft>) => plane.client.create(PODS, draft);
   const running = (name: string) =>
     eventually(async () => {
       const pod = await getPod(name);

@@ -1,0 +1,92 @@
+import { mkdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+import { systemClock } from '../lib/clock';
+import { createLog, type Log } from '../lib/log';
+import { systemRandom } from '../lib/random';
+import type { ContainerRuntime } from '../runtime/container-runtime';
+import { createImageService, ownEndpoint, type EndpointsFor } from '../runtime/images';
+import { createPodNetwork } from '../runtime/network';
+import { createAgent } from './agent';
+import { hostOf, parseAgentConfig, type AgentConfig } from './config';
+import { IdentityStore, type NodeIdentity } from './identity/identity-store';
+import { ensureIdentity } from './identity/join';
+import { addressToward, readHostFacts } from './node/host';
+import { createTransport } from './session/transport';
+import { createMounter } from './volumes/mounter';
+
+/** What the agent's program cannot make by itself. */
+export interface AgentProgramParts {
+  /** Opens the runtime on `config.stateDir`/runtime and `config.runDir`/runtime. */
+  readonly openRuntime: (config: AgentConfig, log: Log) => Promise<ContainerRuntime>;
+}
+
+/**
+ * The agent as a program: joins if it must, then runs pods until `signal` aborts. Containers run on
+ * when it ends. @throws Error that an operator can act on.
+ */
+export const runAgent = async (
+  input: unknown,
+  parts: AgentProgramParts,
+  signal: AbortSignal,
+): Promise<void> => {
+  const config = parseAgentConfig(input);
+  const log = createLog(config.logLevel, { node: config.nodeName });
+  log.info({ config: { ...config, token: undefined } }, 'starting');
+  for (const folder of [config.stateDir, config.runDir])
+    mkdirSync(folder, { recursive: true, mode: 0o700 });
+  const host = hostOf(config.server);
+  const store = new IdentityStore(config.stateDir);
+  const { token, agentsPort, nodeName } = config;
+  const identity = await ensureIdentity(store, { host, token, agentsPort, nodeName });
+  const nodeIp = config.nodeAddress ?? (await addressToward(host, identity.agentsPort));
+  const shared = { clock: systemClock, random: systemRandom, log };
+  await using runtime = await parts.openRuntime(config, log);
+  await using images = await createImageService({
+    ...shared,
+    stateDir: join(config.stateDir, 'images'),
+    endpoints: endpointsOf(config, identity),
+    ...(config.unpackWorkerPath === undefined ? {} : { workerPath: config.unpackWorkerPath }),
+  });
+  const transport = createTransport(host, identity, systemClock);
+  const agent = createAgent({
+    ...shared,
+    config,
+    agentId: store.agentId(),
+    nodeIp,
+    facts: readHostFacts(),
+    transport,
+    runtime,
+    images,
+    openNetwork: ({ podCidr, clusterCidr }) =>
+      createPodNetwork({
+        podCidr,
+        clusterCidr,
+        nodeAddress: nodeIp,
+        interfacePrefix: config.interfacePrefix,
+        log,
+      }),
+    mounter: createMounter(isMountPoint),
+  });
+  try {
+    await agent.run(signal);
+  } finally {
+    transport.close();
+  }
+};
+
+/** The cluster's own registry first: it works without a way to the world. */
+const endpointsOf = (
+  { registryEndpoints, insecureRegistries }: AgentConfig,
+  { caCertificate, certificate, key }: NodeIdentity,
+): EndpointsFor => {
+  // The server's certificate always bears this name, whatever address it is reached by.
+  const tls = { ca: caCertificate, cert: certificate, key, serverName: 'kubernetes' };
+  const own = registryEndpoints.map((baseUrl) => ({ baseUrl, tls, isMirror: true }));
+  return (reference) => [...own, ownEndpoint(reference, insecureRegistries)];
+};
+
+const isMountPoint = (path: string): boolean =>
+  readFileSync('/proc/self/mountinfo', 'utf8')
+    .split('\n')
+    .some((line) => line.split(' ')[4] === path);
