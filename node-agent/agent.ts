@@ -144,13 +144,13 @@ class NodeAgent implements Agent {
         this.hasSnapshot = true;
         this.syncNetwork();
         this.pods.sync(this.assignments.pods);
-        this.pods.wakeAll();
+        this.pods.objectsChanged();
       },
       onDelta: (delta) => {
         this.assignments.applyDelta(delta);
         if (delta.peersChanged) this.syncNetwork();
         this.pods.sync(this.assignments.pods);
-        if (delta.secrets.length + delta.configMaps.length > 0) this.pods.wakeAll();
+        if (delta.secrets.length + delta.configMaps.length > 0) this.pods.objectsChanged();
       },
       onOpenStream: (request) =>
         this.streamTasks?.run((signal) => this.streams.serve(request, signal)),

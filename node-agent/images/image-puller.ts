@@ -153,7 +153,8 @@ export class ImagePuller {
     emit({ type: 'Warning', reason: 'Failed', message: full });
     emit({ type: 'Warning', reason: 'Failed', message: 'Error: ErrImagePull' });
     const code = error instanceof ImageError ? error.code : 'ErrImagePull';
-    return new ImageWaitError(code, message, retryAtMs);
+    // Soon asked again, the back-off is what shows until the next real try.
+    return new ImageWaitError(code, message, clock.now() + Math.min(delayMs, settings.retryMs));
   }
 }
 

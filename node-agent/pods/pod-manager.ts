@@ -29,7 +29,11 @@ export class PodManager {
   }
 
   /** Secrets or configmaps changed: volumes and waiting containers look again. */
-  wakeAll(): void {
+  objectsChanged(): void {
+    for (const worker of this.workers.values()) worker.retryNow();
+  }
+
+  private wakeAll(): void {
     for (const worker of this.workers.values()) worker.wake();
   }
 

@@ -108,6 +108,13 @@ export class PodWorker {
     this.wake();
   }
 
+  /** Secrets or configmaps changed: what waits for one need not wait for its time. */
+  retryNow(): void {
+    for (const [name, failure] of this.failures)
+      this.failures.set(name, { ...failure, retryAtMs: 0 });
+    this.wake();
+  }
+
   /** Something outside changed: look again soon. */
   wake(): void {
     this.isDirty = true;

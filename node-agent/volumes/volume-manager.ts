@@ -26,8 +26,9 @@ export class VolumeError extends Error {
     readonly volumeName: string,
     cause: unknown,
   ) {
+    // In the message rather than as cause: it would be printed twice.
     const why = cause instanceof Error ? cause.message : String(cause);
-    super(`MountVolume.SetUp failed for volume "${volumeName}" : ${why}`, { cause });
+    super(`MountVolume.SetUp failed for volume "${volumeName}" : ${why}`);
   }
 }
 

@@ -1,0 +1,159 @@
+import type { Container, Pod, PodSpec, PodStatus } from '../../api/types';
+import { FakeContainerRuntime } from '../../runtime/containers';
+import { FakeImageService } from '../../runtime/images';
+import { FakePodNetwork } from '../../runtime/network';
+import { Semaphore } from '../../lib/async/semaphore';
+import { ManualClock } from '../../lib/clock';
+import { silentLog } from '../../lib/log';
+import { seededRandom } from '../../lib/random';
+import { ImagePuller } from '../images/image-puller';
+import { ProbeRunner, type ProbeAction } from '../probes/probe-runner';
+import type { EventSink } from '../session/event-outbox';
+import { StatusOutbox } from '../session/status-outbox';
+import { DEFAULT_SETTINGS } from '../settings';
+import { VolumeManager } from '../volumes/volume-manager';
+import type { ObjectSource } from './environment';
+import { ExitBell } from './exit-bell';
+import type { PodDeps } from './pod-deps';
+import { PodManager } from './pod-manager';
+import { PodPaths } from './pod-paths';
+
+export const testContainer = (more: Partial<Container> = {}): Container => ({
+  name: 'web',
+  image: 'web:1',
+  command: ['sh', '-c', 'sleep 100000'],
+  ...more,
+});
+
+export interface TestPodOptions {
+  readonly spec?: Partial<PodSpec>;
+  readonly status?: PodStatus;
+  readonly metadata?: Partial<Pod['metadata']>;
+}
+
+/** A pod `default/web` with one container that sleeps. */
+export const testPod = ({ spec, status, metadata }: TestPodOptions = {}): Pod => ({
+  apiVersion: 'v1',
+  kind: 'Pod',
+  metadata: { name: 'web', namespace: 'default', uid: 'uid-1', ...metadata },
+  spec: { containers: [testContainer()], restartPolicy: 'Always', nodeName: 'n1', ...spec },
+  status: { phase: 'Pending', ...status },
+});
+
+/** A node's pods on fakes and a clock that the test moves. */
+export interface PodBench {
+  readonly clock: ManualClock;
+  readonly runtime: FakeContainerRuntime;
+  readonly images: FakeImageService;
+  readonly network: FakePodNetwork;
+  readonly manager: PodManager;
+  readonly deps: PodDeps;
+  /** The status reported last. */
+  status(uid?: string): PodStatus;
+  /** True once the pod was reported as terminated. */
+  isTerminated(uid?: string): boolean;
+  /** `reason: message` of every event. */
+  events(): readonly string[];
+  run(...pods: readonly Pod[]): Promise<void>;
+  stop(): Promise<void>;
+}
+
+export interface PodBenchOptions {
+  readonly directory: string;
+  readonly runtime?: FakeContainerRuntime;
+  readonly clock?: ManualClock;
+  readonly probeAction?: ProbeAction;
+  readonly objects?: ObjectSource;
+  readonly admit?: PodDeps['admit'];
+}
+
+const NO_OBJECTS: ObjectSource = { secret: () => undefined, configMap: () => undefined };
+
+export const createPodBench = (options: PodBenchOptions): PodBench => {
+  const { directory, objects = NO_OBJECTS, admit = () => undefined, probeAction } = options;
+  const clock = options.clock ?? new ManualClock(Date.UTC(2026, 0, 1));
+  const runtime = options.runtime ?? new FakeContainerRuntime({ clock });
+  const images = new FakeImageService();
+  images.publish('web:1');
+  const network = new FakePodNetwork('10.42.0.0/24', clock);
+  const { seen, events } = recordedEvents();
+  const { statuses, reports } = storedStatuses();
+  const random = seededRandom(1);
+  const settings = DEFAULT_SETTINGS;
+  const deps: PodDeps = {
+    runtime,
+    images,
+    puller: new ImagePuller({ images, objects, events, clock, settings }),
+    network: () => Promise.resolve(network),
+    volumes: new VolumeManager({
+      stateDir: directory,
+      runDir: `${directory}/run`,
+      mounter: { mountTmpfs: () => undefined, unmount: () => undefined },
+    }),
+    objects,
+    probes: new ProbeRunner({
+      runtime,
+      clock,
+      random,
+      ...(probeAction === undefined ? {} : { action: probeAction }),
+    }),
+    statuses,
+    events,
+    exits: new ExitBell(),
+    paths: new PodPaths(directory, `${directory}/run`),
+    node: () => ({ name: 'n1', ip: '192.0.2.1', cpuMillis: 2000, memoryBytes: 2 ** 31 }),
+    settings,
+    podPidsLimit: 100,
+    clusterDns: [],
+    clusterDomain: 'cluster.local',
+    startSlots: new Semaphore(4),
+    admit,
+    noteStatus: () => undefined,
+    clock,
+    random,
+    log: silentLog,
+  };
+  const manager = new PodManager(deps);
+  const stopping = new AbortController();
+  const following = manager.followRuntime(stopping.signal);
+  return {
+    clock,
+    runtime,
+    images,
+    network,
+    manager,
+    deps,
+    status: (uid = 'uid-1') => reports.get(uid)?.status ?? {},
+    isTerminated: (uid = 'uid-1') => reports.get(uid)?.terminated ?? false,
+    events: () => seen,
+    run: async (...pods) => {
+      manager.sync(new Map(pods.map((pod) => [pod.metadata.uid ?? '', pod])));
+      await clock.advance(0);
+    },
+    stop: async () => {
+      stopping.abort();
+      await manager.stop();
+      await following;
+    },
+  };
+};
+
+const recordedEvents = () => {
+  const seen: string[] = [];
+  const emit: EventSink['emit'] = (_object, { reason, message }) =>
+    seen.push(`${reason}: ${message}`);
+  return { seen, events: { emit } };
+};
+
+/** An outbox whose server stores everything at once. */
+const storedStatuses = () => {
+  const statuses = new StatusOutbox();
+  const reports = new Map<string, { status: PodStatus; terminated: boolean }>();
+  const put = statuses.put.bind(statuses);
+  statuses.put = (report) => {
+    reports.set(report.uid, report);
+    put(report);
+    for (const { uid } of statuses.take(100)) statuses.acknowledge(uid);
+  };
+  return { statuses, reports };
+};
