@@ -1,0 +1,37 @@
+import type { CgroupResources, ContainerStats } from '../container-runtime';
+
+/** One hierarchy of cgroups under the runtime's parent. Paths are relative to the cgroup root. */
+export interface CgroupDriver {
+  readonly version: 1 | 2;
+  /** Makes it with its parents. Idempotent. */
+  create(path: string): void;
+  /** @throws RuntimeError naming file and value. */
+  apply(path: string, resources: CgroupResources): void;
+  /** Only the container's usual devices, unless `allowsAll`. */
+  restrictDevices(path: string, allowsAll: boolean): void;
+  /** Kills the container as a whole when one of its processes is out of memory. */
+  setOomGroup(path: string): void;
+  /** The `cgroup.procs` files a process writes itself into. */
+  procsFiles(path: string): readonly string[];
+  /** Folder of the controller that freezes and kills. */
+  killDir(path: string): string;
+  /** Folder whose counter tells out-of-memory kills. */
+  oomDir(path: string): string;
+  /** How many processes the kernel has killed there for want of memory. */
+  oomKillCount(path: string): number;
+  processes(path: string): readonly number[];
+  freeze(path: string, isFrozen: boolean): void;
+  /** Kills everything in it, its descendants too, until it is empty. */
+  killAll(path: string): Promise<void>;
+  /** Removes it with its descendants; they must be empty or soon will be. Idempotent. */
+  remove(path: string): Promise<void>;
+  stats(path: string): ContainerStats;
+  /** Mounts that show a container its own cgroup. */
+  mounts(): readonly CgroupMount[];
+}
+
+export interface CgroupMount {
+  readonly type: string;
+  readonly target: string;
+  readonly data: string;
+}

@@ -1,0 +1,170 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+
+import type { CgroupResources, ContainerStats } from '../container-runtime';
+import type { CgroupDriver, CgroupMount } from './driver';
+import {
+  keyedNumber,
+  killProcess,
+  makeDir,
+  pause,
+  processesIn,
+  readControl,
+  removeTree,
+  writeControl,
+} from './files';
+
+/** One folder per controller under /sys/fs/cgroup. Only the controllers needed are joined. */
+export class CgroupV1Driver implements CgroupDriver {
+  readonly version = 1;
+  private readonly controllers: readonly string[];
+
+  constructor(private readonly root = '/sys/fs/cgroup') {
+    this.controllers = CONTROLLERS.filter((name) => existsSync(join(root, name, 'cgroup.procs')));
+  }
+
+  create(path: string): void {
+    for (const controller of this.controllers) makeDir(this.dir(controller, path));
+  }
+
+  apply(path: string, resources: CgroupResources): void {
+    for (const { controller, file, value } of v1Settings(resources)) {
+      if (this.controllers.includes(controller)) {
+        writeControl(this.dir(controller, path), file, value);
+      }
+    }
+  }
+
+  restrictDevices(path: string, allowsAll: boolean): void {
+    if (!this.controllers.includes('devices')) return;
+    const dir = this.dir('devices', path);
+    if (allowsAll) {
+      writeControl(dir, 'devices.allow', 'a');
+      return;
+    }
+    writeControl(dir, 'devices.deny', 'a');
+    for (const rule of DEVICE_RULES) writeControl(dir, 'devices.allow', rule);
+  }
+
+  setOomGroup(): void {
+    // v1 has no such setting: the monitor kills the rest.
+  }
+
+  procsFiles(path: string): readonly string[] {
+    return this.controllers.map((name) => join(this.dir(name, path), 'cgroup.procs'));
+  }
+
+  killDir(path: string): string {
+    return this.dir('freezer', path);
+  }
+
+  oomDir(path: string): string {
+    return this.dir('memory', path);
+  }
+
+  oomKillCount(path: string): number {
+    return keyedNumber(readControl(this.oomDir(path), 'memory.oom_control'), 'oom_kill');
+  }
+
+  processes(path: string): readonly number[] {
+    return processesIn(this.killDir(path));
+  }
+
+  freeze(path: string, isFrozen: boolean): void {
+    writeControl(this.killDir(path), 'freezer.state', isFrozen ? 'FROZEN' : 'THAWED');
+  }
+
+  async killAll(path: string): Promise<void> {
+    if (!existsSync(this.killDir(path))) return;
+    for (let round = 0; round < MAX_ROUNDS; round++) {
+      if (this.processes(path).length === 0) return;
+      // Frozen, a fork bomb cannot outrun the signals, which act on thawing.
+      this.tryFreeze(path, true);
+      for (const pid of this.processes(path)) killProcess(pid);
+      this.tryFreeze(path, false);
+      await pause(Math.min(1 + round, 20));
+    }
+  }
+
+  async remove(path: string): Promise<void> {
+    for (const controller of this.controllers) await removeTree(this.dir(controller, path));
+  }
+
+  stats(path: string): ContainerStats {
+    const memory = this.dir('memory', path);
+    const memoryBytes = Number(readControl(memory, 'memory.usage_in_bytes') ?? 0);
+    const inactive = keyedNumber(readControl(memory, 'memory.stat'), 'total_inactive_file');
+    return {
+      cpuNanos: Number(readControl(this.dir('cpuacct', path), 'cpuacct.usage') ?? 0),
+      memoryBytes,
+      memoryWorkingSetBytes: Math.max(0, memoryBytes - inactive),
+      pidsCount: Number(readControl(this.dir('pids', path), 'pids.current') ?? 0),
+    };
+  }
+
+  mounts(): readonly CgroupMount[] {
+    const each = this.controllers.map((name) => ({
+      type: 'cgroup',
+      target: `/sys/fs/cgroup/${name}`,
+      data: name,
+    }));
+    return [{ type: 'tmpfs', target: '/sys/fs/cgroup', data: 'mode=755' }, ...each];
+  }
+
+  private tryFreeze(path: string, isFrozen: boolean): void {
+    try {
+      this.freeze(path, isFrozen);
+    } catch {
+      // Without a freezer the rounds of signals do.
+    }
+  }
+
+  private dir(controller: string, path: string): string {
+    return join(this.root, controller, path);
+  }
+}
+
+interface V1Setting {
+  readonly controller: string;
+  readonly file: string;
+  readonly value: string;
+}
+
+/** The files and values of a v1 cgroup. The period comes first: a quota is checked against it. */
+export const v1Settings = (resources: CgroupResources): V1Setting[] => {
+  const settings: V1Setting[] = [];
+  const add = (controller: string, file: string, value: number | undefined) => {
+    if (value !== undefined) {
+      settings.push({ controller, file, value: String(Math.trunc(value)) });
+    }
+  };
+  const { cpuShares, pidsLimit } = resources;
+  add('cpu', 'cpu.shares', cpuShares === undefined ? undefined : Math.max(2, cpuShares));
+  add('cpu', 'cpu.cfs_period_us', resources.cpuPeriodMicros);
+  add('cpu', 'cpu.cfs_quota_us', resources.cpuQuotaMicros);
+  add('memory', 'memory.limit_in_bytes', resources.memoryLimitBytes);
+  if (pidsLimit !== undefined) {
+    const value = pidsLimit > 0 ? String(pidsLimit) : 'max';
+    settings.push({ controller: 'pids', file: 'pids.max', value });
+  }
+  return settings;
+};
+
+/** cpuset is left alone on purpose: joining it needs its values copied from every parent. */
+const CONTROLLERS = ['memory', 'cpu', 'cpuacct', 'pids', 'devices', 'freezer'];
+
+/** mknod of anything, but use only of null, zero, full, random, urandom, tty, console and ptys. */
+const DEVICE_RULES = [
+  'c *:* m',
+  'b *:* m',
+  'c 1:3 rwm',
+  'c 1:5 rwm',
+  'c 1:7 rwm',
+  'c 1:8 rwm',
+  'c 1:9 rwm',
+  'c 5:0 rwm',
+  'c 5:1 rwm',
+  'c 5:2 rwm',
+  'c 136:* rwm',
+];
+const MAX_ROUNDS = 500;

@@ -1,0 +1,80 @@
+import { connect, type Socket } from 'node:net';
+
+import { encodeFrame, FrameReader, type Frame } from './frames';
+
+export interface ConnectionHandlers {
+  onFrame(frame: Frame): void;
+  /** Called once, after the last frame. */
+  onClose(): void;
+}
+
+/** A connection to the launcher or a monitor: frames both ways. */
+export class FrameConnection {
+  private readonly reader = new FrameReader();
+  private isClosed = false;
+
+  private constructor(
+    private readonly socket: Socket,
+    private readonly handlers: ConnectionHandlers,
+  ) {
+    socket.on('data', (piece) => this.receive(piece));
+    socket.on('error', () => this.close());
+    socket.on('close', () => this.close());
+  }
+
+  /** @throws the system's error when nobody listens there. */
+  static open(path: string, handlers: ConnectionHandlers): Promise<FrameConnection> {
+    return new Promise((resolve, reject) => {
+      const socket = connect(path);
+      socket.once('error', reject);
+      socket.once('connect', () => {
+        socket.off('error', reject);
+        resolve(new FrameConnection(socket, handlers));
+      });
+    });
+  }
+
+  /** Resolves when the kernel or the send buffer has room for more. */
+  send(frame: Uint8Array): Promise<void> {
+    if (this.isClosed || this.socket.write(frame)) return Promise.resolve();
+    return new Promise((resolve) => {
+      const done = () => {
+        this.socket.off('drain', done);
+        this.socket.off('close', done);
+        resolve();
+      };
+      this.socket.on('drain', done);
+      this.socket.on('close', done);
+    });
+  }
+
+  sendType(type: number): void {
+    void this.send(encodeFrame(type));
+  }
+
+  pause(): void {
+    this.socket.pause();
+  }
+
+  resume(): void {
+    this.socket.resume();
+  }
+
+  close(): void {
+    if (this.isClosed) return;
+    this.isClosed = true;
+    this.socket.destroy();
+    this.handlers.onClose();
+  }
+
+  private receive(piece: Buffer): void {
+    let frames: Frame[];
+    try {
+      frames = this.reader.push(piece);
+    } catch {
+      this.close();
+      return;
+    }
+    for (const frame of frames) if (!this.isClosed) this.handlers.onFrame(frame);
+  }
+}

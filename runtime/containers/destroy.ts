@@ -1,0 +1,61 @@
+import { execFile } from 'node:child_process';
+import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { promisify } from 'node:util';
+
+import { probeCgroups } from '../cgroups';
+import { killProcess } from '../cgroups/files';
+
+/**
+ * Ends everything a runtime on `runDir` ever made: launcher, monitors, containers, pinned namespaces,
+ * cgroups, and the run folder itself. Needs no launcher. Idempotent. Layers in the state folder stay.
+ */
+export const destroyEverything = async (runDir: string, cgroupParent: string): Promise<void> => {
+  // Twice: the launcher may have forked between the look and the signal.
+  for (let round = 0; round < 2; round++) killLaunchers(runDir);
+  const cgroups = probeCgroups();
+  await cgroups.killAll(cgroupParent);
+  await unmountBelow(runDir);
+  await cgroups.remove(cgroupParent);
+  rmSync(runDir, { recursive: true, force: true });
+};
+
+/** Launcher and monitors, by their command line: it names the run folder. */
+const killLaunchers = (runDir: string): void => {
+  for (const name of readdirSync('/proc')) {
+    if (!/^\d+$/.test(name)) continue;
+    if (commandLine(name) === `dhow-launcher\0${runDir}\0`) killProcess(Number(name));
+  }
+};
+
+const commandLine = (pid: string): string => {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, 'utf8');
+  } catch {
+    return '';
+  }
+};
+
+const unmountBelow = async (dir: string): Promise<void> => {
+  if (!existsSync(dir)) return;
+  // A mount may lie on another of the same path; each round takes the topmost.
+  for (let round = 0; round < MAX_ROUNDS; round++) {
+    const targets = mountsBelow(dir);
+    if (targets.length === 0) return;
+    await promisify(execFile)('umount', ['-l', '-n', '--', ...targets.slice(0, 500)]).catch(
+      () => undefined,
+    );
+  }
+};
+
+const mountsBelow = (dir: string): string[] =>
+  readFileSync('/proc/self/mountinfo', 'utf8')
+    .split('\n')
+    .map((line) => unescape(line.split(' ')[4] ?? ''))
+    .filter((target) => target.startsWith(`${dir}/`))
+    .reverse();
+
+/** The kernel writes blanks and backslashes of paths in octal. */
+const unescape = (path: string): string =>
+  path.replace(/\\([0-7]{3})/g, (_, octal: string) => String.fromCharCode(parseInt(octal, 8)));
+
+const MAX_ROUNDS = 50;

@@ -1,0 +1,155 @@
+import { RuntimeError, type ExecProcess, type ProcessOutput } from '../container-runtime';
+import { FrameConnection } from './connection';
+import {
+  decodeError,
+  decodeExit,
+  encodeFrame,
+  encodeNumbers,
+  FrameType,
+  type Frame,
+} from './frames';
+
+/** A process's streams over one connection to its monitor. Reading slowly holds the process back. */
+export class MonitoredProcess implements ExecProcess {
+  readonly output: AsyncIterable<ProcessOutput>;
+  private readonly queue: ProcessOutput[] = [];
+  private queuedBytes = 0;
+  private isPaused = false;
+  private hasEnded = false;
+  private failure: RuntimeError | undefined;
+  private wake: (() => void) | undefined;
+  private connection: FrameConnection | undefined;
+  private settleStarted: ((error?: RuntimeError) => void) | undefined;
+
+  private constructor() {
+    this.output = { [Symbol.asyncIterator]: () => this.iterate() };
+  }
+
+  /**
+   * Connects, sends `request`, and waits until the process runs.
+   * @throws RuntimeError when it cannot run.
+   */
+  static async open(
+    socketPath: string,
+    request: Uint8Array,
+    signal?: AbortSignal,
+  ): Promise<MonitoredProcess> {
+    const process = new MonitoredProcess();
+    const started = new Promise<void>((resolve, reject) => {
+      process.settleStarted = (error) => {
+        if (error === undefined) resolve();
+        else reject(error);
+      };
+    });
+    started.catch(() => undefined);
+    try {
+      process.connection = await FrameConnection.open(socketPath, {
+        onFrame: (frame) => process.receive(frame),
+        onClose: () => process.end(new RuntimeError('exec', 'the connection to it was lost')),
+      });
+    } catch (cause) {
+      throw new RuntimeError('exec', 'the container is not running', { cause });
+    }
+    const abort = () => process.connection?.close();
+    signal?.addEventListener('abort', abort, { once: true });
+    try {
+      void process.connection.send(request);
+      await started;
+    } catch (error) {
+      process.connection.close();
+      throw error;
+    } finally {
+      signal?.removeEventListener('abort', abort);
+    }
+    return process;
+  }
+
+  async writeStdin(data: Uint8Array): Promise<void> {
+    for (let start = 0; start < data.length; start += STDIN_PIECE_BYTES) {
+      const piece = data.subarray(start, start + STDIN_PIECE_BYTES);
+      await this.connection?.send(encodeFrame(FrameType.stdin, piece));
+    }
+  }
+
+  closeStdin(): void {
+    this.connection?.sendType(FrameType.closeStdin);
+  }
+
+  resize(columns: number, rows: number): void {
+    void this.connection?.send(encodeNumbers(FrameType.resize, columns, rows));
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    this.connection?.close();
+    return Promise.resolve();
+  }
+
+  private receive(frame: Frame): void {
+    switch (frame.type) {
+      case FrameType.state:
+        this.settleStarted?.();
+        break;
+      case FrameType.stdout:
+        this.push({ stream: 'stdout', data: Uint8Array.from(frame.payload) });
+        break;
+      case FrameType.stderr:
+        this.push({ stream: 'stderr', data: Uint8Array.from(frame.payload) });
+        break;
+      case FrameType.error: {
+        const { step, message } = decodeError(frame.payload);
+        this.end(new RuntimeError(step, message));
+        break;
+      }
+      case FrameType.exit: {
+        const { exitCode, timedOut } = decodeExit(frame.payload);
+        this.settleStarted?.();
+        this.push({ stream: 'exit', exitCode, timedOut });
+        this.end();
+      }
+    }
+  }
+
+  private push(piece: ProcessOutput): void {
+    this.queue.push(piece);
+    if (piece.stream !== 'exit') this.queuedBytes += piece.data.length;
+    if (this.queuedBytes > MAX_QUEUED_BYTES && !this.isPaused) {
+      this.isPaused = true;
+      this.connection?.pause();
+    }
+    this.wake?.();
+  }
+
+  private end(error?: RuntimeError): void {
+    if (this.hasEnded) return;
+    this.hasEnded = true;
+    this.failure = error;
+    this.settleStarted?.(error);
+    this.wake?.();
+    this.connection?.close();
+  }
+
+  private async *iterate(): AsyncGenerator<ProcessOutput, void> {
+    for (;;) {
+      const piece = this.queue.shift();
+      if (piece !== undefined) {
+        this.taken(piece);
+        yield piece;
+      } else if (this.hasEnded) {
+        if (this.failure !== undefined) throw this.failure;
+        return;
+      } else {
+        await new Promise<void>((resolve) => (this.wake = resolve));
+      }
+    }
+  }
+
+  private taken(piece: ProcessOutput): void {
+    if (piece.stream !== 'exit') this.queuedBytes -= piece.data.length;
+    if (!this.isPaused || this.queuedBytes > MAX_QUEUED_BYTES / 2) return;
+    this.isPaused = false;
+    this.connection?.resume();
+  }
+}
+
+const STDIN_PIECE_BYTES = 32 << 10;
+const MAX_QUEUED_BYTES = 1 << 20;

@@ -1,0 +1,132 @@
+import { createHash } from 'node:crypto';
+import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+import type { ContainerExit, ContainerSpec, Sandbox, SandboxSpec } from '../container-runtime';
+
+/** What is written down about a container before it is made. */
+export interface ContainerRecord {
+  readonly spec: ContainerSpec;
+  readonly createdAtMs: number;
+}
+
+export interface SandboxRecord {
+  readonly spec: SandboxSpec;
+  readonly sandbox: Sandbox;
+}
+
+/** How a container ended, with when it had begun. */
+export interface ExitRecord {
+  readonly startedAtMs: number | undefined;
+  readonly exit: ContainerExit;
+}
+
+/** The runtime's files. Names are short because a socket's path may have 107 bytes only. */
+export class RunFiles {
+  constructor(
+    readonly runDir: string,
+    readonly stateDir: string,
+  ) {
+    for (const dir of [runDir, stateDir]) mkdirSync(dir, { recursive: true, mode: 0o700 });
+    for (const dir of ['containers', 'sandboxes', 'm']) {
+      mkdirSync(join(runDir, dir), { recursive: true, mode: 0o700 });
+    }
+    mkdirSync(join(stateDir, 'containers'), { recursive: true, mode: 0o700 });
+  }
+
+  containerDir(id: string): string {
+    return join(this.runDir, 'containers', id);
+  }
+
+  /** Writable layer and mount point. */
+  layerDir(id: string): string {
+    return join(this.stateDir, 'containers', id);
+  }
+
+  sandboxDir(id: string): string {
+    return join(this.runDir, 'sandboxes', id);
+  }
+
+  socketPath(id: string): string {
+    return join(this.runDir, 'm', createHash('sha256').update(id).digest('hex').slice(0, 16));
+  }
+
+  containerIds(): string[] {
+    return readdirSync(join(this.runDir, 'containers'));
+  }
+
+  sandboxIds(): string[] {
+    return readdirSync(join(this.runDir, 'sandboxes'));
+  }
+
+  readContainer(id: string): ContainerRecord | undefined {
+    return readJson(join(this.containerDir(id), 'record.json')) as ContainerRecord | undefined;
+  }
+
+  writeContainer(record: ContainerRecord): void {
+    writeJson(join(this.containerDir(record.spec.id), 'record.json'), record);
+  }
+
+  readSandbox(id: string): SandboxRecord | undefined {
+    return readJson(join(this.sandboxDir(id), 'record.json')) as SandboxRecord | undefined;
+  }
+
+  writeSandbox(record: SandboxRecord): void {
+    writeJson(join(this.sandboxDir(record.spec.id), 'record.json'), record);
+  }
+
+  readExit(id: string): ExitRecord | undefined {
+    const raw = readJson(join(this.containerDir(id), 'exit')) as RawExit | undefined;
+    return raw === undefined ? undefined : exitRecord(raw);
+  }
+
+  writeExit(id: string, raw: RawExit): void {
+    writeJson(join(this.containerDir(id), 'exit'), raw);
+  }
+
+  removeContainer(id: string): void {
+    rmSync(this.layerDir(id), { recursive: true, force: true });
+    rmSync(this.socketPath(id), { force: true });
+    // Last: what is listed is what a crash halfway still has to be cleaned of.
+    rmSync(this.containerDir(id), { recursive: true, force: true });
+  }
+
+  removeSandbox(id: string): void {
+    rmSync(this.sandboxDir(id), { recursive: true, force: true });
+  }
+}
+
+/** The exit as the monitor says it; zeros and empty strings are what is absent. */
+export interface RawExit {
+  readonly exitCode: number;
+  readonly signalNumber: number;
+  readonly oomKilled: boolean;
+  readonly startedAtMs: number;
+  readonly finishedAtMs: number;
+  readonly startError: string;
+}
+
+export const exitRecord = (raw: RawExit): ExitRecord => ({
+  startedAtMs: raw.startedAtMs === 0 ? undefined : raw.startedAtMs,
+  exit: {
+    exitCode: raw.exitCode,
+    ...(raw.signalNumber === 0 ? {} : { signalNumber: raw.signalNumber }),
+    oomKilled: raw.oomKilled,
+    finishedAtMs: raw.finishedAtMs,
+    ...(raw.startError === '' ? {} : { startError: raw.startError }),
+  },
+});
+
+/** Undefined when missing or torn. */
+const readJson = (path: string): unknown => {
+  try {
+    return JSON.parse(readFileSync(path, 'utf8'));
+  } catch {
+    return undefined;
+  }
+};
+
+const writeJson = (path: string, value: unknown): void => {
+  writeFileSync(`${path}.new`, JSON.stringify(value), { mode: 0o600 });
+  renameSync(`${path}.new`, path);
+};

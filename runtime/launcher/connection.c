@@ -1,0 +1,202 @@
+/* Clients of a monitor: frames in, frames out, with bounded buffers and no allocation. */
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <termios.h>
+
+#include "monitor.h"
+
+struct connection *connection_add(struct monitor *monitor, int fd) {
+  for (int i = 0; i < MAX_CONNECTIONS; i++) {
+    struct connection *connection = &monitor->connections[i];
+    if (connection->fd >= 0) continue;
+    fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
+    connection->fd = fd;
+    connection->is_subscribed = connection->is_attached = false;
+    connection->header_used = connection->body_used = 0;
+    connection->out_start = connection->out_end = 0;
+    connection->stalled_since_ms = 0;
+    return connection;
+  }
+  close(fd);
+  return NULL;
+}
+
+void connection_drop(struct monitor *monitor, struct connection *connection) {
+  if (connection->fd < 0) return;
+  close(connection->fd);
+  connection->fd = -1;
+  /* Nobody is left to read an exec: end it. */
+  if (monitor->is_exec) {
+    if (monitor->child_gone) monitor->quits = true;
+    else monitor_signal(monitor, SIGKILL);
+  }
+}
+
+void connection_flush(struct monitor *monitor, struct connection *connection) {
+  while (connection->out_start < connection->out_end) {
+    ssize_t sent = send(connection->fd, connection->out + connection->out_start,
+                        connection->out_end - connection->out_start, MSG_NOSIGNAL);
+    if (sent < 0 && errno == EINTR) continue;
+    if (sent < 0 && errno == EAGAIN) return;
+    if (sent < 0) {
+      connection_drop(monitor, connection);
+      return;
+    }
+    connection->out_start += (size_t)sent;
+    connection->stalled_since_ms = 0;
+  }
+  connection->out_start = connection->out_end = 0;
+}
+
+bool connection_fits(const struct connection *connection, size_t length) {
+  size_t waiting = connection->out_end - connection->out_start;
+  return waiting + sizeof(struct frame_header) + length <= OUT_BYTES;
+}
+
+static void queue(struct connection *connection, const void *bytes, size_t length) {
+  if (connection->out_end + length > OUT_BYTES) {
+    size_t waiting = connection->out_end - connection->out_start;
+    memmove(connection->out, connection->out + connection->out_start, waiting);
+    connection->out_start = 0;
+    connection->out_end = waiting;
+  }
+  memcpy(connection->out + connection->out_end, bytes, length);
+  connection->out_end += length;
+}
+
+void connection_send(struct monitor *monitor, struct connection *connection, uint32_t type,
+                     const void *payload, size_t length) {
+  struct frame_header header = {type, (uint32_t)length};
+  if (connection->fd < 0) return;
+  if (!connection_fits(connection, length)) {
+    connection_drop(monitor, connection);
+    return;
+  }
+  queue(connection, &header, sizeof header);
+  if (length > 0) queue(connection, payload, length);
+  connection_flush(monitor, connection);
+}
+
+void broadcast(struct monitor *monitor, uint32_t type, const void *payload, size_t length) {
+  bool is_output = type == FRAME_STDOUT || type == FRAME_STDERR;
+  for (int i = 0; i < MAX_CONNECTIONS; i++) {
+    struct connection *connection = &monitor->connections[i];
+    if (connection->fd < 0) continue;
+    if (is_output ? !connection->is_attached : !connection->is_subscribed) continue;
+    connection_send(monitor, connection, type, payload, length);
+  }
+}
+
+void send_state(struct monitor *monitor, struct connection *connection) {
+  struct state_frame state = {monitor->status, (uint32_t)monitor->child, monitor->started_at_ms};
+  connection_send(monitor, connection, FRAME_STATE, &state, sizeof state);
+}
+
+static uint32_t body_number(const struct connection *connection, size_t index) {
+  uint32_t number = 0;
+  if ((index + 1) * sizeof number <= connection->body_used) {
+    memcpy(&number, connection->body + index * sizeof number, sizeof number);
+  }
+  return number;
+}
+
+static void resize(struct monitor *monitor, uint32_t columns, uint32_t rows) {
+  struct winsize size = {.ws_col = (uint16_t)columns, .ws_row = (uint16_t)rows};
+  if (monitor->plan->tty && monitor->output[0] >= 0) ioctl(monitor->output[0], TIOCSWINSZ, &size);
+}
+
+/* Lets the child pass its last step; once. */
+static void start(struct monitor *monitor) {
+  if (monitor->status != STATUS_CREATED || !monitor->is_ready || monitor->child_gone) return;
+  if (monitor->start_sent) return;
+  monitor->start_sent = send(monitor->socket, "s", 1, MSG_NOSIGNAL) == 1;
+}
+
+static void obey(struct monitor *monitor, struct connection *connection) {
+  switch (connection->header.type) {
+    case FRAME_START: start(monitor); break;
+    case FRAME_KILL: monitor_signal(monitor, (int)body_number(connection, 0)); break;
+    case FRAME_RESIZE:
+      resize(monitor, body_number(connection, 0), body_number(connection, 1));
+      break;
+    case FRAME_CLOSE_STDIN: monitor->input_closes = true; break;
+    case FRAME_ROTATE_LOG: log_rotate(&monitor->log); break;
+    case FRAME_ATTACH: connection->is_attached = true; /* fall through */
+    case FRAME_SUBSCRIBE:
+      connection->is_subscribed = true;
+      send_state(monitor, connection);
+      break;
+    default: connection_drop(monitor, connection);
+  }
+}
+
+/* Bytes for stdin go straight into the one input buffer, which must be empty. False: wait. */
+static bool take_input(struct monitor *monitor, struct connection *connection) {
+  if (monitor->input_start < monitor->input_end) return false;
+  size_t want = connection->header.length;
+  if (want > sizeof monitor->input_bytes) want = sizeof monitor->input_bytes;
+  ssize_t got = read(connection->fd, monitor->input_bytes, want);
+  if (got < 0 && (errno == EAGAIN || errno == EINTR)) return false;
+  if (got <= 0) {
+    connection_drop(monitor, connection);
+    return false;
+  }
+  connection->header.length -= (uint32_t)got;
+  monitor->input_start = 0;
+  monitor->input_end = monitor->input < 0 || monitor->input_closes ? 0 : (size_t)got;
+  return true;
+}
+
+/* Reads up to `want` bytes into `buffer`; false when the rest has not come yet. */
+static bool take_bytes(struct monitor *monitor, struct connection *connection, void *buffer,
+                       size_t *used, size_t want) {
+  while (*used < want) {
+    ssize_t got = read(connection->fd, (char *)buffer + *used, want - *used);
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0 && errno == EAGAIN) return false;
+    if (got <= 0) {
+      connection_drop(monitor, connection);
+      return false;
+    }
+    *used += (size_t)got;
+  }
+  return true;
+}
+
+/* Hands the connection to a fork that runs the further process. */
+static void fork_exec(struct monitor *monitor, struct connection *connection) {
+  uint32_t plan_bytes = connection->header.length;
+  int client = connection->fd;
+  if (fork_with(0) == 0) {
+    connection->fd = -1;
+    run_exec(monitor, client, plan_bytes);
+  }
+  connection_drop(monitor, connection);
+}
+
+void connection_read(struct monitor *monitor, struct connection *connection) {
+  for (int i = 0; i < 64 && connection->fd >= 0; i++) {
+    if (!take_bytes(monitor, connection, &connection->header, &connection->header_used,
+                    sizeof connection->header)) {
+      return;
+    }
+    struct frame_header *header = &connection->header;
+    if (header->type == FRAME_STDIN && header->length <= MAX_STDIN_FRAME_BYTES) {
+      if (header->length > 0 && !take_input(monitor, connection)) return;
+      if (header->length > 0) continue;
+    } else if (header->type == FRAME_EXEC && !monitor->is_exec) {
+      fork_exec(monitor, connection);
+      return;
+    } else if (header->length > sizeof connection->body) {
+      connection_drop(monitor, connection);
+      return;
+    } else {
+      if (!take_bytes(monitor, connection, connection->body, &connection->body_used,
+                      header->length)) {
+        return;
+      }
+      obey(monitor, connection);
+    }
+    connection->header_used = connection->body_used = 0;
+  }
+}

@@ -1,0 +1,477 @@
+/* The monitor's loop: pumps output, obeys clients, and tells the truth about the end. */
+#include "monitor.h"
+
+#include <poll.h>
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+
+#include "process.h"
+
+struct monitor *monitor_new(struct plan *plan, int client) {
+  /* Large enough that libc maps it: pages never written cost nothing. */
+  struct monitor *monitor = calloc(1, sizeof *monitor);
+  if (monitor == NULL) return NULL;
+  monitor->plan = plan;
+  monitor->status = STATUS_CREATED;
+  monitor->child_fd = monitor->socket = monitor->input = -1;
+  monitor->listener = monitor->signals = monitor->oom = monitor->log.fd = -1;
+  monitor->output[0] = monitor->output[1] = -1;
+  for (int i = 0; i < MAX_CONNECTIONS; i++) monitor->connections[i].fd = -1;
+  struct connection *first = connection_add(monitor, client);
+  first->is_subscribed = true;
+  return monitor;
+}
+
+static void set_nonblocking(int fd) { fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK); }
+
+int monitor_pipes(struct monitor *monitor, struct stdio *stdio) {
+  for (int i = 0; i < 3; i++) stdio->fds[i] = -1;
+  if (monitor->plan->tty) return 0;
+  for (int i = 0; i < 3; i++) {
+    int ends[2];
+    if (i == 0 && !monitor->plan->has_stdin) {
+      stdio->fds[0] = open("/dev/null", O_RDWR | O_CLOEXEC);
+      if (stdio->fds[0] < 0) return fail("stdio", "open /dev/null");
+      continue;
+    }
+    if (pipe2(ends, O_CLOEXEC) < 0) return fail("stdio", "make pipes");
+    stdio->fds[i] = ends[i == 0 ? 0 : 1];
+    int ours = ends[i == 0 ? 1 : 0];
+    set_nonblocking(ours);
+    if (i == 0) monitor->input = ours;
+    else monitor->output[i - 1] = ours;
+  }
+  return 0;
+}
+
+void monitor_signal(struct monitor *monitor, int signal_number) {
+  if (monitor->child_gone) return;
+  if (!monitor->is_exec) {
+    pidfd_kill(monitor->child_fd, signal_number);
+    return;
+  }
+  /* The process that forked it, inside the pid namespace, kills the whole group. */
+  if (send(monitor->socket, "k", 1, MSG_NOSIGNAL) < 0) pidfd_kill(monitor->child_fd, SIGKILL);
+}
+
+static void close_input(struct monitor *monitor) {
+  if (monitor->input >= 0) close(monitor->input);
+  monitor->input = -1;
+  monitor->input_start = monitor->input_end = 0;
+}
+
+static void write_input(struct monitor *monitor) {
+  while (monitor->input_start < monitor->input_end) {
+    ssize_t put = write(monitor->input, monitor->input_bytes + monitor->input_start,
+                        monitor->input_end - monitor->input_start);
+    if (put < 0 && errno == EINTR) continue;
+    if (put < 0 && errno == EAGAIN) return;
+    if (put < 0) {
+      close_input(monitor);
+      return;
+    }
+    monitor->input_start += (size_t)put;
+  }
+  if (!monitor->input_closes || monitor->input < 0) return;
+  /* A terminal stays open: its end of input is a character. */
+  if (monitor->plan->tty) write(monitor->input, "\4", 1);
+  close_input(monitor);
+}
+
+static void read_output(struct monitor *monitor, int index) {
+  static char piece[PIECE_BYTES];
+  ssize_t got = read(monitor->output[index], piece, sizeof piece);
+  if (got < 0 && (errno == EAGAIN || errno == EINTR)) return;
+  if (got <= 0) { /* EIO: no process holds the terminal any more */
+    if (!monitor->plan->tty || monitor->child_gone) {
+      close(monitor->output[index]);
+      monitor->output[index] = -1;
+    }
+    return;
+  }
+  log_write(&monitor->log, index, piece, (size_t)got);
+  broadcast(monitor, index == 0 ? FRAME_STDOUT : FRAME_STDERR, piece, (size_t)got);
+}
+
+/* May more output be read? A reader that does not take it holds an exec back; from a container's
+ * output it is cut off after a while, since a stuck client must not stop the container. */
+static bool takes_output(struct monitor *monitor) {
+  bool takes = true;
+  for (int i = 0; i < MAX_CONNECTIONS; i++) {
+    struct connection *connection = &monitor->connections[i];
+    if (connection->fd < 0 || !connection->is_attached) continue;
+    if (connection_fits(connection, PIECE_BYTES)) continue;
+    uint64_t now = monotonic_ms();
+    if (connection->stalled_since_ms == 0) connection->stalled_since_ms = now;
+    if (!monitor->is_exec && now - connection->stalled_since_ms > 5000) {
+      connection_drop(monitor, connection);
+    } else {
+      takes = false;
+    }
+  }
+  return takes;
+}
+
+static void mark_running(struct monitor *monitor) {
+  if (monitor->status != STATUS_CREATED) return;
+  monitor->status = STATUS_RUNNING;
+  monitor->started_at_ms = now_ms();
+  for (int i = 0; i < MAX_CONNECTIONS; i++) {
+    struct connection *connection = &monitor->connections[i];
+    if (connection->fd >= 0 && connection->is_subscribed) send_state(monitor, connection);
+  }
+}
+
+static void take_terminal(struct monitor *monitor, int master) {
+  set_nonblocking(master);
+  monitor->output[0] = master;
+  monitor->input = fcntl(master, F_DUPFD_CLOEXEC, 3);
+}
+
+/* An error of the child: before it was ready the creation failed, later the start did. */
+static void take_error(struct monitor *monitor, const char *payload, size_t length) {
+  if (!monitor->is_ready || monitor->is_exec) broadcast(monitor, FRAME_ERROR, payload, length);
+  if (length <= sizeof(uint32_t)) return;
+  const char *step = payload + sizeof(uint32_t);
+  const char *message = step + strnlen(step, length - sizeof(uint32_t)) + 1;
+  if (message >= payload + length) return;
+  snprintf(monitor->start_error, sizeof monitor->start_error, "%s", message);
+}
+
+static void take_exit(struct monitor *monitor, const char *payload, size_t length) {
+  struct exit_frame exit;
+  if (length < sizeof exit) return;
+  memcpy(&exit, payload, sizeof exit);
+  monitor->has_exit = true;
+  monitor->exit_code = exit.exit_code;
+  monitor->signal_number = exit.signal_number;
+}
+
+/* One packet from the child. Closing the socket is what a successful execve of init does. */
+static void read_child(struct monitor *monitor) {
+  char packet[2048];
+  char control[CMSG_SPACE(sizeof(int))];
+  struct iovec part = {packet, sizeof packet};
+  struct msghdr message = {
+      .msg_iov = &part, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof control};
+  ssize_t got = recvmsg(monitor->socket, &message, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
+  if (got < 0 && (errno == EAGAIN || errno == EINTR)) return;
+  if (got < (ssize_t)sizeof(struct frame_header)) {
+    close(monitor->socket);
+    monitor->socket = -1;
+    if (monitor->start_sent && monitor->start_error[0] == '\0') mark_running(monitor);
+    return;
+  }
+  struct frame_header header;
+  memcpy(&header, packet, sizeof header);
+  const char *payload = packet + sizeof header;
+  size_t length = (size_t)got - sizeof header;
+  struct cmsghdr *entry = CMSG_FIRSTHDR(&message);
+  switch (header.type) {
+    case FRAME_TERMINAL:
+      if (entry != NULL && entry->cmsg_type == SCM_RIGHTS) {
+        int master;
+        memcpy(&master, CMSG_DATA(entry), sizeof master);
+        take_terminal(monitor, master);
+      }
+      break;
+    case FRAME_OK:
+      monitor->is_ready = true;
+      broadcast(monitor, FRAME_OK, NULL, 0);
+      break;
+    case FRAME_STARTED: mark_running(monitor); break;
+    case FRAME_ERROR: take_error(monitor, payload, length); break;
+    case FRAME_EXIT: take_exit(monitor, payload, length); break;
+    default: break;
+  }
+}
+
+static void reap(struct monitor *monitor) {
+  struct signalfd_siginfo ignored;
+  int status;
+  pid_t pid;
+  while (read(monitor->signals, &ignored, sizeof ignored) > 0) continue;
+  while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
+    if (pid != monitor->child) continue;
+    /* What it still had to say comes before its end. */
+    while (monitor->socket >= 0) {
+      struct pollfd waiting = {monitor->socket, POLLIN, 0};
+      if (poll(&waiting, 1, 0) <= 0) break;
+      read_child(monitor);
+    }
+    monitor->child_gone = true;
+    monitor->gone_at_ms = monotonic_ms();
+    monitor->finished_at_ms = now_ms();
+    if (monitor->has_exit) continue;
+    monitor->signal_number = WIFSIGNALED(status) ? (uint32_t)WTERMSIG(status) : 0;
+    monitor->exit_code =
+        WIFSIGNALED(status) ? 128 + monitor->signal_number : (uint32_t)WEXITSTATUS(status);
+  }
+  if (!monitor->child_gone || monitor->is_exec) return;
+  monitor->oom_killed = read_oom_kills(monitor->plan->oom_dir) > 0;
+  if (monitor->plan->kill_leftovers && monitor->plan->cgroup_dir != NULL) {
+    kill_cgroup(monitor->plan->cgroup_dir);
+  }
+}
+
+static void check_oom(struct monitor *monitor) {
+  uint64_t count = read_oom_kills(monitor->plan->oom_dir);
+  if (count <= monitor->oom_seen) return;
+  monitor->oom_seen = count;
+  broadcast(monitor, FRAME_OOM, NULL, 0);
+  if (monitor->plan->oom_group) monitor_signal(monitor, SIGKILL);
+}
+
+/* The kernel says "out of memory" a moment before it counts the kill: look for a while. */
+static void read_oom(struct monitor *monitor) {
+  char drained[1024];
+  if (read(monitor->oom, drained, sizeof drained) < 0 && errno != EAGAIN) {
+    close(monitor->oom);
+    monitor->oom = -1;
+    return;
+  }
+  lseek(monitor->oom, 0, SEEK_SET);
+  monitor->oom_check_until_ms = monotonic_ms() + 1000;
+  check_oom(monitor);
+}
+
+static void accept_client(struct monitor *monitor) {
+  int fd = accept4(monitor->listener, NULL, NULL, SOCK_CLOEXEC);
+  struct ucred peer;
+  socklen_t size = sizeof peer;
+  if (fd < 0) return;
+  if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) < 0 || peer.uid != 0) close(fd);
+  else connection_add(monitor, fd);
+}
+
+/* Has everything been read that the ended process wrote? */
+static bool is_drained(struct monitor *monitor, bool had_output) {
+  if (monitor->output[0] < 0 && monitor->output[1] < 0) return true;
+  if (had_output || !takes_output(monitor)) return false;
+  uint64_t waited = monotonic_ms() - monitor->gone_at_ms;
+  /* A background child may hold a pipe for ever; what the main process wrote is all in there. A
+   * terminal hands its last bytes over a moment later. */
+  if (monitor->is_exec) return !monitor->plan->tty || waited > 200;
+  return waited > 1000;
+}
+
+static void json_string(char *to, size_t size, const char *from) {
+  size_t used = 0;
+  for (; *from != '\0' && used + 8 < size; from++) {
+    unsigned char byte = (unsigned char)*from;
+    if (byte == '"' || byte == '\\') to[used++] = '\\';
+    if (byte < 0x20) used += (size_t)snprintf(to + used, 8, "\\u%04x", byte);
+    else to[used++] = (char)byte;
+  }
+  to[used] = '\0';
+}
+
+/* Durable and whole before anyone is told. */
+static void write_exit_file(const struct monitor *monitor) {
+  char path[4096], final_path[4096], text[4096], error[2600];
+  json_string(error, sizeof error, monitor->start_error);
+  int length = snprintf(
+      text, sizeof text,
+      "{\"exitCode\":%u,\"signalNumber\":%u,\"oomKilled\":%s,\"startedAtMs\":%llu,"
+      "\"finishedAtMs\":%llu,\"startError\":\"%s\"}\n",
+      monitor->exit_code, monitor->signal_number, monitor->oom_killed ? "true" : "false",
+      (unsigned long long)monitor->started_at_ms, (unsigned long long)monitor->finished_at_ms,
+      error);
+  snprintf(path, sizeof path, "%s/exit.new", monitor->plan->dir);
+  snprintf(final_path, sizeof final_path, "%s/exit", monitor->plan->dir);
+  cleanup_close int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+  if (fd < 0 || !write_all(fd, text, (size_t)length)) return;
+  fsync(fd);
+  rename(path, final_path);
+}
+
+static void announce_exit(struct monitor *monitor) {
+  struct {
+    struct exit_frame frame;
+    char error[sizeof monitor->start_error];
+  } message;
+  log_finish(&monitor->log);
+  if (monitor->start_error[0] != '\0') monitor->exit_code = 128;
+  monitor->status = STATUS_EXITED;
+  if (!monitor->is_exec) write_exit_file(monitor);
+  message.frame = (struct exit_frame){
+      .exit_code = monitor->exit_code,
+      .signal_number = monitor->signal_number,
+      .oom_killed = monitor->oom_killed,
+      .timed_out = monitor->timed_out,
+      .started_at_ms = monitor->started_at_ms,
+      .finished_at_ms = monitor->finished_at_ms,
+  };
+  strcpy(message.error, monitor->start_error);
+  broadcast(monitor, FRAME_EXIT, &message,
+            sizeof message.frame + strlen(monitor->start_error) + 1);
+}
+
+/* Gives clients some time to take the last bytes. */
+static void flush_clients(struct monitor *monitor) {
+  uint64_t until = monotonic_ms() + 5000;
+  for (int i = 0; i < MAX_CONNECTIONS; i++) {
+    struct connection *connection = &monitor->connections[i];
+    while (connection->fd >= 0 && connection->out_start < connection->out_end) {
+      struct pollfd writable = {connection->fd, POLLOUT, 0};
+      if (monotonic_ms() > until || poll(&writable, 1, 1000) <= 0) break;
+      connection_flush(monitor, connection);
+    }
+  }
+}
+
+static int poll_timeout(const struct monitor *monitor) {
+  uint64_t now = monotonic_ms();
+  if (monitor->child_gone) return 10;
+  if (monitor->oom_check_until_ms > now) return 20;
+  if (monitor->deadline_ms > 0 && !monitor->timed_out) {
+    uint64_t left = monitor->deadline_ms > now ? monitor->deadline_ms - now : 0;
+    return left > 1000000 ? 1000000 : (int)left;
+  }
+  for (int i = 0; i < MAX_CONNECTIONS; i++) {
+    const struct connection *connection = &monitor->connections[i];
+    if (connection->fd >= 0 && connection->stalled_since_ms != 0) return 1000;
+  }
+  return -1;
+}
+
+static void check_deadline(struct monitor *monitor) {
+  if (monitor->deadline_ms == 0 || monitor->timed_out || monitor->child_gone) return;
+  if (monotonic_ms() < monitor->deadline_ms) return;
+  monitor->timed_out = true;
+  monitor_signal(monitor, SIGKILL);
+}
+
+enum { SLOT_SIGNALS, SLOT_LISTENER, SLOT_SOCKET, SLOT_STDOUT, SLOT_STDERR, SLOT_INPUT, SLOT_OOM,
+       SLOT_CLIENTS };
+
+static void fill_slots(struct monitor *monitor, struct pollfd *slots) {
+  bool takes = takes_output(monitor);
+  bool has_input = monitor->input_start < monitor->input_end || monitor->input_closes;
+  slots[SLOT_SIGNALS] = (struct pollfd){monitor->signals, POLLIN, 0};
+  slots[SLOT_LISTENER] = (struct pollfd){monitor->listener, POLLIN, 0};
+  slots[SLOT_SOCKET] = (struct pollfd){monitor->socket, POLLIN, 0};
+  slots[SLOT_STDOUT] = (struct pollfd){takes ? monitor->output[0] : -1, POLLIN, 0};
+  slots[SLOT_STDERR] = (struct pollfd){takes ? monitor->output[1] : -1, POLLIN, 0};
+  slots[SLOT_INPUT] = (struct pollfd){has_input ? monitor->input : -1, POLLOUT, 0};
+  slots[SLOT_OOM] = (struct pollfd){monitor->oom, POLLIN | POLLPRI, 0};
+  for (int i = 0; i < MAX_CONNECTIONS; i++) {
+    struct connection *connection = &monitor->connections[i];
+    bool waits = connection->header_used == sizeof connection->header &&
+                 connection->header.type == FRAME_STDIN && monitor->input_start < monitor->input_end;
+    short events = waits ? 0 : POLLIN;
+    if (connection->out_start < connection->out_end) events |= POLLOUT;
+    slots[SLOT_CLIENTS + i] = (struct pollfd){connection->fd, events, 0};
+  }
+}
+
+static void serve_clients(struct monitor *monitor, const struct pollfd *slots) {
+  for (int i = 0; i < MAX_CONNECTIONS; i++) {
+    struct connection *connection = &monitor->connections[i];
+    short events = slots[SLOT_CLIENTS + i].revents;
+    if (connection->fd != slots[SLOT_CLIENTS + i].fd || events == 0) continue;
+    if ((events & POLLOUT) != 0) connection_flush(monitor, connection);
+    if (connection->fd >= 0 && (events & POLLIN) != 0) connection_read(monitor, connection);
+    else if ((events & (POLLHUP | POLLERR)) != 0) connection_drop(monitor, connection);
+  }
+}
+
+/* One round; false when the process has ended and all its output is out. */
+static bool serve_once(struct monitor *monitor) {
+  struct pollfd slots[SLOT_CLIENTS + MAX_CONNECTIONS];
+  fill_slots(monitor, slots);
+  if (poll(slots, SLOT_CLIENTS + MAX_CONNECTIONS, poll_timeout(monitor)) < 0) return true;
+  if (slots[SLOT_SOCKET].revents != 0) read_child(monitor);
+  for (int i = 0; i < 2; i++) {
+    short events = slots[SLOT_STDOUT + i].revents;
+    if (events != 0) read_output(monitor, i);
+    /* Between two openers of the terminal there is nothing to read, only POLLHUP again and again. */
+    if (events == POLLHUP && monitor->plan->tty && !monitor->child_gone) usleep(10000);
+  }
+  if (slots[SLOT_OOM].revents != 0) read_oom(monitor);
+  else if (monitor->oom_check_until_ms > 0 && !monitor->child_gone) check_oom(monitor);
+  if (slots[SLOT_SIGNALS].revents != 0) reap(monitor);
+  serve_clients(monitor, slots);
+  if (monitor->input >= 0) write_input(monitor);
+  if (slots[SLOT_LISTENER].revents != 0) accept_client(monitor);
+  check_deadline(monitor);
+  bool had_output = slots[SLOT_STDOUT].revents != 0 || slots[SLOT_STDERR].revents != 0;
+  return !(monitor->child_gone && is_drained(monitor, had_output));
+}
+
+void monitor_loop(struct monitor *monitor) {
+  while (serve_once(monitor) && !monitor->quits) continue;
+  /* A failed creation was answered with its error: nothing existed. */
+  if (monitor->is_ready || monitor->is_exec || monitor->start_error[0] == '\0') {
+    announce_exit(monitor);
+  }
+  flush_clients(monitor);
+}
+
+static int listen_at(const char *path) {
+  struct sockaddr_un address = {.sun_family = AF_UNIX};
+  if (strlen(path) >= sizeof address.sun_path) {
+    errno = ENAMETOOLONG;
+    return fail("monitor", "listen at %s", path);
+  }
+  strcpy(address.sun_path, path);
+  int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+  unlink(path);
+  mode_t old = umask(0177);
+  if (fd < 0 || bind(fd, (struct sockaddr *)&address, sizeof address) < 0 || listen(fd, 64) < 0) {
+    return fail("monitor", "listen at %s", path);
+  }
+  umask(old);
+  return fd;
+}
+
+static int start_child(struct monitor *monitor) {
+  struct stdio stdio;
+  int pair[2];
+  if (monitor_pipes(monitor, &stdio) < 0) return -1;
+  if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0) {
+    return fail("monitor", "make a socket pair");
+  }
+  monitor->child = fork_with(monitor->plan->unshare_flags & CLONE_NEWPID);
+  if (monitor->child == 0) {
+    close(pair[0]);
+    run_init(monitor->plan, pair[1], stdio);
+  }
+  if (monitor->child < 0) return fail("clone", "make the first process");
+  monitor->child_fd = pidfd_open(monitor->child);
+  monitor->socket = pair[0];
+  close(pair[1]);
+  for (int i = 0; i < 3; i++) {
+    if (stdio.fds[i] >= 0) close(stdio.fds[i]);
+  }
+  return monitor->child_fd < 0 ? fail("clone", "hold the first process") : 0;
+}
+
+int run_monitor(int client, uint32_t plan_bytes) {
+  static struct plan plan;
+  sigset_t set;
+  if (read_plan(client, plan_bytes, &plan) < 0) return 1;
+  setsid();
+  prctl(PR_SET_NAME, "dhow-monitor");
+  prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
+  if (plan.dir == NULL || plan.socket_path == NULL || plan.rootfs == NULL || plan.cwd == NULL ||
+      plan.upper == NULL || plan.work == NULL || plan.arg_count == 0) {
+    errno = 0;
+    return fail("plan", "something a container needs is missing");
+  }
+  struct monitor *monitor = monitor_new(&plan, client);
+  if (monitor == NULL) return fail("monitor", "start");
+  sigemptyset(&set);
+  sigaddset(&set, SIGCHLD);
+  sigprocmask(SIG_BLOCK, &set, NULL);
+  monitor->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+  if (log_open(&monitor->log, &plan) < 0) return 1;
+  if ((monitor->listener = listen_at(plan.socket_path)) < 0) return 1;
+  monitor->oom = watch_oom(plan.oom_dir);
+  if (start_child(monitor) == 0) monitor_loop(monitor);
+  unlink(plan.socket_path);
+  return 0;
+}

@@ -1,0 +1,93 @@
+/* The CRI log: `<RFC3339Nano> <stream> <F|P> <text>`, with rotation by size. */
+#include <sys/uio.h>
+
+#include "monitor.h"
+
+int log_open(struct log *log, const struct plan *plan) {
+  log->path = plan->log_path;
+  log->max_bytes = plan->log_bytes;
+  log->max_files = plan->log_files;
+  log->streams[0].name = "stdout";
+  log->streams[1].name = "stderr";
+  log->fd = -1;
+  if (log->path == NULL) return 0;
+  log->fd = open(log->path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0640);
+  if (log->fd < 0) return fail("log", "open %s", log->path);
+  struct stat info;
+  if (fstat(log->fd, &info) == 0) log->size = (uint64_t)info.st_size;
+  return 0;
+}
+
+void log_rotate(struct log *log) {
+  char from[4096], to[4096];
+  if (log->fd < 0) return;
+  for (uint32_t i = log->max_files > 1 ? log->max_files - 1 : 1; i > 0; i--) {
+    snprintf(to, sizeof to, "%s.%u", log->path, i);
+    if (i == 1) snprintf(from, sizeof from, "%s", log->path);
+    else snprintf(from, sizeof from, "%s.%u", log->path, i - 1);
+    rename(from, to);
+  }
+  int fd = open(log->path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0640);
+  if (fd < 0) return;
+  close(log->fd);
+  log->fd = fd;
+  log->size = 0;
+}
+
+/* One entry. A full disk loses log lines; it must not stop the container. */
+static void write_entry(struct log *log, const struct log_stream *stream, bool is_partial,
+                        const char *text, size_t length) {
+  struct timespec now;
+  struct tm date;
+  char head[96];
+  clock_gettime(CLOCK_REALTIME, &now);
+  gmtime_r(&now.tv_sec, &date);
+  size_t used = strftime(head, sizeof head, "%Y-%m-%dT%H:%M:%S", &date);
+  used += (size_t)snprintf(head + used, sizeof head - used, ".%09ldZ %s %c ", now.tv_nsec,
+                           stream->name, is_partial ? 'P' : 'F');
+  struct iovec parts[] = {{head, used}, {(void *)(uintptr_t)text, length}, {"\n", 1}};
+  ssize_t written = writev(log->fd, parts, 3);
+  if (written > 0) log->size += (uint64_t)written;
+  if (log->max_bytes > 0 && log->size >= log->max_bytes && !is_partial) log_rotate(log);
+}
+
+void log_write(struct log *log, int index, const char *bytes, size_t length) {
+  struct log_stream *stream = &log->streams[index];
+  if (log->fd < 0) return;
+  while (length > 0) {
+    const char *newline = memchr(bytes, '\n', length);
+    size_t piece = newline == NULL ? length : (size_t)(newline - bytes);
+    size_t room = sizeof stream->line - stream->used;
+    if (piece > room) piece = room;
+    /* Whole lines go out from where they are. */
+    if (newline != NULL && stream->used == 0 && bytes + piece == newline) {
+      write_entry(log, stream, false, bytes, piece);
+      bytes += piece + 1;
+      length -= piece + 1;
+      continue;
+    }
+    memcpy(stream->line + stream->used, bytes, piece);
+    stream->used += piece;
+    bytes += piece;
+    length -= piece;
+    bool is_whole = newline != NULL && bytes == newline;
+    if (is_whole) {
+      bytes++;
+      length--;
+    }
+    if (is_whole || stream->used == sizeof stream->line) {
+      write_entry(log, stream, !is_whole, stream->line, stream->used);
+      stream->used = 0;
+    }
+  }
+}
+
+void log_finish(struct log *log) {
+  for (int i = 0; i < 2; i++) {
+    struct log_stream *stream = &log->streams[i];
+    if (log->fd >= 0 && stream->used > 0) {
+      write_entry(log, stream, true, stream->line, stream->used);
+    }
+    stream->used = 0;
+  }
+}

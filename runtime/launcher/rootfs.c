@@ -1,0 +1,75 @@
+/* Overlay, mounts, pivot. The host sees nothing of it: all happens in the new mount namespace. */
+#include "rootfs.h"
+
+#include <sys/mount.h>
+
+/* Names the layers by descriptor: short enough for a hundred of them in one page of options, and
+ * commas or colons in paths do no harm. */
+static int mount_overlay(const struct plan *plan) {
+  char options[4096];
+  size_t used = (size_t)snprintf(options, sizeof options, "lowerdir=");
+  for (size_t i = 0; i < plan->lower_count; i++) {
+    int fd = open(plan->lowers[i], O_PATH | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0) return fail("rootfs", "open layer %s", plan->lowers[i]);
+    used += (size_t)snprintf(options + used, sizeof options - used, "%s/proc/self/fd/%d",
+                             i == 0 ? "" : ":", fd);
+    if (used >= sizeof options - 128) {
+      errno = E2BIG;
+      return fail("rootfs", "too many layers");
+    }
+  }
+  int upper = open(plan->upper, O_PATH | O_DIRECTORY | O_CLOEXEC);
+  int work = open(plan->work, O_PATH | O_DIRECTORY | O_CLOEXEC);
+  if (upper < 0 || work < 0) return fail("rootfs", "open %s", plan->upper);
+  /* volatile: the writable layer dies with the container, so it is never worth a disk flush. */
+  snprintf(options + used, sizeof options - used,
+           ",upperdir=/proc/self/fd/%d,workdir=/proc/self/fd/%d,volatile", upper, work);
+  if (mount("overlay", plan->rootfs, "overlay", 0, options) < 0) {
+    return fail("rootfs", "mount overlay");
+  }
+  return 0;
+}
+
+static int run_step(int root, const struct plan_step *step) {
+  switch (step->tag) {
+    case TAG_MOUNT: return mount_filesystem(root, step);
+    case TAG_BIND: return bind_mount(root, step);
+    case TAG_SYMLINK: return make_symlink(root, step);
+    case TAG_DEVICE: return make_device(root, step);
+    case TAG_MASK: return mask_path(root, step);
+    case TAG_READONLY: return make_readonly(root, step);
+    default: return -1;
+  }
+}
+
+static int pivot(int root) {
+  cleanup_close int old = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+  if (old < 0 || fchdir(root) < 0) return fail("pivot_root", "enter the new root");
+  /* Both on the same folder: the old root ends up on top of the new one, and is then detached. */
+  if (syscall(SYS_pivot_root, ".", ".") < 0) return fail("pivot_root", "pivot_root");
+  if (fchdir(old) < 0 || mount("", ".", NULL, MS_SLAVE | MS_REC, NULL) < 0 ||
+      umount2(".", MNT_DETACH) < 0 || chdir("/") < 0) {
+    return fail("pivot_root", "detach the old root");
+  }
+  return 0;
+}
+
+int enter_root(struct plan *plan) {
+  for (size_t i = 0; i < plan->step_count; i++) {
+    if (clone_shared(&plan->steps[i]) < 0) return -1;
+  }
+  /* Unmounts on the host still reach us; our mounts never reach the host. */
+  if (mount("", "/", NULL, MS_SLAVE | MS_REC, NULL) < 0) return fail("rootfs", "make / a slave");
+  if (mount_overlay(plan) < 0) return -1;
+  cleanup_close int root = open(plan->rootfs, O_PATH | O_DIRECTORY | O_CLOEXEC);
+  if (root < 0) return fail("rootfs", "open %s", plan->rootfs);
+
+  for (size_t i = 0; i < plan->step_count; i++) {
+    if (run_step(root, &plan->steps[i]) < 0) return -1;
+  }
+  struct owner user = {plan->uid, plan->gid};
+  cleanup_close int cwd = make_folders(root, plan->cwd, RESOLVE_ROOT, user);
+  if (cwd < 0) return fail("cwd", "working directory %s", plan->cwd);
+  if (plan->root_readonly && make_root_readonly(root) < 0) return -1;
+  return pivot(root);
+}

@@ -1,0 +1,19 @@
+/* Building the container's root. */
+#pragma once
+#include "plan.h"
+
+#define PROPAGATION_SHARED (1u << 20) /* MS_SHARED */
+
+/* mounts.c: one step each; 0, or -1 after reporting. */
+int mount_filesystem(int root, const struct plan_step *step);
+int bind_mount(int root, const struct plan_step *step);
+int make_symlink(int root, const struct plan_step *step);
+int make_device(int root, const struct plan_step *step);
+int mask_path(int root, const struct plan_step *step);
+int make_readonly(int root, const struct plan_step *step);
+int make_root_readonly(int root);
+/* Clones a bind's source while it is still a peer of the host's mount. */
+int clone_shared(struct plan_step *step);
+
+/* rootfs.c: in a new mount namespace, builds the root and makes it `/`. */
+int enter_root(struct plan *plan);

@@ -1,0 +1,68 @@
+import { execFileSync } from 'node:child_process';
+import { copyFileSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { basename, join } from 'node:path';
+
+import type { ContainerRuntime } from '../../runtime/container-runtime';
+import { createContainerRuntime, destroyEverything } from '../../runtime/containers';
+import type { RuntimeHarness } from '../../runtime/containers/runtime-suite';
+
+export interface RuntimeHost extends RuntimeHarness {
+  readonly dir: string;
+  readonly runDir: string;
+  readonly stateDir: string;
+  readonly cgroupParent: string;
+  /** A further process's view of the same folders. */
+  reopen(): Promise<ContainerRuntime>;
+}
+
+/** Builds the launcher once; quick when nothing changed. */
+export const buildLauncher = (): string => {
+  const out = join(tmpdir(), 'dhow-runtime-test-build');
+  execFileSync('make', ['-s', '-C', join(__dirname, '../../runtime/launcher'), `OUT=${out}`]);
+  return join(out, 'dhow-launcher');
+};
+
+/** A runtime of its own on temporary folders, with busybox as the image. */
+export const openRuntimeHost = async (): Promise<RuntimeHost> => {
+  const launcherPath = buildLauncher();
+  const dir = mkdtempSync(join(tmpdir(), 'rt-'));
+  const cgroupParent = `dhow-test/${basename(dir)}`;
+  const options = {
+    runDir: join(dir, 'run'),
+    stateDir: join(dir, 'state'),
+    cgroupParent,
+    launcherPath,
+  };
+  const rootfs = join(dir, 'rootfs');
+  makeBusybox(rootfs);
+  const logDir = join(dir, 'logs');
+  mkdirSync(logDir);
+  const opened: ContainerRuntime[] = [];
+  const reopen = async () => {
+    const runtime = await createContainerRuntime(options);
+    opened.push(runtime);
+    return runtime;
+  };
+  return {
+    ...options,
+    dir,
+    runtime: await reopen(),
+    lowerDirs: [rootfs],
+    logDir,
+    reopen,
+    close: async () => {
+      for (const runtime of opened) await runtime[Symbol.asyncDispose]();
+      await destroyEverything(options.runDir, cgroupParent);
+      rmSync(dir, { recursive: true, force: true });
+    },
+  };
+};
+
+const makeBusybox = (rootfs: string): void => {
+  for (const name of ['bin', 'etc', 'tmp', 'proc', 'dev', 'sys', 'root']) {
+    mkdirSync(join(rootfs, name), { recursive: true });
+  }
+  copyFileSync('/bin/busybox', join(rootfs, 'bin/busybox'));
+  execFileSync('chroot', [rootfs, '/bin/busybox', '--install', '-s', '/bin']);
+};
