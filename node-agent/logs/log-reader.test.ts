@@ -1,0 +1,117 @@
+import { appendFile, mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+import { systemClock } from '../../lib/clock';
+import { readLog, type LogOptions } from './log-reader';
+
+let directory: string;
+let path: string;
+
+beforeEach(async () => {
+  directory = await mkdtemp(join(tmpdir(), 'dhow-logs-'));
+  path = join(directory, '0.log');
+});
+afterEach(() => rm(directory, { recursive: true, force: true }));
+
+const entry = (text: string, tag = 'F', second = 0, stream = 'stdout') =>
+  `2026-01-01T00:00:${String(second).padStart(2, '0')}.000000000Z ${stream} ${tag} ${text}\n`;
+
+const numbers = (from: number, to: number) =>
+  Array.from({ length: to - from }, (_, index) => entry(String(from + index))).join('');
+
+const read = async (options: Partial<LogOptions> = {}): Promise<string> => {
+  const source = { path, isEnded: () => true, clock: systemClock };
+  const chunks: Uint8Array[] = [];
+  const all = { follow: false, timestamps: false, ...options };
+  for await (const chunk of readLog(source, all, new AbortController().signal)) chunks.push(chunk);
+  return Buffer.concat(chunks).toString();
+};
+
+/** As the monitor does: `.2` is older than `.1`. */
+const rotate = async (kept = 4) => {
+  for (let index = kept; index > 0; index--) {
+    const from = index === 1 ? path : `${path}.${index - 1}`;
+    await rename(from, `${path}.${index}`).catch(() => undefined);
+  }
+  await writeFile(path, '');
+};
+
+it('is empty for a log that is not there or has nothing in it', async () => {
+  expect(await read()).toBe('');
+  await writeFile(path, '');
+  expect(await read({ tailLines: 5 })).toBe('');
+});
+
+it('joins partial entries, leaves out what is no entry, and stamps lines', async () => {
+  await writeFile(path, entry('be', 'P') + entry('gin') + 'rubbish\n' + entry('next', 'F', 7));
+  expect(await read()).toBe('begin\nnext\n');
+  expect(await read({ timestamps: true })).toBe(
+    '2026-01-01T00:00:00.000000000Z begin\n2026-01-01T00:00:07.000000000Z next\n',
+  );
+  expect(await read({ sinceMs: Date.UTC(2026, 0, 1, 0, 0, 5) })).toBe('next\n');
+  expect(await read({ limitBytes: 7 })).toBe('begin\nn');
+});
+
+it.each([0, 1, 2, 999, 1000, 1001, 5000])(
+  'shows the last %d lines over rotated files',
+  async (count) => {
+    await writeFile(`${path}.2`, numbers(0, 1000));
+    await writeFile(`${path}.1`, numbers(1000, 2000));
+    await writeFile(path, numbers(2000, 3000));
+    const lines = (await read({ tailLines: count })).split('\n').slice(0, -1);
+    const expected = Array.from({ length: 3000 }, (_, index) => String(index));
+    expect(lines).toEqual(count === 0 ? [] : expected.slice(-count));
+  },
+);
+
+it('finds the last lines without being misled by long or partial ones', async () => {
+  const long = 'x'.repeat(200_000);
+  await writeFile(path, entry('one') + entry(long) + entry('be', 'P') + entry('gin') + '2026 torn');
+  expect(await read({ tailLines: 1 })).toBe('begin\n');
+  expect(await read({ tailLines: 2 })).toBe(`${long}\nbegin\n`);
+});
+
+it('follows over rotations, every line once and in order, until the container has ended', async () => {
+  let isEnded = false;
+  await writeFile(path, '');
+  const source = { path, isEnded: () => isEnded, clock: systemClock };
+  const options = { follow: true, timestamps: false };
+  const reading = (async () => {
+    let text = '';
+    for await (const chunk of readLog(source, options, new AbortController().signal))
+      text += Buffer.from(chunk).toString();
+    return text;
+  })();
+  for (let round = 0; round < 60; round++) {
+    await appendFile(path, numbers(round * 100, round * 100 + 100));
+    // Slower than the reader looks, or a file could be deleted before it was seen.
+    if (round % 10 === 9) {
+      await systemClock.sleep(120);
+      await rotate();
+    }
+  }
+  isEnded = true;
+  const lines = (await reading).split('\n').slice(0, -1);
+  expect(lines).toEqual(Array.from({ length: 6000 }, (_, index) => String(index)));
+});
+
+it('says so when lines were deleted before they were read', async () => {
+  let isEnded = false;
+  await writeFile(path, numbers(0, 10));
+  const source = { path, isEnded: () => isEnded, clock: systemClock };
+  const reader = readLog(source, { follow: true, timestamps: false }, new AbortController().signal)[
+    Symbol.asyncIterator
+  ]();
+  expect(Buffer.from((await reader.next()).value as Uint8Array).toString()).toContain('9\n');
+  for (let round = 1; round < 5; round++) {
+    await rotate(2);
+    await appendFile(path, numbers(round * 10, round * 10 + 10));
+  }
+  isEnded = true;
+  let rest = '';
+  for (let next = await reader.next(); next.done !== true; next = await reader.next())
+    rest += Buffer.from(next.value).toString();
+  expect(rest).toContain('[some log lines were deleted by rotation before they were read]');
+  expect(rest).toContain('49\n');
+});

@@ -1,0 +1,158 @@
+import type { Container, Pod } from '../../api/types';
+import type { LocalImage } from '../../runtime/image-service';
+import { capabilitiesOf } from './capabilities';
+import { containerResources, podResources } from './cgroup-resources';
+import { containerSpecOf } from './container-spec';
+import { expand } from './expansion';
+import { hostsFile, resolvConf } from './etc-files';
+import { testContainer, testPod } from './testing';
+
+const image: LocalImage = {
+  id: 'sha256:1',
+  references: [],
+  repoDigests: ['docker.io/library/web@sha256:2'],
+  sizeBytes: 1,
+  layers: [],
+  lowerDirs: [],
+  config: {
+    env: ['PATH=/image/bin', 'FROM=image'],
+    entrypoint: ['/entry'],
+    cmd: ['default'],
+    workingDir: '/work',
+    user: '',
+  },
+};
+
+const specOf = (container: Partial<Container>, pod: Pod = testPod()) =>
+  containerSpecOf({
+    pod,
+    start: { container: testContainer(container), isInit: false, restartCount: 3, backoffStep: 2 },
+    id: 'id',
+    sandboxId: 'sandbox',
+    image,
+    volumes: new Map([['v', '/volumes/v']]),
+    objects: { secret: () => undefined, configMap: () => undefined },
+    node: {
+      nodeName: 'n1',
+      hostIp: '192.0.2.1',
+      podIp: '10.42.0.9',
+      allocatableCpuMillis: 2000,
+      allocatableMemoryBytes: 2 ** 30,
+    },
+    nodeMemoryBytes: 2 ** 30,
+    etcFiles: new Map([['/etc/hosts', '/run/hosts']]),
+    terminationMessageFile: '/run/message',
+    logPath: '/logs/3.log',
+    profilesDir: '/profiles',
+  });
+
+it.each([
+  [{ command: undefined, args: undefined }, ['/entry', 'default']],
+  [{ command: undefined, args: ['a', '$(FROM_POD)'] }, ['/entry', 'a', 'x']],
+  [{ command: ['c'], args: undefined }, ['c']],
+  [{ command: ['c'], args: ['$$(FROM_POD)', '$(NONE)'] }, ['c', '$(FROM_POD)', '$(NONE)']],
+])('takes command and arguments from %j', (given, args) => {
+  const { command, ...rest } = given;
+  const env = [{ name: 'FROM_POD', value: 'x' }];
+  const container = { env, ...rest, command } as Partial<Container>;
+  expect(specOf(container).process.args).toEqual(args);
+});
+
+it('puts the pod over the image in the environment', () => {
+  const env = [
+    { name: 'FROM', value: 'pod' },
+    { name: 'IP', valueFrom: { fieldRef: { fieldPath: 'status.podIP' } } },
+    { name: 'URL', value: 'http://$(IP)/$(LATER)' },
+    { name: 'CPUS', valueFrom: { resourceFieldRef: { resource: 'limits.cpu' } } },
+  ];
+  const list = specOf({ env }).process.env;
+  expect(list).toContain('PATH=/image/bin');
+  expect(list).toContain('FROM=pod');
+  expect(list).toContain('URL=http://10.42.0.9/$(LATER)');
+  expect(list).toContain('CPUS=2');
+  expect(list).toContain('HOSTNAME=web');
+});
+
+it('says which config map or key is missing', () => {
+  const ref = { configMapKeyRef: { name: 'm', key: 'k' } };
+  expect(() => specOf({ env: [{ name: 'A', valueFrom: ref }] })).toThrow('configmap "m" not found');
+  expect(() => specOf({ envFrom: [{ secretRef: { name: 's' } }] })).toThrow('secret "s" not found');
+});
+
+it('refuses a sub path that leaves the volume and a volume that is not there', () => {
+  const mount = (more: object) => ({ volumeMounts: [{ name: 'v', mountPath: '/v', ...more }] });
+  expect(() => specOf(mount({ subPath: '../x' }))).toThrow('must not contain ".."');
+  expect(() => specOf(mount({ subPath: '/x' }))).toThrow('must be relative');
+  expect(() => specOf(mount({ name: 'w' }))).toThrow('volume "w"');
+});
+
+it('refuses root where the pod forbids it', () => {
+  const pod = testPod({ spec: { securityContext: { runAsNonRoot: true } } });
+  expect(() => specOf({}, pod)).toThrow('container has runAsNonRoot and image will run as root');
+  const user = { securityContext: { runAsUser: 1000, runAsGroup: 50 } };
+  const withGroups = testPod({
+    spec: { securityContext: { runAsNonRoot: true, fsGroup: 7, supplementalGroups: [500] } },
+  });
+  expect(specOf(user, withGroups).process.user).toEqual({
+    uid: 1000,
+    gid: 50,
+    supplementalGids: [500, 7],
+  });
+});
+
+it('adds and drops capabilities on the default set', () => {
+  expect(capabilitiesOf(undefined)).toHaveLength(14);
+  expect(capabilitiesOf({ drop: ['ALL'], add: ['CAP_NET_ADMIN'] })).toEqual(['NET_ADMIN']);
+  expect(capabilitiesOf({ drop: ['KILL', 'net_raw'] })).not.toContain('NET_RAW');
+  expect(capabilitiesOf({ add: ['ALL'] }).length).toBeGreaterThan(35);
+});
+
+it('turns requests and limits into cgroup values', () => {
+  const container = testContainer({
+    resources: { requests: { cpu: '250m' }, limits: { cpu: '500m', memory: '64Mi' } },
+  });
+  const pod = testPod({ spec: { containers: [container] } });
+  expect(containerResources(pod, container, 2 ** 30)).toEqual({
+    cpuShares: 256,
+    cpuQuotaMicros: 50_000,
+    cpuPeriodMicros: 100_000,
+    memoryLimitBytes: 64 * 2 ** 20,
+    oomScoreAdj: 999,
+  });
+  expect(podResources(pod, 77)).toMatchObject({ memoryLimitBytes: 64 * 2 ** 20, pidsLimit: 77 });
+  const plain = testPod();
+  expect(containerResources(plain, testContainer(), 2 ** 30)).toEqual({
+    cpuShares: 2,
+    oomScoreAdj: 1000,
+  });
+});
+
+it('expands references the way manifests mean them', () => {
+  const values = new Map([['A', '1']]);
+  expect(expand('$(A) $$(A) $(B) $A $', values)).toBe('1 $(A) $(B) $A $');
+  expect(expand('$(A', values)).toBe('$(A');
+});
+
+it('writes hosts and resolv.conf', () => {
+  const input = {
+    pod: testPod({
+      spec: {
+        hostAliases: [{ ip: '1.2.3.4', hostnames: ['x', 'y'] }],
+        dnsConfig: { options: [{ name: 'ndots', value: '2' }] },
+      },
+    }),
+    hostname: 'web',
+    podIp: '10.42.0.9',
+    hostHosts: '',
+    hostResolvConf: 'nameserver 9.9.9.9\nsearch lan\n',
+    clusterDns: ['10.43.0.10'],
+    clusterDomain: 'cluster.local',
+  };
+  expect(hostsFile(input)).toContain('10.42.0.9\tweb\n');
+  expect(hostsFile(input)).toContain('1.2.3.4\tx\ty');
+  expect(resolvConf(input)).toBe(
+    'search default.svc.cluster.local svc.cluster.local cluster.local lan\n' +
+      'nameserver 10.43.0.10\noptions ndots:2\n',
+  );
+  expect(resolvConf({ ...input, clusterDns: [] })).toContain('nameserver 9.9.9.9');
+});

@@ -1,0 +1,174 @@
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+import type { ConfigMap, Pod, Secret } from '../../api/types';
+import { testPod } from '../pods/testing';
+import { checkVolumePath, writeVolumeFiles } from './atomic-writer';
+import type { Mounter } from './mounter';
+import { VolumeManager } from './volume-manager';
+
+let directory: string;
+let manager: VolumeManager;
+const mounts: string[] = [];
+const mounter: Mounter = {
+  mountTmpfs: (path, size) =>
+    void mounts.push(`mount ${path.split('/').at(-1) ?? ''} ${size ?? ''}`),
+  unmount: (path) => void mounts.push(`unmount ${path.split('/').at(-1) ?? ''}`),
+};
+
+beforeEach(() => {
+  directory = mkdtempSync(join(tmpdir(), 'dhow-volumes-'));
+  manager = new VolumeManager({
+    stateDir: join(directory, 'state'),
+    runDir: join(directory, 'run'),
+    mounter,
+  });
+  mounts.length = 0;
+});
+afterEach(() => rmSync(directory, { recursive: true, force: true }));
+
+const node = {
+  nodeName: 'n1',
+  hostIp: '192.0.2.1',
+  podIp: '10.42.0.2',
+  allocatableCpuMillis: 2000,
+  allocatableMemoryBytes: 2 ** 31,
+};
+const secret: Secret = {
+  apiVersion: 'v1',
+  kind: 'Secret',
+  metadata: { name: 's', namespace: 'default' },
+  data: { a: Buffer.from('A').toString('base64'), b: Buffer.from('B').toString('base64') },
+};
+const map: ConfigMap = {
+  apiVersion: 'v1',
+  kind: 'ConfigMap',
+  metadata: { name: 'm', namespace: 'default' },
+  data: { 'app.ini': 'x=1' },
+};
+const objects = {
+  secret: (_ns: string, name: string) => (name === 's' ? secret : undefined),
+  configMap: (_ns: string, name: string) => (name === 'm' ? map : undefined),
+};
+const prepare = (volumes: NonNullable<Pod['spec']['volumes']>, more: Partial<Pod['spec']> = {}) =>
+  manager.prepare({ pod: testPod({ spec: { volumes, ...more } }), objects, node });
+const modeOf = (path: string) => statSync(path).mode & 0o7777;
+
+it('swaps all files of a volume at once and drops what is gone', () => {
+  const target = join(directory, 'v');
+  const file = (text: string) => ({ data: Buffer.from(text), mode: 0o644 });
+  expect(
+    writeVolumeFiles(
+      target,
+      new Map([
+        ['a', file('1')],
+        ['d/b', file('2')],
+      ]),
+      undefined,
+    ),
+  ).toBe(true);
+  expect(readFileSync(join(target, 'd/b'), 'utf8')).toBe('2');
+  expect(
+    writeVolumeFiles(
+      target,
+      new Map([
+        ['a', file('1')],
+        ['d/b', file('2')],
+      ]),
+      undefined,
+    ),
+  ).toBe(false);
+  expect(writeVolumeFiles(target, new Map([['a', file('3')]]), undefined)).toBe(true);
+  expect(readFileSync(join(target, 'a'), 'utf8')).toBe('3');
+  expect(readdirSync(target).filter((name) => !name.startsWith('..'))).toEqual(['a']);
+  expect(readdirSync(target).filter((name) => name.startsWith('..2'))).toHaveLength(1);
+});
+
+it.each(['../x', '/abs', 'a/../../b', '..', '.', '..data'])('refuses the path %s', (path) => {
+  expect(() => checkVolumePath(path)).toThrow('invalid path');
+});
+
+it('gives secrets their modes, and a group the right to read', () => {
+  const items = [
+    { key: 'a', path: 'dir/a', mode: 0o400 },
+    { key: 'b', path: 'b' },
+  ];
+  const volume = { name: 'v', secret: { secretName: 's', defaultMode: 0o640, items } };
+  const path = prepare([volume]).get('v')!;
+  expect([modeOf(join(path, 'dir/a')), modeOf(join(path, 'b'))]).toEqual([0o400, 0o640]);
+  expect(path.startsWith(join(directory, 'run'))).toBe(true);
+});
+
+it('joins sources in a projected volume', () => {
+  const sources = [
+    { configMap: { name: 'm' } },
+    { secret: { name: 's', items: [{ key: 'a', path: 'secret-a' }] } },
+    { downwardAPI: { items: [{ path: 'name', fieldRef: { fieldPath: 'metadata.name' } }] } },
+    { configMap: { name: 'absent', optional: true } },
+  ];
+  const path = prepare([{ name: 'v', projected: { sources } }]).get('v')!;
+  expect(readdirSync(path).filter((name) => !name.startsWith('..'))).toEqual([
+    'app.ini',
+    'name',
+    'secret-a',
+  ]);
+  expect(readFileSync(join(path, 'name'), 'utf8')).toBe('web');
+});
+
+it('says what is missing', () => {
+  expect(() => prepare([{ name: 'v', secret: { secretName: 'no' } }])).toThrow(
+    'secret "no" not found',
+  );
+  const items = [{ key: 'zzz', path: 'z' }];
+  expect(() => prepare([{ name: 'v', configMap: { name: 'm', items } }])).toThrow(
+    'configmap references non-existent key: zzz',
+  );
+  expect(() => prepare([{ name: 'v', nfs: { path: '/', server: 'x' } }])).toThrow('not supported');
+});
+
+it('bounds memory volumes, shares disk ones, and removes both', () => {
+  const paths = prepare([
+    { name: 'mem', emptyDir: { medium: 'Memory', sizeLimit: '1Mi' } },
+    { name: 'disk', emptyDir: {} },
+  ]);
+  expect(mounts).toEqual([`mount mem ${1024 * 1024}`]);
+  expect(modeOf(paths.get('disk')!)).toBe(0o777);
+  expect(manager.podUids()).toEqual(['uid-1']);
+  manager.remove('uid-1');
+  expect(mounts).toContain('unmount mem');
+  expect(existsSync(paths.get('disk')!)).toBe(false);
+  expect(manager.podUids()).toEqual([]);
+});
+
+it('notices a disk volume beyond its limit, and does not follow links out of it', async () => {
+  const volumes = [{ name: 'disk', emptyDir: { sizeLimit: '64Ki' } }];
+  const pod = testPod({ spec: { volumes } });
+  const path = prepare(volumes).get('disk')!;
+  writeFileSync(join(directory, 'big'), Buffer.alloc(1 << 20, 1));
+  mkdirSync(join(path, 'sub'));
+  symlinkSync(join(directory, 'big'), join(path, 'sub', 'link'));
+  const { signal } = new AbortController();
+  expect(await manager.overLimit(pod, signal)).toBeUndefined();
+  writeFileSync(join(path, 'sub', 'file'), Buffer.alloc(128 * 1024, 1));
+  expect((await manager.overLimit(pod, signal))?.name).toBe('disk');
+});
+
+it.each([
+  ['Directory', 'is not a directory'],
+  ['Socket', 'is not a socket file'],
+])('checks that a host path is a %s', (type, message) => {
+  const file = join(directory, 'file');
+  writeFileSync(file, '');
+  expect(() => prepare([{ name: 'h', hostPath: { path: file, type } }])).toThrow(message);
+});
