@@ -37,8 +37,8 @@ export const agentConfigSchema = z.object({
   maxPods: z.number().int().min(1).default(110),
   /** Processes that one pod may have. */
   podPidsLimit: z.number().int().min(1).default(4096),
-  /** The compiled launcher; default: found by the runtime. */
-  launcherPath: z.string().optional(),
+  /** The compiled launcher of the runtime. */
+  launcherPath: z.string().min(1),
   /** Registries of the cluster, tried before an image's own; reached with the node's certificate. */
   registryEndpoints: z.array(z.string()).default([]),
   /** Registries that are spoken to without TLS. */

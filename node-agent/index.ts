@@ -1,3 +1,3 @@
 export { createAgent, type Agent, type AgentDeps, type NetworkRange } from './agent';
 export { parseAgentConfig, type AgentConfig, type AgentConfigInput } from './config';
-export { runAgent, type AgentProgramParts } from './main';
+export { runAgent } from './main';

@@ -2,9 +2,9 @@ import { mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { systemClock } from '../lib/clock';
-import { createLog, type Log } from '../lib/log';
+import { createLog } from '../lib/log';
 import { systemRandom } from '../lib/random';
-import type { ContainerRuntime } from '../runtime/container-runtime';
+import { createContainerRuntime } from '../runtime/containers';
 import { createImageService, ownEndpoint, type EndpointsFor } from '../runtime/images';
 import { createPodNetwork } from '../runtime/network';
 import { createAgent } from './agent';
@@ -15,21 +15,11 @@ import { addressToward, readHostFacts } from './node/host';
 import { createTransport } from './session/transport';
 import { createMounter } from './volumes/mounter';
 
-/** What the agent's program cannot make by itself. */
-export interface AgentProgramParts {
-  /** Opens the runtime on `config.stateDir`/runtime and `config.runDir`/runtime. */
-  readonly openRuntime: (config: AgentConfig, log: Log) => Promise<ContainerRuntime>;
-}
-
 /**
  * The agent as a program: joins if it must, then runs pods until `signal` aborts. Containers run on
  * when it ends. @throws Error that an operator can act on.
  */
-export const runAgent = async (
-  input: unknown,
-  parts: AgentProgramParts,
-  signal: AbortSignal,
-): Promise<void> => {
+export const runAgent = async (input: unknown, signal: AbortSignal): Promise<void> => {
   const config = parseAgentConfig(input);
   const log = createLog(config.logLevel, { node: config.nodeName });
   log.info({ config: { ...config, token: undefined } }, 'starting');
@@ -41,7 +31,16 @@ export const runAgent = async (
   const identity = await ensureIdentity(store, { host, token, agentsPort, nodeName });
   const nodeIp = config.nodeAddress ?? (await addressToward(host, identity.agentsPort));
   const shared = { clock: systemClock, random: systemRandom, log };
-  await using runtime = await parts.openRuntime(config, log);
+  await using runtime = await createContainerRuntime({
+    runDir: join(config.runDir, 'runtime'),
+    stateDir: join(config.stateDir, 'runtime'),
+    cgroupParent: config.cgroupParent,
+    launcherPath: config.launcherPath,
+    logMaxBytes: config.logMaxBytes,
+    logMaxFiles: config.logMaxFiles,
+    log,
+    clock: systemClock,
+  });
   await using images = await createImageService({
     ...shared,
     stateDir: join(config.stateDir, 'images'),

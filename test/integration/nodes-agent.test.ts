@@ -2,186 +2,10 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-import { CONFIG_MAPS, LEASES, NODES, PODS, SECRETS } from '../../api/resources';
-import type { ApiClient } from '../../client/api-client';
-import { Informers } from '../../client/informers';
-import { startTestServer, type TestServer } from '../../control-plane/api-server/testing';
-import { createNodesServer, type NodesServer } from '../../control-plane/nodes';
-import { BootstrapTokens } from '../../control-plane/pki/bootstrap-tokens';
-import { openPki, type Pki } from '../../control-plane/pki/pki';
+import { LEASES, NODES, PODS, SECRETS } from '../../api/resources';
 import { systemClock } from '../../lib/clock';
-import { formatJoinToken } from '../../lib/join-token';
-import { silentLog } from '../../lib/log';
-import { systemRandom } from '../../lib/random';
-import { createAgent, type Agent } from '../../node-agent/agent';
-import { parseAgentConfig } from '../../node-agent/config';
-import { IdentityStore } from '../../node-agent/identity/identity-store';
-import { ensureIdentity } from '../../node-agent/identity/join';
-import { createTransport } from '../../node-agent/session/transport';
 import { FakeContainerRuntime } from '../../runtime/containers';
-import { FakeImageService } from '../../runtime/images';
-import { FakePodNetwork } from '../../runtime/network';
-
-const HEARTBEAT_MS = 200;
-
-interface Plane extends AsyncDisposable {
-  readonly server: TestServer;
-  readonly client: ApiClient;
-  readonly nodes: NodesServer;
-  readonly pki: Pki;
-  readonly token: string;
-  readonly port: number;
-}
-
-const startPlane = async (directory: string): Promise<Plane> => {
-  const server = await startTestServer();
-  const { client } = server.api;
-  const deps = { clock: systemClock, random: systemRandom, log: silentLog };
-  const stop = new AbortController();
-  const informers = new Informers({ ...deps, client });
-  const running = informers.run(stop.signal);
-  const pki = await openPki({
-    directory: join(directory, 'pki'),
-    serverNames: [],
-    clock: systemClock,
-  });
-  const tokens = await BootstrapTokens.open(join(directory, 'tokens.json'), systemClock);
-  const nodes = createNodesServer({
-    ...deps,
-    client,
-    pods: informers.of(PODS),
-    nodes: informers.of(NODES),
-    secrets: informers.of(SECRETS),
-    configMaps: informers.of(CONFIG_MAPS),
-    pki,
-    tokens,
-    options: { heartbeatIntervalMs: HEARTBEAT_MS },
-  });
-  const port = await nodes.listen('127.0.0.1:0');
-  const { id, secret } = await tokens.create();
-  const token = formatJoinToken({ agentsPort: port, caHash: pki.caHash, id, secret });
-  return {
-    server,
-    client,
-    nodes,
-    pki,
-    token,
-    port,
-    [Symbol.asyncDispose]: async () => {
-      await nodes[Symbol.asyncDispose]();
-      stop.abort();
-      await running;
-      await server[Symbol.asyncDispose]();
-    },
-  };
-};
-
-interface RunningAgent extends AsyncDisposable {
-  readonly agent: Agent;
-  readonly runtime: FakeContainerRuntime;
-  readonly images: FakeImageService;
-  readonly network: FakePodNetwork;
-  stop(): Promise<void>;
-}
-
-interface AgentOptions {
-  readonly name?: string;
-  readonly nodeIp?: string;
-  readonly runtime?: FakeContainerRuntime;
-}
-
-const startAgent = async (
-  plane: Plane,
-  directory: string,
-  { name = 'n1', nodeIp = '192.0.2.1', runtime = new FakeContainerRuntime() }: AgentOptions = {},
-): Promise<RunningAgent> => {
-  const config = parseAgentConfig({
-    server: '127.0.0.1',
-    token: plane.token,
-    nodeName: name,
-    stateDir: join(directory, 'state'),
-    runDir: join(directory, 'run'),
-  });
-  const store = new IdentityStore(config.stateDir);
-  const identity = await ensureIdentity(store, {
-    host: '127.0.0.1',
-    token: plane.token,
-    agentsPort: plane.port,
-    nodeName: name,
-  });
-  const images = new FakeImageService();
-  images.publish('web:1');
-  const network = new FakePodNetwork();
-  const transport = createTransport('127.0.0.1', identity, systemClock);
-  const agent = createAgent({
-    config,
-    agentId: store.agentId(),
-    nodeIp,
-    facts: {
-      cpuMillis: 2000,
-      memoryBytes: 2 ** 31,
-      machineId: 'm',
-      bootId: 'b',
-      kernelVersion: '6',
-      osImage: 'Linux',
-    },
-    transport,
-    runtime,
-    images,
-    openNetwork: () => Promise.resolve(network),
-    mounter: { mountTmpfs: () => undefined, unmount: () => undefined },
-    clock: systemClock,
-    random: systemRandom,
-    log: silentLog,
-    settings: {
-      restartBackoffInitialMs: 50,
-      imageBackoffInitialMs: 50,
-      resyncMs: 300,
-      retryMs: 50,
-      housekeepingMs: 100,
-    },
-  });
-  const stopping = new AbortController();
-  const running = agent.run(stopping.signal);
-  const stop = async () => {
-    stopping.abort();
-    await running;
-    transport.close();
-  };
-  const dispose = async () => {
-    await stop();
-    for (const { id } of runtime.sandboxes()) await runtime.removeSandbox(id);
-  };
-  return { agent, runtime, images, network, stop, [Symbol.asyncDispose]: dispose };
-};
-
-const eventually = async <T>(look: () => Promise<T | undefined | false>): Promise<T> => {
-  const deadline = Date.now() + 20_000;
-  for (;;) {
-    const found = await look();
-    if (found !== undefined && found !== false) return found;
-    if (Date.now() > deadline) throw new Error('condition not reached');
-    await systemClock.sleep(20);
-  }
-};
-
-const podDraft = (name: string, container: object = {}, spec: object = {}) => ({
-  apiVersion: 'v1',
-  kind: 'Pod',
-  metadata: { name, namespace: 'default' },
-  spec: {
-    nodeName: 'n1',
-    containers: [
-      {
-        name: 'web',
-        image: 'web:1',
-        command: ['sh', '-c', 'echo hello; sleep 1000'],
-        ...container,
-      },
-    ],
-    ...spec,
-  },
-});
+import { eventually, podDraft, startAgent, startPlane, type Plane } from './support/agent-plane';
 
 describe('an agent and its server', () => {
   let directory: string;
@@ -329,7 +153,8 @@ describe('an agent and its server', () => {
   });
 
   it('tells the agent of the secrets that its pods use, and of no others', async () => {
-    await using agent = await startAgent(plane, directory);
+    const runtime = new FakeContainerRuntime();
+    await using _agent = await startAgent(plane, directory, { runtime });
     const secret = (name: string) => ({
       apiVersion: 'v1',
       kind: 'Secret',
@@ -348,7 +173,7 @@ describe('an agent and its server', () => {
     });
     await plane.client.create(SECRETS, secret('used'));
     await running('web');
-    const [state] = agent.runtime.containers();
-    expect(agent.runtime.specOf(state!.id).process.env).toContain('KEY=used');
+    const [state] = runtime.containers();
+    expect(runtime.specOf(state!.id).process.env).toContain('KEY=used');
   });
 });
