@@ -5,7 +5,7 @@ const port = z.number().int().min(1).max(65_535);
 const label = z.string().max(63);
 
 /** What an agent is told at start; every field has a default but the server. */
-export const agentConfigSchema = z.object({
+const agentConfigSchema = z.object({
   /** Host name or address of the server; a scheme and a port are ignored. */
   server: z.string().min(1),
   /** `dhow1:...`; needed until the node has its certificate. */

@@ -159,7 +159,7 @@ const diffObjects = <T extends ApiObject>(
   return { changed, removed: removed.map(([, { ref }]) => ref) };
 };
 
-export const refOf = (object: ApiObject): ObjectRef => ({
+const refOf = (object: ApiObject): ObjectRef => ({
   ...nameOf(object),
   uid: object.metadata.uid ?? '',
 });

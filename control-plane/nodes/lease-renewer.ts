@@ -4,7 +4,7 @@ import type { Lease } from '../../api/types';
 import type { ApiClient } from '../../client/api-client';
 import { rfc3339Micro, type Clock } from '../../lib/clock';
 
-export const NODE_LEASE_NAMESPACE = 'kube-node-lease';
+const NODE_LEASE_NAMESPACE = 'kube-node-lease';
 
 /** Keeps one node's lease: the cheap sign of life that node-lifecycle watches. */
 export class LeaseRenewer {

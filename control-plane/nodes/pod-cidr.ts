@@ -14,13 +14,6 @@ export const allocatePodCidr = (clusterCidr: string, used: ReadonlySet<string>):
   throw new Error(`no free /24 is left in ${clusterCidr}: all ${count} are in use by nodes`);
 };
 
-/** True when `address` (IPv4) lies in `cidr`. */
-export const cidrContains = (cidr: string, address: string): boolean => {
-  const { base, prefixLength } = parseCidr(cidr);
-  const value = parseAddress(address);
-  return value !== undefined && value >= base && value < base + 2 ** (32 - prefixLength);
-};
-
 const parseCidr = (cidr: string): { readonly base: number; readonly prefixLength: number } => {
   const [address = '', length = ''] = cidr.split('/');
   const base = parseAddress(address);

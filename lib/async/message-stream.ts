@@ -1,7 +1,7 @@
 import type { Clock } from '../clock';
 
 /** How long the other side may take no byte before its stream counts as broken. */
-export const WRITE_STALL_MS = 30_000;
+const WRITE_STALL_MS = 30_000;
 
 interface Writable<T> {
   write(message: T): boolean;
@@ -10,7 +10,7 @@ interface Writable<T> {
 }
 
 /** The other side has taken nothing for `WRITE_STALL_MS`. */
-export class WriteStalledError extends Error {
+class WriteStalledError extends Error {
   constructor() {
     super(`the other side has taken no data for ${WRITE_STALL_MS / 1000} s`);
   }

@@ -98,7 +98,7 @@ export class ContainerKiller {
 }
 
 /** `SIGQUIT`, `QUIT` or `3`; SIGTERM for what is none. */
-export const signalNumber = (name: string): number => {
+const signalNumber = (name: string): number => {
   const number = Number(name);
   if (Number.isInteger(number) && number > 0 && number < 65) return number;
   const upper = name.toUpperCase();

@@ -2,7 +2,7 @@ import type { ContainerStatus, Pod } from '../../api/types';
 import type { ContainerExit, ContainerState } from '../../runtime/container-runtime';
 import { CONTAINER_ID_PREFIX, LABEL } from './labels';
 
-export type ObservedState =
+type ObservedState =
   | { readonly status: 'created' }
   | { readonly status: 'running'; readonly startedAtMs: number }
   | {

@@ -11,7 +11,7 @@ export interface StartAction {
   readonly backoffStep: number;
 }
 
-export interface KillAction {
+interface KillAction {
   readonly containerId: string;
   readonly container: Container;
   /** For the Killing event. */

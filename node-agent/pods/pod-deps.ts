@@ -18,7 +18,7 @@ import type { PodPaths } from './pod-paths';
 import type { PodEnding } from './status';
 
 /** What a pod needs to know of the node it is on. */
-export interface NodeInfo {
+interface NodeInfo {
   readonly name: string;
   readonly ip: string;
   readonly cpuMillis: number;

@@ -127,7 +127,7 @@ const crashLoop = (input: StatusInput, run: ObservedContainer): WaitingReason =>
 };
 
 /** As Go prints a duration: `10s`, `1m20s`, `5m0s`. */
-export const formatDelay = (ms: number): string => {
+const formatDelay = (ms: number): string => {
   const seconds = Math.round(ms / 1000);
   return seconds < 60 ? `${seconds}s` : `${Math.floor(seconds / 60)}m${seconds % 60}s`;
 };

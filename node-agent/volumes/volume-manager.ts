@@ -19,7 +19,7 @@ import type { Mounter } from './mounter';
 import { volumeFiles, type ContentSource, type Volume } from './volume-content';
 
 /** A volume could not be set up; the FailedMount event and the pod's wait say why. */
-export class VolumeError extends Error {
+class VolumeError extends Error {
   override readonly name = 'VolumeError';
 
   constructor(
