@@ -29,6 +29,8 @@ export class MonitoredContainer {
   private status: 'creating' | 'created' | 'running' | 'exited' = 'creating';
   private ended: ExitRecord | undefined;
   private failure: RuntimeError | undefined;
+  private isAdopted = false;
+  private isReleased = false;
   private waiters: (() => void)[] = [];
 
   constructor(
@@ -54,6 +56,7 @@ export class MonitoredContainer {
 
   /** Finds the monitor of an earlier process's container, or how it ended meanwhile. */
   async adopt(): Promise<void> {
+    this.isAdopted = true;
     const known = this.deps.files.readExit(this.id);
     if (known !== undefined) {
       this.finish(known);
@@ -109,8 +112,6 @@ export class MonitoredContainer {
     this.connection?.close();
   }
 
-  private isReleased = false;
-
   private handlers(): ConnectionHandlers {
     return { onFrame: (frame) => this.receive(frame), onClose: () => this.closed() };
   }
@@ -144,7 +145,7 @@ export class MonitoredContainer {
 
   private closed(): void {
     if (this.isReleased || this.hasExited) return;
-    if (this.status === 'creating') {
+    if (this.status === 'creating' && !this.isAdopted) {
       this.failure ??= new RuntimeError(
         'monitor',
         'the monitor ended before the container was made',

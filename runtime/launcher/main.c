@@ -121,6 +121,7 @@ int main(int argc, char **argv) {
     return 1;
   }
   prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+  prctl(PR_SET_NAME, "dhow-launcher");
   signal(SIGPIPE, SIG_IGN);
   signal(SIGHUP, SIG_IGN);
   /* Forks are reaped by the kernel. */

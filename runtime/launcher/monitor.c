@@ -250,7 +250,7 @@ static void accept_client(struct monitor *monitor) {
 /* Has everything been read that the ended process wrote? */
 static bool is_drained(struct monitor *monitor, bool had_output) {
   if (monitor->output[0] < 0 && monitor->output[1] < 0) return true;
-  if (had_output || !takes_output(monitor)) return false;
+  if (had_output || !monitor->polls_output) return false;
   uint64_t waited = monotonic_ms() - monitor->gone_at_ms;
   /* A background child may hold a pipe for ever; what the main process wrote is all in there. A
    * terminal hands its last bytes over a moment later. */
@@ -349,7 +349,7 @@ enum { SLOT_SIGNALS, SLOT_LISTENER, SLOT_SOCKET, SLOT_STDOUT, SLOT_STDERR, SLOT_
        SLOT_CLIENTS };
 
 static void fill_slots(struct monitor *monitor, struct pollfd *slots) {
-  bool takes = takes_output(monitor);
+  bool takes = monitor->polls_output = takes_output(monitor);
   bool has_input = monitor->input_start < monitor->input_end || monitor->input_closes;
   slots[SLOT_SIGNALS] = (struct pollfd){monitor->signals, POLLIN, 0};
   slots[SLOT_LISTENER] = (struct pollfd){monitor->listener, POLLIN, 0};

@@ -41,6 +41,7 @@ struct monitor {
   bool is_exec;
   enum container_status status;
   bool is_ready, start_sent, timed_out, child_gone, quits;
+  bool polls_output; /* in this round */
   pid_t child;
   int child_fd;  /* pidfd */
   int socket;    /* to the child */

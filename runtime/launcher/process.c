@@ -211,7 +211,9 @@ int run_process(struct plan *plan) {
   if (drop_bounding_set(plan->capabilities) < 0) return -1;
   /* Without no_new_privs loading a filter needs CAP_SYS_ADMIN, which is about to go. */
   if (!plan->no_new_privs && load_seccomp(plan) < 0) return -1;
-  if (set_user_ids(plan) < 0 || set_capabilities(plan->capabilities) < 0) return -1;
+  /* Any other user loses them at execve; without them now, the working directory is judged by the
+   * rights the program will have. */
+  if (set_user_ids(plan) < 0 || set_capabilities(is_root ? plan->capabilities : 0) < 0) return -1;
   if (!is_root && enter_cwd(plan) < 0) return -1;
   if (plan->no_new_privs) {
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0) return fail("seccomp", "no_new_privs");

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { copyFileSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { copyFileSync, mkdirSync, mkdtempSync, readdirSync, rmdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 
@@ -55,6 +55,7 @@ export const openRuntimeHost = async (): Promise<RuntimeHost> => {
       for (const runtime of opened) await runtime[Symbol.asyncDispose]();
       await destroyEverything(options.runDir, cgroupParent);
       rmSync(dir, { recursive: true, force: true });
+      removeEmptyParents();
     },
   };
 };
@@ -65,4 +66,15 @@ const makeBusybox = (rootfs: string): void => {
   }
   copyFileSync('/bin/busybox', join(rootfs, 'bin/busybox'));
   execFileSync('chroot', [rootfs, '/bin/busybox', '--install', '-s', '/bin']);
+};
+
+/** The folder above the test's own cgroups, unless another test uses it. */
+const removeEmptyParents = (): void => {
+  for (const controller of readdirSync('/sys/fs/cgroup')) {
+    try {
+      rmdirSync(join('/sys/fs/cgroup', controller, 'dhow-test'));
+    } catch {
+      // Not there, or not empty.
+    }
+  }
 };

@@ -1,0 +1,158 @@
+import { execFileSync } from 'node:child_process';
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+import type { ContainerRuntime } from '../../runtime/container-runtime';
+import { destroyEverything } from '../../runtime/containers';
+import {
+  collect,
+  containerSpec,
+  execSpec,
+  exitOf,
+  readLog,
+  sandboxSpec,
+  waitForExit,
+} from '../../runtime/containers/runtime-suite';
+import { openRuntimeHost, type RuntimeHost } from './runtime-host';
+
+/** Processes of launcher and monitors of this run folder. */
+const ownProcesses = (host: RuntimeHost): number[] =>
+  readdirSync('/proc').flatMap((name) => {
+    try {
+      const line = readFileSync(`/proc/${name}/cmdline`, 'utf8');
+      return line === `dhow-launcher\0${host.runDir}\0` ? [Number(name)] : [];
+    } catch {
+      return [];
+    }
+  });
+
+const parentOf = (pid: number): number =>
+  Number(/^PPid:\s*(\d+)$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))![1]);
+
+const nameOf = (pid: number): string => readFileSync(`/proc/${pid}/comm`, 'utf8').trim();
+
+const launcherOf = (host: RuntimeHost): number =>
+  ownProcesses(host).find((pid) => nameOf(pid) === 'dhow-launcher')!;
+
+const until = async (condition: () => boolean): Promise<void> => {
+  const giveUp = Date.now() + 15_000;
+  while (!condition()) {
+    if (Date.now() > giveUp) throw new Error(`never: ${condition.toString()}`);
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+};
+
+describe('the runtime after a crash', () => {
+  let host: RuntimeHost;
+
+  beforeEach(async () => {
+    host = await openRuntimeHost();
+    await host.runtime.createSandbox(sandboxSpec('box'));
+  });
+
+  afterEach(() => host.close());
+
+  const start = async (runtime: ContainerRuntime, id: string, script: string) => {
+    await runtime.createContainer(containerSpec(host, id, script));
+    return runtime.startContainer(id);
+  };
+
+  it('finds running, created and ended containers again after kill -9 of all but the monitors', async () => {
+    const gate = join(host.dir, 'gate');
+    mkdirSync(gate);
+    const mounts = [{ type: 'bind', source: gate, target: '/gate', isReadOnly: false }] as const;
+    const wait = 'echo one; while [ ! -e /gate/go ]; do usleep 5000; done; echo two; exit 7';
+    await host.runtime.createContainer(containerSpec(host, 'away', wait, { mounts }));
+    await host.runtime.startContainer('away');
+    const running = await start(host.runtime, 'runs', 'exec sleep 1000');
+    await host.runtime.createContainer(containerSpec(host, 'waits', 'echo late; exit 2'));
+    // What the end of the agent leaves: no reader, no launcher.
+    await host.runtime[Symbol.asyncDispose]();
+    process.kill(launcherOf(host), 'SIGKILL');
+    writeFileSync(join(gate, 'go'), '');
+    await until(() => existsSync(join(host.runDir, 'containers/away/exit')));
+
+    const again = await host.reopen();
+    expect(again.sandboxes()).toMatchObject([{ id: 'box', labels: { test: 'box' } }]);
+    const states = Object.fromEntries(again.containers().map((state) => [state.id, state]));
+    expect(states).toMatchObject({
+      away: { status: 'exited', exit: { exitCode: 7, oomKilled: false } },
+      runs: { status: 'running', labels: { name: 'runs' } },
+      waits: { status: 'created' },
+    });
+    expect(states['runs']).toEqual(running);
+    expect(readLog(join(host.logDir, 'away.log')).map(({ text }) => text)).toEqual(['one', 'two']);
+
+    const output = await collect(await again.exec('runs', execSpec('echo alive')));
+    expect(output.stdout).toBe('alive\n');
+    await again.startContainer('waits');
+    expect(await waitForExit(again, 'waits')).toMatchObject({ exitCode: 2 });
+    await start(again, 'new', 'exit 4');
+    expect(await waitForExit(again, 'new')).toMatchObject({ exitCode: 4 });
+  });
+
+  it('ends a container whose monitor was killed, and says 137', async () => {
+    const state = await start(host.runtime, 'c1', 'exec sleep 1000');
+    if (state.status !== 'running') throw new Error('it does not run');
+    process.kill(parentOf(state.pid), 'SIGKILL');
+    expect(await waitForExit(host.runtime, 'c1')).toMatchObject({ exitCode: 137 });
+    await until(() => !existsSync(`/proc/${state.pid}`));
+    await host.runtime.removeContainer('c1');
+  });
+
+  it('finds out about a monitor that died while nobody looked', async () => {
+    const state = await start(host.runtime, 'c1', 'exec sleep 1000');
+    if (state.status !== 'running') throw new Error('it does not run');
+    const monitor = parentOf(state.pid);
+    await host.runtime[Symbol.asyncDispose]();
+    process.kill(monitor, 'SIGKILL');
+    const again = await host.reopen();
+    expect(exitOf(again, 'c1')).toMatchObject({ exitCode: 137 });
+    await again.removeSandbox('box');
+  });
+
+  it('leaves nothing behind when everything is destroyed without a launcher', async () => {
+    const mountsOf = () => readFileSync('/proc/self/mountinfo', 'utf8').includes(host.runDir);
+    const state = await start(host.runtime, 'c1', 'exec sleep 1000');
+    if (state.status !== 'running') throw new Error('it does not run');
+    expect(mountsOf()).toBe(true);
+    await host.runtime[Symbol.asyncDispose]();
+    process.kill(launcherOf(host), 'SIGKILL');
+    await destroyEverything(host.runDir, host.cgroupParent);
+    await destroyEverything(host.runDir, host.cgroupParent);
+    expect(mountsOf()).toBe(false);
+    expect(ownProcesses(host)).toEqual([]);
+    await until(() => !existsSync(`/proc/${state.pid}`));
+    expect(existsSync(host.runDir)).toBe(false);
+    for (const controller of readdirSync('/sys/fs/cgroup')) {
+      expect(existsSync(join('/sys/fs/cgroup', controller, host.cgroupParent))).toBe(false);
+    }
+  });
+
+  it('leaves no trace of a sandbox that was removed in the ordinary way', async () => {
+    await start(host.runtime, 'c1', 'exec sleep 1000');
+    await host.runtime.removeSandbox('box');
+    expect(readFileSync('/proc/self/mountinfo', 'utf8')).not.toContain(host.runDir);
+    for (const dir of ['containers', 'sandboxes', 'm']) {
+      expect(readdirSync(join(host.runDir, dir))).toEqual([]);
+    }
+    expect(readdirSync(join(host.stateDir, 'containers'))).toEqual([]);
+    expect(existsSync(join('/sys/fs/cgroup/memory', host.cgroupParent, 'box'))).toBe(false);
+    await until(() => ownProcesses(host).length === 1);
+  });
+
+  it('has the launcher in a session of its own, out of reach of the signals to its starter', () => {
+    const session = execFileSync('ps', ['-o', 'sid=', '-p', String(launcherOf(host))]);
+    expect(Number(session.toString())).toBe(launcherOf(host));
+  });
+
+  it('creates and removes many at once', async () => {
+    const ids = Array.from({ length: 24 }, (_, index) => `many-${index}`);
+    await Promise.all(ids.map((id) => start(host.runtime, id, 'exit 1')));
+    for (const id of ids) {
+      expect(await waitForExit(host.runtime, id)).toMatchObject({ exitCode: 1 });
+    }
+    await Promise.all(ids.map((id) => host.runtime.removeContainer(id)));
+    expect(host.runtime.containers()).toEqual([]);
+  });
+});
