@@ -1,0 +1,201 @@
+import { rfc3339, rfc3339Micro } from '../../lib/clock';
+import { ApiError } from '../errors';
+import { MESSAGES, STRICT_MESSAGES, type MessageFields } from './messages';
+import { fieldsOf, WireError, type WireField } from './wire';
+
+/** The media type of Kubernetes' protobuf bodies. */
+export const PROTOBUF_MEDIA_TYPE = 'application/vnd.kubernetes.protobuf';
+
+/** `k8s` and a zero byte begin every protobuf body. */
+const MAGIC = Buffer.from('k8s\0', 'latin1');
+/** How deep messages nest: no known kind comes near, and hostile bytes must not overflow the stack. */
+const DEPTH_MAX = 64;
+
+/** The object of a body, in the form that JSON bodies have; decoding checks and completes it. */
+export type ProtobufObject = Readonly<Record<string, unknown>> & {
+  readonly apiVersion: string;
+  readonly kind: string;
+};
+
+/** True when a kind can be sent as protobuf. */
+export const hasProtobuf = (kind: string): boolean => Object.hasOwn(MESSAGES, kind);
+
+/**
+ * Reads a protobuf request body.
+ * @throws ApiError BadRequest for bytes that are none, UnsupportedMediaType for kinds without a
+ *   table: their clients must send JSON
+ */
+export const decodeProtobuf = (body: Uint8Array): ProtobufObject => {
+  try {
+    return decodeBody(body);
+  } catch (error) {
+    if (!(error instanceof WireError)) throw error;
+    throw new ApiError('BadRequest', `the body is no protobuf message: ${error.message}`, {
+      cause: error,
+    });
+  }
+};
+
+const decodeBody = (body: Uint8Array): ProtobufObject => {
+  if (body.length < MAGIC.length || !MAGIC.equals(body.subarray(0, MAGIC.length))) {
+    throw new ApiError(
+      'BadRequest',
+      'provided data does not appear to be a protobuf message, expected prefix [107 56 115 0]',
+    );
+  }
+  const envelope = decodeMessage(ENVELOPE, body.subarray(MAGIC.length), 0);
+  const { apiVersion = '', kind = '' } = (envelope['typeMeta'] ?? {}) as Record<string, string>;
+  const raw = envelope['raw'];
+  const fields = Object.hasOwn(MESSAGES, kind) ? MESSAGES[kind] : undefined;
+  if (fields === undefined) {
+    throw unreadable(kind === '' ? 'an object without kind' : kind);
+  }
+  const object = decodeMessage(fields, raw instanceof Uint8Array ? raw : new Uint8Array(), 0);
+  return { ...object, apiVersion, kind };
+};
+
+const unreadable = (what: string): ApiError =>
+  new ApiError(
+    'UnsupportedMediaType',
+    `${what} cannot be read as ${PROTOBUF_MEDIA_TYPE}; send it as application/json`,
+  );
+
+/** Writers of proto2 send empty values too; they say nothing. */
+const isZero = (field: WireField): boolean => {
+  switch (field.kind) {
+    case 'varint':
+      return field.value === 0n;
+    case 'bytes':
+      return field.value.length === 0;
+    case 'fixed':
+      return false;
+  }
+};
+
+const ENVELOPE: MessageFields = { 1: ['typeMeta', 'TypeMeta'], 2: ['raw', 'raw'] };
+const TYPE_META: MessageFields = { 1: ['apiVersion', 'string'], 2: ['kind', 'string'] };
+
+const fieldsOfMessage = (type: string): MessageFields => {
+  const fields = type === 'TypeMeta' ? TYPE_META : MESSAGES[type];
+  if (fields === undefined) throw new Error(`no message ${type}`);
+  return fields;
+};
+
+const decodeMessage = (
+  fields: MessageFields,
+  bytes: Uint8Array,
+  depth: number,
+  message = '',
+): Record<string, unknown> => {
+  if (depth > DEPTH_MAX) throw new WireError('messages are nested too deeply');
+  const values = new Map<string, unknown>();
+  for (const field of fieldsOf(bytes)) {
+    const known = fields[field.number];
+    if (known === undefined) {
+      if (STRICT_MESSAGES.has(message) && !isZero(field))
+        throw unreadable(`${message} field ${field.number}`);
+      continue;
+    }
+    const [name, type] = known;
+    values.set(name, combined(values.get(name), type, field, depth));
+  }
+  return Object.fromEntries([...values].filter(([, value]) => value !== undefined));
+};
+
+/** What a field becomes when it arrives: lists and maps grow, anything else is replaced. */
+const combined = (current: unknown, type: string, field: WireField, depth: number): unknown => {
+  if (type.endsWith('[]')) {
+    const list = (current ?? []) as unknown[];
+    list.push(decodeValue(type.slice(0, -2), field, depth));
+    return list;
+  }
+  if (type.startsWith('map:')) {
+    const [key, value] = decodeEntry(type.slice(4), field, depth);
+    const map = (current ?? {}) as Record<string, unknown>;
+    Object.defineProperty(map, key, {
+      value,
+      configurable: true,
+      enumerable: true,
+      writable: true,
+    });
+    return map;
+  }
+  return decodeValue(type, field, depth);
+};
+
+const decodeEntry = (type: string, field: WireField, depth: number): readonly [string, unknown] => {
+  let key = '';
+  let value: unknown = type === 'quantity' ? '0' : '';
+  for (const part of fieldsOf(bytesOf(field))) {
+    if (part.number === 1) key = textOf(part);
+    if (part.number === 2) value = decodeValue(type, part, depth + 1);
+  }
+  return [key, value];
+};
+
+const decodeValue = (type: string, field: WireField, depth: number): unknown => {
+  switch (type) {
+    case 'string':
+      return textOf(field);
+    case 'int':
+      return integerOf(field);
+    case 'bool':
+      return varintOf(field) !== 0n;
+    case 'bytes':
+      return Buffer.from(bytesOf(field)).toString('base64');
+    case 'raw':
+      return bytesOf(field);
+    case 'time':
+      return timeOf(field, rfc3339);
+    case 'microTime':
+      return timeOf(field, rfc3339Micro);
+    case 'quantity':
+      return memberOf(field, 1, textOf) ?? '0';
+    case 'intOrString':
+      return memberOf(field, 1, integerOf) === 1
+        ? (memberOf(field, 3, textOf) ?? '')
+        : (memberOf(field, 2, integerOf) ?? 0);
+    default:
+      return decodeMessage(fieldsOfMessage(type), bytesOf(field), depth + 1, type);
+  }
+};
+
+const bytesOf = (field: WireField): Uint8Array => {
+  if (field.kind !== 'bytes') throw new WireError(`field ${field.number} has a wrong wire type`);
+  return field.value;
+};
+
+const varintOf = (field: WireField): bigint => {
+  if (field.kind !== 'varint') throw new WireError(`field ${field.number} has a wrong wire type`);
+  return field.value;
+};
+
+const textOf = (field: WireField): string => Buffer.from(bytesOf(field)).toString('utf8');
+
+/** Negative numbers arrive as their 64-bit two's complement. */
+const integerOf = (field: WireField): number | bigint => {
+  const value = BigInt.asIntN(64, varintOf(field));
+  const number = Number(value);
+  return Number.isSafeInteger(number) ? number : value;
+};
+
+const memberOf = <T>(
+  field: WireField,
+  number: number,
+  read: (member: WireField) => T,
+): T | undefined => {
+  for (const member of fieldsOf(bytesOf(field))) if (member.number === number) return read(member);
+  return undefined;
+};
+
+const MILLIS_MAX = 8.64e15;
+
+/** An empty message is Go's zero time: no time at all. */
+const timeOf = (field: WireField, format: (ms: number) => string): string | undefined => {
+  const seconds = memberOf(field, 1, integerOf);
+  if (seconds === undefined) return undefined;
+  const nanos = Number(memberOf(field, 2, integerOf) ?? 0);
+  const ms = Number(seconds) * 1000 + Math.floor(nanos / 1e6);
+  if (Math.abs(ms) > MILLIS_MAX) throw new WireError('a time is out of range');
+  return format(ms);
+};
