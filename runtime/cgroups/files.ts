@@ -1,10 +1,13 @@
 import {
+  closeSync,
   existsSync,
   mkdirSync,
+  openSync,
   readdirSync,
   readFileSync,
   rmdirSync,
   writeFileSync,
+  writeSync,
 } from 'node:fs';
 import { join } from 'node:path';
 
@@ -17,6 +20,23 @@ export const writeControl = (dir: string, file: string, value: string): void => 
     writeFileSync(join(dir, file), value);
   } catch (error) {
     throw new RuntimeError('cgroup', `write "${value}" to ${file}: ${describeError(error)}`, {
+      cause: error,
+    });
+  }
+};
+
+/** Writes several values to one control file, opened once. @throws RuntimeError */
+export const writeControls = (dir: string, file: string, values: readonly string[]): void => {
+  let current = '';
+  try {
+    const fd = openSync(join(dir, file), 'w');
+    try {
+      for (current of values) writeSync(fd, current);
+    } finally {
+      closeSync(fd);
+    }
+  } catch (error) {
+    throw new RuntimeError('cgroup', `write "${current}" to ${file}: ${describeError(error)}`, {
       cause: error,
     });
   }
@@ -61,11 +81,14 @@ export const processesIn = (dir: string): number[] =>
 export const removeTree = async (dir: string): Promise<void> => {
   for (let attempt = 0; ; attempt++) {
     try {
-      for (const folder of subtree(dir)) rmdirSync(folder);
+      // Mostly there is nothing below: then one call does.
+      if (attempt === 0) rmdirSync(dir);
+      else for (const folder of subtree(dir)) rmdirSync(folder);
       return;
     } catch (error) {
       const code = (error as NodeJS.ErrnoException).code;
-      if (code === 'ENOENT') continue;
+      if (code === 'ENOENT' && !existsSync(dir)) return;
+      if (attempt === 0 || code === 'ENOENT') continue;
       if (code !== 'EBUSY' || attempt >= MAX_ATTEMPTS) {
         throw new RuntimeError('cgroup', `remove ${dir}: ${describeError(error)}`, {
           cause: error,

@@ -12,6 +12,7 @@ import {
   readControl,
   removeTree,
   writeControl,
+  writeControls,
 } from './files';
 
 /** One folder per controller under /sys/fs/cgroup. Only the controllers needed are joined. */
@@ -43,7 +44,7 @@ export class CgroupV1Driver implements CgroupDriver {
       return;
     }
     writeControl(dir, 'devices.deny', 'a');
-    for (const rule of DEVICE_RULES) writeControl(dir, 'devices.allow', rule);
+    writeControls(dir, 'devices.allow', DEVICE_RULES);
   }
 
   setOomGroup(): void {

@@ -13,13 +13,17 @@
 struct monitor *monitor_new(struct plan *plan, int client) {
   /* Large enough that libc maps it: pages never written cost nothing. */
   struct monitor *monitor = calloc(1, sizeof *monitor);
-  if (monitor == NULL) return NULL;
+  char *buffers = calloc(MAX_CONNECTIONS, OUT_BYTES);
+  if (monitor == NULL || buffers == NULL) return NULL;
   monitor->plan = plan;
   monitor->status = STATUS_CREATED;
   monitor->child_fd = monitor->socket = monitor->input = -1;
   monitor->listener = monitor->signals = monitor->oom = monitor->log.fd = -1;
   monitor->output[0] = monitor->output[1] = -1;
-  for (int i = 0; i < MAX_CONNECTIONS; i++) monitor->connections[i].fd = -1;
+  for (int i = 0; i < MAX_CONNECTIONS; i++) {
+    monitor->connections[i].fd = -1;
+    monitor->connections[i].out = buffers + (size_t)i * OUT_BYTES;
+  }
   struct connection *first = connection_add(monitor, client);
   first->is_subscribed = true;
   return monitor;
