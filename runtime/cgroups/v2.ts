@@ -35,7 +35,7 @@ export class CgroupV2Driver implements CgroupDriver {
   }
 
   restrictDevices(): void {
-    // There is no file for it; it takes a BPF program, which is still to come.
+    // There is no file for it: containers get no CAP_MKNOD there, and nodev mounts.
   }
 
   setOomGroup(path: string): void {

@@ -185,15 +185,16 @@ const addRoot = (plan: TlvWriter, input: ContainerPlanInput): void => {
   for (const { path, mode, major, minor } of input.devices) {
     plan.add(Tag.device, mode, major, minor, path);
   }
-  for (const each of spec.mounts) addMount(plan, each);
+  for (const each of spec.mounts) addMount(plan, each, isPrivileged);
   if (!isPrivileged && spec.security.procMount === 'Default') {
     for (const path of READONLY_PATHS) plan.add(Tag.readonly, path);
     for (const path of MASKED_PATHS) plan.add(Tag.mask, path);
   }
   if (spec.rootfs.isReadOnly) plan.add(Tag.rootReadonly);
+  if (!isPrivileged) plan.add(Tag.rootNodev);
 };
 
-const addMount = (plan: TlvWriter, mount: MountSpec): void => {
+const addMount = (plan: TlvWriter, mount: MountSpec, allowsDevices: boolean): void => {
   checkTarget(mount.target);
   if (mount.type === 'tmpfs') {
     const mode = (mount.mode ?? 0o1777).toString(8);
@@ -202,7 +203,7 @@ const addMount = (plan: TlvWriter, mount: MountSpec): void => {
     plan.add(Tag.mount, flags, 0, 'tmpfs', 'tmpfs', mount.target, `mode=${mode}${size}`);
     return;
   }
-  const attributes = mount.isReadOnly ? ATTR_RDONLY : 0;
+  const attributes = (mount.isReadOnly ? ATTR_RDONLY : 0) | (allowsDevices ? 0 : ATTR_NODEV);
   const propagation = PROPAGATION[mount.propagation ?? 'private'];
   plan.add(Tag.bind, attributes, propagation, mount.source, mount.target, mount.subPath ?? '');
 };
@@ -276,6 +277,7 @@ const Tag = {
   shm: 37,
   killLeftovers: 38,
   socket: 39,
+  rootNodev: 40,
 } as const;
 
 const CLONE_NEWNS = 0x20000;

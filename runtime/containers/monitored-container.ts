@@ -93,10 +93,6 @@ export class MonitoredContainer {
     return this.until(() => this.hasExited);
   }
 
-  rotateLog(): void {
-    this.connection?.sendType(FrameType.rotateLog);
-  }
-
   state(): ContainerState {
     const { id, sandboxId, labels } = this.record.spec;
     const common = { id, sandboxId, labels, createdAtMs: this.record.createdAtMs };

@@ -1,5 +1,13 @@
 import { createHash } from 'node:crypto';
-import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 
 import type { ContainerExit, ContainerSpec, Sandbox, SandboxSpec } from '../container-runtime';
@@ -32,6 +40,28 @@ export class RunFiles {
       mkdirSync(join(runDir, dir), { recursive: true, mode: 0o700 });
     }
     mkdirSync(join(stateDir, 'containers'), { recursive: true, mode: 0o700 });
+  }
+
+  /** After a reboot nothing of what the records tell exists any more, wherever the folder is. */
+  forgetEarlierBoot(): void {
+    const path = join(this.runDir, 'boot-id');
+    const bootId = readFileSync('/proc/sys/kernel/random/boot_id', 'utf8');
+    if (existsSync(path) && readFileSync(path, 'utf8') !== bootId) {
+      for (const dir of ['containers', 'sandboxes', 'm']) {
+        for (const name of readdirSync(join(this.runDir, dir))) {
+          rmSync(join(this.runDir, dir, name), { recursive: true, force: true });
+        }
+      }
+    }
+    writeFileSync(path, bootId, { mode: 0o600 });
+  }
+
+  /** Layers whose container is gone: a crash or a reboot came between. */
+  removeStrayLayers(): void {
+    const known = new Set(this.containerIds());
+    for (const id of readdirSync(join(this.stateDir, 'containers'))) {
+      if (!known.has(id)) rmSync(this.layerDir(id), { recursive: true, force: true });
+    }
   }
 
   containerDir(id: string): string {

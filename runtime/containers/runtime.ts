@@ -100,12 +100,14 @@ class HostContainerRuntime implements ContainerRuntime {
 
   /** What exists on disk becomes known again; what was half made goes. */
   async adopt(): Promise<void> {
+    this.files.forgetEarlierBoot();
     for (const id of this.files.sandboxIds()) {
       const record = this.files.readSandbox(id);
       if (record === undefined) await this.unpin(id);
       else this.sandboxesById.set(id, record.sandbox);
     }
     await Promise.all(this.files.containerIds().map((id) => this.adoptContainer(id)));
+    this.files.removeStrayLayers();
   }
 
   async createSandbox(spec: SandboxSpec): Promise<Sandbox> {
@@ -299,7 +301,9 @@ class HostContainerRuntime implements ContainerRuntime {
 
   private securityOf(security: SecuritySpec) {
     if (security.privileged) return { capabilities: this.hostCapabilities, seccomp: undefined };
-    const capabilities = capabilityMask(security.capabilities) & this.hostCapabilities;
+    let capabilities = capabilityMask(security.capabilities) & this.hostCapabilities;
+    // v1 denies devices by their number. On v2 nobody may make one; all mounts but /dev are nodev.
+    if (this.cgroups.version === 2) capabilities &= ~capabilityMask(['MKNOD']);
     return {
       capabilities,
       seccomp: this.filter(security.seccomp, capabilityNames(capabilities)),

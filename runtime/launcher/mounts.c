@@ -179,7 +179,8 @@ int make_readonly(int root, const struct plan_step *step) {
   return 0;
 }
 
-int make_root_readonly(int root) {
-  if (set_attributes(root, MOUNT_ATTR_RDONLY, 0, 0) < 0) return fail("readonly", "/");
+int limit_root(int root, bool is_readonly, bool is_nodev) {
+  uint64_t set = (is_readonly ? MOUNT_ATTR_RDONLY : 0) | (is_nodev ? MOUNT_ATTR_NODEV : 0);
+  if (set != 0 && set_attributes(root, set, 0, 0) < 0) return fail("rootfs", "limit /");
   return 0;
 }

@@ -122,6 +122,7 @@ static int set_number(struct plan *plan, uint16_t tag, struct value *value) {
     case TAG_OOM_GROUP: plan->oom_group = true; break;
     case TAG_UNSHARE: plan->unshare_flags = take_u32(value); break;
     case TAG_ROOT_READONLY: plan->root_readonly = true; break;
+    case TAG_ROOT_NODEV: plan->root_nodev = true; break;
     case TAG_CAPABILITIES: plan->capabilities = take_u64(value); break;
     case TAG_NO_NEW_PRIVS: plan->no_new_privs = true; break;
     case TAG_TTY: plan->tty = true; break;

@@ -41,6 +41,7 @@ enum plan_tag {
   TAG_PATH = 35,        /* to unmount; repeated */
   TAG_PIN = 36,         /* u32 clone flag, path: make it and pin it there; repeated */
   TAG_SHM = 37,         /* u64 bytes, path: mount a tmpfs there */
+  TAG_ROOT_NODEV = 40,  /* device files in the image or made there do not work */
   TAG_SOCKET = 39,      /* the monitor's own */
   TAG_KILL_LEFTOVERS = 38, /* the pid namespace is shared: kill the cgroup when init ends */
 };
@@ -99,7 +100,7 @@ struct plan {
   int32_t oom_score_adj;
   const void *seccomp;
   size_t seccomp_bytes;
-  bool root_readonly, no_new_privs, tty, has_stdin, oom_group, has_oom_score_adj, kill_leftovers;
+  bool root_readonly, root_nodev, no_new_privs, tty, has_stdin, oom_group, has_oom_score_adj, kill_leftovers;
 };
 
 /* Points into `bytes`, which must stay. Returns -1 after reporting. */

@@ -70,6 +70,6 @@ int enter_root(struct plan *plan) {
   struct owner user = {plan->uid, plan->gid};
   cleanup_close int cwd = make_folders(root, plan->cwd, RESOLVE_ROOT, user);
   if (cwd < 0) return fail("cwd", "working directory %s", plan->cwd);
-  if (plan->root_readonly && make_root_readonly(root) < 0) return -1;
+  if (limit_root(root, plan->root_readonly, plan->root_nodev) < 0) return -1;
   return pivot(root);
 }

@@ -11,7 +11,7 @@ int make_symlink(int root, const struct plan_step *step);
 int make_device(int root, const struct plan_step *step);
 int mask_path(int root, const struct plan_step *step);
 int make_readonly(int root, const struct plan_step *step);
-int make_root_readonly(int root);
+int limit_root(int root, bool is_readonly, bool is_nodev);
 /* Clones a bind's source while it is still a peer of the host's mount. */
 int clone_shared(struct plan_step *step);
 

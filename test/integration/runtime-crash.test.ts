@@ -42,6 +42,12 @@ const until = async (condition: () => boolean): Promise<void> => {
   }
 };
 
+const destroyMountsOnly = async (host: RuntimeHost): Promise<void> => {
+  for (const name of ['net', 'ipc', 'uts', 'shm']) {
+    execFileSync('umount', ['-l', join(host.runDir, 'sandboxes/box', name)]);
+  }
+};
+
 describe('the runtime after a crash', () => {
   let host: RuntimeHost;
 
@@ -139,6 +145,18 @@ describe('the runtime after a crash', () => {
     expect(readdirSync(join(host.stateDir, 'containers'))).toEqual([]);
     expect(existsSync(join('/sys/fs/cgroup/memory', host.cgroupParent, 'box'))).toBe(false);
     await until(() => ownProcesses(host).length === 1);
+  });
+
+  it('forgets after a reboot what no longer exists', async () => {
+    await host.runtime[Symbol.asyncDispose]();
+    writeFileSync(join(host.runDir, 'boot-id'), 'another');
+    // As a reboot leaves it on a disk: records and layers, but no mounts.
+    await destroyMountsOnly(host);
+    mkdirSync(join(host.stateDir, 'containers/gone/upper'), { recursive: true });
+    const again = await host.reopen();
+    expect(again.sandboxes()).toEqual([]);
+    expect(again.containers()).toEqual([]);
+    expect(readdirSync(join(host.stateDir, 'containers'))).toEqual([]);
   });
 
   it('has the launcher in a session of its own, out of reach of the signals to its starter', () => {
