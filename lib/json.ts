@@ -10,14 +10,14 @@ export const parseJson = (source: string | Uint8Array): unknown => {
   return LONG_DIGITS.test(text) ? parseKeepingIntegers(text) : JSON.parse(text);
 };
 
-/** Like `JSON.stringify`, with `bigint` written as a number. */
-export const stringifyJson = (value: unknown): string => {
+/** Like `JSON.stringify`, with `bigint` written as a number. `indent` is a count of spaces. */
+export const stringifyJson = (value: unknown, indent = 0): string => {
   try {
-    return JSON.stringify(value);
+    return JSON.stringify(value, undefined, indent);
   } catch (error) {
     // Only a bigint is worth the second, slower attempt; a cycle throws again.
     if (!(error instanceof TypeError)) throw error;
-    return stringifyWithIntegers(value);
+    return stringifyWithIntegers(value, indent);
   }
 };
 
@@ -46,7 +46,10 @@ const parseKeepingIntegers = (text: string): unknown => {
 const restoreInteger = (_key: string, value: unknown): unknown =>
   typeof value === 'string' && value.startsWith(MARK) ? BigInt(value.slice(MARK.length)) : value;
 
-const stringifyWithIntegers = (value: unknown): string =>
-  JSON.stringify(value, (_key, member: unknown) =>
-    typeof member === 'bigint' ? `${MARK}${member.toString()}` : member,
+const stringifyWithIntegers = (value: unknown, indent: number): string =>
+  JSON.stringify(
+    value,
+    (_key, member: unknown) =>
+      typeof member === 'bigint' ? `${MARK}${member.toString()}` : member,
+    indent,
   ).replace(MARKED, '$1');

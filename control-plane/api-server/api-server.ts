@@ -36,6 +36,8 @@ export interface ApiServerDeps {
   readonly virtualResources: readonly VirtualResource[];
   /** Answers /v2/ for authenticated callers: images for the nodes. */
   readonly registry?: { handle(request: IncomingMessage, response: ServerResponse): void };
+  /** How long pods stay on a node that is gone, unless they say otherwise. Default 300 s. */
+  readonly evictionSeconds?: number;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;

@@ -15,7 +15,8 @@ import { TaskGroup } from '../../lib/async/task-group';
 import { systemClock as clock } from '../../lib/clock';
 import { createLog } from '../../lib/log';
 import { systemRandom as random } from '../../lib/random';
-import { lateClient } from './late-client';
+import type { ApiClient } from '../../client/api-client';
+import { lateBound } from '../../lib/late-bound';
 
 /**
  * A whole control plane in one process over a memory store, for recordings of what kubectl prints:
@@ -31,8 +32,8 @@ const main = async (directory: string): Promise<void> => {
   const pki = await openPki({ directory: join(directory, 'pki'), serverNames: [], clock });
   const store = new MemoryStore();
   await using caches = createWatchCaches({ store, clock, log });
-  const late = lateClient();
-  const scheduler = createScheduler({ client: late.client, clock, random, log });
+  const late = lateBound<ApiClient>('the API');
+  const scheduler = createScheduler({ client: late.proxy, clock, random, log });
   await using server = createApiServer({
     store,
     caches,
@@ -51,7 +52,7 @@ const main = async (directory: string): Promise<void> => {
     version: '0.1.0',
   });
   const { client } = server;
-  late.use(client);
+  late.bind(client);
   const { port } = await server.listen({ host: '127.0.0.1', port: 0 });
   const address = `https://127.0.0.1:${port}`;
   const { caCertificate } = pki;

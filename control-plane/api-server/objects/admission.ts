@@ -18,7 +18,10 @@ export interface AdmissionReader {
 
 /** What the server adds to or refuses in a write, beyond what the object alone can tell. */
 export class Admission {
-  constructor(private readonly reader: AdmissionReader) {}
+  constructor(
+    private readonly reader: AdmissionReader,
+    private readonly evictionSeconds: number,
+  ) {}
 
   /** @throws NotFound, Forbidden */
   async admitCreate(
@@ -66,7 +69,9 @@ export class Admission {
     if (Array.isArray(spec['containers']))
       pod.status = { ...pod.status, qosClass: qosClassOf(spec as unknown as PodSpec) };
     const tolerations = listAt(spec, 'tolerations');
-    const added = DEFAULT_TOLERATIONS.filter(({ key }) => !isNoExecuteTolerated(tolerations, key));
+    const added = defaultTolerations(this.evictionSeconds).filter(
+      ({ key }) => !isNoExecuteTolerated(tolerations, key),
+    );
     if (added.length > 0) spec['tolerations'] = [...tolerations, ...structuredClone(added)];
   }
 
@@ -154,12 +159,13 @@ const isNoExecuteTolerated = (tolerations: readonly unknown[], key: string): boo
   });
 
 /** A pod stays this long on a node that has gone silent. */
-const DEFAULT_TOLERATIONS = ['not-ready', 'unreachable'].map((condition) => ({
-  effect: 'NoExecute',
-  key: `node.kubernetes.io/${condition}`,
-  operator: 'Exists',
-  tolerationSeconds: 300,
-}));
+const defaultTolerations = (tolerationSeconds: number) =>
+  ['not-ready', 'unreachable'].map((condition) => ({
+    effect: 'NoExecute',
+    key: `node.kubernetes.io/${condition}`,
+    operator: 'Exists',
+    tolerationSeconds,
+  }));
 
 const SYSTEM_PRIORITIES: ReadonlyMap<string, number> = new Map([
   ['system-cluster-critical', 2_000_000_000],

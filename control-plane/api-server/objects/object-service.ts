@@ -25,12 +25,14 @@ export interface ObjectServiceDeps {
   readonly caches: WatchCaches;
   readonly clock: Clock;
   readonly random: Random;
+  /** How long a pod stays on a node that is gone, unless it says otherwise. Default 300 s. */
+  readonly evictionSeconds?: number;
 }
 
 export const createObjectService = (deps: ObjectServiceDeps): ObjectService => {
   const { kinds, clock } = deps;
   const reader = new ObjectReader(deps);
-  const admission = new Admission(admissionReader(deps));
+  const admission = new Admission(admissionReader(deps), deps.evictionSeconds ?? 300);
   const writer = new ObjectWriter({ ...deps, reader, admission });
   return {
     kinds,

@@ -6,7 +6,12 @@ import { backoffMs } from '../../../lib/async/backoff';
 import type { Clock } from '../../../lib/clock';
 import type { Log } from '../../../lib/log';
 import { systemRandom } from '../../../lib/random';
-import { isRunning, startTimeOf, stopProcess, type ProcessIdentity } from './process-identity';
+import {
+  isRunning,
+  startTimeOf,
+  stopProcess,
+  type ProcessIdentity,
+} from '../../../lib/process-identity';
 
 export interface SuperviseEtcdOptions {
   /** Survives restarts. Made with mode 0700. */

@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises';
-import type { Clock } from '../../../lib/clock';
+import type { Clock } from './clock';
 
 /** A process for certain: pids are reused, start times of one pid differ. */
 export interface ProcessIdentity {

@@ -1,0 +1,82 @@
+import { join } from 'node:path';
+import { Command } from 'commander';
+import { runAgent } from '../node-agent';
+import { collect, runProgram, stopSignal, wholeNumber } from './program';
+import { UsageError } from './usage-error';
+
+/** `dhow agent`: one node in the foreground. Its containers run on when it ends. */
+export const main = (argv: readonly string[]): Promise<number> => {
+  const program = new Command('dhow agent')
+    .description('Run a node: joins a server and runs the pods that it is given')
+    .requiredOption('--server <host:port>', "the server's API address")
+    .option('--token <token>', 'from the server; needed the first time')
+    .option('--name <name>', 'the name of the node; default the host name')
+    .option('--state-dir <dir>', 'what survives a reboot; default /var/lib/dhow/agent')
+    .option('--run-dir <dir>', 'on tmpfs; default /run/dhow/agent')
+    .option('--address <ip>', 'address that other nodes reach this one by')
+    .option('--label <key=value>', 'a label of the node', collect, [])
+    .option('--taint <key=value:effect>', 'a taint of the node', collect, [])
+    .option('--cgroup-parent <path>', 'parent of all pod cgroups; default dhow')
+    .option('--interface-prefix <letters>', 'start of the names of its network interfaces')
+    .option('--max-pods <n>', 'default 110', wholeNumber('--max-pods'))
+    .option('--insecure-registry <host>', 'pull from it without TLS', collect, [])
+    .option('--log-level <level>', 'debug, info, warn or error')
+    .addHelpText('after', EXAMPLES)
+    .action(async (_options, command: Command) => {
+      await runAgent(configOf(command.opts<Flags>()), stopSignal());
+    });
+  return runProgram(program, argv.slice(1));
+};
+
+interface Flags {
+  readonly server: string;
+  readonly token?: string;
+  readonly name?: string;
+  readonly stateDir?: string;
+  readonly runDir?: string;
+  readonly address?: string;
+  readonly label: readonly string[];
+  readonly taint: readonly string[];
+  readonly cgroupParent?: string;
+  readonly interfacePrefix?: string;
+  readonly maxPods?: number;
+  readonly insecureRegistry: readonly string[];
+  readonly logLevel?: string;
+}
+
+const configOf = (flags: Flags) => ({
+  server: flags.server,
+  token: flags.token,
+  nodeName: flags.name,
+  stateDir: flags.stateDir,
+  runDir: flags.runDir,
+  nodeAddress: flags.address,
+  labels: Object.fromEntries(flags.label.map(parseLabel)),
+  taints: flags.taint.map(parseTaint),
+  cgroupParent: flags.cgroupParent,
+  interfacePrefix: flags.interfacePrefix,
+  maxPods: flags.maxPods,
+  insecureRegistries: flags.insecureRegistry,
+  registryEndpoints: [`https://${flags.server.replace(/^https:\/\//, '')}`],
+  launcherPath: join(__dirname, 'dhow-launcher'),
+  unpackWorkerPath: join(__dirname, 'unpack-worker.js'),
+  logLevel: flags.logLevel,
+});
+
+const parseLabel = (text: string): [string, string] => {
+  const equals = text.indexOf('=');
+  if (equals < 1) throw new UsageError(`--label: "${text}" is not KEY=VALUE`);
+  return [text.slice(0, equals), text.slice(equals + 1)];
+};
+
+const parseTaint = (text: string) => {
+  const match = /^([^=:]+)(?:=([^:]*))?:(NoSchedule|PreferNoSchedule|NoExecute)$/.exec(text);
+  const [, key = '', value, effect = ''] = match ?? [];
+  if (match === null) throw new UsageError(`--taint: "${text}" is not KEY[=VALUE]:EFFECT`);
+  return { key, ...(value === undefined ? {} : { value }), effect };
+};
+
+const EXAMPLES = `
+Examples:
+  dhow agent --server 10.0.0.1:6443 --token "$(cat join-token)"
+  dhow agent --server 10.0.0.1:6443 --name edge-1 --label zone=a --taint dedicated=db:NoSchedule`;

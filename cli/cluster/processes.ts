@@ -1,0 +1,66 @@
+import { spawn } from 'node:child_process';
+import { closeSync, mkdirSync, openSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { systemClock } from '../../lib/clock';
+import {
+  isRunning,
+  startTimeOf,
+  stopProcess,
+  type ProcessIdentity,
+} from '../../lib/process-identity';
+
+/** The long-lived processes of one local cluster, by name, with their pids kept in a folder. */
+export class Processes {
+  constructor(private readonly pidDir: string) {}
+
+  /** Starts a process of its own session, its output appended to `logFile`. */
+  async start(name: string, command: readonly string[], logFile: string): Promise<void> {
+    mkdirSync(this.pidDir, { recursive: true, mode: 0o700 });
+    const log = openSync(logFile, 'a', 0o600);
+    const [file = '', ...args] = command;
+    const child = spawn(file, args, { detached: true, stdio: ['ignore', log, log] });
+    closeSync(log);
+    const pid = await new Promise<number>((resolve, reject) => {
+      child.once('spawn', () => resolve(child.pid ?? 0));
+      child.once('error', reject);
+    });
+    child.unref();
+    const startTime = (await startTimeOf(pid)) ?? '';
+    writeFileSync(this.file(name), JSON.stringify({ pid, startTime }), { mode: 0o600 });
+  }
+
+  names(): readonly string[] {
+    try {
+      return readdirSync(this.pidDir)
+        .filter((file) => file.endsWith('.json'))
+        .map((file) => file.slice(0, -'.json'.length));
+    } catch {
+      // Nothing was ever started here.
+      return [];
+    }
+  }
+
+  /** Undefined when it does not run. */
+  async pidOf(name: string): Promise<number | undefined> {
+    const identity = this.read(name);
+    return identity !== undefined && (await isRunning(identity)) ? identity.pid : undefined;
+  }
+
+  async stop(name: string, graceMs: number): Promise<void> {
+    const identity = this.read(name);
+    if (identity !== undefined) await stopProcess(identity, systemClock, graceMs);
+  }
+
+  private read(name: string): ProcessIdentity | undefined {
+    try {
+      return JSON.parse(readFileSync(this.file(name), 'utf8')) as ProcessIdentity;
+    } catch {
+      // Never started, or the file was cut short by a crash: no process to speak of.
+      return undefined;
+    }
+  }
+
+  private file(name: string): string {
+    return join(this.pidDir, `${name}.json`);
+  }
+}

@@ -1,0 +1,54 @@
+import { execFileSync } from 'node:child_process';
+import { existsSync, readdirSync, readFileSync, rmdirSync, rmSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { CLUSTERS_DIR, type ClusterPaths } from '../cluster-paths';
+
+/**
+ * Removes a cluster's folders and cgroups after its processes. What is still mounted below is
+ * unmounted first: deleting through a bind mount would delete somebody else's files.
+ */
+export const removeTree = (paths: ClusterPaths, cluster: string): void => {
+  for (const folder of [paths.runDir, paths.stateDir]) {
+    unmountBelow(folder);
+    if (mountsBelow(folder).length > 0)
+      throw new Error(`something is still mounted below ${folder}`);
+    rmSync(folder, { recursive: true, force: true, maxRetries: 3 });
+    removeIfEmpty(dirname(folder));
+  }
+  for (const hierarchy of cgroupRoots()) {
+    removeIfEmpty(join(hierarchy, 'dhow', cluster));
+    removeIfEmpty(join(hierarchy, 'dhow'));
+  }
+};
+
+const mountsBelow = (folder: string): string[] =>
+  readFileSync('/proc/self/mountinfo', 'utf8')
+    .split('\n')
+    .map((line) => line.split(' ')[4] ?? '')
+    // The kernel writes blanks and the like as octal; `umount` wants them plain.
+    .map((path) =>
+      path.replace(/\\(\d{3})/g, (_, octal: string) => String.fromCharCode(parseInt(octal, 8))),
+    )
+    .filter((path) => path === folder || path.startsWith(`${folder}/`));
+
+const unmountBelow = (folder: string): void => {
+  // The last mounted first: mounts may lie on one another.
+  for (const path of mountsBelow(folder).reverse()) {
+    execFileSync('umount', ['--lazy', '--', path], { stdio: 'ignore' });
+  }
+};
+
+const cgroupRoots = (): string[] => {
+  const root = '/sys/fs/cgroup';
+  if (!existsSync(root)) return [];
+  return [root, ...readdirSync(root).map((name) => join(root, name))];
+};
+
+const removeIfEmpty = (folder: string): void => {
+  if (folder === '/run' || folder === dirname(CLUSTERS_DIR)) return;
+  try {
+    rmdirSync(folder);
+  } catch {
+    // Absent, or others still use it.
+  }
+};

@@ -1,0 +1,167 @@
+import { hasReason } from '../../api/errors';
+import { pathOf } from '../../api/resources';
+import type { ObjectName } from '../../api/types';
+import type { DeleteOptions } from '../../client/api-client';
+import { readManifests } from '../manifests';
+import type { CliContext } from '../context';
+import type { ApiResourceInfo } from '../discovery';
+import { parseTargets } from '../targets';
+import { UsageError } from '../usage-error';
+
+export interface DeleteCommandOptions {
+  readonly filename?: readonly string[];
+  readonly selector?: string;
+  readonly all?: boolean;
+  readonly force?: boolean;
+  readonly gracePeriod?: string;
+  readonly cascade?: string;
+  readonly ignoreNotFound?: boolean;
+  readonly wait?: boolean;
+}
+
+interface Doomed {
+  readonly info: ApiResourceInfo;
+  readonly name: ObjectName;
+}
+
+/** Deletes, then waits until the objects are gone. */
+export const deleteObjects = async (
+  context: CliContext,
+  args: readonly string[],
+  options: DeleteCommandOptions,
+): Promise<void> => {
+  const doomed =
+    options.filename === undefined
+      ? await fromArguments(context, args, options)
+      : await fromFiles(context, options.filename);
+  const request = deleteOptions(options);
+  const deleted: Doomed[] = [];
+  for (const each of doomed) {
+    if (await deleteOne(context, each, request, options.ignoreNotFound === true))
+      deleted.push(each);
+  }
+  if (options.wait === false) return;
+  await Promise.all(deleted.map((each) => waitUntilGone(context, each)));
+};
+
+const fromFiles = async (context: CliContext, files: readonly string[]): Promise<Doomed[]> => {
+  const manifests = await readManifests(files);
+  // The reverse of the order of creation: what a file needs first goes last.
+  return Promise.all(
+    manifests.reverse().map(async ({ object }) => {
+      const info = await context.resolve(kindName(object.apiVersion, object.kind));
+      const namespace = object.metadata.namespace ?? context.namespace ?? 'default';
+      return {
+        info,
+        name: { namespace: info.isNamespaced ? namespace : '', name: object.metadata.name },
+      };
+    }),
+  );
+};
+
+/** What `resolve` knows a manifest's kind by: `pod.`, `deployment.apps`. */
+const kindName = (apiVersion: string, kind: string): string => {
+  const slash = apiVersion.indexOf('/');
+  return slash < 0 ? kind : `${kind}.${apiVersion.slice(0, slash)}`;
+};
+
+const fromArguments = async (
+  context: CliContext,
+  args: readonly string[],
+  options: DeleteCommandOptions,
+): Promise<Doomed[]> => {
+  const targets = await parseTargets(context, args);
+  const named = targets.flatMap(({ info, name }) =>
+    name === undefined ? [] : [{ info, name: { namespace: namespaceFor(context, info), name } }],
+  );
+  if (named.length > 0) return named;
+  if (options.all !== true && options.selector === undefined) {
+    throw new UsageError('resource(s) were provided, but no name was specified');
+  }
+  const lists = await Promise.all(
+    targets.map(async ({ info }) => {
+      const { items } = await context.client.list(
+        info,
+        {
+          namespace: context.namespace ?? '',
+          ...(options.selector === undefined ? {} : { labelSelector: options.selector }),
+        },
+        context.signal,
+      );
+      return items.map(({ metadata }) => ({
+        info,
+        name: { namespace: metadata.namespace ?? '', name: metadata.name },
+      }));
+    }),
+  );
+  const found = lists.flat();
+  if (found.length === 0) context.terminal.out.write('No resources found\n');
+  return found;
+};
+
+const namespaceFor = ({ namespace }: CliContext, info: ApiResourceInfo): string =>
+  info.isNamespaced ? (namespace ?? 'default') : '';
+
+const deleteOptions = (options: DeleteCommandOptions): DeleteOptions => {
+  const grace = options.force === true ? '0' : options.gracePeriod;
+  if (grace !== undefined && !/^\d{1,9}$/.test(grace)) {
+    throw new UsageError(`--grace-period: "${grace}" is not a number of seconds`);
+  }
+  return {
+    propagationPolicy: policyOf(options.cascade),
+    ...(grace === undefined ? {} : { gracePeriodSeconds: Number(grace) }),
+  };
+};
+
+const policyOf = (cascade = 'background'): 'Background' | 'Foreground' | 'Orphan' => {
+  switch (cascade) {
+    case 'background':
+      return 'Background';
+    case 'foreground':
+      return 'Foreground';
+    case 'orphan':
+      return 'Orphan';
+    default:
+      throw new UsageError(`--cascade takes background, foreground or orphan, not "${cascade}"`);
+  }
+};
+
+const deleteOne = async (
+  { client, terminal, signal }: CliContext,
+  { info, name }: Doomed,
+  request: DeleteOptions,
+  ignoreNotFound: boolean,
+): Promise<boolean> => {
+  try {
+    await client.delete(info, name, request, signal);
+  } catch (error) {
+    if (ignoreNotFound && hasReason(error, 'NotFound')) return false;
+    throw error;
+  }
+  const group = info.group === '' ? '' : `.${info.group}`;
+  const where = info.isNamespaced ? ` from ${name.namespace} namespace` : '';
+  terminal.out.write(`${info.kind.toLowerCase()}${group} "${name.name}" deleted${where}\n`);
+  return true;
+};
+
+/** Polls gently: a delete is over within the pod's grace period. */
+const waitUntilGone = async (context: CliContext, { info, name }: Doomed): Promise<void> => {
+  const { client, signal } = context;
+  const path = pathOf(info, name.namespace, name.name);
+  let uid: string | undefined;
+  for (let delayMs = 50; !signal.aborted; delayMs = Math.min(delayMs * 1.5, 1000)) {
+    try {
+      const found = await client.json<{ metadata: { uid?: string } }>({
+        method: 'GET',
+        path,
+        signal,
+      });
+      uid ??= found.metadata.uid;
+      if (found.metadata.uid !== uid) return;
+    } catch (error) {
+      if (hasReason(error, 'NotFound')) return;
+      throw error;
+    }
+    await new Promise((resolve) => setTimeout(resolve, delayMs));
+  }
+};

@@ -1,0 +1,54 @@
+import { EVENTS, PODS } from '../../api/resources';
+import type { ApiObject } from '../../api/types';
+import type { CliContext } from '../context';
+import { describeObject } from '../describe/describe';
+import { parseTargets, type Target } from '../targets';
+
+/** Prints objects for reading, each with its recent events. */
+export const describe = async (
+  context: CliContext,
+  args: readonly string[],
+  options: { readonly selector?: string },
+): Promise<void> => {
+  const targets = await parseTargets(context, args);
+  const objects = (
+    await Promise.all(targets.map((target) => find(context, target, options.selector)))
+  ).flat();
+  if (objects.length === 0) context.terminal.err.write('No resources found\n');
+  const texts: string[] = [];
+  for (const object of objects) {
+    texts.push(describeObject(object, await surroundingsOf(context, object)));
+  }
+  context.terminal.out.write(texts.join('\n\n'));
+};
+
+const find = async (
+  { client, namespace, signal }: CliContext,
+  { info, name }: Target,
+  selector: string | undefined,
+): Promise<readonly ApiObject[]> => {
+  const place = info.isNamespaced ? (namespace ?? '') : '';
+  if (name !== undefined) return [await client.get(info, { namespace: place, name }, signal)];
+  const options = {
+    namespace: place,
+    ...(selector === undefined ? {} : { labelSelector: selector }),
+  };
+  return (await client.list(info, options, signal)).items;
+};
+
+const surroundingsOf = async ({ client, signal }: CliContext, object: ApiObject) => {
+  const { name, namespace, uid = '' } = object.metadata;
+  const isNode = object.kind === 'Node';
+  const about = isNode
+    ? `involvedObject.kind=Node,involvedObject.name=${name}`
+    : `involvedObject.uid=${uid}`;
+  const events = client.list(
+    EVENTS,
+    { fieldSelector: about, ...(namespace === undefined ? {} : { namespace }) },
+    signal,
+  );
+  const pods = isNode
+    ? client.list(PODS, { fieldSelector: `spec.nodeName=${name}` }, signal)
+    : Promise.resolve({ items: [] });
+  return { events: (await events).items, pods: (await pods).items, nowMs: Date.now() };
+};

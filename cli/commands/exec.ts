@@ -1,0 +1,155 @@
+import { WebSocket } from 'ws';
+import { ApiError, type Status } from '../../api/errors';
+import { PODS, pathOf } from '../../api/resources';
+import type { CliContext } from '../context';
+import { podName } from '../targets';
+import { defaultContainer } from './logs';
+
+export interface ExecOptions {
+  readonly container?: string;
+  readonly stdin?: boolean;
+  readonly tty?: boolean;
+}
+
+// Channels of v5.channel.k8s.io; the first byte of every message. Source: KEP-4006.
+const STDIN = 0;
+const STDOUT = 1;
+const STDERR = 2;
+const ERROR = 3;
+const RESIZE = 4;
+const CLOSE = 255;
+
+/** Runs a command in a container; resolves with its exit code. */
+export const exec = async (
+  context: CliContext,
+  pod: string,
+  command: readonly string[],
+  options: ExecOptions,
+): Promise<number> => {
+  const name = podName(pod);
+  const container = options.container ?? (await defaultContainer(context, name));
+  const wantsTty = options.tty === true;
+  const isTty = wantsTty && process.stdin.isTTY;
+  if (wantsTty && !isTty) {
+    context.terminal.err.write('Unable to use a TTY - input is not a terminal\n');
+  }
+  const socket = await open(context, name, container, command, options.stdin === true, isTty);
+  return converse(context, socket, options.stdin === true, isTty);
+};
+
+const open = (
+  context: CliContext,
+  name: string,
+  container: string,
+  command: readonly string[],
+  hasStdin: boolean,
+  isTty: boolean,
+): Promise<WebSocket> => {
+  const { url, tls, headers } = context.client.http.credentials;
+  const query = new URLSearchParams(command.map((word): [string, string] => ['command', word]));
+  query.set('container', container);
+  query.set('stdout', 'true');
+  if (hasStdin) query.set('stdin', 'true');
+  if (isTty) query.set('tty', 'true');
+  else query.set('stderr', 'true');
+  const path = pathOf(PODS, context.namespace ?? 'default', name, 'exec');
+  const target = new URL(`${path}?${query.toString()}`, url);
+  target.protocol = 'wss:';
+  const socket = new WebSocket(target, 'v5.channel.k8s.io', {
+    ...tls,
+    headers,
+    perMessageDeflate: false,
+  });
+  return new Promise((resolve, reject) => {
+    socket.once('open', () => resolve(socket));
+    socket.once('error', reject);
+    socket.once('unexpected-response', (_request, response) => {
+      const chunks: Buffer[] = [];
+      response.on('data', (chunk: Buffer) => chunks.push(chunk));
+      response.on('end', () =>
+        reject(refusal(Buffer.concat(chunks).toString(), response.statusCode)),
+      );
+    });
+  });
+};
+
+const refusal = (body: string, code = 500): ApiError => {
+  try {
+    return ApiError.fromStatus(JSON.parse(body) as Partial<Status>, code);
+  } catch {
+    return ApiError.fromStatus({ message: body.slice(0, 1024) }, code);
+  }
+};
+
+const converse = async (
+  context: CliContext,
+  socket: WebSocket,
+  hasStdin: boolean,
+  isTty: boolean,
+): Promise<number> => {
+  const send = (channel: number, data: Uint8Array) =>
+    socket.send(Buffer.concat([Buffer.of(channel), data]));
+  const forward = (data: Buffer) => {
+    send(STDIN, data);
+    // A slow container must not fill our memory with what is typed or piped.
+    if (socket.bufferedAmount > MAX_BUFFERED_BYTES) {
+      process.stdin.pause();
+      setTimeout(() => process.stdin.resume(), 20);
+    }
+  };
+  const sendSize = () =>
+    send(
+      RESIZE,
+      Buffer.from(JSON.stringify({ Width: process.stdout.columns, Height: process.stdout.rows })),
+    );
+  if (hasStdin) {
+    process.stdin.on('data', forward);
+    process.stdin.once('end', () => socket.send(Buffer.of(CLOSE, STDIN)));
+  }
+  if (isTty) {
+    process.stdin.setRawMode(true);
+    sendSize();
+    process.stdout.on('resize', sendSize);
+  }
+  try {
+    return await outcomeOf(context, socket);
+  } finally {
+    if (isTty) process.stdin.setRawMode(false);
+    process.stdout.off('resize', sendSize);
+    process.stdin.off('data', forward);
+    // Reading on would keep the program alive.
+    process.stdin.pause();
+    process.stdin.destroy();
+    socket.close();
+  }
+};
+
+const outcomeOf = ({ terminal, signal }: CliContext, socket: WebSocket): Promise<number> =>
+  new Promise((resolve, reject) => {
+    let status: Status | undefined;
+    signal.addEventListener('abort', () => resolve(130), { once: true });
+    socket.on('message', (message: Buffer) => {
+      const data = message.subarray(1);
+      if (message[0] === STDOUT) terminal.out.write(data);
+      else if (message[0] === STDERR) terminal.err.write(data);
+      else if (message[0] === ERROR) status = JSON.parse(data.toString()) as Status;
+    });
+    socket.once('error', reject);
+    socket.once('close', () => {
+      if (status === undefined) {
+        reject(
+          new ApiError('ServiceUnavailable', 'the connection was lost before the command ended'),
+        );
+      } else if (status.status === 'Success') resolve(0);
+      else {
+        const code = status.details?.causes?.find(({ reason }) => reason === 'ExitCode')?.message;
+        if (code === undefined) reject(ApiError.fromStatus(status));
+        else {
+          terminal.err.write(`command terminated with exit code ${code}\n`);
+          resolve(Number(code));
+        }
+      }
+    });
+  });
+
+const MAX_BUFFERED_BYTES = 1024 * 1024;

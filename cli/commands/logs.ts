@@ -1,0 +1,69 @@
+import { PODS, pathOf } from '../../api/resources';
+import { queryOf } from '../../client/rest-client';
+import type { CliContext } from '../context';
+import { podName } from '../targets';
+import { UsageError } from '../usage-error';
+
+export interface LogsOptions {
+  readonly container?: string;
+  readonly follow?: boolean;
+  readonly previous?: boolean;
+  readonly timestamps?: boolean;
+  readonly tail?: string;
+  readonly since?: string;
+}
+
+/** Copies a container's log to stdout; with `--follow` until it ends or the user interrupts. */
+export const logs = async (
+  context: CliContext,
+  pod: string,
+  options: LogsOptions,
+): Promise<void> => {
+  const { client, terminal, signal } = context;
+  const query = queryOf({
+    container: options.container ?? (await defaultContainer(context, podName(pod))),
+    follow: options.follow === true ? 'true' : undefined,
+    previous: options.previous === true ? 'true' : undefined,
+    timestamps: options.timestamps === true ? 'true' : undefined,
+    tailLines: options.tail === undefined ? undefined : String(count(options.tail)),
+    sinceSeconds: options.since === undefined ? undefined : String(seconds(options.since)),
+  });
+  const path = pathOf(PODS, context.namespace ?? 'default', podName(pod), 'log') + query;
+  const response = await client.http.open({ method: 'GET', path, accept: '*/*', signal });
+  try {
+    for await (const chunk of response) {
+      if (!terminal.out.write(chunk)) {
+        await new Promise((resolve) => terminal.out.once('drain', resolve));
+      }
+    }
+  } catch (error) {
+    if (!signal.aborted) throw error;
+  }
+};
+
+/** The one that the pod's annotation names, or the first; says so when there is a choice. */
+export const defaultContainer = async (context: CliContext, name: string): Promise<string> => {
+  const namespace = context.namespace ?? 'default';
+  const pod = await context.client.get(PODS, { namespace, name }, context.signal);
+  const named = pod.metadata.annotations?.['kubectl.kubernetes.io/default-container'];
+  const all = [...pod.spec.containers, ...(pod.spec.initContainers ?? [])].map(({ name: n }) => n);
+  const chosen = named ?? all[0] ?? '';
+  if (named === undefined && all.length > 1) {
+    context.terminal.err.write(
+      `Defaulted container "${chosen}" out of: ${all.join(', ')}; choose one with -c\n`,
+    );
+  }
+  return chosen;
+};
+
+const count = (text: string): number => {
+  if (/^\d{1,9}$/.test(text)) return Number(text);
+  throw new UsageError(`--tail: "${text}" is not a number of lines`);
+};
+
+const seconds = (text: string): number => {
+  const match = /^(\d{1,9})(s|m|h)$/.exec(text);
+  if (match === null)
+    throw new UsageError(`--since: "${text}" is not a duration such as 10s, 5m, 1h`);
+  return Number(match[1]) * ({ s: 1, m: 60, h: 3600 }[match[2] ?? 's'] ?? 1);
+};

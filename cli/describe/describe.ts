@@ -1,0 +1,106 @@
+import type { ApiObject, Deployment, Event, Node, Pod } from '../../api/types';
+import { stringifyJson } from '../../lib/json';
+import { formatTable } from '../output/table';
+import { printable } from '../output/terminal';
+import { describeNode } from './node';
+import { describePod } from './pod';
+import { describeDeployment } from './deployment';
+import { DescribeWriter } from './writer';
+
+/** What the description of an object draws on besides itself. */
+export interface Surroundings {
+  readonly events: readonly Event[];
+  /** For a node: the pods on it. */
+  readonly pods: readonly Pod[];
+  readonly nowMs: number;
+}
+
+/** An object for a person to read, with what happened to it lately. */
+export const describeObject = (object: ApiObject, around: Surroundings): string => {
+  const writer = new DescribeWriter();
+  writer.field(0, 'Name', object.metadata.name);
+  if (object.metadata.namespace !== undefined) {
+    writer.field(0, 'Namespace', object.metadata.namespace);
+  }
+  switch (object.kind) {
+    case 'Pod':
+      describePod(writer, object as Pod);
+      break;
+    case 'Node':
+      describeNode(writer, object as Node, around.pods);
+      break;
+    case 'Deployment':
+      describeDeployment(writer, object as Deployment);
+      break;
+    default:
+      describeAny(writer, object);
+  }
+  describeEvents(writer, around);
+  return writer.toString();
+};
+
+const describeAny = (writer: DescribeWriter, object: ApiObject): void => {
+  const { apiVersion, kind, metadata, ...rest } = object;
+  writer.pairs(0, 'Labels', metadata.labels);
+  writer.pairs(0, 'Annotations', metadata.annotations);
+  writer.field(0, 'API Version', apiVersion);
+  writer.field(0, 'Kind', kind);
+  writer.field(0, 'Created', metadata.creationTimestamp ?? undefined);
+  const isSecret = kind === 'Secret';
+  for (const [name, value] of Object.entries(rest)) writeValue(writer, 0, name, value, isSecret);
+};
+
+/** Any value as nested lines. A secret's data shows its size only. */
+const writeValue = (
+  writer: DescribeWriter,
+  depth: number,
+  name: string,
+  value: unknown,
+  isSecret: boolean,
+): void => {
+  const title = name.charAt(0).toUpperCase() + name.slice(1);
+  if (typeof value !== 'object' || value === null) {
+    const isHidden = isSecret && depth > 0;
+    const text = typeof value === 'string' ? value : stringifyJson(value);
+    const sizeBytes = Buffer.from(text, 'base64').length;
+    writer.field(depth, isSecret ? name : title, isHidden ? `${sizeBytes} bytes` : text);
+    return;
+  }
+  writer.heading(depth, title);
+  const entries: [string, unknown][] = Array.isArray(value)
+    ? value.map((item, i) => [`[${i}]`, item as unknown])
+    : Object.entries(value);
+  for (const [key, inner] of entries) {
+    writeValue(writer, depth + 1, key, inner, isSecret && name === 'data');
+  }
+};
+
+const describeEvents = (writer: DescribeWriter, { events, nowMs }: Surroundings): void => {
+  if (events.length === 0) {
+    writer.field(0, 'Events', '<none>');
+    return;
+  }
+  writer.heading(0, 'Events');
+  const rows = [...events]
+    .sort((a, b) => timeOf(a) - timeOf(b))
+    .map((event) => [
+      event.type ?? '',
+      event.reason ?? '',
+      ageText(nowMs - timeOf(event)) + ((event.count ?? 1) > 1 ? ` (x${event.count ?? 1})` : ''),
+      event.source?.component ?? event.reportingComponent ?? '',
+      printable(event.message ?? '').trim(),
+    ]);
+  writer.raw(1, formatTable(['Type', 'Reason', 'Age', 'From', 'Message'], rows));
+};
+
+const timeOf = (event: Event): number =>
+  Date.parse(event.lastTimestamp ?? event.eventTime ?? event.metadata.creationTimestamp ?? '') || 0;
+
+/** `5s`, `3m`, `2h`, `4d` */
+export const ageText = (ms: number): string => {
+  const seconds = Math.max(0, Math.floor(ms / 1000));
+  if (seconds < 120) return `${seconds}s`;
+  if (seconds < 7200) return `${Math.floor(seconds / 60)}m`;
+  if (seconds < 172_800) return `${Math.floor(seconds / 3600)}h`;
+  return `${Math.floor(seconds / 86_400)}d`;
+};

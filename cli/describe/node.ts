@@ -1,0 +1,58 @@
+import { formatTaint } from '../../api/taints';
+import { addAmounts, effectiveRequests, isTerminal, NO_RESOURCES } from '../../api/pods';
+import type { Node, Pod } from '../../api/types';
+import { formatTable } from '../output/table';
+import { printable } from '../output/terminal';
+import type { DescribeWriter } from './writer';
+
+export const describeNode = (writer: DescribeWriter, node: Node, pods: readonly Pod[]): void => {
+  const { metadata, spec, status } = node;
+  writer.pairs(0, 'Labels', metadata.labels);
+  writer.pairs(0, 'Annotations', metadata.annotations);
+  writer.field(0, 'Created', metadata.creationTimestamp ?? undefined);
+  writer.field(0, 'Taints', (spec.taints ?? []).map(formatTaint).join(', '));
+  writer.field(0, 'Unschedulable', spec.unschedulable === true);
+  writer.field(0, 'PodCIDR', spec.podCIDR);
+  writer.heading(0, 'Conditions');
+  const conditions = (status.conditions ?? []).map((condition) => [
+    condition.type,
+    condition.status,
+    condition.lastTransitionTime ?? '',
+    condition.reason ?? '',
+    printable(condition.message ?? ''),
+  ]);
+  writer.raw(
+    1,
+    formatTable(['Type', 'Status', 'LastTransitionTime', 'Reason', 'Message'], conditions),
+  );
+  const addresses = (status.addresses ?? []).map(({ type, address }) => `${type} ${address}`);
+  writer.field(0, 'Addresses', addresses.join(', '));
+  writer.pairs(0, 'Capacity', status.capacity);
+  writer.pairs(0, 'Allocatable', status.allocatable);
+  const info = status.nodeInfo;
+  writer.field(0, 'Kernel Version', info?.kernelVersion);
+  writer.field(0, 'OS Image', info?.osImage);
+  writer.field(0, 'Container Runtime', info?.containerRuntimeVersion);
+  describePodsOn(writer, pods);
+};
+
+const describePodsOn = (writer: DescribeWriter, pods: readonly Pod[]): void => {
+  const active = pods.filter((pod) => !isTerminal(pod));
+  if (active.length === 0) {
+    writer.field(0, 'Pods', '<none>');
+    return;
+  }
+  writer.heading(0, 'Pods');
+  const requests = active.map(({ spec }) => effectiveRequests(spec));
+  const rows = active.map(({ metadata }, i) => [
+    metadata.namespace ?? '',
+    metadata.name,
+    `${requests[i]?.cpuMillis ?? 0}m`,
+    mebibytes(requests[i]?.memoryBytes ?? 0),
+  ]);
+  const total = requests.reduce(addAmounts, NO_RESOURCES);
+  rows.push(['', 'Total requested', `${total.cpuMillis}m`, mebibytes(total.memoryBytes)]);
+  writer.raw(1, formatTable(['Namespace', 'Name', 'CPU', 'Memory'], rows));
+};
+
+const mebibytes = (bytes: number): string => `${Math.round(bytes / 2 ** 20)}Mi`;

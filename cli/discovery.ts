@@ -1,0 +1,72 @@
+import type { Resource } from '../api/resources';
+import type { RestClient } from '../client/rest-client';
+
+/** A kind as the server offers it. */
+export interface ApiResourceInfo extends Resource {
+  /** All names a user may call it by, lower case. */
+  readonly names: readonly string[];
+  readonly categories: readonly string[];
+  readonly verbs: readonly string[];
+}
+
+/** All kinds of the server, core group first. Source: KEP-3352, aggregated discovery. */
+export const discover = async (
+  client: RestClient,
+  signal: AbortSignal,
+): Promise<readonly ApiResourceInfo[]> => {
+  const infos: ApiResourceInfo[] = [];
+  for (const path of ['/api', '/apis']) {
+    const document = await client.json<Aggregated>({
+      method: 'GET',
+      path,
+      accept: 'application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList',
+      signal,
+    });
+    infos.push(...document.items.flatMap(infosOfGroup));
+  }
+  return infos;
+};
+
+interface Aggregated {
+  readonly items: readonly AggregatedGroup[];
+}
+
+interface AggregatedGroup {
+  readonly metadata?: { readonly name?: string };
+  readonly versions: readonly {
+    readonly version: string;
+    readonly resources?: readonly {
+      readonly resource: string;
+      readonly responseKind: { readonly kind: string };
+      readonly scope: 'Namespaced' | 'Cluster';
+      readonly singularResource?: string;
+      readonly shortNames?: readonly string[];
+      readonly categories?: readonly string[];
+      readonly verbs: readonly string[];
+    }[];
+  }[];
+}
+
+const infosOfGroup = ({ metadata, versions }: AggregatedGroup): ApiResourceInfo[] => {
+  const group = metadata?.name ?? '';
+  // The first version is the preferred one.
+  const [preferred] = versions;
+  return (preferred?.resources ?? []).map((entry) => ({
+    group,
+    version: preferred?.version ?? '',
+    kind: entry.responseKind.kind,
+    plural: entry.resource,
+    isNamespaced: entry.scope === 'Namespaced',
+    names: [
+      entry.resource,
+      entry.singularResource ?? '',
+      entry.responseKind.kind,
+      `${entry.resource}.${group}`,
+      ...(entry.shortNames ?? []),
+    ]
+      .filter((name) => name !== '')
+      .map((name) => name.toLowerCase()),
+    categories: entry.categories ?? [],
+    verbs: entry.verbs,
+  }));
+};

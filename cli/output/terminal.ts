@@ -1,0 +1,24 @@
+import type { Writable } from 'node:stream';
+
+/** Where a command writes; tests give their own. */
+export interface Terminal {
+  readonly out: Writable;
+  readonly err: Writable;
+  /** Colour and redrawing are for people at a terminal only. */
+  readonly isInteractive: boolean;
+  readonly columns: number;
+}
+
+export const systemTerminal = (): Terminal => ({
+  out: process.stdout,
+  err: process.stderr,
+  isInteractive: process.stdout.isTTY && process.env['NO_COLOR'] === undefined,
+  columns: process.stdout.isTTY ? process.stdout.columns : 160,
+});
+
+/** Replaces what could drive a terminal: names and logs come from others. */
+export const printable = (text: string): string =>
+  text.replace(
+    /[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/g,
+    (c) => `\\x${c.charCodeAt(0).toString(16).padStart(2, '0')}`,
+  );

@@ -1,0 +1,81 @@
+import { Command } from 'commander';
+import { runServer } from '../control-plane/server';
+import { collect, runProgram, stopSignal, wholeNumber } from './program';
+
+/** `dhow server`: a complete control plane in the foreground. */
+export const main = (argv: readonly string[]): Promise<number> => {
+  const program = new Command('dhow server')
+    .description('Run a control plane: API, store, scheduler, controllers and registry')
+    .option('--data-dir <dir>', 'what survives a reboot')
+    .option('--run-dir <dir>', 'sockets and pids; best on tmpfs')
+    .option('--listen <host:port>', 'where the API listens; default 127.0.0.1:6443')
+    .option('--agents-listen <host:port>', "where agents connect; default the API's next port")
+    .option('--server-name <name>', 'a further name in the certificate', collect, [])
+    .option('--cluster-name <name>', 'the name in the kubeconfig')
+    .option('--etcd-endpoint <host:port>', 'use this etcd; default: one of its own', collect, [])
+    .option('--cluster-cidr <cidr>', 'range of the pods; default 10.42.0.0/16')
+    .option(
+      '--node-grace <seconds>',
+      'silence after which a node is Unknown',
+      wholeNumber('--node-grace'),
+    )
+    .option(
+      '--eviction-after <seconds>',
+      'how long pods stay on a dead node',
+      wholeNumber('--eviction-after'),
+    )
+    .option(
+      '--heartbeat <seconds>',
+      'how often agents say that they live',
+      wholeNumber('--heartbeat'),
+    )
+    .option('--log-level <level>', 'debug, info, warn or error')
+    .addHelpText('after', EXAMPLES)
+    .action(async (_options, command: Command) => {
+      const flags = command.opts<Flags>();
+      await runServer(configOf(flags), stopSignal(), ({ url, kubeconfig, joinToken }) => {
+        process.stdout.write(
+          `API:        ${url}\nkubeconfig: ${kubeconfig}\n` +
+            `join:       dhow agent --server ${url.replace('https://', '')} --token ${joinToken}\n`,
+        );
+      });
+    });
+  return runProgram(program, argv.slice(1));
+};
+
+interface Flags {
+  readonly dataDir?: string;
+  readonly runDir?: string;
+  readonly listen?: string;
+  readonly agentsListen?: string;
+  readonly serverName: readonly string[];
+  readonly clusterName?: string;
+  readonly etcdEndpoint: readonly string[];
+  readonly clusterCidr?: string;
+  readonly nodeGrace?: number;
+  readonly evictionAfter?: number;
+  readonly heartbeat?: number;
+  readonly logLevel?: string;
+}
+
+const configOf = (flags: Flags) => ({
+  dataDir: flags.dataDir,
+  // Next to the data when that is not the default, so that two servers do not share sockets.
+  runDir: flags.runDir ?? (flags.dataDir === undefined ? undefined : `${flags.dataDir}/run`),
+  listen: flags.listen,
+  agentsListen: flags.agentsListen,
+  serverNames: flags.serverName,
+  clusterName: flags.clusterName,
+  etcdEndpoints: flags.etcdEndpoint,
+  clusterCidr: flags.clusterCidr,
+  nodeGraceSeconds: flags.nodeGrace,
+  evictionSeconds: flags.evictionAfter,
+  heartbeatSeconds: flags.heartbeat,
+  logLevel: flags.logLevel,
+});
+
+const EXAMPLES = `
+Examples:
+  dhow server --data-dir /var/lib/dhow/server --listen 0.0.0.0:6443
+  dhow server --data-dir /tmp/try --listen 127.0.0.1:0
+  kubectl --kubeconfig /tmp/try/admin.kubeconfig get nodes`;

@@ -1,0 +1,55 @@
+import { z } from 'zod';
+
+const seconds = z.number().min(1).max(86_400);
+
+/** What a server is told at start. */
+export const serverConfigSchema = z.object({
+  /** Survives reboots: etcd's data, certificates, images, decisions. */
+  dataDir: z.string().min(1).default('/var/lib/dhow/server'),
+  /** On tmpfs: etcd's sockets and pid. */
+  runDir: z.string().min(1).default('/run/dhow/server'),
+  /** Where the API listens. */
+  listen: z.string().default('127.0.0.1:6443'),
+  /** Where agents connect; default: the API's host, the next port. */
+  agentsListen: z.string().optional(),
+  /** More names and addresses for the server's certificate. */
+  serverNames: z.array(z.string()).default([]),
+  /** The name of the cluster in the kubeconfig. */
+  clusterName: z.string().default('dhow'),
+  /** An etcd that others run; without it the server runs one of its own. */
+  etcdEndpoints: z.array(z.string()).default([]),
+  /** Range that the nodes' pod ranges are cut from. */
+  clusterCidr: z.string().default('10.42.0.0/16'),
+  /** A node silent for this long is Unknown. Upstream's `--node-monitor-grace-period`. */
+  nodeGraceSeconds: seconds.default(40),
+  /** How long pods stay on a node that is not ready or unreachable, unless they say otherwise. */
+  evictionSeconds: z.number().int().min(0).max(86_400).default(300),
+  /** How often an agent says that it lives. */
+  heartbeatSeconds: seconds.default(10),
+  joinTokenTtlSeconds: z
+    .number()
+    .min(60)
+    .default(24 * 3600),
+  logLevel: z.string().default('info'),
+});
+
+export type ServerConfig = Readonly<z.output<typeof serverConfigSchema>>;
+
+/** @throws Error that names each wrong field. */
+export const parseServerConfig = (input: unknown): ServerConfig => {
+  const result = serverConfigSchema.safeParse(input);
+  if (result.success) return result.data;
+  const problems = result.error.issues.map(({ path, message }) => `${path.join('.')}: ${message}`);
+  throw new Error(`invalid server configuration: ${problems.join('; ')}`);
+};
+
+/** `HOST:PORT`, `[V6]:PORT`, `:PORT` or `PORT`. @throws Error */
+export const parseAddress = (text: string): { readonly host: string; readonly port: number } => {
+  const match = /^(?:\[([^\]]+)\]|([^:]*))?:?(\d{1,5})$/.exec(text);
+  const port = Number(match?.[3]);
+  if (match === null || port > 65_535) throw new Error(`"${text}" is not HOST:PORT`);
+  return {
+    host: match[1] ?? (match[2] === undefined || match[2] === '' ? '0.0.0.0' : match[2]),
+    port,
+  };
+};

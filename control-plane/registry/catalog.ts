@@ -1,0 +1,94 @@
+import { randomUUID } from 'node:crypto';
+import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+
+/** A manifest of a repository: its content is a blob. */
+export interface ManifestEntry {
+  readonly digest: string;
+  readonly mediaType: string;
+}
+
+/** Which manifests and tags each repository has, as small files: `NAME/tags/TAG`, `NAME/manifests/HEX`. */
+export class Catalog {
+  constructor(private readonly dir: string) {}
+
+  async names(): Promise<string[]> {
+    return (await list(this.dir)).map(decodeURIComponent).sort();
+  }
+
+  async tags(name: string): Promise<string[] | undefined> {
+    const folder = this.folder(name);
+    const known = await list(this.dir);
+    if (!known.includes(encodeURIComponent(name))) return undefined;
+    return (await list(join(folder, 'tags'))).sort();
+  }
+
+  manifests(name: string): Promise<string[]> {
+    return list(join(this.folder(name), 'manifests')).then((names) =>
+      names.map((hex) => `sha256:${hex}`),
+    );
+  }
+
+  byTag(name: string, tag: string): Promise<ManifestEntry | undefined> {
+    return read(join(this.folder(name), 'tags', tag));
+  }
+
+  byDigest(name: string, digest: string): Promise<ManifestEntry | undefined> {
+    return read(this.manifestFile(name, digest));
+  }
+
+  async put(name: string, entry: ManifestEntry, tag: string | undefined): Promise<void> {
+    await write(this.manifestFile(name, entry.digest), entry);
+    if (tag !== undefined) await write(join(this.folder(name), 'tags', tag), entry);
+  }
+
+  /** False when there was none. Deleting a manifest deletes the tags that name it. */
+  async delete(name: string, reference: string, isTag: boolean): Promise<boolean> {
+    const folder = this.folder(name);
+    if (isTag) {
+      if ((await this.byTag(name, reference)) === undefined) return false;
+      await rm(join(folder, 'tags', reference), { force: true });
+      return true;
+    }
+    if ((await this.byDigest(name, reference)) === undefined) return false;
+    for (const tag of await list(join(folder, 'tags'))) {
+      const entry = await this.byTag(name, tag);
+      if (entry?.digest === reference) await rm(join(folder, 'tags', tag), { force: true });
+    }
+    await rm(this.manifestFile(name, reference), { force: true });
+    return true;
+  }
+
+  private manifestFile(name: string, digest: string): string {
+    return join(this.folder(name), 'manifests', digest.slice('sha256:'.length));
+  }
+
+  // One path component, whatever the name holds.
+  private folder(name: string): string {
+    return join(this.dir, encodeURIComponent(name));
+  }
+}
+
+const list = async (folder: string): Promise<string[]> => {
+  try {
+    return (await readdir(folder)).filter((name) => !name.startsWith('.'));
+  } catch {
+    return [];
+  }
+};
+
+const read = async (file: string): Promise<ManifestEntry | undefined> => {
+  try {
+    return JSON.parse(await readFile(file, 'utf8')) as ManifestEntry;
+  } catch {
+    return undefined;
+  }
+};
+
+const write = async (file: string, entry: ManifestEntry): Promise<void> => {
+  const folder = join(file, '..');
+  await mkdir(folder, { recursive: true, mode: 0o700 });
+  const temporary = join(folder, `.${randomUUID()}`);
+  await writeFile(temporary, JSON.stringify(entry), { mode: 0o600, flush: true });
+  await rename(temporary, file);
+};

@@ -1,0 +1,192 @@
+import { mkdir, writeFile } from 'node:fs/promises';
+import { networkInterfaces } from 'node:os';
+import { join } from 'node:path';
+import { CONFIG_MAPS, NODES, PODS, SECRETS } from '../api/resources';
+import { kinds } from '../api/scheme';
+import type { ApiClient } from '../client/api-client';
+import { ApiEventRecorder } from '../client/events';
+import { Informers } from '../client/informers';
+import type { NodeConnections } from '../client/node-connections';
+import { TaskGroup } from '../lib/async/task-group';
+import { systemClock as clock } from '../lib/clock';
+import { formatJoinToken } from '../lib/join-token';
+import { lateBound } from '../lib/late-bound';
+import { createLog, type Log } from '../lib/log';
+import { systemRandom as random } from '../lib/random';
+import { createApiServer } from './api-server/api-server';
+import { parseAddress, parseServerConfig, type ServerConfig } from './config';
+import { createControllers, runControllers } from './controllers';
+import { createNodesServer, type NodesServer } from './nodes';
+import { BootstrapTokens } from './pki/bootstrap-tokens';
+import { writeKubeconfig } from './pki/kubeconfig';
+import { openPki, type Pki } from './pki/pki';
+import { createRegistry } from './registry';
+import { createScheduler } from './scheduler';
+import { createWatchCaches, openStore } from './store';
+
+/** What a running server tells the one who started it. */
+export interface ServerStarted {
+  /** `https://127.0.0.1:6443` */
+  readonly url: string;
+  readonly agentsPort: number;
+  /** For `dhow agent --token`; also in DIR/join-token. */
+  readonly joinToken: string;
+  readonly kubeconfig: string;
+}
+
+/**
+ * A complete control plane in one process: runs until `signal` aborts. Leaves DIR/admin.kubeconfig
+ * and DIR/join-token, both 0600. @throws Error that an operator can act on.
+ */
+export const runServer = async (
+  input: unknown,
+  signal: AbortSignal,
+  onStarted: (started: ServerStarted) => void = () => undefined,
+): Promise<void> => {
+  const config = parseServerConfig(input);
+  const log = createLog(config.logLevel);
+  log.info({ config }, 'starting');
+  const api = parseAddress(config.listen);
+  for (const folder of [config.dataDir, config.runDir]) {
+    await mkdir(folder, { recursive: true, mode: 0o700 });
+  }
+  const pki = await openPki({
+    directory: join(config.dataDir, 'pki'),
+    serverNames: [...namesOf(api.host), ...config.serverNames],
+    clock,
+  });
+  const tokens = await BootstrapTokens.open(join(config.dataDir, 'tokens.json'), clock);
+  await using opened = await openStore(
+    {
+      ...(config.etcdEndpoints.length === 0
+        ? { dataDir: join(config.dataDir, 'etcd'), runDir: join(config.runDir, 'etcd') }
+        : { endpoints: config.etcdEndpoints }),
+      clock,
+      log,
+    },
+    signal,
+  );
+  const running = AbortSignal.any([signal, opened.lost]);
+  await serve({ config, log, pki, tokens, opened }, running, onStarted);
+  if (opened.lost.aborted && !signal.aborted) {
+    throw new Error('another server has taken over this store: stop one of the two');
+  }
+};
+
+interface Parts {
+  readonly config: ServerConfig;
+  readonly log: Log;
+  readonly pki: Pki;
+  readonly tokens: BootstrapTokens;
+  readonly opened: Awaited<ReturnType<typeof openStore>>;
+}
+
+const serve = async (
+  { config, log, pki, tokens, opened }: Parts,
+  signal: AbortSignal,
+  onStarted: (started: ServerStarted) => void,
+): Promise<void> => {
+  const shared = { clock, random, log };
+  const { store } = opened;
+  await using caches = createWatchCaches({ store, clock, log });
+  await using registry = await createRegistry({ dir: join(config.dataDir, 'registry'), log });
+  const apiClient = lateBound<ApiClient>('the API');
+  const nodeConnections = lateBound<NodeConnections>('the nodes server');
+  const informers = new Informers({ ...shared, client: apiClient.proxy });
+  const scheduler = createScheduler({
+    ...shared,
+    client: apiClient.proxy,
+    dir: join(config.dataDir, 'decisions'),
+    pods: informers.of(PODS),
+    nodes: informers.of(NODES),
+  });
+  await using server = createApiServer({
+    ...shared,
+    store,
+    caches,
+    tls: pki,
+    nodeConnections: nodeConnections.proxy,
+    virtualResources: [scheduler.decisions, scheduler.explanations],
+    registry,
+    evictionSeconds: config.evictionSeconds,
+    version: process.env['DHOW_VERSION'] ?? '0.0.0',
+  });
+  const { client } = server;
+  apiClient.bind(client);
+  await using nodes = createNodesServer({
+    ...shared,
+    client,
+    pods: informers.of(PODS),
+    nodes: informers.of(NODES),
+    secrets: informers.of(SECRETS),
+    configMaps: informers.of(CONFIG_MAPS),
+    pki,
+    tokens,
+    options: {
+      clusterCidr: config.clusterCidr,
+      heartbeatIntervalMs: config.heartbeatSeconds * 1000,
+    },
+  });
+  nodeConnections.bind(nodes.connections);
+  const events = new ApiEventRecorder({ client, clock, log, component: 'controllers' });
+  const controllers = createControllers(
+    { ...shared, client, informers, events },
+    {
+      resources: kinds()
+        .filter(({ verbs }) => verbs.includes('create') && verbs.includes('list'))
+        .map(({ resource }) => resource),
+      caCertificate: pki.caCertificate,
+      nodeGracePeriodMs: config.nodeGraceSeconds * 1000,
+    },
+  );
+  await using group = new TaskGroup(signal);
+  group.run((groupSignal) => informers.run(groupSignal));
+  const address = await server.listen(parseAddress(config.listen));
+  const started = await announce({ config, pki, tokens, nodes, apiPort: address.port });
+  group.run((groupSignal) => runControllers(controllers, groupSignal));
+  group.run((groupSignal) => scheduler.run(groupSignal));
+  log.info({ url: started.url, agentsPort: started.agentsPort }, 'ready');
+  onStarted(started);
+  await group.wait();
+};
+
+/** Opens the agents' port and leaves what an administrator and a new node need. */
+const announce = async ({
+  config,
+  pki,
+  tokens,
+  nodes,
+  apiPort,
+}: Pick<Parts, 'config' | 'pki' | 'tokens'> & {
+  readonly nodes: NodesServer;
+  readonly apiPort: number;
+}): Promise<ServerStarted> => {
+  const { host } = parseAddress(config.listen);
+  const agentsPort = await nodes.listen(config.agentsListen ?? hostPort(host, apiPort + 1));
+  const url = `https://${hostPort(isAnyAddress(host) ? '127.0.0.1' : host, apiPort)}`;
+  const kubeconfig = join(config.dataDir, 'admin.kubeconfig');
+  await writeKubeconfig(kubeconfig, {
+    server: url,
+    caCertificate: pki.caCertificate,
+    client: pki.admin,
+    clusterName: config.clusterName,
+  });
+  const { id, secret } = await tokens.create(config.joinTokenTtlSeconds * 1000);
+  const joinToken = formatJoinToken({ agentsPort, caHash: pki.caHash, id, secret });
+  const tokenFile = join(config.dataDir, 'join-token');
+  await writeFile(tokenFile, `${joinToken}\n`, { mode: 0o600 });
+  return { url, agentsPort, joinToken, kubeconfig };
+};
+
+/** The names that clients may use for a listening address: all of this machine's for a wildcard. */
+const namesOf = (host: string): readonly string[] =>
+  isAnyAddress(host)
+    ? Object.values(networkInterfaces()).flatMap((list) =>
+        (list ?? []).map(({ address }) => address),
+      )
+    : [host];
+
+const isAnyAddress = (host: string): boolean => host === '0.0.0.0' || host === '::';
+
+const hostPort = (host: string, port: number): string =>
+  host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
