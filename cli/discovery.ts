@@ -35,16 +35,18 @@ interface AggregatedGroup {
   readonly metadata?: { readonly name?: string };
   readonly versions: readonly {
     readonly version: string;
-    readonly resources?: readonly {
-      readonly resource: string;
-      readonly responseKind: { readonly kind: string };
-      readonly scope: 'Namespaced' | 'Cluster';
-      readonly singularResource?: string;
-      readonly shortNames?: readonly string[];
-      readonly categories?: readonly string[];
-      readonly verbs: readonly string[];
-    }[];
+    readonly resources?: readonly AggregatedResource[];
   }[];
+}
+
+interface AggregatedResource {
+  readonly resource: string;
+  readonly responseKind: { readonly kind: string };
+  readonly scope: 'Namespaced' | 'Cluster';
+  readonly singularResource?: string;
+  readonly shortNames?: readonly string[];
+  readonly categories?: readonly string[];
+  readonly verbs: readonly string[];
 }
 
 const infosOfGroup = ({ metadata, versions }: AggregatedGroup): ApiResourceInfo[] => {
@@ -57,16 +59,17 @@ const infosOfGroup = ({ metadata, versions }: AggregatedGroup): ApiResourceInfo[
     kind: entry.responseKind.kind,
     plural: entry.resource,
     isNamespaced: entry.scope === 'Namespaced',
-    names: [
-      entry.resource,
-      entry.singularResource ?? '',
-      entry.responseKind.kind,
-      `${entry.resource}.${group}`,
-      ...(entry.shortNames ?? []),
-    ]
-      .filter((name) => name !== '')
-      .map((name) => name.toLowerCase()),
+    names: namesOf(entry, group),
     categories: entry.categories ?? [],
     verbs: entry.verbs,
   }));
+};
+
+/** Plural, singular, kind and short names, each also with the group behind a dot. */
+const namesOf = (entry: AggregatedResource, group: string): string[] => {
+  const { resource, singularResource = '', responseKind, shortNames = [] } = entry;
+  const bare = [resource, singularResource, responseKind.kind, ...shortNames]
+    .filter((name) => name !== '')
+    .map((name) => name.toLowerCase());
+  return [...bare, ...bare.map((name) => `${name}.${group}`)];
 };

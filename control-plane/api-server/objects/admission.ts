@@ -34,8 +34,10 @@ export class Admission {
   }
 
   /** @throws Forbidden */
-  async admitUpdate(object: MutableObject, old: ApiObject): Promise<void> {
+  async admitUpdate(kind: ServedKind, object: MutableObject, old: ApiObject): Promise<void> {
     checkFinalizers(object, old);
+    // A second apply lists only the author's own tolerations; ours are added again, as upstream does.
+    if (isPod(kind)) this.addDefaultTolerations((object.spec ??= {}));
   }
 
   private async checkNamespace(
@@ -68,6 +70,10 @@ export class Admission {
     // After defaulting: a limit without a request is a request.
     if (Array.isArray(spec['containers']))
       pod.status = { ...pod.status, qosClass: qosClassOf(spec as unknown as PodSpec) };
+    this.addDefaultTolerations(spec);
+  }
+
+  private addDefaultTolerations(spec: Record<string, unknown>): void {
     const tolerations = listAt(spec, 'tolerations');
     const added = defaultTolerations(this.evictionSeconds).filter(
       ({ key }) => !isNoExecuteTolerated(tolerations, key),

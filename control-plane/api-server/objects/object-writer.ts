@@ -198,7 +198,7 @@ export class ObjectWriter {
     const object = isolate(kind, next, old, subresource);
     if (subresource === undefined) kind.strategy.prepareUpdate?.(object, old);
     applyDefaults(kind, object);
-    await this.deps.admission.admitUpdate(object, old);
+    await this.deps.admission.admitUpdate(kind, object, old);
     checkUpdate(kind, object, old, context, subresource);
     if (isSame(object, old)) return current;
     if (kind.strategy.hasGeneration && isChangedBeyondStatus(object, old))
