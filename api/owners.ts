@@ -4,12 +4,6 @@ import type { ApiObject, OwnerReference } from './types';
 export const controllerOf = ({ metadata }: ApiObject): OwnerReference | undefined =>
   metadata.ownerReferences?.find(({ controller }) => controller === true);
 
-export const isControlledBy = (object: ApiObject, owner: ApiObject): boolean =>
-  owner.metadata.uid !== undefined && controllerOf(object)?.uid === owner.metadata.uid;
-
-export const isOwnedBy = (object: ApiObject, uid: string): boolean =>
-  (object.metadata.ownerReferences ?? []).some((reference) => reference.uid === uid);
-
 /** A plain reference: the object is collected with its owner, which does not manage it. */
 export const ownerReference = (owner: ApiObject): OwnerReference => ({
   apiVersion: owner.apiVersion,

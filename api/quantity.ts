@@ -68,12 +68,6 @@ export const bytesOf = (text: string | number | undefined): number =>
 export const compareQuantities = (a: Quantity, b: Quantity): number =>
   a.nanos < b.nanos ? -1 : a.nanos > b.nanos ? 1 : 0;
 
-/** The sum, printed in the format of `a` (of `b` where `a` is zero). */
-export const addQuantities = (a: Quantity, b: Quantity): Quantity => ({
-  nanos: a.nanos + b.nanos,
-  format: a.nanos === 0n ? b.format : a.format,
-});
-
 /** Millicores as a canonical CPU quantity. */
 export const formatCpuMillis = (millis: number): string =>
   formatQuantity({ nanos: BigInt(Math.round(millis)) * 1_000_000n, format: 'DecimalSI' });

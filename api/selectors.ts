@@ -1,4 +1,4 @@
-import { labelKeyProblems, labelValueProblems } from './validation/names';
+import { labelValueProblems, qualifiedNameProblems } from './validation/names';
 import type { LabelSelector } from './types';
 
 export type Labels = Readonly<Record<string, string>>;
@@ -194,7 +194,7 @@ class LabelSelectorParser {
     const isAbsence = isSymbol(this.peek(), '!');
     if (isAbsence) this.next();
     const key = this.word('identifier');
-    refuse('<nil>', key, labelKeyProblems(key));
+    refuse('<nil>', key, qualifiedNameProblems(key));
     if (this.peek() === END || isSymbol(this.peek(), ',')) {
       return { key, operator: isAbsence ? '!' : 'exists', values: [] };
     }

@@ -79,11 +79,3 @@ export const nameOf = ({ metadata }: ApiObject): ObjectName => ({
 });
 
 export const keyOf = (object: ApiObject): string => nameKey(nameOf(object));
-
-/** The inverse of `nameKey`. */
-export const parseNameKey = (key: string): ObjectName => {
-  const slash = key.indexOf('/');
-  return slash < 0
-    ? { namespace: '', name: key }
-    : { namespace: key.slice(0, slash), name: key.slice(slash + 1) };
-};

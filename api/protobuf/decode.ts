@@ -17,9 +17,6 @@ export type ProtobufObject = Readonly<Record<string, unknown>> & {
   readonly kind: string;
 };
 
-/** True when a kind can be sent as protobuf. */
-export const hasProtobuf = (kind: string): boolean => Object.hasOwn(MESSAGES, kind);
-
 /**
  * Reads a protobuf request body.
  * @throws ApiError BadRequest for bytes that are none, UnsupportedMediaType for kinds without a

@@ -1,5 +1,5 @@
 import { jsonEqual } from '../json-value';
-import type { ApiObject, Event, Lease, Namespace, Node, ServiceAccount } from '../types';
+import type { Event, Lease, Namespace, Node, ServiceAccount } from '../types';
 import { validateTaints } from './affinity';
 import {
   forbidden,
@@ -7,7 +7,6 @@ import {
   invalidFor,
   nonNegative,
   positive,
-  required,
   type FieldError,
 } from './field-error';
 import {
@@ -132,19 +131,3 @@ export const validateEvent = (event: Event): readonly FieldError[] => {
 
 export const validateEventUpdate = (event: Event, old: Event): readonly FieldError[] =>
   validateMetadataUpdate(event, old, NAMESPACED);
-
-/** For kinds without rules of their own. */
-export const validateNamedObject =
-  (rules: MetadataRules) =>
-  (object: ApiObject): readonly FieldError[] =>
-    validateMetadata(object, rules);
-
-/** Binding: where to, and that it is a node. */
-export const validateBindingTarget = (
-  target: { readonly kind?: string; readonly name?: string } | undefined,
-): readonly FieldError[] => [
-  ...(target?.kind === undefined || ['', 'Node'].includes(target.kind)
-    ? []
-    : [invalid('target.kind', target.kind, "must be empty, or 'Node'")]),
-  ...((target?.name ?? '') === '' ? [required('target.name')] : []),
-];

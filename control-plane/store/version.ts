@@ -13,5 +13,3 @@ export const snapshotVersion = (revision: number): number =>
   versionOf(revision, INDEXES_PER_REVISION - 1);
 
 export const revisionOf = (version: number): number => Math.floor(version / INDEXES_PER_REVISION);
-
-export const indexOf = (version: number): number => version % INDEXES_PER_REVISION;

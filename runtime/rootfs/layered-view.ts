@@ -1,5 +1,5 @@
 import { lstatSync, readlinkSync, type Stats } from 'node:fs';
-import { components, fsPath } from './byte-path';
+import { fsPath } from './byte-path';
 import { libc } from './libc';
 
 /**
@@ -58,18 +58,6 @@ export const resolveInView = (roots: readonly string[], path: string): ViewEntry
     if (entry.kind === 'directory') stack.push(entry.dirs);
   }
   return last;
-};
-
-/** The merged entry at `path` without following any symlink. */
-export const viewAt = (roots: readonly string[], path: string): ViewEntry | undefined => {
-  let dirs = roots;
-  let entry: ViewEntry | undefined;
-  for (const name of components(path)) {
-    entry = viewChild(dirs, name);
-    if (entry === undefined) return undefined;
-    dirs = entry.kind === 'directory' ? entry.dirs : [];
-  }
-  return entry;
 };
 
 export class LinkLoopError extends Error {

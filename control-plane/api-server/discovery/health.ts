@@ -41,9 +41,6 @@ export const servePublic = async (
   return report(endpoint, results, query.has('verbose'));
 };
 
-export const isPublicPath = (path: string): boolean =>
-  /^\/(version|livez|readyz|healthz)(\/|$)/.test(path);
-
 interface Result {
   readonly name: string;
   readonly isOk: boolean;
