@@ -3,12 +3,14 @@ import { createReadStream, type ReadStream } from 'node:fs';
 import { mkdir, open, readdir, rename, rm, stat, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
 import { badDigest, RegistryError, unknownUpload } from './errors';
+import { syncFolder } from './sync-folder';
 
 interface Upload {
   readonly file: FileHandle;
   readonly hash: Hash;
   sizeBytes: number;
   isBusy: boolean;
+  usedAtMs: number;
 }
 
 /**
@@ -35,8 +37,9 @@ export class BlobStore {
   async sizeOf(digest: string): Promise<number | undefined> {
     try {
       return (await stat(this.pathOf(digest))).size;
-    } catch {
-      return undefined;
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+      throw error;
     }
   }
 
@@ -45,12 +48,19 @@ export class BlobStore {
   }
 
   async startUpload(): Promise<string> {
+    await this.expire();
     if (this.uploads.size >= MAX_UPLOADS) {
       throw new RegistryError(429, 'TOOMANYREQUESTS', 'too many uploads are under way');
     }
     const id = randomUUID();
     const file = await open(join(this.uploadDir, id), 'wx', 0o600);
-    this.uploads.set(id, { file, hash: createHash('sha256'), sizeBytes: 0, isBusy: false });
+    this.uploads.set(id, {
+      file,
+      hash: createHash('sha256'),
+      sizeBytes: 0,
+      isBusy: false,
+      usedAtMs: Date.now(),
+    });
     return id;
   }
 
@@ -82,6 +92,7 @@ export class BlobStore {
         await upload.file.writeFile(chunk);
         upload.hash.update(chunk);
         upload.sizeBytes += chunk.length;
+        upload.usedAtMs = Date.now();
       }
     } catch (error) {
       // What arrived of a cut request is not known for sure: the client starts again.
@@ -104,6 +115,7 @@ export class BlobStore {
     await file.sync();
     await file.close();
     await rename(join(this.uploadDir, id), this.pathOf(digest));
+    await syncFolder(this.blobDir);
   }
 
   async cancel(id: string): Promise<void> {
@@ -133,6 +145,14 @@ export class BlobStore {
     for (const id of [...this.uploads.keys()]) await this.cancel(id);
   }
 
+  /** Pushers that went away must not keep others out. */
+  private async expire(): Promise<void> {
+    const beforeMs = Date.now() - UPLOAD_IDLE_MAX_MS;
+    for (const [id, { isBusy, usedAtMs }] of this.uploads) {
+      if (!isBusy && usedAtMs < beforeMs) await this.cancel(id);
+    }
+  }
+
   private find(id: string): Upload {
     const upload = this.uploads.get(id);
     if (upload === undefined) throw unknownUpload();
@@ -149,4 +169,5 @@ async function* single(chunk: Buffer): AsyncGenerator<Buffer> {
 }
 
 const MAX_UPLOADS = 64;
+const UPLOAD_IDLE_MAX_MS = 10 * 60_000;
 const MAX_BLOB_BYTES = 16 * 2 ** 30;

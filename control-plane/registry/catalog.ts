@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { syncFolder } from './sync-folder';
 
 /** A manifest of a repository: its content is a blob. */
 export interface ManifestEntry {
@@ -13,7 +14,11 @@ export class Catalog {
   constructor(private readonly dir: string) {}
 
   async names(): Promise<string[]> {
-    return (await list(this.dir)).map(decodeURIComponent).sort();
+    const names = (await list(this.dir)).map(decodeURIComponent).sort();
+    const hasManifest = await Promise.all(
+      names.map(async (n) => (await this.manifests(n)).length > 0),
+    );
+    return names.filter((_, i) => hasManifest[i]);
   }
 
   async tags(name: string): Promise<string[] | undefined> {
@@ -72,17 +77,23 @@ export class Catalog {
 const list = async (folder: string): Promise<string[]> => {
   try {
     return (await readdir(folder)).filter((name) => !name.startsWith('.'));
-  } catch {
-    return [];
+  } catch (error) {
+    return absent(error, []);
   }
 };
 
 const read = async (file: string): Promise<ManifestEntry | undefined> => {
   try {
     return JSON.parse(await readFile(file, 'utf8')) as ManifestEntry;
-  } catch {
-    return undefined;
+  } catch (error) {
+    return absent<ManifestEntry | undefined>(error, undefined);
   }
+};
+
+/** What cannot be read is not what is not there: the garbage collector must not take it so. */
+const absent = <T>(error: unknown, value: T): T => {
+  if ((error as NodeJS.ErrnoException).code === 'ENOENT') return value;
+  throw error;
 };
 
 const write = async (file: string, entry: ManifestEntry): Promise<void> => {
@@ -91,4 +102,6 @@ const write = async (file: string, entry: ManifestEntry): Promise<void> => {
   const temporary = join(folder, `.${randomUUID()}`);
   await writeFile(temporary, JSON.stringify(entry), { mode: 0o600, flush: true });
   await rename(temporary, file);
+  // The folder, its repository and the list of repositories: the last two may be new.
+  for (const up of ['.', '..', '../..']) await syncFolder(join(folder, up));
 };

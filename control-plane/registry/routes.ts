@@ -22,6 +22,7 @@ interface Call extends Parts {
   /** With its registry. */
   readonly name: string;
   readonly query: URLSearchParams;
+  readonly url: URL;
 }
 
 /** Answers one request under /v2/. @throws RegistryError. Source: OCI distribution-spec 1.1, "API". */
@@ -30,7 +31,10 @@ export const route = async (
   request: IncomingMessage,
   response: ServerResponse,
 ): Promise<void> => {
-  const url = new URL(request.url ?? '/', 'http://registry');
+  // Joined, not resolved: what begins with two slashes or a scheme would name another host.
+  const url = new URL(`http://registry${(request.url ?? '/').replace(/^\/*/, '/')}`);
+  if (!url.pathname.startsWith('/v2/'))
+    throw new RegistryError(404, 'NAME_UNKNOWN', 'no such path');
   const path = decodeURIComponent(url.pathname.slice('/v2/'.length));
   response.setHeader('docker-distribution-api-version', 'registry/2.0');
   const isRead = request.method === 'GET' || request.method === 'HEAD';
@@ -39,7 +43,7 @@ export const route = async (
     return;
   }
   if (path === '_catalog' && isRead) {
-    json(response, 200, { repositories: await parts.catalog.names() });
+    sendPage(response, url, 'repositories', await parts.catalog.names(), {});
     return;
   }
   const match = /^(.+)\/(tags\/list|manifests\/[^/]+|blobs\/uploads\/[^/]*|blobs\/[^/]+)$/.exec(
@@ -55,6 +59,7 @@ export const route = async (
     path: repository,
     name: fullName(repository, url.searchParams.get('ns')),
     query: url.searchParams,
+    url,
   };
   if (rest === 'tags/list') return listTags(call);
   if (rest.startsWith('manifests/')) return manifests(call, rest.slice('manifests/'.length));
@@ -70,10 +75,33 @@ const json = (response: ServerResponse, status: number, body: unknown): void => 
   response.end(JSON.stringify(body));
 };
 
-const listTags = async ({ response, catalog, name }: Call): Promise<void> => {
+const listTags = async ({ response, catalog, name, url }: Call): Promise<void> => {
   const tags = await catalog.tags(name);
   if (tags === undefined) throw new RegistryError(404, 'NAME_UNKNOWN', `nothing is at ${name}`);
-  json(response, 200, { name, tags });
+  sendPage(response, url, 'tags', tags, { name });
+};
+
+/** All of the sorted `names`, or the page that `n` and `last` ask for, with a link to the next. */
+const sendPage = (
+  response: ServerResponse,
+  url: URL,
+  key: string,
+  names: readonly string[],
+  more: object,
+): void => {
+  const [count, last] = [url.searchParams.get('n'), url.searchParams.get('last')];
+  if (count !== null && !/^[0-9]{1,9}$/.test(count)) {
+    throw new RegistryError(400, 'UNSUPPORTED', 'n is not a number');
+  }
+  const rest = last === null ? names : names.filter((name) => name > last);
+  const page = count === null ? rest : rest.slice(0, Number(count));
+  const end = page.at(-1);
+  if (end !== undefined && page.length < rest.length) {
+    const next = new URLSearchParams(url.searchParams);
+    next.set('last', end);
+    response.setHeader('link', `<${url.pathname}?${next.toString()}>; rel="next"`);
+  }
+  json(response, 200, { ...more, [key]: page });
 };
 
 const manifests = async (call: Call, reference: string): Promise<void> => {
@@ -115,6 +143,9 @@ const putManifest = async (call: Call, reference: string): Promise<void> => {
   const digest = `sha256:${createHash('sha256').update(content).digest('hex')}`;
   if (isDigest(reference) && reference !== digest) throw badDigest(reference, digest);
   const mediaType = request.headers['content-type'] ?? OCI_MANIFEST;
+  if (!MANIFEST_TYPES.has(mediaType)) {
+    throw new RegistryError(415, 'MANIFEST_INVALID', 'the Content-Type is not of a manifest');
+  }
   await checkParts(blobs, content);
   await blobs.put(digest, content);
   const entry: ManifestEntry = { digest, mediaType };
@@ -129,6 +160,9 @@ const putManifest = async (call: Call, reference: string): Promise<void> => {
 /** A manifest is taken only when all that it names is here: a pull must not find half an image. */
 const checkParts = async (blobs: BlobStore, content: Buffer): Promise<void> => {
   const manifest = parseManifest(content);
+  if (manifest.schemaVersion !== 2) {
+    throw new RegistryError(400, 'MANIFEST_INVALID', 'schemaVersion is not 2');
+  }
   const parts = [manifest.config, ...(manifest.layers ?? []), ...(manifest.manifests ?? [])];
   for (const part of parts) {
     if (part === undefined) continue;
@@ -150,6 +184,7 @@ interface Part {
 const parseManifest = (
   content: Buffer,
 ): {
+  readonly schemaVersion?: unknown;
   readonly config?: Part;
   readonly layers?: readonly Part[];
   readonly manifests?: readonly Part[];
@@ -232,25 +267,30 @@ const startUpload = async (call: Call): Promise<void> => {
     created(call, mount);
     return;
   }
+  const wanted = digest === null ? null : checkDigest(digest);
   const id = await call.blobs.startUpload();
-  if (digest === null) {
+  if (wanted === null) {
     acknowledge(call, id, 202);
     return;
   }
-  await call.blobs.append(id, call.request);
-  await call.blobs.finish(id, checkDigest(digest));
-  created(call, digest);
+  await call.blobs.append(id, bodyOf(call.request));
+  await call.blobs.finish(id, wanted);
+  created(call, wanted);
 };
 
 const continueUpload = async (call: Call, id: string): Promise<void> => {
   const start = /^(\d+)-\d+$/.exec(call.request.headers['content-range'] ?? '')?.[1];
-  await call.blobs.append(id, call.request, start === undefined ? undefined : Number(start));
+  await call.blobs.append(
+    id,
+    bodyOf(call.request),
+    start === undefined ? undefined : Number(start),
+  );
   acknowledge(call, id, 202);
 };
 
 const finishUpload = async (call: Call, id: string): Promise<void> => {
   const digest = checkDigest(call.query.get('digest'));
-  await call.blobs.append(id, call.request);
+  await call.blobs.append(id, bodyOf(call.request));
   await call.blobs.finish(id, digest);
   created(call, digest);
 };
@@ -276,10 +316,14 @@ const created = ({ response, path }: Call, digest: string): void => {
   response.end();
 };
 
+/** Left half read, the connection stays for the answer. */
+const bodyOf = (request: IncomingMessage): AsyncIterable<Buffer> =>
+  request.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>;
+
 const readBody = async (request: IncomingMessage): Promise<Buffer> => {
   const chunks: Buffer[] = [];
   let sizeBytes = 0;
-  for await (const chunk of request as AsyncIterable<Buffer>) {
+  for await (const chunk of bodyOf(request)) {
     sizeBytes += chunk.length;
     if (sizeBytes > MAX_MANIFEST_BYTES) {
       throw new RegistryError(413, 'SIZE_INVALID', 'a manifest has at most 4 MiB');
@@ -290,3 +334,9 @@ const readBody = async (request: IncomingMessage): Promise<Buffer> => {
 };
 
 const OCI_MANIFEST = 'application/vnd.oci.image.manifest.v1+json';
+const MANIFEST_TYPES = new Set([
+  OCI_MANIFEST,
+  'application/vnd.oci.image.index.v1+json',
+  'application/vnd.docker.distribution.manifest.v2+json',
+  'application/vnd.docker.distribution.manifest.list.v2+json',
+]);
