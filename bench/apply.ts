@@ -1,0 +1,134 @@
+import { execFile } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { DEPLOYMENTS, PODS } from '../api/resources';
+import type { Deployment, Pod } from '../api/types';
+import type { DraftOf } from '../client/api-client';
+import { silentLog, type Log } from '../lib/log';
+import type { BenchResult } from './result';
+import { clusterProblem, IMAGE, median, withCluster, type BenchCluster } from './support/cluster';
+
+/**
+ * From applying a Deployment of three replicas to all of them Running, their image being on the
+ * nodes: from the request that creates it, and from the start of the command. The peer is the aim.
+ */
+export const bench = async (log: Log = silentLog): Promise<BenchResult[]> => {
+  const problem = clusterProblem();
+  if (problem !== undefined) {
+    log.warn({ problem }, 'apply bench skipped');
+    return [];
+  }
+  return withCluster(3, async (cluster) => {
+    for (let round = 0; round < WARM_UP_ROUNDS; round++) await once(cluster, byRequest);
+    return [
+      await measure(cluster, 'request to 3 pods Running p50', byRequest),
+      await measure(cluster, 'command to 3 pods Running p50', byCommand),
+    ];
+  });
+};
+
+type Apply = (cluster: BenchCluster) => Promise<unknown>;
+
+const measure = async (
+  cluster: BenchCluster,
+  metric: string,
+  apply: Apply,
+): Promise<BenchResult> => {
+  const timesMs: number[] = [];
+  for (let round = 0; round < ROUNDS; round++) timesMs.push(await once(cluster, apply));
+  const ours = median(timesMs);
+  const ratio = AIM_MS / ours;
+  return { bench: 'apply', metric, ours, peer: 'aim', peerValue: AIM_MS, ratio, unit: 'ms' };
+};
+
+const byRequest: Apply = ({ client }) => client.create(DEPLOYMENTS, DEPLOYMENT);
+
+const byCommand: Apply = async ({ name }) => {
+  const dir = mkdtempSync(join(tmpdir(), 'dhow-bench-'));
+  try {
+    const file = join(dir, 'deployment.json');
+    writeFileSync(file, JSON.stringify(DEPLOYMENT));
+    await promisify(execFile)('./dhow', ['apply', '-f', file, '--cluster', name]);
+  } finally {
+    rmSync(dir, { recursive: true, force: true });
+  }
+};
+
+/** Milliseconds from the start of `apply` until a watcher has seen all pods Running. */
+const once = async (cluster: BenchCluster, apply: Apply): Promise<number> => {
+  const { client } = cluster;
+  const { resourceVersion } = await client.list(PODS, { namespace: NAMESPACE });
+  const stop = AbortSignal.timeout(ROUND_TIMEOUT_MS);
+  const startMs = performance.now();
+  const applied = apply(cluster);
+  const running = allRunning(cluster, resourceVersion, stop);
+  const [, endMs] = await Promise.all([applied, running]);
+  await removeAll(cluster, stop);
+  return endMs - startMs;
+};
+
+const allRunning = async (
+  { client }: BenchCluster,
+  resourceVersion: string,
+  stop: AbortSignal,
+): Promise<number> => {
+  const seen = new AbortController();
+  const signal = AbortSignal.any([stop, seen.signal]);
+  const running = new Set<string>();
+  for await (const event of client.watch(PODS, { namespace: NAMESPACE, resourceVersion }, signal)) {
+    if (event.type === 'BOOKMARK' || event.type === 'DELETED') continue;
+    if (isRunning(event.object)) running.add(event.object.metadata.name);
+    if (running.size < REPLICAS) continue;
+    const endMs = performance.now();
+    seen.abort();
+    return endMs;
+  }
+  throw new Error(`only ${running.size} of ${REPLICAS} pods ran in time`);
+};
+
+const isRunning = ({ status }: Pod): boolean => status.phase === 'Running';
+
+const removeAll = async ({ client }: BenchCluster, stop: AbortSignal): Promise<void> => {
+  await client.delete(DEPLOYMENTS, { namespace: NAMESPACE, name: NAME });
+  const isClear = async () =>
+    (await client.list(PODS, { namespace: NAMESPACE })).items.length === 0;
+  while (!(await isClear())) {
+    stop.throwIfAborted();
+    await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+  }
+};
+
+const NAMESPACE = 'default';
+const NAME = 'bench';
+const REPLICAS = 3;
+const LABELS = { app: 'bench' };
+const DEPLOYMENT: DraftOf<Deployment> = {
+  apiVersion: 'apps/v1',
+  kind: 'Deployment',
+  metadata: { name: NAME, namespace: NAMESPACE },
+  spec: {
+    replicas: REPLICAS,
+    selector: { matchLabels: LABELS },
+    template: {
+      metadata: { labels: LABELS },
+      spec: {
+        terminationGracePeriodSeconds: 0,
+        containers: [
+          {
+            name: 'main',
+            image: IMAGE,
+            imagePullPolicy: 'IfNotPresent',
+            command: ['sleep', '1000000'],
+          },
+        ],
+      },
+    },
+  },
+};
+const AIM_MS = 150;
+const WARM_UP_ROUNDS = 4;
+const ROUNDS = 15;
+const ROUND_TIMEOUT_MS = 60_000;
+const POLL_MS = 20;
