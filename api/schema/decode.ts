@@ -24,6 +24,8 @@ export interface Decoded<T extends ApiObject = ApiObject> {
 /** The value is not of the kind's type. `message` is the decoder's wording, without what was decoded. */
 export class DecodeError extends Error {
   override readonly name = 'DecodeError';
+  /** `spec.containers[0].resources.limits.memory`: upstream's words do not always say where. */
+  field: string | undefined;
 }
 
 /**
@@ -43,10 +45,15 @@ export const decode = <T extends ApiObject = ApiObject>(
     throw new ApiError(
       'BadRequest',
       `${kind.kind} in version "${kind.version}" cannot be handled as a ${kind.kind}: ${error.message}`,
-      { cause: error },
+      { cause: error, ...detailsOf(error) },
     );
   }
 };
+
+const detailsOf = ({ field, message }: DecodeError) =>
+  field === undefined
+    ? {}
+    : { details: { causes: [{ reason: 'FieldValueInvalid', message, field }] } };
 
 /** `decode` for the result of a patch, where the caller words the refusal. @throws DecodeError */
 export const convert = <T extends ApiObject = ApiObject>(
@@ -157,6 +164,16 @@ class Decoder {
   }
 
   private value(shape: Shape, value: unknown, path: Path): unknown {
+    try {
+      return this.convert(shape, value, path);
+    } catch (error) {
+      // The innermost call comes first.
+      if (error instanceof DecodeError) error.field ??= textOf(path);
+      throw error;
+    }
+  }
+
+  private convert(shape: Shape, value: unknown, path: Path): unknown {
     if (value === null || value === undefined) return undefined;
     switch (shape.kind) {
       case 'struct':

@@ -188,7 +188,8 @@ const naming = async <T>({ manifest }: Wanted, work: () => Promise<T>): Promise<
     if (!(error instanceof ApiError)) throw error;
     const field = error.details?.causes?.find((cause) => cause.field !== undefined)?.field;
     const where = `${manifest.source}:${manifest.lineOf(field)}`;
-    throw new ApiError(error.reason, `${where}: ${error.message}`, {
+    const isNamed = field === undefined || error.message.includes(field);
+    throw new ApiError(error.reason, `${where}: ${isNamed ? '' : `${field}: `}${error.message}`, {
       cause: error,
       ...(error.details === undefined ? {} : { details: error.details }),
     });

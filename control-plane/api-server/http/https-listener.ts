@@ -50,7 +50,8 @@ export class HttpsListener implements AsyncDisposable {
       minVersion: 'TLSv1.2',
       handshakeTimeout: 10_000,
       headersTimeout: 15_000,
-      requestTimeout: 60_000,
+      // Image layers are large; what may be held open without a header is bounded above.
+      requestTimeout: 600_000,
       keepAliveTimeout: 120_000,
       maxHeaderSize: 64 * 1024,
     });

@@ -1,4 +1,5 @@
 import { ApiError } from '../../../api/errors';
+import { decodeProtobuf, PROTOBUF_MEDIA_TYPE } from '../../../api/protobuf/decode';
 import { apiVersionOf, type Resource } from '../../../api/resources';
 import { readYaml, YamlError } from '../../../api/yaml';
 import { parseJson } from '../../../lib/json';
@@ -68,6 +69,12 @@ const parseYamlBody = (bytes: Buffer): BodyDocument => {
   }
 };
 
+/** What kubectl's `create` verbs send. A field has one place on the wire: none can be given twice. */
+const parseProtobufBody = (bytes: Buffer): BodyDocument => ({
+  value: decodeProtobuf(bytes),
+  duplicates: () => [],
+});
+
 /** YAML where a patch may be YAML: JSON, being faster to read, is tried first. */
 export const parseYamlText = (bytes: Buffer): unknown =>
   bytes[0] === OPENING_BRACE ? parseText(bytes) : parseYamlBody(bytes).value;
@@ -116,5 +123,6 @@ const checkType = (resource: Resource, value: Fields): void => {
 const PARSERS: ReadonlyMap<string, (bytes: Buffer) => BodyDocument> = new Map([
   ['application/json', parseJsonBody],
   ['application/yaml', parseYamlBody],
+  [PROTOBUF_MEDIA_TYPE, parseProtobufBody],
 ]);
 const OPENING_BRACE = 0x7b;

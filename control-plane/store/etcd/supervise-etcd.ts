@@ -93,6 +93,9 @@ class Supervisor {
 
   private async runOnce(): Promise<void> {
     const { binary = 'etcd', runDir, log } = this.options;
+    // One that was killed leaves its sockets, and etcd does not bind over them.
+    for (const socket of [CLIENT_SOCKET, PEER_SOCKET])
+      await rm(join(runDir, socket), { force: true });
     const child = spawn(binary, etcdFlags(this.options), {
       cwd: runDir,
       env: { PATH: process.env['PATH'], ...etcdEnvironment() },
@@ -100,12 +103,14 @@ class Supervisor {
     });
     this.child = child;
     const exited = exitOf(child);
-    forwardLog(child, log);
+    const lastLine = forwardLog(child, log);
     if (child.pid !== undefined) await this.recordPid(child.pid);
     // Disposed while it was starting.
     if (this.stopping.signal.aborted) child.kill('SIGKILL');
     const how = await exited;
-    if (!this.stopping.signal.aborted) log.error({ how }, 'etcd ended; starting it again');
+    if (!this.stopping.signal.aborted) {
+      log.error({ how, lastLine: lastLine() }, 'etcd ended; starting it again');
+    }
     await rm(join(runDir, PID_FILE), { force: true });
   }
 
@@ -172,11 +177,15 @@ const exitOf = (child: ChildProcess): Promise<string> =>
     child.once('exit', (code, signalName) => resolve(signalName ?? `exit code ${code ?? -1}`));
   });
 
-const forwardLog = (child: ChildProcess, log: Log): void => {
-  if (child.stderr === null) return;
-  createInterface({ input: child.stderr }).on('line', (line) =>
-    log.debug({ line: line.slice(0, LOG_LINE_MAX) }, 'etcd'),
-  );
+/** Returns how to get at the last line, which is where etcd says why it ends. */
+const forwardLog = (child: ChildProcess, log: Log): (() => string) => {
+  let lastLine = '';
+  if (child.stderr === null) return () => lastLine;
+  createInterface({ input: child.stderr }).on('line', (line) => {
+    lastLine = line.slice(0, LOG_LINE_MAX);
+    log.debug({ line: lastLine }, 'etcd');
+  });
+  return () => lastLine;
 };
 
 // etcd takes no absolute socket path: the "host:port" is a file name in its working directory.

@@ -1,0 +1,244 @@
+import { once } from 'node:events';
+import { machineState } from './support/machine';
+import { deploymentYaml, isReady, podYaml, TestCluster } from './support/cluster';
+
+jest.setTimeout(180_000);
+
+const NAME = 'e2e-commands';
+
+let before: readonly string[];
+let cluster: TestCluster;
+
+beforeAll(async () => {
+  before = machineState(NAME);
+  cluster = await TestCluster.start(NAME);
+});
+
+afterAll(async () => {
+  await cluster[Symbol.asyncDispose]();
+  expect(machineState(NAME)).toEqual(before);
+});
+
+const SLEEP = ['sleep', '1000000'];
+
+describe('dhow', () => {
+  it('applies, shows, explains and deletes a pod', async () => {
+    expect(
+      await cluster.apply(podYaml('web', ['sh', '-c', 'echo ready; exec sleep 1000000'])),
+    ).toBe('pod/web created\n');
+    const pod = await cluster.podIsReady('web');
+    expect(await cluster.must('get', 'pods')).toMatch(
+      /^NAME +READY +STATUS +RESTARTS +AGE\nweb +1\/1 +Running +0/,
+    );
+    expect(await cluster.must('get', 'po', 'web', '-o', 'wide')).toContain(pod.status.podIP);
+    expect(await cluster.must('get', 'pod/web', '-o', 'name')).toBe('pod/web\n');
+    expect(await cluster.must('get', 'pods', 'web', '-o', 'yaml')).toMatch(
+      /^apiVersion: v1\nkind: Pod\n/,
+    );
+    expect(await cluster.must('logs', 'web')).toBe('ready\n');
+    expect(await cluster.must('describe', 'pod', 'web')).toMatch(/Started container main/);
+    const why = await cluster.must('why', 'pod/web');
+    expect(why).toContain(`default/web is on ${pod.spec.nodeName ?? ''}`);
+    expect(why).toContain('3 of 3 nodes fitted');
+    expect(await cluster.must('decisions')).toMatch(/default\/web +1 +Scheduled/);
+    expect(
+      await cluster.apply(podYaml('web', ['sh', '-c', 'echo ready; exec sleep 1000000'])),
+    ).toBe('pod/web unchanged\n');
+    expect(await cluster.must('delete', 'pod', 'web')).toBe(
+      'pod "web" deleted from default namespace\n',
+    );
+    expect(await cluster.object('pod', 'web')).toBeUndefined();
+  });
+
+  it('passes on what a command in a container prints and how it ends', async () => {
+    await cluster.apply(podYaml('shell', SLEEP));
+    await cluster.podIsReady('shell');
+    const failed = await cluster.dhow(
+      'exec',
+      'shell',
+      '--',
+      'sh',
+      '-c',
+      'echo out; echo err >&2; exit 7',
+    );
+    expect(failed).toEqual({
+      code: 7,
+      stdout: 'out\n',
+      stderr: 'err\ncommand terminated with exit code 7\n',
+    });
+    const piped = await cluster.dhowWith('one\ntwo\n', 'exec', '-i', 'shell', '--', 'wc', '-l');
+    expect(piped.stdout.trim()).toBe('2');
+    await cluster.must('delete', 'pod', 'shell');
+  });
+
+  it('tells of a pod that waits what each node lacks, and what would help', async () => {
+    const huge = { resources: { requests: { cpu: '1000' } } };
+    await cluster.apply(podYaml('huge', SLEEP, huge));
+    const pod = await cluster.until('the condition', async () => {
+      const found = await cluster.pod('huge');
+      return found?.status.conditions?.[0]?.reason === 'Unschedulable' ? found : undefined;
+    });
+    expect(pod.status.conditions?.[0]?.message).toMatch(
+      /^0\/3 nodes are available: 3 Insufficient cpu\./,
+    );
+    const why = await cluster.must('why', 'huge');
+    expect(why).toMatch(/node-1/);
+    expect(why).toMatch(/lower the cpu request/);
+    expect(await cluster.must('why', 'huge', '--node', 'node-2')).not.toMatch(/node-1/);
+    await cluster.must('delete', 'pod', 'huge');
+  });
+
+  it('follows changes and logs until it is interrupted', async () => {
+    const watch = cluster.follow('get', 'pods', '-w');
+    let seen = '';
+    watch.stdout?.on('data', (chunk: Buffer) => (seen += chunk.toString()));
+    await cluster.apply(
+      podYaml('ticker', [
+        'sh',
+        '-c',
+        'i=0; while [ $i -lt 50 ]; do echo $i; i=$((i+1)); sleep 0.05; done; exec sleep 1000000',
+      ]),
+    );
+    await cluster.until('the watch', async () => /ticker +1\/1 +Running/.test(seen));
+    watch.kill('SIGINT');
+    await once(watch, 'exit');
+    const follow = cluster.follow('logs', '-f', 'ticker');
+    let log = '';
+    follow.stdout?.on('data', (chunk: Buffer) => (log += chunk.toString()));
+    await cluster.until('the log', async () => log.includes('49\n'));
+    follow.kill('SIGINT');
+    await once(follow, 'exit');
+    expect(log.trim().split('\n').map(Number)).toEqual(Array.from({ length: 50 }, (_, i) => i));
+    await cluster.must('delete', 'pod', 'ticker');
+  });
+});
+
+describe('bad input', () => {
+  const good = podYaml('good', SLEEP);
+
+  it.each([
+    [
+      'an unknown field',
+      `${good}\n---\n${good.replace('"good"', '"bad"').replace('"spec":{', '"spec":{"nosuch":1,')}`,
+      /STDIN:\d+: .*unknown field "spec\.nosuch"/,
+    ],
+    ['a wrong type', good.replace('"command":["sleep","1000000"]', '"command":"sleep"'), /command/],
+    [
+      'a wrong version',
+      good.replace('"apiVersion":"v1"', '"apiVersion":"v9"'),
+      /no matches for kind "Pod" in version "v9"/,
+    ],
+    [
+      'a key given twice',
+      'apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\ndata: {x: "1"}\ndata: {y: "2"}\n',
+      /lines 4 and 5/,
+    ],
+    [
+      'a bad quantity',
+      good.replace('"command"', '"resources":{"limits":{"memory":"64ei"}},"command"'),
+      /spec\.containers\[0\]\.resources\.limits\.memory: .*parse quantity/,
+    ],
+    ['text that is no YAML', 'a: [1, 2\n', /error parsing STDIN/],
+    ['nothing at all', '---\n---\n', /no objects/],
+    [
+      'a bad name',
+      good.replace('"name":"good"', '"name":"Bad_Name"'),
+      /metadata\.name: Invalid value: "Bad_Name"/,
+    ],
+    [
+      'a decimal file mode',
+      podYaml(
+        'good',
+        SLEEP,
+        {},
+        { volumes: [{ name: 'v', configMap: { name: 'x', defaultMode: 640 } }] },
+      ),
+      /must be a number between 0 and 0777/,
+    ],
+  ])('refuses %s and writes nothing', async (_title, manifest, message) => {
+    const { code, stdout, stderr } = await cluster.dhowWith(manifest, 'apply', '-f', '-');
+    expect(stderr).toMatch(message);
+    expect(code).toBe(1);
+    expect(stdout).toBe('');
+    expect(await cluster.pods()).toEqual([]);
+  });
+
+  it('names what does not exist', async () => {
+    expect(await cluster.dhow('get', 'widgets')).toMatchObject({
+      code: 1,
+      stderr: 'error: the server doesn\'t have a resource type "widgets"\n',
+    });
+    expect(await cluster.dhow('get', 'pod', 'nope')).toMatchObject({
+      code: 1,
+      stderr: 'Error from server (NotFound): pods "nope" not found\n',
+    });
+    expect((await cluster.dhow('apply', '-f', '/nope.yaml')).stderr).toContain('does not exist');
+    expect((await cluster.dhow('image', 'import', '/etc/passwd')).code).toBe(1);
+  });
+});
+
+describe('kubectl', () => {
+  const must = async (...args: string[]): Promise<string> => {
+    const { code, stdout, stderr } = await cluster.kubectl(...args);
+    if (code !== 0) throw new Error(`kubectl ${args.join(' ')}: ${stderr}`);
+    return stdout;
+  };
+
+  it('rolls a deployment out, scales it, undoes it and deletes it', async () => {
+    await cluster.apply(deploymentYaml('app', 3, ['sh', '-c', 'echo v1; exec sleep 1000000']));
+    expect(await must('rollout', 'status', 'deploy/app', '--timeout=60s')).toContain(
+      'successfully rolled out',
+    );
+    expect(await must('get', 'deploy', 'app', '-o', 'wide')).toMatch(/app +3\/3 +3 +3/);
+    await must('scale', 'deploy/app', '--replicas=4');
+    await must('rollout', 'status', 'deploy/app', '--timeout=60s');
+    await must('set', 'env', 'deploy/app', 'VERSION=2');
+    expect(await must('rollout', 'status', 'deploy/app', '--timeout=90s')).toContain(
+      'successfully rolled out',
+    );
+    expect((await must('rollout', 'history', 'deploy/app')).trim().split('\n')).toHaveLength(4);
+    await must('rollout', 'undo', 'deploy/app');
+    await must('rollout', 'status', 'deploy/app', '--timeout=90s');
+    const deployment = JSON.parse(await must('get', 'deploy', 'app', '-o', 'json'));
+    expect(deployment.spec.template.spec.containers[0].env).toBeUndefined();
+    expect(deployment.metadata.annotations['deployment.kubernetes.io/revision']).toBe('3');
+    await cluster.until('four ready pods', async () => {
+      const pods = await cluster.pods('-l', 'app=app');
+      return pods.length === 4 && pods.every(isReady);
+    });
+    expect(await must('describe', 'deploy', 'app')).toContain('ScalingReplicaSet');
+    expect(await must('logs', 'deploy/app')).toBe('v1\n');
+    expect(await must('exec', 'deploy/app', '--', 'echo', 'hi')).toBe('hi\n');
+    await must('delete', 'deploy', 'app', '--timeout=60s');
+    await cluster.until('no pods', async () => (await cluster.pods()).length === 0);
+  });
+
+  it('creates and deletes a namespace with all that is in it', async () => {
+    await must('create', 'namespace', 'team');
+    await must('-n', 'team', 'create', 'configmap', 'settings', '--from-literal=a=b');
+    await must(
+      '-n',
+      'team',
+      'create',
+      'deployment',
+      'app',
+      '--image=dhow.local/busybox:1',
+      '--',
+      'sleep',
+      '1000000',
+    );
+    await cluster.until('its pod', async () => (await cluster.pods('-n', 'team')).some(isReady));
+    await must('delete', 'namespace', 'team', '--timeout=90s');
+    expect(await cluster.object('namespace', 'team')).toBeUndefined();
+  });
+
+  it("reads the scheduler's decisions like any other kind", async () => {
+    await cluster.apply(podYaml('placed', SLEEP));
+    await cluster.podIsReady('placed');
+    expect(await must('get', 'schedulingdecisions')).toContain('placed');
+    expect(
+      await must('get', 'podexplanation', 'placed', '-o', 'jsonpath={.status.nodes[*].node}'),
+    ).toContain('node-1');
+    await must('delete', 'pod', 'placed');
+  });
+});

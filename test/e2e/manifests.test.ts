@@ -1,0 +1,80 @@
+import { readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { isReady, TestCluster } from './support/cluster';
+import { machineState } from './support/machine';
+
+jest.setTimeout(180_000);
+
+const NAME = 'e2e-manifests';
+const FOLDER = join(__dirname, '..', '..', 'manifests');
+
+let before: readonly string[];
+let cluster: TestCluster;
+
+beforeAll(async () => {
+  before = machineState(NAME);
+  cluster = await TestCluster.start(NAME);
+});
+
+afterAll(async () => {
+  await cluster[Symbol.asyncDispose]();
+  expect(machineState(NAME)).toEqual(before);
+});
+
+const EXPECTED_LOGS: Readonly<Record<string, readonly [pod: string, log: RegExp]>> = {
+  '01-pod.yaml': ['hello', /^hello from hello\n$/],
+  '03-config-map.yaml': ['configured', /^good morning\n\[server\]\nport = 8080\n$/],
+  '04-secret.yaml': ['trusted', /^400 \/secrets\/password\n$/],
+  '05-init-containers.yaml': ['prepared', /^prepared by prepared\n$/],
+  '07-security.yaml': [
+    'humble',
+    /^uid=1000 gid=1000 groups=1000,2000\n.*the root is read-only\n$/s,
+  ],
+  '10-downward-api.yaml': [
+    'self-aware',
+    /^I am self-aware on node-\d at 10\.42\.\d+\.\d+, with 16777216 bytes\n$/,
+  ],
+  '12-once.yaml': ['once', /^2 \+ 2 = 4\n$/],
+};
+
+it.each(readdirSync(FOLDER))(
+  'runs manifests/%s, and a second apply changes nothing',
+  async (file) => {
+    const path = join(FOLDER, file);
+    await cluster.must('apply', '-f', path);
+    await cluster.until(`the pods of ${file}`, async () => {
+      const pods = await cluster.pods('-A');
+      return (
+        pods.length > 0 && pods.every((pod) => isReady(pod) || pod.status.phase === 'Succeeded')
+      );
+    });
+    const [pod, log] = EXPECTED_LOGS[file] ?? [];
+    if (pod !== undefined) expect(await cluster.must('logs', pod)).toMatch(log ?? /./);
+    const again = await cluster.must('apply', '-f', path);
+    expect(
+      again
+        .trim()
+        .split('\n')
+        .every((line) => line.endsWith(' unchanged')),
+    ).toBe(true);
+    await cluster.must('delete', '-f', path);
+    await cluster.until('no pods', async () => (await cluster.pods('-A')).length === 0);
+  },
+);
+
+it('lets pods of different nodes talk to each other', async () => {
+  await cluster.must('apply', '-f', join(FOLDER, '02-deployment.yaml'));
+  const pods = await cluster.until('three servers', async () => {
+    const found = await cluster.pods('-l', 'app=web');
+    return found.length === 3 && found.every(isReady) && found;
+  });
+  for (const client of pods) {
+    for (const server of pods) {
+      const { name } = client.metadata;
+      const url = `http://${server.status.podIP ?? ''}:8080/`;
+      const answer = await cluster.must('exec', name, '--', 'timeout', '10', 'wget', '-qO-', url);
+      expect(answer.trim()).toBe(server.metadata.name);
+    }
+  }
+  expect(new Set(pods.map(({ spec }) => spec.nodeName)).size).toBeGreaterThan(1);
+});

@@ -1,0 +1,58 @@
+import { execFileSync } from 'node:child_process';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+/** All that a cluster could leave on a machine, as sorted lines: equal before and after, or a leak. */
+export const machineState = (cluster: string): readonly string[] => [
+  ...processes(cluster),
+  ...mounts(cluster),
+  ...cgroups(cluster),
+  ...lines('ip', ['netns', 'list']).map((line) => `netns ${line}`),
+  ...lines('ip', ['-o', 'link']).map((line) => `link ${line.split(':')[1]?.trim() ?? ''}`),
+  ...lines('ip', ['route']).map((line) => `route ${line.trim()}`),
+  ...lines('nft', ['list', 'tables']).map((line) => `nft ${line}`),
+  ...[`/var/lib/dhow/${cluster}`, `/run/dhow/${cluster}`]
+    .filter(existsSync)
+    .map((path) => `folder ${path}`),
+];
+
+/** Programs of the cluster by their folders, and what runs in its cgroups. */
+const processes = (cluster: string): string[] =>
+  readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .flatMap((pid) => {
+      try {
+        const command = readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ').trim();
+        const cgroup = readFileSync(`/proc/${pid}/cgroup`, 'utf8');
+        const isOurs =
+          command.includes(`/dhow/${cluster}/`) || cgroup.includes(`/dhow/${cluster}/`);
+        return isOurs ? [`process ${command}`] : [];
+      } catch {
+        // It ended while we looked.
+        return [];
+      }
+    })
+    .sort();
+
+const mounts = (cluster: string): string[] =>
+  readFileSync('/proc/self/mountinfo', 'utf8')
+    .split('\n')
+    .map((line) => line.split(' ')[4] ?? '')
+    .filter((path) => path.includes(`/dhow/${cluster}/`))
+    .map((path) => `mount ${path}`)
+    .sort();
+
+const cgroups = (cluster: string): string[] => {
+  const root = '/sys/fs/cgroup';
+  if (!existsSync(root)) return [];
+  return [root, ...readdirSync(root).map((name) => join(root, name))]
+    .map((folder) => join(folder, 'dhow', cluster))
+    .filter(existsSync)
+    .map((folder) => `cgroup ${folder}`);
+};
+
+const lines = (command: string, args: readonly string[]): string[] =>
+  execFileSync(command, args, { encoding: 'utf8' })
+    .split('\n')
+    .filter((line) => line !== '')
+    .sort();
