@@ -28,7 +28,7 @@ const EXPECTED_LOGS: Readonly<Record<string, readonly [pod: string, log: RegExp]
   '05-init-containers.yaml': ['prepared', /^prepared by prepared\n$/],
   '07-security.yaml': [
     'humble',
-    /^uid=1000 gid=1000 groups=1000,2000\n.*the root is read-only\n$/s,
+    /^uid=1000 gid=1000 groups=(1000,)?2000\n.*the root is read-only\n$/s,
   ],
   '10-downward-api.yaml': [
     'self-aware',

@@ -7,7 +7,9 @@ export const machineState = (cluster: string): readonly string[] => [
   ...processes(cluster),
   ...mounts(cluster),
   ...cgroups(cluster),
-  ...lines('ip', ['netns', 'list']).map((line) => `netns ${line}`),
+  ...lines('ip', ['netns', 'list'])
+    .filter((line) => line.startsWith(`dhow-${cluster}-`))
+    .map((line) => `netns ${line}`),
   ...lines('ip', ['-o', 'link']).map((line) => `link ${line.split(':')[1]?.trim() ?? ''}`),
   ...lines('ip', ['route']).map((line) => `route ${line.trim()}`),
   ...lines('nft', ['list', 'tables']).map((line) => `nft ${line}`),
