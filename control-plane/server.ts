@@ -128,9 +128,9 @@ const serve = async (
     },
   });
   nodeConnections.bind(nodes.connections);
-  const events = new ApiEventRecorder({ client, clock, log, component: 'controllers' });
+  const eventsFor = (component: string) => new ApiEventRecorder({ client, clock, log, component });
   const controllers = createControllers(
-    { ...shared, client, informers, events },
+    { ...shared, client, informers, eventsFor },
     {
       resources: kinds()
         .filter(({ verbs }) => verbs.includes('create') && verbs.includes('list'))

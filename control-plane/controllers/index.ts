@@ -1,4 +1,5 @@
 import type { Resource } from '../../api/resources';
+import type { EventRecorder } from '../../client/events';
 import { TaskGroup } from '../../lib/async/task-group';
 import type { Controller, ControllerDeps } from './controller';
 import { DeploymentController } from './deployment/deployment';
@@ -10,6 +11,11 @@ import { PodGcController } from './node-lifecycle/pod-gc';
 import { TaintEvictionController } from './node-lifecycle/taint-eviction';
 import { ReplicaSetController } from './replica-set';
 
+export interface ControllersDeps extends Omit<ControllerDeps, 'events'> {
+  /** Makes the recorder of one controller: people look for the event sources that upstream has. */
+  readonly eventsFor: (component: string) => EventRecorder;
+}
+
 export interface ControllersOptions {
   /** Every kind that is stored, for garbage collection and namespace deletion. */
   readonly resources: readonly Resource[];
@@ -20,18 +26,21 @@ export interface ControllersOptions {
 
 /** Makes all controllers. Do so before the informers run. */
 export const createControllers = (
-  deps: ControllerDeps,
+  { eventsFor, ...shared }: ControllersDeps,
   { resources, caCertificate, nodeGracePeriodMs }: ControllersOptions,
-): readonly Controller[] => [
-  new ReplicaSetController(deps),
-  new DeploymentController(deps),
-  new NodeHealthController(deps, { gracePeriodMs: nodeGracePeriodMs }),
-  new TaintEvictionController(deps),
-  new PodGcController(deps),
-  new NamespaceController(deps, resources),
-  new NamespaceDefaultsController(deps, caCertificate),
-  new GarbageCollector(deps, resources),
-];
+): readonly Controller[] => {
+  const as = (component: string): ControllerDeps => ({ ...shared, events: eventsFor(component) });
+  return [
+    new ReplicaSetController(as('replicaset-controller')),
+    new DeploymentController(as('deployment-controller')),
+    new NodeHealthController(as('node-controller'), { gracePeriodMs: nodeGracePeriodMs }),
+    new TaintEvictionController(as('taint-eviction-controller')),
+    new PodGcController(as('pod-garbage-collector')),
+    new NamespaceController(as('namespace-controller'), resources),
+    new NamespaceDefaultsController(as('namespace-controller'), caCertificate),
+    new GarbageCollector(as('garbage-collector-controller'), resources),
+  ];
+};
 
 /** Runs all until `signal` aborts; one that fails ends all. */
 export const runControllers = async (

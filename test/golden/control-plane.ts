@@ -67,9 +67,9 @@ const main = async (directory: string): Promise<void> => {
     client: await pki.issueClient('dev'),
   });
   const informers = new Informers({ client, clock, random, log });
-  const events = new ApiEventRecorder({ client, clock, log, component: 'controllers' });
+  const eventsFor = (component: string) => new ApiEventRecorder({ client, clock, log, component });
   const controllers = createControllers(
-    { client, informers, events, clock, random, log },
+    { client, informers, eventsFor, clock, random, log },
     {
       resources: kinds()
         .filter(({ verbs }) => verbs.includes('create'))
