@@ -10,6 +10,9 @@ import type { IdentityStore, NodeIdentity } from './identity-store';
 const SERVER_COMMON_NAME = 'dhow-server';
 const CALL_TIMEOUT_MS = 15_000;
 
+/** TLS has no way to name an address as the server's name (RFC 6066): a name it always bears goes. */
+export const SERVER_NAME_OPTIONS = { 'grpc.ssl_target_name_override': 'kubernetes' };
+
 export interface JoinOptions {
   readonly host: string;
   readonly token: string | undefined;
@@ -56,6 +59,7 @@ const join = async (
   const client = new BootstrapServiceClient(
     `${bracketed(host)}:${port}`,
     serverCredentials(caCertificate),
+    SERVER_NAME_OPTIONS,
   );
   try {
     const response = await new Promise<JoinResponse>((resolve, reject) => {

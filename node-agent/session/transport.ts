@@ -8,7 +8,7 @@ import type {
 import { MessageWriter, messagesOf } from '../../lib/async/message-stream';
 import type { Clock } from '../../lib/clock';
 import type { NodeIdentity } from '../identity/identity-store';
-import { bracketed, serverCredentials } from '../identity/join';
+import { bracketed, serverCredentials, SERVER_NAME_OPTIONS } from '../identity/join';
 
 /** One two-way stream to the server. */
 export interface MessageStream<Outgoing, Incoming> {
@@ -38,6 +38,7 @@ export const createTransport = (host: string, identity: NodeIdentity, clock: Clo
     address,
     serverCredentials(identity.caCertificate, identity),
     {
+      ...SERVER_NAME_OPTIONS,
       'grpc.max_receive_message_length': MAX_MESSAGE_BYTES,
       'grpc.max_send_message_length': MAX_MESSAGE_BYTES,
       'grpc.keepalive_time_ms': 10_000,
