@@ -43,7 +43,7 @@ export const clusterProblem = (): string | undefined =>
   process.getuid?.() === 0 ? undefined : 'it needs root';
 
 const run = (...args: readonly string[]): string =>
-  execFileSync('./dhow', args, {
+  execFileSync(join(process.cwd(), 'dhow'), args, {
     encoding: 'utf8',
     stdio: ['ignore', 'pipe', 'inherit'],
     timeout: COMMAND_TIMEOUT_MS,
@@ -53,7 +53,7 @@ const importImage = (cluster: string): void => {
   const dir = mkdtempSync(join(tmpdir(), 'dhow-bench-'));
   try {
     const archive = join(dir, 'image.tar.gz');
-    execFileSync('deploy/make-image.sh', [archive]);
+    execFileSync(join(process.cwd(), 'deploy', 'make-image.sh'), [archive]);
     run('image', 'import', archive, '--rootfs', '-t', IMAGE, '--cluster', cluster);
   } finally {
     rmSync(dir, { recursive: true, force: true });
