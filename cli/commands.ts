@@ -1,15 +1,14 @@
 import { Command, CommanderError } from 'commander';
 import { ApiError } from '../api/errors';
 import { KubeconfigError } from '../client/kubeconfig';
-import { describeError } from '../lib/log';
-import { apply, type ApplyOptions } from './commands/apply';
-import { deleteObjects, type DeleteCommandOptions } from './commands/delete';
-import { describe } from './commands/describe';
-import { exec, type ExecOptions } from './commands/exec';
-import { get, type GetOptions } from './commands/get';
-import { importImages, listImages, type ImportOptions } from './commands/image';
-import { logs, type LogsOptions } from './commands/logs';
-import { decisions, why, type DecisionsOptions, type WhyOptions } from './commands/why';
+import { describeError } from '../lib/describe-error';
+import type { ApplyOptions } from './commands/apply';
+import type { DeleteCommandOptions } from './commands/delete';
+import type { ExecOptions } from './commands/exec';
+import type { GetOptions } from './commands/get';
+import type { ImportOptions } from './commands/image';
+import type { LogsOptions } from './commands/logs';
+import type { DecisionsOptions, WhyOptions } from './commands/why';
 import { connect, type CliContext, type ConnectOptions } from './context';
 import { systemTerminal, type Terminal } from './output/terminal';
 import { UsageError } from './usage-error';
@@ -50,6 +49,12 @@ const messageOf = (error: unknown): string => {
 };
 
 type Action<A extends readonly unknown[]> = (context: CliContext, ...args: A) => Promise<unknown>;
+
+/** A command whose modules start when it is called: `get` must not wait for what `apply` needs. */
+const lazily =
+  <A extends readonly unknown[]>(load: () => Promise<Action<A>>): Action<A> =>
+  async (context: CliContext, ...args: A) =>
+    (await load())(context, ...args);
 
 const buildProgram = (
   terminal: Terminal,
@@ -105,14 +110,14 @@ const defineReading = (program: Command, connected: Connected): void => {
       .option('--no-headers', 'leave the header out')
       .option('--show-labels', 'add a column of labels')
       .addHelpText('after', GET_EXAMPLES),
-    get,
+    lazily(async () => (await import('./commands/get.js')).get),
   );
   connected<[string[], { selector?: string }]>(
     program
       .command('describe <kind-or-name...>')
       .description('Show objects in detail, with their recent events')
       .option('-l, --selector <labels>', 'only objects with these labels'),
-    describe,
+    lazily(async () => (await import('./commands/describe.js')).describe),
   );
   connected<[string, LogsOptions]>(
     program
@@ -124,7 +129,7 @@ const defineReading = (program: Command, connected: Connected): void => {
       .option('--tail <lines>', 'only the last lines')
       .option('--since <duration>', 'only lines younger than this: 10s, 5m, 1h')
       .option('--timestamps', 'with the time of each line'),
-    logs,
+    lazily(async () => (await import('./commands/logs.js')).logs),
   );
 };
 
@@ -138,7 +143,7 @@ const defineWriting = (program: Command, connected: Connected): void => {
       .option('--validate <mode>', 'unknown fields: strict (refuse), warn or ignore')
       .option('-o, --output <format>', 'print the objects as yaml or json')
       .addHelpText('after', APPLY_EXAMPLES),
-    apply,
+    lazily(async () => (await import('./commands/apply.js')).apply),
   );
   connected<[string[], DeleteCommandOptions]>(
     program
@@ -152,7 +157,7 @@ const defineWriting = (program: Command, connected: Connected): void => {
       .option('--cascade <mode>', 'background, foreground or orphan')
       .option('--ignore-not-found', 'do not mind what is not there')
       .option('--no-wait', 'return once the deletion is accepted'),
-    deleteObjects,
+    lazily(async () => (await import('./commands/delete.js')).deleteObjects),
   );
   connected<[string, string[], ExecOptions]>(
     program
@@ -162,9 +167,10 @@ const defineWriting = (program: Command, connected: Connected): void => {
       .option('-i, --stdin', 'pass stdin on')
       .option('-t, --tty', 'with a terminal')
       .passThroughOptions(),
-    (context, pod, command, options) => {
+    async (context, pod, command, options) => {
       const words = command[0] === '--' ? command.slice(1) : command;
       if (words.length === 0) throw new UsageError('you must specify a command to run after --');
+      const { exec } = await import('./commands/exec.js');
       return exec(context, pod, words, options);
     },
   );
@@ -178,7 +184,7 @@ const defineExplaining = (program: Command, connected: Connected): void => {
       .option('--node <name>', 'about one node: why there, or why not')
       .option('-o, --output <format>', 'yaml or json')
       .addHelpText('after', WHY_EXAMPLES),
-    why,
+    lazily(async () => (await import('./commands/why.js')).why),
   );
   connected<[DecisionsOptions]>(
     program
@@ -186,7 +192,7 @@ const defineExplaining = (program: Command, connected: Connected): void => {
       .description("The scheduler's latest decisions")
       .option('-w, --watch', 'go on as decisions are made')
       .option('-o, --output <format>', 'yaml or json'),
-    decisions,
+    lazily(async () => (await import('./commands/why.js')).decisions),
   );
 };
 
@@ -201,14 +207,14 @@ const defineImages = (program: Command, connected: Connected): void => {
       .option('--rootfs', 'the tar holds plain files: make a one-layer image of them')
       .option('-t, --tag <reference>', 'the name of the image; required with --rootfs')
       .addHelpText('after', IMAGE_EXAMPLES),
-    importImages,
+    lazily(async () => (await import('./commands/image.js')).importImages),
   );
   connected<[{ output?: string }]>(
     image
       .command('ls')
       .description('List the images')
       .option('-o, --output <format>', 'yaml or json'),
-    listImages,
+    lazily(async () => (await import('./commands/image.js')).listImages),
   );
 };
 

@@ -1,7 +1,7 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { kubeconfigPath, readKubeconfig, type ClientConfig } from '../client/kubeconfig';
 import { RestClient } from '../client/rest-client';
-import { discover, type ApiResourceInfo } from './discovery';
+import { Discovery, type ApiResourceInfo } from './discovery';
 import { clusterPaths, CLUSTERS_DIR } from './cluster-paths';
 import type { Terminal } from './output/terminal';
 import { UsageError } from './usage-error';
@@ -37,7 +37,7 @@ export const connect = (
 ): CliContext => {
   const config = readKubeconfig(configPath(options), options.context);
   const client = new RestClient(config, (text) => terminal.err.write(`Warning: ${text}\n`));
-  let resources: Promise<readonly ApiResourceInfo[]> | undefined;
+  const discovery = new Discovery(client, signal);
   return {
     terminal,
     client,
@@ -46,9 +46,7 @@ export const connect = (
     isNamespaceForced: options.namespace !== undefined,
     namespace: options.allNamespaces === true ? undefined : (options.namespace ?? config.namespace),
     resolve: async (name) => {
-      resources ??= discover(client, signal);
-      const wanted = name.toLowerCase();
-      const found = (await resources).find((info) => info.names.includes(wanted));
+      const found = await discovery.find(name);
       if (found !== undefined) return found;
       throw new UsageError(`the server doesn't have a resource type "${name}"`);
     },

@@ -9,23 +9,41 @@ export interface ApiResourceInfo extends Resource {
   readonly verbs: readonly string[];
 }
 
-/** All kinds of the server, core group first. Source: KEP-3352, aggregated discovery. */
-export const discover = async (
-  client: RestClient,
-  signal: AbortSignal,
-): Promise<readonly ApiResourceInfo[]> => {
-  const infos: ApiResourceInfo[] = [];
-  for (const path of ['/api', '/apis']) {
-    const document = await client.json<Aggregated>({
-      method: 'GET',
-      path,
-      accept: 'application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList',
-      signal,
-    });
-    infos.push(...document.items.flatMap(infosOfGroup));
+/**
+ * The kinds of the server. The core group is asked for first and, for most commands, alone: it wins
+ * where two groups use a name. Source: KEP-3352, aggregated discovery.
+ */
+export class Discovery {
+  private readonly groups = new Map<string, Promise<readonly ApiResourceInfo[]>>();
+
+  constructor(
+    private readonly client: RestClient,
+    private readonly signal: AbortSignal,
+  ) {}
+
+  /** By plural, singular, kind or short name in any case, also with its group behind a dot. */
+  async find(name: string): Promise<ApiResourceInfo | undefined> {
+    const wanted = name.toLowerCase();
+    for (const path of ['/api', '/apis']) {
+      const found = (await this.kindsAt(path)).find(({ names }) => names.includes(wanted));
+      if (found !== undefined) return found;
+    }
+    return undefined;
   }
-  return infos;
-};
+
+  private kindsAt(path: string): Promise<readonly ApiResourceInfo[]> {
+    const known = this.groups.get(path) ?? this.fetch(path);
+    this.groups.set(path, known);
+    return known;
+  }
+
+  private async fetch(path: string): Promise<readonly ApiResourceInfo[]> {
+    const { client, signal } = this;
+    const accept = 'application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList';
+    const document = await client.json<Aggregated>({ method: 'GET', path, accept, signal });
+    return document.items.flatMap(infosOfGroup);
+  }
+}
 
 interface Aggregated {
   readonly items: readonly AggregatedGroup[];

@@ -1,5 +1,5 @@
 import { CommanderError, type Command } from 'commander';
-import { describeError } from '../lib/log';
+import { describeError } from '../lib/describe-error';
 import { UsageError } from './usage-error';
 
 /** One signal for a program's life: the first SIGTERM or SIGINT stops it, the second ends it. */

@@ -1,4 +1,7 @@
 import pino from 'pino';
+import { describeError } from './describe-error';
+
+export { describeError } from './describe-error';
 
 export type LogFields = Readonly<Record<string, unknown>>;
 
@@ -30,19 +33,4 @@ export const silentLog: Log = {
   warn: () => undefined,
   error: () => undefined,
   child: () => silentLog,
-};
-
-/** The message of an error with its chain of causes, outermost first. */
-export const describeError = (error: unknown): string => {
-  const parts: string[] = [];
-  let current: unknown = error;
-  for (let depth = 0; current !== undefined && depth < 8; depth++) {
-    if (!(current instanceof Error)) {
-      parts.push(typeof current === 'string' ? current : JSON.stringify(current));
-      break;
-    }
-    parts.push(current.message === '' ? current.name : current.message);
-    current = current.cause;
-  }
-  return parts.join(': ');
 };

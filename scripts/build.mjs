@@ -33,6 +33,8 @@ await build({
   target: 'node20',
   format: 'cjs',
   minifySyntax: true,
+  // A command reads and compiles its whole bundle before it starts.
+  minifyWhitespace: true,
   sourcemap: 'linked',
   logLevel: 'warning',
   // Native code stays where npm put it.
