@@ -212,6 +212,22 @@ it('prints mistakes as upstream does', async () => {
   );
 });
 
+it('creates by its own verbs, which send protobuf, and asks who it is', async () => {
+  expect(await ok('create namespace made')).toBe('namespace/made created\n');
+  expect(await ok('create configmap cm --from-literal=a=b')).toBe('configmap/cm created\n');
+  expect(await ok('get configmap cm -o jsonpath={.data.a}')).toBe('b');
+  expect(await ok('create secret generic sec --from-literal=a=b')).toBe('secret/sec created\n');
+  expect(await ok('get secret sec -o jsonpath={.data.a}')).toBe('Yg==');
+  expect(await ok('create sa robot')).toBe('serviceaccount/robot created\n');
+  expect(await ok('create deployment dep --image=nginx:1.27 --replicas=3')).toBe(
+    'deployment.apps/dep created\n',
+  );
+  expect(await ok('get deployment dep -o jsonpath={.spec.replicas}')).toBe('3');
+  expect(await ok('auth whoami')).toMatch(/Username +\S+/);
+  expect(await ok('auth can-i create pods')).toBe('yes\n');
+  await ok('delete deployment/dep configmap/cm secret/sec sa/robot');
+});
+
 it('scales and rolls back a deployment', async () => {
   const path = await file('deployment.yaml', DEPLOYMENT);
   expect(await ok(`create -f ${path}`)).toBe('deployment.apps/web created\n');
