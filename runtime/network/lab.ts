@@ -202,7 +202,8 @@ const checkName = (name: string): void => {
   }
 };
 
-const bridgeNameOf = (name: string): string => `dhow-${shortHash(name, 8)}`;
+/** The bridge of a lab; the links of its nodes bear the same hash. */
+export const bridgeNameOf = (name: string): string => `dhow-${shortHash(name, 8)}`;
 const wirePrefixOf = (name: string): string => `dhn${shortHash(name, 8)}n`;
 const netnsPathOf = (name: string, number: number): string =>
   `${NETNS_DIR}/dhow-${name}-node-${number}`;

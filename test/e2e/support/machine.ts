@@ -1,6 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { bridgeNameOf } from '../../../runtime/network/lab';
 
 /** All that a cluster could leave on a machine, as sorted lines: equal before and after, or a leak. */
 export const machineState = (cluster: string): readonly string[] => [
@@ -10,13 +11,19 @@ export const machineState = (cluster: string): readonly string[] => [
   ...lines('ip', ['netns', 'list'])
     .filter((line) => line.startsWith(`dhow-${cluster}-`))
     .map((line) => `netns ${line}`),
-  ...lines('ip', ['-o', 'link']).map((line) => `link ${line.split(':')[1]?.trim() ?? ''}`),
-  ...lines('ip', ['route']).map((line) => `route ${line.trim()}`),
+  ...ofNetwork(cluster, lines('ip', ['-o', 'link'])),
+  ...ofNetwork(cluster, lines('ip', ['route'])),
   ...lines('nft', ['list', 'tables']).map((line) => `nft ${line}`),
   ...[`/var/lib/dhow/${cluster}`, `/run/dhow/${cluster}`]
     .filter(existsSync)
     .map((path) => `folder ${path}`),
 ];
+
+/** What names the cluster's bridge, or a link that bears its hash. */
+const ofNetwork = (cluster: string, all: readonly string[]): string[] => {
+  const hash = bridgeNameOf(cluster).replace(/^.*-/, '');
+  return all.filter((line) => line.includes(hash));
+};
 
 /** Programs of the cluster by their folders, and what runs in its cgroups. */
 const processes = (cluster: string): string[] =>
