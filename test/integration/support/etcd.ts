@@ -11,6 +11,7 @@ import { silentLog } from '../../../lib/log';
 export interface EtcdForTest extends AsyncDisposable {
   readonly opened: OpenedStore;
   readonly endpoint: string;
+  readonly socketPath: string;
   readonly dataDir: string;
   readonly runDir: string;
   /** Makes all history up to now unknown. */
@@ -31,11 +32,13 @@ export const openEtcd = async (options: { quotaBytes?: number } = {}): Promise<E
     await rm(folder, { recursive: true, force: true });
     throw error;
   });
-  const endpoint = `unix:${join(runDir, 'etcd-client:0')}`;
+  const socketPath = join(runDir, 'etcd-client:0');
+  const endpoint = `unix:${socketPath}`;
   const connection = new EtcdConnection({ endpoints: [endpoint] });
   return {
     opened,
     endpoint,
+    socketPath,
     dataDir,
     runDir,
     compact: async () => compact(connection, revisionOf(await opened.store.currentVersion())),
