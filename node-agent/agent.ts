@@ -98,7 +98,7 @@ class NodeAgent implements Agent {
       handlers: this.handlers(),
       statuses: this.statuses,
       events: this.events,
-      changedNodeStatus: () => this.reporter.changedStatus(),
+      changedNodeReport: () => this.reporter.changedReport(),
       clock,
       random,
       log,

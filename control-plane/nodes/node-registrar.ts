@@ -1,6 +1,7 @@
 import { status } from '@grpc/grpc-js';
 
 import { hasReason } from '../../api/errors';
+import { IMAGE_LAYERS_ANNOTATION, IMAGE_LAYERS_LENGTH_MAX } from '../../api/image-layers';
 import { NODES } from '../../api/resources';
 import type { Node, NodeCondition, Taint } from '../../api/types';
 import type { ApiClient } from '../../client/api-client';
@@ -59,6 +60,16 @@ export class NodeRegistrar {
         return await client.update(NODES, next, { subresource: 'status' }, signal);
       },
     );
+  }
+
+  /** Stores what a node's images are made of, for the scheduler. */
+  writeImageLayers(name: string, imageLayers: string, signal: AbortSignal): Promise<Node> {
+    const body = {
+      metadata: {
+        annotations: { [IMAGE_LAYERS_ANNOTATION]: imageLayers.slice(0, IMAGE_LAYERS_LENGTH_MAX) },
+      },
+    };
+    return this.deps.client.patch(NODES, { namespace: '', name }, 'merge', body, {}, signal);
   }
 
   private refuseSharedAddress(name: string, draft: NodeDraft, nodes: readonly Node[]): void {

@@ -6,11 +6,13 @@ import { TaskGroup } from '../../lib/async/task-group';
 import { describeError, type Log } from '../../lib/log';
 import type {
   OpenStream,
+  NodeStatus,
   PodStatusUpdate,
   SessionRequest,
   SessionResponse,
 } from '../../proto/gen/dhow/agent/v1/agent';
 import { assignmentsOf, SentAssignments, type NodeAssignments } from './assignments';
+import { IMAGE_LAYERS_ANNOTATION } from '../../api/image-layers';
 import type { NodesOptions, NodesServerDeps, ObjectView } from './deps';
 import type { EventIntake } from './event-intake';
 import { LeaseRenewer } from './lease-renewer';
@@ -184,7 +186,7 @@ export class NodeSession {
           await this.takeStatuses(message.value.updates, tasks);
         return;
       case 'nodeStatus':
-        if (message.value.session === this.number) await this.takeNodeStatus(message.value.status);
+        if (message.value.session === this.number) await this.takeNodeStatus(message.value);
         return;
       case 'heartbeat':
         if (message.value.session === this.number) tasks.run((signal) => this.beat(signal));
@@ -222,13 +224,25 @@ export class NodeSession {
     await this.writer.write({ message: { $case: 'statusAck', value } });
   }
 
-  private async takeNodeStatus(bytes: Uint8Array): Promise<void> {
+  private async takeNodeStatus(report: NodeStatus): Promise<void> {
     try {
-      this.reported = JSON.parse(Buffer.from(bytes).toString()) as Node['status'];
+      this.reported = JSON.parse(Buffer.from(report.status).toString()) as Node['status'];
     } catch {
       throw grpcError(status.INVALID_ARGUMENT, 'node status is not JSON');
     }
     await this.storeNodeStatus();
+    await this.storeImageLayers(report.imageLayers);
+  }
+
+  private async storeImageLayers(imageLayers: string): Promise<void> {
+    const known = this.current().metadata.annotations?.[IMAGE_LAYERS_ANNOTATION];
+    if (imageLayers === '' || imageLayers === known) return;
+    try {
+      this.node = await this.deps.registrar.writeImageLayers(this.name, imageLayers, this.signal);
+    } catch (error) {
+      // The scheduler then goes by the sizes in the status.
+      if (!this.signal.aborted) this.log.warn({ err: describeError(error) }, 'layers not stored');
+    }
   }
 
   private async storeNodeStatus(): Promise<void> {

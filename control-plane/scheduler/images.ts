@@ -1,3 +1,4 @@
+import { IMAGE_LAYERS_ANNOTATION, IMAGE_LAYERS_LENGTH_MAX } from '../../api/image-layers';
 import type { Node } from '../../api/types';
 
 /** A part of an image that a node holds or must fetch. */
@@ -5,12 +6,6 @@ export interface Layer {
   readonly digest: string;
   readonly sizeBytes: number;
 }
-
-/**
- * What a node says of its images' layers: a JSON object of image name to `[digest, bytes]` pairs.
- * An image that it leaves out counts as one layer of the size in `status.images`.
- */
-export const IMAGE_LAYERS_ANNOTATION = 'dhow.dev/image-layers';
 
 /** Image names as users and agents write them, in one form: `nginx` is `docker.io/library/nginx:latest`. */
 export const imageKey = (image: string): string => {
@@ -36,7 +31,7 @@ export const imagesOf = (node: Node): ReadonlyMap<string, readonly Layer[]> => {
 };
 
 const parseLayers = (text: string | undefined): ReadonlyMap<string, readonly Layer[]> => {
-  if (text === undefined || text.length > ANNOTATION_LENGTH_MAX) return new Map();
+  if (text === undefined || text.length > IMAGE_LAYERS_LENGTH_MAX) return new Map();
   try {
     const value: unknown = JSON.parse(text);
     if (typeof value !== 'object' || value === null) return new Map();
@@ -59,4 +54,3 @@ const parseLayerList = (value: unknown): readonly Layer[] =>
   });
 
 const IMAGES_MAX = 1000;
-const ANNOTATION_LENGTH_MAX = 262_144;

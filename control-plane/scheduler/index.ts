@@ -1,2 +1,1 @@
 export { createScheduler, type Scheduler, type SchedulerDeps } from './scheduler';
-export { IMAGE_LAYERS_ANNOTATION } from './images';

@@ -1,11 +1,18 @@
 import { readFileSync } from 'node:fs';
 import { statfs } from 'node:fs/promises';
 
+import { formatImageLayers } from '../../api/image-layers';
 import type { Node } from '../../api/types';
 import type { ImageService } from '../../runtime/image-service';
 import type { AgentConfig } from '../config';
 import { availableMemoryBytes, processCount, type HostFacts } from './host';
 import { allocatableOf, defaultLabels, nodeStatusOf, type NodeStatusInput } from './node-status';
+
+/** A status to send, with what the node's images are made of. */
+export interface NodeReport {
+  readonly status: Buffer;
+  readonly imageLayers: string;
+}
 
 export const AGENT_VERSION = '0.1.0';
 
@@ -26,8 +33,7 @@ export class NodeReporter {
   /** The whole Node, for the hello. */
   async node(): Promise<Buffer> {
     const { config } = this.deps;
-    const status = await this.status();
-    this.lastSent = JSON.stringify(status);
+    const { status } = await this.observe();
     const metadata = {
       name: config.nodeName,
       labels: { ...defaultLabels(config.nodeName), ...config.labels },
@@ -42,22 +48,30 @@ export class NodeReporter {
     return Buffer.from(JSON.stringify(node));
   }
 
-  /** The status when it differs from what was sent last. */
-  async changedStatus(): Promise<Buffer | undefined> {
-    const text = JSON.stringify(await this.status());
-    if (text === this.lastSent) return undefined;
-    this.lastSent = text;
-    return Buffer.from(text);
+  /** The report when it differs from what was sent last; the first after a hello always does. */
+  async changedReport(): Promise<NodeReport | undefined> {
+    const { status, imageLayers } = await this.observe();
+    const text = JSON.stringify(status);
+    if (text + imageLayers === this.lastSent) return undefined;
+    this.lastSent = text + imageLayers;
+    return { status: Buffer.from(text), imageLayers };
   }
 
   allocatable(): Readonly<Record<string, string>> {
     return allocatableOf(this.input([], 0, 0));
   }
 
-  private async status(): Promise<Node['status']> {
-    const { config, images } = this.deps;
+  private async observe(): Promise<{
+    readonly status: Node['status'];
+    readonly imageLayers: string;
+  }> {
+    const { config } = this.deps;
+    const images = await this.deps.images.list();
     const { blocks, bavail, bsize } = await statfs(config.stateDir);
-    return nodeStatusOf(this.input(await images.list(), blocks * bsize, bavail * bsize));
+    return {
+      status: nodeStatusOf(this.input(images, blocks * bsize, bavail * bsize)),
+      imageLayers: formatImageLayers(images),
+    };
   }
 
   private input(

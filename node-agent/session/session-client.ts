@@ -1,5 +1,6 @@
 import { backoffMs } from '../../lib/async/backoff';
 import { TaskGroup } from '../../lib/async/task-group';
+import type { NodeReport } from '../node/node-reporter';
 import type { Clock } from '../../lib/clock';
 import { describeError, type Log } from '../../lib/log';
 import type { Random } from '../../lib/random';
@@ -30,7 +31,7 @@ export interface SessionClientDeps {
   readonly statuses: StatusOutbox;
   readonly events: EventOutbox;
   /** The node's status when it changed since the last call, as JSON. */
-  readonly changedNodeStatus: () => Promise<Buffer | undefined>;
+  readonly changedNodeReport: () => Promise<NodeReport | undefined>;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
@@ -164,9 +165,9 @@ export class SessionClient {
       await this.deps.clock.sleep(intervalMs, AbortSignal.any([signal, nudged.signal]));
       if (aborted(signal)) return;
       await stream.write({ message: { $case: 'heartbeat', value: { session } } });
-      const status = await this.deps.changedNodeStatus();
-      if (status !== undefined)
-        await stream.write({ message: { $case: 'nodeStatus', value: { session, status } } });
+      const report = await this.deps.changedNodeReport();
+      if (report !== undefined)
+        await stream.write({ message: { $case: 'nodeStatus', value: { session, ...report } } });
     }
   }
 }

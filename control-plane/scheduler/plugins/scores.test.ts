@@ -1,5 +1,6 @@
 import { decide, scoreNodes } from '../decide';
-import { IMAGE_LAYERS_ANNOTATION, imageKey } from '../images';
+import { IMAGE_LAYERS_ANNOTATION } from '../../../api/image-layers';
+import { imageKey } from '../images';
 import { podInfoOf } from '../pod-info';
 import { DEFAULT_PROFILE } from '../profile';
 import { Snapshot } from '../snapshot';

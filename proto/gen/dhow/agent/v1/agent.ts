@@ -74,6 +74,8 @@ export interface NodeStatus {
   session: bigint;
   /** JSON of v1 NodeStatus. */
   status: Buffer;
+  /** Value of the node's annotation dhow.dev/image-layers; empty leaves it as it is. */
+  imageLayers: string;
 }
 
 export interface EventBatch {
@@ -949,7 +951,7 @@ export const PodStatusUpdate: MessageFns<PodStatusUpdate> = {
 };
 
 function createBaseNodeStatus(): NodeStatus {
-  return { session: 0n, status: Buffer.alloc(0) };
+  return { session: 0n, status: Buffer.alloc(0), imageLayers: "" };
 }
 
 export const NodeStatus: MessageFns<NodeStatus> = {
@@ -962,6 +964,9 @@ export const NodeStatus: MessageFns<NodeStatus> = {
     }
     if (message.status.length !== 0) {
       writer.uint32(18).bytes(message.status);
+    }
+    if (message.imageLayers !== "") {
+      writer.uint32(26).string(message.imageLayers);
     }
     return writer;
   },
@@ -995,6 +1000,14 @@ export const NodeStatus: MessageFns<NodeStatus> = {
             message.status = Buffer.from(reader.bytes());
             continue;
           }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.imageLayers = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1011,6 +1024,11 @@ export const NodeStatus: MessageFns<NodeStatus> = {
     return {
       session: isSet(object.session) ? BigInt(object.session) : 0n,
       status: isSet(object.status) ? Buffer.from(bytesFromBase64(object.status)) : Buffer.alloc(0),
+      imageLayers: isSet(object.imageLayers)
+        ? globalThis.String(object.imageLayers)
+        : isSet(object.image_layers)
+        ? globalThis.String(object.image_layers)
+        : "",
     };
   },
 
@@ -1022,6 +1040,9 @@ export const NodeStatus: MessageFns<NodeStatus> = {
     if (message.status.length !== 0) {
       obj.status = base64FromBytes(message.status);
     }
+    if (message.imageLayers !== "") {
+      obj.imageLayers = message.imageLayers;
+    }
     return obj;
   },
 
@@ -1032,6 +1053,7 @@ export const NodeStatus: MessageFns<NodeStatus> = {
     const message = createBaseNodeStatus();
     message.session = (object.session !== undefined && object.session !== null) ? BigInt(object.session) : 0n;
     message.status = object.status ?? Buffer.alloc(0);
+    message.imageLayers = object.imageLayers ?? "";
     return message;
   },
 };
