@@ -7,8 +7,8 @@ import type { BenchResult } from './result';
 import { clusterProblem, IMAGE, median, withCluster, type BenchCluster } from './support/cluster';
 
 /**
- * Wall time of `get pods` against kubectl's, on one cluster, in turns. kubectl has its discovery
- * cache, as in daily use.
+ * Wall time of `get pods` against kubectl's, on one cluster, in turns, and of `version` against
+ * Node's own start. kubectl has its discovery cache, as in daily use.
  */
 export const bench = async (log: Log = silentLog): Promise<BenchResult[]> => {
   const problem = clusterProblem() ?? (existsSync(LAYER) ? undefined : 'no kubectl: npm ci');
@@ -34,19 +34,35 @@ const measure = (cluster: BenchCluster, dir: string): BenchResult[] => {
   for (let i = 0; i < POD_COUNT; i++) {
     kubectl('run', `pod-${i}`, `--image=${IMAGE}`, '--', 'sleep', '1000000');
   }
-  const times = { ours: [] as number[], kubectl: [] as number[] };
+  return [
+    compare('get pods p50', () => run('./dhow', ['get', 'pods', '--cluster', cluster.name]), {
+      name: 'kubectl',
+      work: () => kubectl('get', 'pods'),
+    }),
+    compare('version p50', () => run('./dhow', ['version']), {
+      name: 'node -e 0',
+      work: () => run(process.execPath, ['-e', '0']),
+    }),
+  ];
+};
+
+/** Runs both in turns, so that what else the machine does falls on both. */
+const compare = (
+  metric: string,
+  work: () => unknown,
+  peer: { readonly name: string; readonly work: () => unknown },
+): BenchResult => {
+  const times = { ours: [] as number[], peer: [] as number[] };
   for (let round = 0; round < ROUNDS + WARM_UP_ROUNDS; round++) {
-    const ours = timed(() => run('./dhow', ['get', 'pods', '--cluster', cluster.name]));
-    const theirs = timed(() => kubectl('get', 'pods'));
+    const ours = timed(work);
+    const theirs = timed(peer.work);
     if (round < WARM_UP_ROUNDS) continue;
     times.ours.push(ours);
-    times.kubectl.push(theirs);
+    times.peer.push(theirs);
   }
-  const [ours, peerValue] = [median(times.ours), median(times.kubectl)];
+  const [ours, peerValue] = [median(times.ours), median(times.peer)];
   const ratio = peerValue / ours;
-  return [
-    { bench: 'get', metric: 'get pods p50', ours, peer: 'kubectl', peerValue, ratio, unit: 'ms' },
-  ];
+  return { bench: 'get', metric, ours, peer: peer.name, peerValue, ratio, unit: 'ms' };
 };
 
 const run = (command: string, args: readonly string[]): string =>
