@@ -1,4 +1,5 @@
 import { mkdirSync } from 'node:fs';
+import { statfs } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import { Semaphore } from '../lib/async/semaphore';
@@ -10,6 +11,7 @@ import type { ContainerRuntime } from '../runtime/container-runtime';
 import type { ImageService } from '../runtime/image-service';
 import type { PodNetwork } from '../runtime/pod-network';
 import type { AgentConfig } from './config';
+import { ImageCollector } from './images/image-collector';
 import { ImagePuller } from './images/image-puller';
 import type { HostFacts } from './node/host';
 import { AGENT_VERSION, NodeReporter } from './node/node-reporter';
@@ -120,11 +122,28 @@ class NodeAgent implements Agent {
     this.streamTasks = tasks;
     tasks.run((s) => this.pods.followRuntime(s));
     tasks.run((s) => this.pods.keepHouse(() => this.hasSnapshot && this.network !== undefined, s));
+    tasks.run((s) => this.imageCollector().run(s));
     tasks.run((s) => this.session.run(s));
     await tasks.wait();
     await this.pods.stop();
     await this.networkTask;
     await this.network?.[Symbol.asyncDispose]();
+  }
+
+  private imageCollector(): ImageCollector {
+    const { images, clock, log, config } = this.deps;
+    const diskUse = async (): Promise<number> => {
+      const { blocks, bfree, bavail } = await statfs(config.stateDir);
+      // As df counts: what only root may use is not there.
+      return (blocks - bfree) / Math.max(1, blocks - bfree + bavail);
+    };
+    return new ImageCollector({
+      images,
+      pods: () => this.assignments.pods.values(),
+      diskUse,
+      clock,
+      log,
+    });
   }
 
   private async hello() {
