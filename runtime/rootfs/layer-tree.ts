@@ -101,14 +101,15 @@ export class LayerTree {
   hide(parent: DirectoryNode, name: string): void {
     const existing = parent.children.get(name);
     if (existing?.kind === 'directory') this.cut(existing);
-    if (existing === undefined) {
+    // A folder with nothing below it is listed by the kernel as it is, whiteouts included.
+    if (existing === undefined && viewChild(parent.lowerDirs, name) !== undefined) {
       this.fs.whiteout(this.put(parent, name, { kind: 'whiteout' }));
     }
   }
 
   /** Hides all that the layers below have in the folder. */
   cut(directory: DirectoryNode): void {
-    directory.lowerDirs = [];
+    this.forgetBelow(directory);
     // Overlayfs does not look at the root of a layer: the stack is cut there instead.
     if (directory !== this.root) this.fs.setOpaque(directory.path);
   }
@@ -119,6 +120,14 @@ export class LayerTree {
       if (child.kind === 'directory') this.finish(child);
     }
     if (directory.mtime !== undefined) this.fs.setTimes(directory.path, directory.mtime);
+  }
+
+  private forgetBelow(directory: DirectoryNode): void {
+    directory.lowerDirs = [];
+    for (const [name, child] of directory.children) {
+      if (child.kind === 'directory') this.forgetBelow(child);
+      if (child.kind === 'whiteout') this.clear(directory, name);
+    }
   }
 
   private enter(

@@ -119,8 +119,16 @@ describe('whiteouts', () => {
   });
 
   it('counts by its name whatever its type', () => {
-    const { nodes } = unpack([{ path: '.wh.c', type: '1', link: 'b' }]);
+    writeFileSync(join(lower, 'c'), '');
+    const { nodes } = unpack([{ path: '.wh.c', type: '1', link: 'b' }], [lower]);
     expect(nodes).toEqual({ c: 'whiteout' });
+  });
+
+  it('leaves no trace where there is nothing to hide', () => {
+    mkdirSync(join(lower, 'd'));
+    writeFileSync(join(lower, 'd/x'), '');
+    const members = [{ path: 'd/.wh.x' }, opaque, { path: '.wh.none' }];
+    expect(unpack(members, [lower]).nodes).toEqual({ d: 'dir' });
   });
 
   it('spares what its own layer has', () => {
@@ -136,12 +144,12 @@ describe('whiteouts', () => {
   });
 
   it('gives way to a later entry, which stays opaque if it is a folder', () => {
-    const { nodes, opaque } = unpack([
-      { path: '.wh.f' },
-      { path: 'f', content: '1' },
-      { path: '.wh.d' },
-      { path: 'd/x' },
-    ]);
+    mkdirSync(join(lower, 'd'));
+    writeFileSync(join(lower, 'f'), '');
+    const { nodes, opaque } = unpack(
+      [{ path: '.wh.f' }, { path: 'f', content: '1' }, { path: '.wh.d' }, { path: 'd/x' }],
+      [lower],
+    );
     expect(nodes).toEqual({ f: 'file:1', d: 'dir', 'd/x': 'file:' });
     expect(opaque).toEqual(['d']);
   });
