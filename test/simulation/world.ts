@@ -1,0 +1,257 @@
+import { ApiError, hasReason } from '../../api/errors';
+import { effectiveRequests, isTerminal } from '../../api/pods';
+import { LEASES, NODES, PODS } from '../../api/resources';
+import { kinds } from '../../api/scheme';
+import { nameOf, type Node, type Pod } from '../../api/types';
+import type { ApiClient } from '../../client/api-client';
+import { ApiEventRecorder } from '../../client/events';
+import { Informers } from '../../client/informers';
+import { createApiServer, type ApiServer } from '../../control-plane/api-server/api-server';
+import { createControllers, runControllers } from '../../control-plane/controllers';
+import { openPki } from '../../control-plane/pki/pki';
+import { createScheduler } from '../../control-plane/scheduler';
+import { createWatchCaches, MemoryStore } from '../../control-plane/store';
+import { TaskGroup } from '../../lib/async/task-group';
+import { ManualClock, rfc3339, rfc3339Micro, systemClock } from '../../lib/clock';
+import { lateBound } from '../../lib/late-bound';
+import { silentLog } from '../../lib/log';
+import { seededRandom, type Random } from '../../lib/random';
+
+export const NODE_CPU_MILLIS = 1000;
+const STEP_MS = 250;
+/** Turns of the event loop after which what was begun at one instant has come to rest. */
+const TURNS_PER_STEP = 60;
+
+/** A node that exists only as an agent would show it: leases, statuses, deletions. */
+interface SimulatedNode {
+  readonly name: string;
+  isDown: boolean;
+  lastLeaseMs: number;
+}
+
+/**
+ * The whole control plane in one process on a clock that the test moves and under a seed: store,
+ * API, controllers and scheduler are the real ones, the nodes are played. Calls of the components
+ * fail at random, before or after they took effect.
+ */
+export class World implements AsyncDisposable {
+  readonly random: Random;
+  readonly nodes: SimulatedNode[] = [];
+  /** Share of component calls that fail. */
+  faultRate = 0;
+  private readonly group = new TaskGroup();
+
+  private constructor(
+    seed: number,
+    readonly clock: ManualClock,
+    private readonly server: ApiServer,
+    private readonly end: () => Promise<void>,
+  ) {
+    this.random = seededRandom(seed);
+  }
+
+  static async start(seed: number, directory: string, nodeCount: number): Promise<World> {
+    const late = lateBound<ApiClient>('the API');
+    const pki = await openPki({ directory, serverNames: [], clock: systemClock });
+    const store = new MemoryStore();
+    const shared = { random: seededRandom(seed), log: silentLog };
+    const clock = new ManualClock(Date.parse('2030-01-01T00:00:00Z'));
+    const caches = createWatchCaches({ store, clock, log: silentLog });
+    const scheduler = createScheduler({ ...shared, client: late.proxy, clock, seed });
+    const server = createApiServer({
+      ...shared,
+      store,
+      caches,
+      clock,
+      tls: pki,
+      nodeConnections: {
+        isConnected: () => false,
+        logs: () => {
+          throw new ApiError('ServiceUnavailable', 'no agents here');
+        },
+        exec: () => Promise.reject(new ApiError('ServiceUnavailable', 'no agents here')),
+      },
+      virtualResources: [scheduler.decisions, scheduler.explanations],
+      evictionSeconds: 30,
+      version: '0.0.0',
+    });
+    const world = new World(seed, clock, server, async () => {
+      await server[Symbol.asyncDispose]();
+      await caches[Symbol.asyncDispose]();
+    });
+    late.bind(world.flaky(server.client));
+    const informers = new Informers({ ...shared, client: late.proxy, clock });
+    const controllers = createControllers(
+      {
+        ...shared,
+        client: late.proxy,
+        clock,
+        informers,
+        eventsFor: (component) =>
+          new ApiEventRecorder({ client: server.client, clock, log: silentLog, component }),
+      },
+      {
+        resources: kinds()
+          .filter(({ verbs }) => verbs.includes('create') && verbs.includes('list'))
+          .map(({ resource }) => resource),
+        caCertificate: pki.caCertificate,
+        nodeGracePeriodMs: 40_000,
+      },
+    );
+    for (const name of ['default', 'kube-node-lease']) {
+      await server.client.create(
+        { group: '', version: 'v1', kind: 'Namespace', plural: 'namespaces', isNamespaced: false },
+        { apiVersion: 'v1', kind: 'Namespace', metadata: { name } },
+      );
+    }
+    for (let i = 1; i <= nodeCount; i++) await world.addNode(`node-${i}`);
+    world.group.run((signal) => informers.run(signal));
+    world.group.run((signal) => runControllers(controllers, signal));
+    world.group.run((signal) => scheduler.run(signal));
+    await world.advance(5_000);
+    return world;
+  }
+
+  /** The API without faults, for the test itself. */
+  get client(): ApiClient {
+    return this.server.client;
+  }
+
+  /** Lets virtual time pass, the nodes play their part, and checks at each step that none is overcommitted. */
+  async advance(ms: number): Promise<void> {
+    for (let passed = 0; passed < ms; passed += STEP_MS) {
+      await this.clock.advance(STEP_MS);
+      for (let turn = 0; turn < TURNS_PER_STEP; turn++) {
+        await new Promise((resolve) => setImmediate(resolve));
+      }
+      const pods = await this.pods();
+      for (const node of this.nodes) await this.play(node, pods).catch(ifOvertaken);
+      this.checkRoom(pods);
+    }
+  }
+
+  async pods(): Promise<readonly Pod[]> {
+    return (await this.client.list(PODS)).items;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.faultRate = 0;
+    const stopped = this.group[Symbol.asyncDispose]();
+    // Loops that sleep wake by their signals; those that back off need the clock to move.
+    for (let i = 0; i < 20; i++) await this.clock.advance(60_000);
+    await stopped;
+    await this.end();
+  }
+
+  private async addNode(name: string): Promise<void> {
+    const resources = { cpu: `${NODE_CPU_MILLIS}m`, memory: '4Gi', pods: '110' };
+    const now = rfc3339(this.clock.now());
+    const node: Node = {
+      apiVersion: 'v1',
+      kind: 'Node',
+      metadata: { name, labels: { 'kubernetes.io/hostname': name } },
+      spec: {},
+      status: {
+        capacity: resources,
+        allocatable: resources,
+        conditions: [
+          { type: 'Ready', status: 'True', lastHeartbeatTime: now, lastTransitionTime: now },
+        ],
+      },
+    };
+    const created = await this.client.create(NODES, node);
+    const status = { ...node.status };
+    await this.client.update(NODES, { ...created, status }, { subresource: 'status' });
+    await this.client.create(LEASES, {
+      apiVersion: 'coordination.k8s.io/v1',
+      kind: 'Lease',
+      metadata: { name, namespace: 'kube-node-lease' },
+      spec: { holderIdentity: name, renewTime: rfc3339Micro(this.clock.now()) },
+    });
+    this.nodes.push({ name, isDown: false, lastLeaseMs: this.clock.now() });
+  }
+
+  private async play(node: SimulatedNode, pods: readonly Pod[]): Promise<void> {
+    if (node.isDown) return;
+    const nowMs = this.clock.now();
+    if (nowMs - node.lastLeaseMs >= 10_000) await this.heartbeat(node, nowMs);
+    for (const pod of pods.filter(({ spec }) => spec.nodeName === node.name)) {
+      if (pod.metadata.deletionTimestamp !== undefined) {
+        const preconditions = { uid: pod.metadata.uid ?? '' };
+        await this.client.delete(PODS, nameOf(pod), { gracePeriodSeconds: 0, preconditions });
+      } else if (!isReady(pod) && this.random.next() < 0.5) {
+        await this.runPod(pod, nowMs);
+      }
+    }
+  }
+
+  private async heartbeat(node: SimulatedNode, nowMs: number): Promise<void> {
+    node.lastLeaseMs = nowMs;
+    const renewTime = rfc3339Micro(nowMs);
+    const lease = { namespace: 'kube-node-lease', name: node.name };
+    await this.client.patch(LEASES, lease, 'merge', { spec: { renewTime } });
+    const current = await this.client.get(NODES, { namespace: '', name: node.name });
+    if (
+      current.status.conditions?.some(({ type, status }) => type === 'Ready' && status === 'True')
+    )
+      return;
+    const now = rfc3339(nowMs);
+    const ready = {
+      type: 'Ready',
+      status: 'True',
+      lastHeartbeatTime: now,
+      lastTransitionTime: now,
+    };
+    const conditions = [
+      ...(current.status.conditions ?? []).filter(({ type }) => type !== 'Ready'),
+      ready,
+    ];
+    const status = { ...current.status, conditions };
+    await this.client.update(NODES, { ...current, status }, { subresource: 'status' });
+  }
+
+  private async runPod(pod: Pod, nowMs: number): Promise<void> {
+    const others = (pod.status.conditions ?? []).filter(({ type }) => type !== 'Ready');
+    const ready = { type: 'Ready', status: 'True', lastTransitionTime: rfc3339(nowMs) };
+    const status = { ...pod.status, phase: 'Running', conditions: [...others, ready] };
+    await this.client.update(PODS, { ...pod, status }, { subresource: 'status' });
+  }
+
+  private checkRoom(pods: readonly Pod[]): void {
+    const used = new Map<string, number>();
+    for (const pod of pods.filter((each) => !isTerminal(each))) {
+      const { nodeName } = pod.spec;
+      if (nodeName === undefined) continue;
+      used.set(nodeName, (used.get(nodeName) ?? 0) + effectiveRequests(pod.spec).cpuMillis);
+    }
+    for (const [node, cpuMillis] of used) {
+      if (cpuMillis > NODE_CPU_MILLIS) throw new Error(`${node} is overcommitted: ${cpuMillis}m`);
+    }
+  }
+
+  /** Fails calls of the components: half of them before, half after they took effect. */
+  private flaky(client: ApiClient): ApiClient {
+    return new Proxy(client, {
+      get: (target, key: keyof ApiClient) => {
+        if (key === 'watch') return target.watch.bind(target);
+        const call = target[key].bind(target) as (...args: unknown[]) => Promise<unknown>;
+        return async (...args: unknown[]) => {
+          const chance = this.random.next();
+          if (chance < this.faultRate / 2) throw new ApiError('ServiceUnavailable', 'lost request');
+          const result = await call(...args);
+          if (chance < this.faultRate) throw new ApiError('ServiceUnavailable', 'lost answer');
+          return result;
+        };
+      },
+    });
+  }
+}
+
+/** Somebody else was faster: an agent looks again at the next step. */
+const ifOvertaken = (error: unknown): void => {
+  if (!hasReason(error, 'Conflict', 'NotFound')) throw error;
+};
+
+export const isReady = ({ status }: Pod): boolean =>
+  status.conditions?.some(({ type, status: value }) => type === 'Ready' && value === 'True') ===
+  true;
