@@ -11,6 +11,7 @@ import type {
   SessionRequest,
   SessionResponse,
 } from '../../proto/gen/dhow/agent/v1/agent';
+import { parseObject } from './agent-json';
 import { assignmentsOf, SentAssignments, type NodeAssignments } from './assignments';
 import { IMAGE_LAYERS_ANNOTATION } from '../../api/image-layers';
 import type { NodesOptions, NodesServerDeps, ObjectView } from './deps';
@@ -192,8 +193,7 @@ export class NodeSession {
         if (message.value.session === this.number) tasks.run((signal) => this.beat(signal));
         return;
       case 'events':
-        for (const event of message.value.events)
-          tasks.run((signal) => this.deps.events.accept(this.name, event, signal));
+        for (const event of message.value.events) this.deps.events.accept(this.name, event);
         return;
       case 'hello':
         throw grpcError(status.INVALID_ARGUMENT, 'a session has one hello');
@@ -225,11 +225,10 @@ export class NodeSession {
   }
 
   private async takeNodeStatus(report: NodeStatus): Promise<void> {
-    try {
-      this.reported = JSON.parse(Buffer.from(report.status).toString()) as Node['status'];
-    } catch {
-      throw grpcError(status.INVALID_ARGUMENT, 'node status is not JSON');
-    }
+    const reported = parseObject<Node['status']>(report.status);
+    if (reported === undefined)
+      throw grpcError(status.INVALID_ARGUMENT, 'node status is not a JSON object');
+    this.reported = reported;
     await this.storeNodeStatus();
     await this.storeImageLayers(report.imageLayers);
   }

@@ -19,6 +19,7 @@ import {
 } from '../../proto/gen/dhow/agent/v1/agent';
 import { AgentConnections } from './agent-connections';
 import { DEFAULT_NODES_OPTIONS, type NodesServerDeps } from './deps';
+import { EventWriter } from '../../client/event-writer';
 import { EventIntake } from './event-intake';
 import { parseNodeDraft } from './node-draft';
 import {
@@ -76,7 +77,7 @@ class GrpcNodesServer implements NodesServer {
       peers: this.peers,
       registrar: new NodeRegistrar({ client, clock, clusterCidr: settings.clusterCidr, isLive }),
       statuses: new StatusIntake({ client, pods, log }),
-      events: new EventIntake({ client, clock, log }),
+      events: new EventIntake(new EventWriter({ client, clock, log })),
     };
     const sessionOf = (name: string) => this.sessions.get(name);
     this.connections = new AgentConnections({ sessionOf, broker: this.broker, clock });

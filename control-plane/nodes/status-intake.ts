@@ -6,6 +6,7 @@ import { nameKey, type ObjectName, type Pod, type PodStatus } from '../../api/ty
 import type { ApiClient } from '../../client/api-client';
 import type { Log } from '../../lib/log';
 import type { PodStatusUpdate } from '../../proto/gen/dhow/agent/v1/agent';
+import { parseObject } from './agent-json';
 import type { ObjectView } from './deps';
 import { withConflictRetry } from './node-registrar';
 
@@ -33,7 +34,7 @@ export class StatusIntake {
    */
   async accept(nodeName: string, update: PodStatusUpdate, signal: AbortSignal): Promise<void> {
     const name = { namespace: update.namespace, name: update.name };
-    const reported = parseStatus(update.status);
+    const reported = parseObject<PodStatus>(update.status);
     if (reported === undefined) {
       this.deps.log.warn({ node: nodeName, pod: nameKey(name) }, 'dropped a malformed pod status');
       return;
@@ -97,15 +98,6 @@ export class StatusIntake {
 
 /** The name belongs to another pod by now, or the pod to another node. */
 const OTHER_POD = new ApiError('NotFound', 'another pod');
-
-const parseStatus = (bytes: Uint8Array): PodStatus | undefined => {
-  try {
-    const value: unknown = JSON.parse(Buffer.from(bytes).toString());
-    return typeof value === 'object' && value !== null && !Array.isArray(value) ? value : undefined;
-  } catch {
-    return undefined;
-  }
-};
 
 /** Pure: a node's report over the stored status; conditions of others and a final phase stay. */
 export const mergePodStatus = (stored: PodStatus, reported: PodStatus): PodStatus => {

@@ -1,0 +1,92 @@
+import { ApiError } from '../api/errors';
+import type { Event } from '../api/types';
+import { ManualClock } from '../lib/clock';
+import { silentLog } from '../lib/log';
+import type { ApiClient } from './api-client';
+import { EventWriter, type EventDraft } from './event-writer';
+
+const LATER_MS = 1000;
+
+const draft = (message: string, name = 'web'): EventDraft => ({
+  type: 'Normal',
+  reason: 'Pulled',
+  message,
+  involvedObject: { kind: 'Pod', namespace: 'shop', name, uid: `uid-of-${name}` },
+  source: { component: 'kubelet', host: 'node-1' },
+});
+
+const setUp = () => {
+  const stored = new Map<string, Event>();
+  const client = {
+    create: (_resource: unknown, event: Event) => {
+      stored.set(event.metadata.name, event);
+      return Promise.resolve(event);
+    },
+    patch: (_resource: unknown, { name }: { name: string }, _type: string, body: object) => {
+      const event = stored.get(name);
+      if (event === undefined) return Promise.reject(new ApiError('NotFound', 'expired'));
+      stored.set(name, { ...event, ...body });
+      return Promise.resolve({ ...event, ...body });
+    },
+  } as unknown as Pick<ApiClient, 'create' | 'patch'>;
+  const clock = new ManualClock(Date.parse('2026-01-01T00:00:00Z'));
+  const writer = new EventWriter({ client, clock, log: silentLog });
+  const counts = () => [...stored.values()].map(({ message, count }) => [message, count]);
+  return { stored, clock, writer, counts };
+};
+
+describe('EventWriter', () => {
+  it('writes later what it is told, named and placed as upstream does', async () => {
+    const { stored, clock, writer } = setUp();
+    writer.record(draft('image present'));
+    expect(stored.size).toBe(0);
+    await clock.advance(LATER_MS);
+    const [event] = stored.values();
+    expect(event).toMatchObject({
+      metadata: { namespace: 'shop', name: expect.stringMatching(/^web\.[0-9a-f]+$/) as string },
+      reportingComponent: 'kubelet',
+      reportingInstance: 'node-1',
+      firstTimestamp: '2026-01-01T00:00:00Z',
+      count: 1,
+    });
+  });
+
+  it('counts what is said again, whether the first one waits or is written', async () => {
+    const { clock, writer, counts } = setUp();
+    writer.record(draft('pulled'));
+    writer.record(draft('pulled'));
+    await clock.advance(LATER_MS);
+    expect(counts()).toEqual([['pulled', 2]]);
+    writer.record(draft('pulled'));
+    await clock.advance(LATER_MS);
+    expect(counts()).toEqual([['pulled', 3]]);
+  });
+
+  it('keeps apart what is said of different objects', async () => {
+    const { clock, writer, counts } = setUp();
+    writer.record(draft('pulled', 'a'));
+    writer.record(draft('pulled', 'b'));
+    await clock.advance(LATER_MS);
+    expect(counts()).toEqual([
+      ['pulled', 1],
+      ['pulled', 1],
+    ]);
+  });
+
+  it('begins anew when the earlier event has expired', async () => {
+    const { stored, clock, writer, counts } = setUp();
+    writer.record(draft('pulled'));
+    await clock.advance(LATER_MS);
+    stored.clear();
+    writer.record(draft('pulled'));
+    await clock.advance(LATER_MS);
+    expect(counts()).toEqual([['pulled', 1]]);
+  });
+
+  it('drops events beyond its bound', async () => {
+    const { stored, clock, writer } = setUp();
+    for (let i = 0; i < 1500; i++) writer.record(draft(`message ${i}`));
+    await clock.advance(LATER_MS);
+    expect(stored.size).toBe(1000);
+  });
+});
