@@ -66,8 +66,8 @@ export const createAgent = (deps: AgentDeps): Agent => new NodeAgent(deps);
 
 class NodeAgent implements Agent {
   private readonly settings: AgentSettings;
-  private readonly statuses = new StatusOutbox();
-  private readonly events = new EventOutbox();
+  private readonly statuses: StatusOutbox;
+  private readonly events: EventOutbox;
   private readonly assignments: AssignmentStore;
   private readonly reporter: NodeReporter;
   private readonly pods: PodManager;
@@ -86,6 +86,8 @@ class NodeAgent implements Agent {
   constructor(private readonly deps: AgentDeps) {
     const { config, clock, random, log, runtime, images, transport } = deps;
     this.settings = { ...DEFAULT_SETTINGS, ...deps.settings };
+    this.statuses = new StatusOutbox(clock);
+    this.events = new EventOutbox(clock);
     this.assignments = new AssignmentStore(join(config.runDir, 'checkpoint'), log);
     const { facts, nodeIp } = deps;
     const notReady = () => this.networkError;

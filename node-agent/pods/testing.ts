@@ -77,7 +77,7 @@ export const createPodBench = (options: PodBenchOptions): PodBench => {
   images.publish('web:1');
   const network = new FakePodNetwork('10.42.0.0/24', clock);
   const { seen, events } = recordedEvents();
-  const { statuses, reports } = storedStatuses();
+  const { statuses, reports } = storedStatuses(clock);
   const random = seededRandom(1);
   const settings = DEFAULT_SETTINGS;
   const deps: PodDeps = {
@@ -146,8 +146,8 @@ const recordedEvents = () => {
 };
 
 /** An outbox whose server stores everything at once. */
-const storedStatuses = () => {
-  const statuses = new StatusOutbox();
+const storedStatuses = (clock: ManualClock) => {
+  const statuses = new StatusOutbox(clock);
   const reports = new Map<string, { status: PodStatus; terminated: boolean }>();
   const put = statuses.put.bind(statuses);
   statuses.put = (report) => {

@@ -1,4 +1,5 @@
 import type { ApiObject } from '../../api/types';
+import type { Clock } from '../../lib/clock';
 
 export interface EventReport {
   readonly type: 'Normal' | 'Warning';
@@ -13,11 +14,16 @@ export interface EventSink {
 }
 
 const MAX_WAITING_EVENTS = 1000;
+/** Events are in nobody's way for this long, and then go several at a time. */
+const HOLD_MS = 100;
 
 /** Events until they are sent. When the server is away the oldest are dropped. */
 export class EventOutbox implements EventSink {
   private waiting: Buffer[] = [];
+  private dueMs = Infinity;
   private wake: (() => void) | undefined;
+
+  constructor(private readonly clock: Clock) {}
 
   emit(object: ApiObject, { type, reason, message }: EventReport, fieldPath?: string): void {
     const { namespace, name, uid, resourceVersion } = object.metadata;
@@ -32,15 +38,19 @@ export class EventOutbox implements EventSink {
     };
     this.waiting.push(Buffer.from(JSON.stringify({ involvedObject, type, reason, message })));
     if (this.waiting.length > MAX_WAITING_EVENTS) this.waiting.shift();
+    if (this.waiting.length === 1) this.dueMs = this.clock.monotonicMs() + HOLD_MS;
     this.wake?.();
   }
 
+  /** Up to `count` events, once they are due. */
   take(count: number): Buffer[] {
-    return this.waiting.splice(0, count);
+    return this.idleMs() > 0 ? [] : this.waiting.splice(0, count);
   }
 
-  get hasWaiting(): boolean {
-    return this.waiting.length > 0;
+  /** Milliseconds until `take` has something to give; Infinity while nothing waits. */
+  idleMs(): number {
+    if (this.waiting.length === 0) return Infinity;
+    return Math.max(0, this.dueMs - this.clock.monotonicMs());
   }
 
   onWaiting(listener: () => void): void {

@@ -44,6 +44,8 @@ const RECONNECT_BACKOFF = { initialMs: 200, maxMs: 10_000 };
 const GOOD_SESSION_MS = 30_000;
 const HELLO_TIMEOUT_MS = 30_000;
 const MAX_UPDATES_PER_MESSAGE = 100;
+/** Timers take no longer time than about 24 days. */
+const MAX_IDLE_MS = 3_600_000;
 
 /** Keeps a session with the server for as long as the agent lives. */
 export class SessionClient {
@@ -136,10 +138,9 @@ export class SessionClient {
     }
   }
 
-  /** Statuses and events, as soon as there are any and the stream has room. */
+  /** Statuses and events, as soon as they are due and the stream has room. */
   private async send(stream: SessionStream, session: bigint, signal: AbortSignal): Promise<void> {
-    const { statuses, events } = this.deps;
-    signal.addEventListener('abort', () => this.wake?.(), { once: true });
+    const { statuses, events, clock } = this.deps;
     while (!signal.aborted) {
       const updates = statuses.take(MAX_UPDATES_PER_MESSAGE);
       if (updates.length > 0)
@@ -147,8 +148,11 @@ export class SessionClient {
       const taken = events.take(MAX_UPDATES_PER_MESSAGE);
       if (taken.length > 0)
         await stream.write({ message: { $case: 'events', value: { events: taken } } });
-      if (!statuses.hasWaiting && !events.hasWaiting && !aborted(signal))
-        await new Promise<void>((resolve) => (this.wake = resolve));
+      const idleMs = Math.min(statuses.idleMs(), events.idleMs(), MAX_IDLE_MS);
+      if (idleMs === 0) continue;
+      const woken = new AbortController();
+      this.wake = () => woken.abort();
+      await clock.sleep(idleMs, AbortSignal.any([signal, woken.signal]));
     }
   }
 
