@@ -14,8 +14,8 @@ export interface ImageService extends AsyncDisposable {
   /** Deletes blobs and snapshots that no image and no `pin` needs; returns the bytes freed. */
   collectGarbage(signal?: AbortSignal): Promise<number>;
   /** Keeps an image's snapshots from garbage collection while a container uses it. */
-  pin(imageId: string, owner: string): Promise<void>;
-  unpin(owner: string): Promise<void>;
+  pin(imageId: string, owner: string): void;
+  unpin(owner: string): void;
 }
 
 export interface LocalImage {

@@ -78,7 +78,7 @@ export class ContainerStarter {
       logPath,
       profilesDir: paths.seccompProfiles,
     });
-    await images.pin(image.id, uid);
+    images.pin(image.id, uid);
     await runtime.createContainer(spec, signal);
     this.emit(request, 'Normal', 'Created', `Created container ${name}`);
     const state = await runtime.startContainer(id, signal);

@@ -105,7 +105,7 @@ export class PodManager {
       if (uid === undefined || this.workers.has(uid)) continue;
       log.info({ uid, pod: labels[LABEL.podName] }, 'removing an orphaned pod');
       await removeSandbox(this.deps, uid, true);
-      await images.unpin(uid);
+      images.unpin(uid);
     }
     for (const uid of volumes.podUids()) if (!this.workers.has(uid)) volumes.remove(uid);
     const { logRoot } = this.deps.paths;

@@ -343,7 +343,7 @@ export class PodWorker {
     const hasNetwork = this.pod.spec.hostNetwork !== true;
     await removeSandbox(this.deps, this.uid, hasNetwork);
     volumes.remove(this.uid);
-    await images.unpin(this.uid);
+    images.unpin(this.uid);
     this.sandbox = undefined;
     this.isTornDown = true;
   }

@@ -83,12 +83,12 @@ export class FakeImageService implements ImageService {
     return 0;
   }
 
-  async pin(imageId: string, owner: string): Promise<void> {
+  pin(imageId: string, owner: string): void {
     const ids = this.pins.get(owner) ?? new Set<string>();
     this.pins.set(owner, ids.add(imageId));
   }
 
-  async unpin(owner: string): Promise<void> {
+  unpin(owner: string): void {
     this.pins.delete(owner);
   }
 

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
-import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { renameSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdir, readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 
 interface Pin {
@@ -10,6 +11,7 @@ interface Pin {
 /**
  * Who uses which snapshots. One small file per owner, so that pinning costs the same however many
  * there are. Written without a flush: a container does not survive the power cut that loses its pin.
+ * Written in one go: on the way to a running container, each wait for a worker thread costs more.
  */
 export class Pins {
   private readonly byOwner = new Map<string, ReadonlySet<string>>();
@@ -27,17 +29,17 @@ export class Pins {
     return pins;
   }
 
-  async add(owner: string, chainIds: readonly string[]): Promise<void> {
+  add(owner: string, chainIds: readonly string[]): void {
     const all = new Set([...(this.byOwner.get(owner) ?? []), ...chainIds]);
     this.byOwner.set(owner, all);
     const pin: Pin = { owner, chainIds: [...all] };
-    await writeFile(`${this.pathOf(owner)}.tmp`, JSON.stringify(pin), { mode: 0o600 });
-    await rename(`${this.pathOf(owner)}.tmp`, this.pathOf(owner));
+    writeFileSync(`${this.pathOf(owner)}.tmp`, JSON.stringify(pin), { mode: 0o600 });
+    renameSync(`${this.pathOf(owner)}.tmp`, this.pathOf(owner));
   }
 
-  async remove(owner: string): Promise<void> {
+  remove(owner: string): void {
     if (!this.byOwner.delete(owner)) return;
-    await rm(this.pathOf(owner), { force: true });
+    rmSync(this.pathOf(owner), { force: true });
   }
 
   holds(chainId: string): boolean {

@@ -143,16 +143,16 @@ class LocalImageService implements ImageService {
     return freedBytes;
   }
 
-  async pin(imageId: string, owner: string): Promise<void> {
+  pin(imageId: string, owner: string): void {
     const record = this.parts.index.get(imageId);
     if (record === undefined) {
       throw new ImageError('ErrImagePull', `image ${imageId} is not here any more: pull it again`);
     }
-    await this.parts.pins.add(owner, record.chainIds);
+    this.parts.pins.add(owner, record.chainIds);
   }
 
-  async unpin(owner: string): Promise<void> {
-    await this.parts.pins.remove(owner);
+  unpin(owner: string): void {
+    this.parts.pins.remove(owner);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

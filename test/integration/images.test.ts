@@ -495,7 +495,7 @@ it('keeps pinned snapshots from garbage collection, over a restart too', async (
     const { id, lowerDirs } = await images.pull(reference, {}, signal);
     path = join(lowerDirs[0]!, 'a');
     expect(await images.collectGarbage()).toBe(0);
-    await images.pin(id, 'container');
+    images.pin(id, 'container');
     await images.remove(reference);
     expect(await images.list()).toEqual([]);
     await images.collectGarbage();
@@ -504,7 +504,7 @@ it('keeps pinned snapshots from garbage collection, over a restart too', async (
   await using images = await openImages();
   await images.collectGarbage();
   expect(existsSync(path)).toBe(true);
-  await images.unpin('container');
+  images.unpin('container');
   expect(await images.collectGarbage()).toBeGreaterThan(0);
   expect(existsSync(path)).toBe(false);
 });
