@@ -122,13 +122,13 @@ export class ReplicaSetController implements Controller {
     return this.create(replicaSet, Math.min(plan.createCount, BURST), signal);
   }
 
-  /** Creates in batches of 1, 2, 4, ...: when creates are refused, few are tried in vain. */
+  /** Creates in batches of 4, 8, 16, ...: when creates are refused, few are tried in vain. */
   private async create(
     replicaSet: ReplicaSet,
     count: number,
     signal: AbortSignal,
   ): Promise<string | undefined> {
-    for (let done = 0, batch = 1; done < count; batch *= 2) {
+    for (let done = 0, batch = FIRST_BATCH; done < count; batch *= 2) {
       const size = Math.min(batch, count - done);
       const results = await Promise.allSettled(
         Array.from({ length: size }, () => this.createOne(replicaSet, signal)),
@@ -224,3 +224,4 @@ const podFromTemplate = (replicaSet: ReplicaSet): DraftOf<Pod> => {
 const WORKERS = 5;
 // Upstream's burst: one reconcile creates at most this many.
 const BURST = 500;
+const FIRST_BATCH = 4;
