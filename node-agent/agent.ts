@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { Semaphore } from '../lib/async/semaphore';
 import { TaskGroup } from '../lib/async/task-group';
 import type { Clock } from '../lib/clock';
-import { describeError, type Log } from '../lib/log';
+import type { Log } from '../lib/log';
 import type { Random } from '../lib/random';
 import type { ContainerRuntime } from '../runtime/container-runtime';
 import type { ImageService } from '../runtime/image-service';
@@ -14,6 +14,7 @@ import type { AgentConfig } from './config';
 import { ImageCollector } from './images/image-collector';
 import { ImagePuller } from './images/image-puller';
 import type { HostFacts } from './node/host';
+import { NodeNetwork, type NetworkRange } from './network/node-network';
 import { AGENT_VERSION, NodeReporter } from './node/node-reporter';
 import { refuseToAdmit } from './pods/admission';
 import { ExitBell } from './pods/exit-bell';
@@ -30,12 +31,6 @@ import { DEFAULT_SETTINGS, type AgentSettings } from './settings';
 import { StreamServer } from './streams/stream-server';
 import type { Mounter } from './volumes/mounter';
 import { VolumeManager } from './volumes/volume-manager';
-
-export interface NetworkRange {
-  /** This node's range for pods. */
-  readonly podCidr: string;
-  readonly clusterCidr: string;
-}
 
 export interface AgentDeps {
   readonly config: AgentConfig;
@@ -74,13 +69,7 @@ class NodeAgent implements Agent {
   private readonly session: SessionClient;
   private readonly streams: StreamServer;
   private streamTasks: TaskGroup | undefined;
-  private network: PodNetwork | undefined;
-  private networkError: string | undefined = 'the pod network is not set up yet';
-  private networkOpened: (network: PodNetwork) => void = () => undefined;
-  private readonly networkReady = new Promise<PodNetwork>(
-    (resolve) => (this.networkOpened = resolve),
-  );
-  private networkTask: Promise<void> = Promise.resolve();
+  private readonly network: NodeNetwork;
   private hasSnapshot = false;
 
   constructor(private readonly deps: AgentDeps) {
@@ -90,7 +79,8 @@ class NodeAgent implements Agent {
     this.events = new EventOutbox(clock);
     this.assignments = new AssignmentStore(join(config.runDir, 'checkpoint'), log);
     const { facts, nodeIp } = deps;
-    const notReady = () => this.networkError;
+    this.network = this.nodeNetwork();
+    const notReady = () => this.network.problem;
     this.reporter = new NodeReporter({ config, facts, nodeIp, images, notReady });
     const paths = new PodPaths(config.stateDir, config.runDir);
     this.pods = new PodManager(this.podDeps(paths));
@@ -118,18 +108,47 @@ class NodeAgent implements Agent {
     mkdirSync(config.stateDir, { recursive: true, mode: 0o700 });
     mkdirSync(config.runDir, { recursive: true, mode: 0o700 });
     this.assignments.load();
-    if (this.assignments.facts.podCidr !== '') this.syncNetwork();
+    const stopNetwork = new AbortController();
+    const network = this.network.run(stopNetwork.signal);
+    try {
+      await this.runPods(signal);
+    } finally {
+      // Last: pods that end as the agent stops still need it.
+      stopNetwork.abort();
+      await network;
+    }
+  }
+
+  private async runPods(signal: AbortSignal): Promise<void> {
     this.pods.sync(this.assignments.pods);
     await using tasks = new TaskGroup(signal);
     this.streamTasks = tasks;
+    const mayRemove = () => this.hasSnapshot && this.network.current !== undefined;
     tasks.run((s) => this.pods.followRuntime(s));
-    tasks.run((s) => this.pods.keepHouse(() => this.hasSnapshot && this.network !== undefined, s));
+    tasks.run((s) => this.pods.keepHouse(mayRemove, s));
     tasks.run((s) => this.imageCollector().run(s));
     tasks.run((s) => this.session.run(s));
     await tasks.wait();
     await this.pods.stop();
-    await this.networkTask;
-    await this.network?.[Symbol.asyncDispose]();
+  }
+
+  private nodeNetwork(): NodeNetwork {
+    const { openNetwork, clock, log } = this.deps;
+    return new NodeNetwork({
+      open: openNetwork,
+      facts: () => {
+        const { peers, ...range } = this.assignments.facts;
+        const wanted = peers.map(({ unreachable, ...peer }) => ({
+          ...peer,
+          isUnreachable: unreachable,
+        }));
+        return { ...range, peers: wanted };
+      },
+      onChange: () => this.session.nudge(),
+      settings: this.settings,
+      clock,
+      log,
+    });
   }
 
   private imageCollector(): ImageCollector {
@@ -158,46 +177,24 @@ class NodeAgent implements Agent {
     return {
       onHello: (hello) => {
         this.assignments.applyHello(hello);
-        this.syncNetwork();
+        this.network.changed();
       },
       onSnapshot: (snapshot) => {
         this.assignments.applySnapshot(snapshot);
         this.hasSnapshot = true;
-        this.syncNetwork();
+        this.network.changed();
         this.pods.sync(this.assignments.pods);
         this.pods.objectsChanged();
       },
       onDelta: (delta) => {
         this.assignments.applyDelta(delta);
-        if (delta.peersChanged) this.syncNetwork();
+        if (delta.peersChanged) this.network.changed();
         this.pods.sync(this.assignments.pods);
         if (delta.secrets.length + delta.configMaps.length > 0) this.pods.objectsChanged();
       },
       onOpenStream: (request) =>
         this.streamTasks?.run((signal) => this.streams.serve(request, signal)),
     };
-  }
-
-  /** Opens the network once and makes its routes those of the peers, one change after another. */
-  private syncNetwork(): void {
-    this.networkTask = this.networkTask.then(async () => {
-      const { podCidr, clusterCidr, peers } = this.assignments.facts;
-      try {
-        if (this.network === undefined) {
-          this.network = await this.deps.openNetwork({ podCidr, clusterCidr });
-          this.networkOpened(this.network);
-        }
-        await this.network.syncPeers(
-          peers.map(({ unreachable, ...peer }) => ({ ...peer, isUnreachable: unreachable })),
-        );
-        if (this.networkError === undefined) return;
-        this.networkError = undefined;
-        this.session.nudge();
-      } catch (error) {
-        this.networkError = `pod network: ${describeError(error)}`;
-        this.deps.log.error({ err: describeError(error) }, 'pod network not in order');
-      }
-    });
   }
 
   private podDeps(paths: PodPaths): PodDeps {
@@ -215,7 +212,7 @@ class NodeAgent implements Agent {
       runtime,
       images,
       puller: new ImagePuller({ images, objects: assignments, events, clock, settings }),
-      network: () => this.networkReady,
+      network: this.network,
       volumes: new VolumeManager({ stateDir, runDir, mounter }),
       objects: assignments,
       probes: new ProbeRunner({

@@ -13,6 +13,8 @@ export interface AgentSettings {
   readonly retryMs: number;
   /** How often volumes are measured against their size limits, and logs against theirs. */
   readonly housekeepingMs: number;
+  /** How often routes and firewall rules are compared with what they should be. */
+  readonly networkCheckMs: number;
   readonly concurrentStarts: number;
 }
 
@@ -25,5 +27,6 @@ export const DEFAULT_SETTINGS: AgentSettings = {
   resyncMs: 10_000,
   retryMs: 2_000,
   housekeepingMs: 10_000,
+  networkCheckMs: 10_000,
   concurrentStarts: 4,
 };

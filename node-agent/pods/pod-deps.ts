@@ -30,8 +30,12 @@ export interface PodDeps {
   readonly runtime: ContainerRuntime;
   readonly images: ImageService;
   readonly puller: ImagePuller;
-  /** Resolves once the node knows its pod range. */
-  readonly network: () => Promise<PodNetwork>;
+  readonly network: {
+    /** Undefined until the node knows its pod range. */
+    readonly current: PodNetwork | undefined;
+    /** @throws when `signal` aborts before. */
+    whenOpen(signal: AbortSignal): Promise<PodNetwork>;
+  };
   readonly volumes: VolumeManager;
   readonly objects: ObjectSource;
   readonly probes: ProbeRunner;

@@ -44,7 +44,7 @@ export const ensureSandbox = async (
     signal,
   );
   const { id, netnsPath } = sandbox;
-  const network = netnsPath === undefined ? undefined : await deps.network();
+  const network = netnsPath === undefined ? undefined : await deps.network.whenOpen(signal);
   const podIp =
     network === undefined || netnsPath === undefined
       ? node().ip
@@ -54,13 +54,13 @@ export const ensureSandbox = async (
 
 /** Removes namespaces, address and whatever still runs in them. Idempotent. */
 export const removeSandbox = async (
-  { runtime, network }: SandboxDeps,
+  { runtime, network }: Pick<SandboxDeps, 'runtime' | 'network'>,
   uid: string,
-  hasNetwork: boolean,
 ): Promise<void> => {
   const id = sandboxIdOf(uid);
   await runtime.removeSandbox(id);
-  if (hasNetwork) await (await network()).detach(id);
+  // A network that is not open has nothing attached: interfaces go with their namespaces.
+  await network.current?.detach(id);
 };
 
 const writeEtcFiles = (

@@ -1,0 +1,109 @@
+import type { Clock } from '../../lib/clock';
+import { describeError, type Log } from '../../lib/log';
+import type { NetworkPeer, PodNetwork } from '../../runtime/pod-network';
+import type { AgentSettings } from '../settings';
+
+export interface NetworkRange {
+  /** This node's range for pods. */
+  readonly podCidr: string;
+  readonly clusterCidr: string;
+}
+
+/** What the server has said of the network; `podCidr` is empty until it has. */
+export interface NetworkFacts extends NetworkRange {
+  readonly peers: readonly NetworkPeer[];
+}
+
+interface NodeNetworkDeps {
+  readonly open: (range: NetworkRange) => Promise<PodNetwork>;
+  readonly facts: () => NetworkFacts;
+  /** `problem` has another value. */
+  readonly onChange: () => void;
+  readonly settings: AgentSettings;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+/**
+ * The node's part of the pod network: opened once its range is known, made what the server says at
+ * every change, and set right now and then, because firewalls are flushed and routes deleted.
+ */
+export class NodeNetwork {
+  /** Why pods cannot be reached here; undefined: they can. */
+  problem: string | undefined = 'the pod network is not set up yet';
+  private network: PodNetwork | undefined;
+  private isDirty = false;
+  private wake: (() => void) | undefined;
+  private opened: (network: PodNetwork) => void = () => undefined;
+  private readonly whenOpened = new Promise<PodNetwork>((resolve) => (this.opened = resolve));
+
+  constructor(private readonly deps: NodeNetworkDeps) {}
+
+  get current(): PodNetwork | undefined {
+    return this.network;
+  }
+
+  /** @throws when `signal` aborts before the network is open. */
+  async whenOpen(signal: AbortSignal): Promise<PodNetwork> {
+    signal.throwIfAborted();
+    let stop = (): void => undefined;
+    const aborted = new Promise<never>((_resolve, reject) => {
+      stop = () => reject(signal.reason as Error);
+      signal.addEventListener('abort', stop, { once: true });
+    });
+    try {
+      return await Promise.race([this.whenOpened, aborted]);
+    } finally {
+      signal.removeEventListener('abort', stop);
+    }
+  }
+
+  /** The facts have changed. */
+  changed(): void {
+    this.isDirty = true;
+    this.wake?.();
+  }
+
+  /** Keeps the network in order until `signal` aborts; what is attached stays attached. */
+  async run(signal: AbortSignal): Promise<void> {
+    const { settings } = this.deps;
+    while (!signal.aborted) {
+      this.isDirty = false;
+      const isFine = await this.settle();
+      await this.rest(isFine ? settings.networkCheckMs : settings.retryMs, signal);
+    }
+    await this.network?.[Symbol.asyncDispose]();
+  }
+
+  private async settle(): Promise<boolean> {
+    const { podCidr, clusterCidr, peers } = this.deps.facts();
+    if (podCidr === '') return true;
+    try {
+      if (this.network === undefined) {
+        this.network = await this.deps.open({ podCidr, clusterCidr });
+        this.opened(this.network);
+      }
+      await this.network.syncPeers(peers);
+      this.setProblem(undefined);
+      return true;
+    } catch (error) {
+      this.setProblem(`pod network: ${describeError(error)}`);
+      return false;
+    }
+  }
+
+  private setProblem(problem: string | undefined): void {
+    if (problem === this.problem) return;
+    this.problem = problem;
+    if (problem !== undefined) this.deps.log.error({ problem }, 'pod network not in order');
+    this.deps.onChange();
+  }
+
+  private async rest(ms: number, signal: AbortSignal): Promise<void> {
+    if (this.isDirty) return;
+    const woken = new AbortController();
+    this.wake = () => woken.abort();
+    await this.deps.clock.sleep(ms, AbortSignal.any([signal, woken.signal]));
+    this.wake = undefined;
+  }
+}
