@@ -16,6 +16,8 @@ export interface ImageService extends AsyncDisposable {
   /** Keeps an image's snapshots from garbage collection while a container uses it. */
   pin(imageId: string, owner: string): void;
   unpin(owner: string): void;
+  /** Who has pinned something, over restarts too. */
+  pinOwners(): readonly string[];
 }
 
 export interface LocalImage {

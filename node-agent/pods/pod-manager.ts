@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import type { Pod } from '../../api/types';
 import { describeError } from '../../lib/log';
 import { hasErrorCode } from '../files';
-import { LABEL, uidOf } from './labels';
+import { LABEL, sandboxIdOf } from './labels';
 import type { PodDeps } from './pod-deps';
 import { PodWorker } from './pod-worker';
 import { removeSandbox } from './pod-sandbox';
@@ -15,17 +15,20 @@ export class PodManager {
   private readonly workers = new Map<string, PodWorker>();
   private readonly tasks = new Map<string, Promise<void>>();
   private readonly controller = new AbortController();
+  private wanted: ReadonlyMap<string, Pod> = new Map();
 
   constructor(private readonly deps: PodDeps) {}
 
   /** Makes exactly these pods run. */
   sync(pods: ReadonlyMap<string, Pod>): void {
-    for (const pod of pods.values()) {
-      const worker = this.workers.get(uidOf(pod));
-      if (worker === undefined) this.add(pod);
-      else worker.update(pod);
-    }
+    const before = this.wanted;
+    this.wanted = new Map(pods);
     for (const [uid, worker] of this.workers) if (!pods.has(uid)) worker.remove();
+    for (const [uid, pod] of [...pods].sort(knownFirst)) {
+      const worker = this.workers.get(uid);
+      if (worker === undefined) this.add(uid, pod);
+      else if (!isSameWish(before.get(uid), pod)) worker.update(pod);
+    }
   }
 
   /** Secrets or configmaps changed: volumes and waiting containers look again. */
@@ -86,32 +89,37 @@ export class PodManager {
     await Promise.all(this.tasks.values());
   }
 
-  private add(pod: Pod): void {
-    const uid = uidOf(pod);
+  private add(uid: string, pod: Pod): void {
     const worker = new PodWorker(this.deps, pod);
     this.workers.set(uid, worker);
     const task = worker.run(this.controller.signal).then(() => {
       this.workers.delete(uid);
       this.tasks.delete(uid);
+      const again = this.wanted.get(uid);
+      // Taken away and given back while it was ending.
+      if (again !== undefined && !this.controller.signal.aborted) this.add(uid, again);
     });
     this.tasks.set(uid, task);
   }
 
   /** What is left of pods that no worker has: deleted while the agent was away, or half removed. */
   private async removeOrphans(): Promise<void> {
-    const { runtime, volumes, images, log } = this.deps;
+    const { runtime, volumes, images, network, paths, log } = this.deps;
+    const isOrphan = (uid: string) => !this.workers.has(uid);
     for (const { labels } of runtime.sandboxes()) {
       const uid = labels[LABEL.uid];
-      if (uid === undefined || this.workers.has(uid)) continue;
+      if (uid === undefined || !isOrphan(uid)) continue;
       log.info({ uid, pod: labels[LABEL.podName] }, 'removing an orphaned pod');
-      await removeSandbox(this.deps, uid, true);
-      images.unpin(uid);
+      await removeSandbox(this.deps, uid);
     }
-    for (const uid of volumes.podUids()) if (!this.workers.has(uid)) volumes.remove(uid);
-    const { logRoot } = this.deps.paths;
-    for (const folder of await listFolder(logRoot)) {
+    const sandboxIds = new Set([...this.workers.keys()].map(sandboxIdOf));
+    for (const { sandboxId } of network.current?.attachments() ?? [])
+      if (!sandboxIds.has(sandboxId)) await network.current?.detach(sandboxId);
+    for (const uid of images.pinOwners().filter(isOrphan)) images.unpin(uid);
+    for (const uid of volumes.podUids().filter(isOrphan)) volumes.remove(uid);
+    for (const folder of await listFolder(paths.logRoot)) {
       const uid = folder.slice(folder.lastIndexOf('_') + 1);
-      if (!this.workers.has(uid)) rmSync(join(logRoot, folder), { recursive: true, force: true });
+      if (isOrphan(uid)) rmSync(join(paths.logRoot, folder), { recursive: true, force: true });
     }
   }
 
@@ -126,6 +134,14 @@ export class PodManager {
     }
   }
 }
+
+/** Pods that ran before are let in before new ones, which must find room beside them. */
+const knownFirst = ([, a]: [string, Pod], [, b]: [string, Pod]): number =>
+  Number(a.status.startTime === undefined) - Number(b.status.startTime === undefined);
+
+/** Nothing came from the server since: a status noted here makes a new object of the same parts. */
+const isSameWish = (before: Pod | undefined, now: Pod): boolean =>
+  before?.metadata === now.metadata && before.spec === now.spec;
 
 const listFolder = async (path: string): Promise<readonly string[]> => {
   try {

@@ -92,6 +92,10 @@ export class FakeImageService implements ImageService {
     this.pins.delete(owner);
   }
 
+  pinOwners(): readonly string[] {
+    return [...this.pins.keys()];
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     return Promise.resolve();
   }

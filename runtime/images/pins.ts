@@ -42,6 +42,10 @@ export class Pins {
     rmSync(this.pathOf(owner), { force: true });
   }
 
+  owners(): readonly string[] {
+    return [...this.byOwner.keys()];
+  }
+
   holds(chainId: string): boolean {
     for (const chainIds of this.byOwner.values()) if (chainIds.has(chainId)) return true;
     return false;

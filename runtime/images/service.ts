@@ -155,6 +155,10 @@ class LocalImageService implements ImageService {
     this.parts.pins.remove(owner);
   }
 
+  pinOwners(): readonly string[] {
+    return this.parts.pins.owners();
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     this.stopping.abort(new Error('the image service is stopping'));
     await this.pulls.drain();
