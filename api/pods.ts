@@ -140,6 +140,11 @@ export const isTerminating = ({ metadata }: Pick<Pod, 'metadata'>): boolean =>
 /** Counts toward a controller's replicas: neither finished nor on its way out. */
 export const isPodActive = (pod: Pod): boolean => !isTerminal(pod) && !isTerminating(pod);
 
+/** Conditions that the pod's node decides; others (PodScheduled, readiness gates) it leaves alone. */
+export const isNodeCondition = (type: string): boolean => NODE_CONDITIONS.includes(type);
+
+const NODE_CONDITIONS = ['PodReadyToStartContainers', 'Initialized', 'ContainersReady', 'Ready'];
+
 export const podCondition = (
   { status }: { readonly status?: PodStatus },
   type: string,

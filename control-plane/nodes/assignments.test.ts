@@ -69,6 +69,23 @@ it('sends what changed once, and nothing for a change of status', () => {
   expect(last?.removedSecrets).toEqual([{ namespace: 'ns', name: 's', uid: 'su' }]);
 });
 
+it('tells of a readiness gate that others open or close', () => {
+  const find = { secret: () => undefined, configMap: () => undefined };
+  const sent = new SentAssignments();
+  const diff = (version: string, status: Pod['status']) => {
+    const gated = pod(
+      { readinessGates: [{ conditionType: 'example.com/lb' }] },
+      { resourceVersion: version },
+    );
+    return sent.diff(assignmentsOf([{ ...gated, status }], find, []))?.pods.length ?? 0;
+  };
+  const condition = (type: string) => ({ conditions: [{ type, status: 'True' as const }] });
+  expect(diff('1', {})).toBe(1);
+  expect(diff('2', condition('Ready'))).toBe(0);
+  expect(diff('3', condition('example.com/lb'))).toBe(1);
+  expect(diff('4', { ...condition('example.com/lb'), phase: 'Running' })).toBe(0);
+});
+
 it('knows peers by address and range, and which of them do not answer', () => {
   const node = (name: string, ready: string, podCIDR?: string): Node => ({
     apiVersion: 'v1',

@@ -170,9 +170,15 @@ const forAgent = (object: ApiObject): unknown => {
   return { ...object, metadata };
 };
 
-/** An agent wrote the status itself: a change of nothing else is no news to it. */
+/** An agent wrote the status itself: of it only what others decide is news, the readiness gates. */
 const digestOf = (object: ApiObject): string => {
   const metadata = { ...object.metadata, managedFields: undefined, resourceVersion: undefined };
-  const rest = { ...object, metadata, status: undefined };
+  const rest = { ...object, metadata, status: gatesOf(object) };
   return createHash('sha256').update(JSON.stringify(rest)).digest('base64');
 };
+
+const gatesOf = ({ spec, status }: Partial<Pod>): readonly string[] =>
+  (spec?.readinessGates ?? []).map(({ conditionType }) => {
+    const condition = status?.conditions?.find(({ type }) => type === conditionType);
+    return `${conditionType}=${condition?.status ?? ''}`;
+  });

@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 
 import { ApiError, hasReason } from '../../api/errors';
+import { isNodeCondition } from '../../api/pods';
 import { PODS } from '../../api/resources';
 import { nameKey, type ObjectName, type Pod, type PodStatus } from '../../api/types';
 import type { ApiClient } from '../../client/api-client';
@@ -9,14 +10,6 @@ import type { PodStatusUpdate } from '../../proto/gen/dhow/agent/v1/agent';
 import { parseObject } from './agent-json';
 import type { ObjectView } from './deps';
 import { withConflictRetry } from './node-registrar';
-
-/** Conditions that the agent decides; others (PodScheduled, readiness gates) it must not touch. */
-const AGENT_CONDITIONS = new Set([
-  'PodReadyToStartContainers',
-  'Initialized',
-  'ContainersReady',
-  'Ready',
-]);
 
 /** Stores what agents report of their pods. */
 export class StatusIntake {
@@ -101,8 +94,8 @@ const OTHER_POD = new ApiError('NotFound', 'another pod');
 
 /** Pure: a node's report over the stored status; conditions of others and a final phase stay. */
 export const mergePodStatus = (stored: PodStatus, reported: PodStatus): PodStatus => {
-  const foreign = (stored.conditions ?? []).filter(({ type }) => !AGENT_CONDITIONS.has(type));
-  const own = (reported.conditions ?? []).filter(({ type }) => AGENT_CONDITIONS.has(type));
+  const foreign = (stored.conditions ?? []).filter(({ type }) => !isNodeCondition(type));
+  const own = (reported.conditions ?? []).filter(({ type }) => isNodeCondition(type));
   const isFinal = stored.phase === 'Failed' || stored.phase === 'Succeeded';
   const { nominatedNodeName, ...kept } = stored;
   return {

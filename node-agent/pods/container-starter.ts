@@ -7,7 +7,7 @@ import { fieldPathOf, ImageWaitError } from '../images/image-puller';
 import type { PreparedVolumes } from '../volumes/volume-manager';
 import { containerSpecOf } from './container-spec';
 import { ContainerConfigError } from './environment';
-import type { NodeView } from './field-refs';
+import { nodeViewOf } from './field-refs';
 import { runHook } from './hooks';
 import { uidOf } from './labels';
 import type { ContainerRuns } from './observe';
@@ -24,9 +24,9 @@ export interface StartRequest {
   readonly runs: ContainerRuns | undefined;
 }
 
-/** Why a container did not start, and when to try again (undefined: at the next change). */
+/** Why a container did not start, and when to try again. */
 export interface StartFailure extends WaitingReason {
-  readonly retryAtMs: number | undefined;
+  readonly retryAtMs: number;
 }
 
 /** Brings one container from its image to a running process. */
@@ -71,7 +71,7 @@ export class ContainerStarter {
       image,
       volumes,
       objects: this.deps.objects,
-      node: this.nodeView(sandbox.podIp),
+      node: nodeViewOf(node(), sandbox.podIp),
       nodeMemoryBytes: node().memoryBytes,
       etcFiles: sandbox.etcFiles,
       terminationMessageFile: messageFile,
@@ -122,30 +122,19 @@ export class ContainerStarter {
     }
   }
 
-  nodeView(podIp: string | undefined): NodeView {
-    const { name, ip, cpuMillis, memoryBytes } = this.deps.node();
-    return {
-      nodeName: name,
-      hostIp: ip,
-      podIp,
-      allocatableCpuMillis: cpuMillis,
-      allocatableMemoryBytes: memoryBytes,
-    };
-  }
-
   private explain(request: StartRequest, error: unknown): StartFailure {
     const { clock, settings } = this.deps;
-    if (error instanceof ImageWaitError)
-      return { reason: error.reason, message: error.message, retryAtMs: error.retryAtMs };
+    const resyncAtMs = clock.now() + settings.resyncMs;
+    if (error instanceof ImageWaitError) {
+      const { reason, message, retryAtMs = resyncAtMs } = error;
+      return { reason, message, retryAtMs };
+    }
     const isConfig = error instanceof ContainerConfigError;
     const message = describeError(error);
     this.emit(request, 'Warning', 'Failed', `Error: ${message}`);
     const reason = isConfig ? 'CreateContainerConfigError' : 'CreateContainerError';
-    return {
-      reason,
-      message,
-      retryAtMs: clock.now() + (isConfig ? settings.resyncMs : settings.retryMs * 2),
-    };
+    const retryAtMs = isConfig ? resyncAtMs : clock.now() + settings.retryMs * 2;
+    return { reason, message, retryAtMs };
   }
 
   private emit(

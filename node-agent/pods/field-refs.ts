@@ -11,6 +11,22 @@ export interface NodeView {
   readonly allocatableMemoryBytes: number;
 }
 
+export const nodeViewOf = (
+  node: {
+    readonly name: string;
+    readonly ip: string;
+    readonly cpuMillis: number;
+    readonly memoryBytes: number;
+  },
+  podIp: string | undefined,
+): NodeView => ({
+  nodeName: node.name,
+  hostIp: node.ip,
+  podIp,
+  allocatableCpuMillis: node.cpuMillis,
+  allocatableMemoryBytes: node.memoryBytes,
+});
+
 /** The value of a `fieldRef`. @throws Error for a path that no field answers to. */
 export const fieldValue = (pod: Pod, path: string, node: NodeView): string => {
   const { metadata, spec } = pod;

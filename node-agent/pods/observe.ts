@@ -114,6 +114,8 @@ const rememberedRun = (
 /** It ran when last heard of and is nowhere now: the machine went down under it. */
 const lostRun = (status: ContainerStatus, startedAt: string | undefined): ObservedContainer => ({
   ...identityOf(status),
+  // It did not fail: what comes next owes nothing to the restarts before it.
+  backoffStep: -1,
   state: {
     status: 'exited',
     startedAtMs: timeOf(startedAt),

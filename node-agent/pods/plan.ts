@@ -1,4 +1,4 @@
-import { isRestartableInit } from '../../api/pods';
+import { isRestartableInit, isTerminal } from '../../api/pods';
 import type { Container, Pod } from '../../api/types';
 import type { AgentSettings } from '../settings';
 import type { ObservedContainer, PodObservation } from './observe';
@@ -39,18 +39,28 @@ export interface PlanInput {
   readonly isEnding: boolean;
   /** Containers whose startup probe has passed, or that have none and run. By runtime id. */
   readonly isStarted: (run: ObservedContainer) => boolean;
+  /** Ended because its definition changed: it starts again whatever the restart policy says. */
+  readonly isReplaced: (run: ObservedContainer) => boolean;
 }
 
 /** Pure: the difference between what a pod wants and what is there. */
 export const planPod = (input: PlanInput): PodPlan => {
   const draft = new PlanDraft(input);
-  const { pod, observation } = input;
-  const hasBegun = pod.spec.containers.some(({ name }) => runOf(observation, name) !== undefined);
-  const init = draft.planInit(hasBegun);
+  const init = draft.planInit(hasBegun(input));
   if (init !== 'done') return draft.finish(false, init === 'failed');
-  for (const container of pod.spec.containers) draft.planMain(container);
-  return draft.finish(true, isComplete(pod, observation));
+  for (const container of input.pod.spec.containers) draft.planMain(container);
+  return draft.finish(true, isComplete(input));
 };
+
+/**
+ * The main containers have had their turn. When the machine went down under them the pod begins
+ * again, init containers first: what these prepared in memory is gone.
+ */
+const hasBegun = ({ pod, observation, isEnding }: PlanInput): boolean =>
+  pod.spec.containers.some(({ name }) => {
+    const run = runOf(observation, name);
+    return run !== undefined && (run.exists || isEnding || isTerminal(pod) || !mayRestart(pod));
+  });
 
 type InitProgress = 'waiting' | 'failed' | 'done';
 
@@ -76,11 +86,12 @@ class PlanDraft {
       const run = runOf(observation, container.name);
       if (isRestartableInit(container)) {
         this.ensure(container, true, () => true);
+        this.replaceOutdated(container);
         const isUp = run?.state.status === 'running' && isStarted(run);
         if (!isUp && !hasBegun) return 'waiting';
-      } else if (!hasBegun && !isSuccess(run)) {
-        if (run?.state.status === 'exited' && pod.spec.restartPolicy === 'Never') return 'failed';
-        this.ensure(container, true, (exitCode) => exitCode !== 0);
+      } else if (!hasBegun && !isDone(pod, run)) {
+        if (run?.state.status === 'exited' && !mayRestart(pod)) return 'failed';
+        this.ensure(container, true, () => true);
         return 'waiting';
       }
     }
@@ -88,13 +99,15 @@ class PlanDraft {
   }
 
   planMain(container: Container): void {
-    const { pod, observation } = this.input;
-    const run = runOf(observation, container.name);
+    const { pod } = this.input;
     // A lost run of a pod that may not restart counts as ended, whatever it was doing.
     this.ensure(container, false, (exitCode) => shouldRestart(pod, exitCode));
-    const isOutdated =
-      run?.exists === true && run.image !== '' && run.image !== container.image && isAlive(run);
-    if (!isOutdated) return;
+    this.replaceOutdated(container);
+  }
+
+  private replaceOutdated(container: Container): void {
+    const run = runOf(this.input.observation, container.name);
+    if (run?.exists !== true || !isAlive(run) || !hasOtherImage(run, container)) return;
     const message = `Container ${container.name} definition changed, will be restarted`;
     this.kills.push({ containerId: run.id, container, message });
   }
@@ -104,7 +117,7 @@ class PlanDraft {
     isInit: boolean,
     restarts: (exitCode: number) => boolean,
   ): void {
-    const { observation, nowMs, settings } = this.input;
+    const { observation, nowMs, settings, isReplaced } = this.input;
     const run = runOf(observation, container.name);
     if (run === undefined || run.state.status === 'created') {
       const restartCount = run?.restartCount ?? 0;
@@ -112,8 +125,11 @@ class PlanDraft {
       this.starts.push({ container, isInit, restartCount, backoffStep });
       return;
     }
-    if (run.state.status === 'running' || !restarts(run.state.exit.exitCode)) return;
-    const { step, delayMs } = nextBackoff(run, settings);
+    if (run.state.status === 'running') return;
+    if (!restarts(run.state.exit.exitCode) && !isReplaced(run)) return;
+    // Another image is a new try: it does not wait for the failures of the one before.
+    const isNewTry = hasOtherImage(run, container) || isReplaced(run);
+    const { step, delayMs } = isNewTry ? FIRST_TRY : nextBackoff(run, settings);
     const untilMs = run.state.exit.finishedAtMs + delayMs;
     if (untilMs > nowMs) this.backoffUntilMs.set(container.name, untilMs);
     else
@@ -139,15 +155,18 @@ export const nextBackoff = (
   return { step, delayMs: Math.min(maxMs, initialMs * 2 ** Math.min(step, 30)) };
 };
 
-export const shouldRestart = ({ spec }: Pod, exitCode: number): boolean =>
+const FIRST_TRY = { step: -1, delayMs: 0 };
+
+const mayRestart = ({ spec }: Pod): boolean => spec.restartPolicy !== 'Never';
+
+const shouldRestart = ({ spec }: Pod, exitCode: number): boolean =>
   spec.restartPolicy === 'Never' ? false : spec.restartPolicy !== 'OnFailure' || exitCode !== 0;
 
-const isComplete = ({ spec, ...pod }: Pod, observation: PodObservation): boolean =>
-  spec.containers.every(({ name }) => {
+const isComplete = ({ pod, observation, isReplaced }: PlanInput): boolean =>
+  pod.spec.containers.every(({ name }) => {
     const run = runOf(observation, name);
-    return (
-      run?.state.status === 'exited' && !shouldRestart({ spec, ...pod }, run.state.exit.exitCode)
-    );
+    if (run?.state.status !== 'exited' || isReplaced(run)) return false;
+    return !shouldRestart(pod, run.state.exit.exitCode);
   });
 
 const runOf = (observation: PodObservation, name: string): ObservedContainer | undefined =>
@@ -155,5 +174,12 @@ const runOf = (observation: PodObservation, name: string): ObservedContainer | u
 
 const isAlive = ({ state }: ObservedContainer): boolean => state.status !== 'exited';
 
-const isSuccess = (run: ObservedContainer | undefined): boolean =>
-  run?.state.status === 'exited' && run.state.exit.exitCode === 0;
+/** Made from another image than the pod names now. */
+const hasOtherImage = ({ image }: ObservedContainer, container: Container): boolean =>
+  image !== '' && image !== container.image;
+
+/** An init container has done its work, and what it did is still there. */
+const isDone = (pod: Pod, run: ObservedContainer | undefined): boolean =>
+  run?.state.status === 'exited' &&
+  run.state.exit.exitCode === 0 &&
+  (run.exists || !mayRestart(pod));

@@ -27,17 +27,7 @@ afterEach(async () => {
 const start = (options: Partial<PodBenchOptions> = {}): PodBench =>
   (bench = createPodBench({ directory, ...options }));
 
-/** Moves time in small steps until `reached`, at most `limitMs`. */
-const until = async (reached: () => boolean, limitMs = 60_000): Promise<void> => {
-  for (let ms = 0; ms <= limitMs; ms += 250) {
-    // File system calls finish in real time, between steps of the clock.
-    for (let turn = 0; turn < 20 && !reached(); turn++)
-      await new Promise((resolve) => setTimeout(resolve, 1));
-    if (reached()) return;
-    await bench.clock.advance(250);
-  }
-  throw new Error('condition not reached');
-};
+const until: PodBench['until'] = (reached, limitMs) => bench.until(reached, limitMs);
 
 const containerOf = (name = 'web') =>
   [

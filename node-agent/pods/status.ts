@@ -1,9 +1,9 @@
-import { isRestartableInit, qosClassOf, withCondition } from '../../api/pods';
+import { isNodeCondition, isRestartableInit, qosClassOf, withCondition } from '../../api/pods';
 import type { Container, ContainerStatus, Pod, PodCondition, PodStatus } from '../../api/types';
 import { rfc3339 } from '../../lib/clock';
 import { CONTAINER_ID_PREFIX } from './labels';
 import type { ObservedContainer, PodObservation } from './observe';
-import { shouldRestart, type PodPlan } from './plan';
+import type { PodPlan } from './plan';
 
 export interface WaitingReason {
   readonly reason: string;
@@ -58,6 +58,13 @@ export const computePodStatus = (input: StatusInput): PodStatus => {
     containerStatuses: main,
     qosClass: pod.status.qosClass ?? qosClassOf(pod.spec),
   };
+};
+
+/** Pure: this node's own status with the conditions that others have set meanwhile. */
+export const adoptConditions = (own: PodStatus, stored: PodStatus): PodStatus => {
+  const mine = (own.conditions ?? []).filter(({ type }) => isNodeCondition(type));
+  const foreign = (stored.conditions ?? []).filter(({ type }) => !isNodeCondition(type));
+  return { ...own, conditions: [...mine, ...foreign] };
 };
 
 const containerStatus = (
@@ -173,7 +180,7 @@ const exitReason = (exit: {
 };
 
 const phaseOf = (
-  { pod, plan, isEnding }: StatusInput,
+  { plan, isEnding }: StatusInput,
   init: readonly ContainerStatus[],
   main: readonly ContainerStatus[],
 ): string => {
@@ -187,9 +194,8 @@ const phaseOf = (
   );
   if (waits) return 'Pending';
   if (main.some(({ state }) => state?.running !== undefined)) return 'Running';
+  if (!plan.isComplete && !isEnding) return 'Running';
   const exits = main.map(({ state, lastState }) => state?.terminated ?? lastState?.terminated);
-  const restarts = (exitCode: number) => !isEnding && shouldRestart(pod, exitCode);
-  if (exits.some((exit) => exit !== undefined && restarts(exit.exitCode))) return 'Running';
   return exits.every((exit) => exit?.exitCode === 0) ? 'Succeeded' : 'Failed';
 };
 

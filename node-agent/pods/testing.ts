@@ -55,6 +55,8 @@ export interface PodBench {
   /** `reason: message` of every event. */
   events(): readonly string[];
   run(...pods: readonly Pod[]): Promise<void>;
+  /** Moves time in small steps until `reached`, at most `limitMs` (a minute). */
+  until(reached: () => boolean, limitMs?: number): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -84,7 +86,7 @@ export const createPodBench = (options: PodBenchOptions): PodBench => {
     runtime,
     images,
     puller: new ImagePuller({ images, objects, events, clock, settings }),
-    network: () => Promise.resolve(network),
+    network: { current: network, whenOpen: () => Promise.resolve(network) },
     volumes: new VolumeManager({
       stateDir: directory,
       runDir: `${directory}/run`,
@@ -130,12 +132,28 @@ export const createPodBench = (options: PodBenchOptions): PodBench => {
       manager.sync(new Map(pods.map((pod) => [pod.metadata.uid ?? '', pod])));
       await clock.advance(0);
     },
+    until: (reached, limitMs = 60_000) => advanceUntil(clock, reached, limitMs),
     stop: async () => {
       stopping.abort();
       await manager.stop();
       await following;
     },
   };
+};
+
+const advanceUntil = async (
+  clock: ManualClock,
+  reached: () => boolean,
+  limitMs: number,
+): Promise<void> => {
+  for (let ms = 0; ms <= limitMs; ms += 250) {
+    // File system calls finish in real time, between steps of the clock.
+    for (let turn = 0; turn < 20 && !reached(); turn++)
+      await new Promise((resolve) => setTimeout(resolve, 1));
+    if (reached()) return;
+    await clock.advance(250);
+  }
+  throw new Error('condition not reached');
 };
 
 const recordedEvents = () => {

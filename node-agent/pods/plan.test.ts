@@ -1,0 +1,159 @@
+import type { Container, Pod } from '../../api/types';
+import { DEFAULT_SETTINGS } from '../settings';
+import type { ObservedContainer, PodObservation } from './observe';
+import { nextBackoff, planPod, type PodPlan } from './plan';
+import { testContainer, testPod } from './testing';
+
+const NOW_MS = Date.UTC(2026, 0, 1);
+
+const run = (name: string, more: Partial<ObservedContainer> = {}): ObservedContainer => ({
+  id: `id-${name}`,
+  name,
+  restartCount: 0,
+  backoffStep: -1,
+  image: 'web:1',
+  imageId: '',
+  state: { status: 'running', startedAtMs: NOW_MS },
+  exists: true,
+  ...more,
+});
+
+const exited = (exitCode: number, ranMs = 1000): ObservedContainer['state'] => ({
+  status: 'exited',
+  startedAtMs: NOW_MS - ranMs,
+  exit: { exitCode, oomKilled: false, finishedAtMs: NOW_MS },
+});
+
+const plan = (
+  pod: Pod,
+  runs: readonly ObservedContainer[],
+  { replaced = [] as string[], isEnding = false } = {},
+): PodPlan => {
+  const observation: PodObservation = new Map(
+    runs.map((current) => [current.name, { current, previous: undefined, older: [] }]),
+  );
+  return planPod({
+    pod,
+    observation,
+    nowMs: NOW_MS,
+    settings: DEFAULT_SETTINGS,
+    isEnding,
+    isStarted: () => true,
+    isReplaced: ({ id }) => replaced.includes(id),
+  });
+};
+
+const started = ({ starts }: PodPlan) =>
+  starts.map(({ container, restartCount, backoffStep }) => [
+    container.name,
+    restartCount,
+    backoffStep,
+  ]);
+
+describe('the restart back-off', () => {
+  it('is 10, 20, 40 ... 300 seconds, whatever the exit code, and counts every start', () => {
+    const delays: number[] = [];
+    let current = run('web', { state: exited(0) });
+    for (let restart = 1; restart <= 7; restart++) {
+      const { step, delayMs } = nextBackoff(current, DEFAULT_SETTINGS);
+      delays.push(delayMs / 1000);
+      current = { ...current, backoffStep: step, state: exited(restart % 2) };
+    }
+    expect(delays).toEqual([10, 20, 40, 80, 160, 300, 300]);
+  });
+
+  it('begins again after ten minutes up, not a second less', () => {
+    const worn = { backoffStep: 5 };
+    const short = run('web', { ...worn, state: exited(1, 599_999) });
+    const long = run('web', { ...worn, state: exited(1, 600_000) });
+    expect(nextBackoff(short, DEFAULT_SETTINGS).delayMs).toBe(300_000);
+    expect(nextBackoff(long, DEFAULT_SETTINGS)).toEqual({ step: 0, delayMs: 10_000 });
+  });
+
+  it('has a cap that can be set', () => {
+    const settings = { ...DEFAULT_SETTINGS, restartBackoffMaxMs: 25_000 };
+    const worn = run('web', { backoffStep: 9, state: exited(1) });
+    expect(nextBackoff(worn, settings).delayMs).toBe(25_000);
+  });
+
+  it('ends to the millisecond', () => {
+    const waiting = (finishedAgoMs: number) => {
+      const { startedAtMs } = exited(1) as { startedAtMs: number };
+      const exit = { exitCode: 1, oomKilled: false, finishedAtMs: NOW_MS - finishedAgoMs };
+      return plan(testPod(), [run('web', { state: { status: 'exited', startedAtMs, exit } })]);
+    };
+    expect(started(waiting(9_999))).toEqual([]);
+    expect(waiting(9_999).backoffUntilMs.get('web')).toBe(NOW_MS + 1);
+    expect(started(waiting(10_000))).toEqual([['web', 1, 0]]);
+  });
+});
+
+describe('another image', () => {
+  const changed = (restartPolicy: string) =>
+    testPod({ spec: { restartPolicy, containers: [testContainer({ image: 'web:2' })] } });
+
+  it('ends the container that runs the old one', () => {
+    const { kills, starts } = plan(changed('Always'), [run('web')]);
+    expect(kills).toMatchObject([
+      {
+        containerId: 'id-web',
+        message: 'Container web definition changed, will be restarted',
+      },
+    ]);
+    expect(starts).toEqual([]);
+  });
+
+  it.each(['Always', 'OnFailure', 'Never'])(
+    'starts at once after that, restart policy %s',
+    (restartPolicy) => {
+      const ended = [run('web', { restartCount: 3, backoffStep: 2, state: exited(0) })];
+      const next = plan(changed(restartPolicy), ended, { replaced: ['id-web'] });
+      expect(started(next)).toEqual([['web', 4, -1]]);
+      expect(next.isComplete).toBe(false);
+    },
+  );
+
+  it('ends the wait of a crash loop, but restarts nothing that has ended for good', () => {
+    const crashed = [run('web', { restartCount: 3, backoffStep: 5, state: exited(1) })];
+    expect(started(plan(changed('Always'), crashed))).toEqual([['web', 4, -1]]);
+    expect(plan(changed('Never'), crashed)).toMatchObject({ starts: [], isComplete: true });
+  });
+
+  it('replaces a sidecar too', () => {
+    const sidecar = testContainer({ name: 'side', image: 'web:2', restartPolicy: 'Always' });
+    const pod = testPod({ spec: { initContainers: [sidecar] } });
+    expect(plan(pod, [run('side'), run('web')]).kills).toMatchObject([{ containerId: 'id-side' }]);
+  });
+});
+
+describe('a pod whose machine went down under it', () => {
+  const init: Container = testContainer({ name: 'first' });
+  const pod = (restartPolicy: string, phase = 'Running') =>
+    testPod({ spec: { restartPolicy, initContainers: [init] }, status: { phase } });
+  const lost = [
+    run('first', { exists: false, state: exited(0) }),
+    run('web', { exists: false, restartCount: 2, state: exited(137) }),
+  ];
+
+  it('begins with its init containers, whose work in memory is gone', () => {
+    const first = plan(pod('Always'), lost);
+    expect(started(first)).toEqual([]);
+    expect(first.backoffUntilMs.has('first')).toBe(true);
+    expect(first.isInitialized).toBe(false);
+    const again = [run('first', { restartCount: 1, state: exited(0) }), lost[1]!];
+    expect(plan(pod('Always'), again).isInitialized).toBe(true);
+  });
+
+  it('is given up when nothing of it may restart', () => {
+    expect(plan(pod('Never'), lost)).toMatchObject({ starts: [], isComplete: true });
+  });
+
+  it('stays as it ended when it had ended', () => {
+    const done = lost.map((each) => ({ ...each, state: exited(0) }));
+    expect(plan(pod('OnFailure', 'Succeeded'), done)).toMatchObject({
+      starts: [],
+      isInitialized: true,
+      isComplete: true,
+    });
+  });
+});
