@@ -6,6 +6,8 @@ import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import {
   additions,
+  atomicMaps,
+  atomicTypes,
   byteFields,
   enums,
   int64Fields,
@@ -239,6 +241,7 @@ const define = (path, name) => {
     properties[field] = {
       ...withEnum(key, property(schema, docOf(member), isRequired)),
       ...(listRules[key] ?? {}),
+      ...(atomicMaps.has(key) ? { 'x-kubernetes-map-type': 'atomic' } : {}),
     };
     if (isRequired) required.push(field);
   }
@@ -250,6 +253,7 @@ const define = (path, name) => {
   }
   definition.properties = sorted(properties);
   if (required.length > 0) definition.required = required.sort();
+  if (atomicTypes.has(name)) definition['x-kubernetes-map-type'] = 'atomic';
   const [group, version] = path.split('/');
   if (
     'kind' in properties &&

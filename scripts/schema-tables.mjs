@@ -82,6 +82,25 @@ export const listRules = {
   'DeploymentSpec.strategy': { 'x-kubernetes-patch-strategy': 'retainKeys' },
 };
 
+/** Structs that change as a whole: one manager owns all of their fields. */
+export const atomicTypes = new Set([
+  'ConfigMapKeySelector',
+  'LabelSelector',
+  'LocalObjectReference',
+  'NodeSelector',
+  'NodeSelectorTerm',
+  'ObjectFieldSelector',
+  'ObjectReference',
+  'OwnerReference',
+  'ResourceFieldSelector',
+  'SecretKeySelector',
+  'SecretReference',
+  'TypedLocalObjectReference',
+]);
+
+/** Maps that change as a whole. */
+export const atomicMaps = new Set(['PodSpec.nodeSelector']);
+
 /** Values the API knows, by `Type.field`: the string type's name, then value and what it means. */
 export const enums = {
   'ContainerPort.protocol': [

@@ -13,6 +13,8 @@ export interface DecodeOptions {
   readonly fieldValidation?: FieldValidation;
   /** Paths that the body held twice, as the JSON reader reports them: treated like unknown fields. */
   readonly duplicateFields?: readonly string[];
+  /** Only what the value names: nothing is filled in, and zeros and nulls stay. */
+  readonly isPartial?: boolean;
 }
 
 export interface Decoded<T extends ApiObject = ApiObject> {
@@ -59,7 +61,7 @@ const detailsOf = ({ field, message }: DecodeError) =>
 export const convert = <T extends ApiObject = ApiObject>(
   kind: KindName,
   value: unknown,
-  { fieldValidation = 'Ignore', duplicateFields = [] }: DecodeOptions = {},
+  { fieldValidation = 'Ignore', duplicateFields = [], isPartial = false }: DecodeOptions = {},
 ): Decoded<T> => {
   const { name } = definitionOf(kind);
   const shape = shapeOfDefinition(name);
@@ -69,7 +71,7 @@ export const convert = <T extends ApiObject = ApiObject>(
       `json: cannot unmarshal ${jsonKind(value)} into Go value of type v1.${kind.kind}`,
     );
   }
-  const decoder = new Decoder(name === CORE_EVENT);
+  const decoder = new Decoder(name === CORE_EVENT, isPartial);
   const apiVersion = kind.group === '' ? kind.version : `${kind.group}/${kind.version}`;
   const body = decoder.struct(shape, value, ROOT);
   const problems = [
@@ -133,7 +135,10 @@ const jsonKind = (value: unknown): string => {
 class Decoder {
   readonly unknown: string[] = [];
 
-  constructor(private readonly isCoreEvent: boolean) {}
+  constructor(
+    private readonly isCoreEvent: boolean,
+    private readonly isPartial: boolean,
+  ) {}
 
   struct(shape: StructShape, value: Json, path: Path): Record<string, unknown> {
     const out: Record<string, unknown> = {};
@@ -145,10 +150,11 @@ class Decoder {
         continue;
       }
       const decoded = this.value(field, raw, at);
-      if (decoded === undefined || isDropped(shape, name, field, decoded)) continue;
-      out[name] = decoded;
+      if (this.isPartial) out[name] = decoded ?? null;
+      else if (decoded !== undefined && !isDropped(shape, name, field, decoded))
+        out[name] = decoded;
     }
-    this.fill(shape, out);
+    if (!this.isPartial) this.fill(shape, out);
     return out;
   }
 

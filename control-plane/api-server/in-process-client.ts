@@ -16,6 +16,7 @@ import type { ServedKind } from './kinds/served-kind';
 import type { ObjectService } from './objects/object-service';
 import type { WatchItem } from './objects/object-watcher';
 import { decodeObject } from './objects/rules';
+import { cloneJson } from '../../api/json-value';
 import { parseVersion } from './objects/versions';
 import type { WriteContext } from './objects/write-context';
 import { bindPod } from './pods/binding';
@@ -95,13 +96,7 @@ export class InProcessClient implements ApiClient {
     const next = decodeObject(kind, object, context);
     if (options.subresource === undefined)
       return (await this.service.writer.put(kind, name, next, context)).item.object as T;
-    const item = await this.service.writer.update(
-      kind,
-      name,
-      () => structuredClone(next),
-      context,
-      options.subresource,
-    );
+    const item = await this.service.writer.update(kind, name, () => cloneJson(next), context);
     return item.object as T;
   }
 
@@ -114,10 +109,10 @@ export class InProcessClient implements ApiClient {
     signal = NEVER,
   ): Promise<T> {
     const context = contextOf(options, signal);
-    const { subresource } = options;
-    if (subresource === 'scale') throw new Error('a scale is updated, not patched, in process');
-    const request = { type, body, ...(subresource === undefined ? {} : { subresource }) };
-    const { item } = await patch(this.service, this.kindOf(resource), name, request, context);
+    if (options.subresource === 'scale')
+      throw new Error('a scale is updated, not patched, in process');
+    const change = { type, body, isForced: false };
+    const { item } = await patch(this.service, this.kindOf(resource), name, change, context);
     return item.object as T;
   }
 
@@ -161,10 +156,17 @@ const toEvent = <T extends ApiObject>(item: WatchItem): WatchEvent<T> =>
     ? { type: 'BOOKMARK', resourceVersion: String(item.version) }
     : { type: item.type, object: item.item.object as T };
 
-const contextOf = ({ fieldManager, dryRun }: WriteOptions, signal: AbortSignal): WriteContext => ({
+const contextOf = (
+  { fieldManager, dryRun, subresource }: WriteOptions,
+  signal: AbortSignal,
+): WriteContext => ({
   user: SYSTEM_USER,
   isDryRun: dryRun ?? false,
   fieldManager: fieldManager ?? 'dhow',
+  subresource: subresource ?? '',
+  operation: 'Update',
+  tracksOwners: false,
+  isForced: false,
   fieldValidation: 'Strict',
   warnings: [],
   signal,

@@ -107,7 +107,6 @@ const SYSTEM_FIELDS = [
   'deletionGracePeriodSeconds',
   'selfLink',
   'generation',
-  'managedFields',
 ] as const;
 const KEPT_FIELDS = [
   'namespace',

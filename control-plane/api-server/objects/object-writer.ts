@@ -8,6 +8,7 @@ import { copyOf, type MutableObject } from '../kinds/mutable';
 import { storeNameOf, type ServedKind } from '../kinds/served-kind';
 import type { Admission } from './admission';
 import { isRemovable } from './deletion-rules';
+import { recordCreate, recordUpdate, sameOwners } from './field-owners';
 import { itemOf, versionOf, type Item } from './item';
 import {
   checkPreconditions,
@@ -60,7 +61,8 @@ export class ObjectWriter {
 
   /**
    * Read, change, compare-and-swap, again after a conflict. The first try starts from the cache;
-   * whatever it refuses is judged anew on the newest state.
+   * whatever it refuses is judged anew on the newest state. Only the part of the context's
+   * subresource changes.
    * @throws NotFound, Conflict, Invalid
    */
   async update(
@@ -68,10 +70,9 @@ export class ObjectWriter {
     name: ObjectName,
     change: Change,
     context: WriteContext,
-    subresource?: 'status' | 'finalize',
   ): Promise<Item> {
     return this.onCurrent(kind, name, context.signal, (current) =>
-      this.tryUpdate(kind, current, change, context, subresource),
+      this.tryUpdate(kind, current, change, context),
     );
   }
 
@@ -163,8 +164,9 @@ export class ObjectWriter {
     const { clock, random, admission } = this.deps;
     placeObject(kind, object, namespace, '');
     resetSystemMetadata(object, clock, random, kind.strategy.hasGeneration);
-    kind.strategy.prepareCreate?.(object);
     applyDefaults(kind, object);
+    if (context.operation === 'Update') recordCreate(kind, object, context, clock.now());
+    kind.strategy.prepareCreate?.(object);
     await admission.admitCreate(kind, object, context);
     checkCreate(kind, object, context);
   }
@@ -188,18 +190,19 @@ export class ObjectWriter {
     current: StoredObject,
     change: Change,
     context: WriteContext,
-    subresource: 'status' | 'finalize' | undefined,
   ): Promise<Item> {
     const old = current.object;
     const next = await change(old);
     placeObject(kind, next, old.metadata.namespace ?? '', old.metadata.name);
     checkVersion(kind, next, old);
     keepSystemMetadata(next, old);
-    const object = isolate(kind, next, old, subresource);
-    if (subresource === undefined) kind.strategy.prepareUpdate?.(object, old);
+    const object = isolate(kind, next, old, context.subresource);
     applyDefaults(kind, object);
+    if (context.operation === 'Update')
+      recordUpdate(kind, object, old, context, this.deps.clock.now());
+    if (!isPart(context.subresource)) kind.strategy.prepareUpdate?.(object, old);
     await this.deps.admission.admitUpdate(kind, object, old);
-    checkUpdate(kind, object, old, context, subresource);
+    checkUpdate(kind, object, old, context);
     if (isSame(object, old)) return current;
     if (kind.strategy.hasGeneration && isChangedBeyondStatus(object, old))
       object.metadata.generation = (old.metadata.generation ?? 0) + 1;
@@ -256,9 +259,9 @@ const isolate = (
   { strategy }: ServedKind,
   next: MutableObject,
   old: ApiObject,
-  subresource: 'status' | 'finalize' | undefined,
+  subresource: string,
 ): MutableObject => {
-  if (subresource === undefined) {
+  if (!isPart(subresource)) {
     if (!strategy.hasStatus) return next;
     const { status } = copyOf(old);
     if (status === undefined) Reflect.deleteProperty(next, 'status');
@@ -275,12 +278,23 @@ const isolate = (
   if (next.metadata.annotations !== undefined)
     kept.metadata.annotations = next.metadata.annotations;
   if (next.metadata.labels !== undefined) kept.metadata.labels = next.metadata.labels;
+  if (next.metadata.managedFields !== undefined)
+    kept.metadata.managedFields = next.metadata.managedFields;
   return kept;
 };
 
+/** Does the subresource change a part that the object itself does not? */
+const isPart = (subresource: string): boolean =>
+  subresource === 'status' || subresource === 'finalize';
+
 const isSame = (object: MutableObject, old: ApiObject): boolean => {
   object.metadata.resourceVersion = old.metadata.resourceVersion ?? '';
-  return jsonEqual(object, old);
+  return jsonEqual(withoutOwners(object), withoutOwners(old)) && sameOwners(object, old);
+};
+
+const withoutOwners = (object: ApiObject): ApiObject => {
+  const { managedFields, ...metadata } = object.metadata;
+  return managedFields === undefined ? object : { ...object, metadata };
 };
 
 const isChangedBeyondStatus = (object: MutableObject, old: ApiObject): boolean =>

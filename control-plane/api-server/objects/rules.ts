@@ -11,8 +11,9 @@ import type { ApiObject } from '../../../api/types';
 import { invalid, invalidError, type FieldError } from '../../../api/validation/field-error';
 import type { PatchType } from '../../../client/api-client';
 import { stringifyJson } from '../../../lib/json';
-import type { MutableObject } from '../kinds/mutable';
+import type { Fields, MutableObject } from '../kinds/mutable';
 import type { ServedKind } from '../kinds/served-kind';
+import { applyOwned } from './field-owners';
 import type { WriteContext } from './write-context';
 
 /** A JSON value as an object of the kind, copied. @throws BadRequest */
@@ -46,8 +47,7 @@ export const checkUpdate = (
   { resource, rules }: ServedKind,
   object: MutableObject,
   old: ApiObject,
-  { warnings }: WriteContext,
-  subresource: 'status' | 'finalize' | undefined,
+  { warnings, subresource }: WriteContext,
 ): void => {
   if (subresource === 'finalize') return;
   const isStatus = subresource === 'status';
@@ -59,16 +59,15 @@ export const checkUpdate = (
   if (!isStatus) warnings.push(...warningsFor(object));
 };
 
-/** The object after a patch; for `apply`, `current` may be absent. @throws BadRequest, Invalid */
+/** The object after a patch. @throws BadRequest, Invalid */
 export const patchObject = (
-  kind: ServedKind,
-  type: PatchType,
-  current: ApiObject | undefined,
+  { resource }: ServedKind,
+  type: Exclude<PatchType, 'apply'>,
+  current: ApiObject,
   body: unknown,
   context: WriteContext,
 ): MutableObject => {
-  const { resource } = kind;
-  const patched = applyPatch(resource, MEDIA_TYPES[type], current ?? {}, body);
+  const patched = applyPatch(resource, MEDIA_TYPES[type], current, body);
   try {
     const { object, warnings } = convert(resource, patched, {
       fieldValidation: context.fieldValidation,
@@ -81,6 +80,19 @@ export const patchObject = (
       invalid('patch', stringifyJson(body), error.message),
     ]);
   }
+};
+
+/** The object after a configuration was applied; `current` is undefined for a new one. @throws Conflict */
+export const applyObject = (
+  kind: ServedKind,
+  current: ApiObject | undefined,
+  config: Fields,
+  context: WriteContext,
+  nowMs: number,
+): MutableObject => {
+  const applied = applyOwned(kind, current, config, context, nowMs);
+  // What the author wrote was checked before it was merged.
+  return decode(kind.resource, applied).object as unknown as MutableObject;
 };
 
 /** A patch to a document that is no stored kind. @throws BadRequest, Invalid */
@@ -101,10 +113,8 @@ const refuse = (
   if (errors.length > 0) throw invalidError(resource, name, errors);
 };
 
-const MEDIA_TYPES: Readonly<Record<PatchType, string>> = {
+const MEDIA_TYPES: Readonly<Record<Exclude<PatchType, 'apply'>, string>> = {
   json: JSON_PATCH,
   merge: MERGE_PATCH,
   strategic: STRATEGIC_MERGE_PATCH,
-  // Lists merge by the same keys.
-  apply: STRATEGIC_MERGE_PATCH,
 };

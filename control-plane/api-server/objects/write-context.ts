@@ -7,7 +7,16 @@ export interface WriteContext {
   readonly user: User;
   /** Everything but the store: admission, validation, the answer. */
   readonly isDryRun: boolean;
+  /** Who is to own the fields that the write sets. */
   readonly fieldManager: string;
+  /** `status`, `finalize` and `scale` set their part of the object, `''` the object itself. */
+  readonly subresource: string;
+  /** An apply records owners itself, as it merges. */
+  readonly operation: 'Apply' | 'Update';
+  /** Do new objects record who owns their fields? */
+  readonly tracksOwners: boolean;
+  /** An apply takes over what other managers own. */
+  readonly isForced: boolean;
   readonly fieldValidation: FieldValidation;
   /** Collects what the caller should hear though the write succeeds. */
   readonly warnings: string[];

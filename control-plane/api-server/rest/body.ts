@@ -105,7 +105,8 @@ export const unsupported = (type: string, accepted: readonly string[]): ApiError
       `${accepted.join(', ')} (got ${JSON.stringify(type)})`,
   );
 
-const checkType = (resource: Resource, value: Fields): void => {
+/** @throws BadRequest when the body says that it is of another kind. */
+export const checkType = (resource: Resource, value: Fields): void => {
   const { apiVersion, kind } = value;
   if (kind !== undefined && kind !== '' && kind !== resource.kind)
     throw new ApiError(

@@ -3,13 +3,15 @@ import type { NodeConnections } from '../../../client/node-connections';
 import type { Random } from '../../../lib/random';
 import { warningHeaders, type ApiRequest, type ApiResponse } from '../http/exchange';
 import type { ResourceTarget } from '../http/request-target';
+import { isFields } from '../kinds/mutable';
 import type { ServedKind } from '../kinds/served-kind';
 import type { ObjectService } from '../objects/object-service';
 import type { WriteContext } from '../objects/write-context';
 import { parseIncludeObject } from '../printing/table';
-import { mediaTypeOf, parseText, parseYamlText, unsupported } from './body';
+import { checkType, mediaTypeOf, parseText, parseYamlText, unsupported } from './body';
 import { representationOf } from './negotiation';
-import { PATCH_TYPES } from './patching';
+import { parseForce } from './options';
+import { PATCH_TYPES, type PatchRequest } from './patching';
 import type { View } from './read-responses';
 
 export interface RestDeps {
@@ -33,13 +35,20 @@ export const viewOf = ({ service }: RestDeps, { request, kind }: KindRequest): V
   nowMs: service.clock.now(),
 });
 
-/** @throws UnsupportedMediaType, BadRequest */
-export const readPatch = async (request: ApiRequest) => {
+/** @throws UnsupportedMediaType, BadRequest, Invalid */
+export const readPatch = async (
+  request: ApiRequest,
+  { resource }: ServedKind,
+): Promise<PatchRequest> => {
   const mediaType = mediaTypeOf(request);
   const type = PATCH_TYPES.get(mediaType);
   if (type === undefined) throw unsupported(mediaType, [...PATCH_TYPES.keys()]);
+  const isForced = parseForce(request.query, type);
   const bytes = await request.body();
-  return { type, body: type === 'apply' ? parseYamlText(bytes) : parseText(bytes) };
+  if (type !== 'apply') return { type, body: parseText(bytes), isForced };
+  const body = parseYamlText(bytes);
+  if (isFields(body)) checkType(resource, body);
+  return { type, body, isForced };
 };
 
 export const warningsOf = ({ warnings }: WriteContext): ApiResponse['headers'] =>

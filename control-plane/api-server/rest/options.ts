@@ -1,4 +1,12 @@
 import { ApiError } from '../../../api/errors';
+import {
+  forbidden,
+  invalid,
+  invalidError,
+  required,
+  tooLong,
+} from '../../../api/validation/field-error';
+import type { PatchType } from '../../../client/api-client';
 import { isFields, valueAt, type Fields } from '../kinds/mutable';
 import type { ApiRequest } from '../http/exchange';
 import type { PropagationPolicy } from '../objects/deletion-rules';
@@ -8,11 +16,18 @@ import type { WatchQuery } from '../objects/object-watcher';
 import { parseVersion, parseVersionMatch } from '../objects/versions';
 import type { FieldValidation, Preconditions, WriteContext } from '../objects/write-context';
 
-/** @throws BadRequest for an option that has no such value. */
-export const writeContextOf = ({ query, headers, user, signal }: ApiRequest): WriteContext => ({
+/** @throws BadRequest, Invalid for an option that has no such value. */
+export const writeContextOf = (
+  { query, headers, user, signal }: ApiRequest,
+  subresource = '',
+): WriteContext => ({
   user,
   isDryRun: parseDryRun(query.getAll('dryRun')),
-  fieldManager: query.get('fieldManager') ?? managerOf(headers['user-agent']),
+  fieldManager: parseFieldManager(query.get('fieldManager')) || managerOf(headers['user-agent']),
+  subresource,
+  operation: 'Update',
+  tracksOwners: true,
+  isForced: false,
   fieldValidation: parseFieldValidation(query.get('fieldValidation')),
   warnings: [],
   signal,
@@ -84,6 +99,36 @@ const selectionOf = (query: URLSearchParams, namespace: string) => ({
   fieldSelector: query.get('fieldSelector') ?? '',
 });
 
+/** Whether an apply takes over what others own. @throws Invalid */
+export const parseForce = (query: URLSearchParams, type: PatchType): boolean => {
+  const isApply = type === 'apply';
+  const errors = [
+    ...(isApply && (query.get('fieldManager') ?? '') === ''
+      ? [required('fieldManager', 'is required for apply patch')]
+      : []),
+    ...(!isApply && query.has('force')
+      ? [forbidden('force', 'may not be specified for non-apply patch')]
+      : []),
+  ];
+  if (errors.length > 0) throw invalidError(PATCH_OPTIONS, '', errors);
+  return isTrue(query, 'force') && query.has('force');
+};
+
+/** @throws Invalid */
+const parseFieldManager = (text: string | null): string => {
+  const manager = text ?? '';
+  const errors = [
+    ...(Buffer.byteLength(manager) > MANAGER_LENGTH_MAX
+      ? [tooLong('fieldManager', MANAGER_LENGTH_MAX)]
+      : []),
+    ...(UNPRINTABLE.test(manager)
+      ? [invalid('fieldManager', manager, 'should only contain printable characters')]
+      : []),
+  ];
+  if (errors.length > 0) throw invalidError(PATCH_OPTIONS, '', errors);
+  return manager;
+};
+
 const parseDryRun = (values: readonly string[]): boolean => {
   const unknown = values.find((value) => value !== 'All' && value !== '');
   if (unknown !== undefined)
@@ -117,8 +162,13 @@ const preconditionsOf = (value: unknown): Preconditions | undefined => {
 };
 
 /** `kubectl/v1.34.5 (linux/amd64) ...` manages fields as `kubectl`. */
-const managerOf = (userAgent = ''): string => userAgent.split('/', 1)[0]?.slice(0, 128) ?? '';
+const managerOf = (userAgent = ''): string =>
+  (userAgent.split('/', 1)[0] ?? '').replace(ALL_UNPRINTABLE, '').slice(0, MANAGER_LENGTH_MAX);
 
 const refuse = (message: string): ApiError => new ApiError('BadRequest', message);
 
+const PATCH_OPTIONS = { group: 'meta.k8s.io', kind: 'PatchOptions' };
+const MANAGER_LENGTH_MAX = 128;
+const UNPRINTABLE = /[\p{C}\u2028\u2029]/u;
+const ALL_UNPRINTABLE = new RegExp(UNPRINTABLE, 'gu');
 const TRUE_WORDS = new Set(['true', '1', 'True', 'TRUE', 't', 'T', '']);

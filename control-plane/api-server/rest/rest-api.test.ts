@@ -386,19 +386,6 @@ describe('patch', () => {
     expect(json.spec.containers[0]).toMatchObject({ image: 'nginx:2', imagePullPolicy: 'Always' });
   });
 
-  it('creates by apply what is not there, and merges into what is', async () => {
-    const apply = (labels: object) =>
-      patchWith(
-        'apply-patch+yaml',
-        { ...pod('new'), metadata: { name: 'new', labels } },
-        `${PODS}/new`,
-      );
-    expect((await apply({ a: '1' })).status).toBe(201);
-    const again = await apply({ b: '2' });
-    expect(again.status).toBe(200);
-    expect(again.json.metadata.labels).toMatchObject({ b: '2' });
-  });
-
   it('refuses what does not apply, and what may not change', async () => {
     const failing = await patchWith('json-patch+json', [
       { op: 'test', path: '/metadata/name', value: 'x' },

@@ -144,7 +144,7 @@ export class RestApi {
   private async patch(asked: KindRequest): Promise<ApiResponse> {
     const { request, kind, target } = asked;
     const context = writeContextOf(request);
-    const change = await readPatch(request);
+    const change = await readPatch(request, kind);
     const { item, isCreated } = await patch(this.deps.service, kind, target, change, context);
     const view = viewOf(this.deps, asked);
     return itemResponse(view, item, isCreated ? 201 : 200, warningsOf(context));

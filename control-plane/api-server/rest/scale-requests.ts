@@ -23,7 +23,7 @@ export const putScale = async (deps: RestDeps, asked: KindRequest): Promise<ApiR
 };
 
 export const patchScale = async (deps: RestDeps, asked: KindRequest): Promise<ApiResponse> => {
-  const { type, body } = await readPatch(asked.request);
+  const { type, body } = await readPatch(asked.request, asked.kind);
   return writeScale(deps, asked, (current) =>
     checkScale(patchJson(asked.kind, type, scaleOf(current), body)),
   );
@@ -38,7 +38,7 @@ const writeScale = async (
     kind,
     target,
     (current) => withScale(kind, current, change(current)),
-    writeContextOf(request),
+    writeContextOf(request, 'scale'),
   );
   return jsonResponse(scaleOf(item.object));
 };

@@ -1,4 +1,5 @@
 import { ApiError } from '../../../api/errors';
+import { cloneJson } from '../../../api/json-value';
 import { bindPod, parseBinding } from '../pods/binding';
 import { evictPod } from '../pods/eviction';
 import { podLog } from '../pods/log';
@@ -43,21 +44,15 @@ const part =
         view,
         await reader.get(kind, target, undefined, request.query, request.signal),
       );
-    const context = writeContextOf(request);
+    const context = writeContextOf(request, subresource);
     if (method === 'PUT') {
       const object = await readObject(request, kind, context);
-      const item = await writer.update(
-        kind,
-        target,
-        () => structuredClone(object),
-        context,
-        subresource,
-      );
+      const item = await writer.update(kind, target, () => cloneJson(object), context);
       return itemResponse(view, item, 200, warningsOf(context));
     }
     if (method !== 'PATCH') throw notAllowed();
-    const asPatch = { ...(await readPatch(request)), subresource };
-    const { item } = await patch(deps.service, kind, target, asPatch, context);
+    const change = await readPatch(request, kind);
+    const { item } = await patch(deps.service, kind, target, change, context);
     return itemResponse(view, item, 200, warningsOf(context));
   };
 

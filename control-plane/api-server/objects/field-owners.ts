@@ -1,0 +1,200 @@
+import { ApplyConflictError } from '../../../api/ownership/apply-conflict';
+import { ListItemsError } from '../../../api/ownership/fields-of';
+import { conflictsBeyondLastApplied, withLastApplied } from '../../../api/ownership/last-applied';
+import {
+  decodeManagers,
+  encodeManagers,
+  isReset,
+  ownSame,
+  type Manager,
+} from '../../../api/ownership/managers';
+import {
+  applyConfiguration,
+  ownersAfterUpdate,
+  type Actor,
+  type Applied,
+} from '../../../api/ownership/ownership';
+import { structureOf } from '../../../api/ownership/structure';
+import { ApiError } from '../../../api/errors';
+import { apiVersionOf } from '../../../api/resources';
+import { decode } from '../../../api/schema/decode';
+import type { ApiObject } from '../../../api/types';
+import { rfc3339 } from '../../../lib/clock';
+import { textAt, type Fields, type MutableObject } from '../kinds/mutable';
+import type { ServedKind } from '../kinds/served-kind';
+import type { WriteContext } from './write-context';
+
+/*
+ * `metadata.managedFields` says who set which field. It is kept for what people and their tools
+ * create. What the server's own components create has none, for they never apply; as soon as someone
+ * applies to such an object, all that is there counts as set before.
+ */
+
+/** Records the owner of a new object, before the server adds to it. */
+export const recordCreate = (
+  { resource }: ServedKind,
+  object: MutableObject,
+  context: WriteContext,
+  nowMs: number,
+): void => {
+  if (!context.tracksOwners) return;
+  // A struct's fields that are always written belong to nobody.
+  const { object: empty } = decode(resource, {});
+  store(object, ownersAfterUpdate(resource, empty, object, [], actorOf(resource, context, nowMs)));
+};
+
+/** Records who changes an object that has owners. */
+export const recordUpdate = (
+  { resource }: ServedKind,
+  object: MutableObject,
+  old: ApiObject,
+  context: WriteContext,
+  nowMs: number,
+): void => {
+  const managers = managersOf(object, old, context);
+  if (managers.length === 0) {
+    Reflect.deleteProperty(object.metadata, 'managedFields');
+    return;
+  }
+  store(
+    object,
+    ownersAfterUpdate(resource, old, object, managers, actorOf(resource, context, nowMs)),
+  );
+};
+
+/** The object after its author applied `body`; `old` is undefined when there is none. */
+export const applyOwned = (
+  kind: ServedKind,
+  old: ApiObject | undefined,
+  body: Fields,
+  context: WriteContext,
+  nowMs: number,
+): Fields => {
+  const { resource } = kind;
+  const config = configurationOf(kind, body, context);
+  const live = (old ?? {}) as unknown as Fields;
+  const { object, managers } = apply(resource, live, config, context, nowMs);
+  const isKubectl = context.fieldManager === KUBECTL && context.subresource === '';
+  const applied = isKubectl ? withLastApplied(object, config) : object;
+  const metadata = applied['metadata'] as Fields;
+  return { ...applied, metadata: { ...metadata, managedFields: encodeManagers(managers) } };
+};
+
+/** Do two states differ in nothing but the times of their managers? */
+export const sameOwners = (a: ApiObject, b: ApiObject): boolean => {
+  const [left, right] = [
+    decodeManagers(a.metadata.managedFields),
+    decodeManagers(b.metadata.managedFields),
+  ];
+  return left !== undefined && right !== undefined && ownSame(left, right);
+};
+
+const apply = (
+  resource: ServedKind['resource'],
+  live: Fields,
+  config: Fields,
+  context: WriteContext,
+  nowMs: number,
+): Applied => {
+  const managers = managersBeforeApply(resource, live);
+  const actor = actorOf(resource, context, nowMs, 'Apply');
+  const run = (isForced: boolean) =>
+    applyConfiguration(resource, live, config, managers, actor, isForced);
+  try {
+    return run(context.isForced);
+  } catch (error) {
+    if (error instanceof ListItemsError) throw untypable(resource, config, error);
+    if (!(error instanceof ApplyConflictError) || context.fieldManager !== KUBECTL) throw error;
+    const conflicts = conflictsBeyondLastApplied(structureOf(resource), live, error);
+    if (conflicts.length > 0) throw new ApplyConflictError(conflicts);
+    return run(true);
+  }
+};
+
+/** An object without managers was there before anyone applied to it. */
+const managersBeforeApply = (
+  resource: ServedKind['resource'],
+  live: Fields,
+): readonly Manager[] => {
+  const { managedFields, ...metadata } = (live['metadata'] ?? {}) as Fields;
+  const managers = decodeManagers(managedFields) ?? [];
+  const isNew = live['metadata'] === undefined;
+  if (managers.length > 0 || isNew) return managers;
+  const { object: empty } = decode(resource, {});
+  const manager = {
+    name: BEFORE_FIRST_APPLY,
+    operation: 'Update' as const,
+    apiVersion: apiVersionOf(resource),
+    subresource: '',
+  };
+  const now = textAt(metadata, 'creationTimestamp');
+  return ownersAfterUpdate(resource, empty, { ...live, metadata }, [], { manager, now });
+};
+
+/** What the author wrote, as far as this request may set it. */
+const configurationOf = (
+  { resource, strategy }: ServedKind,
+  body: Fields,
+  { fieldValidation, warnings, subresource }: WriteContext,
+): Fields => {
+  const decoded = decode(resource, body, { fieldValidation, isPartial: true });
+  warnings.push(...decoded.warnings);
+  const { status, ...config } = decoded.object as unknown as MutableObject;
+  if (config.metadata.managedFields !== undefined)
+    throw new ApiError('BadRequest', 'metadata.managedFields must be nil');
+  if (!strategy.hasStatus) return decoded.object as unknown as Fields;
+  if (subresource !== 'status') return config;
+  const { apiVersion, kind, metadata } = config;
+  return { apiVersion, kind, metadata, ...(status === undefined ? {} : { status }) };
+};
+
+const untypable = (
+  resource: ServedKind['resource'],
+  config: Fields,
+  { message }: ListItemsError,
+): ApiError => {
+  const { namespace, name } = config['metadata'] as { namespace?: string; name: string };
+  const place = namespace === undefined ? name : `${namespace}/${name}`;
+  const version = resource.group === '' ? `/${resource.version}` : apiVersionOf(resource);
+  return new ApiError(
+    'BadRequest',
+    `failed to create typed patch object (${place}; ${version}, Kind=${resource.kind}): ${message}`,
+  );
+};
+
+/** The managers that a client sends count, if they are sound and it is to set them here. */
+const managersOf = (
+  object: MutableObject,
+  old: ApiObject,
+  { subresource }: WriteContext,
+): readonly Manager[] => {
+  const live = decodeManagers(old.metadata.managedFields) ?? [];
+  if (subresource !== '') return live;
+  const { managedFields } = object.metadata;
+  if (isReset(managedFields)) return [];
+  const sent = decodeManagers(managedFields);
+  return sent === undefined || sent.length === 0 ? live : sent;
+};
+
+const store = (object: MutableObject, managers: readonly Manager[]): void => {
+  if (managers.length === 0) Reflect.deleteProperty(object.metadata, 'managedFields');
+  else Object.assign(object.metadata, { managedFields: encodeManagers(managers) });
+};
+
+const actorOf = (
+  resource: ServedKind['resource'],
+  { fieldManager, subresource }: WriteContext,
+  nowMs: number,
+  operation: 'Apply' | 'Update' = 'Update',
+): Actor => ({
+  manager: {
+    name: fieldManager === '' ? 'unknown' : fieldManager,
+    operation,
+    apiVersion: apiVersionOf(resource),
+    subresource,
+  },
+  now: rfc3339(nowMs),
+});
+
+const KUBECTL = 'kubectl';
+const BEFORE_FIRST_APPLY = 'before-first-apply';
