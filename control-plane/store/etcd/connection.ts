@@ -1,19 +1,22 @@
-import { credentials, type ChannelCredentials, type ServiceError } from '@grpc/grpc-js';
-import type { CallOptions, ClientDuplexStream, ClientUnaryCall, Metadata } from '@grpc/grpc-js';
-import { Metadata as GrpcMetadata } from '@grpc/grpc-js';
 import {
-  KVClient,
-  MaintenanceClient,
-  WatchClient,
-  type ResponseHeader,
-  type WatchRequest,
-  type WatchResponse,
-} from '../../../proto/gen/etcd/rpc';
+  credentials as grpcCredentials,
+  type ChannelCredentials,
+  type ClientDuplexStream,
+} from '@grpc/grpc-js';
 import { hasReason } from '../../../api/errors';
 import { backoffMs } from '../../../lib/async/backoff';
 import { systemClock } from '../../../lib/clock';
 import { systemRandom } from '../../../lib/random';
+import type {
+  KVClient,
+  RangeResponse,
+  ResponseHeader,
+  WatchRequest,
+  WatchResponse,
+} from '../../../proto/gen/etcd/rpc';
 import { describeEtcdError, isUnreachable } from './errors';
+import { EtcdLink, type LinkClients, type UnaryCall } from './link';
+import { rangeRequest, type RangeFields } from './operations';
 
 export interface EtcdConnectionOptions {
   /** `host:port`, or `unix:/path`. Calls go to one at a time, and to the next when it fails. */
@@ -23,25 +26,12 @@ export interface EtcdConnectionOptions {
   readonly callTimeoutMs?: number;
 }
 
-/** The unary calls of a generated client, in their four-argument form. */
-type UnaryCall<Request, Response> = (
-  request: Request,
-  metadata: Metadata,
-  options: Partial<CallOptions>,
-  callback: (error: ServiceError | null, response: Response) => void,
-) => ClientUnaryCall;
-
-interface Clients {
-  readonly kv: KVClient;
-  readonly watch: WatchClient;
-  readonly maintenance: MaintenanceClient;
-}
-
-/** One etcd cluster: deadlines on every call, keepalive on every link, errors as `ApiError`. */
+/** One etcd cluster: deadlines on every call, dead links found and left, errors as `ApiError`. */
 export class EtcdConnection implements Disposable {
-  private readonly clients: (Clients | undefined)[] = [];
+  private readonly links: (EtcdLink | undefined)[] = [];
   private active = 0;
   private isClosed = false;
+  private isChecking = false;
   private clusterId: bigint | undefined;
   private revisionFloor = 0;
   private epochController = new AbortController();
@@ -68,16 +58,19 @@ export class EtcdConnection implements Disposable {
     return response;
   }
 
-  /** A read: repeated while etcd is away for a moment. */
-  async readKv<Request, Response extends { header?: ResponseHeader | undefined }>(
-    pick: (kv: KVClient) => UnaryCall<Request, Response>,
-    request: Request,
+  /**
+   * A read, linearizable unless asked otherwise, repeated while etcd is away for a moment.
+   * @param fields May ask for less with each retry.
+   */
+  async range(
+    fields: RangeFields | ((retryCount: number) => RangeFields),
     signal?: AbortSignal,
-  ): Promise<Response> {
+  ): Promise<RangeResponse> {
     const startMs = performance.now();
     for (let retryCount = 0; ; retryCount++) {
+      const request = rangeRequest(typeof fields === 'function' ? fields(retryCount) : fields);
       try {
-        return await this.callKv(pick, request, signal);
+        return await this.callKv((kv) => kv.range.bind(kv), request, signal);
       } catch (error) {
         const isOver = performance.now() - startMs > READ_RETRY_FOR_MS || this.isClosed;
         if (isOver || !hasReason(error, 'ServiceUnavailable')) throw error;
@@ -88,18 +81,18 @@ export class EtcdConnection implements Disposable {
 
   /** @throws ApiError; `ServiceUnavailable` when no answer came in time: the outcome is unknown. */
   async call<Request, Response>(
-    pick: (clients: Clients) => UnaryCall<Request, Response>,
+    pick: (clients: LinkClients) => UnaryCall<Request, Response>,
     request: Request,
     signal?: AbortSignal,
     timeoutMs = this.options.callTimeoutMs ?? CALL_TIMEOUT_MS,
   ): Promise<Response> {
     signal?.throwIfAborted();
-    const endpoint = this.active;
+    const link = this.link();
     try {
-      return await unary(pick(this.at(endpoint)), request, timeoutMs, signal);
+      return await link.unary(pick, request, timeoutMs, signal);
     } catch (error) {
       signal?.throwIfAborted();
-      if (isUnreachable(error)) this.leave(endpoint);
+      if (isUnreachable(error)) this.leave(link);
       throw describeEtcdError(error);
     }
   }
@@ -109,30 +102,70 @@ export class EtcdConnection implements Disposable {
     stream: ClientDuplexStream<WatchRequest, WatchResponse>;
     noteFailure: () => void;
   } {
-    const endpoint = this.active;
-    return { stream: this.at(endpoint).watch.watch(), noteFailure: () => this.leave(endpoint) };
+    const link = this.link();
+    return { stream: link.openWatch(), noteFailure: () => this.leave(link) };
   }
 
   [Symbol.dispose](): void {
     this.isClosed = true;
-    for (const clients of this.clients) {
-      clients?.kv.close();
-      clients?.watch.close();
-      clients?.maintenance.close();
-    }
-    this.clients.length = 0;
+    for (const link of this.links) link?.end();
+    this.links.length = 0;
   }
 
-  private at(endpoint: number): Clients {
+  private link(): EtcdLink {
     if (this.isClosed) throw new Error('the connection to etcd is closed');
-    return (this.clients[endpoint] ??= connect(
-      this.options.endpoints[endpoint] as string,
-      this.options.credentials ?? credentials.createInsecure(),
-    ));
+    return (this.links[this.active] ??= this.open(this.active));
   }
 
-  private leave(endpoint: number): void {
-    if (this.active === endpoint) this.active = (endpoint + 1) % this.options.endpoints.length;
+  private open(endpoint: number): EtcdLink {
+    return new EtcdLink({
+      endpoint: this.options.endpoints[endpoint] as string,
+      credentials: this.options.credentials ?? grpcCredentials.createInsecure(),
+      onLate: (link) => void this.checkLink(link),
+    });
+  }
+
+  private leave(link: EtcdLink): void {
+    if (this.links[this.active] === link) this.active = this.nextEndpoint;
+  }
+
+  private get nextEndpoint(): number {
+    return (this.active + 1) % this.options.endpoints.length;
+  }
+
+  /**
+   * A call is late. Is it etcd, or the link? One that swallows what is sent looks alive to TCP for
+   * minutes. A fresh link that answers while this one stays silent takes its place; the calls and
+   * watches that it held fail, and those who made them try again.
+   */
+  private async checkLink(link: EtcdLink): Promise<void> {
+    if (this.isChecking || this.links[this.active] !== link) return;
+    this.isChecking = true;
+    const endpoint = this.nextEndpoint;
+    const fresh = this.open(endpoint);
+    try {
+      const answer = link.ping().then(
+        () => true,
+        () => false,
+      );
+      await fresh.ping();
+      const isAlive = await Promise.race([answer, systemClock.sleep(GRACE_MS)]);
+      if (isAlive !== true && !this.isClosed) this.replace(link, fresh, endpoint);
+    } catch {
+      // The fresh link fares no better: it is etcd.
+    } finally {
+      this.isChecking = false;
+      if (!this.links.includes(fresh)) fresh.end();
+    }
+  }
+
+  private replace(link: EtcdLink, fresh: EtcdLink, endpoint: number): void {
+    const place = this.links.indexOf(link);
+    if (place >= 0) this.links[place] = undefined;
+    const before = this.links[endpoint];
+    this.links[endpoint] = fresh;
+    this.active = endpoint;
+    for (const ended of [link, before]) ended?.end();
   }
 
   /** None may be older than one seen before it was asked. */
@@ -153,43 +186,5 @@ export class EtcdConnection implements Disposable {
 const CALL_TIMEOUT_MS = 5_000;
 const READ_RETRY_FOR_MS = 5_000;
 const READ_RETRY = { initialMs: 20, maxMs: 500 };
-
-// Dead links are found within 15 s. etcd closes a connection that pings more often than every 5 s.
-const CHANNEL_OPTIONS = {
-  'grpc.keepalive_time_ms': 10_000,
-  'grpc.keepalive_timeout_ms': 5_000,
-  'grpc.max_receive_message_length': -1,
-  'grpc.max_send_message_length': -1,
-  'grpc.initial_reconnect_backoff_ms': 100,
-  'grpc.min_reconnect_backoff_ms': 100,
-  'grpc.max_reconnect_backoff_ms': 2_000,
-  // The default shares links by address between connections, and one would close another's.
-  'grpc.use_local_subchannel_pool': 1,
-};
-
-const connect = (endpoint: string, channelCredentials: ChannelCredentials): Clients => {
-  const kv = new KVClient(endpoint, channelCredentials, CHANNEL_OPTIONS);
-  const shared = { ...CHANNEL_OPTIONS, channelOverride: kv.getChannel() };
-  return {
-    kv,
-    watch: new WatchClient(endpoint, channelCredentials, shared),
-    maintenance: new MaintenanceClient(endpoint, channelCredentials, shared),
-  };
-};
-
-const unary = <Request, Response>(
-  call: UnaryCall<Request, Response>,
-  request: Request,
-  timeoutMs: number,
-  signal: AbortSignal | undefined,
-): Promise<Response> =>
-  new Promise((resolve, reject) => {
-    const options = { deadline: Date.now() + timeoutMs };
-    const pending = call(request, new GrpcMetadata(), options, (error, response) => {
-      signal?.removeEventListener('abort', cancel);
-      if (error === null) resolve(response);
-      else reject(error);
-    });
-    const cancel = () => pending.cancel();
-    signal?.addEventListener('abort', cancel, { once: true });
-  });
+/** How much later than a fresh link's answer the late link's may come. */
+const GRACE_MS = 500;

@@ -14,7 +14,6 @@ import { isSameWrite, openObject, sealObject } from './envelope';
 import { GroupCommit } from './group-commit';
 import { decodeKey, encodeKey, headKey, LEADER_KEY, rangeOf } from './keys';
 import { listRange } from './list-range';
-import { rangeRequest } from './operations';
 import { storeEvents } from './store-events';
 import { watchRange } from './watch-range';
 
@@ -99,7 +98,10 @@ export class EtcdStore implements Store {
     // The revision of `fromVersion` may hold later writes of the same batch.
     const isWhole = fromVersion === snapshotVersion(revisionOf(fromVersion));
     const startRevision = revisionOf(fromVersion) + (isWhole ? 1 : 0);
-    const items = watchRange(this.deps, rangeOf(resource), Math.max(1, startRevision), signal);
+    const hasChangedSince = async (revision: number) =>
+      (await this.progress(resource, signal)).changedVersion >= versionOf(revision, 0);
+    const deps = { ...this.deps, hasChangedSince };
+    const items = watchRange(deps, rangeOf(resource), Math.max(1, startRevision), signal);
     return storeEvents({ ...this.deps, resource, fromVersion }, items);
   }
 
@@ -119,7 +121,7 @@ export class EtcdStore implements Store {
   }
 
   private range(key: Buffer, signal: AbortSignal | undefined): Promise<RangeResponse> {
-    return this.deps.connection.readKv((kv) => kv.range.bind(kv), rangeRequest({ key }), signal);
+    return this.deps.connection.range({ key }, signal);
   }
 
   private write(key: StoreKey, expectedRevision: number, value: Buffer | undefined): Write {
@@ -163,8 +165,8 @@ export class EtcdStore implements Store {
   /** For a deletion whose answer was lost: what it removed, at a version no later than now. */
   private async lastState(key: StoreKey, expectedVersion: number): Promise<StoredObject> {
     const { connection } = this.deps;
-    const request = rangeRequest({ key: encodeKey(key), revision: revisionOf(expectedVersion) });
-    const { kvs } = await connection.readKv((kv) => kv.range.bind(kv), request);
+    const revision = revisionOf(expectedVersion);
+    const { kvs } = await connection.range({ key: encodeKey(key), revision });
     const opened = kvs[0] && openObject(kvs[0].value);
     if (opened === undefined) throw keyNotFound(key);
     return decodeObject(key, opened, await this.currentVersion());

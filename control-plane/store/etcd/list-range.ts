@@ -1,12 +1,16 @@
 import { hasReason } from '../../../api/errors';
 import type { KeyValue } from '../../../proto/gen/etcd/kv';
 import type { EtcdConnection } from './connection';
-import { rangeRequest } from './operations';
+
+interface KeyRange {
+  readonly key: Buffer;
+  readonly rangeEnd: Buffer;
+}
 
 /** Every key of a range at one revision, read in pages. */
 export const listRange = async (
   connection: EtcdConnection,
-  range: { readonly key: Buffer; readonly rangeEnd: Buffer },
+  range: KeyRange,
   signal?: AbortSignal,
 ): Promise<{ keyValues: readonly KeyValue[]; revision: number }> => {
   for (let attemptCount = 1; ; attemptCount++) {
@@ -21,32 +25,53 @@ export const listRange = async (
 
 const listOnce = async (
   connection: EtcdConnection,
-  { key, rangeEnd }: { readonly key: Buffer; readonly rangeEnd: Buffer },
+  { key, rangeEnd }: KeyRange,
   signal: AbortSignal | undefined,
 ) => {
   const keyValues: KeyValue[] = [];
+  const size = new PageSize();
   let from = key;
-  let limit = PAGE_COUNT_MAX;
   let revision = 0;
   for (;;) {
-    const request = rangeRequest({ key: from, rangeEnd, limit, revision });
-    const page = await connection.readKv((kv) => kv.range.bind(kv), request, signal);
+    const ask = (retryCount: number) => ({
+      key: from,
+      rangeEnd,
+      revision,
+      limit: size.limitAfter(retryCount),
+    });
+    const page = await connection.range(ask, signal);
     for (const keyValue of page.kvs) keyValues.push(keyValue);
     if (revision === 0) revision = page.header?.revision ?? 0;
     const last = page.kvs.at(-1);
     if (!page.more || last === undefined) return { keyValues, revision };
     from = Buffer.concat([last.key, Buffer.from([0])]);
-    limit = nextLimit(page.kvs);
+    size.learn(page.kvs);
   }
 };
 
-/** As many as fit in a page if they are as large as those of the last. */
-const nextLimit = (kvs: readonly KeyValue[]): number => {
-  const bytes = kvs.reduce((sum, { key, value }) => sum + key.length + value.length, 1);
-  const fitting = Math.floor((PAGE_BYTES_MAX * kvs.length) / bytes);
-  return Math.max(1, Math.min(PAGE_COUNT_MAX, fitting));
-};
+/** How many keys to ask for: few while their size is unknown, or while links die under a page. */
+class PageSize {
+  private bytesMax = PAGE_BYTES_MAX;
+  private limit = FIRST_PAGE_COUNT;
 
+  limitAfter(retryCount: number): number {
+    if (retryCount > 0) {
+      this.bytesMax = Math.max(PAGE_BYTES_MIN, this.bytesMax / 2);
+      this.limit = Math.ceil(this.limit / 2);
+    }
+    return this.limit;
+  }
+
+  /** The next page fits if its keys are as large as those of this one. */
+  learn(kvs: readonly KeyValue[]): void {
+    const bytes = kvs.reduce((sum, { key, value }) => sum + key.length + value.length, 1);
+    const fitting = Math.floor((this.bytesMax * kvs.length) / bytes);
+    this.limit = Math.max(1, Math.min(PAGE_COUNT_MAX, fitting));
+  }
+}
+
+const FIRST_PAGE_COUNT = 50;
 const PAGE_COUNT_MAX = 500;
 const PAGE_BYTES_MAX = 2 * 1024 * 1024;
+const PAGE_BYTES_MIN = 64 * 1024;
 const ATTEMPT_COUNT_MAX = 3;

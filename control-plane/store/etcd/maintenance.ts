@@ -3,7 +3,6 @@ import type { Log } from '../../../lib/log';
 import { AlarmRequest_AlarmAction, AlarmType } from '../../../proto/gen/etcd/rpc';
 import type { EtcdConnection } from './connection';
 import { LEADER_KEY } from './keys';
-import { rangeRequest } from './operations';
 
 export interface MaintenanceDeps {
   readonly connection: EtcdConnection;
@@ -74,8 +73,7 @@ const currentRevision = async (
   connection: EtcdConnection,
   signal?: AbortSignal,
 ): Promise<number> => {
-  const request = rangeRequest({ key: LEADER_KEY, keysOnly: true });
-  const { header } = await connection.readKv((kv) => kv.range.bind(kv), request, signal);
+  const { header } = await connection.range({ key: LEADER_KEY, keysOnly: true }, signal);
   return header?.revision ?? 0;
 };
 

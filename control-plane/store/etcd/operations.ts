@@ -10,7 +10,9 @@ import {
 
 // The messages of etcd with the fields Dhow sets; the generated types want every field.
 
-export const rangeRequest = (fields: Partial<RangeRequest> & { key: Buffer }): RangeRequest => ({
+export type RangeFields = Partial<RangeRequest> & { readonly key: Buffer };
+
+export const rangeRequest = (fields: RangeFields): RangeRequest => ({
   rangeEnd: NO_BYTES,
   limit: 0,
   revision: 0,
@@ -19,7 +21,7 @@ export const rangeRequest = (fields: Partial<RangeRequest> & { key: Buffer }): R
   ...fields,
 });
 
-export const rangeOp = (fields: Partial<RangeRequest> & { key: Buffer }): RequestOp => ({
+export const rangeOp = (fields: RangeFields): RequestOp => ({
   request: { $case: 'requestRange', value: rangeRequest(fields) },
 });
 

@@ -8,7 +8,6 @@ import { HEADLESS_INDEX } from './batch';
 import type { EtcdConnection } from './connection';
 import { decodeHead, openObject, type DeletionIndexes, type OpenedObject } from './envelope';
 import { decodeKey, headKey } from './keys';
-import { rangeRequest } from './operations';
 import type { WatchItem } from './revision-assembler';
 
 export interface StoreEventsDeps {
@@ -124,25 +123,20 @@ const assertNoneLost = async (
   );
   for (const key of deletions.keys()) {
     if (deleted.has(key)) continue;
-    const request = rangeRequest({ key: Buffer.from(key), revision, keysOnly: true });
-    const { kvs } = await connection.readKv((kv) => kv.range.bind(kv), request);
-    if (kvs.length === 0 && (await existedBefore(connection, key, revision)))
+    const isThere = await existsAt(connection, key, revision);
+    if (!isThere && (await existsAt(connection, key, revision - 1)))
       throw new ApiError('Expired', 'etcd lost a deletion to compaction');
   }
 };
 
 /** Throws Expired when that is no longer known. */
-const existedBefore = async (
+const existsAt = async (
   connection: EtcdConnection,
   key: string,
   revision: number,
 ): Promise<boolean> => {
-  const request = rangeRequest({
-    key: Buffer.from(key),
-    revision: revision - 1,
-    keysOnly: true,
-  });
-  return (await connection.readKv((kv) => kv.range.bind(kv), request)).kvs.length > 0;
+  const fields = { key: Buffer.from(key), revision, keysOnly: true };
+  return (await connection.range(fields)).kvs.length > 0;
 };
 
 const previousLostError = (): ApiError =>

@@ -14,6 +14,8 @@ export interface WatchRangeDeps {
   readonly log: Log;
   /** False on versions of etcd whose progress replies may overtake events. */
   readonly trustsProgress: boolean;
+  /** True if the range changed at `revision` or later. */
+  readonly hasChangedSince: (revision: number) => Promise<boolean>;
 }
 
 export interface WatchedRange {
@@ -25,7 +27,12 @@ export interface WatchedRange {
  * Every change of a range from `startRevision` on, one whole revision at a time, across lost
  * connections. It resumes after the last revision whose events were seen, never after the revision
  * in a header: while it catches up etcd stamps replies with revisions it has yet to send.
- * @throws Expired when that history is compacted, or etcd came back with another one.
+ *
+ * etcd sends what a watcher missed in pieces of up to 2 MB, and nobody can ask for smaller ones. When
+ * link after link dies under the first piece, the reader is told to list again: a list has pages of
+ * any size.
+ * @throws Expired when that history is compacted, or cannot be had over these links, or when etcd
+ * came back with another one.
  */
 export async function* watchRange(
   deps: WatchRangeDeps,
@@ -35,17 +42,22 @@ export async function* watchRange(
 ): AsyncGenerator<WatchItem, void> {
   const { epoch } = deps.connection;
   const assembler = new RevisionAssembler(startRevision, deps.trustsProgress);
+  let barrenCount = 0;
   for (let failureCount = 0; !signal.aborted; failureCount++) {
     const nextRevision = assembler.nextRevision;
     try {
-      yield* watchOnce(deps, range, assembler, epoch, signal);
+      yield* watchOnce(deps, range, assembler, epoch, signal, () => barrenCount++);
     } catch (error) {
       if (epoch.aborted) throw replacedError();
       if (hasAborted(signal)) return;
       if (hasReason(error, 'Expired')) throw error;
       deps.log.debug({ err: error, nextRevision }, 'etcd watch interrupted');
     }
-    if (assembler.nextRevision > nextRevision) failureCount = 0;
+    if (assembler.nextRevision > nextRevision) failureCount = barrenCount = 0;
+    else if (barrenCount >= BARREN_MAX) {
+      await assertIdle(deps, nextRevision);
+      barrenCount = 0;
+    }
     await deps.clock.sleep(backoffMs(failureCount, RETRY, systemRandom), signal);
   }
 }
@@ -56,6 +68,7 @@ async function* watchOnce(
   assembler: RevisionAssembler,
   epoch: AbortSignal,
   signal: AbortSignal,
+  onAnswer: () => void,
 ): AsyncGenerator<WatchItem, void> {
   const { stream, noteFailure } = connection.openWatch();
   const stop = () => stream.cancel();
@@ -73,6 +86,7 @@ async function* watchOnce(
       silence.stopWaiting();
       if (next.done === true || signal.aborted || epoch.aborted) return;
       throwIfCanceled(next.value);
+      if (next.value.created) onAnswer();
       yield* assembler.add(next.value);
     }
   } catch (error) {
@@ -122,6 +136,18 @@ class SilenceWatch {
   }
 }
 
+/** Throws if the watch brought nothing though there is something to bring. */
+const assertIdle = async ({ hasChangedSince }: WatchRangeDeps, revision: number): Promise<void> => {
+  // Unknown: etcd is away, and that is another matter.
+  if (!(await hasChangedSince(revision).catch(() => false))) return;
+  throw new ApiError(
+    'Expired',
+    `links to etcd die before the changes since ${revision} are through`,
+  );
+};
+
+/** So many streams in a row that etcd answered and that brought nothing. */
+const BARREN_MAX = 10;
 const SILENCE_MAX_MS = 10_000;
 const RETRY = { initialMs: 20, maxMs: 2_000 };
 

@@ -1,0 +1,145 @@
+import {
+  Metadata,
+  type CallOptions,
+  type ChannelCredentials,
+  type ClientDuplexStream,
+  type ClientUnaryCall,
+  type ServiceError,
+} from '@grpc/grpc-js';
+import {
+  KVClient,
+  MaintenanceClient,
+  WatchClient,
+  type WatchRequest,
+  type WatchResponse,
+} from '../../../proto/gen/etcd/rpc';
+import { LEADER_KEY } from './keys';
+import { rangeRequest } from './operations';
+
+/** The unary calls of a generated client, in their four-argument form. */
+export type UnaryCall<Request, Response> = (
+  request: Request,
+  metadata: Metadata,
+  options: Partial<CallOptions>,
+  callback: (error: ServiceError | null, response: Response) => void,
+) => ClientUnaryCall;
+
+export interface LinkClients {
+  readonly kv: KVClient;
+  readonly maintenance: MaintenanceClient;
+}
+
+export interface LinkOptions {
+  readonly endpoint: string;
+  readonly credentials: ChannelCredentials;
+  /** Called when a call waits unusually long: etcd is slow, or the link swallows what is sent. */
+  readonly onLate: (link: EtcdLink) => void;
+}
+
+/** One channel to one endpoint. Ending it fails all that is under way on it, at once. */
+export class EtcdLink {
+  private readonly clients: LinkClients & { readonly watch: WatchClient };
+  private readonly streams = new Set<{ cancel(): void }>();
+  /** Calls that wait, the oldest first, with the time they began. */
+  private readonly calls = new Map<ClientUnaryCall, number>();
+  private lateTimer: NodeJS.Timeout | undefined;
+  private heartbeat: NodeJS.Timeout | undefined;
+  private answeredCount = 0;
+
+  constructor(private readonly options: LinkOptions) {
+    const { endpoint, credentials } = options;
+    const kv = new KVClient(endpoint, credentials, CHANNEL_OPTIONS);
+    const shared = { ...CHANNEL_OPTIONS, channelOverride: kv.getChannel() };
+    this.clients = {
+      kv,
+      watch: new WatchClient(endpoint, credentials, shared),
+      maintenance: new MaintenanceClient(endpoint, credentials, shared),
+    };
+  }
+
+  /** @throws ServiceError */
+  unary<Request, Response>(
+    pick: (clients: LinkClients) => UnaryCall<Request, Response>,
+    request: Request,
+    timeoutMs: number,
+    signal?: AbortSignal,
+  ): Promise<Response> {
+    return new Promise((resolve, reject) => {
+      const options = { deadline: Date.now() + timeoutMs };
+      const call = pick(this.clients)(request, new Metadata(), options, (error, response) => {
+        signal?.removeEventListener('abort', cancel);
+        this.calls.delete(call);
+        this.answeredCount++;
+        if (error === null) resolve(response);
+        else reject(error);
+      });
+      const cancel = () => call.cancel();
+      signal?.addEventListener('abort', cancel, { once: true });
+      this.calls.set(call, performance.now());
+      this.lateTimer ??= setTimeout(() => this.findLate(), LATE_MS).unref();
+    });
+  }
+
+  openWatch(): ClientDuplexStream<WatchRequest, WatchResponse> {
+    const stream = this.clients.watch.watch();
+    this.streams.add(stream);
+    stream.once('close', () => this.streams.delete(stream));
+    this.beat();
+    return stream;
+  }
+
+  /** Resolves when etcd answers anything at all: it asks no other member, and waits for no disk. */
+  async ping(timeoutMs = PING_TIMEOUT_MS): Promise<void> {
+    const request = rangeRequest({ key: LEADER_KEY, serializable: true, keysOnly: true });
+    await this.unary(({ kv }) => kv.range.bind(kv), request, timeoutMs);
+  }
+
+  end(): void {
+    for (const timer of [this.lateTimer, this.heartbeat]) clearTimeout(timer);
+    for (const pending of [...this.calls.keys(), ...this.streams]) pending.cancel();
+    this.clients.kv.close();
+  }
+
+  /** A watch may be silent for hours: while there are some, a call now and then proves the link. */
+  private beat(): void {
+    if (this.heartbeat !== undefined || this.streams.size === 0) return;
+    const { answeredCount } = this;
+    this.heartbeat = setTimeout(() => {
+      this.heartbeat = undefined;
+      // A failure shows on the streams, too.
+      if (answeredCount === this.answeredCount) this.ping().catch(() => undefined);
+      this.beat();
+    }, HEARTBEAT_MS).unref();
+  }
+
+  private findLate(): void {
+    this.lateTimer = undefined;
+    const [startMs] = this.calls.values();
+    if (startMs === undefined) return;
+    const waitedMs = performance.now() - startMs;
+    this.lateTimer = setTimeout(
+      () => this.findLate(),
+      Math.max(LATE_POLL_MS, LATE_MS - waitedMs),
+    ).unref();
+    if (waitedMs >= LATE_MS) this.options.onLate(this);
+  }
+}
+
+/** A local etcd answers in a millisecond, one with a slow disk in some hundreds. */
+const LATE_MS = 1_000;
+const LATE_POLL_MS = 250;
+const HEARTBEAT_MS = 3_000;
+const PING_TIMEOUT_MS = 3_000;
+
+// etcd closes a connection that pings more often than every 5 s.
+const CHANNEL_OPTIONS = {
+  'grpc.keepalive_time_ms': 10_000,
+  'grpc.keepalive_timeout_ms': 5_000,
+  'grpc.max_receive_message_length': -1,
+  'grpc.max_send_message_length': -1,
+  'grpc.initial_reconnect_backoff_ms': 100,
+  'grpc.min_reconnect_backoff_ms': 100,
+  'grpc.max_reconnect_backoff_ms': 2_000,
+  // The default shares links by address between connections, and one would close another's.
+  'grpc.use_local_subchannel_pool': 1,
+};
