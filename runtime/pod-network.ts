@@ -7,7 +7,10 @@ export interface PodNetwork extends AsyncDisposable {
   attach(request: AttachRequest, signal?: AbortSignal): Promise<Attachment>;
   /** Call after the namespace is unpinned. Frees the address after a while. Idempotent. */
   detach(sandboxId: string): Promise<void>;
-  /** Makes the routes to the other nodes' ranges be exactly these. */
+  /**
+   * Makes the routes to the other nodes' ranges be exactly these, and puts back routes and firewall
+   * rules that others have taken away: call it now and then.
+   */
   syncPeers(peers: readonly NetworkPeer[]): Promise<void>;
   attachments(): readonly Attachment[];
 }

@@ -16,7 +16,7 @@ import { tunnelNameOf } from './vxlan';
 
 /**
  * Removes the interfaces, routes and firewall table of a pod network from the namespace this process
- * is in. Needs no state. Idempotent.
+ * is in; `net.ipv4.ip_forward` stays on. Needs no state. Idempotent.
  */
 export const destroyNetwork = async (interfacePrefix: string): Promise<void> => {
   if (!isInterfacePrefix(interfacePrefix)) {

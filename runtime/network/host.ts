@@ -64,7 +64,10 @@ export const findLink = async (socket: NetlinkSocket, name: string): Promise<Lin
   }
 };
 
-/** In the namespace of the calling thread. */
+/**
+ * In the namespace of the calling thread. Stays on when the network is destroyed: others on the
+ * machine may have come to rely on it meanwhile, and nobody can tell.
+ */
 export const enableForwarding = (): void => {
   // Written only when needed: where /proc/sys is read-only, someone else has set it.
   if (readFileSync(IP_FORWARD, 'utf8').trim() !== '1') writeFileSync(IP_FORWARD, '1');

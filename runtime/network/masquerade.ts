@@ -1,13 +1,18 @@
 import { spawn } from 'node:child_process';
 import { type Log } from '../../lib/log';
 import { NetworkError } from './errors';
+import { decodeGeneration, getGeneration } from './netlink/nftables';
+import { NetlinkError, NetlinkSocket, NETLINK_NETFILTER } from './netlink/socket';
 
 /**
  * Hides pods that talk to the world behind their node's address; inside the cluster they keep their
  * own. One nftables table per prefix, replaced as a whole.
  */
-export class Masquerade {
+export class Masquerade implements Disposable {
+  private readonly firewall = NetlinkSocket.open(NETLINK_NETFILTER);
   private applied: string | undefined;
+  /** Of the rule set just after ours were put in; undefined when others may have changed them since. */
+  private generation: number | undefined;
   private isMissingReported = false;
 
   constructor(
@@ -15,14 +20,37 @@ export class Masquerade {
     private readonly log: Log,
   ) {}
 
-  /** @param clusterCidrs what pods reach under their own address */
+  /**
+   * Makes the rules be there, also after somebody has flushed them.
+   * @param clusterCidrs what pods reach under their own address
+   */
   async sync(podCidr: string, clusterCidrs: readonly string[]): Promise<void> {
     const rules = rulesOf(tableNameOf(this.prefix), podCidr, clusterCidrs);
-    if (rules === this.applied) return;
-    if (await nft(rules)) this.applied = rules;
-    else if (!this.isMissingReported) {
+    const before = await this.currentGeneration();
+    const isUntouched = before !== undefined && before === this.generation;
+    if (rules === this.applied && isUntouched) return;
+    if (await nft(rules)) {
+      this.applied = rules;
+      const after = await this.currentGeneration();
+      // Two steps: another change came between, and nobody knows what it was.
+      this.generation = before !== undefined && after === before + 1 ? after : undefined;
+    } else if (!this.isMissingReported) {
       this.isMissingReported = true;
       this.log.warn({}, 'nft is not installed: pods cannot reach addresses outside the cluster');
+    }
+  }
+
+  [Symbol.dispose](): void {
+    this.firewall[Symbol.dispose]();
+  }
+
+  /** Undefined where the kernel does not say: then rules are put in at every turn. */
+  private async currentGeneration(): Promise<number | undefined> {
+    try {
+      return decodeGeneration(await this.firewall.get(getGeneration()));
+    } catch (error) {
+      if (error instanceof NetlinkError) return undefined;
+      throw error;
     }
   }
 }

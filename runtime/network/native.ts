@@ -7,35 +7,17 @@ import {
   type NetworkPeer,
   type PodNetwork,
 } from '../pod-network';
-import { AddressPool } from './address-pool';
 import { NetworkError } from './errors';
-import { addOwnAddress, enableForwarding, findUnderlay, routeTo, type Underlay } from './host';
+import { addOwnAddress, enableForwarding, findUnderlay, type Underlay } from './host';
 import { formatCidr, formatIpv4, parseCidr, parseIpv4, type Ipv4Cidr } from './ipv4';
 import { Masquerade } from './masquerade';
-import { isInterfacePrefix, isSandboxInterface } from './names';
+import { isInterfacePrefix } from './names';
 import { NetlinkSocket } from './netlink/socket';
-import {
-  decodeLink,
-  decodeRoute,
-  deleteLink,
-  deleteRoute,
-  listLinks,
-  listRoutes,
-  ROUTE_PROTOCOL,
-  setRoute,
-  type Route,
-} from './netlink/requests';
+import { NodeRoutes } from './node-routes';
 import { planPeers, type PlannedPeer } from './peers';
-import {
-  createSandboxLink,
-  parseAlias,
-  releaseSandboxLink,
-  repairSandboxLink,
-  restoreHostRoute,
-  type LinkSettings,
-  type SandboxLink,
-} from './sandbox-link';
-import { VXLAN_OVERHEAD_BYTES, VxlanTunnel } from './vxlan';
+import { type LinkSettings, type SandboxLink } from './sandbox-link';
+import { SandboxLinks } from './sandbox-links';
+import { VXLAN_OVERHEAD_BYTES } from './vxlan';
 
 export interface PodNetworkOptions {
   /** This node's range, as `10.244.3.0/24`. */
@@ -77,19 +59,19 @@ interface Deps {
 
 class NativePodNetwork implements PodNetwork {
   private readonly host = NetlinkSocket.open();
-  private readonly links = new Map<string, SandboxLink>();
   /** One change at a time: the kernel does them one at a time anyway. */
   private readonly turn = new Semaphore(1);
-  private readonly pool: AddressPool;
+  private readonly links: SandboxLinks;
+  private readonly routes: NodeRoutes;
   private readonly masquerade: Masquerade;
-  private readonly tunnel: VxlanTunnel;
   private underlay: Underlay = { address: undefined, interfaceIndex: 0, mtu: 1500 };
-  private hasTunnel = false;
+  private problems = '';
 
   constructor(private readonly deps: Deps) {
-    this.pool = new AddressPool(deps.podCidr, deps.clock);
+    const { host } = this;
+    this.links = new SandboxLinks({ ...deps, host });
+    this.routes = new NodeRoutes({ ...deps, host });
     this.masquerade = new Masquerade(deps.prefix, deps.log);
-    this.tunnel = new VxlanTunnel(this.host, deps.prefix, deps.podCidr);
   }
 
   async start(): Promise<void> {
@@ -100,17 +82,18 @@ class NativePodNetwork implements PodNetwork {
       log.warn({ nodeAddress: formatIpv4(nodeAddress) }, 'no interface has the node address');
     }
     if (this.underlay.address === undefined) await this.useOwnAddress();
-    await this.recover();
-    await this.host.run([setRoute(this.ownRange)]);
+    await this.links.recover();
+    await this.routes.start();
     await this.syncMasquerade([]);
-    log.info({ podCidr: formatCidr(podCidr), attached: this.links.size }, 'pod network ready');
+    const attached = this.links.list().length;
+    log.info({ podCidr: formatCidr(podCidr), attached }, 'pod network ready');
   }
 
   async attach(request: AttachRequest, signal?: AbortSignal): Promise<Attachment> {
     return this.turn.use(async () => {
       signal?.throwIfAborted();
       try {
-        return attachmentOf(await this.ensureLink(request));
+        return attachmentOf(await this.links.ensure(request, this.linkSettings));
       } catch (error) {
         const message = `cannot attach sandbox ${request.sandboxId}`;
         throw new NetworkError('attach', message, { cause: error });
@@ -119,44 +102,48 @@ class NativePodNetwork implements PodNetwork {
   }
 
   async detach(sandboxId: string): Promise<void> {
-    await this.turn.use(async () => {
-      const link = this.links.get(sandboxId);
-      if (link === undefined) return;
-      await releaseSandboxLink(this.host, link);
-      this.links.delete(sandboxId);
-      this.pool.release(sandboxId);
-    });
+    await this.turn.use(() => this.links.release(sandboxId));
   }
 
   async syncPeers(peers: readonly NetworkPeer[]): Promise<void> {
     await this.turn.use(async () => {
-      const { log, podCidr } = this.deps;
       await this.refreshUnderlay();
+      const { podCidr } = this.deps;
       const plan = planPeers(peers, { podCidr, address: this.underlay.address });
-      for (const problem of plan.problems)
-        log.warn({ problem }, 'peer left out of the pod network');
-      const routes = await this.routesTo(plan.peers);
-      await this.host.run(routes.map((route) => setRoute(route)));
-      await this.settleRoutes(routes);
+      this.tellProblems(plan.problems);
+      const settings = (): LinkSettings => this.linkSettings;
+      await this.routes.sync(plan.peers, this.underlay, this.links.list(), settings);
       await this.syncMasquerade(plan.peers);
     });
   }
 
   attachments(): readonly Attachment[] {
-    return [...this.links.values()].map(attachmentOf);
+    return this.links.list().map(attachmentOf);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.turn.use(async () => this.host[Symbol.dispose]());
+    await this.turn.use(async () => {
+      this.masquerade[Symbol.dispose]();
+      this.host[Symbol.dispose]();
+    });
+  }
+
+  /** Each set of problems once: this runs again and again. */
+  private tellProblems(problems: readonly string[]): void {
+    const text = problems.join('; ');
+    if (text !== this.problems)
+      for (const problem of problems)
+        this.deps.log.warn({ problem }, 'peer left out of the pod network');
+    this.problems = text;
   }
 
   /** The node may have a new address since: routes with the old one as their source went with it. */
   private async refreshUnderlay(): Promise<void> {
-    const { nodeAddress, log } = this.deps;
-    const underlay = await findUnderlay(this.host, nodeAddress);
+    const underlay = await findUnderlay(this.host, this.deps.nodeAddress);
     const { address } = underlay;
-    if (address === undefined || address === this.underlay.address) return;
-    log.info({ address: formatIpv4(address) }, 'node address changed');
+    if (address === undefined) return;
+    if (address !== this.underlay.address)
+      this.deps.log.info({ address: formatIpv4(address) }, 'node address changed');
     this.underlay = underlay;
   }
 
@@ -166,99 +153,13 @@ class NativePodNetwork implements PodNetwork {
     this.underlay = { ...this.underlay, address };
   }
 
-  /**
-   * What lives is the truth. An interface without a label was being made, or has been let go; of two
-   * that claim the same, one is kept, and the other's sandbox gets a new link when it is attached.
-   */
-  private async recover(): Promise<void> {
-    const { prefix, log } = this.deps;
-    const links = (await this.host.dump(listLinks())).map(decodeLink);
-    for (const link of links.filter(({ name }) => isSandboxInterface(prefix, name))) {
-      const known = parseAlias(link);
-      if (known !== undefined && this.isUnclaimed(known)) {
-        this.pool.claim(known.sandboxId, known.address);
-        this.links.set(known.sandboxId, known);
-      } else {
-        log.info({ interface: link.name, alias: link.alias }, 'removing a stray interface');
-        await this.host.run([deleteLink(link.name)]);
-      }
-    }
-  }
-
-  private isUnclaimed({ sandboxId, address }: SandboxLink): boolean {
-    return !this.links.has(sandboxId) && this.pool.ownerOfAddress(address) === undefined;
-  }
-
-  private async ensureLink({ sandboxId, netnsPath }: AttachRequest): Promise<SandboxLink> {
-    const known = this.links.get(sandboxId);
-    if (known !== undefined) {
-      if (await repairSandboxLink(this.host, known, netnsPath, this.linkSettings)) return known;
-      await this.host.run([deleteLink(known.hostInterface)]);
-    }
-    const address = this.pool.allocate(sandboxId);
-    try {
-      const wanted = { sandboxId, address };
-      const link = await createSandboxLink(this.host, wanted, netnsPath, this.linkSettings);
-      this.links.set(sandboxId, link);
-      return link;
-    } catch (error) {
-      this.links.delete(sandboxId);
-      this.pool.release(sandboxId);
-      throw error;
-    }
-  }
-
   private get linkSettings(): LinkSettings {
     const { address, mtu } = this.underlay;
     return {
       prefix: this.deps.prefix,
-      mtu: this.hasTunnel ? mtu - VXLAN_OVERHEAD_BYTES : mtu,
+      mtu: this.routes.hasTunnel ? mtu - VXLAN_OVERHEAD_BYTES : mtu,
       source: address,
     };
-  }
-
-  /** Straight to a neighbour, through the tunnel to others, nowhere to a node that does not answer. */
-  private async routesTo(peers: readonly PlannedPeer[]): Promise<Route[]> {
-    const routes: Route[] = [];
-    const distant: PlannedPeer[] = [];
-    for (const peer of peers) {
-      const { podCidr: destination, address: gateway } = peer;
-      const way = peer.isUnreachable ? undefined : await routeTo(this.host, gateway);
-      const isNeighbour = way?.type === 'unicast' && way.gateway === undefined;
-      if (way?.interfaceIndex === undefined || way.type !== 'unicast') {
-        routes.push({ destination, type: 'unreachable' });
-        if (!peer.isUnreachable)
-          this.deps.log.warn({ node: peer.nodeName }, 'no route to the node');
-      } else if (isNeighbour) {
-        const { interfaceIndex } = way;
-        routes.push({ destination, type: 'unicast', gateway, interfaceIndex, isOnLink: true });
-      } else distant.push(peer);
-    }
-    const tunnelled = await this.tunnel.sync(distant, this.underlay);
-    this.hasTunnel = tunnelled.length > 0;
-    return [...routes, ...tunnelled];
-  }
-
-  /** Removes what an earlier set of peers left, and puts back what others have taken away. */
-  private async settleRoutes(wanted: readonly Route[]): Promise<void> {
-    const routes = (await this.host.dump(listRoutes()))
-      .map(decodeRoute)
-      .flatMap((route) => (route?.protocol === ROUTE_PROTOCOL ? [route] : []));
-    const links = [...this.links.values()];
-    const kept = new Set(
-      [this.deps.podCidr, ...wanted.map(({ destination }) => destination)].map(formatCidr),
-    );
-    for (const { address } of links) kept.add(`${formatIpv4(address)}/32`);
-    await this.host.run(
-      routes.filter(({ destination }) => !kept.has(formatCidr(destination))).map(deleteRoute),
-    );
-
-    const present = new Set(routes.map(({ destination }) => formatCidr(destination)));
-    if (!present.has(formatCidr(this.deps.podCidr))) await this.host.run([setRoute(this.ownRange)]);
-    for (const link of links) {
-      if (present.has(`${formatIpv4(link.address)}/32`)) continue;
-      await restoreHostRoute(this.host, link, this.linkSettings);
-    }
   }
 
   private async syncMasquerade(peers: readonly PlannedPeer[]): Promise<void> {
@@ -272,11 +173,6 @@ class NativePodNetwork implements PodNetwork {
       // Pods still reach each other; the next sync tries again.
       log.error({ err: describeError(error) }, 'cannot set up masquerading');
     }
-  }
-
-  /** Answers at once for pods that are gone, rather than send their packets round the world. */
-  private get ownRange(): Route {
-    return { destination: this.deps.podCidr, type: 'unreachable' };
   }
 }
 

@@ -210,6 +210,41 @@ describe('across nodes', () => {
     expect(pings(podA, '192.168.79.1')).toBe(true);
   });
 
+  it('puts back routes and firewall rules that others have flushed, and else leaves them be', async () => {
+    const { a, nsA, peerB, ipA, podA, ipB } = await pair();
+    const peers = [{ ...peerB, isUnreachable: false }];
+    await a.call('syncPeers', peers);
+    const tables = () => inNetns(nsA, 'nft', '-a', 'list', 'tables');
+    const before = tables();
+    expect(before).toContain('dhow-nwt');
+    await a.call('syncPeers', peers);
+    expect(tables()).toBe(before);
+
+    inNetns(nsA, 'nft', 'flush', 'ruleset');
+    inNetns(nsA, 'ip', 'route', 'flush', 'proto', '99');
+    await a.call('syncPeers', peers);
+    expect(inNetns(nsA, 'nft', 'list', 'ruleset')).toContain('masquerade');
+    expect(inNetns(nsA, 'ip', 'route', 'show', ipA)).not.toBe('');
+    expect(inNetns(nsA, 'ip', 'route')).toContain('unreachable 10.77.1.0/24');
+    expect(pings(podA, ipB)).toBe(true);
+
+    inNetns(nsA, 'nft', 'flush', 'table', 'ip', 'dhow-nwt');
+    inNetns(nsA, 'nft', 'add', 'table', 'ip', 'somebody');
+    await a.call('syncPeers', peers);
+    expect(inNetns(nsA, 'nft', 'list', 'ruleset')).toMatch(/masquerade/);
+    expect(tables()).toContain('somebody');
+  });
+
+  it('gives new pods the packet size that the wire has by now', async () => {
+    const { a, nsA } = await pair();
+    const [link = ''] = /nw[0-9a-f]{8}/.exec(inNetns(nsA, 'ip', '-br', 'link')) ?? [];
+    inNetns(nsA, 'ip', 'link', 'set', link, 'mtu', '1400');
+    await a.call('syncPeers', []);
+    const pod = lab.netns('later');
+    await attach(a, 'later', pod);
+    expect(inNetns(pod, 'ip', 'link', 'show', 'eth0')).toContain('mtu 1400');
+  });
+
   it('hides pods behind the node towards the world, not towards pods', async () => {
     const { a, b, nsB, peerB, podA, podB, ipA, ipB } = await pair();
     await a.call('syncPeers', [{ ...peerB, isUnreachable: false }]);
@@ -252,6 +287,12 @@ describe('across nodes', () => {
     expect(pings(podB, ipA)).toBe(true);
     expect(pings(nsA, ipB)).toBe(true);
     expect(inNetns(podA, 'ip', 'link', 'show', 'eth0')).toContain('mtu 1450');
+
+    await b.kill();
+    const again = await lab.node(nsB, { podCidr: peerB.podCidr, interfacePrefix: 'nwt' });
+    const podC = lab.netns('pc');
+    await attach(again, 'pc', podC);
+    expect(inNetns(podC, 'ip', 'link', 'show', 'eth0')).toContain('mtu 1450');
 
     await a.call('syncPeers', []);
     expect(inNetns(nsA, 'ip', '-br', 'link')).not.toContain('vxlan');

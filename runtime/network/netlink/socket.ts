@@ -31,7 +31,7 @@ export class NetlinkError extends Error {
 }
 
 /**
- * An rtnetlink socket. It belongs for good to the namespace it was opened in. The kernel does the work
+ * A netlink socket, of rtnetlink unless said otherwise. It belongs for good to the namespace it was opened in. The kernel does the work
  * of a request inside `send`, where it may wait for another's network change (up to 30 ms for the
  * deletion of an interface), so `send` runs off the main thread; answers are then there to take.
  */
@@ -46,8 +46,8 @@ export class NetlinkSocket implements Disposable {
   }
 
   /** In the namespace of the calling thread. */
-  static open(): NetlinkSocket {
-    return new NetlinkSocket(openSocket());
+  static open(protocol = NETLINK_ROUTE): NetlinkSocket {
+    return new NetlinkSocket(openSocket(protocol));
   }
 
   /** In the namespace pinned at `netnsPath`. */
@@ -180,8 +180,8 @@ const openSocketIn = (target: number, home: number): number => {
   return fd;
 };
 
-const openSocket = (): number => {
-  const fd = libc.socket(AF_NETLINK, SOCK_RAW_CLOEXEC, NETLINK_ROUTE);
+const openSocket = (protocol: number): number => {
+  const fd = libc.socket(AF_NETLINK, SOCK_RAW_CLOEXEC, protocol);
   if (fd < 0) throw new NetlinkError('netlink socket', koffi.errno(), '');
   return fd;
 };
@@ -224,6 +224,7 @@ const MAX_DUMP_ATTEMPTS = 10;
 const AF_NETLINK = 16;
 const SOCK_RAW_CLOEXEC = 0x80003;
 const NETLINK_ROUTE = 0;
+export const NETLINK_NETFILTER = 12;
 const SOL_NETLINK = 270;
 const NETLINK_CAP_ACK = 10;
 const NETLINK_EXT_ACK = 11;

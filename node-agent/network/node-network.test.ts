@@ -1,0 +1,95 @@
+import { ManualClock } from '../../lib/clock';
+import { silentLog } from '../../lib/log';
+import { FakePodNetwork } from '../../runtime/network';
+import { DEFAULT_SETTINGS } from '../settings';
+import { NodeNetwork, type NetworkFacts } from './node-network';
+
+const PEER = {
+  nodeName: 'b',
+  address: '192.0.2.2',
+  podCidr: '10.42.1.0/24',
+  isUnreachable: false,
+};
+
+const setUp = () => {
+  const clock = new ManualClock();
+  const fake = new FakePodNetwork('10.42.0.0/24', clock);
+  const failures: Error[] = [];
+  const synced: number[] = [];
+  let facts: NetworkFacts = { podCidr: '', clusterCidr: '', peers: [] };
+  const sync = fake.syncPeers.bind(fake);
+  fake.syncPeers = async (peers) => {
+    synced.push(clock.now());
+    const failure = failures.shift();
+    if (failure !== undefined) throw failure;
+    await sync(peers);
+  };
+  const problems: (string | undefined)[] = [];
+  const network: NodeNetwork = new NodeNetwork({
+    open: () => {
+      const failure = failures.shift();
+      return failure === undefined ? Promise.resolve(fake) : Promise.reject(failure);
+    },
+    facts: () => facts,
+    onChange: () => problems.push(network.problem),
+    settings: DEFAULT_SETTINGS,
+    clock,
+    log: silentLog,
+  });
+  const stop = new AbortController();
+  const running = network.run(stop.signal);
+  const tell = async (peers: NetworkFacts['peers']) => {
+    facts = { podCidr: '10.42.0.0/24', clusterCidr: '10.42.0.0/16', peers };
+    network.changed();
+    await clock.advance(0);
+  };
+  const end = async () => {
+    stop.abort();
+    await running;
+  };
+  return { clock, fake, failures, synced, problems, network, tell, end };
+};
+
+it('opens the network when its range is known, and tries again when that fails', async () => {
+  const { clock, failures, network, problems, tell, end } = setUp();
+  await clock.advance(60_000);
+  expect(network.problem).toBe('the pod network is not set up yet');
+  failures.push(new Error('no such device'));
+  await tell([]);
+  expect(network.problem).toBe('pod network: no such device');
+  expect(network.current).toBeUndefined();
+  await clock.advance(DEFAULT_SETTINGS.retryMs);
+  expect(network.problem).toBeUndefined();
+  expect(problems).toEqual(['pod network: no such device', undefined]);
+  await end();
+});
+
+it('follows the peers at once, and looks after them though nothing changes', async () => {
+  const { clock, fake, failures, synced, network, tell, end } = setUp();
+  await tell([]);
+  await tell([PEER]);
+  expect(fake.peers()).toEqual([PEER]);
+  const before = synced.length;
+  await clock.advance(3 * DEFAULT_SETTINGS.networkCheckMs);
+  expect(synced.length).toBe(before + 3);
+  failures.push(new Error('busy'));
+  await tell([]);
+  expect(network.problem).toBe('pod network: busy');
+  await clock.advance(DEFAULT_SETTINGS.retryMs);
+  expect(network.problem).toBeUndefined();
+  expect(fake.peers()).toEqual([]);
+  await end();
+});
+
+it('lets nobody wait for it beyond their own end', async () => {
+  const { network, tell, end } = setUp();
+  const leaving = new AbortController();
+  const waiting = network.whenOpen(leaving.signal);
+  leaving.abort(new Error('the pod was deleted'));
+  await expect(waiting).rejects.toThrow('the pod was deleted');
+  const { signal } = new AbortController();
+  const patient = network.whenOpen(signal);
+  await tell([]);
+  expect(await patient).toBe(network.current);
+  await end();
+});

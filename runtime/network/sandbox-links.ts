@@ -1,0 +1,93 @@
+import { type Clock } from '../../lib/clock';
+import { type Log } from '../../lib/log';
+import { type AttachRequest } from '../pod-network';
+import { AddressPool } from './address-pool';
+import { type Ipv4Cidr } from './ipv4';
+import { isSandboxInterface } from './names';
+import { decodeLink, deleteLink, listLinks } from './netlink/requests';
+import { type NetlinkSocket } from './netlink/socket';
+import {
+  createSandboxLink,
+  parseAlias,
+  releaseSandboxLink,
+  repairSandboxLink,
+  type LinkSettings,
+  type SandboxLink,
+} from './sandbox-link';
+
+interface SandboxLinksDeps {
+  readonly host: NetlinkSocket;
+  readonly prefix: string;
+  readonly podCidr: Ipv4Cidr;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+/** The links of all sandboxes on this node, and whose each address is. The caller takes turns. */
+export class SandboxLinks {
+  private readonly links = new Map<string, SandboxLink>();
+  private readonly pool: AddressPool;
+
+  constructor(private readonly deps: SandboxLinksDeps) {
+    this.pool = new AddressPool(deps.podCidr, deps.clock);
+  }
+
+  list(): readonly SandboxLink[] {
+    return [...this.links.values()];
+  }
+
+  /**
+   * What lives is the truth. An interface without a label was being made, or has been let go; of two
+   * that claim the same, one is kept, and the other's sandbox gets a new link when it is attached.
+   */
+  async recover(): Promise<void> {
+    const { host, prefix, log } = this.deps;
+    const links = (await host.dump(listLinks())).map(decodeLink);
+    for (const link of links.filter(({ name }) => isSandboxInterface(prefix, name))) {
+      const known = parseAlias(link);
+      if (known !== undefined && this.isUnclaimed(known)) {
+        this.pool.claim(known.sandboxId, known.address);
+        this.links.set(known.sandboxId, known);
+      } else {
+        log.info({ interface: link.name, alias: link.alias }, 'removing a stray interface');
+        await host.run([deleteLink(link.name)]);
+      }
+    }
+  }
+
+  /** The sandbox's link in its full state, made if need be. Leaves nothing when it fails. */
+  async ensure(
+    { sandboxId, netnsPath }: AttachRequest,
+    settings: LinkSettings,
+  ): Promise<SandboxLink> {
+    const { host } = this.deps;
+    const known = this.links.get(sandboxId);
+    if (known !== undefined) {
+      if (await repairSandboxLink(host, known, netnsPath, settings)) return known;
+      await host.run([deleteLink(known.hostInterface)]);
+    }
+    const address = this.pool.allocate(sandboxId);
+    try {
+      const link = await createSandboxLink(host, { sandboxId, address }, netnsPath, settings);
+      this.links.set(sandboxId, link);
+      return link;
+    } catch (error) {
+      this.links.delete(sandboxId);
+      this.pool.release(sandboxId);
+      throw error;
+    }
+  }
+
+  /** Idempotent. */
+  async release(sandboxId: string): Promise<void> {
+    const link = this.links.get(sandboxId);
+    if (link === undefined) return;
+    await releaseSandboxLink(this.deps.host, link);
+    this.links.delete(sandboxId);
+    this.pool.release(sandboxId);
+  }
+
+  private isUnclaimed({ sandboxId, address }: SandboxLink): boolean {
+    return !this.links.has(sandboxId) && this.pool.ownerOfAddress(address) === undefined;
+  }
+}
