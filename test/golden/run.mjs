@@ -2,7 +2,7 @@
 // out as recorded. The recordings are reference data outside this repository:
 //   DHOW_GOLDEN=/path/to/recordings node test/golden/run.mjs [--only REGEX] [--show REGEX] [--keep]
 import { spawn, spawnSync } from 'node:child_process';
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -51,6 +51,16 @@ const unpackTools = () => {
   return ['kubectl', 'helm'].map((tool) => join(directory, 'tools', tool)).join(':');
 };
 
+/** kubectl prints the names in its configuration, which are the recorder's choice. */
+const nameAsRecorded = (path) => {
+  const config = JSON.parse(readFileSync(path, 'utf8'));
+  config.clusters[0].name = 'local';
+  config.users[0].name = 'admin';
+  config.contexts = [{ name: 'local', context: { cluster: 'local', user: 'admin' } }];
+  config['current-context'] = 'local';
+  writeFileSync(path, JSON.stringify(config));
+};
+
 const main = async () => {
   const program = join(directory, 'control-plane.cjs');
   await build({
@@ -68,6 +78,7 @@ const main = async () => {
   const nodePath = { NODE_PATH: join(here, '..', '..', 'node_modules') };
   const server = start('the control plane', ['--enable-source-maps', program, directory], nodePath);
   const address = await firstLine(server);
+  nameAsRecorded(join(directory, 'admin.kubeconfig'));
   const env = { API: address, PKI: join(directory, 'pki') };
   start('the fake kubelet', [join(golden, 'tools', 'fakekubelet.mjs')], env);
   const recording = join(directory, 'recording');
