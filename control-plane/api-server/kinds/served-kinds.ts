@@ -15,7 +15,14 @@ import {
   SECRET_PRINTER,
 } from '../printing/printers';
 import type { Printer, ServedKind, Strategy } from './served-kind';
-import { NAMESPACE_STRATEGY, PLAIN, podGraceSeconds, preparePod, WITH_SPEC } from './strategies';
+import {
+  NAMESPACE_STRATEGY,
+  NODE_STRATEGY,
+  PLAIN,
+  podGraceSeconds,
+  preparePod,
+  WITH_SPEC,
+} from './strategies';
 
 /** Every kind that is kept in the store. */
 export const storedKinds = (): readonly ServedKind[] =>
@@ -72,7 +79,7 @@ const VIRTUAL_SHORT_NAMES: ReadonlyMap<string, readonly string[]> = new Map([
 
 const STRATEGIES: ReadonlyMap<string, Strategy> = new Map<string, Strategy>([
   ['Namespace', NAMESPACE_STRATEGY],
-  ['Node', { ...PLAIN, hasStatus: true }],
+  ['Node', NODE_STRATEGY],
   ['Pod', { ...WITH_SPEC, prepareCreate: preparePod, graceSeconds: podGraceSeconds }],
   ['Deployment', WITH_SPEC],
   ['ReplicaSet', WITH_SPEC],

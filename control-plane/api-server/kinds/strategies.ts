@@ -30,6 +30,23 @@ export const NAMESPACE_STRATEGY: Strategy = {
   },
 };
 
+export const NODE_STRATEGY: Strategy = {
+  hasGeneration: false,
+  hasStatus: true,
+  createsOnUpdate: false,
+  prepareCreate: (node) => keepOldLabels(node),
+  prepareUpdate: (node) => keepOldLabels(node),
+};
+
+/** Selectors written long ago still find their nodes. */
+const keepOldLabels = ({ metadata }: MutableObject): void => {
+  for (const name of ['arch', 'os']) {
+    const value = metadata.labels?.[`kubernetes.io/${name}`];
+    if (value !== undefined)
+      metadata.labels = { ...metadata.labels, [`beta.kubernetes.io/${name}`]: value };
+  }
+};
+
 export const preparePod = (pod: MutableObject): void => {
   pod.status = { phase: 'Pending' };
 };
