@@ -14,27 +14,4 @@ export const parseVersion = (text: string | null | undefined): number | undefine
 
 export type VersionMatch = 'Exact' | 'NotOlderThan';
 
-/** @throws BadRequest for a match that makes no sense with the version. */
-export const parseVersionMatch = (
-  text: string | null | undefined,
-  version: number | undefined,
-): VersionMatch | undefined => {
-  if (text === undefined || text === null || text === '') return undefined;
-  if (text !== 'Exact' && text !== 'NotOlderThan')
-    throw refuse(
-      `resourceVersionMatch: Unsupported value: ${JSON.stringify(text)}: supported values: "Exact", "NotOlderThan"`,
-    );
-  if (version === undefined)
-    throw refuse(
-      'resourceVersionMatch: Forbidden: resourceVersionMatch is forbidden unless resourceVersion is provided',
-    );
-  if (text === 'Exact' && version === 0)
-    throw refuse(
-      'resourceVersionMatch: Forbidden: resourceVersionMatch "Exact" is forbidden for resourceVersion "0"',
-    );
-  return text;
-};
-
 export const expired = (message: string): ApiError => new ApiError('Expired', message);
-
-const refuse = (message: string): ApiError => new ApiError('BadRequest', message);

@@ -4,6 +4,7 @@ import { apiVersionOf, type Resource } from '../../../api/resources';
 import { readYaml, YamlError } from '../../../api/yaml';
 import { parseJson } from '../../../lib/json';
 import type { ApiRequest } from '../http/exchange';
+import { isNestedDeeper } from '../http/json-depth';
 import { MAX_BODY_BYTES } from '../http/read-body';
 import { isFields, type Fields, type MutableObject } from '../kinds/mutable';
 import type { ServedKind } from '../kinds/served-kind';
@@ -80,6 +81,8 @@ export const parseYamlText = (bytes: Buffer): unknown =>
   bytes[0] === OPENING_BRACE ? parseText(bytes) : parseYamlBody(bytes).value;
 
 export const parseText = (bytes: Uint8Array): unknown => {
+  if (isNestedDeeper(bytes, DEPTH_MAX))
+    throw new ApiError('BadRequest', 'json: exceeded max depth');
   try {
     return parseJson(bytes);
   } catch (error) {
@@ -127,3 +130,5 @@ const PARSERS: ReadonlyMap<string, (bytes: Buffer) => BodyDocument> = new Map([
   [PROTOBUF_MEDIA_TYPE, parseProtobufBody],
 ]);
 const OPENING_BRACE = 0x7b;
+/** Ten times what any kind of the API needs. */
+const DEPTH_MAX = 500;

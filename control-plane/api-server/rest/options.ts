@@ -13,8 +13,9 @@ import type { PropagationPolicy } from '../objects/deletion-rules';
 import type { DeletionOptions } from '../objects/object-deleter';
 import type { ListQuery } from '../objects/object-reader';
 import type { WatchQuery } from '../objects/object-watcher';
-import { parseVersion, parseVersionMatch } from '../objects/versions';
+import { parseVersion } from '../objects/versions';
 import type { FieldValidation, Preconditions, WriteContext } from '../objects/write-context';
+import { checkWatchOptions, versionMatchOf } from './list-options';
 
 /** @throws BadRequest, Invalid for an option that has no such value. */
 export const writeContextOf = (
@@ -35,7 +36,7 @@ export const writeContextOf = (
 
 export const listQueryOf = (query: URLSearchParams, namespace: string): ListQuery => {
   const version = parseVersion(query.get('resourceVersion'));
-  const versionMatch = parseVersionMatch(query.get('resourceVersionMatch'), version);
+  const versionMatch = versionMatchOf(query);
   const limit = parseCount(query, 'limit');
   const token = query.get('continue');
   return {
@@ -48,6 +49,7 @@ export const listQueryOf = (query: URLSearchParams, namespace: string): ListQuer
 };
 
 export const watchQueryOf = (query: URLSearchParams, namespace: string): WatchQuery => {
+  checkWatchOptions(query);
   const version = parseVersion(query.get('resourceVersion'));
   return {
     ...selectionOf(query, namespace),
