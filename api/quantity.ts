@@ -5,6 +5,8 @@ export type QuantityFormat = 'DecimalSI' | 'BinarySI' | 'DecimalExponent';
 export interface Quantity {
   readonly nanos: bigint;
   readonly format: QuantityFormat;
+  /** The text said more than 2^63-1: this is that much. */
+  readonly isCapped?: true;
 }
 
 /** The text is no quantity. `message` is the API's wording. */
@@ -23,7 +25,8 @@ export const parseQuantity = (text: string | number): Quantity => {
   const digits = BigInt(whole + fraction);
   if (digits === 0n) return { nanos: 0n, format };
   // Far out of range either way; raising ten to such a power would only burn memory.
-  if (exponent > EXPONENT_MAX) return { nanos: negative ? -MAX_NANOS : MAX_NANOS, format };
+  if (exponent > EXPONENT_MAX)
+    return { nanos: negative ? -MAX_NANOS : MAX_NANOS, format, isCapped: true };
   const magnitude =
     base === 2
       ? divideUp(digits * NANOS * 2n ** BigInt(exponent), 10n ** BigInt(fraction.length))
@@ -32,6 +35,7 @@ export const parseQuantity = (text: string | number): Quantity => {
   return {
     nanos: negative ? -capped : capped,
     format: format === 'BinarySI' && capped < NANOS ? 'DecimalSI' : format,
+    ...(capped < magnitude ? { isCapped: true } : {}),
   };
 };
 

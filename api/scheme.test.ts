@@ -1,3 +1,4 @@
+import { LAST_APPLIED } from './annotations';
 import { ApiError } from './errors';
 import {
   CONFIG_MAPS,
@@ -318,6 +319,15 @@ describe('configuration', () => {
     ).toEqual([]);
   });
 
+  it('tells who applied too much from the client how to go on', () => {
+    const annotations = { [LAST_APPLIED]: 'x'.repeat(256 * 1024) };
+    expect(refusal(CONFIG_MAPS, { metadata: { name: 'c', annotations } })).toEqual([
+      'metadata.annotations: Too long: may not be more than 262144 bytes: ' +
+        'kubectl.kubernetes.io/last-applied-configuration holds 262144 of them; apply the object ' +
+        "on the server's side (--server-side), which keeps no copy",
+    ]);
+  });
+
   it('refuses annotations of more than 256 KiB', () => {
     const annotations = { a: 'x'.repeat(256 * 1024) };
     expect(refusal(CONFIG_MAPS, { metadata: { name: 'c', annotations } })).toEqual([
@@ -416,5 +426,40 @@ it('tells what is accepted and not carried out', () => {
   expect(warningsFor(object)).toEqual([
     'spec.runtimeClassName: not supported by Dhow yet; it has no effect',
     'spec.volumes[0].nfs: not supported by Dhow yet; the pod will not start',
+  ]);
+});
+
+it('warns of what is seldom meant', () => {
+  const object = made(
+    PODS,
+    pod({
+      nodeSelector: { 'beta.kubernetes.io/os': 'linux' },
+      terminationGracePeriodSeconds: -1,
+      containers: [
+        {
+          name: 'c',
+          image: 'x',
+          env: [
+            { name: 'TIER', value: 'a' },
+            { name: 'PATH', value: '/a' },
+            { name: 'TIER', value: 'a' },
+            { name: 'PATH', value: '$(PATH):/b' },
+          ],
+          ports: [
+            { containerPort: 80 },
+            { containerPort: 80, protocol: 'UDP' },
+            { containerPort: 80 },
+          ],
+          resources: { requests: { memory: '100m', cpu: '100m' } },
+        },
+      ],
+    }),
+  );
+  expect(warningsFor(object)).toEqual([
+    'spec.nodeSelector[beta.kubernetes.io/os]: deprecated since v1.14; use "kubernetes.io/os" instead',
+    'spec.terminationGracePeriodSeconds: must be >= 0; negative values are invalid and will be treated as 1',
+    'spec.containers[0].env[2]: hides previous definition of "TIER", which may be dropped when using apply',
+    'spec.containers[0].ports[2]: duplicate port definition with spec.containers[0].ports[0]',
+    'spec.containers[0].resources.requests[memory]: fractional byte value "100m" is invalid, must be an integer',
   ]);
 });

@@ -17,6 +17,7 @@ import {
   type Resource,
 } from './resources';
 import type { ApiObject } from './types';
+import { podWarnings } from './pod-warnings';
 import { unsupportedFields } from './unsupported';
 import * as cluster from './validation/cluster';
 import * as config from './validation/config';
@@ -84,7 +85,10 @@ export const validate = (
 };
 
 /** What the author should know although the object is accepted. */
-export const warningsFor = (object: ApiObject): readonly string[] => unsupportedFields(object);
+export const warningsFor = (object: ApiObject): readonly string[] => [
+  ...unsupportedFields(object),
+  ...podWarnings(object),
+];
 
 const ALL_VERBS = [
   'create',

@@ -36,7 +36,8 @@ const CONTAINER_FIELDS: Readonly<Record<string, string>> = {
 
 type Fields = Readonly<Record<string, unknown>>;
 
-const podSpecIn = (
+/** The pod spec of a pod, or of the template of a workload, and where it stands. */
+export const podSpecIn = (
   object: ApiObject,
 ): { readonly spec: PodSpec; readonly field: string } | undefined => {
   const { spec } = object as ApiObject & { readonly spec?: Fields };

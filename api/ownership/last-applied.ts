@@ -1,12 +1,10 @@
+import { LAST_APPLIED } from '../annotations';
 import { ApplyConflictError, type Conflict } from './apply-conflict';
 import { difference, isEmptySet } from './field-set';
 import { fieldsOf, ListItemsError } from './fields-of';
 import type { Structure } from './structure';
 import { isObject, member, type Json } from '../patch/json';
 import { stringifyJson } from '../../lib/json';
-
-/** Where `kubectl apply` keeps what it sent last, to find out later what its author removed. */
-export const LAST_APPLIED = 'kubectl.kubernetes.io/last-applied-configuration';
 
 /**
  * The conflicts that remain when what kubectl applied from its side earlier counts as its own: so

@@ -164,3 +164,41 @@ it('refuses a body that is no object', () => {
     'json: cannot unmarshal array into Go value of type v1.Pod',
   );
 });
+
+it('names every field that a strict body holds in vain', () => {
+  const body = { metadata: { name: 'a' }, spec: { containers: [{ imagee: 'x' }], nosuch: 1 } };
+  try {
+    decode(PODS, body, { fieldValidation: 'Strict' });
+    throw new Error('it was accepted');
+  } catch (error) {
+    expect(error).toMatchObject({
+      details: { causes: [{ field: 'spec.containers[0].imagee' }, { field: 'spec.nosuch' }] },
+    });
+  }
+});
+
+it('says that a quantity beyond all range is capped', () => {
+  const resources = { requests: { memory: '3000E', cpu: '1' } };
+  const { object, warnings } = decode(PODS, {
+    metadata: { name: 'a' },
+    spec: { containers: [{ name: 'c', resources }] },
+  });
+  expect(object).toMatchObject({
+    spec: { containers: [{ resources: { requests: { memory: '9223372036854775807' } } }] },
+  });
+  expect(warnings).toEqual([
+    'spec.containers[0].resources.requests.memory: 3000E is beyond all range and counts as 9223372036854775807',
+  ]);
+});
+
+it('reads a partial value as it was written', () => {
+  const body = {
+    metadata: { name: 'a' },
+    spec: { hostNetwork: false, volumes: null, containers: [{ name: 'c', env: [] }] },
+  };
+  expect(decode(PODS, body, { isPartial: true }).object).toEqual({
+    ...body,
+    apiVersion: 'v1',
+    kind: 'Pod',
+  });
+});

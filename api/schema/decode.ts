@@ -1,6 +1,6 @@
 import { ApiError } from '../errors';
 import { cloneJson } from '../json-value';
-import { canonicalQuantity, QuantityError } from '../quantity';
+import { formatQuantity, parseQuantity, QuantityError } from '../quantity';
 import type { ApiObject } from '../types';
 import { definitionOf, type KindName } from './definitions';
 import { shapeOfDefinition, type Shape, type StructShape } from './shapes';
@@ -27,7 +27,7 @@ export interface Decoded<T extends ApiObject = ApiObject> {
 export class DecodeError extends Error {
   override readonly name = 'DecodeError';
   /** `spec.containers[0].resources.limits.memory`: upstream's words do not always say where. */
-  field: string | undefined;
+  fields: readonly string[] = [];
 }
 
 /**
@@ -52,10 +52,14 @@ export const decode = <T extends ApiObject = ApiObject>(
   }
 };
 
-const detailsOf = ({ field, message }: DecodeError) =>
-  field === undefined
+const detailsOf = ({ fields, message }: DecodeError) =>
+  fields.length === 0
     ? {}
-    : { details: { causes: [{ reason: 'FieldValueInvalid', message, field }] } };
+    : {
+        details: {
+          causes: fields.map((field) => ({ reason: 'FieldValueInvalid', message, field })),
+        },
+      };
 
 /** `decode` for the result of a patch, where the caller words the refusal. @throws DecodeError */
 export const convert = <T extends ApiObject = ApiObject>(
@@ -75,17 +79,20 @@ export const convert = <T extends ApiObject = ApiObject>(
   const apiVersion = kind.group === '' ? kind.version : `${kind.group}/${kind.version}`;
   const body = decoder.struct(shape, value, ROOT);
   const problems = [
-    ...duplicateFields.map((path) => `duplicate field "${path}"`),
-    ...decoder.unknown,
-  ];
+    ...duplicateFields.map((field) => ({ field, text: `duplicate field "${field}"` })),
+    ...decoder.unknown.map((field) => ({ field, text: `unknown field "${field}"` })),
+  ].slice(0, PROBLEMS_MAX);
+  const texts = problems.map(({ text }) => text);
   if (fieldValidation === 'Strict' && problems.length > 0) {
-    throw new DecodeError(`strict decoding error: ${problems.slice(0, PROBLEMS_MAX).join(', ')}`);
+    const error = new DecodeError(`strict decoding error: ${texts.join(', ')}`);
+    error.fields = problems.map(({ field }) => field);
+    throw error;
   }
   // The kind's validation turns this into the type it promises.
   const object = { metadata: {}, ...body, apiVersion, kind: kind.kind } as unknown as T;
   return {
     object,
-    warnings: fieldValidation === 'Warn' ? problems.slice(0, PROBLEMS_MAX) : [],
+    warnings: [...(fieldValidation === 'Warn' ? texts : []), ...decoder.capped],
   };
 };
 
@@ -133,7 +140,10 @@ const jsonKind = (value: unknown): string => {
 };
 
 class Decoder {
+  /** Paths of fields that the kind does not have. */
   readonly unknown: string[] = [];
+  /** What the author should hear of quantities beyond all range. */
+  readonly capped: string[] = [];
 
   constructor(
     private readonly isCoreEvent: boolean,
@@ -146,7 +156,7 @@ class Decoder {
       const field = shape.field(name);
       const at: Path = { parent: path, struct: shape.name, segment: name };
       if (field === undefined) {
-        if (this.unknown.length < UNKNOWN_MAX) this.unknown.push(`unknown field "${textOf(at)}"`);
+        if (this.unknown.length < UNKNOWN_MAX) this.unknown.push(textOf(at));
         continue;
       }
       const decoded = this.value(field, raw, at);
@@ -174,7 +184,7 @@ class Decoder {
       return this.convert(shape, value, path);
     } catch (error) {
       // The innermost call comes first.
-      if (error instanceof DecodeError) error.field ??= textOf(path);
+      if (error instanceof DecodeError && error.fields.length === 0) error.fields = [textOf(path)];
       throw error;
     }
   }
@@ -198,7 +208,7 @@ class Decoder {
       case 'int64':
         return integer(shape, value, path);
       case 'quantity':
-        return quantity(value);
+        return this.quantity(value, path);
       case 'intOrString':
         return intOrString(value);
       case 'time':
@@ -227,6 +237,20 @@ class Decoder {
     );
   }
 
+  private quantity(value: unknown, path: Path): string {
+    const text = typeof value === 'string' || typeof value === 'number' ? value : String(value);
+    try {
+      const parsed = parseQuantity(text);
+      const canonical = formatQuantity(parsed);
+      if (parsed.isCapped === true && this.capped.length < PROBLEMS_MAX)
+        this.capped.push(`${textOf(path)}: ${text} is beyond all range and counts as ${canonical}`);
+      return canonical;
+    } catch (error) {
+      if (error instanceof QuantityError) throw new DecodeError(error.message, { cause: error });
+      throw error;
+    }
+  }
+
   private empty(shape: Shape, path: Path): unknown {
     return shape.kind === 'struct' ? this.struct(shape, {}, path) : null;
   }
@@ -252,17 +276,6 @@ const integer = (shape: Shape, value: unknown, path: Path): number | bigint => {
       ? value >= -INT32_MAX - 1 && value <= INT32_MAX
       : BigInt(value) >= -INT64_MAX - 1n && BigInt(value) <= INT64_MAX;
   return isInRange ? value : mismatch(value, shape, path, ` ${value}`);
-};
-
-const quantity = (value: unknown): string => {
-  try {
-    return canonicalQuantity(
-      typeof value === 'string' || typeof value === 'number' ? value : String(value),
-    );
-  } catch (error) {
-    if (error instanceof QuantityError) throw new DecodeError(error.message, { cause: error });
-    throw error;
-  }
 };
 
 const intOrString = (value: unknown): string | number => {

@@ -1,3 +1,4 @@
+import { LAST_APPLIED } from '../annotations';
 import type { ApiObject, Metadata } from '../types';
 import {
   forbidden,
@@ -111,9 +112,22 @@ export const validateAnnotations = (
   );
   return [
     ...entries.flatMap(([key]) => invalidFor(field, key, qualifiedNameProblems(key.toLowerCase()))),
-    ...(bytes > ANNOTATIONS_BYTES_MAX ? [tooLong(field, ANNOTATIONS_BYTES_MAX)] : []),
+    ...(bytes > ANNOTATIONS_BYTES_MAX
+      ? [withHint(tooLong(field, ANNOTATIONS_BYTES_MAX), annotations?.[LAST_APPLIED])]
+      : []),
   ];
 };
+
+/** Most often it is what kubectl keeps of the object itself. */
+const withHint = (error: FieldError, lastApplied: string | undefined): FieldError =>
+  lastApplied === undefined || Buffer.byteLength(lastApplied) < ANNOTATIONS_BYTES_MAX / 2
+    ? error
+    : {
+        ...error,
+        message:
+          `${error.message}: ${LAST_APPLIED} holds ${Buffer.byteLength(lastApplied)} of them; ` +
+          "apply the object on the server's side (--server-side), which keeps no copy",
+      };
 
 const validateOwnerReferences = ({ ownerReferences = [] }: Metadata): readonly FieldError[] => {
   const field = 'metadata.ownerReferences';
