@@ -13,6 +13,11 @@ export const main = (argv: readonly string[]): Promise<number> => {
     .option('--server-name <name>', 'a further name in the certificate', collect, [])
     .option('--cluster-name <name>', 'the name in the kubeconfig')
     .option('--etcd-endpoint <host:port>', 'use this etcd; default: one of its own', collect, [])
+    .option(
+      '--etcd-quota <mebibytes>',
+      'how large an etcd of its own may grow; default 8192',
+      wholeNumber('--etcd-quota'),
+    )
     .option('--cluster-cidr <cidr>', 'range of the pods; default 10.42.0.0/16')
     .option(
       '--node-grace <seconds>',
@@ -51,6 +56,7 @@ interface Flags {
   readonly serverName: readonly string[];
   readonly clusterName?: string;
   readonly etcdEndpoint: readonly string[];
+  readonly etcdQuota?: number;
   readonly clusterCidr?: string;
   readonly nodeGrace?: number;
   readonly evictionAfter?: number;
@@ -67,6 +73,7 @@ const configOf = (flags: Flags) => ({
   serverNames: flags.serverName,
   clusterName: flags.clusterName,
   etcdEndpoints: flags.etcdEndpoint,
+  etcdQuotaMib: flags.etcdQuota,
   clusterCidr: flags.clusterCidr,
   nodeGraceSeconds: flags.nodeGrace,
   evictionSeconds: flags.evictionAfter,

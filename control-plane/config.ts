@@ -18,6 +18,8 @@ export const serverConfigSchema = z.object({
   clusterName: z.string().default('dhow'),
   /** An etcd that others run; without it the server runs one of its own. */
   etcdEndpoints: z.array(z.string()).default([]),
+  /** How large an etcd of its own may grow; beyond that the cluster is read-only. */
+  etcdQuotaMib: z.number().int().min(16).max(65_536).default(8_192),
   /** Range that the nodes' pod ranges are cut from. */
   clusterCidr: z.string().default('10.42.0.0/16'),
   /** A node silent for this long is Unknown. Upstream's `--node-monitor-grace-period`. */

@@ -59,7 +59,11 @@ export const runServer = async (
   await using opened = await openStore(
     {
       ...(config.etcdEndpoints.length === 0
-        ? { dataDir: join(config.dataDir, 'etcd'), runDir: join(config.runDir, 'etcd') }
+        ? {
+            dataDir: join(config.dataDir, 'etcd'),
+            runDir: join(config.runDir, 'etcd'),
+            quotaBytes: config.etcdQuotaMib * 1024 * 1024,
+          }
         : { endpoints: config.etcdEndpoints }),
       clock,
       log,

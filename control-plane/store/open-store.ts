@@ -6,8 +6,8 @@ import type { Log } from '../../lib/log';
 import { detectBehaviour, type EtcdBehaviour } from './etcd/behaviour';
 import { EtcdConnection } from './etcd/connection';
 import { EtcdStore } from './etcd/etcd-store';
-import { acquireLeadership } from './etcd/leadership';
-import { keepCompacting, reclaimSpace } from './etcd/maintenance';
+import { acquireLeadership, inheritLeadership, type Leadership } from './etcd/leadership';
+import { freeSpace, isOutOfSpace, keepCompacting, keepSpace } from './etcd/maintenance';
 import { superviseEtcd, type SupervisedEtcd } from './etcd/supervise-etcd';
 import type { Store } from './store';
 
@@ -33,8 +33,6 @@ export interface OpenedStore extends AsyncDisposable {
   readonly behaviour: EtcdBehaviour;
   /** Aborts when another server has taken over: this one can write no more and has to exit. */
   readonly lost: AbortSignal;
-  /** Frees space after etcd reached its quota, so that writes work again. */
-  reclaimSpace(signal?: AbortSignal): Promise<void>;
   /** Of an etcd of our own. */
   readonly etcdPid: number | undefined;
 }
@@ -69,7 +67,7 @@ const open = async (
 ): Promise<OpenedStore> => {
   const { clock, log } = options;
   const behaviour = await whenUp(options, () => detectBehaviour(connection, log, signal), signal);
-  const { fence } = await whenUp(options, () => acquireLeadership(connection, signal), signal);
+  const { fence } = await whenUp(options, () => lead(connection, log, signal), signal);
   const lost = new AbortController();
   const onFenced = () => {
     log.error({}, 'another server has taken over: this one can write no more');
@@ -78,12 +76,12 @@ const open = async (
   const trustsProgress = behaviour.freshness === 'progress';
   const store = new EtcdStore({ connection, clock, log, trustsProgress, fence, onFenced });
   const tasks = new TaskGroup();
-  tasks.run((taskSignal) => keepCompacting({ connection, clock, log }, taskSignal));
+  for (const task of [keepCompacting, keepSpace])
+    tasks.run((taskSignal) => task({ connection, clock, log }, taskSignal));
   return {
     store,
     behaviour,
     lost: lost.signal,
-    reclaimSpace: (callSignal) => reclaimSpace({ connection, clock, log }, callSignal),
     get etcdPid() {
       return etcd?.pid;
     },
@@ -93,6 +91,23 @@ const open = async (
       await etcd?.[Symbol.asyncDispose]();
     },
   };
+};
+
+/** A full etcd must not keep the server down: without it nobody could delete anything. */
+const lead = async (
+  connection: EtcdConnection,
+  log: Log,
+  signal: AbortSignal | undefined,
+): Promise<Leadership> => {
+  try {
+    // The alarm outlives a restart, even one that raised the quota.
+    if (await isOutOfSpace(connection, signal)) await freeSpace(connection, signal);
+    return await acquireLeadership(connection, signal);
+  } catch (error) {
+    if (!hasReason(error, 'InsufficientStorage')) throw error;
+    log.warn({ err: error }, 'etcd is full: starting read-only');
+    return inheritLeadership(connection, signal);
+  }
 };
 
 const startEtcd = async (options: OpenStoreOptions): Promise<SupervisedEtcd | undefined> => {

@@ -12,6 +12,7 @@ import {
   type WriteResult,
 } from './batch';
 import type { EtcdConnection } from './connection';
+import { isSameWrite, openObject } from './envelope';
 import { isDefinite } from './errors';
 
 export interface GroupCommitDeps {
@@ -130,10 +131,33 @@ export class GroupCommit {
       for (const [index, { resolve }] of batch.entries())
         resolve({ ...(results[index] as WriteResult), wasRetried });
     } catch (error) {
+      if (hasReason(error, 'InsufficientStorage'))
+        for (const pending of batch) await this.settleWithoutSpace(pending, error);
       // One write that etcd refuses must not take the others of its batch down.
-      if (batch.length > 1 && isDefinite(error) && !this.isFenced)
+      else if (batch.length > 1 && isDefinite(error) && !this.isFenced)
         for (const pending of batch) await this.settle([pending]);
       else for (const { reject } of batch) reject(error);
+    }
+  }
+
+  /**
+   * The write that makes etcd run out of space is refused and carried out all the same. Deletions
+   * it takes further on, if nothing is put beside them.
+   */
+  private async settleWithoutSpace({ write, resolve, reject }: Pending, refusal: unknown) {
+    try {
+      if (write.value === undefined) {
+        const [result] = await this.once([write], false);
+        resolve({ ...withoutHead(result as WriteResult), wasRetried: true });
+        return;
+      }
+      const { kvs } = await this.deps.connection.range({ key: write.key });
+      const [found] = kvs;
+      if (found === undefined || !isSameWrite(found.value, write.value)) throw refusal;
+      const index = openObject(found.value)?.index ?? 0;
+      resolve({ outcome: 'done', revision: found.modRevision, index, wasRetried: true });
+    } catch (error) {
+      reject(error);
     }
   }
 
@@ -151,23 +175,11 @@ export class GroupCommit {
     }
   }
 
-  private async once(writes: readonly Write[]): Promise<readonly WriteResult[]> {
+  private async once(writes: readonly Write[], withHeads = true): Promise<readonly WriteResult[]> {
     const { connection, fence } = this.deps;
-    const commit = async (withHeads: boolean) => {
-      const request = batchRequest(writes, fence, withHeads);
-      const send = connection.callKv(
-        (kv) => kv.txn.bind(kv),
-        request,
-        undefined,
-        ATTEMPT_TIMEOUT_MS,
-      );
-      return batchResults(writes, await send);
-    };
-    const results = await commit(true).catch(async (error: unknown) => {
-      const isOneDeletion = writes.length === 1 && writes[0]?.value === undefined;
-      if (!isOneDeletion || !hasReason(error, 'InsufficientStorage')) throw error;
-      return (await commit(false))?.map(withoutHead);
-    });
+    const request = batchRequest(writes, fence, withHeads);
+    const send = connection.callKv((kv) => kv.txn.bind(kv), request, undefined, ATTEMPT_TIMEOUT_MS);
+    const results = batchResults(writes, await send);
     if (results !== undefined) return results;
     this.isFenced = true;
     this.deps.onFenced();

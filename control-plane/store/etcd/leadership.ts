@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import type { Compare } from '../../../proto/gen/etcd/rpc';
+import type { Compare, RequestOp } from '../../../proto/gen/etcd/rpc';
 import type { EtcdConnection } from './connection';
 import { LEADER_KEY } from './keys';
 import { deleteOp, isCreatedAt, putOp } from './operations';
@@ -21,20 +21,30 @@ export const acquireLeadership = async (
 ): Promise<Leadership> => {
   const identity = randomUUID();
   const value = Buffer.from(JSON.stringify({ identity, pid: process.pid }));
-  for (;;) {
-    signal?.throwIfAborted();
-    const removal = { compare: [], success: [deleteOp(LEADER_KEY)], failure: [] };
-    await connection.callKv((kv) => kv.txn.bind(kv), removal, signal);
-    const creation = {
-      compare: [isCreatedAt(LEADER_KEY, 0)],
-      success: [putOp(LEADER_KEY, value)],
-      failure: [],
-    };
-    const { succeeded, header } = await connection.callKv(
+  const commit = (op: RequestOp, compare: readonly Compare[]) =>
+    connection.callKv(
       (kv) => kv.txn.bind(kv),
-      creation,
+      { compare: [...compare], success: [op], failure: [] },
       signal,
     );
+  for (;;) {
+    signal?.throwIfAborted();
+    await commit(deleteOp(LEADER_KEY), []);
+    const { succeeded, header } = await commit(putOp(LEADER_KEY, value), [
+      isCreatedAt(LEADER_KEY, 0),
+    ]);
     if (succeeded) return { identity, fence: [isCreatedAt(LEADER_KEY, header?.revision ?? 0)] };
   }
+};
+
+/**
+ * For an etcd that is out of space and takes no key: this server carries on as the one before it.
+ * It is fenced by the next that takes over, but does not fence that one before, should it live.
+ */
+export const inheritLeadership = async (
+  connection: EtcdConnection,
+  signal?: AbortSignal,
+): Promise<Leadership> => {
+  const { kvs } = await connection.range({ key: LEADER_KEY }, signal);
+  return { identity: randomUUID(), fence: [isCreatedAt(LEADER_KEY, kvs[0]?.createRevision ?? 0)] };
 };

@@ -3,6 +3,7 @@ import type { Log } from '../../../lib/log';
 import { AlarmRequest_AlarmAction, AlarmType } from '../../../proto/gen/etcd/rpc';
 import type { EtcdConnection } from './connection';
 import { LEADER_KEY } from './keys';
+import type { LinkClients } from './link';
 
 export interface MaintenanceDeps {
   readonly connection: EtcdConnection;
@@ -29,30 +30,78 @@ export const keepCompacting = async (deps: MaintenanceDeps, signal: AbortSignal)
   }
 };
 
-/** Frees space after the quota was reached: compacts, defragments, and lifts the alarm. */
-export const reclaimSpace = async (
-  { connection, log }: MaintenanceDeps,
+/**
+ * Makes etcd writable again after it reached its space quota, until `signal` aborts: as soon as
+ * something can be freed, be it history or what was deleted since, nobody has to do anything.
+ */
+export const keepSpace = async (deps: MaintenanceDeps, signal: AbortSignal): Promise<void> => {
+  const { connection, clock, log } = deps;
+  let triedRevision = 0;
+  while (!signal.aborted) {
+    const startMs = clock.monotonicMs();
+    try {
+      if (await isOutOfSpace(connection, signal))
+        triedRevision = await reclaimSince(triedRevision, deps, signal);
+    } catch (error) {
+      log.debug({ err: error }, 'cannot look after the space of etcd');
+    }
+    const tookMs = clock.monotonicMs() - startMs;
+    await clock.sleep(SPACE_CHECK_MS + REST_FACTOR * tookMs, signal);
+  }
+};
+
+export const isOutOfSpace = async (
+  connection: EtcdConnection,
   signal?: AbortSignal,
-): Promise<void> => {
+): Promise<boolean> =>
+  (await statusOf(connection, signal)).errors.some((error) => error.includes('NOSPACE'));
+
+/** Tries once for each revision: when nothing was deleted, nothing more can be freed. */
+const reclaimSince = async (
+  triedRevision: number,
+  { connection, log }: MaintenanceDeps,
+  signal: AbortSignal,
+): Promise<number> => {
   const revision = await currentRevision(connection, signal);
+  if (revision === triedRevision) return revision;
+  const before = (await statusOf(connection, signal)).dbSize;
   // Nothing to compact is an error to etcd, and no hindrance.
   await compact(connection, revision, signal).catch(() => undefined);
-  await connection.call(
-    ({ maintenance }) => maintenance.defragment.bind(maintenance),
-    {},
-    signal,
-    DEFRAGMENT_TIMEOUT_MS,
-  );
-  await liftAlarms(connection, signal);
-  log.info({ revision }, 'reclaimed space in etcd');
+  await defragment(connection, signal);
+  const after = (await statusOf(connection, signal)).dbSize;
+  if (after <= before * WORTH_SHARE) {
+    await liftAlarms(connection, signal);
+    log.warn({ before, after }, 'etcd had reached its space quota: reclaimed some');
+  } else
+    log.warn({ before, after }, 'etcd is full of live objects: delete some, or raise its quota');
+  return revision;
 };
+
+/** For an etcd whose quota may have been raised: the alarm stays until someone lifts it. */
+export const freeSpace = async (
+  connection: EtcdConnection,
+  signal?: AbortSignal,
+): Promise<void> => {
+  await defragment(connection, signal);
+  await liftAlarms(connection, signal);
+};
+
+/** Gives unused pages of the file back. etcd answers nobody meanwhile. */
+const defragment = async (connection: EtcdConnection, signal?: AbortSignal): Promise<void> => {
+  const pick = ({ maintenance }: LinkClients) => maintenance.defragment.bind(maintenance);
+  await connection.call(pick, {}, signal, DEFRAGMENT_TIMEOUT_MS);
+};
+
+const statusOf = (connection: EtcdConnection, signal?: AbortSignal) =>
+  connection.call(({ maintenance }) => maintenance.status.bind(maintenance), {}, signal);
 
 export const compact = async (
   connection: EtcdConnection,
   revision: number,
   signal?: AbortSignal,
 ): Promise<void> => {
-  await connection.call(({ kv }) => kv.compact.bind(kv), { revision, physical: false }, signal);
+  const request = { revision, physical: true };
+  await connection.call(({ kv }) => kv.compact.bind(kv), request, signal, COMPACT_TIMEOUT_MS);
 };
 
 const liftAlarms = async (connection: EtcdConnection, signal?: AbortSignal): Promise<void> => {
@@ -79,4 +128,10 @@ const currentRevision = async (
 
 const HISTORY_MS = 5 * 60_000;
 const COMPACT_EVERY_MS = 60_000;
+const SPACE_CHECK_MS = 5_000;
+/** Defragmenting stops etcd for a while: it may take a tenth of the time at most. */
+const REST_FACTOR = 10;
+/** What was freed is worth a try: less would only make etcd refuse the next write. */
+const WORTH_SHARE = 0.97;
+const COMPACT_TIMEOUT_MS = 60_000;
 const DEFRAGMENT_TIMEOUT_MS = 120_000;
