@@ -419,13 +419,18 @@ it('tells what is accepted and not carried out', () => {
   const object = made(
     PODS,
     pod({
-      volumes: [{ name: 'v', nfs: { server: 's', path: '/' } }, { name: 'w' }],
+      volumes: [
+        { name: 'v', nfs: { server: 's', path: '/' } },
+        { name: 'w' },
+        { name: 'x', projected: { sources: [{ serviceAccountToken: { path: 'token' } }] } },
+      ],
       runtimeClassName: 'fast',
     }),
   );
   expect(warningsFor(object)).toEqual([
     'spec.runtimeClassName: not supported by Dhow yet; it has no effect',
     'spec.volumes[0].nfs: not supported by Dhow yet; the pod will not start',
+    'spec.volumes[2].projected.sources[0].serviceAccountToken: not supported by Dhow yet; it has no effect',
   ]);
 });
 

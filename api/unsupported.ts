@@ -28,6 +28,10 @@ const POD_FIELDS: Readonly<Record<string, string>> = {
 };
 const SECURITY_FIELDS = ['seLinuxOptions', 'windowsOptions', 'appArmorProfile', 'procMount'];
 const POD_SECURITY_FIELDS = [...SECURITY_FIELDS, 'seLinuxChangePolicy', 'supplementalGroupsPolicy'];
+const PROJECTIONS: Readonly<Record<string, string>> = {
+  clusterTrustBundle: NOT_STARTED,
+  serviceAccountToken: IGNORED,
+};
 const CONTAINER_FIELDS: Readonly<Record<string, string>> = {
   volumeDevices: NOT_STARTED,
   resizePolicy: IGNORED,
@@ -68,9 +72,7 @@ const unsupportedInVolume = (
     .filter((name) => !isSupportedVolumeSource(name))
     .map((name) => `${field}.${name}: ${NOT_STARTED}`),
   ...(volume.projected?.sources ?? []).flatMap((source, i) =>
-    Object.hasOwn(source, 'clusterTrustBundle')
-      ? [`${field}.projected.sources[${i}].clusterTrustBundle: ${NOT_STARTED}`]
-      : [],
+    presentIn(source, PROJECTIONS, `${field}.projected.sources[${i}]`),
   ),
 ];
 

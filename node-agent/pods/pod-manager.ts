@@ -1,9 +1,9 @@
-import { rmSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import type { Pod } from '../../api/types';
 import { describeError } from '../../lib/log';
+import { removeTree } from '../../lib/remove-tree';
 import { hasErrorCode } from '../files';
 import { LABEL, sandboxIdOf } from './labels';
 import type { PodDeps } from './pod-deps';
@@ -116,10 +116,10 @@ export class PodManager {
     for (const { sandboxId } of network.current?.attachments() ?? [])
       if (!sandboxIds.has(sandboxId)) await network.current?.detach(sandboxId);
     for (const uid of images.pinOwners().filter(isOrphan)) images.unpin(uid);
-    for (const uid of volumes.podUids().filter(isOrphan)) volumes.remove(uid);
+    for (const uid of volumes.podUids().filter(isOrphan)) await volumes.remove(uid);
     for (const folder of await listFolder(paths.logRoot)) {
       const uid = folder.slice(folder.lastIndexOf('_') + 1);
-      if (isOrphan(uid)) rmSync(join(paths.logRoot, folder), { recursive: true, force: true });
+      if (isOrphan(uid)) await removeTree(join(paths.logRoot, folder));
     }
   }
 

@@ -1,9 +1,8 @@
-import { rmSync } from 'node:fs';
-
 import { isTerminal, isTerminating } from '../../api/pods';
 import type { Container, Pod, PodStatus } from '../../api/types';
 import { nameOf } from '../../api/types';
 import { describeError, type Log } from '../../lib/log';
+import { removeTree } from '../../lib/remove-tree';
 import { fieldPathOf } from '../images/image-puller';
 import type { PreparedVolumes } from '../volumes/volume-manager';
 import { ContainerTasks } from './container-tasks';
@@ -293,7 +292,7 @@ export class PodWorker {
       this.put(this.pod.status, true);
       return false;
     }
-    rmSync(this.deps.paths.logFolder(this.pod), { recursive: true, force: true });
+    await removeTree(this.deps.paths.logFolder(this.pod));
     this.deps.statuses.forget(this.uid);
     return true;
   }
@@ -315,7 +314,7 @@ export class PodWorker {
     const { volumes, images } = this.deps;
     this.report(this.plan());
     await removeSandbox(this.deps, this.uid);
-    volumes.remove(this.uid);
+    await volumes.remove(this.uid);
     images.unpin(this.uid);
     this.sandbox = undefined;
     this.isTornDown = true;

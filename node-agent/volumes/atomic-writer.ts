@@ -38,8 +38,15 @@ export const writeVolumeFiles = (
   for (const [path, file] of files) writeOne(join(directory, next, path), file, groupId);
   swapLink(directory, next);
   linkTopLevel(directory, files);
-  if (current !== undefined) rmSync(join(directory, current), { recursive: true, force: true });
+  removeFormer(directory, next);
   return true;
+};
+
+/** The folder before this one, and those that a crash left. */
+const removeFormer = (directory: string, current: string): void => {
+  for (const name of readdirSync(directory))
+    if (name.startsWith('..2') && name !== current)
+      rmSync(join(directory, name), { recursive: true, force: true });
 };
 
 /** Refuses what would lie outside the volume. @throws Error */

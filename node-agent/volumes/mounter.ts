@@ -1,9 +1,15 @@
 import koffi from 'koffi';
 
+export interface TmpfsOptions {
+  readonly sizeBytes: number | undefined;
+  readonly mode: number;
+  readonly groupId: number | undefined;
+}
+
 /** Mounts that the agent itself makes, outside any container. */
 export interface Mounter {
   /** Idempotent: a folder that is a mount point already stays as it is. */
-  mountTmpfs(path: string, sizeBytes: number | undefined): void;
+  mountTmpfs(path: string, options: TmpfsOptions): void;
   /** Idempotent. */
   unmount(path: string): void;
 }
@@ -25,10 +31,9 @@ export const createMounter = (isMountPoint: (path: string) => boolean): Mounter 
     flags: number,
   ) => number;
   return {
-    mountTmpfs: (path, sizeBytes) => {
+    mountTmpfs: (path, options) => {
       if (isMountPoint(path)) return;
-      const size = sizeBytes === undefined ? '' : `,size=${sizeBytes}`;
-      if (mount('dhow-volume', path, 'tmpfs', MS_NOSUID | MS_NODEV, `mode=0777${size}`) !== 0)
+      if (mount('dhow-volume', path, 'tmpfs', MS_NOSUID | MS_NODEV, tmpfsData(options)) !== 0)
         throw new Error(`cannot mount a tmpfs at ${path}: errno ${koffi.errno()}`);
     },
     unmount: (path) => {
@@ -39,3 +44,10 @@ export const createMounter = (isMountPoint: (path: string) => boolean): Mounter 
     },
   };
 };
+
+const tmpfsData = ({ sizeBytes, mode, groupId }: TmpfsOptions): string =>
+  [
+    `mode=0${mode.toString(8)}`,
+    ...(sizeBytes === undefined ? [] : [`size=${sizeBytes}`]),
+    ...(groupId === undefined ? [] : [`gid=${groupId}`]),
+  ].join(',');

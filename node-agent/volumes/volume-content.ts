@@ -118,14 +118,13 @@ const addProjected = (
   source: ContentSource,
   { sources = [], defaultMode }: NonNullable<Volume['projected']>,
 ): void => {
-  for (const { configMap, secret, downwardAPI, serviceAccountToken } of sources) {
+  // A serviceAccountToken makes no file: there are no tokens, and the API has said so.
+  for (const { configMap, secret, downwardAPI } of sources) {
     if (configMap !== undefined)
       addConfigMap(files, source, { ...configMap, name: configMap.name ?? '' }, defaultMode);
     if (secret !== undefined)
       addSecret(files, source, { ...secret, name: secret.name ?? '' }, defaultMode);
     if (downwardAPI !== undefined) addDownward(files, source, downwardAPI.items ?? [], defaultMode);
-    if (serviceAccountToken !== undefined)
-      throw new Error('service account tokens are not supported');
   }
 };
 

@@ -1,9 +1,10 @@
 import {
   chmodSync,
   chownSync,
+  existsSync,
   mkdirSync,
   readdirSync,
-  rmSync,
+  renameSync,
   statSync,
   writeFileSync,
 } from 'node:fs';
@@ -12,6 +13,7 @@ import { join } from 'node:path';
 
 import { bytesOf } from '../../api/quantity';
 import type { Pod } from '../../api/types';
+import { removeTree } from '../../lib/remove-tree';
 import { hasErrorCode } from '../files';
 import { uidOf } from '../pods/labels';
 import { writeVolumeFiles } from './atomic-writer';
@@ -76,12 +78,12 @@ export class VolumeManager {
   }
 
   /** Unmounts and deletes all volumes of a pod. Idempotent. */
-  remove(uid: string): void {
+  async remove(uid: string): Promise<void> {
     const onTmpfs = join(this.options.runDir, 'pods', uid);
     for (const name of listFolder(join(onTmpfs, 'empty-dir')))
       this.options.mounter.unmount(join(onTmpfs, 'empty-dir', name));
-    rmSync(onTmpfs, { recursive: true, force: true });
-    rmSync(join(this.options.stateDir, 'pods', uid), { recursive: true, force: true });
+    await removeTree(onTmpfs);
+    await removeTree(join(this.options.stateDir, 'pods', uid));
   }
 
   /** Pods that have folders here. */
@@ -105,19 +107,18 @@ export class VolumeManager {
     return path;
   }
 
+  /** Owner and mode are set when it is made, and belong to the pod from then on. */
   private prepareEmptyDir(
     path: string,
     { medium, sizeLimit }: NonNullable<Volume['emptyDir']>,
     groupId: number | undefined,
   ): void {
-    mkdirSync(path, { recursive: true });
-    if (medium === 'Memory')
-      this.options.mounter.mountTmpfs(
-        path,
-        sizeLimit === undefined ? undefined : bytesOf(sizeLimit),
-      );
-    if (groupId !== undefined) chownSync(path, 0, groupId);
-    chmodSync(path, groupId === undefined ? 0o777 : 0o2777);
+    const mode = groupId === undefined ? 0o777 : 0o2777;
+    if (medium === 'Memory') {
+      mkdirSync(path, { recursive: true });
+      const sizeBytes = sizeLimit === undefined ? undefined : bytesOf(sizeLimit);
+      this.options.mounter.mountTmpfs(path, { sizeBytes, mode, groupId });
+    } else if (!existsSync(path)) makeFolder(path, mode, groupId);
   }
 
   private pathOf(uid: string, { name, emptyDir }: Volume): string {
@@ -126,6 +127,15 @@ export class VolumeManager {
     return join(emptyDir.medium === 'Memory' ? runDir : stateDir, 'pods', uid, 'empty-dir', name);
   }
 }
+
+/** Under its name it is as it should be, whenever the agent dies. */
+const makeFolder = (path: string, mode: number, groupId: number | undefined): void => {
+  const temporary = `${path}.new`;
+  mkdirSync(temporary, { recursive: true });
+  if (groupId !== undefined) chownSync(temporary, 0, groupId);
+  chmodSync(temporary, mode);
+  renameSync(temporary, path);
+};
 
 const prepareHostPath = (path: string, type: string): string => {
   const stats = statOf(path);
@@ -194,7 +204,8 @@ const usedBytes = async (root: string, signal: AbortSignal): Promise<number> => 
         else total += (await lstat(path)).blocks * 512;
       }
     } catch (error) {
-      if (!hasErrorCode(error, 'ENOENT', 'ENOTDIR')) throw error;
+      // Too deep to name: what is down there goes uncounted, and other pods are measured on.
+      if (!hasErrorCode(error, 'ENOENT', 'ENOTDIR', 'ENAMETOOLONG')) throw error;
     }
   }
   return total;

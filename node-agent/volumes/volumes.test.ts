@@ -1,9 +1,11 @@
 import {
+  chmodSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
   readFileSync,
+  renameSync,
   rmSync,
   statSync,
   symlinkSync,
@@ -22,8 +24,10 @@ let directory: string;
 let manager: VolumeManager;
 const mounts: string[] = [];
 const mounter: Mounter = {
-  mountTmpfs: (path, size) =>
-    void mounts.push(`mount ${path.split('/').at(-1) ?? ''} ${size ?? ''}`),
+  mountTmpfs: (path, { sizeBytes, mode, groupId }) =>
+    void mounts.push(
+      `mount ${path.split('/').at(-1) ?? ''} ${sizeBytes ?? ''} ${mode.toString(8)} ${groupId ?? ''}`,
+    ),
   unmount: (path) => void mounts.push(`unmount ${path.split('/').at(-1) ?? ''}`),
 };
 
@@ -89,6 +93,8 @@ it('swaps all files of a volume at once and drops what is gone', () => {
       undefined,
     ),
   ).toBe(false);
+  // As a crash between two steps leaves it.
+  mkdirSync(join(target, '..2026-01-01T00_00_00_000Z.1'));
   expect(writeVolumeFiles(target, new Map([['a', file('3')]]), undefined)).toBe(true);
   expect(readFileSync(join(target, 'a'), 'utf8')).toBe('3');
   expect(readdirSync(target).filter((name) => !name.startsWith('..'))).toEqual(['a']);
@@ -137,18 +143,68 @@ it('says what is missing', () => {
   expect(() => prepare([{ name: 'v', nfs: { path: '/', server: 'x' } }])).toThrow('not supported');
 });
 
-it('bounds memory volumes, shares disk ones, and removes both', () => {
+it('bounds memory volumes, shares disk ones, and removes both', async () => {
   const paths = prepare([
     { name: 'mem', emptyDir: { medium: 'Memory', sizeLimit: '1Mi' } },
     { name: 'disk', emptyDir: {} },
   ]);
-  expect(mounts).toEqual([`mount mem ${1024 * 1024}`]);
+  expect(mounts).toEqual([`mount mem ${1024 * 1024} 777 `]);
   expect(modeOf(paths.get('disk')!)).toBe(0o777);
   expect(manager.podUids()).toEqual(['uid-1']);
-  manager.remove('uid-1');
+  await manager.remove('uid-1');
   expect(mounts).toContain('unmount mem');
   expect(existsSync(paths.get('disk')!)).toBe(false);
   expect(manager.podUids()).toEqual([]);
+});
+
+it('leaves the mode that a pod gives its volume', () => {
+  const path = prepare([{ name: 'disk', emptyDir: {} }]).get('disk')!;
+  chmodSync(path, 0o700);
+  prepare([{ name: 'disk', emptyDir: {} }]);
+  expect(modeOf(path)).toBe(0o700);
+});
+
+it('gives volumes to the group of the pod', () => {
+  const group = { securityContext: { fsGroup: 4242 } };
+  const volumes = [
+    { name: 'mem', emptyDir: { medium: 'Memory' } },
+    { name: 'disk', emptyDir: {} },
+  ];
+  const path = prepare(volumes, group).get('disk')!;
+  expect(mounts).toEqual(['mount mem  2777 4242']);
+  expect(modeOf(path)).toBe(0o2777);
+  expect(statSync(path).gid).toBe(4242);
+});
+
+it('measures and removes folders nested deeper than a path can say', async () => {
+  const volumes = [{ name: 'deep', emptyDir: { sizeLimit: '1Gi' } }];
+  const pod = testPod({ spec: { volumes } });
+  const path = prepare(volumes).get('deep')!;
+  let top = path;
+  for (let depth = 0; depth < 6; depth++) {
+    // Moved under one another: each by itself is short enough to be named.
+    const next = join(directory, `n${depth}`);
+    mkdirSync(join(next, ...Array.from({ length: 12 }, () => 'd'.repeat(100))), {
+      recursive: true,
+    });
+    const bottom = join(next, ...Array.from({ length: 12 }, () => 'd'.repeat(100)));
+    if (depth > 0) renameSync(top, join(bottom, 'v'));
+    top = next;
+  }
+  renameSync(top, join(path, 'top'));
+  const { signal } = new AbortController();
+  expect(await manager.overLimit(pod, signal)).toBeUndefined();
+  await manager.remove('uid-1');
+  expect(existsSync(path)).toBe(false);
+});
+
+it('starts without a service account token', () => {
+  const sources = [
+    { serviceAccountToken: { path: 'token' } },
+    { downwardAPI: { items: [{ path: 'name', fieldRef: { fieldPath: 'metadata.name' } }] } },
+  ];
+  const path = prepare([{ name: 'v', projected: { sources } }]).get('v')!;
+  expect(readdirSync(path).filter((name) => !name.startsWith('..'))).toEqual(['name']);
 });
 
 it('notices a disk volume beyond its limit, and does not follow links out of it', async () => {
