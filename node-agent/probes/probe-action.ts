@@ -1,5 +1,5 @@
-import { Client, credentials } from '@grpc/grpc-js';
-import { BinaryWriter } from '@bufbuild/protobuf/wire';
+import { Client, credentials, Metadata, status, type ServiceError } from '@grpc/grpc-js';
+import { BinaryReader, BinaryWriter } from '@bufbuild/protobuf/wire';
 import { connect } from 'node:net';
 
 import type { Container } from '../../api/types';
@@ -23,7 +23,7 @@ export const runProbe = async (
       return await runExec(runtime, target.containerId, exec.command ?? [], timeoutMs, signal);
     if (httpGet !== undefined) return await runHttpGet(target, httpGet, timeoutMs, signal);
     if (tcpSocket !== undefined) return await runTcp(target, tcpSocket, timeoutMs, signal);
-    if (grpc !== undefined) return await runGrpc(target, grpc, timeoutMs);
+    if (grpc !== undefined) return await runGrpc(target, grpc, timeoutMs, signal);
     return { succeeded: true, output: '' };
   } catch (error) {
     return { succeeded: false, output: describeError(error) };
@@ -53,31 +53,59 @@ const runTcp = (
     socket.on('error', ({ message }) => end({ succeeded: false, output: message }));
   });
 
-const SERVING = 1;
-
 /** grpc.health.v1.Health/Check: one string out, one enum back. */
 const runGrpc = (
   { podIp }: ActionTarget,
-  { port, service = '' }: { readonly port: number; readonly service?: string | null },
+  { port, service }: { readonly port: number; readonly service?: string | null },
   timeoutMs: number,
+  signal: AbortSignal,
 ): Promise<ActionResult> =>
   new Promise((resolve) => {
-    const client = new Client(`${podIp}:${port}`, credentials.createInsecure());
-    client.makeUnaryRequest(
+    const address = `${podIp.includes(':') ? `[${podIp}]` : podIp}:${port}`;
+    // A proxy of the agent's environment is not for its pods.
+    const options = { 'grpc.enable_http_proxy': 0, 'grpc.use_local_subchannel_pool': 1 };
+    const client = new Client(address, credentials.createInsecure(), options);
+    const call = client.makeUnaryRequest(
       '/grpc.health.v1.Health/Check',
       (name: string) => Buffer.from(new BinaryWriter().uint32(10).string(name).finish()),
       readStatus,
       service ?? '',
-      (error, status) => {
+      new Metadata({ waitForReady: false }),
+      { deadline: Date.now() + timeoutMs },
+      (error, health = 'UNKNOWN') => {
+        signal.removeEventListener('abort', cancel);
         client.close();
-        if (error !== null) resolve({ succeeded: false, output: error.message });
-        else if (status === SERVING) resolve({ succeeded: true, output: '' });
+        if (error !== null) resolve({ succeeded: false, output: grpcFailure(error, timeoutMs) });
+        else if (health === 'SERVING') resolve({ succeeded: true, output: '' });
         else
-          resolve({ succeeded: false, output: 'service unhealthy (responded with NOT_SERVING)' });
+          resolve({
+            succeeded: false,
+            output: `service unhealthy (responded with "${health}")`,
+          });
       },
     );
-    setTimeout(() => client.close(), timeoutMs).unref();
+    const cancel = () => call.cancel();
+    signal.addEventListener('abort', cancel, { once: true });
   });
 
-/** The response has one field, an enum with number 1: `08 NN`, or nothing for zero. */
-const readStatus = (bytes: Buffer): number => (bytes[0] === 8 ? (bytes[1] ?? 0) : 0);
+const grpcFailure = ({ code, details }: ServiceError, timeoutMs: number): string => {
+  if (code === status.UNIMPLEMENTED)
+    return `this server does not implement the grpc health protocol (grpc.health.v1.Health): ${details}`;
+  if (code === status.DEADLINE_EXCEEDED)
+    return `timeout: no answer from the health service within ${timeoutMs / 1000}s`;
+  return `health rpc probe failed: ${details}`;
+};
+
+/** The response has one field, an enum with number 1; the default is left out. Others are skipped. */
+const readStatus = (bytes: Buffer): string => {
+  const reader = new BinaryReader(bytes);
+  let health = 0;
+  while (reader.pos < reader.len) {
+    const [field, type] = reader.tag();
+    if (field === 1) health = reader.int32();
+    else reader.skip(type);
+  }
+  return HEALTH[health] ?? String(health);
+};
+
+const HEALTH = ['UNKNOWN', 'SERVING', 'NOT_SERVING', 'SERVICE_UNKNOWN'];

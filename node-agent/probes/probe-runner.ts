@@ -21,6 +21,11 @@ export type ProbeAction = (
   signal: AbortSignal,
 ) => Promise<ActionResult>;
 
+/** A running container and where to reach it. */
+export interface ProbeTarget extends ActionTarget {
+  readonly startedAtMs: number;
+}
+
 interface Watch {
   readonly controller: AbortController;
   isStarted: boolean;
@@ -47,7 +52,7 @@ export class ProbeRunner {
 
   /** Begins probing, from the verdicts of an earlier agent. Idempotent by container id. */
   watch(
-    target: ActionTarget,
+    target: ProbeTarget,
     before: { readonly started: boolean; readonly ready: boolean },
     listener: ProbeListener,
   ): void {
@@ -88,7 +93,7 @@ export class ProbeRunner {
 
   private async startup(
     watch: Watch,
-    target: ActionTarget,
+    target: ProbeTarget,
     probe: Probe,
     listener: ProbeListener,
   ): Promise<void> {
@@ -104,7 +109,7 @@ export class ProbeRunner {
 
   private async liveness(
     watch: Watch,
-    target: ActionTarget,
+    target: ProbeTarget,
     probe: Probe,
     listener: ProbeListener,
   ): Promise<void> {
@@ -116,7 +121,7 @@ export class ProbeRunner {
 
   private async readiness(
     watch: Watch,
-    target: ActionTarget,
+    target: ProbeTarget,
     probe: Probe,
     listener: ProbeListener,
   ): Promise<void> {
@@ -129,18 +134,27 @@ export class ProbeRunner {
     });
   }
 
+  /** What ran before this agent did is probed soon, but not all of it at once. */
+  private firstDelayMs({ startedAtMs }: ProbeTarget, probe: Probe): number {
+    const { clock, random } = this.deps;
+    const periodMs = (probe.periodSeconds ?? 10) * 1000;
+    const ranMs = clock.now() - startedAtMs;
+    const leftMs = (probe.initialDelaySeconds ?? 0) * 1000 - ranMs;
+    return leftMs + periodMs > 0 ? Math.max(0, leftMs) : random.next() * periodMs;
+  }
+
   /** Calls `settle` each time the threshold for success or failure is reached, until it says false. */
   private async loop(
     { controller: { signal } }: Watch,
     kind: ProbeKind,
-    target: ActionTarget,
+    target: ProbeTarget,
     probe: Probe,
     listener: ProbeListener,
     settle: (succeeded: boolean) => boolean,
   ): Promise<void> {
     const { clock } = this.deps;
     const periodMs = (probe.periodSeconds ?? 10) * 1000;
-    await clock.sleep((probe.initialDelaySeconds ?? 0) * 1000, signal);
+    await clock.sleep(this.firstDelayMs(target, probe), signal);
     let successes = 0;
     let failures = 0;
     while (!signal.aborted) {

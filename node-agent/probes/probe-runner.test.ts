@@ -1,0 +1,47 @@
+import { ManualClock } from '../../lib/clock';
+import { seededRandom } from '../../lib/random';
+import { FakeContainerRuntime } from '../../runtime/containers';
+import { ProbeRunner, type ProbeListener } from './probe-runner';
+
+const SILENT: ProbeListener = {
+  onChange: () => undefined,
+  onFailure: () => undefined,
+  onUnhealthy: () => undefined,
+};
+
+/** Containers that started `agoMs` before; returns when each was probed first. */
+const firstProbes = async (agoMs: number, count: number, initialDelaySeconds: number) => {
+  const clock = new ManualClock(Date.UTC(2026, 0, 1));
+  const beginMs = clock.now();
+  const first = new Map<string, number>();
+  const runner = new ProbeRunner({
+    runtime: new FakeContainerRuntime({ clock }),
+    clock,
+    random: seededRandom(1),
+    action: ({ containerId }) => {
+      if (!first.has(containerId)) first.set(containerId, clock.now() - beginMs);
+      return Promise.resolve({ succeeded: true, output: '' });
+    },
+  });
+  for (let i = 0; i < count; i++) {
+    const livenessProbe = { exec: { command: ['true'] }, periodSeconds: 10, initialDelaySeconds };
+    const container = { name: 'web', livenessProbe };
+    const target = { containerId: `c${i}`, container, podIp: '', startedAtMs: beginMs - agoMs };
+    runner.watch(target, { started: false, ready: false }, SILENT);
+  }
+  await clock.advance(400_000);
+  for (let i = 0; i < count; i++) runner.unwatch(`c${i}`);
+  return [...first.values()];
+};
+
+it('counts the initial delay from the start of the container', async () => {
+  expect(await firstProbes(0, 1, 300)).toEqual([300_000]);
+  expect(await firstProbes(120_000, 1, 300)).toEqual([180_000]);
+});
+
+it('spreads the first probes of containers that ran before', async () => {
+  const delays = await firstProbes(3_600_000, 20, 300);
+  expect(delays).toHaveLength(20);
+  expect(new Set(delays).size).toBeGreaterThan(15);
+  expect(Math.max(...delays)).toBeLessThan(10_000);
+});
