@@ -80,11 +80,11 @@ async function* rawChunks(
         if (wasEnded) return;
         await source.clock.sleep(POLL_MS, signal);
       } else {
-        const step = await stepOver(source.path, file);
-        if (step.isFull) yield* drain(file, offset);
+        const { next, hasGap } = await filesAfter(source.path, file);
+        yield* drain(file, offset);
         await closeAll(files);
-        if (step.hasGap) yield marker(source.clock);
-        files = [...step.files];
+        if (hasGap) yield marker(source.clock);
+        files = next;
         offset = 0;
       }
     }
@@ -94,12 +94,12 @@ async function* rawChunks(
 }
 
 /** After a rotation: the files written since `last`, and whether some between are gone. */
-const stepOver = async (path: string, last: LogFile) => {
+const filesAfter = async (path: string, last: LogFile) => {
   const files = await openLogFiles(path);
   const position = files.findIndex(({ inode }) => inode === last.inode);
   await closeAll(files.slice(0, position + 1));
   // The file that was read is no longer among them: others may have gone with it.
-  return { files: files.slice(position + 1), hasGap: position < 0, isFull: true };
+  return { next: files.slice(position + 1), hasGap: position < 0 };
 };
 
 /** What was written to a file between the last look and its renaming. */
