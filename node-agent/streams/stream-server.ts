@@ -6,7 +6,7 @@ import type {
   AttachResponse,
   OpenStream,
 } from '../../proto/gen/dhow/agent/v1/agent';
-import type { ContainerRuntime, ExecProcess } from '../../runtime/container-runtime';
+import type { ContainerRuntime, ExecProcess, ExecSpec } from '../../runtime/container-runtime';
 import { readLog } from '../logs/log-reader';
 import type { PodManager } from '../pods/pod-manager';
 import type { PodPaths } from '../pods/pod-paths';
@@ -20,6 +20,7 @@ type ExecParams = Extract<NonNullable<OpenStream['kind']>, { $case: 'exec' }>['v
 
 const MAX_STREAMS = 256;
 const MAX_CHUNK_BYTES = 64 * 1024;
+const TERMINAL_SIZE_WAIT_MS = 500;
 
 /** Answers the server's requests for logs, exec and attach. */
 export class StreamServer {
@@ -110,8 +111,12 @@ export class StreamServer {
     if (run.state.status !== 'running')
       throw new StreamFailure('BadRequest', `container ${run.name} is not running`);
     const { command, tty, stdin } = params;
-    const spec = { args: command, env: tty ? ['TERM=xterm'] : [], tty, stdin };
     const either = AbortSignal.any([signal, controller.signal]);
+    const first = stream.messages.next();
+    const spec = {
+      ...{ args: command, env: tty ? ['TERM=xterm'] : [], tty, stdin },
+      ...(tty ? await this.terminalSizeIn(first, either) : {}),
+    };
     await using process =
       command.length === 0
         ? await runtime.attach(run.id, either)
@@ -120,12 +125,30 @@ export class StreamServer {
     either.addEventListener('abort', stop, { once: true });
     const tasks = new TaskGroup();
     tasks.run(async () => {
-      await this.forwardInput(stream, process);
+      await this.forwardInput(stream, first, process);
       // The server has gone before the command ended.
       controller.abort();
     });
     await this.forwardOutput(stream, params, process);
     either.removeEventListener('abort', stop);
+  }
+
+  /** A client with a terminal says its size first: a program may ask for it before anything else. */
+  private async terminalSizeIn(
+    first: Promise<IteratorResult<AttachResponse, undefined>>,
+    signal: AbortSignal,
+  ): Promise<Pick<ExecSpec, 'terminalSize'>> {
+    const stop = new AbortController();
+    const late = this.deps.clock.sleep(
+      TERMINAL_SIZE_WAIT_MS,
+      AbortSignal.any([signal, stop.signal]),
+    );
+    try {
+      const message = (await Promise.race([first, late]))?.value?.message;
+      return message?.$case === 'resize' ? { terminalSize: message.value } : {};
+    } finally {
+      stop.abort();
+    }
   }
 
   private async forwardOutput(
@@ -146,10 +169,13 @@ export class StreamServer {
   }
 
   /** Until the server ends the stream. */
-  private async forwardInput(stream: Attach, process: ExecProcess): Promise<void> {
+  private async forwardInput(
+    stream: Attach,
+    first: Promise<IteratorResult<AttachResponse, undefined>>,
+    process: ExecProcess,
+  ): Promise<void> {
     try {
-      for (;;) {
-        const next = await stream.messages.next();
+      for (let next = await first; ; next = await stream.messages.next()) {
         if (next.done === true) return;
         const { message } = next.value;
         if (message?.$case === 'stdin') await process.writeStdin(message.value);
