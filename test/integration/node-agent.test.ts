@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -36,7 +36,7 @@ describe('pods as real processes', () => {
   beforeEach(async () => {
     directory = await mkdtemp(join(tmpdir(), 'dhow-agent-'));
     plane = await startPlane(directory);
-    host = await openRuntimeHost();
+    host = await openRuntimeHost({ logMaxBytes: 64 * 1024, logMaxFiles: 3 });
     agent = await start();
   });
   afterEach(async () => {
@@ -66,15 +66,31 @@ describe('pods as real processes', () => {
   const isReady = ({ status }: Pod) =>
     status.conditions?.some((c) => c.type === 'Ready' && c.status === 'True');
   const isOver = ({ status }: Pod) => status.phase === 'Succeeded' || status.phase === 'Failed';
-  const logOf = async (pod: Pod) => {
-    const { name, uid = '' } = pod.metadata;
-    const target = { namespace: 'default', podName: name, podUid: uid, container: 'web' };
-    const request = { ...target, follow: false, previous: false, timestamps: false };
+  const targetOf = ({ metadata: { name, uid = '' } }: Pod) => ({
+    namespace: 'default',
+    podName: name,
+    podUid: uid,
+    container: 'web',
+  });
+  const logOf = async (pod: Pod, options: { follow?: boolean; tailLines?: number } = {}) => {
+    const how = { follow: false, previous: false, timestamps: false, ...options };
+    const request = { ...targetOf(pod), ...how };
     const chunks: Uint8Array[] = [];
     const { signal } = new AbortController();
     for await (const chunk of plane.nodes.connections.logs('n1', request, signal))
       chunks.push(chunk);
     return Buffer.concat(chunks).toString();
+  };
+  const execIn = async (pod: Pod, command: string[], columns?: number, rows = 37) => {
+    const how = { stdin: true, stdout: true, stderr: true, tty: columns !== undefined };
+    const { signal } = new AbortController();
+    const request = { ...targetOf(pod), command, ...how };
+    await using session = await plane.nodes.connections.exec('n1', request, signal);
+    if (columns !== undefined) session.resize(columns, rows);
+    let output = '';
+    for await (const chunk of session.output)
+      if ('data' in chunk) output += Buffer.from(chunk.data).toString();
+    return output;
   };
   const script = (text: string) => ({ command: ['sh', '-c', text] });
   const once = { restartPolicy: 'Never' };
@@ -177,5 +193,122 @@ describe('pods as real processes', () => {
       ({ status }) => (status.containerStatuses?.[0]?.restartCount ?? 0) > 0,
     );
     expect(pod.status.containerStatuses?.[0]?.lastState?.terminated?.exitCode).toBe(137);
+  });
+
+  it('gives an exec its terminal at the size it has, from the first read on', async () => {
+    await createPod(podDraft('web', script('sleep 1000')));
+    const pod = await podWhere(isReady);
+    for (let i = 0; i < 5; i++)
+      expect(await execIn(pod, ['stty', 'size'], 119 + i)).toBe(`37 ${119 + i}\r\n`);
+    expect(await execIn(pod, ['test', '-t', '0'])).toBe('');
+  });
+
+  it('restarts with the new bytes of a changed config map, also by sub path', async () => {
+    const map = (text: string) => ({
+      apiVersion: 'v1',
+      kind: 'ConfigMap',
+      metadata: { name: 'conf', namespace: 'default' },
+      data: { 'app.ini': text, other: text },
+    });
+    const created = await plane.client.create(CONFIG_MAPS, map('one'));
+    const container = {
+      ...script('cat /sub.ini; echo; sleep 1000'),
+      volumeMounts: [
+        { name: 'conf', mountPath: '/all' },
+        { name: 'conf', mountPath: '/sub.ini', subPath: 'app.ini' },
+      ],
+    };
+    const volumes = [{ name: 'conf', configMap: { name: 'conf' } }];
+    await createPod(podDraft('web', container, { volumes, terminationGracePeriodSeconds: 0 }));
+    const pod = await podWhere(isReady);
+    await plane.client.update(CONFIG_MAPS, { ...created, data: map('two').data });
+    await eventually(async () => (await execIn(pod, ['cat', '/all/app.ini'])) === 'two');
+    // One folder holds all files of one moment.
+    expect(await execIn(pod, ['cat', '/all/other'])).toBe('two');
+    expect(await execIn(pod, ['cat', '/sub.ini'])).toBe('one');
+    for (let count = 1; count <= 3; count++) {
+      const [state] = agent.runtime.containers().filter(({ status }) => status === 'running');
+      await agent.runtime.kill(state!.id, 9);
+      const again = await podWhere(
+        (p) => isReady(p) === true && p.status.containerStatuses?.[0]?.restartCount === count,
+      );
+      expect(await execIn(again, ['cat', '/sub.ini'])).toBe('two');
+      expect(await logOf(again)).toBe('two\n');
+    }
+  });
+
+  it('follows a log over rotations, every line once, and reads back into rotated files', async () => {
+    const line = 'x'.repeat(100);
+    const count = 4000;
+    const print =
+      `i=0; while [ $i -lt ${count} ]; do echo "$i ${line}"; i=$((i+1)); ` +
+      '[ $((i % 100)) -eq 0 ] && usleep 40000; done';
+    await createPod(podDraft('web', script(print), once));
+    const pod = await podWhere(
+      ({ status }) => status.containerStatuses?.[0]?.containerID !== undefined,
+    );
+    const numbers = (text: string) =>
+      text
+        .split('\n')
+        .slice(0, -1)
+        .map((each) => Number(each.split(' ')[0]));
+    const all = Array.from({ length: count }, (_, i) => i);
+    // Some 140 bytes a line: eight files of 64 KiB, of which three are kept.
+    expect(numbers(await logOf(pod, { follow: true }))).toEqual(all);
+    await podWhere(isOver);
+    expect(numbers(await logOf(pod, { tailLines: 800 }))).toEqual(all.slice(-800));
+    const kept = numbers(await logOf(pod));
+    expect(kept.length).toBeGreaterThan(800);
+    expect(kept.length).toBeLessThan(2000);
+    expect(kept).toEqual(all.slice(-kept.length));
+  });
+
+  it('cleans up pods that were deleted while the agent was away', async () => {
+    const memory = [{ name: 'mem', emptyDir: { medium: 'Memory' } }];
+    const mounted = { volumeMounts: [{ name: 'mem', mountPath: '/mem' }] };
+    for (const name of ['forced', 'asked'])
+      await createPod(podDraft(name, { ...script('sleep 1000'), ...mounted }, { volumes: memory }));
+    const forced = await podWhere(isReady, 'forced');
+    await podWhere(isReady, 'asked');
+    await agent.stop();
+    await plane.client.delete(
+      PODS,
+      { namespace: 'default', name: 'forced' },
+      { gracePeriodSeconds: 0 },
+    );
+    await plane.client.delete(
+      PODS,
+      { namespace: 'default', name: 'asked' },
+      { gracePeriodSeconds: 1 },
+    );
+    agent = await start();
+    await eventually(async () => (await plane.client.list(PODS)).items.length === 0);
+    await eventually(async () => agent.runtime.sandboxes().length === 0);
+    await eventually(async () => !readFileSync('/proc/self/mountinfo', 'utf8').includes(directory));
+    const { uid = '-' } = forced.metadata;
+    await eventually(async () => {
+      const left = readdirSync(directory, { recursive: true, encoding: 'utf8' });
+      return !left.some((path) => path.includes(uid));
+    });
+  });
+
+  it('leaves no process of a pod on the host pid namespace, however often it restarts', async () => {
+    const marker = `31536${process.pid}`;
+    const running = () =>
+      readdirSync('/proc').filter((pid) => {
+        try {
+          return readFileSync(`/proc/${pid}/cmdline`, 'utf8') === `sleep\0${marker}\0`;
+        } catch {
+          return false;
+        }
+      }).length;
+    const container = script(`setsid sleep ${marker} & sleep 0.2; exit 1`);
+    await createPod(podDraft('web', container, { hostPID: true }));
+    await podWhere(({ status }) => (status.containerStatuses?.[0]?.restartCount ?? 0) >= 3);
+    // That of the present run, at most.
+    expect(running()).toBeLessThanOrEqual(1);
+    await plane.client.delete(PODS, { namespace: 'default', name: 'web' });
+    await eventually(async () => agent.runtime.sandboxes().length === 0);
+    expect(running()).toBe(0);
   });
 });

@@ -24,7 +24,9 @@ export const buildLauncher = (): string => {
 };
 
 /** A runtime of its own on temporary folders, with busybox as the image. */
-export const openRuntimeHost = async (): Promise<RuntimeHost> => {
+export const openRuntimeHost = async (
+  limits: { readonly logMaxBytes?: number; readonly logMaxFiles?: number } = {},
+): Promise<RuntimeHost> => {
   const launcherPath = buildLauncher();
   const dir = mkdtempSync(join(tmpdir(), 'rt-'));
   const cgroupParent = `dhow-test/${basename(dir)}`;
@@ -33,6 +35,7 @@ export const openRuntimeHost = async (): Promise<RuntimeHost> => {
     stateDir: join(dir, 'state'),
     cgroupParent,
     launcherPath,
+    ...limits,
   };
   const rootfs = join(dir, 'rootfs');
   makeBusybox(rootfs);
