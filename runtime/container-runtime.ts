@@ -30,7 +30,9 @@ export interface ContainerRuntime extends AsyncDisposable {
 
   /** All that exists now, including what an earlier process made. */
   sandboxes(): readonly Sandbox[];
-  containers(): readonly ContainerState[];
+  /** Of one sandbox when its id is given. */
+  containers(sandboxId?: string): readonly ContainerState[];
+  container(id: string): ContainerState | undefined;
   /** Exits and out-of-memory kills, from now on, until `signal` aborts. */
   events(signal: AbortSignal): AsyncIterable<RuntimeEvent>;
 }

@@ -87,12 +87,12 @@ export class ContainerKiller {
   }
 
   private isAlive(id: string): boolean {
-    const state = this.deps.runtime.containers().find((candidate) => candidate.id === id);
+    const state = this.deps.runtime.container(id);
     return state !== undefined && state.status !== 'exited';
   }
 
   private stopSignalOf(id: string): number {
-    const state = this.deps.runtime.containers().find((candidate) => candidate.id === id);
+    const state = this.deps.runtime.container(id);
     return signalNumber(state?.labels[LABEL.stopSignal] ?? 'SIGTERM');
   }
 }

@@ -58,7 +58,7 @@ export class PodManager {
       try {
         for await (const event of runtime.events(signal)) {
           if (event.type === 'exit') exits.ring(event.containerId);
-          const state = runtime.containers().find(({ id }) => id === event.containerId);
+          const state = runtime.container(event.containerId);
           this.workers.get(state?.labels[LABEL.uid] ?? '')?.wake();
         }
       } catch (error) {

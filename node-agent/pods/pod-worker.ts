@@ -8,7 +8,7 @@ import type { PreparedVolumes } from '../volumes/volume-manager';
 import { ContainerTasks } from './container-tasks';
 import { containerNamed } from './environment';
 import { nodeViewOf } from './field-refs';
-import { LABEL, sandboxIdOf, uidOf } from './labels';
+import { sandboxIdOf, uidOf } from './labels';
 import { observePod, type ObservedContainer, type PodObservation } from './observe';
 import { nextBackoff, planPod, type PodPlan } from './plan';
 import type { PodDeps } from './pod-deps';
@@ -81,6 +81,8 @@ export class PodWorker {
   }
 
   update(pod: Pod): void {
+    // Every change on the node brings all pods here: most have nothing new to say.
+    if (pod.metadata.resourceVersion === this.pod.metadata.resourceVersion) return;
     const before = this.graceMs();
     this.pod = { ...pod, status: adoptConditions(this.pod.status, pod.status) };
     if (isTerminating(pod)) this.tasks.cancelStarts();
@@ -335,10 +337,7 @@ export class PodWorker {
   }
 
   private observe(): PodObservation {
-    const states = this.deps.runtime
-      .containers()
-      .filter(({ labels }) => labels[LABEL.uid] === this.uid);
-    return observePod(this.pod, states);
+    return observePod(this.pod, this.deps.runtime.containers(sandboxIdOf(this.uid)));
   }
 
   /** The latest run of every container that the runtime has. */

@@ -117,6 +117,7 @@ export const createPodBench = (options: PodBenchOptions): PodBench => {
   };
   const manager = new PodManager(deps);
   const stopping = new AbortController();
+  let version = 0;
   const following = manager.followRuntime(stopping.signal);
   return {
     clock,
@@ -129,7 +130,7 @@ export const createPodBench = (options: PodBenchOptions): PodBench => {
     isTerminated: (uid = 'uid-1') => reports.get(uid)?.terminated ?? false,
     events: () => seen,
     run: async (...pods) => {
-      manager.sync(new Map(pods.map((pod) => [pod.metadata.uid ?? '', pod])));
+      manager.sync(assigned(pods, ++version));
       await clock.advance(0);
     },
     until: (reached, limitMs = 60_000) => advanceUntil(clock, reached, limitMs),
@@ -140,6 +141,15 @@ export const createPodBench = (options: PodBenchOptions): PodBench => {
     },
   };
 };
+
+/** As from the server, which gives every state of an object a version of its own. */
+const assigned = (pods: readonly Pod[], version: number): ReadonlyMap<string, Pod> =>
+  new Map(
+    pods.map((pod) => {
+      const metadata = { ...pod.metadata, resourceVersion: String(version) };
+      return [metadata.uid ?? '', { ...pod, metadata }];
+    }),
+  );
 
 const advanceUntil = async (
   clock: ManualClock,

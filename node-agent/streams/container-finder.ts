@@ -1,7 +1,7 @@
 import type { Pod } from '../../api/types';
 import type { ContainerTarget } from '../../proto/gen/dhow/agent/v1/agent';
 import type { ContainerRuntime } from '../../runtime/container-runtime';
-import { LABEL } from '../pods/labels';
+import { sandboxIdOf } from '../pods/labels';
 import { observePod, type ObservedContainer } from '../pods/observe';
 import type { PodManager } from '../pods/pod-manager';
 
@@ -26,7 +26,7 @@ export const findRun = (
   const pod = pods.worker(podUid)?.current;
   if (pod === undefined)
     throw new StreamFailure('NotFound', `pod "${podName}" is not on this node`);
-  const states = runtime.containers().filter(({ labels }) => labels[LABEL.uid] === podUid);
+  const states = runtime.containers(sandboxIdOf(podUid));
   const runs = observePod(pod, states).get(container);
   if (runs === undefined)
     throw new StreamFailure('BadRequest', `container ${container} is not valid for pod ${podName}`);

@@ -79,7 +79,7 @@ export class StreamServer {
     const { pod, run } = findRun(pods, runtime, params.target, params.previous);
     const path = paths.logPath(pod, run.name, run.restartCount);
     const isEnded = () => {
-      const state = runtime.containers().find(({ id }) => id === run.id);
+      const state = runtime.container(run.id);
       return state === undefined || state.status === 'exited';
     };
     // The server ends its half when the reader has gone.

@@ -204,8 +204,13 @@ export class FakeContainerRuntime implements ContainerRuntime {
     return [...this.sandboxesById.values()].map(({ sandbox }) => sandbox);
   }
 
-  containers(): readonly ContainerState[] {
-    return [...this.containersById.values()].map(stateOf);
+  containers(sandboxId?: string): readonly ContainerState[] {
+    const states = [...this.containersById.values()].map(stateOf);
+    return states.filter((state) => sandboxId === undefined || state.sandboxId === sandboxId);
+  }
+
+  container(id: string): ContainerState | undefined {
+    return this.containers().find((state) => state.id === id);
   }
 
   events(signal: AbortSignal): AsyncIterable<RuntimeEvent> {

@@ -114,7 +114,7 @@ export const waitForExit = async (runtime: ContainerRuntime, id: string) => {
 };
 
 export const exitOf = (runtime: ContainerRuntime, id: string) => {
-  const state = runtime.containers().find((container) => container.id === id);
+  const state = runtime.container(id);
   return state?.status === 'exited' ? state.exit : undefined;
 };
 

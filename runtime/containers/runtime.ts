@@ -224,8 +224,14 @@ class HostContainerRuntime implements ContainerRuntime {
     return [...this.sandboxesById.values()];
   }
 
-  containers(): readonly ContainerState[] {
-    return [...this.containersById.values()].map((container) => container.state());
+  containers(sandboxId?: string): readonly ContainerState[] {
+    return [...this.containersById.values()]
+      .filter(({ record }) => sandboxId === undefined || record.spec.sandboxId === sandboxId)
+      .map((container) => container.state());
+  }
+
+  container(id: string): ContainerState | undefined {
+    return this.containersById.get(id)?.state();
   }
 
   events(signal: AbortSignal): AsyncIterable<RuntimeEvent> {
