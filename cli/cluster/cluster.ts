@@ -14,6 +14,7 @@ import { UsageError } from '../usage-error';
 import { checkMachine } from './checks';
 import { Processes } from './processes';
 import { removeTree } from './remove-tree';
+import { makeRunFolder } from './run-folder';
 
 export interface UpOptions {
   readonly name: string;
@@ -48,9 +49,10 @@ export const up = async (
       `cluster ${options.name} has ${record.nodes} nodes; to have ${options.nodes}: dhow down --name ${options.name}, then up`,
     );
   }
-  for (const folder of [paths.stateDir, paths.runDir, paths.logDir]) {
+  for (const folder of [paths.stateDir, paths.logDir]) {
     mkdirSync(folder, { recursive: true, mode: 0o700 });
   }
+  makeRunFolder(paths.runDir);
   writeFileSync(paths.manifest, JSON.stringify(record, undefined, 2), { mode: 0o600 });
   progress(`network of ${record.nodes} nodes`);
   const network = await createLabNetwork({ name: record.name, nodes: record.nodes });
