@@ -11,8 +11,8 @@ export interface CgroupDriver {
   restrictDevices(path: string, allowsAll: boolean): void;
   /** Kills the container as a whole when one of its processes is out of memory. */
   setOomGroup(path: string): void;
-  /** The `cgroup.procs` files a process writes itself into. */
-  procsFiles(path: string): readonly string[];
+  /** The files a process of one thread writes a 0 into to join. */
+  joinFiles(path: string): readonly string[];
   /** Folder of the controller that freezes and kills. */
   killDir(path: string): string;
   /** Folder whose counter tells out-of-memory kills. */

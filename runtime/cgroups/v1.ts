@@ -51,8 +51,10 @@ export class CgroupV1Driver implements CgroupDriver {
     // v1 has no such setting: the monitor kills the rest.
   }
 
-  procsFiles(path: string): readonly string[] {
-    return this.controllers.map((name) => join(this.dir(name, path), 'cgroup.procs'));
+  joinFiles(path: string): readonly string[] {
+    // A thread that moves itself needs no lock; through `cgroup.procs` the kernel would hold up every
+    // fork and exec on the host for a grace period, six times for each container.
+    return this.controllers.map((name) => join(this.dir(name, path), 'tasks'));
   }
 
   killDir(path: string): string {

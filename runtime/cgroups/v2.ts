@@ -44,7 +44,7 @@ export class CgroupV2Driver implements CgroupDriver {
     }
   }
 
-  procsFiles(path: string): readonly string[] {
+  joinFiles(path: string): readonly string[] {
     return [join(this.dir(path), 'cgroup.procs')];
   }
 

@@ -19,7 +19,7 @@ const input = (more: Partial<ContainerSpec> = {}): ContainerPlanInput => ({
   rootfsDir: '/state/c1/root',
   shmDir: '/run/sandboxes/box/shm',
   cgroup: {
-    procsFiles: ['/cg/memory/box/c1/cgroup.procs'],
+    joinFiles: ['/cg/memory/box/c1/cgroup.procs'],
     killDir: '/cg/freezer/box/c1',
     oomDir: '/cg/memory/box/c1',
     mounts: [{ type: 'cgroup', target: '/sys/fs/cgroup/memory', data: 'memory' }],

@@ -30,7 +30,7 @@ export interface ContainerPlanInput {
 }
 
 export interface CgroupPlan {
-  readonly procsFiles: readonly string[];
+  readonly joinFiles: readonly string[];
   readonly killDir: string;
   readonly oomDir: string;
   readonly mounts: readonly CgroupMount[];
@@ -55,7 +55,7 @@ export const containerPlan = (input: ContainerPlanInput): Buffer => {
     .add(Tag.dir, input.runDir)
     .add(Tag.socket, input.socketPath)
     .add(Tag.log, BigInt(input.logMaxBytes), input.logMaxFiles, spec.logPath);
-  for (const file of cgroup.procsFiles) plan.add(Tag.cgroupProcs, file);
+  for (const file of cgroup.joinFiles) plan.add(Tag.cgroupJoin, file);
   plan.add(Tag.cgroupDir, cgroup.killDir).add(Tag.oomDir, cgroup.oomDir).add(Tag.oomGroup);
   for (const { type, path } of input.namespaces) {
     plan.add(Tag.namespace, NAMESPACE_FLAGS[type], path);
@@ -240,7 +240,7 @@ const sysctlPath = (name: string, spec: SandboxSpec): string => {
 /** runtime/launcher/plan.h holds the same numbers. */
 const Tag = {
   dir: 1,
-  cgroupProcs: 2,
+  cgroupJoin: 2,
   cgroupDir: 3,
   oomDir: 4,
   oomGroup: 5,

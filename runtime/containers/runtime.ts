@@ -292,7 +292,7 @@ class HostContainerRuntime implements ContainerRuntime {
       rootfsDir: join(layerDir, 'root'),
       shmDir: sandbox.hostIpc ? '/dev/shm' : join(sandboxDir, 'shm'),
       cgroup: {
-        procsFiles: this.cgroups.procsFiles(path),
+        joinFiles: this.cgroups.joinFiles(path),
         killDir: this.cgroups.killDir(path),
         oomDir: this.cgroups.oomDir(path),
         mounts: this.cgroups.mounts(),

@@ -160,8 +160,8 @@ static int parse_entry(struct plan *plan, uint16_t tag, struct value *value) {
     case TAG_SHM:
       plan->shm_bytes = take_u64(value);
       return set_string(&plan->shm_path, tag, value);
-    case TAG_CGROUP_PROCS:
-      return add_string(plan->cgroup_procs, &plan->cgroup_count, MAX_CGROUPS, tag, value);
+    case TAG_CGROUP_JOIN:
+      return add_string(plan->cgroup_joins, &plan->cgroup_count, MAX_CGROUPS, tag, value);
     case TAG_LOWER: return add_string(plan->lowers, &plan->lower_count, MAX_LOWERS, tag, value);
     case TAG_PATH: return add_string(plan->paths, &plan->path_count, MAX_PATHS, tag, value);
     case TAG_NAMESPACE: return add_path(plan->namespaces, &plan->namespace_count, tag, value);

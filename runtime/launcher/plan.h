@@ -5,7 +5,7 @@
 
 enum plan_tag {
   TAG_DIR = 1,          /* run folder of the container or sandbox */
-  TAG_CGROUP_PROCS = 2, /* cgroup.procs to join, repeated */
+  TAG_CGROUP_JOIN = 2, /* file of a cgroup to write oneself into, repeated */
   TAG_CGROUP_DIR = 3,   /* where to kill everything: v1 freezer or v2 cgroup */
   TAG_OOM_DIR = 4,      /* cgroup whose counter tells the truth */
   TAG_OOM_GROUP = 5,    /* u32: one victim ends the whole container */
@@ -84,7 +84,7 @@ enum {
 struct plan {
   const char *dir, *cgroup_dir, *oom_dir, *upper, *work, *rootfs, *cwd, *hostname, *log_path;
   const char *shm_path, *socket_path;
-  const char *cgroup_procs[MAX_CGROUPS], *lowers[MAX_LOWERS], *paths[MAX_PATHS];
+  const char *cgroup_joins[MAX_CGROUPS], *lowers[MAX_LOWERS], *paths[MAX_PATHS];
   struct plan_path namespaces[MAX_NAMESPACES], pins[MAX_NAMESPACES];
   struct plan_step *steps;
   struct plan_pair sysctls[MAX_PAIRS];

@@ -42,8 +42,8 @@ int send_frame(int socket, uint32_t type, int fd) {
 
 int join_cgroups(const struct plan *plan) {
   for (size_t i = 0; i < plan->cgroup_count; i++) {
-    if (write_file(plan->cgroup_procs[i], "0", 1) < 0) {
-      return fail("cgroup", "join %s", plan->cgroup_procs[i]);
+    if (write_file(plan->cgroup_joins[i], "0", 1) < 0) {
+      return fail("cgroup", "join %s", plan->cgroup_joins[i]);
     }
   }
   return 0;

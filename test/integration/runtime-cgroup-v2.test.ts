@@ -25,7 +25,7 @@ suite('the cgroup v2 driver on the unified hierarchy', () => {
     const child = spawn('/bin/sh', ['-c', 'read go; (sleep 1000 &); exec sleep 1000'], {
       stdio: ['pipe', 'ignore', 'ignore'],
     });
-    for (const file of driver.procsFiles(cgroup)) writeFileSync(file, String(child.pid));
+    for (const file of driver.joinFiles(cgroup)) writeFileSync(file, String(child.pid));
     child.stdin.end('\n');
     return new Promise<void>((resolve) => child.once('exit', () => resolve()));
   };
