@@ -16,6 +16,14 @@ static int join_namespaces(const struct plan *plan) {
   return 0;
 }
 
+/* Once; from `prepare_process` on the socket is number 3. No byte: the monitor is gone. */
+static void await_start(void) {
+  static bool has_started;
+  char start;
+  if (!has_started && read(3, &start, 1) != 1) _exit(128);
+  has_started = true;
+}
+
 static int set_up(struct plan *plan, int socket, struct stdio *stdio) {
   /* The cgroup first: the new cgroup namespace has its root where we are then. */
   if (join_cgroups(plan) < 0 || set_oom_score(plan) < 0 || join_namespaces(plan) < 0) return -1;
@@ -35,9 +43,10 @@ void run_init(struct plan *plan, int socket, struct stdio stdio) {
   report_fd = socket;
   prctl(PR_SET_NAME, "dhow-init");
   if (set_up(plan, socket, &stdio) < 0) _exit(128);
-  char start;
-  /* From here on the socket is number 3. No byte: the monitor is gone. */
-  if (send_frame(3, FRAME_OK, -1) < 0 || read(3, &start, 1) != 1) _exit(128);
-  run_process(plan);
+  /* What is left to do overlaps with the client's next step. It is told here already; should one of
+   * the rest fail, the start will say so. */
+  if (send_frame(3, FRAME_OK, -1) < 0) _exit(128);
+  if (leave_old_root() == 0) run_process(plan, await_start);
+  await_start();
   _exit(128);
 }

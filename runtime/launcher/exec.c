@@ -89,10 +89,12 @@ static int enter_container(const struct plan *plan, const struct monitor *contai
   return 0;
 }
 
+static void start_at_once(void) {}
+
 /* The program. Its errors go to the keeper, for which the socket's end means a successful execve. */
 _Noreturn static void run_program(struct plan *plan, const struct stdio *stdio, int socket) {
   report_fd = socket;
-  if (prepare_process(plan, stdio, socket) == 0) run_process(plan);
+  if (prepare_process(plan, stdio, socket) == 0) run_process(plan, start_at_once);
   _exit(128);
 }
 

@@ -158,12 +158,11 @@ static int enter_cwd(const struct plan *plan) {
 
 static int load_seccomp(const struct plan *plan) {
   if (plan->seccomp_bytes == 0) return 0;
+  /* Where it stands in the plan, aligned or not: only the kernel reads it. */
   struct sock_fprog program = {
       .len = (unsigned short)(plan->seccomp_bytes / sizeof(struct sock_filter)),
-      .filter = malloc(plan->seccomp_bytes),
+      .filter = (struct sock_filter *)(uintptr_t)plan->seccomp,
   };
-  if (program.filter == NULL) return fail("seccomp", "hold the filter");
-  memcpy(program.filter, plan->seccomp, plan->seccomp_bytes);
   if (syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program) < 0) {
     return fail("seccomp", "load the filter");
   }
@@ -203,22 +202,28 @@ static int exec_failed(const char *name) {
   return fail("exec", "exec: \"%s\"", name);
 }
 
-int run_process(struct plan *plan) {
+static int become_user(const struct plan *plan) {
   bool is_root = plan->uid == 0;
-  if (add_home(plan) < 0) return -1;
-  /* Root enters a private folder of another user while it still may. */
-  if (is_root && enter_cwd(plan) < 0) return -1;
-  if (drop_bounding_set(plan->capabilities) < 0) return -1;
-  /* Without no_new_privs loading a filter needs CAP_SYS_ADMIN, which is about to go. */
-  if (!plan->no_new_privs && load_seccomp(plan) < 0) return -1;
   /* Any other user loses them at execve; without them now, the working directory is judged by the
    * rights the program will have. */
   if (set_user_ids(plan) < 0 || set_capabilities(is_root ? plan->capabilities : 0) < 0) return -1;
-  if (!is_root && enter_cwd(plan) < 0) return -1;
+  return is_root ? 0 : enter_cwd(plan);
+}
+
+int run_process(struct plan *plan, void (*await_start)(void)) {
+  if (add_home(plan) < 0) return -1;
+  /* Root enters a private folder of another user while it still may. */
+  if (plan->uid == 0 && enter_cwd(plan) < 0) return -1;
+  if (drop_bounding_set(plan->capabilities) < 0) return -1;
   if (plan->no_new_privs) {
+    if (become_user(plan) < 0) return -1;
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0) return fail("seccomp", "no_new_privs");
-    if (load_seccomp(plan) < 0) return -1;
   }
+  /* The filter comes after the wait, because it may forbid to read. */
+  await_start();
+  if (load_seccomp(plan) < 0) return -1;
+  /* Without no_new_privs loading a filter needs CAP_SYS_ADMIN, which goes only now. */
+  if (!plan->no_new_privs && become_user(plan) < 0) return -1;
   exec_along_path(plan);
   return exec_failed(plan->args[0]);
 }

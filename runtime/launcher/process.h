@@ -23,8 +23,9 @@ int join_cgroups(const struct plan *plan);
 int set_oom_score(const struct plan *plan);
 /* Session, stdio, limits: what happens before the start signal. Keeps `socket`, now number 3. */
 int prepare_process(const struct plan *plan, const struct stdio *stdio, int socket);
-/* User, capabilities, seccomp, execve. Returns only after reporting an error. */
-int run_process(struct plan *plan);
+/* User, capabilities, then `await_start`, and only what must come after it: seccomp, execve. Returns
+ * only after reporting an error. */
+int run_process(struct plan *plan, void (*await_start)(void));
 
 /* child.c: the container's init; never returns. */
 _Noreturn void run_init(struct plan *plan, int socket, struct stdio stdio);

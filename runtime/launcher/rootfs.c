@@ -42,16 +42,17 @@ static int run_step(int root, const struct plan_step *step) {
   }
 }
 
+/* Both on the same folder: the old root ends up on top of the new one, until `leave_old_root`. */
 static int pivot(int root) {
-  cleanup_close int old = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
-  if (old < 0 || fchdir(root) < 0) return fail("pivot_root", "enter the new root");
-  /* Both on the same folder: the old root ends up on top of the new one, and is then detached. */
+  if (fchdir(root) < 0) return fail("pivot_root", "enter the new root");
   if (syscall(SYS_pivot_root, ".", ".") < 0) return fail("pivot_root", "pivot_root");
-  if (fchdir(old) < 0 || mount("", ".", NULL, MS_SLAVE | MS_REC, NULL) < 0 ||
-      umount2(".", MNT_DETACH) < 0 || chdir("/") < 0) {
-    return fail("pivot_root", "detach the old root");
-  }
   return 0;
+}
+
+int leave_old_root(void) {
+  /* We are in the new root still; what lies on top of it goes. All its mounts are slaves, so the host
+   * keeps its own. The kernel waits here for every processor. */
+  return umount2(".", MNT_DETACH) < 0 ? fail("pivot_root", "detach the old root") : 0;
 }
 
 int enter_root(struct plan *plan) {

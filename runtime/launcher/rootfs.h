@@ -17,3 +17,5 @@ int clone_shared(struct plan_step *step);
 
 /* rootfs.c: in a new mount namespace, builds the root and makes it `/`. */
 int enter_root(struct plan *plan);
+/* The second half, before anything of the user's runs: nothing of the host's is left in reach. */
+int leave_old_root(void);

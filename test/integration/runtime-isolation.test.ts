@@ -137,6 +137,23 @@ describe('the root file system', () => {
     ).rejects.toThrow('cannot enter working directory /opt/p as uid 7777');
   });
 
+  it('is made, but does not start, where its user may not be', async () => {
+    const image = join(host.dir, 'image');
+    mkdirSync(join(image, 'private'), { recursive: true, mode: 0o700 });
+    const spec = containerSpec(host, 'shut', '', {
+      rootfs: { lowerDirs: [image, ...host.lowerDirs], isReadOnly: false },
+      process: asUser(7777, ['true'], '/private'),
+    });
+    expect(await host.runtime.createContainer(spec)).toMatchObject({ status: 'created' });
+    expect(await host.runtime.startContainer('shut')).toMatchObject({
+      status: 'exited',
+      exit: {
+        exitCode: 128,
+        startError: expect.stringContaining('working directory /private as uid 7777'),
+      },
+    });
+  });
+
   it.each(['/proc/self/fd/3', '/proc/self/fd/9'])(
     'refuses %s as working directory',
     async (cwd) => {
