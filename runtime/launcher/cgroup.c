@@ -3,62 +3,54 @@
 
 #include "monitor.h"
 
-/* v1 has memory.oom_control, v2 memory.events; both count in a line `oom_kill N`. */
-static int read_counter_file(const char *dir, char *text, size_t size) {
-  static const char *const names[] = {"memory.events", "memory.oom_control"};
-  for (int i = 0; i < 2; i++) {
-    char path[4096];
-    snprintf(path, sizeof path, "%s/%s", dir, names[i]);
-    if (read_file(path, text, size) >= 0) return i;
-  }
+/* v1: an eventfd that the kernel writes to. */
+static int register_event(int dir, int control) {
+  char text[32];
+  cleanup_close int registry = open_file(dir, "cgroup.event_control", O_WRONLY, 0);
+  int event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+  int length = snprintf(text, sizeof text, "%d %d", event, control);
+  if (event >= 0 && registry >= 0 && write(registry, text, (size_t)length) == length) return event;
+  if (event >= 0) close(event);
   return -1;
 }
 
-uint64_t read_oom_kills(const char *dir) {
+void watch_oom(struct oom_watch *watch, const char *dir) {
+  if (dir == NULL) return;
+  watch->dir = open_file(AT_FDCWD, dir, O_PATH | O_DIRECTORY, 0);
+  /* v2 has the counter in a file that can be polled itself. */
+  watch->event = open_file(watch->dir, "memory.events", O_RDONLY, 0);
+  if (watch->event >= 0) return;
+  cleanup_close int control = open_file(watch->dir, "memory.oom_control", O_RDONLY, 0);
+  if (control >= 0) watch->event = register_event(watch->dir, control);
+}
+
+/* Both versions count in a line `oom_kill N`. */
+uint64_t count_oom_kills(const struct oom_watch *watch) {
   char text[1024];
-  if (dir == NULL || read_counter_file(dir, text, sizeof text) < 0) return 0;
-  for (char *line = strtok(text, "\n"); line != NULL; line = strtok(NULL, "\n")) {
+  cleanup_close int v2 = open_file(watch->dir, "memory.events", O_RDONLY, 0);
+  cleanup_close int v1 = v2 >= 0 ? -1 : open_file(watch->dir, "memory.oom_control", O_RDONLY, 0);
+  ssize_t got = read(v2 >= 0 ? v2 : v1, text, sizeof text - 1);
+  text[got < 0 ? 0 : got] = '\0';
+  for (char *line = text; line != NULL; line = strchr(line, '\n')) {
+    while (*line == '\n') line++;
     if (strncmp(line, "oom_kill ", 9) == 0) return strtoull(line + 9, NULL, 10);
   }
   return 0;
 }
 
-int watch_oom(const char *dir) {
-  char text[1024], path[4096];
-  if (dir == NULL) return -1;
-  int version = read_counter_file(dir, text, sizeof text);
-  if (version == 0) {
-    snprintf(path, sizeof path, "%s/memory.events", dir);
-    return open(path, O_RDONLY | O_CLOEXEC);
-  }
-  if (version < 0) return -1;
-  snprintf(path, sizeof path, "%s/memory.oom_control", dir);
-  cleanup_close int control = open(path, O_RDONLY | O_CLOEXEC);
-  int event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-  if (control < 0 || event < 0) return -1;
-  int length = snprintf(text, sizeof text, "%d %d", event, control);
-  snprintf(path, sizeof path, "%s/cgroup.event_control", dir);
-  if (write_file(path, text, (size_t)length) < 0) {
-    close(event);
-    return -1;
-  }
-  return event;
-}
-
-/* Sends SIGKILL to each process listed; returns how many there were. */
+/* Sends SIGKILL to each process listed, up to some hundreds; returns how many there were. */
 static int kill_listed(const char *dir) {
-  char path[4096], line[32];
+  char path[4096], text[4096];
   snprintf(path, sizeof path, "%s/cgroup.procs", dir);
-  FILE *file = fopen(path, "re");
-  if (file == NULL) return 0;
+  if (read_file(path, text, sizeof text) < 0) return 0;
   int count = 0;
-  while (fgets(line, sizeof line, file) != NULL) {
+  /* Whole lines only: half a number is another process's. */
+  for (char *line = text, *end; (end = strchr(line, '\n')) != NULL; line = end + 1) {
     pid_t pid = (pid_t)strtol(line, NULL, 10);
     if (pid <= 0) continue;
     kill(pid, SIGKILL);
     count++;
   }
-  fclose(file);
   return count;
 }
 

@@ -8,7 +8,7 @@
 static int join_namespaces(const struct plan *plan) {
   for (size_t i = 0; i < plan->namespace_count; i++) {
     const struct plan_path *space = &plan->namespaces[i];
-    cleanup_close int fd = open(space->path, O_RDONLY | O_CLOEXEC);
+    cleanup_close int fd = open_file(AT_FDCWD, space->path, O_RDONLY, 0);
     if (fd < 0 || setns(fd, (int)space->flag) < 0) {
       return fail("namespace", "join %s", space->path);
     }

@@ -9,7 +9,7 @@ struct connection *connection_add(struct monitor *monitor, int fd) {
   for (int i = 0; i < MAX_CONNECTIONS; i++) {
     struct connection *connection = &monitor->connections[i];
     if (connection->fd >= 0) continue;
-    fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
+    set_nonblocking(fd);
     connection->fd = fd;
     connection->is_subscribed = connection->is_attached = false;
     connection->header_used = connection->body_used = 0;
@@ -64,6 +64,15 @@ static void queue(struct connection *connection, const void *bytes, size_t lengt
   connection->out_end += length;
 }
 
+/* Most often a frame goes straight out, and the buffer is never touched. An error shows again later. */
+static size_t send_now(int fd, const struct frame_header *header, const void *payload, size_t length) {
+  struct iovec parts[] = {{(void *)(uintptr_t)header, sizeof *header},
+                          {(void *)(uintptr_t)payload, length}};
+  struct msghdr message = {.msg_iov = parts, .msg_iovlen = 2};
+  ssize_t sent = sendmsg(fd, &message, MSG_NOSIGNAL);
+  return sent < 0 ? 0 : (size_t)sent;
+}
+
 void connection_send(struct monitor *monitor, struct connection *connection, uint32_t type,
                      const void *payload, size_t length) {
   struct frame_header header = {type, (uint32_t)length};
@@ -72,8 +81,11 @@ void connection_send(struct monitor *monitor, struct connection *connection, uin
     connection_drop(monitor, connection);
     return;
   }
-  queue(connection, &header, sizeof header);
-  if (length > 0) queue(connection, payload, length);
+  size_t sent = connection->out_end == 0 ? send_now(connection->fd, &header, payload, length) : 0;
+  if (sent == sizeof header + length) return;
+  if (sent < sizeof header) queue(connection, (char *)&header + sent, sizeof header - sent);
+  size_t skipped = sent < sizeof header ? 0 : sent - sizeof header;
+  if (length > skipped) queue(connection, (const char *)payload + skipped, length - skipped);
   connection_flush(monitor, connection);
 }
 
@@ -134,7 +146,7 @@ static void obey(struct monitor *monitor, struct connection *connection) {
 static bool take_input(struct monitor *monitor, struct connection *connection) {
   if (monitor->input_start < monitor->input_end) return false;
   size_t want = connection->header.length;
-  if (want > sizeof monitor->input_bytes) want = sizeof monitor->input_bytes;
+  if (want > PIECE_BYTES) want = PIECE_BYTES;
   ssize_t got = read(connection->fd, monitor->input_bytes, want);
   if (got < 0 && (errno == EAGAIN || errno == EINTR)) return false;
   if (got <= 0) {

@@ -13,14 +13,6 @@
 #include "monitor.h"
 #include "process.h"
 
-static int keep_signals(void) {
-  sigset_t set;
-  sigemptyset(&set);
-  sigaddset(&set, SIGCHLD);
-  sigprocmask(SIG_BLOCK, &set, NULL);
-  return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-}
-
 /* Reaps all children that have ended; true when `pid` was among them. */
 static bool reap_until(pid_t pid, int *status) {
   bool found = false;
@@ -106,7 +98,7 @@ static int keep_program(struct plan *plan, const struct monitor *container, int 
     if (master < 0) return -1;
     if (send_frame(socket, FRAME_TERMINAL, master) < 0) return fail("terminal", "hand it over");
   }
-  int alive[2], signals = keep_signals();
+  int alive[2], signals = watch_children();
   if (signals < 0 || socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, alive) < 0) {
     return fail("exec", "make a socket pair");
   }
@@ -172,7 +164,6 @@ static int start_keeper(struct monitor *monitor, const struct monitor *container
 }
 
 void run_exec(struct monitor *container, int client, uint32_t plan_bytes) {
-  static struct plan plan;
   /* The container's own affairs stay with its monitor. */
   close(container->listener);
   close(container->signals);
@@ -181,26 +172,28 @@ void run_exec(struct monitor *container, int client, uint32_t plan_bytes) {
   }
   if (container->log.fd >= 0) close(container->log.fd);
   if (container->input >= 0) close(container->input);
-  if (container->oom >= 0) close(container->oom);
+  if (container->oom.dir >= 0) close(container->oom.dir);
+  if (container->oom.event >= 0) close(container->oom.event);
   if (container->socket >= 0) close(container->socket);
   for (int i = 0; i < 2; i++) {
     if (container->output[i] >= 0) close(container->output[i]);
   }
   report_fd = client;
-  fcntl(client, F_SETFL, fcntl(client, F_GETFL) & ~O_NONBLOCK);
+  fcntl(client, F_SETFL, 0); /* read the plan in one go */
   prctl(PR_SET_NAME, "dhow-execmon");
-  if (read_plan(client, plan_bytes, &plan) < 0) _exit(1);
+  struct plan *plan = read_plan(client, plan_bytes);
+  if (plan == NULL) _exit(1);
   if (container->status != STATUS_RUNNING || container->child_gone) {
     errno = 0;
     fail("exec", "the container is not running");
     _exit(1);
   }
-  struct monitor *monitor = plan.arg_count == 0 ? NULL : monitor_new(&plan, client);
+  struct monitor *monitor = plan->arg_count == 0 ? NULL : monitor_new(plan, client);
   if (monitor == NULL) _exit(1);
   monitor->is_exec = true;
   monitor->connections[0].is_attached = true;
-  if (plan.timeout_ms > 0) monitor->deadline_ms = monotonic_ms() + plan.timeout_ms;
-  monitor->signals = keep_signals();
+  if (plan->timeout_ms > 0) monitor->deadline_ms = monotonic_ms() + plan->timeout_ms;
+  monitor->signals = watch_children();
   if (start_keeper(monitor, container) == 0) monitor_loop(monitor);
   _exit(0);
 }

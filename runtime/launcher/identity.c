@@ -36,12 +36,11 @@ int add_home(struct plan *plan) {
   static char home[512] = "HOME=/";
   if (has_home(plan)) return 0;
   size_t size = 256 << 10;
-  char *text = malloc(size);
+  char *text = take_memory(size);
   if (text != NULL && read_file("/etc/passwd", text, size) > 0) {
     char *found = find_home(text, plan->uid);
     if (found != NULL && *found == '/') snprintf(home, sizeof home, "HOME=%s", found);
   }
-  free(text);
   plan->env[plan->env_count++] = home;
   return 0;
 }

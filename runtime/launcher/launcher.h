@@ -38,20 +38,29 @@ int fail(const char *step, const char *format, ...) __attribute__((format(printf
 /* The words people know from `strerror`, starting in lower case. */
 const char *error_words(int error);
 
+/* memory.c */
+
+/* Zeroed bytes that stay for ever, or NULL when there are no more. */
+void *take_memory(size_t bytes);
+
 /* files.c */
 
 #define RESOLVE_ROOT 0x12      /* RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS */
 #define RESOLVE_STRICT 0x16    /* ... and no symlink at all */
 #define RESOLVE_INSIDE 0x0a    /* RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS */
 
-struct owner {
+/* How a folder is made; all zero but the mode leaves its owner to the kernel. */
+struct new_folder {
+  mode_t mode;
   uid_t uid;
   gid_t gid;
 };
 
+/* `open` and `openat` by system call: musl's mark each descriptor a second time as close-on-exec. */
+int open_file(int dir, const char *path, int flags, mode_t mode);
 int open_beneath(int root, const char *path, int flags, uint64_t resolve);
-/* An O_PATH descriptor of the folder `path` in `root`; makes what is missing, owned by `owner`. */
-int make_folders(int root, const char *path, uint64_t resolve, struct owner owner);
+/* An O_PATH descriptor of the folder `path` in `root`; makes what is missing. */
+int make_folders(int root, const char *path, uint64_t resolve, struct new_folder kind);
 /* An O_PATH descriptor of the file `path` in `root`; makes an empty one if missing. */
 int make_file(int root, const char *path, uint64_t resolve);
 int write_file(const char *path, const char *text, size_t length);
@@ -63,6 +72,7 @@ bool write_all(int fd, const void *buffer, size_t length);
 uint64_t now_ms(void);
 uint64_t monotonic_ms(void);
 
+static inline void set_nonblocking(int fd) { fcntl(fd, F_SETFL, O_NONBLOCK); }
 static inline int pidfd_open(pid_t pid) { return (int)syscall(NR_PIDFD_OPEN, pid, 0); }
 static inline int pidfd_kill(int pidfd, int signal_number) {
   return (int)syscall(NR_PIDFD_SEND_SIGNAL, pidfd, signal_number, NULL, 0);

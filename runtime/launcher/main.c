@@ -18,20 +18,22 @@
 
 extern char **environ;
 
-int read_plan(int client, uint32_t length, struct plan *plan) {
+struct plan *read_plan(int client, uint32_t length) {
   errno = 0;
-  if (length > MAX_PLAN_BYTES) return fail("plan", "%u bytes are too many", length);
-  char *bytes = malloc(length == 0 ? 1 : length);
-  if (bytes == NULL || !read_all(client, bytes, length)) return fail("plan", "read it");
-  return plan_parse(plan, bytes, length);
+  char *bytes = length > MAX_PLAN_BYTES ? NULL : take_memory(length);
+  if (bytes == NULL) fail("plan", "%u bytes are too many", length);
+  else if (!read_all(client, bytes, length)) fail("plan", "read it");
+  else return plan_parse(bytes, length);
+  return NULL;
 }
 
 static int serve(int client) {
   struct frame_header header;
   struct timeval patience = {.tv_sec = 30};
   report_fd = client;
-  setsockopt(client, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+  /* A client may connect long before it needs us; only then must it get on with it. */
   if (!read_all(client, &header, sizeof header)) return 1;
+  setsockopt(client, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
   switch (header.type) {
     case FRAME_CREATE: return run_monitor(client, header.length);
     case FRAME_SANDBOX: return run_sandbox(client, header.length);
@@ -103,6 +105,7 @@ static void accept_loop(int listener, int lock) {
         getsockopt(client, SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0 && peer.uid == 0;
     if (is_root && fork_with(0) == 0) {
       signal(SIGCHLD, SIG_DFL);
+      prctl(PR_SET_NAME, "dhow-worker");
       close(listener);
       close(lock);
       _exit(serve(client));
@@ -122,6 +125,8 @@ int main(int argc, char **argv) {
   }
   prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
   prctl(PR_SET_NAME, "dhow-launcher");
+  /* Whoever started this may have ignored some: containers would inherit it. */
+  for (int i = 1; i < 65; i++) signal(i, SIG_DFL);
   signal(SIGPIPE, SIG_IGN);
   signal(SIGHUP, SIG_IGN);
   /* Forks are reaped by the kernel. */

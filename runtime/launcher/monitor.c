@@ -10,45 +10,12 @@
 
 #include "process.h"
 
-struct monitor *monitor_new(struct plan *plan, int client) {
-  /* Large enough that libc maps it: pages never written cost nothing. */
-  struct monitor *monitor = calloc(1, sizeof *monitor);
-  char *buffers = calloc(MAX_CONNECTIONS, OUT_BYTES);
-  if (monitor == NULL || buffers == NULL) return NULL;
-  monitor->plan = plan;
-  monitor->status = STATUS_CREATED;
-  monitor->child_fd = monitor->socket = monitor->input = -1;
-  monitor->listener = monitor->signals = monitor->oom = monitor->log.fd = -1;
-  monitor->output[0] = monitor->output[1] = -1;
-  for (int i = 0; i < MAX_CONNECTIONS; i++) {
-    monitor->connections[i].fd = -1;
-    monitor->connections[i].out = buffers + (size_t)i * OUT_BYTES;
-  }
-  struct connection *first = connection_add(monitor, client);
-  first->is_subscribed = true;
-  return monitor;
-}
-
-static void set_nonblocking(int fd) { fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK); }
-
-int monitor_pipes(struct monitor *monitor, struct stdio *stdio) {
-  for (int i = 0; i < 3; i++) stdio->fds[i] = -1;
-  if (monitor->plan->tty) return 0;
-  for (int i = 0; i < 3; i++) {
-    int ends[2];
-    if (i == 0 && !monitor->plan->has_stdin) {
-      stdio->fds[0] = open("/dev/null", O_RDWR | O_CLOEXEC);
-      if (stdio->fds[0] < 0) return fail("stdio", "open /dev/null");
-      continue;
-    }
-    if (pipe2(ends, O_CLOEXEC) < 0) return fail("stdio", "make pipes");
-    stdio->fds[i] = ends[i == 0 ? 0 : 1];
-    int ours = ends[i == 0 ? 1 : 0];
-    set_nonblocking(ours);
-    if (i == 0) monitor->input = ours;
-    else monitor->output[i - 1] = ours;
-  }
-  return 0;
+int watch_children(void) {
+  sigset_t set;
+  sigemptyset(&set);
+  sigaddset(&set, SIGCHLD);
+  sigprocmask(SIG_BLOCK, &set, NULL);
+  return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 
 void monitor_signal(struct monitor *monitor, int signal_number) {
@@ -59,64 +26,6 @@ void monitor_signal(struct monitor *monitor, int signal_number) {
   }
   /* The process that forked it, inside the pid namespace, kills the whole group. */
   if (send(monitor->socket, "k", 1, MSG_NOSIGNAL) < 0) pidfd_kill(monitor->child_fd, SIGKILL);
-}
-
-static void close_input(struct monitor *monitor) {
-  if (monitor->input >= 0) close(monitor->input);
-  monitor->input = -1;
-  monitor->input_start = monitor->input_end = 0;
-}
-
-static void write_input(struct monitor *monitor) {
-  while (monitor->input_start < monitor->input_end) {
-    ssize_t put = write(monitor->input, monitor->input_bytes + monitor->input_start,
-                        monitor->input_end - monitor->input_start);
-    if (put < 0 && errno == EINTR) continue;
-    if (put < 0 && errno == EAGAIN) return;
-    if (put < 0) {
-      close_input(monitor);
-      return;
-    }
-    monitor->input_start += (size_t)put;
-  }
-  if (!monitor->input_closes || monitor->input < 0) return;
-  /* A terminal stays open: its end of input is a character. */
-  if (monitor->plan->tty) write(monitor->input, "\4", 1);
-  close_input(monitor);
-}
-
-static void read_output(struct monitor *monitor, int index) {
-  static char piece[PIECE_BYTES];
-  ssize_t got = read(monitor->output[index], piece, sizeof piece);
-  if (got < 0 && (errno == EAGAIN || errno == EINTR)) return;
-  if (got <= 0) { /* EIO: no process holds the terminal any more */
-    if (!monitor->plan->tty || monitor->child_gone) {
-      close(monitor->output[index]);
-      monitor->output[index] = -1;
-    }
-    return;
-  }
-  log_write(&monitor->log, index, piece, (size_t)got);
-  broadcast(monitor, index == 0 ? FRAME_STDOUT : FRAME_STDERR, piece, (size_t)got);
-}
-
-/* May more output be read? A reader that does not take it holds an exec back; from a container's
- * output it is cut off after a while, since a stuck client must not stop the container. */
-static bool takes_output(struct monitor *monitor) {
-  bool takes = true;
-  for (int i = 0; i < MAX_CONNECTIONS; i++) {
-    struct connection *connection = &monitor->connections[i];
-    if (connection->fd < 0 || !connection->is_attached) continue;
-    if (connection_fits(connection, PIECE_BYTES)) continue;
-    uint64_t now = monotonic_ms();
-    if (connection->stalled_since_ms == 0) connection->stalled_since_ms = now;
-    if (!monitor->is_exec && now - connection->stalled_since_ms > 5000) {
-      connection_drop(monitor, connection);
-    } else {
-      takes = false;
-    }
-  }
-  return takes;
 }
 
 static void mark_running(struct monitor *monitor) {
@@ -157,10 +66,15 @@ static void take_exit(struct monitor *monitor, const char *payload, size_t lengt
 /* One packet from the child. Closing the socket is what a successful execve of init does. */
 static void read_child(struct monitor *monitor) {
   char packet[2048];
-  char control[CMSG_SPACE(sizeof(int))];
+  union {
+    char bytes[CMSG_SPACE(sizeof(int))];
+    struct cmsghdr align;
+  } control;
   struct iovec part = {packet, sizeof packet};
-  struct msghdr message = {
-      .msg_iov = &part, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof control};
+  struct msghdr message = {.msg_iov = &part,
+                           .msg_iovlen = 1,
+                           .msg_control = control.bytes,
+                           .msg_controllen = sizeof control};
   ssize_t got = recvmsg(monitor->socket, &message, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
   if (got < 0 && (errno == EAGAIN || errno == EINTR)) return;
   if (got < (ssize_t)sizeof(struct frame_header)) {
@@ -215,16 +129,16 @@ static void reap(struct monitor *monitor) {
         WIFSIGNALED(status) ? 128 + monitor->signal_number : (uint32_t)WEXITSTATUS(status);
   }
   if (!monitor->child_gone || monitor->is_exec) return;
-  monitor->oom_killed = read_oom_kills(monitor->plan->oom_dir) > 0;
+  monitor->oom_killed = count_oom_kills(&monitor->oom) > 0;
   if (monitor->plan->kill_leftovers && monitor->plan->cgroup_dir != NULL) {
     kill_cgroup(monitor->plan->cgroup_dir);
   }
 }
 
 static void check_oom(struct monitor *monitor) {
-  uint64_t count = read_oom_kills(monitor->plan->oom_dir);
-  if (count <= monitor->oom_seen) return;
-  monitor->oom_seen = count;
+  uint64_t count = count_oom_kills(&monitor->oom);
+  if (count <= monitor->oom.seen) return;
+  monitor->oom.seen = count;
   broadcast(monitor, FRAME_OOM, NULL, 0);
   if (monitor->plan->oom_group) monitor_signal(monitor, SIGKILL);
 }
@@ -232,13 +146,13 @@ static void check_oom(struct monitor *monitor) {
 /* The kernel says "out of memory" a moment before it counts the kill: look for a while. */
 static void read_oom(struct monitor *monitor) {
   char drained[1024];
-  if (read(monitor->oom, drained, sizeof drained) < 0 && errno != EAGAIN) {
-    close(monitor->oom);
-    monitor->oom = -1;
+  if (read(monitor->oom.event, drained, sizeof drained) < 0 && errno != EAGAIN) {
+    close(monitor->oom.event);
+    monitor->oom.event = -1;
     return;
   }
-  lseek(monitor->oom, 0, SEEK_SET);
-  monitor->oom_check_until_ms = monotonic_ms() + 1000;
+  lseek(monitor->oom.event, 0, SEEK_SET);
+  monitor->oom.check_until_ms = monotonic_ms() + 1000;
   check_oom(monitor);
 }
 
@@ -251,86 +165,10 @@ static void accept_client(struct monitor *monitor) {
   else connection_add(monitor, fd);
 }
 
-/* Has everything been read that the ended process wrote? */
-static bool is_drained(struct monitor *monitor, bool had_output) {
-  if (monitor->output[0] < 0 && monitor->output[1] < 0) return true;
-  if (had_output || !monitor->polls_output) return false;
-  uint64_t waited = monotonic_ms() - monitor->gone_at_ms;
-  /* A background child may hold a pipe for ever; what the main process wrote is all in there. A
-   * terminal hands its last bytes over a moment later. */
-  if (monitor->is_exec) return !monitor->plan->tty || waited > 200;
-  return waited > 1000;
-}
-
-static void json_string(char *to, size_t size, const char *from) {
-  size_t used = 0;
-  for (; *from != '\0' && used + 8 < size; from++) {
-    unsigned char byte = (unsigned char)*from;
-    if (byte == '"' || byte == '\\') to[used++] = '\\';
-    if (byte < 0x20) used += (size_t)snprintf(to + used, 8, "\\u%04x", byte);
-    else to[used++] = (char)byte;
-  }
-  to[used] = '\0';
-}
-
-/* Durable and whole before anyone is told. */
-static void write_exit_file(const struct monitor *monitor) {
-  char path[4096], final_path[4096], text[4096], error[2600];
-  json_string(error, sizeof error, monitor->start_error);
-  int length = snprintf(
-      text, sizeof text,
-      "{\"exitCode\":%u,\"signalNumber\":%u,\"oomKilled\":%s,\"startedAtMs\":%llu,"
-      "\"finishedAtMs\":%llu,\"startError\":\"%s\"}\n",
-      monitor->exit_code, monitor->signal_number, monitor->oom_killed ? "true" : "false",
-      (unsigned long long)monitor->started_at_ms, (unsigned long long)monitor->finished_at_ms,
-      error);
-  snprintf(path, sizeof path, "%s/exit.new", monitor->plan->dir);
-  snprintf(final_path, sizeof final_path, "%s/exit", monitor->plan->dir);
-  cleanup_close int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-  if (fd < 0 || !write_all(fd, text, (size_t)length)) return;
-  fsync(fd);
-  rename(path, final_path);
-}
-
-static void announce_exit(struct monitor *monitor) {
-  struct {
-    struct exit_frame frame;
-    char error[sizeof monitor->start_error];
-  } message;
-  log_finish(&monitor->log);
-  if (monitor->start_error[0] != '\0') monitor->exit_code = 128;
-  monitor->status = STATUS_EXITED;
-  if (!monitor->is_exec) write_exit_file(monitor);
-  message.frame = (struct exit_frame){
-      .exit_code = monitor->exit_code,
-      .signal_number = monitor->signal_number,
-      .oom_killed = monitor->oom_killed,
-      .timed_out = monitor->timed_out,
-      .started_at_ms = monitor->started_at_ms,
-      .finished_at_ms = monitor->finished_at_ms,
-  };
-  strcpy(message.error, monitor->start_error);
-  broadcast(monitor, FRAME_EXIT, &message,
-            sizeof message.frame + strlen(monitor->start_error) + 1);
-}
-
-/* Gives clients some time to take the last bytes. */
-static void flush_clients(struct monitor *monitor) {
-  uint64_t until = monotonic_ms() + 5000;
-  for (int i = 0; i < MAX_CONNECTIONS; i++) {
-    struct connection *connection = &monitor->connections[i];
-    while (connection->fd >= 0 && connection->out_start < connection->out_end) {
-      struct pollfd writable = {connection->fd, POLLOUT, 0};
-      if (monotonic_ms() > until || poll(&writable, 1, 1000) <= 0) break;
-      connection_flush(monitor, connection);
-    }
-  }
-}
-
 static int poll_timeout(const struct monitor *monitor) {
   uint64_t now = monotonic_ms();
   if (monitor->child_gone) return 10;
-  if (monitor->oom_check_until_ms > now) return 20;
+  if (monitor->oom.check_until_ms > now) return 20;
   if (monitor->deadline_ms > 0 && !monitor->timed_out) {
     uint64_t left = monitor->deadline_ms > now ? monitor->deadline_ms - now : 0;
     return left > 1000000 ? 1000000 : (int)left;
@@ -361,7 +199,7 @@ static void fill_slots(struct monitor *monitor, struct pollfd *slots) {
   slots[SLOT_STDOUT] = (struct pollfd){takes ? monitor->output[0] : -1, POLLIN, 0};
   slots[SLOT_STDERR] = (struct pollfd){takes ? monitor->output[1] : -1, POLLIN, 0};
   slots[SLOT_INPUT] = (struct pollfd){has_input ? monitor->input : -1, POLLOUT, 0};
-  slots[SLOT_OOM] = (struct pollfd){monitor->oom, POLLIN | POLLPRI, 0};
+  slots[SLOT_OOM] = (struct pollfd){monitor->oom.event, POLLIN | POLLPRI, 0};
   for (int i = 0; i < MAX_CONNECTIONS; i++) {
     struct connection *connection = &monitor->connections[i];
     bool waits = connection->header_used == sizeof connection->header &&
@@ -396,7 +234,7 @@ static bool serve_once(struct monitor *monitor) {
     if (events == POLLHUP && monitor->plan->tty && !monitor->child_gone) usleep(10000);
   }
   if (slots[SLOT_OOM].revents != 0) read_oom(monitor);
-  else if (monitor->oom_check_until_ms > 0 && !monitor->child_gone) check_oom(monitor);
+  else if (monitor->oom.check_until_ms > 0 && !monitor->child_gone) check_oom(monitor);
   if (slots[SLOT_SIGNALS].revents != 0) reap(monitor);
   serve_clients(monitor, slots);
   if (monitor->input >= 0) write_input(monitor);
@@ -415,6 +253,26 @@ void monitor_loop(struct monitor *monitor) {
   flush_clients(monitor);
 }
 
+struct monitor *monitor_new(struct plan *plan, int client) {
+  struct monitor *monitor = take_memory(sizeof *monitor);
+  char *buffers = take_memory(MAX_CONNECTIONS * OUT_BYTES + 3 * PIECE_BYTES);
+  if (monitor == NULL || buffers == NULL) return NULL;
+  monitor->plan = plan;
+  monitor->status = STATUS_CREATED;
+  monitor->child_fd = monitor->socket = monitor->input = -1;
+  monitor->listener = monitor->signals = monitor->log.fd = -1;
+  monitor->oom.dir = monitor->oom.event = -1;
+  monitor->output[0] = monitor->output[1] = -1;
+  monitor->input_bytes = buffers;
+  for (int i = 0; i < 2; i++) monitor->log.streams[i].line = buffers + (1 + i) * PIECE_BYTES;
+  for (int i = 0; i < MAX_CONNECTIONS; i++) {
+    monitor->connections[i].fd = -1;
+    monitor->connections[i].out = buffers + 3 * PIECE_BYTES + i * OUT_BYTES;
+  }
+  connection_add(monitor, client)->is_subscribed = true;
+  return monitor;
+}
+
 static int listen_at(const char *path) {
   struct sockaddr_un address = {.sun_family = AF_UNIX};
   if (strlen(path) >= sizeof address.sun_path) {
@@ -423,13 +281,13 @@ static int listen_at(const char *path) {
   }
   strcpy(address.sun_path, path);
   int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-  unlink(path);
-  mode_t old = umask(0177);
-  if (fd < 0 || bind(fd, (struct sockaddr *)&address, sizeof address) < 0 || listen(fd, 64) < 0) {
-    return fail("monitor", "listen at %s", path);
+  int bound = bind(fd, (struct sockaddr *)&address, sizeof address);
+  if (bound < 0 && errno == EADDRINUSE) {
+    /* Left from a monitor that was killed. */
+    unlink(path);
+    bound = bind(fd, (struct sockaddr *)&address, sizeof address);
   }
-  umask(old);
-  return fd;
+  return bound < 0 || listen(fd, 64) < 0 ? fail("monitor", "listen at %s", path) : fd;
 }
 
 static int start_child(struct monitor *monitor) {
@@ -454,28 +312,40 @@ static int start_child(struct monitor *monitor) {
   return monitor->child_fd < 0 ? fail("clone", "hold the first process") : 0;
 }
 
+static int check_plan(const struct plan *plan) {
+  errno = 0;
+  return plan->dir == NULL || plan->socket_path == NULL || plan->rootfs == NULL ||
+                 plan->cwd == NULL || plan->upper == NULL || plan->work == NULL ||
+                 plan->arg_count == 0
+             ? fail("plan", "something a container needs is missing")
+             : 0;
+}
+
+/* While the child builds its root; before it may start. */
+static int open_all(struct monitor *monitor) {
+  const struct plan *plan = monitor->plan;
+  watch_oom(&monitor->oom, plan->oom_dir);
+  if (log_open(&monitor->log, plan) < 0) return -1;
+  return (monitor->listener = listen_at(plan->socket_path)) < 0 ? -1 : 0;
+}
+
 int run_monitor(int client, uint32_t plan_bytes) {
-  static struct plan plan;
-  sigset_t set;
-  if (read_plan(client, plan_bytes, &plan) < 0) return 1;
+  struct plan *plan = read_plan(client, plan_bytes);
+  if (plan == NULL || check_plan(plan) < 0) return 1;
   setsid();
   prctl(PR_SET_NAME, "dhow-monitor");
   prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
-  if (plan.dir == NULL || plan.socket_path == NULL || plan.rootfs == NULL || plan.cwd == NULL ||
-      plan.upper == NULL || plan.work == NULL || plan.arg_count == 0) {
-    errno = 0;
-    return fail("plan", "something a container needs is missing");
-  }
-  struct monitor *monitor = monitor_new(&plan, client);
+  struct monitor *monitor = monitor_new(plan, client);
   if (monitor == NULL) return fail("monitor", "start");
-  sigemptyset(&set);
-  sigaddset(&set, SIGCHLD);
-  sigprocmask(SIG_BLOCK, &set, NULL);
-  monitor->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-  if (log_open(&monitor->log, &plan) < 0) return 1;
-  if ((monitor->listener = listen_at(plan.socket_path)) < 0) return 1;
-  monitor->oom = watch_oom(plan.oom_dir);
-  if (start_child(monitor) == 0) monitor_loop(monitor);
-  unlink(plan.socket_path);
+  monitor->signals = watch_children();
+  if (start_child(monitor) == 0) {
+    if (open_all(monitor) == 0) {
+      monitor_loop(monitor);
+    } else {
+      pidfd_kill(monitor->child_fd, SIGKILL);
+      waitpid(monitor->child, NULL, 0);
+    }
+  }
+  if (monitor->listener >= 0) unlink(plan->socket_path);
   return 0;
 }

@@ -5,9 +5,10 @@
 #include "frames.h"
 #include "plan.h"
 
+/* Large buffers are kept apart from what refers to them, so that a monitor touches few pages. */
 enum { MAX_CONNECTIONS = 32, OUT_BYTES = 64 << 10, PIECE_BYTES = 16 << 10 };
 
-/* A client. Its buffer is mapped once for all; what was never written costs no memory. */
+/* A client. */
 struct connection {
   int fd; /* -1: free */
   bool is_subscribed;
@@ -18,14 +19,14 @@ struct connection {
   size_t body_used;
   uint64_t stalled_since_ms;
   size_t out_start, out_end;
-  char *out; /* OUT_BYTES, apart from this, so that looking at all clients touches one page */
+  char *out; /* OUT_BYTES */
 };
 
 /* Cuts one stream into log lines. */
 struct log_stream {
   const char *name;
   size_t used;
-  char line[PIECE_BYTES];
+  char *line; /* PIECE_BYTES */
 };
 
 struct log {
@@ -34,6 +35,13 @@ struct log {
   uint64_t size, max_bytes;
   uint32_t max_files;
   struct log_stream streams[2];
+};
+
+/* Counts the kernel's out-of-memory kills in one cgroup. */
+struct oom_watch {
+  int dir;   /* of the cgroup; -1: not watched */
+  int event; /* polls readable when the counter may have moved; -1: it cannot be told */
+  uint64_t seen, check_until_ms;
 };
 
 struct monitor {
@@ -47,17 +55,17 @@ struct monitor {
   int socket;    /* to the child */
   int output[2]; /* stdout and stderr, or the pty master and -1 */
   int input;     /* -1 when closed */
-  int listener, signals, oom;
+  int listener, signals;
   size_t input_start, input_end;
-  char input_bytes[PIECE_BYTES];
+  char *input_bytes; /* PIECE_BYTES */
   bool input_closes;
-  uint64_t started_at_ms, finished_at_ms, gone_at_ms, deadline_ms, oom_check_until_ms;
-  uint64_t oom_seen;
+  uint64_t started_at_ms, finished_at_ms, gone_at_ms, deadline_ms;
+  struct oom_watch oom;
   uint32_t exit_code, signal_number;
   bool has_exit, oom_killed;
-  char start_error[1200];
   struct log log;
   struct connection connections[MAX_CONNECTIONS];
+  char start_error[1200];
 };
 
 /* connection.c */
@@ -81,12 +89,29 @@ void log_write(struct log *log, int stream, const char *bytes, size_t length);
 void log_finish(struct log *log);
 void log_rotate(struct log *log);
 
-/* monitor.c */
-/* Makes pipes as the plan asks: the child's ends in `stdio`, ours in the monitor. */
+/* streams.c */
 struct stdio;
+/* Makes pipes as the plan asks: the child's ends in `stdio`, ours in the monitor. */
 int monitor_pipes(struct monitor *monitor, struct stdio *stdio);
+/* Writes what is buffered for stdin, as far as it goes, and closes it when that is due. */
+void write_input(struct monitor *monitor);
+void read_output(struct monitor *monitor, int index);
+/* May more output be read? */
+bool takes_output(struct monitor *monitor);
+/* Has everything been read that the ended process wrote? */
+bool is_drained(const struct monitor *monitor, bool had_output);
+
+/* ending.c */
+void announce_exit(struct monitor *monitor);
+/* Gives clients some time to take the last bytes. */
+void flush_clients(struct monitor *monitor);
+
+/* monitor.c */
+/* Blocks SIGCHLD; a descriptor that polls readable when a child has ended. */
+int watch_children(void);
 void monitor_signal(struct monitor *monitor, int signal_number);
 void monitor_loop(struct monitor *monitor);
+/* NULL when there is no memory. The client is its first connection, subscribed. */
 struct monitor *monitor_new(struct plan *plan, int client);
 /* Launcher connection handler for FRAME_CREATE; returns the exit status. */
 int run_monitor(int client, uint32_t plan_bytes);
@@ -95,15 +120,15 @@ int run_monitor(int client, uint32_t plan_bytes);
 _Noreturn void run_exec(struct monitor *container, int client, uint32_t plan_bytes);
 
 /* cgroup.c */
-uint64_t read_oom_kills(const char *dir);
-/* A descriptor that polls readable when the counter may have moved, or -1. */
-int watch_oom(const char *dir);
+/* Begins to watch the cgroup at `dir`, which may be NULL. */
+void watch_oom(struct oom_watch *watch, const char *dir);
+uint64_t count_oom_kills(const struct oom_watch *watch);
 /* Kills until the cgroup is empty or some seconds passed. */
 void kill_cgroup(const char *dir);
 
 /* main.c */
-/* Reads a plan of `length` bytes from a client that has promised it. */
-int read_plan(int client, uint32_t length, struct plan *plan);
+/* Reads a plan of `length` bytes from a client that has promised it. NULL after reporting. */
+struct plan *read_plan(int client, uint32_t length);
 
 /* sandbox.c */
 int run_sandbox(int client, uint32_t plan_bytes);

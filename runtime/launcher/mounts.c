@@ -11,11 +11,26 @@ int mount(const char *, const char *, const char *, unsigned long, const void *)
 #define EMPTY_PATH 0x1000 /* AT_EMPTY_PATH */
 #define RECURSIVE 0x8000  /* AT_RECURSIVE */
 
+/* A folder that the image lacks. */
+#define IN_IMAGE ((struct new_folder){.mode = 0755})
+
+/* Of the folder that holds the last device or link made, which come in runs; `forget` it when a mount
+ * may have covered it. */
+static struct {
+  int fd;
+  const char *path;
+  size_t length;
+} last_folder = {.fd = -1};
+
+static void forget_folder(void) {
+  close_fd(&last_folder.fd);
+  last_folder.fd = -1;
+}
+
+/* From the folder itself: a walk through /proc/self/fd takes longer than the mount. */
 static int mount_on(int target, const char *type, const char *source, unsigned long flags,
                     const char *data) {
-  char path[40];
-  snprintf(path, sizeof path, "/proc/self/fd/%d", target);
-  return mount(source, path, type, flags, data);
+  return fchdir(target) < 0 ? -1 : mount(source, ".", type, flags, data);
 }
 
 static int set_attributes(int tree, uint64_t set, uint64_t propagation, unsigned flags) {
@@ -36,7 +51,8 @@ static int attach_tree(int tree, int target) {
 int mount_filesystem(int root, const struct plan_step *step) {
   const char *type = step->strings[0], *target = step->strings[2], *data = step->strings[3];
   uint64_t resolve = step->numbers[1] != 0 ? RESOLVE_STRICT : RESOLVE_ROOT;
-  cleanup_close int fd = make_folders(root, target, resolve, (struct owner){0, 0});
+  forget_folder();
+  cleanup_close int fd = make_folders(root, target, resolve, IN_IMAGE);
   if (fd < 0) return fail("mount", "mount %s on %s", type, target);
   if (mount_on(fd, type, step->strings[1], step->numbers[0], *data == '\0' ? NULL : data) < 0) {
     return fail("mount", "mount %s on %s", type, target);
@@ -44,16 +60,21 @@ int mount_filesystem(int root, const struct plan_step *step) {
   return 0;
 }
 
+/* A missing sub path becomes a folder that whoever may use the volume may use. */
+static int make_sub_path(int base, const char *sub_path) {
+  struct stat info;
+  if (fstat(base, &info) < 0) return -1;
+  return make_folders(base, sub_path, RESOLVE_INSIDE, (struct new_folder){.mode = info.st_mode & 0777});
+}
+
 /* The folder or file to bind, opened so that a sub path cannot leave its volume. */
 static int open_source(const struct plan_step *step) {
   const char *source = step->strings[0], *sub_path = step->strings[2];
-  int base = open(source, O_PATH | O_CLOEXEC);
+  int base = open_file(AT_FDCWD, source, O_PATH, 0);
   if (base < 0) return fail("mount", "bind %s", source);
   if (*sub_path == '\0') return base;
   int inside = open_beneath(base, sub_path, O_PATH, RESOLVE_INSIDE);
-  if (inside < 0 && errno == ENOENT) {
-    inside = make_folders(base, sub_path, RESOLVE_INSIDE, (struct owner){0, 0});
-  }
+  if (inside < 0 && errno == ENOENT) inside = make_sub_path(base, sub_path);
   int error = errno;
   close(base);
   errno = error;
@@ -84,9 +105,9 @@ int bind_mount(int root, const struct plan_step *step) {
   if (tree < 0) return -1;
   struct stat info;
   if (fstat(tree, &info) < 0) return fail("mount", "bind %s", step->strings[0]);
-  cleanup_close int fd = S_ISDIR(info.st_mode)
-                             ? make_folders(root, target, RESOLVE_ROOT, (struct owner){0, 0})
-                             : make_file(root, target, RESOLVE_ROOT);
+  forget_folder();
+  cleanup_close int fd = S_ISDIR(info.st_mode) ? make_folders(root, target, RESOLVE_ROOT, IN_IMAGE)
+                                               : make_file(root, target, RESOLVE_ROOT);
   if (fd < 0) return fail("mount", "bind %s on %s", step->strings[0], target);
   uint64_t propagation = step->numbers[1] == PROPAGATION_SHARED ? 0 : step->numbers[1];
   if (set_attributes(tree, step->numbers[0], propagation, RECURSIVE) < 0 ||
@@ -96,23 +117,31 @@ int bind_mount(int root, const struct plan_step *step) {
   return 0;
 }
 
-/* Splits into folder and last component; the folder must exist already. */
+/* The folder of `path`, kept open for the next step, and the last component. */
 static int open_parent(int root, const char *path, const char **name) {
   const char *slash = strrchr(path, '/');
   char folder[512];
-  if (slash == NULL || (size_t)(slash - path) >= sizeof folder) {
+  size_t length = slash == NULL ? sizeof folder : (size_t)(slash - path);
+  if (length >= sizeof folder) {
     errno = EINVAL;
     return -1;
   }
-  memcpy(folder, path, (size_t)(slash - path));
-  folder[slash - path] = '\0';
   *name = slash + 1;
-  return make_folders(root, *folder == '\0' ? "." : folder, RESOLVE_ROOT, (struct owner){0, 0});
+  if (last_folder.fd >= 0 && last_folder.length == length &&
+      memcmp(last_folder.path, path, length) == 0) {
+    return last_folder.fd;
+  }
+  forget_folder();
+  memcpy(folder, path, length);
+  folder[length] = '\0';
+  last_folder.path = path;
+  last_folder.length = length;
+  return last_folder.fd = make_folders(root, length == 0 ? "." : folder, RESOLVE_ROOT, IN_IMAGE);
 }
 
 int make_symlink(int root, const struct plan_step *step) {
   const char *name;
-  cleanup_close int parent = open_parent(root, step->strings[1], &name);
+  int parent = open_parent(root, step->strings[1], &name);
   if (parent < 0 || (symlinkat(step->strings[0], parent, name) < 0 && errno != EEXIST)) {
     return fail("dev", "link %s", step->strings[1]);
   }
@@ -121,24 +150,24 @@ int make_symlink(int root, const struct plan_step *step) {
 
 int make_device(int root, const struct plan_step *step) {
   const char *path = step->strings[0], *name;
-  cleanup_close int parent = open_parent(root, path, &name);
+  int parent = open_parent(root, path, &name);
   dev_t number = makedev(step->numbers[1], step->numbers[2]);
-  if (parent < 0 || mknodat(parent, name, step->numbers[0], number) < 0) {
-    if (parent >= 0 && errno == EEXIST) return 0;
+  if (parent < 0 || (mknodat(parent, name, step->numbers[0], number) < 0 && errno != EEXIST)) {
     return fail("dev", "make device %s", path);
   }
-  return fchmodat(parent, name, step->numbers[0] & 0777, 0) < 0
-             ? fail("dev", "make device %s", path)
-             : 0;
+  return 0;
 }
 
-/* The container's own /dev/null, checked: a host node bound here could be changed from inside. */
+/* The container's own /dev/null, checked: a host node bound here could be changed from inside. Opened
+ * once, since nothing of the container runs yet. */
 static int open_null(int root) {
-  int fd = open_beneath(root, "dev/null", O_PATH, RESOLVE_STRICT);
+  static int null = -1;
   struct stat info;
+  if (null >= 0) return null;
+  int fd = open_beneath(root, "dev/null", O_PATH, RESOLVE_STRICT);
   if (fd >= 0 && fstat(fd, &info) == 0 && S_ISCHR(info.st_mode) &&
       info.st_rdev == makedev(1, 3)) {
-    return fd;
+    return null = fd;
   }
   if (fd >= 0) close(fd);
   errno = ENODEV;
@@ -158,7 +187,7 @@ int mask_path(int root, const struct plan_step *step) {
     }
     return 0;
   }
-  cleanup_close int null = open_null(root);
+  int null = open_null(root);
   cleanup_close int tree = null < 0 ? -1 : clone_tree(null, 0);
   if (tree < 0 || set_attributes(tree, MOUNT_ATTR_RDONLY, 0, 0) < 0 ||
       attach_tree(tree, target) < 0) {

@@ -3,6 +3,10 @@
 
 #include "monitor.h"
 
+static int open_log(const struct log *log) {
+  return open_file(AT_FDCWD, log->path, O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW, 0640);
+}
+
 int log_open(struct log *log, const struct plan *plan) {
   log->path = plan->log_path;
   log->max_bytes = plan->log_bytes;
@@ -11,7 +15,7 @@ int log_open(struct log *log, const struct plan *plan) {
   log->streams[1].name = "stderr";
   log->fd = -1;
   if (log->path == NULL) return 0;
-  log->fd = open(log->path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0640);
+  log->fd = open_log(log);
   if (log->fd < 0) return fail("log", "open %s", log->path);
   struct stat info;
   if (fstat(log->fd, &info) == 0) log->size = (uint64_t)info.st_size;
@@ -27,7 +31,7 @@ void log_rotate(struct log *log) {
     else snprintf(from, sizeof from, "%s.%u", log->path, i - 1);
     rename(from, to);
   }
-  int fd = open(log->path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0640);
+  int fd = open_log(log);
   if (fd < 0) return;
   close(log->fd);
   log->fd = fd;
@@ -57,7 +61,7 @@ void log_write(struct log *log, int index, const char *bytes, size_t length) {
   while (length > 0) {
     const char *newline = memchr(bytes, '\n', length);
     size_t piece = newline == NULL ? length : (size_t)(newline - bytes);
-    size_t room = sizeof stream->line - stream->used;
+    size_t room = PIECE_BYTES - stream->used;
     if (piece > room) piece = room;
     /* Whole lines go out from where they are. */
     if (newline != NULL && stream->used == 0 && bytes + piece == newline) {
@@ -75,7 +79,7 @@ void log_write(struct log *log, int index, const char *bytes, size_t length) {
       bytes++;
       length--;
     }
-    if (is_whole || stream->used == sizeof stream->line) {
+    if (is_whole || stream->used == PIECE_BYTES) {
       write_entry(log, stream, !is_whole, stream->line, stream->used);
       stream->used = 0;
     }

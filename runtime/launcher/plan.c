@@ -42,6 +42,8 @@ static int malformed(unsigned tag) {
   return fail("plan", "entry with tag %u is malformed or one too many", tag);
 }
 
+static bool is_step(uint16_t tag) { return tag >= TAG_MOUNT && tag <= TAG_READONLY; }
+
 static int add_step(struct plan *plan, uint16_t tag, struct value *value) {
   static const struct {
     uint8_t numbers, strings;
@@ -49,7 +51,6 @@ static int add_step(struct plan *plan, uint16_t tag, struct value *value) {
       [TAG_MOUNT] = {2, 4},  [TAG_BIND] = {2, 3}, [TAG_SYMLINK] = {0, 2},
       [TAG_DEVICE] = {3, 1}, [TAG_MASK] = {0, 1}, [TAG_READONLY] = {0, 1},
   };
-  if (plan->step_count == MAX_STEPS) return malformed(tag);
   struct plan_step *step = &plan->steps[plan->step_count++];
   step->tag = tag;
   step->tree_fd = -1;
@@ -84,21 +85,9 @@ static int set_string(const char **field, uint16_t tag, struct value *value) {
 static int set_user(struct plan *plan, struct value *value) {
   plan->uid = take_u32(value);
   plan->gid = take_u32(value);
-  while (value->left >= sizeof(uint32_t)) {
-    if (plan->gid_count == MAX_GIDS) return malformed(TAG_USER);
-    plan->gids[plan->gid_count++] = take_u32(value);
-  }
-  return 0;
-}
-
-static int add_rlimit(struct plan *plan, struct value *value) {
-  if (plan->rlimit_count == MAX_RLIMITS) return malformed(TAG_RLIMIT);
-  struct plan_rlimit *limit = &plan->rlimits[plan->rlimit_count++];
-  limit->resource = take_u32(value);
-  take_u32(value);
-  limit->soft = take_u64(value);
-  limit->hard = take_u64(value);
-  return 0;
+  plan->gids = value->at;
+  plan->gid_count = value->left / sizeof(gid_t);
+  return plan->gid_count > MAX_GIDS ? malformed(TAG_USER) : 0;
 }
 
 static int add_sysctl(struct plan *plan, struct value *value) {
@@ -111,9 +100,8 @@ static int add_sysctl(struct plan *plan, struct value *value) {
 
 static int add_word(char **list, size_t *count, uint16_t tag, struct value *value) {
   char *text = take_string(value);
-  if (text == NULL || *count == MAX_ARGS) return malformed(tag);
+  if (text == NULL) return malformed(tag);
   list[(*count)++] = text;
-  list[*count] = NULL;
   return 0;
 }
 
@@ -169,45 +157,62 @@ static int parse_entry(struct plan *plan, uint16_t tag, struct value *value) {
     case TAG_ARG: return add_word(plan->args, &plan->arg_count, tag, value);
     case TAG_ENV: return add_word(plan->env, &plan->env_count, tag, value);
     case TAG_USER: return set_user(plan, value);
-    case TAG_RLIMIT: return add_rlimit(plan, value);
     case TAG_SYSCTL: return add_sysctl(plan, value);
     case TAG_SECCOMP:
       plan->seccomp = value->at;
       plan->seccomp_bytes = value->left;
       return 0;
-    case TAG_MOUNT:
-    case TAG_BIND:
-    case TAG_SYMLINK:
-    case TAG_DEVICE:
-    case TAG_MASK:
-    case TAG_READONLY: return add_step(plan, tag, value);
-    default: return set_number(plan, tag, value);
+    default: return is_step(tag) ? add_step(plan, tag, value) : set_number(plan, tag, value);
   }
 }
 
-int plan_parse(struct plan *plan, char *bytes, size_t length) {
-  memset(plan, 0, sizeof *plan);
-  plan->steps = calloc(MAX_STEPS, sizeof *plan->steps);
-  /* Two more than the plan may hold: HOME, and the NULL at the end. */
-  plan->args = calloc(MAX_ARGS + 2, sizeof *plan->args);
-  plan->env = calloc(MAX_ARGS + 2, sizeof *plan->env);
-  if (plan->steps == NULL || plan->args == NULL || plan->env == NULL) {
-    return fail("plan", "cannot hold it");
+/* Cuts the next entry off the front of the plan. */
+static bool next_entry(struct value *plan, uint16_t *tag, struct value *value) {
+  uint32_t size;
+  if (plan->left < 8) return false;
+  memcpy(tag, plan->at, sizeof *tag);
+  memcpy(&size, plan->at + 4, sizeof size);
+  if (size > plan->left - 8) return false;
+  *value = (struct value){plan->at + 8, size};
+  plan->at += 8 + size;
+  plan->left -= 8 + size;
+  return true;
+}
+
+/* Takes as much memory as this plan needs. */
+static struct plan *make_room(struct value bytes) {
+  size_t args = 0, env = 0, steps = 0;
+  uint16_t tag;
+  for (struct value value; next_entry(&bytes, &tag, &value);) {
+    args += tag == TAG_ARG;
+    env += tag == TAG_ENV;
+    steps += is_step(tag);
   }
-  while (length > 0) {
-    uint16_t tag;
-    uint32_t size;
-    if (length < 8) return malformed(0);
-    memcpy(&tag, bytes, sizeof tag);
-    memcpy(&size, bytes + 4, sizeof size);
-    bytes += 8;
-    length -= 8;
-    if (size > length) return malformed(tag);
-    struct value value = {bytes, size};
+  struct plan *plan = take_memory(sizeof *plan);
+  if (plan == NULL || args > MAX_WORDS || env > MAX_WORDS || steps > MAX_STEPS) return NULL;
+  /* One more for the NULL at the end, and in `env` for HOME. */
+  plan->args = take_memory((args + 1) * sizeof *plan->args);
+  plan->env = take_memory((env + 2) * sizeof *plan->env);
+  plan->steps = take_memory(steps * sizeof *plan->steps);
+  return plan->args == NULL || plan->env == NULL || plan->steps == NULL ? NULL : plan;
+}
+
+static int parse_entries(struct plan *plan, struct value rest) {
+  uint16_t tag = 0;
+  struct value value;
+  while (rest.left > 0) {
+    if (!next_entry(&rest, &tag, &value)) return malformed(tag);
     if (parse_entry(plan, tag, &value) < 0) return -1;
     if (value.at == NULL) return malformed(tag);
-    bytes += size;
-    length -= size;
   }
   return 0;
+}
+
+struct plan *plan_parse(char *bytes, size_t length) {
+  struct value entries = {bytes, length};
+  struct plan *plan = make_room(entries);
+  errno = 0;
+  if (plan == NULL) fail("plan", "it is too large");
+  else if (parse_entries(plan, entries) == 0) return plan;
+  return NULL;
 }

@@ -29,7 +29,6 @@ enum plan_tag {
   TAG_CAPABILITIES = 23, /* u64 */
   TAG_NO_NEW_PRIVS = 24,
   TAG_SECCOMP = 25,     /* struct sock_filter ... */
-  TAG_RLIMIT = 26,      /* u32 resource, u32 0, u64 soft, u64 hard; repeated */
   TAG_HOSTNAME = 27,
   TAG_SYSCTL = 28,      /* path below /proc/sys, value; repeated */
   TAG_TTY = 29,
@@ -64,35 +63,26 @@ struct plan_pair {
   const char *value;
 };
 
-struct plan_rlimit {
-  uint32_t resource;
-  uint64_t soft, hard;
-};
-
 enum {
   MAX_CGROUPS = 16,
   MAX_NAMESPACES = 8,
   MAX_LOWERS = 128,
   MAX_STEPS = 2048,
-  MAX_ARGS = 32768,
+  MAX_WORDS = 32768,
   MAX_GIDS = 1024,
-  MAX_RLIMITS = 16,
   MAX_PAIRS = 128,
   MAX_PATHS = 64,
 };
 
+/* What every container needs comes first, to touch few pages. */
 struct plan {
   const char *dir, *cgroup_dir, *oom_dir, *upper, *work, *rootfs, *cwd, *hostname, *log_path;
   const char *shm_path, *socket_path;
-  const char *cgroup_joins[MAX_CGROUPS], *lowers[MAX_LOWERS], *paths[MAX_PATHS];
-  struct plan_path namespaces[MAX_NAMESPACES], pins[MAX_NAMESPACES];
   struct plan_step *steps;
-  struct plan_pair sysctls[MAX_PAIRS];
-  struct plan_rlimit rlimits[MAX_RLIMITS];
   char **args, **env;
-  gid_t gids[MAX_GIDS];
+  const void *gids; /* gid_t ..., as they stand in the plan: not aligned */
   size_t cgroup_count, lower_count, path_count, namespace_count, pin_count, step_count,
-      sysctl_count, rlimit_count, arg_count, env_count, gid_count;
+      sysctl_count, arg_count, env_count, gid_count;
   uid_t uid;
   gid_t gid;
   uint32_t unshare_flags, log_files, columns, rows;
@@ -100,8 +90,12 @@ struct plan {
   int32_t oom_score_adj;
   const void *seccomp;
   size_t seccomp_bytes;
-  bool root_readonly, root_nodev, no_new_privs, tty, has_stdin, oom_group, has_oom_score_adj, kill_leftovers;
+  bool root_readonly, root_nodev, no_new_privs, tty, has_stdin, oom_group, has_oom_score_adj,
+      kill_leftovers;
+  struct plan_path namespaces[MAX_NAMESPACES], pins[MAX_NAMESPACES];
+  const char *cgroup_joins[MAX_CGROUPS], *lowers[MAX_LOWERS], *paths[MAX_PATHS];
+  struct plan_pair sysctls[MAX_PAIRS];
 };
 
-/* Points into `bytes`, which must stay. Returns -1 after reporting. */
-int plan_parse(struct plan *plan, char *bytes, size_t length);
+/* Points into `bytes`, which must stay. NULL after reporting. */
+struct plan *plan_parse(char *bytes, size_t length);

@@ -6,7 +6,6 @@
 #include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/sysmacros.h>
 #include <sys/vfs.h>
@@ -98,37 +97,23 @@ int open_terminal(const struct plan *plan, struct stdio *stdio, bool with_consol
   return master;
 }
 
-static int set_limits(const struct plan *plan) {
-  for (size_t i = 0; i < plan->rlimit_count; i++) {
-    const struct plan_rlimit *wanted = &plan->rlimits[i];
-    struct rlimit limit = {wanted->soft, wanted->hard}, now;
-    if (setrlimit((int)wanted->resource, &limit) == 0) continue;
-    /* Raising the hard limit needs CAP_SYS_RESOURCE: take as much as there is. */
-    if (errno != EPERM || getrlimit((int)wanted->resource, &now) < 0) {
-      return fail("rlimit", "set limit %u", wanted->resource);
-    }
-    if (limit.rlim_max > now.rlim_max) limit.rlim_max = now.rlim_max;
-    if (limit.rlim_cur > limit.rlim_max) limit.rlim_cur = limit.rlim_max;
-    if (setrlimit((int)wanted->resource, &limit) < 0) {
-      return fail("rlimit", "set limit %u", wanted->resource);
-    }
-  }
-  return 0;
-}
-
+/* Undoes what `main` ignores and the monitor blocks; all other signals are as they were made there. */
 static void reset_signals(void) {
+  static const int ignored[] = {SIGHUP, SIGPIPE, SIGCHLD};
   struct sigaction action = {.sa_handler = SIG_DFL};
-  for (int i = 1; i < 65; i++) sigaction(i, &action, NULL);
+  for (int i = 0; i < 3; i++) sigaction(ignored[i], &action, NULL);
   sigset_t none;
   sigemptyset(&none);
   sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
+/* Of the numbers 0 to 3, which are about to be given anew. */
+static int out_of_the_way(int fd) { return fd > 3 ? fd : fcntl(fd, F_DUPFD_CLOEXEC, 4); }
+
 int prepare_process(const struct plan *plan, const struct stdio *stdio, int socket) {
   if (setsid() < 0) return fail("session", "make a session");
-  /* Out of the way of 0 to 3 first: any of these may be one of them. */
-  int saved[3], kept = fcntl(socket, F_DUPFD_CLOEXEC, 16);
-  for (int i = 0; i < 3; i++) saved[i] = fcntl(stdio->fds[i], F_DUPFD_CLOEXEC, 16);
+  int saved[3], kept = out_of_the_way(socket);
+  for (int i = 0; i < 3; i++) saved[i] = out_of_the_way(stdio->fds[i]);
   for (int i = 0; i < 3; i++) {
     struct stat info;
     if (dup2(saved[i], i) < 0) return fail("stdio", "set descriptor %d", i);
@@ -143,7 +128,7 @@ int prepare_process(const struct plan *plan, const struct stdio *stdio, int sock
   if (syscall(NR_CLOSE_RANGE, 4u, ~0u, 0u) < 0) return fail("stdio", "close descriptors");
   umask(0022);
   reset_signals();
-  return set_limits(plan);
+  return 0;
 }
 
 static int enter_cwd(const struct plan *plan) {

@@ -21,7 +21,7 @@ int open_terminal(const struct plan *plan, struct stdio *stdio, bool bind_consol
 int send_frame(int socket, uint32_t type, int fd);
 int join_cgroups(const struct plan *plan);
 int set_oom_score(const struct plan *plan);
-/* Session, stdio, limits: what happens before the start signal. Keeps `socket`, now number 3. */
+/* Session, stdio, signals: what happens before the start signal. Keeps `socket`, now number 3. */
 int prepare_process(const struct plan *plan, const struct stdio *stdio, int socket);
 /* User, capabilities, then `await_start`, and only what must come after it: seccomp, execve. Returns
  * only after reporting an error. */

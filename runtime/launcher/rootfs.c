@@ -9,7 +9,7 @@ static int mount_overlay(const struct plan *plan) {
   char options[4096];
   size_t used = (size_t)snprintf(options, sizeof options, "lowerdir=");
   for (size_t i = 0; i < plan->lower_count; i++) {
-    int fd = open(plan->lowers[i], O_PATH | O_DIRECTORY | O_CLOEXEC);
+    int fd = open_file(AT_FDCWD, plan->lowers[i], O_PATH | O_DIRECTORY, 0);
     if (fd < 0) return fail("rootfs", "open layer %s", plan->lowers[i]);
     used += (size_t)snprintf(options + used, sizeof options - used, "%s/proc/self/fd/%d",
                              i == 0 ? "" : ":", fd);
@@ -18,8 +18,8 @@ static int mount_overlay(const struct plan *plan) {
       return fail("rootfs", "too many layers");
     }
   }
-  int upper = open(plan->upper, O_PATH | O_DIRECTORY | O_CLOEXEC);
-  int work = open(plan->work, O_PATH | O_DIRECTORY | O_CLOEXEC);
+  int upper = open_file(AT_FDCWD, plan->upper, O_PATH | O_DIRECTORY, 0);
+  int work = open_file(AT_FDCWD, plan->work, O_PATH | O_DIRECTORY, 0);
   if (upper < 0 || work < 0) return fail("rootfs", "open %s", plan->upper);
   /* volatile: the writable layer dies with the container, so it is never worth a disk flush. */
   snprintf(options + used, sizeof options - used,
@@ -56,19 +56,21 @@ int leave_old_root(void) {
 }
 
 int enter_root(struct plan *plan) {
+  /* The launcher keeps its files to itself; here the modes asked for are the modes made. */
+  umask(0);
   for (size_t i = 0; i < plan->step_count; i++) {
     if (clone_shared(&plan->steps[i]) < 0) return -1;
   }
   /* Unmounts on the host still reach us; our mounts never reach the host. */
   if (mount("", "/", NULL, MS_SLAVE | MS_REC, NULL) < 0) return fail("rootfs", "make / a slave");
   if (mount_overlay(plan) < 0) return -1;
-  cleanup_close int root = open(plan->rootfs, O_PATH | O_DIRECTORY | O_CLOEXEC);
+  cleanup_close int root = open_file(AT_FDCWD, plan->rootfs, O_PATH | O_DIRECTORY, 0);
   if (root < 0) return fail("rootfs", "open %s", plan->rootfs);
 
   for (size_t i = 0; i < plan->step_count; i++) {
     if (run_step(root, &plan->steps[i]) < 0) return -1;
   }
-  struct owner user = {plan->uid, plan->gid};
+  struct new_folder user = {.mode = 0755, .uid = plan->uid, .gid = plan->gid};
   cleanup_close int cwd = make_folders(root, plan->cwd, RESOLVE_ROOT, user);
   if (cwd < 0) return fail("cwd", "working directory %s", plan->cwd);
   if (limit_root(root, plan->root_readonly, plan->root_nodev) < 0) return -1;

@@ -71,18 +71,18 @@ static int make_sandbox(const struct plan *plan) {
 }
 
 int run_sandbox(int client, uint32_t plan_bytes) {
-  struct plan plan;
-  if (read_plan(client, plan_bytes, &plan) < 0 || make_sandbox(&plan) < 0) return 1;
+  struct plan *plan = read_plan(client, plan_bytes);
+  if (plan == NULL || make_sandbox(plan) < 0) return 1;
   return send_frame(client, FRAME_OK, -1) < 0;
 }
 
 int run_unmount(int client, uint32_t plan_bytes) {
-  struct plan plan;
-  if (read_plan(client, plan_bytes, &plan) < 0) return 1;
-  for (size_t i = 0; i < plan.path_count; i++) {
+  struct plan *plan = read_plan(client, plan_bytes);
+  if (plan == NULL) return 1;
+  for (size_t i = 0; i < plan->path_count; i++) {
     /* A crash halfway may have mounted twice. Bounded, because someone may mount again. */
     for (int round = 0; round < 16; round++) {
-      if (umount2(plan.paths[i], MNT_DETACH | UMOUNT_NOFOLLOW) < 0) break;
+      if (umount2(plan->paths[i], MNT_DETACH | UMOUNT_NOFOLLOW) < 0) break;
     }
   }
   return send_frame(client, FRAME_OK, -1) < 0;

@@ -1,0 +1,19 @@
+/* All memory there is: one array, handed out in order and never taken back. What nobody touches costs
+ * nothing. What is touched lies together, so that forks, execve and exit copy and tear down few page
+ * tables; with libc's heap and maps that was a quarter of a container's cost. */
+#include "launcher.h"
+
+enum { ARENA_BYTES = 16 << 20, ALIGNMENT = 16 };
+
+static _Alignas(ALIGNMENT) char arena[ARENA_BYTES];
+static size_t used;
+
+void *take_memory(size_t bytes) {
+  size_t start = (used + ALIGNMENT - 1) & ~(size_t)(ALIGNMENT - 1);
+  if (bytes > ARENA_BYTES - start) {
+    errno = ENOMEM;
+    return NULL;
+  }
+  used = start + bytes;
+  return arena + start;
+}
