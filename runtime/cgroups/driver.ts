@@ -23,7 +23,7 @@ export interface CgroupDriver {
   freeze(path: string, isFrozen: boolean): void;
   /** Kills everything in it, its descendants too, until it is empty. */
   killAll(path: string): Promise<void>;
-  /** Removes it with its descendants; they must be empty or soon will be. Idempotent. */
+  /** Kills what is left in it, then removes it with its descendants. Idempotent. */
   remove(path: string): Promise<void>;
   stats(path: string): ContainerStats;
   /** Mounts that show a container its own cgroup. */

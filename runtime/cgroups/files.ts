@@ -74,22 +74,29 @@ export const processesIn = (dir: string): number[] =>
     .filter((line) => line !== '')
     .map(Number);
 
+/** False when something is in it or below; true also when it was not there. */
+export const removeEmpty = (dir: string): boolean => {
+  try {
+    rmdirSync(dir);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'ENOENT';
+  }
+};
+
 /**
- * Removes a subtree of cgroups. A cgroup is busy for a moment after its last process has ended, so
- * it tries for some seconds.
+ * Removes a subtree of cgroups without processes. A cgroup is busy for a moment after its last process
+ * has ended, so it tries for some seconds.
  */
 export const removeTree = async (dir: string): Promise<void> => {
   for (let attempt = 0; ; attempt++) {
     try {
-      // Mostly there is nothing below: then one call does.
-      if (attempt === 0) rmdirSync(dir);
-      else for (const folder of subtree(dir)) rmdirSync(folder);
+      for (const folder of subtree(dir)) rmdirSync(folder);
       return;
     } catch (error) {
       const code = (error as NodeJS.ErrnoException).code;
-      if (code === 'ENOENT' && !existsSync(dir)) return;
-      if (attempt === 0 || code === 'ENOENT') continue;
-      if (code !== 'EBUSY' || attempt >= MAX_ATTEMPTS) {
+      // Someone else removes there too: look again.
+      if ((code !== 'EBUSY' && code !== 'ENOENT') || attempt >= MAX_ATTEMPTS) {
         throw new RuntimeError('cgroup', `remove ${dir}: ${describeError(error)}`, {
           cause: error,
         });

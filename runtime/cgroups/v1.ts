@@ -10,6 +10,7 @@ import {
   pause,
   processesIn,
   readControl,
+  removeEmpty,
   removeTree,
   writeControl,
   writeControls,
@@ -90,7 +91,11 @@ export class CgroupV1Driver implements CgroupDriver {
   }
 
   async remove(path: string): Promise<void> {
-    for (const controller of this.controllers) await removeTree(this.dir(controller, path));
+    const dirs = this.controllers.map((controller) => this.dir(controller, path));
+    // After its container has ended there is nothing in it and nothing below.
+    if (dirs.every(removeEmpty)) return;
+    await this.killAll(path);
+    for (const dir of dirs) await removeTree(dir);
   }
 
   stats(path: string): ContainerStats {

@@ -10,6 +10,7 @@ import {
   pause,
   processesIn,
   readControl,
+  removeEmpty,
   removeTree,
   writeControl,
 } from './files';
@@ -78,8 +79,10 @@ export class CgroupV2Driver implements CgroupDriver {
     }
   }
 
-  remove(path: string): Promise<void> {
-    return removeTree(this.dir(path));
+  async remove(path: string): Promise<void> {
+    if (removeEmpty(this.dir(path))) return;
+    await this.killAll(path);
+    await removeTree(this.dir(path));
   }
 
   stats(path: string): ContainerStats {

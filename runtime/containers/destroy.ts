@@ -1,7 +1,8 @@
 import { execFile } from 'node:child_process';
-import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { promisify } from 'node:util';
 
+import { removeTree } from '../../lib/remove-tree';
 import { probeCgroups } from '../cgroups';
 import { killProcess } from '../cgroups/files';
 
@@ -12,11 +13,9 @@ import { killProcess } from '../cgroups/files';
 export const destroyEverything = async (runDir: string, cgroupParent: string): Promise<void> => {
   // Twice: the launcher may have forked between the look and the signal.
   for (let round = 0; round < 2; round++) killLaunchers(runDir);
-  const cgroups = probeCgroups();
-  await cgroups.killAll(cgroupParent);
+  await probeCgroups().remove(cgroupParent);
   await unmountBelow(runDir);
-  await cgroups.remove(cgroupParent);
-  rmSync(runDir, { recursive: true, force: true });
+  await removeTree(runDir);
 };
 
 /** Launcher and monitors, by their command line: it names the run folder. */

@@ -10,6 +10,7 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 
+import { removeTree } from '../../lib/remove-tree';
 import type { ContainerExit, ContainerSpec, Sandbox, SandboxSpec } from '../container-runtime';
 
 /** What is written down about a container before it is made. */
@@ -36,20 +37,20 @@ export class RunFiles {
     readonly stateDir: string,
   ) {
     for (const dir of [runDir, stateDir]) mkdirSync(dir, { recursive: true, mode: 0o700 });
-    for (const dir of ['containers', 'sandboxes', 'm']) {
+    for (const dir of ['containers', 'sandboxes', 'm', 'root']) {
       mkdirSync(join(runDir, dir), { recursive: true, mode: 0o700 });
     }
     mkdirSync(join(stateDir, 'containers'), { recursive: true, mode: 0o700 });
   }
 
   /** After a reboot nothing of what the records tell exists any more, wherever the folder is. */
-  forgetEarlierBoot(): void {
+  async forgetEarlierBoot(): Promise<void> {
     const path = join(this.runDir, 'boot-id');
     const bootId = readFileSync('/proc/sys/kernel/random/boot_id', 'utf8');
     if (existsSync(path) && readFileSync(path, 'utf8') !== bootId) {
       for (const dir of ['containers', 'sandboxes', 'm']) {
         for (const name of readdirSync(join(this.runDir, dir))) {
-          rmSync(join(this.runDir, dir, name), { recursive: true, force: true });
+          await removeTree(join(this.runDir, dir, name));
         }
       }
     }
@@ -57,10 +58,10 @@ export class RunFiles {
   }
 
   /** Layers whose container is gone: a crash or a reboot came between. */
-  removeStrayLayers(): void {
+  async removeStrayLayers(): Promise<void> {
     const known = new Set(this.containerIds());
     for (const id of readdirSync(join(this.stateDir, 'containers'))) {
-      if (!known.has(id)) rmSync(this.layerDir(id), { recursive: true, force: true });
+      if (!known.has(id)) await removeTree(this.layerDir(id));
     }
   }
 
@@ -68,9 +69,14 @@ export class RunFiles {
     return join(this.runDir, 'containers', id);
   }
 
-  /** Writable layer and mount point. */
+  /** The writable layer, as overlayfs wants it: `upper` and `work`. */
   layerDir(id: string): string {
     return join(this.stateDir, 'containers', id);
+  }
+
+  /** Where each container mounts its root, all of them here: each in a mount namespace of its own. */
+  get mountPoint(): string {
+    return join(this.runDir, 'root');
   }
 
   sandboxDir(id: string): string {
@@ -93,8 +99,15 @@ export class RunFiles {
     return readJson(join(this.containerDir(id), 'record.json')) as ContainerRecord | undefined;
   }
 
-  writeContainer(record: ContainerRecord): void {
-    writeJson(join(this.containerDir(record.spec.id), 'record.json'), record);
+  /** Its folders and its record. */
+  makeContainer(record: ContainerRecord): void {
+    const { id } = record.spec;
+    const layer = this.layerDir(id);
+    // Nothing is known of what an earlier crash may have left here.
+    for (const dir of [this.containerDir(id), layer, join(layer, 'upper'), join(layer, 'work')]) {
+      mkdirSync(dir, { recursive: true, mode: 0o755 });
+    }
+    writeJson(join(this.containerDir(id), 'record.json'), record);
   }
 
   readSandbox(id: string): SandboxRecord | undefined {
@@ -114,15 +127,15 @@ export class RunFiles {
     writeJson(join(this.containerDir(id), 'exit'), raw);
   }
 
-  removeContainer(id: string): void {
-    rmSync(this.layerDir(id), { recursive: true, force: true });
-    rmSync(this.socketPath(id), { force: true });
+  async removeContainer(id: string): Promise<void> {
+    await removeTree(this.layerDir(id));
+    removeFile(this.socketPath(id));
     // Last: what is listed is what a crash halfway still has to be cleaned of.
-    rmSync(this.containerDir(id), { recursive: true, force: true });
+    await removeTree(this.containerDir(id));
   }
 
-  removeSandbox(id: string): void {
-    rmSync(this.sandboxDir(id), { recursive: true, force: true });
+  removeSandbox(id: string): Promise<void> {
+    return removeTree(this.sandboxDir(id));
   }
 }
 
@@ -154,6 +167,11 @@ const readJson = (path: string): unknown => {
   } catch {
     return undefined;
   }
+};
+
+/** Mostly it is gone already, and asking costs less than an error. */
+const removeFile = (path: string): void => {
+  if (existsSync(path)) rmSync(path, { force: true });
 };
 
 const writeJson = (path: string, value: unknown): void => {

@@ -35,7 +35,13 @@ import {
 import { LauncherClient } from './launcher-client';
 import { MonitoredContainer, type MonitoredContainerDeps } from './monitored-container';
 import { MonitoredProcess } from './process-stream';
-import { exitRecord, RunFiles, type ContainerRecord, type ExitRecord } from './records';
+import {
+  exitRecord,
+  RunFiles,
+  type ContainerRecord,
+  type ExitRecord,
+  type SandboxRecord,
+} from './records';
 
 export interface ContainerRuntimeOptions {
   /** Sockets, records, pinned namespaces: best on tmpfs. At most 80 bytes long. */
@@ -73,7 +79,7 @@ class HostContainerRuntime implements ContainerRuntime {
   private readonly cgroups: CgroupDriver = probeCgroups();
   private readonly launcher: LauncherClient;
   private readonly filter: NonNullable<ContainerRuntimeOptions['seccompFilter']>;
-  private readonly sandboxesById = new Map<string, Sandbox>();
+  private readonly sandboxesById = new Map<string, SandboxRecord>();
   private readonly containersById = new Map<string, MonitoredContainer>();
   private readonly listeners = new Set<Channel<RuntimeEvent>>();
   private readonly creations = new Semaphore(MAX_CONCURRENT_CREATIONS);
@@ -100,20 +106,20 @@ class HostContainerRuntime implements ContainerRuntime {
 
   /** What exists on disk becomes known again; what was half made goes. */
   async adopt(): Promise<void> {
-    this.files.forgetEarlierBoot();
+    await this.files.forgetEarlierBoot();
     for (const id of this.files.sandboxIds()) {
       const record = this.files.readSandbox(id);
       if (record === undefined) await this.unpin(id);
-      else this.sandboxesById.set(id, record.sandbox);
+      else this.sandboxesById.set(id, record);
     }
     await Promise.all(this.files.containerIds().map((id) => this.adoptContainer(id)));
-    this.files.removeStrayLayers();
+    await this.files.removeStrayLayers();
   }
 
   async createSandbox(spec: SandboxSpec): Promise<Sandbox> {
     checkId(spec.id);
     const existing = this.sandboxesById.get(spec.id);
-    if (existing !== undefined) return existing;
+    if (existing !== undefined) return existing.sandbox;
     const dir = this.files.sandboxDir(spec.id);
     const pins = pinsOf(spec, dir);
     const shmDir = spec.hostIpc ? undefined : join(dir, 'shm');
@@ -133,8 +139,9 @@ class HostContainerRuntime implements ContainerRuntime {
       netnsPath: spec.hostNetwork ? undefined : join(dir, 'net'),
       createdAtMs: this.clock.now(),
     };
-    this.files.writeSandbox({ spec, sandbox });
-    this.sandboxesById.set(spec.id, sandbox);
+    const record = { spec, sandbox };
+    this.files.writeSandbox(record);
+    this.sandboxesById.set(spec.id, record);
     return sandbox;
   }
 
@@ -150,8 +157,8 @@ class HostContainerRuntime implements ContainerRuntime {
 
   createContainer(spec: ContainerSpec): Promise<ContainerState> {
     checkId(spec.id);
-    const sandbox = this.files.readSandbox(spec.sandboxId);
-    if (sandbox === undefined || !this.sandboxesById.has(spec.sandboxId)) {
+    const sandbox = this.sandboxesById.get(spec.sandboxId);
+    if (sandbox === undefined) {
       const message = `sandbox "${spec.sandboxId}" does not exist`;
       return Promise.reject(new RuntimeError('create', message));
     }
@@ -221,7 +228,7 @@ class HostContainerRuntime implements ContainerRuntime {
   }
 
   sandboxes(): readonly Sandbox[] {
-    return [...this.sandboxesById.values()];
+    return [...this.sandboxesById.values()].map(({ sandbox }) => sandbox);
   }
 
   containers(sandboxId?: string): readonly ContainerState[] {
@@ -257,12 +264,8 @@ class HostContainerRuntime implements ContainerRuntime {
     const path = this.cgroupOfContainer(spec);
     try {
       const plan = this.plan(spec, sandbox);
-      for (const dir of ['upper', 'work', 'root']) {
-        mkdirSync(join(this.files.layerDir(spec.id), dir), { recursive: true, mode: 0o755 });
-      }
-      mkdirSync(this.files.containerDir(spec.id), { recursive: true, mode: 0o700 });
+      this.files.makeContainer(container.record);
       mkdirSync(dirname(spec.logPath), { recursive: true, mode: 0o755 });
-      this.files.writeContainer(container.record);
       // A cgroup of this name may be left from a crash: never join one with old processes.
       await this.cgroups.killAll(path);
       this.cgroups.create(path);
@@ -289,7 +292,7 @@ class HostContainerRuntime implements ContainerRuntime {
       socketPath: this.files.socketPath(spec.id),
       upperDir: join(layerDir, 'upper'),
       workDir: join(layerDir, 'work'),
-      rootfsDir: join(layerDir, 'root'),
+      rootfsDir: this.files.mountPoint,
       shmDir: sandbox.hostIpc ? '/dev/shm' : join(sandboxDir, 'shm'),
       cgroup: {
         joinFiles: this.cgroups.joinFiles(path),
@@ -318,25 +321,23 @@ class HostContainerRuntime implements ContainerRuntime {
 
   /** Removes what a container leaves: processes first, then cgroup and files. */
   private async discard(id: string, path: string): Promise<void> {
-    await this.cgroups.killAll(path);
     await this.cgroups.remove(path);
-    this.files.removeContainer(id);
+    await this.files.removeContainer(id);
   }
 
   private async unpin(id: string): Promise<void> {
     const dir = this.files.sandboxDir(id);
     const paths = ['net', 'ipc', 'uts', 'shm'].map((name) => join(dir, name));
     await this.launcher.request(FrameType.unmount, unmountPlan(paths));
-    await this.cgroups.killAll(this.cgroupOf(id));
     await this.cgroups.remove(this.cgroupOf(id));
-    this.files.removeSandbox(id);
+    await this.files.removeSandbox(id);
   }
 
   private async adoptContainer(id: string): Promise<void> {
     const record = this.files.readContainer(id);
     if (record === undefined) {
       // Made by half: no process can be there yet, since the record comes first.
-      this.files.removeContainer(id);
+      await this.files.removeContainer(id);
       return;
     }
     const container = this.monitored(record);

@@ -1,0 +1,66 @@
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+import { removeTree } from './remove-tree';
+
+let dir: string;
+let root: string;
+
+beforeEach(() => {
+  dir = mkdtempSync(join(tmpdir(), 'remove-tree-'));
+  root = join(dir, 'root');
+  mkdirSync(root);
+});
+
+afterEach(() => rmSync(dir, { recursive: true, force: true }));
+
+it('removes files and folders, and is content when there is nothing', async () => {
+  mkdirSync(join(root, 'a/b'), { recursive: true });
+  for (let i = 0; i < 600; i++) writeFileSync(join(root, 'a', `file-${i}`), '');
+  await removeTree(root);
+  expect(existsSync(root)).toBe(false);
+  await removeTree(root);
+});
+
+it('removes links, not what they point to', async () => {
+  const kept = join(dir, 'kept');
+  writeFileSync(kept, '');
+  symlinkSync(dir, join(root, 'link'));
+  symlinkSync(dir, join(dir, 'first'));
+  await removeTree(join(dir, 'first'));
+  await removeTree(root);
+  expect(readdirSync(dir)).toEqual(['kept']);
+});
+
+it('removes names that are no text', async () => {
+  const name = Buffer.concat([Buffer.from(`${root}/`), Buffer.from([0xff, 0x0a, 0xfe])]);
+  mkdirSync(name);
+  writeFileSync(Buffer.concat([name, Buffer.from('/x')]), '');
+  await removeTree(root);
+  expect(existsSync(root)).toBe(false);
+});
+
+it('removes folders that lie deeper than a path can say', async () => {
+  const here = process.cwd();
+  try {
+    process.chdir(root);
+    for (let depth = 0; depth < 100; depth++) {
+      mkdirSync('x'.repeat(100));
+      process.chdir('x'.repeat(100));
+    }
+    writeFileSync('file', '');
+  } finally {
+    process.chdir(here);
+  }
+  await removeTree(root);
+  expect(existsSync(root)).toBe(false);
+});
