@@ -11,11 +11,11 @@ export interface ConnectionHandlers {
 /** A connection to the launcher or a monitor: frames both ways. */
 export class FrameConnection {
   private readonly reader = new FrameReader();
-  private isClosed = false;
+  private closed = false;
 
   private constructor(
     private readonly socket: Socket,
-    private readonly handlers: ConnectionHandlers,
+    public handlers: ConnectionHandlers,
   ) {
     socket.on('data', (piece) => this.receive(piece));
     socket.on('error', () => this.close());
@@ -36,7 +36,7 @@ export class FrameConnection {
 
   /** Resolves when the kernel or the send buffer has room for more. */
   send(frame: Uint8Array): Promise<void> {
-    if (this.isClosed || this.socket.write(frame)) return Promise.resolve();
+    if (this.closed || this.socket.write(frame)) return Promise.resolve();
     return new Promise((resolve) => {
       const done = () => {
         this.socket.off('drain', done);
@@ -46,6 +46,10 @@ export class FrameConnection {
       this.socket.on('drain', done);
       this.socket.on('close', done);
     });
+  }
+
+  get isClosed(): boolean {
+    return this.closed;
   }
 
   sendType(type: number): void {
@@ -61,8 +65,8 @@ export class FrameConnection {
   }
 
   close(): void {
-    if (this.isClosed) return;
-    this.isClosed = true;
+    if (this.closed) return;
+    this.closed = true;
     this.socket.destroy();
     this.handlers.onClose();
   }
@@ -75,6 +79,6 @@ export class FrameConnection {
       this.close();
       return;
     }
-    for (const frame of frames) if (!this.isClosed) this.handlers.onFrame(frame);
+    for (const frame of frames) if (!this.closed) this.handlers.onFrame(frame);
   }
 }

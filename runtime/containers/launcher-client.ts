@@ -19,17 +19,40 @@ export interface LauncherClientDeps {
 /** Talks to the node's launcher, and starts one when none answers. */
 export class LauncherClient {
   private readonly starts = new SingleFlight<string, void>();
+  private spare: FrameConnection | 'opening' | undefined;
+  private isDisposed = false;
 
   constructor(private readonly deps: LauncherClientDeps) {}
 
   /** A connection for one request; the launcher is started when it is not there. */
   async open(handlers: ConnectionHandlers): Promise<FrameConnection> {
-    try {
-      return await FrameConnection.open(this.socketPath, handlers);
-    } catch {
-      await this.starts.run('start', () => this.start());
-      return FrameConnection.open(this.socketPath, handlers);
-    }
+    const connection = this.takeSpare() ?? (await this.connect());
+    connection.handlers = handlers;
+    return connection;
+  }
+
+  /**
+   * Opens the next connection while nobody waits for it: the launcher forks for it, and has done so
+   * when the next request comes.
+   */
+  prepare(): void {
+    if (this.spare !== undefined) return;
+    this.spare = 'opening';
+    // First what the caller does next.
+    setImmediate(() => {
+      FrameConnection.open(this.socketPath, IGNORE).then(
+        (connection) => {
+          this.spare = connection;
+          if (this.isDisposed) connection.close();
+        },
+        () => (this.spare = undefined),
+      );
+    });
+  }
+
+  [Symbol.dispose](): void {
+    this.isDisposed = true;
+    this.takeSpare()?.close();
   }
 
   /** Sends one request and waits for its answer. @throws RuntimeError with the failed step. */
@@ -51,8 +74,25 @@ export class LauncherClient {
     void connection.send(encodeFrame(type, payload));
     await promise;
     connection.close();
+    this.prepare();
     if (answer === undefined) throw new RuntimeError('launcher', 'the launcher did not answer');
     if (answer !== 'ok') throw answer;
+  }
+
+  private takeSpare(): FrameConnection | undefined {
+    const { spare } = this;
+    if (spare === 'opening' || spare === undefined) return undefined;
+    this.spare = undefined;
+    return spare.isClosed ? undefined : spare;
+  }
+
+  private async connect(): Promise<FrameConnection> {
+    try {
+      return await FrameConnection.open(this.socketPath, IGNORE);
+    } catch {
+      await this.starts.run('start', () => this.start());
+      return FrameConnection.open(this.socketPath, IGNORE);
+    }
   }
 
   private async start(): Promise<void> {

@@ -174,6 +174,7 @@ class HostContainerRuntime implements ContainerRuntime {
   async startContainer(id: string): Promise<ContainerState> {
     const container = this.need(id);
     await container.start();
+    this.launcher.prepare();
     return container.state();
   }
 
@@ -256,6 +257,7 @@ class HostContainerRuntime implements ContainerRuntime {
     for (const container of this.containersById.values()) container.release();
     for (const listener of this.listeners) listener.end();
     this.listeners.clear();
+    this.launcher[Symbol.dispose]();
     return Promise.resolve();
   }
 
