@@ -3,9 +3,14 @@ import { copyFileSync, mkdirSync, mkdtempSync, readdirSync, rmdirSync, rmSync } 
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 
-import type { ContainerRuntime } from '../../runtime/container-runtime';
+import type { ContainerRuntime, ContainerSpec, ProcessSpec } from '../../runtime/container-runtime';
 import { createContainerRuntime, destroyEverything } from '../../runtime/containers';
-import type { RuntimeHarness } from '../../runtime/containers/runtime-suite';
+import {
+  containerSpec,
+  readLog,
+  runToEnd,
+  type RuntimeHarness,
+} from '../../runtime/containers/runtime-suite';
 
 export interface RuntimeHost extends RuntimeHarness {
   readonly dir: string;
@@ -62,6 +67,32 @@ export const openRuntimeHost = async (
     },
   };
 };
+
+/** Runs a script to its end; returns what it printed and its exit. The container stays. */
+export const runScript = async (
+  host: RuntimeHost,
+  script: string,
+  more: Partial<ContainerSpec> = {},
+) => {
+  const spec = containerSpec(host, `c${String(counter++)}`, script, more);
+  const exit = await runToEnd(host.runtime, spec);
+  const lines = readLog(spec.logPath);
+  const textOf = (stream: string) =>
+    lines
+      .filter((line) => line.stream === stream)
+      .map(({ text }) => text)
+      .join('\n');
+  return { exit, stdout: textOf('stdout'), stderr: textOf('stderr') };
+};
+let counter = 0;
+
+/** A process of another user, with one more group. */
+export const asUser = (uid: number, args: string[], cwd = '/'): ProcessSpec => ({
+  args,
+  env: ['PATH=/bin'],
+  cwd,
+  user: { uid, gid: uid, supplementalGids: [500] },
+});
 
 const makeBusybox = (rootfs: string): void => {
   for (const name of ['bin', 'etc', 'tmp', 'proc', 'dev', 'sys', 'root']) {

@@ -20,7 +20,7 @@ import {
   runToEnd,
   sandboxSpec,
 } from '../../runtime/containers/runtime-suite';
-import { openRuntimeHost, type RuntimeHost } from './runtime-host';
+import { asUser, openRuntimeHost, runScript, type RuntimeHost } from './runtime-host';
 
 let host: RuntimeHost;
 
@@ -31,30 +31,11 @@ beforeEach(async () => {
 
 afterEach(() => host.close());
 
-/** Runs a script to its end; returns what it printed and its exit. */
-const run = async (script: string, more: Partial<ContainerSpec> = {}) => {
-  const spec = containerSpec(host, `c${String(counter++)}`, script, more);
-  const exit = await runToEnd(host.runtime, spec);
-  const lines = readLog(spec.logPath);
-  const textOf = (stream: string) =>
-    lines
-      .filter((line) => line.stream === stream)
-      .map(({ text }) => text)
-      .join('\n');
-  return { exit, stdout: textOf('stdout'), stderr: textOf('stderr') };
-};
-let counter = 0;
+const run = (script: string, more?: Partial<ContainerSpec>) => runScript(host, script, more);
 
 const security = (more: Partial<SecuritySpec>): SecuritySpec => ({
   ...containerSpec(host, 'x', '').security,
   ...more,
-});
-
-const asUser = (uid: number, args: string[], cwd = '/') => ({
-  args,
-  env: ['PATH=/bin'],
-  cwd,
-  user: { uid, gid: uid, supplementalGids: [500] },
 });
 
 describe('namespaces', () => {
@@ -195,74 +176,6 @@ describe('the root file system', () => {
   });
 });
 
-describe('mounts', () => {
-  it('binds folders and files, read-only when asked', async () => {
-    const volume = join(host.dir, 'volume');
-    mkdirSync(volume);
-    writeFileSync(join(volume, 'file'), 'content\n');
-    const bind = (target: string, isReadOnly: boolean, source = volume) =>
-      ({ type: 'bind', source, target, isReadOnly }) as const;
-    const { stdout, stderr } = await run(
-      'cat /data/file /etc/one; echo w > /rw/written; echo w > /data/refused',
-      {
-        mounts: [
-          bind('/data', true),
-          bind('/rw', false),
-          bind('/etc/one', true, join(volume, 'file')),
-        ],
-      },
-    );
-    expect(stdout).toBe('content\ncontent');
-    expect(stderr).toContain('Read-only file system');
-    expect(readFileSync(join(volume, 'written'), 'utf8')).toBe('w\n');
-  });
-
-  it('limits a tmpfs', async () => {
-    const { stderr } = await run('dd if=/dev/zero of=/t/x bs=1k count=2048', {
-      mounts: [{ type: 'tmpfs', target: '/t', sizeBytes: 1 << 20, mode: 0o755 }],
-    });
-    expect(stderr).toContain('No space left on device');
-  });
-
-  it.each(['out', 'out/passwd', 'a/../../x', '../x', '/etc'])(
-    'refuses sub path %s that leaves its volume',
-    async (subPath) => {
-      const volume = join(host.dir, 'volume');
-      mkdirSync(join(volume, 'a'), { recursive: true });
-      symlinkSync('/etc', join(volume, 'out'));
-      const mounts = [
-        { type: 'bind', source: volume, target: '/v', isReadOnly: false, subPath },
-      ] as const;
-      const spec = containerSpec(host, 'sub', 'ls /v', { mounts });
-      await expect(host.runtime.createContainer(spec)).rejects.toThrow('leaves its volume');
-    },
-  );
-
-  it('makes a missing sub path inside the volume', async () => {
-    const volume = join(host.dir, 'volume');
-    mkdirSync(volume);
-    const mounts = [
-      { type: 'bind', source: volume, target: '/v', isReadOnly: false, subPath: 'a/b' },
-    ] as const;
-    await run('echo x > /v/f', { mounts });
-    expect(readFileSync(join(volume, 'a/b/f'), 'utf8')).toBe('x\n');
-  });
-
-  it('keeps mount targets inside the root when they pass a link to the host', async () => {
-    const evil = join(host.dir, 'evil');
-    mkdirSync(evil);
-    const canary = join(host.dir, 'canary');
-    mkdirSync(canary);
-    symlinkSync(canary, join(evil, 'data'));
-    const spec = {
-      rootfs: { lowerDirs: [evil, ...host.lowerDirs], isReadOnly: false },
-      mounts: [{ type: 'tmpfs', target: '/data/sub' }] as const,
-    };
-    await run('true', spec).catch(() => undefined);
-    expect(readdirSync(canary)).toEqual([]);
-  });
-});
-
 describe('privileges', () => {
   const status = 'grep -E "^(Cap|NoNewPrivs|Seccomp:)" /proc/self/status';
 
@@ -384,6 +297,15 @@ describe('limits and ends', () => {
     }
     done.abort();
     expect(types).toEqual(['oom', 'exit']);
+  });
+
+  it('removes what lies deeper than a path can say', async () => {
+    const { exit } = await run(
+      'n=$(printf "%0100d" 0); i=0; while [ $i -lt 60 ]; do mkdir $n && cd -P $n; i=$((i+1)); done',
+    );
+    expect(exit.exitCode).toBe(0);
+    await host.runtime.removeSandbox('box');
+    expect(readdirSync(join(host.stateDir, 'containers'))).toEqual([]);
   });
 
   it('holds a fork bomb to its limit and removes it', async () => {
