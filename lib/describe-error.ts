@@ -7,7 +7,9 @@ export const describeError = (error: unknown): string => {
       parts.push(typeof current === 'string' ? current : JSON.stringify(current));
       break;
     }
-    parts.push(current.message === '' ? current.name : current.message);
+    const text = current.message === '' ? current.name : current.message;
+    // Many an error repeats its cause's message.
+    if (!parts.some((part) => part.includes(text))) parts.push(text);
     current = current.cause;
   }
   return parts.join(': ');

@@ -3,6 +3,8 @@ import { stat } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { ImageError } from '../image-service';
 import { decompressed } from '../rootfs/decompress';
+import { TarError } from '../rootfs/tar-header';
+import { TarParser } from '../rootfs/tar-parser';
 import { openArchiveFiles, readArchiveFile, type ArchiveFiles } from './archive-files';
 import {
   assembleImage,
@@ -78,6 +80,7 @@ const readEither = async (files: ArchiveFiles): Promise<readonly ArchivedImage[]
 const readRootfs = async (path: string, reference: string | undefined): Promise<ImageArchive> => {
   const name = formatReference(parseReference(reference ?? nameFromFile(path)));
   if (!(await stat(path)).isFile()) throw new Error('not a file');
+  await checkTar(path);
   const { blob, compression } = await hashFile(path);
   const diffId = compression === 'none' ? blob.digest : await digestOfUnpacked(path);
   const config = Buffer.from(
@@ -89,6 +92,21 @@ const readRootfs = async (path: string, reference: string | undefined): Promise<
   );
   const image = assembleImage([name], config, [{ ...blob, mediaType: LAYER_TYPES[compression] }]);
   return { images: [image], [Symbol.asyncDispose]: () => Promise.resolve() };
+};
+
+/** A root file system is kept as it comes; a file that is no tar must fail here, not on every node. */
+const checkTar = async (path: string): Promise<void> => {
+  let entryCount = 0;
+  const parser = new TarParser({
+    entry: () => undefined,
+    data: () => undefined,
+    entryEnd: () => {
+      entryCount += 1;
+    },
+  });
+  for await (const chunk of decompressed(path)) parser.push(chunk);
+  parser.end();
+  if (entryCount === 0) throw new TarError('the archive is empty');
 };
 
 const hashFile = (path: string): ReturnType<typeof measure> =>
