@@ -1,4 +1,4 @@
-import { join } from 'node:path';
+import { loadBundle } from './bundle';
 
 /**
  * The `dhow` command's front door. It loads the one bundle that a command needs, so that small
@@ -14,19 +14,24 @@ const BUNDLE_OF_COMMAND: Readonly<Record<string, string>> = {
 };
 
 const run = async (argv: readonly string[]): Promise<number> => {
-  const [command] = argv;
+  const words = argv[0] === 'help' && argv.length > 1 ? [...argv.slice(1), '--help'] : argv;
+  const [command = ''] = words;
   if (command === 'version' || command === '--version') {
     process.stdout.write(`dhow ${process.env['DHOW_VERSION'] ?? 'development'}\n`);
     return 0;
   }
-  const bundle = BUNDLE_OF_COMMAND[command ?? ''] ?? 'commands';
-  // eslint-disable-next-line @typescript-eslint/no-require-imports -- a sibling bundle, not a module of this one
-  const { main } = require(join(__dirname, `${bundle}.js`)) as {
-    main: (argv: readonly string[]) => Promise<number>;
-  };
-  return main(argv);
+  const bundle = loadBundle(BUNDLE_OF_COMMAND[command] ?? 'commands');
+  return bundle.main(command === 'help' || command === '' ? ['--help'] : words);
 };
 
-void run(process.argv.slice(2)).then((code) => {
-  process.exitCode = code;
-});
+run(process.argv.slice(2)).then(
+  (code) => {
+    // What was printed is out; connections that are kept alive must not keep the user waiting.
+    process.stdout.write('', () => process.exit(code));
+  },
+  (error: unknown) => {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+    process.stderr.write('dhow: the build is not complete; run: npm run build\n');
+    process.exit(1);
+  },
+);

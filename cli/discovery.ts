@@ -1,12 +1,9 @@
-import type { Resource } from '../api/resources';
 import type { RestClient } from '../client/rest-client';
+import { named, WELL_KNOWN, type NamedResource } from './well-known';
 
 /** A kind as the server offers it. */
-export interface ApiResourceInfo extends Resource {
-  /** All names a user may call it by, lower case. */
-  readonly names: readonly string[];
+interface OfferedResource extends NamedResource {
   readonly categories: readonly string[];
-  readonly verbs: readonly string[];
 }
 
 /**
@@ -14,7 +11,7 @@ export interface ApiResourceInfo extends Resource {
  * where two groups use a name. Source: KEP-3352, aggregated discovery.
  */
 export class Discovery {
-  private readonly groups = new Map<string, Promise<readonly ApiResourceInfo[]>>();
+  private readonly groups = new Map<string, Promise<readonly OfferedResource[]>>();
 
   constructor(
     private readonly client: RestClient,
@@ -22,28 +19,39 @@ export class Discovery {
   ) {}
 
   /** By plural, singular, kind or short name in any case, also with its group behind a dot. */
-  async find(name: string): Promise<ApiResourceInfo | undefined> {
+  async find(name: string): Promise<NamedResource | undefined> {
     const wanted = name.toLowerCase();
-    for (const path of ['/api', '/apis']) {
-      const found = (await this.kindsAt(path)).find(({ names }) => names.includes(wanted));
+    const isMeant = ({ names }: NamedResource) => names.includes(wanted);
+    const known = WELL_KNOWN.find(isMeant);
+    if (known !== undefined) return known;
+    for (const path of PATHS) {
+      const found = (await this.kindsAt(path)).find(isMeant);
       if (found !== undefined) return found;
     }
     return undefined;
   }
 
-  private kindsAt(path: string): Promise<readonly ApiResourceInfo[]> {
+  /** The kinds that belong to a category, such as `all`. */
+  async inCategory(category: string): Promise<readonly NamedResource[]> {
+    const offered = (await Promise.all(PATHS.map((path) => this.kindsAt(path)))).flat();
+    return offered.filter(({ categories }) => categories.includes(category.toLowerCase()));
+  }
+
+  private kindsAt(path: string): Promise<readonly OfferedResource[]> {
     const known = this.groups.get(path) ?? this.fetch(path);
     this.groups.set(path, known);
     return known;
   }
 
-  private async fetch(path: string): Promise<readonly ApiResourceInfo[]> {
+  private async fetch(path: string): Promise<readonly OfferedResource[]> {
     const { client, signal } = this;
     const accept = 'application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList';
     const document = await client.json<Aggregated>({ method: 'GET', path, accept, signal });
-    return document.items.flatMap(infosOfGroup);
+    return document.items.flatMap(resourcesOfGroup);
   }
 }
+
+const PATHS = ['/api', '/apis'];
 
 interface Aggregated {
   readonly items: readonly AggregatedGroup[];
@@ -64,30 +72,23 @@ interface AggregatedResource {
   readonly singularResource?: string;
   readonly shortNames?: readonly string[];
   readonly categories?: readonly string[];
-  readonly verbs: readonly string[];
 }
 
-const infosOfGroup = ({ metadata, versions }: AggregatedGroup): ApiResourceInfo[] => {
+const resourcesOfGroup = ({ metadata, versions }: AggregatedGroup): OfferedResource[] => {
   const group = metadata?.name ?? '';
   // The first version is the preferred one.
   const [preferred] = versions;
-  return (preferred?.resources ?? []).map((entry) => ({
-    group,
-    version: preferred?.version ?? '',
-    kind: entry.responseKind.kind,
-    plural: entry.resource,
-    isNamespaced: entry.scope === 'Namespaced',
-    names: namesOf(entry, group),
-    categories: entry.categories ?? [],
-    verbs: entry.verbs,
-  }));
-};
-
-/** Plural, singular, kind and short names, each also with the group behind a dot. */
-const namesOf = (entry: AggregatedResource, group: string): string[] => {
-  const { resource, singularResource = '', responseKind, shortNames = [] } = entry;
-  const bare = [resource, singularResource, responseKind.kind, ...shortNames]
-    .filter((name) => name !== '')
-    .map((name) => name.toLowerCase());
-  return [...bare, ...bare.map((name) => `${name}.${group}`)];
+  return (preferred?.resources ?? []).map((entry) => {
+    const resource = {
+      group,
+      version: preferred?.version ?? '',
+      kind: entry.responseKind.kind,
+      plural: entry.resource,
+      isNamespaced: entry.scope === 'Namespaced',
+    };
+    return {
+      ...named(resource, entry.singularResource, entry.shortNames),
+      categories: entry.categories ?? [],
+    };
+  });
 };

@@ -1,7 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
-import { parse } from 'yaml';
 
 /** What it takes to reach one cluster as one user. */
 export interface ClientConfig {
@@ -20,9 +19,11 @@ export interface ClientConfig {
 export class KubeconfigError extends Error {}
 
 /** Reads a kubeconfig file and picks `contextName`, or its current context. */
-export const readKubeconfig = (path: string, contextName?: string): ClientConfig => {
-  const file = parseFile(path);
-  const wanted = contextName ?? text(file, 'current-context') ?? '';
+export const readKubeconfig = async (path: string, contextName?: string): Promise<ClientConfig> => {
+  const file = await parseFile(path);
+  const wanted = contextName ?? text(file, 'current-context');
+  if (wanted === undefined)
+    throw fault(path, 'it names no current-context: choose one with --context');
   const context = entry(path, file, 'contexts', 'context', wanted);
   const cluster = entry(path, file, 'clusters', 'cluster', text(context, 'cluster') ?? '');
   const user = entry(path, file, 'users', 'user', text(context, 'user') ?? '');
@@ -48,15 +49,25 @@ export const kubeconfigPath = (flag: string | undefined, env = process.env): str
 
 type Fields = Readonly<Record<string, unknown>>;
 
-const parseFile = (path: string): Fields => {
+const parseFile = async (path: string): Promise<Fields> => {
   const content = readFile(path, path);
   try {
-    const parsed: unknown = parse(content, { maxAliasCount: 0 });
+    const parsed = await parseText(content);
     if (isFields(parsed)) return parsed;
   } catch (error) {
     throw fault(path, 'it is not YAML', error);
   }
   throw fault(path, 'it is not a mapping');
+};
+
+/** What `dhow` writes is JSON, for which the reader of YAML need not be loaded. */
+const parseText = async (content: string): Promise<unknown> => {
+  try {
+    return JSON.parse(content);
+  } catch {
+    const { parse } = await import('yaml');
+    return parse(content, { maxAliasCount: 0 });
+  }
 };
 
 /** `contexts: [{name, context: {...}}]` and its two siblings. */
@@ -82,11 +93,11 @@ const readFile = (path: string, file: string): string => {
     return readFileSync(file, 'utf8');
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
+    const it = file === path ? 'it' : file;
     if (code === 'EACCES')
-      throw fault(path, `you may not read ${file}: run as root, or ask for a copy`, error);
-    if (code === 'ENOENT')
-      throw fault(path, `${file} does not exist: start a cluster with \`dhow up\``, error);
-    throw fault(path, `${file} cannot be read`, error);
+      throw fault(path, `you may not read ${it}: run as root, or ask for a copy`, error);
+    if (code === 'ENOENT') throw fault(path, `${it} does not exist`, error);
+    throw fault(path, `${it} cannot be read`, error);
   }
 };
 

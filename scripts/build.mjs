@@ -1,6 +1,6 @@
 // Bundles the commands into dist/ and compiles the launcher. Quick, and safe to run again.
 import { execFileSync } from 'node:child_process';
-import { existsSync, mkdirSync, readFileSync } from 'node:fs';
+import { mkdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
@@ -9,35 +9,38 @@ const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
 
 // One bundle per program, so that a command loads only what it needs; workers are files of their own.
-const entryPoints = {
+const PROGRAMS = {
   dhow: 'cli/dhow.ts',
   commands: 'cli/commands.ts',
   server: 'cli/server.ts',
   agent: 'cli/agent.ts',
   cluster: 'cli/cluster.ts',
   'unpack-worker': 'runtime/rootfs/unpack-worker.ts',
-  'network-worker': 'runtime/network/worker.ts',
+  'write-code-cache': 'cli/write-code-cache.ts',
 };
 
-const present = Object.fromEntries(
-  Object.entries(entryPoints).filter(([, path]) => existsSync(join(root, path))),
-);
+// Node reads a bundle whole before it runs: what is large and seldom used is a file of its own.
+const APART = ['zod', 'yaml', 'ws', 'pino'];
 
-// Node compiles a bundle whole before it runs: what is large and seldom used is a file of its own.
-const zodApart = {
-  name: 'zod-apart',
-  setup({ onResolve }) {
-    onResolve({ filter: /^zod$/ }, ({ kind }) =>
-      kind === 'entry-point' ? undefined : { path: './zod.js', external: true },
+const libraries = {
+  name: 'libraries',
+  setup({ onResolve, onLoad }) {
+    onResolve({ filter: new RegExp(`^(${APART.join('|')})$`) }, ({ kind, path }) =>
+      kind === 'entry-point' ? undefined : { path: `./${path}.js`, external: true },
     );
+    // Commander can start programs as subcommands; ours are functions, and the module is slow to load.
+    onResolve({ filter: /^node:child_process$/ }, ({ importer }) =>
+      importer.includes('/commander/') ? { path: 'child_process', namespace: 'absent' } : undefined,
+    );
+    onLoad({ filter: /.*/, namespace: 'absent' }, () => ({ contents: '' }));
   },
 };
 
 mkdirSync(join(root, 'dist'), { recursive: true });
 await build({
   absWorkingDir: root,
-  entryPoints: { ...present, zod: 'zod' },
-  plugins: [zodApart],
+  entryPoints: { ...PROGRAMS, ...Object.fromEntries(APART.map((name) => [name, name])) },
+  plugins: [libraries],
   loader: { '.json': 'copy' },
   outdir: 'dist',
   bundle: true,
@@ -45,7 +48,7 @@ await build({
   target: 'node20',
   format: 'cjs',
   minifySyntax: true,
-  // A command reads and compiles its whole bundle before it starts.
+  // A command reads its whole bundle before it starts.
   minifyWhitespace: true,
   sourcemap: 'linked',
   logLevel: 'warning',
@@ -54,6 +57,5 @@ await build({
   define: { 'process.env.DHOW_VERSION': JSON.stringify(version) },
 });
 
-if (existsSync(join(root, 'runtime/launcher/Makefile'))) {
-  execFileSync('make', ['-s', '-C', 'runtime/launcher'], { cwd: root, stdio: 'inherit' });
-}
+execFileSync(process.execPath, [join(root, 'dist/write-code-cache.js')], { stdio: 'inherit' });
+execFileSync('make', ['-s', '-C', 'runtime/launcher'], { cwd: root, stdio: 'inherit' });

@@ -26,7 +26,7 @@ export const withCluster = async <T>(
     run('up', '--name', name, '--nodes', String(nodes));
     importImage(name);
     const { kubeconfig } = clusterPaths(name);
-    const client = new RestClient(readKubeconfig(kubeconfig));
+    const client = new RestClient(await readKubeconfig(kubeconfig));
     try {
       const dhow = (...args: readonly string[]) => run(...args, '--cluster', name);
       return await work({ name, kubeconfig, client, dhow });

@@ -1,0 +1,41 @@
+import { readFileSync } from 'node:fs';
+import { createRequire, wrap } from 'node:module';
+import { dirname, join } from 'node:path';
+import { Script } from 'node:vm';
+
+/** A program of `dist/`, with the script that it was compiled to. */
+export interface Bundle {
+  readonly main: (argv: readonly string[]) => Promise<number>;
+  readonly script: Script;
+}
+
+export const bundleFile = (name: string): string => join(__dirname, `${name}.js`);
+export const codeCacheFile = (name: string): string => `${bundleFile(name)}.cache`;
+
+/**
+ * Loads a program as `require` would, but with the code that V8 compiled at build time where it is
+ * there and made by this very V8: compiling is most of what a short command does. V8 itself refuses
+ * a cache that does not fit, and compiles.
+ */
+export const loadBundle = (name: string): Bundle => {
+  const filename = bundleFile(name);
+  const cachedData = readIfThere(codeCacheFile(name));
+  const source = wrap(readFileSync(filename, 'utf8'));
+  const script = new Script(source, {
+    filename,
+    ...(cachedData === undefined ? {} : { cachedData }),
+  });
+  const module = { exports: {} };
+  const run = script.runInThisContext() as (...args: readonly unknown[]) => void;
+  run(module.exports, createRequire(filename), module, filename, dirname(filename));
+  return { ...(module.exports as Pick<Bundle, 'main'>), script };
+};
+
+const readIfThere = (file: string): Buffer | undefined => {
+  try {
+    return readFileSync(file);
+  } catch {
+    // This program has none.
+    return undefined;
+  }
+};
