@@ -1,7 +1,8 @@
 import { join } from 'node:path';
 import { Command } from 'commander';
 import { runAgent } from '../node-agent';
-import { collect, runProgram, stopSignal, wholeNumber } from './program';
+import { collect, logLevel, runProgram, stopSignal, wholeNumber } from './program';
+import { examples } from './syntax/command';
 import { UsageError } from './usage-error';
 
 /** `dhow agent`: one node in the foreground. Its containers run on when it ends. */
@@ -14,15 +15,16 @@ export const main = (argv: readonly string[]): Promise<number> => {
     .option('--state-dir <dir>', 'what survives a reboot; default /var/lib/dhow/agent')
     .option('--run-dir <dir>', 'on tmpfs; default /run/dhow/agent')
     .option('--address <ip>', 'address that other nodes reach this one by')
-    .option('--label <key=value>', 'a label of the node', collect, [])
-    .option('--taint <key=value:effect>', 'a taint of the node', collect, [])
+    .option('--label <key=value>', 'a label of the node', collect)
+    .option('--taint <key=value:effect>', 'a taint of the node', collect)
     .option('--cgroup-parent <path>', 'parent of all pod cgroups; default dhow')
     .option('--interface-prefix <letters>', 'start of the names of its network interfaces')
     .option('--max-pods <n>', 'default 110', wholeNumber('--max-pods'))
-    .option('--insecure-registry <host>', 'pull from it without TLS', collect, [])
-    .option('--log-level <level>', 'debug, info, warn or error')
+    .option('--insecure-registry <host>', 'pull from it without TLS', collect)
+    .addOption(logLevel('what to log'))
     .addHelpText('after', EXAMPLES)
     .action(async (_options, command: Command) => {
+      if (process.getuid?.() !== 0) throw new UsageError('containers need root: use sudo');
       await runAgent(configOf(command.opts<Flags>()), stopSignal());
     });
   return runProgram(program, argv.slice(1));
@@ -35,12 +37,12 @@ interface Flags {
   readonly stateDir?: string;
   readonly runDir?: string;
   readonly address?: string;
-  readonly label: readonly string[];
-  readonly taint: readonly string[];
+  readonly label?: readonly string[];
+  readonly taint?: readonly string[];
   readonly cgroupParent?: string;
   readonly interfacePrefix?: string;
   readonly maxPods?: number;
-  readonly insecureRegistry: readonly string[];
+  readonly insecureRegistry?: readonly string[];
   readonly logLevel?: string;
 }
 
@@ -51,8 +53,8 @@ const configOf = (flags: Flags) => ({
   stateDir: flags.stateDir,
   runDir: flags.runDir,
   nodeAddress: flags.address,
-  labels: Object.fromEntries(flags.label.map(parseLabel)),
-  taints: flags.taint.map(parseTaint),
+  labels: Object.fromEntries((flags.label ?? []).map(parseLabel)),
+  taints: (flags.taint ?? []).map(parseTaint),
   cgroupParent: flags.cgroupParent,
   interfacePrefix: flags.interfacePrefix,
   maxPods: flags.maxPods,
@@ -76,7 +78,7 @@ const parseTaint = (text: string) => {
   return { key, ...(value === undefined ? {} : { value }), effect };
 };
 
-const EXAMPLES = `
-Examples:
-  dhow agent --server 10.0.0.1:6443 --token "$(cat join-token)"
-  dhow agent --server 10.0.0.1:6443 --name edge-1 --label zone=a --taint dedicated=db:NoSchedule`;
+const EXAMPLES = examples(
+  'dhow agent --server 10.0.0.1:6443 --token "$(cat join-token)"',
+  'dhow agent --server 10.0.0.1:6443 --name edge-1 --label zone=a --taint dedicated=db:NoSchedule',
+);

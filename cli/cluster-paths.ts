@@ -1,3 +1,4 @@
+import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 
 export const CLUSTERS_DIR = '/var/lib/dhow';
@@ -13,6 +14,8 @@ export interface ClusterPaths {
   readonly kubeconfig: string;
   readonly logDir: string;
   readonly manifest: string;
+  /** Beside the run folder, which `down` removes. */
+  readonly lock: string;
   nodeStateDir(node: string): string;
   nodeRunDir(node: string): string;
   log(process: string): string;
@@ -29,8 +32,28 @@ export const clusterPaths = (cluster: string): ClusterPaths => {
     kubeconfig: join(serverDir, 'admin.kubeconfig'),
     logDir: join(stateDir, 'log'),
     manifest: join(stateDir, 'cluster.json'),
+    lock: `${runDir}.lock`,
     nodeStateDir: (node) => join(stateDir, 'nodes', node),
     nodeRunDir: (node) => join(runDir, node),
     log: (process) => join(stateDir, 'log', `${process}.log`),
   };
+};
+
+/** The clusters that `dhow up` made on this machine, as far as this user may know. */
+export const recordedClusters = (): string[] => {
+  try {
+    return readdirSync(CLUSTERS_DIR).filter((name) => existsSync(clusterPaths(name).manifest));
+  } catch {
+    // No folder, or not ours to read: then there is none for this user.
+    return [];
+  }
+};
+
+export const mayListClusters = (): boolean => {
+  try {
+    readdirSync(CLUSTERS_DIR);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code !== 'EACCES';
+  }
 };

@@ -1,21 +1,16 @@
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { Command } from 'commander';
-import { toYaml } from '../api/yaml';
-import { stringifyJson } from '../lib/json';
+import { toYaml } from '../api/yaml/write';
 import { labNetworkNames } from '../runtime/network/lab';
-import { clusterPaths } from './cluster-paths';
-import {
-  checkName,
-  down,
-  readRecord,
-  statusOf,
-  up,
-  type ClusterStatus,
-  type UpOptions,
-} from './cluster/cluster';
-import { localClusters } from './context';
-import { formatTable } from './output/table';
-import { runProgram, wholeNumber } from './program';
+import { clusterPaths, mayListClusters, recordedClusters } from './cluster-paths';
+import { down } from './cluster/down';
+import { checkName, readRecord, type UpOptions } from './cluster/record';
+import { formatStatus, statusOf, type ClusterStatus } from './cluster/status';
+import { up } from './cluster/up';
+import { noClusters, unknownCluster } from './context';
+import { outputFormat } from './output/format';
+import { logLevel, runProgram, stopSignal, wholeNumber } from './program';
+import { examples } from './syntax/command';
 import { UsageError } from './usage-error';
 
 /** `dhow up`, `down`, `status` and `kubeconfig`: clusters on this machine. */
@@ -24,19 +19,11 @@ export const main = (argv: readonly string[]): Promise<number> => {
   defineUp(program);
   defineDown(program);
   defineStatus(program);
-  program
-    .command('kubeconfig')
-    .description("Print a cluster's kubeconfig")
-    .option('--name <name>', 'which cluster; default the only one')
-    .addHelpText(
-      'after',
-      '\nExample:\n  dhow kubeconfig > lab.yaml && kubectl --kubeconfig lab.yaml get nodes',
-    )
-    .action(({ name }: { name?: string }) => {
-      process.stdout.write(readFileSync(clusterPaths(theCluster(name)).kubeconfig));
-    });
+  defineKubeconfig(program);
   return runProgram(program, argv);
 };
+
+type UpFlags = Omit<UpOptions, 'nodes'> & { readonly nodes?: number; readonly output?: string };
 
 const defineUp = (program: Command): void => {
   program
@@ -56,16 +43,25 @@ const defineUp = (program: Command): void => {
       wholeNumber('--eviction-after'),
       10,
     )
-    .option('--log-level <level>', 'of server and agents', 'info')
-    .addHelpText('after', '\nExamples:\n  dhow up\n  dhow up --nodes 5 --name big')
-    .action(async (options: Omit<UpOptions, 'nodes'> & { readonly nodes?: number }) => {
-      const nodes = options.nodes ?? readRecord(options.name)?.nodes ?? 3;
-      if (nodes < 1 || nodes > MAX_NODES) throw new UsageError(`--nodes takes 1 to ${MAX_NODES}`);
-      await up({ ...options, nodes }, __dirname, progress);
-      process.stdout.write(
-        `cluster ${options.name} is up: dhow get nodes | dhow apply -f FILE | dhow down --name ${options.name}\n`,
-      );
-    });
+    .addOption(logLevel('of server and agents').default('info'))
+    .option('-o, --output <format>', 'print the status of the cluster: wide, yaml, json or name')
+    .addHelpText('after', examples('dhow up', 'dhow up --nodes 5 --name big'))
+    .action(runUp);
+};
+
+const runUp = async ({ output, ...flags }: UpFlags): Promise<void> => {
+  const format = outputFormat(output);
+  const { name } = flags;
+  const nodes = flags.nodes ?? readRecord(name)?.nodes ?? 3;
+  if (nodes < 1 || nodes > MAX_NODES) throw new UsageError(`--nodes takes 1 to ${MAX_NODES}`);
+  await up({ ...flags, nodes }, __dirname, progress, stopSignal());
+  if (output !== undefined) process.stdout.write(formatStatus(await allOf([name]), format));
+  else {
+    const which = recordedClusters().length > 1 ? ` --cluster ${name}` : '';
+    process.stdout.write(
+      `cluster ${name} is up: dhow get nodes${which} | dhow apply -f FILE${which} | dhow down --name ${name}\n`,
+    );
+  }
 };
 
 const defineDown = (program: Command): void => {
@@ -74,10 +70,12 @@ const defineDown = (program: Command): void => {
     .description('Stop a cluster of this machine and remove all of it, data included')
     .option('--name <name>', 'which cluster; default the only one')
     .option('--all', 'every cluster of this machine')
-    .addHelpText('after', '\nExamples:\n  dhow down\n  dhow down --name big\n  dhow down --all')
+    .addHelpText('after', examples('dhow down', 'dhow down --name big', 'dhow down --all'))
     .action(async ({ name, all }: { name?: string; all?: boolean }) => {
       if (process.getuid?.() !== 0) throw new UsageError('removing a cluster needs root: use sudo');
-      const names = all === true ? await everyCluster() : [theCluster(name)];
+      if (all === true && name !== undefined) throw new UsageError('--all or --name, not both');
+      const names = all === true ? await everyCluster() : [await theCluster(name)];
+      if (names.length === 0) process.stdout.write('no clusters here\n');
       for (const each of names) {
         await down(each, progress);
         process.stdout.write(`cluster ${each} is gone\n`);
@@ -90,46 +88,58 @@ const defineStatus = (program: Command): void => {
     .command('status')
     .description('Show the clusters of this machine and whether they are well')
     .option('--name <name>', 'one cluster')
-    .option('-o, --output <format>', 'yaml or json')
+    .option('-o, --output <format>', 'wide, yaml, json or name')
+    .addHelpText('after', examples('dhow status', 'dhow status --name lab -o json'))
     .action(async ({ name, output }: { name?: string; output?: string }) => {
-      const names = name === undefined ? await everyCluster() : [checkName(name)];
-      const found = (await Promise.all(names.map(statusOf))).filter((s) => s !== undefined);
+      const format = outputFormat(output);
+      if (!mayListClusters()) throw new UsageError(noClusters());
+      const found = await allOf(name === undefined ? await everyCluster() : [checkName(name)]);
       if (name !== undefined && found.length === 0) throw new UsageError(unknownCluster(name));
-      process.stdout.write(formatStatus(found, output));
+      if (found.length === 0 && format === 'table') process.stdout.write(`${noClusters()}\n`);
+      else process.stdout.write(formatStatus(found, format));
     });
 };
 
-const formatStatus = (clusters: readonly ClusterStatus[], output: string | undefined): string => {
-  if (output === 'json') return `${stringifyJson(clusters, 4)}\n`;
-  if (output === 'yaml') return toYaml(clusters);
-  if (output !== undefined) throw new UsageError(`-o takes json or yaml here, not "${output}"`);
-  if (clusters.length === 0) return 'no clusters here; start one with: dhow up\n';
-  const rows = clusters.map(({ name, server, processes, nodesReady, nodes }) => {
-    const ended = processes.filter(({ pid }) => pid === undefined).map((p) => p.name);
-    const state = ended.length === 0 ? 'Running' : `Degraded (ended: ${ended.join(', ')})`;
-    return [name, state, `${nodesReady}/${nodes}`, server];
-  });
-  return formatTable(['NAME', 'STATE', 'READY', 'SERVER'], rows);
+const defineKubeconfig = (program: Command): void => {
+  program
+    .command('kubeconfig')
+    .description("Print a cluster's kubeconfig")
+    .option('--name <name>', 'which cluster; default the only one')
+    .addHelpText(
+      'after',
+      examples('dhow kubeconfig > lab.yaml && kubectl --kubeconfig lab.yaml get nodes'),
+    )
+    .action(async ({ name }: { name?: string }) => {
+      const cluster = await theCluster(name);
+      const file = clusterPaths(cluster).kubeconfig;
+      if (!existsSync(file)) {
+        throw new UsageError(`${cluster} has not come up yet: dhow up --name ${cluster}`);
+      }
+      process.stdout.write(toYaml(JSON.parse(readFileSync(file, 'utf8'))));
+    });
 };
 
-/** By state folder or by network: either may be all that a crash left. */
+const allOf = async (names: readonly string[]): Promise<readonly ClusterStatus[]> =>
+  (await Promise.all(names.map(statusOf))).filter((status) => status !== undefined);
+
+/** By record or by network: either may be all that a crash left. */
 const everyCluster = async (): Promise<string[]> => [
-  ...new Set([...localClusters(), ...(await labNetworkNames())]),
+  ...new Set([...recordedClusters(), ...(await labNetworkNames())]),
 ];
 
-const theCluster = (name: string | undefined): string => {
+/** The cluster of this name, or the only one there is. @throws UsageError */
+const theCluster = async (name: string | undefined): Promise<string> => {
+  if (!mayListClusters()) throw new UsageError(noClusters());
+  const all = await everyCluster();
   if (name !== undefined) {
-    if (readRecord(checkName(name)) === undefined) throw new UsageError(unknownCluster(name));
+    if (!all.includes(checkName(name))) throw new UsageError(unknownCluster(name));
     return name;
   }
-  const [only, ...others] = localClusters();
-  if (only === undefined) throw new UsageError('no clusters here; start one with: dhow up');
+  const [only, ...others] = all;
+  if (only === undefined) throw new UsageError(noClusters());
   if (others.length === 0) return only;
-  throw new UsageError(`several clusters are here (${[only, ...others].join(', ')}): use --name`);
+  throw new UsageError(`several clusters are here (${all.join(', ')}): use --name`);
 };
-
-const unknownCluster = (name: string): string =>
-  `no cluster is named ${name}; here are: ${localClusters().join(', ') || 'none'}`;
 
 const progress = (step: string): void => void process.stderr.write(`  ${step}\n`);
 

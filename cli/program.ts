@@ -1,6 +1,9 @@
-import { CommanderError, type Command } from 'commander';
-import { describeError } from '../lib/describe-error';
+import { CommanderError, Option, type Command } from 'commander';
+import { messageOf } from './message';
 import { UsageError } from './usage-error';
+
+/** Exit code of a program that was told to stop: 128 and the number of SIGINT. */
+export const INTERRUPTED = 130;
 
 /** One signal for a program's life: the first SIGTERM or SIGINT stops it, the second ends it. */
 export const stopSignal = (): AbortSignal => {
@@ -16,19 +19,30 @@ export const stopSignal = (): AbortSignal => {
 
 /** Runs a commander program; resolves with the exit code, having told what went wrong. */
 export const runProgram = async (program: Command, argv: readonly string[]): Promise<number> => {
+  hintAt(program);
+  program.commands.forEach(hintAt);
   try {
     await program.exitOverride().parseAsync([...argv], { from: 'user' });
     return 0;
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 1;
-    const text = error instanceof UsageError ? error.message : describeError(error);
-    process.stderr.write(`error: ${text}\n`);
+    if (error instanceof Error && error.name === 'AbortError') return INTERRUPTED;
+    process.stderr.write(`${messageOf(error)}\n`);
     return 1;
   }
 };
 
+/** Ends the complaint about wrong usage by naming the right one. */
+export const hintAt = (command: Command): Command => {
+  const names: string[] = [];
+  for (let each: Command | null = command; each !== null; each = each.parent) {
+    names.unshift(each.name());
+  }
+  return command.exitOverride().showHelpAfterError(`See '${names.join(' ')} --help' for usage.`);
+};
+
 /** Collects a repeatable option: `--label a=b --label c=d`, or `a=b,c=d`. */
-export const collect = (value: string, previous: readonly string[]): readonly string[] => [
+export const collect = (value: string, previous: readonly string[] = []): readonly string[] => [
   ...previous,
   ...value.split(',').filter((part) => part !== ''),
 ];
@@ -40,3 +54,6 @@ export const wholeNumber =
     if (!/^\d{1,9}$/.test(value)) throw new UsageError(`${name}: "${value}" is not a whole number`);
     return Number(value);
   };
+
+export const logLevel = (description: string): Option =>
+  new Option('--log-level <level>', description).choices(['debug', 'info', 'warn', 'error']);

@@ -1,6 +1,7 @@
 import { Command } from 'commander';
 import { runServer } from '../control-plane/server';
-import { collect, runProgram, stopSignal, wholeNumber } from './program';
+import { collect, logLevel, runProgram, stopSignal, wholeNumber } from './program';
+import { examples } from './syntax/command';
 
 /** `dhow server`: a complete control plane in the foreground. */
 export const main = (argv: readonly string[]): Promise<number> => {
@@ -10,9 +11,9 @@ export const main = (argv: readonly string[]): Promise<number> => {
     .option('--run-dir <dir>', 'sockets and pids; best on tmpfs')
     .option('--listen <host:port>', 'where the API listens; default 127.0.0.1:6443')
     .option('--agents-listen <host:port>', "where agents connect; default the API's next port")
-    .option('--server-name <name>', 'a further name in the certificate', collect, [])
+    .option('--server-name <name>', 'a further name in the certificate', collect)
     .option('--cluster-name <name>', 'the name in the kubeconfig')
-    .option('--etcd-endpoint <host:port>', 'use this etcd; default: one of its own', collect, [])
+    .option('--etcd-endpoint <host:port>', 'use this etcd; default: one of its own', collect)
     .option(
       '--etcd-quota <mebibytes>',
       'how large an etcd of its own may grow; default 8192',
@@ -34,7 +35,7 @@ export const main = (argv: readonly string[]): Promise<number> => {
       'how often agents say that they live',
       wholeNumber('--heartbeat'),
     )
-    .option('--log-level <level>', 'debug, info, warn or error')
+    .addOption(logLevel('what to log'))
     .addHelpText('after', EXAMPLES)
     .action(async (_options, command: Command) => {
       const flags = command.opts<Flags>();
@@ -53,9 +54,9 @@ interface Flags {
   readonly runDir?: string;
   readonly listen?: string;
   readonly agentsListen?: string;
-  readonly serverName: readonly string[];
+  readonly serverName?: readonly string[];
   readonly clusterName?: string;
-  readonly etcdEndpoint: readonly string[];
+  readonly etcdEndpoint?: readonly string[];
   readonly etcdQuota?: number;
   readonly clusterCidr?: string;
   readonly nodeGrace?: number;
@@ -81,8 +82,8 @@ const configOf = (flags: Flags) => ({
   logLevel: flags.logLevel,
 });
 
-const EXAMPLES = `
-Examples:
-  dhow server --data-dir /var/lib/dhow/server --listen 0.0.0.0:6443
-  dhow server --data-dir /tmp/try --listen 127.0.0.1:0
-  kubectl --kubeconfig /tmp/try/admin.kubeconfig get nodes`;
+const EXAMPLES = examples(
+  'dhow server --data-dir /var/lib/dhow/server --listen 0.0.0.0:6443',
+  'dhow server --data-dir /tmp/try --listen 127.0.0.1:0',
+  'kubectl --kubeconfig /tmp/try/admin.kubeconfig get nodes',
+);

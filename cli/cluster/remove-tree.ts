@@ -5,21 +5,30 @@ import { CLUSTERS_DIR, type ClusterPaths } from '../cluster-paths';
 
 /**
  * Removes a cluster's folders and cgroups after its processes. What is still mounted below is
- * unmounted first: deleting through a bind mount would delete somebody else's files.
+ * unmounted first: deleting through a bind mount would delete somebody else's files. The record of
+ * the cluster goes last, so that a removal cut short can be asked for again by name.
  */
 export const removeTree = (paths: ClusterPaths, cluster: string): void => {
   for (const folder of [paths.runDir, paths.stateDir]) {
     unmountBelow(folder);
     if (mountsBelow(folder).length > 0)
       throw new Error(`something is still mounted below ${folder}`);
-    rmSync(folder, { recursive: true, force: true, maxRetries: 3 });
-    removeIfEmpty(dirname(folder));
   }
   for (const hierarchy of cgroupRoots()) {
     removeIfEmpty(join(hierarchy, 'dhow', cluster));
     removeIfEmpty(join(hierarchy, 'dhow'));
   }
+  remove(paths.runDir);
+  for (const name of existsSync(paths.stateDir) ? readdirSync(paths.stateDir) : []) {
+    const path = join(paths.stateDir, name);
+    if (path !== paths.manifest) remove(path);
+  }
+  remove(paths.stateDir);
+  for (const folder of [paths.runDir, paths.stateDir]) removeIfEmpty(dirname(folder));
 };
+
+const remove = (path: string): void =>
+  rmSync(path, { recursive: true, force: true, maxRetries: 3 });
 
 const mountsBelow = (folder: string): string[] =>
   readFileSync('/proc/self/mountinfo', 'utf8')
@@ -44,7 +53,8 @@ const cgroupRoots = (): string[] => {
   return [root, ...readdirSync(root).map((name) => join(root, name))];
 };
 
-const removeIfEmpty = (folder: string): void => {
+/** Nobody's folder stays: neither `/run/dhow` nor `/var/lib/dhow` outlives the last cluster. */
+export const removeIfEmpty = (folder: string): void => {
   if (folder === '/run' || folder === dirname(CLUSTERS_DIR)) return;
   try {
     rmdirSync(folder);

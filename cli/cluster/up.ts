@@ -1,0 +1,176 @@
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { systemClock } from '../../lib/clock';
+import { createLabNetwork, type LabNetwork, type LabNode } from '../../runtime/network/lab';
+import type { ClusterPaths } from '../cluster-paths';
+import { UsageError } from '../usage-error';
+import { checkMachine } from './checks';
+import { down } from './down';
+import { lockCluster } from './lock';
+import type { Processes } from './processes';
+import {
+  cgroupOf,
+  nodeNames,
+  pathsOf,
+  processesOf,
+  readRecord,
+  readyNodeCount,
+  withClient,
+  type ClusterRecord,
+  type Progress,
+  type UpOptions,
+} from './record';
+import { makeRunFolder } from './run-folder';
+
+/**
+ * Starts a cluster, or what is missing of it: network, server, one agent a node. Resolves when all
+ * nodes are Ready. Aborted, it removes again what was not there before.
+ * @throws UsageError naming the process that did not come up and its log.
+ */
+export const up = async (
+  options: UpOptions,
+  bundleDir: string,
+  progress: Progress,
+  signal: AbortSignal,
+): Promise<void> => {
+  checkMachine(bundleDir);
+  const paths = pathsOf(options.name);
+  const known = readRecord(options.name);
+  if (known !== undefined && known.nodes !== options.nodes) {
+    throw new UsageError(
+      `cluster ${options.name} has ${known.nodes} nodes; to have ${options.nodes}: dhow down --name ${options.name}, then up`,
+    );
+  }
+  const record = known ?? { ...options, createdAt: new Date().toISOString() };
+  try {
+    using _lock = await lockCluster(paths.lock);
+    await start(new Start(record, paths, processesOf(paths), bundleDir, progress, signal));
+  } catch (error) {
+    if (signal.aborted && known === undefined) {
+      progress('interrupted: removing what was started');
+      await down(options.name, progress);
+    }
+    throw error;
+  }
+};
+
+/** What the steps of a start have in common. */
+class Start {
+  constructor(
+    readonly record: ClusterRecord,
+    readonly paths: ClusterPaths,
+    readonly processes: Processes,
+    readonly bundleDir: string,
+    readonly progress: Progress,
+    readonly signal: AbortSignal,
+  ) {}
+
+  step(what: string): void {
+    this.signal.throwIfAborted();
+    this.progress(what);
+  }
+}
+
+const start = async (begun: Start): Promise<void> => {
+  const { record, paths } = begun;
+  mkdirSync(paths.stateDir, { recursive: true, mode: 0o700 });
+  // First of all, so that whatever is left behind has a name to be removed by.
+  writeFileSync(paths.manifest, JSON.stringify(record, undefined, 2), { mode: 0o600 });
+  mkdirSync(paths.logDir, { recursive: true, mode: 0o700 });
+  makeRunFolder(paths.runDir);
+  begun.step(`network of ${record.nodes} nodes`);
+  const network = await createLabNetwork({ name: record.name, nodes: record.nodes });
+  begun.step('control plane');
+  await startServer(begun, network);
+  begun.step('agents');
+  for (const node of network.nodes) await startAgent(begun, node, network);
+  await waitForNodes(begun);
+};
+
+const API_PORT = 6443;
+
+const startServer = async (begun: Start, { gateway }: LabNetwork): Promise<void> => {
+  const { record, paths, processes, bundleDir } = begun;
+  if ((await processes.pidOf('server')) === undefined) {
+    // What an earlier server left must not be taken for this one's.
+    rmSync(join(paths.serverDir, 'join-token'), { force: true });
+    const flags = [
+      ...['--data-dir', paths.serverDir, '--run-dir', join(paths.runDir, 'server')],
+      ...['--listen', `${gateway}:${API_PORT}`, '--cluster-name', record.name],
+      ...['--node-grace', String(record.nodeGrace)],
+      ...['--eviction-after', String(record.evictionAfter)],
+      ...['--heartbeat', String(Math.max(1, Math.floor(record.nodeGrace / 4)))],
+      ...['--log-level', record.logLevel],
+    ];
+    const command = [process.execPath, join(bundleDir, 'dhow.js'), 'server', ...flags];
+    await processes.start('server', command, paths.log('server'));
+  }
+  await until(begun, ['server'], async () => {
+    if (!existsSync(join(paths.serverDir, 'join-token'))) return false;
+    return withClient(paths, async (client) => {
+      await client.http.text({ method: 'GET', path: '/readyz' });
+      return true;
+    }).catch(() => false);
+  });
+};
+
+const startAgent = async (
+  { record, paths, processes, bundleDir }: Start,
+  node: LabNode,
+  { gateway }: LabNetwork,
+): Promise<void> => {
+  if ((await processes.pidOf(node.name)) !== undefined) return;
+  const token = readFileSync(join(paths.serverDir, 'join-token'), 'utf8').trim();
+  const flags = [
+    ...['--server', `${gateway}:${API_PORT}`, '--token', token, '--name', node.name],
+    ...['--state-dir', paths.nodeStateDir(node.name), '--run-dir', paths.nodeRunDir(node.name)],
+    ...['--address', node.address, '--cgroup-parent', cgroupOf(record.name, node.name)],
+    ...['--log-level', record.logLevel],
+  ];
+  const command = [
+    ...['nsenter', `--net=${node.netns}`, '--'],
+    ...[process.execPath, join(bundleDir, 'dhow.js'), 'agent', ...flags],
+  ];
+  await processes.start(node.name, command, paths.log(node.name));
+};
+
+const waitForNodes = async (begun: Start): Promise<void> => {
+  const { record, paths, progress } = begun;
+  let shown = -1;
+  await until(begun, nodeNames(record), async () => {
+    const ready = await readyNodeCount(paths);
+    if (ready !== shown) progress(`${ready} of ${record.nodes} nodes ready`);
+    shown = ready;
+    return ready >= record.nodes;
+  });
+};
+
+/** Polls until done, or says which of `names` has ended, or that time is up. @throws UsageError */
+const until = async (
+  { processes, paths, signal }: Start,
+  names: readonly string[],
+  isDone: () => Promise<boolean>,
+): Promise<void> => {
+  const endMs = systemClock.monotonicMs() + START_TIMEOUT_MS;
+  for (;;) {
+    for (const name of names) {
+      if ((await processes.pidOf(name)) === undefined) throw hasEnded(name, paths);
+    }
+    if (await isDone()) return;
+    if (systemClock.monotonicMs() > endMs) {
+      throw new UsageError(
+        `${names.join(', ')} did not come up in time; see the logs in ${paths.logDir}`,
+      );
+    }
+    await systemClock.sleep(POLL_MS, signal);
+  }
+};
+
+const hasEnded = (name: string, paths: ClusterPaths): UsageError => {
+  const log = paths.log(name);
+  const lastLines = readFileSync(log, 'utf8').trimEnd().split('\n').slice(-5).join('\n');
+  return new UsageError(`${name} has ended; ${log} says why:\n${lastLines}`);
+};
+
+const START_TIMEOUT_MS = 90_000;
+const POLL_MS = 100;
