@@ -1,12 +1,13 @@
-import { existsSync, readdirSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { kubeconfigPath, readKubeconfig, type ClientConfig } from '../client/kubeconfig';
 import { RestClient } from '../client/rest-client';
-import { Discovery, type ApiResourceInfo } from './discovery';
-import { clusterPaths, CLUSTERS_DIR } from './cluster-paths';
+import { clusterPaths, mayListClusters, recordedClusters } from './cluster-paths';
+import { Discovery } from './discovery';
 import type { Terminal } from './output/terminal';
 import { UsageError } from './usage-error';
+import type { NamedResource } from './well-known';
 
-/** Options that every command which talks to a server has. */
+/** Options that every command which talks to a server has; namespaces where they matter. */
 export interface ConnectOptions {
   readonly kubeconfig?: string;
   readonly context?: string;
@@ -25,19 +26,20 @@ export interface CliContext {
   /** The namespace was named on the command line. */
   readonly isNamespaceForced: boolean;
   /** The kind that the user means by `po`, `pods`, `pod`, `deployments.apps`. @throws UsageError */
-  resolve(name: string): Promise<ApiResourceInfo>;
+  resolve(name: string): Promise<NamedResource>;
+  /** As `resolve`, and all kinds of a category such as `all`. @throws UsageError */
+  resolveAll(name: string): Promise<readonly NamedResource[]>;
   readonly signal: AbortSignal;
 }
 
 /** Finds the cluster: `--kubeconfig`, `--cluster`, `$KUBECONFIG`, the one local cluster, `~/.kube/config`. */
-export const connect = (
+export const connect = async (
   options: ConnectOptions,
   terminal: Terminal,
   signal: AbortSignal,
-): CliContext => {
-  const config = readKubeconfig(configPath(options), options.context);
+): Promise<CliContext> => {
+  const config = await readKubeconfig(configPath(options), options.context);
   const client = new RestClient(config, (text) => terminal.err.write(`Warning: ${text}\n`));
-  const discovery = new Discovery(client, signal);
   return {
     terminal,
     client,
@@ -45,17 +47,28 @@ export const connect = (
     signal,
     isNamespaceForced: options.namespace !== undefined,
     namespace: options.allNamespaces === true ? undefined : (options.namespace ?? config.namespace),
-    resolve: async (name) => {
-      const found = await discovery.find(name);
-      if (found !== undefined) return found;
-      throw new UsageError(`the server doesn't have a resource type "${name}"`);
+    ...resolversOf(new Discovery(client, signal)),
+  };
+};
+
+const resolversOf = (discovery: Discovery): Pick<CliContext, 'resolve' | 'resolveAll'> => {
+  const unknown = (name: string): never => {
+    throw new UsageError(`the server doesn't have a resource type "${name}"`);
+  };
+  return {
+    resolve: async (name) => (await discovery.find(name)) ?? unknown(name),
+    resolveAll: async (name) => {
+      const one = await discovery.find(name);
+      if (one !== undefined) return [one];
+      const several = await discovery.inCategory(name);
+      return several.length === 0 ? unknown(name) : several;
     },
   };
 };
 
 const configPath = ({ kubeconfig, cluster }: ConnectOptions): string => {
   if (kubeconfig !== undefined) return kubeconfig;
-  if (cluster !== undefined) return clusterPaths(cluster).kubeconfig;
+  if (cluster !== undefined) return configOfCluster(cluster);
   if (process.env['KUBECONFIG']) return kubeconfigPath(undefined);
   const local = localClusters();
   if (local.length > 1) {
@@ -64,15 +77,28 @@ const configPath = ({ kubeconfig, cluster }: ConnectOptions): string => {
     );
   }
   const [only] = local;
-  return only === undefined ? kubeconfigPath(undefined) : clusterPaths(only).kubeconfig;
+  if (only !== undefined) return clusterPaths(only).kubeconfig;
+  const path = kubeconfigPath(undefined);
+  if (!existsSync(path)) throw new UsageError(noClusters());
+  return path;
 };
 
-/** The clusters that `dhow up` made on this machine. */
-export const localClusters = (): string[] => {
-  try {
-    return readdirSync(CLUSTERS_DIR).filter((name) => existsSync(clusterPaths(name).kubeconfig));
-  } catch {
-    // No folder, or not ours to read: then there is none for this user.
-    return [];
-  }
+const configOfCluster = (name: string): string => {
+  if (localClusters().includes(name)) return clusterPaths(name).kubeconfig;
+  throw new UsageError(unknownCluster(name));
 };
+
+/** The clusters of this machine that this user can reach. */
+const localClusters = (): string[] =>
+  recordedClusters().filter((name) => existsSync(clusterPaths(name).kubeconfig));
+
+/** What to say to a user who has no cluster, or may not see those that there are. */
+export const noClusters = (): string =>
+  mayListClusters()
+    ? 'no clusters here; start one with: dhow up'
+    : 'the clusters of this machine belong to root: use sudo, or a copy of a kubeconfig with --kubeconfig';
+
+export const unknownCluster = (name: string): string =>
+  mayListClusters()
+    ? `no cluster is named ${name}; here are: ${recordedClusters().join(', ') || 'none'}`
+    : noClusters();

@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import type { ApiObject } from '../api/types';
 import { readManifests as readText, YamlError, type ManifestOptions } from '../api/yaml';
@@ -14,23 +14,25 @@ export interface SourcedManifest {
 }
 
 export interface ReadOptions {
+  /** Also the folders in the folders. */
+  readonly isRecursive?: boolean;
   readonly duplicateKeys?: ManifestOptions['duplicateKeys'];
   readonly onWarning?: (text: string) => void;
 }
 
-/** Reads the objects of files, folders (one level) and `-` (stdin), in order. @throws UsageError */
+/** Reads the objects of files, folders and `-` (stdin), in order. @throws UsageError */
 export const readManifests = async (
   paths: readonly string[],
   options: ReadOptions = {},
 ): Promise<SourcedManifest[]> => {
   const manifests: SourcedManifest[] = [];
   for (const path of paths) {
-    for (const file of filesOf(path)) {
+    for (const file of filesOf(path, options.isRecursive === true)) {
       const bytes = file === '-' ? await readStdin() : readFileSync(file);
       manifests.push(...parse(bytes, file === '-' ? 'STDIN' : file, options));
     }
   }
-  if (manifests.length === 0) throw new UsageError('no objects passed to apply');
+  if (manifests.length === 0) throw new UsageError('no objects passed: the input is empty');
   return manifests;
 };
 
@@ -75,19 +77,18 @@ const toObject = (value: Readonly<Record<string, unknown>>, where: string): ApiO
 
 const isText = (value: unknown): value is string => typeof value === 'string' && value !== '';
 
-const filesOf = (path: string): readonly string[] => {
+const filesOf = (path: string, isRecursive: boolean): readonly string[] => {
   if (path === '-') return [path];
-  let stats;
-  try {
-    stats = statSync(path);
-  } catch {
-    throw new UsageError(`the path "${path}" does not exist`);
+  if (/^https?:\/\//.test(path)) {
+    throw new UsageError(`addresses are not read: curl -fsSL ${path} | dhow apply -f -`);
   }
-  if (!stats.isDirectory()) return [path];
-  const files = readdirSync(path)
+  if (!existsSync(path)) throw new UsageError(`the path "${path}" does not exist`);
+  if (!statSync(path).isDirectory()) return [path];
+  const files = readdirSync(path, { encoding: 'utf8', recursive: isRecursive })
     .filter((name) => /\.(ya?ml|json)$/.test(name))
-    .sort()
-    .map((name) => join(path, name));
+    .map((name) => join(path, name))
+    .filter((file) => !statSync(file).isDirectory())
+    .sort();
   if (files.length > 0) return files;
   throw new UsageError(`the folder "${path}" has no .yaml, .yml or .json file`);
 };

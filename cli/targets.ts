@@ -1,10 +1,13 @@
+import { PODS, type Resource } from '../api/resources';
+import { formatLabelSelector } from '../api/selectors';
+import type { ApiObject, Pod } from '../api/types';
 import type { CliContext } from './context';
-import type { ApiResourceInfo } from './discovery';
 import { UsageError } from './usage-error';
+import type { NamedResource } from './well-known';
 
 /** A kind, and one object of it or all. */
 export interface Target {
-  readonly info: ApiResourceInfo;
+  readonly info: NamedResource;
   readonly name: string | undefined;
 }
 
@@ -17,21 +20,33 @@ export const parseTargets = async (
   if (first === undefined) {
     throw new UsageError('name a kind: `pods`, `nodes`, `deployments`, ... or KIND/NAME');
   }
-  if (args.some((arg) => arg.includes('/'))) {
-    if (!args.every((arg) => arg.includes('/'))) {
-      throw new UsageError(
-        'there is no need to specify a resource type as a separate argument when passing arguments in resource/name form',
-      );
-    }
-    return Promise.all(args.map((arg) => parsePair(context, arg)));
-  }
-  const infos = await Promise.all(first.split(',').map((kind) => context.resolve(kind)));
+  if (args.some((arg) => arg.includes('/'))) return parsePairs(context, args);
+  const kinds = first.split(',').filter((kind) => kind !== '');
+  const infos = (await Promise.all(kinds.map((kind) => context.resolveAll(kind)))).flat();
   if (names.length === 0) return infos.map((info) => ({ info, name: undefined }));
   const [info, another] = infos;
   if (info === undefined || another !== undefined) {
     throw new UsageError('names can be given for one kind at a time');
   }
+  refuseNamesOfAll(context, [info]);
   return names.map((name) => ({ info, name }));
+};
+
+const parsePairs = async (
+  context: CliContext,
+  args: readonly string[],
+): Promise<readonly Target[]> => {
+  if (!args.every((arg) => arg.includes('/'))) {
+    throw new UsageError(
+      'there is no need to specify a resource type as a separate argument when passing arguments in resource/name form',
+    );
+  }
+  const targets = await Promise.all(args.map((arg) => parsePair(context, arg)));
+  refuseNamesOfAll(
+    context,
+    targets.map(({ info }) => info),
+  );
+  return targets;
 };
 
 const parsePair = async (context: CliContext, arg: string): Promise<Target> => {
@@ -44,10 +59,46 @@ const parsePair = async (context: CliContext, arg: string): Promise<Target> => {
   return { info: await context.resolve(kind), name };
 };
 
-/** `NAME` or `pod/NAME`: the commands that are about pods take both. */
-export const podName = (arg: string): string => {
-  const match = /^(?:po|pods?)\/(.+)$/.exec(arg);
-  if (match !== null) return match[1] ?? '';
-  if (arg.includes('/')) throw new UsageError(`"${arg}" is not a pod: write NAME or pod/NAME`);
-  return arg;
+const refuseNamesOfAll = ({ namespace }: CliContext, infos: readonly Resource[]): void => {
+  if (namespace === undefined && infos.some(({ isNamespaced }) => isNamespaced)) {
+    throw new UsageError('a resource cannot be retrieved by name across all namespaces');
+  }
+};
+
+/**
+ * The name of the pod that `NAME`, `pod/NAME` or the `KIND/NAME` of a workload means. Of a workload's
+ * pods it is one that is `preferred`, if there is one, and the user is told which.
+ */
+export const podName = async (
+  context: CliContext,
+  arg: string,
+  preferred: (pod: Pod) => boolean,
+): Promise<string> => {
+  if (!arg.includes('/')) return arg;
+  const { info, name = '' } = await parsePair(context, arg);
+  if (info.kind === PODS.kind && info.group === PODS.group) return name;
+  const pods = await podsOf(context, info, name, arg);
+  const chosen = pods.find(preferred) ?? pods[0];
+  if (chosen === undefined) throw new UsageError(`${arg} has no pods`);
+  const { name: pod } = chosen.metadata;
+  if (pods.length > 1) context.terminal.err.write(`Found ${pods.length} pods, using pod/${pod}\n`);
+  return pod;
+};
+
+const podsOf = async (
+  { client, namespace = 'default', signal }: CliContext,
+  info: NamedResource,
+  name: string,
+  arg: string,
+): Promise<readonly Pod[]> => {
+  const owner = (await client.get(info, { namespace, name }, signal)) as Workload;
+  const selector = owner.spec?.selector;
+  if (selector === undefined)
+    throw new UsageError(`"${arg}" has no pods: name a pod, or a workload`);
+  const labelSelector = formatLabelSelector(selector);
+  return (await client.list(PODS, { namespace, labelSelector }, signal)).items;
+};
+
+type Workload = ApiObject & {
+  readonly spec?: { readonly selector?: NonNullable<Parameters<typeof formatLabelSelector>[0]> };
 };

@@ -2,16 +2,19 @@ import { ApiError, hasReason } from '../../api/errors';
 import { threeWayPatch } from '../../api/patch/three-way';
 import { pathOf } from '../../api/resources';
 import type { ApiObject } from '../../api/types';
-import { toYaml } from '../../api/yaml';
 import { queryOf } from '../../client/rest-client';
 import { parseJson, stringifyJson } from '../../lib/json';
 import type { CliContext } from '../context';
-import type { ApiResourceInfo } from '../discovery';
+import { LAST_APPLIED, lastApplied } from '../last-applied';
 import { readManifests, type SourcedManifest } from '../manifests';
+import { formatViews, listDocument, outputFormat, type OutputFormat } from '../output/format';
 import { UsageError } from '../usage-error';
+import type { NamedResource } from '../well-known';
+import { qualifiedKind } from './get';
 
 export interface ApplyOptions {
   readonly filename: readonly string[];
+  readonly recursive?: boolean;
   readonly dryRun?: string | boolean;
   readonly validate?: string;
   readonly output?: string;
@@ -20,48 +23,65 @@ export interface ApplyOptions {
 /** One manifest and where it goes. */
 interface Wanted {
   readonly manifest: SourcedManifest;
-  readonly info: ApiResourceInfo;
+  readonly info: NamedResource;
   readonly object: ApiObject;
 }
 
 type Outcome = 'created' | 'configured' | 'unchanged';
+
+/** What became, or would become, of one manifest. */
+interface Result {
+  readonly wanted: Wanted;
+  readonly outcome: Outcome;
+  readonly object: ApiObject;
+}
 
 /**
  * Makes the cluster's objects be as the manifests say. Every manifest is tried on the server first:
  * when one is refused, nothing is written.
  */
 export const apply = async (context: CliContext, options: ApplyOptions): Promise<void> => {
+  const format = formatOf(options.output);
+  const isRehearsal = isDryRun(options.dryRun);
+  const validation = validationOf(options.validate);
   const manifests = await readManifests(options.filename, {
-    duplicateKeys: DUPLICATE_KEYS[validationOf(options.validate)] ?? 'error',
+    isRecursive: options.recursive === true,
+    duplicateKeys: DUPLICATE_KEYS[validation] ?? 'error',
     onWarning: (text) => context.terminal.err.write(`Warning: ${text}\n`),
   });
   const wanted = await Promise.all(manifests.map((manifest) => place(context, manifest)));
-  const validation = validationOf(options.validate);
-  const isRehearsal = options.dryRun !== undefined && options.dryRun !== false;
-  if (wanted.length > 1 || isRehearsal) await rehearse(context, wanted, validation, isRehearsal);
-  if (isRehearsal) return;
-  const results: ApiObject[] = [];
-  for (const each of wanted) {
-    const { outcome, object } = await naming(each, () => put(context, each, validation, false));
-    results.push(object);
-    if (options.output === undefined) report(context, each, outcome);
+  const note = isRehearsal ? ' (server dry run)' : '';
+  const told = (result: Result): Result => {
+    if (format === 'table') context.terminal.out.write(`${lineOf(result)}${note}\n`);
+    return result;
+  };
+  const results: Result[] = [];
+  if (isRehearsal) {
+    results.push(...(await rehearse(context, wanted, validation)).map(told));
+  } else {
+    if (wanted.length > 1) await rehearse(context, wanted, validation);
+    for (const each of wanted) results.push(told(await put(context, each, validation, false)));
   }
-  if (options.output !== undefined) print(context, results, options.output);
+  if (format !== 'table') context.terminal.out.write(formatViews(viewsOf(results), format));
+};
+
+const formatOf = (output: string | undefined): OutputFormat => {
+  const format = outputFormat(output);
+  if (format !== 'wide') return format;
+  throw new UsageError('-o takes json, name or yaml here, not "wide"');
+};
+
+/** All of kubectl's words; what is tried is always tried on the server. */
+const isDryRun = (mode: string | boolean | undefined): boolean => {
+  if (mode === undefined || mode === 'none' || mode === false) return false;
+  if (mode === true || mode === 'server' || mode === 'client') return true;
+  throw new UsageError(`--dry-run takes server or none, not "${mode}"`);
 };
 
 const validationOf = (validate = 'strict'): string => {
-  const modes: Readonly<Record<string, string>> = {
-    strict: 'Strict',
-    true: 'Strict',
-    warn: 'Warn',
-    ignore: 'Ignore',
-    false: 'Ignore',
-  };
-  const mode = modes[validate];
-  if (mode === undefined) {
-    throw new UsageError(`--validate takes strict, warn or ignore, not "${validate}"`);
-  }
-  return mode;
+  const mode = VALIDATION_MODES[validate];
+  if (mode !== undefined) return mode;
+  throw new UsageError(`--validate takes strict, warn or ignore, not "${validate}"`);
 };
 
 const place = async (context: CliContext, manifest: SourcedManifest): Promise<Wanted> => {
@@ -92,7 +112,7 @@ const place = async (context: CliContext, manifest: SourcedManifest): Promise<Wa
   return { manifest, info, object: { ...object, metadata } };
 };
 
-const versionOf = ({ group, version }: ApiResourceInfo): string =>
+const versionOf = ({ group, version }: NamedResource): string =>
   group === '' ? version : `${group}/${version}`;
 
 /** Puts everything with `dryRun=All`. What waits for a namespace of the same input is let pass. */
@@ -100,59 +120,86 @@ const rehearse = async (
   context: CliContext,
   wanted: readonly Wanted[],
   validation: string,
-  isReported: boolean,
-): Promise<void> => {
+): Promise<readonly Result[]> => {
   const namespaces = new Set(
     wanted.filter(({ object }) => object.kind === 'Namespace').map((w) => w.object.metadata.name),
   );
+  const results: Result[] = [];
   for (const each of wanted) {
-    const namespace = each.object.metadata.namespace ?? '';
     try {
-      const { outcome } = await naming(each, () => put(context, each, validation, true));
-      if (isReported) report(context, each, outcome, ' (server dry run)');
+      results.push(await put(context, each, validation, true));
     } catch (error) {
-      const isExpected = hasReason(error, 'NotFound') && namespaces.has(namespace);
+      const isExpected =
+        hasReason(error, 'NotFound') && namespaces.has(each.object.metadata.namespace ?? '');
       if (!isExpected) throw error;
+      results.push({ wanted: each, outcome: 'created', object: each.object });
     }
   }
+  return results;
 };
 
-const put = async (
+/** Creates or patches one object, or finds that it is as it should be. */
+const put = (
   context: CliContext,
-  { info, object }: Wanted,
+  wanted: Wanted,
   validation: string,
   dryRun: boolean,
-): Promise<{ outcome: Outcome; object: ApiObject }> => {
-  const { client, signal } = context;
-  const { name, namespace = '' } = object.metadata;
-  const query = queryOf({
-    fieldManager: 'dhow-apply',
-    fieldValidation: validation,
-    dryRun: dryRun ? 'All' : undefined,
-  });
-  const desired = withRecord(object);
-  const live = await client.get(info, { namespace, name }, signal).catch(absentIfNotFound);
-  if (live === undefined) {
-    const created = await client.json<ApiObject>({
-      method: 'POST',
-      path: pathOf(info, namespace) + query,
-      body: stringifyJson(desired),
-      signal,
+): Promise<Result> =>
+  naming(wanted, async () => {
+    const query = queryOf({
+      fieldManager: 'dhow-apply',
+      fieldValidation: validation,
+      dryRun: dryRun ? 'All' : undefined,
     });
-    return { outcome: 'created', object: created };
-  }
-  const kind = { group: info.group, version: info.version, kind: info.kind };
-  const patch = threeWayPatch(kind, recordOf(live), asJson(live), asJson(desired));
-  if (patch === undefined) return { outcome: 'unchanged', object: live };
-  const patched = await client.json<ApiObject>({
+    const { namespace = '', name } = wanted.object.metadata;
+    const live = await context.client
+      .get(wanted.info, { namespace, name }, context.signal)
+      .catch(absentIfNotFound);
+    return live === undefined
+      ? create(context, wanted, query)
+      : patch(context, wanted, live, query);
+  });
+
+const create = async (
+  { client, signal }: CliContext,
+  wanted: Wanted,
+  query: string,
+): Promise<Result> => {
+  const object = await client.json<ApiObject>({
+    method: 'POST',
+    path: pathOf(wanted.info, wanted.object.metadata.namespace) + query,
+    body: stringifyJson(withRecord(wanted.object)),
+    signal,
+  });
+  return { wanted, outcome: 'created', object };
+};
+
+const patch = async (
+  { client, signal }: CliContext,
+  wanted: Wanted,
+  live: ApiObject,
+  query: string,
+): Promise<Result> => {
+  const { group, version, kind } = wanted.info;
+  const desired = asJson(withRecord(wanted.object));
+  const change = threeWayPatch({ group, version, kind }, recordOf(live), asJson(live), desired);
+  if (change === undefined) return { wanted, outcome: 'unchanged', object: live };
+  const { namespace, name } = live.metadata;
+  const object = await client.json<ApiObject>({
     method: 'PATCH',
-    path: pathOf(info, namespace, name) + query,
-    body: stringifyJson(patch),
+    path: pathOf(wanted.info, namespace, name) + query,
+    body: stringifyJson(change),
     contentType: 'application/strategic-merge-patch+json',
     signal,
   });
-  const isChanged = patched.metadata.resourceVersion !== live.metadata.resourceVersion;
-  return { outcome: isChanged || dryRun ? 'configured' : 'unchanged', object: patched };
+  const outcome = contentOf(object) === contentOf(live) ? 'unchanged' : 'configured';
+  return { wanted, outcome, object };
+};
+
+/** All of an object but the bookkeeping of the write itself, and what others observe meanwhile. */
+const contentOf = (object: ApiObject): string => {
+  const { resourceVersion: _version, managedFields: _fields, ...metadata } = object.metadata;
+  return stringifyJson({ ...object, metadata, status: undefined });
 };
 
 const absentIfNotFound = (error: unknown): undefined => {
@@ -164,7 +211,7 @@ const absentIfNotFound = (error: unknown): undefined => {
 const withRecord = (object: ApiObject): ApiObject => {
   const { [LAST_APPLIED]: _own, ...annotations } = object.metadata.annotations ?? {};
   const plain = { ...object, metadata: { ...object.metadata, annotations } };
-  const record = `${stringifyJson(plain)}\n`;
+  const record = lastApplied(plain);
   // Too large for an annotation: fields that later leave the manifest then stay in the object.
   if (Buffer.byteLength(record) > MAX_RECORD_BYTES) return object;
   const metadata = { ...object.metadata, annotations: { ...annotations, [LAST_APPLIED]: record } };
@@ -196,25 +243,26 @@ const naming = async <T>({ manifest }: Wanted, work: () => Promise<T>): Promise<
   }
 };
 
-const report = (
-  { terminal }: CliContext,
-  { info, object }: Wanted,
-  outcome: Outcome,
-  note = '',
-): void => {
-  const group = info.group === '' ? '' : `.${info.group}`;
-  terminal.out.write(
-    `${info.kind.toLowerCase()}${group}/${object.metadata.name} ${outcome}${note}\n`,
-  );
+const lineOf = ({ wanted: { info, object }, outcome }: Result): string =>
+  `${qualifiedKind(info)}/${object.metadata.name} ${outcome}`;
+
+const viewsOf = (results: readonly Result[]) => {
+  const objects = results.map(({ object }) => object);
+  return {
+    document: objects.length === 1 ? objects[0] : listDocument(objects),
+    names: results.map(
+      ({ wanted: { info, object } }) => `${qualifiedKind(info)}/${object.metadata.name}`,
+    ),
+    table: () => '',
+  };
 };
 
-const print = ({ terminal }: CliContext, objects: readonly ApiObject[], output: string): void => {
-  const [only] = objects;
-  const document =
-    objects.length === 1 ? only : { apiVersion: 'v1', items: objects, kind: 'List', metadata: {} };
-  if (output === 'json') terminal.out.write(`${stringifyJson(document, 4)}\n`);
-  else if (output === 'yaml') terminal.out.write(toYaml(document));
-  else throw new UsageError(`-o takes json or yaml here, not "${output}"`);
+const VALIDATION_MODES: Readonly<Record<string, string>> = {
+  strict: 'Strict',
+  true: 'Strict',
+  warn: 'Warn',
+  ignore: 'Ignore',
+  false: 'Ignore',
 };
 
 const DUPLICATE_KEYS: Readonly<Record<string, 'error' | 'warn' | 'ignore'>> = {
@@ -223,5 +271,4 @@ const DUPLICATE_KEYS: Readonly<Record<string, 'error' | 'warn' | 'ignore'>> = {
   Ignore: 'ignore',
 };
 
-const LAST_APPLIED = 'kubectl.kubernetes.io/last-applied-configuration';
 const MAX_RECORD_BYTES = 200 * 1024;

@@ -4,12 +4,15 @@ import type { ObjectName } from '../../api/types';
 import type { DeleteOptions } from '../../client/api-client';
 import { readManifests } from '../manifests';
 import type { CliContext } from '../context';
-import type { ApiResourceInfo } from '../discovery';
 import { parseTargets } from '../targets';
 import { UsageError } from '../usage-error';
+import type { NamedResource } from '../well-known';
+import { collectFound } from './found';
+import { qualifiedKind } from './get';
 
 export interface DeleteCommandOptions {
   readonly filename?: readonly string[];
+  readonly recursive?: boolean;
   readonly selector?: string;
   readonly all?: boolean;
   readonly force?: boolean;
@@ -17,10 +20,11 @@ export interface DeleteCommandOptions {
   readonly cascade?: string;
   readonly ignoreNotFound?: boolean;
   readonly wait?: boolean;
+  readonly output?: string;
 }
 
 interface Doomed {
-  readonly info: ApiResourceInfo;
+  readonly info: NamedResource;
   readonly name: ObjectName;
 }
 
@@ -30,22 +34,30 @@ export const deleteObjects = async (
   args: readonly string[],
   options: DeleteCommandOptions,
 ): Promise<void> => {
+  if (options.output !== undefined && options.output !== 'name') {
+    throw new UsageError(`-o takes name here, not "${options.output}"`);
+  }
+  const request = deleteOptions(options);
   const doomed =
     options.filename === undefined
       ? await fromArguments(context, args, options)
-      : await fromFiles(context, options.filename);
-  const request = deleteOptions(options);
-  const deleted: Doomed[] = [];
-  for (const each of doomed) {
-    if (await deleteOne(context, each, request, options.ignoreNotFound === true))
-      deleted.push(each);
+      : await fromFiles(context, options.filename, options.recursive === true);
+  const { found, failure } = await collectFound(doomed, (each) =>
+    deleteOne(context, each, request, options),
+  );
+  if (options.wait !== false) {
+    const deleted = found.filter(([, isDeleted]) => isDeleted);
+    await Promise.all(deleted.map(([each]) => waitUntilGone(context, each)));
   }
-  if (options.wait === false) return;
-  await Promise.all(deleted.map((each) => waitUntilGone(context, each)));
+  if (failure !== undefined) throw failure;
 };
 
-const fromFiles = async (context: CliContext, files: readonly string[]): Promise<Doomed[]> => {
-  const manifests = await readManifests(files);
+const fromFiles = async (
+  context: CliContext,
+  files: readonly string[],
+  isRecursive: boolean,
+): Promise<Doomed[]> => {
+  const manifests = await readManifests(files, { isRecursive });
   // The reverse of the order of creation: what a file needs first goes last.
   return Promise.all(
     manifests.reverse().map(async ({ object }) => {
@@ -99,7 +111,7 @@ const fromArguments = async (
   return found;
 };
 
-const namespaceFor = ({ namespace }: CliContext, info: ApiResourceInfo): string =>
+const namespaceFor = ({ namespace }: CliContext, info: NamedResource): string =>
   info.isNamespaced ? (namespace ?? 'default') : '';
 
 const deleteOptions = (options: DeleteCommandOptions): DeleteOptions => {
@@ -130,17 +142,19 @@ const deleteOne = async (
   { client, terminal, signal }: CliContext,
   { info, name }: Doomed,
   request: DeleteOptions,
-  ignoreNotFound: boolean,
+  { ignoreNotFound, output }: DeleteCommandOptions,
 ): Promise<boolean> => {
   try {
     await client.delete(info, name, request, signal);
   } catch (error) {
-    if (ignoreNotFound && hasReason(error, 'NotFound')) return false;
+    if (ignoreNotFound === true && hasReason(error, 'NotFound')) return false;
     throw error;
   }
-  const group = info.group === '' ? '' : `.${info.group}`;
+  const kind = qualifiedKind(info);
   const where = info.isNamespaced ? ` from ${name.namespace} namespace` : '';
-  terminal.out.write(`${info.kind.toLowerCase()}${group} "${name.name}" deleted${where}\n`);
+  terminal.out.write(
+    output === 'name' ? `${kind}/${name.name}\n` : `${kind} "${name.name}" deleted${where}\n`,
+  );
   return true;
 };
 

@@ -3,23 +3,32 @@ import type { ApiObject } from '../../api/types';
 import type { CliContext } from '../context';
 import { describeObject } from '../describe/describe';
 import { parseTargets, type Target } from '../targets';
+import { collectFound } from './found';
+
+export interface DescribeOptions {
+  readonly selector?: string;
+}
 
 /** Prints objects for reading, each with its recent events. */
 export const describe = async (
   context: CliContext,
   args: readonly string[],
-  options: { readonly selector?: string },
+  options: DescribeOptions,
 ): Promise<void> => {
   const targets = await parseTargets(context, args);
-  const objects = (
-    await Promise.all(targets.map((target) => find(context, target, options.selector)))
-  ).flat();
-  if (objects.length === 0) context.terminal.err.write('No resources found\n');
+  const { found, failure } = await collectFound(targets, (target) =>
+    find(context, target, options.selector),
+  );
+  const objects = found.flatMap(([, each]) => each);
+  if (objects.length === 0 && failure === undefined) {
+    context.terminal.err.write('No resources found\n');
+  }
   const texts: string[] = [];
   for (const object of objects) {
     texts.push(describeObject(object, await surroundingsOf(context, object)));
   }
   context.terminal.out.write(texts.join('\n\n'));
+  if (failure !== undefined) throw failure;
 };
 
 const find = async (

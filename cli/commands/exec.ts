@@ -1,8 +1,11 @@
+import { spawnSync } from 'node:child_process';
 import { WebSocket } from 'ws';
 import { ApiError, type Status } from '../../api/errors';
+import { isPodReady } from '../../api/pods';
 import { PODS, pathOf } from '../../api/resources';
 import type { CliContext } from '../context';
 import { podName } from '../targets';
+import { UsageError } from '../usage-error';
 import { defaultContainer } from './logs';
 
 export interface ExecOptions {
@@ -26,7 +29,11 @@ export const exec = async (
   command: readonly string[],
   options: ExecOptions,
 ): Promise<number> => {
-  const name = podName(pod);
+  if (command.length === 0) throw new UsageError('you must specify a command to run after --');
+  if (!process.argv.includes('--')) {
+    throw new UsageError(`put -- before the command: dhow exec ${pod} -- ${command.join(' ')}`);
+  }
+  const name = await podName(context, pod, isPodReady);
   const container = options.container ?? (await defaultContainer(context, name));
   const wantsTty = options.tty === true;
   const isTty = wantsTty && process.stdin.isTTY;
@@ -107,7 +114,7 @@ const converse = async (
     process.stdin.once('end', () => socket.send(Buffer.of(CLOSE, STDIN)));
   }
   if (isTty) {
-    process.stdin.setRawMode(true);
+    makeRaw();
     sendSize();
     process.stdout.on('resize', sendSize);
   }
@@ -122,6 +129,15 @@ const converse = async (
     process.stdin.destroy();
     socket.close();
   }
+};
+
+/**
+ * Node's raw mode goes on turning line feeds into two characters; the terminal in the container has
+ * done that already, and full-screen programs mean a line feed alone.
+ */
+const makeRaw = (): void => {
+  process.stdin.setRawMode(true);
+  spawnSync('stty', ['-opost'], { stdio: ['inherit', 'ignore', 'ignore'] });
 };
 
 const outcomeOf = ({ terminal, signal }: CliContext, socket: WebSocket): Promise<number> =>

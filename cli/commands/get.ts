@@ -1,14 +1,13 @@
-import { apiVersionOf, pathOf, type Resource } from '../../api/resources';
+import { apiVersionOf, pathOf } from '../../api/resources';
 import type { ApiObject } from '../../api/types';
-import { toYaml } from '../../api/yaml';
-import { linesOf, queryOf } from '../../client/rest-client';
-import { parseJson, stringifyJson } from '../../lib/json';
+import { queryOf } from '../../client/rest-client';
 import type { CliContext } from '../context';
-import type { ApiResourceInfo } from '../discovery';
-import { formatRow, formatTable } from '../output/table';
-import { printable } from '../output/terminal';
+import { formatViews, listDocument, outputFormat, type OutputFormat } from '../output/format';
 import { parseTargets, type Target } from '../targets';
 import { UsageError } from '../usage-error';
+import type { NamedResource } from '../well-known';
+import { collectFound } from './found';
+import { renderTable, TABLE, type Table, type TableStyle } from './server-table';
 
 export interface GetOptions {
   readonly selector?: string;
@@ -19,61 +18,77 @@ export interface GetOptions {
   readonly showLabels?: boolean;
 }
 
-type Format = 'table' | 'wide' | 'yaml' | 'json' | 'name';
-
-/** A server-side print of a list or an object. Source: KEP-514. */
-interface Table {
-  readonly metadata?: { readonly resourceVersion?: string };
-  readonly columnDefinitions?: readonly { readonly name: string; readonly priority: number }[];
-  readonly rows: readonly {
-    readonly cells: readonly unknown[];
-    readonly object?: { readonly metadata: ApiObject['metadata'] };
-  }[];
-}
-
 export const get = async (
   context: CliContext,
   args: readonly string[],
   options: GetOptions,
 ): Promise<void> => {
-  const format = formatOf(options.output);
+  const format = outputFormat(options.output);
   const targets = await parseTargets(context, args);
   if (options.watch === true) {
     const [target] = targets;
     if (targets.length !== 1 || target === undefined)
       throw new UsageError('--watch takes one kind');
+    const { watch } = await import('./watch.js');
     return watch(context, target, options, format);
   }
   if (format === 'table' || format === 'wide') await printTables(context, targets, options, format);
   else await printObjects(context, targets, options, format);
 };
 
-const formatOf = (output: string | undefined): Format => {
-  if (output === undefined) return 'table';
-  if (['wide', 'yaml', 'json', 'name'].includes(output)) return output as Format;
-  throw new UsageError(
-    `unable to match a printer suitable for the output format "${output}", allowed formats are: json,name,wide,yaml`,
-  );
-};
-
+/** One table a kind. What is not there is told after what is. */
 const printTables = async (
   context: CliContext,
   targets: readonly Target[],
   options: GetOptions,
-  format: Format,
+  format: OutputFormat,
 ): Promise<void> => {
-  const printed: string[] = [];
-  for (const target of targets) {
-    const table = await fetchTable(context, target, options);
-    if (table.rows.length === 0) continue;
-    const names = targets.length > 1 ? `${qualified(target.info)}/` : '';
-    printed.push(renderTable(context, target.info, table, options, format, names));
-  }
+  const { found, failure } = await collectFound(targets, (target) =>
+    fetchTable(context, target, options),
+  );
+  const printed = [...tablesByKind(found)].map(([info, table]) =>
+    renderTable(table, tableStyle(context, info, options, format, areMixed(targets))),
+  );
   if (printed.length > 0) context.terminal.out.write(printed.join('\n'));
-  else context.terminal.err.write(`${nothingFound(context, targets)}\n`);
+  else if (failure === undefined) context.terminal.err.write(`${nothingFound(context, targets)}\n`);
+  if (failure !== undefined) throw failure;
 };
 
-const qualified = ({ kind, group }: Resource): string =>
+/** `pod/a deploy/b`: the rows have to say what they are. */
+const areMixed = (targets: readonly Target[]): boolean =>
+  new Set(targets.map(({ info }) => qualifiedKind(info))).size > 1;
+
+/** The rows of the same kind in one table. */
+const tablesByKind = (
+  found: readonly (readonly [Target, Table])[],
+): ReadonlyMap<NamedResource, Table> => {
+  const tables = new Map<string, readonly [NamedResource, Table]>();
+  for (const [{ info }, table] of found) {
+    if (table.rows.length === 0) continue;
+    const known = tables.get(qualifiedKind(info))?.[1];
+    const rows = [...(known?.rows ?? []), ...table.rows];
+    tables.set(qualifiedKind(info), [info, { ...table, rows }]);
+  }
+  return new Map(tables.values());
+};
+
+/** How `options` want the rows of `info` to look. */
+export const tableStyle = (
+  { namespace }: CliContext,
+  info: NamedResource,
+  { headers, showLabels }: GetOptions,
+  format: OutputFormat,
+  isPrefixed: boolean,
+): TableStyle => ({
+  isWide: format === 'wide',
+  showNamespace: info.isNamespaced && namespace === undefined,
+  showLabels: showLabels === true,
+  showHeader: headers !== false,
+  prefix: isPrefixed ? `${qualifiedKind(info)}/` : '',
+});
+
+/** `pod`, `deployment.apps` */
+export const qualifiedKind = ({ kind, group }: Pick<NamedResource, 'kind' | 'group'>): string =>
   `${kind.toLowerCase()}${group === '' ? '' : `.${group}`}`;
 
 const nothingFound = ({ namespace }: CliContext, targets: readonly Target[]): string =>
@@ -84,130 +99,61 @@ const nothingFound = ({ namespace }: CliContext, targets: readonly Target[]): st
 const fetchTable = async (
   context: CliContext,
   { info, name }: Target,
-  options: GetOptions,
+  { selector, fieldSelector }: GetOptions,
 ): Promise<Table> => {
   const { client, signal } = context;
   const path = pathOf(info, namespaceFor(context, info), name ?? '');
   return client.json<Table>({
     method: 'GET',
-    path: path + selectorQuery(options),
+    path: path + queryOf({ labelSelector: selector, fieldSelector }),
     accept: TABLE,
     signal,
   });
 };
 
-const selectorQuery = ({ selector, fieldSelector }: GetOptions): string =>
-  queryOf({ labelSelector: selector, fieldSelector });
-
-const namespaceFor = ({ namespace }: CliContext, info: ApiResourceInfo): string =>
+export const namespaceFor = ({ namespace }: CliContext, info: NamedResource): string =>
   info.isNamespaced ? (namespace ?? '') : '';
-
-/** Which cells to print, and their titles: priority 0 always, the others with `-o wide`. */
-const columnsOf = (
-  { namespace }: CliContext,
-  info: ApiResourceInfo,
-  table: Table,
-  options: GetOptions,
-  format: Format,
-) => {
-  const indices = (table.columnDefinitions ?? []).flatMap(({ priority }, i) =>
-    priority === 0 || format === 'wide' ? [i] : [],
-  );
-  const showNamespace = info.isNamespaced && namespace === undefined;
-  const titles = [
-    ...(showNamespace ? ['NAMESPACE'] : []),
-    ...indices.map((i) => table.columnDefinitions?.[i]?.name.toUpperCase() ?? ''),
-    ...(options.showLabels === true ? ['LABELS'] : []),
-  ];
-  const cellsOf = ({ cells, object }: Table['rows'][number], prefix: string): string[] => [
-    ...(showNamespace ? [object?.metadata.namespace ?? ''] : []),
-    ...indices.map((i) => (i === 0 ? prefix : '') + printable(cellText(cells[i]))),
-    ...(options.showLabels === true ? [labelText(object?.metadata.labels)] : []),
-  ];
-  return { titles, cellsOf };
-};
-
-const cellText = (cell: unknown): string =>
-  cell === null || cell === undefined
-    ? '<none>'
-    : typeof cell === 'string'
-      ? cell
-      : stringifyJson(cell);
-
-const labelText = (labels: Readonly<Record<string, string>> | undefined): string =>
-  Object.entries(labels ?? {})
-    .map(([name, value]) => `${name}=${value}`)
-    .sort()
-    .join(',') || '<none>';
-
-const renderTable = (
-  context: CliContext,
-  info: ApiResourceInfo,
-  table: Table,
-  options: GetOptions,
-  format: Format,
-  prefix: string,
-): string => {
-  const { titles, cellsOf } = columnsOf(context, info, table, options, format);
-  const rows = table.rows.map((row) => cellsOf(row, prefix));
-  return formatTable(options.headers === false ? undefined : titles, rows);
-};
 
 const printObjects = async (
   context: CliContext,
   targets: readonly Target[],
   options: GetOptions,
-  format: Format,
+  format: OutputFormat,
 ): Promise<void> => {
-  const objects: ApiObject[] = [];
-  for (const { info, name } of targets) {
-    const namespace = namespaceFor(context, info);
-    if (name !== undefined) {
-      objects.push(await context.client.get(info, { namespace, name }, context.signal));
-      continue;
-    }
-    const { selector, fieldSelector } = options;
-    const list = await context.client.list(
-      info,
-      {
-        namespace,
-        ...(selector === undefined ? {} : { labelSelector: selector }),
-        ...(fieldSelector === undefined ? {} : { fieldSelector }),
-      },
-      context.signal,
-    );
-    objects.push(...list.items);
-  }
+  const { found, failure } = await collectFound(targets, (target) =>
+    fetchObjects(context, target, options),
+  );
+  const objects = found.flatMap(([, items]) => items).map(withoutManagedFields);
   const isSingle = targets.length === 1 && targets[0]?.name !== undefined;
-  context.terminal.out.write(formatObjects(objects, targets, isSingle, format));
+  if (failure === undefined || objects.length > 0) {
+    const document = isSingle ? objects[0] : listDocument(objects);
+    const names = objects.map((object) => nameOf(object, targets));
+    context.terminal.out.write(formatViews({ document, names, table: () => '' }, format));
+  }
+  if (failure !== undefined) throw failure;
 };
 
-const formatObjects = (
-  objects: readonly ApiObject[],
-  targets: readonly Target[],
-  isSingle: boolean,
-  format: Format,
-): string => {
-  if (format === 'name') {
-    const infoOf = ({ apiVersion, kind }: ApiObject) =>
-      targets.find(({ info }) => info.kind === kind && apiVersionOf(info) === apiVersion)?.info;
-    return objects
-      .map((object) => {
-        const info = infoOf(object);
-        const type = info === undefined ? object.kind.toLowerCase() : qualified(info);
-        return `${type}/${object.metadata.name}\n`;
-      })
-      .join('');
-  }
-  const document: unknown = isSingle
-    ? objects[0] && withoutManagedFields(objects[0])
-    : {
-        apiVersion: 'v1',
-        items: objects.map(withoutManagedFields),
-        kind: 'List',
-        metadata: { resourceVersion: '' },
-      };
-  return format === 'yaml' ? toYaml(document) : `${stringifyJson(document, 4)}\n`;
+const fetchObjects = async (
+  context: CliContext,
+  { info, name }: Target,
+  { selector, fieldSelector }: GetOptions,
+): Promise<readonly ApiObject[]> => {
+  const { client, signal } = context;
+  const namespace = namespaceFor(context, info);
+  if (name !== undefined) return [await client.get(info, { namespace, name }, signal)];
+  const selectors = {
+    ...(selector === undefined ? {} : { labelSelector: selector }),
+    ...(fieldSelector === undefined ? {} : { fieldSelector }),
+  };
+  return (await client.list(info, { namespace, ...selectors }, signal)).items;
+};
+
+/** `pod/web` */
+const nameOf = ({ apiVersion, kind, metadata }: ApiObject, targets: readonly Target[]): string => {
+  const info = targets.find(
+    ({ info: each }) => each.kind === kind && apiVersionOf(each) === apiVersion,
+  )?.info;
+  return `${qualifiedKind(info ?? { kind, group: '' })}/${metadata.name}`;
 };
 
 /** Bookkeeping of field owners is noise to a reader. */
@@ -215,63 +161,3 @@ export const withoutManagedFields = (object: ApiObject): ApiObject => {
   const { managedFields: _hidden, ...metadata } = object.metadata;
   return { ...object, metadata };
 };
-
-const watch = async (
-  context: CliContext,
-  { info, name }: Target,
-  options: GetOptions,
-  format: Format,
-): Promise<void> => {
-  const namespace = namespaceFor(context, info);
-  const fieldSelector = [
-    ...(options.fieldSelector === undefined ? [] : [options.fieldSelector]),
-    ...(name === undefined ? [] : [`metadata.name=${name}`]),
-  ].join(',');
-  const query = (more: Readonly<Record<string, string>>) =>
-    queryOf({ labelSelector: options.selector, fieldSelector, ...more });
-  const request = { method: 'GET', accept: TABLE, signal: context.signal } as const;
-  const path = pathOf(info, namespace);
-  const first = await context.client.json<Table>({ ...request, path: path + query({}) });
-  const print = watchPrinter(context, info, options, format);
-  print(first);
-  const resourceVersion = first.metadata?.resourceVersion ?? '0';
-  const response = await context.client.http.open({
-    ...request,
-    path: path + query({ watch: 'true', resourceVersion }),
-  });
-  try {
-    for await (const line of linesOf(response)) {
-      const event = parseJson(line) as { type: string; object: Table };
-      if (event.type === 'ERROR') throw new UsageError('the watch ended: run the command again');
-      if (event.type !== 'BOOKMARK') print(event.object);
-    }
-  } catch (error) {
-    if (!context.signal.aborted) throw error;
-  }
-};
-
-/** Prints rows as they come; columns keep their first widths so that the lines stay aligned. */
-const watchPrinter = (
-  context: CliContext,
-  info: ApiResourceInfo,
-  options: GetOptions,
-  format: Format,
-) => {
-  let definitions: Table['columnDefinitions'];
-  let widths: number[] | undefined;
-  return (table: Table): void => {
-    definitions = table.columnDefinitions ?? definitions;
-    const known = definitions === undefined ? table : { ...table, columnDefinitions: definitions };
-    const { titles, cellsOf } = columnsOf(context, info, known, options, format);
-    const rows = known.rows.map((row) => cellsOf(row, ''));
-    if (rows.length === 0) return;
-    const isFirst = widths === undefined;
-    widths ??= titles.map((title, i) =>
-      Math.max(title.length, ...rows.map((row) => row[i]?.length ?? 0)),
-    );
-    const lines = isFirst && options.headers !== false ? [titles, ...rows] : rows;
-    for (const line of lines) context.terminal.out.write(`${formatRow(line, widths)}\n`);
-  };
-};
-
-const TABLE = 'application/json;as=Table;v=v1;g=meta.k8s.io,application/json';

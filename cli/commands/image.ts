@@ -1,7 +1,8 @@
-import { toYaml } from '../../api/yaml';
-import { parseJson, stringifyJson } from '../../lib/json';
+import { existsSync } from 'node:fs';
+import { parseJson } from '../../lib/json';
 import { pushImage, readImageArchive, type RegistryEndpoint } from '../../runtime/images';
 import type { CliContext } from '../context';
+import { formatViews, outputFormat } from '../output/format';
 import { formatTable } from '../output/table';
 import { UsageError } from '../usage-error';
 
@@ -19,6 +20,7 @@ export const importImages = async (
   if (options.rootfs === true && options.tag === undefined) {
     throw new UsageError('--rootfs needs the name of the image: -t NAME:TAG');
   }
+  if (!existsSync(path)) throw new UsageError(`the path "${path}" does not exist`);
   const { terminal, signal } = context;
   await using archive = await readImageArchive(path, {
     ...(options.rootfs === undefined ? {} : { rootfs: options.rootfs }),
@@ -60,22 +62,23 @@ export const listImages = async (
   context: CliContext,
   { output }: { readonly output?: string },
 ): Promise<void> => {
+  const format = outputFormat(output);
   const images = await readCatalog(context);
-  const { out } = context.terminal;
-  if (output === 'json') out.write(`${stringifyJson(images, 4)}\n`);
-  else if (output === 'yaml') out.write(toYaml(images));
-  else if (output !== undefined)
-    throw new UsageError(`-o takes json or yaml here, not "${output}"`);
-  else {
-    const rows = images.map(({ name, tag, digest, sizeBytes }) => [
+  const names = images.map(({ name, tag }) => `${name}:${tag}`);
+  const table = (isWide: boolean) => imageTable(images, isWide);
+  context.terminal.out.write(formatViews({ document: images, names, table }, format));
+};
+
+const imageTable = (images: readonly ListedImage[], isWide: boolean): string =>
+  formatTable(
+    ['IMAGE', 'TAG', 'DIGEST', 'SIZE'],
+    images.map(({ name, tag, digest, sizeBytes }) => [
       name,
       tag,
-      digest.slice(7, 19),
+      isWide ? digest : digest.slice(7, 19),
       megabytes(sizeBytes),
-    ]);
-    out.write(formatTable(['IMAGE', 'TAG', 'DIGEST', 'SIZE'], rows));
-  }
-};
+    ]),
+  );
 
 const readCatalog = async (context: CliContext): Promise<ListedImage[]> => {
   const catalog = await registryJson(context, '/v2/_catalog');

@@ -1,3 +1,4 @@
+import { isPodReady } from '../../api/pods';
 import { PODS, pathOf } from '../../api/resources';
 import { queryOf } from '../../client/rest-client';
 import type { CliContext } from '../context';
@@ -20,15 +21,18 @@ export const logs = async (
   options: LogsOptions,
 ): Promise<void> => {
   const { client, terminal, signal } = context;
+  const tail = options.tail === undefined ? undefined : count(options.tail);
+  const since = options.since === undefined ? undefined : seconds(options.since);
+  const name = await podName(context, pod, isPodReady);
   const query = queryOf({
-    container: options.container ?? (await defaultContainer(context, podName(pod))),
+    container: options.container ?? (await defaultContainer(context, name)),
     follow: options.follow === true ? 'true' : undefined,
     previous: options.previous === true ? 'true' : undefined,
     timestamps: options.timestamps === true ? 'true' : undefined,
-    tailLines: options.tail === undefined ? undefined : String(count(options.tail)),
-    sinceSeconds: options.since === undefined ? undefined : String(seconds(options.since)),
+    tailLines: tail,
+    sinceSeconds: since,
   });
-  const path = pathOf(PODS, context.namespace ?? 'default', podName(pod), 'log') + query;
+  const path = pathOf(PODS, context.namespace ?? 'default', name, 'log') + query;
   const response = await client.http.open({ method: 'GET', path, accept: '*/*', signal });
   try {
     for await (const chunk of response) {
@@ -56,14 +60,16 @@ export const defaultContainer = async (context: CliContext, name: string): Promi
   return chosen;
 };
 
-const count = (text: string): number => {
-  if (/^\d{1,9}$/.test(text)) return Number(text);
+/** `-1` means all, as it does for kubectl. */
+const count = (text: string): string | undefined => {
+  if (text === '-1') return undefined;
+  if (/^\d{1,9}$/.test(text)) return text;
   throw new UsageError(`--tail: "${text}" is not a number of lines`);
 };
 
-const seconds = (text: string): number => {
+const seconds = (text: string): string => {
   const match = /^(\d{1,9})(s|m|h)$/.exec(text);
   if (match === null)
     throw new UsageError(`--since: "${text}" is not a duration such as 10s, 5m, 1h`);
-  return Number(match[1]) * ({ s: 1, m: 60, h: 3600 }[match[2] ?? 's'] ?? 1);
+  return String(Number(match[1]) * ({ s: 1, m: 60, h: 3600 }[match[2] ?? 's'] ?? 1));
 };

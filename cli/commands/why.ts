@@ -1,12 +1,13 @@
 import { POD_EXPLANATIONS, SCHEDULING_DECISIONS, pathOf } from '../../api/resources';
 import type { PodExplanation, SchedulingDecision } from '../../api/decisions';
-import { toYaml } from '../../api/yaml';
 import { queryOf } from '../../client/rest-client';
 import { stringifyJson } from '../../lib/json';
 import type { CliContext } from '../context';
-import { renderDecisions, renderWhy } from '../why';
+import { formatViews, listDocument, outputFormat, type OutputFormat } from '../output/format';
+import type { Terminal } from '../output/terminal';
 import { podName } from '../targets';
-import { UsageError } from '../usage-error';
+import { renderDecisions, renderWhy, type TextStyle } from '../why';
+import { qualifiedKind } from './get';
 
 export interface WhyOptions {
   readonly node?: string;
@@ -16,14 +17,21 @@ export interface WhyOptions {
 /** Why a pod is where it is, or why it waits and what would make it fit. */
 export const why = async (context: CliContext, pod: string, options: WhyOptions): Promise<void> => {
   const { client, terminal, signal } = context;
+  const format = outputFormat(options.output);
   const namespace = context.namespace ?? 'default';
-  const path = pathOf(POD_EXPLANATIONS, namespace, podName(pod)) + queryOf({ node: options.node });
+  const name = await podName(context, pod, ({ spec }) => spec.nodeName === undefined);
+  const path = pathOf(POD_EXPLANATIONS, namespace, name) + queryOf({ node: options.node });
   const explanation = await client.json<PodExplanation>({ method: 'GET', path, signal });
-  terminal.out.write(
-    format(explanation, options.output) ??
-      renderWhy(explanation, { color: terminal.isInteractive, width: terminal.columns }),
-  );
+  const table = (isWide: boolean) => renderWhy(explanation, styleOf(terminal, isWide));
+  const names = [`${qualifiedKind(POD_EXPLANATIONS)}/${name}`];
+  terminal.out.write(formatViews({ document: explanation, names, table }, format));
 };
+
+/** Wide: lines do not wrap. */
+const styleOf = ({ isInteractive, columns }: Terminal, isWide: boolean): TextStyle => ({
+  color: isInteractive,
+  width: isWide ? Number.MAX_SAFE_INTEGER : columns,
+});
 
 export interface DecisionsOptions {
   readonly watch?: boolean;
@@ -33,11 +41,13 @@ export interface DecisionsOptions {
 /** The scheduler's latest decisions, oldest first; with `--watch` also those to come. */
 export const decisions = async (context: CliContext, options: DecisionsOptions): Promise<void> => {
   const { client, terminal, signal, namespace } = context;
+  const format = outputFormat(options.output);
   const place = namespace === undefined ? {} : { namespace };
   const list = await client.list(SCHEDULING_DECISIONS, place, signal);
-  const style = { color: terminal.isInteractive, width: terminal.columns };
-  const document = { apiVersion: 'v1', items: list.items, kind: 'List', metadata: {} };
-  terminal.out.write(format(document, options.output) ?? renderDecisions(list.items, style));
+  const isStream = options.watch === true && (format === 'json' || format === 'yaml');
+  if (isStream)
+    for (const each of list.items) terminal.out.write(eventText(each, format, terminal));
+  else terminal.out.write(listText(list.items, format, terminal));
   if (options.watch !== true) return;
   const events = client.watch(
     SCHEDULING_DECISIONS,
@@ -45,24 +55,36 @@ export const decisions = async (context: CliContext, options: DecisionsOptions):
     signal,
   );
   for await (const event of events) {
-    if (event.type === 'ADDED') terminal.out.write(line(event.object, options, style));
+    if (event.type === 'ADDED') terminal.out.write(eventText(event.object, format, terminal));
   }
 };
 
-const line = (
-  decision: SchedulingDecision,
-  { output }: DecisionsOptions,
-  style: { readonly color: boolean; readonly width: number },
+const listText = (
+  items: readonly SchedulingDecision[],
+  format: OutputFormat,
+  terminal: Terminal,
 ): string =>
-  output === 'yaml'
-    ? `---\n${toYaml(decision)}`
-    : output === 'json'
-      ? `${stringifyJson(decision)}\n`
-      : renderDecisions([decision], { ...style, header: false });
+  formatViews(
+    {
+      document: listDocument(items),
+      names: items.map(decisionName),
+      table: (isWide) => renderDecisions(items, { ...styleOf(terminal, false), isWide }),
+    },
+    format,
+  );
 
-const format = (document: unknown, output: string | undefined): string | undefined => {
-  if (output === undefined) return undefined;
-  if (output === 'json') return `${stringifyJson(document, 4)}\n`;
-  if (output === 'yaml') return toYaml(document);
-  throw new UsageError(`-o takes json or yaml here, not "${output}"`);
+/** One more decision, as a line or a document of its own. */
+const eventText = (
+  decision: SchedulingDecision,
+  format: OutputFormat,
+  terminal: Terminal,
+): string => {
+  if (format === 'json') return `${stringifyJson(decision)}\n`;
+  const table = (isWide: boolean) =>
+    renderDecisions([decision], { ...styleOf(terminal, false), isWide, header: false });
+  const text = formatViews({ document: decision, names: [decisionName(decision)], table }, format);
+  return format === 'yaml' ? `---\n${text}` : text;
 };
+
+const decisionName = ({ metadata }: SchedulingDecision): string =>
+  `${qualifiedKind(SCHEDULING_DECISIONS)}/${metadata.name}`;

@@ -7,7 +7,7 @@ export const describeDeployment = (writer: DescribeWriter, deployment: Deploymen
   const { metadata, spec, status } = deployment;
   writer.field(0, 'Created', metadata.creationTimestamp ?? undefined);
   writer.pairs(0, 'Labels', metadata.labels);
-  writer.pairs(0, 'Annotations', metadata.annotations);
+  writer.annotations(metadata.annotations);
   writer.pairs(0, 'Selector', spec.selector.matchLabels);
   const {
     updatedReplicas = 0,

@@ -42,12 +42,14 @@ export const describeObject = (object: ApiObject, around: Surroundings): string 
 const describeAny = (writer: DescribeWriter, object: ApiObject): void => {
   const { apiVersion, kind, metadata, ...rest } = object;
   writer.pairs(0, 'Labels', metadata.labels);
-  writer.pairs(0, 'Annotations', metadata.annotations);
+  writer.annotations(metadata.annotations);
   writer.field(0, 'API Version', apiVersion);
   writer.field(0, 'Kind', kind);
   writer.field(0, 'Created', metadata.creationTimestamp ?? undefined);
   const isSecret = kind === 'Secret';
-  for (const [name, value] of Object.entries(rest)) writeValue(writer, 0, name, value, isSecret);
+  for (const [name, value] of Object.entries(rest)) {
+    writeValue(writer, 0, titleOf(name), value, isSecret);
+  }
 };
 
 /** Any value as nested lines. A secret's data shows its size only. */
@@ -58,22 +60,27 @@ const writeValue = (
   value: unknown,
   isSecret: boolean,
 ): void => {
-  const title = name.charAt(0).toUpperCase() + name.slice(1);
   if (typeof value !== 'object' || value === null) {
-    const isHidden = isSecret && depth > 0;
     const text = typeof value === 'string' ? value : stringifyJson(value);
-    const sizeBytes = Buffer.from(text, 'base64').length;
-    writer.field(depth, isSecret ? name : title, isHidden ? `${sizeBytes} bytes` : text);
+    if (isSecret && depth > 0) {
+      writer.field(depth, name, `${Buffer.from(text, 'base64').length} bytes`);
+    } else writer.text(depth, name, text);
     return;
   }
-  writer.heading(depth, title);
+  writer.heading(depth, name);
+  // Keys of data are their author's; names of fields read better as titles.
+  const titled = DATA_FIELDS.has(name) ? (key: string) => key : titleOf;
   const entries: [string, unknown][] = Array.isArray(value)
     ? value.map((item, i) => [`[${i}]`, item as unknown])
-    : Object.entries(value);
+    : Object.entries(value).map(([key, inner]) => [titled(key), inner]);
   for (const [key, inner] of entries) {
-    writeValue(writer, depth + 1, key, inner, isSecret && name === 'data');
+    writeValue(writer, depth + 1, key, inner, isSecret && DATA_FIELDS.has(name));
   }
 };
+
+const titleOf = (field: string): string => field.charAt(0).toUpperCase() + field.slice(1);
+
+const DATA_FIELDS: ReadonlySet<string> = new Set(['Data', 'BinaryData', 'StringData']);
 
 const describeEvents = (writer: DescribeWriter, { events, nowMs }: Surroundings): void => {
   if (events.length === 0) {

@@ -8,7 +8,7 @@ import type { DescribeWriter } from './writer';
 export const describeNode = (writer: DescribeWriter, node: Node, pods: readonly Pod[]): void => {
   const { metadata, spec, status } = node;
   writer.pairs(0, 'Labels', metadata.labels);
-  writer.pairs(0, 'Annotations', metadata.annotations);
+  writer.annotations(metadata.annotations);
   writer.field(0, 'Created', metadata.creationTimestamp ?? undefined);
   writer.field(0, 'Taints', (spec.taints ?? []).map(formatTaint).join(', '));
   writer.field(0, 'Unschedulable', spec.unschedulable === true);

@@ -14,7 +14,7 @@ export const describePod = (writer: DescribeWriter, pod: Pod): void => {
   );
   writer.field(0, 'Start Time', status.startTime);
   writer.pairs(0, 'Labels', metadata.labels);
-  writer.pairs(0, 'Annotations', metadata.annotations);
+  writer.annotations(metadata.annotations);
   if (metadata.deletionTimestamp !== undefined) {
     writer.field(0, 'Status', `Terminating (until ${metadata.deletionTimestamp})`);
   } else writer.field(0, 'Status', status.phase);

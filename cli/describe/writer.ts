@@ -1,3 +1,4 @@
+import { LAST_APPLIED } from '../last-applied';
 import { printable } from '../output/terminal';
 
 /** Writes `Name:  value` lines at growing depth, values aligned within a block. */
@@ -6,8 +7,24 @@ export class DescribeWriter {
 
   /** One line; an empty value writes `<none>`. */
   field(depth: number, name: string, value: string | number | boolean | undefined): void {
-    const text = value === undefined || value === '' ? '<none>' : printable(String(value));
+    const text = value === undefined || value === '' ? '<none>' : oneLine(String(value));
     this.block(depth).rows.push([`${name}:`, text]);
+  }
+
+  /** As `field`; a value of several lines is written below its name. */
+  text(depth: number, name: string, value: string): void {
+    const lines = value.replace(/\n$/, '').split('\n');
+    if (lines.length === 1) this.field(depth, name, lines[0]);
+    else {
+      this.heading(depth, name);
+      for (const line of lines) this.raw(depth + 1, printable(line));
+    }
+  }
+
+  /** Without what `apply` keeps for itself: it repeats the object, a secret's content included. */
+  annotations(annotations: Readonly<Record<string, string>> | undefined): void {
+    const { [LAST_APPLIED]: _own, ...others } = annotations ?? {};
+    this.pairs(0, 'Annotations', others);
   }
 
   /** A title whose lines follow at a greater depth. */
@@ -20,7 +37,7 @@ export class DescribeWriter {
     const entries = Object.entries(pairs ?? {}).sort(([a], [b]) => (a < b ? -1 : 1));
     if (entries.length === 0) this.field(depth, name, '<none>');
     entries.forEach(([key, value], i) => {
-      const text = printable(`${key}=${value}`).slice(0, MAX_PAIR_LENGTH);
+      const text = oneLine(`${key}=${value}`).slice(0, MAX_PAIR_LENGTH);
       this.block(depth).rows.push([i === 0 ? `${name}:` : '', text]);
     });
   }
@@ -61,5 +78,8 @@ const formatBlock = ({
     .map(([name, value]) => `${indent}${value === '' ? name : name.padEnd(width + 2) + value}\n`)
     .join('');
 };
+
+/** Text of others within a line of ours. */
+const oneLine = (text: string): string => printable(text.trimEnd()).replaceAll('\n', '\\n');
 
 const MAX_PAIR_LENGTH = 200;

@@ -13,7 +13,8 @@ export const systemTerminal = (): Terminal => ({
   out: process.stdout,
   err: process.stderr,
   isInteractive: process.stdout.isTTY && process.env['NO_COLOR'] === undefined,
-  columns: process.stdout.isTTY ? process.stdout.columns : 160,
+  // A terminal that does not know its size says 0.
+  columns: process.stdout.isTTY ? process.stdout.columns || 80 : 160,
 });
 
 /** Replaces what could drive a terminal: names and logs come from others. */

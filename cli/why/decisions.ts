@@ -4,6 +4,8 @@ import { columns, plain, shortTime, toned, type TextStyle } from './text';
 export interface DecisionsStyle extends TextStyle {
   /** Default true; false for the lines that follow in a watch. */
   readonly header?: boolean;
+  /** Also what made the scheduler try, how long it took, and the name of the record. */
+  readonly isWide?: boolean;
 }
 
 /** One line per attempt, in the order given. */
@@ -11,8 +13,8 @@ export const renderDecisions = (
   decisions: readonly SchedulingDecision[],
   style: DecisionsStyle,
 ): string => {
-  const rows = decisions.map(rowOf);
-  const all = style.header === false ? rows : [HEADER, ...rows];
+  const rows = decisions.map((each) => rowOf(each, style.isWide === true));
+  const all = style.header === false ? rows : [headerOf(style.isWide === true), ...rows];
   const lines = columns(all, MINIMUM_WIDTHS);
   const offset = all.length - rows.length;
   return lines
@@ -24,7 +26,10 @@ export const renderDecisions = (
     .join('');
 };
 
-const rowOf = ({ metadata, spec, status }: SchedulingDecision): readonly string[] =>
+const rowOf = (
+  { metadata, spec, status }: SchedulingDecision,
+  isWide: boolean,
+): readonly string[] =>
   [
     shortTime(spec.time),
     `${metadata.namespace ?? ''}/${spec.podName}`,
@@ -32,6 +37,7 @@ const rowOf = ({ metadata, spec, status }: SchedulingDecision): readonly string[
     status.outcome,
     status.nodeName ?? '-',
     `${status.nodesFeasible}/${status.nodesConsidered}`,
+    ...(isWide ? [spec.trigger, `${status.latencyMicros}µs`, metadata.name] : []),
     reasonOf(status),
   ].map(plain);
 
@@ -51,5 +57,10 @@ export const histogram = (reasons: Readonly<Record<string, number>>): string =>
     .map(([reason, count]) => `${count} ${reason}`)
     .join(', ');
 
-const HEADER = ['TIME', 'POD', 'TRY', 'OUTCOME', 'NODE', 'FIT', 'WHY'];
+const headerOf = (isWide: boolean): readonly string[] => [
+  ...['TIME', 'POD', 'TRY', 'OUTCOME', 'NODE', 'FIT'],
+  ...(isWide ? ['TRIGGER', 'TOOK', 'RECORD'] : []),
+  'WHY',
+];
+
 const MINIMUM_WIDTHS = [19, 28, 3, 13, 12, 5];

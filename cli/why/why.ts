@@ -96,10 +96,15 @@ const verdictOf = ({ top, margin, decidedBy }: Attempt, nodeName: string): strin
   const runnerUp = top[1];
   if (runnerUp === undefined || margin === undefined) return 'no other node fitted';
   const other = plain(runnerUp.node);
+  const equals = top.filter(({ total }) => total === runnerUp.total).map(({ node }) => plain(node));
   return margin === 0
-    ? `${plain(nodeName)} and ${other} were equal: chosen by lot, by a hash of pod and node`
+    ? `${listed(equals)} were equal: ${plain(nodeName)} was chosen by lot, by a hash of pod and node`
     : `${decidedBy ?? '?'} decided: ${plural(margin, 'point')} ahead of ${other}`;
 };
+
+/** `a, b and c` */
+const listed = (names: readonly string[]): string =>
+  `${names.slice(0, -1).join(', ')} and ${names.at(-1) ?? ''}`;
 
 const scoreTable = ({ top, decidedBy }: Attempt, style: TextStyle): readonly string[] => {
   const plugins = Object.keys(top[0]?.scores ?? {});

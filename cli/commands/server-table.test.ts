@@ -1,0 +1,35 @@
+import { renderTable, type Table } from './server-table';
+
+const TABLE: Table = {
+  columnDefinitions: [
+    { name: 'Name', priority: 0 },
+    { name: 'Ready', priority: 0 },
+    { name: 'IP', priority: 1 },
+  ],
+  rows: [
+    { cells: ['web', 1, null], object: { metadata: { name: 'web', labels: { b: '2', a: '1' } } } },
+    { cells: ['a\u001b[31m', 0, '10.0.0.1'], object: { metadata: { name: 'a', namespace: 'x' } } },
+  ],
+};
+const STYLE = {
+  isWide: false,
+  showNamespace: false,
+  showLabels: false,
+  showHeader: true,
+  prefix: '',
+};
+
+it('aligns what everybody sees, and lets no name drive the terminal', () => {
+  expect(renderTable(TABLE, STYLE)).toBe('NAME        READY\nweb         1\na\\x1b[31m   0\n');
+});
+
+it('adds what was asked for', () => {
+  const all = { ...STYLE, isWide: true, showNamespace: true, showLabels: true, prefix: 'pod/' };
+  expect(renderTable({ ...TABLE, rows: TABLE.rows.slice(0, 1) }, all)).toBe(
+    'NAMESPACE   NAME      READY   IP       LABELS\n            pod/web   1       <none>   a=1,b=2\n',
+  );
+});
+
+it('leaves the header out', () => {
+  expect(renderTable(TABLE, { ...STYLE, showHeader: false })).not.toContain('NAME');
+});

@@ -1,0 +1,66 @@
+import type { ApiObject } from '../../api/types';
+import { stringifyJson } from '../../lib/json';
+import { formatTable } from '../output/table';
+import { printable } from '../output/terminal';
+
+/** What to accept for a `Table`. */
+export const TABLE = 'application/json;as=Table;v=v1;g=meta.k8s.io,application/json';
+
+/** A server-side print of a list or an object. Source: KEP-514. */
+export interface Table {
+  readonly metadata?: { readonly resourceVersion?: string };
+  readonly columnDefinitions?: readonly { readonly name: string; readonly priority: number }[];
+  readonly rows: readonly Row[];
+}
+
+interface Row {
+  readonly cells: readonly unknown[];
+  readonly object?: { readonly metadata: ApiObject['metadata'] };
+}
+
+export interface TableStyle {
+  readonly isWide: boolean;
+  readonly showNamespace: boolean;
+  readonly showLabels: boolean;
+  readonly showHeader: boolean;
+  /** Before each name: `pod/` */
+  readonly prefix: string;
+}
+
+export const renderTable = (table: Table, style: TableStyle): string => {
+  const { titles, rows } = layOut(table, style);
+  return formatTable(style.showHeader ? titles : undefined, rows);
+};
+
+/** The cells to print, and their titles: priority 0 always, the others when wide. */
+export const layOut = (
+  { columnDefinitions = [], rows }: Table,
+  { isWide, showNamespace, showLabels, prefix }: TableStyle,
+): { readonly titles: readonly string[]; readonly rows: readonly (readonly string[])[] } => {
+  const indices = columnDefinitions.flatMap(({ priority }, i) =>
+    priority === 0 || isWide ? [i] : [],
+  );
+  return {
+    titles: [
+      ...(showNamespace ? ['NAMESPACE'] : []),
+      ...indices.map((i) => columnDefinitions[i]?.name.toUpperCase() ?? ''),
+      ...(showLabels ? ['LABELS'] : []),
+    ],
+    rows: rows.map(({ cells, object }) => [
+      ...(showNamespace ? [object?.metadata.namespace ?? ''] : []),
+      ...indices.map((i) => (i === 0 ? prefix : '') + cellText(cells[i])),
+      ...(showLabels ? [labelText(object?.metadata.labels)] : []),
+    ]),
+  };
+};
+
+const cellText = (cell: unknown): string =>
+  cell === null || cell === undefined
+    ? '<none>'
+    : printable(typeof cell === 'string' ? cell : stringifyJson(cell));
+
+const labelText = (labels: Readonly<Record<string, string>> | undefined): string =>
+  Object.entries(labels ?? {})
+    .map(([name, value]) => `${name}=${value}`)
+    .sort()
+    .join(',') || '<none>';

@@ -1,0 +1,32 @@
+import type { Command } from 'commander';
+import type { CliContext } from '../context';
+
+/** What a command does. A number is the exit code. */
+export type Action<A extends readonly unknown[]> = (
+  context: CliContext,
+  ...args: A
+) => Promise<unknown>;
+
+/** Adds the options that reach a cluster, and runs `action` with a connection. */
+export type Connected = <A extends readonly unknown[]>(
+  command: Command,
+  action: Action<A>,
+) => Command;
+
+/** A command whose modules start when it is called: `get` must not wait for what `apply` needs. */
+export const lazily =
+  <A extends readonly unknown[]>(load: () => Promise<Action<A>>): Action<A> =>
+  async (context: CliContext, ...args: A) =>
+    (await load())(context, ...args);
+
+/** For kinds that live in namespaces. */
+export const inNamespace = (command: Command): Command =>
+  command.option('-n, --namespace <name>', 'the namespace');
+
+/** For commands that can look at all namespaces at once. */
+export const inNamespaces = (command: Command): Command =>
+  inNamespace(command).option('-A, --all-namespaces', 'all namespaces');
+
+/** Ends a command's help. */
+export const examples = (...lines: readonly string[]): string =>
+  `\nExample${lines.length === 1 ? '' : 's'}:\n${lines.map((line) => `  ${line}`).join('\n')}`;

@@ -1,0 +1,45 @@
+import type { Command } from 'commander';
+import type { DecisionsOptions, WhyOptions } from '../commands/why';
+import { examples, inNamespace, inNamespaces, lazily, type Connected } from './command';
+
+export const defineWhy = (program: Command, connected: Connected): void => {
+  connected<[string, WhyOptions]>(
+    inNamespace(
+      program
+        .command('why <pod>')
+        .description('Why a pod runs where it does, or what keeps it from running')
+        .option('--node <name>', 'about one node: why there, or why not')
+        .option('-o, --output <format>', 'wide, yaml, json or name')
+        .addHelpText(
+          'after',
+          examples(
+            'dhow why pod/web-1             why here, who was second, which plugin decided',
+            'dhow why web-1 --node node-2   why (not) on this node',
+            'dhow why deploy/web            of a pod of a deployment: one that waits, if any',
+          ),
+        ),
+    ),
+    lazily(async () => (await import('../commands/why.js')).why),
+  );
+};
+
+export const defineDecisions = (program: Command, connected: Connected): void => {
+  connected<[DecisionsOptions]>(
+    inNamespaces(
+      program
+        .command('decisions')
+        .description("The scheduler's latest decisions")
+        .option('-w, --watch', 'go on as decisions are made')
+        .option('-o, --output <format>', 'wide, yaml, json or name')
+        .addHelpText(
+          'after',
+          examples(
+            'dhow decisions -A          of all namespaces, the oldest first',
+            'dhow decisions -w          as they are made',
+            'dhow decisions -o json     with the score of every plugin',
+          ),
+        ),
+    ),
+    lazily(async () => (await import('../commands/why.js')).decisions),
+  );
+};

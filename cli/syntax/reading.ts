@@ -1,0 +1,77 @@
+import type { Command } from 'commander';
+import type { DescribeOptions } from '../commands/describe';
+import type { GetOptions } from '../commands/get';
+import type { LogsOptions } from '../commands/logs';
+import { examples, inNamespace, inNamespaces, lazily, type Connected } from './command';
+
+export const defineGet = (program: Command, connected: Connected): void => {
+  connected<[string[], GetOptions]>(
+    inNamespaces(
+      program
+        .command('get <kind-or-name...>')
+        .description('Show objects: KIND [NAME...], KIND/NAME or KIND,KIND')
+        .option('-l, --selector <labels>', 'only objects with these labels')
+        .option('--field-selector <fields>', 'only objects with these field values')
+        .option('-o, --output <format>', 'wide, yaml, json or name')
+        .option('-w, --watch', 'go on with changes as they come')
+        .option('--no-headers', 'leave the header out')
+        .option('--show-labels', 'add a column of labels')
+        .addHelpText(
+          'after',
+          examples(
+            'dhow get pods -A -o wide       all pods with node and address',
+            'dhow get deploy,rs -l app=web  two kinds by label',
+            'dhow get pod web-1 -o yaml     one object in full',
+            'dhow get pods -w               changes as they come',
+          ),
+        ),
+    ),
+    lazily(async () => (await import('../commands/get.js')).get),
+  );
+};
+
+export const defineDescribe = (program: Command, connected: Connected): void => {
+  connected<[string[], DescribeOptions]>(
+    inNamespaces(
+      program
+        .command('describe <kind-or-name...>')
+        .description('Show objects in detail, with their recent events')
+        .option('-l, --selector <labels>', 'only objects with these labels')
+        .addHelpText(
+          'after',
+          examples(
+            'dhow describe pod web-1        one pod: its containers, conditions, events',
+            'dhow describe node/node-1      what a node has, and what runs there',
+            'dhow describe pods -l app=web  all of an application',
+          ),
+        ),
+    ),
+    lazily(async () => (await import('../commands/describe.js')).describe),
+  );
+};
+
+export const defineLogs = (program: Command, connected: Connected): void => {
+  connected<[string, LogsOptions]>(
+    inNamespace(
+      program
+        .command('logs <pod>')
+        .description("Print a container's log: of POD, or of a pod of KIND/NAME")
+        .option('-c, --container <name>', 'which container; default the first')
+        .option('-f, --follow', 'go on as the log grows')
+        .option('-p, --previous', 'of the container before the last restart')
+        .option('--tail <lines>', 'only the last lines')
+        .option('--since <duration>', 'only lines younger than this: 10s, 5m, 1h')
+        .option('--timestamps', 'with the time of each line')
+        .addHelpText(
+          'after',
+          examples(
+            'dhow logs web-1                    all that is kept',
+            'dhow logs -f web-1 -c proxy        one container, as it goes on',
+            'dhow logs web-1 --previous         why did it restart?',
+            'dhow logs deploy/web --since 10m   of one pod of a deployment',
+          ),
+        ),
+    ),
+    lazily(async () => (await import('../commands/logs.js')).logs),
+  );
+};
