@@ -1,5 +1,4 @@
 import { readFileSync } from 'node:fs';
-import { createRequire, wrap } from 'node:module';
 import { dirname, join } from 'node:path';
 import { Script } from 'node:vm';
 
@@ -20,14 +19,16 @@ export const codeCacheFile = (name: string): string => `${bundleFile(name)}.cach
 export const loadBundle = (name: string): Bundle => {
   const filename = bundleFile(name);
   const cachedData = readIfThere(codeCacheFile(name));
-  const source = wrap(readFileSync(filename, 'utf8'));
+  // Bundles are ASCII, in which they are fastest to read.
+  const source = `(function (exports, require, module, __filename, __dirname) {${readFileSync(filename, 'latin1')}\n})`;
   const script = new Script(source, {
     filename,
     ...(cachedData === undefined ? {} : { cachedData }),
   });
   const module = { exports: {} };
+  // It lies beside us, so our `require` is as good as one of its own.
   const run = script.runInThisContext() as (...args: readonly unknown[]) => void;
-  run(module.exports, createRequire(filename), module, filename, dirname(filename));
+  run(module.exports, require, module, filename, dirname(filename));
   return { ...(module.exports as Pick<Bundle, 'main'>), script };
 };
 
