@@ -1,14 +1,41 @@
-import { mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  closeSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { dirname, join } from 'node:path';
 
 let lastTemporary = 0;
 
 /** Replaces a file as a whole: readers see the old content or the new. */
 export const writeFileAtomic = (path: string, data: string | Uint8Array, mode = 0o600): void => {
+  replaceFile(path, data, { mode });
+};
+
+/** The same, and once it returns the new content outlives a power cut. */
+export const writeFileDurable = (path: string, data: string | Uint8Array): void => {
+  replaceFile(path, data, { mode: 0o600, flush: true });
+  const folder = openSync(dirname(path), 'r');
+  try {
+    fsyncSync(folder);
+  } finally {
+    closeSync(folder);
+  }
+};
+
+const replaceFile = (
+  path: string,
+  data: string | Uint8Array,
+  options: { readonly mode: number; readonly flush?: boolean },
+): void => {
   mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
   const temporary = join(dirname(path), `.${process.pid}-${++lastTemporary}.tmp`);
   try {
-    writeFileSync(temporary, data, { mode });
+    writeFileSync(temporary, data, options);
     renameSync(temporary, path);
   } catch (error) {
     rmSync(temporary, { force: true });

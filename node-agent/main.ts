@@ -1,15 +1,18 @@
 import { mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
+import { TaskGroup } from '../lib/async/task-group';
 import { systemClock } from '../lib/clock';
-import { createLog } from '../lib/log';
+import { createLog, type Log } from '../lib/log';
 import { systemRandom } from '../lib/random';
+import type { ContainerRuntime } from '../runtime/container-runtime';
 import { createContainerRuntime } from '../runtime/containers';
 import { createImageService, ownEndpoint, type EndpointsFor } from '../runtime/images';
 import { createPodNetwork } from '../runtime/network';
 import { createAgent } from './agent';
 import { hostOf, parseAgentConfig, type AgentConfig } from './config';
 import { IdentityStore, type NodeIdentity } from './identity/identity-store';
+import { CertificateRenewer } from './identity/certificate-renewer';
 import { ensureIdentity } from './identity/join';
 import { addressToward, readHostFacts } from './node/host';
 import { createTransport } from './session/transport';
@@ -28,26 +31,20 @@ export const runAgent = async (input: unknown, signal: AbortSignal): Promise<voi
   const host = hostOf(config.server);
   const store = new IdentityStore(config.stateDir);
   const { token, agentsPort, nodeName } = config;
-  const identity = await ensureIdentity(store, { host, token, agentsPort, nodeName });
-  const nodeIp = config.nodeAddress ?? (await addressToward(host, identity.agentsPort));
   const shared = { clock: systemClock, random: systemRandom, log };
-  await using runtime = await createContainerRuntime({
-    runDir: join(config.runDir, 'runtime'),
-    stateDir: join(config.stateDir, 'runtime'),
-    cgroupParent: config.cgroupParent,
-    launcherPath: config.launcherPath,
-    logMaxBytes: config.logMaxBytes,
-    logMaxFiles: config.logMaxFiles,
-    log,
-    clock: systemClock,
-  });
+  const joining = { host, token, agentsPort, nodeName, clock: systemClock };
+  const identity = await ensureIdentity(store, joining);
+  const nodeIp = config.nodeAddress ?? (await addressToward(host, identity.agentsPort));
+  const renew = (request: Buffer): Promise<string> => transport.renew(request);
+  const renewer = new CertificateRenewer({ ...shared, store, renew }, identity);
+  const transport = createTransport(host, () => renewer.current, systemClock);
+  await using runtime = await openRuntime(config, log);
   await using images = await createImageService({
     ...shared,
     stateDir: join(config.stateDir, 'images'),
-    endpoints: endpointsOf(config, identity),
+    endpoints: endpointsOf(config, () => renewer.current),
     ...(config.unpackWorkerPath === undefined ? {} : { workerPath: config.unpackWorkerPath }),
   });
-  const transport = createTransport(host, identity, systemClock);
   const agent = createAgent({
     ...shared,
     config,
@@ -68,21 +65,38 @@ export const runAgent = async (input: unknown, signal: AbortSignal): Promise<voi
     mounter: createMounter(isMountPoint),
   });
   try {
+    await using tasks = new TaskGroup(signal);
+    tasks.run((s) => renewer.run(s));
     await agent.run(signal);
   } finally {
     transport.close();
   }
 };
 
+const openRuntime = (config: AgentConfig, log: Log): Promise<ContainerRuntime> =>
+  createContainerRuntime({
+    runDir: join(config.runDir, 'runtime'),
+    stateDir: join(config.stateDir, 'runtime'),
+    cgroupParent: config.cgroupParent,
+    launcherPath: config.launcherPath,
+    logMaxBytes: config.logMaxBytes,
+    logMaxFiles: config.logMaxFiles,
+    log,
+    clock: systemClock,
+  });
+
 /** The cluster's own registry first: it works without a way to the world. */
 const endpointsOf = (
   { registryEndpoints, insecureRegistries }: AgentConfig,
-  { caCertificate, certificate, key }: NodeIdentity,
+  identity: () => NodeIdentity,
 ): EndpointsFor => {
-  // The server's certificate always bears this name, whatever address it is reached by.
-  const tls = { ca: caCertificate, cert: certificate, key, serverName: 'kubernetes' };
-  const own = registryEndpoints.map((baseUrl) => ({ baseUrl, tls, isMirror: true }));
-  return (reference) => [...own, ownEndpoint(reference, insecureRegistries)];
+  return (reference) => {
+    const { caCertificate: ca, certificate: cert, key } = identity();
+    // The server's certificate always bears this name, whatever address it is reached by.
+    const tls = { ca, cert, key, serverName: 'kubernetes' };
+    const own = registryEndpoints.map((baseUrl) => ({ baseUrl, tls, isMirror: true }));
+    return [...own, ownEndpoint(reference, insecureRegistries)];
+  };
 };
 
 const isMountPoint = (path: string): boolean =>

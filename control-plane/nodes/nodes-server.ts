@@ -15,6 +15,8 @@ import {
   type AgentHello,
   type JoinRequest,
   type JoinResponse,
+  type RenewRequest,
+  type RenewResponse,
   type SessionRequest,
 } from '../../proto/gen/dhow/agent/v1/agent';
 import { AgentConnections } from './agent-connections';
@@ -122,6 +124,15 @@ class GrpcNodesServer implements NodesServer {
       attach: (call: AttachStream) => {
         this.serve(call, (name) => this.broker.accept(name, call), false);
       },
+      renew: (
+        call: ServerUnaryCall<RenewRequest, RenewResponse>,
+        callback: sendUnaryData<RenewResponse>,
+      ) => {
+        this.renew(call).then(
+          (response) => callback(null, response),
+          (error: unknown) => callback(asServiceError(error), null),
+        );
+      },
     });
   }
 
@@ -155,6 +166,16 @@ class GrpcNodesServer implements NodesServer {
     const certificate = await this.sign(certificateRequest, nodeName);
     log.info({ node: nodeName }, 'node certificate issued');
     return { certificate, caCertificate: pki.caCertificate };
+  }
+
+  private async renew(call: ServerUnaryCall<RenewRequest, RenewResponse>): Promise<RenewResponse> {
+    const nodeName = nodeNameOf(call);
+    // Whoever has been taken out of the cluster does not stay in it by renewing for ever.
+    if (this.deps.nodes.get(nodeName) === undefined)
+      throw grpcError(status.FAILED_PRECONDITION, `node "${nodeName}" is not in the cluster`);
+    const certificate = await this.sign(call.request.certificateRequest, nodeName);
+    this.deps.log.info({ node: nodeName }, 'node certificate renewed');
+    return { certificate };
   }
 
   private async sign(request: Uint8Array, nodeName: string): Promise<string> {

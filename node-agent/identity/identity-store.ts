@@ -3,7 +3,7 @@ import { readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
 
-import { hasErrorCode, writeFileAtomic } from '../files';
+import { hasErrorCode, writeFileDurable } from '../files';
 
 /** Who this node is to the server, once it has joined. */
 export interface NodeIdentity {
@@ -39,7 +39,7 @@ export class IdentityStore {
     const stored = read(this.idPath)?.trim();
     if (stored !== undefined && stored !== '') return stored;
     const id = randomUUID();
-    writeFileAtomic(this.idPath, `${id}\n`);
+    writeFileDurable(this.idPath, `${id}\n`);
     return id;
   }
 
@@ -55,7 +55,7 @@ export class IdentityStore {
   }
 
   save(identity: NodeIdentity): void {
-    writeFileAtomic(this.path, JSON.stringify(identity));
+    writeFileDurable(this.path, JSON.stringify(identity));
   }
 
   forget(): void {

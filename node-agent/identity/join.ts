@@ -1,11 +1,12 @@
 import { credentials, Metadata, type ChannelCredentials, type ServiceError } from '@grpc/grpc-js';
-import * as x509 from '@peculiar/x509';
-import { createHash, KeyObject, webcrypto, X509Certificate } from 'node:crypto';
+import { createHash, X509Certificate } from 'node:crypto';
 import { connect, type DetailedPeerCertificate, type PeerCertificate } from 'node:tls';
 
+import type { Clock } from '../../lib/clock';
 import { bootstrapTokenOf, parseJoinToken, type JoinToken } from '../../lib/join-token';
 import { BootstrapServiceClient, type JoinResponse } from '../../proto/gen/dhow/agent/v1/agent';
 import type { IdentityStore, NodeIdentity } from './identity-store';
+import { createKey } from './key';
 
 const SERVER_COMMON_NAME = 'dhow-server';
 const CALL_TIMEOUT_MS = 15_000;
@@ -18,28 +19,38 @@ export interface JoinOptions {
   readonly token: string | undefined;
   readonly agentsPort: number | undefined;
   readonly nodeName: string;
+  readonly clock: Clock;
 }
 
 /**
- * The stored identity, or a new one traded for the token. The token's hash of the CA's key is what
+ * The stored identity while its certificate lasts, or a new one traded for the token. The token's hash of the CA's key is what
  * makes the first connection trustworthy. @throws Error that says why the server refused.
  */
 export const ensureIdentity = async (
   store: IdentityStore,
-  { host, token, agentsPort, nodeName }: JoinOptions,
+  { host, token, agentsPort, nodeName, clock }: JoinOptions,
 ): Promise<NodeIdentity> => {
   const parsed = token === undefined ? undefined : parseJoinToken(token);
   const stored = store.load();
   const isSameCluster = parsed === undefined || parsed.caHash === stored?.caHash;
-  if (stored !== undefined && stored.nodeName === nodeName && isSameCluster)
+  const isOurs = stored?.nodeName === nodeName && isSameCluster;
+  const hasExpired = isOurs && expiryMsOf(stored) <= clock.now();
+  if (isOurs && !hasExpired)
     return { ...stored, agentsPort: agentsPort ?? parsed?.agentsPort ?? stored.agentsPort };
   if (parsed === undefined)
-    throw new Error(`node "${nodeName}" has not joined a cluster yet: a join token is required`);
+    throw new Error(
+      hasExpired
+        ? `the certificate of node "${nodeName}" has expired: a new join token is required`
+        : `node "${nodeName}" has not joined a cluster yet: a join token is required`,
+    );
   const port = agentsPort ?? parsed.agentsPort;
   const identity = await join(host, port, parsed, nodeName, store.agentId());
   store.save(identity);
   return identity;
 };
+
+const expiryMsOf = ({ certificate }: NodeIdentity): number =>
+  Date.parse(new X509Certificate(certificate).validTo);
 
 const join = async (
   host: string,
@@ -49,13 +60,8 @@ const join = async (
   agentId: string,
 ): Promise<NodeIdentity> => {
   const caCertificate = await fetchPinnedCa(host, port, token.caHash);
-  const keys = await webcrypto.subtle.generateKey(ALGORITHM, true, ['sign', 'verify']);
-  const request = {
-    token: bootstrapTokenOf(token),
-    nodeName,
-    agentId,
-    certificateRequest: await certificateRequest(keys),
-  };
+  const { key, certificateRequest } = await createKey();
+  const request = { token: bootstrapTokenOf(token), nodeName, agentId, certificateRequest };
   const client = new BootstrapServiceClient(
     `${bracketed(host)}:${port}`,
     serverCredentials(caCertificate),
@@ -69,7 +75,6 @@ const join = async (
       );
     });
     const { certificate } = response;
-    const key = KeyObject.from(keys.privateKey).export({ type: 'pkcs8', format: 'pem' }).toString();
     const { caHash } = token;
     return { nodeName, certificate, key, caCertificate, caHash, agentsPort: port };
   } finally {
@@ -132,20 +137,8 @@ const findByHash = (leaf: DetailedPeerCertificate, caHash: string): string | und
   return undefined;
 };
 
-const certificateRequest = async (keys: webcrypto.CryptoKeyPair): Promise<Buffer> => {
-  x509.cryptoProvider.set(webcrypto as never);
-  const request = await x509.Pkcs10CertificateRequestGenerator.create({
-    name: 'CN=node',
-    keys: keys as never,
-    signingAlgorithm: ALGORITHM as never,
-  });
-  return Buffer.from(request.rawData);
-};
-
 const joinError = (error: ServiceError): Error =>
   new Error(`the server refused the join: ${error.details}`, { cause: error });
 
 /** For `HOST:PORT`, where an IPv6 address needs brackets. */
 export const bracketed = (host: string): string => (host.includes(':') ? `[${host}]` : host);
-
-const ALGORITHM = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' } as const;

@@ -1,3 +1,5 @@
+import { Metadata } from '@grpc/grpc-js';
+
 import { NodeServiceClient } from '../../proto/gen/dhow/agent/v1/agent';
 import type {
   AttachRequest,
@@ -26,16 +28,42 @@ export interface MessageStream<Outgoing, Incoming> {
 export interface Transport {
   openSession(signal: AbortSignal): MessageStream<SessionRequest, SessionResponse>;
   openAttach(signal: AbortSignal): MessageStream<AttachRequest, AttachResponse>;
+  /** A new certificate (PEM) for the key of a PKCS#10 request. @throws ServiceError */
+  renew(certificateRequest: Buffer): Promise<string>;
   close(): void;
 }
 
-const MAX_MESSAGE_BYTES = 32 * 1024 * 1024;
+/**
+ * gRPC with the node's certificate. One connection carries the session and every stream. What begins
+ * after `identity` returns another one goes over a new connection; what is under way ends on the old.
+ */
+export const createTransport = (
+  host: string,
+  identity: () => NodeIdentity,
+  clock: Clock,
+): Transport => {
+  let used = identity();
+  let client = clientOf(host, used);
+  const current = (): NodeServiceClient => {
+    const wanted = identity();
+    if (wanted !== used) {
+      client.close();
+      used = wanted;
+      client = clientOf(host, wanted);
+    }
+    return client;
+  };
+  return {
+    openSession: (signal) => streamOf(current().session(), clock, signal),
+    openAttach: (signal) => streamOf(current().attach(), clock, signal),
+    renew: (certificateRequest) => renew(current(), certificateRequest),
+    close: () => client.close(),
+  };
+};
 
-/** gRPC with the node's certificate. One connection carries the session and every stream. */
-export const createTransport = (host: string, identity: NodeIdentity, clock: Clock): Transport => {
-  const address = `${bracketed(host)}:${identity.agentsPort}`;
-  const client = new NodeServiceClient(
-    address,
+const clientOf = (host: string, identity: NodeIdentity): NodeServiceClient =>
+  new NodeServiceClient(
+    `${bracketed(host)}:${identity.agentsPort}`,
     serverCredentials(identity.caCertificate, identity),
     {
       ...SERVER_NAME_OPTIONS,
@@ -49,12 +77,17 @@ export const createTransport = (host: string, identity: NodeIdentity, clock: Clo
       'grpc.max_reconnect_backoff_ms': 5_000,
     },
   );
-  return {
-    openSession: (signal) => streamOf(client.session(), clock, signal),
-    openAttach: (signal) => streamOf(client.attach(), clock, signal),
-    close: () => client.close(),
-  };
-};
+
+const renew = (client: NodeServiceClient, certificateRequest: Buffer): Promise<string> =>
+  new Promise((resolve, reject) => {
+    const deadline = Date.now() + CALL_TIMEOUT_MS;
+    client.renew({ certificateRequest }, new Metadata(), { deadline }, (error, response) =>
+      error === null ? resolve(response.certificate) : reject(error),
+    );
+  });
+
+const MAX_MESSAGE_BYTES = 32 * 1024 * 1024;
+const CALL_TIMEOUT_MS = 15_000;
 
 interface Call<Outgoing, Incoming> {
   write(message: Outgoing): boolean;

@@ -13,7 +13,7 @@ import { silentLog } from '../../../lib/log';
 import { systemRandom } from '../../../lib/random';
 import { createAgent, type Agent } from '../../../node-agent/agent';
 import { parseAgentConfig } from '../../../node-agent/config';
-import { IdentityStore } from '../../../node-agent/identity/identity-store';
+import { IdentityStore, type NodeIdentity } from '../../../node-agent/identity/identity-store';
 import { ensureIdentity } from '../../../node-agent/identity/join';
 import { createTransport } from '../../../node-agent/session/transport';
 import type { ContainerRuntime } from '../../../runtime/container-runtime';
@@ -81,6 +81,9 @@ export interface RunningAgent extends AsyncDisposable {
   readonly runtime: ContainerRuntime;
   readonly images: FakeImageService;
   readonly network: FakePodNetwork;
+  readonly identity: NodeIdentity;
+  /** As after a renewal: what connects from now on shows this certificate. */
+  adopt(identity: NodeIdentity): void;
   stop(): Promise<void>;
 }
 
@@ -111,16 +114,17 @@ export const startAgent = async (
     launcherPath: '/nonexistent',
   });
   const store = new IdentityStore(config.stateDir);
-  const identity = await ensureIdentity(store, {
+  let identity = await ensureIdentity(store, {
     host: '127.0.0.1',
     token: plane.token,
     agentsPort: plane.port,
     nodeName: name,
+    clock: systemClock,
   });
   const images = more.images ?? new FakeImageService();
   if (more.images === undefined) images.publish('web:1');
   const network = new FakePodNetwork();
-  const transport = createTransport('127.0.0.1', identity, systemClock);
+  const transport = createTransport('127.0.0.1', () => identity, systemClock);
   const agent = createAgent({
     config,
     agentId: store.agentId(),
@@ -160,7 +164,9 @@ export const startAgent = async (
     await stop();
     for (const { id } of runtime.sandboxes()) await runtime.removeSandbox(id);
   };
-  return { agent, runtime, images, network, stop, [Symbol.asyncDispose]: dispose };
+  const adopt = (next: NodeIdentity) => (identity = next);
+  const parts = { agent, runtime, images, network, identity };
+  return { ...parts, adopt, stop, [Symbol.asyncDispose]: dispose };
 };
 
 export const eventually = async <T>(look: () => Promise<T | undefined | false>): Promise<T> => {
