@@ -63,6 +63,8 @@ export interface PodExplanation extends ApiObject {
   readonly spec: { readonly podName: string };
   readonly status: {
     readonly nodeName?: string;
+    /** The pod is bound to a node that does not exist. */
+    readonly nodeIsMissing?: boolean;
     /** Where the pod waits: `active`, `backoff`, `unschedulable`, or absent when bound. */
     readonly queue?: string;
     /** RFC 3339; set while in `backoff`. */

@@ -80,6 +80,15 @@ export const formatCpuMillis = (millis: number): string =>
 export const formatBytes = (bytes: number): string =>
   formatQuantity({ nanos: BigInt(Math.round(bytes)) * NANOS, format: 'BinarySI' });
 
+/** Bytes for a person: the canonical quantity where it is short, else two decimals of a large unit. */
+export const approximateBytes = (bytes: number, round: (value: number) => number): string => {
+  const exact = formatBytes(bytes);
+  if (exact.length <= SHORT_LENGTH) return exact;
+  const power = Math.min(BINARY.length - 1, Math.floor(Math.log2(Math.abs(bytes)) / 10));
+  return `${round((bytes / 1024 ** power) * 100) / 100}${BINARY[power] ?? ''}`;
+};
+
+const SHORT_LENGTH = 6;
 const NANOS = 1_000_000_000n;
 const MAX_NANOS = (2n ** 63n - 1n) * NANOS;
 const EXPONENT_MAX = 64;

@@ -129,6 +129,10 @@ describe('dhow why', () => {
       status: { nodeName: 'node-1', attempts: 0, nodes: [] },
     };
     expect(renderWhy(explanation, STYLE)).toContain('kube-system/static is on node-1\n');
+    const status = { ...explanation.status, nodeIsMissing: true };
+    expect(renderWhy({ ...explanation, status }, STYLE)).toContain(
+      'kube-system/static is bound to node-1, which does not exist\n',
+    );
   });
 });
 

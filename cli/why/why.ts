@@ -51,13 +51,15 @@ const podLines = (explanation: PodExplanation, style: TextStyle): readonly strin
 const boundLines = (
   name: string,
   nodeName: string,
-  { nodes, attempts, lastDecision }: PodExplanation['status'],
+  { nodes, attempts, lastDecision, nodeIsMissing = false }: PodExplanation['status'],
   style: TextStyle,
 ): readonly string[] => {
   const isOurs = lastDecision?.nodeName === nodeName;
   const ranked = new Set(isOurs ? lastDecision.top.map(({ node }) => node) : [nodeName]);
   return [
-    toned(`${name} is on ${plain(nodeName)}`, 'good', style),
+    nodeIsMissing
+      ? toned(`${name} is bound to ${plain(nodeName)}, which does not exist`, 'bad', style)
+      : toned(`${name} is on ${plain(nodeName)}`, 'good', style),
     ...(isOurs
       ? placedLines(lastDecision, nodeName, attempts, style)
       : indented(

@@ -3,7 +3,7 @@ import { decide } from './decide';
 import { explainNodes } from './explain';
 import { podInfoOf } from './pod-info';
 import { Snapshot } from './snapshot';
-import { suggest } from './suggest';
+import { plansFor, suggest } from './suggest';
 import { testNode, testPod, type PodOptions } from './testing';
 import type { Node, Pod } from '../../api/types';
 
@@ -24,6 +24,54 @@ const wants = (options: PodOptions) => podInfoOf(testPod('p', options));
 const hostPort = (hostPort: number, hostIP = '', protocol: 'TCP' | 'UDP' = 'TCP') => [
   { containerPort: 80, hostPort, hostIP, protocol },
 ];
+
+const ownedPod = (name: string, owner: string, options: PodOptions): Pod => {
+  const pod = testPod(name, options);
+  const reference = { apiVersion: 'apps/v1', kind: 'ReplicaSet', name: owner, uid: owner };
+  const ownerReferences = [{ ...reference, controller: true }];
+  return { ...pod, metadata: { ...pod.metadata, ownerReferences } };
+};
+
+const anyPod = fc.record(
+  {
+    cpu: fc.constantFrom('100m', '1', '3', '64'),
+    memory: fc.constantFrom('1Mi', '1Gi', '900Gi'),
+    ports: fc.constantFrom(hostPort(80), hostPort(80, '10.0.0.1')),
+    nodeSelector: fc.constantFrom({ disk: 'ssd' }, { zone: 'b' }, { disk: 'ssd', zone: 'a' }),
+    tolerations: fc.constantFrom([{ key: 'maint', operator: 'Exists' as const }]),
+    affinity: fc
+      .array(
+        fc.record({
+          key: fc.constantFrom('disk', 'zone', 'cores'),
+          operator: fc.constantFrom('In', 'NotIn', 'Exists', 'DoesNotExist', 'Gt', 'Lt'),
+          values: fc.constantFrom(['4']),
+        }),
+        { minLength: 1, maxLength: 1 },
+      )
+      .map((matchExpressions) => ({
+        nodeAffinity: {
+          requiredDuringSchedulingIgnoredDuringExecution: {
+            nodeSelectorTerms: [{ matchExpressions }],
+          },
+        },
+      })),
+  },
+  { requiredKeys: [] },
+);
+
+const anyNode = fc.record({
+  cpu: fc.constantFrom('0', '1', '4'),
+  memory: fc.constantFrom('0', '512Mi', '24683620Ki'),
+  pods: fc.constantFrom('0', '2', '110'),
+  unschedulable: fc.boolean(),
+  labels: fc.constantFrom({}, { disk: 'ssd' }, { zone: 'a', cores: '4' }),
+  taints: fc.constantFrom(
+    [],
+    [{ key: 'maint', effect: 'NoSchedule' as const }],
+    [{ key: 'node.kubernetes.io/not-ready', effect: 'NoExecute' as const }],
+  ),
+  placed: fc.array(anyPod, { maxLength: 3 }),
+});
 
 describe('explanations and suggestions', () => {
   it('name all reasons of a node, not just the first', () => {
@@ -51,7 +99,7 @@ describe('explanations and suggestions', () => {
         {
           plugin: 'NodeResourcesFit',
           reason: 'Insufficient cpu',
-          detail: 'cpu: 4 needed, 1 free, and 1 in all: lacks 3',
+          detail: 'cpu: 4 needed, the whole node has 1: lacks 3',
         },
       ],
     });
@@ -91,7 +139,7 @@ describe('explanations and suggestions', () => {
     const snapshot = snapshotOf([testNode('two', { cpu: '2' }), testNode('three', { cpu: '3' })]);
     expect(decide(pod, snapshot, 1).nodeName).toBe('three');
     expect(explainNodes(pod, snapshot)[1]!.reasons[0]!.detail).toBe(
-      'cpu: 2500m needed in init phase, 2 free, and 2 in all: lacks 500m',
+      'cpu: 2500m needed in init phase, the whole node has 2: lacks 500m',
     );
   });
 
@@ -139,7 +187,62 @@ describe('explanations and suggestions', () => {
       [testNode('n1', { cpu: '1500m' })],
       {},
       { cpu: '4' },
-      'lower the cpu request from 4 to 1500m',
+      'lower the cpu request from 4 to 1500m, or add a node with 4 cpu to allocate',
+    ],
+    [
+      'a larger node for what none is large enough for',
+      [testNode('n1')],
+      {},
+      {
+        nodeSelector: { disk: 'ssd' },
+        containers: [{ name: 'c', resources: { requests: { cpu: '1', 'example.com/gpu': '1' } } }],
+      },
+      'add a node with 1 cpu and 1 example.com/gpu to allocate, and label the-new-node disk=ssd',
+    ],
+    [
+      'the pod in the way rather than another name for a node',
+      [testNode('n1'), testNode('n2')],
+      { n1: [testPod('a', { ports: hostPort(7000) })] },
+      { nodeSelector: { 'kubernetes.io/hostname': 'n1' }, ports: hostPort(7000) },
+      'free host port 7000/TCP on n1 (delete pod default/a)',
+    ],
+    [
+      'one pod where its going satisfies two plugins',
+      [testNode('n1', { cpu: '4' })],
+      { n1: [testPod('a', { cpu: '3', ports: hostPort(7000) })] },
+      { cpu: '2', ports: hostPort(7000) },
+      'free host port 7000/TCP on n1 (delete pod default/a)',
+    ],
+    [
+      'the term of an affinity that takes the fewest labels',
+      [testNode('n1', { labels: { old: 'yes' } })],
+      {},
+      {
+        affinity: {
+          nodeAffinity: {
+            requiredDuringSchedulingIgnoredDuringExecution: {
+              nodeSelectorTerms: [
+                {
+                  matchExpressions: [
+                    { key: 'zone', operator: 'In', values: ['a', 'b'] },
+                    { key: 'cores', operator: 'Gt', values: ['8'] },
+                  ],
+                },
+                { matchExpressions: [{ key: 'old', operator: 'DoesNotExist' }] },
+              ],
+            },
+          },
+        },
+      },
+      'label n1 old-',
+    ],
+    [
+      'to move what a controller would only make again',
+      [testNode('n1', { cpu: '1' })],
+      { n1: [ownedPod('web-1', 'web', { cpu: '600m' })] },
+      { cpu: '900m' },
+      'free 500m cpu on n1 (move pod default/web-1 of ReplicaSet web), ' +
+        'or lower the cpu request from 900m to 400m',
     ],
     ['a first node', [], {}, {}, 'add a node'],
   ])('suggest %s', (_title, nodes, placed, options, expected) => {
@@ -148,12 +251,49 @@ describe('explanations and suggestions', () => {
     );
   });
 
-  it('suggest nothing for what no single change can give', () => {
-    const snapshot = snapshotOf([testNode('n1')]);
-    const pod = wants({
-      containers: [{ name: 'c', resources: { requests: { 'example.com/gpu': '1' } } }],
+  it('name who has most of what a node lacks', () => {
+    const snapshot = snapshotOf([testNode('n1', { memory: '24683620Ki' })], {
+      n1: [
+        testPod('a', { memory: '1Gi' }),
+        testPod('b', { memory: '20Gi' }),
+        testPod('c', { memory: '1500Mi' }),
+      ],
     });
-    expect(suggest(pod, snapshot)).toBeUndefined();
+    expect(explainNodes(wants({ memory: '2Gi' }), snapshot)[0]!.reasons[0]!.detail).toBe(
+      'memory: 2Gi needed, 1.07Gi free: lacks 946.91Mi; ' +
+        'held by default/b (20Gi), default/c (1500Mi) and 1 more',
+    );
+  });
+
+  it('suggest only what makes the pod fit, whatever is in its way', () => {
+    fc.assert(
+      fc.property(fc.array(anyNode, { maxLength: 4 }), anyPod, (nodes, options) => {
+        const named = nodes.map(({ placed, ...node }, i) => ({
+          placed,
+          node: testNode(`n${i}`, node),
+        }));
+        const placed = named.map(({ node, placed }, i) => [
+          node.metadata.name,
+          placed.map((pod, k) => testPod(`pod-${i}-${k}`, pod)),
+        ]);
+        const objects = named.map(({ node }) => node);
+        const snapshot = snapshotOf(objects, Object.fromEntries(placed) as Record<string, Pod[]>);
+        const pod = wants(options);
+        fc.pre(decide(pod, snapshot, 1).nodeName === undefined);
+        const plans = plansFor(pod, snapshot);
+        // A selector and an affinity may contradict each other: then there is no way.
+        expect(plans.length > 0 || options.affinity !== undefined).toBe(true);
+        for (const { outcome } of plans) {
+          snapshot.setNode(outcome.node.node);
+          const after = new Snapshot();
+          for (const each of snapshot.nodes) after.setNode(each.node);
+          for (const each of snapshot.nodes)
+            for (const on of (each.name === outcome.node.name ? outcome.node : each).pods.values())
+              after.assume(on, each.name);
+          expect(decide(outcome.pod, after, 1).nodeName).toBeDefined();
+        }
+      }),
+    );
   });
 
   it('agree with decide on which nodes fit', () => {

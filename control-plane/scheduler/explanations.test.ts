@@ -40,7 +40,7 @@ describe('PodExplanations', () => {
     expect((await get()).status).toMatchObject({
       queue: 'backoff',
       retryAt: '2026-11-25T00:00:01.000000Z',
-      suggestion: 'lower the cpu request from 8 to 4',
+      suggestion: 'lower the cpu request from 8 to 4, or add a node with 8 cpu to allocate',
     });
     await popping;
   });
@@ -59,6 +59,12 @@ describe('PodExplanations', () => {
     const { get, snapshot, info } = setUp();
     snapshot.assume(info, 'n1');
     expect((await get()).status.nodeName).toBe('n1');
+  });
+
+  it('say so when the node that a pod names does not exist', async () => {
+    const { get, snapshot, info } = setUp(true, { nodeName: 'nowhere' });
+    snapshot.setPod(info.pod);
+    expect((await get()).status).toMatchObject({ nodeName: 'nowhere', nodeIsMissing: true });
   });
 
   it('judge other nodes by what a bound pod asks for, not by where it is', async () => {

@@ -57,7 +57,10 @@ export class PodExplanations implements VirtualResource<PodExplanation> {
   private placeOf(pod: Pod, info: PodInfo) {
     const { snapshot, queue } = this.deps;
     const nodeName = isBound(pod) ? pod.spec.nodeName : snapshot.nodeOf(info.uid);
-    if (nodeName !== undefined) return { nodeName };
+    if (nodeName !== undefined)
+      return snapshot.node(nodeName) === undefined
+        ? { nodeName, nodeIsMissing: true }
+        : { nodeName };
     const waiting = queue.inspect(info.uid);
     const suggestion = suggest(info, snapshot);
     return {

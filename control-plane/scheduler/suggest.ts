@@ -1,38 +1,52 @@
+import type { ResourceAmounts } from '../../api/pods';
+import { formatBytes, formatCpuMillis } from '../../api/quantity';
 import { firstRefusal } from './decide';
 import { nodesWithout } from './explain';
-import type { NodeInfo } from './node-info';
-import type { Placement, Remedy } from './plugins/plugin';
+import { NodeInfo } from './node-info';
+import { COST, type Placement, type Remedy } from './plugins/plugin';
 import type { PodInfo } from './pod-info';
 import { DEFAULT_PROFILE, type Profile } from './profile';
 import type { Snapshot } from './snapshot';
 
 /**
  * The smallest change that would make the pod fit, in words, verified by running every filter on
- * the changed pod and node. Where a change to the pod would do as well, it is named too.
+ * the changed pod and node. Where it costs something, the smallest on the other side is named too.
  */
 export const suggest = (
   pod: PodInfo,
   snapshot: Snapshot,
   profile: Profile = DEFAULT_PROFILE,
 ): string | undefined => {
-  const nodes = nodesWithout(pod, snapshot);
-  if (nodes.length === 0) return 'add a node';
-  const plans = closestNodes(pod, nodes, profile).flatMap((node) => plansFor(pod, node, profile));
-  const ordered = plans.sort((a, b) => a.cost - b.cost || (a.words < b.words ? -1 : 1));
-  const [best] = ordered;
+  const [best, ...others] = plansFor(pod, snapshot, profile);
   if (best === undefined) return undefined;
   const other =
-    best.touches === 'node' && best.cost >= ALTERNATIVE_FROM_COST
-      ? ordered.find(({ touches }) => touches === 'pod')
-      : undefined;
+    best.cost < ALTERNATIVE_FROM_COST
+      ? undefined
+      : others.find(({ touches }) => touches !== 'both' && touches !== best.touches);
   return other === undefined ? best.words : `${best.words}, or ${other.words}`;
 };
 
-interface Plan {
+export interface Plan {
   readonly words: string;
   readonly cost: number;
   readonly touches: 'node' | 'pod' | 'both';
+  /** The pod and its node when all is done. */
+  readonly outcome: Placement;
 }
+
+/** Ways to make the pod fit, the smallest change first. */
+export const plansFor = (
+  pod: PodInfo,
+  snapshot: Snapshot,
+  profile: Profile = DEFAULT_PROFILE,
+): readonly Plan[] => {
+  const plans = closestNodes(pod, nodesWithout(pod, snapshot), profile).flatMap((node) =>
+    plansFrom({ pod, node }, profile),
+  );
+  return [...plans, ...newNodePlans(pod, profile)].sort(
+    (a, b) => a.cost - b.cost || (a.words < b.words ? -1 : 1),
+  );
+};
 
 /** Nodes that the fewest plugins refuse; few enough that a large cluster costs no more. */
 const closestNodes = (
@@ -50,37 +64,70 @@ const closestNodes = (
     .slice(0, NODES_MAX)
     .map(({ node }) => node);
 
-/** One plan per choice at the last refusing plugin; before it, the cheapest remedy of each. */
-const plansFor = (pod: PodInfo, node: NodeInfo, profile: Profile): readonly Plan[] => {
-  const refusing = profile.filters.filter((plugin) => plugin.filter(pod, node) !== undefined);
-  const choices = refusing.map((plugin) =>
-    [...plugin.remedies(pod, node)].sort((a, b) => a.cost - b.cost),
-  );
-  const last = choices.pop();
-  if (last === undefined) return [];
-  const before = choices.map(([cheapest]) => cheapest);
-  if (!before.every((remedy) => remedy !== undefined)) return [];
-  return last
-    .map((remedy) => [...before, remedy])
-    .filter((remedies) => isEnough({ pod, node }, remedies, profile))
-    .map(planOf);
+/** Satisfies one refusing plugin after another; a remedy may satisfy several. */
+const plansFrom = (
+  placement: Placement,
+  profile: Profile,
+  taken: readonly Remedy[] = [],
+): readonly Plan[] => {
+  const refused = firstRefusal(placement.pod, placement.node, profile);
+  if (refused === undefined) return [planOf(taken, placement)];
+  if (taken.length >= profile.filters.length) return [];
+  const { plugin } = refused;
+  return plugin.remedies(placement.pod, placement.node).flatMap((remedy) => {
+    const next = remedy.apply(placement);
+    const helps = plugin.filter(next.pod, next.node) === undefined;
+    return helps ? plansFrom(next, profile, [...taken, remedy]) : [];
+  });
 };
 
-const isEnough = (start: Placement, remedies: readonly Remedy[], profile: Profile): boolean => {
-  const { pod, node } = remedies.reduce((placement, remedy) => remedy.apply(placement), start);
-  return firstRefusal(pod, node, profile) === undefined;
-};
-
-const planOf = (remedies: readonly Remedy[]): Plan => {
+const planOf = (remedies: readonly Remedy[], outcome: Placement): Plan => {
   const targets = new Set(remedies.map(({ target }) => target));
   const [target = 'node'] = targets;
   return {
     words: remedies.map(({ words }) => words).join(', and '),
     cost: remedies.reduce((sum, { cost }) => sum + cost, 0),
     touches: targets.size > 1 ? 'both' : target,
+    outcome,
   };
 };
 
+/** An empty node with exactly what the pod asks for. */
+const newNodePlans = (pod: PodInfo, profile: Profile): readonly Plan[] => {
+  const { allocatable, words } = describeRequests(pod.requests);
+  const node = new NodeInfo({
+    apiVersion: 'v1',
+    kind: 'Node',
+    metadata: { name: NEW_NODE },
+    spec: {},
+    status: { allocatable: { ...allocatable, pods: '1' } },
+  });
+  const size = words.length === 0 ? '' : ` with ${words.join(' and ')} to allocate`;
+  return plansFrom({ pod, node }, profile)
+    .filter(({ touches }) => touches === 'node')
+    .map((plan) => ({
+      ...plan,
+      words: [`add a node${size}`, plan.words].filter((each) => each !== '').join(', and '),
+      cost: plan.cost + COST.moreCapacity,
+    }));
+};
+
+const describeRequests = ({ others, ...requests }: ResourceAmounts) => {
+  const amounts = (
+    [
+      ['cpu', formatCpuMillis(requests.cpuMillis)],
+      ['memory', formatBytes(requests.memoryBytes)],
+      ['ephemeral-storage', formatBytes(requests.ephemeralStorageBytes)],
+      ...Object.entries(others).map(([name, count]) => [name, String(count)] as const),
+    ] as const
+  ).filter(([, amount]) => amount !== '0');
+  return {
+    allocatable: Object.fromEntries(amounts),
+    words: amounts.map(([name, amount]) => `${amount} ${name}`),
+  };
+};
+
+const NEW_NODE = 'the-new-node';
 const NODES_MAX = 64;
-/** From the cost of deleting pods on, a way that spares them is worth a mention. */
+/** From the cost of deleting pods on, another way is worth a mention. */
 const ALTERNATIVE_FROM_COST = 4;

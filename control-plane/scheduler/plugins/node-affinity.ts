@@ -5,7 +5,7 @@ import {
   matchesNodeSelector,
   preferredAffinityWeight,
 } from '../../../api/node-affinity';
-import type { PodSpec } from '../../../api/types';
+import type { NodeSelectorRequirement, PodSpec } from '../../../api/types';
 import type { NodeView } from '../node-info';
 import type { PodInfo } from '../pod-info';
 import { COST, nodeRemedy, type FilterPlugin, type ScorePlugin } from './plugin';
@@ -26,20 +26,18 @@ export const nodeAffinity: FilterPlugin = {
   },
 
   remedies(pod, node) {
-    const wanted = wantedLabels(pod, node);
-    if (wanted === undefined) return [];
-    const names = Object.entries(wanted).map(([key, value]) => `${key}=${value}`);
-    if (names.length === 0) return [];
+    const changes = smallestLabelChange(pod, node);
+    if (changes === undefined) return [];
+    const words = [...changes].map(([key, value]) =>
+      value === undefined ? `${key}-` : `${key}=${value}`,
+    );
     return [
       nodeRemedy(
-        `label ${node.name} ${names.join(' ')}`,
-        COST.label + names.length - 1,
+        `label ${node.name} ${words.join(' ')}`,
+        COST.label + changes.size - 1,
         (object) => ({
           ...object,
-          metadata: {
-            ...object.metadata,
-            labels: { ...object.metadata.labels, ...wanted },
-          },
+          metadata: { ...object.metadata, labels: labelsAfter(object.metadata.labels, changes) },
         }),
       ),
     ];
@@ -84,28 +82,82 @@ const stateOf = (key: string, labels: NodeView['labels']): string =>
 const requiredOf = (spec: PodSpec) =>
   spec.affinity?.nodeAffinity?.requiredDuringSchedulingIgnoredDuringExecution;
 
-/** Labels that would satisfy the pod, or `undefined` where no label can. */
-const wantedLabels = (
+/** Labels to set, or to remove where the value is undefined. */
+type LabelChanges = ReadonlyMap<string, string | undefined>;
+
+/** What would satisfy the pod, or `undefined` where no label can. */
+const smallestLabelChange = (
   { pod: { spec } }: PodInfo,
   { node, labels }: NodeView,
-): Readonly<Record<string, string>> | undefined => {
-  const bySelector = Object.fromEntries(
-    Object.entries(spec.nodeSelector ?? {}).filter(([key, value]) => labels[key] !== value),
-  );
+): LabelChanges | undefined => {
+  const bySelector = Object.entries(spec.nodeSelector ?? {})
+    .filter(([key, value]) => labels[key] !== value)
+    .map(([key, value]) => ({ key, operator: 'In', values: [value] }));
   const required = requiredOf(spec);
-  if (matchesNodeSelector(required, node)) return bySelector;
-  // The first alternative is what the author thought of first.
-  const [term] = required?.nodeSelectorTerms ?? [];
-  const wanted: Record<string, string> = { ...bySelector };
-  for (const requirement of term?.matchExpressions ?? []) {
-    if (matchesNodeRequirement(requirement, labels)) continue;
-    const { key, operator, values = [] } = requirement;
-    if (operator === 'In' && values[0] !== undefined) wanted[key] = values[0];
-    else if (operator === 'Exists') wanted[key] = '';
-    else return undefined;
-  }
-  return wanted;
+  const terms = matchesNodeSelector(required, node) ? [{}] : (required?.nodeSelectorTerms ?? []);
+  return terms
+    .flatMap(({ matchExpressions = [], matchFields = [] }) =>
+      matchFields.every((each) =>
+        matchesNodeRequirement(each, { 'metadata.name': node.metadata.name }),
+      )
+        ? [labelChanges([...bySelector, ...matchExpressions], labels)]
+        : [],
+    )
+    .filter((changes) => changes !== undefined)
+    .sort((a, b) => a.size - b.size)[0];
 };
+
+const labelChanges = (
+  requirements: readonly NodeSelectorRequirement[],
+  labels: NodeView['labels'],
+): LabelChanges | undefined => {
+  const changes = new Map<string, string | undefined>();
+  for (const requirement of requirements) {
+    if (matchesNodeRequirement(requirement, labels)) continue;
+    const value = satisfying(requirement);
+    if (value === 'impossible' || IDENTITY_LABELS.has(requirement.key)) return undefined;
+    changes.set(requirement.key, value.set);
+  }
+  return changes.size === 0 ? undefined : changes;
+};
+
+const satisfying = ({
+  operator,
+  values: [value] = [],
+}: NodeSelectorRequirement): { readonly set: string | undefined } | 'impossible' => {
+  switch (operator) {
+    case 'In':
+      return value === undefined ? 'impossible' : { set: value };
+    case 'Exists':
+      return { set: '' };
+    case 'NotIn':
+    case 'DoesNotExist':
+      return { set: undefined };
+    case 'Gt':
+      return { set: String(BigInt(value ?? 0) + 1n) };
+    case 'Lt':
+      return { set: String(BigInt(value ?? 0) - 1n) };
+    default:
+      return 'impossible';
+  }
+};
+
+const labelsAfter = (labels: NodeView['labels'] = {}, changes: LabelChanges) => {
+  const kept = Object.entries(labels).filter(([key]) => !changes.has(key));
+  const set = [...changes].flatMap(([key, value]) =>
+    value === undefined ? [] : [[key, value] as const],
+  );
+  return Object.fromEntries([...kept, ...set]);
+};
+
+/** What a node is, as its agent reports it: not for an operator to change. */
+const IDENTITY_LABELS = new Set([
+  'kubernetes.io/hostname',
+  'kubernetes.io/arch',
+  'kubernetes.io/os',
+  'beta.kubernetes.io/arch',
+  'beta.kubernetes.io/os',
+]);
 
 const REASON = "node(s) didn't match Pod's node affinity/selector";
 const REFUSAL = { reasons: [REASON], isPodBound: false } as const;

@@ -29,10 +29,8 @@ export const nodePorts: FilterPlugin = {
     const pods = [...holders.values()];
     if (pods.length === 0) return [];
     const ports = clashes(pod, node).map(([port]) => formatPort(port));
-    const words =
-      `free host port ${[...new Set(ports)].join(' and ')} on ${node.name} ` +
-      `(delete pod ${pods.map(({ key }) => key).join(' and ')})`;
-    return [removalRemedy(words, COST.deletePods + pods.length, pods)];
+    const gain = `free host port ${[...new Set(ports)].join(' and ')} on ${node.name}`;
+    return [removalRemedy(gain, COST.deletePods + pods.length, pods)];
   },
 };
 

@@ -1,5 +1,5 @@
 import { requestPhases, type ResourceAmounts } from '../../../api/pods';
-import { formatBytes, formatCpuMillis } from '../../../api/quantity';
+import { approximateBytes, formatBytes, formatCpuMillis } from '../../../api/quantity';
 import type { Container, PodSpec } from '../../../api/types';
 import type { NodeInfo, NodeView } from '../node-info';
 import { withSpec, type PodInfo } from '../pod-info';
@@ -23,7 +23,7 @@ export const nodeResourcesFit: FilterPlugin = {
     };
   },
 
-  explain: (pod, node) => shortagesOf(pod, node).map((shortage) => findingOf(pod, shortage)),
+  explain: (pod, node) => shortagesOf(pod, node).map((shortage) => findingOf(pod, node, shortage)),
 
   remedies: (pod, node) => {
     const shortages = shortagesOf(pod, node);
@@ -119,25 +119,39 @@ const shortagesOf = (pod: PodInfo, node: NodeView): readonly Shortage[] => {
   return shortages;
 };
 
-/** An amount as a person writes it. */
-const amount = (resource: string, value: number): string =>
-  resource === 'cpu'
-    ? formatCpuMillis(value)
-    : resource === 'memory' || resource === 'ephemeral-storage'
-      ? formatBytes(value)
-      : String(value);
+/** An amount as a person writes it: exact where that is short, else rounded the safe way. */
+const amount = (resource: string, value: number, round: (value: number) => number): string => {
+  if (resource === 'cpu') return formatCpuMillis(value);
+  return isBytes(resource) ? approximateBytes(value, round) : String(value);
+};
 
-const findingOf = (pod: PodInfo, { resource, reason, wanted, free, total }: Shortage): Finding => {
+const isBytes = (resource: string): boolean =>
+  resource === 'memory' || resource === 'ephemeral-storage';
+
+const findingOf = (pod: PodInfo, node: NodeView, shortage: Shortage): Finding => {
+  const { resource, reason, wanted, free, total } = shortage;
   if (resource === 'pods') return { reason, detail: `holds ${total - free} of ${total} pods` };
-  const show = (value: number) => amount(resource, Math.max(0, value));
-  const inInit = needsMostInInit(pod, resource) ? ' in init phase' : '';
-  const empty = wanted > total ? `, and ${show(total)} in all` : '';
-  return {
-    reason,
-    detail:
-      `${resource}: ${show(wanted)} needed${inInit}, ${show(free)} free` +
-      `${empty}: lacks ${show(wanted - Math.max(0, free))}`,
-  };
+  const down = (value: number) => amount(resource, Math.max(0, value), Math.floor);
+  const up = (value: number) => amount(resource, value, Math.ceil);
+  const needed = `${up(wanted)} needed${needsMostInInit(pod, resource) ? ' in init phase' : ''}`;
+  if (total === 0) return { reason, detail: `${resource}: ${needed}, the node has none` };
+  const detail =
+    wanted > total
+      ? `${needed}, the whole node has ${down(total)}: lacks ${up(wanted - total)}`
+      : `${needed}, ${down(free)} free: lacks ${up(wanted - Math.max(0, free))}`;
+  return { reason, detail: `${resource}: ${detail}${holdersOf(node, shortage)}` };
+};
+
+/** Who has most of what is lacking. */
+const holdersOf = ({ pods }: NodeView, { resource, wanted, total, amountOf }: Shortage): string => {
+  const holders = [...pods.values()].filter((pod) => amountOf(pod) > 0);
+  if (wanted > total || holders.length === 0) return '';
+  const shown = holders
+    .sort((a, b) => amountOf(b) - amountOf(a) || (a.key < b.key ? -1 : 1))
+    .slice(0, HOLDERS_SHOWN_MAX)
+    .map((pod) => `${pod.key} (${amount(resource, amountOf(pod), Math.ceil)})`);
+  const more = holders.length - shown.length;
+  return `; held by ${shown.join(', ')}${more === 0 ? '' : ` and ${more} more`}`;
 };
 
 const needsMostInInit = ({ pod }: PodInfo, resource: string): boolean => {
@@ -151,12 +165,11 @@ const removals = (shortages: readonly Shortage[], node: NodeInfo): readonly Reme
   const pods = smallestCover(shortages, [...node.pods.values()]);
   if (pods === undefined) return [];
   const lacking = shortages.map(({ resource, wanted, free }) =>
-    resource === 'pods' ? 'one pod' : `${amount(resource, wanted - free)} ${resource}`,
+    resource === 'pods' ? 'one pod' : `${amount(resource, wanted - free, Math.ceil)} ${resource}`,
   );
-  const names = pods.map(({ key }) => key).join(' and ');
   return [
     removalRemedy(
-      `free ${lacking.join(' and ')} on ${node.name} (delete pod ${names})`,
+      `free ${lacking.join(' and ')} on ${node.name}`,
       COST.deletePods + pods.length + Math.max(0, ...pods.map(({ priority }) => priority)),
       pods,
     ),
@@ -188,37 +201,54 @@ const smallestCover = (
   return undefined;
 };
 
-/** Only where one container's request is the whole matter: otherwise there is no single figure. */
+/** Only where one container's requests are the whole matter: otherwise there is no single figure. */
 const smallerRequests = (pod: PodInfo, shortages: readonly Shortage[]): readonly Remedy[] => {
-  const { spec } = pod.pod;
-  const [shortage, ...others] = shortages;
-  if (shortage === undefined || others.length > 0) return [];
-  const { resource, wanted, free } = shortage;
-  if ((resource !== 'cpu' && resource !== 'memory') || free <= 0) return [];
-  if (spec.containers.length !== 1 || (spec.initContainers ?? []).length > 0) return [];
-  const to = amount(resource, free);
+  const { containers, initContainers = [] } = pod.pod.spec;
+  if (containers.length !== 1 || initContainers.length > 0) return [];
+  const changes = shortages.map(({ resource, wanted, free }) => {
+    const to = resource === 'cpu' ? formatCpuMillis(free) : formatBytes(wholeMebibytes(free));
+    return { resource, from: amount(resource, wanted, Math.ceil), to, free };
+  });
+  const isPossible = changes.every(
+    ({ resource, to, free }) => (resource === 'cpu' || isBytes(resource)) && free > 0 && to !== '0',
+  );
+  if (!isPossible || changes.length === 0) return [];
+  const requests = Object.fromEntries(changes.map(({ resource, to }) => [resource, to]));
+  const words = changes.map(
+    ({ resource, from, to }) => `the ${resource} request from ${from} to ${to}`,
+  );
   return [
     {
-      words: `lower the ${resource} request from ${amount(resource, wanted)} to ${to}`,
-      cost: COST.request + (wanted - free) / wanted,
+      words: `lower ${words.join(' and ')}`,
+      cost: COST.request + shareLost(shortages),
       target: 'pod',
       apply: ({ pod: before, node }) => ({
-        pod: withSpec(before, withRequest(before.pod.spec, resource, to)),
+        pod: withSpec(before, withRequests(before.pod.spec, requests)),
         node,
       }),
     },
   ];
 };
 
-const withRequest = (spec: PodSpec, resource: string, value: string): PodSpec => ({
+/** How much of the requests is given up, from 0 to 1 for each. */
+const shareLost = (shortages: readonly Shortage[]): number =>
+  shortages.reduce((sum, { wanted, free }) => sum + (wanted - free) / wanted, 0);
+
+/** A figure that a person can type. */
+const wholeMebibytes = (bytes: number): number =>
+  bytes < 1024 * MEBIBYTE ? bytes : Math.floor(bytes / MEBIBYTE) * MEBIBYTE;
+
+const withRequests = (spec: PodSpec, requests: Readonly<Record<string, string>>): PodSpec => ({
   ...spec,
   containers: spec.containers.map((container): Container => ({
     ...container,
     resources: {
       ...container.resources,
-      requests: { ...container.resources?.requests, [resource]: value },
+      requests: { ...container.resources?.requests, ...requests },
     },
   })),
 });
 
+const MEBIBYTE = 1024 * 1024;
+const HOLDERS_SHOWN_MAX = 2;
 const REMOVALS_MAX = 5;

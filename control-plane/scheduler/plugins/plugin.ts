@@ -82,9 +82,9 @@ export const nodeRemedy = (
   apply: ({ pod, node }) => ({ pod, node: node.with({ node: edit(node.node) }) }),
 });
 
-/** A remedy that takes pods off the node. */
-export const removalRemedy = (words: string, cost: number, pods: readonly PodInfo[]): Remedy => ({
-  words,
+/** A remedy that takes pods off the node. `gain` says what that frees. */
+export const removalRemedy = (gain: string, cost: number, pods: readonly PodInfo[]): Remedy => ({
+  words: `${gain} (${removalOf(pods)})`,
   cost,
   target: 'node',
   apply: ({ pod, node }) => ({
@@ -93,10 +93,24 @@ export const removalRemedy = (words: string, cost: number, pods: readonly PodInf
   }),
 });
 
+/** Deleting a pod that a controller owns would only bring another. */
+const removalOf = (pods: readonly PodInfo[]): string => {
+  const ownerOf = ({ pod }: PodInfo) =>
+    pod.metadata.ownerReferences?.find(({ controller }) => controller === true);
+  const bare = pods.filter((pod) => ownerOf(pod) === undefined).map(({ key }) => key);
+  const owned = pods.flatMap((pod) => {
+    const owner = ownerOf(pod);
+    return owner === undefined ? [] : [`${pod.key} of ${owner.kind} ${owner.name}`];
+  });
+  return [
+    ...(bare.length === 0 ? [] : [`delete pod ${bare.join(' and ')}`]),
+    ...(owned.length === 0 ? [] : [`move pod ${owned.join(' and ')}`]),
+  ].join(', ');
+};
+
 export const COST = {
   setting: 1,
   label: 2,
-  podField: 3,
   /** Plus the number of pods. */
   deletePods: 4,
   request: 6,
