@@ -78,7 +78,7 @@ export const createScheduler = (deps: SchedulerDeps): Scheduler => {
   });
 
   const run = async (signal: AbortSignal): Promise<void> => {
-    await decisions.load();
+    await decisions.load(clock.now());
     await using _files = segments ?? NOTHING;
     await using group = new TaskGroup(signal);
     // Every binding in flight listens to it: there is no leak to warn of.

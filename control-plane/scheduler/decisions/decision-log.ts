@@ -7,46 +7,54 @@ import type { VirtualResource } from '../../../client/virtual-resource';
 import { Channel } from '../../../lib/async/channel';
 import type { Decision } from '../decide';
 import type { Attempt } from '../queue';
+import { RecordHistory, type RecordEvent } from './record-history';
 import { errorRecordOf, parseRecord, recordOf, type RecordContext } from './record';
 import type { Segments } from './segments';
 
 /**
- * The last records, in memory and in files, served as `SchedulingDecision` objects. Records only
- * ever appear: a watch sends no deletion when an old one makes room.
+ * The last records, in memory and in files, served as `SchedulingDecision` objects. A record never
+ * changes; the oldest is deleted when a new one needs its room.
  */
 export class DecisionLog implements VirtualResource<SchedulingDecision> {
   readonly resource = SCHEDULING_DECISIONS;
   /** Insertion order is age. */
   private readonly records = new Map<string, SchedulingDecision>();
   private readonly latestByPod = new Map<string, SchedulingDecision>();
-  private readonly watchers = new Set<Channel<SchedulingDecision>>();
+  private readonly watchers = new Set<Channel<RecordEvent>>();
+  private history: RecordHistory;
   private sequence = 0;
-  private evictedUpTo = 0;
 
   /** Without `segments` records live in memory only. */
   constructor(
     private readonly segments?: Segments,
     private readonly recordCountMax = RECORD_COUNT_MAX,
-  ) {}
+  ) {
+    this.history = this.newHistory();
+  }
 
-  /** Reads back what an earlier run wrote. Call before anything else. */
-  async load(): Promise<void> {
+  /**
+   * Reads back what an earlier run wrote. Call before anything else.
+   * @param nowMs Wall-clock time. Versions go on from there, as a crash may have lost the last lines,
+   * and none of their versions may come again.
+   */
+  async load(nowMs: number): Promise<void> {
     for (const line of (await this.segments?.load(this.recordCountMax)) ?? []) {
       const record = parseRecord(line);
       if (record === undefined) continue;
       this.sequence = Math.max(this.sequence, Number(record.metadata.resourceVersion));
       this.keep(record);
     }
-    // What the files no longer hold, a watcher cannot be told of.
-    const [oldest] = this.records.values();
-    this.evictedUpTo = Math.max(0, Number(oldest?.metadata.resourceVersion ?? 1) - 1);
+    this.sequence = Math.max(Math.floor(nowMs), this.sequence + RESTART_GAP);
+    this.history = this.newHistory();
   }
 
   record(decision: Decision, context: RecordContext): SchedulingDecision {
+    this.makeRoom();
     return this.publish(recordOf(decision, context, ++this.sequence));
   }
 
   recordError(attempt: Attempt, message: string, timeMs: number): SchedulingDecision {
+    this.makeRoom();
     return this.publish(errorRecordOf(attempt, message, timeMs, ++this.sequence));
   }
 
@@ -74,59 +82,63 @@ export class DecisionLog implements VirtualResource<SchedulingDecision> {
     fromVersion: string,
     signal: AbortSignal,
   ): AsyncGenerator<WatchEvent<SchedulingDecision>> {
-    const from = this.parseVersion(fromVersion);
-    const channel = new Channel<SchedulingDecision>(WATCH_BUFFER_MAX + this.records.size);
-    for (const record of this.records.values()) {
-      if (Number(record.metadata.resourceVersion) > from) channel.push(record);
-    }
+    const known = this.knownSince(fromVersion);
+    const channel = new Channel<RecordEvent>(WATCH_BUFFER_MAX + known.length);
+    for (const event of known) channel.push(event);
     const end = () => channel.end();
     this.watchers.add(channel);
     signal.addEventListener('abort', end, { once: true });
     try {
       if (signal.aborted) return;
-      for await (const object of channel) {
-        if (isIn(namespace)(object)) yield { type: 'ADDED', object };
-      }
+      for await (const event of channel) if (isIn(namespace)(event.object)) yield event;
     } finally {
       this.watchers.delete(channel);
       signal.removeEventListener('abort', end);
     }
   }
 
-  private parseVersion(version: string): number {
-    if (version === '' || version === '0') return 0;
-    const from = Number(version);
-    if (!/^\d{1,15}$/.test(version)) {
+  private knownSince(version: string): readonly RecordEvent[] {
+    if (version === '' || version === '0')
+      return [...this.records.values()].map((object) => ({ type: 'ADDED', object }));
+    if (!/^\d{1,15}$/.test(version))
       throw new ApiError('BadRequest', `resourceVersion: Invalid value: "${version}"`);
-    }
-    if (from < this.evictedUpTo) {
-      throw new ApiError('Expired', `too old resource version: ${from} (${this.evictedUpTo + 1})`);
-    }
-    return from;
+    // From the future: another server's version, or one whose files are gone.
+    const isKnown = Number(version) <= this.sequence;
+    const events = isKnown ? this.history.since(Number(version)) : undefined;
+    if (events !== undefined) return events;
+    throw new ApiError('Expired', `too old resource version: ${version} (${this.sequence})`);
+  }
+
+  /** A record that comes means another that goes. */
+  private newHistory(): RecordHistory {
+    return new RecordHistory(this.sequence, 2 * this.recordCountMax);
   }
 
   private publish(record: SchedulingDecision): SchedulingDecision {
     this.keep(record);
     this.segments?.append(JSON.stringify(record));
-    for (const watcher of this.watchers) watcher.push(record);
+    this.tell({ type: 'ADDED', object: record });
     return record;
   }
 
-  private keep(record: SchedulingDecision): void {
-    const key = keyOf(record);
-    this.records.delete(key);
-    this.records.set(key, record);
-    this.latestByPod.set(record.spec.podUID, record);
-    if (this.records.size <= this.recordCountMax) return;
-    const [oldest] = this.records.values();
-    if (oldest !== undefined) this.evict(oldest);
+  private tell(event: RecordEvent): void {
+    this.history.append(event);
+    for (const watcher of this.watchers) watcher.push(event);
   }
 
-  private evict(oldest: SchedulingDecision): void {
+  private keep(record: SchedulingDecision): void {
+    this.records.set(keyOf(record), record);
+    this.latestByPod.set(record.spec.podUID, record);
+  }
+
+  private makeRoom(): void {
+    const [oldest] = this.records.values();
+    if (oldest === undefined || this.records.size < this.recordCountMax) return;
     this.records.delete(keyOf(oldest));
-    this.evictedUpTo = Number(oldest.metadata.resourceVersion);
     const { podUID } = oldest.spec;
     if (this.latestByPod.get(podUID) === oldest) this.latestByPod.delete(podUID);
+    const metadata = { ...oldest.metadata, resourceVersion: String(++this.sequence) };
+    this.tell({ type: 'DELETED', object: { ...oldest, metadata } });
   }
 }
 
@@ -137,3 +149,5 @@ const isIn =
 
 const RECORD_COUNT_MAX = 10_000;
 const WATCH_BUFFER_MAX = 10_000;
+/** More versions than records wait to be written. */
+const RESTART_GAP = 100_000;

@@ -52,7 +52,7 @@ describe('decision records', () => {
   it('are there again after a restart, without the line that a crash tore', async () => {
     const before = segments();
     const log = new DecisionLog(before);
-    await log.load();
+    await log.load(0);
     for (const name of ['a', 'b']) add(log, name);
     await before[Symbol.asyncDispose]();
     const [file = ''] = await readdir(dir);
@@ -60,14 +60,14 @@ describe('decision records', () => {
 
     const after = segments();
     const again = new DecisionLog(after);
-    await again.load();
+    await again.load(0);
     expect(await namesOf(again)).toEqual(['a', 'b']);
-    expect(add(again, 'c').metadata.resourceVersion).toBe('3');
+    expect(add(again, 'c').metadata.resourceVersion).toBe('200003');
     await after[Symbol.asyncDispose]();
 
     const third = segments();
     const once = new DecisionLog(third);
-    await once.load();
+    await once.load(0);
     expect(await namesOf(once)).toEqual(['a', 'b', 'c']);
     await third[Symbol.asyncDispose]();
   });
@@ -80,14 +80,14 @@ describe('decision records', () => {
     }
     await files[Symbol.asyncDispose]();
     const log = new DecisionLog(segments());
-    await log.load();
+    await log.load(0);
     expect(await namesOf(log)).toEqual([]);
   });
 
   it('stay within their bytes on disk, newest kept', async () => {
     const files = segments({ segmentBytesMax: 2_000, segmentCountMax: 3 });
     const log = new DecisionLog(files);
-    await log.load();
+    await log.load(0);
     for (let i = 0; i < 60; i++) {
       add(log, `pod-${i}`);
       await files.flush();
@@ -100,15 +100,15 @@ describe('decision records', () => {
     expect(Math.max(...sizes)).toBeLessThanOrEqual(2_000);
     await using after = segments();
     const again = new DecisionLog(after);
-    await again.load();
+    await again.load(0);
     expect((await namesOf(again)).at(-1)).toBe('pod-59');
-    expect(add(again, 'next').metadata.resourceVersion).toBe('61');
+    expect(Number(add(again, 'next').metadata.resourceVersion)).toBeGreaterThan(60);
   });
 
   it('go on in memory while the disk fails, and on disk again once it works', async () => {
     const files = segments({ dir: join(dir, 'sub') });
     const log = new DecisionLog(files);
-    await log.load();
+    await log.load(0);
     await rm(join(dir, 'sub'), { recursive: true });
     await appendFile(join(dir, 'sub'), 'in the way');
     add(log, 'a');
@@ -119,7 +119,7 @@ describe('decision records', () => {
     add(log, 'b');
     await files[Symbol.asyncDispose]();
     const again = new DecisionLog(segments({ dir: join(dir, 'sub') }));
-    await again.load();
+    await again.load(0);
     expect(await namesOf(again)).toEqual(['b']);
   });
 
@@ -141,13 +141,60 @@ describe('decision records', () => {
     expect(seen.map((event) => 'object' in event && event.object.spec.podName)).toEqual(['b', 'c']);
   });
 
-  it('refuse to resume from what they no longer hold', async () => {
+  it('tell their watchers which of them are deleted, also those who resume', async () => {
+    const log = new DecisionLog(undefined, 2);
+    for (const name of ['a', 'b']) add(log, name);
+    const abort = new AbortController();
+    const watching = collect(log.watch(undefined, '2', abort.signal), 4, abort);
+    await new Promise((resolve) => setImmediate(resolve));
+    for (const name of ['c', 'd']) add(log, name);
+    const events = ['DELETED a 3', 'ADDED c 4', 'DELETED b 5', 'ADDED d 6'];
+    expect(await watching).toEqual(events);
+    const again = new AbortController();
+    expect(await collect(log.watch(undefined, '3', again.signal), 3, again)).toEqual(
+      events.slice(1),
+    );
+    expect((await log.list(undefined)).resourceVersion).toBe('6');
+  });
+
+  it('refuse to resume from what they no longer know, or never knew', async () => {
     const log = new DecisionLog(undefined, 1);
     for (const name of ['a', 'b', 'c']) add(log, name);
     const watch = (version: string) =>
       log.watch(undefined, version, new AbortController().signal).next();
     await expect(watch('1')).rejects.toMatchObject({ reason: 'Expired' });
-    await expect(watch('2')).resolves.toMatchObject({ value: { type: 'ADDED' } });
+    await expect(watch('6')).rejects.toMatchObject({ reason: 'Expired' });
+    await expect(watch('4')).resolves.toMatchObject({ value: { type: 'ADDED' } });
     await expect(watch('x')).rejects.toMatchObject({ reason: 'BadRequest' });
   });
+
+  it('never give a version again that a crash may have lost', async () => {
+    const log = new DecisionLog(segments());
+    await log.load(1_700_000_000_000);
+    const lost = add(log, 'lost').metadata.resourceVersion ?? '';
+    const again = new DecisionLog(segments());
+    await again.load(1_700_000_001_000);
+    const next = add(again, 'next').metadata.resourceVersion ?? '';
+    expect(next).not.toBe(lost);
+    const { signal } = new AbortController();
+    await expect(again.watch(undefined, lost, signal).next()).rejects.toMatchObject({
+      reason: 'Expired',
+    });
+  });
 });
+
+const collect = async (
+  events: AsyncIterable<WatchEvent<SchedulingDecision>>,
+  count: number,
+  abort: AbortController,
+): Promise<readonly string[]> => {
+  const seen: string[] = [];
+  for await (const event of events) {
+    if (event.type === 'ADDED' || event.type === 'DELETED')
+      seen.push(
+        `${event.type} ${event.object.spec.podName} ${event.object.metadata.resourceVersion}`,
+      );
+    if (seen.length === count) abort.abort();
+  }
+  return seen;
+};
