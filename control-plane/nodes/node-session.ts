@@ -17,7 +17,7 @@ import { IMAGE_LAYERS_ANNOTATION } from '../../api/image-layers';
 import type { NodesOptions, NodesServerDeps, ObjectView } from './deps';
 import type { EventIntake } from './event-intake';
 import { LeaseRenewer } from './lease-renewer';
-import { MessageWriter } from '../../lib/async/message-stream';
+import { MessageWriter, nextMessage } from '../../lib/async/message-stream';
 import { grpcError } from './node-identity';
 import type { NodeRegistrar } from './node-registrar';
 import type { PeerView } from './peer-view';
@@ -167,12 +167,8 @@ export class NodeSession {
   }
 
   private async receive(tasks: TaskGroup): Promise<void> {
-    const aborted = new Promise<IteratorResult<SessionRequest, undefined>>((resolve) => {
-      const end = () => resolve({ done: true, value: undefined });
-      this.signal.addEventListener('abort', end, { once: true });
-    });
     for (;;) {
-      const next = await Promise.race([this.stream.messages.next(), aborted]);
+      const next = await nextMessage(this.stream.messages, this.signal);
       if (next.done === true) break;
       this.lastMessageMs = this.deps.clock.monotonicMs();
       await this.handle(next.value, tasks);

@@ -52,3 +52,26 @@ interface Iterable<T> {
 /** Messages as they arrive. The end of the other side's half leaves this side's half open. */
 export const messagesOf = <T>(stream: Iterable<T>): AsyncIterator<T, undefined> =>
   stream.iterator({ destroyOnReturn: false }) as AsyncIterator<T, undefined>;
+
+/**
+ * The next message; the end when `signal` aborts first. Unlike a race with one promise for the whole
+ * stream, which would remember every message that it lost to, it leaves nothing behind.
+ */
+export const nextMessage = async <T>(
+  messages: AsyncIterator<T, undefined>,
+  signal: AbortSignal,
+): Promise<IteratorResult<T, undefined>> => {
+  if (signal.aborted) return END;
+  let end: () => void = () => undefined;
+  const aborted = new Promise<IteratorResult<T, undefined>>((resolve) => {
+    end = () => resolve(END);
+  });
+  signal.addEventListener('abort', end, { once: true });
+  try {
+    return await Promise.race([messages.next(), aborted]);
+  } finally {
+    signal.removeEventListener('abort', end);
+  }
+};
+
+const END: IteratorReturnResult<undefined> = { done: true, value: undefined };
