@@ -90,6 +90,14 @@ module.exports = tseslint.config(
           })),
         },
       ],
+      'no-restricted-properties': [
+        'error',
+        {
+          object: 'AbortSignal',
+          property: 'any',
+          message: 'It leaves a trace in every parent for good: use lib/async/linked-controller.',
+        },
+      ],
       'max-lines': ['error', { max: 500, skipBlankLines: true, skipComments: true }],
       'max-lines-per-function': ['error', { max: 70, skipBlankLines: true, skipComments: true }],
       '@typescript-eslint/restrict-template-expressions': [

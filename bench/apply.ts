@@ -6,6 +6,7 @@ import { promisify } from 'node:util';
 import { DEPLOYMENTS, PODS } from '../api/resources';
 import type { Deployment, Pod } from '../api/types';
 import type { DraftOf } from '../client/api-client';
+import { linkedController } from '../lib/async/linked-controller';
 import { silentLog, type Log } from '../lib/log';
 import type { BenchResult } from './result';
 import { clusterProblem, IMAGE, median, withCluster, type BenchCluster } from './support/cluster';
@@ -74,10 +75,13 @@ const allRunning = async (
   resourceVersion: string,
   stop: AbortSignal,
 ): Promise<number> => {
-  const seen = new AbortController();
-  const signal = AbortSignal.any([stop, seen.signal]);
+  using seen = linkedController(stop);
   const running = new Set<string>();
-  for await (const event of client.watch(PODS, { namespace: NAMESPACE, resourceVersion }, signal)) {
+  for await (const event of client.watch(
+    PODS,
+    { namespace: NAMESPACE, resourceVersion },
+    seen.signal,
+  )) {
     if (event.type === 'BOOKMARK' || event.type === 'DELETED') continue;
     if (isRunning(event.object)) running.add(event.object.metadata.name);
     if (running.size < REPLICAS) continue;

@@ -23,6 +23,7 @@ import { openPki, type Pki } from './pki/pki';
 import { createRegistry } from './registry';
 import { createScheduler } from './scheduler';
 import { createWatchCaches, openStore } from './store';
+import { linkedController } from '../lib/async/linked-controller';
 
 /** What a running server tells the one who started it. */
 export interface ServerStarted {
@@ -70,8 +71,8 @@ export const runServer = async (
     },
     signal,
   );
-  const running = AbortSignal.any([signal, opened.lost]);
-  await serve({ config, log, pki, tokens, opened }, running, onStarted);
+  using running = linkedController(signal, opened.lost);
+  await serve({ config, log, pki, tokens, opened }, running.signal, onStarted);
   if (opened.lost.aborted && !signal.aborted) {
     throw new Error('another server has taken over this store: stop one of the two');
   }

@@ -15,6 +15,7 @@ import { grpcError } from './node-identity';
 import { MessageWriter } from '../../lib/async/message-stream';
 import type { NodeSession } from './node-session';
 import type { OpenedStream, StreamBroker } from './stream-broker';
+import { linkedController } from '../../lib/async/linked-controller';
 
 /** Logs and exec over the agents' own connections. */
 export class AgentConnections implements NodeConnections {
@@ -66,9 +67,10 @@ export class AgentConnections implements NodeConnections {
     const session = this.deps.sessionOf(nodeName);
     if (session === undefined)
       throw new ApiError('ServiceUnavailable', `node "${nodeName}" is not connected`);
-    const either = AbortSignal.any([signal, session.signal]);
+    using either = linkedController(signal, session.signal);
+    const ask = (request: OpenStream) => session.openStream(request);
     try {
-      return await this.deps.broker.open(nodeName, kind, (ask) => session.openStream(ask), either);
+      return await this.deps.broker.open(nodeName, kind, ask, either.signal);
     } catch (error) {
       if (signal.aborted || error instanceof ApiError) throw error;
       throw new ApiError('ServiceUnavailable', `node "${nodeName}" left`, { cause: error });
@@ -78,7 +80,7 @@ export class AgentConnections implements NodeConnections {
 
 class AgentExecSession implements ExecSession {
   private readonly writer: MessageWriter<AttachResponse>;
-  private readonly closed = new AbortController();
+  private readonly closed: AbortController;
   private readonly stop: () => void;
   readonly output: AsyncIterable<ExecOutput>;
 
@@ -88,8 +90,8 @@ class AgentExecSession implements ExecSession {
     signal: AbortSignal,
   ) {
     this.stop = cancelOnAbort(opened, signal);
-    const either = AbortSignal.any([signal, this.closed.signal]);
-    this.writer = new MessageWriter(opened.call, clock, either);
+    this.closed = linkedController(signal);
+    this.writer = new MessageWriter(opened.call, clock, this.closed.signal);
     this.output = this.read();
   }
 

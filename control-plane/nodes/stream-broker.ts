@@ -10,6 +10,7 @@ import type {
 } from '../../proto/gen/dhow/agent/v1/agent';
 import { messagesOf } from '../../lib/async/message-stream';
 import { grpcError } from './node-identity';
+import { linkedController } from '../../lib/async/linked-controller';
 
 export type AttachStream = ServerDuplexStream<AttachRequest, AttachResponse>;
 
@@ -43,13 +44,13 @@ export class StreamBroker {
     if (this.waiting.size >= MAX_WAITING_STREAMS)
       throw new ApiError('TooManyRequests', 'too many streams are being opened');
     const streamId = randomUUID();
-    const stop = new AbortController();
+    const stop = linkedController(signal);
     try {
       const answered = new Promise<OpenedStream>((resolve) =>
         this.waiting.set(streamId, { nodeName, resolve }),
       );
       await ask({ streamId, kind });
-      const late = this.clock.sleep(OPEN_TIMEOUT_MS, AbortSignal.any([signal, stop.signal]));
+      const late = this.clock.sleep(OPEN_TIMEOUT_MS, stop.signal);
       const opened = await Promise.race([answered, late]);
       if (opened !== undefined) return opened;
       signal.throwIfAborted();

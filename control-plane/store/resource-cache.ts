@@ -8,6 +8,7 @@ import { ObjectIndex } from './object-index';
 import type { Store, StoredObject, StoreProgress, StoreWatchEvent } from './store';
 import { VersionWaiters } from './version-waiters';
 import type { CacheEvent, CacheList, WatchCache } from './watch-cache';
+import { linkedController, type LinkedController } from '../../lib/async/linked-controller';
 
 export interface ResourceCacheDeps {
   readonly store: Store;
@@ -41,22 +42,18 @@ export class ResourceCache implements WatchCache {
 
   async ready(signal?: AbortSignal): Promise<void> {
     // Any version will do: the first list sets one.
-    const reached = await this.versions.wait(1, this.orStopped(signal));
+    using ended = this.endedBy(signal);
+    const reached = await this.versions.wait(1, ended.signal);
     signal?.throwIfAborted();
     if (!reached) throw stoppedError();
   }
 
   async waitFor(version: number, signal?: AbortSignal): Promise<void> {
     if (version <= this.versions.version) return;
-    const given = new AbortController();
-    const giveUp = () => given.abort();
-    const ended = this.orStopped(signal);
-    ended.addEventListener('abort', giveUp, { once: true });
-    if (ended.aborted) giveUp();
+    using given = this.endedBy(signal);
     void this.hasten(version, given);
     const reached = await this.versions.wait(version, given.signal);
     given.abort();
-    ended.removeEventListener('abort', giveUp);
     signal?.throwIfAborted();
     if (!reached) throw tooLargeVersion(version, this.versions.version);
   }
@@ -117,15 +114,10 @@ export class ResourceCache implements WatchCache {
 
   private async follow(signal: AbortSignal): Promise<void> {
     const { store } = this.deps;
-    const watching = (this.watching = new AbortController());
-    const stop = () => watching.abort();
-    signal.addEventListener('abort', stop, { once: true });
-    try {
-      const events = store.watch(this.resource, this.versions.version, watching.signal);
-      for await (const event of events) this.apply(event);
-    } finally {
-      signal.removeEventListener('abort', stop);
-    }
+    using watching = linkedController(signal);
+    this.watching = watching;
+    const events = store.watch(this.resource, this.versions.version, watching.signal);
+    for await (const event of events) this.apply(event);
   }
 
   private apply(event: StoreWatchEvent): void {
@@ -183,10 +175,9 @@ export class ResourceCache implements WatchCache {
     return this.progressInFlight;
   }
 
-  private orStopped(signal: AbortSignal | undefined): AbortSignal {
-    return signal === undefined
-      ? this.stopped.signal
-      : AbortSignal.any([signal, this.stopped.signal]);
+  private endedBy(signal: AbortSignal | undefined): LinkedController {
+    const { signal: stopped } = this.stopped;
+    return signal === undefined ? linkedController(stopped) : linkedController(signal, stopped);
   }
 }
 

@@ -1,4 +1,5 @@
 import type { Clock } from '../clock';
+import { linkedController } from './linked-controller';
 
 /** How long the other side may take no byte before its stream counts as broken. */
 const WRITE_STALL_MS = 30_000;
@@ -35,13 +36,12 @@ export class MessageWriter<T> {
 
   private async writeNow(message: T): Promise<void> {
     if (this.signal.aborted || this.stream.write(message)) return;
-    const done = new AbortController();
+    using done = linkedController(this.signal);
     const drained = () => done.abort();
     this.stream.once('drain', drained);
-    const signal = AbortSignal.any([done.signal, this.signal]);
-    await this.clock.sleep(WRITE_STALL_MS, signal);
+    await this.clock.sleep(WRITE_STALL_MS, done.signal);
     this.stream.removeListener('drain', drained);
-    if (!signal.aborted) throw new WriteStalledError();
+    if (!done.signal.aborted) throw new WriteStalledError();
   }
 }
 

@@ -1,20 +1,19 @@
 import { setMaxListeners } from 'node:events';
+import { linkedController, type LinkedController } from './linked-controller';
 
 /**
  * Owns promises so that none is left unawaited. The first failure aborts `signal`; disposing aborts
  * it too, waits for all, and rethrows that failure.
  */
 export class TaskGroup implements AsyncDisposable {
-  private readonly controller = new AbortController();
+  private readonly controller: LinkedController;
   private readonly running = new Set<Promise<void>>();
   private failure: { readonly error: unknown } | undefined;
   readonly signal: AbortSignal;
 
   constructor(parent?: AbortSignal) {
-    this.signal =
-      parent === undefined
-        ? this.controller.signal
-        : AbortSignal.any([parent, this.controller.signal]);
+    this.controller = parent === undefined ? linkedController() : linkedController(parent);
+    this.signal = this.controller.signal;
     // Every task may listen: many listeners are no leak here.
     setMaxListeners(0, this.signal);
   }

@@ -2,6 +2,7 @@ import type { Clock } from '../../lib/clock';
 import { describeError, type Log } from '../../lib/log';
 import type { NetworkPeer, PodNetwork } from '../../runtime/pod-network';
 import type { AgentSettings } from '../settings';
+import { linkedController } from '../../lib/async/linked-controller';
 
 export interface NetworkRange {
   /** This node's range for pods. */
@@ -101,9 +102,9 @@ export class NodeNetwork {
 
   private async rest(ms: number, signal: AbortSignal): Promise<void> {
     if (this.isDirty) return;
-    const woken = new AbortController();
+    using woken = linkedController(signal);
     this.wake = () => woken.abort();
-    await this.deps.clock.sleep(ms, AbortSignal.any([signal, woken.signal]));
+    await this.deps.clock.sleep(ms, woken.signal);
     this.wake = undefined;
   }
 }

@@ -6,6 +6,7 @@ import { fieldPathOf } from '../images/image-puller';
 import { runHook } from './hooks';
 import { LABEL } from './labels';
 import type { PodDeps } from './pod-deps';
+import { linkedController } from '../../lib/async/linked-controller';
 
 export interface KillRequest {
   readonly pod: Pod;
@@ -56,12 +57,11 @@ export class ContainerKiller {
     const hook = container?.lifecycle?.preStop;
     if (container === undefined || hook === undefined || this.hooked.has(containerId)) return false;
     this.hooked.add(containerId);
-    const stop = new AbortController();
-    const either = AbortSignal.any([signal, stop.signal]);
-    const late = this.deps.clock.sleep(graceMs, either);
+    const stop = linkedController(signal);
+    const late = this.deps.clock.sleep(graceMs, stop.signal);
     try {
       const target = { containerId, container, podIp };
-      await Promise.race([runHook(this.deps, target, hook, either), late]);
+      await Promise.race([runHook(this.deps, target, hook, stop.signal), late]);
     } catch (error) {
       const message = `PreStopHook failed: ${describeError(error)}`;
       const event = { type: 'Warning', reason: 'FailedPreStopHook', message } as const;
@@ -78,10 +78,10 @@ export class ContainerKiller {
     while (this.isAlive(id) && !signal.aborted) {
       const leftMs = endMs - clock.monotonicMs();
       if (leftMs <= 0) return;
-      const rung = new AbortController();
+      using rung = linkedController(signal);
       const undo = exits.onRing(id, () => rung.abort());
       // The poll is for a bell that was not heard.
-      await clock.sleep(Math.min(POLL_MS, leftMs), AbortSignal.any([rung.signal, signal]));
+      await clock.sleep(Math.min(POLL_MS, leftMs), rung.signal);
       undo();
     }
   }

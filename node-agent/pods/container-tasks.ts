@@ -4,6 +4,7 @@ import { ContainerStarter, type StartFailure, type StartRequest } from './contai
 import type { PodObservation } from './observe';
 import type { StartAction } from './plan';
 import type { PodDeps } from './pod-deps';
+import { linkedController } from '../../lib/async/linked-controller';
 
 interface ContainerTasksOptions {
   readonly deps: PodDeps;
@@ -118,12 +119,12 @@ export class ContainerTasks {
 
   private async killNow(request: KillRequest): Promise<void> {
     const { deps, log, stopping } = this.options;
-    const signal = AbortSignal.any([this.kills.signal, stopping]);
+    using either = linkedController(this.kills.signal, stopping);
     try {
-      await this.killer.kill(request, signal);
+      await this.killer.kill(request, either.signal);
     } catch (error) {
       log.warn({ err: describeError(error) }, 'kill failed');
-      await deps.clock.sleep(deps.settings.retryMs, signal);
+      await deps.clock.sleep(deps.settings.retryMs, either.signal);
     }
   }
 }

@@ -4,6 +4,7 @@ import { request as httpsRequest } from 'node:https';
 import type { Container } from '../../api/types';
 import type { Clock } from '../../lib/clock';
 import type { ContainerRuntime } from '../../runtime/container-runtime';
+import { linkedController } from '../../lib/async/linked-controller';
 
 export type HookHandler = NonNullable<NonNullable<Container['lifecycle']>['preStop']>;
 
@@ -59,7 +60,17 @@ export interface HttpAction {
 }
 
 /** 200 to 399 is success. */
-export const runHttpGet = (
+export const runHttpGet = async (
+  target: Pick<ActionTarget, 'container' | 'podIp'>,
+  action: HttpAction,
+  timeoutMs: number,
+  signal: AbortSignal,
+): Promise<ActionResult> => {
+  using limit = linkedController(signal, AbortSignal.timeout(timeoutMs));
+  return await httpGet(target, action, timeoutMs, limit.signal);
+};
+
+const httpGet = (
   { container, podIp }: Pick<ActionTarget, 'container' | 'podIp'>,
   { host, path = '/', port, scheme, httpHeaders = [] }: HttpAction,
   timeoutMs: number,
@@ -78,7 +89,7 @@ export const runHttpGet = (
       timeout: timeoutMs,
       // A probe asks whether it answers, not who it is.
       rejectUnauthorized: false,
-      signal: AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]),
+      signal,
       agent: false as const,
     };
     const fail = (why: string) => resolve({ succeeded: false, output: why });

@@ -16,6 +16,7 @@ import type {
 import type { EventOutbox } from './event-outbox';
 import type { StatusOutbox } from './status-outbox';
 import type { MessageStream, Transport } from './transport';
+import { linkedController } from '../../lib/async/linked-controller';
 
 export interface SessionHandlers {
   onHello(hello: ServerHello): void;
@@ -79,9 +80,8 @@ export class SessionClient {
   }
 
   private async session(signal: AbortSignal): Promise<void> {
-    const controller = new AbortController();
-    const either = AbortSignal.any([signal, controller.signal]);
-    const stream = this.deps.transport.openSession(either);
+    using controller = linkedController(signal);
+    const stream = this.deps.transport.openSession(controller.signal);
     try {
       await stream.write({ message: { $case: 'hello', value: await this.deps.hello() } });
       const hello = await this.firstMessage(stream);
@@ -89,7 +89,7 @@ export class SessionClient {
       this.deps.handlers.onHello(hello);
       this.isLive = true;
       this.deps.log.info({ session: String(hello.session) }, 'connected to the server');
-      await using tasks = new TaskGroup(either);
+      await using tasks = new TaskGroup(controller.signal);
       tasks.run((s) => this.send(stream, hello.session, s));
       tasks.run((s) => this.beat(stream, hello, s));
       tasks.run(async () => {
@@ -150,9 +150,9 @@ export class SessionClient {
         await stream.write({ message: { $case: 'events', value: { events: taken } } });
       const idleMs = Math.min(statuses.idleMs(), events.idleMs(), MAX_IDLE_MS);
       if (idleMs === 0) continue;
-      const woken = new AbortController();
+      using woken = linkedController(signal);
       this.wake = () => woken.abort();
-      await clock.sleep(idleMs, AbortSignal.any([signal, woken.signal]));
+      await clock.sleep(idleMs, woken.signal);
     }
   }
 
@@ -164,9 +164,9 @@ export class SessionClient {
     const { session, heartbeatIntervalMs } = hello;
     const intervalMs = Math.max(100, heartbeatIntervalMs);
     while (!signal.aborted) {
-      const nudged = new AbortController();
+      using nudged = linkedController(signal);
       this.nudge = () => nudged.abort();
-      await this.deps.clock.sleep(intervalMs, AbortSignal.any([signal, nudged.signal]));
+      await this.deps.clock.sleep(intervalMs, nudged.signal);
       if (aborted(signal)) return;
       await stream.write({ message: { $case: 'heartbeat', value: { session } } });
       const report = await this.deps.changedNodeReport();

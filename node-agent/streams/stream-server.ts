@@ -13,6 +13,7 @@ import type { PodPaths } from '../pods/pod-paths';
 import type { MessageStream, Transport } from '../session/transport';
 import { findRun, StreamFailure } from './container-finder';
 import { logOptionsOf } from './log-options';
+import { linkedController } from '../../lib/async/linked-controller';
 
 type Attach = MessageStream<AttachRequest, AttachResponse>;
 type LogsParams = Extract<NonNullable<OpenStream['kind']>, { $case: 'logs' }>['value'];
@@ -39,16 +40,15 @@ export class StreamServer {
 
   /** Serves one stream to its end. Never throws. */
   async serve({ streamId, kind }: OpenStream, signal: AbortSignal): Promise<void> {
-    const controller = new AbortController();
-    const either = AbortSignal.any([signal, controller.signal]);
-    const stream = this.deps.transport.openAttach(either);
+    using controller = linkedController(signal);
+    const stream = this.deps.transport.openAttach(controller.signal);
     this.openCount++;
     try {
       await stream.write({ message: { $case: 'streamId', value: streamId } });
       if (this.openCount > MAX_STREAMS)
         throw new StreamFailure('TooManyRequests', 'too many streams are open on this node');
-      if (kind?.$case === 'logs') await this.logs(stream, kind.value, controller, signal);
-      else if (kind?.$case === 'exec') await this.exec(stream, kind.value, controller, signal);
+      if (kind?.$case === 'logs') await this.logs(stream, kind.value, controller);
+      else if (kind?.$case === 'exec') await this.exec(stream, kind.value, controller);
       stream.end();
     } catch (error) {
       await this.fail(stream, error);
@@ -73,7 +73,6 @@ export class StreamServer {
     stream: Attach,
     params: LogsParams,
     controller: AbortController,
-    signal: AbortSignal,
   ): Promise<void> {
     const { pods, paths, clock, runtime } = this.deps;
     const { pod, run } = findRun(pods, runtime, params.target, params.previous);
@@ -84,9 +83,8 @@ export class StreamServer {
     };
     // The server ends its half when the reader has gone.
     const watch = this.untilEnd(stream).then(() => controller.abort());
-    const either = AbortSignal.any([signal, controller.signal]);
     const source = { path, isEnded, clock };
-    for await (const chunk of readLog(source, logOptionsOf(params, clock.now()), either))
+    for await (const chunk of readLog(source, logOptionsOf(params, clock.now()), controller.signal))
       for (const piece of pieces(chunk))
         await stream.write({ message: { $case: 'stdout', value: piece } });
     void watch;
@@ -104,25 +102,24 @@ export class StreamServer {
     stream: Attach,
     params: ExecParams,
     controller: AbortController,
-    signal: AbortSignal,
   ): Promise<void> {
     const { pods, runtime } = this.deps;
     const { run } = findRun(pods, runtime, params.target, false);
     if (run.state.status !== 'running')
       throw new StreamFailure('BadRequest', `container ${run.name} is not running`);
     const { command, tty, stdin } = params;
-    const either = AbortSignal.any([signal, controller.signal]);
+    const { signal } = controller;
     const first = stream.messages.next();
     const spec = {
       ...{ args: command, env: tty ? ['TERM=xterm'] : [], tty, stdin },
-      ...(tty ? await this.terminalSizeIn(first, either) : {}),
+      ...(tty ? await this.terminalSizeIn(first, signal) : {}),
     };
     await using process =
       command.length === 0
-        ? await runtime.attach(run.id, either)
-        : await runtime.exec(run.id, spec, either);
+        ? await runtime.attach(run.id, signal)
+        : await runtime.exec(run.id, spec, signal);
     const stop = () => void process[Symbol.asyncDispose]();
-    either.addEventListener('abort', stop, { once: true });
+    signal.addEventListener('abort', stop, { once: true });
     const tasks = new TaskGroup();
     tasks.run(async () => {
       await this.forwardInput(stream, first, process);
@@ -130,7 +127,7 @@ export class StreamServer {
       controller.abort();
     });
     await this.forwardOutput(stream, params, process);
-    either.removeEventListener('abort', stop);
+    signal.removeEventListener('abort', stop);
   }
 
   /** A client with a terminal says its size first: a program may ask for it before anything else. */
@@ -138,11 +135,8 @@ export class StreamServer {
     first: Promise<IteratorResult<AttachResponse, undefined>>,
     signal: AbortSignal,
   ): Promise<Pick<ExecSpec, 'terminalSize'>> {
-    const stop = new AbortController();
-    const late = this.deps.clock.sleep(
-      TERMINAL_SIZE_WAIT_MS,
-      AbortSignal.any([signal, stop.signal]),
-    );
+    const stop = linkedController(signal);
+    const late = this.deps.clock.sleep(TERMINAL_SIZE_WAIT_MS, stop.signal);
     try {
       const message = (await Promise.race([first, late]))?.value?.message;
       return message?.$case === 'resize' ? { terminalSize: message.value } : {};

@@ -15,6 +15,7 @@ import {
 import { hostPlatform } from './platform';
 import { SharedFlights } from './shared-flight';
 import { chainIdsOf, type SnapshotStore } from './snapshots';
+import { linkedController } from '../../lib/async/linked-controller';
 
 /** Where an image's blobs come from: a registry or an archive. */
 export interface BlobSource {
@@ -122,10 +123,9 @@ export class Installer {
       doneBytes += deltaBytes;
       onProgress({ doneBytes, totalBytes });
     };
-    const failed = new AbortController();
-    const either = AbortSignal.any([signal, failed.signal]);
+    using failed = linkedController(signal);
     const downloads = missing.map(({ descriptor }) =>
-      this.downloadSlots.use(() => this.download(source, descriptor, onBytes, either)),
+      this.downloadSlots.use(() => this.download(source, descriptor, onBytes, failed.signal)),
     );
     try {
       for (const [i, layer] of missing.entries()) {

@@ -26,6 +26,7 @@ import { formatReference, parseReference, repositoryName, type ImageReference } 
 import { RegistryClient, RegistryStatusError } from './registry-client';
 import { SharedFlights } from './shared-flight';
 import { SnapshotStore } from './snapshots';
+import { linkedController } from '../../lib/async/linked-controller';
 
 export interface ImageServiceOptions {
   /** Folder for blobs, snapshots and the index; made if missing, 0700. One process at a time. */
@@ -103,8 +104,10 @@ class LocalImageService implements ImageService {
     const emit = (progress: PullProgress): void => {
       for (const listener of listeners) listener(progress);
     };
-    const work = (flight: AbortSignal): Promise<ImageRecord> =>
-      this.pullNow(parsed, credentials, emit, AbortSignal.any([flight, this.stopping.signal]));
+    const work = async (flight: AbortSignal): Promise<ImageRecord> => {
+      using either = linkedController(flight, this.stopping.signal);
+      return await this.pullNow(parsed, credentials, emit, either.signal);
+    };
     try {
       return this.toLocal(await this.pulls.join(key, work, signal));
     } finally {

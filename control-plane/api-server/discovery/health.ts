@@ -1,4 +1,5 @@
 import { jsonResponse, textResponse, type ApiRequest, type ApiResponse } from '../http/exchange';
+import { linkedController } from '../../../lib/async/linked-controller';
 
 /** Something that must be well for the server to be. */
 export interface HealthCheck {
@@ -48,9 +49,9 @@ interface Result {
 
 const run = async (health: HealthCheck, signal: AbortSignal): Promise<Result> => {
   const { name } = health;
-  const timeout = AbortSignal.any([signal, AbortSignal.timeout(CHECK_TIMEOUT_MS)]);
+  using timeout = linkedController(signal, AbortSignal.timeout(CHECK_TIMEOUT_MS));
   try {
-    await health.check(timeout);
+    await health.check(timeout.signal);
     return { name, isOk: true };
   } catch {
     return { name, isOk: false };

@@ -9,6 +9,7 @@ import { ANONYMOUS, AUTHENTICATED, type User } from '../auth/user';
 import { statusResponse, toApiError, type ApiRequest, type ApiResponse } from './exchange';
 import { readBody } from './read-body';
 import { send } from './send';
+import { linkedController } from '../../../lib/async/linked-controller';
 
 export interface TlsMaterial {
   /** PEM: clients with a certificate from it are known by their names. */
@@ -94,9 +95,9 @@ export class HttpsListener implements AsyncDisposable {
   }
 
   private async serve(raw: IncomingMessage, response: ServerResponse): Promise<void> {
-    const gone = new AbortController();
+    const gone = linkedController(this.stopping.signal);
+    const { signal } = gone;
     response.once('close', () => gone.abort());
-    const signal = AbortSignal.any([gone.signal, this.stopping.signal]);
     // A peer that vanishes in mid-answer is its own affair.
     response.on('error', () => undefined);
     try {
@@ -136,10 +137,10 @@ export class HttpsListener implements AsyncDisposable {
   }
 
   private async upgrade(raw: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
-    const gone = new AbortController();
+    const gone = linkedController(this.stopping.signal);
+    const { signal } = gone;
     socket.once('close', () => gone.abort());
     socket.on('error', () => gone.abort());
-    const signal = AbortSignal.any([gone.signal, this.stopping.signal]);
     try {
       await this.handlers.upgrade(toApiRequest(raw, signal), raw, socket, head);
     } catch (error) {

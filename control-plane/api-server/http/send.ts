@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import type { ServerResponse } from 'node:http';
 import type { ApiResponse } from './exchange';
+import { linkedController } from '../../../lib/async/linked-controller';
 
 /** Writes an answer; a stream until it ends or the peer goes away or stops reading. */
 export const send = async (
@@ -64,9 +65,9 @@ class CoalescingWriter {
   async drained(signal: AbortSignal): Promise<boolean> {
     this.flush();
     if (!this.response.writableNeedDrain) return true;
-    const limit = AbortSignal.any([signal, AbortSignal.timeout(SLOW_READER_MS)]);
+    using limit = linkedController(signal, AbortSignal.timeout(SLOW_READER_MS));
     try {
-      await once(this.response, 'drain', { signal: limit });
+      await once(this.response, 'drain', { signal: limit.signal });
       return true;
     } catch {
       this.response.destroy();

@@ -1,6 +1,7 @@
 import type { Clock } from '../../../lib/clock';
 import type { ApiRequest } from '../http/exchange';
 import { parseCount } from './options';
+import { linkedController } from '../../../lib/async/linked-controller';
 
 /**
  * Ends a watch after the time its client asked for, or after half an hour to an hour, drawn so that
@@ -14,9 +15,9 @@ export const watchSignal = (
   const seconds = parseCount(query, 'timeoutSeconds') ?? 0;
   const timeoutMs =
     seconds > 0 ? Math.min(seconds * 1000, MAX_MS) : MIN_MS + random.next() * MIN_MS;
-  const ended = new AbortController();
+  const ended = linkedController(signal);
   void clock.sleep(timeoutMs, signal).then(() => ended.abort());
-  return AbortSignal.any([signal, ended.signal]);
+  return ended.signal;
 };
 
 const MIN_MS = 30 * 60_000;

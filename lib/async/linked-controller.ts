@@ -1,0 +1,23 @@
+/** A controller that follows other signals until it is aborted or disposed of. */
+export interface LinkedController extends AbortController, Disposable {}
+
+/**
+ * A controller that aborts when one of `parents` does, with the same reason. Disposing of it only
+ * lets go of the parents. It takes the place of `AbortSignal.any`, which leaves a trace of every
+ * signal that it made in each parent for as long as that lives (Node 20: 70 bytes, and everything
+ * below a listener that was not removed), and a server's own signals live for months.
+ */
+export const linkedController = (...parents: readonly AbortSignal[]): LinkedController => {
+  const controller = new AbortController();
+  const follow = (event: Event) => controller.abort((event.target as AbortSignal).reason);
+  const letGo = () => {
+    for (const parent of parents) parent.removeEventListener('abort', follow);
+  };
+  const aborted = parents.find((parent) => parent.aborted);
+  if (aborted !== undefined) controller.abort(aborted.reason);
+  else {
+    for (const parent of parents) parent.addEventListener('abort', follow, { once: true });
+    controller.signal.addEventListener('abort', letGo, { once: true });
+  }
+  return Object.assign(controller, { [Symbol.dispose]: letGo });
+};
