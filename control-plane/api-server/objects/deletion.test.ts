@@ -80,11 +80,12 @@ it('waits for the last finalizer', async () => {
 });
 
 it.each([
-  ['Foreground', ['foregroundDeletion']],
-  ['Orphan', ['orphan']],
-])('%s leaves the object to the garbage collector', async (propagationPolicy, finalizers) => {
+  [{ propagationPolicy: 'Foreground' }, ['foregroundDeletion']],
+  [{ propagationPolicy: 'Orphan' }, ['orphan']],
+  [{ orphanDependents: true }, ['orphan']],
+])('%j leaves the object to the garbage collector', async (options, finalizers) => {
   await create('a');
-  const { json } = await remove('a', { propagationPolicy });
+  const { json } = await remove('a', options);
   expect(json.metadata.finalizers).toEqual(finalizers);
   expect(json.metadata.deletionTimestamp).toBeDefined();
 });
@@ -101,7 +102,12 @@ it('holds to preconditions', async () => {
 
 it('refuses options that make no sense', async () => {
   await create('a');
-  expect((await remove('a', { propagationPolicy: 'Never' })).status).toBe(400);
+  expect((await remove('a', { propagationPolicy: 'Never' })).json.message).toBe(
+    'DeleteOptions.meta.k8s.io "" is invalid: propagationPolicy: Unsupported value: "Never": ' +
+      'supported values: "Foreground", "Background", "Orphan", "nil"',
+  );
+  const both = { propagationPolicy: 'Orphan', orphanDependents: true };
+  expect((await remove('a', both)).status).toBe(422);
   expect((await remove('a', { gracePeriodSeconds: 'soon' })).status).toBe(400);
   expect((await remove('nope')).json.message).toBe('pods "nope" not found');
 });

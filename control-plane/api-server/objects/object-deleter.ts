@@ -46,7 +46,10 @@ export class ObjectDeleter {
     );
   }
 
-  /** Deletes what a list finds, a few at a time. Objects that vanish meanwhile are no error. */
+  /**
+   * Deletes what a list finds, a few at a time. Objects that vanish meanwhile are no error; after any
+   * other no further deletion begins.
+   */
   async deleteCollection(
     kind: ServedKind,
     query: ListQuery,
@@ -63,7 +66,13 @@ export class ObjectDeleter {
         if (deletion !== undefined) deleted.push(deletion.item);
       }
     };
-    await Promise.all(Array.from({ length: COLLECTION_WORKERS }, work));
+    const stopOthers = (error: unknown): never => {
+      pending.length = 0;
+      throw error;
+    };
+    const workers = Array.from({ length: COLLECTION_WORKERS }, () => work().catch(stopOthers));
+    const failed = (await Promise.allSettled(workers)).find(({ status }) => status === 'rejected');
+    if (failed?.status === 'rejected') throw failed.reason;
     return deleted;
   }
 

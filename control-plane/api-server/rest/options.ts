@@ -3,8 +3,10 @@ import {
   forbidden,
   invalid,
   invalidError,
+  notSupported,
   required,
   tooLong,
+  type FieldError,
 } from '../../../api/validation/field-error';
 import type { PatchType } from '../../../client/api-client';
 import { isFields, valueAt, type Fields } from '../kinds/mutable';
@@ -17,19 +19,21 @@ import { parseVersion } from '../objects/versions';
 import type { FieldValidation, Preconditions, WriteContext } from '../objects/write-context';
 import { checkWatchOptions, versionMatchOf } from './list-options';
 
-/** @throws BadRequest, Invalid for an option that has no such value. */
+/** @throws Invalid for an option that has no such value. */
 export const writeContextOf = (
-  { query, headers, user, signal }: ApiRequest,
+  { method, query, headers, user, signal }: ApiRequest,
   subresource = '',
 ): WriteContext => ({
   user,
-  isDryRun: parseDryRun(query.getAll('dryRun')),
-  fieldManager: parseFieldManager(query.get('fieldManager')) || managerOf(headers['user-agent']),
+  isDryRun: parseDryRun(query.getAll('dryRun'), OPTIONS_OF[method]),
+  fieldManager:
+    parseFieldManager(query.get('fieldManager'), OPTIONS_OF[method]) ||
+    managerOf(headers['user-agent']),
   subresource,
   operation: 'Update',
   tracksOwners: true,
   isForced: false,
-  fieldValidation: parseFieldValidation(query.get('fieldValidation')),
+  fieldValidation: parseFieldValidation(query.get('fieldValidation'), OPTIONS_OF[method]),
   warnings: [],
   signal,
 });
@@ -64,21 +68,36 @@ export const deletionOptionsOf = (body: unknown, query: URLSearchParams): Deleti
   if (body !== undefined && !isFields(body)) throw refuse('DeleteOptions must be an object');
   const options: Fields = body ?? {};
   const grace = options['gracePeriodSeconds'] ?? parseCount(query, 'gracePeriodSeconds');
-  const policy = options['propagationPolicy'] ?? query.get('propagationPolicy') ?? undefined;
+  const policy = propagationPolicyOf(options, query);
   if (grace !== undefined && !Number.isInteger(grace))
     throw refuse('gracePeriodSeconds must be an integer');
   const preconditions = preconditionsOf(options['preconditions']);
   return {
     ...(grace === undefined ? {} : { gracePeriodSeconds: grace as number }),
-    ...(policy === undefined ? {} : { propagationPolicy: parsePolicy(policy) }),
+    ...(policy === undefined ? {} : { propagationPolicy: policy }),
     ...(preconditions === undefined ? {} : { preconditions }),
   };
+};
+
+/** `orphanDependents` is how one said it before there was a policy. */
+const propagationPolicyOf = (
+  options: Fields,
+  query: URLSearchParams,
+): PropagationPolicy | undefined => {
+  const policy = options['propagationPolicy'] ?? query.get('propagationPolicy') ?? undefined;
+  const orphans = options['orphanDependents'] ?? query.get('orphanDependents') ?? undefined;
+  if (orphans === undefined) return policy === undefined ? undefined : parsePolicy(policy);
+  if (policy === undefined) return orphans === true || orphans === 'true' ? 'Orphan' : 'Background';
+  const why = 'orphanDependents and deletionPropagation cannot be both set';
+  throw invalidOptions('DeleteOptions', [invalid('propagationPolicy', policy, why)]);
 };
 
 /** The body of a delete may ask for a dry run too. */
 export const isDryRunBody = (body: unknown): boolean => {
   const dryRun = valueAt(body, 'dryRun');
-  return Array.isArray(dryRun) && dryRun.length > 0 && parseDryRun(dryRun.map(String));
+  return (
+    Array.isArray(dryRun) && dryRun.length > 0 && parseDryRun(dryRun.map(String), 'DeleteOptions')
+  );
 };
 
 export const isTrue = (query: URLSearchParams, name: string): boolean => {
@@ -112,12 +131,12 @@ export const parseForce = (query: URLSearchParams, type: PatchType): boolean => 
       ? [forbidden('force', 'may not be specified for non-apply patch')]
       : []),
   ];
-  if (errors.length > 0) throw invalidError(PATCH_OPTIONS, '', errors);
+  if (errors.length > 0) throw invalidOptions('PatchOptions', errors);
   return isTrue(query, 'force') && query.has('force');
 };
 
 /** @throws Invalid */
-const parseFieldManager = (text: string | null): string => {
+const parseFieldManager = (text: string | null, optionsKind?: string): string => {
   const manager = text ?? '';
   const errors = [
     ...(Buffer.byteLength(manager) > MANAGER_LENGTH_MAX
@@ -127,31 +146,30 @@ const parseFieldManager = (text: string | null): string => {
       ? [invalid('fieldManager', manager, 'should only contain printable characters')]
       : []),
   ];
-  if (errors.length > 0) throw invalidError(PATCH_OPTIONS, '', errors);
+  if (errors.length > 0) throw invalidOptions(optionsKind, errors);
   return manager;
 };
 
-const parseDryRun = (values: readonly string[]): boolean => {
+const parseDryRun = (values: readonly string[], optionsKind?: string): boolean => {
   const unknown = values.find((value) => value !== 'All' && value !== '');
   if (unknown !== undefined)
-    throw refuse(`dryRun: Unsupported value: ${JSON.stringify(unknown)}: supported values: "All"`);
+    throw invalidOptions(optionsKind, [notSupported('dryRun', unknown, ['All'])]);
   return values.includes('All');
 };
 
-const parseFieldValidation = (text: string | null): FieldValidation => {
+const parseFieldValidation = (text: string | null, optionsKind?: string): FieldValidation => {
   if (text === null || text === '') return 'Warn';
   if (text === 'Strict' || text === 'Warn' || text === 'Ignore') return text;
-  throw refuse(
-    `fieldValidation: Unsupported value: ${JSON.stringify(text)}: supported values: "Ignore", "Strict", "Warn"`,
-  );
+  throw invalidOptions(optionsKind, [
+    notSupported('fieldValidation', text, ['', 'Ignore', 'Strict', 'Warn']),
+  ]);
 };
 
 const parsePolicy = (value: unknown): PropagationPolicy => {
   if (value === 'Background' || value === 'Foreground' || value === 'Orphan') return value;
-  throw refuse(
-    `propagationPolicy: Unsupported value: ${JSON.stringify(value)}: supported values: ` +
-      '"Background", "Foreground", "Orphan"',
-  );
+  throw invalidOptions('DeleteOptions', [
+    notSupported('propagationPolicy', value, ['Foreground', 'Background', 'Orphan', 'nil']),
+  ]);
 };
 
 const preconditionsOf = (value: unknown): Preconditions | undefined => {
@@ -169,7 +187,16 @@ const managerOf = (userAgent = ''): string =>
 
 const refuse = (message: string): ApiError => new ApiError('BadRequest', message);
 
-const PATCH_OPTIONS = { group: 'meta.k8s.io', kind: 'PatchOptions' };
+const invalidOptions = (kind = 'Options', errors: readonly FieldError[]): ApiError =>
+  invalidError({ group: 'meta.k8s.io', kind }, '', errors);
+
+/** What the options of each method are called. */
+const OPTIONS_OF: Readonly<Partial<Record<string, string>>> = {
+  POST: 'CreateOptions',
+  PUT: 'UpdateOptions',
+  PATCH: 'PatchOptions',
+  DELETE: 'DeleteOptions',
+};
 const MANAGER_LENGTH_MAX = 128;
 const UNPRINTABLE = /[\p{C}\u2028\u2029]/u;
 const ALL_UNPRINTABLE = new RegExp(UNPRINTABLE, 'gu');
