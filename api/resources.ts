@@ -1,6 +1,8 @@
 import { SCHEDULING_GROUP, type PodExplanation, type SchedulingDecision } from './decisions';
 import type {
   ApiObject,
+  ClusterRole,
+  ClusterRoleBinding,
   ConfigMap,
   Deployment,
   Event,
@@ -8,7 +10,10 @@ import type {
   Namespace,
   Node,
   Pod,
+  PriorityClass,
   ReplicaSet,
+  Role,
+  RoleBinding,
   Secret,
   ServiceAccount,
 } from './types';
@@ -47,6 +52,30 @@ export const EVENTS = resource<Event>('', 'v1', 'Event', 'events');
 export const LEASES = resource<Lease>('coordination.k8s.io', 'v1', 'Lease', 'leases');
 export const REPLICA_SETS = resource<ReplicaSet>('apps', 'v1', 'ReplicaSet', 'replicasets');
 export const DEPLOYMENTS = resource<Deployment>('apps', 'v1', 'Deployment', 'deployments');
+export const PRIORITY_CLASSES = resource<PriorityClass>(
+  'scheduling.k8s.io',
+  'v1',
+  'PriorityClass',
+  'priorityclasses',
+  false,
+);
+export const RBAC_GROUP = 'rbac.authorization.k8s.io';
+export const ROLES = resource<Role>(RBAC_GROUP, 'v1', 'Role', 'roles');
+export const ROLE_BINDINGS = resource<RoleBinding>(RBAC_GROUP, 'v1', 'RoleBinding', 'rolebindings');
+export const CLUSTER_ROLES = resource<ClusterRole>(
+  RBAC_GROUP,
+  'v1',
+  'ClusterRole',
+  'clusterroles',
+  false,
+);
+export const CLUSTER_ROLE_BINDINGS = resource<ClusterRoleBinding>(
+  RBAC_GROUP,
+  'v1',
+  'ClusterRoleBinding',
+  'clusterrolebindings',
+  false,
+);
 export const SCHEDULING_DECISIONS = resource<SchedulingDecision>(
   SCHEDULING_GROUP,
   'v1',

@@ -3,6 +3,16 @@ import type {
   ReplicaSet as AppsReplicaSet,
 } from 'kubernetes-types/apps/v1';
 import type { Lease as CoordinationLease } from 'kubernetes-types/coordination/v1';
+import type {
+  ClusterRole as RbacClusterRole,
+  ClusterRoleBinding as RbacClusterRoleBinding,
+  PolicyRule as RbacPolicyRule,
+  Role as RbacRole,
+  RoleBinding as RbacRoleBinding,
+  RoleRef as RbacRoleRef,
+  Subject as RbacSubject,
+} from 'kubernetes-types/rbac/v1';
+import type { PriorityClass as SchedulingPriorityClass } from 'kubernetes-types/scheduling/v1';
 import type * as core from 'kubernetes-types/core/v1';
 import type * as meta from 'kubernetes-types/meta/v1';
 
@@ -49,6 +59,15 @@ export type ServiceAccount = Kind<core.ServiceAccount>;
 export type Event = Kind<core.Event>;
 export type Lease = Kind<CoordinationLease>;
 
+export type PriorityClass = Kind<SchedulingPriorityClass>;
+export type Role = Kind<RbacRole>;
+export type ClusterRole = Kind<RbacClusterRole>;
+export type RoleBinding = Kind<RbacRoleBinding>;
+export type ClusterRoleBinding = Kind<RbacClusterRoleBinding>;
+
+export type PolicyRule = DeepReadonly<RbacPolicyRule>;
+export type RoleRef = DeepReadonly<RbacRoleRef>;
+export type Subject = DeepReadonly<RbacSubject>;
 export type PodSpec = Pod['spec'];
 export type PodStatus = Pod['status'];
 export type PodTemplate = ReplicaSet['spec']['template'];

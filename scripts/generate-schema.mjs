@@ -46,6 +46,8 @@ const ROOTS = {
     'SubjectAccessReview',
     'LocalSubjectAccessReview',
   ],
+  'rbac/v1': ['Role', 'RoleBinding', 'ClusterRole', 'ClusterRoleBinding'],
+  'scheduling/v1': ['PriorityClass'],
   'meta/v1': ['DeleteOptions', 'Status'],
 };
 /** Path below the package to the OpenAPI prefix and the group of its kinds. */
@@ -58,6 +60,8 @@ const GROUPS = {
   policy: ['io.k8s.api.policy', 'policy'],
   authentication: ['io.k8s.api.authentication', 'authentication.k8s.io'],
   authorization: ['io.k8s.api.authorization', 'authorization.k8s.io'],
+  rbac: ['io.k8s.api.rbac', 'rbac.authorization.k8s.io'],
+  scheduling: ['io.k8s.api.scheduling', 'scheduling.k8s.io'],
   meta: ['io.k8s.apimachinery.pkg.apis.meta', ''],
 };
 const QUANTITY = 'io.k8s.apimachinery.pkg.api.resource.Quantity';

@@ -93,8 +93,10 @@ export const atomicTypes = new Set([
   'ObjectReference',
   'OwnerReference',
   'ResourceFieldSelector',
+  'RoleRef',
   'SecretKeySelector',
   'SecretReference',
+  'Subject',
   'TypedLocalObjectReference',
 ]);
 

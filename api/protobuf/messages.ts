@@ -207,6 +207,32 @@ export const MESSAGES: Readonly<Record<string, MessageFields>> = {
     6: string('subPathExpr'),
   },
 
+  Role: { 1: metadata, 2: of('rules', 'PolicyRule[]') },
+  ClusterRole: {
+    1: metadata,
+    2: of('rules', 'PolicyRule[]'),
+    3: of('aggregationRule', 'AggregationRule'),
+  },
+  AggregationRule: { 1: of('clusterRoleSelectors', 'LabelSelector[]') },
+  PolicyRule: {
+    1: strings('verbs'),
+    2: strings('apiGroups'),
+    3: strings('resources'),
+    4: strings('resourceNames'),
+    5: strings('nonResourceURLs'),
+  },
+  RoleBinding: { 1: metadata, 2: of('subjects', 'Subject[]'), 3: of('roleRef', 'RoleRef') },
+  ClusterRoleBinding: { 1: metadata, 2: of('subjects', 'Subject[]'), 3: of('roleRef', 'RoleRef') },
+  Subject: { 1: string('kind'), 2: string('apiGroup'), 3: string('name'), 4: string('namespace') },
+  RoleRef: { 1: string('apiGroup'), 2: string('kind'), 3: string('name') },
+  PriorityClass: {
+    1: metadata,
+    2: int('value'),
+    3: bool('globalDefault'),
+    4: string('description'),
+    5: string('preemptionPolicy'),
+  },
+
   Lease: { 1: metadata, 2: of('spec', 'LeaseSpec') },
   LeaseSpec: {
     1: string('holderIdentity'),

@@ -77,6 +77,11 @@ const ALWAYS_PRESENT: Readonly<Record<string, Readonly<Record<string, unknown>>>
   ReplicaSet: { spec: {}, status: { replicas: 0 } },
   Lease: { spec: {} },
   Binding: { target: {} },
+  Role: { rules: null },
+  ClusterRole: { rules: null },
+  PolicyRule: { verbs: null },
+  RoleBinding: { roleRef: { apiGroup: '', kind: '', name: '' } },
+  ClusterRoleBinding: { roleRef: { apiGroup: '', kind: '', name: '' } },
   Node: { spec: {}, status: {} },
   NodeCondition: { lastHeartbeatTime: null, lastTransitionTime: null },
   NodeStatus: {

@@ -159,3 +159,9 @@ export const portNameProblems = (value: string): readonly string[] => [
   ...(value.includes('--') ? ['must not contain consecutive hyphens'] : []),
   ...(/^-|-$/.test(value) ? ['must not begin or end with a hyphen'] : []),
 ];
+
+/** Names that only have to be one segment of a path, as those of roles. */
+export const pathSegmentProblems = (value: string): readonly string[] => [
+  ...(value === '.' || value === '..' ? [`may not be '${value}'`] : []),
+  ...['/', '%'].filter((part) => value.includes(part)).map((part) => `may not contain '${part}'`),
+];

@@ -1,6 +1,6 @@
 import { ApiError } from '../../api/errors';
 import { actingUser } from './auth/impersonation';
-import { authorize, type Attributes } from './auth/authorizer';
+import type { Attributes, Authorizer } from './auth/authorizer';
 import { guardNode, type PodsOn } from './auth/node-guard';
 import { isAnonymous } from './auth/user';
 import { serveDiscovery } from './discovery/discovery-api';
@@ -16,6 +16,7 @@ import type { KindRegistry } from './kinds/kind-registry';
 
 export interface ApiHandlerDeps {
   readonly kinds: KindRegistry;
+  readonly authorizer: Authorizer;
   readonly podsOn: PodsOn;
   readonly rest: RestApi;
   readonly discovery: Discovery;
@@ -42,7 +43,7 @@ export class ApiHandler {
 
   /** exec and attach. @throws ApiError before the upgrade */
   async upgrade(asked: ApiRequest, connection: UpgradingConnection): Promise<void> {
-    const request = identified(asked);
+    const request = identified(asked, this.deps.authorizer);
     const target = parseResourcePath(request.path);
     const kind = target && this.deps.kinds.find(target.group, target.version, target.plural);
     const isStream = target?.subresource === 'exec' || target?.subresource === 'attach';
@@ -57,7 +58,7 @@ export class ApiHandler {
   private async answer(asked: ApiRequest): Promise<ApiResponse> {
     const open = await servePublic(asked, this.deps);
     if (open !== undefined) return open;
-    const request = identified(asked);
+    const request = identified(asked, this.deps.authorizer);
     const target = parseResourcePath(request.path);
     const kind = target && this.deps.kinds.find(target.group, target.version, target.plural);
     if (target !== undefined && kind !== undefined) {
@@ -68,7 +69,7 @@ export class ApiHandler {
       const response = await serve(request);
       if (response !== undefined) return response;
     }
-    authorize(request.user, pathAttributes(request));
+    this.deps.authorizer.authorize(request.user, pathAttributes(request));
     const discovered = serveDiscovery(this.deps.discovery, request);
     if (discovered !== undefined) return discovered;
     throw notServed();
@@ -77,16 +78,16 @@ export class ApiHandler {
   /** @throws Forbidden */
   private authorize(request: ApiRequest, target: ResourceTarget): void {
     const attributes = attributesOf(request, target);
-    authorize(request.user, attributes);
+    this.deps.authorizer.authorize(request.user, attributes);
     guardNode(request.user, attributes, this.deps.podsOn);
   }
 }
 
 /** The request as the user it acts for. @throws Unauthorized, Forbidden */
-const identified = (request: ApiRequest): ApiRequest => {
+const identified = (request: ApiRequest, authorizer: Authorizer): ApiRequest => {
   if (isAnonymous(request.user) || request.headers['authorization'] !== undefined)
     throw new ApiError('Unauthorized', 'Unauthorized');
-  return { ...request, user: actingUser(request.user, request.headers) };
+  return { ...request, user: actingUser(request.user, request.headers, authorizer) };
 };
 
 const attributesOf = ({ method, query }: ApiRequest, target: ResourceTarget): Attributes => {

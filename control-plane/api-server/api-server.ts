@@ -10,6 +10,8 @@ import type { Random } from '../../lib/random';
 import type { Store } from '../store/store';
 import type { WatchCaches } from '../store/watch-cache';
 import { ApiHandler } from './api-handler';
+import { Authorizer } from './auth/authorizer';
+import { cachedRoles } from './auth/cached-roles';
 import type { PodsOn } from './auth/node-guard';
 import { REVIEWS, serveReview } from './auth/reviews';
 import { Discovery } from './discovery/discovery';
@@ -26,7 +28,7 @@ import { expireEvents } from './objects/event-expiry';
 import { createObjectService } from './objects/object-service';
 import { ExecGateway } from './pods/exec';
 import { RestApi } from './rest/rest-api';
-import { ensureSystemNamespaces } from './system-namespaces';
+import { ensureSystemObjects } from './system-objects';
 
 export interface ApiServerDeps {
   readonly store: Store;
@@ -60,20 +62,25 @@ export interface ApiServer extends AsyncDisposable {
 export const createApiServer = (deps: ApiServerDeps): ApiServer => {
   const { random, nodeConnections: nodes, registry, log } = deps;
   const kinds = new KindRegistry(deps.virtualResources);
-  const service = createObjectService({ ...deps, kinds });
+  const authorizer = new Authorizer(cachedRoles(deps.caches));
+  const service = createObjectService({ ...deps, kinds, authorizer });
   const client = new InProcessClient(service);
   // A cache remembers only what came after its start: begin before the first client does.
   for (const kind of kinds.stored()) service.reader.cacheOf(kind);
   const openApi = new OpenApi(kinds);
   const handler = new ApiHandler({
     kinds,
+    authorizer,
     podsOn: podsFrom(deps.caches),
     rest: new RestApi({ service, nodes, random }),
     discovery: new Discovery(kinds, REVIEWS),
     exec: new ExecGateway({ service, nodes }),
     checks: healthChecks(deps),
     version: versionInfo(deps.version),
-    extra: [serveReview, async (request) => openApi.serve(request) ?? serveOpenApiV2(request)],
+    extra: [
+      (request) => serveReview(request, authorizer),
+      async (request) => openApi.serve(request) ?? serveOpenApiV2(request),
+    ],
   });
   const listener = new HttpsListener(
     deps.tls,
@@ -89,7 +96,7 @@ export const createApiServer = (deps: ApiServerDeps): ApiServer => {
     client,
     handle: (request) => handler.handle(request),
     listen: async (address) => {
-      await ensureSystemNamespaces(client);
+      await ensureSystemObjects(client);
       background.run((signal) => expireEvents({ client, clock: deps.clock, log }, signal));
       return listener.listen(address);
     },

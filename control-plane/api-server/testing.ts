@@ -8,7 +8,7 @@ import { MemoryStore } from '../store/memory-store';
 import { createWatchCaches } from '../store/watch-caches';
 import { createApiServer, type ApiServer } from './api-server';
 import { AUTHENTICATED, MASTERS, type User } from './auth/user';
-import { ensureSystemNamespaces } from './system-namespaces';
+import { ensureSystemObjects } from './system-objects';
 
 /** A server without sockets over a memory store, and a way to ask it. */
 export interface TestServer extends AsyncDisposable {
@@ -67,7 +67,7 @@ export const startTestServer = async ({
     log: silentLog,
     version: '0.0.0',
   });
-  await ensureSystemNamespaces(api.client);
+  await ensureSystemObjects(api.client);
   const ask = asker(api);
   return {
     api,

@@ -1,4 +1,6 @@
 import { ApiError, qualifiedResource } from '../../../api/errors';
+import type { PolicyRule } from '../../../api/types';
+import { ruleAllows, rulesFor, type RoleReader } from './role-rules';
 import { MASTERS, nodeNameOf, type User } from './user';
 
 /** What is asked: of objects, or of a path that names none. */
@@ -14,22 +16,29 @@ export interface Attributes {
 }
 
 /**
- * Who may do what, by group: masters everything; a node what its agent, or a client that plays its
- * kubelet, needs; anyone authenticated may discover the API.
+ * Who may do what: masters everything; a node what its agent, or a client that plays its kubelet,
+ * needs; everyone what roles say that are bound to them.
  */
-export const isAllowed = (user: User, attributes: Attributes): boolean => {
-  if (user.groups.includes(MASTERS)) return true;
-  if (attributes.path !== undefined)
-    return attributes.verb === 'get' && isPublicPath(attributes.path);
-  if (SELF_REVIEWS.has(attributes.resource)) return attributes.verb === 'create';
-  const nodeName = nodeNameOf(user);
-  return nodeName !== undefined && isAllowedToNode(nodeName, attributes);
-};
+export class Authorizer {
+  constructor(readonly roles: RoleReader) {}
 
-/** @throws Forbidden in upstream's words */
-export const authorize = (user: User, attributes: Attributes): void => {
-  if (!isAllowed(user, attributes)) throw denied(user, attributes);
-};
+  isAllowed(user: User, attributes: Attributes): boolean {
+    if (user.groups.includes(MASTERS)) return true;
+    const nodeName = nodeNameOf(user);
+    if (nodeName !== undefined && isAllowedToNode(nodeName, attributes)) return true;
+    return this.rulesFor(user, attributes.namespace).some((rule) => ruleAllows(rule, attributes));
+  }
+
+  /** @throws Forbidden in upstream's words */
+  authorize(user: User, attributes: Attributes): void {
+    if (!this.isAllowed(user, attributes)) throw denied(user, attributes);
+  }
+
+  /** What roles allow a user; nodes may do more than this. */
+  rulesFor(user: User, namespace: string): readonly PolicyRule[] {
+    return rulesFor(user, namespace, this.roles);
+  }
+}
 
 const denied = (user: User, attributes: Attributes): ApiError => {
   const { verb, group, namespace, name, path } = attributes;
@@ -56,9 +65,6 @@ const denied = (user: User, attributes: Attributes): ApiError => {
     },
   );
 };
-
-const isPublicPath = (path: string): boolean =>
-  /^\/(api|apis|openapi|version|healthz|livez|readyz)(\/|$)/.test(path);
 
 /** Reads what pods refer to; writes statuses, events, its own lease and node, ends its pods. */
 const isAllowedToNode = (nodeName: string, attributes: Attributes): boolean => {
@@ -89,9 +95,3 @@ const NODE_RULES: Readonly<
   services: { verbs: READS },
   namespaces: { verbs: READS },
 };
-
-const SELF_REVIEWS = new Set([
-  'selfsubjectreviews',
-  'selfsubjectaccessreviews',
-  'selfsubjectrulesreviews',
-]);

@@ -2,20 +2,24 @@ import { ApiError } from '../../../api/errors';
 import type { CreateOnlyResource } from '../discovery/discovery';
 import { jsonResponse, type ApiRequest, type ApiResponse } from '../http/exchange';
 import { parseResourcePath } from '../http/request-target';
-import { fieldsAt, isFields, textAt, type Fields } from '../kinds/mutable';
+import { fieldsAt, isFields, listAt, textAt, type Fields } from '../kinds/mutable';
 import { readValue } from '../rest/body';
-import { isAllowed, type Attributes } from './authorizer';
-import { MASTERS, nodeNameOf, type User } from './user';
+import type { Attributes, Authorizer } from './authorizer';
+import { nodeNameOf, type User } from './user';
 
-/** Questions about oneself, asked by POST and answered without being stored. */
+/** Questions that are asked by POST and answered without being stored. */
 export const REVIEWS: readonly CreateOnlyResource[] = [
   review('authentication.k8s.io', 'SelfSubjectReview', 'selfsubjectreviews'),
   review('authorization.k8s.io', 'SelfSubjectAccessReview', 'selfsubjectaccessreviews'),
   review('authorization.k8s.io', 'SelfSubjectRulesReview', 'selfsubjectrulesreviews'),
+  review('authorization.k8s.io', 'SubjectAccessReview', 'subjectaccessreviews'),
 ];
 
 /** Answers who the caller is and what it may do; undefined for other requests. */
-export const serveReview = async (request: ApiRequest): Promise<ApiResponse | undefined> => {
+export const serveReview = async (
+  request: ApiRequest,
+  authorizer: Authorizer,
+): Promise<ApiResponse | undefined> => {
   const target = parseResourcePath(request.path);
   const asked = REVIEWS.find(
     ({ group, version, plural }) =>
@@ -27,7 +31,16 @@ export const serveReview = async (request: ApiRequest): Promise<ApiResponse | un
       'MethodNotAllowed',
       'the server does not allow this method on the requested resource',
     );
-  const { group, version, kind } = asked;
+  const { group, version, kind, plural } = asked;
+  const { namespace } = target;
+  authorizer.authorize(request.user, {
+    verb: 'create',
+    group,
+    resource: plural,
+    subresource: '',
+    namespace,
+    name: '',
+  });
   // A review of oneself has no input, whatever its encoding.
   const body = kind === 'SelfSubjectReview' ? {} : ((await readValue(request)) ?? {});
   if (!isFields(body)) throw new ApiError('BadRequest', `a ${kind} must be an object`);
@@ -37,7 +50,7 @@ export const serveReview = async (request: ApiRequest): Promise<ApiResponse | un
       apiVersion: `${group}/${version}`,
       metadata: { creationTimestamp: null },
       ...(body['spec'] === undefined ? {} : { spec: body['spec'] }),
-      status: answer(kind, request.user, fieldsAt(body, 'spec')),
+      status: answer(kind, request.user, fieldsAt(body, 'spec'), authorizer),
     },
     201,
   );
@@ -47,7 +60,7 @@ function review(group: string, kind: string, plural: string): CreateOnlyResource
   return { group, version: 'v1', kind, plural };
 }
 
-const answer = (kind: string, user: User, spec: Fields): object => {
+const answer = (kind: string, user: User, spec: Fields, authorizer: Authorizer): object => {
   if (kind === 'SelfSubjectReview')
     return {
       userInfo: {
@@ -56,19 +69,34 @@ const answer = (kind: string, user: User, spec: Fields): object => {
         ...(user.extra === undefined ? {} : { extra: user.extra }),
       },
     };
-  return kind === 'SelfSubjectAccessReview' ? accessOf(user, spec) : rulesOf(user);
+  switch (kind) {
+    case 'SelfSubjectAccessReview':
+      return accessOf(kind, user, spec, authorizer);
+    case 'SelfSubjectRulesReview':
+      return rulesOf(user, textAt(spec, 'namespace'), authorizer);
+    default:
+      return accessOf(kind, subjectOf(spec), spec, authorizer);
+  }
 };
 
-const accessOf = (user: User, spec: Fields): object => {
+/** Whom a review that is not about oneself is about. */
+const subjectOf = (spec: Fields): User => ({
+  name: textAt(spec, 'user'),
+  groups: listAt(spec, 'groups').map(String),
+});
+
+const accessOf = (kind: string, user: User, spec: Fields, authorizer: Authorizer): object => {
   const attributes = attributesIn(spec);
-  if (attributes === undefined)
-    throw new ApiError(
-      'Invalid',
-      'SelfSubjectAccessReview.authorization.k8s.io "" is invalid: spec.resourceAttributes: ' +
-        'Invalid value: null: exactly one of nonResourceAttributes or resourceAttributes must be ' +
-        'specified',
-    );
-  return { allowed: isAllowed(user, attributes) };
+  const problem =
+    attributes === undefined
+      ? 'spec.resourceAttributes: Invalid value: null: exactly one of nonResourceAttributes or ' +
+        'resourceAttributes must be specified'
+      : user.name === '' && user.groups.length === 0
+        ? 'spec.user: Invalid value: "": at least one of user or group must be specified'
+        : undefined;
+  if (attributes === undefined || problem !== undefined)
+    throw new ApiError('Invalid', `${kind}.authorization.k8s.io "" is invalid: ${problem ?? ''}`);
+  return { allowed: authorizer.isAllowed(user, attributes) };
 };
 
 const attributesIn = (spec: Fields): Attributes | undefined => {
@@ -87,21 +115,21 @@ const attributesIn = (spec: Fields): Attributes | undefined => {
   };
 };
 
-/** An overview for people: the authorizer, not this list, decides. */
-const rulesOf = (user: User): object => {
-  const all = ['*'];
-  const isMaster = user.groups.includes(MASTERS);
-  const everything = [{ verbs: all, apiGroups: all, resources: all }];
+/** What roles allow: nodes may do more, which this does not tell. */
+const rulesOf = (user: User, namespace: string, authorizer: Authorizer): object => {
+  const rules = authorizer.rulesFor(user, namespace);
   return {
-    resourceRules: isMaster ? everything : [],
-    nonResourceRules: isMaster ? [{ verbs: all, nonResourceURLs: all }] : PUBLIC_RULES,
+    resourceRules: rules
+      .filter(({ resources = [] }) => resources.length > 0)
+      .map(({ verbs, apiGroups, resources, resourceNames }) => ({
+        verbs,
+        apiGroups,
+        resources,
+        ...(resourceNames === undefined ? {} : { resourceNames }),
+      })),
+    nonResourceRules: rules
+      .filter(({ nonResourceURLs = [] }) => nonResourceURLs.length > 0)
+      .map(({ verbs, nonResourceURLs }) => ({ verbs, nonResourceURLs })),
     incomplete: nodeNameOf(user) !== undefined,
   };
 };
-
-const PUBLIC_RULES = [
-  {
-    verbs: ['get'],
-    nonResourceURLs: ['/api', '/api/*', '/apis', '/apis/*', '/openapi/*', '/version', '/healthz'],
-  },
-];

@@ -1,5 +1,5 @@
 import { qualifiedResource } from '../../../api/errors';
-import type { KindInfo } from '../../../api/scheme';
+import type { KindInfo } from '../../../api/kind-info';
 import type { ApiObject } from '../../../api/types';
 import type { VirtualResource } from '../../../client/virtual-resource';
 import type { MutableObject } from './mutable';

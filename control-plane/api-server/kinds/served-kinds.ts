@@ -1,8 +1,10 @@
-import { kindOf, kinds, type KindInfo } from '../../../api/scheme';
+import type { KindInfo } from '../../../api/kind-info';
+import { kindOf, kinds } from '../../../api/scheme';
 import type { VirtualResource } from '../../../client/virtual-resource';
 import { NAME_AND_AGE } from '../printing/columns';
 import { POD_PRINTER } from '../printing/pods';
 import {
+  BINDING_PRINTER,
   CONFIG_MAP_PRINTER,
   DECISION_PRINTER,
   DEPLOYMENT_PRINTER,
@@ -11,7 +13,9 @@ import {
   LEASE_PRINTER,
   NAMESPACE_PRINTER,
   NODE_PRINTER,
+  PRIORITY_CLASS_PRINTER,
   REPLICA_SET_PRINTER,
+  ROLE_PRINTER,
   SECRET_PRINTER,
 } from '../printing/printers';
 import type { Printer, ServedKind, Strategy } from './served-kind';
@@ -97,6 +101,11 @@ const PRINTERS: ReadonlyMap<string, Printer> = new Map([
   ['Secret', SECRET_PRINTER],
   ['Lease', LEASE_PRINTER],
   ['Event', EVENT_PRINTER],
+  ['PriorityClass', PRIORITY_CLASS_PRINTER],
+  ['Role', ROLE_PRINTER],
+  ['ClusterRole', ROLE_PRINTER],
+  ['RoleBinding', BINDING_PRINTER],
+  ['ClusterRoleBinding', BINDING_PRINTER],
   ['SchedulingDecision', DECISION_PRINTER],
   ['PodExplanation', EXPLANATION_PRINTER],
 ]);

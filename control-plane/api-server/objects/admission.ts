@@ -1,25 +1,20 @@
 import { ApiError, notFound } from '../../../api/errors';
+import type { AdmissionReader } from './admission-reader';
+import { forbidden } from './forbidden';
+import { admitPriority, checkDefaultPriority } from './priority-admission';
 import { qosClassOf } from '../../../api/pods';
 import type { ApiObject, PodSpec } from '../../../api/types';
+import type { Authorizer } from '../auth/authorizer';
+import { checkGrant } from '../auth/grants';
 import { listAt, textAt, type MutableObject } from '../kinds/mutable';
-import { storeNameOf, type ServedKind } from '../kinds/served-kind';
+import type { ServedKind } from '../kinds/served-kind';
 import type { WriteContext } from './write-context';
-
-/** Reads other objects that admission must look at. */
-export interface AdmissionReader {
-  /** Cached, or the newest state when the cache has none. */
-  find(
-    plural: string,
-    namespace: string,
-    name: string,
-    signal: AbortSignal,
-  ): Promise<ApiObject | undefined>;
-}
 
 /** What the server adds to or refuses in a write, beyond what the object alone can tell. */
 export class Admission {
   constructor(
     private readonly reader: AdmissionReader,
+    private readonly authorizer: Authorizer,
     private readonly evictionSeconds: number,
   ) {}
 
@@ -27,15 +22,24 @@ export class Admission {
   async admitCreate(
     kind: ServedKind,
     object: MutableObject,
-    { signal }: WriteContext,
+    { user, signal }: WriteContext,
   ): Promise<void> {
     if (kind.resource.isNamespaced) await this.checkNamespace(kind, object, signal);
     if (isPod(kind)) await this.admitPod(kind, object, signal);
+    checkDefaultPriority(kind, object, this.reader);
+    checkGrant(kind, object, undefined, user, this.authorizer);
   }
 
   /** @throws Forbidden */
-  async admitUpdate(kind: ServedKind, object: MutableObject, old: ApiObject): Promise<void> {
+  async admitUpdate(
+    kind: ServedKind,
+    object: MutableObject,
+    old: ApiObject,
+    { user }: WriteContext,
+  ): Promise<void> {
     checkFinalizers(object, old);
+    checkDefaultPriority(kind, object, this.reader);
+    checkGrant(kind, object, old, user, this.authorizer);
     // A second apply lists only the author's own tolerations; ours are added again, as upstream does.
     if (isPod(kind)) this.addDefaultTolerations((object.spec ??= {}));
   }
@@ -66,7 +70,7 @@ export class Admission {
   private async admitPod(kind: ServedKind, pod: MutableObject, signal: AbortSignal): Promise<void> {
     const spec = (pod.spec ??= {});
     await this.admitServiceAccount(kind, pod, signal);
-    await this.admitPriority(kind, pod, signal);
+    await admitPriority(kind, pod, this.reader, signal);
     // After defaulting: a limit without a request is a request.
     if (Array.isArray(spec['containers']))
       pod.status = { ...pod.status, qosClass: qosClassOf(spec as unknown as PodSpec) };
@@ -102,41 +106,7 @@ export class Admission {
         `error looking up service account ${namespace}/${name}: serviceaccount "${name}" not found`,
       );
   }
-
-  private async admitPriority(
-    kind: ServedKind,
-    pod: MutableObject,
-    signal: AbortSignal,
-  ): Promise<void> {
-    const spec = (pod.spec ??= {});
-    const name = textAt(spec, 'priorityClassName');
-    const builtIn = SYSTEM_PRIORITIES.get(name);
-    if (name === '') spec['priority'] ??= 0;
-    else if (builtIn !== undefined) spec['priority'] = builtIn;
-    else {
-      const found = await this.reader.find('priorityclasses.scheduling.k8s.io', '', name, signal);
-      if (found === undefined)
-        throw forbidden(kind, pod, `no PriorityClass with name ${name} was found`);
-      spec['priority'] = (found as unknown as { value?: number }).value ?? 0;
-    }
-    spec['preemptionPolicy'] ??= 'PreemptLowerPriority';
-  }
 }
-
-export const forbidden = (
-  kind: ServedKind,
-  { metadata }: ApiObject,
-  why: string,
-  causes?: readonly { reason: string; message: string; field: string }[],
-): ApiError =>
-  new ApiError('Forbidden', `${storeNameOf(kind)} "${metadata.name}" is forbidden: ${why}`, {
-    details: {
-      name: metadata.name,
-      ...(kind.resource.group === '' ? {} : { group: kind.resource.group }),
-      kind: kind.resource.plural,
-      ...(causes === undefined ? {} : { causes }),
-    },
-  });
 
 const isPod = ({ resource }: ServedKind): boolean =>
   resource.group === '' && resource.kind === 'Pod';
@@ -172,8 +142,3 @@ const defaultTolerations = (tolerationSeconds: number) =>
     operator: 'Exists',
     tolerationSeconds,
   }));
-
-const SYSTEM_PRIORITIES: ReadonlyMap<string, number> = new Map([
-  ['system-cluster-critical', 2_000_000_000],
-  ['system-node-critical', 2_000_001_000],
-]);

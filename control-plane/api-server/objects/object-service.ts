@@ -2,8 +2,10 @@ import type { Clock } from '../../../lib/clock';
 import type { Random } from '../../../lib/random';
 import type { Store } from '../../store/store';
 import type { WatchCaches } from '../../store/watch-cache';
+import type { Authorizer } from '../auth/authorizer';
 import type { KindRegistry } from '../kinds/kind-registry';
-import { Admission, type AdmissionReader } from './admission';
+import { Admission } from './admission';
+import type { AdmissionReader } from './admission-reader';
 import { ObjectDeleter } from './object-deleter';
 import { ObjectReader } from './object-reader';
 import { ObjectWatcher } from './object-watcher';
@@ -21,6 +23,7 @@ export interface ObjectService {
 
 export interface ObjectServiceDeps {
   readonly kinds: KindRegistry;
+  readonly authorizer: Authorizer;
   readonly store: Store;
   readonly caches: WatchCaches;
   readonly clock: Clock;
@@ -32,7 +35,11 @@ export interface ObjectServiceDeps {
 export const createObjectService = (deps: ObjectServiceDeps): ObjectService => {
   const { kinds, clock } = deps;
   const reader = new ObjectReader(deps);
-  const admission = new Admission(admissionReader(deps), deps.evictionSeconds ?? 300);
+  const admission = new Admission(
+    admissionReader(deps),
+    deps.authorizer,
+    deps.evictionSeconds ?? 300,
+  );
   const writer = new ObjectWriter({ ...deps, reader, admission });
   return {
     kinds,
@@ -51,4 +58,9 @@ const admissionReader = ({ store, caches }: ObjectServiceDeps): AdmissionReader 
     const found = cached ?? (await store.get({ resource, namespace, name }, signal));
     return found?.object;
   },
+  list: (resource) =>
+    caches
+      .of(resource)
+      .list()
+      .items.map(({ object }) => object),
 });

@@ -201,7 +201,7 @@ export class ObjectWriter {
     if (context.operation === 'Update')
       recordUpdate(kind, object, old, context, this.deps.clock.now());
     if (!isPart(context.subresource)) kind.strategy.prepareUpdate?.(object, old);
-    await this.deps.admission.admitUpdate(kind, object, old);
+    await this.deps.admission.admitUpdate(kind, object, old, context);
     checkUpdate(kind, object, old, context);
     if (isSame(object, old)) return current;
     if (kind.strategy.hasGeneration && isChangedBeyondStatus(object, old))

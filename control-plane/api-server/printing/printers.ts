@@ -1,7 +1,7 @@
 import type { SchedulingDecision, PodExplanation } from '../../../api/decisions';
 import { formatLabelSelector } from '../../../api/selectors';
 import type { ApiObject, Node } from '../../../api/types';
-import { fieldsAt, listAt, numberAt, textAt } from '../kinds/mutable';
+import { fieldsAt, listAt, numberAt, textAt, valueAt } from '../kinds/mutable';
 import { ageOf } from './ages';
 import { AGE, count, NAME, orNone, printer, text, wide, type ColumnRule } from './columns';
 
@@ -103,6 +103,40 @@ export const EVENT_PRINTER = printer(
 );
 
 const decision = (object: ApiObject): SchedulingDecision => object as SchedulingDecision;
+
+export const PRIORITY_CLASS_PRINTER = printer(
+  NAME,
+  count('Value', (object) => numberAt(object, 'value')),
+  text('Global-Default', (object) => String(valueAt(object, 'globalDefault') === true)),
+  AGE,
+  text('PreemptionPolicy', (object) => textAt(object, 'preemptionPolicy')),
+);
+
+export const ROLE_PRINTER = printer(
+  NAME,
+  text('Created At', ({ metadata }) => metadata.creationTimestamp ?? '<unknown>'),
+);
+
+const subjectsOf = (object: ApiObject, kind: string): string =>
+  listAt(object, 'subjects')
+    .filter((subject) => textAt(subject, 'kind') === kind)
+    .map((subject) => {
+      const namespace = textAt(subject, 'namespace');
+      return `${namespace === '' ? '' : `${namespace}/`}${textAt(subject, 'name')}`;
+    })
+    .join(', ');
+
+export const BINDING_PRINTER = printer(
+  NAME,
+  text(
+    'Role',
+    (object) => `${textAt(object, 'roleRef', 'kind')}/${textAt(object, 'roleRef', 'name')}`,
+  ),
+  AGE,
+  wide('Users', (object) => subjectsOf(object, 'User')),
+  wide('Groups', (object) => subjectsOf(object, 'Group')),
+  wide('ServiceAccounts', (object) => subjectsOf(object, 'ServiceAccount')),
+);
 
 export const DECISION_PRINTER = printer(
   NAME,

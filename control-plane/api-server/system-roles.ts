@@ -1,0 +1,141 @@
+import { RBAC_GROUP } from '../../api/resources';
+import type { PolicyRule } from '../../api/types';
+
+/** A cluster role that is there from the start, and the groups that have it. */
+export interface SystemRole {
+  readonly name: string;
+  readonly rules: readonly PolicyRule[];
+  readonly groups: readonly string[];
+  /** Cluster roles with this label count as part of it. */
+  readonly aggregates?: string;
+  readonly labels?: Readonly<Record<string, string>>;
+}
+
+const aggregateTo = (role: string): string => `${RBAC_GROUP}/aggregate-to-${role}`;
+
+const READ = ['get', 'list', 'watch'];
+const WRITE = ['create', 'delete', 'deletecollection', 'patch', 'update'];
+
+const rule = (
+  apiGroup: string,
+  resources: readonly string[],
+  verbs: readonly string[],
+): PolicyRule => ({ apiGroups: [apiGroup], resources, verbs });
+const paths = (...nonResourceURLs: readonly string[]): PolicyRule => ({
+  nonResourceURLs,
+  verbs: ['get'],
+});
+
+/** What one may see of a namespace: no secrets, for they may be keys to more. */
+const VIEW = [
+  rule(
+    '',
+    [
+      'configmaps',
+      'events',
+      'namespaces',
+      'namespaces/status',
+      'pods',
+      'pods/log',
+      'pods/status',
+      'serviceaccounts',
+    ],
+    READ,
+  ),
+  rule(
+    'apps',
+    [
+      'deployments',
+      'deployments/scale',
+      'deployments/status',
+      'replicasets',
+      'replicasets/scale',
+      'replicasets/status',
+    ],
+    READ,
+  ),
+  rule('coordination.k8s.io', ['leases'], READ),
+  rule('scheduling.dhow.dev', ['schedulingdecisions', 'podexplanations'], READ),
+];
+
+const EDIT = [
+  ...VIEW,
+  rule('', ['pods/attach', 'pods/exec', 'secrets'], [...READ, ...WRITE]),
+  rule('', ['pods/eviction', 'serviceaccounts/token'], ['create']),
+  rule('', ['serviceaccounts'], ['impersonate', ...WRITE]),
+  rule('', ['configmaps', 'events', 'pods'], WRITE),
+  rule('apps', ['deployments', 'deployments/scale', 'replicasets', 'replicasets/scale'], WRITE),
+  rule('coordination.k8s.io', ['leases'], WRITE),
+];
+
+const ADMIN = [
+  ...EDIT,
+  rule('authorization.k8s.io', ['localsubjectaccessreviews'], ['create']),
+  rule(RBAC_GROUP, ['roles', 'rolebindings'], [...READ, ...WRITE]),
+];
+
+const ALL = ['*'];
+
+export const SYSTEM_ROLES: readonly SystemRole[] = [
+  {
+    name: 'cluster-admin',
+    rules: [
+      { apiGroups: ALL, resources: ALL, verbs: ALL },
+      { nonResourceURLs: ALL, verbs: ALL },
+    ],
+    groups: ['system:masters'],
+  },
+  { name: 'admin', rules: ADMIN, groups: [], aggregates: aggregateTo('admin') },
+  {
+    name: 'edit',
+    rules: EDIT,
+    groups: [],
+    aggregates: aggregateTo('edit'),
+    labels: { [aggregateTo('admin')]: 'true' },
+  },
+  {
+    name: 'view',
+    rules: VIEW,
+    groups: [],
+    aggregates: aggregateTo('view'),
+    labels: { [aggregateTo('edit')]: 'true' },
+  },
+  {
+    name: 'system:basic-user',
+    rules: [
+      rule(
+        'authorization.k8s.io',
+        ['selfsubjectaccessreviews', 'selfsubjectrulesreviews'],
+        ['create'],
+      ),
+      rule('authentication.k8s.io', ['selfsubjectreviews'], ['create']),
+    ],
+    groups: ['system:authenticated'],
+  },
+  {
+    name: 'system:discovery',
+    rules: [
+      paths(
+        '/.well-known',
+        '/.well-known/*',
+        '/api',
+        '/api/*',
+        '/apis',
+        '/apis/*',
+        '/healthz',
+        '/livez',
+        '/openapi',
+        '/openapi/*',
+        '/readyz',
+        '/version',
+        '/version/',
+      ),
+    ],
+    groups: ['system:authenticated'],
+  },
+  {
+    name: 'system:public-info-viewer',
+    rules: [paths('/healthz', '/livez', '/readyz', '/version', '/version/')],
+    groups: ['system:authenticated', 'system:unauthenticated'],
+  },
+];
