@@ -110,6 +110,7 @@ const serve = async (
     store,
     caches,
     tls: pki,
+    serviceAccountKey: pki.serviceAccountKey,
     nodeConnections: nodeConnections.proxy,
     virtualResources: [scheduler.decisions, scheduler.explanations],
     registry,

@@ -2,7 +2,8 @@ import { ApiError } from '../../api/errors';
 import { actingUser } from './auth/impersonation';
 import type { Attributes, Authorizer } from './auth/authorizer';
 import { guardNode, type PodsOn } from './auth/node-guard';
-import { isAnonymous } from './auth/user';
+import { ISSUER, type ServiceAccountTokens } from './auth/service-account-tokens';
+import { isAnonymous, type User } from './auth/user';
 import { serveDiscovery } from './discovery/discovery-api';
 import type { Discovery } from './discovery/discovery';
 import { servePublic, type HealthCheck, type VersionInfo } from './discovery/health';
@@ -17,6 +18,7 @@ import type { KindRegistry } from './kinds/kind-registry';
 export interface ApiHandlerDeps {
   readonly kinds: KindRegistry;
   readonly authorizer: Authorizer;
+  readonly tokens: ServiceAccountTokens;
   readonly podsOn: PodsOn;
   readonly rest: RestApi;
   readonly discovery: Discovery;
@@ -43,7 +45,7 @@ export class ApiHandler {
 
   /** exec and attach. @throws ApiError before the upgrade */
   async upgrade(asked: ApiRequest, connection: UpgradingConnection): Promise<void> {
-    const request = identified(asked, this.deps.authorizer);
+    const request = await identified(asked, this.deps);
     const target = parseResourcePath(request.path);
     const kind = target && this.deps.kinds.find(target.group, target.version, target.plural);
     const isStream = target?.subresource === 'exec' || target?.subresource === 'attach';
@@ -58,7 +60,7 @@ export class ApiHandler {
   private async answer(asked: ApiRequest): Promise<ApiResponse> {
     const open = await servePublic(asked, this.deps);
     if (open !== undefined) return open;
-    const request = identified(asked, this.deps.authorizer);
+    const request = await identified(asked, this.deps);
     const target = parseResourcePath(request.path);
     const kind = target && this.deps.kinds.find(target.group, target.version, target.plural);
     if (target !== undefined && kind !== undefined) {
@@ -84,10 +86,24 @@ export class ApiHandler {
 }
 
 /** The request as the user it acts for. @throws Unauthorized, Forbidden */
-const identified = (request: ApiRequest, authorizer: Authorizer): ApiRequest => {
-  if (isAnonymous(request.user) || request.headers['authorization'] !== undefined)
-    throw new ApiError('Unauthorized', 'Unauthorized');
-  return { ...request, user: actingUser(request.user, request.headers, authorizer) };
+const identified = async (
+  request: ApiRequest,
+  { authorizer, tokens }: ApiHandlerDeps,
+): Promise<ApiRequest> => {
+  const user = await callerOf(request, tokens);
+  if (user === undefined || isAnonymous(user)) throw new ApiError('Unauthorized', 'Unauthorized');
+  return { ...request, user: actingUser(user, request.headers, authorizer) };
+};
+
+/** Who a token says it is, or else the client certificate. */
+const callerOf = async (
+  { user, headers, signal }: ApiRequest,
+  tokens: ServiceAccountTokens,
+): Promise<User | undefined> => {
+  const { authorization } = headers;
+  if (authorization === undefined) return user;
+  const token = /^Bearer +(\S+)$/i.exec(authorization)?.[1];
+  return token === undefined ? undefined : tokens.userOf(token, [ISSUER], signal);
 };
 
 const attributesOf = ({ method, query }: ApiRequest, target: ResourceTarget): Attributes => {

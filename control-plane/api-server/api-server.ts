@@ -13,6 +13,7 @@ import { ApiHandler } from './api-handler';
 import { Authorizer } from './auth/authorizer';
 import { cachedRoles } from './auth/cached-roles';
 import type { PodsOn } from './auth/node-guard';
+import { serveIssuer } from './auth/issuer';
 import { REVIEWS, serveReview } from './auth/reviews';
 import { Discovery } from './discovery/discovery';
 import { OpenApi } from './discovery/openapi';
@@ -34,6 +35,8 @@ export interface ApiServerDeps {
   readonly store: Store;
   readonly caches: WatchCaches;
   readonly tls: TlsMaterial;
+  /** PEM of the RSA key that signs the tokens of service accounts. Default: one that is not kept. */
+  readonly serviceAccountKey?: () => Promise<string>;
   readonly nodeConnections: NodeConnections;
   readonly virtualResources: readonly VirtualResource[];
   /** Answers /v2/ for authenticated callers: images for the nodes. */
@@ -71,6 +74,7 @@ export const createApiServer = (deps: ApiServerDeps): ApiServer => {
   const handler = new ApiHandler({
     kinds,
     authorizer,
+    tokens: service.tokens,
     podsOn: podsFrom(deps.caches),
     rest: new RestApi({ service, nodes, random }),
     discovery: new Discovery(kinds, REVIEWS),
@@ -78,7 +82,8 @@ export const createApiServer = (deps: ApiServerDeps): ApiServer => {
     checks: healthChecks(deps),
     version: versionInfo(deps.version),
     extra: [
-      (request) => serveReview(request, authorizer),
+      (request) => serveReview(request, authorizer, service.tokens),
+      (request) => serveIssuer(request, service.tokens),
       async (request) => openApi.serve(request) ?? serveOpenApiV2(request),
     ],
   });

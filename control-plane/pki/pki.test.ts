@@ -126,3 +126,12 @@ describe('bootstrap tokens', () => {
     await expect(BootstrapTokens.open(file(), clock)).rejects.toThrow('not a list of join tokens');
   });
 });
+
+it('makes the key of tokens once, when it is asked for', async () => {
+  const first = await open();
+  const key = await first.serviceAccountKey();
+  expect(await first.serviceAccountKey()).toBe(key);
+  expect(await (await open()).serviceAccountKey()).toBe(key);
+  const { mode } = await stat(join(directory, 'pki', 'sa.key'));
+  expect(mode & 0o777).toBe(0o600);
+});

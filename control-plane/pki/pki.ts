@@ -6,6 +6,7 @@ import {
   type CertificateRequest,
   type KeyPairPem,
 } from './certificates';
+import { serviceAccountKey } from './service-account-key';
 import { ensurePrivateDirectory, readFileIfPresent, writePrivateFile } from './private-file';
 
 /** The certificates of one cluster, as the server's programs need them. */
@@ -16,6 +17,8 @@ export interface Pki {
   readonly server: KeyPairPem;
   /** CN=kubernetes-admin, O=system:masters. */
   readonly admin: KeyPairPem;
+  /** PEM of the key that signs the tokens of service accounts: made when first asked for. */
+  readonly serviceAccountKey: () => Promise<string>;
   /**
    * Signs a PKCS#10 request (DER) for a node: CN=system:node:NAME, O=system:nodes.
    * @throws Error when the request is malformed or the node name is not a DNS-1123 subdomain.
@@ -26,7 +29,7 @@ export interface Pki {
 }
 
 export interface PkiOptions {
-  /** Holds `ca.crt`, `ca.key`, `server.*`, `admin.*`, all 0600 in a 0700 folder. */
+  /** Holds `ca.crt`, `ca.key`, `server.*`, `admin.*`, `sa.key`, all 0600 in a 0700 folder. */
   readonly directory: string;
   /** Host names and addresses at which the server is reached, besides localhost. */
   readonly serverNames: readonly string[];
@@ -51,6 +54,7 @@ export const openPki = async ({ directory, serverNames, clock }: PkiOptions): Pr
     caHash: ca.hash,
     server,
     admin,
+    serviceAccountKey: serviceAccountKey(directory),
     signNodeRequest: (request, nodeName) => {
       if (!NODE_NAME.test(nodeName) || nodeName.length > 253)
         throw new Error(`invalid node name ${JSON.stringify(nodeName)}`);

@@ -38,6 +38,7 @@ const main = async (directory: string): Promise<void> => {
     store,
     caches,
     tls: pki,
+    serviceAccountKey: pki.serviceAccountKey,
     nodeConnections: {
       isConnected: () => false,
       logs: () => {

@@ -5,11 +5,13 @@ import { parseResourcePath } from '../http/request-target';
 import { fieldsAt, isFields, listAt, textAt, type Fields } from '../kinds/mutable';
 import { readValue } from '../rest/body';
 import type { Attributes, Authorizer } from './authorizer';
+import { ISSUER, type ServiceAccountTokens } from './service-account-tokens';
 import { nodeNameOf, type User } from './user';
 
 /** Questions that are asked by POST and answered without being stored. */
 export const REVIEWS: readonly CreateOnlyResource[] = [
   review('authentication.k8s.io', 'SelfSubjectReview', 'selfsubjectreviews'),
+  review('authentication.k8s.io', 'TokenReview', 'tokenreviews'),
   review('authorization.k8s.io', 'SelfSubjectAccessReview', 'selfsubjectaccessreviews'),
   review('authorization.k8s.io', 'SelfSubjectRulesReview', 'selfsubjectrulesreviews'),
   review('authorization.k8s.io', 'SubjectAccessReview', 'subjectaccessreviews'),
@@ -19,6 +21,7 @@ export const REVIEWS: readonly CreateOnlyResource[] = [
 export const serveReview = async (
   request: ApiRequest,
   authorizer: Authorizer,
+  tokens: ServiceAccountTokens,
 ): Promise<ApiResponse | undefined> => {
   const target = parseResourcePath(request.path);
   const asked = REVIEWS.find(
@@ -50,7 +53,10 @@ export const serveReview = async (
       apiVersion: `${group}/${version}`,
       metadata: { creationTimestamp: null },
       ...(body['spec'] === undefined ? {} : { spec: body['spec'] }),
-      status: answer(kind, request.user, fieldsAt(body, 'spec'), authorizer),
+      status:
+        kind === 'TokenReview'
+          ? await ownerOf(fieldsAt(body, 'spec'), tokens, request.signal)
+          : answer(kind, request.user, fieldsAt(body, 'spec'), authorizer),
     },
     201,
   );
@@ -77,6 +83,20 @@ const answer = (kind: string, user: User, spec: Fields, authorizer: Authorizer):
     default:
       return accessOf(kind, subjectOf(spec), spec, authorizer);
   }
+};
+
+/** Whose token it is, as others ask who were given one. */
+const ownerOf = async (
+  spec: Fields,
+  tokens: ServiceAccountTokens,
+  signal: AbortSignal,
+): Promise<object> => {
+  const given = listAt(spec, 'audiences').map(String);
+  const audiences = given.length === 0 ? [ISSUER] : given;
+  const user = await tokens.userOf(textAt(spec, 'token'), audiences, signal);
+  if (user === undefined) return { user: {}, error: 'the token does not hold' };
+  const { name, groups, extra = {} } = user;
+  return { authenticated: true, user: { username: name, groups, extra }, audiences };
 };
 
 /** Whom a review that is not about oneself is about. */

@@ -214,6 +214,13 @@ const subresourceFacts = ({ resource }: ServedKind, name: string) => {
       return { group: 'autoscaling', version: 'v1', kind: 'Scale', verbs: READ_WRITE };
     case 'eviction':
       return { group: 'policy', version: 'v1', kind: 'Eviction', verbs: ['create'] };
+    case 'token':
+      return {
+        group: 'authentication.k8s.io',
+        version: 'v1',
+        kind: 'TokenRequest',
+        verbs: ['create'],
+      };
     case 'binding':
       return { group, version, kind: 'Binding', verbs: ['create'] };
     case 'exec':

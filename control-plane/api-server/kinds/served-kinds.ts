@@ -74,6 +74,7 @@ const SERVED_SUBRESOURCES: ReadonlySet<string> = new Set([
   'log',
   'exec',
   'attach',
+  'token',
 ]);
 
 /** What people type for Dhow's own kinds. */

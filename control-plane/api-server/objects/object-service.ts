@@ -1,8 +1,11 @@
+import { generateKeyPair } from 'node:crypto';
+import { promisify } from 'node:util';
 import type { Clock } from '../../../lib/clock';
 import type { Random } from '../../../lib/random';
 import type { Store } from '../../store/store';
 import type { WatchCaches } from '../../store/watch-cache';
 import type { Authorizer } from '../auth/authorizer';
+import { ServiceAccountTokens } from '../auth/service-account-tokens';
 import type { KindRegistry } from '../kinds/kind-registry';
 import { Admission } from './admission';
 import type { AdmissionReader } from './admission-reader';
@@ -18,6 +21,7 @@ export interface ObjectService {
   readonly watcher: ObjectWatcher;
   readonly writer: ObjectWriter;
   readonly deleter: ObjectDeleter;
+  readonly tokens: ServiceAccountTokens;
   readonly clock: Clock;
 }
 
@@ -28,6 +32,7 @@ export interface ObjectServiceDeps {
   readonly caches: WatchCaches;
   readonly clock: Clock;
   readonly random: Random;
+  readonly serviceAccountKey?: () => Promise<string>;
   /** How long a pod stays on a node that is gone, unless it says otherwise. Default 300 s. */
   readonly evictionSeconds?: number;
 }
@@ -35,11 +40,8 @@ export interface ObjectServiceDeps {
 export const createObjectService = (deps: ObjectServiceDeps): ObjectService => {
   const { kinds, clock } = deps;
   const reader = new ObjectReader(deps);
-  const admission = new Admission(
-    admissionReader(deps),
-    deps.authorizer,
-    deps.evictionSeconds ?? 300,
-  );
+  const found = admissionReader(deps);
+  const admission = new Admission(found, deps.authorizer, deps.evictionSeconds ?? 300);
   const writer = new ObjectWriter({ ...deps, reader, admission });
   return {
     kinds,
@@ -47,9 +49,20 @@ export const createObjectService = (deps: ObjectServiceDeps): ObjectService => {
     watcher: new ObjectWatcher(reader, clock),
     writer,
     deleter: new ObjectDeleter({ reader, writer, clock }),
+    tokens: new ServiceAccountTokens({
+      signingKey: deps.serviceAccountKey ?? temporaryKey,
+      find: (...asked) => found.find(...asked),
+      clock,
+    }),
     clock,
   };
 };
+
+/** Tokens of a server that keeps nothing end with it. */
+const temporaryKey = async (): Promise<string> =>
+  (await promisify(generateKeyPair)('rsa', { modulusLength: 2048 })).privateKey
+    .export({ type: 'pkcs8', format: 'pem' })
+    .toString();
 
 /** The cache may lag behind a create, so what it lacks is looked up. */
 const admissionReader = ({ store, caches }: ObjectServiceDeps): AdmissionReader => ({

@@ -1,5 +1,6 @@
 import { ApiError } from '../../../api/errors';
 import { cloneJson } from '../../../api/json-value';
+import { requestToken } from '../auth/token-request';
 import { bindPod, parseBinding } from '../pods/binding';
 import { evictPod } from '../pods/eviction';
 import { podLog } from '../pods/log';
@@ -90,6 +91,13 @@ const log: Handler = async ({ service, nodes }, { kind, target, request }, metho
   return podLog(service, nodes, kind, target, request);
 };
 
+const token: Handler = async ({ service }, { kind, target, request }, method) => {
+  if (method !== 'POST') throw notAllowed();
+  const body = await readValue(request);
+  const { isDryRun, signal } = writeContextOf(request, 'token');
+  return requestToken(service, kind, target, body, isDryRun, signal);
+};
+
 /** Served as a WebSocket before a request comes this far. */
 const upgradeOnly: Handler = async () => {
   throw new ApiError('BadRequest', 'Upgrade request required');
@@ -102,6 +110,7 @@ const HANDLERS: Readonly<Partial<Record<string, Handler>>> = {
   binding,
   eviction,
   log,
+  token,
   exec: upgradeOnly,
   attach: upgradeOnly,
 };

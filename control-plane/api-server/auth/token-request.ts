@@ -1,0 +1,107 @@
+import { ApiError, conflict } from '../../../api/errors';
+import { invalid, invalidError } from '../../../api/validation/field-error';
+import { rfc3339 } from '../../../lib/clock';
+import type { ApiObject, ObjectName } from '../../../api/types';
+import { jsonResponse, type ApiResponse } from '../http/exchange';
+import { fieldsAt, isFields, listAt, textAt, valueAt, type Fields } from '../kinds/mutable';
+import type { ServedKind } from '../kinds/served-kind';
+import type { ObjectService } from '../objects/object-service';
+import { ISSUER, type TokenOrder } from './service-account-tokens';
+
+/** Answers a TokenRequest for a service account. @throws NotFound, Invalid, Conflict, BadRequest */
+export const requestToken = async (
+  { reader, tokens, kinds }: ObjectService,
+  accounts: ServedKind,
+  name: ObjectName,
+  body: unknown,
+  isDryRun: boolean,
+  signal: AbortSignal,
+): Promise<ApiResponse> => {
+  if (!isFields(body)) throw new ApiError('BadRequest', 'a token request must be an object');
+  const none = new URLSearchParams();
+  const account = (await reader.get(accounts, name, undefined, none, signal)).object;
+  const spec = fieldsAt(body, 'spec');
+  const lifetimeSeconds = lifetimeOf(spec);
+  const given = listAt(spec, 'audiences').map(String);
+  const audiences = given.length === 0 ? [ISSUER] : given;
+  const reference = valueAt(spec, 'boundObjectRef');
+  const find = async (plural: string, where: string, boundName: string): Promise<ApiObject> => {
+    const kind = kinds.find('', 'v1', plural);
+    if (kind === undefined) throw new Error(`${plural} are not served`);
+    return (await reader.get(kind, { namespace: where, name: boundName }, undefined, none, signal))
+      .object;
+  };
+  const order: TokenOrder = {
+    audiences,
+    lifetimeSeconds,
+    ...(isFields(reference) ? { boundTo: await boundObject(reference, name, find) } : {}),
+  };
+  const { token, expiresAtMs } = isDryRun
+    ? { token: '', expiresAtMs: 0 }
+    : await tokens.issue(account, order);
+  return jsonResponse(
+    {
+      kind: 'TokenRequest',
+      apiVersion: 'authentication.k8s.io/v1',
+      metadata: { name: name.name, namespace: name.namespace, creationTimestamp: null },
+      spec: {
+        audiences,
+        expirationSeconds: lifetimeSeconds,
+        boundObjectRef: isFields(reference) ? reference : null,
+      },
+      status: { token, expirationTimestamp: rfc3339(expiresAtMs) },
+    },
+    201,
+  );
+};
+
+const lifetimeOf = (spec: Fields): number => {
+  const given = spec['expirationSeconds'] ?? DEFAULT_SECONDS;
+  const why =
+    typeof given !== 'number' || !Number.isInteger(given)
+      ? 'must be a whole number of seconds'
+      : given < MIN_SECONDS
+        ? 'may not specify a duration less than 10 minutes'
+        : given > MAX_SECONDS
+          ? 'may not specify a duration larger than 2^32 seconds'
+          : undefined;
+  if (why !== undefined)
+    throw invalidError({ group: 'authentication.k8s.io', kind: 'TokenRequest' }, '', [
+      invalid('spec.expirationSeconds', given, why),
+    ]);
+  return given as number;
+};
+
+const boundObject = async (
+  reference: Fields,
+  account: ObjectName,
+  find: (plural: string, namespace: string, name: string) => Promise<ApiObject>,
+): Promise<ApiObject> => {
+  const [kind, name, uid] = ['kind', 'name', 'uid'].map((key) => textAt(reference, key));
+  const plural = BINDABLE.get(kind ?? '');
+  if (plural === undefined || textAt(reference, 'apiVersion') !== 'v1')
+    throw new ApiError(
+      'BadRequest',
+      `cannot bind token for serviceaccount "${account.name}" to type ` +
+        `${textAt(reference, 'apiVersion')}, Kind=${kind ?? ''}`,
+    );
+  const object = await find(plural, plural === 'nodes' ? '' : account.namespace, name ?? '');
+  if (uid !== '' && uid !== object.metadata.uid)
+    throw conflict(
+      plural,
+      '',
+      name ?? '',
+      `the UID in the bound object reference (${uid ?? ''}) does not match the UID in record ` +
+        `(${object.metadata.uid ?? ''}). The object might have been deleted and then recreated`,
+    );
+  return object;
+};
+
+const BINDABLE: ReadonlyMap<string, string> = new Map([
+  ['Pod', 'pods'],
+  ['Secret', 'secrets'],
+  ['Node', 'nodes'],
+]);
+const DEFAULT_SECONDS = 3600;
+const MIN_SECONDS = 600;
+const MAX_SECONDS = 2 ** 32;
