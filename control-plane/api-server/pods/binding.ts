@@ -65,6 +65,8 @@ const bound = (pod: Pod, { nodeName, uid, annotations }: BindingRequest, nowMs: 
     { type: 'PodScheduled', status: 'True' },
     rfc3339(nowMs),
   );
-  next.status = { ...next.status, conditions };
+  // As a decoded condition has it: the next write through the API would else seem to set it.
+  const complete = conditions.map((condition) => ({ lastProbeTime: null, ...condition }));
+  next.status = { ...next.status, conditions: complete };
   return next;
 };
