@@ -14,11 +14,16 @@ import { isTrue } from './rest/options';
 import { notServed } from './rest/kind-request';
 import type { RestApi } from './rest/rest-api';
 import type { KindRegistry } from './kinds/kind-registry';
+import { storeNameOf } from './kinds/served-kind';
+import type { RequestMetrics } from './metrics/request-metrics';
 
 export interface ApiHandlerDeps {
   readonly kinds: KindRegistry;
   readonly authorizer: Authorizer;
   readonly tokens: ServiceAccountTokens;
+  readonly metrics: RequestMetrics;
+  /** Answers /metrics. */
+  readonly scrape: () => ApiResponse;
   readonly podsOn: PodsOn;
   readonly rest: RestApi;
   readonly discovery: Discovery;
@@ -35,12 +40,28 @@ export class ApiHandler {
 
   /** Never throws: what goes wrong is an answer too. */
   async handle(request: ApiRequest): Promise<ApiResponse> {
+    const response = await this.answerOrRefuse(request);
+    this.count(request, response.status);
+    return response;
+  }
+
+  private async answerOrRefuse(request: ApiRequest): Promise<ApiResponse> {
     try {
       return await this.answer(request);
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
       return statusResponse(toApiError(error).toStatus());
     }
+  }
+
+  private count(request: ApiRequest, status: number): void {
+    const target = parseResourcePath(request.path);
+    const kind = target && this.deps.kinds.find(target.group, target.version, target.plural);
+    // Paths that name nothing served are anyone's invention: they count as one.
+    const isResource = target !== undefined && kind !== undefined;
+    const method = METHODS.has(request.method) ? request.method.toLowerCase() : 'other';
+    const verb = isResource ? attributesOf(request, target).verb : method;
+    this.deps.metrics.count(verb, isResource ? storeNameOf(kind) : '', status);
   }
 
   /** exec and attach. @throws ApiError before the upgrade */
@@ -72,6 +93,7 @@ export class ApiHandler {
       if (response !== undefined) return response;
     }
     this.deps.authorizer.authorize(request.user, pathAttributes(request));
+    if (request.path === '/metrics' && request.method === 'GET') return this.deps.scrape();
     const discovered = serveDiscovery(this.deps.discovery, request);
     if (discovered !== undefined) return discovered;
     throw notServed();
@@ -133,6 +155,8 @@ const pathAttributes = ({ method, path }: ApiRequest): Attributes => ({
   name: '',
   path,
 });
+
+const METHODS = new Set(['GET', 'POST', 'PUT', 'PATCH', 'DELETE']);
 
 const OBJECT_VERBS: Readonly<Record<string, string>> = {
   GET: 'get',

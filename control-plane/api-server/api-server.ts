@@ -25,6 +25,8 @@ import { HttpsListener, type ListenAddress, type TlsMaterial } from './http/http
 import { InProcessClient } from './in-process-client';
 import { textAt } from './kinds/mutable';
 import { KindRegistry } from './kinds/kind-registry';
+import { metricsResponse } from './metrics/metrics';
+import { RequestMetrics } from './metrics/request-metrics';
 import { expireEvents } from './objects/event-expiry';
 import { createObjectService } from './objects/object-service';
 import { ExecGateway } from './pods/exec';
@@ -71,10 +73,13 @@ export const createApiServer = (deps: ApiServerDeps): ApiServer => {
   // A cache remembers only what came after its start: begin before the first client does.
   for (const kind of kinds.stored()) service.reader.cacheOf(kind);
   const openApi = new OpenApi(kinds);
+  const metrics = new RequestMetrics();
   const handler = new ApiHandler({
     kinds,
     authorizer,
     tokens: service.tokens,
+    metrics,
+    scrape: () => metricsResponse(metrics, kinds, deps.caches),
     podsOn: podsFrom(deps.caches),
     rest: new RestApi({ service, nodes, random }),
     discovery: new Discovery(kinds, REVIEWS),

@@ -1,0 +1,37 @@
+import type { WatchCaches } from '../../store/watch-cache';
+import type { ApiResponse } from '../http/exchange';
+import type { KindRegistry } from '../kinds/kind-registry';
+import { storeNameOf } from '../kinds/served-kind';
+import { metric, type RequestMetrics } from './request-metrics';
+
+/** What /metrics answers: requests, stored objects, and what the process uses. */
+export const metricsResponse = (
+  requests: RequestMetrics,
+  kinds: KindRegistry,
+  caches: WatchCaches,
+): ApiResponse => {
+  const { user, system } = process.cpuUsage();
+  const lines = [
+    ...requests.lines(),
+    ...metric(
+      'apiserver_storage_objects',
+      'gauge',
+      'Stored objects by resource.',
+      kinds
+        .stored()
+        .map(storeNameOf)
+        .map((name) => [`resource="${name}"`, caches.of(name).list().items.length] as const),
+    ),
+    ...metric('process_cpu_seconds_total', 'counter', 'CPU time of the process.', [
+      ['', (user + system) / 1e6],
+    ]),
+    ...metric('process_resident_memory_bytes', 'gauge', 'Resident memory of the process.', [
+      ['', process.memoryUsage.rss()],
+    ]),
+  ];
+  return {
+    status: 200,
+    headers: { 'content-type': 'text/plain; version=0.0.4; charset=utf-8' },
+    body: `${lines.join('\n')}\n`,
+  };
+};
