@@ -17,6 +17,7 @@ import {
 } from 'node:fs';
 import { fsPath } from './byte-path';
 import { libc, SystemError, type FileTime } from './libc';
+import { portableXattrs } from './xattrs';
 
 /** Owner, mode and the rest of one node, applied in that order. */
 export interface NodeMeta {
@@ -121,6 +122,8 @@ export class DiskLayerFs implements LayerFs {
       const { uid, gid, mode } = lstatSync(fsPath(hostPath));
       lchownSync(this.at(path), uid, gid);
       chmodSync(this.at(path), mode & 0o7777);
+      for (const [name, value] of portableXattrs(hostPath))
+        libc().setXattr(this.host(path), name, value);
     }
   }
 

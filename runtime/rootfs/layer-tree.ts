@@ -2,6 +2,7 @@ import { readable } from './byte-path';
 import { LINKS_MAX, viewChild, type ViewEntry } from './layered-view';
 import type { FileTime } from './libc';
 import type { LayerFs, NodeMeta } from './layer-fs';
+import { portableXattrs } from './xattrs';
 
 /** A folder made by the layer being unpacked. */
 export interface DirectoryNode {
@@ -187,7 +188,8 @@ const metaOf = (below: ViewEntry | undefined): NodeMeta => {
   const { mode, uid, gid, mtimeMs } = below.stats;
   const seconds = Math.floor(mtimeMs / 1000);
   const nanos = Math.floor((mtimeMs - seconds * 1000) * 1e6);
-  return { mode: mode & 0o7777, uid, gid, mtime: { seconds, nanos }, xattrs: new Map() };
+  const xattrs = portableXattrs(below.dirs[0] ?? '');
+  return { mode: mode & 0o7777, uid, gid, mtime: { seconds, nanos }, xattrs };
 };
 
 const DEFAULT_DIRECTORY: NodeMeta = {

@@ -6,6 +6,8 @@ export interface Libc {
   setXattr(path: string, name: string, value: Buffer): void;
   /** Undefined when absent or not supported by the file system. */
   getXattr(path: string, name: string): Buffer | undefined;
+  /** Names; none where the file system has no attributes. */
+  listXattrs(path: string): readonly string[];
   setTimes(path: string, time: FileTime): void;
   /** Flushes the whole file system that holds the open file. */
   syncfs(fd: number): void;
@@ -46,6 +48,7 @@ const bind = (): Libc => {
   const lgetxattr = lib.func(
     'int64_t lgetxattr(void *path, const char *name, void *value, size_t size)',
   );
+  const llistxattr = lib.func('int64_t llistxattr(void *path, void *list, size_t size)');
   const utimensat = lib.func('int utimensat(int dirfd, void *path, void *times, int flags)');
   const syncfs = lib.func('int syncfs(int fd)');
   const check = (syscall: string, result: unknown): void => {
@@ -63,6 +66,13 @@ const bind = (): Libc => {
       const errno = koffi.errno();
       if (errno === ENODATA || errno === EOPNOTSUPP) return undefined;
       throw new SystemError('lgetxattr', errno);
+    },
+    listXattrs: (path) => {
+      const list = Buffer.alloc(XATTR_LIST_MAX_BYTES);
+      const size = Number(llistxattr(cString(path), list, list.length));
+      if (size < 0 && koffi.errno() === EOPNOTSUPP) return [];
+      check('llistxattr', size);
+      return list.toString('latin1', 0, size).split('\0').slice(0, -1);
     },
     setTimes: (path, time) =>
       check('utimensat', utimensat(AT_FDCWD, cString(path), timespecs(time), AT_SYMLINK_NOFOLLOW)),
@@ -104,3 +114,5 @@ const AT_SYMLINK_NOFOLLOW = 0x100;
 const ENODATA = 61;
 const EOPNOTSUPP = 95;
 const XATTR_READ_MAX_BYTES = 4096;
+/** The kernel's limit. */
+const XATTR_LIST_MAX_BYTES = 65_536;

@@ -1,6 +1,6 @@
 import { constants, closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import { fsPath, toBytes } from './byte-path';
-import { resolveInView } from './layered-view';
+import { LinkLoopError, resolveInView, type ViewEntry } from './layered-view';
 
 /** Who a process runs as. */
 export interface ResolvedUser {
@@ -93,7 +93,7 @@ const numericId = (text: string): number | undefined => {
 
 /** The file's lines; none when it is missing or not a regular file. */
 const readLines = (roots: readonly string[], path: string): readonly string[] => {
-  const entry = resolveInView(roots, path);
+  const entry = find(roots, path);
   if (entry?.kind !== 'file') return [];
   // The path holds no symlink, and a layer does not change; the flags are a second fence.
   const { O_RDONLY, O_NOFOLLOW, O_NONBLOCK } = constants;
@@ -105,6 +105,17 @@ const readLines = (roots: readonly string[], path: string): readonly string[] =>
     return buffer.toString('utf8', 0, count).split('\n');
   } finally {
     closeSync(fd);
+  }
+};
+
+const find = (roots: readonly string[], path: string): ViewEntry | undefined => {
+  try {
+    return resolveInView(roots, path);
+  } catch (error) {
+    if (!(error instanceof LinkLoopError)) throw error;
+    throw new UserError(`cannot read /${path} of the image: too many symbolic links`, {
+      cause: error,
+    });
   }
 };
 

@@ -20,6 +20,7 @@ import {
   pushImage,
   readImageArchive,
   resolveUser,
+  UserError,
 } from '../../runtime/images';
 import { libc } from '../../runtime/rootfs/libc';
 import { buildTar, type TarMember } from '../../runtime/rootfs/tar-builder';
@@ -234,11 +235,23 @@ describe('layers, seen through overlayfs', () => {
     expect(libc().getXattr(join(root, 't'), 'user.note')?.toString()).toBe('n');
   });
 
-  it('reads every gzip member, and refuses a cut layer by its digest', async () => {
+  it('a folder that a layer only passes through keeps its attributes', async () => {
+    const note = { 'SCHILY.xattr.user.note': 'n' };
+    const root = await pullAndMount(
+      layer({ path: 'd', type: '5', mode: 0o2750, gid: 7, pax: note }),
+      layer({ path: 'd/f' }),
+    );
+    expect(libc().getXattr(join(root, 'd'), 'user.note')?.toString()).toBe('n');
+    const { mode, gid } = lstatSync(join(root, 'd'));
+    expect([mode & 0o7777, gid]).toEqual([0o2750, 7]);
+  });
+
+  it('reads every gzip member, also none where gzip is promised, and refuses a cut layer', async () => {
     const { tar } = layer({ path: 'a', content: 'a'.repeat(2000) }, { path: 'z', content: 'z' });
     const parts = [tar.subarray(0, 700), tar.subarray(700, 1500), tar.subarray(1500)];
     const blob = Buffer.concat(parts.map((part) => gzipSync(part)));
-    expect(treeOf(await pullAndMount({ tar, blob }))).toEqual(['a', 'z']);
+    for (const each of [blob, tar])
+      expect(treeOf(await pullAndMount({ tar, blob: each }))).toEqual(['a', 'z']);
 
     const cut = gzipSync(randomBytes(5000)).subarray(0, -20);
     await using images = await openImages('cut');
@@ -476,6 +489,10 @@ it('finds users by the files of the image only', async () => {
   const hostFile = layer({ path: 'etc/passwd', type: '2', link: '/../../../../../etc/group' });
   const looped = await images.pull(publish('loop', hostFile), {}, signal);
   expect(() => resolveUser(looped.lowerDirs, 'daemon')).toThrow('unable to find user daemon');
+
+  const itself = layer({ path: 'etc/passwd', type: '2', link: 'passwd' });
+  const circle = await images.pull(publish('circle', itself), {}, signal);
+  expect(() => resolveUser(circle.lowerDirs, 'daemon')).toThrow(UserError);
 
   const empty = await images.pull(publish('empty', layer({ path: 'x' })), {}, signal);
   const ids = ['', '77', '77:88'].map((user) => resolveUser(empty.lowerDirs, user));
