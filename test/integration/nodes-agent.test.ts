@@ -4,6 +4,7 @@ import { join } from 'node:path';
 
 import { LEASES, NODES, PODS, SECRETS } from '../../api/resources';
 import { systemClock } from '../../lib/clock';
+import { silentLog, type LogFields } from '../../lib/log';
 import { FakeContainerRuntime } from '../../runtime/containers';
 import { eventually, podDraft, startAgent, startPlane, type Plane } from './support/agent-plane';
 
@@ -132,8 +133,13 @@ describe('an agent and its server', () => {
       await expect(startAgent(plane, other)).rejects.toThrow(
         'node "n1" is connected already, by another agent',
       );
-      await using twin = await startAgent(plane, other, { name: 'n2' });
-      await systemClock.sleep(300);
+      const reasons: unknown[] = [];
+      const log = { ...silentLog, warn: ({ reason }: LogFields) => void reasons.push(reason) };
+      await using twin = await startAgent(plane, other, { name: 'n2', log });
+      await eventually(async () => reasons.length > 0);
+      expect(String(reasons[0])).toContain(
+        'node "n2" has the address 192.0.2.1, which node "n1" has already',
+      );
       expect(twin.agent.isConnected).toBe(false);
       expect(plane.nodes.connections.isConnected('n2')).toBe(false);
     } finally {

@@ -9,7 +9,7 @@ import { BootstrapTokens } from '../../../control-plane/pki/bootstrap-tokens';
 import { openPki, type Pki } from '../../../control-plane/pki/pki';
 import { systemClock } from '../../../lib/clock';
 import { formatJoinToken } from '../../../lib/join-token';
-import { silentLog } from '../../../lib/log';
+import { silentLog, type Log } from '../../../lib/log';
 import { systemRandom } from '../../../lib/random';
 import { createAgent, type Agent } from '../../../node-agent/agent';
 import { parseAgentConfig } from '../../../node-agent/config';
@@ -93,6 +93,7 @@ export interface AgentOptions {
   readonly runtime?: ContainerRuntime;
   readonly images?: FakeImageService;
   readonly mounter?: Mounter;
+  readonly log?: Log;
 }
 
 export const startAgent = async (
@@ -144,7 +145,7 @@ export const startAgent = async (
     mounter: more.mounter ?? { mountTmpfs: () => undefined, unmount: () => undefined },
     clock: systemClock,
     random: systemRandom,
-    log: silentLog,
+    log: more.log ?? silentLog,
     settings: {
       restartBackoffInitialMs: 50,
       imageBackoffInitialMs: 50,
