@@ -20,6 +20,11 @@ export const main = (argv: readonly string[]): Promise<number> => {
     .option('--cgroup-parent <path>', 'parent of all pod cgroups; default dhow')
     .option('--interface-prefix <letters>', 'start of the names of its network interfaces')
     .option('--max-pods <n>', 'default 110', wholeNumber('--max-pods'))
+    .option(
+      '--restart-backoff-max <seconds>',
+      'longest wait of a container that keeps ending; default 300',
+      wholeNumber('--restart-backoff-max'),
+    )
     .option('--insecure-registry <host>', 'pull from it without TLS', collect)
     .addOption(logLevel('what to log'))
     .addHelpText('after', EXAMPLES)
@@ -42,6 +47,7 @@ interface Flags {
   readonly cgroupParent?: string;
   readonly interfacePrefix?: string;
   readonly maxPods?: number;
+  readonly restartBackoffMax?: number;
   readonly insecureRegistry?: readonly string[];
   readonly logLevel?: string;
 }
@@ -58,6 +64,8 @@ const configOf = (flags: Flags) => ({
   cgroupParent: flags.cgroupParent,
   interfacePrefix: flags.interfacePrefix,
   maxPods: flags.maxPods,
+  restartBackoffMaxMs:
+    flags.restartBackoffMax === undefined ? undefined : flags.restartBackoffMax * 1000,
   insecureRegistries: flags.insecureRegistry,
   registryEndpoints: [`https://${flags.server.replace(/^https:\/\//, '')}`],
   launcherPath: join(__dirname, 'dhow-launcher'),

@@ -74,7 +74,8 @@ class NodeAgent implements Agent {
 
   constructor(private readonly deps: AgentDeps) {
     const { config, clock, random, log, runtime, images, transport } = deps;
-    this.settings = { ...DEFAULT_SETTINGS, ...deps.settings };
+    const { restartBackoffMaxMs } = config;
+    this.settings = { ...DEFAULT_SETTINGS, restartBackoffMaxMs, ...deps.settings };
     this.statuses = new StatusOutbox(clock);
     this.events = new EventOutbox(clock);
     this.assignments = new AssignmentStore(join(config.runDir, 'checkpoint'), log);

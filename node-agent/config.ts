@@ -35,6 +35,8 @@ const agentConfigSchema = z.object({
   reservedCpuMillis: z.number().int().min(0).default(0),
   reservedMemoryBytes: z.number().int().min(0).default(0),
   maxPods: z.number().int().min(1).default(110),
+  /** The longest that a container which ends again and again waits for its next start. */
+  restartBackoffMaxMs: z.number().int().min(1_000).default(300_000),
   /** Processes that one pod may have. */
   podPidsLimit: z.number().int().min(1).default(4096),
   /** The compiled launcher of the runtime. */
