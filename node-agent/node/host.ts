@@ -31,8 +31,23 @@ export const availableMemoryBytes = (): number => {
 export const processCount = (): number =>
   readdirSync('/proc').filter((name) => /^\d+$/.test(name)).length;
 
-/** This machine's address on the interface that routes to `host`. Sends nothing. */
-export const addressToward = (host: string, port: number): Promise<string> =>
+/**
+ * This machine's address on the interface that routes to `host`, for other nodes to reach it by. To a
+ * server on this very machine that is an address of no use to them: then the one on the way to the
+ * world, if there is a way. Sends nothing.
+ */
+export const addressToward = async (host: string, port: number): Promise<string> => {
+  const address = await sourceToward(host, port);
+  if (!isLoopback(address)) return address;
+  return await sourceToward(OUTSIDE_ADDRESS, port).catch(() => address);
+};
+
+const isLoopback = (address: string): boolean => address.startsWith('127.') || address === '::1';
+
+/** Of a range kept for documentation: stands for "anywhere outside". */
+const OUTSIDE_ADDRESS = '198.51.100.1';
+
+const sourceToward = (host: string, port: number): Promise<string> =>
   new Promise((resolve, reject) => {
     const socket = createSocket(host.includes(':') ? 'udp6' : 'udp4');
     socket.on('error', (error) => {

@@ -58,7 +58,8 @@ export class NodeReporter {
   }
 
   allocatable(): Readonly<Record<string, string>> {
-    return allocatableOf(this.input([], 0, 0));
+    const { config, facts } = this.deps;
+    return allocatableOf({ ...config, facts, diskTotalBytes: 0 });
   }
 
   private async observe(): Promise<{

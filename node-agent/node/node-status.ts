@@ -59,7 +59,9 @@ export const nodeStatusOf = (input: NodeStatusInput): Node['status'] => ({
 });
 
 /** What pods may take. */
-export const allocatableOf = (input: NodeStatusInput): Readonly<Record<string, string>> =>
+export const allocatableOf = (
+  input: ResourceInput & Pick<NodeStatusInput, 'reservedCpuMillis' | 'reservedMemoryBytes'>,
+): Readonly<Record<string, string>> =>
   resourceList(input, input.reservedCpuMillis, input.reservedMemoryBytes);
 
 export const defaultLabels = (nodeName: string): Readonly<Record<string, string>> => ({
@@ -72,8 +74,10 @@ export const defaultLabels = (nodeName: string): Readonly<Record<string, string>
 
 const ARCHITECTURE: Partial<Record<string, string>> = { x64: 'amd64', arm64: 'arm64' };
 
+type ResourceInput = Pick<NodeStatusInput, 'facts' | 'maxPods' | 'diskTotalBytes'>;
+
 const resourceList = (
-  { facts, maxPods, diskTotalBytes }: NodeStatusInput,
+  { facts, maxPods, diskTotalBytes }: ResourceInput,
   reservedCpuMillis: number,
   reservedMemoryBytes: number,
 ): Readonly<Record<string, string>> => ({

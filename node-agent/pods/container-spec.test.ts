@@ -73,6 +73,12 @@ it('puts the pod over the image in the environment', () => {
   expect(list).toContain('HOSTNAME=web');
 });
 
+it('refuses a variable that the kernel would cut short', () => {
+  expect(() => specOf({ env: [{ name: 'A', value: 'a\0b' }] })).toThrow(
+    'variable "A" contains a NUL',
+  );
+});
+
 it('says which config map or key is missing', () => {
   const ref = { configMapKeyRef: { name: 'm', key: 'k' } };
   expect(() => specOf({ env: [{ name: 'A', valueFrom: ref }] })).toThrow('configmap "m" not found');

@@ -6,6 +6,7 @@ import type { LocalImage } from '../../runtime/image-service';
 import type { PreparedVolumes } from '../volumes/volume-manager';
 import { containerResources } from './cgroup-resources';
 import { ContainerConfigError, environmentOf, type ObjectSource } from './environment';
+import { hostnameOf } from './etc-files';
 import { expand } from './expansion';
 import type { NodeView } from './field-refs';
 import { LABEL, podLabels } from './labels';
@@ -99,14 +100,15 @@ const environmentList = (
     const equals = entry.indexOf('=');
     if (equals > 0) merged.set(entry.slice(0, equals), entry.slice(equals + 1));
   }
-  merged.set('HOSTNAME', pod.spec.hostNetwork === true ? node.nodeName : hostnameFor(pod));
+  merged.set('HOSTNAME', hostnameOf(pod, node.nodeName));
   if (start.container.tty === true) merged.set('TERM', 'xterm');
   for (const [name, value] of values) merged.set(name, value);
-  return [...merged].map(([name, value]) => `${name}=${value}`);
+  return [...merged].map(([name, value]) => {
+    // The kernel would end the value there, and nobody would know.
+    if (value.includes('\0')) throw new ContainerConfigError(`variable "${name}" contains a NUL`);
+    return `${name}=${value}`;
+  });
 };
-
-const hostnameFor = ({ spec, metadata }: Pod): string =>
-  (spec.hostname ?? metadata.name).slice(0, 63);
 
 const workingDirOf = ({ workingDir }: Container, { config }: LocalImage): string => {
   if (workingDir !== undefined && workingDir !== '') return workingDir;
