@@ -1,5 +1,7 @@
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Command } from 'commander';
+import { describeError } from '../lib/describe-error';
 import { runAgent } from '../node-agent';
 import { collect, logLevel, runProgram, stopSignal, wholeNumber } from './program';
 import { examples } from './syntax/command';
@@ -10,7 +12,8 @@ export const main = (argv: readonly string[]): Promise<number> => {
   const program = new Command('dhow agent')
     .description('Run a node: joins a server and runs the pods that it is given')
     .requiredOption('--server <host:port>', "the server's API address")
-    .option('--token <token>', 'from the server; needed the first time')
+    .option('--token-file <file>', 'holds the join token; needed the first time')
+    .option('--token <token>', 'the join token itself; every user of the machine can see it')
     .option('--name <name>', 'the name of the node; default the host name')
     .option('--state-dir <dir>', 'what survives a reboot; default /var/lib/dhow/agent')
     .option('--run-dir <dir>', 'on tmpfs; default /run/dhow/agent')
@@ -38,6 +41,7 @@ export const main = (argv: readonly string[]): Promise<number> => {
 interface Flags {
   readonly server: string;
   readonly token?: string;
+  readonly tokenFile?: string;
   readonly name?: string;
   readonly stateDir?: string;
   readonly runDir?: string;
@@ -54,7 +58,7 @@ interface Flags {
 
 const configOf = (flags: Flags) => ({
   server: flags.server,
-  token: flags.token,
+  token: flags.token ?? readTokenFile(flags.tokenFile),
   nodeName: flags.name,
   stateDir: flags.stateDir,
   runDir: flags.runDir,
@@ -73,6 +77,15 @@ const configOf = (flags: Flags) => ({
   logLevel: flags.logLevel,
 });
 
+const readTokenFile = (path: string | undefined): string | undefined => {
+  if (path === undefined) return undefined;
+  try {
+    return readFileSync(path, 'utf8').trim();
+  } catch (error) {
+    throw new UsageError(`--token-file: ${describeError(error)}`);
+  }
+};
+
 const parseLabel = (text: string): [string, string] => {
   const equals = text.indexOf('=');
   if (equals < 1) throw new UsageError(`--label: "${text}" is not KEY=VALUE`);
@@ -87,6 +100,6 @@ const parseTaint = (text: string) => {
 };
 
 const EXAMPLES = examples(
-  'dhow agent --server 10.0.0.1:6443 --token "$(cat join-token)"',
+  'dhow agent --server 10.0.0.1:6443 --token-file join-token',
   'dhow agent --server 10.0.0.1:6443 --name edge-1 --label zone=a --taint dedicated=db:NoSchedule',
 );

@@ -120,9 +120,9 @@ const startAgent = async (
   { gateway }: LabNetwork,
 ): Promise<void> => {
   if ((await processes.pidOf(node.name)) !== undefined) return;
-  const token = readFileSync(join(paths.serverDir, 'join-token'), 'utf8').trim();
   const flags = [
-    ...['--server', `${gateway}:${API_PORT}`, '--token', token, '--name', node.name],
+    ...['--server', `${gateway}:${API_PORT}`, '--name', node.name],
+    ...['--token-file', join(paths.serverDir, 'join-token')],
     ...['--state-dir', paths.nodeStateDir(node.name), '--run-dir', paths.nodeRunDir(node.name)],
     ...['--address', node.address, '--cgroup-parent', cgroupOf(record.name, node.name)],
     ...['--log-level', record.logLevel],
