@@ -21,9 +21,11 @@ export interface RuntimeHost extends RuntimeHarness {
   reopen(): Promise<ContainerRuntime>;
 }
 
-/** Builds the launcher once; quick when nothing changed. */
+/** Builds the launcher once; quick when nothing changed. With SANITIZE=1 it checks itself. */
 export const buildLauncher = (): string => {
-  const out = join(tmpdir(), 'dhow-runtime-test-build');
+  const isSanitized = process.env['SANITIZE'] !== undefined;
+  const out = join(tmpdir(), `dhow-runtime-test-build${isSanitized ? '-sanitized' : ''}`);
+  // `make` takes SANITIZE from the environment as well.
   execFileSync('make', ['-s', '-C', join(__dirname, '../../runtime/launcher'), `OUT=${out}`]);
   return join(out, 'dhow-launcher');
 };
