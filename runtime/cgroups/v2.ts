@@ -23,6 +23,8 @@ export class CgroupV2Driver implements CgroupDriver {
 
   create(path: string): void {
     makeDir(this.dir(path));
+    // Nobody can pass on what was not passed on to him: then all above is done, too.
+    if (this.passesAllOn(dirname(path))) return;
     const parents: string[] = [];
     for (let parent = dirname(path); parent !== '.' && parent !== '/'; parent = dirname(parent)) {
       parents.unshift(parent);
@@ -99,6 +101,11 @@ export class CgroupV2Driver implements CgroupDriver {
 
   mounts(): readonly CgroupMount[] {
     return [{ type: 'cgroup2', target: '/sys/fs/cgroup', data: '' }];
+  }
+
+  private passesAllOn(path: string): boolean {
+    const enabled = readControl(this.dir(path), 'cgroup.subtree_control')?.trim().split(' ');
+    return CONTROLLERS.every((name) => enabled?.includes(name) === true);
   }
 
   /** Hands the controllers that exist here to the children; each on its own, as one may refuse. */

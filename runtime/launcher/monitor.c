@@ -138,7 +138,10 @@ static void reap(struct monitor *monitor) {
 static void check_oom(struct monitor *monitor) {
   uint64_t count = count_oom_kills(&monitor->oom);
   if (count <= monitor->oom.seen) return;
+  bool is_known = monitor->oom.seen > 0;
   monitor->oom.seen = count;
+  /* The whole container ends with its first victim: the others, which v2 counts too, are no news. */
+  if (is_known && monitor->plan->oom_group) return;
   broadcast(monitor, FRAME_OOM, NULL, 0);
   if (monitor->plan->oom_group) monitor_signal(monitor, SIGKILL);
 }
