@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, rmSync } from 'node:fs';
+import { mkdirSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 
 import { Channel } from '../../lib/async/channel';
@@ -25,23 +25,12 @@ import { seccompFilter } from '../seccomp';
 import { capabilityMask, capabilityNames, hostCapabilityMask } from './capabilities';
 import { encodeFrame, FrameType } from './frames';
 import { hostDevices } from './host-devices';
-import {
-  containerPlan,
-  execPlan,
-  sandboxPlan,
-  unmountPlan,
-  type PinnedNamespace,
-} from './launch-plan';
+import { containerPlan, execPlan } from './launch-plan';
 import { LauncherClient } from './launcher-client';
 import { MonitoredContainer, type MonitoredContainerDeps } from './monitored-container';
 import { MonitoredProcess } from './process-stream';
-import {
-  exitRecord,
-  RunFiles,
-  type ContainerRecord,
-  type ExitRecord,
-  type SandboxRecord,
-} from './records';
+import { exitRecord, RunFiles, type ContainerRecord, type ExitRecord } from './records';
+import { pinsOf, Sandboxes } from './sandboxes';
 
 export interface ContainerRuntimeOptions {
   /** Sockets, records, pinned namespaces: best on tmpfs. At most 80 bytes long. */
@@ -79,7 +68,7 @@ class HostContainerRuntime implements ContainerRuntime {
   private readonly cgroups: CgroupDriver = probeCgroups();
   private readonly launcher: LauncherClient;
   private readonly filter: NonNullable<ContainerRuntimeOptions['seccompFilter']>;
-  private readonly sandboxesById = new Map<string, SandboxRecord>();
+  private readonly boxes: Sandboxes;
   private readonly containersById = new Map<string, MonitoredContainer>();
   private readonly listeners = new Set<Channel<RuntimeEvent>>();
   private readonly creations = new Semaphore(MAX_CONCURRENT_CREATIONS);
@@ -102,62 +91,37 @@ class HostContainerRuntime implements ContainerRuntime {
       clock: this.clock,
       log: this.log,
     });
+    this.boxes = new Sandboxes({
+      files: this.files,
+      cgroups: this.cgroups,
+      cgroupParent: options.cgroupParent,
+      launcher: this.launcher,
+      clock: this.clock,
+    });
   }
 
   /** What exists on disk becomes known again; what was half made goes. */
   async adopt(): Promise<void> {
     await this.files.forgetEarlierBoot();
-    for (const id of this.files.sandboxIds()) {
-      const record = this.files.readSandbox(id);
-      if (record === undefined) await this.unpin(id);
-      else this.sandboxesById.set(id, record);
-    }
+    await this.boxes.adopt();
     await Promise.all(this.files.containerIds().map((id) => this.adoptContainer(id)));
     await this.files.removeStrayLayers();
   }
 
   async createSandbox(spec: SandboxSpec): Promise<Sandbox> {
     checkId(spec.id);
-    const existing = this.sandboxesById.get(spec.id);
-    if (existing !== undefined) return existing.sandbox;
-    const dir = this.files.sandboxDir(spec.id);
-    const pins = pinsOf(spec, dir);
-    const shmDir = spec.hostIpc ? undefined : join(dir, 'shm');
-    const plan = sandboxPlan({ spec, pins, shmDir });
-    mkdirSync(shmDir ?? dir, { recursive: true, mode: 0o700 });
-    try {
-      this.cgroups.create(this.cgroupOf(spec.id));
-      this.cgroups.apply(this.cgroupOf(spec.id), spec.cgroup);
-      await this.launcher.request(FrameType.sandbox, plan);
-    } catch (error) {
-      await this.unpin(spec.id);
-      throw error;
-    }
-    const sandbox: Sandbox = {
-      id: spec.id,
-      labels: spec.labels,
-      netnsPath: spec.hostNetwork ? undefined : join(dir, 'net'),
-      createdAtMs: this.clock.now(),
-    };
-    const record = { spec, sandbox };
-    this.files.writeSandbox(record);
-    this.sandboxesById.set(spec.id, record);
-    return sandbox;
+    return this.boxes.create(spec);
   }
 
   async removeSandbox(id: string): Promise<void> {
-    const inside = [...this.containersById.values()].filter(
-      (container) => container.record.spec.sandboxId === id,
-    );
+    const inside = this.containers(id);
     await Promise.all(inside.map((container) => this.removeContainer(container.id)));
-    if (!this.sandboxesById.has(id) && !existsSync(this.files.sandboxDir(id))) return;
-    await this.unpin(id);
-    this.sandboxesById.delete(id);
+    await this.boxes.remove(id);
   }
 
   createContainer(spec: ContainerSpec): Promise<ContainerState> {
     checkId(spec.id);
-    const sandbox = this.sandboxesById.get(spec.sandboxId);
+    const sandbox = this.boxes.get(spec.sandboxId);
     if (sandbox === undefined) {
       const message = `sandbox "${spec.sandboxId}" does not exist`;
       return Promise.reject(new RuntimeError('create', message));
@@ -229,7 +193,7 @@ class HostContainerRuntime implements ContainerRuntime {
   }
 
   sandboxes(): readonly Sandbox[] {
-    return [...this.sandboxesById.values()].map(({ sandbox }) => sandbox);
+    return this.boxes.all();
   }
 
   containers(sandboxId?: string): readonly ContainerState[] {
@@ -327,14 +291,6 @@ class HostContainerRuntime implements ContainerRuntime {
     await this.files.removeContainer(id);
   }
 
-  private async unpin(id: string): Promise<void> {
-    const dir = this.files.sandboxDir(id);
-    const paths = ['net', 'ipc', 'uts', 'shm'].map((name) => join(dir, name));
-    await this.launcher.request(FrameType.unmount, unmountPlan(paths));
-    await this.cgroups.remove(this.cgroupOf(id));
-    await this.files.removeSandbox(id);
-  }
-
   private async adoptContainer(id: string): Promise<void> {
     const record = this.files.readContainer(id);
     if (record === undefined) {
@@ -391,21 +347,10 @@ class HostContainerRuntime implements ContainerRuntime {
     return container;
   }
 
-  private cgroupOf(sandboxId: string): string {
-    return join(this.options.cgroupParent, sandboxId);
-  }
-
   private cgroupOfContainer(spec: ContainerSpec): string {
-    return join(this.cgroupOf(spec.sandboxId), spec.id);
+    return join(this.boxes.cgroupOf(spec.sandboxId), spec.id);
   }
 }
-
-const pinsOf = (spec: SandboxSpec, dir: string): PinnedNamespace[] => {
-  const pins: PinnedNamespace[] = [{ type: 'uts', path: join(dir, 'uts') }];
-  if (!spec.hostIpc) pins.push({ type: 'ipc', path: join(dir, 'ipc') });
-  if (!spec.hostNetwork) pins.push({ type: 'net', path: join(dir, 'net') });
-  return pins;
-};
 
 const checkId = (id: string): void => {
   if (!/^[a-z0-9-]{1,63}$/.test(id)) throw new RuntimeError('create', `"${id}" is not a valid id`);

@@ -1,0 +1,106 @@
+import { existsSync, mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+
+import { SingleFlight } from '../../lib/async/single-flight';
+import type { Clock } from '../../lib/clock';
+import type { CgroupDriver } from '../cgroups';
+import type { Sandbox, SandboxSpec } from '../container-runtime';
+import { FrameType } from './frames';
+import { sandboxPlan, unmountPlan, type PinnedNamespace } from './launch-plan';
+import type { LauncherClient } from './launcher-client';
+import type { RunFiles, SandboxRecord } from './records';
+
+export interface SandboxesDeps {
+  readonly files: RunFiles;
+  readonly cgroups: CgroupDriver;
+  /** Parent of the sandboxes' cgroups. */
+  readonly cgroupParent: string;
+  readonly launcher: LauncherClient;
+  readonly clock: Clock;
+}
+
+/** The sandboxes of a runtime: pinned namespaces, a shared /dev/shm, and the cgroup of a pod. */
+export class Sandboxes {
+  private readonly recordsById = new Map<string, SandboxRecord>();
+  private readonly creations = new SingleFlight<string, Sandbox>();
+
+  constructor(private readonly deps: SandboxesDeps) {}
+
+  get(id: string): SandboxRecord | undefined {
+    return this.recordsById.get(id);
+  }
+
+  all(): readonly Sandbox[] {
+    return [...this.recordsById.values()].map(({ sandbox }) => sandbox);
+  }
+
+  cgroupOf(id: string): string {
+    return join(this.deps.cgroupParent, id);
+  }
+
+  /** What is on disk becomes known again; what was half made goes. */
+  async adopt(): Promise<void> {
+    const { files } = this.deps;
+    for (const id of files.sandboxIds()) {
+      const record = files.readSandbox(id);
+      if (record === undefined) await this.unpin(id);
+      else this.recordsById.set(id, record);
+    }
+  }
+
+  /** Idempotent. */
+  create(spec: SandboxSpec): Promise<Sandbox> {
+    return this.creations.run(
+      spec.id,
+      async () => this.recordsById.get(spec.id)?.sandbox ?? (await this.make(spec)),
+    );
+  }
+
+  /** Its containers must be gone. Idempotent. */
+  async remove(id: string): Promise<void> {
+    if (!this.recordsById.has(id) && !existsSync(this.deps.files.sandboxDir(id))) return;
+    await this.unpin(id);
+    this.recordsById.delete(id);
+  }
+
+  private async make(spec: SandboxSpec): Promise<Sandbox> {
+    const { files, cgroups, launcher, clock } = this.deps;
+    const dir = files.sandboxDir(spec.id);
+    const shmDir = spec.hostIpc ? undefined : join(dir, 'shm');
+    const plan = sandboxPlan({ spec, pins: pinsOf(spec, dir), shmDir });
+    mkdirSync(shmDir ?? dir, { recursive: true, mode: 0o700 });
+    try {
+      cgroups.create(this.cgroupOf(spec.id));
+      cgroups.apply(this.cgroupOf(spec.id), spec.cgroup);
+      await launcher.request(FrameType.sandbox, plan);
+    } catch (error) {
+      await this.unpin(spec.id);
+      throw error;
+    }
+    const sandbox: Sandbox = {
+      id: spec.id,
+      labels: spec.labels,
+      netnsPath: spec.hostNetwork ? undefined : join(dir, 'net'),
+      createdAtMs: clock.now(),
+    };
+    files.writeSandbox({ spec, sandbox });
+    this.recordsById.set(spec.id, { spec, sandbox });
+    return sandbox;
+  }
+
+  private async unpin(id: string): Promise<void> {
+    const { files, cgroups, launcher } = this.deps;
+    const paths = ['net', 'ipc', 'uts', 'shm'].map((name) => join(files.sandboxDir(id), name));
+    await launcher.request(FrameType.unmount, unmountPlan(paths));
+    await cgroups.remove(this.cgroupOf(id));
+    await files.removeSandbox(id);
+  }
+}
+
+/** The namespaces that a sandbox has of its own. */
+export const pinsOf = (spec: SandboxSpec, dir: string): PinnedNamespace[] => {
+  const pins: PinnedNamespace[] = [{ type: 'uts', path: join(dir, 'uts') }];
+  if (!spec.hostIpc) pins.push({ type: 'ipc', path: join(dir, 'ipc') });
+  if (!spec.hostNetwork) pins.push({ type: 'net', path: join(dir, 'net') });
+  return pins;
+};
