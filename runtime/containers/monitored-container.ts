@@ -89,8 +89,14 @@ export class MonitoredContainer {
     return this.connection?.send(encodeNumbers(FrameType.kill, signalNumber)) ?? Promise.resolve();
   }
 
+  /** Resolves once it is made, or will never be. */
+  waitUntilMade(): Promise<void> {
+    return this.until(() => this.status !== 'creating' || this.isReleased);
+  }
+
+  /** Resolves also when it was never made, or was let go of. */
   waitForExit(): Promise<void> {
-    return this.until(() => this.hasExited);
+    return this.until(() => this.hasExited || this.isReleased);
   }
 
   state(): ContainerState {
@@ -106,6 +112,7 @@ export class MonitoredContainer {
   release(): void {
     this.isReleased = true;
     this.connection?.close();
+    this.wakeAll();
   }
 
   private handlers(): ConnectionHandlers {

@@ -159,6 +159,7 @@ class HostContainerRuntime implements ContainerRuntime {
     if (container === undefined) return;
     const path = this.cgroupOfContainer(container.record.spec);
     if (!container.hasExited) {
+      await container.waitUntilMade();
       await container.kill(SIGKILL);
       // A blocked or frozen process, or one made meanwhile, ends by the cgroup.
       await this.cgroups.killAll(path);
