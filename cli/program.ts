@@ -21,6 +21,8 @@ export const stopSignal = (): AbortSignal => {
 export const runProgram = async (program: Command, argv: readonly string[]): Promise<number> => {
   hintAt(program);
   program.commands.forEach(hintAt);
+  // Work that is half done is finished, or taken back, though nobody listens any more.
+  process.stderr.on('error', () => undefined);
   try {
     await program.exitOverride().parseAsync([...argv], { from: 'user' });
     return 0;

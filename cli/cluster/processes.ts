@@ -13,12 +13,17 @@ import {
 export class Processes {
   constructor(private readonly pidDir: string) {}
 
-  /** Starts a process of its own session, its output appended to `logFile`. */
+  /**
+   * Starts a process of its own session, its output appended to `logFile`. The program proper begins
+   * once its pid is written down: were we killed before, it would run with nobody to know of it.
+   */
   async start(name: string, command: readonly string[], logFile: string): Promise<void> {
     mkdirSync(this.pidDir, { recursive: true, mode: 0o700 });
     const log = openSync(logFile, 'a', 0o600);
-    const [file = '', ...args] = command;
-    const child = spawn(file, args, { detached: true, stdio: ['ignore', log, log] });
+    const child = spawn('sh', ['-c', WAIT_THEN_RUN, 'sh', ...command], {
+      detached: true,
+      stdio: ['pipe', log, log],
+    });
     closeSync(log);
     const pid = await new Promise<number>((resolve, reject) => {
       child.once('spawn', () => resolve(child.pid ?? 0));
@@ -27,6 +32,9 @@ export class Processes {
     child.unref();
     const startTime = (await startTimeOf(pid)) ?? '';
     writeFileSync(this.file(name), JSON.stringify({ pid, startTime }), { mode: 0o600 });
+    // Gone already: its log says why, and whoever waits for it looks there.
+    child.stdin?.on('error', () => undefined);
+    child.stdin?.end('go\n');
   }
 
   names(): readonly string[] {
@@ -64,3 +72,6 @@ export class Processes {
     return join(this.pidDir, `${name}.json`);
   }
 }
+
+/** Our end closes the pipe: then `read` fails, and nothing is run. */
+const WAIT_THEN_RUN = 'read -r _ && exec "$@" </dev/null';

@@ -85,6 +85,7 @@ const start = async (begun: Start): Promise<void> => {
   begun.step('agents');
   for (const node of network.nodes) await startAgent(begun, node, network);
   await waitForNodes(begun);
+  begun.signal.throwIfAborted();
 };
 
 const API_PORT = 6443;

@@ -1,6 +1,16 @@
 import { once } from 'node:events';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
 import { machineState } from './support/machine';
-import { deploymentYaml, isReady, podYaml, TestCluster } from './support/cluster';
+import {
+  deploymentYaml,
+  isReady,
+  podYaml,
+  runDhow,
+  startDhow,
+  TestCluster,
+} from './support/cluster';
 
 jest.setTimeout(180_000);
 
@@ -113,6 +123,109 @@ describe('dhow', () => {
   });
 });
 
+describe('what is printed', () => {
+  beforeAll(async () => {
+    await cluster.apply(deploymentYaml('shown', 1, SLEEP));
+    await cluster.until('its pod', async () => (await cluster.pods()).some(isReady));
+  });
+
+  afterAll(async () => {
+    await cluster.must('delete', 'deploy', 'shown');
+    await cluster.until('no pods', async () => (await cluster.pods()).length === 0);
+  });
+
+  it.each([
+    ['get', 'pods'],
+    ['get', 'deploy', 'shown'],
+    ['get', 'deploy,pods'],
+    ['get', 'nodes'],
+    ['get', 'all'],
+    ['why', 'deploy/shown'],
+    ['decisions'],
+    ['image', 'ls'],
+    ['status', '--name', NAME],
+  ])('comes in every format: dhow %s %s', async (...command) => {
+    const wide = await cluster.must(...command, '-o', 'wide');
+    expect(wide.length).toBeGreaterThanOrEqual((await cluster.must(...command)).length);
+    expect(JSON.parse(await cluster.must(...command, '-o', 'json'))).toBeInstanceOf(Object);
+    expect(await cluster.must(...command, '-o', 'yaml')).toMatch(/^(- )?\w+:/);
+    expect(await cluster.must(...command, '-o', 'name')).toMatch(/^(\S+\n)+$/);
+    expect(await cluster.dhow(...command, '-o', 'xml')).toMatchObject({
+      code: 1,
+      stdout: '',
+      stderr: expect.stringContaining('allowed formats are: json,name,wide,yaml'),
+    });
+  });
+
+  it('is one table for several names, and what is missing after it', async () => {
+    const { code, stdout, stderr } = await cluster.dhow('get', 'nodes', 'node-1', 'nope', 'node-2');
+    expect(stdout).toMatch(/^NAME .*\nnode-1 .*\nnode-2 .*\n$/);
+    expect(stderr).toBe('Error from server (NotFound): nodes "nope" not found\n');
+    expect(code).toBe(1);
+  });
+
+  it('has no colour when it goes into a pipe', async () => {
+    expect(await cluster.must('why', 'deploy/shown')).not.toContain('\u001b');
+  });
+});
+
+describe('a terminal', () => {
+  it('is passed through as it is, and left in order', async () => {
+    await cluster.apply(podYaml('tty', SLEEP));
+    await cluster.podIsReady('tty');
+    const { code, stdout } = await cluster.onTerminal(
+      "printf 'one\\ntwo\\n'; exit 5\n",
+      ...['exec', '-it', 'tty', '--', 'sh'],
+    );
+    expect(stdout).toContain('one\r\ntwo\r\n');
+    expect(code).toBe(5);
+    await cluster.must('delete', 'pod', 'tty');
+  });
+
+  it('shows colour to people', async () => {
+    await cluster.apply(podYaml('seen', SLEEP));
+    await cluster.podIsReady('seen');
+    expect((await cluster.onTerminal('', 'why', 'seen')).stdout).toContain('\u001b[');
+    await cluster.must('delete', 'pod', 'seen');
+  });
+
+  it('gets its prompt back from a command that waits for input', async () => {
+    const apply = startDhow('apply', '--cluster', NAME, '-f', '-');
+    const ended = once(apply, 'exit');
+    // It reads once its libraries are loaded, and says nothing of it; both moments have to end it.
+    apply.stdin?.write('a: ');
+    await cluster.must('get', 'nodes');
+    apply.kill('SIGINT');
+    expect((await ended)[0]).toBe(130);
+  });
+});
+
+describe('help', () => {
+  it.each([
+    ...['up', 'down', 'status', 'kubeconfig', 'server', 'agent', 'get', 'describe', 'logs'],
+    ...['apply', 'delete', 'exec', 'why', 'decisions', 'image', 'image import', 'image ls'],
+  ])('dhow %s --help says what it is for, with examples', async (command) => {
+    const { code, stdout } = await runDhow(...command.split(' '), '--help');
+    expect(stdout).toMatch(new RegExp(`^Usage: dhow ${command} `));
+    expect(stdout).toMatch(/\nExamples?:\n {2}\S/);
+    expect(code).toBe(0);
+    expect((await runDhow('help', ...command.split(' '))).stdout).toBe(stdout);
+  });
+
+  it.each([
+    [['gte'], /unknown command 'gte'\n\(Did you mean get\?\)\nSee 'dhow --help' for usage/],
+    [['get'], /missing required argument.*\nSee 'dhow get --help'/],
+    [['get', 'pods', '--nosuch'], /unknown option '--nosuch'\nSee 'dhow get --help'/],
+    [['image', 'import'], /missing required argument.*\nSee 'dhow image import --help'/],
+    [['logs', 'x', '-A'], /unknown option '-A'/],
+    [['agent'], /--server/],
+  ])('dhow %j says what is wrong', async (args, message) => {
+    const { code, stdout, stderr } = await runDhow(...args);
+    expect(stderr).toMatch(message);
+    expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
+  });
+});
+
 describe('bad input', () => {
   const good = podYaml('good', SLEEP);
 
@@ -174,6 +287,11 @@ describe('bad input', () => {
     });
     expect((await cluster.dhow('apply', '-f', '/nope.yaml')).stderr).toContain('does not exist');
     expect((await cluster.dhow('image', 'import', '/etc/passwd')).code).toBe(1);
+    const rootfs = await cluster.dhow('image', 'import', '/etc/passwd', '--rootfs', '-t', 'x:1');
+    expect(rootfs).toMatchObject({ code: 1, stderr: expect.stringContaining('not a tar archive') });
+    expect((await cluster.dhow('exec', 'x', 'ls')).stderr).toContain('dhow exec x -- ls');
+    expect((await cluster.dhow('apply', '-f', 'https://x/y')).stderr).toContain('curl -fsSL');
+    expect((await cluster.dhow('get', 'pod', 'x', '-A')).stderr).toContain('across all namespaces');
   });
 });
 
@@ -230,6 +348,21 @@ describe('kubectl', () => {
     await cluster.until('its pod', async () => (await cluster.pods('-n', 'team')).some(isReady));
     await must('delete', 'namespace', 'team', '--timeout=90s');
     expect(await cluster.object('namespace', 'team')).toBeUndefined();
+  });
+
+  it('finds nothing to change in what dhow applied, nor dhow in what it applied', async () => {
+    const command = ['sh', '-c', 'test 1 -lt 2 && exec sleep 1000000 > /dev/null'];
+    const manifest = join(mkdtempSync(join(tmpdir(), 'dhow-e2e-')), 'pod.json');
+    writeFileSync(manifest, podYaml('shared', command));
+    await cluster.must('apply', '-f', manifest);
+    expect(await must('apply', '-f', manifest)).toBe('pod/shared unchanged\n');
+    expect(await must('diff', '-f', manifest)).toBe('');
+    expect(await cluster.must('apply', '-f', manifest)).toBe('pod/shared unchanged\n');
+    expect(await cluster.must('apply', '-f', manifest, '--dry-run')).toBe(
+      'pod/shared unchanged (server dry run)\n',
+    );
+    await cluster.must('delete', '-f', manifest);
+    rmSync(dirname(manifest), { recursive: true });
   });
 
   it("reads the scheduler's decisions like any other kind", async () => {

@@ -73,6 +73,13 @@ export class TestCluster implements AsyncDisposable {
     return stdout;
   }
 
+  /** As `dhow`, at a terminal of its own on which `input` is typed. */
+  onTerminal(input: string, ...args: readonly string[]): Promise<Result> {
+    const words = [DHOW, ...args].map((word) => `'${word}'`).join(' ');
+    const script = ['--quiet', '--return', '--command', words, '/dev/null'];
+    return run('script', script, { env: this.env, input });
+  }
+
   kubectl(...args: string[]): Promise<Result> {
     return run(kubectlPath(this.directory), args, { env: this.env });
   }
@@ -178,6 +185,19 @@ export class TestCluster implements AsyncDisposable {
     return parts.map(({ stdout, stderr }) => stdout + stderr).join('\n');
   }
 }
+
+/** `dhow` as somebody who has no kubeconfig runs it. */
+export const runDhow = (...args: readonly string[]): Promise<Result> =>
+  run(DHOW, args, { env: withoutKubeconfig(), timeoutMs: 120_000 });
+
+/** As `runDhow`; the caller ends it. */
+export const startDhow = (...args: readonly string[]): ChildProcess =>
+  spawn(DHOW, args, { env: withoutKubeconfig(), stdio: ['pipe', 'pipe', 'pipe'] });
+
+const withoutKubeconfig = (): NodeJS.ProcessEnv => {
+  const { KUBECONFIG: _others, ...env } = process.env;
+  return { ...env, HOME: '/nonexistent' };
+};
 
 export const isReady = (pod: Pod | undefined): boolean =>
   pod?.status.conditions?.some(({ type, status }) => type === 'Ready' && status === 'True') ===

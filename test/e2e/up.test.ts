@@ -1,0 +1,139 @@
+import { once } from 'node:events';
+import { writeFileSync } from 'node:fs';
+import { clusterPaths } from '../../cli/cluster-paths';
+import { startTimeOf } from '../../lib/process-identity';
+import { podYaml, runDhow, startDhow, TestCluster } from './support/cluster';
+import { machineState } from './support/machine';
+
+jest.setTimeout(240_000);
+
+/** Resolves once the command has said `text` on stderr, of which nothing is read from then on. */
+const saying = async (child: ReturnType<typeof startDhow>, text: string): Promise<void> => {
+  let said = '';
+  for await (const chunk of child.stderr!) {
+    said += String(chunk);
+    if (said.includes(text)) return;
+  }
+  throw new Error(`it ended without saying "${text}":\n${said}`);
+};
+
+describe('dhow up, interrupted', () => {
+  const NAME = 'e2e-cut';
+
+  afterEach(async () => {
+    await runDhow('down', '--name', NAME);
+  });
+
+  it.each(['network', 'control plane', 'agents'])(
+    'leaves nothing behind when it is at: %s',
+    async (stage) => {
+      const before = machineState(NAME);
+      const up = startDhow('up', '--name', NAME, '--nodes', '2');
+      const ended = once(up, 'exit');
+      await saying(up, stage);
+      up.kill('SIGINT');
+      expect((await ended)[0]).toBe(130);
+      expect(machineState(NAME)).toEqual(before);
+      expect((await runDhow('status', '--name', NAME)).stderr).toContain('no cluster is named');
+    },
+  );
+
+  it('is taken up again, or removed, after kill -9', async () => {
+    const before = machineState(NAME);
+    for (const next of ['up', 'down']) {
+      const up = startDhow('up', '--name', NAME, '--nodes', '1');
+      const ended = once(up, 'exit');
+      await saying(up, 'control plane');
+      up.kill('SIGKILL');
+      await ended;
+      expect(await runDhow(next, '--name', NAME)).toMatchObject({ code: 0 });
+      await runDhow('down', '--name', NAME);
+      expect(machineState(NAME)).toEqual(before);
+    }
+  });
+});
+
+describe('clusters of one machine', () => {
+  const NAMES = ['e2e-left', 'e2e-right'] as const;
+  let before: readonly (readonly string[])[];
+  let clusters: TestCluster[] = [];
+
+  beforeAll(async () => {
+    before = NAMES.map(machineState);
+    for (const name of NAMES) clusters.push(await TestCluster.start(name, { nodes: 1 }));
+  });
+
+  afterAll(async () => {
+    for (const cluster of clusters) await cluster[Symbol.asyncDispose]();
+    clusters = [];
+    expect(NAMES.map(machineState)).toEqual(before);
+  });
+
+  it('know nothing of each other', async () => {
+    for (const cluster of clusters) {
+      await cluster.apply(podYaml('same', ['sleep', '1000000']));
+      const pod = await cluster.podIsReady('same');
+      expect(pod.spec.nodeName).toBe('node-1');
+    }
+    const [left, right] = clusters;
+    await left?.must('delete', 'pod', 'same');
+    expect(await right?.pod('same')).toBeDefined();
+  });
+
+  it('have to be named where there are several', async () => {
+    for (const command of [['get', 'pods'], ['kubeconfig'], ['down']]) {
+      const { code, stderr } = await runDhow(...command);
+      expect(stderr).toMatch(/several clusters are here \(.*e2e-left, .*e2e-right/);
+      expect(code).toBe(1);
+    }
+    expect((await runDhow('get', 'nodes', '--cluster', 'e2e-left')).stdout).toContain('node-1');
+    expect(await runDhow('get', 'nodes', '--cluster', 'nope')).toMatchObject({
+      code: 1,
+      stderr: expect.stringMatching(/^error: no cluster is named nope; here are: .*e2e-left/),
+    });
+    const names = (await runDhow('status', '-o', 'name')).stdout.split('\n');
+    expect(names).toEqual(expect.arrayContaining([...NAMES]));
+  });
+
+  it('stay as they are when they are started again', async () => {
+    const [left] = clusters;
+    const pids = [left?.pid('server'), left?.pid('node-1')];
+    const { code, stdout } = await runDhow('up', '--name', 'e2e-left', '-o', 'json');
+    expect(code).toBe(0);
+    expect(JSON.parse(stdout)).toMatchObject([{ name: 'e2e-left', nodes: 1, nodesReady: 1 }]);
+    expect([left?.pid('server'), left?.pid('node-1')]).toEqual(pids);
+    expect(await runDhow('up', '--name', 'e2e-left', '--nodes', '2')).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining('has 1 nodes; to have 2: dhow down --name e2e-left'),
+    });
+  });
+
+  it('are started and removed by one command at a time', async () => {
+    const { lock } = clusterPaths('e2e-left');
+    writeFileSync(
+      lock,
+      JSON.stringify({ pid: process.pid, startTime: await startTimeOf(process.pid) }),
+    );
+    const refused = await runDhow('down', '--name', 'e2e-left');
+    expect(refused.stderr).toContain(`process ${process.pid} is starting or removing this cluster`);
+    expect(refused.code).toBe(1);
+    // The lock of a process that has ended holds nobody up.
+    writeFileSync(lock, JSON.stringify({ pid: process.pid, startTime: '1' }));
+    expect(await runDhow('up', '--name', 'e2e-left')).toMatchObject({ code: 0 });
+  });
+
+  it.each([
+    [['up', '--name', 'agent'], /keeps its own state there/],
+    [['up', '--name', '../x'], /a letter, then up to 19/],
+    [['up', '--nodes', '0'], /--nodes takes 1 to 50/],
+    [['up', '--log-level', 'loud'], /Allowed choices are debug/],
+    [['down', '--name', 'nope'], /no cluster is named nope/],
+    [['down', '--name', 'nope', '--all'], /not both/],
+    [['kubeconfig', '--name', 'nope'], /no cluster is named nope/],
+    [['status', '-o', 'xml'], /allowed formats are/],
+  ])('dhow %j is refused', async (args, message) => {
+    const { code, stdout, stderr } = await runDhow(...args);
+    expect(stderr).toMatch(message);
+    expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
+  });
+});
