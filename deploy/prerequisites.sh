@@ -6,7 +6,7 @@ cd "$(dirname "$0")/.."
 . deploy/common.sh
 
 NODE_MIN='20.10.0'
-NODE_SETUP='curl -fsSL https://deb.nodesource.com/setup_20.x | bash - && apt-get install -y nodejs'
+NODE_SETUP='apt-get install -y ca-certificates curl && curl -fsSL https://deb.nodesource.com/setup_20.x | bash - && apt-get install -y nodejs'
 
 RUN_PACKAGES=(
   etcd-server    # the store; run by the server itself, never as Debian's service
@@ -68,15 +68,33 @@ install_packages() {
   step "Installing Debian packages: $*"
   forbid_service_starts
   export DEBIAN_FRONTEND=noninteractive
-  apt-get update -q -o Acquire::Retries=3 || printf 'apt-get update failed; trying the lists at hand\n' >&2
-  apt-get install -y -q --no-install-recommends -o Acquire::Retries=3 "$@" </dev/null ||
-    fail "packages are missing; install them with: apt-get install -y --no-install-recommends $*"
+  patiently apt-get update -q || printf 'apt-get update failed; trying the lists at hand\n' >&2
+  patiently apt-get install -y -q --no-install-recommends "$@" </dev/null ||
+    fail "packages are missing (is there a network?); install them with:
+  apt-get update && apt-get install -y --no-install-recommends $*"
   local package
   for package in "$@"; do
     if [ -n "${SERVICES[$package]:-}" ] && command -v systemctl >/dev/null; then
       systemctl disable "${SERVICES[$package]}" >/dev/null 2>&1 || true
     fi
   done
+}
+
+# On a new machine automatic upgrades may hold apt's locks. apt waits for dpkg's by itself; for that of
+# the lists it has to be tried again.
+patiently() {
+  local errors status try
+  errors=$(mktemp)
+  for try in 1 2 3 4 5 6; do
+    status=0
+    LC_ALL=C "$@" -o DPkg::Lock::Timeout=300 -o Acquire::Retries=3 2>"$errors" || status=$?
+    cat "$errors" >&2
+    if [ "$status" = 0 ] || ! grep -q 'Could not get lock' "$errors"; then break; fi
+    printf 'apt is in use by another program; tried %s of 6 times\n' "$try" >&2
+    sleep 10
+  done
+  rm -f "$errors"
+  return "$status"
 }
 
 # Debian asks this file before a package may start its daemon; one that is there already stays.

@@ -80,9 +80,10 @@ show() {
   dhow why "$client"
   cat <<END
 
-Go on:      ./dhow get pods -w          ./dhow why pod/picky        ./dhow decisions -w
+Go on:      export KUBECONFIG=$KUBECONFIG
+            ./dhow get pods -w          ./dhow why pod/picky        ./dhow decisions -w
             ./dhow logs -f clock -c server                          ./dhow exec -it hello -- sh
-kubectl:    ./dhow kubeconfig > lab.kubeconfig; kubectl --kubeconfig lab.kubeconfig get pods
+kubectl:    kubectl get pods            with the same KUBECONFIG
 Tear down:  ./dhow down --name $CLUSTER
 END
 }
