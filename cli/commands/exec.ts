@@ -1,9 +1,11 @@
 import { spawnSync } from 'node:child_process';
+import type { Writable } from 'node:stream';
 import { WebSocket } from 'ws';
 import { ApiError, type Status } from '../../api/errors';
 import { isPodReady } from '../../api/pods';
 import { PODS, pathOf } from '../../api/resources';
 import type { CliContext } from '../context';
+import { INTERRUPTED } from '../program';
 import { podName } from '../targets';
 import { UsageError } from '../usage-error';
 import { defaultContainer } from './logs';
@@ -143,11 +145,11 @@ const makeRaw = (): void => {
 const outcomeOf = ({ terminal, signal }: CliContext, socket: WebSocket): Promise<number> =>
   new Promise((resolve, reject) => {
     let status: Status | undefined;
-    signal.addEventListener('abort', () => resolve(130), { once: true });
+    signal.addEventListener('abort', () => resolve(INTERRUPTED), { once: true });
     socket.on('message', (message: Buffer) => {
       const data = message.subarray(1);
-      if (message[0] === STDOUT) terminal.out.write(data);
-      else if (message[0] === STDERR) terminal.err.write(data);
+      if (message[0] === STDOUT) writeGently(terminal.out, data, socket);
+      else if (message[0] === STDERR) writeGently(terminal.err, data, socket);
       else if (message[0] === ERROR) status = JSON.parse(data.toString()) as Status;
     });
     socket.once('error', reject);
@@ -167,5 +169,12 @@ const outcomeOf = ({ terminal, signal }: CliContext, socket: WebSocket): Promise
       }
     });
   });
+
+/** What our reader does not take yet stays in the container. */
+const writeGently = (out: Writable, data: Uint8Array, socket: WebSocket): void => {
+  if (out.write(data)) return;
+  socket.pause();
+  out.once('drain', () => socket.resume());
+};
 
 const MAX_BUFFERED_BYTES = 1024 * 1024;

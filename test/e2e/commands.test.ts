@@ -78,6 +78,8 @@ describe('dhow', () => {
     });
     const piped = await cluster.dhowWith('one\ntwo\n', 'exec', '-i', 'shell', '--', 'wc', '-l');
     expect(piped.stdout.trim()).toBe('2');
+    const much = await cluster.must('exec', 'shell', '--', 'head', '-c', '20000000', '/dev/zero');
+    expect(much).toHaveLength(20_000_000);
     await cluster.must('delete', 'pod', 'shell');
   });
 
