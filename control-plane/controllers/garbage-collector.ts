@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import { ApiError, hasReason } from '../../api/errors';
 import { apiVersionOf, type Resource } from '../../api/resources';
 import { nameOf, type ApiObject, type OwnerReference } from '../../api/types';
@@ -34,10 +35,7 @@ export class GarbageCollector implements Controller {
       const informer = this.deps.informers.of(resource);
       informer.subscribe({
         onAdd: (object) => this.add(resource, object),
-        onUpdate: (object, previous) => {
-          this.unlink(previous);
-          this.add(resource, object);
-        },
+        onUpdate: (object, previous) => this.update(resource, object, previous),
         onDelete: (object) => this.remove(object),
       });
       return informer;
@@ -57,6 +55,15 @@ export class GarbageCollector implements Controller {
       dependents.add(uid);
     }
     if (owners.length > 0 || object.metadata.deletionTimestamp !== undefined) this.queue.add(uid);
+  }
+
+  private update(resource: Resource, object: ApiObject, previous: ApiObject): void {
+    this.unlink(previous);
+    this.add(resource, object);
+    const before = previous.metadata.ownerReferences ?? [];
+    // An owner may have waited for a dependent that is none any more.
+    if (!isDeepStrictEqual(before, object.metadata.ownerReferences ?? []))
+      for (const owner of before) this.queue.add(owner.uid);
   }
 
   private unlink(object: ApiObject): void {
@@ -92,19 +99,27 @@ export class GarbageCollector implements Controller {
     const owners = object.metadata.ownerReferences ?? [];
     if (owners.length === 0) return;
     const standing = await Promise.all(owners.map((owner) => this.standing(object, owner, signal)));
+    if (!standing.some((each) => each !== 'present')) return;
     const kept = owners.filter((_owner, i) => standing[i] === 'present');
-    if (kept.length === owners.length) return;
     const { uid = '', resourceVersion = '' } = object.metadata;
-    if (kept.length > 0 && standing.includes('absent')) {
-      // Some owners remain: only forget those that are gone.
-      const remaining = owners.filter((_owner, i) => standing[i] !== 'absent');
-      const body = { metadata: { uid, resourceVersion, ownerReferences: remaining } };
+    if (kept.length > 0) {
+      // Some owners remain: only let go of the others, also of one that waits for this to be gone.
+      const body = { metadata: { uid, resourceVersion, ownerReferences: kept } };
       await this.patch(resource, object, body, signal);
       return;
     }
-    if (kept.length > 0) return;
-    const isAwaited = standing.includes('waiting');
-    await this.delete(resource, object, isAwaited ? 'Foreground' : 'Background', signal);
+    if (!standing.includes('waiting')) return this.delete(resource, object, 'Background', signal);
+    await this.breakCycle({ resource, object }, signal);
+    await this.delete(resource, object, 'Foreground', signal);
+  }
+
+  /** Objects that own each other and are deleted in the foreground would wait for each other. */
+  private async breakCycle({ resource, object }: GraphNode, signal: AbortSignal): Promise<void> {
+    const isCycle = this.dependentsOf(object).some((dependent) => isInForeground(dependent.object));
+    if (!isCycle) return;
+    const { uid, ownerReferences = [] } = object.metadata;
+    const unblocked = ownerReferences.map((owner) => ({ ...owner, blockOwnerDeletion: false }));
+    await this.patch(resource, object, { metadata: { uid, ownerReferences: unblocked } }, signal);
   }
 
   /** `waiting`: the owner is being deleted in the foreground and waits for its dependents. */
@@ -116,9 +131,7 @@ export class GarbageCollector implements Controller {
     const known =
       this.nodes.get(owner.uid)?.object ?? (await this.lookUp(dependent, owner, signal));
     if (known === undefined) return 'absent';
-    const { deletionTimestamp, finalizers = [] } = known.metadata;
-    const isWaiting = deletionTimestamp !== undefined && finalizers.includes('foregroundDeletion');
-    return isWaiting && owner.blockOwnerDeletion === true ? 'waiting' : 'present';
+    return isInForeground(known) && owner.blockOwnerDeletion === true ? 'waiting' : 'present';
   }
 
   private async lookUp(dependent: ApiObject, owner: OwnerReference, signal: AbortSignal) {
@@ -206,6 +219,9 @@ export class GarbageCollector implements Controller {
     }
   }
 }
+
+const isInForeground = ({ metadata: { deletionTimestamp, finalizers } }: ApiObject): boolean =>
+  deletionTimestamp !== undefined && finalizers?.includes('foregroundDeletion') === true;
 
 const uidOf = ({ metadata }: ApiObject): string => metadata.uid ?? '';
 

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { controllerOf } from '../../api/owners';
 import { DEPLOYMENTS, REPLICA_SETS } from '../../api/resources';
-import { isReady, World } from './world';
+import { deploymentOf, isReady, World } from './world';
 
 jest.setTimeout(300_000);
 
@@ -14,28 +14,6 @@ beforeAll(() => {
 });
 
 afterAll(() => rmSync(directory, { recursive: true, force: true }));
-
-const deployment = (name: string, replicas: number, version: number) => ({
-  apiVersion: 'apps/v1',
-  kind: 'Deployment',
-  metadata: { name, namespace: 'default' },
-  spec: {
-    replicas,
-    selector: { matchLabels: { app: name } },
-    template: {
-      metadata: { labels: { app: name } },
-      spec: {
-        containers: [
-          {
-            name: 'main',
-            image: `app:${version}`,
-            resources: { requests: { cpu: '100m', memory: '64Mi' } },
-          },
-        ],
-      },
-    },
-  },
-});
 
 const name = (app: string) => ({ namespace: 'default', name: app });
 
@@ -54,7 +32,7 @@ it.each(SEEDS)(
     for (const app of ['a', 'b', 'c']) {
       wanted.set(app, { replicas: 1 + pick(6), version: 1 });
       const { replicas } = wanted.get(app)!;
-      await world.client.create(DEPLOYMENTS, deployment(app, replicas, 1));
+      await world.client.create(DEPLOYMENTS, deploymentOf(app, replicas, 1));
     }
     world.faultRate = 0.1;
     for (let round = 0; round < 12; round++) {

@@ -255,3 +255,31 @@ const ifOvertaken = (error: unknown): void => {
 export const isReady = ({ status }: Pod): boolean =>
   status.conditions?.some(({ type, status: value }) => type === 'Ready' && value === 'True') ===
   true;
+
+/** An app of small pods; its version is the tag of its image. */
+export const deploymentOf = (
+  name: string,
+  replicas: number,
+  version: number,
+  namespace = 'default',
+) => ({
+  apiVersion: 'apps/v1',
+  kind: 'Deployment',
+  metadata: { name, namespace },
+  spec: {
+    replicas,
+    selector: { matchLabels: { app: name } },
+    template: {
+      metadata: { labels: { app: name } },
+      spec: {
+        containers: [
+          {
+            name: 'main',
+            image: `app:${version}`,
+            resources: { requests: { cpu: '100m', memory: '64Mi' } },
+          },
+        ],
+      },
+    },
+  },
+});

@@ -1,0 +1,157 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { hasReason } from '../../api/errors';
+import { CONFIG_MAPS, DEPLOYMENTS, NAMESPACES, PODS, REPLICA_SETS } from '../../api/resources';
+import type { ConfigMap, OwnerReference } from '../../api/types';
+import { deploymentOf, World } from './world';
+
+jest.setTimeout(120_000);
+
+let directory: string;
+let world: World;
+
+beforeAll(() => {
+  directory = mkdtempSync(join(tmpdir(), 'dhow-simulation-'));
+});
+
+afterAll(() => rmSync(directory, { recursive: true, force: true }));
+
+beforeEach(async () => {
+  world = await World.start(1, directory, 2);
+});
+
+afterEach(() => world[Symbol.asyncDispose]());
+
+const place = (name: string) => ({ namespace: 'default', name });
+
+const configMap = (name: string, owners: readonly OwnerReference[] = []) =>
+  world.client.create(CONFIG_MAPS, {
+    apiVersion: 'v1',
+    kind: 'ConfigMap',
+    metadata: { ...place(name), ownerReferences: owners },
+  });
+
+const ownerOf = ({ metadata }: ConfigMap, isBlocking = true): OwnerReference => ({
+  apiVersion: 'v1',
+  kind: 'ConfigMap',
+  name: metadata.name,
+  uid: metadata.uid ?? '',
+  blockOwnerDeletion: isBlocking,
+});
+
+const configMaps = async (): Promise<readonly string[]> =>
+  (await world.client.list(CONFIG_MAPS, { namespace: 'default' })).items
+    .map(({ metadata }) => metadata.name)
+    .filter((name) => name !== 'kube-root-ca.crt');
+
+const startApp = async () => {
+  await world.client.create(DEPLOYMENTS, deploymentOf('app', 2, 1));
+  await world.advance(10_000);
+  expect(await world.pods()).toHaveLength(2);
+};
+
+const exists = async (): Promise<boolean> =>
+  world.client.get(DEPLOYMENTS, place('app')).then(
+    () => true,
+    (error: unknown) => {
+      if (!hasReason(error, 'NotFound')) throw error;
+      return false;
+    },
+  );
+
+it('deletes what a deployment made after it, in the background', async () => {
+  await startApp();
+  await world.client.delete(DEPLOYMENTS, place('app'), { propagationPolicy: 'Background' });
+  expect(await exists()).toBe(false);
+  await world.advance(20_000);
+  expect(await world.pods()).toEqual([]);
+  expect((await world.client.list(REPLICA_SETS)).items).toEqual([]);
+});
+
+it('deletes a deployment in the foreground only once its pods are gone', async () => {
+  await startApp();
+  for (const node of world.nodes) node.isDown = true;
+  await world.client.delete(DEPLOYMENTS, place('app'), { propagationPolicy: 'Foreground' });
+  await world.advance(5_000);
+  const pods = await world.pods();
+  expect(pods.map(({ metadata }) => metadata.deletionTimestamp !== undefined)).toEqual([
+    true,
+    true,
+  ]);
+  expect(await exists()).toBe(true);
+  for (const node of world.nodes) node.isDown = false;
+  await world.advance(20_000);
+  expect(await world.pods()).toEqual([]);
+  expect(await exists()).toBe(false);
+});
+
+it('leaves what an orphaning deletion leaves, with no owner', async () => {
+  await startApp();
+  await world.client.delete(DEPLOYMENTS, place('app'), { propagationPolicy: 'Orphan' });
+  await world.advance(20_000);
+  expect(await exists()).toBe(false);
+  const [set] = (await world.client.list(REPLICA_SETS)).items;
+  expect(set?.metadata.ownerReferences ?? []).toEqual([]);
+  expect(await world.pods()).toHaveLength(2);
+});
+
+it.each(['Background', 'Foreground'] as const)(
+  'gets out of a circle of owners that is deleted in the %s',
+  async (propagationPolicy) => {
+    const a = await configMap('a');
+    const b = await configMap('b', [ownerOf(a)]);
+    const c = await configMap('c', [ownerOf(b)]);
+    const body = { metadata: { ownerReferences: [ownerOf(c)] } };
+    await world.client.patch(CONFIG_MAPS, place('a'), 'merge', body);
+    await world.client.delete(CONFIG_MAPS, place('a'), { propagationPolicy });
+    await world.advance(20_000);
+    expect(await configMaps()).toEqual([]);
+  },
+);
+
+it('keeps what another owner still wants, and does not make the first wait for it', async () => {
+  const [first, second] = [await configMap('first'), await configMap('second')];
+  await configMap('shared', [ownerOf(first), ownerOf(second)]);
+  await world.client.delete(CONFIG_MAPS, place('first'), { propagationPolicy: 'Foreground' });
+  await world.advance(20_000);
+  expect(await configMaps()).toEqual(['second', 'shared']);
+  const shared = await world.client.get(CONFIG_MAPS, place('shared'));
+  expect(shared.metadata.ownerReferences?.map(({ name }) => name)).toEqual(['second']);
+});
+
+it('deletes what names an owner that never was', async () => {
+  await configMap('lost', [
+    { apiVersion: 'v1', kind: 'ConfigMap', name: 'nobody', uid: 'no-such-uid' },
+  ]);
+  await world.advance(20_000);
+  expect(await configMaps()).toEqual([]);
+});
+
+it('empties a namespace, says what it waits for, and lets go once a finalizer is gone', async () => {
+  const namespace = { namespace: '', name: 'shop' };
+  const inShop = { namespace: 'shop', name: 'kept' };
+  await world.client.create(NAMESPACES, {
+    apiVersion: 'v1',
+    kind: 'Namespace',
+    metadata: { name: 'shop' },
+  });
+  await world.client.create(DEPLOYMENTS, deploymentOf('app', 2, 1, 'shop'));
+  await world.client.create(CONFIG_MAPS, {
+    apiVersion: 'v1',
+    kind: 'ConfigMap',
+    metadata: { ...inShop, finalizers: ['example.com/keep'] },
+  });
+  await world.advance(10_000);
+  await world.client.delete(NAMESPACES, namespace);
+  await world.advance(30_000);
+  expect((await world.client.list(PODS, { namespace: 'shop' })).items).toEqual([]);
+  const { status } = await world.client.get(NAMESPACES, namespace);
+  expect(status?.phase).toBe('Terminating');
+  expect(status?.conditions?.map(({ message }) => message).join()).toContain('configmaps');
+  await world.client.patch(CONFIG_MAPS, inShop, 'merge', { metadata: { finalizers: null } });
+  await world.advance(10_000);
+  await expect(world.client.get(NAMESPACES, namespace)).rejects.toMatchObject({
+    reason: 'NotFound',
+  });
+});
