@@ -63,13 +63,21 @@ export const evictionAtMs = (
 const dueUnder = (pod: Pod, taint: Taint, nowMs: number): number | undefined => {
   const seconds = tolerationSecondsFor(pod.spec.tolerations, [taint]);
   if (seconds === undefined) return undefined;
-  const addedMs = Date.parse(taint.timeAdded ?? '') || nowMs;
-  return Math.max(addedMs, boundAtMs(pod)) + seconds * 1000;
+  const addedMs = momentAfter(taint.timeAdded) ?? nowMs;
+  const boundMs = momentAfter(boundAt(pod)) ?? 0;
+  return seconds === 0 ? nowMs : Math.max(addedMs, boundMs) + seconds * 1000;
 };
 
-const boundAtMs = ({ metadata, status }: Pod): number => {
+const boundAt = ({ metadata, status }: Pod): string | undefined => {
   const scheduled = status.conditions?.find(({ type }) => type === 'PodScheduled');
-  return Date.parse(scheduled?.lastTransitionTime ?? metadata.creationTimestamp ?? '') || 0;
+  return scheduled?.lastTransitionTime ?? metadata.creationTimestamp ?? undefined;
+};
+
+/** Times in the API lack their fraction of a second: nobody is to leave before the full time. */
+const momentAfter = (time: string | undefined): number | undefined => {
+  const ms = Date.parse(time ?? '');
+  if (Number.isNaN(ms)) return undefined;
+  return time?.includes('.') === true ? ms : ms + 999;
 };
 
 const HEARTBEAT_CONDITIONS = ['Ready', 'MemoryPressure', 'DiskPressure', 'PIDPressure'];

@@ -6,6 +6,7 @@ import type { Informer } from '../../../client/informer';
 import { WorkQueue } from '../../../client/work-queue';
 import type { Controller, ControllerDeps } from '../controller';
 import { evictionAtMs } from './plan';
+import { TaintTimes } from './taint-times';
 
 /** Deletes pods from nodes whose NoExecute taints they do not, or no longer, tolerate. */
 export class TaintEvictionController implements Controller {
@@ -13,6 +14,7 @@ export class TaintEvictionController implements Controller {
   private readonly queue: WorkQueue;
   private readonly nodes: Informer<Node>;
   private readonly pods: Informer<Pod>;
+  private readonly times = new TaintTimes();
 
   constructor(private readonly deps: ControllerDeps) {
     this.queue = new WorkQueue(this.name, deps);
@@ -34,17 +36,19 @@ export class TaintEvictionController implements Controller {
       },
     });
     this.nodes.subscribe({
+      onAdd: (node) => this.noteTaints(node, enqueue),
       onUpdate: (node, previous) => {
         const taints = JSON.stringify(node.spec.taints ?? []);
-        if (taints !== JSON.stringify(previous.spec.taints ?? []))
-          this.enqueuePodsOn(node, enqueue);
+        if (taints !== JSON.stringify(previous.spec.taints ?? [])) this.noteTaints(node, enqueue);
       },
+      onDelete: ({ metadata }) => this.times.forget(metadata.name),
     });
     await Promise.all([this.nodes.whenSynced(), this.pods.whenSynced()]);
     await this.queue.run((key, workSignal) => this.reconcile(key, workSignal), WORKERS, signal);
   }
 
-  private enqueuePodsOn(node: Node, enqueue: (pod: Pod) => void): void {
+  private noteTaints(node: Node, enqueue: (pod: Pod) => void): void {
+    this.times.stamped(node, this.deps.clock.now());
     for (const pod of this.pods.list()) {
       if (pod.spec.nodeName === node.metadata.name) enqueue(pod);
     }
@@ -56,7 +60,7 @@ export class TaintEvictionController implements Controller {
     const node = this.nodes.get(pod?.spec.nodeName ?? '');
     if (pod === undefined || node === undefined || !isPodActive(pod)) return;
     const nowMs = this.deps.clock.now();
-    const dueMs = evictionAtMs(pod, node.spec.taints ?? [], nowMs);
+    const dueMs = evictionAtMs(pod, this.times.stamped(node, nowMs), nowMs);
     if (dueMs === undefined) return;
     if (dueMs > nowMs) this.queue.addAfter(key, dueMs - nowMs);
     else await this.evict(pod, signal);
