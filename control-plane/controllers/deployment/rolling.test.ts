@@ -1,6 +1,13 @@
 import fc from 'fast-check';
 import type { Deployment, ReplicaSet } from '../../../api/types';
-import { newSetSize, rollingLimits, scaleProportionally, shrinkOldSets, sizeOf } from './rolling';
+import {
+  availableOf,
+  newSetSize,
+  rollingLimits,
+  scaleProportionally,
+  shrinkOldSets,
+  sizeOf,
+} from './rolling';
 
 const deployment = (
   replicas: number,
@@ -79,6 +86,77 @@ it('rolls any deployment to its new set within the surge and the minimum', () =>
     }),
   );
 });
+
+it('never adds beyond the surge nor takes an available pod too many, whatever pods do', () => {
+  const sizes = fc.tuple(fc.nat(8), fc.nat(8), fc.nat(8));
+  const steps = fc.array(fc.tuple(fc.nat(100), fc.nat(100), fc.nat(100)), { maxLength: 40 });
+  fc.assert(
+    fc.property(
+      fc.nat(10),
+      fc.nat(4),
+      fc.nat(4),
+      sizes,
+      steps,
+      (desired, surge, gap, first, luck) => {
+        const target = deployment(desired, surge, gap);
+        const { maxSurge, maxUnavailable } = rollingLimits(target);
+        const minAvailable = desired - maxUnavailable;
+        let fresh = set('new', Math.min(first[0], desired));
+        let old = [set('old-1', first[1]), set('old-2', first[2])];
+        for (const [a, b, c] of luck) {
+          fresh = withAvailable(fresh, a);
+          old = old.map((each, i) => withAvailable(each, i === 0 ? b : c));
+          const before = sizeOf([fresh, ...old]);
+          const next = newSetSize(target, sizeOf([fresh]), old);
+          expect(next).toBeGreaterThanOrEqual(sizeOf([fresh]));
+          if (next > sizeOf([fresh])) {
+            expect(before + next - sizeOf([fresh])).toBeLessThanOrEqual(desired + maxSurge);
+            fresh = set('new', next, fresh.status.availableReplicas);
+            continue;
+          }
+          const resizes = shrinkOldSets(target, fresh, old);
+          const after = old.map((each) => {
+            const resize = resizes.find(({ replicaSet }) => replicaSet === each);
+            return resize === undefined ? each : shrunk(each, resize.replicas);
+          });
+          const availableBefore = availableOf([fresh, ...old]);
+          const availableAfter = availableOf([fresh, ...after]);
+          expect(availableAfter).toBeGreaterThanOrEqual(Math.min(availableBefore, minAvailable));
+          old = after;
+        }
+      },
+    ),
+  );
+});
+
+it('finishes once pods become available, from whatever state', () => {
+  const sizes = fc.tuple(fc.nat(8), fc.nat(8), fc.nat(8), fc.nat(8), fc.nat(8));
+  fc.assert(
+    fc.property(fc.nat(10), fc.nat(4), fc.nat(4), sizes, (desired, surge, gap, [n, a, b, x, y]) => {
+      const target = deployment(desired, surge, gap);
+      let fresh = set('new', Math.min(n, desired));
+      let old = [set('old-1', a, Math.min(a, x)), set('old-2', b, Math.min(b, y))];
+      for (let step = 0; step < 60; step++) {
+        const next = newSetSize(target, sizeOf([fresh]), old);
+        const resizes = next > sizeOf([fresh]) ? [] : shrinkOldSets(target, fresh, old);
+        fresh = set('new', next);
+        old = old.map((each) => {
+          const resize = resizes.find(({ replicaSet }) => replicaSet === each);
+          return resize === undefined ? each : shrunk(each, resize.replicas);
+        });
+      }
+      expect([sizeOf([fresh]), sizeOf(old)]).toEqual([desired, 0]);
+    }),
+  );
+});
+
+/** Some of its pods are available: `percent` of them. */
+const withAvailable = (from: ReplicaSet, percent: number): ReplicaSet =>
+  set(from.metadata.name, sizeOf([from]), Math.floor((sizeOf([from]) * percent) / 100));
+
+/** Pods that are not available go first, as the replica set controller has it. */
+const shrunk = (from: ReplicaSet, replicas: number): ReplicaSet =>
+  set(from.metadata.name, replicas, Math.min(replicas, availableOf([from])));
 
 it('scales live sets in proportion and lands on the allowed total', () => {
   fc.assert(
