@@ -1,4 +1,4 @@
-import { mkdir, writeFile } from 'node:fs/promises';
+import { mkdir } from 'node:fs/promises';
 import { networkInterfaces } from 'node:os';
 import { join } from 'node:path';
 import { CONFIG_MAPS, NODES, PODS, SECRETS } from '../api/resources';
@@ -9,6 +9,7 @@ import { Informers } from '../client/informers';
 import type { NodeConnections } from '../client/node-connections';
 import { TaskGroup } from '../lib/async/task-group';
 import { systemClock as clock } from '../lib/clock';
+import { replaceFile } from '../lib/files';
 import { formatJoinToken } from '../lib/join-token';
 import { lateBound } from '../lib/late-bound';
 import { createLog, type Log } from '../lib/log';
@@ -180,7 +181,7 @@ const announce = async ({
   const { id, secret } = await tokens.create(config.joinTokenTtlSeconds * 1000);
   const joinToken = formatJoinToken({ agentsPort, caHash: pki.caHash, id, secret });
   const tokenFile = join(config.dataDir, 'join-token');
-  await writeFile(tokenFile, `${joinToken}\n`, { mode: 0o600 });
+  await replaceFile(tokenFile, `${joinToken}\n`);
   return { url, agentsPort, joinToken, kubeconfig };
 };
 

@@ -1,6 +1,6 @@
 import { createHash, randomInt, timingSafeEqual } from 'node:crypto';
 import type { Clock } from '../../lib/clock';
-import { readFileIfPresent, writePrivateFile } from './private-file';
+import { readFileIfPresent, replaceFile } from '../../lib/files';
 
 export interface BootstrapToken {
   /** Public half: 6 characters. */
@@ -57,7 +57,7 @@ export class BootstrapTokens {
   }
 
   private async save(tokens: readonly StoredToken[]): Promise<void> {
-    await writePrivateFile(this.path, JSON.stringify(tokens, undefined, 2) + '\n');
+    await replaceFile(this.path, JSON.stringify(tokens, undefined, 2) + '\n');
     this.tokens = tokens;
   }
 }

@@ -1,5 +1,5 @@
 import type { KeyPairPem } from './certificates';
-import { writePrivateFile } from './private-file';
+import { replaceFile } from '../../lib/files';
 
 export interface KubeconfigOptions {
   /** `https://127.0.0.1:6443` */
@@ -45,6 +45,6 @@ export const formatKubeconfig = ({
 
 /** Writes it with mode 0600, whatever the umask. */
 export const writeKubeconfig = (path: string, options: KubeconfigOptions): Promise<void> =>
-  writePrivateFile(path, formatKubeconfig(options));
+  replaceFile(path, formatKubeconfig(options));
 
 const base64 = (text: string): string => Buffer.from(text).toString('base64');

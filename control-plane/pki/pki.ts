@@ -7,7 +7,7 @@ import {
   type KeyPairPem,
 } from './certificates';
 import { serviceAccountKey } from './service-account-key';
-import { ensurePrivateDirectory, readFileIfPresent, writePrivateFile } from './private-file';
+import { ensurePrivateFolder, readFileIfPresent, replaceFile } from '../../lib/files';
 
 /** The certificates of one cluster, as the server's programs need them. */
 export interface Pki {
@@ -38,7 +38,7 @@ export interface PkiOptions {
 
 /** Opens the folder, making what is missing, expiring, or lacks a name. The CA is made once. */
 export const openPki = async ({ directory, serverNames, clock }: PkiOptions): Promise<Pki> => {
-  await ensurePrivateDirectory(directory);
+  await ensurePrivateFolder(directory);
   const ca = await openAuthority(directory, clock);
   const names = [...new Set([...ALWAYS_NAMED, ...serverNames])];
   const ensure = (name: string, request: CertificateRequest) =>
@@ -107,8 +107,8 @@ const readPair = async (path: string): Promise<KeyPairPem | undefined> => {
 
 /** The key first: a crash in between leaves a key without a certificate, which is made again. */
 const writePair = async (path: string, pair: KeyPairPem): Promise<void> => {
-  await writePrivateFile(`${path}.key`, pair.key);
-  await writePrivateFile(`${path}.crt`, pair.certificate);
+  await replaceFile(`${path}.key`, pair.key);
+  await replaceFile(`${path}.crt`, pair.certificate);
 };
 
 const ALWAYS_NAMED = ['localhost', '127.0.0.1', '::1', 'kubernetes', 'kubernetes.default.svc'];

@@ -1,7 +1,7 @@
 import { generateKeyPair } from 'node:crypto';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { readFileIfPresent, writePrivateFile } from './private-file';
+import { readFileIfPresent, replaceFile } from '../../lib/files';
 
 /**
  * The key (PEM) that signs the tokens of service accounts, `sa.key` in the folder. It takes a moment
@@ -24,6 +24,6 @@ const open = async (path: string): Promise<string> => {
   if (stored !== undefined) return stored;
   const { privateKey } = await promisify(generateKeyPair)('rsa', { modulusLength: 2048 });
   const pem = privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
-  await writePrivateFile(path, pem);
+  await replaceFile(path, pem);
   return pem;
 };

@@ -3,7 +3,7 @@ import { createReadStream, type ReadStream } from 'node:fs';
 import { mkdir, open, readdir, rename, rm, stat, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
 import { badDigest, RegistryError, unknownUpload } from './errors';
-import { syncFolder } from './sync-folder';
+import { syncFolder } from '../../lib/files';
 
 interface Upload {
   readonly file: FileHandle;

@@ -1,7 +1,6 @@
-import { randomUUID } from 'node:crypto';
-import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { syncFolder } from './sync-folder';
+import { replaceFile, syncFolder } from '../../lib/files';
 
 /** A manifest of a repository: its content is a blob. */
 export interface ManifestEntry {
@@ -99,9 +98,7 @@ const absent = <T>(error: unknown, value: T): T => {
 const write = async (file: string, entry: ManifestEntry): Promise<void> => {
   const folder = join(file, '..');
   await mkdir(folder, { recursive: true, mode: 0o700 });
-  const temporary = join(folder, `.${randomUUID()}`);
-  await writeFile(temporary, JSON.stringify(entry), { mode: 0o600, flush: true });
-  await rename(temporary, file);
-  // The folder, its repository and the list of repositories: the last two may be new.
-  for (const up of ['.', '..', '../..']) await syncFolder(join(folder, up));
+  await replaceFile(file, JSON.stringify(entry));
+  // The repository and the list of repositories may be new.
+  for (const up of ['..', '../..']) await syncFolder(join(folder, up));
 };

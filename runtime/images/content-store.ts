@@ -11,7 +11,7 @@ import {
   type FileHandle,
 } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { syncDirectory } from './atomic-file';
+import { syncFolder } from '../../lib/files';
 
 /** Bytes arrived whole and are not what was promised. */
 export class DigestMismatchError extends Error {
@@ -156,7 +156,7 @@ export class Ingestion implements AsyncDisposable {
     }
     await this.file.sync();
     await rename(this.temporaryPath, this.finalPath);
-    await syncDirectory(dirname(this.finalPath));
+    await syncFolder(dirname(this.finalPath));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import type { ImageConfig, ImageLayer } from '../image-service';
 import type { Log } from '../../lib/log';
-import { writeFileAtomic } from './atomic-file';
+import { replaceFile } from '../../lib/files';
 
 /** An image that is here, as kept on disk. */
 export interface ImageRecord {
@@ -88,7 +88,7 @@ export class ImageIndex {
     // In order, and always the newest state: a slow write must not overtake a later one.
     this.writing = this.writing
       .catch(() => undefined)
-      .then(() => writeFileAtomic(this.path, JSON.stringify({ images: this.list() })));
+      .then(() => replaceFile(this.path, JSON.stringify({ images: this.list() })));
     await this.writing;
   }
 }

@@ -3,7 +3,7 @@ import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promise
 import { join } from 'node:path';
 import type { UnpackJob, UnpackResult } from '../rootfs/unpack-layer';
 import type { Unpacker } from '../rootfs/unpacker';
-import { syncDirectory } from './atomic-file';
+import { syncFolder } from '../../lib/files';
 import { hexOf } from './content-store';
 
 /** One unpacked layer on top of a certain stack of others. */
@@ -78,7 +78,7 @@ export class SnapshotStore {
       const snapshot: Snapshot = { chainId, isRootOpaque, unpackedBytes };
       await writeFile(join(temporary, METADATA), JSON.stringify(snapshot), { flush: true });
       await rename(temporary, join(this.dir, hexOf(chainId)));
-      await syncDirectory(this.dir);
+      await syncFolder(this.dir);
       this.snapshots.set(chainId, snapshot);
       return result;
     } catch (error) {

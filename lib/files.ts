@@ -1,13 +1,15 @@
 import { randomBytes } from 'node:crypto';
 import { chmod, mkdir, open, readFile, rename, rm } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 
 /**
- * Replaces a file that only its owner may read, atomically and durably. The mode holds under any
- * umask, and no moment exists at which another user could open it.
+ * Replaces a file so that a reader, or a crash at any point, sees the old or the new content whole.
+ * Only its owner may read it, under any umask and at every moment. The unfinished file's name begins
+ * with a dot: who lists the folder passes over it.
  */
-export const writePrivateFile = async (path: string, content: string): Promise<void> => {
-  const temporary = `${path}.${randomBytes(6).toString('hex')}.tmp`;
+export const replaceFile = async (path: string, content: string): Promise<void> => {
+  const folder = dirname(path);
+  const temporary = join(folder, `.${basename(path)}.${randomBytes(6).toString('hex')}`);
   try {
     const file = await open(temporary, 'wx', 0o600);
     try {
@@ -22,6 +24,17 @@ export const writePrivateFile = async (path: string, content: string): Promise<v
     await rm(temporary, { force: true });
     throw error;
   }
+  await syncFolder(folder);
+};
+
+/** Makes what was created, renamed or deleted in a folder survive a power cut. */
+export const syncFolder = async (path: string): Promise<void> => {
+  const folder = await open(path, 'r');
+  try {
+    await folder.sync();
+  } finally {
+    await folder.close();
+  }
 };
 
 /** Undefined when the file does not exist. */
@@ -35,7 +48,7 @@ export const readFileIfPresent = async (path: string): Promise<string | undefine
 };
 
 /** A folder for secrets: 0700 whatever the umask, also when it existed before. */
-export const ensurePrivateDirectory = async (path: string): Promise<void> => {
+export const ensurePrivateFolder = async (path: string): Promise<void> => {
   await mkdir(dirname(path), { recursive: true });
   await mkdir(path, { recursive: true, mode: 0o700 });
   await chmod(path, 0o700);

@@ -1,0 +1,54 @@
+import { mkdir, mkdtemp, readdir, readFile, rm, stat } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { ensurePrivateFolder, readFileIfPresent, replaceFile } from './files';
+
+let folder: string;
+beforeEach(async () => (folder = await mkdtemp(join(tmpdir(), 'dhow-files-'))));
+afterEach(() => rm(folder, { recursive: true, force: true }));
+
+const modeOf = async (path: string): Promise<number> => (await stat(path)).mode & 0o777;
+
+describe('replaceFile', () => {
+  it('leaves the new content for its owner alone, and nothing else', async () => {
+    const path = join(folder, 'secret');
+    const before = process.umask(0);
+    try {
+      for (const content of ['old', 'new']) await replaceFile(path, content);
+    } finally {
+      process.umask(before);
+    }
+    expect(await readFile(path, 'utf8')).toBe('new');
+    expect(await modeOf(path)).toBe(0o600);
+    expect(await readdir(folder)).toEqual(['secret']);
+  });
+
+  it('shows a reader one content or the other, whoever else writes', async () => {
+    const path = join(folder, 'busy');
+    const contents = Array.from({ length: 20 }, (_, n) => String(n).repeat(50_000));
+    await replaceFile(path, contents[0] as string);
+    const writing = Promise.all(contents.map((content) => replaceFile(path, content)));
+    for (let n = 0; n < 20; n++) expect(contents).toContain(await readFile(path, 'utf8'));
+    await writing;
+    expect(await readdir(folder)).toEqual(['busy']);
+  });
+
+  it('keeps the old content and cleans up when it fails', async () => {
+    const path = join(folder, 'taken');
+    await mkdir(join(path, 'by-a-folder'), { recursive: true });
+    await expect(replaceFile(path, 'new')).rejects.toThrow();
+    expect(await readdir(folder)).toEqual(['taken']);
+  });
+});
+
+it('tells a file that is absent from one that cannot be read', async () => {
+  expect(await readFileIfPresent(join(folder, 'absent'))).toBeUndefined();
+  await expect(readFileIfPresent(folder)).rejects.toMatchObject({ code: 'EISDIR' });
+});
+
+it('closes a folder that was open to others', async () => {
+  const path = join(folder, 'open');
+  await mkdir(path, { mode: 0o755 });
+  await ensurePrivateFolder(path);
+  expect(await modeOf(path)).toBe(0o700);
+});
