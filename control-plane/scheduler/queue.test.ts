@@ -114,6 +114,15 @@ describe('SchedulingQueue', () => {
     expect(queue.inspect('uid-a')?.state).toBe('backoff');
   });
 
+  it('replays every event of a node, not only its last', async () => {
+    const { queue, drain, refuse } = create();
+    queue.offer(info('a'));
+    await drain();
+    for (const event of ['PodRemoved', 'NodeTaintsChanged'] as const) queue.wake(event, 'n1');
+    refuse('a');
+    expect(queue.inspect('uid-a')?.state).toBe('backoff');
+  });
+
   it('doubles the wait from one second to ten', async () => {
     expect([1, 2, 3, 4, 5, 6, 60].map(backoffMsAfter)).toEqual([
       1_000, 2_000, 4_000, 8_000, 10_000, 10_000, 10_000,

@@ -41,6 +41,9 @@ export interface QueueDeps {
   readonly wakeEventsOf: (plugin: string) => readonly WakeEvent[];
 }
 
+/** What happened to which node. */
+type ChangedNodes = Map<string, Set<WakeEvent>>;
+
 interface Entry {
   info: PodInfo;
   state: QueueState;
@@ -52,8 +55,8 @@ interface Entry {
   lastAttemptMs: number;
   parkedAtMs: number;
   wakeOn: ReadonlySet<WakeEvent>;
-  /** Nodes that changed while the pod was in flight, with the event. */
-  missed: Map<string, WakeEvent>;
+  /** Nodes that changed while the pod was in flight. */
+  missed: ChangedNodes;
 }
 
 /** Carries its own sort keys: an entry may change while a stale item of it is in a heap. */
@@ -73,7 +76,7 @@ export class SchedulingQueue {
   private readonly parked = new Map<string, Entry>();
   private readonly byEvent = new Map<WakeEvent, Set<Entry>>();
   private readonly inFlight = new Set<Entry>();
-  private readonly changedNodes = new Map<string, Set<WakeEvent>>();
+  private readonly changedNodes: ChangedNodes = new Map();
   private ticket = 0;
   private notify: () => void = () => undefined;
 
@@ -133,10 +136,8 @@ export class SchedulingQueue {
 
   /** A node changed, or a pod left it: pods that this may help are tried again. */
   wake(event: WakeEvent, nodeName: string): void {
-    const events = this.changedNodes.get(nodeName);
-    if (events === undefined) this.changedNodes.set(nodeName, new Set([event]));
-    else events.add(event);
-    for (const { missed } of this.inFlight) missed.set(nodeName, event);
+    noteChange(this.changedNodes, nodeName, event);
+    for (const { missed } of this.inFlight) noteChange(missed, nodeName, event);
     this.notify();
   }
 
@@ -164,8 +165,9 @@ export class SchedulingQueue {
     const { missed } = entry;
     this.leave(entry);
     this.park(entry, refusedBy);
-    for (const [nodeName, event] of missed) {
-      if (!entry.wakeOn.has(event) || !this.deps.mayFit(entry.info, nodeName)) continue;
+    for (const [nodeName, events] of missed) {
+      const event = [...events].find((each) => entry.wakeOn.has(each));
+      if (event === undefined || !this.deps.mayFit(entry.info, nodeName)) continue;
       this.reactivate(entry, event);
       return;
     }
@@ -333,6 +335,12 @@ const itemOf = (entry: Entry): Item => ({
 // A status write, such as our own condition, changes nothing about what the pod asks for.
 const asksDifferently = ({ pod: a }: PodInfo, { pod: b }: PodInfo): boolean =>
   JSON.stringify([a.spec, a.metadata.labels]) !== JSON.stringify([b.spec, b.metadata.labels]);
+
+const noteChange = (nodes: ChangedNodes, nodeName: string, event: WakeEvent): void => {
+  const events = nodes.get(nodeName);
+  if (events === undefined) nodes.set(nodeName, new Set([event]));
+  else events.add(event);
+};
 
 const nextTurn = () => new Promise((resolve) => setImmediate(resolve));
 

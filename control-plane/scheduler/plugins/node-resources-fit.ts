@@ -61,63 +61,55 @@ const fitsAmounts = (requests: ResourceAmounts, node: NodeView): boolean => {
     return false;
   for (const name in requests.others) {
     const wanted = requests.others[name] ?? 0;
-    const total = Object.hasOwn(allocatable.others, name) ? (allocatable.others[name] ?? 0) : 0;
+    const total = ownAmount(allocatable.others, name);
     if (wanted > 0 && wanted > total - node.requestedOther(name)) return false;
   }
   return true;
 };
 
-const shortagesOf = (pod: PodInfo, node: NodeView): readonly Shortage[] => {
-  const { requests } = pod;
-  const { allocatable } = node;
-  const shortages: Shortage[] = [];
-  const check = (
-    resource: string,
-    wanted: number,
-    used: number,
-    total: number,
-    amountOf: (pod: PodInfo) => number,
-    reason = `Insufficient ${resource}`,
-  ) => {
-    const free = total - used;
-    if (wanted > 0 && wanted > free) {
-      shortages.push({ resource, reason, wanted, free, total, amountOf });
-    }
-  };
-  check('pods', 1, node.pods.size, node.podCountMax, () => 1, 'Too many pods');
-  check(
-    'cpu',
-    requests.cpuMillis,
-    node.requestedCpuMillis,
-    allocatable.cpuMillis,
-    (each) => each.requests.cpuMillis,
-  );
-  check(
-    'memory',
-    requests.memoryBytes,
-    node.requestedMemoryBytes,
-    allocatable.memoryBytes,
-    (each) => each.requests.memoryBytes,
-  );
-  check(
-    'ephemeral-storage',
-    requests.ephemeralStorageBytes,
-    node.requestedStorageBytes,
-    allocatable.ephemeralStorageBytes,
-    (each) => each.requests.ephemeralStorageBytes,
-  );
-  for (const [name, wanted] of Object.entries(requests.others)) {
-    const total = Object.hasOwn(allocatable.others, name) ? (allocatable.others[name] ?? 0) : 0;
-    check(
-      name,
-      wanted,
-      node.requestedOther(name),
-      total,
-      (each) => each.requests.others[name] ?? 0,
-    );
-  }
-  return shortages;
+const shortagesOf = ({ requests }: PodInfo, node: NodeView): readonly Shortage[] => {
+  const { allocatable: has } = node;
+  const others = Object.entries(requests.others).map(([name, wanted]) => ({
+    ...shortage(name, wanted, node.requestedOther(name), ownAmount(has.others, name)),
+    amountOf: (pod: PodInfo) => pod.requests.others[name] ?? 0,
+  }));
+  return [
+    {
+      ...shortage('pods', 1, node.pods.size, node.podCountMax),
+      reason: 'Too many pods',
+      amountOf: () => 1,
+    },
+    {
+      ...shortage('cpu', requests.cpuMillis, node.requestedCpuMillis, has.cpuMillis),
+      amountOf: (pod: PodInfo) => pod.requests.cpuMillis,
+    },
+    {
+      ...shortage('memory', requests.memoryBytes, node.requestedMemoryBytes, has.memoryBytes),
+      amountOf: (pod: PodInfo) => pod.requests.memoryBytes,
+    },
+    {
+      ...shortage(
+        'ephemeral-storage',
+        requests.ephemeralStorageBytes,
+        node.requestedStorageBytes,
+        has.ephemeralStorageBytes,
+      ),
+      amountOf: (pod: PodInfo) => pod.requests.ephemeralStorageBytes,
+    },
+    ...others,
+  ].filter(({ wanted, free }) => wanted > 0 && wanted > free);
 };
+
+const shortage = (resource: string, wanted: number, used: number, total: number) => ({
+  resource,
+  reason: `Insufficient ${resource}`,
+  wanted,
+  free: total - used,
+  total,
+});
+
+const ownAmount = (amounts: Readonly<Record<string, number>>, name: string): number =>
+  Object.hasOwn(amounts, name) ? (amounts[name] ?? 0) : 0;
 
 /** An amount as a person writes it: exact where that is short, else rounded the safe way. */
 const amount = (resource: string, value: number, round: (value: number) => number): string => {
