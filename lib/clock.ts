@@ -45,8 +45,9 @@ export class ManualClock implements Clock {
 
   constructor(private currentMs = 0) {}
 
+  /** Whole milliseconds, as from `Date.now()`. */
   now(): number {
-    return this.currentMs;
+    return Math.floor(this.currentMs);
   }
 
   monotonicMs(): number {
