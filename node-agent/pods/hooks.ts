@@ -3,6 +3,7 @@ import { request as httpsRequest } from 'node:https';
 
 import type { Container } from '../../api/types';
 import type { Clock } from '../../lib/clock';
+import { describeError } from '../../lib/describe-error';
 import type { ContainerRuntime } from '../../runtime/container-runtime';
 import { linkedController } from '../../lib/async/linked-controller';
 
@@ -59,7 +60,10 @@ export interface HttpAction {
   readonly httpHeaders?: readonly { readonly name: string; readonly value: string }[];
 }
 
-/** 200 to 399 is success. */
+/**
+ * 200 to 399 is success. Redirects on the same host are followed, and the last answer counts; one that
+ * leads elsewhere is success too.
+ */
 export const runHttpGet = async (
   target: Pick<ActionTarget, 'container' | 'podIp'>,
   action: HttpAction,
@@ -67,46 +71,58 @@ export const runHttpGet = async (
   signal: AbortSignal,
 ): Promise<ActionResult> => {
   using limit = linkedController(signal, AbortSignal.timeout(timeoutMs));
-  return await httpGet(target, action, timeoutMs, limit.signal);
+  let url = urlOf(target, action);
+  try {
+    for (let hops = 0; hops <= REDIRECTS_MAX; hops++) {
+      const { code, location } = await get(url, action.httpHeaders ?? [], limit.signal);
+      if (code < 200 || code >= 400) return failed(`HTTP probe failed with statuscode: ${code}`);
+      const next = code < 300 || location === undefined ? undefined : new URL(location, url);
+      if (next?.hostname !== url.hostname) return { succeeded: true, output: '' };
+      url = next;
+    }
+    return failed(`Get "${url.href}": stopped after ${REDIRECTS_MAX} redirects`);
+  } catch (error) {
+    const why = limit.signal.aborted ? 'context deadline exceeded' : describeError(error);
+    return failed(`Get "${url.href}": ${why}`);
+  }
 };
 
-const httpGet = (
+const failed = (output: string): ActionResult => ({ succeeded: false, output });
+
+const urlOf = (
   { container, podIp }: Pick<ActionTarget, 'container' | 'podIp'>,
-  { host, path = '/', port, scheme, httpHeaders = [] }: HttpAction,
-  timeoutMs: number,
+  { host, path = '/', port, scheme = 'HTTP' }: HttpAction,
+): URL => {
+  const name = host === undefined || host === '' ? podIp : host;
+  const authority = `${name.includes(':') ? `[${name}]` : name}:${portOf(container, port)}`;
+  return new URL(`${scheme.toLowerCase()}://${authority}${path.startsWith('/') ? '' : '/'}${path}`);
+};
+
+const get = (
+  url: URL,
+  httpHeaders: NonNullable<HttpAction['httpHeaders']>,
   signal: AbortSignal,
-): Promise<ActionResult> =>
-  new Promise((resolve) => {
-    const number = portOf(container, port);
+): Promise<{ readonly code: number; readonly location: string | undefined }> =>
+  new Promise((resolve, reject) => {
+    const send = url.protocol === 'https:' ? httpsRequest : httpRequest;
     const headers = Object.fromEntries(httpHeaders.map(({ name, value }) => [name, value]));
-    const send = scheme === 'HTTPS' ? httpsRequest : httpRequest;
-    const target = host === undefined || host === '' ? podIp : host;
     const options = {
-      host: target,
-      port: number,
-      path: path.startsWith('/') ? path : `/${path}`,
       headers: { 'User-Agent': 'dhow-probe/1', Accept: '*/*', Connection: 'close', ...headers },
-      timeout: timeoutMs,
       // A probe asks whether it answers, not who it is.
       rejectUnauthorized: false,
       signal,
       agent: false as const,
     };
-    const fail = (why: string) => resolve({ succeeded: false, output: why });
-    const request = send(options, (response) => {
-      const code = response.statusCode ?? 0;
+    const request = send(url, options, (response) => {
+      const { statusCode: code = 0, headers: answered } = response;
       response.destroy();
-      if (code >= 200 && code < 400) resolve({ succeeded: true, output: '' });
-      else fail(`HTTP probe failed with statuscode: ${code}`);
+      resolve({ code, location: answered.location });
     });
-    request.on('timeout', () => request.destroy(new Error('timeout')));
-    request.on('error', (error) => {
-      const isTimeout = error.name === 'TimeoutError' || error.name === 'AbortError';
-      const why = isTimeout ? 'context deadline exceeded' : error.message;
-      fail(`Get "${(scheme ?? 'http').toLowerCase()}://${target}:${number}${path}": ${why}`);
-    });
+    request.on('error', reject);
     request.end();
   });
+
+const REDIRECTS_MAX = 10;
 
 /** A port by number or by the name that the container gives it. */
 export const portOf = (container: Container, port: number | string): number => {

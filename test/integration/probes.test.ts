@@ -137,6 +137,26 @@ describe('by HTTP', () => {
     expect(seen[0]).toBe('/200 yes');
   });
 
+  it('follows redirects on the same host, and takes the last answer', async () => {
+    const to: Record<string, string> = {
+      '/well': '/ok',
+      '/ill': '/broken',
+      '/away': 'http://192.0.2.1:1/',
+      '/round': '/round',
+    };
+    const port = await http((request, response) => {
+      const location = to[request.url ?? ''];
+      if (location !== undefined) response.writeHead(302, { location }).end();
+      else response.writeHead(request.url === '/ok' ? 200 : 500).end();
+    });
+    const results = [];
+    for (const path of ['/well', '/ill', '/away', '/round'])
+      results.push(await probe({ httpGet: { path, port } }));
+    expect(results.map(({ succeeded }) => succeeded)).toEqual([true, false, true, false]);
+    expect(results[1]?.output).toBe('HTTP probe failed with statuscode: 500');
+    expect(results[3]?.output).toContain('stopped after 10 redirects');
+  });
+
   it('finds a port by its name, and fails in time when nobody answers', async () => {
     const port = await http((_request, response) => void response.end());
     const ports = [{ name: 'web', containerPort: port }];
