@@ -179,6 +179,24 @@ it('shows changed labels and annotations in downward API files', async () => {
   expect(containerOf()?.restartCount).toBe(0);
 });
 
+it('tells how one container ended while another takes its grace', async () => {
+  const clock = new ManualClock(Date.UTC(2026, 0, 1));
+  const ignoresSigterm = (spec: { readonly process: { readonly args: readonly string[] } }) =>
+    spec.process.args.includes('sleep 200000');
+  start({ clock, runtime: new FakeContainerRuntime({ clock, ignoresSigterm }) });
+  const slow = testContainer({ name: 'slow', command: ['sh', '-c', 'sleep 200000'] });
+  const spec = { containers: [testContainer(), slow] };
+  await bench.run(testPod({ spec }));
+  await bench.until(() => isRunning()() && containerOf('slow')?.state?.running !== undefined);
+  const deletionTimestamp = '2026-01-01T00:00:00Z';
+  await bench.run(
+    testPod({ spec, metadata: { deletionTimestamp, deletionGracePeriodSeconds: 30 } }),
+  );
+  await bench.until(() => containerOf()?.state?.terminated !== undefined, 5_000);
+  expect(containerOf('slow')?.state?.running).toBeDefined();
+  await bench.until(() => bench.isTerminated());
+});
+
 it('gives a pod another life when the server takes it away and gives it back', async () => {
   start();
   await bench.run(testPod());

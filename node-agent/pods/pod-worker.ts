@@ -274,9 +274,11 @@ export class PodWorker {
     const main = this.pod.spec.containers.map(({ name }) => name);
     const first = alive.filter(({ name }) => main.includes(name));
     const batch = first.length > 0 ? first : alive.reverse();
-    const kills = batch.map(({ id, name }) =>
-      this.kill(id, containerNamed(this.pod, name), graceMs, `Stopping container ${name}`),
-    );
+    const kills = batch.map(async ({ id, name }) => {
+      await this.kill(id, containerNamed(this.pod, name), graceMs, `Stopping container ${name}`);
+      // How one ended need not wait for the others.
+      if (!this.isRemoved) this.report(this.plan());
+    });
     await Promise.allSettled(kills);
     return this.runs().every(({ state }) => state.status === 'exited');
   }
