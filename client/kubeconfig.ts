@@ -65,7 +65,9 @@ const parseText = async (content: string): Promise<unknown> => {
   try {
     return JSON.parse(content);
   } catch {
-    const { parse } = await import('yaml');
+    // Not `import()`: the commands run as a script, in which that would ask for what there is not.
+    // eslint-disable-next-line @typescript-eslint/no-require-imports
+    const { parse } = require('yaml') as typeof import('yaml');
     return parse(content, { maxAliasCount: 0 });
   }
 };

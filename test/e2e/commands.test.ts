@@ -278,6 +278,17 @@ describe('bad input', () => {
     expect(await cluster.pods()).toEqual([]);
   });
 
+  it('reads a kubeconfig in YAML, as others write it and it prints itself', async () => {
+    const file = join(mkdtempSync(join(tmpdir(), 'dhow-e2e-')), 'config');
+    writeFileSync(file, await cluster.must('kubeconfig', '--name', NAME));
+    try {
+      const nodes = await cluster.must('get', 'nodes', '--kubeconfig', file, '-o', 'name');
+      expect(nodes.trim().split('\n')).toHaveLength(3);
+    } finally {
+      rmSync(dirname(file), { recursive: true });
+    }
+  });
+
   it('names what does not exist', async () => {
     expect(await cluster.dhow('get', 'widgets')).toMatchObject({
       code: 1,
