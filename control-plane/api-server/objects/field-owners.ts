@@ -38,9 +38,8 @@ export const recordCreate = (
   nowMs: number,
 ): void => {
   if (!context.tracksOwners) return;
-  // A struct's fields that are always written belong to nobody.
-  const { object: empty } = decode(resource, {});
-  store(object, ownersAfterUpdate(resource, empty, object, [], actorOf(resource, context, nowMs)));
+  const actor = actorOf(resource, context, nowMs);
+  store(object, ownersAfterUpdate(resource, emptyOf(resource), object, [], actor));
 };
 
 /** Records who changes an object that has owners. */
@@ -120,7 +119,6 @@ const managersBeforeApply = (
   const managers = decodeManagers(managedFields) ?? [];
   const isNew = live['metadata'] === undefined;
   if (managers.length > 0 || isNew) return managers;
-  const { object: empty } = decode(resource, {});
   const manager = {
     name: BEFORE_FIRST_APPLY,
     operation: 'Update' as const,
@@ -128,7 +126,10 @@ const managersBeforeApply = (
     subresource: '',
   };
   const now = textAt(metadata, 'creationTimestamp');
-  return ownersAfterUpdate(resource, empty, { ...live, metadata }, [], { manager, now });
+  return ownersAfterUpdate(resource, emptyOf(resource), { ...live, metadata }, [], {
+    manager,
+    now,
+  });
 };
 
 /** What the author wrote, as far as this request may set it. */
@@ -196,5 +197,13 @@ const actorOf = (
   now: rfc3339(nowMs),
 });
 
+/** The fields of a struct that are always written: they belong to nobody. */
+const emptyOf = (resource: ServedKind['resource']): ApiObject => {
+  let empty = emptyObjects.get(resource);
+  if (empty === undefined) emptyObjects.set(resource, (empty = decode(resource, {}).object));
+  return empty;
+};
+
+const emptyObjects = new WeakMap<ServedKind['resource'], ApiObject>();
 const KUBECTL = 'kubectl';
 const BEFORE_FIRST_APPLY = 'before-first-apply';
