@@ -12,6 +12,7 @@ import type {
   SessionResponse,
 } from '../../proto/gen/dhow/agent/v1/agent';
 import { parseObject } from './agent-json';
+import { deltaOf, partsOf, snapshotOf } from './assignment-parts';
 import { assignmentsOf, SentAssignments, type NodeAssignments } from './assignments';
 import { IMAGE_LAYERS_ANNOTATION } from '../../api/image-layers';
 import type { NodesOptions, NodesServerDeps, ObjectView } from './deps';
@@ -35,6 +36,8 @@ export interface SessionDeps extends NodesServerDeps {
   readonly events: EventIntake;
 }
 
+/** Well below what one gRPC message may hold. */
+const MAX_PART_BYTES = 8 * 1024 * 1024;
 const CONCURRENT_STATUS_WRITES = 32;
 /** Statuses taken from the agent and not stored yet; beyond it the session stops reading. */
 const MAX_PENDING_STATUSES = 512;
@@ -133,18 +136,11 @@ export class NodeSession {
       // Let changes that arrive in the same turn go out together.
       await new Promise((resolve) => setImmediate(resolve));
       this.isDirty = false;
-      const delta = this.sent.diff(this.wanted());
-      if (isFirst)
-        await this.writer.write({ message: { $case: 'snapshot', value: this.snapshot(delta) } });
-      else if (delta !== undefined)
-        await this.writer.write({ message: { $case: 'delta', value: delta } });
+      const parts = partsOf(this.sent.diff(this.wanted()), MAX_PART_BYTES);
+      for (const message of isFirst ? snapshotOf(parts) : parts.map(deltaOf))
+        await this.writer.write({ message });
       isFirst = false;
     }
-  }
-
-  private snapshot(delta: ReturnType<SentAssignments['diff']>) {
-    const { pods = [], secrets = [], configMaps = [], peers = [] } = delta ?? {};
-    return { pods, secrets, configMaps, peers };
   }
 
   private wanted(): NodeAssignments {

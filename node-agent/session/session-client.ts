@@ -9,6 +9,7 @@ import type {
   AssignmentDelta,
   Assignments,
   OpenStream,
+  Peer,
   ServerHello,
   SessionRequest,
   SessionResponse,
@@ -115,13 +116,15 @@ export class SessionClient {
 
   private async receive(stream: SessionStream): Promise<void> {
     const { handlers, statuses } = this.deps;
+    const snapshot = new SnapshotParts();
     for (;;) {
       const next = await stream.messages.next();
       if (next.done === true) return;
       const { message } = next.value;
       switch (message?.$case) {
         case 'snapshot':
-          handlers.onSnapshot(message.value);
+          snapshot.add(message.value);
+          if (!message.value.partial) handlers.onSnapshot(snapshot);
           break;
         case 'delta':
           handlers.onDelta(message.value);
@@ -173,6 +176,22 @@ export class SessionClient {
       if (report !== undefined)
         await stream.write({ message: { $case: 'nodeStatus', value: { session, ...report } } });
     }
+  }
+}
+
+/** A snapshot while it comes in. A session has one. */
+class SnapshotParts implements Assignments {
+  readonly pods: Buffer[] = [];
+  readonly secrets: Buffer[] = [];
+  readonly configMaps: Buffer[] = [];
+  readonly peers: Peer[] = [];
+  readonly partial = false;
+
+  add({ pods, secrets, configMaps, peers }: Assignments): void {
+    this.pods.push(...pods);
+    this.secrets.push(...secrets);
+    this.configMaps.push(...configMaps);
+    this.peers.push(...peers);
   }
 }
 

@@ -122,6 +122,8 @@ export interface Assignments {
   secrets: Buffer[];
   configMaps: Buffer[];
   peers: Peer[];
+  /** Another part follows: a snapshot may be larger than a message. All parts together are it. */
+  partial: boolean;
 }
 
 export interface AssignmentDelta {
@@ -1650,7 +1652,7 @@ export const ServerHello: MessageFns<ServerHello> = {
 };
 
 function createBaseAssignments(): Assignments {
-  return { pods: [], secrets: [], configMaps: [], peers: [] };
+  return { pods: [], secrets: [], configMaps: [], peers: [], partial: false };
 }
 
 export const Assignments: MessageFns<Assignments> = {
@@ -1666,6 +1668,9 @@ export const Assignments: MessageFns<Assignments> = {
     }
     for (const v of message.peers) {
       Peer.encode(v!, writer.uint32(34).fork()).join();
+    }
+    if (message.partial !== false) {
+      writer.uint32(40).bool(message.partial);
     }
     return writer;
   },
@@ -1715,6 +1720,14 @@ export const Assignments: MessageFns<Assignments> = {
             message.peers.push(Peer.decode(reader, reader.uint32()));
             continue;
           }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.partial = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1739,6 +1752,7 @@ export const Assignments: MessageFns<Assignments> = {
         ? object.config_maps.map((e: any) => Buffer.from(bytesFromBase64(e)))
         : [],
       peers: globalThis.Array.isArray(object?.peers) ? object.peers.map((e: any) => Peer.fromJSON(e)) : [],
+      partial: isSet(object.partial) ? globalThis.Boolean(object.partial) : false,
     };
   },
 
@@ -1756,6 +1770,9 @@ export const Assignments: MessageFns<Assignments> = {
     if (message.peers?.length) {
       obj.peers = message.peers.map((e) => Peer.toJSON(e));
     }
+    if (message.partial !== false) {
+      obj.partial = message.partial;
+    }
     return obj;
   },
 
@@ -1768,6 +1785,7 @@ export const Assignments: MessageFns<Assignments> = {
     message.secrets = object.secrets?.map((e) => e) || [];
     message.configMaps = object.configMaps?.map((e) => e) || [];
     message.peers = object.peers?.map((e) => Peer.fromPartial(e)) || [];
+    message.partial = object.partial ?? false;
     return message;
   },
 };
