@@ -169,10 +169,12 @@ describe('decision records', () => {
   });
 
   it('never give a version again that a crash may have lost', async () => {
-    const log = new DecisionLog(segments());
+    await using files = segments();
+    const log = new DecisionLog(files);
     await log.load(1_700_000_000_000);
     const lost = add(log, 'lost').metadata.resourceVersion ?? '';
-    const again = new DecisionLog(segments());
+    await using later = segments();
+    const again = new DecisionLog(later);
     await again.load(1_700_000_001_000);
     const next = add(again, 'next').metadata.resourceVersion ?? '';
     expect(next).not.toBe(lost);
