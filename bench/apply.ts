@@ -2,6 +2,7 @@ import { execFile } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { DEPLOYMENTS, PODS } from '../api/resources';
 import type { Deployment, Pod } from '../api/types';
@@ -13,7 +14,8 @@ import { clusterProblem, IMAGE, median, withCluster, type BenchCluster } from '.
 
 /**
  * From applying a Deployment of three replicas to all of them Running, their image being on the
- * nodes: from the request that creates it, and from the start of the command. The peer is the aim.
+ * nodes: from the request that creates it, and from the start of the command. Each round begins on a
+ * cluster at rest. The peer is the aim.
  */
 export const bench = async (log: Log = silentLog): Promise<BenchResult[]> => {
   const problem = clusterProblem();
@@ -100,8 +102,9 @@ const removeAll = async ({ client }: BenchCluster, stop: AbortSignal): Promise<v
     (await client.list(PODS, { namespace: NAMESPACE })).items.length === 0;
   while (!(await isClear())) {
     stop.throwIfAborted();
-    await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+    await sleep(POLL_MS);
   }
+  await sleep(REST_MS);
 };
 
 const NAMESPACE = 'default';
@@ -136,3 +139,5 @@ const WARM_UP_ROUNDS = 4;
 const ROUNDS = 15;
 const ROUND_TIMEOUT_MS = 60_000;
 const POLL_MS = 20;
+/** What a removal leaves to do, folders and events, is no part of the next round. */
+const REST_MS = 1000;
