@@ -27,3 +27,42 @@ it('keeps the keys of data, and lays longer values out below them', () => {
   expect(text).toContain('Annotations:  note=two\\nlines\n');
   expect(text).toContain('Data:\n  app.ini:\n    [server]\n    port = 1\\x1b[2J\n  plain:  one\n');
 });
+
+it('says of every volume what it is and where its content comes from', () => {
+  const text = describeAlone({
+    apiVersion: 'v1',
+    kind: 'Pod',
+    metadata: { name: 'p' },
+    spec: {
+      containers: [],
+      volumes: [
+        { name: 'scratch', emptyDir: { sizeLimit: '1Mi' } },
+        { name: 'keys', secret: { secretName: 'tls', optional: true } },
+        { name: 'all', projected: { sources: [{ configMap: { name: 'settings' } }] } },
+        { name: 'other', nfs: { server: 'a', path: '/b' } },
+      ],
+    },
+    status: {},
+  });
+  const volumes = text.slice(text.indexOf('Volumes:'), text.indexOf('QoS Class'));
+  expect(volumes).toBe(
+    [
+      'Volumes:',
+      '  scratch:',
+      "    Type:       EmptyDir (a temporary directory that shares a pod's lifetime)",
+      '    Medium:     <none>',
+      '    SizeLimit:  1Mi',
+      '  keys:',
+      '    Type:        Secret (a volume populated by a Secret)',
+      '    SecretName:  tls',
+      '    Optional:    true',
+      '  all:',
+      '    Type:           Projected (a volume that contains injected data from multiple sources)',
+      '    ConfigMapName:  settings',
+      '    Optional:       false',
+      '  other:',
+      '    Type:  nfs',
+      '',
+    ].join('\n'),
+  );
+});

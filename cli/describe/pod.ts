@@ -1,6 +1,7 @@
 import type { Container, ContainerStatus, Pod } from '../../api/types';
 import { formatTable } from '../output/table';
 import { printable } from '../output/terminal';
+import { describeVolumes } from './volumes';
 import type { DescribeWriter } from './writer';
 
 export const describePod = (writer: DescribeWriter, pod: Pod): void => {
@@ -99,16 +100,6 @@ const describeState = (
     writer.field(2, title, `Waiting: ${reason}`);
     if (message !== undefined) writer.field(2, 'Message', message);
   }
-};
-
-const describeVolumes = (writer: DescribeWriter, { spec }: Pod): void => {
-  if (spec.volumes === undefined || spec.volumes.length === 0) return;
-  writer.heading(0, 'Volumes');
-  const rows = spec.volumes.map(({ name, ...source }) => {
-    const [type = '', detail = {}] = Object.entries(source)[0] ?? [];
-    return [name, type, JSON.stringify(detail)];
-  });
-  writer.raw(1, formatTable(['Name', 'Type', 'Source'], rows));
 };
 
 const tolerationText = ({
