@@ -45,6 +45,8 @@ export class CertificateRenewer {
       try {
         await this.renew();
         failures = 0;
+        // Where the clocks of node and server differ by much, the next one is due at once, too.
+        await clock.sleep(LOOK_MS, signal);
       } catch (error) {
         log.warn({ err: describeError(error) }, 'node certificate not renewed');
         await clock.sleep(backoffMs(failures++, BACKOFF, random), signal);
