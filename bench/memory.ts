@@ -62,9 +62,11 @@ const processesOf = (cluster: string): Process[] =>
       }
     });
 
-/** `server` or `node-N`: what comes after the cluster's name in the first of its folders. */
-const nodeOf = (command: string, cluster: string): string | undefined =>
-  new RegExp(`/dhow/${cluster}/(?:nodes/)?(server|node-\\d+)\\b`).exec(command)?.[1];
+/** `server` or `node-N`. An agent's command names a folder of the server too: its join token's. */
+const nodeOf = (command: string, cluster: string): string | undefined => {
+  const folder = (name: string) => new RegExp(`/dhow/${cluster}/(${name})\\b`).exec(command)?.[1];
+  return folder('node-\\d+') ?? folder('server');
+};
 
 const NODE_COUNT = 3;
 /** Long enough for start-up garbage to be collected and for several heartbeats. */
