@@ -12,7 +12,7 @@ RUN_PACKAGES=(
   etcd-server    # the store; run by the server itself, never as Debian's service
   busybox-static # the quickstart's images are made from it
   musl-tools     # the launcher is a static program
-  gcc make
+  gcc make linux-libc-dev
   iproute2 nftables # local clusters' networks
   util-linux procps
 )
