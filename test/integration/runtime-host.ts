@@ -24,9 +24,10 @@ export interface RuntimeHost extends RuntimeHarness {
 /** Builds the launcher once; quick when nothing changed. With SANITIZE=1 it checks itself. */
 export const buildLauncher = (): string => {
   const isSanitized = process.env['SANITIZE'] !== undefined;
-  const out = join(tmpdir(), `dhow-runtime-test-build${isSanitized ? '-sanitized' : ''}`);
+  const root = join(__dirname, '../..');
+  const out = join(root, 'build', `test-launcher${isSanitized ? '-sanitized' : ''}`);
   // `make` takes SANITIZE from the environment as well.
-  execFileSync('make', ['-s', '-C', join(__dirname, '../../runtime/launcher'), `OUT=${out}`]);
+  execFileSync('make', ['-s', '-C', join(root, 'runtime/launcher'), `OUT=${out}`]);
   return join(out, 'dhow-launcher');
 };
 
