@@ -19,8 +19,8 @@ RUN_PACKAGES=(
 TEST_PACKAGES=(
   etcd-client runc conmon containernetworking-plugins # peers that benches and tests compare with
   skopeo umoci docker-registry                        # images made and served by others
-  libseccomp-dev                                      # oracle of the seccomp compiler
-  jq unzip openssl curl
+  libseccomp-dev libc6-dev                            # oracle of the seccomp compiler
+  jq unzip openssl curl zstd
 )
 # Installing a package must not leave its daemon on: Dhow runs its own.
 declare -A SERVICES=([etcd-server]=etcd [docker-registry]=docker-registry)
