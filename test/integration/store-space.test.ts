@@ -5,7 +5,7 @@ import { systemClock } from '../../lib/clock';
 import { silentLog } from '../../lib/log';
 import { openEtcd, type EtcdForTest } from './support/etcd';
 
-jest.setTimeout(120_000);
+jest.setTimeout(180_000);
 
 const MIB = 1024 * 1024;
 const FULL = {
@@ -49,7 +49,7 @@ const fill = async ({ store }: OpenedStore): Promise<readonly StoredObject[]> =>
 
 /** What is refused for want of space now is taken as soon as some is freed. */
 const untilSpace = async <T>(write: () => Promise<T>): Promise<T> => {
-  const deadlineMs = Date.now() + 60_000;
+  const deadlineMs = Date.now() + 120_000;
   for (;;) {
     try {
       return await write();

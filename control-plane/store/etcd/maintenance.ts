@@ -46,7 +46,7 @@ export const keepSpace = async (deps: MaintenanceDeps, signal: AbortSignal): Pro
       log.debug({ err: error }, 'cannot look after the space of etcd');
     }
     const tookMs = clock.monotonicMs() - startMs;
-    await clock.sleep(SPACE_CHECK_MS + REST_FACTOR * tookMs, signal);
+    await clock.sleep(SPACE_CHECK_MS + Math.min(REST_FACTOR * tookMs, REST_MAX_MS), signal);
   }
 };
 
@@ -129,8 +129,10 @@ const currentRevision = async (
 const HISTORY_MS = 5 * 60_000;
 const COMPACT_EVERY_MS = 60_000;
 const SPACE_CHECK_MS = 5_000;
-/** Defragmenting stops etcd for a while: it may take a tenth of the time at most. */
+/** Defragmenting stops etcd for a while: it should take no more than a tenth of the time. */
 const REST_FACTOR = 10;
+/** Yet whoever has just deleted what filled it does not wait for minutes. */
+const REST_MAX_MS = 20_000;
 /** What was freed is worth a try: less would only make etcd refuse the next write. */
 const WORTH_SHARE = 0.97;
 const COMPACT_TIMEOUT_MS = 60_000;
