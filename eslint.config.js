@@ -1,5 +1,6 @@
 const tseslint = require('typescript-eslint');
 const boundaries = require('eslint-plugin-boundaries');
+const { noBareJson } = require('./scripts/no-bare-json.cjs');
 
 /**
  * Who may import whom: the right-hand column of docs/ARCHITECTURE.md. When an import is refused,
@@ -62,9 +63,27 @@ const pathOf = (room) =>
       ? 'control-plane'
       : room;
 
+/** Rooms that may import `api` and so hold API objects: their JSON goes through `lib/json`. */
+const objectRooms = Object.keys(rooms).filter(
+  (room) => room === 'api' || rooms[room].includes('api'),
+);
+
+const objectFree = controlPlaneRooms
+  .filter((room) => !objectRooms.includes(room))
+  .map((room) => `${pathOf(room)}/**`);
+
 module.exports = tseslint.config(
   {
-    ignores: ['node_modules', 'dist', 'build', 'coverage', 'proto/gen', '**/*.js', '**/*.mjs'],
+    ignores: [
+      'node_modules',
+      'dist',
+      'build',
+      'coverage',
+      'proto/gen',
+      '**/*.js',
+      '**/*.mjs',
+      '**/*.cjs',
+    ],
   },
   ...tseslint.configs.strictTypeChecked,
   {
@@ -116,6 +135,12 @@ module.exports = tseslint.config(
         { allowConstantLoopConditions: true },
       ],
     },
+  },
+  {
+    files: objectRooms.map((room) => `${pathOf(room)}/**/*.ts`),
+    ignores: ['**/*.test.ts', ...objectFree],
+    plugins: { dhow: { rules: { 'no-bare-json': noBareJson } } },
+    rules: { 'dhow/no-bare-json': 'error' },
   },
   {
     files: ['**/*.test.ts', 'test/**/*.ts', 'bench/**/*.ts'],

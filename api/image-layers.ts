@@ -1,3 +1,4 @@
+import { stringifyJson } from '../lib/json';
 /**
  * What a node says of its images' layers: a JSON object of image name to `[digest, bytes]` pairs.
  * An image that it leaves out counts as one layer of the size in `status.images`.
@@ -17,7 +18,7 @@ export const formatImageLayers = (images: readonly NamedLayers[]): string => {
     const [name] = references;
     if (name === undefined) continue;
     const pairs = layers.map(({ digest, sizeBytes }) => [digest, sizeBytes]);
-    const entry = `${JSON.stringify(name)}:${JSON.stringify(pairs)}`;
+    const entry = `${JSON.stringify(name)}:${stringifyJson(pairs)}`;
     length += entry.length + 1;
     if (length > IMAGE_LAYERS_LENGTH_MAX) break;
     entries.push(entry);

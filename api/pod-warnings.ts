@@ -1,6 +1,7 @@
 import { parseQuantity } from './quantity';
 import type { ApiObject, Container, PodSpec } from './types';
 import { podSpecIn } from './unsupported';
+import { stringifyJson } from '../lib/json';
 
 /** What is legal in a pod, or in the template of one, and yet seldom meant. Upstream's words. */
 export const podWarnings = (object: ApiObject): readonly string[] => {
@@ -47,7 +48,7 @@ const hiddenVariables = ({ env = [] }: Container, field: string): readonly strin
 const repeatedPorts = ({ ports = [] }: Container, field: string): readonly string[] => {
   const first = new Map<string, number>();
   return ports.flatMap(({ containerPort, hostPort = 0, protocol = 'TCP', hostIP = '' }, i) => {
-    const key = JSON.stringify([containerPort, hostPort, protocol, hostIP]);
+    const key = stringifyJson([containerPort, hostPort, protocol, hostIP]);
     const earlier = first.get(key);
     if (earlier === undefined) first.set(key, i);
     return earlier === undefined

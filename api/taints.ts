@@ -39,14 +39,11 @@ export const tolerationSecondsFor = (
     if (matching.length === 0) return 0;
     for (const { tolerationSeconds } of matching) {
       if (tolerationSeconds === undefined) continue;
-      shortest = Math.min(shortest ?? Infinity, Math.max(0, toNumber(tolerationSeconds)));
+      shortest = Math.min(shortest ?? Infinity, Math.max(0, Number(tolerationSeconds)));
     }
   }
   return shortest;
 };
-
-/** 64-bit integers that no double can hold arrive as `bigint`, whatever the declared type says. */
-const toNumber = (value: unknown): number => Number(value);
 
 /** `key=value:Effect`, as messages and `describe` show a taint. */
 export const formatTaint = ({ key, value, effect }: Taint): string =>

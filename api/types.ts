@@ -14,14 +14,35 @@ import type {
 } from 'kubernetes-types/rbac/v1';
 import type { PriorityClass as SchedulingPriorityClass } from 'kubernetes-types/scheduling/v1';
 import type * as core from 'kubernetes-types/core/v1';
+import type { Int64 } from './int64';
 import type * as meta from 'kubernetes-types/meta/v1';
 
-/** An object shared by every reader: copy to change it. */
+/**
+ * An object shared by every reader: copy to change it. A 64-bit integer is an `Int64`, whatever the
+ * declarations say, so that no arithmetic meets a `bigint` unawares.
+ */
 export type DeepReadonly<T> = T extends (infer Item)[]
   ? readonly DeepReadonly<Item>[]
   : T extends object
-    ? { readonly [Key in keyof T]: DeepReadonly<T[Key]> }
+    ? {
+        readonly [Key in keyof T]: Key extends Int64Field
+          ? Int64 | Exclude<T[Key], number>
+          : DeepReadonly<T[Key]>;
+      }
     : T;
+
+/**
+ * Fields of 64 bits that hold any value. Those that validation or the server itself keeps small,
+ * such as user ids and generations, stay `number`.
+ */
+type Int64Field =
+  | 'deletionGracePeriodSeconds'
+  | 'gracePeriodSeconds'
+  | 'remainingItemCount'
+  | 'seconds'
+  | 'sizeBytes'
+  | 'terminationGracePeriodSeconds'
+  | 'tolerationSeconds';
 
 export type OwnerReference = DeepReadonly<meta.OwnerReference>;
 export type LabelSelector = DeepReadonly<meta.LabelSelector>;

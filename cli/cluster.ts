@@ -12,6 +12,7 @@ import { outputFormat } from './output/format';
 import { logLevel, runProgram, stopSignal, wholeNumber } from './program';
 import { examples } from './syntax/command';
 import { UsageError } from './usage-error';
+import { parseJson } from '../lib/json';
 
 /** `dhow up`, `down`, `status` and `kubeconfig`: clusters on this machine. */
 export const main = (argv: readonly string[]): Promise<number> => {
@@ -115,7 +116,7 @@ const defineKubeconfig = (program: Command): void => {
       if (!existsSync(file)) {
         throw new UsageError(`${cluster} has not come up yet: dhow up --name ${cluster}`);
       }
-      process.stdout.write(toYaml(JSON.parse(readFileSync(file, 'utf8'))));
+      process.stdout.write(toYaml(parseJson(readFileSync(file, 'utf8'))));
     });
 };
 

@@ -2,13 +2,14 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { codeCacheFile, loadBundle } from './bundle';
+import { stringifyJson } from '../lib/json';
 
 /** A step of the build: runs `get` against nobody, and keeps what V8 compiled on the way. */
 const writeCodeCache = async (): Promise<void> => {
   const directory = mkdtempSync(join(tmpdir(), 'dhow-build-'));
   try {
     const kubeconfig = join(directory, 'kubeconfig');
-    writeFileSync(kubeconfig, JSON.stringify(NOBODY));
+    writeFileSync(kubeconfig, stringifyJson(NOBODY));
     rmSync(codeCacheFile('commands'), { force: true });
     const { main, script } = loadBundle('commands');
     // It fails, having connected: what it has to say of that is of no interest.

@@ -4,6 +4,7 @@ import { nameOf, type Event, type ObjectName } from '../api/types';
 import { rfc3339, type Clock } from '../lib/clock';
 import { describeError, type Log } from '../lib/log';
 import type { ApiClient, DraftOf } from './api-client';
+import { stringifyJson } from '../lib/json';
 
 export interface EventWriterDeps {
   readonly client: Pick<ApiClient, 'create' | 'patch'>;
@@ -121,7 +122,7 @@ const keyOf = ({ involvedObject, type, reason, message, source }: EventDraft): s
   const { kind, namespace, name, uid, fieldPath } = involvedObject;
   const { component, host } = source ?? {};
   const parts = [kind, namespace, name, uid, fieldPath, component, host, type, reason, message];
-  return JSON.stringify(parts);
+  return stringifyJson(parts);
 };
 
 const DELAY_MS = 200;

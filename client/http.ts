@@ -3,6 +3,7 @@ import type { IncomingMessage } from 'node:http';
 import { connect, type TLSSocket } from 'node:tls';
 import { ApiError, type Status } from '../api/errors';
 import type { ClientConfig } from './kubeconfig';
+import { parseJson } from '../lib/json';
 
 export interface HttpRequest {
   readonly method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE' | 'HEAD';
@@ -136,7 +137,7 @@ const errorOf = async (response: IncomingMessage): Promise<ApiError> => {
   const code = response.statusCode ?? 500;
   const text = await readText(response);
   try {
-    const status = JSON.parse(text) as Partial<Status>;
+    const status = parseJson(text) as Partial<Status>;
     if (status.kind === 'Status') return ApiError.fromStatus(status, code);
   } catch {
     // Not ours: a proxy's page, say. Its text is the best message there is.

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
+import { parseJson } from '../lib/json';
 
 /** What it takes to reach one cluster as one user. */
 export interface ClientConfig {
@@ -63,7 +64,7 @@ const parseFile = async (path: string): Promise<Fields> => {
 /** What `dhow` writes is JSON, for which the reader of YAML need not be loaded. */
 const parseText = async (content: string): Promise<unknown> => {
   try {
-    return JSON.parse(content);
+    return parseJson(content);
   } catch {
     // Not `import()`: the commands run as a script, in which that would ask for what there is not.
     // eslint-disable-next-line @typescript-eslint/no-require-imports

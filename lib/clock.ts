@@ -4,7 +4,7 @@ export interface Clock {
   now(): number;
   /** Monotonic time in milliseconds from an arbitrary origin. Use it to measure. */
   monotonicMs(): number;
-  /** Resolves after `ms`, or at once when `signal` aborts: callers check the signal. */
+  /** Resolves after `ms`, however long, or at once when `signal` aborts: callers check the signal. */
   sleep(ms: number, signal?: AbortSignal): Promise<void>;
 }
 
@@ -22,17 +22,34 @@ export const systemClock: Clock = {
         signal?.removeEventListener('abort', done);
         resolve();
       };
-      const timer = setTimeout(done, ms);
+      const start = (restMs: number): NodeJS.Timeout =>
+        restMs <= TIMER_MS_MAX
+          ? setTimeout(done, restMs)
+          : setTimeout(() => (timer = start(restMs - TIMER_MS_MAX)), TIMER_MS_MAX);
+      let timer = start(ms);
       signal?.addEventListener('abort', done, { once: true });
     }),
 };
 
-/** RFC 3339 with whole seconds, as Kubernetes writes `metav1.Time`. */
-export const rfc3339 = (ms: number): string => new Date(ms).toISOString().slice(0, 19) + 'Z';
+/** Node's timers fire at once when asked for more: 24 days. */
+const TIMER_MS_MAX = 2 ** 31 - 1;
+
+/** As `AbortSignal.timeout`, which throws beyond 2^32 ms: such a signal never aborts in practice. */
+export const timeoutSignal = (ms: number): AbortSignal =>
+  AbortSignal.timeout(Math.min(Math.ceil(ms), TIMER_MS_MAX));
+
+// RFC 3339 has four digits for the year.
+const FIRST_MOMENT_MS = Date.parse('0000-01-01T00:00:00Z');
+const LAST_MOMENT_MS = Date.parse('9999-12-31T23:59:59.999Z');
+
+const isoOf = (ms: number): string =>
+  new Date(Math.min(Math.max(ms, FIRST_MOMENT_MS), LAST_MOMENT_MS)).toISOString();
+
+/** RFC 3339 with whole seconds, as Kubernetes writes `metav1.Time`. Years end at 9999. */
+export const rfc3339 = (ms: number): string => isoOf(ms).slice(0, 19) + 'Z';
 
 /** RFC 3339 with microseconds, as Kubernetes writes `metav1.MicroTime`. */
-export const rfc3339Micro = (ms: number): string =>
-  new Date(ms).toISOString().slice(0, 23) + '000Z';
+export const rfc3339Micro = (ms: number): string => isoOf(ms).slice(0, 23) + '000Z';
 
 interface Sleeper {
   readonly dueMs: number;

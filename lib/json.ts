@@ -21,6 +21,23 @@ export const stringifyJson = (value: unknown, indent = 0): string => {
   }
 };
 
+/**
+ * One text for equal values: members in the order of their names, `undefined` ones left out. For
+ * hashes and keys; compare two values that are at hand with `jsonEqual`.
+ */
+export const canonicalJson = (value: unknown): string => stringifyJson(inOrder(value));
+
+const inOrder = (value: unknown): unknown => {
+  if (typeof value !== 'object' || value === null) return value;
+  if (Array.isArray(value)) return value.map(inOrder);
+  // fromEntries makes own properties, even of `__proto__`.
+  return Object.fromEntries(
+    Object.entries(value)
+      .sort(([a], [b]) => (a < b ? -1 : 1))
+      .map(([name, member]) => [name, inOrder(member)]),
+  );
+};
+
 // 2^53 has sixteen digits; a text without such a run needs no care.
 const LONG_DIGITS = /\d{16}/;
 const STRING_OR_NUMBER = /"[^"\\]*(?:\\.[^"\\]*)*"|-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?/g;

@@ -7,6 +7,7 @@ import {
   type FieldPath,
   type FieldSet,
 } from './field-set';
+import { parseJson, stringifyJson } from '../../lib/json';
 
 /** The set is not FieldsV1. */
 export class FieldsV1Error extends Error {
@@ -68,9 +69,9 @@ export const fieldStep = (name: string): string => `f:${name}`;
 
 /** The item of a list that its keys tell from the others. */
 export const keyStep = (keys: readonly (readonly [string, unknown])[]): string =>
-  `k:${JSON.stringify(Object.fromEntries([...keys].sort(([a], [b]) => (a < b ? -1 : 1))))}`;
+  `k:${stringifyJson(Object.fromEntries([...keys].sort(([a], [b]) => (a < b ? -1 : 1))))}`;
 
-export const valueStep = (value: unknown): string => `v:${JSON.stringify(value)}`;
+export const valueStep = (value: unknown): string => `v:${stringifyJson(value)}`;
 
 export const indexStep = (index: number): string => `i:${index}`;
 
@@ -81,8 +82,8 @@ const textOfStep = (step: string): string => {
   const rest = step.slice(2);
   switch (step.slice(0, 2)) {
     case 'k:':
-      return `[${Object.entries(JSON.parse(rest) as Json)
-        .map(([key, value]) => `${key}=${JSON.stringify(value)}`)
+      return `[${Object.entries(parseJson(rest) as Json)
+        .map(([key, value]) => `${key}=${stringifyJson(value)}`)
         .join(',')}]`;
     case 'v:':
       return `[=${rest}]`;
@@ -95,7 +96,7 @@ const textOfStep = (step: string): string => {
 
 const parse = (text: string): unknown => {
   try {
-    return JSON.parse(text);
+    return parseJson(text);
   } catch (error) {
     throw new FieldsV1Error(`not JSON: ${text}`, { cause: error });
   }

@@ -4,7 +4,7 @@ import { difference, isEmptySet } from './field-set';
 import { fieldsOf, ListItemsError } from './fields-of';
 import type { Structure } from './structure';
 import { isObject, member, type Json } from '../patch/json';
-import { stringifyJson } from '../../lib/json';
+import { parseJson, stringifyJson } from '../../lib/json';
 
 /**
  * The conflicts that remain when what kubectl applied from its side earlier counts as its own: so
@@ -56,7 +56,7 @@ const lastAppliedOf = (live: Json): Json | undefined => {
   const text = textOf(live);
   if (text === undefined) return undefined;
   try {
-    const value: unknown = JSON.parse(text);
+    const value: unknown = parseJson(text);
     return isObject(value) ? value : undefined;
   } catch {
     // Anyone may write annotations.

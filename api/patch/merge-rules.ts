@@ -1,5 +1,6 @@
 import { definitionOf, resolveSchema, type KindName, type Schema } from '../schema/definitions';
 import { isObject, member, type Json } from './json';
+import { stringifyJson } from '../../lib/json';
 
 /** How one place in an object merges: the schema, or nothing where none is known. */
 export class MergeRules {
@@ -45,7 +46,7 @@ export class MergeRules {
   identityOf(item: unknown): string {
     if (!isObject(item)) return JSON.stringify(String(item));
     const keys = this.identityKeys;
-    return JSON.stringify(keys.map((key) => member(item, key) ?? this.defaultOf(key)));
+    return stringifyJson(keys.map((key) => member(item, key) ?? this.defaultOf(key)));
   }
 
   /** The item's keys alone, as directives name it. */

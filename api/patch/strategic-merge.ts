@@ -2,6 +2,7 @@ import { ApiError } from '../errors';
 import { hasDefinition, type KindName } from '../schema/definitions';
 import { isObject, member, objectFrom, without, type Json } from './json';
 import { MergeRules } from './merge-rules';
+import { stringifyJson } from '../../lib/json';
 
 /**
  * Kubernetes' own patch: lists merge by their keys, and directives (`$patch`, `$retainKeys`,
@@ -40,10 +41,7 @@ const mergeObject = (original: Json, patch: Json, rules: MergeRules): Json => {
     case 'delete':
       return {};
     default:
-      throw new ApiError(
-        'BadRequest',
-        `unknown patch type: ${JSON.stringify(patch[PATCH])} in map`,
-      );
+      throw new ApiError('BadRequest', `unknown patch type: ${stringifyJson(patch[PATCH])} in map`);
   }
   const merged = new Map(Object.entries(retained(original, patch)));
   for (const field of changedFields(patch)) {
@@ -130,7 +128,7 @@ const requireKeys = (items: readonly unknown[], rules: MergeRules): void => {
   if (bad === undefined) return;
   throw new ApiError(
     'BadRequest',
-    `map: ${JSON.stringify(bad)} does not contain declared merge key: ${mergeKey}`,
+    `map: ${stringifyJson(bad)} does not contain declared merge key: ${mergeKey}`,
   );
 };
 

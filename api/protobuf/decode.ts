@@ -2,6 +2,7 @@ import { rfc3339, rfc3339Micro } from '../../lib/clock';
 import { ApiError } from '../errors';
 import { MESSAGES, STRICT_MESSAGES, type MessageFields } from './messages';
 import { fieldsOf, WireError, type WireField } from './wire';
+import { int64, type Int64 } from '../int64';
 
 /** The media type of Kubernetes' protobuf bodies. */
 export const PROTOBUF_MEDIA_TYPE = 'application/vnd.kubernetes.protobuf';
@@ -170,11 +171,7 @@ const varintOf = (field: WireField): bigint => {
 const textOf = (field: WireField): string => Buffer.from(bytesOf(field)).toString('utf8');
 
 /** Negative numbers arrive as their 64-bit two's complement. */
-const integerOf = (field: WireField): number | bigint => {
-  const value = BigInt.asIntN(64, varintOf(field));
-  const number = Number(value);
-  return Number.isSafeInteger(number) ? number : value;
-};
+const integerOf = (field: WireField): Int64 => int64(BigInt.asIntN(64, varintOf(field)));
 
 const memberOf = <T>(
   field: WireField,

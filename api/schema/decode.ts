@@ -5,6 +5,7 @@ import type { ApiObject } from '../types';
 import { definitionOf, type KindName } from './definitions';
 import { shapeOfDefinition, type Shape, type StructShape } from './shapes';
 import { alwaysPresent, keepsZero } from './zero-values';
+import { int64, isInt64, type Int64 } from '../int64';
 
 /** What to do with fields the kind does not have: drop, drop and warn, or refuse. */
 export type FieldValidation = 'Ignore' | 'Warn' | 'Strict';
@@ -264,25 +265,19 @@ const mismatch = (value: unknown, shape: Shape, path: Path, literal = ''): never
 };
 
 const INT32_MAX = 2 ** 31 - 1;
-const INT64_MAX = 2n ** 63n - 1n;
 
-const integer = (shape: Shape, value: unknown, path: Path): number | bigint => {
+const isInt32 = (value: Int64): boolean => value >= -INT32_MAX - 1 && value <= INT32_MAX;
+
+const integer = (shape: Shape, value: unknown, path: Path): Int64 => {
   if (typeof value !== 'number' && typeof value !== 'bigint') return mismatch(value, shape, path);
-  if (typeof value === 'number' && !Number.isInteger(value)) {
-    return mismatch(value, shape, path, ` ${value}`);
-  }
-  const isInRange =
-    shape.kind === 'int32'
-      ? value >= -INT32_MAX - 1 && value <= INT32_MAX
-      : BigInt(value) >= -INT64_MAX - 1n && BigInt(value) <= INT64_MAX;
-  return isInRange ? value : mismatch(value, shape, path, ` ${value}`);
+  const isInRange = isInt64(value) && (shape.kind === 'int64' || isInt32(value));
+  if (!isInRange) return mismatch(value, shape, path, ` ${value}`);
+  return typeof value === 'bigint' ? int64(value) : value;
 };
 
 const intOrString = (value: unknown): string | number => {
   if (typeof value === 'string') return value;
-  if (typeof value === 'number' && Number.isInteger(value) && Math.abs(value) <= INT32_MAX) {
-    return value;
-  }
+  if (typeof value === 'number' && Number.isInteger(value) && isInt32(value)) return value;
   const literal = typeof value === 'number' || typeof value === 'bigint' ? ` ${value}` : '';
   throw new DecodeError(
     `json: cannot unmarshal ${jsonKind(value)}${literal} into Go value of type int32`,

@@ -9,6 +9,7 @@ import {
   type KindName,
   type Schema,
 } from './definitions';
+import { stringifyJson } from '../../lib/json';
 
 /** What a document says of one resource. */
 export interface DocumentedResource {
@@ -40,7 +41,7 @@ export const openApiV3 = (
     { ...resource, kind: `${resource.kind}List` },
     ...subresources.map((name) => SUBRESOURCE_KINDS[name]).filter((kind) => kind !== undefined),
   ]);
-  const json = JSON.stringify({
+  const json = stringifyJson({
     openapi: '3.0.0',
     info: { title: 'Kubernetes', version: 'unversioned' },
     paths: Object.assign({}, ...own.map(pathsOf)) as object,

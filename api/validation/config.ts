@@ -16,6 +16,7 @@ import {
   type MetadataRules,
 } from './metadata';
 import { configMapKeyProblems } from './names';
+import { parseJson } from '../../lib/json';
 
 const RULES: MetadataRules = { isNamespaced: true, name: subdomainName };
 const DATA_BYTES_MAX = 1024 * 1024;
@@ -137,7 +138,7 @@ const validateJson = (
   const text = data[key];
   if (text === undefined) return [];
   try {
-    JSON.parse(Buffer.from(text, 'base64').toString('utf8'));
+    parseJson(Buffer.from(text, 'base64').toString('utf8'));
     return [];
   } catch (error) {
     return [

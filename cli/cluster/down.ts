@@ -8,6 +8,7 @@ import type { ClusterPaths } from '../cluster-paths';
 import { lockCluster } from './lock';
 import { cgroupOf, nodeNames, pathsOf, processesOf, readRecord, type Progress } from './record';
 import { removeTree } from './remove-tree';
+import { parseJson } from '../../lib/json';
 
 /** Removes a cluster and all it left: processes, containers, mounts, cgroups, network, files. Idempotent. */
 export const down = async (name: string, progress: Progress): Promise<void> => {
@@ -35,7 +36,7 @@ export const down = async (name: string, progress: Progress): Promise<void> => {
 const stopStrayEtcd = async (paths: ClusterPaths): Promise<void> => {
   const file = join(paths.runDir, 'server', 'etcd', 'etcd.pid.json');
   if (!existsSync(file)) return;
-  const identity = JSON.parse(readFileSync(file, 'utf8')) as { pid: number; startTime: string };
+  const identity = parseJson(readFileSync(file, 'utf8')) as { pid: number; startTime: string };
   if ((await startTimeOf(identity.pid)) === identity.startTime) {
     await stopProcess(identity, systemClock, STOP_GRACE_MS);
   }

@@ -3,6 +3,7 @@ import { dirname } from 'node:path';
 import { isRunning, startTimeOf, type ProcessIdentity } from '../../lib/process-identity';
 import { UsageError } from '../usage-error';
 import { removeIfEmpty } from './remove-tree';
+import { parseJson, stringifyJson } from '../../lib/json';
 
 /**
  * Keeps a second `up` or `down` away from a cluster that one is at work on. The lock of a process
@@ -11,7 +12,7 @@ import { removeIfEmpty } from './remove-tree';
 export const lockCluster = async (file: string): Promise<Disposable> => {
   mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
   const startTime = (await startTimeOf(process.pid)) ?? '';
-  const identity = JSON.stringify({ pid: process.pid, startTime });
+  const identity = stringifyJson({ pid: process.pid, startTime });
   for (;;) {
     try {
       writeFileSync(file, identity, { flag: 'wx', mode: 0o600 });
@@ -36,7 +37,7 @@ const release = (file: string): void => {
 
 const readHolder = (file: string): ProcessIdentity | undefined => {
   try {
-    return JSON.parse(readFileSync(file, 'utf8')) as ProcessIdentity;
+    return parseJson(readFileSync(file, 'utf8')) as ProcessIdentity;
   } catch {
     // Given up meanwhile, or cut short by a crash.
     return undefined;

@@ -8,6 +8,7 @@ import {
   stopProcess,
   type ProcessIdentity,
 } from '../../lib/process-identity';
+import { parseJson, stringifyJson } from '../../lib/json';
 
 /** The long-lived processes of one local cluster, by name, with their pids kept in a folder. */
 export class Processes {
@@ -31,7 +32,7 @@ export class Processes {
     });
     child.unref();
     const startTime = (await startTimeOf(pid)) ?? '';
-    writeFileSync(this.file(name), JSON.stringify({ pid, startTime }), { mode: 0o600 });
+    writeFileSync(this.file(name), stringifyJson({ pid, startTime }), { mode: 0o600 });
     // Gone already: its log says why, and whoever waits for it looks there.
     child.stdin?.on('error', () => undefined);
     child.stdin?.end('go\n');
@@ -61,7 +62,7 @@ export class Processes {
 
   private read(name: string): ProcessIdentity | undefined {
     try {
-      return JSON.parse(readFileSync(this.file(name), 'utf8')) as ProcessIdentity;
+      return parseJson(readFileSync(this.file(name), 'utf8')) as ProcessIdentity;
     } catch {
       // Never started, or the file was cut short by a crash: no process to speak of.
       return undefined;

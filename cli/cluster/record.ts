@@ -7,6 +7,7 @@ import { RestClient } from '../../client/rest-client';
 import { clusterPaths, type ClusterPaths } from '../cluster-paths';
 import { UsageError } from '../usage-error';
 import { Processes } from './processes';
+import { parseJson } from '../../lib/json';
 
 export interface UpOptions {
   readonly name: string;
@@ -26,7 +27,7 @@ export type Progress = (step: string) => void;
 
 export const readRecord = (name: string): ClusterRecord | undefined => {
   try {
-    return JSON.parse(readFileSync(pathsOf(name).manifest, 'utf8')) as ClusterRecord;
+    return parseJson(readFileSync(pathsOf(name).manifest, 'utf8')) as ClusterRecord;
   } catch {
     // No such cluster, or one whose start was cut short before it was written down.
     return undefined;

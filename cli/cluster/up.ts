@@ -21,6 +21,7 @@ import {
   type UpOptions,
 } from './record';
 import { makeRunFolder } from './run-folder';
+import { stringifyJson } from '../../lib/json';
 
 /**
  * Starts a cluster, or what is missing of it: network, server, one agent a node. Resolves when all
@@ -75,7 +76,7 @@ const start = async (begun: Start): Promise<void> => {
   const { record, paths } = begun;
   mkdirSync(paths.stateDir, { recursive: true, mode: 0o700 });
   // First of all, so that whatever is left behind has a name to be removed by.
-  writeFileSync(paths.manifest, JSON.stringify(record, undefined, 2), { mode: 0o600 });
+  writeFileSync(paths.manifest, stringifyJson(record, 2), { mode: 0o600 });
   mkdirSync(paths.logDir, { recursive: true, mode: 0o700 });
   makeRunFolder(paths.runDir);
   begun.step(`network of ${record.nodes} nodes`);

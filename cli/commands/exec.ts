@@ -9,6 +9,7 @@ import { INTERRUPTED } from '../program';
 import { podName } from '../targets';
 import { UsageError } from '../usage-error';
 import { defaultContainer } from './logs';
+import { parseJson, stringifyJson } from '../../lib/json';
 
 export interface ExecOptions {
   readonly container?: string;
@@ -84,7 +85,7 @@ const open = (
 
 const refusal = (body: string, code = 500): ApiError => {
   try {
-    return ApiError.fromStatus(JSON.parse(body) as Partial<Status>, code);
+    return ApiError.fromStatus(parseJson(body) as Partial<Status>, code);
   } catch {
     return ApiError.fromStatus({ message: body.slice(0, 1024) }, code);
   }
@@ -109,7 +110,7 @@ const converse = async (
   const sendSize = () =>
     send(
       RESIZE,
-      Buffer.from(JSON.stringify({ Width: process.stdout.columns, Height: process.stdout.rows })),
+      Buffer.from(stringifyJson({ Width: process.stdout.columns, Height: process.stdout.rows })),
     );
   if (hasStdin) {
     process.stdin.on('data', forward);
@@ -150,7 +151,7 @@ const outcomeOf = ({ terminal, signal }: CliContext, socket: WebSocket): Promise
       const data = message.subarray(1);
       if (message[0] === STDOUT) writeGently(terminal.out, data, socket);
       else if (message[0] === STDERR) writeGently(terminal.err, data, socket);
-      else if (message[0] === ERROR) status = JSON.parse(data.toString()) as Status;
+      else if (message[0] === ERROR) status = parseJson(data.toString()) as Status;
     });
     socket.once('error', reject);
     socket.once('close', () => {

@@ -1,9 +1,9 @@
-import { isDeepStrictEqual } from 'node:util';
 import { ApiError, hasReason } from '../../api/errors';
 import { apiVersionOf, type Resource } from '../../api/resources';
 import { nameOf, type ApiObject, type OwnerReference } from '../../api/types';
 import { WorkQueue } from '../../client/work-queue';
 import type { Controller, ControllerDeps } from './controller';
+import { jsonEqual } from '../../api/json-value';
 
 /** One object in the ownership graph, present or only referred to. */
 interface GraphNode {
@@ -62,7 +62,7 @@ export class GarbageCollector implements Controller {
     this.add(resource, object);
     const before = previous.metadata.ownerReferences ?? [];
     // An owner may have waited for a dependent that is none any more.
-    if (!isDeepStrictEqual(before, object.metadata.ownerReferences ?? []))
+    if (!jsonEqual(before, object.metadata.ownerReferences ?? []))
       for (const owner of before) this.queue.add(owner.uid);
   }
 

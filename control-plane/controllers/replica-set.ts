@@ -1,4 +1,3 @@
-import { isDeepStrictEqual } from 'node:util';
 import { hasReason } from '../../api/errors';
 import { controllerOf, controllerRef } from '../../api/owners';
 import { isPodActive } from '../../api/pods';
@@ -13,6 +12,7 @@ import { describeError } from '../../lib/log';
 import type { Controller, ControllerDeps } from './controller';
 import { OwnedIndex } from './owned-index';
 import { nextAvailableInMs, planReplicas, replicaSetStatus } from './replica-set-plan';
+import { jsonEqual } from '../../api/json-value';
 
 /** Keeps `spec.replicas` active pods per ReplicaSet. Level-triggered: reads state, not events. */
 export class ReplicaSetController implements Controller {
@@ -182,7 +182,7 @@ export class ReplicaSetController implements Controller {
     const waitMs = nextAvailableInMs(pods, minReady, nowMs);
     if (waitMs !== undefined) this.queue.addAfter(keyOf(replicaSet), waitMs);
     const status = replicaSetStatus(replicaSet, pods, nowMs, failure, rfc3339(nowMs));
-    if (isDeepStrictEqual(status, replicaSet.status)) return;
+    if (jsonEqual(status, replicaSet.status)) return;
     const updated = await this.deps.client.update(
       REPLICA_SETS,
       { ...replicaSet, status },

@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import type { ApiObject, ConfigMap, Node, Pod, Secret } from '../../api/types';
 import { keyOf, nameKey, nameOf } from '../../api/types';
 import type { AssignmentDelta, ObjectRef, Peer } from '../../proto/gen/dhow/agent/v1/agent';
+import { stringifyJson } from '../../lib/json';
 
 /** Everything one node should run and know, now. */
 export interface NodeAssignments {
@@ -115,7 +116,7 @@ export class SentAssignments {
     const pods = diffObjects(this.pods, wanted.pods, (pod) => pod.metadata.uid ?? keyOf(pod));
     const secrets = diffObjects(this.secrets, wanted.secrets, keyOf);
     const configMaps = diffObjects(this.configMaps, wanted.configMaps, keyOf);
-    const peers = JSON.stringify(wanted.peers);
+    const peers = stringifyJson(wanted.peers);
     const peersChanged = peers !== this.peers;
     this.peers = peers;
     const changes = [pods, secrets, configMaps];
@@ -152,7 +153,7 @@ const diffObjects = <T extends ApiObject>(
     if (before?.version === version) continue;
     const digest = digestOf(object);
     sent.set(key, { ref: refOf(object), version, digest });
-    if (before?.digest !== digest) changed.push(Buffer.from(JSON.stringify(forAgent(object))));
+    if (before?.digest !== digest) changed.push(Buffer.from(stringifyJson(forAgent(object))));
   }
   const removed = [...sent].filter(([key]) => !keys.has(key));
   for (const [key] of removed) sent.delete(key);
@@ -174,7 +175,7 @@ const forAgent = (object: ApiObject): unknown => {
 const digestOf = (object: ApiObject): string => {
   const metadata = { ...object.metadata, managedFields: undefined, resourceVersion: undefined };
   const rest = { ...object, metadata, status: gatesOf(object) };
-  return createHash('sha256').update(JSON.stringify(rest)).digest('base64');
+  return createHash('sha256').update(stringifyJson(rest)).digest('base64');
 };
 
 const gatesOf = ({ spec, status }: Partial<Pod>): readonly string[] =>

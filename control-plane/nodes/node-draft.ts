@@ -4,6 +4,7 @@ import { z } from 'zod';
 import { describeError } from '../../lib/log';
 import { grpcError } from './node-identity';
 import type { NodeDraft } from './node-registrar';
+import { parseJson } from '../../lib/json';
 
 const MAX_LABELS = 128;
 /** Labels that only an administrator may give: a stolen node must not attract chosen pods. */
@@ -25,7 +26,7 @@ const helloNode = z.object({
 export const parseNodeDraft = (nodeName: string, json: Uint8Array): NodeDraft => {
   let node: z.infer<typeof helloNode>;
   try {
-    node = helloNode.parse(JSON.parse(Buffer.from(json).toString()));
+    node = helloNode.parse(parseJson(Buffer.from(json).toString()));
   } catch (error) {
     throw grpcError(status.INVALID_ARGUMENT, `malformed node in hello: ${describeError(error)}`);
   }

@@ -1,5 +1,3 @@
-import { isDeepStrictEqual } from 'node:util';
-
 import { ApiError, hasReason } from '../../api/errors';
 import { isNodeCondition } from '../../api/pods';
 import { PODS } from '../../api/resources';
@@ -10,6 +8,7 @@ import type { PodStatusUpdate } from '../../proto/gen/dhow/agent/v1/agent';
 import { parseObject } from './agent-json';
 import type { ObjectView } from './deps';
 import { withConflictRetry } from './node-registrar';
+import { jsonEqual } from '../../api/json-value';
 
 /** Stores what agents report of their pods. */
 export class StatusIntake {
@@ -65,7 +64,7 @@ export class StatusIntake {
       async (pod) => {
         if (pod.metadata.uid !== update.uid || pod.spec.nodeName !== nodeName) throw OTHER_POD;
         const status = mergePodStatus(pod.status, reported);
-        if (isDeepStrictEqual(status, pod.status)) return pod;
+        if (jsonEqual(status, pod.status)) return pod;
         const next = { ...pod, status };
         const written = await client.update(PODS, next, { subresource: 'status' }, signal);
         this.deps.pods.noteWritten(written);

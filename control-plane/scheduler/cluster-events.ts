@@ -7,6 +7,7 @@ import { isGated, podInfoOf, type PodInfo } from './pod-info';
 import type { WakeEvent } from './plugins/plugin';
 import type { SchedulingQueue } from './queue';
 import type { Snapshot } from './snapshot';
+import { jsonEqual } from '../../api/json-value';
 
 export interface ClusterEventsDeps {
   readonly snapshot: Snapshot;
@@ -102,8 +103,7 @@ export const isBound = ({ spec: { nodeName = '' } }: Pod): boolean => nodeName !
 /** What of a node's change can matter to a waiting pod; heartbeats give nothing. */
 export const changesOf = (node: Node, previous: Node): readonly WakeEvent[] => {
   const changes: WakeEvent[] = [];
-  const differs = (pick: (each: Node) => unknown) =>
-    JSON.stringify(pick(node)) !== JSON.stringify(pick(previous));
+  const differs = (pick: (each: Node) => unknown) => !jsonEqual(pick(node), pick(previous));
   if (differs(({ metadata }) => metadata.labels)) changes.push('NodeLabelsChanged');
   if (differs(({ spec }) => [spec.taints, spec.unschedulable])) changes.push('NodeTaintsChanged');
   if (differs(({ status }) => status.allocatable)) changes.push('NodeAllocatableChanged');
@@ -114,7 +114,7 @@ const asksTheSame = (a: Pod, b: Pod): boolean =>
   a.spec.nodeName === b.spec.nodeName &&
   a.metadata.uid === b.metadata.uid &&
   !isTerminal(a) &&
-  JSON.stringify(a.spec) === JSON.stringify(b.spec);
+  jsonEqual(a.spec, b.spec);
 
 export const DEFAULT_SCHEDULER_NAME = 'default-scheduler';
 const REOFFER_BELOW = 100_000;

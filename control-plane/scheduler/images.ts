@@ -1,5 +1,6 @@
 import { IMAGE_LAYERS_ANNOTATION, IMAGE_LAYERS_LENGTH_MAX } from '../../api/image-layers';
 import type { Node } from '../../api/types';
+import { parseJson } from '../../lib/json';
 
 /** A part of an image that a node holds or must fetch. */
 export interface Layer {
@@ -23,7 +24,7 @@ export const imagesOf = (node: Node): ReadonlyMap<string, readonly Layer[]> => {
     const [first] = keys;
     if (first === undefined) continue;
     const layers = keys.map((key) => known.get(key)).find((each) => each !== undefined) ?? [
-      { digest: `image:${first}`, sizeBytes: Math.max(0, sizeBytes ?? 0) },
+      { digest: `image:${first}`, sizeBytes: Math.max(0, Number(sizeBytes ?? 0)) },
     ];
     for (const key of keys) images.set(key, layers);
   }
@@ -33,7 +34,7 @@ export const imagesOf = (node: Node): ReadonlyMap<string, readonly Layer[]> => {
 const parseLayers = (text: string | undefined): ReadonlyMap<string, readonly Layer[]> => {
   if (text === undefined || text.length > IMAGE_LAYERS_LENGTH_MAX) return new Map();
   try {
-    const value: unknown = JSON.parse(text);
+    const value: unknown = parseJson(text);
     if (typeof value !== 'object' || value === null) return new Map();
     return new Map(
       Object.entries(value).map(([name, layers]) => [imageKey(name), parseLayerList(layers)]),

@@ -2,6 +2,7 @@ import type { Clock } from '../../lib/clock';
 import { Heap } from './heap';
 import type { WakeEvent } from './plugins/plugin';
 import { isGated, type PodInfo } from './pod-info';
+import { jsonEqual } from '../../api/json-value';
 
 /** One try at placing one pod, handed out by `pop`. */
 export interface Attempt {
@@ -334,7 +335,7 @@ const itemOf = (entry: Entry): Item => ({
 
 // A status write, such as our own condition, changes nothing about what the pod asks for.
 const asksDifferently = ({ pod: a }: PodInfo, { pod: b }: PodInfo): boolean =>
-  JSON.stringify([a.spec, a.metadata.labels]) !== JSON.stringify([b.spec, b.metadata.labels]);
+  !jsonEqual(a.spec, b.spec) || !jsonEqual(a.metadata.labels, b.metadata.labels);
 
 const noteChange = (nodes: ChangedNodes, nodeName: string, event: WakeEvent): void => {
   const events = nodes.get(nodeName);

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { z } from 'zod';
 
 import { hasErrorCode, writeFileDurable } from '../files';
+import { parseJson, stringifyJson } from '../../lib/json';
 
 /** Who this node is to the server, once it has joined. */
 export interface NodeIdentity {
@@ -48,14 +49,14 @@ export class IdentityStore {
     const text = read(this.path);
     if (text === undefined) return undefined;
     try {
-      return schema.parse(JSON.parse(text));
+      return schema.parse(parseJson(text));
     } catch (error) {
       throw new Error(`${this.path} is damaged: remove it to join again`, { cause: error });
     }
   }
 
   save(identity: NodeIdentity): void {
-    writeFileDurable(this.path, JSON.stringify(identity));
+    writeFileDurable(this.path, stringifyJson(identity));
   }
 
   forget(): void {

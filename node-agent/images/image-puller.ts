@@ -10,6 +10,7 @@ import type { EventReport, EventSink } from '../session/event-outbox';
 import type { AgentSettings } from '../settings';
 import type { ObjectSource } from '../pods/environment';
 import { pullCredentials } from './pull-credentials';
+import { stringifyJson } from '../../lib/json';
 
 /** The image is not there yet; becomes the container's waiting reason. */
 export class ImageWaitError extends Error {
@@ -115,7 +116,7 @@ export class ImagePuller {
   ): void {
     const failure = this.failures.get(reference);
     if (failure === undefined || failure.retryAtMs <= this.deps.clock.now()) return;
-    if (failure.credentials !== JSON.stringify(credentials)) return;
+    if (failure.credentials !== stringifyJson(credentials)) return;
     const message = `Back-off pulling image "${reference}"`;
     emit({ type: 'Normal', reason: 'BackOff', message });
     throw new ImageWaitError(
@@ -144,7 +145,7 @@ export class ImagePuller {
       step,
       retryAtMs,
       message,
-      credentials: JSON.stringify(credentials),
+      credentials: stringifyJson(credentials),
     });
     const [oldest] = this.failures.keys();
     if (this.failures.size > MAX_REMEMBERED_FAILURES && oldest !== undefined)

@@ -3,6 +3,7 @@ import { z } from 'zod';
 import type { Pod } from '../../api/types';
 import type { RegistryCredentials } from '../../runtime/image-service';
 import type { ObjectSource } from '../pods/environment';
+import { parseJson } from '../../lib/json';
 
 const entry = z.object({
   username: z.string().optional(),
@@ -36,7 +37,7 @@ const parseAuths = (data: Readonly<Record<string, string>>): z.infer<typeof auth
   const json = data['.dockerconfigjson'] ?? data['.dockercfg'];
   if (json === undefined) return {};
   try {
-    const value = JSON.parse(Buffer.from(json, 'base64').toString()) as { auths?: unknown };
+    const value = parseJson(Buffer.from(json, 'base64').toString()) as { auths?: unknown };
     return auths.parse(data['.dockerconfigjson'] === undefined ? value : value.auths);
   } catch {
     return {};

@@ -7,6 +7,7 @@ import type { ImageService } from '../../runtime/image-service';
 import type { AgentConfig } from '../config';
 import { availableMemoryBytes, processCount, type HostFacts } from './host';
 import { allocatableOf, defaultLabels, nodeStatusOf, type NodeStatusInput } from './node-status';
+import { stringifyJson } from '../../lib/json';
 
 /** A status to send, with what the node's images are made of. */
 export interface NodeReport {
@@ -45,13 +46,13 @@ export class NodeReporter {
       spec: { taints: config.taints },
       status,
     };
-    return Buffer.from(JSON.stringify(node));
+    return Buffer.from(stringifyJson(node));
   }
 
   /** The report when it differs from what was sent last; the first after a hello always does. */
   async changedReport(): Promise<NodeReport | undefined> {
     const { status, imageLayers } = await this.observe();
-    const text = JSON.stringify(status);
+    const text = stringifyJson(status);
     if (text + imageLayers === this.lastSent) return undefined;
     this.lastSent = text + imageLayers;
     return { status: Buffer.from(text), imageLayers };

@@ -2,10 +2,11 @@ import { request as httpRequest } from 'node:http';
 import { request as httpsRequest } from 'node:https';
 
 import type { Container } from '../../api/types';
-import type { Clock } from '../../lib/clock';
+import { timeoutSignal, type Clock } from '../../lib/clock';
 import { describeError } from '../../lib/describe-error';
 import type { ContainerRuntime } from '../../runtime/container-runtime';
 import { linkedController } from '../../lib/async/linked-controller';
+import { secondsToMs } from '../../api/int64';
 
 export type HookHandler = NonNullable<NonNullable<Container['lifecycle']>['preStop']>;
 
@@ -70,7 +71,7 @@ export const runHttpGet = async (
   timeoutMs: number,
   signal: AbortSignal,
 ): Promise<ActionResult> => {
-  using limit = linkedController(signal, AbortSignal.timeout(timeoutMs));
+  using limit = linkedController(signal, timeoutSignal(timeoutMs));
   let url = urlOf(target, action);
   try {
     for (let hops = 0; hops <= REDIRECTS_MAX; hops++) {
@@ -142,6 +143,6 @@ export const runHook = async (
   if (exec !== undefined)
     result = await runExec(runtime, target.containerId, exec.command ?? [], undefined, signal);
   else if (httpGet !== undefined) result = await runHttpGet(target, httpGet, 30_000, signal);
-  else if (sleep !== undefined) await clock.sleep(sleep.seconds * 1000, signal);
+  else if (sleep !== undefined) await clock.sleep(secondsToMs(sleep.seconds), signal);
   if (!result.succeeded) throw new Error(result.output);
 };

@@ -4,6 +4,7 @@ import type { ProbeKind, ProbeListener } from '../probes/probe-runner';
 import { containerNamed } from './environment';
 import type { ObservedContainer } from './observe';
 import type { PodDeps } from './pod-deps';
+import type { Int64 } from '../../api/int64';
 
 export interface ProbedPod {
   readonly pod: Pod;
@@ -15,7 +16,7 @@ export interface ProbedPod {
   readonly onUnhealthy: (
     run: ObservedContainer,
     container: Container,
-    how: { readonly message: string; readonly graceSeconds: number | undefined },
+    how: { readonly message: string; readonly graceSeconds: Int64 | undefined },
   ) => void;
 }
 

@@ -1,9 +1,10 @@
 import type { Pod } from '../../api/types';
+import { secondsToMs } from '../../api/int64';
 
 /** How long its containers have between the signal and the kill. */
 export const graceMsOf = ({ metadata, spec }: Pod): number => {
   const ownSeconds = spec.terminationGracePeriodSeconds ?? DEFAULT_GRACE_SECONDS;
-  return (metadata.deletionGracePeriodSeconds ?? ownSeconds) * 1000;
+  return secondsToMs(metadata.deletionGracePeriodSeconds ?? ownSeconds);
 };
 
 /** When the pod has been active for as long as it may; undefined: no such time. */

@@ -17,6 +17,8 @@ import { ensureSandbox, removeSandbox, type ReadySandbox } from './pod-sandbox';
 import { deadlineMsOf, graceMsOf } from './pod-times';
 import { adoptConditions, computePodStatus, type PodEnding } from './status';
 import { terminationMessageOf } from './termination-message';
+import { jsonEqual } from '../../api/json-value';
+import { secondsToMs, type Int64 } from '../../api/int64';
 
 /** A pod that nobody can ask for its grace any more (it was deleted by force) gets this long. */
 const FORCED_GRACE_MS = 2_000;
@@ -248,9 +250,9 @@ export class PodWorker {
       onUnhealthy: (
         { id }: ObservedContainer,
         container: Container,
-        { message, graceSeconds }: { message: string; graceSeconds: number | undefined },
+        { message, graceSeconds }: { message: string; graceSeconds: Int64 | undefined },
       ) => {
-        const graceMs = graceSeconds === undefined ? this.graceMs() : graceSeconds * 1000;
+        const graceMs = graceSeconds === undefined ? this.graceMs() : secondsToMs(graceSeconds);
         void this.kill(id, container, graceMs, message);
       },
     };
@@ -385,7 +387,7 @@ export class PodWorker {
   }
 
   private put(status: PodStatus, terminated: boolean): void {
-    if (JSON.stringify(status) !== JSON.stringify(this.pod.status)) {
+    if (!jsonEqual(status, this.pod.status)) {
       this.pod = { ...this.pod, status };
       this.deps.noteStatus(this.uid, status);
     }

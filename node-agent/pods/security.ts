@@ -7,6 +7,7 @@ import type { LocalImage } from '../../runtime/image-service';
 import { resolveUser, UserError, type ResolvedUser } from '../../runtime/images';
 import { capabilitiesOf } from './capabilities';
 import { ContainerConfigError } from './environment';
+import { parseJson } from '../../lib/json';
 
 /** Pure but for a localhost seccomp profile, which is read from `profilesDir`. @throws ContainerConfigError */
 export const securityOf = (pod: Pod, container: Container, profilesDir: string): SecuritySpec => {
@@ -37,7 +38,7 @@ const seccompOf = (
   if (name === '.' || name.startsWith('/') || name.split('/').includes('..'))
     throw new ContainerConfigError(`invalid localhostProfile "${name}"`);
   try {
-    return { type: 'profile', profile: JSON.parse(readFileSync(join(profilesDir, name), 'utf8')) };
+    return { type: 'profile', profile: parseJson(readFileSync(join(profilesDir, name), 'utf8')) };
   } catch (cause) {
     throw new ContainerConfigError(`cannot load seccomp profile "${name}"`, { cause });
   }

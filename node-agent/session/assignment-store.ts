@@ -18,6 +18,7 @@ import type {
   ServerHello,
 } from '../../proto/gen/dhow/agent/v1/agent';
 import { hasErrorCode, writeFileAtomic } from '../files';
+import { parseJson, stringifyJson } from '../../lib/json';
 
 /** What a node must know of the cluster besides its pods. */
 export interface NodeFacts {
@@ -128,7 +129,7 @@ export class AssignmentStore {
 
   private write(kind: string, key: string, value: unknown): void {
     try {
-      writeFileAtomic(this.pathOf(kind, key), JSON.stringify(value));
+      writeFileAtomic(this.pathOf(kind, key), stringifyJson(value));
     } catch (error) {
       // Running on is better than stopping pods because /run is full.
       this.log.error({ err: describeError(error) }, 'checkpoint not written');
@@ -146,7 +147,7 @@ export class AssignmentStore {
     }
     return names.flatMap((name) => {
       try {
-        return [JSON.parse(readFileSync(join(folder, name), 'utf8')) as T];
+        return [parseJson(readFileSync(join(folder, name), 'utf8')) as T];
       } catch (error) {
         this.log.warn({ file: name, err: describeError(error) }, 'damaged checkpoint file dropped');
         rmSync(join(folder, name), { force: true });
@@ -160,6 +161,6 @@ export class AssignmentStore {
   }
 }
 
-const parse = (bytes: Uint8Array): unknown => JSON.parse(Buffer.from(bytes).toString());
+const parse = (bytes: Uint8Array): unknown => parseJson(Buffer.from(bytes).toString());
 const uidOf = (pod: Pod): string => pod.metadata.uid ?? '';
 const keyOfRef = ({ namespace, name }: ObjectRef): string => nameKey({ namespace, name });

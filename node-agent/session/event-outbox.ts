@@ -1,5 +1,6 @@
 import type { ApiObject } from '../../api/types';
 import type { Clock } from '../../lib/clock';
+import { stringifyJson } from '../../lib/json';
 
 export interface EventReport {
   readonly type: 'Normal' | 'Warning';
@@ -36,7 +37,7 @@ export class EventOutbox implements EventSink {
       resourceVersion,
       fieldPath,
     };
-    this.waiting.push(Buffer.from(JSON.stringify({ involvedObject, type, reason, message })));
+    this.waiting.push(Buffer.from(stringifyJson({ involvedObject, type, reason, message })));
     if (this.waiting.length > MAX_WAITING_EVENTS) this.waiting.shift();
     if (this.waiting.length === 1) this.dueMs = this.clock.monotonicMs() + HOLD_MS;
     this.wake?.();

@@ -1,6 +1,7 @@
 import type { ContainerStatus, PodStatus } from '../../api/types';
 import type { Clock } from '../../lib/clock';
 import type { PodStatusUpdate } from '../../proto/gen/dhow/agent/v1/agent';
+import { stringifyJson } from '../../lib/json';
 
 /** What a pod's worker wants the server to know. */
 export interface PodReport {
@@ -38,7 +39,7 @@ export class StatusOutbox {
 
   put(report: PodReport): void {
     const entry = this.entries.get(report.uid);
-    const message = { ...report, status: Buffer.from(JSON.stringify(report.status)) };
+    const message = { ...report, status: Buffer.from(stringifyJson(report.status)) };
     const update = { message, dueMs: this.dueMs(report, entry) };
     const isKnown = entry !== undefined && isSame(entry.message, message);
     if (entry?.state === 'sent')

@@ -12,6 +12,7 @@ import { storeNameOf, type ServedKind } from '../kinds/served-kind';
 import type { Authorizer } from './authorizer';
 import { rulesOfRole, uncovered, type RoleReader } from './role-rules';
 import type { User } from './user';
+import { stringifyJson } from '../../../lib/json';
 
 /**
  * Nobody grants what they may not do themselves, unless they may `escalate` roles or `bind` them.
@@ -97,7 +98,7 @@ const show = ({
     ['Verbs', verbs],
   ]
     .filter(([, values]) => values !== undefined)
-    .map(([name, values]) => `${String(name)}:${JSON.stringify(values)}`)
+    .map(([name, values]) => `${String(name)}:${stringifyJson(values)}`)
     .join(', ')}}`;
 
 const EVERYTHING: readonly PolicyRule[] = [

@@ -1,5 +1,6 @@
 import { createHash, createPublicKey, sign, verify, type KeyObject } from 'node:crypto';
 import { isFields, type Fields } from '../kinds/mutable';
+import { parseJson, stringifyJson } from '../../../lib/json';
 
 /** Claims as a JSON Web Token signed with RSA and SHA-256. Source: RFC 7515, RFC 7519. */
 export const signToken = (claims: Fields, key: KeyObject): string => {
@@ -39,11 +40,11 @@ const keyIdOf = (key: KeyObject): string => {
   return id;
 };
 
-const encode = (value: object): string => Buffer.from(JSON.stringify(value)).toString('base64url');
+const encode = (value: object): string => Buffer.from(stringifyJson(value)).toString('base64url');
 
 const decode = (text: string): Fields | undefined => {
   try {
-    const value: unknown = JSON.parse(Buffer.from(text, 'base64url').toString('utf8'));
+    const value: unknown = parseJson(Buffer.from(text, 'base64url').toString('utf8'));
     return isFields(value) ? value : undefined;
   } catch {
     return undefined;

@@ -1,5 +1,6 @@
 import { ApiError, type Status } from '../../../api/errors';
 import type { User } from '../auth/user';
+import { stringifyJson } from '../../../lib/json';
 
 /** A request as the handlers see it, whether it came over HTTPS or from a test. */
 export interface ApiRequest {
@@ -30,7 +31,7 @@ export const jsonResponse = (
 ): ApiResponse => ({
   status,
   headers: { 'content-type': JSON_TYPE, ...headers },
-  body: JSON.stringify(value) + '\n',
+  body: stringifyJson(value) + '\n',
 });
 
 /** Objects from the store go out as the bytes they are stored as. */

@@ -10,6 +10,7 @@ import { statusResponse, toApiError, type ApiRequest, type ApiResponse } from '.
 import { readBody } from './read-body';
 import { send } from './send';
 import { linkedController } from '../../../lib/async/linked-controller';
+import { stringifyJson } from '../../../lib/json';
 
 export interface TlsMaterial {
   /** PEM: clients with a certificate from it are known by their names. */
@@ -189,7 +190,7 @@ const userOfCertificate = (socket: TLSSocket): User => {
 
 const refuseUpgrade = (socket: Duplex, error: ApiError): void => {
   if (socket.destroyed) return;
-  const body = JSON.stringify(error.toStatus());
+  const body = stringifyJson(error.toStatus());
   socket.end(
     [
       `HTTP/1.1 ${error.code} ${error.reason}`,

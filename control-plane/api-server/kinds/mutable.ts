@@ -44,7 +44,7 @@ export const textAt = (value: unknown, ...path: readonly string[]): string => {
 
 export const numberAt = (value: unknown, ...path: readonly string[]): number => {
   const found = valueAt(value, ...path);
-  return typeof found === 'number' ? found : 0;
+  return typeof found === 'number' || typeof found === 'bigint' ? Number(found) : 0;
 };
 
 export const listAt = (value: unknown, ...path: readonly string[]): readonly unknown[] => {

@@ -3,6 +3,7 @@ import type { KindInfo } from '../../../api/kind-info';
 import type { ApiObject } from '../../../api/types';
 import type { VirtualResource } from '../../../client/virtual-resource';
 import type { MutableObject } from './mutable';
+import type { Int64 } from '../../../api/int64';
 
 export interface Column {
   readonly name: string;
@@ -34,7 +35,7 @@ export interface Strategy {
   /** Of the main resource: /status and /finalize change only what they name. */
   prepareUpdate?(object: MutableObject, old: ApiObject): void;
   /** Seconds to wait before the object may vanish; undefined: at once. */
-  graceSeconds?(object: ApiObject, requested: number | undefined): number;
+  graceSeconds?(object: ApiObject, requested: Int64 | undefined): Int64;
 }
 
 /** All the server knows about one kind: the scheme's entry, and how it is written and printed. */

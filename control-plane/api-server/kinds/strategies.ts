@@ -1,6 +1,7 @@
 import type { ApiObject } from '../../../api/types';
-import { listAt, numberAt, textAt, valueAt, type MutableObject } from './mutable';
+import { listAt, textAt, valueAt, type MutableObject } from './mutable';
 import type { Strategy } from './served-kind';
+import { isInt64, type Int64 } from '../../../api/int64';
 
 /** Kinds that are all data: no status, no generation. */
 export const PLAIN: Strategy = { hasGeneration: false, hasStatus: false, createsOnUpdate: false };
@@ -55,12 +56,11 @@ export const preparePod = (pod: MutableObject): void => {
  * A pod gets its grace unless nothing runs: not bound, or ended. Zero means at once; a negative
  * request means as short as possible.
  */
-export const podGraceSeconds = (pod: ApiObject, requested: number | undefined): number => {
+export const podGraceSeconds = (pod: ApiObject, requested: Int64 | undefined): Int64 => {
   const phase = textAt(pod, 'status', 'phase');
   if (textAt(pod, 'spec', 'nodeName') === '' || phase === 'Succeeded' || phase === 'Failed')
     return 0;
-  const own: unknown = valueAt(pod, 'spec', 'terminationGracePeriodSeconds');
-  const seconds =
-    requested ?? (own === undefined ? 30 : numberAt(pod, 'spec', 'terminationGracePeriodSeconds'));
+  const own = valueAt(pod, 'spec', 'terminationGracePeriodSeconds');
+  const seconds = requested ?? (isInt64(own) ? own : 30);
   return seconds < 0 ? 1 : seconds;
 };

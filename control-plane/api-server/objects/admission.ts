@@ -9,6 +9,7 @@ import { checkGrant } from '../auth/grants';
 import { listAt, textAt, type MutableObject } from '../kinds/mutable';
 import type { ServedKind } from '../kinds/served-kind';
 import type { WriteContext } from './write-context';
+import { cloneJson } from '../../../api/json-value';
 
 /** What the server adds to or refuses in a write, beyond what the object alone can tell. */
 export class Admission {
@@ -82,7 +83,7 @@ export class Admission {
     const added = defaultTolerations(this.evictionSeconds).filter(
       ({ key }) => !isNoExecuteTolerated(tolerations, key),
     );
-    if (added.length > 0) spec['tolerations'] = [...tolerations, ...structuredClone(added)];
+    if (added.length > 0) spec['tolerations'] = [...tolerations, ...cloneJson(added)];
   }
 
   /** The default account may not be there yet in a new namespace; any other must be. */

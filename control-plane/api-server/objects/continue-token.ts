@@ -1,4 +1,5 @@
 import { ApiError } from '../../../api/errors';
+import { parseJson, stringifyJson } from '../../../lib/json';
 
 /** Where the next page of a list starts: after `last`, in the snapshot at `version`. */
 export interface ContinueToken {
@@ -9,7 +10,7 @@ export interface ContinueToken {
 }
 
 export const encodeContinue = ({ version, last }: ContinueToken): string =>
-  Buffer.from(JSON.stringify({ v: FORMAT, rv: version, start: last })).toString('base64url');
+  Buffer.from(stringifyJson({ v: FORMAT, rv: version, start: last })).toString('base64url');
 
 /** @throws BadRequest */
 export const decodeContinue = (text: string): ContinueToken => {
@@ -30,7 +31,7 @@ const FORMAT = 'meta.k8s.io/v1';
 
 const parse = (text: string): { v?: unknown; rv?: unknown; start?: unknown } | undefined => {
   try {
-    const value: unknown = JSON.parse(Buffer.from(text, 'base64url').toString());
+    const value: unknown = parseJson(Buffer.from(text, 'base64url').toString());
     return typeof value === 'object' && value !== null ? value : undefined;
   } catch {
     return undefined;

@@ -1,3 +1,4 @@
+import { parseJson } from '../../../lib/json';
 import { startTestServer, type TestServer } from '../testing';
 
 let server: TestServer;
@@ -51,6 +52,25 @@ it('gives a bound pod its grace, which may be shortened but not prolonged', asyn
   });
   const again = await remove('a');
   expect(again.json.metadata.deletionGracePeriodSeconds).toBe(5);
+});
+
+it('keeps a grace of 64 bits digit for digit, and lets it be shortened', async () => {
+  const pod =
+    '{"apiVersion":"v1","kind":"Pod","metadata":{"name":"a"},"spec":{"nodeName":"n1",' +
+    '"terminationGracePeriodSeconds":9223372036854775807,"containers":[{"name":"c","image":"i"}]}}';
+  await server.request('POST', PODS, parseJson(pod));
+  const { json } = await remove('a');
+  expect(json.metadata).toMatchObject({
+    deletionTimestamp: '9999-12-31T23:59:59Z',
+    deletionGracePeriodSeconds: 2n ** 63n - 1n,
+  });
+  const shorter = await remove('a', { gracePeriodSeconds: 5 });
+  expect(shorter.json.metadata).toMatchObject({ deletionGracePeriodSeconds: 5 });
+});
+
+it.each([1.5, 1e300, 2n ** 63n])('refuses a grace of %s seconds', async (gracePeriodSeconds) => {
+  await create('a', { nodeName: 'n1' });
+  expect((await remove('a', { gracePeriodSeconds })).json).toMatchObject({ reason: 'BadRequest' });
 });
 
 it('removes a pod by force', async () => {

@@ -1,4 +1,5 @@
 import type { ApiObject } from '../../../api/types';
+import { stringifyJson } from '../../../lib/json';
 
 /** An object and its JSON, ready for the wire. A `StoredObject` is one. */
 export interface Item {
@@ -15,7 +16,7 @@ class EncodedItem implements Item {
   constructor(readonly object: ApiObject) {}
 
   get raw(): Uint8Array {
-    return (this.encoded ??= Buffer.from(JSON.stringify(this.object)));
+    return (this.encoded ??= Buffer.from(stringifyJson(this.object)));
   }
 }
 

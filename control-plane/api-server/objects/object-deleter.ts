@@ -11,9 +11,10 @@ import { checkPreconditions } from './metadata';
 import type { ListQuery, ObjectReader } from './object-reader';
 import type { ObjectWriter } from './object-writer';
 import type { Preconditions, WriteContext } from './write-context';
+import { minInt64, secondsToMs, type Int64 } from '../../../api/int64';
 
 export interface DeletionOptions {
-  readonly gracePeriodSeconds?: number;
+  readonly gracePeriodSeconds?: Int64;
   readonly propagationPolicy?: PropagationPolicy;
   readonly preconditions?: Preconditions;
 }
@@ -113,7 +114,7 @@ const mark = (
   const present = old.metadata.deletionGracePeriodSeconds;
   const isRepeated = old.metadata.deletionTimestamp !== undefined;
   const grace = isRepeated
-    ? Math.min(present ?? 0, gracePeriodSeconds === undefined ? (present ?? 0) : asked)
+    ? minInt64(present ?? 0, gracePeriodSeconds === undefined ? (present ?? 0) : asked)
     : asked;
   if (isRepeated && grace === (present ?? 0)) {
     next.metadata.deletionGracePeriodSeconds = grace;
@@ -128,13 +129,13 @@ const mark = (
 };
 
 /** Grace counts from the first request. */
-const deadlineMs = ({ metadata }: ApiObject, grace: number, nowMs: number): number => {
+const deadlineMs = ({ metadata }: ApiObject, grace: Int64, nowMs: number): number => {
   const { deletionTimestamp, deletionGracePeriodSeconds = 0 } = metadata;
   const startMs =
     deletionTimestamp === undefined
       ? nowMs
-      : Date.parse(deletionTimestamp) - deletionGracePeriodSeconds * 1000;
-  return startMs + grace * 1000;
+      : Date.parse(deletionTimestamp) - secondsToMs(deletionGracePeriodSeconds);
+  return startMs + secondsToMs(grace);
 };
 
 const checkProtected = (kind: ServedKind, { metadata }: ApiObject): void => {

@@ -14,6 +14,7 @@ import type { ServedKind } from '../kinds/served-kind';
 import type { ObjectService } from '../objects/object-service';
 import { isTrue } from '../rest/options';
 import { placementOf } from './target';
+import { parseJson, stringifyJson } from '../../../lib/json';
 
 export interface ExecDeps {
   readonly service: ObjectService;
@@ -151,7 +152,7 @@ const takeInput = (webSocket: WebSocket, session: ExecSession): void => {
 
 const resize = (session: ExecSession, payload: Uint8Array): void => {
   try {
-    const size = JSON.parse(Buffer.from(payload).toString()) as {
+    const size = parseJson(Buffer.from(payload).toString()) as {
       Width?: unknown;
       Height?: unknown;
     };
@@ -179,7 +180,7 @@ const sendOutput = async (
 };
 
 const sendStatus = (webSocket: WebSocket, end: ExecEnd): Promise<void> =>
-  sendFrame(webSocket, STATUS, Buffer.from(JSON.stringify(endStatus(end))));
+  sendFrame(webSocket, STATUS, Buffer.from(stringifyJson(endStatus(end))));
 
 /** Resolves when the frame has been handed to the kernel. A socket that is gone is no error here. */
 const sendFrame = (webSocket: WebSocket, channel: number, data: Uint8Array): Promise<void> =>

@@ -2,7 +2,7 @@ import { ApiError } from '../../../api/errors';
 import { decodeProtobuf, PROTOBUF_MEDIA_TYPE } from '../../../api/protobuf/decode';
 import { apiVersionOf, type Resource } from '../../../api/resources';
 import { readYaml, YamlError } from '../../../api/yaml';
-import { parseJson } from '../../../lib/json';
+import { parseJson, stringifyJson } from '../../../lib/json';
 import type { ApiRequest } from '../http/exchange';
 import { isNestedDeeper } from '../http/json-depth';
 import { MAX_BODY_BYTES } from '../http/read-body';
@@ -114,12 +114,12 @@ export const checkType = (resource: Resource, value: Fields): void => {
   if (kind !== undefined && kind !== '' && kind !== resource.kind)
     throw new ApiError(
       'BadRequest',
-      `the kind in the data (${JSON.stringify(kind)}) does not match the expected kind (${resource.kind})`,
+      `the kind in the data (${stringifyJson(kind)}) does not match the expected kind (${resource.kind})`,
     );
   if (apiVersion !== undefined && apiVersion !== '' && apiVersion !== apiVersionOf(resource))
     throw new ApiError(
       'BadRequest',
-      `the API version in the data (${JSON.stringify(apiVersion)}) does not match the expected API ` +
+      `the API version in the data (${stringifyJson(apiVersion)}) does not match the expected API ` +
         `version (${apiVersionOf(resource)})`,
     );
 };

@@ -1,3 +1,4 @@
+import { parseJson } from '../../../lib/json';
 /** Where a walk through JSON text stands: in an object with its keys, or in an array. */
 interface Frame {
   readonly path: string;
@@ -39,7 +40,7 @@ const step = (frame: Frame, token: string, found: string[]): void => {
     frame.expectsKey = frame.keys !== undefined;
   } else if (frame.expectsKey && frame.keys !== undefined) {
     frame.expectsKey = false;
-    frame.key = token.includes('\\') ? (JSON.parse(token) as string) : token.slice(1, -1);
+    frame.key = token.includes('\\') ? (parseJson(token) as string) : token.slice(1, -1);
     if (frame.keys.has(frame.key)) found.push(pathIn(frame));
     frame.keys.add(frame.key);
   }

@@ -18,6 +18,7 @@ import type { WatchQuery } from '../objects/object-watcher';
 import { parseVersion } from '../objects/versions';
 import type { FieldValidation, Preconditions, WriteContext } from '../objects/write-context';
 import { checkWatchOptions, versionMatchOf } from './list-options';
+import { isInt64 } from '../../../api/int64';
 
 /** @throws Invalid for an option that has no such value. */
 export const writeContextOf = (
@@ -69,11 +70,10 @@ export const deletionOptionsOf = (body: unknown, query: URLSearchParams): Deleti
   const options: Fields = body ?? {};
   const grace = options['gracePeriodSeconds'] ?? parseCount(query, 'gracePeriodSeconds');
   const policy = propagationPolicyOf(options, query);
-  if (grace !== undefined && !Number.isInteger(grace))
-    throw refuse('gracePeriodSeconds must be an integer');
+  if (grace !== undefined && !isInt64(grace)) throw refuse('gracePeriodSeconds must be an integer');
   const preconditions = preconditionsOf(options['preconditions']);
   return {
-    ...(grace === undefined ? {} : { gracePeriodSeconds: grace as number }),
+    ...(grace === undefined ? {} : { gracePeriodSeconds: grace }),
     ...(policy === undefined ? {} : { propagationPolicy: policy }),
     ...(preconditions === undefined ? {} : { preconditions }),
   };

@@ -7,6 +7,7 @@ import { readValue } from './body';
 import { writeContextOf } from './options';
 import { readPatch, type KindRequest, type RestDeps } from './kind-request';
 import { scaleOf, withScale, type Scale } from './scale';
+import { stringifyJson } from '../../../lib/json';
 
 export const getScale = async (
   { service }: RestDeps,
@@ -50,7 +51,7 @@ const checkScale = (value: unknown): Scale => {
   if (numberAt(value, 'spec', 'replicas') < 0)
     throw new ApiError(
       'Invalid',
-      `Scale.autoscaling "" is invalid: spec.replicas: Invalid value: ${JSON.stringify(replicas)}: ` +
+      `Scale.autoscaling "" is invalid: spec.replicas: Invalid value: ${stringifyJson(replicas)}: ` +
         'must be greater than or equal to 0',
     );
   return value as unknown as Scale;

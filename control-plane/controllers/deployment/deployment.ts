@@ -1,4 +1,3 @@
-import { isDeepStrictEqual } from 'node:util';
 import { hasReason } from '../../../api/errors';
 import { controllerOf, controllerRef } from '../../../api/owners';
 import { isPodActive } from '../../../api/pods';
@@ -31,6 +30,7 @@ import {
   revisionOf,
   templateHash,
 } from './template';
+import { jsonEqual } from '../../../api/json-value';
 
 /** What one reconcile works on. */
 interface Work {
@@ -313,7 +313,7 @@ export class DeploymentController implements Controller {
     if (deadlineMs !== undefined) {
       this.queue.addAfter(keyOf(deployment), Math.max(0, deadlineMs - nowMs) + 1000);
     }
-    if (!isDeepStrictEqual(status, fresh.status)) await this.update({ ...fresh, status }, signal);
+    if (!jsonEqual(status, fresh.status)) await this.update({ ...fresh, status }, signal);
   }
 
   private async update(deployment: Deployment, signal: AbortSignal): Promise<void> {

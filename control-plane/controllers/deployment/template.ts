@@ -1,5 +1,6 @@
-import { isDeepStrictEqual } from 'node:util';
+import { jsonEqual } from '../../../api/json-value';
 import type { Deployment, PodTemplate, ReplicaSet } from '../../../api/types';
+import { canonicalJson } from '../../../lib/json';
 
 export const HASH_LABEL = 'pod-template-hash';
 export const REVISION = 'deployment.kubernetes.io/revision';
@@ -8,7 +9,7 @@ export const MAX_REPLICAS = 'deployment.kubernetes.io/max-replicas';
 
 /** True if the set was made from this deployment's present template. */
 export const isFromTemplate = (replicaSet: ReplicaSet, deployment: Deployment): boolean =>
-  isDeepStrictEqual(withoutHash(replicaSet.spec.template), withoutHash(deployment.spec.template));
+  jsonEqual(withoutHash(replicaSet.spec.template), withoutHash(deployment.spec.template));
 
 /** A short name for a template: stable for equal templates, in Kubernetes' safe alphabet. */
 export const templateHash = (template: PodTemplate, collisionCount: number): string => {
@@ -24,13 +25,6 @@ const withoutHash = (template: PodTemplate): unknown => {
   const { [HASH_LABEL]: _hash, ...labels } = template?.metadata?.labels ?? {};
   return { spec: template?.spec, annotations: template?.metadata?.annotations ?? {}, labels };
 };
-
-const canonicalJson = (value: unknown): string =>
-  JSON.stringify(value, (_key, inner: unknown) =>
-    typeof inner === 'object' && inner !== null && !Array.isArray(inner)
-      ? Object.fromEntries(Object.entries(inner).sort(([a], [b]) => (a < b ? -1 : 1)))
-      : inner,
-  );
 
 const SAFE_ALPHABET = 'bcdf456789';
 

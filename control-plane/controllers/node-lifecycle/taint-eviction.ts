@@ -7,6 +7,7 @@ import { WorkQueue } from '../../../client/work-queue';
 import type { Controller, ControllerDeps } from '../controller';
 import { evictionAtMs } from './plan';
 import { TaintTimes } from './taint-times';
+import { jsonEqual } from '../../../api/json-value';
 
 /** Deletes pods from nodes whose NoExecute taints they do not, or no longer, tolerate. */
 export class TaintEvictionController implements Controller {
@@ -38,8 +39,8 @@ export class TaintEvictionController implements Controller {
     this.nodes.subscribe({
       onAdd: (node) => this.noteTaints(node, enqueue),
       onUpdate: (node, previous) => {
-        const taints = JSON.stringify(node.spec.taints ?? []);
-        if (taints !== JSON.stringify(previous.spec.taints ?? [])) this.noteTaints(node, enqueue);
+        if (!jsonEqual(node.spec.taints ?? [], previous.spec.taints ?? []))
+          this.noteTaints(node, enqueue);
       },
       onDelete: ({ metadata }) => this.times.forget(metadata.name),
     });

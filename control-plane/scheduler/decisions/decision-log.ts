@@ -10,6 +10,7 @@ import type { Attempt } from '../queue';
 import { RecordHistory, type RecordEvent } from './record-history';
 import { errorRecordOf, parseRecord, recordOf, type RecordContext } from './record';
 import type { Segments } from './segments';
+import { stringifyJson } from '../../../lib/json';
 
 /**
  * The last records, in memory and in files, served as `SchedulingDecision` objects. A record never
@@ -116,7 +117,7 @@ export class DecisionLog implements VirtualResource<SchedulingDecision> {
 
   private publish(record: SchedulingDecision): SchedulingDecision {
     this.keep(record);
-    this.segments?.append(JSON.stringify(record));
+    this.segments?.append(stringifyJson(record));
     this.tell({ type: 'ADDED', object: record });
     return record;
   }

@@ -5,6 +5,7 @@ import { rfc3339 } from '../../../lib/clock';
 import type { Decision } from '../decide';
 import { assignedMessage } from '../message';
 import type { Attempt } from '../queue';
+import { parseJson } from '../../../lib/json';
 
 /** Everything a record says beyond the decision itself. */
 export interface RecordContext {
@@ -58,7 +59,7 @@ export const errorRecordOf = (
 /** A stored line back as a record; `undefined` for a line that is none. */
 export const parseRecord = (line: string): SchedulingDecision | undefined => {
   try {
-    const parsed = RECORD.safeParse(JSON.parse(line));
+    const parsed = RECORD.safeParse(parseJson(line));
     // The shape was checked where reading it could fail; the rest was written by this code.
     return parsed.success ? (parsed.data as unknown as SchedulingDecision) : undefined;
   } catch {

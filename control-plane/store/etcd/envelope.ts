@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import type { EncodedObject } from '../object-codec';
+import { parseJson, stringifyJson } from '../../../lib/json';
 
 /**
  * What is stored under an object's key:
@@ -45,12 +46,12 @@ export const isSameWrite = (a: Uint8Array, b: Uint8Array): boolean =>
 export type DeletionIndexes = ReadonlyMap<string, number>;
 
 export const encodeHead = (deletions: DeletionIndexes): Buffer =>
-  Buffer.from(JSON.stringify(Object.fromEntries(deletions)));
+  Buffer.from(stringifyJson(Object.fromEntries(deletions)));
 
 /** Empty for a value that is not ours. */
 export const decodeHead = (value: Uint8Array): DeletionIndexes => {
   try {
-    const parsed: unknown = JSON.parse(Buffer.from(value).toString());
+    const parsed: unknown = parseJson(Buffer.from(value).toString());
     return new Map(Object.entries(parsed as Record<string, number>));
   } catch {
     return new Map();

@@ -3,6 +3,7 @@ import type { Compare, RequestOp } from '../../../proto/gen/etcd/rpc';
 import type { EtcdConnection } from './connection';
 import { LEADER_KEY } from './keys';
 import { deleteOp, isCreatedAt, putOp } from './operations';
+import { stringifyJson } from '../../../lib/json';
 
 export interface Leadership {
   /** True while this server is the one that writes: goes into every write's transaction. */
@@ -20,7 +21,7 @@ export const acquireLeadership = async (
   signal?: AbortSignal,
 ): Promise<Leadership> => {
   const identity = randomUUID();
-  const value = Buffer.from(JSON.stringify({ identity, pid: process.pid }));
+  const value = Buffer.from(stringifyJson({ identity, pid: process.pid }));
   const commit = (op: RequestOp, compare: readonly Compare[]) =>
     connection.callKv(
       (kv) => kv.txn.bind(kv),

@@ -12,6 +12,7 @@ import {
   stopProcess,
   type ProcessIdentity,
 } from '../../../lib/process-identity';
+import { parseJson, stringifyJson } from '../../../lib/json';
 
 export interface SuperviseEtcdOptions {
   /** Survives restarts. Made with mode 0700. */
@@ -119,7 +120,7 @@ class Supervisor {
     if (startTime === undefined) return;
     const identity: ProcessIdentity = { pid, startTime };
     const path = join(this.options.runDir, PID_FILE);
-    await writeFile(path, JSON.stringify(identity), { mode: 0o600 });
+    await writeFile(path, stringifyJson(identity), { mode: 0o600 });
   }
 }
 
@@ -136,7 +137,7 @@ const stopLeftover = async (pidPath: string, { clock, log }: SuperviseEtcdOption
 
 const readIdentity = async (path: string): Promise<ProcessIdentity | undefined> => {
   try {
-    const parsed = JSON.parse(await readFile(path, 'utf8')) as Partial<ProcessIdentity> | null;
+    const parsed = parseJson(await readFile(path, 'utf8')) as Partial<ProcessIdentity> | null;
     const { pid, startTime } = parsed ?? {};
     const isSound = Number.isInteger(pid) && (pid ?? 0) > 1 && typeof startTime === 'string';
     return isSound ? (parsed as ProcessIdentity) : undefined;

@@ -1,0 +1,92 @@
+import * as fc from 'fast-check';
+
+import { cloneJson, jsonEqual } from '../../api/json-value';
+import { KINDS } from '../../api/kinds';
+import { decode } from '../../api/schema/decode';
+import { extremeObject } from '../../api/schema/testing';
+import type { ApiObject, Deployment, Pod, PodTemplate, ReplicaSet } from '../../api/types';
+import { readYaml, toYaml } from '../../api/yaml';
+import { itemOf } from '../../control-plane/api-server/objects/item';
+import { isFromTemplate, templateHash } from '../../control-plane/controllers/deployment/template';
+import { SentAssignments } from '../../control-plane/nodes/assignments';
+import { decodeObject, encodeObject } from '../../control-plane/store/object-codec';
+import { canonicalJson, parseJson, stringifyJson } from '../../lib/json';
+
+const NAMES = KINDS.map(({ resource }) => resource);
+
+const RUNS = { numRuns: 12 };
+
+/** Runs `check` on decoded objects of the kind, extreme in every field. */
+const forExtremes = (name: (typeof NAMES)[number], check: (object: ApiObject) => void): void =>
+  fc.assert(
+    fc.property(extremeObject(name), (value) => {
+      const { object } = decode(name, value);
+      check({ ...object, metadata: { ...object.metadata, name: 'a' } });
+    }),
+    RUNS,
+  );
+
+it.each(NAMES)('$kind is read back as it was written: JSON, YAML, store, wire, copies', (name) => {
+  forExtremes(name, (object) => {
+    const text = canonicalJson(object);
+    expect(canonicalJson(parseJson(stringifyJson(object)))).toBe(text);
+    expect(canonicalJson(readYaml(toYaml(object))[0]?.value)).toBe(text);
+    expect(canonicalJson(parseJson(itemOf(object).raw))).toBe(text);
+    expectStored(object);
+    expectEquality(object);
+  });
+});
+
+const expectStored = (object: ApiObject): void => {
+  const stored = decodeObject({} as never, encodeObject(object), 7).object;
+  const { resourceVersion, ...metadata } = stored.metadata;
+  const { resourceVersion: _version, ...expected } = object.metadata;
+  expect(resourceVersion).toBe('7');
+  expect(canonicalJson({ ...stored, metadata })).toBe(
+    canonicalJson({ ...object, metadata: expected }),
+  );
+};
+
+const expectEquality = (object: ApiObject): void => {
+  const copy = cloneJson(object);
+  expect(copy).not.toBe(object);
+  expect(jsonEqual(copy, object)).toBe(true);
+  expect(jsonEqual(parseJson(canonicalJson(object)), object)).toBe(true);
+  expect(jsonEqual({ ...copy, more: 2n ** 60n }, object)).toBe(false);
+};
+
+const [POD] = NAMES.filter(({ kind }) => kind === 'Pod');
+const [DEPLOYMENT] = NAMES.filter(({ kind }) => kind === 'Deployment');
+
+it('reaches an agent whole, and once', () => {
+  forExtremes(POD!, (object) => {
+    const pod = { ...object, metadata: { ...object.metadata, uid: 'u', resourceVersion: '1' } };
+    const sent = new SentAssignments();
+    const wanted = { pods: [pod as Pod], secrets: [], configMaps: [], peers: [] };
+    const delta = sent.diff(wanted);
+    const { managedFields: _fields, ...metadata } = pod.metadata;
+    expect(delta?.pods.map((bytes) => canonicalJson(parseJson(bytes)))).toEqual([
+      canonicalJson({ ...pod, metadata }),
+    ]);
+    const again = { ...pod, metadata: { ...pod.metadata, resourceVersion: '2' } } as Pod;
+    expect(sent.diff({ ...wanted, pods: [again] })).toBeUndefined();
+  });
+});
+
+it('hashes a template alike however it is spelled', () => {
+  forExtremes(DEPLOYMENT!, (object) => {
+    const { spec } = object as Partial<Deployment>;
+    const template = { metadata: {}, ...spec?.template } as PodTemplate;
+    const deployment = { ...object, spec: { ...spec, template } } as Deployment;
+    const copy = parseJson(canonicalJson(template)) as PodTemplate;
+    expect(templateHash(copy, 0)).toBe(templateHash(template, 0));
+    const replicaSet = { ...object, kind: 'ReplicaSet', spec: { template: copy } };
+    expect(isFromTemplate(replicaSet as ReplicaSet, deployment)).toBe(true);
+  });
+});
+
+it('tells 2^53 from 2^53 + 1', () => {
+  const template = (tolerationSeconds: bigint) =>
+    ({ spec: { containers: [], tolerations: [{ tolerationSeconds }] } }) as never;
+  expect(templateHash(template(2n ** 53n), 0)).not.toBe(templateHash(template(2n ** 53n + 1n), 0));
+});
