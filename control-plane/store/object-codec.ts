@@ -1,3 +1,4 @@
+import { ApiError } from '../../api/errors';
 import type { ApiObject } from '../../api/types';
 import { parseJson, stringifyJson } from '../../lib/json';
 import type { StoreKey, StoredObject } from './store';
@@ -8,19 +9,31 @@ export interface EncodedObject {
   readonly versionOffset: number;
 }
 
-/** The version is known only after the write, so it is spliced in when the object is read. */
+/**
+ * What etcd takes in one request (1.5 MiB unless it is told otherwise), less the room for what stands
+ * beside an object there: its key, twice, the fence, and the head of its resource.
+ */
+export const OBJECT_BYTES_MAX = 1536 * 1024 - 16 * 1024;
+
+/**
+ * The version is known only after the write, so it is spliced in when the object is read.
+ * @throws ApiError RequestEntityTooLarge for an object of more than `OBJECT_BYTES_MAX`
+ */
 export const encodeObject = (object: ApiObject): EncodedObject => {
   const { apiVersion, kind, metadata, ...rest } = object;
   const head = `{"apiVersion":${JSON.stringify(apiVersion)},"kind":${JSON.stringify(kind)},"metadata":{`;
   const restText = stringifyJson(rest);
   const tail = restText === '{}' ? '}' : `,${restText.slice(1)}`;
-  return {
-    json: Buffer.from(
-      head + stringifyJson({ ...metadata, resourceVersion: undefined }).slice(1) + tail,
-    ),
-    versionOffset: Buffer.byteLength(head),
-  };
+  const json = Buffer.from(
+    head + stringifyJson({ ...metadata, resourceVersion: undefined }).slice(1) + tail,
+  );
+  if (json.length > OBJECT_BYTES_MAX) throw objectTooLarge();
+  return { json, versionOffset: Buffer.byteLength(head) };
 };
+
+/** In upstream's words. No retry helps. */
+const objectTooLarge = (): ApiError =>
+  new ApiError('RequestEntityTooLarge', `Request entity too large: limit is ${OBJECT_BYTES_MAX}`);
 
 /** One stored version; `object` is parsed on first use. */
 export const decodeObject = (

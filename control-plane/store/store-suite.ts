@@ -1,5 +1,6 @@
 /* eslint-disable max-lines-per-function -- a suite of tests, as in the files that call it */
 import type { ApiObject } from '../../api/types';
+import { encodeObject, OBJECT_BYTES_MAX } from './object-codec';
 import type { Store, StoreEvent, StoreKey, StoreWatchEvent } from './store';
 
 export interface StoreUnderTest extends AsyncDisposable {
@@ -75,6 +76,25 @@ export const describeStore = (name: string, open: () => Promise<StoreUnderTest>)
         reason: 'AlreadyExists',
         message: `${resource} "a" already exists`,
       });
+    });
+
+    it('takes the largest object, and refuses a larger one at once, beside others', async () => {
+      const emptyBytes = encodeObject(object('a', 1, 1)).json.length - 1;
+      const fitting = OBJECT_BYTES_MAX - emptyBytes;
+      const largest = await store.create(key('a'), object('a', 1, fitting));
+      const next = await store.update(
+        largest.key,
+        object('a', 2, fitting),
+        largest.resourceVersion,
+      );
+      const large = store.update(next.key, object('a', 2, fitting + 1), next.resourceVersion);
+      const small = store.create(key('b'), object('b', 1));
+      await expect(large).rejects.toMatchObject({
+        reason: 'RequestEntityTooLarge',
+        message: `Request entity too large: limit is ${OBJECT_BYTES_MAX}`,
+      });
+      await small;
+      expect((await store.get(key('a')))?.resourceVersion).toBe(next.resourceVersion);
     });
 
     it('lets one of many concurrent creators win', async () => {

@@ -20,6 +20,6 @@ export const readBody = async (request: IncomingMessage): Promise<Buffer> => {
 };
 
 const tooLarge = (): ApiError =>
-  new ApiError('RequestEntityTooLarge', `Request body too large: limit is ${MAX_BODY_BYTES}`);
+  new ApiError('RequestEntityTooLarge', `Request entity too large: limit is ${MAX_BODY_BYTES}`);
 
 export const MAX_BODY_BYTES = 3 * 1024 * 1024;

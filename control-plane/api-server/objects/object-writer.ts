@@ -3,6 +3,7 @@ import { cloneJson, jsonEqual } from '../../../api/json-value';
 import type { ApiObject, ObjectName } from '../../../api/types';
 import type { Clock } from '../../../lib/clock';
 import type { Random } from '../../../lib/random';
+import { encodeObject } from '../../store/object-codec';
 import type { Store, StoredObject, StoreKey } from '../../store/store';
 import { copyOf, type MutableObject } from '../kinds/mutable';
 import { storeNameOf, type ServedKind } from '../kinds/served-kind';
@@ -182,6 +183,8 @@ export class ObjectWriter {
       throw new ApiError('AlreadyExists', `${storeNameOf(kind)} "${key.name}" already exists`, {
         details: { name: key.name, kind: plural, ...(group === '' ? {} : { group }) },
       });
+    // A rehearsal refuses what the store would.
+    encodeObject(object);
     return itemOf(object);
   }
 
@@ -206,7 +209,10 @@ export class ObjectWriter {
     if (isSame(object, old)) return current;
     if (kind.strategy.hasGeneration && isChangedBeyondStatus(object, old))
       object.metadata.generation = (old.metadata.generation ?? 0) + 1;
-    if (context.isDryRun) return itemOf(object);
+    if (context.isDryRun) {
+      encodeObject(object);
+      return itemOf(object);
+    }
     return isRemovable(object)
       ? this.removeAs(current, object, context.signal)
       : this.swap(current, object, context.signal);

@@ -35,13 +35,18 @@ const grpcFailure = (error: unknown): { code: number; details: string } => {
 
 const UNREACHABLE: readonly number[] = [status.UNAVAILABLE, status.DEADLINE_EXCEEDED];
 
+/** An etcd that others run may take less than ours does. Said so, a write is never repeated. */
+const TOO_LARGE = 'Request entity too large: it is beyond the limit of etcd (--max-request-bytes)';
+
 const KNOWN: readonly (readonly [text: string, reason: StatusReason, message: string])[] = [
   [
     'database space exceeded',
     'InsufficientStorage',
     'etcd has reached its space quota: it answers reads and deletes only, until space is freed',
   ],
-  ['request is too large', 'RequestEntityTooLarge', 'the object is too large for etcd'],
+  ...['request is too large', 'message larger than max'].map(
+    (text) => [text, 'RequestEntityTooLarge', TOO_LARGE] as const,
+  ),
   ['revision has been compacted', 'Expired', 'the requested version has been compacted'],
   ['required revision is a future revision', 'Expired', 'etcd holds an older history than before'],
   ['duplicate key given', 'InternalError', 'one batch wrote a key twice'],
