@@ -5,13 +5,13 @@ import {
   isScalar,
   isSeq,
   LineCounter,
-  parseAllDocuments,
   Scalar,
   type Document,
   type Node,
   type Pair,
   type YAMLMap,
 } from 'yaml';
+import { ParserLimitError, parseDocuments } from './bounded-parser';
 import { resolveScalar } from './scalars';
 
 /** A place in the text, counted from 1. */
@@ -45,6 +45,8 @@ export class YamlError extends Error {
     message: string,
     readonly line?: number,
     options?: ErrorOptions,
+    /** More than the reader takes, however well it is written. */
+    readonly isOverLimit = false,
   ) {
     super(line === undefined ? message : `line ${line}: ${message}`, options);
   }
@@ -54,25 +56,30 @@ export interface ReadLimits {
   readonly bytesMax?: number;
   /** Values after aliases are followed: a few anchors can stand for billions. */
   readonly nodesMax?: number;
+  /** Words, marks, line breaks and runs of spaces: what the parser's time grows with. */
+  readonly tokensMax?: number;
 }
 
 const BYTES_MAX = 16 * 1024 * 1024;
 const NODES_MAX = 1_000_000;
+const TOKENS_MAX = 16_000_000;
 const DEPTH_MAX = 200;
 const TOO_DEEP = 'the input is nested too deeply';
+/** A mapping and the key in it, or a list and its item, are two places on the parser's stack. */
+const STACK_MAX = 2 * DEPTH_MAX + 8;
 
 /**
- * Reads a stream of YAML or JSON documents. Empty ones are left out; a byte-order mark and CRLF do
- * no harm.
+ * Reads a stream of YAML or JSON documents. Empty ones are left out; byte-order marks and CRLF do no
+ * harm, and UTF-16 is read where its mark says so, as kubectl does.
  * @throws YamlError
  */
 export const readYaml = (
   source: string | Uint8Array,
-  { bytesMax = BYTES_MAX, nodesMax = NODES_MAX }: ReadLimits = {},
+  { bytesMax = BYTES_MAX, nodesMax = NODES_MAX, tokensMax = TOKENS_MAX }: ReadLimits = {},
 ): readonly YamlDocument[] => {
   const text = normalize(source, bytesMax);
   const lines = new LineCounter();
-  return parse(text, lines).flatMap((document) => {
+  return parse(text, lines, tokensMax).flatMap((document) => {
     const converter = new Converter(lines, nodesMax);
     const { contents } = document;
     const value = contents === null ? null : converter.convert(contents, '', 0).value;
@@ -90,49 +97,73 @@ export const readYaml = (
 
 const normalize = (source: string | Uint8Array, bytesMax: number): string => {
   if (source.length > bytesMax) {
-    throw new YamlError(`the input is larger than ${bytesMax} bytes`);
+    throw overLimit(`the input is larger than ${bytesMax} bytes`);
   }
-  const text = typeof source === 'string' ? source : decodeUtf8(source);
-  return text.replace(/^\uFEFF/, '').replace(/\r\n?/g, '\n');
+  const text = typeof source === 'string' ? source : decode(source);
+  return text
+    .replace(/\r\n?/g, '\n')
+    .replace(/^\uFEFF/, '')
+    .replace(MARK_BEFORE_DOCUMENT, '')
+    .replace(MARK_AFTER_DASHES, '$1');
 };
 
-const decodeUtf8 = (bytes: Uint8Array): string => {
+/** Files that were joined bring the marks of each: one before `---`, or on the line after it. */
+const MARK_BEFORE_DOCUMENT = /^\uFEFF(?=---(?:\s|$))/gm;
+const MARK_AFTER_DASHES = /^((?:---|\.\.\.)(?:[ \t][^\n]*)?\n+)\uFEFF/gm;
+
+/** A mark of UTF-16 says so; all else is UTF-8. */
+const decode = (bytes: Uint8Array): string => {
+  const [first, second] = bytes;
+  if (first === 0xff && second === 0xfe) return decodeAs('utf-16le', 'UTF-16', bytes);
+  if (first === 0xfe && second === 0xff) return decodeAs('utf-16be', 'UTF-16', bytes);
+  return decodeAs('utf-8', 'UTF-8', bytes);
+};
+
+const overLimit = (message: string, line?: number, options?: ErrorOptions): YamlError =>
+  new YamlError(message, line, options, true);
+
+const decodeAs = (encoding: string, name: string, bytes: Uint8Array): string => {
   try {
-    return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+    return new TextDecoder(encoding, { fatal: true }).decode(bytes);
   } catch (error) {
-    throw new YamlError('the input is not UTF-8 text', undefined, { cause: error });
+    throw new YamlError(`the input is not ${name} text`, undefined, { cause: error });
   }
 };
 
-const parse = (text: string, lineCounter: LineCounter): readonly Document.Parsed[] => {
-  const documents = guarded(() =>
-    parseAllDocuments(text, {
+const parse = (
+  text: string,
+  lineCounter: LineCounter,
+  tokensMax: number,
+): readonly Document.Parsed[] => {
+  const documents = bounded(lineCounter, tokensMax, () =>
+    parseDocuments(
+      text,
       lineCounter,
-      version: '1.1',
-      // Plain words are resolved here and not by the library: its YAML 1.1 has more to it.
-      schema: 'failsafe',
-      uniqueKeys: false,
-      prettyErrors: false,
-    }),
+      { depthMax: STACK_MAX, tokensMax },
+      {
+        version: '1.1',
+        // Plain words are resolved here and not by the library: its YAML 1.1 has more to it.
+        schema: 'failsafe',
+        uniqueKeys: false,
+      },
+    ),
   );
-  if (!Array.isArray(documents)) return [];
   for (const { errors } of documents) {
     const error = errors[0];
     if (error === undefined) continue;
-    // The parser reports an overflow of its stack like any other mistake.
-    const message = /call stack/.test(error.message) ? TOO_DEEP : error.message;
-    throw new YamlError(message, lineCounter.linePos(error.pos[0]).line, { cause: error });
+    throw new YamlError(error.message, lineCounter.linePos(error.pos[0]).line, { cause: error });
   }
   return documents;
 };
 
-/** The parser recurses: nesting without end overflows its stack before any limit of ours. */
-const guarded = <T>(act: () => T): T => {
+const bounded = <T>(lines: LineCounter, tokensMax: number, act: () => T): T => {
   try {
     return act();
   } catch (error) {
-    if (error instanceof RangeError) throw new YamlError(TOO_DEEP);
-    throw error;
+    if (!(error instanceof ParserLimitError)) throw error;
+    const message =
+      error.limit === 'depth' ? TOO_DEEP : `the input has more than ${tokensMax} words and marks`;
+    throw overLimit(message, lines.linePos(error.offset).line, { cause: error });
   }
 };
 
@@ -157,7 +188,7 @@ class Converter {
   ) {}
 
   convert(node: Node, path: string, depth: number): Converted {
-    if (depth > DEPTH_MAX) throw new YamlError(TOO_DEEP, lineOf(this.lines, node));
+    if (depth > DEPTH_MAX) throw overLimit(TOO_DEEP, lineOf(this.lines, node));
     if (isAlias(node)) return this.resolve(node);
     const { anchor } = node as { anchor?: string };
     // Known but not yet whole: an alias to it from inside would never end.
@@ -242,7 +273,7 @@ class Converter {
   private count(size: number, node: Node): void {
     this.total += size;
     if (this.total <= this.nodesMax) return;
-    throw new YamlError(
+    throw overLimit(
       `the aliases of the document stand for more than ${this.nodesMax} values`,
       lineOf(this.lines, node),
     );

@@ -95,6 +95,49 @@ it('refuses what is too large, too deep or no text', () => {
   expect(messageOf(() => readYaml(Buffer.from([0x61, 0xff])))).toMatch(/not UTF-8/);
 });
 
+it.each(['? ', '- ', 'a: ', '[', '{a: ', '- ? ', '? - '])(
+  'stops at nesting without end before anything recurses: %j',
+  (part) => {
+    expect(messageOf(() => readYaml(part.repeat(500_000)))).toMatch(/nested too deeply/);
+  },
+);
+
+it('counts words and marks, whatever they stand for', () => {
+  for (const part of ['&a ', '!t ', '*a ', '- x\n', '# x\n', 'a: 1\n', '"" '])
+    expect(messageOf(() => readYaml(part.repeat(20_000), { tokensMax: 10_000 }))).toMatch(
+      /^line \d+: the input has more than 10000 words and marks$/,
+    );
+  expect(one(`a: "${'x '.repeat(20_000)}"`)).toMatchObject({ a: expect.stringMatching(/^x x/) });
+});
+
+describe('byte-order marks', () => {
+  const text = 'kind: ConfigMap\ndata: {a: "é𝄞"}\n---\nkind: Pod\n';
+  const values = [{ kind: 'ConfigMap', data: { a: 'é𝄞' } }, { kind: 'Pod' }];
+  const littleEndian = Buffer.from(`\uFEFF${text}`, 'utf16le');
+
+  it.each<[string, Uint8Array | string]>([
+    ['of UTF-16, little endian', littleEndian],
+    ['of UTF-16, big endian', Buffer.from(littleEndian).swap16()],
+    ['of UTF-8', Buffer.from(`\uFEFF${text}`)],
+    ['before the second document', text.replace('---', '\uFEFF---')],
+    ['after the dashes', text.replace('---\n', '--- # next\r\n\uFEFF')],
+    ['in text that was decoded', `\uFEFF${text}`],
+  ])('do no harm: %s', (_title, source) => {
+    expect(readYaml(source).map(({ value }) => value)).toEqual(values);
+  });
+
+  it('inside a value are part of it', () => {
+    expect(one('a: |\n  x\n  \uFEFF---\nb: "\uFEFFy"')).toEqual({
+      a: 'x\n\uFEFF---\n',
+      b: '\uFEFFy',
+    });
+  });
+
+  it('of UTF-16 before what is none are refused', () => {
+    expect(messageOf(() => readYaml(Buffer.from([0xff, 0xfe, 0x61])))).toMatch(/not UTF-16/);
+  });
+});
+
 describe('manifests', () => {
   const twice = `kind: Deployment
 spec:
