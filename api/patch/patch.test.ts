@@ -9,6 +9,21 @@ const strategic = (document: object, patch: object, kind = PODS as never) =>
   applyPatch(kind, STRATEGIC_MERGE_PATCH, document, patch) as Json;
 const pod = (spec: object) => ({ metadata: { name: 'p' }, spec });
 
+it('merges long lists in time that grows with their length', () => {
+  const env = (count: number, value: string) =>
+    Array.from({ length: count }, (_none, i) => ({ name: `V${i}`, value }));
+  const [stored, patch] = [env(20_000, 'a'), env(20_000, 'b').reverse()];
+  const startMs = performance.now();
+  const merged = strategic(pod({ containers: [{ name: 'c', env: stored }] }), {
+    spec: {
+      containers: [{ name: 'c', env: patch, '$setElementOrder/env': patch.slice(0, 10_000) }],
+    },
+  }) as { spec: { containers: [{ env: unknown[] }] } };
+  expect(merged.spec.containers[0].env).toHaveLength(20_000);
+  // Were each item looked for among all others, it would take minutes.
+  expect(performance.now() - startMs).toBeLessThan(10_000);
+});
+
 describe('JSON patch', () => {
   const document = { a: { b: [1, 2] }, 'x/y': 1 };
 

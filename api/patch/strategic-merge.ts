@@ -63,15 +63,14 @@ const changedFields = (patch: Json): ReadonlySet<string> =>
 const retained = (original: Json, patch: Json): Json => {
   const keys = member(patch, RETAIN_KEYS);
   if (keys === undefined) return original;
+  const kept = new Set<unknown>(Array.isArray(keys) ? keys : []);
   const isWhole =
     Array.isArray(keys) &&
     Object.entries(patch).every(
-      ([key, value]) => isDirective(key) || value === null || keys.includes(key),
+      ([key, value]) => isDirective(key) || value === null || kept.has(key),
     );
   if (!isWhole) throw new ApiError('BadRequest', 'invalid patch format of $retainKeys');
-  return objectFrom(
-    Object.entries(original).filter(([key]) => (keys as readonly unknown[]).includes(key)),
-  );
+  return objectFrom(Object.entries(original).filter(([key]) => kept.has(key)));
 };
 
 /** The new value of one field, or undefined where it goes. */
@@ -96,10 +95,11 @@ const listAt = (patch: Json, key: string): readonly unknown[] | undefined => {
   return Array.isArray(value) ? (value as readonly unknown[]) : undefined;
 };
 
-const remaining = (original: unknown, removed: readonly unknown[] = []): readonly unknown[] =>
-  Array.isArray(original)
-    ? (original as readonly unknown[]).filter((item) => !removed.includes(item))
-    : [];
+const remaining = (original: unknown, removed: readonly unknown[] = []): readonly unknown[] => {
+  if (!Array.isArray(original)) return [];
+  const gone = new Set(removed);
+  return (original as readonly unknown[]).filter((item) => !gone.has(item));
+};
 
 /** A list that takes the place of another must still lose what only patches may hold. */
 const replacedList = (list: readonly unknown[], rules: MergeRules): readonly unknown[] =>
@@ -111,8 +111,9 @@ const mergeList = (
   rules: MergeRules,
   order: readonly unknown[] | undefined,
 ): readonly unknown[] => {
-  const directives = patch.filter((item) => isObject(item) && Object.hasOwn(item, PATCH)) as Json[];
-  const items = patch.filter((item) => !directives.includes(item as Json));
+  const isDirectiveItem = (item: unknown) => isObject(item) && Object.hasOwn(item, PATCH);
+  const directives = patch.filter(isDirectiveItem) as Json[];
+  const items = patch.filter((item) => !isDirectiveItem(item));
   requireKeys([...items, ...(order ?? [])], rules);
   if (directives.some((item) => item[PATCH] === 'replace')) return replacedList(items, rules);
   const kept = withoutDeleted(original, directives, rules, order);
@@ -161,15 +162,15 @@ const mergeItems = (
   rules: MergeRules,
 ): readonly unknown[] => {
   const merged = [...original];
+  const places = new Map(indexByIdentity(original, rules));
   for (const item of patch) {
     const identity = rules.identityOf(item);
-    const index = merged.findIndex((other) => rules.identityOf(other) === identity);
-    const current = index < 0 ? undefined : merged[index];
-    const next = isObject(item)
+    const index = places.get(identity) ?? merged.length;
+    const current = merged[index];
+    merged[index] = isObject(item)
       ? mergeObject(isObject(current) ? current : {}, item, rules.item)
       : item;
-    if (index < 0) merged.push(next);
-    else merged[index] = next;
+    places.set(identity, index);
   }
   return merged;
 };
@@ -192,13 +193,14 @@ const inOrder = (
     .sort((a, b) => (placeOf(a) ?? 0) - (placeOf(b) ?? 0));
   const others = merged.filter((item) => placeOf(item) === undefined);
   const result: unknown[] = [];
-  while (ordered.length > 0 && others.length > 0) {
-    const otherAt = storedPlace.get(rules.identityOf(others[0])) ?? Infinity;
-    const orderedAt = storedPlace.get(rules.identityOf(ordered[0]));
+  let [orderedNext, otherNext] = [0, 0];
+  while (orderedNext < ordered.length && otherNext < others.length) {
+    const otherAt = storedPlace.get(rules.identityOf(others[otherNext])) ?? Infinity;
+    const orderedAt = storedPlace.get(rules.identityOf(ordered[orderedNext]));
     const isOtherNext = orderedAt !== undefined && otherAt < orderedAt;
-    result.push(isOtherNext ? others.shift() : ordered.shift());
+    result.push(isOtherNext ? others[otherNext++] : ordered[orderedNext++]);
   }
-  return [...result, ...ordered, ...others];
+  return [...result, ...ordered.slice(orderedNext), ...others.slice(otherNext)];
 };
 
 const indexByIdentity = (
