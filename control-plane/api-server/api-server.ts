@@ -21,6 +21,7 @@ import { serveOpenApiV2 } from './discovery/openapi-v2';
 import { versionInfo } from './discovery/version';
 import type { HealthCheck } from './discovery/health';
 import type { ApiRequest, ApiResponse } from './http/exchange';
+import { HeavyLane } from './http/heavy-lane';
 import { HttpsListener, type ListenAddress, type TlsMaterial } from './http/https-listener';
 import { InProcessClient } from './in-process-client';
 import { textAt } from './kinds/mutable';
@@ -81,7 +82,7 @@ export const createApiServer = (deps: ApiServerDeps): ApiServer => {
     metrics,
     scrape: () => metricsResponse(metrics, kinds, deps.caches),
     podsOn: podsFrom(deps.caches),
-    rest: new RestApi({ service, nodes, random }),
+    rest: new RestApi({ service, nodes, random, heavyLane: new HeavyLane() }),
     discovery: new Discovery(kinds, REVIEWS),
     exec: new ExecGateway({ service, nodes }),
     checks: healthChecks(deps),

@@ -15,7 +15,7 @@ export interface TestServer extends AsyncDisposable {
   readonly api: ApiServer;
   readonly clock: ManualClock;
   readonly store: MemoryStore;
-  /** One request; `body` is JSON unless it is text. */
+  /** One request; `body` is JSON unless it is text or bytes. */
   request(method: string, path: string, body?: unknown, options?: RequestOptions): Promise<Answer>;
   /** The events of a watch until `count` have come. */
   watch(path: string, count: number): Promise<readonly WatchLine[]>;
@@ -92,14 +92,15 @@ const asker =
   (api: ApiServer) =>
   (method: string, url: string, body?: unknown, options: RequestOptions = {}) => {
     const { pathname, searchParams } = new URL(url, 'https://test');
-    const text = typeof body === 'string' ? body : body === undefined ? '' : stringifyJson(body);
+    const isGiven = typeof body === 'string' || body instanceof Uint8Array;
+    const content = isGiven ? body : body === undefined ? '' : stringifyJson(body);
     return api.handle({
       method,
       path: pathname,
       query: searchParams,
       headers: { accept: 'application/json', ...options.headers },
       user: options.user ?? ADMIN,
-      body: async () => Buffer.from(text),
+      body: async () => Buffer.from(content),
       signal: options.signal ?? new AbortController().signal,
     });
   };

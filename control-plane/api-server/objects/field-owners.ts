@@ -62,17 +62,22 @@ export const recordUpdate = (
 };
 
 /** The object after its author applied `body`; `old` is undefined when there is none. */
-export const applyOwned = (
+export const applyOwned = async (
   kind: ServedKind,
   old: ApiObject | undefined,
   body: Fields,
   context: WriteContext,
   nowMs: number,
-): Fields => {
+): Promise<Fields> => {
   const { resource } = kind;
+  const { pace } = context;
   const config = configurationOf(kind, body, context);
+  await pace?.pause();
   const live = (old ?? {}) as unknown as Fields;
-  const { object, managers } = apply(resource, live, config, context, nowMs);
+  const before = managersBeforeApply(resource, live);
+  await pace?.pause();
+  const { object, managers } = apply(resource, live, config, before, context, nowMs);
+  await pace?.pause();
   const isKubectl = context.fieldManager === KUBECTL && context.subresource === '';
   const applied = isKubectl ? withLastApplied(object, config) : object;
   const metadata = applied['metadata'] as Fields;
@@ -92,10 +97,10 @@ const apply = (
   resource: ServedKind['resource'],
   live: Fields,
   config: Fields,
+  managers: readonly Manager[],
   context: WriteContext,
   nowMs: number,
 ): Applied => {
-  const managers = managersBeforeApply(resource, live);
   const actor = actorOf(resource, context, nowMs, 'Apply');
   const run = (isForced: boolean) =>
     applyConfiguration(resource, live, config, managers, actor, isForced);

@@ -19,6 +19,7 @@ import {
   resetSystemMetadata,
 } from './metadata';
 import type { ObjectReader } from './object-reader';
+import { checkStoredValueCount, checkValueCount } from './object-size';
 import { applyDefaults, checkCreate, checkUpdate } from './rules';
 import type { WriteContext } from './write-context';
 
@@ -48,6 +49,7 @@ export class ObjectWriter {
     const isGenerated = prefix !== '' && !draft.metadata.name;
     for (let attempt = 1; ; attempt++) {
       const object = cloneJson(draft);
+      await context.pace?.pause();
       if (isGenerated) object.metadata.name = generateName(prefix, this.deps.random);
       await this.prepareCreate(kind, namespace, object, context);
       if (context.isDryRun) return this.dryCreate(kind, object, context);
@@ -163,13 +165,19 @@ export class ObjectWriter {
     context: WriteContext,
   ): Promise<void> {
     const { clock, random, admission } = this.deps;
+    const { pace } = context;
+    checkValueCount(object);
     placeObject(kind, object, namespace, '');
     resetSystemMetadata(object, clock, random, kind.strategy.hasGeneration);
     applyDefaults(kind, object);
+    await pace?.pause();
     if (context.operation === 'Update') recordCreate(kind, object, context, clock.now());
     kind.strategy.prepareCreate?.(object);
+    await pace?.pause();
     await admission.admitCreate(kind, object, context);
     checkCreate(kind, object, context);
+    await pace?.pause();
+    checkStoredValueCount(object);
   }
 
   private async dryCreate(
@@ -194,21 +202,31 @@ export class ObjectWriter {
     change: Change,
     context: WriteContext,
   ): Promise<Item> {
+    const { pace } = context;
+    await pace?.weigh(current.raw.length);
     const old = current.object;
+    await pace?.pause();
     const next = await change(old);
+    checkValueCount(next);
+    await pace?.pause();
     placeObject(kind, next, old.metadata.namespace ?? '', old.metadata.name);
     checkVersion(kind, next, old);
     keepSystemMetadata(next, old);
     const object = isolate(kind, next, old, context.subresource);
     applyDefaults(kind, object);
+    await pace?.pause();
     if (context.operation === 'Update')
       recordUpdate(kind, object, old, context, this.deps.clock.now());
     if (!isPart(context.subresource)) kind.strategy.prepareUpdate?.(object, old);
+    await pace?.pause();
     await this.deps.admission.admitUpdate(kind, object, old, context);
     checkUpdate(kind, object, old, context);
+    await pace?.pause();
+    checkStoredValueCount(object);
     if (isSame(object, old)) return current;
     if (kind.strategy.hasGeneration && isChangedBeyondStatus(object, old))
       object.metadata.generation = (old.metadata.generation ?? 0) + 1;
+    await pace?.pause();
     if (context.isDryRun) {
       encodeObject(object);
       return itemOf(object);

@@ -14,6 +14,7 @@ import { stringifyJson } from '../../../lib/json';
 import type { Fields, MutableObject } from '../kinds/mutable';
 import type { ServedKind } from '../kinds/served-kind';
 import { applyOwned } from './field-owners';
+import { checkValueCount } from './object-size';
 import type { WriteContext } from './write-context';
 
 /** A JSON value as an object of the kind, copied. @throws BadRequest */
@@ -60,14 +61,16 @@ export const checkUpdate = (
 };
 
 /** The object after a patch. @throws BadRequest, Invalid */
-export const patchObject = (
+export const patchObject = async (
   { resource }: ServedKind,
   type: Exclude<PatchType, 'apply'>,
   current: ApiObject,
   body: unknown,
   context: WriteContext,
-): MutableObject => {
+): Promise<MutableObject> => {
   const patched = applyPatch(resource, MEDIA_TYPES[type], current, body);
+  checkValueCount(patched);
+  await context.pace?.pause();
   try {
     const { object, warnings } = convert(resource, patched, {
       fieldValidation: context.fieldValidation,
@@ -83,14 +86,16 @@ export const patchObject = (
 };
 
 /** The object after a configuration was applied; `current` is undefined for a new one. @throws Conflict */
-export const applyObject = (
+export const applyObject = async (
   kind: ServedKind,
   current: ApiObject | undefined,
   config: Fields,
   context: WriteContext,
   nowMs: number,
-): MutableObject => {
-  const applied = applyOwned(kind, current, config, context, nowMs);
+): Promise<MutableObject> => {
+  const applied = await applyOwned(kind, current, config, context, nowMs);
+  checkValueCount(applied);
+  await context.pace?.pause();
   // What the author wrote was checked before it was merged.
   return decode(kind.resource, applied).object as unknown as MutableObject;
 };

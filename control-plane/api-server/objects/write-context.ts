@@ -1,4 +1,5 @@
 import type { User } from '../auth/user';
+import type { Pace } from '../http/heavy-lane';
 
 export type FieldValidation = 'Strict' | 'Warn' | 'Ignore';
 
@@ -20,6 +21,8 @@ export interface WriteContext {
   readonly fieldValidation: FieldValidation;
   /** Collects what the caller should hear though the write succeeds. */
   readonly warnings: string[];
+  /** How a large object is worked on. Absent for the server's own writes. */
+  readonly pace?: Pace;
   readonly signal: AbortSignal;
 }
 

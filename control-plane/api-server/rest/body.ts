@@ -4,13 +4,15 @@ import { apiVersionOf, type Resource } from '../../../api/resources';
 import { readYaml, YamlError } from '../../../api/yaml';
 import { parseJson, stringifyJson } from '../../../lib/json';
 import type { ApiRequest } from '../http/exchange';
-import { isNestedDeeper } from '../http/json-depth';
-import { MAX_BODY_BYTES } from '../http/read-body';
+import type { Pace } from '../http/heavy-lane';
+import type { JsonLimits } from '../http/json-size';
 import { isFields, type Fields, type MutableObject } from '../kinds/mutable';
 import type { ServedKind } from '../kinds/served-kind';
 import { duplicateFields } from './duplicate-fields';
+import { checkValueCount } from '../objects/object-size';
 import { decodeObject } from '../objects/rules';
 import type { WriteContext } from '../objects/write-context';
+import { BODY_LIMITS, checkJsonSize, YAML_LIMITS } from './body-limits';
 
 /** The object in a request's body, as the kind has it. @throws BadRequest, UnsupportedMediaType */
 export const readObject = async (
@@ -18,7 +20,8 @@ export const readObject = async (
   kind: ServedKind,
   context: WriteContext,
 ): Promise<MutableObject> => {
-  const document = await readDocument(request);
+  const { pace } = context;
+  const document = await readDocument(request, pace);
   const { value } = document;
   if (!isFields(value))
     throw new ApiError(
@@ -27,8 +30,11 @@ export const readObject = async (
         'it is not a JSON object',
     );
   checkType(kind.resource, value);
-  const isLenient = context.fieldValidation === 'Ignore';
-  return decodeObject(kind, value, context, isLenient ? [] : document.duplicates());
+  checkValueCount(value);
+  await pace?.pause();
+  const duplicates = context.fieldValidation === 'Ignore' ? [] : document.duplicates();
+  await pace?.pause();
+  return decodeObject(kind, value, context, duplicates);
 };
 
 /** The value of a body; undefined when there is none. */
@@ -41,12 +47,13 @@ interface BodyDocument {
   duplicates(): readonly string[];
 }
 
-const readDocument = async (request: ApiRequest): Promise<BodyDocument> => {
+const readDocument = async (request: ApiRequest, pace?: Pace): Promise<BodyDocument> => {
   const bytes = await request.body();
   if (bytes.length === 0) return { value: undefined, duplicates: () => [] };
   const type = mediaTypeOf(request);
   const parse = PARSERS.get(type);
   if (parse === undefined) throw unsupported(type, [...PARSERS.keys()]);
+  await pace?.weigh(bytes.length);
   return parse(bytes);
 };
 
@@ -57,7 +64,7 @@ const parseJsonBody = (bytes: Buffer): BodyDocument => ({
 
 const parseYamlBody = (bytes: Buffer): BodyDocument => {
   try {
-    const documents = readYaml(bytes, { bytesMax: MAX_BODY_BYTES });
+    const documents = readYaml(bytes, YAML_LIMITS);
     const [document] = documents;
     if (documents.length > 1) throw new YamlError('one document is expected, not several');
     return {
@@ -66,23 +73,32 @@ const parseYamlBody = (bytes: Buffer): BodyDocument => {
     };
   } catch (error) {
     if (!(error instanceof YamlError)) throw error;
+    if (error.isOverLimit)
+      throw new ApiError('RequestEntityTooLarge', `yaml: ${error.message}`, { cause: error });
     throw new ApiError('BadRequest', `yaml: ${error.message}`, { cause: error });
   }
 };
 
 /** What kubectl's `create` verbs send. A field has one place on the wire: none can be given twice. */
 const parseProtobufBody = (bytes: Buffer): BodyDocument => ({
-  value: decodeProtobuf(bytes),
+  value: decodeProtobuf(bytes, BODY_LIMITS.valueCountMax),
   duplicates: () => [],
 });
 
 /** YAML where a patch may be YAML: JSON, being faster to read, is tried first. */
 export const parseYamlText = (bytes: Buffer): unknown =>
-  bytes[0] === OPENING_BRACE ? parseText(bytes) : parseYamlBody(bytes).value;
+  isBraced(bytes) ? parseText(bytes) : parseYamlBody(bytes).value;
 
-export const parseText = (bytes: Uint8Array): unknown => {
-  if (isNestedDeeper(bytes, DEPTH_MAX))
-    throw new ApiError('BadRequest', 'json: exceeded max depth');
+/** Is the first character that counts an opening brace? */
+const isBraced = (bytes: Uint8Array): boolean => {
+  let at = 0;
+  while (at < bytes.length && (bytes[at] as number) <= SPACE) at++;
+  return bytes[at] === OPENING_BRACE;
+};
+
+/** @throws RequestEntityTooLarge, BadRequest */
+export const parseText = (bytes: Uint8Array, limits: JsonLimits = BODY_LIMITS): unknown => {
+  checkJsonSize(bytes, limits);
   try {
     return parseJson(bytes);
   } catch (error) {
@@ -130,5 +146,4 @@ const PARSERS: ReadonlyMap<string, (bytes: Buffer) => BodyDocument> = new Map([
   [PROTOBUF_MEDIA_TYPE, parseProtobufBody],
 ]);
 const OPENING_BRACE = 0x7b;
-/** Ten times what any kind of the API needs. */
-const DEPTH_MAX = 500;
+const SPACE = 0x20;

@@ -2,13 +2,16 @@ import { ApiError } from '../../../api/errors';
 import type { NodeConnections } from '../../../client/node-connections';
 import type { Random } from '../../../lib/random';
 import { warningHeaders, type ApiRequest, type ApiResponse } from '../http/exchange';
+import type { HeavyLane, Pace } from '../http/heavy-lane';
 import type { ResourceTarget } from '../http/request-target';
 import { isFields } from '../kinds/mutable';
 import type { ServedKind } from '../kinds/served-kind';
 import type { ObjectService } from '../objects/object-service';
+import { checkValueCount } from '../objects/object-size';
 import type { WriteContext } from '../objects/write-context';
 import { parseIncludeObject } from '../printing/table';
 import { checkType, mediaTypeOf, parseText, parseYamlText, unsupported } from './body';
+import { BODY_LIMITS, JSON_PATCH_LIMITS } from './body-limits';
 import { representationOf } from './negotiation';
 import { parseForce } from './options';
 import { PATCH_TYPES, type PatchRequest } from './patching';
@@ -18,6 +21,7 @@ export interface RestDeps {
   readonly service: ObjectService;
   readonly nodes: NodeConnections;
   readonly random: Random;
+  readonly heavyLane: HeavyLane;
 }
 
 /** A request to one kind, its target found. */
@@ -39,14 +43,18 @@ export const viewOf = ({ service }: RestDeps, { request, kind }: KindRequest): V
 export const readPatch = async (
   request: ApiRequest,
   { resource }: ServedKind,
+  pace?: Pace,
 ): Promise<PatchRequest> => {
   const mediaType = mediaTypeOf(request);
   const type = PATCH_TYPES.get(mediaType);
   if (type === undefined) throw unsupported(mediaType, [...PATCH_TYPES.keys()]);
   const isForced = parseForce(request.query, type);
   const bytes = await request.body();
-  if (type !== 'apply') return { type, body: parseText(bytes), isForced };
+  await pace?.weigh(bytes.length);
+  const limits = type === 'json' ? JSON_PATCH_LIMITS : BODY_LIMITS;
+  if (type !== 'apply') return { type, body: parseText(bytes, limits), isForced };
   const body = parseYamlText(bytes);
+  checkValueCount(body);
   if (isFields(body)) checkType(resource, body);
   return { type, body, isForced };
 };

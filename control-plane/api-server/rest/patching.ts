@@ -30,7 +30,7 @@ export const patch = async (
 ): Promise<Patched> => {
   if (type === 'apply')
     return apply(service, kind, name, body, { ...context, operation: 'Apply', isForced });
-  const change = (current: ApiObject): MutableObject =>
+  const change = (current: ApiObject): Promise<MutableObject> =>
     patchObject(kind, type, current, body, context);
   return { item: await service.writer.update(kind, name, change, context), isCreated: false };
 };
@@ -43,7 +43,7 @@ const apply = async (
   context: WriteContext,
 ): Promise<Patched> => {
   const config = configOf(kind, name, body);
-  const change = (current: ApiObject | undefined): MutableObject =>
+  const change = (current: ApiObject | undefined): Promise<MutableObject> =>
     applyObject(kind, current, config, context, service.clock.now());
   try {
     const item = await service.writer.update(kind, name, change, context);
@@ -57,7 +57,7 @@ const apply = async (
       'Conflict',
       `uid mismatch: the provided object specified uid ${uid}, and no existing object was found`,
     );
-  const draft = change(undefined);
+  const draft = await change(undefined);
   const item = await service.writer.create(kind, name.namespace, draft, context);
   return { item, isCreated: true };
 };

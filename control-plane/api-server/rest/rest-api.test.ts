@@ -189,8 +189,8 @@ describe('bad input', () => {
       PODS,
       `${'{"a":'.repeat(100_000)}1${'}'.repeat(100_000)}`,
       {},
-      400,
-      'json: exceeded max depth',
+      413,
+      'json: exceeded max depth: limit is 500',
     ],
     [
       'a patch nested without bounds',
@@ -198,8 +198,8 @@ describe('bad input', () => {
       `${PODS}/web`,
       `${'{"a":'.repeat(100_000)}1${'}'.repeat(100_000)}`,
       { 'content-type': 'application/merge-patch+json' },
-      400,
-      'json: exceeded max depth',
+      413,
+      'json: exceeded max depth: limit is 500',
     ],
     [
       'a bad label selector',

@@ -125,7 +125,8 @@ export class RestApi {
   private async create(asked: KindRequest): Promise<ApiResponse> {
     const { request, kind, target } = asked;
     if (kind.resource.isNamespaced && target.namespace === '') throw notAllowed();
-    const context = writeContextOf(request);
+    using pace = this.deps.heavyLane.pace(request.signal);
+    const context = { ...writeContextOf(request), pace };
     const object = await readObject(request, kind, context);
     const item = await this.deps.service.writer.create(kind, target.namespace, object, context);
     return itemResponse(viewOf(this.deps, asked), item, 201, warningsOf(context));
@@ -134,7 +135,8 @@ export class RestApi {
   private async update(asked: KindRequest): Promise<ApiResponse> {
     const { request, kind, target } = asked;
     const { writer } = this.deps.service;
-    const context = writeContextOf(request);
+    using pace = this.deps.heavyLane.pace(request.signal);
+    const context = { ...writeContextOf(request), pace };
     const object = await readObject(request, kind, context);
     const view = viewOf(this.deps, asked);
     const { item, isCreated } = await writer.put(kind, target, object, context);
@@ -143,8 +145,9 @@ export class RestApi {
 
   private async patch(asked: KindRequest): Promise<ApiResponse> {
     const { request, kind, target } = asked;
-    const context = writeContextOf(request);
-    const change = await readPatch(request, kind);
+    using pace = this.deps.heavyLane.pace(request.signal);
+    const context = { ...writeContextOf(request), pace };
+    const change = await readPatch(request, kind, pace);
     const { item, isCreated } = await patch(this.deps.service, kind, target, change, context);
     const view = viewOf(this.deps, asked);
     return itemResponse(view, item, isCreated ? 201 : 200, warningsOf(context));

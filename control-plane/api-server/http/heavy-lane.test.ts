@@ -1,0 +1,55 @@
+import { HeavyLane } from './heavy-lane';
+
+const NEVER = new AbortController().signal;
+const HEAVY = 1_000_000;
+const turn = () => new Promise((resolve) => setImmediate(resolve));
+
+it('takes heavy requests one behind another, and light ones at once', async () => {
+  const lane = new HeavyLane();
+  const order: string[] = [];
+  const first = lane.pace(NEVER);
+  await first.weigh(HEAVY);
+  const second = lane.pace(NEVER);
+  const waiting = second.weigh(HEAVY).then(() => order.push('second'));
+  using light = lane.pace(NEVER);
+  await light.weigh(100);
+  await light.pause();
+  await turn();
+  order.push('first');
+  first[Symbol.dispose]();
+  await waiting;
+  expect(order).toEqual(['first', 'second']);
+  // Weighed again, it keeps its turn.
+  await second.weigh(HEAVY);
+  second[Symbol.dispose]();
+  using third = lane.pace(NEVER);
+  await third.weigh(HEAVY);
+});
+
+it('passes over a caller that has gone while it waited', async () => {
+  const lane = new HeavyLane();
+  const first = lane.pace(NEVER);
+  await first.weigh(HEAVY);
+  const gone = new AbortController();
+  const second = lane.pace(gone.signal).weigh(HEAVY);
+  const third = lane.pace(NEVER).weigh(HEAVY);
+  gone.abort();
+  first[Symbol.dispose]();
+  await expect(second).rejects.toMatchObject({ reason: 'ServiceUnavailable' });
+  await third;
+});
+
+it('bounds how many wait', async () => {
+  const lane = new HeavyLane();
+  const attempts = Array.from({ length: 40 }, async () => {
+    using pace = lane.pace(NEVER);
+    await pace.weigh(HEAVY);
+    await turn();
+  });
+  const outcomes = await Promise.allSettled(attempts);
+  const refused = outcomes.filter(({ status }) => status === 'rejected');
+  expect(refused).toHaveLength(7);
+  expect(refused[0]).toMatchObject({
+    reason: { reason: 'TooManyRequests', details: { retryAfterSeconds: 1 } },
+  });
+});
