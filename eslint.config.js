@@ -72,6 +72,69 @@ const objectFree = controlPlaneRooms
   .filter((room) => !objectRooms.includes(room))
   .map((room) => `${pathOf(room)}/**`);
 
+const noAbortSignalAny = {
+  object: 'AbortSignal',
+  property: 'any',
+  message: 'It leaves a trace in every parent for good: use lib/async/linked-controller.',
+};
+
+const TAKE_A_CLOCK =
+  'Take time from a Clock (lib/clock): `monotonicMs` for durations, `now` for stamps, `sleep` and ' +
+  'lib/async/timed-controller to wait.';
+const OTHER_CLOCKS = [
+  ['Date', 'now'],
+  ['performance', 'now'],
+  ['process', 'hrtime'],
+  ['process', 'uptime'],
+  ['AbortSignal', 'timeout'],
+  ...['globalThis', 'global'].flatMap((object) =>
+    ['setTimeout', 'setInterval'].map((property) => [object, property]),
+  ),
+];
+const TIMERS = ['setTimeout', 'setInterval'];
+
+/** Time comes from the injected clock alone, so that tests and the simulation own all of it. */
+const clockRules = {
+  'no-restricted-properties': [
+    'error',
+    noAbortSignalAny,
+    ...OTHER_CLOCKS.map(([object, property]) => ({ object, property, message: TAKE_A_CLOCK })),
+  ],
+  'no-restricted-globals': ['error', ...TIMERS.map((name) => ({ name, message: TAKE_A_CLOCK }))],
+  'no-restricted-imports': [
+    'error',
+    {
+      paths: ['timers', 'node:timers', 'timers/promises', 'node:timers/promises'].map((name) => ({
+        name,
+        importNames: TIMERS,
+        message: TAKE_A_CLOCK,
+      })),
+    },
+  ],
+  'no-restricted-syntax': [
+    'error',
+    { selector: "NewExpression[callee.name='Date'][arguments.length=0]", message: TAKE_A_CLOCK },
+    { selector: "CallExpression[callee.name='Date']", message: TAKE_A_CLOCK },
+  ],
+};
+const clockRulesOff = {
+  ...Object.fromEntries(Object.keys(clockRules).map((rule) => [rule, 'off'])),
+  'no-restricted-properties': ['error', noAbortSignalAny],
+};
+
+/** Not yet on the clock. The list only shrinks. */
+const OFF_THE_CLOCK = [
+  'control-plane/nodes/session-table.ts',
+  'control-plane/api-server/discovery/health.ts',
+  'control-plane/api-server/http/send.ts',
+  'control-plane/api-server/http/https-listener.ts',
+  'control-plane/api-server/pods/log.ts',
+  'control-plane/registry/garbage.ts',
+  'control-plane/registry/blob-store.ts',
+  'control-plane/store/etcd/link.ts',
+  'control-plane/store/etcd/connection.ts',
+];
+
 module.exports = tseslint.config(
   {
     ignores: [
@@ -109,14 +172,7 @@ module.exports = tseslint.config(
           })),
         },
       ],
-      'no-restricted-properties': [
-        'error',
-        {
-          object: 'AbortSignal',
-          property: 'any',
-          message: 'It leaves a trace in every parent for good: use lib/async/linked-controller.',
-        },
-      ],
+      ...clockRules,
       'max-lines': ['error', { max: 500, skipBlankLines: true, skipComments: true }],
       'max-lines-per-function': ['error', { max: 70, skipBlankLines: true, skipComments: true }],
       '@typescript-eslint/restrict-template-expressions': [
@@ -135,6 +191,11 @@ module.exports = tseslint.config(
         { allowConstantLoopConditions: true },
       ],
     },
+  },
+  { files: ['lib/clock.ts', ...OFF_THE_CLOCK], rules: clockRulesOff },
+  {
+    files: ['**/*.test.ts', '**/testing.ts', 'test/**/*.ts', 'bench/**/*.ts'],
+    rules: clockRulesOff,
   },
   {
     files: objectRooms.map((room) => `${pathOf(room)}/**/*.ts`),

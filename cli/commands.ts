@@ -1,4 +1,5 @@
 import { Command, CommanderError } from 'commander';
+import { systemClock } from '../lib/clock';
 import { connect, type ConnectOptions } from './context';
 import { messageOf } from './message';
 import { systemTerminal, type Terminal } from './output/terminal';
@@ -22,7 +23,7 @@ export const main = async (argv: readonly string[]): Promise<number> => {
       process.once(name, () => {
         interrupted.abort();
         // A command gets a moment to put the terminal in order; one that waits for input has none.
-        setTimeout(() => resolve(INTERRUPTED), INTERRUPT_GRACE_MS).unref();
+        void systemClock.sleep(INTERRUPT_GRACE_MS).then(() => resolve(INTERRUPTED));
       });
     }
   });

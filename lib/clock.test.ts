@@ -1,4 +1,4 @@
-import { rfc3339, rfc3339Micro, systemClock, timeoutSignal } from './clock';
+import { rfc3339, rfc3339Micro, systemClock } from './clock';
 
 it.each([
   [0, '1970-01-01T00:00:00Z'],
@@ -18,7 +18,6 @@ it.each([2 ** 31, 2 ** 40, Number(2n ** 63n), Infinity])(
     // A timer that overflows fires after a millisecond, before this one.
     await systemClock.sleep(5);
     expect(isAwake).toBe(false);
-    expect(timeoutSignal(ms).aborted).toBe(false);
     wake.abort();
     await sleeping;
   },

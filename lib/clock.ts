@@ -1,8 +1,15 @@
 /** Where time comes from. Production uses `systemClock`; tests and the simulator advance their own. */
 export interface Clock {
-  /** Wall-clock time, milliseconds since the Unix epoch. It may jump. */
+  /**
+   * Wall-clock time, milliseconds since the Unix epoch. It jumps when somebody sets the clock: use it
+   * for stamps that people and other machines read, never for "how long" or "when again".
+   */
   now(): number;
-  /** Monotonic time in milliseconds from an arbitrary origin. Use it to measure. */
+  /**
+   * Monotonic time in milliseconds from an arbitrary origin, which differs between processes. Every
+   * duration, deadline and back-off is reckoned in it. What is only known by a stamp on the wall
+   * clock is brought over once, by `Stopwatches` (lib/stopwatches.ts).
+   */
   monotonicMs(): number;
   /** Resolves after `ms`, however long, or at once when `signal` aborts: callers check the signal. */
   sleep(ms: number, signal?: AbortSignal): Promise<void>;
@@ -34,10 +41,6 @@ export const systemClock: Clock = {
 /** Node's timers fire at once when asked for more: 24 days. */
 const TIMER_MS_MAX = 2 ** 31 - 1;
 
-/** As `AbortSignal.timeout`, which throws beyond 2^32 ms: such a signal never aborts in practice. */
-export const timeoutSignal = (ms: number): AbortSignal =>
-  AbortSignal.timeout(Math.min(Math.ceil(ms), TIMER_MS_MAX));
-
 // RFC 3339 has four digits for the year.
 const FIRST_MOMENT_MS = Date.parse('0000-01-01T00:00:00Z');
 const LAST_MOMENT_MS = Date.parse('9999-12-31T23:59:59.999Z');
@@ -59,16 +62,23 @@ interface Sleeper {
 /** A clock that stands still until `advance` is called. Sleepers wake in the order they are due. */
 export class ManualClock implements Clock {
   private sleepers: Sleeper[] = [];
+  /** Another origin than the wall's, so that a mix-up of the two shows. */
+  private elapsedMs = 0;
 
-  constructor(private currentMs = 0) {}
+  constructor(private wallStartMs = 0) {}
 
   /** Whole milliseconds, as from `Date.now()`. */
   now(): number {
-    return Math.floor(this.currentMs);
+    return Math.floor(this.wallStartMs + this.elapsedMs);
   }
 
   monotonicMs(): number {
-    return this.currentMs;
+    return this.elapsedMs;
+  }
+
+  /** Somebody sets the wall clock: by `ms`, which may be negative. No time passes. */
+  setBy(ms: number): void {
+    this.wallStartMs += ms;
   }
 
   sleep(ms: number, signal?: AbortSignal): Promise<void> {
@@ -82,7 +92,7 @@ export class ManualClock implements Clock {
         signal?.removeEventListener('abort', leave);
         resolve();
       };
-      const sleeper: Sleeper = { dueMs: this.currentMs + ms, wake };
+      const sleeper: Sleeper = { dueMs: this.elapsedMs + ms, wake };
       this.sleepers.push(sleeper);
       signal?.addEventListener('abort', leave, { once: true });
     });
@@ -90,7 +100,7 @@ export class ManualClock implements Clock {
 
   /** Moves time forward by `ms`, letting each due sleeper run before time passes its due point. */
   async advance(ms: number): Promise<void> {
-    const endMs = this.currentMs + ms;
+    const endMs = this.elapsedMs + ms;
     for (;;) {
       await flushMicrotasks();
       const next = this.sleepers
@@ -98,10 +108,10 @@ export class ManualClock implements Clock {
         .sort((a, b) => a.dueMs - b.dueMs)[0];
       if (next === undefined) break;
       this.sleepers = this.sleepers.filter((other) => other !== next);
-      this.currentMs = Math.max(this.currentMs, next.dueMs);
+      this.elapsedMs = Math.max(this.elapsedMs, next.dueMs);
       next.wake();
     }
-    this.currentMs = endMs;
+    this.elapsedMs = endMs;
   }
 }
 

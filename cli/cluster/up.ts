@@ -42,7 +42,7 @@ export const up = async (
       `cluster ${options.name} has ${known.nodes} nodes; to have ${options.nodes}: dhow down --name ${options.name}, then up`,
     );
   }
-  const record = known ?? { ...options, createdAt: new Date().toISOString() };
+  const record = known ?? { ...options, createdAt: new Date(systemClock.now()).toISOString() };
   try {
     using _lock = await lockCluster(paths.lock);
     await start(new Start(record, paths, processesOf(paths), bundleDir, progress, signal));

@@ -1,3 +1,4 @@
+import { systemClock } from '../../lib/clock';
 import { hasReason } from '../../api/errors';
 import { pathOf } from '../../api/resources';
 import type { ObjectName } from '../../api/types';
@@ -176,6 +177,6 @@ const waitUntilGone = async (context: CliContext, { info, name }: Doomed): Promi
       if (hasReason(error, 'NotFound')) return;
       throw error;
     }
-    await new Promise((resolve) => setTimeout(resolve, delayMs));
+    await systemClock.sleep(delayMs, signal);
   }
 };

@@ -1,3 +1,4 @@
+import { systemClock } from '../../lib/clock';
 import { EVENTS, PODS } from '../../api/resources';
 import type { ApiObject } from '../../api/types';
 import type { CliContext } from '../context';
@@ -59,5 +60,5 @@ const surroundingsOf = async ({ client, signal }: CliContext, object: ApiObject)
   const pods = isNode
     ? client.list(PODS, { fieldSelector: `spec.nodeName=${name}` }, signal)
     : Promise.resolve({ items: [] });
-  return { events: (await events).items, pods: (await pods).items, nowMs: Date.now() };
+  return { events: (await events).items, pods: (await pods).items, nowMs: systemClock.now() };
 };

@@ -1,6 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import type { Writable } from 'node:stream';
 import { WebSocket } from 'ws';
+import { systemClock } from '../../lib/clock';
 import { ApiError, type Status } from '../../api/errors';
 import { isPodReady } from '../../api/pods';
 import { PODS, pathOf } from '../../api/resources';
@@ -104,7 +105,7 @@ const converse = async (
     // A slow container must not fill our memory with what is typed or piped.
     if (socket.bufferedAmount > MAX_BUFFERED_BYTES) {
       process.stdin.pause();
-      setTimeout(() => process.stdin.resume(), 20);
+      void systemClock.sleep(20).then(() => process.stdin.resume());
     }
   };
   const sendSize = () =>

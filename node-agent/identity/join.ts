@@ -2,7 +2,7 @@ import { credentials, Metadata, type ChannelCredentials, type ServiceError } fro
 import { createHash, X509Certificate } from 'node:crypto';
 import { connect, type DetailedPeerCertificate, type PeerCertificate } from 'node:tls';
 
-import type { Clock } from '../../lib/clock';
+import { systemClock, type Clock } from '../../lib/clock';
 import { bootstrapTokenOf, parseJoinToken, type JoinToken } from '../../lib/join-token';
 import { BootstrapServiceClient, type JoinResponse } from '../../proto/gen/dhow/agent/v1/agent';
 import type { IdentityStore, NodeIdentity } from './identity-store';
@@ -69,7 +69,7 @@ const join = async (
   );
   try {
     const response = await new Promise<JoinResponse>((resolve, reject) => {
-      const deadline = Date.now() + CALL_TIMEOUT_MS;
+      const deadline = systemClock.now() + CALL_TIMEOUT_MS;
       client.join(request, new Metadata(), { deadline }, (error, value) =>
         error === null ? resolve(value) : reject(joinError(error)),
       );

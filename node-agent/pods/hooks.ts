@@ -2,11 +2,11 @@ import { request as httpRequest } from 'node:http';
 import { request as httpsRequest } from 'node:https';
 
 import type { Container } from '../../api/types';
-import { timeoutSignal, type Clock } from '../../lib/clock';
+import type { Clock } from '../../lib/clock';
 import { describeError } from '../../lib/describe-error';
 import type { ContainerRuntime } from '../../runtime/container-runtime';
-import { linkedController } from '../../lib/async/linked-controller';
 import { secondsToMs } from '../../api/int64';
+import { timedController } from '../../lib/async/timed-controller';
 
 export type HookHandler = NonNullable<NonNullable<Container['lifecycle']>['preStop']>;
 
@@ -69,9 +69,10 @@ export const runHttpGet = async (
   target: Pick<ActionTarget, 'container' | 'podIp'>,
   action: HttpAction,
   timeoutMs: number,
+  clock: Clock,
   signal: AbortSignal,
 ): Promise<ActionResult> => {
-  using limit = linkedController(signal, timeoutSignal(timeoutMs));
+  using limit = timedController(clock, timeoutMs, signal);
   let url = urlOf(target, action);
   try {
     for (let hops = 0; hops <= REDIRECTS_MAX; hops++) {
@@ -142,7 +143,7 @@ export const runHook = async (
   let result: ActionResult = { succeeded: true, output: '' };
   if (exec !== undefined)
     result = await runExec(runtime, target.containerId, exec.command ?? [], undefined, signal);
-  else if (httpGet !== undefined) result = await runHttpGet(target, httpGet, 30_000, signal);
+  else if (httpGet !== undefined) result = await runHttpGet(target, httpGet, 30_000, clock, signal);
   else if (sleep !== undefined) await clock.sleep(secondsToMs(sleep.seconds), signal);
   if (!result.succeeded) throw new Error(result.output);
 };

@@ -3,6 +3,7 @@ import { BinaryReader, BinaryWriter } from '@bufbuild/protobuf/wire';
 import { connect } from 'node:net';
 
 import type { Container } from '../../api/types';
+import type { Clock } from '../../lib/clock';
 import { describeError } from '../../lib/log';
 import type { ContainerRuntime } from '../../runtime/container-runtime';
 import { portOf, runExec, runHttpGet, type ActionResult, type ActionTarget } from '../pods/hooks';
@@ -11,7 +12,7 @@ export type Probe = NonNullable<Container['livenessProbe']>;
 
 /** Runs a probe once; what goes wrong is a failed probe, not an error. */
 export const runProbe = async (
-  runtime: ContainerRuntime,
+  { runtime, clock }: { readonly runtime: ContainerRuntime; readonly clock: Clock },
   target: ActionTarget,
   probe: Probe,
   signal: AbortSignal,
@@ -21,9 +22,10 @@ export const runProbe = async (
   try {
     if (exec !== undefined)
       return await runExec(runtime, target.containerId, exec.command ?? [], timeoutMs, signal);
-    if (httpGet !== undefined) return await runHttpGet(target, httpGet, timeoutMs, signal);
+    if (httpGet !== undefined) return await runHttpGet(target, httpGet, timeoutMs, clock, signal);
     if (tcpSocket !== undefined) return await runTcp(target, tcpSocket, timeoutMs, signal);
-    if (grpc !== undefined) return await runGrpc(target, grpc, timeoutMs, signal);
+    if (grpc !== undefined)
+      return await runGrpc(target, grpc, clock.now() + timeoutMs, timeoutMs, signal);
     return { succeeded: true, output: '' };
   } catch (error) {
     return { succeeded: false, output: describeError(error) };
@@ -57,6 +59,7 @@ const runTcp = (
 const runGrpc = (
   { podIp }: ActionTarget,
   { port, service }: { readonly port: number; readonly service?: string | null },
+  deadline: number,
   timeoutMs: number,
   signal: AbortSignal,
 ): Promise<ActionResult> =>
@@ -71,7 +74,7 @@ const runGrpc = (
       readStatus,
       service ?? '',
       new Metadata({ waitForReady: false }),
-      { deadline: Date.now() + timeoutMs },
+      { deadline },
       (error, health = 'UNKNOWN') => {
         signal.removeEventListener('abort', cancel);
         client.close();

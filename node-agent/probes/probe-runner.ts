@@ -46,8 +46,7 @@ export class ProbeRunner {
       readonly action?: ProbeAction;
     },
   ) {
-    this.act =
-      deps.action ?? ((target, probe, signal) => runProbe(deps.runtime, target, probe, signal));
+    this.act = deps.action ?? ((target, probe, signal) => runProbe(deps, target, probe, signal));
   }
 
   /** Begins probing, from the verdicts of an earlier agent. Idempotent by container id. */

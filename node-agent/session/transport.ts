@@ -56,7 +56,7 @@ export const createTransport = (
   return {
     openSession: (signal) => streamOf(current().session(), clock, signal),
     openAttach: (signal) => streamOf(current().attach(), clock, signal),
-    renew: (certificateRequest) => renew(current(), certificateRequest),
+    renew: (certificateRequest) => renew(current(), certificateRequest, clock),
     close: () => client.close(),
   };
 };
@@ -78,9 +78,13 @@ const clientOf = (host: string, identity: NodeIdentity): NodeServiceClient =>
     },
   );
 
-const renew = (client: NodeServiceClient, certificateRequest: Buffer): Promise<string> =>
+const renew = (
+  client: NodeServiceClient,
+  certificateRequest: Buffer,
+  clock: Clock,
+): Promise<string> =>
   new Promise((resolve, reject) => {
-    const deadline = Date.now() + CALL_TIMEOUT_MS;
+    const deadline = clock.now() + CALL_TIMEOUT_MS;
     client.renew({ certificateRequest }, new Metadata(), { deadline }, (error, response) =>
       error === null ? resolve(response.certificate) : reject(error),
     );

@@ -13,6 +13,7 @@ import {
 } from 'node:fs';
 import { dirname, join, normalize } from 'node:path';
 
+import { systemClock } from '../../lib/clock';
 import { hasErrorCode } from '../files';
 
 export interface VolumeFile {
@@ -90,7 +91,7 @@ const countFiles = (folder: string): number =>
 
 const freshFolder = (directory: string): string => {
   for (let attempt = 0; ; attempt++) {
-    const name = `..${new Date().toISOString().replace(/[:.]/g, '_')}.${process.pid}${attempt}`;
+    const name = `..${new Date(systemClock.now()).toISOString().replace(/[:.]/g, '_')}.${process.pid}${attempt}`;
     try {
       mkdirSync(join(directory, name), { mode: 0o755 });
       return name;

@@ -11,6 +11,7 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 
+import { systemClock } from '../../lib/clock';
 import { describeError } from '../../lib/log';
 import { RuntimeError } from '../container-runtime';
 
@@ -115,9 +116,6 @@ export const killProcess = (pid: number): void => {
   }
 };
 
-export const pause = (ms: number): Promise<void> =>
-  new Promise((resolve) => {
-    setTimeout(resolve, ms);
-  });
+export const pause = (ms: number): Promise<void> => systemClock.sleep(ms);
 
 const MAX_ATTEMPTS = 200;

@@ -13,6 +13,7 @@ import {
 } from 'node:net';
 
 import { runProbe, type Probe } from '../../node-agent/probes/probe-action';
+import { systemClock } from '../../lib/clock';
 import { FakeContainerRuntime } from '../../runtime/containers';
 
 const closers: (() => Promise<void>)[] = [];
@@ -42,7 +43,8 @@ const probe = (what: Probe, ports: readonly { name: string; containerPort: numbe
   const container = { name: 'web', ports };
   const target = { containerId: 'c1', container, podIp: '127.0.0.1' };
   const { signal } = new AbortController();
-  return runProbe(new FakeContainerRuntime(), target, { timeoutSeconds: 1, ...what }, signal);
+  const deps = { runtime: new FakeContainerRuntime(), clock: systemClock };
+  return runProbe(deps, target, { timeoutSeconds: 1, ...what }, signal);
 };
 
 describe('by gRPC', () => {

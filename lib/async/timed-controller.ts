@@ -1,0 +1,26 @@
+import type { Clock } from '../clock';
+import { linkedController } from './linked-controller';
+
+/** Aborts by itself when its time is up; disposing of it ends the wait and lets go of the parents. */
+export interface TimedController extends AbortController, Disposable {}
+
+/** A controller that aborts after `ms`, or when one of `parents` does. In place of `AbortSignal.timeout`. */
+export const timedController = (
+  clock: Clock,
+  ms: number,
+  ...parents: readonly AbortSignal[]
+): TimedController => {
+  const controller = linkedController(...parents);
+  const wait = new AbortController();
+  const endWait = () => wait.abort();
+  controller.signal.addEventListener('abort', endWait, { once: true });
+  if (controller.signal.aborted) endWait();
+  void clock.sleep(ms, wait.signal).then(() => {
+    if (!wait.signal.aborted) controller.abort(new DOMException('timed out', 'TimeoutError'));
+  });
+  const dispose = () => {
+    controller[Symbol.dispose]();
+    endWait();
+  };
+  return Object.assign(controller, { [Symbol.dispose]: dispose });
+};
