@@ -204,6 +204,24 @@ module.exports = tseslint.config(
     rules: { 'dhow/no-bare-json': 'error' },
   },
   {
+    // What launchers, monitors and containers do may never end: nothing waits for it without limit.
+    files: ['runtime/containers/**/*.ts', 'node-agent/{pods,probes,streams,logs}/**/*.ts'],
+    ignores: ['**/*.test.ts', '**/fake*.ts', '**/testing.ts'],
+    rules: {
+      'no-restricted-syntax': [
+        'error',
+        {
+          selector: 'NewExpression[callee.name="Promise"]',
+          message: 'A wait needs a deadline: use lib/async/deadline, or say what else ends it.',
+        },
+        {
+          selector: 'CallExpression[callee.property.name="sleep"] > Identifier[name="Infinity"]',
+          message: 'A wait needs a deadline.',
+        },
+      ],
+    },
+  },
+  {
     files: ['**/*.test.ts', 'test/**/*.ts', 'bench/**/*.ts'],
     rules: {
       'boundaries/dependencies': 'off',

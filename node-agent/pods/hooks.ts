@@ -105,6 +105,7 @@ const get = (
   httpHeaders: NonNullable<HttpAction['httpHeaders']>,
   signal: AbortSignal,
 ): Promise<{ readonly code: number; readonly location: string | undefined }> =>
+  // eslint-disable-next-line no-restricted-syntax -- `signal` ends it
   new Promise((resolve, reject) => {
     const send = url.protocol === 'https:' ? httpsRequest : httpRequest;
     const headers = Object.fromEntries(httpHeaders.map(({ name, value }) => [name, value]));

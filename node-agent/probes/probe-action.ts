@@ -38,6 +38,7 @@ const runTcp = (
   timeoutMs: number,
   signal: AbortSignal,
 ): Promise<ActionResult> =>
+  // eslint-disable-next-line no-restricted-syntax -- the socket has a timeout
   new Promise((resolve) => {
     const target = host === undefined || host === '' ? podIp : host;
     const socket = connect({
@@ -63,6 +64,7 @@ const runGrpc = (
   timeoutMs: number,
   signal: AbortSignal,
 ): Promise<ActionResult> =>
+  // eslint-disable-next-line no-restricted-syntax -- the call has a deadline
   new Promise((resolve) => {
     const address = `${podIp.includes(':') ? `[${podIp}]` : podIp}:${port}`;
     // A proxy of the agent's environment is not for its pods.

@@ -86,8 +86,8 @@ export const removeEmpty = (dir: string): boolean => {
 };
 
 /**
- * Removes a subtree of cgroups without processes. A cgroup is busy for a moment after its last process
- * has ended, so it tries for some seconds.
+ * Removes a subtree of cgroups, and kills what joins it meanwhile. A cgroup is busy for a moment after
+ * its last process has ended, so it tries for some seconds.
  */
 export const removeTree = async (dir: string): Promise<void> => {
   for (let attempt = 0; ; attempt++) {
@@ -103,6 +103,7 @@ export const removeTree = async (dir: string): Promise<void> => {
         });
       }
     }
+    for (const pid of processesIn(dir)) killProcess(pid);
     await pause(Math.min(2 + attempt, 50));
   }
 };

@@ -22,8 +22,9 @@ export class FrameConnection {
     socket.on('close', () => this.close());
   }
 
-  /** @throws the system's error when nobody listens there. */
+  /** Never waits: who listens at a path of this machine is reached at once, or not at all. @throws */
   static open(path: string, handlers: ConnectionHandlers): Promise<FrameConnection> {
+    // eslint-disable-next-line no-restricted-syntax -- connect(2) does not wait
     return new Promise((resolve, reject) => {
       const socket = connect(path);
       socket.once('error', reject);
@@ -37,6 +38,7 @@ export class FrameConnection {
   /** Resolves when the kernel or the send buffer has room for more. */
   send(frame: Uint8Array): Promise<void> {
     if (this.closed || this.socket.write(frame)) return Promise.resolve();
+    // eslint-disable-next-line no-restricted-syntax -- the closing of the connection ends it
     return new Promise((resolve) => {
       const done = () => {
         this.socket.off('drain', done);

@@ -1,10 +1,11 @@
 import { execFile } from 'node:child_process';
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { promisify } from 'node:util';
 
 import { removeTree } from '../../lib/remove-tree';
 import { probeCgroups } from '../cgroups';
 import { killProcess } from '../cgroups/files';
+import { launcherProcesses } from './monitor-process';
 
 /**
  * Ends everything a runtime on `runDir` ever made: launcher, monitors, containers, pinned namespaces,
@@ -18,20 +19,8 @@ export const destroyEverything = async (runDir: string, cgroupParent: string): P
   await removeTree(runDir);
 };
 
-/** Launcher and monitors, by their command line: it names the run folder. */
 const killLaunchers = (runDir: string): void => {
-  for (const name of readdirSync('/proc')) {
-    if (!/^\d+$/.test(name)) continue;
-    if (commandLine(name) === `dhow-launcher\0${runDir}\0`) killProcess(Number(name));
-  }
-};
-
-const commandLine = (pid: string): string => {
-  try {
-    return readFileSync(`/proc/${pid}/cmdline`, 'utf8');
-  } catch {
-    return '';
-  }
+  for (const pid of launcherProcesses(runDir)) killProcess(pid);
 };
 
 const unmountBelow = async (dir: string): Promise<void> => {
@@ -40,9 +29,9 @@ const unmountBelow = async (dir: string): Promise<void> => {
   for (let round = 0; round < MAX_ROUNDS; round++) {
     const targets = mountsBelow(dir);
     if (targets.length === 0) return;
-    await promisify(execFile)('umount', ['-l', '-n', '--', ...targets.slice(0, 500)]).catch(
-      () => undefined,
-    );
+    await promisify(execFile)('umount', ['-l', '-n', '--', ...targets.slice(0, 500)], {
+      timeout: UMOUNT_TIMEOUT_MS,
+    }).catch(() => undefined);
   }
 };
 
@@ -58,3 +47,4 @@ const unescape = (path: string): string =>
   path.replace(/\\([0-7]{3})/g, (_, octal: string) => String.fromCharCode(parseInt(octal, 8)));
 
 const MAX_ROUNDS = 50;
+const UMOUNT_TIMEOUT_MS = 30_000;

@@ -32,6 +32,15 @@ export interface FakeContainerRuntimeOptions {
   readonly ignoresSigterm?: (spec: ContainerSpec) => boolean;
 }
 
+type HangingMethod =
+  | 'createSandbox'
+  | 'removeSandbox'
+  | 'createContainer'
+  | 'startContainer'
+  | 'removeContainer'
+  | 'kill'
+  | 'exec';
+
 interface FakeContainer {
   readonly spec: ContainerSpec;
   readonly createdAtMs: number;
@@ -55,6 +64,7 @@ export class FakeContainerRuntime implements ContainerRuntime {
   private readonly containersById = new Map<string, FakeContainer>();
   private readonly listeners = new Set<Channel<RuntimeEvent>>();
   private readonly failures = new Map<string, Error[]>();
+  private readonly hanging = new Map<string, (sandboxId: string) => boolean>();
   private nextPid = 1000;
 
   constructor(private readonly options: FakeContainerRuntimeOptions = {}) {
@@ -64,6 +74,11 @@ export class FakeContainerRuntime implements ContainerRuntime {
   /** The next call of `method` throws `error`. */
   failNext(method: 'createSandbox' | 'createContainer' | 'startContainer' | 'exec', error: Error) {
     this.failures.set(method, [...(this.failures.get(method) ?? []), error]);
+  }
+
+  /** From now on calls of `method` in sandboxes that `isMeant` never return, whatever their signal says. */
+  hang(method: HangingMethod, isMeant: (sandboxId: string) => boolean) {
+    this.hanging.set(method, isMeant);
   }
 
   /** Ends a running container's main process from outside. */
@@ -101,26 +116,31 @@ export class FakeContainerRuntime implements ContainerRuntime {
   }
 
   createContainer(spec: ContainerSpec): Promise<ContainerState> {
-    return this.call('createContainer', spec.id, () => {
-      if (!this.sandboxesById.has(spec.sandboxId)) {
-        throw new RuntimeError('create', `sandbox "${spec.sandboxId}" does not exist`);
-      }
-      if (this.containersById.has(spec.id)) {
-        throw new RuntimeError('create', `container "${spec.id}" exists already`);
-      }
-      const container: FakeContainer = {
-        spec,
-        createdAtMs: this.clock.now(),
-        views: new Set(),
-        startedAtMs: undefined,
-        process: undefined,
-        exit: undefined,
-        resources: spec.resources,
-        pid: this.nextPid++,
-      };
-      this.containersById.set(spec.id, container);
-      return stateOf(container);
-    });
+    return this.call(
+      'createContainer',
+      spec.id,
+      () => {
+        if (!this.sandboxesById.has(spec.sandboxId)) {
+          throw new RuntimeError('create', `sandbox "${spec.sandboxId}" does not exist`);
+        }
+        if (this.containersById.has(spec.id)) {
+          throw new RuntimeError('create', `container "${spec.id}" exists already`);
+        }
+        const container: FakeContainer = {
+          spec,
+          createdAtMs: this.clock.now(),
+          views: new Set(),
+          startedAtMs: undefined,
+          process: undefined,
+          exit: undefined,
+          resources: spec.resources,
+          pid: this.nextPid++,
+        };
+        this.containersById.set(spec.id, container);
+        return stateOf(container);
+      },
+      spec.sandboxId,
+    );
   }
 
   startContainer(id: string): Promise<ContainerState> {
@@ -230,12 +250,24 @@ export class FakeContainerRuntime implements ContainerRuntime {
     return Promise.resolve();
   }
 
-  private async call<T>(method: string, detail: string, work: () => T): Promise<T> {
+  private async call<T>(
+    method: string,
+    detail: string,
+    work: () => T,
+    sandboxId = this.sandboxOf(detail),
+  ): Promise<T> {
     this.calls.push(`${method} ${detail}`);
     await Promise.resolve();
+    if (this.hanging.get(method)?.(sandboxId) === true) await new Promise(() => undefined);
     const failure = this.failures.get(method)?.shift();
     if (failure !== undefined) throw failure;
     return work();
+  }
+
+  /** Of a container, or the sandbox itself. */
+  private sandboxOf(detail: string): string {
+    const [id = ''] = detail.split(' ');
+    return this.containersById.get(id)?.spec.sandboxId ?? id;
   }
 
   private need(id: string): FakeContainer {

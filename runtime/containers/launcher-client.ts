@@ -1,19 +1,24 @@
 import { spawn } from 'node:child_process';
-import { closeSync, openSync } from 'node:fs';
+import { closeSync, openSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
+import { withDeadline } from '../../lib/async/deadline';
 import { SingleFlight } from '../../lib/async/single-flight';
 import type { Clock } from '../../lib/clock';
 import type { Log } from '../../lib/log';
+import { killProcess } from '../cgroups/files';
 import { RuntimeError } from '../container-runtime';
 import { FrameConnection, type ConnectionHandlers } from './connection';
-import { decodeError, encodeFrame, FrameType } from './frames';
+import { decodeError, encodeFrame, FrameType, type Frame } from './frames';
+import type { RuntimeLimits } from './limits';
+import { launcherProcesses } from './monitor-process';
 
 export interface LauncherClientDeps {
   readonly runDir: string;
   readonly launcherPath: string;
   readonly clock: Clock;
   readonly log: Log;
+  readonly limits: RuntimeLimits;
 }
 
 /** Talks to the node's launcher, and starts one when none answers. */
@@ -55,26 +60,68 @@ export class LauncherClient {
     this.takeSpare()?.close();
   }
 
-  /** Sends one request and waits for its answer. @throws RuntimeError with the failed step. */
-  async request(type: number, payload: Uint8Array = new Uint8Array()): Promise<void> {
+  /**
+   * Sends one request and waits for its answer. @throws RuntimeError with the failed step, or when
+   * there is no answer in time; a launcher that is stuck altogether is then replaced.
+   */
+  async request(
+    type: number,
+    payload: Uint8Array = new Uint8Array(),
+    signal?: AbortSignal,
+  ): Promise<void> {
+    const { clock, limits } = this.deps;
+    const deadline = {
+      what: 'a request to the launcher',
+      limitMs: limits.requestMs,
+      clock,
+      signal,
+    };
+    try {
+      await withDeadline(deadline, (over) => this.ask(type, payload, over));
+    } catch (error) {
+      if (!(error instanceof RuntimeError) && signal?.aborted !== true) await this.replaceIfDeaf();
+      throw error;
+    }
+    this.prepare();
+  }
+
+  /** Ends a launcher that takes connections and answers none: the next request starts another. */
+  async replaceIfDeaf(): Promise<void> {
+    const { clock, log, runDir } = this.deps;
+    const deadline = { what: 'the launcher', limitMs: PING_TIMEOUT_MS, clock };
+    try {
+      await withDeadline(deadline, (over) => this.ask(FrameType.ping, NOTHING, over, true));
+    } catch (err) {
+      log.error({ err }, 'the launcher does not answer: replacing it');
+      for (const pid of launcherProcesses(runDir)) if (isLauncher(pid)) killProcess(pid);
+    }
+  }
+
+  private async ask(
+    type: number,
+    payload: Uint8Array,
+    signal: AbortSignal,
+    isFresh = false,
+  ): Promise<void> {
     let answer: RuntimeError | 'ok' | undefined;
     const { promise, resolve } = deferred();
-    const connection = await this.open({
-      onFrame: (frame) => {
-        if (frame.type === FrameType.error) {
-          const { step, message } = decodeError(frame.payload);
-          answer ??= new RuntimeError(step, message);
-        } else {
-          answer ??= 'ok';
-        }
+    const handlers = {
+      onFrame: (frame: Frame) => {
+        answer ??= answerOf(frame);
         resolve();
       },
       onClose: resolve,
-    });
+    };
+    const connection = isFresh
+      ? await FrameConnection.open(this.socketPath, handlers)
+      : await this.open(handlers);
+    const giveUp = () => connection.close();
+    signal.addEventListener('abort', giveUp, { once: true });
+    if (signal.aborted) giveUp();
     void connection.send(encodeFrame(type, payload));
     await promise;
+    signal.removeEventListener('abort', giveUp);
     connection.close();
-    this.prepare();
     if (answer === undefined) throw new RuntimeError('launcher', 'the launcher did not answer');
     if (answer !== 'ok') throw answer;
   }
@@ -133,9 +180,27 @@ export class LauncherClient {
 
 const deferred = () => {
   let resolve: () => void = () => undefined;
+  // eslint-disable-next-line no-restricted-syntax -- its user's deadline closes the connection
   const promise = new Promise<void>((done) => (resolve = done));
   return { promise, resolve };
 };
 
+const answerOf = (frame: Frame): RuntimeError | 'ok' => {
+  if (frame.type !== FrameType.error) return 'ok';
+  const { step, message } = decodeError(frame.payload);
+  return new RuntimeError(step, message);
+};
+
+/** Not one of the monitors, which bear the same command line. */
+const isLauncher = (pid: number): boolean => {
+  try {
+    return readFileSync(`/proc/${pid}/comm`, 'utf8').trim() === 'dhow-launcher';
+  } catch {
+    return false;
+  }
+};
+
+const NOTHING = new Uint8Array();
+const PING_TIMEOUT_MS = 5_000;
 const IGNORE: ConnectionHandlers = { onFrame: () => undefined, onClose: () => undefined };
 const START_TIMEOUT_MS = 10_000;

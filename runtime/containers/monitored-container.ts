@@ -1,3 +1,5 @@
+import { Condition, DeadlineExceededError } from '../../lib/async/deadline';
+import type { Clock } from '../../lib/clock';
 import type { Log } from '../../lib/log';
 import { RuntimeError, type ContainerState, type RuntimeEvent } from '../container-runtime';
 import { FrameConnection, type ConnectionHandlers } from './connection';
@@ -11,27 +13,35 @@ import {
   type Frame,
 } from './frames';
 import type { LauncherClient } from './launcher-client';
+import type { RuntimeLimits } from './limits';
 import { exitRecord, type ContainerRecord, type ExitRecord, type RunFiles } from './records';
 
 export interface MonitoredContainerDeps {
   readonly files: RunFiles;
+  readonly clock: Clock;
   readonly log: Log;
+  readonly limits: RuntimeLimits;
   readonly publish: (event: RuntimeEvent) => void;
   /** Ends a container whose monitor was lost; returns what its exit then is. */
   readonly endOrphan: (record: ContainerRecord) => Promise<ExitRecord>;
 }
 
-/** One container as its monitor tells of it, over a connection that stays open until its end. */
+/**
+ * One container as its monitor tells of it, over a connection that stays open until its end.
+ *
+ *   creating ──made──► created ──start──► running ──exit──► exited
+ *   adopting ──state──────▲──────────────────▲     (no answer yet: taken for running)
+ */
 export class MonitoredContainer {
   private connection: FrameConnection | undefined;
   private pid = 0;
   private startedAtMs: number | undefined;
-  private status: 'creating' | 'created' | 'running' | 'exited' = 'creating';
+  private status: 'creating' | 'adopting' | 'created' | 'running' | 'exited' = 'creating';
   private ended: ExitRecord | undefined;
   private failure: RuntimeError | undefined;
-  private isAdopted = false;
   private isReleased = false;
-  private waiters: (() => void)[] = [];
+  private losing: Promise<void> | undefined;
+  private readonly changed = new Condition();
 
   constructor(
     readonly record: ContainerRecord,
@@ -46,17 +56,38 @@ export class MonitoredContainer {
     return this.ended !== undefined;
   }
 
-  /** Has the launcher make it. @throws RuntimeError with the failed step. */
-  async create(launcher: LauncherClient, plan: Uint8Array): Promise<void> {
+  /**
+   * Has the launcher make it. What cannot be made in time, or is no longer wanted, is given up.
+   * @throws RuntimeError with the failed step.
+   */
+  async create(launcher: LauncherClient, plan: Uint8Array, signal?: AbortSignal): Promise<void> {
+    this.throwFailure();
     this.connection = await launcher.open(this.handlers());
     void this.connection.send(encodeFrame(FrameType.create, plan));
-    await this.until(() => this.status !== 'creating' || this.failure !== undefined);
-    if (this.failure !== undefined) throw this.failure;
+    const isDecided = () => this.status !== 'creating' || this.failure !== undefined;
+    try {
+      await this.until('creation', this.deps.limits.createMs, isDecided, signal);
+    } catch (error) {
+      this.sendKill(SIGKILL);
+      throw error;
+    }
+    this.throwFailure();
   }
 
-  /** Finds the monitor of an earlier process's container, or how it ended meanwhile. */
+  /** Ends a creation under way: `create` throws. */
+  cancelCreation(): void {
+    if (this.status !== 'creating') return;
+    this.sendKill(SIGKILL);
+    this.failure ??= new RuntimeError('create', `container "${this.id}" is being removed`);
+    this.changed.notify();
+  }
+
+  /**
+   * Finds the monitor of an earlier process's container, or how it ended meanwhile. A monitor that
+   * does not answer in time is left to answer later; until then its container is taken for running.
+   */
   async adopt(): Promise<void> {
-    this.isAdopted = true;
+    this.status = 'adopting';
     const known = this.deps.files.readExit(this.id);
     if (known !== undefined) {
       this.finish(known);
@@ -72,38 +103,42 @@ export class MonitoredContainer {
       return;
     }
     this.connection.sendType(FrameType.subscribe);
-    await this.until(() => this.status !== 'creating');
+    try {
+      const hasAnswered = () => this.status !== 'adopting' || this.isReleased;
+      await this.until('adoption', this.deps.limits.adoptMs, hasAnswered);
+    } catch (error) {
+      if (!(error instanceof DeadlineExceededError)) throw error;
+      this.deps.log.warn({ container: this.id }, 'a monitor does not answer: going on without it');
+    }
   }
 
-  /** Resolves once it runs, or ended because it could not. */
-  async start(): Promise<void> {
+  /** Resolves once it runs, or ended because it could not. @throws DeadlineExceededError */
+  async start(signal?: AbortSignal): Promise<void> {
     if (this.status === 'exited') {
       throw new RuntimeError('start', `container "${this.id}" has exited`);
     }
     this.connection?.sendType(FrameType.start);
-    await this.until(() => this.status !== 'created');
+    const isDecided = () => this.status !== 'created' || this.isReleased;
+    await this.until('start', this.deps.limits.startMs, isDecided, signal);
   }
 
-  kill(signalNumber: number): Promise<void> {
-    if (this.hasExited) return Promise.resolve();
-    return this.connection?.send(encodeNumbers(FrameType.kill, signalNumber)) ?? Promise.resolve();
+  /** Never waits: a monitor that is stuck takes no orders, and must not hold up who gives them. */
+  kill(signalNumber: number): void {
+    if (!this.hasExited) this.sendKill(signalNumber);
   }
 
-  /** Resolves once it is made, or will never be. */
-  waitUntilMade(): Promise<void> {
-    return this.until(() => this.status !== 'creating' || this.isReleased);
-  }
-
-  /** Resolves also when it was never made, or was let go of. */
-  waitForExit(): Promise<void> {
-    return this.until(() => this.hasExited || this.isReleased);
+  /** Resolves also when it was let go of. @throws DeadlineExceededError */
+  waitForExit(signal?: AbortSignal): Promise<void> {
+    const isOver = () => this.hasExited || this.isReleased;
+    return this.until('end', this.deps.limits.endMs, isOver, signal);
   }
 
   state(): ContainerState {
     const { id, sandboxId, labels } = this.record.spec;
     const common = { id, sandboxId, labels, createdAtMs: this.record.createdAtMs };
     if (this.ended !== undefined) return { ...common, status: 'exited', ...this.ended };
-    if (this.status !== 'running') return { ...common, status: 'created' };
+    if (this.status === 'creating' || this.status === 'created')
+      return { ...common, status: 'created' };
     const startedAtMs = this.startedAtMs ?? this.record.createdAtMs;
     return { ...common, status: 'running', pid: this.pid, startedAtMs };
   }
@@ -112,7 +147,16 @@ export class MonitoredContainer {
   release(): void {
     this.isReleased = true;
     this.connection?.close();
-    this.wakeAll();
+    this.changed.notify();
+  }
+
+  /**
+   * Its monitor is gone, or was found to be deaf and was ended. Without one nobody reads its output or
+   * sees its end, so it cannot go on.
+   */
+  lose(): Promise<void> {
+    this.losing ??= this.endOrphan();
+    return this.losing;
   }
 
   private handlers(): ConnectionHandlers {
@@ -143,30 +187,36 @@ export class MonitoredContainer {
       case FrameType.exit:
         if (this.failure === undefined) this.finish(exitRecord(decodeExit(frame.payload)));
     }
-    this.wakeAll();
+    this.changed.notify();
   }
 
   private closed(): void {
     if (this.isReleased || this.hasExited) return;
-    if (this.status === 'creating' && !this.isAdopted) {
+    if (this.status === 'creating') {
       this.failure ??= new RuntimeError(
         'monitor',
         'the monitor ended before the container was made',
       );
-      this.wakeAll();
+      this.changed.notify();
       return;
     }
-    if (this.failure !== undefined) return;
-    // The exit file comes before the event, so the truth is there even if the event was lost.
-    const known = this.deps.files.readExit(this.id);
-    if (known !== undefined) this.finish(known);
-    else void this.lose();
+    if (this.failure === undefined) void this.lose();
   }
 
-  /** Without a monitor nobody reads its output or sees its end: it cannot go on. */
-  private async lose(): Promise<void> {
-    this.deps.log.warn({ container: this.id }, 'the monitor is gone: ending its container');
-    this.finish(await this.deps.endOrphan(this.record));
+  private async endOrphan(): Promise<void> {
+    const { files, log, clock, endOrphan } = this.deps;
+    // The monitor writes the exit down before it lets go of its socket: the truth, if it is there.
+    let ended = files.readExit(this.id);
+    while (ended === undefined && !this.isReleased) {
+      log.warn({ container: this.id }, 'the monitor is gone: ending its container');
+      try {
+        ended = await endOrphan(this.record);
+      } catch (err) {
+        log.error({ container: this.id, err }, 'a container without a monitor cannot be ended yet');
+        await clock.sleep(ORPHAN_RETRY_MS);
+      }
+    }
+    if (ended !== undefined) this.finish(ended);
   }
 
   private finish(ended: ExitRecord): void {
@@ -175,16 +225,27 @@ export class MonitoredContainer {
     this.status = 'exited';
     this.connection?.close();
     this.deps.publish({ type: 'exit', containerId: this.id, exit: ended.exit });
-    this.wakeAll();
+    this.changed.notify();
   }
 
-  private async until(condition: () => boolean): Promise<void> {
-    while (!condition()) await new Promise<void>((resolve) => this.waiters.push(resolve));
+  private throwFailure(): void {
+    if (this.failure !== undefined) throw this.failure;
   }
 
-  private wakeAll(): void {
-    const { waiters } = this;
-    this.waiters = [];
-    for (const wake of waiters) wake();
+  private sendKill(signalNumber: number): void {
+    void this.connection?.send(encodeNumbers(FrameType.kill, signalNumber));
+  }
+
+  private until(
+    step: string,
+    limitMs: number,
+    condition: () => boolean,
+    signal?: AbortSignal,
+  ): Promise<void> {
+    const what = `the ${step} of container "${this.id}"`;
+    return this.changed.until(condition, { what, limitMs, clock: this.deps.clock, signal });
   }
 }
+
+const SIGKILL = 9;
+const ORPHAN_RETRY_MS = 1000;

@@ -1,3 +1,4 @@
+import { Condition, DeadlineExceededError, type Deadline } from '../../lib/async/deadline';
 import { RuntimeError, type ExecProcess, type ProcessOutput } from '../container-runtime';
 import { FrameConnection } from './connection';
 import {
@@ -9,17 +10,24 @@ import {
   type Frame,
 } from './frames';
 
+/** How long a process may take to run, and, if it is limited, to end. */
+export interface ProcessDeadlines {
+  readonly start: Deadline;
+  readonly end?: Omit<Deadline, 'signal'>;
+}
+
 /** A process's streams over one connection to its monitor. Reading slowly holds the process back. */
 export class MonitoredProcess implements ExecProcess {
   readonly output: AsyncIterable<ProcessOutput>;
   private readonly queue: ProcessOutput[] = [];
   private queuedBytes = 0;
   private isPaused = false;
-  private hasEnded = false;
-  private failure: RuntimeError | undefined;
+  private hasStarted = false;
+  private readonly ended = new AbortController();
+  private failure: Error | undefined;
   private wake: (() => void) | undefined;
   private connection: FrameConnection | undefined;
-  private settleStarted: ((error?: RuntimeError) => void) | undefined;
+  private readonly changed = new Condition();
 
   private constructor() {
     this.output = { [Symbol.asyncIterator]: () => this.iterate() };
@@ -27,21 +35,14 @@ export class MonitoredProcess implements ExecProcess {
 
   /**
    * Connects, sends `request`, and waits until the process runs.
-   * @throws RuntimeError when it cannot run.
+   * @throws RuntimeError when it cannot run, DeadlineExceededError, or the reason of its signal.
    */
   static async open(
     socketPath: string,
     request: Uint8Array,
-    signal?: AbortSignal,
+    deadlines: ProcessDeadlines,
   ): Promise<MonitoredProcess> {
     const process = new MonitoredProcess();
-    const started = new Promise<void>((resolve, reject) => {
-      process.settleStarted = (error) => {
-        if (error === undefined) resolve();
-        else reject(error);
-      };
-    });
-    started.catch(() => undefined);
     try {
       process.connection = await FrameConnection.open(socketPath, {
         onFrame: (frame) => process.receive(frame),
@@ -50,17 +51,16 @@ export class MonitoredProcess implements ExecProcess {
     } catch (cause) {
       throw new RuntimeError('exec', 'the container is not running', { cause });
     }
-    const abort = () => process.connection?.close();
-    signal?.addEventListener('abort', abort, { once: true });
     try {
       void process.connection.send(request);
-      await started;
+      const isDecided = () => process.hasStarted || process.hasEnded;
+      await process.changed.until(isDecided, deadlines.start);
+      if (process.failure !== undefined && !process.hasStarted) throw process.failure;
     } catch (error) {
       process.connection.close();
       throw error;
-    } finally {
-      signal?.removeEventListener('abort', abort);
     }
+    if (deadlines.end !== undefined) void process.endBy(deadlines.end);
     return process;
   }
 
@@ -87,7 +87,8 @@ export class MonitoredProcess implements ExecProcess {
   private receive(frame: Frame): void {
     switch (frame.type) {
       case FrameType.state:
-        this.settleStarted?.();
+        this.hasStarted = true;
+        this.changed.notify();
         break;
       case FrameType.stdout:
         this.push({ stream: 'stdout', data: Uint8Array.from(frame.payload) });
@@ -102,7 +103,7 @@ export class MonitoredProcess implements ExecProcess {
       }
       case FrameType.exit: {
         const { exitCode, timedOut } = decodeExit(frame.payload);
-        this.settleStarted?.();
+        this.hasStarted = true;
         this.push({ stream: 'exit', exitCode, timedOut });
         this.end();
       }
@@ -119,13 +120,23 @@ export class MonitoredProcess implements ExecProcess {
     this.wake?.();
   }
 
-  private end(error?: RuntimeError): void {
+  private get hasEnded(): boolean {
+    return this.ended.signal.aborted;
+  }
+
+  private end(error?: Error): void {
     if (this.hasEnded) return;
-    this.hasEnded = true;
     this.failure = error;
-    this.settleStarted?.(error);
+    this.ended.abort();
+    this.changed.notify();
     this.wake?.();
     this.connection?.close();
+  }
+
+  /** Its monitor ends it in time; should that be stuck, this does. */
+  private async endBy({ what, limitMs, clock }: Omit<Deadline, 'signal'>): Promise<void> {
+    await clock.sleep(limitMs, this.ended.signal);
+    this.end(new DeadlineExceededError(what, limitMs));
   }
 
   private async *iterate(): AsyncGenerator<ProcessOutput, void> {
@@ -138,6 +149,7 @@ export class MonitoredProcess implements ExecProcess {
         if (this.failure !== undefined) throw this.failure;
         return;
       } else {
+        // eslint-disable-next-line no-restricted-syntax -- `end` wakes it
         await new Promise<void>((resolve) => (this.wake = resolve));
       }
     }

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import {
   existsSync,
+  linkSync,
   mkdirSync,
   readdirSync,
   readFileSync,
@@ -123,8 +124,24 @@ export class RunFiles {
     return raw === undefined ? undefined : exitRecord(raw);
   }
 
-  writeExit(id: string, raw: RawExit): void {
-    writeJson(join(this.containerDir(id), 'exit'), raw);
+  /**
+   * Writes how it ended, unless that is written already: a monitor that ended in this very moment knew
+   * better. Returns what then holds.
+   */
+  settleExit(id: string, raw: RawExit): ExitRecord {
+    const path = join(this.containerDir(id), 'exit');
+    const own = `${path}.lost`;
+    try {
+      writeFileSync(own, JSON.stringify(raw), { mode: 0o600 });
+      // Unlike a rename this never takes the place of what is there.
+      linkSync(own, path);
+    } catch {
+      // It is there already, or cannot be written down: then it is known as long as this process lives.
+      return this.readExit(id) ?? exitRecord(raw);
+    } finally {
+      rmSync(own, { force: true });
+    }
+    return exitRecord(raw);
   }
 
   async removeContainer(id: string): Promise<void> {

@@ -2,10 +2,13 @@ import { mkdirSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 
 import { Channel } from '../../lib/async/channel';
+import { DeadlineExceededError } from '../../lib/async/deadline';
 import { Semaphore } from '../../lib/async/semaphore';
+import { SingleFlight } from '../../lib/async/single-flight';
 import { systemClock, type Clock } from '../../lib/clock';
 import { silentLog, type Log } from '../../lib/log';
 import { probeCgroups, type CgroupDriver } from '../cgroups';
+import { killProcess } from '../cgroups/files';
 import {
   RuntimeError,
   type CgroupResources,
@@ -27,9 +30,11 @@ import { encodeFrame, FrameType } from './frames';
 import { hostDevices } from './host-devices';
 import { containerPlan, execPlan } from './launch-plan';
 import { LauncherClient } from './launcher-client';
+import { DEFAULT_LIMITS, type RuntimeLimits } from './limits';
+import { listenerAt } from './monitor-process';
 import { MonitoredContainer, type MonitoredContainerDeps } from './monitored-container';
 import { MonitoredProcess } from './process-stream';
-import { exitRecord, RunFiles, type ContainerRecord, type ExitRecord } from './records';
+import { RunFiles, type ContainerRecord, type ExitRecord } from './records';
 import { pinsOf, Sandboxes } from './sandboxes';
 
 export interface ContainerRuntimeOptions {
@@ -50,6 +55,8 @@ export interface ContainerRuntimeOptions {
   readonly logMaxFiles?: number;
   readonly log?: Log;
   readonly clock?: Clock;
+  /** Where they differ from the defaults: for tests that need not wait. */
+  readonly limits?: Partial<RuntimeLimits>;
 }
 
 /** Opens the runtime on its folders and finds again what an earlier process left running. */
@@ -71,7 +78,11 @@ class HostContainerRuntime implements ContainerRuntime {
   private readonly boxes: Sandboxes;
   private readonly containersById = new Map<string, MonitoredContainer>();
   private readonly listeners = new Set<Channel<RuntimeEvent>>();
-  private readonly creations = new Semaphore(MAX_CONCURRENT_CREATIONS);
+  private readonly limits: RuntimeLimits;
+  private readonly creations: Semaphore;
+  /** Container id → its creation under way. */
+  private readonly making = new Map<string, Promise<unknown>>();
+  private readonly removals = new SingleFlight<string, void>();
   private readonly hostCapabilities = hostCapabilityMask();
 
   constructor(private readonly options: ContainerRuntimeOptions) {
@@ -83,6 +94,9 @@ class HostContainerRuntime implements ContainerRuntime {
     }
     this.clock = options.clock ?? systemClock;
     this.log = options.log ?? silentLog;
+    this.limits = { ...DEFAULT_LIMITS, ...options.limits };
+    const holding = { holdMaxMs: this.limits.holdMs, clock: this.clock };
+    this.creations = new Semaphore(MAX_CONCURRENT_CREATIONS, holding);
     this.filter = options.seccompFilter ?? seccompFilter;
     this.files = new RunFiles(options.runDir, options.stateDir);
     this.launcher = new LauncherClient({
@@ -90,6 +104,7 @@ class HostContainerRuntime implements ContainerRuntime {
       launcherPath: options.launcherPath,
       clock: this.clock,
       log: this.log,
+      limits: this.limits,
     });
     this.boxes = new Sandboxes({
       files: this.files,
@@ -97,20 +112,21 @@ class HostContainerRuntime implements ContainerRuntime {
       cgroupParent: options.cgroupParent,
       launcher: this.launcher,
       clock: this.clock,
+      log: this.log,
     });
   }
 
-  /** What exists on disk becomes known again; what was half made goes. */
+  /** What exists on disk becomes known again; what was half made goes. Each stands alone. */
   async adopt(): Promise<void> {
     await this.files.forgetEarlierBoot();
     await this.boxes.adopt();
-    await Promise.all(this.files.containerIds().map((id) => this.adoptContainer(id)));
+    await Promise.all(this.files.containerIds().map((id) => this.adoptSafely(id)));
     await this.files.removeStrayLayers();
   }
 
-  async createSandbox(spec: SandboxSpec): Promise<Sandbox> {
+  async createSandbox(spec: SandboxSpec, signal?: AbortSignal): Promise<Sandbox> {
     checkId(spec.id);
-    return this.boxes.create(spec);
+    return this.boxes.create(spec, signal);
   }
 
   async removeSandbox(id: string): Promise<void> {
@@ -119,7 +135,7 @@ class HostContainerRuntime implements ContainerRuntime {
     await this.boxes.remove(id);
   }
 
-  createContainer(spec: ContainerSpec): Promise<ContainerState> {
+  createContainer(spec: ContainerSpec, signal?: AbortSignal): Promise<ContainerState> {
     checkId(spec.id);
     const sandbox = this.boxes.get(spec.sandboxId);
     if (sandbox === undefined) {
@@ -132,12 +148,21 @@ class HostContainerRuntime implements ContainerRuntime {
     }
     const container = this.monitored({ spec, createdAtMs: this.clock.now() });
     this.containersById.set(spec.id, container);
-    return this.creations.use(() => this.make(container, sandbox.spec));
+    const made = this.make(container, sandbox.spec, signal).finally(() =>
+      this.making.delete(spec.id),
+    );
+    this.making.set(spec.id, made);
+    return made;
   }
 
-  async startContainer(id: string): Promise<ContainerState> {
+  async startContainer(id: string, signal?: AbortSignal): Promise<ContainerState> {
     const container = this.need(id);
-    await container.start();
+    try {
+      await container.start(signal);
+    } catch (error) {
+      if (error instanceof DeadlineExceededError) await this.end(container);
+      throw error;
+    }
     this.launcher.prepare();
     return container.state();
   }
@@ -148,39 +173,49 @@ class HostContainerRuntime implements ContainerRuntime {
     options?: { readonly all?: boolean },
   ): Promise<void> {
     const container = this.need(id);
-    if (options?.all !== true) return container.kill(signalNumber);
+    if (options?.all !== true) {
+      container.kill(signalNumber);
+      return;
+    }
+    if (signalNumber === SIGKILL) return this.end(container);
     const path = this.cgroupOfContainer(container.record.spec);
-    if (signalNumber === SIGKILL) return this.cgroups.killAll(path);
     for (const pid of this.cgroups.processes(path)) sendSignal(pid, signalNumber);
   }
 
-  async removeContainer(id: string): Promise<void> {
-    const container = this.containersById.get(id);
-    if (container === undefined) return;
-    const path = this.cgroupOfContainer(container.record.spec);
-    if (!container.hasExited) {
-      await container.waitUntilMade();
-      await container.kill(SIGKILL);
-      // A blocked or frozen process, or one made meanwhile, ends by the cgroup.
-      await this.cgroups.killAll(path);
-      await container.waitForExit();
-    }
-    await this.discard(id, path);
-    container.release();
-    this.containersById.delete(id);
+  removeContainer(id: string): Promise<void> {
+    return this.removals.run(id, async () => {
+      const container = this.containersById.get(id);
+      if (container === undefined) return;
+      container.cancelCreation();
+      await Promise.allSettled([this.making.get(id)]);
+      // What could not be made has gone already.
+      if (!this.containersById.has(id)) return;
+      await this.end(container);
+      await this.discard(id, this.cgroupOfContainer(container.record.spec));
+      container.release();
+      this.containersById.delete(id);
+    });
   }
 
   async exec(id: string, exec: ExecSpec, signal?: AbortSignal): Promise<ExecProcess> {
     const { spec } = this.needRunning(id, 'exec').record;
     const plan = execPlan({ container: spec, exec, ...this.securityOf(spec.security) });
     const request = encodeFrame(FrameType.exec, plan);
-    return MonitoredProcess.open(this.files.socketPath(id), request, signal);
+    const { clock } = this;
+    const what = `the command in container "${id}"`;
+    const end = exec.timeoutMs === undefined ? undefined : exec.timeoutMs + this.limits.execMs;
+    return MonitoredProcess.open(this.files.socketPath(id), request, {
+      start: { what: `the start of ${what}`, limitMs: this.limits.execMs, clock, signal },
+      ...(end === undefined ? {} : { end: { what, limitMs: end, clock } }),
+    });
   }
 
   async attach(id: string, signal?: AbortSignal): Promise<ExecProcess> {
     this.needRunning(id, 'attach');
     const request = encodeFrame(FrameType.attach);
-    return MonitoredProcess.open(this.files.socketPath(id), request, signal);
+    const what = `attaching to container "${id}"`;
+    const start = { what, limitMs: this.limits.execMs, clock: this.clock, signal };
+    return MonitoredProcess.open(this.files.socketPath(id), request, { start });
   }
 
   updateResources(id: string, resources: CgroupResources): Promise<void> {
@@ -226,27 +261,41 @@ class HostContainerRuntime implements ContainerRuntime {
     return Promise.resolve();
   }
 
-  private async make(container: MonitoredContainer, sandbox: SandboxSpec): Promise<ContainerState> {
-    const { spec } = container.record;
-    const path = this.cgroupOfContainer(spec);
+  private async make(
+    container: MonitoredContainer,
+    sandbox: SandboxSpec,
+    signal?: AbortSignal,
+  ): Promise<ContainerState> {
     try {
-      const plan = this.plan(spec, sandbox);
-      this.files.makeContainer(container.record);
-      mkdirSync(dirname(spec.logPath), { recursive: true, mode: 0o755 });
-      // A cgroup of this name may be left from a crash: never join one with old processes.
-      await this.cgroups.killAll(path);
-      this.cgroups.create(path);
-      this.cgroups.apply(path, spec.resources);
-      this.cgroups.restrictDevices(path, spec.security.privileged);
-      this.cgroups.setOomGroup(path);
-      await container.create(this.launcher, plan);
+      await this.creations.use(() => this.build(container, sandbox, signal), signal);
     } catch (error) {
+      const { spec } = container.record;
       container.release();
-      await this.discard(spec.id, path);
+      await this.discard(spec.id, this.cgroupOfContainer(spec));
       this.containersById.delete(spec.id);
+      if (error instanceof DeadlineExceededError) await this.launcher.replaceIfDeaf();
       throw error;
     }
     return container.state();
+  }
+
+  private async build(
+    container: MonitoredContainer,
+    sandbox: SandboxSpec,
+    signal?: AbortSignal,
+  ): Promise<void> {
+    const { spec } = container.record;
+    const path = this.cgroupOfContainer(spec);
+    const plan = this.plan(spec, sandbox);
+    this.files.makeContainer(container.record);
+    mkdirSync(dirname(spec.logPath), { recursive: true, mode: 0o755 });
+    // A cgroup of this name may be left from a crash: never join one with old processes.
+    await this.cgroups.killAll(path);
+    this.cgroups.create(path);
+    this.cgroups.apply(path, spec.resources);
+    this.cgroups.restrictDevices(path, spec.security.privileged);
+    this.cgroups.setOomGroup(path);
+    await container.create(this.launcher, plan, signal);
   }
 
   private plan(spec: ContainerSpec, sandbox: SandboxSpec): Buffer {
@@ -286,10 +335,43 @@ class HostContainerRuntime implements ContainerRuntime {
     };
   }
 
+  /**
+   * Ends all its processes and waits until that is known. A monitor that says nothing of it is stuck,
+   * and is ended too. @throws RuntimeError when the kernel does not let a process end.
+   */
+  private async end(container: MonitoredContainer): Promise<void> {
+    if (container.hasExited) return;
+    const { spec } = container.record;
+    const path = this.cgroupOfContainer(spec);
+    container.kill(SIGKILL);
+    // A blocked or frozen process, or one made meanwhile, ends by the cgroup.
+    await this.cgroups.killAll(path);
+    try {
+      await container.waitForExit();
+    } catch {
+      const left = this.cgroups.processes(path);
+      if (left.length > 0) {
+        throw new RuntimeError('kill', `processes do not end: ${left.slice(0, 10).join(', ')}`);
+      }
+      this.log.error({ container: spec.id }, 'a monitor does not answer: ending it');
+      const monitor = listenerAt(this.files.runDir, this.files.socketPath(spec.id));
+      if (monitor !== undefined) killProcess(monitor);
+      await container.lose();
+    }
+  }
+
   /** Removes what a container leaves: processes first, then cgroup and files. */
   private async discard(id: string, path: string): Promise<void> {
     await this.cgroups.remove(path);
     await this.files.removeContainer(id);
+  }
+
+  private async adoptSafely(id: string): Promise<void> {
+    try {
+      await this.adoptContainer(id);
+    } catch (err) {
+      this.log.error({ container: id, err }, 'a container cannot be taken over');
+    }
   }
 
   private async adoptContainer(id: string): Promise<void> {
@@ -318,14 +400,15 @@ class HostContainerRuntime implements ContainerRuntime {
       finishedAtMs: this.clock.now(),
       startError: '',
     };
-    this.files.writeExit(spec.id, raw);
-    return exitRecord(raw);
+    return this.files.settleExit(spec.id, raw);
   }
 
   private monitored(record: ContainerRecord): MonitoredContainer {
     const deps: MonitoredContainerDeps = {
       files: this.files,
+      clock: this.clock,
       log: this.log,
+      limits: this.limits,
       publish: (event) => {
         for (const listener of this.listeners) listener.push(event);
       },

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 
 import { SingleFlight } from '../../lib/async/single-flight';
 import type { Clock } from '../../lib/clock';
+import type { Log } from '../../lib/log';
 import type { CgroupDriver } from '../cgroups';
 import type { Sandbox, SandboxSpec } from '../container-runtime';
 import { FrameType } from './frames';
@@ -17,6 +18,7 @@ export interface SandboxesDeps {
   readonly cgroupParent: string;
   readonly launcher: LauncherClient;
   readonly clock: Clock;
+  readonly log: Log;
 }
 
 /** The sandboxes of a runtime: pinned namespaces, a shared /dev/shm, and the cgroup of a pod. */
@@ -38,21 +40,24 @@ export class Sandboxes {
     return join(this.deps.cgroupParent, id);
   }
 
-  /** What is on disk becomes known again; what was half made goes. */
+  /** What is on disk becomes known again; what was half made goes, now or at the next start. */
   async adopt(): Promise<void> {
-    const { files } = this.deps;
+    const { files, log } = this.deps;
     for (const id of files.sandboxIds()) {
       const record = files.readSandbox(id);
-      if (record === undefined) await this.unpin(id);
-      else this.recordsById.set(id, record);
+      if (record !== undefined) this.recordsById.set(id, record);
+      else
+        await this.unpin(id).catch((err: unknown) => {
+          log.error({ sandbox: id, err }, 'what is left of a half-made sandbox cannot be removed');
+        });
     }
   }
 
   /** Idempotent. */
-  create(spec: SandboxSpec): Promise<Sandbox> {
+  create(spec: SandboxSpec, signal?: AbortSignal): Promise<Sandbox> {
     return this.creations.run(
       spec.id,
-      async () => this.recordsById.get(spec.id)?.sandbox ?? (await this.make(spec)),
+      async () => this.recordsById.get(spec.id)?.sandbox ?? (await this.make(spec, signal)),
     );
   }
 
@@ -63,7 +68,7 @@ export class Sandboxes {
     this.recordsById.delete(id);
   }
 
-  private async make(spec: SandboxSpec): Promise<Sandbox> {
+  private async make(spec: SandboxSpec, signal?: AbortSignal): Promise<Sandbox> {
     const { files, cgroups, launcher, clock } = this.deps;
     const dir = files.sandboxDir(spec.id);
     const shmDir = spec.hostIpc ? undefined : join(dir, 'shm');
@@ -72,7 +77,7 @@ export class Sandboxes {
     try {
       cgroups.create(this.cgroupOf(spec.id));
       cgroups.apply(this.cgroupOf(spec.id), spec.cgroup);
-      await launcher.request(FrameType.sandbox, plan);
+      await launcher.request(FrameType.sandbox, plan, signal);
     } catch (error) {
       await this.unpin(spec.id);
       throw error;

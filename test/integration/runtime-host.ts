@@ -5,6 +5,7 @@ import { basename, join } from 'node:path';
 
 import type { ContainerRuntime, ContainerSpec, ProcessSpec } from '../../runtime/container-runtime';
 import { createContainerRuntime, destroyEverything } from '../../runtime/containers';
+import type { RuntimeLimits } from '../../runtime/containers/limits';
 import {
   containerSpec,
   readLog,
@@ -33,7 +34,11 @@ export const buildLauncher = (): string => {
 
 /** A runtime of its own on temporary folders, with busybox as the image. */
 export const openRuntimeHost = async (
-  limits: { readonly logMaxBytes?: number; readonly logMaxFiles?: number } = {},
+  more: {
+    readonly logMaxBytes?: number;
+    readonly logMaxFiles?: number;
+    readonly limits?: Partial<RuntimeLimits>;
+  } = {},
 ): Promise<RuntimeHost> => {
   const launcherPath = buildLauncher();
   const dir = mkdtempSync(join(tmpdir(), 'rt-'));
@@ -43,7 +48,7 @@ export const openRuntimeHost = async (
     stateDir: join(dir, 'state'),
     cgroupParent,
     launcherPath,
-    ...limits,
+    ...more,
   };
   const rootfs = join(dir, 'rootfs');
   makeBusybox(rootfs);
