@@ -16,6 +16,18 @@ export interface AgentSettings {
   /** How often routes and firewall rules are compared with what they should be. */
   readonly networkCheckMs: number;
   readonly concurrentStarts: number;
+  /** A start that takes longer lets the next begin beside it: it is stuck, or waits for a disk. */
+  readonly startHoldMs: number;
+  /** From the image to execve; then the start is given up and tried again. */
+  readonly startLimitMs: number;
+  /** From SIGKILL to the end of a container, before it is killed again. */
+  readonly killLimitMs: number;
+  /** One making or removing of a pod's sandbox, its network or its volumes. */
+  readonly stepLimitMs: number;
+  /** How much later than its own limit a probe may end before it counts as failed. */
+  readonly probeSlackMs: number;
+  /** What the agent waits for its pods when it stops; they run on anyway. */
+  readonly stopLimitMs: number;
 }
 
 export const DEFAULT_SETTINGS: AgentSettings = {
@@ -29,4 +41,11 @@ export const DEFAULT_SETTINGS: AgentSettings = {
   housekeepingMs: 10_000,
   networkCheckMs: 10_000,
   concurrentStarts: 4,
+  startHoldMs: 2_000,
+  // As the kubelet's runtime-request-timeout.
+  startLimitMs: 120_000,
+  killLimitMs: 30_000,
+  stepLimitMs: 120_000,
+  probeSlackMs: 10_000,
+  stopLimitMs: 10_000,
 };

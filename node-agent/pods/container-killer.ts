@@ -1,6 +1,7 @@
 import { constants } from 'node:os';
 
 import type { Container, Pod } from '../../api/types';
+import { DeadlineExceededError, withDeadline } from '../../lib/async/deadline';
 import { describeError } from '../../lib/log';
 import { fieldPathOf } from '../images/image-puller';
 import { runHook } from './hooks';
@@ -19,7 +20,7 @@ export interface KillRequest {
   readonly podIp: string;
 }
 
-type KillerDeps = Pick<PodDeps, 'runtime' | 'exits' | 'events' | 'clock' | 'log'>;
+type KillerDeps = Pick<PodDeps, 'runtime' | 'exits' | 'events' | 'clock' | 'log' | 'settings'>;
 
 const SIGKILL = 9;
 const POLL_MS = 1_000;
@@ -32,24 +33,52 @@ export class ContainerKiller {
 
   constructor(private readonly deps: KillerDeps) {}
 
-  /** Resolves when the container has ended, or when `signal` aborts. */
+  /**
+   * Resolves when the container has ended, or when `signal` aborts. @throws when it does not end even
+   * by SIGKILL: the caller tries again.
+   */
   async kill(request: KillRequest, signal: AbortSignal): Promise<void> {
     const { pod, container, containerId, graceMs, message } = request;
-    const { runtime, clock, events } = this.deps;
+    const { clock, events } = this.deps;
     if (!this.isAlive(containerId)) return;
     if (message !== undefined && container !== undefined)
       events.emit(pod, { type: 'Normal', reason: 'Killing', message }, fieldPathOf(pod, container));
     const deadlineMs = clock.monotonicMs() + graceMs;
-    if (graceMs > 0) {
+    // One that was never started has nothing to finish, and may be stuck in its start.
+    if (graceMs > 0 && this.statusOf(containerId) !== 'created') {
       const hasHook = await this.preStop(request, signal);
       const minMs = hasHook ? GRACE_AFTER_HOOK_MIN_MS : 0;
-      await runtime.kill(containerId, this.stopSignalOf(containerId));
+      await this.send(containerId, this.stopSignalOf(containerId), signal);
       const leftMs = Math.max(minMs, deadlineMs - clock.monotonicMs());
       await this.waitForExit(containerId, leftMs, signal);
     }
     if (signal.aborted || !this.isAlive(containerId)) return;
-    await runtime.kill(containerId, SIGKILL, { all: true });
-    await this.waitForExit(containerId, Infinity, signal);
+    await this.killNow(containerId, signal);
+  }
+
+  private async killNow(id: string, signal: AbortSignal): Promise<void> {
+    const { killLimitMs } = this.deps.settings;
+    await this.send(id, SIGKILL, signal, { all: true });
+    await this.waitForExit(id, killLimitMs, signal);
+    if (this.isAlive(id) && !signal.aborted)
+      throw new DeadlineExceededError(`the end of container ${id}`, killLimitMs);
+  }
+
+  /** Does nothing once `signal` aborts. */
+  private async send(
+    id: string,
+    signalNumber: number,
+    signal: AbortSignal,
+    options?: { readonly all: boolean },
+  ): Promise<void> {
+    const { runtime, clock, settings } = this.deps;
+    const what = `signal ${signalNumber} to container ${id}`;
+    const deadline = { what, limitMs: settings.killLimitMs, clock, signal };
+    try {
+      await withDeadline(deadline, () => runtime.kill(id, signalNumber, options));
+    } catch (error) {
+      if (!signal.aborted) throw error;
+    }
   }
 
   private async preStop(request: KillRequest, signal: AbortSignal): Promise<boolean> {
@@ -63,7 +92,9 @@ export class ContainerKiller {
       const target = { containerId, container, podIp };
       await Promise.race([runHook(this.deps, target, hook, stop.signal), late]);
     } catch (error) {
-      const message = `PreStopHook failed: ${describeError(error)}`;
+      // What a hook prints may be secret: it stays on the node.
+      this.deps.log.info({ containerId, err: describeError(error) }, 'a preStop hook failed');
+      const message = 'PreStopHook failed';
       const event = { type: 'Warning', reason: 'FailedPreStopHook', message } as const;
       this.deps.events.emit(pod, event, fieldPathOf(pod, container));
     } finally {
@@ -87,8 +118,12 @@ export class ContainerKiller {
   }
 
   private isAlive(id: string): boolean {
-    const state = this.deps.runtime.container(id);
-    return state !== undefined && state.status !== 'exited';
+    const status = this.statusOf(id);
+    return status !== undefined && status !== 'exited';
+  }
+
+  private statusOf(id: string) {
+    return this.deps.runtime.container(id)?.status;
   }
 
   private stopSignalOf(id: string): number {

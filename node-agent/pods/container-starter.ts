@@ -2,9 +2,11 @@ import { closeSync, mkdirSync, openSync, chmodSync } from 'node:fs';
 import { dirname } from 'node:path';
 
 import type { Pod } from '../../api/types';
+import { withDeadline } from '../../lib/async/deadline';
 import { describeError } from '../../lib/log';
 import { fieldPathOf, ImageWaitError } from '../images/image-puller';
 import type { PreparedVolumes } from '../volumes/volume-manager';
+import type { KillRequest } from './container-killer';
 import { containerSpecOf } from './container-spec';
 import { ContainerConfigError } from './environment';
 import { nodeViewOf } from './field-refs';
@@ -14,6 +16,7 @@ import type { ContainerRuns } from './observe';
 import type { StartAction } from './plan';
 import type { PodDeps } from './pod-deps';
 import type { ReadySandbox } from './pod-sandbox';
+import { graceMsOf } from './pod-times';
 import type { WaitingReason } from './status';
 
 export interface StartRequest {
@@ -31,14 +34,24 @@ export interface StartFailure extends WaitingReason {
 
 /** Brings one container from its image to a running process. */
 export class ContainerStarter {
-  constructor(private readonly deps: PodDeps) {}
+  constructor(
+    private readonly deps: PodDeps,
+    /** Ends a container as its pod asks. Not waited for: the start is over. */
+    private readonly kill: (request: KillRequest) => void,
+  ) {}
 
   /** Resolves to undefined once it runs (or has been started and has ended already). */
   async start(request: StartRequest, signal: AbortSignal): Promise<StartFailure | undefined> {
     try {
       const { pod, start } = request;
       const image = await this.deps.puller.ensure(pod, start.container, signal);
-      const id = await this.deps.startSlots.use(() => this.launch(request, image, signal));
+      const { startSlots, settings, clock } = this.deps;
+      const what = `the start of container "${start.container.name}"`;
+      const deadline = { what, limitMs: settings.startLimitMs, clock, signal };
+      const id = await startSlots.use(
+        () => withDeadline(deadline, (over) => this.launch(request, image, over)),
+        signal,
+      );
       await this.postStart(request, id, signal);
       return undefined;
     } catch (error) {
@@ -80,8 +93,10 @@ export class ContainerStarter {
     });
     images.pin(image.id, uid);
     await runtime.createContainer(spec, signal);
+    signal.throwIfAborted();
     this.emit(request, 'Normal', 'Created', `Created container ${name}`);
     const state = await runtime.startContainer(id, signal);
+    signal.throwIfAborted();
     if (state.status === 'exited' && state.exit.startError !== undefined)
       this.emit(request, 'Warning', 'Failed', `Error: ${state.exit.startError}`);
     else this.emit(request, 'Normal', 'Started', `Started container ${name}`);
@@ -99,26 +114,19 @@ export class ContainerStarter {
 
   private async postStart(request: StartRequest, id: string, signal: AbortSignal): Promise<void> {
     const { pod, start, sandbox } = request;
-    const hook = start.container.lifecycle?.postStart;
+    const { container } = start;
+    const hook = container.lifecycle?.postStart;
     if (hook === undefined) return;
-    const target = { containerId: id, container: start.container, podIp: sandbox.podIp };
+    const { podIp } = sandbox;
     try {
-      await runHook(this.deps, target, hook, signal);
+      await runHook(this.deps, { containerId: id, container, podIp }, hook, signal);
     } catch (error) {
       if (signal.aborted) return;
-      this.emit(
-        request,
-        'Warning',
-        'FailedPostStartHook',
-        `PostStartHook failed: ${describeError(error)}`,
-      );
-      const message = `FailedPostStartHook`;
-      this.deps.events.emit(
-        pod,
-        { type: 'Normal', reason: 'Killing', message },
-        fieldPathOf(pod, start.container),
-      );
-      await this.deps.runtime.kill(id, 9, { all: true });
+      // What a hook prints may be secret: it stays on the node.
+      this.deps.log.info({ container: id, err: describeError(error) }, 'a postStart hook failed');
+      this.emit(request, 'Warning', 'FailedPostStartHook', 'PostStartHook failed');
+      const message = 'FailedPostStartHook';
+      this.kill({ pod, container, containerId: id, graceMs: graceMsOf(pod), message, podIp });
     }
   }
 

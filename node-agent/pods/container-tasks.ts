@@ -27,7 +27,7 @@ export class ContainerTasks {
   private kills = new AbortController();
 
   constructor(private readonly options: ContainerTasksOptions) {
-    this.starter = new ContainerStarter(options.deps);
+    this.starter = new ContainerStarter(options.deps, (request) => void this.kill(request));
     this.killer = new ContainerKiller(options.deps);
   }
 

@@ -2,6 +2,7 @@ import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import type { Pod } from '../../api/types';
+import { withDeadline } from '../../lib/async/deadline';
 import { describeError } from '../../lib/log';
 import { removeTree } from '../../lib/remove-tree';
 import { hasErrorCode } from '../files';
@@ -83,10 +84,16 @@ export class PodManager {
     }
   }
 
-  /** Stops the workers; containers run on. */
+  /** Stops the workers; containers run on. Whatever is stuck is left behind after a while. */
   async stop(): Promise<void> {
+    const { clock, settings, log } = this.deps;
     this.controller.abort();
-    await Promise.all(this.tasks.values());
+    const deadline = { what: 'the stop of the pods', limitMs: settings.stopLimitMs, clock };
+    try {
+      await withDeadline(deadline, () => Promise.all(this.tasks.values()));
+    } catch (error) {
+      log.error({ err: describeError(error), pods: [...this.tasks.keys()] }, 'pods are stuck');
+    }
   }
 
   private add(uid: string, pod: Pod): void {
@@ -110,16 +117,33 @@ export class PodManager {
       const uid = labels[LABEL.uid];
       if (uid === undefined || !isOrphan(uid)) continue;
       log.info({ uid, pod: labels[LABEL.podName] }, 'removing an orphaned pod');
-      await removeSandbox(this.deps, uid);
+      await this.attempt('its sandbox', uid, () => removeSandbox(this.deps, uid));
     }
     const sandboxIds = new Set([...this.workers.keys()].map(sandboxIdOf));
     for (const { sandboxId } of network.current?.attachments() ?? [])
-      if (!sandboxIds.has(sandboxId)) await network.current?.detach(sandboxId);
+      if (!sandboxIds.has(sandboxId))
+        await this.attempt('its network', sandboxId, async () =>
+          network.current?.detach(sandboxId),
+        );
     for (const uid of images.pinOwners().filter(isOrphan)) images.unpin(uid);
-    for (const uid of volumes.podUids().filter(isOrphan)) await volumes.remove(uid);
+    for (const uid of volumes.podUids().filter(isOrphan))
+      await this.attempt('its volumes', uid, () => volumes.remove(uid));
     for (const folder of await listFolder(paths.logRoot)) {
       const uid = folder.slice(folder.lastIndexOf('_') + 1);
-      if (isOrphan(uid)) await removeTree(join(paths.logRoot, folder));
+      if (isOrphan(uid))
+        await this.attempt('its logs', uid, () => removeTree(join(paths.logRoot, folder)));
+    }
+  }
+
+  /** What cannot be removed, or not in time, is tried again later and keeps nobody else waiting. */
+  private async attempt(part: string, uid: string, work: () => Promise<unknown>): Promise<void> {
+    const { clock, settings, log } = this.deps;
+    const { signal } = this.controller;
+    const what = `the removal of ${part}`;
+    try {
+      await withDeadline({ what, limitMs: settings.stepLimitMs, clock, signal }, work);
+    } catch (error) {
+      log.warn({ uid, err: describeError(error) }, 'an orphan cannot be removed yet');
     }
   }
 

@@ -1,6 +1,7 @@
 import { isTerminal, isTerminating } from '../../api/pods';
 import type { Container, Pod, PodStatus } from '../../api/types';
 import { nameOf } from '../../api/types';
+import { withDeadline } from '../../lib/async/deadline';
 import { describeError, type Log } from '../../lib/log';
 import { removeTree } from '../../lib/remove-tree';
 import { fieldPathOf } from '../images/image-puller';
@@ -218,7 +219,9 @@ export class PodWorker {
     if (clock.now() < this.sandboxRetryAtMs) return undefined;
     const { startSignal } = this.tasks;
     try {
-      this.sandbox = await ensureSandbox(this.deps, this.pod, startSignal);
+      this.sandbox = await this.step('the making of its sandbox', startSignal, (signal) =>
+        ensureSandbox(this.deps, this.pod, signal),
+      );
       return this.sandbox;
     } catch (error) {
       if (startSignal.aborted) return undefined;
@@ -298,7 +301,10 @@ export class PodWorker {
       this.put(this.pod.status, true);
       return false;
     }
-    await removeTree(this.deps.paths.logFolder(this.pod));
+    const { signal } = this.controller;
+    await this.step('the removal of its logs', signal, () =>
+      removeTree(this.deps.paths.logFolder(this.pod)),
+    );
     this.deps.statuses.forget(this.uid);
     return true;
   }
@@ -319,11 +325,22 @@ export class PodWorker {
   private async tearDown(): Promise<void> {
     const { volumes, images } = this.deps;
     this.report(this.plan());
-    await removeSandbox(this.deps, this.uid);
-    await volumes.remove(this.uid);
+    const { signal } = this.controller;
+    await this.step('the removal of its sandbox', signal, () => removeSandbox(this.deps, this.uid));
+    await this.step('the removal of its volumes', signal, () => volumes.remove(this.uid));
     images.unpin(this.uid);
     this.sandbox = undefined;
     this.isTornDown = true;
+  }
+
+  /** Whatever a step does, the worker goes on in time, and at once when it must stop. */
+  private step<T>(
+    what: string,
+    signal: AbortSignal,
+    work: (signal: AbortSignal) => Promise<T>,
+  ): Promise<T> {
+    const { clock, settings } = this.deps;
+    return withDeadline({ what, limitMs: settings.stepLimitMs, clock, signal }, work);
   }
 
   private tellBackoffs({ backoffUntilMs }: PodPlan): void {

@@ -69,6 +69,7 @@ export interface PodBenchOptions {
   readonly admit?: PodDeps['admit'];
 }
 
+const settings = DEFAULT_SETTINGS;
 const NO_OBJECTS: ObjectSource = { secret: () => undefined, configMap: () => undefined };
 
 export const createPodBench = (options: PodBenchOptions): PodBench => {
@@ -81,7 +82,6 @@ export const createPodBench = (options: PodBenchOptions): PodBench => {
   const { seen, events } = recordedEvents();
   const { statuses, reports } = storedStatuses(clock);
   const random = seededRandom(1);
-  const settings = DEFAULT_SETTINGS;
   const deps: PodDeps = {
     runtime,
     images,
@@ -97,7 +97,8 @@ export const createPodBench = (options: PodBenchOptions): PodBench => {
       runtime,
       clock,
       random,
-      ...(probeAction === undefined ? {} : { action: probeAction }),
+      slackMs: settings.probeSlackMs,
+      ...(probeAction && { action: probeAction }),
     }),
     statuses,
     events,
@@ -108,7 +109,7 @@ export const createPodBench = (options: PodBenchOptions): PodBench => {
     podPidsLimit: 100,
     clusterDns: [],
     clusterDomain: 'cluster.local',
-    startSlots: new Semaphore(4),
+    startSlots: new Semaphore(4, { holdMaxMs: settings.startHoldMs, clock }),
     admit,
     noteStatus: () => undefined,
     clock,
@@ -116,8 +117,8 @@ export const createPodBench = (options: PodBenchOptions): PodBench => {
     log: silentLog,
   };
   const manager = new PodManager(deps);
-  const stopping = new AbortController();
   let version = 0;
+  const stopping = new AbortController();
   const following = manager.followRuntime(stopping.signal);
   return {
     clock,

@@ -18,6 +18,7 @@ const firstProbes = async (agoMs: number, count: number, initialDelaySeconds: nu
     runtime: new FakeContainerRuntime({ clock }),
     clock,
     random: seededRandom(1),
+    slackMs: 10_000,
     action: ({ containerId }) => {
       if (!first.has(containerId)) first.set(containerId, clock.now() - beginMs);
       return Promise.resolve({ succeeded: true, output: '' });

@@ -1,4 +1,6 @@
+import { withDeadline } from '../../lib/async/deadline';
 import type { Clock } from '../../lib/clock';
+import { describeError } from '../../lib/describe-error';
 import type { Random } from '../../lib/random';
 import type { ContainerRuntime } from '../../runtime/container-runtime';
 import type { ActionResult, ActionTarget } from '../pods/hooks';
@@ -42,6 +44,8 @@ export class ProbeRunner {
       readonly runtime: ContainerRuntime;
       readonly clock: Clock;
       readonly random: Random;
+      /** How much later than its own limit a probe may end before it counts as failed. */
+      readonly slackMs: number;
       /** Default: really run them. */
       readonly action?: ProbeAction;
     },
@@ -142,6 +146,25 @@ export class ProbeRunner {
     return leftMs + periodMs > 0 ? Math.max(0, leftMs) : random.next() * periodMs;
   }
 
+  /** A probe keeps its own limit; one that is stuck all the same has failed. */
+  private async once(
+    kind: ProbeKind,
+    target: ProbeTarget,
+    probe: Probe,
+    signal: AbortSignal,
+  ): Promise<ActionResult> {
+    const { clock, slackMs } = this.deps;
+    const limitMs = (probe.timeoutSeconds ?? 1) * 1000 + slackMs;
+    const what = `the ${kind} probe`;
+    try {
+      return await withDeadline({ what, limitMs, clock, signal }, (over) =>
+        this.act(target, probe, over),
+      );
+    } catch (error) {
+      return { succeeded: false, output: describeError(error) };
+    }
+  }
+
   /** Calls `settle` each time the threshold for success or failure is reached, until it says false. */
   private async loop(
     { controller: { signal } }: Watch,
@@ -157,7 +180,7 @@ export class ProbeRunner {
     let successes = 0;
     let failures = 0;
     while (!signal.aborted) {
-      const { succeeded, output } = await this.act(target, probe, signal);
+      const { succeeded, output } = await this.once(kind, target, probe, signal);
       if (aborted(signal)) return;
       successes = succeeded ? successes + 1 : 0;
       failures = succeeded ? 0 : failures + 1;
