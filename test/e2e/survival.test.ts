@@ -21,11 +21,7 @@ afterAll(async () => {
   expect(machineState(NAME)).toEqual(before);
 });
 
-afterEach(async () => {
-  await cluster.must('delete', 'deploy', '--all');
-  await cluster.must('delete', 'pods', '--all');
-  await cluster.until('no pods', async () => (await cluster.pods()).length === 0);
-});
+afterEach(() => cluster.clear());
 
 const containerOf = (pod: Awaited<ReturnType<TestCluster['pod']>>) =>
   pod?.status.containerStatuses?.[0];

@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
 import { clusterPaths } from '../../cli/cluster-paths';
 import { startTimeOf } from '../../lib/process-identity';
-import { podYaml, runDhow, startDhow, TestCluster } from './support/cluster';
+import { exitStatus, podYaml, runDhow, startDhow, TestCluster } from './support/cluster';
 import { machineState } from './support/machine';
 
 jest.setTimeout(240_000);
@@ -29,10 +29,10 @@ describe('dhow up, interrupted', () => {
     async (stage) => {
       const before = machineState(NAME);
       const up = startDhow('up', '--name', NAME, '--nodes', '2');
-      const ended = once(up, 'exit');
+      const ended = exitStatus(up);
       await saying(up, stage);
       up.kill('SIGINT');
-      expect((await ended)[0]).toBe(130);
+      expect(await ended).toBe(130);
       expect(machineState(NAME)).toEqual(before);
       expect((await runDhow('status', '--name', NAME)).stderr).toContain('no cluster is named');
     },

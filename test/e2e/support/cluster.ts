@@ -1,6 +1,7 @@
 import { execFile, execFileSync, spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { constants, tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import type { ApiObject, Pod } from '../../../api/types';
 import { clusterPaths } from '../../../cli/cluster-paths';
@@ -142,6 +143,31 @@ export class TestCluster implements AsyncDisposable {
     );
   }
 
+  /**
+   * Deletes what tests made, and waits until it is gone: for `afterEach`, so that a test that fails
+   * leaves nothing for the next to fall over.
+   */
+  async clear(): Promise<void> {
+    for (const { kind, metadata } of await this.made('ns')) {
+      await this.must('delete', kind, metadata.name, '--ignore-not-found');
+    }
+    for (const { kind, metadata } of await this.made(MADE_BY_TESTS)) {
+      const { name, namespace = '' } = metadata;
+      await this.must('delete', kind, name, '-n', namespace, '--ignore-not-found');
+    }
+    await this.until('nothing left', async () => (await this.made(MADE_BY_TESTS)).length === 0);
+  }
+
+  /** Objects of these kinds that neither the cluster nor an owner makes. */
+  private async made(kinds: string): Promise<readonly ApiObject[]> {
+    const list = await this.must('get', kinds, ...(kinds === 'ns' ? [] : ['-A']), '-o', 'json');
+    const { items } = JSON.parse(list) as { items: readonly ApiObject[] };
+    return items.filter(
+      ({ metadata: { name, namespace = '', ownerReferences = [] } }) =>
+        ownerReferences.length === 0 && !isOfCluster(name) && !namespace.startsWith('kube-'),
+    );
+  }
+
   /** Pid of `server`, `node-1`, ... */
   pid(process: string): number {
     const file = join(clusterPaths(this.name).runDir, 'pids', `${process}.json`);
@@ -185,6 +211,16 @@ export class TestCluster implements AsyncDisposable {
     return parts.map(({ stdout, stderr }) => stdout + stderr).join('\n');
   }
 }
+
+const MADE_BY_TESTS = 'deploy,rs,pods,cm,secrets';
+
+const isOfCluster = (name: string): boolean => name === 'default' || name.startsWith('kube-');
+
+/** How a command ended, as a shell tells it: its code, or 128 and the signal's number. */
+export const exitStatus = async (child: ChildProcess): Promise<number> => {
+  const [code, signal] = (await once(child, 'exit')) as [number | null, NodeJS.Signals | null];
+  return signal === null ? (code ?? 0) : 128 + constants.signals[signal];
+};
 
 /** `dhow` as somebody who has no kubeconfig runs it. */
 export const runDhow = (...args: readonly string[]): Promise<Result> =>
