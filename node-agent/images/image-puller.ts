@@ -19,7 +19,7 @@ export class ImageWaitError extends Error {
   constructor(
     readonly reason: string,
     message: string,
-    /** When trying again makes sense; undefined: when the pod changes. */
+    /** When (monotonic) trying again makes sense; undefined: when the pod changes. */
     readonly retryAtMs: number | undefined,
   ) {
     super(message);
@@ -115,7 +115,7 @@ export class ImagePuller {
     emit: (event: EventReport) => void,
   ): void {
     const failure = this.failures.get(reference);
-    if (failure === undefined || failure.retryAtMs <= this.deps.clock.now()) return;
+    if (failure === undefined || failure.retryAtMs <= this.deps.clock.monotonicMs()) return;
     if (failure.credentials !== stringifyJson(credentials)) return;
     const message = `Back-off pulling image "${reference}"`;
     emit({ type: 'Normal', reason: 'BackOff', message });
@@ -139,7 +139,7 @@ export class ImagePuller {
       settings.imageBackoffMaxMs,
       settings.imageBackoffInitialMs * 2 ** Math.min(step, 30),
     );
-    const retryAtMs = clock.now() + delayMs;
+    const retryAtMs = clock.monotonicMs() + delayMs;
     this.failures.delete(reference);
     this.failures.set(reference, {
       step,
@@ -155,7 +155,11 @@ export class ImagePuller {
     emit({ type: 'Warning', reason: 'Failed', message: 'Error: ErrImagePull' });
     const code = error instanceof ImageError ? error.code : 'ErrImagePull';
     // Soon asked again, the back-off is what shows until the next real try.
-    return new ImageWaitError(code, message, clock.now() + Math.min(delayMs, settings.retryMs));
+    return new ImageWaitError(
+      code,
+      message,
+      clock.monotonicMs() + Math.min(delayMs, settings.retryMs),
+    );
   }
 }
 

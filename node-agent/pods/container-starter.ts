@@ -27,7 +27,7 @@ export interface StartRequest {
   readonly runs: ContainerRuns | undefined;
 }
 
-/** Why a container did not start, and when to try again. */
+/** Why a container did not start, and when (monotonic) to try again. */
 export interface StartFailure extends WaitingReason {
   readonly retryAtMs: number;
 }
@@ -132,7 +132,7 @@ export class ContainerStarter {
 
   private explain(request: StartRequest, error: unknown): StartFailure {
     const { clock, settings } = this.deps;
-    const resyncAtMs = clock.now() + settings.resyncMs;
+    const resyncAtMs = clock.monotonicMs() + settings.resyncMs;
     if (error instanceof ImageWaitError) {
       const { reason, message, retryAtMs = resyncAtMs } = error;
       return { reason, message, retryAtMs };
@@ -141,7 +141,7 @@ export class ContainerStarter {
     const message = describeError(error);
     this.emit(request, 'Warning', 'Failed', `Error: ${message}`);
     const reason = isConfig ? 'CreateContainerConfigError' : 'CreateContainerError';
-    const retryAtMs = isConfig ? resyncAtMs : clock.now() + settings.retryMs * 2;
+    const retryAtMs = isConfig ? resyncAtMs : clock.monotonicMs() + settings.retryMs * 2;
     return { reason, message, retryAtMs };
   }
 

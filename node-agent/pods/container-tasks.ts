@@ -56,7 +56,7 @@ export class ContainerTasks {
     observation: PodObservation,
   ): void {
     if (this.starting.size > 0 || this.starts.signal.aborted) return;
-    const nowMs = this.options.deps.clock.now();
+    const nowMs = this.options.deps.clock.monotonicMs();
     const start = starts.find(({ container: { name } }) => {
       const failure = this.failures.get(name);
       return failure === undefined || failure.retryAtMs <= nowMs;
@@ -99,7 +99,7 @@ export class ContainerTasks {
   /** What failed need not wait for its time. */
   retryNow(): void {
     for (const [name, failure] of this.failures)
-      this.failures.set(name, { ...failure, retryAtMs: 0 });
+      this.failures.set(name, { ...failure, retryAtMs: -Infinity });
   }
 
   async untilStarted(): Promise<void> {

@@ -2,6 +2,7 @@ import type { Container, Pod } from '../../api/types';
 import { DEFAULT_SETTINGS } from '../settings';
 import type { ObservedContainer, PodObservation } from './observe';
 import { nextBackoff, planPod, type PodPlan } from './plan';
+import type { RunTimes } from './run-times';
 import { testContainer, testPod } from './testing';
 
 const NOW_MS = Date.UTC(2026, 0, 1);
@@ -24,6 +25,14 @@ const exited = (exitCode: number, ranMs = 1000): ObservedContainer['state'] => (
   exit: { exitCode, oomKilled: false, finishedAtMs: NOW_MS },
 });
 
+const timesOf = ({ state }: ObservedContainer): RunTimes => {
+  if (state.status !== 'exited') return { endedMs: NOW_MS, ranMs: 0 };
+  const { startedAtMs = 0, exit } = state;
+  return { endedMs: exit.finishedAtMs, ranMs: exit.finishedAtMs - startedAtMs };
+};
+const backoffOf = (worn: ObservedContainer, settings = DEFAULT_SETTINGS) =>
+  nextBackoff(worn, timesOf(worn).ranMs, settings);
+
 const plan = (
   pod: Pod,
   runs: readonly ObservedContainer[],
@@ -36,6 +45,7 @@ const plan = (
     pod,
     observation,
     nowMs: NOW_MS,
+    timesOf,
     settings: DEFAULT_SETTINGS,
     isEnding,
     isStarted: () => true,
@@ -55,7 +65,7 @@ describe('the restart back-off', () => {
     const delays: number[] = [];
     let current = run('web', { state: exited(0) });
     for (let restart = 1; restart <= 7; restart++) {
-      const { step, delayMs } = nextBackoff(current, DEFAULT_SETTINGS);
+      const { step, delayMs } = backoffOf(current);
       delays.push(delayMs / 1000);
       current = { ...current, backoffStep: step, state: exited(restart % 2) };
     }
@@ -66,14 +76,14 @@ describe('the restart back-off', () => {
     const worn = { backoffStep: 5 };
     const short = run('web', { ...worn, state: exited(1, 599_999) });
     const long = run('web', { ...worn, state: exited(1, 600_000) });
-    expect(nextBackoff(short, DEFAULT_SETTINGS).delayMs).toBe(300_000);
-    expect(nextBackoff(long, DEFAULT_SETTINGS)).toEqual({ step: 0, delayMs: 10_000 });
+    expect(backoffOf(short).delayMs).toBe(300_000);
+    expect(backoffOf(long)).toEqual({ step: 0, delayMs: 10_000 });
   });
 
   it('has a cap that can be set', () => {
     const settings = { ...DEFAULT_SETTINGS, restartBackoffMaxMs: 25_000 };
     const worn = run('web', { backoffStep: 9, state: exited(1) });
-    expect(nextBackoff(worn, settings).delayMs).toBe(25_000);
+    expect(backoffOf(worn, settings).delayMs).toBe(25_000);
   });
 
   it('ends to the millisecond', () => {

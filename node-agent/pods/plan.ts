@@ -2,6 +2,7 @@ import { isRestartableInit, isTerminal } from '../../api/pods';
 import type { Container, Pod } from '../../api/types';
 import type { AgentSettings } from '../settings';
 import type { ObservedContainer, PodObservation } from './observe';
+import type { RunTimes } from './run-times';
 
 export interface StartAction {
   readonly container: Container;
@@ -22,7 +23,7 @@ interface KillAction {
 export interface PodPlan {
   readonly starts: readonly StartAction[];
   readonly kills: readonly KillAction[];
-  /** Container name → when it may start again. */
+  /** Container name → when it may start again, monotonic. */
   readonly backoffUntilMs: ReadonlyMap<string, number>;
   /** Every init container that must end has ended well. */
   readonly isInitialized: boolean;
@@ -33,7 +34,9 @@ export interface PodPlan {
 export interface PlanInput {
   readonly pod: Pod;
   readonly observation: PodObservation;
+  /** Monotonic, as are the times of runs. */
   readonly nowMs: number;
+  readonly timesOf: (run: ObservedContainer) => RunTimes;
   readonly settings: AgentSettings;
   /** The pod is on its way out: nothing starts any more. */
   readonly isEnding: boolean;
@@ -117,7 +120,7 @@ class PlanDraft {
     isInit: boolean,
     restarts: (exitCode: number) => boolean,
   ): void {
-    const { observation, nowMs, settings, isReplaced } = this.input;
+    const { observation, nowMs, settings, isReplaced, timesOf } = this.input;
     const run = runOf(observation, container.name);
     if (run === undefined || run.state.status === 'created') {
       const restartCount = run?.restartCount ?? 0;
@@ -129,8 +132,9 @@ class PlanDraft {
     if (!restarts(run.state.exit.exitCode) && !isReplaced(run)) return;
     // Another image is a new try: it does not wait for the failures of the one before.
     const isNewTry = hasOtherImage(run, container) || isReplaced(run);
-    const { step, delayMs } = isNewTry ? FIRST_TRY : nextBackoff(run, settings);
-    const untilMs = run.state.exit.finishedAtMs + delayMs;
+    const { ranMs, endedMs } = timesOf(run);
+    const { step, delayMs } = isNewTry ? FIRST_TRY : nextBackoff(run, ranMs, settings);
+    const untilMs = endedMs + delayMs;
     if (untilMs > nowMs) this.backoffUntilMs.set(container.name, untilMs);
     else
       this.starts.push({
@@ -145,11 +149,10 @@ class PlanDraft {
 /** The delay before the run after this one: 10, 20, 40 ... 300 s, from the start again after 10 min up. */
 export const nextBackoff = (
   run: ObservedContainer,
+  ranMs: number,
   settings: AgentSettings,
 ): { readonly step: number; readonly delayMs: number } => {
   if (run.state.status !== 'exited') return { step: 0, delayMs: 0 };
-  const { startedAtMs, exit } = run.state;
-  const ranMs = startedAtMs === undefined ? 0 : exit.finishedAtMs - startedAtMs;
   const step = ranMs >= settings.restartBackoffResetMs ? 0 : run.backoffStep + 1;
   const { restartBackoffInitialMs: initialMs, restartBackoffMaxMs: maxMs } = settings;
   return { step, delayMs: Math.min(maxMs, initialMs * 2 ** Math.min(step, 30)) };

@@ -1,5 +1,6 @@
 import type { Pod } from '../../api/types';
 import { secondsToMs } from '../../api/int64';
+import type { Stopwatches } from '../../lib/stopwatches';
 
 /** How long its containers have between the signal and the kill. */
 export const graceMsOf = ({ metadata, spec }: Pod): number => {
@@ -7,13 +8,14 @@ export const graceMsOf = ({ metadata, spec }: Pod): number => {
   return secondsToMs(metadata.deletionGracePeriodSeconds ?? ownSeconds);
 };
 
-/** When the pod has been active for as long as it may; undefined: no such time. */
-export const deadlineMsOf = ({ spec, status }: Pod): number | undefined => {
+/** When, in monotonic ms, the pod has been active for as long as it may; undefined: no such time. */
+export const deadlineMsOf = ({ spec, status }: Pod, watches: Stopwatches): number | undefined => {
   const { activeDeadlineSeconds } = spec;
   const { startTime } = status;
-  return activeDeadlineSeconds === undefined || startTime === undefined
-    ? undefined
-    : Date.parse(startTime) + activeDeadlineSeconds * 1000;
+  if (activeDeadlineSeconds === undefined || startTime === undefined) return undefined;
+  // The start time is this node's own stamp.
+  const startedMs = watches.startOf(`pod/${startTime}`, Date.parse(startTime));
+  return startedMs + activeDeadlineSeconds * 1000;
 };
 
 const DEFAULT_GRACE_SECONDS = 30;

@@ -3,6 +3,7 @@ import type { Container, Pod, PodStatus } from '../../api/types';
 import { nameOf } from '../../api/types';
 import { withDeadline } from '../../lib/async/deadline';
 import { describeError, type Log } from '../../lib/log';
+import { Stopwatches } from '../../lib/stopwatches';
 import { removeTree } from '../../lib/remove-tree';
 import { fieldPathOf } from '../images/image-puller';
 import type { PreparedVolumes } from '../volumes/volume-manager';
@@ -16,6 +17,7 @@ import type { PodDeps } from './pod-deps';
 import { watchProbes } from './pod-probes';
 import { ensureSandbox, removeSandbox, type ReadySandbox } from './pod-sandbox';
 import { deadlineMsOf, graceMsOf } from './pod-times';
+import { RunClock } from './run-times';
 import { adoptConditions, computePodStatus, type PodEnding } from './status';
 import { terminationMessageOf } from './termination-message';
 import { jsonEqual } from '../../api/json-value';
@@ -40,12 +42,15 @@ export class PodWorker {
   private isAdmitted = false;
   private isTornDown = false;
   private sandbox: ReadySandbox | undefined;
-  private sandboxRetryAtMs = 0;
+  /** Monotonic. */
+  private sandboxRetryAtMs = -Infinity;
   private ending: PodEnding | undefined;
   private endingSinceMs: number | undefined;
   /** Runs that were ended because their definition changed, by runtime id. */
   private readonly replaced = new Set<string>();
   private readonly backoffsTold = new Map<string, number>();
+  private readonly runClock: RunClock;
+  private readonly watches: Stopwatches;
 
   constructor(
     private readonly deps: PodDeps,
@@ -53,6 +58,8 @@ export class PodWorker {
     private pod: Pod,
   ) {
     this.log = deps.log.child({ pod: `${nameOf(pod).namespace}/${nameOf(pod).name}` });
+    this.runClock = new RunClock(deps.clock);
+    this.watches = new Stopwatches(deps.clock);
     this.tasks = new ContainerTasks({
       deps,
       log: this.log,
@@ -184,8 +191,8 @@ export class PodWorker {
   }
 
   private checkDeadline(): void {
-    const deadlineMs = deadlineMsOf(this.pod);
-    if (deadlineMs === undefined || this.deps.clock.now() < deadlineMs) return;
+    const deadlineMs = deadlineMsOf(this.pod, this.watches);
+    if (deadlineMs === undefined || this.deps.clock.monotonicMs() < deadlineMs) return;
     const message = 'Pod was active on the node longer than the specified deadline';
     this.evict({ reason: 'DeadlineExceeded', message });
   }
@@ -216,7 +223,7 @@ export class PodWorker {
   private async ensureSandbox(): Promise<ReadySandbox | undefined> {
     if (this.sandbox !== undefined) return this.sandbox;
     const { clock, settings, events } = this.deps;
-    if (clock.now() < this.sandboxRetryAtMs) return undefined;
+    if (clock.monotonicMs() < this.sandboxRetryAtMs) return undefined;
     const { startSignal } = this.tasks;
     try {
       this.sandbox = await this.step('the making of its sandbox', startSignal, (signal) =>
@@ -225,7 +232,7 @@ export class PodWorker {
       return this.sandbox;
     } catch (error) {
       if (startSignal.aborted) return undefined;
-      this.sandboxRetryAtMs = clock.now() + settings.retryMs;
+      this.sandboxRetryAtMs = clock.monotonicMs() + settings.retryMs;
       const message = `Failed to create pod sandbox: ${describeError(error)}`;
       events.emit(this.pod, { type: 'Warning', reason: 'FailedCreatePodSandBox', message });
       return undefined;
@@ -358,7 +365,10 @@ export class PodWorker {
   }
 
   private observe(): PodObservation {
-    return observePod(this.pod, this.deps.runtime.containers(sandboxIdOf(this.uid)));
+    const states = this.deps.runtime.containers(sandboxIdOf(this.uid));
+    const observation = observePod(this.pod, states);
+    this.runClock.note(observation);
+    return observation;
   }
 
   /** The latest run of every container that the runtime has. */
@@ -373,7 +383,8 @@ export class PodWorker {
     return planPod({
       pod: this.pod,
       observation: this.observe(),
-      nowMs: clock.now(),
+      nowMs: clock.monotonicMs(),
+      timesOf: (run) => this.runClock.timesOf(run),
       settings,
       isEnding: this.isEnding,
       isStarted: ({ id, name }) => probes.isStarted(id) && !this.tasks.isStarting(name),
@@ -397,7 +408,7 @@ export class PodWorker {
       ending: this.ending,
       isEnding: this.isEnding,
       nowMs: clock.now(),
-      backoffDelayMs: (run) => nextBackoff(run, settings).delayMs,
+      backoffDelayMs: (run) => nextBackoff(run, this.runClock.timesOf(run).ranMs, settings).delayMs,
     });
     const hasSandbox = runtime.sandboxes().some(({ id }) => id === sandboxIdOf(this.uid));
     this.put(status, !hasSandbox && isTerminal({ status }));
@@ -419,8 +430,8 @@ export class PodWorker {
   /** How long nothing needs to be done unless something wakes the worker. */
   private idleMs(): number {
     const { clock, settings } = this.deps;
-    const nowMs = clock.now();
-    const deadlineMs = deadlineMsOf(this.pod);
+    const nowMs = clock.monotonicMs();
+    const deadlineMs = deadlineMsOf(this.pod, this.watches);
     const dueMs = [
       nowMs + settings.resyncMs,
       ...this.plan().backoffUntilMs.values(),

@@ -141,7 +141,8 @@ export class ProbeRunner {
   private firstDelayMs({ startedAtMs }: ProbeTarget, probe: Probe): number {
     const { clock, random } = this.deps;
     const periodMs = (probe.periodSeconds ?? 10) * 1000;
-    const ranMs = clock.now() - startedAtMs;
+    // Looked at once, when the container is first seen: a stamp from the future counts as now.
+    const ranMs = Math.max(0, clock.now() - startedAtMs);
     const leftMs = (probe.initialDelaySeconds ?? 0) * 1000 - ranMs;
     return leftMs + periodMs > 0 ? Math.max(0, leftMs) : random.next() * periodMs;
   }
