@@ -1,6 +1,6 @@
 import { NetworkError } from './errors';
 import { removeOwnAddress } from './host';
-import { removeMasquerade } from './masquerade';
+import { removeFirewall } from './firewall';
 import { isInterfacePrefix, isSandboxInterface } from './names';
 import { NetlinkSocket } from './netlink/socket';
 import {
@@ -36,5 +36,5 @@ export const destroyNetwork = async (interfacePrefix: string): Promise<void> => 
     routes.flatMap((route) => (route?.protocol === ROUTE_PROTOCOL ? [deleteRoute(route)] : [])),
   );
   await removeOwnAddress(host, interfacePrefix);
-  await removeMasquerade(interfacePrefix);
+  await removeFirewall(interfacePrefix);
 };

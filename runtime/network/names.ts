@@ -21,6 +21,9 @@ export const interfaceNameOf = (
   return head + shortHash(`${sandboxId}\0${attempt}`, MAX_INTERFACE_NAME_LENGTH - head.length);
 };
 
+/** All of them, as a firewall's pattern. */
+export const sandboxInterfaces = (prefix: string): string => `${prefix}v*`;
+
 /** Whether `interfaceNameOf` with this prefix made the name. */
 export const isSandboxInterface = (prefix: string, name: string): boolean =>
   name.length === MAX_INTERFACE_NAME_LENGTH &&

@@ -10,7 +10,7 @@ import {
 import { NetworkError } from './errors';
 import { addOwnAddress, enableForwarding, findUnderlay, type Underlay } from './host';
 import { formatCidr, formatIpv4, parseCidr, parseIpv4, type Ipv4Cidr } from './ipv4';
-import { Masquerade } from './masquerade';
+import { Firewall } from './firewall';
 import { isInterfacePrefix } from './names';
 import { NetlinkSocket } from './netlink/socket';
 import { NodeRoutes } from './node-routes';
@@ -63,7 +63,7 @@ class NativePodNetwork implements PodNetwork {
   private readonly turn = new Semaphore(1);
   private readonly links: SandboxLinks;
   private readonly routes: NodeRoutes;
-  private readonly masquerade: Masquerade;
+  private readonly firewall: Firewall;
   private underlay: Underlay = { address: undefined, interfaceIndex: 0, mtu: 1500 };
   private problems = '';
 
@@ -71,7 +71,7 @@ class NativePodNetwork implements PodNetwork {
     const { host } = this;
     this.links = new SandboxLinks({ ...deps, host });
     this.routes = new NodeRoutes({ ...deps, host });
-    this.masquerade = new Masquerade(deps.prefix, deps.log);
+    this.firewall = new Firewall(deps.prefix, deps.log);
   }
 
   async start(): Promise<void> {
@@ -84,7 +84,7 @@ class NativePodNetwork implements PodNetwork {
     if (this.underlay.address === undefined) await this.useOwnAddress();
     await this.links.recover();
     await this.routes.start();
-    await this.syncMasquerade([]);
+    await this.syncFirewall([]);
     const attached = this.links.list().length;
     log.info({ podCidr: formatCidr(podCidr), attached }, 'pod network ready');
   }
@@ -113,7 +113,7 @@ class NativePodNetwork implements PodNetwork {
       this.tellProblems(plan.problems);
       const settings = (): LinkSettings => this.linkSettings;
       await this.routes.sync(plan.peers, this.underlay, this.links.list(), settings);
-      await this.syncMasquerade(plan.peers);
+      await this.syncFirewall(plan.peers);
     });
   }
 
@@ -123,7 +123,7 @@ class NativePodNetwork implements PodNetwork {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.turn.use(async () => {
-      this.masquerade[Symbol.dispose]();
+      this.firewall[Symbol.dispose]();
       this.host[Symbol.dispose]();
     });
   }
@@ -162,16 +162,23 @@ class NativePodNetwork implements PodNetwork {
     };
   }
 
-  private async syncMasquerade(peers: readonly PlannedPeer[]): Promise<void> {
+  private async syncFirewall(peers: readonly PlannedPeer[]): Promise<void> {
     const { clusterCidr, podCidr, log } = this.deps;
     const own = formatCidr(podCidr);
     const cluster =
       clusterCidr === undefined ? peers.map((peer) => formatCidr(peer.podCidr)) : [clusterCidr];
     try {
-      await this.masquerade.sync(own, [own, ...cluster]);
+      const { address } = this.underlay;
+      await this.firewall.sync({
+        podCidr: own,
+        clusterCidrs: [own, ...cluster],
+        nodeAddresses: [address, ...peers.map((peer) => peer.address)].flatMap((known) =>
+          known === undefined ? [] : [formatIpv4(known)],
+        ),
+      });
     } catch (error) {
       // Pods still reach each other; the next sync tries again.
-      log.error({ err: describeError(error) }, 'cannot set up masquerading');
+      log.error({ err: describeError(error) }, 'cannot set up the firewall');
     }
   }
 }

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { closeSync, openSync } from 'node:fs';
+import { closeSync, openSync, writeFileSync } from 'node:fs';
 import { formatIpv4, parseIpv4 } from './ipv4';
 import { interfaceNameOf } from './names';
 import { NetlinkSocket } from './netlink/socket';
@@ -157,11 +157,21 @@ const configureHostEnd = async (
   { source }: LinkSettings,
 ): Promise<void> => {
   const route = podRoute(link.address, hostEnd.index);
+  disableIpv6(hostEnd.name);
   await host.run([
-    setLink(hostEnd.index, { isUp: true, alias: aliasOf(link) }),
+    setLink(hostEnd.index, { isUp: true, alias: aliasOf(link), checksSource: true }),
     setNeighbour(hostEnd.index, link.address, podMac(link.address)),
     setRoute(source === undefined ? route : { ...route, source }),
   ]);
+};
+
+/** Pods have none: a link-local address would be a way round every check of theirs. */
+const disableIpv6 = (name: string): void => {
+  try {
+    writeFileSync(`/proc/sys/net/ipv6/conf/${name}/disable_ipv6`, '1');
+  } catch {
+    // No IPv6 here, or /proc/sys is read-only: then the firewall alone drops it.
+  }
 };
 
 const podRoute = (address: number, interfaceIndex: number): Route => ({

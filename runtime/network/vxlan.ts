@@ -66,7 +66,7 @@ export class VxlanTunnel {
         mac: tunnelMac(this.podCidr),
         mtu: underlay.mtu - VXLAN_OVERHEAD_BYTES,
         vni: VNI,
-        port: PORT,
+        port: VXLAN_PORT,
         local: underlay.address ?? 0,
         underlayIndex: underlay.interfaceIndex,
       }),
@@ -115,4 +115,4 @@ const tunnelMac = ({ base }: Ipv4Cidr): Uint8Array => {
 /** Outer IPv4, UDP and VXLAN headers and the inner Ethernet header. */
 export const VXLAN_OVERHEAD_BYTES = 50;
 const VNI = 0x6468;
-const PORT = 4789;
+export const VXLAN_PORT = 4789;

@@ -1,5 +1,15 @@
+import { spawnSync } from 'node:child_process';
+
 import { type Attachment } from '../../runtime/pod-network';
-import { connectFrom, inNetns, NetnsLab, pings, run, type NetworkNode } from './network/netns';
+import {
+  connectFrom,
+  inNetns,
+  NetnsLab,
+  pings,
+  run,
+  sourcesSeen,
+  type NetworkNode,
+} from './network/netns';
 
 let lab: NetnsLab;
 beforeEach(() => {
@@ -257,6 +267,84 @@ describe('across nodes', () => {
     expect(sourceSeen(nsB, '192.168.77.2')).toBe('192.168.77.1');
   });
 
+  describe('a pod that speaks under an address of others', () => {
+    const spoofs = (ipOther: string, nodeAddress: string) => [
+      ipOther,
+      nodeAddress,
+      '10.77.1.99',
+      '10.77.2.77',
+      '169.254.1.1',
+      '203.0.113.9',
+    ];
+    const third = async () => {
+      const all = await pair();
+      await all.a.call('syncPeers', [{ ...all.peerB, isUnreachable: false }]);
+      // With a way to the world, as nodes have: what nobody knows would go there.
+      inNetns(all.nsA, 'ip', 'route', 'add', 'default', 'via', '192.168.77.2');
+      const podC = lab.netns('pc');
+      const { ip: ipC } = await attach(all.a, 'pc', podC);
+      return { ...all, podC, ipC };
+    };
+
+    it('is heard by no pod of its node, nor by the node itself, nor elsewhere', async () => {
+      const { podA, podB, podC, nsA, ipA, ipB, ipC } = await third();
+      // Each claims what is neither its own nor the receiver's: that would not leave the pod.
+      const others = [...spoofs('10.77.1.98', '192.168.77.2'), ipA];
+      const toPod = await sourcesSeen(podC, ipC, podA, ['192.168.77.1', ipB, ...others]);
+      expect(toPod).toEqual([ipA]);
+      const toNode = await sourcesSeen(nsA, '192.168.77.1', podA, [ipB, ...others]);
+      expect(toNode).toEqual([ipA]);
+      const toOtherNode = await sourcesSeen(podB, ipB, podA, others);
+      expect(toOtherNode).toEqual([ipA]);
+    });
+
+    it.each([
+      ['the firewall alone', ['sysctl', '-qw', 'net.ipv4.conf.all.rp_filter=2']],
+      ['its link alone', ['nft', 'flush', 'ruleset']],
+    ])('is stopped by %s', async (_title, [command = '', ...args]) => {
+      const { podA, podC, nsA, ipA, ipB, ipC } = await third();
+      inNetns(nsA, command, ...args);
+      const claimed = [...spoofs(ipB, '192.168.77.2'), ipA];
+      expect(await sourcesSeen(podC, ipC, podA, claimed)).toEqual([ipA]);
+    });
+
+    it('has no IPv6 to get round by', async () => {
+      const { podA, nsA } = await third();
+      expect(inNetns(nsA, 'ip', '-6', '-o', 'addr', 'show')).not.toContain('nwtv');
+      inNetns(podA, 'ip', '-6', 'addr', 'add', 'fd00::1/64', 'dev', 'eth0', 'nodad');
+      inNetns(podA, 'ip', '-6', 'route', 'add', 'default', 'dev', 'eth0');
+      inNetns(nsA, 'ip', '-6', 'addr', 'add', 'fd00:1::1/128', 'dev', 'lo');
+      const send = sourcesSeen(nsA, 'fd00:1::1', podA, []);
+      inNetns(podA, process.execPath, '-e', SEND_6, 'fd00:1::1');
+      expect(await send).toEqual([]);
+    });
+
+    it('cannot enter the tunnel between nodes from the side', async () => {
+      const { podA, nsA, nsB, ipA } = await third();
+      const to = (port: number) => sourcesSeen(nsB, '192.168.77.2', podA, [ipA], { port });
+      expect(await to(4000)).toEqual(['192.168.77.1']);
+      expect(await to(4789)).toEqual([]);
+      const toOwn = sourcesSeen(nsA, '192.168.77.1', podA, [ipA], { port: 4789 });
+      expect(await toOwn).toEqual([]);
+    });
+
+    it('teaches the node no neighbour', async () => {
+      const { podA, nsA, ipA } = await third();
+      const neighbours = () => inNetns(nsA, 'ip', '-4', 'neigh').match(/nwtv/g)?.length;
+      const before = neighbours();
+      for (const claimed of ['10.77.1.99', '203.0.113.9', '192.168.77.2']) {
+        inNetns(podA, 'ip', 'addr', 'add', `${claimed}/32`, 'dev', 'lo');
+        spawnSync('nsenter', [
+          `--net=${podA}`,
+          'busybox',
+          ...['arping', '-c', '1', '-w', '1', '-I', 'eth0', '-s', claimed, '192.168.77.1'],
+        ]);
+      }
+      expect(neighbours()).toBe(before);
+      expect(inNetns(nsA, 'ip', '-4', 'neigh', 'show', ipA)).toContain('PERMANENT');
+    });
+  });
+
   it('leaves out a peer whose range would draw in other traffic', async () => {
     const { a, nsA, peerB } = await pair();
     await a.call('syncPeers', [
@@ -298,6 +386,11 @@ describe('across nodes', () => {
     expect(inNetns(nsA, 'ip', '-br', 'link')).not.toContain('vxlan');
   });
 });
+
+const SEND_6 = `
+const socket = require('node:dgram').createSocket('udp6');
+socket.send('x', 4000, process.argv[1], () => socket.close());
+`;
 
 it('leaves no interface in the namespace of the test', () => {
   expect(run('ip', '-br', 'link')).not.toContain('nwt');

@@ -100,7 +100,12 @@ export const createVxlan = (spec: VxlanSpec): NetlinkRequest => ({
 
 export const setLink = (
   target: number | string,
-  change: { readonly isUp?: true; readonly alias?: string },
+  change: {
+    readonly isUp?: true;
+    readonly alias?: string;
+    /** Drop what would not go back out on it: the strict reverse path filter of RFC 3704. */
+    readonly checksSource?: true;
+  },
 ): NetlinkRequest => ({
   type: RTM_SETLINK,
   flags: 0,
@@ -110,6 +115,7 @@ export const setLink = (
     linkHeader(typeof target === 'number' ? target : 0, change.isUp === true ? IFF_UP : 0),
     ...(typeof target === 'string' ? [attribute(IFLA_IFNAME, cString(target))] : []),
     ...(change.alias === undefined ? [] : [attribute(IFLA_IFALIAS, Buffer.from(change.alias))]),
+    ...(change.checksSource === undefined ? [] : [strictSources()]),
   ]),
 });
 
@@ -310,6 +316,16 @@ const neighbourBody = (
     attribute(NDA_LLADDR, mac),
   ]);
 
+/** Interface settings as under /proc/sys/net/ipv4/conf, without a file for each. */
+const strictSources = (): Buffer =>
+  attribute(
+    IFLA_AF_SPEC,
+    attribute(
+      AF_INET,
+      attribute(IFLA_INET_CONF, attribute(IPV4_DEVCONF_RP_FILTER, u32(RP_FILTER_STRICT))),
+    ),
+  );
+
 const linkHeader = (index = 0, up = 0): Buffer =>
   Buffer.concat([u8(0, 0, 0, 0), u32(index), u32(up), u32(up)]);
 
@@ -366,7 +382,11 @@ const IFLA_MTU = 4;
 const IFLA_LINK = 5;
 const IFLA_LINKINFO = 18;
 const IFLA_IFALIAS = 20;
+const IFLA_AF_SPEC = 26;
 const IFLA_NET_NS_FD = 28;
+const IFLA_INET_CONF = 1;
+const IPV4_DEVCONF_RP_FILTER = 8;
+const RP_FILTER_STRICT = 1;
 const IFLA_INFO_KIND = 1;
 const IFLA_INFO_DATA = 2;
 const VETH_INFO_PEER = 1;

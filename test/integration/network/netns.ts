@@ -145,15 +145,66 @@ export const run = (command: string, ...args: string[]): string => {
 export const inNetns = (path: string, command: string, ...args: string[]): string =>
   run('nsenter', `--net=${path}`, command, ...args);
 
-/** Sends one echo request; whether it was answered. */
+/**
+ * Whether an echo request is answered. The first may be lost: on a busy machine the kernel takes a
+ * moment to notice that a new link has two ends.
+ */
 export const pings = (path: string, address: string): boolean => {
-  const ping = ['busybox', 'ping', '-c', '1', '-W', '2', address];
+  const ping = ['busybox', 'ping', '-c', '2', '-W', '1', address];
   return spawnSync('nsenter', [`--net=${path}`, ...ping]).status === 0;
 };
 
 /** `connected`, or the error code. */
 export const connectFrom = (path: string, address: string, port: number): string =>
   inNetns(path, process.execPath, '-e', CONNECT, address, String(port)).trim();
+
+/**
+ * Sends datagrams to `address`, one from each of `sources`, which the sender just claims as its own.
+ * Resolves with the sources that the receiver saw.
+ */
+export const sourcesSeen = async (
+  receiver: string,
+  address: string,
+  sender: string,
+  sources: readonly string[],
+  { port = 4000 } = {},
+): Promise<string[]> => {
+  for (const source of sources)
+    spawnSync('nsenter', [`--net=${sender}`, 'ip', 'addr', 'add', `${source}/32`, 'dev', 'lo']);
+  const child = spawn('nsenter', [
+    `--net=${receiver}`,
+    process.execPath,
+    '-e',
+    RECEIVE,
+    address,
+    String(port),
+    String(RECEIVE_MS),
+  ]);
+  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
+  await lines.next();
+  for (const source of sources)
+    inNetns(sender, process.execPath, '-e', SEND, source, address, String(port));
+  const seen: string[] = [];
+  for (let line = await lines.next(); line.done !== true; line = await lines.next())
+    seen.push(line.value);
+  for (const source of sources)
+    spawnSync('nsenter', [`--net=${sender}`, 'ip', 'addr', 'del', `${source}/32`, 'dev', 'lo']);
+  return seen.sort();
+};
+
+const RECEIVE_MS = 3_000;
+const RECEIVE = `
+const [address, port, ms] = process.argv.slice(1);
+const socket = require('node:dgram').createSocket(address.includes(':') ? 'udp6' : 'udp4');
+socket.on('message', (_data, from) => console.log(from.address));
+socket.bind(Number(port), address, () => console.log('ready'));
+setTimeout(() => process.exit(0), Number(ms));
+`;
+const SEND = `
+const [source, address, port] = process.argv.slice(1);
+const socket = require('node:dgram').createSocket(address.includes(':') ? 'udp6' : 'udp4');
+socket.bind(0, source, () => socket.send('x', Number(port), address, () => socket.close()));
+`;
 
 const CONNECT = `
 const socket = require('node:net').connect(Number(process.argv[2]), process.argv[1]);
