@@ -51,7 +51,7 @@ export class ObjectWriter {
       const object = cloneJson(draft);
       await context.pace?.pause();
       if (isGenerated) object.metadata.name = generateName(prefix, this.deps.random);
-      await this.prepareCreate(kind, namespace, object, context);
+      await this.prepareCreate(kind, namespace, object, context, isGenerated ? prefix : undefined);
       if (context.isDryRun) return this.dryCreate(kind, object, context);
       try {
         return await this.deps.store.create(keyOf(kind, object), object, context.signal);
@@ -158,11 +158,16 @@ export class ObjectWriter {
     return stored;
   }
 
+  /**
+   * `prefix` stands in for a generated name while admission judges: upstream's admission runs before
+   * names are made, so that what is refused again and again is refused in the same words.
+   */
   private async prepareCreate(
     kind: ServedKind,
     namespace: string,
     object: MutableObject,
     context: WriteContext,
+    prefix: string | undefined,
   ): Promise<void> {
     const { clock, random, admission } = this.deps;
     const { pace } = context;
@@ -174,7 +179,10 @@ export class ObjectWriter {
     if (context.operation === 'Update') recordCreate(kind, object, context, clock.now());
     kind.strategy.prepareCreate?.(object);
     await pace?.pause();
+    const { name } = object.metadata;
+    object.metadata.name = prefix ?? name;
     await admission.admitCreate(kind, object, context);
+    object.metadata.name = name;
     checkCreate(kind, object, context);
     await pace?.pause();
     checkStoredValueCount(object);

@@ -31,6 +31,21 @@ describe('create', () => {
     expect(read.json).toEqual(json);
   });
 
+  it('refuses a pod of a generated name in the same words each time, as upstream', async () => {
+    const body = pod('');
+    const refused = {
+      ...body,
+      metadata: { generateName: 'web-' },
+      spec: { ...body.spec, serviceAccountName: 'nobody' },
+    };
+    const { status, json } = await server.request('POST', PODS, refused);
+    expect(status).toBe(403);
+    expect((json as { message: string }).message).toBe(
+      'pods "web-" is forbidden: error looking up service account default/nobody: ' +
+        'serviceaccount "nobody" not found',
+    );
+  });
+
   it('makes a name from generateName', async () => {
     const body = { ...pod(''), metadata: { generateName: 'web-' } };
     const first = await server.request('POST', PODS, body);
