@@ -13,9 +13,24 @@ export interface WorkQueueDeps {
 /** Brings one key to its desired state. A rejection puts the key back with backoff. */
 export type Reconcile = (key: string, signal: AbortSignal) => Promise<void>;
 
+/** When a key that is not waiting is added next. */
+interface Timer {
+  readonly dueMs: number;
+  /** After a failure: until then the key is not worked on, whoever adds it. */
+  readonly isBackoff: boolean;
+  readonly stop: AbortController;
+}
+
 /**
- * Keys to reconcile. A key that is waiting is not added twice; one that is being worked on and is
- * added meanwhile runs once more afterwards, never twice at a time. The set of keys is bounded by
+ * Keys to reconcile.
+ *
+ *     add ──► waiting ──► working ──success──► (gone)
+ *                ▲           │ └─added meanwhile──► waiting
+ *        due     │           └─failure──► backing off: an add changes nothing
+ *     addAfter ──┴──────────────────────────┘ due
+ *
+ * A key is never worked on twice at a time. One that failed keeps its backoff whoever adds it, for
+ * the add may come from the very write that the failed attempt made. The set of keys is bounded by
  * the set of objects.
  */
 export class WorkQueue {
@@ -23,7 +38,7 @@ export class WorkQueue {
   private readonly working = new Set<string>();
   private readonly again = new Set<string>();
   private readonly failures = new Map<string, number>();
-  private readonly timers = new Map<string, AbortController>();
+  private readonly timers = new Map<string, Timer>();
   private wakeups: (() => void)[] = [];
 
   constructor(
@@ -33,21 +48,23 @@ export class WorkQueue {
   ) {}
 
   add(key: string): void {
+    if (this.timers.get(key)?.isBackoff === true) return;
     if (this.working.has(key)) this.again.add(key);
     else this.waiting.add(key);
     this.wakeups.shift()?.();
   }
 
-  /** Adds the key after `ms`; an earlier delayed add of the same key is replaced. */
+  /**
+   * Adds the key after `ms`, unless it comes up earlier: of several due times the earliest counts. A
+   * time beyond a day counts as a day; the reconciler finds then that it is early, and asks again.
+   */
   addAfter(key: string, ms: number): void {
-    this.timers.get(key)?.abort();
-    const timer = new AbortController();
-    this.timers.set(key, timer);
-    void this.deps.clock.sleep(ms, timer.signal).then(() => {
-      if (timer.signal.aborted) return;
-      this.timers.delete(key);
-      this.add(key);
-    });
+    const known = this.timers.get(key);
+    // A key that backs off is worked on when that ends, and asks again then.
+    if (known?.isBackoff === true) return;
+    const delayMs = Math.min(ms, DELAY_MAX_MS);
+    if (known !== undefined && known.dueMs <= this.deps.clock.monotonicMs() + delayMs) return;
+    this.schedule(key, delayMs, false);
   }
 
   get size(): number {
@@ -63,9 +80,23 @@ export class WorkQueue {
   }
 
   private stop(): void {
-    for (const timer of this.timers.values()) timer.abort();
+    for (const { stop } of this.timers.values()) stop.abort();
     this.timers.clear();
     for (const wake of this.wakeups.splice(0)) wake();
+  }
+
+  /** Replaces whatever was due for the key. */
+  private schedule(key: string, delayMs: number, isBackoff: boolean): void {
+    this.timers.get(key)?.stop.abort();
+    const stop = new AbortController();
+    // Not a number, as from a time that cannot be read, must not mean at once: that would spin.
+    const ms = Number.isNaN(delayMs) ? DELAY_MAX_MS : Math.max(0, delayMs);
+    this.timers.set(key, { dueMs: this.deps.clock.monotonicMs() + ms, isBackoff, stop });
+    void this.deps.clock.sleep(ms, stop.signal).then(() => {
+      if (stop.signal.aborted) return;
+      this.timers.delete(key);
+      this.add(key);
+    });
   }
 
   private async work(reconcile: Reconcile, signal: AbortSignal): Promise<void> {
@@ -106,6 +137,9 @@ export class WorkQueue {
     // The first failures are mostly lost races on resourceVersion, which the retry settles.
     const level = failures < 3 ? 'debug' : 'warn';
     this.deps.log[level]({ queue: this.name, key, err: error, retryInMs: ms }, 'reconcile failed');
-    this.addAfter(key, ms);
+    this.schedule(key, ms, true);
   }
 }
+
+/** Longer timers would end at once: the platform's counts milliseconds in 31 bits. */
+const DELAY_MAX_MS = 24 * 60 * 60 * 1000;
