@@ -1,3 +1,4 @@
+import type { Trouble } from './creation-limiter';
 import { isPodAvailable, isPodReady } from '../../api/pods';
 import type { Pod, ReplicaSet } from '../../api/types';
 
@@ -63,12 +64,12 @@ export const nextAvailableInMs = (
   return waits.length === 0 ? undefined : Math.min(...waits);
 };
 
-/** The status that these pods amount to. `failure` is the message of the last failed create. */
+/** The status that these pods amount to. `trouble` is why pods are not created at full speed. */
 export const replicaSetStatus = (
   replicaSet: ReplicaSet,
   pods: readonly Pod[],
   nowMs: number,
-  failure: string | undefined,
+  trouble: Trouble | undefined,
   nowText: string,
 ): ReplicaSet['status'] => {
   const { spec, metadata, status } = replicaSet;
@@ -78,15 +79,14 @@ export const replicaSetStatus = (
   const others = (status.conditions ?? []).filter(({ type }) => type !== 'ReplicaFailure');
   const known = status.conditions?.find(({ type }) => type === 'ReplicaFailure');
   const conditions =
-    failure === undefined
+    trouble === undefined
       ? others
       : [
           ...others,
           {
             type: 'ReplicaFailure',
             status: 'True',
-            reason: 'FailedCreate',
-            message: failure,
+            ...trouble,
             lastTransitionTime: known?.lastTransitionTime ?? nowText,
           },
         ];

@@ -1,15 +1,16 @@
-import { hasReason } from '../../api/errors';
+import { ApiError, hasReason } from '../../api/errors';
 import { controllerOf, controllerRef } from '../../api/owners';
-import { isPodActive } from '../../api/pods';
+import { isPodActive, isTerminal } from '../../api/pods';
 import { PODS, REPLICA_SETS } from '../../api/resources';
 import { matchesLabelSelector } from '../../api/selectors';
-import { keyOf, nameOf, type Pod, type ReplicaSet } from '../../api/types';
+import { keyOf, nameOf, type ApiObject, type Pod, type ReplicaSet } from '../../api/types';
 import type { DraftOf } from '../../client/api-client';
 import type { Informer } from '../../client/informer';
 import { WorkQueue } from '../../client/work-queue';
 import { rfc3339 } from '../../lib/clock';
 import { describeError } from '../../lib/log';
 import type { Controller, ControllerDeps } from './controller';
+import { CreationLimiter, type Trouble } from './creation-limiter';
 import { OwnedIndex } from './owned-index';
 import { nextAvailableInMs, planReplicas, replicaSetStatus } from './replica-set-plan';
 import { jsonEqual } from '../../api/json-value';
@@ -23,8 +24,10 @@ export class ReplicaSetController implements Controller {
   private readonly podIndex: OwnedIndex<Pod>;
   /** Pods whose deletion we asked for and have not yet seen: they count no more. */
   private readonly deleting = new Set<string>();
+  private readonly limiter: CreationLimiter;
 
   constructor(private readonly deps: ControllerDeps) {
+    this.limiter = new CreationLimiter(deps.clock);
     this.queue = new WorkQueue(this.name, deps);
     this.replicaSets = deps.informers.of(REPLICA_SETS);
     this.pods = deps.informers.of(PODS);
@@ -33,7 +36,11 @@ export class ReplicaSetController implements Controller {
 
   async run(signal: AbortSignal): Promise<void> {
     const enqueue = (replicaSet: ReplicaSet) => this.queue.add(keyOf(replicaSet));
-    this.replicaSets.subscribe({ onAdd: enqueue, onUpdate: enqueue, onDelete: enqueue });
+    this.replicaSets.subscribe({
+      onAdd: enqueue,
+      onUpdate: enqueue,
+      onDelete: ({ metadata }) => this.limiter.forget(metadata.uid ?? ''),
+    });
     this.pods.subscribe({
       onAdd: (pod) => this.enqueueOwner(pod),
       onUpdate: (pod, previous) => {
@@ -66,12 +73,10 @@ export class ReplicaSetController implements Controller {
     // Deleted while queued; the garbage collector owns its pods now.
     if (replicaSet === undefined) return;
     const pods = await this.claim(replicaSet, signal);
-    let failure: string | undefined;
     if (replicaSet.metadata.deletionTimestamp === undefined) {
-      failure = await this.scale(replicaSet, pods, signal);
+      await this.scale(replicaSet, pods, signal);
     }
-    await this.writeStatus(replicaSet, failure, signal);
-    if (failure !== undefined) throw new Error(failure);
+    await this.writeStatus(replicaSet, this.limiter.troubleOf(uidOf(replicaSet)), signal);
   }
 
   /** The active pods that are this set's, after adopting orphans and releasing strangers. */
@@ -111,47 +116,68 @@ export class ReplicaSetController implements Controller {
     return patched;
   }
 
-  /** Returns the message of a failed create, if any. */
   private async scale(
     replicaSet: ReplicaSet,
     pods: readonly Pod[],
     signal: AbortSignal,
-  ): Promise<string | undefined> {
-    const plan = planReplicas(replicaSet.spec.replicas ?? 1, pods);
+  ): Promise<void> {
+    const owner = uidOf(replicaSet);
+    const size = replicaSet.spec.replicas ?? 1;
+    this.limiter.observe(owner, pods.map(uidOf), (uid) => this.endOf(replicaSet, uid));
+    const plan = planReplicas(size, pods);
     for (const pod of plan.remove) await this.remove(pod, replicaSet, signal);
-    return this.create(replicaSet, Math.min(plan.createCount, BURST), signal);
+    const { count, retryInMs } = this.limiter.allowance(owner, plan.createCount, size);
+    if (retryInMs !== undefined) this.queue.addAfter(keyOf(replicaSet), retryInMs);
+    if (count > 0) await this.create(replicaSet, Math.min(count, BURST), signal);
+    if (plan.createCount > BURST) this.queue.add(keyOf(replicaSet));
+  }
+
+  /** How a pod of the set ended, in a word; undefined for one that is gone. */
+  private endOf(replicaSet: ReplicaSet, uid: string): string | undefined {
+    const pod = this.podIndex.ownedBy(replicaSet).find((each) => uidOf(each) === uid);
+    if (pod === undefined || !isTerminal(pod)) return undefined;
+    return pod.status.reason ?? pod.status.phase;
   }
 
   /** Creates in batches of 4, 8, 16, ...: when creates are refused, few are tried in vain. */
-  private async create(
-    replicaSet: ReplicaSet,
-    count: number,
-    signal: AbortSignal,
-  ): Promise<string | undefined> {
-    for (let done = 0, batch = FIRST_BATCH; done < count; batch *= 2) {
+  private async create(replicaSet: ReplicaSet, count: number, signal: AbortSignal): Promise<void> {
+    const uids: string[] = [];
+    let refusal: string | undefined;
+    for (let done = 0, batch = FIRST_BATCH; done < count && refusal === undefined; batch *= 2) {
       const size = Math.min(batch, count - done);
       const results = await Promise.allSettled(
         Array.from({ length: size }, () => this.createOne(replicaSet, signal)),
       );
-      const failed = results.find((result) => result.status === 'rejected');
-      if (failed !== undefined) return describeError(failed.reason);
+      for (const result of results) {
+        if (result.status === 'rejected') refusal ??= refusalOf(result.reason, replicaSet);
+        else if (result.value !== undefined) uids.push(uidOf(result.value));
+      }
       done += size;
     }
-    return undefined;
+    // Stopping is no refusal.
+    signal.throwIfAborted();
+    const owner = uidOf(replicaSet);
+    this.limiter.created(owner, uids, refusal);
+    if (refusal === undefined) return;
+    const { retryInMs } = this.limiter.allowance(owner, 1, 1);
+    this.queue.addAfter(keyOf(replicaSet), retryInMs ?? 0);
   }
 
-  private async createOne(replicaSet: ReplicaSet, signal: AbortSignal): Promise<void> {
+  /** Undefined when the namespace goes away, and takes the set with it. */
+  private async createOne(replicaSet: ReplicaSet, signal: AbortSignal): Promise<Pod | undefined> {
     const { events, client } = this.deps;
     try {
       const pod = await client.create(PODS, podFromTemplate(replicaSet), {}, signal);
       this.pods.noteWritten(pod);
       const message = `Created pod: ${pod.metadata.name}`;
       events.event(REPLICA_SETS, replicaSet, 'Normal', 'SuccessfulCreate', message);
+      return pod;
     } catch (error) {
-      // The namespace goes away and takes the set with it: nothing to report.
-      if (hasReason(error, 'Forbidden') && error.message.includes('being terminated')) return;
-      const message = `Error creating: ${describeError(error)}`;
-      events.event(REPLICA_SETS, replicaSet, 'Warning', 'FailedCreate', message);
+      if (isNamespaceTerminating(error)) return undefined;
+      if (!signal.aborted) {
+        const message = `Error creating: ${refusalOf(error, replicaSet)}`;
+        events.event(REPLICA_SETS, replicaSet, 'Warning', 'FailedCreate', message);
+      }
       throw error;
     }
   }
@@ -159,6 +185,7 @@ export class ReplicaSetController implements Controller {
   private async remove(pod: Pod, replicaSet: ReplicaSet, signal: AbortSignal): Promise<void> {
     const { uid = '', name } = pod.metadata;
     this.deleting.add(uid);
+    this.limiter.released(uidOf(replicaSet), uid);
     try {
       await this.deps.client.delete(PODS, nameOf(pod), { preconditions: { uid } }, signal);
     } catch (error) {
@@ -171,7 +198,7 @@ export class ReplicaSetController implements Controller {
 
   private async writeStatus(
     replicaSet: ReplicaSet,
-    failure: string | undefined,
+    trouble: Trouble | undefined,
     signal: AbortSignal,
   ): Promise<void> {
     const nowMs = this.deps.clock.now();
@@ -181,7 +208,7 @@ export class ReplicaSetController implements Controller {
     const minReady = replicaSet.spec.minReadySeconds ?? 0;
     const waitMs = nextAvailableInMs(pods, minReady, nowMs);
     if (waitMs !== undefined) this.queue.addAfter(keyOf(replicaSet), waitMs);
-    const status = replicaSetStatus(replicaSet, pods, nowMs, failure, rfc3339(nowMs));
+    const status = replicaSetStatus(replicaSet, pods, nowMs, trouble, rfc3339(nowMs));
     if (jsonEqual(status, replicaSet.status)) return;
     const updated = await this.deps.client.update(
       REPLICA_SETS,
@@ -197,6 +224,22 @@ const selects = (replicaSet: ReplicaSet, pod: Pod): boolean =>
   replicaSet.metadata.namespace === pod.metadata.namespace &&
   matchesLabelSelector(replicaSet.spec.selector, pod.metadata.labels ?? {});
 
+const uidOf = ({ metadata }: ApiObject): string => metadata.uid ?? '';
+
+/** What the API said, with the prefix in place of a name that is another one each time. */
+const refusalOf = (error: unknown, { metadata }: ReplicaSet): string => {
+  const message = describeError(error);
+  const name = error instanceof ApiError ? (error.details?.name ?? '') : '';
+  const prefix = podPrefix(metadata.name);
+  return name.startsWith(prefix) ? message.replaceAll(name, prefix) : message;
+};
+
+const isNamespaceTerminating = (error: unknown): boolean =>
+  hasReason(error, 'Forbidden') &&
+  error.details?.causes?.some(({ reason }) => reason === 'NamespaceTerminating') === true;
+
+const podPrefix = (replicaSetName: string): string => `${replicaSetName}-`;
+
 const isAdoptable = (replicaSet: ReplicaSet, pod: Pod): boolean =>
   controllerOf(pod) === undefined &&
   isPodActive(pod) &&
@@ -210,7 +253,7 @@ const podFromTemplate = (replicaSet: ReplicaSet): DraftOf<Pod> => {
     apiVersion: 'v1',
     kind: 'Pod',
     metadata: {
-      generateName: `${metadata.name}-`,
+      generateName: podPrefix(metadata.name),
       namespace: metadata.namespace ?? 'default',
       ...(labels === undefined ? {} : { labels }),
       ...(annotations === undefined ? {} : { annotations }),

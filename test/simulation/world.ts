@@ -1,6 +1,7 @@
 import { ApiError, hasReason } from '../../api/errors';
 import { effectiveRequests, isTerminal } from '../../api/pods';
 import { LEASES, NODES, PODS } from '../../api/resources';
+import type { Resource } from '../../api/resources';
 import { kinds } from '../../api/scheme';
 import { nameOf, type Node, type Pod } from '../../api/types';
 import type { ApiClient } from '../../client/api-client';
@@ -22,6 +23,13 @@ const STEP_MS = 250;
 /** Turns of the event loop after which what was begun at one instant has come to rest. */
 const TURNS_PER_STEP = 60;
 
+/** One call of a component that changes, or was refused to change, an object. */
+interface Write {
+  readonly verb: string;
+  readonly plural: string;
+  readonly isRefused: boolean;
+}
+
 /** A node that exists only as an agent would show it: leases, statuses, deletions. */
 interface SimulatedNode {
   readonly name: string;
@@ -39,6 +47,8 @@ export class World implements AsyncDisposable {
   readonly nodes: SimulatedNode[] = [];
   /** Share of component calls that fail. */
   faultRate = 0;
+  /** What components asked the API to change, events left out; the test clears it. */
+  readonly writes: Write[] = [];
   private readonly group = new TaskGroup();
 
   private constructor(
@@ -179,9 +189,9 @@ export class World implements AsyncDisposable {
       if (pod.metadata.deletionTimestamp !== undefined) {
         const preconditions = { uid: pod.metadata.uid ?? '' };
         await this.client.delete(PODS, nameOf(pod), { gracePeriodSeconds: 0, preconditions });
-      } else if (!isReady(pod) && this.random.next() < 0.5) {
-        await this.runPod(pod, nowMs);
-      }
+      } else if (isTerminal(pod)) continue;
+      else if (effectiveRequests(pod.spec).cpuMillis > NODE_CPU_MILLIS) await this.reject(pod);
+      else if (!isReady(pod) && this.random.next() < 0.5) await this.runPod(pod, nowMs);
     }
   }
 
@@ -210,6 +220,12 @@ export class World implements AsyncDisposable {
     await this.client.update(NODES, { ...current, status }, { subresource: 'status' });
   }
 
+  /** As an agent does with a pod that named its node itself and does not fit there. */
+  private async reject(pod: Pod): Promise<void> {
+    const status = { ...pod.status, phase: 'Failed', reason: 'OutOfcpu' };
+    await this.client.update(PODS, { ...pod, status }, { subresource: 'status' });
+  }
+
   private async runPod(pod: Pod, nowMs: number): Promise<void> {
     const others = (pod.status.conditions ?? []).filter(({ type }) => type !== 'Ready');
     const ready = { type: 'Ready', status: 'True', lastTransitionTime: rfc3339(nowMs) };
@@ -221,11 +237,30 @@ export class World implements AsyncDisposable {
     const used = new Map<string, number>();
     for (const pod of pods.filter((each) => !isTerminal(each))) {
       const { nodeName } = pod.spec;
-      if (nodeName === undefined) continue;
-      used.set(nodeName, (used.get(nodeName) ?? 0) + effectiveRequests(pod.spec).cpuMillis);
+      const { cpuMillis } = effectiveRequests(pod.spec);
+      // What is larger than the node was not placed by anybody, and the node rejects it.
+      if (nodeName === undefined || cpuMillis > NODE_CPU_MILLIS) continue;
+      used.set(nodeName, (used.get(nodeName) ?? 0) + cpuMillis);
     }
     for (const [node, cpuMillis] of used) {
       if (cpuMillis > NODE_CPU_MILLIS) throw new Error(`${node} is overcommitted: ${cpuMillis}m`);
+    }
+  }
+
+  private async noted(verb: string, args: unknown[], call: Promise<unknown>): Promise<unknown> {
+    const [resource] = args as [Resource?];
+    const plural = verb === 'bind' ? 'pods' : (resource?.plural ?? '');
+    const isWrite = ['create', 'update', 'patch', 'delete', 'bind'].includes(verb);
+    const note = (isRefused: boolean) => {
+      if (isWrite && plural !== 'events') this.writes.push({ verb, plural, isRefused });
+    };
+    try {
+      const result = await call;
+      note(false);
+      return result;
+    } catch (error) {
+      note(true);
+      throw error;
     }
   }
 
@@ -238,7 +273,7 @@ export class World implements AsyncDisposable {
         return async (...args: unknown[]) => {
           const chance = this.random.next();
           if (chance < this.faultRate / 2) throw new ApiError('ServiceUnavailable', 'lost request');
-          const result = await call(...args);
+          const result = await this.noted(key, args, call(...args));
           if (chance < this.faultRate) throw new ApiError('ServiceUnavailable', 'lost answer');
           return result;
         };

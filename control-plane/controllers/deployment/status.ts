@@ -38,7 +38,7 @@ export const deploymentStatus = (deployment: Deployment, observed: Observed): St
   const conditions = [
     availableCondition(available >= minAvailable),
     progressCondition(deployment, next, observed),
-    ...(observed.createError === undefined ? [] : [failure(observed.createError)]),
+    replicaFailure(observed),
   ].filter((condition) => condition !== undefined);
   const merged = conditions.map((draft) => stamped(draft, deployment, observed.now));
   return { ...next, conditions: merged };
@@ -90,12 +90,18 @@ const availableCondition = (isAvailable: boolean): Draft =>
         message: 'Deployment does not have minimum availability.',
       };
 
-const failure = (message: string): Draft => ({
-  type: 'ReplicaFailure',
-  status: 'True',
-  reason: 'FailedCreate',
-  message,
-});
+/** Of the new set's making, or what the set says of its pods. Source: upstream's syncRolloutStatus. */
+const replicaFailure = ({ createError, newSet, sets }: Observed): Draft | undefined => {
+  const type = 'ReplicaFailure';
+  if (createError !== undefined)
+    return { type, status: 'True', reason: 'FailedCreate', message: createError };
+  const failing = (newSet === undefined ? sets : [newSet])
+    .flatMap(({ status }) => status.conditions ?? [])
+    .find((condition) => condition.type === type && condition.status === 'True');
+  if (failing === undefined) return undefined;
+  const { status, reason = '', message = '' } = failing;
+  return { type, status, reason, message };
+};
 
 const progressCondition = (
   deployment: Deployment,
