@@ -8,7 +8,9 @@ import { ApiEventRecorder } from '../client/events';
 import { Informers } from '../client/informers';
 import type { NodeConnections } from '../client/node-connections';
 import { TaskGroup } from '../lib/async/task-group';
+import { Activities } from '../lib/activities';
 import { systemClock as clock } from '../lib/clock';
+import { EventLoopMonitor } from '../lib/event-loop-monitor';
 import { replaceFile } from '../lib/files';
 import { formatJoinToken } from '../lib/join-token';
 import { lateBound } from '../lib/late-bound';
@@ -93,6 +95,8 @@ const serve = async (
   onStarted: (started: ServerStarted) => void,
 ): Promise<void> => {
   const shared = { clock, random, log };
+  const activities = new Activities();
+  using monitor = new EventLoopMonitor({ clock, log, activities });
   const { store } = opened;
   await using caches = createWatchCaches({ store, clock, log });
   await using registry = await createRegistry({ dir: join(config.dataDir, 'registry'), log });
@@ -113,6 +117,8 @@ const serve = async (
     tls: pki,
     serviceAccountKey: pki.serviceAccountKey,
     nodeConnections: nodeConnections.proxy,
+    activities,
+    lag: () => monitor.histogram,
     virtualResources: [scheduler.decisions, scheduler.explanations],
     registry,
     evictionSeconds: config.evictionSeconds,
@@ -135,17 +141,7 @@ const serve = async (
     },
   });
   nodeConnections.bind(nodes.connections);
-  const eventsFor = (component: string) => new ApiEventRecorder({ client, clock, log, component });
-  const controllers = createControllers(
-    { ...shared, client, informers, eventsFor },
-    {
-      resources: kinds()
-        .filter(({ verbs }) => verbs.includes('create') && verbs.includes('list'))
-        .map(({ resource }) => resource),
-      caCertificate: pki.caCertificate,
-      nodeGracePeriodMs: config.nodeGraceSeconds * 1000,
-    },
-  );
+  const controllers = controllersFor({ config, log, pki }, client, informers);
   await using group = new TaskGroup(signal);
   group.run((groupSignal) => informers.run(groupSignal));
   const address = await server.listen(parseAddress(config.listen));
@@ -155,6 +151,24 @@ const serve = async (
   log.info({ url: started.url, agentsPort: started.agentsPort }, 'ready');
   onStarted(started);
   await group.wait();
+};
+
+const controllersFor = (
+  { config, log, pki }: Pick<Parts, 'config' | 'log' | 'pki'>,
+  client: ApiClient,
+  informers: Informers,
+) => {
+  const eventsFor = (component: string) => new ApiEventRecorder({ client, clock, log, component });
+  return createControllers(
+    { clock, random, log, client, informers, eventsFor },
+    {
+      resources: kinds()
+        .filter(({ verbs }) => verbs.includes('create') && verbs.includes('list'))
+        .map(({ resource }) => resource),
+      caCertificate: pki.caCertificate,
+      nodeGracePeriodMs: config.nodeGraceSeconds * 1000,
+    },
+  );
 };
 
 /** Opens the agents' port and leaves what an administrator and a new node need. */

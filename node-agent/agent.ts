@@ -4,6 +4,7 @@ import { join } from 'node:path';
 
 import { Semaphore } from '../lib/async/semaphore';
 import { TaskGroup } from '../lib/async/task-group';
+import type { Activities } from '../lib/activities';
 import type { Clock } from '../lib/clock';
 import type { Log } from '../lib/log';
 import type { Random } from '../lib/random';
@@ -48,6 +49,8 @@ export interface AgentDeps {
   readonly log: Log;
   readonly settings?: Partial<AgentSettings>;
   readonly probeAction?: ProbeAction;
+  /** What this process is at. */
+  readonly activities?: Activities;
 }
 
 export interface Agent {
@@ -175,12 +178,14 @@ class NodeAgent implements Agent {
   }
 
   private handlers(): SessionHandlers {
+    const { activities } = this.deps;
     return {
       onHello: (hello) => {
         this.assignments.applyHello(hello);
         this.network.changed();
       },
       onSnapshot: (snapshot) => {
+        using _work = activities?.begin('snapshot of assignments');
         this.assignments.applySnapshot(snapshot);
         this.hasSnapshot = true;
         this.network.changed();
@@ -188,6 +193,7 @@ class NodeAgent implements Agent {
         this.pods.objectsChanged();
       },
       onDelta: (delta) => {
+        using _work = activities?.begin('change of assignments');
         this.assignments.applyDelta(delta);
         if (delta.peersChanged) this.network.changed();
         this.pods.sync(this.assignments.pods);

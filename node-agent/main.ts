@@ -2,7 +2,9 @@ import { mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { TaskGroup } from '../lib/async/task-group';
+import { Activities } from '../lib/activities';
 import { systemClock } from '../lib/clock';
+import { EventLoopMonitor } from '../lib/event-loop-monitor';
 import { createLog, type Log } from '../lib/log';
 import { systemRandom } from '../lib/random';
 import type { ContainerRuntime } from '../runtime/container-runtime';
@@ -26,6 +28,8 @@ export const runAgent = async (input: unknown, signal: AbortSignal): Promise<voi
   const config = parseAgentConfig(input);
   const log = createLog(config.logLevel, { node: config.nodeName });
   log.info({ config: { ...config, token: undefined } }, 'starting');
+  const activities = new Activities();
+  using _monitor = new EventLoopMonitor({ clock: systemClock, log, activities });
   for (const folder of [config.stateDir, config.runDir])
     mkdirSync(folder, { recursive: true, mode: 0o700 });
   const host = hostOf(config.server);
@@ -48,6 +52,7 @@ export const runAgent = async (input: unknown, signal: AbortSignal): Promise<voi
   const agent = createAgent({
     ...shared,
     config,
+    activities,
     agentId: store.agentId(),
     nodeIp,
     facts: readHostFacts(),

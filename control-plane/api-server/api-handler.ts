@@ -1,4 +1,5 @@
 import { ApiError } from '../../api/errors';
+import type { Activities } from '../../lib/activities';
 import { actingUser } from './auth/impersonation';
 import type { Attributes, Authorizer } from './auth/authorizer';
 import { guardNode, type PodsOn } from './auth/node-guard';
@@ -25,6 +26,7 @@ export interface ApiHandlerDeps {
   /** Answers /metrics. */
   readonly scrape: () => ApiResponse;
   readonly podsOn: PodsOn;
+  readonly activities: Activities;
   readonly rest: RestApi;
   readonly discovery: Discovery;
   readonly exec: ExecGateway;
@@ -40,6 +42,7 @@ export class ApiHandler {
 
   /** Never throws: what goes wrong is an answer too. */
   async handle(request: ApiRequest): Promise<ApiResponse> {
+    using _work = this.deps.activities.begin(`${request.method} ${request.path.slice(0, 256)}`);
     const response = await this.answerOrRefuse(request);
     this.count(request, response.status);
     return response;

@@ -4,7 +4,9 @@ import type { ApiClient } from '../../client/api-client';
 import type { NodeConnections } from '../../client/node-connections';
 import type { VirtualResource } from '../../client/virtual-resource';
 import { TaskGroup } from '../../lib/async/task-group';
+import { Activities } from '../../lib/activities';
 import type { Clock } from '../../lib/clock';
+import type { LagHistogram } from '../../lib/event-loop-monitor';
 import type { Log } from '../../lib/log';
 import type { Random } from '../../lib/random';
 import type { Store } from '../store/store';
@@ -46,6 +48,9 @@ export interface ApiServerDeps {
   readonly registry?: { handle(request: IncomingMessage, response: ServerResponse): void };
   /** How long pods stay on a node that is gone, unless they say otherwise. Default 300 s. */
   readonly evictionSeconds?: number;
+  /** What this process is at, and how late it runs. Default: not measured. */
+  readonly activities?: Activities;
+  readonly lag?: () => LagHistogram;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
@@ -80,7 +85,8 @@ export const createApiServer = (deps: ApiServerDeps): ApiServer => {
     authorizer,
     tokens: service.tokens,
     metrics,
-    scrape: () => metricsResponse(metrics, kinds, deps.caches),
+    scrape: () => metricsResponse(metrics, kinds, deps.caches, deps.lag?.()),
+    activities: deps.activities ?? new Activities(),
     podsOn: podsFrom(deps.caches),
     rest: new RestApi({ service, nodes, random, heavyLane: new HeavyLane() }),
     discovery: new Discovery(kinds, REVIEWS),

@@ -23,6 +23,7 @@ import { grpcError } from './node-identity';
 import type { NodeRegistrar } from './node-registrar';
 import type { PeerView } from './peer-view';
 import type { PodIndex } from './pod-index';
+import { SilenceMeter } from './silence-meter';
 import type { StatusIntake } from './status-intake';
 
 export type SessionStream = ServerDuplexStream<SessionRequest, SessionResponse>;
@@ -53,7 +54,7 @@ export class NodeSession {
   private readonly statusSlots = new Semaphore(CONCURRENT_STATUS_WRITES);
   private readonly log: Log;
   private pendingCount = 0;
-  private lastMessageMs: number;
+  private readonly silence: SilenceMeter;
   private isDirty = true;
   private wake: (() => void) | undefined;
   private reported: Node['status'];
@@ -72,7 +73,7 @@ export class NodeSession {
     const leaseSeconds = Math.ceil((deps.settings.heartbeatIntervalMs * 4) / 1000);
     this.lease = new LeaseRenewer(deps, this.name, leaseSeconds);
     this.log = deps.log.child({ node: this.name });
-    this.lastMessageMs = deps.clock.monotonicMs();
+    this.silence = new SilenceMeter(deps.clock, deps.settings.heartbeatIntervalMs);
     this.reported = node.status;
   }
 
@@ -157,16 +158,18 @@ export class NodeSession {
     const { clock } = this.deps;
     while (!signal.aborted) {
       await clock.sleep(intervalMs, signal);
-      if (clock.monotonicMs() - this.lastMessageMs > intervalMs * MISSED_HEARTBEATS_MAX)
+      this.silence.tick();
+      if (this.silence.silentMs > intervalMs * MISSED_HEARTBEATS_MAX)
         this.close(grpcError(status.DEADLINE_EXCEEDED, 'the agent has fallen silent'));
     }
   }
 
   private async receive(tasks: TaskGroup): Promise<void> {
     for (;;) {
+      this.silence.listen();
       const next = await nextMessage(this.stream.messages, this.signal);
       if (next.done === true) break;
-      this.lastMessageMs = this.deps.clock.monotonicMs();
+      this.silence.heard();
       await this.handle(next.value, tasks);
     }
     this.close();

@@ -55,8 +55,10 @@ class GrpcNodesServer implements NodesServer {
   private readonly server = new Server({
     'grpc.max_receive_message_length': MAX_MESSAGE_BYTES,
     'grpc.max_send_message_length': MAX_MESSAGE_BYTES,
-    'grpc.keepalive_time_ms': 10_000,
-    'grpc.keepalive_timeout_ms': 10_000,
+    // Agents say themselves that they live. These pings only end links that have died, and a stall of
+    // this process, in which no answer is read, must not look like one.
+    'grpc.keepalive_time_ms': 20_000,
+    'grpc.keepalive_timeout_ms': 60_000,
   });
   private readonly sessions = new SessionTable();
   private readonly broker: StreamBroker;

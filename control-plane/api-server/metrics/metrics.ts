@@ -2,13 +2,15 @@ import type { WatchCaches } from '../../store/watch-cache';
 import type { ApiResponse } from '../http/exchange';
 import type { KindRegistry } from '../kinds/kind-registry';
 import { storeNameOf } from '../kinds/served-kind';
-import { metric, type RequestMetrics } from './request-metrics';
+import type { LagHistogram } from '../../../lib/event-loop-monitor';
+import { histogram, metric, type RequestMetrics } from './request-metrics';
 
 /** What /metrics answers: requests, stored objects, and what the process uses. */
 export const metricsResponse = (
   requests: RequestMetrics,
   kinds: KindRegistry,
   caches: WatchCaches,
+  lag?: LagHistogram,
 ): ApiResponse => {
   const { user, system } = process.cpuUsage();
   const lines = [
@@ -22,6 +24,9 @@ export const metricsResponse = (
         .map(storeNameOf)
         .map((name) => [`resource="${name}"`, caches.of(name).list().items.length] as const),
     ),
+    ...(lag === undefined
+      ? []
+      : histogram('dhow_event_loop_lag_seconds', 'How late the event loop ran what was due.', lag)),
     ...metric('process_cpu_seconds_total', 'counter', 'CPU time of the process.', [
       ['', (user + system) / 1e6],
     ]),

@@ -32,4 +32,24 @@ export const metric = (
   ...series.map(([labels, value]) => `${name}${labels === '' ? '' : `{${labels}}`} ${value}`),
 ];
 
+interface Histogram {
+  readonly buckets: readonly (readonly [upTo: number, count: number])[];
+  readonly sumSeconds: number;
+  readonly count: number;
+}
+
+/** A histogram without labels. */
+export const histogram = (
+  name: string,
+  help: string,
+  { buckets, sumSeconds, count }: Histogram,
+): readonly string[] => [
+  `# HELP ${name} ${help}`,
+  `# TYPE ${name} histogram`,
+  ...buckets.map(([upTo, below]) => `${name}_bucket{le="${upTo}"} ${below}`),
+  `${name}_bucket{le="+Inf"} ${count}`,
+  `${name}_sum ${sumSeconds}`,
+  `${name}_count ${count}`,
+];
+
 const SERIES_MAX = 5000;
