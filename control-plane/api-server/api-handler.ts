@@ -117,6 +117,7 @@ const identified = async (
 ): Promise<ApiRequest> => {
   const user = await callerOf(request, tokens);
   if (user === undefined || isAnonymous(user)) throw new ApiError('Unauthorized', 'Unauthorized');
+  request.noteIdentified?.();
   return { ...request, user: actingUser(user, request.headers, authorizer) };
 };
 

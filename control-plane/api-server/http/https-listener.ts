@@ -1,16 +1,18 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { createServer, type Server } from 'node:https';
-import type { AddressInfo, Socket } from 'node:net';
+import { Socket, type AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { TLSSocket } from 'node:tls';
 import { ApiError } from '../../../api/errors';
 import type { Log } from '../../../lib/log';
 import { ANONYMOUS, AUTHENTICATED, type User } from '../auth/user';
 import { statusResponse, toApiError, type ApiRequest, type ApiResponse } from './exchange';
-import { readBody } from './read-body';
+import { MAX_BODY_BYTES, readBody } from './read-body';
 import { send } from './send';
 import { linkedController } from '../../../lib/async/linked-controller';
+import { systemClock } from '../../../lib/clock';
 import { stringifyJson } from '../../../lib/json';
+import { ConnectionGate } from '../../../lib/net/connection-gate';
 
 export interface TlsMaterial {
   /** PEM: clients with a certificate from it are known by their names. */
@@ -36,6 +38,7 @@ export interface ListenAddress {
 export class HttpsListener implements AsyncDisposable {
   private readonly server: Server;
   private readonly stopping = new AbortController();
+  private readonly gate = new ConnectionGate(systemClock, STRANGERS);
 
   constructor(
     tls: TlsMaterial,
@@ -56,10 +59,18 @@ export class HttpsListener implements AsyncDisposable {
       requestTimeout: 600_000,
       keepAliveTimeout: 120_000,
       maxHeaderSize: 64 * 1024,
+      // The times above are looked at this often.
+      connectionsCheckingInterval: 2_000,
     });
     this.server.maxConnections = MAX_CONNECTIONS;
     this.server.on('request', (request, response) => void this.serve(request, response));
     this.server.on('upgrade', (request, socket, head) => void this.upgrade(request, socket, head));
+    this.server.on('connection', (socket) => {
+      if (socket instanceof Socket) this.gate.admit(socket);
+    });
+    this.server.on('secureConnection', (socket) => {
+      if (socket.authorized) this.gate.prove(socket);
+    });
     this.server.on('tlsClientError', (_error, socket) => socket.destroy());
     this.server.on('clientError', (_error, socket) => socket.destroy());
   }
@@ -102,13 +113,14 @@ export class HttpsListener implements AsyncDisposable {
     // A peer that vanishes in mid-answer is its own affair.
     response.on('error', () => undefined);
     try {
-      const request = toApiRequest(raw, signal);
+      const request = this.toApiRequest(raw, signal);
       if (request.path.startsWith('/v2/') && this.handlers.registry !== undefined) {
         if (request.user === ANONYMOUS) throw new ApiError('Unauthorized', 'Unauthorized');
         this.handlers.registry(raw, response);
         return;
       }
       const answer = await this.handlers.handle(request);
+      if (!raw.complete) discardRest(raw);
       await send(response, answer, { omitsBody: raw.method === 'HEAD', signal });
     } catch (error) {
       await this.fail(raw, response, error, signal);
@@ -129,12 +141,19 @@ export class HttpsListener implements AsyncDisposable {
     if (apiError.code >= 500)
       this.log.warn({ err: error, method: raw.method, path: raw.url }, 'request failed');
     // What is left of a refused body must not be taken for the next request.
-    if (!raw.complete) response.setHeader('connection', 'close');
+    if (!raw.complete) {
+      response.setHeader('connection', 'close');
+      discardRest(raw);
+    }
     const answer = statusResponse(apiError.toStatus());
     await send(response, answer, { omitsBody: raw.method === 'HEAD', signal }).catch(() =>
       response.destroy(),
     );
-    if (!raw.complete) raw.resume();
+  }
+
+  private toApiRequest(raw: IncomingMessage, signal: AbortSignal): ApiRequest {
+    // A token is as good as a certificate.
+    return { ...toApiRequest(raw, signal), noteIdentified: () => this.gate.prove(raw.socket) };
   }
 
   private async upgrade(raw: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
@@ -143,12 +162,26 @@ export class HttpsListener implements AsyncDisposable {
     socket.once('close', () => gone.abort());
     socket.on('error', () => gone.abort());
     try {
-      await this.handlers.upgrade(toApiRequest(raw, signal), raw, socket, head);
+      await this.handlers.upgrade(this.toApiRequest(raw, signal), raw, socket, head);
     } catch (error) {
       refuseUpgrade(socket, toApiError(error));
     }
   }
 }
+
+/**
+ * Reads on for a moment, so that the peer sees the answer before the connection ends: a reset on bytes
+ * that nobody read would take it away. One that does not come to an end by then is cut off.
+ */
+const discardRest = (raw: IncomingMessage): void => {
+  let bytes = 0;
+  const cut = setTimeout(() => raw.socket.destroy(), DISCARD_MS);
+  raw.on('data', (chunk: Buffer) => {
+    bytes += chunk.length;
+    if (bytes > MAX_BODY_BYTES) raw.socket.destroy();
+  });
+  for (const end of ['end', 'close']) raw.once(end, () => clearTimeout(cut));
+};
 
 const toApiRequest = (raw: IncomingMessage, signal: AbortSignal): ApiRequest => {
   const url = raw.url ?? '/';
@@ -160,7 +193,7 @@ const toApiRequest = (raw: IncomingMessage, signal: AbortSignal): ApiRequest => 
     query: new URLSearchParams(mark < 0 ? '' : url.slice(mark + 1)),
     headers,
     user: userOf(raw.socket),
-    body: () => readBody(raw),
+    body: () => readBody(raw, systemClock),
     signal,
   };
 };
@@ -191,6 +224,7 @@ const userOfCertificate = (socket: TLSSocket): User => {
 const refuseUpgrade = (socket: Duplex, error: ApiError): void => {
   if (socket.destroyed) return;
   const body = stringifyJson(error.toStatus());
+  socket.once('finish', () => socket.destroy());
   socket.end(
     [
       `HTTP/1.1 ${error.code} ${error.reason}`,
@@ -206,3 +240,6 @@ const refuseUpgrade = (socket: Duplex, error: ApiError): void => {
 const users = new WeakMap<Socket, User>();
 const MAX_CONNECTIONS = 10_000;
 const DRAIN_MS = 5000;
+const DISCARD_MS = 2000;
+/** Each may hold the buffers of a handshake and 64 KiB of headers. */
+const STRANGERS = { perAddressMax: 512, totalMax: 1024 };

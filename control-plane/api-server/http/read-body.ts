@@ -1,11 +1,16 @@
 import type { IncomingMessage } from 'node:http';
 import { ApiError } from '../../../api/errors';
+import type { Clock } from '../../../lib/clock';
 
 /** The whole body, within the limit. @throws RequestEntityTooLarge, BadRequest when it is cut off */
-export const readBody = async (request: IncomingMessage): Promise<Buffer> => {
+export const readBody = async (request: IncomingMessage, clock: Clock): Promise<Buffer> => {
   if (Number(request.headers['content-length'] ?? 0) > MAX_BODY_BYTES) throw tooLarge();
   const chunks: Buffer[] = [];
   let bytes = 0;
+  const read = new AbortController();
+  void clock.sleep(BODY_WITHIN_MS, read.signal).then(() => {
+    if (!read.signal.aborted) request.destroy(lateError());
+  });
   try {
     for await (const chunk of request as AsyncIterable<Buffer>) {
       bytes += chunk.length;
@@ -15,6 +20,8 @@ export const readBody = async (request: IncomingMessage): Promise<Buffer> => {
   } catch (error) {
     if (error instanceof ApiError) throw error;
     throw new ApiError('BadRequest', 'the request body was cut off', { cause: error });
+  } finally {
+    read.abort();
   }
   return Buffer.concat(chunks);
 };
@@ -22,4 +29,8 @@ export const readBody = async (request: IncomingMessage): Promise<Buffer> => {
 const tooLarge = (): ApiError =>
   new ApiError('RequestEntityTooLarge', `Request entity too large: limit is ${MAX_BODY_BYTES}`);
 
+const lateError = (): Error => new Error(`no whole body came within ${BODY_WITHIN_MS / 1000} s`);
+
+/** A body of 3 MB takes that long on a line of 1 Mbit/s. */
+const BODY_WITHIN_MS = 30_000;
 export const MAX_BODY_BYTES = 3 * 1024 * 1024;
