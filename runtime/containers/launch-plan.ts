@@ -93,6 +93,7 @@ export const execPlan = ({ container, exec, capabilities, seccomp }: ExecPlanInp
     user: exec.user ?? container.process.user,
     capabilities,
     noNewPrivileges: container.security.noNewPrivileges && !container.security.privileged,
+    filtersEarly: container.security.seccomp.type === 'default',
     seccomp,
     tty: exec.tty,
     stdin: exec.stdin,
@@ -136,6 +137,8 @@ interface ProcessPlan {
   readonly user: UserSpec;
   readonly capabilities: bigint;
   readonly noNewPrivileges: boolean;
+  /** The filter is known to allow what an exec still has to do under it. */
+  readonly filtersEarly?: boolean;
   readonly seccomp: Uint8Array | undefined;
   readonly tty: boolean;
   readonly stdin: boolean;
@@ -155,7 +158,8 @@ const addProcess = (plan: TlvWriter, process: ProcessPlan): void => {
   const { uid, gid, supplementalGids } = process.user;
   plan.add(Tag.user, uid, gid, ...supplementalGids);
   plan.add(Tag.capabilities, process.capabilities);
-  if (process.noNewPrivileges) plan.add(Tag.noNewPrivs);
+  if (process.noNewPrivileges)
+    plan.add(Tag.noNewPrivs, ...(process.filtersEarly === true ? [1] : []));
   if (process.seccomp !== undefined) plan.add(Tag.seccomp, process.seccomp);
   if (process.tty) plan.add(Tag.tty);
   if (process.stdin) plan.add(Tag.stdin);
@@ -175,6 +179,11 @@ const addRoot = (plan: TlvWriter, input: ContainerPlanInput): void => {
   plan.add(Tag.device, S_IFCHR | 0o666, 5, 0, '/dev/tty');
   mount(NOSUID | NOEXEC, 'devpts', '/dev/pts', 'newinstance,ptmxmode=0666,mode=0620,gid=5');
   for (const [content, path] of LINKS) plan.add(Tag.symlink, content, path);
+  // Before any mount of the spec: a volume at /dev/pts or /dev/console may be anything.
+  const coversConsole = spec.mounts.some(
+    ({ target }) => partsOf(target).join('/') === 'dev/console',
+  );
+  if (spec.tty) plan.add(Tag.terminal, coversConsole ? 0 : 1);
   plan.add(Tag.bind, ATTR_NOSUID | ATTR_NODEV | ATTR_NOEXEC, 0, input.shmDir, '/dev/shm', '');
   mount(NOSUID | NODEV | NOEXEC, 'mqueue', '/dev/mqueue');
   mount(NOSUID | NODEV | NOEXEC | (isPrivileged ? 0 : RDONLY), 'sysfs', '/sys');
@@ -208,8 +217,11 @@ const addMount = (plan: TlvWriter, mount: MountSpec, allowsDevices: boolean): vo
   plan.add(Tag.bind, attributes, propagation, mount.source, mount.target, mount.subPath ?? '');
 };
 
+const partsOf = (target: string): readonly string[] =>
+  target.split('/').filter((part) => part !== '' && part !== '.');
+
 const checkTarget = (target: string): void => {
-  const parts = target.split('/').filter((part) => part !== '' && part !== '.');
+  const parts = partsOf(target);
   if (!target.startsWith('/') || parts.length === 0 || parts.includes('..')) {
     throw new RuntimeError('mount', `mount target "${target}" is not a path inside the container`);
   }
@@ -278,6 +290,7 @@ const Tag = {
   killLeftovers: 38,
   socket: 39,
   rootNodev: 40,
+  terminal: 41,
 } as const;
 
 const CLONE_NEWNS = 0x20000;

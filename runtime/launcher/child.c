@@ -8,7 +8,7 @@
 static int join_namespaces(const struct plan *plan) {
   for (size_t i = 0; i < plan->namespace_count; i++) {
     const struct plan_path *space = &plan->namespaces[i];
-    cleanup_close int fd = open_file(AT_FDCWD, space->path, O_RDONLY, 0);
+    cleanup_close int fd = open_host(AT_FDCWD, space->path, O_RDONLY, 0);
     if (fd < 0 || setns(fd, (int)space->flag) < 0) {
       return fail("namespace", "join %s", space->path);
     }
@@ -16,12 +16,25 @@ static int join_namespaces(const struct plan *plan) {
   return 0;
 }
 
-/* Once; from `prepare_process` on the socket is number 3. No byte: the monitor is gone. */
+/* Once; from `place_descriptors` on the socket is number 3. No byte: the monitor is gone. */
 static void await_start(void) {
   static bool has_started;
   char start;
   if (!has_started && read(3, &start, 1) != 1) _exit(128);
   has_started = true;
+}
+
+/* The terminal, or the container's own null device where the client keeps no stdin open: one of the
+ * host's could be changed from inside. */
+static int use_devices(const struct plan *plan, const struct devices *devices, int socket,
+                       struct stdio *stdio) {
+  if (stdio->fds[0] < 0) stdio->fds[0] = devices->null;
+  if (plan->tty) {
+    for (int i = 0; i < 3; i++) stdio->fds[i] = devices->terminal;
+    if (send_frame(socket, FRAME_TERMINAL, devices->master) < 0) return fail("terminal", "hand it over");
+  }
+  errno = 0;
+  return stdio->fds[0] < 0 ? fail("plan", "it makes no terminal or null device") : 0;
 }
 
 static int set_up(struct plan *plan, int socket, struct stdio *stdio) {
@@ -30,13 +43,16 @@ static int set_up(struct plan *plan, int socket, struct stdio *stdio) {
   if (unshare((int)(plan->unshare_flags & ~(unsigned)CLONE_NEWPID)) < 0) {
     return fail("namespace", "unshare");
   }
-  if (enter_root(plan) < 0) return -1;
-  if (plan->tty) {
-    cleanup_close int master = open_terminal(plan, stdio, true);
-    if (master < 0) return -1;
-    if (send_frame(socket, FRAME_TERMINAL, master) < 0) return fail("terminal", "hand it over");
-  }
-  return prepare_process(plan, stdio, socket);
+  struct devices devices = {-1, -1, -1};
+  if (enter_root(plan, &devices) < 0 || use_devices(plan, &devices, socket, stdio) < 0) return -1;
+  return place_descriptors(plan, stdio, socket) < 0 ? -1 : lead_session(plan);
+}
+
+/* The filter comes after the wait, because it may forbid to read. */
+static int run(struct plan *plan) {
+  if (leave_old_root() < 0 || become_user(plan) < 0) return -1;
+  await_start();
+  return load_filter(plan) < 0 ? -1 : run_program(plan);
 }
 
 void run_init(struct plan *plan, int socket, struct stdio stdio) {
@@ -46,7 +62,7 @@ void run_init(struct plan *plan, int socket, struct stdio stdio) {
   /* What is left to do overlaps with the client's next step. It is told here already; should one of
    * the rest fail, the start will say so. */
   if (send_frame(3, FRAME_OK, -1) < 0) _exit(128);
-  if (leave_old_root() == 0) run_process(plan, await_start);
+  run(plan);
   await_start();
   _exit(128);
 }

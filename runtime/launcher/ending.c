@@ -25,8 +25,8 @@ static void write_exit_file(const struct monitor *monitor) {
       monitor->exit_code, monitor->signal_number, monitor->oom_killed ? "true" : "false",
       (unsigned long long)monitor->started_at_ms, (unsigned long long)monitor->finished_at_ms,
       error);
-  cleanup_close int dir = open_file(AT_FDCWD, monitor->plan->dir, O_PATH | O_DIRECTORY, 0);
-  cleanup_close int fd = open_file(dir, "exit.new", O_WRONLY | O_CREAT | O_TRUNC, 0600);
+  cleanup_close int dir = open_host(AT_FDCWD, monitor->plan->dir, O_PATH | O_DIRECTORY, 0);
+  cleanup_close int fd = open_host(dir, "exit.new", O_WRONLY | O_CREAT | O_TRUNC, 0600);
   if (fd < 0 || !write_all(fd, text, (size_t)length)) return;
   fsync(fd);
   renameat(dir, "exit.new", dir, "exit");

@@ -1,17 +1,36 @@
 /* A further process in a running container.
  *
- *   monitor ─fork─► exec monitor (outside; has the client) ─fork─► keeper ─fork─► the program
+ *   monitor ─fork─► exec monitor (outside; has the client) ─fork─► entry ┈┈► keeper ─fork─► the program
  *
- * The keeper lives in the container's pid namespace, as subreaper: it kills the whole group when told
- * to and reaps what the program leaves behind, which a container's init often never does. */
+ * The entry leaves everything of the host while it is still outside the container's pid namespace, where
+ * nobody in there can see it: it joins the other namespaces, closes all descriptors but the program's and
+ * a socket, and becomes the user with what the program may have. Only then it makes the keeper, as a child
+ * of the exec monitor, and ends. The keeper is a subreaper: it reaps what the program leaves behind, which
+ * a container's init often never does. Killing is done from outside, where no right is missing for it. */
 #include <poll.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
+#include <sys/sysmacros.h>
 #include <sys/wait.h>
 
+#include "inside.h"
 #include "monitor.h"
 #include "process.h"
+#include "rootfs.h"
+
+enum { STACK_BYTES = 32 << 10 };
+
+static void send_exit(int socket, int status) {
+  struct {
+    struct frame_header header;
+    struct exit_frame exit;
+  } packet = {.header = {FRAME_EXIT, sizeof packet.exit}};
+  packet.exit.signal_number = WIFSIGNALED(status) ? (uint32_t)WTERMSIG(status) : 0;
+  packet.exit.exit_code =
+      WIFSIGNALED(status) ? 128u + (uint32_t)WTERMSIG(status) : (uint32_t)WEXITSTATUS(status);
+  send(socket, &packet, sizeof packet, MSG_NOSIGNAL);
+}
 
 /* Reaps all children that have ended; true when `pid` was among them. */
 static bool reap_until(pid_t pid, int *status) {
@@ -26,132 +45,143 @@ static bool reap_until(pid_t pid, int *status) {
   return found;
 }
 
-static void send_exit(int socket, int status) {
-  struct {
-    struct frame_header header;
-    struct exit_frame exit;
-  } packet = {.header = {FRAME_EXIT, sizeof packet.exit}};
-  packet.exit.signal_number = WIFSIGNALED(status) ? (uint32_t)WTERMSIG(status) : 0;
-  packet.exit.exit_code =
-      WIFSIGNALED(status) ? 128u + (uint32_t)WTERMSIG(status) : (uint32_t)WEXITSTATUS(status);
-  send(socket, &packet, sizeof packet, MSG_NOSIGNAL);
+/* What the exec monitor says: that it kills the group, or nothing, when it is gone. */
+static bool hears_of_killing(int socket, pid_t program) {
+  char order;
+  ssize_t got = recv(socket, &order, 1, MSG_DONTWAIT);
+  if (got == 0) {
+    /* Nobody outside is left to do it. */
+    kill(-program, SIGKILL);
+    kill(program, SIGKILL);
+  }
+  return got >= 0;
 }
 
-static void kill_group(pid_t pid) {
-  kill(-pid, SIGKILL);
-  kill(pid, SIGKILL);
-}
-
-/* Waits for the program, obeying "k" and a closed socket. */
-static void keep(int socket, int signals, pid_t program) {
+/* Waits for the program. */
+static void keep(pid_t program, int socket, int signals) {
   bool was_killed = false;
   int status = 0;
-  for (;;) {
+  while (!reap_until(program, &status)) {
     struct pollfd slots[] = {{was_killed ? -1 : socket, POLLIN, 0}, {signals, POLLIN, 0}};
-    poll(slots, 2, -1);
-    if (slots[0].revents != 0) {
-      /* Read it: closing a socket with unread data would discard what we send, too. */
-      char order;
-      recv(socket, &order, 1, MSG_DONTWAIT);
-      kill_group(program);
-      was_killed = true;
-    }
+    /* A container's own filter may forbid to poll. */
+    if (poll(slots, 2, -1) < 0 && errno != EINTR && waitpid(program, &status, 0) == program) break;
     struct signalfd_siginfo ignored;
     while (read(signals, &ignored, sizeof ignored) > 0) continue;
-    if (reap_until(program, &status)) break;
+    if (slots[0].revents != 0) was_killed = hears_of_killing(socket, program);
   }
-  if (was_killed) {
-    /* Its children are ours now and die with the group: leave no zombie to a careless init. */
-    for (int i = 0; i < 200 && waitpid(-1, NULL, WNOHANG) >= 0; i++) usleep(2000);
-  }
+  if (!was_killed) was_killed = hears_of_killing(socket, program);
+  /* Its children are ours now and die with the group: leave no zombie to a careless init. */
+  for (int i = 0; was_killed && i < 200 && waitpid(-1, NULL, WNOHANG) >= 0; i++) usleep(2000);
   send_exit(socket, status);
 }
 
-/* What the keeper may still do is kill; it must not be worth attacking from inside. */
-static int drop_keeper(const struct plan *plan) {
-  uint64_t cap_kill = 1ull << 5;
-  return set_capabilities(plan->capabilities | cap_kill);
+/* Nobody should enter unfiltered; but with no_new_privs a filter can come last and so may forbid even
+ * what the keeper and the program still have to do. */
+static bool filters_before(const struct plan *plan) {
+  return plan->filter_early || !plan->no_new_privs;
 }
 
-static int enter_container(const struct plan *plan, const struct monitor *container) {
-  int flags = CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP;
-  if (join_cgroups(container->plan) < 0 || set_oom_score(plan) < 0) return -1;
-  if (setns(container->child_fd, flags) < 0) return fail("exec", "enter the container");
-  if (chdir("/") < 0) return fail("exec", "enter the container");
-  return 0;
-}
+/* What the program shares with its keeper, which sleeps until execve. */
+struct start {
+  const struct plan *plan;
+  bool has_failed;
+};
 
-static void start_at_once(void) {}
-
-/* The program. Its errors go to the keeper, for which the socket's end means a successful execve. */
-_Noreturn static void run_program(struct plan *plan, const struct stdio *stdio, int socket) {
-  report_fd = socket;
-  if (prepare_process(plan, stdio, socket) == 0) run_process(plan, start_at_once);
+static int become_program(void *argument) {
+  struct start *start = argument;
+  const struct plan *plan = start->plan;
+  if (lead_session(plan) == 0) {
+    /* By this message the exec monitor learns who we are outside. */
+    send_frame(3, FRAME_PROGRAM, -1);
+    if (filters_before(plan) || load_filter(plan) == 0) run_program(plan);
+  }
+  start->has_failed = true;
   _exit(128);
 }
 
-static int keep_program(struct plan *plan, const struct monitor *container, int socket,
-                        struct stdio *stdio) {
-  if (enter_container(plan, container) < 0) return -1;
-  if (plan->tty) {
-    cleanup_close int master = open_terminal(plan, stdio, false);
-    if (master < 0) return -1;
-    if (send_frame(socket, FRAME_TERMINAL, master) < 0) return fail("terminal", "hand it over");
+static int fail_to_fork(void) {
+  /* The cgroup has been joined. */
+  const char *why = errno == EAGAIN ? "the limit of processes is reached: " : "";
+  return fail("exec", "%smake a process", why);
+}
+
+/* The program is made on the keeper's own memory, which is much quicker than on a copy of it. */
+static int keep_program(const struct plan *plan) {
+  struct start start = {.plan = plan};
+  int signals = watch_children();
+  char *stack = take_memory(STACK_BYTES);
+  if (signals < 0 || stack == NULL) return fail("exec", "watch the program");
+  prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
+  pid_t program =
+      clone(become_program, stack + STACK_BYTES, CLONE_VM | CLONE_VFORK | SIGCHLD, &start);
+  if (program < 0) return fail_to_fork();
+  for (int i = 0; i < 3; i++) close(i);
+  if (confine_keeper() < 0) {
+    kill(program, SIGKILL);
+    return -1;
   }
-  int alive[2], signals = watch_children();
-  if (signals < 0 || socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, alive) < 0) {
-    return fail("exec", "make a socket pair");
-  }
-  pid_t program = fork_with(0);
-  if (program == 0) run_program(plan, stdio, alive[1]);
-  if (program < 0) return fail("exec", "fork");
-  close(alive[1]);
-  for (int i = 0; i < 3; i++) {
-    if (stdio->fds[i] >= 0) close(stdio->fds[i]);
-  }
-  if (drop_keeper(plan) < 0) return -1;
-  /* An error frame, or the end of the socket at execve. */
-  char packet[2048];
-  ssize_t got = recv(alive[0], packet, sizeof packet, 0);
-  if (got > 0) send(socket, packet, (size_t)got, MSG_NOSIGNAL);
-  else send_frame(socket, FRAME_STARTED, -1);
-  close(alive[0]);
-  keep(socket, signals, program);
+  if (!start.has_failed) send_frame(3, FRAME_STARTED, -1);
+  keep(program, 3, signals);
   return 0;
 }
 
-/* The keeper never execs, so what it must not hold open is closed by hand: the pipe's other ends
- * would keep the program from ever seeing the end of its input. */
-static void close_monitor_ends(const struct monitor *monitor) {
-  close(monitor->connections[0].fd);
-  close(monitor->signals);
-  if (monitor->input >= 0) close(monitor->input);
-  for (int i = 0; i < 2; i++) {
-    if (monitor->output[i] >= 0) close(monitor->output[i]);
+/* Leaves the host; the pid namespace is only for children. */
+static int leave(const struct plan *plan, const struct monitor *container) {
+  int flags = CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP | CLONE_NEWPID;
+  if (join_cgroups(container->plan) < 0 || set_oom_score(plan) < 0) return -1;
+  leave_host();
+  return setns(container->child_fd, flags) < 0 ? fail("exec", "enter the container") : 0;
+}
+
+/* The null device of the container; where it has none, a pipe that nobody writes to. */
+static int open_empty_input(int root) {
+  int ends[2], null = open_device(root, "dev/null", NULL_DEVICE);
+  if (null >= 0) return null;
+  if (pipe2(ends, O_CLOEXEC) < 0) return fail("stdio", "make a pipe");
+  close(ends[1]);
+  return ends[0];
+}
+
+static int open_streams(const struct plan *plan, int socket, struct stdio *stdio) {
+  cleanup_close int root = open_root();
+  if (root < 0) return fail("exec", "open / of the container");
+  if (!plan->tty) {
+    if (stdio->fds[0] < 0) stdio->fds[0] = open_empty_input(root);
+    return stdio->fds[0] < 0 ? -1 : 0;
   }
+  int terminal;
+  cleanup_close int master = open_terminal(plan, root, &terminal);
+  if (master < 0) return -1;
+  for (int i = 0; i < 3; i++) stdio->fds[i] = terminal;
+  return send_frame(socket, FRAME_TERMINAL, master) < 0 ? fail("terminal", "hand it over") : 0;
 }
 
-_Noreturn static void run_keeper(struct plan *plan, const struct monitor *container, int socket,
-                                 struct stdio *stdio) {
-  report_fd = socket;
-  prctl(PR_SET_NAME, "dhow-exec");
-  prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
-  _exit(keep_program(plan, container, socket, stdio) < 0 ? 128 : 0);
+static int enter(struct plan *plan, const struct monitor *container, int socket, struct stdio *stdio) {
+  if (leave(plan, container) < 0 || open_streams(plan, socket, stdio) < 0 ||
+      place_descriptors(plan, stdio, socket) < 0) {
+    return -1;
+  }
+  if (become_user(plan) < 0) return -1;
+  if (filters_before(plan) && load_filter(plan) < 0) return -1;
+  pid_t keeper = fork_with(CLONE_PARENT);
+  if (keeper == 0) _exit(keep_program(plan) < 0 ? 128 : 0);
+  if (keeper < 0) return fail_to_fork();
+  return send_number(3, FRAME_ENTERED, (uint32_t)keeper);
 }
 
-static int start_keeper(struct monitor *monitor, const struct monitor *container) {
+static int start_entry(struct monitor *monitor, const struct monitor *container) {
   struct stdio stdio;
-  int pair[2];
+  int pair[2], yes = 1;
   if (monitor_pipes(monitor, &stdio) < 0) return -1;
-  if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0) {
+  if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0 ||
+      setsockopt(pair[0], SOL_SOCKET, SO_PASSCRED, &yes, sizeof yes) < 0) {
     return fail("exec", "make a socket pair");
   }
-  if (setns(container->child_fd, CLONE_NEWPID) < 0) return fail("exec", "enter the container");
   monitor->child = fork_with(0);
   if (monitor->child == 0) {
-    close(pair[0]);
-    close_monitor_ends(monitor);
-    run_keeper(monitor->plan, container, pair[1], &stdio);
+    report_fd = pair[1];
+    prctl(PR_SET_NAME, "dhow-exec");
+    _exit(enter(monitor->plan, container, pair[1], &stdio) < 0 ? 128 : 0);
   }
   if (monitor->child < 0) return fail("exec", "fork");
   monitor->child_fd = pidfd_open(monitor->child);
@@ -194,6 +224,6 @@ void run_exec(struct monitor *container, int client, uint32_t plan_bytes) {
   monitor->connections[0].is_attached = true;
   if (plan->timeout_ms > 0) monitor->deadline_ms = monotonic_ms() + plan->timeout_ms;
   monitor->signals = watch_children();
-  if (start_keeper(monitor, container) == 0) monitor_loop(monitor);
+  if (start_entry(monitor, container) == 0) monitor_loop(monitor);
   _exit(0);
 }

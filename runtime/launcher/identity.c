@@ -3,6 +3,7 @@
 #include <linux/capability.h>
 #include <sys/prctl.h>
 
+#include "inside.h"
 #include "process.h"
 
 static bool has_home(const struct plan *plan) {
@@ -32,12 +33,12 @@ static char *find_home(char *text, uid_t uid) {
   return NULL;
 }
 
-int add_home(struct plan *plan) {
+int add_home(struct plan *plan, int root) {
   static char home[512] = "HOME=/";
   if (has_home(plan)) return 0;
   size_t size = 256 << 10;
   char *text = take_memory(size);
-  if (text != NULL && read_file("/etc/passwd", text, size) > 0) {
+  if (text != NULL && read_inside(root, "etc/passwd", text, size) > 0) {
     char *found = find_home(text, plan->uid);
     if (found != NULL && *found == '/') snprintf(home, sizeof home, "HOME=%s", found);
   }

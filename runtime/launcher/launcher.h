@@ -43,29 +43,15 @@ const char *error_words(int error);
 /* Zeroed bytes that stay for ever, or NULL when there are no more. */
 void *take_memory(size_t bytes);
 
-/* files.c */
+/* files.c: files of the host. What a container can shape is opened by inside.c alone. */
 
-#define RESOLVE_ROOT 0x12      /* RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS */
-#define RESOLVE_STRICT 0x16    /* ... and no symlink at all */
-#define RESOLVE_INSIDE 0x0a    /* RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS */
-
-/* How a folder is made; all zero but the mode leaves its owner to the kernel. */
-struct new_folder {
-  mode_t mode;
-  uid_t uid;
-  gid_t gid;
-};
-
+/* From now on this process looks up names in a container: nothing below opens a file any more. */
+void leave_host(void);
 /* `open` and `openat` by system call: musl's mark each descriptor a second time as close-on-exec. */
-int open_file(int dir, const char *path, int flags, mode_t mode);
-int open_beneath(int root, const char *path, int flags, uint64_t resolve);
-/* An O_PATH descriptor of the folder `path` in `root`; makes what is missing. */
-int make_folders(int root, const char *path, uint64_t resolve, struct new_folder kind);
-/* An O_PATH descriptor of the file `path` in `root`; makes an empty one if missing. */
-int make_file(int root, const char *path, uint64_t resolve);
-int write_file(const char *path, const char *text, size_t length);
+int open_host(int dir, const char *path, int flags, mode_t mode);
+int write_host_file(const char *path, const char *text, size_t length);
 /* Reads at most size - 1 bytes and ends them with NUL; -1 on error. */
-ssize_t read_file(const char *path, char *buffer, size_t size);
+ssize_t read_host_file(const char *path, char *buffer, size_t size);
 /* Reads or writes all of it; false on error or end of file. */
 bool read_all(int fd, void *buffer, size_t length);
 bool write_all(int fd, const void *buffer, size_t length);
@@ -76,6 +62,10 @@ static inline void set_nonblocking(int fd) { fcntl(fd, F_SETFL, O_NONBLOCK); }
 static inline int pidfd_open(pid_t pid) { return (int)syscall(NR_PIDFD_OPEN, pid, 0); }
 static inline int pidfd_kill(int pidfd, int signal_number) {
   return (int)syscall(NR_PIDFD_SEND_SIGNAL, pidfd, signal_number, NULL, 0);
+}
+/* The process group that the process leads, or led: never another that was given its number. */
+static inline int pidfd_kill_group(int pidfd, int signal_number) {
+  return (int)syscall(NR_PIDFD_SEND_SIGNAL, pidfd, signal_number, NULL, 1u << 2);
 }
 /* A plain fork with further clone flags; the child runs on a copy of this stack. */
 static inline pid_t fork_with(unsigned long flags) {

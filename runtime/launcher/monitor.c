@@ -3,137 +3,11 @@
 
 #include <poll.h>
 #include <sys/prctl.h>
-#include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 
 #include "process.h"
-
-int watch_children(void) {
-  sigset_t set;
-  sigemptyset(&set);
-  sigaddset(&set, SIGCHLD);
-  sigprocmask(SIG_BLOCK, &set, NULL);
-  return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-}
-
-void monitor_signal(struct monitor *monitor, int signal_number) {
-  if (monitor->child_gone) return;
-  if (!monitor->is_exec) {
-    pidfd_kill(monitor->child_fd, signal_number);
-    return;
-  }
-  /* The process that forked it, inside the pid namespace, kills the whole group. */
-  if (send(monitor->socket, "k", 1, MSG_NOSIGNAL) < 0) pidfd_kill(monitor->child_fd, SIGKILL);
-}
-
-static void mark_running(struct monitor *monitor) {
-  if (monitor->status != STATUS_CREATED) return;
-  monitor->status = STATUS_RUNNING;
-  monitor->started_at_ms = now_ms();
-  for (int i = 0; i < MAX_CONNECTIONS; i++) {
-    struct connection *connection = &monitor->connections[i];
-    if (connection->fd >= 0 && connection->is_subscribed) send_state(monitor, connection);
-  }
-}
-
-static void take_terminal(struct monitor *monitor, int master) {
-  set_nonblocking(master);
-  monitor->output[0] = master;
-  monitor->input = fcntl(master, F_DUPFD_CLOEXEC, 3);
-}
-
-/* An error of the child: before it was ready the creation failed, later the start did. */
-static void take_error(struct monitor *monitor, const char *payload, size_t length) {
-  if (!monitor->is_ready || monitor->is_exec) broadcast(monitor, FRAME_ERROR, payload, length);
-  if (length <= sizeof(uint32_t)) return;
-  const char *step = payload + sizeof(uint32_t);
-  const char *message = step + strnlen(step, length - sizeof(uint32_t)) + 1;
-  if (message >= payload + length) return;
-  snprintf(monitor->start_error, sizeof monitor->start_error, "%s", message);
-}
-
-static void take_exit(struct monitor *monitor, const char *payload, size_t length) {
-  struct exit_frame exit;
-  if (length < sizeof exit) return;
-  memcpy(&exit, payload, sizeof exit);
-  monitor->has_exit = true;
-  monitor->exit_code = exit.exit_code;
-  monitor->signal_number = exit.signal_number;
-}
-
-/* One packet from the child. Closing the socket is what a successful execve of init does. */
-static void read_child(struct monitor *monitor) {
-  char packet[2048];
-  union {
-    char bytes[CMSG_SPACE(sizeof(int))];
-    struct cmsghdr align;
-  } control;
-  struct iovec part = {packet, sizeof packet};
-  struct msghdr message = {.msg_iov = &part,
-                           .msg_iovlen = 1,
-                           .msg_control = control.bytes,
-                           .msg_controllen = sizeof control};
-  ssize_t got = recvmsg(monitor->socket, &message, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
-  if (got < 0 && (errno == EAGAIN || errno == EINTR)) return;
-  if (got < (ssize_t)sizeof(struct frame_header)) {
-    close(monitor->socket);
-    monitor->socket = -1;
-    if (monitor->start_sent && monitor->start_error[0] == '\0') mark_running(monitor);
-    return;
-  }
-  struct frame_header header;
-  memcpy(&header, packet, sizeof header);
-  const char *payload = packet + sizeof header;
-  size_t length = (size_t)got - sizeof header;
-  struct cmsghdr *entry = CMSG_FIRSTHDR(&message);
-  switch (header.type) {
-    case FRAME_TERMINAL:
-      if (entry != NULL && entry->cmsg_type == SCM_RIGHTS) {
-        int master;
-        memcpy(&master, CMSG_DATA(entry), sizeof master);
-        take_terminal(monitor, master);
-      }
-      break;
-    case FRAME_OK:
-      monitor->is_ready = true;
-      broadcast(monitor, FRAME_OK, NULL, 0);
-      break;
-    case FRAME_STARTED: mark_running(monitor); break;
-    case FRAME_ERROR: take_error(monitor, payload, length); break;
-    case FRAME_EXIT: take_exit(monitor, payload, length); break;
-    default: break;
-  }
-}
-
-static void reap(struct monitor *monitor) {
-  struct signalfd_siginfo ignored;
-  int status;
-  pid_t pid;
-  while (read(monitor->signals, &ignored, sizeof ignored) > 0) continue;
-  while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
-    if (pid != monitor->child) continue;
-    /* What it still had to say comes before its end. */
-    while (monitor->socket >= 0) {
-      struct pollfd waiting = {monitor->socket, POLLIN, 0};
-      if (poll(&waiting, 1, 0) <= 0) break;
-      read_child(monitor);
-    }
-    monitor->child_gone = true;
-    monitor->gone_at_ms = monotonic_ms();
-    monitor->finished_at_ms = now_ms();
-    if (monitor->has_exit) continue;
-    monitor->signal_number = WIFSIGNALED(status) ? (uint32_t)WTERMSIG(status) : 0;
-    monitor->exit_code =
-        WIFSIGNALED(status) ? 128 + monitor->signal_number : (uint32_t)WEXITSTATUS(status);
-  }
-  if (!monitor->child_gone || monitor->is_exec) return;
-  monitor->oom_killed = count_oom_kills(&monitor->oom) > 0;
-  if (monitor->plan->kill_leftovers && monitor->plan->cgroup_dir != NULL) {
-    kill_cgroup(monitor->plan->cgroup_dir);
-  }
-}
 
 static void check_oom(struct monitor *monitor) {
   uint64_t count = count_oom_kills(&monitor->oom);
@@ -238,7 +112,7 @@ static bool serve_once(struct monitor *monitor) {
   }
   if (slots[SLOT_OOM].revents != 0) read_oom(monitor);
   else if (monitor->oom.check_until_ms > 0 && !monitor->child_gone) check_oom(monitor);
-  if (slots[SLOT_SIGNALS].revents != 0) reap(monitor);
+  if (slots[SLOT_SIGNALS].revents != 0 || monitor->reap_due) reap(monitor);
   serve_clients(monitor, slots);
   if (monitor->input >= 0) write_input(monitor);
   if (slots[SLOT_LISTENER].revents != 0) accept_client(monitor);
@@ -262,7 +136,7 @@ struct monitor *monitor_new(struct plan *plan, int client) {
   if (monitor == NULL || buffers == NULL) return NULL;
   monitor->plan = plan;
   monitor->status = STATUS_CREATED;
-  monitor->child_fd = monitor->socket = monitor->input = -1;
+  monitor->child_fd = monitor->program_fd = monitor->socket = monitor->input = -1;
   monitor->listener = monitor->signals = monitor->log.fd = -1;
   monitor->oom.dir = monitor->oom.event = -1;
   monitor->output[0] = monitor->output[1] = -1;

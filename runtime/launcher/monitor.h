@@ -49,8 +49,12 @@ struct monitor {
   bool is_exec;
   enum container_status status;
   bool is_ready, start_sent, timed_out, child_gone, quits;
+  bool has_entered, is_killed, reap_due; /* exec: the keeper is there; its program is to die */
   bool polls_output; /* in this round */
-  pid_t child;
+  pid_t child;    /* init, or an exec's entry and then its keeper */
+  pid_t entry;    /* exec: to be reaped when `child` is the keeper; 0: was */
+  pid_t program;  /* exec: leads the group to kill; 0: not yet, or ended */
+  int program_fd; /* its pidfd */
   int child_fd;  /* pidfd */
   int socket;    /* to the child */
   int output[2]; /* stdout and stderr, or the pty master and -1 */
@@ -106,10 +110,16 @@ void announce_exit(struct monitor *monitor);
 /* Gives clients some time to take the last bytes. */
 void flush_clients(struct monitor *monitor);
 
-/* monitor.c */
+/* children.c */
 /* Blocks SIGCHLD; a descriptor that polls readable when a child has ended. */
 int watch_children(void);
+/* To init; an exec's whole group is killed, whatever the signal. */
 void monitor_signal(struct monitor *monitor, int signal_number);
+/* One packet from the child. Closing the socket is what a successful execve of init does. */
+void read_child(struct monitor *monitor);
+void reap(struct monitor *monitor);
+
+/* monitor.c */
 void monitor_loop(struct monitor *monitor);
 /* NULL when there is no memory. The client is its first connection, subscribed. */
 struct monitor *monitor_new(struct plan *plan, int client);

@@ -2,7 +2,9 @@
  * by descriptor, so that no symlink can move a mount elsewhere between look-up and mount. */
 #include <linux/mount.h>
 #include <sys/sysmacros.h>
+#include <sys/vfs.h>
 
+#include "inside.h"
 #include "rootfs.h"
 
 /* From <sys/mount.h>, which cannot be included beside <linux/mount.h> everywhere. */
@@ -11,8 +13,7 @@ int mount(const char *, const char *, const char *, unsigned long, const void *)
 #define EMPTY_PATH 0x1000 /* AT_EMPTY_PATH */
 #define RECURSIVE 0x8000  /* AT_RECURSIVE */
 
-/* A folder that the image lacks. */
-#define IN_IMAGE ((struct new_folder){.mode = 0755})
+#define PROC_MAGIC 0x9fa0
 
 /* Of the folder that holds the last device or link made, which come in runs; `forget` it when a mount
  * may have covered it. */
@@ -48,12 +49,29 @@ static int attach_tree(int tree, int target) {
                       MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH);
 }
 
+/* Wherever links led: a false /proc would defeat the masks and whoever reads it, and what is mounted on
+ * the root itself would be in no way below it. */
+static int check_target(int root, int fd, const char *target) {
+  struct statfs kind;
+  struct stat own, other;
+  if (fstatfs(fd, &kind) < 0 || fstat(root, &own) < 0 || fstat(fd, &other) < 0) {
+    return fail("mount", "mount target \"%s\"", target);
+  }
+  errno = 0;
+  if (kind.f_type == PROC_MAGIC) return fail("mount", "mount target \"%s\" is inside /proc", target);
+  if (own.st_dev == other.st_dev && own.st_ino == other.st_ino) {
+    return fail("mount", "mount target \"%s\" is the root itself", target);
+  }
+  return 0;
+}
+
 int mount_filesystem(int root, const struct plan_step *step) {
   const char *type = step->strings[0], *target = step->strings[2], *data = step->strings[3];
-  uint64_t resolve = step->numbers[1] != 0 ? RESOLVE_STRICT : RESOLVE_ROOT;
+  bool is_ours = step->numbers[1] != 0;
   forget_folder();
-  cleanup_close int fd = make_folders(root, target, resolve, IN_IMAGE);
+  cleanup_close int fd = make_inside(root, target, is_ours ? RESOLVE_STRICT : RESOLVE_ROOT, NEW_FOLDER);
   if (fd < 0) return fail("mount", "mount %s on %s", type, target);
+  if (!is_ours && check_target(root, fd, target) < 0) return -1;
   if (mount_on(fd, type, step->strings[1], step->numbers[0], *data == '\0' ? NULL : data) < 0) {
     return fail("mount", "mount %s on %s", type, target);
   }
@@ -64,16 +82,17 @@ int mount_filesystem(int root, const struct plan_step *step) {
 static int make_sub_path(int base, const char *sub_path) {
   struct stat info;
   if (fstat(base, &info) < 0) return -1;
-  return make_folders(base, sub_path, RESOLVE_INSIDE, (struct new_folder){.mode = info.st_mode & 0777});
+  struct new_entry kind = {.mode = S_IFDIR | (info.st_mode & 0777)};
+  return make_inside(base, sub_path, RESOLVE_INSIDE, kind);
 }
 
 /* The folder or file to bind, opened so that a sub path cannot leave its volume. */
 static int open_source(const struct plan_step *step) {
   const char *source = step->strings[0], *sub_path = step->strings[2];
-  int base = open_file(AT_FDCWD, source, O_PATH, 0);
+  int base = open_host(AT_FDCWD, source, O_PATH, 0);
   if (base < 0) return fail("mount", "bind %s", source);
   if (*sub_path == '\0') return base;
-  int inside = open_beneath(base, sub_path, O_PATH, RESOLVE_INSIDE);
+  int inside = find_inside(base, sub_path, RESOLVE_INSIDE);
   if (inside < 0 && errno == ENOENT) inside = make_sub_path(base, sub_path);
   int error = errno;
   close(base);
@@ -106,9 +125,10 @@ int bind_mount(int root, const struct plan_step *step) {
   struct stat info;
   if (fstat(tree, &info) < 0) return fail("mount", "bind %s", step->strings[0]);
   forget_folder();
-  cleanup_close int fd = S_ISDIR(info.st_mode) ? make_folders(root, target, RESOLVE_ROOT, IN_IMAGE)
-                                               : make_file(root, target, RESOLVE_ROOT);
+  struct new_entry missing = S_ISDIR(info.st_mode) ? NEW_FOLDER : NEW_FILE;
+  cleanup_close int fd = make_inside(root, target, RESOLVE_ROOT, missing);
   if (fd < 0) return fail("mount", "bind %s on %s", step->strings[0], target);
+  if (check_target(root, fd, target) < 0) return -1;
   uint64_t propagation = step->numbers[1] == PROPAGATION_SHARED ? 0 : step->numbers[1];
   if (set_attributes(tree, step->numbers[0], propagation, RECURSIVE) < 0 ||
       attach_tree(tree, fd) < 0) {
@@ -136,47 +156,48 @@ static int open_parent(int root, const char *path, const char **name) {
   folder[length] = '\0';
   last_folder.path = path;
   last_folder.length = length;
-  return last_folder.fd = make_folders(root, length == 0 ? "." : folder, RESOLVE_ROOT, IN_IMAGE);
+  /* All that is made so lies in file systems just mounted, which hold no link but ours. */
+  const char *parent = length == 0 ? "." : folder;
+  return last_folder.fd = make_inside(root, parent, RESOLVE_STRICT, NEW_FOLDER);
 }
 
 int make_symlink(int root, const struct plan_step *step) {
   const char *name;
   int parent = open_parent(root, step->strings[1], &name);
-  if (parent < 0 || (symlinkat(step->strings[0], parent, name) < 0 && errno != EEXIST)) {
+  if (parent < 0 || make_link(parent, name, step->strings[0]) < 0) {
     return fail("dev", "link %s", step->strings[1]);
   }
   return 0;
 }
 
-int make_device(int root, const struct plan_step *step) {
+int make_device(int root, const struct plan_step *step, struct devices *devices) {
   const char *path = step->strings[0], *name;
   int parent = open_parent(root, path, &name);
   dev_t number = makedev(step->numbers[1], step->numbers[2]);
-  if (parent < 0 || (mknodat(parent, name, step->numbers[0], number) < 0 && errno != EEXIST)) {
+  if (parent < 0 || make_node(parent, name, step->numbers[0], number) < 0) {
     return fail("dev", "make device %s", path);
   }
+  if (devices->null >= 0 || number != NULL_DEVICE) return 0;
+  devices->null = open_device(parent, name, number);
+  return devices->null < 0 ? fail("dev", "open %s", path) : 0;
+}
+
+int bind_console(int root, int terminal) {
+  struct stat info;
+  cleanup_close int target = make_inside(root, "dev/console", RESOLVE_STRICT, NEW_FILE);
+  if (target < 0 || fstat(target, &info) < 0) return fail("terminal", "make /dev/console");
+  if (!S_ISREG(info.st_mode)) {
+    errno = EEXIST;
+    return fail("terminal", "make /dev/console");
+  }
+  cleanup_close int tree = clone_tree(terminal, 0);
+  if (tree < 0 || attach_tree(tree, target) < 0) return fail("terminal", "bind /dev/console");
   return 0;
 }
 
-/* The container's own /dev/null, checked: a host node bound here could be changed from inside. Opened
- * once, since nothing of the container runs yet. */
-static int open_null(int root) {
-  static int null = -1;
-  struct stat info;
-  if (null >= 0) return null;
-  int fd = open_beneath(root, "dev/null", O_PATH, RESOLVE_STRICT);
-  if (fd >= 0 && fstat(fd, &info) == 0 && S_ISCHR(info.st_mode) &&
-      info.st_rdev == makedev(1, 3)) {
-    return null = fd;
-  }
-  if (fd >= 0) close(fd);
-  errno = ENODEV;
-  return -1;
-}
-
-int mask_path(int root, const struct plan_step *step) {
+int mask_path(int root, const struct plan_step *step, int null) {
   const char *path = step->strings[0];
-  cleanup_close int target = open_beneath(root, path, O_PATH, RESOLVE_ROOT);
+  cleanup_close int target = find_inside(root, path, RESOLVE_ROOT);
   if (target < 0) return errno == ENOENT || errno == ENOTDIR ? 0 : fail("mask", "%s", path);
   struct stat info;
   if (fstat(target, &info) < 0) return fail("mask", "%s", path);
@@ -187,8 +208,8 @@ int mask_path(int root, const struct plan_step *step) {
     }
     return 0;
   }
-  int null = open_null(root);
-  cleanup_close int tree = null < 0 ? -1 : clone_tree(null, 0);
+  /* The container's own: a node of the host bound here could be changed from inside. */
+  cleanup_close int tree = clone_tree(null, 0);
   if (tree < 0 || set_attributes(tree, MOUNT_ATTR_RDONLY, 0, 0) < 0 ||
       attach_tree(tree, target) < 0) {
     return fail("mask", "%s", path);
@@ -198,7 +219,7 @@ int mask_path(int root, const struct plan_step *step) {
 
 int make_readonly(int root, const struct plan_step *step) {
   const char *path = step->strings[0];
-  cleanup_close int target = open_beneath(root, path, O_PATH, RESOLVE_ROOT);
+  cleanup_close int target = find_inside(root, path, RESOLVE_ROOT);
   if (target < 0) return errno == ENOENT || errno == ENOTDIR ? 0 : fail("readonly", "%s", path);
   cleanup_close int tree = clone_tree(target, RECURSIVE);
   if (tree < 0 || set_attributes(tree, MOUNT_ATTR_RDONLY, 0, RECURSIVE) < 0 ||

@@ -4,7 +4,7 @@
 #include "monitor.h"
 
 static int open_log(const struct log *log) {
-  return open_file(AT_FDCWD, log->path, O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW, 0640);
+  return open_host(AT_FDCWD, log->path, O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW, 0640);
 }
 
 int log_open(struct log *log, const struct plan *plan) {

@@ -42,14 +42,16 @@ static int malformed(unsigned tag) {
   return fail("plan", "entry with tag %u is malformed or one too many", tag);
 }
 
-static bool is_step(uint16_t tag) { return tag >= TAG_MOUNT && tag <= TAG_READONLY; }
+static bool is_step(uint16_t tag) {
+  return (tag >= TAG_MOUNT && tag <= TAG_READONLY) || tag == TAG_TERMINAL;
+}
 
 static int add_step(struct plan *plan, uint16_t tag, struct value *value) {
   static const struct {
     uint8_t numbers, strings;
   } shape[] = {
       [TAG_MOUNT] = {2, 4},  [TAG_BIND] = {2, 3}, [TAG_SYMLINK] = {0, 2},
-      [TAG_DEVICE] = {3, 1}, [TAG_MASK] = {0, 1}, [TAG_READONLY] = {0, 1},
+      [TAG_DEVICE] = {3, 1}, [TAG_MASK] = {0, 1}, [TAG_READONLY] = {0, 1}, [TAG_TERMINAL] = {1, 0},
   };
   struct plan_step *step = &plan->steps[plan->step_count++];
   step->tag = tag;
@@ -112,7 +114,10 @@ static int set_number(struct plan *plan, uint16_t tag, struct value *value) {
     case TAG_ROOT_READONLY: plan->root_readonly = true; break;
     case TAG_ROOT_NODEV: plan->root_nodev = true; break;
     case TAG_CAPABILITIES: plan->capabilities = take_u64(value); break;
-    case TAG_NO_NEW_PRIVS: plan->no_new_privs = true; break;
+    case TAG_NO_NEW_PRIVS:
+      plan->no_new_privs = true;
+      plan->filter_early = value->left > 0 && take_u32(value) != 0;
+      break;
     case TAG_TTY: plan->tty = true; break;
     case TAG_STDIN: plan->has_stdin = true; break;
     case TAG_KILL_LEFTOVERS: plan->kill_leftovers = true; break;

@@ -27,7 +27,7 @@ enum plan_tag {
   TAG_ENV = 21,
   TAG_USER = 22,        /* u32 uid, u32 gid, u32 supplemental gids ... */
   TAG_CAPABILITIES = 23, /* u64 */
-  TAG_NO_NEW_PRIVS = 24,
+  TAG_NO_NEW_PRIVS = 24, /* u32, may be left out: the filter allows what an exec still has to do inside */
   TAG_SECCOMP = 25,     /* struct sock_filter ... */
   TAG_HOSTNAME = 27,
   TAG_SYSCTL = 28,      /* path below /proc/sys, value; repeated */
@@ -42,6 +42,7 @@ enum plan_tag {
   TAG_SHM = 37,         /* u64 bytes, path: mount a tmpfs there */
   TAG_ROOT_NODEV = 40,  /* device files in the image or made there do not work */
   TAG_SOCKET = 39,      /* the monitor's own */
+  TAG_TERMINAL = 41,    /* u32 with /dev/console: a terminal from the /dev/pts mounted before */
   TAG_KILL_LEFTOVERS = 38, /* the pid namespace is shared: kill the cgroup when init ends */
 };
 
@@ -91,7 +92,7 @@ struct plan {
   const void *seccomp;
   size_t seccomp_bytes;
   bool root_readonly, root_nodev, no_new_privs, tty, has_stdin, oom_group, has_oom_score_adj,
-      kill_leftovers;
+      kill_leftovers, filter_early;
   struct plan_path namespaces[MAX_NAMESPACES], pins[MAX_NAMESPACES];
   const char *cgroup_joins[MAX_CGROUPS], *lowers[MAX_LOWERS], *paths[MAX_PATHS];
   struct plan_pair sysctls[MAX_PAIRS];

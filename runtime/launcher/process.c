@@ -1,6 +1,7 @@
 /* The last steps before the user's program, the same for a container's init and for an exec. */
 #include "process.h"
 
+#include <linux/capability.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <sys/ioctl.h>
@@ -12,15 +13,15 @@
 #include <termios.h>
 
 #include "frames.h"
+#include "inside.h"
 
 #ifndef TIOCGPTPEER
 #define TIOCGPTPEER _IO('T', 0x41)
 #endif
 #define DEVPTS_MAGIC 0x1cd1
 
-int send_frame(int socket, uint32_t type, int fd) {
-  struct frame_header header = {.type = type};
-  struct iovec part = {&header, sizeof header};
+static int send_packet(int socket, const void *packet, size_t length, int fd) {
+  struct iovec part = {(void *)(uintptr_t)packet, length};
   union {
     char bytes[CMSG_SPACE(sizeof(int))];
     struct cmsghdr align;
@@ -39,9 +40,22 @@ int send_frame(int socket, uint32_t type, int fd) {
   return sendmsg(socket, &message, MSG_NOSIGNAL) < 0 ? -1 : 0;
 }
 
+int send_frame(int socket, uint32_t type, int fd) {
+  struct frame_header header = {.type = type};
+  return send_packet(socket, &header, sizeof header, fd);
+}
+
+int send_number(int socket, uint32_t type, uint32_t number) {
+  struct {
+    struct frame_header header;
+    uint32_t number;
+  } packet = {.header = {type, sizeof number}, .number = number};
+  return send_packet(socket, &packet, sizeof packet, -1);
+}
+
 int join_cgroups(const struct plan *plan) {
   for (size_t i = 0; i < plan->cgroup_count; i++) {
-    if (write_file(plan->cgroup_joins[i], "0", 1) < 0) {
+    if (write_host_file(plan->cgroup_joins[i], "0", 1) < 0) {
       return fail("cgroup", "join %s", plan->cgroup_joins[i]);
     }
   }
@@ -53,47 +67,29 @@ int set_oom_score(const struct plan *plan) {
   char text[16];
   int length = snprintf(text, sizeof text, "%d", (int)plan->oom_score_adj);
   /* Lowering needs CAP_SYS_RESOURCE; a host without it runs the container all the same. */
-  if (write_file("/proc/self/oom_score_adj", text, (size_t)length) < 0 && errno != EACCES) {
+  if (write_host_file("/proc/self/oom_score_adj", text, (size_t)length) < 0 && errno != EACCES) {
     return fail("oom", "set the oom score to %s", text);
   }
   return 0;
 }
 
-static int bind_console(int slave) {
-  unsigned number;
-  char path[40];
-  (void)slave;
-  if (ioctl(slave, TIOCGPTN, &number) < 0) return fail("terminal", "find the terminal's number");
-  snprintf(path, sizeof path, "/dev/pts/%u", number);
-  int made = open("/dev/console", O_CREAT | O_WRONLY | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY, 0620);
-  if (made >= 0) close(made);
-  if (mount(path, "/dev/console", NULL, MS_BIND, NULL) < 0) {
-    return fail("terminal", "bind /dev/console");
-  }
-  return 0;
-}
-
-int open_terminal(const struct plan *plan, struct stdio *stdio, bool with_console) {
-  int master = open("/dev/pts/ptmx", O_RDWR | O_NOCTTY | O_CLOEXEC);
+int open_terminal(const struct plan *plan, int root, int *terminal) {
   struct statfs kind;
-  struct stat info;
+  int master = open_device(root, "dev/pts/ptmx", makedev(5, 2));
   if (master < 0) return fail("terminal", "open /dev/pts/ptmx");
-  /* In a running container someone may have put another file there. */
-  if (fstatfs(master, &kind) < 0 || kind.f_type != DEVPTS_MAGIC || fstat(master, &info) < 0 ||
-      info.st_rdev != makedev(5, 2)) {
+  if (fstatfs(master, &kind) < 0 || kind.f_type != DEVPTS_MAGIC) {
     errno = ENODEV;
     return fail("terminal", "open /dev/pts/ptmx");
   }
   int unlocked = 0;
   if (ioctl(master, TIOCSPTLCK, &unlocked) < 0) return fail("terminal", "unlock the terminal");
-  int slave = ioctl(master, TIOCGPTPEER, O_RDWR | O_NOCTTY | O_CLOEXEC);
-  if (slave < 0) return fail("terminal", "open the terminal");
+  /* By the master and never by name. */
+  *terminal = ioctl(master, TIOCGPTPEER, O_RDWR | O_NOCTTY | O_CLOEXEC);
+  if (*terminal < 0) return fail("terminal", "open the terminal");
   if (plan->columns > 0 && plan->rows > 0) {
     struct winsize size = {.ws_col = (uint16_t)plan->columns, .ws_row = (uint16_t)plan->rows};
     ioctl(master, TIOCSWINSZ, &size);
   }
-  if (with_console && bind_console(master) < 0) return -1;
-  for (int i = 0; i < 3; i++) stdio->fds[i] = slave;
   return master;
 }
 
@@ -110,8 +106,7 @@ static void reset_signals(void) {
 /* Of the numbers 0 to 3, which are about to be given anew. */
 static int out_of_the_way(int fd) { return fd > 3 ? fd : fcntl(fd, F_DUPFD_CLOEXEC, 4); }
 
-int prepare_process(const struct plan *plan, const struct stdio *stdio, int socket) {
-  if (setsid() < 0) return fail("session", "make a session");
+int place_descriptors(const struct plan *plan, const struct stdio *stdio, int socket) {
   int saved[3], kept = out_of_the_way(socket);
   for (int i = 0; i < 3; i++) saved[i] = out_of_the_way(stdio->fds[i]);
   for (int i = 0; i < 3; i++) {
@@ -122,26 +117,56 @@ int prepare_process(const struct plan *plan, const struct stdio *stdio, int sock
       fchown(i, plan->uid, (gid_t)-1);
     }
   }
-  if (plan->tty && ioctl(0, TIOCSCTTY, 0) < 0) return fail("terminal", "take the terminal");
   if (dup3(kept, 3, O_CLOEXEC) < 0) return fail("stdio", "keep the socket");
   report_fd = 3;
   if (syscall(NR_CLOSE_RANGE, 4u, ~0u, 0u) < 0) return fail("stdio", "close descriptors");
   umask(0022);
+  return 0;
+}
+
+int lead_session(const struct plan *plan) {
+  if (setsid() < 0) return fail("session", "make a session");
+  if (plan->tty && ioctl(0, TIOCSCTTY, 0) < 0) return fail("terminal", "take the terminal");
   reset_signals();
   return 0;
 }
 
-static int enter_cwd(const struct plan *plan) {
-  if (chdir(plan->cwd) == 0) {
-    /* Outside the root the kernel answers "(unreachable)": never go on from there. */
-    char path[4096];
-    if (syscall(SYS_getcwd, path, sizeof path) > 0 && path[0] == '/') return 0;
-    errno = ENOENT;
-  }
+static int enter_cwd(const struct plan *plan, int root) {
+  if (enter_folder(root, plan->cwd) == 0) return 0;
   return fail("cwd", "cannot enter working directory %s as uid %u", plan->cwd, plan->uid);
 }
 
-static int load_seccomp(const struct plan *plan) {
+static bool filters_as_admin(const struct plan *plan) {
+  return plan->seccomp_bytes > 0 && !plan->no_new_privs;
+}
+
+/* Any user but root loses them at execve; without them now, the working directory is judged by the
+ * rights the program will have. */
+static uint64_t final_capabilities(const struct plan *plan) {
+  return plan->uid == 0 ? plan->capabilities : 0;
+}
+
+int become_user(struct plan *plan) {
+  cleanup_close int root = open_root();
+  if (root < 0) return fail("rootfs", "open /");
+  if (add_home(plan, root) < 0) return -1;
+  /* Root enters a private folder of another user while it still may. */
+  if (plan->uid == 0 && enter_cwd(plan, root) < 0) return -1;
+  uint64_t admin = filters_as_admin(plan) ? 1ull << CAP_SYS_ADMIN : 0;
+  if (drop_bounding_set(plan->capabilities) < 0 || set_user_ids(plan) < 0 ||
+      set_capabilities(final_capabilities(plan) | admin) < 0) {
+    return -1;
+  }
+  /* A change of user may have made this memory readable for it. */
+  prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+  if (plan->uid != 0 && enter_cwd(plan, root) < 0) return -1;
+  if (plan->no_new_privs && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0) {
+    return fail("seccomp", "no_new_privs");
+  }
+  return 0;
+}
+
+int load_filter(const struct plan *plan) {
   if (plan->seccomp_bytes == 0) return 0;
   /* Where it stands in the plan, aligned or not: only the kernel reads it. */
   struct sock_fprog program = {
@@ -151,7 +176,7 @@ static int load_seccomp(const struct plan *plan) {
   if (syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program) < 0) {
     return fail("seccomp", "load the filter");
   }
-  return 0;
+  return filters_as_admin(plan) ? set_capabilities(final_capabilities(plan)) : 0;
 }
 
 /* Replaces this program. On failure errno is the most telling of those seen along PATH. */
@@ -187,28 +212,7 @@ static int exec_failed(const char *name) {
   return fail("exec", "exec: \"%s\"", name);
 }
 
-static int become_user(const struct plan *plan) {
-  bool is_root = plan->uid == 0;
-  /* Any other user loses them at execve; without them now, the working directory is judged by the
-   * rights the program will have. */
-  if (set_user_ids(plan) < 0 || set_capabilities(is_root ? plan->capabilities : 0) < 0) return -1;
-  return is_root ? 0 : enter_cwd(plan);
-}
-
-int run_process(struct plan *plan, void (*await_start)(void)) {
-  if (add_home(plan) < 0) return -1;
-  /* Root enters a private folder of another user while it still may. */
-  if (plan->uid == 0 && enter_cwd(plan) < 0) return -1;
-  if (drop_bounding_set(plan->capabilities) < 0) return -1;
-  if (plan->no_new_privs) {
-    if (become_user(plan) < 0) return -1;
-    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0) return fail("seccomp", "no_new_privs");
-  }
-  /* The filter comes after the wait, because it may forbid to read. */
-  await_start();
-  if (load_seccomp(plan) < 0) return -1;
-  /* Without no_new_privs loading a filter needs CAP_SYS_ADMIN, which goes only now. */
-  if (!plan->no_new_privs && become_user(plan) < 0) return -1;
+int run_program(const struct plan *plan) {
   exec_along_path(plan);
   return exec_failed(plan->args[0]);
 }

@@ -4,7 +4,7 @@
 
 /* identity.c */
 /* Appends HOME from the root's /etc/passwd when the environment has none. */
-int add_home(struct plan *plan);
+int add_home(struct plan *plan, int root);
 int drop_bounding_set(uint64_t keep);
 int set_user_ids(const struct plan *plan);
 int set_capabilities(uint64_t capabilities);
@@ -15,17 +15,27 @@ struct stdio {
   int fds[3];
 };
 
-/* Opens a pty of the root we are in; stdio becomes its slave. Returns the master. */
-int open_terminal(const struct plan *plan, struct stdio *stdio, bool bind_console);
-/* Sends a frame without payload, with a descriptor when fd >= 0. */
+/* Opens a terminal of `root`, of its size. Returns the master. */
+int open_terminal(const struct plan *plan, int root, int *terminal);
+/* Sends a frame, with a descriptor when fd >= 0. */
 int send_frame(int socket, uint32_t type, int fd);
+int send_number(int socket, uint32_t type, uint32_t number);
 int join_cgroups(const struct plan *plan);
 int set_oom_score(const struct plan *plan);
-/* Session, stdio, signals: what happens before the start signal. Keeps `socket`, now number 3. */
-int prepare_process(const struct plan *plan, const struct stdio *stdio, int socket);
-/* User, capabilities, then `await_start`, and only what must come after it: seccomp, execve. Returns
- * only after reporting an error. */
-int run_process(struct plan *plan, void (*await_start)(void));
+/* Standard streams; keeps `socket`, now number 3, and closes all else. */
+int place_descriptors(const struct plan *plan, const struct stdio *stdio, int socket);
+/* A session of its own, with the terminal if there is one, and no signal ignored or blocked. */
+int lead_session(const struct plan *plan);
+/* Becomes the user, in its working directory, with what it may have. Without no_new_privs CAP_SYS_ADMIN
+ * stays until `load_filter`, which needs it. */
+int become_user(struct plan *plan);
+int load_filter(const struct plan *plan);
+/* Becomes the program; returns only after reporting an error. */
+int run_program(const struct plan *plan);
+
+/* confine.c */
+/* For a process that only waits and kills from now on: takes everything else from it. */
+int confine_keeper(void);
 
 /* child.c: the container's init; never returns. */
 _Noreturn void run_init(struct plan *plan, int socket, struct stdio stdio);

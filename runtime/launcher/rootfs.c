@@ -3,13 +3,16 @@
 
 #include <sys/mount.h>
 
+#include "inside.h"
+#include "process.h"
+
 /* Names the layers by descriptor: short enough for a hundred of them in one page of options, and
  * commas or colons in paths do no harm. */
 static int mount_overlay(const struct plan *plan) {
   char options[4096];
   size_t used = (size_t)snprintf(options, sizeof options, "lowerdir=");
   for (size_t i = 0; i < plan->lower_count; i++) {
-    int fd = open_file(AT_FDCWD, plan->lowers[i], O_PATH | O_DIRECTORY, 0);
+    int fd = open_host(AT_FDCWD, plan->lowers[i], O_PATH | O_DIRECTORY, 0);
     if (fd < 0) return fail("rootfs", "open layer %s", plan->lowers[i]);
     used += (size_t)snprintf(options + used, sizeof options - used, "%s/proc/self/fd/%d",
                              i == 0 ? "" : ":", fd);
@@ -18,8 +21,8 @@ static int mount_overlay(const struct plan *plan) {
       return fail("rootfs", "too many layers");
     }
   }
-  int upper = open_file(AT_FDCWD, plan->upper, O_PATH | O_DIRECTORY, 0);
-  int work = open_file(AT_FDCWD, plan->work, O_PATH | O_DIRECTORY, 0);
+  int upper = open_host(AT_FDCWD, plan->upper, O_PATH | O_DIRECTORY, 0);
+  int work = open_host(AT_FDCWD, plan->work, O_PATH | O_DIRECTORY, 0);
   if (upper < 0 || work < 0) return fail("rootfs", "open %s", plan->upper);
   /* volatile: the writable layer dies with the container, so it is never worth a disk flush. */
   snprintf(options + used, sizeof options - used,
@@ -30,20 +33,30 @@ static int mount_overlay(const struct plan *plan) {
   return 0;
 }
 
-static int run_step(int root, const struct plan_step *step) {
+static int make_terminal(const struct plan *plan, int root, const struct plan_step *step,
+                         struct devices *devices) {
+  devices->master = open_terminal(plan, root, &devices->terminal);
+  if (devices->master < 0) return -1;
+  return step->numbers[0] != 0 ? bind_console(root, devices->terminal) : 0;
+}
+
+static int run_step(const struct plan *plan, int root, const struct plan_step *step,
+                    struct devices *devices) {
   switch (step->tag) {
     case TAG_MOUNT: return mount_filesystem(root, step);
     case TAG_BIND: return bind_mount(root, step);
     case TAG_SYMLINK: return make_symlink(root, step);
-    case TAG_DEVICE: return make_device(root, step);
-    case TAG_MASK: return mask_path(root, step);
+    case TAG_DEVICE: return make_device(root, step, devices);
+    case TAG_MASK: return mask_path(root, step, devices->null);
     case TAG_READONLY: return make_readonly(root, step);
+    case TAG_TERMINAL: return make_terminal(plan, root, step, devices);
     default: return -1;
   }
 }
 
 /* Both on the same folder: the old root ends up on top of the new one, until `leave_old_root`. */
 static int pivot(int root) {
+  leave_host();
   if (fchdir(root) < 0) return fail("pivot_root", "enter the new root");
   if (syscall(SYS_pivot_root, ".", ".") < 0) return fail("pivot_root", "pivot_root");
   return 0;
@@ -55,7 +68,7 @@ int leave_old_root(void) {
   return umount2(".", MNT_DETACH) < 0 ? fail("pivot_root", "detach the old root") : 0;
 }
 
-int enter_root(struct plan *plan) {
+int enter_root(struct plan *plan, struct devices *devices) {
   /* The launcher keeps its files to itself; here the modes asked for are the modes made. */
   umask(0);
   for (size_t i = 0; i < plan->step_count; i++) {
@@ -64,14 +77,14 @@ int enter_root(struct plan *plan) {
   /* Unmounts on the host still reach us; our mounts never reach the host. */
   if (mount("", "/", NULL, MS_SLAVE | MS_REC, NULL) < 0) return fail("rootfs", "make / a slave");
   if (mount_overlay(plan) < 0) return -1;
-  cleanup_close int root = open_file(AT_FDCWD, plan->rootfs, O_PATH | O_DIRECTORY, 0);
+  cleanup_close int root = open_host(AT_FDCWD, plan->rootfs, O_PATH | O_DIRECTORY, 0);
   if (root < 0) return fail("rootfs", "open %s", plan->rootfs);
 
   for (size_t i = 0; i < plan->step_count; i++) {
-    if (run_step(root, &plan->steps[i]) < 0) return -1;
+    if (run_step(plan, root, &plan->steps[i], devices) < 0) return -1;
   }
-  struct new_folder user = {.mode = 0755, .uid = plan->uid, .gid = plan->gid};
-  cleanup_close int cwd = make_folders(root, plan->cwd, RESOLVE_ROOT, user);
+  struct new_entry user = {.mode = S_IFDIR | 0755, .uid = plan->uid, .gid = plan->gid};
+  cleanup_close int cwd = make_inside(root, plan->cwd, RESOLVE_ROOT, user);
   if (cwd < 0) return fail("cwd", "working directory %s", plan->cwd);
   if (limit_root(root, plan->root_readonly, plan->root_nodev) < 0) return -1;
   return pivot(root);

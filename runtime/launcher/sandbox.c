@@ -37,7 +37,7 @@ static int set_sysctls(const struct plan *plan) {
     const struct plan_pair *pair = &plan->sysctls[i];
     char path[512];
     snprintf(path, sizeof path, "/proc/sys/%s", pair->key);
-    if (write_file(path, pair->value, strlen(pair->value)) < 0) {
+    if (write_host_file(path, pair->value, strlen(pair->value)) < 0) {
       return fail("sysctl", "set %s to \"%s\"", pair->key, pair->value);
     }
   }

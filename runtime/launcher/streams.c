@@ -7,11 +7,8 @@ int monitor_pipes(struct monitor *monitor, struct stdio *stdio) {
   if (monitor->plan->tty) return 0;
   for (int i = 0; i < 3; i++) {
     int ends[2];
-    if (i == 0 && !monitor->plan->has_stdin) {
-      stdio->fds[0] = open_file(AT_FDCWD, "/dev/null", O_RDWR, 0);
-      if (stdio->fds[0] < 0) return fail("stdio", "open /dev/null");
-      continue;
-    }
+    /* Then the process reads its container's own null device. */
+    if (i == 0 && !monitor->plan->has_stdin) continue;
     if (pipe2(ends, O_CLOEXEC) < 0) return fail("stdio", "make pipes");
     stdio->fds[i] = ends[i == 0 ? 0 : 1];
     int ours = ends[i == 0 ? 1 : 0];

@@ -102,6 +102,15 @@ export const asUser = (uid: number, args: string[], cwd = '/'): ProcessSpec => (
   user: { uid, gid: uid, supplementalGids: [500] },
 });
 
+/** Compiles `support/NAME.c` into a layer of its own; returns it with the image's below. */
+export const layersWith = (host: RuntimeHost, name: string): readonly string[] => {
+  const layer = join(host.dir, `layer-${name}`);
+  mkdirSync(join(layer, 'bin'), { recursive: true });
+  const source = join(__dirname, 'support', `${name}.c`);
+  execFileSync('gcc', ['-static', '-O1', '-o', join(layer, 'bin', name), source]);
+  return [layer, ...host.lowerDirs];
+};
+
 const makeBusybox = (rootfs: string): void => {
   for (const name of ['bin', 'etc', 'tmp', 'proc', 'dev', 'sys', 'root']) {
     mkdirSync(join(rootfs, name), { recursive: true });
