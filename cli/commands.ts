@@ -3,7 +3,8 @@ import { systemClock } from '../lib/clock';
 import { connect, type ConnectOptions } from './context';
 import { messageOf } from './message';
 import { systemTerminal, type Terminal } from './output/terminal';
-import { hintAt, INTERRUPTED } from './program';
+import { verbElsewhere } from './not-served';
+import { codeOfStop, hintAt, Stopped } from './program';
 import { examples, type Action, type Connected } from './syntax/command';
 import { defineDecisions, defineWhy } from './syntax/explaining';
 import { defineImage } from './syntax/images';
@@ -13,17 +14,14 @@ import { defineApply, defineDelete, defineExec } from './syntax/writing';
 /** Everything that talks to a running cluster. Resolves with the exit code. */
 export const main = async (argv: readonly string[]): Promise<number> => {
   const terminal = systemTerminal();
-  // The reader of our output has gone (`dhow logs | head`): there is nothing more to do.
-  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code === 'EPIPE') process.exit(0);
-  });
   const interrupted = new AbortController();
   const aborted = new Promise<number>((resolve) => {
     for (const name of ['SIGINT', 'SIGTERM'] as const) {
       process.once(name, () => {
-        interrupted.abort();
+        interrupted.abort(new Stopped(name));
         // A command gets a moment to put the terminal in order; one that waits for input has none.
-        void systemClock.sleep(INTERRUPT_GRACE_MS).then(() => resolve(INTERRUPTED));
+        const code = codeOfStop(interrupted.signal.reason);
+        void systemClock.sleep(INTERRUPT_GRACE_MS).then(() => resolve(code));
       });
     }
   });
@@ -36,13 +34,18 @@ const run = async (
   signal: AbortSignal,
 ): Promise<number> => {
   let exitCode = 0;
+  const elsewhere = verbElsewhere(argv[0] ?? '');
+  if (elsewhere !== undefined) {
+    terminal.err.write(`error: ${elsewhere}\n`);
+    return 1;
+  }
   try {
     const program = buildProgram(argv[0], terminal, signal, (code) => (exitCode = code));
-    await program.parseAsync([...argv], { from: 'user' });
-    return signal.aborted ? INTERRUPTED : exitCode;
+    await program.parseAsync(isUnknown(argv[0]) ? [argv[0]] : [...argv], { from: 'user' });
+    return signal.aborted ? codeOfStop(signal.reason) : exitCode;
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 1;
-    if (signal.aborted) return INTERRUPTED;
+    if (signal.aborted) return codeOfStop(signal.reason);
     terminal.err.write(`${messageOf(error)}\n`);
     return 1;
   }
@@ -96,6 +99,10 @@ const DEFINITIONS: ReadonlyMap<string, (program: Command, connected: Connected) 
   ['decisions', defineDecisions],
   ['image', defineImage],
 ]);
+
+/** A word that is no command: its options, `--help` too, are not looked at. */
+const isUnknown = (word: string | undefined): word is string =>
+  word !== undefined && !word.startsWith('-') && !DEFINITIONS.has(word);
 
 /** Commands of the other bundles: here for `dhow --help` only. */
 const defineElsewhere = (program: Command): void => {

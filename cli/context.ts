@@ -3,6 +3,7 @@ import { kubeconfigPath, readKubeconfig, type ClientConfig } from '../client/kub
 import { RestClient } from '../client/rest-client';
 import { clusterPaths, mayListClusters, recordedClusters } from './cluster-paths';
 import { Discovery } from './discovery';
+import { unservedKind } from './not-served';
 import type { Terminal } from './output/terminal';
 import { UsageError } from './usage-error';
 import type { NamedResource } from './well-known';
@@ -53,7 +54,12 @@ export const connect = async (
 
 const resolversOf = (discovery: Discovery): Pick<CliContext, 'resolve' | 'resolveAll'> => {
   const unknown = (name: string): never => {
-    throw new UsageError(`the server doesn't have a resource type "${name}"`);
+    const kind = unservedKind(name);
+    throw new UsageError(
+      kind === undefined
+        ? `the server doesn't have a resource type "${name}"`
+        : `the server doesn't have a resource type "${name}": ${kind} is not served yet`,
+    );
   };
   return {
     resolve: async (name) => (await discovery.find(name)) ?? unknown(name),

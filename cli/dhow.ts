@@ -13,9 +13,13 @@ const BUNDLE_OF_COMMAND: Readonly<Record<string, string>> = {
   kubeconfig: 'cluster',
 };
 
+const SERVICES: ReadonlySet<string> = new Set(['server', 'agent']);
+
 const run = async (argv: readonly string[]): Promise<number> => {
   const words = argv[0] === 'help' && argv.length > 1 ? [...argv.slice(1), '--help'] : argv;
   const [command = ''] = words;
+  // A service works on when nobody listens.
+  process.stdout.on('error', SERVICES.has(command) ? () => undefined : endUnheard);
   if (command === 'version' || command === '--version') {
     process.stdout.write(`dhow ${process.env['DHOW_VERSION'] ?? 'development'}\n`);
     return 0;
@@ -24,10 +28,17 @@ const run = async (argv: readonly string[]): Promise<number> => {
   return bundle.main(command === 'help' || command === '' ? ['--help'] : words);
 };
 
+/** What cannot be printed is a failure, but for a reader who has seen enough (`dhow logs | head`). */
+const endUnheard = (error: NodeJS.ErrnoException): never => {
+  if (error.code === 'EPIPE') process.exit(0);
+  process.stderr.write(`error: stdout: ${error.message}\n`);
+  process.exit(1);
+};
+
 run(process.argv.slice(2)).then(
   (code) => {
-    // What was printed is out; connections that are kept alive must not keep the user waiting.
-    process.stdout.write('', () => process.exit(code));
+    // Once what was printed is out, connections that are kept alive must not keep the user waiting.
+    process.stdout.write('', (error) => (error ? endUnheard(error) : process.exit(code)));
   },
   (error: unknown) => {
     if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;

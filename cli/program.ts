@@ -1,20 +1,39 @@
+import { constants } from 'node:os';
 import { CommanderError, Option, type Command } from 'commander';
 import { messageOf } from './message';
 import { UsageError } from './usage-error';
 
-/** Exit code of a program that was told to stop: 128 and the number of SIGINT. */
-export const INTERRUPTED = 130;
+type StopSignal = 'SIGTERM' | 'SIGINT';
 
-/** One signal for a program's life: the first SIGTERM or SIGINT stops it, the second ends it. */
+/** Exit code of a program that was told to stop, as shells tell it: 128 and the signal's number. */
+const interruptedBy = (name: StopSignal): number => 128 + constants.signals[name];
+
+/** Why an `AbortSignal` of a program is aborted. */
+export class Stopped extends Error {
+  override readonly name = 'AbortError';
+
+  constructor(readonly signalName: StopSignal) {
+    super(`stopped by ${signalName}`);
+  }
+}
+
+/** One signal for a program's life: the first that asks it to stop does, the second ends it. */
 export const stopSignal = (): AbortSignal => {
   const stop = new AbortController();
   for (const name of ['SIGTERM', 'SIGINT'] as const) {
     process.on(name, () => {
       if (stop.signal.aborted) process.exit(1);
-      stop.abort();
+      stop.abort(new Stopped(name));
     });
   }
   return stop.signal;
+};
+
+/** The exit code that tells by which signal work ended: its `reason`, or an error with that cause. */
+export const codeOfStop = (reason: unknown): number => {
+  const stopped =
+    reason instanceof Error && reason.cause instanceof Stopped ? reason.cause : reason;
+  return interruptedBy(stopped instanceof Stopped ? stopped.signalName : 'SIGINT');
 };
 
 /** Runs a commander program; resolves with the exit code, having told what went wrong. */
@@ -28,7 +47,7 @@ export const runProgram = async (program: Command, argv: readonly string[]): Pro
     return 0;
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 1;
-    if (error instanceof Error && error.name === 'AbortError') return INTERRUPTED;
+    if (error instanceof Error && error.name === 'AbortError') return codeOfStop(error);
     process.stderr.write(`${messageOf(error)}\n`);
     return 1;
   }

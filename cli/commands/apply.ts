@@ -8,8 +8,11 @@ import type { CliContext } from '../context';
 import { LAST_APPLIED, lastApplied } from '../last-applied';
 import { readManifests, type SourcedManifest } from '../manifests';
 import { formatViews, listDocument, outputFormat, type OutputFormat } from '../output/format';
+import { unservedKind } from '../not-served';
+import { contentOf, objectDiff } from '../output/object-diff';
 import { UsageError } from '../usage-error';
 import type { NamedResource } from '../well-known';
+import { collectFound } from './found';
 import { qualifiedKind } from './get';
 
 export interface ApplyOptions {
@@ -34,6 +37,8 @@ interface Result {
   readonly wanted: Wanted;
   readonly outcome: Outcome;
   readonly object: ApiObject;
+  /** What it was before, where it was and is changed. */
+  readonly live?: ApiObject;
 }
 
 /**
@@ -42,25 +47,27 @@ interface Result {
  */
 export const apply = async (context: CliContext, options: ApplyOptions): Promise<void> => {
   const format = formatOf(options.output);
-  const isRehearsal = isDryRun(options.dryRun);
+  const dryRun = dryRunOf(options.dryRun);
   const validation = validationOf(options.validate);
   const manifests = await readManifests(options.filename, {
     isRecursive: options.recursive === true,
     duplicateKeys: DUPLICATE_KEYS[validation] ?? 'error',
     onWarning: (text) => context.terminal.err.write(`Warning: ${text}\n`),
   });
-  const wanted = await Promise.all(manifests.map((manifest) => place(context, manifest)));
-  const note = isRehearsal ? ' (server dry run)' : '';
+  const wanted = await placeAll(context, manifests);
+  const note = DRY_RUN_NOTES[dryRun];
   const told = (result: Result): Result => {
     if (format === 'table') context.terminal.out.write(`${lineOf(result)}${note}\n`);
+    if (format === 'table' && dryRun !== 'none') context.terminal.out.write(changeText(result));
     return result;
   };
   const results: Result[] = [];
-  if (isRehearsal) {
+  if (dryRun === 'server') {
     results.push(...(await rehearse(context, wanted, validation)).map(told));
   } else {
-    if (wanted.length > 1) await rehearse(context, wanted, validation);
-    for (const each of wanted) results.push(told(await put(context, each, validation, false)));
+    if (dryRun === 'none' && wanted.length > 1) await rehearse(context, wanted, validation);
+    const options = { validation, dryRun };
+    for (const each of wanted) results.push(told(await put(context, each, options)));
   }
   if (format !== 'table') context.terminal.out.write(formatViews(viewsOf(results), format));
 };
@@ -71,11 +78,20 @@ const formatOf = (output: string | undefined): OutputFormat => {
   throw new UsageError('-o takes json, name or yaml here, not "wide"');
 };
 
-/** All of kubectl's words; what is tried is always tried on the server. */
-const isDryRun = (mode: string | boolean | undefined): boolean => {
-  if (mode === undefined || mode === 'none' || mode === false) return false;
-  if (mode === true || mode === 'server' || mode === 'client') return true;
-  throw new UsageError(`--dry-run takes server or none, not "${mode}"`);
+/** `client` compares with what is there and asks the server no more; `server` tries it there. */
+type DryRun = 'none' | 'client' | 'server';
+
+const DRY_RUN_NOTES: Readonly<Record<DryRun, string>> = {
+  none: '',
+  client: ' (dry run)',
+  server: ' (server dry run)',
+};
+
+const dryRunOf = (mode: string | boolean | undefined): DryRun => {
+  if (mode === undefined || mode === 'none' || mode === false) return 'none';
+  if (mode === true || mode === 'server') return 'server';
+  if (mode === 'client') return mode;
+  throw new UsageError(`--dry-run takes server, client or none, not "${mode}"`);
 };
 
 const validationOf = (validate = 'strict'): string => {
@@ -84,16 +100,27 @@ const validationOf = (validate = 'strict'): string => {
   throw new UsageError(`--validate takes strict, warn or ignore, not "${validate}"`);
 };
 
+/** Where each manifest goes. @throws UsageError, or one that holds an error for each that cannot. */
+const placeAll = async (
+  context: CliContext,
+  manifests: readonly SourcedManifest[],
+): Promise<readonly Wanted[]> => {
+  const { found, failure } = await collectFound(manifests, (each) => place(context, each));
+  if (failure !== undefined) throw failure;
+  return found.map(([, wanted]) => wanted);
+};
+
 const place = async (context: CliContext, manifest: SourcedManifest): Promise<Wanted> => {
   const { object } = manifest;
   const slash = object.apiVersion.indexOf('/');
   const group = slash < 0 ? '' : object.apiVersion.slice(0, slash);
   const info = await context
     .resolve(group === '' ? object.kind : `${object.kind}.${group}`)
-    .catch(() => undefined);
+    .catch(undefinedIfUnknown);
   if (info?.kind !== object.kind || versionOf(info) !== object.apiVersion) {
+    const isKnown = unservedKind(object.kind) !== undefined;
     throw new UsageError(
-      `${manifest.source}:${manifest.lineOf()}: no matches for kind "${object.kind}" in version "${object.apiVersion}"`,
+      `${manifest.source}:${manifest.lineOf()}: no matches for kind "${object.kind}" in version "${object.apiVersion}"${isKnown ? ': it is not served yet' : ''}`,
     );
   }
   const given = object.metadata.namespace;
@@ -112,53 +139,84 @@ const place = async (context: CliContext, manifest: SourcedManifest): Promise<Wa
   return { manifest, info, object: { ...object, metadata } };
 };
 
+const undefinedIfUnknown = (error: unknown): undefined => {
+  if (error instanceof UsageError) return undefined;
+  throw error;
+};
+
 const versionOf = ({ group, version }: NamedResource): string =>
   group === '' ? version : `${group}/${version}`;
 
-/** Puts everything with `dryRun=All`. What waits for a namespace of the same input is let pass. */
+/**
+ * Puts everything with `dryRun=All`. A refusal that names what an earlier document of the same input
+ * makes is let pass: the rehearsal makes nothing, so that the later one cannot find it.
+ */
 const rehearse = async (
   context: CliContext,
   wanted: readonly Wanted[],
   validation: string,
 ): Promise<readonly Result[]> => {
-  const namespaces = new Set(
-    wanted.filter(({ object }) => object.kind === 'Namespace').map((w) => w.object.metadata.name),
-  );
+  const made: ApiObject[] = [];
   const results: Result[] = [];
   for (const each of wanted) {
+    let result: Result;
     try {
-      results.push(await put(context, each, validation, true));
+      result = await put(context, each, { validation, dryRun: 'server' });
     } catch (error) {
-      const isExpected =
-        hasReason(error, 'NotFound') && namespaces.has(each.object.metadata.namespace ?? '');
-      if (!isExpected) throw error;
-      results.push({ wanted: each, outcome: 'created', object: each.object });
+      if (!made.some((object) => isMissedBy(error, object))) throw error;
+      result = { wanted: each, outcome: 'created', object: each.object };
     }
+    results.push(result);
+    if (result.outcome === 'created') made.push(each.object);
   }
   return results;
+};
+
+/** `serviceaccount "app" not found`, `no PriorityClass with name high was found`, ... */
+const isMissedBy = (error: unknown, { kind, metadata: { name } }: ApiObject): boolean => {
+  if (!hasReason(error, 'NotFound') && !hasReason(error, 'Forbidden')) return false;
+  const words = error.message.toLowerCase().split(/[^a-z0-9.-]+/);
+  const kindName = kind.toLowerCase();
+  return words.includes(name) && (words.includes(kindName) || words.includes(`${kindName}s`));
 };
 
 /** Creates or patches one object, or finds that it is as it should be. */
 const put = (
   context: CliContext,
   wanted: Wanted,
-  validation: string,
-  dryRun: boolean,
+  { validation, dryRun }: PutOptions,
 ): Promise<Result> =>
   naming(wanted, async () => {
     const query = queryOf({
       fieldManager: 'dhow-apply',
       fieldValidation: validation,
-      dryRun: dryRun ? 'All' : undefined,
+      dryRun: dryRun === 'server' ? 'All' : undefined,
     });
     const { namespace = '', name } = wanted.object.metadata;
     const live = await context.client
       .get(wanted.info, { namespace, name }, context.signal)
       .catch(absentIfNotFound);
+    if (dryRun === 'client') return compare(wanted, live);
     return live === undefined
       ? create(context, wanted, query)
       : patch(context, wanted, live, query);
   });
+
+interface PutOptions {
+  /** The server's `fieldValidation`. */
+  readonly validation: string;
+  readonly dryRun: DryRun;
+}
+
+/** What would be sent, if anything. */
+const compare = (wanted: Wanted, live: ApiObject | undefined): Result => {
+  if (live === undefined) return { wanted, outcome: 'created', object: wanted.object };
+  const isSame = changeOf(wanted, live) === undefined;
+  return { wanted, outcome: isSame ? 'unchanged' : 'configured', object: live };
+};
+
+const changeOf = ({ info: { group, version, kind }, object }: Wanted, live: ApiObject) =>
+  threeWayPatch({ group, version, kind }, recordOf(live), asJson(live), asJson(withRecord(object)));
 
 const create = async (
   { client, signal }: CliContext,
@@ -180,9 +238,7 @@ const patch = async (
   live: ApiObject,
   query: string,
 ): Promise<Result> => {
-  const { group, version, kind } = wanted.info;
-  const desired = asJson(withRecord(wanted.object));
-  const change = threeWayPatch({ group, version, kind }, recordOf(live), asJson(live), desired);
+  const change = changeOf(wanted, live);
   if (change === undefined) return { wanted, outcome: 'unchanged', object: live };
   const { namespace, name } = live.metadata;
   const object = await client.json<ApiObject>({
@@ -193,13 +249,7 @@ const patch = async (
     signal,
   });
   const outcome = contentOf(object) === contentOf(live) ? 'unchanged' : 'configured';
-  return { wanted, outcome, object };
-};
-
-/** All of an object but the bookkeeping of the write itself, and what others observe meanwhile. */
-const contentOf = (object: ApiObject): string => {
-  const { resourceVersion: _version, managedFields: _fields, ...metadata } = object.metadata;
-  return stringifyJson({ ...object, metadata, status: undefined });
+  return { wanted, outcome, object, live };
 };
 
 const absentIfNotFound = (error: unknown): undefined => {
@@ -227,21 +277,46 @@ type Json = Readonly<Record<string, unknown>>;
 
 const asJson = (object: ApiObject): Json => ({ ...object });
 
-/** Says which manifest, and which of its lines, a refusal is about. */
+/**
+ * Says which manifest, and which of its lines, a refusal is about. That a server cannot be reached is
+ * no manifest's fault.
+ */
 const naming = async <T>({ manifest }: Wanted, work: () => Promise<T>): Promise<T> => {
   try {
     return await work();
   } catch (error) {
-    if (!(error instanceof ApiError)) throw error;
-    const field = error.details?.causes?.find((cause) => cause.field !== undefined)?.field;
+    if (!(error instanceof ApiError) || error.reason === 'ServiceUnavailable') throw error;
+    const decoding = decodingErrorOf(error.message);
+    const field =
+      decoding?.field ?? error.details?.causes?.find((cause) => cause.field !== undefined)?.field;
     const where = `${manifest.source}:${manifest.lineOf(field)}`;
-    const isNamed = field === undefined || error.message.includes(field);
-    throw new ApiError(error.reason, `${where}: ${isNamed ? '' : `${field}: `}${error.message}`, {
+    const message = decoding?.message ?? error.message;
+    const isNamed = field === undefined || message.includes(field);
+    throw new ApiError(error.reason, `${where}: ${isNamed ? '' : `${field}: `}${message}`, {
       cause: error,
       ...(error.details === undefined ? {} : { details: error.details }),
     });
   }
 };
+
+/**
+ * What a decoder minds, without the patch that the server repeats before it: nobody wrote that. Either
+ * names the field in its own way.
+ */
+const decodingErrorOf = (message: string): { field?: string; message: string } | undefined => {
+  const complaint =
+    /patch: Invalid value: "(?:[^"\\]|\\.)*": (.*)$/s.exec(message)?.[1] ??
+    /strict decoding error: .*$/s.exec(message)?.[0];
+  if (complaint === undefined) return undefined;
+  const field =
+    /unknown field "([^"]+)"/.exec(complaint)?.[1] ??
+    /struct field [A-Za-z]+\.(\S+) of type/.exec(complaint)?.[1];
+  return { message: complaint, ...(field === undefined ? {} : { field }) };
+};
+
+/** How a change looks; empty where there is none to show. */
+const changeText = ({ live, object }: Result): string =>
+  live === undefined ? '' : objectDiff(live, object);
 
 const lineOf = ({ wanted: { info, object }, outcome }: Result): string =>
   `${qualifiedKind(info)}/${object.metadata.name} ${outcome}`;

@@ -6,7 +6,7 @@ import { ApiError, type Status } from '../../api/errors';
 import { isPodReady } from '../../api/pods';
 import { PODS, pathOf } from '../../api/resources';
 import type { CliContext } from '../context';
-import { INTERRUPTED } from '../program';
+import { codeOfStop } from '../program';
 import { podName } from '../targets';
 import { UsageError } from '../usage-error';
 import { defaultContainer } from './logs';
@@ -147,7 +147,7 @@ const makeRaw = (): void => {
 const outcomeOf = ({ terminal, signal }: CliContext, socket: WebSocket): Promise<number> =>
   new Promise((resolve, reject) => {
     let status: Status | undefined;
-    signal.addEventListener('abort', () => resolve(INTERRUPTED), { once: true });
+    signal.addEventListener('abort', () => resolve(codeOfStop(signal.reason)), { once: true });
     socket.on('message', (message: Buffer) => {
       const data = message.subarray(1);
       if (message[0] === STDOUT) writeGently(terminal.out, data, socket);

@@ -15,7 +15,13 @@ export interface WhyOptions {
 }
 
 /** Why a pod is where it is, or why it waits and what would make it fit. */
-export const why = async (context: CliContext, pod: string, options: WhyOptions): Promise<void> => {
+export const why = async (
+  context: CliContext,
+  podOrKind: string,
+  givenName: string | undefined,
+  options: WhyOptions,
+): Promise<void> => {
+  const pod = givenName === undefined ? podOrKind : `${podOrKind}/${givenName}`;
   const { client, terminal, signal } = context;
   const format = outputFormat(options.output);
   const namespace = context.namespace ?? 'default';

@@ -68,8 +68,8 @@ const writeValue = (
     return;
   }
   writer.heading(depth, name);
-  // Keys of data are their author's; names of fields read better as titles.
-  const titled = DATA_FIELDS.has(name) ? (key: string) => key : titleOf;
+  // Names of fields read better as titles.
+  const titled = MAPS_OF_USERS.has(name) ? (key: string) => key : titleOf;
   const entries: [string, unknown][] = Array.isArray(value)
     ? value.map((item, i) => [`[${i}]`, item as unknown])
     : Object.entries(value).map(([key, inner]) => [titled(key), inner]);
@@ -81,6 +81,13 @@ const writeValue = (
 const titleOf = (field: string): string => field.charAt(0).toUpperCase() + field.slice(1);
 
 const DATA_FIELDS: ReadonlySet<string> = new Set(['Data', 'BinaryData', 'StringData']);
+
+/** Fields whose keys are no fields, but words of the object's author: labels, names of resources. */
+const MAPS_OF_USERS: ReadonlySet<string> = new Set([
+  ...DATA_FIELDS,
+  ...['Annotations', 'Labels', 'MatchLabels', 'NodeSelector'],
+  ...['Allocatable', 'Capacity', 'Hard', 'Limits', 'Overhead', 'Requests', 'Used'],
+]);
 
 const describeEvents = (writer: DescribeWriter, { events, nowMs }: Surroundings): void => {
   if (events.length === 0) {

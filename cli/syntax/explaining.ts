@@ -3,10 +3,11 @@ import type { DecisionsOptions, WhyOptions } from '../commands/why';
 import { examples, inNamespace, inNamespaces, lazily, type Connected } from './command';
 
 export const defineWhy = (program: Command, connected: Connected): void => {
-  connected<[string, WhyOptions]>(
+  connected<[string, string | undefined, WhyOptions]>(
     inNamespace(
       program
-        .command('why <pod>')
+        .command('why <pod> [name]')
+        .usage('[options] POD | KIND/NAME | KIND NAME')
         .description('Why a pod runs where it does, or what keeps it from running')
         .option('--node <name>', 'about one node: why there, or why not')
         .option('-o, --output <format>', 'wide, yaml, json or name')

@@ -12,7 +12,10 @@ export const defineApply = (program: Command, connected: Connected): void => {
         .description('Make the cluster be as the manifests say; refuses all if one is wrong')
         .requiredOption('-f, --filename <path...>', 'files, folders, or - for stdin')
         .option('-R, --recursive', 'also the folders in the folders')
-        .option('--dry-run [mode]', 'try on the server, write nothing')
+        .option(
+          '--dry-run [mode]',
+          'write nothing, show what would change: server (tried there) or client',
+        )
         .option('--validate <mode>', 'unknown fields: strict (refuse), warn or ignore')
         .option('-o, --output <format>', 'print the objects as yaml, json or name')
         .addHelpText(

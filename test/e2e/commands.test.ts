@@ -5,10 +5,12 @@ import { dirname, join } from 'node:path';
 import { machineState } from './support/machine';
 import {
   deploymentYaml,
+  DHOW,
   exitStatus,
   isReady,
   podYaml,
   runDhow,
+  shell,
   startDhow,
   TestCluster,
 } from './support/cluster';
@@ -201,6 +203,10 @@ describe('a terminal', () => {
     apply.stdin?.write('a: ');
     apply.kill('SIGINT');
     expect(await ended).toBe(130);
+    const watch = startDhow('get', 'pods', '-w', '--cluster', NAME);
+    const stopped = exitStatus(watch);
+    watch.kill('SIGTERM');
+    expect(await stopped).toBe(143);
   });
 });
 
@@ -223,6 +229,9 @@ describe('help', () => {
     [['image', 'import'], /missing required argument.*\nSee 'dhow image import --help'/],
     [['logs', 'x', '-A'], /unknown option '-A'/],
     [['agent'], /--server/],
+    [['help', 'nosuch'], /unknown command 'nosuch'/],
+    [['scale', 'deploy/web'], /kubectl does it on this cluster:\n.* scale \.\.\.\n$/],
+    [['top', 'pods'], /no command 'top' yet, and its server no part for it/],
   ])('dhow %j says what is wrong', async (args, message) => {
     const { code, stdout, stderr } = await runDhow(...args);
     expect(stderr).toMatch(message);
@@ -302,6 +311,10 @@ describe('bad input', () => {
       code: 1,
       stderr: 'Error from server (NotFound): pods "nope" not found\n',
     });
+    expect((await cluster.dhow('get', 'svc')).stderr).toBe(
+      'error: the server doesn\'t have a resource type "svc": Service is not served yet\n',
+    );
+    expect((await cluster.dhow('why', 'pod', 'nope')).stderr).toContain('pods "nope" not found');
     expect((await cluster.dhow('apply', '-f', '/nope.yaml')).stderr).toContain('does not exist');
     expect((await cluster.dhow('image', 'import', '/etc/passwd')).code).toBe(1);
     const rootfs = await cluster.dhow('image', 'import', '/etc/passwd', '--rootfs', '-t', 'x:1');
@@ -309,6 +322,91 @@ describe('bad input', () => {
     expect((await cluster.dhow('exec', 'x', 'ls')).stderr).toContain('dhow exec x -- ls');
     expect((await cluster.dhow('apply', '-f', 'https://x/y')).stderr).toContain('curl -fsSL');
     expect((await cluster.dhow('get', 'pod', 'x', '-A')).stderr).toContain('across all namespaces');
+  });
+});
+
+describe('apply', () => {
+  afterEach(() => cluster.clear());
+
+  const update = (labels: object, spec = {}): string =>
+    podYaml('changed', SLEEP, {}, spec).replace('{"app":"changed"}', JSON.stringify(labels));
+
+  it('names the field and the line of what a change has wrong, not the patch', async () => {
+    await cluster.apply(podYaml('changed', SLEEP));
+    const multiline = JSON.stringify(JSON.parse(update({}, { nosuch: 1 })), undefined, 1);
+    const { code, stderr } = await cluster.dhowWith(multiline, 'apply', '-f', '-');
+    const line = multiline.split('\n').findIndex((text) => text.includes('nosuch')) + 1;
+    expect(stderr).toBe(
+      `Error from server (Invalid): STDIN:${line}: strict decoding error: unknown field "spec.nosuch"\n`,
+    );
+    expect(code).toBe(1);
+    const typed = await cluster.dhowWith(update({ app: true }), 'apply', '-f', '-');
+    expect(typed.stderr).toMatch(/STDIN:1: json: cannot unmarshal bool .*metadata\.labels/);
+    expect(typed.stderr.length).toBeLessThan(200);
+  });
+
+  it('shows in a dry run what would change, and changes nothing', async () => {
+    await cluster.apply(podYaml('changed', SLEEP));
+    const manifest = update({ app: 'changed', tier: 'web' });
+    const server = await cluster.dhowWith(manifest, 'apply', '-f', '-', '--dry-run');
+    expect(server.stdout).toMatch(/^pod\/changed configured \(server dry run\)\n/);
+    expect(server.stdout).toMatch(/^ {4}\+ +tier: web$/m);
+    const client = await cluster.dhowWith(manifest, 'apply', '-f', '-', '--dry-run=client');
+    expect(client.stdout).toBe('pod/changed configured (dry run)\n');
+    expect((await cluster.pod('changed'))?.metadata.labels).toEqual({ app: 'changed' });
+  });
+
+  it('lets a document use what an earlier one of the same input makes', async () => {
+    const priority = {
+      ...{ apiVersion: 'scheduling.k8s.io/v1', kind: 'PriorityClass', value: 1000 },
+      metadata: { name: 'e2e-high' },
+    };
+    const account = { apiVersion: 'v1', kind: 'ServiceAccount', metadata: { name: 'e2e-app' } };
+    const pod = podYaml(
+      'using',
+      SLEEP,
+      {},
+      { serviceAccountName: 'e2e-app', priorityClassName: 'e2e-high' },
+    );
+    const input = [JSON.stringify(priority), JSON.stringify(account), pod].join('\n---\n');
+    try {
+      expect(await cluster.apply(input)).toBe(
+        'priorityclass.scheduling.k8s.io/e2e-high created\nserviceaccount/e2e-app created\npod/using created\n',
+      );
+    } finally {
+      await cluster.dhowWith(input, 'delete', '-f', '-', '--ignore-not-found');
+    }
+    const { code, stdout, stderr } = await cluster.dhowWith(
+      [pod.replaceAll('e2e-app', 'e2e-other'), JSON.stringify(account)].join('\n---\n'),
+      ...['apply', '-f', '-'],
+    );
+    expect(stderr).toContain('serviceaccount "e2e-other" not found');
+    expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
+  });
+
+  it('names every kind that is not served, at once', async () => {
+    const service = 'apiVersion: v1\nkind: Service\nmetadata: {name: a}\n';
+    const { stderr } = await cluster.dhowWith([service, service].join('---\n'), 'apply', '-f', '-');
+    expect(stderr.trim().split('\n')).toEqual([
+      'error: STDIN:1: no matches for kind "Service" in version "v1": it is not served yet',
+      'error: STDIN:5: no matches for kind "Service" in version "v1": it is not served yet',
+    ]);
+  });
+});
+
+describe('what cannot be printed', () => {
+  it('is a failure, but for a reader who has seen enough', async () => {
+    const command = `'${DHOW}' get nodes -o yaml --cluster ${NAME}`;
+    expect(await shell(`${command} > /dev/full`)).toEqual({
+      code: 1,
+      stdout: '',
+      stderr: 'error: stdout: ENOSPC: no space left on device, write\n',
+    });
+    expect(await shell(`set -o pipefail; ${command} | head -n 1`)).toEqual({
+      code: 0,
+      stdout: 'apiVersion: v1\n',
+      stderr: '',
+    });
   });
 });
 

@@ -7,7 +7,7 @@ import type { ApiObject, Pod } from '../../../api/types';
 import { clusterPaths } from '../../../cli/cluster-paths';
 
 const ROOT = join(__dirname, '..', '..', '..');
-const DHOW = join(ROOT, 'dhow');
+export const DHOW = join(ROOT, 'dhow');
 
 export interface Result {
   readonly code: number;
@@ -225,6 +225,10 @@ export const exitStatus = async (child: ChildProcess): Promise<number> => {
 /** `dhow` as somebody who has no kubeconfig runs it. */
 export const runDhow = (...args: readonly string[]): Promise<Result> =>
   run(DHOW, args, { env: withoutKubeconfig(), timeoutMs: 120_000 });
+
+/** What a line does in bash. */
+export const shell = (line: string): Promise<Result> =>
+  run('bash', ['-c', line], { env: withoutKubeconfig() });
 
 /** As `runDhow`; the caller ends it. */
 export const startDhow = (...args: readonly string[]): ChildProcess =>

@@ -1,0 +1,29 @@
+import { KINDS } from '../api/kinds';
+import { unservedKind, verbElsewhere } from './not-served';
+
+describe('what Dhow does not serve yet', () => {
+  it.each(KINDS.map(({ resource: { kind, plural } }) => [kind, plural] as const))(
+    'does not name %s, which is served',
+    (kind, plural) => {
+      expect(unservedKind(kind)).toBeUndefined();
+      expect(unservedKind(plural)).toBeUndefined();
+    },
+  );
+
+  it.each([
+    ['svc', 'Service'],
+    ['services', 'Service'],
+    ['Service', 'Service'],
+    ['statefulsets.apps', 'StatefulSet'],
+    ['widgets', undefined],
+    ['', undefined],
+  ])('knows %j as %s', (name, kind) => {
+    expect(unservedKind(name)).toBe(kind);
+  });
+
+  it('tells verbs that kubectl carries out from those that nobody does', () => {
+    expect(verbElsewhere('scale')).toContain('kubectl --kubeconfig lab.kubeconfig scale');
+    expect(verbElsewhere('port-forward')).toContain('its server no part for it');
+    expect(verbElsewhere('get')).toBeUndefined();
+  });
+});

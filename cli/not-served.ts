@@ -1,0 +1,68 @@
+/**
+ * What users of Kubernetes ask for that Dhow does not have yet, so that the answer does not sound
+ * like a misspelling. A kind that becomes served is taken off this list; a test compares the two.
+ */
+const KINDS: readonly (readonly [kind: string, plural: string, ...shortNames: string[]])[] = [
+  ['Service', 'services', 'svc'],
+  ['Endpoints', 'endpoints', 'ep'],
+  ['EndpointSlice', 'endpointslices'],
+  ['Ingress', 'ingresses', 'ing'],
+  ['IngressClass', 'ingressclasses'],
+  ['NetworkPolicy', 'networkpolicies', 'netpol'],
+  ['StatefulSet', 'statefulsets', 'sts'],
+  ['DaemonSet', 'daemonsets', 'ds'],
+  ['ControllerRevision', 'controllerrevisions'],
+  ['Job', 'jobs'],
+  ['CronJob', 'cronjobs', 'cj'],
+  ['ReplicationController', 'replicationcontrollers', 'rc'],
+  ['HorizontalPodAutoscaler', 'horizontalpodautoscalers', 'hpa'],
+  ['PodDisruptionBudget', 'poddisruptionbudgets', 'pdb'],
+  ['ResourceQuota', 'resourcequotas', 'quota'],
+  ['LimitRange', 'limitranges', 'limits'],
+  ['PersistentVolume', 'persistentvolumes', 'pv'],
+  ['PersistentVolumeClaim', 'persistentvolumeclaims', 'pvc'],
+  ['StorageClass', 'storageclasses', 'sc'],
+  ['CSIDriver', 'csidrivers'],
+  ['CSINode', 'csinodes'],
+  ['VolumeAttachment', 'volumeattachments'],
+  ['RuntimeClass', 'runtimeclasses'],
+  ['PodTemplate', 'podtemplates'],
+  ['CustomResourceDefinition', 'customresourcedefinitions', 'crd', 'crds'],
+  ['APIService', 'apiservices'],
+  ['MutatingWebhookConfiguration', 'mutatingwebhookconfigurations'],
+  ['ValidatingWebhookConfiguration', 'validatingwebhookconfigurations'],
+  ['ValidatingAdmissionPolicy', 'validatingadmissionpolicies'],
+  ['ValidatingAdmissionPolicyBinding', 'validatingadmissionpolicybindings'],
+  ['CertificateSigningRequest', 'certificatesigningrequests', 'csr'],
+];
+
+/** The kind that a user means by `svc`, `service` or `Service` when Dhow does not serve it. */
+export const unservedKind = (name: string): string | undefined => {
+  const wanted = (name.split('.')[0] ?? '').toLowerCase();
+  return KINDS.find(([kind, ...names]) => [kind.toLowerCase(), ...names].includes(wanted))?.[0];
+};
+
+/** Verbs of kubectl's that `dhow` lacks and kubectl carries out on a Dhow cluster. */
+const BY_KUBECTL: ReadonlySet<string> = new Set([
+  ...['annotate', 'api-resources', 'api-versions', 'attach', 'auth', 'cluster-info', 'config'],
+  ...['cordon', 'cp', 'create', 'diff', 'drain', 'edit', 'events', 'explain', 'kustomize', 'label'],
+  ...['patch', 'proxy', 'replace', 'rollout', 'run', 'scale', 'set', 'taint', 'uncordon', 'wait'],
+]);
+
+/** Verbs of kubectl's that need what the server does not serve. */
+const BY_NOBODY: ReadonlySet<string> = new Set([
+  ...['autoscale', 'certificate', 'expose', 'port-forward', 'top'],
+]);
+
+/** What to say to somebody who typed a verb of kubectl's; undefined for all other words. */
+export const verbElsewhere = (verb: string): string | undefined => {
+  if (BY_KUBECTL.has(verb)) {
+    return (
+      `dhow has no command '${verb}' yet, but kubectl does it on this cluster:\n` +
+      `  dhow kubeconfig > lab.kubeconfig && kubectl --kubeconfig lab.kubeconfig ${verb} ...`
+    );
+  }
+  if (BY_NOBODY.has(verb))
+    return `dhow has no command '${verb}' yet, and its server no part for it`;
+  return undefined;
+};
