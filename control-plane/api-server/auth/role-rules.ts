@@ -86,7 +86,7 @@ export const ruleAllows = (
 
 /**
  * The smallest rules in `wanted` that `owned` does not cover: what a user who owns the one would
- * gain by granting the other.
+ * gain by granting the other. Those of one resource are one rule, as upstream tells them.
  */
 export const uncovered = (
   owned: readonly PolicyRule[],
@@ -97,9 +97,20 @@ export const uncovered = (
     for (const part of partsOf(rule)) {
       if (!owned.some((each) => covers(each, part))) missing.push(part);
       // Enough to refuse, and a rule may stand for a great many.
-      if (missing.length >= MISSING_MAX) return missing;
+      if (missing.length >= MISSING_MAX) return compact(missing);
     }
-  return missing;
+  return compact(missing);
+};
+
+/** Joins rules that differ by their verb alone, in the order of their first. */
+const compact = (parts: readonly PolicyRule[]): readonly PolicyRule[] => {
+  const byTarget = new Map<string, PolicyRule>();
+  for (const { verbs, ...target } of parts) {
+    const key = JSON.stringify(target);
+    const known = byTarget.get(key)?.verbs ?? [];
+    byTarget.set(key, { ...target, verbs: [...new Set([...known, ...verbs])] });
+  }
+  return [...byTarget.values()];
 };
 
 /** One verb on one resource, or on one path, each. */
@@ -163,4 +174,4 @@ const matchesResource = (rule: string, resource: string, subresource: string): b
 const matchesPath = (rule: string, path: string): boolean =>
   rule === '*' || rule === path || (rule.endsWith('*') && path.startsWith(rule.slice(0, -1)));
 
-const MISSING_MAX = 20;
+const MISSING_MAX = 90;
