@@ -22,7 +22,8 @@ describe('who may', () => {
     ['nobody without a name read', ANONYMOUS, 'GET', '/api/v1/pods', 401],
     ['a user discover', DEV, 'GET', '/api', 200],
     ['a user not read', DEV, 'GET', '/api/v1/pods', 403],
-    ['a node read pods', NODE, 'GET', '/api/v1/pods', 200],
+    ['a node not read all pods', NODE, 'GET', '/api/v1/pods', 403],
+    ['a node read its pods', NODE, 'GET', '/api/v1/pods?fieldSelector=spec.nodeName%3Dn1', 200],
     ['a node not read deployments', NODE, 'GET', '/apis/apps/v1/deployments', 403],
     ['a node not create pods', NODE, 'POST', '/api/v1/namespaces/default/pods', 403],
     ['a node not touch another', NODE, 'PATCH', '/api/v1/nodes/n2/status', 403],
@@ -208,10 +209,10 @@ describe('reviews', () => {
 
   it.each([
     [DEV, 'delete', false],
-    [NODE, 'delete', true],
+    [NODE, 'get', true],
     [NODE, 'create', false],
-  ])('tell whether %j may %s pods', async (user, verb, allowed) => {
-    const spec = { resourceAttributes: { verb, resource: 'pods', namespace: 'default' } };
+  ])('tell whether %j may %s services', async (user, verb, allowed) => {
+    const spec = { resourceAttributes: { verb, resource: 'services', namespace: 'default' } };
     const { json } = await server.request('POST', SELF, { spec }, { user });
     expect(json.status).toEqual({ allowed });
   });

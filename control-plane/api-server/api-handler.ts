@@ -1,17 +1,17 @@
 import { ApiError } from '../../api/errors';
 import type { Activities } from '../../lib/activities';
 import { actingUser } from './auth/impersonation';
-import type { Attributes, Authorizer } from './auth/authorizer';
-import { guardNode, type PodsOn } from './auth/node-guard';
+import type { Authorizer } from './auth/authorizer';
+import { Permit } from './auth/permit';
+import { attributesOf, pathAttributes, upgradeAttributes } from './auth/request-attributes';
 import { ISSUER, type ServiceAccountTokens } from './auth/service-account-tokens';
 import { isAnonymous, type User } from './auth/user';
 import { serveDiscovery } from './discovery/discovery-api';
 import type { Discovery } from './discovery/discovery';
 import { servePublic, type HealthCheck, type VersionInfo } from './discovery/health';
 import { statusResponse, toApiError, type ApiRequest, type ApiResponse } from './http/exchange';
-import { parseResourcePath, type ResourceTarget } from './http/request-target';
+import { parseResourcePath } from './http/request-target';
 import { checkProtocol, type ExecGateway, type UpgradingConnection } from './pods/exec';
-import { isTrue } from './rest/options';
 import { notServed } from './rest/kind-request';
 import type { RestApi } from './rest/rest-api';
 import type { KindRegistry } from './kinds/kind-registry';
@@ -25,7 +25,6 @@ export interface ApiHandlerDeps {
   readonly metrics: RequestMetrics;
   /** Answers /metrics. */
   readonly scrape: () => ApiResponse;
-  readonly podsOn: PodsOn;
   readonly activities: Activities;
   readonly rest: RestApi;
   readonly discovery: Discovery;
@@ -74,8 +73,8 @@ export class ApiHandler {
     const kind = target && this.deps.kinds.find(target.group, target.version, target.plural);
     const isStream = target?.subresource === 'exec' || target?.subresource === 'attach';
     if (target === undefined || kind === undefined || !isStream) throw notServed();
-    this.authorize(request, target);
-    const { exec } = this.deps;
+    const { exec, authorizer } = this.deps;
+    authorizer.authorize(request.user, upgradeAttributes(request, target));
     const plan = await exec.plan(kind, target, target.subresource === 'attach', request);
     checkProtocol(request);
     await exec.serve(plan, connection, request.signal);
@@ -88,8 +87,8 @@ export class ApiHandler {
     const target = parseResourcePath(request.path);
     const kind = target && this.deps.kinds.find(target.group, target.version, target.plural);
     if (target !== undefined && kind !== undefined) {
-      this.authorize(request, target);
-      return this.deps.rest.handle(request, target);
+      const permit = Permit.of(request.user, attributesOf(request, target), this.deps.authorizer);
+      return this.deps.rest.handle(request, target, permit);
     }
     for (const serve of this.deps.extra) {
       const response = await serve(request);
@@ -100,13 +99,6 @@ export class ApiHandler {
     const discovered = serveDiscovery(this.deps.discovery, request);
     if (discovered !== undefined) return discovered;
     throw notServed();
-  }
-
-  /** @throws Forbidden */
-  private authorize(request: ApiRequest, target: ResourceTarget): void {
-    const attributes = attributesOf(request, target);
-    this.deps.authorizer.authorize(request.user, attributes);
-    guardNode(request.user, attributes, this.deps.podsOn);
   }
 }
 
@@ -132,40 +124,4 @@ const callerOf = async (
   return token === undefined ? undefined : tokens.userOf(token, [ISSUER], signal);
 };
 
-const attributesOf = ({ method, query }: ApiRequest, target: ResourceTarget): Attributes => {
-  const { group, plural, subresource, namespace, name } = target;
-  const verb = name === '' ? collectionVerb(method, query) : OBJECT_VERBS[method];
-  return {
-    verb: verb ?? method.toLowerCase(),
-    group,
-    resource: plural,
-    subresource,
-    namespace,
-    name,
-  };
-};
-
-const collectionVerb = (method: string, query: URLSearchParams): string | undefined => {
-  if (method === 'GET') return query.has('watch') && isTrue(query, 'watch') ? 'watch' : 'list';
-  return method === 'DELETE' ? 'deletecollection' : OBJECT_VERBS[method];
-};
-
-const pathAttributes = ({ method, path }: ApiRequest): Attributes => ({
-  verb: method.toLowerCase(),
-  group: '',
-  resource: '',
-  subresource: '',
-  namespace: '',
-  name: '',
-  path,
-});
-
 const METHODS = new Set(['GET', 'POST', 'PUT', 'PATCH', 'DELETE']);
-
-const OBJECT_VERBS: Readonly<Record<string, string>> = {
-  GET: 'get',
-  POST: 'create',
-  PUT: 'update',
-  PATCH: 'patch',
-  DELETE: 'delete',
-};

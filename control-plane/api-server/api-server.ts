@@ -14,7 +14,7 @@ import type { WatchCaches } from '../store/watch-cache';
 import { ApiHandler } from './api-handler';
 import { Authorizer } from './auth/authorizer';
 import { cachedRoles } from './auth/cached-roles';
-import type { PodsOn } from './auth/node-guard';
+import type { PodReader } from './auth/node-authorizer';
 import { serveIssuer } from './auth/issuer';
 import { REVIEWS, serveReview } from './auth/reviews';
 import { Discovery } from './discovery/discovery';
@@ -26,13 +26,12 @@ import type { ApiRequest, ApiResponse } from './http/exchange';
 import { HeavyLane } from './http/heavy-lane';
 import { HttpsListener, type ListenAddress, type TlsMaterial } from './http/https-listener';
 import { InProcessClient } from './in-process-client';
-import { textAt } from './kinds/mutable';
 import { KindRegistry } from './kinds/kind-registry';
 import { metricsResponse } from './metrics/metrics';
 import { RequestMetrics } from './metrics/request-metrics';
 import { expireEvents } from './objects/event-expiry';
 import { createObjectService } from './objects/object-service';
-import { ExecGateway } from './pods/exec';
+import { ExecGateway, type UpgradingConnection } from './pods/exec';
 import { RestApi } from './rest/rest-api';
 import { ensureSystemObjects } from './system-objects';
 
@@ -63,6 +62,8 @@ export interface ApiServer extends AsyncDisposable {
   readonly client: ApiClient;
   /** One request without a socket, for tests. */
   handle(request: ApiRequest): Promise<ApiResponse>;
+  /** A request to upgrade, which a test sees refused. @throws ApiError */
+  upgrade(request: ApiRequest, connection: UpgradingConnection): Promise<void>;
   /** Creates the system namespaces, then takes connections. */
   listen(address: ListenAddress): Promise<AddressInfo>;
   /** Uses another server certificate for new connections. */
@@ -73,7 +74,7 @@ export interface ApiServer extends AsyncDisposable {
 export const createApiServer = (deps: ApiServerDeps): ApiServer => {
   const { random, nodeConnections: nodes, registry, log } = deps;
   const kinds = new KindRegistry(deps.virtualResources);
-  const authorizer = new Authorizer(cachedRoles(deps.caches));
+  const authorizer = new Authorizer(cachedRoles(deps.caches), cachedPods(deps.caches));
   const service = createObjectService({ ...deps, kinds, authorizer });
   const client = new InProcessClient(service);
   // A cache remembers only what came after its start: begin before the first client does.
@@ -87,7 +88,6 @@ export const createApiServer = (deps: ApiServerDeps): ApiServer => {
     metrics,
     scrape: () => metricsResponse(metrics, kinds, deps.caches, deps.lag?.()),
     activities: deps.activities ?? new Activities(),
-    podsOn: podsFrom(deps.caches),
     rest: new RestApi({ service, nodes, random, heavyLane: new HeavyLane() }),
     discovery: new Discovery(kinds, REVIEWS),
     exec: new ExecGateway({ service, nodes }),
@@ -112,6 +112,7 @@ export const createApiServer = (deps: ApiServerDeps): ApiServer => {
   return {
     client,
     handle: (request) => handler.handle(request),
+    upgrade: (request, connection) => handler.upgrade(request, connection),
     listen: async (address) => {
       await ensureSystemObjects(client);
       background.run((signal) => expireEvents({ client, clock: deps.clock, log }, signal));
@@ -125,14 +126,14 @@ export const createApiServer = (deps: ApiServerDeps): ApiServer => {
   };
 };
 
-const podsFrom =
-  (caches: WatchCaches): PodsOn =>
-  (nodeName) =>
+const cachedPods = (caches: WatchCaches): PodReader => ({
+  pod: (namespace, name) => caches.of('pods').get(namespace, name)?.object,
+  podsIn: (namespace) =>
     caches
       .of('pods')
-      .list()
-      .items.map(({ object }) => object)
-      .filter((pod) => textAt(pod, 'spec', 'nodeName') === nodeName);
+      .list(namespace)
+      .items.map(({ object }) => object),
+});
 
 const healthChecks = ({ store }: ApiServerDeps): readonly HealthCheck[] => [
   { name: 'ping', check: async () => undefined },

@@ -11,7 +11,7 @@ import type {
   WatchOptions,
   WriteOptions,
 } from '../../client/api-client';
-import { SYSTEM_USER } from './auth/user';
+import { Permit } from './auth/permit';
 import type { ServedKind } from './kinds/served-kind';
 import type { ObjectService } from './objects/object-service';
 import type { WatchItem } from './objects/object-watcher';
@@ -160,7 +160,7 @@ const contextOf = (
   { fieldManager, dryRun, subresource }: WriteOptions,
   signal: AbortSignal,
 ): WriteContext => ({
-  user: SYSTEM_USER,
+  permit: Permit.system,
   isDryRun: dryRun ?? false,
   fieldManager: fieldManager ?? 'dhow',
   subresource: subresource ?? '',

@@ -1,5 +1,6 @@
 import { ApiError, qualifiedResource } from '../../../api/errors';
 import type { PolicyRule } from '../../../api/types';
+import { judgeNode, type PodReader } from './node-authorizer';
 import { ruleAllows, rulesFor, type RoleReader } from './role-rules';
 import { MASTERS, nodeNameOf, type User } from './user';
 
@@ -11,6 +12,8 @@ export interface Attributes {
   readonly subresource: string;
   readonly namespace: string;
   readonly name: string;
+  /** Of a list or watch: the fields that must have one value. */
+  readonly fields?: ReadonlyMap<string, string>;
   /** Set for requests that are about no resource. */
   readonly path?: string;
 }
@@ -20,27 +23,38 @@ export interface Attributes {
  * needs; everyone what roles say that are bound to them.
  */
 export class Authorizer {
-  constructor(readonly roles: RoleReader) {}
+  constructor(
+    readonly roles: RoleReader,
+    private readonly pods: PodReader,
+  ) {}
 
   isAllowed(user: User, attributes: Attributes): boolean {
-    if (user.groups.includes(MASTERS)) return true;
-    const nodeName = nodeNameOf(user);
-    if (nodeName !== undefined && isAllowedToNode(nodeName, attributes)) return true;
-    return this.rulesFor(user, attributes.namespace).some((rule) => ruleAllows(rule, attributes));
+    return this.refusal(user, attributes) === undefined;
   }
 
   /** @throws Forbidden in upstream's words */
   authorize(user: User, attributes: Attributes): void {
-    if (!this.isAllowed(user, attributes)) throw denied(user, attributes);
+    const why = this.refusal(user, attributes);
+    if (why !== undefined) throw denied(user, attributes, why);
   }
 
   /** What roles allow a user; nodes may do more than this. */
   rulesFor(user: User, namespace: string): readonly PolicyRule[] {
     return rulesFor(user, namespace, this.roles);
   }
+
+  /** Undefined when allowed; else why not, `''` when no rule speaks of it. */
+  private refusal(user: User, attributes: Attributes): string | undefined {
+    if (user.groups.includes(MASTERS)) return undefined;
+    const nodeName = nodeNameOf(user);
+    const node = nodeName === undefined ? undefined : judgeNode(nodeName, attributes, this.pods);
+    if (node?.isAllowed === true) return undefined;
+    const rules = this.rulesFor(user, attributes.namespace);
+    return rules.some((rule) => ruleAllows(rule, attributes)) ? undefined : (node?.why ?? '');
+  }
 }
 
-const denied = (user: User, attributes: Attributes): ApiError => {
+const denied = (user: User, attributes: Attributes, why: string): ApiError => {
   const { verb, group, namespace, name, path } = attributes;
   if (path !== undefined)
     return new ApiError(
@@ -55,7 +69,8 @@ const denied = (user: User, attributes: Attributes): ApiError => {
   return new ApiError(
     'Forbidden',
     `${what} is forbidden: User ${JSON.stringify(user.name)} cannot ${verb} resource ` +
-      `${JSON.stringify(full)} in API group ${JSON.stringify(group)} ${where}`,
+      `${JSON.stringify(full)} in API group ${JSON.stringify(group)} ${where}` +
+      (why === '' ? '' : `: ${why}`),
     {
       details: {
         ...(name === '' ? {} : { name }),
@@ -64,34 +79,4 @@ const denied = (user: User, attributes: Attributes): ApiError => {
       },
     },
   );
-};
-
-/** Reads what pods refer to; writes statuses, events, its own lease and node, ends its pods. */
-const isAllowedToNode = (nodeName: string, attributes: Attributes): boolean => {
-  const { verb, resource, subresource, name } = attributes;
-  const rule = NODE_RULES[subresource === '' ? resource : `${resource}/${subresource}`];
-  if (rule === undefined) return false;
-  const isOwn = name === '' || name === nodeName;
-  return rule.verbs.includes(verb) && (isOwn || rule.isOwnOnly !== true || READS.includes(verb));
-};
-
-const READS = ['get', 'list', 'watch'];
-const WRITES = ['create', 'update', 'patch'];
-
-const NODE_RULES: Readonly<
-  Partial<Record<string, { readonly verbs: readonly string[]; readonly isOwnOnly?: boolean }>>
-> = {
-  nodes: { verbs: [...READS, ...WRITES], isOwnOnly: true },
-  'nodes/status': { verbs: ['get', 'update', 'patch'], isOwnOnly: true },
-  leases: { verbs: ['get', 'delete', ...WRITES], isOwnOnly: true },
-  pods: { verbs: [...READS, 'delete'] },
-  'pods/status': { verbs: ['get', 'update', 'patch'] },
-  'pods/eviction': { verbs: ['create'] },
-  events: { verbs: WRITES },
-  // Only those that its pods name: see `guardNode`.
-  configmaps: { verbs: ['get'] },
-  secrets: { verbs: ['get'] },
-  serviceaccounts: { verbs: ['get'] },
-  services: { verbs: READS },
-  namespaces: { verbs: READS },
 };

@@ -6,7 +6,9 @@ import { jsonResponse, type ApiResponse } from '../http/exchange';
 import { fieldsAt, isFields, listAt, textAt, valueAt, type Fields } from '../kinds/mutable';
 import type { ServedKind } from '../kinds/served-kind';
 import type { ObjectService } from '../objects/object-service';
+import type { WriteContext } from '../objects/write-context';
 import { ISSUER, type TokenOrder } from './service-account-tokens';
+import { nodeNameOf, type User } from './user';
 
 /** Answers a TokenRequest for a service account. @throws NotFound, Invalid, Conflict, BadRequest */
 export const requestToken = async (
@@ -14,8 +16,7 @@ export const requestToken = async (
   accounts: ServedKind,
   name: ObjectName,
   body: unknown,
-  isDryRun: boolean,
-  signal: AbortSignal,
+  { permit, isDryRun, signal }: WriteContext,
 ): Promise<ApiResponse> => {
   if (!isFields(body)) throw new ApiError('BadRequest', 'a token request must be an object');
   const none = new URLSearchParams();
@@ -36,6 +37,7 @@ export const requestToken = async (
     lifetimeSeconds,
     ...(isFields(reference) ? { boundTo: await boundObject(reference, name, find) } : {}),
   };
+  checkBound(name, order.boundTo, permit.user);
   const { token, expiresAtMs } = isDryRun
     ? { token: '', expiresAtMs: 0 }
     : await tokens.issue(account, order);
@@ -54,6 +56,30 @@ export const requestToken = async (
     201,
   );
 };
+
+/** A pod's token is of the pod's account; a node's are for its own pods. @throws BadRequest, Forbidden */
+const checkBound = (account: ObjectName, boundTo: ApiObject | undefined, user: User): void => {
+  const isPod = boundTo?.kind === 'Pod';
+  const nodeName = nodeNameOf(user);
+  if (nodeName !== undefined && !isPod)
+    throw refusedToNode(account, 'node requested token not bound to a pod');
+  if (nodeName !== undefined && textAt(boundTo, 'spec', 'nodeName') !== nodeName)
+    throw refusedToNode(
+      account,
+      'node requested token bound to a pod scheduled on a different node',
+    );
+  if (isPod && textAt(boundTo, 'spec', 'serviceAccountName') !== account.name)
+    throw new ApiError(
+      'BadRequest',
+      `cannot bind token for serviceaccount "${account.name}" to pod running with different ` +
+        'serviceaccount name.',
+    );
+};
+
+const refusedToNode = ({ name }: ObjectName, why: string): ApiError =>
+  new ApiError('Forbidden', `serviceaccounts "${name}" is forbidden: ${why}`, {
+    details: { name, kind: 'serviceaccounts' },
+  });
 
 const lifetimeOf = (spec: Fields): number => {
   const given = spec['expirationSeconds'] ?? DEFAULT_SECONDS;

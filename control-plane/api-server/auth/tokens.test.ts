@@ -65,7 +65,7 @@ it('ends with the pod that it is bound to', async () => {
     apiVersion: 'v1',
     kind: 'Pod',
     metadata: { name: 'p' },
-    spec: { containers: [{ name: 'c', image: 'x' }] },
+    spec: { serviceAccountName: 'bot', containers: [{ name: 'c', image: 'x' }] },
   };
   const { json } = await server.request('POST', PODS, pod);
   const reference = { kind: 'Pod', apiVersion: 'v1', name: 'p', uid: json.metadata.uid };

@@ -1,6 +1,7 @@
 import { ApiError, notFound } from '../../../api/errors';
 import type { AdmissionReader } from './admission-reader';
 import { forbidden } from './forbidden';
+import { checkNodeWrite } from './node-admission';
 import { admitPriority, checkDefaultPriority } from './priority-admission';
 import { qosClassOf } from '../../../api/pods';
 import type { ApiObject, PodSpec } from '../../../api/types';
@@ -23,12 +24,13 @@ export class Admission {
   async admitCreate(
     kind: ServedKind,
     object: MutableObject,
-    { user, signal }: WriteContext,
+    { permit, subresource, signal }: WriteContext,
   ): Promise<void> {
+    checkNodeWrite(kind, object, undefined, permit.user, subresource);
     if (kind.resource.isNamespaced) await this.checkNamespace(kind, object, signal);
     if (isPod(kind)) await this.admitPod(kind, object, signal);
     checkDefaultPriority(kind, object, this.reader);
-    checkGrant(kind, object, undefined, user, this.authorizer);
+    checkGrant(kind, object, undefined, permit.user, this.authorizer);
   }
 
   /** @throws Forbidden */
@@ -36,11 +38,12 @@ export class Admission {
     kind: ServedKind,
     object: MutableObject,
     old: ApiObject,
-    { user }: WriteContext,
+    { permit, subresource }: WriteContext,
   ): Promise<void> {
+    checkNodeWrite(kind, object, old, permit.user, subresource);
     checkFinalizers(object, old);
     checkDefaultPriority(kind, object, this.reader);
-    checkGrant(kind, object, old, user, this.authorizer);
+    checkGrant(kind, object, old, permit.user, this.authorizer);
     // A second apply lists only the author's own tolerations; ours are added again, as upstream does.
     if (isPod(kind)) this.addDefaultTolerations((object.spec ??= {}));
   }

@@ -90,11 +90,11 @@ export class ObjectDeleter {
     const isGone = marked.metadata.deletionGracePeriodSeconds === 0 && !isHeld(marked);
     if (context.isDryRun) return { item: current, isGone };
     if (isGone) {
-      const item = await this.deps.writer.remove(current, context.signal);
+      const item = await this.deps.writer.remove(kind, current, context);
       return { item, isGone };
     }
     if (jsonEqual(marked, old)) return { item: current, isGone };
-    const item = await this.deps.writer.swap(current, marked, context.signal);
+    const item = await this.deps.writer.swap(kind, current, marked, context);
     return { item, isGone };
   }
 }

@@ -26,7 +26,8 @@ export interface ListPage {
 }
 
 export interface ReaderDeps {
-  readonly store: Store;
+  /** Read only: what writes goes through `AuthorizedStore`. */
+  readonly store: Pick<Store, 'get'>;
   readonly caches: WatchCaches;
   readonly clock: Clock;
 }

@@ -9,6 +9,7 @@ import { ServiceAccountTokens } from '../auth/service-account-tokens';
 import type { KindRegistry } from '../kinds/kind-registry';
 import { Admission } from './admission';
 import type { AdmissionReader } from './admission-reader';
+import { AuthorizedStore } from './authorized-store';
 import { ObjectDeleter } from './object-deleter';
 import { ObjectReader } from './object-reader';
 import { ObjectWatcher } from './object-watcher';
@@ -42,7 +43,8 @@ export const createObjectService = (deps: ObjectServiceDeps): ObjectService => {
   const reader = new ObjectReader(deps);
   const found = admissionReader(deps);
   const admission = new Admission(found, deps.authorizer, deps.evictionSeconds ?? 300);
-  const writer = new ObjectWriter({ ...deps, reader, admission });
+  const store = new AuthorizedStore(deps.store);
+  const writer = new ObjectWriter({ ...deps, store, reader, admission });
   return {
     kinds,
     reader,

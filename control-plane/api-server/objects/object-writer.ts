@@ -4,10 +4,11 @@ import type { ApiObject, ObjectName } from '../../../api/types';
 import type { Clock } from '../../../lib/clock';
 import type { Random } from '../../../lib/random';
 import { encodeObject } from '../../store/object-codec';
-import type { Store, StoredObject, StoreKey } from '../../store/store';
+import type { StoredObject } from '../../store/store';
 import { copyOf, type MutableObject } from '../kinds/mutable';
 import { storeNameOf, type ServedKind } from '../kinds/served-kind';
 import type { Admission } from './admission';
+import { keyOf, type AuthorizedStore } from './authorized-store';
 import { isRemovable } from './deletion-rules';
 import { recordCreate, recordUpdate, sameOwners } from './field-owners';
 import { itemOf, versionOf, type Item } from './item';
@@ -24,7 +25,7 @@ import { applyDefaults, checkCreate, checkUpdate } from './rules';
 import type { WriteContext } from './write-context';
 
 export interface WriterDeps {
-  readonly store: Store;
+  readonly store: AuthorizedStore;
   readonly reader: ObjectReader;
   readonly admission: Admission;
   readonly clock: Clock;
@@ -54,7 +55,7 @@ export class ObjectWriter {
       await this.prepareCreate(kind, namespace, object, context, isGenerated ? prefix : undefined);
       if (context.isDryRun) return this.dryCreate(kind, object, context);
       try {
-        return await this.deps.store.create(keyOf(kind, object), object, context.signal);
+        return await this.deps.store.create(kind, object, context);
       } catch (error) {
         const mayRetry = isGenerated && attempt < MAX_NAME_ATTEMPTS;
         if (!mayRetry || !hasReason(error, 'AlreadyExists')) throw error;
@@ -104,12 +105,12 @@ export class ObjectWriter {
   async rewrite(
     kind: ServedKind,
     name: ObjectName,
-    change: (current: ApiObject) => ApiObject,
-    { isDryRun, signal }: WriteContext,
+    change: (current: ApiObject) => ApiObject | Promise<ApiObject>,
+    context: WriteContext,
   ): Promise<Item> {
-    return this.onCurrent(kind, name, signal, async (current) => {
-      const next = change(current.object);
-      return isDryRun ? itemOf(next) : this.swap(current, next, signal);
+    return this.onCurrent(kind, name, context.signal, async (current) => {
+      const next = await change(current.object);
+      return context.isDryRun ? itemOf(next) : this.swap(kind, current, next, context);
     });
   }
 
@@ -136,12 +137,17 @@ export class ObjectWriter {
   }
 
   /** Stores a state that needs no further checks, as deletion marks do. */
-  async swap(old: StoredObject, next: ApiObject, signal: AbortSignal): Promise<Item> {
-    return asLostRace(this.deps.store.update(old.key, next, old.resourceVersion, signal));
+  async swap(
+    kind: ServedKind,
+    old: StoredObject,
+    next: ApiObject,
+    context: WriteContext,
+  ): Promise<Item> {
+    return asLostRace(this.deps.store.update(kind, old, next, context));
   }
 
-  async remove(old: StoredObject, signal: AbortSignal): Promise<Item> {
-    return asLostRace(this.deps.store.delete(old.key, old.resourceVersion, signal));
+  async remove(kind: ServedKind, old: StoredObject, context: WriteContext): Promise<Item> {
+    return asLostRace(this.deps.store.delete(kind, old, context));
   }
 
   private async current(
@@ -173,6 +179,8 @@ export class ObjectWriter {
     const { pace } = context;
     checkValueCount(object);
     placeObject(kind, object, namespace, '');
+    // Before admission too, which would tell whoever may not create what it thinks of the object.
+    context.permit.require('create', kind.resource, keyOf(kind, object));
     resetSystemMetadata(object, clock, random, kind.strategy.hasGeneration);
     applyDefaults(kind, object);
     await pace?.pause();
@@ -240,17 +248,18 @@ export class ObjectWriter {
       return itemOf(object);
     }
     return isRemovable(object)
-      ? this.removeAs(current, object, context.signal)
-      : this.swap(current, object, context.signal);
+      ? this.removeAs(kind, current, object, context)
+      : this.swap(kind, current, object, context);
   }
 
   /** The last finalizer has gone from an object that is to be deleted. */
   private async removeAs(
+    kind: ServedKind,
     current: StoredObject,
     last: ApiObject,
-    signal: AbortSignal,
+    context: WriteContext,
   ): Promise<Item> {
-    const removed = await this.remove(current, signal);
+    const removed = await this.remove(kind, current, context);
     return itemOf({
       ...last,
       metadata: { ...last.metadata, resourceVersion: String(versionOf(removed.object)) },
@@ -272,12 +281,6 @@ const asLostRace = async <T>(write: Promise<T>): Promise<T> => {
     });
   }
 };
-
-const keyOf = (kind: ServedKind, { metadata }: ApiObject): StoreKey => ({
-  resource: storeNameOf(kind),
-  namespace: metadata.namespace ?? '',
-  name: metadata.name,
-});
 
 /** A version in the new state means: only if nobody changed it since. */
 const checkVersion = (kind: ServedKind, next: MutableObject, old: ApiObject): void => {

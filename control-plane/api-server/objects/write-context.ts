@@ -1,11 +1,12 @@
-import type { User } from '../auth/user';
+import type { Permit } from '../auth/permit';
 import type { Pace } from '../http/heavy-lane';
 
 export type FieldValidation = 'Strict' | 'Warn' | 'Ignore';
 
 /** What a write carries besides its object. */
 export interface WriteContext {
-  readonly user: User;
+  /** Who writes, and what of that is allowed. */
+  readonly permit: Permit;
   /** Everything but the store: admission, validation, the answer. */
   readonly isDryRun: boolean;
   /** Who is to own the fields that the write sets. */

@@ -1,6 +1,7 @@
 import { ApiError } from '../../../api/errors';
 import type { NodeConnections } from '../../../client/node-connections';
 import type { Random } from '../../../lib/random';
+import type { Permit } from '../auth/permit';
 import { warningHeaders, type ApiRequest, type ApiResponse } from '../http/exchange';
 import type { HeavyLane, Pace } from '../http/heavy-lane';
 import type { ResourceTarget } from '../http/request-target';
@@ -29,6 +30,7 @@ export interface KindRequest {
   readonly request: ApiRequest;
   readonly kind: ServedKind;
   readonly target: ResourceTarget;
+  readonly permit: Permit;
 }
 
 /** How the client wants to see objects. @throws NotAcceptable */

@@ -9,6 +9,7 @@ import {
   type FieldError,
 } from '../../../api/validation/field-error';
 import type { PatchType } from '../../../client/api-client';
+import type { Permit } from '../auth/permit';
 import { isFields, valueAt, type Fields } from '../kinds/mutable';
 import type { ApiRequest } from '../http/exchange';
 import type { PropagationPolicy } from '../objects/deletion-rules';
@@ -22,10 +23,11 @@ import { isInt64 } from '../../../api/int64';
 
 /** @throws Invalid for an option that has no such value. */
 export const writeContextOf = (
-  { method, query, headers, user, signal }: ApiRequest,
+  { method, query, headers, signal }: ApiRequest,
+  permit: Permit,
   subresource = '',
 ): WriteContext => ({
-  user,
+  permit,
   isDryRun: parseDryRun(query.getAll('dryRun'), OPTIONS_OF[method]),
   fieldManager:
     parseFieldManager(query.get('fieldManager'), OPTIONS_OF[method]) ||

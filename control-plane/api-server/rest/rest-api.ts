@@ -1,6 +1,7 @@
 import { ApiError } from '../../../api/errors';
 import { statusResponse, successStatus, type ApiRequest, type ApiResponse } from '../http/exchange';
 import type { ResourceTarget } from '../http/request-target';
+import type { Permit } from '../auth/permit';
 import type { ServedKind } from '../kinds/served-kind';
 import type { WatchItem } from '../objects/object-watcher';
 import type { WriteContext } from '../objects/write-context';
@@ -35,12 +36,12 @@ export class RestApi {
   constructor(private readonly deps: RestDeps) {}
 
   /** @throws ApiError */
-  async handle(request: ApiRequest, target: ResourceTarget): Promise<ApiResponse> {
+  async handle(request: ApiRequest, target: ResourceTarget, permit: Permit): Promise<ApiResponse> {
     const { group, version, plural, namespace, name, subresource } = target;
     const kind = this.deps.service.kinds.find(group, version, plural);
     if (kind === undefined || (!kind.resource.isNamespaced && namespace !== '')) throw notServed();
     if (kind.resource.isNamespaced && name !== '' && namespace === '') throw notServed();
-    const asked: KindRequest = { request, kind, target };
+    const asked: KindRequest = { request, kind, target, permit };
     if (subresource !== '') return handleSubresource(this.deps, asked);
     return name === '' ? this.collection(asked) : this.object(asked);
   }
@@ -123,20 +124,20 @@ export class RestApi {
   }
 
   private async create(asked: KindRequest): Promise<ApiResponse> {
-    const { request, kind, target } = asked;
+    const { request, kind, target, permit } = asked;
     if (kind.resource.isNamespaced && target.namespace === '') throw notAllowed();
     using pace = this.deps.heavyLane.pace(request.signal);
-    const context = { ...writeContextOf(request), pace };
+    const context = { ...writeContextOf(request, permit), pace };
     const object = await readObject(request, kind, context);
     const item = await this.deps.service.writer.create(kind, target.namespace, object, context);
     return itemResponse(viewOf(this.deps, asked), item, 201, warningsOf(context));
   }
 
   private async update(asked: KindRequest): Promise<ApiResponse> {
-    const { request, kind, target } = asked;
+    const { request, kind, target, permit } = asked;
     const { writer } = this.deps.service;
     using pace = this.deps.heavyLane.pace(request.signal);
-    const context = { ...writeContextOf(request), pace };
+    const context = { ...writeContextOf(request, permit), pace };
     const object = await readObject(request, kind, context);
     const view = viewOf(this.deps, asked);
     const { item, isCreated } = await writer.put(kind, target, object, context);
@@ -144,9 +145,9 @@ export class RestApi {
   }
 
   private async patch(asked: KindRequest): Promise<ApiResponse> {
-    const { request, kind, target } = asked;
+    const { request, kind, target, permit } = asked;
     using pace = this.deps.heavyLane.pace(request.signal);
-    const context = { ...writeContextOf(request), pace };
+    const context = { ...writeContextOf(request, permit), pace };
     const change = await readPatch(request, kind, pace);
     const { item, isCreated } = await patch(this.deps.service, kind, target, change, context);
     const view = viewOf(this.deps, asked);
@@ -154,9 +155,9 @@ export class RestApi {
   }
 
   private async delete(asked: KindRequest): Promise<ApiResponse> {
-    const { request, kind, target } = asked;
+    const { request, kind, target, permit } = asked;
     const body = await readValue(request);
-    const context = dryRunToo(writeContextOf(request), body);
+    const context = dryRunToo(writeContextOf(request, permit), body);
     const options = deletionOptionsOf(body, request.query);
     const { item, isGone } = await this.deps.service.deleter.delete(kind, target, options, context);
     if (!isGone) return itemResponse(viewOf(this.deps, asked), item);
@@ -173,10 +174,12 @@ export class RestApi {
   }
 
   private async deleteCollection(asked: KindRequest): Promise<ApiResponse> {
-    const { request, kind, target } = asked;
+    const { request, kind, target, permit } = asked;
+    // What lies in all namespaces is never deleted at once: no client of upstream can ask for it.
+    if (kind.resource.isNamespaced && target.namespace === '') throw notAllowed();
     const { reader, deleter } = this.deps.service;
     const body = await readValue(request);
-    const context = dryRunToo(writeContextOf(request), body);
+    const context = dryRunToo(writeContextOf(request, permit), body);
     const options = deletionOptionsOf(body, request.query);
     const query = listQueryOf(request.query, target.namespace);
     const items = await deleter.deleteCollection(kind, query, options, context);

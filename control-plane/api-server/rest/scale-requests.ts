@@ -32,14 +32,14 @@ export const patchScale = async (deps: RestDeps, asked: KindRequest): Promise<Ap
 
 const writeScale = async (
   { service }: RestDeps,
-  { kind, target, request }: KindRequest,
+  { kind, target, request, permit }: KindRequest,
   change: (current: ApiObject) => Scale,
 ): Promise<ApiResponse> => {
   const item = await service.writer.update(
     kind,
     target,
     (current) => withScale(kind, current, change(current)),
-    writeContextOf(request, 'scale'),
+    writeContextOf(request, permit, 'scale'),
   );
   return jsonResponse(scaleOf(item.object));
 };

@@ -37,7 +37,7 @@ type Handler = (deps: RestDeps, asked: KindRequest, method: string) => Promise<A
 const part =
   (subresource: 'status' | 'finalize'): Handler =>
   async (deps, asked, method) => {
-    const { request, kind, target } = asked;
+    const { request, kind, target, permit } = asked;
     const view = viewOf(deps, asked);
     const { reader, writer } = deps.service;
     if (method === 'GET' && subresource === 'status')
@@ -45,7 +45,7 @@ const part =
         view,
         await reader.get(kind, target, undefined, request.query, request.signal),
       );
-    const context = writeContextOf(request, subresource);
+    const context = writeContextOf(request, permit, subresource);
     if (method === 'PUT') {
       const object = await readObject(request, kind, context);
       const item = await writer.update(kind, target, () => cloneJson(object), context);
@@ -78,12 +78,12 @@ const posted =
     return statusResponse({ ...successStatus(), code: 201 });
   };
 
-const binding = posted(({ service }, { kind, target, request }, body) =>
-  bindPod(service, kind, target, parseBinding(body), writeContextOf(request)),
+const binding = posted(({ service }, { kind, target, request, permit }, body) =>
+  bindPod(service, kind, target, parseBinding(body), writeContextOf(request, permit)),
 );
 
-const eviction = posted(({ service }, { kind, target, request }, body) =>
-  evictPod(service, kind, target, body, writeContextOf(request)),
+const eviction = posted(({ service }, { kind, target, request, permit }, body) =>
+  evictPod(service, kind, target, body, writeContextOf(request, permit)),
 );
 
 const log: Handler = async ({ service, nodes }, { kind, target, request }, method) => {
@@ -91,11 +91,10 @@ const log: Handler = async ({ service, nodes }, { kind, target, request }, metho
   return podLog(service, nodes, kind, target, request);
 };
 
-const token: Handler = async ({ service }, { kind, target, request }, method) => {
+const token: Handler = async ({ service }, { kind, target, request, permit }, method) => {
   if (method !== 'POST') throw notAllowed();
   const body = await readValue(request);
-  const { isDryRun, signal } = writeContextOf(request, 'token');
-  return requestToken(service, kind, target, body, isDryRun, signal);
+  return requestToken(service, kind, target, body, writeContextOf(request, permit, 'token'));
 };
 
 /** Served as a WebSocket before a request comes this far. */
