@@ -297,8 +297,9 @@ it('takes writes from administrators alone', async () => {
   try {
     const { port } = await listener.listen({ host: '127.0.0.1', port: 0 });
     const node = await pki.issueClient('system:node:n1', 'system:nodes');
-    const status = (method: string, path: string, user?: typeof node) =>
+    const status = (method: string, path: string, user?: typeof node, headers = {}) =>
       statusOf({
+        headers,
         ...{ host: '127.0.0.1', port, method, path, ca: pki.caCertificate, agent: false },
         ...(user && { cert: user.certificate, key: user.key }),
       });
@@ -309,6 +310,10 @@ it('takes writes from administrators alone', async () => {
     expect(await status('PUT', '/v2/library/web/manifests/v1', node)).toBe(403);
     expect(await status('DELETE', '/v2/library/web/manifests/v1', node)).toBe(403);
     expect(await status('POST', uploads, pki.admin)).toBe(202);
+    // Whoever asks to be taken for another must not act as themselves.
+    const acting = { 'Impersonate-User': 'dev' };
+    expect(await status('POST', uploads, pki.admin, acting)).toBe(403);
+    expect(await status('GET', '/v2/', pki.admin, acting)).toBe(403);
   } finally {
     await listener[Symbol.asyncDispose]();
     await own[Symbol.asyncDispose]();

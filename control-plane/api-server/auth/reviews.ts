@@ -1,4 +1,5 @@
 import { ApiError } from '../../../api/errors';
+import { invalid, invalidError } from '../../../api/validation/field-error';
 import type { CreateOnlyResource } from '../discovery/discovery';
 import { jsonResponse, type ApiRequest, type ApiResponse } from '../http/exchange';
 import { parseResourcePath } from '../http/request-target';
@@ -71,6 +72,7 @@ const answer = (kind: string, user: User, spec: Fields, authorizer: Authorizer):
     return {
       userInfo: {
         username: user.name,
+        ...(user.uid === undefined ? {} : { uid: user.uid }),
         groups: user.groups,
         ...(user.extra === undefined ? {} : { extra: user.extra }),
       },
@@ -109,13 +111,20 @@ const accessOf = (kind: string, user: User, spec: Fields, authorizer: Authorizer
   const attributes = attributesIn(spec);
   const problem =
     attributes === undefined
-      ? 'spec.resourceAttributes: Invalid value: null: exactly one of nonResourceAttributes or ' +
-        'resourceAttributes must be specified'
+      ? invalid(
+          'spec.resourceAttributes',
+          null,
+          'exactly one of nonResourceAttributes or resourceAttributes must be specified',
+        )
       : user.name === '' && user.groups.length === 0
-        ? 'spec.user: Invalid value: "": at least one of user or group must be specified'
+        ? invalid('spec.user', '', 'at least one of user or group must be specified')
         : undefined;
   if (attributes === undefined || problem !== undefined)
-    throw new ApiError('Invalid', `${kind}.authorization.k8s.io "" is invalid: ${problem ?? ''}`);
+    throw invalidError(
+      { group: 'authorization.k8s.io', kind },
+      '',
+      problem === undefined ? [] : [problem],
+    );
   return { allowed: authorizer.isAllowed(user, attributes) };
 };
 

@@ -2,6 +2,7 @@
 export interface User {
   readonly name: string;
   readonly groups: readonly string[];
+  readonly uid?: string;
   readonly extra?: Readonly<Record<string, readonly string[]>>;
 }
 

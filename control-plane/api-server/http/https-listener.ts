@@ -5,6 +5,7 @@ import type { Duplex } from 'node:stream';
 import { TLSSocket } from 'node:tls';
 import { ApiError } from '../../../api/errors';
 import type { Log } from '../../../lib/log';
+import { isImpersonating } from '../auth/impersonation';
 import { ANONYMOUS, AUTHENTICATED, type User } from '../auth/user';
 import { statusResponse, toApiError, type ApiRequest, type ApiResponse } from './exchange';
 import { MAX_BODY_BYTES, readBody } from './read-body';
@@ -116,6 +117,8 @@ export class HttpsListener implements AsyncDisposable {
       const request = this.toApiRequest(raw, signal);
       if (request.path.startsWith('/v2/') && this.handlers.registry !== undefined) {
         if (request.user === ANONYMOUS) throw new ApiError('Unauthorized', 'Unauthorized');
+        if (isImpersonating(request.headers))
+          throw new ApiError('Forbidden', 'the registry lets nobody act as another');
         this.handlers.registry(raw, response);
         return;
       }
