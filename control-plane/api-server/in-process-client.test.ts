@@ -1,4 +1,4 @@
-import { CONFIG_MAPS, DEPLOYMENTS, PODS } from '../../api/resources';
+import { CONFIG_MAPS, DEPLOYMENTS, NODES, PODS } from '../../api/resources';
 import type { ApiClient } from '../../client/api-client';
 import { startTestServer, type TestServer } from './testing';
 
@@ -58,6 +58,8 @@ it('refuses what is invalid and what has unknown fields', async () => {
 
 it('watches from a list', async () => {
   const stop = new AbortController();
+  const node = { apiVersion: 'v1', kind: 'Node', metadata: { name: 'n1' }, spec: {}, status: {} };
+  await client.create(NODES, node);
   const { resourceVersion } = await client.list(PODS);
   const seen: string[] = [];
   const watching = (async () => {

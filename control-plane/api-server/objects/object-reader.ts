@@ -61,6 +61,13 @@ export class ObjectReader {
     return stored;
   }
 
+  /** A cluster-scoped object, cached or the newest; undefined when there is none. */
+  async find(kind: ServedKind, name: string, signal: AbortSignal): Promise<Item | undefined> {
+    return (
+      this.cacheOf(kind).get('', name) ?? this.getNewest(kind, { namespace: '', name }, signal)
+    );
+  }
+
   /** Straight from the store. */
   getNewest(
     kind: ServedKind,

@@ -1,6 +1,8 @@
 import { ApiError, conflict } from '../../../api/errors';
 import { withCondition } from '../../../api/pods';
+import { NODES } from '../../../api/resources';
 import type { ObjectName, Pod } from '../../../api/types';
+import { invalidError, notFoundAt } from '../../../api/validation/field-error';
 import { rfc3339 } from '../../../lib/clock';
 import { copyOf, fieldsAt, isFields, textAt, type MutableObject } from '../kinds/mutable';
 import type { ServedKind } from '../kinds/served-kind';
@@ -28,14 +30,22 @@ export const parseBinding = (body: unknown): BindingRequest => {
   };
 };
 
-/** Gives a pod its node, once. @throws Conflict when it has one, is another pod, or is going. */
+/**
+ * Gives a pod its node, once. @throws Conflict when it has one, is another pod, or is going; Invalid
+ * when there is no such node
+ */
 export const bindPod = async (
-  { writer, clock }: ObjectService,
+  { kinds, reader, writer, clock }: ObjectService,
   pods: ServedKind,
   name: ObjectName,
   request: BindingRequest,
   context: WriteContext,
 ): Promise<void> => {
+  // A pod bound to nothing would wait for a node of that name, whoever joins by it one day.
+  if ((await reader.find(kinds.of(NODES), request.nodeName, context.signal)) === undefined)
+    throw invalidError({ group: '', kind: 'Binding' }, name.name, [
+      notFoundAt('target.name', request.nodeName),
+    ]);
   await writer.rewrite(
     pods,
     name,

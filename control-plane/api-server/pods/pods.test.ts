@@ -30,6 +30,14 @@ const create = async (name: string, spec: object = {}) =>
   ).json;
 
 describe('binding', () => {
+  beforeEach(async () => {
+    for (const name of ['n1', 'n2', 'n3', 'n4'])
+      await server.request('POST', '/api/v1/nodes', {
+        apiVersion: 'v1',
+        kind: 'Node',
+        metadata: { name },
+      });
+  });
   const bind = (name: string, node: string, uid?: string) =>
     server.request('POST', `${PODS}/${name}/binding`, {
       apiVersion: 'v1',
@@ -65,6 +73,16 @@ describe('binding', () => {
     await create('a');
     const answers = await Promise.all(['n1', 'n2', 'n3', 'n4'].map((node) => bind('a', node)));
     expect(answers.filter(({ status }) => status === 201)).toHaveLength(1);
+  });
+
+  it('is to a node that is there', async () => {
+    await create('a');
+    const { status, json } = await bind('a', 'ghost');
+    expect([status, json.message]).toEqual([
+      422,
+      'Binding "a" is invalid: target.name: Not found: "ghost"',
+    ]);
+    expect((await server.request('GET', `${PODS}/a`)).json.spec.nodeName).toBeUndefined();
   });
 
   it('needs a target', async () => {
