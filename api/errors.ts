@@ -101,7 +101,8 @@ export class ApiError extends Error {
       status: 'Failure',
       message: this.message,
       reason: this.reason,
-      ...(this.details === undefined ? {} : { details: this.details }),
+      // Also when there is nothing to say: clients look into it unasked.
+      details: this.details ?? {},
       code: this.code,
     };
   }

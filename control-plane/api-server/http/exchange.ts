@@ -64,11 +64,13 @@ export const successStatus = (details?: Status['details']): Status => ({
 export const toApiError = (error: unknown): ApiError =>
   error instanceof ApiError
     ? error
-    : new ApiError(
-        'InternalError',
-        `Internal error occurred: ${error instanceof Error ? error.message : String(error)}`,
-        { cause: error },
-      );
+    : new ApiError('InternalError', `Internal error occurred: ${messageOf(error)}`, {
+        cause: error,
+        details: { causes: [{ reason: '', message: messageOf(error) }] },
+      });
+
+const messageOf = (error: unknown): string =>
+  error instanceof Error ? error.message : String(error);
 
 /** `Warning: 299 - "text"` headers, one per warning, bounded as browsers and proxies expect. */
 export const warningHeaders = (warnings: readonly string[]): ApiResponse['headers'] =>

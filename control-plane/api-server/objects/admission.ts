@@ -1,4 +1,5 @@
-import { ApiError, notFound } from '../../../api/errors';
+import { notFound } from '../../../api/errors';
+import { forbidden as forbiddenField, invalidError } from '../../../api/validation/field-error';
 import type { AdmissionReader } from './admission-reader';
 import { forbidden } from './forbidden';
 import { checkNodeWrite } from './node-admission';
@@ -41,7 +42,7 @@ export class Admission {
     { permit, subresource }: WriteContext,
   ): Promise<void> {
     checkNodeWrite(kind, object, old, permit.user, subresource);
-    checkFinalizers(object, old);
+    checkFinalizers(kind, object, old);
     checkDefaultPriority(kind, object, this.reader);
     checkGrant(kind, object, old, permit.user, this.authorizer);
     // A second apply lists only the author's own tolerations; ours are added again, as upstream does.
@@ -115,18 +116,15 @@ export class Admission {
 const isPod = ({ resource }: ServedKind): boolean =>
   resource.group === '' && resource.kind === 'Pod';
 
-const checkFinalizers = (object: MutableObject, old: ApiObject): void => {
+const checkFinalizers = ({ resource }: ServedKind, object: MutableObject, old: ApiObject): void => {
   if (old.metadata.deletionTimestamp === undefined) return;
   const before = new Set(old.metadata.finalizers ?? []);
   const added = (object.metadata.finalizers ?? []).filter((finalizer) => !before.has(finalizer));
   if (added.length === 0) return;
-  throw new ApiError(
-    'Invalid',
-    `${object.kind} "${object.metadata.name}" is invalid: metadata.finalizers: Forbidden: no new ` +
-      'finalizers can be added if the object is being deleted, found new finalizers ' +
-      `[]string{${added.map((name) => JSON.stringify(name)).join(', ')}}`,
-    { details: { name: object.metadata.name, kind: object.kind } },
-  );
+  const why =
+    'no new finalizers can be added if the object is being deleted, found new finalizers ' +
+    `[]string{${added.map((name) => JSON.stringify(name)).join(', ')}}`;
+  throw invalidError(resource, object.metadata.name, [forbiddenField('metadata.finalizers', why)]);
 };
 
 const isNoExecuteTolerated = (tolerations: readonly unknown[], key: string): boolean =>

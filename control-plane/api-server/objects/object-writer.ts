@@ -1,4 +1,4 @@
-import { ApiError, conflict, hasReason, notFound } from '../../../api/errors';
+import { alreadyExists, ApiError, conflict, hasReason, notFound } from '../../../api/errors';
 import { cloneJson, jsonEqual } from '../../../api/json-value';
 import type { ApiObject, ObjectName } from '../../../api/types';
 import type { Clock } from '../../../lib/clock';
@@ -6,7 +6,7 @@ import type { Random } from '../../../lib/random';
 import { encodeObject } from '../../store/object-codec';
 import type { StoredObject } from '../../store/store';
 import { copyOf, type MutableObject } from '../kinds/mutable';
-import { storeNameOf, type ServedKind } from '../kinds/served-kind';
+import type { ServedKind } from '../kinds/served-kind';
 import type { Admission } from './admission';
 import { keyOf, type AuthorizedStore } from './authorized-store';
 import { isRemovable } from './deletion-rules';
@@ -204,9 +204,7 @@ export class ObjectWriter {
     const { plural, group } = kind.resource;
     const key = keyOf(kind, object);
     if ((await this.deps.store.get(key, context.signal)) !== undefined)
-      throw new ApiError('AlreadyExists', `${storeNameOf(kind)} "${key.name}" already exists`, {
-        details: { name: key.name, kind: plural, ...(group === '' ? {} : { group }) },
-      });
+      throw alreadyExists(plural, group, key.name);
     // A rehearsal refuses what the store would.
     encodeObject(object);
     return itemOf(object);

@@ -1,7 +1,8 @@
 import { ApiError } from '../../../api/errors';
 import type { ApiObject } from '../../../api/types';
+import { invalid, invalidError } from '../../../api/validation/field-error';
 import { jsonResponse, type ApiResponse } from '../http/exchange';
-import { isFields, numberAt, valueAt } from '../kinds/mutable';
+import { isFields, numberAt, textAt, valueAt } from '../kinds/mutable';
 import { patchJson } from '../objects/rules';
 import { readValue } from './body';
 import { writeContextOf } from './options';
@@ -49,10 +50,8 @@ const checkScale = (value: unknown): Scale => {
   if (!isFields(value) || !isFields(value['metadata']) || !Number.isInteger(replicas))
     throw new ApiError('BadRequest', 'a scale needs metadata and an integer spec.replicas');
   if (numberAt(value, 'spec', 'replicas') < 0)
-    throw new ApiError(
-      'Invalid',
-      `Scale.autoscaling "" is invalid: spec.replicas: Invalid value: ${stringifyJson(replicas)}: ` +
-        'must be greater than or equal to 0',
-    );
+    throw invalidError({ group: 'autoscaling', kind: 'Scale' }, textAt(value, 'metadata', 'name'), [
+      invalid('spec.replicas', replicas, 'must be greater than or equal to 0'),
+    ]);
   return value as unknown as Scale;
 };
