@@ -1,5 +1,6 @@
-import { ApiError, hasReason } from '../../api/errors';
-import { apiVersionOf, type Resource } from '../../api/resources';
+import { hasReason } from '../../api/errors';
+import { groupOf, isOwnedBy } from '../../api/owners';
+import type { Resource } from '../../api/resources';
 import { nameOf, type ApiObject, type OwnerReference } from '../../api/types';
 import { WorkQueue } from '../../client/work-queue';
 import type { Controller, ControllerDeps } from './controller';
@@ -22,6 +23,9 @@ export class GarbageCollector implements Controller {
   /** By uid. */
   private readonly nodes = new Map<string, GraphNode>();
   private readonly dependents = new Map<string, Set<string>>();
+  /** Object and owner uids whose invalid reference was told, while the object lives. */
+  private readonly told = new Set<string>();
+  private readonly unknownKinds = new Set<string>();
 
   constructor(
     private readonly deps: ControllerDeps,
@@ -63,7 +67,10 @@ export class GarbageCollector implements Controller {
     const before = previous.metadata.ownerReferences ?? [];
     // An owner may have waited for a dependent that is none any more.
     if (!jsonEqual(before, object.metadata.ownerReferences ?? []))
-      for (const owner of before) this.queue.add(owner.uid);
+      for (const owner of before) {
+        this.told.delete(`${uidOf(object)}/${owner.uid}`);
+        this.queue.add(owner.uid);
+      }
   }
 
   private unlink(object: ApiObject): void {
@@ -77,6 +84,8 @@ export class GarbageCollector implements Controller {
   private remove(object: ApiObject): void {
     const uid = uidOf(object);
     this.nodes.delete(uid);
+    for (const owner of object.metadata.ownerReferences ?? [])
+      this.told.delete(`${uid}/${owner.uid}`);
     this.unlink(object);
     for (const dependent of this.dependents.get(uid) ?? []) this.queue.add(dependent);
     // An owner that waits for its last dependent.
@@ -98,6 +107,7 @@ export class GarbageCollector implements Controller {
   private async deleteIfUnowned({ resource, object }: GraphNode, signal: AbortSignal) {
     const owners = object.metadata.ownerReferences ?? [];
     if (owners.length === 0) return;
+    for (const owner of owners) this.tellInvalid(resource, object, owner);
     const standing = await Promise.all(owners.map((owner) => this.standing(object, owner, signal)));
     if (!standing.some((each) => each !== 'present')) return;
     const kept = owners.filter((_owner, i) => standing[i] === 'present');
@@ -111,6 +121,38 @@ export class GarbageCollector implements Controller {
     if (!standing.includes('waiting')) return this.delete(resource, object, 'Background', signal);
     await this.breakCycle({ resource, object }, signal);
     await this.delete(resource, object, 'Foreground', signal);
+  }
+
+  /** Tells of references that can't hold: to another namespace, or from the cluster into one. */
+  private tellInvalid(resource: Resource, object: ApiObject, owner: OwnerReference): void {
+    const ofKind = this.resourceOf(owner);
+    const { uid = '', namespace = '' } = object.metadata;
+    if (ofKind === undefined) {
+      this.tellUnknownKind(owner);
+      return;
+    }
+    const elsewhere = this.nodes.get(owner.uid)?.object.metadata.namespace ?? namespace;
+    const isInvalid =
+      isOutOfReach(object, ofKind) || (ofKind.isNamespaced && elsewhere !== namespace);
+    const key = `${uid}/${owner.uid}`;
+    if (!isInvalid || this.told.has(key)) return;
+    this.told.add(key);
+    const named = `${owner.apiVersion}/${owner.kind}, namespace: ${namespace}, name: ${owner.name}`;
+    this.deps.events.event(
+      resource,
+      object,
+      'Warning',
+      'OwnerRefInvalidNamespace',
+      `ownerRef [${named}, uid: ${owner.uid}] does not exist in namespace ${JSON.stringify(namespace)}`,
+    );
+  }
+
+  private tellUnknownKind({ apiVersion, kind }: OwnerReference): void {
+    const key = `${apiVersion} ${kind}`;
+    // Anyone may name kinds: what is remembered of them is bounded.
+    if (this.unknownKinds.has(key) || this.unknownKinds.size >= UNKNOWN_KINDS_MAX) return;
+    this.unknownKinds.add(key);
+    this.deps.log.warn({ apiVersion, kind }, 'objects with an owner of an unknown kind stay');
   }
 
   /** Objects that own each other and are deleted in the foreground would wait for each other. */
@@ -128,19 +170,27 @@ export class GarbageCollector implements Controller {
     owner: OwnerReference,
     signal: AbortSignal,
   ): Promise<'present' | 'waiting' | 'absent'> {
-    const known =
-      this.nodes.get(owner.uid)?.object ?? (await this.lookUp(dependent, owner, signal));
+    const ofKind = this.resourceOf(owner);
+    // What can't be looked up can't be said to be gone: its dependents are left alone.
+    if (ofKind === undefined || isOutOfReach(dependent, ofKind)) return 'present';
+    const cached = this.nodes.get(owner.uid)?.object;
+    const isCached = cached !== undefined && isOwnedBy(dependent, owner, cached);
+    const known = isCached ? cached : await this.lookUp(dependent, owner, ofKind, signal);
     if (known === undefined) return 'absent';
     return isInForeground(known) && owner.blockOwnerDeletion === true ? 'waiting' : 'present';
   }
 
-  private async lookUp(dependent: ApiObject, owner: OwnerReference, signal: AbortSignal) {
-    const resource = this.resources.find(
-      (candidate) => candidate.kind === owner.kind && apiVersionOf(candidate) === owner.apiVersion,
-    );
-    // A kind that we do not serve can't be looked up: leave its dependents alone.
-    if (resource === undefined)
-      throw new ApiError('NotFound', `no kind ${owner.kind} in ${owner.apiVersion}`);
+  private resourceOf({ kind, apiVersion }: OwnerReference): Resource | undefined {
+    const group = groupOf(apiVersion);
+    return this.resources.find((each) => each.kind === kind && each.group === group);
+  }
+
+  private async lookUp(
+    dependent: ApiObject,
+    owner: OwnerReference,
+    resource: Resource,
+    signal: AbortSignal,
+  ): Promise<ApiObject | undefined> {
     const namespace = resource.isNamespaced ? (dependent.metadata.namespace ?? '') : '';
     try {
       const found = await this.deps.client.get(resource, { namespace, name: owner.name }, signal);
@@ -155,7 +205,7 @@ export class GarbageCollector implements Controller {
     const dependents = this.dependentsOf(object);
     const blocking = dependents.filter((dependent) =>
       dependent.object.metadata.ownerReferences?.some(
-        (owner) => owner.uid === object.metadata.uid && owner.blockOwnerDeletion === true,
+        (owner) => owner.blockOwnerDeletion === true && isOwnedBy(dependent.object, owner, object),
       ),
     );
     if (blocking.length === 0)
@@ -170,17 +220,23 @@ export class GarbageCollector implements Controller {
   private async orphanDependents({ resource, object }: GraphNode, signal: AbortSignal) {
     for (const dependent of this.dependentsOf(object)) {
       const { uid, resourceVersion, ownerReferences = [] } = dependent.object.metadata;
-      const remaining = ownerReferences.filter((owner) => owner.uid !== object.metadata.uid);
+      const remaining = ownerReferences.filter(
+        (owner) => !isOwnedBy(dependent.object, owner, object),
+      );
       const body = { metadata: { uid, resourceVersion, ownerReferences: remaining } };
       await this.patch(dependent.resource, dependent.object, body, signal);
     }
     await this.dropFinalizer(resource, object, 'orphan', signal);
   }
 
+  /** What names the owner in full: others may have copied its uid. */
   private dependentsOf(owner: ApiObject): GraphNode[] {
     return [...(this.dependents.get(uidOf(owner)) ?? [])]
       .map((uid) => this.nodes.get(uid))
-      .filter((node) => node !== undefined);
+      .filter((node) => node !== undefined)
+      .filter(({ object }) =>
+        object.metadata.ownerReferences?.some((reference) => isOwnedBy(object, reference, owner)),
+      );
   }
 
   private async dropFinalizer(
@@ -225,4 +281,9 @@ const isInForeground = ({ metadata: { deletionTimestamp, finalizers } }: ApiObje
 
 const uidOf = ({ metadata }: ApiObject): string => metadata.uid ?? '';
 
+/** An object of the cluster whose owner would lie in a namespace: nobody can say in which. */
+const isOutOfReach = (dependent: ApiObject, owner: Resource): boolean =>
+  owner.isNamespaced && (dependent.metadata.namespace ?? '') === '';
+
 const WORKERS = 8;
+const UNKNOWN_KINDS_MAX = 1000;

@@ -1,4 +1,4 @@
-import { controllerOf } from '../../api/owners';
+import { controllerOf, isControlledBy } from '../../api/owners';
 import { keyOf, type ApiObject } from '../../api/types';
 import type { Informer } from '../../client/informer';
 
@@ -27,7 +27,8 @@ export class OwnedIndex<T extends ApiObject> {
   }
 
   ownedBy(owner: ApiObject): T[] {
-    return [...(this.byOwner.get(owner.metadata.uid ?? '')?.values() ?? [])];
+    const named = this.byOwner.get(owner.metadata.uid ?? '')?.values() ?? [];
+    return [...named].filter((object) => isControlledBy(object, owner));
   }
 
   private add(object: T): void {

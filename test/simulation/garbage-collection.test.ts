@@ -2,7 +2,15 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { hasReason } from '../../api/errors';
-import { CONFIG_MAPS, DEPLOYMENTS, NAMESPACES, PODS, REPLICA_SETS } from '../../api/resources';
+import {
+  CONFIG_MAPS,
+  DEPLOYMENTS,
+  EVENTS,
+  NAMESPACES,
+  PODS,
+  PRIORITY_CLASSES,
+  REPLICA_SETS,
+} from '../../api/resources';
 import type { ConfigMap, OwnerReference } from '../../api/types';
 import { deploymentOf, World } from './world';
 
@@ -126,6 +134,106 @@ it('deletes what names an owner that never was', async () => {
   ]);
   await world.advance(20_000);
   expect(await configMaps()).toEqual([]);
+});
+
+describe('a reference whose uid is that of a stranger', () => {
+  const shop = { namespace: '', name: 'shop' };
+  const inShop = (name: string) => ({ namespace: 'shop', name });
+  const bound = (metadata: ConfigMap['metadata']) =>
+    world.client.create(CONFIG_MAPS, { apiVersion: 'v1', kind: 'ConfigMap', metadata });
+  const eventsOf = async (reason: string) =>
+    (await world.client.list(EVENTS)).items.filter((event) => event.reason === reason);
+
+  beforeEach(() =>
+    world.client.create(NAMESPACES, {
+      apiVersion: 'v1',
+      kind: 'Namespace',
+      metadata: { name: shop.name },
+    }),
+  );
+
+  it('in another namespace is told of and collected, and the stranger stays', async () => {
+    const stranger = await bound(inShop('owner'));
+    await configMap('copied', [ownerOf(stranger)]);
+    await world.advance(20_000);
+    expect(await configMaps()).toEqual([]);
+    const [event] = await eventsOf('OwnerRefInvalidNamespace');
+    expect(event?.involvedObject.name).toBe('copied');
+    expect(event?.message).toBe(
+      `ownerRef [v1/ConfigMap, namespace: default, name: owner, uid: ${stranger.metadata.uid ?? ''}] ` +
+        'does not exist in namespace "default"',
+    );
+    await world.client.get(CONFIG_MAPS, inShop('owner'));
+  });
+
+  it.each([
+    ['kind', { kind: 'Secret' }],
+    ['name', { name: 'other' }],
+    ['group', { apiVersion: 'apps/v1', kind: 'Deployment' }],
+  ])('under another %s is collected', async (_what, change) => {
+    const stranger = await configMap('owner');
+    await configMap('copied', [{ ...ownerOf(stranger), ...change }]);
+    await world.advance(20_000);
+    expect(await configMaps()).toEqual(['owner']);
+  });
+
+  it('does not hold the stranger back, nor loses its reference with it', async () => {
+    const stranger = await bound(inShop('owner'));
+    const owner = await configMap('owner');
+    // Kept by its own owner, whatever else it names.
+    await configMap('copied', [ownerOf(owner), ownerOf(stranger)]);
+    await world.client.delete(CONFIG_MAPS, inShop('owner'), { propagationPolicy: 'Foreground' });
+    await world.advance(20_000);
+    expect(await configMaps()).toEqual(['copied', 'owner']);
+    await expect(world.client.get(CONFIG_MAPS, inShop('owner'))).rejects.toMatchObject({
+      reason: 'NotFound',
+    });
+  });
+
+  it('from the cluster into a namespace is told of and never collected', async () => {
+    const owner = await configMap('owner');
+    await world.client.create(PRIORITY_CLASSES, {
+      apiVersion: 'scheduling.k8s.io/v1',
+      kind: 'PriorityClass',
+      metadata: { name: 'owned', ownerReferences: [ownerOf(owner)] },
+      value: 5,
+    });
+    await world.advance(20_000);
+    await world.client.delete(CONFIG_MAPS, place('owner'), { propagationPolicy: 'Foreground' });
+    await world.advance(20_000);
+    await world.client.get(PRIORITY_CLASSES, { namespace: '', name: 'owned' });
+    expect(await configMaps()).toEqual([]);
+    expect(await eventsOf('OwnerRefInvalidNamespace')).toHaveLength(1);
+  });
+
+  it('of a version that is not served is its owner all the same', async () => {
+    const owner = await configMap('owner');
+    await configMap('owned', [{ ...ownerOf(owner), apiVersion: 'v1beta1' }]);
+    await configMap('unknown', [{ ...ownerOf(owner), apiVersion: 'example.org/v1', kind: 'Foo' }]);
+    await world.advance(20_000);
+    expect(await configMaps()).toEqual(['owned', 'owner', 'unknown']);
+    await world.client.delete(CONFIG_MAPS, place('owner'));
+    await world.advance(20_000);
+    expect(await configMaps()).toEqual(['unknown']);
+  });
+
+  it('gives nobody the pods of another namespace', async () => {
+    await startApp();
+    const [mine] = await world.pods();
+    await world.client.create(PODS, {
+      apiVersion: 'v1',
+      kind: 'Pod',
+      metadata: {
+        ...inShop('intruder'),
+        labels: mine?.metadata.labels ?? {},
+        ownerReferences: mine?.metadata.ownerReferences ?? [],
+      },
+      spec: mine?.spec ?? { containers: [] },
+    });
+    await world.advance(20_000);
+    const pods = (await world.pods()).map(({ metadata }) => metadata.namespace);
+    expect(pods).toEqual(['default', 'default']);
+  });
 });
 
 it('empties a namespace, says what it waits for, and lets go once a finalizer is gone', async () => {

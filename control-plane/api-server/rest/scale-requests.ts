@@ -8,7 +8,6 @@ import { readValue } from './body';
 import { writeContextOf } from './options';
 import { readPatch, type KindRequest, type RestDeps } from './kind-request';
 import { scaleOf, withScale, type Scale } from './scale';
-import { stringifyJson } from '../../../lib/json';
 
 export const getScale = async (
   { service }: RestDeps,

@@ -1,5 +1,5 @@
 import { hasReason } from '../../../api/errors';
-import { controllerOf, controllerRef } from '../../../api/owners';
+import { controllerOf, controllerRef, isControlledBy } from '../../../api/owners';
 import { isPodActive } from '../../../api/pods';
 import { DEPLOYMENTS, PODS, REPLICA_SETS } from '../../../api/resources';
 import { matchesLabelSelector } from '../../../api/selectors';
@@ -140,9 +140,10 @@ export class DeploymentController implements Controller {
   }
 
   private hasOldPods(oldSets: readonly ReplicaSet[]): boolean {
-    const uids = new Set(oldSets.map(({ metadata }) => metadata.uid));
+    const byUid = new Map(oldSets.map((set) => [set.metadata.uid, set]));
     for (const pod of this.pods.list()) {
-      const isOld = uids.has(controllerOf(pod)?.uid ?? '');
+      const set = byUid.get(controllerOf(pod)?.uid);
+      const isOld = set !== undefined && isControlledBy(pod, set);
       if (isOld && (isPodActive(pod) || pod.metadata.deletionTimestamp !== undefined)) return true;
     }
     return false;
