@@ -1,7 +1,7 @@
 import type { ApiObject } from '../../api/types';
 import { EventLog } from './event-log';
 import { decodeObject, encodeObject, type EncodedObject } from './object-codec';
-import { compareKeys, type Store, type StoreKey, type StoreList } from './store';
+import { compareKeys, type Store, type StoreKey, type StoreList, type WriteGuard } from './store';
 import type { StoredObject, StoreEvent, StoreProgress } from './store';
 import { keyConflict, keyExists, keyNotFound } from './store-errors';
 import { snapshotVersion, versionOf } from './version';
@@ -25,9 +25,16 @@ export class MemoryStore implements Store {
     };
   }
 
-  async create(key: StoreKey, object: ApiObject, signal?: AbortSignal): Promise<StoredObject> {
+  async create(
+    key: StoreKey,
+    object: ApiObject,
+    signal?: AbortSignal,
+    guard?: WriteGuard,
+  ): Promise<StoredObject> {
     signal?.throwIfAborted();
     if (this.of(key.resource).objects.has(nameOf(key))) throw keyExists(key);
+    if (guard !== undefined && this.versionAt(guard.key) !== guard.version)
+      throw keyConflict(guard.key);
     return this.put(key, object, undefined);
   }
 
@@ -84,6 +91,10 @@ export class MemoryStore implements Store {
     resource.objects.set(nameOf(key), { encoded, stored });
     resource.record({ type: 'put', current: stored, previous });
     return stored;
+  }
+
+  private versionAt({ resource, ...name }: StoreKey): number | undefined {
+    return this.of(resource).objects.get(nameOf({ resource, ...name }))?.stored.resourceVersion;
   }
 
   private expect(key: StoreKey, expectedVersion: number): MemoryObject {

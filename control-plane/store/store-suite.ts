@@ -52,6 +52,23 @@ export const describeStore = (name: string, open: () => Promise<StoreUnderTest>)
       expect(recreated.resourceVersion).toBeGreaterThan(deleted.resourceVersion);
     });
 
+    it('creates only while another object is as it was', async () => {
+      const other = await store.create(key('other', ''), object('other', 1));
+      const guard = { key: other.key, version: other.resourceVersion };
+      const create = (name: string) =>
+        store.create(key(name), object(name, 1), undefined, guard).then(
+          () => 'created',
+          (error: unknown) => (error instanceof Error ? error.message : String(error)),
+        );
+      expect(await create('a')).toBe('created');
+      expect(await create('a')).toContain(`"a" already exists`);
+      const changed = await store.update(other.key, object('other', 2), other.resourceVersion);
+      expect(await create('b')).toContain(`cannot be fulfilled on ${resource} "other"`);
+      await store.delete(other.key, changed.resourceVersion);
+      expect(await create('c')).toContain(`cannot be fulfilled on ${resource} "other"`);
+      expect((await store.list(resource)).items.map((item) => item.key.name)).toEqual(['a']);
+    });
+
     it('keeps what JSON says, digit for digit', async () => {
       const big = { ...object('a', 1), big: 9007199254740993n, text: '"é\u2028\u0000', none: null };
       await store.create(key('a'), big);

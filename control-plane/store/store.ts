@@ -46,6 +46,12 @@ export interface StoreProgress {
 export type StoreWatchEvent =
   StoreEvent | { readonly type: 'progress'; readonly resourceVersion: number };
 
+/** Another object that must still be at a version for a write to happen. */
+export interface WriteGuard {
+  readonly key: StoreKey;
+  readonly version: number;
+}
+
 /** The order of lists: by namespace, then name. */
 export const compareKeys = (a: StoreKey, b: StoreKey): number =>
   compareText(a.namespace, b.namespace) || compareText(a.name, b.name);
@@ -65,8 +71,16 @@ export interface Store {
   /** One consistent snapshot of a resource, ordered by namespace then name. */
   list(resource: string, signal?: AbortSignal): Promise<StoreList>;
 
-  /** `object.metadata.resourceVersion` is ignored. @throws AlreadyExists */
-  create(key: StoreKey, object: ApiObject, signal?: AbortSignal): Promise<StoredObject>;
+  /**
+   * `object.metadata.resourceVersion` is ignored. @throws AlreadyExists, or Conflict, which names the
+   * guard's object, when that has changed: the two are compared and written in one.
+   */
+  create(
+    key: StoreKey,
+    object: ApiObject,
+    signal?: AbortSignal,
+    guard?: WriteGuard,
+  ): Promise<StoredObject>;
 
   /** @throws NotFound, or Conflict unless the stored object is at `expectedVersion`. */
   update(

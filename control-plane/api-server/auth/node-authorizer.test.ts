@@ -53,6 +53,13 @@ it.each<[string, string, string, unknown, number]>([
   ['not read all nodes', 'GET', '/api/v1/nodes', undefined, 403],
   ['watch itself', 'GET', '/api/v1/nodes?fieldSelector=metadata.name%3Dn1', undefined, 200],
   ['not make another', 'POST', '/api/v1/nodes', node('n3'), 403],
+  [
+    'not make one whose name begins as its own',
+    'POST',
+    '/api/v1/nodes',
+    { apiVersion: 'v1', kind: 'Node', metadata: { generateName: 'n1' } },
+    403,
+  ],
   ['not write another', 'PATCH', '/api/v1/nodes/n2', { metadata: { labels: { a: 'b' } } }, 403],
   ['not apply another', 'PATCH', '/api/v1/nodes/n3', node('n3'), 403],
   ['label itself', 'PATCH', '/api/v1/nodes/n1', { metadata: { labels: { 'a.b/c': 'd' } } }, 200],

@@ -8,6 +8,7 @@ import type {
   Subject,
 } from '../../../api/types';
 import { matchesLabelSelector } from '../../../api/selectors';
+import { stringifyJson } from '../../../lib/json';
 import type { Attributes } from './authorizer';
 import type { User } from './user';
 
@@ -106,7 +107,7 @@ export const uncovered = (
 const compact = (parts: readonly PolicyRule[]): readonly PolicyRule[] => {
   const byTarget = new Map<string, PolicyRule>();
   for (const { verbs, ...target } of parts) {
-    const key = JSON.stringify(target);
+    const key = stringifyJson(target);
     const known = byTarget.get(key)?.verbs ?? [];
     byTarget.set(key, { ...target, verbs: [...new Set([...known, ...verbs])] });
   }

@@ -10,6 +10,8 @@ import type { Authorizer } from '../auth/authorizer';
 import { checkGrant } from '../auth/grants';
 import { listAt, textAt, type MutableObject } from '../kinds/mutable';
 import type { ServedKind } from '../kinds/served-kind';
+import type { WriteGuard } from '../../store/store';
+import { versionOf } from './item';
 import type { WriteContext } from './write-context';
 import { cloneJson } from '../../../api/json-value';
 
@@ -21,17 +23,37 @@ export class Admission {
     private readonly evictionSeconds: number,
   ) {}
 
-  /** @throws NotFound, Forbidden */
+  /**
+   * What of a write depends on who writes: `old` is undefined for a create, whose object has the name
+   * that it will have. @throws Forbidden
+   */
+  checkRights(
+    kind: ServedKind,
+    object: MutableObject,
+    old: ApiObject | undefined,
+    { permit, subresource }: WriteContext,
+  ): void {
+    checkNodeWrite(kind, object, old, permit.user, subresource);
+    checkGrant(kind, object, old, permit.user, this.authorizer);
+  }
+
+  /**
+   * Returns what must still be as admission saw it when the object is stored.
+   * @param isAgain A write by an earlier answer was too late: caches have been behind.
+   * @throws NotFound, Forbidden
+   */
   async admitCreate(
     kind: ServedKind,
     object: MutableObject,
-    { permit, subresource, signal }: WriteContext,
-  ): Promise<void> {
-    checkNodeWrite(kind, object, undefined, permit.user, subresource);
-    if (kind.resource.isNamespaced) await this.checkNamespace(kind, object, signal);
+    { signal }: WriteContext,
+    isAgain: boolean,
+  ): Promise<WriteGuard | undefined> {
+    const namespace = kind.resource.isNamespaced
+      ? await this.openNamespace(kind, object, isAgain, signal)
+      : undefined;
     if (isPod(kind)) await this.admitPod(kind, object, signal);
     checkDefaultPriority(kind, object, this.reader);
-    checkGrant(kind, object, undefined, permit.user, this.authorizer);
+    return namespace === undefined ? undefined : guardOn(namespace);
   }
 
   /** @throws Forbidden */
@@ -39,25 +61,27 @@ export class Admission {
     kind: ServedKind,
     object: MutableObject,
     old: ApiObject,
-    { permit, subresource }: WriteContext,
+    context: WriteContext,
   ): Promise<void> {
-    checkNodeWrite(kind, object, old, permit.user, subresource);
+    this.checkRights(kind, object, old, context);
     checkFinalizers(kind, object, old);
     checkDefaultPriority(kind, object, this.reader);
-    checkGrant(kind, object, old, permit.user, this.authorizer);
     // A second apply lists only the author's own tolerations; ours are added again, as upstream does.
     if (isPod(kind)) this.addDefaultTolerations((object.spec ??= {}));
   }
 
-  private async checkNamespace(
+  /** The object's namespace, which takes new objects. */
+  private async openNamespace(
     kind: ServedKind,
     object: MutableObject,
+    isAgain: boolean,
     signal: AbortSignal,
-  ): Promise<void> {
+  ): Promise<ApiObject> {
     const name = object.metadata.namespace ?? '';
-    const namespace = await this.reader.find('namespaces', '', name, signal);
+    const find = isAgain ? this.reader.findNewest : this.reader.find;
+    const namespace = await find(NAMESPACE_STORE, '', name, signal);
     if (namespace === undefined) throw notFound('namespaces', '', name);
-    if (namespace.metadata.deletionTimestamp === undefined) return;
+    if (namespace.metadata.deletionTimestamp === undefined) return namespace;
     throw forbidden(
       kind,
       object,
@@ -112,6 +136,14 @@ export class Admission {
       );
   }
 }
+
+/** Whoever empties a namespace that is deleted must see all that was ever made in it. */
+const guardOn = (namespace: ApiObject): WriteGuard => ({
+  key: { resource: NAMESPACE_STORE, namespace: '', name: namespace.metadata.name },
+  version: versionOf(namespace),
+});
+
+const NAMESPACE_STORE = 'namespaces';
 
 const isPod = ({ resource }: ServedKind): boolean =>
   resource.group === '' && resource.kind === 'Pod';

@@ -1,5 +1,5 @@
 import type { ApiObject } from '../../../api/types';
-import type { Store, StoredObject, StoreKey } from '../../store/store';
+import type { Store, StoredObject, StoreKey, WriteGuard } from '../../store/store';
 import type { Permit } from '../auth/permit';
 import { storeNameOf, type ServedKind } from '../kinds/served-kind';
 
@@ -19,15 +19,16 @@ export class AuthorizedStore {
     return this.store.get(key, signal);
   }
 
-  /** @throws Forbidden, AlreadyExists */
+  /** @throws Forbidden, AlreadyExists, Conflict when the guard's object has changed */
   async create(
     kind: ServedKind,
     object: ApiObject,
     { permit, signal }: WriteRights,
+    guard: WriteGuard | undefined,
   ): Promise<StoredObject> {
     const key = keyOf(kind, object);
     permit.require('create', kind.resource, key);
-    return this.store.create(key, object, signal);
+    return this.store.create(key, object, signal, guard);
   }
 
   /** @throws NotFound, Conflict unless `old` is what is stored */

@@ -200,3 +200,59 @@ describe('namespaces', () => {
     ]);
   });
 });
+
+describe('a create on its way while its namespace', () => {
+  const SHOP = '/api/v1/namespaces/shop';
+  const config = { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'late' } };
+
+  /** Answers a create that admission let pass, once `meanwhile` has happened. */
+  const createAfter = async (meanwhile: () => Promise<unknown>) => {
+    await server.request('POST', '/api/v1/namespaces', {
+      apiVersion: 'v1',
+      kind: 'Namespace',
+      metadata: { name: 'shop' },
+    });
+    await server.request('GET', '/api/v1/namespaces');
+    const { store } = server;
+    const create = store.create.bind(store);
+    store.create = async (...args) => {
+      store.create = create;
+      await meanwhile();
+      return create(...args);
+    };
+    return server.request('POST', `${SHOP}/configmaps`, config);
+  };
+  const left = async () => (await server.store.list('configmaps')).items.map(({ key }) => key);
+
+  it('goes leaves nothing behind', async () => {
+    const { status, json } = await createAfter(async () => {
+      await server.request('DELETE', SHOP);
+      const empty = { apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'shop' } };
+      await server.request('PUT', `${SHOP}/finalize`, { ...empty, spec: { finalizers: [] } });
+    });
+    expect([status, json.message]).toEqual([404, 'namespaces "shop" not found']);
+    expect(await left()).toEqual([]);
+  });
+
+  it('is marked for deletion is refused', async () => {
+    const { status, json } = await createAfter(() => server.request('DELETE', SHOP));
+    expect([status, json.details.causes]).toEqual([
+      403,
+      [expect.objectContaining({ reason: 'NamespaceTerminating' })],
+    ]);
+    expect(await left()).toEqual([]);
+  });
+
+  it('is only labelled takes place', async () => {
+    const { status } = await createAfter(() =>
+      server.request(
+        'PATCH',
+        SHOP,
+        { metadata: { labels: { a: 'b' } } },
+        { headers: { 'content-type': 'application/merge-patch+json' } },
+      ),
+    );
+    expect(status).toBe(201);
+    expect(await left()).toHaveLength(1);
+  });
+});

@@ -73,6 +73,8 @@ const admissionReader = ({ store, caches }: ObjectServiceDeps): AdmissionReader 
     const found = cached ?? (await store.get({ resource, namespace, name }, signal));
     return found?.object;
   },
+  findNewest: async (resource, namespace, name, signal) =>
+    (await store.get({ resource, namespace, name }, signal))?.object,
   list: (resource) =>
     caches
       .of(resource)

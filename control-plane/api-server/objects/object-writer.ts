@@ -4,7 +4,7 @@ import type { ApiObject, ObjectName } from '../../../api/types';
 import type { Clock } from '../../../lib/clock';
 import type { Random } from '../../../lib/random';
 import { encodeObject } from '../../store/object-codec';
-import type { StoredObject } from '../../store/store';
+import type { StoredObject, WriteGuard } from '../../store/store';
 import { copyOf, type MutableObject } from '../kinds/mutable';
 import type { ServedKind } from '../kinds/served-kind';
 import type { Admission } from './admission';
@@ -52,13 +52,18 @@ export class ObjectWriter {
       const object = cloneJson(draft);
       await context.pace?.pause();
       if (isGenerated) object.metadata.name = generateName(prefix, this.deps.random);
-      await this.prepareCreate(kind, namespace, object, context, isGenerated ? prefix : undefined);
+      const guard = await this.prepareCreate(kind, namespace, object, context, {
+        prefix: isGenerated ? prefix : undefined,
+        isAgain: attempt > 1,
+      });
       if (context.isDryRun) return this.dryCreate(kind, object, context);
       try {
-        return await this.deps.store.create(kind, object, context);
+        return await this.deps.store.create(kind, object, context, guard);
       } catch (error) {
-        const mayRetry = isGenerated && attempt < MAX_NAME_ATTEMPTS;
-        if (!mayRetry || !hasReason(error, 'AlreadyExists')) throw error;
+        // A new name, or the namespace has changed since admission looked at it.
+        const mayHelp =
+          hasReason(error, 'Conflict') || (isGenerated && hasReason(error, 'AlreadyExists'));
+        if (!mayHelp || attempt >= MAX_CREATE_ATTEMPTS) throw error;
       }
     }
   }
@@ -173,8 +178,8 @@ export class ObjectWriter {
     namespace: string,
     object: MutableObject,
     context: WriteContext,
-    prefix: string | undefined,
-  ): Promise<void> {
+    { prefix, isAgain }: { readonly prefix: string | undefined; readonly isAgain: boolean },
+  ): Promise<WriteGuard | undefined> {
     const { clock, random, admission } = this.deps;
     const { pace } = context;
     checkValueCount(object);
@@ -187,13 +192,16 @@ export class ObjectWriter {
     if (context.operation === 'Update') recordCreate(kind, object, context, clock.now());
     kind.strategy.prepareCreate?.(object);
     await pace?.pause();
+    // Rights are about the name that it gets; what else is refused says what was asked for.
+    admission.checkRights(kind, object, undefined, context);
     const { name } = object.metadata;
     object.metadata.name = prefix ?? name;
-    await admission.admitCreate(kind, object, context);
+    const guard = await admission.admitCreate(kind, object, context, isAgain);
     object.metadata.name = name;
     checkCreate(kind, object, context);
     await pace?.pause();
     checkStoredValueCount(object);
+    return guard;
   }
 
   private async dryCreate(
@@ -338,5 +346,5 @@ const desiredPart = (object: MutableObject): object =>
     Object.entries(object).filter(([field]) => field !== 'metadata' && field !== 'status'),
   );
 
-const MAX_NAME_ATTEMPTS = 8;
+const MAX_CREATE_ATTEMPTS = 8;
 const MAX_UPDATE_ATTEMPTS = 50;

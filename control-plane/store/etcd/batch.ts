@@ -15,6 +15,8 @@ export interface Write {
   readonly key: Buffer;
   /** The revision the object must be at; 0 when it must be absent. */
   readonly expectedRevision: number;
+  /** Another key that must be at a revision, too. */
+  readonly guard?: { readonly key: Buffer; readonly revision: number };
   /** A sealed object, or undefined to delete. */
   readonly value: Buffer | undefined;
 }
@@ -29,7 +31,7 @@ export type WriteResult =
       /** A deletion that no head tells of: it has `HEADLESS_INDEX`. */
       readonly isHeadless?: boolean;
     }
-  /** The object was not at the expected revision; `current` is what it was, without its value. */
+  /** The object, or its guard, was not at the expected revision; `current` is without its value. */
   | { readonly outcome: 'conflict'; readonly current: KeyValue | undefined };
 
 /**
@@ -67,10 +69,13 @@ export const sizeBytesOf = ({ key, value }: Write): number =>
 
 const OVERHEAD_BYTES = 64;
 
-const nestedWrite = ({ key, value, expectedRevision }: Write, index: number) => {
+const nestedWrite = ({ key, value, expectedRevision, guard }: Write, index: number) => {
   if (value !== undefined) setIndex(value, index);
   return txnOp({
-    compare: [isModifiedAt(key, expectedRevision)],
+    compare: [
+      isModifiedAt(key, expectedRevision),
+      ...(guard === undefined ? [] : [isModifiedAt(guard.key, guard.revision)]),
+    ],
     success: [value === undefined ? deleteOp(key) : putOp(key, value)],
     failure: [rangeOp({ key, keysOnly: true })],
   });

@@ -4,7 +4,7 @@ import type { Log } from '../../../lib/log';
 import type { Compare, RangeResponse } from '../../../proto/gen/etcd/rpc';
 import type { KeyValue } from '../../../proto/gen/etcd/kv';
 import { decodeObject, encodeObject } from '../object-codec';
-import { compareKeys, type Store, type StoreKey, type StoreList } from '../store';
+import { compareKeys, type Store, type StoreKey, type StoreList, type WriteGuard } from '../store';
 import type { StoredObject, StoreProgress, StoreWatchEvent } from '../store';
 import { keyConflict, keyExists, keyNotFound } from '../store-errors';
 import { revisionOf, snapshotVersion, versionOf } from '../version';
@@ -54,8 +54,13 @@ export class EtcdStore implements Store {
     };
   }
 
-  async create(key: StoreKey, object: ApiObject, signal?: AbortSignal): Promise<StoredObject> {
-    return this.put(key, object, 0, signal);
+  async create(
+    key: StoreKey,
+    object: ApiObject,
+    signal?: AbortSignal,
+    guard?: WriteGuard,
+  ): Promise<StoredObject> {
+    return this.put(key, object, 0, signal, guard);
   }
 
   async update(
@@ -133,10 +138,12 @@ export class EtcdStore implements Store {
     object: ApiObject,
     expectedRevision: number,
     signal: AbortSignal | undefined,
+    guard?: WriteGuard,
   ): Promise<StoredObject> {
     const encoded = encodeObject(object);
     const value = sealObject(encoded);
-    const result = await this.commits.commit(this.write(key, expectedRevision, value), signal);
+    const write = { ...this.write(key, expectedRevision, value), ...guarded(guard) };
+    const result = await this.commits.commit(write, signal);
     if (result.outcome === 'done')
       return decodeObject(key, encoded, versionOf(result.revision, result.index));
     if (result.wasRetried) {
@@ -144,6 +151,7 @@ export class EtcdStore implements Store {
       const own = await this.findOwn(key, value, uid);
       if (own !== undefined) return own;
     }
+    if (guard !== undefined && result.current === undefined) throw keyConflict(guard.key);
     if (expectedRevision === 0) throw keyExists(key);
     throw result.current === undefined ? keyNotFound(key) : keyConflict(key);
   }
@@ -185,3 +193,8 @@ export class EtcdStore implements Store {
     return undefined;
   }
 }
+
+const guarded = (guard: WriteGuard | undefined): Pick<Write, 'guard'> =>
+  guard === undefined
+    ? {}
+    : { guard: { key: encodeKey(guard.key), revision: revisionOf(guard.version) } };
