@@ -21,8 +21,11 @@ export interface ContainerRuntime extends AsyncDisposable {
 
   /** A further process in a running container. */
   exec(id: string, process: ExecSpec, signal?: AbortSignal): Promise<ExecProcess>;
-  /** Bytes in and out of the main process, from now on. */
-  attach(id: string, signal?: AbortSignal): Promise<ExecProcess>;
+  /**
+   * Bytes in and out of the main process, from now on. With `endsStdin` the process's standard input
+   * ends with this client, however the client ends.
+   */
+  attach(id: string, options: AttachOptions, signal?: AbortSignal): Promise<ExecProcess>;
 
   /** Applies new limits to a running container. */
   updateResources(id: string, resources: CgroupResources): Promise<void>;
@@ -184,6 +187,10 @@ export interface ExecSpec {
   readonly stdin: boolean;
   /** Kill the whole process group after this long. */
   readonly timeoutMs?: number;
+}
+
+export interface AttachOptions {
+  readonly endsStdin: boolean;
 }
 
 export type ProcessOutput =

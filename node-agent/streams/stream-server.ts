@@ -11,6 +11,7 @@ import { readLog } from '../logs/log-reader';
 import type { PodManager } from '../pods/pod-manager';
 import type { PodPaths } from '../pods/pod-paths';
 import type { MessageStream, Transport } from '../session/transport';
+import { containerNamed } from '../pods/environment';
 import { findRun, StreamFailure } from './container-finder';
 import { logOptionsOf } from './log-options';
 import { linkedController } from '../../lib/async/linked-controller';
@@ -104,10 +105,11 @@ export class StreamServer {
     controller: AbortController,
   ): Promise<void> {
     const { pods, runtime } = this.deps;
-    const { run } = findRun(pods, runtime, params.target, false);
+    const { pod, run } = findRun(pods, runtime, params.target, false);
     if (run.state.status !== 'running')
       throw new StreamFailure('BadRequest', `container ${run.name} is not running`);
     const { command, tty, stdin } = params;
+    const endsStdin = stdin && containerNamed(pod, run.name)?.stdinOnce === true;
     const { signal } = controller;
     const first = stream.messages.next();
     const spec = {
@@ -116,13 +118,13 @@ export class StreamServer {
     };
     await using process =
       command.length === 0
-        ? await runtime.attach(run.id, signal)
+        ? await runtime.attach(run.id, { endsStdin }, signal)
         : await runtime.exec(run.id, spec, signal);
     const stop = () => void process[Symbol.asyncDispose]();
     signal.addEventListener('abort', stop, { once: true });
     const tasks = new TaskGroup();
     tasks.run(async () => {
-      await this.forwardInput(stream, first, process);
+      await this.forwardInput(stream, first, process, command.length > 0 || endsStdin);
       // The server has gone before the command ended.
       controller.abort();
     });
@@ -147,12 +149,14 @@ export class StreamServer {
 
   private async forwardOutput(
     stream: Attach,
-    { stdout, stderr, tty }: ExecParams,
+    { command, stdout, stderr, tty }: ExecParams,
     process: ExecProcess,
   ): Promise<void> {
     for await (const chunk of process.output) {
       if (chunk.stream === 'exit') {
-        await stream.write({ message: { $case: 'exitCode', value: chunk.exitCode } });
+        // Who is attached has seen the process through: how that ended is the container's status.
+        const value = command.length === 0 ? 0 : chunk.exitCode;
+        await stream.write({ message: { $case: 'exitCode', value } });
         return;
       }
       const isWanted = chunk.stream === 'stdout' ? stdout || tty : stderr;
@@ -162,19 +166,21 @@ export class StreamServer {
     }
   }
 
-  /** Until the server ends the stream. */
+  /** Until the server ends the stream. A standard input that stays open outlives its clients. */
   private async forwardInput(
     stream: Attach,
     first: Promise<IteratorResult<AttachResponse, undefined>>,
     process: ExecProcess,
+    endsStdin: boolean,
   ): Promise<void> {
     try {
       for (let next = await first; ; next = await stream.messages.next()) {
         if (next.done === true) return;
         const { message } = next.value;
         if (message?.$case === 'stdin') await process.writeStdin(message.value);
-        else if (message?.$case === 'stdinEnd') process.closeStdin();
-        else if (message?.$case === 'resize')
+        else if (message?.$case === 'stdinEnd') {
+          if (endsStdin) process.closeStdin();
+        } else if (message?.$case === 'resize')
           process.resize(message.value.columns, message.value.rows);
       }
     } catch (error) {

@@ -5,6 +5,7 @@ import { Channel } from '../../lib/async/channel';
 import { systemClock, type Clock } from '../../lib/clock';
 import {
   RuntimeError,
+  type AttachOptions,
   type CgroupResources,
   type ContainerExit,
   type ContainerRuntime,
@@ -192,13 +193,17 @@ export class FakeContainerRuntime implements ContainerRuntime {
     });
   }
 
-  attach(id: string): Promise<ExecProcess> {
+  attach(id: string, { endsStdin }: AttachOptions): Promise<ExecProcess> {
+    this.calls.push(`attach ${id}`);
     const container = this.need(id);
     const { process } = container;
     if (process === undefined || container.exit !== undefined) {
       throw new RuntimeError('attach', `container "${id}" is not running`);
     }
-    const view = new FakeProcessView(process, () => container.views.delete(view));
+    const view = new FakeProcessView(process, () => {
+      container.views.delete(view);
+      if (endsStdin) process.closeStdin();
+    });
     container.views.add(view);
     return Promise.resolve(view);
   }

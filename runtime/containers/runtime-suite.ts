@@ -264,7 +264,7 @@ export const runtimeSuite = (name: string, open: () => Promise<RuntimeHarness>):
     it('attaches to the main process', async () => {
       await runtime.createContainer(spec('c1', 'cat; exit 4', { stdin: true }));
       await runtime.startContainer('c1');
-      await using process = await runtime.attach('c1');
+      await using process = await runtime.attach('c1', { endsStdin: false });
       await process.writeStdin(Buffer.from('hello\n'));
       process.closeStdin();
       expect(await collect(process)).toMatchObject({ stdout: 'hello\n', exitCode: 4 });

@@ -11,6 +11,7 @@ import { probeCgroups, type CgroupDriver } from '../cgroups';
 import { killProcess } from '../cgroups/files';
 import {
   RuntimeError,
+  type AttachOptions,
   type CgroupResources,
   type ContainerRuntime,
   type ContainerSpec,
@@ -26,7 +27,7 @@ import {
 } from '../container-runtime';
 import { seccompFilter } from '../seccomp';
 import { capabilityMask, capabilityNames, hostCapabilityMask } from './capabilities';
-import { encodeFrame, FrameType } from './frames';
+import { encodeFrame, encodeNumbers, FrameType } from './frames';
 import { hostDevices } from './host-devices';
 import { containerPlan, execPlan } from './launch-plan';
 import { LauncherClient } from './launcher-client';
@@ -210,9 +211,13 @@ class HostContainerRuntime implements ContainerRuntime {
     });
   }
 
-  async attach(id: string, signal?: AbortSignal): Promise<ExecProcess> {
+  async attach(
+    id: string,
+    { endsStdin }: AttachOptions,
+    signal?: AbortSignal,
+  ): Promise<ExecProcess> {
     this.needRunning(id, 'attach');
-    const request = encodeFrame(FrameType.attach);
+    const request = encodeNumbers(FrameType.attach, endsStdin ? 1 : 0);
     const what = `attaching to container "${id}"`;
     const start = { what, limitMs: this.limits.execMs, clock: this.clock, signal };
     return MonitoredProcess.open(this.files.socketPath(id), request, { start });

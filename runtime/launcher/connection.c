@@ -11,10 +11,10 @@ struct connection *connection_add(struct monitor *monitor, int fd) {
     if (connection->fd >= 0) continue;
     set_nonblocking(fd);
     connection->fd = fd;
-    connection->is_subscribed = connection->is_attached = false;
+    connection->is_subscribed = connection->is_attached = connection->closes_input = false;
     connection->header_used = connection->body_used = 0;
     connection->out_start = connection->out_end = 0;
-    connection->stalled_since_ms = 0;
+    connection->stalled_since_ms = connection->gone_since_ms = 0;
     return connection;
   }
   close(fd);
@@ -25,6 +25,7 @@ void connection_drop(struct monitor *monitor, struct connection *connection) {
   if (connection->fd < 0) return;
   close(connection->fd);
   connection->fd = -1;
+  if (connection->closes_input) monitor->input_closes = true;
   /* Nobody is left to read an exec: end it. */
   if (monitor->is_exec) {
     if (monitor->child_gone) monitor->quits = true;
@@ -39,7 +40,10 @@ void connection_flush(struct monitor *monitor, struct connection *connection) {
     if (sent < 0 && errno == EINTR) continue;
     if (sent < 0 && errno == EAGAIN) return;
     if (sent < 0) {
-      connection_drop(monitor, connection);
+      /* It reads no more; what it has sent before it went is still to be read. */
+      connection->is_subscribed = connection->is_attached = false;
+      connection->out_start = connection->out_end = 0;
+      if (monitor->is_exec) connection_drop(monitor, connection);
       return;
     }
     connection->out_start += (size_t)sent;
@@ -48,9 +52,13 @@ void connection_flush(struct monitor *monitor, struct connection *connection) {
   connection->out_start = connection->out_end = 0;
 }
 
-bool connection_fits(const struct connection *connection, size_t length) {
+static bool fits(const struct connection *connection, size_t length, size_t room) {
   size_t waiting = connection->out_end - connection->out_start;
-  return waiting + sizeof(struct frame_header) + length <= OUT_BYTES;
+  return waiting + sizeof(struct frame_header) + length <= room;
+}
+
+bool connection_fits(const struct connection *connection, size_t length) {
+  return fits(connection, length, OUTPUT_BYTES);
 }
 
 static void queue(struct connection *connection, const void *bytes, size_t length) {
@@ -77,7 +85,7 @@ void connection_send(struct monitor *monitor, struct connection *connection, uin
                      const void *payload, size_t length) {
   struct frame_header header = {type, (uint32_t)length};
   if (connection->fd < 0) return;
-  if (!connection_fits(connection, length)) {
+  if (!fits(connection, length, OUT_BYTES)) {
     connection_drop(monitor, connection);
     return;
   }
@@ -124,6 +132,27 @@ static void start(struct monitor *monitor) {
   monitor->start_sent = send(monitor->socket, "s", 1, MSG_NOSIGNAL) == 1;
 }
 
+/* A client of the main process that finds no place is told why, and stays until it has read that. */
+static void attach(struct monitor *monitor, struct connection *connection) {
+  int attached = 0;
+  for (int i = 0; i < MAX_CONNECTIONS; i++) {
+    const struct connection *other = &monitor->connections[i];
+    if (other != connection && other->fd >= 0 && other->is_attached) attached++;
+  }
+  if (attached >= MAX_ATTACHED) {
+    char refusal[256] = {0};
+    size_t used = sizeof(uint32_t);
+    used += (size_t)snprintf(refusal + used, 16, "attach") + 1;
+    used += (size_t)snprintf(refusal + used, 128, "%d clients are attached already, which is the most",
+                             attached) + 1;
+    connection_send(monitor, connection, FRAME_ERROR, refusal, used);
+    return;
+  }
+  connection->is_attached = connection->is_subscribed = true;
+  connection->closes_input = body_number(connection, 0) == 1;
+  send_state(monitor, connection);
+}
+
 static void obey(struct monitor *monitor, struct connection *connection) {
   switch (connection->header.type) {
     case FRAME_START: start(monitor); break;
@@ -133,7 +162,7 @@ static void obey(struct monitor *monitor, struct connection *connection) {
       break;
     case FRAME_CLOSE_STDIN: monitor->input_closes = true; break;
     case FRAME_ROTATE_LOG: log_rotate(&monitor->log); break;
-    case FRAME_ATTACH: connection->is_attached = true; /* fall through */
+    case FRAME_ATTACH: attach(monitor, connection); break;
     case FRAME_SUBSCRIBE:
       connection->is_subscribed = true;
       send_state(monitor, connection);

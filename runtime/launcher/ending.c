@@ -54,14 +54,41 @@ void announce_exit(struct monitor *monitor) {
             sizeof message.frame + strlen(monitor->start_error) + 1);
 }
 
-void flush_clients(struct monitor *monitor) {
-  uint64_t until = monotonic_ms() + 5000;
+/* What came is thrown away: nobody is left to take it. False: the client has gone. */
+static bool hear_out_client(struct connection *connection) {
+  char scrap[4096];
+  ssize_t got = read(connection->fd, scrap, sizeof scrap);
+  return got > 0 || (got < 0 && (errno == EAGAIN || errno == EINTR));
+}
+
+/* One round; how many clients are left. */
+static int see_off_once(struct monitor *monitor, int timeout_ms, bool *moved) {
+  struct pollfd slots[MAX_CONNECTIONS];
+  int left = 0;
+  for (int i = 0; i < MAX_CONNECTIONS; i++) {
+    const struct connection *connection = &monitor->connections[i];
+    bool has_output = connection->out_start < connection->out_end;
+    slots[i] = (struct pollfd){connection->fd, (short)(POLLIN | (has_output ? POLLOUT : 0)), 0};
+    if (connection->fd >= 0) left++;
+  }
+  if (left == 0 || poll(slots, MAX_CONNECTIONS, timeout_ms) <= 0) return left;
   for (int i = 0; i < MAX_CONNECTIONS; i++) {
     struct connection *connection = &monitor->connections[i];
-    while (connection->fd >= 0 && connection->out_start < connection->out_end) {
-      struct pollfd writable = {connection->fd, POLLOUT, 0};
-      if (monotonic_ms() > until || poll(&writable, 1, 1000) <= 0) break;
-      connection_flush(monitor, connection);
-    }
+    if (connection->fd < 0 || slots[i].revents == 0) continue;
+    *moved = true;
+    if ((slots[i].revents & POLLOUT) != 0) connection_flush(monitor, connection);
+    if (connection->fd < 0 || (slots[i].revents & ~POLLOUT) == 0) continue;
+    if (!hear_out_client(connection)) connection_drop(monitor, connection);
+  }
+  return left;
+}
+
+void see_off_clients(struct monitor *monitor) {
+  /* An exec has one reader, who may be slow; a container's must not keep a monitor for long. */
+  uint64_t patience_ms = monitor->is_exec ? 600000 : 30000, until = monotonic_ms() + patience_ms;
+  while (monotonic_ms() < until) {
+    bool moved = false;
+    if (see_off_once(monitor, 1000, &moved) == 0) return;
+    if (moved) until = monotonic_ms() + patience_ms;
   }
 }

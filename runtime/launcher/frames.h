@@ -18,7 +18,7 @@ enum frame_type {
   FRAME_START = 10,
   FRAME_KILL = 11, /* u32 signal */
   FRAME_EXEC = 12, /* plan; the connection becomes the process's streams */
-  FRAME_ATTACH = 13,
+  FRAME_ATTACH = 13, /* u32 1: standard input ends with this client */
   FRAME_RESIZE = 14, /* u32 columns, u32 rows */
   FRAME_STDIN = 15,  /* bytes */
   FRAME_CLOSE_STDIN = 16,

@@ -52,7 +52,8 @@ static int poll_timeout(const struct monitor *monitor) {
   }
   for (int i = 0; i < MAX_CONNECTIONS; i++) {
     const struct connection *connection = &monitor->connections[i];
-    if (connection->fd >= 0 && connection->stalled_since_ms != 0) return 1000;
+    if (connection->fd < 0) continue;
+    if (connection->stalled_since_ms != 0 || connection->gone_since_ms != 0) return 1000;
   }
   return -1;
 }
@@ -67,11 +68,19 @@ static void check_deadline(struct monitor *monitor) {
 enum { SLOT_SIGNALS, SLOT_LISTENER, SLOT_SOCKET, SLOT_STDOUT, SLOT_STDERR, SLOT_INPUT, SLOT_OOM,
        SLOT_CLIENTS };
 
+static bool has_place(const struct monitor *monitor) {
+  for (int i = 0; i < MAX_CONNECTIONS; i++) {
+    if (monitor->connections[i].fd < 0) return true;
+  }
+  return false;
+}
+
 static void fill_slots(struct monitor *monitor, struct pollfd *slots) {
   bool takes = monitor->polls_output = takes_output(monitor);
   bool has_input = monitor->input_start < monitor->input_end || monitor->input_closes;
   slots[SLOT_SIGNALS] = (struct pollfd){monitor->signals, POLLIN, 0};
-  slots[SLOT_LISTENER] = (struct pollfd){monitor->listener, POLLIN, 0};
+  /* Nobody is let in to be thrown out: who comes waits for a place. */
+  slots[SLOT_LISTENER] = (struct pollfd){has_place(monitor) ? monitor->listener : -1, POLLIN, 0};
   slots[SLOT_SOCKET] = (struct pollfd){monitor->socket, POLLIN, 0};
   slots[SLOT_STDOUT] = (struct pollfd){takes ? monitor->output[0] : -1, POLLIN, 0};
   slots[SLOT_STDERR] = (struct pollfd){takes ? monitor->output[1] : -1, POLLIN, 0};
@@ -81,9 +90,26 @@ static void fill_slots(struct monitor *monitor, struct pollfd *slots) {
     struct connection *connection = &monitor->connections[i];
     bool waits = connection->header_used == sizeof connection->header &&
                  connection->header.type == FRAME_STDIN && monitor->input_start < monitor->input_end;
+    bool has_output = connection->out_start < connection->out_end;
     short events = waits ? 0 : POLLIN;
-    if (connection->out_start < connection->out_end) events |= POLLOUT;
-    slots[SLOT_CLIENTS + i] = (struct pollfd){connection->fd, events, 0};
+    if (has_output) events |= POLLOUT;
+    bool is_waiting_on = waits && connection->gone_since_ms != 0;
+    slots[SLOT_CLIENTS + i] = (struct pollfd){is_waiting_on ? -1 : connection->fd, events, 0};
+  }
+}
+
+/* What it sent before it went is still for the container, which gets some time to take it; an exec
+ * ends with its client. */
+static void lose_client(struct monitor *monitor, struct connection *connection, bool has_input) {
+  if (!has_input || monitor->is_exec) connection_drop(monitor, connection);
+  else if (connection->gone_since_ms == 0) connection->gone_since_ms = monotonic_ms();
+}
+
+static void forget_gone_clients(struct monitor *monitor) {
+  for (int i = 0; i < MAX_CONNECTIONS; i++) {
+    struct connection *connection = &monitor->connections[i];
+    if (connection->fd < 0 || connection->gone_since_ms == 0) continue;
+    if (monotonic_ms() - connection->gone_since_ms > 10000) connection_drop(monitor, connection);
   }
 }
 
@@ -94,7 +120,9 @@ static void serve_clients(struct monitor *monitor, const struct pollfd *slots) {
     if (connection->fd != slots[SLOT_CLIENTS + i].fd || events == 0) continue;
     if ((events & POLLOUT) != 0) connection_flush(monitor, connection);
     if (connection->fd >= 0 && (events & POLLIN) != 0) connection_read(monitor, connection);
-    else if ((events & (POLLHUP | POLLERR)) != 0) connection_drop(monitor, connection);
+    else if (connection->fd >= 0 && (events & (POLLHUP | POLLERR)) != 0) {
+      lose_client(monitor, connection, (slots[SLOT_CLIENTS + i].events & POLLIN) == 0);
+    }
   }
 }
 
@@ -114,6 +142,7 @@ static bool serve_once(struct monitor *monitor) {
   else if (monitor->oom.check_until_ms > 0 && !monitor->child_gone) check_oom(monitor);
   if (slots[SLOT_SIGNALS].revents != 0 || monitor->reap_due) reap(monitor);
   serve_clients(monitor, slots);
+  forget_gone_clients(monitor);
   if (monitor->input >= 0) write_input(monitor);
   if (slots[SLOT_LISTENER].revents != 0) accept_client(monitor);
   check_deadline(monitor);
@@ -127,7 +156,13 @@ void monitor_loop(struct monitor *monitor) {
   if (monitor->is_ready || monitor->is_exec || monitor->start_error[0] == '\0') {
     announce_exit(monitor);
   }
-  flush_clients(monitor);
+  if (monitor->listener >= 0) {
+    /* Who comes now finds the exit file. */
+    unlink(monitor->plan->socket_path);
+    close(monitor->listener);
+    monitor->listener = -1;
+  }
+  see_off_clients(monitor);
 }
 
 struct monitor *monitor_new(struct plan *plan, int client) {

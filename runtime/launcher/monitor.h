@@ -6,18 +6,29 @@
 #include "plan.h"
 
 /* Large buffers are kept apart from what refers to them, so that a monitor touches few pages. */
-enum { MAX_CONNECTIONS = 32, OUT_BYTES = 64 << 10, PIECE_BYTES = 16 << 10 };
+enum {
+  /* Of these places clients of the main process may take some; the rest is for the agent's own
+   * affairs: its own connection, execs on their way to a monitor of their own, and refusals. */
+  MAX_CONNECTIONS = 40,
+  MAX_ATTACHED = 24,
+  /* Output may fill the first part of a client's buffer; how the process ended always has room. */
+  OUTPUT_BYTES = 64 << 10,
+  OUT_BYTES = OUTPUT_BYTES + (4 << 10),
+  PIECE_BYTES = 16 << 10
+};
 
 /* A client. */
 struct connection {
   int fd; /* -1: free */
   bool is_subscribed;
   bool is_attached;
+  bool closes_input; /* standard input ends with it, however it goes */
   struct frame_header header;
   size_t header_used;
   char body[16];
   size_t body_used;
   uint64_t stalled_since_ms;
+  uint64_t gone_since_ms; /* it has left input behind that nobody takes yet */
   size_t out_start, out_end;
   char *out; /* OUT_BYTES */
 };
@@ -75,7 +86,7 @@ struct monitor {
 /* connection.c */
 struct connection *connection_add(struct monitor *monitor, int fd);
 void connection_drop(struct monitor *monitor, struct connection *connection);
-/* Room for a frame of `length` payload bytes? */
+/* Room for a frame with `length` bytes of output? */
 bool connection_fits(const struct connection *connection, size_t length);
 /* Queues a frame; drops the connection when there is no room. */
 void connection_send(struct monitor *monitor, struct connection *connection, uint32_t type,
@@ -91,7 +102,8 @@ int log_open(struct log *log, const struct plan *plan);
 void log_write(struct log *log, int stream, const char *bytes, size_t length);
 /* Writes what has no newline yet. */
 void log_finish(struct log *log);
-void log_rotate(struct log *log);
+/* False when there could be no new file: the old one is still there. */
+bool log_rotate(struct log *log);
 
 /* streams.c */
 struct stdio;
@@ -107,8 +119,9 @@ bool is_drained(const struct monitor *monitor, bool had_output);
 
 /* ending.c */
 void announce_exit(struct monitor *monitor);
-/* Gives clients some time to take the last bytes. */
-void flush_clients(struct monitor *monitor);
+/* Has clients take the last bytes and go. Closing first would drop what they have not read: a socket
+ * that is closed while it holds unread bytes fails its peer's writes, and so its reads. */
+void see_off_clients(struct monitor *monitor);
 
 /* children.c */
 /* Blocks SIGCHLD; a descriptor that polls readable when a child has ended. */

@@ -3,8 +3,8 @@
 
 #include "monitor.h"
 
-static int open_log(const struct log *log) {
-  return open_host(AT_FDCWD, log->path, O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW, 0640);
+static int open_log(const char *path) {
+  return open_host(AT_FDCWD, path, O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW, 0640);
 }
 
 int log_open(struct log *log, const struct plan *plan) {
@@ -15,30 +15,34 @@ int log_open(struct log *log, const struct plan *plan) {
   log->streams[1].name = "stderr";
   log->fd = -1;
   if (log->path == NULL) return 0;
-  log->fd = open_log(log);
+  log->fd = open_log(log->path);
   if (log->fd < 0) return fail("log", "open %s", log->path);
   struct stat info;
   if (fstat(log->fd, &info) == 0) log->size = (uint64_t)info.st_size;
   return 0;
 }
 
-void log_rotate(struct log *log) {
-  char from[4096], to[4096];
-  if (log->fd < 0) return;
+bool log_rotate(struct log *log) {
+  char from[4096], to[4096], fresh[4096];
+  if (log->fd < 0) return false;
+  /* The new file first: without one, moving the others on would only lose the oldest. */
+  snprintf(fresh, sizeof fresh, "%s.new", log->path);
+  int fd = open_log(fresh);
+  if (fd < 0) return false;
   for (uint32_t i = log->max_files > 1 ? log->max_files - 1 : 1; i > 0; i--) {
     snprintf(to, sizeof to, "%s.%u", log->path, i);
     if (i == 1) snprintf(from, sizeof from, "%s", log->path);
     else snprintf(from, sizeof from, "%s.%u", log->path, i - 1);
     rename(from, to);
   }
-  int fd = open_log(log);
-  if (fd < 0) return;
+  rename(fresh, log->path);
   close(log->fd);
   log->fd = fd;
   log->size = 0;
+  return true;
 }
 
-/* One entry. A full disk loses log lines; it must not stop the container. */
+/* One entry, whole or not at all. A full disk loses log lines; it must not stop the container. */
 static void write_entry(struct log *log, const struct log_stream *stream, bool is_partial,
                         const char *text, size_t length) {
   struct timespec now;
@@ -49,10 +53,16 @@ static void write_entry(struct log *log, const struct log_stream *stream, bool i
   size_t used = strftime(head, sizeof head, "%Y-%m-%dT%H:%M:%S", &date);
   used += (size_t)snprintf(head + used, sizeof head - used, ".%09ldZ %s %c ", now.tv_nsec,
                            stream->name, is_partial ? 'P' : 'F');
+  size_t total = used + length + 1;
+  /* A line without end is no way around the limit: its parts may lie in several files. */
+  if (log->max_bytes > 0 && log->size > 0 && log->size + total > log->max_bytes && !log_rotate(log)) {
+    return;
+  }
   struct iovec parts[] = {{head, used}, {(void *)(uintptr_t)text, length}, {"\n", 1}};
   ssize_t written = writev(log->fd, parts, 3);
-  if (written > 0) log->size += (uint64_t)written;
-  if (log->max_bytes > 0 && log->size >= log->max_bytes && !is_partial) log_rotate(log);
+  if (written == (ssize_t)total) log->size += total;
+  /* Half an entry would swallow the next. */
+  else if (written > 0 && ftruncate(log->fd, (off_t)log->size) < 0) log->size += (uint64_t)written;
 }
 
 void log_write(struct log *log, int index, const char *bytes, size_t length) {

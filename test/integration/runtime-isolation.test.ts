@@ -447,7 +447,7 @@ describe('terminals of the main process', () => {
     );
     await host.runtime.createContainer(spec);
     await host.runtime.startContainer('term');
-    await using process = await host.runtime.attach('term');
+    await using process = await host.runtime.attach('term', { endsStdin: false });
     await process.writeStdin(Buffer.from('hello\n'));
     const { stdout, exitCode } = await collect(process);
     expect(stdout).toContain('got hello\r\n');
