@@ -146,12 +146,14 @@ class AgentExecSession implements ExecSession {
   }
 }
 
-async function* iterate({ messages }: OpenedStream) {
+/** @throws ApiError when the agent went in the middle: to a reader that must not look like the end. */
+async function* iterate({ call, messages }: OpenedStream) {
   for (;;) {
     const next = await messages.next();
-    if (next.done === true) return;
+    if (next.done === true) break;
     yield next.value.message;
   }
+  if (call.cancelled) throw new ApiError('ServiceUnavailable', 'the connection to the node broke');
 }
 
 /** Ends the call when `signal` aborts, so that a waiting reader wakes; returns the undo. */

@@ -115,3 +115,21 @@ it('says so when lines were deleted before they were read', async () => {
   expect(rest).toContain('[some log lines were deleted by rotation before they were read]');
   expect(rest).toContain('49\n');
 });
+
+it('says nothing of lost lines when the log is removed with its container', async () => {
+  let isEnded = false;
+  await writeFile(path, numbers(0, 10));
+  const source = { path, isEnded: () => isEnded, clock: systemClock };
+  const reader = readLog(source, { follow: true, timestamps: false }, new AbortController().signal)[
+    Symbol.asyncIterator
+  ]();
+  expect(Buffer.from((await reader.next()).value as Uint8Array).toString()).toContain('9\n');
+  await appendFile(path, numbers(10, 20));
+  await rm(directory, { recursive: true, force: true });
+  const next = await reader.next();
+  expect(Buffer.from(next.value as Uint8Array).toString()).toBe(
+    Array.from({ length: 10 }, (_, index) => `${index + 10}\n`).join(''),
+  );
+  isEnded = true;
+  expect(await reader.next()).toEqual({ done: true, value: undefined });
+});

@@ -98,8 +98,9 @@ const filesAfter = async (path: string, last: LogFile) => {
   const files = await openLogFiles(path);
   const position = files.findIndex(({ inode }) => inode === last.inode);
   await closeAll(files.slice(0, position + 1));
-  // The file that was read is no longer among them: others may have gone with it.
-  return { next: files.slice(position + 1), hasGap: position < 0 };
+  // Not among them, it was rotated away, and others may have gone with it. With no file left at all
+  // the container was removed: nothing followed what was read.
+  return { next: files.slice(position + 1), hasGap: position < 0 && files.length > 0 };
 };
 
 /** What was written to a file between the last look and its renaming. */

@@ -109,6 +109,53 @@ describe('an agent and its server', () => {
     expect(output).toEqual(['over and out', 'exit 7']);
   });
 
+  const targetOf = async (name: string) => {
+    const pod = await running(name);
+    return { namespace: 'default', podName: name, podUid: pod.metadata.uid!, container: 'web' };
+  };
+
+  it('ends a followed log with an error when the agent goes, and with none at the end', async () => {
+    const runtime = new FakeContainerRuntime();
+    const agent = await startAgent(plane, directory, { runtime });
+    await createPod(podDraft('web'));
+    const request = { ...(await targetOf('web')), previous: false, timestamps: false };
+    const { signal } = new AbortController();
+    const follow = () =>
+      plane.nodes.connections
+        .logs('n1', { ...request, follow: true }, signal)
+        [Symbol.asyncIterator]();
+    const [broken, whole] = [follow(), follow()];
+    expect(Buffer.from((await broken.next()).value as Uint8Array).toString()).toBe('hello\n');
+    await whole.next();
+    await agent.stop();
+    await expect(broken.next()).rejects.toThrow('the connection to the node broke');
+    await expect(whole.next()).rejects.toThrow('the connection to the node broke');
+    await using _again = await startAgent(plane, directory, { runtime });
+    await eventually(async () => plane.nodes.connections.isConnected('n1'));
+    const ended = follow();
+    await ended.next();
+    await runtime.exitContainer(runtime.containers()[0]!.id, 0);
+    expect((await ended.next()).done).toBe(true);
+  });
+
+  it('says of an attached client that it has seen all, whatever the exit code', async () => {
+    const runtime = new FakeContainerRuntime();
+    await using _agent = await startAgent(plane, directory, { runtime });
+    await createPod(podDraft('web'));
+    const target = await targetOf('web');
+    const streams = { stdin: false, stdout: true, stderr: true, tty: false };
+    const { signal } = new AbortController();
+    await using session = await plane.nodes.connections.exec(
+      'n1',
+      { ...target, ...streams },
+      signal,
+    );
+    const output = session.output[Symbol.asyncIterator]();
+    await eventually(async () => runtime.calls.some((call) => call.startsWith('attach')));
+    await runtime.exitContainer(runtime.containers()[0]!.id, 3);
+    expect(await output.next()).toEqual({ done: false, value: { stream: 'exit', exitCode: 0 } });
+  });
+
   it('takes its containers up again after a restart, without counting one', async () => {
     const runtime = new FakeContainerRuntime();
     const first = await startAgent(plane, directory, { runtime });
