@@ -76,9 +76,12 @@ export class ContainerTasks {
     const { containerId } = request;
     const running = this.killing.get(containerId);
     if (running !== undefined) return running;
-    this.options.deps.probes.unwatch(containerId);
+    const { probes, runtime } = this.options.deps;
+    probes.endVital(containerId);
     const task = this.killNow(request).then(() => {
       this.killing.delete(containerId);
+      const state = runtime.container(containerId);
+      if (state === undefined || state.status === 'exited') probes.unwatch(containerId);
       this.options.onDone();
     });
     this.killing.set(containerId, task);

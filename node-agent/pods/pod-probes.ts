@@ -9,6 +9,8 @@ import type { Int64 } from '../../api/int64';
 export interface ProbedPod {
   readonly pod: Pod;
   readonly podIp: string;
+  /** The pod is being deleted, or is ended by the agent. */
+  readonly isEnding: boolean;
   /** It is being started or killed: leave it alone for now. */
   readonly isBusy: (run: ObservedContainer) => boolean;
   /** A verdict has changed. */
@@ -34,7 +36,8 @@ export const watchProbes = (
     else if (!probed.isBusy(run)) {
       const { startedAtMs } = state;
       const target = { containerId: id, container, podIp, startedAtMs };
-      deps.probes.watch(target, verdictsOf(pod, run), listenerOf(deps, probed, run, container));
+      const before = { ...verdictsOf(pod, run), isEnding: probed.isEnding };
+      deps.probes.watch(target, before, listenerOf(deps, probed, run, container));
     }
   }
 };

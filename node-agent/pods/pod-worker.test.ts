@@ -216,6 +216,79 @@ it('is ready only while its readiness probe says so', async () => {
   expect(containerOf()?.restartCount).toBe(0);
 });
 
+describe('while a pod is being deleted', () => {
+  const deletion = {
+    deletionTimestamp: '2026-01-01T00:00:00Z',
+    deletionGracePeriodSeconds: 60,
+  };
+  const probed = { exec: { command: ['true'] }, periodSeconds: 1, failureThreshold: 1 };
+  const stubborn = (probeAction: PodBenchOptions['probeAction']) => {
+    const clock = new ManualClock(Date.UTC(2026, 0, 1));
+    const runtime = new FakeContainerRuntime({ clock, ignoresSigterm: () => true });
+    start({ clock, runtime, ...(probeAction === undefined ? {} : { probeAction }) });
+    return { clock, runtime };
+  };
+  const isPodReady = () =>
+    bench.status().conditions?.find(({ type }) => type === 'Ready')?.status === 'True';
+
+  it('readiness goes on, also over a restart of the agent', async () => {
+    let isReady = true;
+    const action = () => Promise.resolve({ succeeded: isReady, output: 'draining' });
+    const { clock, runtime } = stubborn(action);
+    const spec = { containers: [testContainer({ readinessProbe: probed })] };
+    await bench.run(testPod({ spec }));
+    await until(isPodReady);
+    await bench.run(testPod({ spec, metadata: deletion }));
+    await clock.advance(3_000);
+    expect(isPodReady()).toBe(true);
+    isReady = false;
+    await until(() => !isPodReady(), 3_000);
+    expect(containerOf()?.state?.running).toBeDefined();
+    const before = bench.status();
+    await bench.stop();
+    start({ clock, runtime, probeAction: action });
+    await bench.run(testPod({ spec, metadata: deletion, status: before }));
+    isReady = true;
+    await until(isPodReady, 15_000);
+    await until(() => bench.isTerminated(), 70_000);
+    expect(isPodReady()).toBe(false);
+  });
+
+  it('stays ready without a readiness probe, until its containers end', async () => {
+    const { clock } = stubborn(undefined);
+    await bench.run(testPod());
+    await until(isPodReady);
+    await bench.run(testPod({ metadata: deletion }));
+    await clock.advance(30_000);
+    expect(isPodReady()).toBe(true);
+    await until(() => bench.isTerminated(), 60_000);
+    expect(isPodReady()).toBe(false);
+  });
+
+  it('liveness and startup stop', async () => {
+    const asked: string[] = [];
+    const { clock } = stubborn((_target, probe) => {
+      asked.push(probe.exec?.command?.[0] ?? '');
+      return Promise.resolve({ succeeded: false, output: '' });
+    });
+    const never = { periodSeconds: 1, failureThreshold: 1000 };
+    const spec = {
+      containers: [
+        testContainer({ livenessProbe: { ...never, exec: { command: ['live'] } } }),
+        testContainer({ name: 'two', startupProbe: { ...never, exec: { command: ['start'] } } }),
+      ],
+    };
+    await bench.run(testPod({ spec }));
+    await until(() => asked.includes('live') && asked.includes('start'));
+    await bench.run(testPod({ spec, metadata: deletion }));
+    await clock.advance(2_000);
+    asked.length = 0;
+    await clock.advance(20_000);
+    expect(asked).toEqual([]);
+    await until(() => bench.isTerminated(), 60_000);
+  });
+});
+
 it('takes over running containers and their restart count from the runtime', async () => {
   const clock = new ManualClock(Date.UTC(2026, 0, 1));
   const runtime = new FakeContainerRuntime({ clock });

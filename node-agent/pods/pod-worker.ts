@@ -203,7 +203,7 @@ export class PodWorker {
     const sandbox = await this.ensureSandbox();
     if (sandbox === undefined) return;
     const volumes = this.ensureVolumes(sandbox);
-    this.watchProbes(sandbox);
+    this.watchProbes(sandbox.podIp);
     const plan = this.plan();
     this.replaceOutdated(plan);
     if (volumes !== undefined)
@@ -250,13 +250,14 @@ export class PodWorker {
     }
   }
 
-  private watchProbes({ podIp }: ReadySandbox): void {
+  private watchProbes(podIp: string): void {
     const { pod, deps, tasks } = this;
     const probed = {
       pod,
       podIp,
+      isEnding: this.isEnding,
       isBusy: ({ id, name }: ObservedContainer) => tasks.isKilling(id) || tasks.isStarting(name),
-      onChange: () => this.wake(),
+      onChange: () => this.probesChanged(),
       onUnhealthy: (
         { id }: ObservedContainer,
         container: Container,
@@ -267,6 +268,12 @@ export class PodWorker {
       },
     };
     watchProbes(deps, probed, this.runs());
+  }
+
+  private probesChanged(): void {
+    // While containers end, the loop waits for them: what readiness says is told meanwhile.
+    if (this.isEnding && !this.isRemoved && !this.isTornDown) this.report(this.plan());
+    this.wake();
   }
 
   private kill(
@@ -299,6 +306,7 @@ export class PodWorker {
   private async end(): Promise<boolean> {
     this.endingSinceMs ??= this.deps.clock.monotonicMs();
     if (!this.isTornDown) {
+      this.watchProbes(this.sandbox?.podIp ?? this.pod.status.podIP ?? '');
       const spentMs = this.deps.clock.monotonicMs() - this.endingSinceMs;
       const graceMs = Math.max(0, this.graceMs() - spentMs);
       if (!(await this.killAll(graceMs))) return this.again();
@@ -399,7 +407,7 @@ export class PodWorker {
       observation: this.observe(),
       plan,
       waiting: this.tasks.waiting,
-      isReady: ({ id }) => probes.isReady(id) && !this.tasks.isKilling(id),
+      isReady: ({ id }) => probes.isReady(id),
       isStarted: ({ id }) => probes.isStarted(id),
       terminationMessage: (run) => terminationMessageOf(this.deps.paths, this.pod, run),
       hasSandbox: this.sandbox !== undefined,

@@ -1,4 +1,5 @@
 import { withDeadline } from '../../lib/async/deadline';
+import { linkedController } from '../../lib/async/linked-controller';
 import type { Clock } from '../../lib/clock';
 import { describeError } from '../../lib/describe-error';
 import type { Random } from '../../lib/random';
@@ -30,6 +31,8 @@ export interface ProbeTarget extends ActionTarget {
 
 interface Watch {
   readonly controller: AbortController;
+  /** Of the probes that may end the container: they stop when something else does. */
+  readonly vital: AbortController;
   isStarted: boolean;
   isReady: boolean;
 }
@@ -53,10 +56,13 @@ export class ProbeRunner {
     this.act = deps.action ?? ((target, probe, signal) => runProbe(deps, target, probe, signal));
   }
 
-  /** Begins probing, from the verdicts of an earlier agent. Idempotent by container id. */
+  /**
+   * Begins probing, from the verdicts of an earlier agent. Idempotent by container id. A container
+   * `isEnding` is probed for readiness only.
+   */
   watch(
     target: ProbeTarget,
-    before: { readonly started: boolean; readonly ready: boolean },
+    before: { readonly started: boolean; readonly ready: boolean; readonly isEnding?: boolean },
     listener: ProbeListener,
   ): void {
     const { containerId, container } = target;
@@ -64,20 +70,30 @@ export class ProbeRunner {
     const { startupProbe, livenessProbe, readinessProbe } = container;
     const watch: Watch = {
       controller: new AbortController(),
+      vital: new AbortController(),
       isStarted: startupProbe === undefined || before.started,
       isReady: readinessProbe === undefined || before.ready,
     };
     this.watches.set(containerId, watch);
+    if (before.isEnding === true) watch.vital.abort();
     const run = async () => {
       if (startupProbe !== undefined && !watch.isStarted)
         await this.startup(watch, target, startupProbe, listener);
-      if (watch.controller.signal.aborted) return;
+      if (watch.controller.signal.aborted || !watch.isStarted) return;
       await Promise.all([
         livenessProbe && this.liveness(watch, target, livenessProbe, listener),
         readinessProbe && this.readiness(watch, target, readinessProbe, listener),
       ]);
     };
     void run();
+  }
+
+  /**
+   * The container is being ended: liveness and startup probes stop, so that none of them restarts
+   * what is on its way out. Readiness goes on: who still sends requests must know.
+   */
+  endVital(containerId: string): void {
+    this.watches.get(containerId)?.vital.abort();
   }
 
   unwatch(containerId: string): void {
@@ -100,7 +116,8 @@ export class ProbeRunner {
     probe: Probe,
     listener: ProbeListener,
   ): Promise<void> {
-    await this.loop(watch, 'startup', target, probe, listener, (succeeded) => {
+    using signals = linkedController(watch.controller.signal, watch.vital.signal);
+    await this.loop(signals.signal, 'startup', target, probe, listener, (succeeded) => {
       if (!succeeded) listener.onUnhealthy('startup');
       else {
         watch.isStarted = true;
@@ -116,7 +133,8 @@ export class ProbeRunner {
     probe: Probe,
     listener: ProbeListener,
   ): Promise<void> {
-    await this.loop(watch, 'liveness', target, probe, listener, (succeeded) => {
+    using signals = linkedController(watch.controller.signal, watch.vital.signal);
+    await this.loop(signals.signal, 'liveness', target, probe, listener, (succeeded) => {
       if (!succeeded) listener.onUnhealthy('liveness');
       return succeeded;
     });
@@ -128,7 +146,7 @@ export class ProbeRunner {
     probe: Probe,
     listener: ProbeListener,
   ): Promise<void> {
-    await this.loop(watch, 'readiness', target, probe, listener, (succeeded) => {
+    await this.loop(watch.controller.signal, 'readiness', target, probe, listener, (succeeded) => {
       if (watch.isReady !== succeeded) {
         watch.isReady = succeeded;
         listener.onChange();
@@ -168,7 +186,7 @@ export class ProbeRunner {
 
   /** Calls `settle` each time the threshold for success or failure is reached, until it says false. */
   private async loop(
-    { controller: { signal } }: Watch,
+    signal: AbortSignal,
     kind: ProbeKind,
     target: ProbeTarget,
     probe: Probe,
