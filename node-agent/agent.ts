@@ -242,7 +242,13 @@ class NodeAgent implements Agent {
         holdMaxMs: settings.startHoldMs,
         clock,
       }),
-      admit: (pod) => refuseToAdmit(pod, this.pods.active(), this.reporter.allocatable()),
+      admit: (pod) =>
+        refuseToAdmit({
+          pod,
+          others: this.pods.active(),
+          allocatable: this.reporter.allocatable(),
+          node: assignments.facts.node,
+        }),
       noteStatus: (uid, status) => assignments.noteStatus(uid, status),
       clock,
       random,

@@ -12,6 +12,7 @@ const delta = (more: Partial<AssignmentDelta>): AssignmentDelta => ({
   removedConfigMaps: [],
   peers: [],
   peersChanged: false,
+  node: Buffer.alloc(0),
   ...more,
 });
 

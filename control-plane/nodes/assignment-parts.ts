@@ -31,9 +31,9 @@ export const deltaOf = (value: AssignmentDelta): Message => ({ $case: 'delta', v
 /** What a session begins with; there is at least one part, also for a node without anything. */
 export const snapshotOf = (parts: readonly AssignmentDelta[]): Message[] =>
   (parts.length === 0 ? [emptyDelta()] : parts).map(
-    ({ pods, secrets, configMaps, peers }, index) => {
+    ({ pods, secrets, configMaps, peers, node }, index) => {
       const partial = index < parts.length - 1;
-      return { $case: 'snapshot', value: { pods, secrets, configMaps, peers, partial } };
+      return { $case: 'snapshot', value: { pods, secrets, configMaps, peers, node, partial } };
     },
   );
 
@@ -46,4 +46,5 @@ const emptyDelta = (): AssignmentDelta => ({
   removedConfigMaps: [],
   peers: [],
   peersChanged: false,
+  node: Buffer.alloc(0),
 });

@@ -42,6 +42,34 @@ it('finds every way in which a pod names secrets and config maps', () => {
   expect([...configMaps].sort()).toEqual(['map-env', 'map-from', 'map-p', 'map-volume']);
 });
 
+const own = (
+  labels: Node['metadata']['labels'] = {},
+  taints: Node['spec']['taints'] = [],
+): Node => ({
+  apiVersion: 'v1',
+  kind: 'Node',
+  metadata: { name: 'n1', labels, resourceVersion: '7' },
+  spec: { taints },
+  status: {},
+});
+
+it('tells a node of its labels and taints, and of nothing else that is its own', () => {
+  const find = { secret: () => undefined, configMap: () => undefined };
+  const sent = new SentAssignments();
+  const told = (node: Node): unknown => {
+    const delta = sent.diff(assignmentsOf([], find, [], node));
+    return delta === undefined ? undefined : JSON.parse(delta.node.toString());
+  };
+  expect(told(own({ disk: 'slow' }))).toEqual({
+    metadata: { name: 'n1', labels: { disk: 'slow' } },
+    spec: { taints: [] },
+  });
+  expect(told({ ...own({ disk: 'slow' }), status: { capacity: { cpu: '2' } } })).toBeUndefined();
+  expect(told(own({ disk: 'fast' }))).toMatchObject({ metadata: { labels: { disk: 'fast' } } });
+  const taint = { key: 'out', effect: 'NoExecute' };
+  expect(told(own({ disk: 'fast' }, [taint]))).toMatchObject({ spec: { taints: [taint] } });
+});
+
 it('sends what changed once, and nothing for a change of status', () => {
   const secret = (data: string, version: string): Secret => ({
     apiVersion: 'v1',
@@ -53,18 +81,18 @@ it('sends what changed once, and nothing for a change of status', () => {
   const find = { secret: () => stored, configMap: (): ConfigMap | undefined => undefined };
   const subject = pod({ imagePullSecrets: [{ name: 's' }] });
   const sent = new SentAssignments();
-  const first = sent.diff(assignmentsOf([subject], find, []));
+  const first = sent.diff(assignmentsOf([subject], find, [], own()));
   expect([first?.pods.length, first?.secrets.length]).toEqual([1, 1]);
-  expect(sent.diff(assignmentsOf([subject], find, []))).toBeUndefined();
+  expect(sent.diff(assignmentsOf([subject], find, [], own()))).toBeUndefined();
   const withStatus: Pod = {
     ...subject,
     metadata: { ...subject.metadata, resourceVersion: '2' },
     status: { phase: 'Running' },
   };
-  expect(sent.diff(assignmentsOf([withStatus], find, []))).toBeUndefined();
+  expect(sent.diff(assignmentsOf([withStatus], find, [], own()))).toBeUndefined();
   stored = secret('2', '3');
-  expect(sent.diff(assignmentsOf([withStatus], find, []))?.secrets).toHaveLength(1);
-  const last = sent.diff(assignmentsOf([], find, []));
+  expect(sent.diff(assignmentsOf([withStatus], find, [], own()))?.secrets).toHaveLength(1);
+  const last = sent.diff(assignmentsOf([], find, [], own()));
   expect(last?.removedPods).toEqual([{ namespace: 'ns', name: 'p', uid: 'u' }]);
   expect(last?.removedSecrets).toEqual([{ namespace: 'ns', name: 's', uid: 'su' }]);
 });
@@ -77,7 +105,7 @@ it('tells of a readiness gate that others open or close', () => {
       { readinessGates: [{ conditionType: 'example.com/lb' }] },
       { resourceVersion: version },
     );
-    return sent.diff(assignmentsOf([{ ...gated, status }], find, []))?.pods.length ?? 0;
+    return sent.diff(assignmentsOf([{ ...gated, status }], find, [], own()))?.pods.length ?? 0;
   };
   const condition = (type: string) => ({ conditions: [{ type, status: 'True' as const }] });
   expect(diff('1', {})).toBe(1);

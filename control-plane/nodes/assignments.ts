@@ -11,6 +11,8 @@ export interface NodeAssignments {
   readonly secrets: readonly Secret[];
   readonly configMaps: readonly ConfigMap[];
   readonly peers: readonly Peer[];
+  /** The node itself, for admission there. */
+  readonly node: Node;
 }
 
 export interface ObjectReferences {
@@ -55,6 +57,7 @@ export const assignmentsOf = (
     readonly configMap: (key: string) => ConfigMap | undefined;
   },
   peers: readonly Peer[],
+  node: Node,
 ): NodeAssignments => {
   const secrets = new Map<string, Secret>();
   const configMaps = new Map<string, ConfigMap>();
@@ -66,7 +69,13 @@ export const assignmentsOf = (
     for (const name of references.configMaps)
       collect(configMaps, find.configMap, nameKey({ namespace, name }));
   }
-  return { pods, secrets: [...secrets.values()], configMaps: [...configMaps.values()], peers };
+  return {
+    pods,
+    secrets: [...secrets.values()],
+    configMaps: [...configMaps.values()],
+    peers,
+    node,
+  };
 };
 
 const collect = <T>(
@@ -110,6 +119,7 @@ export class SentAssignments {
   private readonly secrets = new Map<string, Sent>();
   private readonly configMaps = new Map<string, Sent>();
   private peers = '';
+  private node = '';
 
   /** Undefined when nothing changed. */
   diff(wanted: NodeAssignments): AssignmentDelta | undefined {
@@ -119,9 +129,13 @@ export class SentAssignments {
     const peers = stringifyJson(wanted.peers);
     const peersChanged = peers !== this.peers;
     this.peers = peers;
+    const node = stringifyJson(admissionFactsOf(wanted.node));
+    const nodeChanged = node !== this.node;
+    this.node = node;
     const changes = [pods, secrets, configMaps];
     if (
       !peersChanged &&
+      !nodeChanged &&
       changes.every(({ changed, removed }) => changed.length + removed.length === 0)
     )
       return undefined;
@@ -134,9 +148,16 @@ export class SentAssignments {
       removedConfigMaps: configMaps.removed,
       peers: peersChanged ? [...wanted.peers] : [],
       peersChanged,
+      node: Buffer.from(nodeChanged ? node : ''),
     };
   }
 }
+
+/** Of a Node, what decides whether a pod may be on it. */
+const admissionFactsOf = ({ metadata: { name, labels = {} }, spec: { taints = [] } }: Node) => ({
+  metadata: { name, labels },
+  spec: { taints },
+});
 
 const diffObjects = <T extends ApiObject>(
   sent: Map<string, Sent>,

@@ -94,6 +94,7 @@ export class NodeSession {
     const undo = [
       this.deps.podIndex.onChange(this.name, () => this.markDirty()),
       this.deps.peers.onChange(() => this.markDirty()),
+      watchOne(this.deps.nodes, this.name, () => this.markDirty()),
       watchAll(this.deps.secrets, () => this.markDirty()),
       watchAll(this.deps.configMaps, () => this.markDirty()),
     ];
@@ -151,7 +152,7 @@ export class NodeSession {
       secret: (key: string) => secrets.get(key),
       configMap: (key: string) => configMaps.get(key),
     };
-    return assignmentsOf(pods, find, peers.peersOf(this.name));
+    return assignmentsOf(pods, find, peers.peersOf(this.name), this.current());
   }
 
   private async watchSilence(signal: AbortSignal, intervalMs: number): Promise<void> {
@@ -271,3 +272,11 @@ const readyOf = ({ conditions }: Node['status']): string | undefined =>
 /** Any change matters only when the diff says so: computing it is cheaper than tracking who uses what. */
 const watchAll = <T extends ApiObject>(view: ObjectView<T>, listener: () => void): (() => void) =>
   view.subscribe({ onAdd: listener, onUpdate: listener, onDelete: listener });
+
+/** Labels and taints of the node: its agent admits pods by them. */
+const watchOne = (view: ObjectView<Node>, name: string, listener: () => void): (() => void) => {
+  const note = ({ metadata }: Node): void => {
+    if (metadata.name === name) listener();
+  };
+  return view.subscribe({ onAdd: note, onUpdate: note, onDelete: note });
+};

@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { readFileSync, statfsSync } from 'node:fs';
 import { statfs } from 'node:fs/promises';
 
 import { formatImageLayers } from '../../api/image-layers';
@@ -60,7 +60,8 @@ export class NodeReporter {
 
   allocatable(): Readonly<Record<string, string>> {
     const { config, facts } = this.deps;
-    return allocatableOf({ ...config, facts, diskTotalBytes: 0 });
+    const { blocks, bsize } = statfsSync(config.stateDir);
+    return allocatableOf({ ...config, facts, diskTotalBytes: blocks * bsize });
   }
 
   private async observe(): Promise<{

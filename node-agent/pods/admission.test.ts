@@ -1,8 +1,14 @@
-import type { Pod, PodSpec } from '../../api/types';
-import { refuseToAdmit } from './admission';
+import type { Pod, PodSpec, Taint } from '../../api/types';
+import { refuseToAdmit, type AdmissionInput } from './admission';
 import { testContainer, testPod } from './testing';
 
 const node = (cpu: string) => ({ cpu, memory: '4Gi', pods: '3' });
+const admit = (
+  subject: Pod,
+  others: readonly Pod[],
+  allocatable: AdmissionInput['allocatable'],
+  more: Partial<AdmissionInput> = {},
+) => refuseToAdmit({ pod: subject, others, allocatable, node: undefined, ...more });
 const pod = (spec: Partial<PodSpec> = {}): Pod => testPod({ spec });
 const asking = (cpu: string, more: object = {}) =>
   testContainer({ resources: { requests: { cpu } }, ...more });
@@ -19,34 +25,96 @@ it('counts sidecars in the phase of each init container, as the scheduler does',
     ],
     containers: [asking('1')],
   };
-  expect(refuseToAdmit(pod(spec), [], node('2'))).toEqual({
+  expect(admit(pod(spec), [], node('2'))).toEqual({
     reason: 'OutOfcpu',
     message:
       "Pod was rejected: Node didn't have enough resource: cpu, " +
       'requested: 2500, used: 0, capacity: 2000',
   });
-  expect(refuseToAdmit(pod(spec), [], node('3'))).toBeUndefined();
-  expect(
-    refuseToAdmit(pod(spec), [pod({ containers: [asking('501m')] })], node('3')),
-  ).toMatchObject({ reason: 'OutOfcpu' });
+  expect(admit(pod(spec), [], node('3'))).toBeUndefined();
+  expect(admit(pod(spec), [pod({ containers: [asking('501m')] })], node('3'))).toMatchObject({
+    reason: 'OutOfcpu',
+  });
 });
 
 it('refuses a host port that another pod has, and only that', () => {
   const refused = { reason: 'NodePorts', message: expect.stringContaining('free ports') };
-  expect(refuseToAdmit(onPort(7000), [onPort(7000)], node('2'))).toEqual(refused);
+  expect(admit(onPort(7000), [onPort(7000)], node('2'))).toEqual(refused);
   const there = [onPort(7000, { hostIP: '10.0.0.5' })];
-  expect(refuseToAdmit(onPort(7000, { hostIP: '10.0.0.6' }), there, node('2'))).toBeUndefined();
+  expect(admit(onPort(7000, { hostIP: '10.0.0.6' }), there, node('2'))).toBeUndefined();
   expect(
-    refuseToAdmit(onPort(7000, { hostIP: '10.0.0.5', protocol: 'UDP' }), there, node('2')),
+    admit(onPort(7000, { hostIP: '10.0.0.5', protocol: 'UDP' }), there, node('2')),
   ).toBeUndefined();
-  expect(refuseToAdmit(onPort(7000), there, node('2'))).toEqual(refused);
+  expect(admit(onPort(7000), there, node('2'))).toEqual(refused);
 });
 
 it('takes no more pods than the node may have', () => {
-  expect(refuseToAdmit(pod(), [pod(), pod()], node('2'))).toBeUndefined();
-  expect(refuseToAdmit(pod(), [pod(), pod(), pod()], node('2'))?.reason).toBe('OutOfpods');
+  expect(admit(pod(), [pod(), pod()], node('2'))).toBeUndefined();
+  expect(admit(pod(), [pod(), pod(), pod()], node('2'))?.reason).toBe('OutOfpods');
 });
 
-it('goes by resources and ports alone: labels of the node may have changed since', () => {
-  expect(refuseToAdmit(pod({ nodeSelector: { disk: 'fast' } }), [], node('2'))).toBeUndefined();
+it.each([
+  ['ephemeral-storage', '2Gi', 2 ** 31],
+  ['example.com/seat', '2', 2],
+])('refuses what asks for more %s than there is', (resource, asked, requested) => {
+  const subject = pod({
+    containers: [testContainer({ resources: { requests: { [resource]: asked } } })],
+  });
+  expect(admit(subject, [], { ...node('2'), [resource]: '1' })).toEqual({
+    reason: `OutOf${resource}`,
+    message:
+      `Pod was rejected: Node didn't have enough resource: ${resource}, ` +
+      `requested: ${requested}, used: 0, capacity: 1`,
+  });
+  expect(admit(subject, [], node('2'))).toBeUndefined();
+});
+
+describe('on a node with labels and taints', () => {
+  const where = (labels = {}, taints: Taint[] = []) => ({ node: { name: 'n1', labels, taints } });
+  const picky = pod({ nodeSelector: { disk: 'fast' } });
+
+  it('refuses a pod whose selector or required affinity it does not meet', () => {
+    expect(admit(picky, [], node('2'), where({ disk: 'slow' }))).toEqual({
+      reason: 'NodeAffinity',
+      message:
+        'Pod was rejected: Predicate NodeAffinity failed: ' +
+        "node(s) didn't match Pod's node affinity/selector",
+      mayBeStale: true,
+    });
+    expect(admit(picky, [], node('2'), where({ disk: 'fast' }))).toBeUndefined();
+    const matchFields = [{ key: 'metadata.name', operator: 'In', values: ['n2'] }];
+    const elsewhere = pod({
+      affinity: {
+        nodeAffinity: {
+          requiredDuringSchedulingIgnoredDuringExecution: { nodeSelectorTerms: [{ matchFields }] },
+        },
+      },
+    });
+    expect(admit(elsewhere, [], node('2'), where())?.reason).toBe('NodeAffinity');
+  });
+
+  it('goes by resources and ports alone before it knows them', () => {
+    expect(admit(picky, [], node('2'))).toBeUndefined();
+  });
+
+  it('refuses a pod that it would evict, not one that the scheduler would keep away', () => {
+    const taint = (effect: string) => where({}, [{ key: 'out', effect }]);
+    expect(admit(pod(), [], node('2'), taint('NoExecute'))).toEqual({
+      reason: 'TaintToleration',
+      message:
+        'Pod was rejected: Predicate TaintToleration failed: ' +
+        "node(s) had taints that the pod didn't tolerate",
+      mayBeStale: true,
+    });
+    expect(admit(pod(), [], node('2'), taint('NoSchedule'))).toBeUndefined();
+    const brave = pod({ tolerations: [{ operator: 'Exists' }] });
+    expect(admit(brave, [], node('2'), taint('NoExecute'))).toBeUndefined();
+  });
+});
+
+it.each([
+  ['PodOSNotSupported', { os: { name: 'windows' } }],
+  ['PodOSSelectorNodeLabelDoesNotMatch', { nodeSelector: { 'kubernetes.io/os': 'windows' } }],
+])('refuses a pod for another system: %s', (reason, spec) => {
+  expect(admit(pod(spec), [], node('2'))?.reason).toBe(reason);
 });

@@ -1,3 +1,4 @@
+import { matchesNodeAffinity } from '../../api/node-affinity';
 import {
   addAmounts,
   amountsOf,
@@ -5,49 +6,125 @@ import {
   hostPortsClash,
   hostPortsOf,
   NO_RESOURCES,
+  type ResourceAmounts,
 } from '../../api/pods';
-import type { Pod } from '../../api/types';
+import { firstUntolerated } from '../../api/taints';
+import type { Pod, Taint } from '../../api/types';
 import type { PodEnding } from './status';
 
+/** Of a Node, what decides whether a pod may be on it. */
+export interface AdmittingNode {
+  readonly name: string;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly taints: readonly Taint[];
+}
+
+export interface AdmissionInput {
+  readonly pod: Pod;
+  /** Those that take room on the node already. */
+  readonly others: readonly Pod[];
+  /** A Node's `status.allocatable`. */
+  readonly allocatable: Readonly<Record<string, string>>;
+  /** Undefined until the server has said: then only resources and ports count. */
+  readonly node: AdmittingNode | undefined;
+}
+
+export interface Refusal extends PodEnding {
+  /** It rests on labels or taints, which may be older here than the pod's placement. */
+  readonly mayBeStale?: true;
+}
+
 /**
- * Why `pod` cannot run beside `others`, by the rules that the scheduler uses too; undefined when it
- * can. Pure. `allocatable` is a Node's `status.allocatable`.
+ * Why the pod cannot run here, by the rules that the scheduler uses too, with the kubelet's reasons,
+ * messages and order (pkg/kubelet/lifecycle/predicate.go); undefined when it can. Pure.
  */
-export const refuseToAdmit = (
-  pod: Pod,
-  others: readonly Pod[],
-  allocatable: Readonly<Record<string, string>>,
-): PodEnding | undefined => {
-  const free = amountsOf(allocatable);
-  const podsMax = free.others['pods'];
-  if (podsMax !== undefined && others.length + 1 > podsMax)
-    return shortage('pods', 1, others.length, podsMax);
-  const wanted = effectiveRequests(pod.spec);
-  const used = others.map(({ spec }) => effectiveRequests(spec)).reduce(addAmounts, NO_RESOURCES);
-  if (wanted.cpuMillis > 0 && used.cpuMillis + wanted.cpuMillis > free.cpuMillis)
-    return shortage('cpu', wanted.cpuMillis, used.cpuMillis, free.cpuMillis);
-  if (wanted.memoryBytes > 0 && used.memoryBytes + wanted.memoryBytes > free.memoryBytes)
-    return shortage('memory', wanted.memoryBytes, used.memoryBytes, free.memoryBytes);
-  const ports = hostPortsOf(pod.spec);
-  const taken = others.flatMap(({ spec }) => hostPortsOf(spec));
-  if (ports.some((port) => taken.some((other) => hostPortsClash(port, other))))
+export const refuseToAdmit = (input: AdmissionInput): Refusal | undefined => {
+  const refusal =
+    otherSystem(input) ?? shortage(input) ?? otherNode(input) ?? takenPort(input) ?? taint(input);
+  if (refusal === undefined) return undefined;
+  return { ...refusal, message: `Pod was rejected: ${refusal.message}` };
+};
+
+const otherSystem = ({ pod }: AdmissionInput): Refusal | undefined => {
+  const { os, nodeSelector } = pod.spec;
+  if (nodeSelector?.['kubernetes.io/os'] !== undefined && nodeSelector[OS_LABEL] !== 'linux')
     return {
-      reason: 'NodePorts',
-      message:
-        'Pod was rejected: Predicate NodePorts failed: ' +
-        "node(s) didn't have free ports for the requested pod ports",
+      reason: 'PodOSSelectorNodeLabelDoesNotMatch',
+      message: "Failed to admit pod as the `kubernetes.io/os` label doesn't match node label",
+    };
+  if (os !== undefined && os.name !== 'linux')
+    return {
+      reason: 'PodOSNotSupported',
+      message: "Failed to admit pod as the OS field doesn't match node OS",
     };
   return undefined;
 };
 
-const shortage = (
-  resource: string,
-  requested: number,
-  used: number,
-  capacity: number,
-): PodEnding => ({
-  reason: `OutOf${resource}`,
-  message:
-    `Pod was rejected: Node didn't have enough resource: ${resource}, ` +
-    `requested: ${requested}, used: ${used}, capacity: ${capacity}`,
+/** Resources that the node does not count, such as ones only a device plugin would know, are let pass. */
+const shortage = ({ pod, others, allocatable }: AdmissionInput): Refusal | undefined => {
+  const free = countsOf(amountsOf(allocatable));
+  const wanted = countsOf(effectiveRequests(pod.spec), 1);
+  const used = countsOf(
+    others.map(({ spec }) => effectiveRequests(spec)).reduce(addAmounts, NO_RESOURCES),
+    others.length,
+  );
+  for (const [resource, requested] of wanted) {
+    const capacity = free.get(resource);
+    if (allocatable[resource] === undefined || capacity === undefined || requested === 0) continue;
+    const usedNow = used.get(resource) ?? 0;
+    if (usedNow + requested <= capacity) continue;
+    return {
+      reason: `OutOf${resource}`,
+      message:
+        `Node didn't have enough resource: ${resource}, ` +
+        `requested: ${requested}, used: ${usedNow}, capacity: ${capacity}`,
+    };
+  }
+  return undefined;
+};
+
+/** By name, in the order that the kubelet looks at them. */
+const countsOf = (
+  { cpuMillis, memoryBytes, ephemeralStorageBytes, others }: ResourceAmounts,
+  podCount?: number,
+): ReadonlyMap<string, number> =>
+  new Map([
+    ...(podCount === undefined ? [] : [['pods', podCount] as const]),
+    ['cpu', cpuMillis],
+    ['memory', memoryBytes],
+    ['ephemeral-storage', ephemeralStorageBytes],
+    ...Object.entries(others),
+  ]);
+
+const otherNode = ({ pod, node }: AdmissionInput): Refusal | undefined => {
+  if (node === undefined) return undefined;
+  const { name, labels } = node;
+  if (matchesNodeAffinity(pod.spec, { metadata: { name, labels } })) return undefined;
+  const message = "node(s) didn't match Pod's node affinity/selector";
+  return { ...predicate('NodeAffinity', message), mayBeStale: true };
+};
+
+const takenPort = ({ pod, others }: AdmissionInput): Refusal | undefined => {
+  const taken = others.flatMap(({ spec }) => hostPortsOf(spec));
+  const clashes = hostPortsOf(pod.spec).some((port) =>
+    taken.some((other) => hostPortsClash(port, other)),
+  );
+  return clashes
+    ? predicate('NodePorts', "node(s) didn't have free ports for the requested pod ports")
+    : undefined;
+};
+
+/** Only what evicts counts here: a pod may be named onto a node that the scheduler would avoid. */
+const taint = ({ pod, node }: AdmissionInput): Refusal | undefined => {
+  if (firstUntolerated(pod.spec.tolerations, node?.taints ?? [], ['NoExecute']) === undefined)
+    return undefined;
+  const message = "node(s) had taints that the pod didn't tolerate";
+  return { ...predicate('TaintToleration', message), mayBeStale: true };
+};
+
+const predicate = (reason: string, message: string): PodEnding => ({
+  reason,
+  message: `Predicate ${reason} failed: ${message}`,
 });
+
+const OS_LABEL = 'kubernetes.io/os';

@@ -15,7 +15,7 @@ import type { VolumeManager } from '../volumes/volume-manager';
 import type { ObjectSource } from './environment';
 import type { ExitBell } from './exit-bell';
 import type { PodPaths } from './pod-paths';
-import type { PodEnding } from './status';
+import type { Refusal } from './admission';
 
 /** What a pod needs to know of the node it is on. */
 interface NodeInfo {
@@ -51,7 +51,7 @@ export interface PodDeps {
   /** Limits how many containers are created at once on the node. */
   readonly startSlots: Semaphore;
   /** Why this pod cannot run here, beside the pods that do; undefined when it can. */
-  readonly admit: (pod: Pod) => PodEnding | undefined;
+  readonly admit: (pod: Pod) => Refusal | undefined;
   /** Keeps a status for the next start of the agent. */
   readonly noteStatus: (uid: string, status: Pod['status']) => void;
   readonly clock: Clock;

@@ -349,8 +349,41 @@ it('refuses a pod that does not fit, without running anything', async () => {
   start({ admit: () => ({ reason: 'OutOfcpu', message: 'Pod was rejected' }) });
   await bench.run(testPod());
   await until(() => bench.status().phase === 'Failed');
-  expect(bench.status()).toMatchObject({ reason: 'OutOfcpu', message: 'Pod was rejected' });
+  expect(bench.status()).toEqual({
+    phase: 'Failed',
+    reason: 'OutOfcpu',
+    message: 'Pod was rejected',
+    startTime: '2026-01-01T00:00:00Z',
+    qosClass: 'BestEffort',
+  });
+  expect(bench.events()).toEqual(['OutOfcpu: Pod was rejected']);
   expect(bench.runtime.containers()).toEqual([]);
+  // An agent that starts later shows it no other way.
+  const before = bench.status();
+  await bench.stop();
+  start();
+  await bench.run(testPod({ status: before }));
+  await bench.clock.advance(30_000);
+  await until(() => bench.isTerminated());
+  expect(bench.status()).toEqual(before);
+  await bench.run();
+  await until(() => bench.manager.worker('uid-1') === undefined);
+});
+
+it('gives labels that may be late a moment before it refuses a pod', async () => {
+  const refusal = { reason: 'NodeAffinity', message: 'no match', mayBeStale: true as const };
+  let isRight = false;
+  start({ admit: () => (isRight ? undefined : refusal) });
+  await bench.run(testPod());
+  await bench.clock.advance(1_000);
+  expect(bench.status().phase).not.toBe('Failed');
+  isRight = true;
+  await until(isRunning());
+  isRight = false;
+  const other = testPod({ metadata: { name: 'other', uid: 'uid-2' } });
+  await bench.run(testPod(), other);
+  await until(() => bench.status('uid-2').phase === 'Failed', 10_000);
+  expect(bench.status('uid-2').reason).toBe('NodeAffinity');
 });
 
 it('waits for a missing config map and goes on when it comes', async () => {

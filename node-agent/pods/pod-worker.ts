@@ -40,6 +40,8 @@ export class PodWorker {
   private isDirty = true;
   private isRemoved = false;
   private isAdmitted = false;
+  /** Monotonic: since when labels or taints that may be stale speak against the pod. */
+  private refusedSinceMs: number | undefined;
   private isTornDown = false;
   private sandbox: ReadySandbox | undefined;
   /** Monotonic. */
@@ -177,7 +179,8 @@ export class PodWorker {
     if (this.isTornDown) return false;
     this.checkDeadline();
     if (this.ending === undefined && isTerminal(this.pod)) return await this.settle();
-    if (!this.isAdmitted) this.admit();
+    if (!this.isAdmitted && this.ending === undefined) this.admit();
+    if (this.ending === undefined && !this.isAdmitted) return false;
     if (this.ending === undefined) await this.runPod();
     else if (await this.killAll(this.graceMs())) await this.settle();
     return false;
@@ -186,8 +189,17 @@ export class PodWorker {
   private admit(): void {
     const isKnown = this.runs().length > 0 || this.pod.status.startTime !== undefined;
     const refusal = isKnown ? undefined : this.deps.admit(this.pod);
-    if (refusal === undefined) this.isAdmitted = true;
-    else this.evict(refusal);
+    if (refusal === undefined) {
+      this.isAdmitted = true;
+      return;
+    }
+    const { clock, settings } = this.deps;
+    this.refusedSinceMs ??= clock.monotonicMs();
+    // What placed the pod here may have seen newer labels: they are about to come.
+    const isFinal =
+      refusal.mayBeStale !== true || clock.monotonicMs() >= this.refusedSinceMs + settings.retryMs;
+    const { reason, message } = refusal;
+    if (isFinal) this.evict({ reason, message });
   }
 
   private checkDeadline(): void {
@@ -402,9 +414,10 @@ export class PodWorker {
 
   private report(plan: PodPlan): void {
     const { clock, probes, node, settings, runtime } = this.deps;
+    const observation = this.observe();
     const status = computePodStatus({
       pod: this.pod,
-      observation: this.observe(),
+      observation,
       plan,
       waiting: this.tasks.waiting,
       isReady: ({ id }) => probes.isReady(id),
@@ -414,6 +427,8 @@ export class PodWorker {
       podIp: this.sandbox?.podIp ?? this.pod.status.podIP,
       hostIp: node().ip,
       ending: this.ending,
+      // Also one that an earlier agent has rejected: a pod let in has statuses of its containers.
+      isRejected: this.pod.status.containerStatuses === undefined,
       isEnding: this.isEnding,
       nowMs: clock.now(),
       backoffDelayMs: (run) => nextBackoff(run, this.runClock.timesOf(run).ranMs, settings).delayMs,
@@ -445,6 +460,7 @@ export class PodWorker {
       ...this.plan().backoffUntilMs.values(),
       ...[...this.tasks.waiting.values()].map(({ retryAtMs }) => retryAtMs),
       ...(this.sandbox === undefined && !this.isTornDown ? [this.sandboxRetryAtMs] : []),
+      ...(this.refusedSinceMs === undefined ? [] : [this.refusedSinceMs + settings.retryMs]),
       ...(deadlineMs === undefined ? [] : [deadlineMs]),
     ].filter((atMs) => atMs > nowMs);
     return Math.min(...dueMs) - nowMs;

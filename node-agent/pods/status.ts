@@ -30,6 +30,8 @@ export interface StatusInput {
   readonly podIp: string | undefined;
   readonly hostIp: string;
   readonly ending: PodEnding | undefined;
+  /** It was never let in: nothing of it is or was here. */
+  readonly isRejected: boolean;
   /** The pod is being deleted: what has ended does not start again. */
   readonly isEnding: boolean;
   readonly nowMs: number;
@@ -41,6 +43,7 @@ export interface StatusInput {
 export const computePodStatus = (input: StatusInput): PodStatus => {
   const { pod, ending, hostIp, podIp } = input;
   const now = rfc3339(input.nowMs);
+  if (ending !== undefined && input.isRejected) return rejectedStatus(pod, ending, now);
   const init = (pod.spec.initContainers ?? []).map((container) =>
     containerStatus(input, container, true),
   );
@@ -56,6 +59,19 @@ export const computePodStatus = (input: StatusInput): PodStatus => {
     startTime: pod.status.startTime ?? now,
     ...(init.length === 0 ? {} : { initContainerStatuses: init }),
     containerStatuses: main,
+    qosClass: pod.status.qosClass ?? qosClassOf(pod.spec),
+  };
+};
+
+/** As the kubelet's: no containers, whose waiting would hide the reason from who lists pods. */
+const rejectedStatus = (pod: Pod, { reason, message }: PodEnding, now: string): PodStatus => {
+  const others = (pod.status.conditions ?? []).filter(({ type }) => !isNodeCondition(type));
+  return {
+    phase: 'Failed',
+    ...(others.length === 0 ? {} : { conditions: others }),
+    reason,
+    message,
+    startTime: pod.status.startTime ?? now,
     qosClass: pod.status.qosClass ?? qosClassOf(pod.spec),
   };
 };

@@ -6,6 +6,7 @@ import {
   nameKey,
   type ApiObject,
   type ConfigMap,
+  type Node,
   type Pod,
   type Secret,
 } from '../../api/types';
@@ -17,6 +18,7 @@ import type {
   Peer,
   ServerHello,
 } from '../../proto/gen/dhow/agent/v1/agent';
+import type { AdmittingNode } from '../pods/admission';
 import { hasErrorCode, writeFileAtomic } from '../files';
 import { parseJson, stringifyJson } from '../../lib/json';
 
@@ -25,6 +27,8 @@ export interface NodeFacts {
   readonly podCidr: string;
   readonly clusterCidr: string;
   readonly peers: readonly Peer[];
+  /** Labels and taints of this node; undefined until the server has said. */
+  readonly node?: AdmittingNode | undefined;
 }
 
 /**
@@ -67,14 +71,14 @@ export class AssignmentStore {
     this.setFacts({ ...this.currentFacts, podCidr, clusterCidr });
   }
 
-  applySnapshot({ pods, secrets, configMaps, peers }: Assignments): void {
+  applySnapshot({ pods, secrets, configMaps, peers, node }: Assignments): void {
     const wantedPods = pods.map((bytes) => parse(bytes) as Pod);
     const wantedSecrets = secrets.map((bytes) => parse(bytes) as Secret);
     const wantedMaps = configMaps.map((bytes) => parse(bytes) as ConfigMap);
     this.replace('pods', this.pods, wantedPods, uidOf);
     this.replace('secrets', this.secrets, wantedSecrets, keyOf);
     this.replace('config-maps', this.configMaps, wantedMaps, keyOf);
-    this.setFacts({ ...this.currentFacts, peers });
+    this.setFacts({ ...this.currentFacts, peers, ...nodeFactsOf(node) });
   }
 
   applyDelta(delta: AssignmentDelta): void {
@@ -87,7 +91,10 @@ export class AssignmentStore {
       this.put('config-maps', this.configMaps, parse(bytes) as ConfigMap, keyOf);
     for (const ref of delta.removedConfigMaps)
       this.remove('config-maps', this.configMaps, keyOfRef(ref));
-    if (delta.peersChanged) this.setFacts({ ...this.currentFacts, peers: delta.peers });
+    if (delta.peersChanged || delta.node.length > 0) {
+      const { peers } = delta.peersChanged ? delta : this.currentFacts;
+      this.setFacts({ ...this.currentFacts, peers, ...nodeFactsOf(delta.node) });
+    }
   }
 
   /** Keeps a pod's own latest status for the next start. */
@@ -160,6 +167,14 @@ export class AssignmentStore {
     return join(this.directory, kind, `${encodeURIComponent(key)}.json`);
   }
 }
+
+const nodeFactsOf = (bytes: Uint8Array): Pick<NodeFacts, 'node'> => {
+  if (bytes.length === 0) return {};
+  const { metadata, spec } = parse(bytes) as Node;
+  return {
+    node: { name: metadata.name, labels: metadata.labels ?? {}, taints: spec.taints ?? [] },
+  };
+};
 
 const parse = (bytes: Uint8Array): unknown => parseJson(Buffer.from(bytes).toString());
 const uidOf = (pod: Pod): string => pod.metadata.uid ?? '';

@@ -186,8 +186,10 @@ class SnapshotParts implements Assignments {
   readonly configMaps: Buffer[] = [];
   readonly peers: Peer[] = [];
   readonly partial = false;
+  node: Buffer = Buffer.alloc(0);
 
-  add({ pods, secrets, configMaps, peers }: Assignments): void {
+  add({ pods, secrets, configMaps, peers, node }: Assignments): void {
+    if (node.length > 0) this.node = node;
     this.pods.push(...pods);
     this.secrets.push(...secrets);
     this.configMaps.push(...configMaps);

@@ -4,7 +4,7 @@ import { cloneJson, jsonEqual } from '../../api/json-value';
 import { KINDS } from '../../api/kinds';
 import { decode } from '../../api/schema/decode';
 import { extremeObject } from '../../api/schema/testing';
-import type { ApiObject, Deployment, Pod, PodTemplate, ReplicaSet } from '../../api/types';
+import type { ApiObject, Deployment, Node, Pod, PodTemplate, ReplicaSet } from '../../api/types';
 import { readYaml, toYaml } from '../../api/yaml';
 import { itemOf } from '../../control-plane/api-server/objects/item';
 import { isFromTemplate, templateHash } from '../../control-plane/controllers/deployment/template';
@@ -58,11 +58,19 @@ const expectEquality = (object: ApiObject): void => {
 const [POD] = NAMES.filter(({ kind }) => kind === 'Pod');
 const [DEPLOYMENT] = NAMES.filter(({ kind }) => kind === 'Deployment');
 
+const NODE: Node = {
+  apiVersion: 'v1',
+  kind: 'Node',
+  metadata: { name: 'n' },
+  spec: {},
+  status: {},
+};
+
 it('reaches an agent whole, and once', () => {
   forExtremes(POD!, (object) => {
     const pod = { ...object, metadata: { ...object.metadata, uid: 'u', resourceVersion: '1' } };
     const sent = new SentAssignments();
-    const wanted = { pods: [pod as Pod], secrets: [], configMaps: [], peers: [] };
+    const wanted = { pods: [pod as Pod], secrets: [], configMaps: [], peers: [], node: NODE };
     const delta = sent.diff(wanted);
     const { managedFields: _fields, ...metadata } = pod.metadata;
     expect(delta?.pods.map((bytes) => canonicalJson(parseJson(bytes)))).toEqual([

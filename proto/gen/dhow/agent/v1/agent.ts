@@ -124,6 +124,8 @@ export interface Assignments {
   peers: Peer[];
   /** Another part follows: a snapshot may be larger than a message. All parts together are it. */
   partial: boolean;
+  /** JSON of the v1 Node with its metadata.labels and spec.taints: what pods are admitted by. */
+  node: Buffer;
 }
 
 export interface AssignmentDelta {
@@ -136,6 +138,8 @@ export interface AssignmentDelta {
   /** All peers, when any changed. */
   peers: Peer[];
   peersChanged: boolean;
+  /** As in Assignments; empty: unchanged. */
+  node: Buffer;
 }
 
 export interface ObjectRef {
@@ -1652,7 +1656,7 @@ export const ServerHello: MessageFns<ServerHello> = {
 };
 
 function createBaseAssignments(): Assignments {
-  return { pods: [], secrets: [], configMaps: [], peers: [], partial: false };
+  return { pods: [], secrets: [], configMaps: [], peers: [], partial: false, node: Buffer.alloc(0) };
 }
 
 export const Assignments: MessageFns<Assignments> = {
@@ -1671,6 +1675,9 @@ export const Assignments: MessageFns<Assignments> = {
     }
     if (message.partial !== false) {
       writer.uint32(40).bool(message.partial);
+    }
+    if (message.node.length !== 0) {
+      writer.uint32(50).bytes(message.node);
     }
     return writer;
   },
@@ -1728,6 +1735,14 @@ export const Assignments: MessageFns<Assignments> = {
             message.partial = reader.bool();
             continue;
           }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.node = Buffer.from(reader.bytes());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1753,6 +1768,7 @@ export const Assignments: MessageFns<Assignments> = {
         : [],
       peers: globalThis.Array.isArray(object?.peers) ? object.peers.map((e: any) => Peer.fromJSON(e)) : [],
       partial: isSet(object.partial) ? globalThis.Boolean(object.partial) : false,
+      node: isSet(object.node) ? Buffer.from(bytesFromBase64(object.node)) : Buffer.alloc(0),
     };
   },
 
@@ -1773,6 +1789,9 @@ export const Assignments: MessageFns<Assignments> = {
     if (message.partial !== false) {
       obj.partial = message.partial;
     }
+    if (message.node.length !== 0) {
+      obj.node = base64FromBytes(message.node);
+    }
     return obj;
   },
 
@@ -1786,6 +1805,7 @@ export const Assignments: MessageFns<Assignments> = {
     message.configMaps = object.configMaps?.map((e) => e) || [];
     message.peers = object.peers?.map((e) => Peer.fromPartial(e)) || [];
     message.partial = object.partial ?? false;
+    message.node = object.node ?? Buffer.alloc(0);
     return message;
   },
 };
@@ -1800,6 +1820,7 @@ function createBaseAssignmentDelta(): AssignmentDelta {
     removedConfigMaps: [],
     peers: [],
     peersChanged: false,
+    node: Buffer.alloc(0),
   };
 }
 
@@ -1828,6 +1849,9 @@ export const AssignmentDelta: MessageFns<AssignmentDelta> = {
     }
     if (message.peersChanged !== false) {
       writer.uint32(64).bool(message.peersChanged);
+    }
+    if (message.node.length !== 0) {
+      writer.uint32(74).bytes(message.node);
     }
     return writer;
   },
@@ -1909,6 +1933,14 @@ export const AssignmentDelta: MessageFns<AssignmentDelta> = {
             message.peersChanged = reader.bool();
             continue;
           }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.node = Buffer.from(reader.bytes());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1955,6 +1987,7 @@ export const AssignmentDelta: MessageFns<AssignmentDelta> = {
         : isSet(object.peers_changed)
         ? globalThis.Boolean(object.peers_changed)
         : false,
+      node: isSet(object.node) ? Buffer.from(bytesFromBase64(object.node)) : Buffer.alloc(0),
     };
   },
 
@@ -1984,6 +2017,9 @@ export const AssignmentDelta: MessageFns<AssignmentDelta> = {
     if (message.peersChanged !== false) {
       obj.peersChanged = message.peersChanged;
     }
+    if (message.node.length !== 0) {
+      obj.node = base64FromBytes(message.node);
+    }
     return obj;
   },
 
@@ -2000,6 +2036,7 @@ export const AssignmentDelta: MessageFns<AssignmentDelta> = {
     message.removedConfigMaps = object.removedConfigMaps?.map((e) => ObjectRef.fromPartial(e)) || [];
     message.peers = object.peers?.map((e) => Peer.fromPartial(e)) || [];
     message.peersChanged = object.peersChanged ?? false;
+    message.node = object.node ?? Buffer.alloc(0);
     return message;
   },
 };
