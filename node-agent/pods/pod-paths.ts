@@ -10,10 +10,12 @@ export class PodPaths {
     private readonly runDir: string,
   ) {}
 
-  /** `NAMESPACE_NAME_UID`, in the folder of logs. */
+  /** `NAMESPACE_NAME_UID`, in the folder of logs; of a long name, as much as a file name may have. */
   logFolder(pod: Pod): string {
     const { namespace, name } = nameOf(pod);
-    return join(this.logRoot, `${namespace}_${name}_${uidOf(pod)}`);
+    const uid = uidOf(pod);
+    const readable = `${namespace}_${name}`.slice(0, FILE_NAME_MAX - uid.length - 1);
+    return join(this.logRoot, `${readable}_${uid}`);
   }
 
   get logRoot(): string {
@@ -37,3 +39,6 @@ export class PodPaths {
     return join(this.stateDir, 'seccomp');
   }
 }
+
+/** Bytes, and of Kubernetes' names also characters. */
+const FILE_NAME_MAX = 255;

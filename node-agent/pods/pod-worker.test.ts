@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -428,4 +428,26 @@ it('removes what belongs to no pod', async () => {
   await until(() => runtime.sandboxes().length === 0);
   stop.abort();
   await house;
+});
+
+it('runs a pod with the longest names there are, and leaves nothing of it', async () => {
+  const name = `${'a.b-0'.repeat(50)}abc`;
+  const web = `w${'-'.repeat(61)}b`;
+  const key = `${'_K.-'.repeat(63)}z`;
+  const map: ConfigMap = {
+    apiVersion: 'v1',
+    kind: 'ConfigMap',
+    metadata: { name, namespace: web },
+    data: { [key]: 'value' },
+  };
+  start({ objects: { secret: () => undefined, configMap: () => map } });
+  const spec = {
+    containers: [testContainer({ name: web, volumeMounts: [{ name: web, mountPath: '/c' }] })],
+    volumes: [{ name: web, configMap: { name } }],
+  };
+  await bench.run(testPod({ metadata: { name, namespace: web }, spec }));
+  await until(isRunning(web));
+  await bench.run();
+  await until(() => bench.manager.worker('uid-1') === undefined);
+  expect(await readdir(join(directory, 'logs'))).toEqual([]);
 });

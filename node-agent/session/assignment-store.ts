@@ -1,5 +1,6 @@
+import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync, rmSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 
 import {
   keyOf,
@@ -60,10 +61,12 @@ export class AssignmentStore {
 
   /** Reads the checkpoint; what is damaged there is dropped, the server sends it again. */
   load(): void {
-    for (const pod of this.read<Pod>('pods')) this.pods.set(pod.metadata.uid ?? '', pod);
-    for (const secret of this.read<Secret>('secrets')) this.secrets.set(keyOf(secret), secret);
-    for (const map of this.read<ConfigMap>('config-maps')) this.configMaps.set(keyOf(map), map);
-    const [facts] = this.read<NodeFacts>('facts');
+    for (const pod of this.read<Pod>('pods', uidOf)) this.pods.set(uidOf(pod), pod);
+    for (const secret of this.read<Secret>('secrets', keyOf))
+      this.secrets.set(keyOf(secret), secret);
+    for (const map of this.read<ConfigMap>('config-maps', keyOf))
+      this.configMaps.set(keyOf(map), map);
+    const [facts] = this.read<NodeFacts>('facts', () => FACTS_KEY);
     if (facts !== undefined) this.currentFacts = facts;
   }
 
@@ -105,7 +108,7 @@ export class AssignmentStore {
 
   private setFacts(facts: NodeFacts): void {
     this.currentFacts = facts;
-    this.write('facts', 'node', facts);
+    this.write('facts', FACTS_KEY, facts);
   }
 
   private replace<T extends ApiObject>(
@@ -143,7 +146,7 @@ export class AssignmentStore {
     }
   }
 
-  private read<T>(kind: string): T[] {
+  private read<T>(kind: string, keyFor: (object: T) => string): T[] {
     const folder = join(this.directory, kind);
     let names: string[];
     try {
@@ -154,7 +157,10 @@ export class AssignmentStore {
     }
     return names.flatMap((name) => {
       try {
-        return [parseJson(readFileSync(join(folder, name), 'utf8')) as T];
+        const object = parseJson(readFileSync(join(folder, name), 'utf8')) as T;
+        // Under another name nobody would delete it: it would come back with every start.
+        if (name !== basename(this.pathOf(kind, keyFor(object)))) throw new Error('misnamed');
+        return [object];
       } catch (error) {
         this.log.warn({ file: name, err: describeError(error) }, 'damaged checkpoint file dropped');
         rmSync(join(folder, name), { force: true });
@@ -164,9 +170,12 @@ export class AssignmentStore {
   }
 
   private pathOf(kind: string, key: string): string {
-    return join(this.directory, kind, `${encodeURIComponent(key)}.json`);
+    return join(this.directory, kind, `${fileNameOf(key)}.json`);
   }
 }
+
+/** Keys are longer than file names may be: a namespace and a name of 253 characters, with escapes. */
+const fileNameOf = (key: string): string => createHash('sha256').update(key).digest('hex');
 
 const nodeFactsOf = (bytes: Uint8Array): Pick<NodeFacts, 'node'> => {
   if (bytes.length === 0) return {};
@@ -175,6 +184,8 @@ const nodeFactsOf = (bytes: Uint8Array): Pick<NodeFacts, 'node'> => {
     node: { name: metadata.name, labels: metadata.labels ?? {}, taints: spec.taints ?? [] },
   };
 };
+
+const FACTS_KEY = 'node';
 
 const parse = (bytes: Uint8Array): unknown => parseJson(Buffer.from(bytes).toString());
 const uidOf = (pod: Pod): string => pod.metadata.uid ?? '';
