@@ -1,10 +1,4 @@
-import {
-  Server,
-  status,
-  type sendUnaryData,
-  type ServerUnaryCall,
-  type ServiceError,
-} from '@grpc/grpc-js';
+import { status, type sendUnaryData, type ServerUnaryCall, type ServiceError } from '@grpc/grpc-js';
 
 import { ApiError, type StatusReason } from '../../api/errors';
 import type { NodeConnections } from '../../client/node-connections';
@@ -20,16 +14,12 @@ import {
   type SessionRequest,
 } from '../../proto/gen/dhow/agent/v1/agent';
 import { AgentConnections } from './agent-connections';
+import { AgentsListener } from './agents-listener';
 import { DEFAULT_NODES_OPTIONS, type NodesServerDeps } from './deps';
 import { EventWriter } from '../../client/event-writer';
 import { EventIntake } from './event-intake';
 import { parseNodeDraft } from './node-draft';
-import {
-  grpcError,
-  isNodeName,
-  nodeNameOf,
-  OptionalClientCertificateCredentials,
-} from './node-identity';
+import { grpcError, isNodeName, nodeNameOf } from './node-identity';
 import { messagesOf } from '../../lib/async/message-stream';
 import { NodeRegistrar } from './node-registrar';
 import { NodeSession, type SessionDeps, type SessionStream } from './node-session';
@@ -46,20 +36,12 @@ export interface NodesServer extends AsyncDisposable {
   readonly connections: NodeConnections;
 }
 
-const MAX_MESSAGE_BYTES = 32 * 1024 * 1024;
 const HELLO_TIMEOUT_MS = 15_000;
 
 export const createNodesServer = (deps: NodesServerDeps): NodesServer => new GrpcNodesServer(deps);
 
 class GrpcNodesServer implements NodesServer {
-  private readonly server = new Server({
-    'grpc.max_receive_message_length': MAX_MESSAGE_BYTES,
-    'grpc.max_send_message_length': MAX_MESSAGE_BYTES,
-    // Agents say themselves that they live. These pings only end links that have died, and a stall of
-    // this process, in which no answer is read, must not look like one.
-    'grpc.keepalive_time_ms': 20_000,
-    'grpc.keepalive_timeout_ms': 60_000,
-  });
+  private readonly listener: AgentsListener;
   private readonly sessions = new SessionTable();
   private readonly broker: StreamBroker;
   private readonly sessionDeps: SessionDeps;
@@ -70,6 +52,7 @@ class GrpcNodesServer implements NodesServer {
   constructor(private readonly deps: NodesServerDeps) {
     const { client, clock, pods, log } = deps;
     const settings = { ...DEFAULT_NODES_OPTIONS, ...deps.options };
+    this.listener = new AgentsListener(deps.pki, clock);
     this.broker = new StreamBroker(clock);
     this.podIndex = new PodIndex(pods);
     this.peers = new PeerView(deps.nodes);
@@ -89,26 +72,21 @@ class GrpcNodesServer implements NodesServer {
   }
 
   async listen(address: string): Promise<number> {
-    const { pods, nodes, secrets, configMaps, pki } = this.deps;
+    const { pods, nodes, secrets, configMaps } = this.deps;
     await Promise.all([pods, nodes, secrets, configMaps].map((view) => view.whenSynced()));
-    const credentials = new OptionalClientCertificateCredentials(pki);
-    return await new Promise((resolve, reject) =>
-      this.server.bindAsync(address, credentials, (error, port) =>
-        error === null ? resolve(port) : reject(error),
-      ),
-    );
+    return this.listener.listen(address);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.sessions.closeAll(grpcError(status.UNAVAILABLE, 'the server is stopping'));
-    this.server.forceShutdown();
+    this.listener[Symbol.dispose]();
     this.podIndex.dispose();
     this.peers.dispose();
     await this.sessions.drained();
   }
 
   private addServices(): void {
-    this.server.addService(BootstrapServiceService, {
+    this.listener.addService(BootstrapServiceService, {
       join: (
         call: ServerUnaryCall<JoinRequest, JoinResponse>,
         callback: sendUnaryData<JoinResponse>,
@@ -119,7 +97,7 @@ class GrpcNodesServer implements NodesServer {
         );
       },
     });
-    this.server.addService(NodeServiceService, {
+    this.listener.addService(NodeServiceService, {
       session: (call: SessionStream) => {
         this.serve(call, (name) => this.session(name, call), true);
       },
