@@ -1,15 +1,20 @@
 import { ApiError } from '../../api/errors';
+import type { BudgetedLog, HistoryBudget } from './history-budget';
 
 export interface EventLogLimits {
   readonly eventCountMax: number;
   readonly bytesMax: number;
+  /** Older entries are forgotten with the next one. Default: as old as they get. */
+  readonly ageMsMax?: number;
+  /** What this log and others may take up together. */
+  readonly budget?: HistoryBudget;
 }
 
 /**
  * The recent history of one resource, read by any number of readers at their own pace. Readers
  * hold a position, not a queue: one that falls behind what the log keeps is ended with `Expired`.
  */
-export class EventLog<E> {
+export class EventLog<E> implements BudgetedLog {
   private entries: Entry<E>[] = [];
   /** Number of the first entry since the log began; positions are absolute. */
   private base = 0;
@@ -22,16 +27,32 @@ export class EventLog<E> {
   constructor(
     private startVersion: number,
     private readonly limits: EventLogLimits = DEFAULT_LIMITS,
-  ) {}
+  ) {
+    limits.budget?.join(this);
+  }
 
-  append(version: number, event: E, bytes: number): void {
-    this.entries.push({ version, event, bytes });
-    this.bytes += bytes;
-    while (this.length > this.limits.eventCountMax || this.bytes > this.limits.bytesMax) {
-      if (this.length <= 1) break;
-      this.dropFirst();
-    }
+  /** `bytes` is what the event keeps in memory, `nowMs` monotonic. */
+  append(version: number, event: E, bytes: number, nowMs = 0): void {
+    const { eventCountMax, bytesMax, ageMsMax = Infinity, budget } = this.limits;
+    const kept = bytes + ENTRY_BYTES;
+    this.entries.push({ version, event, bytes: kept, atMs: nowMs });
+    this.bytes += kept;
+    budget?.add(kept);
+    const isTooMuch = () =>
+      this.length > eventCountMax ||
+      this.bytes > bytesMax ||
+      nowMs - this.entryAt(this.base).atMs > ageMsMax;
+    while (this.length > 1 && isTooMuch()) this.dropFirst();
     this.wakeReaders();
+  }
+
+  /** The last entry is kept: a reader may be about to take it. */
+  get oldestMs(): number | undefined {
+    return this.length > 1 ? this.entryAt(this.base).atMs : undefined;
+  }
+
+  dropOldest(): void {
+    this.dropFirst();
   }
 
   /** Forgets everything up to and with `version`. */
@@ -45,6 +66,7 @@ export class EventLog<E> {
     this.base += this.length;
     this.entries = [];
     this.head = 0;
+    this.limits.budget?.add(-this.bytes);
     this.bytes = 0;
     this.startVersion = version;
     this.epoch++;
@@ -100,6 +122,7 @@ export class EventLog<E> {
     const dropped = this.entryAt(this.base);
     (this.entries as unknown[])[this.head] = undefined;
     this.bytes -= dropped.bytes;
+    this.limits.budget?.add(-dropped.bytes);
     this.startVersion = Math.max(this.startVersion, dropped.version);
     this.base++;
     this.head++;
@@ -130,8 +153,11 @@ interface Entry<E> {
   readonly version: number;
   readonly event: E;
   readonly bytes: number;
+  readonly atMs: number;
 }
 
+/** The entry, the event and the objects in it, without their content. */
+const ENTRY_BYTES = 512;
 const DEFAULT_LIMITS: EventLogLimits = { eventCountMax: 65_536, bytesMax: 64 * 1024 * 1024 };
 
 /** The message kubectl and client-go know for a watch that starts too far back. */

@@ -43,8 +43,18 @@ export const decodeObject = (
 ): StoredObject =>
   new LazyObject(key, resourceVersion, spliceVersion(json, versionOffset, resourceVersion));
 
+/**
+ * Lets go of the parsed form of an object that is no longer the present one: histories and snapshots
+ * keep its bytes, and whoever still looks at it parses it again once the garbage collector has been.
+ */
+export const retire = (stored: StoredObject): void => {
+  if (stored instanceof LazyObject) stored.retire();
+};
+
 class LazyObject implements StoredObject {
   private parsed: ApiObject | undefined;
+  private retired: WeakRef<ApiObject> | undefined;
+  private isRetired = false;
 
   constructor(
     readonly key: StoreKey,
@@ -53,7 +63,18 @@ class LazyObject implements StoredObject {
   ) {}
 
   get object(): ApiObject {
-    return (this.parsed ??= parseJson(this.raw) as ApiObject);
+    const known = this.parsed ?? this.retired?.deref();
+    if (known !== undefined) return known;
+    const parsed = parseJson(this.raw) as ApiObject;
+    if (this.isRetired) this.retired = new WeakRef(parsed);
+    else this.parsed = parsed;
+    return parsed;
+  }
+
+  retire(): void {
+    this.isRetired = true;
+    if (this.parsed !== undefined) this.retired = new WeakRef(this.parsed);
+    this.parsed = undefined;
   }
 }
 

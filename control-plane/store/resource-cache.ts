@@ -5,7 +5,8 @@ import type { Log } from '../../lib/log';
 import { systemRandom } from '../../lib/random';
 import { EventLog, type EventLogLimits } from './event-log';
 import { ObjectIndex } from './object-index';
-import type { Store, StoredObject, StoreProgress, StoreWatchEvent } from './store';
+import { retire } from './object-codec';
+import type { Store, StoredObject, StoreEvent, StoreProgress, StoreWatchEvent } from './store';
 import { VersionWaiters } from './version-waiters';
 import type { CacheEvent, CacheList, WatchCache } from './watch-cache';
 import { linkedController, type LinkedController } from '../../lib/async/linked-controller';
@@ -14,7 +15,7 @@ export interface ResourceCacheDeps {
   readonly store: Store;
   readonly clock: Clock;
   readonly log: Log;
-  /** How much history clients can resume from. Default 65,536 events or 64 MiB. */
+  /** How much history of one resource clients can resume from. */
   readonly limits?: EventLogLimits;
 }
 
@@ -125,11 +126,26 @@ export class ResourceCache implements WatchCache {
       this.versions.advance(event.resourceVersion);
       return;
     }
-    const { current } = event;
-    if (event.type === 'put') this.index.set(current);
-    else this.index.delete(current.key);
-    this.history.append(current.resourceVersion, event, current.raw.length);
+    const shared = this.withKnown(event);
+    const { current, previous } = shared;
+    if (shared.type === 'put') this.index.set(current);
+    else {
+      this.index.delete(current.key);
+      retire(current);
+    }
+    if (previous !== undefined) retire(previous);
+    const bytes = current.raw.length * KEPT_PER_BYTE;
+    this.history.append(current.resourceVersion, shared, bytes, this.deps.clock.monotonicMs());
     this.versions.advance(current.resourceVersion);
+  }
+
+  /** The state before the change is one we have: another copy of it need not be kept. */
+  private withKnown(event: StoreEvent): StoreEvent {
+    const { namespace, name } = event.current.key;
+    const known = this.index.get(namespace, name);
+    if (known === undefined || known.resourceVersion !== event.previous?.resourceVersion)
+      return event;
+    return { ...event, previous: known };
   }
 
   /** Gives a quiet resource a recent version now and then, and finds a watch that went silent. */
@@ -140,7 +156,8 @@ export class ResourceCache implements WatchCache {
       try {
         await this.waitFresh(signal);
         const resourceVersion = this.versions.version;
-        this.history.append(resourceVersion, { type: 'progress', resourceVersion }, 0);
+        const nowMs = this.deps.clock.monotonicMs();
+        this.history.append(resourceVersion, { type: 'progress', resourceVersion }, 0, nowMs);
       } catch (error) {
         if (hasReason(error, 'Timeout')) this.watching.abort();
         this.deps.log.debug({ resource: this.resource, err: error }, 'cannot freshen watch cache');
@@ -181,6 +198,8 @@ export class ResourceCache implements WatchCache {
   }
 }
 
+/** Buffers of a few kilobytes are cut from larger ones, of which what nobody needs stays too. */
+const KEPT_PER_BYTE = 1.5;
 const WAIT_MAX_MS = 3_000;
 const HASTEN_AFTER_MS = 100;
 const FRESHEN_MS = 5_000;
