@@ -9,17 +9,20 @@ export interface Snapshot {
 
 /**
  * Keeps the snapshots behind continue tokens, so that later pages show the state of the first. A
- * snapshot shares its objects with the cache: it costs one array.
+ * snapshot shares its objects with the cache, until they change: what it holds is bounded as if it
+ * shared none.
  */
 export class PageSnapshots {
-  private readonly snapshots = new Map<string, { snapshot: Snapshot; usedAtMs: number }>();
+  private readonly snapshots = new Map<string, Kept>();
+  private bytes = 0;
 
   constructor(private readonly clock: Clock) {}
 
   keep(scope: string, snapshot: Snapshot): void {
     const key = keyOf(scope, snapshot.resourceVersion);
-    this.snapshots.delete(key);
-    this.snapshots.set(key, { snapshot, usedAtMs: this.clock.monotonicMs() });
+    const bytes = this.drop(key) ?? bytesOf(snapshot);
+    this.snapshots.set(key, { snapshot, bytes, usedAtMs: this.clock.monotonicMs() });
+    this.bytes += bytes;
     this.dropOld();
   }
 
@@ -31,13 +34,34 @@ export class PageSnapshots {
   private dropOld(): void {
     const oldestMs = this.clock.monotonicMs() - MAX_AGE_MS;
     for (const [key, { usedAtMs }] of this.snapshots) {
-      if (usedAtMs >= oldestMs && this.snapshots.size <= MAX_SNAPSHOTS) return;
-      this.snapshots.delete(key);
+      const isTooMuch = this.snapshots.size > MAX_SNAPSHOTS || this.bytes > MAX_BYTES;
+      // The newest stays, however large: its reader could never see the second page.
+      if (usedAtMs >= oldestMs && (!isTooMuch || this.snapshots.size === 1)) return;
+      this.drop(key);
     }
   }
+
+  /** What it took up. */
+  private drop(key: string): number | undefined {
+    const bytes = this.snapshots.get(key)?.bytes;
+    this.snapshots.delete(key);
+    this.bytes -= bytes ?? 0;
+    return bytes;
+  }
 }
+
+interface Kept {
+  readonly snapshot: Snapshot;
+  readonly bytes: number;
+  readonly usedAtMs: number;
+}
+
+const bytesOf = ({ items }: Snapshot): number =>
+  items.reduce((sum, { raw }) => sum + raw.length + ITEM_BYTES, 0);
 
 const keyOf = (scope: string, resourceVersion: number): string => `${resourceVersion} ${scope}`;
 
 const MAX_AGE_MS = 5 * 60_000;
 const MAX_SNAPSHOTS = 128;
+const MAX_BYTES = 48 * 1024 * 1024;
+const ITEM_BYTES = 128;

@@ -41,16 +41,24 @@ async function* frames(
 /** Every watcher of an object with the same view gets the same bytes. */
 const eventFrame = (view: View, type: string, item: Item): Uint8Array => {
   const key = frameKey(view, type);
-  let cached = framesOf.get(item);
-  if (cached === undefined) framesOf.set(item, (cached = new Map<string, Uint8Array>()));
-  let frame = cached.get(key);
-  if (frame === undefined) {
-    frame = encodeFrame(view, type, item);
-    // Ages make table rows of another second useless: keep the newest of each view.
-    if (cached.size >= MAX_FRAMES) cached.clear();
-    cached.set(key, frame);
-  }
+  const known = framesOf.get(item)?.get(key);
+  if (known !== undefined) return known;
+  const frame = encodeFrame(view, type, item);
+  keepFrame(item, key, frame);
   return frame;
+};
+
+/** Watchers take an event within moments of each other: what is older is worth no memory. */
+const keepFrame = (item: Item, key: string, frame: Uint8Array): void => {
+  let frames = framesOf.get(item);
+  if (frames === undefined) framesOf.set(item, (frames = new Map<string, Uint8Array>()));
+  frames.set(key, frame);
+  keptBytes += frame.length;
+  while (keptBytes > FRAME_BYTES_MAX && framesOf.size > 1) {
+    const [oldest, dropped] = framesOf.entries().next().value ?? [item, frames];
+    framesOf.delete(oldest);
+    for (const { length } of dropped.values()) keptBytes -= length;
+  }
 };
 
 const frameKey = ({ representation, includeObject, nowMs }: View, type: string): string =>
@@ -94,6 +102,8 @@ const bookmarkTable = (
   rows: [{ cells: kind.printer.columns.map(() => ''), object: mark }],
 });
 
-const framesOf = new WeakMap<Item, Map<string, Uint8Array>>();
+/** The newest frames of all watches, in order of their items. */
+const framesOf = new Map<Item, Map<string, Uint8Array>>();
+let keptBytes = 0;
 const TAIL = Buffer.from('}\n');
-const MAX_FRAMES = 8;
+const FRAME_BYTES_MAX = 8 * 1024 * 1024;
