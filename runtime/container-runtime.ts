@@ -69,7 +69,8 @@ export interface ContainerSpec {
   /** Overlay lower folders, topmost first; the runtime adds upper and work folders. */
   readonly rootfs: { readonly lowerDirs: readonly string[]; readonly isReadOnly: boolean };
   readonly process: ProcessSpec;
-  /** In order; targets inside the container. The defaults (/proc, /dev, /sys, ...) come first. */
+  /** Targets inside the container, made by depth and among equals in order. The defaults (/proc, /dev,
+   * /sys, ...) come first. */
   readonly mounts: readonly MountSpec[];
   readonly resources: CgroupResources;
   readonly security: SecuritySpec;

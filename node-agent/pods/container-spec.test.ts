@@ -73,6 +73,19 @@ it('puts the pod over the image in the environment', () => {
   expect(list).toContain('HOSTNAME=web');
 });
 
+it.each([
+  ['/etc/hosts', []],
+  ['/etc/hosts/', []],
+  ['//etc/./hosts', []],
+  ['/etc', ['/etc/hosts']],
+])('leaves out a file of its own only when %s is mounted there', (mountPath, kept) => {
+  const { mounts } = specOf({ volumeMounts: [{ name: 'v', mountPath }] });
+  const targets = mounts.map(({ target }) => target);
+  expect(targets.filter((target) => target === '/etc/hosts')).toHaveLength(1);
+  expect(targets).toEqual(expect.arrayContaining(['/dev/termination-log', ...kept]));
+  expect(targets.every((target) => !target.endsWith('/'))).toBe(true);
+});
+
 it('refuses a variable that the kernel would cut short', () => {
   expect(() => specOf({ env: [{ name: 'A', value: 'a\0b' }] })).toThrow(
     'variable "A" contains a NUL',

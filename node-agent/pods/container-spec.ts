@@ -130,7 +130,7 @@ const mountsOf = (
     return {
       type: 'bind',
       source,
-      target: join('/', mount.mountPath),
+      target: cleanTarget(mount.mountPath),
       isReadOnly: mount.readOnly === true || isReadOnlyVolume(pod, mount.name),
       ...(subPath === undefined ? {} : { subPath }),
       propagation: propagationOf(mount.mountPropagation),
@@ -146,10 +146,16 @@ const mountsOf = (
   const message: MountSpec = {
     type: 'bind',
     source: terminationMessageFile,
-    target: container.terminationMessagePath ?? '/dev/termination-log',
+    target: cleanTarget(container.terminationMessagePath ?? '/dev/termination-log'),
     isReadOnly: false,
   };
   return [...files, message].filter(({ target }) => !taken.has(target)).concat(own);
+};
+
+/** One spelling for each path: `/data/in/` and `data//in` are `/data/in`. */
+const cleanTarget = (path: string): string => {
+  const clean = join('/', path);
+  return clean.endsWith('/') && clean !== '/' ? clean.slice(0, -1) : clean;
 };
 
 type VolumeMount = NonNullable<Container['volumeMounts']>[number];

@@ -95,6 +95,24 @@ describe('launch plans', () => {
     expect(lines.slice(at).some((line) => line.startsWith('16 /proc/kcore'))).toBe(true);
   });
 
+  /** Of the tmpfs mounts of the spec. */
+  const targetsOf = (targets: readonly string[]) =>
+    mountsOf(targets.map((target) => ({ type: 'tmpfs', target })))
+      .flatMap((line) => /tmpfs\\0tmpfs\\0([^\\]*)\\0mode=1777/.exec(line)?.[1] ?? [])
+      .map((target) => target.replaceAll(/\/+/g, '/').replace(/\/$/, ''));
+
+  it.each([
+    [['/data/x/y/one.conf', '/data/in/', '/data']],
+    [['/data/', '/data/x/y/one.conf', '/data//in']],
+    [['//data/in//', '/data', '/data/x/y/one.conf/']],
+  ])('mount what lies above first: %j', (targets) => {
+    expect(targetsOf(targets)).toEqual(['/data', '/data/in', '/data/x/y/one.conf']);
+  });
+
+  it('mount equals in the order of the spec', () => {
+    expect(targetsOf(['/b', '/a/c', '/a', '/b/a'])).toEqual(['/b', '/a', '/a/c', '/b/a']);
+  });
+
   it.each(['relative', '/', '/./', '/a/../../b', '/proc', '/proc/sys'])(
     'refuse to mount at %s',
     (target) => {

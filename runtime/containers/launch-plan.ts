@@ -194,7 +194,7 @@ const addRoot = (plan: TlvWriter, input: ContainerPlanInput): void => {
   for (const { path, mode, major, minor } of input.devices) {
     plan.add(Tag.device, mode, major, minor, path);
   }
-  for (const each of spec.mounts) addMount(plan, each, isPrivileged);
+  for (const each of byDepth(spec.mounts)) addMount(plan, each, isPrivileged);
   if (!isPrivileged && spec.security.procMount === 'Default') {
     for (const path of READONLY_PATHS) plan.add(Tag.readonly, path);
     for (const path of MASKED_PATHS) plan.add(Tag.mask, path);
@@ -202,6 +202,10 @@ const addRoot = (plan: TlvWriter, input: ContainerPlanInput): void => {
   if (spec.rootfs.isReadOnly) plan.add(Tag.rootReadonly);
   if (!isPrivileged) plan.add(Tag.rootNodev);
 };
+
+/** What lies above comes first: a mount at `/data` would hide one at `/data/in` made before it. */
+const byDepth = (mounts: readonly MountSpec[]): readonly MountSpec[] =>
+  mounts.toSorted((a, b) => partsOf(a.target).length - partsOf(b.target).length);
 
 const addMount = (plan: TlvWriter, mount: MountSpec, allowsDevices: boolean): void => {
   checkTarget(mount.target);

@@ -52,6 +52,38 @@ describe('mounts', () => {
     expect(readFileSync(join(volume, 'written'), 'utf8')).toBe('w\n');
   });
 
+  it('shows all of them in whatever order they come', async () => {
+    const fileIn = (name: string): string => {
+      const file = join(host.dir, name);
+      writeFileSync(file, `${name}\n`);
+      return file;
+    };
+    const bind = (target: string, source: string) =>
+      ({ type: 'bind', source, target, isReadOnly: false }) as const;
+    const folderOf = (name: string): string => {
+      const folder = join(host.dir, `volume-${name}`);
+      mkdirSync(folder);
+      writeFileSync(join(folder, name), '');
+      return folder;
+    };
+    const mounts = [
+      bind('/etc/hosts', fileIn('hosts')),
+      bind('/etc/resolv.conf', fileIn('resolv')),
+      bind('/data/x/y/one.conf', fileIn('one')),
+      bind('/data/in/', folderOf('inner')),
+      bind('/data', folderOf('outer')),
+      bind('/etc', folderOf('etc')),
+    ];
+    const script =
+      'cat /etc/hosts /etc/resolv.conf /data/x/y/one.conf; ls -d /data/*r /data/in/* /etc/etc';
+    for (const order of [mounts, mounts.toReversed()]) {
+      const { stdout, exit } = await run(script, { mounts: order });
+      const listed = ['/data/in/inner', '/data/outer', '/etc/etc'];
+      expect(stdout.split('\n')).toEqual(['hosts', 'resolv', 'one', ...listed]);
+      expect(exit.exitCode).toBe(0);
+    }
+  });
+
   it('limits a tmpfs', async () => {
     const { stderr } = await run('dd if=/dev/zero of=/t/x bs=1k count=2048', {
       mounts: [{ type: 'tmpfs', target: '/t', sizeBytes: 1 << 20, mode: 0o755 }],
