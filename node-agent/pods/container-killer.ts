@@ -1,5 +1,3 @@
-import { constants } from 'node:os';
-
 import type { Container, Pod } from '../../api/types';
 import { DeadlineExceededError, withDeadline } from '../../lib/async/deadline';
 import { describeError } from '../../lib/log';
@@ -7,6 +5,7 @@ import { fieldPathOf } from '../images/image-puller';
 import { runHook } from './hooks';
 import { LABEL } from './labels';
 import type { PodDeps } from './pod-deps';
+import { signalNumber } from './stop-signal';
 import { linkedController } from '../../lib/async/linked-controller';
 
 export interface KillRequest {
@@ -23,6 +22,7 @@ export interface KillRequest {
 type KillerDeps = Pick<PodDeps, 'runtime' | 'exits' | 'events' | 'clock' | 'log' | 'settings'>;
 
 const SIGKILL = 9;
+const SIGTERM = 15;
 const POLL_MS = 1_000;
 /** However long the hook took, the process gets this long to end by itself. */
 const GRACE_AFTER_HOOK_MIN_MS = 2_000;
@@ -128,15 +128,7 @@ export class ContainerKiller {
 
   private stopSignalOf(id: string): number {
     const state = this.deps.runtime.container(id);
-    return signalNumber(state?.labels[LABEL.stopSignal] ?? 'SIGTERM');
+    // Of an agent from before numbers were kept it may be a name, or none at all.
+    return signalNumber(state?.labels[LABEL.stopSignal] ?? '') ?? SIGTERM;
   }
 }
-
-/** `SIGQUIT`, `QUIT` or `3`; SIGTERM for what is none. */
-const signalNumber = (name: string): number => {
-  const number = Number(name);
-  if (Number.isInteger(number) && number > 0 && number < 65) return number;
-  const upper = name.toUpperCase();
-  const key = upper.startsWith('SIG') ? upper : `SIG${upper}`;
-  return (constants.signals as Partial<Record<string, number>>)[key] ?? constants.signals.SIGTERM;
-};

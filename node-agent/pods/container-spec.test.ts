@@ -23,13 +23,17 @@ const image: LocalImage = {
   },
 };
 
-const specOf = (container: Partial<Container>, pod: Pod = testPod()) =>
+const specOf = (
+  container: Partial<Container>,
+  pod: Pod = testPod(),
+  config: Partial<LocalImage['config']> = {},
+) =>
   containerSpecOf({
     pod,
     start: { container: testContainer(container), isInit: false, restartCount: 3, backoffStep: 2 },
     id: 'id',
     sandboxId: 'sandbox',
-    image,
+    image: { ...image, config: { ...image.config, ...config } },
     volumes: new Map([['v', '/volumes/v']]),
     objects: { secret: () => undefined, configMap: () => undefined },
     node: {
@@ -84,6 +88,15 @@ it.each([
   expect(targets.filter((target) => target === '/etc/hosts')).toHaveLength(1);
   expect(targets).toEqual(expect.arrayContaining(['/dev/termination-log', ...kept]));
   expect(targets.every((target) => !target.endsWith('/'))).toBe(true);
+});
+
+it('keeps the number of the stop signal, and refuses one that does not exist', () => {
+  const label = 'dhow.dev/stop-signal';
+  expect(specOf({}).labels[label]).toBe('15');
+  expect(specOf({}, testPod(), { stopSignal: 'SIGRTMIN+3' }).labels[label]).toBe('37');
+  expect(() => specOf({ image: 'web:1' }, testPod(), { stopSignal: 'banana' })).toThrow(
+    'invalid stop signal "banana" in image "web:1"',
+  );
 });
 
 it('refuses a variable that the kernel would cut short', () => {

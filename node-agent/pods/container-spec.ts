@@ -12,6 +12,7 @@ import type { NodeView } from './field-refs';
 import { LABEL, podLabels } from './labels';
 import type { StartAction } from './plan';
 import { securityOf, userOf } from './security';
+import { stopSignalOf } from './stop-signal';
 
 export interface ContainerSpecInput {
   readonly pod: Pod;
@@ -31,7 +32,10 @@ export interface ContainerSpecInput {
   readonly profilesDir: string;
 }
 
-/** What the runtime needs to know to run a container of a pod. @throws ContainerConfigError */
+/**
+ * What the runtime needs to know to run a container of a pod. @throws ContainerConfigError, and Error for
+ * what is wrong with the image
+ */
 export const containerSpecOf = (input: ContainerSpecInput): ContainerSpec => {
   const { pod, start, image, objects, node } = input;
   const { container } = start;
@@ -49,7 +53,9 @@ export const containerSpecOf = (input: ContainerSpecInput): ContainerSpec => {
       [LABEL.image]: container.image ?? '',
       [LABEL.imageId]: image.repoDigests[0] ?? image.id,
       [LABEL.logPath]: input.logPath,
-      [LABEL.stopSignal]: image.config.stopSignal ?? 'SIGTERM',
+      [LABEL.stopSignal]: String(
+        stopSignalOf(container.image ?? image.id, image.config.stopSignal),
+      ),
     },
     rootfs: { lowerDirs: image.lowerDirs, isReadOnly: own?.readOnlyRootFilesystem === true },
     process: {
