@@ -1,6 +1,7 @@
 /* The monitor's loop: pumps output, obeys clients, and tells the truth about the end. */
 #include "monitor.h"
 
+#include <linux/keyctl.h>
 #include <poll.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
@@ -241,9 +242,17 @@ static int open_all(struct monitor *monitor) {
   return (monitor->listener = listen_at(plan->socket_path)) < 0 ? -1 : 0;
 }
 
+/* Its session keyring is the container's own, of no name that others could join it by: init inherits it,
+ * and every exec, which is a fork of this process too. Where the kernel has no keys there is none. */
+static int join_own_keyring(void) {
+  if (syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, NULL) >= 0 || errno == ENOSYS) return 0;
+  return fail("keyring", "make a session keyring");
+}
+
 int run_monitor(int client, uint32_t plan_bytes) {
   struct plan *plan = read_plan(client, plan_bytes);
   if (plan == NULL || check_plan(plan) < 0) return 1;
+  if (join_own_keyring() < 0) return 1;
   setsid();
   prctl(PR_SET_NAME, "dhow-monitor");
   prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);

@@ -20,7 +20,7 @@ import {
   runToEnd,
   sandboxSpec,
 } from '../../runtime/containers/runtime-suite';
-import { asUser, openRuntimeHost, runScript, type RuntimeHost } from './runtime-host';
+import { asUser, layersWith, openRuntimeHost, runScript, type RuntimeHost } from './runtime-host';
 
 let host: RuntimeHost;
 
@@ -271,6 +271,41 @@ describe('privileges', () => {
     for (const pid of pids) {
       expect(() => writeFileSync(`/proc/${pid}/exe`, 'x')).toThrow(/ETXTBSY|EPERM/);
     }
+  });
+});
+
+describe('session keyrings', () => {
+  it('are one for each container and its execs, and none of the host', async () => {
+    const name = `dhow-test-${process.pid}`;
+    const lowerDirs = layersWith(host, 'keyring');
+    for (const id of ['one', 'two']) {
+      const spec = containerSpec(
+        host,
+        id,
+        `[ ${id} = two ] || keyring add ${name}; exec sleep 1000`,
+        {
+          rootfs: { lowerDirs, isReadOnly: false },
+        },
+      );
+      await host.runtime.createContainer(spec);
+      await host.runtime.startContainer(id);
+    }
+    const find = `keyring find ${name}`;
+    const look = async (id: string, uid: number) => {
+      const user = { uid, gid: uid, supplementalGids: [] };
+      // The first container may still be about to add it.
+      const script = `i=0; until ${find} | grep -q found || [ ${id} = two ] || [ $((i+=1)) = 500 ]; do usleep 10000; done; ${find}`;
+      const { stdout } = await collect(await host.runtime.exec(id, execSpec(script, { user })));
+      return stdout.trim().split('\n');
+    };
+    const seen = [await look('one', 0), await look('one', 1000), await look('two', 0)];
+    const onHost = execFileSync(join(lowerDirs[0]!, 'bin/keyring'), ['find', name]).toString();
+    seen.push(onHost.trim().split('\n'));
+    const missing = 'Required key not available';
+    expect(seen.map(([, outcome]) => outcome)).toEqual(['found', 'found', missing, missing]);
+    const [one, again, two, own] = seen.map(([keyring]) => keyring);
+    expect(again).toBe(one);
+    expect(new Set([one, two, own]).size).toBe(3);
   });
 });
 
