@@ -11,6 +11,8 @@ export const timedController = (
   ...parents: readonly AbortSignal[]
 ): TimedController => {
   const controller = linkedController(...parents);
+  // Before it is replaced below, on the same object.
+  const letGo = controller[Symbol.dispose].bind(controller);
   const wait = new AbortController();
   const endWait = () => wait.abort();
   controller.signal.addEventListener('abort', endWait, { once: true });
@@ -19,7 +21,7 @@ export const timedController = (
     if (!wait.signal.aborted) controller.abort(new DOMException('timed out', 'TimeoutError'));
   });
   const dispose = () => {
-    controller[Symbol.dispose]();
+    letGo();
     endWait();
   };
   return Object.assign(controller, { [Symbol.dispose]: dispose });
