@@ -206,6 +206,42 @@ describe('pods', () => {
       ],
     ],
     [
+      'mounts shared with the node by a container that is not privileged',
+      { volumes: [{ name: 'v' }] },
+      {
+        volumeMounts: [
+          { name: 'v', mountPath: '/a', mountPropagation: 'Bidirectional' },
+          { name: 'v', mountPath: '/b', mountPropagation: 'HostToContainer' },
+          { name: 'v', mountPath: '/c', mountPropagation: 'None' },
+        ],
+      },
+      [
+        'spec.containers[0].volumeMounts[0].mountPropagation: Forbidden: Bidirectional mount propagation is available only to privileged containers',
+      ],
+    ],
+    [
+      'a stop signal of no named system',
+      {},
+      { lifecycle: { stopSignal: 'SIGUSR1' } },
+      [
+        'spec.containers[0].lifecycle.stopSignal: Forbidden: may not be set for containers with empty `spec.os.name`',
+      ],
+    ],
+    [
+      'a stop signal that the system does not have',
+      { os: { name: 'windows' } },
+      { lifecycle: { stopSignal: 'SIGUSR1' } },
+      [
+        'spec.containers[0].lifecycle.stopSignal: Unsupported value: "SIGUSR1": supported values: "SIGKILL", "SIGTERM"',
+      ],
+    ],
+    [
+      'a system that does not exist',
+      { os: { name: 'plan9' } },
+      {},
+      ['spec.os.name: Unsupported value: "plan9": supported values: "linux", "windows"'],
+    ],
+    [
       'paths out of a volume',
       { volumes: [{ name: 'v' }] },
       {
@@ -468,3 +504,16 @@ it('warns of what is seldom meant', () => {
     'spec.containers[0].resources.requests[memory]: fractional byte value "100m" is invalid, must be an integer',
   ]);
 });
+
+it.each(['SIGUSR1', 'SIGRTMIN+3', 'SIGRTMAX-14', 'SIGRTMAX', 'SIGKILL'])(
+  'accepts %s as a stop signal on Linux, and a privileged container that shares its mounts',
+  (stopSignal) => {
+    const container = {
+      lifecycle: { stopSignal },
+      securityContext: { privileged: true },
+      volumeMounts: [{ name: 'v', mountPath: '/a', mountPropagation: 'Bidirectional' }],
+    };
+    const spec = { os: { name: 'linux' }, volumes: [{ name: 'v', emptyDir: {} }] };
+    expect(refusal(PODS, pod(spec, container))).toEqual([]);
+  },
+);

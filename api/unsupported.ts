@@ -24,7 +24,6 @@ const POD_FIELDS: Readonly<Record<string, string>> = {
   runtimeClassName: IGNORED,
   hostnameOverride: IGNORED,
   resources: IGNORED,
-  os: IGNORED,
 };
 const SECURITY_FIELDS = ['seLinuxOptions', 'windowsOptions', 'appArmorProfile', 'procMount'];
 const POD_SECURITY_FIELDS = [...SECURITY_FIELDS, 'seLinuxChangePolicy', 'supplementalGroupsPolicy'];
@@ -82,11 +81,6 @@ const unsupportedInContainer = (container: Container, field: string): readonly s
   ...((container.resources?.claims ?? []).length > 0
     ? [`${field}.resources.claims: ${NOT_STARTED}`]
     : []),
-  ...(container.volumeMounts ?? []).flatMap((mount, i) =>
-    mount.mountPropagation === 'Bidirectional'
-      ? [`${field}.volumeMounts[${i}].mountPropagation: ${IGNORED}`]
-      : [],
-  ),
 ];
 
 const ignored = (names: readonly string[]): Readonly<Record<string, string>> =>

@@ -27,12 +27,13 @@ type EnvVar = DeepReadonly<core.EnvVar>;
 type EnvVarSource = DeepReadonly<core.EnvVarSource>;
 type EnvFromSource = DeepReadonly<core.EnvFromSource>;
 type ContainerPort = DeepReadonly<core.ContainerPort>;
-type VolumeMount = DeepReadonly<core.VolumeMount>;
 
 /** What validation of a container must know of its pod. */
 export interface ContainerContext {
   readonly volumeNames: ReadonlySet<string>;
   readonly hostNetwork: boolean;
+  /** `spec.os.name`. */
+  readonly os: string | undefined;
   /** Names taken so far, in any list of containers of the pod. */
   readonly names: Set<string>;
 }
@@ -53,7 +54,7 @@ export const validateContainers = (
       const at = `${field}[${i}]`;
       return [
         ...validateContainer(container, at, context),
-        ...validateLifecycle(container.lifecycle, `${at}.lifecycle`),
+        ...validateLifecycle(container.lifecycle, `${at}.lifecycle`, context.os),
         ...validateProbes(container, at),
         ...(container.restartPolicy === undefined
           ? []
@@ -79,7 +80,7 @@ export const validateInitContainers = (
         : [notSupported(`${at}.restartPolicy`, restartPolicy, ['Always'])]),
       ...(isRestartableInit(container)
         ? [
-            ...validateLifecycle(container.lifecycle, `${at}.lifecycle`),
+            ...validateLifecycle(container.lifecycle, `${at}.lifecycle`, context.os),
             ...validateProbes(container, at),
           ]
         : PROBES_AND_LIFECYCLE.filter((name) => container[name] !== undefined).map((name) =>
@@ -134,7 +135,7 @@ const validateContainer = (
     ...(container.envFrom ?? []).flatMap((from, i) =>
       validateEnvFrom(from, `${field}.envFrom[${i}]`),
     ),
-    ...validateMounts(container.volumeMounts ?? [], `${field}.volumeMounts`, context.volumeNames),
+    ...validateMounts(container, `${field}.volumeMounts`, context.volumeNames),
     ...oneOf(`${field}.imagePullPolicy`, imagePullPolicy, PULL_POLICIES),
     ...validateResources(container.resources, `${field}.resources`),
     ...validateSecurityContext(container.securityContext, `${field}.securityContext`),
@@ -339,12 +340,13 @@ const validateEnvFrom = (
 ];
 
 const validateMounts = (
-  mounts: readonly VolumeMount[],
+  { volumeMounts = [], securityContext }: Pick<Container, 'volumeMounts' | 'securityContext'>,
   field: string,
   volumeNames: ReadonlySet<string>,
 ): readonly FieldError[] => {
   const paths = new Set<string>();
-  return mounts.flatMap((mount, i) => {
+  const mayShare = securityContext?.privileged === true;
+  return volumeMounts.flatMap((mount, i) => {
     const at = `${field}[${i}]`;
     const { name, mountPath, subPath = '', subPathExpr = '', mountPropagation } = mount;
     const isRepeated = paths.has(mountPath);
@@ -369,6 +371,15 @@ const validateMounts = (
           ]
         : []),
       ...oneOf(`${at}.mountPropagation`, mountPropagation, PROPAGATIONS),
+      // What the container mounts there, the node and other pods would see.
+      ...(mountPropagation === 'Bidirectional' && !mayShare
+        ? [
+            forbidden(
+              `${at}.mountPropagation`,
+              'Bidirectional mount propagation is available only to privileged containers',
+            ),
+          ]
+        : []),
     ];
   });
 };

@@ -27,6 +27,7 @@ export const validatePodSpec = (spec: PodSpec, field: string): readonly FieldErr
   const context: ContainerContext = {
     volumeNames: new Set((spec.volumes ?? []).map(({ name }) => name)),
     hostNetwork: spec.hostNetwork === true,
+    os: spec.os?.name,
     names: new Set(),
   };
   return [
@@ -73,6 +74,7 @@ const oneOf = (
   value === undefined || supported.includes(value) ? [] : [notSupported(field, value, supported)];
 
 const validatePolicies = (spec: PodSpec, field: string): readonly FieldError[] => [
+  ...(spec.os === undefined ? [] : oneOf(`${field}.os.name`, spec.os.name, ['linux', 'windows'])),
   ...oneOf(`${field}.restartPolicy`, spec.restartPolicy, ['Always', 'OnFailure', 'Never']),
   ...oneOf(`${field}.dnsPolicy`, spec.dnsPolicy, DNS_POLICIES),
   ...oneOf(`${field}.preemptionPolicy`, spec.preemptionPolicy, ['PreemptLowerPriority', 'Never']),

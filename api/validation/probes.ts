@@ -1,4 +1,5 @@
 import type { DeepReadonly } from '../types';
+import { LINUX_STOP_SIGNALS, ownStopSignal, WINDOWS_STOP_SIGNALS } from '../stop-signals';
 import type * as core from 'kubernetes-types/core/v1';
 import {
   forbidden,
@@ -47,11 +48,27 @@ export const validateSingleSuccess = (
 export const validateLifecycle = (
   lifecycle: DeepReadonly<core.Lifecycle> | undefined,
   field: string,
-): readonly FieldError[] =>
-  (['postStart', 'preStop'] as const).flatMap((name) => {
+  os: string | undefined,
+): readonly FieldError[] => [
+  ...(['postStart', 'preStop'] as const).flatMap((name) => {
     const handler = lifecycle?.[name];
     return handler === undefined ? [] : validateHandler(handler, `${field}.${name}`);
-  });
+  }),
+  ...validateStopSignal(ownStopSignal(lifecycle), `${field}.stopSignal`, os),
+];
+
+/** Which signals there are depends on the system, so the pod has to name it. */
+const validateStopSignal = (
+  signal: string | undefined,
+  field: string,
+  os: string | undefined,
+): readonly FieldError[] => {
+  if (signal === undefined) return [];
+  if (os === undefined || os === '')
+    return [forbidden(field, 'may not be set for containers with empty `spec.os.name`')];
+  const supported = os === 'windows' ? WINDOWS_STOP_SIGNALS : LINUX_STOP_SIGNALS;
+  return supported.includes(signal) ? [] : [notSupported(field, signal, supported)];
+};
 
 const validateHandler = (handler: Handler, field: string): readonly FieldError[] => {
   const given = HANDLER_TYPES.filter((type) => handler[type] !== undefined);
