@@ -99,6 +99,12 @@ it('keeps the number of the stop signal, and refuses one that does not exist', (
   );
 });
 
+it('prefers the stop signal that the container names to that of its image', () => {
+  const lifecycle = { stopSignal: 'SIGUSR1' } as Container['lifecycle'] & object;
+  const spec = specOf({ lifecycle }, testPod(), { stopSignal: 'SIGQUIT' });
+  expect(spec.labels['dhow.dev/stop-signal']).toBe('10');
+});
+
 it('refuses a variable that the kernel would cut short', () => {
   expect(() => specOf({ env: [{ name: 'A', value: 'a\0b' }] })).toThrow(
     'variable "A" contains a NUL',

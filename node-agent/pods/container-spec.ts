@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 
+import { ownStopSignal } from '../../api/stop-signals';
 import type { Container, Pod } from '../../api/types';
 import type { ContainerSpec, MountSpec } from '../../runtime/container-runtime';
 import type { LocalImage } from '../../runtime/image-service';
@@ -12,7 +13,7 @@ import type { NodeView } from './field-refs';
 import { LABEL, podLabels } from './labels';
 import type { StartAction } from './plan';
 import { securityOf, userOf } from './security';
-import { stopSignalOf } from './stop-signal';
+import { signalNumber, stopSignalOf } from './stop-signal';
 
 export interface ContainerSpecInput {
   readonly pod: Pod;
@@ -53,9 +54,7 @@ export const containerSpecOf = (input: ContainerSpecInput): ContainerSpec => {
       [LABEL.image]: container.image ?? '',
       [LABEL.imageId]: image.repoDigests[0] ?? image.id,
       [LABEL.logPath]: input.logPath,
-      [LABEL.stopSignal]: String(
-        stopSignalOf(container.image ?? image.id, image.config.stopSignal),
-      ),
+      [LABEL.stopSignal]: String(signalOf(container, image)),
     },
     rootfs: { lowerDirs: image.lowerDirs, isReadOnly: own?.readOnlyRootFilesystem === true },
     process: {
@@ -72,6 +71,13 @@ export const containerSpecOf = (input: ContainerSpecInput): ContainerSpec => {
     tty: container.tty === true,
     hostPid: pod.spec.hostPID === true,
   };
+};
+
+/** The container's own comes before its image's. */
+const signalOf = ({ lifecycle, image: name }: Container, { id, config }: LocalImage): number => {
+  const own = ownStopSignal(lifecycle);
+  // Checked by the API; of an older one it may be anything.
+  return (own && signalNumber(own)) || stopSignalOf(name ?? id, config.stopSignal);
 };
 
 /** `command` replaces the image's entrypoint and its arguments; `args` alone the arguments. */
