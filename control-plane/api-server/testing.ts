@@ -47,14 +47,15 @@ export const ADMIN: User = { name: 'kubernetes-admin', groups: [MASTERS, AUTHENT
 export interface TestServerOptions {
   readonly nodes?: Partial<NodeConnections>;
   readonly virtual?: readonly VirtualResource[];
+  readonly store?: MemoryStore;
 }
 
 export const startTestServer = async ({
   nodes = {},
   virtual = [],
+  store = new MemoryStore(),
 }: TestServerOptions = {}): Promise<TestServer> => {
   const clock = new ManualClock(Date.UTC(2026, 0, 1));
-  const store = new MemoryStore();
   const caches = createWatchCaches({ store, clock, log: silentLog });
   const api = createApiServer({
     store,

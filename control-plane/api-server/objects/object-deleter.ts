@@ -9,7 +9,7 @@ import { finalizersFor, isHeld, type PropagationPolicy } from './deletion-rules'
 import type { Item } from './item';
 import { checkPreconditions } from './metadata';
 import type { ListQuery, ObjectReader } from './object-reader';
-import type { ObjectWriter } from './object-writer';
+import { unwritten, written, type ObjectWriter, type Verdict } from './object-writer';
 import type { Preconditions, WriteContext } from './write-context';
 import { minInt64, secondsToMs, type Int64 } from '../../../api/int64';
 
@@ -82,20 +82,20 @@ export class ObjectDeleter {
     current: StoredObject,
     options: DeletionOptions,
     context: WriteContext,
-  ): Promise<Deletion> {
+  ): Promise<Verdict<Deletion>> {
     const old = current.object;
     checkPreconditions(kind, old, options.preconditions ?? {});
     checkProtected(kind, old);
     const marked = mark(kind, old, options, this.deps.clock.now());
     const isGone = marked.metadata.deletionGracePeriodSeconds === 0 && !isHeld(marked);
-    if (context.isDryRun) return { item: current, isGone };
+    if (context.isDryRun) return unwritten({ item: current, isGone });
     if (isGone) {
       const item = await this.deps.writer.remove(kind, current, context);
-      return { item, isGone };
+      return written({ item, isGone });
     }
-    if (jsonEqual(marked, old)) return { item: current, isGone };
+    if (jsonEqual(marked, old)) return unwritten({ item: current, isGone });
     const item = await this.deps.writer.swap(kind, current, marked, context);
-    return { item, isGone };
+    return written({ item, isGone });
   }
 }
 

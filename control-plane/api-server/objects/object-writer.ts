@@ -32,6 +32,13 @@ export interface WriterDeps {
   readonly random: Random;
 }
 
+/** What came of judging one state of an object. */
+export interface Verdict<T> {
+  readonly value: T;
+  /** False: nothing had to be written. That is an answer only about the newest state. */
+  readonly isWritten: boolean;
+}
+
 /** Makes the new state from the present one. It may run several times; it throws to refuse. */
 export type Change = (current: ApiObject) => MutableObject | Promise<MutableObject>;
 
@@ -115,29 +122,51 @@ export class ObjectWriter {
   ): Promise<Item> {
     return this.onCurrent(kind, name, context.signal, async (current) => {
       const next = await change(current.object);
-      return context.isDryRun ? itemOf(next) : this.swap(kind, current, next, context);
+      return context.isDryRun
+        ? unwritten(itemOf(next))
+        : written(await this.swap(kind, current, next, context));
     });
   }
 
   /**
    * Runs `work` on the present state until its compare-and-swap wins. The first try may start from
-   * the cache, so whatever it refuses is judged anew on the newest state. @throws NotFound
+   * the cache, so what it refuses, and what it finds to be done already, is judged anew unless that
+   * state proves to be the newest. A write whose outcome nobody knows is not tried again.
+   * @throws NotFound
    */
   async onCurrent<T>(
     kind: ServedKind,
     name: ObjectName,
     signal: AbortSignal,
-    work: (current: StoredObject) => Promise<T>,
+    work: (current: StoredObject) => Promise<Verdict<T>>,
   ): Promise<T> {
+    const cached = this.deps.reader.cacheOf(kind).get(name.namespace, name.name);
+    let current = cached ?? (await this.newest(kind, name, signal));
+    let isNewest = cached === undefined;
     for (let attempt = 0; ; attempt++) {
-      const current = await this.current(kind, name, attempt === 0, signal);
-      try {
-        return await work(current);
-      } catch (error) {
-        if (!(error instanceof ApiError)) throw error;
-        const lostRace = error instanceof LostRaceError && attempt < MAX_UPDATE_ATTEMPTS;
-        if (attempt > 0 && !lostRace) throw error;
-      }
+      const verdict = await this.attempt(work, current, isNewest, attempt);
+      if (verdict !== undefined && (verdict.isWritten || isNewest)) return verdict.value;
+      const judged = current.resourceVersion;
+      current = await this.newest(kind, name, signal);
+      if (verdict !== undefined && current.resourceVersion === judged) return verdict.value;
+      isNewest = true;
+    }
+  }
+
+  /** Undefined when it is worth another try from the newest state. */
+  private async attempt<T>(
+    work: (current: StoredObject) => Promise<Verdict<T>>,
+    current: StoredObject,
+    isNewest: boolean,
+    attempt: number,
+  ): Promise<Verdict<T> | undefined> {
+    try {
+      return await work(current);
+    } catch (error) {
+      if (!(error instanceof ApiError) || isOfStore(error)) throw error;
+      const lostRace = error instanceof LostRaceError && attempt < MAX_UPDATE_ATTEMPTS;
+      if (isNewest && !lostRace) throw error;
+      return undefined;
     }
   }
 
@@ -155,16 +184,12 @@ export class ObjectWriter {
     return asLostRace(this.deps.store.delete(kind, old, context));
   }
 
-  private async current(
+  private async newest(
     kind: ServedKind,
     name: ObjectName,
-    mayBeCached: boolean,
     signal: AbortSignal,
   ): Promise<StoredObject> {
-    const cached = mayBeCached
-      ? this.deps.reader.cacheOf(kind).get(name.namespace, name.name)
-      : undefined;
-    const stored = cached ?? (await this.deps.reader.getNewest(kind, name, signal));
+    const stored = await this.deps.reader.getNewest(kind, name, signal);
     if (stored === undefined) throw notFound(kind.resource.plural, kind.resource.group, name.name);
     return stored;
   }
@@ -223,7 +248,7 @@ export class ObjectWriter {
     current: StoredObject,
     change: Change,
     context: WriteContext,
-  ): Promise<Item> {
+  ): Promise<Verdict<Item>> {
     const { pace } = context;
     await pace?.weigh(current.raw.length);
     const old = current.object;
@@ -245,17 +270,19 @@ export class ObjectWriter {
     checkUpdate(kind, object, old, context);
     await pace?.pause();
     checkStoredValueCount(object);
-    if (isSame(object, old)) return current;
+    if (isSame(object, old)) return unwritten(current);
     if (kind.strategy.hasGeneration && isChangedBeyondStatus(object, old))
       object.metadata.generation = (old.metadata.generation ?? 0) + 1;
     await pace?.pause();
     if (context.isDryRun) {
       encodeObject(object);
-      return itemOf(object);
+      return unwritten(itemOf(object));
     }
-    return isRemovable(object)
-      ? this.removeAs(kind, current, object, context)
-      : this.swap(kind, current, object, context);
+    return written(
+      isRemovable(object)
+        ? await this.removeAs(kind, current, object, context)
+        : await this.swap(kind, current, object, context),
+    );
   }
 
   /** The last finalizer has gone from an object that is to be deleted. */
@@ -275,6 +302,12 @@ export class ObjectWriter {
 
 /** The compare-and-swap lost to another writer: worth another try from the newest state. */
 class LostRaceError extends ApiError {}
+
+export const written = <T>(value: T): Verdict<T> => ({ value, isWritten: true });
+export const unwritten = <T>(value: T): Verdict<T> => ({ value, isWritten: false });
+
+/** Of the store, not about the object: it would fare no better with a newer state. */
+const isOfStore = (error: ApiError): boolean => hasReason(error, 'ServiceUnavailable', 'Timeout');
 
 const asLostRace = async <T>(write: Promise<T>): Promise<T> => {
   try {
