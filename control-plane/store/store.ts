@@ -62,7 +62,9 @@ const compareText = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 
  * The truth. Objects are kept as JSON; a write is compare-and-swap on `resourceVersion`. Writes
  * issued at the same time share one round trip. Two implementations (etcd, memory) pass
  * `store-suite.ts`. Every method takes a signal and throws `ApiError('ServiceUnavailable')` when
- * the store cannot be reached in time.
+ * the store cannot be reached in time. A write whose answer was lost is looked up in the store's
+ * history: it succeeds if it happened, however much was written since. If that cannot be told
+ * either it throws `ApiError('Timeout')`: try again only from a fresh read.
  */
 export interface Store {
   /** Linearizable. Undefined when absent. */

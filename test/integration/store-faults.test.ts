@@ -192,7 +192,7 @@ it('acknowledges exactly the writes that happened when answers are lost', async 
   const stored = new Map((await local.list('pods')).items.map((item) => [item.key.name, item]));
   for (const [n, outcome] of outcomes.entries()) {
     // Nobody else writes: an acknowledged write is there, and no conflict is anyone's fault.
-    if (outcome instanceof Error) expect(outcome).toMatchObject({ reason: 'ServiceUnavailable' });
+    if (outcome instanceof Error) expect(outcome).toMatchObject({ reason: 'Timeout' });
     else expect(stored.get(`pod-${n}`)?.resourceVersion).toBe(outcome.resourceVersion);
   }
   expect(outcomes.filter((outcome) => !(outcome instanceof Error)).length).toBeGreaterThan(2_500);

@@ -57,8 +57,7 @@ const untilSpace = async <T>(write: () => Promise<T>): Promise<T> => {
     try {
       return await write();
     } catch (error) {
-      const isExpected =
-        hasReason(error, 'InsufficientStorage') || hasReason(error, 'ServiceUnavailable');
+      const isExpected = hasReason(error, 'InsufficientStorage', 'ServiceUnavailable', 'Timeout');
       if (!isExpected || Date.now() > deadlineMs) throw error;
       await systemClock.sleep(100);
     }

@@ -31,8 +31,16 @@ export type WriteResult =
       /** A deletion that no head tells of: it has `HEADLESS_INDEX`. */
       readonly isHeadless?: boolean;
     }
-  /** The object, or its guard, was not at the expected revision; `current` is without its value. */
-  | { readonly outcome: 'conflict'; readonly current: KeyValue | undefined };
+  | Conflict;
+
+/** The object, or its guard, was not at the expected revision. */
+export interface Conflict {
+  readonly outcome: 'conflict';
+  /** What it was, without its value. */
+  readonly current: KeyValue | undefined;
+  /** Etcd's revision then. */
+  readonly revision: number;
+}
 
 /**
  * Independent writes in one transaction: each is nested, with its own comparison and result, and
@@ -102,6 +110,7 @@ const nestedResult = (
   if (!succeeded)
     return {
       outcome: 'conflict',
+      revision,
       current: inner?.$case === 'responseRange' ? inner.value.kvs[0] : undefined,
     };
   const previous = inner?.$case === 'responseDeleteRange' ? inner.value.prevKvs[0] : undefined;

@@ -45,6 +45,11 @@ export class EtcdConnection implements Disposable {
     return this.epochController.signal;
   }
 
+  /** The newest revision heard of: etcd has reached it for certain. */
+  get knownRevision(): number {
+    return this.revisionFloor;
+  }
+
   /** A call whose answer is linearizable: it also tells whether etcd still holds our history. */
   async callKv<Request, Response extends { header?: ResponseHeader | undefined }>(
     pick: (kv: KVClient) => UnaryCall<Request, Response>,

@@ -13,16 +13,37 @@ export const describeEtcdError = (error: unknown): ApiError => {
   });
 };
 
+/**
+ * Etcd was asked to write and gave no answer: the write may be stored now, later, or never. Whoever
+ * asked has to read before trying again.
+ */
+export class OutcomeUnknownError extends ApiError {
+  constructor(options: ErrorOptions = {}) {
+    super(
+      'Timeout',
+      'etcd gave no answer in time: the change may have been stored or not, read the object to know',
+      { ...options, details: { retryAfterSeconds: 1 } },
+    );
+  }
+}
+
 /** True when another endpoint may do better. */
 export const isUnreachable = (error: unknown): boolean =>
   UNREACHABLE.includes(grpcFailure(error).code);
 
-/** True when etcd certainly did not carry the request out. */
+/** True when etcd judged the request and refused it: asking again changes nothing. */
 export const isDefinite = (error: unknown): boolean =>
   error instanceof ApiError && error.reason !== 'ServiceUnavailable';
 
+/** True when etcd may have carried the request out, or still may: no answer came. */
+export const isUncertain = (error: unknown): boolean => {
+  if (isDefinite(error)) return false;
+  const { details } = grpcFailure(error instanceof ApiError ? error.cause : error);
+  return !NEVER_SENT.some((text) => details.startsWith(text));
+};
+
 const grpcFailure = (error: unknown): { code: number; details: string } => {
-  const { code, details, message } = error as {
+  const { code, details, message } = (error ?? {}) as {
     code?: unknown;
     details?: unknown;
     message?: unknown;
@@ -32,6 +53,9 @@ const grpcFailure = (error: unknown): { code: number; details: string } => {
     details: typeof details === 'string' && details !== '' ? details : String(message),
   };
 };
+
+// What grpc-js says of a call that found no connection. Any other text counts as sent.
+const NEVER_SENT = ['No connection established', 'Name resolution failed'];
 
 const UNREACHABLE: readonly number[] = [status.UNAVAILABLE, status.DEADLINE_EXCEEDED];
 

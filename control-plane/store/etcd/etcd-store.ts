@@ -10,10 +10,12 @@ import { keyConflict, keyExists, keyNotFound } from '../store-errors';
 import { revisionOf, snapshotVersion, versionOf } from '../version';
 import type { Write } from './batch';
 import type { EtcdConnection } from './connection';
-import { isSameWrite, openObject, sealObject } from './envelope';
-import { GroupCommit } from './group-commit';
+import { openObject, sealObject } from './envelope';
+import { OutcomeUnknownError } from './errors';
+import { GroupCommit, type CommitResult } from './group-commit';
 import { decodeKey, encodeKey, headKey, LEADER_KEY, rangeOf } from './keys';
 import { listRange } from './list-range';
+import { findOwnWrite, type OwnWrite } from './own-write';
 import { storeEvents } from './store-events';
 import { watchRange } from './watch-range';
 
@@ -25,6 +27,11 @@ export interface EtcdStoreDeps {
   /** Must hold for any write to happen. */
   readonly fence: readonly Compare[];
   readonly onFenced: () => void;
+}
+
+interface Committed {
+  readonly result: CommitResult;
+  readonly own?: OwnWrite;
 }
 
 /** The store in etcd. Concurrent writes share transactions, see `GroupCommit`. */
@@ -83,12 +90,10 @@ export class EtcdStore implements Store {
     const expectedRevision = revisionOf(expectedVersion);
     if (expectedRevision === 0) throw keyConflict(key);
     const write = this.write(key, expectedRevision, undefined);
-    const result = await this.commits.commit(write, signal);
-    if (result.outcome === 'conflict') {
-      if (result.current !== undefined) throw keyConflict(key);
-      if (!result.wasRetried) throw keyNotFound(key);
-      return this.lastState(key, expectedVersion);
-    }
+    const { result, own } = await this.commit(write, signal);
+    if (own !== undefined) return this.lastState(write, key, own);
+    if (result.outcome === 'conflict')
+      throw result.current === undefined ? keyNotFound(key) : keyConflict(key);
     if (result.isHeadless) this.headlessRevisions.set(key.resource, result.revision);
     const opened = openObject(result.previous?.value ?? Buffer.alloc(0));
     if (opened === undefined) throw keyNotFound(key);
@@ -143,41 +148,35 @@ export class EtcdStore implements Store {
     const encoded = encodeObject(object);
     const value = sealObject(encoded);
     const write = { ...this.write(key, expectedRevision, value), ...guarded(guard) };
-    const result = await this.commits.commit(write, signal);
-    if (result.outcome === 'done')
-      return decodeObject(key, encoded, versionOf(result.revision, result.index));
-    if (result.wasRetried) {
-      const uid = expectedRevision === 0 ? object.metadata.uid : undefined;
-      const own = await this.findOwn(key, value, uid);
-      if (own !== undefined) return own;
-    }
-    if (guard !== undefined && result.current === undefined) throw keyConflict(guard.key);
+    const { result, own } = await this.commit(write, signal);
+    const place = own ?? (result.outcome === 'done' ? result : undefined);
+    if (place !== undefined)
+      return decodeObject(key, encoded, versionOf(place.revision, place.index));
+    const isThere = result.outcome === 'conflict' && result.current !== undefined;
+    if (guard !== undefined && !isThere) throw keyConflict(guard.key);
     if (expectedRevision === 0) throw keyExists(key);
-    throw result.current === undefined ? keyNotFound(key) : keyConflict(key);
+    throw isThere ? keyConflict(key) : keyNotFound(key);
   }
 
-  /** The first answer was lost: what stands in the way may be our own write, or grown from it. */
-  private async findOwn(
-    key: StoreKey,
-    value: Buffer,
-    createdUid: string | undefined,
-  ): Promise<StoredObject | undefined> {
-    const found = (await this.range(encodeKey(key), undefined)).kvs[0];
-    const stored = found && this.read(key, found);
-    if (stored === undefined || isSameWrite(found?.value ?? value, value)) return stored;
-    return createdUid !== undefined && stored.object.metadata.uid === createdUid
-      ? stored
-      : undefined;
-  }
-
-  /** For a deletion whose answer was lost: what it removed, at a version no later than now. */
-  private async lastState(key: StoreKey, expectedVersion: number): Promise<StoredObject> {
+  /** `own`: the write happened, but its answer was lost and it then stood in its own way. */
+  private async commit(write: Write, signal: AbortSignal | undefined): Promise<Committed> {
     const { connection } = this.deps;
-    const revision = revisionOf(expectedVersion);
-    const { kvs } = await connection.range({ key: encodeKey(key), revision });
+    const { knownRevision } = connection;
+    const result = await this.commits.commit(write, signal);
+    if (result.outcome === 'done' || !result.wasUncertain) return { result };
+    const own = await findOwnWrite(connection, write, result, knownRevision);
+    return own === undefined ? { result } : { result, own };
+  }
+
+  /** For a deletion whose answer was lost: what it removed. */
+  private async lastState(write: Write, key: StoreKey, own: OwnWrite): Promise<StoredObject> {
+    const fields = { key: write.key, revision: write.expectedRevision };
+    const { kvs } = await this.deps.connection.range(fields).catch((error: unknown) => {
+      throw new OutcomeUnknownError({ cause: error });
+    });
     const opened = kvs[0] && openObject(kvs[0].value);
     if (opened === undefined) throw keyNotFound(key);
-    return decodeObject(key, opened, await this.currentVersion());
+    return decodeObject(key, opened, versionOf(own.revision, own.index));
   }
 
   private readAny(resource: string, keyValue: KeyValue): StoredObject | undefined {

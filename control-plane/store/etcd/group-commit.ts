@@ -13,7 +13,7 @@ import {
 } from './batch';
 import type { EtcdConnection } from './connection';
 import { isSameWrite, openObject } from './envelope';
-import { isDefinite } from './errors';
+import { isDefinite, isUncertain, OutcomeUnknownError } from './errors';
 
 export interface GroupCommitDeps {
   readonly connection: EtcdConnection;
@@ -26,7 +26,7 @@ export interface GroupCommitDeps {
 
 export type CommitResult = WriteResult & {
   /** An earlier attempt had an unknown outcome, so a conflict may be with our own write. */
-  readonly wasRetried: boolean;
+  readonly wasUncertain: boolean;
 };
 
 /**
@@ -43,7 +43,10 @@ export class GroupCommit {
 
   constructor(private readonly deps: GroupCommitDeps) {}
 
-  /** @throws ApiError; `ServiceUnavailable` when etcd gave no answer: the outcome is unknown. */
+  /**
+   * @throws OutcomeUnknownError when etcd gave no answer, `ServiceUnavailable` when it was never
+   * reached, any other ApiError when it refused
+   */
   commit(write: Write, signal?: AbortSignal): Promise<CommitResult> {
     if (this.isFenced) return Promise.reject(fencedError());
     if (this.queue.length >= QUEUE_COUNT_MAX || this.queuedBytes >= QUEUE_BYTES_MAX)
@@ -56,13 +59,14 @@ export class GroupCommit {
         write,
         signal,
         sizeBytes: sizeBytesOf(write),
+        wasUncertain: false,
         resolve: (result) => {
           settled();
           resolve(result);
         },
         reject: (error) => {
           settled();
-          reject(asError(error));
+          reject(pending.wasUncertain ? asUnknown(error) : asError(error));
         },
       };
       this.queue.push(pending);
@@ -127,9 +131,9 @@ export class GroupCommit {
 
   private async settle(batch: readonly Pending[]): Promise<void> {
     try {
-      const { results, wasRetried } = await this.attempt(batch.map(({ write }) => write));
-      for (const [index, { resolve }] of batch.entries())
-        resolve({ ...(results[index] as WriteResult), wasRetried });
+      const results = await this.attempt(batch);
+      for (const [index, { resolve, wasUncertain }] of batch.entries())
+        resolve({ ...(results[index] as WriteResult), wasUncertain });
     } catch (error) {
       if (hasReason(error, 'InsufficientStorage'))
         for (const pending of batch) await this.settleWithoutSpace(pending, error);
@@ -144,30 +148,41 @@ export class GroupCommit {
    * The write that makes etcd run out of space is refused and carried out all the same. Deletions
    * it takes further on, if nothing is put beside them.
    */
-  private async settleWithoutSpace({ write, resolve, reject }: Pending, refusal: unknown) {
+  private async settleWithoutSpace(pending: Pending, refusal: unknown) {
+    const { write, resolve, reject } = pending;
     try {
       if (write.value === undefined) {
         const [result] = await this.once([write], false);
-        resolve({ ...withoutHead(result as WriteResult), wasRetried: true });
+        resolve({ ...withoutHead(result as WriteResult), wasUncertain: true });
         return;
       }
-      const { kvs } = await this.deps.connection.range({ key: write.key });
+      const { kvs, header } = await this.deps.connection.range({ key: write.key });
       const [found] = kvs;
-      if (found === undefined || !isSameWrite(found.value, write.value)) throw refusal;
-      const index = openObject(found.value)?.index ?? 0;
-      resolve({ outcome: 'done', revision: found.modRevision, index, wasRetried: true });
+      // Still as it was: the refusal holds.
+      if ((found?.modRevision ?? 0) === write.expectedRevision) throw refusal;
+      if (found !== undefined && isSameWrite(found.value, write.value)) {
+        const index = openObject(found.value)?.index ?? 0;
+        resolve({ outcome: 'done', revision: found.modRevision, index, wasUncertain: true });
+      } else {
+        const revision = header?.revision ?? 0;
+        resolve({ outcome: 'conflict', current: found, revision, wasUncertain: true });
+      }
     } catch (error) {
+      if (error !== refusal && isUncertain(error)) pending.wasUncertain = true;
       reject(error);
     }
   }
 
   /** Repeats after a lost answer: comparisons make a repetition harmless. */
-  private async attempt(writes: readonly Write[]) {
+  private async attempt(batch: readonly Pending[]): Promise<readonly WriteResult[]> {
+    const writes = batch.map(({ write }) => write);
     const startMs = this.deps.clock.monotonicMs();
     for (let retryCount = 0; ; retryCount++) {
       try {
-        return { results: await this.once(writes), wasRetried: retryCount > 0 };
+        return await this.once(writes);
       } catch (error) {
+        if (!this.isFenced && isUncertain(error))
+          for (const pending of batch) pending.wasUncertain = true;
         if (isDefinite(error) || this.isFenced) throw error;
         if (this.deps.clock.monotonicMs() - startMs > RETRY_FOR_MS) throw error;
         await this.deps.clock.sleep(backoffMs(retryCount, RETRY, systemRandom));
@@ -190,6 +205,12 @@ export class GroupCommit {
 const asError = (reason: unknown): Error =>
   reason instanceof Error ? reason : new Error(String(reason));
 
+/** A refusal stands whatever came before: the write found its object as it expected it. */
+const asUnknown = (error: unknown): Error =>
+  error instanceof OutcomeUnknownError || hasReason(error, 'InsufficientStorage')
+    ? error
+    : new OutcomeUnknownError({ cause: error });
+
 const withoutHead = (result: WriteResult): WriteResult =>
   result.outcome === 'done' ? { ...result, index: HEADLESS_INDEX, isHeadless: true } : result;
 
@@ -197,6 +218,8 @@ interface Pending {
   readonly write: Write;
   readonly signal: AbortSignal | undefined;
   readonly sizeBytes: number;
+  /** An attempt ended without an answer: the write may have happened. */
+  wasUncertain: boolean;
   readonly resolve: (result: CommitResult) => void;
   readonly reject: (error: unknown) => void;
 }
