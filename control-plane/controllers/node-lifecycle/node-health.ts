@@ -1,5 +1,5 @@
 import { hasReason } from '../../../api/errors';
-import { LEASES, NODES, PODS } from '../../../api/resources';
+import { LEASES, NAMESPACES, NODES, PODS } from '../../../api/resources';
 import { nameOf, type Lease, type Node, type Pod } from '../../../api/types';
 import type { Informer } from '../../../client/informer';
 import { rfc3339 } from '../../../lib/clock';
@@ -20,7 +20,10 @@ interface Heard {
  * Watches for nodes that fall silent (no new lease, no new status), says so in their conditions and
  * taints, and takes the readiness of their pods away. Silence is measured by this process's own
  * monotonic clock from what it has seen: neither a wrong clock on a node nor our own restart makes
- * a node look dead.
+ * a node look dead, nor does a store that is away or full, in which no node can leave a sign.
+ *
+ * The readiness of a pod belongs to its agent: the node's session stores what the agent reported
+ * once more when the node is heard of again.
  */
 export class NodeHealthController implements Controller {
   readonly name = 'node-health';
@@ -44,8 +47,10 @@ export class NodeHealthController implements Controller {
     const periodMs = Math.min(SWEEP_PERIOD_MS, this.options.gracePeriodMs / 4);
     while (!signal.aborted) {
       this.forgiveOwnStall(periodMs);
-      for (const node of this.nodes.list()) await this.check(node, signal);
-      this.forgetDeleted();
+      if (await this.canHear(signal)) {
+        for (const node of this.nodes.list()) await this.check(node, signal);
+        this.forgetDeleted();
+      }
       await this.deps.clock.sleep(periodMs, signal);
     }
   }
@@ -56,6 +61,17 @@ export class NodeHealthController implements Controller {
     const isLate = nowMs - (this.lastSweepMs ?? nowMs) > periodMs + this.options.gracePeriodMs / 2;
     if (isLate) this.heard.clear();
     this.lastSweepMs = nowMs;
+  }
+
+  /** Without the store nobody is heard: silence counts from its return. */
+  private async canHear(signal: AbortSignal): Promise<boolean> {
+    try {
+      await this.deps.client.get(NAMESPACES, { namespace: '', name: 'kube-system' }, signal);
+    } catch (error) {
+      if (isOfStore(error)) this.heard.clear();
+      return !isOfStore(error);
+    }
+    return true;
   }
 
   private forgetDeleted(): void {
@@ -69,6 +85,7 @@ export class NodeHealthController implements Controller {
       await this.judge(node, signal);
     } catch (error) {
       // The next sweep looks again.
+      if (isOfStore(error)) this.heard.clear();
       const level = hasReason(error, 'Conflict', 'NotFound') ? 'debug' : 'warn';
       if (!signal.aborted) {
         this.deps.log[level]({ node: node.metadata.name, err: error }, 'node not judged');
@@ -142,6 +159,10 @@ export class NodeHealthController implements Controller {
     }
   }
 }
+
+/** The store is away, or takes nothing. */
+const isOfStore = (error: unknown): boolean =>
+  hasReason(error, 'ServiceUnavailable', 'Timeout', 'InsufficientStorage');
 
 const readyStatus = ({ status }: Node): string | undefined =>
   status.conditions?.find(({ type }) => type === 'Ready')?.status;
