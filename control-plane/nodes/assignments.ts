@@ -121,11 +121,18 @@ export class SentAssignments {
   private peers = '';
   private node = '';
 
+  /** `onUnsendable` hears of each version of an object that cannot be sent; the others go. */
+  constructor(
+    private readonly onUnsendable: (object: ApiObject, error: unknown) => void = () => undefined,
+  ) {}
+
   /** Undefined when nothing changed. */
   diff(wanted: NodeAssignments): AssignmentDelta | undefined {
-    const pods = diffObjects(this.pods, wanted.pods, (pod) => pod.metadata.uid ?? keyOf(pod));
-    const secrets = diffObjects(this.secrets, wanted.secrets, keyOf);
-    const configMaps = diffObjects(this.configMaps, wanted.configMaps, keyOf);
+    const { onUnsendable } = this;
+    const uidOf = (pod: Pod) => pod.metadata.uid ?? keyOf(pod);
+    const pods = diffObjects(this.pods, wanted.pods, uidOf, onUnsendable);
+    const secrets = diffObjects(this.secrets, wanted.secrets, keyOf, onUnsendable);
+    const configMaps = diffObjects(this.configMaps, wanted.configMaps, keyOf, onUnsendable);
     const peers = stringifyJson(wanted.peers);
     const peersChanged = peers !== this.peers;
     this.peers = peers;
@@ -163,6 +170,7 @@ const diffObjects = <T extends ApiObject>(
   sent: Map<string, Sent>,
   wanted: readonly T[],
   keyFor: (object: T) => string,
+  onUnsendable: (object: ApiObject, error: unknown) => void,
 ): { readonly changed: Buffer[]; readonly removed: ObjectRef[] } => {
   const changed: Buffer[] = [];
   const keys = new Set<string>();
@@ -172,9 +180,15 @@ const diffObjects = <T extends ApiObject>(
     const version = object.metadata.resourceVersion ?? '';
     const before = sent.get(key);
     if (before?.version === version) continue;
-    const digest = digestOf(object);
-    sent.set(key, { ref: refOf(object), version, digest });
-    if (before?.digest !== digest) changed.push(Buffer.from(stringifyJson(forAgent(object))));
+    try {
+      const digest = digestOf(object);
+      if (before?.digest !== digest) changed.push(encode(object));
+      sent.set(key, { ref: refOf(object), version, digest });
+    } catch (error) {
+      // The agent keeps what it had of it, if anything.
+      sent.set(key, { ref: refOf(object), digest: before?.digest ?? '', version });
+      onUnsendable(object, error);
+    }
   }
   const removed = [...sent].filter(([key]) => !keys.has(key));
   for (const [key] of removed) sent.delete(key);
@@ -187,10 +201,15 @@ const refOf = (object: ApiObject): ObjectRef => ({
 });
 
 /** Field ownership can be larger than the object and no agent reads it. */
-const forAgent = (object: ApiObject): unknown => {
+const encode = (object: ApiObject): Buffer => {
   const metadata = { ...object.metadata, managedFields: undefined };
-  return { ...object, metadata };
+  const bytes = Buffer.from(stringifyJson({ ...object, metadata }));
+  if (bytes.length > MAX_OBJECT_BYTES) throw new Error(`it takes ${bytes.length} bytes`);
+  return bytes;
 };
+
+/** A message carries one object at least; etcd takes 1.5 MB. */
+const MAX_OBJECT_BYTES = 16 * 1024 * 1024;
 
 /** An agent wrote the status itself: of it only what others decide is news, the readiness gates. */
 const digestOf = (object: ApiObject): string => {

@@ -75,9 +75,9 @@ export class AssignmentStore {
   }
 
   applySnapshot({ pods, secrets, configMaps, peers, node }: Assignments): void {
-    const wantedPods = pods.map((bytes) => parse(bytes) as Pod);
-    const wantedSecrets = secrets.map((bytes) => parse(bytes) as Secret);
-    const wantedMaps = configMaps.map((bytes) => parse(bytes) as ConfigMap);
+    const wantedPods = this.parseAll<Pod>(pods);
+    const wantedSecrets = this.parseAll<Secret>(secrets);
+    const wantedMaps = this.parseAll<ConfigMap>(configMaps);
     this.replace('pods', this.pods, wantedPods, uidOf);
     this.replace('secrets', this.secrets, wantedSecrets, keyOf);
     this.replace('config-maps', this.configMaps, wantedMaps, keyOf);
@@ -85,13 +85,13 @@ export class AssignmentStore {
   }
 
   applyDelta(delta: AssignmentDelta): void {
-    for (const bytes of delta.pods) this.put('pods', this.pods, parse(bytes) as Pod, uidOf);
+    for (const pod of this.parseAll<Pod>(delta.pods)) this.put('pods', this.pods, pod, uidOf);
     for (const { uid } of delta.removedPods) this.remove('pods', this.pods, uid);
-    for (const bytes of delta.secrets)
-      this.put('secrets', this.secrets, parse(bytes) as Secret, keyOf);
+    for (const secret of this.parseAll<Secret>(delta.secrets))
+      this.put('secrets', this.secrets, secret, keyOf);
     for (const ref of delta.removedSecrets) this.remove('secrets', this.secrets, keyOfRef(ref));
-    for (const bytes of delta.configMaps)
-      this.put('config-maps', this.configMaps, parse(bytes) as ConfigMap, keyOf);
+    for (const map of this.parseAll<ConfigMap>(delta.configMaps))
+      this.put('config-maps', this.configMaps, map, keyOf);
     for (const ref of delta.removedConfigMaps)
       this.remove('config-maps', this.configMaps, keyOfRef(ref));
     if (delta.peersChanged || delta.node.length > 0) {
@@ -104,6 +104,18 @@ export class AssignmentStore {
   noteStatus(uid: string, status: Pod['status']): void {
     const pod = this.pods.get(uid);
     if (pod !== undefined) this.put('pods', this.pods, { ...pod, status }, uidOf);
+  }
+
+  /** One object that cannot be read must not keep the others away. */
+  private parseAll<T>(messages: readonly Uint8Array[]): T[] {
+    return messages.flatMap((bytes) => {
+      try {
+        return [parseJson(bytes) as T];
+      } catch (error) {
+        this.log.error({ err: describeError(error) }, 'the server sent an object that is no JSON');
+        return [];
+      }
+    });
   }
 
   private setFacts(facts: NodeFacts): void {
@@ -179,14 +191,12 @@ const fileNameOf = (key: string): string => createHash('sha256').update(key).dig
 
 const nodeFactsOf = (bytes: Uint8Array): Pick<NodeFacts, 'node'> => {
   if (bytes.length === 0) return {};
-  const { metadata, spec } = parse(bytes) as Node;
+  const { metadata, spec } = parseJson(bytes) as Node;
   return {
     node: { name: metadata.name, labels: metadata.labels ?? {}, taints: spec.taints ?? [] },
   };
 };
 
 const FACTS_KEY = 'node';
-
-const parse = (bytes: Uint8Array): unknown => parseJson(Buffer.from(bytes).toString());
 const uidOf = (pod: Pod): string => pod.metadata.uid ?? '';
 const keyOfRef = ({ namespace, name }: ObjectRef): string => nameKey({ namespace, name });
