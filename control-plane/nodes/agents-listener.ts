@@ -95,11 +95,13 @@ const tlsOptions = ({ server, caCertificate }: Pick<Pki, 'caCertificate' | 'serv
   ca: caCertificate,
 });
 
-const MAX_MESSAGE_BYTES = 32 * 1024 * 1024;
+/** Of assignments in parts; an agent sends far less. */
+const MAX_SENT_BYTES = 32 * 1024 * 1024;
+const MAX_RECEIVED_BYTES = 16 * 1024 * 1024;
 
 const KNOWN_OPTIONS = {
-  'grpc.max_receive_message_length': MAX_MESSAGE_BYTES,
-  'grpc.max_send_message_length': MAX_MESSAGE_BYTES,
+  'grpc.max_receive_message_length': MAX_RECEIVED_BYTES,
+  'grpc.max_send_message_length': MAX_SENT_BYTES,
   // Agents say themselves that they live. These pings only end links that have died, and a stall of
   // this process, in which no answer is read, must not look like one.
   'grpc.keepalive_time_ms': 20_000,

@@ -1,16 +1,45 @@
 import type { Event } from '../../api/types';
 import type { EventDraft, EventWriter } from '../../client/event-writer';
+import type { Clock } from '../../lib/clock';
 import { parseObject } from './agent-json';
 
 const MAX_REASON_LENGTH = 128;
 
-/** Takes the events that agents report. They are a courtesy: malformed ones are dropped. */
+const MAX_MESSAGE_LENGTH = 4096;
+const MAX_EVENT_BYTES = 64 * 1024;
+/** As the kubelet's event-qps and event-burst. */
+const EVENTS_PER_SECOND = 50;
+const EVENTS_BURST = 100;
+
+/**
+ * Takes the events that one node's agent reports. They are a courtesy: malformed ones are dropped,
+ * and those beyond a rate, as one node's must not crowd out the others'.
+ */
 export class EventIntake {
-  constructor(private readonly writer: EventWriter) {}
+  private allowance = EVENTS_BURST;
+  private atMs: number;
+
+  constructor(
+    private readonly writer: Pick<EventWriter, 'record'>,
+    private readonly clock: Clock,
+  ) {
+    this.atMs = clock.monotonicMs();
+  }
 
   accept(nodeName: string, bytes: Uint8Array): void {
+    if (bytes.length > MAX_EVENT_BYTES || !this.isAllowed()) return;
     const draft = parseEvent(nodeName, bytes);
     if (draft !== undefined) this.writer.record(draft);
+  }
+
+  private isAllowed(): boolean {
+    const nowMs = this.clock.monotonicMs();
+    const earned = ((nowMs - this.atMs) * EVENTS_PER_SECOND) / 1000;
+    this.allowance = Math.min(EVENTS_BURST, this.allowance + earned);
+    this.atMs = nowMs;
+    if (this.allowance < 1) return false;
+    this.allowance--;
+    return true;
   }
 }
 
@@ -22,7 +51,7 @@ const parseEvent = (host: string, bytes: Uint8Array): EventDraft | undefined => 
   return {
     involvedObject: involvedObject,
     reason: reason.slice(0, MAX_REASON_LENGTH),
-    message,
+    message: message.slice(0, MAX_MESSAGE_LENGTH),
     type: type === 'Warning' ? 'Warning' : 'Normal',
     // The name that upstream's tools know for what runs pods on a node.
     source: { component: 'kubelet', host },

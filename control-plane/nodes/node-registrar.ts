@@ -44,7 +44,11 @@ export class NodeRegistrar {
         existing === undefined
           ? await this.create(name, draft, podCidr, signal)
           : await this.adopt(existing, draft, podCidr, signal);
-      return await this.writeStatus(node, draft.status, signal);
+      return await this.writeStatus(node, draft.status, signal).catch((error: unknown) => {
+        // A node that is known already serves on though the store is full: that frees it.
+        if (existing === undefined || !hasReason(error, 'InsufficientStorage')) throw error;
+        return node;
+      });
     });
   }
 
@@ -128,7 +132,13 @@ export class NodeRegistrar {
         if (isSame) return current;
         const spec = { ...current.spec, podCIDR, podCIDRs: [podCIDR] };
         const metadata = { ...current.metadata, labels };
-        return await client.update(NODES, { ...current, metadata, spec }, {}, signal);
+        return await client
+          .update(NODES, { ...current, metadata, spec }, {}, signal)
+          .catch((error: unknown) => {
+            const hasRange = current.spec.podCIDR === podCIDR;
+            if (!hasRange || !hasReason(error, 'InsufficientStorage')) throw error;
+            return current;
+          });
       },
     );
   }

@@ -1,30 +1,30 @@
 import { status, type ServerDuplexStream } from '@grpc/grpc-js';
 
 import type { ApiObject, Node, Pod } from '../../api/types';
-import { Semaphore } from '../../lib/async/semaphore';
 import { TaskGroup } from '../../lib/async/task-group';
+import { stringifyJson } from '../../lib/json';
 import { describeError, type Log } from '../../lib/log';
 import type {
   OpenStream,
-  NodeStatus,
   PodStatusUpdate,
   SessionRequest,
   SessionResponse,
 } from '../../proto/gen/dhow/agent/v1/agent';
-import { parseObject } from './agent-json';
 import { deltaOf, partsOf, snapshotOf } from './assignment-parts';
 import { assignmentsOf, SentAssignments, type NodeAssignments } from './assignments';
-import { IMAGE_LAYERS_ANNOTATION } from '../../api/image-layers';
 import type { NodesOptions, NodesServerDeps, ObjectView } from './deps';
-import type { EventIntake } from './event-intake';
+import type { EventWriter } from '../../client/event-writer';
+import { EventIntake } from './event-intake';
 import { LeaseRenewer } from './lease-renewer';
 import { MessageWriter, nextMessage } from '../../lib/async/message-stream';
 import { grpcError } from './node-identity';
+import { NodeKeeper } from './node-keeper';
 import type { NodeRegistrar } from './node-registrar';
 import type { PeerView } from './peer-view';
 import type { PodIndex } from './pod-index';
 import { SilenceMeter } from './silence-meter';
 import type { StatusIntake } from './status-intake';
+import { StatusKeeper } from './status-keeper';
 
 export type SessionStream = ServerDuplexStream<SessionRequest, SessionResponse>;
 
@@ -34,30 +34,28 @@ export interface SessionDeps extends NodesServerDeps {
   readonly peers: PeerView;
   readonly registrar: NodeRegistrar;
   readonly statuses: StatusIntake;
-  readonly events: EventIntake;
+  readonly events: EventWriter;
 }
 
 /** Well below what one gRPC message may hold. */
 const MAX_PART_BYTES = 8 * 1024 * 1024;
-const CONCURRENT_STATUS_WRITES = 32;
-/** Statuses taken from the agent and not stored yet; beyond it the session stops reading. */
-const MAX_PENDING_STATUSES = 512;
 /** Intervals without any message after which the agent counts as gone. */
 const MISSED_HEARTBEATS_MAX = 4;
 
 /** One agent's live connection, from after its registration until it ends. */
 export class NodeSession {
   private readonly controller = new AbortController();
-  private readonly sent = new SentAssignments();
+  private readonly sent = new SentAssignments((object, error) =>
+    this.noteUnsendable(object, error),
+  );
   private readonly writer: MessageWriter<SessionResponse>;
-  private readonly lease: LeaseRenewer;
-  private readonly statusSlots = new Semaphore(CONCURRENT_STATUS_WRITES);
+  private readonly statuses: StatusKeeper;
+  private readonly keeper: NodeKeeper;
+  private readonly events: EventIntake;
   private readonly log: Log;
-  private pendingCount = 0;
   private readonly silence: SilenceMeter;
   private isDirty = true;
   private wake: (() => void) | undefined;
-  private reported: Node['status'];
   readonly signal = this.controller.signal;
 
   constructor(
@@ -66,15 +64,27 @@ export class NodeSession {
       readonly call: SessionStream;
       readonly messages: AsyncIterator<SessionRequest, undefined>;
     },
-    private node: Node,
+    private readonly node: Node,
+    reported: Node['status'],
     private readonly number: bigint,
   ) {
     this.writer = new MessageWriter(stream.call, deps.clock, this.signal);
-    const leaseSeconds = Math.ceil((deps.settings.heartbeatIntervalMs * 4) / 1000);
-    this.lease = new LeaseRenewer(deps, this.name, leaseSeconds);
     this.log = deps.log.child({ node: this.name });
+    this.events = new EventIntake(deps.events, deps.clock);
     this.silence = new SilenceMeter(deps.clock, deps.settings.heartbeatIntervalMs);
-    this.reported = node.status;
+    const leaseSeconds = Math.ceil((deps.settings.heartbeatIntervalMs * 4) / 1000);
+    const lease = new LeaseRenewer(deps, this.name, leaseSeconds);
+    const { nodes, registrar, clock } = deps;
+    const acknowledge = () => this.writer.write({ message: { $case: 'heartbeatAck', value: {} } });
+    const keeperDeps = { nodes, registrar, lease, acknowledge, clock, log: this.log };
+    this.keeper = new NodeKeeper(keeperDeps, node, reported);
+    this.statuses = new StatusKeeper({
+      ...deps,
+      nodeName: this.name,
+      intake: deps.statuses,
+      acknowledge: (pod) =>
+        this.writer.write({ message: { $case: 'statusAck', value: { pods: [pod] } } }),
+    });
   }
 
   get name(): string {
@@ -86,23 +96,33 @@ export class NodeSession {
     this.controller.abort(reason);
   }
 
-  /** Serves until the agent leaves, `close` is called, or either direction breaks. */
+  /** Serves until the agent leaves, `close` is called, or anything in it fails. */
   async run(): Promise<void> {
-    const { clock, settings } = this.deps;
-    await this.lease.renew(this.signal);
+    const { clock, settings, podIndex, peers, secrets, configMaps, nodes } = this.deps;
     await this.writer.write(this.hello());
+    const markDirty = () => this.markDirty();
     const undo = [
-      this.deps.podIndex.onChange(this.name, () => this.markDirty()),
-      this.deps.peers.onChange(() => this.markDirty()),
-      watchOne(this.deps.nodes, this.name, () => this.markDirty()),
-      watchAll(this.deps.secrets, () => this.markDirty()),
-      watchAll(this.deps.configMaps, () => this.markDirty()),
+      podIndex.onChange(this.name, () => {
+        this.markDirty();
+        this.compareStatuses();
+      }),
+      peers.onChange(markDirty),
+      watchOne(nodes, this.name, () => {
+        this.markDirty();
+        this.compareStatuses();
+      }),
+      watchAll(secrets, markDirty),
+      watchAll(configMaps, markDirty),
     ];
     try {
       await using tasks = new TaskGroup(this.signal);
+      // One task's failure is the end of all: none may wait for a signal that does not come.
+      tasks.signal.addEventListener('abort', () => this.close(asReason(tasks.signal.reason)));
       tasks.run((signal) => this.sendAssignments(signal));
       tasks.run((signal) => this.watchSilence(signal, settings.heartbeatIntervalMs));
-      tasks.run(() => this.receive(tasks));
+      tasks.run((signal) => this.statuses.run(signal));
+      tasks.run((signal) => this.keeper.run(signal));
+      tasks.run((signal) => this.receive(signal));
       await tasks.wait();
       this.log.info({ session: String(this.number), at: clock.now() }, 'agent left');
     } finally {
@@ -119,7 +139,13 @@ export class NodeSession {
   private hello(): SessionResponse {
     const { clusterCidr, heartbeatIntervalMs } = this.deps.settings;
     const podCidr = this.node.spec.podCIDR ?? '';
-    const value = { session: this.number, podCidr, heartbeatIntervalMs, clusterCidr };
+    const value = {
+      session: this.number,
+      podCidr,
+      heartbeatIntervalMs,
+      clusterCidr,
+      acknowledgesHeartbeats: true,
+    };
     return { message: { $case: 'hello', value } };
   }
 
@@ -145,6 +171,16 @@ export class NodeSession {
     }
   }
 
+  private noteUnsendable(object: ApiObject, error: unknown): void {
+    const { kind, apiVersion, metadata } = object;
+    const { namespace = '', name, uid } = metadata;
+    const message = `cannot be sent to node ${this.name}: ${describeError(error)}`;
+    this.log.error({ kind, namespace, name, err: error }, 'object not sent to its node');
+    const involvedObject = { kind, apiVersion, namespace, name, uid };
+    const event = { involvedObject, type: 'Warning', reason: 'FailedAssignment', message };
+    this.events.accept(this.name, Buffer.from(stringifyJson(event)));
+  }
+
   private wanted(): NodeAssignments {
     const { podIndex, secrets, configMaps, peers } = this.deps;
     const pods: readonly Pod[] = podIndex.podsOn(this.name);
@@ -152,7 +188,13 @@ export class NodeSession {
       secret: (key: string) => secrets.get(key),
       configMap: (key: string) => configMaps.get(key),
     };
-    return assignmentsOf(pods, find, peers.peersOf(this.name), this.current());
+    const node = this.deps.nodes.get(this.name) ?? this.node;
+    return assignmentsOf(pods, find, peers.peersOf(this.name), node);
+  }
+
+  /** While the node itself is not as its agent says, its pods are not either, and rightly so. */
+  private compareStatuses(): void {
+    if (this.keeper.isAsReported) this.statuses.compare(this.deps.podIndex.podsOn(this.name));
   }
 
   private async watchSilence(signal: AbortSignal, intervalMs: number): Promise<void> {
@@ -161,35 +203,35 @@ export class NodeSession {
       await clock.sleep(intervalMs, signal);
       this.silence.tick();
       if (this.silence.silentMs > intervalMs * MISSED_HEARTBEATS_MAX)
-        this.close(grpcError(status.DEADLINE_EXCEEDED, 'the agent has fallen silent'));
+        throw grpcError(status.DEADLINE_EXCEEDED, 'the agent has fallen silent');
     }
   }
 
-  private async receive(tasks: TaskGroup): Promise<void> {
+  private async receive(signal: AbortSignal): Promise<void> {
     for (;;) {
       this.silence.listen();
-      const next = await nextMessage(this.stream.messages, this.signal);
+      const next = await nextMessage(this.stream.messages, signal);
       if (next.done === true) break;
       this.silence.heard();
-      await this.handle(next.value, tasks);
+      await this.handle(next.value, signal);
     }
     this.close();
   }
 
-  private async handle({ message }: SessionRequest, tasks: TaskGroup): Promise<void> {
+  private async handle({ message }: SessionRequest, signal: AbortSignal): Promise<void> {
     switch (message?.$case) {
       case 'statuses':
         if (message.value.session === this.number)
-          await this.takeStatuses(message.value.updates, tasks);
+          await this.takeStatuses(message.value.updates, signal);
         return;
       case 'nodeStatus':
-        if (message.value.session === this.number) await this.takeNodeStatus(message.value);
+        if (message.value.session === this.number) this.keeper.report(message.value);
         return;
       case 'heartbeat':
-        if (message.value.session === this.number) tasks.run((signal) => this.beat(signal));
+        if (message.value.session === this.number) this.keeper.beat();
         return;
       case 'events':
-        for (const event of message.value.events) this.deps.events.accept(this.name, event);
+        for (const event of message.value.events) this.events.accept(this.name, event);
         return;
       case 'hello':
         throw grpcError(status.INVALID_ARGUMENT, 'a session has one hello');
@@ -197,77 +239,19 @@ export class NodeSession {
     }
   }
 
-  private async takeStatuses(updates: readonly PodStatusUpdate[], tasks: TaskGroup): Promise<void> {
+  private async takeStatuses(
+    updates: readonly PodStatusUpdate[],
+    signal: AbortSignal,
+  ): Promise<void> {
     for (const update of updates) {
-      while (this.pendingCount >= MAX_PENDING_STATUSES && !this.signal.aborted)
-        await this.statusSlots.use(() => Promise.resolve());
-      this.pendingCount++;
-      tasks.run((signal) => this.takeStatus(update, signal));
+      await this.statuses.whenRoom(signal);
+      this.statuses.report(update);
     }
-  }
-
-  private async takeStatus(update: PodStatusUpdate, signal: AbortSignal): Promise<void> {
-    try {
-      await this.statusSlots.use(() => this.deps.statuses.accept(this.name, update, signal));
-    } catch (error) {
-      // Not acknowledged: the agent sends it again in the next session, which is soon.
-      throw grpcError(status.UNAVAILABLE, `cannot store a pod status: ${describeError(error)}`);
-    } finally {
-      this.pendingCount--;
-    }
-    const { namespace, name, uid } = update;
-    const value = { pods: [{ namespace, name, uid }] };
-    await this.writer.write({ message: { $case: 'statusAck', value } });
-  }
-
-  private async takeNodeStatus(report: NodeStatus): Promise<void> {
-    const reported = parseObject<Node['status']>(report.status);
-    if (reported === undefined)
-      throw grpcError(status.INVALID_ARGUMENT, 'node status is not a JSON object');
-    this.reported = reported;
-    await this.storeNodeStatus();
-    await this.storeImageLayers(report.imageLayers);
-  }
-
-  private async storeImageLayers(imageLayers: string): Promise<void> {
-    const known = this.current().metadata.annotations?.[IMAGE_LAYERS_ANNOTATION];
-    if (imageLayers === '' || imageLayers === known) return;
-    try {
-      this.node = await this.deps.registrar.writeImageLayers(this.name, imageLayers, this.signal);
-    } catch (error) {
-      // The scheduler then goes by the sizes in the status.
-      if (!this.signal.aborted) this.log.warn({ err: describeError(error) }, 'layers not stored');
-    }
-  }
-
-  private async storeNodeStatus(): Promise<void> {
-    try {
-      this.node = await this.deps.registrar.writeStatus(this.current(), this.reported, this.signal);
-    } catch (error) {
-      if (!this.signal.aborted)
-        this.log.warn({ err: describeError(error) }, 'node status not stored');
-    }
-  }
-
-  private current(): Node {
-    return this.deps.nodes.get(this.name) ?? this.node;
-  }
-
-  private async beat(signal: AbortSignal): Promise<void> {
-    try {
-      await this.lease.renew(signal);
-    } catch (error) {
-      this.log.warn({ err: describeError(error) }, 'lease not renewed');
-    }
-    const stored = this.deps.nodes.get(this.name);
-    if (stored === undefined)
-      throw grpcError(status.UNAVAILABLE, `node "${this.name}" was deleted: register again`);
-    if (readyOf(stored.status) !== readyOf(this.reported)) await this.storeNodeStatus();
   }
 }
 
-const readyOf = ({ conditions }: Node['status']): string | undefined =>
-  conditions?.find(({ type }) => type === 'Ready')?.status;
+const asReason = (reason: unknown): Error | undefined =>
+  reason instanceof Error ? reason : undefined;
 
 /** Any change matters only when the diff says so: computing it is cheaper than tracking who uses what. */
 const watchAll = <T extends ApiObject>(view: ObjectView<T>, listener: () => void): (() => void) =>

@@ -17,7 +17,6 @@ import { AgentConnections } from './agent-connections';
 import { AgentsListener } from './agents-listener';
 import { DEFAULT_NODES_OPTIONS, type NodesServerDeps } from './deps';
 import { EventWriter } from '../../client/event-writer';
-import { EventIntake } from './event-intake';
 import { parseNodeDraft } from './node-draft';
 import { grpcError, isNodeName, nodeNameOf } from './node-identity';
 import { messagesOf } from '../../lib/async/message-stream';
@@ -64,7 +63,7 @@ class GrpcNodesServer implements NodesServer {
       peers: this.peers,
       registrar: new NodeRegistrar({ client, clock, clusterCidr: settings.clusterCidr, isLive }),
       statuses: new StatusIntake({ client, pods, log }),
-      events: new EventIntake(new EventWriter({ client, clock, log })),
+      events: new EventWriter({ client, clock, log }),
     };
     const sessionOf = (name: string) => this.sessions.get(name);
     this.connections = new AgentConnections({ sessionOf, broker: this.broker, clock });
@@ -182,6 +181,7 @@ class GrpcNodesServer implements NodesServer {
         this.sessionDeps,
         { call, messages },
         node,
+        draft.status,
         this.sessions.nextNumber(),
       );
       this.sessions.attach(nodeName, session, signal);
@@ -189,6 +189,9 @@ class GrpcNodesServer implements NodesServer {
       await session.run();
       if (session.signal.reason instanceof Error && 'code' in session.signal.reason)
         throw session.signal.reason;
+    } catch (error) {
+      this.deps.log.warn({ node: nodeName, err: describeError(error) }, 'session of a node ended');
+      throw error;
     } finally {
       leave();
     }

@@ -3,7 +3,7 @@ import { isNodeCondition } from '../../api/pods';
 import { PODS } from '../../api/resources';
 import { nameKey, type ObjectName, type Pod, type PodStatus } from '../../api/types';
 import type { ApiClient } from '../../client/api-client';
-import type { Log } from '../../lib/log';
+import { describeError, type Log } from '../../lib/log';
 import type { PodStatusUpdate } from '../../proto/gen/dhow/agent/v1/agent';
 import { parseObject } from './agent-json';
 import type { ObjectView } from './deps';
@@ -21,28 +21,52 @@ export class StatusIntake {
   ) {}
 
   /**
-   * Resolves once the status is stored, or is of no use because the pod is gone or on another node.
-   * @throws ApiError when the agent should send it again later.
+   * Resolves to the pod once the status is stored; to undefined when it is of no use, because the pod
+   * is gone or on another node, or because the API refuses it for good.
+   * @throws ApiError when it should be tried again later.
    */
-  async accept(nodeName: string, update: PodStatusUpdate, signal: AbortSignal): Promise<void> {
+  async accept(
+    nodeName: string,
+    update: PodStatusUpdate,
+    signal: AbortSignal,
+  ): Promise<Pod | undefined> {
     const name = { namespace: update.namespace, name: update.name };
     const reported = parseObject<PodStatus>(update.status);
     if (reported === undefined) {
       this.deps.log.warn({ node: nodeName, pod: nameKey(name) }, 'dropped a malformed pod status');
-      return;
+      return undefined;
     }
     try {
       const first = this.deps.pods.get(nameKey(name)) ?? (await this.read(name, signal));
-      const stored = await this.store(nodeName, first, update, reported, signal);
+      const stored = await this.storeOrFree(nodeName, first, update, reported, signal);
       if (update.terminated) await this.finish(stored, update, signal);
+      return stored;
     } catch (error) {
-      if (hasReason(error, 'Invalid', 'BadRequest'))
-        // Sending it again would not help; other pods' statuses must not wait for it.
-        this.deps.log.error(
-          { node: nodeName, pod: nameKey(name), err: error.message },
-          'status refused',
-        );
-      else if (error !== OTHER_POD && !hasReason(error, 'NotFound')) throw error;
+      if (error === OTHER_POD || hasReason(error, 'NotFound')) return undefined;
+      if (signal.aborted || !isRefusal(error)) throw error;
+      // Another try would not help; other pods' statuses must not wait for it.
+      const fields = { node: nodeName, pod: nameKey(name), err: describeError(error) };
+      this.deps.log.error(fields, 'status refused');
+      return undefined;
+    }
+  }
+
+  /** A full store takes no status, but the deletion of the pod, which makes room. */
+  private async storeOrFree(
+    nodeName: string,
+    first: Pod,
+    update: PodStatusUpdate,
+    reported: Partial<PodStatus>,
+    signal: AbortSignal,
+  ): Promise<Pod> {
+    try {
+      return await this.store(nodeName, first, update, reported, signal);
+    } catch (error) {
+      if (!update.terminated || !hasReason(error, 'InsufficientStorage')) throw error;
+      const pod = await this.read(update, signal);
+      const isOurs = pod.metadata.uid === update.uid && pod.spec.nodeName === nodeName;
+      if (!isOurs || pod.metadata.deletionTimestamp === undefined) throw error;
+      return pod;
     }
   }
 
@@ -54,7 +78,7 @@ export class StatusIntake {
     nodeName: string,
     first: Pod,
     update: PodStatusUpdate,
-    reported: PodStatus,
+    reported: Partial<PodStatus>,
     signal: AbortSignal,
   ): Promise<Pod> {
     const { client } = this.deps;
@@ -91,8 +115,19 @@ export class StatusIntake {
 /** The name belongs to another pod by now, or the pod to another node. */
 const OTHER_POD = new ApiError('NotFound', 'another pod');
 
+/** The API will say the same to the same status; what it throws besides is a fault of ours. */
+const isRefusal = (error: unknown): boolean =>
+  !(error instanceof ApiError) ||
+  hasReason(error, 'Invalid', 'BadRequest', 'Forbidden', 'RequestEntityTooLarge');
+
+/** Pure: does the stored status say what was reported? */
+export const isStatusAsReported = (stored: PodStatus, { status }: PodStatusUpdate): boolean => {
+  const reported = parseObject<PodStatus>(status);
+  return reported === undefined || jsonEqual(mergePodStatus(stored, reported), stored);
+};
+
 /** Pure: a node's report over the stored status; conditions of others and a final phase stay. */
-export const mergePodStatus = (stored: PodStatus, reported: PodStatus): PodStatus => {
+export const mergePodStatus = (stored: PodStatus, reported: Partial<PodStatus>): PodStatus => {
   const foreign = (stored.conditions ?? []).filter(({ type }) => !isNodeCondition(type));
   const own = (reported.conditions ?? []).filter(({ type }) => isNodeCondition(type));
   const isFinal = stored.phase === 'Failed' || stored.phase === 'Succeeded';

@@ -3,12 +3,14 @@ import { linkedController, type LinkedController } from './linked-controller';
 
 /**
  * Owns promises so that none is left unawaited. The first failure aborts `signal`; disposing aborts
- * it too, waits for all, and rethrows that failure.
+ * it too, waits for all, and throws that failure unless `wait` has: one error must not hide in
+ * another that says the same.
  */
 export class TaskGroup implements AsyncDisposable {
   private readonly controller: LinkedController;
   private readonly running = new Set<Promise<void>>();
   private failure: { readonly error: unknown } | undefined;
+  private hasThrown = false;
   readonly signal: AbortSignal;
 
   constructor(parent?: AbortSignal) {
@@ -33,11 +35,17 @@ export class TaskGroup implements AsyncDisposable {
   /** Resolves when every task has ended; throws the first failure. */
   async wait(): Promise<void> {
     while (this.running.size > 0) await Promise.all(this.running);
-    if (this.failure !== undefined) throw this.failure.error;
+    if (this.failure === undefined) return;
+    this.hasThrown = true;
+    throw this.failure.error;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.controller.abort();
-    await this.wait();
+    await this.wait().catch(this.hasThrown ? () => undefined : rethrow);
   }
 }
+
+const rethrow = (error: unknown): never => {
+  throw error;
+};

@@ -18,6 +18,7 @@ import type { EventOutbox } from './event-outbox';
 import type { StatusOutbox } from './status-outbox';
 import type { MessageStream, Transport } from './transport';
 import { linkedController } from '../../lib/async/linked-controller';
+import { nextMessage } from '../../lib/async/message-stream';
 
 export interface SessionHandlers {
   onHello(hello: ServerHello): void;
@@ -45,6 +46,9 @@ const RECONNECT_BACKOFF = { initialMs: 200, maxMs: 10_000 };
 /** A session that lasted this long was a good one: reconnect as if for the first time. */
 const GOOD_SESSION_MS = 30_000;
 const HELLO_TIMEOUT_MS = 30_000;
+/** A server that says nothing for this long, nor for so many heartbeats, has lost the session. */
+const SERVER_SILENCE_MAX_MS = 45_000;
+const MISSED_ACKS_MAX = 6;
 const MAX_UPDATES_PER_MESSAGE = 100;
 /** Timers take no longer time than about 24 days. */
 const MAX_IDLE_MS = 3_600_000;
@@ -53,6 +57,7 @@ const MAX_IDLE_MS = 3_600_000;
 export class SessionClient {
   private wake: (() => void) | undefined;
   private isLive = false;
+  private lastHeardMs = 0;
   /** Sends the next heartbeat, and with it a changed node status, at once. */
   nudge: () => void = () => undefined;
 
@@ -93,8 +98,9 @@ export class SessionClient {
       await using tasks = new TaskGroup(controller.signal);
       tasks.run((s) => this.send(stream, hello.session, s));
       tasks.run((s) => this.beat(stream, hello, s));
-      tasks.run(async () => {
-        await this.receive(stream);
+      tasks.run((s) => this.watchServer(hello, s));
+      tasks.run(async (s) => {
+        await this.receive(stream, s);
         controller.abort();
       });
       await tasks.wait();
@@ -114,12 +120,27 @@ export class SessionClient {
     return message.value;
   }
 
-  private async receive(stream: SessionStream): Promise<void> {
+  /** A stream can be alive while the session behind it is not: then only a new one helps. */
+  private async watchServer(hello: ServerHello, signal: AbortSignal): Promise<void> {
+    if (!hello.acknowledgesHeartbeats) return;
+    const { clock } = this.deps;
+    const limitMs = Math.max(SERVER_SILENCE_MAX_MS, MISSED_ACKS_MAX * hello.heartbeatIntervalMs);
+    this.lastHeardMs = clock.monotonicMs();
+    while (!signal.aborted) {
+      const silentMs = clock.monotonicMs() - this.lastHeardMs;
+      if (silentMs >= limitMs) throw new Error('the server has fallen silent');
+      await clock.sleep(limitMs - silentMs, signal);
+    }
+  }
+
+  private async receive(stream: SessionStream, signal: AbortSignal): Promise<void> {
     const { handlers, statuses } = this.deps;
     const snapshot = new SnapshotParts();
     for (;;) {
-      const next = await stream.messages.next();
+      // A task that fails must not wait for a stream that has nothing to say.
+      const next = await nextMessage(stream.messages, signal);
       if (next.done === true) return;
+      this.lastHeardMs = this.deps.clock.monotonicMs();
       const { message } = next.value;
       switch (message?.$case) {
         case 'snapshot':
@@ -135,6 +156,7 @@ export class SessionClient {
         case 'openStream':
           handlers.onOpenStream(message.value);
           break;
+        case 'heartbeatAck':
         case 'hello':
         case undefined:
       }

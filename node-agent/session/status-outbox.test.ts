@@ -29,6 +29,32 @@ const setUp = () => {
 };
 
 describe('StatusOutbox', () => {
+  it('says again what nobody has acknowledged for a minute', async () => {
+    const { clock, outbox, put, take } = setUp();
+    put(running);
+    expect(take()).toEqual([running]);
+    expect(take()).toEqual([]);
+    expect(outbox.idleMs()).toBe(60_000);
+    await clock.advance(outbox.idleMs());
+    expect(take()).toEqual([running]);
+    outbox.acknowledge('u1');
+    expect(outbox.idleMs()).toBe(Infinity);
+  });
+
+  it('sends a newer status when the older finds no answer', async () => {
+    const { clock, outbox, put, take } = setUp();
+    put(running);
+    expect(take()).toEqual([running]);
+    const later = { ...running, podIP: '10.42.0.2' };
+    put(later);
+    expect(take()).toEqual([]);
+    await clock.advance(outbox.idleMs());
+    expect(take()).toEqual([later]);
+    outbox.acknowledge('u1');
+    expect(outbox.isStored('u1')).toBe(true);
+    expect(outbox.idleMs()).toBe(Infinity);
+  });
+
   it('tells at once that a pod runs, and nothing of its steps until then', () => {
     const { put, take } = setUp();
     put(waiting('ContainerCreating'));

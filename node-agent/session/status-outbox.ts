@@ -20,6 +20,8 @@ interface Update {
 
 interface Entry extends Update {
   readonly state: 'waiting' | 'sent' | 'stored';
+  /** When it was sent, on the monotonic clock. */
+  readonly sentMs?: number;
   /** A newer report came while an older one was on its way. */
   readonly next?: Update | undefined;
 }
@@ -27,9 +29,15 @@ interface Entry extends Update {
 /** Steps on the way to running wait this long, so that most pods report once: that they run. */
 const HOLD_MS = 150;
 
+/** An answer that takes longer may never come: say it again, the server keeps one of each pod. */
+const REPEAT_AFTER_MS = 60_000;
+/** The server cannot store an older one, its store may be full: a newer may be of more use. */
+const REPLACE_AFTER_MS = 1_000;
+
 /**
- * The latest status of every pod until the server has stored it. At most one per pod is on its way,
- * so an older one never overtakes a newer, and nothing grows beyond one entry per pod.
+ * The latest status of every pod, and whether the server has stored it. A newer one waits a moment
+ * for the answer to the older, and the server keeps the latest it got: an older one never overtakes
+ * a newer, and nothing grows beyond one entry per pod.
  */
 export class StatusOutbox {
   private readonly entries = new Map<string, Entry>();
@@ -64,12 +72,12 @@ export class StatusOutbox {
   /** Up to `count` updates that are due and not on their way yet. */
   take(count: number): PodStatusUpdate[] {
     const nowMs = this.clock.monotonicMs();
-    const due = [...this.entries].filter(
-      ([, { state, dueMs }]) => state === 'waiting' && dueMs <= nowMs,
-    );
-    const taken = due.slice(0, count);
-    for (const [uid, entry] of taken) this.entries.set(uid, { ...entry, state: 'sent' });
-    return taken.map(([, { message }]) => message);
+    const due = [...this.entries].filter(([, entry]) => sendAtMs(entry) <= nowMs);
+    return due.slice(0, count).map(([uid, entry]) => {
+      const { message, dueMs } = entry.next ?? entry;
+      this.entries.set(uid, { message, dueMs, state: 'sent', sentMs: nowMs });
+      return message;
+    });
   }
 
   acknowledge(uid: string): void {
@@ -88,8 +96,7 @@ export class StatusOutbox {
 
   /** Milliseconds until `take` has something to give; Infinity while nothing waits. */
   idleMs(): number {
-    const waiting = [...this.entries.values()].filter(({ state }) => state === 'waiting');
-    const dueMs = Math.min(...waiting.map(({ dueMs }) => dueMs));
+    const dueMs = Math.min(...[...this.entries.values()].map(sendAtMs));
     return Math.max(0, dueMs - this.clock.monotonicMs());
   }
 
@@ -106,6 +113,14 @@ export class StatusOutbox {
     return held?.dueMs ?? nowMs + HOLD_MS;
   }
 }
+
+const sendAtMs = ({ state, dueMs, sentMs = 0, next }: Entry): number => {
+  if (state === 'stored') return Infinity;
+  if (state === 'waiting') return dueMs;
+  return next === undefined
+    ? sentMs + REPEAT_AFTER_MS
+    : Math.max(next.dueMs, sentMs + REPLACE_AFTER_MS);
+};
 
 /** Nothing went wrong, nothing runs yet: of little interest if better news comes soon. */
 const isStepToRunning = ({ status, terminated }: PodReport): boolean => {

@@ -4,9 +4,11 @@ import { CONFIG_MAPS, NODES, PODS, SECRETS } from '../../../api/resources';
 import type { ApiClient } from '../../../client/api-client';
 import { Informers } from '../../../client/informers';
 import { startTestServer, type TestServer } from '../../../control-plane/api-server/testing';
+import { NodeHealthController } from '../../../control-plane/controllers/node-lifecycle/node-health';
 import { createNodesServer, type NodesServer } from '../../../control-plane/nodes';
 import { BootstrapTokens } from '../../../control-plane/pki/bootstrap-tokens';
 import { openPki, type Pki } from '../../../control-plane/pki/pki';
+import type { MemoryStore } from '../../../control-plane/store';
 import { systemClock } from '../../../lib/clock';
 import { formatJoinToken } from '../../../lib/join-token';
 import { silentLog, type Log } from '../../../lib/log';
@@ -33,13 +35,30 @@ export interface Plane extends AsyncDisposable {
   readonly port: number;
 }
 
-export const startPlane = async (directory: string): Promise<Plane> => {
-  const server = await startTestServer();
+export interface PlaneOptions {
+  readonly store?: MemoryStore;
+  /** Nodes silent for this long become Unknown; absent: nobody watches them. */
+  readonly gracePeriodMs?: number;
+}
+
+export const startPlane = async (
+  directory: string,
+  { store, gracePeriodMs }: PlaneOptions = {},
+): Promise<Plane> => {
+  const server = await startTestServer(store === undefined ? {} : { store });
   const { client } = server.api;
   const deps = { clock: systemClock, random: systemRandom, log: silentLog };
   const stop = new AbortController();
   const informers = new Informers({ ...deps, client });
-  const running = informers.run(stop.signal);
+  const running = [informers.run(stop.signal)];
+  if (gracePeriodMs !== undefined) {
+    const events = { event: () => undefined };
+    const health = new NodeHealthController(
+      { ...deps, client, informers, events },
+      { gracePeriodMs },
+    );
+    running.push(health.run(stop.signal));
+  }
   const pki = await openPki({
     directory: join(directory, 'pki'),
     serverNames: [],
@@ -70,7 +89,7 @@ export const startPlane = async (directory: string): Promise<Plane> => {
     [Symbol.asyncDispose]: async () => {
       await nodes[Symbol.asyncDispose]();
       stop.abort();
-      await running;
+      await Promise.all(running);
       await server[Symbol.asyncDispose]();
     },
   };

@@ -104,6 +104,7 @@ export interface SessionResponse {
     | { $case: "delta"; value: AssignmentDelta }
     | { $case: "statusAck"; value: StatusAck }
     | { $case: "openStream"; value: OpenStream }
+    | { $case: "heartbeatAck"; value: HeartbeatAck }
     | undefined;
 }
 
@@ -112,6 +113,12 @@ export interface ServerHello {
   podCidr: string;
   heartbeatIntervalMs: number;
   clusterCidr: string;
+  /** An agent that hears nothing for several intervals may take the session for dead. */
+  acknowledgesHeartbeats: boolean;
+}
+
+/** The server reads the session and writes to it. It says nothing of the store. */
+export interface HeartbeatAck {
 }
 
 /** All that this node should run and know. The agent removes what is not in it. */
@@ -1377,6 +1384,9 @@ export const SessionResponse: MessageFns<SessionResponse> = {
       case "openStream":
         OpenStream.encode(message.message.value, writer.uint32(42).fork()).join();
         break;
+      case "heartbeatAck":
+        HeartbeatAck.encode(message.message.value, writer.uint32(50).fork()).join();
+        break;
     }
     return writer;
   },
@@ -1434,6 +1444,14 @@ export const SessionResponse: MessageFns<SessionResponse> = {
             message.message = { $case: "openStream", value: OpenStream.decode(reader, reader.uint32()) };
             continue;
           }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.message = { $case: "heartbeatAck", value: HeartbeatAck.decode(reader, reader.uint32()) };
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1462,6 +1480,10 @@ export const SessionResponse: MessageFns<SessionResponse> = {
         ? { $case: "openStream", value: OpenStream.fromJSON(object.openStream) }
         : isSet(object.open_stream)
         ? { $case: "openStream", value: OpenStream.fromJSON(object.open_stream) }
+        : isSet(object.heartbeatAck)
+        ? { $case: "heartbeatAck", value: HeartbeatAck.fromJSON(object.heartbeatAck) }
+        : isSet(object.heartbeat_ack)
+        ? { $case: "heartbeatAck", value: HeartbeatAck.fromJSON(object.heartbeat_ack) }
         : undefined,
     };
   },
@@ -1478,6 +1500,8 @@ export const SessionResponse: MessageFns<SessionResponse> = {
       obj.statusAck = StatusAck.toJSON(message.message.value);
     } else if (message.message?.$case === "openStream") {
       obj.openStream = OpenStream.toJSON(message.message.value);
+    } else if (message.message?.$case === "heartbeatAck") {
+      obj.heartbeatAck = HeartbeatAck.toJSON(message.message.value);
     }
     return obj;
   },
@@ -1518,13 +1542,19 @@ export const SessionResponse: MessageFns<SessionResponse> = {
         }
         break;
       }
+      case "heartbeatAck": {
+        if (object.message?.value !== undefined && object.message?.value !== null) {
+          message.message = { $case: "heartbeatAck", value: HeartbeatAck.fromPartial(object.message.value) };
+        }
+        break;
+      }
     }
     return message;
   },
 };
 
 function createBaseServerHello(): ServerHello {
-  return { session: 0n, podCidr: "", heartbeatIntervalMs: 0, clusterCidr: "" };
+  return { session: 0n, podCidr: "", heartbeatIntervalMs: 0, clusterCidr: "", acknowledgesHeartbeats: false };
 }
 
 export const ServerHello: MessageFns<ServerHello> = {
@@ -1543,6 +1573,9 @@ export const ServerHello: MessageFns<ServerHello> = {
     }
     if (message.clusterCidr !== "") {
       writer.uint32(34).string(message.clusterCidr);
+    }
+    if (message.acknowledgesHeartbeats !== false) {
+      writer.uint32(40).bool(message.acknowledgesHeartbeats);
     }
     return writer;
   },
@@ -1592,6 +1625,14 @@ export const ServerHello: MessageFns<ServerHello> = {
             message.clusterCidr = reader.string();
             continue;
           }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.acknowledgesHeartbeats = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1622,6 +1663,11 @@ export const ServerHello: MessageFns<ServerHello> = {
         : isSet(object.cluster_cidr)
         ? globalThis.String(object.cluster_cidr)
         : "",
+      acknowledgesHeartbeats: isSet(object.acknowledgesHeartbeats)
+        ? globalThis.Boolean(object.acknowledgesHeartbeats)
+        : isSet(object.acknowledges_heartbeats)
+        ? globalThis.Boolean(object.acknowledges_heartbeats)
+        : false,
     };
   },
 
@@ -1639,6 +1685,9 @@ export const ServerHello: MessageFns<ServerHello> = {
     if (message.clusterCidr !== "") {
       obj.clusterCidr = message.clusterCidr;
     }
+    if (message.acknowledgesHeartbeats !== false) {
+      obj.acknowledgesHeartbeats = message.acknowledgesHeartbeats;
+    }
     return obj;
   },
 
@@ -1651,6 +1700,59 @@ export const ServerHello: MessageFns<ServerHello> = {
     message.podCidr = object.podCidr ?? "";
     message.heartbeatIntervalMs = object.heartbeatIntervalMs ?? 0;
     message.clusterCidr = object.clusterCidr ?? "";
+    message.acknowledgesHeartbeats = object.acknowledgesHeartbeats ?? false;
+    return message;
+  },
+};
+
+function createBaseHeartbeatAck(): HeartbeatAck {
+  return {};
+}
+
+export const HeartbeatAck: MessageFns<HeartbeatAck> = {
+  encode(_: HeartbeatAck, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): HeartbeatAck {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseHeartbeatAck();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(_: any): HeartbeatAck {
+    return {};
+  },
+
+  toJSON(_: HeartbeatAck): unknown {
+    const obj: any = {};
+    return obj;
+  },
+
+  create(base?: DeepPartial<HeartbeatAck>): HeartbeatAck {
+    return HeartbeatAck.fromPartial(base ?? {});
+  },
+  fromPartial(_: DeepPartial<HeartbeatAck>): HeartbeatAck {
+    const message = createBaseHeartbeatAck();
     return message;
   },
 };

@@ -1,0 +1,156 @@
+import { status } from '@grpc/grpc-js';
+
+import { IMAGE_LAYERS_ANNOTATION } from '../../api/image-layers';
+import type { Node } from '../../api/types';
+import { linkedController } from '../../lib/async/linked-controller';
+import type { Clock } from '../../lib/clock';
+import { describeError, type Log } from '../../lib/log';
+import type { NodeStatus } from '../../proto/gen/dhow/agent/v1/agent';
+import { parseObject } from './agent-json';
+import type { ObjectView } from './deps';
+import type { LeaseRenewer } from './lease-renewer';
+import { grpcError } from './node-identity';
+import type { NodeRegistrar } from './node-registrar';
+
+export interface NodeKeeperDeps {
+  readonly nodes: ObjectView<Node>;
+  readonly registrar: Pick<NodeRegistrar, 'writeStatus' | 'writeImageLayers'>;
+  readonly lease: Pick<LeaseRenewer, 'renew'>;
+  /** Called after each round that a heartbeat asked for, whether the store took the lease or not. */
+  readonly acknowledge: () => Promise<void>;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+/**
+ * Keeps one node's lease and its Node object as its agent reports them. One round at a time, however
+ * fast the agent talks; what the store does not take now is written with a later round.
+ */
+export class NodeKeeper {
+  private node: Node;
+  private reported: Node['status'];
+  private imageLayers = '';
+  /** A session begins with a sign of life. */
+  private hasBeat = true;
+  private isNews = false;
+  /** The store did not take the last status: the next heartbeat brings it along. */
+  private wasRefused = false;
+  private isShown = false;
+  private roundCount = 0;
+  private wake: () => void = () => undefined;
+
+  /** `registered`: as it was stored at the start of the session. */
+  constructor(
+    private readonly deps: NodeKeeperDeps,
+    registered: Node,
+    reported: Node['status'],
+  ) {
+    this.node = registered;
+    this.reported = reported;
+  }
+
+  /** A sign of life: renews the lease. */
+  beat(): void {
+    this.hasBeat = true;
+    this.wake();
+  }
+
+  /** @throws INVALID_ARGUMENT */
+  report({ status: bytes, imageLayers }: NodeStatus): void {
+    const reported =
+      bytes.length <= MAX_STATUS_BYTES ? parseObject<Node['status']>(bytes) : undefined;
+    if (reported === undefined)
+      throw grpcError(status.INVALID_ARGUMENT, 'node status is not a JSON object of sane size');
+    this.reported = reported;
+    this.imageLayers = imageLayers;
+    this.isNews = true;
+    this.wake();
+  }
+
+  /** True while the stored node is as ready as its agent says. */
+  get isAsReported(): boolean {
+    return readyOf(this.current().status) === readyOf(this.reported);
+  }
+
+  /** Works until `signal` aborts. @throws UNAVAILABLE when the node has been deleted. */
+  async run(signal: AbortSignal): Promise<void> {
+    const { name } = this.node.metadata;
+    const onChange = ({ metadata }: Node) => {
+      if (metadata.name === name) this.wake();
+    };
+    const subscriber = { onAdd: onChange, onUpdate: onChange, onDelete: onChange };
+    const unsubscribe = this.deps.nodes.subscribe(subscriber);
+    try {
+      while (!signal.aborted) {
+        using woken = linkedController(signal);
+        this.wake = () => woken.abort();
+        await this.round(signal);
+        // What comes within a round's pause is done by the next.
+        await this.deps.clock.sleep(PAUSE_MS, signal);
+        if (!this.hasBeat && !this.isNews) await this.deps.clock.sleep(MAX_IDLE_MS, woken.signal);
+      }
+    } finally {
+      unsubscribe();
+    }
+  }
+
+  private async round(signal: AbortSignal): Promise<void> {
+    const hadBeat = this.hasBeat;
+    this.hasBeat = false;
+    if (hadBeat) await this.renewLease(signal);
+    this.checkDeleted(hadBeat);
+    const isDue = hadBeat && (this.wasRefused || !this.isAsReported);
+    if (this.isNews || isDue) await this.writeStatus(signal);
+    if (hadBeat) await this.deps.acknowledge();
+  }
+
+  private async renewLease(signal: AbortSignal): Promise<void> {
+    try {
+      await this.deps.lease.renew(signal);
+    } catch (error) {
+      if (!signal.aborted) this.deps.log.warn({ err: describeError(error) }, 'lease not renewed');
+    }
+  }
+
+  /** The view may lag behind the registration, but not by a heartbeat. */
+  private checkDeleted(hadBeat: boolean): void {
+    const { name } = this.node.metadata;
+    const stored = this.deps.nodes.get(name);
+    if (stored === undefined && (this.isShown || (hadBeat && this.roundCount > 0)))
+      throw grpcError(status.UNAVAILABLE, `node "${name}" was deleted: register again`);
+    this.isShown = stored !== undefined;
+    this.roundCount++;
+  }
+
+  private async writeStatus(signal: AbortSignal): Promise<void> {
+    const { registrar, log } = this.deps;
+    this.isNews = this.wasRefused = false;
+    try {
+      this.node = await registrar.writeStatus(this.current(), this.reported, signal);
+      await this.writeImageLayers(signal);
+    } catch (error) {
+      if (signal.aborted) return;
+      log.warn({ err: describeError(error) }, 'node status not stored');
+      this.wasRefused = true;
+    }
+  }
+
+  private async writeImageLayers(signal: AbortSignal): Promise<void> {
+    const known = this.current().metadata.annotations?.[IMAGE_LAYERS_ANNOTATION];
+    if (this.imageLayers === '' || this.imageLayers === known) return;
+    const { name } = this.node.metadata;
+    this.node = await this.deps.registrar.writeImageLayers(name, this.imageLayers, signal);
+  }
+
+  private current(): Node {
+    return this.deps.nodes.get(this.node.metadata.name) ?? this.node;
+  }
+}
+
+const readyOf = ({ conditions }: Node['status']): string | undefined =>
+  conditions?.find(({ type }) => type === 'Ready')?.status;
+
+/** Between rounds, however many messages come. */
+const PAUSE_MS = 50;
+const MAX_IDLE_MS = 60_000;
+const MAX_STATUS_BYTES = 1024 * 1024;
