@@ -192,7 +192,7 @@ const announce = async ({
     client: pki.admin,
     clusterName: config.clusterName,
   });
-  const { id, secret } = await tokens.create(config.joinTokenTtlSeconds * 1000);
+  const { id, secret } = await tokens.createForStart(config.joinTokenTtlSeconds * 1000);
   const joinToken = formatJoinToken({ agentsPort, caHash: pki.caHash, id, secret });
   const tokenFile = join(config.dataDir, 'join-token');
   await replaceFile(tokenFile, `${joinToken}\n`);

@@ -14,6 +14,8 @@ interface StoredToken {
   readonly id: string;
   readonly secretHash: string;
   readonly expiresAtMs: number;
+  /** Made by a start of the server, not asked for by anybody. */
+  readonly isOfStart?: boolean;
 }
 
 /** The tokens with which machines join. The file holds hashes only, and each token expires. */
@@ -31,16 +33,39 @@ export class BootstrapTokens {
 
   /** @throws Error when too many tokens are live. */
   async create(ttlMs = DEFAULT_TTL_MS): Promise<BootstrapToken> {
-    const token = {
-      id: randomText(6),
-      secret: randomText(16),
-      expiresAtMs: this.clock.now() + ttlMs,
-    };
-    const live = this.tokens.filter(({ expiresAtMs }) => expiresAtMs > this.clock.now());
-    if (live.length >= MAX_TOKENS) throw new Error(`more than ${MAX_TOKENS} join tokens are live`);
-    const { id, expiresAtMs } = token;
-    await this.save([...live, { id, secretHash: hashOf(token.secret), expiresAtMs }]);
-    return token;
+    const asked = this.live().filter(({ isOfStart }) => isOfStart !== true);
+    if (asked.length >= MAX_TOKENS)
+      throw new Error(
+        `${MAX_TOKENS} join tokens are live already: revoke some, or let them expire`,
+      );
+    return this.add(this.live(), ttlMs, {});
+  }
+
+  /**
+   * The token of a start of the server. A server that starts again and again forgets the oldest of
+   * these, so that it always starts: however often, and however many tokens were asked for.
+   */
+  async createForStart(ttlMs = DEFAULT_TTL_MS): Promise<BootstrapToken> {
+    const live = this.live();
+    const ofStart = live.filter(({ isOfStart }) => isOfStart === true);
+    const forgotten = new Set(ofStart.slice(0, Math.max(0, ofStart.length + 1 - MAX_START_TOKENS)));
+    const kept = live.filter((token) => !forgotten.has(token));
+    return this.add(kept, ttlMs, { isOfStart: true });
+  }
+
+  private live(): readonly StoredToken[] {
+    return this.tokens.filter(({ expiresAtMs }) => expiresAtMs > this.clock.now());
+  }
+
+  private async add(
+    others: readonly StoredToken[],
+    ttlMs: number,
+    more: Pick<StoredToken, 'isOfStart'>,
+  ): Promise<BootstrapToken> {
+    const [id, secret] = [randomText(6), randomText(16)];
+    const expiresAtMs = this.clock.now() + ttlMs;
+    await this.save([...others, { id, secretHash: hashOf(secret), expiresAtMs, ...more }]);
+    return { id, secret, expiresAtMs };
   }
 
   /** True for a live `id.secret`. Takes the same time whichever character is wrong. */
@@ -90,3 +115,4 @@ const randomText = (length: number): string =>
 const ALPHABET = 'abcdefghijklmnopqrstuvwxyz0123456789';
 const DEFAULT_TTL_MS = 24 * 3_600_000;
 const MAX_TOKENS = 1000;
+const MAX_START_TOKENS = 16;

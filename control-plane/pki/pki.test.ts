@@ -114,6 +114,29 @@ describe('bootstrap tokens', () => {
     expect(reopened.verify(`${id}.${secret}`)).toBe(false);
   });
 
+  it('starts for the thousandth time in a day, and keeps the tokens that were asked for', async () => {
+    const tokens = await BootstrapTokens.open(file(), clock);
+    const asked = await tokens.create();
+    let last = asked;
+    for (let start = 0; start < 1100; start++) last = await tokens.createForStart();
+    const reopened = await BootstrapTokens.open(file(), clock);
+    for (const { id, secret } of [asked, last])
+      expect(reopened.verify(`${id}.${secret}`)).toBe(true);
+    expect(JSON.parse(await readFile(file(), 'utf8'))).toHaveLength(17);
+  });
+
+  it('refuses a token too many with what to do, and starts all the same', async () => {
+    const many = Array.from({ length: 1000 }, (_none, n) => ({
+      id: `t${n}`,
+      secretHash: '0'.repeat(64),
+      expiresAtMs: clock.now() + 1000,
+    }));
+    await writeFile(file(), JSON.stringify(many));
+    const tokens = await BootstrapTokens.open(file(), clock);
+    await expect(tokens.create()).rejects.toThrow('revoke some');
+    await tokens.createForStart();
+  });
+
   it('forgets a revoked token', async () => {
     const tokens = await BootstrapTokens.open(file(), clock);
     const { id, secret } = await tokens.create();
