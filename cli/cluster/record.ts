@@ -1,11 +1,11 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { NODES } from '../../api/resources';
-import type { Node } from '../../api/types';
+import { LEASES, NODES } from '../../api/resources';
 import { readKubeconfig } from '../../client/kubeconfig';
 import { RestClient } from '../../client/rest-client';
 import { clusterPaths, type ClusterPaths } from '../cluster-paths';
 import { UsageError } from '../usage-error';
+import { countReady, lifeSignsOf, type LifeSigns } from './node-readiness';
 import { Processes } from './processes';
 import { parseJson } from '../../lib/json';
 
@@ -60,15 +60,23 @@ export const nodeNames = ({ nodes }: ClusterRecord): string[] =>
 
 export const cgroupOf = (cluster: string, node: string): string => `dhow/${cluster}/${node}`;
 
-/** How many nodes the cluster's server calls Ready. */
-export const readyNodeCount = async (paths: ClusterPaths): Promise<number> => {
-  const nodes = await withClient(paths, async (client) => (await client.list(NODES)).items);
-  return nodes.filter(isReady).length;
-};
+/** How many nodes the cluster's server calls Ready. See `countReady`. */
+export const readyNodeCount = (
+  paths: ClusterPaths,
+  before: LifeSigns = new Map(),
+  awaited: ReadonlySet<string> = new Set(),
+): Promise<number> =>
+  withClient(paths, async (client) => {
+    const nodes = (await client.list(NODES)).items;
+    return countReady(nodes, await lifeSigns(client), before, awaited);
+  });
 
-const isReady = ({ status }: Node): boolean =>
-  status.conditions?.some(({ type, status: value }) => type === 'Ready' && value === 'True') ===
-  true;
+/** The signs of life that the nodes have left in the cluster's store. */
+export const readLifeSigns = (paths: ClusterPaths): Promise<LifeSigns> =>
+  withClient(paths, lifeSigns);
+
+const lifeSigns = async (client: RestClient): Promise<LifeSigns> =>
+  lifeSignsOf((await client.list(LEASES, { namespace: 'kube-node-lease' })).items);
 
 export const withClient = async <T>(
   paths: ClusterPaths,

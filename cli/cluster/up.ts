@@ -7,6 +7,7 @@ import { UsageError } from '../usage-error';
 import { checkMachine } from './checks';
 import { down } from './down';
 import { lockCluster } from './lock';
+import type { LifeSigns } from './node-readiness';
 import type { Processes } from './processes';
 import {
   cgroupOf,
@@ -14,6 +15,7 @@ import {
   pathsOf,
   processesOf,
   readRecord,
+  readLifeSigns,
   readyNodeCount,
   withClient,
   type ClusterRecord,
@@ -82,18 +84,25 @@ const start = async (begun: Start): Promise<void> => {
   begun.step(`network of ${record.nodes} nodes`);
   const network = await createLabNetwork({ name: record.name, nodes: record.nodes });
   begun.step('control plane');
-  await startServer(begun, network);
+  const isNewServer = await startServer(begun, network);
+  const before = await readLifeSigns(paths);
   begun.step('agents');
-  for (const node of network.nodes) await startAgent(begun, node, network);
-  await waitForNodes(begun);
+  const awaited = new Set<string>();
+  for (const node of network.nodes) {
+    const isNewAgent = await startAgent(begun, node, network);
+    if (isNewServer || isNewAgent) awaited.add(node.name);
+  }
+  await waitForNodes(begun, before, awaited);
   begun.signal.throwIfAborted();
 };
 
 const API_PORT = 6443;
 
-const startServer = async (begun: Start, { gateway }: LabNetwork): Promise<void> => {
+/** True when it was not running before. */
+const startServer = async (begun: Start, { gateway }: LabNetwork): Promise<boolean> => {
   const { record, paths, processes, bundleDir } = begun;
-  if ((await processes.pidOf('server')) === undefined) {
+  const isNew = (await processes.pidOf('server')) === undefined;
+  if (isNew) {
     // What an earlier server left must not be taken for this one's.
     rmSync(join(paths.serverDir, 'join-token'), { force: true });
     const flags = [
@@ -114,14 +123,17 @@ const startServer = async (begun: Start, { gateway }: LabNetwork): Promise<void>
       return true;
     }).catch(() => false);
   });
+  return isNew;
 };
+
+/** True when it was not running before. */
 
 const startAgent = async (
   { record, paths, processes, bundleDir }: Start,
   node: LabNode,
   { gateway }: LabNetwork,
-): Promise<void> => {
-  if ((await processes.pidOf(node.name)) !== undefined) return;
+): Promise<boolean> => {
+  if ((await processes.pidOf(node.name)) !== undefined) return false;
   const flags = [
     ...['--server', `${gateway}:${API_PORT}`, '--name', node.name],
     ...['--token-file', join(paths.serverDir, 'join-token')],
@@ -134,13 +146,18 @@ const startAgent = async (
     ...[process.execPath, join(bundleDir, 'dhow.js'), 'agent', ...flags],
   ];
   await processes.start(node.name, command, paths.log(node.name));
+  return true;
 };
 
-const waitForNodes = async (begun: Start): Promise<void> => {
+const waitForNodes = async (
+  begun: Start,
+  before: LifeSigns,
+  awaited: ReadonlySet<string>,
+): Promise<void> => {
   const { record, paths, progress } = begun;
   let shown = -1;
   await until(begun, nodeNames(record), async () => {
-    const ready = await readyNodeCount(paths);
+    const ready = await readyNodeCount(paths, before, awaited);
     if (ready !== shown) progress(`${ready} of ${record.nodes} nodes ready`);
     shown = ready;
     return ready >= record.nodes;
