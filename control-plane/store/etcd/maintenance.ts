@@ -71,9 +71,16 @@ const reclaimSince = async (
   const after = (await statusOf(connection, signal)).dbSize;
   if (after <= before * WORTH_SHARE) {
     await liftAlarms(connection, signal);
-    log.warn({ before, after }, 'etcd had reached its space quota: reclaimed some');
+    const freedBytes = before - after;
+    log.warn(
+      { before, after, freedBytes },
+      'etcd is full: freed some space, it takes writes again',
+    );
   } else
-    log.warn({ before, after }, 'etcd is full of live objects: delete some, or raise its quota');
+    log.warn(
+      { before, after },
+      'etcd is full of live objects and takes only deletions: delete some, or raise its quota',
+    );
   return revision;
 };
 
