@@ -44,6 +44,31 @@ export const decodeObject = (
   new LazyObject(key, resourceVersion, spliceVersion(json, versionOffset, resourceVersion));
 
 /**
+ * Like `decodeObject` for what a store holds: undefined unless it is an object of that name. Bytes
+ * may have been written by hand, by another release, or by a failing disk; one such object must
+ * not fail the lists and watches that it is a part of.
+ */
+export const decodeStored = (
+  key: StoreKey,
+  { json, versionOffset }: EncodedObject,
+  resourceVersion: number,
+): StoredObject | undefined => {
+  const raw = spliceVersion(json, versionOffset, resourceVersion);
+  try {
+    const parsed = parseJson(raw);
+    if (!isNamed(parsed, key)) return undefined;
+    return new LazyObject(key, resourceVersion, raw, new WeakRef(parsed));
+  } catch {
+    return undefined;
+  }
+};
+
+const isNamed = (value: unknown, { namespace, name }: StoreKey): value is ApiObject => {
+  const { metadata } = (value ?? {}) as { readonly metadata?: Partial<ApiObject['metadata']> };
+  return metadata?.name === name && (metadata.namespace ?? namespace) === namespace;
+};
+
+/**
  * Lets go of the parsed form of an object that is no longer the present one: histories and snapshots
  * keep its bytes, and whoever still looks at it parses it again once the garbage collector has been.
  */
@@ -53,27 +78,26 @@ export const retire = (stored: StoredObject): void => {
 
 class LazyObject implements StoredObject {
   private parsed: ApiObject | undefined;
-  private retired: WeakRef<ApiObject> | undefined;
   private isRetired = false;
 
+  /** `loose` is `raw` parsed: taken up if somebody asks before it is collected. */
   constructor(
     readonly key: StoreKey,
     readonly resourceVersion: number,
     readonly raw: Uint8Array,
+    private loose?: WeakRef<ApiObject>,
   ) {}
 
   get object(): ApiObject {
-    const known = this.parsed ?? this.retired?.deref();
-    if (known !== undefined) return known;
-    const parsed = parseJson(this.raw) as ApiObject;
-    if (this.isRetired) this.retired = new WeakRef(parsed);
-    else this.parsed = parsed;
-    return parsed;
+    const known = this.parsed ?? this.loose?.deref() ?? (parseJson(this.raw) as ApiObject);
+    if (!this.isRetired) this.parsed = known;
+    else if (this.loose?.deref() !== known) this.loose = new WeakRef(known);
+    return known;
   }
 
   retire(): void {
     this.isRetired = true;
-    if (this.parsed !== undefined) this.retired = new WeakRef(this.parsed);
+    if (this.parsed !== undefined) this.loose = new WeakRef(this.parsed);
     this.parsed = undefined;
   }
 }

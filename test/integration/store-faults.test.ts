@@ -230,7 +230,8 @@ it('keeps a cache right under random cuts and compactions', async () => {
       const changing = makeChanges(local, 400 + 100 * (round % 4), 50).then(async () => {
         const { items } = await local.list('pods');
         await Promise.all(items.map((item) => local.delete(item.key, item.resourceVersion)));
-        if (round % 3 === 0) await local.create(key(`left-${round}`), object('left', round));
+        if (round % 3 === 0)
+          await local.create(key(`left-${round}`), object(`left-${round}`, round));
       });
       if (random.next() < 0.7) await etcd.compact().catch(() => undefined);
       await changing;

@@ -3,7 +3,7 @@ import type { Clock } from '../../../lib/clock';
 import type { Log } from '../../../lib/log';
 import type { Compare, RangeResponse } from '../../../proto/gen/etcd/rpc';
 import type { KeyValue } from '../../../proto/gen/etcd/kv';
-import { decodeObject, encodeObject } from '../object-codec';
+import { decodeObject, decodeStored, encodeObject } from '../object-codec';
 import { compareKeys, type Store, type StoreKey, type StoreList, type WriteGuard } from '../store';
 import type { StoredObject, StoreProgress, StoreWatchEvent } from '../store';
 import { keyConflict, keyExists, keyNotFound } from '../store-errors';
@@ -186,8 +186,8 @@ export class EtcdStore implements Store {
 
   private read(key: StoreKey, { value, modRevision }: KeyValue): StoredObject | undefined {
     const opened = openObject(value);
-    if (opened !== undefined)
-      return decodeObject(key, opened, versionOf(modRevision, opened.index));
+    const stored = opened && decodeStored(key, opened, versionOf(modRevision, opened.index));
+    if (stored !== undefined) return stored;
     this.deps.log.error({ key }, 'etcd holds a value that is not ours');
     return undefined;
   }

@@ -1,12 +1,12 @@
 import { ApiError } from '../../../api/errors';
 import type { Log } from '../../../lib/log';
 import { Event_EventType, type Event, type KeyValue } from '../../../proto/gen/etcd/kv';
-import { decodeObject } from '../object-codec';
-import type { StoreEvent, StoreKey, StoreWatchEvent } from '../store';
+import { decodeObject, decodeStored } from '../object-codec';
+import type { StoredObject, StoreEvent, StoreKey, StoreWatchEvent } from '../store';
 import { snapshotVersion, versionOf } from '../version';
 import { HEADLESS_INDEX } from './batch';
 import type { EtcdConnection } from './connection';
-import { decodeHead, openObject, type DeletionIndexes, type OpenedObject } from './envelope';
+import { decodeHead, openObject, type DeletionIndexes } from './envelope';
 import { decodeKey, headKey } from './keys';
 import type { WatchItem } from './revision-assembler';
 
@@ -61,8 +61,8 @@ const storeEventsOf = (
       if (event !== undefined) events.push(event);
     } else {
       const event = change(key, kv, prevKv);
-      if (event === undefined) deps.log.error({ key }, 'etcd holds a value that is not ours');
-      else events.push(event);
+      if (event?.type !== 'put') deps.log.error({ key }, 'etcd holds a value that is not ours');
+      if (event !== undefined) events.push(event);
     }
   }
   // Versions above this one stand for the whole revision.
@@ -70,39 +70,36 @@ const storeEventsOf = (
   return events.sort((a, b) => a.current.resourceVersion - b.current.resourceVersion);
 };
 
+/** An object that becomes unreadable is gone to its readers, as lists leave it out, too. */
 const change = (
   key: StoreKey,
   kv: KeyValue,
   prevKv: KeyValue | undefined,
 ): StoreEvent | undefined => {
-  const opened = openObject(kv.value);
-  if (opened === undefined) return undefined;
   if (prevKv === undefined && kv.createRevision !== kv.modRevision) throw previousLostError();
-  const previous = prevKv && openObject(prevKv.value);
-  return {
-    type: 'put',
-    current: decodeObject(key, opened, versionOf(kv.modRevision, opened.index)),
-    previous: previous && stored(key, previous, prevKv.modRevision),
-  };
+  const current = stored(key, kv);
+  if (current === undefined) return deletion(key, versionOf(kv.modRevision, 0), prevKv, true);
+  return { type: 'put', current, previous: prevKv && stored(key, prevKv) };
 };
 
 const deletion = (
   key: StoreKey,
   version: number,
   prevKv: KeyValue | undefined,
+  mayBeNew = false,
 ): StoreEvent | undefined => {
+  if (prevKv === undefined && mayBeNew) return undefined;
   if (prevKv === undefined) throw previousLostError();
+  const previous = stored(key, prevKv);
   const opened = openObject(prevKv.value);
-  if (opened === undefined) return undefined;
-  return {
-    type: 'delete',
-    current: decodeObject(key, opened, version),
-    previous: stored(key, opened, prevKv.modRevision),
-  };
+  if (previous === undefined || opened === undefined) return undefined;
+  return { type: 'delete', current: decodeObject(key, opened, version), previous };
 };
 
-const stored = (key: StoreKey, opened: OpenedObject, revision: number) =>
-  decodeObject(key, opened, versionOf(revision, opened.index));
+const stored = (key: StoreKey, { value, modRevision }: KeyValue): StoredObject | undefined => {
+  const opened = openObject(value);
+  return opened && decodeStored(key, opened, versionOf(modRevision, opened.index));
+};
 
 /**
  * Several releases of etcd drop a deletion whose revision is compacted while a watcher catches up.
