@@ -14,11 +14,13 @@ import { EventLoopMonitor } from '../lib/event-loop-monitor';
 import { replaceFile } from '../lib/files';
 import { formatJoinToken } from '../lib/join-token';
 import { lateBound } from '../lib/late-bound';
+import { memoryLimitBytes } from '../lib/memory-limit';
 import { createLog, type Log } from '../lib/log';
 import { systemRandom as random } from '../lib/random';
 import { createApiServer } from './api-server/api-server';
 import { parseAddress, parseServerConfig, type ServerConfig } from './config';
 import { createControllers, runControllers } from './controllers';
+import { memoryBudgetOf } from './memory-budget';
 import { createNodesServer, type NodesServer } from './nodes';
 import { BootstrapTokens } from './pki/bootstrap-tokens';
 import { writeKubeconfig } from './pki/kubeconfig';
@@ -95,10 +97,16 @@ const serve = async (
   onStarted: (started: ServerStarted) => void,
 ): Promise<void> => {
   const shared = { clock, random, log };
+  const budget = memoryBudgetOf(memoryLimitBytes());
   const activities = new Activities();
   using monitor = new EventLoopMonitor({ clock, log, activities });
   const { store } = opened;
-  await using caches = createWatchCaches({ store, clock, log });
+  await using caches = createWatchCaches({
+    store,
+    clock,
+    log,
+    historyBytesMax: budget.historyBytes,
+  });
   await using registry = await createRegistry({ dir: join(config.dataDir, 'registry'), log });
   const apiClient = lateBound<ApiClient>('the API');
   const nodeConnections = lateBound<NodeConnections>('the nodes server');
@@ -118,6 +126,7 @@ const serve = async (
     serviceAccountKey: pki.serviceAccountKey,
     nodeConnections: nodeConnections.proxy,
     activities,
+    budget,
     lag: () => monitor.histogram,
     virtualResources: [scheduler.decisions, scheduler.explanations],
     registry,

@@ -5,14 +5,16 @@ import type { Authorizer } from './auth/authorizer';
 import { Permit } from './auth/permit';
 import { attributesOf, pathAttributes, upgradeAttributes } from './auth/request-attributes';
 import { ISSUER, type ServiceAccountTokens } from './auth/service-account-tokens';
-import { isAnonymous, type User } from './auth/user';
+import { isAnonymous, NODES_GROUP, type User } from './auth/user';
 import { serveDiscovery } from './discovery/discovery-api';
 import type { Discovery } from './discovery/discovery';
 import { servePublic, type HealthCheck, type VersionInfo } from './discovery/health';
 import { statusResponse, toApiError, type ApiRequest, type ApiResponse } from './http/exchange';
-import { parseResourcePath } from './http/request-target';
+import type { InFlightLimit } from './http/in-flight';
+import { parseResourcePath, type ResourceTarget } from './http/request-target';
 import { checkProtocol, type ExecGateway, type UpgradingConnection } from './pods/exec';
 import { notServed } from './rest/kind-request';
+import { isTrue } from './rest/options';
 import type { RestApi } from './rest/rest-api';
 import type { KindRegistry } from './kinds/kind-registry';
 import { storeNameOf } from './kinds/served-kind';
@@ -26,6 +28,7 @@ export interface ApiHandlerDeps {
   /** Answers /metrics. */
   readonly scrape: () => ApiResponse;
   readonly activities: Activities;
+  readonly inFlight: InFlightLimit;
   readonly rest: RestApi;
   readonly discovery: Discovery;
   readonly exec: ExecGateway;
@@ -85,6 +88,24 @@ export class ApiHandler {
     if (open !== undefined) return open;
     const request = await identified(asked, this.deps);
     const target = parseResourcePath(request.path);
+    using place = this.place(request, target);
+    const response = await this.identifiedAnswer(request, target);
+    place?.passOn(response);
+    return response;
+  }
+
+  /** @throws TooManyRequests */
+  private place(request: ApiRequest, target: ResourceTarget | undefined): Place | undefined {
+    if (isLongRunning(request, target)) return undefined;
+    const requestClass = request.method === 'GET' ? 'readonly' : 'mutating';
+    const isUrgent = request.user.groups.includes(NODES_GROUP) || target?.plural === 'leases';
+    return new Place(this.deps.inFlight.enter(requestClass, isUrgent), request.signal);
+  }
+
+  private async identifiedAnswer(
+    request: ApiRequest,
+    target: ResourceTarget | undefined,
+  ): Promise<ApiResponse> {
     const kind = target && this.deps.kinds.find(target.group, target.version, target.plural);
     if (target !== undefined && kind !== undefined) {
       const permit = Permit.of(request.user, attributesOf(request, target), this.deps.authorizer);
@@ -101,6 +122,36 @@ export class ApiHandler {
     throw notServed();
   }
 }
+
+/** A place among the requests that are served: kept until the answer is made, or a large one is sent. */
+class Place implements Disposable {
+  private isPassedOn = false;
+
+  constructor(
+    private readonly held: Disposable,
+    private readonly signal: AbortSignal,
+  ) {}
+
+  passOn({ body }: ApiResponse): void {
+    const isSmall =
+      body === undefined ||
+      ((typeof body === 'string' || body instanceof Uint8Array) && body.length < SMALL_BYTES);
+    if (isSmall || this.signal.aborted) return;
+    this.isPassedOn = true;
+    this.signal.addEventListener('abort', () => this.held[Symbol.dispose](), { once: true });
+  }
+
+  [Symbol.dispose](): void {
+    if (!this.isPassedOn) this.held[Symbol.dispose]();
+  }
+}
+
+/** What lasts as long as its caller likes. */
+const isLongRunning = ({ method, query }: ApiRequest, target?: ResourceTarget): boolean =>
+  method === 'GET' &&
+  target !== undefined &&
+  ((query.has('watch') && isTrue(query, 'watch')) ||
+    (target.subresource === 'log' && isTrue(query, 'follow')));
 
 /** The request as the user it acts for. @throws Unauthorized, Forbidden */
 const identified = async (
@@ -124,4 +175,6 @@ const callerOf = async (
   return token === undefined ? undefined : tokens.userOf(token, [ISSUER], signal);
 };
 
+/** The answer is copied to the kernel at once. */
+const SMALL_BYTES = 64 * 1024;
 const METHODS = new Set(['GET', 'POST', 'PUT', 'PATCH', 'DELETE']);

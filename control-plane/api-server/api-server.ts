@@ -24,7 +24,13 @@ import { versionInfo } from './discovery/version';
 import type { HealthCheck } from './discovery/health';
 import type { ApiRequest, ApiResponse } from './http/exchange';
 import { HeavyLane } from './http/heavy-lane';
-import { HttpsListener, type ListenAddress, type TlsMaterial } from './http/https-listener';
+import { InFlightLimit } from './http/in-flight';
+import {
+  HttpsListener,
+  type ListenAddress,
+  type ListenerBudget,
+  type TlsMaterial,
+} from './http/https-listener';
 import { InProcessClient } from './in-process-client';
 import { KindRegistry } from './kinds/kind-registry';
 import { metricsResponse } from './metrics/metrics';
@@ -33,6 +39,7 @@ import { expireEvents } from './objects/event-expiry';
 import { createObjectService } from './objects/object-service';
 import { ExecGateway, type UpgradingConnection } from './pods/exec';
 import { RestApi } from './rest/rest-api';
+import { WatchLimit } from './rest/watch-limit';
 import { ensureSystemObjects } from './system-objects';
 
 export interface ApiServerDeps {
@@ -47,6 +54,8 @@ export interface ApiServerDeps {
   readonly registry?: { handle(request: IncomingMessage, response: ServerResponse): void };
   /** How long pods stay on a node that is gone, unless they say otherwise. Default 300 s. */
   readonly evictionSeconds?: number;
+  /** How much may be kept for clients. Default: enough for a few hundred. */
+  readonly budget?: ApiServerBudget;
   /** What this process is at, and how late it runs. Default: not measured. */
   readonly activities?: Activities;
   readonly lag?: () => LagHistogram;
@@ -56,6 +65,18 @@ export interface ApiServerDeps {
   /** Of this program: `0.1.0`. */
   readonly version: string;
 }
+
+interface ApiServerBudget extends ListenerBudget {
+  readonly watchesMax: number;
+  readonly snapshotBytes: number;
+}
+
+const DEFAULT_BUDGET: ApiServerBudget = {
+  watchesMax: 1600,
+  connectionsMax: 2000,
+  bodyBytes: 32 * 1024 * 1024,
+  snapshotBytes: 32 * 1024 * 1024,
+};
 
 export interface ApiServer extends AsyncDisposable {
   /** The API for components in this process. Usable at once, without `listen`. */
@@ -73,9 +94,15 @@ export interface ApiServer extends AsyncDisposable {
 /** The Kubernetes REST API over a store. */
 export const createApiServer = (deps: ApiServerDeps): ApiServer => {
   const { random, nodeConnections: nodes, registry, log } = deps;
+  const budget = deps.budget ?? DEFAULT_BUDGET;
   const kinds = new KindRegistry(deps.virtualResources);
   const authorizer = new Authorizer(cachedRoles(deps.caches), cachedPods(deps.caches));
-  const service = createObjectService({ ...deps, kinds, authorizer });
+  const service = createObjectService({
+    ...deps,
+    kinds,
+    authorizer,
+    snapshotBytes: budget.snapshotBytes,
+  });
   const client = new InProcessClient(service);
   // A cache remembers only what came after its start: begin before the first client does.
   for (const kind of kinds.stored()) service.reader.cacheOf(kind);
@@ -88,7 +115,14 @@ export const createApiServer = (deps: ApiServerDeps): ApiServer => {
     metrics,
     scrape: () => metricsResponse(metrics, kinds, deps.caches, deps.lag?.()),
     activities: deps.activities ?? new Activities(),
-    rest: new RestApi({ service, nodes, random, heavyLane: new HeavyLane() }),
+    inFlight: new InFlightLimit(),
+    rest: new RestApi({
+      service,
+      nodes,
+      random,
+      heavyLane: new HeavyLane(),
+      watchLimit: new WatchLimit(budget.watchesMax),
+    }),
     discovery: new Discovery(kinds, REVIEWS),
     exec: new ExecGateway({ service, nodes }),
     checks: healthChecks(deps),
@@ -101,6 +135,7 @@ export const createApiServer = (deps: ApiServerDeps): ApiServer => {
   });
   const listener = new HttpsListener(
     deps.tls,
+    budget,
     {
       handle: (request) => handler.handle(request),
       upgrade: (request, raw, socket, head) => handler.upgrade(request, { raw, socket, head }),

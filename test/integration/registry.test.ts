@@ -285,6 +285,8 @@ describe('manifests', () => {
   });
 });
 
+const BUDGET = { connectionsMax: 100, bodyBytes: 1024 };
+
 it('takes writes from administrators alone', async () => {
   const pki = await openPki({ directory: join(dir, 'pki'), serverNames: [], clock: systemClock });
   const own = await createRegistry({ dir: join(dir, 'own'), log: silentLog });
@@ -293,7 +295,7 @@ it('takes writes from administrators alone', async () => {
     upgrade: () => Promise.reject(new Error('not the registry')),
     registry: own.handle.bind(own),
   };
-  const listener = new HttpsListener(pki, handlers, silentLog);
+  const listener = new HttpsListener(pki, BUDGET, handlers, silentLog);
   try {
     const { port } = await listener.listen({ host: '127.0.0.1', port: 0 });
     const node = await pki.issueClient('system:node:n1', 'system:nodes');

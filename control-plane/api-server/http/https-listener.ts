@@ -8,6 +8,7 @@ import type { Log } from '../../../lib/log';
 import { isImpersonating } from '../auth/impersonation';
 import { ANONYMOUS, AUTHENTICATED, type User } from '../auth/user';
 import { statusResponse, toApiError, type ApiRequest, type ApiResponse } from './exchange';
+import { ByteBudget } from './in-flight';
 import { MAX_BODY_BYTES, readBody } from './read-body';
 import { send } from './send';
 import { linkedController } from '../../../lib/async/linked-controller';
@@ -29,6 +30,12 @@ export interface ListenerHandlers {
   registry?(request: IncomingMessage, response: ServerResponse): void;
 }
 
+export interface ListenerBudget {
+  readonly connectionsMax: number;
+  /** What all bodies under way may take up together. */
+  readonly bodyBytes: number;
+}
+
 export interface ListenAddress {
   readonly host: string;
   /** 0 for any free port. */
@@ -39,10 +46,12 @@ export interface ListenAddress {
 export class HttpsListener implements AsyncDisposable {
   private readonly server: Server;
   private readonly stopping = new AbortController();
+  private readonly bodies: ByteBudget;
   private readonly gate = new ConnectionGate(systemClock, STRANGERS);
 
   constructor(
     tls: TlsMaterial,
+    budget: ListenerBudget,
     private readonly handlers: ListenerHandlers,
     private readonly log: Log,
   ) {
@@ -63,7 +72,8 @@ export class HttpsListener implements AsyncDisposable {
       // The times above are looked at this often.
       connectionsCheckingInterval: 2_000,
     });
-    this.server.maxConnections = MAX_CONNECTIONS;
+    this.server.maxConnections = budget.connectionsMax;
+    this.bodies = new ByteBudget(budget.bodyBytes);
     this.server.on('request', (request, response) => void this.serve(request, response));
     this.server.on('upgrade', (request, socket, head) => void this.upgrade(request, socket, head));
     this.server.on('connection', (socket) => {
@@ -156,7 +166,22 @@ export class HttpsListener implements AsyncDisposable {
 
   private toApiRequest(raw: IncomingMessage, signal: AbortSignal): ApiRequest {
     // A token is as good as a certificate.
-    return { ...toApiRequest(raw, signal), noteIdentified: () => this.gate.prove(raw.socket) };
+    return {
+      ...toApiRequest(raw, signal),
+      noteIdentified: () => this.gate.prove(raw.socket),
+      body: () => this.body(raw, signal),
+    };
+  }
+
+  /** Counts until the answer has gone: what was made of the body is larger, and lasts as long. */
+  private body(raw: IncomingMessage, signal: AbortSignal): Promise<Buffer> {
+    let heldBytes = 0;
+    signal.addEventListener('abort', () => this.bodies.release(heldBytes), { once: true });
+    return readBody(raw, systemClock, (bytes) => {
+      if (signal.aborted) return;
+      this.bodies.take(bytes);
+      heldBytes += bytes;
+    });
   }
 
   private async upgrade(raw: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
@@ -186,7 +211,7 @@ const discardRest = (raw: IncomingMessage): void => {
   for (const end of ['end', 'close']) raw.once(end, () => clearTimeout(cut));
 };
 
-const toApiRequest = (raw: IncomingMessage, signal: AbortSignal): ApiRequest => {
+const toApiRequest = (raw: IncomingMessage, signal: AbortSignal): Omit<ApiRequest, 'body'> => {
   const url = raw.url ?? '/';
   const mark = url.indexOf('?');
   const headers = raw.headers as Record<string, string | undefined>;
@@ -196,7 +221,6 @@ const toApiRequest = (raw: IncomingMessage, signal: AbortSignal): ApiRequest => 
     query: new URLSearchParams(mark < 0 ? '' : url.slice(mark + 1)),
     headers,
     user: userOf(raw.socket),
-    body: () => readBody(raw, systemClock),
     signal,
   };
 };
@@ -241,7 +265,6 @@ const refuseUpgrade = (socket: Duplex, error: ApiError): void => {
 };
 
 const users = new WeakMap<Socket, User>();
-const MAX_CONNECTIONS = 10_000;
 const DRAIN_MS = 5000;
 const DISCARD_MS = 2000;
 /** Each may hold the buffers of a handshake and 64 KiB of headers. */

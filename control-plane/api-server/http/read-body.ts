@@ -2,8 +2,15 @@ import type { IncomingMessage } from 'node:http';
 import { ApiError } from '../../../api/errors';
 import type { Clock } from '../../../lib/clock';
 
-/** The whole body, within the limit. @throws RequestEntityTooLarge, BadRequest when it is cut off */
-export const readBody = async (request: IncomingMessage, clock: Clock): Promise<Buffer> => {
+/**
+ * The whole body, within the limit. `hold` hears of each piece, and may throw to refuse it.
+ * @throws RequestEntityTooLarge, BadRequest when it is cut off
+ */
+export const readBody = async (
+  request: IncomingMessage,
+  clock: Clock,
+  hold: (bytes: number) => void,
+): Promise<Buffer> => {
   if (Number(request.headers['content-length'] ?? 0) > MAX_BODY_BYTES) throw tooLarge();
   const chunks: Buffer[] = [];
   let bytes = 0;
@@ -15,6 +22,7 @@ export const readBody = async (request: IncomingMessage, clock: Clock): Promise<
     for await (const chunk of request as AsyncIterable<Buffer>) {
       bytes += chunk.length;
       if (bytes > MAX_BODY_BYTES) throw tooLarge();
+      hold(chunk.length);
       chunks.push(chunk);
     }
   } catch (error) {

@@ -30,6 +30,8 @@ export interface ReaderDeps {
   readonly store: Pick<Store, 'get'>;
   readonly caches: WatchCaches;
   readonly clock: Clock;
+  /** What the lists behind continue tokens may take up. */
+  readonly snapshotBytes: number;
 }
 
 /** Gets and lists objects of any served kind, from the watch caches or from a kind's own source. */
@@ -37,7 +39,7 @@ export class ObjectReader {
   private readonly snapshots: PageSnapshots;
 
   constructor(private readonly deps: ReaderDeps) {
-    this.snapshots = new PageSnapshots(deps.clock);
+    this.snapshots = new PageSnapshots(deps.clock, deps.snapshotBytes);
   }
 
   cacheOf(kind: ServedKind): WatchCache {

@@ -33,6 +33,8 @@ export interface ObjectServiceDeps {
   readonly caches: WatchCaches;
   readonly clock: Clock;
   readonly random: Random;
+  /** What the lists behind continue tokens may take up. */
+  readonly snapshotBytes: number;
   readonly serviceAccountKey?: () => Promise<string>;
   /** How long a pod stays on a node that is gone, unless it says otherwise. Default 300 s. */
   readonly evictionSeconds?: number;

@@ -15,7 +15,7 @@ const versionsKept = (snapshots: PageSnapshots, upTo: number) =>
   );
 
 it('keeps no more bytes than it may, the newest used staying', () => {
-  const snapshots = new PageSnapshots(new ManualClock());
+  const snapshots = new PageSnapshots(new ManualClock(), 48 * MB);
   for (let version = 1; version <= 6; version++) snapshots.keep('pods', snapshot(version, 10 * MB));
   expect(versionsKept(snapshots, 6)).toEqual([3, 4, 5, 6]);
   // A page was read: it is the newest now, and counted once.
@@ -25,7 +25,7 @@ it('keeps no more bytes than it may, the newest used staying', () => {
 });
 
 it('keeps one that is larger than all may be together', () => {
-  const snapshots = new PageSnapshots(new ManualClock());
+  const snapshots = new PageSnapshots(new ManualClock(), 48 * MB);
   snapshots.keep('pods', snapshot(1, 100 * MB));
   expect(versionsKept(snapshots, 1)).toEqual([1]);
   snapshots.keep('pods', snapshot(2, 1));
@@ -34,7 +34,7 @@ it('keeps one that is larger than all may be together', () => {
 
 it('forgets what nobody asks for any more', async () => {
   const clock = new ManualClock();
-  const snapshots = new PageSnapshots(clock);
+  const snapshots = new PageSnapshots(clock, MB);
   snapshots.keep('pods', snapshot(1, 1));
   await clock.advance(5 * 60_000 + 1);
   expect(versionsKept(snapshots, 1)).toEqual([]);

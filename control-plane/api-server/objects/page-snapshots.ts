@@ -16,7 +16,10 @@ export class PageSnapshots {
   private readonly snapshots = new Map<string, Kept>();
   private bytes = 0;
 
-  constructor(private readonly clock: Clock) {}
+  constructor(
+    private readonly clock: Clock,
+    private readonly bytesMax: number,
+  ) {}
 
   keep(scope: string, snapshot: Snapshot): void {
     const key = keyOf(scope, snapshot.resourceVersion);
@@ -34,7 +37,7 @@ export class PageSnapshots {
   private dropOld(): void {
     const oldestMs = this.clock.monotonicMs() - MAX_AGE_MS;
     for (const [key, { usedAtMs }] of this.snapshots) {
-      const isTooMuch = this.snapshots.size > MAX_SNAPSHOTS || this.bytes > MAX_BYTES;
+      const isTooMuch = this.snapshots.size > MAX_SNAPSHOTS || this.bytes > this.bytesMax;
       // The newest stays, however large: its reader could never see the second page.
       if (usedAtMs >= oldestMs && (!isTooMuch || this.snapshots.size === 1)) return;
       this.drop(key);
@@ -63,5 +66,4 @@ const keyOf = (scope: string, resourceVersion: number): string => `${resourceVer
 
 const MAX_AGE_MS = 5 * 60_000;
 const MAX_SNAPSHOTS = 128;
-const MAX_BYTES = 48 * 1024 * 1024;
 const ITEM_BYTES = 128;

@@ -17,12 +17,14 @@ import { representationOf } from './negotiation';
 import { parseForce } from './options';
 import { PATCH_TYPES, type PatchRequest } from './patching';
 import type { View } from './read-responses';
+import type { WatchLimit } from './watch-limit';
 
 export interface RestDeps {
   readonly service: ObjectService;
   readonly nodes: NodeConnections;
   readonly random: Random;
   readonly heavyLane: HeavyLane;
+  readonly watchLimit: WatchLimit;
 }
 
 /** A request to one kind, its target found. */

@@ -1,4 +1,3 @@
-import { ApiError } from '../../../api/errors';
 import { statusResponse, successStatus, type ApiRequest, type ApiResponse } from '../http/exchange';
 import type { ResourceTarget } from '../http/request-target';
 import type { Permit } from '../auth/permit';
@@ -31,8 +30,6 @@ import { watchSignal } from './watch-timeout';
 
 /** Collections, objects and subresources of every served kind over HTTP. */
 export class RestApi {
-  private watchCount = 0;
-
   constructor(private readonly deps: RestDeps) {}
 
   /** @throws ApiError */
@@ -101,26 +98,9 @@ export class RestApi {
     const view = viewOf(this.deps, asked);
     const query = watchQueryOf(request.query, target.namespace);
     const signal = watchSignal(request, service.clock, random);
-    this.checkWatches();
-    const items = this.counted(service.watcher.watch(kind, query, signal));
+    const place = this.deps.watchLimit.enter(request.user.name, signal);
+    const items = held(service.watcher.watch(kind, query, signal), place);
     return watchResponse(view, items, () => service.clock.now());
-  }
-
-  /** @throws TooManyRequests */
-  private checkWatches(): void {
-    if (this.watchCount < MAX_WATCHES) return;
-    throw new ApiError('TooManyRequests', 'too many watches are open, try again later', {
-      details: { retryAfterSeconds: 5 },
-    });
-  }
-
-  private async *counted(items: AsyncIterable<WatchItem>): AsyncGenerator<WatchItem> {
-    this.watchCount++;
-    try {
-      yield* items;
-    } finally {
-      this.watchCount--;
-    }
   }
 
   private async create(asked: KindRequest): Promise<ApiResponse> {
@@ -200,5 +180,7 @@ const allowed = (
 const dryRunToo = (context: WriteContext, body: unknown): WriteContext =>
   isDryRunBody(body) ? { ...context, isDryRun: true } : context;
 
-/** Each costs a buffer and a place in the fan-out. */
-const MAX_WATCHES = 20_000;
+async function* held(items: AsyncIterable<WatchItem>, place: Disposable) {
+  using _place = place;
+  yield* items;
+}

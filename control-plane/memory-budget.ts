@@ -1,0 +1,33 @@
+/** What the parts of a server may keep beside the objects of the cluster themselves. */
+export interface MemoryBudget {
+  /** The recent changes of all resources, for watches to resume from. */
+  readonly historyBytes: number;
+  /** Lists that clients read page by page. */
+  readonly snapshotBytes: number;
+  /** Bodies of requests that are being read or worked on. */
+  readonly bodyBytes: number;
+  /** A connection with TLS takes 60 to 100 KB. */
+  readonly connectionsMax: number;
+  readonly watchesMax: number;
+}
+
+/**
+ * Divides what there is. A server with 512 MB holds 3,000 pods in half of it; what else may grow shares
+ * a quarter, and a quarter is left for the garbage between two collections. More than a gigabyte would
+ * only be forgotten later.
+ */
+export const memoryBudgetOf = (limitBytes: number): MemoryBudget => {
+  const bytes = Math.min(Math.max(limitBytes, 128 * MB), 1024 * MB);
+  const connectionsMax = Math.min(10_000, Math.round(Math.max(limitBytes, 128 * MB) / (256 * KB)));
+  return {
+    historyBytes: bytes * 0.08,
+    snapshotBytes: bytes * 0.06,
+    bodyBytes: bytes * 0.05,
+    connectionsMax,
+    // The others are for those who ask, and for nodes.
+    watchesMax: Math.round(connectionsMax * 0.8),
+  };
+};
+
+const KB = 1024;
+const MB = 1024 * KB;
