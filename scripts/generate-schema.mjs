@@ -1,30 +1,20 @@
-// Writes api/schema/generated/kubernetes.json: OpenAPI definitions of the kinds Dhow serves and of
-// all they reach, read from the declarations of `kubernetes-types` and completed by our tables.
-import { createRequire } from 'node:module';
-import { readFileSync, writeFileSync, mkdirSync } from 'node:fs';
-import { dirname, join, resolve } from 'node:path';
+// Writes, from the description of Kubernetes' API in api/schema/upstream:
+//   api/schema/generated/kubernetes.json   OpenAPI definitions of the kinds Dhow serves and of all
+//                                          they reach, with what Go's declarations say beyond OpenAPI
+//   api/protobuf/generated/messages.json   the protobuf message of each of them
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { dirname, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import {
-  additions,
-  atomicMaps,
-  atomicTypes,
-  byteFields,
-  enums,
-  int64Fields,
-  listRules,
-  stringTypes,
-} from './schema-tables.mjs';
+import { gunzipSync } from 'node:zlib';
 
-const require = createRequire(import.meta.url);
-const ts = require('typescript');
-const root = dirname(require.resolve('kubernetes-types/package.json'));
-const output = resolve(
-  dirname(fileURLToPath(import.meta.url)),
-  '../api/schema/generated/kubernetes.json',
+const here = dirname(fileURLToPath(import.meta.url));
+const { types } = JSON.parse(
+  gunzipSync(readFileSync(resolve(here, '../api/schema/upstream/kubernetes.json.gz'))),
 );
 
+/** The kinds that are served, by package. Their lists come with them. */
 const ROOTS = {
-  'core/v1': [
+  'api.core.v1': [
     'Namespace',
     'Node',
     'Pod',
@@ -34,254 +24,247 @@ const ROOTS = {
     'Event',
     'Binding',
   ],
-  'apps/v1': ['Deployment', 'ReplicaSet'],
-  'coordination/v1': ['Lease'],
-  'events/v1': ['Event'],
-  'autoscaling/v1': ['Scale'],
-  'policy/v1': ['Eviction'],
-  'authentication/v1': ['SelfSubjectReview', 'TokenRequest', 'TokenReview'],
-  'authorization/v1': [
+  'api.apps.v1': ['Deployment', 'ReplicaSet'],
+  'api.coordination.v1': ['Lease'],
+  'api.events.v1': ['Event'],
+  'api.autoscaling.v1': ['Scale'],
+  'api.policy.v1': ['Eviction'],
+  'api.authentication.v1': ['SelfSubjectReview', 'TokenRequest', 'TokenReview'],
+  'api.authorization.v1': [
     'SelfSubjectAccessReview',
     'SelfSubjectRulesReview',
     'SubjectAccessReview',
     'LocalSubjectAccessReview',
   ],
-  'rbac/v1': ['Role', 'RoleBinding', 'ClusterRole', 'ClusterRoleBinding'],
-  'scheduling/v1': ['PriorityClass'],
-  'meta/v1': ['DeleteOptions', 'Status'],
+  'api.rbac.v1': ['Role', 'RoleBinding', 'ClusterRole', 'ClusterRoleBinding'],
+  'api.scheduling.v1': ['PriorityClass'],
+  'apimachinery.pkg.apis.meta.v1': ['DeleteOptions', 'Status'],
 };
-/** Path below the package to the OpenAPI prefix and the group of its kinds. */
+/** The group of a package's kinds, where it is not the package's own name. */
 const GROUPS = {
-  core: ['io.k8s.api.core', ''],
-  apps: ['io.k8s.api.apps', 'apps'],
-  coordination: ['io.k8s.api.coordination', 'coordination.k8s.io'],
-  events: ['io.k8s.api.events', 'events.k8s.io'],
-  autoscaling: ['io.k8s.api.autoscaling', 'autoscaling'],
-  policy: ['io.k8s.api.policy', 'policy'],
-  authentication: ['io.k8s.api.authentication', 'authentication.k8s.io'],
-  authorization: ['io.k8s.api.authorization', 'authorization.k8s.io'],
-  rbac: ['io.k8s.api.rbac', 'rbac.authorization.k8s.io'],
-  scheduling: ['io.k8s.api.scheduling', 'scheduling.k8s.io'],
-  meta: ['io.k8s.apimachinery.pkg.apis.meta', ''],
+  core: '',
+  meta: '',
+  coordination: 'coordination.k8s.io',
+  events: 'events.k8s.io',
+  authentication: 'authentication.k8s.io',
+  authorization: 'authorization.k8s.io',
+  rbac: 'rbac.authorization.k8s.io',
+  scheduling: 'scheduling.k8s.io',
 };
-const QUANTITY = 'io.k8s.apimachinery.pkg.api.resource.Quantity';
-const INT_OR_STRING = 'io.k8s.apimachinery.pkg.util.intstr.IntOrString';
 const META = 'io.k8s.apimachinery.pkg.apis.meta.v1.';
-
-const definitions = {
-  [QUANTITY]: {
+const SPECIAL = {
+  quantity: 'io.k8s.apimachinery.pkg.api.resource.Quantity',
+  intOrString: 'io.k8s.apimachinery.pkg.util.intstr.IntOrString',
+  time: `${META}Time`,
+  microTime: `${META}MicroTime`,
+  fields: `${META}FieldsV1`,
+};
+const SPECIAL_DEFINITIONS = {
+  [SPECIAL.quantity]: {
     description: 'A fixed-point number with a suffix, such as 100m, 1.5Gi or 64e6.',
     oneOf: [{ type: 'string' }, { type: 'number' }],
   },
-  [INT_OR_STRING]: {
+  [SPECIAL.intOrString]: {
     description: 'An integer or a string.',
     format: 'int-or-string',
     oneOf: [{ type: 'integer' }, { type: 'string' }],
   },
-  [`${META}Time`]: {
+  [SPECIAL.time]: {
     type: 'string',
     format: 'date-time',
     description: 'A time in the form of RFC 3339.',
   },
-  [`${META}MicroTime`]: {
+  [SPECIAL.microTime]: {
     type: 'string',
     format: 'date-time',
     description: 'A time in the form of RFC 3339 with microseconds.',
   },
-  [`${META}FieldsV1`]: {
+  [SPECIAL.fields]: {
     type: 'object',
     description: 'A set of fields in JSON form.',
     'x-kubernetes-preserve-unknown-fields': true,
   },
-  'io.k8s.apimachinery.pkg.runtime.RawExtension': {
-    type: 'object',
-    description: 'Any object.',
-    'x-kubernetes-preserve-unknown-fields': true,
-  },
+};
+const ANY = { type: 'object', 'x-kubernetes-preserve-unknown-fields': true };
+const SCALARS = {
+  string: { type: 'string' },
+  bool: { type: 'boolean' },
+  bytes: { type: 'string', format: 'byte' },
+  int32: { type: 'integer', format: 'int32' },
+  int64: { type: 'integer', format: 'int64' },
+  any: ANY,
+};
+const ZEROS = { string: '', bool: false, int32: 0, int64: 0 };
+
+const rootNames = Object.entries(ROOTS).flatMap(([path, names]) =>
+  names
+    .flatMap((name) => [name, `${name}List`])
+    .map((name) => `io.k8s.${path}.${name}`)
+    .filter((name) => name in types),
+);
+
+// ---- OpenAPI
+
+const refTo = (name) => ({ $ref: `#/components/schemas/${name}` });
+
+const schemaOf = (type) => {
+  if (type.list !== undefined) return { type: 'array', items: itemOf(type.list) };
+  if (type.map !== undefined) return { type: 'object', additionalProperties: itemOf(type.map) };
+  if (type.ref !== undefined) return refTo(type.ref);
+  if (type.scalar in SPECIAL) return refTo(SPECIAL[type.scalar]);
+  const schema = SCALARS[type.scalar];
+  if (schema === undefined) throw new Error(`no schema for ${JSON.stringify(type)}`);
+  return schema;
 };
 
-const modules = new Map();
-
-/** One parsed declaration file: its interfaces, and where each imported name comes from. */
-const load = (path) => {
-  const known = modules.get(path);
-  if (known !== undefined) return known;
-  const file = join(root, `${path}.d.ts`);
-  const source = ts.createSourceFile(
-    file,
-    readFileSync(file, 'utf8'),
-    ts.ScriptTarget.Latest,
-    true,
-  );
-  const module = { path, interfaces: new Map(), imports: new Map() };
-  for (const statement of source.statements) {
-    if (ts.isInterfaceDeclaration(statement)) module.interfaces.set(statement.name.text, statement);
-    if (!ts.isImportDeclaration(statement)) continue;
-    const from = join(dirname(path), statement.moduleSpecifier.text);
-    for (const element of statement.importClause?.namedBindings?.elements ?? []) {
-      module.imports.set(element.name.text, from);
-    }
-  }
-  modules.set(path, module);
-  return module;
+/** Items have the zero of their type for a default, as upstream's. */
+const itemOf = (type) => {
+  const schema = schemaOf(type);
+  return type.scalar in ZEROS ? { ...schema, default: ZEROS[type.scalar] } : schema;
 };
 
-const nameOf = (path, name) => {
-  if (name === 'Quantity') return QUANTITY;
-  if (path === 'runtime') return `io.k8s.apimachinery.pkg.runtime.${name}`;
-  const [group, version] = path.split('/');
-  return `${GROUPS[group][0]}.${version}.${name}`;
+const enumSuffix = (type) =>
+  type.enum === undefined
+    ? ''
+    : `\n\nPossible enum values:\n${Object.entries(type.enum)
+        .map(([value, text]) => ` - \`"${value}"\`${text === '' ? '' : ` ${text}`}`)
+        .join('\n')}`;
+
+/**
+ * How a field looks in JSON when it is empty. `pointer`: absent, but a zero that is given stays.
+ * `null` and `zero`: written as that. Otherwise absent and zero are the same, and absent.
+ */
+const presenceOf = (field) => {
+  if (field.pointer === true) return field.omitEmpty === true ? 'pointer' : 'null';
+  if (field.omitZero === true) return undefined;
+  // Go's omitempty does not omit structs; some of them write themselves as null.
+  if (NULL_STRUCTS.includes(field.scalar)) return 'null';
+  if (field.ref !== undefined || field.scalar in SPECIAL) return 'zero';
+  if (field.omitEmpty === true) return undefined;
+  return field.scalar in ZEROS ? 'zero' : 'null';
 };
 
-const docOf = (node) => {
-  const comment = node.jsDoc?.at(-1)?.comment;
-  return typeof comment === 'string' ? comment : (ts.getTextOfJSDocComment(comment) ?? '');
+const NULL_STRUCTS = ['time', 'microTime', 'fields', 'any'];
+
+const isRequired = (field) => field.omitEmpty !== true && field.optional !== true;
+
+const defaultOf = (field) => {
+  if (field.default !== undefined && field.default !== null) return { default: field.default };
+  if (field.pointer === true) return {};
+  if (field.ref !== undefined) return { default: {} };
+  return isRequired(field) && field.scalar in ZEROS ? { default: ZEROS[field.scalar] } : {};
 };
 
-const refTo = (module, name) => {
-  const path = module.interfaces.has(name)
-    ? module.path
-    : (module.imports.get(name) ?? module.path);
-  const full = nameOf(path, name);
-  if (!(full in definitions)) define(path, name);
-  return { $ref: `#/components/schemas/${full}` };
-};
-
-const scalar = (owner, field, kind) => {
-  if (kind === ts.SyntaxKind.StringKeyword) {
-    return byteFields.has(`${owner}.${field}`)
-      ? { type: 'string', format: 'byte' }
-      : { type: 'string', default: '' };
-  }
-  if (kind === ts.SyntaxKind.BooleanKeyword) return { type: 'boolean', default: false };
-  const isLong = int64Fields.has(field) || int64Fields.has(`${owner}.${field}`);
-  return { type: 'integer', format: isLong ? 'int64' : 'int32', default: 0 };
-};
-
-const schemaOf = (module, owner, field, type) => {
-  if (ts.isUnionTypeNode(type)) return { $ref: `#/components/schemas/${INT_OR_STRING}` };
-  // A literal type: the `kind` and `apiVersion` of an object.
-  if (ts.isLiteralTypeNode(type)) return { type: 'string' };
-  if (ts.isArrayTypeNode(type))
-    return { type: 'array', items: schemaOf(module, owner, field, type.elementType) };
-  if (ts.isTypeLiteralNode(type)) {
-    const [index] = type.members;
-    if (index === undefined)
-      return { type: 'object', 'x-kubernetes-preserve-unknown-fields': true };
-    return { type: 'object', additionalProperties: schemaOf(module, owner, field, index.type) };
-  }
-  if (!ts.isTypeReferenceNode(type)) return scalar(owner, field, type.kind);
-  const name = type.typeName.getText();
-  if (name === 'Array')
-    return { type: 'array', items: schemaOf(module, owner, field, type.typeArguments[0]) };
-  return refTo(module, name);
-};
-
-/** A referenced field carries its own description beside the reference, so it is wrapped. */
-const property = (schema, description, isRequired) => {
-  if ('$ref' in schema) return { ...(description === '' ? {} : { description }), allOf: [schema] };
-  const { default: fallback, ...rest } = schema;
+const property = (field) => {
+  const schema = schemaOf(field);
+  const description = `${field.doc ?? ''}${enumSuffix(field)}`.trim();
+  const presence = presenceOf(field);
   return {
     ...(description === '' ? {} : { description }),
-    ...rest,
-    ...(isRequired && fallback !== undefined ? { default: fallback } : {}),
+    ...('$ref' in schema ? { allOf: [schema] } : schema),
+    ...(field.enum === undefined ? {} : { enum: Object.keys(field.enum) }),
+    ...defaultOf(field),
+    ...extensionsOf(field),
+    ...(field.go === undefined ? {} : { 'x-go-type': field.go }),
+    ...(presence === undefined ? {} : { 'x-go-presence': presence }),
   };
 };
 
-const withEnum = (key, schema) => {
-  const entry = enums[key];
-  const goType = entry?.[0] ?? stringTypes[key];
-  if (entry === undefined)
-    return goType === undefined ? schema : { ...schema, 'x-go-type': goType };
-  const [, values, fallback] = entry;
-  const lines = Object.entries(values).map(([value, text]) =>
-    text === '' ? ` - \`"${value}"\`` : ` - \`"${value}"\` ${text}`,
-  );
+const extensionsOf = (field) => ({
+  ...(field.mergeKey === undefined ? {} : { 'x-kubernetes-patch-merge-key': field.mergeKey }),
+  ...(field.patchStrategy === undefined
+    ? {}
+    : { 'x-kubernetes-patch-strategy': field.patchStrategy }),
+  ...(field.listType === undefined ? {} : { 'x-kubernetes-list-type': field.listType }),
+  ...(field.listMapKeys === undefined ? {} : { 'x-kubernetes-list-map-keys': field.listMapKeys }),
+  ...(field.mapType === undefined ? {} : { 'x-kubernetes-map-type': field.mapType }),
+});
+
+/** The fields of a type in JSON: those of inlined types are its own. */
+const fieldsIn = (name) =>
+  types[name].fields.flatMap((field) => (field.inline === true ? fieldsIn(field.ref) : [field]));
+
+const definitionOf = (name) => {
+  const fields = fieldsIn(name);
+  const required = fields.filter(isRequired).map((field) => field.name);
   return {
-    ...schema,
-    description: `${schema.description ?? ''}\n\nPossible enum values:\n${lines.join('\n')}`,
-    enum: Object.keys(values),
-    ...(fallback === undefined ? {} : { default: fallback }),
-    'x-go-type': goType,
+    description: types[name].doc,
+    type: 'object',
+    properties: sorted(Object.fromEntries(fields.map((field) => [field.name, property(field)]))),
+    ...(required.length > 0 ? { required: required.sort() } : {}),
+    ...(types[name].atomic === true ? { 'x-kubernetes-map-type': 'atomic' } : {}),
+    ...groupVersionKind(name),
   };
 };
 
-const addedSchema = (module, { ref, map, list, any, description, ...schema }) => {
-  if (ref !== undefined) return { description, allOf: [refTo(module, ref)] };
-  if (map !== undefined)
-    return { description, type: 'object', additionalProperties: refTo(module, map) };
-  if (list === 'any')
-    return {
-      description,
-      type: 'array',
-      items: { type: 'object', 'x-kubernetes-preserve-unknown-fields': true },
-    };
-  if (list !== undefined) return { description, type: 'array', items: { type: list, default: '' } };
-  if (any === true)
-    return { description, type: 'object', 'x-kubernetes-preserve-unknown-fields': true };
-  return { description, ...schema };
+const groupVersionKind = (name) => {
+  if (!rootNames.includes(name)) return {};
+  const [kind, version, group] = name.split('.').reverse();
+  return { 'x-kubernetes-group-version-kind': [{ group: GROUPS[group] ?? group, kind, version }] };
 };
 
 const sorted = (object) =>
   Object.fromEntries(Object.entries(object).sort(([a], [b]) => (a < b ? -1 : 1)));
 
-const define = (path, name) => {
-  const module = load(path);
-  const declaration = module.interfaces.get(name);
-  if (declaration === undefined) throw new Error(`${path}: no interface ${name}`);
-  const definition = { description: docOf(declaration), type: 'object' };
-  // Set before its fields are read: types may reach themselves.
-  definitions[nameOf(path, name)] = definition;
-  const properties = {};
-  const required = [];
-  for (const member of declaration.members) {
-    if (!ts.isPropertySignature(member)) continue;
-    const field = member.name.text;
-    const isTypeMeta = field === 'apiVersion' || field === 'kind';
-    const isRequired =
-      member.questionToken === undefined && !(isTypeMeta && ts.isLiteralTypeNode(member.type));
-    const schema = schemaOf(module, name, field, member.type);
-    const key = `${name}.${field}`;
-    properties[field] = {
-      ...withEnum(key, property(schema, docOf(member), isRequired)),
-      ...(listRules[key] ?? {}),
-      ...(atomicMaps.has(key) ? { 'x-kubernetes-map-type': 'atomic' } : {}),
-    };
-    if (isRequired) required.push(field);
-  }
-  for (const [field, added] of Object.entries(additions[name] ?? {})) {
-    properties[field] ??= {
-      ...withEnum(`${name}.${field}`, addedSchema(module, added)),
-      ...(listRules[`${name}.${field}`] ?? {}),
-    };
-  }
-  definition.properties = sorted(properties);
-  if (required.length > 0) definition.required = required.sort();
-  if (atomicTypes.has(name)) definition['x-kubernetes-map-type'] = 'atomic';
-  const [group, version] = path.split('/');
-  if (
-    'kind' in properties &&
-    'apiVersion' in properties &&
-    (ROOTS[path] ?? []).includes(name.replace(/List$/, ''))
-  ) {
-    definition['x-kubernetes-group-version-kind'] = [
-      { group: GROUPS[group][1], kind: name, version },
-    ];
-  }
+// ---- Protobuf
+
+/** `string`, `io.k8s.api.core.v1.Container[]`, `map:quantity`: see api/protobuf/messages.ts. */
+const wireTypeOf = (type) => {
+  if (type.isMessage === true) return `items:${wireTypeOf(type.list)}`;
+  if (type.list !== undefined) return `${wireTypeOf(type.list)}[]`;
+  if (type.map !== undefined) return `map:${wireTypeOf(type.map)}`;
+  if (type.ref !== undefined) return type.ref;
+  if (type.scalar === 'int32' || type.scalar === 'int64') return 'int';
+  if (type.scalar === 'any' || type.scalar === 'fields') return 'json';
+  if (!['string', 'bool', 'bytes'].includes(type.scalar) && !(type.scalar in SPECIAL))
+    throw new Error(`no wire type for ${JSON.stringify(type)}`);
+  return type.scalar;
 };
 
-for (const [path, names] of Object.entries(ROOTS)) {
-  const { interfaces } = load(path);
-  for (const name of names) {
-    for (const each of [name, `${name}List`]) {
-      if (interfaces.has(each) && !(nameOf(path, each) in definitions)) define(path, each);
-    }
-  }
-}
+/** An inlined type is a message of its own on the wire: its entry has no name. */
+const messageOf = (name) =>
+  Object.fromEntries(
+    types[name].fields
+      .filter(({ number }) => number !== undefined)
+      .map((field) => [field.number, [field.name ?? '', wireTypeOf(field)]]),
+  );
 
-// One definition a line: a change shows as the lines it touches.
-const lines = Object.entries(sorted(definitions)).map(
-  ([name, definition]) => `${JSON.stringify(name)}:${JSON.stringify(definition)}`,
+// ---- What is reached, and the files
+
+const referencesOf = (type) =>
+  [
+    type.ref,
+    ...(type.list ? referencesOf(type.list) : []),
+    ...(type.map ? referencesOf(type.map) : []),
+  ].filter((name) => name !== undefined);
+
+const reached = (roots) => {
+  const seen = new Set();
+  const pending = [...roots];
+  for (let name = pending.pop(); name !== undefined; name = pending.pop()) {
+    if (seen.has(name)) continue;
+    seen.add(name);
+    pending.push(...types[name].fields.flatMap(referencesOf));
+  }
+  return [...seen].sort();
+};
+
+// One entry a line: a change shows as the lines it touches.
+const write = (path, entries) => {
+  const lines = Object.entries(sorted(entries)).map(
+    ([name, entry]) => `${JSON.stringify(name)}:${JSON.stringify(entry)}`,
+  );
+  const file = resolve(here, path);
+  mkdirSync(dirname(file), { recursive: true });
+  writeFileSync(file, `{\n${lines.join(',\n')}\n}\n`);
+};
+
+const names = reached(rootNames);
+write('../api/schema/generated/kubernetes.json', {
+  ...SPECIAL_DEFINITIONS,
+  ...Object.fromEntries(names.map((name) => [name, definitionOf(name)])),
+});
+write(
+  '../api/protobuf/generated/messages.json',
+  Object.fromEntries(names.map((name) => [name, messageOf(name)])),
 );
-mkdirSync(dirname(output), { recursive: true });
-writeFileSync(output, `{\n${lines.join(',\n')}\n}\n`);

@@ -15,7 +15,7 @@ const BODIES = {
   accessReview:
     'azhzAAoyChdhdXRob3JpemF0aW9uLms4cy5pby92MRIXU2VsZlN1YmplY3RBY2Nlc3NSZXZpZXcSOQoQCgASABoAIgAqADIAOABCABIbChkKAXgSBmNyZWF0ZRoAIgAqBHBvZHMyADoAGggIABIAGgAgABoAIgA=',
 };
-const read = (body: string) => decodeProtobuf(Buffer.from(body, 'base64'));
+const read = (body: string) => decodeProtobuf(Buffer.from(body, 'base64')).object;
 
 /** A body made by hand: fields as [number, bytes or small varint]. */
 const message = (...fields: readonly (readonly [number, Buffer | number])[]): Buffer =>
@@ -81,11 +81,13 @@ it('gives decoding the same object as a JSON body would', () => {
 
 it('reads options, times and negative numbers', () => {
   const minusOne = Buffer.from([1 << 3, ...Array<number>(9).fill(0xff), 1]);
-  expect(decodeProtobuf(body('v1', 'DeleteOptions', minusOne))).toMatchObject({
-    gracePeriodSeconds: -1,
-  });
-  const lease = message([2, message([1, text('me')], [2, 15], [4, message([1, 60])])]);
-  expect(decodeProtobuf(body('coordination.k8s.io/v1', 'Lease', lease))).toMatchObject({
+  for (const apiVersion of ['v1', 'apps/v1'])
+    expect(decodeProtobuf(body(apiVersion, 'DeleteOptions', minusOne)).object).toMatchObject({
+      apiVersion,
+      gracePeriodSeconds: -1,
+    });
+  const lease = message([2, message([1, text('me')], [2, 15], [4, message([1, 60], [2, 0x7f])])]);
+  expect(decodeProtobuf(body('coordination.k8s.io/v1', 'Lease', lease)).object).toMatchObject({
     spec: {
       holderIdentity: 'me',
       leaseDurationSeconds: 15,
@@ -94,15 +96,26 @@ it('reads options, times and negative numbers', () => {
   });
 });
 
-it('skips unknown fields, but refuses to lose a part of a pod', () => {
-  expect(decodeProtobuf(body('v1', 'Namespace', message([15, text('new')])))).toEqual({
-    apiVersion: 'v1',
-    kind: 'Namespace',
+it('names what only a newer client knows, wherever it stands, and nothing that is empty', () => {
+  const field31 = (...bytes: readonly number[]) => Buffer.from([0xfa, 1, bytes.length, ...bytes]);
+  const container = Buffer.concat([message([1, text('c')]), field31(120)]);
+  const spec = message([2, message([1, text('b')])], [2, container]);
+  const pod = Buffer.concat([message([2, spec]), field31(), Buffer.from([0xf8, 0x3f, 1])]);
+  expect(decodeProtobuf(body('v1', 'Pod', pod))).toEqual({
+    object: {
+      apiVersion: 'v1',
+      kind: 'Pod',
+      spec: { containers: [{ name: 'b' }, { name: 'c' }] },
+    },
+    unread: ['spec.containers[1].<protobuf field 31>', '<protobuf field 1023>'],
   });
-  const withVolume = message([2, message([1, message([1, text('v')])])]);
-  expect(() => decodeProtobuf(body('v1', 'Pod', withVolume))).toThrow(
-    'PodSpec field 1 cannot be read as application/vnd.kubernetes.protobuf; send it as application/json',
-  );
+});
+
+it('adds up the parts of one message', () => {
+  const parts = message([1, message([1, text('a')])], [1, message([3, text('n')])]);
+  expect(decodeProtobuf(body('v1', 'Pod', parts)).object).toMatchObject({
+    metadata: { name: 'a', namespace: 'n' },
+  });
 });
 
 it('refuses kinds it has no table for, and other bytes', () => {

@@ -1,10 +1,8 @@
 import { ApiError } from '../errors';
-import { cloneJson } from '../json-value';
 import { formatQuantity, parseQuantity, QuantityError } from '../quantity';
 import type { ApiObject } from '../types';
 import { definitionOf, type KindName } from './definitions';
 import { shapeOfDefinition, type Shape, type StructShape } from './shapes';
-import { alwaysPresent, keepsZero } from './zero-values';
 import { int64, isInt64, type Int64 } from '../int64';
 
 /** What to do with fields the kind does not have: drop, drop and warn, or refuse. */
@@ -76,7 +74,7 @@ export const convert = <T extends ApiObject = ApiObject>(
       `json: cannot unmarshal ${jsonKind(value)} into Go value of type v1.${kind.kind}`,
     );
   }
-  const decoder = new Decoder(name === CORE_EVENT, isPartial);
+  const decoder = new Decoder(isPartial);
   const apiVersion = kind.group === '' ? kind.version : `${kind.group}/${kind.version}`;
   const body = decoder.struct(shape, value, ROOT);
   const problems = [
@@ -90,14 +88,14 @@ export const convert = <T extends ApiObject = ApiObject>(
     throw error;
   }
   // The kind's validation turns this into the type it promises.
-  const object = { metadata: {}, ...body, apiVersion, kind: kind.kind } as unknown as T;
+  const metadata = shape.field('metadata') === undefined ? {} : { metadata: {} };
+  const object = { ...metadata, ...body, apiVersion, kind: kind.kind } as unknown as T;
   return {
     object,
     warnings: [...(fieldValidation === 'Warn' ? texts : []), ...decoder.capped],
   };
 };
 
-const CORE_EVENT = 'io.k8s.api.core.v1.Event';
 /** Upstream lists no more either. */
 const PROBLEMS_MAX = 100;
 const UNKNOWN_MAX = 1000;
@@ -146,10 +144,7 @@ class Decoder {
   /** What the author should hear of quantities beyond all range. */
   readonly capped: string[] = [];
 
-  constructor(
-    private readonly isCoreEvent: boolean,
-    private readonly isPartial: boolean,
-  ) {}
+  constructor(private readonly isPartial: boolean) {}
 
   struct(shape: StructShape, value: Json, path: Path): Record<string, unknown> {
     const out: Record<string, unknown> = {};
@@ -165,19 +160,7 @@ class Decoder {
       else if (decoded !== undefined && !isDropped(shape, name, field, decoded))
         out[name] = decoded;
     }
-    if (!this.isPartial) this.fill(shape, out);
-    return out;
-  }
-
-  private fill(shape: StructShape, out: Record<string, unknown>): void {
-    for (const name of shape.required) {
-      if (Object.hasOwn(out, name)) continue;
-      const zero = zeroOf(shape.field(name));
-      if (zero !== undefined) out[name] = zero;
-    }
-    const always = alwaysPresent(shape.name, this.isCoreEvent);
-    if (always === undefined) return;
-    for (const [name, zero] of Object.entries(always)) out[name] ??= cloneJson(zero);
+    return this.isPartial ? out : filled(shape, out);
   }
 
   private value(shape: Shape, value: unknown, path: Path): unknown {
@@ -224,7 +207,7 @@ class Decoder {
   private list(shape: Shape & { kind: 'list' }, value: readonly unknown[], path: Path): unknown[] {
     return value.map((item, index) => {
       const at: Path = { parent: path, struct: '', segment: index };
-      return this.value(shape.item, item, at) ?? zeroOf(shape.item) ?? this.empty(shape.item, at);
+      return this.value(shape.item, item, at) ?? zeroOf(shape.item);
     });
   }
 
@@ -250,10 +233,6 @@ class Decoder {
       if (error instanceof QuantityError) throw new DecodeError(error.message, { cause: error });
       throw error;
     }
-  }
-
-  private empty(shape: Shape, path: Path): unknown {
-    return shape.kind === 'struct' ? this.struct(shape, {}, path) : null;
   }
 }
 
@@ -316,38 +295,53 @@ const base64 = (value: string): string => {
   throw new DecodeError(`illegal base64 data at input byte ${at}`);
 };
 
-/** What a required field holds when it is absent. */
+/** Adds what the struct always has. */
+const filled = (shape: StructShape, out: Record<string, unknown>): Record<string, unknown> => {
+  for (const [name, as] of shape.always) {
+    if (out[name] === undefined) out[name] = as === 'null' ? null : zeroOf(shape.field(name));
+  }
+  return out;
+};
+
+/** A new zero value of the shape: Go's, as it is written in JSON. */
 const zeroOf = (shape: Shape | undefined): unknown => {
   switch (shape?.kind) {
     case 'string':
+    case 'bytes':
       return '';
     case 'int32':
     case 'int64':
     case 'float64':
+    case 'intOrString':
       return 0;
     case 'bool':
       return false;
     case 'quantity':
       return '0';
-    case 'bytes':
-      return '';
+    case 'struct':
+      return filled(shape, {});
     default:
-      return undefined;
+      return null;
   }
 };
 
-const isDropped = (struct: StructShape, name: string, shape: Shape, value: unknown): boolean => {
-  if (struct.required.includes(name)) return false;
+const isDropped = (struct: StructShape, name: string, shape: Shape, value: unknown): boolean =>
+  isZero(shape, value) && !struct.keepsZero(name);
+
+const isZero = (shape: Shape, value: unknown): boolean => {
   switch (shape.kind) {
     case 'list':
       return (value as readonly unknown[]).length === 0;
     case 'map':
       return Object.keys(value as Json).length === 0;
     case 'string':
+    case 'bytes':
+      return value === '';
     case 'int32':
     case 'int64':
+      return value === 0;
     case 'bool':
-      return (value === '' || value === 0 || value === false) && !keepsZero(struct.name, name);
+      return value === false;
     default:
       return false;
   }

@@ -16,6 +16,11 @@ export interface Schema {
   readonly $ref?: string;
   /** Go's name of a string type: it shows in type errors. */
   readonly 'x-go-type'?: string;
+  /**
+   * How the field looks when it is empty. `pointer`: absent, but a zero that is given stays. `null`
+   * and `zero`: written as that. Otherwise absent and zero are the same, and absent.
+   */
+  readonly 'x-go-presence'?: 'pointer' | 'null' | 'zero';
   readonly 'x-kubernetes-list-type'?: 'atomic' | 'map' | 'set';
   readonly 'x-kubernetes-map-type'?: 'atomic' | 'granular';
   readonly 'x-kubernetes-list-map-keys'?: readonly string[];

@@ -58,6 +58,10 @@ it('lists documents by group version with their hash', () => {
   expect(openApiV3('apps', 'v1', served).hash).toBe(document.hash);
 });
 
+it('keeps to itself what only decoding reads', () => {
+  expect(openApiV3('', 'v1', served).json).not.toContain('"x-go-');
+});
+
 it('names merge keys of lists', () => {
   const { schemas } = parse('').components;
   const { containers } = schemas['io.k8s.api.core.v1.PodSpec']!.properties;

@@ -84,11 +84,25 @@ const reachable = (kinds: readonly KindName[]): Definitions => {
   for (let name = pending.pop(); name !== undefined; name = pending.pop()) {
     const schema = all[name];
     if (schema === undefined || seen.has(name)) continue;
-    seen.set(name, schema);
+    seen.set(name, published(schema));
     pending.push(...referencesIn(schema));
   }
   return Object.fromEntries([...seen].sort(([a], [b]) => (a < b ? -1 : 1)));
 };
+
+/** Without what only decoding reads. */
+const published = (schema: Schema): Schema =>
+  schema.properties === undefined
+    ? schema
+    : {
+        ...schema,
+        properties: Object.fromEntries(
+          Object.entries(schema.properties).map(([name, property]) => {
+            const { 'x-go-type': _type, 'x-go-presence': _presence, ...rest } = property;
+            return [name, rest];
+          }),
+        ),
+      };
 
 const referencesIn = (schema: Schema): readonly string[] => {
   const nested = [

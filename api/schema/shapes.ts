@@ -20,8 +20,11 @@ export interface StructShape {
   /** Go's name without the package: `Container`. */
   readonly name: string;
   readonly goType: string;
-  readonly required: readonly string[];
   readonly field: (name: string) => Shape | undefined;
+  /** Is a zero of this field kept, or is it the same as none? */
+  readonly keepsZero: (name: string) => boolean;
+  /** Fields that are always written, and whether as null or as their zero. */
+  readonly always: readonly (readonly [name: string, as: 'null' | 'zero'])[];
 }
 
 /** The shape of the definition called `name`. */
@@ -57,19 +60,25 @@ const namedShape = (name: string, schema: Schema): Shape => {
   }
 };
 
-const structShape = (name: string, { properties = {}, required = [] }: Schema): StructShape => {
+const structShape = (name: string, { properties = {} }: Schema): StructShape => {
   const fields = new Map<string, Shape>();
+  const presenceOf = (field: string) => properties[field]?.['x-go-presence'];
   return {
     kind: 'struct',
     name,
     goType: `v1.${name}`,
-    required,
     field: (field) => {
-      if (!Object.hasOwn(properties, field)) return undefined;
-      const known = fields.get(field) ?? shapeOf(properties[field] ?? {});
-      fields.set(field, known);
-      return known;
+      const known = fields.get(field);
+      if (known !== undefined || !Object.hasOwn(properties, field)) return known;
+      const shape = shapeOf(properties[field] ?? {});
+      fields.set(field, shape);
+      return shape;
     },
+    keepsZero: (field) => presenceOf(field) !== undefined,
+    always: Object.keys(properties).flatMap((field) => {
+      const presence = presenceOf(field);
+      return presence === 'null' || presence === 'zero' ? [[field, presence] as const] : [];
+    }),
   };
 };
 

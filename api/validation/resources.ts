@@ -22,10 +22,14 @@ export const validateResources = (
     ...validateList(limits, `${field}.limits`),
     ...validateList(requests, `${field}.requests`),
     ...Object.entries(requests).flatMap(([name, request]) =>
-      validateAgainstLimit(name, request, limits[name], field),
+      validateAgainstLimit(name, request, own(limits, name), field),
     ),
   ];
 };
+
+/** What every object inherits is no limit: a resource may be called `toString`. */
+const own = (list: ResourceList, name: string): string | undefined =>
+  Object.hasOwn(list, name) ? list[name] : undefined;
 
 /** A list of resources of a node or of pod overhead: names and signs. */
 export const validateList = (list: ResourceList, field: string): readonly FieldError[] =>

@@ -92,8 +92,8 @@ const validateDeploymentSpec = (spec: Deployment['spec']): readonly FieldError[]
   const { progressDeadlineSeconds, minReadySeconds = 0 } = spec;
   return [
     ...nonNegative('spec.replicas', spec.replicas),
-    ...validateSelector(spec.selector, 'deployment'),
-    ...validateTemplate(spec.template, spec.selector),
+    ...validateSelector(selectorOf(spec), 'deployment'),
+    ...validateTemplate(spec.template, selectorOf(spec)),
     ...validateStrategy(spec.strategy),
     ...nonNegative('spec.minReadySeconds', minReadySeconds),
     ...nonNegative('spec.revisionHistoryLimit', spec.revisionHistoryLimit),
@@ -113,12 +113,16 @@ const validateDeploymentSpec = (spec: Deployment['spec']): readonly FieldError[]
 const validateReplicaSetSpec = (spec: ReplicaSet['spec']): readonly FieldError[] => [
   ...nonNegative('spec.replicas', spec.replicas),
   ...nonNegative('spec.minReadySeconds', spec.minReadySeconds),
-  ...validateSelector(spec.selector, 'replicaset'),
-  ...validateTemplate(spec.template, spec.selector),
+  ...validateSelector(selectorOf(spec), 'replicaset'),
+  ...validateTemplate(spec.template, selectorOf(spec)),
 ];
 
-/** Absent although its type says otherwise: decoding does not fill objects in. */
+/** Absent although its type says otherwise: validation comes before anyone may count on it. */
 type Optional<T> = T | undefined;
+
+/** Null where it is missing, whatever the declared type says. */
+const selectorOf = (spec: { readonly selector: LabelSelector | null }): Optional<LabelSelector> =>
+  spec.selector ?? undefined;
 
 const validateSelector = (
   selector: Optional<LabelSelector>,

@@ -2,7 +2,11 @@ import * as fc from 'fast-check';
 
 import { cloneJson, jsonEqual } from '../../api/json-value';
 import { KINDS } from '../../api/kinds';
+import { decodeProtobuf } from '../../api/protobuf/decode';
+import { messageOf } from '../../api/protobuf/messages';
+import { encodeProtobuf } from '../../api/protobuf/testing';
 import { decode } from '../../api/schema/decode';
+import type { KindName } from '../../api/schema/definitions';
 import { extremeObject } from '../../api/schema/testing';
 import type { ApiObject, Deployment, Node, Pod, PodTemplate, ReplicaSet } from '../../api/types';
 import { readYaml, toYaml } from '../../api/yaml';
@@ -26,16 +30,20 @@ const forExtremes = (name: (typeof NAMES)[number], check: (object: ApiObject) =>
     RUNS,
   );
 
-it.each(NAMES)('$kind is read back as it was written: JSON, YAML, store, wire, copies', (name) => {
-  forExtremes(name, (object) => {
-    const text = canonicalJson(object);
-    expect(canonicalJson(parseJson(stringifyJson(object)))).toBe(text);
-    expect(canonicalJson(readYaml(toYaml(object))[0]?.value)).toBe(text);
-    expect(canonicalJson(parseJson(itemOf(object).raw))).toBe(text);
-    expectStored(object);
-    expectEquality(object);
-  });
-});
+it.each(NAMES)(
+  '$kind is read back as it was written: JSON, YAML, protobuf, store, copies',
+  (name) => {
+    forExtremes(name, (object) => {
+      const text = canonicalJson(object);
+      expect(canonicalJson(parseJson(stringifyJson(object)))).toBe(text);
+      expect(canonicalJson(readYaml(toYaml(object))[0]?.value)).toBe(text);
+      expect(canonicalJson(parseJson(itemOf(object).raw))).toBe(text);
+      expectStored(object);
+      expectOnTheWire(name, object);
+      expectEquality(object);
+    });
+  },
+);
 
 const expectStored = (object: ApiObject): void => {
   const stored = decodeObject({} as never, encodeObject(object), 7).object;
@@ -45,6 +53,22 @@ const expectStored = (object: ApiObject): void => {
   expect(canonicalJson({ ...stored, metadata })).toBe(
     canonicalJson({ ...object, metadata: expected }),
   );
+};
+
+const expectOnTheWire = (name: KindName, object: ApiObject): void => {
+  if (messageOf(name) === undefined) return;
+  const { object: body, unread } = decodeProtobuf(encodeProtobuf(name, object));
+  expect(unread).toEqual([]);
+  const read = decode(name, body).object;
+  expect(canonicalJson(withoutEmpty(read))).toBe(canonicalJson(withoutEmpty(object)));
+};
+
+/** On the wire an empty list or map and none are the same. */
+const withoutEmpty = (value: unknown): unknown => {
+  if (typeof value !== 'object' || value === null) return value;
+  if (Object.keys(value).length === 0) return null;
+  if (Array.isArray(value)) return value.map(withoutEmpty);
+  return Object.fromEntries(Object.entries(value).map(([key, each]) => [key, withoutEmpty(each)]));
 };
 
 const expectEquality = (object: ApiObject): void => {

@@ -1,5 +1,5 @@
 import { ApiError } from '../../../api/errors';
-import { decodeProtobuf, PROTOBUF_MEDIA_TYPE } from '../../../api/protobuf/decode';
+import { decodeProtobuf, PROTOBUF_MEDIA_TYPE, unreadable } from '../../../api/protobuf/decode';
 import { apiVersionOf, type Resource } from '../../../api/resources';
 import { readYaml, YamlError } from '../../../api/yaml';
 import { parseJson, stringifyJson } from '../../../lib/json';
@@ -31,25 +31,48 @@ export const readObject = async (
     );
   checkType(kind.resource, value);
   checkValueCount(value);
+  noteUnread(kind, document.unread, context);
   await pace?.pause();
   const duplicates = context.fieldValidation === 'Ignore' ? [] : document.duplicates();
   await pace?.pause();
   return decodeObject(kind, value, context, duplicates);
 };
 
+/** What only a newer client's message has is never lost in silence, whatever the client asks for. */
+const noteUnread = (
+  { resource: { kind, version } }: ServedKind,
+  unread: readonly string[],
+  { fieldValidation, warnings }: WriteContext,
+): void => {
+  const texts = unread.map((field) => `unknown field "${field}"`);
+  if (texts.length > 0 && fieldValidation === 'Strict')
+    throw new ApiError(
+      'BadRequest',
+      `${kind} in version "${version}" cannot be handled as a ${kind}: strict decoding error: ` +
+        texts.join(', '),
+    );
+  warnings.push(...texts);
+};
+
 /** The value of a body; undefined when there is none. */
-export const readValue = async (request: ApiRequest): Promise<unknown> =>
-  (await readDocument(request)).value;
+export const readValue = async (request: ApiRequest): Promise<unknown> => {
+  const { value, unread } = await readDocument(request);
+  // Options and reviews say what may be done: half of one is worse than none.
+  if (unread[0] !== undefined) throw unreadable(unread[0]);
+  return value;
+};
 
 /** A parsed body, and the paths of the fields it held twice. */
 interface BodyDocument {
   readonly value: unknown;
+  /** Fields of it that could not be read. */
+  readonly unread: readonly string[];
   duplicates(): readonly string[];
 }
 
 const readDocument = async (request: ApiRequest, pace?: Pace): Promise<BodyDocument> => {
   const bytes = await request.body();
-  if (bytes.length === 0) return { value: undefined, duplicates: () => [] };
+  if (bytes.length === 0) return { value: undefined, unread: [], duplicates: () => [] };
   const type = mediaTypeOf(request);
   const parse = PARSERS.get(type);
   if (parse === undefined) throw unsupported(type, [...PARSERS.keys()]);
@@ -59,6 +82,7 @@ const readDocument = async (request: ApiRequest, pace?: Pace): Promise<BodyDocum
 
 const parseJsonBody = (bytes: Buffer): BodyDocument => ({
   value: parseText(bytes),
+  unread: [],
   duplicates: () => duplicateFields(bytes.toString('utf8')),
 });
 
@@ -69,6 +93,7 @@ const parseYamlBody = (bytes: Buffer): BodyDocument => {
     if (documents.length > 1) throw new YamlError('one document is expected, not several');
     return {
       value: document?.value,
+      unread: [],
       duplicates: () => document?.duplicates.map(({ path }) => path) ?? [],
     };
   } catch (error) {
@@ -80,10 +105,10 @@ const parseYamlBody = (bytes: Buffer): BodyDocument => {
 };
 
 /** What kubectl's `create` verbs send. A field has one place on the wire: none can be given twice. */
-const parseProtobufBody = (bytes: Buffer): BodyDocument => ({
-  value: decodeProtobuf(bytes, BODY_LIMITS.valueCountMax),
-  duplicates: () => [],
-});
+const parseProtobufBody = (bytes: Buffer): BodyDocument => {
+  const { object, unread } = decodeProtobuf(bytes, BODY_LIMITS.valueCountMax);
+  return { value: object, unread, duplicates: () => [] };
+};
 
 /** YAML where a patch may be YAML: JSON, being faster to read, is tried first. */
 export const parseYamlText = (bytes: Buffer): unknown =>
