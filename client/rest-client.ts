@@ -50,6 +50,8 @@ export class RestClient implements ApiClient {
         signal,
       );
       items.push(...page.items);
+      if (page.continue !== undefined && page.continue === from)
+        throw new ApiError('InternalError', `the server repeats a page of ${resource.plural}`);
       from = page.continue;
       if (from === undefined || options.limit !== undefined) return { ...page, items };
     }

@@ -144,27 +144,29 @@ const virtualSnapshot = async (
   const listed = await virtual?.list?.(namespace, signal);
   if (listed === undefined)
     throw new ApiError('MethodNotAllowed', `${resource.plural} cannot be listed: name one`);
-  return { items: listed.items.map(itemOf), resourceVersion: Number(listed.resourceVersion) };
+  const items = listed.items.map(itemOf);
+  return { items, resourceVersion: Number(listed.resourceVersion), isInOwnOrder: true };
 };
 
 const pageOf = (
-  { items, resourceVersion }: Snapshot,
+  { items, resourceVersion, isInOwnOrder = false }: Snapshot,
   selection: Selection,
   after: string | undefined,
   limit = 0,
 ): ListPage => {
-  const start = after === undefined ? 0 : firstAfter(items, after);
+  const next = isInOwnOrder ? placeAfter : firstAfter;
+  const start = after === undefined ? 0 : next(items, after);
   if (selection.isWhole) {
     const end = limit > 0 ? Math.min(items.length, start + limit) : items.length;
     return page(items.slice(start, end), items, end, resourceVersion, items.length - end);
   }
   const found: Item[] = [];
-  let next = start;
-  for (; next < items.length && (limit <= 0 || found.length < limit); next++) {
-    const item = items[next];
+  let end = start;
+  for (; end < items.length && (limit <= 0 || found.length < limit); end++) {
+    const item = items[end];
     if (item !== undefined && selection.matches(item.object)) found.push(item);
   }
-  return page(found, items, next, resourceVersion, undefined);
+  return page(found, items, end, resourceVersion, undefined);
 };
 
 const page = (
@@ -188,6 +190,13 @@ const positionOf = ({ object }: Item): string => {
   const { namespace, name } = nameOf(object);
   return `${namespace}/${name}`;
 };
+
+/**
+ * In a source's own order, behind the item itself. Only an expired token can name one that is gone;
+ * sources drop their oldest first, so that all that is left comes after it.
+ */
+const placeAfter = (items: readonly Item[], position: string): number =>
+  items.findIndex((item) => positionOf(item) === position) + 1;
 
 /** Items are ordered by namespace, then name. */
 const firstAfter = (items: readonly Item[], position: string): number => {

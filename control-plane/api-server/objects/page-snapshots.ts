@@ -5,6 +5,8 @@ import type { Item } from './item';
 export interface Snapshot {
   readonly items: readonly Item[];
   readonly resourceVersion: number;
+  /** The source has an order of its own, as by age; otherwise by namespace, then name. */
+  readonly isInOwnOrder?: boolean;
 }
 
 /**

@@ -1,3 +1,6 @@
+import type { SchedulingDecision } from '../../../api/decisions';
+import { SCHEDULING_DECISIONS } from '../../../api/resources';
+import type { VirtualResource } from '../../../client/virtual-resource';
 import { startTestServer, type TestServer } from '../testing';
 
 let server: TestServer;
@@ -120,4 +123,73 @@ it('gives metadata alone', async () => {
   const { json } = await server.request('GET', PODS, undefined, { headers: { accept } });
   expect(json.kind).toBe('PartialObjectMetadataList');
   expect(Object.keys(json.items[0]).sort()).toEqual(['apiVersion', 'kind', 'metadata']);
+});
+
+/** Decisions by age, the youngest last: names in an order of their own. */
+class Decisions implements VirtualResource<SchedulingDecision> {
+  readonly resource = SCHEDULING_DECISIONS;
+  names: readonly string[] = [];
+
+  get(): Promise<SchedulingDecision> {
+    return Promise.reject(new Error('not asked for'));
+  }
+
+  list() {
+    const items = this.names.map((name) => ({
+      apiVersion: 'scheduling.dhow.dev/v1',
+      kind: SCHEDULING_DECISIONS.kind,
+      metadata: { name, namespace: 'default', labels: { even: String(name.endsWith('0')) } },
+    })) as unknown as SchedulingDecision[];
+    return Promise.resolve({ items, resourceVersion: '700' });
+  }
+}
+
+describe('a list in an order of its own', () => {
+  const path = '/apis/scheduling.dhow.dev/v1/namespaces/default/schedulingdecisions';
+  const allNames = Array.from({ length: 600 }, (_, i) => `web-${(i * 7919) % 600}`);
+
+  const read = async (own: TestServer, query: string) => {
+    const found: string[] = [];
+    let pageCount = 0;
+    for (let token = ''; pageCount === 0 || token !== ''; pageCount++) {
+      expect(pageCount).toBeLessThan(700);
+      const { json } = await own.request('GET', `${path}?${query}&continue=${token}`);
+      found.push(...names(json));
+      token = json.metadata.continue ?? '';
+    }
+    return found;
+  };
+
+  it.each([1, 7, 499, 500, 599, 600, 601])(
+    'pages through all of it, %i at a time',
+    async (limit) => {
+      const decisions = new Decisions();
+      decisions.names = allNames;
+      await using own = await startTestServer({ virtual: [decisions] });
+      expect(await read(own, `limit=${limit}`)).toEqual(allNames);
+    },
+  );
+
+  it('pages through what a selector leaves', async () => {
+    const decisions = new Decisions();
+    decisions.names = allNames;
+    await using own = await startTestServer({ virtual: [decisions] });
+    const expected = allNames.filter((name) => name.endsWith('0'));
+    expect(await read(own, 'limit=7&labelSelector=even%3Dtrue')).toEqual(expected);
+  });
+
+  it('goes on behind the last item after its token has expired', async () => {
+    const decisions = new Decisions();
+    decisions.names = ['c', 'a', 'b', 'd'];
+    await using own = await startTestServer({ virtual: [decisions] });
+    const first = await own.request('GET', `${path}?limit=2`);
+    await own.clock.advance(10 * 60_000);
+    decisions.names = ['a', 'b', 'd', 'e'];
+    const token = first.json.metadata.continue as string;
+    const gone = await own.request('GET', `${path}?limit=2&continue=${token}`);
+    expect(gone.status).toBe(410);
+    const again = gone.json.metadata.continue as string;
+    const next = await own.request('GET', `${path}?limit=9&continue=${again}`);
+    expect(names(next.json)).toEqual(['b', 'd', 'e']);
+  });
 });
