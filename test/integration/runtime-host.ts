@@ -18,6 +18,7 @@ export interface RuntimeHost extends RuntimeHarness {
   readonly runDir: string;
   readonly stateDir: string;
   readonly cgroupParent: string;
+  readonly launcherPath: string;
   /** A further process's view of the same folders. */
   reopen(): Promise<ContainerRuntime>;
 }

@@ -3,6 +3,7 @@ import {
   existsSync,
   mkdirSync,
   mkdtempSync,
+  readdirSync,
   symlinkSync,
   truncateSync,
   writeFileSync,
@@ -245,5 +246,123 @@ describe.each(Object.keys(KINDS))('where a file is looked for and a %s lies', (k
     const outcome = await outcomeOf({ mounts: [{ ...bind('/srv/x', base), subPath: 'sub' }] });
     if (!/link/.test(kind)) expect(outcome).toBe('home=/');
     else expect(outcome).toMatch(/subPath "sub"/);
+  });
+});
+
+describe('a mount target that links bend', () => {
+  const tmpfs = (target: string) => ({ type: 'tmpfs', target }) as const;
+
+  it.each([
+    ['/px', '/proc', 'inside /proc'],
+    ['/px', 'proc', 'inside /proc'],
+    ['/a/px', '../../../proc', 'inside /proc'],
+    ['/px', '/proc/sys/../../proc', 'inside /proc'],
+    ['/px', '/proc/self', 'inside /proc'],
+    ['/px', '/proc/1/root', ''],
+    ['/px', '/', 'the root itself'],
+    ['/px', '../..', 'the root itself'],
+  ])('is refused at %s -> %s, as a folder, a file and a tmpfs', async (target, content, reason) => {
+    const file = join(volume(), 'file');
+    writeFileSync(file, '');
+    const more = image((layer) => {
+      mkdirSync(dirname(join(layer, target)), { recursive: true });
+      symlinkSync(content, join(layer, target));
+    });
+    const mounts: readonly MountSpec[] = [
+      bind(target, volume()),
+      bind(target, file),
+      tmpfs(target),
+    ];
+    for (const [index, mount] of mounts.entries()) {
+      const spec = containerSpec(host, `bent-${index}`, 'true', { ...more, mounts: [mount] });
+      await expect(host.runtime.createContainer(spec)).rejects.toThrow(reason);
+    }
+  });
+
+  it('is refused below such a link', async () => {
+    const more = image((layer) => symlinkSync('/proc', join(layer, 'px')));
+    for (const target of ['/px/sys', '/px/self/root', '/px/sys/kernel/core_pattern']) {
+      await expect(run('true', { ...more, mounts: [tmpfs(target)] })).rejects.toThrow('/px');
+    }
+  });
+
+  it.each([
+    ['/etc/resolv.conf', '/run/systemd/resolve/stub-resolv.conf', 'etc/resolv.conf'],
+    ['/etc/hosts', '../../../../../var/hosts', 'etc/hosts'],
+    ['/etc/hostname', 'a/../b/./c', 'etc/hostname'],
+    ['/etc/one', '/gone/..//two', 'etc/one'],
+  ])('is made inside the root for %s -> %s', async (target, content, link) => {
+    const file = join(volume(), 'file');
+    writeFileSync(file, 'content\n');
+    const more = image((layer) => {
+      mkdirSync(join(layer, 'etc'));
+      symlinkSync(content, join(layer, link));
+    });
+    const { stdout } = await run(`cat ${target}; readlink ${target}`, {
+      ...more,
+      mounts: [bind(target, file)],
+    });
+    expect(stdout.split('\n')).toEqual(['content', content]);
+    expect(existsSync(join('/', content))).toBe(false);
+  });
+
+  it('is made through a chain of links, and through one that leads up', async () => {
+    const file = join(volume(), 'file');
+    writeFileSync(file, 'content\n');
+    const more = image((layer) => {
+      mkdirSync(join(layer, 'etc'));
+      symlinkSync('/run/a', join(layer, 'etc/one'));
+      symlinkSync('/var/run', join(layer, 'run'));
+      mkdirSync(join(layer, 'var'));
+      symlinkSync('../../../deep', join(layer, 'var/run'));
+    });
+    const { stdout } = await run('cat /deep/a', { ...more, mounts: [bind('/etc/one', file)] });
+    expect(stdout).toBe('content');
+  });
+});
+
+describe('an image that lies about its folders', () => {
+  it.each(['proc', 'dev', 'sys'])('is refused when /%s is a link', async (name) => {
+    const canary = volume();
+    for (const content of [canary, `../../../../../../../..${canary}`, '/tmp', 'nowhere']) {
+      const more = image((layer) => symlinkSync(content, join(layer, name)));
+      await expect(run('true', more)).rejects.toThrow(`/${name}`);
+    }
+    expect(readdirSync(canary)).toEqual([]);
+  });
+
+  it('gets the real /proc and /dev where it holds folders of its own', async () => {
+    const more = image((layer) => {
+      mkdirSync(join(layer, 'proc/self'), { recursive: true });
+      mkdirSync(join(layer, 'dev'));
+      symlinkSync('/proc/sys/kernel/core_pattern', join(layer, 'dev/null'));
+    });
+    const script =
+      'stat -f -c %T /proc; stat -c %F,%t,%T /dev/null; stat -c %F /proc/interrupts; wc -c < /proc/interrupts';
+    const { stdout } = await run(script, more);
+    const device = 'character special file';
+    expect(stdout.split('\n')).toEqual(['proc', `${device},1,3`, device, '0']);
+  });
+
+  it('masks with the true null device when a volume covers /dev', async () => {
+    const dev = volume();
+    symlinkSync('/proc/sys/kernel/core_pattern', join(dev, 'null'));
+    const { stdout, stderr } = await run(
+      'wc -c < /proc/interrupts; stat -c %t,%T /proc/interrupts; echo x > /proc/sys/kernel/core_pattern',
+      { mounts: [bind('/dev', dev)] },
+    );
+    expect(stdout.split('\n')).toEqual(['0', '1,3']);
+    expect(stderr).toContain('Read-only file system');
+  });
+
+  it('takes nothing of the host along for a volume at a link to it', async () => {
+    const more = image((layer) => symlinkSync('/etc', join(layer, 'data')));
+    const empty = volume();
+    const { stdout } = await run('ls /data; cat /data/machine-id', {
+      ...more,
+      mounts: [bind('/data', empty)],
+    });
+    expect(stdout).toBe('');
+    expect(readdirSync(empty)).toEqual([]);
   });
 });
