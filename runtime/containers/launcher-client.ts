@@ -97,6 +97,21 @@ export class LauncherClient {
     }
   }
 
+  /**
+   * Ends a launcher of another build, which an earlier agent has left, and waits until it is gone: the
+   * next request starts ours. Containers and their monitors stay as they are.
+   */
+  async replaceIfStale(): Promise<void> {
+    const { clock, log, runDir, launcherPath } = this.deps;
+    const stale = launcherProcesses(runDir).filter(
+      (pid) => isLauncher(pid) && !isSameProgram(`/proc/${pid}/exe`, launcherPath),
+    );
+    if (stale.length > 0) log.info({ pids: stale }, 'replacing the launcher of another build');
+    for (const pid of stale) killProcess(pid);
+    const giveUpMs = clock.monotonicMs() + START_TIMEOUT_MS;
+    while (stale.some(isLauncher) && clock.monotonicMs() < giveUpMs) await clock.sleep(5);
+  }
+
   private async ask(
     type: number,
     payload: Uint8Array,
@@ -189,6 +204,15 @@ const answerOf = (frame: Frame): RuntimeError | 'ok' => {
   if (frame.type !== FrameType.error) return 'ok';
   const { step, message } = decodeError(frame.payload);
   return new RuntimeError(step, message);
+};
+
+/** False also when one of them cannot be read. */
+const isSameProgram = (first: string, second: string): boolean => {
+  try {
+    return readFileSync(first).equals(readFileSync(second));
+  } catch {
+    return false;
+  }
 };
 
 /** Not one of the monitors, which bear the same command line. */

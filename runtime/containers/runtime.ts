@@ -120,6 +120,7 @@ class HostContainerRuntime implements ContainerRuntime {
   /** What exists on disk becomes known again; what was half made goes. Each stands alone. */
   async adopt(): Promise<void> {
     await this.files.forgetEarlierBoot();
+    await this.launcher.replaceIfStale();
     await this.boxes.adopt();
     await Promise.all(this.files.containerIds().map((id) => this.adoptSafely(id)));
     await this.files.removeStrayLayers();

@@ -1,9 +1,17 @@
 import { execFileSync } from 'node:child_process';
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import {
+  appendFileSync,
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 
 import type { ContainerRuntime } from '../../runtime/container-runtime';
-import { destroyEverything } from '../../runtime/containers';
+import { createContainerRuntime, destroyEverything } from '../../runtime/containers';
 import {
   collect,
   containerSpec,
@@ -95,6 +103,38 @@ describe('the runtime after a crash', () => {
     expect(await waitForExit(again, 'waits')).toMatchObject({ exitCode: 2 });
     await start(again, 'new', 'exit 4');
     expect(await waitForExit(again, 'new')).toMatchObject({ exitCode: 4 });
+  });
+
+  it('runs the launcher of its own build, beside containers of an earlier one', async () => {
+    const launcher = () => ownProcesses(host).filter((pid) => nameOf(pid) === 'dhow-launcher');
+    await host.runtime.createContainer(containerSpec(host, 'old', 'exec sleep 1000'));
+    await host.runtime.startContainer('old');
+    const [before] = launcher();
+    await host.runtime[Symbol.asyncDispose]();
+    // Another build of the same: a byte more at its end does not change what it does.
+    const build = join(host.dir, 'other-build');
+    copyFileSync(host.launcherPath, build);
+    appendFileSync(build, '\0');
+    const later = await createContainerRuntime({ ...host, launcherPath: build });
+    try {
+      expect(later.container('old')).toMatchObject({ status: 'running' });
+      await later.createContainer(containerSpec(host, 'new', 'exit 3'));
+      await later.startContainer('new');
+      expect(await waitForExit(later, 'new')).toMatchObject({ exitCode: 3 });
+      expect(await collect(await later.exec('old', execSpec('exit 4')))).toMatchObject({
+        exitCode: 4,
+      });
+      expect(launcher()).toHaveLength(1);
+      expect(launcher()).not.toContain(before);
+    } finally {
+      await later[Symbol.asyncDispose]();
+    }
+    // Of the same build: it stays.
+    const again = await createContainerRuntime({ ...host, launcherPath: build });
+    const kept = launcher();
+    await again.createContainer(containerSpec(host, 'more', 'true'));
+    expect(launcher()).toEqual(kept);
+    await again[Symbol.asyncDispose]();
   });
 
   it('ends a container whose monitor was killed, and says 137', async () => {
