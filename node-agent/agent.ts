@@ -39,6 +39,8 @@ export interface AgentDeps {
   readonly nodeIp: string;
   readonly facts: HostFacts;
   readonly transport: Transport;
+  /** Gets the node, which the cluster has taken out, into it again. Default: it can't. */
+  readonly joinAgain?: () => Promise<void>;
   readonly runtime: ContainerRuntime;
   readonly images: ImageService;
   /** Called once, when the node's range is known. */
@@ -93,6 +95,7 @@ class NodeAgent implements Agent {
     this.session = new SessionClient({
       transport,
       hello: () => this.hello(),
+      joinAgain: deps.joinAgain ?? (() => Promise.reject(new Error('removed from the cluster'))),
       handlers: this.handlers(),
       statuses: this.statuses,
       events: this.events,

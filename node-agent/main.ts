@@ -15,7 +15,7 @@ import { createAgent } from './agent';
 import { hostOf, parseAgentConfig, type AgentConfig } from './config';
 import { IdentityStore, type NodeIdentity } from './identity/identity-store';
 import { CertificateRenewer } from './identity/certificate-renewer';
-import { ensureIdentity } from './identity/join';
+import { ensureIdentity, joinAgain } from './identity/join';
 import { addressToward, readHostFacts } from './node/host';
 import { createTransport } from './session/transport';
 import { createMounter } from './volumes/mounter';
@@ -57,6 +57,7 @@ export const runAgent = async (input: unknown, signal: AbortSignal): Promise<voi
     nodeIp,
     facts: readHostFacts(),
     transport,
+    joinAgain: async () => renewer.use(await joinAgain(store, joining)),
     runtime,
     images,
     openNetwork: ({ podCidr, clusterCidr }) =>

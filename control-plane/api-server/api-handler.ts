@@ -24,6 +24,8 @@ export interface ApiHandlerDeps {
   readonly kinds: KindRegistry;
   readonly authorizer: Authorizer;
   readonly tokens: ServiceAccountTokens;
+  /** Is the certificate that the user came with good no more? */
+  readonly isOutdated: (user: User) => boolean;
   readonly metrics: RequestMetrics;
   /** Answers /metrics. */
   readonly scrape: () => ApiResponse;
@@ -154,23 +156,20 @@ const isLongRunning = ({ method, query }: ApiRequest, target?: ResourceTarget): 
     (target.subresource === 'log' && isTrue(query, 'follow')));
 
 /** The request as the user it acts for. @throws Unauthorized, Forbidden */
-const identified = async (
-  request: ApiRequest,
-  { authorizer, tokens }: ApiHandlerDeps,
-): Promise<ApiRequest> => {
-  const user = await callerOf(request, tokens);
+const identified = async (request: ApiRequest, deps: ApiHandlerDeps): Promise<ApiRequest> => {
+  const user = await callerOf(request, deps);
   if (user === undefined || isAnonymous(user)) throw new ApiError('Unauthorized', 'Unauthorized');
   request.noteIdentified?.();
-  return { ...request, user: actingUser(user, request.headers, authorizer) };
+  return { ...request, user: actingUser(user, request.headers, deps.authorizer) };
 };
 
 /** Who a token says it is, or else the client certificate. */
 const callerOf = async (
   { user, headers, signal }: ApiRequest,
-  tokens: ServiceAccountTokens,
+  { tokens, isOutdated }: Pick<ApiHandlerDeps, 'tokens' | 'isOutdated'>,
 ): Promise<User | undefined> => {
   const { authorization } = headers;
-  if (authorization === undefined) return user;
+  if (authorization === undefined) return isOutdated(user) ? undefined : user;
   const token = /^Bearer +(\S+)$/i.exec(authorization)?.[1];
   return token === undefined ? undefined : tokens.userOf(token, [ISSUER], signal);
 };

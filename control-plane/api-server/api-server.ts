@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { isNodeKey } from '../../api/node-identity';
 import type { ApiClient } from '../../client/api-client';
 import type { NodeConnections } from '../../client/node-connections';
 import type { VirtualResource } from '../../client/virtual-resource';
@@ -15,6 +16,7 @@ import { ApiHandler } from './api-handler';
 import { Authorizer } from './auth/authorizer';
 import { cachedRoles } from './auth/cached-roles';
 import type { PodReader } from './auth/node-authorizer';
+import { nodeNameOf, type User } from './auth/user';
 import { serveIssuer } from './auth/issuer';
 import { REVIEWS, serveReview } from './auth/reviews';
 import { Discovery } from './discovery/discovery';
@@ -108,11 +110,13 @@ export const createApiServer = (deps: ApiServerDeps): ApiServer => {
   for (const kind of kinds.stored()) service.reader.cacheOf(kind);
   const openApi = new OpenApi(kinds);
   const metrics = new RequestMetrics();
+  const isOutdated = outdatedNodes(deps.caches);
   const handler = new ApiHandler({
     kinds,
     authorizer,
     tokens: service.tokens,
     metrics,
+    isOutdated,
     scrape: () => metricsResponse(metrics, kinds, deps.caches, deps.lag?.()),
     activities: deps.activities ?? new Activities(),
     inFlight: new InFlightLimit(),
@@ -139,6 +143,7 @@ export const createApiServer = (deps: ApiServerDeps): ApiServer => {
     {
       handle: (request) => handler.handle(request),
       upgrade: (request, raw, socket, head) => handler.upgrade(request, { raw, socket, head }),
+      isOutdated,
       ...(registry === undefined ? {} : { registry: (...args) => registry.handle(...args) }),
     },
     log,
@@ -169,6 +174,15 @@ const cachedPods = (caches: WatchCaches): PodReader => ({
       .list(namespace)
       .items.map(({ object }) => object),
 });
+
+/** A node's certificate is of the Node for which it was made: deleting that takes the machine out. */
+const outdatedNodes =
+  (caches: WatchCaches) =>
+  (user: User): boolean => {
+    const nodeName = nodeNameOf(user);
+    if (nodeName === undefined || user.keyHash === undefined) return false;
+    return !isNodeKey(caches.of('nodes').get('', nodeName)?.object, user.keyHash);
+  };
 
 const healthChecks = ({ store }: ApiServerDeps): readonly HealthCheck[] => [
   { name: 'ping', check: async () => undefined },

@@ -1,14 +1,13 @@
 import { status } from '@grpc/grpc-js';
 import { z } from 'zod';
 
+import { isLabelForNodes } from '../../api/node-restriction';
 import { describeError } from '../../lib/log';
 import { grpcError } from './node-identity';
 import type { NodeDraft } from './node-registrar';
 import { parseJson } from '../../lib/json';
 
 const MAX_LABELS = 128;
-/** Labels that only an administrator may give: a stolen node must not attract chosen pods. */
-const RESTRICTED_LABEL = /^([^/]*\.)?node-restriction\.kubernetes\.io\//;
 
 const taint = z.object({
   key: z.string().min(1).max(253),
@@ -31,7 +30,7 @@ export const parseNodeDraft = (nodeName: string, json: Uint8Array): NodeDraft =>
     throw grpcError(status.INVALID_ARGUMENT, `malformed node in hello: ${describeError(error)}`);
   }
   const labels = Object.entries(node.metadata.labels)
-    .filter(([key]) => !RESTRICTED_LABEL.test(key))
+    .filter(([key]) => isLabelForNodes(key))
     .slice(0, MAX_LABELS);
   return {
     labels: { ...Object.fromEntries(labels), 'kubernetes.io/hostname': nodeName },

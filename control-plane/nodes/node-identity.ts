@@ -1,6 +1,7 @@
 import { status, type ServiceError } from '@grpc/grpc-js';
 import type { PeerCertificate } from 'node:tls';
 
+import { publicKeyHashOf } from '../../lib/public-key';
 const NODE_PREFIX = 'system:node:';
 const NODE_GROUP = 'system:nodes';
 
@@ -9,17 +10,27 @@ interface Authenticated {
 }
 
 /**
- * The node that the caller's certificate names. gRPC exposes only certificates that the CA signed, so
- * it need not be verified again. @throws UNAUTHENTICATED
+ * The node that the caller's certificate names, and the hash of its key. gRPC exposes only
+ * certificates that the CA signed, so it need not be verified again. @throws UNAUTHENTICATED
  */
-export const nodeNameOf = (call: Authenticated): string => {
-  const subject = call.getAuthContext().sslPeerCertificate?.subject as
+export const holderOf = (
+  call: Authenticated,
+): { readonly nodeName: string; readonly key: string } => {
+  const certificate = call.getAuthContext().sslPeerCertificate;
+  const subject = certificate?.subject as
     Partial<Record<'CN' | 'O', string | string[]>> | undefined;
   const commonName = [subject?.CN ?? ''].flat()[0] ?? '';
   const groups = [subject?.O ?? []].flat();
-  if (!commonName.startsWith(NODE_PREFIX) || !groups.includes(NODE_GROUP))
+  if (
+    certificate === undefined ||
+    !commonName.startsWith(NODE_PREFIX) ||
+    !groups.includes(NODE_GROUP)
+  )
     throw grpcError(status.UNAUTHENTICATED, 'a node certificate of this cluster is required');
-  return commonName.slice(NODE_PREFIX.length);
+  return {
+    nodeName: commonName.slice(NODE_PREFIX.length),
+    key: publicKeyHashOf(certificate.raw),
+  };
 };
 
 export const grpcError = (code: status, message: string): Partial<ServiceError> & Error =>

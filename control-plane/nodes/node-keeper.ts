@@ -1,5 +1,6 @@
 import { status } from '@grpc/grpc-js';
 
+import { ApiError } from '../../api/errors';
 import { IMAGE_LAYERS_ANNOTATION } from '../../api/image-layers';
 import type { Node } from '../../api/types';
 import { linkedController } from '../../lib/async/linked-controller';
@@ -15,6 +16,12 @@ import type { NodeRegistrar } from './node-registrar';
 export interface NodeKeeperDeps {
   readonly nodes: ObjectView<Node>;
   readonly registrar: Pick<NodeRegistrar, 'writeStatus' | 'writeImageLayers'>;
+  /** @throws a status of gRPC, which ends the session, when the address is another node's */
+  readonly checkAddress: (
+    node: Node,
+    reported: Node['status'],
+    signal: AbortSignal,
+  ) => Promise<void>;
   readonly lease: Pick<LeaseRenewer, 'renew'>;
   /** Called after each round that a heartbeat asked for, whether the store took the lease or not. */
   readonly acknowledge: () => Promise<void>;
@@ -123,13 +130,15 @@ export class NodeKeeper {
   }
 
   private async writeStatus(signal: AbortSignal): Promise<void> {
-    const { registrar, log } = this.deps;
+    const { registrar, checkAddress, log } = this.deps;
     this.isNews = this.wasRefused = false;
     try {
+      await checkAddress(this.current(), this.reported, signal);
       this.node = await registrar.writeStatus(this.current(), this.reported, signal);
       await this.writeImageLayers(signal);
     } catch (error) {
       if (signal.aborted) return;
+      if (isGrpcStatus(error)) throw error;
       log.warn({ err: describeError(error) }, 'node status not stored');
       this.wasRefused = true;
     }
@@ -146,6 +155,10 @@ export class NodeKeeper {
     return this.deps.nodes.get(this.node.metadata.name) ?? this.node;
   }
 }
+
+/** An answer to the agent, and no trouble of the store. */
+const isGrpcStatus = (error: unknown): boolean =>
+  error instanceof Error && !(error instanceof ApiError) && 'details' in error;
 
 const readyOf = ({ conditions }: Node['status']): string | undefined =>
   conditions?.find(({ type }) => type === 'Ready')?.status;

@@ -1,5 +1,7 @@
 import { status } from '@grpc/grpc-js';
 
+import { isIP } from 'node:net';
+
 import { hasReason } from '../../api/errors';
 import { IMAGE_LAYERS_ANNOTATION, IMAGE_LAYERS_LENGTH_MAX } from '../../api/image-layers';
 import { NODES } from '../../api/resources';
@@ -7,7 +9,7 @@ import type { Node, NodeCondition, Taint } from '../../api/types';
 import type { ApiClient } from '../../client/api-client';
 import { Semaphore } from '../../lib/async/semaphore';
 import { rfc3339, type Clock } from '../../lib/clock';
-import { internalIpOf, isReady } from './assignments';
+import { internalIpOf } from './assignments';
 import { grpcError } from './node-identity';
 import { allocatePodCidr } from './pod-cidr';
 
@@ -33,11 +35,14 @@ export class NodeRegistrar {
     },
   ) {}
 
-  /** The stored Node, with a pod range. @throws ALREADY_EXISTS when the address is another node's. */
-  register(name: string, draft: NodeDraft, signal: AbortSignal): Promise<Node> {
+  /**
+   * The stored Node, with a pod range. `peer` is where the agent calls from.
+   * @throws ALREADY_EXISTS when the address is another node's
+   */
+  register(name: string, draft: NodeDraft, peer: string, signal: AbortSignal): Promise<Node> {
     return this.turn.use(async () => {
       const { items } = await this.deps.client.list(NODES, {}, signal);
-      this.refuseSharedAddress(name, draft, items);
+      await this.takeAddress(name, draft.status, peer, items, signal);
       const existing = items.find(({ metadata }) => metadata.name === name);
       const podCidr = existing?.spec.podCIDR ?? this.freeCidr(items);
       const node =
@@ -49,6 +54,23 @@ export class NodeRegistrar {
         if (existing === undefined || !hasReason(error, 'InsufficientStorage')) throw error;
         return node;
       });
+    });
+  }
+
+  /**
+   * Before a status with another address than the stored one is written.
+   * @throws ALREADY_EXISTS when the address is another node's
+   */
+  async checkAddress(
+    { metadata: { name }, ...node }: Node,
+    reported: Node['status'],
+    peer: string,
+    signal: AbortSignal,
+  ): Promise<void> {
+    if (internalIpIn(reported) === internalIpIn(node.status)) return;
+    await this.turn.use(async () => {
+      const { items } = await this.deps.client.list(NODES, {}, signal);
+      await this.takeAddress(name, reported, peer, items, signal);
     });
   }
 
@@ -76,20 +98,46 @@ export class NodeRegistrar {
     return this.deps.client.patch(NODES, { namespace: '', name }, 'merge', body, {}, signal);
   }
 
-  private refuseSharedAddress(name: string, draft: NodeDraft, nodes: readonly Node[]): void {
-    const address = draft.status.addresses?.find(({ type }) => type === 'InternalIP')?.address;
+  /**
+   * Two nodes of one address would cut off each other's pods. The one that has it keeps it, be it up
+   * or not, unless the other proves by its connection that the address is its own now: then a machine
+   * has got a new address, and the old owner tells its own when it is back.
+   */
+  private async takeAddress(
+    name: string,
+    reported: Node['status'],
+    peer: string,
+    nodes: readonly Node[],
+    signal: AbortSignal,
+  ): Promise<void> {
+    const address = internalIpIn(reported);
     if (address === undefined) return;
-    const other = nodes.find(
-      (node) =>
-        node.metadata.name !== name &&
-        internalIpOf(node) === address &&
-        (this.deps.isLive(node.metadata.name) || isReady(node)),
-    );
-    if (other === undefined) return;
-    throw grpcError(
-      status.ALREADY_EXISTS,
-      `node "${name}" has the address ${address}, which node "${other.metadata.name}" has already: ` +
-        'choose the right one with --node-address',
+    // One address has one spelling here, or a second node could have it by another.
+    if (isIP(address) === 0 || address.toLowerCase().startsWith('::ffff:'))
+      throw grpcError(
+        status.INVALID_ARGUMENT,
+        `${JSON.stringify(address)} is no address of a node`,
+      );
+    for (const other of nodes) {
+      if (other.metadata.name === name || internalIpOf(other) !== address) continue;
+      if (peer !== address || this.deps.isLive(other.metadata.name))
+        throw addressTaken(name, address, other.metadata.name);
+      await this.dropAddress(other, address, signal);
+    }
+  }
+
+  private async dropAddress(node: Node, address: string, signal: AbortSignal): Promise<void> {
+    const { client } = this.deps;
+    await withConflictRetry(
+      node,
+      () => client.get(NODES, { namespace: '', name: node.metadata.name }, signal),
+      async (current) => {
+        const addresses = (current.status.addresses ?? []).filter(
+          (each) => each.address !== address,
+        );
+        const next = { ...current, status: { ...current.status, addresses } };
+        return await client.update(NODES, next, { subresource: 'status' }, signal);
+      },
     );
   }
 
@@ -126,11 +174,13 @@ export class NodeRegistrar {
       () => client.get(NODES, { namespace: '', name: node.metadata.name }, signal),
       async (current) => {
         const labels = { ...current.metadata.labels, ...draft.labels };
+        const isNew = current.spec.podCIDR === undefined;
+        const taints = isNew ? withTaints(current, draft.taints) : (current.spec.taints ?? []);
         const isSame =
           current.spec.podCIDR === podCIDR &&
           Object.entries(labels).every(([key, value]) => current.metadata.labels?.[key] === value);
         if (isSame) return current;
-        const spec = { ...current.spec, podCIDR, podCIDRs: [podCIDR] };
+        const spec = { ...current.spec, taints, podCIDR, podCIDRs: [podCIDR] };
         const metadata = { ...current.metadata, labels };
         return await client
           .update(NODES, { ...current, metadata, spec }, {}, signal)
@@ -143,6 +193,25 @@ export class NodeRegistrar {
     );
   }
 }
+
+/** An administrator's taints, on a Node made before its agent came, go before the agent's. */
+const withTaints = ({ spec }: Node, added: readonly Taint[]): readonly Taint[] => {
+  const known = spec.taints ?? [];
+  const isKnown = ({ key, effect }: Taint) =>
+    known.some((taint) => taint.key === key && taint.effect === effect);
+  return [...known, ...added.filter((taint) => !isKnown(taint))];
+};
+
+const internalIpIn = ({ addresses }: Node['status']): string | undefined =>
+  addresses?.find(({ type }) => type === 'InternalIP')?.address;
+
+const addressTaken = (name: string, address: string, other: string): Error =>
+  grpcError(
+    status.ALREADY_EXISTS,
+    `node "${name}" has the address ${address}, which node "${other}" has already: choose the right ` +
+      `one with --node-address, or, if that machine is gone for good, remove it first: ` +
+      `kubectl delete node ${other}`,
+  );
 
 const MAX_CONFLICT_RETRIES = 8;
 

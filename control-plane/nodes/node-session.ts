@@ -18,7 +18,7 @@ import { EventIntake } from './event-intake';
 import { LeaseRenewer } from './lease-renewer';
 import { MessageWriter, nextMessage } from '../../lib/async/message-stream';
 import { grpcError } from './node-identity';
-import { NodeKeeper } from './node-keeper';
+import { NodeKeeper, type NodeKeeperDeps } from './node-keeper';
 import type { NodeRegistrar } from './node-registrar';
 import type { PeerView } from './peer-view';
 import type { PodIndex } from './pod-index';
@@ -63,6 +63,8 @@ export class NodeSession {
     private readonly stream: {
       readonly call: SessionStream;
       readonly messages: AsyncIterator<SessionRequest, undefined>;
+      /** The address from which the agent calls. */
+      readonly peer: string;
     },
     private readonly node: Node,
     reported: Node['status'],
@@ -76,7 +78,17 @@ export class NodeSession {
     const lease = new LeaseRenewer(deps, this.name, leaseSeconds);
     const { nodes, registrar, clock } = deps;
     const acknowledge = () => this.writer.write({ message: { $case: 'heartbeatAck', value: {} } });
-    const keeperDeps = { nodes, registrar, lease, acknowledge, clock, log: this.log };
+    const checkAddress: NodeKeeperDeps['checkAddress'] = (current, claimed, signal) =>
+      registrar.checkAddress(current, claimed, stream.peer, signal);
+    const keeperDeps = {
+      nodes,
+      registrar,
+      checkAddress,
+      lease,
+      acknowledge,
+      clock,
+      log: this.log,
+    };
     this.keeper = new NodeKeeper(keeperDeps, node, reported);
     this.statuses = new StatusKeeper({
       ...deps,

@@ -1,6 +1,7 @@
 import { status, type sendUnaryData, type ServerUnaryCall, type ServiceError } from '@grpc/grpc-js';
 
 import { ApiError, type StatusReason } from '../../api/errors';
+import type { Node } from '../../api/types';
 import type { NodeConnections } from '../../client/node-connections';
 import { describeError } from '../../lib/log';
 import {
@@ -18,8 +19,10 @@ import { AgentsListener } from './agents-listener';
 import { DEFAULT_NODES_OPTIONS, type NodesServerDeps } from './deps';
 import { EventWriter } from '../../client/event-writer';
 import { parseNodeDraft } from './node-draft';
-import { grpcError, isNodeName, nodeNameOf } from './node-identity';
+import { grpcError, isNodeName, holderOf } from './node-identity';
 import { messagesOf } from '../../lib/async/message-stream';
+import { publicKeyHashOf } from '../../lib/public-key';
+import { NodeClaims } from './node-claims';
 import { NodeRegistrar } from './node-registrar';
 import { NodeSession, type SessionDeps, type SessionStream } from './node-session';
 import { PeerView } from './peer-view';
@@ -42,19 +45,23 @@ export const createNodesServer = (deps: NodesServerDeps): NodesServer => new Grp
 class GrpcNodesServer implements NodesServer {
   private readonly listener: AgentsListener;
   private readonly sessions = new SessionTable();
+  private readonly claims: NodeClaims;
   private readonly broker: StreamBroker;
   private readonly sessionDeps: SessionDeps;
   private readonly podIndex: PodIndex;
   private readonly peers: PeerView;
+  private readonly ignoreNodes: () => void;
   readonly connections: NodeConnections;
 
   constructor(private readonly deps: NodesServerDeps) {
     const { client, clock, pods, log } = deps;
     const settings = { ...DEFAULT_NODES_OPTIONS, ...deps.options };
     this.listener = new AgentsListener(deps.pki, clock);
+    this.claims = new NodeClaims(client);
     this.broker = new StreamBroker(clock);
     this.podIndex = new PodIndex(pods);
     this.peers = new PeerView(deps.nodes);
+    this.ignoreNodes = deps.nodes.subscribe({ onDelete: (node) => this.endSession(node) });
     const isLive = (name: string) => this.sessions.get(name) !== undefined;
     this.sessionDeps = {
       ...deps,
@@ -81,7 +88,13 @@ class GrpcNodesServer implements NodesServer {
     this.listener[Symbol.dispose]();
     this.podIndex.dispose();
     this.peers.dispose();
+    this.ignoreNodes();
     await this.sessions.drained();
+  }
+
+  /** A machine that has been taken out is told at once: its agent may have a token to join again. */
+  private endSession({ metadata: { name } }: Node): void {
+    this.sessions.close(name, grpcError(status.UNAUTHENTICATED, `node "${name}" was deleted`));
   }
 
   private addServices(): void {
@@ -98,7 +111,7 @@ class GrpcNodesServer implements NodesServer {
     });
     this.listener.addService(NodeServiceService, {
       session: (call: SessionStream) => {
-        this.serve(call, (name) => this.session(name, call), true);
+        this.serve(call, (name, key) => this.session(name, key, call), true);
       },
       attach: (call: AttachStream) => {
         this.serve(call, (name) => this.broker.accept(name, call), false);
@@ -118,12 +131,16 @@ class GrpcNodesServer implements NodesServer {
   /** Runs a handler of a stream and turns its failure into the stream's status. */
   private serve(
     call: SessionStream | AttachStream,
-    handler: (nodeName: string) => Promise<void>,
+    handler: (nodeName: string, key: string) => Promise<void>,
     endsWithHandler: boolean,
   ): void {
     call.on('cancelled', () => call.destroy());
     call.on('error', () => undefined);
-    const run = async () => handler(nodeNameOf(call));
+    const run = async () => {
+      const { nodeName, key } = holderOf(call);
+      await this.claims.check(nodeName, key, NEVER);
+      await handler(nodeName, key);
+    };
     run().then(
       () => endsWithHandler && call.end(),
       (error: unknown) => {
@@ -142,17 +159,19 @@ class GrpcNodesServer implements NodesServer {
     if (!isNodeName(nodeName))
       throw grpcError(status.INVALID_ARGUMENT, `"${nodeName}" is not a valid node name`);
     this.sessions.refuseOther(nodeName, agentId);
+    await this.claims.checkJoin(nodeName, agentId, NEVER);
     const certificate = await this.sign(certificateRequest, nodeName);
+    await this.claims.join(nodeName, agentId, publicKeyHashOf(certificate), NEVER);
     log.info({ node: nodeName }, 'node certificate issued');
     return { certificate, caCertificate: pki.caCertificate };
   }
 
   private async renew(call: ServerUnaryCall<RenewRequest, RenewResponse>): Promise<RenewResponse> {
-    const nodeName = nodeNameOf(call);
+    const { nodeName, key } = holderOf(call);
     // Whoever has been taken out of the cluster does not stay in it by renewing for ever.
-    if (this.deps.nodes.get(nodeName) === undefined)
-      throw grpcError(status.FAILED_PRECONDITION, `node "${nodeName}" is not in the cluster`);
+    await this.claims.check(nodeName, key, NEVER);
     const certificate = await this.sign(call.request.certificateRequest, nodeName);
+    await this.claims.renew(nodeName, key, publicKeyHashOf(certificate), NEVER);
     this.deps.log.info({ node: nodeName }, 'node certificate renewed');
     return { certificate };
   }
@@ -165,7 +184,7 @@ class GrpcNodesServer implements NodesServer {
     }
   }
 
-  private async session(nodeName: string, call: SessionStream): Promise<void> {
+  private async session(nodeName: string, key: string, call: SessionStream): Promise<void> {
     const messages = messagesOf<SessionRequest>(call);
     const hello = await this.firstMessage(messages);
     if (hello.nodeName !== nodeName)
@@ -176,10 +195,12 @@ class GrpcNodesServer implements NodesServer {
     const draft = parseNodeDraft(nodeName, hello.node);
     const { signal, leave } = await this.sessions.claim(nodeName, hello.agentId);
     try {
-      const node = await this.sessionDeps.registrar.register(nodeName, draft, signal);
+      await this.claims.adopt(nodeName, hello.agentId, key, signal);
+      const peer = addressOf(call.getPeer());
+      const node = await this.sessionDeps.registrar.register(nodeName, draft, peer, signal);
       const session = new NodeSession(
         this.sessionDeps,
-        { call, messages },
+        { call, messages, peer },
         node,
         draft.status,
         this.sessions.nextNumber(),
@@ -210,6 +231,16 @@ class GrpcNodesServer implements NodesServer {
     return message.value;
   }
 }
+
+/** The address of `192.0.2.1:4567` or `[2001:db8::1]:4567`. */
+const addressOf = (peer: string): string =>
+  peer
+    .replace(/:\d+$/, '')
+    .replace(/^\[(.*)\]$/, '$1')
+    .replace(/^::ffff:/, '');
+
+/** Short calls: the store's own deadlines end them. */
+const NEVER = new AbortController().signal;
 
 const GRPC_CODE: Partial<Record<StatusReason, status>> = {
   BadRequest: status.INVALID_ARGUMENT,

@@ -63,6 +63,11 @@ export class SessionTable {
     if (signal.aborted) session.close(signal.reason as Error);
   }
 
+  close(nodeName: string, reason: Error): void {
+    const entry = this.entries.get(nodeName);
+    if (entry !== undefined) this.abort(entry, reason);
+  }
+
   closeAll(reason: Error): void {
     for (const entry of this.entries.values()) this.abort(entry, reason);
   }

@@ -30,6 +30,11 @@ export class CertificateRenewer {
     return this.identity;
   }
 
+  /** What connects from now on shows this one. */
+  use(identity: NodeIdentity): void {
+    this.identity = identity;
+  }
+
   /** Until `signal` aborts. */
   async run(signal: AbortSignal): Promise<void> {
     const { clock, random, log } = this.deps;

@@ -49,6 +49,22 @@ export const ensureIdentity = async (
   return identity;
 };
 
+/** A new identity for a node that the cluster has taken out. @throws Error without a token, or why not */
+export const joinAgain = async (
+  store: IdentityStore,
+  { host, token, agentsPort, nodeName }: JoinOptions,
+): Promise<NodeIdentity> => {
+  if (token === undefined)
+    throw new Error(
+      `node "${nodeName}" was removed from the cluster: a new join token is required`,
+    );
+  const parsed = parseJoinToken(token);
+  const port = agentsPort ?? parsed.agentsPort;
+  const identity = await join(host, port, parsed, nodeName, store.agentId());
+  store.save(identity);
+  return identity;
+};
+
 const expiryMsOf = ({ certificate }: NodeIdentity): number =>
   Date.parse(new X509Certificate(certificate).validTo);
 

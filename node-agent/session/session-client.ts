@@ -1,3 +1,5 @@
+import { status } from '@grpc/grpc-js';
+
 import { backoffMs } from '../../lib/async/backoff';
 import { TaskGroup } from '../../lib/async/task-group';
 import type { NodeReport } from '../node/node-reporter';
@@ -30,6 +32,8 @@ export interface SessionHandlers {
 export interface SessionClientDeps {
   readonly transport: Transport;
   readonly hello: () => Promise<AgentHello>;
+  /** The server knows this node's certificate no more. @throws Error when there is no way back */
+  readonly joinAgain: () => Promise<void>;
   readonly handlers: SessionHandlers;
   readonly statuses: StatusOutbox;
   readonly events: EventOutbox;
@@ -76,12 +80,23 @@ export class SessionClient {
     const { clock, random, log } = this.deps;
     for (let failures = 0; !signal.aborted; failures++) {
       const startedMs = clock.monotonicMs();
-      const reason = await this.session(signal).then(() => 'the server ended it', describeError);
+      const failure = await this.session(signal).catch((error: unknown) => error ?? 'unknown');
       this.isLive = false;
       if (aborted(signal)) return;
+      const reason = failure === undefined ? 'the server ended it' : describeError(failure);
       if (clock.monotonicMs() - startedMs > GOOD_SESSION_MS) failures = 0;
       log.warn({ reason }, 'session ended, connecting again');
+      if (isUnknownToServer(failure)) await this.joinAgain();
       await clock.sleep(backoffMs(failures, RECONNECT_BACKOFF, random), signal);
+    }
+  }
+
+  private async joinAgain(): Promise<void> {
+    try {
+      await this.deps.joinAgain();
+      this.deps.log.info({}, 'joined the cluster again');
+    } catch (error) {
+      this.deps.log.warn({ err: describeError(error) }, 'not joined again');
     }
   }
 
@@ -200,6 +215,9 @@ export class SessionClient {
     }
   }
 }
+
+const isUnknownToServer = (error: unknown): boolean =>
+  error instanceof Error && 'code' in error && error.code === status.UNAUTHENTICATED;
 
 /** A snapshot while it comes in. A session has one. */
 class SnapshotParts implements Assignments {

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { PODS } from '../../api/resources';
 import { RestClient } from '../../client/rest-client';
 import { createApiServer, type ApiServer } from '../../control-plane/api-server/api-server';
+import { publicKeyHashOf } from '../../lib/public-key';
 import { openPki, type Pki } from '../../control-plane/pki/pki';
 import { MemoryStore } from '../../control-plane/store/memory-store';
 import { createWatchCaches } from '../../control-plane/store/watch-caches';
@@ -97,6 +98,21 @@ it('refuses a certificate of another authority', async () => {
 
 it('knows a node by its certificate and holds it to what a node may do', async () => {
   const { certificate: cert, key } = await pki.issueClient('system:node:a', 'system:nodes');
+  const body = (certificate: string) => {
+    const keys = [publicKeyHashOf(certificate)];
+    const annotations = { 'dhow.dev/node-identity': JSON.stringify({ agent: 'x', keys }) };
+    const node = { apiVersion: 'v1', kind: 'Node', metadata: { name: 'a', annotations } };
+    return Buffer.from(JSON.stringify(node));
+  };
+  const put = async (method: string, path: string, sent?: Buffer) =>
+    (await ask(path, { method, ...admin(), ...(sent && { body: sent }) })).status;
+  // Before its node is there, and after it has gone, a certificate is worth nothing.
+  expect((await ask('/api', { cert, key })).status).toBe(401);
+  expect(await put('POST', '/api/v1/nodes', body(pki.admin.certificate))).toBe(201);
+  expect((await ask('/api', { cert, key })).status).toBe(401);
+  expect(await put('DELETE', '/api/v1/nodes/a')).toBe(200);
+  expect(await put('POST', '/api/v1/nodes', body(cert))).toBe(201);
+  await ask('/api/v1/nodes', admin());
   const own = '/api/v1/pods?fieldSelector=spec.nodeName%3Da';
   expect((await ask(own, { cert, key })).status).toBe(200);
   const refused = await ask('/apis/apps/v1/deployments', { cert, key });

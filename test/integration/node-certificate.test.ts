@@ -3,7 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-import { PODS } from '../../api/resources';
+import { NODES, PODS } from '../../api/resources';
 import { ManualClock, systemClock } from '../../lib/clock';
 import { silentLog } from '../../lib/log';
 import { seededRandom } from '../../lib/random';
@@ -118,6 +118,7 @@ it('keeps the certificate that works when the server sends a useless one, and as
 it('renews nothing for a node that is not in the cluster', async () => {
   const identity = await ensureIdentity(store, joining(plane.token));
   const transport = createTransport('127.0.0.1', () => identity, systemClock);
+  await plane.client.delete(NODES, { namespace: '', name: 'n1' });
   await expect(transport.renew(Buffer.alloc(0))).rejects.toThrow('node "n1" is not in the cluster');
   transport.close();
 });

@@ -3,6 +3,8 @@ export interface User {
   readonly name: string;
   readonly groups: readonly string[];
   readonly uid?: string;
+  /** Of the certificate that the user came with: the hash of its key. */
+  readonly keyHash?: string;
   readonly extra?: Readonly<Record<string, readonly string[]>>;
 }
 

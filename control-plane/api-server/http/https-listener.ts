@@ -12,6 +12,7 @@ import { ByteBudget } from './in-flight';
 import { MAX_BODY_BYTES, readBody } from './read-body';
 import { send } from './send';
 import { linkedController } from '../../../lib/async/linked-controller';
+import { publicKeyHashOf } from '../../../lib/public-key';
 import { systemClock } from '../../../lib/clock';
 import { stringifyJson } from '../../../lib/json';
 import { ConnectionGate } from '../../../lib/net/connection-gate';
@@ -26,6 +27,8 @@ export interface ListenerHandlers {
   handle(request: ApiRequest): Promise<ApiResponse>;
   /** Takes over the socket. @throws ApiError to refuse */
   upgrade(request: ApiRequest, raw: IncomingMessage, socket: Duplex, head: Buffer): Promise<void>;
+  /** Is the certificate that the user came with good no more? Asked before the registry. */
+  isOutdated?(user: User): boolean;
   /** Raw requests under /v2/, for a known user. */
   registry?(request: IncomingMessage, response: ServerResponse): void;
 }
@@ -126,7 +129,8 @@ export class HttpsListener implements AsyncDisposable {
     try {
       const request = this.toApiRequest(raw, signal);
       if (request.path.startsWith('/v2/') && this.handlers.registry !== undefined) {
-        if (request.user === ANONYMOUS) throw new ApiError('Unauthorized', 'Unauthorized');
+        if (request.user === ANONYMOUS || this.handlers.isOutdated?.(request.user) === true)
+          throw new ApiError('Unauthorized', 'Unauthorized');
         if (isImpersonating(request.headers))
           throw new ApiError('Forbidden', 'the registry lets nobody act as another');
         this.handlers.registry(raw, response);
@@ -236,7 +240,7 @@ const userOf = (socket: Socket): User => {
 };
 
 const userOfCertificate = (socket: TLSSocket): User => {
-  const { subject, fingerprint256 } = socket.getPeerCertificate();
+  const { subject, fingerprint256, raw } = socket.getPeerCertificate();
   const { CN, O } = subject as { CN?: string | string[]; O?: string | string[] };
   const name = [CN ?? []].flat()[0];
   if (name === undefined || name === '') return ANONYMOUS;
@@ -244,6 +248,7 @@ const userOfCertificate = (socket: TLSSocket): User => {
   return {
     name,
     groups: [...[O ?? []].flat(), AUTHENTICATED],
+    keyHash: publicKeyHashOf(raw),
     extra: { 'authentication.kubernetes.io/credential-id': [`X509SHA256=${credential}`] },
   };
 };

@@ -33,7 +33,8 @@ export class Admission {
     old: ApiObject | undefined,
     { permit, subresource }: WriteContext,
   ): void {
-    checkNodeWrite(kind, object, old, permit.user, subresource);
+    const nodes = () => this.reader.list('nodes');
+    checkNodeWrite(kind, object, old, permit.user, subresource, nodes);
     checkGrant(kind, object, old, permit.user, this.authorizer);
   }
 

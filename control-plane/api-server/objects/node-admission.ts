@@ -7,7 +7,8 @@ import {
 import type { ApiObject } from '../../../api/types';
 import { NODE_IDENTITY_ANNOTATION } from '../../../api/node-identity';
 import { nodeNameOf, type User } from '../auth/user';
-import { valueAt } from '../kinds/mutable';
+import { NODES } from '../../../api/resources';
+import { listAt, textAt, valueAt } from '../kinds/mutable';
 import type { ServedKind } from '../kinds/served-kind';
 import { forbidden } from './forbidden';
 
@@ -21,12 +22,15 @@ export const checkNodeWrite = (
   old: ApiObject | undefined,
   user: User,
   subresource: string,
+  nodes: () => readonly ApiObject[],
 ): void => {
   const nodeName = nodeNameOf(user);
   if (nodeName === undefined) return;
   const { group, plural } = kind.resource;
   const check = CHECKS[group === '' ? plural : `${plural}.${group}`];
-  const why = check?.(nodeName, object, old, subresource);
+  const why =
+    check?.(nodeName, object, old, subresource) ??
+    (kind.resource === NODES ? takenAddress(object, old, nodes) : undefined);
   if (why !== undefined) throw forbidden(kind, object, why);
 };
 
@@ -82,5 +86,27 @@ const CHECKS: Readonly<Partial<Record<string, Check>>> = {
 
 const identityOf = (object: Pick<ApiObject, 'metadata'> | undefined): string | undefined =>
   object?.metadata.annotations?.[NODE_IDENTITY_ANNOTATION];
+
+/** Pods of two nodes of one address would be cut off. */
+const takenAddress = (
+  node: ApiObject,
+  old: ApiObject | undefined,
+  nodes: () => readonly ApiObject[],
+): string | undefined => {
+  const before = addressesOf(old);
+  const added = addressesOf(node).filter((address) => !before.includes(address));
+  if (added.length === 0) return undefined;
+  const other = nodes().find(
+    (each) =>
+      each.metadata.name !== node.metadata.name &&
+      addressesOf(each).some((address) => added.includes(address)),
+  );
+  return other && `the address ${added.join(', ')} is of node "${other.metadata.name}"`;
+};
+
+const addressesOf = (node: ApiObject | undefined): readonly string[] =>
+  listAt(node, 'status', 'addresses')
+    .filter((each) => textAt(each, 'type') === 'InternalIP')
+    .map((each) => textAt(each, 'address'));
 
 const taintsOf = (node: unknown): unknown => valueAt(node, 'spec', 'taints') ?? [];

@@ -16,7 +16,7 @@ import { systemRandom } from '../../../lib/random';
 import { createAgent, type Agent } from '../../../node-agent/agent';
 import { parseAgentConfig } from '../../../node-agent/config';
 import { IdentityStore, type NodeIdentity } from '../../../node-agent/identity/identity-store';
-import { ensureIdentity } from '../../../node-agent/identity/join';
+import { ensureIdentity, joinAgain } from '../../../node-agent/identity/join';
 import { createTransport } from '../../../node-agent/session/transport';
 import type { ContainerRuntime } from '../../../runtime/container-runtime';
 import type { Mounter } from '../../../node-agent/volumes/mounter';
@@ -134,13 +134,14 @@ export const startAgent = async (
     launcherPath: '/nonexistent',
   });
   const store = new IdentityStore(config.stateDir);
-  let identity = await ensureIdentity(store, {
+  const joining = {
     host: '127.0.0.1',
     token: plane.token,
     agentsPort: plane.port,
     nodeName: name,
     clock: systemClock,
-  });
+  };
+  let identity = await ensureIdentity(store, joining);
   const images = more.images ?? new FakeImageService();
   if (more.images === undefined) images.publish('web:1');
   const network = new FakePodNetwork();
@@ -158,6 +159,9 @@ export const startAgent = async (
       osImage: 'Linux',
     },
     transport,
+    joinAgain: async () => {
+      identity = await joinAgain(store, joining);
+    },
     runtime,
     images,
     openNetwork: () => Promise.resolve(network),
