@@ -3,6 +3,11 @@ import { forbidden as forbiddenField, invalidError } from '../../../api/validati
 import type { AdmissionReader } from './admission-reader';
 import { forbidden } from './forbidden';
 import { checkNodeWrite } from './node-admission';
+import {
+  changesPodSecurity,
+  checkNamespaceSecurity,
+  checkPodSecurity,
+} from './pod-security-admission';
 import { admitPriority, checkDefaultPriority } from './priority-admission';
 import { qosClassOf } from '../../../api/pods';
 import type { ApiObject, PodSpec } from '../../../api/types';
@@ -46,7 +51,7 @@ export class Admission {
   async admitCreate(
     kind: ServedKind,
     object: MutableObject,
-    { signal }: WriteContext,
+    { warnings, signal }: WriteContext,
     isAgain: boolean,
   ): Promise<WriteGuard | undefined> {
     const namespace = kind.resource.isNamespaced
@@ -54,7 +59,10 @@ export class Admission {
       : undefined;
     if (isPod(kind)) await this.admitPod(kind, object, signal);
     checkDefaultPriority(kind, object, this.reader);
-    return namespace === undefined ? undefined : guardOn(namespace);
+    checkNamespaceSecurity(kind, object, undefined, this.reader, warnings);
+    if (namespace === undefined) return undefined;
+    checkPodSecurity(kind, object, namespace, warnings);
+    return guardOn(namespace);
   }
 
   /** @throws Forbidden */
@@ -69,6 +77,20 @@ export class Admission {
     checkDefaultPriority(kind, object, this.reader);
     // A second apply lists only the author's own tolerations; ours are added again, as upstream does.
     if (isPod(kind)) this.addDefaultTolerations((object.spec ??= {}));
+    checkNamespaceSecurity(kind, object, old, this.reader, context.warnings);
+    await this.checkPodUpdate(kind, object, old, context);
+  }
+
+  private async checkPodUpdate(
+    kind: ServedKind,
+    object: MutableObject,
+    old: ApiObject,
+    { subresource, warnings, signal }: WriteContext,
+  ): Promise<void> {
+    const { namespace: name = '' } = object.metadata;
+    if (subresource !== '' || name === '' || !changesPodSecurity(object, old)) return;
+    const namespace = await this.reader.find(NAMESPACE_STORE, '', name, signal);
+    if (namespace !== undefined) checkPodSecurity(kind, object, namespace, warnings);
   }
 
   /** The object's namespace, which takes new objects. */
@@ -101,6 +123,7 @@ export class Admission {
     const spec = (pod.spec ??= {});
     await this.admitServiceAccount(kind, pod, signal);
     await admitPriority(kind, pod, this.reader, signal);
+    refuseRuntimeClass(kind, pod);
     // After defaulting: a limit without a request is a request.
     if (Array.isArray(spec['containers']))
       pod.status = { ...pod.status, qosClass: qosClassOf(spec as unknown as PodSpec) };
@@ -145,6 +168,12 @@ const guardOn = (namespace: ApiObject): WriteGuard => ({
 });
 
 const NAMESPACE_STORE = 'namespaces';
+
+/** Whoever asks for a sandbox must not run without: there are no classes that could be found. */
+const refuseRuntimeClass = (kind: ServedKind, pod: MutableObject): void => {
+  const name = textAt(pod, 'spec', 'runtimeClassName');
+  if (name !== '') throw forbidden(kind, pod, `pod rejected: RuntimeClass "${name}" not found`);
+};
 
 const isPod = ({ resource }: ServedKind): boolean =>
   resource.group === '' && resource.kind === 'Pod';
