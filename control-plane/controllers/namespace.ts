@@ -4,7 +4,9 @@ import { nameOf, type Namespace } from '../../api/types';
 import type { Informer } from '../../client/informer';
 import { WorkQueue } from '../../client/work-queue';
 import { rfc3339 } from '../../lib/clock';
+import { describeError } from '../../lib/log';
 import type { Controller, ControllerDeps } from './controller';
+import { emptyingConditions, type Remaining } from './namespace-conditions';
 
 /** Empties a namespace that is being deleted, then lets go of it. */
 export class NamespaceController implements Controller {
@@ -32,19 +34,55 @@ export class NamespaceController implements Controller {
   async reconcile(name: string, signal: AbortSignal): Promise<void> {
     const namespace = this.namespaces.get(name);
     if (namespace?.metadata.deletionTimestamp === undefined) return;
-    const remaining = new Map<string, number>();
-    for (const resource of this.resources.filter(({ isNamespaced }) => isNamespaced)) {
-      const count = await this.empty(resource, name, signal);
-      if (count > 0) remaining.set(qualifiedName(resource), count);
-    }
-    if (remaining.size === 0) return this.finalize(namespace, signal);
-    await this.tellRemaining(namespace, remaining, signal);
+    const { remaining, failures } = await this.emptyInOrder(name, signal);
+    if (remaining.length === 0 && failures.length === 0) return this.finalize(namespace, signal);
+    await this.tell(namespace, remaining, failures, signal);
+    if (failures.length > 0) throw new Error(`namespace ${name}: ${failures.join('; ')}`);
     // Pods end in their own time; look again without counting it as a failure.
     this.queue.addAfter(name, RECHECK_MS);
   }
 
-  /** Asks for the deletion of all objects of a kind; returns how many there were. */
-  private async empty(resource: Resource, namespace: string, signal: AbortSignal): Promise<number> {
+  /**
+   * Pods first, and the rest only once they have gone: what protects them, and what they read, must
+   * not go before them. Source: KEP-5080.
+   */
+  private async emptyInOrder(
+    name: string,
+    signal: AbortSignal,
+  ): Promise<{ readonly remaining: readonly Remaining[]; readonly failures: readonly string[] }> {
+    const namespaced = this.resources.filter(({ isNamespaced }) => isNamespaced);
+    const pods = namespaced.filter(isPods);
+    const first = await this.emptyAll(pods, name, signal);
+    if (first.remaining.length > 0 || first.failures.length > 0) return first;
+    return this.emptyAll(
+      namespaced.filter((resource) => !isPods(resource)),
+      name,
+      signal,
+    );
+  }
+
+  /** One kind that cannot be emptied must not keep the others. */
+  private async emptyAll(resources: readonly Resource[], name: string, signal: AbortSignal) {
+    const remaining: Remaining[] = [];
+    const failures: string[] = [];
+    for (const resource of resources) {
+      try {
+        const left = await this.empty(resource, name, signal);
+        if (left.count > 0) remaining.push(left);
+      } catch (error) {
+        if (signal.aborted) throw error;
+        failures.push(`${qualifiedName(resource)}: ${describeError(error)}`);
+      }
+    }
+    return { remaining, failures };
+  }
+
+  /** Asks for the deletion of all objects of a kind; returns what there was. */
+  private async empty(
+    resource: Resource,
+    namespace: string,
+    signal: AbortSignal,
+  ): Promise<Remaining> {
     const { items } = await this.deps.client.list(resource, { namespace }, signal);
     const standing = items.filter(({ metadata }) => metadata.deletionTimestamp === undefined);
     await Promise.all(
@@ -56,31 +94,28 @@ export class NamespaceController implements Controller {
         }
       }),
     );
-    return items.length;
+    const finalizers = new Map<string, number>();
+    for (const { metadata } of items)
+      for (const finalizer of metadata.finalizers ?? [])
+        finalizers.set(finalizer, (finalizers.get(finalizer) ?? 0) + 1);
+    const { plural, group } = resource;
+    return { plural, group, count: items.length, finalizers };
   }
 
-  private async tellRemaining(
+  private async tell(
     namespace: Namespace,
-    remaining: ReadonlyMap<string, number>,
+    remaining: readonly Remaining[],
+    failures: readonly string[],
     signal: AbortSignal,
   ): Promise<void> {
-    const counts = [...remaining].map(([kind, n]) => `${kind} has ${n} resource instances`);
-    const message = `Some resources are remaining: ${counts.join(', ')}`;
-    const known = namespace.status?.conditions?.find(
-      ({ type }) => type === 'NamespaceContentRemaining',
-    );
-    if (known?.message === message) return;
-    const condition = {
-      type: 'NamespaceContentRemaining',
-      status: 'True',
-      reason: 'SomeResourcesRemain',
-      message,
-      lastTransitionTime: known?.lastTransitionTime ?? rfc3339(this.deps.clock.now()),
-    };
-    const others = (namespace.status?.conditions ?? []).filter(
-      ({ type }) => type !== condition.type,
-    );
-    const status = { ...namespace.status, conditions: [...others, condition] };
+    const failure =
+      failures.length === 0
+        ? undefined
+        : `Failed to delete all resource types, ${failures.length} remaining: ${failures.join(', ')}`;
+    const now = rfc3339(this.deps.clock.now());
+    const conditions = emptyingConditions(namespace, remaining, failure, now);
+    if (conditions === undefined) return;
+    const status = { ...namespace.status, conditions };
     await this.deps.client.update(
       NAMESPACES,
       { ...namespace, status },
@@ -99,6 +134,8 @@ export class NamespaceController implements Controller {
     }
   }
 }
+
+const isPods = ({ group, plural }: Resource): boolean => group === '' && plural === 'pods';
 
 const WORKERS = 2;
 const RECHECK_MS = 500;

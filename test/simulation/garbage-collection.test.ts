@@ -251,12 +251,32 @@ it('empties a namespace, says what it waits for, and lets go once a finalizer is
     metadata: { ...inShop, finalizers: ['example.com/keep'] },
   });
   await world.advance(10_000);
+  for (const node of world.nodes) node.isDown = true;
   await world.client.delete(NAMESPACES, namespace);
+  await world.advance(5_000);
+  // Nothing that pods may use goes while they are ending.
+  const message = async (type: string) => {
+    const { status } = await world.client.get(NAMESPACES, namespace);
+    return status?.conditions?.find((condition) => condition.type === type)?.message;
+  };
+  expect(await message('NamespaceContentRemaining')).toBe(
+    'Some resources are remaining: pods. has 2 resource instances',
+  );
+  expect((await world.client.list(REPLICA_SETS, { namespace: 'shop' })).items).toHaveLength(1);
+  for (const node of world.nodes) node.isDown = false;
   await world.advance(30_000);
   expect((await world.client.list(PODS, { namespace: 'shop' })).items).toEqual([]);
   const { status } = await world.client.get(NAMESPACES, namespace);
   expect(status?.phase).toBe('Terminating');
-  expect(status?.conditions?.map(({ message }) => message).join()).toContain('configmaps');
+  expect(await message('NamespaceContentRemaining')).toBe(
+    'Some resources are remaining: configmaps. has 1 resource instances',
+  );
+  expect(await message('NamespaceFinalizersRemaining')).toBe(
+    'Some content in the namespace has finalizers remaining: example.com/keep in 1 resource instances',
+  );
+  expect(await message('NamespaceDeletionContentFailure')).toBe(
+    'All content successfully deleted, may be waiting on finalization',
+  );
   await world.client.patch(CONFIG_MAPS, inShop, 'merge', { metadata: { finalizers: null } });
   await world.advance(10_000);
   await expect(world.client.get(NAMESPACES, namespace)).rejects.toMatchObject({
