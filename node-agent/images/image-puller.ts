@@ -78,7 +78,8 @@ export class ImagePuller {
       return await this.deps.images.find(reference);
     } catch (error) {
       if (!(error instanceof ImageError)) throw error;
-      const message = `Failed to apply default image tag "${reference}": ${error.message}`;
+      // The parser of names says what was tried, too.
+      const { message } = error;
       emit({ type: 'Warning', reason: 'InspectFailed', message });
       throw new ImageWaitError('InvalidImageName', message, undefined);
     }
