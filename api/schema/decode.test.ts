@@ -202,3 +202,15 @@ it('reads a partial value as it was written', () => {
     kind: 'Pod',
   });
 });
+
+it('keeps a null in a map of texts as an empty one, and says so', () => {
+  const { object, warnings } = decode(CONFIG_MAPS, {
+    metadata: { name: 'c', labels: { owner: null, app: 'a' } },
+    data: { key: null },
+  });
+  expect(object.metadata.labels).toEqual({ owner: '', app: 'a' });
+  expect(warnings).toEqual([
+    'metadata.labels.owner: null counts as an empty text',
+    'data.key: null counts as an empty text',
+  ]);
+});

@@ -92,7 +92,7 @@ export const convert = <T extends ApiObject = ApiObject>(
   const object = { ...metadata, ...body, apiVersion, kind: kind.kind } as unknown as T;
   return {
     object,
-    warnings: [...(fieldValidation === 'Warn' ? texts : []), ...decoder.capped],
+    warnings: [...(fieldValidation === 'Warn' ? texts : []), ...decoder.remarks],
   };
 };
 
@@ -141,8 +141,8 @@ const jsonKind = (value: unknown): string => {
 class Decoder {
   /** Paths of fields that the kind does not have. */
   readonly unknown: string[] = [];
-  /** What the author should hear of quantities beyond all range. */
-  readonly capped: string[] = [];
+  /** What the author should hear of values that are kept as something else. */
+  readonly remarks: string[] = [];
 
   constructor(private readonly isPartial: boolean) {}
 
@@ -216,9 +216,17 @@ class Decoder {
     return Object.fromEntries(
       Object.entries(value).map(([key, item]) => {
         const at: Path = { parent: path, struct: '', segment: key };
+        this.tellOfNull(shape.value, item, at);
         return [key, this.value(shape.value, item, at) ?? zeroOf(shape.value)];
       }),
     );
+  }
+
+  /** `owner:` in YAML is null, which the API keeps as an empty text: seldom what was meant. */
+  private tellOfNull(shape: Shape, item: unknown, path: Path): void {
+    if (item !== null || this.isPartial || shape.kind !== 'string') return;
+    if (this.remarks.length < PROBLEMS_MAX)
+      this.remarks.push(`${textOf(path)}: null counts as an empty text`);
   }
 
   private quantity(value: unknown, path: Path): string {
@@ -226,8 +234,10 @@ class Decoder {
     try {
       const parsed = parseQuantity(text);
       const canonical = formatQuantity(parsed);
-      if (parsed.isCapped === true && this.capped.length < PROBLEMS_MAX)
-        this.capped.push(`${textOf(path)}: ${text} is beyond all range and counts as ${canonical}`);
+      if (parsed.isCapped === true && this.remarks.length < PROBLEMS_MAX)
+        this.remarks.push(
+          `${textOf(path)}: ${text} is beyond all range and counts as ${canonical}`,
+        );
       return canonical;
     } catch (error) {
       if (error instanceof QuantityError) throw new DecodeError(error.message, { cause: error });
