@@ -62,6 +62,44 @@ describe('who may', () => {
   });
 });
 
+it.each(['GET', 'POST', 'PUT', 'PATCH', 'DELETE', 'HEAD', 'OPTIONS'])(
+  'nobody without a name gets beyond health and version by %s',
+  async (method) => {
+    const resources = await server.request('GET', '/api/v1');
+    const names = (resources.json.resources as { name: string; namespaced: boolean }[]).map(
+      ({ name, namespaced }) => {
+        const [plural, part] = name.split('/');
+        const place = namespaced ? '/api/v1/namespaces/default' : '/api/v1';
+        return part === undefined ? `${place}/${plural}` : `${place}/${plural}/x/${part}`;
+      },
+    );
+    const paths = [...names, ...names.map((path) => `${path}/x`), ...OTHER_PATHS];
+    for (const path of paths) {
+      const answer = await server.request(method, path, {}, { user: ANONYMOUS });
+      expect([path, answer.status]).toEqual([path, 401]);
+    }
+  },
+);
+
+const OTHER_PATHS = [
+  '/',
+  '/api',
+  '/apis',
+  '/metrics',
+  '/openapi/v2',
+  '/openapi/v3',
+  '/openid/v1/jwks',
+  '/.well-known/openid-configuration',
+  '/apis/authentication.k8s.io/v1/tokenreviews',
+  '/apis/authorization.k8s.io/v1/subjectaccessreviews',
+  '/apis/scheduling.dhow.dev/v1/schedulingdecisions',
+  '/healthz/..',
+  '/healthz/../api/v1/pods',
+  '//api/v1/pods',
+  '/version/x',
+  '/nosuch',
+];
+
 describe('a node', () => {
   const PODS = '/api/v1/namespaces/default/pods';
   const SECRETS = '/api/v1/namespaces/default/secrets';

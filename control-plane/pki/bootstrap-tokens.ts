@@ -70,11 +70,13 @@ export class BootstrapTokens {
 
   /** True for a live `id.secret`. Takes the same time whichever character is wrong. */
   verify(token: string): boolean {
-    const [id = '', secret = ''] = token.split('.', 2);
+    const [id = '', secret = '', ...more] = token.split('.');
     const stored = this.tokens.find((candidate) => candidate.id === id);
     const expected = Buffer.from(stored?.secretHash ?? hashOf(''), 'hex');
     const matches = timingSafeEqual(expected, Buffer.from(hashOf(secret), 'hex'));
-    return matches && stored !== undefined && stored.expiresAtMs > this.clock.now();
+    return (
+      matches && more.length === 0 && stored !== undefined && stored.expiresAtMs > this.clock.now()
+    );
   }
 
   async revoke(id: string): Promise<void> {

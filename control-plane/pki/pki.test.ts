@@ -109,6 +109,7 @@ describe('bootstrap tokens', () => {
     expect(reopened.verify(`${id}.${'0'.repeat(16)}`)).toBe(false);
     expect(reopened.verify(`zzzzzz.${secret}`)).toBe(false);
     expect(reopened.verify('')).toBe(false);
+    expect(reopened.verify(`${id}.${secret}.more`)).toBe(false);
     expect(await readFile(file(), 'utf8')).not.toContain(secret);
     await clock.advance(1001);
     expect(reopened.verify(`${id}.${secret}`)).toBe(false);

@@ -93,10 +93,17 @@ export class ServiceAccountTokens {
       referred.map(async ([claim = '', resource = '', where = namespace]) => {
         const name = textAt(own, claim, 'name');
         const object = await this.deps.find(resource, where, name, signal);
-        return object !== undefined && object.metadata.uid === textAt(own, claim, 'uid');
+        if (object === undefined || this.isOver(object)) return false;
+        return object.metadata.uid === textAt(own, claim, 'uid');
       }),
     );
     return found.length > 0 && found.every(Boolean);
+  }
+
+  /** What waits for a finalizer is over all the same, a while after its grace. */
+  private isOver({ metadata: { deletionTimestamp } }: ApiObject): boolean {
+    if (deletionTimestamp === undefined) return false;
+    return Date.parse(deletionTimestamp) + LEEWAY_MS < this.deps.clock.now();
   }
 
   private signingKey(): Promise<KeyObject> {
@@ -147,3 +154,4 @@ const BOUND: readonly (readonly string[])[] = [
 ];
 const LOOKS_LIKE_TOKEN = /^[\w-]+\.[\w-]+\.[\w-]+$/;
 const SKEW_SECONDS = 10;
+const LEEWAY_MS = 60_000;

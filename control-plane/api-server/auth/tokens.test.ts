@@ -60,6 +60,33 @@ it('ends with its account, also when one of the same name comes after it', async
   expect((await whoAmI(token)).status).toBe(401);
 });
 
+it('ends with an account that a finalizer holds, a minute after its deletion', async () => {
+  const held = { ...account('bot'), metadata: { name: 'bot', finalizers: ['example.org/hold'] } };
+  await server.request('DELETE', `${ACCOUNTS}/bot`);
+  await server.request('POST', ACCOUNTS, held);
+  const token = await tokenOf();
+  await server.request('DELETE', `${ACCOUNTS}/bot`);
+  await server.request('GET', ACCOUNTS);
+  expect((await whoAmI(token)).status).toBe(201);
+  await server.clock.advance(62_000);
+  expect((await whoAmI(token)).status).toBe(401);
+});
+
+it.each([
+  ['another signature', (token: string) => `${token.slice(0, -4)}AAAA`],
+  ['no signature', (token: string) => `${token.split('.').slice(0, 2).join('.')}.`],
+  [
+    'no algorithm',
+    (token: string) =>
+      [Buffer.from('{"alg":"none"}').toString('base64url'), ...token.split('.').slice(1)].join('.'),
+  ],
+  ['other claims', (token: string) => token.replace(/\.[^.]+\./, '.e30.')],
+])('is nobody’s with %s', async (_what, change) => {
+  const token = await tokenOf();
+  expect((await whoAmI(token)).status).toBe(201);
+  expect((await whoAmI(change(token))).status).toBe(401);
+});
+
 it('ends with the pod that it is bound to', async () => {
   const pod = {
     apiVersion: 'v1',
