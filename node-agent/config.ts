@@ -1,8 +1,19 @@
 import { hostname } from 'node:os';
 import { z } from 'zod';
 
+import { isLabelForNodes } from '../api/node-restriction';
+
 const port = z.number().int().min(1).max(65_535);
 const label = z.string().max(63);
+/** The server would leave out what a node may not give itself: its operator is told at start. */
+const labels = z.record(z.string(), label).superRefine((given, context) => {
+  for (const key of Object.keys(given))
+    if (!isLabelForNodes(key))
+      context.addIssue({
+        code: 'custom',
+        message: `label ${key} is not for nodes to give themselves: use kubectl label node`,
+      });
+});
 
 /** What an agent is told at start; every field has a default but the server. */
 const agentConfigSchema = z.object({
@@ -19,7 +30,7 @@ const agentConfigSchema = z.object({
   runDir: z.string().default('/run/dhow/agent'),
   /** Address that other nodes reach this one by; default: that of the interface that routes to the server. */
   nodeAddress: z.string().optional(),
-  labels: z.record(z.string(), label).default({}),
+  labels: labels.default({}),
   taints: z
     .array(
       z.object({
