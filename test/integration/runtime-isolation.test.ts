@@ -343,13 +343,16 @@ describe('limits and ends', () => {
     expect(readdirSync(join(host.stateDir, 'containers'))).toEqual([]);
   });
 
-  it('removes a container that is just being made, whether that succeeds or not', async () => {
+  it('removes a container that is just being made, which then fails', async () => {
     const good = containerSpec(host, 'good', 'exec sleep 1000');
     const bad = { ...good, id: 'bad', rootfs: { lowerDirs: ['/missing'], isReadOnly: false } };
     const making = [good, bad].map((spec) => host.runtime.createContainer(spec));
     const outcomes = Promise.allSettled(making);
     await Promise.all(['good', 'bad'].map((id) => host.runtime.removeContainer(id)));
-    expect((await outcomes).map(({ status }) => status)).toEqual(['fulfilled', 'rejected']);
+    expect(await outcomes).toMatchObject([
+      { reason: { step: 'create', message: 'container "good" is being removed' } },
+      { status: 'rejected' },
+    ]);
     expect(host.runtime.containers()).toEqual([]);
     expect(readdirSync(join(host.stateDir, 'containers'))).toEqual([]);
   });
