@@ -93,6 +93,27 @@ const OTHER_CLOCKS = [
 ];
 const TIMERS = ['setTimeout', 'setInterval'];
 
+const clockSyntax = [
+  { selector: "NewExpression[callee.name='Date'][arguments.length=0]", message: TAKE_A_CLOCK },
+  { selector: "CallExpression[callee.name='Date']", message: TAKE_A_CLOCK },
+];
+
+const abortListener = {
+  selector: "CallExpression[callee.property.name='addEventListener'][arguments.0.value='abort']",
+  message: 'Signals are shared by more than ten, of which Node warns: use lib/async/on-abort.',
+};
+
+const endlessWaits = [
+  {
+    selector: "NewExpression[callee.name='Promise']",
+    message: 'A wait needs a deadline: use lib/async/deadline, or say what else ends it.',
+  },
+  {
+    selector: "CallExpression[callee.property.name='sleep'] > Identifier[name='Infinity']",
+    message: 'A wait needs a deadline.',
+  },
+];
+
 /** Time comes from the injected clock alone, so that tests and the simulation own all of it. */
 const clockRules = {
   'no-restricted-properties': [
@@ -111,15 +132,12 @@ const clockRules = {
       })),
     },
   ],
-  'no-restricted-syntax': [
-    'error',
-    { selector: "NewExpression[callee.name='Date'][arguments.length=0]", message: TAKE_A_CLOCK },
-    { selector: "CallExpression[callee.name='Date']", message: TAKE_A_CLOCK },
-  ],
+  'no-restricted-syntax': ['error', ...clockSyntax, abortListener],
 };
 const clockRulesOff = {
   ...Object.fromEntries(Object.keys(clockRules).map((rule) => [rule, 'off'])),
   'no-restricted-properties': ['error', noAbortSignalAny],
+  'no-restricted-syntax': ['error', abortListener],
 };
 
 /** Not yet on the clock. The list only shrinks. */
@@ -204,21 +222,15 @@ module.exports = tseslint.config(
     rules: { 'dhow/no-bare-json': 'error' },
   },
   {
+    files: ['lib/async/on-abort.ts', '**/*.test.ts', 'test/**/*.ts'],
+    rules: { 'no-restricted-syntax': 'off' },
+  },
+  {
     // What launchers, monitors and containers do may never end: nothing waits for it without limit.
     files: ['runtime/containers/**/*.ts', 'node-agent/{pods,probes,streams,logs}/**/*.ts'],
     ignores: ['**/*.test.ts', '**/fake*.ts', '**/testing.ts'],
     rules: {
-      'no-restricted-syntax': [
-        'error',
-        {
-          selector: 'NewExpression[callee.name="Promise"]',
-          message: 'A wait needs a deadline: use lib/async/deadline, or say what else ends it.',
-        },
-        {
-          selector: 'CallExpression[callee.property.name="sleep"] > Identifier[name="Infinity"]',
-          message: 'A wait needs a deadline.',
-        },
-      ],
+      'no-restricted-syntax': ['error', ...clockSyntax, abortListener, ...endlessWaits],
     },
   },
   {

@@ -1,3 +1,4 @@
+import { onAbort } from '../lib/async/on-abort';
 import type { Resource } from '../api/resources';
 import type { ApiObject } from '../api/types';
 import { TaskGroup } from '../lib/async/task-group';
@@ -45,5 +46,5 @@ export class Informers {
 const aborted = (signal: AbortSignal): Promise<void> =>
   new Promise((resolve) => {
     if (signal.aborted) resolve();
-    else signal.addEventListener('abort', () => resolve(), { once: true });
+    else onAbort(signal, () => resolve());
   });

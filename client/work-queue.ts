@@ -1,3 +1,4 @@
+import { onAbort } from '../lib/async/on-abort';
 import { backoffMs, type BackoffOptions } from '../lib/async/backoff';
 import { TaskGroup } from '../lib/async/task-group';
 import type { Clock } from '../lib/clock';
@@ -74,7 +75,7 @@ export class WorkQueue {
   /** Works until `signal` aborts, at most `workers` keys at a time. */
   async run(reconcile: Reconcile, workers: number, signal: AbortSignal): Promise<void> {
     await using group = new TaskGroup(signal);
-    signal.addEventListener('abort', () => this.stop(), { once: true });
+    onAbort(signal, () => this.stop());
     for (let i = 0; i < workers; i++) group.run((groupSignal) => this.work(reconcile, groupSignal));
     await group.wait();
   }

@@ -1,3 +1,5 @@
+import { onAbort } from './async/on-abort';
+
 /** Where time comes from. Production uses `systemClock`; tests and the simulator advance their own. */
 export interface Clock {
   /**
@@ -34,7 +36,7 @@ export const systemClock: Clock = {
           ? setTimeout(done, restMs)
           : setTimeout(() => (timer = start(restMs - TIMER_MS_MAX)), TIMER_MS_MAX);
       let timer = start(ms);
-      signal?.addEventListener('abort', done, { once: true });
+      onAbort(signal, done);
     }),
 };
 
@@ -94,7 +96,7 @@ export class ManualClock implements Clock {
       };
       const sleeper: Sleeper = { dueMs: this.elapsedMs + ms, wake };
       this.sleepers.push(sleeper);
-      signal?.addEventListener('abort', leave, { once: true });
+      onAbort(signal, leave);
     });
   }
 

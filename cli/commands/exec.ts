@@ -1,6 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import type { Writable } from 'node:stream';
 import { WebSocket } from 'ws';
+import { onAbort } from '../../lib/async/on-abort';
 import { systemClock } from '../../lib/clock';
 import { ApiError, type Status } from '../../api/errors';
 import { isPodReady } from '../../api/pods';
@@ -147,7 +148,7 @@ const makeRaw = (): void => {
 const outcomeOf = ({ terminal, signal }: CliContext, socket: WebSocket): Promise<number> =>
   new Promise((resolve, reject) => {
     let status: Status | undefined;
-    signal.addEventListener('abort', () => resolve(codeOfStop(signal.reason)), { once: true });
+    onAbort(signal, () => resolve(codeOfStop(signal.reason)));
     socket.on('message', (message: Buffer) => {
       const data = message.subarray(1);
       if (message[0] === STDOUT) writeGently(terminal.out, data, socket);

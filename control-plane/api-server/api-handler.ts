@@ -1,3 +1,4 @@
+import { onAbort } from '../../lib/async/on-abort';
 import { ApiError } from '../../api/errors';
 import type { Activities } from '../../lib/activities';
 import { actingUser } from './auth/impersonation';
@@ -140,7 +141,7 @@ class Place implements Disposable {
       ((typeof body === 'string' || body instanceof Uint8Array) && body.length < SMALL_BYTES);
     if (isSmall || this.signal.aborted) return;
     this.isPassedOn = true;
-    this.signal.addEventListener('abort', () => this.held[Symbol.dispose](), { once: true });
+    onAbort(this.signal, () => this.held[Symbol.dispose]());
   }
 
   [Symbol.dispose](): void {

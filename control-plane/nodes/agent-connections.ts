@@ -1,5 +1,6 @@
 import { status } from '@grpc/grpc-js';
 
+import { onAbort } from '../../lib/async/on-abort';
 import { ApiError } from '../../api/errors';
 import type {
   ContainerTarget,
@@ -160,7 +161,7 @@ async function* iterate({ call, messages }: OpenedStream) {
 const cancelOnAbort = ({ call }: OpenedStream, signal: AbortSignal): (() => void) => {
   const cancel = () => call.emit('error', grpcError(status.CANCELLED, 'no longer wanted'));
   if (signal.aborted) cancel();
-  signal.addEventListener('abort', cancel, { once: true });
+  onAbort(signal, cancel);
   return () => signal.removeEventListener('abort', cancel);
 };
 

@@ -1,5 +1,6 @@
 import { status, type ServerDuplexStream } from '@grpc/grpc-js';
 
+import { onAbort } from '../../lib/async/on-abort';
 import type { ApiObject, Node, Pod } from '../../api/types';
 import { TaskGroup } from '../../lib/async/task-group';
 import { stringifyJson } from '../../lib/json';
@@ -129,7 +130,7 @@ export class NodeSession {
     try {
       await using tasks = new TaskGroup(this.signal);
       // One task's failure is the end of all: none may wait for a signal that does not come.
-      tasks.signal.addEventListener('abort', () => this.close(asReason(tasks.signal.reason)));
+      onAbort(tasks.signal, () => this.close(asReason(tasks.signal.reason)));
       tasks.run((signal) => this.sendAssignments(signal));
       tasks.run((signal) => this.watchSilence(signal, settings.heartbeatIntervalMs));
       tasks.run((signal) => this.statuses.run(signal));
@@ -170,7 +171,7 @@ export class NodeSession {
   private async sendAssignments(signal: AbortSignal): Promise<void> {
     let isFirst = true;
     const wakeUp = () => this.wake?.();
-    signal.addEventListener('abort', wakeUp);
+    onAbort(signal, wakeUp);
     while (!signal.aborted) {
       if (!this.isDirty) await new Promise<void>((resolve) => (this.wake = resolve));
       // Let changes that arrive in the same turn go out together.

@@ -1,3 +1,4 @@
+import { onAbort } from '../../lib/async/on-abort';
 import type { Clock } from '../../lib/clock';
 import { Heap } from './heap';
 import type { WakeEvent } from './plugins/plugin';
@@ -291,7 +292,7 @@ export class SchedulingQueue {
     const waitMs = Math.min(nextBackoffMs, nextFlushMs, this.nowMs() + WAIT_MAX_MS) - this.nowMs();
     const wake = new AbortController();
     const stop = () => wake.abort();
-    signal.addEventListener('abort', stop, { once: true });
+    onAbort(signal, stop);
     this.notify = stop;
     await this.deps.clock.sleep(Math.max(0, waitMs), wake.signal);
     this.notify = () => undefined;

@@ -1,4 +1,5 @@
 import { setMaxListeners } from 'node:events';
+import { onAbort } from '../../lib/async/on-abort';
 import type { PodExplanation, SchedulingDecision } from '../../api/decisions';
 import { NODES, PODS } from '../../api/resources';
 import type { Node, Pod } from '../../api/types';
@@ -133,7 +134,7 @@ const synced = async (
 ): Promise<void> => {
   const aborted = new Promise<void>((resolve) => {
     if (signal.aborted) resolve();
-    else signal.addEventListener('abort', () => resolve(), { once: true });
+    else onAbort(signal, () => resolve());
   });
   await Promise.race([aborted, Promise.all([pods.whenSynced(), nodes.whenSynced()])]);
 };

@@ -1,3 +1,4 @@
+import { onAbort } from '../../lib/async/on-abort';
 import { ApiError, notFound } from '../../api/errors';
 import { NODES, PODS, type Resource } from '../../api/resources';
 import {
@@ -112,7 +113,7 @@ export class FakeApi implements ApiClient {
     const channel = new Channel<WatchEvent<ApiObject>>(1_000_000);
     const watcher = { plural, channel };
     this.watchers.add(watcher);
-    signal.addEventListener('abort', () => channel.end(), { once: true });
+    onAbort(signal, () => channel.end());
     try {
       for await (const event of channel) yield event as WatchEvent<T>;
     } finally {

@@ -1,3 +1,4 @@
+import { onAbort } from '../../lib/async/on-abort';
 import { ApiError } from '../../api/errors';
 import type { BudgetedLog, HistoryBudget } from './history-budget';
 
@@ -140,7 +141,7 @@ export class EventLog<E> implements BudgetedLog {
         resolve();
       };
       this.sleepers.add(wake);
-      signal.addEventListener('abort', wake, { once: true });
+      onAbort(signal, wake);
     });
   }
 

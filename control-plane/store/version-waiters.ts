@@ -1,3 +1,5 @@
+import { onAbort } from '../../lib/async/on-abort';
+
 /** Callers that wait until a growing version reaches theirs. */
 export class VersionWaiters {
   private readonly waiting = new Set<Waiter>();
@@ -39,7 +41,7 @@ export class VersionWaiters {
       };
       const giveUp = () => settle(false);
       const waiter: Waiter = { version, resolve: () => settle(true) };
-      signal.addEventListener('abort', giveUp, { once: true });
+      onAbort(signal, giveUp);
       this.waiting.add(waiter);
       this.lowest = Math.min(this.lowest, version);
     });

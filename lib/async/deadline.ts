@@ -1,3 +1,4 @@
+import { onAbort } from './on-abort';
 import type { Clock } from '../clock';
 import { linkedController } from './linked-controller';
 
@@ -36,7 +37,7 @@ export const withDeadline = async <T>(
   const done = new AbortController();
   const stopped = new Promise<never>((_resolve, reject) => {
     const fail = () => reject(asError(stop.signal.reason));
-    stop.signal.addEventListener('abort', fail, { once: true });
+    onAbort(stop.signal, fail);
   });
   void clock.sleep(limitMs, done.signal).then(() => {
     if (!done.signal.aborted) stop.abort(new DeadlineExceededError(what, limitMs));
@@ -78,7 +79,7 @@ export class Condition {
         resolve();
       };
       this.waiters.add(wake);
-      signal.addEventListener('abort', wake, { once: true });
+      onAbort(signal, wake);
     });
   }
 }

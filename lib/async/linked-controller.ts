@@ -1,3 +1,5 @@
+import { onAbort } from './on-abort';
+
 /** A controller that follows other signals until it is aborted or disposed of. */
 export interface LinkedController extends AbortController, Disposable {}
 
@@ -9,15 +11,15 @@ export interface LinkedController extends AbortController, Disposable {}
  */
 export const linkedController = (...parents: readonly AbortSignal[]): LinkedController => {
   const controller = new AbortController();
-  const follow = (event: Event) => controller.abort((event.target as AbortSignal).reason);
+  const undo: (() => void)[] = [];
   const letGo = () => {
-    for (const parent of parents) parent.removeEventListener('abort', follow);
+    for (const each of undo.splice(0)) each();
   };
   const aborted = parents.find((parent) => parent.aborted);
   if (aborted !== undefined) controller.abort(aborted.reason);
   else {
-    for (const parent of parents) parent.addEventListener('abort', follow, { once: true });
-    controller.signal.addEventListener('abort', letGo, { once: true });
+    for (const parent of parents) undo.push(onAbort(parent, () => controller.abort(parent.reason)));
+    onAbort(controller.signal, letGo);
   }
   return Object.assign(controller, { [Symbol.dispose]: letGo });
 };

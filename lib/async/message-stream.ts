@@ -1,3 +1,4 @@
+import { onAbort } from './on-abort';
 import type { Clock } from '../clock';
 import { linkedController } from './linked-controller';
 
@@ -66,7 +67,7 @@ export const nextMessage = async <T>(
   const aborted = new Promise<IteratorResult<T, undefined>>((resolve) => {
     end = () => resolve(END);
   });
-  signal.addEventListener('abort', end, { once: true });
+  onAbort(signal, end);
   try {
     return await Promise.race([messages.next(), aborted]);
   } finally {

@@ -1,3 +1,4 @@
+import { onAbort } from './on-abort';
 import type { Clock } from '../clock';
 
 export interface SemaphoreOptions {
@@ -45,7 +46,7 @@ export class Semaphore {
         reject(signal?.reason instanceof Error ? signal.reason : new Error('aborted'));
       };
       this.waiting.push(take);
-      signal?.addEventListener('abort', leave, { once: true });
+      onAbort(signal, leave);
     });
   }
 

@@ -1,3 +1,4 @@
+import { onAbort } from './on-abort';
 import type { Clock } from '../clock';
 import { linkedController } from './linked-controller';
 
@@ -15,7 +16,7 @@ export const timedController = (
   const letGo = controller[Symbol.dispose].bind(controller);
   const wait = new AbortController();
   const endWait = () => wait.abort();
-  controller.signal.addEventListener('abort', endWait, { once: true });
+  onAbort(controller.signal, endWait);
   if (controller.signal.aborted) endWait();
   void clock.sleep(ms, wait.signal).then(() => {
     if (!wait.signal.aborted) controller.abort(new DOMException('timed out', 'TimeoutError'));

@@ -1,3 +1,4 @@
+import { onAbort } from '../../lib/async/on-abort';
 import type { Clock } from '../../lib/clock';
 import { describeError, type Log } from '../../lib/log';
 import type { NetworkPeer, PodNetwork } from '../../runtime/pod-network';
@@ -50,7 +51,7 @@ export class NodeNetwork {
     let stop = (): void => undefined;
     const aborted = new Promise<never>((_resolve, reject) => {
       stop = () => reject(signal.reason as Error);
-      signal.addEventListener('abort', stop, { once: true });
+      onAbort(signal, stop);
     });
     try {
       return await Promise.race([this.whenOpened, aborted]);

@@ -1,6 +1,7 @@
 import { request as httpRequest } from 'node:http';
 import { request as httpsRequest } from 'node:https';
 
+import { onAbort } from '../../lib/async/on-abort';
 import type { Container } from '../../api/types';
 import type { Clock } from '../../lib/clock';
 import { describeError } from '../../lib/describe-error';
@@ -36,7 +37,7 @@ export const runExec = async (
   const limit = timeoutMs === undefined ? {} : { timeoutMs };
   await using process = await runtime.exec(containerId, { ...spec, ...limit }, signal);
   const stop = () => void process[Symbol.asyncDispose]();
-  signal.addEventListener('abort', stop, { once: true });
+  onAbort(signal, stop);
   let output = '';
   try {
     for await (const chunk of process.output) {

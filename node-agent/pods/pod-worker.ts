@@ -1,3 +1,4 @@
+import { onAbort } from '../../lib/async/on-abort';
 import { isTerminal, isTerminating } from '../../api/pods';
 import type { Container, Pod, PodStatus } from '../../api/types';
 import { nameOf } from '../../api/types';
@@ -139,7 +140,7 @@ export class PodWorker {
       this.tasks.cancelStarts();
       this.wake();
     };
-    signal.addEventListener('abort', abort, { once: true });
+    onAbort(signal, abort);
     try {
       while (!signal.aborted) {
         this.isDirty = false;

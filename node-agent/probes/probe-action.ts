@@ -2,6 +2,7 @@ import { Client, credentials, Metadata, status, type ServiceError } from '@grpc/
 import { BinaryReader, BinaryWriter } from '@bufbuild/protobuf/wire';
 import { connect } from 'node:net';
 
+import { onAbort } from '../../lib/async/on-abort';
 import type { Container } from '../../api/types';
 import type { Clock } from '../../lib/clock';
 import { describeError } from '../../lib/log';
@@ -90,7 +91,7 @@ const runGrpc = (
       },
     );
     const cancel = () => call.cancel();
-    signal.addEventListener('abort', cancel, { once: true });
+    onAbort(signal, cancel);
   });
 
 const grpcFailure = ({ code, details }: ServiceError, timeoutMs: number): string => {

@@ -1,5 +1,6 @@
 import { Metadata } from '@grpc/grpc-js';
 
+import { onAbort } from '../../lib/async/on-abort';
 import { NodeServiceClient } from '../../proto/gen/dhow/agent/v1/agent';
 import type {
   AttachRequest,
@@ -112,7 +113,7 @@ const streamOf = <Outgoing, Incoming>(
   call.on('error', () => undefined);
   const cancel = () => call.cancel();
   if (signal.aborted) cancel();
-  signal.addEventListener('abort', cancel, { once: true });
+  onAbort(signal, cancel);
   const writer = new MessageWriter<Outgoing>(call, clock, signal);
   return {
     messages: messagesOf<Incoming>(call),

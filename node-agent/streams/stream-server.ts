@@ -1,3 +1,4 @@
+import { onAbort } from '../../lib/async/on-abort';
 import { TaskGroup } from '../../lib/async/task-group';
 import type { Clock } from '../../lib/clock';
 import { describeError, type Log } from '../../lib/log';
@@ -121,7 +122,7 @@ export class StreamServer {
         ? await runtime.attach(run.id, { endsStdin }, signal)
         : await runtime.exec(run.id, spec, signal);
     const stop = () => void process[Symbol.asyncDispose]();
-    signal.addEventListener('abort', stop, { once: true });
+    onAbort(signal, stop);
     const tasks = new TaskGroup();
     tasks.run(async () => {
       await this.forwardInput(stream, first, process, command.length > 0 || endsStdin);

@@ -12,12 +12,15 @@ export interface ConnectionHandlers {
 export class FrameConnection {
   private readonly reader = new FrameReader();
   private closed = false;
+  /** Senders that wait for room: in a list of our own, since an emitter warns of more than ten. */
+  private blocked: (() => void)[] = [];
 
   private constructor(
     private readonly socket: Socket,
     public handlers: ConnectionHandlers,
   ) {
     socket.on('data', (piece) => this.receive(piece));
+    socket.on('drain', () => this.unblock());
     socket.on('error', () => this.close());
     socket.on('close', () => this.close());
   }
@@ -35,19 +38,11 @@ export class FrameConnection {
     });
   }
 
-  /** Resolves when the kernel or the send buffer has room for more. */
+  /** Resolves when the kernel or the send buffer has room for more, or the connection is closed. */
   send(frame: Uint8Array): Promise<void> {
     if (this.closed || this.socket.write(frame)) return Promise.resolve();
     // eslint-disable-next-line no-restricted-syntax -- the closing of the connection ends it
-    return new Promise((resolve) => {
-      const done = () => {
-        this.socket.off('drain', done);
-        this.socket.off('close', done);
-        resolve();
-      };
-      this.socket.on('drain', done);
-      this.socket.on('close', done);
-    });
+    return new Promise((resolve) => this.blocked.push(resolve));
   }
 
   get isClosed(): boolean {
@@ -70,7 +65,14 @@ export class FrameConnection {
     if (this.closed) return;
     this.closed = true;
     this.socket.destroy();
+    this.unblock();
     this.handlers.onClose();
+  }
+
+  private unblock(): void {
+    const { blocked } = this;
+    this.blocked = [];
+    for (const resolve of blocked) resolve();
   }
 
   private receive(piece: Buffer): void {

@@ -1,3 +1,4 @@
+import { onAbort } from '../../lib/async/on-abort';
 import { Channel } from '../../lib/async/channel';
 import type { Clock } from '../../lib/clock';
 import type { ExecProcess, ProcessOutput } from '../container-runtime';
@@ -37,7 +38,7 @@ export class FakeProcess {
       },
     }).then(options.program);
     const killed = new Promise<number>((resolve) => {
-      this.controller.signal.addEventListener('abort', () => resolve(this.killCode ?? 137));
+      onAbort(this.controller.signal, () => resolve(this.killCode ?? 137));
     });
     this.exited = Promise.race([ran, killed]).then((code) => this.killCode ?? code);
   }

@@ -1,6 +1,7 @@
 import { appendFileSync, mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
 
+import { onAbort } from '../../lib/async/on-abort';
 import { Channel } from '../../lib/async/channel';
 import { systemClock, type Clock } from '../../lib/clock';
 import {
@@ -241,7 +242,7 @@ export class FakeContainerRuntime implements ContainerRuntime {
   events(signal: AbortSignal): AsyncIterable<RuntimeEvent> {
     const channel = new Channel<RuntimeEvent>(MAX_QUEUED_EVENTS);
     this.listeners.add(channel);
-    signal.addEventListener('abort', () => {
+    onAbort(signal, () => {
       this.listeners.delete(channel);
       channel.end();
     });

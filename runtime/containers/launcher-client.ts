@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process';
 import { closeSync, openSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
+import { onAbort } from '../../lib/async/on-abort';
 import { withDeadline } from '../../lib/async/deadline';
 import { SingleFlight } from '../../lib/async/single-flight';
 import type { Clock } from '../../lib/clock';
@@ -131,7 +132,7 @@ export class LauncherClient {
       ? await FrameConnection.open(this.socketPath, handlers)
       : await this.open(handlers);
     const giveUp = () => connection.close();
-    signal.addEventListener('abort', giveUp, { once: true });
+    onAbort(signal, giveUp);
     if (signal.aborted) giveUp();
     void connection.send(encodeFrame(type, payload));
     await promise;

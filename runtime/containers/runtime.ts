@@ -1,6 +1,7 @@
 import { mkdirSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 
+import { onAbort } from '../../lib/async/on-abort';
 import { Channel } from '../../lib/async/channel';
 import { DeadlineExceededError } from '../../lib/async/deadline';
 import { Semaphore } from '../../lib/async/semaphore';
@@ -251,7 +252,7 @@ class HostContainerRuntime implements ContainerRuntime {
   events(signal: AbortSignal): AsyncIterable<RuntimeEvent> {
     const channel = new Channel<RuntimeEvent>(MAX_QUEUED_EVENTS);
     this.listeners.add(channel);
-    signal.addEventListener('abort', () => {
+    onAbort(signal, () => {
       this.listeners.delete(channel);
       channel.end();
     });

@@ -1,3 +1,5 @@
+import { onAbort } from '../../lib/async/on-abort';
+
 interface Flight<V> {
   readonly controller: AbortController;
   readonly result: Promise<V>;
@@ -66,7 +68,7 @@ const aborted = (signal: AbortSignal | undefined, until: Promise<unknown>): Prom
   new Promise((_resolve, reject) => {
     if (signal === undefined) return;
     const leave = (): void => reject(signal.reason as Error);
-    signal.addEventListener('abort', leave, { once: true });
+    onAbort(signal, leave);
     const stay = (): void => signal.removeEventListener('abort', leave);
     until.then(stay, stay);
   });

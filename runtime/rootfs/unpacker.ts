@@ -1,4 +1,5 @@
 import { Worker } from 'node:worker_threads';
+import { onAbort } from '../../lib/async/on-abort';
 import { LayerError } from './layer-tree';
 import { unpackLayer, type UnpackJob, type UnpackResult } from './unpack-layer';
 import type { UnpackReply, UnpackRequest } from './unpack-worker';
@@ -25,7 +26,7 @@ export class Unpacker implements AsyncDisposable {
     const flag = new Int32Array(cancelled);
     const cancel = (): void => void Atomics.store(flag, 0, 1);
     if (signal?.aborted === true) cancel();
-    signal?.addEventListener('abort', cancel, { once: true });
+    onAbort(signal, cancel);
     try {
       if (this.workerPath === undefined) {
         return await unpackLayer(job, () => Atomics.load(flag, 0) !== 0);

@@ -3,6 +3,7 @@ import { createServer, type Server } from 'node:https';
 import { Socket, type AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { TLSSocket } from 'node:tls';
+import { onAbort } from '../../../lib/async/on-abort';
 import { ApiError } from '../../../api/errors';
 import type { Log } from '../../../lib/log';
 import { isImpersonating } from '../auth/impersonation';
@@ -180,7 +181,7 @@ export class HttpsListener implements AsyncDisposable {
   /** Counts until the answer has gone: what was made of the body is larger, and lasts as long. */
   private body(raw: IncomingMessage, signal: AbortSignal): Promise<Buffer> {
     let heldBytes = 0;
-    signal.addEventListener('abort', () => this.bodies.release(heldBytes), { once: true });
+    onAbort(signal, () => this.bodies.release(heldBytes));
     return readBody(raw, systemClock, (bytes) => {
       if (signal.aborted) return;
       this.bodies.take(bytes);

@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { WebSocketServer, type RawData, type WebSocket } from 'ws';
+import { onAbort } from '../../../lib/async/on-abort';
 import { ApiError, type Status } from '../../../api/errors';
 import type { ObjectName } from '../../../api/types';
 import type {
@@ -68,7 +69,7 @@ export class ExecGateway {
   async serve(plan: ExecPlan, connection: UpgradingConnection, signal: AbortSignal): Promise<void> {
     const webSocket = await this.upgrade(connection);
     const stop = () => webSocket.terminate();
-    signal.addEventListener('abort', stop, { once: true });
+    onAbort(signal, stop);
     try {
       await using session = await this.deps.nodes.exec(plan.nodeName, plan.request, signal);
       takeInput(webSocket, session);

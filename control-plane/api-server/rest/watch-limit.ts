@@ -1,3 +1,4 @@
+import { onAbort } from '../../../lib/async/on-abort';
 import { ApiError } from '../../../api/errors';
 
 /** How many watches are open: each costs a connection, a buffer and a place in the fan-out. */
@@ -23,7 +24,7 @@ export class WatchLimit {
       this.leave(user);
     };
     if (signal.aborted) leave();
-    signal.addEventListener('abort', leave, { once: true });
+    onAbort(signal, leave);
     return { [Symbol.dispose]: leave };
   }
 

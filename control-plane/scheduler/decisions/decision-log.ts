@@ -1,3 +1,4 @@
+import { onAbort } from '../../../lib/async/on-abort';
 import { ApiError, notFound } from '../../../api/errors';
 import { SCHEDULING_GROUP, type SchedulingDecision } from '../../../api/decisions';
 import { SCHEDULING_DECISIONS } from '../../../api/resources';
@@ -88,7 +89,7 @@ export class DecisionLog implements VirtualResource<SchedulingDecision> {
     for (const event of known) channel.push(event);
     const end = () => channel.end();
     this.watchers.add(channel);
-    signal.addEventListener('abort', end, { once: true });
+    onAbort(signal, end);
     try {
       if (signal.aborted) return;
       for await (const event of channel) if (isIn(namespace)(event.object)) yield event;

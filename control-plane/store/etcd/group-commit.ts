@@ -1,3 +1,4 @@
+import { onAbort } from '../../../lib/async/on-abort';
 import { ApiError, hasReason } from '../../../api/errors';
 import { backoffMs } from '../../../lib/async/backoff';
 import type { Clock } from '../../../lib/clock';
@@ -54,7 +55,7 @@ export class GroupCommit {
     return new Promise((resolve, reject) => {
       const giveUp = () => reject(asError(signal?.reason));
       const settled = () => signal?.removeEventListener('abort', giveUp);
-      signal?.addEventListener('abort', giveUp, { once: true });
+      onAbort(signal, giveUp);
       const pending: Pending = {
         write,
         signal,

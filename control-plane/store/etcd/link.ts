@@ -6,6 +6,7 @@ import {
   type ClientUnaryCall,
   type ServiceError,
 } from '@grpc/grpc-js';
+import { onAbort } from '../../../lib/async/on-abort';
 import {
   KVClient,
   MaintenanceClient,
@@ -74,7 +75,7 @@ export class EtcdLink {
         else reject(error);
       });
       const cancel = () => call.cancel();
-      signal?.addEventListener('abort', cancel, { once: true });
+      onAbort(signal, cancel);
       this.calls.set(call, performance.now());
       this.lateTimer ??= setTimeout(() => this.findLate(), LATE_MS).unref();
     });

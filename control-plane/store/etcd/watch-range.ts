@@ -1,3 +1,4 @@
+import { onAbort } from '../../../lib/async/on-abort';
 import { ApiError, hasReason } from '../../../api/errors';
 import { backoffMs } from '../../../lib/async/backoff';
 import type { Clock } from '../../../lib/clock';
@@ -74,7 +75,7 @@ async function* watchOnce(
   const stop = () => stream.cancel();
   // Cancelling fails the stream once more than the iterator reads.
   stream.on('error', () => undefined);
-  for (const ending of [signal, epoch]) ending.addEventListener('abort', stop, { once: true });
+  for (const ending of [signal, epoch]) onAbort(ending, stop);
   const silence = new SilenceWatch(clock, () => stream.write(progressRequest()), stop);
   try {
     assembler.begin();
