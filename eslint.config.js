@@ -234,6 +234,30 @@ module.exports = tseslint.config(
     },
   },
   {
+    // What a container can shape is opened in one place, which cannot be made to wait, follow or fill up.
+    files: ['node-agent/{pods,logs,volumes,streams,probes}/**/*.ts'],
+    ignores: ['**/*.test.ts', '**/testing.ts'],
+    rules: {
+      '@typescript-eslint/no-restricted-imports': [
+        'error',
+        {
+          paths: ['node:fs', 'node:fs/promises'].map((name) => ({
+            name,
+            importNames: [
+              'default',
+              'open',
+              'openSync',
+              'readFile',
+              'readFileSync',
+              'createReadStream',
+            ],
+            message: 'A container may have shaped the file: use node-agent/shaped-files.',
+          })),
+        },
+      ],
+    },
+  },
+  {
     files: ['**/*.test.ts', 'test/**/*.ts', 'bench/**/*.ts'],
     rules: {
       'boundaries/dependencies': 'off',

@@ -1,6 +1,7 @@
-import { open, stat, type FileHandle } from 'node:fs/promises';
+import { stat, type FileHandle } from 'node:fs/promises';
 
 import { hasErrorCode } from '../files';
+import { openShapedFile } from '../shaped-files';
 
 const MAX_ROTATED_FILES = 100;
 
@@ -44,7 +45,7 @@ export const inodeOf = async (path: string): Promise<number | undefined> => {
 
 const openIfPresent = async (path: string): Promise<LogFile | undefined> => {
   try {
-    const handle = await open(path, 'r');
+    const handle = await openShapedFile(path);
     return { handle, inode: (await handle.stat()).ino };
   } catch (error) {
     if (hasErrorCode(error, 'ENOENT')) return undefined;

@@ -1,4 +1,4 @@
-import { closeSync, mkdirSync, openSync, chmodSync } from 'node:fs';
+import { chmodSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 
 import type { Pod } from '../../api/types';
@@ -73,6 +73,8 @@ export class ContainerStarter {
     await this.removeOldRuns(runs);
     const messageFile = paths.terminationMessage(uid, name, start.restartCount);
     makeEmptyFile(messageFile);
+    // The run before the last can no longer be asked for.
+    rmSync(paths.terminationMessage(uid, name, start.restartCount - 2), { force: true });
     const logPath = paths.logPath(pod, name, start.restartCount);
     mkdirSync(dirname(logPath), { recursive: true, mode: 0o750 });
     const id = randomHex(random);
@@ -157,7 +159,7 @@ export class ContainerStarter {
 
 const makeEmptyFile = (path: string): void => {
   mkdirSync(dirname(path), { recursive: true, mode: 0o755 });
-  closeSync(openSync(path, 'w'));
+  writeFileSync(path, '');
   // Whatever user the container runs as may leave its last words.
   chmodSync(path, 0o666);
 };

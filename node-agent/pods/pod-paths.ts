@@ -26,13 +26,18 @@ export class PodPaths {
     return join(this.logFolder(pod), container, `${restartCount}.log`);
   }
 
+  /** Where everything lies that the node lends a pod's containers to write to: it is of bounded size. */
+  lentFolder(uid: string): string {
+    return join(this.runDir, 'pods', uid, 'lent');
+  }
+
   /** hosts, hostname, resolv.conf of a pod. */
   etcFolder(uid: string): string {
-    return join(this.runDir, 'pods', uid, 'etc');
+    return join(this.lentFolder(uid), 'etc');
   }
 
   terminationMessage(uid: string, container: string, restartCount: number): string {
-    return join(this.runDir, 'pods', uid, 'termination', `${container}-${restartCount}`);
+    return join(this.lentFolder(uid), 'termination', `${container}-${restartCount}`);
   }
 
   get seccompProfiles(): string {

@@ -1,4 +1,5 @@
-import { mkdirSync, readFileSync } from 'node:fs';
+// eslint-disable-next-line @typescript-eslint/no-restricted-imports -- the machine's own /etc
+import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 import type { Pod } from '../../api/types';
@@ -18,7 +19,14 @@ export interface ReadySandbox {
 
 type SandboxDeps = Pick<
   PodDeps,
-  'runtime' | 'network' | 'paths' | 'node' | 'podPidsLimit' | 'clusterDns' | 'clusterDomain'
+  | 'runtime'
+  | 'network'
+  | 'paths'
+  | 'volumes'
+  | 'node'
+  | 'podPidsLimit'
+  | 'clusterDns'
+  | 'clusterDomain'
 >;
 
 /** Makes the sandbox be there, with network and files. Idempotent, also over restarts of the agent. */
@@ -64,7 +72,7 @@ export const removeSandbox = async (
 };
 
 const writeEtcFiles = (
-  { paths, clusterDns, clusterDomain }: SandboxDeps,
+  { paths, volumes, clusterDns, clusterDomain }: SandboxDeps,
   pod: Pod,
   hostname: string,
   podIp: string,
@@ -78,6 +86,7 @@ const writeEtcFiles = (
     clusterDns,
     clusterDomain,
   };
+  volumes.lend(paths.lentFolder(uidOf(pod)));
   const folder = paths.etcFolder(uidOf(pod));
   const contents: readonly (readonly [string, string])[] = [
     ['hosts', hostsFile(input)],
@@ -89,7 +98,7 @@ const writeEtcFiles = (
     contents.map(([name, text]) => {
       const path = join(folder, name);
       // Containers hold the file itself: it is made once and never replaced.
-      if (readHostFile(path) === '') writeFileAtomic(path, text, 0o644);
+      if (!existsSync(path)) writeFileAtomic(path, text, 0o644);
       return [`/etc/${name}`, path];
     }),
   );

@@ -1,3 +1,4 @@
+// eslint-disable-next-line @typescript-eslint/no-restricted-imports -- profiles are the administrator's
 import { readFileSync } from 'node:fs';
 import { join, normalize } from 'node:path';
 

@@ -1,13 +1,14 @@
-import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
-
 import type { Pod } from '../../api/types';
 import { parseLogLine } from '../../runtime/containers';
+import { readEndOfShapedFile } from '../shaped-files';
 import { containerNamed } from './environment';
 import { uidOf } from './labels';
 import type { ObservedContainer } from './observe';
 import type { PodPaths } from './pod-paths';
 
+/** As upstream the last of it, when there is more. */
 const MAX_MESSAGE_BYTES = 4096;
+const LOG_READ_BYTES = 64 * 1024;
 const MAX_LOG_BYTES = 2048;
 const MAX_LOG_LINES = 80;
 
@@ -18,13 +19,14 @@ export const terminationMessageOf = (
   run: ObservedContainer,
 ): string | undefined => {
   const path = paths.terminationMessage(uidOf(pod), run.name, run.restartCount);
-  const message = readEnd(path, MAX_MESSAGE_BYTES, 'start');
+  const message = readEndOfShapedFile(path, MAX_MESSAGE_BYTES)?.toString();
   if (message !== undefined && message !== '') return message;
   const container = containerNamed(pod, run.name);
   const hasFailed = run.state.status === 'exited' && run.state.exit.exitCode !== 0;
   if (container?.terminationMessagePolicy !== 'FallbackToLogsOnError' || !hasFailed)
     return remembered(pod, run);
-  const log = readEnd(paths.logPath(pod, run.name, run.restartCount), 64 * 1024, 'end');
+  const logPath = paths.logPath(pod, run.name, run.restartCount);
+  const log = readEndOfShapedFile(logPath, LOG_READ_BYTES)?.toString();
   if (log === undefined) return remembered(pod, run);
   const lines = log.split('\n').flatMap((raw) => {
     const line = parseLogLine(raw);
@@ -39,21 +41,4 @@ const remembered = ({ status }: Pod, { id, name }: ObservedContainer): string | 
   const found = all.find((candidate) => candidate.name === name);
   const ends = [found?.state?.terminated, found?.lastState?.terminated];
   return ends.find((end) => end?.containerID?.endsWith(id) === true)?.message;
-};
-
-const readEnd = (path: string, limitBytes: number, from: 'start' | 'end'): string | undefined => {
-  try {
-    const file = openSync(path, 'r');
-    try {
-      const { size } = fstatSync(file);
-      const length = Math.min(size, limitBytes);
-      const buffer = Buffer.alloc(length);
-      readSync(file, buffer, 0, length, from === 'start' ? 0 : size - length);
-      return buffer.toString();
-    } finally {
-      closeSync(file);
-    }
-  } catch {
-    return undefined;
-  }
 };

@@ -4,6 +4,7 @@ import {
   lstatSync,
   mkdirSync,
   readdirSync,
+  // eslint-disable-next-line @typescript-eslint/no-restricted-imports -- read-only to containers
   readFileSync,
   readlinkSync,
   renameSync,

@@ -2,6 +2,8 @@ import koffi from 'koffi';
 
 export interface TmpfsOptions {
   readonly sizeBytes: number | undefined;
+  /** How many files and folders it may hold; the kernel's own limit when absent. */
+  readonly inodeCount?: number;
   readonly mode: number;
   readonly groupId: number | undefined;
 }
@@ -45,9 +47,10 @@ export const createMounter = (isMountPoint: (path: string) => boolean): Mounter 
   };
 };
 
-const tmpfsData = ({ sizeBytes, mode, groupId }: TmpfsOptions): string =>
+const tmpfsData = ({ sizeBytes, inodeCount, mode, groupId }: TmpfsOptions): string =>
   [
     `mode=0${mode.toString(8)}`,
     ...(sizeBytes === undefined ? [] : [`size=${sizeBytes}`]),
+    ...(inodeCount === undefined ? [] : [`nr_inodes=${inodeCount}`]),
     ...(groupId === undefined ? [] : [`gid=${groupId}`]),
   ].join(',');

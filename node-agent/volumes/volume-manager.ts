@@ -77,9 +77,21 @@ export class VolumeManager {
     return undefined;
   }
 
+  /**
+   * Makes the folder for what a pod's containers may write to without asking for it (`/etc/hosts`,
+   * termination messages): on a small file system of its own, since all pods and nodes of a machine
+   * share the memory behind /run. Idempotent; `remove` takes it away.
+   */
+  lend(folder: string): void {
+    mkdirSync(folder, { recursive: true, mode: 0o755 });
+    const limits = { sizeBytes: LENT_BYTES, inodeCount: LENT_INODES };
+    this.options.mounter.mountTmpfs(folder, { ...limits, mode: 0o755, groupId: undefined });
+  }
+
   /** Unmounts and deletes all volumes of a pod. Idempotent. */
   async remove(uid: string): Promise<void> {
     const onTmpfs = join(this.options.runDir, 'pods', uid);
+    this.options.mounter.unmount(join(onTmpfs, 'lent'));
     for (const name of listFolder(join(onTmpfs, 'empty-dir')))
       this.options.mounter.unmount(join(onTmpfs, 'empty-dir', name));
     await removeTree(onTmpfs);
@@ -127,6 +139,10 @@ export class VolumeManager {
     return join(emptyDir.medium === 'Memory' ? runDir : stateDir, 'pods', uid, 'empty-dir', name);
   }
 }
+
+/** Room for a large hosts file, and for two messages of each of very many containers. */
+const LENT_BYTES = 1024 * 1024;
+const LENT_INODES = 1024;
 
 /** Under its name it is as it should be, whenever the agent dies. */
 const makeFolder = (path: string, mode: number, groupId: number | undefined): void => {

@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync, readFileSync, statfsSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -129,6 +129,38 @@ describe('pods as real processes', () => {
       phase: 'Succeeded',
       containerStatuses: [{ state: { terminated: { reason: 'Completed', message: 'bye\n' } } }],
     });
+  });
+
+  it('bounds what containers write into the files that they are lent', async () => {
+    const { blocks, bfree } = statfsSync(directory);
+    const used = blocks - bfree;
+    const fill = ['/etc/hosts', '/etc/resolv.conf', '/etc/hostname', '/dev/termination-log']
+      .map((path) => `head -c 100000000 /dev/zero | tr "\\0" a >> ${path}; echo $?`)
+      .join('; ');
+    await createPod(podDraft('web', script(`${fill}; tail -c 3 /etc/hosts; exit 1`), once));
+    const pod = await podWhere(isOver);
+    expect(await logOf(pod)).toContain('aaa');
+    const after = statfsSync(directory);
+    expect((after.blocks - after.bfree - used) * after.bsize).toBeLessThan(8 << 20);
+    const message = pod.status.containerStatuses?.[0]?.state?.terminated?.message ?? '';
+    expect(message.length).toBeLessThanOrEqual(4096);
+    // A pod that has filled its own files is still restarted, reported and removed.
+    await plane.client.delete(PODS, { namespace: 'default', name: 'web' });
+    await eventually(async () => agent.runtime.sandboxes().length === 0);
+    expect(readFileSync('/proc/self/mountinfo', 'utf8')).not.toContain('/lent');
+  });
+
+  it('reports the last words of each run, however often it restarts', async () => {
+    const words =
+      'echo -n "bye $(cat /proc/sys/kernel/random/uuid)" > /dev/termination-log; exit 1';
+    await createPod(podDraft('web', script(words)));
+    const pod = await podWhere(
+      ({ status }) => (status.containerStatuses?.[0]?.restartCount ?? 0) >= 4,
+    );
+    const { state, lastState } = pod.status.containerStatuses![0]!;
+    expect((state?.terminated ?? lastState?.terminated)?.message).toMatch(/^bye [0-9a-f-]{36}$/);
+    const lent = join(directory, 'run/pods', pod.metadata.uid!, 'lent/termination');
+    expect(readdirSync(lent).length).toBeLessThanOrEqual(3);
   });
 
   it('tells a memory kill from an exit code of 137', async () => {
