@@ -87,14 +87,20 @@ export class LauncherClient {
   }
 
   /** Ends a launcher that takes connections and answers none: the next request starts another. */
-  async replaceIfDeaf(): Promise<void> {
-    const { clock, log, runDir } = this.deps;
+  replaceIfDeaf(): Promise<void> {
+    return this.starts.run('replace', () => this.replaceDeaf());
+  }
+
+  private async replaceDeaf(): Promise<void> {
+    const { clock, log } = this.deps;
+    // Only who was there before the question can be the one that did not answer it.
+    const asked = this.launchers();
     const deadline = { what: 'the launcher', limitMs: PING_TIMEOUT_MS, clock };
     try {
       await withDeadline(deadline, (over) => this.ask(FrameType.ping, NOTHING, over, true));
     } catch (err) {
       log.error({ err }, 'the launcher does not answer: replacing it');
-      for (const pid of launcherProcesses(runDir)) if (isLauncher(pid)) killProcess(pid);
+      await this.end(asked);
     }
   }
 
@@ -103,14 +109,24 @@ export class LauncherClient {
    * next request starts ours. Containers and their monitors stay as they are.
    */
   async replaceIfStale(): Promise<void> {
-    const { clock, log, runDir, launcherPath } = this.deps;
-    const stale = launcherProcesses(runDir).filter(
-      (pid) => isLauncher(pid) && !isSameProgram(`/proc/${pid}/exe`, launcherPath),
+    const { log, launcherPath } = this.deps;
+    const stale = this.launchers().filter(
+      (pid) => !isSameProgram(`/proc/${pid}/exe`, launcherPath),
     );
     if (stale.length > 0) log.info({ pids: stale }, 'replacing the launcher of another build');
-    for (const pid of stale) killProcess(pid);
+    await this.end(stale);
+  }
+
+  private launchers(): readonly number[] {
+    return launcherProcesses(this.deps.runDir).filter(isLauncher);
+  }
+
+  /** Waits until they are gone: one that is dying still takes connections, and answers none. */
+  private async end(pids: readonly number[]): Promise<void> {
+    const { clock } = this.deps;
+    for (const pid of pids) killProcess(pid);
     const giveUpMs = clock.monotonicMs() + START_TIMEOUT_MS;
-    while (stale.some(isLauncher) && clock.monotonicMs() < giveUpMs) await clock.sleep(5);
+    while (pids.some(isLauncher) && clock.monotonicMs() < giveUpMs) await clock.sleep(5);
   }
 
   private async ask(
