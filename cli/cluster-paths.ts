@@ -2,7 +2,7 @@ import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 
 export const CLUSTERS_DIR = '/var/lib/dhow';
-const RUN_DIR = '/run/dhow';
+export const RUN_DIR = '/run/dhow';
 
 /** Where the parts of one local cluster live. */
 export interface ClusterPaths {

@@ -44,9 +44,17 @@ const defineUp = (program: Command): void => {
       wholeNumber('--eviction-after'),
       10,
     )
+    .option('--isolated', 'give the cluster no way out of its own network')
     .addOption(logLevel('of server and agents').default('info'))
     .option('-o, --output <format>', 'print the status of the cluster: wide, yaml, json or name')
-    .addHelpText('after', examples('dhow up', 'dhow up --nodes 5 --name big'))
+    .addHelpText(
+      'after',
+      examples(
+        'dhow up                        three nodes, named node-1 to node-3',
+        'dhow up --nodes 5 --name big   another cluster beside it',
+        'dhow up --isolated             one that reaches no other network',
+      ),
+    )
     .action(runUp);
 };
 

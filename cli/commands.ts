@@ -1,10 +1,12 @@
 import { Command, CommanderError } from 'commander';
 import { systemClock } from '../lib/clock';
-import { connect, type ConnectOptions } from './context';
+import { hasReason } from '../api/errors';
+import { connect, type CliContext, type ConnectOptions } from './context';
 import { messageOf } from './message';
 import { systemTerminal, type Terminal } from './output/terminal';
 import { verbElsewhere } from './not-served';
 import { codeOfStop, hintAt, Stopped } from './program';
+import { UsageError } from './usage-error';
 import { examples, type Action, type Connected } from './syntax/command';
 import { defineDecisions, defineWhy } from './syntax/explaining';
 import { defineImage } from './syntax/images';
@@ -84,9 +86,26 @@ const connectedTo =
       .action(async (...args: unknown[]) => {
         // Commander passes the arguments, the options, then the command itself.
         const context = await connect(args.at(-2) as ConnectOptions, terminal, signal);
-        const result = await action(context, ...(args.slice(0, -1) as unknown as A));
+        const result = await action(context, ...(args.slice(0, -1) as unknown as A)).catch(
+          async (error: unknown) => {
+            throw (await stoppedCluster(context, error)) ?? error;
+          },
+        );
         if (typeof result === 'number') setExitCode(result);
       });
+
+/** That nobody answers has a plain reason where the cluster is of this machine and does not run. */
+const stoppedCluster = async (
+  { cluster }: CliContext,
+  error: unknown,
+): Promise<UsageError | undefined> => {
+  if (cluster === undefined || !hasReason(error, 'ServiceUnavailable')) return undefined;
+  const { pathsOf, processesOf } = await import('./cluster/record.js');
+  const pid = await processesOf(pathsOf(cluster)).pidOf('server');
+  return pid === undefined
+    ? new UsageError(`cluster ${cluster} is stopped: dhow up --name ${cluster}`)
+    : undefined;
+};
 
 const DEFINITIONS: ReadonlyMap<string, (program: Command, connected: Connected) => void> = new Map([
   ['get', defineGet],

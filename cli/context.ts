@@ -22,6 +22,8 @@ export interface CliContext {
   readonly terminal: Terminal;
   readonly client: RestClient;
   readonly config: ClientConfig;
+  /** The cluster of this machine that the kubeconfig belongs to, if it does. */
+  readonly cluster: string | undefined;
   /** The namespace asked for; undefined for all. */
   readonly namespace: string | undefined;
   /** The namespace was named on the command line. */
@@ -39,12 +41,14 @@ export const connect = async (
   terminal: Terminal,
   signal: AbortSignal,
 ): Promise<CliContext> => {
-  const config = await readKubeconfig(configPath(options), options.context);
+  const path = configPath(options);
+  const config = await readKubeconfig(path, options.context);
   const client = new RestClient(config, (text) => terminal.err.write(`Warning: ${text}\n`));
   return {
     terminal,
     client,
     config,
+    cluster: recordedClusters().find((name) => clusterPaths(name).kubeconfig === path),
     signal,
     isNamespaceForced: options.namespace !== undefined,
     namespace: options.allNamespaces === true ? undefined : (options.namespace ?? config.namespace),

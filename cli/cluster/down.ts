@@ -8,6 +8,7 @@ import type { ClusterPaths } from '../cluster-paths';
 import { lockCluster } from './lock';
 import { cgroupOf, nodeNames, pathsOf, processesOf, readRecord, type Progress } from './record';
 import { removeTree } from './remove-tree';
+import { closeUplink } from './uplinks';
 import { parseJson } from '../../lib/json';
 
 /** Removes a cluster and all it left: processes, containers, mounts, cgroups, network, files. Idempotent. */
@@ -28,6 +29,7 @@ export const down = async (name: string, progress: Progress): Promise<void> => {
   await processes.stop('server', STOP_GRACE_MS);
   await stopStrayEtcd(paths);
   progress('network');
+  await closeUplink(name);
   await destroyLabNetwork(name);
   removeTree(paths, name);
 };

@@ -15,11 +15,15 @@ export interface UpOptions {
   readonly nodeGrace: number;
   readonly evictionAfter: number;
   readonly logLevel: string;
+  /** No way out of the cluster's network. */
+  readonly isolated?: boolean;
 }
 
 /** What is kept of how a cluster was started. */
 export interface ClusterRecord extends UpOptions {
   readonly createdAt: string;
+  /** Where its pods are. */
+  readonly clusterCidr?: string;
 }
 
 /** Called with each step as it begins, for people who wait. */

@@ -1,8 +1,15 @@
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { NODES } from '../../api/resources';
 import { systemClock } from '../../lib/clock';
-import { createLabNetwork, type LabNetwork, type LabNode } from '../../runtime/network/lab';
-import type { ClusterPaths } from '../cluster-paths';
+import {
+  createLabNetwork,
+  freePodRange,
+  routeToPods,
+  type LabNetwork,
+  type LabNode,
+} from '../../runtime/network/lab';
+import { recordedClusters, type ClusterPaths } from '../cluster-paths';
 import { UsageError } from '../usage-error';
 import { checkMachine } from './checks';
 import { down } from './down';
@@ -23,6 +30,7 @@ import {
   type UpOptions,
 } from './record';
 import { makeRunFolder } from './run-folder';
+import { closeUplink, oneAtATime, openUplink } from './uplinks';
 import { stringifyJson } from '../../lib/json';
 
 /**
@@ -44,9 +52,9 @@ export const up = async (
       `cluster ${options.name} has ${known.nodes} nodes; to have ${options.nodes}: dhow down --name ${options.name}, then up`,
     );
   }
-  const record = known ?? { ...options, createdAt: new Date(systemClock.now()).toISOString() };
   try {
     using _lock = await lockCluster(paths.lock);
+    const record = known ?? (await newRecord(options, paths));
     await start(new Start(record, paths, processesOf(paths), bundleDir, progress, signal));
   } catch (error) {
     if (signal.aborted && known === undefined) {
@@ -56,6 +64,19 @@ export const up = async (
     throw error;
   }
 };
+
+/** Written first of all, so that whatever is left behind has a name to be removed by. */
+const newRecord = (options: UpOptions, paths: ClusterPaths): Promise<ClusterRecord> =>
+  oneAtATime(async () => {
+    // Clusters that are down have no routes, but will want them again.
+    const others = recordedClusters().flatMap((name) => readRecord(name)?.clusterCidr ?? []);
+    const clusterCidr = await freePodRange(others);
+    const createdAt = new Date(systemClock.now()).toISOString();
+    const record = { ...options, clusterCidr, createdAt };
+    mkdirSync(paths.stateDir, { recursive: true, mode: 0o700 });
+    writeFileSync(paths.manifest, stringifyJson(record, 2), { mode: 0o600 });
+    return record;
+  });
 
 /** What the steps of a start have in common. */
 class Start {
@@ -76,13 +97,10 @@ class Start {
 
 const start = async (begun: Start): Promise<void> => {
   const { record, paths } = begun;
-  mkdirSync(paths.stateDir, { recursive: true, mode: 0o700 });
-  // First of all, so that whatever is left behind has a name to be removed by.
-  writeFileSync(paths.manifest, stringifyJson(record, 2), { mode: 0o600 });
   mkdirSync(paths.logDir, { recursive: true, mode: 0o700 });
   makeRunFolder(paths.runDir);
   begun.step(`network of ${record.nodes} nodes`);
-  const network = await createLabNetwork({ name: record.name, nodes: record.nodes });
+  const network = await startNetwork(begun);
   begun.step('control plane');
   const isNewServer = await startServer(begun, network);
   const before = await readLifeSigns(paths);
@@ -93,7 +111,28 @@ const start = async (begun: Start): Promise<void> => {
     if (isNewServer || isNewAgent) awaited.add(node.name);
   }
   await waitForNodes(begun, before, awaited);
+  await reachPods(begun);
   begun.signal.throwIfAborted();
+};
+
+const startNetwork = async ({ record, progress }: Start): Promise<LabNetwork> => {
+  const { name, nodes, isolated = false } = record;
+  const network = await createLabNetwork({ name, nodes, isIsolated: isolated });
+  if (isolated) await closeUplink(name);
+  else await openUplink(name, network.subnet, progress);
+  return network;
+};
+
+/** The nodes' pod ranges become routes of this machine. */
+const reachPods = async ({ record, paths }: Start): Promise<void> => {
+  const nodes = await withClient(paths, async (client) => (await client.list(NODES)).items);
+  const routes = nodes.flatMap(({ spec, status }) => {
+    const nodeAddress = status.addresses?.find(({ type }) => type === 'InternalIP')?.address;
+    return spec.podCIDR === undefined || nodeAddress === undefined
+      ? []
+      : [{ podCidr: spec.podCIDR, nodeAddress }];
+  });
+  await routeToPods(record.name, routes);
 };
 
 const API_PORT = 6443;
@@ -112,6 +151,7 @@ const startServer = async (begun: Start, { gateway }: LabNetwork): Promise<boole
       ...['--eviction-after', String(record.evictionAfter)],
       ...['--heartbeat', String(Math.max(1, Math.floor(record.nodeGrace / 4)))],
       ...['--log-level', record.logLevel],
+      ...['--cluster-cidr', record.clusterCidr ?? FIRST_CLUSTER_CIDR],
     ];
     const command = [process.execPath, join(bundleDir, 'dhow.js'), 'server', ...flags];
     await processes.start('server', command, paths.log('server'));
@@ -191,5 +231,7 @@ const hasEnded = (name: string, paths: ClusterPaths): UsageError => {
   return new UsageError(`${name} has ended; ${log} says why:\n${lastLines}`);
 };
 
+/** Of clusters that are older than the choice. */
+const FIRST_CLUSTER_CIDR = '10.42.0.0/16';
 const START_TIMEOUT_MS = 90_000;
 const POLL_MS = 100;

@@ -13,6 +13,8 @@ export interface LabNetworkOptions {
   readonly nodes: number;
   /** A /24. Default: one that overlaps nothing on this machine, the same each time if it can be. */
   readonly subnet?: string;
+  /** Nodes that know no way out: what is outside the lab is unreachable at once. Default false. */
+  readonly isIsolated?: boolean;
 }
 
 export interface LabNetwork {
@@ -53,6 +55,7 @@ export const createLabNetwork = async (options: LabNetworkOptions): Promise<LabN
     const address = formatIpv4(subnet.base + FIRST_NODE_OFFSET + number - 1);
     const node = { name: `node-${number}`, netns: netnsPathOf(name, number), address, gateway };
     await ensureNode(name, number, node, subnet.prefixLength, existing);
+    await setWayOut(node, options.isIsolated === true);
     nodes.push(node);
   }
   return { bridge, gateway, subnet: formatCidr(subnet), nodes };
@@ -93,7 +96,7 @@ const ensureBridge = async (name: string, bridge: string, address: string): Prom
 const ensureNode = async (
   name: string,
   number: number,
-  { netns, address, gateway }: LabNode,
+  { netns, address }: LabNode,
   prefixLength: number,
   existingLinks: ReadonlySet<string>,
 ): Promise<void> => {
@@ -111,7 +114,35 @@ const ensureNode = async (
   await inside('link', 'set', 'lo', 'up');
   await inside('address', 'replace', `${address}/${prefixLength}`, 'dev', 'eth0');
   await inside('link', 'set', 'eth0', 'up');
-  await inside('route', 'replace', 'default', 'via', gateway);
+};
+
+const setWayOut = async ({ netns, gateway }: LabNode, isIsolated: boolean): Promise<void> => {
+  const inside = ['-n', netns.slice(NETNS_DIR.length + 1), 'route'];
+  if (isIsolated) await ip([...inside, 'delete', 'default'], NO_ROUTE);
+  else await ip([...inside, 'replace', 'default', 'via', gateway]);
+};
+
+/** Where the pods of one node are. */
+export interface PodRoute {
+  readonly podCidr: string;
+  readonly nodeAddress: string;
+}
+
+/** Lets this machine reach the pods of a lab. The routes go with the lab's bridge. Idempotent. */
+export const routeToPods = async (name: string, routes: readonly PodRoute[]): Promise<void> => {
+  for (const { podCidr, nodeAddress } of routes) {
+    await ip(['route', 'replace', podCidr, 'via', nodeAddress, 'dev', bridgeNameOf(name)]);
+  }
+};
+
+/** A /16 for pods that overlaps neither `others` nor what this machine has a route to. */
+export const freePodRange = async (others: readonly string[]): Promise<string> => {
+  const taken = [...(await takenRanges()), ...others.flatMap((text) => parseCidr(text) ?? [])];
+  for (const second of POD_RANGES) {
+    const range = { base: (10 << 24) + (second << 16), prefixLength: 16 };
+    if (!taken.some((other) => cidrsOverlap(other, range))) return formatCidr(range);
+  }
+  throw new NetworkError('lab', 'no free /16 for pods between 10.42.0.0 and 10.95.0.0');
 };
 
 /** Of a bridge that exists. */
@@ -222,7 +253,10 @@ const FIRST_NODE_OFFSET = 11;
 /** 10.128.0.0/10: clear of the usual pod (10.244.0.0/16) and service (10.96.0.0/12) ranges. */
 const SUBNETS_BASE = 0x0a800000;
 const SUBNET_COUNT = 64 * 256;
+/** 10.42.0.0/16 first; 10.43.0.0/16 is where services usually are. */
+const POD_RANGES = Array.from({ length: 54 }, (_none, i) => 42 + i).filter((i) => i !== 43);
 const EXISTS = /File exists/;
+const NO_ROUTE = /No such process/;
 const GONE = /Cannot find device|No such file or directory/;
 const IP_TIMEOUT_MS = 10_000;
 const MAX_OUTPUT_BYTES = 16 * 1024 * 1024;

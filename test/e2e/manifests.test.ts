@@ -1,6 +1,6 @@
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { isReady, TestCluster } from './support/cluster';
+import { isReady, shell, TestCluster } from './support/cluster';
 import { machineState } from './support/machine';
 
 jest.setTimeout(180_000);
@@ -22,6 +22,10 @@ afterAll(async () => {
 });
 
 afterEach(() => cluster.clear());
+
+/** As somebody at this machine opens what runs in the cluster. */
+const curl = async (url: string): Promise<string> =>
+  (await shell(`curl -sS --max-time 10 ${url}`)).stdout;
 
 /**
  * The lines of a pod's log, in any order: a log keeps the order of what one stream wrote, not that of
@@ -78,7 +82,7 @@ it.each(readdirSync(FOLDER))(
   },
 );
 
-it('lets pods of different nodes talk to each other', async () => {
+it('lets pods of different nodes, and this machine, talk to pods', async () => {
   await cluster.must('apply', '-f', join(FOLDER, '02-deployment.yaml'));
   const pods = await cluster.until('three servers', async () => {
     const found = await cluster.pods('-l', 'app=web');
@@ -90,6 +94,7 @@ it('lets pods of different nodes talk to each other', async () => {
       const url = `http://${server.status.podIP ?? ''}:8080/`;
       const answer = await cluster.must('exec', name, '--', 'timeout', '10', 'wget', '-qO-', url);
       expect(answer.trim()).toBe(server.metadata.name);
+      expect(await curl(url)).toBe(`${server.metadata.name}\n`);
     }
   }
   expect(new Set(pods.map(({ spec }) => spec.nodeName)).size).toBeGreaterThan(1);

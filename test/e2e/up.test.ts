@@ -1,8 +1,8 @@
 import { once } from 'node:events';
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { clusterPaths } from '../../cli/cluster-paths';
 import { startTimeOf } from '../../lib/process-identity';
-import { exitStatus, podYaml, runDhow, startDhow, TestCluster } from './support/cluster';
+import { exitStatus, podYaml, runDhow, shell, startDhow, TestCluster } from './support/cluster';
 import { machineState } from './support/machine';
 
 jest.setTimeout(240_000);
@@ -106,6 +106,39 @@ describe('clusters of one machine', () => {
       code: 1,
       stderr: expect.stringContaining('has 1 nodes; to have 2: dhow down --name e2e-left'),
     });
+  });
+
+  it('reach the world until the last of them goes, and not where they are isolated', async () => {
+    const forwarding = () => readFileSync('/proc/sys/net/ipv4/ip_forward', 'utf8').trim();
+    expect(forwarding()).toBe('1');
+    const [left] = clusters;
+    const { stdout } = await shell("ip -4 -json route | jq -r '.[].dst'");
+    const podRoutes = stdout.split('\n').filter((dst) => /^10\.[4-9]\d\.\d+\.0\/24$/.test(dst));
+    // Each cluster has a range of its own, of which this machine knows the way.
+    expect(new Set(podRoutes.map((dst) => dst.split('.')[1])).size).toBe(2);
+    expect((await runDhow('down', '--name', 'e2e-left')).code).toBe(0);
+    expect(forwarding()).toBe('1');
+    expect((await runDhow('up', '--name', 'e2e-left', '--nodes', '1', '--isolated')).code).toBe(0);
+    const isolated = await shell('ip netns exec dhow-e2e-left-node-1 ip route get 198.51.100.1');
+    expect(isolated.stderr).toContain('unreachable');
+    expect(left?.pid('node-1')).toBeGreaterThan(0);
+  });
+
+  it('say so when they are stopped', async () => {
+    const [left] = clusters;
+    for (const name of ['server', 'node-1']) process.kill(left!.pid(name), 'SIGTERM');
+    await left?.until('its end', async () =>
+      (await runDhow('status', '--name', 'e2e-left')).stdout.includes('Stopped'),
+    );
+    for (const command of [
+      ['get', 'nodes'],
+      ['apply', '-f', '-'],
+    ]) {
+      expect((await left?.dhowWith(podYaml('x', ['true']), ...command))?.stderr).toBe(
+        'error: cluster e2e-left is stopped: dhow up --name e2e-left\n',
+      );
+    }
+    expect((await runDhow('up', '--name', 'e2e-left')).code).toBe(0);
   });
 
   it('are started and removed by one command at a time', async () => {

@@ -1,7 +1,19 @@
 import { randomBytes } from 'node:crypto';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { createLabNetwork, destroyLabNetwork, labNetworkNames } from '../../runtime/network/lab';
+import {
+  createLabNetwork,
+  destroyLabNetwork,
+  freePodRange,
+  labNetworkNames,
+  routeToPods,
+} from '../../runtime/network/lab';
+import {
+  closeLabUplink,
+  openLabUplink,
+  readForwarding,
+  writeForwarding,
+} from '../../runtime/network/lab-uplink';
 import { inNetns, pings, run } from './network/netns';
 
 /** Lines that tell of the lab, in everything about this machine's network that it could change. */
@@ -93,4 +105,68 @@ it('refuses a subnet that another lab has', async () => {
   await expect(createLabNetwork({ name: `${name}-b`, nodes: 1, subnet })).rejects.toThrow(
     `subnet ${subnet} is in use on this machine`,
   );
+});
+
+describe('the way out of a lab', () => {
+  const OUTSIDE = '198.51.100.2';
+  let outside: string;
+
+  beforeEach(() => {
+    outside = `${name}-outside`;
+    const wire = `nw${randomBytes(4).toString('hex')}`;
+    run('ip', 'netns', 'add', outside);
+    run('ip', 'link', 'add', wire, 'type', 'veth', 'peer', 'name', 'eth0', 'netns', outside);
+    run('ip', 'address', 'add', '198.51.100.1/30', 'dev', wire);
+    run('ip', 'link', 'set', wire, 'up');
+    run('ip', '-n', outside, 'address', 'add', `${OUTSIDE}/30`, 'dev', 'eth0');
+    run('ip', '-n', outside, 'link', 'set', 'eth0', 'up');
+  });
+
+  afterEach(async () => {
+    await closeLabUplink(name);
+    run('ip', 'netns', 'delete', outside);
+  });
+
+  it('leads to all that this machine reaches, and lets answers in alone', async () => {
+    const wasForwarding = readForwarding();
+    const { nodes, subnet } = await createLabNetwork({ name, nodes: 1 });
+    const [node] = nodes;
+    try {
+      writeForwarding(true);
+      await openLabUplink(name, subnet);
+      await openLabUplink(name, subnet);
+      // The outside has no route to the lab: an answer comes to this machine's address only.
+      expect(pings(node!.netns, OUTSIDE)).toBe(true);
+      run('ip', '-n', outside, 'route', 'add', subnet, 'via', '198.51.100.1');
+      expect(pings(`/run/netns/${outside}`, node!.address)).toBe(false);
+      expect(pings(node!.netns, OUTSIDE)).toBe(true);
+      await closeLabUplink(name);
+      await closeLabUplink(name);
+      expect(run('nft', 'list', 'tables')).not.toContain('dhow-lab-');
+    } finally {
+      writeForwarding(wasForwarding);
+    }
+  });
+
+  it('is not there for an isolated lab: others are unreachable at once', async () => {
+    const { nodes } = await createLabNetwork({ name, nodes: 1 });
+    await createLabNetwork({ name, nodes: 1, isIsolated: true });
+    const { netns, gateway } = nodes[0]!;
+    expect(() => inNetns(netns, 'ip', 'route', 'get', OUTSIDE)).toThrow(/unreachable/);
+    expect(pings(netns, gateway)).toBe(true);
+  });
+});
+
+it('chooses a range for pods that nothing on this machine leads to', async () => {
+  const first = await freePodRange([]);
+  expect(await freePodRange([first])).not.toBe(first);
+  const lab = await createLabNetwork({ name, nodes: 1 });
+  const podCidr = first.replace(/0\.0\/16$/, '1.0/24');
+  await routeToPods(name, [{ podCidr, nodeAddress: lab.nodes[0]!.address }]);
+  expect(run('ip', 'route', 'get', podCidr.replace(/0\/24$/, '5'))).toContain(
+    `via ${lab.nodes[0]!.address}`,
+  );
+  expect(await freePodRange([])).not.toBe(first);
+  await destroyLabNetwork(name);
+  expect(await freePodRange([])).toBe(first);
 });

@@ -14,6 +14,7 @@ export const machineState = (cluster: string): readonly string[] => [
   ...ofNetwork(cluster, lines('ip', ['-o', 'link'])),
   ...ofNetwork(cluster, lines('ip', ['route'])),
   ...lines('nft', ['list', 'tables']).map((line) => `nft ${line}`),
+  `forwarding ${readFileSync('/proc/sys/net/ipv4/ip_forward', 'utf8').trim()}`,
   ...[`/var/lib/dhow/${cluster}`, `/run/dhow/${cluster}`, `/run/dhow/${cluster}.lock`]
     .filter(existsSync)
     .map((path) => `folder ${path}`),
