@@ -44,6 +44,11 @@ export class TestCluster implements AsyncDisposable {
     }
   }
 
+  /** One that something else starts and ends. */
+  static of(name: string): TestCluster {
+    return new TestCluster(name, {}, mkdtempSync(join(tmpdir(), 'dhow-e2e-')));
+  }
+
   /** Starts what has ended. */
   async up(): Promise<void> {
     const { nodes = 3, flags = [] } = this.options;
@@ -226,9 +231,9 @@ export const exitStatus = async (child: ChildProcess): Promise<number> => {
 export const runDhow = (...args: readonly string[]): Promise<Result> =>
   run(DHOW, args, { env: withoutKubeconfig(), timeoutMs: 120_000 });
 
-/** What a line does in bash. */
-export const shell = (line: string): Promise<Result> =>
-  run('bash', ['-c', line], { env: withoutKubeconfig() });
+/** What a line does in bash, for somebody who has no kubeconfig. */
+export const shell = (line: string, options: { timeoutMs?: number } = {}): Promise<Result> =>
+  run('bash', ['-c', line], { env: withoutKubeconfig(), ...options });
 
 /** As `runDhow`; the caller ends it. */
 export const startDhow = (...args: readonly string[]): ChildProcess =>
