@@ -48,3 +48,6 @@ export const tolerationSecondsFor = (
 /** `key=value:Effect`, as messages and `describe` show a taint. */
 export const formatTaint = ({ key, value, effect }: Taint): string =>
   value === undefined || value === '' ? `${key}:${effect}` : `${key}=${value}:${effect}`;
+
+/** Of a node that is not ready, or whose agent has not come yet. Source: k8s.io/api/core/v1, well_known_taints.go. */
+export const NODE_NOT_READY = 'node.kubernetes.io/not-ready';

@@ -4,6 +4,7 @@ import { createHash, timingSafeEqual } from 'node:crypto';
 import { hasReason } from '../../api/errors';
 import { isClaimed, isNodeKey, nodeIdentityOf, withNodeKey } from '../../api/node-identity';
 import { NODES } from '../../api/resources';
+import { NODE_NOT_READY } from '../../api/taints';
 import type { Node } from '../../api/types';
 import type { ApiClient } from '../../client/api-client';
 import { grpcError } from './node-identity';
@@ -99,7 +100,7 @@ export class NodeClaims {
   ): Promise<void> {
     const annotations = withNodeKey({ metadata: { name } }, hashOf(agentId), key, []);
     // Until its agent has told what it has, nothing is to be put there.
-    const taints = [{ key: 'node.kubernetes.io/not-ready', effect: 'NoSchedule' }];
+    const taints = [{ key: NODE_NOT_READY, effect: 'NoSchedule' }];
     const metadata = { name, annotations };
     const node = { apiVersion: 'v1', kind: 'Node', metadata, spec: { taints }, status: {} };
     await this.client.create(NODES, node, {}, signal);
@@ -112,7 +113,7 @@ const refuseOther = (node: Node, agentId: string): void => {
   if (!isClaimed(node) || (record !== undefined && isSame(record.agent, hashOf(agentId)))) return;
   throw grpcError(
     status.ALREADY_EXISTS,
-    `node "${name}" is another agent's: choose another name with --node-name, or, if that machine ` +
+    `node "${name}" is another agent's: choose another name with --name, or, if that machine ` +
       `is gone for good, remove it first: kubectl delete node ${name}`,
   );
 };

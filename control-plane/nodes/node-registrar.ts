@@ -5,6 +5,7 @@ import { isIP } from 'node:net';
 import { hasReason } from '../../api/errors';
 import { IMAGE_LAYERS_ANNOTATION, IMAGE_LAYERS_LENGTH_MAX } from '../../api/image-layers';
 import { NODES } from '../../api/resources';
+import { NODE_NOT_READY } from '../../api/taints';
 import type { Node, NodeCondition, Taint } from '../../api/types';
 import type { ApiClient } from '../../client/api-client';
 import { Semaphore } from '../../lib/async/semaphore';
@@ -175,7 +176,7 @@ export class NodeRegistrar {
       async (current) => {
         const labels = { ...current.metadata.labels, ...draft.labels };
         const isNew = current.spec.podCIDR === undefined;
-        const taints = isNew ? withTaints(current, draft.taints) : (current.spec.taints ?? []);
+        const taints = isNew ? withTaints(current, draft) : (current.spec.taints ?? []);
         const isSame =
           current.spec.podCIDR === podCIDR &&
           Object.entries(labels).every(([key, value]) => current.metadata.labels?.[key] === value);
@@ -194,12 +195,16 @@ export class NodeRegistrar {
   }
 }
 
-/** An administrator's taints, on a Node made before its agent came, go before the agent's. */
-const withTaints = ({ spec }: Node, added: readonly Taint[]): readonly Taint[] => {
-  const known = spec.taints ?? [];
+/**
+ * An administrator's taints, on a Node made before its agent came, go before the agent's. The one that
+ * kept pods away until then is not waited for: who has come and is ready can take them now.
+ */
+const withTaints = ({ spec }: Node, { taints, status: reported }: NodeDraft): readonly Taint[] => {
+  const isReady = reported.conditions?.some((c) => c.type === 'Ready' && c.status === 'True');
+  const known = (spec.taints ?? []).filter(({ key }) => isReady !== true || key !== NODE_NOT_READY);
   const isKnown = ({ key, effect }: Taint) =>
     known.some((taint) => taint.key === key && taint.effect === effect);
-  return [...known, ...added.filter((taint) => !isKnown(taint))];
+  return [...known, ...taints.filter((taint) => !isKnown(taint))];
 };
 
 const internalIpIn = ({ addresses }: Node['status']): string | undefined =>
@@ -209,7 +214,7 @@ const addressTaken = (name: string, address: string, other: string): Error =>
   grpcError(
     status.ALREADY_EXISTS,
     `node "${name}" has the address ${address}, which node "${other}" has already: choose the right ` +
-      `one with --node-address, or, if that machine is gone for good, remove it first: ` +
+      `one with --address, or, if that machine is gone for good, remove it first: ` +
       `kubectl delete node ${other}`,
   );
 

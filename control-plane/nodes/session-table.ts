@@ -31,7 +31,7 @@ export class SessionTable {
     throw grpcError(
       status.ALREADY_EXISTS,
       `node "${nodeName}" is connected already, by another agent: ` +
-        'stop that one or choose another name with --node-name',
+        'stop that one or choose another name with --name',
     );
   }
 

@@ -60,7 +60,7 @@ it('the name of a node that is not up is not to be had for a join token', async 
   await isGone();
   const thief = await folder();
   await expect(identity(thief)).rejects.toThrow(
-    `node "n1" is another agent's: choose another name with --node-name, or, if that machine is ` +
+    `node "n1" is another agent's: choose another name with --name, or, if that machine is ` +
       'gone for good, remove it first: kubectl delete node n1',
   );
   // The right one comes back, also after its certificate was lost.

@@ -100,3 +100,22 @@ it('evicts at once who tolerates for no time, and never who names no time', asyn
   await world.advance(120_000);
   expect(await names()).toEqual(['never']);
 });
+
+it('lets a node take pods as soon as it is ready, not at the next look around', async () => {
+  const notReady = { key: 'node.kubernetes.io/not-ready', effect: 'NoSchedule' };
+  const taints = async () =>
+    (await world.client.get(NODES, { namespace: '', name: 'node-1' })).spec.taints ?? [];
+  await world.advance(10_000);
+  const seconds: number[] = [];
+  // Wherever between two sweeps it happens.
+  for (let i = 0; i < 5; i++) {
+    await world.advance(700);
+    await setTaints([notReady]);
+    const startMs = world.clock.now();
+    while ((await taints()).length > 0 && world.clock.now() - startMs < 10_000) {
+      await world.advance(50);
+    }
+    seconds.push((world.clock.now() - startMs) / 1000);
+  }
+  expect(Math.max(...seconds)).toBeLessThan(0.5);
+});

@@ -2,6 +2,7 @@ import { hasReason } from '../../../api/errors';
 import { LEASES, NAMESPACES, NODES, PODS } from '../../../api/resources';
 import { nameOf, type Lease, type Node, type Pod } from '../../../api/types';
 import type { Informer } from '../../../client/informer';
+import { linkedController } from '../../../lib/async/linked-controller';
 import { rfc3339 } from '../../../lib/clock';
 import type { Controller, ControllerDeps } from '../controller';
 import { healthTaints, silentConditions } from './plan';
@@ -45,14 +46,23 @@ export class NodeHealthController implements Controller {
   async run(signal: AbortSignal): Promise<void> {
     await Promise.all([this.nodes, this.leases, this.pods].map((each) => each.whenSynced()));
     const periodMs = Math.min(SWEEP_PERIOD_MS, this.options.gracePeriodMs / 4);
+    let rest = linkedController(signal);
+    // Taints follow readiness at once: a node that has come is not to wait for the next sweep.
+    const wakeIfStale = (node: Node) => {
+      if (healthTaints(node, '') !== undefined) rest.abort();
+    };
+    const unsubscribe = this.nodes.subscribe({ onAdd: wakeIfStale, onUpdate: wakeIfStale });
     while (!signal.aborted) {
+      rest[Symbol.dispose]();
+      rest = linkedController(signal);
       this.forgiveOwnStall(periodMs);
       if (await this.canHear(signal)) {
         for (const node of this.nodes.list()) await this.check(node, signal);
         this.forgetDeleted();
       }
-      await this.deps.clock.sleep(periodMs, signal);
+      await this.deps.clock.sleep(periodMs, rest.signal);
     }
+    unsubscribe();
   }
 
   /** After a stall of our own we have listened to nobody: start counting anew. */
