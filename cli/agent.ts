@@ -2,7 +2,8 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Command } from 'commander';
 import { describeError } from '../lib/describe-error';
-import { runAgent } from '../node-agent';
+import { parseAgentConfig, runAgent, type AgentConfig } from '../node-agent';
+import { IdentityStore } from '../node-agent/identity/identity-store';
 import { collect, logLevel, runProgram, stopSignal, wholeNumber } from './program';
 import { examples } from './syntax/command';
 import { UsageError } from './usage-error';
@@ -33,7 +34,9 @@ export const main = (argv: readonly string[]): Promise<number> => {
     .addHelpText('after', EXAMPLES)
     .action(async (_options, command: Command) => {
       if (process.getuid?.() !== 0) throw new UsageError('containers need root: use sudo');
-      await runAgent(configOf(command.opts<Flags>()), stopSignal());
+      const config = configOf(command.opts<Flags>());
+      checkJoined(parseAgentConfig(config));
+      await runAgent(config, stopSignal());
     });
   return runProgram(program, argv.slice(1));
 };
@@ -76,6 +79,15 @@ const configOf = (flags: Flags) => ({
   unpackWorkerPath: join(__dirname, 'unpack-worker.js'),
   logLevel: flags.logLevel,
 });
+
+/** Before anything is made or said: a node that never joined cannot run without a token. */
+const checkJoined = ({ token, stateDir }: AgentConfig): void => {
+  if (token !== undefined || new IdentityStore(stateDir).load() !== undefined) return;
+  throw new UsageError(
+    `no node has joined a cluster from ${stateDir}: give --token-file with the server's join token ` +
+      '(DIR/join-token in its --data-dir)',
+  );
+};
 
 const readTokenFile = (path: string | undefined): string | undefined => {
   if (path === undefined) return undefined;

@@ -1,7 +1,8 @@
 import { Command } from 'commander';
-import { runServer } from '../control-plane/server';
+import { runServer, type ServerStarted } from '../control-plane/server';
 import { collect, logLevel, runProgram, stopSignal, wholeNumber } from './program';
 import { examples } from './syntax/command';
+import { UsageError } from './usage-error';
 
 /** `dhow server`: a complete control plane in the foreground. */
 export const main = (argv: readonly string[]): Promise<number> => {
@@ -39,14 +40,28 @@ export const main = (argv: readonly string[]): Promise<number> => {
     .addHelpText('after', EXAMPLES)
     .action(async (_options, command: Command) => {
       const flags = command.opts<Flags>();
-      await runServer(configOf(flags), stopSignal(), ({ url, kubeconfig, joinToken }) => {
-        process.stdout.write(
-          `API:        ${url}\nkubeconfig: ${kubeconfig}\n` +
-            `join:       dhow agent --server ${url.replace('https://', '')} --token ${joinToken}\n`,
-        );
+      await runServer(configOf(flags), stopSignal(), sayStarted).catch((error: unknown) => {
+        throw withoutRights(error) ?? error;
       });
     });
   return runProgram(program, argv.slice(1));
+};
+
+const sayStarted = ({ url, kubeconfig, joinToken }: ServerStarted): void => {
+  process.stdout.write(
+    `API:        ${url}\nkubeconfig: ${kubeconfig}\n` +
+      `join:       dhow agent --server ${url.replace('https://', '')} --token ${joinToken}\n`,
+  );
+};
+
+/** A folder that this user may not write is for this user to choose anew. */
+const withoutRights = (error: unknown): UsageError | undefined => {
+  const { code, path } = error as NodeJS.ErrnoException;
+  return (code === 'EACCES' || code === 'EPERM') && path !== undefined
+    ? new UsageError(
+        `this user may not write ${path}: use sudo, or --data-dir with a folder of your own`,
+      )
+    : undefined;
 };
 
 interface Flags {

@@ -1,3 +1,5 @@
+import type { StatusReason } from '../api/errors';
+
 /**
  * How the API reaches a container on a node. Implemented by `control-plane/nodes` over the agents'
  * connections; used by the log, exec and attach subresources.
@@ -43,7 +45,7 @@ export type ExecOutput =
   /** Last: the process ended, by itself (0..255, or 128+signal). */
   | { readonly stream: 'exit'; readonly exitCode: number }
   /** Last: it could not be run at all. */
-  | { readonly stream: 'error'; readonly message: string };
+  | { readonly stream: 'error'; readonly reason: StatusReason; readonly message: string };
 
 export interface ExecSession extends AsyncDisposable {
   readonly output: AsyncIterable<ExecOutput>;

@@ -12,7 +12,8 @@ export interface Terminal {
 export const systemTerminal = (): Terminal => ({
   out: process.stdout,
   err: process.stderr,
-  isInteractive: process.stdout.isTTY && process.env['NO_COLOR'] === undefined,
+  isInteractive:
+    process.stdout.isTTY && process.env['NO_COLOR'] === undefined && process.env['TERM'] !== 'dumb',
   // A terminal that does not know its size says 0.
   columns: process.stdout.isTTY ? process.stdout.columns || 80 : 160,
 });

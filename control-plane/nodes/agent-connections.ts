@@ -134,15 +134,17 @@ class AgentExecSession implements ExecSession {
             yield { stream: 'exit', exitCode: message.value };
             return;
           case 'error':
-            yield { stream: 'error', message: message.value.message };
+            yield errorOutput(toApiError(message.value));
             return;
           case 'streamId':
           case undefined:
         }
       }
-      yield { stream: 'error', message: 'the node ended the stream before the command did' };
+      yield errorOutput(
+        new ApiError('InternalError', 'the node ended the stream before the command did'),
+      );
     } catch (error) {
-      yield { stream: 'error', message: asApiError(error).message };
+      yield errorOutput(asApiError(error));
     }
   }
 }
@@ -190,6 +192,12 @@ const logsParams = (request: LogsRequest) => {
 
 const toApiError = ({ reason, message }: StreamError): ApiError =>
   ApiError.fromStatus({ reason: reason, message });
+
+const errorOutput = ({ reason, message }: ApiError): ExecOutput => ({
+  stream: 'error',
+  reason,
+  message,
+});
 
 const asApiError = (error: unknown): ApiError =>
   error instanceof ApiError

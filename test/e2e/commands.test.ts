@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { machineState } from './support/machine';
@@ -299,6 +299,34 @@ describe('bad input', () => {
       expect(nodes.trim().split('\n')).toHaveLength(3);
     } finally {
       rmSync(dirname(file), { recursive: true });
+    }
+  });
+
+  it("says that a container waits, as the asker's affair", async () => {
+    await cluster.apply(podYaml('waits', SLEEP).replace('busybox:1', 'nosuch:1'));
+    const pod = await cluster.until('its node', async () => {
+      const found = await cluster.pod('waits');
+      return found?.status.containerStatuses?.[0]?.state?.waiting !== undefined && found;
+    });
+    expect(pod.spec.nodeName).toBeDefined();
+    const { code, stderr } = await cluster.dhow('exec', 'waits', '--', 'true');
+    expect(stderr).toMatch(
+      /^Error from server \(BadRequest\): container "main" in pod "waits" is waiting to start: /,
+    );
+    expect(code).toBe(1);
+  });
+
+  it('refuses to run a node that has not joined, and leaves nothing', async () => {
+    const folder = join(mkdtempSync(join(tmpdir(), 'dhow-e2e-')), 'state');
+    try {
+      expect(await runDhow('agent', '--server', '127.0.0.1:1', '--state-dir', folder)).toEqual({
+        code: 1,
+        stdout: '',
+        stderr: expect.stringContaining('give --token-file'),
+      });
+      expect(existsSync(folder)).toBe(false);
+    } finally {
+      rmSync(dirname(folder), { recursive: true });
     }
   });
 

@@ -76,7 +76,7 @@ export class ExecGateway {
       webSocket.resume();
       await sendOutput(webSocket, session.output);
     } catch (error) {
-      await sendStatus(webSocket, { stream: 'error', message: toApiError(error).message });
+      await sendFrame(webSocket, STATUS, Buffer.from(stringifyJson(failureOf(toApiError(error)))));
     } finally {
       signal.removeEventListener('abort', stop);
       webSocket.resume();
@@ -192,15 +192,7 @@ const sendFrame = (webSocket: WebSocket, channel: number, data: Uint8Array): Pro
 type ExecEnd = Extract<ExecOutput, { stream: 'exit' | 'error' }>;
 
 const endStatus = (end: ExecEnd): Partial<Status> => {
-  if (end.stream === 'error')
-    return {
-      metadata: {},
-      status: 'Failure',
-      message: end.message,
-      reason: 'InternalError',
-      details: { causes: [{ reason: '', message: end.message }] },
-      code: 500,
-    };
+  if (end.stream === 'error') return failureOf(new ApiError(end.reason, end.message));
   if (end.exitCode === 0) return { metadata: {}, status: successStatus().status };
   return {
     metadata: {},
@@ -210,6 +202,12 @@ const endStatus = (end: ExecEnd): Partial<Status> => {
     details: { causes: [{ reason: 'ExitCode', message: String(end.exitCode) }] },
   };
 };
+
+/** Why a stream could not begin: a container that waits is the asker's affair, not the server's. */
+const failureOf = ({ message, reason, code }: ApiError): Partial<Status> => ({
+  ...{ metadata: {}, status: 'Failure', message, reason, code },
+  details: { causes: [{ reason: '', message }] },
+});
 
 const toBuffer = (data: RawData): Buffer => {
   if (Array.isArray(data)) return Buffer.concat(data);
