@@ -1,5 +1,5 @@
 import { hasReason, type StatusReason } from '../../api/errors';
-import { CONFIG_MAPS, LEASES, PODS, type Resource } from '../../api/resources';
+import { CONFIG_MAPS, LEASES, NODES, PODS, type Resource } from '../../api/resources';
 import type { ApiObject, Pod } from '../../api/types';
 import type { ApiClient } from '../../client/api-client';
 import { createApiServer } from '../../control-plane/api-server/api-server';
@@ -205,7 +205,7 @@ const live: Writer = async (client, oracle, n) => {
     await oracle.settle(course, 'a', create, 'AlreadyExists');
     const bound = () => oracle.read(() => client.get(PODS, named(name)));
     const { uid = '' } = (await bound()).metadata;
-    await oracle.settle(course, 'a', () => client.bind({ ...named(name), uid }, 'n'), 'Conflict');
+    await oracle.settle(course, 'a', () => client.bind({ ...named(name), uid }, NODE), 'Conflict');
     const running = { metadata: { labels: { serial: 'b' } }, status: { phase: 'Failed' } };
     const report = () =>
       client.patch(PODS, named(name), 'merge', running, { subresource: 'status' });
@@ -231,6 +231,8 @@ const WRITERS: readonly Writer[] = [
   live,
 ];
 const WRITERS_PER_KIND = 8;
+/** Pods can be bound to nodes that are there. */
+const NODE = 'node-1';
 const RESOURCES = ['configmaps', 'pods', 'leases.coordination.k8s.io'];
 
 /** What really happened, by resource and name, read straight from etcd. */
@@ -287,6 +289,15 @@ const until = async (condition: () => boolean, limitMs = 60_000): Promise<void> 
 /** Writers of every kind work while `disturb` does its worst. */
 const judge = async (client: ApiClient, disturb: (oracle: Oracle) => Promise<void>) => {
   const oracle = new Oracle();
+  await client
+    .create(NODES, {
+      apiVersion: 'v1',
+      kind: 'Node',
+      metadata: { name: NODE },
+      spec: {},
+      status: {},
+    })
+    .catch(() => client.get(NODES, { namespace: '', name: NODE }));
   const truth = await follow(etcd.opened.store);
   const writing = Promise.all(
     WRITERS.flatMap((writer) =>
