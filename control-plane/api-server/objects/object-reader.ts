@@ -1,5 +1,6 @@
 import { notFound, ApiError } from '../../../api/errors';
 import { nameOf, type ObjectName } from '../../../api/types';
+import { TimeSlice } from '../../../lib/async/time-slice';
 import type { Clock } from '../../../lib/clock';
 import type { Store, StoredObject } from '../../store/store';
 import type { WatchCache, WatchCaches } from '../../store/watch-cache';
@@ -89,7 +90,8 @@ export class ObjectReader {
         ? await this.snapshot(kind, selection, query, signal)
         : this.snapshots.find(scope, token.version);
     if (snapshot === undefined) throw expiredPage(token);
-    const page = pageOf(snapshot, selection, token?.last, query.limit);
+    const { clock } = this.deps;
+    const page = await pageOf(snapshot, selection, token?.last, query.limit, clock);
     if (page.continue !== undefined) this.snapshots.keep(scope, snapshot);
     return page;
   }
@@ -148,12 +150,13 @@ const virtualSnapshot = async (
   return { items, resourceVersion: Number(listed.resourceVersion), isInOwnOrder: true };
 };
 
-const pageOf = (
+const pageOf = async (
   { items, resourceVersion, isInOwnOrder = false }: Snapshot,
   selection: Selection,
   after: string | undefined,
   limit = 0,
-): ListPage => {
+  clock: Clock,
+): Promise<ListPage> => {
   const next = isInOwnOrder ? placeAfter : firstAfter;
   const start = after === undefined ? 0 : next(items, after);
   if (selection.isWhole) {
@@ -161,8 +164,11 @@ const pageOf = (
     return page(items.slice(start, end), items, end, resourceVersion, items.length - end);
   }
   const found: Item[] = [];
+  // Objects are parsed when somebody looks into them: thousands take long.
+  const slice = new TimeSlice(clock);
   let end = start;
   for (; end < items.length && (limit <= 0 || found.length < limit); end++) {
+    if (end % LOOKED_AT_AT_A_TIME === 0 && slice.isOver) await slice.turn();
     const item = items[end];
     if (item !== undefined && selection.matches(item.object)) found.push(item);
   }
@@ -185,6 +191,8 @@ const page = (
     ...(remaining === undefined ? {} : { remaining }),
   };
 };
+
+const LOOKED_AT_AT_A_TIME = 32;
 
 const positionOf = ({ object }: Item): string => {
   const { namespace, name } = nameOf(object);

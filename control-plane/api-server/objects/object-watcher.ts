@@ -1,6 +1,7 @@
 import { hasReason } from '../../../api/errors';
 import type { ApiObject } from '../../../api/types';
 import type { WatchEvent } from '../../../client/api-client';
+import { TimeSlice } from '../../../lib/async/time-slice';
 import type { Clock } from '../../../lib/clock';
 import type { StoreEvent, StoredObject } from '../../store/store';
 import type { ServedKind } from '../kinds/served-kind';
@@ -49,7 +50,7 @@ export class ObjectWatcher {
       if (query.version === undefined) await cache.waitFresh(signal);
       else if (from > 0) await cache.waitFor(from, signal);
       const present = cache.list(selection.namespace);
-      yield* initialItems(present.items, selection);
+      yield* initialItems(present.items, selection, this.clock);
       from = present.resourceVersion;
       if (query.sendsInitialEvents && query.allowsBookmarks)
         yield { type: 'BOOKMARK', version: from, endsInitialEvents: true };
@@ -96,7 +97,7 @@ export class ObjectWatcher {
     let from = String(query.version ?? 0);
     if (query.sendsInitialEvents || from === '0') {
       const present = await virtual.list(selection.namespace, signal);
-      yield* initialItems(present.items.map(itemOf), selection);
+      yield* initialItems(present.items.map(itemOf), selection, this.clock);
       from = present.resourceVersion;
       if (query.sendsInitialEvents && query.allowsBookmarks)
         yield { type: 'BOOKMARK', version: Number(from), endsInitialEvents: true };
@@ -108,9 +109,16 @@ export class ObjectWatcher {
   }
 }
 
-function* initialItems(items: readonly Item[], selection: Selection): Generator<WatchItem> {
-  for (const item of items)
+async function* initialItems(
+  items: readonly Item[],
+  selection: Selection,
+  clock: Clock,
+): AsyncGenerator<WatchItem> {
+  const slice = new TimeSlice(clock);
+  for (const item of items) {
+    if (slice.isOver) await slice.turn();
     if (selection.isWhole || selection.matches(item.object)) yield { type: 'ADDED', item };
+  }
 }
 
 const virtualItem = (event: WatchEvent<ApiObject>, selection: Selection): WatchItem | undefined => {

@@ -1,4 +1,5 @@
 import { apiVersionOf } from '../../../api/resources';
+import type { ApiObject } from '../../../api/types';
 import { stringifyJson } from '../../../lib/json';
 import { JSON_TYPE, jsonResponse, rawResponse, type ApiResponse } from '../http/exchange';
 import type { ServedKind } from '../kinds/served-kind';
@@ -41,7 +42,6 @@ export const listResponse = (view: View, page: ListPage): ApiResponse => {
     ...(page.remaining === undefined ? {} : { remainingItemCount: page.remaining }),
   };
   const { kind, representation, includeObject, nowMs } = view;
-  const objects = () => page.items.map(({ object }) => object);
   switch (representation) {
     case 'object':
       return {
@@ -49,17 +49,47 @@ export const listResponse = (view: View, page: ListPage): ApiResponse => {
         headers: { 'content-type': JSON_TYPE },
         body: encodeList(kind, metadata, page.items),
       };
-    case 'metadata':
-      return jsonResponse({
-        kind: 'PartialObjectMetadataList',
-        apiVersion: 'meta.k8s.io/v1',
-        metadata,
-        items: objects().map(partialMetadata),
-      });
-    case 'table':
-      return jsonResponse(tableOf(kind, objects(), metadata, includeObject, nowMs));
+    case 'metadata': {
+      const head = { kind: 'PartialObjectMetadataList', apiVersion: 'meta.k8s.io/v1', metadata };
+      return membersResponse(head, 'items', page.items, (objects) => objects.map(partialMetadata));
+    }
+    case 'table': {
+      const { rows: _none, ...head } = tableOf(kind, [], metadata, includeObject, nowMs);
+      const rowsOf = (objects: readonly ApiObject[]) =>
+        tableOf(kind, objects, metadata, includeObject, nowMs).rows;
+      return membersResponse(head, 'rows', page.items, rowsOf);
+    }
   }
 };
+
+/** `head` with a list made of the items: of many in pieces, for each is parsed, made and written. */
+const membersResponse = (
+  head: object,
+  field: string,
+  items: readonly Item[],
+  membersOf: (objects: readonly ApiObject[]) => readonly object[],
+): ApiResponse => {
+  if (items.length <= WHOLE_COUNT_MAX)
+    return jsonResponse({ ...head, [field]: membersOf(items.map(({ object }) => object)) });
+  const body = memberPieces(head, field, items, membersOf);
+  return { status: 200, headers: { 'content-type': JSON_TYPE }, body };
+};
+
+async function* memberPieces(
+  head: object,
+  field: string,
+  items: readonly Item[],
+  membersOf: (objects: readonly ApiObject[]) => readonly object[],
+): AsyncGenerator<Uint8Array> {
+  yield Buffer.from(`${stringifyJson(head).slice(0, -1)},"${field}":[`);
+  for (let from = 0; from < items.length; from += PIECE_COUNT) {
+    const objects = items.slice(from, from + PIECE_COUNT).map(({ object }) => object);
+    const members = stringifyJson(membersOf(objects)).slice(1, -1);
+    yield Buffer.from(from === 0 ? members : `,${members}`);
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  yield TAIL;
+}
 
 /**
  * A list joined from the items' own bytes: nothing is parsed or written again. A large one goes out
@@ -106,6 +136,8 @@ const listParts = (
   return parts;
 };
 
+const WHOLE_COUNT_MAX = 500;
+const PIECE_COUNT = 100;
 const WHOLE_BYTES_MAX = 512 * 1024;
 const PIECE_BYTES = 128 * 1024;
 const COMMA = Buffer.from(',');
