@@ -3,12 +3,18 @@ import type { Resource } from '../api/resources';
 import { keyOf, type ApiObject } from '../api/types';
 import { backoffMs } from '../lib/async/backoff';
 import type { Clock } from '../lib/clock';
-import { describeError, type Log } from '../lib/log';
+import type { Log } from '../lib/log';
 import type { Random } from '../lib/random';
 import type { ApiClient, WatchEvent } from './api-client';
+import { loggedFaults, type FaultReporter } from './object-faults';
 
-/** Called in order, synchronously, after the cache has changed. They must not throw or block. */
+/**
+ * Called in order, synchronously, after the cache has changed; they must not block. One that throws
+ * is passed over for that object and reported with it.
+ */
 export interface InformerHandlers<T> {
+  /** Who they are, for reports of what they could not handle. */
+  readonly name?: string;
   readonly onAdd?: (object: T) => void;
   readonly onUpdate?: (object: T, previous: T) => void;
   readonly onDelete?: (object: T) => void;
@@ -25,6 +31,8 @@ export interface InformerDeps {
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
+  /** Default: faults of handlers are only logged. */
+  readonly faults?: FaultReporter;
 }
 
 /**
@@ -36,7 +44,11 @@ export interface InformerDeps {
 export class Informer<T extends ApiObject> {
   private objects = new Map<string, T>();
   private readonly handlers = new Set<InformerHandlers<T>>();
+  /** Where the next watch starts; undefined when a list must come first. */
   private resourceVersion: string | undefined;
+  /** The newest version that list and watch have told of. */
+  private progress = 0;
+  private oldLists = 0;
   private synced: () => void = () => undefined;
   private readonly syncedPromise = new Promise<void>((resolve) => (this.synced = resolve));
   private isSynced = false;
@@ -72,28 +84,38 @@ export class Informer<T extends ApiObject> {
   /** What is cached is replayed as `onAdd` at once. Returns the unsubscribe function. */
   subscribe(handlers: InformerHandlers<T>): () => void {
     this.handlers.add(handlers);
-    for (const object of this.objects.values()) handlers.onAdd?.(object);
+    for (const object of this.objects.values()) {
+      this.call(handlers, object, () => handlers.onAdd?.(object));
+    }
     return () => this.handlers.delete(handlers);
   }
 
   /**
-   * Puts an object that the caller has just written into the cache, unless a newer one is there:
-   * its own writes are then visible at once.
+   * Puts an object that the caller has just written into the cache: its own writes are then visible
+   * at once. Not if a newer one is there, and not if the watch has come as far as this write and
+   * knows no such object: it was deleted since.
    */
   noteWritten(object: T): void {
     const known = this.objects.get(keyOf(object));
-    if (known === undefined || isNewer(object, known)) this.put(object);
+    const isTold = this.isSynced && versionOf(object) <= this.progress;
+    if (known !== undefined || !isTold) this.put(object);
   }
 
   /** Keeps the copy until `signal` aborts. Call once. */
   async run(signal: AbortSignal): Promise<void> {
     const { clock, random, log } = this.deps;
     for (let failures = 0; !signal.aborted;) {
+      const before = this.progress;
+      const startMs = clock.monotonicMs();
       try {
         if (this.resourceVersion === undefined) await this.relist(signal);
         await this.follow(signal);
+        // A server that ends each watch before it tells anything must not be asked without pause.
+        const isFutile = this.progress === before && clock.monotonicMs() - startMs < WATCH_MIN_MS;
+        if (isFutile) throw new Error('the watch ended at once');
         failures = 0;
       } catch (error) {
+        if (this.progress !== before) failures = 0;
         if (isAborted(signal)) return;
         if (hasReason(error, 'Expired', 'Gone')) this.resourceVersion = undefined;
         else log.warn({ resource: this.resource.plural, err: error }, 'watch failed, retrying');
@@ -108,16 +130,33 @@ export class Informer<T extends ApiObject> {
       this.options,
       signal,
     );
+    this.checkAge(Number(resourceVersion));
     const listed = new Map(items.map((item) => [keyOf(item), item]));
     for (const [key, object] of this.objects) {
       // Written by us after the list was taken: the watch will tell.
-      const isLater = Number(object.metadata.resourceVersion ?? 0) > Number(resourceVersion);
+      const isLater = versionOf(object) > Number(resourceVersion);
       if (!listed.has(key) && !isLater) this.remove(object);
     }
     for (const item of listed.values()) this.put(item);
     this.resourceVersion = resourceVersion;
+    this.progress = Number(resourceVersion);
     this.isSynced = true;
     this.synced();
+  }
+
+  /**
+   * A list older than what the watch has told would bring back what was deleted since: it is asked
+   * for again. A server that keeps to it has lost its later history, and is followed from there.
+   */
+  private checkAge(version: number): void {
+    if (version >= this.progress) {
+      this.oldLists = 0;
+      return;
+    }
+    if (++this.oldLists < OLD_LISTS_MAX)
+      throw new Error(`the list at ${version} is older than what was seen at ${this.progress}`);
+    this.oldLists = 0;
+    for (const object of [...this.objects.values()]) this.remove(object);
   }
 
   private async follow(signal: AbortSignal): Promise<void> {
@@ -135,58 +174,66 @@ export class Informer<T extends ApiObject> {
 
   private apply(event: WatchEvent<T>): void {
     if (event.type === 'BOOKMARK') {
-      this.resourceVersion = event.resourceVersion;
+      this.advance(event.resourceVersion);
       return;
     }
+    // First: what a handler writes and notes is judged by how far the watch has come.
+    this.advance(event.object.metadata.resourceVersion);
     if (event.type === 'DELETED') this.remove(event.object);
     else this.put(event.object);
-    this.resourceVersion = event.object.metadata.resourceVersion ?? this.resourceVersion;
+  }
+
+  private advance(version: string | undefined): void {
+    if (version === undefined || Number(version) <= this.progress) return;
+    this.resourceVersion = version;
+    this.progress = Number(version);
   }
 
   private put(object: T): void {
     const key = keyOf(object);
     const previous = this.objects.get(key);
-    if (previous !== undefined) {
-      const isSame = previous.metadata.resourceVersion === object.metadata.resourceVersion;
-      if (isSame || isNewer(previous, object)) return;
-    }
+    if (previous !== undefined && versionOf(previous) >= versionOf(object)) return;
     this.objects.set(key, object);
     // The name was deleted and taken again while we were not looking: two objects, two calls.
     if (previous !== undefined && previous.metadata.uid !== object.metadata.uid) {
-      this.tell((handlers) => handlers.onDelete?.(previous));
-      this.tell((handlers) => handlers.onAdd?.(object));
-    } else if (previous === undefined) this.tell((handlers) => handlers.onAdd?.(object));
-    else this.tell((handlers) => handlers.onUpdate?.(object, previous));
+      this.tell(previous, (handlers) => handlers.onDelete?.(previous));
+      this.tell(object, (handlers) => handlers.onAdd?.(object));
+    } else if (previous === undefined) this.tell(object, (handlers) => handlers.onAdd?.(object));
+    else this.tell(object, (handlers) => handlers.onUpdate?.(object, previous));
   }
 
   private remove(object: T): void {
     const key = keyOf(object);
     const known = this.objects.get(key);
-    if (known === undefined || isNewer(known, object)) return;
+    if (known === undefined || versionOf(known) > versionOf(object)) return;
     this.objects.delete(key);
-    this.tell((handlers) => handlers.onDelete?.(object));
+    // Of an object that came and went under the name of a known one, nobody has heard.
+    const gone = known.metadata.uid === object.metadata.uid ? object : known;
+    this.tell(gone, (handlers) => handlers.onDelete?.(gone));
   }
 
-  private tell(call: (handlers: InformerHandlers<T>) => void): void {
-    for (const handlers of this.handlers) {
-      try {
-        call(handlers);
-      } catch (error) {
-        // One subscriber's fault must not stop the copy that all others read.
-        this.deps.log.error(
-          { resource: this.resource.plural, err: describeError(error) },
-          'informer handler failed',
-        );
-      }
+  private tell(object: T, call: (handlers: InformerHandlers<T>) => void): void {
+    for (const handlers of this.handlers) this.call(handlers, object, () => call(handlers));
+  }
+
+  /** One subscriber's fault must not stop the copy that all others read, nor its other objects. */
+  private call(handlers: InformerHandlers<T>, object: T, run: () => void): void {
+    try {
+      run();
+    } catch (error) {
+      const { faults = loggedFaults(this.deps.log) } = this.deps;
+      const consumer = handlers.name ?? 'informer';
+      faults.report({ consumer, resource: this.resource, object, error });
     }
   }
 }
 
 // resourceVersions are comparable decimal integers (KEP-5504).
-const isNewer = (a: ApiObject, b: ApiObject): boolean =>
-  Number(a.metadata.resourceVersion ?? 0) > Number(b.metadata.resourceVersion ?? 0);
+const versionOf = ({ metadata }: ApiObject): number => Number(metadata.resourceVersion ?? 0);
 
 // Behind a call, so that the compiler does not take an earlier look for the present one.
 const isAborted = (signal: AbortSignal): boolean => signal.aborted;
 
+const OLD_LISTS_MAX = 3;
+const WATCH_MIN_MS = 1000;
 const RETRY_BACKOFF = { initialMs: 200, maxMs: 10_000 };

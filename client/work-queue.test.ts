@@ -1,13 +1,32 @@
+import { ApiError } from '../api/errors';
+import { CONFIG_MAPS } from '../api/resources';
 import { ManualClock } from '../lib/clock';
 import { silentLog } from '../lib/log';
 import { seededRandom } from '../lib/random';
+import type { ObjectFault } from './object-faults';
 import { WorkQueue } from './work-queue';
+
+const configMap = (name: string) => ({
+  apiVersion: 'v1',
+  kind: 'ConfigMap',
+  metadata: { name, namespace: 'default' },
+});
 
 const setUp = () => {
   const clock = new ManualClock();
-  const queue = new WorkQueue('test', { clock, random: seededRandom(1), log: silentLog });
+  const faults: ObjectFault[] = [];
+  const queue = new WorkQueue(
+    'test',
+    {
+      clock,
+      random: seededRandom(1),
+      log: silentLog,
+      faults: { report: (fault) => void faults.push(fault) },
+    },
+    { subjectOf: (name) => ({ resource: CONFIG_MAPS, object: configMap(name) }) },
+  );
   const stop = new AbortController();
-  return { clock, queue, stop };
+  return { clock, queue, stop, faults };
 };
 
 it('works on a key once however often it is added before', async () => {
@@ -176,3 +195,31 @@ it.each([[Number.NaN], [Infinity], [2 ** 53], [2 ** 31]])(
     await running;
   },
 );
+
+it('names the object whose key keeps failing by a defect, not by an answer that may change', async () => {
+  const { clock, queue, stop, faults } = setUp();
+  const done: string[] = [];
+  const errors: Readonly<Record<string, Error>> = {
+    broken: new TypeError('Cannot mix BigInt and other types'),
+    raced: new ApiError('Conflict', 'modified'),
+    refused: new ApiError('Invalid', 'status is invalid'),
+  };
+  for (const key of ['broken', 'raced', 'refused', 'fine']) queue.add(key);
+  const running = queue.run(
+    (key) => {
+      const error = errors[key];
+      if (error !== undefined) return Promise.reject(error);
+      done.push(key);
+      return Promise.resolve();
+    },
+    1,
+    stop.signal,
+  );
+  await clock.advance(2000);
+  expect(done).toEqual(['fine']);
+  const told = new Set(faults.map(({ object }) => object.metadata.name));
+  expect([...told].sort()).toEqual(['broken', 'refused']);
+  expect(faults.length).toBeLessThan(20);
+  stop.abort();
+  await running;
+});

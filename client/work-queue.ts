@@ -1,14 +1,30 @@
 import { onAbort } from '../lib/async/on-abort';
+import type { Resource } from '../api/resources';
+import type { ApiObject } from '../api/types';
 import { backoffMs, type BackoffOptions } from '../lib/async/backoff';
 import { TaskGroup } from '../lib/async/task-group';
 import type { Clock } from '../lib/clock';
 import type { Log } from '../lib/log';
 import type { Random } from '../lib/random';
+import { isLasting, type FaultReporter } from './object-faults';
 
 export interface WorkQueueDeps {
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
+  /** Told of objects whose keys keep failing. */
+  readonly faults?: FaultReporter;
+}
+
+export interface WorkQueueOptions {
+  /** The object that a key stands for, to name it when its key keeps failing. */
+  readonly subjectOf: (key: string) => Subject | undefined;
+  readonly backoff?: BackoffOptions;
+}
+
+interface Subject {
+  readonly resource: Resource;
+  readonly object: ApiObject;
 }
 
 /** Brings one key to its desired state. A rejection puts the key back with backoff. */
@@ -45,7 +61,7 @@ export class WorkQueue {
   constructor(
     private readonly name: string,
     private readonly deps: WorkQueueDeps,
-    private readonly backoff: BackoffOptions = { initialMs: 20, maxMs: 60_000 },
+    private readonly options: WorkQueueOptions,
   ) {}
 
   add(key: string): void {
@@ -134,13 +150,21 @@ export class WorkQueue {
   private retryLater(key: string, error: unknown): void {
     const failures = this.failures.get(key) ?? 0;
     this.failures.set(key, failures + 1);
-    const ms = backoffMs(failures, this.backoff, this.deps.random);
+    const ms = backoffMs(failures, this.options.backoff ?? BACKOFF, this.deps.random);
     // The first failures are mostly lost races on resourceVersion, which the retry settles.
     const level = failures < 3 ? 'debug' : 'warn';
     this.deps.log[level]({ queue: this.name, key, err: error, retryInMs: ms }, 'reconcile failed');
     this.schedule(key, ms, true);
+    if (failures >= FAILURES_BEFORE_REPORT && isLasting(error)) this.reportFault(key, error);
+  }
+
+  private reportFault(key: string, error: unknown): void {
+    const subject = this.options.subjectOf(key);
+    if (subject !== undefined) this.deps.faults?.report({ consumer: this.name, ...subject, error });
   }
 }
 
+const BACKOFF: BackoffOptions = { initialMs: 20, maxMs: 60_000 };
+const FAILURES_BEFORE_REPORT = 2;
 /** Longer timers would end at once: the platform's counts milliseconds in 31 bits. */
 const DELAY_MAX_MS = 24 * 60 * 60 * 1000;

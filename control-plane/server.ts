@@ -6,6 +6,7 @@ import { kinds } from '../api/scheme';
 import type { ApiClient } from '../client/api-client';
 import { ApiEventRecorder } from '../client/events';
 import { Informers } from '../client/informers';
+import { ObjectFaults } from '../client/object-faults';
 import type { NodeConnections } from '../client/node-connections';
 import { TaskGroup } from '../lib/async/task-group';
 import { Activities } from '../lib/activities';
@@ -103,20 +104,21 @@ const serve = async (
   const { store } = opened;
   await using caches = createWatchCaches({
     store,
-    clock,
-    log,
+    ...{ clock, log },
     historyBytesMax: budget.historyBytes,
   });
   await using registry = await createRegistry({ dir: join(config.dataDir, 'registry'), log });
   const apiClient = lateBound<ApiClient>('the API');
   const nodeConnections = lateBound<NodeConnections>('the nodes server');
-  const informers = new Informers({ ...shared, client: apiClient.proxy });
+  const faults = faultsOf(log, apiClient.proxy);
+  const informers = new Informers({ ...shared, faults, client: apiClient.proxy });
+  const views = { pods: informers.of(PODS), nodes: informers.of(NODES) };
   const scheduler = createScheduler({
     ...shared,
     client: apiClient.proxy,
     dir: join(config.dataDir, 'decisions'),
-    pods: informers.of(PODS),
-    nodes: informers.of(NODES),
+    ...views,
+    faults,
   });
   await using server = createApiServer({
     ...shared,
@@ -130,6 +132,7 @@ const serve = async (
     lag: () => monitor.histogram,
     virtualResources: [scheduler.decisions, scheduler.explanations],
     registry,
+    objectFaults: faults,
     evictionSeconds: config.evictionSeconds,
     version: process.env['DHOW_VERSION'] ?? '0.0.0',
   });
@@ -138,47 +141,60 @@ const serve = async (
   await using nodes = createNodesServer({
     ...shared,
     client,
-    pods: informers.of(PODS),
-    nodes: informers.of(NODES),
+    ...views,
     secrets: informers.of(SECRETS),
     configMaps: informers.of(CONFIG_MAPS),
     pki,
     tokens,
-    options: {
-      clusterCidr: config.clusterCidr,
-      heartbeatIntervalMs: config.heartbeatSeconds * 1000,
-    },
+    options: nodesOptionsOf(config),
   });
   nodeConnections.bind(nodes.connections);
-  const controllers = controllersFor({ config, log, pki }, client, informers);
+  const controllers = controllersFor({ config, log, pki }, client, informers, faults);
   await using group = new TaskGroup(signal);
   group.run((groupSignal) => informers.run(groupSignal));
   const address = await server.listen(parseAddress(config.listen));
   const started = await announce({ config, pki, tokens, nodes, apiPort: address.port });
-  group.run((groupSignal) => runControllers(controllers, groupSignal));
+  group.run((groupSignal) => runControllers(controllers, shared, groupSignal));
   group.run((groupSignal) => scheduler.run(groupSignal));
   log.info({ url: started.url, agentsPort: started.agentsPort }, 'ready');
   onStarted(started);
   await group.wait();
 };
 
+const nodesOptionsOf = ({ clusterCidr, heartbeatSeconds }: ServerConfig) => ({
+  clusterCidr,
+  heartbeatIntervalMs: heartbeatSeconds * 1000,
+});
+
 const controllersFor = (
   { config, log, pki }: Pick<Parts, 'config' | 'log' | 'pki'>,
   client: ApiClient,
   informers: Informers,
+  faults: ObjectFaults,
 ) => {
   const eventsFor = (component: string) => new ApiEventRecorder({ client, clock, log, component });
   return createControllers(
-    { clock, random, log, client, informers, eventsFor },
+    { clock, random, log, client, informers, eventsFor, faults },
     {
-      resources: kinds()
-        .filter(({ verbs }) => verbs.includes('create') && verbs.includes('list'))
-        .map(({ resource }) => resource),
+      resources: storedResources(),
       caCertificate: pki.caCertificate,
       nodeGracePeriodMs: config.nodeGraceSeconds * 1000,
     },
   );
 };
+
+/** Every kind that is stored. */
+const storedResources = () =>
+  kinds()
+    .filter(({ verbs }) => verbs.includes('create') && verbs.includes('list'))
+    .map(({ resource }) => resource);
+
+/** Where every part says which object it cannot handle. */
+const faultsOf = (log: Log, client: ApiClient): ObjectFaults =>
+  new ObjectFaults({
+    log,
+    events: new ApiEventRecorder({ clock, log, client, component: 'dhow-server' }),
+  });
 
 /** Opens the agents' port and leaves what an administrator and a new node need. */
 const announce = async ({

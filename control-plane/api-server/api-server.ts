@@ -54,6 +54,8 @@ export interface ApiServerDeps {
   readonly virtualResources: readonly VirtualResource[];
   /** Answers /v2/ for authenticated callers: images for the nodes. */
   readonly registry?: { handle(request: IncomingMessage, response: ServerResponse): void };
+  /** Counts of objects that components could not handle, for /metrics. */
+  readonly objectFaults?: { series(): readonly (readonly [string, number])[] };
   /** How long pods stay on a node that is gone, unless they say otherwise. Default 300 s. */
   readonly evictionSeconds?: number;
   /** How much may be kept for clients. Default: enough for a few hundred. */
@@ -117,7 +119,7 @@ export const createApiServer = (deps: ApiServerDeps): ApiServer => {
     tokens: service.tokens,
     metrics,
     isOutdated,
-    scrape: () => metricsResponse(metrics, kinds, deps.caches, deps.lag?.()),
+    scrape: () => metricsResponse(metrics, kinds, deps),
     activities: deps.activities ?? new Activities(),
     inFlight: new InFlightLimit(),
     rest: new RestApi({

@@ -3,7 +3,7 @@ import { groupOf, isOwnedBy } from '../../api/owners';
 import type { Resource } from '../../api/resources';
 import { nameOf, type ApiObject, type OwnerReference } from '../../api/types';
 import { WorkQueue } from '../../client/work-queue';
-import type { Controller, ControllerDeps } from './controller';
+import { Subscriptions, type Controller, type ControllerDeps } from './controller';
 import { jsonEqual } from '../../api/json-value';
 
 /** One object in the ownership graph, present or only referred to. */
@@ -31,17 +31,21 @@ export class GarbageCollector implements Controller {
     private readonly deps: ControllerDeps,
     private readonly resources: readonly Resource[],
   ) {
-    this.queue = new WorkQueue(this.name, deps);
+    this.queue = new WorkQueue(this.name, deps, { subjectOf: (uid) => this.nodes.get(uid) });
   }
 
   async run(signal: AbortSignal): Promise<void> {
+    const { name } = this;
+    using subscriptions = new Subscriptions();
     const informers = this.resources.map((resource) => {
       const informer = this.deps.informers.of(resource);
-      informer.subscribe({
+      const end = informer.subscribe({
+        name,
         onAdd: (object) => this.add(resource, object),
         onUpdate: (object, previous) => this.update(resource, object, previous),
         onDelete: (object) => this.remove(object),
       });
+      subscriptions.add(end);
       return informer;
     });
     await Promise.all(informers.map((informer) => informer.whenSynced()));

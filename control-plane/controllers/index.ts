@@ -1,5 +1,6 @@
 import type { Resource } from '../../api/resources';
 import type { EventRecorder } from '../../client/events';
+import { keepRunning, type KeepRunningDeps } from '../../lib/async/keep-running';
 import { TaskGroup } from '../../lib/async/task-group';
 import type { Controller, ControllerDeps } from './controller';
 import { DeploymentController } from './deployment/deployment';
@@ -42,14 +43,17 @@ export const createControllers = (
   ];
 };
 
-/** Runs all until `signal` aborts; one that fails ends all. */
+/** Runs all until `signal` aborts; one that fails is begun again and disturbs no other. */
 export const runControllers = async (
   controllers: readonly Controller[],
+  deps: KeepRunningDeps,
   signal: AbortSignal,
 ): Promise<void> => {
   await using group = new TaskGroup(signal);
   for (const controller of controllers) {
-    group.run((groupSignal) => controller.run(groupSignal));
+    group.run((groupSignal) =>
+      keepRunning(controller.name, (each) => controller.run(each), deps, groupSignal),
+    );
   }
   await group.wait();
 };

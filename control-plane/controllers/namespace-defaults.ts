@@ -3,7 +3,7 @@ import { CONFIG_MAPS, NAMESPACES, SERVICE_ACCOUNTS } from '../../api/resources';
 import type { ConfigMap, Namespace, ServiceAccount } from '../../api/types';
 import type { DraftOf } from '../../client/api-client';
 import { WorkQueue } from '../../client/work-queue';
-import type { Controller, ControllerDeps } from './controller';
+import { subject, Subscriptions, type Controller, type ControllerDeps } from './controller';
 
 /** Gives every namespace what pods expect there: the `default` service account and the CA bundle. */
 export class NamespaceDefaultsController implements Controller {
@@ -14,26 +14,33 @@ export class NamespaceDefaultsController implements Controller {
     private readonly deps: ControllerDeps,
     private readonly caCertificate: string,
   ) {
-    this.queue = new WorkQueue(this.name, deps);
+    this.queue = new WorkQueue(this.name, deps, {
+      subjectOf: (name) => subject(NAMESPACES, deps.informers.of(NAMESPACES).get(name)),
+    });
   }
 
   async run(signal: AbortSignal): Promise<void> {
+    const { name } = this;
+    using subscriptions = new Subscriptions();
     const { informers } = this.deps;
     const namespaces = informers.of(NAMESPACES);
-    const enqueue = (name = '') => this.queue.add(name);
-    namespaces.subscribe({ onAdd: ({ metadata }) => enqueue(metadata.name) });
-    informers.of(SERVICE_ACCOUNTS).subscribe({
-      onDelete: ({ metadata }) => enqueue(metadata.namespace),
-    });
-    informers.of(CONFIG_MAPS).subscribe({
-      onDelete: ({ metadata }) => enqueue(metadata.namespace),
-      onUpdate: ({ metadata }) => {
-        if (metadata.name === ROOT_CA) enqueue(metadata.namespace);
-      },
-    });
+    const enqueue = (namespace = '') => this.queue.add(namespace);
+    const onAdd = ({ metadata }: Namespace) => enqueue(metadata.name);
+    subscriptions.add(namespaces.subscribe({ name, onAdd }));
+    const onDelete = ({ metadata }: ServiceAccount) => enqueue(metadata.namespace);
+    subscriptions.add(informers.of(SERVICE_ACCOUNTS).subscribe({ name, onDelete }));
+    subscriptions.add(
+      informers.of(CONFIG_MAPS).subscribe({
+        name,
+        onDelete: ({ metadata }) => enqueue(metadata.namespace),
+        onUpdate: ({ metadata }) => {
+          if (metadata.name === ROOT_CA) enqueue(metadata.namespace);
+        },
+      }),
+    );
     await informers.whenSynced();
     await this.queue.run(
-      (name, workSignal) => this.reconcile(namespaces.get(name), workSignal),
+      (key, workSignal) => this.reconcile(namespaces.get(key), workSignal),
       WORKERS,
       signal,
     );

@@ -5,8 +5,8 @@ import type { Informer } from '../../client/informer';
 import { WorkQueue } from '../../client/work-queue';
 import { rfc3339 } from '../../lib/clock';
 import { describeError } from '../../lib/log';
-import type { Controller, ControllerDeps } from './controller';
 import { emptyingConditions, type Remaining } from './namespace-conditions';
+import { subject, Subscriptions, type Controller, type ControllerDeps } from './controller';
 
 /** Empties a namespace that is being deleted, then lets go of it. */
 export class NamespaceController implements Controller {
@@ -18,17 +18,22 @@ export class NamespaceController implements Controller {
     private readonly deps: ControllerDeps,
     private readonly resources: readonly Resource[],
   ) {
-    this.queue = new WorkQueue(this.name, deps, { initialMs: 200, maxMs: 10_000 });
+    this.queue = new WorkQueue(this.name, deps, {
+      subjectOf: (name) => subject(NAMESPACES, this.namespaces.get(name)),
+      backoff: { initialMs: 200, maxMs: 10_000 },
+    });
     this.namespaces = deps.informers.of(NAMESPACES);
   }
 
   async run(signal: AbortSignal): Promise<void> {
+    const { name } = this;
+    using subscriptions = new Subscriptions();
     const enqueue = ({ metadata }: Namespace) => {
       if (metadata.deletionTimestamp !== undefined) this.queue.add(metadata.name);
     };
-    this.namespaces.subscribe({ onAdd: enqueue, onUpdate: enqueue });
+    subscriptions.add(this.namespaces.subscribe({ name, onAdd: enqueue, onUpdate: enqueue }));
     await this.namespaces.whenSynced();
-    await this.queue.run((name, workSignal) => this.reconcile(name, workSignal), WORKERS, signal);
+    await this.queue.run((key, workSignal) => this.reconcile(key, workSignal), WORKERS, signal);
   }
 
   async reconcile(name: string, signal: AbortSignal): Promise<void> {

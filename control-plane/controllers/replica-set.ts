@@ -9,7 +9,7 @@ import type { Informer } from '../../client/informer';
 import { WorkQueue } from '../../client/work-queue';
 import { rfc3339 } from '../../lib/clock';
 import { describeError } from '../../lib/log';
-import type { Controller, ControllerDeps } from './controller';
+import { subject, Subscriptions, type Controller, type ControllerDeps } from './controller';
 import { CreationLimiter, type Trouble } from './creation-limiter';
 import { OwnedIndex } from './owned-index';
 import { nextAvailableInMs, planReplicas, replicaSetStatus } from './replica-set-plan';
@@ -28,30 +28,40 @@ export class ReplicaSetController implements Controller {
 
   constructor(private readonly deps: ControllerDeps) {
     this.limiter = new CreationLimiter(deps.clock);
-    this.queue = new WorkQueue(this.name, deps);
+    this.queue = new WorkQueue(this.name, deps, {
+      subjectOf: (key) => subject(REPLICA_SETS, this.replicaSets.get(key)),
+    });
     this.replicaSets = deps.informers.of(REPLICA_SETS);
     this.pods = deps.informers.of(PODS);
     this.podIndex = new OwnedIndex(this.pods);
   }
 
   async run(signal: AbortSignal): Promise<void> {
+    const { name } = this;
+    using subscriptions = new Subscriptions();
     const enqueue = (replicaSet: ReplicaSet) => this.queue.add(keyOf(replicaSet));
-    this.replicaSets.subscribe({
-      onAdd: enqueue,
-      onUpdate: enqueue,
-      onDelete: ({ metadata }) => this.limiter.forget(metadata.uid ?? ''),
-    });
-    this.pods.subscribe({
-      onAdd: (pod) => this.enqueueOwner(pod),
-      onUpdate: (pod, previous) => {
-        this.enqueueOwner(previous);
-        this.enqueueOwner(pod);
-      },
-      onDelete: (pod) => {
-        this.deleting.delete(pod.metadata.uid ?? '');
-        this.enqueueOwner(pod);
-      },
-    });
+    subscriptions.add(
+      this.replicaSets.subscribe({
+        name,
+        onAdd: enqueue,
+        onUpdate: enqueue,
+        onDelete: ({ metadata }) => this.limiter.forget(metadata.uid ?? ''),
+      }),
+    );
+    subscriptions.add(
+      this.pods.subscribe({
+        name,
+        onAdd: (pod) => this.enqueueOwner(pod),
+        onUpdate: (pod, previous) => {
+          this.enqueueOwner(previous);
+          this.enqueueOwner(pod);
+        },
+        onDelete: (pod) => {
+          this.deleting.delete(pod.metadata.uid ?? '');
+          this.enqueueOwner(pod);
+        },
+      }),
+    );
     await Promise.all([this.replicaSets.whenSynced(), this.pods.whenSynced()]);
     await this.queue.run((key, workSignal) => this.reconcile(key, workSignal), WORKERS, signal);
   }

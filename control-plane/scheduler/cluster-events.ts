@@ -1,5 +1,7 @@
 import { isTerminal, isTerminating } from '../../api/pods';
+import { PODS } from '../../api/resources';
 import type { Node, Pod } from '../../api/types';
+import type { FaultReporter } from '../../client/object-faults';
 import { firstRefusal } from './decide';
 import type { ConditionWriter } from './condition-writer';
 import { gatedMessage } from './message';
@@ -15,6 +17,7 @@ export interface ClusterEventsDeps {
   readonly conditions: ConditionWriter;
   /** Pods that name another scheduler are not ours to place; their requests count all the same. */
   readonly schedulerName: string;
+  readonly faults: FaultReporter;
 }
 
 /** Turns what the watches say into snapshot and queue: who is where, who waits, who may be woken. */
@@ -74,7 +77,12 @@ export class ClusterEvents {
     if (!this.hasOverflowed || this.deps.queue.size > REOFFER_BELOW) return;
     this.hasOverflowed = false;
     for (const pod of pods) {
-      if (!isBound(pod) && !this.deps.queue.has(pod.metadata.uid ?? '')) this.podChanged(pod);
+      if (isBound(pod) || this.deps.queue.has(pod.metadata.uid ?? '')) continue;
+      try {
+        this.podChanged(pod);
+      } catch (error) {
+        this.deps.faults.report({ consumer: CONSUMER, resource: PODS, object: pod, error });
+      }
     }
   }
 
@@ -116,5 +124,7 @@ const asksTheSame = (a: Pod, b: Pod): boolean =>
   !isTerminal(a) &&
   jsonEqual(a.spec, b.spec);
 
+/** In reports of objects that could not be handled. */
+export const CONSUMER = 'scheduler';
 export const DEFAULT_SCHEDULER_NAME = 'default-scheduler';
 const REOFFER_BELOW = 100_000;

@@ -60,10 +60,26 @@ export const firstRefusal = (
   { filters }: Profile = DEFAULT_PROFILE,
 ): { readonly plugin: FilterPlugin; readonly refusal: Refusal } | undefined => {
   for (const plugin of filters) {
-    const refusal = plugin.filter(pod, node);
+    const refusal = verdictOf(plugin, pod, node);
     if (refusal !== undefined) return { plugin, refusal };
   }
   return undefined;
+};
+
+/**
+ * The plugin's verdict. A plugin that breaks on one node refuses that node: were the attempt to
+ * fail, one broken node would keep every pod from all others.
+ */
+export const verdictOf = (
+  plugin: FilterPlugin,
+  pod: PodInfo,
+  node: NodeView,
+): Refusal | undefined => {
+  try {
+    return plugin.filter(pod, node);
+  } catch {
+    return { reasons: [`node(s) could not be judged by ${plugin.name}`], isPodBound: false };
+  }
 };
 
 interface Filtered {
@@ -108,9 +124,24 @@ export const scoreNodes = (
 ): readonly (readonly number[])[] =>
   scores.map(({ plugin, weight }) => {
     if (!plugin.isActive(pod)) return nodes.map(() => 0);
-    const raw = nodes.map((node) => plugin.score(pod, node, snapshot));
+    const raw = nodes.map((node) => scoreOf(plugin, pod, node, snapshot));
     return normalized(plugin, raw).map((score) => score * weight);
   });
+
+/** A plugin that breaks on one node has nothing to say for it. */
+const scoreOf = (
+  plugin: ScorePlugin,
+  pod: PodInfo,
+  node: NodeView,
+  snapshot: SnapshotView,
+): number => {
+  try {
+    const score = plugin.score(pod, node, snapshot);
+    return Number.isFinite(score) ? score : 0;
+  } catch {
+    return 0;
+  }
+};
 
 // Upstream's DefaultNormalizeScore: integers, by the largest over the feasible nodes.
 const normalized = ({ normalization }: ScorePlugin, raw: readonly number[]): readonly number[] => {

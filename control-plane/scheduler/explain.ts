@@ -1,6 +1,7 @@
 import type { NodeExplanation } from '../../api/decisions';
-import { scoreNodes, firstRefusal } from './decide';
+import { scoreNodes, firstRefusal, verdictOf } from './decide';
 import type { NodeInfo } from './node-info';
+import type { FilterPlugin, Finding } from './plugins/plugin';
 import type { PodInfo } from './pod-info';
 import { DEFAULT_PROFILE, type Profile } from './profile';
 import type { Snapshot } from './snapshot';
@@ -43,8 +44,17 @@ const explainRefusal = (pod: PodInfo, node: NodeInfo, profile: Profile): NodeExp
   node: node.name,
   fits: false,
   reasons: profile.filters.flatMap((plugin) =>
-    plugin.filter(pod, node) === undefined
-      ? []
-      : plugin.explain(pod, node).map((finding) => ({ plugin: plugin.name, ...finding })),
+    findingsOf(plugin, pod, node).map((finding) => ({ plugin: plugin.name, ...finding })),
   ),
 });
+
+const findingsOf = (plugin: FilterPlugin, pod: PodInfo, node: NodeInfo): readonly Finding[] => {
+  const refusal = verdictOf(plugin, pod, node);
+  if (refusal === undefined) return [];
+  try {
+    return plugin.explain(pod, node);
+  } catch {
+    const [reason] = refusal.reasons;
+    return [{ reason, detail: reason }];
+  }
+};

@@ -6,12 +6,14 @@ import type { Node, Pod } from '../../api/types';
 import type { ApiClient } from '../../client/api-client';
 import { ApiEventRecorder, type EventRecorder } from '../../client/events';
 import { Informer } from '../../client/informer';
+import { loggedFaults, type FaultReporter } from '../../client/object-faults';
 import type { VirtualResource } from '../../client/virtual-resource';
+import { keepRunning } from '../../lib/async/keep-running';
 import { TaskGroup } from '../../lib/async/task-group';
 import type { Clock } from '../../lib/clock';
 import type { Log } from '../../lib/log';
 import type { Random } from '../../lib/random';
-import { ClusterEvents, DEFAULT_SCHEDULER_NAME, mayFit } from './cluster-events';
+import { ClusterEvents, CONSUMER, DEFAULT_SCHEDULER_NAME, mayFit } from './cluster-events';
 import { ConditionWriter } from './condition-writer';
 import { DecisionLog } from './decisions/decision-log';
 import { Segments } from './decisions/segments';
@@ -35,6 +37,8 @@ export interface SchedulerDeps {
   readonly nodes?: Informer<Node>;
   /** Default: writes `v1 Event` objects through `client`. */
   readonly events?: EventRecorder;
+  /** Told of objects that the scheduler cannot handle. Default: they are only logged. */
+  readonly faults?: FaultReporter;
   /** Pods with another `spec.schedulerName` are left alone. Default `default-scheduler`. */
   readonly schedulerName?: string;
 }
@@ -49,7 +53,8 @@ export interface Scheduler {
 /** Puts a scheduler together. Its two resources may be served before and after `run`. */
 export const createScheduler = (deps: SchedulerDeps): Scheduler => {
   const { client, clock, random, log, dir, schedulerName = DEFAULT_SCHEDULER_NAME } = deps;
-  const informerDeps = { client, clock, random, log };
+  const { faults = loggedFaults(log) } = deps;
+  const informerDeps = { client, clock, random, log, faults };
   const pods = deps.pods ?? new Informer(PODS, informerDeps);
   const nodes = deps.nodes ?? new Informer(NODES, informerDeps);
   const events =
@@ -59,7 +64,7 @@ export const createScheduler = (deps: SchedulerDeps): Scheduler => {
   const snapshot = new Snapshot();
   const queue = new SchedulingQueue({ clock, mayFit: mayFit(snapshot), wakeEventsOf });
   const conditions = new ConditionWriter({ client, clock, log });
-  const cluster = new ClusterEvents({ snapshot, queue, conditions, schedulerName });
+  const cluster = new ClusterEvents({ snapshot, queue, conditions, schedulerName, faults });
   const seed = deps.seed ?? Math.floor(random.next() * 2 ** 32);
   const loop = new SchedulingLoop({
     ...{
@@ -75,6 +80,7 @@ export const createScheduler = (deps: SchedulerDeps): Scheduler => {
       conditions,
       pods,
       seed,
+      faults,
     },
   });
 
@@ -91,7 +97,12 @@ export const createScheduler = (deps: SchedulerDeps): Scheduler => {
     try {
       group.run(async (each) => {
         await synced(pods, nodes, each);
-        if (!each.aborted) await loop.run(group, each);
+        await keepRunning(
+          'scheduler',
+          (signal) => loop.run(group, signal),
+          { clock, random, log },
+          each,
+        );
       });
       await group.wait();
     } finally {
@@ -113,11 +124,13 @@ const subscribe = (
 ): (() => void) => {
   const stops = [
     nodes.subscribe({
+      name: CONSUMER,
       onAdd: (node) => cluster.nodeAdded(node),
       onUpdate: (node, previous) => cluster.nodeChanged(node, previous),
       onDelete: (node) => cluster.nodeGone(node),
     }),
     pods.subscribe({
+      name: CONSUMER,
       onAdd: (pod) => cluster.podChanged(pod),
       onUpdate: (pod, previous) => cluster.podChanged(pod, previous),
       onDelete: (pod) => cluster.podGone(pod),

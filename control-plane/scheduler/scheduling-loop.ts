@@ -2,10 +2,11 @@ import { PODS } from '../../api/resources';
 import { tolerationSecondsFor } from '../../api/taints';
 import type { Pod } from '../../api/types';
 import type { EventRecorder } from '../../client/events';
+import type { FaultReporter } from '../../client/object-faults';
 import type { TaskGroup } from '../../lib/async/task-group';
 import { describeError } from '../../lib/log';
 import { Binder, type BinderDeps, type BindResult } from './binder';
-import type { ClusterEvents } from './cluster-events';
+import { CONSUMER, type ClusterEvents } from './cluster-events';
 import type { ConditionWriter } from './condition-writer';
 import { decide, type Decision } from './decide';
 import type { DecisionLog } from './decisions/decision-log';
@@ -23,6 +24,7 @@ export interface SchedulingLoopDeps extends BinderDeps {
   readonly cluster: ClusterEvents;
   readonly pods: { get(key: string): Pod | undefined; list(): Iterable<Pod> };
   readonly seed: number;
+  readonly faults: FaultReporter;
 }
 
 /**
@@ -51,7 +53,7 @@ export class SchedulingLoop {
   }
 
   private tryOne(popped: Attempt, group: TaskGroup): void {
-    const { queue, pods, log, cluster } = this.deps;
+    const { queue, pods, cluster } = this.deps;
     const { info } = popped;
     const pod = pods.get(info.key);
     if (pod === undefined || pod.metadata.uid !== info.uid || !cluster.isOurs(pod)) {
@@ -63,9 +65,9 @@ export class SchedulingLoop {
       this.place(attempt, pod, group);
     } catch (error) {
       // A pod that breaks a plugin must not stop the others.
-      log.error({ pod: info.key, err: error }, 'scheduling attempt failed');
-      this.recordError(attempt, describeError(error));
       queue.failed(info.uid, 'AttemptFailed');
+      this.deps.faults.report({ consumer: CONSUMER, resource: PODS, object: pod, error });
+      this.recordError(attempt, describeError(error));
     }
   }
 
@@ -98,6 +100,9 @@ export class SchedulingLoop {
     try {
       const result = await this.binder.bind(pod, nodeName, signal);
       this.conclude(attempt, pod, nodeName, result);
+    } catch (error) {
+      // What became of the binding is unknown: the assumption stays until the watch tells.
+      this.deps.faults.report({ consumer: CONSUMER, resource: PODS, object: pod, error });
     } finally {
       this.bindingCount--;
       this.bindingEnded();

@@ -1,6 +1,6 @@
 import type { ResourceAmounts } from '../../api/pods';
 import { formatBytes, formatCpuMillis } from '../../api/quantity';
-import { firstRefusal } from './decide';
+import { firstRefusal, verdictOf } from './decide';
 import { nodesWithout } from './explain';
 import { NodeInfo } from './node-info';
 import { COST, type Placement, type Remedy } from './plugins/plugin';
@@ -17,13 +17,22 @@ export const suggest = (
   snapshot: Snapshot,
   profile: Profile = DEFAULT_PROFILE,
 ): string | undefined => {
-  const [best, ...others] = plansFor(pod, snapshot, profile);
+  const [best, ...others] = plansOrNone(pod, snapshot, profile);
   if (best === undefined) return undefined;
   const other =
     best.cost < ALTERNATIVE_FROM_COST
       ? undefined
       : others.find(({ touches }) => touches !== 'both' && touches !== best.touches);
   return other === undefined ? best.words : `${best.words}, or ${other.words}`;
+};
+
+/** A courtesy: what breaks it must not break the attempt, or the explanation, that it is part of. */
+const plansOrNone = (pod: PodInfo, snapshot: Snapshot, profile: Profile): readonly Plan[] => {
+  try {
+    return plansFor(pod, snapshot, profile);
+  } catch {
+    return [];
+  }
 };
 
 export interface Plan {
@@ -57,7 +66,7 @@ const closestNodes = (
   nodes
     .map((node) => ({
       node,
-      count: filters.filter((plugin) => plugin.filter(pod, node) !== undefined).length,
+      count: filters.filter((plugin) => verdictOf(plugin, pod, node) !== undefined).length,
     }))
     .filter(({ count }) => count > 0)
     .sort((a, b) => a.count - b.count || (a.node.name < b.node.name ? -1 : 1))
@@ -76,7 +85,7 @@ const plansFrom = (
   const { plugin } = refused;
   return plugin.remedies(placement.pod, placement.node).flatMap((remedy) => {
     const next = remedy.apply(placement);
-    const helps = plugin.filter(next.pod, next.node) === undefined;
+    const helps = verdictOf(plugin, next.pod, next.node) === undefined;
     return helps ? plansFrom(next, profile, [...taken, remedy]) : [];
   });
 };

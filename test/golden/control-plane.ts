@@ -82,7 +82,7 @@ const main = async (directory: string): Promise<void> => {
   informers.of(NODES);
   await using group = new TaskGroup(stop.signal);
   group.run((signal) => informers.run(signal));
-  group.run((signal) => runControllers(controllers, signal));
+  group.run((signal) => runControllers(controllers, { clock, random, log }, signal));
   group.run((signal) => scheduler.run(signal));
   process.stdout.write(`${address}\n`);
   await group.wait();

@@ -7,6 +7,7 @@ import { nameOf, type Node, type Pod } from '../../api/types';
 import type { ApiClient } from '../../client/api-client';
 import { ApiEventRecorder } from '../../client/events';
 import { Informers } from '../../client/informers';
+import { ObjectFaults } from '../../client/object-faults';
 import { createApiServer, type ApiServer } from '../../control-plane/api-server/api-server';
 import { createControllers, runControllers } from '../../control-plane/controllers';
 import { openPki } from '../../control-plane/pki/pki';
@@ -67,7 +68,12 @@ export class World implements AsyncDisposable {
     const shared = { random: seededRandom(seed), log: silentLog };
     const clock = new ManualClock(Date.parse('2030-01-01T00:00:00Z'));
     const caches = createWatchCaches({ store, clock, log: silentLog });
-    const scheduler = createScheduler({ ...shared, client: late.proxy, clock, seed });
+    const component = 'dhow-server';
+    const faults = new ObjectFaults({
+      log: silentLog,
+      events: new ApiEventRecorder({ client: late.proxy, clock, log: silentLog, component }),
+    });
+    const scheduler = createScheduler({ ...shared, client: late.proxy, clock, seed, faults });
     const server = createApiServer({
       ...shared,
       store,
@@ -82,6 +88,7 @@ export class World implements AsyncDisposable {
         exec: () => Promise.reject(new ApiError('ServiceUnavailable', 'no agents here')),
       },
       virtualResources: [scheduler.decisions, scheduler.explanations],
+      objectFaults: faults,
       evictionSeconds: 30,
       version: '0.0.0',
     });
@@ -90,13 +97,14 @@ export class World implements AsyncDisposable {
       await caches[Symbol.asyncDispose]();
     });
     late.bind(world.flaky(server.client));
-    const informers = new Informers({ ...shared, client: late.proxy, clock });
+    const informers = new Informers({ ...shared, client: late.proxy, clock, faults });
     const controllers = createControllers(
       {
         ...shared,
         client: late.proxy,
         clock,
         informers,
+        faults,
         eventsFor: (component) =>
           new ApiEventRecorder({ client: server.client, clock, log: silentLog, component }),
       },
@@ -116,7 +124,7 @@ export class World implements AsyncDisposable {
     }
     for (let i = 1; i <= nodeCount; i++) await world.addNode(`node-${i}`);
     world.group.run((signal) => informers.run(signal));
-    world.group.run((signal) => runControllers(controllers, signal));
+    world.group.run((signal) => runControllers(controllers, { ...shared, clock }, signal));
     world.group.run((signal) => scheduler.run(signal));
     await world.advance(5_000);
     return world;

@@ -5,12 +5,18 @@ import { storeNameOf } from '../kinds/served-kind';
 import type { LagHistogram } from '../../../lib/event-loop-monitor';
 import { histogram, metric, type RequestMetrics } from './request-metrics';
 
+/** What is measured beside requests. */
+interface Measured {
+  readonly caches: WatchCaches;
+  readonly lag?: () => LagHistogram;
+  readonly objectFaults?: { series(): readonly (readonly [labels: string, value: number])[] };
+}
+
 /** What /metrics answers: requests, stored objects, and what the process uses. */
 export const metricsResponse = (
   requests: RequestMetrics,
   kinds: KindRegistry,
-  caches: WatchCaches,
-  lag?: LagHistogram,
+  { caches, lag, objectFaults }: Measured,
 ): ApiResponse => {
   const { user, system } = process.cpuUsage();
   const lines = [
@@ -26,7 +32,17 @@ export const metricsResponse = (
     ),
     ...(lag === undefined
       ? []
-      : histogram('dhow_event_loop_lag_seconds', 'How late the event loop ran what was due.', lag)),
+      : histogram(
+          'dhow_event_loop_lag_seconds',
+          'How late the event loop ran what was due.',
+          lag(),
+        )),
+    ...metric(
+      'dhow_object_faults_total',
+      'counter',
+      'Objects that a component could not handle, by component and resource; events name them.',
+      objectFaults?.series() ?? [],
+    ),
     ...metric('process_cpu_seconds_total', 'counter', 'CPU time of the process.', [
       ['', (user + system) / 1e6],
     ]),

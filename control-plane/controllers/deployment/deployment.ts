@@ -9,7 +9,7 @@ import type { Informer } from '../../../client/informer';
 import { WorkQueue } from '../../../client/work-queue';
 import { rfc3339 } from '../../../lib/clock';
 import { describeError } from '../../../lib/log';
-import type { Controller, ControllerDeps } from '../controller';
+import { subject, Subscriptions, type Controller, type ControllerDeps } from '../controller';
 import { OwnedIndex } from '../owned-index';
 import {
   byAge,
@@ -54,7 +54,9 @@ export class DeploymentController implements Controller {
   private readonly setIndex: OwnedIndex<ReplicaSet>;
 
   constructor(private readonly deps: ControllerDeps) {
-    this.queue = new WorkQueue(this.name, deps);
+    this.queue = new WorkQueue(this.name, deps, {
+      subjectOf: (key) => subject(DEPLOYMENTS, this.deployments.get(key)),
+    });
     this.deployments = deps.informers.of(DEPLOYMENTS);
     this.replicaSets = deps.informers.of(REPLICA_SETS);
     this.pods = deps.informers.of(PODS);
@@ -62,16 +64,22 @@ export class DeploymentController implements Controller {
   }
 
   async run(signal: AbortSignal): Promise<void> {
+    const { name } = this;
+    using subscriptions = new Subscriptions();
     const enqueue = (deployment: Deployment) => this.queue.add(keyOf(deployment));
-    this.deployments.subscribe({ onAdd: enqueue, onUpdate: enqueue });
+    subscriptions.add(this.deployments.subscribe({ name, onAdd: enqueue, onUpdate: enqueue }));
     const enqueueOwner = (replicaSet: ReplicaSet) => this.enqueueOwner(replicaSet);
-    this.replicaSets.subscribe({
-      onAdd: enqueueOwner,
-      onUpdate: enqueueOwner,
-      onDelete: enqueueOwner,
-    });
+    subscriptions.add(
+      this.replicaSets.subscribe({
+        name,
+        onAdd: enqueueOwner,
+        onUpdate: enqueueOwner,
+        onDelete: enqueueOwner,
+      }),
+    );
     // A Recreate rollout waits for the last old pod to be gone.
-    this.pods.subscribe({ onDelete: (pod) => this.enqueueOwnerOfPod(pod) });
+    const onDelete = (pod: Pod) => this.enqueueOwnerOfPod(pod);
+    subscriptions.add(this.pods.subscribe({ name, onDelete }));
     await Promise.all(
       [this.deployments, this.replicaSets, this.pods].map((informer) => informer.whenSynced()),
     );

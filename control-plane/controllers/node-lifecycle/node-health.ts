@@ -1,10 +1,12 @@
 import { hasReason } from '../../../api/errors';
+import { isPodReady } from '../../../api/pods';
 import { LEASES, NAMESPACES, NODES, PODS } from '../../../api/resources';
 import { nameOf, type Lease, type Node, type Pod } from '../../../api/types';
 import type { Informer } from '../../../client/informer';
 import { linkedController } from '../../../lib/async/linked-controller';
 import { rfc3339 } from '../../../lib/clock';
 import type { Controller, ControllerDeps } from '../controller';
+import { sweep } from '../sweep';
 import { healthTaints, silentConditions } from './plan';
 
 export interface NodeHealthOptions {
@@ -46,18 +48,20 @@ export class NodeHealthController implements Controller {
   async run(signal: AbortSignal): Promise<void> {
     await Promise.all([this.nodes, this.leases, this.pods].map((each) => each.whenSynced()));
     const periodMs = Math.min(SWEEP_PERIOD_MS, this.options.gracePeriodMs / 4);
+    const { name } = this;
     let rest = linkedController(signal);
     // Taints follow readiness at once: a node that has come is not to wait for the next sweep.
     const wakeIfStale = (node: Node) => {
       if (healthTaints(node, '') !== undefined) rest.abort();
     };
-    const unsubscribe = this.nodes.subscribe({ onAdd: wakeIfStale, onUpdate: wakeIfStale });
+    const unsubscribe = this.nodes.subscribe({ name, onAdd: wakeIfStale, onUpdate: wakeIfStale });
     while (!signal.aborted) {
       rest[Symbol.dispose]();
       rest = linkedController(signal);
       this.forgiveOwnStall(periodMs);
       if (await this.canHear(signal)) {
-        for (const node of this.nodes.list()) await this.check(node, signal);
+        const judge = (node: Node) => this.judgeOrForgive(node, signal);
+        await sweep(this.name, NODES, [...this.nodes.list()], judge, this.deps, signal);
         this.forgetDeleted();
       }
       await this.deps.clock.sleep(periodMs, rest.signal);
@@ -90,16 +94,12 @@ export class NodeHealthController implements Controller {
     }
   }
 
-  private async check(node: Node, signal: AbortSignal): Promise<void> {
+  private async judgeOrForgive(node: Node, signal: AbortSignal): Promise<void> {
     try {
       await this.judge(node, signal);
     } catch (error) {
-      // The next sweep looks again.
       if (isOfStore(error)) this.heard.clear();
-      const level = hasReason(error, 'Conflict', 'NotFound') ? 'debug' : 'warn';
-      if (!signal.aborted) {
-        this.deps.log[level]({ node: node.metadata.name, err: error }, 'node not judged');
-      }
+      throw error;
     }
   }
 
@@ -154,19 +154,23 @@ export class NodeHealthController implements Controller {
 
   /** A pod that nobody can see is not ready: what balances load over ready pods must skip it. */
   private async markPodsNotReady(nodeName: string, signal: AbortSignal): Promise<void> {
-    for (const pod of this.pods.list()) {
-      if (pod.spec.nodeName !== nodeName) continue;
-      const ready = pod.status.conditions?.find(({ type }) => type === 'Ready');
-      if (ready?.status !== 'True') continue;
-      const conditions = (pod.status.conditions ?? []).map((condition) =>
-        condition === ready
-          ? { ...ready, status: 'False', lastTransitionTime: rfc3339(this.deps.clock.now()) }
-          : condition,
-      );
-      const changed = { ...pod, status: { ...pod.status, conditions } };
-      await this.deps.client.update(PODS, changed, { subresource: 'status' }, signal);
-      this.deps.events.event(PODS, pod, 'Warning', 'NodeNotReady', 'Node is not ready');
-    }
+    const ready = [...this.pods.list()].filter(
+      (pod) => pod.spec.nodeName === nodeName && isPodReady(pod),
+    );
+    const mark = (pod: Pod) => this.markNotReady(pod, signal);
+    await sweep(this.name, PODS, ready, mark, this.deps, signal);
+  }
+
+  private async markNotReady(pod: Pod, signal: AbortSignal): Promise<void> {
+    const lastTransitionTime = rfc3339(this.deps.clock.now());
+    const conditions = (pod.status.conditions ?? []).map((condition) =>
+      condition.type === 'Ready'
+        ? { ...condition, status: 'False', lastTransitionTime }
+        : condition,
+    );
+    const changed = { ...pod, status: { ...pod.status, conditions } };
+    await this.deps.client.update(PODS, changed, { subresource: 'status' }, signal);
+    this.deps.events.event(PODS, pod, 'Warning', 'NodeNotReady', 'Node is not ready');
   }
 }
 

@@ -2,6 +2,7 @@ import { hasReason } from '../../../api/errors';
 import { NODES, PODS } from '../../../api/resources';
 import { nameOf, type Pod } from '../../../api/types';
 import type { Controller, ControllerDeps } from '../controller';
+import { sweep } from '../sweep';
 
 export interface PodGcOptions {
   /** Ended pods beyond this many are deleted, oldest first. */
@@ -25,7 +26,7 @@ export class PodGcController implements Controller {
     await Promise.all([informers.of(PODS).whenSynced(), informers.of(NODES).whenSynced()]);
     while (!signal.aborted) {
       try {
-        await this.sweep(signal);
+        await this.collect(signal);
       } catch (error) {
         log.warn({ err: error }, 'pod sweep failed');
       }
@@ -33,17 +34,17 @@ export class PodGcController implements Controller {
     }
   }
 
-  private async sweep(signal: AbortSignal): Promise<void> {
+  private async collect(signal: AbortSignal): Promise<void> {
     const pods = [...this.deps.informers.of(PODS).list()];
-    for (const pod of this.orphans(pods)) await this.delete(pod, signal);
+    const orphans = this.orphans(pods);
     const unbound = pods.filter(
       ({ metadata, spec }) =>
         metadata.deletionTimestamp !== undefined && spec.nodeName === undefined,
     );
-    for (const pod of unbound) await this.delete(pod, signal);
-    for (const pod of excessEnded(pods, this.options.maxTerminatedPods)) {
-      await this.delete(pod, signal);
-    }
+    const excess = excessEnded(pods, this.options.maxTerminatedPods);
+    const unwanted = new Set([...orphans, ...unbound, ...excess]);
+    const remove = (pod: Pod) => this.delete(pod, signal);
+    await sweep(this.name, PODS, unwanted, remove, this.deps, signal);
   }
 
   private orphans(pods: readonly Pod[]): Pod[] {

@@ -4,7 +4,7 @@ import { NODES, PODS } from '../../../api/resources';
 import { keyOf, nameOf, type Node, type Pod } from '../../../api/types';
 import type { Informer } from '../../../client/informer';
 import { WorkQueue } from '../../../client/work-queue';
-import type { Controller, ControllerDeps } from '../controller';
+import { subject, Subscriptions, type Controller, type ControllerDeps } from '../controller';
 import { evictionAtMs } from './plan';
 import { TaintTimes } from './taint-times';
 import { jsonEqual } from '../../../api/json-value';
@@ -18,32 +18,42 @@ export class TaintEvictionController implements Controller {
   private readonly times = new TaintTimes();
 
   constructor(private readonly deps: ControllerDeps) {
-    this.queue = new WorkQueue(this.name, deps);
+    this.queue = new WorkQueue(this.name, deps, {
+      subjectOf: (key) => subject(PODS, this.pods.get(key)),
+    });
     this.nodes = deps.informers.of(NODES);
     this.pods = deps.informers.of(PODS);
   }
 
   async run(signal: AbortSignal): Promise<void> {
+    const { name } = this;
+    using subscriptions = new Subscriptions();
     const enqueue = (pod: Pod) => {
       if (pod.spec.nodeName !== undefined) this.queue.add(keyOf(pod));
     };
-    this.pods.subscribe({
-      onAdd: enqueue,
-      onUpdate: (pod, previous) => {
-        const isSame =
-          pod.spec.nodeName === previous.spec.nodeName &&
-          pod.spec.tolerations === previous.spec.tolerations;
-        if (!isSame) enqueue(pod);
-      },
-    });
-    this.nodes.subscribe({
-      onAdd: (node) => this.noteTaints(node, enqueue),
-      onUpdate: (node, previous) => {
-        if (!jsonEqual(node.spec.taints ?? [], previous.spec.taints ?? []))
-          this.noteTaints(node, enqueue);
-      },
-      onDelete: ({ metadata }) => this.times.forget(metadata.name),
-    });
+    subscriptions.add(
+      this.pods.subscribe({
+        name,
+        onAdd: enqueue,
+        onUpdate: (pod, previous) => {
+          const isSame =
+            pod.spec.nodeName === previous.spec.nodeName &&
+            pod.spec.tolerations === previous.spec.tolerations;
+          if (!isSame) enqueue(pod);
+        },
+      }),
+    );
+    subscriptions.add(
+      this.nodes.subscribe({
+        name,
+        onAdd: (node) => this.noteTaints(node, enqueue),
+        onUpdate: (node, previous) => {
+          if (!jsonEqual(node.spec.taints ?? [], previous.spec.taints ?? []))
+            this.noteTaints(node, enqueue);
+        },
+        onDelete: ({ metadata }) => this.times.forget(metadata.name),
+      }),
+    );
     await Promise.all([this.nodes.whenSynced(), this.pods.whenSynced()]);
     await this.queue.run((key, workSignal) => this.reconcile(key, workSignal), WORKERS, signal);
   }
