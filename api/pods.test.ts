@@ -3,13 +3,12 @@ import {
   effectiveRequests,
   hostPortsClash,
   hostPortsOf,
-  isPodAvailable,
   qosClassOf,
   requestPhases,
   withCondition,
 } from './pods';
 import { firstUntolerated, tolerationSecondsFor } from './taints';
-import type { Pod, PodSpec } from './types';
+import type { PodSpec } from './types';
 
 const container = (cpu: string, more: object = {}) => ({
   name: 'c',
@@ -158,15 +157,4 @@ it('moves the transition time of a condition only when its status changes', () =
   expect(withCondition(same, { type: 'Ready', status: 'True' }, 't3')[0]?.lastTransitionTime).toBe(
     't3',
   );
-});
-
-it('is available once ready for long enough', () => {
-  const pod = {
-    status: {
-      conditions: [{ type: 'Ready', status: 'True', lastTransitionTime: '2026-01-01T00:00:00Z' }],
-    },
-  } as unknown as Pod;
-  const readyMs = Date.parse('2026-01-01T00:00:00Z');
-  expect(isPodAvailable(pod, 10, readyMs + 9999)).toBe(false);
-  expect(isPodAvailable(pod, 10, readyMs + 10_000)).toBe(true);
 });

@@ -153,15 +153,6 @@ export const podCondition = (
 export const isPodReady = (pod: { readonly status?: PodStatus }): boolean =>
   podCondition(pod, 'Ready')?.status === 'True';
 
-/** Ready for at least `minReadySeconds`. */
-export const isPodAvailable = (pod: Pod, minReadySeconds: number, nowMs: number): boolean => {
-  const ready = podCondition(pod, 'Ready');
-  if (ready?.status !== 'True') return false;
-  if (minReadySeconds === 0) return true;
-  const sinceMs = Date.parse(ready.lastTransitionTime ?? '');
-  return sinceMs + minReadySeconds * 1000 <= nowMs;
-};
-
 /** A condition as a writer states it; `withCondition` fills in the transition time. */
 export interface ConditionInput {
   readonly type: string;

@@ -1,5 +1,5 @@
 import type { Trouble } from './creation-limiter';
-import { isPodAvailable, isPodReady } from '../../api/pods';
+import { isPodReady } from '../../api/pods';
 import type { Pod, ReplicaSet } from '../../api/types';
 
 export interface ReplicaPlan {
@@ -52,23 +52,11 @@ const restarts = ({ status }: Pod): number =>
 
 const created = ({ metadata }: Pod): number => Date.parse(metadata.creationTimestamp ?? '') || 0;
 
-/** When the next ready pod becomes available, in ms from now; undefined if none is on the way. */
-export const nextAvailableInMs = (
-  pods: readonly Pod[],
-  minReadySeconds: number,
-  nowMs: number,
-): number | undefined => {
-  const waits = pods
-    .filter((pod) => isPodReady(pod) && !isPodAvailable(pod, minReadySeconds, nowMs))
-    .map((pod) => readySince(pod) + minReadySeconds * 1000 - nowMs);
-  return waits.length === 0 ? undefined : Math.min(...waits);
-};
-
 /** The status that these pods amount to. `trouble` is why pods are not created at full speed. */
 export const replicaSetStatus = (
   replicaSet: ReplicaSet,
   pods: readonly Pod[],
-  nowMs: number,
+  available: number,
   trouble: Trouble | undefined,
   nowText: string,
 ): ReplicaSet['status'] => {
@@ -91,9 +79,6 @@ export const replicaSetStatus = (
           },
         ];
   const ready = pods.filter(isPodReady).length;
-  const available = pods.filter((pod) =>
-    isPodAvailable(pod, spec.minReadySeconds ?? 0, nowMs),
-  ).length;
   const labelled = pods.filter(isLabelled).length;
   return {
     replicas: pods.length,

@@ -9,10 +9,11 @@ import type { Informer } from '../../client/informer';
 import { WorkQueue } from '../../client/work-queue';
 import { rfc3339 } from '../../lib/clock';
 import { describeError } from '../../lib/log';
+import { Availability } from './availability';
 import { subject, Subscriptions, type Controller, type ControllerDeps } from './controller';
 import { CreationLimiter, type Trouble } from './creation-limiter';
 import { OwnedIndex } from './owned-index';
-import { nextAvailableInMs, planReplicas, replicaSetStatus } from './replica-set-plan';
+import { planReplicas, replicaSetStatus } from './replica-set-plan';
 import { jsonEqual } from '../../api/json-value';
 
 /** Keeps `spec.replicas` active pods per ReplicaSet. Level-triggered: reads state, not events. */
@@ -25,9 +26,11 @@ export class ReplicaSetController implements Controller {
   /** Pods whose deletion we asked for and have not yet seen: they count no more. */
   private readonly deleting = new Set<string>();
   private readonly limiter: CreationLimiter;
+  private readonly availability: Availability;
 
   constructor(private readonly deps: ControllerDeps) {
     this.limiter = new CreationLimiter(deps.clock);
+    this.availability = new Availability(deps.clock);
     this.queue = new WorkQueue(this.name, deps, {
       subjectOf: (key) => subject(REPLICA_SETS, this.replicaSets.get(key)),
     });
@@ -45,7 +48,10 @@ export class ReplicaSetController implements Controller {
         name,
         onAdd: enqueue,
         onUpdate: enqueue,
-        onDelete: ({ metadata }) => this.limiter.forget(metadata.uid ?? ''),
+        onDelete: (replicaSet) => {
+          this.limiter.forget(uidOf(replicaSet));
+          this.availability.forget(uidOf(replicaSet));
+        },
       }),
     );
     subscriptions.add(
@@ -211,14 +217,16 @@ export class ReplicaSetController implements Controller {
     trouble: Trouble | undefined,
     signal: AbortSignal,
   ): Promise<void> {
-    const nowMs = this.deps.clock.now();
-    const pods = [...this.podIndex.candidates(replicaSet)].filter(
-      (pod) => controllerOf(pod)?.uid === replicaSet.metadata.uid && isPodActive(pod),
+    const pods = this.podIndex.ownedBy(replicaSet).filter(isPodActive);
+    const { available, nextInMs } = this.availability.count(
+      uidOf(replicaSet),
+      pods,
+      replicaSet.spec.minReadySeconds ?? 0,
+      replicaSet.status.availableReplicas ?? 0,
     );
-    const minReady = replicaSet.spec.minReadySeconds ?? 0;
-    const waitMs = nextAvailableInMs(pods, minReady, nowMs);
-    if (waitMs !== undefined) this.queue.addAfter(keyOf(replicaSet), waitMs);
-    const status = replicaSetStatus(replicaSet, pods, nowMs, trouble, rfc3339(nowMs));
+    if (nextInMs !== undefined) this.queue.addAfter(keyOf(replicaSet), nextInMs);
+    const now = rfc3339(this.deps.clock.now());
+    const status = replicaSetStatus(replicaSet, pods, available, trouble, now);
     if (jsonEqual(status, replicaSet.status)) return;
     const updated = await this.deps.client.update(
       REPLICA_SETS,

@@ -8,6 +8,7 @@ import type { DraftOf } from '../../../client/api-client';
 import type { Informer } from '../../../client/informer';
 import { WorkQueue } from '../../../client/work-queue';
 import { rfc3339 } from '../../../lib/clock';
+import { Stopwatches } from '../../../lib/stopwatches';
 import { describeError } from '../../../lib/log';
 import { subject, Subscriptions, type Controller, type ControllerDeps } from '../controller';
 import { OwnedIndex } from '../owned-index';
@@ -20,7 +21,13 @@ import {
   sizeOf,
   type Resize,
 } from './rolling';
-import { deadlineAtMs, deploymentStatus, isComplete, type Observed } from './status';
+import {
+  deploymentStatus,
+  isComplete,
+  progressLimitMs,
+  progressStamp,
+  type Observed,
+} from './status';
 import {
   DESIRED_REPLICAS,
   HASH_LABEL,
@@ -52,6 +59,8 @@ export class DeploymentController implements Controller {
   private readonly replicaSets: Informer<ReplicaSet>;
   private readonly pods: Informer<Pod>;
   private readonly setIndex: OwnedIndex<ReplicaSet>;
+  /** By uid: the last progress, and when that was on the monotonic clock. */
+  private readonly progress = new Map<string, { stamp: string; startMs: number }>();
 
   constructor(private readonly deps: ControllerDeps) {
     this.queue = new WorkQueue(this.name, deps, {
@@ -67,7 +76,14 @@ export class DeploymentController implements Controller {
     const { name } = this;
     using subscriptions = new Subscriptions();
     const enqueue = (deployment: Deployment) => this.queue.add(keyOf(deployment));
-    subscriptions.add(this.deployments.subscribe({ name, onAdd: enqueue, onUpdate: enqueue }));
+    subscriptions.add(
+      this.deployments.subscribe({
+        name,
+        onAdd: enqueue,
+        onUpdate: enqueue,
+        onDelete: ({ metadata }) => void this.progress.delete(metadata.uid ?? ''),
+      }),
+    );
     const enqueueOwner = (replicaSet: ReplicaSet) => this.enqueueOwner(replicaSet);
     subscriptions.add(
       this.replicaSets.subscribe({
@@ -310,19 +326,36 @@ export class DeploymentController implements Controller {
   ): Promise<void> {
     const latest = (set: ReplicaSet) => this.replicaSets.get(keyOf(set)) ?? set;
     const fresh = this.deployments.get(keyOf(deployment)) ?? deployment;
-    const nowMs = this.deps.clock.now();
     const current = newSet && latest(newSet);
     const status = deploymentStatus(fresh, {
       newSet: current,
       sets: [...oldSets.map(latest), ...(current === undefined ? [] : [current])],
-      now: rfc3339(nowMs),
+      now: rfc3339(this.deps.clock.now()),
+      stalledMs: this.stalledMs(fresh),
       ...outcome,
     });
-    const deadlineMs = deadlineAtMs({ ...fresh, status });
-    if (deadlineMs !== undefined) {
-      this.queue.addAfter(keyOf(deployment), Math.max(0, deadlineMs - nowMs) + 1000);
+    const next = { ...fresh, status };
+    const limitMs = progressLimitMs(next);
+    if (limitMs !== undefined) {
+      const restMs = Math.max(0, limitMs - this.stalledMs(next));
+      this.queue.addAfter(keyOf(deployment), restMs + 1000);
     }
     if (!jsonEqual(status, fresh.status)) await this.update({ ...fresh, status }, signal);
+  }
+
+  /**
+   * Since when there has been no progress. What an earlier process stamped counts from its stamp, once;
+   * from then on the wall clock may be set as it may.
+   */
+  private stalledMs(deployment: Deployment): number {
+    const uid = deployment.metadata.uid ?? '';
+    const stamp = progressStamp(deployment);
+    const known = this.progress.get(uid);
+    if (known?.stamp === stamp) return this.deps.clock.monotonicMs() - known.startMs;
+    const stampMs = known === undefined ? Date.parse(stamp) : this.deps.clock.now();
+    const startMs = new Stopwatches(this.deps.clock).startOf(uid, stampMs);
+    this.progress.set(uid, { stamp, startMs });
+    return this.deps.clock.monotonicMs() - startMs;
   }
 
   private async update(deployment: Deployment, signal: AbortSignal): Promise<void> {

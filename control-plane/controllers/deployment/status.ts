@@ -9,6 +9,8 @@ export interface Observed {
   readonly sets: readonly ReplicaSet[];
   /** RFC 3339 */
   readonly now: string;
+  /** How long the rollout has made no progress, by the monotonic clock. */
+  readonly stalledMs: number;
   /** What went wrong when the new set was to be made. */
   readonly createError?: string;
   readonly wasCreated?: boolean;
@@ -54,22 +56,22 @@ export const isComplete = (deployment: Deployment, status: Status): boolean => {
   );
 };
 
-/** When the deadline of a rollout that is under way runs out, in ms since the epoch. */
-export const deadlineAtMs = (deployment: Deployment): number | undefined => {
+/** How long a rollout that is under way may make no progress; undefined where there is no limit. */
+export const progressLimitMs = (deployment: Deployment): number | undefined => {
   const { progressDeadlineSeconds, paused } = deployment.spec;
   const progressing = conditionOf(deployment, 'Progressing');
-  const since = Date.parse(progressing?.lastUpdateTime ?? '');
   const isOver =
     progressing?.reason === 'NewReplicaSetAvailable' ||
     progressing?.reason === 'ProgressDeadlineExceeded';
-  if (progressDeadlineSeconds === undefined || paused === true || isOver || Number.isNaN(since)) {
-    return undefined;
-  }
+  const isUnderWay = progressing !== undefined && !isOver && paused !== true;
+  if (progressDeadlineSeconds === undefined || !isUnderWay) return undefined;
   // Upstream takes the largest int32 for "no deadline".
-  return progressDeadlineSeconds >= 2 ** 31 - 1
-    ? undefined
-    : since + progressDeadlineSeconds * 1000;
+  return progressDeadlineSeconds >= 2 ** 31 - 1 ? undefined : progressDeadlineSeconds * 1000;
 };
+
+/** The stamp of the last progress: it moves when there is some. */
+export const progressStamp = (deployment: Deployment): string =>
+  conditionOf(deployment, 'Progressing')?.lastUpdateTime ?? '';
 
 type Draft = Pick<Condition, 'type' | 'status' | 'reason' | 'message'> & {
   readonly isProgress?: boolean;
@@ -106,7 +108,7 @@ const replicaFailure = ({ createError, newSet, sets }: Observed): Draft | undefi
 const progressCondition = (
   deployment: Deployment,
   next: Status,
-  { newSet, now, createError, wasCreated }: Observed,
+  { newSet, stalledMs, createError, wasCreated }: Observed,
 ): Draft | undefined => {
   const known = conditionOf(deployment, 'Progressing');
   const draft = (status: string, reason: string, message: string, isProgress = false): Draft => ({
@@ -137,8 +139,8 @@ const progressCondition = (
   if (hasProgressed(deployment.status, next)) {
     return draft('True', 'ReplicaSetUpdated', `ReplicaSet "${name}" is progressing.`, true);
   }
-  const deadlineMs = deadlineAtMs(deployment);
-  if (deadlineMs !== undefined && Date.parse(now) > deadlineMs) {
+  const limitMs = progressLimitMs(deployment);
+  if (limitMs !== undefined && stalledMs > limitMs) {
     const message = `ReplicaSet "${name}" has timed out progressing.`;
     return draft('False', 'ProgressDeadlineExceeded', message);
   }

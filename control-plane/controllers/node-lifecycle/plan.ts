@@ -1,5 +1,6 @@
 import type { Node, NodeCondition, Pod, Taint } from '../../../api/types';
-import { tolerationSecondsFor } from '../../../api/taints';
+import type { Stopwatches } from '../../../lib/stopwatches';
+import { formatTaint, tolerationSecondsFor } from '../../../api/taints';
 
 export const UNREACHABLE = 'node.kubernetes.io/unreachable';
 export const NOT_READY = 'node.kubernetes.io/not-ready';
@@ -45,28 +46,47 @@ export const healthTaints = (node: Node, now: string): readonly Taint[] | undefi
 };
 
 /**
- * When a pod must leave its node because of NoExecute taints, in ms since the epoch: `undefined` for
- * never. The time runs from the later of the taint and the pod's binding.
+ * When a pod must leave its node because of NoExecute taints, in monotonic ms: `undefined` for never.
+ * The time runs from the later of the taint and the pod's binding.
  */
 export const evictionAtMs = (
   pod: Pod,
   taints: readonly Taint[],
-  nowMs: number,
+  watches: Stopwatches,
 ): number | undefined => {
   const due = taints
     .filter(({ effect }) => effect === 'NoExecute')
-    .map((taint) => dueUnder(pod, taint, nowMs))
+    .map((taint) => dueUnder(pod, taint, watches))
     .filter((ms) => ms !== undefined);
   return due.length === 0 ? undefined : Math.min(...due);
 };
 
-const dueUnder = (pod: Pod, taint: Taint, nowMs: number): number | undefined => {
+const dueUnder = (pod: Pod, taint: Taint, watches: Stopwatches): number | undefined => {
   const seconds = tolerationSecondsFor(pod.spec.tolerations, [taint]);
   if (seconds === undefined) return undefined;
-  const addedMs = momentAfter(taint.timeAdded) ?? nowMs;
-  const boundMs = momentAfter(boundAt(pod)) ?? 0;
-  return seconds === 0 ? nowMs : Math.max(addedMs, boundMs) + seconds * 1000;
+  if (seconds === 0) return -Infinity;
+  const startMs = Math.max(
+    startOfTaint(pod.spec.nodeName ?? '', taint, watches),
+    watches.startOf(bindingWatch(pod), momentAfter(boundAt(pod))),
+  );
+  return startMs + seconds * 1000;
 };
+
+/** The keys under which the times of a pod's binding, and of a taint on its node, are kept. */
+const bindingWatch = (pod: Pod): string => `pod ${pod.metadata.uid ?? ''} ${boundAt(pod) ?? ''}`;
+
+const taintWatch = (nodeName: string, taint: Taint): string =>
+  `taint ${nodeName} ${formatTaint(taint)} ${taint.timeAdded ?? ''}`;
+
+/** When the taint came, in monotonic ms: fixed by the first call, whatever the wall clock does after. */
+export const startOfTaint = (nodeName: string, taint: Taint, watches: Stopwatches): number =>
+  watches.startOf(taintWatch(nodeName, taint), momentAfter(taint.timeAdded));
+
+/** The keys that these pods under these taints still need. */
+export const evictionWatches = (pod: Pod, taints: readonly Taint[]): readonly string[] => [
+  bindingWatch(pod),
+  ...taints.map((taint) => taintWatch(pod.spec.nodeName ?? '', taint)),
+];
 
 const boundAt = ({ metadata, status }: Pod): string | undefined => {
   const scheduled = status.conditions?.find(({ type }) => type === 'PodScheduled');
@@ -74,9 +94,8 @@ const boundAt = ({ metadata, status }: Pod): string | undefined => {
 };
 
 /** Times in the API lack their fraction of a second: nobody is to leave before the full time. */
-const momentAfter = (time: string | undefined): number | undefined => {
+const momentAfter = (time: string | undefined): number => {
   const ms = Date.parse(time ?? '');
-  if (Number.isNaN(ms)) return undefined;
   return time?.includes('.') === true ? ms : ms + 999;
 };
 

@@ -4,8 +4,9 @@ import { NODES, PODS } from '../../../api/resources';
 import { keyOf, nameOf, type Node, type Pod } from '../../../api/types';
 import type { Informer } from '../../../client/informer';
 import { WorkQueue } from '../../../client/work-queue';
+import { Stopwatches } from '../../../lib/stopwatches';
 import { subject, Subscriptions, type Controller, type ControllerDeps } from '../controller';
-import { evictionAtMs } from './plan';
+import { evictionAtMs, evictionWatches, startOfTaint } from './plan';
 import { TaintTimes } from './taint-times';
 import { jsonEqual } from '../../../api/json-value';
 
@@ -16,11 +17,14 @@ export class TaintEvictionController implements Controller {
   private readonly nodes: Informer<Node>;
   private readonly pods: Informer<Pod>;
   private readonly times = new TaintTimes();
+  private readonly watches: Stopwatches;
+  private reconcileCount = 0;
 
   constructor(private readonly deps: ControllerDeps) {
     this.queue = new WorkQueue(this.name, deps, {
       subjectOf: (key) => subject(PODS, this.pods.get(key)),
     });
+    this.watches = new Stopwatches(deps.clock);
     this.nodes = deps.informers.of(NODES);
     this.pods = deps.informers.of(PODS);
   }
@@ -59,7 +63,9 @@ export class TaintEvictionController implements Controller {
   }
 
   private noteTaints(node: Node, enqueue: (pod: Pod) => void): void {
-    this.times.stamped(node, this.deps.clock.now());
+    for (const taint of this.times.stamped(node, this.deps.clock.now())) {
+      if (taint.effect === 'NoExecute') startOfTaint(node.metadata.name, taint, this.watches);
+    }
     for (const pod of this.pods.list()) {
       if (pod.spec.nodeName === node.metadata.name) enqueue(pod);
     }
@@ -70,11 +76,24 @@ export class TaintEvictionController implements Controller {
     const pod = this.pods.get(key);
     const node = this.nodes.get(pod?.spec.nodeName ?? '');
     if (pod === undefined || node === undefined || !isPodActive(pod)) return;
-    const nowMs = this.deps.clock.now();
-    const dueMs = evictionAtMs(pod, this.times.stamped(node, nowMs), nowMs);
+    const nowMs = this.deps.clock.monotonicMs();
+    const taints = this.times.stamped(node, this.deps.clock.now());
+    const dueMs = evictionAtMs(pod, taints, this.watches);
+    this.dropOldWatches();
     if (dueMs === undefined) return;
     if (dueMs > nowMs) this.queue.addAfter(key, dueMs - nowMs);
     else await this.evict(pod, signal);
+  }
+
+  /** Now and then, so that what has gone takes no memory. */
+  private dropOldWatches(): void {
+    if (++this.reconcileCount % RECONCILES_PER_CLEANING !== 0) return;
+    const keys = [...this.pods.list()].flatMap((pod) => {
+      const node = this.nodes.get(pod.spec.nodeName ?? '');
+      if (node === undefined) return [];
+      return evictionWatches(pod, this.times.stamped(node, this.deps.clock.now()));
+    });
+    this.watches.keepOnly(new Set(keys));
   }
 
   private async evict(pod: Pod, signal: AbortSignal): Promise<void> {
@@ -90,3 +109,4 @@ export class TaintEvictionController implements Controller {
 }
 
 const WORKERS = 4;
+const RECONCILES_PER_CLEANING = 10_000;
