@@ -85,8 +85,35 @@ describe('EventWriter', () => {
 
   it('drops events beyond its bound', async () => {
     const { stored, clock, writer } = setUp();
-    for (let i = 0; i < 1500; i++) writer.record(draft(`message ${i}`));
+    for (let i = 0; i < 1500; i++) writer.record(draft('message', `pod-${i}`));
     await clock.advance(LATER_MS);
     expect(stored.size).toBe(1000);
+  });
+
+  it('says no more than a burst of one object, however different the messages', async () => {
+    const { stored, clock, writer } = setUp();
+    for (let i = 0; i < 1000; i++) {
+      writer.record(draft(`message ${i}`));
+      await clock.advance(10);
+    }
+    await clock.advance(LATER_MS);
+    expect(stored.size).toBe(25);
+  });
+
+  it('does not try again what is refused, as in a namespace that is gone', async () => {
+    const clock = new ManualClock();
+    let tries = 0;
+    const refused = () => {
+      tries++;
+      return Promise.reject(new ApiError('NotFound', 'namespaces "shop" not found'));
+    };
+    const writer = new EventWriter({
+      client: { create: refused, patch: refused } as unknown as Pick<ApiClient, 'create' | 'patch'>,
+      clock,
+      log: silentLog,
+    });
+    writer.record(draft('pulled'));
+    await clock.advance(60_000);
+    expect(tries).toBe(1);
   });
 });

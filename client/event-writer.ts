@@ -4,6 +4,7 @@ import { nameOf, type Event, type ObjectName } from '../api/types';
 import { rfc3339, type Clock } from '../lib/clock';
 import { describeError, type Log } from '../lib/log';
 import type { ApiClient, DraftOf } from './api-client';
+import { SpamFilter } from './spam-filter';
 import { stringifyJson } from '../lib/json';
 
 export interface EventWriterDeps {
@@ -29,18 +30,23 @@ interface Written extends ObjectName {
 /**
  * Writes `v1 Event` objects, a little later and several at a time: they inform people and must not
  * hold up the writes that make things happen. One like an earlier one raises the count of that.
- * At most `MAX_WAITING` wait, later ones are dropped with a log line.
+ * At most `MAX_WAITING` wait, later ones are dropped with a log line. Of one source about one object
+ * they are bounded by a `SpamFilter`.
  */
 export class EventWriter {
   private waiting = new Map<string, Waiting>();
   private readonly written = new Map<string, Written>();
+  private readonly spam: SpamFilter;
   private isWriting = false;
   private sequence = 0;
 
-  constructor(private readonly deps: EventWriterDeps) {}
+  constructor(private readonly deps: EventWriterDeps) {
+    this.spam = new SpamFilter(deps.clock);
+  }
 
   /** Never blocks or fails the caller. */
   record(draft: EventDraft): void {
+    if (!this.spam.admits(subjectOf(draft))) return;
     const key = keyOf(draft);
     const alike = this.waiting.get(key);
     if (alike !== undefined) alike.count++;
@@ -123,6 +129,12 @@ const keyOf = ({ involvedObject, type, reason, message, source }: EventDraft): s
   const { component, host } = source ?? {};
   const parts = [kind, namespace, name, uid, fieldPath, component, host, type, reason, message];
   return stringifyJson(parts);
+};
+
+/** Who speaks of what. Source: upstream's getSpamKey. */
+const subjectOf = ({ involvedObject, source }: EventDraft): string => {
+  const { kind, namespace, name, uid } = involvedObject;
+  return JSON.stringify([source?.component, source?.host, kind, namespace, name, uid]);
 };
 
 const DELAY_MS = 200;
