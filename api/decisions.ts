@@ -10,6 +10,12 @@ export interface RankedNode {
   readonly scores: Readonly<Record<string, number>>;
 }
 
+/** How many nodes refused for exactly these reasons. */
+export interface RefusalCount {
+  readonly reasons: readonly string[];
+  readonly count: number;
+}
+
 /** One attempt to place one pod, scheduled or not. Immutable once recorded. */
 export interface SchedulingDecision extends ApiObject {
   readonly spec: {
@@ -29,6 +35,11 @@ export interface SchedulingDecision extends ApiObject {
     readonly nodesFeasible: number;
     /** First failing reason to count of nodes; with `nodesFeasible` it adds up to `nodesConsidered`. */
     readonly reasons: Readonly<Record<string, number>>;
+    /**
+     * Nodes by everything that refused them, not only the first reason: most frequent first. With
+     * `nodesFeasible` it adds up to `nodesConsidered`. Absent in records of earlier releases.
+     */
+    readonly refusals?: readonly RefusalCount[];
     /** Best first, at most three. */
     readonly top: readonly RankedNode[];
     /** Total of the winner less the runner-up's; absent with fewer than two feasible nodes. */
@@ -60,12 +71,17 @@ export interface NodeExplanation {
 
 /** Computed on request from the live snapshot by the code that schedules. Named after its pod. */
 export interface PodExplanation extends ApiObject {
-  readonly spec: { readonly podName: string };
+  /** `node`: the one node that was asked about. */
+  readonly spec: { readonly podName: string; readonly node?: string };
   readonly status: {
     readonly nodeName?: string;
     /** The pod is bound to a node that does not exist. */
     readonly nodeIsMissing?: boolean;
-    /** Where the pod waits: `active`, `backoff`, `unschedulable`, or absent when bound. */
+    /** Another scheduler than this is to place the pod: nobody does if none of that name runs. */
+    readonly schedulerName?: string;
+    /** The scheduling gates that hold the pod back. */
+    readonly gates?: readonly string[];
+    /** Where the pod waits: `active`, `backoff`, `unschedulable`, `gated`, or absent when bound. */
     readonly queue?: string;
     /** RFC 3339; set while in `backoff`. */
     readonly retryAt?: string;

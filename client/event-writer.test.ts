@@ -108,7 +108,7 @@ describe('EventWriter', () => {
       return Promise.reject(new ApiError('NotFound', 'namespaces "shop" not found'));
     };
     const writer = new EventWriter({
-      client: { create: refused, patch: refused } as unknown as Pick<ApiClient, 'create' | 'patch'>,
+      client: { create: refused, patch: refused },
       clock,
       log: silentLog,
     });

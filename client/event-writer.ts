@@ -134,7 +134,7 @@ const keyOf = ({ involvedObject, type, reason, message, source }: EventDraft): s
 /** Who speaks of what. Source: upstream's getSpamKey. */
 const subjectOf = ({ involvedObject, source }: EventDraft): string => {
   const { kind, namespace, name, uid } = involvedObject;
-  return JSON.stringify([source?.component, source?.host, kind, namespace, name, uid]);
+  return stringifyJson([source?.component, source?.host, kind, namespace, name, uid]);
 };
 
 const DELAY_MS = 200;

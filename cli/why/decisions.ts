@@ -42,9 +42,9 @@ const rowOf = (
   ].map(plain);
 
 const reasonOf = (status: SchedulingDecision['status']): string => {
-  const { outcome, margin, decidedBy, reasons, message, top } = status;
+  const { outcome, margin, decidedBy, message, top } = status;
   if (outcome === 'Error') return message;
-  if (outcome === 'Unschedulable') return histogram(reasons) || message;
+  if (outcome === 'Unschedulable') return refusalsOf(status) || message;
   const runnerUp = top[1]?.node;
   if (runnerUp === undefined || margin === undefined) return 'the only node that fits';
   return margin === 0 ? `tie with ${runnerUp}` : `${decidedBy ?? ''}, +${margin} over ${runnerUp}`;
@@ -56,6 +56,12 @@ export const histogram = (reasons: Readonly<Record<string, number>>): string =>
     .sort(([a, n], [b, m]) => m - n || (a < b ? -1 : 1))
     .map(([reason, count]) => `${count} ${reason}`)
     .join(', ');
+
+/** All that each node had against the pod: `2 Insufficient cpu, 1 Insufficient cpu + Too many pods`. */
+export const refusalsOf = ({ refusals, reasons }: SchedulingDecision['status']): string =>
+  refusals === undefined
+    ? histogram(reasons)
+    : refusals.map((each) => `${each.count} ${each.reasons.join(' + ')}`).join(', ');
 
 const headerOf = (isWide: boolean): readonly string[] => [
   ...['TIME', 'POD', 'TRY', 'OUTCOME', 'NODE', 'FIT'],

@@ -4,7 +4,7 @@ import type {
   RankedNode,
   SchedulingDecision,
 } from '../../api/decisions';
-import { histogram } from './decisions';
+import { histogram, refusalsOf } from './decisions';
 import { columns, plain, plural, shortTime, toned, wrap, type TextStyle } from './text';
 
 /** Why a pod is where it is; or what it waits for, and the smallest change that would help. */
@@ -42,7 +42,7 @@ const podLines = (explanation: PodExplanation, style: TextStyle): readonly strin
   const { metadata, spec, status } = explanation;
   const name = nameOf(metadata.namespace, spec.podName);
   return status.nodeName === undefined
-    ? pendingLines(name, status, style)
+    ? pendingLines(name, explanation, style)
     : boundLines(name, status.nodeName, status, style);
 };
 
@@ -91,7 +91,7 @@ const placedLines = (
   ...scoreTable(attempt, style),
   ...(Object.keys(attempt.reasons).length === 0
     ? []
-    : ['', ...indented([`refused: ${plain(histogram(attempt.reasons))}`], style)]),
+    : ['', ...indented([`refused: ${plain(refusalsOf(attempt))}`], style)]),
 ];
 
 const verdictOf = ({ top, margin, decidedBy }: Attempt, nodeName: string): string => {
@@ -135,21 +135,30 @@ const presentLines = (nodes: readonly NodeExplanation[], style: TextStyle): read
 
 const pendingLines = (
   name: string,
-  status: PodExplanation['status'],
+  explanation: PodExplanation,
   style: TextStyle,
 ): readonly string[] => {
+  const { status } = explanation;
   const { nodes, suggestion } = status;
   return [
-    toned(`${name} waits: ${waitOf(status)}`, 'bad', style),
+    toned(`${name} waits: ${waitOf(explanation)}`, 'bad', style),
     ...indented(progressOf(status), style),
     ...(nodes.length === 0 ? [] : ['', ...nodeTable(nodes, style)]),
     ...suggestionLines(suggestion, style),
   ];
 };
 
-const waitOf = ({ nodes, queue }: PodExplanation['status']): string => {
+const waitOf = ({ spec, status }: PodExplanation): string => {
+  const { nodes, queue, gates = [], schedulerName } = status;
   const fitting = nodes.filter(({ fits }) => fits).length;
-  if (queue === 'gated') return 'held back by its scheduling gates';
+  if (schedulerName !== undefined)
+    return `only the scheduler ${plain(schedulerName)}, which it names, would place it`;
+  if (queue === 'gated') {
+    const names = gates.map(plain).join(' and ');
+    return `held back by its scheduling gate${gates.length > 1 ? 's' : ''} ${names}`.trimEnd();
+  }
+  if (spec.node !== undefined)
+    return `${plain(spec.node)} ${fitting > 0 ? 'would take it now' : 'does not take it'}`;
   if (nodes.length === 0) return 'there is no node';
   const count = plural(nodes.length, 'node');
   return fitting === 0 ? `none of ${count} fits` : `${fitting} of ${count} would take it now`;

@@ -1,4 +1,4 @@
-import type { RankedNode } from '../../api/decisions';
+import type { RankedNode, RefusalCount } from '../../api/decisions';
 import { mixHashes } from './hash';
 import { noNodesMessage, unschedulableMessage, type RefusalCounts } from './message';
 import type { NodeView } from './node-info';
@@ -6,6 +6,7 @@ import type { FilterPlugin, Refusal, ScorePlugin } from './plugins/plugin';
 import { MAX_NODE_SCORE } from './plugins/plugin';
 import type { PodInfo } from './pod-info';
 import { DEFAULT_PROFILE, type Profile } from './profile';
+import { RefusalTally } from './refusal-tally';
 import type { SnapshotView } from './snapshot';
 
 /** The outcome of one attempt. Equal pod, snapshot and seed give an equal decision. */
@@ -16,6 +17,8 @@ export interface Decision {
   readonly nodesFeasible: number;
   /** First reason of the first refusing plugin, counted; with `nodesFeasible`, all nodes. */
   readonly reasons: Readonly<Record<string, number>>;
+  /** Every reason of each node that refused, counted by set. */
+  readonly refusals: readonly RefusalCount[];
   readonly top: readonly RankedNode[];
   readonly margin?: number;
   readonly decidedBy?: string;
@@ -38,6 +41,7 @@ export const decide = (
     nodesFeasible: filtered.feasible.length,
     reasons: Object.fromEntries(filtered.firstReasons),
     refusedBy: filtered.refusedBy,
+    refusals: filtered.refusals.counts(),
   };
   if (filtered.feasible.length === 0) {
     return { ...base, top: [], message: messageOf(pod, snapshot, filtered.counts) };
@@ -87,6 +91,7 @@ interface Filtered {
   readonly firstReasons: ReadonlyMap<string, number>;
   readonly refusedBy: ReadonlySet<string>;
   readonly counts: RefusalCounts;
+  readonly refusals: RefusalTally;
 }
 
 const filterNodes = (pod: PodInfo, { nodes }: SnapshotView, profile: Profile): Filtered => {
@@ -94,6 +99,7 @@ const filterNodes = (pod: PodInfo, { nodes }: SnapshotView, profile: Profile): F
   const firstReasons = new Map<string, number>();
   const allReasons = new Map<string, number>();
   const refusedBy = new Set<string>();
+  const refusals = new RefusalTally();
   let podBoundCount = 0;
   for (const node of nodes) {
     const refused = firstRefusal(pod, node, profile);
@@ -102,13 +108,33 @@ const filterNodes = (pod: PodInfo, { nodes }: SnapshotView, profile: Profile): F
       continue;
     }
     const { plugin, refusal } = refused;
+    refusals.add(refusal, laterRefusals(plugin, pod, node, profile));
     refusedBy.add(plugin.name);
     if (refusal.isPodBound) podBoundCount++;
     increment(firstReasons, refusal.reasons[0]);
     for (const reason of refusal.reasons) increment(allReasons, reason);
   }
-  return { feasible, firstReasons, refusedBy, counts: { reasons: allReasons, podBoundCount } };
+  const counts = { reasons: allReasons, podBoundCount };
+  return { feasible, firstReasons, refusedBy, counts, refusals };
 };
+
+/** What the plugins behind the first one that refused have against the node as well. */
+const laterRefusals = (
+  first: FilterPlugin,
+  pod: PodInfo,
+  node: NodeView,
+  { filters }: Profile,
+): readonly Refusal[] => {
+  let found: Refusal[] | undefined;
+  for (let i = filters.indexOf(first) + 1; i < filters.length; i++) {
+    const plugin = filters[i];
+    const refusal = plugin === undefined ? undefined : verdictOf(plugin, pod, node);
+    if (refusal !== undefined) (found ??= []).push(refusal);
+  }
+  return found ?? NONE;
+};
+
+const NONE: readonly Refusal[] = [];
 
 const messageOf = ({ pod }: PodInfo, { nodes }: SnapshotView, counts: RefusalCounts): string =>
   nodes.length === 0

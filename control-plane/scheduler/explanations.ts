@@ -1,10 +1,11 @@
 import type { PodExplanation } from '../../api/decisions';
+import { isTerminal, isTerminating } from '../../api/pods';
 import { ApiError, notFound } from '../../api/errors';
 import { apiVersionOf, POD_EXPLANATIONS } from '../../api/resources';
 import { nameKey, type ObjectName, type Pod } from '../../api/types';
 import type { VirtualResource } from '../../client/virtual-resource';
 import { rfc3339Micro } from '../../lib/clock';
-import { isBound } from './cluster-events';
+import { DEFAULT_SCHEDULER_NAME, isBound } from './cluster-events';
 import type { DecisionLog } from './decisions/decision-log';
 import { explainNodes } from './explain';
 import { podInfoOf, type PodInfo } from './pod-info';
@@ -18,6 +19,8 @@ export interface PodExplanationsDeps {
   readonly snapshot: Snapshot;
   readonly queue: SchedulingQueue;
   readonly decisions: DecisionLog;
+  /** Pods that name another are not this scheduler's to place. */
+  readonly schedulerName?: string;
 }
 
 /** Explains a pod from the live snapshot, by the code that schedules it. `?node=NAME` asks of one node. */
@@ -29,6 +32,9 @@ export class PodExplanations implements VirtualResource<PodExplanation> {
   async get(name: ObjectName, query: URLSearchParams): Promise<PodExplanation> {
     const pod = this.podNamed(name);
     const info = podInfoOf(unbound(pod));
+    const asked = query.get('node') ?? '';
+    const node = asked === '' ? undefined : asked;
+    const nodes = this.nodesFor(info, node);
     return {
       apiVersion: apiVersionOf(POD_EXPLANATIONS),
       kind: POD_EXPLANATIONS.kind,
@@ -37,10 +43,10 @@ export class PodExplanations implements VirtualResource<PodExplanation> {
         namespace: name.namespace,
         ...(pod.metadata.uid === undefined ? {} : { uid: pod.metadata.uid }),
       },
-      spec: { podName: name.name },
+      spec: { podName: name.name, ...(node === undefined ? {} : { node }) },
       status: {
-        ...this.placeOf(pod, info),
-        nodes: this.nodesFor(info, query.get('node')),
+        ...this.placeOf(pod, info, node),
+        nodes,
         ...this.historyOf(info.uid),
       },
     };
@@ -54,15 +60,20 @@ export class PodExplanations implements VirtualResource<PodExplanation> {
     throw new ApiError('ServiceUnavailable', 'the scheduler has not read the pods yet');
   }
 
-  private placeOf(pod: Pod, info: PodInfo) {
+  private placeOf(pod: Pod, info: PodInfo, asked: string | undefined) {
     const { snapshot, queue } = this.deps;
     const nodeName = isBound(pod) ? pod.spec.nodeName : snapshot.nodeOf(info.uid);
     if (nodeName !== undefined)
       return snapshot.node(nodeName) === undefined
         ? { nodeName, nodeIsMissing: true }
         : { nodeName };
+    const { schedulerName = DEFAULT_SCHEDULER_NAME } = pod.spec;
+    const ours = this.deps.schedulerName ?? DEFAULT_SCHEDULER_NAME;
+    if (isTerminal(pod) || isTerminating(pod)) return {};
+    if (schedulerName !== ours)
+      return { schedulerName, waitingFor: [`the scheduler ${schedulerName} to place it`] };
     const waiting = queue.inspect(info.uid);
-    const suggestion = suggest(info, snapshot);
+    const suggestion = this.suggestionFor(pod, info, asked);
     return {
       ...(waiting === undefined ? {} : { queue: waiting.state }),
       ...(waiting?.retryAtMs === undefined ? {} : { retryAt: rfc3339Micro(waiting.retryAtMs) }),
@@ -71,9 +82,18 @@ export class PodExplanations implements VirtualResource<PodExplanation> {
     };
   }
 
-  private nodesFor(info: PodInfo, nodeName: string | null) {
+  /** What to change so that it runs; a gate comes first, and may not be all. */
+  private suggestionFor({ spec }: Pod, info: PodInfo, nodeName: string | undefined) {
+    const change = suggest(info, this.deps.snapshot, { nodeName });
+    const gates = (spec.schedulingGates ?? []).map(({ name }) => name);
+    if (gates.length === 0) return change;
+    const lift = `remove the scheduling gate ${gates.join(' and ')} from the pod`;
+    return change === undefined ? lift : `${lift}, and then ${change}`;
+  }
+
+  private nodesFor(info: PodInfo, nodeName: string | undefined) {
     const nodes = explainNodes(info, this.deps.snapshot);
-    if (nodeName === null || nodeName === '') return nodes;
+    if (nodeName === undefined) return nodes;
     const asked = nodes.filter(({ node }) => node === nodeName);
     if (asked.length === 0) throw notFound('nodes', '', nodeName);
     return asked;
@@ -97,7 +117,7 @@ const unbound = (pod: Pod): Pod => {
 const waitingForOf = ({ spec }: Pod, waiting: Waiting | undefined) => {
   if (waiting?.state === 'gated') {
     const gates = (spec.schedulingGates ?? []).map(({ name }) => name);
-    return { waitingFor: gates.map((name) => `the scheduling gate ${name} being lifted`) };
+    return { gates, waitingFor: gates.map((name) => `the scheduling gate ${name} being lifted`) };
   }
   if (waiting?.state !== 'unschedulable') return {};
   return { waitingFor: [...waiting.wakeOn].map((event) => EVENT_WORDS[event]) };

@@ -9,8 +9,9 @@ export interface RefusalCounts {
 export const noNodesMessage = 'no nodes available to schedule pods';
 
 /**
- * Upstream's wording, word for word, since people and tools match it. Its tail speaks of resource
- * claims and preemption: Dhow has neither yet, and the words are what upstream says in that case.
+ * Upstream's wording, since people and tools match it. Its tail speaks of resource claims and
+ * preemption, and Dhow has neither yet. Where preemption might help, upstream's words would say that
+ * victims were looked for: it says that nobody looks.
  */
 export const unschedulableMessage = (
   nodeCount: number,
@@ -35,7 +36,7 @@ const preemptionCounts = (nodeCount: number, podBoundCount: number): ReadonlyMap
   new Map(
     (
       [
-        ['No preemption victims found for incoming pod', podBoundCount],
+        ['Preemption is not supported', podBoundCount],
         ['Preemption is not helpful for scheduling', nodeCount - podBoundCount],
       ] as const
     ).filter(([, count]) => count > 0),

@@ -112,7 +112,7 @@ export const createScheduler = (deps: SchedulerDeps): Scheduler => {
 
   return {
     decisions,
-    explanations: new PodExplanations({ pods, snapshot, queue, decisions }),
+    explanations: new PodExplanations({ pods, snapshot, queue, decisions, schedulerName }),
     run,
   };
 };

@@ -15,9 +15,12 @@ import type { Snapshot } from './snapshot';
 export const suggest = (
   pod: PodInfo,
   snapshot: Snapshot,
-  profile: Profile = DEFAULT_PROFILE,
+  { nodeName, profile = DEFAULT_PROFILE }: Question = {},
 ): string | undefined => {
-  const [best, ...others] = plansOrNone(pod, snapshot, profile);
+  const nodes = nodesWithout(pod, snapshot).filter(isAskedFor(nodeName));
+  // It fits already: there is nothing to change.
+  if (nodes.some((node) => firstRefusal(pod, node, profile) === undefined)) return undefined;
+  const [best, ...others] = plansOrNone(pod, snapshot, { nodeName, profile });
   if (best === undefined) return undefined;
   const other =
     best.cost < ALTERNATIVE_FROM_COST
@@ -26,10 +29,21 @@ export const suggest = (
   return other === undefined ? best.words : `${best.words}, or ${other.words}`;
 };
 
+/** What is to be made to fit: any node, or the one named. */
+export interface Question {
+  readonly nodeName?: string | undefined;
+  readonly profile?: Profile;
+}
+
+const isAskedFor =
+  (nodeName: string | undefined) =>
+  ({ name }: NodeInfo): boolean =>
+    nodeName === undefined || name === nodeName;
+
 /** A courtesy: what breaks it must not break the attempt, or the explanation, that it is part of. */
-const plansOrNone = (pod: PodInfo, snapshot: Snapshot, profile: Profile): readonly Plan[] => {
+const plansOrNone = (pod: PodInfo, snapshot: Snapshot, question: Question): readonly Plan[] => {
   try {
-    return plansFor(pod, snapshot, profile);
+    return plansFor(pod, snapshot, question);
   } catch {
     return [];
   }
@@ -43,18 +57,18 @@ export interface Plan {
   readonly outcome: Placement;
 }
 
-/** Ways to make the pod fit, the smallest change first. */
+/** Ways to make the pod fit what is asked for, the smallest change first. */
 export const plansFor = (
   pod: PodInfo,
   snapshot: Snapshot,
-  profile: Profile = DEFAULT_PROFILE,
+  { nodeName, profile = DEFAULT_PROFILE }: Question = {},
 ): readonly Plan[] => {
-  const plans = closestNodes(pod, nodesWithout(pod, snapshot), profile).flatMap((node) =>
+  const nodes = nodesWithout(pod, snapshot).filter(isAskedFor(nodeName));
+  const plans = closestNodes(pod, nodes, profile).flatMap((node) =>
     plansFrom({ pod, node }, profile),
   );
-  return [...plans, ...newNodePlans(pod, profile)].sort(
-    (a, b) => a.cost - b.cost || (a.words < b.words ? -1 : 1),
-  );
+  const others = nodeName === undefined ? newNodePlans(pod, profile) : [];
+  return [...plans, ...others].sort((a, b) => a.cost - b.cost || (a.words < b.words ? -1 : 1));
 };
 
 /** Nodes that the fewest plugins refuse; few enough that a large cluster costs no more. */

@@ -23,13 +23,14 @@ export const recordOf = (
   sequence: number,
 ): SchedulingDecision => {
   const { key } = attempt.info;
-  const { nodeName, nodesConsidered, nodesFeasible, reasons, top } = decision;
+  const { nodeName, nodesConsidered, nodesFeasible, reasons, refusals, top } = decision;
   return objectOf(attempt, timeMs, sequence, {
     outcome: nodeName === undefined ? 'Unschedulable' : 'Scheduled',
     ...(nodeName === undefined ? {} : { nodeName }),
     nodesConsidered,
     nodesFeasible,
     reasons,
+    refusals,
     top,
     ...(decision.margin === undefined ? {} : { margin: decision.margin }),
     ...(decision.decidedBy === undefined ? {} : { decidedBy: decision.decidedBy }),
