@@ -2,6 +2,7 @@ import { isPodReady } from '../../api/pods';
 import { PODS, pathOf } from '../../api/resources';
 import { queryOf } from '../../client/rest-client';
 import type { CliContext } from '../context';
+import { durationSeconds } from '../durations';
 import { podName } from '../targets';
 import { UsageError } from '../usage-error';
 
@@ -22,7 +23,8 @@ export const logs = async (
 ): Promise<void> => {
   const { client, terminal, signal } = context;
   const tail = options.tail === undefined ? undefined : count(options.tail);
-  const since = options.since === undefined ? undefined : seconds(options.since);
+  const since =
+    options.since === undefined ? undefined : String(durationSeconds('--since', options.since));
   const name = await podName(context, pod, isPodReady);
   const query = queryOf({
     container: options.container ?? (await defaultContainer(context, name)),
@@ -65,11 +67,4 @@ const count = (text: string): string | undefined => {
   if (text === '-1') return undefined;
   if (/^\d{1,9}$/.test(text)) return text;
   throw new UsageError(`--tail: "${text}" is not a number of lines`);
-};
-
-const seconds = (text: string): string => {
-  const match = /^(\d{1,9})(s|m|h)$/.exec(text);
-  if (match === null)
-    throw new UsageError(`--since: "${text}" is not a duration such as 10s, 5m, 1h`);
-  return String(Number(match[1]) * ({ s: 1, m: 60, h: 3600 }[match[2] ?? 's'] ?? 1));
 };

@@ -1,11 +1,14 @@
 import { POD_EXPLANATIONS, SCHEDULING_DECISIONS, pathOf } from '../../api/resources';
 import type { PodExplanation, SchedulingDecision } from '../../api/decisions';
 import { queryOf } from '../../client/rest-client';
+import { systemClock } from '../../lib/clock';
 import { stringifyJson } from '../../lib/json';
 import type { CliContext } from '../context';
 import { formatViews, listDocument, outputFormat, type OutputFormat } from '../output/format';
 import type { Terminal } from '../output/terminal';
 import { podName } from '../targets';
+import { durationSeconds } from '../durations';
+import { UsageError } from '../usage-error';
 import { renderDecisions, renderWhy, type TextStyle } from '../why';
 import { qualifiedKind } from './get';
 
@@ -41,6 +44,9 @@ const styleOf = ({ isInteractive, columns }: Terminal, isWide: boolean): TextSty
 
 export interface DecisionsOptions {
   readonly watch?: boolean;
+  readonly pod?: string;
+  readonly since?: string;
+  readonly limit?: string;
   readonly output?: string;
 }
 
@@ -49,11 +55,12 @@ export const decisions = async (context: CliContext, options: DecisionsOptions):
   const { client, terminal, signal, namespace } = context;
   const format = outputFormat(options.output);
   const place = namespace === undefined ? {} : { namespace };
+  const isWanted = wantedBy(options, systemClock.now());
   const list = await client.list(SCHEDULING_DECISIONS, place, signal);
+  const latest = latestOf(list.items.filter(isWanted), options.limit);
   const isStream = options.watch === true && (format === 'json' || format === 'yaml');
-  if (isStream)
-    for (const each of list.items) terminal.out.write(eventText(each, format, terminal));
-  else terminal.out.write(listText(list.items, format, terminal));
+  if (isStream) for (const each of latest) terminal.out.write(eventText(each, format, terminal));
+  else terminal.out.write(listText(latest, format, terminal));
   if (options.watch !== true) return;
   const events = client.watch(
     SCHEDULING_DECISIONS,
@@ -61,8 +68,25 @@ export const decisions = async (context: CliContext, options: DecisionsOptions):
     signal,
   );
   for await (const event of events) {
-    if (event.type === 'ADDED') terminal.out.write(eventText(event.object, format, terminal));
+    if (event.type === 'ADDED' && isWanted(event.object))
+      terminal.out.write(eventText(event.object, format, terminal));
   }
+};
+
+/** @throws UsageError */
+const wantedBy = ({ pod, since }: DecisionsOptions, nowMs: number) => {
+  const fromMs = since === undefined ? -Infinity : nowMs - durationSeconds('--since', since) * 1000;
+  const podName = pod?.replace(/^pods?\//, '');
+  return ({ spec }: SchedulingDecision): boolean =>
+    (podName === undefined || spec.podName === podName) && Date.parse(spec.time) >= fromMs;
+};
+
+/** They come oldest first. @throws UsageError */
+const latestOf = <T>(items: readonly T[], limit: string | undefined): readonly T[] => {
+  if (limit === undefined) return items;
+  if (!/^[1-9]\d{0,8}$/.test(limit))
+    throw new UsageError(`--limit: "${limit}" is not a number of decisions`);
+  return items.slice(-Number(limit));
 };
 
 const listText = (

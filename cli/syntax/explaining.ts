@@ -31,12 +31,16 @@ export const defineDecisions = (program: Command, connected: Connected): void =>
         .command('decisions')
         .description("The scheduler's latest decisions")
         .option('-w, --watch', 'go on as decisions are made')
+        .option('--pod <name>', 'about one pod')
+        .option('--since <duration>', 'made in the last 10s, 5m, 1h')
+        .option('--limit <n>', 'the latest n only')
         .option('-o, --output <format>', 'wide, yaml, json or name')
         .addHelpText(
           'after',
           examples(
             'dhow decisions -A          of all namespaces, the oldest first',
             'dhow decisions -w          as they are made',
+            'dhow decisions --pod web-1 --since 10m --limit 5',
             'dhow decisions -o json     with the score of every plugin',
           ),
         ),

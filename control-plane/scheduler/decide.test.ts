@@ -147,13 +147,13 @@ describe('decide', () => {
     expect({ margin, decidedBy }).toEqual({ margin: 0, decidedBy: 'tie' });
   });
 
-  it('counts every reason of a node in the message, and one in the record', () => {
+  it('counts every reason of a node in the message, and nodes by all that refused them', () => {
     const snapshot = new Snapshot();
     snapshot.setNode(testNode('n1', { taints: [{ key: 'maint', effect: 'NoSchedule' }] }));
     snapshot.setNode(testNode('n2', { cpu: '1', memory: '1Gi' }));
     snapshot.setNode(testNode('n3', { cpu: '4' }));
     snapshot.assume(podInfoOf(testPod('full', { cpu: '4' })), 'n3');
-    const { message, reasons } = decide(
+    const { message, reasons, refusals } = decide(
       podInfoOf(testPod('p', { cpu: '2', memory: '2Gi' })),
       snapshot,
       1,
@@ -161,9 +161,15 @@ describe('decide', () => {
     expect(message).toBe(
       '0/3 nodes are available: 1 Insufficient memory, 1 node(s) had untolerated taint(s), ' +
         '2 Insufficient cpu. no new claims to deallocate, preemption: 0/3 nodes are available: ' +
-        '1 No preemption victims found for incoming pod, 2 Preemption is not helpful for scheduling.',
+        '1 Preemption is not supported, 2 Preemption is not helpful for scheduling.',
     );
     expect(reasons).toEqual({ 'node(s) had untolerated taint(s)': 1, 'Insufficient cpu': 2 });
+    const sets = refusals.map(({ reasons: set, count }) => `${count} ${set.join(' + ')}`);
+    expect(sets.sort()).toEqual([
+      '1 Insufficient cpu',
+      '1 Insufficient cpu + Insufficient memory',
+      '1 node(s) had untolerated taint(s)',
+    ]);
   });
 
   it('says so when there is no node at all', () => {

@@ -55,6 +55,30 @@ describe('PodExplanations', () => {
     });
   });
 
+  it('suggest about the node that was asked about only', async () => {
+    const { get, queue, info } = setUp(true, { nodeSelector: { disk: 'ssd' } });
+    queue.offer(info);
+    const { status } = await get('web', 'node=n2');
+    expect(status.suggestion).toContain('n2');
+    expect(status.suggestion).not.toMatch(/n1|add a node/);
+  });
+
+  it('name the gate that holds a pod, and the scheduler that is to place it', async () => {
+    const gated = setUp(true, { schedulingGates: [{ name: 'quota' }] });
+    gated.queue.offer(gated.info);
+    expect((await gated.get()).status).toMatchObject({
+      queue: 'gated',
+      gates: ['quota'],
+      suggestion: 'remove the scheduling gate quota from the pod',
+    });
+    const theirs = (await setUp(true, { schedulerName: 'other' }).get()).status;
+    expect(theirs).toMatchObject({
+      schedulerName: 'other',
+      waitingFor: ['the scheduler other to place it'],
+    });
+    expect(theirs.suggestion).toBeUndefined();
+  });
+
   it('know a pod that is assumed on its node and not yet bound', async () => {
     const { get, snapshot, info } = setUp();
     snapshot.assume(info, 'n1');

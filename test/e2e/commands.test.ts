@@ -56,6 +56,18 @@ describe('dhow', () => {
     expect(why).toContain(`default/web is on ${pod.spec.nodeName ?? ''}`);
     expect(why).toContain('3 of 3 nodes fitted');
     expect(await cluster.must('decisions')).toMatch(/default\/web +1 +Scheduled/);
+    const filtered = await cluster.must(
+      'decisions',
+      '--pod',
+      'web',
+      '--since',
+      '1h',
+      '--limit',
+      '1',
+    );
+    expect(filtered.trim().split('\n')).toHaveLength(2);
+    expect(await cluster.must('decisions', '--pod', 'nope')).not.toContain('web');
+    expect((await cluster.dhow('decisions', '--since', 'soon')).stderr).toContain('not a duration');
     expect(
       await cluster.apply(podYaml('web', ['sh', '-c', 'echo ready; exec sleep 1000000'])),
     ).toBe('pod/web unchanged\n');
