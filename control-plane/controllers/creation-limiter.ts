@@ -9,8 +9,8 @@ interface Allowance {
 
 /** Why creations are held back, in words that stay the same while the cause does. */
 export interface Trouble {
-  /** Upstream's reason for refused creations; ours for pods that do not last. */
-  readonly reason: 'FailedCreate' | 'PodsEndEarly';
+  /** Upstream's reason for refused creations; ours for pods that do not last, or have no node. */
+  readonly reason: 'FailedCreate' | 'PodsEndEarly' | 'PodsUnassigned';
   readonly message: string;
 }
 

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { isPodActive } from '../../api/pods';
 import type { Pod } from '../../api/types';
-import { planReplicas } from './replica-set-plan';
+import { planReplicas, UNASSIGNED_MAX, waitOf } from './replica-set-plan';
 
 const pod = (
   name: string,
@@ -42,6 +42,18 @@ it.each([
   const plan = planReplicas(replicas, owned);
   expect(plan.createCount).toBe(createCount);
   expect(plan.remove.map((p) => p.metadata.name)).toEqual(removed);
+});
+
+it('lets no more than a thousand pods wait for a node, and says so', () => {
+  const waiting = Array.from({ length: UNASSIGNED_MAX - 1 }, (_, i) => pod(`w-${i}`));
+  const placed = Array.from({ length: 50 }, (_, i) => pod(`p-${i}`, { nodeName: 'n1' }));
+  expect(planReplicas(2 ** 31 - 1, placed).createCount).toBe(UNASSIGNED_MAX);
+  expect(planReplicas(2 ** 31 - 1, [...placed, ...waiting]).createCount).toBe(1);
+  expect(waitOf(2 ** 31 - 1, waiting)).toBeUndefined();
+  const full = [...placed, ...waiting, pod('last')];
+  expect(planReplicas(2 ** 31 - 1, full).createCount).toBe(0);
+  expect(waitOf(2 ** 31 - 1, full)?.message).toContain('1000 pods wait for a node');
+  expect(waitOf(full.length, full)).toBeUndefined();
 });
 
 it('lands on the desired count from any state, and removes each pod once', () => {

@@ -7,11 +7,32 @@ export interface ReplicaPlan {
   readonly remove: readonly Pod[];
 }
 
-/** How to get from the active pods that exist to `replicas` of them. `pods` are those owned and active. */
-export const planReplicas = (replicas: number, pods: readonly Pod[]): ReplicaPlan => ({
-  createCount: Math.max(0, replicas - pods.length),
-  remove: pods.length <= replicas ? [] : leastWanted(pods).slice(0, pods.length - replicas),
-});
+/**
+ * How to get from the active pods that exist to `replicas` of them. `pods` are those owned and active.
+ * No more than `UNASSIGNED_MAX` wait for a node: two thousand million replicas are a valid wish, and
+ * would fill the store long before the first of the last thousand could run.
+ */
+export const planReplicas = (replicas: number, pods: readonly Pod[]): ReplicaPlan => {
+  const missing = Math.max(0, replicas - pods.length);
+  return {
+    createCount: missing === 0 ? 0 : Math.min(missing, roomToWait(pods)),
+    remove: pods.length <= replicas ? [] : leastWanted(pods).slice(0, pods.length - replicas),
+  };
+};
+
+const roomToWait = (pods: readonly Pod[]): number =>
+  Math.max(0, UNASSIGNED_MAX - pods.filter((pod) => !isAssigned(pod)).length);
+
+/** Why no more pods are made for now although `replicas` are not there. */
+export const waitOf = (replicas: number, pods: readonly Pod[]): Trouble | undefined =>
+  pods.length >= replicas || roomToWait(pods) > 0
+    ? undefined
+    : {
+        reason: 'PodsUnassigned',
+        message: `${UNASSIGNED_MAX} pods wait for a node; more are created as these get one`,
+      };
+
+export const UNASSIGNED_MAX = 1000;
 
 /** The order in which upstream gives pods up (controller_utils.go, ActivePodsWithRanks): first to go first. */
 const leastWanted = (pods: readonly Pod[]): Pod[] => {

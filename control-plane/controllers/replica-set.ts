@@ -13,7 +13,7 @@ import { Availability } from './availability';
 import { subject, Subscriptions, type Controller, type ControllerDeps } from './controller';
 import { CreationLimiter, type Trouble } from './creation-limiter';
 import { OwnedIndex } from './owned-index';
-import { planReplicas, replicaSetStatus } from './replica-set-plan';
+import { planReplicas, waitOf, replicaSetStatus } from './replica-set-plan';
 import { jsonEqual } from '../../api/json-value';
 
 /** Keeps `spec.replicas` active pods per ReplicaSet. Level-triggered: reads state, not events. */
@@ -92,7 +92,9 @@ export class ReplicaSetController implements Controller {
     if (replicaSet.metadata.deletionTimestamp === undefined) {
       await this.scale(replicaSet, pods, signal);
     }
-    await this.writeStatus(replicaSet, this.limiter.troubleOf(uidOf(replicaSet)), signal);
+    const trouble =
+      this.limiter.troubleOf(uidOf(replicaSet)) ?? waitOf(replicaSet.spec.replicas ?? 1, pods);
+    await this.writeStatus(replicaSet, trouble, signal);
   }
 
   /** The active pods that are this set's, after adopting orphans and releasing strangers. */
