@@ -20,3 +20,14 @@ it.each(pages)('%s links to what is there', (page) => {
   const broken = linksOf(page).filter((target) => !existsSync(join(ROOT, dirname(page), target)));
   expect(broken).toEqual([]);
 });
+
+it('names tests in docs/security/faults.md that there are', () => {
+  const text = readFileSync(join(ROOT, 'docs', 'security', 'faults.md'), 'utf8');
+  const named = [...text.matchAll(/`([^`]+\.test\.ts)`(?:: ([^|<]+))?/g)];
+  expect(named.length).toBeGreaterThan(50);
+  const missing = named.filter(([, file = '', title = '']) => {
+    const path = join(ROOT, file);
+    return !existsSync(path) || !readFileSync(path, 'utf8').includes(title.trim());
+  });
+  expect(missing.map(([row]) => row)).toEqual([]);
+});
