@@ -21,6 +21,23 @@ struct connection *connection_add(struct monitor *monitor, int fd) {
   return NULL;
 }
 
+bool has_place(const struct monitor *monitor) {
+  for (int i = 0; i < MAX_CONNECTIONS; i++) {
+    if (monitor->connections[i].fd < 0) return true;
+  }
+  return false;
+}
+
+bool accept_client(struct monitor *monitor) {
+  int fd = accept4(monitor->listener, NULL, NULL, SOCK_CLOEXEC);
+  struct ucred peer;
+  socklen_t size = sizeof peer;
+  if (fd < 0) return false;
+  if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) < 0 || peer.uid != 0) close(fd);
+  else connection_add(monitor, fd);
+  return true;
+}
+
 void connection_drop(struct monitor *monitor, struct connection *connection) {
   if (connection->fd < 0) return;
   close(connection->fd);
@@ -132,6 +149,12 @@ static void start(struct monitor *monitor) {
   monitor->start_sent = send(monitor->socket, "s", 1, MSG_NOSIGNAL) == 1;
 }
 
+/* To one who asks; also of what has ended before it was asked for. */
+static void tell_state(struct monitor *monitor, struct connection *connection) {
+  send_state(monitor, connection);
+  if (monitor->status == STATUS_EXITED) tell_exit(monitor, connection);
+}
+
 /* A client of the main process that finds no place is told why, and stays until it has read that. */
 static void attach(struct monitor *monitor, struct connection *connection) {
   int attached = 0;
@@ -150,7 +173,7 @@ static void attach(struct monitor *monitor, struct connection *connection) {
   }
   connection->is_attached = connection->is_subscribed = true;
   connection->closes_input = body_number(connection, 0) == 1;
-  send_state(monitor, connection);
+  tell_state(monitor, connection);
 }
 
 static void obey(struct monitor *monitor, struct connection *connection) {
@@ -165,7 +188,7 @@ static void obey(struct monitor *monitor, struct connection *connection) {
     case FRAME_ATTACH: attach(monitor, connection); break;
     case FRAME_SUBSCRIBE:
       connection->is_subscribed = true;
-      send_state(monitor, connection);
+      tell_state(monitor, connection);
       break;
     default: connection_drop(monitor, connection);
   }

@@ -32,15 +32,11 @@ static void write_exit_file(const struct monitor *monitor) {
   renameat(dir, "exit.new", dir, "exit");
 }
 
-void announce_exit(struct monitor *monitor) {
+void tell_exit(struct monitor *monitor, struct connection *connection) {
   struct {
     struct exit_frame frame;
     char error[sizeof monitor->start_error];
   } message;
-  log_finish(&monitor->log);
-  if (monitor->start_error[0] != '\0') monitor->exit_code = 128;
-  monitor->status = STATUS_EXITED;
-  if (!monitor->is_exec) write_exit_file(monitor);
   message.frame = (struct exit_frame){
       .exit_code = monitor->exit_code,
       .signal_number = monitor->signal_number,
@@ -50,15 +46,28 @@ void announce_exit(struct monitor *monitor) {
       .finished_at_ms = monitor->finished_at_ms,
   };
   strcpy(message.error, monitor->start_error);
-  broadcast(monitor, FRAME_EXIT, &message,
-            sizeof message.frame + strlen(monitor->start_error) + 1);
+  connection_send(monitor, connection, FRAME_EXIT, &message,
+                  sizeof message.frame + strlen(monitor->start_error) + 1);
 }
 
-/* What came is thrown away: nobody is left to take it. False: the client has gone. */
-static bool hear_out_client(struct connection *connection) {
-  char scrap[4096];
-  ssize_t got = read(connection->fd, scrap, sizeof scrap);
-  return got > 0 || (got < 0 && (errno == EAGAIN || errno == EINTR));
+void announce_exit(struct monitor *monitor) {
+  log_finish(&monitor->log);
+  if (monitor->start_error[0] != '\0') monitor->exit_code = 128;
+  monitor->status = STATUS_EXITED;
+  if (!monitor->is_exec) write_exit_file(monitor);
+  for (int i = 0; i < MAX_CONNECTIONS; i++) {
+    struct connection *connection = &monitor->connections[i];
+    if (connection->fd >= 0 && connection->is_subscribed) tell_exit(monitor, connection);
+  }
+}
+
+/* Who comes from now on finds the exit file; who was on the way is let in, to be answered. */
+static void close_listener(struct monitor *monitor) {
+  if (monitor->listener < 0) return;
+  unlink(monitor->plan->socket_path);
+  while (has_place(monitor) && accept_client(monitor)) continue;
+  close(monitor->listener);
+  monitor->listener = -1;
 }
 
 /* One round; how many clients are left. */
@@ -78,12 +87,17 @@ static int see_off_once(struct monitor *monitor, int timeout_ms, bool *moved) {
     *moved = true;
     if ((slots[i].revents & POLLOUT) != 0) connection_flush(monitor, connection);
     if (connection->fd < 0 || (slots[i].revents & ~POLLOUT) == 0) continue;
-    if (!hear_out_client(connection)) connection_drop(monitor, connection);
+    connection_read(monitor, connection);
   }
   return left;
 }
 
 void see_off_clients(struct monitor *monitor) {
+  close_listener(monitor);
+  /* Input that still comes is read and dropped: nobody is left to take it. */
+  if (monitor->input >= 0) close(monitor->input);
+  monitor->input = -1;
+  monitor->input_start = monitor->input_end = 0;
   /* An exec has one reader, who may be slow; a container's must not keep a monitor for long. */
   uint64_t patience_ms = monitor->is_exec ? 600000 : 30000, until = monotonic_ms() + patience_ms;
   while (monotonic_ms() < until) {

@@ -125,12 +125,19 @@ static int keep_program(const struct plan *plan) {
   return 0;
 }
 
+static int fail_as_ended(void) {
+  errno = 0;
+  return fail("exec", "the container is not running");
+}
+
 /* Leaves the host; the pid namespace is only for children. */
 static int leave(const struct plan *plan, const struct monitor *container) {
   int flags = CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP | CLONE_NEWPID;
   if (join_cgroups(container->plan) < 0 || set_oom_score(plan) < 0) return -1;
   leave_host();
-  return setns(container->child_fd, flags) < 0 ? fail("exec", "enter the container") : 0;
+  if (setns(container->child_fd, flags) == 0) return 0;
+  /* It has ended since, or this monitor has not heard of it yet. */
+  return errno == ESRCH ? fail_as_ended() : fail("exec", "enter the container");
 }
 
 /* The null device of the container; where it has none, a pipe that nobody writes to. */
@@ -214,8 +221,7 @@ void run_exec(struct monitor *container, int client, uint32_t plan_bytes) {
   struct plan *plan = read_plan(client, plan_bytes);
   if (plan == NULL) _exit(1);
   if (container->status != STATUS_RUNNING || container->child_gone) {
-    errno = 0;
-    fail("exec", "the container is not running");
+    fail_as_ended();
     _exit(1);
   }
   struct monitor *monitor = plan->arg_count == 0 ? NULL : monitor_new(plan, client);

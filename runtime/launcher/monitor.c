@@ -34,15 +34,6 @@ static void read_oom(struct monitor *monitor) {
   check_oom(monitor);
 }
 
-static void accept_client(struct monitor *monitor) {
-  int fd = accept4(monitor->listener, NULL, NULL, SOCK_CLOEXEC);
-  struct ucred peer;
-  socklen_t size = sizeof peer;
-  if (fd < 0) return;
-  if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) < 0 || peer.uid != 0) close(fd);
-  else connection_add(monitor, fd);
-}
-
 static int poll_timeout(const struct monitor *monitor) {
   uint64_t now = monotonic_ms();
   if (monitor->child_gone) return 10;
@@ -68,13 +59,6 @@ static void check_deadline(struct monitor *monitor) {
 
 enum { SLOT_SIGNALS, SLOT_LISTENER, SLOT_SOCKET, SLOT_STDOUT, SLOT_STDERR, SLOT_INPUT, SLOT_OOM,
        SLOT_CLIENTS };
-
-static bool has_place(const struct monitor *monitor) {
-  for (int i = 0; i < MAX_CONNECTIONS; i++) {
-    if (monitor->connections[i].fd < 0) return true;
-  }
-  return false;
-}
 
 static void fill_slots(struct monitor *monitor, struct pollfd *slots) {
   bool takes = monitor->polls_output = takes_output(monitor);
@@ -156,12 +140,6 @@ void monitor_loop(struct monitor *monitor) {
   /* A failed creation was answered with its error: nothing existed. */
   if (monitor->is_ready || monitor->is_exec || monitor->start_error[0] == '\0') {
     announce_exit(monitor);
-  }
-  if (monitor->listener >= 0) {
-    /* Who comes now finds the exit file. */
-    unlink(monitor->plan->socket_path);
-    close(monitor->listener);
-    monitor->listener = -1;
   }
   see_off_clients(monitor);
 }

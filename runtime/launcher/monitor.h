@@ -86,6 +86,9 @@ struct monitor {
 /* connection.c */
 struct connection *connection_add(struct monitor *monitor, int fd);
 void connection_drop(struct monitor *monitor, struct connection *connection);
+bool has_place(const struct monitor *monitor);
+/* Lets in one who waits at the listener; false when nobody does. */
+bool accept_client(struct monitor *monitor);
 /* Room for a frame with `length` bytes of output? */
 bool connection_fits(const struct connection *connection, size_t length);
 /* Queues a frame; drops the connection when there is no room. */
@@ -119,8 +122,10 @@ bool is_drained(const struct monitor *monitor, bool had_output);
 
 /* ending.c */
 void announce_exit(struct monitor *monitor);
-/* Has clients take the last bytes and go. Closing first would drop what they have not read: a socket
- * that is closed while it holds unread bytes fails its peer's writes, and so its reads. */
+void tell_exit(struct monitor *monitor, struct connection *connection);
+/* Answers those whose requests came too late, and has clients take the last bytes and go. Closing first
+ * would drop what they have not read: a socket that is closed while it holds unread bytes fails its
+ * peer's writes, and so its reads. */
 void see_off_clients(struct monitor *monitor);
 
 /* children.c */

@@ -3,6 +3,8 @@ import { mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 import type { ContainerRuntime } from '../../runtime/container-runtime';
+import { FrameConnection } from '../../runtime/containers/connection';
+import { decodeExit, FrameType, type Frame } from '../../runtime/containers/frames';
 import { launcherProcesses, listenerAt } from '../../runtime/containers/monitor-process';
 import { RunFiles } from '../../runtime/containers/records';
 import {
@@ -30,8 +32,13 @@ const nameOf = (pid: number): string => readFileSync(`/proc/${pid}/comm`, 'utf8'
 const launcherOf = (host: RuntimeHost): number =>
   launcherProcesses(host.runDir).find((pid) => nameOf(pid) === 'dhow-launcher')!;
 
+const socketOf = ({ runDir, stateDir }: RuntimeHost, id: string): string =>
+  new RunFiles(runDir, stateDir).socketPath(id);
+
 const monitorOf = (host: RuntimeHost, id: string): number =>
-  listenerAt(host.runDir, new RunFiles(host.runDir, host.stateDir).socketPath(id))!;
+  listenerAt(host.runDir, socketOf(host, id))!;
+
+const isAnswer = ({ type }: Frame): boolean => type === FrameType.error || type === FrameType.exit;
 
 const until = async (condition: () => boolean): Promise<void> => {
   const giveUp = Date.now() + 15_000;
@@ -168,6 +175,35 @@ describe('a runtime whose helpers are stuck', () => {
     execFileSync('touch', [join(gate, 'go')]);
     resume(monitor);
     expect(await ended).toMatchObject({ exitCode: 9 });
+  });
+
+  it('answers who came before a container ended and asks after it', async () => {
+    const state = await start(host.runtime, 'c1');
+    if (state.status !== 'running') throw new Error('it does not run');
+    const early = await Promise.all(
+      [FrameType.exec, FrameType.attach, FrameType.subscribe].map(async (type) => {
+        const frames: Frame[] = [];
+        const connection = await FrameConnection.open(socketOf(host, 'c1'), {
+          onFrame: (frame) => frames.push(frame),
+          onClose: () => undefined,
+        });
+        return { type, frames, connection };
+      }),
+    );
+    // An exec is answered once they have been let in.
+    await collect(await host.runtime.exec('c1', execSpec('true')));
+    process.kill(state.pid, 'SIGKILL');
+    await waitForExit(host.runtime, 'c1');
+    for (const { type, connection } of early) connection.sendType(type);
+    try {
+      await until(() => early.every(({ frames }) => frames.some(isAnswer)));
+    } finally {
+      for (const { connection } of early) connection.close();
+    }
+    const [exec, attach, subscribe] = early.map(({ frames }) => frames.find(isAnswer)!);
+    expect(exec!.type).toBe(FrameType.error);
+    expect(decodeExit(attach!.payload)).toMatchObject({ exitCode: 137 });
+    expect(decodeExit(subscribe!.payload)).toMatchObject({ exitCode: 137 });
   });
 
   it('removes containers in any state of their making, many at once', async () => {
