@@ -21,7 +21,13 @@ import {
   runToEnd,
   sandboxSpec,
 } from '../../runtime/containers/runtime-suite';
-import { layersWith, openRuntimeHost, runScript, type RuntimeHost } from './runtime-host';
+import {
+  layersWith,
+  openRuntimeHost,
+  processesNamed,
+  runScript,
+  type RuntimeHost,
+} from './runtime-host';
 
 /* What broke other container runtimes, each tried on ours; the numbers are those of the CVE lists. */
 
@@ -74,35 +80,16 @@ const until = (isTrue: () => boolean | Promise<boolean>): Promise<void> => {
   return look();
 };
 
-const processesOf = (runDir: string): readonly string[] =>
-  readdirSync('/proc').filter((name) => {
-    try {
-      return readFileSync(`/proc/${name}/cmdline`, 'utf8') === `dhow-launcher\0${runDir}\0`;
-    } catch {
-      return false;
-    }
-  });
-
-const nameOf = (pid: string): string => {
-  try {
-    return readFileSync(`/proc/${pid}/comm`, 'utf8').trim();
-  } catch {
-    return '';
-  }
-};
-
 describe('the launcher, reached through /proc/self/exe (CVE-2019-5736)', () => {
   it('stays as it is whatever writes to it and whatever runs it', async () => {
     // Those that last: the launcher and the monitor.
     const digests = () =>
       new Set(
-        ['launcher', 'monitor'].flatMap((name) =>
-          processesOf(host.runDir)
-            .filter((pid) => nameOf(pid) === `dhow-${name}`)
-            .map((pid) => {
-              const program = readFileSync(`/proc/${pid}/exe`);
-              return createHash('sha256').update(program).digest('hex');
-            }),
+        (['dhow-launcher', 'dhow-monitor'] as const).flatMap((name) =>
+          processesNamed(host, name).map((pid) => {
+            const program = readFileSync(`/proc/${pid}/exe`);
+            return createHash('sha256').update(program).digest('hex');
+          }),
         ),
       );
     const loop = 'while :; do for p in /proc/[0-9]*; do echo x > $p/exe; done; done 2> /dev/null';

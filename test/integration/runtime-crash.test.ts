@@ -12,6 +12,7 @@ import { join } from 'node:path';
 
 import type { ContainerRuntime } from '../../runtime/container-runtime';
 import { createContainerRuntime, destroyEverything } from '../../runtime/containers';
+import { launcherProcesses } from '../../runtime/containers/monitor-process';
 import {
   collect,
   containerSpec,
@@ -21,26 +22,12 @@ import {
   sandboxSpec,
   waitForExit,
 } from '../../runtime/containers/runtime-suite';
-import { openRuntimeHost, type RuntimeHost } from './runtime-host';
-
-/** Processes of launcher and monitors of this run folder. */
-const ownProcesses = (host: RuntimeHost): number[] =>
-  readdirSync('/proc').flatMap((name) => {
-    try {
-      const line = readFileSync(`/proc/${name}/cmdline`, 'utf8');
-      return line === `dhow-launcher\0${host.runDir}\0` ? [Number(name)] : [];
-    } catch {
-      return [];
-    }
-  });
+import { openRuntimeHost, processesNamed, type RuntimeHost } from './runtime-host';
 
 const parentOf = (pid: number): number =>
   Number(/^PPid:\s*(\d+)$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))![1]);
 
-const nameOf = (pid: number): string => readFileSync(`/proc/${pid}/comm`, 'utf8').trim();
-
-const launcherOf = (host: RuntimeHost): number =>
-  ownProcesses(host).find((pid) => nameOf(pid) === 'dhow-launcher')!;
+const launcherOf = (host: RuntimeHost): number => processesNamed(host, 'dhow-launcher')[0]!;
 
 const until = async (condition: () => boolean): Promise<void> => {
   const giveUp = Date.now() + 15_000;
@@ -106,7 +93,7 @@ describe('the runtime after a crash', () => {
   });
 
   it('runs the launcher of its own build, beside containers of an earlier one', async () => {
-    const launcher = () => ownProcesses(host).filter((pid) => nameOf(pid) === 'dhow-launcher');
+    const launcher = () => processesNamed(host, 'dhow-launcher');
     await host.runtime.createContainer(containerSpec(host, 'old', 'exec sleep 1000'));
     await host.runtime.startContainer('old');
     const [before] = launcher();
@@ -167,7 +154,7 @@ describe('the runtime after a crash', () => {
     await destroyEverything(host.runDir, host.cgroupParent);
     await destroyEverything(host.runDir, host.cgroupParent);
     expect(mountsOf()).toBe(false);
-    expect(ownProcesses(host)).toEqual([]);
+    expect(launcherProcesses(host.runDir)).toEqual([]);
     await until(() => !existsSync(`/proc/${state.pid}`));
     expect(existsSync(host.runDir)).toBe(false);
     for (const controller of readdirSync('/sys/fs/cgroup')) {
@@ -184,7 +171,7 @@ describe('the runtime after a crash', () => {
     }
     expect(readdirSync(join(host.stateDir, 'containers'))).toEqual([]);
     expect(existsSync(join('/sys/fs/cgroup/memory', host.cgroupParent, 'box'))).toBe(false);
-    await until(() => ownProcesses(host).length === 1);
+    await until(() => launcherProcesses(host.runDir).length === 1);
   });
 
   it('forgets after a reboot what no longer exists', async () => {

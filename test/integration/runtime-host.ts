@@ -1,11 +1,20 @@
 import { execFileSync } from 'node:child_process';
-import { copyFileSync, mkdirSync, mkdtempSync, readdirSync, rmdirSync, rmSync } from 'node:fs';
+import {
+  copyFileSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmdirSync,
+  rmSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 
 import type { ContainerRuntime, ContainerSpec, ProcessSpec } from '../../runtime/container-runtime';
 import { createContainerRuntime, destroyEverything } from '../../runtime/containers';
 import type { RuntimeLimits } from '../../runtime/containers/limits';
+import { launcherProcesses } from '../../runtime/containers/monitor-process';
 import {
   containerSpec,
   readLog,
@@ -110,6 +119,20 @@ export const layersWith = (host: RuntimeHost, name: string): readonly string[] =
   const source = join(__dirname, 'support', `${name}.c`);
   execFileSync('gcc', ['-static', '-O1', '-o', join(layer, 'bin', name), source]);
   return [layer, ...host.lowerDirs];
+};
+
+/** Processes of this host's launcher and monitors that bear this name; those that end meanwhile are out. */
+export const processesNamed = (
+  { runDir }: Pick<RuntimeHost, 'runDir'>,
+  name: 'dhow-launcher' | 'dhow-monitor',
+): readonly number[] => launcherProcesses(runDir).filter((pid) => processName(pid) === name);
+
+const processName = (pid: number): string => {
+  try {
+    return readFileSync(`/proc/${pid}/comm`, 'utf8').trim();
+  } catch {
+    return '';
+  }
 };
 
 const makeBusybox = (rootfs: string): void => {

@@ -1,11 +1,11 @@
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, readFileSync } from 'node:fs';
+import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 
 import type { ContainerRuntime } from '../../runtime/container-runtime';
 import { FrameConnection } from '../../runtime/containers/connection';
 import { decodeExit, FrameType, type Frame } from '../../runtime/containers/frames';
-import { launcherProcesses, listenerAt } from '../../runtime/containers/monitor-process';
+import { listenerAt } from '../../runtime/containers/monitor-process';
 import { RunFiles } from '../../runtime/containers/records';
 import {
   collect,
@@ -14,7 +14,7 @@ import {
   sandboxSpec,
   waitForExit,
 } from '../../runtime/containers/runtime-suite';
-import { openRuntimeHost, type RuntimeHost } from './runtime-host';
+import { openRuntimeHost, processesNamed, type RuntimeHost } from './runtime-host';
 
 /** Short, so that a test of what never ends need not wait long. */
 const LIMITS = {
@@ -27,10 +27,7 @@ const LIMITS = {
   holdMs: 200,
 };
 
-const nameOf = (pid: number): string => readFileSync(`/proc/${pid}/comm`, 'utf8').trim();
-
-const launcherOf = (host: RuntimeHost): number =>
-  launcherProcesses(host.runDir).find((pid) => nameOf(pid) === 'dhow-launcher')!;
+const launcherOf = (host: RuntimeHost): number => processesNamed(host, 'dhow-launcher')[0]!;
 
 const socketOf = ({ runDir, stateDir }: RuntimeHost, id: string): string =>
   new RunFiles(runDir, stateDir).socketPath(id);
@@ -216,8 +213,6 @@ describe('a runtime whose helpers are stuck', () => {
     await host.runtime.removeSandbox('box');
     await settled;
     expect(host.runtime.containers()).toEqual([]);
-    await until(() =>
-      launcherProcesses(host.runDir).every((pid) => nameOf(pid) !== 'dhow-monitor'),
-    );
+    await until(() => processesNamed(host, 'dhow-monitor').length === 0);
   });
 });
