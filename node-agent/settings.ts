@@ -1,9 +1,9 @@
 /** Periods and limits of the agent, injectable so that tests need not wait. */
 export interface AgentSettings {
-  /** First delay before a container is restarted; doubles with every restart. */
+  /** Delay before the second restart of a container, the first is at once; doubles with every one. */
   readonly restartBackoffInitialMs: number;
   readonly restartBackoffMaxMs: number;
-  /** A container that ran this long starts again from the first delay. */
+  /** A container that ran this long starts again at once, as if it had never failed. */
   readonly restartBackoffResetMs: number;
   readonly imageBackoffInitialMs: number;
   readonly imageBackoffMaxMs: number;

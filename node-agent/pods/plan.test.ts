@@ -61,15 +61,15 @@ const started = ({ starts }: PodPlan) =>
   ]);
 
 describe('the restart back-off', () => {
-  it('is 10, 20, 40 ... 300 seconds, whatever the exit code, and counts every start', () => {
+  it('is 0, 10, 20, 40 ... 300 seconds, whatever the exit code, and counts every start', () => {
     const delays: number[] = [];
     let current = run('web', { state: exited(0) });
-    for (let restart = 1; restart <= 7; restart++) {
+    for (let restart = 1; restart <= 8; restart++) {
       const { step, delayMs } = backoffOf(current);
       delays.push(delayMs / 1000);
       current = { ...current, backoffStep: step, state: exited(restart % 2) };
     }
-    expect(delays).toEqual([10, 20, 40, 80, 160, 300, 300]);
+    expect(delays).toEqual([0, 10, 20, 40, 80, 160, 300, 300]);
   });
 
   it('begins again after ten minutes up, not a second less', () => {
@@ -77,7 +77,7 @@ describe('the restart back-off', () => {
     const short = run('web', { ...worn, state: exited(1, 599_999) });
     const long = run('web', { ...worn, state: exited(1, 600_000) });
     expect(backoffOf(short).delayMs).toBe(300_000);
-    expect(backoffOf(long)).toEqual({ step: 0, delayMs: 10_000 });
+    expect(backoffOf(long)).toEqual({ step: 0, delayMs: 0 });
   });
 
   it('has a cap that can be set', () => {
@@ -90,11 +90,18 @@ describe('the restart back-off', () => {
     const waiting = (finishedAgoMs: number) => {
       const { startedAtMs } = exited(1) as { startedAtMs: number };
       const exit = { exitCode: 1, oomKilled: false, finishedAtMs: NOW_MS - finishedAgoMs };
-      return plan(testPod(), [run('web', { state: { status: 'exited', startedAtMs, exit } })]);
+      const state = { status: 'exited', startedAtMs, exit } as const;
+      return plan(testPod(), [run('web', { restartCount: 1, backoffStep: 0, state })]);
     };
     expect(started(waiting(9_999))).toEqual([]);
     expect(waiting(9_999).backoffUntilMs.get('web')).toBe(NOW_MS + 1);
-    expect(started(waiting(10_000))).toEqual([['web', 1, 0]]);
+    expect(started(waiting(10_000))).toEqual([['web', 2, 1]]);
+  });
+
+  it('is not there for the first failure', () => {
+    const first = plan(testPod(), [run('web', { state: exited(1) })]);
+    expect(started(first)).toEqual([['web', 1, 0]]);
+    expect(first.backoffUntilMs.size).toBe(0);
   });
 });
 
@@ -147,8 +154,7 @@ describe('a pod whose machine went down under it', () => {
 
   it('begins with its init containers, whose work in memory is gone', () => {
     const first = plan(pod('Always'), lost);
-    expect(started(first)).toEqual([]);
-    expect(first.backoffUntilMs.has('first')).toBe(true);
+    expect(started(first)).toEqual([['first', 1, 0]]);
     expect(first.isInitialized).toBe(false);
     const again = [run('first', { restartCount: 1, state: exited(0) }), lost[1]!];
     expect(plan(pod('Always'), again).isInitialized).toBe(true);

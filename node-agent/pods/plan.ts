@@ -8,7 +8,7 @@ export interface StartAction {
   readonly container: Container;
   readonly isInit: boolean;
   readonly restartCount: number;
-  /** Which step of the back-off this run used; -1 for a first run. */
+  /** Which step of the back-off this run used: -1 for a first run, 0 for a restart without delay. */
   readonly backoffStep: number;
 }
 
@@ -146,7 +146,10 @@ class PlanDraft {
   }
 }
 
-/** The delay before the run after this one: 10, 20, 40 ... 300 s, from the start again after 10 min up. */
+/**
+ * The delay before the run after this one: none, 10, 20, 40 ... 300 s. A run that was up for ten
+ * minutes has no failures before it: the next starts at once again.
+ */
 export const nextBackoff = (
   run: ObservedContainer,
   ranMs: number,
@@ -155,7 +158,8 @@ export const nextBackoff = (
   if (run.state.status !== 'exited') return { step: 0, delayMs: 0 };
   const step = ranMs >= settings.restartBackoffResetMs ? 0 : run.backoffStep + 1;
   const { restartBackoffInitialMs: initialMs, restartBackoffMaxMs: maxMs } = settings;
-  return { step, delayMs: Math.min(maxMs, initialMs * 2 ** Math.min(step, 30)) };
+  if (step <= 0) return { step, delayMs: 0 };
+  return { step, delayMs: Math.min(maxMs, initialMs * 2 ** Math.min(step - 1, 30)) };
 };
 
 const FIRST_TRY = { step: -1, delayMs: 0 };

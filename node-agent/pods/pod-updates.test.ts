@@ -120,11 +120,11 @@ it('keeps the back-off over a restart of the agent', async () => {
   await bench.run(testPod({ spec, status }));
   await bench.until(waits('20s'), 5_000);
   expect(containerOf()).toMatchObject({
-    restartCount: 1,
+    restartCount: 2,
     lastState: { terminated: { reason: 'Completed', exitCode: 0 } },
   });
   await bench.until(waits('40s'));
-  expect(containerOf()?.restartCount).toBe(2);
+  expect(containerOf()?.restartCount).toBe(3);
 });
 
 it('is ready only once its readiness gates are open, and keeps what others say of it', async () => {
