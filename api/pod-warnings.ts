@@ -1,11 +1,11 @@
 import { parseQuantity } from './quantity';
 import type { ApiObject, Container, PodSpec } from './types';
-import { podSpecIn } from './unsupported';
+import { podIn } from './pod-in';
 import { stringifyJson } from '../lib/json';
 
 /** What is legal in a pod, or in the template of one, and yet seldom meant. Upstream's words. */
 export const podWarnings = (object: ApiObject): readonly string[] => {
-  const at = podSpecIn(object);
+  const at = podIn(object);
   if (at === undefined) return [];
   const { spec, field } = at;
   return [

@@ -1,52 +1,13 @@
 import { LAST_APPLIED } from './annotations';
 import { ApiError } from './errors';
-import {
-  CONFIG_MAPS,
-  DEPLOYMENTS,
-  NAMESPACES,
-  NODES,
-  PODS,
-  SECRETS,
-  type Resource,
-} from './resources';
+import { CONFIG_MAPS, DEPLOYMENTS, NAMESPACES, NODES, PODS, SECRETS } from './resources';
 import { applyDefaults, kinds, validate, warningsFor } from './scheme';
 import { decode } from './schema/decode';
 import { hasDefinition } from './schema/definitions';
+import { deployment, made, pod, refusal } from './testing';
 import type { ApiObject } from './types';
 
 type Json = Record<string, unknown>;
-
-/** As the server makes it: decoded, placed, defaulted. */
-const made = (resource: Resource, body: object): ApiObject => {
-  const { object } = decode(resource, structuredClone(body), { fieldValidation: 'Strict' });
-  if (resource.isNamespaced) (object.metadata as unknown as Json)['namespace'] ??= 'default';
-  applyDefaults(resource, object);
-  return object;
-};
-
-const refusal = (resource: Resource, body: object, old?: object): readonly string[] => {
-  try {
-    validate(resource, made(resource, body), old && made(resource, old));
-    return [];
-  } catch (error) {
-    if (!(error instanceof ApiError)) throw error;
-    return error.details?.causes?.map(({ field, message }) => `${field ?? ''}: ${message}`) ?? [];
-  }
-};
-
-const pod = (spec: object = {}, container: object = {}) => ({
-  metadata: { name: 'web' },
-  spec: { containers: [{ name: 'c', image: 'nginx:1.27', ...container }], ...spec },
-});
-
-const deployment = (spec: object = {}, podSpec: object = {}) => ({
-  metadata: { name: 'web' },
-  spec: {
-    selector: { matchLabels: { app: 'web' } },
-    template: { metadata: { labels: { app: 'web' } }, spec: { ...pod().spec, ...podSpec } },
-    ...spec,
-  },
-});
 
 describe('defaults', () => {
   it('complete a pod', () => {
@@ -449,25 +410,6 @@ it('survives bodies that lack everything', () => {
       }).not.toThrow();
     }
   }
-});
-
-it('tells what is accepted and not carried out', () => {
-  const object = made(
-    PODS,
-    pod({
-      volumes: [
-        { name: 'v', nfs: { server: 's', path: '/' } },
-        { name: 'w' },
-        { name: 'x', projected: { sources: [{ serviceAccountToken: { path: 'token' } }] } },
-      ],
-      runtimeClassName: 'fast',
-    }),
-  );
-  expect(warningsFor(object)).toEqual([
-    'spec.runtimeClassName: not supported by Dhow yet; it has no effect',
-    'spec.volumes[0].nfs: not supported by Dhow yet; the pod will not start',
-    'spec.volumes[2].projected.sources[0].serviceAccountToken: not supported by Dhow yet; it has no effect',
-  ]);
 });
 
 it('warns of what is seldom meant', () => {

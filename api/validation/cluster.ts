@@ -17,6 +17,7 @@ import {
   type MetadataRules,
 } from './metadata';
 import { qualifiedNameProblems } from './names';
+import { validateProtections } from './protections';
 import { parseQuantity } from '../quantity';
 
 const CLUSTER: MetadataRules = { isNamespaced: false, name: subdomainName };
@@ -89,13 +90,18 @@ const validateCapacity = ({ status }: Node): readonly FieldError[] =>
     ),
   );
 
-export const validateServiceAccount = (account: ServiceAccount): readonly FieldError[] =>
-  validateMetadata(account, NAMESPACED);
+export const validateServiceAccount = (account: ServiceAccount): readonly FieldError[] => [
+  ...validateMetadata(account, NAMESPACED),
+  ...validateProtections(account),
+];
 
 export const validateServiceAccountUpdate = (
   account: ServiceAccount,
   old: ServiceAccount,
-): readonly FieldError[] => validateMetadataUpdate(account, old, NAMESPACED);
+): readonly FieldError[] => [
+  ...validateMetadataUpdate(account, old, NAMESPACED),
+  ...validateProtections(account, old),
+];
 
 export const validateLease = (lease: Lease): readonly FieldError[] => [
   ...validateMetadata(lease, NAMESPACED),

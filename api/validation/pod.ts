@@ -10,6 +10,7 @@ import {
   type MetadataRules,
 } from './metadata';
 import { validatePodSpec } from './pod-spec';
+import { validateProtections } from './protections';
 
 const RULES: MetadataRules = { isNamespaced: true, name: subdomainName };
 
@@ -22,6 +23,7 @@ const MAY_CHANGE =
 export const validatePod = (pod: Pod): readonly FieldError[] => [
   ...validateMetadata(pod, RULES),
   ...validatePodSpec(pod.spec, 'spec'),
+  ...validateProtections(pod),
   ...((pod.spec.ephemeralContainers ?? []).length === 0
     ? []
     : [forbidden('spec.ephemeralContainers', 'cannot be set on create')]),
@@ -38,6 +40,7 @@ export const validatePodUpdate = (pod: Pod, old: Pod): readonly FieldError[] => 
     ...validateDeadline(pod.spec.activeDeadlineSeconds, old.spec.activeDeadlineSeconds),
     ...validateGates(pod.spec, old.spec),
     ...validateAddedTolerations(pod.spec.tolerations ?? [], old.spec.tolerations ?? []),
+    ...validateProtections(pod, old),
     ...(jsonEqual(immutablePart(pod.spec, old.spec), immutablePart(old.spec, old.spec))
       ? []
       : [forbidden('spec', MAY_CHANGE)]),

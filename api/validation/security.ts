@@ -40,7 +40,7 @@ export const validatePodSecurityContext = (
   field: string,
 ): readonly FieldError[] => {
   if (context === undefined) return [];
-  const { sysctls = [], supplementalGroups = [], fsGroupChangePolicy } = context;
+  const { sysctls = [], supplementalGroups = [] } = context;
   return [
     ...inRange(`${field}.fsGroup`, context.fsGroup, 0, ID_MAX),
     ...inRange(`${field}.runAsUser`, context.runAsUser, 0, ID_MAX),
@@ -53,18 +53,24 @@ export const validatePodSecurityContext = (
       const isRepeated = sysctls.findIndex((other) => other.name === name) < i;
       return isRepeated ? [duplicate(at, name)] : validateSysctl(name, host, at);
     }),
-    ...(fsGroupChangePolicy === undefined ||
-    ['Always', 'OnRootMismatch'].includes(fsGroupChangePolicy)
-      ? []
-      : [
-          notSupported(`${field}.fsGroupChangePolicy`, fsGroupChangePolicy, [
-            'Always',
-            'OnRootMismatch',
-          ]),
-        ]),
+    ...validatePolicies(context, field),
     ...validateSeccomp(context.seccompProfile, `${field}.seccompProfile`),
   ];
 };
+
+const POLICIES = {
+  fsGroupChangePolicy: ['Always', 'OnRootMismatch'],
+  supplementalGroupsPolicy: ['Merge', 'Strict'],
+  seLinuxChangePolicy: ['MountOption', 'Recursive'],
+};
+
+const validatePolicies = (context: object, field: string): readonly FieldError[] =>
+  Object.entries(POLICIES).flatMap(([name, supported]) => {
+    const value = (context as Readonly<Record<string, string | undefined>>)[name];
+    return value === undefined || supported.includes(value)
+      ? []
+      : [notSupported(`${field}.${name}`, value, supported)];
+  });
 
 const validateEscalation = (
   { privileged, allowPrivilegeEscalation, capabilities }: SecurityContext,

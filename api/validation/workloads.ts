@@ -20,12 +20,14 @@ import {
   type MetadataRules,
 } from './metadata';
 import { validatePodSpec } from './pod-spec';
+import { validateProtections } from './protections';
 
 const RULES: MetadataRules = { isNamespaced: true, name: subdomainName };
 
 export const validateDeployment = (deployment: Deployment): readonly FieldError[] => [
   ...validateMetadata(deployment, RULES),
   ...validateDeploymentSpec(deployment.spec),
+  ...validateProtections(deployment),
 ];
 
 export const validateDeploymentUpdate = (
@@ -35,6 +37,7 @@ export const validateDeploymentUpdate = (
   ...validateMetadataUpdate(deployment, old, RULES),
   ...validateDeploymentSpec(deployment.spec),
   ...validateSameSelector(deployment.spec.selector, old.spec.selector),
+  ...validateProtections(deployment, old),
 ];
 
 export const validateDeploymentStatusUpdate = (
@@ -48,6 +51,7 @@ export const validateDeploymentStatusUpdate = (
 export const validateReplicaSet = (replicaSet: ReplicaSet): readonly FieldError[] => [
   ...validateMetadata(replicaSet, RULES),
   ...validateReplicaSetSpec(replicaSet.spec),
+  ...validateProtections(replicaSet),
 ];
 
 export const validateReplicaSetUpdate = (
@@ -57,6 +61,7 @@ export const validateReplicaSetUpdate = (
   ...validateMetadataUpdate(replicaSet, old, RULES),
   ...validateReplicaSetSpec(replicaSet.spec),
   ...validateSameSelector(replicaSet.spec.selector, old.spec.selector),
+  ...validateProtections(replicaSet, old),
 ];
 
 export const validateReplicaSetStatusUpdate = (

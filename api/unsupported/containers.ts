@@ -1,0 +1,36 @@
+import type { Container, PodSpec } from '../types';
+import { always, IGNORED, presentIn, type Rules } from './words';
+
+export const unsupportedInContainer = (
+  container: Container,
+  { hostNetwork }: PodSpec,
+  field: string,
+): readonly string[] => [
+  ...presentIn(container, CONTAINER_FIELDS, field),
+  ...presentIn(container.resources, RESOURCES, `${field}.resources`),
+  ...(hostNetwork === true ? [] : unheardPorts(container, field)),
+  ...(container.env ?? []).flatMap(({ valueFrom }, i) =>
+    presentIn(valueFrom, ENV_SOURCES, `${field}.env[${i}].valueFrom`),
+  ),
+  ...(['postStart', 'preStop'] as const).flatMap((hook) =>
+    presentIn(container.lifecycle?.[hook], HOOKS, `${field}.lifecycle.${hook}`),
+  ),
+];
+
+/** A port of the node is kept for the pod, and nothing leads from there to it. */
+const unheardPorts = ({ ports = [] }: Container, field: string): readonly string[] =>
+  ports.flatMap(({ hostPort = 0 }, i) =>
+    hostPort === 0
+      ? []
+      : [
+          `${field}.ports[${i}].hostPort: not supported by Dhow yet without hostNetwork; the port is ` +
+            'reserved, and nothing listens on it',
+        ],
+  );
+
+const CONTAINER_FIELDS = always(IGNORED, 'resizePolicy', 'restartPolicyRules');
+const RESOURCES: Rules = {
+  claims: { why: IGNORED, when: (value) => Array.isArray(value) && value.length > 0 },
+};
+const ENV_SOURCES = always('not supported by Dhow yet; the container will not start', 'fileKeyRef');
+const HOOKS = always('no kind of lifecycle hook; it will fail', 'tcpSocket');

@@ -1,0 +1,48 @@
+import type { PodIn } from '../pod-in';
+import type { Container, PodSpec } from '../types';
+import { unsupportedInContainer } from './containers';
+import { unsupportedPlacement } from './placement';
+import { unsupportedInVolume } from './volumes';
+import { always, IGNORED, is, presentIn, type Rules } from './words';
+
+export const unsupportedInPod = ({ spec, field }: PodIn, kind: string): readonly string[] => [
+  ...presentIn(spec, POD_FIELDS, field),
+  // A pod is refused by admission, which knows that there is no such class.
+  ...presentIn(spec, kind === 'Pod' ? {} : TEMPLATE_FIELDS, field),
+  ...unsupportedPlacement(spec, field),
+  ...presentIn(spec.securityContext, SECURITY_FIELDS, `${field}.securityContext`),
+  ...(spec.volumes ?? []).flatMap((volume, i) =>
+    unsupportedInVolume(volume, `${field}.volumes[${i}]`),
+  ),
+  ...containersIn(spec).flatMap(([container, at]) =>
+    unsupportedInContainer(container, spec, `${field}.${at}`),
+  ),
+];
+
+const containersIn = (spec: PodSpec): readonly (readonly [Container, string])[] =>
+  (['initContainers', 'containers'] as const).flatMap((list) =>
+    ((spec[list] as readonly Container[] | null | undefined) ?? []).map(
+      (container, i) => [container, `${list}[${i}]`] as const,
+    ),
+  );
+
+const POD_FIELDS: Rules = {
+  ...always(IGNORED, 'resourceClaims', 'hostnameOverride', 'resources', 'schedulingGroup'),
+  shareProcessNamespace: { why: IGNORED, when: is(true) },
+  setHostnameAsFQDN: { why: IGNORED, when: is(true) },
+  automountServiceAccountToken: {
+    why: 'not supported by Dhow yet; no token is mounted',
+    when: is(true),
+  },
+};
+const TEMPLATE_FIELDS = always(
+  'not supported by Dhow yet; pods that name a RuntimeClass are refused',
+  'runtimeClassName',
+);
+const SECURITY_FIELDS: Rules = {
+  ...always(IGNORED, 'seLinuxChangePolicy'),
+  fsGroupChangePolicy: {
+    why: 'not supported by Dhow yet; volumes get their group when they are made',
+    when: is('OnRootMismatch'),
+  },
+};

@@ -1,0 +1,162 @@
+import {
+  LEASES,
+  NAMESPACES,
+  NODES,
+  PODS,
+  PRIORITY_CLASSES,
+  REPLICA_SETS,
+  SERVICE_ACCOUNTS,
+  type Resource,
+} from '../resources';
+import { warningsFor } from '../scheme';
+import { deployment, made, pod } from '../testing';
+
+const said = (resource: Resource, body: object) => warningsFor(made(resource, body));
+
+it('tells what is accepted and not carried out', () => {
+  const spec = {
+    volumes: [
+      { name: 'v', nfs: { server: 's', path: '/' } },
+      { name: 'w' },
+      { name: 'x', projected: { sources: [{ serviceAccountToken: { path: 'token' } }] } },
+      { name: 'y', emptyDir: { medium: 'HugePages' } },
+    ],
+    shareProcessNamespace: true,
+    automountServiceAccountToken: true,
+  };
+  const container = {
+    ports: [{ containerPort: 80, hostPort: 8080 }],
+    env: [{ name: 'A', valueFrom: { fileKeyRef: { volumeName: 'w', path: 'p', key: 'k' } } }],
+  };
+  expect(said(PODS, pod(spec, container))).toEqual([
+    'spec.shareProcessNamespace: not supported by Dhow yet; it has no effect',
+    'spec.automountServiceAccountToken: not supported by Dhow yet; no token is mounted',
+    'spec.volumes[0].nfs: not supported by Dhow yet; the pod will not start',
+    'spec.volumes[2].projected.sources[0].serviceAccountToken: not supported by Dhow yet; it has no effect',
+    'spec.volumes[3].emptyDir.medium: not supported by Dhow yet; the pod will not start',
+    'spec.containers[0].ports[0].hostPort: not supported by Dhow yet without hostNetwork; the port is reserved, and nothing listens on it',
+    'spec.containers[0].env[0].valueFrom.fileKeyRef: not supported by Dhow yet; the container will not start',
+  ]);
+});
+
+it('says loudly that a demand about other pods may not be met', () => {
+  const term = { topologyKey: 'zone', labelSelector: { matchLabels: { a: 'b' } } };
+  const spread = (whenUnsatisfiable: string) => ({ ...term, maxSkew: 1, whenUnsatisfiable });
+  const required = { requiredDuringSchedulingIgnoredDuringExecution: [term] };
+  const preferred = {
+    preferredDuringSchedulingIgnoredDuringExecution: [{ weight: 1, podAffinityTerm: term }],
+  };
+  const spec = {
+    affinity: { podAffinity: preferred, podAntiAffinity: required },
+    topologySpreadConstraints: [spread('DoNotSchedule'), spread('ScheduleAnyway')],
+  };
+  const at = 'spec.template.spec';
+  const affinity = 'has no effect: the scheduler does not know inter-pod affinity yet';
+  const topology = 'has no effect: the scheduler does not know topology spread yet';
+  expect(said(REPLICA_SETS, deployment({}, spec))).toEqual([
+    `${at}.affinity.podAffinity.preferredDuringSchedulingIgnoredDuringExecution: ${affinity}`,
+    `${at}.affinity.podAntiAffinity.requiredDuringSchedulingIgnoredDuringExecution: ${affinity}, and may place the pod against it`,
+    `${at}.topologySpreadConstraints[0]: ${topology}, and may place the pod against it`,
+    `${at}.topologySpreadConstraints[1]: ${topology}`,
+  ]);
+});
+
+it('says nothing of a host port that the host itself has, nor of what is false', () => {
+  const spec = {
+    hostNetwork: true,
+    shareProcessNamespace: false,
+    setHostnameAsFQDN: false,
+    automountServiceAccountToken: false,
+    securityContext: { fsGroupChangePolicy: 'Always' },
+  };
+  expect(said(PODS, pod(spec, { ports: [{ containerPort: 80, hostPort: 80 }] }))).toEqual([]);
+});
+
+it('says of a template only that its pods will be refused for their RuntimeClass', () => {
+  expect(said(REPLICA_SETS, deployment({}, { runtimeClassName: 'fast' }))).toEqual([
+    'spec.template.spec.runtimeClassName: not supported by Dhow yet; pods that name a RuntimeClass are refused',
+  ]);
+});
+
+it.each<[string, Resource, object, readonly string[]]>([
+  [
+    'a service account',
+    SERVICE_ACCOUNTS,
+    { automountServiceAccountToken: true },
+    ['automountServiceAccountToken: not supported by Dhow yet; no token is mounted'],
+  ],
+  [
+    'a priority class',
+    PRIORITY_CLASSES,
+    { value: 1 },
+    [
+      'preemptionPolicy: no pod is evicted for another yet; the priority decides who is placed first',
+    ],
+  ],
+  ['a priority class that evicts nobody', PRIORITY_CLASSES, { preemptionPolicy: 'Never' }, []],
+  [
+    'a node',
+    NODES,
+    { spec: { externalID: 'x', configSource: { configMap: { name: 'a', namespace: 'b' } } } },
+    [
+      'spec.configSource: deprecated in v1.22, and without effect',
+      'spec.externalID: this field is deprecated, and is unused by Kubernetes',
+    ],
+  ],
+  [
+    'a lease',
+    LEASES,
+    { spec: { strategy: 'OldestEmulationVersion' } },
+    ['spec.strategy: not supported by Dhow yet; it has no effect'],
+  ],
+])('tells what has no effect in %s', (_what, resource, body, expected) => {
+  expect(said(resource, { metadata: { name: 'a' }, ...body })).toEqual(expected);
+});
+
+it.each<[string, Resource, object, string]>([
+  [
+    'cluster-autoscaler.kubernetes.io/safe-to-evict',
+    PODS,
+    pod(),
+    'has no effect: there is no autoscaler',
+  ],
+  [
+    'seccomp.security.alpha.kubernetes.io/pod',
+    PODS,
+    pod(),
+    'non-functional in v1.27+; use the "seccompProfile" field instead',
+  ],
+  [
+    'container.seccomp.security.alpha.kubernetes.io/c',
+    PODS,
+    pod(),
+    'non-functional in v1.27+; use the "seccompProfile" field instead',
+  ],
+  [
+    'kubernetes.io/egress-bandwidth',
+    PODS,
+    pod(),
+    'not supported by Dhow yet; the bandwidth is not limited',
+  ],
+  [
+    'scheduler.alpha.kubernetes.io/node-selector',
+    NAMESPACES,
+    {},
+    'has no effect: the PodNodeSelector admission does not exist',
+  ],
+])('tells of the annotation %s', (key, resource, body, why) => {
+  const annotated = { ...body, metadata: { name: 'a', annotations: { [key]: 'x' } } };
+  expect(said(resource, annotated)).toEqual([`metadata.annotations[${key}]: ${why}`]);
+});
+
+it('tells of annotations in a template, and not of those that a field makes up for', () => {
+  const annotations = { 'container.seccomp.security.alpha.kubernetes.io/c': 'x' };
+  const template = (container: object) => ({
+    template: { metadata: { labels: { app: 'web' }, annotations }, spec: pod({}, container).spec },
+  });
+  expect(said(REPLICA_SETS, deployment(template({})))).toEqual([
+    expect.stringMatching(/^spec\.template\.metadata\.annotations\[/),
+  ]);
+  const securityContext = { seccompProfile: { type: 'RuntimeDefault' } };
+  expect(said(REPLICA_SETS, deployment(template({ securityContext })))).toEqual([]);
+});

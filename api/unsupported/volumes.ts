@@ -1,0 +1,26 @@
+import type * as core from 'kubernetes-types/core/v1';
+import type { DeepReadonly } from '../types';
+import { volumeSourcesOf } from '../validation/volumes';
+import { always, IGNORED, NOT_STARTED, presentIn, type Rules } from './words';
+
+export const unsupportedInVolume = (
+  volume: DeepReadonly<core.Volume>,
+  field: string,
+): readonly string[] => [
+  ...volumeSourcesOf(volume)
+    .filter((name) => !SOURCES.includes(name))
+    .map((name) => `${field}.${name}: ${NOT_STARTED}`),
+  ...presentIn(volume.emptyDir, EMPTY_DIR, `${field}.emptyDir`),
+  ...(volume.projected?.sources ?? []).flatMap((source, i) =>
+    presentIn(source, PROJECTIONS, `${field}.projected.sources[${i}]`),
+  ),
+];
+
+const SOURCES = ['emptyDir', 'hostPath', 'configMap', 'secret', 'projected', 'downwardAPI'];
+const EMPTY_DIR: Rules = {
+  medium: { why: NOT_STARTED, when: (value) => value !== '' && value !== 'Memory' },
+};
+const PROJECTIONS: Rules = {
+  ...always(NOT_STARTED, 'clusterTrustBundle', 'podCertificate'),
+  ...always(IGNORED, 'serviceAccountToken'),
+};

@@ -1,0 +1,30 @@
+export const NOT_STARTED = 'not supported by Dhow yet; the pod will not start';
+export const IGNORED = 'not supported by Dhow yet; it has no effect';
+
+/** Why a field has no effect, and of which values that is true: of all, when it does not say. */
+export interface Rule {
+  readonly why: string;
+  readonly when?: (value: unknown) => boolean;
+}
+
+export type Rules = Readonly<Record<string, Rule>>;
+
+/** The same reason for several fields, whatever they hold. */
+export const always = (why: string, ...names: readonly string[]): Rules =>
+  Object.fromEntries(names.map((name) => [name, { why }]));
+
+export const is =
+  (wanted: unknown) =>
+  (value: unknown): boolean =>
+    value === wanted;
+
+/** One sentence for each field of `value` that a rule holds for. */
+export const presentIn = (
+  value: object | null | undefined,
+  rules: Rules,
+  field: string,
+): readonly string[] =>
+  Object.entries(rules)
+    .filter(([name]) => value !== null && value !== undefined && Object.hasOwn(value, name))
+    .filter(([name, { when }]) => when?.((value as Record<string, unknown>)[name]) !== false)
+    .map(([name, { why }]) => `${field}.${name}: ${why}`);
