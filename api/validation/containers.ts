@@ -12,6 +12,7 @@ import {
   required,
   type FieldError,
 } from './field-error';
+import { validateEnvFieldRef, validateResourceFieldRef } from './field-refs';
 import {
   configMapKeyProblems,
   dns1123LabelProblems,
@@ -27,10 +28,12 @@ type EnvVar = DeepReadonly<core.EnvVar>;
 type EnvVarSource = DeepReadonly<core.EnvVarSource>;
 type EnvFromSource = DeepReadonly<core.EnvFromSource>;
 type ContainerPort = DeepReadonly<core.ContainerPort>;
+type VolumeMount = DeepReadonly<core.VolumeMount>;
 
 /** What validation of a container must know of its pod. */
 export interface ContainerContext {
-  readonly volumeNames: ReadonlySet<string>;
+  /** Each volume's name, and whether it may be a block device. */
+  readonly volumes: ReadonlyMap<string, boolean>;
   readonly hostNetwork: boolean;
   /** `spec.os.name`. */
   readonly os: string | undefined;
@@ -135,7 +138,8 @@ const validateContainer = (
     ...(container.envFrom ?? []).flatMap((from, i) =>
       validateEnvFrom(from, `${field}.envFrom[${i}]`),
     ),
-    ...validateMounts(container, `${field}.volumeMounts`, context.volumeNames),
+    ...validateMounts(container, `${field}.volumeMounts`, context.volumes),
+    ...validateDevices(container, `${field}.volumeDevices`, context.volumes),
     ...oneOf(`${field}.imagePullPolicy`, imagePullPolicy, PULL_POLICIES),
     ...validateResources(container.resources, `${field}.resources`),
     ...validateSecurityContext(container.securityContext, `${field}.securityContext`),
@@ -236,27 +240,6 @@ const ENV_SOURCES = [
   'secretKeyRef',
   'fileKeyRef',
 ];
-const FIELD_PATHS = [
-  'metadata.name',
-  'metadata.namespace',
-  'metadata.uid',
-  'spec.nodeName',
-  'spec.serviceAccountName',
-  'status.hostIP',
-  'status.hostIPs',
-  'status.podIP',
-  'status.podIPs',
-];
-const FIELD_PATH_WITH_KEY = /^metadata\.(?:labels|annotations)\['[^']+'\]$/;
-const RESOURCE_FIELDS = [
-  'limits.cpu',
-  'limits.ephemeral-storage',
-  'limits.memory',
-  'requests.cpu',
-  'requests.ephemeral-storage',
-  'requests.memory',
-];
-
 const validateEnvSource = (
   source: EnvVarSource,
   value: string,
@@ -278,7 +261,7 @@ const validateEnvSource = (
         : given.length > 1
           ? [invalid(field, '', 'may not have more than one field specified at a time')]
           : []),
-    ...(fieldRef === undefined ? [] : validateFieldRef(fieldRef, `${field}.fieldRef`)),
+    ...(fieldRef === undefined ? [] : validateEnvFieldRef(fieldRef, `${field}.fieldRef`)),
     ...(resourceFieldRef === undefined
       ? []
       : validateResourceFieldRef(resourceFieldRef, `${field}.resourceFieldRef`)),
@@ -287,27 +270,6 @@ const validateEnvSource = (
       : validateKeyRef(configMapKeyRef, `${field}.configMapKeyRef`)),
     ...(secretKeyRef === undefined ? [] : validateKeyRef(secretKeyRef, `${field}.secretKeyRef`)),
   ];
-};
-
-const validateFieldRef = (
-  { apiVersion = 'v1', fieldPath }: DeepReadonly<core.ObjectFieldSelector>,
-  field: string,
-): readonly FieldError[] => {
-  if (apiVersion === '') return [required(`${field}.apiVersion`)];
-  if (fieldPath === '') return [required(`${field}.fieldPath`)];
-  return FIELD_PATHS.includes(fieldPath) || FIELD_PATH_WITH_KEY.test(fieldPath)
-    ? []
-    : [notSupported(`${field}.fieldPath`, fieldPath, FIELD_PATHS)];
-};
-
-const validateResourceFieldRef = (
-  { resource }: DeepReadonly<core.ResourceFieldSelector>,
-  field: string,
-): readonly FieldError[] => {
-  if (resource === '') return [required(`${field}.resource`)];
-  return RESOURCE_FIELDS.includes(resource) || resource.includes('hugepages-')
-    ? []
-    : [notSupported(`${field}.resource`, resource, RESOURCE_FIELDS)];
 };
 
 const validateKeyRef = (
@@ -342,7 +304,7 @@ const validateEnvFrom = (
 const validateMounts = (
   { volumeMounts = [], securityContext }: Pick<Container, 'volumeMounts' | 'securityContext'>,
   field: string,
-  volumeNames: ReadonlySet<string>,
+  volumes: ReadonlyMap<string, boolean>,
 ): readonly FieldError[] => {
   const paths = new Set<string>();
   const mayShare = securityContext?.privileged === true;
@@ -354,7 +316,7 @@ const validateMounts = (
     return [
       ...(name === ''
         ? [required(`${at}.name`)]
-        : volumeNames.has(name)
+        : volumes.has(name)
           ? []
           : [notFoundAt(`${at}.name`, name)]),
       ...(mountPath === '' ? [required(`${at}.mountPath`)] : []),
@@ -371,6 +333,7 @@ const validateMounts = (
           ]
         : []),
       ...oneOf(`${at}.mountPropagation`, mountPropagation, PROPAGATIONS),
+      ...validateRecursiveReadOnly(mount, `${at}.recursiveReadOnly`),
       // What the container mounts there, the node and other pods would see.
       ...(mountPropagation === 'Bidirectional' && !mayShare
         ? [
@@ -383,3 +346,47 @@ const validateMounts = (
     ];
   });
 };
+
+/** A mount that is read-only is so in depth, whether `Enabled` or not; the words are upstream's. */
+const validateRecursiveReadOnly = (
+  { recursiveReadOnly, readOnly, mountPropagation = 'None' }: VolumeMount,
+  field: string,
+): readonly FieldError[] => {
+  if (recursiveReadOnly === undefined || recursiveReadOnly === 'Disabled') return [];
+  if (recursiveReadOnly !== 'Enabled' && recursiveReadOnly !== 'IfPossible')
+    return [notSupported(field, recursiveReadOnly, ['Disabled', 'IfPossible', 'Enabled'])];
+  return [
+    ...(readOnly === true ? [] : [forbidden(field, 'may only be specified when readOnly is true')]),
+    ...(mountPropagation === 'None'
+      ? []
+      : [forbidden(field, 'may only be specified when mountPropagation is None or not specified')]),
+  ];
+};
+
+/** Block devices come from claims, and a volume of one keeps its pod from starting. */
+const validateDevices = (
+  { volumeDevices = [] }: Container,
+  field: string,
+  blockVolumes: ReadonlyMap<string, boolean>,
+): readonly FieldError[] =>
+  volumeDevices.flatMap(({ name, devicePath }, i) => {
+    const at = `${field}[${i}]`;
+    const mayBeBlock = blockVolumes.get(name);
+    return [
+      ...(name === ''
+        ? [required(`${at}.name`)]
+        : mayBeBlock === undefined
+          ? [notFoundAt(`${at}.name`, name)]
+          : mayBeBlock
+            ? []
+            : [
+                invalid(
+                  `${at}.name`,
+                  name,
+                  'can only use volume source type of PersistentVolumeClaim or Ephemeral for ' +
+                    'block mode',
+                ),
+              ]),
+      ...(devicePath === '' ? [required(`${at}.devicePath`)] : []),
+    ];
+  });

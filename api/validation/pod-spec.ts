@@ -16,7 +16,7 @@ import { validateLabels } from './metadata';
 import { dns1123LabelProblems, dns1123SubdomainProblems, qualifiedNameProblems } from './names';
 import { validateList } from './resources';
 import { validatePodSecurityContext } from './security';
-import { validateVolumes } from './volumes';
+import { mayBeBlock, validateVolumes } from './volumes';
 
 const DNS_POLICIES = ['ClusterFirst', 'ClusterFirstWithHostNet', 'Default', 'None'];
 const NAMESERVERS_MAX = 3;
@@ -25,7 +25,7 @@ const SEARCHES_MAX = 32;
 /** A pod's spec after defaulting, whether of a pod or of a template. */
 export const validatePodSpec = (spec: PodSpec, field: string): readonly FieldError[] => {
   const context: ContainerContext = {
-    volumeNames: new Set((spec.volumes ?? []).map(({ name }) => name)),
+    volumes: new Map((spec.volumes ?? []).map((volume) => [volume.name, mayBeBlock(volume)])),
     hostNetwork: spec.hostNetwork === true,
     os: spec.os?.name,
     names: new Set(),

@@ -11,6 +11,7 @@ import {
   required,
   type FieldError,
 } from './field-error';
+import { validateResourceFieldRef, validateVolumeFieldRef } from './field-refs';
 import { dns1123LabelProblems } from './names';
 
 type Volume = DeepReadonly<core.Volume>;
@@ -35,6 +36,9 @@ const TOKEN_SECONDS_MAX = 2 ** 32;
 /** The fields of a volume that say where its content comes from. */
 export const volumeSourcesOf = (volume: Volume): readonly string[] =>
   Object.keys(volume).filter((key) => key !== 'name');
+
+export const mayBeBlock = ({ persistentVolumeClaim, ephemeral }: Volume): boolean =>
+  persistentVolumeClaim !== undefined || ephemeral !== undefined;
 
 export const validateVolumes = (
   volumes: readonly Volume[],
@@ -154,9 +158,22 @@ const validateDownwardFiles = (
             ),
           ]
         : []),
+      ...(fieldRef === undefined ? [] : validateVolumeFieldRef(fieldRef, `${at}.fieldRef`)),
+      ...(resourceFieldRef === undefined
+        ? []
+        : validateVolumeResourceRef(resourceFieldRef, `${at}.resourceFieldRef`)),
       ...validateMode(mode, `${at}.mode`),
     ];
   });
+
+/** A volume belongs to no container, so that it has to name one. */
+const validateVolumeResourceRef = (
+  ref: DeepReadonly<core.ResourceFieldSelector>,
+  field: string,
+): readonly FieldError[] =>
+  (ref.containerName ?? '') === ''
+    ? [required(`${field}.containerName`)]
+    : validateResourceFieldRef(ref, field);
 
 const validateProjection = (source: Projection, field: string): readonly FieldError[] => {
   const [, ...further] = Object.keys(source);

@@ -117,6 +117,13 @@ it('says which config map or key is missing', () => {
   expect(() => specOf({ envFrom: [{ secretRef: { name: 's' } }] })).toThrow('secret "s" not found');
 });
 
+it('refuses a variable whose source it does not know', () => {
+  const valueFrom = { fileKeyRef: { volumeName: 'v', path: 'p', key: 'k' } } as object;
+  expect(() => specOf({ env: [{ name: 'A', valueFrom }] })).toThrow(
+    'a value from fileKeyRef is not supported',
+  );
+});
+
 it('refuses a sub path that leaves the volume and a volume that is not there', () => {
   const mount = (more: object) => ({ volumeMounts: [{ name: 'v', mountPath: '/v', ...more }] });
   expect(() => specOf(mount({ subPath: '../x' }))).toThrow('must not contain ".."');

@@ -84,7 +84,10 @@ const valueOf = (
     const map = objects.configMap(namespace, name);
     return keyOf('ConfigMap', 'configmap', namespace, name, key, map && (map.data ?? {}), optional);
   }
-  if (secretKeyRef === undefined) return '';
+  if (secretKeyRef === undefined) {
+    const [source = 'none'] = Object.keys(valueFrom);
+    throw new ContainerConfigError(`a value from ${source} is not supported`);
+  }
   const { name = '', key, optional } = secretKeyRef;
   const secret = objects.secret(namespace, name);
   const encoded = keyOf(

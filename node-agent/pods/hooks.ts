@@ -147,5 +147,7 @@ export const runHook = async (
     result = await runExec(runtime, target.containerId, exec.command ?? [], undefined, signal);
   else if (httpGet !== undefined) result = await runHttpGet(target, httpGet, 30_000, clock, signal);
   else if (sleep !== undefined) await clock.sleep(secondsToMs(sleep.seconds), signal);
+  // A tcpSocket, which only probes have, or what a newer server knows.
+  else throw new Error('invalid handler: it is none of exec, httpGet and sleep');
   if (!result.succeeded) throw new Error(result.output);
 };

@@ -46,6 +46,13 @@ it('ends a container whose postStart hook fails by preStop, SIGTERM and grace', 
   await bench.until(() => (bench.status().containerStatuses?.[0]?.restartCount ?? 0) > 0);
 });
 
+it('ends a container whose postStart hook is of no kind that there is, as upstream', async () => {
+  const lifecycle = { postStart: { tcpSocket: { port: 80 } } };
+  await bench.run(testPod({ spec: { containers: [testContainer({ lifecycle })] } }));
+  await bench.until(() => callsOf('kill').length > 0);
+  expect(bench.events()).toContain('FailedPostStartHook: PostStartHook failed');
+});
+
 it('deletes a pod whose postStart hook never ends', async () => {
   const lifecycle = { postStart: command('sleep 100000') };
   const pod = testPod({ spec: { containers: [testContainer({ lifecycle })] } });

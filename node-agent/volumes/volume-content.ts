@@ -118,8 +118,10 @@ const addProjected = (
   source: ContentSource,
   { sources = [], defaultMode }: NonNullable<Volume['projected']>,
 ): void => {
-  // A serviceAccountToken makes no file: there are no tokens, and the API has said so.
-  for (const { configMap, secret, downwardAPI } of sources) {
+  for (const { configMap, secret, downwardAPI, ...others } of sources) {
+    // A serviceAccountToken makes no file: none are mounted, and the API has said so.
+    const other = Object.keys(others).find((name) => name !== 'serviceAccountToken');
+    if (other !== undefined) throw new Error(`a projected ${other} is not supported`);
     if (configMap !== undefined)
       addConfigMap(files, source, { ...configMap, name: configMap.name ?? '' }, defaultMode);
     if (secret !== undefined)

@@ -130,7 +130,9 @@ export class VolumeManager {
       mkdirSync(path, { recursive: true });
       const sizeBytes = sizeLimit === undefined ? undefined : bytesOf(sizeLimit);
       this.options.mounter.mountTmpfs(path, { sizeBytes, mode, groupId });
-    } else if (!existsSync(path)) makeFolder(path, mode, groupId);
+    } else if (medium !== undefined && medium !== '')
+      throw new Error(`unknown storage medium "${medium}"`);
+    else if (!existsSync(path)) makeFolder(path, mode, groupId);
   }
 
   private pathOf(uid: string, { name, emptyDir }: Volume): string {

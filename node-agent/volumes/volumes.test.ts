@@ -207,6 +207,17 @@ it('starts without a service account token', () => {
   expect(readdirSync(path).filter((name) => !name.startsWith('..'))).toEqual(['name']);
 });
 
+it.each<[string, object]>([
+  [
+    'a projected podCertificate is not supported',
+    { projected: { sources: [{ podCertificate: {} }] } },
+  ],
+  ['unknown storage medium "HugePages"', { emptyDir: { medium: 'HugePages' } }],
+  ['this type of volume is not supported', { nfs: { server: 's', path: '/' } }],
+])('makes no volume that is less than was asked for: %s', (why, source) => {
+  expect(() => prepare([{ name: 'v', ...source }])).toThrow(why);
+});
+
 it('notices a disk volume beyond its limit, and does not follow links out of it', async () => {
   const volumes = [{ name: 'disk', emptyDir: { sizeLimit: '64Ki' } }];
   const pod = testPod({ spec: { volumes } });

@@ -138,7 +138,10 @@ export class Admission {
     if (added.length > 0) spec['tolerations'] = [...tolerations, ...cloneJson(added)];
   }
 
-  /** The default account may not be there yet in a new namespace; any other must be. */
+  /**
+   * A pod without secrets to pull by has those of its account. The default account may not be there
+   * yet in a new namespace; any other must be.
+   */
   private async admitServiceAccount(
     kind: ServedKind,
     pod: MutableObject,
@@ -150,9 +153,11 @@ export class Admission {
     spec['serviceAccountName'] = name;
     spec['serviceAccount'] = name;
     const namespace = pod.metadata.namespace ?? '';
-    if (name === 'default') return;
     const account = await this.reader.find('serviceaccounts', namespace, name, signal);
-    if (account === undefined)
+    const secrets = listAt(account, 'imagePullSecrets');
+    if (listAt(spec, 'imagePullSecrets').length === 0 && secrets.length > 0)
+      spec['imagePullSecrets'] = cloneJson(secrets);
+    if (account === undefined && name !== 'default')
       throw forbidden(
         kind,
         pod,

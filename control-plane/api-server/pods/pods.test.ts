@@ -194,6 +194,22 @@ describe('admission', () => {
     expect(status.message).toContain(message);
   });
 
+  it('gives a pod the pull secrets of its account, unless it has some', async () => {
+    const imagePullSecrets = [{ name: 'of-account' }];
+    await server.request('POST', '/api/v1/namespaces/default/serviceaccounts', {
+      apiVersion: 'v1',
+      kind: 'ServiceAccount',
+      metadata: { name: 'puller' },
+      imagePullSecrets,
+    });
+    const account = { serviceAccountName: 'puller' };
+    expect((await create('a', account)).spec.imagePullSecrets).toEqual(imagePullSecrets);
+    const own = [{ name: 'own' }];
+    const both = await create('b', { ...account, imagePullSecrets: own });
+    expect(both.spec.imagePullSecrets).toEqual(own);
+    expect((await create('c')).spec).not.toHaveProperty('imagePullSecrets');
+  });
+
   it('knows the quality of service after defaulting', async () => {
     const limits = { cpu: '1', memory: '1Gi' };
     const { status } = await create('a', {
