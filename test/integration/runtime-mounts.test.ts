@@ -52,6 +52,21 @@ describe('mounts', () => {
     expect(readFileSync(join(volume, 'written'), 'utf8')).toBe('w\n');
   });
 
+  it('makes what is read-only so in depth, mounts below it too', async () => {
+    const volume = join(host.dir, 'volume');
+    const below = join(volume, 'below');
+    mkdirSync(below, { recursive: true });
+    execFileSync('mount', ['-t', 'tmpfs', 'tmpfs', below]);
+    try {
+      const { stderr } = await run('echo w > /data/below/refused', {
+        mounts: [{ type: 'bind', source: volume, target: '/data', isReadOnly: true }],
+      });
+      expect(stderr).toContain('Read-only file system');
+    } finally {
+      execFileSync('umount', [below]);
+    }
+  });
+
   it('shows all of them in whatever order they come', async () => {
     const fileIn = (name: string): string => {
       const file = join(host.dir, name);
