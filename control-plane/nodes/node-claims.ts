@@ -7,7 +7,7 @@ import { NODES } from '../../api/resources';
 import { NODE_NOT_READY } from '../../api/taints';
 import type { Node } from '../../api/types';
 import type { ApiClient } from '../../client/api-client';
-import { grpcError } from './node-identity';
+import { grpcError, type NodeHolder } from './node-identity';
 import { withConflictRetry } from './node-registrar';
 
 /**
@@ -38,7 +38,7 @@ export class NodeClaims {
   }
 
   /** Lets the key of a renewed certificate act as the node. @throws UNAUTHENTICATED as `check` */
-  async renew(nodeName: string, key: string, next: string, signal: AbortSignal): Promise<void> {
+  async renew({ nodeName, key }: NodeHolder, next: string, signal: AbortSignal): Promise<void> {
     await this.update(nodeName, signal, (node) => {
       refuseDead(node, nodeName, key);
       const record = nodeIdentityOf(node);
@@ -47,12 +47,12 @@ export class NodeClaims {
   }
 
   /** @throws UNAUTHENTICATED unless the key may act as the node: it has been taken out, or given anew. */
-  async check(nodeName: string, key: string, signal: AbortSignal): Promise<void> {
+  async check({ nodeName, key }: NodeHolder, signal: AbortSignal): Promise<void> {
     refuseDead(await this.find(nodeName, signal), nodeName, key);
   }
 
   /** A node of before there were records gets its own from the agent that comes with its key. */
-  async adopt(nodeName: string, agentId: string, key: string, signal: AbortSignal): Promise<void> {
+  async adopt({ nodeName, key }: NodeHolder, agentId: string, signal: AbortSignal): Promise<void> {
     const node = await this.find(nodeName, signal);
     refuseDead(node, nodeName, key);
     const agent = node && nodeIdentityOf(node)?.agent;

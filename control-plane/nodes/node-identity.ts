@@ -9,13 +9,17 @@ interface Authenticated {
   getAuthContext(): { readonly sslPeerCertificate?: PeerCertificate };
 }
 
+/** Who calls: a node, and the hash of the key by which it shows that. */
+export interface NodeHolder {
+  readonly nodeName: string;
+  readonly key: string;
+}
+
 /**
  * The node that the caller's certificate names, and the hash of its key. gRPC exposes only
  * certificates that the CA signed, so it need not be verified again. @throws UNAUTHENTICATED
  */
-export const holderOf = (
-  call: Authenticated,
-): { readonly nodeName: string; readonly key: string } => {
+export const holderOf = (call: Authenticated): NodeHolder => {
   const certificate = call.getAuthContext().sslPeerCertificate;
   const subject = certificate?.subject as
     Partial<Record<'CN' | 'O', string | string[]>> | undefined;

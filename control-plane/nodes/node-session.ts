@@ -27,7 +27,11 @@ import { SilenceMeter } from './silence-meter';
 import type { StatusIntake } from './status-intake';
 import { StatusKeeper } from './status-keeper';
 
-export type SessionStream = ServerDuplexStream<SessionRequest, SessionResponse>;
+/** An agent's session as it comes in, over gRPC or whatever else carries it. */
+export type SessionStream = Pick<
+  ServerDuplexStream<SessionRequest, SessionResponse>,
+  'write' | 'once' | 'removeListener' | 'iterator' | 'getPeer'
+>;
 
 export interface SessionDeps extends NodesServerDeps {
   readonly settings: NodesOptions;

@@ -1,4 +1,10 @@
-import { status, type sendUnaryData, type ServerUnaryCall, type ServiceError } from '@grpc/grpc-js';
+import {
+  status,
+  type sendUnaryData,
+  type ServerDuplexStream,
+  type ServerUnaryCall,
+  type ServiceError,
+} from '@grpc/grpc-js';
 
 import { ApiError, type StatusReason } from '../../api/errors';
 import type { Node } from '../../api/types';
@@ -13,13 +19,14 @@ import {
   type RenewRequest,
   type RenewResponse,
   type SessionRequest,
+  type SessionResponse,
 } from '../../proto/gen/dhow/agent/v1/agent';
 import { AgentConnections } from './agent-connections';
 import { AgentsListener } from './agents-listener';
 import { DEFAULT_NODES_OPTIONS, type NodesServerDeps } from './deps';
 import { EventWriter } from '../../client/event-writer';
 import { parseNodeDraft } from './node-draft';
-import { grpcError, isNodeName, holderOf } from './node-identity';
+import { grpcError, isNodeName, holderOf, type NodeHolder } from './node-identity';
 import { messagesOf } from '../../lib/async/message-stream';
 import { publicKeyHashOf } from '../../lib/public-key';
 import { NodeClaims } from './node-claims';
@@ -36,9 +43,16 @@ export interface NodesServer extends AsyncDisposable {
   /** `HOST:PORT`; port 0 picks one. Returns the port. */
   listen(address: string): Promise<number>;
   readonly connections: NodeConnections;
+  /**
+   * One session of the node whose key this is, from its hello to its end. What gRPC calls; a link of
+   * another kind may call it as well. @throws an error with the gRPC status that the agent is to get
+   */
+  serve(holder: NodeHolder, stream: SessionStream): Promise<void>;
 }
 
 const HELLO_TIMEOUT_MS = 15_000;
+
+type SessionCall = ServerDuplexStream<SessionRequest, SessionResponse>;
 
 export const createNodesServer = (deps: NodesServerDeps): NodesServer => new GrpcNodesServer(deps);
 
@@ -110,11 +124,15 @@ class GrpcNodesServer implements NodesServer {
       },
     });
     this.listener.addService(NodeServiceService, {
-      session: (call: SessionStream) => {
-        this.serve(call, (name, key) => this.session(name, key, call), true);
+      session: (call: SessionCall) => {
+        this.answer(call, (holder) => this.serve(holder, call), true);
       },
       attach: (call: AttachStream) => {
-        this.serve(call, (name) => this.broker.accept(name, call), false);
+        const attach = async (holder: NodeHolder) => {
+          await this.claims.check(holder, NEVER);
+          await this.broker.accept(holder.nodeName, call);
+        };
+        this.answer(call, attach, false);
       },
       renew: (
         call: ServerUnaryCall<RenewRequest, RenewResponse>,
@@ -129,18 +147,14 @@ class GrpcNodesServer implements NodesServer {
   }
 
   /** Runs a handler of a stream and turns its failure into the stream's status. */
-  private serve(
-    call: SessionStream | AttachStream,
-    handler: (nodeName: string, key: string) => Promise<void>,
+  private answer(
+    call: SessionCall | AttachStream,
+    handler: (holder: NodeHolder) => Promise<void>,
     endsWithHandler: boolean,
   ): void {
     call.on('cancelled', () => call.destroy());
     call.on('error', () => undefined);
-    const run = async () => {
-      const { nodeName, key } = holderOf(call);
-      await this.claims.check(nodeName, key, NEVER);
-      await handler(nodeName, key);
-    };
+    const run = async () => handler(holderOf(call));
     run().then(
       () => endsWithHandler && call.end(),
       (error: unknown) => {
@@ -167,11 +181,12 @@ class GrpcNodesServer implements NodesServer {
   }
 
   private async renew(call: ServerUnaryCall<RenewRequest, RenewResponse>): Promise<RenewResponse> {
-    const { nodeName, key } = holderOf(call);
+    const holder = holderOf(call);
+    const { nodeName } = holder;
     // Whoever has been taken out of the cluster does not stay in it by renewing for ever.
-    await this.claims.check(nodeName, key, NEVER);
+    await this.claims.check(holder, NEVER);
     const certificate = await this.sign(call.request.certificateRequest, nodeName);
-    await this.claims.renew(nodeName, key, publicKeyHashOf(certificate), NEVER);
+    await this.claims.renew(holder, publicKeyHashOf(certificate), NEVER);
     this.deps.log.info({ node: nodeName }, 'node certificate renewed');
     return { certificate };
   }
@@ -184,7 +199,9 @@ class GrpcNodesServer implements NodesServer {
     }
   }
 
-  private async session(nodeName: string, key: string, call: SessionStream): Promise<void> {
+  async serve(holder: NodeHolder, call: SessionStream): Promise<void> {
+    const { nodeName } = holder;
+    await this.claims.check(holder, NEVER);
     const messages = messagesOf<SessionRequest>(call);
     const hello = await this.firstMessage(messages);
     if (hello.nodeName !== nodeName)
@@ -195,7 +212,7 @@ class GrpcNodesServer implements NodesServer {
     const draft = parseNodeDraft(nodeName, hello.node);
     const { signal, leave } = await this.sessions.claim(nodeName, hello.agentId);
     try {
-      await this.claims.adopt(nodeName, hello.agentId, key, signal);
+      await this.claims.adopt(holder, hello.agentId, signal);
       const peer = addressOf(call.getPeer());
       const node = await this.sessionDeps.registrar.register(nodeName, draft, peer, signal);
       const session = new NodeSession(

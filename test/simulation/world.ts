@@ -1,6 +1,9 @@
+import { mkdtempSync } from 'node:fs';
+import { join } from 'node:path';
+
 import { ApiError, hasReason } from '../../api/errors';
 import { effectiveRequests, isTerminal } from '../../api/pods';
-import { LEASES, NODES, PODS } from '../../api/resources';
+import { CONFIG_MAPS, LEASES, NODES, PODS, SECRETS } from '../../api/resources';
 import type { Resource } from '../../api/resources';
 import { kinds } from '../../api/scheme';
 import { nameOf, type Node, type Pod } from '../../api/types';
@@ -10,6 +13,7 @@ import { Informers } from '../../client/informers';
 import { ObjectFaults } from '../../client/object-faults';
 import { createApiServer, type ApiServer } from '../../control-plane/api-server/api-server';
 import { createControllers, runControllers } from '../../control-plane/controllers';
+import { createNodesServer, type NodesServerDeps } from '../../control-plane/nodes';
 import { openPki } from '../../control-plane/pki/pki';
 import { createScheduler } from '../../control-plane/scheduler';
 import { createWatchCaches, MemoryStore } from '../../control-plane/store';
@@ -18,6 +22,7 @@ import { ManualClock, rfc3339, rfc3339Micro, systemClock } from '../../lib/clock
 import { lateBound } from '../../lib/late-bound';
 import { silentLog } from '../../lib/log';
 import { seededRandom, type Random } from '../../lib/random';
+import { SimulatedAgent } from './simulated-agent';
 
 export const NODE_CPU_MILLIS = 1000;
 const STEP_MS = 250;
@@ -38,6 +43,11 @@ interface SimulatedNode {
   lastLeaseMs: number;
 }
 
+export interface WorldOptions {
+  /** The nodes are real agents, on fake runtimes, instead of being played. Default false. */
+  readonly hasAgents?: boolean;
+}
+
 /**
  * The whole control plane in one process on a clock that the test moves and under a seed: store,
  * API, controllers and scheduler are the real ones, the nodes are played. Calls of the components
@@ -46,11 +56,14 @@ interface SimulatedNode {
 export class World implements AsyncDisposable {
   readonly random: Random;
   readonly nodes: SimulatedNode[] = [];
+  /** Instead of `nodes`, when asked for. */
+  readonly agents: SimulatedAgent[] = [];
   /** Share of component calls that fail. */
   faultRate = 0;
   /** What components asked the API to change, events left out; the test clears it. */
   readonly writes: Write[] = [];
   private readonly group = new TaskGroup();
+  private stopServingAgents: () => Promise<void> = () => Promise.resolve();
 
   private constructor(
     seed: number,
@@ -61,7 +74,12 @@ export class World implements AsyncDisposable {
     this.random = seededRandom(seed);
   }
 
-  static async start(seed: number, directory: string, nodeCount: number): Promise<World> {
+  static async start(
+    seed: number,
+    directory: string,
+    nodeCount: number,
+    { hasAgents = false }: WorldOptions = {},
+  ): Promise<World> {
     const late = lateBound<ApiClient>('the API');
     const pki = await openPki({ directory, serverNames: [], clock: systemClock });
     const store = new MemoryStore();
@@ -122,10 +140,14 @@ export class World implements AsyncDisposable {
         { apiVersion: 'v1', kind: 'Namespace', metadata: { name } },
       );
     }
-    for (let i = 1; i <= nodeCount; i++) await world.addNode(`node-${i}`);
+    if (!hasAgents) for (let i = 1; i <= nodeCount; i++) await world.addNode(`node-${i}`);
     world.group.run((signal) => informers.run(signal));
     world.group.run((signal) => runControllers(controllers, { ...shared, clock }, signal));
     world.group.run((signal) => scheduler.run(signal));
+    if (hasAgents) {
+      const nodesDeps = { ...shared, client: late.proxy, clock, informers, pki };
+      await world.addAgents(nodesDeps, mkdtempSync(join(directory, 'agents-')), nodeCount);
+    }
     await world.advance(5_000);
     return world;
   }
@@ -145,6 +167,7 @@ export class World implements AsyncDisposable {
       const pods = await this.pods();
       for (const node of this.nodes) await this.play(node, pods).catch(ifOvertaken);
       this.checkRoom(pods);
+      for (const agent of this.agents) agent.check();
     }
   }
 
@@ -154,11 +177,37 @@ export class World implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.faultRate = 0;
-    const stopped = this.group[Symbol.asyncDispose]();
+    for (const agent of this.agents) agent.kill();
+    const stopped = Promise.all([this.group[Symbol.asyncDispose](), this.stopServingAgents()]);
     // Loops that sleep wake by their signals; those that back off need the clock to move.
     for (let i = 0; i < 20; i++) await this.clock.advance(60_000);
     await stopped;
     await this.end();
+  }
+
+  private async addAgents(
+    { informers, ...deps }: AgentsDeps,
+    directory: string,
+    count: number,
+  ): Promise<void> {
+    const server = createNodesServer({
+      ...deps,
+      pods: informers.of(PODS),
+      nodes: informers.of(NODES),
+      secrets: informers.of(SECRETS),
+      configMaps: informers.of(CONFIG_MAPS),
+      tokens: { verify: () => false },
+    });
+    this.stopServingAgents = async () => server[Symbol.asyncDispose]();
+    for (let index = 1; index <= count; index++) {
+      const name = `node-${String(index)}`;
+      const agent = new SimulatedAgent({
+        ...{ client: this.client, server, clock: this.clock, random: this.random },
+        ...{ directory: join(directory, name), name, cpuMillis: NODE_CPU_MILLIS, index },
+      });
+      this.agents.push(agent);
+      await agent.start();
+    }
   }
 
   private async addNode(name: string): Promise<void> {
@@ -288,6 +337,10 @@ export class World implements AsyncDisposable {
       },
     });
   }
+}
+
+interface AgentsDeps extends Pick<NodesServerDeps, 'client' | 'pki' | 'clock' | 'random' | 'log'> {
+  readonly informers: Informers;
 }
 
 /** Somebody else was faster: an agent looks again at the next step. */
