@@ -7,7 +7,7 @@ export interface ImageService extends AsyncDisposable {
    * Makes the image be here: tries each registry endpoint in turn, verifies every digest, unpacks
    * what is missing. Calls for one image share one pull. @throws ImageError
    */
-  pull(reference: string, options: PullOptions, signal?: AbortSignal): Promise<LocalImage>;
+  pull(reference: string, options: PullOptions, signal?: AbortSignal): Promise<PulledImage>;
 
   list(): Promise<readonly LocalImage[]>;
   remove(reference: string): Promise<void>;
@@ -35,6 +35,11 @@ export interface LocalImage {
   readonly config: ImageConfig;
 }
 
+export interface PulledImage extends LocalImage {
+  /** With which of the offered credentials it was read; undefined: anybody could have. */
+  readonly credentials: RegistryCredentials | undefined;
+}
+
 export interface ImageLayer {
   readonly digest: string;
   readonly sizeBytes: number;
@@ -51,7 +56,8 @@ export interface ImageConfig {
 }
 
 export interface PullOptions {
-  readonly credentials?: RegistryCredentials;
+  /** For the image's own registry, tried in turn until one is let in. None: it is asked without. */
+  readonly credentials?: readonly RegistryCredentials[];
   /** Called as bytes arrive. */
   readonly onProgress?: (progress: PullProgress) => void;
 }

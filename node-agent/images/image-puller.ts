@@ -9,7 +9,7 @@ import {
 import type { EventReport, EventSink } from '../session/event-outbox';
 import type { AgentSettings } from '../settings';
 import type { ObjectSource } from '../pods/environment';
-import { pullCredentials } from './pull-credentials';
+import { pullSecretsOf, type SecretCredentials } from './pull-credentials';
 import { stringifyJson } from '../../lib/json';
 
 /** The image is not there yet; becomes the container's waiting reason. */
@@ -91,14 +91,13 @@ export class ImagePuller {
     emit: (event: EventReport) => void,
     signal: AbortSignal,
   ): Promise<LocalImage> {
-    const { images, clock, objects } = this.deps;
-    const credentials = pullCredentials(pod, reference, objects);
+    const { images, clock } = this.deps;
+    const credentials = this.credentials(pod, reference).map((each) => each.credentials);
     this.refuseDuringBackoff(reference, credentials, emit);
     emit({ type: 'Normal', reason: 'Pulling', message: `Pulling image "${reference}"` });
     const startedMs = clock.monotonicMs();
     try {
-      const options = credentials === undefined ? {} : { credentials };
-      const image = await images.pull(reference, options, signal);
+      const image = await images.pull(reference, { credentials }, signal);
       this.failures.delete(reference);
       const seconds = ((clock.monotonicMs() - startedMs) / 1000).toFixed(3);
       const message = `Successfully pulled image "${reference}" in ${seconds}s. Image size: ${image.sizeBytes} bytes.`;
@@ -110,9 +109,20 @@ export class ImagePuller {
     }
   }
 
+  /** Those of the pod's secrets that fit; tells people of secrets that are not there. */
+  private credentials(pod: Pod, reference: string): readonly SecretCredentials[] {
+    const { objects, events } = this.deps;
+    const { fitting, missing } = pullSecretsOf(pod, reference, objects);
+    if (missing.length > 0) {
+      const message = `Unable to retrieve some image pull secrets (${missing.join(', ')}); attempting to pull the image may not succeed.`;
+      events.emit(pod, { type: 'Warning', reason: 'FailedToRetrieveImagePullSecret', message });
+    }
+    return fitting;
+  }
+
   private refuseDuringBackoff(
     reference: string,
-    credentials: RegistryCredentials | undefined,
+    credentials: readonly RegistryCredentials[],
     emit: (event: EventReport) => void,
   ): void {
     const failure = this.failures.get(reference);
@@ -129,7 +139,7 @@ export class ImagePuller {
 
   private fail(
     reference: string,
-    credentials: RegistryCredentials | undefined,
+    credentials: readonly RegistryCredentials[],
     error: unknown,
     emit: (event: EventReport) => void,
   ): ImageWaitError {

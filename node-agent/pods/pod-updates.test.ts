@@ -94,6 +94,7 @@ it('pulls at once when the missing pull secret comes, and shows the last error u
     apiVersion: 'v1',
     kind: 'Secret',
     metadata: { name: 'regcred', namespace: 'default' },
+    type: 'kubernetes.io/dockerconfigjson',
     data: {
       '.dockerconfigjson': Buffer.from(JSON.stringify({ auths })).toString('base64'),
     },

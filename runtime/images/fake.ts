@@ -1,12 +1,21 @@
 import { createHash } from 'node:crypto';
 import { ImageError } from '../image-service';
-import type { ImageConfig, ImageService, LocalImage, PullOptions } from '../image-service';
+import type {
+  ImageConfig,
+  ImageService,
+  LocalImage,
+  PulledImage,
+  PullOptions,
+  RegistryCredentials,
+} from '../image-service';
 import { formatReference, parseReference, repositoryName } from './reference';
 
 export interface FakeImage {
   readonly config?: Partial<ImageConfig>;
   readonly sizeBytes?: number;
   readonly lowerDirs?: readonly string[];
+  /** Who may pull it. Absent: anybody. */
+  readonly readers?: readonly RegistryCredentials[];
 }
 
 /**
@@ -19,6 +28,7 @@ export class FakeImageService implements ImageService {
   /** Owner → ids of the images it pins. */
   readonly pins = new Map<string, Set<string>>();
   private readonly published = new Map<string, LocalImage>();
+  private readonly readers = new Map<string, readonly RegistryCredentials[]>();
   private readonly local = new Map<string, LocalImage>();
   private failures: ImageError[] = [];
   private gate: Promise<void> = Promise.resolve();
@@ -26,7 +36,10 @@ export class FakeImageService implements ImageService {
   /** Makes `reference` pullable and returns the image that a pull will give. */
   publish(reference: string, image: FakeImage = {}): LocalImage {
     const local = fakeImage(reference, image);
-    this.published.set(formatReference(parseReference(reference)), local);
+    const name = formatReference(parseReference(reference));
+    this.published.set(name, local);
+    if (image.readers === undefined) this.readers.delete(name);
+    else this.readers.set(name, image.readers);
     return local;
   }
 
@@ -52,7 +65,7 @@ export class FakeImageService implements ImageService {
     return this.local.get(formatReference(parseReference(reference)));
   }
 
-  async pull(reference: string, options: PullOptions, signal?: AbortSignal): Promise<LocalImage> {
+  async pull(reference: string, options: PullOptions, signal?: AbortSignal): Promise<PulledImage> {
     const name = formatReference(parseReference(reference));
     this.pulls.push(name);
     await this.gate;
@@ -66,9 +79,27 @@ export class FakeImageService implements ImageService {
         `failed to pull and unpack image "${name}": failed to resolve reference "${name}": ${name}: not found`,
       );
     }
+    const credentials = this.admit(name, options.credentials ?? []);
     options.onProgress?.({ doneBytes: image.sizeBytes, totalBytes: image.sizeBytes });
     this.local.set(name, image);
-    return image;
+    return { ...image, credentials };
+  }
+
+  /** With which credentials the image may be read; undefined: it needs none. @throws ImageError */
+  private admit(
+    name: string,
+    offered: readonly RegistryCredentials[],
+  ): RegistryCredentials | undefined {
+    const readers = this.readers.get(name);
+    if (readers === undefined) return undefined;
+    const isReader = ({ username, password }: RegistryCredentials) =>
+      readers.some((one) => one.username === username && one.password === password);
+    const admitted = offered.find(isReader);
+    if (admitted !== undefined) return admitted;
+    throw new ImageError(
+      'ErrImagePull',
+      `failed to pull and unpack image "${name}": failed to resolve reference "${name}": pull access denied, repository does not exist or may require authorization: ${name}`,
+    );
   }
 
   async list(): Promise<readonly LocalImage[]> {

@@ -1,6 +1,7 @@
 import type { RegistryCredentials } from '../image-service';
 import type { RegistryEndpoint } from './endpoints';
 import { exchange, readBody } from './http';
+import { RegistryStatusError } from './registry-errors';
 
 /** A registry's `WWW-Authenticate`: how it wants to be asked. */
 export type Challenge =
@@ -32,6 +33,7 @@ export const parseChallenge = (header: string): Challenge | undefined => {
 /** Answers challenges of one repository of one registry and remembers the answer. */
 export class RegistryAuthorizer {
   private header: string | undefined;
+  private isIdentified = false;
 
   constructor(
     private readonly endpoint: RegistryEndpoint,
@@ -46,12 +48,17 @@ export class RegistryAuthorizer {
     return this.header;
   }
 
+  /** The credentials that were sent, if any were. */
+  get usedCredentials(): RegistryCredentials | undefined {
+    return this.isIdentified ? this.credentials : undefined;
+  }
+
   /** Reacts to a 401. False: there is nothing else to try. */
   async answer(wwwAuthenticate: string | undefined, signal: AbortSignal): Promise<boolean> {
     const challenge = parseChallenge(wwwAuthenticate ?? '');
     const used = this.header;
     if (challenge?.scheme === 'basic' && this.credentials !== undefined) {
-      this.header = basic(this.credentials);
+      this.header = this.identify(this.credentials);
     } else if (challenge?.scheme === 'bearer') {
       this.header = `Bearer ${await this.token(challenge, signal)}`;
     }
@@ -70,12 +77,13 @@ export class RegistryAuthorizer {
     if (service !== undefined) url.searchParams.set('service', service);
     url.searchParams.set('scope', scope ?? `repository:${this.repository}:pull`);
     const headers =
-      this.credentials === undefined ? {} : { authorization: basic(this.credentials) };
+      this.credentials === undefined ? {} : { authorization: this.identify(this.credentials) };
     const tls = url.host === new URL(this.endpoint.baseUrl).host ? this.endpoint.tls : undefined;
     const response = await exchange(url, { method: 'GET', headers, tls }, signal);
     const body = await readBody(response, TOKEN_MAX_BYTES);
     if (response.status !== 200) {
-      throw new Error(`failed to fetch a token from ${url.origin}: status ${response.status}`);
+      const message = `failed to authorize: failed to fetch a token from ${url.origin}: status ${response.status}`;
+      throw new RegistryStatusError(response.status, message);
     }
     const json = JSON.parse(body.toString('utf8')) as { token?: unknown; access_token?: unknown };
     const token = json.token ?? json.access_token;
@@ -84,9 +92,14 @@ export class RegistryAuthorizer {
     }
     return token;
   }
+
+  private identify(credentials: RegistryCredentials): string {
+    this.isIdentified = true;
+    return basicOf(credentials);
+  }
 }
 
-const basic = ({ username, password }: RegistryCredentials): string =>
+const basicOf = ({ username, password }: RegistryCredentials): string =>
   `Basic ${Buffer.from(`${username}:${password}`).toString('base64')}`;
 
 const TOKEN_MAX_BYTES = 256 * 1024;

@@ -15,17 +15,7 @@ import {
 import { MANIFEST_MAX_BYTES, MANIFEST_TYPES, type Descriptor } from './manifest';
 import type { ImageReference } from './reference';
 import { RegistryAuthorizer } from './registry-auth';
-
-/** The registry answered, and the answer is no. */
-export class RegistryStatusError extends Error {
-  constructor(
-    readonly status: number,
-    message: string,
-  ) {
-    super(message);
-    this.name = 'RegistryStatusError';
-  }
-}
+import { RegistryStatusError } from './registry-errors';
 
 export interface FetchedManifest {
   readonly digest: string;
@@ -51,6 +41,11 @@ export class RegistryClient {
     // A mirror is somebody else than the registry that the credentials are for.
     const own = endpoint.isMirror === true ? undefined : credentials;
     this.authorizer = new RegistryAuthorizer(endpoint, reference.repository, own);
+  }
+
+  /** The credentials that were sent, if any were. */
+  get usedCredentials(): RegistryCredentials | undefined {
+    return this.authorizer.usedCredentials;
   }
 
   /** @param name a tag or a digest; a digest is verified. */

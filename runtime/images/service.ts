@@ -2,28 +2,26 @@ import { createHash } from 'node:crypto';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Clock } from '../../lib/clock';
-import { describeError, type Log } from '../../lib/log';
+import type { Log } from '../../lib/log';
 import type { Random } from '../../lib/random';
 import {
   ImageError,
   type ImageService,
   type LocalImage,
+  type PulledImage,
   type PullOptions,
   type PullProgress,
   type RegistryCredentials,
 } from '../image-service';
 import { Unpacker } from '../rootfs/unpacker';
-import { ContentStore, type Ingestion } from './content-store';
+import { ContentStore } from './content-store';
 import type { EndpointsFor } from './endpoints';
-import { ConnectionError } from './http';
 import { ImageIndex, type ImageRecord } from './image-index';
-import { Installer, type BlobSource } from './installer';
+import { Installer } from './installer';
 import { Leases } from './leases';
-import { ManifestError, parseManifest, type ImageManifest } from './manifest';
 import { Pins } from './pins';
-import { choosePlatform } from './platform';
 import { formatReference, parseReference, repositoryName, type ImageReference } from './reference';
-import { RegistryClient, RegistryStatusError } from './registry-client';
+import { ImageResolver, ResolveError } from './resolver';
 import { SharedFlights } from './shared-flight';
 import { SnapshotStore } from './snapshots';
 import { linkedController } from '../../lib/async/linked-controller';
@@ -74,7 +72,8 @@ interface Parts {
 
 class LocalImageService implements ImageService {
   private readonly installer: Installer;
-  private readonly pulls = new SharedFlights<ImageRecord>();
+  private readonly resolver: ImageResolver;
+  private readonly pulls = new SharedFlights<FinishedPull>();
   private readonly listeners = new Map<string, Set<(progress: PullProgress) => void>>();
   private readonly stopping = new AbortController();
 
@@ -83,6 +82,7 @@ class LocalImageService implements ImageService {
     private readonly parts: Parts,
   ) {
     this.installer = new Installer({ ...parts, log: options.log });
+    this.resolver = new ImageResolver(options);
   }
 
   async find(reference: string): Promise<LocalImage | undefined> {
@@ -92,9 +92,9 @@ class LocalImageService implements ImageService {
 
   async pull(
     reference: string,
-    { credentials, onProgress }: PullOptions,
+    { credentials = [], onProgress }: PullOptions,
     signal?: AbortSignal,
-  ): Promise<LocalImage> {
+  ): Promise<PulledImage> {
     const parsed = parseReference(reference);
     // Who may not read an image must not ride on the pull of somebody who may.
     const key = `${formatReference(parsed)} ${fingerprint(credentials)}`;
@@ -104,12 +104,13 @@ class LocalImageService implements ImageService {
     const emit = (progress: PullProgress): void => {
       for (const listener of listeners) listener(progress);
     };
-    const work = async (flight: AbortSignal): Promise<ImageRecord> => {
+    const work = async (flight: AbortSignal): Promise<FinishedPull> => {
       using either = linkedController(flight, this.stopping.signal);
       return await this.pullNow(parsed, credentials, emit, either.signal);
     };
     try {
-      return this.toLocal(await this.pulls.join(key, work, signal));
+      const { record, credentials: used } = await this.pulls.join(key, work, signal);
+      return { ...this.toLocal(record), credentials: used };
     } finally {
       if (onProgress !== undefined) listeners.delete(onProgress);
       if (listeners.size === 0) this.listeners.delete(key);
@@ -171,47 +172,25 @@ class LocalImageService implements ImageService {
 
   private async pullNow(
     reference: ImageReference,
-    credentials: RegistryCredentials | undefined,
+    credentials: readonly RegistryCredentials[],
     emit: (progress: PullProgress) => void,
     signal: AbortSignal,
-  ): Promise<ImageRecord> {
+  ): Promise<FinishedPull> {
     // A digest names the content itself: what is here cannot have changed.
     const known = reference.digest === undefined ? undefined : this.lookUp(reference);
-    if (known !== undefined) return known;
+    if (known !== undefined) return { record: known, credentials: undefined };
     const name = formatReference(reference);
     try {
-      const { manifest, digest, source } = await this.resolve(reference, credentials, signal);
-      const repoDigests = [`${repositoryName(reference)}@${digest}`];
+      const found = await this.resolver.resolve(reference, credentials, signal);
+      const repoDigests = [`${repositoryName(reference)}@${found.digest}`];
       const names = { references: [name], repoDigests };
-      return await this.installer.install(source, manifest, names, emit, signal);
+      const { manifest, source } = found;
+      const record = await this.installer.install(source, manifest, names, emit, signal);
+      return { record, credentials: found.usedCredentials() };
     } catch (error) {
       signal.throwIfAborted();
       throw pullError(name, error);
     }
-  }
-
-  /** Asks the endpoints in turn; the first that has the manifest also gives the blobs. */
-  private async resolve(
-    reference: ImageReference,
-    credentials: RegistryCredentials | undefined,
-    signal: AbortSignal,
-  ): Promise<ResolvedImage> {
-    const clients = this.options
-      .endpoints(reference)
-      .map((endpoint) => new RegistryClient(endpoint, reference, credentials, this.options));
-    const failures: unknown[] = [];
-    for (const [i, client] of clients.entries()) {
-      try {
-        const { manifest, digest } = await resolveManifest(client, reference, signal);
-        return { manifest, digest, source: registrySource(clients.slice(i)) };
-      } catch (error) {
-        signal.throwIfAborted();
-        // The image was found and is no good: another copy of it would not be better.
-        if (error instanceof ManifestError) throw error;
-        failures.push(error);
-      }
-    }
-    throw new ResolveError(formatReference(reference), failures);
   }
 
   private lookUp(reference: ImageReference): ImageRecord | undefined {
@@ -229,56 +208,10 @@ class LocalImageService implements ImageService {
   }
 }
 
-interface ResolvedImage {
-  readonly manifest: ImageManifest;
-  /** What the reference means at the registry: of the index, if it is one. */
-  readonly digest: string;
-  readonly source: BlobSource;
+interface FinishedPull {
+  readonly record: ImageRecord;
+  readonly credentials: RegistryCredentials | undefined;
 }
-
-/** No endpoint gave the image. */
-class ResolveError extends Error {
-  readonly isUnavailable: boolean;
-
-  constructor(name: string, failures: readonly unknown[]) {
-    const isMissing = (error: unknown): boolean =>
-      error instanceof RegistryStatusError && error.status === 404;
-    const others = failures.filter((error) => !isMissing(error)).map(describeError);
-    const why = others.length === 0 ? `${name}: not found` : [...new Set(others)].join('; ');
-    super(`failed to resolve reference "${name}": ${why}`);
-    this.name = 'ResolveError';
-    this.isUnavailable = failures.at(-1) instanceof ConnectionError;
-  }
-}
-
-const resolveManifest = async (
-  client: RegistryClient,
-  { tag, digest: wanted }: ImageReference,
-  signal: AbortSignal,
-): Promise<{ manifest: ImageManifest; digest: string }> => {
-  const { digest, content } = await client.manifest(wanted ?? tag ?? 'latest', signal);
-  const parsed = parseManifest(content);
-  if (parsed.kind === 'manifest') return { manifest: parsed.manifest, digest };
-  const chosen = choosePlatform(parsed.index.manifests);
-  const inner = parseManifest((await client.manifest(chosen.digest, signal)).content);
-  if (inner.kind === 'index') throw new ManifestError('an index inside an index is not supported');
-  return { manifest: inner.manifest, digest };
-};
-
-/** Blobs from the first client that gives them. */
-const registrySource = (clients: readonly RegistryClient[]): BlobSource => ({
-  fetch: async (ingestion: Ingestion, onBytes, signal) => {
-    for (const [i, client] of clients.entries()) {
-      try {
-        await client.blob(ingestion, onBytes, signal);
-        return;
-      } catch (error) {
-        signal.throwIfAborted();
-        if (i === clients.length - 1) throw error;
-      }
-    }
-  },
-});
 
 const pullError = (name: string, error: unknown): ImageError => {
   const isUnavailable = error instanceof ResolveError && error.isUnavailable;
@@ -289,7 +222,7 @@ const pullError = (name: string, error: unknown): ImageError => {
   );
 };
 
-const fingerprint = (credentials: RegistryCredentials | undefined): string =>
-  credentials === undefined
+const fingerprint = (credentials: readonly RegistryCredentials[]): string =>
+  credentials.length === 0
     ? ''
     : createHash('sha256').update(JSON.stringify(credentials)).digest('hex');

@@ -375,13 +375,14 @@ it('speaks to a registry with basic auth', async () => {
   const authorization = `Basic ${Buffer.from('user:secret').toString('base64')}`;
   await pushImage(archive, { baseUrl, authorization }, signal);
   await using images = await openImages();
-  const wrong = { credentials: { username: 'user', password: 'wrong' } };
-  await expect(images.pull(reference, wrong, signal)).rejects.toThrow('UNAUTHORIZED');
-  const { lowerDirs } = await images.pull(
-    reference,
-    { credentials: { username: 'user', password: 'secret' } },
-    signal,
-  );
+  const wrong = { username: 'user', password: 'wrong' };
+  const right = { username: 'user', password: 'secret' };
+  const pull = images.pull(reference, { credentials: [wrong, wrong] }, signal);
+  await expect(pull).rejects.toThrow('UNAUTHORIZED');
+  await expect(images.pull(reference, {}, signal)).rejects.toThrow('UNAUTHORIZED');
+  const pulled = await images.pull(reference, { credentials: [wrong, right, wrong] }, signal);
+  const { lowerDirs, credentials } = pulled;
+  expect(credentials).toEqual(right);
   expect(await readFile(join(lowerDirs[0]!, 'motd'), 'utf8')).toBe('private');
 });
 
