@@ -25,7 +25,7 @@ export class ConnectionError extends Error {
 }
 
 /**
- * One HTTP exchange, following redirects of GET and HEAD. Credentials stay with the host they are
+ * One HTTP exchange, following redirects of GET and HEAD. Credentials stay with the origin they are
  * for, and https never becomes http. @throws ConnectionError
  */
 export const exchange = async (
@@ -36,22 +36,27 @@ export const exchange = async (
   let current = url;
   let headers = request.headers ?? {};
   for (let hops = 0; hops <= REDIRECTS_MAX; hops++) {
-    const sameHost = current.host === url.host;
-    const tls = sameHost ? request.tls : undefined;
+    const tls = current.origin === url.origin ? request.tls : undefined;
     const response = await send(current, { ...request, headers, tls }, signal);
     const { location } = response.headers;
     const isRedirect = REDIRECTS.has(response.status) && location !== undefined;
     if (!isRedirect || (request.method !== 'GET' && request.method !== 'HEAD')) return response;
     response.body.destroy();
-    const next = new URL(location, current);
+    const next = targetOf(location, current);
     const isAllowed = next.protocol === 'https:' || next.protocol === url.protocol;
     if (!isAllowed || !/^https?:$/.test(next.protocol)) {
       throw new Error(`refused a redirect from ${current.origin} to ${next.origin}`);
     }
-    if (next.host !== current.host) headers = withoutCredentials(headers);
+    if (next.origin !== current.origin) headers = withoutCredentials(headers);
     current = next;
   }
   throw new Error(`more than ${REDIRECTS_MAX} redirects from ${url.origin}`);
+};
+
+const targetOf = (location: string, from: URL): URL => {
+  if (!URL.canParse(location, from.href))
+    throw new Error(`refused a redirect from ${from.origin}: it leads to no URL`);
+  return new URL(location, from);
 };
 
 /** The whole body, within a bound. */

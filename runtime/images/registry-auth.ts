@@ -69,28 +69,31 @@ export class RegistryAuthorizer {
     { realm, service, scope }: Extract<Challenge, { scheme: 'bearer' }>,
     signal: AbortSignal,
   ): Promise<string> {
-    const url = new URL(realm);
-    const isPlainAllowed = this.endpoint.baseUrl.startsWith('http:');
-    if (url.protocol !== 'https:' && !(url.protocol === 'http:' && isPlainAllowed)) {
-      throw new Error(`refused to ask ${url.origin} for a token: not https`);
-    }
+    const url = this.tokenUrl(realm);
     if (service !== undefined) url.searchParams.set('service', service);
     url.searchParams.set('scope', scope ?? `repository:${this.repository}:pull`);
     const headers =
       this.credentials === undefined ? {} : { authorization: this.identify(this.credentials) };
-    const tls = url.host === new URL(this.endpoint.baseUrl).host ? this.endpoint.tls : undefined;
+    const isOwn = url.origin === new URL(this.endpoint.baseUrl).origin;
+    const tls = isOwn ? this.endpoint.tls : undefined;
     const response = await exchange(url, { method: 'GET', headers, tls }, signal);
-    const body = await readBody(response, TOKEN_MAX_BYTES);
+    const body = await readBody(response, ANSWER_MAX_BYTES);
     if (response.status !== 200) {
       const message = `failed to authorize: failed to fetch a token from ${url.origin}: status ${response.status}`;
       throw new RegistryStatusError(response.status, message);
     }
-    const json = JSON.parse(body.toString('utf8')) as { token?: unknown; access_token?: unknown };
-    const token = json.token ?? json.access_token;
-    if (typeof token !== 'string' || !/^[\x21-\x7e]+$/.test(token)) {
-      throw new Error(`no token in the answer of ${url.origin}`);
-    }
-    return token;
+    return tokenOf(body, url);
+  }
+
+  /** Credentials are as safe on the way to it as they are on the way to the registry. */
+  private tokenUrl(realm: string): URL {
+    const { origin, protocol } = new URL(this.endpoint.baseUrl);
+    if (!URL.canParse(realm)) throw new Error(`${origin} names no URL that gives tokens`);
+    const url = new URL(realm);
+    const isAllowed =
+      url.protocol === 'https:' || (url.protocol === 'http:' && protocol === 'http:');
+    if (!isAllowed) throw new Error(`refused to ask ${url.origin} for a token: not https`);
+    return url;
   }
 
   private identify(credentials: RegistryCredentials): string {
@@ -99,7 +102,27 @@ export class RegistryAuthorizer {
   }
 }
 
+const tokenOf = (body: Buffer, { origin }: URL): string => {
+  const json = fieldsOf(body);
+  const token = json.token ?? json.access_token;
+  if (typeof token !== 'string' || !/^[\x21-\x7e]+$/.test(token))
+    throw new Error(`no token in the answer of ${origin}`);
+  if (token.length > TOKEN_MAX_CHARACTERS)
+    throw new Error(`the token of ${origin} exceeds ${TOKEN_MAX_CHARACTERS} characters`);
+  return token;
+};
+
+const fieldsOf = (body: Buffer): { readonly token?: unknown; readonly access_token?: unknown } => {
+  try {
+    return (JSON.parse(body.toString('utf8')) ?? {}) as object;
+  } catch {
+    return {};
+  }
+};
+
 const basicOf = ({ username, password }: RegistryCredentials): string =>
   `Basic ${Buffer.from(`${username}:${password}`).toString('base64')}`;
 
-const TOKEN_MAX_BYTES = 256 * 1024;
+const ANSWER_MAX_BYTES = 256 * 1024;
+/** It is sent with every request. */
+const TOKEN_MAX_CHARACTERS = 32 * 1024;

@@ -31,6 +31,7 @@ interface RegistryClientDeps {
 /** One repository at one endpoint, by the OCI distribution protocol. Retries what may pass. */
 export class RegistryClient {
   private readonly authorizer: RegistryAuthorizer;
+  private readonly origin: string;
 
   constructor(
     readonly endpoint: RegistryEndpoint,
@@ -38,6 +39,7 @@ export class RegistryClient {
     credentials: RegistryCredentials | undefined,
     private readonly deps: RegistryClientDeps,
   ) {
+    this.origin = new URL(endpoint.baseUrl).origin;
     // A mirror is somebody else than the registry that the credentials are for.
     const own = endpoint.isMirror === true ? undefined : credentials;
     this.authorizer = new RegistryAuthorizer(endpoint, reference.repository, own);
@@ -109,7 +111,7 @@ export class RegistryClient {
       const begun = await this.call('blobs/uploads/', { method: 'POST', body: EMPTY }, signal);
       this.expect(begun, await readBody(begun, ERROR_MAX_BYTES), [202]);
       const target = new URL(begun.headers.location ?? '', begun.url);
-      if (target.origin !== begun.url.origin) throw new Error(`upload sent to ${target.origin}`);
+      if (target.origin !== this.origin) throw new Error(`upload sent to ${target.origin}`);
       target.searchParams.set('digest', blob.digest);
       const headers = {
         'content-type': 'application/octet-stream',
@@ -180,6 +182,8 @@ export class RegistryClient {
       const response = await exchange(url, { ...request, headers, tls: this.endpoint.tls }, signal);
       const isReplayable = request.body === undefined || Buffer.isBuffer(request.body);
       if (response.status !== 401 || tries >= 2 || !isReplayable) return response;
+      // Whoever the registry has sent us to must not ask for what is meant for the registry.
+      if (response.url.origin !== this.origin) return response;
       const challenge = response.headers['www-authenticate'];
       if (!(await this.authorizer.answer(challenge, signal))) return response;
       response.body.destroy();
@@ -192,12 +196,15 @@ export class RegistryClient {
     const { registry, repository } = this.reference;
     const name = `${registry}/${repository}`;
     const says = firstError(body);
+    const { origin } = response.url;
     const message =
-      response.status === 404
-        ? `${name}: not found`
-        : response.status === 401 || response.status === 403
-          ? `pull access denied, repository does not exist or may require authorization: ${name}: ${says}`
-          : `unexpected status from ${response.url.origin}: ${response.status} ${says}`;
+      origin !== this.origin
+        ? `${name}: ${this.origin} led to ${origin}, which answered ${response.status} ${says}`
+        : response.status === 404
+          ? `${name}: not found`
+          : response.status === 401 || response.status === 403
+            ? `pull access denied, repository does not exist or may require authorization: ${name}: ${says}`
+            : `unexpected status from ${origin}: ${response.status} ${says}`;
     throw new RegistryStatusError(response.status, message);
   }
 
@@ -245,7 +252,11 @@ const firstError = (body: Buffer): string => {
       errors?: readonly { code?: string; message?: string }[];
     };
     const [error] = json.errors ?? [];
-    return `${error?.code ?? ''} ${error?.message ?? ''}`.trim().slice(0, 300);
+    const words = `${error?.code ?? ''} ${error?.message ?? ''}`;
+    return words
+      .slice(0, 300)
+      .replace(/\p{Cc}+/gu, ' ')
+      .trim();
   } catch {
     return '';
   }

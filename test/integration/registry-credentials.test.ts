@@ -1,0 +1,138 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+import { systemClock } from '../../lib/clock';
+import { silentLog } from '../../lib/log';
+import { systemRandom } from '../../lib/random';
+import type { ImageService } from '../../runtime/image-service';
+import { createImageService, ownEndpoint } from '../../runtime/images';
+import { basicOf, HttpRegistry, type Answer } from './support/http-registry';
+
+const { signal } = new AbortController();
+const me = { username: 'me', password: 'secret' };
+const BASIC = basicOf('me', 'secret');
+
+let dir: string;
+let registry: HttpRegistry;
+/** Where the registry keeps its blobs: another origin. */
+let elsewhere: HttpRegistry;
+let images: ImageService;
+
+beforeEach(async () => {
+  dir = await mkdtemp(join(tmpdir(), 'dhow-credentials-'));
+  registry = await HttpRegistry.open();
+  elsewhere = await HttpRegistry.open();
+  images = await createImageService({
+    stateDir: dir,
+    endpoints: (reference) => [ownEndpoint(reference)],
+    log: silentLog,
+    clock: systemClock,
+    random: systemRandom,
+  });
+});
+afterEach(async () => {
+  await images[Symbol.asyncDispose]();
+  await registry[Symbol.asyncDispose]();
+  await elsewhere[Symbol.asyncDispose]();
+  await rm(dir, { recursive: true, force: true });
+});
+
+const redirect =
+  (location: string): Answer =>
+  (_request, response) =>
+    response.writeHead(307, { location }).end();
+const challenge =
+  (scheme: string): Answer =>
+  (_request, response) =>
+    response.writeHead(401, { 'www-authenticate': scheme }).end();
+const json =
+  (value: unknown): Answer =>
+  (_request, response) =>
+    response.end(JSON.stringify(value));
+
+/** The registry asks for credentials, in one of the two ways. */
+const guard = (scheme: 'basic' | 'bearer', pathsElsewhere: RegExp): void => {
+  const wanted = scheme === 'basic' ? BASIC : 'Bearer the-token';
+  registry.override = (path, { headers }) => {
+    if (path === '/token')
+      return headers.authorization === BASIC ? json({ token: 'the-token' }) : challenge('Basic');
+    if (headers.authorization !== wanted)
+      return challenge(
+        scheme === 'basic' ? 'Basic realm="r"' : `Bearer realm="${registry.origin}/token"`,
+      );
+    return pathsElsewhere.test(path) ? redirect(elsewhere.origin + path) : undefined;
+  };
+};
+
+describe.each(['basic', 'bearer'] as const)('a registry that asks by %s', (scheme) => {
+  it('leads to another host, which gets no credentials', async () => {
+    guard(scheme, /blobs/);
+    const { reference } = registry.publish('team/web');
+    elsewhere.publish('team/web');
+    const { credentials } = await images.pull(reference, { credentials: [me] }, signal);
+    expect(credentials).toEqual(me);
+    expect(elsewhere.seen).toHaveLength(2);
+    expect(elsewhere.seen.map(({ authorization }) => authorization)).toEqual([
+      undefined,
+      undefined,
+    ]);
+  });
+
+  it.each([
+    ['manifests', 'Basic realm="give"'],
+    ['blobs', 'Basic realm="give"'],
+    ['manifests', 'Bearer realm="HERE/token",service="x"'],
+    ['blobs', 'Bearer realm="HERE/token",service="x"'],
+  ])('leads for %s to a host that asks for them by %s in vain', async (what, text) => {
+    guard(scheme, new RegExp(what));
+    elsewhere.override = () => challenge(text.replace('HERE', elsewhere.origin));
+    const { reference } = registry.publish('team/web');
+    await expect(images.pull(reference, { credentials: [me] }, signal)).rejects.toThrow(
+      `${registry.origin} led to ${elsewhere.origin}, which answered 401`,
+    );
+    expect(elsewhere.seen.map(({ path }) => path)).not.toContain('/token');
+    expect(elsewhere.seen.filter(({ authorization }) => authorization !== undefined)).toEqual([]);
+  });
+});
+
+it('sends no credentials to where the giver of tokens leads', async () => {
+  registry.override = (path) =>
+    path === '/token'
+      ? redirect(`${elsewhere.origin}/token`)
+      : challenge(`Bearer realm="${registry.origin}/token"`);
+  elsewhere.override = () => json({ token: 'x' });
+  const { reference } = registry.publish('web');
+  await expect(images.pull(reference, { credentials: [me] }, signal)).rejects.toThrow('denied');
+  expect(elsewhere.seen.map(({ authorization }) => authorization)).toContain(undefined);
+  expect(elsewhere.seen.filter(({ authorization }) => authorization !== undefined)).toEqual([]);
+});
+
+it.each([
+  ['not JSON', (_request, response) => response.end('<html>'), 'no token in the answer'],
+  ['null', json(null), 'no token in the answer'],
+  ['a number', json({ token: 7 }), 'no token in the answer'],
+  ['a token with line ends', json({ token: 'a\r\nx-evil: 1' }), 'no token in the answer'],
+  ['a huge token', json({ token: 'x'.repeat(40_000) }), 'exceeds 32768 characters'],
+  ['a huge answer', json({ token: 'x', more: 'x'.repeat(400_000) }), 'exceeds 262144 bytes'],
+] satisfies [string, Answer, string][])('takes no token from %s', async (_what, answer, why) => {
+  registry.override = (path) =>
+    path === '/token' ? answer : challenge(`Bearer realm="${registry.origin}/token"`);
+  const { reference } = registry.publish('web');
+  await expect(images.pull(reference, {}, signal)).rejects.toThrow(why);
+});
+
+it('tries the next credentials when no token is given for the first', async () => {
+  guard('bearer', /^never/);
+  const { reference } = registry.publish('web');
+  const offered = [{ username: 'me', password: 'wrong' }, me];
+  const { credentials } = await images.pull(reference, { credentials: offered }, signal);
+  expect(credentials).toEqual(me);
+});
+
+it('reads without credentials what anybody may read', async () => {
+  const { reference } = registry.publish('web');
+  const { credentials } = await images.pull(reference, { credentials: [me] }, signal);
+  expect(credentials).toBeUndefined();
+  expect(registry.seen.filter(({ authorization }) => authorization !== undefined)).toEqual([]);
+});
