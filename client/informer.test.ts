@@ -1,5 +1,5 @@
 import { ApiError } from '../api/errors';
-import { CONFIG_MAPS } from '../api/resources';
+import { CONFIG_MAPS, PODS } from '../api/resources';
 import type { ConfigMap } from '../api/types';
 import { Channel } from '../lib/async/channel';
 import { ManualClock } from '../lib/clock';
@@ -7,6 +7,7 @@ import { silentLog } from '../lib/log';
 import { seededRandom } from '../lib/random';
 import type { ApiClient, WatchEvent } from './api-client';
 import { Informer } from './informer';
+import { Informers } from './informers';
 import type { ObjectFault } from './object-faults';
 
 const configMap = (name: string, resourceVersion: number, uid = name): ConfigMap => ({
@@ -110,6 +111,20 @@ it('shows own writes at once and takes no older state after them', async () => {
   expect(informer.get('default/a')?.metadata.resourceVersion).toBe('6');
   expect(seen).toEqual(['+a', '~a']);
   await end();
+});
+
+it('lets nobody wait for a list that does not come, once it has been stopped', async () => {
+  const deps = { clock: new ManualClock(), random: seededRandom(1), log: silentLog };
+  const list = (_resource: unknown, _options: unknown, signal: AbortSignal) =>
+    deps.clock.sleep(Infinity, signal).then(() => signal.throwIfAborted());
+  const informers = new Informers({ ...deps, client: { list } as unknown as ApiClient });
+  const stop = new AbortController();
+  const before = informers.of(CONFIG_MAPS);
+  const running = informers.run(stop.signal);
+  stop.abort();
+  await running;
+  await Promise.all([before, informers.of(PODS)].map((informer) => informer.whenSynced()));
+  expect(before.hasSynced).toBe(false);
 });
 
 it('does not bring an object back whose deletion it has seen before its writer notes it', async () => {

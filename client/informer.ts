@@ -63,7 +63,10 @@ export class Informer<T extends ApiObject> {
     return this.isSynced;
   }
 
-  /** Resolves when the first list has arrived and its handlers have run. */
+  /**
+   * Resolves when the first list has arrived and its handlers have run. Also when `run` has ended
+   * before that, so that nobody waits for what does not come: look at the signal then.
+   */
   whenSynced(): Promise<void> {
     return this.syncedPromise;
   }
@@ -103,6 +106,11 @@ export class Informer<T extends ApiObject> {
 
   /** Keeps the copy until `signal` aborts. Call once. */
   async run(signal: AbortSignal): Promise<void> {
+    await this.keep(signal);
+    this.synced();
+  }
+
+  private async keep(signal: AbortSignal): Promise<void> {
     const { clock, random, log } = this.deps;
     for (let failures = 0; !signal.aborted;) {
       const before = this.progress;

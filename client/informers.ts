@@ -24,7 +24,7 @@ export class Informers {
     return informer as unknown as Informer<T>;
   }
 
-  /** Resolves when all that have been asked for are synced. */
+  /** Resolves when all that have been asked for are synced, or have ended. */
   async whenSynced(): Promise<void> {
     await Promise.all([...this.byPlural.values()].map((informer) => informer.whenSynced()));
   }
@@ -35,7 +35,6 @@ export class Informers {
     this.group = group;
     for (const informer of this.byPlural.values()) this.start(informer);
     await aborted(signal);
-    this.group = undefined;
   }
 
   private start(informer: Informer<ApiObject>): void {
