@@ -1,5 +1,6 @@
 import { z } from 'zod';
 
+const YEAR_SECONDS = 365 * 24 * 3600;
 const seconds = z.number().min(1).max(86_400);
 
 /** What a server is told at start. */
@@ -28,6 +29,13 @@ export const serverConfigSchema = z.object({
   evictionSeconds: z.number().int().min(0).max(86_400).default(300),
   /** How often an agent says that it lives. */
   heartbeatSeconds: seconds.default(10),
+  /** How long the certificates of the server and of its administrator are good. Default a year. */
+  certificateSeconds: z
+    .number()
+    .int()
+    .min(10)
+    .max(10 * YEAR_SECONDS)
+    .default(YEAR_SECONDS),
   joinTokenTtlSeconds: z
     .number()
     .min(60)

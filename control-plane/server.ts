@@ -18,12 +18,13 @@ import { lateBound } from '../lib/late-bound';
 import { memoryLimitBytes } from '../lib/memory-limit';
 import { createLog, type Log } from '../lib/log';
 import { systemRandom as random } from '../lib/random';
-import { createApiServer } from './api-server/api-server';
+import { createApiServer, type ApiServer } from './api-server/api-server';
 import { parseAddress, parseServerConfig, type ServerConfig } from './config';
 import { createControllers, runControllers } from './controllers';
 import { memoryBudgetOf } from './memory-budget';
 import { createNodesServer, type NodesServer } from './nodes';
 import { BootstrapTokens } from './pki/bootstrap-tokens';
+import { keepCertificates, type CertificateKeeperDeps } from './pki/certificate-keeper';
 import { writeKubeconfig } from './pki/kubeconfig';
 import { openPki, type Pki } from './pki/pki';
 import { createRegistry } from './registry';
@@ -60,6 +61,7 @@ export const runServer = async (
   const pki = await openPki({
     directory: join(config.dataDir, 'pki'),
     serverNames: [...namesOf(api.host), ...config.serverNames],
+    lifeMs: config.certificateSeconds * 1000,
     clock,
   });
   const tokens = await BootstrapTokens.open(join(config.dataDir, 'tokens.json'), clock);
@@ -133,14 +135,14 @@ const serve = async (
     virtualResources: [scheduler.decisions, scheduler.explanations],
     registry,
     objectFaults: faults,
+    certificates: () => pki.lives(),
     evictionSeconds: config.evictionSeconds,
     version: process.env['DHOW_VERSION'] ?? '0.0.0',
   });
-  const { client } = server;
-  apiClient.bind(client);
+  apiClient.bind(server.client);
   await using nodes = createNodesServer({
     ...shared,
-    client,
+    client: server.client,
     ...views,
     secrets: informers.of(SECRETS),
     configMaps: informers.of(CONFIG_MAPS),
@@ -149,17 +151,33 @@ const serve = async (
     options: nodesOptionsOf(config),
   });
   nodeConnections.bind(nodes.connections);
-  const controllers = controllersFor({ config, log, pki }, client, informers, faults);
+  const controllers = controllersFor({ config, log, pki }, server.client, informers, faults);
   await using group = new TaskGroup(signal);
   group.run((groupSignal) => informers.run(groupSignal));
   const address = await server.listen(parseAddress(config.listen));
   const started = await announce({ config, pki, tokens, nodes, apiPort: address.port });
+  const keeper = keeperFor({ config, log, pki }, { server, nodes }, started);
+  group.run((groupSignal) => keepCertificates(keeper, groupSignal));
   group.run((groupSignal) => runControllers(controllers, shared, groupSignal));
   group.run((groupSignal) => scheduler.run(groupSignal));
   log.info({ url: started.url, agentsPort: started.agentsPort }, 'ready');
   onStarted(started);
   await group.wait();
 };
+
+const keeperFor = (
+  { config, log, pki }: Pick<Parts, 'config' | 'log' | 'pki'>,
+  { server, nodes }: { readonly server: ApiServer; readonly nodes: NodesServer },
+  { url }: ServerStarted,
+): CertificateKeeperDeps => ({
+  ...{ clock, random, log, pki },
+  lifeMs: config.certificateSeconds * 1000,
+  useServer: () => {
+    server.renew(pki);
+    nodes.showNewCertificate();
+  },
+  useAdmin: () => leaveKubeconfig({ config, pki }, url),
+});
 
 const nodesOptionsOf = ({ clusterCidr, heartbeatSeconds }: ServerConfig) => ({
   clusterCidr,
@@ -210,18 +228,27 @@ const announce = async ({
   const { host } = parseAddress(config.listen);
   const agentsPort = await nodes.listen(config.agentsListen ?? hostPort(host, apiPort + 1));
   const url = `https://${hostPort(isAnyAddress(host) ? '127.0.0.1' : host, apiPort)}`;
-  const kubeconfig = join(config.dataDir, 'admin.kubeconfig');
-  await writeKubeconfig(kubeconfig, {
-    server: url,
-    caCertificate: pki.caCertificate,
-    client: pki.admin,
-    clusterName: config.clusterName,
-  });
+  const kubeconfig = await leaveKubeconfig({ config, pki }, url);
   const { id, secret } = await tokens.createForStart(config.joinTokenTtlSeconds * 1000);
   const joinToken = formatJoinToken({ agentsPort, caHash: pki.caHash, id, secret });
   const tokenFile = join(config.dataDir, 'join-token');
   await replaceFile(tokenFile, `${joinToken}\n`);
   return { url, agentsPort, joinToken, kubeconfig };
+};
+
+/** For the administrator, with the newest certificate. Returns the file. */
+const leaveKubeconfig = async (
+  { config, pki }: Pick<Parts, 'config' | 'pki'>,
+  url: string,
+): Promise<string> => {
+  const file = join(config.dataDir, 'admin.kubeconfig');
+  await writeKubeconfig(file, {
+    server: url,
+    caCertificate: pki.caCertificate,
+    client: pki.admin,
+    clusterName: config.clusterName,
+  });
+  return file;
 };
 
 /** The names that clients may use for a listening address: all of this machine's for a wildcard. */

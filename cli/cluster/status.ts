@@ -1,7 +1,9 @@
 import { existsSync } from 'node:fs';
 import { readKubeconfig } from '../../client/kubeconfig';
+import { systemClock } from '../../lib/clock';
 import { formatViews, type OutputFormat } from '../output/format';
 import { formatTable } from '../output/table';
+import { authorityNotice } from './certificate-notice';
 import { nodeNames, pathsOf, processesOf, readRecord, readyNodeCount } from './record';
 
 export interface ClusterStatus {
@@ -12,6 +14,8 @@ export interface ClusterStatus {
   readonly nodes: number;
   readonly createdAt: string;
   readonly kubeconfig: string;
+  /** Something about its certificates that will soon need somebody. */
+  readonly notice?: string;
 }
 
 /** How a cluster of this machine is; undefined when there is none of that name. */
@@ -25,14 +29,17 @@ export const statusOf = async (name: string): Promise<ClusterStatus | undefined>
     pid: await processes.pidOf(each),
   }));
   const { kubeconfig } = paths;
+  const config = existsSync(kubeconfig) ? await readKubeconfig(kubeconfig) : undefined;
+  const notice = config?.ca && authorityNotice(config.ca, systemClock.now());
   return {
     name,
-    server: existsSync(kubeconfig) ? (await readKubeconfig(kubeconfig)).server : '',
+    server: config?.server ?? '',
     processes: await Promise.all(pids),
     nodesReady: await readyNodeCount(paths).catch(() => 0),
     nodes: record.nodes,
     createdAt: record.createdAt,
     kubeconfig,
+    ...(notice === undefined ? {} : { notice }),
   };
 };
 
@@ -50,7 +57,7 @@ const statusTable = (clusters: readonly ClusterStatus[], isWide: boolean): strin
   const header = ['NAME', 'STATE', 'READY', 'SERVER', ...(isWide ? ['CREATED', 'KUBECONFIG'] : [])];
   const rows = clusters.map((cluster) => [
     cluster.name,
-    stateOf(cluster),
+    cluster.notice === undefined ? stateOf(cluster) : `${stateOf(cluster)}; ${cluster.notice}`,
     `${cluster.nodesReady}/${cluster.nodes}`,
     cluster.server || '<none>',
     ...(isWide ? [cluster.createdAt, cluster.kubeconfig] : []),

@@ -6,6 +6,7 @@ import type { NodeConnections } from '../../client/node-connections';
 import type { VirtualResource } from '../../client/virtual-resource';
 import { TaskGroup } from '../../lib/async/task-group';
 import { Activities } from '../../lib/activities';
+import type { CertificateLife } from '../../lib/certificate-life';
 import type { Clock } from '../../lib/clock';
 import type { LagHistogram } from '../../lib/event-loop-monitor';
 import type { Log } from '../../lib/log';
@@ -56,6 +57,8 @@ export interface ApiServerDeps {
   readonly registry?: { handle(request: IncomingMessage, response: ServerResponse): void };
   /** Counts of objects that components could not handle, for /metrics. */
   readonly objectFaults?: { series(): readonly (readonly [string, number])[] };
+  /** When this server's certificates begin and end, for /metrics. */
+  readonly certificates?: () => Readonly<Record<string, CertificateLife>>;
   /** How long pods stay on a node that is gone, unless they say otherwise. Default 300 s. */
   readonly evictionSeconds?: number;
   /** How much may be kept for clients. Default: enough for a few hundred. */

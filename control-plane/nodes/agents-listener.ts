@@ -40,7 +40,7 @@ export class AgentsListener implements Disposable {
       ...tlsOptions(this.pki),
       requestCert: true,
       rejectUnauthorized: false,
-      minVersion: 'TLSv1.2',
+      minVersion: MIN_VERSION,
       ALPNProtocols: ['h2'],
       handshakeTimeout: HANDSHAKE_MS,
     });
@@ -59,6 +59,11 @@ export class AgentsListener implements Disposable {
       });
     });
     return (tls.address() as AddressInfo).port;
+  }
+
+  /** Shows the server's newest certificate to whoever connects from now on; sessions live on. */
+  renew(): void {
+    this.tls?.setSecureContext({ ...tlsOptions(this.pki), minVersion: MIN_VERSION });
   }
 
   [Symbol.dispose](): void {
@@ -117,6 +122,7 @@ const STRANGER_OPTIONS = {
   'grpc.max_connection_idle_ms': 10_000,
 };
 
+const MIN_VERSION = 'TLSv1.2';
 const HANDSHAKE_MS = 10_000;
 const CONNECTIONS_MAX = 10_000;
 const STRANGERS = { perAddressMax: 128, totalMax: 512, provenWithinMs: 20_000 };

@@ -19,7 +19,7 @@ export interface NodesServerDeps {
   readonly nodes: ObjectView<Node>;
   readonly secrets: ObjectView<Secret>;
   readonly configMaps: ObjectView<ConfigMap>;
-  /** Who this server is, and who makes agents into nodes. */
+  /** Who this server is (asked again by `showNewCertificate`), and who makes agents into nodes. */
   readonly pki: Pick<Pki, 'caCertificate' | 'server' | 'signNodeRequest'>;
   /** Whoever has a live token may join. */
   readonly tokens: Pick<BootstrapTokens, 'verify'>;

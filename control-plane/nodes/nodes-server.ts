@@ -42,6 +42,8 @@ import { StreamBroker, type AttachStream } from './stream-broker';
 export interface NodesServer extends AsyncDisposable {
   /** `HOST:PORT`; port 0 picks one. Returns the port. */
   listen(address: string): Promise<number>;
+  /** Uses the server's newest certificate for new connections. */
+  showNewCertificate(): void;
   readonly connections: NodeConnections;
   /**
    * One session of the node whose key this is, from its hello to its end. What gRPC calls; a link of
@@ -95,6 +97,10 @@ class GrpcNodesServer implements NodesServer {
     const { pods, nodes, secrets, configMaps } = this.deps;
     await Promise.all([pods, nodes, secrets, configMaps].map((view) => view.whenSynced()));
     return this.listener.listen(address);
+  }
+
+  showNewCertificate(): void {
+    this.listener.renew();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

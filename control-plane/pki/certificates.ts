@@ -1,6 +1,9 @@
-import { createHash, KeyObject, webcrypto } from 'node:crypto';
+import { createHash, KeyObject, webcrypto, X509Certificate } from 'node:crypto';
 import { isIP } from 'node:net';
 import * as x509 from '@peculiar/x509';
+import { certificateLifeOf, type CertificateLife } from '../../lib/certificate-life';
+import { rfc3339 } from '../../lib/clock';
+import { nextUntilMs } from './renewal';
 
 x509.cryptoProvider.set(webcrypto as never);
 
@@ -18,6 +21,8 @@ export interface CertificateRequest {
   readonly use: 'server' | 'client';
   /** Host names and IP addresses, for a server. */
   readonly names?: readonly string[];
+  /** How long it is to be good; it never outlives the authority. Default a year. */
+  readonly lifeMs?: number;
 }
 
 /** Signs certificates; made once per cluster. */
@@ -28,12 +33,19 @@ export class CertificateAuthority {
     readonly pem: KeyPairPem,
   ) {}
 
+  /** @throws Error when the clock has evidently not been set: all that is signed would be of no use. */
   static async create(nowMs: number): Promise<CertificateAuthority> {
+    if (nowMs < EARLIEST_MS)
+      throw new Error(
+        `the clock of this machine says ${rfc3339(nowMs)}: set it before a certificate authority is made`,
+      );
     const keys = await generateKeys();
     const certificate = await x509.X509CertificateGenerator.createSelfSigned({
       serialNumber: serialNumber(),
       name: 'CN=dhow-ca',
-      ...validity(nowMs, CA_YEARS),
+      // Starts a little in the past: machines whose clocks lag must accept it at once.
+      notBefore: new Date(nowMs - CLOCK_SKEW_MS),
+      notAfter: new Date(nowMs + CA_YEARS * YEAR_MS),
       keys,
       signingAlgorithm: ALGORITHM,
       extensions: [
@@ -63,10 +75,24 @@ export class CertificateAuthority {
     return createHash('sha256').update(Buffer.from(this.issuer.publicKey.rawData)).digest('hex');
   }
 
-  /** A fresh key with its certificate. */
+  get life(): CertificateLife {
+    return certificateLifeOf(this.pem.certificate);
+  }
+
+  /** True for a certificate that this authority signed, whatever its age. */
+  hasSigned(certificatePem: string): boolean {
+    const certificate = new X509Certificate(certificatePem);
+    return certificate.verify(new X509Certificate(this.pem.certificate).publicKey);
+  }
+
+  /**
+   * A fresh key with its certificate, good since the authority was made: a clock that somebody sets
+   * back does not make it one of the future.
+   */
   async issue(request: CertificateRequest, nowMs: number): Promise<KeyPairPem> {
     const keys = await generateKeys();
-    const certificate = await this.sign(keys.publicKey, request, nowMs);
+    const { fromMs } = this.life;
+    const certificate = await this.sign(keys.publicKey, request, { fromMs, nowMs });
     return { certificate, key: exportKey(keys.privateKey) };
   }
 
@@ -80,14 +106,17 @@ export class CertificateAuthority {
     const request = parseRequest(der);
     if (!(await request.verify().catch(() => false)))
       throw new Error('certificate request is not signed by its own key');
-    return this.sign(await importPublicKey(request.publicKey.rawData), identity, nowMs);
+    const publicKey = await importPublicKey(request.publicKey.rawData);
+    // An agent reckons by the whole life of its certificate when to renew it.
+    return this.sign(publicKey, identity, { fromMs: nowMs - CLOCK_SKEW_MS, nowMs });
   }
 
   private async sign(
     publicKey: webcrypto.CryptoKey,
-    { commonName, organization, use, names = [] }: CertificateRequest,
-    nowMs: number,
+    { commonName, organization, use, names = [], lifeMs = YEAR_MS }: CertificateRequest,
+    { fromMs, nowMs }: { readonly fromMs: number; readonly nowMs: number },
   ): Promise<string> {
+    const authorityUntilMs = this.life.untilMs;
     const usage = use === 'server' ? SERVER_AND_CLIENT : [x509.ExtendedKeyUsage.clientAuth];
     const certificate = await x509.X509CertificateGenerator.create({
       serialNumber: serialNumber(),
@@ -96,7 +125,8 @@ export class CertificateAuthority {
         { CN: [commonName] },
       ]),
       issuer: this.issuer.subjectName,
-      ...validity(nowMs, LEAF_YEARS),
+      notBefore: new Date(fromMs),
+      notAfter: new Date(nextUntilMs(nowMs, { lifeMs, authorityUntilMs })),
       publicKey: publicKey as never,
       signingKey: this.privateKey as never,
       signingAlgorithm: ALGORITHM as never,
@@ -112,24 +142,12 @@ export class CertificateAuthority {
   }
 }
 
-/** True when the certificate is good for `marginMs` more and names all of `names`. */
-export const isUsable = (
-  certificatePem: string,
-  names: readonly string[],
-  nowMs: number,
-  marginMs = RENEWAL_MARGIN_MS,
-): boolean => {
-  try {
-    const certificate = new x509.X509Certificate(certificatePem);
-    const extension = certificate.getExtension(x509.SubjectAlternativeNameExtension);
-    const present = new Set(extension?.names.items.map(({ value }) => value.toLowerCase()) ?? []);
-    return (
-      certificate.notAfter.getTime() > nowMs + marginMs &&
-      names.every((name) => present.has(name.toLowerCase()))
-    );
-  } catch {
-    return false;
-  }
+/** True when the certificate names all of `names`. */
+export const bearsNames = (certificatePem: string, names: readonly string[]): boolean => {
+  const certificate = new x509.X509Certificate(certificatePem);
+  const extension = certificate.getExtension(x509.SubjectAlternativeNameExtension);
+  const present = new Set(extension?.names.items.map(({ value }) => value.toLowerCase()) ?? []);
+  return names.every((name) => present.has(name.toLowerCase()));
 };
 
 /** A key and a request for it, as an agent makes them. DER request, PEM key. */
@@ -181,17 +199,11 @@ const serialNumber = (): string => {
   return bytes.toString('hex');
 };
 
-/** Starts a little in the past: machines whose clocks lag must accept it at once. */
-const validity = (nowMs: number, years: number) => ({
-  notBefore: new Date(nowMs - CLOCK_SKEW_MS),
-  notAfter: new Date(nowMs + years * YEAR_MS),
-});
-
 const ALGORITHM = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' } as const;
 const SERVER_AND_CLIENT = [x509.ExtendedKeyUsage.serverAuth, x509.ExtendedKeyUsage.clientAuth];
 const YEAR_MS = 365 * 24 * 3_600_000;
 const CA_YEARS = 10;
-const LEAF_YEARS = 1;
 const CLOCK_SKEW_MS = 5 * 60_000;
-const RENEWAL_MARGIN_MS = 30 * 24 * 3_600_000;
+/** Before this program was written. */
+const EARLIEST_MS = Date.UTC(2026, 0, 1);
 const MAX_REQUEST_BYTES = 16 * 1024;

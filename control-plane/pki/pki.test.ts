@@ -1,5 +1,5 @@
-import { X509Certificate } from 'node:crypto';
-import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { createPrivateKey, X509Certificate } from 'node:crypto';
+import { mkdtemp, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ManualClock } from '../../lib/clock';
@@ -7,6 +7,8 @@ import { BootstrapTokens } from './bootstrap-tokens';
 import { caHashOf, createRequest } from './certificates';
 import { formatKubeconfig, writeKubeconfig } from './kubeconfig';
 import { openPki } from './pki';
+
+const DAY_MS = 86_400_000;
 
 let directory: string;
 const clock = new ManualClock(Date.UTC(2026, 0, 1));
@@ -56,7 +58,7 @@ it('writes every file 0600 and the folder 0700 under umask 000', async () => {
   const mode = async (...path: string[]) => (await stat(join(directory, ...path))).mode & 0o777;
   expect(await mode('pki')).toBe(0o700);
   expect(await mode('admin.kubeconfig')).toBe(0o600);
-  for (const file of ['ca.crt', 'ca.key', 'server.crt', 'server.key', 'admin.crt', 'admin.key'])
+  for (const file of ['ca.crt', 'ca.key', 'server.pem', 'admin.pem'])
     expect([file, await mode('pki', file)]).toEqual([file, 0o600]);
 });
 
@@ -64,6 +66,116 @@ it('refuses to replace a CA whose key is missing', async () => {
   await open();
   await rm(join(directory, 'pki', 'ca.key'));
   await expect(open()).rejects.toThrow('restore the key');
+});
+
+it('refuses a CA with the key of another, and a clock that was never set', async () => {
+  await open();
+  const path = join(directory, 'pki', 'ca.key');
+  await rm(path);
+  await rename(join(directory, 'pki', 'server.pem'), path);
+  await expect(open()).rejects.toThrow('is not the key of');
+  const options = { directory: join(directory, 'other'), serverNames: [] };
+  await expect(openPki({ ...options, clock: new ManualClock(1000) })).rejects.toThrow(
+    'the clock of this machine says 1970-01-01T00:00:01Z',
+  );
+});
+
+describe('what the server holds of its own', () => {
+  const moving = () => new ManualClock(Date.UTC(2026, 0, 1));
+  const openWith = (own: ManualClock, more: object = {}) =>
+    openPki({ directory: join(directory, 'pki'), serverNames: [], clock: own, ...more });
+
+  it('is renewed while it runs and is then found so after a restart', async () => {
+    const own = moving();
+    const pki = await openWith(own);
+    const { server, admin } = pki;
+    own.setBy(200 * DAY_MS);
+    await pki.renewDue(1 / 3);
+    expect(pki.server).toBe(server);
+    own.setBy(50 * DAY_MS);
+    await pki.renewDue(1 / 3);
+    expect(pki.server.certificate).not.toBe(server.certificate);
+    expect(pki.admin.key).not.toBe(admin.key);
+    expect(pki.lives().server.untilMs).toBe(own.now() + 365 * DAY_MS);
+    const again = await openWith(own);
+    expect([again.server, again.admin]).toEqual([pki.server, pki.admin]);
+  });
+
+  it('is renewed at a start when it is due', async () => {
+    const own = moving();
+    const { server } = await openWith(own);
+    own.setBy(400 * DAY_MS);
+    expect((await openWith(own)).server.certificate).not.toBe(server.certificate);
+  });
+
+  it('is good on clocks that are hours behind, as long as the authority is', async () => {
+    const own = moving();
+    await openWith(own);
+    own.setBy(300 * DAY_MS);
+    const { server, ca } = (await openWith(own)).lives();
+    expect(server.fromMs).toBe(ca.fromMs);
+  });
+
+  it('never outlives the authority', async () => {
+    const own = moving();
+    await openWith(own);
+    own.setBy(3640 * DAY_MS);
+    const pki = await openWith(own);
+    const { ca, server } = pki.lives();
+    expect(server.untilMs).toBe(ca.untilMs);
+    const before = pki.server;
+    await pki.renewDue(1);
+    expect(pki.server).toBe(before);
+  });
+
+  it('stays in use when the new one cannot be written', async () => {
+    const own = moving();
+    const pki = await openWith(own);
+    const { server } = pki;
+    own.setBy(300 * DAY_MS);
+    await rename(join(directory, 'pki'), join(directory, 'away'));
+    await expect(pki.renewDue(1 / 3)).rejects.toThrow('ENOENT');
+    expect(pki.server).toBe(server);
+    await rename(join(directory, 'away'), join(directory, 'pki'));
+    await pki.renewDue(1 / 3);
+    expect(pki.server).not.toBe(server);
+  });
+
+  it.each([
+    ['nothing', ''],
+    ['half a file', undefined],
+    ['no PEM', 'hello\n'],
+  ])('is made anew where the file holds %s', async (_title, text) => {
+    await open();
+    const path = join(directory, 'pki', 'server.pem');
+    const whole = await readFile(path, 'utf8');
+    await writeFile(path, text ?? whole.slice(0, whole.length / 2));
+    const { server } = await open();
+    const certificate = new X509Certificate(server.certificate);
+    expect(certificate.checkPrivateKey(createPrivateKey(server.key))).toBe(true);
+    expect((await open()).server).toEqual(server);
+  });
+
+  it('is made anew where its key is another, or its authority was replaced', async () => {
+    const first = await open();
+    const path = join(directory, 'pki', 'server.pem');
+    await writeFile(path, first.server.certificate + first.admin.key);
+    const second = await open();
+    expect(second.server.certificate).not.toBe(first.server.certificate);
+    for (const file of ['ca.crt', 'ca.key']) await rm(join(directory, 'pki', file));
+    const third = await open();
+    const ca = new X509Certificate(third.caCertificate);
+    for (const pair of [third.server, third.admin])
+      expect(new X509Certificate(pair.certificate).verify(ca.publicKey)).toBe(true);
+  });
+
+  it('leaves no unfinished file of a server that was killed', async () => {
+    await open();
+    await writeFile(join(directory, 'pki', '.server.pem.0a1b2c3d4e5f'), 'a key');
+    await open();
+    const names = await readdir(join(directory, 'pki'));
+    expect(names.sort()).toEqual(['admin.pem', 'ca.crt', 'ca.key', 'server.pem']);
+  });
 });
 
 it('signs a node request for the name given, not the name asked for', async () => {

@@ -1,11 +1,9 @@
 import { join } from 'node:path';
 import type { Clock } from '../../lib/clock';
-import {
-  CertificateAuthority,
-  isUsable,
-  type CertificateRequest,
-  type KeyPairPem,
-} from './certificates';
+import type { CertificateLife } from '../../lib/certificate-life';
+import { CertificateAuthority, type CertificateRequest, type KeyPairPem } from './certificates';
+import { HeldCertificate } from './held-certificate';
+import { belongTogether, removeUnfinished } from './pair-file';
 import { serviceAccountKey } from './service-account-key';
 import { ensurePrivateFolder, readFileIfPresent, replaceFile } from '../../lib/files';
 
@@ -14,9 +12,17 @@ export interface Pki {
   readonly caCertificate: string;
   /** SHA-256 of the CA's SubjectPublicKeyInfo, in hex. */
   readonly caHash: string;
+  /** The newest: ask again after `renewDue`. */
   readonly server: KeyPairPem;
-  /** CN=kubernetes-admin, O=system:masters. */
+  /** CN=kubernetes-admin, O=system:masters. The newest, as `server`. */
   readonly admin: KeyPairPem;
+  /**
+   * Replaces `server` and `admin` where less than `leftShare` of their life is left.
+   * @throws Error when a file cannot be written; what was in use stays so.
+   */
+  renewDue(leftShare: number): Promise<void>;
+  /** When what there is begins and ends. */
+  lives(): Readonly<Record<'ca' | 'server' | 'admin', CertificateLife>>;
   /** PEM of the key that signs the tokens of service accounts: made when first asked for. */
   readonly serviceAccountKey: () => Promise<string>;
   /**
@@ -29,22 +35,30 @@ export interface Pki {
 }
 
 export interface PkiOptions {
-  /** Holds `ca.crt`, `ca.key`, `server.*`, `admin.*`, `sa.key`, all 0600 in a 0700 folder. */
+  /** Holds `ca.crt`, `ca.key`, `server.pem`, `admin.pem`, `sa.key`, all 0600 in a 0700 folder. */
   readonly directory: string;
   /** Host names and addresses at which the server is reached, besides localhost. */
   readonly serverNames: readonly string[];
+  /** How long `server` and `admin` are good. Default a year. */
+  readonly lifeMs?: number;
   readonly clock: Clock;
 }
 
-/** Opens the folder, making what is missing, expiring, or lacks a name. The CA is made once. */
-export const openPki = async ({ directory, serverNames, clock }: PkiOptions): Promise<Pki> => {
+/** Opens the folder, making what is missing, due, or lacks a name. The CA is made once. */
+export const openPki = async ({
+  directory,
+  serverNames,
+  lifeMs = YEAR_MS,
+  clock,
+}: PkiOptions): Promise<Pki> => {
   await ensurePrivateFolder(directory);
+  await removeUnfinished(directory);
   const ca = await openAuthority(directory, clock);
   const names = [...new Set([...ALWAYS_NAMED, ...serverNames])];
-  const ensure = (name: string, request: CertificateRequest) =>
-    ensureCertificate(join(directory, name), ca, request, clock);
-  const server = await ensure('server', { commonName: 'dhow-server', use: 'server', names });
-  const admin = await ensure('admin', {
+  const hold = (name: string, request: CertificateRequest) =>
+    HeldCertificate.open(join(directory, `${name}.pem`), ca, { ...request, lifeMs }, clock);
+  const server = await hold('server', { commonName: 'dhow-server', use: 'server', names });
+  const admin = await hold('admin', {
     commonName: 'kubernetes-admin',
     organization: 'system:masters',
     use: 'client',
@@ -52,8 +66,16 @@ export const openPki = async ({ directory, serverNames, clock }: PkiOptions): Pr
   return {
     caCertificate: ca.pem.certificate,
     caHash: ca.hash,
-    server,
-    admin,
+    get server() {
+      return server.pair;
+    },
+    get admin() {
+      return admin.pair;
+    },
+    renewDue: async (leftShare) => {
+      for (const held of [server, admin]) await held.renewIfDue(leftShare);
+    },
+    lives: () => ({ ca: ca.life, server: server.life, admin: admin.life }),
     serviceAccountKey: serviceAccountKey(directory),
     signNodeRequest: (request, nodeName) => {
       if (!NODE_NAME.test(nodeName) || nodeName.length > 253)
@@ -74,42 +96,24 @@ const nodeIdentity = (nodeName: string): CertificateRequest => ({
   use: 'client',
 });
 
+/** The key first: a crash in between leaves a key without a certificate, and both are made again. */
 const openAuthority = async (directory: string, clock: Clock): Promise<CertificateAuthority> => {
-  const path = join(directory, 'ca');
-  const stored = await readPair(path);
-  if (stored !== undefined) return CertificateAuthority.load(stored);
-  if ((await readFileIfPresent(`${path}.crt`)) !== undefined)
-    throw new Error(`${path}.crt exists without ${path}.key: restore the key or remove both`);
+  const [certificatePath, keyPath] = [join(directory, 'ca.crt'), join(directory, 'ca.key')];
+  const certificate = await readFileIfPresent(certificatePath);
+  const key = await readFileIfPresent(keyPath);
+  if (certificate !== undefined && key !== undefined) {
+    if (!belongTogether({ certificate, key }))
+      throw new Error(`${keyPath} is not the key of ${certificatePath}: restore the one that is`);
+    return CertificateAuthority.load({ certificate, key });
+  }
+  if (certificate !== undefined)
+    throw new Error(`${certificatePath} exists without ${keyPath}: restore the key or remove both`);
   const ca = await CertificateAuthority.create(clock.now());
-  await writePair(path, ca.pem);
+  await replaceFile(keyPath, ca.pem.key);
+  await replaceFile(certificatePath, ca.pem.certificate);
   return ca;
 };
 
-const ensureCertificate = async (
-  path: string,
-  ca: CertificateAuthority,
-  request: CertificateRequest,
-  clock: Clock,
-): Promise<KeyPairPem> => {
-  const stored = await readPair(path);
-  if (stored !== undefined && isUsable(stored.certificate, request.names ?? [], clock.now()))
-    return stored;
-  const issued = await ca.issue(request, clock.now());
-  await writePair(path, issued);
-  return issued;
-};
-
-const readPair = async (path: string): Promise<KeyPairPem | undefined> => {
-  const certificate = await readFileIfPresent(`${path}.crt`);
-  const key = await readFileIfPresent(`${path}.key`);
-  return certificate === undefined || key === undefined ? undefined : { certificate, key };
-};
-
-/** The key first: a crash in between leaves a key without a certificate, which is made again. */
-const writePair = async (path: string, pair: KeyPairPem): Promise<void> => {
-  await replaceFile(`${path}.key`, pair.key);
-  await replaceFile(`${path}.crt`, pair.certificate);
-};
-
+const YEAR_MS = 365 * 24 * 3_600_000;
 const ALWAYS_NAMED = ['localhost', '127.0.0.1', '::1', 'kubernetes', 'kubernetes.default.svc'];
 const NODE_NAME = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/;

@@ -1,6 +1,7 @@
 import { createPrivateKey, X509Certificate } from 'node:crypto';
 
 import { backoffMs } from '../../lib/async/backoff';
+import { certificateLifeOf } from '../../lib/certificate-life';
 import type { Clock } from '../../lib/clock';
 import { describeError, type Log } from '../../lib/log';
 import type { Random } from '../../lib/random';
@@ -72,9 +73,8 @@ export class CertificateRenewer {
 }
 
 const renewalMsOf = (certificate: string, share: number): number => {
-  const { validFrom, validTo } = new X509Certificate(certificate);
-  const beginMs = Date.parse(validFrom);
-  return beginMs + (Date.parse(validTo) - beginMs) * share;
+  const { fromMs, untilMs } = certificateLifeOf(certificate);
+  return fromMs + (untilMs - fromMs) * share;
 };
 
 /** A certificate that would shut the node out must not replace one that works. @throws Error */

@@ -2,6 +2,7 @@ import { credentials, Metadata, type ChannelCredentials, type ServiceError } fro
 import { createHash, X509Certificate } from 'node:crypto';
 import { connect, type DetailedPeerCertificate, type PeerCertificate } from 'node:tls';
 
+import { certificateLifeOf } from '../../lib/certificate-life';
 import { systemClock, type Clock } from '../../lib/clock';
 import { bootstrapTokenOf, parseJoinToken, type JoinToken } from '../../lib/join-token';
 import { BootstrapServiceClient, type JoinResponse } from '../../proto/gen/dhow/agent/v1/agent';
@@ -66,7 +67,7 @@ export const joinAgain = async (
 };
 
 const expiryMsOf = ({ certificate }: NodeIdentity): number =>
-  Date.parse(new X509Certificate(certificate).validTo);
+  certificateLifeOf(certificate).untilMs;
 
 const join = async (
   host: string,

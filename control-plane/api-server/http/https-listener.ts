@@ -60,13 +60,10 @@ export class HttpsListener implements AsyncDisposable {
     private readonly log: Log,
   ) {
     this.server = createServer({
-      cert: tls.server.certificate,
-      key: tls.server.key,
-      ca: tls.caCertificate,
+      ...contextOf(tls),
       requestCert: true,
       // Probes come without a certificate; everyone else gets 401, not a failed handshake.
       rejectUnauthorized: false,
-      minVersion: 'TLSv1.2',
       handshakeTimeout: 10_000,
       headersTimeout: 15_000,
       // Image layers are large; what may be held open without a header is bounded above.
@@ -103,8 +100,8 @@ export class HttpsListener implements AsyncDisposable {
   }
 
   /** Replaces the certificate for new connections. */
-  renew({ server, caCertificate }: TlsMaterial): void {
-    this.server.setSecureContext({ cert: server.certificate, key: server.key, ca: caCertificate });
+  renew(tls: TlsMaterial): void {
+    this.server.setSecureContext(contextOf(tls));
   }
 
   /** Takes no more requests, ends watches, lets short requests finish, then closes. */
@@ -201,6 +198,13 @@ export class HttpsListener implements AsyncDisposable {
     }
   }
 }
+
+const contextOf = ({ server, caCertificate }: TlsMaterial) => ({
+  cert: server.certificate,
+  key: server.key,
+  ca: caCertificate,
+  minVersion: 'TLSv1.2' as const,
+});
 
 /**
  * Reads on for a moment, so that the peer sees the answer before the connection ends: a reset on bytes

@@ -2,6 +2,7 @@ import type { WatchCaches } from '../../store/watch-cache';
 import type { ApiResponse } from '../http/exchange';
 import type { KindRegistry } from '../kinds/kind-registry';
 import { storeNameOf } from '../kinds/served-kind';
+import type { CertificateLife } from '../../../lib/certificate-life';
 import type { LagHistogram } from '../../../lib/event-loop-monitor';
 import { histogram, metric, type RequestMetrics } from './request-metrics';
 
@@ -9,6 +10,7 @@ import { histogram, metric, type RequestMetrics } from './request-metrics';
 interface Measured {
   readonly caches: WatchCaches;
   readonly lag?: () => LagHistogram;
+  readonly certificates?: () => Readonly<Record<string, CertificateLife>>;
   readonly objectFaults?: { series(): readonly (readonly [labels: string, value: number])[] };
 }
 
@@ -16,7 +18,7 @@ interface Measured {
 export const metricsResponse = (
   requests: RequestMetrics,
   kinds: KindRegistry,
-  { caches, lag, objectFaults }: Measured,
+  { caches, lag, objectFaults, certificates }: Measured,
 ): ApiResponse => {
   const { user, system } = process.cpuUsage();
   const lines = [
@@ -42,6 +44,14 @@ export const metricsResponse = (
       'counter',
       'Objects that a component could not handle, by component and resource; events name them.',
       objectFaults?.series() ?? [],
+    ),
+    ...metric(
+      'dhow_certificate_expiration_timestamp_seconds',
+      'gauge',
+      'When the certificates of this server end; nothing renews that of the authority, ca.',
+      Object.entries(certificates?.() ?? {}).map(
+        ([name, { untilMs }]) => [`certificate="${name}"`, untilMs / 1000] as const,
+      ),
     ),
     ...metric('process_cpu_seconds_total', 'counter', 'CPU time of the process.', [
       ['', (user + system) / 1e6],

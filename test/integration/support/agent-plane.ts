@@ -116,7 +116,7 @@ export interface AgentOptions {
 }
 
 export const startAgent = async (
-  plane: Plane,
+  plane: Pick<Plane, 'token' | 'port'>,
   directory: string,
   {
     name = 'n1',
@@ -193,8 +193,11 @@ export const startAgent = async (
   return { ...parts, adopt, stop, [Symbol.asyncDispose]: dispose };
 };
 
-export const eventually = async <T>(look: () => Promise<T | undefined | false>): Promise<T> => {
-  const deadline = Date.now() + 20_000;
+export const eventually = async <T>(
+  look: () => Promise<T | undefined | false>,
+  withinMs = 20_000,
+): Promise<T> => {
+  const deadline = Date.now() + withinMs;
   for (;;) {
     const found = await look();
     if (found !== undefined && found !== false) return found;

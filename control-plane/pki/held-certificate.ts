@@ -1,0 +1,69 @@
+import { certificateLifeOf, type CertificateLife } from '../../lib/certificate-life';
+import type { Clock } from '../../lib/clock';
+import {
+  bearsNames,
+  type CertificateAuthority,
+  type CertificateRequest,
+  type KeyPairPem,
+} from './certificates';
+import { readPair, writePair } from './pair-file';
+import { isDue } from './renewal';
+
+/** A certificate of the server's own, in a file, with the next one in its place when it is time. */
+export class HeldCertificate {
+  private constructor(
+    private readonly path: string,
+    private readonly ca: CertificateAuthority,
+    private readonly request: CertificateRequest & { readonly lifeMs: number },
+    private readonly clock: Clock,
+    private current: KeyPairPem,
+  ) {}
+
+  /** What the file has, or a new one when that is of no use: not of this authority, without a name, or due. */
+  static async open(
+    path: string,
+    ca: CertificateAuthority,
+    request: CertificateRequest & { readonly lifeMs: number },
+    clock: Clock,
+  ): Promise<HeldCertificate> {
+    const stored = await readPair(path);
+    const isOurs =
+      stored !== undefined &&
+      ca.hasSigned(stored.certificate) &&
+      bearsNames(stored.certificate, request.names ?? []);
+    const pair = isOurs ? stored : await issue(path, ca, request, clock);
+    const held = new HeldCertificate(path, ca, request, clock, pair);
+    await held.renewIfDue(LEFT_SHARE_AT_START);
+    return held;
+  }
+
+  get pair(): KeyPairPem {
+    return this.current;
+  }
+
+  get life(): CertificateLife {
+    return certificateLifeOf(this.current.certificate);
+  }
+
+  /** The old one stays in use until the new one is on disk. */
+  async renewIfDue(leftShare: number): Promise<void> {
+    const { path, ca, request, clock } = this;
+    const rule = { lifeMs: request.lifeMs, leftShare, authorityUntilMs: ca.life.untilMs };
+    if (isDue(this.life.untilMs, clock.now(), rule))
+      this.current = await issue(path, ca, request, clock);
+  }
+}
+
+const issue = async (
+  path: string,
+  ca: CertificateAuthority,
+  request: CertificateRequest,
+  clock: Clock,
+): Promise<KeyPairPem> => {
+  const pair = await ca.issue(request, clock.now());
+  await writePair(path, pair);
+  return pair;
+};
+
+/** Whoever starts a server often need not wait for its timer. */
+const LEFT_SHARE_AT_START = 1 / 3;
