@@ -74,10 +74,9 @@ export const podName = async (
   arg: string,
   preferred: (pod: Pod) => boolean,
 ): Promise<string> => {
-  if (!arg.includes('/')) return arg;
-  const { info, name = '' } = await parsePair(context, arg);
-  if (info.kind === PODS.kind && info.group === PODS.group) return name;
-  const pods = await podsOf(context, info, name, arg);
+  const target = await podOrWorkload(context, arg);
+  if (typeof target === 'string') return target;
+  const { pods } = await workloadOf(context, target, arg);
   const chosen = pods.find(preferred) ?? pods[0];
   if (chosen === undefined) throw new UsageError(`${arg} has no pods`);
   const { name: pod } = chosen.metadata;
@@ -85,20 +84,40 @@ export const podName = async (
   return pod;
 };
 
-const podsOf = async (
-  { client, namespace = 'default', signal }: CliContext,
-  info: NamedResource,
-  name: string,
+/** The name of the pod that is meant, or the workload. @throws UsageError */
+export const podOrWorkload = async (
+  context: CliContext,
   arg: string,
-): Promise<readonly Pod[]> => {
-  const owner = (await client.get(info, { namespace, name }, signal)) as Workload;
-  const selector = owner.spec?.selector;
+): Promise<string | NamedTarget> => {
+  if (!arg.includes('/')) return arg;
+  const { info, name = '' } = await parsePair(context, arg);
+  return info.kind === PODS.kind && info.group === PODS.group ? name : { info, name };
+};
+
+export interface NamedTarget {
+  readonly info: NamedResource;
+  readonly name: string;
+}
+
+/** A workload, the selector of its pods, and the pods that it selects. @throws UsageError */
+export const workloadOf = async (
+  { client, namespace = 'default', signal }: CliContext,
+  { info, name }: NamedTarget,
+  arg: string,
+): Promise<{
+  readonly workload: ApiObject;
+  readonly labelSelector: string;
+  readonly pods: readonly Pod[];
+}> => {
+  const workload = (await client.get(info, { namespace, name }, signal)) as Selecting;
+  const selector = workload.spec?.selector;
   if (selector === undefined)
     throw new UsageError(`"${arg}" has no pods: name a pod, or a workload`);
   const labelSelector = formatLabelSelector(selector);
-  return (await client.list(PODS, { namespace, labelSelector }, signal)).items;
+  const pods = (await client.list(PODS, { namespace, labelSelector }, signal)).items;
+  return { workload, labelSelector, pods };
 };
 
-type Workload = ApiObject & {
+type Selecting = ApiObject & {
   readonly spec?: { readonly selector?: NonNullable<Parameters<typeof formatLabelSelector>[0]> };
 };

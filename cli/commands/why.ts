@@ -1,15 +1,34 @@
-import { POD_EXPLANATIONS, SCHEDULING_DECISIONS, pathOf } from '../../api/resources';
 import type { PodExplanation, SchedulingDecision } from '../../api/decisions';
+import { hasReason } from '../../api/errors';
+import { controllerOf, isControlledBy } from '../../api/owners';
+import {
+  DEPLOYMENTS,
+  PODS,
+  POD_EXPLANATIONS,
+  REPLICA_SETS,
+  SCHEDULING_DECISIONS,
+  pathOf,
+} from '../../api/resources';
+import type { ApiObject, ObjectName } from '../../api/types';
 import { queryOf } from '../../client/rest-client';
 import { systemClock } from '../../lib/clock';
 import { stringifyJson } from '../../lib/json';
 import type { CliContext } from '../context';
 import { formatViews, listDocument, outputFormat, type OutputFormat } from '../output/format';
 import type { Terminal } from '../output/terminal';
-import { podName } from '../targets';
+import { podName, podOrWorkload, workloadOf, type NamedTarget } from '../targets';
 import { durationSeconds } from '../durations';
 import { UsageError } from '../usage-error';
-import { renderDecisions, renderWhy, type TextStyle } from '../why';
+import {
+  DETAILED_GROUPS_MAX,
+  explainWorkload,
+  renderDecisions,
+  renderWhy,
+  renderWorkload,
+  troublesOf,
+  withEvidence,
+  type TextStyle,
+} from '../why';
 import { qualifiedKind } from './get';
 
 export interface WhyOptions {
@@ -17,24 +36,98 @@ export interface WhyOptions {
   readonly output?: string;
 }
 
-/** Why a pod is where it is, or why it waits and what would make it fit. */
+/**
+ * Why a pod is where it is, or why it waits and what would make it fit; and why it does not run well
+ * where it is. Of a workload: which of its pods do not run, and why.
+ */
 export const why = async (
   context: CliContext,
   podOrKind: string,
   givenName: string | undefined,
   options: WhyOptions,
 ): Promise<void> => {
-  const pod = givenName === undefined ? podOrKind : `${podOrKind}/${givenName}`;
-  const { client, terminal, signal } = context;
+  const arg = givenName === undefined ? podOrKind : `${podOrKind}/${givenName}`;
   const format = outputFormat(options.output);
-  const namespace = context.namespace ?? 'default';
-  const name = await podName(context, pod, ({ spec }) => spec.nodeName === undefined);
-  const path = pathOf(POD_EXPLANATIONS, namespace, name) + queryOf({ node: options.node });
-  const explanation = await client.json<PodExplanation>({ method: 'GET', path, signal });
-  const table = (isWide: boolean) => renderWhy(explanation, styleOf(terminal, isWide));
-  const names = [`${qualifiedKind(POD_EXPLANATIONS)}/${name}`];
-  terminal.out.write(formatViews({ document: explanation, names, table }, format));
+  // Asked about a node, it is one pod that is explained.
+  const target =
+    options.node === undefined
+      ? await podOrWorkload(context, arg)
+      : await podName(context, arg, ({ spec }) => spec.nodeName === undefined);
+  if (typeof target === 'string') await whyPod(context, target, options, format);
+  else await whyWorkload(context, target, arg, format);
 };
+
+const whyPod = async (
+  context: CliContext,
+  name: string,
+  { node }: WhyOptions,
+  format: OutputFormat,
+): Promise<void> => {
+  const { client, terminal, signal, namespace = 'default' } = context;
+  const path = pathOf(POD_EXPLANATIONS, namespace, name) + queryOf({ node });
+  const explanation = await client.json<PodExplanation>({ method: 'GET', path, signal });
+  const isPlaced = explanation.status.nodeName !== undefined && node === undefined;
+  const troubles = isPlaced ? await podTroubles(context, { namespace, name }) : undefined;
+  const status = { ...explanation.status, ...(troubles === undefined ? {} : { troubles }) };
+  const document = { ...explanation, status };
+  const table = (isWide: boolean) => renderWhy(document, styleOf(terminal, isWide));
+  const names = [`${qualifiedKind(POD_EXPLANATIONS)}/${name}`];
+  terminal.out.write(formatViews({ document, names, table }, format));
+};
+
+/** Undefined for who may ask why, and not look at pods. */
+const podTroubles = async ({ client, signal }: CliContext, name: ObjectName) => {
+  try {
+    const pod = await client.get(PODS, name, signal);
+    return await withEvidence(client, pod, troublesOf(pod), signal);
+  } catch (error) {
+    if (hasReason(error, 'Forbidden')) return undefined;
+    throw error;
+  }
+};
+
+const whyWorkload = async (
+  context: CliContext,
+  target: NamedTarget,
+  arg: string,
+  format: OutputFormat,
+): Promise<void> => {
+  const { client, terminal, signal, namespace = 'default' } = context;
+  const { workload, labelSelector, pods: selected } = await workloadOf(context, target, arg);
+  const isDeployment = workload.kind === DEPLOYMENTS.kind;
+  const sets = isDeployment
+    ? (await client.list(REPLICA_SETS, { namespace, labelSelector }, signal)).items
+    : [];
+  const makers = [workload, ...sets.filter((set) => isControlledBy(set, workload))];
+  const uids = new Set(makers.map(({ metadata }) => metadata.uid));
+  const pods = selected.filter((pod) => uids.has(controllerOf(pod)?.uid));
+  const explanation = explainWorkload(workload, pods, latestOfSets(makers)?.metadata.uid);
+  const { troubles } = explanation.status;
+  const detailed = await Promise.all(
+    troubles.slice(0, DETAILED_GROUPS_MAX).map(async (group) => {
+      const pod = pods.find(({ metadata }) => metadata.name === group.pod);
+      const known = pod === undefined ? [] : await withEvidence(client, pod, [group], signal);
+      return { ...group, ...known[0] };
+    }),
+  );
+  const status = {
+    ...explanation.status,
+    troubles: [...detailed, ...troubles.slice(DETAILED_GROUPS_MAX)],
+  };
+  const document = { ...explanation, status };
+  const table = (isWide: boolean) => renderWorkload(document, styleOf(terminal, isWide));
+  const names = [`${qualifiedKind(target.info)}/${target.name}`];
+  terminal.out.write(formatViews({ document, names, table }, format));
+};
+
+/** The set of the highest revision; what has no sets makes its pods itself. */
+const latestOfSets = (makers: readonly ApiObject[]): ApiObject | undefined => {
+  const revision = ({ metadata }: ApiObject) => Number(metadata.annotations?.[REVISION] ?? 0);
+  const [workload, ...sets] = makers;
+  return [...sets].sort((a, b) => revision(b) - revision(a))[0] ?? workload;
+};
+
+const REVISION = 'deployment.kubernetes.io/revision';
 
 /** Wide: lines do not wrap. */
 const styleOf = ({ isInteractive, columns }: Terminal, isWide: boolean): TextStyle => ({

@@ -8,7 +8,7 @@ export const defineWhy = (program: Command, connected: Connected): void => {
       program
         .command('why <pod> [name]')
         .usage('[options] POD | KIND/NAME | KIND NAME')
-        .description('Why a pod runs where it does, or what keeps it from running')
+        .description('Why a pod runs where it does, or what keeps it or its workload from running')
         .option('--node <name>', 'about one node: why there, or why not')
         .option('-o, --output <format>', 'wide, yaml, json or name')
         .addHelpText(
@@ -16,7 +16,7 @@ export const defineWhy = (program: Command, connected: Connected): void => {
           examples(
             'dhow why pod/web-1             why here, who was second, which plugin decided',
             'dhow why web-1 --node node-2   why (not) on this node',
-            'dhow why deploy/web            of a pod of a deployment: one that waits, if any',
+            'dhow why deploy/web            which pods of a deployment do not run, and why',
           ),
         ),
     ),

@@ -1,3 +1,6 @@
 export { renderDecisions, type DecisionsStyle } from './decisions';
+export { withEvidence } from './evidence';
 export { renderWhy } from './why';
 export type { TextStyle } from './text';
+export { troublesOf } from './trouble';
+export { DETAILED_GROUPS_MAX, explainWorkload, renderWorkload } from './workload';

@@ -6,10 +6,23 @@ import type {
 } from '../../api/decisions';
 import { histogram, refusalsOf } from './decisions';
 import { columns, plain, plural, shortTime, toned, wrap, type TextStyle } from './text';
+import type { KnownTrouble } from './trouble';
+import { troubleLines } from './trouble-text';
 
-/** Why a pod is where it is; or what it waits for, and the smallest change that would help. */
+/** The scheduler's explanation, and what keeps the pod from running well where it is. */
+export interface KnownExplanation extends PodExplanation {
+  readonly status: PodExplanation['status'] & {
+    /** Absent when it was not looked for; empty when all is well. */
+    readonly troubles?: readonly KnownTrouble[];
+  };
+}
+
+/**
+ * Why a pod is where it is, and what is wrong with it there; or what it waits for, and the smallest
+ * change that would help.
+ */
 export const renderWhy = (
-  subject: PodExplanation | SchedulingDecision,
+  subject: KnownExplanation | SchedulingDecision,
   style: TextStyle,
 ): string => {
   const lines = isDecision(subject) ? decisionLines(subject, style) : podLines(subject, style);
@@ -18,8 +31,9 @@ export const renderWhy = (
 
 type Attempt = SchedulingDecision['status'] & { readonly time: string };
 
-const isDecision = (subject: PodExplanation | SchedulingDecision): subject is SchedulingDecision =>
-  'podUID' in subject.spec;
+const isDecision = (
+  subject: KnownExplanation | SchedulingDecision,
+): subject is SchedulingDecision => 'podUID' in subject.spec;
 
 const decisionLines = ({ metadata, spec, status }: SchedulingDecision, style: TextStyle) => {
   const name = nameOf(metadata.namespace, spec.podName);
@@ -38,7 +52,7 @@ const decisionLines = ({ metadata, spec, status }: SchedulingDecision, style: Te
   ];
 };
 
-const podLines = (explanation: PodExplanation, style: TextStyle): readonly string[] => {
+const podLines = (explanation: KnownExplanation, style: TextStyle): readonly string[] => {
   const { metadata, spec, status } = explanation;
   const name = nameOf(metadata.namespace, spec.podName);
   return status.nodeName === undefined
@@ -48,10 +62,12 @@ const podLines = (explanation: PodExplanation, style: TextStyle): readonly strin
 
 // ---- A pod that has its node
 
+type KnownStatus = KnownExplanation['status'];
+
 const boundLines = (
   name: string,
   nodeName: string,
-  { nodes, attempts, lastDecision, nodeIsMissing = false }: PodExplanation['status'],
+  { nodes, attempts, lastDecision, nodeIsMissing = false, troubles = [] }: KnownStatus,
   style: TextStyle,
 ): readonly string[] => {
   const isOurs = lastDecision?.nodeName === nodeName;
@@ -59,7 +75,10 @@ const boundLines = (
   return [
     nodeIsMissing
       ? toned(`${name} is bound to ${plain(nodeName)}, which does not exist`, 'bad', style)
-      : toned(`${name} is on ${plain(nodeName)}`, 'good', style),
+      : troubles.length > 0
+        ? toned(`${name} is on ${plain(nodeName)}, and does not run well there`, 'bad', style)
+        : toned(`${name} is on ${plain(nodeName)}`, 'good', style),
+    ...(troubles.length === 0 ? [] : [...troubleLines(troubles, style), '']),
     ...(isOurs
       ? placedLines(lastDecision, nodeName, attempts, style)
       : indented(

@@ -1,0 +1,80 @@
+import { machineState } from './support/machine';
+import { deploymentYaml, podYaml, TestCluster } from './support/cluster';
+
+jest.setTimeout(180_000);
+
+const NAME = 'e2e-why';
+
+let before: readonly string[];
+let cluster: TestCluster;
+
+beforeAll(async () => {
+  before = machineState(NAME);
+  cluster = await TestCluster.start(NAME);
+});
+
+afterAll(async () => {
+  await cluster[Symbol.asyncDispose]();
+  expect(machineState(NAME)).toEqual(before);
+});
+
+const SLEEP = ['sleep', '1000000'];
+
+describe('dhow why', () => {
+  afterEach(() => cluster.clear());
+
+  it('tells of a pod that was placed and does not run what is wrong and what was said last', async () => {
+    const crash = ['sh', '-c', 'echo first; echo "no settings: giving up" >&2; exit 3'];
+    await cluster.apply(podYaml('crash', crash));
+    await cluster.apply(podYaml('image', SLEEP, { image: 'dhow.local/nothing:9' }));
+    const envFrom = [{ configMapRef: { name: 'nowhere' } }];
+    await cluster.apply(podYaml('config', SLEEP, { envFrom }));
+    const why = async (pod: string, reason: RegExp) =>
+      cluster.until(`${pod} in trouble`, async () => {
+        const text = await cluster.must('why', pod);
+        return reason.test(text) ? text : undefined;
+      });
+    const image = await why('image', /container main: (ErrImagePull|ImagePullBackOff) since 20/);
+    expect(image).toMatch(/default\/image is on node-\d, and does not run well there\n/);
+    expect(image).toContain('last event: Failed');
+    expect(image).toContain('next: correct the image');
+    const config = await why('config', /container main: CreateContainerConfigError since 20/);
+    expect(config).toContain('configmap "nowhere" not found');
+    const loop = await why(
+      'crash',
+      /container main: CrashLoopBackOff since 20[^]*last event: BackOff/,
+    );
+    expect(loop).toMatch(/last ended: Error, exit code 3, at 20/);
+    expect(loop).toContain('last line: no settings: giving up\n');
+    expect(loop).toContain('next: read its log: dhow logs crash -c main --previous');
+    const { status } = JSON.parse(await cluster.must('why', 'crash', '-o', 'json')) as {
+      status: { troubles: object[] };
+    };
+    expect(status.troubles).toMatchObject([
+      { container: 'main', lastLine: 'no settings: giving up', lastEnd: { exitCode: 3 } },
+    ]);
+  });
+
+  it('sums up a workload by what keeps its pods from running', async () => {
+    await cluster.apply(deploymentYaml('loop', 3, ['sh', '-c', 'echo "last words"; exit 3']));
+    const text = await cluster.until('the loop', async () => {
+      const found = await cluster.must('why', 'deploy/loop');
+      return /\n +3 +container main: CrashLoopBackOff/.test(found) ? found : undefined;
+    });
+    expect(text).toMatch(/^default\/loop: 0 of 3 pods ready\n/);
+    expect(text).toContain('last line: last words\n');
+    const [set] = (await cluster.must('get', 'rs', '-o', 'name')).trim().split('\n');
+    expect(await cluster.must('why', set!)).toContain('of 3 pods ready');
+    await cluster.apply(
+      deploymentYaml('nobody', 1, SLEEP, {}).replace(
+        '"containers"',
+        '"serviceAccountName":"nobody","containers"',
+      ),
+    );
+    await cluster.until('the failure', async () =>
+      /ReplicaFailure: FailedCreate since .*nobody/s.test(
+        await cluster.must('why', 'deploy', 'nobody'),
+      ),
+    );
+  });
+});
