@@ -69,6 +69,27 @@ export interface NodeExplanation {
   readonly total?: number;
 }
 
+/**
+ * Whether a pod that does not exist would be placed now. The answer to a pod that is posted to
+ * `placementreviews`; nothing is stored or reserved.
+ */
+export interface PlacementReview extends ApiObject {
+  readonly status: Placement;
+}
+
+export interface Placement {
+  readonly nodesConsidered: number;
+  readonly nodesFeasible: number;
+  /** As a decision's: with `nodesFeasible` it adds up to `nodesConsidered`. */
+  readonly refusals: readonly RefusalCount[];
+  /** Where it fits nowhere: the smallest change that would make it fit, in words. */
+  readonly suggestion?: string;
+  /** Another scheduler than this is to place the pod. */
+  readonly schedulerName?: string;
+  /** The scheduling gates that would hold the pod back. */
+  readonly gates?: readonly string[];
+}
+
 /** Computed on request from the live snapshot by the code that schedules. Named after its pod. */
 export interface PodExplanation extends ApiObject {
   /** `node`: the one node that was asked about. */

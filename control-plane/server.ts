@@ -133,6 +133,7 @@ const serve = async (
     budget,
     lag: () => monitor.histogram,
     virtualResources: [scheduler.decisions, scheduler.explanations],
+    placements: scheduler.placements,
     registry,
     objectFaults: faults,
     certificates: () => pki.lives(),

@@ -12,6 +12,7 @@ import { unservedKind } from '../not-served';
 import { contentOf, objectDiff } from '../output/object-diff';
 import { UsageError } from '../usage-error';
 import type { NamedResource } from '../well-known';
+import { fitOf } from './fit';
 import { collectFound } from './found';
 import { qualifiedKind } from './get';
 
@@ -56,18 +57,24 @@ export const apply = async (context: CliContext, options: ApplyOptions): Promise
   });
   const wanted = await placeAll(context, manifests);
   const note = DRY_RUN_NOTES[dryRun];
-  const told = (result: Result): Result => {
-    if (format === 'table') context.terminal.out.write(`${lineOf(result)}${note}\n`);
-    if (format === 'table' && dryRun !== 'none') context.terminal.out.write(changeText(result));
-    return result;
+  const tell = async (result: Result): Promise<void> => {
+    if (format !== 'table') return;
+    const { out } = context.terminal;
+    out.write(`${lineOf(result)}${note}\n`);
+    if (dryRun !== 'none') out.write(changeText(result) + (await fitText(context, result)));
   };
   const results: Result[] = [];
   if (dryRun === 'server') {
-    results.push(...(await rehearse(context, wanted, validation)).map(told));
+    results.push(...(await rehearse(context, wanted, validation)));
+    for (const each of results) await tell(each);
   } else {
     if (dryRun === 'none' && wanted.length > 1) await rehearse(context, wanted, validation);
     const options = { validation, dryRun };
-    for (const each of wanted) results.push(told(await put(context, each, options)));
+    for (const each of wanted) {
+      const result = await put(context, each, options);
+      results.push(result);
+      await tell(result);
+    }
   }
   if (format !== 'table') context.terminal.out.write(formatViews(viewsOf(results), format));
 };
@@ -317,6 +324,16 @@ const decodingErrorOf = (message: string): { field?: string; message: string } |
 /** How a change looks; empty where there is none to show. */
 const changeText = ({ live, object }: Result): string =>
   live === undefined ? '' : objectDiff(live, object);
+
+/** Whether what would be made anew has room; what is placed already stays where it is. */
+const fitText = async (context: CliContext, result: Result): Promise<string> => {
+  const { wanted, outcome, object, live } = result;
+  if (outcome === 'unchanged' || (outcome === 'configured' && wanted.info.kind === 'Pod'))
+    return '';
+  // Where the server made the change it knows all of the object, and of a new one nothing is lost.
+  const fit = await fitOf(context, live === undefined ? wanted.object : object);
+  return fit === undefined ? '' : `  ${fit}\n`;
+};
 
 const lineOf = ({ wanted: { info, object }, outcome }: Result): string =>
   `${qualifiedKind(info)}/${object.metadata.name} ${outcome}`;

@@ -1,5 +1,6 @@
 export { renderDecisions, type DecisionsStyle } from './decisions';
 export { withEvidence } from './evidence';
+export { fitLine } from './fit';
 export { renderWhy } from './why';
 export type { TextStyle } from './text';
 export { troublesOf } from './trouble';

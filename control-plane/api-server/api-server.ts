@@ -3,6 +3,7 @@ import type { AddressInfo } from 'node:net';
 import { isNodeKey } from '../../api/node-identity';
 import type { ApiClient } from '../../client/api-client';
 import type { NodeConnections } from '../../client/node-connections';
+import type { Placements } from '../../client/placements';
 import type { VirtualResource } from '../../client/virtual-resource';
 import { TaskGroup } from '../../lib/async/task-group';
 import { Activities } from '../../lib/activities';
@@ -41,6 +42,11 @@ import { RequestMetrics } from './metrics/request-metrics';
 import { expireEvents } from './objects/event-expiry';
 import { createObjectService } from './objects/object-service';
 import { ExecGateway, type UpgradingConnection } from './pods/exec';
+import {
+  PLACEMENT_REVIEWS,
+  servePlacementReview,
+  type PlacementReviewDeps,
+} from './pods/placement-review';
 import { RestApi } from './rest/rest-api';
 import { WatchLimit } from './rest/watch-limit';
 import { ensureSystemObjects } from './system-objects';
@@ -53,6 +59,8 @@ export interface ApiServerDeps {
   readonly serviceAccountKey?: () => Promise<string>;
   readonly nodeConnections: NodeConnections;
   readonly virtualResources: readonly VirtualResource[];
+  /** Answers placement reviews. Default: they are not served. */
+  readonly placements?: Placements;
   /** Answers /v2/ for authenticated callers: images for the nodes. */
   readonly registry?: { handle(request: IncomingMessage, response: ServerResponse): void };
   /** Counts of objects that components could not handle, for /metrics. */
@@ -116,6 +124,8 @@ export const createApiServer = (deps: ApiServerDeps): ApiServer => {
   const openApi = new OpenApi(kinds);
   const metrics = new RequestMetrics();
   const isOutdated = outdatedNodes(deps.caches);
+  const heavyLane = new HeavyLane();
+  const watchLimit = new WatchLimit(budget.watchesMax);
   const handler = new ApiHandler({
     kinds,
     authorizer,
@@ -125,19 +135,14 @@ export const createApiServer = (deps: ApiServerDeps): ApiServer => {
     scrape: () => metricsResponse(metrics, kinds, deps),
     activities: deps.activities ?? new Activities(),
     inFlight: new InFlightLimit(),
-    rest: new RestApi({
-      service,
-      nodes,
-      random,
-      heavyLane: new HeavyLane(),
-      watchLimit: new WatchLimit(budget.watchesMax),
-    }),
-    discovery: new Discovery(kinds, REVIEWS),
+    rest: new RestApi({ service, nodes, random, heavyLane, watchLimit }),
+    discovery: new Discovery(kinds, reviewsOf(deps)),
     exec: new ExecGateway({ service, nodes }),
     checks: healthChecks(deps),
     version: versionInfo(deps.version),
     extra: [
       (request) => serveReview(request, authorizer, service.tokens),
+      placementReviews(deps, { service, authorizer, heavyLane }),
       (request) => serveIssuer(request, service.tokens),
       async (request) => openApi.serve(request) ?? serveOpenApiV2(request),
     ],
@@ -170,6 +175,15 @@ export const createApiServer = (deps: ApiServerDeps): ApiServer => {
     },
   };
 };
+
+/** What one can only ask. */
+const reviewsOf = ({ placements }: ApiServerDeps) =>
+  placements === undefined ? REVIEWS : [...REVIEWS, PLACEMENT_REVIEWS];
+
+const placementReviews =
+  ({ placements }: ApiServerDeps, parts: Omit<PlacementReviewDeps, 'placements'>) =>
+  async (request: ApiRequest): Promise<ApiResponse | undefined> =>
+    placements && servePlacementReview(request, { ...parts, placements });
 
 const cachedPods = (caches: WatchCaches): PodReader => ({
   pod: (namespace, name) => caches.of('pods').get(namespace, name)?.object,

@@ -3,6 +3,7 @@ import { ManualClock } from '../../lib/clock';
 import { silentLog } from '../../lib/log';
 import { seededRandom } from '../../lib/random';
 import type { NodeConnections } from '../../client/node-connections';
+import type { Placements } from '../../client/placements';
 import type { VirtualResource } from '../../client/virtual-resource';
 import { MemoryStore } from '../store/memory-store';
 import { createWatchCaches } from '../store/watch-caches';
@@ -47,12 +48,14 @@ export const ADMIN: User = { name: 'kubernetes-admin', groups: [MASTERS, AUTHENT
 export interface TestServerOptions {
   readonly nodes?: Partial<NodeConnections>;
   readonly virtual?: readonly VirtualResource[];
+  readonly placements?: Placements;
   readonly store?: MemoryStore;
 }
 
 export const startTestServer = async ({
   nodes = {},
   virtual = [],
+  placements,
   store = new MemoryStore(),
 }: TestServerOptions = {}): Promise<TestServer> => {
   const clock = new ManualClock(Date.UTC(2026, 0, 1));
@@ -63,6 +66,7 @@ export const startTestServer = async ({
     tls: { caCertificate: '', server: { certificate: '', key: '' } },
     nodeConnections: { ...NO_NODES, ...nodes },
     virtualResources: virtual,
+    ...(placements === undefined ? {} : { placements }),
     clock,
     random: seededRandom(1),
     log: silentLog,

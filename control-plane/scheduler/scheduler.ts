@@ -7,6 +7,7 @@ import type { ApiClient } from '../../client/api-client';
 import { ApiEventRecorder, type EventRecorder } from '../../client/events';
 import { Informer } from '../../client/informer';
 import { loggedFaults, type FaultReporter } from '../../client/object-faults';
+import type { Placements } from '../../client/placements';
 import type { VirtualResource } from '../../client/virtual-resource';
 import { keepRunning } from '../../lib/async/keep-running';
 import { TaskGroup } from '../../lib/async/task-group';
@@ -18,6 +19,7 @@ import { ConditionWriter } from './condition-writer';
 import { DecisionLog } from './decisions/decision-log';
 import { Segments } from './decisions/segments';
 import { PodExplanations } from './explanations';
+import { SnapshotPlacements } from './placements';
 import { DEFAULT_PROFILE } from './profile';
 import { SchedulingQueue } from './queue';
 import { SchedulingLoop } from './scheduling-loop';
@@ -46,11 +48,12 @@ export interface SchedulerDeps {
 export interface Scheduler {
   readonly decisions: VirtualResource<SchedulingDecision>;
   readonly explanations: VirtualResource<PodExplanation>;
+  readonly placements: Placements;
   /** Places pods until `signal` aborts. Call once, and on one server at a time. */
   run(signal: AbortSignal): Promise<void>;
 }
 
-/** Puts a scheduler together. Its two resources may be served before and after `run`. */
+/** Puts a scheduler together. What it answers may be served before and after `run`. */
 export const createScheduler = (deps: SchedulerDeps): Scheduler => {
   const { client, clock, random, log, dir, schedulerName = DEFAULT_SCHEDULER_NAME } = deps;
   const { faults = loggedFaults(log) } = deps;
@@ -113,6 +116,7 @@ export const createScheduler = (deps: SchedulerDeps): Scheduler => {
   return {
     decisions,
     explanations: new PodExplanations({ pods, snapshot, queue, decisions, schedulerName }),
+    placements: new SnapshotPlacements({ snapshot, sources: [pods, nodes], schedulerName }),
     run,
   };
 };

@@ -78,3 +78,33 @@ describe('dhow why', () => {
     );
   });
 });
+
+describe('dhow apply --dry-run', () => {
+  it.each(['server', 'client'])('says whether it would fit: %s', async (mode) => {
+    const dry = async (manifest: string) => {
+      const { code, stdout } = await cluster.dhowWith(
+        manifest,
+        'apply',
+        '-f',
+        '-',
+        '--dry-run',
+        mode,
+      );
+      expect(code).toBe(0);
+      return stdout;
+    };
+    const selector = { nodeSelector: { 'kubernetes.io/hostname': 'node-2' } };
+    expect(await dry(podYaml('one', SLEEP, {}, selector))).toMatch(
+      /^pod\/one created \(.*dry run\)\n {2}would fit on 1 of 3 nodes: 2 node\(s\) didn't match/,
+    );
+    const huge = deploymentYaml('huge', 3, SLEEP).replace(
+      '"command"',
+      '"resources":{"requests":{"cpu":"1000"}},"command"',
+    );
+    expect(await dry(huge)).toMatch(
+      /would fit on none of 3 nodes: 3 Insufficient cpu; would help: lower the cpu request/,
+    );
+    expect(await cluster.pods()).toEqual([]);
+    expect(await cluster.must('decisions')).not.toContain('huge');
+  });
+});

@@ -7,6 +7,7 @@ export interface CreateOnlyResource {
   readonly version: string;
   readonly kind: string;
   readonly plural: string;
+  readonly isNamespaced?: boolean;
 }
 
 /** One group version with its resources, from which both forms of discovery are written. */
@@ -198,10 +199,14 @@ interface ResourceEntry {
   readonly categories?: readonly string[];
 }
 
-const createOnlyEntry = ({ plural, kind }: CreateOnlyResource): ResourceEntry => ({
+const createOnlyEntry = ({
+  plural,
+  kind,
+  isNamespaced = false,
+}: CreateOnlyResource): ResourceEntry => ({
   name: plural,
   singularName: kind.toLowerCase(),
-  namespaced: false,
+  namespaced: isNamespaced,
   kind,
   verbs: ['create'],
 });

@@ -1,0 +1,43 @@
+import type { Placement } from '../../api/decisions';
+import { ApiError } from '../../api/errors';
+import type { Pod } from '../../api/types';
+import type { Placements } from '../../client/placements';
+import { DEFAULT_SCHEDULER_NAME } from './cluster-events';
+import { decide } from './decide';
+import { podInfoOf } from './pod-info';
+import type { Snapshot } from './snapshot';
+import { suggest } from './suggest';
+
+export interface SnapshotPlacementsDeps {
+  readonly snapshot: Snapshot;
+  /** What the snapshot is made from. */
+  readonly sources: readonly { readonly hasSynced: boolean }[];
+  /** Pods that name another are not this scheduler's to place. */
+  readonly schedulerName?: string;
+}
+
+/** Reviews by the live snapshot and the code that schedules; nothing is assumed, queued or recorded. */
+export class SnapshotPlacements implements Placements {
+  constructor(private readonly deps: SnapshotPlacementsDeps) {}
+
+  review(pod: Pod): Placement {
+    const { snapshot, sources, schedulerName: ours = DEFAULT_SCHEDULER_NAME } = this.deps;
+    if (!sources.every(({ hasSynced }) => hasSynced))
+      throw new ApiError('ServiceUnavailable', 'the scheduler has not read nodes and pods yet');
+    const info = podInfoOf(pod);
+    const { nodesConsidered, nodesFeasible, refusals } = decide(info, snapshot, ANY_SEED);
+    const suggestion = nodesFeasible > 0 ? undefined : suggest(info, snapshot);
+    const { schedulerName = DEFAULT_SCHEDULER_NAME, schedulingGates = [] } = pod.spec;
+    return {
+      nodesConsidered,
+      nodesFeasible,
+      refusals,
+      ...(suggestion === undefined ? {} : { suggestion }),
+      ...(schedulerName === ours ? {} : { schedulerName }),
+      ...(schedulingGates.length === 0 ? {} : { gates: schedulingGates.map(({ name }) => name) }),
+    };
+  }
+}
+
+/** Which of several nodes would be chosen is not asked. */
+const ANY_SEED = 0;
