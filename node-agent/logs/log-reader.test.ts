@@ -112,9 +112,45 @@ it('says so when lines were deleted before they were read', async () => {
   let rest = '';
   for (let next = await reader.next(); next.done !== true; next = await reader.next())
     rest += Buffer.from(next.value).toString();
-  expect(rest).toContain('[some log lines were deleted by rotation before they were read]');
+  expect(rest).toContain('[some log lines were deleted by rotation before they could be read]');
   expect(rest).toContain('49\n');
 });
+
+/** As the monitor does: a file's first entry says how many whole lines came before it. */
+const counted = (linesBefore: number, from: number, to: number) =>
+  numbers(from, to).replace(' F ', ` F:after=${linesBefore} `);
+
+it.each([
+  ['all of a file', counted(0, 0, 10), counted(30, 30, 40), '20 log lines were'],
+  ['one line', counted(0, 0, 10), counted(11, 11, 20), '1 log line was'],
+  ['a part of a line', counted(0, 0, 10), counted(10, 10, 20), 'parts of a log line were'],
+  [
+    'lines beside partial ones',
+    counted(0, 0, 10) + entry('be', 'P') + entry('gin'),
+    entry('end', 'F:after=13') + entry('next'),
+    '2 log lines were',
+  ],
+  ['what nobody counted', numbers(0, 10), counted(30, 30, 40), 'some log lines were'],
+  ['what nobody counts', counted(0, 0, 10), numbers(30, 40), 'some log lines were'],
+])(
+  'says how many lines were deleted before they were read: %s',
+  async (_title, old, now, words) => {
+    let isEnded = false;
+    await writeFile(path, old);
+    const source = { path, isEnded: () => isEnded, clock: systemClock };
+    const options = { follow: true, timestamps: false, tailLines: 3 };
+    const reader = readLog(source, options, new AbortController().signal)[Symbol.asyncIterator]();
+    await reader.next();
+    // Its own file is gone, and with it what came after.
+    await rm(path);
+    await writeFile(path, now);
+    isEnded = true;
+    let rest = '';
+    for (let next = await reader.next(); next.done !== true; next = await reader.next())
+      rest += Buffer.from(next.value).toString();
+    expect(rest.split('\n')[0]).toBe(`[${words} deleted by rotation before they could be read]`);
+  },
+);
 
 it('says nothing of lost lines when the log is removed with its container', async () => {
   let isEnded = false;

@@ -1,7 +1,9 @@
 import type { Clock } from '../../lib/clock';
 import { parseLogLine, type LogLine } from '../../runtime/containers';
 import { closeAll, inodeOf, openLogFiles, type LogFile } from './log-files';
+import { LineReader } from './line-reader';
 import { tailStart } from './log-tail';
+import { linesLost, lossMarker } from './lost-lines';
 
 export interface LogOptions {
   readonly follow: boolean;
@@ -19,12 +21,12 @@ export interface LogSource {
   readonly clock: Clock;
 }
 
-const CHUNK_BYTES = 64 * 1024;
 const POLL_MS = 100;
 
 /**
  * The text of a container's log, over rotated files, each line once and in order. `follow` goes on
- * until the container has ended; when rotation deleted lines before they were read, a line says so.
+ * until the container has ended; when rotation deleted lines before they were read, a line says how
+ * many.
  */
 export async function* readLog(
   source: LogSource,
@@ -82,8 +84,8 @@ async function* rawChunks(
       } else {
         const { next, hasGap } = await filesAfter(source.path, file);
         yield* drain(file, offset);
+        if (hasGap) yield lossMarker(await linesLost(file, next), source.clock.now());
         await closeAll(files);
-        if (hasGap) yield marker(source.clock);
         files = next;
         offset = 0;
       }
@@ -108,34 +110,6 @@ async function* drain(file: LogFile, offset: number): AsyncIterable<Buffer> {
   const reader = new LineReader(file, offset);
   for (let lines = await reader.next(); lines !== undefined; lines = await reader.next())
     yield lines;
-}
-
-const marker = (clock: Clock): Buffer => {
-  const now = new Date(clock.now()).toISOString();
-  return Buffer.from(
-    `${now} stderr F [some log lines were deleted by rotation before they were read]\n`,
-  );
-};
-
-/** Whole lines of one file from an offset on; a line that is still being written waits. */
-class LineReader {
-  constructor(
-    private readonly file: LogFile,
-    public offset: number,
-  ) {}
-
-  async next(): Promise<Buffer | undefined> {
-    for (let size = CHUNK_BYTES; ; size *= 2) {
-      const buffer = Buffer.alloc(size);
-      const { bytesRead } = await this.file.handle.read(buffer, 0, size, this.offset);
-      const end = buffer.subarray(0, bytesRead).lastIndexOf(10) + 1;
-      if (end > 0) {
-        this.offset += end;
-        return buffer.subarray(0, end);
-      }
-      if (bytesRead < size) return undefined;
-    }
-  }
 }
 
 /** From lines in the CRI format to what a reader sees. */

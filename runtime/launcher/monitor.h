@@ -45,6 +45,9 @@ struct log {
   int fd;
   uint64_t size, max_bytes;
   uint32_t max_files;
+  /* Whole lines in this file and all before it; unknown when it goes on a file of another's. */
+  uint64_t lines;
+  bool counts_lines;
   struct log_stream streams[2];
 };
 

@@ -1,4 +1,7 @@
-/* The CRI log: `<RFC3339Nano> <stream> <F|P> <text>`, with rotation by size. */
+/* The CRI log: `<RFC3339Nano> <stream> <F|P> <text>`, with rotation by size. The first entry of each
+ * file has one tag more, `F:after=N`: how many whole lines were written before it. Who finds files
+ * gone can so tell how many lines went with them. */
+#include <inttypes.h>
 #include <sys/uio.h>
 
 #include "monitor.h"
@@ -19,6 +22,8 @@ int log_open(struct log *log, const struct plan *plan) {
   if (log->fd < 0) return fail("log", "open %s", log->path);
   struct stat info;
   if (fstat(log->fd, &info) == 0) log->size = (uint64_t)info.st_size;
+  log->lines = 0;
+  log->counts_lines = log->size == 0;
   return 0;
 }
 
@@ -42,25 +47,40 @@ bool log_rotate(struct log *log) {
   return true;
 }
 
+/* What stands before an entry's text; its length. */
+static size_t format_head(const struct log *log, const struct log_stream *stream, bool is_partial,
+                          char *head, size_t room) {
+  struct timespec now;
+  struct tm date;
+  clock_gettime(CLOCK_REALTIME, &now);
+  gmtime_r(&now.tv_sec, &date);
+  size_t used = strftime(head, room, "%Y-%m-%dT%H:%M:%S", &date);
+  used += (size_t)snprintf(head + used, room - used, ".%09ldZ %s %c", now.tv_nsec, stream->name,
+                           is_partial ? 'P' : 'F');
+  if (log->size == 0 && log->counts_lines)
+    used += (size_t)snprintf(head + used, room - used, ":after=%" PRIu64, log->lines);
+  head[used++] = ' ';
+  return used;
+}
+
 /* One entry, whole or not at all. A full disk loses log lines; it must not stop the container. */
 static void write_entry(struct log *log, const struct log_stream *stream, bool is_partial,
                         const char *text, size_t length) {
-  struct timespec now;
-  struct tm date;
-  char head[96];
-  clock_gettime(CLOCK_REALTIME, &now);
-  gmtime_r(&now.tv_sec, &date);
-  size_t used = strftime(head, sizeof head, "%Y-%m-%dT%H:%M:%S", &date);
-  used += (size_t)snprintf(head + used, sizeof head - used, ".%09ldZ %s %c ", now.tv_nsec,
-                           stream->name, is_partial ? 'P' : 'F');
+  char head[128];
+  size_t used = format_head(log, stream, is_partial, head, sizeof head);
   size_t total = used + length + 1;
   /* A line without end is no way around the limit: its parts may lie in several files. */
-  if (log->max_bytes > 0 && log->size > 0 && log->size + total > log->max_bytes && !log_rotate(log)) {
-    return;
+  if (log->max_bytes > 0 && log->size > 0 && log->size + total > log->max_bytes) {
+    if (!log_rotate(log)) return;
+    used = format_head(log, stream, is_partial, head, sizeof head);
+    total = used + length + 1;
   }
   struct iovec parts[] = {{head, used}, {(void *)(uintptr_t)text, length}, {"\n", 1}};
   ssize_t written = writev(log->fd, parts, 3);
-  if (written == (ssize_t)total) log->size += total;
+  if (written == (ssize_t)total) {
+    log->size += total;
+    if (!is_partial) log->lines++;
+  }
   /* Half an entry would swallow the next. */
   else if (written > 0 && ftruncate(log->fd, (off_t)log->size) < 0) log->size += (uint64_t)written;
 }

@@ -194,6 +194,31 @@ describe('streams of a container', () => {
     }
   });
 
+  it('says at the head of each log file how many whole lines were written before it', async () => {
+    const line = 'x'.repeat(200);
+    const script =
+      `i=0; while [ $i -lt 2000 ]; do echo "$i ${line}"; i=$((i+1)); done; ` +
+      'head -c 40000 /dev/zero | tr "\\0" y; echo; echo end';
+    const spec = containerSpec(host, 'c1', script);
+    await runToEnd(host.runtime, spec);
+    const files = readdirSync(host.logDir).map((name) => readLog(join(host.logDir, name)));
+    expect(files).toHaveLength(LOG_MAX_FILES);
+    const lines = files.flatMap((file) =>
+      file.filter(({ linesBefore }) => linesBefore !== undefined),
+    );
+    // The first of each file, and no other.
+    expect(lines).toEqual(files.map(([first]) => first));
+    const counts = files
+      .map((file) => ({
+        before: file[0]!.linesBefore!,
+        whole: file.filter(({ isPartial }) => !isPartial).length,
+      }))
+      .sort((a, b) => a.before - b.before);
+    counts.forEach(({ before, whole }, index) =>
+      expect(before + whole).toBe(counts[index + 1]?.before ?? 2002),
+    );
+  });
+
   it('does not wait for an attached reader who takes nothing, nor keep what he does not take', async () => {
     await start(
       'c1',
