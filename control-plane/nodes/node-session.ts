@@ -1,4 +1,4 @@
-import { status, type ServerDuplexStream } from '@grpc/grpc-js';
+import { status } from '@grpc/grpc-js';
 
 import { onAbort } from '../../lib/async/on-abort';
 import type { ApiObject, Node, Pod } from '../../api/types';
@@ -17,7 +17,7 @@ import type { NodesOptions, NodesServerDeps, ObjectView } from './deps';
 import type { EventWriter } from '../../client/event-writer';
 import { EventIntake } from './event-intake';
 import { LeaseRenewer } from './lease-renewer';
-import { MessageWriter, nextMessage } from '../../lib/async/message-stream';
+import { MessageWriter, nextMessage, type MessageSink } from '../../lib/async/message-stream';
 import { grpcError } from './node-identity';
 import { NodeKeeper, type NodeKeeperDeps } from './node-keeper';
 import type { NodeRegistrar } from './node-registrar';
@@ -28,10 +28,12 @@ import type { StatusIntake } from './status-intake';
 import { StatusKeeper } from './status-keeper';
 
 /** An agent's session as it comes in, over gRPC or whatever else carries it. */
-export type SessionStream = Pick<
-  ServerDuplexStream<SessionRequest, SessionResponse>,
-  'write' | 'once' | 'removeListener' | 'iterator' | 'getPeer'
->;
+export interface SessionStream {
+  readonly call: MessageSink<SessionResponse>;
+  readonly messages: AsyncIterator<SessionRequest, undefined>;
+  /** The address from which the agent calls. */
+  readonly peer: string;
+}
 
 export interface SessionDeps extends NodesServerDeps {
   readonly settings: NodesOptions;
@@ -65,12 +67,7 @@ export class NodeSession {
 
   constructor(
     private readonly deps: SessionDeps,
-    private readonly stream: {
-      readonly call: SessionStream;
-      readonly messages: AsyncIterator<SessionRequest, undefined>;
-      /** The address from which the agent calls. */
-      readonly peer: string;
-    },
+    private readonly stream: SessionStream,
     private readonly node: Node,
     reported: Node['status'],
     private readonly number: bigint,

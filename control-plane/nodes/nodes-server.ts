@@ -131,7 +131,8 @@ class GrpcNodesServer implements NodesServer {
     });
     this.listener.addService(NodeServiceService, {
       session: (call: SessionCall) => {
-        this.answer(call, (holder) => this.serve(holder, call), true);
+        const stream = { call, messages: messagesOf(call), peer: addressOf(call.getPeer()) };
+        this.answer(call, (holder) => this.serve(holder, stream), true);
       },
       attach: (call: AttachStream) => {
         const attach = async (holder: NodeHolder) => {
@@ -205,11 +206,10 @@ class GrpcNodesServer implements NodesServer {
     }
   }
 
-  async serve(holder: NodeHolder, call: SessionStream): Promise<void> {
+  async serve(holder: NodeHolder, stream: SessionStream): Promise<void> {
     const { nodeName } = holder;
     await this.claims.check(holder, NEVER);
-    const messages = messagesOf<SessionRequest>(call);
-    const hello = await this.firstMessage(messages);
+    const hello = await this.firstMessage(stream.messages);
     if (hello.nodeName !== nodeName)
       throw grpcError(
         status.PERMISSION_DENIED,
@@ -219,11 +219,11 @@ class GrpcNodesServer implements NodesServer {
     const { signal, leave } = await this.sessions.claim(nodeName, hello.agentId);
     try {
       await this.claims.adopt(holder, hello.agentId, signal);
-      const peer = addressOf(call.getPeer());
-      const node = await this.sessionDeps.registrar.register(nodeName, draft, peer, signal);
+      const { registrar } = this.sessionDeps;
+      const node = await registrar.register(nodeName, draft, stream.peer, signal);
       const session = new NodeSession(
         this.sessionDeps,
-        { call, messages, peer },
+        stream,
         node,
         draft.status,
         this.sessions.nextNumber(),

@@ -5,7 +5,8 @@ import { linkedController } from './linked-controller';
 /** How long the other side may take no byte before its stream counts as broken. */
 const WRITE_STALL_MS = 30_000;
 
-interface Writable<T> {
+/** The writable half of a stream of messages. */
+export interface MessageSink<T> {
   write(message: T): boolean;
   once(event: 'drain', listener: () => void): unknown;
   removeListener(event: 'drain', listener: () => void): unknown;
@@ -23,7 +24,7 @@ export class MessageWriter<T> {
   private tail: Promise<void> = Promise.resolve();
 
   constructor(
-    private readonly stream: Writable<T>,
+    private readonly stream: MessageSink<T>,
     private readonly clock: Clock,
     private readonly signal: AbortSignal,
   ) {}
@@ -46,13 +47,45 @@ export class MessageWriter<T> {
   }
 }
 
-interface Iterable<T> {
-  iterator(options: { destroyOnReturn: boolean }): AsyncIterableIterator<T>;
+/** The readable half of a stream of messages. */
+export interface MessageSource<T> {
+  read(): T | null;
+  on(event: 'readable' | 'end' | 'close', listener: () => void): unknown;
+  on(event: 'error', listener: (error: Error) => void): unknown;
 }
 
-/** Messages as they arrive. The end of the other side's half leaves this side's half open. */
-export const messagesOf = <T>(stream: Iterable<T>): AsyncIterator<T, undefined> =>
-  stream.iterator({ destroyOnReturn: false }) as AsyncIterator<T, undefined>;
+/**
+ * Messages as they arrive, read as they are asked for. Neither the end of the other side's half nor an
+ * error closes this side's half. Node's own iterator destroys a stream that has had an error: what was
+ * still to be written, with gRPC the status that says how the call ended, was then lost.
+ */
+export const messagesOf = <T>(stream: MessageSource<T>): AsyncIterator<T, undefined> => {
+  let ended: { readonly error?: Error } | undefined;
+  let waiting: (() => void)[] = [];
+  const wake = () => {
+    for (const resolve of waiting) resolve();
+    waiting = [];
+  };
+  const end = (how: { readonly error?: Error }) => {
+    ended ??= how;
+    wake();
+  };
+  stream.on('readable', wake);
+  stream.on('end', () => end({}));
+  stream.on('error', (error) => end({ error }));
+  stream.on('close', () => end({ error: new Error('the stream was closed') }));
+  return {
+    next: async () => {
+      for (;;) {
+        const value = stream.read();
+        if (value !== null) return { done: false, value };
+        if (ended?.error !== undefined) throw ended.error;
+        if (ended !== undefined) return END;
+        await new Promise<void>((resolve) => waiting.push(resolve));
+      }
+    },
+  };
+};
 
 /**
  * The next message; the end when `signal` aborts first. Unlike a race with one promise for the whole

@@ -8,7 +8,12 @@ import type {
   SessionRequest,
   SessionResponse,
 } from '../../proto/gen/dhow/agent/v1/agent';
-import { MessageWriter, messagesOf } from '../../lib/async/message-stream';
+import {
+  MessageWriter,
+  messagesOf,
+  type MessageSink,
+  type MessageSource,
+} from '../../lib/async/message-stream';
 import type { Clock } from '../../lib/clock';
 import type { NodeIdentity } from '../identity/identity-store';
 import { bracketed, serverCredentials, SERVER_NAME_OPTIONS } from '../identity/join';
@@ -94,14 +99,9 @@ const renew = (
 const MAX_MESSAGE_BYTES = 32 * 1024 * 1024;
 const CALL_TIMEOUT_MS = 15_000;
 
-interface Call<Outgoing, Incoming> {
-  write(message: Outgoing): boolean;
+interface Call<Outgoing, Incoming> extends MessageSink<Outgoing>, MessageSource<Incoming> {
   end(): unknown;
   cancel(): void;
-  on(event: 'error', listener: (error: Error) => void): unknown;
-  once(event: 'drain', listener: () => void): unknown;
-  removeListener(event: 'drain', listener: () => void): unknown;
-  iterator(options: { destroyOnReturn: boolean }): AsyncIterableIterator<Incoming>;
 }
 
 const streamOf = <Outgoing, Incoming>(
@@ -109,14 +109,13 @@ const streamOf = <Outgoing, Incoming>(
   clock: Clock,
   signal: AbortSignal,
 ): MessageStream<Outgoing, Incoming> => {
-  // The reader of `messages` sees it; without a listener it would end the process.
-  call.on('error', () => undefined);
   const cancel = () => call.cancel();
   if (signal.aborted) cancel();
   onAbort(signal, cancel);
   const writer = new MessageWriter<Outgoing>(call, clock, signal);
+  const messages = messagesOf<Incoming>(call);
   return {
-    messages: messagesOf<Incoming>(call),
+    messages,
     write: (message) => writer.write(message),
     end: () => {
       signal.removeEventListener('abort', cancel);

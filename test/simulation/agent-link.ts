@@ -1,6 +1,5 @@
 import type { NodesServer } from '../../control-plane/nodes';
 import type { NodeHolder } from '../../control-plane/nodes/node-identity';
-import type { SessionStream } from '../../control-plane/nodes/node-session';
 import { onAbort } from '../../lib/async/on-abort';
 import { Channel } from '../../lib/async/channel';
 import type { MessageStream, Transport } from '../../node-agent/session/transport';
@@ -59,12 +58,11 @@ export class AgentLink implements Transport {
         if (carries()) down.push(SessionResponse.decode(bytes));
         return true;
       },
-      once: () => call,
-      removeListener: () => call,
-      iterator: () => up,
-      getPeer: () => `${this.address}:4000`,
+      once: () => undefined,
+      removeListener: () => undefined,
     };
-    this.server.serve(this.holder(), call as unknown as SessionStream).then(
+    const messages = up as AsyncIterator<SessionRequest, undefined>;
+    this.server.serve(this.holder(), { call, messages, peer: this.address }).then(
       () => down.end(),
       (error: unknown) => down.fail(error),
     );
