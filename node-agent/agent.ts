@@ -14,6 +14,7 @@ import type { PodNetwork } from '../runtime/pod-network';
 import type { AgentConfig } from './config';
 import { ImageCollector } from './images/image-collector';
 import { ImagePuller } from './images/image-puller';
+import { PullRecords } from './images/pull-records';
 import type { HostFacts } from './node/host';
 import { NodeNetwork, type NetworkRange } from './network/node-network';
 import { AGENT_VERSION, NodeReporter } from './node/node-reporter';
@@ -69,6 +70,7 @@ class NodeAgent implements Agent {
   private readonly statuses: StatusOutbox;
   private readonly events: EventOutbox;
   private readonly assignments: AssignmentStore;
+  private readonly pullRecords: PullRecords;
   private readonly reporter: NodeReporter;
   private readonly pods: PodManager;
   private readonly session: SessionClient;
@@ -84,6 +86,11 @@ class NodeAgent implements Agent {
     this.statuses = new StatusOutbox(clock);
     this.events = new EventOutbox(clock);
     this.assignments = new AssignmentStore(join(config.runDir, 'checkpoint'), log);
+    this.pullRecords = new PullRecords({
+      directory: join(config.stateDir, 'image-pulls'),
+      images,
+      log,
+    });
     const { facts, nodeIp } = deps;
     this.network = this.nodeNetwork();
     const notReady = () => this.network.problem;
@@ -115,6 +122,7 @@ class NodeAgent implements Agent {
     mkdirSync(config.stateDir, { recursive: true, mode: 0o700 });
     mkdirSync(config.runDir, { recursive: true, mode: 0o700 });
     this.assignments.load();
+    await this.pullRecords.load();
     const stopNetwork = new AbortController();
     const network = this.network.run(stopNetwork.signal);
     try {
@@ -160,6 +168,7 @@ class NodeAgent implements Agent {
 
   private imageCollector(): ImageCollector {
     const { images, clock, log, config } = this.deps;
+    const records = this.pullRecords;
     const diskUse = async (): Promise<number> => {
       const { blocks, bfree, bavail } = await statfs(config.stateDir);
       // As df counts: what only root may use is not there.
@@ -169,6 +178,7 @@ class NodeAgent implements Agent {
       images,
       pods: () => this.assignments.pods.values(),
       diskUse,
+      records,
       clock,
       log,
     });
@@ -221,7 +231,11 @@ class NodeAgent implements Agent {
     return {
       runtime,
       images,
-      puller: new ImagePuller({ images, objects: assignments, events, clock, settings }),
+      puller: new ImagePuller({
+        ...{ images, events, clock, settings },
+        records: this.pullRecords,
+        objects: assignments,
+      }),
       network: this.network,
       volumes: new VolumeManager({ stateDir, runDir, mounter }),
       objects: assignments,

@@ -9,6 +9,17 @@ export interface ImageService extends AsyncDisposable {
    */
   pull(reference: string, options: PullOptions, signal?: AbortSignal): Promise<PulledImage>;
 
+  /**
+   * Asks an image's registries, as `pull` does, whether they would give an image that is here, and
+   * fetches nothing. Resolves to what they asked for; undefined: anybody may have it.
+   * @throws ImageError when none gives it.
+   */
+  authenticate(
+    reference: string,
+    credentials: readonly RegistryCredentials[],
+    signal?: AbortSignal,
+  ): Promise<RegistryCredentials | undefined>;
+
   list(): Promise<readonly LocalImage[]>;
   remove(reference: string): Promise<void>;
   /** Deletes blobs and snapshots that no image and no `pin` needs; returns the bytes freed. */

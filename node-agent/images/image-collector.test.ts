@@ -17,6 +17,7 @@ const setUp = (useOf: (imagesCount: number) => number) => {
     clock,
     diskUse,
     pods: () => pods,
+    records: { prune: () => Promise.resolve() },
     log: silentLog,
   });
   const names = async () => (await images.list()).flatMap(({ references }) => references);

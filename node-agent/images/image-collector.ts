@@ -9,6 +9,8 @@ interface ImageCollectorDeps {
   readonly pods: () => Iterable<Pod>;
   /** Share of the images' disk in use, 0 to 1. */
   readonly diskUse: () => Promise<number>;
+  /** Told after each turn, in which images may have gone. */
+  readonly records: { prune(): Promise<void> };
   readonly clock: Clock;
   readonly log: Log;
 }
@@ -38,6 +40,14 @@ export class ImageCollector {
   }
 
   async collect(signal?: AbortSignal): Promise<void> {
+    try {
+      await this.makeRoom(signal);
+    } finally {
+      await this.deps.records.prune();
+    }
+  }
+
+  private async makeRoom(signal: AbortSignal | undefined): Promise<void> {
     const { images, diskUse, log } = this.deps;
     const candidates = await this.unused();
     await images.collectGarbage(signal);

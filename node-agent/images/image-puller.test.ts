@@ -1,10 +1,23 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
 import type { Container, Pod, Secret } from '../../api/types';
 import { ManualClock } from '../../lib/clock';
 import { stringifyJson } from '../../lib/json';
+import { silentLog } from '../../lib/log';
 import { FakeImageService } from '../../runtime/images/fake';
 import { parseReference } from '../../runtime/images/reference';
 import { DEFAULT_SETTINGS } from '../settings';
 import { ImagePuller } from './image-puller';
+import { PullRecords } from './pull-records';
+
+let directory: string;
+
+beforeEach(() => {
+  directory = mkdtempSync(join(tmpdir(), 'dhow-puller-'));
+});
+afterEach(() => rmSync(directory, { recursive: true, force: true }));
 
 it('tells once why a name is none', async () => {
   const images = new FakeImageService();
@@ -15,6 +28,7 @@ it('tells once why a name is none', async () => {
   const events: string[] = [];
   const puller = new ImagePuller({
     images,
+    records: new PullRecords({ directory, images, log: silentLog }),
     objects: { secret: () => undefined, configMap: () => undefined },
     events: { emit: (_pod, { message }) => void events.push(message) },
     clock: new ManualClock(0),
@@ -55,6 +69,7 @@ describe('an image that only some may read', () => {
   const secrets: Readonly<Record<string, Secret>> = {
     wrong: secretOf('wrong', 'wrong'),
     right: secretOf('right', 'right'),
+    second: secretOf('second', 'second'),
   };
   const container: Container = { name: 'c', image: 'reg.example/web:1' };
   const podOf = (...names: readonly string[]): Pod => ({
@@ -66,18 +81,27 @@ describe('an image that only some may read', () => {
   });
   const setUp = () => {
     const images = new FakeImageService();
-    const image = images.publish('reg.example/web:1', { readers: [right] });
+    const image = images.publish('reg.example/web:1', {
+      readers: [right, { username: 'me', password: 'second' }],
+    });
+    const clock = new ManualClock(0);
     const events: string[] = [];
     const puller = new ImagePuller({
       images,
+      records: new PullRecords({ directory, images, log: silentLog }),
       objects: { secret: (_namespace, name) => secrets[name], configMap: () => undefined },
       events: { emit: (_pod, { reason, message }) => void events.push(`${reason}: ${message}`) },
-      clock: new ManualClock(0),
+      clock,
       settings: DEFAULT_SETTINGS,
     });
-    const ensure = (...names: readonly string[]) =>
-      puller.ensure(podOf(...names), container, new AbortController().signal);
-    return { image, events, ensure };
+    const ensureAs = (imagePullPolicy: string, ...names: readonly string[]) =>
+      puller.ensure(
+        podOf(...names),
+        { ...container, imagePullPolicy },
+        new AbortController().signal,
+      );
+    const ensure = (...names: readonly string[]) => ensureAs('IfNotPresent', ...names);
+    return { images, image, events, clock, ensure, ensureAs };
   };
 
   it('is pulled with whichever of the pod’s secrets lets it in', async () => {
@@ -93,5 +117,61 @@ describe('an image that only some may read', () => {
       'FailedToRetrieveImagePullSecret: Unable to retrieve some image pull secrets (gone, lost); ' +
         'attempting to pull the image may not succeed.',
     );
+  });
+
+  it('is not given to a pod that could not have pulled it', async () => {
+    const { images, image, events, clock, ensure } = setUp();
+    await ensure('right');
+    await expect(ensure()).rejects.toMatchObject({
+      reason: 'ErrImagePull',
+      message: expect.stringMatching(
+        /^it is on this node, pulled with secret right, and this pod has to show .* pull access denied/,
+      ),
+    });
+    await expect(ensure('wrong')).rejects.toMatchObject({ reason: 'ErrImagePull' });
+    await expect(ensure()).rejects.toMatchObject({ reason: 'ImagePullBackOff' });
+    expect(images.authentications).toHaveLength(2);
+    await clock.advance(10_000);
+    await expect(ensure()).rejects.toMatchObject({ reason: 'ErrImagePull' });
+    expect((await ensure('right')).id).toBe(image.id);
+    expect(images.authentications).toHaveLength(3);
+    expect(images.pulls).toHaveLength(1);
+    expect(events).toContain(
+      'Pulled: Container image "reg.example/web:1" already present on machine and can be accessed by the pod',
+    );
+  });
+
+  it('is given to a pod that can read it by other means, whose registry is asked once', async () => {
+    const { images, image, ensure } = setUp();
+    await ensure('right');
+    for (let i = 0; i < 3; i++) expect((await ensure('second')).id).toBe(image.id);
+    expect([images.pulls.length, images.authentications.length]).toEqual([1, 1]);
+  });
+
+  it('is given to all once everybody can read it', async () => {
+    const { images, image, ensure } = setUp();
+    await ensure('right');
+    images.publish('reg.example/web:1');
+    for (let i = 0; i < 3; i++) expect((await ensure()).id).toBe(image.id);
+    expect([images.pulls.length, images.authentications.length]).toEqual([1, 1]);
+  });
+
+  it('is as if it were not there for a pod that must not pull and may not read it', async () => {
+    const { images, image, ensure, ensureAs } = setUp();
+    await ensure('right');
+    const refused = { reason: 'ErrImageNeverPull' };
+    for (let i = 0; i < 3; i++)
+      await expect(ensureAs('Never', 'wrong')).rejects.toMatchObject(refused);
+    expect(images.authentications).toHaveLength(1);
+    expect((await ensureAs('Never', 'second')).id).toBe(image.id);
+    expect((await ensureAs('Never', 'right')).id).toBe(image.id);
+    expect(images.pulls).toHaveLength(1);
+  });
+
+  it('is for everybody when no pull has brought it', async () => {
+    const { images, ensure, ensureAs } = setUp();
+    const { id } = images.add('reg.example/web:1', { readers: [right] });
+    expect([(await ensure()).id, (await ensureAs('Never', 'wrong')).id]).toEqual([id, id]);
+    expect(images.authentications).toEqual([]);
   });
 });

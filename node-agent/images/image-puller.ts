@@ -1,5 +1,6 @@
 import type { Container, Pod } from '../../api/types';
 import type { Clock } from '../../lib/clock';
+import { describeError } from '../../lib/log';
 import {
   ImageError,
   type ImageService,
@@ -10,6 +11,7 @@ import type { EventReport, EventSink } from '../session/event-outbox';
 import type { AgentSettings } from '../settings';
 import type { ObjectSource } from '../pods/environment';
 import { pullSecretsOf, type SecretCredentials } from './pull-credentials';
+import type { PullRecords } from './pull-records';
 import { stringifyJson } from '../../lib/json';
 
 /** The image is not there yet; becomes the container's waiting reason. */
@@ -30,19 +32,31 @@ interface Failure {
   readonly step: number;
   readonly retryAtMs: number;
   readonly message: string;
-  /** What was tried with: new credentials are worth a new try at once. */
-  readonly credentials: string;
+}
+
+/** What is wanted for one container. */
+interface Request {
+  readonly pod: Pod;
+  readonly reference: string;
+  readonly policy: string;
+  readonly emit: (event: EventReport) => void;
+  /** What its pod can show to a registry. */
+  readonly offered: readonly SecretCredentials[];
 }
 
 const MAX_REMEMBERED_FAILURES = 1000;
 
-/** Brings images by `imagePullPolicy`, with a back-off per image that all pods share. */
+/**
+ * Brings images by `imagePullPolicy`, with a back-off per image and credentials that all pods share.
+ * An image that is here is given only to pods that could have pulled it.
+ */
 export class ImagePuller {
   private readonly failures = new Map<string, Failure>();
 
   constructor(
     private readonly deps: {
       readonly images: ImageService;
+      readonly records: PullRecords;
       readonly objects: ObjectSource;
       readonly events: EventSink;
       readonly clock: Clock;
@@ -57,17 +71,15 @@ export class ImagePuller {
       this.deps.events.emit(pod, event, fieldPathOf(pod, container));
     const policy = container.imagePullPolicy ?? defaultPolicy(reference);
     const present = await this.find(reference, emit);
-    if (policy === 'Never' && present === undefined) {
-      const message = `Container image "${reference}" is not present with pull policy of Never`;
-      emit({ type: 'Warning', reason: 'ErrImageNeverPull', message });
-      throw new ImageWaitError('ErrImageNeverPull', message, undefined);
-    }
-    if (policy !== 'Always' && present !== undefined) {
-      const message = `Container image "${reference}" already present on machine`;
-      emit({ type: 'Normal', reason: 'Pulled', message });
-      return present;
-    }
-    return await this.pull(pod, reference, emit, signal);
+    if (policy === 'Never' && present === undefined) throw this.neverPull(reference, emit);
+    const request = { pod, reference, policy, emit, offered: this.offeredBy(pod, reference) };
+    // A digest names the content itself: what is here cannot have changed.
+    const isWanted = policy === 'Always' && !reference.includes('@');
+    if (isWanted || present === undefined) return await this.pull(request, signal);
+    await this.checkAccess(present, request, signal);
+    const message = `Container image "${reference}" already present on machine and can be accessed by the pod`;
+    emit({ type: 'Normal', reason: 'Pulled', message });
+    return present;
   }
 
   private async find(
@@ -85,32 +97,14 @@ export class ImagePuller {
     }
   }
 
-  private async pull(
-    pod: Pod,
-    reference: string,
-    emit: (event: EventReport) => void,
-    signal: AbortSignal,
-  ): Promise<LocalImage> {
-    const { images, clock } = this.deps;
-    const credentials = this.credentials(pod, reference).map((each) => each.credentials);
-    this.refuseDuringBackoff(reference, credentials, emit);
-    emit({ type: 'Normal', reason: 'Pulling', message: `Pulling image "${reference}"` });
-    const startedMs = clock.monotonicMs();
-    try {
-      const image = await images.pull(reference, { credentials }, signal);
-      this.failures.delete(reference);
-      const seconds = ((clock.monotonicMs() - startedMs) / 1000).toFixed(3);
-      const message = `Successfully pulled image "${reference}" in ${seconds}s. Image size: ${image.sizeBytes} bytes.`;
-      emit({ type: 'Normal', reason: 'Pulled', message });
-      return image;
-    } catch (error) {
-      signal.throwIfAborted();
-      throw this.fail(reference, credentials, error, emit);
-    }
+  private neverPull(reference: string, emit: Request['emit'], why = ''): ImageWaitError {
+    const message = `Container image "${reference}" is not present with pull policy of Never`;
+    emit({ type: 'Warning', reason: 'ErrImageNeverPull', message });
+    return new ImageWaitError('ErrImageNeverPull', message + why, undefined);
   }
 
   /** Those of the pod's secrets that fit; tells people of secrets that are not there. */
-  private credentials(pod: Pod, reference: string): readonly SecretCredentials[] {
+  private offeredBy(pod: Pod, reference: string): readonly SecretCredentials[] {
     const { objects, events } = this.deps;
     const { fitting, missing } = pullSecretsOf(pod, reference, objects);
     if (missing.length > 0) {
@@ -120,14 +114,58 @@ export class ImagePuller {
     return fitting;
   }
 
-  private refuseDuringBackoff(
-    reference: string,
-    credentials: readonly RegistryCredentials[],
-    emit: (event: EventReport) => void,
-  ): void {
-    const failure = this.failures.get(reference);
+  private async pull(request: Request, signal: AbortSignal): Promise<LocalImage> {
+    const { images, records, clock } = this.deps;
+    const { reference, emit, offered } = request;
+    this.refuseDuringBackoff(request);
+    emit({ type: 'Normal', reason: 'Pulling', message: `Pulling image "${reference}"` });
+    const startedMs = clock.monotonicMs();
+    try {
+      const credentials = credentialsOf(request);
+      const pull = () => images.pull(reference, { credentials }, signal);
+      const image = await records.recording(reference, offered, pull);
+      this.failures.delete(keyOf(request));
+      const seconds = ((clock.monotonicMs() - startedMs) / 1000).toFixed(3);
+      const message = `Successfully pulled image "${reference}" in ${seconds}s. Image size: ${image.sizeBytes} bytes.`;
+      emit({ type: 'Normal', reason: 'Pulled', message });
+      return image;
+    } catch (error) {
+      signal.throwIfAborted();
+      throw this.fail(request, error);
+    }
+  }
+
+  /**
+   * An image that others brought with their credentials: unless the pod has them, too, it must show
+   * that its registry gives it the image. @throws ImageWaitError
+   */
+  private async checkAccess(
+    { id }: LocalImage,
+    request: Request,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { images, records } = this.deps;
+    const { pod, reference, policy, emit, offered } = request;
+    if (records.allows(id, reference, offered)) return;
+    try {
+      this.refuseDuringBackoff(request);
+      const used = await images.authenticate(reference, credentialsOf(request), signal);
+      await records.note(id, reference, offered, used);
+      this.failures.delete(keyOf(request));
+    } catch (error) {
+      signal.throwIfAborted();
+      const isBackOff = error instanceof ImageWaitError;
+      const expected = records.expectedSecrets(id, reference, pod.metadata.namespace ?? '');
+      const failure = isBackOff ? error : this.fail(request, notAllowed(error, expected));
+      if (policy !== 'Never') throw failure;
+      throw this.neverPull(reference, emit, `: ${failure.message}`);
+    }
+  }
+
+  private refuseDuringBackoff(request: Request): void {
+    const { reference, emit } = request;
+    const failure = this.failures.get(keyOf(request));
     if (failure === undefined || failure.retryAtMs <= this.deps.clock.monotonicMs()) return;
-    if (failure.credentials !== stringifyJson(credentials)) return;
     const message = `Back-off pulling image "${reference}"`;
     emit({ type: 'Normal', reason: 'BackOff', message });
     throw new ImageWaitError(
@@ -137,27 +175,19 @@ export class ImagePuller {
     );
   }
 
-  private fail(
-    reference: string,
-    credentials: readonly RegistryCredentials[],
-    error: unknown,
-    emit: (event: EventReport) => void,
-  ): ImageWaitError {
+  private fail(request: Request, error: unknown): ImageWaitError {
     const { clock, settings } = this.deps;
+    const { reference, emit } = request;
+    const key = keyOf(request);
     const message = error instanceof Error ? error.message : String(error);
-    const step = (this.failures.get(reference)?.step ?? -1) + 1;
+    const step = (this.failures.get(key)?.step ?? -1) + 1;
     const delayMs = Math.min(
       settings.imageBackoffMaxMs,
       settings.imageBackoffInitialMs * 2 ** Math.min(step, 30),
     );
     const retryAtMs = clock.monotonicMs() + delayMs;
-    this.failures.delete(reference);
-    this.failures.set(reference, {
-      step,
-      retryAtMs,
-      message,
-      credentials: stringifyJson(credentials),
-    });
+    this.failures.delete(key);
+    this.failures.set(key, { step, retryAtMs, message });
     const [oldest] = this.failures.keys();
     if (this.failures.size > MAX_REMEMBERED_FAILURES && oldest !== undefined)
       this.failures.delete(oldest);
@@ -173,6 +203,19 @@ export class ImagePuller {
     );
   }
 }
+
+const credentialsOf = ({ offered }: Request): readonly RegistryCredentials[] =>
+  offered.map(({ credentials }) => credentials);
+
+/** New credentials are worth a new try at once, and those of others say nothing of ours. */
+const keyOf = (request: Request): string =>
+  `${request.reference} ${stringifyJson(credentialsOf(request))}`;
+
+const notAllowed = (error: unknown, expected: readonly string[]): Error => {
+  const secrets = expected.length === 0 ? '' : ` with secret ${expected.slice(0, 5).join(' or ')}`;
+  const message = `it is on this node, pulled${secrets || ' with credentials of others'}, and this pod has to show that it may use it: ${describeError(error)}`;
+  return error instanceof ImageError ? new ImageError(error.code, message) : new Error(message);
+};
 
 /** Always for `latest` and for no tag, which is the same. */
 const defaultPolicy = (reference: string): string => {

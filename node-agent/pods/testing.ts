@@ -7,6 +7,7 @@ import { ManualClock } from '../../lib/clock';
 import { silentLog } from '../../lib/log';
 import { seededRandom } from '../../lib/random';
 import { ImagePuller } from '../images/image-puller';
+import { PullRecords } from '../images/pull-records';
 import { ProbeRunner, type ProbeAction } from '../probes/probe-runner';
 import type { EventSink } from '../session/event-outbox';
 import { StatusOutbox } from '../session/status-outbox';
@@ -85,7 +86,7 @@ export const createPodBench = (options: PodBenchOptions): PodBench => {
   const deps: PodDeps = {
     runtime,
     images,
-    puller: new ImagePuller({ images, objects, events, clock, settings }),
+    puller: pullerOf(directory, { images, objects, events, clock, settings }),
     network: { current: network, whenOpen: () => Promise.resolve(network) },
     volumes: new VolumeManager({
       stateDir: directory,
@@ -141,6 +142,15 @@ export const createPodBench = (options: PodBenchOptions): PodBench => {
       await following;
     },
   };
+};
+
+const pullerOf = (
+  directory: string,
+  deps: Omit<ConstructorParameters<typeof ImagePuller>[0], 'records'>,
+): ImagePuller => {
+  const { images } = deps;
+  const records = new PullRecords({ directory: `${directory}/pulls`, images, log: silentLog });
+  return new ImagePuller({ ...deps, records });
 };
 
 /** As from the server, which gives every state of an object a version of its own. */

@@ -25,6 +25,8 @@ export interface FakeImage {
 export class FakeImageService implements ImageService {
   /** Every reference pulled, normalised, in order. */
   readonly pulls: string[] = [];
+  /** Every reference whose registry was asked for access only. */
+  readonly authentications: string[] = [];
   /** Owner → ids of the images it pins. */
   readonly pins = new Map<string, Set<string>>();
   private readonly published = new Map<string, LocalImage>();
@@ -83,6 +85,15 @@ export class FakeImageService implements ImageService {
     options.onProgress?.({ doneBytes: image.sizeBytes, totalBytes: image.sizeBytes });
     this.local.set(name, image);
     return { ...image, credentials };
+  }
+
+  async authenticate(
+    reference: string,
+    credentials: readonly RegistryCredentials[],
+  ): Promise<RegistryCredentials | undefined> {
+    const name = formatReference(parseReference(reference));
+    this.authentications.push(name);
+    return this.admit(name, credentials);
   }
 
   /** With which credentials the image may be read; undefined: it needs none. @throws ImageError */

@@ -66,6 +66,8 @@ export class Installer {
       const snapshots = this.deps.leases.take(chainIds);
       try {
         await this.layers(source, layers, onProgress, signal);
+        // Whoever gave up must not find the image here later, and brought by nobody.
+        signal.throwIfAborted();
         return await this.deps.index.put({
           ...names,
           id: manifest.config.digest,

@@ -66,6 +66,18 @@ export class RegistryClient {
     });
   }
 
+  /** Asks for a manifest without its content. Resolves to its digest, where the registry says it. */
+  async hasManifest(name: string, signal: AbortSignal): Promise<string | undefined> {
+    return this.retrying(signal, QUICK_TRIES_MAX, async () => {
+      const request = { method: 'HEAD', headers: { accept: MANIFEST_TYPES.join(', ') } } as const;
+      const response = await this.call(`manifests/${name}`, request, signal);
+      response.body.resume();
+      this.expect(response, EMPTY, [200]);
+      const digest = response.headers['docker-content-digest'];
+      return typeof digest === 'string' ? digest : undefined;
+    });
+  }
+
   /**
    * Fills and commits `ingestion`, going on after a broken connection where the server lets it.
    * `onBytes` gets the change of `ingestion.offset`, which is negative after a restart.
@@ -96,7 +108,7 @@ export class RegistryClient {
       const response = await this.call(`blobs/${digest}`, { method: 'HEAD' }, signal);
       response.body.resume();
       if (response.status === 404) return false;
-      this.expect(response, Buffer.alloc(0), [200]);
+      this.expect(response, EMPTY, [200]);
       return true;
     });
   }

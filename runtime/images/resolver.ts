@@ -40,19 +40,47 @@ export class ImageResolver {
     credentials: readonly RegistryCredentials[],
     signal: AbortSignal,
   ): Promise<ResolvedImage> {
-    const failures: unknown[] = [];
     const endpoints = this.deps.endpoints(reference);
-    for (const [i, endpoint] of endpoints.entries()) {
-      for (const each of credentialsFor(endpoint, credentials)) {
-        const client = this.clientOf(endpoint, reference, each);
+    return await this.firstOf(endpoints, reference, credentials, signal, async (client) => {
+      const found = await resolveManifest(client, reference, signal);
+      const later = endpoints.slice(endpoints.indexOf(client.endpoint) + 1);
+      return { ...found, ...blobsOf([client, ...this.clientsOf(later, reference, credentials)]) };
+    });
+  }
+
+  /**
+   * Resolves to what the image's registry asked for before it told of the image. Another registry
+   * speaks for it only with the same content, one of the digests `here`. @throws ResolveError
+   */
+  async authenticate(
+    reference: ImageReference,
+    here: readonly string[],
+    credentials: readonly RegistryCredentials[],
+    signal: AbortSignal,
+  ): Promise<RegistryCredentials | undefined> {
+    const endpoints = this.deps.endpoints(reference);
+    return await this.firstOf(endpoints, reference, credentials, signal, async (client) => {
+      const digest = await client.hasManifest(nameOf(reference), signal);
+      const isOwn = client.endpoint.isMirror !== true;
+      if (!isOwn && !here.includes(digest ?? ''))
+        throw new RegistryStatusError(404, `${client.endpoint.baseUrl} has another image`);
+      return client.usedCredentials;
+    });
+  }
+
+  /** What `ask` gets from the first client that answers it. @throws ResolveError, ManifestError */
+  private async firstOf<T>(
+    endpoints: readonly RegistryEndpoint[],
+    reference: ImageReference,
+    credentials: readonly RegistryCredentials[],
+    signal: AbortSignal,
+    ask: (client: RegistryClient) => Promise<T>,
+  ): Promise<T> {
+    const failures: unknown[] = [];
+    for (const endpoint of endpoints) {
+      for (const client of this.clientsOf([endpoint], reference, credentials)) {
         try {
-          const found = await resolveManifest(client, reference, signal);
-          const others = endpoints
-            .slice(i + 1)
-            .flatMap((other) =>
-              credentialsFor(other, credentials).map((one) => this.clientOf(other, reference, one)),
-            );
-          return { ...found, ...blobsOf([client, ...others]) };
+          return await ask(client);
         } catch (error) {
           signal.throwIfAborted();
           // The image was found and is no good: another copy of it would not be better.
@@ -65,12 +93,17 @@ export class ImageResolver {
     throw new ResolveError(formatReference(reference), failures);
   }
 
-  private clientOf(
-    endpoint: RegistryEndpoint,
+  /** One for each endpoint and credentials that are for it. */
+  private clientsOf(
+    endpoints: readonly RegistryEndpoint[],
     reference: ImageReference,
-    credentials: RegistryCredentials | undefined,
-  ): RegistryClient {
-    return new RegistryClient(endpoint, reference, credentials, this.deps);
+    credentials: readonly RegistryCredentials[],
+  ): readonly RegistryClient[] {
+    return endpoints.flatMap((endpoint) =>
+      credentialsFor(endpoint, credentials).map(
+        (each) => new RegistryClient(endpoint, reference, each, this.deps),
+      ),
+    );
   }
 }
 
@@ -96,12 +129,15 @@ const credentialsFor = (
 ): readonly (RegistryCredentials | undefined)[] =>
   isMirror === true || credentials.length === 0 ? [undefined] : credentials;
 
+/** What the registry knows it by. */
+const nameOf = ({ tag, digest }: ImageReference): string => digest ?? tag ?? 'latest';
+
 const resolveManifest = async (
   client: RegistryClient,
-  { tag, digest: wanted }: ImageReference,
+  reference: ImageReference,
   signal: AbortSignal,
 ): Promise<Pick<ResolvedImage, 'manifest' | 'digest'>> => {
-  const { digest, content } = await client.manifest(wanted ?? tag ?? 'latest', signal);
+  const { digest, content } = await client.manifest(nameOf(reference), signal);
   const parsed = parseManifest(content);
   if (parsed.kind === 'manifest') return { manifest: parsed.manifest, digest };
   const chosen = choosePlatform(parsed.index.manifests);

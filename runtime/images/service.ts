@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Clock } from '../../lib/clock';
-import type { Log } from '../../lib/log';
+import { describeError, type Log } from '../../lib/log';
 import type { Random } from '../../lib/random';
 import {
   ImageError,
@@ -117,6 +117,25 @@ class LocalImageService implements ImageService {
     }
   }
 
+  async authenticate(
+    reference: string,
+    credentials: readonly RegistryCredentials[],
+    signal: AbortSignal = this.stopping.signal,
+  ): Promise<RegistryCredentials | undefined> {
+    const parsed = parseReference(reference);
+    const prefix = `${repositoryName(parsed)}@`;
+    const here = (this.lookUp(parsed)?.repoDigests ?? []).flatMap((name) =>
+      name.startsWith(prefix) ? name.slice(prefix.length) : [],
+    );
+    using either = linkedController(signal, this.stopping.signal);
+    try {
+      return await this.resolver.authenticate(parsed, here, credentials, either.signal);
+    } catch (error) {
+      either.signal.throwIfAborted();
+      throw new ImageError(codeOf(error), describeError(error), { cause: error });
+    }
+  }
+
   async list(): Promise<readonly LocalImage[]> {
     return this.parts.index.list().map((record) => this.toLocal(record));
   }
@@ -176,9 +195,6 @@ class LocalImageService implements ImageService {
     emit: (progress: PullProgress) => void,
     signal: AbortSignal,
   ): Promise<FinishedPull> {
-    // A digest names the content itself: what is here cannot have changed.
-    const known = reference.digest === undefined ? undefined : this.lookUp(reference);
-    if (known !== undefined) return { record: known, credentials: undefined };
     const name = formatReference(reference);
     try {
       const found = await this.resolver.resolve(reference, credentials, signal);
@@ -213,14 +229,15 @@ interface FinishedPull {
   readonly credentials: RegistryCredentials | undefined;
 }
 
-const pullError = (name: string, error: unknown): ImageError => {
-  const isUnavailable = error instanceof ResolveError && error.isUnavailable;
-  return new ImageError(
-    isUnavailable ? 'RegistryUnavailable' : 'ErrImagePull',
+const pullError = (name: string, error: unknown): ImageError =>
+  new ImageError(
+    codeOf(error),
     `failed to pull and unpack image "${name}": ${error instanceof Error ? error.message : String(error)}`,
     { cause: error },
   );
-};
+
+const codeOf = (error: unknown): ImageError['code'] =>
+  error instanceof ResolveError && error.isUnavailable ? 'RegistryUnavailable' : 'ErrImagePull';
 
 const fingerprint = (credentials: readonly RegistryCredentials[]): string =>
   credentials.length === 0

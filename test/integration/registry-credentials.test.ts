@@ -6,7 +6,8 @@ import { systemClock } from '../../lib/clock';
 import { silentLog } from '../../lib/log';
 import { systemRandom } from '../../lib/random';
 import type { ImageService } from '../../runtime/image-service';
-import { createImageService, ownEndpoint } from '../../runtime/images';
+import { createImageService, ownEndpoint, type RegistryEndpoint } from '../../runtime/images';
+import { digestOf } from '../../runtime/images/content-store';
 import { basicOf, HttpRegistry, type Answer } from './support/http-registry';
 
 const { signal } = new AbortController();
@@ -18,14 +19,17 @@ let registry: HttpRegistry;
 /** Where the registry keeps its blobs: another origin. */
 let elsewhere: HttpRegistry;
 let images: ImageService;
+/** Asked first. */
+let mirrors: RegistryEndpoint[];
 
 beforeEach(async () => {
+  mirrors = [];
   dir = await mkdtemp(join(tmpdir(), 'dhow-credentials-'));
   registry = await HttpRegistry.open();
   elsewhere = await HttpRegistry.open();
   images = await createImageService({
     stateDir: dir,
-    endpoints: (reference) => [ownEndpoint(reference)],
+    endpoints: (reference) => [...mirrors, ownEndpoint(reference)],
     log: silentLog,
     clock: systemClock,
     random: systemRandom,
@@ -135,4 +139,50 @@ it('reads without credentials what anybody may read', async () => {
   const { credentials } = await images.pull(reference, { credentials: [me] }, signal);
   expect(credentials).toBeUndefined();
   expect(registry.seen.filter(({ authorization }) => authorization !== undefined)).toEqual([]);
+});
+
+describe('an image that is here', () => {
+  const blobsAsked = () => registry.seen.filter(({ path }) => path.includes('/blobs/')).length;
+
+  it.each(['basic', 'bearer'] as const)(
+    'is had by %s without fetching it again',
+    async (scheme) => {
+      guard(scheme, /^never/);
+      const { reference } = registry.publish('web');
+      const { repoDigests } = await images.pull(reference, { credentials: [me] }, signal);
+      const blobs = blobsAsked();
+      const wrong = { username: 'me', password: 'wrong' };
+      for (const name of [reference, repoDigests[0]!]) {
+        await expect(images.authenticate(name, [], signal)).rejects.toMatchObject({
+          code: 'ErrImagePull',
+          message: expect.stringContaining('failed to'),
+        });
+        await expect(images.authenticate(name, [wrong], signal)).rejects.toThrow('failed to');
+        expect(await images.authenticate(name, [wrong, me], signal)).toEqual(me);
+        // Nor does its digest alone give it to whoever pulls.
+        await expect(images.pull(name, {}, signal)).rejects.toThrow('failed to');
+      }
+      expect(blobsAsked()).toBe(blobs);
+      registry.override = () => undefined;
+      expect(await images.authenticate(reference, [me], signal)).toBeUndefined();
+    },
+  );
+
+  it('is spoken for by another registry only where that has the same', async () => {
+    guard('basic', /^never/);
+    const { reference } = registry.publish('web', 'private');
+    await images.pull(reference, { credentials: [me] }, signal);
+    mirrors.push({ baseUrl: elsewhere.origin, isMirror: true });
+    const withDigest = (text: string) => {
+      elsewhere.publish('web', text);
+      const digest = digestOf(elsewhere.contents.get('/v2/web/manifests/1')!);
+      elsewhere.override = () => (_request, response) =>
+        response.writeHead(200, { 'docker-content-digest': digest }).end();
+    };
+    withDigest('public');
+    await expect(images.authenticate(reference, [], signal)).rejects.toThrow('denied');
+    withDigest('private');
+    expect(await images.authenticate(reference, [], signal)).toBeUndefined();
+    expect(elsewhere.seen.filter(({ authorization }) => authorization !== undefined)).toEqual([]);
+  });
 });
