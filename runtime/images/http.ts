@@ -2,6 +2,8 @@ import { request as httpRequest, type IncomingMessage, type OutgoingHttpHeaders 
 import { request as httpsRequest } from 'node:https';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
+import type { Clock } from '../../lib/clock';
+import { connected, connectionError, noConnection, watchProgress, within } from './connection';
 import type { RegistryTls } from './endpoints';
 
 export interface HttpRequest {
@@ -9,6 +11,24 @@ export interface HttpRequest {
   readonly headers?: OutgoingHttpHeaders;
   readonly body?: Buffer | AsyncIterable<Buffer>;
   readonly tls?: RegistryTls | undefined;
+}
+
+/** How long a server may take. */
+export interface HttpLimits {
+  /** Resolving its name, connecting and the TLS handshake. */
+  readonly connectMs: number;
+  /** From the end of the request to the end of the answer's headers. */
+  readonly answerMs: number;
+  /** Reading a whole answer into memory. */
+  readonly bodyMs: number;
+  /** A body of any length must bring `progressBytes` in each `progressMs` in which it is waited for. */
+  readonly progressMs: number;
+  readonly progressBytes: number;
+}
+
+export interface HttpDeps {
+  readonly clock: Clock;
+  readonly limits?: Partial<HttpLimits> | undefined;
 }
 
 /** A response whose body must be read or destroyed by the caller. */
@@ -19,11 +39,6 @@ export interface HttpResponse {
   readonly body: IncomingMessage;
 }
 
-/** The server could not be reached, or the connection broke: another try may help. */
-export class ConnectionError extends Error {
-  override readonly name = 'ConnectionError';
-}
-
 /**
  * One HTTP exchange, following redirects of GET and HEAD. Credentials stay with the origin they are
  * for, and https never becomes http. @throws ConnectionError
@@ -31,13 +46,14 @@ export class ConnectionError extends Error {
 export const exchange = async (
   url: URL,
   request: HttpRequest,
+  deps: HttpDeps,
   signal: AbortSignal,
 ): Promise<HttpResponse> => {
   let current = url;
   let headers = request.headers ?? {};
   for (let hops = 0; hops <= REDIRECTS_MAX; hops++) {
     const tls = current.origin === url.origin ? request.tls : undefined;
-    const response = await send(current, { ...request, headers, tls }, signal);
+    const response = await send(current, { ...request, headers, tls }, deps, signal);
     const { location } = response.headers;
     const isRedirect = REDIRECTS.has(response.status) && location !== undefined;
     if (!isRedirect || (request.method !== 'GET' && request.method !== 'HEAD')) return response;
@@ -59,34 +75,47 @@ const targetOf = (location: string, from: URL): URL => {
   return new URL(location, from);
 };
 
-/** The whole body, within a bound. */
-export const readBody = async (response: HttpResponse, maxBytes: number): Promise<Buffer> => {
+/** The whole body, within a bound. @throws ConnectionError */
+export const readBody = async (
+  response: HttpResponse,
+  maxBytes: number,
+  deps: HttpDeps,
+): Promise<Buffer> => {
+  const { buffer, isWhole } = await readStart(response, maxBytes, deps);
+  if (!isWhole) throw new Error(`answer of ${response.url.origin} exceeds ${maxBytes} bytes`);
+  return buffer;
+};
+
+/** The first bytes of a body, whose rest is not received. @throws ConnectionError */
+export const readStart = async (
+  { body, url }: HttpResponse,
+  maxBytes: number,
+  { clock, limits }: HttpDeps,
+): Promise<{ readonly buffer: Buffer; readonly isWhole: boolean }> => {
+  const limitMs = limits?.bodyMs ?? HTTP_LIMITS.bodyMs;
+  const lateError = (limit: string) => new Error(`the answer did not end ${limit}`);
   const chunks: Buffer[] = [];
   let size = 0;
   try {
-    for await (const chunk of response.body as AsyncIterable<Buffer>) {
-      size += chunk.length;
-      if (size > maxBytes) break;
-      chunks.push(chunk);
-    }
+    await within({ stream: body, limitMs, clock, lateError }, async () => {
+      for await (const chunk of body as AsyncIterable<Buffer>) {
+        chunks.push(chunk);
+        if ((size += chunk.length) > maxBytes) break;
+      }
+    });
   } catch (error) {
-    throw connectionError(response.url, error);
+    throw connectionError(url, error);
   }
-  if (size > maxBytes)
-    throw new Error(`answer of ${response.url.origin} exceeds ${maxBytes} bytes`);
-  return Buffer.concat(chunks);
+  return { buffer: Buffer.concat(chunks).subarray(0, maxBytes), isWhole: size <= maxBytes };
 };
-
-export const connectionError = (url: URL, error: unknown): ConnectionError =>
-  new ConnectionError(`${url.origin}: ${error instanceof Error ? error.message : String(error)}`, {
-    cause: error,
-  });
 
 const send = async (
   url: URL,
   { method, headers, body, tls }: HttpRequest,
+  { clock, limits: given }: HttpDeps,
   signal: AbortSignal,
 ): Promise<HttpResponse> => {
+  const limits = { ...HTTP_LIMITS, ...given };
   const start = url.protocol === 'https:' ? httpsRequest : httpRequest;
   const outgoing = start(url, {
     method,
@@ -104,9 +133,14 @@ const send = async (
   });
   // After the answer has begun, the body's reader sees the error.
   outgoing.on('error', () => undefined);
-  const sent = sendBody(outgoing, body);
   try {
-    const response = await Promise.race([responded, sent.then(() => responded)]);
+    const connecting = { stream: outgoing, limitMs: limits.connectMs, clock };
+    await within({ ...connecting, lateError: noConnection }, () => connected(outgoing, responded));
+    await Promise.race([responded, sendBody(outgoing, body)]);
+    const lateError = (limit: string) => new Error(`no answer ${limit}`);
+    const answering = { stream: outgoing, limitMs: limits.answerMs, clock, lateError };
+    const response = await within(answering, () => responded);
+    watchProgress(response, clock, limits);
     return { url, status: response.statusCode ?? 0, headers: response.headers, body: response };
   } catch (error) {
     outgoing.destroy();
@@ -139,3 +173,12 @@ const withoutCredentials = (headers: OutgoingHttpHeaders): OutgoingHttpHeaders =
 const REDIRECTS = new Set([301, 302, 303, 307, 308]);
 const REDIRECTS_MAX = 5;
 const IDLE_TIMEOUT_MS = 30_000;
+
+export const HTTP_LIMITS: HttpLimits = {
+  connectMs: 10_000,
+  answerMs: 30_000,
+  bodyMs: 60_000,
+  // A layer of 1 GB at this speed takes days, and yet somebody may wait for it.
+  progressMs: 30_000,
+  progressBytes: 32 * 1024,
+};

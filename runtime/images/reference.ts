@@ -61,6 +61,8 @@ export const normalizeReference = (name: string): string => formatReference(pars
 
 export const isDigest = (text: string): boolean => DIGEST.test(text);
 
+export const isTag = (text: string): boolean => TAG.test(text);
+
 export const isRepository = (path: string): boolean =>
   path.split('/').every((component) => COMPONENT.test(component));
 

@@ -1,8 +1,10 @@
+import { ManualClock } from '../../lib/clock';
 import { RegistryAuthorizer } from './registry-auth';
 
+const deps = { clock: new ManualClock() };
 const { signal } = new AbortController();
 const authorizerOf = (baseUrl: string) =>
-  new RegistryAuthorizer({ baseUrl }, 'team/web', { username: 'me', password: 'secret' });
+  new RegistryAuthorizer({ baseUrl }, 'team/web', { username: 'me', password: 'secret' }, deps);
 
 it.each([
   ['http://auth.example/token', 'refused to ask http://auth.example for a token: not https'],

@@ -1,6 +1,6 @@
 import type { RegistryCredentials } from '../image-service';
 import type { RegistryEndpoint } from './endpoints';
-import { exchange, readBody } from './http';
+import { exchange, readBody, type HttpDeps } from './http';
 import { RegistryStatusError } from './registry-errors';
 
 /** A registry's `WWW-Authenticate`: how it wants to be asked. */
@@ -39,6 +39,7 @@ export class RegistryAuthorizer {
     private readonly endpoint: RegistryEndpoint,
     private readonly repository: string,
     private readonly credentials: RegistryCredentials | undefined,
+    private readonly deps: HttpDeps,
   ) {
     this.header = endpoint.authorization;
   }
@@ -76,13 +77,13 @@ export class RegistryAuthorizer {
       this.credentials === undefined ? {} : { authorization: this.identify(this.credentials) };
     const isOwn = url.origin === new URL(this.endpoint.baseUrl).origin;
     const tls = isOwn ? this.endpoint.tls : undefined;
-    const response = await exchange(url, { method: 'GET', headers, tls }, signal);
-    const body = await readBody(response, ANSWER_MAX_BYTES);
+    const response = await exchange(url, { method: 'GET', headers, tls }, this.deps, signal);
     if (response.status !== 200) {
+      response.body.destroy();
       const message = `failed to authorize: failed to fetch a token from ${url.origin}: status ${response.status}`;
       throw new RegistryStatusError(response.status, message);
     }
-    return tokenOf(body, url);
+    return tokenOf(await readBody(response, ANSWER_MAX_BYTES, this.deps), url);
   }
 
   /** Credentials are as safe on the way to it as they are on the way to the registry. */

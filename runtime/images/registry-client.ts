@@ -1,19 +1,19 @@
 import { backoffMs } from '../../lib/async/backoff';
-import type { Clock } from '../../lib/clock';
 import type { Random } from '../../lib/random';
 import type { RegistryCredentials } from '../image-service';
 import { digestOf, DigestMismatchError, type Ingestion } from './content-store';
 import type { RegistryEndpoint } from './endpoints';
+import { connectionError, ConnectionError } from './connection';
 import {
-  connectionError,
-  ConnectionError,
   exchange,
   readBody,
+  readStart,
+  type HttpDeps,
   type HttpRequest,
   type HttpResponse,
 } from './http';
 import { MANIFEST_MAX_BYTES, MANIFEST_TYPES, type Descriptor } from './manifest';
-import type { ImageReference } from './reference';
+import { isTag, type ImageReference } from './reference';
 import { RegistryAuthorizer } from './registry-auth';
 import { RegistryStatusError } from './registry-errors';
 
@@ -23,8 +23,13 @@ export interface FetchedManifest {
   readonly content: Buffer;
 }
 
-interface RegistryClientDeps {
-  readonly clock: Clock;
+export interface TagList {
+  readonly tags: readonly string[];
+  /** There are more. */
+  readonly isCut: boolean;
+}
+
+interface RegistryClientDeps extends HttpDeps {
   readonly random: Random;
 }
 
@@ -42,7 +47,7 @@ export class RegistryClient {
     this.origin = new URL(endpoint.baseUrl).origin;
     // A mirror is somebody else than the registry that the credentials are for.
     const own = endpoint.isMirror === true ? undefined : credentials;
-    this.authorizer = new RegistryAuthorizer(endpoint, reference.repository, own);
+    this.authorizer = new RegistryAuthorizer(endpoint, reference.repository, own, deps);
   }
 
   /** The credentials that were sent, if any were. */
@@ -55,8 +60,8 @@ export class RegistryClient {
     return this.retrying(signal, QUICK_TRIES_MAX, async () => {
       const request = { method: 'GET', headers: { accept: MANIFEST_TYPES.join(', ') } } as const;
       const response = await this.call(`manifests/${name}`, request, signal);
-      const content = await readBody(response, MANIFEST_MAX_BYTES);
-      this.expect(response, content, [200]);
+      await this.expect(response, [200]);
+      const content = await readBody(response, MANIFEST_MAX_BYTES, this.deps);
       const digest = digestOf(content);
       const stated = name.startsWith('sha256:') ? name : response.headers['docker-content-digest'];
       if (typeof stated === 'string' && stated.startsWith('sha256:') && stated !== digest) {
@@ -66,13 +71,24 @@ export class RegistryClient {
     });
   }
 
+  /** The first tags of the repository, in the order of their bytes; undefined when it has none. */
+  async tags(countMax: number, signal: AbortSignal): Promise<TagList | undefined> {
+    const response = await this.call('tags/list', { method: 'GET' }, signal, { n: countMax });
+    await this.expect(response, [200, 404]);
+    const { buffer, isWhole } = await readStart(response, TAGS_MAX_BYTES, this.deps);
+    const tags = response.status === 200 && isWhole ? tagsIn(buffer) : [];
+    if (tags.length === 0) return undefined;
+    const isCut = tags.length > countMax || response.headers['link'] !== undefined;
+    return { tags: tags.slice(0, countMax), isCut };
+  }
+
   /** Asks for a manifest without its content. Resolves to its digest, where the registry says it. */
   async hasManifest(name: string, signal: AbortSignal): Promise<string | undefined> {
     return this.retrying(signal, QUICK_TRIES_MAX, async () => {
       const request = { method: 'HEAD', headers: { accept: MANIFEST_TYPES.join(', ') } } as const;
       const response = await this.call(`manifests/${name}`, request, signal);
+      await this.expect(response, [200]);
       response.body.resume();
-      this.expect(response, EMPTY, [200]);
       const digest = response.headers['docker-content-digest'];
       return typeof digest === 'string' ? digest : undefined;
     });
@@ -106,10 +122,9 @@ export class RegistryClient {
   async hasBlob(digest: string, signal: AbortSignal): Promise<boolean> {
     return this.retrying(signal, TRIES_MAX, async () => {
       const response = await this.call(`blobs/${digest}`, { method: 'HEAD' }, signal);
+      await this.expect(response, [200, 404]);
       response.body.resume();
-      if (response.status === 404) return false;
-      this.expect(response, EMPTY, [200]);
-      return true;
+      return response.status === 200;
     });
   }
 
@@ -121,7 +136,8 @@ export class RegistryClient {
   ): Promise<void> {
     await this.retrying(signal, TRIES_MAX, async () => {
       const begun = await this.call('blobs/uploads/', { method: 'POST', body: EMPTY }, signal);
-      this.expect(begun, await readBody(begun, ERROR_MAX_BYTES), [202]);
+      await this.expect(begun, [202]);
+      begun.body.resume();
       const target = new URL(begun.headers.location ?? '', begun.url);
       if (target.origin !== this.origin) throw new Error(`upload sent to ${target.origin}`);
       target.searchParams.set('digest', blob.digest);
@@ -130,7 +146,8 @@ export class RegistryClient {
         'content-length': blob.size,
       };
       const response = await this.send(target, { method: 'PUT', headers, body: open() }, signal);
-      this.expect(response, await readBody(response, ERROR_MAX_BYTES), [201]);
+      await this.expect(response, [201]);
+      response.body.resume();
     });
   }
 
@@ -143,7 +160,8 @@ export class RegistryClient {
       const headers = { 'content-type': mediaType, 'content-length': content.length };
       const request = { method: 'PUT', headers, body: content } as const;
       const response = await this.call(`manifests/${name}`, request, signal);
-      this.expect(response, await readBody(response, ERROR_MAX_BYTES), [201]);
+      await this.expect(response, [201]);
+      response.body.resume();
     });
   }
 
@@ -167,9 +185,7 @@ export class RegistryClient {
         throw new ConnectionError('the registry sent another range than asked for');
       }
       if (response.status === 416) throw new ConnectionError('the registry refused to go on');
-      if (response.status !== 200 && response.status !== 206) {
-        this.expect(response, await readBody(response, ERROR_MAX_BYTES), [200, 206]);
-      }
+      await this.expect(response, [200, 206]);
       for await (const chunk of bodyOf(response)) {
         await ingestion.write(chunk);
         onBytes(chunk.length);
@@ -180,9 +196,15 @@ export class RegistryClient {
     }
   }
 
-  private call(path: string, request: HttpRequest, signal: AbortSignal): Promise<HttpResponse> {
+  private call(
+    path: string,
+    request: HttpRequest,
+    signal: AbortSignal,
+    query: Readonly<Record<string, number>> = {},
+  ): Promise<HttpResponse> {
     const { baseUrl, isMirror } = this.endpoint;
     const url = new URL(`${baseUrl}/v2/${this.reference.repository}/${path}`);
+    for (const [name, value] of Object.entries(query)) url.searchParams.set(name, `${value}`);
     if (isMirror === true) url.searchParams.set('ns', this.reference.registry);
     return this.send(url, request, signal);
   }
@@ -191,7 +213,12 @@ export class RegistryClient {
     for (let tries = 0; ; tries++) {
       const { authorization } = this.authorizer;
       const headers = { ...request.headers, ...(authorization && { authorization }) };
-      const response = await exchange(url, { ...request, headers, tls: this.endpoint.tls }, signal);
+      const response = await exchange(
+        url,
+        { ...request, headers, tls: this.endpoint.tls },
+        this.deps,
+        signal,
+      );
       const isReplayable = request.body === undefined || Buffer.isBuffer(request.body);
       if (response.status !== 401 || tries >= 2 || !isReplayable) return response;
       // Whoever the registry has sent us to must not ask for what is meant for the registry.
@@ -203,11 +230,13 @@ export class RegistryClient {
   }
 
   /** @throws RegistryStatusError for another status than `allowed`. */
-  private expect(response: HttpResponse, body: Buffer, allowed: readonly number[]): void {
+  private async expect(response: HttpResponse, allowed: readonly number[]): Promise<void> {
     if (allowed.includes(response.status)) return;
+    // The status says enough when the words are too long or break off.
+    const body = await readStart(response, ERROR_MAX_BYTES, this.deps).catch(() => undefined);
     const { registry, repository } = this.reference;
     const name = `${registry}/${repository}`;
-    const says = firstError(body);
+    const says = firstError(body?.buffer ?? EMPTY);
     const { origin } = response.url;
     const message =
       origin !== this.origin
@@ -254,8 +283,17 @@ async function* bodyOf(response: HttpResponse): AsyncGenerator<Buffer> {
 }
 
 const mayPass = (error: unknown): boolean =>
-  error instanceof ConnectionError ||
+  (error instanceof ConnectionError && !error.isUnreachable) ||
   (error instanceof RegistryStatusError && (error.status === 429 || error.status >= 500));
+
+const tagsIn = (body: Buffer): readonly string[] => {
+  try {
+    const { tags } = JSON.parse(body.toString('utf8')) as { tags?: readonly unknown[] };
+    return (tags ?? []).filter((tag): tag is string => typeof tag === 'string' && isTag(tag));
+  } catch {
+    return [];
+  }
+};
 
 /** The registry's own words, in one line. */
 const firstError = (body: Buffer): string => {
@@ -276,6 +314,7 @@ const firstError = (body: Buffer): string => {
 
 const EMPTY = Buffer.alloc(0);
 const ERROR_MAX_BYTES = 64 * 1024;
+const TAGS_MAX_BYTES = 64 * 1024;
 const TRIES_MAX = 6;
 /** Another endpoint may be waiting for its turn. */
 const QUICK_TRIES_MAX = 3;

@@ -1,16 +1,16 @@
-import type { Clock } from '../../lib/clock';
-import { describeError } from '../../lib/log';
+import { withDeadline } from '../../lib/async/deadline';
 import type { Random } from '../../lib/random';
 import type { RegistryCredentials } from '../image-service';
 import type { Ingestion } from './content-store';
 import type { EndpointsFor, RegistryEndpoint } from './endpoints';
-import { ConnectionError } from './http';
+import type { HttpDeps } from './http';
 import type { BlobSource } from './installer';
 import { ManifestError, parseManifest, type ImageManifest } from './manifest';
 import { choosePlatform } from './platform';
 import { formatReference, type ImageReference } from './reference';
-import { RegistryClient } from './registry-client';
+import { RegistryClient, type TagList } from './registry-client';
 import { RegistryStatusError } from './registry-errors';
+import { ResolveError, type EndpointFailure } from './resolve-error';
 
 export interface ResolvedImage {
   readonly manifest: ImageManifest;
@@ -21,9 +21,8 @@ export interface ResolvedImage {
   readonly usedCredentials: () => RegistryCredentials | undefined;
 }
 
-interface ResolverDeps {
+interface ResolverDeps extends HttpDeps {
   readonly endpoints: EndpointsFor;
-  readonly clock: Clock;
   readonly random: Random;
 }
 
@@ -76,7 +75,7 @@ export class ImageResolver {
     signal: AbortSignal,
     ask: (client: RegistryClient) => Promise<T>,
   ): Promise<T> {
-    const failures: unknown[] = [];
+    const failures: EndpointFailure[] = [];
     for (const endpoint of endpoints) {
       for (const client of this.clientsOf([endpoint], reference, credentials)) {
         try {
@@ -85,12 +84,26 @@ export class ImageResolver {
           signal.throwIfAborted();
           // The image was found and is no good: another copy of it would not be better.
           if (error instanceof ManifestError) throw error;
-          failures.push(error);
+          failures.push({ endpoint, error, tags: await this.tagsInstead(client, error, signal) });
           if (!(error instanceof RegistryStatusError && error.dependsOnUser)) break;
         }
       }
     }
     throw new ResolveError(formatReference(reference), failures);
+  }
+
+  /** Of an image that a mirror lacks, what it has: the tag may be misspelt, or never have been made. */
+  private async tagsInstead(
+    client: RegistryClient,
+    error: unknown,
+    signal: AbortSignal,
+  ): Promise<TagList | undefined> {
+    const isMissing = error instanceof RegistryStatusError && error.isMissing;
+    if (!isMissing || client.endpoint.isMirror !== true) return undefined;
+    const { clock } = this.deps;
+    const deadline = { what: 'the list of tags', limitMs: TAGS_LIMIT_MS, clock, signal };
+    const tags = (stop: AbortSignal) => client.tags(TAGS_MAX, stop);
+    return await withDeadline(deadline, tags).catch(() => undefined);
   }
 
   /** One for each endpoint and credentials that are for it. */
@@ -104,21 +117,6 @@ export class ImageResolver {
         (each) => new RegistryClient(endpoint, reference, each, this.deps),
       ),
     );
-  }
-}
-
-/** No endpoint gave the image. */
-export class ResolveError extends Error {
-  override readonly name = 'ResolveError';
-  readonly isUnavailable: boolean;
-
-  constructor(name: string, failures: readonly unknown[]) {
-    const isMissing = (error: unknown): boolean =>
-      error instanceof RegistryStatusError && error.isMissing;
-    const others = failures.filter((error) => !isMissing(error)).map(describeError);
-    const why = others.length === 0 ? `${name}: not found` : [...new Set(others)].join('; ');
-    super(`failed to resolve reference "${name}": ${why}`);
-    this.isUnavailable = failures.at(-1) instanceof ConnectionError;
   }
 }
 
@@ -164,3 +162,7 @@ const blobsOf = (
   const usedCredentials = () => clients.flatMap(({ usedCredentials: used }) => used ?? []).at(0);
   return { source: { fetch }, usedCredentials };
 };
+
+const TAGS_MAX = 10;
+/** The answer is no; it must not wait for advice. */
+const TAGS_LIMIT_MS = 2_000;

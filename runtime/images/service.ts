@@ -16,12 +16,14 @@ import {
 import { Unpacker } from '../rootfs/unpacker';
 import { ContentStore } from './content-store';
 import type { EndpointsFor } from './endpoints';
+import type { HttpLimits } from './http';
 import { ImageIndex, type ImageRecord } from './image-index';
 import { Installer } from './installer';
 import { Leases } from './leases';
 import { Pins } from './pins';
 import { formatReference, parseReference, repositoryName, type ImageReference } from './reference';
-import { ImageResolver, ResolveError } from './resolver';
+import { ResolveError } from './resolve-error';
+import { ImageResolver } from './resolver';
 import { SharedFlights } from './shared-flight';
 import { SnapshotStore } from './snapshots';
 import { linkedController } from '../../lib/async/linked-controller';
@@ -32,6 +34,8 @@ export interface ImageServiceOptions {
   readonly endpoints: EndpointsFor;
   /** The bundled `unpack-worker.js`. Absent: layers are unpacked in this process. */
   readonly workerPath?: string;
+  /** How long registries may take; see `HttpLimits` for the defaults. */
+  readonly limits?: Partial<HttpLimits>;
   readonly log: Log;
   readonly clock: Clock;
   readonly random: Random;
