@@ -20,6 +20,10 @@ export const main = (argv: readonly string[]): Promise<number> => {
       'how large an etcd of its own may grow; default 8192',
       wholeNumber('--etcd-quota'),
     )
+    .option(
+      '--accept-etcd-history',
+      'go on with an etcd that is another, or older, than the one this server knew',
+    )
     .option('--cluster-cidr <cidr>', 'range of the pods; default 10.42.0.0/16')
     .option(
       '--node-grace <seconds>',
@@ -73,6 +77,7 @@ interface Flags {
   readonly clusterName?: string;
   readonly etcdEndpoint?: readonly string[];
   readonly etcdQuota?: number;
+  readonly acceptEtcdHistory?: boolean;
   readonly clusterCidr?: string;
   readonly nodeGrace?: number;
   readonly evictionAfter?: number;
@@ -90,6 +95,7 @@ const configOf = (flags: Flags) => ({
   clusterName: flags.clusterName,
   etcdEndpoints: flags.etcdEndpoint,
   etcdQuotaMib: flags.etcdQuota,
+  acceptEtcdHistory: flags.acceptEtcdHistory,
   clusterCidr: flags.clusterCidr,
   nodeGraceSeconds: flags.nodeGrace,
   evictionSeconds: flags.evictionAfter,

@@ -74,6 +74,8 @@ export const runServer = async (
             quotaBytes: config.etcdQuotaMib * 1024 * 1024,
           }
         : { endpoints: config.etcdEndpoints }),
+      recordFile: join(config.dataDir, 'store.json'),
+      isHistoryAccepted: config.acceptEtcdHistory,
       clock,
       log,
     },
@@ -81,9 +83,7 @@ export const runServer = async (
   );
   using running = linkedController(signal, opened.lost);
   await serve({ config, log, pki, tokens, opened }, running.signal, onStarted);
-  if (opened.lost.aborted && !signal.aborted) {
-    throw new Error('another server has taken over this store: stop one of the two');
-  }
+  if (!signal.aborted) opened.lost.throwIfAborted();
 };
 
 interface Parts {

@@ -1,5 +1,6 @@
 import type { ChannelCredentials } from '@grpc/grpc-js';
 import { hasReason } from '../../api/errors';
+import { onAbort } from '../../lib/async/on-abort';
 import { TaskGroup } from '../../lib/async/task-group';
 import type { Clock } from '../../lib/clock';
 import type { Log } from '../../lib/log';
@@ -8,6 +9,7 @@ import { EtcdConnection } from './etcd/connection';
 import { EtcdStore } from './etcd/etcd-store';
 import { acquireLeadership, inheritLeadership, type Leadership } from './etcd/leadership';
 import { freeSpace, isOutOfSpace, keepCompacting, keepSpace } from './etcd/maintenance';
+import { StoreRecord } from './etcd/store-record';
 import { superviseEtcd, type SupervisedEtcd } from './etcd/supervise-etcd';
 import type { Store } from './store';
 
@@ -20,6 +22,10 @@ export interface OpenStoreOptions {
   readonly dataDir?: string;
   /** For an etcd of our own: sockets and pid file. */
   readonly runDir?: string;
+  /** Where to remember which store this is, and how far it has come. Default: any etcd is believed. */
+  readonly recordFile?: string;
+  /** Take what etcd holds for the truth, though the file remembers another or a newer store. */
+  readonly isHistoryAccepted?: boolean;
   readonly etcdBinary?: string;
   readonly quotaBytes?: number;
   readonly clock: Clock;
@@ -31,7 +37,10 @@ export interface OpenStoreOptions {
 export interface OpenedStore extends AsyncDisposable {
   readonly store: Store;
   readonly behaviour: EtcdBehaviour;
-  /** Aborts when another server has taken over: this one can write no more and has to exit. */
+  /**
+   * Aborts when another server has taken over, or etcd holds another history than before: this one
+   * can go on no more and has to exit. Its reason is an Error for the operator.
+   */
   readonly lost: AbortSignal;
   /** Of an etcd of our own. */
   readonly etcdPid: number | undefined;
@@ -67,17 +76,24 @@ const open = async (
 ): Promise<OpenedStore> => {
   const { clock, log } = options;
   const behaviour = await whenUp(options, () => detectBehaviour(connection, log, signal), signal);
+  const record = await whenUp(options, () => recordOf(options, connection, signal), signal);
   const { fence } = await whenUp(options, () => lead(connection, log, signal), signal);
+  await whenUp(options, async () => record?.claim(signal), signal);
   const lost = new AbortController();
   const onFenced = () => {
     log.error({}, 'another server has taken over: this one can write no more');
-    lost.abort();
+    lost.abort(new Error('another server has taken over this store: stop one of the two'));
   };
+  onAbort(connection.replaced, () => {
+    log.error({ err: connection.replaced.reason }, 'etcd was replaced: this server stops');
+    lost.abort(connection.replaced.reason);
+  });
   const trustsProgress = behaviour.freshness === 'progress';
   const store = new EtcdStore({ connection, clock, log, trustsProgress, fence, onFenced });
   const tasks = new TaskGroup();
   for (const task of [keepCompacting, keepSpace])
     tasks.run((taskSignal) => task({ connection, clock, log }, taskSignal));
+  if (record !== undefined) tasks.run((taskSignal) => record.keep(taskSignal));
   return {
     store,
     behaviour,
@@ -91,6 +107,16 @@ const open = async (
       await etcd?.[Symbol.asyncDispose]();
     },
   };
+};
+
+const recordOf = async (
+  { recordFile, isHistoryAccepted = false, clock, log }: OpenStoreOptions,
+  connection: EtcdConnection,
+  signal: AbortSignal | undefined,
+): Promise<StoreRecord | undefined> => {
+  if (recordFile === undefined) return undefined;
+  const isAccepted = isHistoryAccepted;
+  return StoreRecord.check({ connection, file: recordFile, isAccepted, clock, log }, signal);
 };
 
 /** A full etcd must not keep the server down: without it nobody could delete anything. */
@@ -127,9 +153,9 @@ const startEtcd = async (options: OpenStoreOptions): Promise<SupervisedEtcd | un
   });
 };
 
-/** Repeats until etcd answers. */
+/** Repeats until etcd answers. @throws Error that names what it tried, when that takes too long */
 const whenUp = async <T>(
-  { clock, startTimeoutMs = START_TIMEOUT_MS }: OpenStoreOptions,
+  { clock, endpoints, startTimeoutMs = START_TIMEOUT_MS }: OpenStoreOptions,
   work: () => Promise<T>,
   signal: AbortSignal | undefined,
 ): Promise<T> => {
@@ -139,10 +165,16 @@ const whenUp = async <T>(
       return await work();
     } catch (error) {
       const isOver = clock.monotonicMs() - startMs > startTimeoutMs;
-      if (isOver || !hasReason(error, 'ServiceUnavailable')) throw error;
+      if (signal?.aborted === true || !hasReason(error, 'ServiceUnavailable')) throw error;
+      if (isOver) throw unusable(endpoints, startTimeoutMs, error);
       await clock.sleep(START_POLL_MS, signal);
     }
   }
+};
+
+const unusable = (endpoints: readonly string[] = [], waitedMs: number, cause: unknown): Error => {
+  const what = endpoints.length === 0 ? 'its own etcd' : `etcd at ${endpoints.join(', ')}`;
+  return new Error(`cannot use ${what}: tried for ${waitedMs / 1000} s`, { cause });
 };
 
 const START_TIMEOUT_MS = 30_000;

@@ -12,12 +12,13 @@ import { CONFIG_MAPS, NODES, PODS } from '../../api/resources';
 import { readKubeconfig, type ClientConfig } from '../../client/kubeconfig';
 import { RestClient } from '../../client/rest-client';
 import { openPki } from '../../control-plane/pki/pki';
-import { runServer, type ServerStarted } from '../../control-plane/server';
+import type { ServerStarted } from '../../control-plane/server';
 import { systemClock } from '../../lib/clock';
 import { silentLog } from '../../lib/log';
 import { systemRandom } from '../../lib/random';
 import { FakeContainerRuntime } from '../../runtime/containers';
 import { eventually, podDraft, startAgent } from './support/agent-plane';
+import { startServer } from './support/running-server';
 
 jest.setTimeout(180_000);
 
@@ -28,29 +29,7 @@ beforeEach(async () => {
 });
 afterEach(() => rm(directory, { recursive: true, force: true }));
 
-interface Running extends ServerStarted, AsyncDisposable {}
-
-const start = async (more: object = {}): Promise<Running> => {
-  const stop = new AbortController();
-  const config = {
-    dataDir: join(directory, 'data'),
-    runDir: join(directory, 'run'),
-    listen: '127.0.0.1:0',
-    logLevel: 'silent',
-    heartbeatSeconds: 1,
-    ...more,
-  };
-  let end: Promise<void> = Promise.resolve();
-  const started = await new Promise<ServerStarted>((resolve, reject) => {
-    end = runServer(config, stop.signal, resolve);
-    end.catch(reject);
-  });
-  const dispose = async () => {
-    stop.abort();
-    await end;
-  };
-  return { ...started, [Symbol.asyncDispose]: dispose };
-};
+const start = (more: object = {}) => startServer(directory, more);
 
 /** The certificate that a port shows to whoever comes now. */
 const shownAt = (port: number): Promise<string> =>

@@ -1,3 +1,4 @@
+import { ApiError } from '../../../api/errors';
 import type { Log } from '../../../lib/log';
 import type { EtcdConnection } from './connection';
 
@@ -23,6 +24,8 @@ export const detectBehaviour = async (
     {},
     signal,
   );
+  if (!/^\d+\.\d+\./.test(version))
+    throw new ApiError('ServiceUnavailable', `${connection.name} tells no version of etcd`);
   const behaviour = behaviourOf(version);
   log.info({ ...behaviour, dbSizeBytes: dbSize }, 'connected to etcd');
   return behaviour;

@@ -3,7 +3,7 @@ import {
   type ChannelCredentials,
   type ClientDuplexStream,
 } from '@grpc/grpc-js';
-import { hasReason } from '../../../api/errors';
+import { ApiError, hasReason } from '../../../api/errors';
 import { backoffMs } from '../../../lib/async/backoff';
 import { systemClock } from '../../../lib/clock';
 import { systemRandom } from '../../../lib/random';
@@ -34,15 +34,24 @@ export class EtcdConnection implements Disposable {
   private isChecking = false;
   private clusterId: bigint | undefined;
   private revisionFloor = 0;
-  private epochController = new AbortController();
+  private readonly replacing = new AbortController();
 
   constructor(private readonly options: EtcdConnectionOptions) {
     if (options.endpoints.length === 0) throw new Error('no etcd endpoint given');
   }
 
-  /** Aborts when etcd turns out to hold another history: it was restored or replaced. */
-  get epoch(): AbortSignal {
-    return this.epochController.signal;
+  /**
+   * Aborts when etcd turns out to hold another history than before: it was restored or replaced, or
+   * one of the endpoints is of another cluster. From then on every call fails with its reason, so
+   * that nobody takes what is missing there for deleted.
+   */
+  get replaced(): AbortSignal {
+    return this.replacing.signal;
+  }
+
+  /** For messages: `etcd at HOST:PORT`. */
+  get name(): string {
+    return `etcd at ${this.options.endpoints.join(', ')}`;
   }
 
   /** The newest revision heard of: etcd has reached it for certain. */
@@ -63,6 +72,14 @@ export class EtcdConnection implements Disposable {
     return response;
   }
 
+  /** For what comes by itself. @throws ApiError when it comes from another cluster */
+  checkCluster(header: ResponseHeader | undefined): void {
+    this.replacing.signal.throwIfAborted();
+    if (header === undefined || header.clusterId === 0n) throw this.noEtcdError();
+    if (header.clusterId !== (this.clusterId ??= header.clusterId))
+      this.refuse(`it is of cluster ${hexOf(header.clusterId)}, not ${hexOf(this.clusterId)}`);
+  }
+
   /**
    * A read, linearizable unless asked otherwise, repeated while etcd is away for a moment.
    * @param fields May ask for less with each retry.
@@ -77,7 +94,8 @@ export class EtcdConnection implements Disposable {
       try {
         return await this.callKv((kv) => kv.range.bind(kv), request, signal);
       } catch (error) {
-        const isOver = performance.now() - startMs > READ_RETRY_FOR_MS || this.isClosed;
+        const isLate = performance.now() - startMs > READ_RETRY_FOR_MS;
+        const isOver = isLate || this.isClosed || this.replaced.aborted;
         if (isOver || !hasReason(error, 'ServiceUnavailable')) throw error;
         await systemClock.sleep(backoffMs(retryCount, READ_RETRY, systemRandom), signal);
       }
@@ -92,6 +110,7 @@ export class EtcdConnection implements Disposable {
     timeoutMs = this.options.callTimeoutMs ?? CALL_TIMEOUT_MS,
   ): Promise<Response> {
     signal?.throwIfAborted();
+    this.replacing.signal.throwIfAborted();
     const link = this.link();
     try {
       return await link.unary(pick, request, timeoutMs, signal);
@@ -175,18 +194,24 @@ export class EtcdConnection implements Disposable {
 
   /** None may be older than one seen before it was asked. */
   private checkHistory(header: ResponseHeader | undefined, floor: number): void {
-    if (header === undefined || header.revision === 0) return;
-    this.clusterId ??= header.clusterId;
-    if (header.clusterId === this.clusterId && header.revision >= floor) {
-      this.revisionFloor = Math.max(this.revisionFloor, header.revision);
-      return;
-    }
-    this.clusterId = header.clusterId;
-    this.revisionFloor = header.revision;
-    this.epochController.abort();
-    this.epochController = new AbortController();
+    this.checkCluster(header);
+    const revision = header?.revision ?? 0;
+    if (revision < floor) this.refuse(`it is at revision ${revision}, and was at ${floor} before`);
+    this.revisionFloor = Math.max(this.revisionFloor, revision);
+  }
+
+  private refuse(why: string): never {
+    const message = `${this.name} holds another history than before: ${why}`;
+    this.replacing.abort(new ApiError('ServiceUnavailable', message));
+    throw this.replacing.signal.reason;
+  }
+
+  private noEtcdError(): ApiError {
+    return new ApiError('ServiceUnavailable', `${this.name} does not answer as etcd does`);
   }
 }
+
+const hexOf = (clusterId: bigint): string => clusterId.toString(16);
 
 const CALL_TIMEOUT_MS = 5_000;
 const READ_RETRY_FOR_MS = 5_000;

@@ -62,12 +62,16 @@ const UNREACHABLE: readonly number[] = [status.UNAVAILABLE, status.DEADLINE_EXCE
 /** An etcd that others run may take less than ours does. Said so, a write is never repeated. */
 const TOO_LARGE = 'Request entity too large: it is beyond the limit of etcd (--max-request-bytes)';
 
+/** Of an answer, where the text below is of a request: it may have been carried out. */
+const ANSWER_TOO_LARGE = 'Received message larger than max';
+
 const KNOWN: readonly (readonly [text: string, reason: StatusReason, message: string])[] = [
   [
     'database space exceeded',
     'InsufficientStorage',
     'etcd has reached its space quota: it answers reads and deletes only, until space is freed',
   ],
+  [ANSWER_TOO_LARGE, 'ServiceUnavailable', 'etcd answered with more than the store ever asks for'],
   ...['request is too large', 'message larger than max'].map(
     (text) => [text, 'RequestEntityTooLarge', TOO_LARGE] as const,
   ),

@@ -184,7 +184,8 @@ export class GroupCommit {
       } catch (error) {
         if (!this.isFenced && isUncertain(error))
           for (const pending of batch) pending.wasUncertain = true;
-        if (isDefinite(error) || this.isFenced) throw error;
+        const isFinal = this.isFenced || this.deps.connection.replaced.aborted;
+        if (isFinal || isDefinite(error)) throw error;
         if (this.deps.clock.monotonicMs() - startMs > RETRY_FOR_MS) throw error;
         await this.deps.clock.sleep(backoffMs(retryCount, RETRY, systemRandom));
       }

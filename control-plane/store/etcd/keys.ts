@@ -33,6 +33,9 @@ export const rangeOf = (resource: string): { key: Buffer; rangeEnd: Buffer } => 
 
 export const LEADER_KEY = Buffer.from('/dhow/leader');
 
+/** Which cluster this is the store of. */
+export const STORE_ID_KEY = Buffer.from('/dhow/store-id');
+
 const prefixOf = (resource: string): string => `/dhow/registry/${resource}/`;
 
 /** The first key after all that begin with `prefix`, which ends in a slash. */

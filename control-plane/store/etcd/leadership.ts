@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { ApiError } from '../../../api/errors';
 import type { Compare, RequestOp } from '../../../proto/gen/etcd/rpc';
 import type { EtcdConnection } from './connection';
 import { LEADER_KEY } from './keys';
@@ -28,7 +29,7 @@ export const acquireLeadership = async (
       { compare: [...compare], success: [op], failure: [] },
       signal,
     );
-  for (;;) {
+  for (let attempts = 0; attempts < ATTEMPTS_MAX; attempts++) {
     signal?.throwIfAborted();
     await commit(deleteOp(LEADER_KEY), []);
     const { succeeded, header } = await commit(putOp(LEADER_KEY, value), [
@@ -36,6 +37,7 @@ export const acquireLeadership = async (
     ]);
     if (succeeded) return { identity, fence: [isCreatedAt(LEADER_KEY, header?.revision ?? 0)] };
   }
+  throw new ApiError('ServiceUnavailable', 'the lead of the store cannot be had: others take it');
 };
 
 /**
@@ -49,3 +51,6 @@ export const inheritLeadership = async (
   const { kvs } = await connection.range({ key: LEADER_KEY }, signal);
   return { identity: randomUUID(), fence: [isCreatedAt(LEADER_KEY, kvs[0]?.createRevision ?? 0)] };
 };
+
+/** Servers that start together need one each; whoever is no etcd never gives it. */
+const ATTEMPTS_MAX = 20;

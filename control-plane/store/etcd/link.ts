@@ -132,11 +132,14 @@ const LATE_POLL_MS = 250;
 const HEARTBEAT_MS = 3_000;
 const PING_TIMEOUT_MS = 3_000;
 
+/** Twice the largest answer that there may be, a page of fifty objects. */
+export const MESSAGE_BYTES_MAX = 128 * 1024 * 1024;
+
 // etcd closes a connection that pings more often than every 5 s.
 const CHANNEL_OPTIONS = {
   'grpc.keepalive_time_ms': 10_000,
   'grpc.keepalive_timeout_ms': 5_000,
-  'grpc.max_receive_message_length': -1,
+  'grpc.max_receive_message_length': MESSAGE_BYTES_MAX,
   'grpc.max_send_message_length': -1,
   'grpc.initial_reconnect_backoff_ms': 100,
   'grpc.min_reconnect_backoff_ms': 100,

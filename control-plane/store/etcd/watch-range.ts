@@ -32,8 +32,8 @@ export interface WatchedRange {
  * etcd sends what a watcher missed in pieces of up to 2 MB, and nobody can ask for smaller ones. When
  * link after link dies under the first piece, the reader is told to list again: a list has pages of
  * any size.
- * @throws Expired when that history is compacted, or cannot be had over these links, or when etcd
- * came back with another one.
+ * @throws Expired when that history is compacted, or cannot be had over these links;
+ * `ServiceUnavailable` when etcd came back with another one.
  */
 export async function* watchRange(
   deps: WatchRangeDeps,
@@ -41,15 +41,15 @@ export async function* watchRange(
   startRevision: number,
   signal: AbortSignal,
 ): AsyncGenerator<WatchItem, void> {
-  const { epoch } = deps.connection;
+  const { replaced } = deps.connection;
   const assembler = new RevisionAssembler(startRevision, deps.trustsProgress);
   let barrenCount = 0;
   for (let failureCount = 0; !signal.aborted; failureCount++) {
     const nextRevision = assembler.nextRevision;
     try {
-      yield* watchOnce(deps, range, assembler, epoch, signal, () => barrenCount++);
+      yield* watchOnce(deps, range, assembler, signal, () => barrenCount++);
     } catch (error) {
-      if (epoch.aborted) throw replacedError();
+      replaced.throwIfAborted();
       if (hasAborted(signal)) return;
       if (hasReason(error, 'Expired')) throw error;
       deps.log.debug({ err: error, nextRevision }, 'etcd watch interrupted');
@@ -67,15 +67,15 @@ async function* watchOnce(
   { connection, clock }: WatchRangeDeps,
   range: WatchedRange,
   assembler: RevisionAssembler,
-  epoch: AbortSignal,
   signal: AbortSignal,
   onAnswer: () => void,
 ): AsyncGenerator<WatchItem, void> {
+  const { replaced } = connection;
   const { stream, noteFailure } = connection.openWatch();
   const stop = () => stream.cancel();
   // Cancelling fails the stream once more than the iterator reads.
   stream.on('error', () => undefined);
-  for (const ending of [signal, epoch]) onAbort(ending, stop);
+  for (const ending of [signal, replaced]) onAbort(ending, stop);
   const silence = new SilenceWatch(clock, () => stream.write(progressRequest()), stop);
   try {
     assembler.begin();
@@ -85,7 +85,8 @@ async function* watchOnce(
       silence.startWaiting();
       const next = await responses.next();
       silence.stopWaiting();
-      if (next.done === true || signal.aborted || epoch.aborted) return;
+      if (next.done === true || signal.aborted || replaced.aborted) return;
+      connection.checkCluster(next.value.header);
       throwIfCanceled(next.value);
       if (next.value.created) onAnswer();
       yield* assembler.add(next.value);
@@ -95,7 +96,7 @@ async function* watchOnce(
     throw describeEtcdError(error);
   } finally {
     silence.end();
-    for (const ending of [signal, epoch]) ending.removeEventListener('abort', stop);
+    for (const ending of [signal, replaced]) ending.removeEventListener('abort', stop);
     stream.cancel();
   }
 }
@@ -160,9 +161,6 @@ const throwIfCanceled = ({ canceled, compactRevision, cancelReason }: WatchRespo
     throw new ApiError('Expired', `history before revision ${compactRevision} is compacted`);
   if (canceled) throw new ApiError('ServiceUnavailable', `etcd ended the watch: ${cancelReason}`);
 };
-
-const replacedError = (): ApiError =>
-  new ApiError('Expired', 'etcd holds another history than before');
 
 const createRequest = ({ key, rangeEnd }: WatchedRange, startRevision: number): WatchRequest => ({
   requestUnion: {
