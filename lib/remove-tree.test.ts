@@ -1,5 +1,6 @@
 import {
   existsSync,
+  lstatSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
@@ -25,10 +26,23 @@ afterEach(() => rmSync(dir, { recursive: true, force: true }));
 
 it('removes files and folders, and is content when there is nothing', async () => {
   mkdirSync(join(root, 'a/b'), { recursive: true });
-  for (let i = 0; i < 600; i++) writeFileSync(join(root, 'a', `file-${i}`), '');
+  for (let i = 0; i < 2600; i++) writeFileSync(join(root, 'a', `file-${i}`), '');
   await removeTree(root);
   expect(existsSync(root)).toBe(false);
   await removeTree(root);
+});
+
+it('removes large files and large folders', async () => {
+  writeFileSync(join(root, 'large'), Buffer.alloc(2 << 20, 1));
+  const names = join(root, 'names');
+  mkdirSync(names);
+  for (let i = 0; lstatSync(names).blocks * 512 <= 1 << 20; i++)
+    writeFileSync(join(names, `${i}-${'x'.repeat(200)}`), '');
+  await removeTree(root);
+  expect(existsSync(root)).toBe(false);
+  writeFileSync(root, Buffer.alloc(2 << 20, 1));
+  await removeTree(root);
+  expect(existsSync(root)).toBe(false);
 });
 
 it('removes links, not what they point to', async () => {

@@ -1,54 +1,96 @@
 import { randomUUID } from 'node:crypto';
-import { lstatSync, readdirSync, renameSync, rmdirSync, unlinkSync } from 'node:fs';
+import { lstatSync, opendirSync, renameSync, rmdirSync, unlinkSync } from 'node:fs';
+import { rmdir, unlink } from 'node:fs/promises';
 import { setImmediate } from 'node:timers/promises';
 
 /**
  * Deletes a file or a folder with all that is in it; nothing when it is not there. Any process may have
- * made it: names need not be text, and folders may lie deeper than a path can say. Symlinks are
- * deleted, not followed. Other work gets its turn in between; whoever writes there makes it fail.
+ * made it: names need not be text, folders may lie deeper than a path can say and hold any number of
+ * files of any size. Symlinks are deleted, not followed. Other work gets its turn in between; whoever
+ * writes there makes it fail.
  */
 export const removeTree = async (root: string): Promise<void> => {
-  let count = 0;
-  for (const _ of removal(Buffer.from(root))) {
-    if (++count % REMOVALS_AT_ONCE === 0) await setImmediate();
-  }
-};
-
-/** Yields after each removal. */
-function* removal(root: Buffer): Generator<undefined> {
   try {
-    if (!lstatSync(root).isDirectory()) {
-      unlinkSync(root);
-      return;
-    }
-    // Again, as long as it moves deep folders up here.
-    for (let found = true; found;) found = yield* empty(root, root);
-    rmdirSync(root);
+    await new Removal(Buffer.from(root)).run();
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
   }
+};
+
+class Removal {
+  private count = 0;
+
+  constructor(private readonly root: Buffer) {}
+
+  async run(): Promise<void> {
+    const { root } = this;
+    if (!lstatSync(root).isDirectory()) {
+      await this.removeFile(root);
+      return;
+    }
+    // Again, as long as it moves deep folders up here.
+    while ((await this.empty(root)) > 0);
+    await this.removeFolder(root);
+  }
+
+  /** How many names it took away: fewer than it takes at once means all of them. */
+  private async empty(folder: Buffer): Promise<number> {
+    const names = firstNames(folder);
+    for (const { name, isFolder } of names) {
+      const path = Buffer.concat([folder, SLASH, Buffer.from(name, 'latin1')]);
+      if (!isFolder) {
+        await this.removeFile(path);
+      } else if (path.length > MAX_PATH_BYTES) {
+        renameSync(path, Buffer.concat([this.root, SLASH, Buffer.from(randomUUID())]));
+      } else {
+        while ((await this.empty(path)) >= NAMES_AT_ONCE);
+        await this.removeFolder(path);
+      }
+      if (++this.count % REMOVALS_AT_ONCE === 0) await setImmediate();
+    }
+    return names.length;
+  }
+
+  private async removeFile(path: Buffer): Promise<void> {
+    if (isLarge(path)) await unlink(path);
+    else unlinkSync(path);
+  }
+
+  private async removeFolder(path: Buffer): Promise<void> {
+    if (isLarge(path)) await rmdir(path);
+    else rmdirSync(path);
+  }
 }
 
-/** False when nothing was there. */
-function* empty(folder: Buffer, root: Buffer): Generator<undefined, boolean> {
-  const entries = readdirSync(folder, { encoding: 'buffer', withFileTypes: true });
-  for (const entry of entries) {
-    const path = Buffer.concat([folder, SLASH, entry.name]);
-    if (!entry.isDirectory()) {
-      unlinkSync(path);
-    } else if (path.length > MAX_PATH_BYTES) {
-      renameSync(path, Buffer.concat([root, SLASH, Buffer.from(randomUUID())]));
-    } else {
-      yield* empty(path, root);
-      rmdirSync(path);
+/** The kernel takes its time to free what is: not in this thread. */
+const isLarge = (path: Buffer): boolean => lstatSync(path).blocks > LARGE_BLOCKS;
+
+/** Not all of them: a folder with a million would stop everything else while it is read. */
+const firstNames = (path: Buffer): readonly Name[] => {
+  const names: Name[] = [];
+  // Each byte of a name becomes one character, and back.
+  const folder = opendirSync(path, { encoding: 'latin1', bufferSize: NAMES_AT_ONCE });
+  try {
+    for (let entry = folder.readSync(); entry !== null; entry = folder.readSync()) {
+      names.push({ name: entry.name, isFolder: entry.isDirectory() });
+      if (names.length >= NAMES_AT_ONCE) break;
     }
-    yield;
+  } finally {
+    folder.closeSync();
   }
-  return entries.length > 0;
+  return names;
+};
+
+interface Name {
+  readonly name: string;
+  readonly isFolder: boolean;
 }
 
 const SLASH = Buffer.from('/');
 /** Some milliseconds' worth. */
 const REMOVALS_AT_ONCE = 256;
+const NAMES_AT_ONCE = 1024;
+/** A megabyte. */
+const LARGE_BLOCKS = 2048;
 /** With one more name it is still shorter than the kernel's 4096. */
 const MAX_PATH_BYTES = 2048;
