@@ -175,3 +175,47 @@ describe('an image that only some may read', () => {
     expect(images.authentications).toEqual([]);
   });
 });
+
+it.each([
+  ['Always', true, 1],
+  ['IfNotPresent', true, 0],
+  ['IfNotPresent', false, 1],
+  ['Never', true, 0],
+])('pulls by the policy %s an image that is here (%s): %i times', async (policy, isHere, count) => {
+  const images = new FakeImageService();
+  if (isHere) images.add('web:1');
+  else images.publish('web:1');
+  const { puller, pod, container } = pullerOf(images, policy);
+  await puller.ensure(pod, container, new AbortController().signal);
+  expect(images.pulls).toHaveLength(count);
+});
+
+it('pulls nothing by the policy Never, and says that the image is not here', async () => {
+  const images = new FakeImageService();
+  images.publish('web:1');
+  const { puller, pod, container } = pullerOf(images, 'Never');
+  await expect(puller.ensure(pod, container, new AbortController().signal)).rejects.toMatchObject({
+    reason: 'ErrImageNeverPull',
+  });
+  expect(images.pulls).toEqual([]);
+});
+
+const pullerOf = (images: FakeImageService, imagePullPolicy: string) => {
+  const container: Container = { name: 'c', image: 'web:1', imagePullPolicy };
+  const pod: Pod = {
+    apiVersion: 'v1',
+    kind: 'Pod',
+    metadata: { name: 'p' },
+    spec: { containers: [container] },
+    status: {},
+  };
+  const puller = new ImagePuller({
+    images,
+    records: new PullRecords({ directory, images, log: silentLog }),
+    objects: { secret: () => undefined, configMap: () => undefined },
+    events: { emit: () => undefined },
+    clock: new ManualClock(0),
+    settings: DEFAULT_SETTINGS,
+  });
+  return { puller, pod, container };
+};

@@ -46,6 +46,18 @@ it('ends a container whose postStart hook fails by preStop, SIGTERM and grace', 
   await bench.until(() => (bench.status().containerStatuses?.[0]?.restartCount ?? 0) > 0);
 });
 
+it('waits before SIGTERM as long as a sleep hook says', async () => {
+  const lifecycle = { preStop: { sleep: { seconds: 7 } } };
+  const pod = testPod({ spec: { containers: [testContainer({ lifecycle })] } });
+  await bench.run(pod);
+  await bench.until(() => bench.status().phase === 'Running');
+  const beginMs = clock.monotonicMs();
+  const metadata = { ...pod.metadata, deletionTimestamp: 'now', deletionGracePeriodSeconds: 30 };
+  await bench.run({ ...pod, metadata });
+  await bench.until(() => callsOf('kill').length > 0);
+  expect(clock.monotonicMs() - beginMs).toBeGreaterThanOrEqual(7_000);
+});
+
 it('ends a container whose postStart hook is of no kind that there is, as upstream', async () => {
   const lifecycle = { postStart: { tcpSocket: { port: 80 } } };
   await bench.run(testPod({ spec: { containers: [testContainer({ lifecycle })] } }));

@@ -46,3 +46,41 @@ it('spreads the first probes of containers that ran before', async () => {
   expect(new Set(delays).size).toBeGreaterThan(15);
   expect(Math.max(...delays)).toBeLessThan(10_000);
 });
+
+/** What a listener hears of a probe whose answers come one after another, with the seconds. */
+const heard = async (
+  probe: object,
+  kind: 'readiness' | 'liveness',
+  answers: readonly boolean[],
+) => {
+  const clock = new ManualClock(Date.UTC(2026, 0, 1));
+  const beginMs = clock.now();
+  const said: string[] = [];
+  const note = (what: string) => said.push(`${what} ${(clock.now() - beginMs) / 1000}`);
+  let next = 0;
+  const runner = new ProbeRunner({
+    runtime: new FakeContainerRuntime({ clock }),
+    clock,
+    random: seededRandom(1),
+    slackMs: 1_000,
+    action: () => Promise.resolve({ succeeded: answers[next++] ?? answers.at(-1)!, output: '' }),
+  });
+  const container = { name: 'web', [`${kind}Probe`]: { exec: { command: ['true'] }, ...probe } };
+  const target = { containerId: 'c', container, podIp: '', startedAtMs: beginMs };
+  runner.watch(
+    target,
+    { started: true, ready: false },
+    { onChange: () => note('change'), onFailure: () => undefined, onUnhealthy: () => note('end') },
+  );
+  await clock.advance(60_000);
+  runner.unwatch('c');
+  return said;
+};
+
+it('believes a probe after as many answers as its thresholds say, asked in its period', async () => {
+  const probe = { periodSeconds: 2, successThreshold: 3, failureThreshold: 2 };
+  const answers = [true, true, true, false, true, false, false];
+  expect(await heard(probe, 'readiness', answers)).toEqual(['change 4', 'change 12']);
+  const thrice = { periodSeconds: 5, failureThreshold: 3 };
+  expect(await heard(thrice, 'liveness', [false])).toEqual(['end 10']);
+});

@@ -60,6 +60,7 @@ const map: ConfigMap = {
   kind: 'ConfigMap',
   metadata: { name: 'm', namespace: 'default' },
   data: { 'app.ini': 'x=1' },
+  binaryData: { logo: Buffer.from([0, 255]).toString('base64') },
 };
 const objects = {
   secret: (_ns: string, name: string) => (name === 's' ? secret : undefined),
@@ -116,6 +117,31 @@ it('gives secrets their modes, and a group the right to read', () => {
   expect(path.startsWith(join(directory, 'run'))).toBe(true);
 });
 
+it('gives the files of config maps and of the pod itself the modes and paths asked for', () => {
+  const limit = { containerName: 'web', resource: 'limits.cpu', divisor: '1m' };
+  const map = { name: 'm', defaultMode: 0o600, items: [{ key: 'app.ini', path: 'etc/app' }] };
+  const items = [
+    { path: 'name', fieldRef: { fieldPath: 'metadata.name' }, mode: 0o444 },
+    { path: 'cpu', resourceFieldRef: limit },
+  ];
+  const sources = [{ configMap: { name: 'm', items: [{ key: 'logo', path: 'l', mode: 0o400 }] } }];
+  const paths = prepare([
+    { name: 'map', configMap: map },
+    { name: 'self', downwardAPI: { items, defaultMode: 0o640 } },
+    {
+      name: 'all',
+      projected: { defaultMode: 0o604, sources: [...sources, { downwardAPI: { items } }] },
+    },
+    { name: 'none', configMap: { name: 'absent', optional: true } },
+  ]);
+  const mode = (volume: string, file: string) => modeOf(join(paths.get(volume)!, file));
+  expect(mode('map', 'etc/app')).toBe(0o600);
+  expect([mode('self', 'name'), mode('self', 'cpu')]).toEqual([0o444, 0o640]);
+  expect([mode('all', 'l'), mode('all', 'cpu')]).toEqual([0o400, 0o604]);
+  expect(readFileSync(join(paths.get('self')!, 'cpu'), 'utf8')).toBe('2000');
+  expect(readdirSync(paths.get('none')!).filter((name) => !name.startsWith('..'))).toEqual([]);
+});
+
 it('joins sources in a projected volume', () => {
   const sources = [
     { configMap: { name: 'm' } },
@@ -126,9 +152,11 @@ it('joins sources in a projected volume', () => {
   const path = prepare([{ name: 'v', projected: { sources } }]).get('v')!;
   expect(readdirSync(path).filter((name) => !name.startsWith('..'))).toEqual([
     'app.ini',
+    'logo',
     'name',
     'secret-a',
   ]);
+  expect(readFileSync(join(path, 'logo'))).toEqual(Buffer.from([0, 255]));
   expect(readFileSync(join(path, 'name'), 'utf8')).toBe('web');
 });
 

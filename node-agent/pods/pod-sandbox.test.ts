@@ -1,0 +1,61 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+import type { PodSpec } from '../../api/types';
+import type { SandboxSpec } from '../../runtime/container-runtime';
+import { ensureSandbox } from './pod-sandbox';
+import { createPodBench, testPod, type PodBench } from './testing';
+
+let directory: string;
+let bench: PodBench;
+
+beforeEach(() => {
+  directory = mkdtempSync(join(tmpdir(), 'sandbox-'));
+  bench = createPodBench({ directory });
+});
+
+afterEach(async () => {
+  await bench.stop();
+  rmSync(directory, { recursive: true, force: true });
+});
+
+/** What the runtime is asked for, and the address that the pod gets. */
+const sandboxOf = async (spec: Partial<PodSpec>) => {
+  const asked: SandboxSpec[] = [];
+  const { runtime } = bench;
+  const create = runtime.createSandbox.bind(runtime);
+  runtime.createSandbox = (sandbox) => {
+    asked.push(sandbox);
+    return create(sandbox);
+  };
+  const { podIp } = await ensureSandbox(
+    bench.deps,
+    testPod({ spec }),
+    new AbortController().signal,
+  );
+  return { ...asked[0], podIp };
+};
+
+it('gives a pod namespaces, a name and an address of its own', async () => {
+  expect(await sandboxOf({ hostname: 'h' })).toMatchObject({
+    hostname: 'h',
+    hostNetwork: false,
+    hostIpc: false,
+    sysctls: {},
+    podIp: expect.stringMatching(/^10\.42\.0\./) as string,
+  });
+});
+
+it('gives a pod the namespaces of its node, and kernel parameters, where it asks for them', async () => {
+  const sysctls = [{ name: 'kernel.shm_rmid_forced', value: '1' }];
+  expect(
+    await sandboxOf({ hostNetwork: true, hostIPC: true, securityContext: { sysctls } }),
+  ).toMatchObject({
+    hostname: 'n1',
+    hostNetwork: true,
+    hostIpc: true,
+    sysctls: { 'kernel.shm_rmid_forced': '1' },
+    podIp: '192.0.2.1',
+  });
+});
