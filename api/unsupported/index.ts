@@ -11,7 +11,7 @@ import { unsupportedInPod } from './pods';
 export const unsupportedFields = (object: ApiObject): readonly string[] => {
   const pod = podIn(object);
   return [
-    ...(pod === undefined ? [] : unsupportedInPod(pod, object.kind)),
+    ...(pod === undefined ? [] : unsupportedInPod(pod)),
     ...unsupportedInKind(object),
     ...unsupportedAnnotations(object, pod),
   ];

@@ -5,10 +5,8 @@ import { unsupportedPlacement } from './placement';
 import { unsupportedInVolume } from './volumes';
 import { always, IGNORED, is, presentIn, type Rules } from './words';
 
-export const unsupportedInPod = ({ spec, field }: PodIn, kind: string): readonly string[] => [
+export const unsupportedInPod = ({ spec, field }: PodIn): readonly string[] => [
   ...presentIn(spec, POD_FIELDS, field),
-  // A pod is refused by admission, which knows that there is no such class.
-  ...presentIn(spec, kind === 'Pod' ? {} : TEMPLATE_FIELDS, field),
   ...unsupportedPlacement(spec, field),
   ...presentIn(spec.securityContext, SECURITY_FIELDS, `${field}.securityContext`),
   ...(spec.volumes ?? []).flatMap((volume, i) =>
@@ -27,6 +25,11 @@ const containersIn = (spec: PodSpec): readonly (readonly [Container, string])[] 
   );
 
 const POD_FIELDS: Rules = {
+  // Admission refuses the pods, since there is no class of the name; of a template one is warned.
+  ...always(
+    'not supported by Dhow yet; pods that name a RuntimeClass are refused',
+    'runtimeClassName',
+  ),
   ...always(IGNORED, 'resourceClaims', 'hostnameOverride', 'resources', 'schedulingGroup'),
   shareProcessNamespace: { why: IGNORED, when: is(true) },
   setHostnameAsFQDN: { why: IGNORED, when: is(true) },
@@ -35,10 +38,6 @@ const POD_FIELDS: Rules = {
     when: is(true),
   },
 };
-const TEMPLATE_FIELDS = always(
-  'not supported by Dhow yet; pods that name a RuntimeClass are refused',
-  'runtimeClassName',
-);
 const SECURITY_FIELDS: Rules = {
   ...always(IGNORED, 'seLinuxChangePolicy'),
   fsGroupChangePolicy: {

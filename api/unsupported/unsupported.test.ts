@@ -72,7 +72,7 @@ it('says nothing of a host port that the host itself has, nor of what is false',
   expect(said(PODS, pod(spec, { ports: [{ containerPort: 80, hostPort: 80 }] }))).toEqual([]);
 });
 
-it('says of a template only that its pods will be refused for their RuntimeClass', () => {
+it('says of a template that its pods will be refused for their RuntimeClass', () => {
   expect(said(REPLICA_SETS, deployment({}, { runtimeClassName: 'fast' }))).toEqual([
     'spec.template.spec.runtimeClassName: not supported by Dhow yet; pods that name a RuntimeClass are refused',
   ]);

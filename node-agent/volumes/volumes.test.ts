@@ -160,6 +160,16 @@ it('joins sources in a projected volume', () => {
   expect(readFileSync(join(path, 'name'), 'utf8')).toBe('web');
 });
 
+it('starts without a secret that may be missing', () => {
+  const sources = [{ secret: { name: 'absent', optional: true } }];
+  const paths = prepare([
+    { name: 'v', secret: { secretName: 'absent', optional: true } },
+    { name: 'w', projected: { sources } },
+  ]);
+  for (const path of paths.values())
+    expect(readdirSync(path).filter((name) => !name.startsWith('..'))).toEqual([]);
+});
+
 it('says what is missing', () => {
   expect(() => prepare([{ name: 'v', secret: { secretName: 'no' } }])).toThrow(
     'secret "no" not found',

@@ -132,6 +132,18 @@ it('refuses options that make no sense', async () => {
   expect((await remove('nope')).json.message).toBe('pods "nope" not found');
 });
 
+it('refuses to delete what it cannot read', async () => {
+  await create('a');
+  const option = { ignoreStoreReadErrorWithClusterBreakingPotential: true };
+  const { status, json } = await remove('a', option);
+  expect([status, json.message]).toEqual([
+    422,
+    'DeleteOptions.meta.k8s.io "" is invalid: ignoreStoreReadErrorWithClusterBreakingPotential: ' +
+      'Forbidden: an object that cannot be read is not deleted through the API',
+  ]);
+  expect((await get('a')).status).toBe(200);
+});
+
 it('only looks in a dry run', async () => {
   await create('a');
   expect((await remove('a', { dryRun: ['All'] })).status).toBe(200);

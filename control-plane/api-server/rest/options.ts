@@ -74,11 +74,20 @@ export const deletionOptionsOf = (body: unknown, query: URLSearchParams): Deleti
   const policy = propagationPolicyOf(options, query);
   if (grace !== undefined && !isInt64(grace)) throw refuse('gracePeriodSeconds must be an integer');
   const preconditions = preconditionsOf(options['preconditions']);
+  refuseUnread(options, query);
   return {
     ...(grace === undefined ? {} : { gracePeriodSeconds: grace }),
     ...(policy === undefined ? {} : { propagationPolicy: policy }),
     ...(preconditions === undefined ? {} : { preconditions }),
   };
+};
+
+/** There is no way to delete an object unread: whoever asks for one must not think that it is gone. */
+const refuseUnread = (options: Fields, query: URLSearchParams): void => {
+  const name = 'ignoreStoreReadErrorWithClusterBreakingPotential';
+  if (options[name] !== true && !isTrue(query, name)) return;
+  const why = 'an object that cannot be read is not deleted through the API';
+  throw invalidOptions('DeleteOptions', [forbidden(name, why)]);
 };
 
 /** `orphanDependents` is how one said it before there was a policy. */

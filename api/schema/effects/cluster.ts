@@ -1,0 +1,108 @@
+import { all, kept, shown, tests, warned, type Effects } from './effect';
+import { OBJECT, STATUS } from './metadata';
+
+const ASSIGNMENTS = tests('control-plane/nodes/assignments.test.ts');
+const SCHEME = tests('api/scheme.test.ts');
+const VOLUMES = tests('node-agent/volumes/volumes.test.ts');
+const PRIORITY = tests('control-plane/api-server/objects/priority-admission.test.ts');
+const TOLD = kept('what is told, for whoever reads it');
+const SELECTED = shown('api/kinds.test.ts: finds events by what they are about and who tells');
+/** Nodes whose lease runs out lose their pods. */
+const HEALS = shown('test/simulation/control-plane.test.ts: heals to exactly what is wanted');
+const IMMUTABLE = shown(SCHEME('stays as it is once immutable'));
+
+export const CLUSTER_EFFECTS: Effects = {
+  Namespace: {
+    ...OBJECT,
+    spec: shown(
+      'control-plane/api-server/objects/deletion.test.ts: keep their finalizer through ordinary',
+    ),
+    status: STATUS,
+  },
+  NamespaceSpec: {
+    finalizers: shown(
+      'test/simulation/garbage-collection.test.ts: empties a namespace, says what it waits for',
+    ),
+  },
+  Node: {
+    ...OBJECT,
+    spec: shown(ASSIGNMENTS('tells a node of its labels and taints')),
+    status: STATUS,
+  },
+  NodeSpec: {
+    configSource: warned({ configMap: { name: 'a', namespace: 'b', kubeletConfigKey: 'c' } }),
+    externalID: warned('x'),
+    podCIDR: shown(ASSIGNMENTS('knows peers by address and range')),
+    podCIDRs: kept('the server writes it; podCIDR decides'),
+    providerID: kept('the name that a cloud has for the machine, for whoever asks the cloud'),
+    taints: shown('api/pods.test.ts: toleration %j tolerates'),
+    unschedulable: shown(
+      'control-plane/scheduler/decide.test.ts: counts every reason of a node in the message',
+    ),
+  },
+  Taint: {
+    ...all(['effect', 'key', 'value'], shown('api/pods.test.ts: toleration %j tolerates')),
+    timeAdded: shown(
+      'control-plane/controllers/node-lifecycle/plan.test.ts: takes a time %s for now',
+    ),
+  },
+  ConfigMap: {
+    ...OBJECT,
+    ...all(['binaryData', 'data'], shown(VOLUMES('joins sources in a projected volume'))),
+    immutable: IMMUTABLE,
+  },
+  Secret: {
+    ...OBJECT,
+    data: shown(VOLUMES('gives secrets their modes')),
+    immutable: IMMUTABLE,
+    stringData: shown(SCHEME('turn the text of a secret into data')),
+    type: shown(SCHEME('needs what the type of a secret promises')),
+  },
+  ServiceAccount: {
+    ...OBJECT,
+    automountServiceAccountToken: {
+      ...warned(true),
+      ...kept('tokens are not mounted, which is all that false asks for'),
+    },
+    imagePullSecrets: shown(
+      'control-plane/api-server/pods/pods.test.ts: gives a pod the pull secrets of its account',
+    ),
+    secrets: kept('a list for readers: holding pods to it is refused'),
+  },
+  Lease: {
+    ...OBJECT,
+    spec: HEALS,
+  },
+  LeaseSpec: {
+    ...all(['acquireTime', 'holderIdentity', 'leaseDurationSeconds', 'leaseTransitions'], TOLD),
+    ...all(['preferredHolder', 'strategy'], warned('OldestEmulationVersion')),
+    renewTime: HEALS,
+  },
+  Event: {
+    ...OBJECT,
+    ...all(
+      ['action', 'count', 'eventTime', 'firstTimestamp', 'message', 'related', 'series'],
+      TOLD,
+    ),
+    reportingInstance: TOLD,
+    ...all(['involvedObject', 'reason', 'reportingComponent', 'source', 'type'], SELECTED),
+    lastTimestamp: shown(
+      'control-plane/api-server/api-handler.test.ts: forgets events an hour after they last',
+    ),
+  },
+  EventSource: { component: SELECTED, host: TOLD },
+  ObjectReference: all(
+    ['apiVersion', 'fieldPath', 'kind', 'name', 'namespace', 'resourceVersion', 'uid'],
+    SELECTED,
+  ),
+  PriorityClass: {
+    ...OBJECT,
+    description: TOLD,
+    globalDefault: shown(PRIORITY('gives a pod without class the default')),
+    preemptionPolicy: {
+      ...warned('PreemptLowerPriority'),
+      ...shown(PRIORITY('gives a pod the priority of its class')),
+    },
+    value: shown(PRIORITY('gives a pod the priority of its class')),
+  },
+};

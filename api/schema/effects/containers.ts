@@ -1,0 +1,152 @@
+import { all, kept, refused, shown, tests, warned, type Effects } from './effect';
+
+const ENDS = tests('node-agent/pods/pod-ends.test.ts');
+const FIELDS = tests('node-agent/pods/container-fields.test.ts');
+const HOOKS = tests('node-agent/pods/pod-hooks.test.ts');
+const PROBES = tests('test/integration/probes.test.ts');
+const RUNNER = tests('node-agent/probes/probe-runner.test.ts');
+const SPEC = tests('node-agent/pods/container-spec.test.ts');
+const STREAMS = tests('test/integration/runtime-streams.test.ts');
+const WORKER = tests('node-agent/pods/pod-worker.test.ts');
+
+const RIGHTS = shown(FIELDS('gives a container the rights that it asks for, and no others'));
+const VARIABLES = shown(FIELDS('takes variables from all that they can come from'));
+const HTTP = shown(PROBES('takes 200 to 399 for success, and sends the headers asked for'));
+const MOUNTS = shown(FIELDS('mounts a volume as it is asked to'));
+const STREAM = shown(FIELDS('runs a container where and on what it says'));
+const ARGUMENTS = shown(SPEC('takes command and arguments from %j'));
+const AMOUNTS = shown(SPEC('turns requests and limits into cgroup values'));
+const PORTS = shown('api/pods.test.ts: lets one port serve several addresses and protocols');
+const THRESHOLDS = shown(RUNNER('believes a probe after as many answers as its thresholds say'));
+
+export const CONTAINER_EFFECTS: Effects = {
+  Container: {
+    ...all(['args', 'command'], ARGUMENTS),
+    env: shown(SPEC('puts the pod over the image in the environment')),
+    envFrom: VARIABLES,
+    image: shown(WORKER('runs a pod and tells its story in events')),
+    imagePullPolicy: shown('node-agent/images/image-puller.test.ts: pulls by the policy %s'),
+    lifecycle: shown(HOOKS('ends a container whose postStart hook fails')),
+    livenessProbe: shown(WORKER('restarts a container whose liveness probe fails')),
+    name: shown(WORKER('runs init containers in order')),
+    ports: PORTS,
+    readinessProbe: shown(WORKER('is ready only while its readiness probe says so')),
+    resizePolicy: warned([{ resourceName: 'cpu', restartPolicy: 'NotRequired' }]),
+    resources: AMOUNTS,
+    restartPolicy: shown(WORKER('runs init containers in order, keeps sidecars, and completes')),
+    restartPolicyRules: warned([
+      { action: 'Restart', exitCodes: { operator: 'In', values: [42] } },
+    ]),
+    securityContext: RIGHTS,
+    startupProbe: shown(ENDS('gives a container whose %s fails the grace of that probe')),
+    stdin: STREAM,
+    stdinOnce: shown(STREAMS('ends stdin with its client when that %s')),
+    terminationMessagePath: shown(FIELDS('lets a container leave its last words where it says')),
+    terminationMessagePolicy: shown(ENDS('takes the log for last words by the policy %s')),
+    tty: STREAM,
+    volumeDevices: refused([{ name: 'none', devicePath: '/dev/x' }]),
+    volumeMounts: MOUNTS,
+    workingDir: STREAM,
+  },
+  SecurityContext: {
+    ...all(['allowPrivilegeEscalation', 'privileged', 'readOnlyRootFilesystem'], RIGHTS),
+    appArmorProfile: {
+      ...refused({ type: 'RuntimeDefault' }, { type: 'Localhost', localhostProfile: 'p' }),
+      ...kept('Unconfined is what all containers are'),
+    },
+    capabilities: shown(SPEC('adds and drops capabilities on the default set')),
+    procMount: {
+      ...refused('Unmasked'),
+      ...shown('test/integration/runtime-isolation.test.ts: masks and protects what /proc tells'),
+    },
+    ...all(
+      ['runAsGroup', 'runAsUser', 'runAsNonRoot'],
+      shown(FIELDS('runs as the user of the container before that of the pod')),
+    ),
+    seLinuxOptions: refused({ level: 's0' }, { type: 't' }, { user: 'u' }, { role: 'r' }),
+    seccompProfile: shown(FIELDS('filters system calls by the profile of the container')),
+    windowsOptions: refused(
+      { hostProcess: true },
+      { runAsUserName: 'u' },
+      { gmsaCredentialSpec: 's' },
+      { gmsaCredentialSpecName: 's' },
+    ),
+  },
+  Capabilities: all(['add', 'drop'], shown(SPEC('adds and drops capabilities on the default set'))),
+  ResourceRequirements: {
+    ...all(['limits', 'requests'], AMOUNTS),
+    claims: warned([{ name: 'c' }]),
+  },
+  ContainerPort: {
+    containerPort: PORTS,
+    hostIP: PORTS,
+    hostPort: {
+      ...warned(8080),
+      ...shown('node-agent/pods/admission.test.ts: refuses a host port that another pod has'),
+    },
+    name: shown(PROBES('finds a port by its name')),
+    protocol: PORTS,
+  },
+  EnvVar: all(
+    ['name', 'value', 'valueFrom'],
+    shown(SPEC('puts the pod over the image in the environment')),
+  ),
+  EnvVarSource: {
+    ...all(['configMapKeyRef', 'fieldRef', 'resourceFieldRef', 'secretKeyRef'], VARIABLES),
+    fileKeyRef: warned({ volumeName: 'v', path: 'p', key: 'k' }),
+  },
+  EnvFromSource: all(['configMapRef', 'prefix', 'secretRef'], VARIABLES),
+  ConfigMapEnvSource: all(['name', 'optional'], VARIABLES),
+  SecretEnvSource: all(['name', 'optional'], VARIABLES),
+  ConfigMapKeySelector: all(['key', 'name', 'optional'], VARIABLES),
+  SecretKeySelector: all(['key', 'name', 'optional'], VARIABLES),
+  ObjectFieldSelector: {
+    apiVersion: shown('api/validation/references.test.ts: takes of the pod only what there is'),
+    fieldPath: VARIABLES,
+  },
+  ResourceFieldSelector: all(['containerName', 'divisor', 'resource'], VARIABLES),
+  VolumeMount: {
+    ...all(['mountPath', 'mountPropagation', 'name', 'readOnly', 'subPath', 'subPathExpr'], MOUNTS),
+    recursiveReadOnly: shown(
+      'test/integration/runtime-mounts.test.ts: makes what is read-only so in depth',
+      'api/validation/references.test.ts: mounts read-only in depth as upstream lets one ask',
+    ),
+  },
+  Lifecycle: {
+    postStart: shown(HOOKS('ends a container whose postStart hook fails')),
+    preStop: shown(HOOKS('waits before SIGTERM as long as a sleep hook says')),
+    stopSignal: shown(
+      SPEC('prefers the stop signal that the container names to that of its image'),
+    ),
+  },
+  LifecycleHandler: {
+    exec: shown(HOOKS('ends a container whose postStart hook fails')),
+    httpGet: HTTP,
+    sleep: shown(HOOKS('waits before SIGTERM as long as a sleep hook says')),
+    tcpSocket: warned({ port: 80 }),
+  },
+  SleepAction: { seconds: shown(HOOKS('waits before SIGTERM as long as a sleep hook says')) },
+  Probe: {
+    exec: shown(WORKER('restarts a container whose liveness probe fails')),
+    ...all(['failureThreshold', 'periodSeconds', 'successThreshold'], THRESHOLDS),
+    grpc: shown(PROBES('asks for the service and believes SERVING alone')),
+    httpGet: HTTP,
+    initialDelaySeconds: shown(RUNNER('counts the initial delay from the start')),
+    tcpSocket: shown(PROBES('opens a TCP connection')),
+    terminationGracePeriodSeconds: shown(
+      ENDS('gives a container whose %s fails the grace of that probe'),
+    ),
+    timeoutSeconds: shown(PROBES('fails in time when nobody answers, or nobody is there')),
+  },
+  ExecAction: { command: shown(HOOKS('ends a container whose postStart hook fails')) },
+  HTTPGetAction: {
+    ...all(['host', 'httpHeaders', 'path', 'scheme'], HTTP),
+    port: shown(PROBES('finds a port by its name')),
+  },
+  HTTPHeader: all(['name', 'value'], HTTP),
+  TCPSocketAction: all(['host', 'port'], shown(PROBES('opens a TCP connection'))),
+  GRPCAction: all(
+    ['port', 'service'],
+    shown(PROBES('asks for the service and believes SERVING alone')),
+  ),
+};

@@ -1,0 +1,29 @@
+import { ACCESS_EFFECTS, REQUEST_EFFECTS } from './access';
+import { CLUSTER_EFFECTS } from './cluster';
+import { CONTAINER_EFFECTS } from './containers';
+import type { Effects } from './effect';
+import { METADATA_EFFECTS } from './metadata';
+import { POD_EFFECTS } from './pods';
+import { VOLUME_EFFECTS } from './volumes';
+import { WORKLOAD_EFFECTS } from './workloads';
+
+export type { Effects, FieldEffect } from './effect';
+
+/** By what they are about; no two speak of one definition. */
+export const EFFECT_TABLES: readonly Effects[] = [
+  METADATA_EFFECTS,
+  POD_EFFECTS,
+  CONTAINER_EFFECTS,
+  VOLUME_EFFECTS,
+  WORKLOAD_EFFECTS,
+  CLUSTER_EFFECTS,
+  ACCESS_EFFECTS,
+  REQUEST_EFFECTS,
+];
+
+/**
+ * What every field of every kind does that a client may send: plain data, which
+ * test/unit/field-effects.test.ts holds to the schema and to the API. A field that is not here, or
+ * that does not do what is said here, fails there.
+ */
+export const FIELD_EFFECTS: Effects = Object.assign({}, ...EFFECT_TABLES) as Effects;

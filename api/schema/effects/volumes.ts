@@ -1,0 +1,74 @@
+import { all, shown, tests, warned, type Effects } from './effect';
+
+const VOLUMES = tests('node-agent/volumes/volumes.test.ts');
+
+const FILES = shown(VOLUMES('gives the files of config maps and of the pod itself the modes'));
+const SECRETS = shown(VOLUMES('gives secrets their modes, and a group the right to read'));
+const PROJECTED = shown(VOLUMES('joins sources in a projected volume'));
+const EMPTY = shown(VOLUMES('bounds memory volumes, shares disk ones, and removes both'));
+
+/** Sources that no node has: the pod waits, and says for what. */
+const MISSING = {
+  awsElasticBlockStore: { volumeID: 'v' },
+  azureDisk: { diskName: 'd', diskURI: 'u' },
+  azureFile: { secretName: 's', shareName: 'n' },
+  cephfs: { monitors: ['m'] },
+  cinder: { volumeID: 'v' },
+  csi: { driver: 'd' },
+  ephemeral: { volumeClaimTemplate: { spec: {} } },
+  fc: { targetWWNs: ['w'], lun: 1 },
+  flexVolume: { driver: 'd' },
+  flocker: { datasetName: 'd' },
+  gcePersistentDisk: { pdName: 'd' },
+  gitRepo: { repository: 'r' },
+  glusterfs: { endpoints: 'e', path: 'p' },
+  image: { reference: 'r' },
+  iscsi: { targetPortal: 't', iqn: 'iqn', lun: 0 },
+  nfs: { server: 's', path: '/' },
+  persistentVolumeClaim: { claimName: 'c' },
+  photonPersistentDisk: { pdID: 'd' },
+  portworxVolume: { volumeID: 'v' },
+  quobyte: { registry: 'r', volume: 'v' },
+  rbd: { monitors: ['m'], image: 'i' },
+  scaleIO: { gateway: 'g', system: 's', secretRef: { name: 's' } },
+  storageos: { volumeName: 'v' },
+  vsphereVolume: { volumePath: 'p' },
+};
+
+export const VOLUME_EFFECTS: Effects = {
+  Volume: {
+    name: EMPTY,
+    ...all(['configMap', 'downwardAPI'], FILES),
+    emptyDir: EMPTY,
+    hostPath: shown(VOLUMES('checks that a host path is a %s')),
+    projected: PROJECTED,
+    secret: SECRETS,
+    ...Object.fromEntries(Object.entries(MISSING).map(([name, source]) => [name, warned(source)])),
+  },
+  EmptyDirVolumeSource: {
+    medium: { ...warned('HugePages', 'HugePages-2Mi'), ...EMPTY },
+    sizeLimit: shown(VOLUMES('notices a disk volume beyond its limit'), ...(EMPTY.shown ?? [])),
+  },
+  HostPathVolumeSource: all(['path', 'type'], shown(VOLUMES('checks that a host path is a %s'))),
+  ConfigMapVolumeSource: all(['defaultMode', 'items', 'name', 'optional'], FILES),
+  SecretVolumeSource: {
+    ...all(['defaultMode', 'items', 'secretName'], SECRETS),
+    optional: shown(VOLUMES('starts without a secret that may be missing')),
+  },
+  DownwardAPIVolumeSource: all(['defaultMode', 'items'], FILES),
+  DownwardAPIVolumeFile: all(['fieldRef', 'mode', 'path', 'resourceFieldRef'], FILES),
+  KeyToPath: all(['key', 'mode', 'path'], FILES),
+  ProjectedVolumeSource: { defaultMode: FILES, sources: PROJECTED },
+  VolumeProjection: {
+    ...all(['configMap', 'downwardAPI', 'secret'], PROJECTED),
+    clusterTrustBundle: warned({ path: 'p', signerName: 's' }),
+    podCertificate: warned({ signerName: 's', keyType: 'ED25519' }),
+    serviceAccountToken: warned({ path: 'token' }),
+  },
+  ConfigMapProjection: { ...all(['items', 'name'], FILES), optional: PROJECTED },
+  SecretProjection: {
+    ...all(['items', 'name'], PROJECTED),
+    optional: shown(VOLUMES('starts without a secret that may be missing')),
+  },
+  DownwardAPIProjection: { items: PROJECTED },
+};

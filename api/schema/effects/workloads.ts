@@ -1,0 +1,54 @@
+import { all, kept, shown, tests, type Effects } from './effect';
+import { OBJECT, STATUS } from './metadata';
+
+const FIELDS = tests('test/simulation/deployment-fields.test.ts');
+const ROLLING = tests('control-plane/controllers/deployment/rolling.test.ts');
+const SCHEME = tests('api/scheme.test.ts');
+const PLAN = tests('control-plane/controllers/replica-set-plan.test.ts');
+
+const HEALS = 'test/simulation/control-plane.test.ts: heals to exactly what is wanted';
+const SELECTOR = shown(
+  SCHEME('need a selector that matches their pods'),
+  SCHEME('keep their selector'),
+);
+const READY = shown(FIELDS('counts a pod as available only once it has been ready'));
+
+const SCALED = shown('control-plane/api-server/rest/rest-api.test.ts: scales through /scale');
+
+export const WORKLOAD_EFFECTS: Effects = {
+  Deployment: { ...OBJECT, spec: shown(HEALS), status: STATUS },
+  DeploymentSpec: {
+    minReadySeconds: READY,
+    paused: shown(FIELDS('rolls nothing out while a deployment is paused')),
+    progressDeadlineSeconds: shown(FIELDS('says that a rollout makes no progress')),
+    replicas: shown(HEALS),
+    revisionHistoryLimit: shown(FIELDS('keeps as many old replica sets as')),
+    selector: SELECTOR,
+    strategy: shown(FIELDS('ends all old pods before the first new one')),
+    template: shown(HEALS),
+  },
+  DeploymentStrategy: {
+    type: shown(FIELDS('ends all old pods before the first new one')),
+    rollingUpdate: shown(ROLLING('rolls any deployment to its new set within the surge')),
+  },
+  RollingUpdateDeployment: all(
+    ['maxSurge', 'maxUnavailable'],
+    shown(
+      ROLLING('of %i replicas, surge %s and unavailable %s'),
+      ROLLING('never adds beyond the surge nor takes an available pod too many'),
+    ),
+  ),
+  ReplicaSet: { ...OBJECT, spec: shown(HEALS), status: STATUS },
+  ReplicaSetSpec: {
+    minReadySeconds: READY,
+    replicas: shown(PLAN('lands on the desired count from any state')),
+    selector: SELECTOR,
+    template: shown(HEALS),
+  },
+  PodTemplateSpec: {
+    metadata: kept('labels and annotations go to the pods; the rest is stored, as upstream'),
+    spec: shown(HEALS),
+  },
+  Scale: { ...OBJECT, spec: SCALED, status: STATUS },
+  ScaleSpec: { replicas: SCALED },
+};
