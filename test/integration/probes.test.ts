@@ -21,10 +21,10 @@ afterEach(async () => {
   for (const close of closers.splice(0)) await close();
 });
 
-const listening = async (server: NetServer): Promise<number> => {
+const listening = async (server: NetServer, host = '127.0.0.1'): Promise<number> => {
   const sockets = new Set<{ destroy(): void }>();
   server.on('connection', (socket) => sockets.add(socket));
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  await new Promise<void>((resolve) => server.listen(0, host, resolve));
   closers.push(
     () =>
       new Promise((resolve) => {
@@ -139,6 +139,15 @@ describe('by HTTP', () => {
     expect(seen[0]).toBe('/200 yes');
   });
 
+  it('asks the host and by the scheme that it names', async () => {
+    const answers = createHttpServer((_request, response) => void response.end());
+    const port = await listening(answers, '127.0.0.2');
+    const asked = async (more: object) => (await probe({ httpGet: { port, ...more } })).succeeded;
+    expect(await asked({})).toBe(false);
+    expect(await asked({ host: '127.0.0.2' })).toBe(true);
+    expect(await asked({ host: '127.0.0.2', scheme: 'HTTPS' })).toBe(false);
+  });
+
   it('follows redirects on the same host, and takes the last answer', async () => {
     const to: Record<string, string> = {
       '/well': '/ok',
@@ -171,7 +180,11 @@ describe('by HTTP', () => {
   });
 });
 
-it('opens a TCP connection', async () => {
+it('opens a TCP connection, to the host that it names', async () => {
+  const elsewhere = await listening(createTcpServer(), '127.0.0.2');
+  expect((await probe({ tcpSocket: { port: elsewhere } })).succeeded).toBe(false);
+  const host = '127.0.0.2';
+  expect((await probe({ tcpSocket: { port: elsewhere, host } })).succeeded).toBe(true);
   expect((await probe({ tcpSocket: { port: await silent() } })).succeeded).toBe(true);
   expect((await probe({ tcpSocket: { port: 1 } })).succeeded).toBe(false);
 });

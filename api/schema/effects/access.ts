@@ -14,7 +14,10 @@ const RULE = shown(
 const SUBJECT = shown(ACCESS('counts service accounts and groups as subjects'));
 const ROLE = shown(ACCESS('keeps a binding with its role'));
 const AGGREGATED = shown(RULES('puts aggregated roles together, whoever selects whom'));
-const REVIEW = shown(ACCESS('answers reviews by the same rules'));
+const REVIEW = shown(
+  ACCESS('answers reviews by the same rules'),
+  ACCESS('answers reviews about groups, single objects, subresources and paths'),
+);
 const BINDING = { ...OBJECT, roleRef: ROLE, subjects: SUBJECT };
 const NO_SELECTORS = kept('roles know no selectors: the answer is that for all objects');
 const BOUND = shown(TOKENS('ends with the pod that it is bound to'));
@@ -51,7 +54,7 @@ export const REQUEST_EFFECTS: Effects = {
     ...all(['fieldSelector', 'labelSelector'], NO_SELECTORS),
     version: kept('roles know no versions, as upstream'),
   },
-  NonResourceAttributes: all(['path', 'verb'], RULE),
+  NonResourceAttributes: all(['path', 'verb'], REVIEW),
   TokenReview: {
     ...OBJECT,
     spec: shown(TOKENS('is good for its audiences alone')),

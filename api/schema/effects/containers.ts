@@ -132,7 +132,7 @@ export const CONTAINER_EFFECTS: Effects = {
     grpc: shown(PROBES('asks for the service and believes SERVING alone')),
     httpGet: HTTP,
     initialDelaySeconds: shown(RUNNER('counts the initial delay from the start')),
-    tcpSocket: shown(PROBES('opens a TCP connection')),
+    tcpSocket: shown(PROBES('opens a TCP connection, to the host that it names')),
     terminationGracePeriodSeconds: shown(
       ENDS('gives a container whose %s fails the grace of that probe'),
     ),
@@ -140,11 +140,15 @@ export const CONTAINER_EFFECTS: Effects = {
   },
   ExecAction: { command: shown(HOOKS('ends a container whose postStart hook fails')) },
   HTTPGetAction: {
-    ...all(['host', 'httpHeaders', 'path', 'scheme'], HTTP),
+    ...all(['httpHeaders', 'path'], HTTP),
+    ...all(['host', 'scheme'], shown(PROBES('asks the host and by the scheme that it names'))),
     port: shown(PROBES('finds a port by its name')),
   },
   HTTPHeader: all(['name', 'value'], HTTP),
-  TCPSocketAction: all(['host', 'port'], shown(PROBES('opens a TCP connection'))),
+  TCPSocketAction: all(
+    ['host', 'port'],
+    shown(PROBES('opens a TCP connection, to the host that it names')),
+  ),
   GRPCAction: all(
     ['port', 'service'],
     shown(PROBES('asks for the service and believes SERVING alone')),

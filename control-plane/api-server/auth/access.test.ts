@@ -82,6 +82,48 @@ it('answers reviews by the same rules', async () => {
   expect(about.json.status).toEqual({ allowed: true });
 });
 
+it('answers reviews about groups, single objects, subresources and paths', async () => {
+  const made = {
+    apiVersion: 'rbac.authorization.k8s.io/v1',
+    kind: 'ClusterRole',
+    metadata: { name: 'ops' },
+    rules: [
+      {
+        apiGroups: ['apps'],
+        resources: ['deployments/scale'],
+        resourceNames: ['a'],
+        verbs: ['update'],
+      },
+      { nonResourceURLs: ['/metrics'], verbs: ['get'] },
+    ],
+  };
+  await server.request('POST', `${RBAC}/clusterroles`, made);
+  await server.request('POST', `${RBAC}/clusterrolebindings`, {
+    apiVersion: 'rbac.authorization.k8s.io/v1',
+    kind: 'ClusterRoleBinding',
+    metadata: { name: 'ops' },
+    roleRef: { kind: 'ClusterRole', name: 'ops' },
+    subjects: [{ kind: 'Group', name: 'operators' }],
+  });
+  await waitForCaches();
+  const path = '/apis/authorization.k8s.io/v1/subjectaccessreviews';
+  const may = async (attributes: object, groups = ['operators']) =>
+    (await server.request('POST', path, { spec: { groups, ...attributes } })).json.status.allowed;
+  const scale = {
+    ...{ verb: 'update', group: 'apps', resource: 'deployments', subresource: 'scale' },
+    ...{ namespace: 'default', name: 'a' },
+  };
+  const resource = (more: object) => may({ resourceAttributes: { ...scale, ...more } });
+  expect(await resource({})).toBe(true);
+  for (const other of [{ group: '' }, { subresource: '' }, { name: 'b' }, { verb: 'get' }])
+    expect(await resource(other)).toBe(false);
+  const nonResource = (more: object) =>
+    may({ nonResourceAttributes: { path: '/metrics', verb: 'get', ...more } });
+  expect(await nonResource({})).toBe(true);
+  expect(await nonResource({ path: '/logs' })).toBe(false);
+  expect(await may({ resourceAttributes: scale }, ['others'])).toBe(false);
+});
+
 describe('granting', () => {
   beforeEach(async () => {
     const rules = [
