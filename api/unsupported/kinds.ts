@@ -1,16 +1,22 @@
-import type { ApiObject } from '../types';
+import type { ApiObject, Taint } from '../types';
 import { always, IGNORED, is, presentIn, type Rules } from './words';
+
+interface Spec {
+  readonly taints?: readonly Taint[];
+}
 
 /** Fields of kinds other than those that make pods. */
 export const unsupportedInKind = (object: ApiObject): readonly string[] => {
-  const { kind, spec } = object as ApiObject & { readonly spec?: object };
+  const { kind, spec } = object as ApiObject & { readonly spec?: Spec };
   switch (kind) {
     case 'ServiceAccount':
       return presentAtTop(object, ACCOUNT);
+    case 'Secret':
+      return presentAtTop(object, SECRET);
     case 'PriorityClass':
       return presentAtTop(object, PRIORITY);
     case 'Node':
-      return presentIn(spec, NODE, 'spec');
+      return [...presentIn(spec, NODE, 'spec'), ...unusedTaints(spec)];
     case 'Lease':
       return presentIn(spec, LEASE, 'spec');
     default:
@@ -21,6 +27,23 @@ export const unsupportedInKind = (object: ApiObject): readonly string[] => {
 const presentAtTop = (object: object, rules: Rules): readonly string[] =>
   presentIn(object, rules, '').map((text) => text.slice(1));
 
+/** What a taint of the name does beyond what its effect does. */
+const unusedTaints = (spec: Spec | undefined): readonly string[] =>
+  (spec?.taints ?? []).flatMap(({ key }, i) =>
+    key === OUT_OF_SERVICE ? [`spec.taints[${i}]: ${NOT_FORCED}`] : [],
+  );
+
+const OUT_OF_SERVICE = 'node.kubernetes.io/out-of-service';
+const NOT_FORCED =
+  'not supported by Dhow yet; it counts as any other taint, and no pod is deleted by force';
+
+const SECRET: Rules = {
+  type: {
+    why: 'not supported by Dhow yet; no token is put into it or taken from it',
+    when: (value) =>
+      value === 'kubernetes.io/service-account-token' || value === 'bootstrap.kubernetes.io/token',
+  },
+};
 const ACCOUNT: Rules = {
   automountServiceAccountToken: {
     why: 'not supported by Dhow yet; no token is mounted',

@@ -9,6 +9,7 @@ import {
   validateMetadataUpdate,
   type MetadataRules,
 } from './metadata';
+import { validatePodAnnotations } from './pod-annotations';
 import { validatePodSpec } from './pod-spec';
 import { validateProtections } from './protections';
 
@@ -24,6 +25,7 @@ export const validatePod = (pod: Pod): readonly FieldError[] => [
   ...validateMetadata(pod, RULES),
   ...validatePodSpec(pod.spec, 'spec'),
   ...validateProtections(pod),
+  ...validatePodAnnotations(pod),
   ...((pod.spec.ephemeralContainers ?? []).length === 0
     ? []
     : [forbidden('spec.ephemeralContainers', 'cannot be set on create')]),
@@ -41,6 +43,7 @@ export const validatePodUpdate = (pod: Pod, old: Pod): readonly FieldError[] => 
     ...validateGates(pod.spec, old.spec),
     ...validateAddedTolerations(pod.spec.tolerations ?? [], old.spec.tolerations ?? []),
     ...validateProtections(pod, old),
+    ...validatePodAnnotations(pod, old),
     ...(jsonEqual(immutablePart(pod.spec, old.spec), immutablePart(old.spec, old.spec))
       ? []
       : [forbidden('spec', MAY_CHANGE)]),

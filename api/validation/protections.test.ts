@@ -5,7 +5,7 @@ import { deployment, made, pod, refusal } from '../testing';
 describe('protections that Dhow cannot give', () => {
   const APP_ARMOR = 'container.apparmor.security.beta.kubernetes.io';
   const why = (what: string) =>
-    `${what} is not supported by Dhow; nothing runs without what it asks for`;
+    `needs ${what}, which Dhow does not support; nothing runs with less than it asks for`;
 
   it.each<[string, object, object, string]>([
     ['hostUsers', { hostUsers: false }, {}, `false: ${why('user namespaces')}`],
@@ -31,7 +31,7 @@ describe('protections that Dhow cannot give', () => {
       'securityContext.supplementalGroupsPolicy',
       { securityContext: { supplementalGroupsPolicy: 'Strict' } },
       {},
-      `"Strict": ${why('leaving out the groups that an image gives its user')}`,
+      `"Strict": ${why('the groups that an image gives its user to be left out')}`,
     ],
     [
       'containers[0].securityContext.appArmorProfile.type',
@@ -85,7 +85,7 @@ describe('protections that Dhow cannot give', () => {
     const account = { metadata: { name: 'a', annotations } };
     const expected =
       'metadata.annotations[kubernetes.io/enforce-mountable-secrets]: Invalid value: "true": ' +
-      why('holding pods to secrets of a list');
+      why('its pods to be held to a list of secrets');
     expect(refusal(SERVICE_ACCOUNTS, account)).toEqual([expected]);
     expect(refusal(SERVICE_ACCOUNTS, account, account)).toEqual([]);
   });

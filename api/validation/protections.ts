@@ -17,7 +17,13 @@ const missingIn = (object: ApiObject): readonly FieldError[] =>
 
 const missingInAccount = ({ metadata }: ApiObject): readonly FieldError[] =>
   metadata.annotations?.[MOUNTABLE] === 'true'
-    ? [missing(`metadata.annotations[${MOUNTABLE}]`, 'true', 'holding pods to secrets of a list')]
+    ? [
+        missing(
+          `metadata.annotations[${MOUNTABLE}]`,
+          'true',
+          'its pods to be held to a list of secrets',
+        ),
+      ]
     : [];
 
 const keyOf = ({ field, message }: FieldError): string => `${field}: ${message}`;
@@ -64,7 +70,7 @@ const missingInContext = (context: Context | undefined, field: string): readonly
 
 const strictGroups = (context: Context | undefined, field: string): readonly FieldError[] =>
   context?.supplementalGroupsPolicy === 'Strict'
-    ? [missing(field, 'Strict', 'leaving out the groups that an image gives its user')]
+    ? [missing(field, 'Strict', 'the groups that an image gives its user to be left out')]
     : [];
 
 /** Upstream's rule and words: all of /proc is only for whoever is nobody on the host. */
@@ -80,7 +86,11 @@ const missingInAnnotations = ({ annotations, metadataField }: PodIn): readonly F
     .map(([key, value]) => missing(`${metadataField}.annotations[${key}]`, value, 'AppArmor'));
 
 const missing = (field: string, value: unknown, what: string): FieldError =>
-  invalid(field, value, `${what} is not supported by Dhow; nothing runs without what it asks for`);
+  invalid(
+    field,
+    value,
+    `needs ${what}, which Dhow does not support; nothing runs with less than it asks for`,
+  );
 
 /** An empty object asks for nothing. */
 const isSet = (value: object | undefined): boolean =>

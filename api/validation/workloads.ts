@@ -19,6 +19,7 @@ import {
   validateMetadataUpdate,
   type MetadataRules,
 } from './metadata';
+import { validatePodAnnotations } from './pod-annotations';
 import { validatePodSpec } from './pod-spec';
 import { validateProtections } from './protections';
 
@@ -28,6 +29,7 @@ export const validateDeployment = (deployment: Deployment): readonly FieldError[
   ...validateMetadata(deployment, RULES),
   ...validateDeploymentSpec(deployment.spec),
   ...validateProtections(deployment),
+  ...validatePodAnnotations(deployment),
 ];
 
 export const validateDeploymentUpdate = (
@@ -38,6 +40,7 @@ export const validateDeploymentUpdate = (
   ...validateDeploymentSpec(deployment.spec),
   ...validateSameSelector(deployment.spec.selector, old.spec.selector),
   ...validateProtections(deployment, old),
+  ...validatePodAnnotations(deployment, old),
 ];
 
 export const validateDeploymentStatusUpdate = (
@@ -52,6 +55,7 @@ export const validateReplicaSet = (replicaSet: ReplicaSet): readonly FieldError[
   ...validateMetadata(replicaSet, RULES),
   ...validateReplicaSetSpec(replicaSet.spec),
   ...validateProtections(replicaSet),
+  ...validatePodAnnotations(replicaSet),
 ];
 
 export const validateReplicaSetUpdate = (
@@ -62,6 +66,7 @@ export const validateReplicaSetUpdate = (
   ...validateReplicaSetSpec(replicaSet.spec),
   ...validateSameSelector(replicaSet.spec.selector, old.spec.selector),
   ...validateProtections(replicaSet, old),
+  ...validatePodAnnotations(replicaSet, old),
 ];
 
 export const validateReplicaSetStatusUpdate = (

@@ -5,11 +5,17 @@ import { planReplicas, UNASSIGNED_MAX, waitOf } from './replica-set-plan';
 
 const pod = (
   name: string,
-  more: Partial<{ phase: string; nodeName: string; ready: boolean }> = {},
+  more: Partial<{ phase: string; nodeName: string; ready: boolean; cost: string }> = {},
 ): Pod => ({
   apiVersion: 'v1',
   kind: 'Pod',
-  metadata: { name, namespace: 'default', uid: name },
+  metadata: {
+    name,
+    namespace: 'default',
+    uid: name,
+    annotations:
+      more.cost === undefined ? {} : { 'controller.kubernetes.io/pod-deletion-cost': more.cost },
+  },
   spec: {
     containers: [],
     ...(more.nodeName === undefined ? {} : { nodeName: more.nodeName }),
@@ -28,6 +34,17 @@ it.each([
     'gives up the pod that is not ready first',
     1,
     [pod('a', { nodeName: 'n1' }), pod('b', { nodeName: 'n2', ready: false })],
+    0,
+    ['b'],
+  ],
+  [
+    'gives up the pod first whose deletion costs least',
+    2,
+    [
+      pod('a', { nodeName: 'n1', cost: '10' }),
+      pod('b', { nodeName: 'n2', cost: '-5' }),
+      pod('c', { nodeName: 'n2' }),
+    ],
     0,
     ['b'],
   ],

@@ -5,11 +5,16 @@ import {
   resolveSchema,
   type Schema,
 } from '../../api/schema/definitions';
-import { EFFECT_TABLES, FIELD_EFFECTS, type FieldEffect } from '../../api/schema/effects';
+import {
+  EFFECT_TABLES,
+  FIELD_EFFECTS,
+  WELL_KNOWN,
+  type FieldEffect,
+} from '../../api/schema/effects';
 import { warningsFor } from '../../api/scheme';
 import { made, refusal } from '../../api/testing';
 import { REVIEWS } from '../../control-plane/api-server/auth/reviews';
-import { homesOf, planted, type Home } from './field-places';
+import { homesOf, metadataHomesOf, planted, type Home } from './field-places';
 import { isNamedTest } from './named-tests';
 
 /*
@@ -93,15 +98,17 @@ it('says nothing of what there is not, and nothing twice', () => {
   expect(definitionsNamed).toHaveLength(new Set(definitionsNamed).size);
 });
 
+const effects = [...rows, ...WELL_KNOWN].map(({ effect }) => effect);
+
 it('says something of each', () => {
-  const empty = rows.filter(({ effect: { shown, warned, refused, kept } }) =>
+  const empty = effects.filter(({ shown, warned, refused, kept }) =>
     [shown, warned, refused, kept].every((each) => each === undefined || each.length === 0),
   );
   expect(empty).toEqual([]);
 });
 
 it('names tests that there are', () => {
-  const named = new Set(rows.flatMap(({ effect }) => effect.shown ?? []));
+  const named = new Set(effects.flatMap(({ shown = [] }) => shown));
   expect(named.size).toBeGreaterThan(80);
   const missing = [...named].filter((name) => {
     const [file = '', ...title] = name.split(': ');
@@ -110,40 +117,55 @@ it('names tests that there are', () => {
   expect(missing).toEqual([]);
 });
 
+/** One value of a field, or of a label or annotation, in one place. */
 interface Sample {
   readonly title: string;
   readonly home: Home;
-  readonly field: string;
+  readonly key: string;
   readonly value: unknown;
+  /** As warnings and refusals name it. */
+  readonly field: string;
 }
 
-const samplesOf = (sort: 'warned' | 'refused'): readonly Sample[] =>
-  rows.flatMap(({ definition, field, effect }) => {
-    const values = effect[sort] ?? [];
-    if (values.length === 0) return [];
-    const homes = homesOf(definition);
-    if (homes === undefined) throw new Error(`no place to plant a ${definition}`);
-    return values.flatMap((value) =>
-      homes.map((home) => {
-        const at = home.path === '' ? field : `${home.path}.${field}`;
-        return { title: `${home.resource.kind} ${at}`, home, field: at, value };
-      }),
-    );
-  });
+const samplesOf = (sort: 'warned' | 'refused'): readonly Sample[] => [
+  ...rows.flatMap(({ definition, field: key, effect }) =>
+    samples(effect[sort], homesOf(definition), key, (path) =>
+      path === '' ? key : `${path}.${key}`,
+    ),
+  ),
+  ...WELL_KNOWN.flatMap(({ kind, map, key, effect }) =>
+    samples(effect[sort], metadataHomesOf(kind, map), key, (path) => `${path}[${key}]`),
+  ),
+];
+
+const samples = (
+  values: readonly unknown[] = [],
+  homes: readonly Home[] | undefined,
+  key: string,
+  fieldOf: (path: string) => string,
+): readonly Sample[] => {
+  if (values.length === 0) return [];
+  if (homes === undefined) throw new Error(`no place to plant ${key}`);
+  return values.flatMap((value) =>
+    homes.map((home) => {
+      const field = fieldOf(home.path);
+      return { title: `${home.resource.kind} ${field}`, home, key, value, field };
+    }),
+  );
+};
 
 const isAbout = (field: string) => (sentence: string) =>
   sentence.startsWith(field) && /^[.:[]/.test(sentence.slice(field.length));
 
-it.each(samplesOf('warned'))('warns of $title: $value', ({ home, field, value }) => {
-  const body = planted(home.base, field, value);
+it.each(samplesOf('warned'))('warns of $title: $value', ({ home, key, value, field }) => {
+  const body = planted(home.base, home.path, key, value);
   expect(refusal(home.resource, body)).toEqual([]);
   expect(warningsFor(made(home.resource, home.base))).toEqual([]);
   expect(warningsFor(made(home.resource, body)).filter(isAbout(field))).not.toEqual([]);
 });
 
-it.each(samplesOf('refused'))('refuses $title: $value', ({ home, field, value }) => {
+it.each(samplesOf('refused'))('refuses $title: $value', ({ home, key, value, field }) => {
   expect(refusal(home.resource, home.base)).toEqual([]);
-  expect(
-    refusal(home.resource, planted(home.base, field, value)).filter(isAbout(field)),
-  ).not.toEqual([]);
+  const why = refusal(home.resource, planted(home.base, home.path, key, value));
+  expect(why.filter(isAbout(field))).not.toEqual([]);
 });

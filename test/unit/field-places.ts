@@ -1,13 +1,16 @@
 import {
   DEPLOYMENTS,
   LEASES,
+  NAMESPACES,
   NODES,
   PODS,
   PRIORITY_CLASSES,
   REPLICA_SETS,
+  SECRETS,
   SERVICE_ACCOUNTS,
   type Resource,
 } from '../../api/resources';
+import type { WellKnown } from '../../api/schema/effects';
 import { deployment, pod } from '../../api/testing';
 
 /** An object in which a field of some definition is planted at `path`. */
@@ -23,9 +26,18 @@ export const homesOf = (definition: string): readonly Home[] | undefined => {
   return inPod === undefined ? ELSEWHERE[definition] : podHomes(inPod);
 };
 
-/** A copy of `base` with `value` at `path`; what is missing on the way is made. */
-export const planted = (base: unknown, path: string, value: unknown): object =>
-  plantedAt(base, path.split(/[.[\]]+/).filter(Boolean), value) as object;
+/** Where a label or annotation of a kind can stand: of a pod, in templates too. */
+export const metadataHomesOf = (
+  kind: WellKnown['kind'],
+  map: WellKnown['map'],
+): readonly Home[] | undefined =>
+  kind === 'Pod'
+    ? podHomes(`metadata.${map}`)
+    : METADATA[kind]?.map((home) => ({ ...home, path: `metadata.${map}` }));
+
+/** A copy of `base` with `value` at `path`, below it at `key`; what is missing on the way is made. */
+export const planted = (base: unknown, path: string, key: string, value: unknown): object =>
+  plantedAt(base, [...path.split(/[.[\]]+/).filter(Boolean), key], value) as object;
 
 const plantedAt = (base: unknown, [step, ...rest]: readonly string[], value: unknown): unknown => {
   if (step === undefined) return value;
@@ -53,14 +65,28 @@ const IN_POD: Readonly<Record<string, string>> = {
   VolumeProjection: 'spec.volumes[0].projected.sources[0]',
 };
 
+const ACCOUNT_NAME = 'kubernetes.io/service-account.name';
 const named = { metadata: { name: 'a' } };
 const ELSEWHERE: Readonly<Record<string, readonly Home[]>> = {
   NodeSpec: [{ resource: NODES, base: named, path: 'spec' }],
   LeaseSpec: [{ resource: LEASES, base: named, path: 'spec' }],
   ServiceAccount: [{ resource: SERVICE_ACCOUNTS, base: named, path: '' }],
+  Secret: [
+    {
+      resource: SECRETS,
+      base: { metadata: { name: 'a', annotations: { [ACCOUNT_NAME]: 'b' } } },
+      path: '',
+    },
+  ],
   PriorityClass: [
     { resource: PRIORITY_CLASSES, base: { ...named, preemptionPolicy: 'Never' }, path: '' },
   ],
+};
+
+const METADATA: Readonly<Record<string, readonly Omit<Home, 'path'>[]>> = {
+  Node: [{ resource: NODES, base: named }],
+  Namespace: [{ resource: NAMESPACES, base: named }],
+  ServiceAccount: [{ resource: SERVICE_ACCOUNTS, base: named }],
 };
 
 const CONTAINER = {

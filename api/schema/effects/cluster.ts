@@ -35,7 +35,10 @@ export const CLUSTER_EFFECTS: Effects = {
     podCIDR: shown(ASSIGNMENTS('knows peers by address and range')),
     podCIDRs: kept('the server writes it; podCIDR decides'),
     providerID: kept('the name that a cloud has for the machine, for whoever asks the cloud'),
-    taints: shown('api/pods.test.ts: toleration %j tolerates'),
+    taints: {
+      ...warned([{ key: 'node.kubernetes.io/out-of-service', effect: 'NoExecute' }]),
+      ...shown('api/pods.test.ts: toleration %j tolerates'),
+    },
     unschedulable: shown(
       'control-plane/scheduler/decide.test.ts: counts every reason of a node in the message',
     ),
@@ -56,7 +59,10 @@ export const CLUSTER_EFFECTS: Effects = {
     data: shown(VOLUMES('gives secrets their modes')),
     immutable: IMMUTABLE,
     stringData: shown(SCHEME('turn the text of a secret into data')),
-    type: shown(SCHEME('needs what the type of a secret promises')),
+    type: {
+      ...warned('kubernetes.io/service-account-token', 'bootstrap.kubernetes.io/token'),
+      ...shown(SCHEME('needs what the type of a secret promises')),
+    },
   },
   ServiceAccount: {
     ...OBJECT,

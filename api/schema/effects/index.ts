@@ -8,6 +8,7 @@ import { VOLUME_EFFECTS } from './volumes';
 import { WORKLOAD_EFFECTS } from './workloads';
 
 export type { Effects, FieldEffect } from './effect';
+export { WELL_KNOWN, type WellKnown } from './well-known';
 
 /** By what they are about; no two speak of one definition. */
 export const EFFECT_TABLES: readonly Effects[] = [

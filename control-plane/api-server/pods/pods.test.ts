@@ -137,6 +137,15 @@ describe('log', () => {
     ],
   };
 
+  it('takes the container that the pod names where the caller names none', async () => {
+    await create('a', { nodeName: 'n1', ...two });
+    const annotations = { 'kubectl.kubernetes.io/default-container': 'b' };
+    const merge = { headers: { 'content-type': 'application/merge-patch+json' } };
+    await server.request('PATCH', `${PODS}/a`, { metadata: { annotations } }, merge);
+    expect((await server.request('GET', `${PODS}/a/log`)).status).toBe(200);
+    expect(asked.at(-1)).toMatchObject({ container: 'b' });
+  });
+
   it.each<[string, object, string, number, string]>([
     ['a pod without a node', {}, '', 400, 'pod a does not have a host assigned'],
     [
