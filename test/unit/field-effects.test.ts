@@ -14,7 +14,8 @@ import {
 import { warningsFor } from '../../api/scheme';
 import { made, refusal } from '../../api/testing';
 import { REVIEWS } from '../../control-plane/api-server/auth/reviews';
-import { homesOf, metadataHomesOf, planted, type Home } from './field-places';
+import { planted } from './field-places';
+import { ROWS, samplesOf } from './field-samples';
 import { isNamedTest } from './named-tests';
 
 /*
@@ -66,10 +67,6 @@ const fields = (): ReadonlyMap<string, FieldEffect | undefined> => {
   return found;
 };
 
-const rows = Object.entries(FIELD_EFFECTS).flatMap(([definition, effects]) =>
-  Object.entries(effects).map(([field, effect]) => ({ definition, field, effect })),
-);
-
 it('walks all kinds that can be sent', () => {
   const others = Object.entries(definitions())
     .filter(([name, schema]) => 'x-kubernetes-group-version-kind' in schema && !SENT.includes(name))
@@ -92,13 +89,13 @@ it('says of every field what it does', () => {
 
 it('says nothing of what there is not, and nothing twice', () => {
   const walked = fields();
-  const unknown = rows.map(({ definition, field }) => `${definition}.${field}`);
+  const unknown = ROWS.map(({ definition, field }) => `${definition}.${field}`);
   expect(unknown.filter((name) => !walked.has(name))).toEqual([]);
   const definitionsNamed = EFFECT_TABLES.flatMap((table) => Object.keys(table));
   expect(definitionsNamed).toHaveLength(new Set(definitionsNamed).size);
 });
 
-const effects = [...rows, ...WELL_KNOWN].map(({ effect }) => effect);
+const effects = [...ROWS, ...WELL_KNOWN].map(({ effect }) => effect);
 
 it('says something of each', () => {
   const empty = effects.filter(({ shown, warned, refused, kept }) =>
@@ -116,43 +113,6 @@ it('names tests that there are', () => {
   });
   expect(missing).toEqual([]);
 });
-
-/** One value of a field, or of a label or annotation, in one place. */
-interface Sample {
-  readonly title: string;
-  readonly home: Home;
-  readonly key: string;
-  readonly value: unknown;
-  /** As warnings and refusals name it. */
-  readonly field: string;
-}
-
-const samplesOf = (sort: 'warned' | 'refused'): readonly Sample[] => [
-  ...rows.flatMap(({ definition, field: key, effect }) =>
-    samples(effect[sort], homesOf(definition), key, (path) =>
-      path === '' ? key : `${path}.${key}`,
-    ),
-  ),
-  ...WELL_KNOWN.flatMap(({ kind, map, key, effect }) =>
-    samples(effect[sort], metadataHomesOf(kind, map), key, (path) => `${path}[${key}]`),
-  ),
-];
-
-const samples = (
-  values: readonly unknown[] = [],
-  homes: readonly Home[] | undefined,
-  key: string,
-  fieldOf: (path: string) => string,
-): readonly Sample[] => {
-  if (values.length === 0) return [];
-  if (homes === undefined) throw new Error(`no place to plant ${key}`);
-  return values.flatMap((value) =>
-    homes.map((home) => {
-      const field = fieldOf(home.path);
-      return { title: `${home.resource.kind} ${field}`, home, key, value, field };
-    }),
-  );
-};
 
 const isAbout = (field: string) => (sentence: string) =>
   sentence.startsWith(field) && /^[.:[]/.test(sentence.slice(field.length));

@@ -44,7 +44,7 @@ export const CONTAINER_EFFECTS: Effects = {
     terminationMessagePath: shown(FIELDS('lets a container leave its last words where it says')),
     terminationMessagePolicy: shown(ENDS('takes the log for last words by the policy %s')),
     tty: STREAM,
-    volumeDevices: refused([{ name: 'none', devicePath: '/dev/x' }]),
+    volumeDevices: refused([{ name: 'v', devicePath: '/dev/x' }]),
     volumeMounts: MOUNTS,
     workingDir: STREAM,
   },

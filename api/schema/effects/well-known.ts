@@ -61,7 +61,10 @@ export const WELL_KNOWN: readonly WellKnown[] = [
   annotation('Namespace', 'scheduler.alpha.kubernetes.io/defaultTolerations', warned('[]')),
   annotation('Namespace', 'scheduler.alpha.kubernetes.io/node-selector', warned('a=b')),
   annotation('Namespace', 'scheduler.alpha.kubernetes.io/tolerationsWhitelist', warned('[]')),
-  annotation('ServiceAccount', 'kubernetes.io/enforce-mountable-secrets', refused('true')),
+  annotation('ServiceAccount', 'kubernetes.io/enforce-mountable-secrets', {
+    ...refused('true'),
+    ...kept('any other value asks for nothing'),
+  }),
   annotation(
     'Deployment',
     'deployment.kubernetes.io/revision',
