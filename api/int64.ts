@@ -1,6 +1,21 @@
 /** A 64-bit integer: a `number` while that is exact, a `bigint` beyond 2^53. */
 export type Int64 = number | bigint;
 
+/**
+ * Fields of 64 bits that hold any value, wherever they stand. Those that validation or the server
+ * itself keeps small, such as user ids and generations, are plain numbers:
+ * test/unit/int64-fields.test.ts knows of each which it is.
+ */
+export const INT64_FIELDS = [
+  'deletionGracePeriodSeconds',
+  'gracePeriodSeconds',
+  'remainingItemCount',
+  'seconds',
+  'sizeBytes',
+  'terminationGracePeriodSeconds',
+  'tolerationSeconds',
+] as const;
+
 /** The form that equal values share. */
 export const int64 = (value: bigint): Int64 => {
   const number = Number(value);

@@ -265,6 +265,23 @@ describe('pods', () => {
   });
 });
 
+it.each<[number | undefined, number | bigint | undefined, string | undefined]>([
+  [undefined, 60, undefined],
+  [60, 30, undefined],
+  [60, 0, undefined],
+  [60, 61, 'must be less than or equal to previous value'],
+  [60, undefined, 'must not update from a positive integer to nil value'],
+  [undefined, -1, 'must be between 0 and 2147483647, inclusive'],
+  [undefined, 2 ** 31, 'must be between 0 and 2147483647, inclusive'],
+  [undefined, 2n ** 60n, 'must be between 0 and 2147483647, inclusive'],
+])('let the deadline of a pod go from %p to %p: %p', (before, after, why) => {
+  const deadline = (activeDeadlineSeconds: unknown) =>
+    pod(activeDeadlineSeconds === undefined ? {} : { activeDeadlineSeconds });
+  expect(refusal(PODS, deadline(after), deadline(before))).toEqual(
+    why === undefined ? [] : [expect.stringContaining(why)],
+  );
+});
+
 describe('deployments', () => {
   it('need a selector that matches their pods', () => {
     expect(refusal(DEPLOYMENTS, deployment({ selector: null }))).toEqual([

@@ -14,7 +14,7 @@ import type {
 } from 'kubernetes-types/rbac/v1';
 import type { PriorityClass as SchedulingPriorityClass } from 'kubernetes-types/scheduling/v1';
 import type * as core from 'kubernetes-types/core/v1';
-import type { Int64 } from './int64';
+import type { Int64, INT64_FIELDS } from './int64';
 import type * as meta from 'kubernetes-types/meta/v1';
 
 /**
@@ -31,18 +31,7 @@ export type DeepReadonly<T> = T extends (infer Item)[]
       }
     : T;
 
-/**
- * Fields of 64 bits that hold any value. Those that validation or the server itself keeps small,
- * such as user ids and generations, stay `number`.
- */
-type Int64Field =
-  | 'deletionGracePeriodSeconds'
-  | 'gracePeriodSeconds'
-  | 'remainingItemCount'
-  | 'seconds'
-  | 'sizeBytes'
-  | 'terminationGracePeriodSeconds'
-  | 'tolerationSeconds';
+type Int64Field = (typeof INT64_FIELDS)[number];
 
 export type OwnerReference = DeepReadonly<meta.OwnerReference>;
 export type LabelSelector = DeepReadonly<meta.LabelSelector>;

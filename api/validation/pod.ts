@@ -2,7 +2,7 @@ import { jsonEqual } from '../json-value';
 import type { Container, Pod, PodSpec, Toleration } from '../types';
 import { validateTolerations } from './affinity';
 import { validateImage } from './containers';
-import { forbidden, invalid, nonNegative, type FieldError } from './field-error';
+import { forbidden, inRange, invalid, nonNegative, type FieldError } from './field-error';
 import {
   subdomainName,
   validateMetadata,
@@ -75,11 +75,13 @@ const validateDeadline = (
   old: number | undefined,
 ): readonly FieldError[] => {
   const field = 'spec.activeDeadlineSeconds';
-  if (old === undefined) return [];
-  if (seconds === undefined) {
-    return [invalid(field, seconds, 'must not update from a positive integer to nil value')];
-  }
-  return seconds > old
+  if (seconds === undefined)
+    return old === undefined
+      ? []
+      : [invalid(field, seconds, 'must not update from a positive integer to nil value')];
+  const outside = inRange(field, seconds, 0, 2 ** 31 - 1);
+  if (outside.length > 0) return outside;
+  return old !== undefined && seconds > old
     ? [invalid(field, seconds, `must be less than or equal to previous value`)]
     : [];
 };

@@ -15,7 +15,7 @@ export const deadlineMsOf = ({ spec, status }: Pod, watches: Stopwatches): numbe
   if (activeDeadlineSeconds === undefined || startTime === undefined) return undefined;
   // The start time is this node's own stamp.
   const startedMs = watches.startOf(`pod/${startTime}`, Date.parse(startTime));
-  return startedMs + activeDeadlineSeconds * 1000;
+  return startedMs + secondsToMs(activeDeadlineSeconds);
 };
 
 const DEFAULT_GRACE_SECONDS = 30;

@@ -63,6 +63,7 @@ const IN_POD: Readonly<Record<string, string>> = {
   Volume: 'spec.volumes[0]',
   EmptyDirVolumeSource: 'spec.volumes[0].emptyDir',
   VolumeProjection: 'spec.volumes[0].projected.sources[0]',
+  ServiceAccountTokenProjection: 'spec.volumes[0].projected.sources[0].serviceAccountToken',
 };
 
 const ACCOUNT_NAME = 'kubernetes.io/service-account.name';
