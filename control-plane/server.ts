@@ -109,7 +109,7 @@ const serve = async (
     ...{ clock, log },
     historyBytesMax: budget.historyBytes,
   });
-  await using registry = await createRegistry({ dir: join(config.dataDir, 'registry'), log });
+  await using registry = await createRegistry({ ...shared, dir: join(config.dataDir, 'registry') });
   const apiClient = lateBound<ApiClient>('the API');
   const nodeConnections = lateBound<NodeConnections>('the nodes server');
   const faults = faultsOf(log, apiClient.proxy);

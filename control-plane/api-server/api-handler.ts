@@ -9,7 +9,7 @@ import { ISSUER, type ServiceAccountTokens } from './auth/service-account-tokens
 import { isAnonymous, NODES_GROUP, type User } from './auth/user';
 import { serveDiscovery } from './discovery/discovery-api';
 import type { Discovery } from './discovery/discovery';
-import { servePublic, type HealthCheck, type VersionInfo } from './discovery/health';
+import { servePublic, type HealthDeps } from './discovery/health';
 import { statusResponse, toApiError, type ApiRequest, type ApiResponse } from './http/exchange';
 import type { InFlightLimit } from './http/in-flight';
 import { parseResourcePath, type ResourceTarget } from './http/request-target';
@@ -21,7 +21,7 @@ import type { KindRegistry } from './kinds/kind-registry';
 import { storeNameOf } from './kinds/served-kind';
 import type { RequestMetrics } from './metrics/request-metrics';
 
-export interface ApiHandlerDeps {
+export interface ApiHandlerDeps extends HealthDeps {
   readonly kinds: KindRegistry;
   readonly authorizer: Authorizer;
   readonly tokens: ServiceAccountTokens;
@@ -35,8 +35,6 @@ export interface ApiHandlerDeps {
   readonly rest: RestApi;
   readonly discovery: Discovery;
   readonly exec: ExecGateway;
-  readonly checks: readonly HealthCheck[];
-  readonly version: VersionInfo;
   /** Answers paths outside /api and /apis; undefined for those it does not know. */
   readonly extra: readonly ((request: ApiRequest) => Promise<ApiResponse | undefined>)[];
 }

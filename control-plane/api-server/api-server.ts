@@ -139,6 +139,7 @@ export const createApiServer = (deps: ApiServerDeps): ApiServer => {
     discovery: new Discovery(kinds, reviewsOf(deps)),
     exec: new ExecGateway({ service, nodes }),
     checks: healthChecks(deps),
+    clock: deps.clock,
     version: versionInfo(deps.version),
     extra: [
       (request) => serveReview(request, authorizer, service.tokens),

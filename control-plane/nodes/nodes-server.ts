@@ -60,7 +60,7 @@ export const createNodesServer = (deps: NodesServerDeps): NodesServer => new Grp
 
 class GrpcNodesServer implements NodesServer {
   private readonly listener: AgentsListener;
-  private readonly sessions = new SessionTable();
+  private readonly sessions: SessionTable;
   private readonly claims: NodeClaims;
   private readonly broker: StreamBroker;
   private readonly sessionDeps: SessionDeps;
@@ -73,6 +73,7 @@ class GrpcNodesServer implements NodesServer {
     const { client, clock, pods, log } = deps;
     const settings = { ...DEFAULT_NODES_OPTIONS, ...deps.options };
     this.listener = new AgentsListener(deps.pki, clock);
+    this.sessions = new SessionTable(clock);
     this.claims = new NodeClaims(client);
     this.broker = new StreamBroker(clock);
     this.podIndex = new PodIndex(pods);

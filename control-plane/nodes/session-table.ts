@@ -1,5 +1,6 @@
 import { status } from '@grpc/grpc-js';
 
+import type { Clock } from '../../lib/clock';
 import { grpcError } from './node-identity';
 import type { NodeSession } from './node-session';
 
@@ -13,8 +14,12 @@ interface Entry {
 /** At most one session per node; the newest of the same agent wins, another agent is refused. */
 export class SessionTable {
   private readonly entries = new Map<string, Entry>();
-  // Grows over restarts too, so that a number never names two sessions.
-  private lastNumber = BigInt(Date.now()) * 1000n;
+  private lastNumber: bigint;
+
+  constructor(clock: Pick<Clock, 'now'>) {
+    // Wall time, because it grows over restarts too: a number never names two sessions.
+    this.lastNumber = BigInt(clock.now()) * 1000n;
+  }
 
   nextNumber(): bigint {
     return ++this.lastNumber;

@@ -3,6 +3,7 @@ import { createReadStream, type ReadStream } from 'node:fs';
 import { mkdir, open, readdir, rename, rm, stat, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
 import { badDigest, RegistryError, unknownUpload } from './errors';
+import type { Clock } from '../../lib/clock';
 import { syncFolder } from '../../lib/files';
 
 interface Upload {
@@ -10,6 +11,7 @@ interface Upload {
   readonly hash: Hash;
   sizeBytes: number;
   isBusy: boolean;
+  /** Monotonic. */
   usedAtMs: number;
 }
 
@@ -23,14 +25,15 @@ export class BlobStore {
   private constructor(
     private readonly blobDir: string,
     private readonly uploadDir: string,
+    private readonly clock: Clock,
   ) {}
 
   /** Uploads do not outlive the server: what an earlier one left is removed. */
-  static async open(dir: string): Promise<BlobStore> {
+  static async open(dir: string, clock: Clock): Promise<BlobStore> {
     const [blobs, uploads] = [join(dir, 'blobs', 'sha256'), join(dir, 'uploads')];
     await rm(uploads, { recursive: true, force: true });
     for (const folder of [blobs, uploads]) await mkdir(folder, { recursive: true, mode: 0o700 });
-    return new BlobStore(blobs, uploads);
+    return new BlobStore(blobs, uploads, clock);
   }
 
   /** Undefined when it is not here. `digest` has been checked. */
@@ -59,7 +62,7 @@ export class BlobStore {
       hash: createHash('sha256'),
       sizeBytes: 0,
       isBusy: false,
-      usedAtMs: Date.now(),
+      usedAtMs: this.clock.monotonicMs(),
     });
     return id;
   }
@@ -92,7 +95,7 @@ export class BlobStore {
         await upload.file.writeFile(chunk);
         upload.hash.update(chunk);
         upload.sizeBytes += chunk.length;
-        upload.usedAtMs = Date.now();
+        upload.usedAtMs = this.clock.monotonicMs();
       }
     } catch (error) {
       // What arrived of a cut request is not known for sure: the client starts again.
@@ -147,7 +150,7 @@ export class BlobStore {
 
   /** Pushers that went away must not keep others out. */
   private async expire(): Promise<void> {
-    const beforeMs = Date.now() - UPLOAD_IDLE_MAX_MS;
+    const beforeMs = this.clock.monotonicMs() - UPLOAD_IDLE_MAX_MS;
     for (const [id, { isBusy, usedAtMs }] of this.uploads) {
       if (!isBusy && usedAtMs < beforeMs) await this.cancel(id);
     }

@@ -1,8 +1,13 @@
+import type { Clock } from '../../lib/clock';
 import { BlobStore } from './blob-store';
 import type { Catalog } from './catalog';
 
 /** Deletes blobs that no manifest names, unless they are young enough to be part of a push. */
-export const collectUnused = async (blobs: BlobStore, catalog: Catalog): Promise<void> => {
+export const collectUnused = async (
+  blobs: BlobStore,
+  catalog: Catalog,
+  clock: Clock,
+): Promise<void> => {
   const used = new Set<string>();
   for (const name of await catalog.names()) {
     for (const digest of await catalog.manifests(name)) {
@@ -10,7 +15,8 @@ export const collectUnused = async (blobs: BlobStore, catalog: Catalog): Promise
       for (const part of await partsOf(blobs, digest)) used.add(part);
     }
   }
-  await blobs.sweep(used, MIN_AGE_MS, Date.now());
+  // Files are stamped by this machine's own wall clock.
+  await blobs.sweep(used, MIN_AGE_MS, clock.now());
 };
 
 const partsOf = async (blobs: BlobStore, digest: string): Promise<string[]> => {

@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { join } from 'node:path';
 import type { TLSSocket } from 'node:tls';
+import type { Clock } from '../../lib/clock';
 import type { Log } from '../../lib/log';
 import { BlobStore } from './blob-store';
 import { Catalog } from './catalog';
@@ -11,6 +12,7 @@ import { route } from './routes';
 export interface RegistryOptions {
   /** Survives restarts: blobs and the repositories that name them. */
   readonly dir: string;
+  readonly clock: Clock;
   readonly log: Log;
   /** Who may push and delete. Default: whose client certificate is of `system:masters`. */
   readonly mayWrite?: (request: IncomingMessage) => boolean;
@@ -23,12 +25,13 @@ export interface Registry extends AsyncDisposable {
 
 export const createRegistry = async ({
   dir,
+  clock,
   log,
   mayWrite = isAdministrator,
 }: RegistryOptions): Promise<Registry> => {
-  const blobs = await BlobStore.open(dir);
+  const blobs = await BlobStore.open(dir, clock);
   const catalog = new Catalog(join(dir, 'repositories'));
-  await collectUnused(blobs, catalog);
+  await collectUnused(blobs, catalog, clock);
   const answer = async (request: IncomingMessage, response: ServerResponse) => {
     try {
       if (!isRead(request) && !mayWrite(request)) {

@@ -25,7 +25,12 @@ let server: Server;
 let baseUrl: string;
 
 const openRegistry = (): Promise<Registry> =>
-  createRegistry({ dir: join(dir, 'registry'), log: silentLog, mayWrite: () => true });
+  createRegistry({
+    dir: join(dir, 'registry'),
+    clock: systemClock,
+    log: silentLog,
+    mayWrite: () => true,
+  });
 
 beforeEach(async () => {
   dir = await mkdtemp(join(tmpdir(), 'dhow-registry-'));
@@ -289,7 +294,7 @@ const BUDGET = { connectionsMax: 100, bodyBytes: 1024 };
 
 it('takes writes from administrators alone', async () => {
   const pki = await openPki({ directory: join(dir, 'pki'), serverNames: [], clock: systemClock });
-  const own = await createRegistry({ dir: join(dir, 'own'), log: silentLog });
+  const own = await createRegistry({ dir: join(dir, 'own'), clock: systemClock, log: silentLog });
   const handlers = {
     handle: () => Promise.reject(new Error('not the registry')),
     upgrade: () => Promise.reject(new Error('not the registry')),

@@ -1,5 +1,6 @@
 import { jsonResponse, textResponse, type ApiRequest, type ApiResponse } from '../http/exchange';
-import { linkedController } from '../../../lib/async/linked-controller';
+import { timedController } from '../../../lib/async/timed-controller';
+import type { Clock } from '../../../lib/clock';
 
 /** Something that must be well for the server to be. */
 export interface HealthCheck {
@@ -21,10 +22,16 @@ export interface VersionInfo {
   readonly platform: string;
 }
 
+export interface HealthDeps {
+  readonly checks: readonly HealthCheck[];
+  readonly version: VersionInfo;
+  readonly clock: Clock;
+}
+
 /** The paths that need no certificate; undefined for any other. */
 export const servePublic = async (
   { path, method, query, signal }: ApiRequest,
-  { checks, version }: { readonly checks: readonly HealthCheck[]; readonly version: VersionInfo },
+  { checks, version, clock }: HealthDeps,
 ): Promise<ApiResponse | undefined> => {
   if (method !== 'GET' && method !== 'HEAD') return undefined;
   if (path === '/version' || path === '/version/') return jsonResponse(version);
@@ -36,7 +43,7 @@ export const servePublic = async (
   // A server without its store is alive: restarting it would not help.
   const results = await Promise.all(
     (endpoint === 'livez' ? wanted.filter(({ name }) => name === 'ping') : wanted).map((one) =>
-      run(one, signal),
+      run(one, clock, signal),
     ),
   );
   return report(endpoint, results, query.has('verbose'));
@@ -47,9 +54,9 @@ interface Result {
   readonly isOk: boolean;
 }
 
-const run = async (health: HealthCheck, signal: AbortSignal): Promise<Result> => {
+const run = async (health: HealthCheck, clock: Clock, signal: AbortSignal): Promise<Result> => {
   const { name } = health;
-  using timeout = linkedController(signal, AbortSignal.timeout(CHECK_TIMEOUT_MS));
+  using timeout = timedController(clock, CHECK_TIMEOUT_MS, signal);
   try {
     await health.check(timeout.signal);
     return { name, isOk: true };

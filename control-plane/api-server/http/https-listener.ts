@@ -13,6 +13,7 @@ import { ByteBudget } from './in-flight';
 import { MAX_BODY_BYTES, readBody } from './read-body';
 import { send } from './send';
 import { linkedController } from '../../../lib/async/linked-controller';
+import { timedController } from '../../../lib/async/timed-controller';
 import { publicKeyHashOf } from '../../../lib/public-key';
 import { systemClock } from '../../../lib/clock';
 import { stringifyJson } from '../../../lib/json';
@@ -113,9 +114,9 @@ export class HttpsListener implements AsyncDisposable {
     });
     this.stopping.abort();
     this.server.closeIdleConnections();
-    const cut = setTimeout(() => this.server.closeAllConnections(), DRAIN_MS);
+    using limit = timedController(systemClock, DRAIN_MS);
+    onAbort(limit.signal, () => this.server.closeAllConnections());
     await closed;
-    clearTimeout(cut);
   }
 
   private async serve(raw: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -212,12 +213,13 @@ const contextOf = ({ server, caCertificate }: TlsMaterial) => ({
  */
 const discardRest = (raw: IncomingMessage): void => {
   let bytes = 0;
-  const cut = setTimeout(() => raw.socket.destroy(), DISCARD_MS);
+  const limit = timedController(systemClock, DISCARD_MS);
+  onAbort(limit.signal, () => raw.socket.destroy());
   raw.on('data', (chunk: Buffer) => {
     bytes += chunk.length;
     if (bytes > MAX_BODY_BYTES) raw.socket.destroy();
   });
-  for (const end of ['end', 'close']) raw.once(end, () => clearTimeout(cut));
+  for (const end of ['end', 'close']) raw.once(end, () => limit[Symbol.dispose]());
 };
 
 const toApiRequest = (raw: IncomingMessage, signal: AbortSignal): Omit<ApiRequest, 'body'> => {

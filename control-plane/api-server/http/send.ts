@@ -1,7 +1,8 @@
 import { once } from 'node:events';
 import type { ServerResponse } from 'node:http';
 import type { ApiResponse } from './exchange';
-import { linkedController } from '../../../lib/async/linked-controller';
+import { timedController } from '../../../lib/async/timed-controller';
+import { systemClock } from '../../../lib/clock';
 
 /** Writes an answer; a stream until it ends or the peer goes away or stops reading. */
 export const send = async (
@@ -65,7 +66,7 @@ class CoalescingWriter {
   async drained(signal: AbortSignal): Promise<boolean> {
     this.flush();
     if (!this.response.writableNeedDrain) return true;
-    using limit = linkedController(signal, AbortSignal.timeout(SLOW_READER_MS));
+    using limit = timedController(systemClock, SLOW_READER_MS, signal);
     try {
       await once(this.response, 'drain', { signal: limit.signal });
       return true;

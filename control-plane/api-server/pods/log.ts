@@ -1,6 +1,7 @@
 import { ApiError } from '../../../api/errors';
 import type { ObjectName } from '../../../api/types';
 import type { LogsRequest, NodeConnections } from '../../../client/node-connections';
+import type { Clock } from '../../../lib/clock';
 import type { ApiRequest, ApiResponse } from '../http/exchange';
 import type { ServedKind } from '../kinds/served-kind';
 import type { ObjectService } from '../objects/object-service';
@@ -20,7 +21,7 @@ export const podLog = async (
   const { nodeName, target } = await placementOf(service, pods, name, container, signal);
   const lines = nodes.logs(nodeName, { ...target, ...options }, signal)[Symbol.asyncIterator]();
   // The first chunk is awaited here, so that a refusal is still an answer with a status.
-  const first = await firstOf(lines, options.follow);
+  const first = await firstOf(lines, options.follow, service.clock);
   return {
     status: 200,
     headers: { 'content-type': 'text/plain' },
@@ -34,14 +35,18 @@ type First = IteratorResult<Uint8Array, unknown> | Promise<IteratorResult<Uint8A
 const firstOf = async (
   lines: AsyncIterator<Uint8Array, unknown>,
   isFollowed: boolean,
+  clock: Clock,
 ): Promise<{ readonly result: First }> => {
   const result = lines.next();
   if (!isFollowed) return { result: await result };
-  const silence = new Promise<'silent'>((resolve) => {
-    setTimeout(resolve, SILENCE_MS, 'silent').unref();
-  });
-  const won = await Promise.race([result, silence]);
-  return { result: won === 'silent' ? result : won };
+  const over = new AbortController();
+  const silence = clock.sleep(SILENCE_MS, over.signal).then(() => 'silent' as const);
+  try {
+    const won = await Promise.race([result, silence]);
+    return { result: won === 'silent' ? result : won };
+  } finally {
+    over.abort();
+  }
 };
 
 async function* resumed(

@@ -88,14 +88,14 @@ export class EtcdConnection implements Disposable {
     fields: RangeFields | ((retryCount: number) => RangeFields),
     signal?: AbortSignal,
   ): Promise<RangeResponse> {
-    const startMs = performance.now();
+    const startMs = systemClock.monotonicMs();
     for (let retryCount = 0; ; retryCount++) {
       const request = rangeRequest(typeof fields === 'function' ? fields(retryCount) : fields);
       try {
         return await this.callKv((kv) => kv.range.bind(kv), request, signal);
       } catch (error) {
-        const isLate = performance.now() - startMs > READ_RETRY_FOR_MS;
-        const isOver = isLate || this.isClosed || this.replaced.aborted;
+          const isLate = systemClock.monotonicMs() - startMs > READ_RETRY_FOR_MS;
+          const isOver = isLate || this.isClosed || this.replaced.aborted;
         if (isOver || !hasReason(error, 'ServiceUnavailable')) throw error;
         await systemClock.sleep(backoffMs(retryCount, READ_RETRY, systemRandom), signal);
       }

@@ -1,5 +1,6 @@
 import {
   Metadata,
+  status,
   type CallOptions,
   type ChannelCredentials,
   type ClientDuplexStream,
@@ -7,6 +8,8 @@ import {
   type ServiceError,
 } from '@grpc/grpc-js';
 import { onAbort } from '../../../lib/async/on-abort';
+import { timedController, type TimedController } from '../../../lib/async/timed-controller';
+import { systemClock } from '../../../lib/clock';
 import {
   KVClient,
   MaintenanceClient,
@@ -43,8 +46,8 @@ export class EtcdLink {
   private readonly streams = new Set<{ cancel(): void }>();
   /** Calls that wait, the oldest first, with the time they began. */
   private readonly calls = new Map<ClientUnaryCall, number>();
-  private lateTimer: NodeJS.Timeout | undefined;
-  private heartbeat: NodeJS.Timeout | undefined;
+  private lateTimer: TimedController | undefined;
+  private heartbeat: TimedController | undefined;
   private answeredCount = 0;
 
   constructor(private readonly options: LinkOptions) {
@@ -66,18 +69,21 @@ export class EtcdLink {
     signal?: AbortSignal,
   ): Promise<Response> {
     return new Promise((resolve, reject) => {
-      const options = { deadline: Date.now() + timeoutMs };
-      const call = pick(this.clients)(request, new Metadata(), options, (error, response) => {
+      // gRPC's own deadlines are on the wall clock, which may be set while the call waits.
+      const limit = timedController(systemClock, timeoutMs);
+      const call = pick(this.clients)(request, new Metadata(), {}, (error, response) => {
         signal?.removeEventListener('abort', cancel);
+        limit[Symbol.dispose]();
         this.calls.delete(call);
         this.answeredCount++;
         if (error === null) resolve(response);
-        else reject(error);
+        else reject(limit.signal.aborted ? deadlineExceeded(timeoutMs, error) : error);
       });
       const cancel = () => call.cancel();
       onAbort(signal, cancel);
-      this.calls.set(call, performance.now());
-      this.lateTimer ??= setTimeout(() => this.findLate(), LATE_MS).unref();
+      onAbort(limit.signal, cancel);
+      this.calls.set(call, systemClock.monotonicMs());
+      this.lateTimer ??= later(LATE_MS, () => this.findLate());
     });
   }
 
@@ -96,7 +102,7 @@ export class EtcdLink {
   }
 
   end(): void {
-    for (const timer of [this.lateTimer, this.heartbeat]) clearTimeout(timer);
+    for (const timer of [this.lateTimer, this.heartbeat]) timer?.[Symbol.dispose]();
     for (const pending of [...this.calls.keys(), ...this.streams]) pending.cancel();
     this.clients.kv.close();
   }
@@ -105,26 +111,38 @@ export class EtcdLink {
   private beat(): void {
     if (this.heartbeat !== undefined || this.streams.size === 0) return;
     const { answeredCount } = this;
-    this.heartbeat = setTimeout(() => {
+    this.heartbeat = later(HEARTBEAT_MS, () => {
       this.heartbeat = undefined;
       // A failure shows on the streams, too.
       if (answeredCount === this.answeredCount) this.ping().catch(() => undefined);
       this.beat();
-    }, HEARTBEAT_MS).unref();
+    });
   }
 
   private findLate(): void {
     this.lateTimer = undefined;
     const [startMs] = this.calls.values();
     if (startMs === undefined) return;
-    const waitedMs = performance.now() - startMs;
-    this.lateTimer = setTimeout(
-      () => this.findLate(),
-      Math.max(LATE_POLL_MS, LATE_MS - waitedMs),
-    ).unref();
+    const waitedMs = systemClock.monotonicMs() - startMs;
+    this.lateTimer = later(Math.max(LATE_POLL_MS, LATE_MS - waitedMs), () => this.findLate());
     if (waitedMs >= LATE_MS) this.options.onLate(this);
   }
 }
+
+/** Runs once the time is up, unless it is disposed of before. */
+const later = (ms: number, run: () => void): TimedController => {
+  const timer = timedController(systemClock, ms);
+  onAbort(timer.signal, run);
+  return timer;
+};
+
+/** As gRPC itself would say it. */
+const deadlineExceeded = (timeoutMs: number, cause: ServiceError): ServiceError =>
+  Object.assign(new Error(cause.message, { cause }), {
+    code: status.DEADLINE_EXCEEDED,
+    details: `Deadline exceeded after ${timeoutMs / 1000}s`,
+    metadata: cause.metadata,
+  });
 
 /** A local etcd answers in a millisecond, one with a slow disk in some hundreds. */
 const LATE_MS = 1_000;
