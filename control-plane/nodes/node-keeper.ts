@@ -2,12 +2,13 @@ import { status } from '@grpc/grpc-js';
 
 import { ApiError } from '../../api/errors';
 import { IMAGE_LAYERS_ANNOTATION } from '../../api/image-layers';
-import type { Node } from '../../api/types';
+import type { Node, NodeCondition } from '../../api/types';
 import { linkedController } from '../../lib/async/linked-controller';
 import type { Clock } from '../../lib/clock';
 import { describeError, type Log } from '../../lib/log';
 import type { NodeStatus } from '../../proto/gen/dhow/agent/v1/agent';
 import { parseObject } from './agent-json';
+import { CLOCK_SKEWED, skewCondition, type ClockSkew } from './clock-skew';
 import type { ObjectView } from './deps';
 import type { LeaseRenewer } from './lease-renewer';
 import { grpcError } from './node-identity';
@@ -37,6 +38,9 @@ export class NodeKeeper {
   private node: Node;
   private reported: Node['status'];
   private imageLayers = '';
+  /** What this session has found of the agent's clock, and the skew that it tells of. */
+  private clockCondition: NodeCondition | undefined;
+  private toldSkewMs: number | undefined;
   /** A session begins with a sign of life. */
   private hasBeat = true;
   private isNews = false;
@@ -56,9 +60,10 @@ export class NodeKeeper {
     this.reported = reported;
   }
 
-  /** A sign of life: renews the lease. */
-  beat(): void {
+  /** A sign of life: renews the lease. With it may come how far the agent's clock is off. */
+  beat(skew?: ClockSkew): void {
     this.hasBeat = true;
+    if (skew !== undefined) this.noteSkew(skew);
     this.wake();
   }
 
@@ -119,6 +124,24 @@ export class NodeKeeper {
     }
   }
 
+  private noteSkew(skew: ClockSkew): void {
+    const known = this.clockCondition ?? conditionOf(this.current().status, CLOCK_SKEWED);
+    const condition = skewCondition(known, skew, this.toldSkewMs);
+    if (condition === undefined) return;
+    if (condition.status === 'True') this.deps.log.warn({ ...skew }, "the node's clock is off");
+    this.clockCondition = condition;
+    this.toldSkewMs = skew.skewMs;
+    this.isNews = true;
+  }
+
+  /** As the agent says, but for its clock: of that we judge. */
+  private get judged(): Node['status'] {
+    const { reported, clockCondition } = this;
+    if (clockCondition === undefined) return reported;
+    const others = (reported.conditions ?? []).filter(({ type }) => type !== CLOCK_SKEWED);
+    return { ...reported, conditions: [...others, clockCondition] };
+  }
+
   /** The view may lag behind the registration, but not by a heartbeat. */
   private checkDeleted(hadBeat: boolean): void {
     const { name } = this.node.metadata;
@@ -134,7 +157,7 @@ export class NodeKeeper {
     this.isNews = this.wasRefused = false;
     try {
       await checkAddress(this.current(), this.reported, signal);
-      this.node = await registrar.writeStatus(this.current(), this.reported, signal);
+      this.node = await registrar.writeStatus(this.current(), this.judged, signal);
       await this.writeImageLayers(signal);
     } catch (error) {
       if (signal.aborted) return;
@@ -160,8 +183,11 @@ export class NodeKeeper {
 const isGrpcStatus = (error: unknown): boolean =>
   error instanceof Error && !(error instanceof ApiError) && 'details' in error;
 
-const readyOf = ({ conditions }: Node['status']): string | undefined =>
-  conditions?.find(({ type }) => type === 'Ready')?.status;
+const readyOf = (status: Node['status']): string | undefined =>
+  conditionOf(status, 'Ready')?.status;
+
+const conditionOf = ({ conditions }: Node['status'], wanted: string): NodeCondition | undefined =>
+  conditions?.find(({ type }) => type === wanted);
 
 /** Between rounds, however many messages come. */
 const PAUSE_MS = 50;

@@ -11,6 +11,7 @@ import type {
   SessionRequest,
   SessionResponse,
 } from '../../proto/gen/dhow/agent/v1/agent';
+import { ClockProbe } from './clock-skew';
 import { deltaOf, partsOf, snapshotOf } from './assignment-parts';
 import { assignmentsOf, SentAssignments, type NodeAssignments } from './assignments';
 import type { NodesOptions, NodesServerDeps, ObjectView } from './deps';
@@ -61,6 +62,7 @@ export class NodeSession {
   private readonly events: EventIntake;
   private readonly log: Log;
   private readonly silence: SilenceMeter;
+  private readonly clockProbe: ClockProbe;
   private isDirty = true;
   private wake: (() => void) | undefined;
   readonly signal = this.controller.signal;
@@ -79,7 +81,11 @@ export class NodeSession {
     const leaseSeconds = Math.ceil((deps.settings.heartbeatIntervalMs * 4) / 1000);
     const lease = new LeaseRenewer(deps, this.name, leaseSeconds);
     const { nodes, registrar, clock } = deps;
-    const acknowledge = () => this.writer.write({ message: { $case: 'heartbeatAck', value: {} } });
+    this.clockProbe = new ClockProbe(deps.clock);
+    const acknowledge = () =>
+      this.writer.write({
+        message: { $case: 'heartbeatAck', value: { probe: this.clockProbe.next() } },
+      });
     const checkAddress: NodeKeeperDeps['checkAddress'] = (current, claimed, signal) =>
       registrar.checkAddress(current, claimed, stream.peer, signal);
     const keeperDeps = {
@@ -242,7 +248,8 @@ export class NodeSession {
         if (message.value.session === this.number) this.keeper.report(message.value);
         return;
       case 'heartbeat':
-        if (message.value.session === this.number) this.keeper.beat();
+        if (message.value.session === this.number)
+          this.keeper.beat(this.clockProbe.skewOf(message.value.clock));
         return;
       case 'events':
         for (const event of message.value.events) this.events.accept(this.name, event);

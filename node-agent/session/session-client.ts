@@ -10,6 +10,7 @@ import type {
   AgentHello,
   AssignmentDelta,
   Assignments,
+  ClockReading,
   OpenStream,
   Peer,
   ServerHello,
@@ -62,6 +63,8 @@ export class SessionClient {
   private wake: (() => void) | undefined;
   private isLive = false;
   private lastHeardMs = 0;
+  /** The last acknowledgement that asks for the clock, and when it came. */
+  private probe: { readonly number: bigint; readonly atMs: number } | undefined;
   /** Sends the next heartbeat, and with it a changed node status, at once. */
   nudge: () => void = () => undefined;
 
@@ -107,6 +110,7 @@ export class SessionClient {
       await stream.write({ message: { $case: 'hello', value: await this.deps.hello() } });
       const hello = await this.firstMessage(stream);
       this.deps.statuses.restart();
+      this.probe = undefined;
       this.deps.handlers.onHello(hello);
       this.isLive = true;
       this.deps.log.info({ session: String(hello.session) }, 'connected to the server');
@@ -133,6 +137,17 @@ export class SessionClient {
     const message = first === undefined || first.done === true ? undefined : first.value.message;
     if (message?.$case !== 'hello') throw new Error('the server did not say hello');
     return message.value;
+  }
+
+  private readClock(): ClockReading | undefined {
+    const { probe } = this;
+    if (probe === undefined || probe.number === 0n) return undefined;
+    const { clock } = this.deps;
+    return {
+      probe: probe.number,
+      heldMs: clock.monotonicMs() - probe.atMs,
+      wallMs: clock.now(),
+    };
   }
 
   /** A stream can be alive while the session behind it is not: then only a new one helps. */
@@ -172,6 +187,8 @@ export class SessionClient {
           handlers.onOpenStream(message.value);
           break;
         case 'heartbeatAck':
+          this.probe = { number: message.value.probe, atMs: this.lastHeardMs };
+          break;
         case 'hello':
         case undefined:
       }
@@ -208,7 +225,8 @@ export class SessionClient {
       this.nudge = () => nudged.abort();
       await this.deps.clock.sleep(intervalMs, nudged.signal);
       if (aborted(signal)) return;
-      await stream.write({ message: { $case: 'heartbeat', value: { session } } });
+      const clock = this.readClock();
+      await stream.write({ message: { $case: 'heartbeat', value: { session, clock } } });
       const report = await this.deps.changedNodeReport();
       if (report !== undefined)
         await stream.write({ message: { $case: 'nodeStatus', value: { session, ...report } } });

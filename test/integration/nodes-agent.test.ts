@@ -79,6 +79,29 @@ describe('an agent and its server', () => {
     expect(lease.spec?.holderIdentity).toBe('n1');
   });
 
+  it('says in a condition of the node that its clock is off, and when it is right again', async () => {
+    let aheadMs = 90_000;
+    const clock = { ...systemClock, now: () => systemClock.now() + aheadMs };
+    await using _agent = await startAgent(plane, directory, { clock });
+    const conditionIs = (status: string) =>
+      eventually(async () => {
+        const { items } = await plane.client.list(NODES);
+        const found = items[0]?.status.conditions?.find(({ type }) => type === 'ClockSkewed');
+        return found?.status === status ? found : undefined;
+      });
+    const { reason, message } = await conditionIs('True');
+    expect(reason).toBe('ClockIsOff');
+    expect(message).toMatch(
+      /^the clock of this node is 90 s ahead of the server's, measured to with/,
+    );
+    aheadMs = 0;
+    expect(await conditionIs('False')).toMatchObject({
+      message: "the clock of this node is within 5 s of the server's",
+    });
+    aheadMs = -20_000;
+    expect((await conditionIs('True')).message).toContain("is 20 s behind the server's");
+  });
+
   it('runs a command in a container, with input and exit code', async () => {
     await using _agent = await startAgent(plane, directory);
     await createPod(podDraft('web'));

@@ -9,7 +9,7 @@ import { createNodesServer, type NodesServer } from '../../../control-plane/node
 import { BootstrapTokens } from '../../../control-plane/pki/bootstrap-tokens';
 import { openPki, type Pki } from '../../../control-plane/pki/pki';
 import type { MemoryStore } from '../../../control-plane/store';
-import { systemClock } from '../../../lib/clock';
+import { systemClock, type Clock } from '../../../lib/clock';
 import { formatJoinToken } from '../../../lib/join-token';
 import { silentLog, type Log } from '../../../lib/log';
 import { systemRandom } from '../../../lib/random';
@@ -112,6 +112,7 @@ export interface AgentOptions {
   readonly runtime?: ContainerRuntime;
   readonly images?: FakeImageService;
   readonly mounter?: Mounter;
+  readonly clock?: Clock;
   readonly log?: Log;
 }
 
@@ -166,7 +167,7 @@ export const startAgent = async (
     images,
     openNetwork: () => Promise.resolve(network),
     mounter: more.mounter ?? { mountTmpfs: () => undefined, unmount: () => undefined },
-    clock: systemClock,
+    clock: more.clock ?? systemClock,
     random: systemRandom,
     log: more.log ?? silentLog,
     settings: {

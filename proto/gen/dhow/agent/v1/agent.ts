@@ -95,6 +95,18 @@ export interface EventBatch {
 
 export interface Heartbeat {
   session: bigint;
+  /** Absent before the first ack that asked. */
+  clock: ClockReading | undefined;
+}
+
+/** The agent's wall clock as it sent this, and what is needed to take the way here out of it. */
+export interface ClockReading {
+  /** Of the last ack that came. */
+  probe: bigint;
+  /** For how long, by monotonic time, the agent had that ack. */
+  heldMs: number;
+  /** Since the Unix epoch. */
+  wallMs: number;
 }
 
 export interface SessionResponse {
@@ -119,6 +131,8 @@ export interface ServerHello {
 
 /** The server reads the session and writes to it. It says nothing of the store. */
 export interface HeartbeatAck {
+  /** To be named by the next clock reading; 0 asks for none. */
+  probe: bigint;
 }
 
 /** All that this node should run and know. The agent removes what is not in it. */
@@ -1293,7 +1307,7 @@ export const EventBatch: MessageFns<EventBatch> = {
 };
 
 function createBaseHeartbeat(): Heartbeat {
-  return { session: 0n };
+  return { session: 0n, clock: undefined };
 }
 
 export const Heartbeat: MessageFns<Heartbeat> = {
@@ -1303,6 +1317,9 @@ export const Heartbeat: MessageFns<Heartbeat> = {
         throw new globalThis.Error("value provided for field message.session of type uint64 too large");
       }
       writer.uint32(8).uint64(message.session);
+    }
+    if (message.clock !== undefined) {
+      ClockReading.encode(message.clock, writer.uint32(18).fork()).join();
     }
     return writer;
   },
@@ -1328,6 +1345,14 @@ export const Heartbeat: MessageFns<Heartbeat> = {
             message.session = reader.uint64() as bigint;
             continue;
           }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.clock = ClockReading.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1341,13 +1366,19 @@ export const Heartbeat: MessageFns<Heartbeat> = {
   },
 
   fromJSON(object: any): Heartbeat {
-    return { session: isSet(object.session) ? BigInt(object.session) : 0n };
+    return {
+      session: isSet(object.session) ? BigInt(object.session) : 0n,
+      clock: isSet(object.clock) ? ClockReading.fromJSON(object.clock) : undefined,
+    };
   },
 
   toJSON(message: Heartbeat): unknown {
     const obj: any = {};
     if (message.session !== 0n) {
       obj.session = message.session.toString();
+    }
+    if (message.clock !== undefined) {
+      obj.clock = ClockReading.toJSON(message.clock);
     }
     return obj;
   },
@@ -1358,6 +1389,121 @@ export const Heartbeat: MessageFns<Heartbeat> = {
   fromPartial(object: DeepPartial<Heartbeat>): Heartbeat {
     const message = createBaseHeartbeat();
     message.session = (object.session !== undefined && object.session !== null) ? BigInt(object.session) : 0n;
+    message.clock = (object.clock !== undefined && object.clock !== null)
+      ? ClockReading.fromPartial(object.clock)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseClockReading(): ClockReading {
+  return { probe: 0n, heldMs: 0, wallMs: 0 };
+}
+
+export const ClockReading: MessageFns<ClockReading> = {
+  encode(message: ClockReading, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.probe !== 0n) {
+      if (BigInt.asUintN(64, message.probe) !== message.probe) {
+        throw new globalThis.Error("value provided for field message.probe of type uint64 too large");
+      }
+      writer.uint32(8).uint64(message.probe);
+    }
+    if (message.heldMs !== 0) {
+      writer.uint32(17).double(message.heldMs);
+    }
+    if (message.wallMs !== 0) {
+      writer.uint32(25).double(message.wallMs);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ClockReading {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseClockReading();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.probe = reader.uint64() as bigint;
+            continue;
+          }
+          case 2: {
+            if (tag !== 17) {
+              break;
+            }
+
+            message.heldMs = reader.double();
+            continue;
+          }
+          case 3: {
+            if (tag !== 25) {
+              break;
+            }
+
+            message.wallMs = reader.double();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ClockReading {
+    return {
+      probe: isSet(object.probe) ? BigInt(object.probe) : 0n,
+      heldMs: isSet(object.heldMs)
+        ? globalThis.Number(object.heldMs)
+        : isSet(object.held_ms)
+        ? globalThis.Number(object.held_ms)
+        : 0,
+      wallMs: isSet(object.wallMs)
+        ? globalThis.Number(object.wallMs)
+        : isSet(object.wall_ms)
+        ? globalThis.Number(object.wall_ms)
+        : 0,
+    };
+  },
+
+  toJSON(message: ClockReading): unknown {
+    const obj: any = {};
+    if (message.probe !== 0n) {
+      obj.probe = message.probe.toString();
+    }
+    if (message.heldMs !== 0) {
+      obj.heldMs = floatToJson(message.heldMs);
+    }
+    if (message.wallMs !== 0) {
+      obj.wallMs = floatToJson(message.wallMs);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<ClockReading>): ClockReading {
+    return ClockReading.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ClockReading>): ClockReading {
+    const message = createBaseClockReading();
+    message.probe = (object.probe !== undefined && object.probe !== null) ? BigInt(object.probe) : 0n;
+    message.heldMs = object.heldMs ?? 0;
+    message.wallMs = object.wallMs ?? 0;
     return message;
   },
 };
@@ -1706,11 +1852,17 @@ export const ServerHello: MessageFns<ServerHello> = {
 };
 
 function createBaseHeartbeatAck(): HeartbeatAck {
-  return {};
+  return { probe: 0n };
 }
 
 export const HeartbeatAck: MessageFns<HeartbeatAck> = {
-  encode(_: HeartbeatAck, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+  encode(message: HeartbeatAck, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.probe !== 0n) {
+      if (BigInt.asUintN(64, message.probe) !== message.probe) {
+        throw new globalThis.Error("value provided for field message.probe of type uint64 too large");
+      }
+      writer.uint32(8).uint64(message.probe);
+    }
     return writer;
   },
 
@@ -1727,6 +1879,14 @@ export const HeartbeatAck: MessageFns<HeartbeatAck> = {
       while (reader.pos < end) {
         const tag = reader.uint32();
         switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.probe = reader.uint64() as bigint;
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1739,20 +1899,24 @@ export const HeartbeatAck: MessageFns<HeartbeatAck> = {
     }
   },
 
-  fromJSON(_: any): HeartbeatAck {
-    return {};
+  fromJSON(object: any): HeartbeatAck {
+    return { probe: isSet(object.probe) ? BigInt(object.probe) : 0n };
   },
 
-  toJSON(_: HeartbeatAck): unknown {
+  toJSON(message: HeartbeatAck): unknown {
     const obj: any = {};
+    if (message.probe !== 0n) {
+      obj.probe = message.probe.toString();
+    }
     return obj;
   },
 
   create(base?: DeepPartial<HeartbeatAck>): HeartbeatAck {
     return HeartbeatAck.fromPartial(base ?? {});
   },
-  fromPartial(_: DeepPartial<HeartbeatAck>): HeartbeatAck {
+  fromPartial(object: DeepPartial<HeartbeatAck>): HeartbeatAck {
     const message = createBaseHeartbeatAck();
+    message.probe = (object.probe !== undefined && object.probe !== null) ? BigInt(object.probe) : 0n;
     return message;
   },
 };
@@ -3722,6 +3886,10 @@ function bytesFromBase64(b64: string): Uint8Array {
 
 function base64FromBytes(arr: Uint8Array): string {
   return globalThis.Buffer.from(arr).toString("base64");
+}
+
+function floatToJson(value: number | null | undefined): number | string | null | undefined {
+  return typeof value === "number" && !globalThis.Number.isFinite(value) ? globalThis.String(value) : value;
 }
 
 type Builtin = Date | Function | Uint8Array | string | number | boolean | bigint | undefined;
