@@ -1,5 +1,8 @@
-/** The classes that are always there: for what the cluster and its nodes cannot do without. */
+/** From here on, what the cluster and its nodes cannot do without. */
+export const SYSTEM_CRITICAL_PRIORITY = 2_000_000_000;
+
+/** The classes that are always there. */
 export const SYSTEM_PRIORITIES: ReadonlyMap<string, number> = new Map([
-  ['system-cluster-critical', 2_000_000_000],
+  ['system-cluster-critical', SYSTEM_CRITICAL_PRIORITY],
   ['system-node-critical', 2_000_001_000],
 ]);

@@ -77,6 +77,7 @@ const configOf = (flags: Flags) => ({
   registryEndpoints: [`https://${flags.server.replace(/^https:\/\//, '')}`],
   launcherPath: join(__dirname, 'dhow-launcher'),
   unpackWorkerPath: join(__dirname, 'unpack-worker.js'),
+  meterWorkerPath: join(__dirname, 'meter-worker.js'),
   logLevel: flags.logLevel,
 });
 

@@ -2,6 +2,7 @@ import { mkdirSync } from 'node:fs';
 import { statfs } from 'node:fs/promises';
 import { join } from 'node:path';
 
+import { JobThread } from '../lib/async/job-thread';
 import { Semaphore } from '../lib/async/semaphore';
 import { TaskGroup } from '../lib/async/task-group';
 import type { Activities } from '../lib/activities';
@@ -30,6 +31,9 @@ import { SessionClient, type SessionHandlers } from './session/session-client';
 import { StatusOutbox } from './session/status-outbox';
 import type { Transport } from './session/transport';
 import { DEFAULT_SETTINGS, type AgentSettings } from './settings';
+import { measure, METER_HEAP_MAX_MB, type MeterJob, type MeterReading } from './storage/meter';
+import { StorageKeeper } from './storage/storage-keeper';
+import { storagePlacesOf } from './storage/storage-places';
 import { StreamServer } from './streams/stream-server';
 import type { Mounter } from './volumes/mounter';
 import { VolumeManager } from './volumes/volume-manager';
@@ -72,6 +76,7 @@ class NodeAgent implements Agent {
   private readonly assignments: AssignmentStore;
   private readonly pullRecords: PullRecords;
   private readonly reporter: NodeReporter;
+  private readonly meter: JobThread<MeterJob, MeterReading>;
   private readonly pods: PodManager;
   private readonly session: SessionClient;
   private readonly streams: StreamServer;
@@ -95,6 +100,8 @@ class NodeAgent implements Agent {
     this.network = this.nodeNetwork();
     const notReady = () => this.network.problem;
     this.reporter = new NodeReporter({ config, facts, nodeIp, images, notReady });
+    const path = config.meterWorkerPath;
+    this.meter = new JobThread({ path, run: measure, heapMaxMb: METER_HEAP_MAX_MB });
     const paths = new PodPaths(config.stateDir, config.runDir);
     this.pods = new PodManager(this.podDeps(paths));
     const pods = this.pods;
@@ -131,6 +138,7 @@ class NodeAgent implements Agent {
       // Last: pods that end as the agent stops still need it.
       stopNetwork.abort();
       await network;
+      await this.meter[Symbol.asyncDispose]();
     }
   }
 
@@ -228,16 +236,23 @@ class NodeAgent implements Agent {
       cpuMillis: facts.cpuMillis - config.reservedCpuMillis,
       memoryBytes: facts.memoryBytes - config.reservedMemoryBytes,
     };
+    const volumes = new VolumeManager({ stateDir, runDir, mounter });
+    const places = { runtime, volumes, paths };
     return {
       runtime,
       images,
+      storage: new StorageKeeper({
+        meter: this.meter,
+        placesOf: (pod) => storagePlacesOf(pod, places),
+        log,
+      }),
       puller: new ImagePuller({
         ...{ images, events, clock, settings },
         records: this.pullRecords,
         objects: assignments,
       }),
       network: this.network,
-      volumes: new VolumeManager({ stateDir, runDir, mounter }),
+      volumes,
       objects: assignments,
       probes: new ProbeRunner({
         runtime,

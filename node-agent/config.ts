@@ -58,6 +58,8 @@ const agentConfigSchema = z.object({
   insecureRegistries: z.array(z.string()).default([]),
   /** The bundled worker that unpacks layers; default: in this process. */
   unpackWorkerPath: z.string().optional(),
+  /** The bundled worker that measures what pods take on disk; default: in this process. */
+  meterWorkerPath: z.string().optional(),
   /** Starts the names of pod interfaces; unique in the network namespace. */
   interfacePrefix: z
     .string()

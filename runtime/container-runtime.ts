@@ -30,6 +30,8 @@ export interface ContainerRuntime extends AsyncDisposable {
   /** Applies new limits to a running container. */
   updateResources(id: string, resources: CgroupResources): Promise<void>;
   stats(id: string): Promise<ContainerStats>;
+  /** The folder on this host with what a container has written to its root; it need not be there. */
+  writableLayer(id: string): string;
 
   /** All that exists now, including what an earlier process made. */
   sandboxes(): readonly Sandbox[];

@@ -16,6 +16,7 @@ const PROGRAMS = {
   agent: 'cli/agent.ts',
   cluster: 'cli/cluster.ts',
   'unpack-worker': 'runtime/rootfs/unpack-worker.ts',
+  'meter-worker': 'node-agent/storage/meter-worker.ts',
   'write-code-cache': 'cli/write-code-cache.ts',
 };
 

@@ -31,16 +31,24 @@ export const containerResources = (
 /** Limits of the cgroup that holds the whole pod; a limit applies when every container has one. */
 export const podResources = (pod: Pod, pidsLimit: number): CgroupResources => {
   const limits = effectiveLimits(pod.spec);
-  const all = [...pod.spec.containers, ...(pod.spec.initContainers ?? [])];
-  const everyHas = (pick: (amounts: ResourceAmounts) => number) =>
-    all.every((container) => pick(amountsOf(container.resources?.limits)) > 0);
   const bounded = {
     ...limits,
-    cpuMillis: everyHas(({ cpuMillis }) => cpuMillis) ? limits.cpuMillis : 0,
-    memoryBytes: everyHas(({ memoryBytes }) => memoryBytes) ? limits.memoryBytes : 0,
+    cpuMillis: everyContainerHas(pod, ({ cpuMillis }) => cpuMillis) ? limits.cpuMillis : 0,
+    memoryBytes: podMemoryLimitBytes(pod),
   };
   return { ...cgroupOf(effectiveRequests(pod.spec), bounded), pidsLimit };
 };
+
+/** What all containers of a pod may have together; 0 when one of them may have any amount. */
+export const podMemoryLimitBytes = (pod: Pod): number =>
+  everyContainerHas(pod, ({ memoryBytes }) => memoryBytes)
+    ? effectiveLimits(pod.spec).memoryBytes
+    : 0;
+
+const everyContainerHas = ({ spec }: Pod, pick: (limits: ResourceAmounts) => number): boolean =>
+  [...spec.containers, ...(spec.initContainers ?? [])].every(
+    ({ resources }) => pick(amountsOf(resources?.limits)) > 0,
+  );
 
 const cgroupOf = (requests: ResourceAmounts, limits: ResourceAmounts): CgroupResources => {
   const cpuMillis = requests.cpuMillis > 0 ? requests.cpuMillis : limits.cpuMillis;

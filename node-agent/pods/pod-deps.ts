@@ -11,6 +11,7 @@ import type { ProbeRunner } from '../probes/probe-runner';
 import type { EventSink } from '../session/event-outbox';
 import type { StatusOutbox } from '../session/status-outbox';
 import type { AgentSettings } from '../settings';
+import type { StorageKeeper } from '../storage/storage-keeper';
 import type { VolumeManager } from '../volumes/volume-manager';
 import type { ObjectSource } from './environment';
 import type { ExitBell } from './exit-bell';
@@ -37,6 +38,7 @@ export interface PodDeps {
     whenOpen(signal: AbortSignal): Promise<PodNetwork>;
   };
   readonly volumes: VolumeManager;
+  readonly storage: StorageKeeper;
   readonly objects: ObjectSource;
   readonly probes: ProbeRunner;
   readonly statuses: StatusOutbox;

@@ -70,18 +70,22 @@ export class PodManager {
     }
   }
 
-  /** Measures volumes and removes orphans now and then, until `signal` aborts. */
+  /** Has the disk use of pods measured, and removes orphans now and then, until `signal` aborts. */
   async keepHouse(mayRemoveOrphans: () => boolean, signal: AbortSignal): Promise<void> {
-    const { clock, settings, log } = this.deps;
+    const { clock, settings, log, storage } = this.deps;
     while (!signal.aborted) {
       try {
         if (mayRemoveOrphans()) await this.removeOrphans();
-        await this.evictOversized(signal);
+        storage.look(
+          [...this.workers.values()].filter(({ isActive }) => isActive),
+          signal,
+        );
       } catch (error) {
         log.warn({ err: describeError(error) }, 'housekeeping failed');
       }
       await clock.sleep(settings.housekeepingMs, signal);
     }
+    await storage.drained();
   }
 
   /** Stops the workers; containers run on. Whatever is stuck is left behind after a while. */
@@ -144,17 +148,6 @@ export class PodManager {
       await withDeadline({ what, limitMs: settings.stepLimitMs, clock, signal }, work);
     } catch (error) {
       log.warn({ uid, err: describeError(error) }, 'an orphan cannot be removed yet');
-    }
-  }
-
-  private async evictOversized(signal: AbortSignal): Promise<void> {
-    for (const worker of [...this.workers.values()]) {
-      if (!worker.isActive) continue;
-      const volume = await this.deps.volumes.overLimit(worker.current, signal);
-      if (volume === undefined) continue;
-      const limit = volume.emptyDir?.sizeLimit ?? '';
-      const message = `Usage of EmptyDir volume "${volume.name}" exceeds the limit "${limit}". `;
-      worker.evict({ reason: 'Evicted', message });
     }
   }
 }

@@ -48,6 +48,7 @@ export class PodWorker {
   /** Monotonic. */
   private sandboxRetryAtMs = -Infinity;
   private ending: PodEnding | undefined;
+  private graceMaxMs = Infinity;
   private endingSinceMs: number | undefined;
   /** Runs that were ended because their definition changed, by runtime id. */
   private readonly replaced = new Set<string>();
@@ -112,10 +113,11 @@ export class PodWorker {
     this.wake();
   }
 
-  /** Ends the pod for good, as Failed. */
-  evict(ending: PodEnding): void {
+  /** Ends the pod for good, as Failed, within its own grace or a shorter one. */
+  evict(ending: PodEnding, graceMs = Infinity): void {
     if (this.ending !== undefined || isTerminal(this.pod)) return;
     this.ending = ending;
+    this.graceMaxMs = graceMs;
     this.deps.events.emit(this.pod, { type: 'Warning', ...ending });
     this.tasks.cancelStarts();
     this.wake();
@@ -448,7 +450,7 @@ export class PodWorker {
   }
 
   private graceMs(): number {
-    return this.isRemoved ? FORCED_GRACE_MS : graceMsOf(this.pod);
+    return this.isRemoved ? FORCED_GRACE_MS : Math.min(this.graceMaxMs, graceMsOf(this.pod));
   }
 
   /** How long nothing needs to be done unless something wakes the worker. */

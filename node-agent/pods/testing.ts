@@ -2,6 +2,7 @@ import type { Container, Pod, PodSpec, PodStatus } from '../../api/types';
 import { FakeContainerRuntime } from '../../runtime/containers';
 import { FakeImageService } from '../../runtime/images';
 import { FakePodNetwork } from '../../runtime/network';
+import { JobThread } from '../../lib/async/job-thread';
 import { Semaphore } from '../../lib/async/semaphore';
 import { ManualClock } from '../../lib/clock';
 import { silentLog } from '../../lib/log';
@@ -12,6 +13,9 @@ import { ProbeRunner, type ProbeAction } from '../probes/probe-runner';
 import type { EventSink } from '../session/event-outbox';
 import { StatusOutbox } from '../session/status-outbox';
 import { DEFAULT_SETTINGS } from '../settings';
+import { measure, METER_HEAP_MAX_MB } from '../storage/meter';
+import { StorageKeeper } from '../storage/storage-keeper';
+import { storagePlacesOf } from '../storage/storage-places';
 import { VolumeManager } from '../volumes/volume-manager';
 import type { ObjectSource } from './environment';
 import { ExitBell } from './exit-bell';
@@ -83,16 +87,15 @@ export const createPodBench = (options: PodBenchOptions): PodBench => {
   const { seen, events } = recordedEvents();
   const { statuses, reports } = storedStatuses(clock);
   const random = seededRandom(1);
+  const paths = new PodPaths(directory, `${directory}/run`);
+  const volumes = volumesIn(directory);
   const deps: PodDeps = {
     runtime,
     images,
     puller: pullerOf(directory, { images, objects, events, clock, settings }),
     network: { current: network, whenOpen: () => Promise.resolve(network) },
-    volumes: new VolumeManager({
-      stateDir: directory,
-      runDir: `${directory}/run`,
-      mounter: { mountTmpfs: () => undefined, unmount: () => undefined },
-    }),
+    volumes,
+    storage: storageKeeper({ runtime, volumes, paths }),
     objects,
     probes: new ProbeRunner({
       runtime,
@@ -104,7 +107,7 @@ export const createPodBench = (options: PodBenchOptions): PodBench => {
     statuses,
     events,
     exits: new ExitBell(),
-    paths: new PodPaths(directory, `${directory}/run`),
+    paths,
     node: () => ({ name: 'n1', ip: '192.0.2.1', cpuMillis: 2000, memoryBytes: 2 ** 31 }),
     settings,
     podPidsLimit: 100,
@@ -152,6 +155,20 @@ const pullerOf = (
   const records = new PullRecords({ directory: `${directory}/pulls`, images, log: silentLog });
   return new ImagePuller({ ...deps, records });
 };
+
+const volumesIn = (directory: string): VolumeManager =>
+  new VolumeManager({
+    stateDir: directory,
+    runDir: `${directory}/run`,
+    mounter: { mountTmpfs: () => undefined, unmount: () => undefined },
+  });
+
+const storageKeeper = (places: Pick<PodDeps, 'runtime' | 'volumes' | 'paths'>): StorageKeeper =>
+  new StorageKeeper({
+    meter: new JobThread({ path: undefined, run: measure, heapMaxMb: METER_HEAP_MAX_MB }),
+    placesOf: (pod) => storagePlacesOf(pod, places),
+    log: silentLog,
+  });
 
 /** As from the server, which gives every state of an object a version of its own. */
 const assigned = (pods: readonly Pod[], version: number): ReadonlyMap<string, Pod> =>

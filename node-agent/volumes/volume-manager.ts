@@ -8,13 +8,13 @@ import {
   statSync,
   writeFileSync,
 } from 'node:fs';
-import { opendir, lstat } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import { bytesOf } from '../../api/quantity';
 import type { Pod } from '../../api/types';
 import { removeTree } from '../../lib/remove-tree';
 import { hasErrorCode } from '../files';
+import { podMemoryLimitBytes } from '../pods/cgroup-resources';
 import { uidOf } from '../pods/labels';
 import { writeVolumeFiles } from './atomic-writer';
 import type { Mounter } from './mounter';
@@ -45,9 +45,7 @@ export interface VolumeManagerOptions {
 /** Volume name → folder or file on this host. */
 export type PreparedVolumes = ReadonlyMap<string, string>;
 
-const MEASURED_ENTRIES_MAX = 500_000;
-
-/** Makes, updates, measures and removes the volumes of pods. */
+/** Makes, updates and removes the volumes of pods. */
 export class VolumeManager {
   constructor(private readonly options: VolumeManagerOptions) {}
 
@@ -65,16 +63,11 @@ export class VolumeManager {
     );
   }
 
-  /** The disk-backed emptyDir that has outgrown its limit, if any. */
-  async overLimit(pod: Pod, signal: AbortSignal): Promise<Volume | undefined> {
-    for (const volume of pod.spec.volumes ?? []) {
-      const { emptyDir } = volume;
-      if (emptyDir?.sizeLimit === undefined || emptyDir.medium === 'Memory') continue;
-      const limitBytes = bytesOf(emptyDir.sizeLimit);
-      const path = this.pathOf(uidOf(pod), volume);
-      if (limitBytes > 0 && (await usedBytes(path, signal)) > limitBytes) return volume;
-    }
-    return undefined;
+  /** Where the disk-backed emptyDir of that name lies; undefined when there is none. */
+  diskPath(pod: Pod, name: string): string | undefined {
+    const volume = pod.spec.volumes?.find((each) => each.name === name);
+    if (volume?.emptyDir === undefined || volume.emptyDir.medium === 'Memory') return undefined;
+    return this.pathOf(uidOf(pod), volume);
   }
 
   /**
@@ -108,27 +101,27 @@ export class VolumeManager {
     const { hostPath, emptyDir } = volume;
     if (hostPath !== undefined) return prepareHostPath(hostPath.path, hostPath.type ?? '');
     const path = this.pathOf(uidOf(source.pod), volume);
-    const groupId = source.pod.spec.securityContext?.fsGroup;
     if (emptyDir !== undefined) {
-      this.prepareEmptyDir(path, emptyDir, groupId);
+      this.prepareEmptyDir(path, source, emptyDir);
       return path;
     }
     const files = volumeFiles(volume, source);
     if (files === undefined) throw new Error('this type of volume is not supported');
-    writeVolumeFiles(path, files, groupId);
+    writeVolumeFiles(path, files, source.pod.spec.securityContext?.fsGroup);
     return path;
   }
 
   /** Owner and mode are set when it is made, and belong to the pod from then on. */
   private prepareEmptyDir(
     path: string,
+    { pod, node }: ContentSource,
     { medium, sizeLimit }: NonNullable<Volume['emptyDir']>,
-    groupId: number | undefined,
   ): void {
+    const groupId = pod.spec.securityContext?.fsGroup;
     const mode = groupId === undefined ? 0o777 : 0o2777;
     if (medium === 'Memory') {
       mkdirSync(path, { recursive: true });
-      const sizeBytes = sizeLimit === undefined ? undefined : bytesOf(sizeLimit);
+      const sizeBytes = memoryVolumeBytes(pod, sizeLimit, node.allocatableMemoryBytes);
       this.options.mounter.mountTmpfs(path, { sizeBytes, mode, groupId });
     } else if (medium !== undefined && medium !== '')
       throw new Error(`unknown storage medium "${medium}"`);
@@ -141,6 +134,16 @@ export class VolumeManager {
     return join(emptyDir.medium === 'Memory' ? runDir : stateDir, 'pods', uid, 'empty-dir', name);
   }
 }
+
+/** No more than the pod may have of memory, and than all pods of the node together. */
+const memoryVolumeBytes = (
+  pod: Pod,
+  sizeLimit: string | undefined,
+  allocatableBytes: number,
+): number => {
+  const bounds = [bytesOf(sizeLimit), podMemoryLimitBytes(pod), allocatableBytes];
+  return Math.min(...bounds.filter((bytes) => bytes > 0));
+};
 
 /** Room for a large hosts file, and for two messages of each of very many containers. */
 const LENT_BYTES = 1024 * 1024;
@@ -206,25 +209,4 @@ const listFolder = (path: string): readonly string[] => {
     if (hasErrorCode(error, 'ENOENT')) return [];
     throw error;
   }
-};
-
-/** Disk blocks in use below `root`; what vanishes while walking counts for nothing. */
-const usedBytes = async (root: string, signal: AbortSignal): Promise<number> => {
-  let total = 0;
-  let left = MEASURED_ENTRIES_MAX;
-  const folders = [root];
-  for (let folder = folders.pop(); folder !== undefined; folder = folders.pop()) {
-    try {
-      for await (const entry of await opendir(folder)) {
-        if (--left < 0 || signal.aborted) return total;
-        const path = join(folder, entry.name);
-        if (entry.isDirectory()) folders.push(path);
-        else total += (await lstat(path)).blocks * 512;
-      }
-    } catch (error) {
-      // Too deep to name: what is down there goes uncounted, and other pods are measured on.
-      if (!hasErrorCode(error, 'ENOENT', 'ENOTDIR', 'ENAMETOOLONG')) throw error;
-    }
-  }
-  return total;
 };

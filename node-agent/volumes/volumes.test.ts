@@ -5,17 +5,15 @@ import {
   mkdtempSync,
   readdirSync,
   readFileSync,
-  renameSync,
   rmSync,
   statSync,
-  symlinkSync,
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 import type { ConfigMap, Pod, Secret } from '../../api/types';
-import { testPod } from '../pods/testing';
+import { testContainer, testPod } from '../pods/testing';
 import { checkVolumePath, writeVolumeFiles } from './atomic-writer';
 import type { Mounter } from './mounter';
 import { VolumeManager } from './volume-manager';
@@ -195,6 +193,23 @@ it('bounds memory volumes, shares disk ones, and removes both', async () => {
   expect(manager.podUids()).toEqual([]);
 });
 
+it.each([
+  ['the node has', undefined, [undefined], 2 ** 31],
+  ['the node has, when one container may have any amount', undefined, ['64Mi', undefined], 2 ** 31],
+  ['its containers may have', undefined, ['64Mi', '32Mi'], 96 * 2 ** 20],
+  ['its containers may have, whatever it says', '1Gi', ['64Mi'], 64 * 2 ** 20],
+  ['it says', '16Mi', ['64Mi'], 16 * 2 ** 20],
+  ['its containers may have, when it says 0', '0', ['64Mi'], 64 * 2 ** 20],
+])('makes a memory volume as large as %s', (_title, sizeLimit, memoryLimits, expected) => {
+  const containers = memoryLimits.map((memory, index) => ({
+    ...testContainer({ name: `c${index}` }),
+    ...(memory === undefined ? {} : { resources: { limits: { memory } } }),
+  }));
+  const emptyDir = { medium: 'Memory', ...(sizeLimit === undefined ? {} : { sizeLimit }) };
+  prepare([{ name: 'mem', emptyDir }], { containers });
+  expect(mounts).toEqual([`mount mem ${expected} 777 `]);
+});
+
 it('leaves the mode that a pod gives its volume', () => {
   const path = prepare([{ name: 'disk', emptyDir: {} }]).get('disk')!;
   chmodSync(path, 0o700);
@@ -209,31 +224,9 @@ it('gives volumes to the group of the pod', () => {
     { name: 'disk', emptyDir: {} },
   ];
   const path = prepare(volumes, group).get('disk')!;
-  expect(mounts).toEqual(['mount mem  2777 4242']);
+  expect(mounts).toEqual([`mount mem ${node.allocatableMemoryBytes} 2777 4242`]);
   expect(modeOf(path)).toBe(0o2777);
   expect(statSync(path).gid).toBe(4242);
-});
-
-it('measures and removes folders nested deeper than a path can say', async () => {
-  const volumes = [{ name: 'deep', emptyDir: { sizeLimit: '1Gi' } }];
-  const pod = testPod({ spec: { volumes } });
-  const path = prepare(volumes).get('deep')!;
-  let top = path;
-  for (let depth = 0; depth < 6; depth++) {
-    // Moved under one another: each by itself is short enough to be named.
-    const next = join(directory, `n${depth}`);
-    mkdirSync(join(next, ...Array.from({ length: 12 }, () => 'd'.repeat(100))), {
-      recursive: true,
-    });
-    const bottom = join(next, ...Array.from({ length: 12 }, () => 'd'.repeat(100)));
-    if (depth > 0) renameSync(top, join(bottom, 'v'));
-    top = next;
-  }
-  renameSync(top, join(path, 'top'));
-  const { signal } = new AbortController();
-  expect(await manager.overLimit(pod, signal)).toBeUndefined();
-  await manager.remove('uid-1');
-  expect(existsSync(path)).toBe(false);
 });
 
 it('starts without a service account token', () => {
@@ -254,19 +247,6 @@ it.each<[string, object]>([
   ['this type of volume is not supported', { nfs: { server: 's', path: '/' } }],
 ])('makes no volume that is less than was asked for: %s', (why, source) => {
   expect(() => prepare([{ name: 'v', ...source }])).toThrow(why);
-});
-
-it('notices a disk volume beyond its limit, and does not follow links out of it', async () => {
-  const volumes = [{ name: 'disk', emptyDir: { sizeLimit: '64Ki' } }];
-  const pod = testPod({ spec: { volumes } });
-  const path = prepare(volumes).get('disk')!;
-  writeFileSync(join(directory, 'big'), Buffer.alloc(1 << 20, 1));
-  mkdirSync(join(path, 'sub'));
-  symlinkSync(join(directory, 'big'), join(path, 'sub', 'link'));
-  const { signal } = new AbortController();
-  expect(await manager.overLimit(pod, signal)).toBeUndefined();
-  writeFileSync(join(path, 'sub', 'file'), Buffer.alloc(128 * 1024, 1));
-  expect((await manager.overLimit(pod, signal))?.name).toBe('disk');
 });
 
 it.each([

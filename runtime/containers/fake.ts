@@ -1,5 +1,5 @@
 import { appendFileSync, mkdirSync } from 'node:fs';
-import { dirname } from 'node:path';
+import { dirname, join } from 'node:path';
 
 import { onAbort } from '../../lib/async/on-abort';
 import { Channel } from '../../lib/async/channel';
@@ -30,6 +30,8 @@ export interface FakeContainerRuntimeOptions {
   readonly program?: FakeProgram;
   /** Write CRI log files to `spec.logPath`. Default true. */
   readonly writesLogs?: boolean;
+  /** Stands for where writable layers lie. Default: nowhere. */
+  readonly layersDir?: string;
   /** Containers go on after SIGTERM (15) when true. Default false: they exit 143. */
   readonly ignoresSigterm?: (spec: ContainerSpec) => boolean;
 }
@@ -224,6 +226,10 @@ export class FakeContainerRuntime implements ContainerRuntime {
       memoryWorkingSetBytes: 1 << 20,
       pidsCount: 1,
     });
+  }
+
+  writableLayer(id: string): string {
+    return join(this.options.layersDir ?? '/nonexistent', id);
   }
 
   sandboxes(): readonly Sandbox[] {

@@ -235,6 +235,10 @@ class HostContainerRuntime implements ContainerRuntime {
     return Promise.resolve(this.cgroups.stats(this.cgroupOfContainer(spec)));
   }
 
+  writableLayer(id: string): string {
+    return join(this.files.layerDir(id), 'upper');
+  }
+
   sandboxes(): readonly Sandbox[] {
     return this.boxes.all();
   }

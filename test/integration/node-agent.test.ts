@@ -150,6 +150,27 @@ describe('pods as real processes', () => {
     expect(readFileSync('/proc/self/mountinfo', 'utf8')).not.toContain('/lent');
   });
 
+  it('evicts a pod that fills its writable layer, and sizes memory volumes by its limit', async () => {
+    const limits = { 'ephemeral-storage': '10Mi', memory: '64Mi' };
+    const container = {
+      ...script(
+        'df -m /mem | tail -1 | tr -s " " | cut -d" " -f2; ' +
+          'dd if=/dev/zero of=/big bs=1M count=20 2>/dev/null; sleep 1000',
+      ),
+      resources: { limits },
+      volumeMounts: [{ name: 'mem', mountPath: '/mem' }],
+    };
+    const volumes = [{ name: 'mem', emptyDir: { medium: 'Memory' } }];
+    await createPod(podDraft('web', container, { volumes }));
+    const pod = await podWhere(isOver);
+    expect(pod.status).toMatchObject({
+      phase: 'Failed',
+      reason: 'Evicted',
+      message: 'Pod ephemeral local storage usage exceeds the total limit of containers 10Mi. ',
+    });
+    expect(await logOf(pod)).toBe('64\n');
+  });
+
   it('reports the last words of each run, however often it restarts', async () => {
     const words =
       'echo -n "bye $(cat /proc/sys/kernel/random/uuid)" > /dev/termination-log; exit 1';

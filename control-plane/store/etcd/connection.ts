@@ -94,8 +94,8 @@ export class EtcdConnection implements Disposable {
       try {
         return await this.callKv((kv) => kv.range.bind(kv), request, signal);
       } catch (error) {
-          const isLate = systemClock.monotonicMs() - startMs > READ_RETRY_FOR_MS;
-          const isOver = isLate || this.isClosed || this.replaced.aborted;
+        const isLate = systemClock.monotonicMs() - startMs > READ_RETRY_FOR_MS;
+        const isOver = isLate || this.isClosed || this.replaced.aborted;
         if (isOver || !hasReason(error, 'ServiceUnavailable')) throw error;
         await systemClock.sleep(backoffMs(retryCount, READ_RETRY, systemRandom), signal);
       }

@@ -114,6 +114,7 @@ export interface AgentOptions {
   readonly mounter?: Mounter;
   readonly clock?: Clock;
   readonly log?: Log;
+  readonly meterWorkerPath?: string;
 }
 
 export const startAgent = async (
@@ -133,6 +134,7 @@ export const startAgent = async (
     stateDir: join(directory, 'state'),
     runDir: join(directory, 'run'),
     launcherPath: '/nonexistent',
+    ...(more.meterWorkerPath === undefined ? {} : { meterWorkerPath: more.meterWorkerPath }),
   });
   const store = new IdentityStore(config.stateDir);
   const joining = {
