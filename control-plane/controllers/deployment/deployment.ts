@@ -29,6 +29,7 @@ import {
   type Observed,
 } from './status';
 import {
+  annotationsForSet,
   DESIRED_REPLICAS,
   HASH_LABEL,
   MAX_REPLICAS,
@@ -251,7 +252,10 @@ export class DeploymentController implements Controller {
     await this.update({ ...deployment, status: { ...deployment.status, collisionCount } }, signal);
   }
 
-  /** The newest template carries the highest revision; an old set that is used again moves up. */
+  /**
+   * The newest template carries the highest revision; an old set that is used again moves up. With it
+   * come the deployment's annotations, as they are now.
+   */
   private async numberRevision(
     { deployment, oldSets }: Work,
     newSet: ReplicaSet,
@@ -259,9 +263,8 @@ export class DeploymentController implements Controller {
   ): Promise<void> {
     const highestOld = Math.max(0, ...oldSets.map(revisionOf));
     const revision = Math.max(revisionOf(newSet), highestOld + 1);
-    if (revisionOf(newSet) !== revision) {
-      await this.annotate(newSet, { [REVISION]: String(revision) }, signal);
-    }
+    const annotations = { ...annotationsForSet(deployment), [REVISION]: String(revision) };
+    await this.annotate(newSet, annotations, signal);
     if (deployment.metadata.annotations?.[REVISION] === String(revision)) return;
     const body = { metadata: { annotations: { [REVISION]: String(revision) } } };
     const name = nameOf(deployment);
@@ -274,6 +277,8 @@ export class DeploymentController implements Controller {
     annotations: Readonly<Record<string, string>>,
     signal: AbortSignal,
   ): Promise<void> {
+    const known = replicaSet.metadata.annotations ?? {};
+    if (Object.entries(annotations).every(([name, value]) => known[name] === value)) return;
     const body = { metadata: { annotations } };
     const name = nameOf(replicaSet);
     this.replicaSets.noteWritten(
@@ -422,7 +427,6 @@ const newSetDraft = (
   const hash = templateHash(spec.template, deployment.status.collisionCount ?? 0);
   const labels = { ...spec.template.metadata?.labels, [HASH_LABEL]: hash };
   const mustWait = spec.strategy?.type === 'Recreate' && (hasOldPods || sizeOf(oldSets) > 0);
-  const { [LAST_APPLIED]: _applied, [REVISION]: _old, ...annotations } = metadata.annotations ?? {};
   const revision = Math.max(0, ...oldSets.map(revisionOf)) + 1;
   return {
     apiVersion: 'apps/v1',
@@ -431,7 +435,11 @@ const newSetDraft = (
       name: `${metadata.name}-${hash}`,
       namespace: metadata.namespace ?? 'default',
       labels,
-      annotations: { ...annotations, ...sizeNotes(deployment), [REVISION]: String(revision) },
+      annotations: {
+        ...annotationsForSet(deployment),
+        ...sizeNotes(deployment),
+        [REVISION]: String(revision),
+      },
       ownerReferences: [controllerRef(deployment)],
     },
     spec: {
@@ -446,5 +454,4 @@ const newSetDraft = (
   };
 };
 
-const LAST_APPLIED = 'kubectl.kubernetes.io/last-applied-configuration';
 const WORKERS = 5;

@@ -7,6 +7,22 @@ export const REVISION = 'deployment.kubernetes.io/revision';
 export const DESIRED_REPLICAS = 'deployment.kubernetes.io/desired-replicas';
 export const MAX_REPLICAS = 'deployment.kubernetes.io/max-replicas';
 
+/** What the set of the present template takes over of a deployment: `kubernetes.io/change-cause`, ... */
+export const annotationsForSet = ({ metadata }: Deployment): Readonly<Record<string, string>> =>
+  Object.fromEntries(
+    Object.entries(metadata.annotations ?? {}).filter(([name]) => !KEPT_ANNOTATIONS.has(name)),
+  );
+
+/** Of the deployment itself, or the controller's own. Source: upstream's annotationsToSkip. */
+const KEPT_ANNOTATIONS: ReadonlySet<string> = new Set([
+  'kubectl.kubernetes.io/last-applied-configuration',
+  REVISION,
+  'deployment.kubernetes.io/revision-history',
+  DESIRED_REPLICAS,
+  MAX_REPLICAS,
+  'deprecated.deployment.rollback.to',
+]);
+
 /** True if the set was made from this deployment's present template. */
 export const isFromTemplate = (replicaSet: ReplicaSet, deployment: Deployment): boolean =>
   jsonEqual(withoutHash(replicaSet.spec.template), withoutHash(deployment.spec.template));
