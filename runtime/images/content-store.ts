@@ -163,6 +163,8 @@ export class Ingestion implements AsyncDisposable {
     if (!this.isOpen) return;
     this.isOpen = false;
     await this.file.close();
+    // There is nothing to go on with.
+    if (this.offset === 0) await rm(this.temporaryPath, { force: true });
   }
 
   private async takeExisting(): Promise<void> {

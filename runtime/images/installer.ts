@@ -1,4 +1,5 @@
 import { Semaphore } from '../../lib/async/semaphore';
+import type { Clock } from '../../lib/clock';
 import type { Log } from '../../lib/log';
 import type { PullProgress } from '../image-service';
 import type { ContentStore, Ingestion } from './content-store';
@@ -16,6 +17,7 @@ import { hostPlatform } from './platform';
 import { SharedFlights } from './shared-flight';
 import { chainIdsOf, type SnapshotStore } from './snapshots';
 import { linkedController } from '../../lib/async/linked-controller';
+import { inOneLine } from './words';
 
 /** Where an image's blobs come from: a registry or an archive. */
 export interface BlobSource {
@@ -32,6 +34,7 @@ interface InstallerDeps {
   readonly snapshots: SnapshotStore;
   readonly index: ImageIndex;
   readonly leases: Leases;
+  readonly clock: Clock;
   readonly log: Log;
 }
 
@@ -46,9 +49,12 @@ interface Layer {
 export class Installer {
   private readonly downloads = new SharedFlights<undefined>();
   private readonly unpacks = new SharedFlights<undefined>();
-  private readonly downloadSlots = new Semaphore(DOWNLOADS_MAX);
+  private readonly downloadSlots: Semaphore;
 
-  constructor(private readonly deps: InstallerDeps) {}
+  constructor(private readonly deps: InstallerDeps) {
+    const { clock } = deps;
+    this.downloadSlots = new Semaphore(DOWNLOADS_MAX, { holdMaxMs: SLOT_HELD_MAX_MS, clock });
+  }
 
   async install(
     source: BlobSource,
@@ -105,7 +111,7 @@ export class Installer {
       (parsed.architecture !== '' && parsed.architecture !== architecture);
     if (isForeign) {
       throw new ManifestError(
-        `image is for ${parsed.os}/${parsed.architecture}, this host is ${os}/${architecture}`,
+        `image is for ${inOneLine(`${parsed.os}/${parsed.architecture}`, 100)}, this host is ${os}/${architecture}`,
       );
     }
     return parsed;
@@ -215,3 +221,5 @@ const firstFailure = (promises: readonly Promise<void>[]): Promise<never> =>
   });
 
 const DOWNLOADS_MAX = 3;
+/** A registry that keeps its downloads waiting must not keep those of others from beginning. */
+const SLOT_HELD_MAX_MS = 10_000;

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { isDigest } from './reference';
 import type { ImageConfig } from '../image-service';
+import { inOneLine } from './words';
 
 /** What a registry or an archive gave is not an image that can run here. */
 export class ManifestError extends Error {
@@ -83,6 +84,8 @@ export const parseManifest = (
 ): { kind: 'manifest'; manifest: ImageManifest } | { kind: 'index'; index: ImageIndex } => {
   const json = parseJson(content, 'manifest');
   const hasManifests = typeof json === 'object' && json !== null && 'manifests' in json;
+  if (hasManifests && ('layers' in json || 'config' in json))
+    throw new ManifestError('manifest is an index, too: it means one thing here and another there');
   if (hasManifests) return { kind: 'index', index: check(indexSchema, json, 'image index') };
   if (typeof json === 'object' && json !== null && 'fsLayers' in json) {
     throw new ManifestError('schema 1 manifests are not supported: push the image again');
@@ -90,7 +93,9 @@ export const parseManifest = (
   const manifest = check(manifestSchema, json, 'manifest');
   for (const { mediaType } of manifest.layers) {
     if (mediaType !== undefined && !LAYER_TYPES.test(mediaType)) {
-      throw new ManifestError(`unsupported layer type ${mediaType}: not a container image`);
+      throw new ManifestError(
+        `unsupported layer type ${inOneLine(mediaType, 100)}: not a container image`,
+      );
     }
   }
   return { kind: 'manifest', manifest };
@@ -122,6 +127,7 @@ export const parseConfig = (content: Buffer, layerCount: number): ParsedConfig =
 };
 
 const parseJson = (content: Buffer, what: string): unknown => {
+  if (depthOf(content) > DEPTH_MAX) throw new ManifestError(`${what} is nested too deeply`);
   try {
     return JSON.parse(content.toString('utf8'));
   } catch (error) {
@@ -133,10 +139,26 @@ const check = <T>(schema: z.ZodType<T>, json: unknown, what: string): T => {
   const result = schema.safeParse(json);
   if (result.success) return result.data;
   const [issue] = result.error.issues;
-  throw new ManifestError(
-    `bad ${what}: ${issue?.path.join('.') ?? ''}: ${issue?.message ?? 'invalid'}`,
-  );
+  const where = inOneLine(issue?.path.join('.') ?? '', 100);
+  throw new ManifestError(`bad ${what}: ${where}: ${inOneLine(issue?.message ?? 'invalid', 200)}`);
 };
+
+/** How deeply objects and arrays lie in each other: parsing takes memory for each level. */
+const depthOf = (json: Buffer): number => {
+  let [depth, deepest, isText] = [0, 0, false];
+  for (let i = 0; i < json.length; i++) {
+    const byte = json[i];
+    if (byte === QUOTE) isText = !isText;
+    else if (isText && byte === BACKSLASH) i++;
+    else if (isText) continue;
+    else if (byte === BRACE || byte === BRACKET) deepest = Math.max(deepest, ++depth);
+    else if (byte === BRACE + 2 || byte === BRACKET + 2) depth--;
+  }
+  return deepest;
+};
+
+const [QUOTE, BACKSLASH, BRACE, BRACKET] = [0x22, 0x5c, 0x7b, 0x5b];
+const DEPTH_MAX = 64;
 
 const LAYER_TYPES =
   /^application\/vnd\.(?:oci\.image\.layer\.(?:nondistributable\.)?v1\.tar(?:\+gzip|\+zstd)?|docker\.image\.rootfs\.(?:foreign\.)?diff\.tar(?:\.gzip|\.zstd)?)$/;

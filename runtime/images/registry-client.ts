@@ -14,6 +14,7 @@ import {
 } from './http';
 import { MANIFEST_MAX_BYTES, MANIFEST_TYPES, type Descriptor } from './manifest';
 import { isTag, type ImageReference } from './reference';
+import { inOneLine } from './words';
 import { RegistryAuthorizer } from './registry-auth';
 import { RegistryStatusError } from './registry-errors';
 
@@ -302,11 +303,7 @@ const firstError = (body: Buffer): string => {
       errors?: readonly { code?: string; message?: string }[];
     };
     const [error] = json.errors ?? [];
-    const words = `${error?.code ?? ''} ${error?.message ?? ''}`;
-    return words
-      .slice(0, 300)
-      .replace(/\p{Cc}+/gu, ' ')
-      .trim();
+    return inOneLine(`${error?.code ?? ''} ${error?.message ?? ''}`, WORDS_MAX);
   } catch {
     return '';
   }
@@ -314,6 +311,7 @@ const firstError = (body: Buffer): string => {
 
 const EMPTY = Buffer.alloc(0);
 const ERROR_MAX_BYTES = 64 * 1024;
+const WORDS_MAX = 300;
 const TAGS_MAX_BYTES = 64 * 1024;
 const TRIES_MAX = 6;
 /** Another endpoint may be waiting for its turn. */

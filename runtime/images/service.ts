@@ -26,6 +26,7 @@ import { ResolveError } from './resolve-error';
 import { ImageResolver } from './resolver';
 import { SharedFlights } from './shared-flight';
 import { SnapshotStore } from './snapshots';
+import { inOneLine } from './words';
 import { linkedController } from '../../lib/async/linked-controller';
 
 export interface ImageServiceOptions {
@@ -85,7 +86,7 @@ class LocalImageService implements ImageService {
     private readonly options: ImageServiceOptions,
     private readonly parts: Parts,
   ) {
-    this.installer = new Installer({ ...parts, log: options.log });
+    this.installer = new Installer({ ...parts, clock: options.clock, log: options.log });
     this.resolver = new ImageResolver(options);
   }
 
@@ -136,7 +137,7 @@ class LocalImageService implements ImageService {
       return await this.resolver.authenticate(parsed, here, credentials, either.signal);
     } catch (error) {
       either.signal.throwIfAborted();
-      throw new ImageError(codeOf(error), describeError(error), { cause: error });
+      throw imageError(error, describeError(error));
     }
   }
 
@@ -233,12 +234,14 @@ interface FinishedPull {
   readonly credentials: RegistryCredentials | undefined;
 }
 
-const pullError = (name: string, error: unknown): ImageError =>
-  new ImageError(
-    codeOf(error),
-    `failed to pull and unpack image "${name}": ${error instanceof Error ? error.message : String(error)}`,
-    { cause: error },
-  );
+const pullError = (name: string, error: unknown): ImageError => {
+  const why = error instanceof Error ? error.message : String(error);
+  return imageError(error, `failed to pull and unpack image "${name}": ${why}`);
+};
+
+/** Much of the message may be what a registry or an image says. */
+const imageError = (cause: unknown, message: string): ImageError =>
+  new ImageError(codeOf(cause), inOneLine(message, MESSAGE_MAX), { cause });
 
 const codeOf = (error: unknown): ImageError['code'] =>
   error instanceof ResolveError && error.isUnavailable ? 'RegistryUnavailable' : 'ErrImagePull';
@@ -247,3 +250,5 @@ const fingerprint = (credentials: readonly RegistryCredentials[]): string =>
   credentials.length === 0
     ? ''
     : createHash('sha256').update(JSON.stringify(credentials)).digest('hex');
+
+const MESSAGE_MAX = 2000;
