@@ -90,8 +90,12 @@ export class RegistryClient {
       const response = await this.call(`manifests/${name}`, request, signal);
       await this.expect(response, [200]);
       response.body.resume();
-      const digest = response.headers['docker-content-digest'];
-      return typeof digest === 'string' ? digest : undefined;
+      const { 'docker-content-digest': digest, 'content-type': type = '' } = response.headers;
+      // A page to log in at is no permission.
+      const isManifest = MANIFEST_TYPES.some((known) => type.startsWith(known));
+      if (typeof digest === 'string') return digest;
+      if (isManifest) return undefined;
+      throw new Error(`${response.url.origin} did not answer as a registry does`);
     });
   }
 

@@ -168,6 +168,17 @@ describe('an image that is here', () => {
     },
   );
 
+  it('is not given for a page that is everybody’s', async () => {
+    guard('basic', /^never/);
+    const { reference } = registry.publish('web');
+    await images.pull(reference, { credentials: [me] }, signal);
+    registry.override = () => (_request, response) =>
+      response.writeHead(200, { 'content-type': 'text/html' }).end();
+    await expect(images.authenticate(reference, [], signal)).rejects.toThrow(
+      'did not answer as a registry does',
+    );
+  });
+
   it('is spoken for by another registry only where that has the same', async () => {
     guard('basic', /^never/);
     const { reference } = registry.publish('web', 'private');

@@ -2,6 +2,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from 'node:net';
 import { gzipSync } from 'node:zlib';
 
+import { MANIFEST_TYPES } from '../../../runtime/images/manifest';
 import { digestOf } from '../../../runtime/images/content-store';
 import { buildTar } from '../../../runtime/rootfs/tar-builder';
 
@@ -75,9 +76,14 @@ export class HttpRegistry implements AsyncDisposable {
     const content = this.contents.get(path);
     if (answer !== undefined) answer(request, response);
     else if (content === undefined) response.writeHead(404).end();
-    else response.writeHead(200, { 'content-length': content.length }).end(content);
+    else response.writeHead(200, headersOf(path, content)).end(content);
   }
 }
+
+const headersOf = (path: string, content: Buffer) => ({
+  'content-length': content.length,
+  ...(path.includes('/manifests/') && { 'content-type': MANIFEST_TYPES[0] }),
+});
 
 export const basicOf = (username: string, password: string): string =>
   `Basic ${Buffer.from(`${username}:${password}`).toString('base64')}`;
