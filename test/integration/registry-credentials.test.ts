@@ -8,6 +8,7 @@ import { systemRandom } from '../../lib/random';
 import type { ImageService } from '../../runtime/image-service';
 import { createImageService, ownEndpoint, type RegistryEndpoint } from '../../runtime/images';
 import { digestOf } from '../../runtime/images/content-store';
+import { imageSuite } from '../../runtime/images/image-suite';
 import { basicOf, HttpRegistry, type Answer } from './support/http-registry';
 
 const { signal } = new AbortController();
@@ -196,4 +197,21 @@ describe('an image that is here', () => {
     expect(await images.authenticate(reference, [], signal)).toBeUndefined();
     expect(elsewhere.seen.filter(({ authorization }) => authorization !== undefined)).toEqual([]);
   });
+});
+
+describe('the image service', () => {
+  imageSuite(() =>
+    Promise.resolve({
+      images,
+      referenceOf: (name) => `${registry.host}/${name}:1`,
+      publish: (name, readers) => {
+        registry.publish(name);
+        const known = readers?.map(({ username, password }) => basicOf(username, password));
+        registry.override = (_path, { headers: { authorization = '' } }) =>
+          known === undefined || known.includes(authorization) ? undefined : challenge('Basic');
+      },
+      // Closed with all others.
+      close: () => Promise.resolve(),
+    }),
+  );
 });
