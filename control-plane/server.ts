@@ -142,13 +142,8 @@ const serve = async (
   });
   apiClient.bind(server.client);
   await using nodes = createNodesServer({
-    ...shared,
-    client: server.client,
-    ...views,
-    secrets: informers.of(SECRETS),
-    configMaps: informers.of(CONFIG_MAPS),
-    pki,
-    tokens,
+    ...{ ...shared, client: server.client, pki, tokens },
+    ...{ ...views, secrets: informers.of(SECRETS), configMaps: informers.of(CONFIG_MAPS) },
     options: nodesOptionsOf(config),
   });
   nodeConnections.bind(nodes.connections);
