@@ -82,6 +82,8 @@ export interface HostPort {
   readonly hostIP: string;
   readonly protocol: string;
   readonly port: number;
+  /** Where its container listens. */
+  readonly containerPort: number;
 }
 
 /** Host ports of the main containers and of sidecars; plain init containers are gone by then. */
@@ -90,10 +92,11 @@ export const hostPortsOf = (spec: PodSpec): readonly HostPort[] =>
     (container) =>
       (container.ports ?? [])
         .filter(({ hostPort }) => hostPort !== undefined && hostPort > 0)
-        .map(({ hostIP, hostPort, protocol }) => ({
+        .map(({ hostIP, hostPort, protocol, containerPort }) => ({
           hostIP: hostIP === undefined || hostIP === '' ? ANY_IP : hostIP,
           protocol: protocol ?? 'TCP',
           port: hostPort ?? 0,
+          containerPort,
         })),
   );
 

@@ -167,6 +167,10 @@ class NodeAgent implements Agent {
         }));
         return { ...range, peers: wanted };
       },
+      hostPorts: () => {
+        const isKnown = this.hasSnapshot || this.assignments.pods.size > 0;
+        return isKnown ? this.pods.hostPorts() : undefined;
+      },
       onChange: () => this.session.nudge(),
       settings: this.settings,
       clock,

@@ -12,7 +12,22 @@ export interface PodNetwork extends AsyncDisposable {
    * rules that others have taken away: call it now and then.
    */
   syncPeers(peers: readonly NetworkPeer[]): Promise<void>;
+  /**
+   * Makes exactly these ports of the node lead to sandboxes; the first call takes away what an earlier
+   * process has left. Call it now and then, too.
+   */
+  syncHostPorts(ports: readonly HostPort[]): Promise<void>;
   attachments(): readonly Attachment[];
+}
+
+/** What arrives at a port of the node goes to a port of the sandbox at `podIp`. */
+export interface HostPort {
+  readonly protocol: 'tcp' | 'udp' | 'sctp';
+  /** An address of the node; `0.0.0.0`: all of them. */
+  readonly hostIp: string;
+  readonly hostPort: number;
+  readonly podIp: string;
+  readonly podPort: number;
 }
 
 export interface AttachRequest {

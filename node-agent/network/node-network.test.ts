@@ -1,6 +1,7 @@
 import { ManualClock } from '../../lib/clock';
 import { silentLog } from '../../lib/log';
 import { FakePodNetwork } from '../../runtime/network';
+import type { HostPort } from '../../runtime/pod-network';
 import { DEFAULT_SETTINGS } from '../settings';
 import { NodeNetwork, type NetworkFacts } from './node-network';
 
@@ -25,12 +26,14 @@ const setUp = () => {
     await sync(peers);
   };
   const problems: (string | undefined)[] = [];
+  let ports: readonly HostPort[] | undefined;
   const network: NodeNetwork = new NodeNetwork({
     open: () => {
       const failure = failures.shift();
       return failure === undefined ? Promise.resolve(fake) : Promise.reject(failure);
     },
     facts: () => facts,
+    hostPorts: () => ports,
     onChange: () => problems.push(network.problem),
     settings: DEFAULT_SETTINGS,
     clock,
@@ -43,11 +46,12 @@ const setUp = () => {
     network.changed();
     await clock.advance(0);
   };
+  const want = (wanted: readonly HostPort[]) => (ports = wanted);
   const end = async () => {
     stop.abort();
     await running;
   };
-  return { clock, fake, failures, synced, problems, network, tell, end };
+  return { clock, fake, failures, synced, problems, network, tell, want, end };
 };
 
 it('opens the network when its range is known, and tries again when that fails', async () => {
@@ -92,4 +96,39 @@ it('lets nobody wait for it beyond their own end', async () => {
   await tell([]);
   expect(await patient).toBe(network.current);
   await end();
+});
+
+describe('host ports', () => {
+  const port: HostPort = {
+    protocol: 'tcp',
+    hostIp: '0.0.0.0',
+    hostPort: 8080,
+    podIp: '10.42.0.2',
+    podPort: 80,
+  };
+
+  it('are left as they are until it is known which there should be', async () => {
+    const { clock, fake, tell, want, end } = setUp();
+    fake.hostPorts = [port];
+    await tell([]);
+    expect(fake.hostPorts).toEqual([port]);
+    want([]);
+    await clock.advance(DEFAULT_SETTINGS.networkCheckMs);
+    expect(fake.hostPorts).toEqual([]);
+    await end();
+  });
+
+  it('are tried again when they cannot be set, and the node is well meanwhile', async () => {
+    const { clock, fake, network, tell, want, end } = setUp();
+    const sync = fake.syncHostPorts.bind(fake);
+    fake.syncHostPorts = () => Promise.reject(new Error('nft is not installed'));
+    want([port]);
+    await tell([]);
+    expect(network.problem).toBeUndefined();
+    await expect(network.publishHostPorts()).rejects.toThrow('nft is not installed');
+    fake.syncHostPorts = sync;
+    await clock.advance(DEFAULT_SETTINGS.retryMs);
+    expect(fake.hostPorts).toEqual([port]);
+    await end();
+  });
 });

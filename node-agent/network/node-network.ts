@@ -1,7 +1,7 @@
 import { onAbort } from '../../lib/async/on-abort';
 import type { Clock } from '../../lib/clock';
 import { describeError, type Log } from '../../lib/log';
-import type { NetworkPeer, PodNetwork } from '../../runtime/pod-network';
+import type { HostPort, NetworkPeer, PodNetwork } from '../../runtime/pod-network';
 import type { AgentSettings } from '../settings';
 import { linkedController } from '../../lib/async/linked-controller';
 
@@ -19,6 +19,8 @@ export interface NetworkFacts extends NetworkRange {
 interface NodeNetworkDeps {
   readonly open: (range: NetworkRange) => Promise<PodNetwork>;
   readonly facts: () => NetworkFacts;
+  /** Undefined while it is not known which pods there are. */
+  readonly hostPorts: () => readonly HostPort[] | undefined;
   /** `problem` has another value. */
   readonly onChange: () => void;
   readonly settings: AgentSettings;
@@ -60,6 +62,12 @@ export class NodeNetwork {
     }
   }
 
+  /** @throws what stands in the way: then it is tried again with all else. */
+  async publishHostPorts(): Promise<void> {
+    const ports = this.deps.hostPorts();
+    if (ports !== undefined) await this.network?.syncHostPorts(ports);
+  }
+
   /** The facts have changed. */
   changed(): void {
     this.isDirty = true;
@@ -87,9 +95,20 @@ export class NodeNetwork {
       }
       await this.network.syncPeers(peers);
       this.setProblem(undefined);
-      return true;
+      return await this.keepHostPorts();
     } catch (error) {
       this.setProblem(`pod network: ${describeError(error)}`);
+      return false;
+    }
+  }
+
+  /** Where they cannot be had, pods that need them say so; the node is well without. */
+  private async keepHostPorts(): Promise<boolean> {
+    try {
+      await this.publishHostPorts();
+      return true;
+    } catch (error) {
+      this.deps.log.error({ err: describeError(error) }, 'cannot lead host ports to pods');
       return false;
     }
   }

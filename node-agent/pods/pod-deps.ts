@@ -36,6 +36,10 @@ export interface PodDeps {
     readonly current: PodNetwork | undefined;
     /** @throws when `signal` aborts before. */
     whenOpen(signal: AbortSignal): Promise<PodNetwork>;
+    /** Makes the host ports of all pods lead to them, now. @throws what stands in the way. */
+    publishHostPorts(): Promise<void>;
+    /** The network is to be looked after soon. */
+    changed(): void;
   };
   readonly volumes: VolumeManager;
   readonly storage: StorageKeeper;

@@ -5,7 +5,9 @@ import type { Pod } from '../../api/types';
 import { withDeadline } from '../../lib/async/deadline';
 import { describeError } from '../../lib/log';
 import { removeTree } from '../../lib/remove-tree';
+import type { HostPort } from '../../runtime/pod-network';
 import { hasErrorCode } from '../files';
+import { wantedHostPorts } from './host-ports';
 import { LABEL, sandboxIdOf } from './labels';
 import type { PodDeps } from './pod-deps';
 import { PodWorker } from './pod-worker';
@@ -50,6 +52,16 @@ export class PodManager {
     return [...this.workers.values()].flatMap((worker) =>
       worker.isActive ? [worker.current] : [],
     );
+  }
+
+  /** Of all pods that have an address of their own now. */
+  hostPorts(): readonly HostPort[] {
+    const attachments = this.deps.network.current?.attachments() ?? [];
+    const addresses = new Map(attachments.map(({ sandboxId, ip }) => [sandboxId, ip]));
+    return [...this.workers.values()].flatMap(({ uid, current }) => {
+      const ip = addresses.get(sandboxIdOf(uid));
+      return ip === undefined ? [] : wantedHostPorts(current, ip);
+    });
   }
 
   /** Passes on what the runtime tells, until `signal` aborts. */

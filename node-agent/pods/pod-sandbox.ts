@@ -6,6 +6,7 @@ import type { Pod } from '../../api/types';
 import { writeFileAtomic } from '../files';
 import { podResources } from './cgroup-resources';
 import { hostnameOf, hostsFile, resolvConf } from './etc-files';
+import { hasHostPorts } from './host-ports';
 import { podLabels, sandboxIdOf, uidOf } from './labels';
 import type { PodDeps } from './pod-deps';
 
@@ -57,6 +58,7 @@ export const ensureSandbox = async (
     network === undefined || netnsPath === undefined
       ? node().ip
       : (await network.attach({ sandboxId: id, netnsPath }, signal)).ip;
+  if (hasHostPorts(pod.spec)) await deps.network.publishHostPorts();
   return { id, podIp, etcFiles: writeEtcFiles(deps, pod, hostname, podIp) };
 };
 

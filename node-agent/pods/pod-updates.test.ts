@@ -235,3 +235,36 @@ it('leaves nothing of a pod that was half removed when the agent died', async ()
   stop.abort();
   await house;
 });
+
+it('leads the host ports of a pod to it, before it starts and until it is gone', async () => {
+  start();
+  const ports = [
+    { containerPort: 80, hostPort: 8080, protocol: 'TCP' },
+    { containerPort: 53, hostPort: 5353, protocol: 'UDP', hostIP: '192.0.2.1' },
+    { containerPort: 81 },
+  ];
+  const spec = { containers: [testContainer({ ports })] };
+  bench.network.nextHostPortsError = new Error('nft is not installed');
+  await bench.run(testPod({ spec }));
+  await bench.until(() => bench.events().some((text) => text.includes('nft is not installed')));
+  expect(bench.events()).toContain(
+    'FailedCreatePodSandBox: Failed to create pod sandbox: nft is not installed',
+  );
+  expect(bench.runtime.calls.some((call) => call.startsWith('createContainer'))).toBe(false);
+  await bench.until(isRunning('web:1'));
+  const common = { podIp: '10.42.0.2' };
+  expect(bench.network.hostPorts).toEqual([
+    { ...common, protocol: 'tcp', hostIp: '0.0.0.0', hostPort: 8080, podPort: 80 },
+    { ...common, protocol: 'udp', hostIp: '192.0.2.1', hostPort: 5353, podPort: 53 },
+  ]);
+  await bench.run();
+  await bench.until(() => bench.network.hostPorts.length === 0);
+});
+
+it('leads no port to a pod on the network of the host', async () => {
+  start();
+  const ports = [{ containerPort: 80, hostPort: 80, protocol: 'TCP' }];
+  await bench.run(testPod({ spec: { hostNetwork: true, containers: [testContainer({ ports })] } }));
+  await bench.until(isRunning('web:1'));
+  expect(bench.network.hostPorts).toEqual([]);
+});

@@ -11,6 +11,7 @@ import type { PreparedVolumes } from '../volumes/volume-manager';
 import { ContainerTasks } from './container-tasks';
 import { containerNamed } from './environment';
 import { nodeViewOf } from './field-refs';
+import { hasHostPorts } from './host-ports';
 import { sandboxIdOf, uidOf } from './labels';
 import { observePod, type ObservedContainer, type PodObservation } from './observe';
 import { nextBackoff, planPod, type PodPlan } from './plan';
@@ -361,6 +362,7 @@ export class PodWorker {
     images.unpin(this.uid);
     this.sandbox = undefined;
     this.isTornDown = true;
+    if (hasHostPorts(this.pod.spec)) this.deps.network.changed();
   }
 
   /** Whatever a step does, the worker goes on in time, and at once when it must stop. */

@@ -93,7 +93,7 @@ export const createPodBench = (options: PodBenchOptions): PodBench => {
     runtime,
     images,
     puller: pullerOf(directory, { images, objects, events, clock, settings }),
-    network: { current: network, whenOpen: () => Promise.resolve(network) },
+    network: openNetwork(network, () => manager.hostPorts()),
     volumes,
     storage: storageKeeper({ runtime, volumes, paths }),
     objects,
@@ -120,7 +120,7 @@ export const createPodBench = (options: PodBenchOptions): PodBench => {
     random,
     log: silentLog,
   };
-  const manager = new PodManager(deps);
+  const manager: PodManager = new PodManager(deps);
   let version = 0;
   const stopping = new AbortController();
   const following = manager.followRuntime(stopping.signal);
@@ -162,6 +162,16 @@ const volumesIn = (directory: string): VolumeManager =>
     runDir: `${directory}/run`,
     mounter: { mountTmpfs: () => undefined, unmount: () => undefined },
   });
+
+const openNetwork = (
+  network: FakePodNetwork,
+  ports: PodManager['hostPorts'],
+): PodDeps['network'] => ({
+  current: network,
+  whenOpen: () => Promise.resolve(network),
+  publishHostPorts: () => network.syncHostPorts(ports()),
+  changed: () => void network.syncHostPorts(ports()),
+});
 
 const storageKeeper = (places: Pick<PodDeps, 'runtime' | 'volumes' | 'paths'>): StorageKeeper =>
   new StorageKeeper({

@@ -1,6 +1,7 @@
 import { NetworkError } from './errors';
 import { removeOwnAddress } from './host';
 import { removeFirewall } from './firewall';
+import { removeHostPorts } from './host-ports';
 import { isInterfacePrefix, isSandboxInterface } from './names';
 import { NetlinkSocket } from './netlink/socket';
 import {
@@ -37,4 +38,5 @@ export const destroyNetwork = async (interfacePrefix: string): Promise<void> => 
   );
   await removeOwnAddress(host, interfacePrefix);
   await removeFirewall(interfacePrefix);
+  await removeHostPorts(interfacePrefix);
 };

@@ -2,6 +2,7 @@ import { type Clock, systemClock } from '../../lib/clock';
 import {
   type AttachRequest,
   type Attachment,
+  type HostPort,
   type NetworkPeer,
   type PodNetwork,
 } from '../pod-network';
@@ -15,8 +16,12 @@ export class FakePodNetwork implements PodNetwork {
   private readonly pool: AddressPool;
   private readonly attached = new Map<string, Attachment>();
   private currentPeers: readonly NetworkPeer[] = [];
+  /** What `syncHostPorts` was last given. */
+  hostPorts: readonly HostPort[] = [];
   /** When set, the next `attach` fails with it. */
   nextAttachError: Error | undefined;
+  /** When set, the next `syncHostPorts` fails with it. */
+  nextHostPortsError: Error | undefined;
 
   constructor(podCidr = '10.244.0.0/24', clock: Clock = systemClock) {
     const cidr = parseCidr(podCidr);
@@ -46,6 +51,13 @@ export class FakePodNetwork implements PodNetwork {
 
   async syncPeers(peers: readonly NetworkPeer[]): Promise<void> {
     this.currentPeers = [...peers];
+  }
+
+  async syncHostPorts(ports: readonly HostPort[]): Promise<void> {
+    const error = this.nextHostPortsError;
+    this.nextHostPortsError = undefined;
+    if (error !== undefined) throw error;
+    this.hostPorts = [...ports];
   }
 
   attachments(): readonly Attachment[] {

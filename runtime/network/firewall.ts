@@ -1,9 +1,6 @@
-import { spawn } from 'node:child_process';
 import { type Log } from '../../lib/log';
-import { NetworkError } from './errors';
 import { sandboxInterfaces } from './names';
-import { decodeGeneration, getGeneration } from './netlink/nftables';
-import { NetlinkError, NetlinkSocket, NETLINK_NETFILTER } from './netlink/socket';
+import { nft, type RuleSet } from './rule-set';
 import { VXLAN_PORT } from './vxlan';
 
 /** What the rules follow from. */
@@ -18,52 +15,28 @@ export interface FirewallFacts {
 /**
  * Hides pods that talk to the world behind their node's address (inside the cluster they keep their
  * own), and believes no pod that speaks under an address other than its own: what comes in on a
- * sandbox's link and would not go back out on it is dropped, as is IPv6, which pods do not have, and
- * what would enter the tunnel between nodes from the side. One nftables table per family and prefix,
- * replaced as a whole. Each link checks sources by itself, too (`checksSource` in
- * netlink/requests.ts): that holds where there is no nft, this where somebody has loosened rp_filter.
+ * sandbox's link and would not go back out on it is dropped, as is IPv6, which pods do not have, what
+ * would enter the tunnel between nodes from the side, and what is for the node's own loopback. Each link
+ * checks sources by itself, too (`checksSource` in netlink/requests.ts): that holds where there is no
+ * nft, this where somebody has loosened rp_filter.
  */
-export class Firewall implements Disposable {
-  private readonly firewall = NetlinkSocket.open(NETLINK_NETFILTER);
-  private applied: string | undefined;
-  /** Of the rule set just after ours were put in; undefined when others may have changed them since. */
-  private generation: number | undefined;
+export class Firewall {
   private isMissingReported = false;
 
   constructor(
-    private readonly prefix: string,
-    private readonly log: Log,
+    private readonly deps: {
+      readonly prefix: string;
+      readonly rules: RuleSet;
+      readonly log: Log;
+    },
   ) {}
 
   /** Makes the rules be there, also after somebody has flushed them. */
   async sync(facts: FirewallFacts): Promise<void> {
-    const rules = rulesOf(this.prefix, facts);
-    const before = await this.currentGeneration();
-    const isUntouched = before !== undefined && before === this.generation;
-    if (rules === this.applied && isUntouched) return;
-    if (await nft(rules)) {
-      this.applied = rules;
-      const after = await this.currentGeneration();
-      // Two steps: another change came between, and nobody knows what it was.
-      this.generation = before !== undefined && after === before + 1 ? after : undefined;
-    } else if (!this.isMissingReported) {
-      this.isMissingReported = true;
-      this.log.warn({}, 'nft is not installed: pods cannot reach addresses outside the cluster');
-    }
-  }
-
-  [Symbol.dispose](): void {
-    this.firewall[Symbol.dispose]();
-  }
-
-  /** Undefined where the kernel does not say: then rules are put in at every turn. */
-  private async currentGeneration(): Promise<number | undefined> {
-    try {
-      return decodeGeneration(await this.firewall.get(getGeneration()));
-    } catch (error) {
-      if (error instanceof NetlinkError) return undefined;
-      throw error;
-    }
+    const { prefix, rules, log } = this.deps;
+    if ((await rules.sync('firewall', rulesOf(prefix, facts))) || this.isMissingReported) return;
+    this.isMissingReported = true;
+    log.warn({}, 'nft is not installed: pods cannot reach addresses outside the cluster');
   }
 }
 
@@ -109,6 +82,7 @@ table inet ${table} {
     iifname != "${sandboxInterfaces(prefix)}" accept
     meta nfproto ipv6 drop
     ip saddr 0.0.0.0/8 drop
+    ip daddr 127.0.0.0/8 drop
     fib saddr . iif oif 0 drop
     ip daddr @nodes udp dport ${VXLAN_PORT} drop
   }
@@ -117,30 +91,3 @@ table inet ${table} {
 };
 
 const sorted = (elements: readonly string[]): string => [...new Set(elements)].sort().join(', ');
-
-/** One transaction; false when there is no nft. */
-const nft = (input: string): Promise<boolean> =>
-  new Promise((resolve, reject) => {
-    const child = spawn('nft', ['-f', '-'], {
-      stdio: ['pipe', 'ignore', 'pipe'],
-      timeout: NFT_TIMEOUT_MS,
-    });
-    let errors = '';
-    child.stderr.on(
-      'data',
-      (chunk: Buffer) => (errors = (errors + chunk.toString()).slice(0, 2048)),
-    );
-    child.on('error', (error: NodeJS.ErrnoException) => {
-      if (error.code === 'ENOENT') resolve(false);
-      else reject(new NetworkError('firewall', 'cannot run nft', { cause: error }));
-    });
-    child.on('close', (code) => {
-      if (code === 0) resolve(true);
-      else reject(new NetworkError('firewall', `nft failed: ${errors.trim()}`));
-    });
-    // nft may die before it has read all; its exit status tells.
-    child.stdin.on('error', () => undefined);
-    child.stdin.end(input);
-  });
-
-const NFT_TIMEOUT_MS = 10_000;

@@ -4,6 +4,7 @@ import { describeError, type Log } from '../../lib/log';
 import {
   type AttachRequest,
   type Attachment,
+  type HostPort,
   type NetworkPeer,
   type PodNetwork,
 } from '../pod-network';
@@ -11,9 +12,11 @@ import { NetworkError } from './errors';
 import { addOwnAddress, enableForwarding, findUnderlay, type Underlay } from './host';
 import { formatCidr, formatIpv4, parseCidr, parseIpv4, type Ipv4Cidr } from './ipv4';
 import { Firewall } from './firewall';
+import { HostPorts } from './host-ports';
 import { isInterfacePrefix } from './names';
 import { NetlinkSocket } from './netlink/socket';
 import { NodeRoutes } from './node-routes';
+import { RuleSet } from './rule-set';
 import { planPeers, type PlannedPeer } from './peers';
 import { type LinkSettings, type SandboxLink } from './sandbox-link';
 import { SandboxLinks } from './sandbox-links';
@@ -63,7 +66,9 @@ class NativePodNetwork implements PodNetwork {
   private readonly turn = new Semaphore(1);
   private readonly links: SandboxLinks;
   private readonly routes: NodeRoutes;
+  private readonly rules = new RuleSet();
   private readonly firewall: Firewall;
+  private readonly hostPorts: HostPorts;
   private underlay: Underlay = { address: undefined, interfaceIndex: 0, mtu: 1500 };
   private problems = '';
 
@@ -71,7 +76,8 @@ class NativePodNetwork implements PodNetwork {
     const { host } = this;
     this.links = new SandboxLinks({ ...deps, host });
     this.routes = new NodeRoutes({ ...deps, host });
-    this.firewall = new Firewall(deps.prefix, deps.log);
+    this.firewall = new Firewall({ ...deps, rules: this.rules });
+    this.hostPorts = new HostPorts({ ...deps, rules: this.rules });
   }
 
   async start(): Promise<void> {
@@ -117,13 +123,20 @@ class NativePodNetwork implements PodNetwork {
     });
   }
 
+  async syncHostPorts(ports: readonly HostPort[]): Promise<void> {
+    await this.turn.use(async () => {
+      const links = new Map(this.attachments().map(({ ip, hostInterface }) => [ip, hostInterface]));
+      await this.hostPorts.sync(ports, this.underlay.address, (ip) => links.get(ip));
+    });
+  }
+
   attachments(): readonly Attachment[] {
     return this.links.list().map(attachmentOf);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.turn.use(async () => {
-      this.firewall[Symbol.dispose]();
+      this.rules[Symbol.dispose]();
       this.host[Symbol.dispose]();
     });
   }

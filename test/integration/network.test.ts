@@ -1,12 +1,14 @@
 import { spawnSync } from 'node:child_process';
 
-import { type Attachment } from '../../runtime/pod-network';
+import { type Attachment, type HostPort } from '../../runtime/pod-network';
 import {
+  ask,
   connectFrom,
   inNetns,
   NetnsLab,
   pings,
   run,
+  serve,
   sourcesSeen,
   type NetworkNode,
 } from './network/netns';
@@ -407,3 +409,89 @@ server.listen(0, 'ADDRESS', () => {
   const connect = 'require("node:net").connect(' + server.address().port + ', "ADDRESS")';
   spawn('nsenter', ['--net=PODA', process.execPath, '-e', connect], { timeout: 5000 });
 });`;
+
+describe('ports of the node', () => {
+  const portTo = (podIp: string, more: Partial<HostPort> = {}): HostPort => ({
+    protocol: 'tcp',
+    hostIp: '0.0.0.0',
+    hostPort: 8080,
+    podIp,
+    podPort: 80,
+    ...more,
+  });
+
+  it('lead to a pod from everywhere, and only while they are wanted', async () => {
+    const { nsA, nsB, podA, podB, a, ipA, peerA, peerB } = await pair();
+    await a.call('syncPeers', [{ ...peerB, isUnreachable: false }]);
+    const beside = lab.netns('beside');
+    const { ip: ipBeside } = await attach(a, 'beside', beside);
+    await using _server = await serve(podA, 80);
+    await a.call('syncHostPorts', [portTo(ipA), portTo(ipA, { protocol: 'udp' })]);
+    const { address } = peerA;
+    for (const protocol of ['tcp', 'udp'] as const) {
+      expect(ask(nsB, protocol, address, 8080)).toContain(peerB.address);
+      expect(ask(podB, protocol, address, 8080)).toContain(peerB.address);
+      expect(ask(beside, protocol, address, 8080)).toContain(ipBeside);
+      expect(ask(nsA, protocol, address, 8080)).toContain(address);
+      expect(ask(nsA, protocol, '127.0.0.1', 8080)).toContain(address);
+      expect(ask(podA, protocol, address, 8080)).toContain(address);
+    }
+    expect(ask(nsB, 'tcp', address, 8081)).toBe('ECONNREFUSED');
+    await a.call('syncHostPorts', []);
+    expect(ask(nsB, 'tcp', address, 8080)).toBe('ECONNREFUSED');
+    expect(inNetns(nsA, 'nft', 'list', 'tables')).not.toContain('-ports');
+  });
+
+  it('lead from the address that a pod names alone', async () => {
+    const { nsA, nsB, podA, a, ipA, peerA } = await pair();
+    inNetns(nsA, 'ip', 'addr', 'add', '192.168.77.9/24', 'dev', wireOf(nsA));
+    await using _server = await serve(podA, 80);
+    await a.call('syncHostPorts', [
+      portTo(ipA, { hostIp: '192.168.77.9' }),
+      portTo(ipA, { hostIp: '127.0.0.1', hostPort: 8081 }),
+      portTo(ipA, { hostIp: '::', hostPort: 8082 }),
+    ]);
+    expect(ask(nsB, 'tcp', '192.168.77.9', 8080)).toContain('192.168.77.2');
+    expect(ask(nsB, 'tcp', peerA.address, 8080)).toBe('ECONNREFUSED');
+    expect(ask(nsA, 'tcp', '127.0.0.1', 8081)).toContain(peerA.address);
+    expect(ask(nsB, 'tcp', peerA.address, 8081)).toBe('ECONNREFUSED');
+  });
+
+  it('open no way to the loopback of the node', async () => {
+    const { nsA, podA, a, ipA } = await pair();
+    await using _server = await serve(nsA, 9000);
+    await a.call('syncHostPorts', [portTo(ipA)]);
+    inNetns(podA, 'sysctl', '-qw', 'net.ipv4.conf.all.route_localnet=1');
+    inNetns(podA, 'ip', 'route', 'del', 'local', '127.0.0.0/8', 'dev', 'lo', 'table', 'local');
+    inNetns(podA, 'ip', 'route', 'flush', 'table', 'local');
+    inNetns(podA, 'ip', 'route', 'add', 'local', ipA, 'dev', 'eth0', 'table', 'local');
+    inNetns(podA, 'ip', 'route', 'add', '127.0.0.1', 'via', '169.254.1.1', 'dev', 'eth0', 'onlink');
+    for (const protocol of ['tcp', 'udp'] as const)
+      expect(ask(podA, protocol, '127.0.0.1', 9000)).toBe('silence');
+  });
+
+  it('go on over kill -9, come back after a flush, and vanish with the network', async () => {
+    const { nsA, nsB, podA, a, ipA, peerA } = await pair();
+    const options = { podCidr: peerA.podCidr, nodeAddress: peerA.address, interfacePrefix: 'nwt' };
+    await using _server = await serve(podA, 80);
+    await a.call('syncHostPorts', [portTo(ipA)]);
+    await a.kill();
+    const again = await lab.node(nsA, options);
+    expect(ask(nsB, 'tcp', peerA.address, 8080)).toContain('192.168.77.2');
+    await again.call('syncHostPorts', [portTo(ipA, { hostPort: 8081 })]);
+    expect(ask(nsB, 'tcp', peerA.address, 8080)).toBe('ECONNREFUSED');
+    inNetns(nsA, 'nft', 'flush', 'ruleset');
+    await again.call('syncPeers', []);
+    expect(ask(nsB, 'tcp', peerA.address, 8081)).toContain('192.168.77.2');
+    const before = inNetns(nsA, 'nft', '-a', 'list', 'tables');
+    await again.call('syncPeers', []);
+    await again.call('syncHostPorts', [portTo(ipA, { hostPort: 8081 })]);
+    expect(inNetns(nsA, 'nft', '-a', 'list', 'tables')).toBe(before);
+    await again.call('destroy');
+    expect(inNetns(nsA, 'nft', 'list', 'tables')).toBe('');
+  });
+});
+
+/** The interface that `wire` has made. */
+const wireOf = (netns: string): string =>
+  /^(nw[0-9a-f]{8})@/m.exec(inNetns(netns, 'ip', '-br', 'link'))?.[1] ?? '';

@@ -158,6 +158,23 @@ export const pings = (path: string, address: string): boolean => {
 export const connectFrom = (path: string, address: string, port: number): string =>
   inNetns(path, process.execPath, '-e', CONNECT, address, String(port)).trim();
 
+/** A server on TCP and UDP that answers each client with the address it sees. */
+export const serve = async (path: string, port: number): Promise<AsyncDisposable> => {
+  const child = spawn('nsenter', [`--net=${path}`, process.execPath, '-e', SERVE, String(port)]);
+  await createInterface({ input: child.stdout })[Symbol.asyncIterator]().next();
+  return {
+    [Symbol.asyncDispose]: async () => {
+      const closed = new Promise((done) => child.once('exit', done));
+      child.kill('SIGKILL');
+      await closed;
+    },
+  };
+};
+
+/** What a server of `serve` says to a client here, or the error code. */
+export const ask = (path: string, protocol: 'tcp' | 'udp', address: string, port: number): string =>
+  inNetns(path, process.execPath, '-e', ASK, protocol, address, String(port)).trim();
+
 /**
  * Sends datagrams to `address`, one from each of `sources`, which the sender just claims as its own.
  * Resolves with the sources that the receiver saw.
@@ -210,3 +227,28 @@ const CONNECT = `
 const socket = require('node:net').connect(Number(process.argv[2]), process.argv[1]);
 socket.on('connect', () => { console.log('connected'); socket.destroy(); });
 socket.on('error', (error) => console.log(error.code));`;
+
+const SERVE = `
+const port = Number(process.argv[1]);
+const udp = require('node:dgram').createSocket('udp4');
+udp.on('message', (_data, from) => udp.send(from.address, from.port, from.address));
+const tcp = require('node:net').createServer((socket) => {
+  socket.on('error', () => undefined);
+  socket.end(socket.remoteAddress);
+});
+tcp.listen(port, '0.0.0.0', () => udp.bind(port, '0.0.0.0', () => console.log('ready')));`;
+
+const ASK = `
+const [protocol, address, port] = process.argv.slice(1);
+const say = (text) => { console.log(text); process.exit(0); };
+setTimeout(() => say('silence'), 3000);
+if (protocol === 'tcp') {
+  const socket = require('node:net').connect(Number(port), address);
+  socket.on('data', (data) => say(data.toString()));
+  socket.on('error', (error) => say(error.code));
+} else {
+  const socket = require('node:dgram').createSocket('udp4');
+  socket.on('message', (data) => say(data.toString()));
+  socket.on('error', (error) => say(error.code));
+  socket.connect(Number(port), address, () => socket.send('x'));
+}`;

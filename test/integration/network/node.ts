@@ -4,6 +4,7 @@ import { createPodNetwork, destroyNetwork } from '../../../runtime/network';
 import { describeError, silentLog, type Log } from '../../../lib/log';
 import {
   type AttachRequest,
+  type HostPort,
   type NetworkPeer,
   type PodNetwork,
 } from '../../../runtime/pod-network';
@@ -22,6 +23,7 @@ const handlersOf = (network: PodNetwork, { interfacePrefix }: NodeOptions) => ({
   attachAll: (requests: AttachRequest[]) => Promise.all(requests.map((one) => network.attach(one))),
   detach: (sandboxId: string) => network.detach(sandboxId),
   syncPeers: (peers: NetworkPeer[]) => network.syncPeers(peers),
+  syncHostPorts: (ports: HostPort[]) => network.syncHostPorts(ports),
   attachments: () => Promise.resolve(network.attachments()),
   warnings: () => Promise.resolve(warnings),
   destroy: () => destroyNetwork(interfacePrefix),

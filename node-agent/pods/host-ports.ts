@@ -1,0 +1,24 @@
+import { hostPortsOf } from '../../api/pods';
+import type { Pod } from '../../api/types';
+import type { HostPort } from '../../runtime/pod-network';
+
+/** Pure: what the pod's host ports are to lead to. On the host's network they are its own already. */
+export const wantedHostPorts = ({ spec }: Pod, podIp: string): readonly HostPort[] =>
+  hasHostPorts(spec)
+    ? hostPortsOf(spec).flatMap(({ hostIP, protocol, port, containerPort }) => {
+        const known = PROTOCOLS.get(protocol);
+        return known === undefined
+          ? []
+          : [{ protocol: known, hostIp: hostIP, hostPort: port, podIp, podPort: containerPort }];
+      })
+    : [];
+
+/** It has host ports that somebody must lead to it. */
+export const hasHostPorts = (spec: Pod['spec']): boolean =>
+  spec.hostNetwork !== true && hostPortsOf(spec).length > 0;
+
+const PROTOCOLS: ReadonlyMap<string, HostPort['protocol']> = new Map([
+  ['TCP', 'tcp'],
+  ['UDP', 'udp'],
+  ['SCTP', 'sctp'],
+]);

@@ -1,0 +1,135 @@
+import { writeFileSync } from 'node:fs';
+
+import { type HostPort } from '../pod-network';
+import { NetworkError } from './errors';
+import { formatIpv4, parseIpv4 } from './ipv4';
+import { sandboxInterfaces } from './names';
+import { nft, type RuleSet } from './rule-set';
+
+interface HostPortsDeps {
+  readonly prefix: string;
+  readonly rules: RuleSet;
+}
+
+/**
+ * Leads ports of the node to pods, for whoever asks: other machines, other pods, the node itself, also
+ * by 127.0.0.1, and the pod that has the port. A table of its own, which nothing touches until the first
+ * `sync`: what an earlier agent has set up goes on meanwhile.
+ */
+export class HostPorts {
+  constructor(private readonly deps: HostPortsDeps) {}
+
+  /**
+   * Makes exactly these ports lead to pods. `interfaceOf`: the host end of the link to an address.
+   * @throws NetworkError when there are ports and no nft.
+   */
+  async sync(
+    ports: readonly HostPort[],
+    nodeAddress: number | undefined,
+    interfaceOf: (ip: string) => string | undefined,
+  ): Promise<void> {
+    const { prefix, rules } = this.deps;
+    const isSet = await rules.sync('host ports', hostPortRules(prefix, ports, nodeAddress));
+    if (!isSet && ports.length > 0)
+      throw new NetworkError('host ports', 'nft is not installed: ports of the node lead nowhere');
+    // Only now: what guards the node's loopback from pods is in the same transaction.
+    for (const ip of new Set(ports.map(({ podIp }) => podIp))) allowLoopback(interfaceOf(ip));
+  }
+}
+
+/** Idempotent. */
+export const removeHostPorts = async (prefix: string): Promise<void> => {
+  await nft(withoutTable(tableNameOf(prefix)));
+};
+
+/** Pure. Of two that claim the same port, the first has it. */
+export const hostPortRules = (
+  prefix: string,
+  ports: readonly HostPort[],
+  nodeAddress: number | undefined,
+): string => {
+  const table = tableNameOf(prefix);
+  const valid = ports.filter(
+    ({ hostIp, podIp, protocol }) =>
+      PROTOCOLS.includes(protocol) && parseIpv4(hostIp) !== undefined && parseIpv4(podIp),
+  );
+  if (valid.length === 0) return withoutTable(table);
+  const isAny = ({ hostIp }: HostPort): boolean => hostIp === ANY_IP;
+  const keyOf = ({ protocol, hostPort }: HostPort): string => `${protocol} . ${hostPort}`;
+  const targetOf = ({ podIp, podPort }: HostPort): string => `${podIp} . ${podPort}`;
+  const everywhere = elements(valid.filter(isAny), keyOf, targetOf);
+  const atAddress = elements(
+    valid.filter((port) => !isAny(port)),
+    (port) => `${port.hostIp} . ${keyOf(port)}`,
+    targetOf,
+  );
+  const pods = [...new Set(valid.map(({ podIp }) => podIp))].sort();
+  // An address that the answer comes back to: neither loopback nor the pod's own would.
+  const hide = nodeAddress === undefined ? 'masquerade' : `snat to ${formatIpv4(nodeAddress)}`;
+  return `
+${withoutTable(table)}
+table ip ${table} {
+  map at_address {
+    type ipv4_addr . inet_proto . inet_service : ipv4_addr . inet_service
+    ${atAddress}
+  }
+  map everywhere {
+    type inet_proto . inet_service : ipv4_addr . inet_service
+    ${everywhere}
+  }
+  set own {
+    type ipv4_addr . ipv4_addr
+    elements = { ${pods.map((ip) => `${ip} . ${ip}`).join(', ')} }
+  }
+  chain lead {
+    meta l4proto { tcp, udp, sctp } dnat ip to ip daddr . meta l4proto . th dport map @at_address
+    meta l4proto { tcp, udp, sctp } dnat ip to meta l4proto . th dport map @everywhere
+  }
+  chain prerouting {
+    type nat hook prerouting priority dstnat; policy accept;
+    fib daddr type local jump lead
+  }
+  chain output {
+    type nat hook output priority -100; policy accept;
+    fib daddr type local jump lead
+  }
+  chain postrouting {
+    type nat hook postrouting priority srcnat - 1; policy accept;
+    oifname != "${sandboxInterfaces(prefix)}" accept
+    ct status dnat ip saddr 127.0.0.0/8 ${hide}
+    ct status dnat ip saddr . ip daddr @own ${hide}
+  }
+}
+`;
+};
+
+const elements = (
+  ports: readonly HostPort[],
+  keyOf: (port: HostPort) => string,
+  targetOf: (port: HostPort) => string,
+): string => {
+  const byKey = new Map<string, string>();
+  for (const port of ports) if (!byKey.has(keyOf(port))) byKey.set(keyOf(port), targetOf(port));
+  const list = [...byKey].map(([key, target]) => `${key} : ${target}`).sort();
+  return list.length === 0 ? '' : `elements = { ${list.join(', ')} }`;
+};
+
+/**
+ * Lets packets of the node from 127.0.0.1 out on this link, and their answers in. What a pod itself
+ * sends to the node's loopback is dropped by the firewall.
+ */
+const allowLoopback = (interfaceName: string | undefined): void => {
+  if (interfaceName === undefined) return;
+  try {
+    writeFileSync(`/proc/sys/net/ipv4/conf/${interfaceName}/route_localnet`, '1');
+  } catch {
+    // /proc/sys is read-only, or the link has just gone: then all other ways in work.
+  }
+};
+
+const tableNameOf = (prefix: string): string => `dhow-${prefix}-ports`;
+
+const withoutTable = (table: string): string => `add table ip ${table}\ndelete table ip ${table}\n`;
+
+const PROTOCOLS = ['tcp', 'udp', 'sctp'];
+const ANY_IP = '0.0.0.0';
