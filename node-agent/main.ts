@@ -9,11 +9,12 @@ import { createLog, type Log } from '../lib/log';
 import { systemRandom } from '../lib/random';
 import type { ContainerRuntime } from '../runtime/container-runtime';
 import { createContainerRuntime } from '../runtime/containers';
-import { createImageService, ownEndpoint, type EndpointsFor } from '../runtime/images';
+import { createImageService, type RegistryTls } from '../runtime/images';
 import { createPodNetwork } from '../runtime/network';
 import { createAgent } from './agent';
 import { hostOf, parseAgentConfig, type AgentConfig } from './config';
 import { IdentityStore, type NodeIdentity } from './identity/identity-store';
+import { endpointsOf } from './images/endpoints';
 import { CertificateRenewer } from './identity/certificate-renewer';
 import { ensureIdentity, joinAgain } from './identity/join';
 import { addressToward, readHostFacts } from './node/host';
@@ -46,7 +47,7 @@ export const runAgent = async (input: unknown, signal: AbortSignal): Promise<voi
   await using images = await createImageService({
     ...shared,
     stateDir: join(config.stateDir, 'images'),
-    endpoints: endpointsOf(config, () => renewer.current),
+    endpoints: endpointsOf(config, () => registryTls(renewer.current)),
     ...(config.unpackWorkerPath === undefined ? {} : { workerPath: config.unpackWorkerPath }),
   });
   const agent = createAgent({
@@ -91,19 +92,11 @@ const openRuntime = (config: AgentConfig, log: Log): Promise<ContainerRuntime> =
     clock: systemClock,
   });
 
-/** The cluster's own registry first: it works without a way to the world. */
-const endpointsOf = (
-  { registryEndpoints, insecureRegistries }: AgentConfig,
-  identity: () => NodeIdentity,
-): EndpointsFor => {
-  return (reference) => {
-    const { caCertificate: ca, certificate: cert, key } = identity();
-    // The server's certificate always bears this name, whatever address it is reached by.
-    const tls = { ca, cert, key, serverName: 'kubernetes' };
-    const own = registryEndpoints.map((baseUrl) => ({ baseUrl, tls, isMirror: true }));
-    return [...own, ownEndpoint(reference, insecureRegistries)];
-  };
-};
+/** The server's certificate always bears this name, whatever address it is reached by. */
+const registryTls = ({ caCertificate: ca, certificate: cert, key }: NodeIdentity): RegistryTls => ({
+  ...{ ca, cert, key },
+  serverName: 'kubernetes',
+});
 
 const isMountPoint = (path: string): boolean =>
   readFileSync('/proc/self/mountinfo', 'utf8')
