@@ -42,14 +42,17 @@ const reasons = (name: string, failures: readonly EndpointFailure[]): string => 
   const isAlone = new Set(failures.map(({ endpoint }) => endpoint.baseUrl)).size < 2;
   if (!failures.every(isMissing))
     return [...new Set(failures.map((each) => answerOf(each, isAlone)))].join('; ');
-  const others = failures.filter(({ tags }) => tags !== undefined);
-  return [`${name}: not found`, ...others.map((each) => answerOf(each, false))].join('; ');
+  const others = failures.flatMap(({ endpoint, tags }) =>
+    tags === undefined ? [] : `${originOf(endpoint)} has ${listOf(tags)}`,
+  );
+  return [`${name}: not found`, ...others].join('; ');
 };
 
 const answerOf = (failure: EndpointFailure, isAlone: boolean): string => {
   const { endpoint, error, tags } = failure;
-  const { origin } = new URL(endpoint.baseUrl);
-  const says = isMissing(failure) ? `not found${instead(tags)}` : wordsOf(error);
+  const origin = originOf(endpoint);
+  const instead = tags === undefined ? '' : `, it has ${listOf(tags)}`;
+  const says = isMissing(failure) ? `not found${instead}` : wordsOf(error);
   return isAlone || says.includes(origin) ? says : `${origin}: ${says}`;
 };
 
@@ -57,7 +60,7 @@ const answerOf = (failure: EndpointFailure, isAlone: boolean): string => {
 const wordsOf = (error: unknown): string =>
   error instanceof ConnectionError ? error.message : describeError(error);
 
-const instead = (tags: TagList | undefined): string =>
-  tags === undefined
-    ? ''
-    : `, it has the tags ${tags.tags.join(', ')}${tags.isCut ? ' and more' : ''}`;
+const originOf = ({ baseUrl }: RegistryEndpoint): string => new URL(baseUrl).origin;
+
+const listOf = ({ tags, isCut }: TagList): string =>
+  `the tags ${tags.join(', ')}${isCut ? ' and more' : ''}`;

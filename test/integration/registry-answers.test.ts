@@ -104,7 +104,7 @@ it('says no more than that when no registry has the image', async () => {
   });
   tags({ tags: ['1'] });
   expect((await failure(own)).message).toBe(
-    `${PREFIX}${NAME}: not found; ${registry.origin}: not found, it has the tags 1`,
+    `${PREFIX}${NAME}: not found; ${registry.origin} has the tags 1`,
   );
   expect(other.seen.filter(({ path }) => path.includes('tags'))).toEqual([]);
 });
