@@ -8,6 +8,7 @@ import {
   rename,
   rm,
   stat,
+  statfs,
   type FileHandle,
 } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
@@ -68,6 +69,12 @@ export class ContentStore {
       digest,
       sizeBytes,
     );
+  }
+
+  /** What blobs may still take. */
+  async freeBytes(): Promise<number> {
+    const { bavail, bsize } = await statfs(this.blobsDir);
+    return bavail * bsize;
   }
 
   async list(): Promise<readonly string[]> {

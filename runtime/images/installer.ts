@@ -126,6 +126,7 @@ export class Installer {
   ): Promise<void> {
     const missing = layers.filter((layer) => !this.deps.snapshots.has(chainIdOf(layer)));
     const totalBytes = sum(missing.map(({ descriptor }) => descriptor));
+    await this.expectRoom(totalBytes);
     let doneBytes = 0;
     const onBytes = (deltaBytes: number): void => {
       doneBytes += deltaBytes;
@@ -146,6 +147,13 @@ export class Installer {
     } finally {
       await Promise.allSettled(downloads);
     }
+  }
+
+  /** Filling the disk to find out would harm all that share it. */
+  private async expectRoom(neededBytes: number): Promise<void> {
+    const freeBytes = await this.deps.content.freeBytes();
+    if (neededBytes <= freeBytes) return;
+    throw new Error(`no room: layers of ${neededBytes} bytes, and ${freeBytes} bytes are free`);
   }
 
   private async download(

@@ -299,6 +299,21 @@ describe('a registry whose layer', () => {
     await expectHealthy();
   });
 
+  it('is larger than the disk', async () => {
+    const { reference } = registry.publish('web');
+    const digests = Array.from({ length: 500 }, (_none, i) => digestOf(Buffer.from(`${i}`)));
+    const config = Buffer.from(JSON.stringify({ rootfs: { diff_ids: digests } }));
+    registry.contents.set(`/v2/web/blobs/${digestOf(config)}`, config);
+    const layers = digests.map((digest) => blob(60 * 1024 ** 3, digest));
+    const content = manifest({ config: blob(config.length, digestOf(config)), layers });
+    registry.contents.set('/v2/web/manifests/1', Buffer.from(JSON.stringify(content)));
+    expect((await failureOf(reference))?.message).toMatch(
+      /no room: layers of 32212254720000 bytes/,
+    );
+    expect(registry.seen).toHaveLength(2);
+    await expectHealthy();
+  });
+
   it('says that it is packed in another way than it is', async () => {
     const { reference, layer } = registry.publish('web');
     const path = `/v2/web/blobs/${layer}`;
