@@ -1,14 +1,9 @@
-import type { Container, PodSpec } from '../types';
+import type { Container } from '../types';
 import { always, IGNORED, presentIn, type Rules } from './words';
 
-export const unsupportedInContainer = (
-  container: Container,
-  { hostNetwork }: PodSpec,
-  field: string,
-): readonly string[] => [
+export const unsupportedInContainer = (container: Container, field: string): readonly string[] => [
   ...presentIn(container, CONTAINER_FIELDS, field),
   ...presentIn(container.resources, RESOURCES, `${field}.resources`),
-  ...(hostNetwork === true ? [] : unheardPorts(container, field)),
   ...(container.env ?? []).flatMap(({ valueFrom }, i) =>
     presentIn(valueFrom, ENV_SOURCES, `${field}.env[${i}].valueFrom`),
   ),
@@ -16,17 +11,6 @@ export const unsupportedInContainer = (
     presentIn(container.lifecycle?.[hook], HOOKS, `${field}.lifecycle.${hook}`),
   ),
 ];
-
-/** A port of the node is kept for the pod, and nothing leads from there to it. */
-const unheardPorts = ({ ports = [] }: Container, field: string): readonly string[] =>
-  ports.flatMap(({ hostPort = 0 }, i) =>
-    hostPort === 0
-      ? []
-      : [
-          `${field}.ports[${i}].hostPort: not supported by Dhow yet without hostNetwork; the port is ` +
-            'reserved, and nothing listens on it',
-        ],
-  );
 
 const CONTAINER_FIELDS = always(IGNORED, 'resizePolicy', 'restartPolicyRules');
 const RESOURCES: Rules = {

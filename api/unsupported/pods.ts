@@ -13,7 +13,7 @@ export const unsupportedInPod = ({ spec, field }: PodIn): readonly string[] => [
     unsupportedInVolume(volume, `${field}.volumes[${i}]`),
   ),
   ...containersIn(spec).flatMap(([container, at]) =>
-    unsupportedInContainer(container, spec, `${field}.${at}`),
+    unsupportedInContainer(container, `${field}.${at}`),
   ),
 ];
 

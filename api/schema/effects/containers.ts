@@ -80,10 +80,7 @@ export const CONTAINER_EFFECTS: Effects = {
   ContainerPort: {
     containerPort: PORTS,
     hostIP: PORTS,
-    hostPort: {
-      ...warned(8080),
-      ...shown('node-agent/pods/admission.test.ts: refuses a host port that another pod has'),
-    },
+    hostPort: shown('node-agent/pods/pod-updates.test.ts: leads the host ports of a pod to it'),
     name: shown(PROBES('finds a port by its name')),
     protocol: PORTS,
   },
