@@ -69,7 +69,7 @@ export const POD_EFFECTS: Effects = {
     resources: warned({ limits: { cpu: '1' } }),
     restartPolicy: shown(
       WORKER('fails the pod when an init container fails and nothing may restart'),
-      WORKER('restarts after 10, 20, 40 s'),
+      WORKER('restarts at once, then after 10, 20, 40 s'),
     ),
     runtimeClassName: {
       ...warned('fast'),

@@ -47,7 +47,10 @@ export const VOLUME_EFFECTS: Effects = {
   },
   EmptyDirVolumeSource: {
     medium: { ...warned('HugePages', 'HugePages-2Mi'), ...EMPTY },
-    sizeLimit: shown(VOLUMES('notices a disk volume beyond its limit'), ...(EMPTY.shown ?? [])),
+    sizeLimit: shown(
+      'node-agent/pods/pod-storage.test.ts: evicts a pod for a volume beyond its size limit',
+      ...(EMPTY.shown ?? []),
+    ),
   },
   HostPathVolumeSource: all(['path', 'type'], shown(VOLUMES('checks that a host path is a %s'))),
   ConfigMapVolumeSource: all(['defaultMode', 'items', 'name', 'optional'], FILES),
