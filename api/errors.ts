@@ -108,7 +108,7 @@ export class ApiError extends Error {
   }
 
   static fromStatus(status: Partial<Status>, code = status.code ?? 500): ApiError {
-    const known = status.reason !== undefined && status.reason in HTTP_CODE;
+    const known = status.reason !== undefined && Object.hasOwn(HTTP_CODE, status.reason);
     const reason = known ? (status.reason as StatusReason) : reasonOfCode(code);
     return new ApiError(reason, status.message ?? `the server answered ${code}`, {
       ...(status.details === undefined ? {} : { details: status.details }),
