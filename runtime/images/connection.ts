@@ -44,15 +44,21 @@ export const within = async <T>(
   work: () => Promise<T>,
 ): Promise<T> => {
   const done = new AbortController();
-  void clock.sleep(limitMs, done.signal).then(() => {
+  const giveUp = async (): Promise<void> => {
+    await clock.sleep(limitMs, done.signal);
+    await turnOfEvents();
     if (!done.signal.aborted) stream.destroy(lateError(`within ${limitMs / 1000} s`));
-  });
+  };
+  void giveUp();
   try {
     return await work();
   } finally {
     done.abort();
   }
 };
+
+/** After a stall of this process timers come first: what the server has sent is seen only then. */
+const turnOfEvents = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 export const noConnection = (limit: string): Error =>
   Object.assign(new Error(`no connection ${limit}`), { code: 'ETIMEDOUT', syscall: 'connect' });
@@ -68,6 +74,7 @@ export const watchProgress = (
   const watch = async (): Promise<void> => {
     for (let before = body.socket.bytesRead; ; before = body.socket.bytesRead) {
       await clock.sleep(progressMs, ended.signal);
+      await turnOfEvents();
       if (ended.signal.aborted) return;
       const receivedBytes = body.socket.bytesRead - before;
       if (receivedBytes >= progressBytes || body.readableLength > 0) continue;

@@ -17,12 +17,12 @@ import { HttpRegistry, type Answer } from './support/http-registry';
 const { signal } = new AbortController();
 const limits = {
   connectMs: 1001,
-  answerMs: 1002,
-  bodyMs: 1503,
-  progressMs: 504,
+  answerMs: 1502,
+  bodyMs: 2003,
+  progressMs: 804,
   progressBytes: 4096,
 };
-const PULL_LIMIT_MS = 25_000;
+const PULL_LIMIT_MS = 40_000;
 const MEMORY_MAX_BYTES = 128 * 1024 * 1024;
 
 let dir: string;
