@@ -1,4 +1,4 @@
-import type { ApiObject, PodSpec } from './types';
+import type { ApiObject, Container, PodSpec } from './types';
 
 /** The pod that an object is, or that the template of a workload makes, and where it stands. */
 export interface PodIn {
@@ -21,6 +21,14 @@ export const podIn = (object: ApiObject): PodIn | undefined => {
   const { template } = (spec ?? {}) as { readonly template?: PodLike | null };
   return inside(template ?? {}, 'spec.template.');
 };
+
+/** Init containers, then the main ones, each with its place: `containers[0]`. A body may lack all. */
+export const containersIn = (spec: PodSpec): readonly (readonly [Container, string])[] =>
+  (['initContainers', 'containers'] as const).flatMap((list) =>
+    ((spec[list] as readonly Container[] | null | undefined) ?? []).map(
+      (container, i) => [container, `${list}[${i}]`] as const,
+    ),
+  );
 
 const inside = ({ metadata, spec }: PodLike, prefix: string): PodIn | undefined =>
   spec === undefined || spec === null

@@ -1,6 +1,6 @@
 import { parseQuantity } from './quantity';
 import type { ApiObject, Container, PodSpec } from './types';
-import { podIn } from './pod-in';
+import { containersIn, podIn } from './pod-in';
 import { stringifyJson } from '../lib/json';
 
 /** What is legal in a pod, or in the template of one, and yet seldom meant. Upstream's words. */
@@ -16,10 +16,8 @@ export const podWarnings = (object: ApiObject): readonly string[] => {
             'will be treated as 1',
         ]
       : []),
-    ...(['initContainers', 'containers'] as const).flatMap((list) =>
-      ((spec[list] as readonly Container[] | null | undefined) ?? []).flatMap((container, i) =>
-        containerWarnings(container, `${field}.${list}[${i}]`),
-      ),
+    ...containersIn(spec).flatMap(([container, at]) =>
+      containerWarnings(container, `${field}.${at}`),
     ),
   ];
 };

@@ -1,5 +1,5 @@
-import type { PodIn } from '../pod-in';
-import type { ApiObject, Container } from '../types';
+import { containersIn, type PodIn } from '../pod-in';
+import type { ApiObject } from '../types';
 
 /** Annotations with a defined meaning that have no effect: in upstream's words where it has some. */
 export const unsupportedAnnotations = (
@@ -25,12 +25,11 @@ const meantFor = (
 const oldSeccomp = ({ spec, annotations, metadataField }: PodIn): readonly string[] => {
   const isTold = (key: string, context: { readonly seccompProfile?: object } | undefined) =>
     Object.hasOwn(annotations, key) && context?.seccompProfile === undefined;
-  const containers = (spec.containers as readonly Container[] | null | undefined) ?? [];
   const keys = [
     ...(isTold(SECCOMP_POD, spec.securityContext) ? [SECCOMP_POD] : []),
-    ...[...(spec.initContainers ?? []), ...containers]
-      .filter(({ name, securityContext }) => isTold(`${SECCOMP}${name}`, securityContext))
-      .map(({ name }) => `${SECCOMP}${name}`),
+    ...containersIn(spec)
+      .filter(([{ name, securityContext }]) => isTold(`${SECCOMP}${name}`, securityContext))
+      .map(([{ name }]) => `${SECCOMP}${name}`),
   ];
   return keys.map((key) => `${metadataField}.annotations[${key}]: ${USE_FIELD}`);
 };

@@ -1,5 +1,4 @@
-import type { PodIn } from '../pod-in';
-import type { Container, PodSpec } from '../types';
+import { containersIn, type PodIn } from '../pod-in';
 import { unsupportedInContainer } from './containers';
 import { unsupportedPlacement } from './placement';
 import { unsupportedInVolume } from './volumes';
@@ -16,13 +15,6 @@ export const unsupportedInPod = ({ spec, field }: PodIn): readonly string[] => [
     unsupportedInContainer(container, `${field}.${at}`),
   ),
 ];
-
-const containersIn = (spec: PodSpec): readonly (readonly [Container, string])[] =>
-  (['initContainers', 'containers'] as const).flatMap((list) =>
-    ((spec[list] as readonly Container[] | null | undefined) ?? []).map(
-      (container, i) => [container, `${list}[${i}]`] as const,
-    ),
-  );
 
 const POD_FIELDS: Rules = {
   // Admission refuses the pods, since there is no class of the name; of a template one is warned.

@@ -1,5 +1,5 @@
-import { podIn, type PodIn } from '../pod-in';
-import type { ApiObject, Container, PodSpec } from '../types';
+import { containersIn, podIn, type PodIn } from '../pod-in';
+import type { ApiObject, Container } from '../types';
 import { invalid, type FieldError } from './field-error';
 
 /**
@@ -35,7 +35,7 @@ const missingInPod = (pod: PodIn | undefined): readonly FieldError[] => {
     ...(spec.hostUsers === false ? [missing(`${field}.hostUsers`, false, 'user namespaces')] : []),
     ...missingInContext(spec.securityContext, `${field}.securityContext`),
     ...strictGroups(spec.securityContext, `${field}.securityContext.supplementalGroupsPolicy`),
-    ...containersOf(spec).flatMap(([container, at]) => {
+    ...containersIn(spec).flatMap(([container, at]) => {
       const context = `${field}.${at}.securityContext`;
       return [
         ...missingInContext(container.securityContext, context),
@@ -95,13 +95,6 @@ const missing = (field: string, value: unknown, what: string): FieldError =>
 /** An empty object asks for nothing. */
 const isSet = (value: object | undefined): boolean =>
   value !== undefined && Object.keys(value).length > 0;
-
-const containersOf = (spec: PodSpec): readonly (readonly [Container, string])[] =>
-  (['initContainers', 'containers'] as const).flatMap((list) =>
-    ((spec[list] as readonly Container[] | null | undefined) ?? []).map(
-      (container, i) => [container, `${list}[${i}]`] as const,
-    ),
-  );
 
 const MOUNTABLE = 'kubernetes.io/enforce-mountable-secrets';
 const UNCONFINED = 'Unconfined';
