@@ -40,7 +40,10 @@ export const CONTAINER_EFFECTS: Effects = {
     securityContext: RIGHTS,
     startupProbe: shown(ENDS('gives a container whose %s fails the grace of that probe')),
     stdin: STREAM,
-    stdinOnce: shown(STREAMS('ends stdin with its client when that %s')),
+    stdinOnce: shown(
+      'node-agent/streams/stream-server.test.ts: ends the stdin of a container %j',
+      STREAMS('ends stdin with its client when that %s'),
+    ),
     terminationMessagePath: shown(FIELDS('lets a container leave its last words where it says')),
     terminationMessagePolicy: shown(ENDS('takes the log for last words by the policy %s')),
     tty: STREAM,
