@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { stringifyJson } from '../../lib/json';
+import { mutatedBytes, mutated, odd } from '../../test/support/mutations';
 import { startTestServer, type TestServer } from './testing';
 
 /*
@@ -53,14 +54,6 @@ const PLACES = [
   ['/apis/rbac.authorization.k8s.io/v1/clusterroles', { metadata: { name: 'r' }, rules: [] }],
 ] as const;
 
-const odd = fc.oneof(
-  fc.constantFrom<unknown>(
-    ...[null, '', 0, -1, 1e308, 2 ** 53, 9223372036854775807n, -9223372036854775808n, 1.5, true],
-    ...[[], {}, [[]], [null], '__proto__', '\u0000', '\ud800', 'x'.repeat(3000), '1Ei', '999999E'],
-    ...[{ $patch: 'delete' }, { $patch: 'x' }, { $retainKeys: [1] }, [{ $patch: 'replace' }]],
-  ),
-  fc.jsonValue({ maxDepth: 3 }),
-);
 const step = fc.oneof(
   fc.constantFrom(
     ...['spec', 'metadata', 'containers', 'name', 'labels', 'managedFields', 'ports', 'data'],
@@ -69,40 +62,6 @@ const step = fc.oneof(
   ),
   fc.string({ maxLength: 8 }),
 );
-
-type Members = Record<string, unknown>;
-
-/** A copy with one place, along steps that fit or are made up, replaced. */
-const replaced = (
-  value: unknown,
-  [choice = 0, ...rest]: readonly number[],
-  by: unknown,
-): unknown => {
-  if (choice === 0 || typeof value !== 'object' || value === null) return by;
-  if (Array.isArray(value)) {
-    const at = choice % (value.length + 1);
-    return Object.assign([...(value as unknown[])], { [at]: replaced(value[at], rest, by) });
-  }
-  const names = Object.keys(value);
-  const name = names[choice % names.length] ?? 'x';
-  return { ...value, [name]: replaced((value as Members)[name], rest, by) };
-};
-
-const mutated = (seed: unknown) =>
-  fc
-    .array(fc.tuple(fc.array(fc.nat(9), { minLength: 1, maxLength: 7 }), odd), { maxLength: 3 })
-    .map((changes) =>
-      changes.reduce<unknown>((each, [path, by]) => replaced(each, path, by), seed),
-    );
-
-const bytesOf = (text: string) =>
-  fc
-    .tuple(fc.constant(text), fc.array(fc.tuple(fc.nat(), fc.nat(255)), { maxLength: 8 }))
-    .map(([clean, flips]) => {
-      const bytes = Buffer.from(clean);
-      for (const [at, value] of flips) if (bytes.length > 0) bytes[at % bytes.length] = value;
-      return bytes;
-    });
 
 const operation = fc.record(
   {
@@ -129,9 +88,9 @@ const TYPES = [
 const body = (seed: unknown) =>
   fc.oneof(
     mutated(seed).map((value) => Buffer.from(stringifyJson(value))),
-    mutated(seed).chain((value) => bytesOf(stringifyJson(value))),
+    mutated(seed).chain((value) => mutatedBytes(Buffer.from(stringifyJson(value)))),
     fc.array(operation, { maxLength: 6 }).map((patch) => Buffer.from(stringifyJson(patch))),
-    bytesOf(PROTOBUF),
+    mutatedBytes(Buffer.from(PROTOBUF)),
     fc.uint8Array({ maxLength: 200 }).map((bytes) => Buffer.from(bytes)),
   );
 

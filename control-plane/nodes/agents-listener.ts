@@ -1,9 +1,16 @@
 import { Server, ServerCredentials, type ConnectionInjector } from '@grpc/grpc-js';
 import type { AddressInfo } from 'node:net';
 import { Socket } from 'node:net';
-import { createServer, type Server as TlsServer, type TLSSocket } from 'node:tls';
+import {
+  createServer,
+  type PeerCertificate,
+  type Server as TlsServer,
+  type TLSSocket,
+} from 'node:tls';
 import type { Clock } from '../../lib/clock';
 import { ConnectionGate } from '../../lib/net/connection-gate';
+import { withFewParts } from './message-parts';
+import { NodeQuota } from './node-quota';
 import type { Pki } from '../pki/pki';
 
 /**
@@ -15,6 +22,7 @@ export class AgentsListener implements Disposable {
   private readonly known = new Server(KNOWN_OPTIONS);
   private readonly strangers = new Server(STRANGER_OPTIONS);
   private readonly gate: ConnectionGate;
+  private readonly connections = new NodeQuota(CONNECTIONS_PER_NODE);
   private tls: TlsServer | undefined;
 
   constructor(
@@ -26,8 +34,9 @@ export class AgentsListener implements Disposable {
 
   /** Both servers offer the same: each handler says itself whom it serves. */
   addService: Server['addService'] = (service, implementation) => {
-    this.known.addService(service, implementation);
-    this.strangers.addService(service, implementation);
+    const bounded = withFewParts(service);
+    this.known.addService(bounded, implementation);
+    this.strangers.addService(bounded, implementation);
   };
 
   /** `HOST:PORT`; port 0 picks one. Returns the port. @throws Error when the address cannot be had */
@@ -79,10 +88,23 @@ export class AgentsListener implements Disposable {
       strangers.injectConnection(socket);
       return;
     }
+    // A link that has died is noticed a little later: a node that comes back has some of those.
+    const place = this.connections.take(commonNameOf(socket));
+    if (place === undefined) {
+      socket.destroy();
+      return;
+    }
+    socket.once('close', () => place[Symbol.dispose]());
     this.gate.prove(socket);
     known.injectConnection(socket);
   }
 }
+
+/** Of one that has just gone there is no certificate any more. */
+const commonNameOf = (socket: TLSSocket): string => {
+  const certificate = socket.getPeerCertificate() as Partial<PeerCertificate> | null;
+  return [certificate?.subject?.CN ?? ''].flat().join();
+};
 
 /** `[V6]:PORT` too. */
 const hostAndPort = (address: string) => {
@@ -107,6 +129,8 @@ const MAX_RECEIVED_BYTES = 16 * 1024 * 1024;
 const KNOWN_OPTIONS = {
   'grpc.max_receive_message_length': MAX_RECEIVED_BYTES,
   'grpc.max_send_message_length': MAX_SENT_BYTES,
+  // The session, and a stream for each log and exec under way.
+  'grpc.max_concurrent_streams': 1024,
   // Agents say themselves that they live. These pings only end links that have died, and a stall of
   // this process, in which no answer is read, must not look like one.
   'grpc.keepalive_time_ms': 20_000,
@@ -125,4 +149,5 @@ const STRANGER_OPTIONS = {
 const MIN_VERSION = 'TLSv1.2';
 const HANDSHAKE_MS = 10_000;
 const CONNECTIONS_MAX = 10_000;
+const CONNECTIONS_PER_NODE = 32;
 const STRANGERS = { perAddressMax: 128, totalMax: 512, provenWithinMs: 20_000 };

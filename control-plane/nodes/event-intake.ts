@@ -6,6 +6,11 @@ import { parseObject } from './agent-json';
 const MAX_REASON_LENGTH = 128;
 
 const MAX_MESSAGE_LENGTH = 4096;
+/** As long as a name may be; a path to a field is about that. */
+const MAX_FIELD_LENGTH = 253;
+const REFERENCE_FIELDS = [
+  ...['apiVersion', 'kind', 'namespace', 'name', 'uid', 'resourceVersion', 'fieldPath'],
+];
 const MAX_EVENT_BYTES = 64 * 1024;
 /** As the kubelet's event-qps and event-burst. */
 const EVENTS_PER_SECOND = 50;
@@ -43,13 +48,22 @@ export class EventIntake {
   }
 }
 
+/** Only what a reference has, cut: events are remembered by it. */
+const referenceOf = (object: Readonly<Record<string, unknown>>): EventDraft['involvedObject'] => {
+  const fields = REFERENCE_FIELDS.flatMap((field) => {
+    const value = object[field];
+    return typeof value === 'string' ? [[field, value.slice(0, MAX_FIELD_LENGTH)]] : [];
+  });
+  return Object.fromEntries(fields) as EventDraft['involvedObject'];
+};
+
 const parseEvent = (host: string, bytes: Uint8Array): EventDraft | undefined => {
   const { involvedObject, reason, message, type } =
     parseObject<Record<keyof Event, unknown>>(bytes) ?? {};
   if (typeof involvedObject !== 'object' || involvedObject === null) return undefined;
   if (typeof reason !== 'string' || typeof message !== 'string') return undefined;
   return {
-    involvedObject: involvedObject,
+    involvedObject: referenceOf(involvedObject as Readonly<Record<string, unknown>>),
     reason: reason.slice(0, MAX_REASON_LENGTH),
     message: message.slice(0, MAX_MESSAGE_LENGTH),
     type: type === 'Warning' ? 'Warning' : 'Normal',

@@ -8,6 +8,7 @@ import type { NodeDraft } from './node-registrar';
 import { parseJson } from '../../lib/json';
 
 const MAX_LABELS = 128;
+const MAX_NODE_BYTES = 1024 * 1024;
 
 const taint = z.object({
   key: z.string().min(1).max(253),
@@ -24,6 +25,11 @@ const helloNode = z.object({
 /** Reads the Node in an agent's hello; what an agent may not decide is left out. @throws INVALID_ARGUMENT */
 export const parseNodeDraft = (nodeName: string, json: Uint8Array): NodeDraft => {
   let node: z.infer<typeof helloNode>;
+  if (json.length > MAX_NODE_BYTES)
+    throw grpcError(
+      status.INVALID_ARGUMENT,
+      `the node in hello is larger than ${MAX_NODE_BYTES} bytes`,
+    );
   try {
     node = helloNode.parse(parseJson(Buffer.from(json).toString()));
   } catch (error) {

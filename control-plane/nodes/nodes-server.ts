@@ -25,11 +25,13 @@ import { AgentConnections } from './agent-connections';
 import { AgentsListener } from './agents-listener';
 import { DEFAULT_NODES_OPTIONS, type NodesServerDeps } from './deps';
 import { EventWriter } from '../../client/event-writer';
+import { SpamFilter } from '../../client/spam-filter';
 import { parseNodeDraft } from './node-draft';
 import { grpcError, isNodeName, holderOf, type NodeHolder } from './node-identity';
-import { messagesOf } from '../../lib/async/message-stream';
+import { firstWithin, messagesOf } from '../../lib/async/message-stream';
 import { publicKeyHashOf } from '../../lib/public-key';
 import { NodeClaims } from './node-claims';
+import { NodeQuota } from './node-quota';
 import { NodeRegistrar } from './node-registrar';
 import { NodeSession, type SessionDeps, type SessionStream } from './node-session';
 import { PeerView } from './peer-view';
@@ -53,6 +55,7 @@ export interface NodesServer extends AsyncDisposable {
 }
 
 const HELLO_TIMEOUT_MS = 15_000;
+const SILENT_STREAMS_MAX = 128;
 
 type SessionCall = ServerDuplexStream<SessionRequest, SessionResponse>;
 
@@ -67,6 +70,9 @@ class GrpcNodesServer implements NodesServer {
   private readonly podIndex: PodIndex;
   private readonly peers: PeerView;
   private readonly ignoreNodes: () => void;
+  /** Streams whose first message has not come. */
+  private readonly silent = new NodeQuota(SILENT_STREAMS_MAX);
+  private readonly renewals: SpamFilter;
   readonly connections: NodeConnections;
 
   constructor(private readonly deps: NodesServerDeps) {
@@ -74,6 +80,7 @@ class GrpcNodesServer implements NodesServer {
     const settings = { ...DEFAULT_NODES_OPTIONS, ...deps.options };
     this.listener = new AgentsListener(deps.pki, clock);
     this.sessions = new SessionTable(clock);
+    this.renewals = new SpamFilter(clock);
     this.claims = new NodeClaims(client);
     this.broker = new StreamBroker(clock);
     this.podIndex = new PodIndex(pods);
@@ -133,14 +140,10 @@ class GrpcNodesServer implements NodesServer {
     this.listener.addService(NodeServiceService, {
       session: (call: SessionCall) => {
         const stream = { call, messages: messagesOf(call), peer: addressOf(call.getPeer()) };
-        this.answer(call, (holder) => this.serve(holder, stream), true);
+        this.answer(call, (holder, opened) => this.session(holder, stream, opened), true);
       },
       attach: (call: AttachStream) => {
-        const attach = async (holder: NodeHolder) => {
-          await this.claims.check(holder, NEVER);
-          await this.broker.accept(holder.nodeName, call);
-        };
-        this.answer(call, attach, false);
+        this.answer(call, ({ nodeName }) => this.broker.accept(nodeName, call), false);
       },
       renew: (
         call: ServerUnaryCall<RenewRequest, RenewResponse>,
@@ -157,12 +160,22 @@ class GrpcNodesServer implements NodesServer {
   /** Runs a handler of a stream and turns its failure into the stream's status. */
   private answer(
     call: SessionCall | AttachStream,
-    handler: (holder: NodeHolder) => Promise<void>,
+    handler: (holder: NodeHolder, opened: () => void) => Promise<void>,
     endsWithHandler: boolean,
   ): void {
     call.on('cancelled', () => call.destroy());
     call.on('error', () => undefined);
-    const run = async () => handler(holderOf(call));
+    const run = async () => {
+      const holder = holderOf(call);
+      using place = this.silent.take(holder.nodeName);
+      if (place === undefined)
+        throw grpcError(
+          status.RESOURCE_EXHAUSTED,
+          `node "${holder.nodeName}" opens too many streams`,
+        );
+      await this.claims.check(holder, NEVER);
+      await handler(holder, () => place[Symbol.dispose]());
+    };
     run().then(
       () => endsWithHandler && call.end(),
       (error: unknown) => {
@@ -191,6 +204,9 @@ class GrpcNodesServer implements NodesServer {
   private async renew(call: ServerUnaryCall<RenewRequest, RenewResponse>): Promise<RenewResponse> {
     const holder = holderOf(call);
     const { nodeName } = holder;
+    // One a year is wanted. Signing takes time, and each makes an earlier key of the node void.
+    if (!this.renewals.admits(nodeName))
+      throw grpcError(status.RESOURCE_EXHAUSTED, `node "${nodeName}" renews too often`);
     // Whoever has been taken out of the cluster does not stay in it by renewing for ever.
     await this.claims.check(holder, NEVER);
     const certificate = await this.sign(call.request.certificateRequest, nodeName);
@@ -208,9 +224,18 @@ class GrpcNodesServer implements NodesServer {
   }
 
   async serve(holder: NodeHolder, stream: SessionStream): Promise<void> {
-    const { nodeName } = holder;
     await this.claims.check(holder, NEVER);
+    await this.session(holder, stream, () => undefined);
+  }
+
+  private async session(
+    holder: NodeHolder,
+    stream: SessionStream,
+    opened: () => void,
+  ): Promise<void> {
+    const { nodeName } = holder;
     const hello = await this.firstMessage(stream.messages);
+    opened();
     if (hello.nodeName !== nodeName)
       throw grpcError(
         status.PERMISSION_DENIED,
@@ -245,11 +270,8 @@ class GrpcNodesServer implements NodesServer {
   private async firstMessage(
     messages: AsyncIterator<SessionRequest, undefined>,
   ): Promise<AgentHello> {
-    const stop = new AbortController();
-    const late = this.deps.clock.sleep(HELLO_TIMEOUT_MS, stop.signal);
-    const first = await Promise.race([messages.next(), late]);
-    stop.abort();
-    const message = first === undefined || first.done === true ? undefined : first.value.message;
+    const first = await firstWithin(messages, HELLO_TIMEOUT_MS, this.deps.clock);
+    const message = first?.message;
     if (message?.$case !== 'hello')
       throw grpcError(status.INVALID_ARGUMENT, 'a session begins with a hello');
     return message.value;

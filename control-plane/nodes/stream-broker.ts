@@ -8,7 +8,7 @@ import type {
   AttachResponse,
   OpenStream,
 } from '../../proto/gen/dhow/agent/v1/agent';
-import { messagesOf } from '../../lib/async/message-stream';
+import { firstWithin, messagesOf } from '../../lib/async/message-stream';
 import { grpcError } from './node-identity';
 import { linkedController } from '../../lib/async/linked-controller';
 
@@ -64,8 +64,7 @@ export class StreamBroker {
   /** Takes an Attach call of a node; resolves when the call is handed over. @throws NOT_FOUND */
   async accept(nodeName: string, call: AttachStream): Promise<void> {
     const messages = messagesOf<AttachRequest>(call);
-    const first = await messages.next();
-    const message = first.done === true ? undefined : first.value.message;
+    const message = (await firstWithin(messages, OPEN_TIMEOUT_MS, this.clock))?.message;
     const waiting = message?.$case === 'streamId' ? this.waiting.get(message.value) : undefined;
     if (waiting?.nodeName !== nodeName)
       throw grpcError(status.NOT_FOUND, 'nobody waits for this stream');

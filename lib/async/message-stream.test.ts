@@ -1,7 +1,8 @@
-import { getEventListeners } from 'node:events';
-import { Duplex } from 'node:stream';
+import { getEventListeners, once } from 'node:events';
+import { Duplex, PassThrough } from 'node:stream';
 
-import { messagesOf, nextMessage } from './message-stream';
+import { ManualClock } from '../clock';
+import { firstWithin, messagesOf, MessageWriter, nextMessage } from './message-stream';
 
 const stream = async function* (...items: readonly string[]): AsyncGenerator<string, undefined> {
   yield* items;
@@ -92,3 +93,55 @@ describe('messagesOf', () => {
     expect(told).toEqual(['the status']);
   });
 });
+
+describe('firstWithin', () => {
+  it('gives the first message, or nothing when it is late or does not come', async () => {
+    const clock = new ManualClock();
+    expect(await firstWithin(stream('a'), 1000, clock)).toBe('a');
+    const late = firstWithin(stream(), 1000, clock);
+    await clock.advance(1000);
+    expect(await late).toBeUndefined();
+    const ended = { next: () => Promise.resolve({ done: true as const, value: undefined }) };
+    expect(await firstWithin<string>(ended, 1000, clock)).toBeUndefined();
+  });
+});
+
+describe('MessageWriter', () => {
+  const setUp = () => {
+    const clock = new ManualClock();
+    const stream = new PassThrough({ objectMode: true, highWaterMark: 1 });
+    const writer = new MessageWriter<string>(stream, clock, new AbortController().signal);
+    return { clock, stream, writer };
+  };
+
+  it('waits for room, in turn', async () => {
+    const { stream, writer } = setUp();
+    const done = Promise.all(['a', 'b', 'c'].map((text) => writer.write(text)));
+    expect([await read(stream), await read(stream), await read(stream)]).toEqual(['a', 'b', 'c']);
+    await done;
+  });
+
+  it('waits for nobody who has gone, before or meanwhile', async () => {
+    const { stream, writer } = setUp();
+    const waiting = Promise.all(['a', 'b', 'c'].map((text) => writer.write(text)));
+    stream.destroy();
+    await expect(waiting).rejects.toThrow('the stream has been closed');
+    await expect(writer.write('d')).rejects.toThrow('the stream has been closed');
+  });
+
+  it('gives one up that takes nothing', async () => {
+    const { clock, writer } = setUp();
+    const waiting = Promise.all(['a', 'b', 'c', 'd'].map((text) => writer.write(text)));
+    const failed = expect(waiting).rejects.toThrow('has taken no data for 30 s');
+    for (let round = 0; round < 5; round++) await clock.advance(31_000);
+    await failed;
+  });
+});
+
+const read = async (stream: PassThrough): Promise<unknown> => {
+  for (;;) {
+    const message: unknown = stream.read();
+    if (message !== null) return message;
+    await once(stream, 'readable');
+  }
+};

@@ -7,9 +7,17 @@ const WRITE_STALL_MS = 30_000;
 
 /** The writable half of a stream of messages. */
 export interface MessageSink<T> {
+  readonly destroyed: boolean;
   write(message: T): boolean;
-  once(event: 'drain', listener: () => void): unknown;
-  removeListener(event: 'drain', listener: () => void): unknown;
+  once(event: 'drain' | 'close', listener: () => void): unknown;
+  removeListener(event: 'drain' | 'close', listener: () => void): unknown;
+}
+
+/** Whoever waits for a stream that has been cancelled would wait until it counts as stalled. */
+class StreamClosedError extends Error {
+  constructor() {
+    super('the stream has been closed');
+  }
 }
 
 /** The other side has taken nothing for `WRITE_STALL_MS`. */
@@ -29,7 +37,7 @@ export class MessageWriter<T> {
     private readonly signal: AbortSignal,
   ) {}
 
-  /** Resolves when the stream has room for more; at once after `signal` aborts. */
+  /** Resolves when the stream has room for more; at once after `signal` aborts. @throws when it cannot be written to */
   write(message: T): Promise<void> {
     const turn = this.tail.then(() => this.writeNow(message));
     this.tail = turn.catch(() => undefined);
@@ -37,13 +45,20 @@ export class MessageWriter<T> {
   }
 
   private async writeNow(message: T): Promise<void> {
-    if (this.signal.aborted || this.stream.write(message)) return;
+    if (this.signal.aborted) return;
+    this.throwIfClosed();
+    if (this.stream.write(message)) return;
     using done = linkedController(this.signal);
-    const drained = () => done.abort();
-    this.stream.once('drain', drained);
+    const wake = () => done.abort();
+    for (const event of ['drain', 'close'] as const) this.stream.once(event, wake);
     await this.clock.sleep(WRITE_STALL_MS, done.signal);
-    this.stream.removeListener('drain', drained);
+    for (const event of ['drain', 'close'] as const) this.stream.removeListener(event, wake);
+    if (!hasAborted(this.signal)) this.throwIfClosed();
     if (!done.signal.aborted) throw new WriteStalledError();
+  }
+
+  private throwIfClosed(): void {
+    if (this.stream.destroyed) throw new StreamClosedError();
   }
 }
 
@@ -107,5 +122,20 @@ export const nextMessage = async <T>(
     signal.removeEventListener('abort', end);
   }
 };
+
+/** The first message, if it comes within `ms`; undefined when it does not, or the stream ends. */
+export const firstWithin = async <T>(
+  messages: AsyncIterator<T, undefined>,
+  ms: number,
+  clock: Clock,
+): Promise<T | undefined> => {
+  const stop = new AbortController();
+  const first = await Promise.race([messages.next(), clock.sleep(ms, stop.signal)]);
+  stop.abort();
+  return first === undefined || first.done === true ? undefined : first.value;
+};
+
+// Behind a call, so that the compiler does not take an earlier look for the present one.
+const hasAborted = (signal: AbortSignal): boolean => signal.aborted;
 
 const END: IteratorReturnResult<undefined> = { done: true, value: undefined };

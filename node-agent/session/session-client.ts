@@ -21,7 +21,7 @@ import type { EventOutbox } from './event-outbox';
 import type { StatusOutbox } from './status-outbox';
 import type { MessageStream, Transport } from './transport';
 import { linkedController } from '../../lib/async/linked-controller';
-import { nextMessage } from '../../lib/async/message-stream';
+import { firstWithin, nextMessage } from '../../lib/async/message-stream';
 
 export interface SessionHandlers {
   onHello(hello: ServerHello): void;
@@ -130,11 +130,8 @@ export class SessionClient {
   }
 
   private async firstMessage(stream: SessionStream): Promise<ServerHello> {
-    const stop = new AbortController();
-    const late = this.deps.clock.sleep(HELLO_TIMEOUT_MS, stop.signal);
-    const first = await Promise.race([stream.messages.next(), late]);
-    stop.abort();
-    const message = first === undefined || first.done === true ? undefined : first.value.message;
+    const first = await firstWithin(stream.messages, HELLO_TIMEOUT_MS, this.deps.clock);
+    const message = first?.message;
     if (message?.$case !== 'hello') throw new Error('the server did not say hello');
     return message.value;
   }

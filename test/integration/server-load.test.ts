@@ -1,4 +1,4 @@
-import { Worker } from 'node:worker_threads';
+import { expectInTime, livezDuring } from './support/livez-probe';
 import { startOwnServer, type OwnServer } from './support/own-server';
 
 const MEMORY_MB = 512;
@@ -13,60 +13,6 @@ const configMap = (name: string, data: object) =>
 
 const keys = (count: number) =>
   Object.fromEntries(Array.from({ length: count }, (_none, i) => [`k${i}`, 'v']));
-
-interface Probe {
-  readonly status: number;
-  readonly tookMs: number;
-}
-
-/**
- * What /livez answers until `work` is done, asked again and again from a thread of its own: this one is
- * busy sending.
- */
-const livezDuring = async (
-  server: OwnServer,
-  work: () => Promise<unknown>,
-): Promise<readonly Probe[]> => {
-  const prober = new Worker(PROBER, { eval: true, workerData: `${server.url}/livez` });
-  const probes: Probe[] = [];
-  const failed = new Promise<never>((_resolve, reject) => prober.once('error', reject));
-  const first = new Promise((resolve) => prober.once('message', resolve));
-  prober.on('message', (probe: Probe) => probes.push(probe));
-  try {
-    await Promise.race([first, failed]);
-    probes.length = 0;
-    await Promise.race([work(), failed]);
-    return probes;
-  } finally {
-    await prober.terminate();
-  }
-};
-
-const PROBER = `
-const { get, Agent } = require('node:https');
-const { parentPort, workerData } = require('node:worker_threads');
-const agent = new Agent({ keepAlive: true, rejectUnauthorized: false });
-const probe = () => {
-  const startMs = performance.now();
-  get(workerData, { agent }, (response) => {
-    response.resume();
-    response.on('end', () => {
-      parentPort.postMessage({ status: response.statusCode, tookMs: performance.now() - startMs });
-      setTimeout(probe, 10);
-    });
-  });
-};
-probe();
-`;
-
-/** Nine of ten are in time, and none is far from it: the machine may have other work, too. */
-const expectInTime = (probes: readonly Probe[]): void => {
-  expect(probes.length).toBeGreaterThan(0);
-  for (const { status } of probes) expect(status).toBe(200);
-  const tookMs = probes.map((probe) => probe.tookMs).sort((a, b) => a - b);
-  expect(tookMs[Math.floor(tookMs.length * 0.9)]).toBeLessThan(200);
-  expect(tookMs.at(-1)).toBeLessThan(2000);
-};
 
 describe('a server under requests that are large', () => {
   let server: OwnServer;

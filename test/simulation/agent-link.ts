@@ -53,6 +53,7 @@ export class AgentLink implements Transport {
     if (this.state === 'cut') stream.break();
     onAbort(signal, () => stream.break());
     const call = {
+      destroyed: false,
       write: (message: SessionResponse) => {
         const bytes = SessionResponse.encode(message).finish();
         if (carries()) down.push(SessionResponse.decode(bytes));
