@@ -99,7 +99,8 @@ class NodeAgent implements Agent {
     const { facts, nodeIp } = deps;
     this.network = this.nodeNetwork();
     const notReady = () => this.network.problem;
-    this.reporter = new NodeReporter({ config, facts, nodeIp, images, notReady });
+    const mtu = () => this.network.current?.mtu;
+    this.reporter = new NodeReporter({ config, facts, nodeIp, images, notReady, mtu });
     const path = config.meterWorkerPath;
     this.meter = new JobThread({ path, run: measure, heapMaxMb: METER_HEAP_MAX_MB });
     const paths = new PodPaths(config.stateDir, config.runDir);

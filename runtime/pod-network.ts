@@ -18,6 +18,8 @@ export interface PodNetwork extends AsyncDisposable {
    */
   syncHostPorts(ports: readonly HostPort[]): Promise<void>;
   attachments(): readonly Attachment[];
+  /** The largest packet that this node's interface takes, for its peers; it may change. */
+  readonly mtu: number;
 }
 
 /** What arrives at a port of the node goes to a port of the sandbox at `podIp`. */
@@ -46,6 +48,8 @@ export interface NetworkPeer {
   readonly nodeName: string;
   readonly address: string;
   readonly podCidr: string;
+  /** The largest packet that its interface takes; absent: not known. */
+  readonly mtu?: number;
   /** NotReady: answer at once rather than let packets vanish. */
   readonly isUnreachable: boolean;
 }

@@ -114,11 +114,11 @@ it('tells of a readiness gate that others open or close', () => {
   expect(diff('4', { ...condition('example.com/lb'), phase: 'Running' })).toBe(0);
 });
 
-it('knows peers by address and range, and which of them do not answer', () => {
-  const node = (name: string, ready: string, podCIDR?: string): Node => ({
+it('knows peers by address, range and packet size, and which of them do not answer', () => {
+  const node = (name: string, ready: string, podCIDR?: string, mtu = ''): Node => ({
     apiVersion: 'v1',
     kind: 'Node',
-    metadata: { name },
+    metadata: { name, annotations: { 'dhow.dev/network-mtu': mtu } },
     spec: podCIDR === undefined ? {} : { podCIDR },
     status: {
       addresses: [{ type: 'InternalIP', address: '192.0.2.7' }],
@@ -127,13 +127,13 @@ it('knows peers by address and range, and which of them do not answer', () => {
   });
   expect(
     peersOf([
-      node('a', 'True', '10.1.0.0/24'),
-      node('b', 'Unknown', '10.1.1.0/24'),
+      node('a', 'True', '10.1.0.0/24', 'wide'),
+      node('b', 'Unknown', '10.1.1.0/24', '1320'),
       node('c', 'True'),
     ]),
   ).toEqual([
-    { nodeName: 'a', address: '192.0.2.7', podCidr: '10.1.0.0/24', unreachable: false },
-    { nodeName: 'b', address: '192.0.2.7', podCidr: '10.1.1.0/24', unreachable: true },
+    { nodeName: 'a', address: '192.0.2.7', podCidr: '10.1.0.0/24', unreachable: false, mtu: 0 },
+    { nodeName: 'b', address: '192.0.2.7', podCidr: '10.1.1.0/24', unreachable: true, mtu: 1320 },
   ]);
 });
 

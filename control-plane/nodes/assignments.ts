@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 
+import { networkMtuOf } from '../../api/network-mtu';
 import type { ApiObject, ConfigMap, Node, Pod, Secret } from '../../api/types';
 import { keyOf, nameKey, nameOf } from '../../api/types';
 import type { AssignmentDelta, ObjectRef, Peer } from '../../proto/gen/dhow/agent/v1/agent';
@@ -94,7 +95,9 @@ export const peersOf = (nodes: readonly Node[]): Peer[] =>
     const address = internalIpOf(node);
     const podCidr = node.spec.podCIDR;
     if (address === undefined || podCidr === undefined) return [];
-    return [{ nodeName: node.metadata.name, address, podCidr, unreachable: !isReady(node) }];
+    const { name: nodeName } = node.metadata;
+    const mtu = networkMtuOf(node);
+    return [{ nodeName, address, podCidr, unreachable: !isReady(node), mtu }];
   });
 
 export const internalIpOf = ({ status }: Node): string | undefined =>

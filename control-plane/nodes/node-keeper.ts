@@ -1,7 +1,8 @@
 import { status } from '@grpc/grpc-js';
 
 import { ApiError } from '../../api/errors';
-import { IMAGE_LAYERS_ANNOTATION } from '../../api/image-layers';
+import { IMAGE_LAYERS_ANNOTATION, IMAGE_LAYERS_LENGTH_MAX } from '../../api/image-layers';
+import { NETWORK_MTU_ANNOTATION } from '../../api/network-mtu';
 import type { Node, NodeCondition } from '../../api/types';
 import { linkedController } from '../../lib/async/linked-controller';
 import type { Clock } from '../../lib/clock';
@@ -16,7 +17,7 @@ import type { NodeRegistrar } from './node-registrar';
 
 export interface NodeKeeperDeps {
   readonly nodes: ObjectView<Node>;
-  readonly registrar: Pick<NodeRegistrar, 'writeStatus' | 'writeImageLayers'>;
+  readonly registrar: Pick<NodeRegistrar, 'writeStatus' | 'annotate'>;
   /** @throws a status of gRPC, which ends the session, when the address is another node's */
   readonly checkAddress: (
     node: Node,
@@ -38,6 +39,7 @@ export class NodeKeeper {
   private node: Node;
   private reported: Node['status'];
   private imageLayers = '';
+  private mtu = 0;
   /** What this session has found of the agent's clock, and the skew that it tells of. */
   private clockCondition: NodeCondition | undefined;
   private toldSkewMs: number | undefined;
@@ -68,13 +70,14 @@ export class NodeKeeper {
   }
 
   /** @throws INVALID_ARGUMENT */
-  report({ status: bytes, imageLayers }: NodeStatus): void {
+  report({ status: bytes, imageLayers, mtu }: NodeStatus): void {
     const reported =
       bytes.length <= MAX_STATUS_BYTES ? parseObject<Node['status']>(bytes) : undefined;
     if (reported === undefined)
       throw grpcError(status.INVALID_ARGUMENT, 'node status is not a JSON object of sane size');
     this.reported = reported;
     this.imageLayers = imageLayers;
+    this.mtu = mtu;
     this.isNews = true;
     this.wake();
   }
@@ -158,7 +161,7 @@ export class NodeKeeper {
     try {
       await checkAddress(this.current(), this.reported, signal);
       this.node = await registrar.writeStatus(this.current(), this.judged, signal);
-      await this.writeImageLayers(signal);
+      await this.writeAnnotations(signal);
     } catch (error) {
       if (signal.aborted) return;
       if (isGrpcStatus(error)) throw error;
@@ -167,11 +170,16 @@ export class NodeKeeper {
     }
   }
 
-  private async writeImageLayers(signal: AbortSignal): Promise<void> {
-    const known = this.current().metadata.annotations?.[IMAGE_LAYERS_ANNOTATION];
-    if (this.imageLayers === '' || this.imageLayers === known) return;
-    const { name } = this.node.metadata;
-    this.node = await this.deps.registrar.writeImageLayers(name, this.imageLayers, signal);
+  private async writeAnnotations(signal: AbortSignal): Promise<void> {
+    const { name, annotations: known } = this.current().metadata;
+    const reported = {
+      ...(this.imageLayers === ''
+        ? {}
+        : { [IMAGE_LAYERS_ANNOTATION]: this.imageLayers.slice(0, IMAGE_LAYERS_LENGTH_MAX) }),
+      ...(this.mtu === 0 ? {} : { [NETWORK_MTU_ANNOTATION]: String(this.mtu) }),
+    };
+    if (Object.entries(reported).every(([key, value]) => known?.[key] === value)) return;
+    this.node = await this.deps.registrar.annotate(name, reported, signal);
   }
 
   private current(): Node {

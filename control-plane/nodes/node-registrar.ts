@@ -3,7 +3,6 @@ import { status } from '@grpc/grpc-js';
 import { isIP } from 'node:net';
 
 import { hasReason } from '../../api/errors';
-import { IMAGE_LAYERS_ANNOTATION, IMAGE_LAYERS_LENGTH_MAX } from '../../api/image-layers';
 import { NODES } from '../../api/resources';
 import { NODE_NOT_READY } from '../../api/taints';
 import type { Node, NodeCondition, Taint } from '../../api/types';
@@ -89,13 +88,13 @@ export class NodeRegistrar {
     );
   }
 
-  /** Stores what a node's images are made of, for the scheduler. */
-  writeImageLayers(name: string, imageLayers: string, signal: AbortSignal): Promise<Node> {
-    const body = {
-      metadata: {
-        annotations: { [IMAGE_LAYERS_ANNOTATION]: imageLayers.slice(0, IMAGE_LAYERS_LENGTH_MAX) },
-      },
-    };
+  /** Stores what a node says of itself beside its status. */
+  annotate(
+    name: string,
+    annotations: Readonly<Record<string, string>>,
+    signal: AbortSignal,
+  ): Promise<Node> {
+    const body = { metadata: { annotations } };
     return this.deps.client.patch(NODES, { namespace: '', name }, 'merge', body, {}, signal);
   }
 

@@ -98,6 +98,18 @@ it('lets nobody wait for it beyond their own end', async () => {
   await end();
 });
 
+it('tells when the node takes packets of another size', async () => {
+  const { clock, fake, problems, tell, end } = setUp();
+  await tell([]);
+  const before = problems.length;
+  await clock.advance(DEFAULT_SETTINGS.networkCheckMs);
+  expect(problems.length).toBe(before);
+  fake.mtu = 1320;
+  await clock.advance(DEFAULT_SETTINGS.networkCheckMs);
+  expect(problems.length).toBe(before + 1);
+  await end();
+});
+
 describe('host ports', () => {
   const port: HostPort = {
     protocol: 'tcp',

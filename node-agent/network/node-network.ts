@@ -21,7 +21,7 @@ interface NodeNetworkDeps {
   readonly facts: () => NetworkFacts;
   /** Undefined while it is not known which pods there are. */
   readonly hostPorts: () => readonly HostPort[] | undefined;
-  /** `problem` has another value. */
+  /** `problem` has another value, or the network another `mtu`. */
   readonly onChange: () => void;
   readonly settings: AgentSettings;
   readonly clock: Clock;
@@ -36,6 +36,7 @@ export class NodeNetwork {
   /** Why pods cannot be reached here; undefined: they can. */
   problem: string | undefined = 'the pod network is not set up yet';
   private network: PodNetwork | undefined;
+  private mtu: number | undefined;
   private isDirty = false;
   private wake: (() => void) | undefined;
   private opened: (network: PodNetwork) => void = () => undefined;
@@ -94,10 +95,10 @@ export class NodeNetwork {
         this.opened(this.network);
       }
       await this.network.syncPeers(peers);
-      this.setProblem(undefined);
+      this.tell(undefined, this.network.mtu);
       return await this.keepHostPorts();
     } catch (error) {
-      this.setProblem(`pod network: ${describeError(error)}`);
+      this.tell(`pod network: ${describeError(error)}`, this.mtu);
       return false;
     }
   }
@@ -113,10 +114,12 @@ export class NodeNetwork {
     }
   }
 
-  private setProblem(problem: string | undefined): void {
-    if (problem === this.problem) return;
+  private tell(problem: string | undefined, mtu: number | undefined): void {
+    if (problem === this.problem && mtu === this.mtu) return;
+    if (problem !== undefined && problem !== this.problem)
+      this.deps.log.error({ problem }, 'pod network not in order');
     this.problem = problem;
-    if (problem !== undefined) this.deps.log.error({ problem }, 'pod network not in order');
+    this.mtu = mtu;
     this.deps.onChange();
   }
 

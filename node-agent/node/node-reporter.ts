@@ -13,6 +13,8 @@ import { stringifyJson } from '../../lib/json';
 export interface NodeReport {
   readonly status: Buffer;
   readonly imageLayers: string;
+  /** 0: not known yet. */
+  readonly mtu: number;
 }
 
 export const AGENT_VERSION = '0.1.0';
@@ -28,6 +30,8 @@ export class NodeReporter {
       readonly nodeIp: string;
       readonly images: ImageService;
       readonly notReady: () => string | undefined;
+      /** The largest packet that the node's interface takes. */
+      readonly mtu: () => number | undefined;
     },
   ) {}
 
@@ -52,10 +56,12 @@ export class NodeReporter {
   /** The report when it differs from what was sent last; the first after a hello always does. */
   async changedReport(): Promise<NodeReport | undefined> {
     const { status, imageLayers } = await this.observe();
+    const mtu = this.deps.mtu() ?? 0;
     const text = stringifyJson(status);
-    if (text + imageLayers === this.lastSent) return undefined;
-    this.lastSent = text + imageLayers;
-    return { status: Buffer.from(text), imageLayers };
+    const whole = `${text}${imageLayers} ${mtu}`;
+    if (whole === this.lastSent) return undefined;
+    this.lastSent = whole;
+    return { status: Buffer.from(text), imageLayers, mtu };
   }
 
   allocatable(): Readonly<Record<string, string>> {

@@ -16,6 +16,7 @@ export class FakePodNetwork implements PodNetwork {
   private readonly pool: AddressPool;
   private readonly attached = new Map<string, Attachment>();
   private currentPeers: readonly NetworkPeer[] = [];
+  mtu = 1500;
   /** What `syncHostPorts` was last given. */
   hostPorts: readonly HostPort[] = [];
   /** When set, the next `attach` fails with it. */

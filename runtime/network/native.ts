@@ -134,6 +134,10 @@ class NativePodNetwork implements PodNetwork {
     return this.links.list().map(attachmentOf);
   }
 
+  get mtu(): number {
+    return this.underlay.mtu;
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     await this.turn.use(async () => {
       this.rules[Symbol.dispose]();

@@ -10,7 +10,7 @@ import {
   type Route,
 } from './netlink/requests';
 import { type NetlinkSocket } from './netlink/socket';
-import { type PlannedPeer } from './peers';
+import { narrowMtu, type PlannedPeer } from './peers';
 import { restoreHostRoute, type LinkSettings, type SandboxLink } from './sandbox-link';
 import { tunnelNameOf, VxlanTunnel } from './vxlan';
 
@@ -71,7 +71,15 @@ export class NodeRoutes {
         if (!peer.isUnreachable) cutOff.push(peer.nodeName);
       } else if (way.gateway === undefined) {
         const { interfaceIndex } = way;
-        routes.push({ destination, type: 'unicast', gateway, interfaceIndex, isOnLink: true });
+        const mtu = narrowMtu(peer, underlay);
+        routes.push({
+          destination,
+          type: 'unicast',
+          gateway,
+          interfaceIndex,
+          isOnLink: true,
+          ...mtu,
+        });
       } else distant.push(peer);
     }
     this.tellCutOff(cutOff);

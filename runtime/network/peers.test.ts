@@ -1,6 +1,6 @@
 import { type NetworkPeer } from '../pod-network';
 import { parseCidr, parseIpv4 } from './ipv4';
-import { planPeers } from './peers';
+import { narrowMtu, planPeers } from './peers';
 
 const own = { podCidr: parseCidr('10.244.0.0/24')!, address: parseIpv4('192.0.2.10') };
 
@@ -40,6 +40,18 @@ describe('planPeers', () => {
     expect(problems[0]).toContain(problem);
   });
 
+  it.each([
+    [1320, { mtu: 1320 }],
+    [0, {}],
+    [100, {}],
+    [1320.5, {}],
+    [100_000, {}],
+  ])('takes a packet size of %d for what it is', (mtu, expected) => {
+    const { peers, problems } = planPeers([peer({ mtu })], own);
+    expect(problems).toEqual([]);
+    expect('mtu' in peers[0]! ? { mtu: peers[0].mtu } : {}).toEqual(expected);
+  });
+
   it('gives a range claimed twice to the first by name, whatever the order', () => {
     const rivals = [peer({ nodeName: 'n2', address: '192.0.2.12' }), peer()];
     for (const order of [rivals, rivals.toReversed()]) {
@@ -48,4 +60,12 @@ describe('planPeers', () => {
       expect(problems).toEqual(['node n2: pod range 10.244.1.0/24 overlaps that of node n1']);
     }
   });
+});
+
+it('narrows the way to a peer that takes less than this node, and to no other', () => {
+  expect(narrowMtu({ mtu: 1320 }, { mtu: 1500 })).toEqual({ mtu: 1320 });
+  expect(narrowMtu({ mtu: 1320 }, { mtu: 1500 }, 50)).toEqual({ mtu: 1270 });
+  expect(narrowMtu({ mtu: 1500 }, { mtu: 1500 })).toEqual({});
+  expect(narrowMtu({ mtu: 9000 }, { mtu: 1500 })).toEqual({});
+  expect(narrowMtu({}, { mtu: 1500 })).toEqual({});
 });

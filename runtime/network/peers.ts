@@ -14,6 +14,8 @@ export interface PlannedPeer {
   readonly podCidr: Ipv4Cidr;
   readonly address: number;
   readonly isUnreachable: boolean;
+  /** Absent: not known, or not to be believed. */
+  readonly mtu?: number;
 }
 
 export interface PeerPlan {
@@ -46,8 +48,19 @@ export const planPeers = (peers: readonly NetworkPeer[], own: OwnNode): PeerPlan
   return { peers: planned, problems };
 };
 
+/**
+ * For the route to a peer whose interface takes less than this node's. Nobody between them says so when
+ * they share a wire: it drops what is too large without a word.
+ */
+export const narrowMtu = (
+  peer: Pick<PlannedPeer, 'mtu'>,
+  own: { readonly mtu: number },
+  overheadBytes = 0,
+): { readonly mtu?: number } =>
+  peer.mtu !== undefined && peer.mtu < own.mtu ? { mtu: peer.mtu - overheadBytes } : {};
+
 const checkPeer = (
-  { nodeName, address: addressText, podCidr: cidrText, isUnreachable }: NetworkPeer,
+  { nodeName, address: addressText, podCidr: cidrText, isUnreachable, mtu }: NetworkPeer,
   own: OwnNode,
   accepted: readonly PlannedPeer[],
   nodeAddresses: readonly number[],
@@ -68,7 +81,11 @@ const checkPeer = (
   if (rival !== undefined) {
     return `pod range ${cidrText} overlaps that of node ${rival.nodeName}`;
   }
-  return { nodeName, podCidr, address, isUnreachable };
+  const isMtu = mtu !== undefined && Number.isInteger(mtu) && mtu >= MIN_MTU && mtu <= MAX_MTU;
+  return { nodeName, podCidr, address, isUnreachable, ...(isMtu ? { mtu } : {}) };
 };
 
 const MIN_PREFIX_LENGTH = 8;
+/** Every host takes this much. */
+const MIN_MTU = 576;
+const MAX_MTU = 65_535;

@@ -13,7 +13,7 @@ import {
   setNeighbour,
   type Route,
 } from './netlink/requests';
-import { type PlannedPeer } from './peers';
+import { narrowMtu, type PlannedPeer } from './peers';
 
 /** Carries pod packets to peers behind a router. Nothing is learnt: all entries follow from the peers. */
 export class VxlanTunnel {
@@ -43,12 +43,13 @@ export class VxlanTunnel {
         setForwarding(index, address, tunnelMac(podCidr)),
       ]),
     );
-    return peers.map(({ podCidr }) => ({
-      destination: podCidr,
+    return peers.map((peer) => ({
+      destination: peer.podCidr,
       type: 'unicast',
-      gateway: podCidr.base,
+      gateway: peer.podCidr.base,
       interfaceIndex: index,
       isOnLink: true,
+      ...narrowMtu(peer, underlay, VXLAN_OVERHEAD_BYTES),
     }));
   }
 

@@ -8,8 +8,10 @@ import {
   NetnsLab,
   pings,
   run,
+  sendWhole,
   serve,
   sourcesSeen,
+  transfer,
   type NetworkNode,
 } from './network/netns';
 
@@ -45,6 +47,26 @@ const pair = async () => {
   const { ip: ipB } = await attach(b, 'pb', podB);
   await b.call('syncPeers', [{ ...peerA, isUnreachable: false }]);
   return { nsA, nsB, peerA, peerB, a, b, podA, podB, ipA, ipB };
+};
+
+/** Two nodes with a router between them, each with one attached pod. */
+const distantPair = async () => {
+  const [nsA, router, nsB] = [lab.netns('a'), lab.netns('r'), lab.netns('b')];
+  lab.wire(nsA, '192.168.77.1/24', router, '192.168.77.254/24');
+  lab.wire(nsB, '192.168.78.1/24', router, '192.168.78.254/24');
+  inNetns(router, 'sysctl', '-qw', 'net.ipv4.ip_forward=1');
+  inNetns(nsA, 'ip', 'route', 'add', 'default', 'via', '192.168.77.254');
+  inNetns(nsB, 'ip', 'route', 'add', 'default', 'via', '192.168.78.254');
+  const peerA = { nodeName: 'a', address: '192.168.77.1', podCidr: '10.77.1.0/24' };
+  const peerB = { nodeName: 'b', address: '192.168.78.1', podCidr: '10.77.2.0/24' };
+  const a = await lab.node(nsA, { podCidr: peerA.podCidr, interfacePrefix: 'nwt' });
+  const b = await lab.node(nsB, { podCidr: peerB.podCidr, interfacePrefix: 'nwt' });
+  await a.call('syncPeers', [{ ...peerB, isUnreachable: false }]);
+  await b.call('syncPeers', [{ ...peerA, isUnreachable: false }]);
+  const [podA, podB] = [lab.netns('pa'), lab.netns('pb')];
+  const { ip: ipA } = await attach(a, 'pa', podA);
+  const { ip: ipB } = await attach(b, 'pb', podB);
+  return { nsA, router, nsB, peerA, peerB, a, b, podA, podB, ipA, ipB };
 };
 
 describe('on one node', () => {
@@ -358,21 +380,7 @@ describe('across nodes', () => {
   });
 
   it('tunnels to a peer behind a router', async () => {
-    const [nsA, router, nsB] = [lab.netns('a'), lab.netns('r'), lab.netns('b')];
-    lab.wire(nsA, '192.168.77.1/24', router, '192.168.77.254/24');
-    lab.wire(nsB, '192.168.78.1/24', router, '192.168.78.254/24');
-    inNetns(router, 'sysctl', '-qw', 'net.ipv4.ip_forward=1');
-    inNetns(nsA, 'ip', 'route', 'add', 'default', 'via', '192.168.77.254');
-    inNetns(nsB, 'ip', 'route', 'add', 'default', 'via', '192.168.78.254');
-    const peerA = { nodeName: 'a', address: '192.168.77.1', podCidr: '10.77.1.0/24' };
-    const peerB = { nodeName: 'b', address: '192.168.78.1', podCidr: '10.77.2.0/24' };
-    const a = await lab.node(nsA, { podCidr: peerA.podCidr, interfacePrefix: 'nwt' });
-    const b = await lab.node(nsB, { podCidr: peerB.podCidr, interfacePrefix: 'nwt' });
-    await a.call('syncPeers', [{ ...peerB, isUnreachable: false }]);
-    await b.call('syncPeers', [{ ...peerA, isUnreachable: false }]);
-    const [podA, podB] = [lab.netns('pa'), lab.netns('pb')];
-    const { ip: ipA } = await attach(a, 'pa', podA);
-    const { ip: ipB } = await attach(b, 'pb', podB);
+    const { nsA, nsB, a, b, peerB, podA, podB, ipA, ipB } = await distantPair();
     expect(pings(podA, ipB)).toBe(true);
     expect(pings(podB, ipA)).toBe(true);
     expect(pings(nsA, ipB)).toBe(true);
@@ -409,6 +417,58 @@ server.listen(0, 'ADDRESS', () => {
   const connect = 'require("node:net").connect(' + server.address().port + ', "ADDRESS")';
   spawn('nsenter', ['--net=PODA', process.execPath, '-e', connect], { timeout: 5000 });
 });`;
+
+describe('nodes whose interfaces take packets of different sizes', () => {
+  const NARROW = 1320;
+
+  /** What is too large for the narrow node is lost on the wire, or at a router, without a word. */
+  const bothWays = async (podA: string, ipA: string, podB: string, ipB: string, fits: number) => {
+    await using _a = await serve(podA, 80);
+    await using _b = await serve(podB, 80);
+    for (const [pod, ip] of [
+      [podA, ipB],
+      [podB, ipA],
+    ] as const) {
+      expect(pings(pod, ip, 1400)).toBe(true);
+      expect(transfer(pod, ip, 81)).toBe(String(1 << 20));
+      expect(sendWhole(pod, ip, 80, fits)).toBe('echoed');
+      expect(sendWhole(pod, ip, 80, fits + 1)).toBe(`EMSGSIZE ${fits}`);
+    }
+  };
+
+  it('cut what is too large, or say what fits, on one wire', async () => {
+    const { nsB, podA, podB, a, b, ipA, ipB, peerB, peerA } = await pair();
+    inNetns(nsB, 'ip', 'link', 'set', wireOf(nsB), 'mtu', String(NARROW));
+    await b.call('syncPeers', [{ ...peerA, isUnreachable: false, mtu: 1500 }]);
+    const mtu = await b.call<number>('mtu');
+    expect(mtu).toBe(NARROW);
+    await a.call('syncPeers', [{ ...peerB, isUnreachable: false }]);
+    expect(pings(podA, ipB, 1400)).toBe(false);
+    await a.call('syncPeers', [{ ...peerB, isUnreachable: false, mtu }]);
+    await bothWays(podA, ipA, podB, ipB, NARROW);
+    // The wire is as wide as it was: so is the way.
+    inNetns(nsB, 'ip', 'link', 'set', wireOf(nsB), 'mtu', '1500');
+    await b.call('syncPeers', [{ ...peerA, isUnreachable: false, mtu: 1500 }]);
+    await a.call('syncPeers', [{ ...peerB, isUnreachable: false, mtu: 1500 }]);
+    const [wideA, wideB] = [lab.netns('wa'), lab.netns('wb')];
+    await attach(a, 'wa', wideA);
+    const { ip } = await attach(b, 'wb', wideB);
+    await using _server = await serve(wideB, 80);
+    expect(sendWhole(wideA, ip, 80, 1500)).toBe('echoed');
+  });
+
+  it('cut what is too large, or say what fits, through the tunnel', async () => {
+    const { nsB, router, podA, podB, a, b, ipA, ipB, peerA, peerB } = await distantPair();
+    inNetns(nsB, 'ip', 'link', 'set', wireOf(nsB), 'mtu', String(NARROW));
+    expect(router).toBeDefined();
+    await b.call('syncPeers', [{ ...peerA, isUnreachable: false, mtu: 1500 }]);
+    await a.call('syncPeers', [{ ...peerB, isUnreachable: false }]);
+    expect(pings(podA, ipB, 1400)).toBe(false);
+    const mtu = await b.call<number>('mtu');
+    await a.call('syncPeers', [{ ...peerB, isUnreachable: false, mtu }]);
+    await bothWays(podA, ipA, podB, ipB, NARROW - 50);
+  });
+});
 
 describe('ports of the node', () => {
   const portTo = (podIp: string, more: Partial<HostPort> = {}): HostPort => ({

@@ -217,6 +217,21 @@ describe('an agent and its server', () => {
     }
   });
 
+  it('tells each node what size of packets the others take, also when that changes', async () => {
+    await using a = await startAgent(plane, directory);
+    const other = await mkdtemp(join(tmpdir(), 'dhow-nodes-other-'));
+    try {
+      await using b = await startAgent(plane, other, { name: 'n2', nodeIp: '192.0.2.2' });
+      const knows = (mtu: number) =>
+        eventually(async () => a.network.peers().some((peer) => peer.mtu === mtu));
+      await knows(1500);
+      b.network.mtu = 1320;
+      await knows(1320);
+    } finally {
+      await rm(other, { recursive: true, force: true });
+    }
+  });
+
   it('refuses a wrong token and a CA that the token does not name', async () => {
     const wrong = plane.token.replace(/.$/, (last) => (last === 'a' ? 'b' : 'a'));
     await expect(startAgent({ ...plane, token: wrong }, directory)).rejects.toThrow(

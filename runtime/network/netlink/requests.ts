@@ -194,6 +194,8 @@ export interface Route {
   readonly source?: number;
   /** The gateway is a neighbour whatever the addresses say. */
   readonly isOnLink?: boolean;
+  /** The largest packet that fits the way, where that is less than the interface takes. */
+  readonly mtu?: number;
 }
 
 export const setRoute = (route: Route, protocol = ROUTE_PROTOCOL): NetlinkRequest => ({
@@ -330,7 +332,7 @@ const linkHeader = (index = 0, up = 0): Buffer =>
   Buffer.concat([u8(0, 0, 0, 0), u32(index), u32(up), u32(up)]);
 
 const routeBody = (route: Route, protocol: number): Buffer => {
-  const { destination, gateway, interfaceIndex, source, isOnLink } = route;
+  const { destination, gateway, interfaceIndex, source, isOnLink, mtu } = route;
   const isDirect = route.type === 'unicast' && gateway === undefined;
   const type = ROUTE_TYPES.find(([name]) => name === route.type)?.[1] ?? 0;
   const scope = isDirect ? RT_SCOPE_LINK : RT_SCOPE_UNIVERSE;
@@ -341,6 +343,7 @@ const routeBody = (route: Route, protocol: number): Buffer => {
     ...(gateway === undefined ? [] : [attribute(RTA_GATEWAY, ipv4Bytes(gateway))]),
     ...(interfaceIndex === undefined ? [] : [attribute(RTA_OIF, u32(interfaceIndex))]),
     ...(source === undefined ? [] : [attribute(RTA_PREFSRC, ipv4Bytes(source))]),
+    ...(mtu === undefined ? [] : [attribute(RTA_METRICS, attribute(RTAX_MTU, u32(mtu)))]),
   ]);
 };
 
@@ -404,6 +407,8 @@ const RTA_DST = 1;
 const RTA_OIF = 4;
 const RTA_GATEWAY = 5;
 const RTA_PREFSRC = 7;
+const RTA_METRICS = 8;
+const RTAX_MTU = 2;
 const RTNH_F_ONLINK = 4;
 const RT_TABLE_MAIN = 254;
 const RT_SCOPE_UNIVERSE = 0;

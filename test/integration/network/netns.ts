@@ -149,8 +149,8 @@ export const inNetns = (path: string, command: string, ...args: string[]): strin
  * Whether an echo request is answered. The first may be lost: on a busy machine the kernel takes a
  * moment to notice that a new link has two ends.
  */
-export const pings = (path: string, address: string): boolean => {
-  const ping = ['busybox', 'ping', '-c', '2', '-W', '1', address];
+export const pings = (path: string, address: string, bytes = 56): boolean => {
+  const ping = ['busybox', 'ping', '-c', '2', '-W', '1', '-s', String(bytes), address];
   return spawnSync('nsenter', [`--net=${path}`, ...ping]).status === 0;
 };
 
@@ -158,7 +158,27 @@ export const pings = (path: string, address: string): boolean => {
 export const connectFrom = (path: string, address: string, port: number): string =>
   inNetns(path, process.execPath, '-e', CONNECT, address, String(port)).trim();
 
-/** A server on TCP and UDP that answers each client with the address it sees. */
+/**
+ * Sends datagrams that may not be cut in pieces, of so many bytes with their headers, to a `serve`:
+ * `echoed`, or the error and what the kernel has learnt that the way takes.
+ */
+export const sendWhole = (path: string, address: string, port: number, bytes: number): string =>
+  inNetns(
+    path,
+    process.execPath,
+    '-e',
+    SEND_WHOLE,
+    require.resolve('koffi'),
+    address,
+    String(port),
+    String(bytes - UDP_HEADER_BYTES),
+  ).trim();
+
+/** Sends a megabyte to the port after that of a `serve` and back; the bytes received, or the error. */
+export const transfer = (path: string, address: string, port: number): string =>
+  inNetns(path, process.execPath, '-e', TRANSFER, address, String(port)).trim();
+
+/** A server on TCP and UDP that answers each client with the address it sees; the next port echoes. */
 export const serve = async (path: string, port: number): Promise<AsyncDisposable> => {
   const child = spawn('nsenter', [`--net=${path}`, process.execPath, '-e', SERVE, String(port)]);
   await createInterface({ input: child.stdout })[Symbol.asyncIterator]().next();
@@ -236,6 +256,11 @@ const tcp = require('node:net').createServer((socket) => {
   socket.on('error', () => undefined);
   socket.end(socket.remoteAddress);
 });
+const echo = require('node:net').createServer({ allowHalfOpen: true }, (socket) => {
+  socket.on('error', () => undefined);
+  socket.pipe(socket);
+});
+echo.listen(port + 1);
 tcp.listen(port, '0.0.0.0', () => udp.bind(port, '0.0.0.0', () => console.log('ready')));`;
 
 const ASK = `
@@ -252,3 +277,35 @@ if (protocol === 'tcp') {
   socket.on('error', (error) => say(error.code));
   socket.connect(Number(port), address, () => socket.send('x'));
 }`;
+
+const TRANSFER = `
+const [address, port] = process.argv.slice(1);
+const say = (text) => { console.log(text); process.exit(0); };
+setTimeout(() => say('silence'), 8000);
+const socket = require('node:net').connect(Number(port), address);
+let count = 0;
+socket.on('data', (data) => (count += data.length));
+socket.on('end', () => say(String(count)));
+socket.on('error', (error) => say(error.code));
+socket.end(Buffer.alloc(1 << 20, 1));`;
+
+const UDP_HEADER_BYTES = 28;
+/** IP_MTU_DISCOVER: IP_PMTUDISC_DO; then IP_MTU. */
+const SEND_WHOLE = `
+const [koffi, address, port, bytes] = process.argv.slice(1);
+const libc = require(koffi).load('libc.so.6');
+const setOption = libc.func('int setsockopt(int, int, int, int *, uint32_t)');
+const getOption = libc.func('int getsockopt(int, int, int, _Out_ int *, _Inout_ uint32_t *)');
+const socket = require('node:dgram').createSocket('udp4');
+const say = (text) => { console.log(text); process.exit(0); };
+setTimeout(() => say('silence'), 3000);
+const mtu = () => { const value = [0]; getOption(socket._handle.fd, 0, 14, value, [4]); return value[0]; };
+const failed = (error) => say(error.code + ' ' + mtu());
+socket.on('message', () => say('echoed'));
+socket.on('error', failed);
+socket.connect(Number(port), address, () => {
+  setOption(socket._handle.fd, 0, 10, [2], 4);
+  const send = () => socket.send(Buffer.alloc(Number(bytes)), (error) => error && failed(error));
+  send();
+  setInterval(send, 100);
+});`;

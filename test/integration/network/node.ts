@@ -25,6 +25,7 @@ const handlersOf = (network: PodNetwork, { interfacePrefix }: NodeOptions) => ({
   syncPeers: (peers: NetworkPeer[]) => network.syncPeers(peers),
   syncHostPorts: (ports: HostPort[]) => network.syncHostPorts(ports),
   attachments: () => Promise.resolve(network.attachments()),
+  mtu: () => Promise.resolve(network.mtu),
   warnings: () => Promise.resolve(warnings),
   destroy: () => destroyNetwork(interfacePrefix),
 });

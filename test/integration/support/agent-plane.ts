@@ -178,6 +178,7 @@ export const startAgent = async (
       resyncMs: 300,
       retryMs: 50,
       housekeepingMs: 100,
+      networkCheckMs: 100,
     },
   });
   const stopping = new AbortController();

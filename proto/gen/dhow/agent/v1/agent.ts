@@ -86,6 +86,8 @@ export interface NodeStatus {
   status: Buffer;
   /** Value of the node's annotation dhow.dev/image-layers; empty leaves it as it is. */
   imageLayers: string;
+  /** Value of the node's annotation dhow.dev/network-mtu; 0 leaves it as it is. */
+  mtu: number;
 }
 
 export interface EventBatch {
@@ -174,6 +176,8 @@ export interface Peer {
   address: string;
   podCidr: string;
   unreachable: boolean;
+  /** The largest packet that its interface takes; 0: not known. */
+  mtu: number;
 }
 
 /** The server has stored these statuses (or dropped them because the pod is gone). */
@@ -1128,7 +1132,7 @@ export const PodStatusUpdate: MessageFns<PodStatusUpdate> = {
 };
 
 function createBaseNodeStatus(): NodeStatus {
-  return { session: 0n, status: Buffer.alloc(0), imageLayers: "" };
+  return { session: 0n, status: Buffer.alloc(0), imageLayers: "", mtu: 0 };
 }
 
 export const NodeStatus: MessageFns<NodeStatus> = {
@@ -1144,6 +1148,9 @@ export const NodeStatus: MessageFns<NodeStatus> = {
     }
     if (message.imageLayers !== "") {
       writer.uint32(26).string(message.imageLayers);
+    }
+    if (message.mtu !== 0) {
+      writer.uint32(32).uint32(message.mtu);
     }
     return writer;
   },
@@ -1185,6 +1192,14 @@ export const NodeStatus: MessageFns<NodeStatus> = {
             message.imageLayers = reader.string();
             continue;
           }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.mtu = reader.uint32();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1206,6 +1221,7 @@ export const NodeStatus: MessageFns<NodeStatus> = {
         : isSet(object.image_layers)
         ? globalThis.String(object.image_layers)
         : "",
+      mtu: isSet(object.mtu) ? globalThis.Number(object.mtu) : 0,
     };
   },
 
@@ -1220,6 +1236,9 @@ export const NodeStatus: MessageFns<NodeStatus> = {
     if (message.imageLayers !== "") {
       obj.imageLayers = message.imageLayers;
     }
+    if (message.mtu !== 0) {
+      obj.mtu = Math.round(message.mtu);
+    }
     return obj;
   },
 
@@ -1231,6 +1250,7 @@ export const NodeStatus: MessageFns<NodeStatus> = {
     message.session = (object.session !== undefined && object.session !== null) ? BigInt(object.session) : 0n;
     message.status = object.status ?? Buffer.alloc(0);
     message.imageLayers = object.imageLayers ?? "";
+    message.mtu = object.mtu ?? 0;
     return message;
   },
 };
@@ -2409,7 +2429,7 @@ export const ObjectRef: MessageFns<ObjectRef> = {
 };
 
 function createBasePeer(): Peer {
-  return { nodeName: "", address: "", podCidr: "", unreachable: false };
+  return { nodeName: "", address: "", podCidr: "", unreachable: false, mtu: 0 };
 }
 
 export const Peer: MessageFns<Peer> = {
@@ -2425,6 +2445,9 @@ export const Peer: MessageFns<Peer> = {
     }
     if (message.unreachable !== false) {
       writer.uint32(32).bool(message.unreachable);
+    }
+    if (message.mtu !== 0) {
+      writer.uint32(40).uint32(message.mtu);
     }
     return writer;
   },
@@ -2474,6 +2497,14 @@ export const Peer: MessageFns<Peer> = {
             message.unreachable = reader.bool();
             continue;
           }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.mtu = reader.uint32();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2500,6 +2531,7 @@ export const Peer: MessageFns<Peer> = {
         ? globalThis.String(object.pod_cidr)
         : "",
       unreachable: isSet(object.unreachable) ? globalThis.Boolean(object.unreachable) : false,
+      mtu: isSet(object.mtu) ? globalThis.Number(object.mtu) : 0,
     };
   },
 
@@ -2517,6 +2549,9 @@ export const Peer: MessageFns<Peer> = {
     if (message.unreachable !== false) {
       obj.unreachable = message.unreachable;
     }
+    if (message.mtu !== 0) {
+      obj.mtu = Math.round(message.mtu);
+    }
     return obj;
   },
 
@@ -2529,6 +2564,7 @@ export const Peer: MessageFns<Peer> = {
     message.address = object.address ?? "";
     message.podCidr = object.podCidr ?? "";
     message.unreachable = object.unreachable ?? false;
+    message.mtu = object.mtu ?? 0;
     return message;
   },
 };
