@@ -4,11 +4,15 @@ import { type HostPort } from '../pod-network';
 import { NetworkError } from './errors';
 import { formatIpv4, parseIpv4 } from './ipv4';
 import { sandboxInterfaces } from './names';
+import { forgetDatagrams } from './netlink/conntrack';
+import { decodeAddress, listAddresses } from './netlink/requests';
+import { NetlinkError, type NetlinkSocket } from './netlink/socket';
 import { nft, type RuleSet } from './rule-set';
 
 interface HostPortsDeps {
   readonly prefix: string;
   readonly rules: RuleSet;
+  readonly host: NetlinkSocket;
 }
 
 /**
@@ -17,6 +21,9 @@ interface HostPortsDeps {
  * `sync`: what an earlier agent has set up goes on meanwhile.
  */
 export class HostPorts {
+  /** What datagrams were last led by; before the first `sync` nobody knows. */
+  private datagrams: readonly HostPort[] = [];
+
   constructor(private readonly deps: HostPortsDeps) {}
 
   /**
@@ -34,6 +41,28 @@ export class HostPorts {
       throw new NetworkError('host ports', 'nft is not installed: ports of the node lead nowhere');
     // Only now: what guards the node's loopback from pods is in the same transaction.
     for (const ip of new Set(ports.map(({ podIp }) => podIp))) allowLoopback(interfaceOf(ip));
+    if (isSet) await this.redirectDatagrams(ports.filter(({ protocol }) => protocol === 'udp'));
+  }
+
+  /** Clients that have been sending since before the change are led anew. */
+  private async redirectDatagrams(ports: readonly HostPort[]): Promise<void> {
+    const changed = changedPorts(this.datagrams, ports);
+    this.datagrams = ports;
+    if (changed.length === 0) return;
+    const { host, rules } = this.deps;
+    const own = (await host.dump(listAddresses())).map(decodeAddress);
+    const addresses = own.flatMap(({ address }) => address ?? []);
+    const requests = changed.flatMap(({ hostIp, hostPort }) =>
+      (hostIp === ANY_IP ? addresses : [parseIpv4(hostIp) ?? 0]).map((address) =>
+        forgetDatagrams(address, hostPort),
+      ),
+    );
+    try {
+      await rules.run(requests);
+    } catch (error) {
+      // A kernel that cannot: its clients have to pause until it forgets by itself.
+      if (!(error instanceof NetlinkError)) throw error;
+    }
   }
 }
 
@@ -101,6 +130,20 @@ table ip ${table} {
   }
 }
 `;
+};
+
+/** Pure: the ports that lead elsewhere than before, or no longer anywhere. */
+export const changedPorts = (
+  before: readonly HostPort[],
+  now: readonly HostPort[],
+): readonly HostPort[] => {
+  const textOf = ({ hostIp, hostPort, podIp, podPort }: HostPort): string =>
+    [hostIp, hostPort, podIp, podPort].join(' ');
+  const [old, current] = [new Set(before.map(textOf)), new Set(now.map(textOf))];
+  return [
+    ...before.filter((port) => !current.has(textOf(port))),
+    ...now.filter((port) => !old.has(textOf(port))),
+  ];
 };
 
 const elements = (

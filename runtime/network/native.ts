@@ -77,7 +77,7 @@ class NativePodNetwork implements PodNetwork {
     this.links = new SandboxLinks({ ...deps, host });
     this.routes = new NodeRoutes({ ...deps, host });
     this.firewall = new Firewall({ ...deps, rules: this.rules });
-    this.hostPorts = new HostPorts({ ...deps, rules: this.rules });
+    this.hostPorts = new HostPorts({ ...deps, host, rules: this.rules });
   }
 
   async start(): Promise<void> {

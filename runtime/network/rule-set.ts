@@ -3,6 +3,7 @@ import { spawn } from 'node:child_process';
 import { NetworkError } from './errors';
 import { decodeGeneration, getGeneration } from './netlink/nftables';
 import { NetlinkError, NetlinkSocket, NETLINK_NETFILTER } from './netlink/socket';
+import { type NetlinkRequest } from './netlink/wire';
 
 /**
  * Our nftables tables, in parts that replace their tables as a whole: all parts go in as one
@@ -30,6 +31,11 @@ export class RuleSet implements Disposable {
     // Two steps: another change came between, and nobody knows what it was.
     this.generation = before !== undefined && after === before + 1 ? after : undefined;
     return true;
+  }
+
+  /** Requests to the firewall of the kernel that are no rules. */
+  async run(requests: readonly NetlinkRequest[]): Promise<void> {
+    await this.firewall.run(requests);
   }
 
   [Symbol.dispose](): void {

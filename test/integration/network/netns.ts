@@ -182,18 +182,37 @@ export const transfer = (path: string, address: string, port: number): string =>
 export const serve = async (path: string, port: number): Promise<AsyncDisposable> => {
   const child = spawn('nsenter', [`--net=${path}`, process.execPath, '-e', SERVE, String(port)]);
   await createInterface({ input: child.stdout })[Symbol.asyncIterator]().next();
-  return {
-    [Symbol.asyncDispose]: async () => {
-      const closed = new Promise((done) => child.once('exit', done));
-      child.kill('SIGKILL');
-      await closed;
-    },
-  };
+  return { [Symbol.asyncDispose]: () => killed(child) };
 };
 
 /** What a server of `serve` says to a client here, or the error code. */
 export const ask = (path: string, protocol: 'tcp' | 'udp', address: string, port: number): string =>
   inNetns(path, process.execPath, '-e', ASK, protocol, address, String(port)).trim();
+
+/** Keeps sending datagrams from one socket; `answers` tells how many have been answered. */
+export const keepAsking = (
+  path: string,
+  address: string,
+  port: number,
+): { readonly answers: () => number } & AsyncDisposable => {
+  const child = spawn('nsenter', [
+    `--net=${path}`,
+    process.execPath,
+    '-e',
+    KEEP_ASKING,
+    address,
+    String(port),
+  ]);
+  let count = 0;
+  createInterface({ input: child.stdout }).on('line', () => count++);
+  return { answers: () => count, [Symbol.asyncDispose]: () => killed(child) };
+};
+
+const killed = async (child: ChildProcess): Promise<void> => {
+  const closed = new Promise((done) => child.once('exit', done));
+  child.kill('SIGKILL');
+  await closed;
+};
 
 /**
  * Sends datagrams to `address`, one from each of `sources`, which the sender just claims as its own.
@@ -262,6 +281,13 @@ const echo = require('node:net').createServer({ allowHalfOpen: true }, (socket) 
 });
 echo.listen(port + 1);
 tcp.listen(port, '0.0.0.0', () => udp.bind(port, '0.0.0.0', () => console.log('ready')));`;
+
+const KEEP_ASKING = `
+const [address, port] = process.argv.slice(1);
+const socket = require('node:dgram').createSocket('udp4');
+socket.on('message', () => console.log('answered'));
+socket.on('error', () => undefined);
+setInterval(() => socket.send('x', Number(port), address, () => undefined), 50);`;
 
 const ASK = `
 const [protocol, address, port] = process.argv.slice(1);
