@@ -1,4 +1,4 @@
-import { deploymentYaml, isReady, podYaml, TestCluster } from './support/cluster';
+import { deploymentYaml, isReady, podYaml, shell, TestCluster } from './support/cluster';
 import { machineState } from './support/machine';
 
 jest.setTimeout(240_000);
@@ -25,6 +25,23 @@ afterEach(() => cluster.clear());
 
 const containerOf = (pod: Awaited<ReturnType<TestCluster['pod']>>) =>
   pod?.status.containerStatuses?.[0];
+
+it('leads a host port to its pod, over kill -9 of the agent, and no longer than that', async () => {
+  const listen = 'while true; do echo here | nc -l -p 80; done';
+  const ports = [{ containerPort: 80, hostPort: 18080 }];
+  await cluster.apply(podYaml('reached', ['sh', '-c', listen], { ports }));
+  const { spec, status } = await cluster.podIsReady('reached');
+  const answers = async (): Promise<boolean> =>
+    (await shell(`timeout 2 busybox nc ${status.hostIP ?? ''} 18080 < /dev/null`)).stdout ===
+    'here\n';
+  await cluster.until('an answer', answers);
+  process.kill(cluster.pid(spec.nodeName ?? ''), 'SIGKILL');
+  await cluster.until('an answer without the agent', answers);
+  await cluster.up();
+  await cluster.until('an answer with the next agent', answers);
+  await cluster.must('delete', 'pod', 'reached');
+  await cluster.until('silence', async () => !(await answers()));
+});
 
 it('kill -9 of an agent: containers run on and are taken over, no restart counted', async () => {
   await cluster.apply(podYaml('steady', ['sh', '-c', 'echo started; exec sleep 1000000']));
