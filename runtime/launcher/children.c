@@ -193,6 +193,8 @@ static void reap_exec(struct monitor *monitor) {
   if (monitor->child != child) return reap_exec(monitor);
   waitpid(child, &status, 0);
   mark_gone(monitor, status);
+  /* The container may have ended, by what this very program did, before the keeper could speak of it. */
+  if (monitor->program != 0 && monitor->start_error[0] == '\0') mark_running(monitor);
   /* It died with its program alive. */
   kill_program(monitor);
   if (monitor->status != STATUS_CREATED || monitor->is_killed || monitor->start_error[0] != '\0') return;

@@ -238,6 +238,19 @@ describe('streams of a container', () => {
     await lazy[Symbol.asyncDispose]();
   });
 
+  it('tells how an exec ended by which its container did', async () => {
+    const wait = 'while [ ! -e /go ]; do :; done; exit 6';
+    for (let i = 0; i < 25; i++) {
+      const id = `c${String(i)}`;
+      await start(id, wait);
+      const { exitCode } = await collect(
+        await host.runtime.exec(id, execSpec('> /go; sleep 1000')),
+      );
+      expect(exitCode).toBe(137);
+      expect(await waitForExit(host.runtime, id)).toMatchObject({ exitCode: 6 });
+    }
+  });
+
   it('runs a container that closes all its streams to its end', async () => {
     const script = 'exec 0<&- 1>&- 2>&-; while [ ! -e /go ]; do usleep 5000; done; exit 6';
     await start('c1', script);
