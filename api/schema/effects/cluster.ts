@@ -32,7 +32,7 @@ export const CLUSTER_EFFECTS: Effects = {
   NodeSpec: {
     configSource: warned({ configMap: { name: 'a', namespace: 'b', kubeletConfigKey: 'c' } }),
     externalID: warned('x'),
-    podCIDR: shown(ASSIGNMENTS('knows peers by address and range')),
+    podCIDR: shown(ASSIGNMENTS('knows peers by address, range and packet size')),
     podCIDRs: kept('the server writes it; podCIDR decides'),
     providerID: kept('the name that a cloud has for the machine, for whoever asks the cloud'),
     taints: {
