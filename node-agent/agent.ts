@@ -3,6 +3,7 @@ import { statfs } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import { JobThread } from '../lib/async/job-thread';
+import { ROW } from '../api/assignment-rows';
 import { Semaphore } from '../lib/async/semaphore';
 import { TaskGroup } from '../lib/async/task-group';
 import type { Activities } from '../lib/activities';
@@ -210,20 +211,24 @@ class NodeAgent implements Agent {
         this.assignments.applyHello(hello);
         this.network.changed();
       },
-      onSnapshot: (snapshot) => {
+      onSnapshot: (rows) => {
         using _work = activities?.begin('snapshot of assignments');
-        this.assignments.applySnapshot(snapshot);
+        this.assignments.applySnapshot(rows);
         this.hasSnapshot = true;
         this.network.changed();
         this.pods.sync(this.assignments.pods);
         this.pods.objectsChanged();
       },
-      onDelta: (delta) => {
+      onChanges: (changes) => {
         using _work = activities?.begin('change of assignments');
-        this.assignments.applyDelta(delta);
-        if (delta.peersChanged) this.network.changed();
+        const touches = (...resources: readonly string[]) =>
+          [...changes.rows, ...changes.removed].some(({ resource }) =>
+            resources.includes(resource),
+          );
+        this.assignments.applyChanges(changes);
+        if (touches(ROW.peers)) this.network.changed();
         this.pods.sync(this.assignments.pods);
-        if (delta.secrets.length + delta.configMaps.length > 0) this.pods.objectsChanged();
+        if (touches(ROW.secrets, ROW.configMaps)) this.pods.objectsChanged();
       },
       onOpenStream: (request) =>
         this.streamTasks?.run((signal) => this.streams.serve(request, signal)),

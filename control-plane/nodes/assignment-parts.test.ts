@@ -1,56 +1,42 @@
-import type { AssignmentDelta } from '../../proto/gen/dhow/agent/v1/agent';
+import type { Changes } from '../../proto/gen/dhow/agent/v1/agent';
 import { partsOf, snapshotOf } from './assignment-parts';
 
 const MAX_BYTES = 100;
 
-const delta = (more: Partial<AssignmentDelta>): AssignmentDelta => ({
-  pods: [],
-  removedPods: [],
-  secrets: [],
-  removedSecrets: [],
-  configMaps: [],
-  removedConfigMaps: [],
-  peers: [],
-  peersChanged: false,
-  node: Buffer.alloc(0),
-  ...more,
-});
-
-const bytes = (count: number) => Buffer.alloc(count);
-const sizeOf = ({ pods, secrets, configMaps }: AssignmentDelta) =>
-  Buffer.concat([...pods, ...secrets, ...configMaps]).length;
+const rowsOf = (...sizes: readonly number[]): Changes['rows'] =>
+  sizes.map((size, index) => ({
+    resource: 'pods',
+    key: String(index),
+    version: '',
+    json: Buffer.alloc(size),
+  }));
+const sizesOf = ({ rows }: Changes) => rows.map(({ json }) => json.length);
 
 describe('partsOf', () => {
-  it('cuts what is too large for one message, what pods use first', () => {
-    const secrets = [bytes(60), bytes(30), bytes(50)];
-    const pods = [bytes(40), bytes(20)];
-    const parts = partsOf(delta({ secrets, pods }), MAX_BYTES);
-    expect(parts.map(sizeOf)).toEqual([90, 90, 20]);
-    expect(parts.flatMap((part) => part.secrets)).toEqual(secrets);
-    expect(parts.map((part) => part.pods.length)).toEqual([0, 1, 1]);
+  it('cuts what is too large for one message, and keeps the order', () => {
+    const parts = partsOf({ rows: rowsOf(60, 30, 50, 40, 20), removed: [] }, MAX_BYTES);
+    expect(parts.map(sizesOf)).toEqual([[60, 30], [50, 40], [20]]);
   });
 
   it('gives an object that is too large a part of its own', () => {
-    const parts = partsOf(delta({ pods: [bytes(10), bytes(500), bytes(10)] }), MAX_BYTES);
-    expect(parts.map(sizeOf)).toEqual([10, 500, 10]);
+    const parts = partsOf({ rows: rowsOf(10, 500, 10), removed: [] }, MAX_BYTES);
+    expect(parts.map(sizesOf)).toEqual([[10], [500], [10]]);
   });
 
-  it('says removals and peers once, in the first part', () => {
-    const removedPods = [{ namespace: 'ns', name: 'p', uid: 'u' }];
-    const whole = delta({ removedPods, peersChanged: true, pods: [bytes(90), bytes(90)] });
-    const [first, second] = partsOf(whole, MAX_BYTES);
-    expect(first).toMatchObject({ removedPods, peersChanged: true });
-    expect(second).toMatchObject({ removedPods: [], peersChanged: false });
+  it('says removals once, in the first part', () => {
+    const removed = [{ resource: 'pods', key: 'u' }];
+    const [first, second] = partsOf({ rows: rowsOf(90, 90), removed }, MAX_BYTES);
+    expect([first?.removed, second?.removed]).toEqual([removed, []]);
   });
 
   it('makes no part of nothing', () => {
-    expect(partsOf(undefined, MAX_BYTES)).toEqual([]);
+    expect(partsOf({ rows: [], removed: [] }, MAX_BYTES)).toEqual([]);
   });
 });
 
 describe('snapshotOf', () => {
   it('marks every part but the last', () => {
-    const parts = partsOf(delta({ pods: [bytes(90), bytes(90), bytes(90)] }), MAX_BYTES);
+    const parts = partsOf({ rows: rowsOf(90, 90, 90), removed: [] }, MAX_BYTES);
     const messages = snapshotOf(parts).map(({ value }) => value);
     expect(messages).toMatchObject([{ partial: true }, { partial: true }, { partial: false }]);
   });

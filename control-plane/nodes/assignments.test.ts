@@ -1,7 +1,10 @@
 import type { ConfigMap, Node, Pod, Secret } from '../../api/types';
-import { assignmentsOf, peersOf, referencesOf, SentAssignments } from './assignments';
+import type { Changes } from '../../proto/gen/dhow/agent/v1/agent';
+import { Assignments } from './assignments';
 import { parseNodeDraft } from './node-draft';
 import { mergeNodeStatus } from './node-registrar';
+import { peerOf } from './peer-view';
+import { referencesOf } from './pod-references';
 import { mergePodStatus } from './status-intake';
 
 const pod = (spec: Partial<Pod['spec']> = {}, metadata: Partial<Pod['metadata']> = {}): Pod => ({
@@ -37,9 +40,21 @@ it('finds every way in which a pod names secrets and config maps', () => {
       },
     ],
   });
-  const { secrets, configMaps } = referencesOf(subject);
-  expect([...secrets].sort()).toEqual(['env', 'env-from', 'projected', 'pull', 'volume']);
-  expect([...configMaps].sort()).toEqual(['map-env', 'map-from', 'map-p', 'map-volume']);
+  const { secrets, configmaps } = referencesOf(subject);
+  expect([...secrets].sort()).toEqual(
+    ['env', 'env-from', 'projected', 'pull', 'volume'].map((name) => `ns/${name}`),
+  );
+  expect([...configmaps].sort()).toEqual(
+    ['map-env', 'map-from', 'map-p', 'map-volume'].map((name) => `ns/${name}`),
+  );
+});
+
+it('finds nothing in a pod of no shape, and does not fail', () => {
+  for (const spec of [undefined, {}, { containers: [null] }, { containers: [{ env: [null] }] }])
+    expect(referencesOf({ ...pod(), spec: spec as never })).toEqual({
+      secrets: [],
+      configmaps: [],
+    });
 });
 
 const own = (
@@ -53,65 +68,148 @@ const own = (
   status: {},
 });
 
-it('tells a node of its labels and taints, and of nothing else that is its own', () => {
-  const find = { secret: () => undefined, configMap: () => undefined };
-  const sent = new SentAssignments();
-  const told = (node: Node): unknown => {
-    const delta = sent.diff(assignmentsOf([], find, [], node));
-    return delta === undefined ? undefined : JSON.parse(delta.node.toString());
+const peer = (nodeName: string, mtu = 0) => ({
+  nodeName,
+  address: '192.0.2.7',
+  podCidr: '10.1.0.0/24',
+  unreachable: false,
+  mtu,
+});
+
+/** The world as one node's session sees it; the test changes it and marks what it changed. */
+const world = () => {
+  const state = {
+    pods: [] as Pod[],
+    secrets: new Map<string, Secret>(),
+    configMaps: new Map<string, ConfigMap>(),
+    peers: new Map([peer('n2'), peer('n3')].map((each) => [each.nodeName, each])),
+    node: own(),
   };
-  expect(told(own({ disk: 'slow' }))).toEqual({
+  const unsendable: string[] = [];
+  const assignments = new Assignments({
+    nodeName: 'n1',
+    podIndex: { podsOn: () => state.pods },
+    secrets: { get: (key) => state.secrets.get(key) },
+    configMaps: { get: (key) => state.configMaps.get(key) },
+    peers: {
+      peer: (name) => state.peers.get(name),
+      peersOf: () => [...state.peers.values()],
+    },
+    node: () => state.node,
+    onUnsendable: ({ metadata: { name } }) => unsendable.push(name),
+  });
+  return { state, assignments, unsendable };
+};
+
+const told = ({ rows, removed }: Changes): readonly string[] => [
+  ...rows.map(({ resource, key }) => `${resource} ${key}`),
+  ...removed.map(({ resource, key }) => `no ${resource} ${key}`),
+];
+
+const secretOf = (data: string, version: string): Secret => ({
+  apiVersion: 'v1',
+  kind: 'Secret',
+  metadata: { name: 's', namespace: 'ns', uid: 'su', resourceVersion: version },
+  data: { k: data },
+});
+
+it('tells all at first, what pods use before the pods, and then nothing', () => {
+  const { state, assignments } = world();
+  state.pods = [pod({ imagePullSecrets: [{ name: 's' }, { name: 'missing' }] })];
+  state.secrets.set('ns/s', secretOf('1', '1'));
+  expect(told(assignments.take())).toEqual([
+    'nodes n1',
+    'peers n2',
+    'peers n3',
+    'secrets ns/s',
+    'pods u',
+  ]);
+  expect(assignments.isMarked).toBe(false);
+  expect(told(assignments.take())).toEqual([]);
+});
+
+it('tells a node of its labels and taints, and of nothing else that is its own', () => {
+  const { state, assignments } = world();
+  const toldNode = (node: Node): unknown => {
+    state.node = node;
+    assignments.mark('nodes');
+    const [row] = assignments.take().rows.filter(({ resource }) => resource === 'nodes');
+    return row && JSON.parse(row.json.toString());
+  };
+  expect(toldNode(own({ disk: 'slow' }))).toEqual({
     metadata: { name: 'n1', labels: { disk: 'slow' } },
     spec: { taints: [] },
   });
-  expect(told({ ...own({ disk: 'slow' }), status: { capacity: { cpu: '2' } } })).toBeUndefined();
-  expect(told(own({ disk: 'fast' }))).toMatchObject({ metadata: { labels: { disk: 'fast' } } });
+  expect(
+    toldNode({ ...own({ disk: 'slow' }), status: { capacity: { cpu: '2' } } }),
+  ).toBeUndefined();
+  expect(toldNode(own({ disk: 'fast' }))).toMatchObject({ metadata: { labels: { disk: 'fast' } } });
   const taint = { key: 'out', effect: 'NoExecute' };
-  expect(told(own({ disk: 'fast' }, [taint]))).toMatchObject({ spec: { taints: [taint] } });
+  expect(toldNode(own({ disk: 'fast' }, [taint]))).toMatchObject({ spec: { taints: [taint] } });
 });
 
 it('sends what changed once, and nothing for a change of status', () => {
-  const secret = (data: string, version: string): Secret => ({
-    apiVersion: 'v1',
-    kind: 'Secret',
-    metadata: { name: 's', namespace: 'ns', uid: 'su', resourceVersion: version },
-    data: { k: data },
-  });
-  let stored: Secret | undefined = secret('1', '1');
-  const find = { secret: () => stored, configMap: (): ConfigMap | undefined => undefined };
+  const { state, assignments } = world();
   const subject = pod({ imagePullSecrets: [{ name: 's' }] });
-  const sent = new SentAssignments();
-  const first = sent.diff(assignmentsOf([subject], find, [], own()));
-  expect([first?.pods.length, first?.secrets.length]).toEqual([1, 1]);
-  expect(sent.diff(assignmentsOf([subject], find, [], own()))).toBeUndefined();
-  const withStatus: Pod = {
-    ...subject,
-    metadata: { ...subject.metadata, resourceVersion: '2' },
-    status: { phase: 'Running' },
-  };
-  expect(sent.diff(assignmentsOf([withStatus], find, [], own()))).toBeUndefined();
-  stored = secret('2', '3');
-  expect(sent.diff(assignmentsOf([withStatus], find, [], own()))?.secrets).toHaveLength(1);
-  const last = sent.diff(assignmentsOf([], find, [], own()));
-  expect(last?.removedPods).toEqual([{ namespace: 'ns', name: 'p', uid: 'u' }]);
-  expect(last?.removedSecrets).toEqual([{ namespace: 'ns', name: 's', uid: 'su' }]);
+  state.pods = [subject];
+  state.secrets.set('ns/s', secretOf('1', '1'));
+  assignments.take();
+  const metadata = { ...subject.metadata, resourceVersion: '2' };
+  state.pods = [{ ...subject, metadata, status: { phase: 'Running' } }];
+  assignments.mark('pods');
+  expect(told(assignments.take())).toEqual([]);
+  state.secrets.set('ns/s', secretOf('2', '3'));
+  assignments.mark('secrets');
+  expect(told(assignments.take())).toEqual(['secrets ns/s']);
+  state.pods = [];
+  assignments.mark('pods');
+  expect(told(assignments.take())).toEqual(['no secrets ns/s', 'no pods u']);
+});
+
+it('looks at marked peers alone, and at none twice', () => {
+  const { state, assignments } = world();
+  assignments.take();
+  state.peers.set('n2', peer('n2', 1320));
+  state.peers.set('n4', peer('n4'));
+  state.peers.delete('n3');
+  assignments.markPeer('n2');
+  assignments.markPeer('n1');
+  expect(told(assignments.take())).toEqual(['peers n2']);
+  for (const name of ['n2', 'n3', 'n4']) assignments.markPeer(name);
+  expect(told(assignments.take())).toEqual(['peers n4', 'no peers n3']);
+});
+
+it('passes over what cannot be sent, says so once a version, and sends the rest', () => {
+  const { state, assignments, unsendable } = world();
+  const large = (resourceVersion: string) =>
+    pod({ hostname: 'x'.repeat(17 * 2 ** 20) }, { name: 'large', uid: 'large', resourceVersion });
+  state.pods = [large('1'), pod()];
+  expect(told(assignments.take())).toEqual(['nodes n1', 'peers n2', 'peers n3', 'pods u']);
+  assignments.mark('pods');
+  assignments.take();
+  expect(unsendable).toEqual(['large']);
+  state.pods = [large('2'), pod()];
+  assignments.mark('pods');
+  assignments.take();
+  expect(unsendable).toEqual(['large', 'large']);
 });
 
 it('tells of a readiness gate that others open or close', () => {
-  const find = { secret: () => undefined, configMap: () => undefined };
-  const sent = new SentAssignments();
-  const diff = (version: string, status: Pod['status']) => {
+  const { state, assignments } = world();
+  const count = (version: string, status: Pod['status']) => {
     const gated = pod(
       { readinessGates: [{ conditionType: 'example.com/lb' }] },
       { resourceVersion: version },
     );
-    return sent.diff(assignmentsOf([{ ...gated, status }], find, [], own()))?.pods.length ?? 0;
+    state.pods = [{ ...gated, status }];
+    assignments.mark('pods');
+    return assignments.take().rows.filter(({ resource }) => resource === 'pods').length;
   };
   const condition = (type: string) => ({ conditions: [{ type, status: 'True' as const }] });
-  expect(diff('1', {})).toBe(1);
-  expect(diff('2', condition('Ready'))).toBe(0);
-  expect(diff('3', condition('example.com/lb'))).toBe(1);
-  expect(diff('4', { ...condition('example.com/lb'), phase: 'Running' })).toBe(0);
+  expect(count('1', {})).toBe(1);
+  expect(count('2', condition('Ready'))).toBe(0);
+  expect(count('3', condition('example.com/lb'))).toBe(1);
+  expect(count('4', { ...condition('example.com/lb'), phase: 'Running' })).toBe(0);
 });
 
 it('knows peers by address, range and packet size, and which of them do not answer', () => {
@@ -125,16 +223,12 @@ it('knows peers by address, range and packet size, and which of them do not answ
       conditions: [{ type: 'Ready', status: ready }],
     },
   });
-  expect(
-    peersOf([
-      node('a', 'True', '10.1.0.0/24', 'wide'),
-      node('b', 'Unknown', '10.1.1.0/24', '1320'),
-      node('c', 'True'),
-    ]),
-  ).toEqual([
-    { nodeName: 'a', address: '192.0.2.7', podCidr: '10.1.0.0/24', unreachable: false, mtu: 0 },
-    { nodeName: 'b', address: '192.0.2.7', podCidr: '10.1.1.0/24', unreachable: true, mtu: 1320 },
-  ]);
+  expect(peerOf(node('a', 'True', '10.1.0.0/24', 'wide'))).toEqual(peer('a'));
+  expect(peerOf(node('b', 'Unknown', '10.1.0.0/24', '1320'))).toEqual({
+    ...peer('b', 1320),
+    unreachable: true,
+  });
+  expect(peerOf(node('c', 'True'))).toBeUndefined();
 });
 
 it('keeps conditions of others and a final phase when an agent reports', () => {

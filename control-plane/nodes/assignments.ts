@@ -1,228 +1,160 @@
-import { createHash } from 'node:crypto';
-
-import { networkMtuOf } from '../../api/network-mtu';
-import type { ApiObject, ConfigMap, Node, Pod, Secret } from '../../api/types';
-import { keyOf, nameKey, nameOf } from '../../api/types';
-import type { AssignmentDelta, ObjectRef, Peer } from '../../proto/gen/dhow/agent/v1/agent';
+import { ROW, type Peer, type RowResource } from '../../api/assignment-rows';
+import {
+  keyOf,
+  type ApiObject,
+  type ConfigMap,
+  type Node,
+  type Pod,
+  type Secret,
+} from '../../api/types';
 import { stringifyJson } from '../../lib/json';
+import type { Changes } from '../../proto/gen/dhow/agent/v1/agent';
+import type { ObjectView } from './deps';
+import type { PeerView } from './peer-view';
+import type { PodIndex } from './pod-index';
+import { referencesOf, type ReferencedResource } from './pod-references';
+import { SentRows, type WantedRow } from './sent-rows';
 
-/** Everything one node should run and know, now. */
-export interface NodeAssignments {
-  readonly pods: readonly Pod[];
-  readonly secrets: readonly Secret[];
-  readonly configMaps: readonly ConfigMap[];
-  readonly peers: readonly Peer[];
-  /** The node itself, for admission there. */
-  readonly node: Node;
-}
-
-export interface ObjectReferences {
-  readonly secrets: readonly string[];
-  readonly configMaps: readonly string[];
-}
-
-/** Names, in the pod's namespace, of the secrets and configmaps that its containers may read. */
-export const referencesOf = ({ spec }: Pod): ObjectReferences => {
-  const secrets = new Set<string>();
-  const configMaps = new Set<string>();
-  const add = (to: Set<string>, name: string | undefined) => {
-    if (name !== undefined && name !== '') to.add(name);
-  };
-  for (const { name } of spec.imagePullSecrets ?? []) add(secrets, name);
-  for (const container of [...(spec.initContainers ?? []), ...spec.containers]) {
-    for (const { valueFrom } of container.env ?? []) {
-      add(secrets, valueFrom?.secretKeyRef?.name);
-      add(configMaps, valueFrom?.configMapKeyRef?.name);
-    }
-    for (const source of container.envFrom ?? []) {
-      add(secrets, source.secretRef?.name);
-      add(configMaps, source.configMapRef?.name);
-    }
-  }
-  for (const volume of spec.volumes ?? []) {
-    add(secrets, volume.secret?.secretName);
-    add(configMaps, volume.configMap?.name);
-    for (const source of volume.projected?.sources ?? []) {
-      add(secrets, source.secret?.name);
-      add(configMaps, source.configMap?.name);
-    }
-  }
-  return { secrets: [...secrets], configMaps: [...configMaps] };
-};
-
-/** Collects what `pods` use. `find` looks an object up; what does not exist is left out. */
-export const assignmentsOf = (
-  pods: readonly Pod[],
-  find: {
-    readonly secret: (key: string) => Secret | undefined;
-    readonly configMap: (key: string) => ConfigMap | undefined;
-  },
-  peers: readonly Peer[],
-  node: Node,
-): NodeAssignments => {
-  const secrets = new Map<string, Secret>();
-  const configMaps = new Map<string, ConfigMap>();
-  for (const pod of pods) {
-    const { namespace } = nameOf(pod);
-    const references = referencesOf(pod);
-    for (const name of references.secrets)
-      collect(secrets, find.secret, nameKey({ namespace, name }));
-    for (const name of references.configMaps)
-      collect(configMaps, find.configMap, nameKey({ namespace, name }));
-  }
-  return {
-    pods,
-    secrets: [...secrets.values()],
-    configMaps: [...configMaps.values()],
-    peers,
-    node,
-  };
-};
-
-const collect = <T>(
-  into: Map<string, T>,
-  find: (key: string) => T | undefined,
-  key: string,
-): void => {
-  if (into.has(key)) return;
-  const object = find(key);
-  if (object !== undefined) into.set(key, object);
-};
-
-/** The other nodes, as routes need them. */
-export const peersOf = (nodes: readonly Node[]): Peer[] =>
-  nodes.flatMap((node) => {
-    const address = internalIpOf(node);
-    const podCidr = node.spec.podCIDR;
-    if (address === undefined || podCidr === undefined) return [];
-    const { name: nodeName } = node.metadata;
-    const mtu = networkMtuOf(node);
-    return [{ nodeName, address, podCidr, unreachable: !isReady(node), mtu }];
-  });
-
-export const internalIpOf = ({ status }: Node): string | undefined =>
-  status.addresses?.find(({ type }) => type === 'InternalIP')?.address;
-
-export const isReady = ({ status }: Node): boolean =>
-  status.conditions?.some(({ type, status: value }) => type === 'Ready' && value === 'True') ??
-  false;
-
-interface Sent {
-  readonly ref: ObjectRef;
-  readonly version: string;
-  readonly digest: string;
+export interface AssignmentsDeps {
+  readonly nodeName: string;
+  readonly podIndex: Pick<PodIndex, 'podsOn'>;
+  readonly secrets: Pick<ObjectView<Secret>, 'get'>;
+  readonly configMaps: Pick<ObjectView<ConfigMap>, 'get'>;
+  readonly peers: Pick<PeerView, 'peer' | 'peersOf'>;
+  /** The node itself; undefined while it is not known. */
+  readonly node: () => Node | undefined;
+  readonly onUnsendable: (object: ApiObject, error: unknown) => void;
 }
 
 /**
- * What one agent was told so far. `diff` compares with what it should know and returns the
- * difference, so nothing needs to be queued for a slow agent.
+ * What one agent should run and know, against what it was told. Only kinds that were marked are looked
+ * at again, and of peers only those that were: in a large cluster almost every change is of no concern
+ * to almost every node.
  */
-export class SentAssignments {
-  private readonly pods = new Map<string, Sent>();
-  private readonly secrets = new Map<string, Sent>();
-  private readonly configMaps = new Map<string, Sent>();
-  private peers = '';
-  private node = '';
+export class Assignments {
+  private readonly marked = new Set<RowResource>(Object.values(ROW));
+  private readonly markedPeers = new Set<string>();
+  private readonly sent: SentRows;
 
-  /** `onUnsendable` hears of each version of an object that cannot be sent; the others go. */
-  constructor(
-    private readonly onUnsendable: (object: ApiObject, error: unknown) => void = () => undefined,
-  ) {}
+  constructor(private readonly deps: AssignmentsDeps) {
+    this.sent = new SentRows((resource, key, error) => {
+      const object = this.find(resource, key);
+      if (object !== undefined) deps.onUnsendable(object, error);
+    });
+  }
 
-  /** Undefined when nothing changed. */
-  diff(wanted: NodeAssignments): AssignmentDelta | undefined {
-    const { onUnsendable } = this;
-    const uidOf = (pod: Pod) => pod.metadata.uid ?? keyOf(pod);
-    const pods = diffObjects(this.pods, wanted.pods, uidOf, onUnsendable);
-    const secrets = diffObjects(this.secrets, wanted.secrets, keyOf, onUnsendable);
-    const configMaps = diffObjects(this.configMaps, wanted.configMaps, keyOf, onUnsendable);
-    const peers = stringifyJson(wanted.peers);
-    const peersChanged = peers !== this.peers;
-    this.peers = peers;
-    const node = stringifyJson(admissionFactsOf(wanted.node));
-    const nodeChanged = node !== this.node;
-    this.node = node;
-    const changes = [pods, secrets, configMaps];
-    if (
-      !peersChanged &&
-      !nodeChanged &&
-      changes.every(({ changed, removed }) => changed.length + removed.length === 0)
-    )
-      return undefined;
+  /** Something of this kind may have changed for the node. */
+  mark(resource: Exclude<RowResource, typeof ROW.peers>): void {
+    this.marked.add(resource);
+    // Other pods use other objects.
+    if (resource === ROW.pods) this.marked.add(ROW.secrets).add(ROW.configMaps);
+  }
+
+  markPeer(nodeName: string): void {
+    if (nodeName !== this.deps.nodeName) this.markedPeers.add(nodeName);
+  }
+
+  get isMarked(): boolean {
+    return this.marked.size + this.markedPeers.size > 0;
+  }
+
+  /** What is to be told now, in the order in which it is to come: what pods use before the pods. */
+  take(): Changes {
+    const parts = [
+      ...ORDER.filter((resource) => this.marked.has(resource)).map((resource) =>
+        this.sent.replace(resource, this.rowsOf(resource)),
+      ),
+      ...(this.marked.has(ROW.peers) ? [] : [...this.markedPeers].map((name) => this.peer(name))),
+    ];
+    this.marked.clear();
+    this.markedPeers.clear();
     return {
-      pods: pods.changed,
-      removedPods: pods.removed,
-      secrets: secrets.changed,
-      removedSecrets: secrets.removed,
-      configMaps: configMaps.changed,
-      removedConfigMaps: configMaps.removed,
-      peers: peersChanged ? [...wanted.peers] : [],
-      peersChanged,
-      node: Buffer.from(nodeChanged ? node : ''),
+      rows: parts.flatMap(({ rows }) => rows),
+      removed: parts.flatMap(({ removed }) => removed),
     };
+  }
+
+  private peer(nodeName: string): Changes {
+    const peer = this.deps.peers.peer(nodeName);
+    return this.sent.set(ROW.peers, nodeName, peer && peerRow(peer));
+  }
+
+  private rowsOf(resource: RowResource): readonly WantedRow[] {
+    const { nodeName, podIndex, peers, node } = this.deps;
+    switch (resource) {
+      case ROW.pods:
+        return podIndex.podsOn(nodeName).map((pod) => objectRow(uidOf(pod), pod));
+      case ROW.secrets:
+      case ROW.configMaps:
+        return this.usedObjects(resource).map((object) => objectRow(keyOf(object), object));
+      case ROW.nodes:
+        return [node()].flatMap((own) => (own === undefined ? [] : nodeRow(own)));
+      case ROW.peers:
+        return peers.peersOf(nodeName).map(peerRow);
+    }
+  }
+
+  /** What does not exist is left out. */
+  private usedObjects(resource: ReferencedResource): readonly ApiObject[] {
+    const { nodeName, podIndex } = this.deps;
+    const keys = new Set(podIndex.podsOn(nodeName).flatMap((pod) => referencesOf(pod)[resource]));
+    return [...keys].flatMap((key) => this.find(resource, key) ?? []);
+  }
+
+  private find(resource: RowResource, key: string): ApiObject | undefined {
+    const { nodeName, podIndex, secrets, configMaps, node } = this.deps;
+    switch (resource) {
+      case ROW.pods:
+        return podIndex.podsOn(nodeName).find((pod) => uidOf(pod) === key);
+      case ROW.secrets:
+        return secrets.get(key);
+      case ROW.configMaps:
+        return configMaps.get(key);
+      case ROW.nodes:
+        return node();
+      case ROW.peers:
+        return undefined;
+    }
   }
 }
 
-/** Of a Node, what decides whether a pod may be on it. */
-const admissionFactsOf = ({ metadata: { name, labels = {} }, spec: { taints = [] } }: Node) => ({
-  metadata: { name, labels },
-  spec: { taints },
-});
+const ORDER = [ROW.nodes, ROW.peers, ROW.secrets, ROW.configMaps, ROW.pods] as const;
 
-const diffObjects = <T extends ApiObject>(
-  sent: Map<string, Sent>,
-  wanted: readonly T[],
-  keyFor: (object: T) => string,
-  onUnsendable: (object: ApiObject, error: unknown) => void,
-): { readonly changed: Buffer[]; readonly removed: ObjectRef[] } => {
-  const changed: Buffer[] = [];
-  const keys = new Set<string>();
-  for (const object of wanted) {
-    const key = keyFor(object);
-    keys.add(key);
-    const version = object.metadata.resourceVersion ?? '';
-    const before = sent.get(key);
-    if (before?.version === version) continue;
-    try {
-      const digest = digestOf(object);
-      if (before?.digest !== digest) changed.push(encode(object));
-      sent.set(key, { ref: refOf(object), version, digest });
-    } catch (error) {
-      // The agent keeps what it had of it, if anything.
-      sent.set(key, { ref: refOf(object), digest: before?.digest ?? '', version });
-      onUnsendable(object, error);
-    }
-  }
-  const removed = [...sent].filter(([key]) => !keys.has(key));
-  for (const [key] of removed) sent.delete(key);
-  return { changed, removed: removed.map(([, { ref }]) => ref) };
-};
-
-const refOf = (object: ApiObject): ObjectRef => ({
-  ...nameOf(object),
-  uid: object.metadata.uid ?? '',
-});
+const uidOf = (pod: Pod): string => pod.metadata.uid ?? keyOf(pod);
 
 /** Field ownership can be larger than the object and no agent reads it. */
-const encode = (object: ApiObject): Buffer => {
-  const metadata = { ...object.metadata, managedFields: undefined };
-  const bytes = Buffer.from(stringifyJson({ ...object, metadata }));
-  if (bytes.length > MAX_OBJECT_BYTES) throw new Error(`it takes ${bytes.length} bytes`);
-  return bytes;
-};
+const objectRow = (key: string, object: ApiObject): WantedRow => ({
+  key,
+  version: object.metadata.resourceVersion,
+  essence: () => {
+    const metadata = { ...object.metadata, managedFields: undefined, resourceVersion: undefined };
+    return stringifyJson({ ...object, metadata, status: gatesOf(object) });
+  },
+  json: () => {
+    const metadata = { ...object.metadata, managedFields: undefined };
+    const bytes = Buffer.from(stringifyJson({ ...object, metadata }));
+    if (bytes.length > MAX_OBJECT_BYTES) throw new Error(`it takes ${bytes.length} bytes`);
+    return bytes;
+  },
+});
 
 /** A message carries one object at least; etcd takes 1.5 MB. */
 const MAX_OBJECT_BYTES = 16 * 1024 * 1024;
 
 /** An agent wrote the status itself: of it only what others decide is news, the readiness gates. */
-const digestOf = (object: ApiObject): string => {
-  const metadata = { ...object.metadata, managedFields: undefined, resourceVersion: undefined };
-  const rest = { ...object, metadata, status: gatesOf(object) };
-  return createHash('sha256').update(stringifyJson(rest)).digest('base64');
-};
-
 const gatesOf = ({ spec, status }: Partial<Pod>): readonly string[] =>
   (spec?.readinessGates ?? []).map(({ conditionType }) => {
     const condition = status?.conditions?.find(({ type }) => type === conditionType);
     return `${conditionType}=${condition?.status ?? ''}`;
   });
+
+const plainRow = (key: string, value: object): WantedRow => {
+  const text = stringifyJson(value);
+  return { key, version: undefined, essence: () => text, json: () => Buffer.from(text) };
+};
+
+const peerRow = (peer: Peer): WantedRow => plainRow(peer.nodeName, peer);
+
+/** Of a Node, what decides whether a pod may be on it. */
+const nodeRow = ({ metadata: { name, labels = {} }, spec: { taints = [] } }: Node): WantedRow =>
+  plainRow(name, { metadata: { name, labels }, spec: { taints } });

@@ -9,7 +9,7 @@ import type { Node, NodeCondition, Taint } from '../../api/types';
 import type { ApiClient } from '../../client/api-client';
 import { Semaphore } from '../../lib/async/semaphore';
 import { rfc3339, type Clock } from '../../lib/clock';
-import { internalIpOf } from './assignments';
+import { internalIpOf } from './peer-view';
 import { grpcError } from './node-identity';
 import { allocatePodCidr } from './pod-cidr';
 

@@ -1,7 +1,8 @@
 import { status } from '@grpc/grpc-js';
 
 import { onAbort } from '../../lib/async/on-abort';
-import type { ApiObject, Node, Pod } from '../../api/types';
+import { ROW } from '../../api/assignment-rows';
+import type { ApiObject, Node } from '../../api/types';
 import { TaskGroup } from '../../lib/async/task-group';
 import { stringifyJson } from '../../lib/json';
 import { describeError, type Log } from '../../lib/log';
@@ -12,9 +13,9 @@ import type {
   SessionResponse,
 } from '../../proto/gen/dhow/agent/v1/agent';
 import { ClockProbe } from './clock-skew';
-import { deltaOf, partsOf, snapshotOf } from './assignment-parts';
-import { assignmentsOf, SentAssignments, type NodeAssignments } from './assignments';
-import type { NodesOptions, NodesServerDeps, ObjectView } from './deps';
+import { changesOf, partsOf, snapshotOf } from './assignment-parts';
+import { Assignments } from './assignments';
+import type { NodesOptions, NodesServerDeps } from './deps';
 import type { EventWriter } from '../../client/event-writer';
 import { EventIntake } from './event-intake';
 import { LeaseRenewer } from './lease-renewer';
@@ -53,9 +54,7 @@ const MISSED_HEARTBEATS_MAX = 4;
 /** One agent's live connection, from after its registration until it ends. */
 export class NodeSession {
   private readonly controller = new AbortController();
-  private readonly sent = new SentAssignments((object, error) =>
-    this.noteUnsendable(object, error),
-  );
+  private readonly assignments: Assignments;
   private readonly writer: MessageWriter<SessionResponse>;
   private readonly statuses: StatusKeeper;
   private readonly keeper: NodeKeeper;
@@ -63,7 +62,6 @@ export class NodeSession {
   private readonly log: Log;
   private readonly silence: SilenceMeter;
   private readonly clockProbe: ClockProbe;
-  private isDirty = true;
   private wake: (() => void) | undefined;
   readonly signal = this.controller.signal;
 
@@ -76,6 +74,12 @@ export class NodeSession {
   ) {
     this.writer = new MessageWriter(stream.call, deps.clock, this.signal);
     this.log = deps.log.child({ node: this.name });
+    this.assignments = new Assignments({
+      ...deps,
+      nodeName: this.name,
+      node: () => deps.nodes.get(this.name) ?? this.node,
+      onUnsendable: (object, error) => this.noteUnsendable(object, error),
+    });
     this.events = new EventIntake(deps.events, deps.clock);
     this.silence = new SilenceMeter(deps.clock, deps.settings.heartbeatIntervalMs);
     const leaseSeconds = Math.ceil((deps.settings.heartbeatIntervalMs * 4) / 1000);
@@ -118,21 +122,23 @@ export class NodeSession {
 
   /** Serves until the agent leaves, `close` is called, or anything in it fails. */
   async run(): Promise<void> {
-    const { clock, settings, podIndex, peers, secrets, configMaps, nodes } = this.deps;
+    const { clock, settings, podIndex, peers } = this.deps;
     await this.writer.write(this.hello());
-    const markDirty = () => this.markDirty();
     const undo = [
-      podIndex.onChange(this.name, () => {
-        this.markDirty();
+      podIndex.onChange(this.name, (change) => {
+        this.assignments.mark(change);
+        this.wake?.();
+        if (change === ROW.pods) this.compareStatuses();
+      }),
+      peers.onPeerChange((nodeName) => {
+        this.assignments.markPeer(nodeName);
+        this.wake?.();
+      }),
+      peers.onNodeChange(this.name, () => {
+        this.assignments.mark(ROW.nodes);
+        this.wake?.();
         this.compareStatuses();
       }),
-      peers.onChange(markDirty),
-      watchOne(nodes, this.name, () => {
-        this.markDirty();
-        this.compareStatuses();
-      }),
-      watchAll(secrets, markDirty),
-      watchAll(configMaps, markDirty),
     ];
     try {
       await using tasks = new TaskGroup(this.signal);
@@ -169,23 +175,17 @@ export class NodeSession {
     return { message: { $case: 'hello', value } };
   }
 
-  private markDirty(): void {
-    this.isDirty = true;
-    this.wake?.();
-  }
-
   /** A snapshot first, then what changed, computed only when the agent has taken what came before. */
   private async sendAssignments(signal: AbortSignal): Promise<void> {
     let isFirst = true;
     const wakeUp = () => this.wake?.();
     onAbort(signal, wakeUp);
     while (!signal.aborted) {
-      if (!this.isDirty) await new Promise<void>((resolve) => (this.wake = resolve));
+      if (!this.assignments.isMarked) await new Promise<void>((resolve) => (this.wake = resolve));
       // Let changes that arrive in the same turn go out together.
       await new Promise((resolve) => setImmediate(resolve));
-      this.isDirty = false;
-      const parts = partsOf(this.sent.diff(this.wanted()), MAX_PART_BYTES);
-      for (const message of isFirst ? snapshotOf(parts) : parts.map(deltaOf))
+      const parts = partsOf(this.assignments.take(), MAX_PART_BYTES);
+      for (const message of isFirst ? snapshotOf(parts) : parts.map(changesOf))
         await this.writer.write({ message });
       isFirst = false;
     }
@@ -199,17 +199,6 @@ export class NodeSession {
     const involvedObject = { kind, apiVersion, namespace, name, uid };
     const event = { involvedObject, type: 'Warning', reason: 'FailedAssignment', message };
     this.events.accept(this.name, Buffer.from(stringifyJson(event)));
-  }
-
-  private wanted(): NodeAssignments {
-    const { podIndex, secrets, configMaps, peers } = this.deps;
-    const pods: readonly Pod[] = podIndex.podsOn(this.name);
-    const find = {
-      secret: (key: string) => secrets.get(key),
-      configMap: (key: string) => configMaps.get(key),
-    };
-    const node = this.deps.nodes.get(this.name) ?? this.node;
-    return assignmentsOf(pods, find, peers.peersOf(this.name), node);
   }
 
   /** While the node itself is not as its agent says, its pods are not either, and rightly so. */
@@ -273,15 +262,3 @@ export class NodeSession {
 
 const asReason = (reason: unknown): Error | undefined =>
   reason instanceof Error ? reason : undefined;
-
-/** Any change matters only when the diff says so: computing it is cheaper than tracking who uses what. */
-const watchAll = <T extends ApiObject>(view: ObjectView<T>, listener: () => void): (() => void) =>
-  view.subscribe({ onAdd: listener, onUpdate: listener, onDelete: listener });
-
-/** Labels and taints of the node: its agent admits pods by them. */
-const watchOne = (view: ObjectView<Node>, name: string, listener: () => void): (() => void) => {
-  const note = ({ metadata }: Node): void => {
-    if (metadata.name === name) listener();
-  };
-  return view.subscribe({ onAdd: note, onUpdate: note, onDelete: note });
-};

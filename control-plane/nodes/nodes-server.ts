@@ -83,7 +83,7 @@ class GrpcNodesServer implements NodesServer {
     this.renewals = new SpamFilter(clock);
     this.claims = new NodeClaims(client);
     this.broker = new StreamBroker(clock);
-    this.podIndex = new PodIndex(pods);
+    this.podIndex = new PodIndex(deps);
     this.peers = new PeerView(deps.nodes);
     this.ignoreNodes = deps.nodes.subscribe({ onDelete: (node) => this.endSession(node) });
     const isLive = (name: string) => this.sessions.get(name) !== undefined;
@@ -114,8 +114,8 @@ class GrpcNodesServer implements NodesServer {
   async [Symbol.asyncDispose](): Promise<void> {
     this.sessions.closeAll(grpcError(status.UNAVAILABLE, 'the server is stopping'));
     this.listener[Symbol.dispose]();
-    this.podIndex.dispose();
-    this.peers.dispose();
+    this.podIndex[Symbol.dispose]();
+    this.peers[Symbol.dispose]();
     this.ignoreNodes();
     await this.sessions.drained();
   }

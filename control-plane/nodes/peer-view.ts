@@ -1,40 +1,78 @@
 import { isDeepStrictEqual } from 'node:util';
 
+import type { Peer } from '../../api/assignment-rows';
+import { networkMtuOf } from '../../api/network-mtu';
 import type { Node } from '../../api/types';
-import type { Peer } from '../../proto/gen/dhow/agent/v1/agent';
-import { peersOf } from './assignments';
 import type { ObjectView } from './deps';
 
-/** What nodes must know of each other, recomputed only when a node changes in a way that matters. */
-export class PeerView {
+/** What nodes must know of each other and of themselves, kept from the informer's changes. */
+export class PeerView implements Disposable {
   private readonly peers = new Map<string, Peer>();
-  private readonly listeners = new Set<() => void>();
-  readonly dispose: () => void;
+  private readonly peerListeners = new Set<(nodeName: string) => void>();
+  private readonly nodeListeners = new Map<string, Set<() => void>>();
+  private readonly undo: () => void;
 
   constructor(nodes: ObjectView<Node>) {
-    this.dispose = nodes.subscribe({
+    this.undo = nodes.subscribe({
       onAdd: (node) => this.note(node.metadata.name, node),
       onUpdate: (node) => this.note(node.metadata.name, node),
       onDelete: (node) => this.note(node.metadata.name, undefined),
     });
   }
 
-  peersOf(nodeName: string): readonly Peer[] {
-    return [...this.peers.values()]
-      .filter((peer) => peer.nodeName !== nodeName)
-      .sort((a, b) => (a.nodeName < b.nodeName ? -1 : 1));
+  [Symbol.dispose](): void {
+    this.undo();
   }
 
-  onChange(listener: () => void): () => void {
-    this.listeners.add(listener);
-    return () => this.listeners.delete(listener);
+  /** Undefined while there are no routes to the node's pods to be had. */
+  peer(nodeName: string): Peer | undefined {
+    return this.peers.get(nodeName);
+  }
+
+  /** All others. */
+  peersOf(nodeName: string): readonly Peer[] {
+    return [...this.peers.values()].filter((peer) => peer.nodeName !== nodeName);
+  }
+
+  /** Calls `listener` with the name of each node that changes in a way that its peers must know. */
+  onPeerChange(listener: (nodeName: string) => void): () => void {
+    this.peerListeners.add(listener);
+    return () => this.peerListeners.delete(listener);
+  }
+
+  /** Calls `listener` whenever the one node changes. */
+  onNodeChange(nodeName: string, listener: () => void): () => void {
+    const listeners = this.nodeListeners.get(nodeName) ?? new Set();
+    this.nodeListeners.set(nodeName, listeners.add(listener));
+    return () => {
+      listeners.delete(listener);
+      if (listeners.size === 0 && this.nodeListeners.get(nodeName) === listeners)
+        this.nodeListeners.delete(nodeName);
+    };
   }
 
   private note(name: string, node: Node | undefined): void {
-    const next = node === undefined ? undefined : peersOf([node])[0];
+    for (const listener of this.nodeListeners.get(name) ?? []) listener();
+    const next = node === undefined ? undefined : peerOf(node);
     if (isDeepStrictEqual(next, this.peers.get(name))) return;
     if (next === undefined) this.peers.delete(name);
     else this.peers.set(name, next);
-    for (const listener of this.listeners) listener();
+    for (const listener of this.peerListeners) listener(name);
   }
 }
+
+/** Pure: undefined while it has no address or no range. */
+export const peerOf = (node: Node): Peer | undefined => {
+  const address = internalIpOf(node);
+  const podCidr = node.spec.podCIDR;
+  if (address === undefined || podCidr === undefined) return undefined;
+  const { name: nodeName } = node.metadata;
+  return { nodeName, address, podCidr, unreachable: !isReady(node), mtu: networkMtuOf(node) };
+};
+
+export const internalIpOf = ({ status }: Node): string | undefined =>
+  status.addresses?.find(({ type }) => type === 'InternalIP')?.address;
+
+const isReady = ({ status }: Node): boolean =>
+  status.conditions?.some(({ type, status: value }) => type === 'Ready' && value === 'True') ??
+  false;

@@ -1,26 +1,58 @@
-import { keyOf, type Pod } from '../../api/types';
+import { ROW } from '../../api/assignment-rows';
+import { keyOf, type ApiObject, type ConfigMap, type Pod, type Secret } from '../../api/types';
 import type { ObjectView } from './deps';
+import { referencesOf, type ReferencedResource } from './pod-references';
 
-/** The pods bound to each node, kept from the informer's changes. */
-export class PodIndex {
+/** What has changed for a node: its pods, or something that they use. */
+export type PodIndexChange = typeof ROW.pods | ReferencedResource;
+
+interface PodIndexDeps {
+  readonly pods: ObjectView<Pod>;
+  readonly secrets: ObjectView<Secret>;
+  readonly configMaps: ObjectView<ConfigMap>;
+}
+
+/**
+ * The pods bound to each node, and the other way round which nodes use an object, kept from the
+ * informers' changes: a change concerns the nodes that it is for, however many there are.
+ */
+export class PodIndex implements Disposable {
   private readonly byNode = new Map<string, Map<string, Pod>>();
-  private readonly listeners = new Map<string, Set<() => void>>();
-  readonly dispose: () => void;
+  /** By resource, then by `NAMESPACE/NAME`: how many pods of each node use it. */
+  private readonly users: Readonly<Record<ReferencedResource, Map<string, Map<string, number>>>> = {
+    [ROW.secrets]: new Map(),
+    [ROW.configMaps]: new Map(),
+  };
+  private readonly listeners = new Map<string, Set<(change: PodIndexChange) => void>>();
+  private readonly undo: readonly (() => void)[];
 
-  constructor(pods: ObjectView<Pod>) {
-    this.dispose = pods.subscribe({
-      onAdd: (pod) => this.note(undefined, pod),
-      onUpdate: (pod, previous) => this.note(previous, pod),
-      onDelete: (pod) => this.note(pod, undefined),
-    });
+  constructor({ pods, secrets, configMaps }: PodIndexDeps) {
+    this.undo = [
+      pods.subscribe({
+        onAdd: (pod) => this.note(undefined, pod),
+        onUpdate: (pod, previous) => this.note(previous, pod),
+        onDelete: (pod) => this.note(pod, undefined),
+      }),
+      this.follow(ROW.secrets, secrets),
+      this.follow(ROW.configMaps, configMaps),
+    ];
+  }
+
+  [Symbol.dispose](): void {
+    for (const undo of this.undo) undo();
   }
 
   podsOn(nodeName: string): readonly Pod[] {
     return [...(this.byNode.get(nodeName)?.values() ?? [])];
   }
 
-  /** Calls `listener` when a pod of the node comes, changes or goes; returns the undo. */
-  onChange(nodeName: string, listener: () => void): () => void {
+  /** Names of the nodes whose pods use the object, whether it exists or not. */
+  usersOf(resource: ReferencedResource, key: string): readonly string[] {
+    return [...(this.users[resource].get(key)?.keys() ?? [])];
+  }
+
+  /** Calls `listener` when something changes for the node; returns the undo. */
+  onChange(nodeName: string, listener: (change: PodIndexChange) => void): () => void {
     const listeners = this.listeners.get(nodeName) ?? new Set();
     this.listeners.set(nodeName, listeners.add(listener));
     return () => {
@@ -30,29 +62,59 @@ export class PodIndex {
     };
   }
 
+  private follow<T extends ApiObject>(
+    resource: ReferencedResource,
+    view: ObjectView<T>,
+  ): () => void {
+    const changed = (object: T) => {
+      for (const node of this.usersOf(resource, keyOf(object))) this.notify(node, resource);
+    };
+    return view.subscribe({ onAdd: changed, onUpdate: changed, onDelete: changed });
+  }
+
   private note(before: Pod | undefined, after: Pod | undefined): void {
     const from = before?.spec.nodeName;
     const to = after?.spec.nodeName;
     // The name is the key: a pod made again under the same name replaces the one before.
-    if (before !== undefined && from !== undefined && from !== to) this.remove(from, keyOf(before));
-    if (before !== undefined && after === undefined && from !== undefined)
+    if (before !== undefined && from !== undefined && (from !== to || after === undefined))
       this.remove(from, keyOf(before));
     if (after !== undefined && to !== undefined && to !== '') this.put(to, after);
-    for (const node of new Set([from, to])) if (node !== undefined) this.notify(node);
+    for (const node of new Set([from, to])) if (node !== undefined) this.notify(node, ROW.pods);
   }
 
   private put(node: string, pod: Pod): void {
     const pods = this.byNode.get(node) ?? new Map<string, Pod>();
-    this.byNode.set(node, pods.set(keyOf(pod), pod));
+    const key = keyOf(pod);
+    const previous = pods.get(key);
+    this.byNode.set(node, pods.set(key, pod));
+    this.count(node, pod, 1);
+    if (previous !== undefined) this.count(node, previous, -1);
   }
 
   private remove(node: string, key: string): void {
     const pods = this.byNode.get(node);
-    pods?.delete(key);
-    if (pods?.size === 0) this.byNode.delete(node);
+    const pod = pods?.get(key);
+    if (pods === undefined || pod === undefined) return;
+    pods.delete(key);
+    if (pods.size === 0) this.byNode.delete(node);
+    this.count(node, pod, -1);
   }
 
-  private notify(node: string): void {
-    for (const listener of this.listeners.get(node) ?? []) listener();
+  private count(node: string, pod: Pod, by: 1 | -1): void {
+    const references = referencesOf(pod);
+    for (const resource of [ROW.secrets, ROW.configMaps] as const) {
+      const users = this.users[resource];
+      for (const key of references[resource]) {
+        const nodes = users.get(key) ?? new Map<string, number>();
+        const count = (nodes.get(node) ?? 0) + by;
+        if (count > 0) users.set(key, nodes.set(node, count));
+        else nodes.delete(node);
+        if (nodes.size === 0) users.delete(key);
+      }
+    }
+  }
+
+  private notify(node: string, change: PodIndexChange): void {
+    for (const listener of this.listeners.get(node) ?? []) listener(change);
   }
 }

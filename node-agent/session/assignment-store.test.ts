@@ -2,9 +2,9 @@ import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-import type { ApiObject, Secret } from '../../api/types';
+import type { Secret } from '../../api/types';
 import { silentLog } from '../../lib/log';
-import type { Assignments } from '../../proto/gen/dhow/agent/v1/agent';
+import type { Row } from '../../proto/gen/dhow/agent/v1/agent';
 import { testPod } from '../pods/testing';
 import { AssignmentStore } from './assignment-store';
 
@@ -20,15 +20,11 @@ const open = (): AssignmentStore => {
   return store;
 };
 
-const bytes = (object: ApiObject): Buffer => Buffer.from(JSON.stringify(object));
-const snapshot = (more: Partial<Assignments>): Assignments => ({
-  pods: [],
-  secrets: [],
-  configMaps: [],
-  peers: [],
-  partial: false,
-  node: Buffer.alloc(0),
-  ...more,
+const row = (resource: string, key: string, value: object): Row => ({
+  resource,
+  key,
+  version: '',
+  json: Buffer.from(JSON.stringify(value)),
 });
 
 /** As long as each may be, with every character that is allowed. */
@@ -40,11 +36,14 @@ it('keeps and removes objects whose names are as long as names may be', () => {
   const metadata = { namespace: NAMESPACE, name: LONG_NAME, uid: 'uid-1' };
   const secret: Secret = { apiVersion: 'v1', kind: 'Secret', metadata, data: { k: 'dg==' } };
   const pod = testPod({ metadata });
-  open().applySnapshot(snapshot({ pods: [bytes(pod)], secrets: [bytes(secret)] }));
+  open().applySnapshot([
+    row('secrets', `${NAMESPACE}/${LONG_NAME}`, secret),
+    row('pods', 'uid-1', pod),
+  ]);
   const again = open();
   expect(again.pods.get('uid-1')?.metadata.name).toBe(LONG_NAME);
   expect(again.secret(NAMESPACE, LONG_NAME)?.data).toEqual({ k: 'dg==' });
-  again.applySnapshot(snapshot({}));
+  again.applySnapshot([]);
   const left = open();
   expect([...left.pods]).toEqual([]);
   expect(left.secret(NAMESPACE, LONG_NAME)).toBeUndefined();
@@ -52,7 +51,7 @@ it('keeps and removes objects whose names are as long as names may be', () => {
 
 it('drops a file that is not under its own name, and goes on', () => {
   const pod = testPod();
-  open().applySnapshot(snapshot({ pods: [bytes(pod)] }));
+  open().applySnapshot([row('pods', 'uid-1', pod)]);
   writeFileSync(join(directory, 'pods', 'old-name.json'), JSON.stringify(pod));
   writeFileSync(join(directory, 'pods', 'damaged.json'), '{');
   expect([...open().pods.keys()]).toEqual(['uid-1']);
@@ -62,9 +61,22 @@ it('drops a file that is not under its own name, and goes on', () => {
 it('remembers labels and taints of the node', () => {
   const taints = [{ key: 'out', effect: 'NoExecute' }];
   const node = { metadata: { name: 'n1', labels: { disk: 'fast' } }, spec: { taints } };
-  open().applySnapshot(snapshot({ node: Buffer.from(JSON.stringify(node)) }));
+  open().applySnapshot([row('nodes', 'n1', node)]);
   const again = open();
   expect(again.facts.node).toEqual({ name: 'n1', labels: { disk: 'fast' }, taints });
-  again.applySnapshot(snapshot({}));
-  expect(again.facts.node?.labels).toEqual({ disk: 'fast' });
+  again.applyChanges({ rows: [], removed: [{ resource: 'nodes', key: 'n1' }] });
+  expect(again.facts.node).toBeUndefined();
+});
+
+it('takes one row after the other, and passes over kinds that it does not know', () => {
+  const store = open();
+  const peer = (nodeName: string) => ({ nodeName, address: '192.0.2.7' });
+  store.applySnapshot([row('peers', 'b', peer('b')), row('services', 'ns/web', {})]);
+  store.applyChanges({
+    rows: [row('peers', 'a', peer('a')), row('__proto__', 'x', {})],
+    removed: [{ resource: 'services', key: 'ns/web' }],
+  });
+  expect(store.facts.peers.map(({ nodeName }) => nodeName)).toEqual(['a', 'b']);
+  store.applyChanges({ rows: [], removed: [{ resource: 'peers', key: 'b' }] });
+  expect(open().facts.peers).toEqual([peer('a')]);
 });

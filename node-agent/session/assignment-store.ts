@@ -2,35 +2,36 @@ import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync, rmSync } from 'node:fs';
 import { basename, join } from 'node:path';
 
-import {
-  keyOf,
-  nameKey,
-  type ApiObject,
-  type ConfigMap,
-  type Node,
-  type Pod,
-  type Secret,
-} from '../../api/types';
+import { ROW, type Peer, type RowResource } from '../../api/assignment-rows';
+import { keyOf, nameKey, type ConfigMap, type Node, type Pod, type Secret } from '../../api/types';
 import { describeError, type Log } from '../../lib/log';
-import type {
-  AssignmentDelta,
-  Assignments,
-  ObjectRef,
-  Peer,
-  ServerHello,
-} from '../../proto/gen/dhow/agent/v1/agent';
+import type { Changes, Row, ServerHello } from '../../proto/gen/dhow/agent/v1/agent';
 import type { AdmittingNode } from '../pods/admission';
 import { hasErrorCode, writeFileAtomic } from '../files';
 import { parseJson, stringifyJson } from '../../lib/json';
 
-/** What a node must know of the cluster besides its pods. */
-export interface NodeFacts {
+interface NodeRange {
   readonly podCidr: string;
   readonly clusterCidr: string;
+}
+
+/** What a node must know of the cluster besides its pods. */
+export interface NodeFacts extends NodeRange {
   readonly peers: readonly Peer[];
   /** Labels and taints of this node; undefined until the server has said. */
-  readonly node?: AdmittingNode | undefined;
+  readonly node: AdmittingNode | undefined;
 }
+
+/** How the key of a row is found in what the row holds, so that the checkpoint can be read back. */
+const KEYS: Readonly<Record<RowResource, (value: never) => string>> = {
+  [ROW.pods]: (pod: Pod) => uidOf(pod),
+  [ROW.secrets]: (secret: Secret) => keyOf(secret),
+  [ROW.configMaps]: (map: ConfigMap) => keyOf(map),
+  [ROW.nodes]: (node: Node) => node.metadata.name,
+  [ROW.peers]: (peer: Peer) => peer.nodeName,
+};
+
+const isKnown = (resource: string): resource is RowResource => Object.hasOwn(KEYS, resource);
 
 /**
  * What the server wants of this node, in memory and in a checkpoint on tmpfs (it holds secrets), so
@@ -40,7 +41,17 @@ export class AssignmentStore {
   readonly pods = new Map<string, Pod>();
   private readonly secrets = new Map<string, Secret>();
   private readonly configMaps = new Map<string, ConfigMap>();
-  private currentFacts: NodeFacts = { podCidr: '', clusterCidr: '', peers: [] };
+  private readonly nodes = new Map<string, Node>();
+  private readonly peers = new Map<string, Peer>();
+  private readonly tables: Readonly<Record<RowResource, Map<string, unknown>>> = {
+    [ROW.pods]: this.pods,
+    [ROW.secrets]: this.secrets,
+    [ROW.configMaps]: this.configMaps,
+    [ROW.nodes]: this.nodes,
+    [ROW.peers]: this.peers,
+  };
+  private range: NodeRange = { podCidr: '', clusterCidr: '' };
+  private known: NodeFacts | undefined;
 
   constructor(
     private readonly directory: string,
@@ -48,7 +59,12 @@ export class AssignmentStore {
   ) {}
 
   get facts(): NodeFacts {
-    return this.currentFacts;
+    this.known ??= {
+      ...this.range,
+      peers: [...this.peers.values()].sort((a, b) => (a.nodeName < b.nodeName ? -1 : 1)),
+      node: [...this.nodes.values()].map(admittingNodeOf)[0],
+    };
+    return this.known;
   }
 
   secret(namespace: string, name: string): Secret | undefined {
@@ -61,92 +77,60 @@ export class AssignmentStore {
 
   /** Reads the checkpoint; what is damaged there is dropped, the server sends it again. */
   load(): void {
-    for (const pod of this.read<Pod>('pods', uidOf)) this.pods.set(uidOf(pod), pod);
-    for (const secret of this.read<Secret>('secrets', keyOf))
-      this.secrets.set(keyOf(secret), secret);
-    for (const map of this.read<ConfigMap>('config-maps', keyOf))
-      this.configMaps.set(keyOf(map), map);
-    const [facts] = this.read<NodeFacts>('facts', () => FACTS_KEY);
-    if (facts !== undefined) this.currentFacts = facts;
+    for (const resource of Object.values(ROW))
+      for (const [key, value] of this.read(resource, KEYS[resource]))
+        this.tables[resource].set(key, value);
+    const [range] = this.read<NodeRange>('facts', () => FACTS_KEY);
+    if (range !== undefined) this.range = range[1];
+    this.known = undefined;
   }
 
   applyHello({ podCidr, clusterCidr }: ServerHello): void {
-    this.setFacts({ ...this.currentFacts, podCidr, clusterCidr });
+    this.range = { podCidr, clusterCidr };
+    this.known = undefined;
+    this.write('facts', FACTS_KEY, this.range);
   }
 
-  applySnapshot({ pods, secrets, configMaps, peers, node }: Assignments): void {
-    const wantedPods = this.parseAll<Pod>(pods);
-    const wantedSecrets = this.parseAll<Secret>(secrets);
-    const wantedMaps = this.parseAll<ConfigMap>(configMaps);
-    this.replace('pods', this.pods, wantedPods, uidOf);
-    this.replace('secrets', this.secrets, wantedSecrets, keyOf);
-    this.replace('config-maps', this.configMaps, wantedMaps, keyOf);
-    this.setFacts({ ...this.currentFacts, peers, ...nodeFactsOf(node) });
+  /** All that there is from now on. */
+  applySnapshot(rows: readonly Row[]): void {
+    const wanted = new Set(rows.map(({ resource, key }) => `${resource} ${key}`));
+    for (const resource of Object.values(ROW))
+      for (const key of [...this.tables[resource].keys()])
+        if (!wanted.has(`${resource} ${key}`)) this.remove(resource, key);
+    for (const row of rows) this.put(row);
   }
 
-  applyDelta(delta: AssignmentDelta): void {
-    for (const pod of this.parseAll<Pod>(delta.pods)) this.put('pods', this.pods, pod, uidOf);
-    for (const { uid } of delta.removedPods) this.remove('pods', this.pods, uid);
-    for (const secret of this.parseAll<Secret>(delta.secrets))
-      this.put('secrets', this.secrets, secret, keyOf);
-    for (const ref of delta.removedSecrets) this.remove('secrets', this.secrets, keyOfRef(ref));
-    for (const map of this.parseAll<ConfigMap>(delta.configMaps))
-      this.put('config-maps', this.configMaps, map, keyOf);
-    for (const ref of delta.removedConfigMaps)
-      this.remove('config-maps', this.configMaps, keyOfRef(ref));
-    if (delta.peersChanged || delta.node.length > 0) {
-      const { peers } = delta.peersChanged ? delta : this.currentFacts;
-      this.setFacts({ ...this.currentFacts, peers, ...nodeFactsOf(delta.node) });
-    }
+  applyChanges({ rows, removed }: Changes): void {
+    for (const { resource, key } of removed) if (isKnown(resource)) this.remove(resource, key);
+    for (const row of rows) this.put(row);
   }
 
   /** Keeps a pod's own latest status for the next start. */
   noteStatus(uid: string, status: Pod['status']): void {
     const pod = this.pods.get(uid);
-    if (pod !== undefined) this.put('pods', this.pods, { ...pod, status }, uidOf);
+    if (pod !== undefined) this.keep(ROW.pods, uid, { ...pod, status });
   }
 
   /** One object that cannot be read must not keep the others away. */
-  private parseAll<T>(messages: readonly Uint8Array[]): T[] {
-    return messages.flatMap((bytes) => {
-      try {
-        return [parseJson(bytes) as T];
-      } catch (error) {
-        this.log.error({ err: describeError(error) }, 'the server sent an object that is no JSON');
-        return [];
-      }
-    });
+  private put({ resource, key, json }: Row): void {
+    if (!isKnown(resource)) return;
+    try {
+      this.keep(resource, key, parseJson(json));
+    } catch (error) {
+      this.log.error({ err: describeError(error) }, 'the server sent an object that is no JSON');
+    }
   }
 
-  private setFacts(facts: NodeFacts): void {
-    this.currentFacts = facts;
-    this.write('facts', FACTS_KEY, facts);
+  private keep(resource: RowResource, key: string, value: unknown): void {
+    this.known = undefined;
+    this.tables[resource].set(key, value);
+    this.write(resource, key, value);
   }
 
-  private replace<T extends ApiObject>(
-    kind: string,
-    map: Map<string, T>,
-    wanted: readonly T[],
-    key: (object: T) => string,
-  ): void {
-    const keys = new Set(wanted.map(key));
-    for (const known of [...map.keys()]) if (!keys.has(known)) this.remove(kind, map, known);
-    for (const object of wanted) this.put(kind, map, object, key);
-  }
-
-  private put<T extends ApiObject>(
-    kind: string,
-    map: Map<string, T>,
-    object: T,
-    key: (object: T) => string,
-  ): void {
-    map.set(key(object), object);
-    this.write(kind, key(object), object);
-  }
-
-  private remove(kind: string, map: Map<string, unknown>, key: string): void {
-    map.delete(key);
-    rmSync(this.pathOf(kind, key), { force: true });
+  private remove(resource: RowResource, key: string): void {
+    this.known = undefined;
+    this.tables[resource].delete(key);
+    rmSync(this.pathOf(resource, key), { force: true });
   }
 
   private write(kind: string, key: string, value: unknown): void {
@@ -158,7 +142,7 @@ export class AssignmentStore {
     }
   }
 
-  private read<T>(kind: string, keyFor: (object: T) => string): T[] {
+  private read<T>(kind: string, keyFor: (object: T) => string): [key: string, object: T][] {
     const folder = join(this.directory, kind);
     let names: string[];
     try {
@@ -171,8 +155,9 @@ export class AssignmentStore {
       try {
         const object = parseJson(readFileSync(join(folder, name), 'utf8')) as T;
         // Under another name nobody would delete it: it would come back with every start.
-        if (name !== basename(this.pathOf(kind, keyFor(object)))) throw new Error('misnamed');
-        return [object];
+        const key = keyFor(object);
+        if (name !== basename(this.pathOf(kind, key))) throw new Error('misnamed');
+        return [[key, object]];
       } catch (error) {
         this.log.warn({ file: name, err: describeError(error) }, 'damaged checkpoint file dropped');
         rmSync(join(folder, name), { force: true });
@@ -189,14 +174,11 @@ export class AssignmentStore {
 /** Keys are longer than file names may be: a namespace and a name of 253 characters, with escapes. */
 const fileNameOf = (key: string): string => createHash('sha256').update(key).digest('hex');
 
-const nodeFactsOf = (bytes: Uint8Array): Pick<NodeFacts, 'node'> => {
-  if (bytes.length === 0) return {};
-  const { metadata, spec } = parseJson(bytes) as Node;
-  return {
-    node: { name: metadata.name, labels: metadata.labels ?? {}, taints: spec.taints ?? [] },
-  };
-};
+const admittingNodeOf = ({ metadata, spec }: Node): AdmittingNode => ({
+  name: metadata.name,
+  labels: metadata.labels ?? {},
+  taints: spec.taints ?? [],
+});
 
 const FACTS_KEY = 'node';
 const uidOf = (pod: Pod): string => pod.metadata.uid ?? '';
-const keyOfRef = ({ namespace, name }: ObjectRef): string => nameKey({ namespace, name });

@@ -8,11 +8,10 @@ import { describeError, type Log } from '../../lib/log';
 import type { Random } from '../../lib/random';
 import type {
   AgentHello,
-  AssignmentDelta,
-  Assignments,
+  Changes,
   ClockReading,
   OpenStream,
-  Peer,
+  Row,
   ServerHello,
   SessionRequest,
   SessionResponse,
@@ -25,8 +24,9 @@ import { firstWithin, nextMessage } from '../../lib/async/message-stream';
 
 export interface SessionHandlers {
   onHello(hello: ServerHello): void;
-  onSnapshot(assignments: Assignments): void;
-  onDelta(delta: AssignmentDelta): void;
+  /** All rows that there are. */
+  onSnapshot(rows: readonly Row[]): void;
+  onChanges(changes: Changes): void;
   onOpenStream(request: OpenStream): void;
 }
 
@@ -162,7 +162,8 @@ export class SessionClient {
 
   private async receive(stream: SessionStream, signal: AbortSignal): Promise<void> {
     const { handlers, statuses } = this.deps;
-    const snapshot = new SnapshotParts();
+    // A session has one snapshot, in parts.
+    const snapshot: Row[] = [];
     for (;;) {
       // A task that fails must not wait for a stream that has nothing to say.
       const next = await nextMessage(stream.messages, signal);
@@ -171,11 +172,11 @@ export class SessionClient {
       const { message } = next.value;
       switch (message?.$case) {
         case 'snapshot':
-          snapshot.add(message.value);
-          if (!message.value.partial) handlers.onSnapshot(snapshot);
+          for (const row of message.value.rows) snapshot.push(row);
+          if (!message.value.partial) handlers.onSnapshot(snapshot.splice(0));
           break;
-        case 'delta':
-          handlers.onDelta(message.value);
+        case 'changes':
+          handlers.onChanges(message.value);
           break;
         case 'statusAck':
           for (const { uid } of message.value.pods) statuses.acknowledge(uid);
@@ -233,24 +234,6 @@ export class SessionClient {
 
 const isUnknownToServer = (error: unknown): boolean =>
   error instanceof Error && 'code' in error && error.code === status.UNAUTHENTICATED;
-
-/** A snapshot while it comes in. A session has one. */
-class SnapshotParts implements Assignments {
-  readonly pods: Buffer[] = [];
-  readonly secrets: Buffer[] = [];
-  readonly configMaps: Buffer[] = [];
-  readonly peers: Peer[] = [];
-  readonly partial = false;
-  node: Buffer = Buffer.alloc(0);
-
-  add({ pods, secrets, configMaps, peers, node }: Assignments): void {
-    if (node.length > 0) this.node = node;
-    this.pods.push(...pods);
-    this.secrets.push(...secrets);
-    this.configMaps.push(...configMaps);
-    this.peers.push(...peers);
-  }
-}
 
 // Behind a call, so that the compiler does not take an earlier look for the present one.
 const aborted = (signal: AbortSignal): boolean => signal.aborted;

@@ -12,7 +12,7 @@ import type { ApiObject, Deployment, Node, Pod, PodTemplate, ReplicaSet } from '
 import { readYaml, toYaml } from '../../api/yaml';
 import { itemOf } from '../../control-plane/api-server/objects/item';
 import { isFromTemplate, templateHash } from '../../control-plane/controllers/deployment/template';
-import { SentAssignments } from '../../control-plane/nodes/assignments';
+import { Assignments } from '../../control-plane/nodes/assignments';
 import { decodeObject, encodeObject } from '../../control-plane/store/object-codec';
 import { canonicalJson, parseJson, stringifyJson } from '../../lib/json';
 
@@ -93,15 +93,26 @@ const NODE: Node = {
 it('reaches an agent whole, and once', () => {
   forExtremes(POD!, (object) => {
     const pod = { ...object, metadata: { ...object.metadata, uid: 'u', resourceVersion: '1' } };
-    const sent = new SentAssignments();
-    const wanted = { pods: [pod as Pod], secrets: [], configMaps: [], peers: [], node: NODE };
-    const delta = sent.diff(wanted);
+    let assigned = pod as Pod;
+    const assignments = new Assignments({
+      nodeName: 'n',
+      podIndex: { podsOn: () => [assigned] },
+      secrets: { get: () => undefined },
+      configMaps: { get: () => undefined },
+      peers: { peer: () => undefined, peersOf: () => [] },
+      node: () => NODE,
+      onUnsendable: (_object, error) => {
+        throw error;
+      },
+    });
+    const pods = assignments.take().rows.filter(({ resource }) => resource === 'pods');
     const { managedFields: _fields, ...metadata } = pod.metadata;
-    expect(delta?.pods.map((bytes) => canonicalJson(parseJson(bytes)))).toEqual([
+    expect(pods.map(({ json }) => canonicalJson(parseJson(json)))).toEqual([
       canonicalJson({ ...pod, metadata }),
     ]);
-    const again = { ...pod, metadata: { ...pod.metadata, resourceVersion: '2' } } as Pod;
-    expect(sent.diff({ ...wanted, pods: [again] })).toBeUndefined();
+    assigned = { ...pod, metadata: { ...pod.metadata, resourceVersion: '2' } } as Pod;
+    assignments.mark('pods');
+    expect(assignments.take()).toEqual({ rows: [], removed: [] });
   });
 });
 

@@ -114,8 +114,8 @@ export interface ClockReading {
 export interface SessionResponse {
   message:
     | { $case: "hello"; value: ServerHello }
-    | { $case: "snapshot"; value: Assignments }
-    | { $case: "delta"; value: AssignmentDelta }
+    | { $case: "snapshot"; value: Snapshot }
+    | { $case: "changes"; value: Changes }
     | { $case: "statusAck"; value: StatusAck }
     | { $case: "openStream"; value: OpenStream }
     | { $case: "heartbeatAck"; value: HeartbeatAck }
@@ -137,47 +137,42 @@ export interface HeartbeatAck {
   probe: bigint;
 }
 
-/** All that this node should run and know. The agent removes what is not in it. */
-export interface Assignments {
-  /** JSON of v1 Pod, each. */
-  pods: Buffer[];
-  /** JSON of v1 Secret and ConfigMap, each: only those that these pods use. */
-  secrets: Buffer[];
-  configMaps: Buffer[];
-  peers: Peer[];
-  /** Another part follows: a snapshot may be larger than a message. All parts together are it. */
-  partial: boolean;
-  /** JSON of the v1 Node with its metadata.labels and spec.taints: what pods are admitted by. */
-  node: Buffer;
+/** One object that this node should know of. */
+export interface Row {
+  /**
+   * Of which kind: "pods", "secrets", "configmaps", "nodes" (this one, as pods are admitted by it) or
+   * "peers". An agent passes over what it does not know.
+   */
+  resource: string;
+  /** Within its kind: the uid of a pod, NAMESPACE/NAME, the name of a node. */
+  key: string;
+  /** The object's resourceVersion; empty where it has none. */
+  version: string;
+  json: Buffer;
 }
 
-export interface AssignmentDelta {
-  pods: Buffer[];
-  removedPods: ObjectRef[];
-  secrets: Buffer[];
-  removedSecrets: ObjectRef[];
-  configMaps: Buffer[];
-  removedConfigMaps: ObjectRef[];
-  /** All peers, when any changed. */
-  peers: Peer[];
-  peersChanged: boolean;
-  /** As in Assignments; empty: unchanged. */
-  node: Buffer;
+export interface RowKey {
+  resource: string;
+  key: string;
+}
+
+/** All that this node should run and know, in one or more messages. The agent removes what is not in it. */
+export interface Snapshot {
+  /** What pods use comes before the pods. */
+  rows: Row[];
+  /** Another part follows. */
+  partial: boolean;
+}
+
+export interface Changes {
+  rows: Row[];
+  removed: RowKey[];
 }
 
 export interface ObjectRef {
   namespace: string;
   name: string;
   uid: string;
-}
-
-export interface Peer {
-  nodeName: string;
-  address: string;
-  podCidr: string;
-  unreachable: boolean;
-  /** The largest packet that its interface takes; 0: not known. */
-  mtu: number;
 }
 
 /** The server has stored these statuses (or dropped them because the pod is gone). */
@@ -1539,10 +1534,10 @@ export const SessionResponse: MessageFns<SessionResponse> = {
         ServerHello.encode(message.message.value, writer.uint32(10).fork()).join();
         break;
       case "snapshot":
-        Assignments.encode(message.message.value, writer.uint32(18).fork()).join();
+        Snapshot.encode(message.message.value, writer.uint32(58).fork()).join();
         break;
-      case "delta":
-        AssignmentDelta.encode(message.message.value, writer.uint32(26).fork()).join();
+      case "changes":
+        Changes.encode(message.message.value, writer.uint32(66).fork()).join();
         break;
       case "statusAck":
         StatusAck.encode(message.message.value, writer.uint32(34).fork()).join();
@@ -1578,20 +1573,20 @@ export const SessionResponse: MessageFns<SessionResponse> = {
             message.message = { $case: "hello", value: ServerHello.decode(reader, reader.uint32()) };
             continue;
           }
-          case 2: {
-            if (tag !== 18) {
+          case 7: {
+            if (tag !== 58) {
               break;
             }
 
-            message.message = { $case: "snapshot", value: Assignments.decode(reader, reader.uint32()) };
+            message.message = { $case: "snapshot", value: Snapshot.decode(reader, reader.uint32()) };
             continue;
           }
-          case 3: {
-            if (tag !== 26) {
+          case 8: {
+            if (tag !== 66) {
               break;
             }
 
-            message.message = { $case: "delta", value: AssignmentDelta.decode(reader, reader.uint32()) };
+            message.message = { $case: "changes", value: Changes.decode(reader, reader.uint32()) };
             continue;
           }
           case 4: {
@@ -1635,9 +1630,9 @@ export const SessionResponse: MessageFns<SessionResponse> = {
       message: isSet(object.hello)
         ? { $case: "hello", value: ServerHello.fromJSON(object.hello) }
         : isSet(object.snapshot)
-        ? { $case: "snapshot", value: Assignments.fromJSON(object.snapshot) }
-        : isSet(object.delta)
-        ? { $case: "delta", value: AssignmentDelta.fromJSON(object.delta) }
+        ? { $case: "snapshot", value: Snapshot.fromJSON(object.snapshot) }
+        : isSet(object.changes)
+        ? { $case: "changes", value: Changes.fromJSON(object.changes) }
         : isSet(object.statusAck)
         ? { $case: "statusAck", value: StatusAck.fromJSON(object.statusAck) }
         : isSet(object.status_ack)
@@ -1659,9 +1654,9 @@ export const SessionResponse: MessageFns<SessionResponse> = {
     if (message.message?.$case === "hello") {
       obj.hello = ServerHello.toJSON(message.message.value);
     } else if (message.message?.$case === "snapshot") {
-      obj.snapshot = Assignments.toJSON(message.message.value);
-    } else if (message.message?.$case === "delta") {
-      obj.delta = AssignmentDelta.toJSON(message.message.value);
+      obj.snapshot = Snapshot.toJSON(message.message.value);
+    } else if (message.message?.$case === "changes") {
+      obj.changes = Changes.toJSON(message.message.value);
     } else if (message.message?.$case === "statusAck") {
       obj.statusAck = StatusAck.toJSON(message.message.value);
     } else if (message.message?.$case === "openStream") {
@@ -1686,13 +1681,13 @@ export const SessionResponse: MessageFns<SessionResponse> = {
       }
       case "snapshot": {
         if (object.message?.value !== undefined && object.message?.value !== null) {
-          message.message = { $case: "snapshot", value: Assignments.fromPartial(object.message.value) };
+          message.message = { $case: "snapshot", value: Snapshot.fromPartial(object.message.value) };
         }
         break;
       }
-      case "delta": {
+      case "changes": {
         if (object.message?.value !== undefined && object.message?.value !== null) {
-          message.message = { $case: "delta", value: AssignmentDelta.fromPartial(object.message.value) };
+          message.message = { $case: "changes", value: Changes.fromPartial(object.message.value) };
         }
         break;
       }
@@ -1941,34 +1936,28 @@ export const HeartbeatAck: MessageFns<HeartbeatAck> = {
   },
 };
 
-function createBaseAssignments(): Assignments {
-  return { pods: [], secrets: [], configMaps: [], peers: [], partial: false, node: Buffer.alloc(0) };
+function createBaseRow(): Row {
+  return { resource: "", key: "", version: "", json: Buffer.alloc(0) };
 }
 
-export const Assignments: MessageFns<Assignments> = {
-  encode(message: Assignments, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
-    for (const v of message.pods) {
-      writer.uint32(10).bytes(v!);
+export const Row: MessageFns<Row> = {
+  encode(message: Row, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.resource !== "") {
+      writer.uint32(10).string(message.resource);
     }
-    for (const v of message.secrets) {
-      writer.uint32(18).bytes(v!);
+    if (message.key !== "") {
+      writer.uint32(18).string(message.key);
     }
-    for (const v of message.configMaps) {
-      writer.uint32(26).bytes(v!);
+    if (message.version !== "") {
+      writer.uint32(26).string(message.version);
     }
-    for (const v of message.peers) {
-      Peer.encode(v!, writer.uint32(34).fork()).join();
-    }
-    if (message.partial !== false) {
-      writer.uint32(40).bool(message.partial);
-    }
-    if (message.node.length !== 0) {
-      writer.uint32(50).bytes(message.node);
+    if (message.json.length !== 0) {
+      writer.uint32(34).bytes(message.json);
     }
     return writer;
   },
 
-  decode(input: BinaryReader | Uint8Array, length?: number): Assignments {
+  decode(input: BinaryReader | Uint8Array, length?: number): Row {
     const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
     const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
     if (previousRecursionDepth >= 100) {
@@ -1977,7 +1966,7 @@ export const Assignments: MessageFns<Assignments> = {
     (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
     try {
       const end = length === undefined ? reader.len : reader.pos + length;
-      const message = createBaseAssignments();
+      const message = createBaseRow();
       while (reader.pos < end) {
         const tag = reader.uint32();
         switch (tag >>> 3) {
@@ -1986,7 +1975,7 @@ export const Assignments: MessageFns<Assignments> = {
               break;
             }
 
-            message.pods.push(Buffer.from(reader.bytes()));
+            message.resource = reader.string();
             continue;
           }
           case 2: {
@@ -1994,7 +1983,7 @@ export const Assignments: MessageFns<Assignments> = {
               break;
             }
 
-            message.secrets.push(Buffer.from(reader.bytes()));
+            message.key = reader.string();
             continue;
           }
           case 3: {
@@ -2002,7 +1991,7 @@ export const Assignments: MessageFns<Assignments> = {
               break;
             }
 
-            message.configMaps.push(Buffer.from(reader.bytes()));
+            message.version = reader.string();
             continue;
           }
           case 4: {
@@ -2010,25 +1999,189 @@ export const Assignments: MessageFns<Assignments> = {
               break;
             }
 
-            message.peers.push(Peer.decode(reader, reader.uint32()));
+            message.json = Buffer.from(reader.bytes());
             continue;
           }
-          case 5: {
-            if (tag !== 40) {
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): Row {
+    return {
+      resource: isSet(object.resource) ? globalThis.String(object.resource) : "",
+      key: isSet(object.key) ? globalThis.String(object.key) : "",
+      version: isSet(object.version) ? globalThis.String(object.version) : "",
+      json: isSet(object.json) ? Buffer.from(bytesFromBase64(object.json)) : Buffer.alloc(0),
+    };
+  },
+
+  toJSON(message: Row): unknown {
+    const obj: any = {};
+    if (message.resource !== "") {
+      obj.resource = message.resource;
+    }
+    if (message.key !== "") {
+      obj.key = message.key;
+    }
+    if (message.version !== "") {
+      obj.version = message.version;
+    }
+    if (message.json.length !== 0) {
+      obj.json = base64FromBytes(message.json);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<Row>): Row {
+    return Row.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<Row>): Row {
+    const message = createBaseRow();
+    message.resource = object.resource ?? "";
+    message.key = object.key ?? "";
+    message.version = object.version ?? "";
+    message.json = object.json ?? Buffer.alloc(0);
+    return message;
+  },
+};
+
+function createBaseRowKey(): RowKey {
+  return { resource: "", key: "" };
+}
+
+export const RowKey: MessageFns<RowKey> = {
+  encode(message: RowKey, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.resource !== "") {
+      writer.uint32(10).string(message.resource);
+    }
+    if (message.key !== "") {
+      writer.uint32(18).string(message.key);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RowKey {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRowKey();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.resource = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.key = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): RowKey {
+    return {
+      resource: isSet(object.resource) ? globalThis.String(object.resource) : "",
+      key: isSet(object.key) ? globalThis.String(object.key) : "",
+    };
+  },
+
+  toJSON(message: RowKey): unknown {
+    const obj: any = {};
+    if (message.resource !== "") {
+      obj.resource = message.resource;
+    }
+    if (message.key !== "") {
+      obj.key = message.key;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<RowKey>): RowKey {
+    return RowKey.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<RowKey>): RowKey {
+    const message = createBaseRowKey();
+    message.resource = object.resource ?? "";
+    message.key = object.key ?? "";
+    return message;
+  },
+};
+
+function createBaseSnapshot(): Snapshot {
+  return { rows: [], partial: false };
+}
+
+export const Snapshot: MessageFns<Snapshot> = {
+  encode(message: Snapshot, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.rows) {
+      Row.encode(v!, writer.uint32(10).fork()).join();
+    }
+    if (message.partial !== false) {
+      writer.uint32(16).bool(message.partial);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Snapshot {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseSnapshot();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.rows.push(Row.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
               break;
             }
 
             message.partial = reader.bool();
             continue;
           }
-          case 6: {
-            if (tag !== 50) {
-              break;
-            }
-
-            message.node = Buffer.from(reader.bytes());
-            continue;
-          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2041,108 +2194,51 @@ export const Assignments: MessageFns<Assignments> = {
     }
   },
 
-  fromJSON(object: any): Assignments {
+  fromJSON(object: any): Snapshot {
     return {
-      pods: globalThis.Array.isArray(object?.pods) ? object.pods.map((e: any) => Buffer.from(bytesFromBase64(e))) : [],
-      secrets: globalThis.Array.isArray(object?.secrets)
-        ? object.secrets.map((e: any) => Buffer.from(bytesFromBase64(e)))
-        : [],
-      configMaps: globalThis.Array.isArray(object?.configMaps)
-        ? object.configMaps.map((e: any) => Buffer.from(bytesFromBase64(e)))
-        : globalThis.Array.isArray(object?.config_maps)
-        ? object.config_maps.map((e: any) => Buffer.from(bytesFromBase64(e)))
-        : [],
-      peers: globalThis.Array.isArray(object?.peers) ? object.peers.map((e: any) => Peer.fromJSON(e)) : [],
+      rows: globalThis.Array.isArray(object?.rows) ? object.rows.map((e: any) => Row.fromJSON(e)) : [],
       partial: isSet(object.partial) ? globalThis.Boolean(object.partial) : false,
-      node: isSet(object.node) ? Buffer.from(bytesFromBase64(object.node)) : Buffer.alloc(0),
     };
   },
 
-  toJSON(message: Assignments): unknown {
+  toJSON(message: Snapshot): unknown {
     const obj: any = {};
-    if (message.pods?.length) {
-      obj.pods = message.pods.map((e) => base64FromBytes(e));
-    }
-    if (message.secrets?.length) {
-      obj.secrets = message.secrets.map((e) => base64FromBytes(e));
-    }
-    if (message.configMaps?.length) {
-      obj.configMaps = message.configMaps.map((e) => base64FromBytes(e));
-    }
-    if (message.peers?.length) {
-      obj.peers = message.peers.map((e) => Peer.toJSON(e));
+    if (message.rows?.length) {
+      obj.rows = message.rows.map((e) => Row.toJSON(e));
     }
     if (message.partial !== false) {
       obj.partial = message.partial;
     }
-    if (message.node.length !== 0) {
-      obj.node = base64FromBytes(message.node);
-    }
     return obj;
   },
 
-  create(base?: DeepPartial<Assignments>): Assignments {
-    return Assignments.fromPartial(base ?? {});
+  create(base?: DeepPartial<Snapshot>): Snapshot {
+    return Snapshot.fromPartial(base ?? {});
   },
-  fromPartial(object: DeepPartial<Assignments>): Assignments {
-    const message = createBaseAssignments();
-    message.pods = object.pods?.map((e) => e) || [];
-    message.secrets = object.secrets?.map((e) => e) || [];
-    message.configMaps = object.configMaps?.map((e) => e) || [];
-    message.peers = object.peers?.map((e) => Peer.fromPartial(e)) || [];
+  fromPartial(object: DeepPartial<Snapshot>): Snapshot {
+    const message = createBaseSnapshot();
+    message.rows = object.rows?.map((e) => Row.fromPartial(e)) || [];
     message.partial = object.partial ?? false;
-    message.node = object.node ?? Buffer.alloc(0);
     return message;
   },
 };
 
-function createBaseAssignmentDelta(): AssignmentDelta {
-  return {
-    pods: [],
-    removedPods: [],
-    secrets: [],
-    removedSecrets: [],
-    configMaps: [],
-    removedConfigMaps: [],
-    peers: [],
-    peersChanged: false,
-    node: Buffer.alloc(0),
-  };
+function createBaseChanges(): Changes {
+  return { rows: [], removed: [] };
 }
 
-export const AssignmentDelta: MessageFns<AssignmentDelta> = {
-  encode(message: AssignmentDelta, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
-    for (const v of message.pods) {
-      writer.uint32(10).bytes(v!);
+export const Changes: MessageFns<Changes> = {
+  encode(message: Changes, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.rows) {
+      Row.encode(v!, writer.uint32(10).fork()).join();
     }
-    for (const v of message.removedPods) {
-      ObjectRef.encode(v!, writer.uint32(18).fork()).join();
-    }
-    for (const v of message.secrets) {
-      writer.uint32(26).bytes(v!);
-    }
-    for (const v of message.removedSecrets) {
-      ObjectRef.encode(v!, writer.uint32(34).fork()).join();
-    }
-    for (const v of message.configMaps) {
-      writer.uint32(42).bytes(v!);
-    }
-    for (const v of message.removedConfigMaps) {
-      ObjectRef.encode(v!, writer.uint32(50).fork()).join();
-    }
-    for (const v of message.peers) {
-      Peer.encode(v!, writer.uint32(58).fork()).join();
-    }
-    if (message.peersChanged !== false) {
-      writer.uint32(64).bool(message.peersChanged);
-    }
-    if (message.node.length !== 0) {
-      writer.uint32(74).bytes(message.node);
+    for (const v of message.removed) {
+      RowKey.encode(v!, writer.uint32(18).fork()).join();
     }
     return writer;
   },
 
-  decode(input: BinaryReader | Uint8Array, length?: number): AssignmentDelta {
+  decode(input: BinaryReader | Uint8Array, length?: number): Changes {
     const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
     const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
     if (previousRecursionDepth >= 100) {
@@ -2151,7 +2247,7 @@ export const AssignmentDelta: MessageFns<AssignmentDelta> = {
     (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
     try {
       const end = length === undefined ? reader.len : reader.pos + length;
-      const message = createBaseAssignmentDelta();
+      const message = createBaseChanges();
       while (reader.pos < end) {
         const tag = reader.uint32();
         switch (tag >>> 3) {
@@ -2160,7 +2256,7 @@ export const AssignmentDelta: MessageFns<AssignmentDelta> = {
               break;
             }
 
-            message.pods.push(Buffer.from(reader.bytes()));
+            message.rows.push(Row.decode(reader, reader.uint32()));
             continue;
           }
           case 2: {
@@ -2168,63 +2264,7 @@ export const AssignmentDelta: MessageFns<AssignmentDelta> = {
               break;
             }
 
-            message.removedPods.push(ObjectRef.decode(reader, reader.uint32()));
-            continue;
-          }
-          case 3: {
-            if (tag !== 26) {
-              break;
-            }
-
-            message.secrets.push(Buffer.from(reader.bytes()));
-            continue;
-          }
-          case 4: {
-            if (tag !== 34) {
-              break;
-            }
-
-            message.removedSecrets.push(ObjectRef.decode(reader, reader.uint32()));
-            continue;
-          }
-          case 5: {
-            if (tag !== 42) {
-              break;
-            }
-
-            message.configMaps.push(Buffer.from(reader.bytes()));
-            continue;
-          }
-          case 6: {
-            if (tag !== 50) {
-              break;
-            }
-
-            message.removedConfigMaps.push(ObjectRef.decode(reader, reader.uint32()));
-            continue;
-          }
-          case 7: {
-            if (tag !== 58) {
-              break;
-            }
-
-            message.peers.push(Peer.decode(reader, reader.uint32()));
-            continue;
-          }
-          case 8: {
-            if (tag !== 64) {
-              break;
-            }
-
-            message.peersChanged = reader.bool();
-            continue;
-          }
-          case 9: {
-            if (tag !== 74) {
-              break;
-            }
-
-            message.node = Buffer.from(reader.bytes());
+            message.removed.push(RowKey.decode(reader, reader.uint32()));
             continue;
           }
         }
@@ -2239,90 +2279,31 @@ export const AssignmentDelta: MessageFns<AssignmentDelta> = {
     }
   },
 
-  fromJSON(object: any): AssignmentDelta {
+  fromJSON(object: any): Changes {
     return {
-      pods: globalThis.Array.isArray(object?.pods) ? object.pods.map((e: any) => Buffer.from(bytesFromBase64(e))) : [],
-      removedPods: globalThis.Array.isArray(object?.removedPods)
-        ? object.removedPods.map((e: any) => ObjectRef.fromJSON(e))
-        : globalThis.Array.isArray(object?.removed_pods)
-        ? object.removed_pods.map((e: any) => ObjectRef.fromJSON(e))
-        : [],
-      secrets: globalThis.Array.isArray(object?.secrets)
-        ? object.secrets.map((e: any) => Buffer.from(bytesFromBase64(e)))
-        : [],
-      removedSecrets: globalThis.Array.isArray(object?.removedSecrets)
-        ? object.removedSecrets.map((e: any) => ObjectRef.fromJSON(e))
-        : globalThis.Array.isArray(object?.removed_secrets)
-        ? object.removed_secrets.map((e: any) => ObjectRef.fromJSON(e))
-        : [],
-      configMaps: globalThis.Array.isArray(object?.configMaps)
-        ? object.configMaps.map((e: any) => Buffer.from(bytesFromBase64(e)))
-        : globalThis.Array.isArray(object?.config_maps)
-        ? object.config_maps.map((e: any) => Buffer.from(bytesFromBase64(e)))
-        : [],
-      removedConfigMaps: globalThis.Array.isArray(object?.removedConfigMaps)
-        ? object.removedConfigMaps.map((e: any) => ObjectRef.fromJSON(e))
-        : globalThis.Array.isArray(object?.removed_config_maps)
-        ? object.removed_config_maps.map((e: any) => ObjectRef.fromJSON(e))
-        : [],
-      peers: globalThis.Array.isArray(object?.peers)
-        ? object.peers.map((e: any) => Peer.fromJSON(e))
-        : [],
-      peersChanged: isSet(object.peersChanged)
-        ? globalThis.Boolean(object.peersChanged)
-        : isSet(object.peers_changed)
-        ? globalThis.Boolean(object.peers_changed)
-        : false,
-      node: isSet(object.node) ? Buffer.from(bytesFromBase64(object.node)) : Buffer.alloc(0),
+      rows: globalThis.Array.isArray(object?.rows) ? object.rows.map((e: any) => Row.fromJSON(e)) : [],
+      removed: globalThis.Array.isArray(object?.removed) ? object.removed.map((e: any) => RowKey.fromJSON(e)) : [],
     };
   },
 
-  toJSON(message: AssignmentDelta): unknown {
+  toJSON(message: Changes): unknown {
     const obj: any = {};
-    if (message.pods?.length) {
-      obj.pods = message.pods.map((e) => base64FromBytes(e));
+    if (message.rows?.length) {
+      obj.rows = message.rows.map((e) => Row.toJSON(e));
     }
-    if (message.removedPods?.length) {
-      obj.removedPods = message.removedPods.map((e) => ObjectRef.toJSON(e));
-    }
-    if (message.secrets?.length) {
-      obj.secrets = message.secrets.map((e) => base64FromBytes(e));
-    }
-    if (message.removedSecrets?.length) {
-      obj.removedSecrets = message.removedSecrets.map((e) => ObjectRef.toJSON(e));
-    }
-    if (message.configMaps?.length) {
-      obj.configMaps = message.configMaps.map((e) => base64FromBytes(e));
-    }
-    if (message.removedConfigMaps?.length) {
-      obj.removedConfigMaps = message.removedConfigMaps.map((e) => ObjectRef.toJSON(e));
-    }
-    if (message.peers?.length) {
-      obj.peers = message.peers.map((e) => Peer.toJSON(e));
-    }
-    if (message.peersChanged !== false) {
-      obj.peersChanged = message.peersChanged;
-    }
-    if (message.node.length !== 0) {
-      obj.node = base64FromBytes(message.node);
+    if (message.removed?.length) {
+      obj.removed = message.removed.map((e) => RowKey.toJSON(e));
     }
     return obj;
   },
 
-  create(base?: DeepPartial<AssignmentDelta>): AssignmentDelta {
-    return AssignmentDelta.fromPartial(base ?? {});
+  create(base?: DeepPartial<Changes>): Changes {
+    return Changes.fromPartial(base ?? {});
   },
-  fromPartial(object: DeepPartial<AssignmentDelta>): AssignmentDelta {
-    const message = createBaseAssignmentDelta();
-    message.pods = object.pods?.map((e) => e) || [];
-    message.removedPods = object.removedPods?.map((e) => ObjectRef.fromPartial(e)) || [];
-    message.secrets = object.secrets?.map((e) => e) || [];
-    message.removedSecrets = object.removedSecrets?.map((e) => ObjectRef.fromPartial(e)) || [];
-    message.configMaps = object.configMaps?.map((e) => e) || [];
-    message.removedConfigMaps = object.removedConfigMaps?.map((e) => ObjectRef.fromPartial(e)) || [];
-    message.peers = object.peers?.map((e) => Peer.fromPartial(e)) || [];
-    message.peersChanged = object.peersChanged ?? false;
-    message.node = object.node ?? Buffer.alloc(0);
+  fromPartial(object: DeepPartial<Changes>): Changes {
+    const message = createBaseChanges();
+    message.rows = object.rows?.map((e) => Row.fromPartial(e)) || [];
+    message.removed = object.removed?.map((e) => RowKey.fromPartial(e)) || [];
     return message;
   },
 };
@@ -2424,147 +2405,6 @@ export const ObjectRef: MessageFns<ObjectRef> = {
     message.namespace = object.namespace ?? "";
     message.name = object.name ?? "";
     message.uid = object.uid ?? "";
-    return message;
-  },
-};
-
-function createBasePeer(): Peer {
-  return { nodeName: "", address: "", podCidr: "", unreachable: false, mtu: 0 };
-}
-
-export const Peer: MessageFns<Peer> = {
-  encode(message: Peer, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
-    if (message.nodeName !== "") {
-      writer.uint32(10).string(message.nodeName);
-    }
-    if (message.address !== "") {
-      writer.uint32(18).string(message.address);
-    }
-    if (message.podCidr !== "") {
-      writer.uint32(26).string(message.podCidr);
-    }
-    if (message.unreachable !== false) {
-      writer.uint32(32).bool(message.unreachable);
-    }
-    if (message.mtu !== 0) {
-      writer.uint32(40).uint32(message.mtu);
-    }
-    return writer;
-  },
-
-  decode(input: BinaryReader | Uint8Array, length?: number): Peer {
-    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
-    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
-    if (previousRecursionDepth >= 100) {
-      throw new globalThis.Error("protobuf decode recursion limit exceeded");
-    }
-    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
-    try {
-      const end = length === undefined ? reader.len : reader.pos + length;
-      const message = createBasePeer();
-      while (reader.pos < end) {
-        const tag = reader.uint32();
-        switch (tag >>> 3) {
-          case 1: {
-            if (tag !== 10) {
-              break;
-            }
-
-            message.nodeName = reader.string();
-            continue;
-          }
-          case 2: {
-            if (tag !== 18) {
-              break;
-            }
-
-            message.address = reader.string();
-            continue;
-          }
-          case 3: {
-            if (tag !== 26) {
-              break;
-            }
-
-            message.podCidr = reader.string();
-            continue;
-          }
-          case 4: {
-            if (tag !== 32) {
-              break;
-            }
-
-            message.unreachable = reader.bool();
-            continue;
-          }
-          case 5: {
-            if (tag !== 40) {
-              break;
-            }
-
-            message.mtu = reader.uint32();
-            continue;
-          }
-        }
-        if ((tag & 7) === 4 || tag === 0) {
-          break;
-        }
-        reader.skip(tag & 7);
-      }
-      return message;
-    } finally {
-      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
-    }
-  },
-
-  fromJSON(object: any): Peer {
-    return {
-      nodeName: isSet(object.nodeName)
-        ? globalThis.String(object.nodeName)
-        : isSet(object.node_name)
-        ? globalThis.String(object.node_name)
-        : "",
-      address: isSet(object.address) ? globalThis.String(object.address) : "",
-      podCidr: isSet(object.podCidr)
-        ? globalThis.String(object.podCidr)
-        : isSet(object.pod_cidr)
-        ? globalThis.String(object.pod_cidr)
-        : "",
-      unreachable: isSet(object.unreachable) ? globalThis.Boolean(object.unreachable) : false,
-      mtu: isSet(object.mtu) ? globalThis.Number(object.mtu) : 0,
-    };
-  },
-
-  toJSON(message: Peer): unknown {
-    const obj: any = {};
-    if (message.nodeName !== "") {
-      obj.nodeName = message.nodeName;
-    }
-    if (message.address !== "") {
-      obj.address = message.address;
-    }
-    if (message.podCidr !== "") {
-      obj.podCidr = message.podCidr;
-    }
-    if (message.unreachable !== false) {
-      obj.unreachable = message.unreachable;
-    }
-    if (message.mtu !== 0) {
-      obj.mtu = Math.round(message.mtu);
-    }
-    return obj;
-  },
-
-  create(base?: DeepPartial<Peer>): Peer {
-    return Peer.fromPartial(base ?? {});
-  },
-  fromPartial(object: DeepPartial<Peer>): Peer {
-    const message = createBasePeer();
-    message.nodeName = object.nodeName ?? "";
-    message.address = object.address ?? "";
-    message.podCidr = object.podCidr ?? "";
-    message.unreachable = object.unreachable ?? false;
-    message.mtu = object.mtu ?? 0;
     return message;
   },
 };

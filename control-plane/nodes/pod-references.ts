@@ -1,0 +1,56 @@
+import { ROW } from '../../api/assignment-rows';
+import { nameKey, nameOf, type Pod } from '../../api/types';
+
+export type ReferencedResource = typeof ROW.secrets | typeof ROW.configMaps;
+
+/** By resource: `NAMESPACE/NAME` of the objects that a pod's containers may read. */
+export type PodReferences = Readonly<Record<ReferencedResource, readonly string[]>>;
+
+/**
+ * Pure, and remembered: pods are never changed in place. A pod of another shape than the API lets in uses
+ * nothing: it is for its agent to say what is wrong, and must not stop what is told of others.
+ */
+export const referencesOf = (pod: Pod): PodReferences => {
+  const known = remembered.get(pod) ?? attempt(pod);
+  remembered.set(pod, known);
+  return known;
+};
+
+const attempt = (pod: Pod): PodReferences => {
+  try {
+    return findReferences(pod);
+  } catch {
+    return { secrets: [], configmaps: [] };
+  }
+};
+
+const remembered = new WeakMap<Pod, PodReferences>();
+
+const findReferences = (pod: Pod): PodReferences => {
+  const { spec } = pod;
+  const { namespace } = nameOf(pod);
+  const found = { [ROW.secrets]: new Set<string>(), [ROW.configMaps]: new Set<string>() };
+  const add = (resource: ReferencedResource, name: string | undefined) => {
+    if (name !== undefined && name !== '') found[resource].add(nameKey({ namespace, name }));
+  };
+  for (const { name } of spec.imagePullSecrets ?? []) add(ROW.secrets, name);
+  for (const container of [...(spec.initContainers ?? []), ...spec.containers]) {
+    for (const { valueFrom } of container.env ?? []) {
+      add(ROW.secrets, valueFrom?.secretKeyRef?.name);
+      add(ROW.configMaps, valueFrom?.configMapKeyRef?.name);
+    }
+    for (const source of container.envFrom ?? []) {
+      add(ROW.secrets, source.secretRef?.name);
+      add(ROW.configMaps, source.configMapRef?.name);
+    }
+  }
+  for (const volume of spec.volumes ?? []) {
+    add(ROW.secrets, volume.secret?.secretName);
+    add(ROW.configMaps, volume.configMap?.name);
+    for (const source of volume.projected?.sources ?? []) {
+      add(ROW.secrets, source.secret?.name);
+      add(ROW.configMaps, source.configMap?.name);
+    }
+  }
+  return { secrets: [...found.secrets], configmaps: [...found.configmaps] };
+};
