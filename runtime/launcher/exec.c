@@ -70,8 +70,9 @@ static void keep(pid_t program, int socket, int signals) {
     if (slots[0].revents != 0) was_killed = hears_of_killing(socket, program);
   }
   if (!was_killed) was_killed = hears_of_killing(socket, program);
-  /* Its children are ours now and die with the group: leave no zombie to a careless init. */
-  for (int i = 0; was_killed && i < 200 && waitpid(-1, NULL, WNOHANG) >= 0; i++) usleep(2000);
+  /* Its group is dying, and its children are ours now: leave no zombie to a careless init. Whoever has
+   * left the group lives on, and is not waited for. */
+  for (int i = 0; was_killed && i < 5000 && waitpid(-program, NULL, WNOHANG) >= 0; i++) usleep(2000);
   send_exit(socket, status);
 }
 
