@@ -114,6 +114,8 @@ static void serve_clients(struct monitor *monitor, const struct pollfd *slots) {
 /* One round; false when the process has ended and all its output is out. */
 static bool serve_once(struct monitor *monitor) {
   struct pollfd slots[SLOT_CLIENTS + MAX_CONNECTIONS];
+  /* Only a look that began after the end has seen all output. */
+  bool was_gone = monitor->child_gone;
   fill_slots(monitor, slots);
   if (poll(slots, SLOT_CLIENTS + MAX_CONNECTIONS, poll_timeout(monitor)) < 0) return true;
   if (slots[SLOT_SOCKET].revents != 0) read_child(monitor);
@@ -132,7 +134,7 @@ static bool serve_once(struct monitor *monitor) {
   if (slots[SLOT_LISTENER].revents != 0) accept_client(monitor);
   check_deadline(monitor);
   bool had_output = slots[SLOT_STDOUT].revents != 0 || slots[SLOT_STDERR].revents != 0;
-  return !(monitor->child_gone && is_drained(monitor, had_output));
+  return !(was_gone && is_drained(monitor, had_output));
 }
 
 void monitor_loop(struct monitor *monitor) {

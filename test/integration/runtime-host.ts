@@ -32,13 +32,25 @@ export interface RuntimeHost extends RuntimeHarness {
   reopen(): Promise<ContainerRuntime>;
 }
 
-/** Builds the launcher once; quick when nothing changed. With SANITIZE=1 it checks itself. */
-export const buildLauncher = (): string => {
+/**
+ * Builds the launcher once; quick when nothing changed. With SANITIZE=1 it checks itself. `header`: one
+ * of `support`, which every source then includes.
+ */
+export const buildLauncher = (header?: string): string => {
   const isSanitized = process.env['SANITIZE'] !== undefined;
   const root = join(__dirname, '../..');
-  const out = join(root, 'build', `test-launcher${isSanitized ? '-sanitized' : ''}`);
+  const kinds = [
+    'test-launcher',
+    ...(isSanitized ? ['sanitized'] : []),
+    ...(header ? [header] : []),
+  ];
+  const out = join(root, 'build', kinds.join('-'));
+  const flags =
+    header === undefined
+      ? []
+      : [`EXTRA_CFLAGS=-include ${join(__dirname, 'support', `${header}.h`)}`];
   // `make` takes SANITIZE from the environment as well.
-  execFileSync('make', ['-s', '-C', join(root, 'runtime/launcher'), `OUT=${out}`]);
+  execFileSync('make', ['-s', '-C', join(root, 'runtime/launcher'), `OUT=${out}`, ...flags]);
   return join(out, 'dhow-launcher');
 };
 
@@ -47,18 +59,19 @@ export const openRuntimeHost = async (
   more: {
     readonly logMaxBytes?: number;
     readonly logMaxFiles?: number;
+    readonly launcherPath?: string;
     readonly limits?: Partial<RuntimeLimits>;
   } = {},
 ): Promise<RuntimeHost> => {
-  const launcherPath = buildLauncher();
+  const { launcherPath = buildLauncher() } = more;
   const dir = mkdtempSync(join(tmpdir(), 'rt-'));
   const cgroupParent = `dhow-test/${basename(dir)}`;
   const options = {
     runDir: join(dir, 'run'),
     stateDir: join(dir, 'state'),
     cgroupParent,
-    launcherPath,
     ...more,
+    launcherPath,
   };
   const rootfs = join(dir, 'rootfs');
   makeBusybox(rootfs);

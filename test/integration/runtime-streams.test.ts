@@ -14,7 +14,7 @@ import {
   sandboxSpec,
   waitForExit,
 } from '../../runtime/containers/runtime-suite';
-import { openRuntimeHost, type RuntimeHost } from './runtime-host';
+import { buildLauncher, openRuntimeHost, type RuntimeHost } from './runtime-host';
 
 const LOG_MAX_BYTES = 256 << 10;
 const LOG_MAX_FILES = 3;
@@ -126,6 +126,25 @@ describe('streams of a container', () => {
     expect(output.stdout.length).toBe(3_000_000);
     expect(output.exitCode).toBe(5);
     expect(await done()).toBe(0);
+  });
+
+  it('loses no output of an exec that ends between two looks at it', async () => {
+    const slow = await openRuntimeHost({ launcherPath: buildLauncher('slow-reaping') });
+    try {
+      await slow.runtime.createSandbox(sandboxSpec('box'));
+      await slow.runtime.createContainer(containerSpec(slow, 'c1', 'exec sleep 1000'));
+      await slow.runtime.startContainer('c1');
+      for (let i = 0; i < 5; i++) {
+        const exec = await slow.runtime.exec('c1', execSpec('echo out; echo err >&2; exit 7'));
+        expect(await collect(exec)).toMatchObject({
+          stdout: 'out\n',
+          stderr: 'err\n',
+          exitCode: 7,
+        });
+      }
+    } finally {
+      await slow.close();
+    }
   });
 
   it('keeps stdin open over clients, and takes what one sent before it went', async () => {
