@@ -6,8 +6,9 @@ import { setImmediate } from 'node:timers/promises';
 /**
  * Deletes a file or a folder with all that is in it; nothing when it is not there. Any process may have
  * made it: names need not be text, folders may lie deeper than a path can say and hold any number of
- * files of any size. Symlinks are deleted, not followed. Other work gets its turn in between; whoever
- * writes there makes it fail.
+ * files of any size. Symlinks are deleted, not followed. What another file system has in there is not
+ * ours: it stays, and the removal fails. Other work gets its turn in between; whoever writes there makes
+ * it fail.
  */
 export const removeTree = async (root: string): Promise<void> => {
   try {
@@ -19,8 +20,11 @@ export const removeTree = async (root: string): Promise<void> => {
 
 class Removal {
   private count = 0;
+  private readonly device: number;
 
-  constructor(private readonly root: Buffer) {}
+  constructor(private readonly root: Buffer) {
+    this.device = lstatSync(root).dev;
+  }
 
   async run(): Promise<void> {
     const { root } = this;
@@ -35,6 +39,8 @@ class Removal {
 
   /** How many names it took away: fewer than it takes at once means all of them. */
   private async empty(folder: Buffer): Promise<number> {
+    if (lstatSync(folder).dev !== this.device)
+      throw new Error(`another file system is mounted at ${folder.toString()}`);
     const names = firstNames(folder);
     for (const { name, isFolder } of names) {
       const path = Buffer.concat([folder, SLASH, Buffer.from(name, 'latin1')]);

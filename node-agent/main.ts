@@ -1,4 +1,4 @@
-import { mkdirSync, readFileSync } from 'node:fs';
+import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { TaskGroup } from '../lib/async/task-group';
@@ -69,7 +69,7 @@ export const runAgent = async (input: unknown, signal: AbortSignal): Promise<voi
         interfacePrefix: config.interfacePrefix,
         log,
       }),
-    mounter: createMounter(isMountPoint),
+    mounter: createMounter(),
   });
   try {
     await using tasks = new TaskGroup(signal);
@@ -97,8 +97,3 @@ const registryTls = ({ caCertificate: ca, certificate: cert, key }: NodeIdentity
   ...{ ca, cert, key },
   serverName: 'kubernetes',
 });
-
-const isMountPoint = (path: string): boolean =>
-  readFileSync('/proc/self/mountinfo', 'utf8')
-    .split('\n')
-    .some((line) => line.split(' ')[4] === path);

@@ -1,6 +1,8 @@
 import { execFileSync } from 'node:child_process';
-import { existsSync, readdirSync, readFileSync, rmdirSync, rmSync } from 'node:fs';
+import { existsSync, readdirSync, rmdirSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+
+import { mountPointsIn } from '../../lib/mount-points';
 import { CLUSTERS_DIR, type ClusterPaths } from '../cluster-paths';
 
 /**
@@ -11,7 +13,7 @@ import { CLUSTERS_DIR, type ClusterPaths } from '../cluster-paths';
 export const removeTree = (paths: ClusterPaths, cluster: string): void => {
   for (const folder of [paths.runDir, paths.stateDir]) {
     unmountBelow(folder);
-    if (mountsBelow(folder).length > 0)
+    if (mountPointsIn(folder).length > 0)
       throw new Error(`something is still mounted below ${folder}`);
   }
   for (const hierarchy of cgroupRoots()) {
@@ -30,20 +32,10 @@ export const removeTree = (paths: ClusterPaths, cluster: string): void => {
 const remove = (path: string): void =>
   rmSync(path, { recursive: true, force: true, maxRetries: 3 });
 
-const mountsBelow = (folder: string): string[] =>
-  readFileSync('/proc/self/mountinfo', 'utf8')
-    .split('\n')
-    .map((line) => line.split(' ')[4] ?? '')
-    // The kernel writes blanks and the like as octal; `umount` wants them plain.
-    .map((path) =>
-      path.replace(/\\(\d{3})/g, (_, octal: string) => String.fromCharCode(parseInt(octal, 8))),
-    )
-    .filter((path) => path === folder || path.startsWith(`${folder}/`));
-
 const unmountBelow = (folder: string): void => {
   // The last mounted first: mounts may lie on one another.
-  for (const path of mountsBelow(folder).reverse()) {
-    execFileSync('umount', ['--lazy', '--', path], { stdio: 'ignore' });
+  for (const path of [...mountPointsIn(folder)].reverse()) {
+    execFileSync('umount', ['--lazy', '--', path.toString()], { stdio: 'ignore' });
   }
 };
 

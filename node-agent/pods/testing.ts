@@ -160,7 +160,7 @@ const volumesIn = (directory: string): VolumeManager =>
   new VolumeManager({
     stateDir: directory,
     runDir: `${directory}/run`,
-    mounter: { mountTmpfs: () => undefined, unmount: () => undefined },
+    mounter: { mountTmpfs: () => undefined, unmountAll: () => undefined },
   });
 
 const openNetwork = (

@@ -35,13 +35,32 @@ export const writeVolumeFiles = (
 ): boolean => {
   mkdirSync(directory, { recursive: true, mode: 0o755 });
   const current = currentFolder(directory);
-  if (current !== undefined && isSame(join(directory, current), files)) return false;
-  const next = freshFolder(directory);
-  for (const [path, file] of files) writeOne(join(directory, next, path), file, groupId);
+  if (current !== undefined && isSame(join(directory, current), files)) {
+    // A crash may have come between.
+    linkTopLevel(directory, files);
+    return false;
+  }
+  const next = writeAll(directory, files, groupId);
   swapLink(directory, next);
   linkTopLevel(directory, files);
   removeFormer(directory, next);
   return true;
+};
+
+/** Into a new folder, which does not stay when something has no room: it is tried again and again. */
+const writeAll = (
+  directory: string,
+  files: ReadonlyMap<string, VolumeFile>,
+  groupId: number | undefined,
+): string => {
+  const next = freshFolder(directory);
+  try {
+    for (const [path, file] of files) writeOne(join(directory, next, path), file, groupId);
+  } catch (error) {
+    rmSync(join(directory, next), { recursive: true, force: true });
+    throw error;
+  }
+  return next;
 };
 
 /** The folder before this one, and those that a crash left. */

@@ -1,5 +1,7 @@
 import koffi from 'koffi';
 
+import { mountPointsIn } from '../../lib/mount-points';
+
 export interface TmpfsOptions {
   readonly sizeBytes: number | undefined;
   /** How many files and folders it may hold; the kernel's own limit when absent. */
@@ -12,24 +14,32 @@ export interface TmpfsOptions {
 export interface Mounter {
   /** Idempotent: a folder that is a mount point already stays as it is. */
   mountTmpfs(path: string, options: TmpfsOptions): void;
-  /** Idempotent. */
-  unmount(path: string): void;
+  /**
+   * Takes away whatever is mounted on the folder or in it: a container with shared propagation may have
+   * mounted there what must not be deleted with the folder. Idempotent. @throws when something stays
+   */
+  unmountAll(folder: string): void;
 }
 
 const MS_NOSUID = 2;
 const MS_NODEV = 4;
 const MNT_DETACH = 2;
+const UMOUNT_NOFOLLOW = 8;
 const EINVAL = 22;
 const ENOENT = 2;
+const NUL = Buffer.from([0]);
+
+const isMountPoint = (path: string): boolean =>
+  mountPointsIn(path).some((found) => found.equals(Buffer.from(path)));
 
 /** By libc, in this process's mount namespace. */
-export const createMounter = (isMountPoint: (path: string) => boolean): Mounter => {
+export const createMounter = (): Mounter => {
   const libc = koffi.load('libc.so.6');
   const mount = libc.func(
     'int mount(const char *source, const char *target, const char *type, unsigned long flags, const char *data)',
   ) as (...args: readonly (string | number)[]) => number;
-  const umount2 = libc.func('int umount2(const char *target, int flags)') as (
-    target: string,
+  const umount2 = libc.func('int umount2(const uint8_t *target, int flags)') as (
+    target: Buffer,
     flags: number,
   ) => number;
   return {
@@ -38,11 +48,16 @@ export const createMounter = (isMountPoint: (path: string) => boolean): Mounter 
       if (mount('dhow-volume', path, 'tmpfs', MS_NOSUID | MS_NODEV, tmpfsData(options)) !== 0)
         throw new Error(`cannot mount a tmpfs at ${path}: errno ${koffi.errno()}`);
     },
-    unmount: (path) => {
-      if (umount2(path, MNT_DETACH) === 0) return;
-      const errno = koffi.errno();
-      if (errno !== EINVAL && errno !== ENOENT)
-        throw new Error(`cannot unmount ${path}: errno ${errno}`);
+    unmountAll: (folder) => {
+      // Detached with all that is mounted on it in turn; mounts may also lie on one another.
+      for (const path of [...mountPointsIn(folder)].reverse()) {
+        if (umount2(Buffer.concat([path, NUL]), MNT_DETACH | UMOUNT_NOFOLLOW) === 0) continue;
+        const errno = koffi.errno();
+        if (errno !== EINVAL && errno !== ENOENT)
+          throw new Error(`cannot unmount ${path.toString()}: errno ${errno}`);
+      }
+      const [left] = mountPointsIn(folder);
+      if (left !== undefined) throw new Error(`something is still mounted at ${left.toString()}`);
     },
   };
 };

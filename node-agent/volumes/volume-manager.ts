@@ -83,12 +83,11 @@ export class VolumeManager {
 
   /** Unmounts and deletes all volumes of a pod. Idempotent. */
   async remove(uid: string): Promise<void> {
-    const onTmpfs = join(this.options.runDir, 'pods', uid);
-    this.options.mounter.unmount(join(onTmpfs, 'lent'));
-    for (const name of listFolder(join(onTmpfs, 'empty-dir')))
-      this.options.mounter.unmount(join(onTmpfs, 'empty-dir', name));
-    await removeTree(onTmpfs);
-    await removeTree(join(this.options.stateDir, 'pods', uid));
+    const { runDir, stateDir, mounter } = this.options;
+    for (const folder of [runDir, stateDir].map((dir) => join(dir, 'pods', uid))) {
+      mounter.unmountAll(folder);
+      await removeTree(folder);
+    }
   }
 
   /** Pods that have folders here. */

@@ -26,7 +26,7 @@ const mounter: Mounter = {
     void mounts.push(
       `mount ${path.split('/').at(-1) ?? ''} ${sizeBytes ?? ''} ${mode.toString(8)} ${groupId ?? ''}`,
     ),
-  unmount: (path) => void mounts.push(`unmount ${path.split('/').at(-1) ?? ''}`),
+  unmountAll: (path) => void mounts.push(`unmount ${path.split('/').at(-1) ?? ''}`),
 };
 
 beforeEach(() => {
@@ -98,6 +98,29 @@ it('swaps all files of a volume at once and drops what is gone', () => {
   expect(readFileSync(join(target, 'a'), 'utf8')).toBe('3');
   expect(readdirSync(target).filter((name) => !name.startsWith('..'))).toEqual(['a']);
   expect(readdirSync(target).filter((name) => name.startsWith('..2'))).toHaveLength(1);
+});
+
+it('finishes what a crash left between the swap and the links to it', () => {
+  const target = join(directory, 'v');
+  const files = new Map([['a', { data: Buffer.from('1'), mode: 0o644 }]]);
+  writeVolumeFiles(target, files, undefined);
+  rmSync(join(target, 'a'));
+  writeVolumeFiles(target, files, undefined);
+  expect(readFileSync(join(target, 'a'), 'utf8')).toBe('1');
+});
+
+it('leaves nothing of files that could not be written', () => {
+  const target = join(directory, 'v');
+  const file = { data: Buffer.from('1'), mode: 0o644 };
+  writeVolumeFiles(target, new Map([['a', file]]), undefined);
+  const before = readdirSync(target);
+  // One cannot be both a file and a folder.
+  const impossible = new Map([
+    ['b', file],
+    ['b/c', file],
+  ]);
+  expect(() => writeVolumeFiles(target, impossible, undefined)).toThrow();
+  expect(readdirSync(target)).toEqual(before);
 });
 
 it.each(['../x', '/abs', 'a/../../b', '..', '.', '..data'])('refuses the path %s', (path) => {
@@ -188,7 +211,7 @@ it('bounds memory volumes, shares disk ones, and removes both', async () => {
   expect(modeOf(paths.get('disk')!)).toBe(0o777);
   expect(manager.podUids()).toEqual(['uid-1']);
   await manager.remove('uid-1');
-  expect(mounts).toContain('unmount mem');
+  expect(mounts.filter((each) => each === 'unmount uid-1')).toHaveLength(2);
   expect(existsSync(paths.get('disk')!)).toBe(false);
   expect(manager.podUids()).toEqual([]);
 });

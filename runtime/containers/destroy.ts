@@ -1,7 +1,8 @@
 import { execFile } from 'node:child_process';
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { promisify } from 'node:util';
 
+import { mountPointsIn } from '../../lib/mount-points';
 import { removeTree } from '../../lib/remove-tree';
 import { probeCgroups } from '../cgroups';
 import { killProcess } from '../cgroups/files';
@@ -27,24 +28,16 @@ const unmountBelow = async (dir: string): Promise<void> => {
   if (!existsSync(dir)) return;
   // A mount may lie on another of the same path; each round takes the topmost.
   for (let round = 0; round < MAX_ROUNDS; round++) {
-    const targets = mountsBelow(dir);
+    const targets = mountPointsIn(dir)
+      .map((path) => path.toString())
+      .filter((path) => path !== dir)
+      .reverse();
     if (targets.length === 0) return;
     await promisify(execFile)('umount', ['-l', '-n', '--', ...targets.slice(0, 500)], {
       timeout: UMOUNT_TIMEOUT_MS,
     }).catch(() => undefined);
   }
 };
-
-const mountsBelow = (dir: string): string[] =>
-  readFileSync('/proc/self/mountinfo', 'utf8')
-    .split('\n')
-    .map((line) => unescape(line.split(' ')[4] ?? ''))
-    .filter((target) => target.startsWith(`${dir}/`))
-    .reverse();
-
-/** The kernel writes blanks and backslashes of paths in octal. */
-const unescape = (path: string): string =>
-  path.replace(/\\([0-7]{3})/g, (_, octal: string) => String.fromCharCode(parseInt(octal, 8)));
 
 const MAX_ROUNDS = 50;
 const UMOUNT_TIMEOUT_MS = 30_000;

@@ -1,5 +1,6 @@
+import { execFileSync } from 'node:child_process';
 import { readdirSync, readFileSync, statfsSync } from 'node:fs';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -17,9 +18,6 @@ import {
   type RunningAgent,
 } from './support/agent-plane';
 
-const isMountPoint = (path: string) =>
-  readFileSync('/proc/self/mountinfo', 'utf8').includes(` ${path} `);
-
 describe('pods as real processes', () => {
   let directory: string;
   let plane: Plane;
@@ -30,7 +28,7 @@ describe('pods as real processes', () => {
     const images = new FakeImageService();
     images.publish('web:1', { lowerDirs: host.lowerDirs });
     const runtime = await host.reopen();
-    return startAgent(plane, directory, { runtime, images, mounter: createMounter(isMountPoint) });
+    return startAgent(plane, directory, { runtime, images, mounter: createMounter() });
   };
 
   beforeEach(async () => {
@@ -148,6 +146,39 @@ describe('pods as real processes', () => {
     await plane.client.delete(PODS, { namespace: 'default', name: 'web' });
     await eventually(async () => agent.runtime.sandboxes().length === 0);
     expect(readFileSync('/proc/self/mountinfo', 'utf8')).not.toContain('/lent');
+  });
+
+  it('deletes nothing of what a pod has mounted into its volumes', async () => {
+    const kept = join(directory, 'kept');
+    const state = join(directory, 'state');
+    await mkdir(kept);
+    await writeFile(join(kept, 'file'), 'kept');
+    // As the root of most machines is.
+    execFileSync('mount', ['--bind', state, state]);
+    execFileSync('mount', ['--make-shared', state]);
+    try {
+      const container = {
+        ...script('mkdir "/vol/a b"; mount --bind /kept "/vol/a b"; echo up; sleep 1000'),
+        securityContext: { privileged: true },
+        volumeMounts: [
+          { name: 'vol', mountPath: '/vol', mountPropagation: 'Bidirectional' },
+          { name: 'kept', mountPath: '/kept' },
+        ],
+      };
+      const volumes = [
+        { name: 'vol', emptyDir: {} },
+        { name: 'kept', hostPath: { path: kept } },
+      ];
+      const pod = await createPod(podDraft('web', container, { volumes }));
+      await eventually(async () => (await logOf(pod).catch(() => '')) === 'up\n');
+      expect(readFileSync('/proc/self/mountinfo', 'utf8')).toContain('/vol/a\\040b');
+      const name = { namespace: 'default', name: 'web' };
+      await plane.client.delete(PODS, name, { gracePeriodSeconds: 0 });
+      await eventually(async () => readdirSync(join(state, 'pods')).length === 0);
+    } finally {
+      execFileSync('umount', ['-l', state]);
+    }
+    expect(readFileSync(join(kept, 'file'), 'utf8')).toBe('kept');
   });
 
   it('evicts a pod that fills its writable layer, and sizes memory volumes by its limit', async () => {

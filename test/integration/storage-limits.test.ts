@@ -19,6 +19,7 @@ import { build } from 'esbuild';
 import { PODS } from '../../api/resources';
 import { isPodReady } from '../../api/pods';
 import { JobThread } from '../../lib/async/job-thread';
+import { removeTree } from '../../lib/remove-tree';
 import { measure, METER_HEAP_MAX_MB } from '../../node-agent/storage/meter';
 import { eventually, podDraft, startAgent, startPlane } from './support/agent-plane';
 
@@ -47,6 +48,23 @@ it('measures what du measures, in a worker thread and in this one', async () => 
     expect([bytes[1], isWhole]).toEqual([expected, true]);
     await expect(meter.run(job, AbortSignal.abort())).rejects.toThrow('cancelled');
   }
+});
+
+it('deletes nothing of another file system that is mounted in a tree', async () => {
+  const mounted = join(dir, 'root/deep/mounted');
+  mkdirSync(mounted, { recursive: true });
+  execFileSync('mount', ['-t', 'tmpfs', 'none', mounted]);
+  try {
+    writeFileSync(join(mounted, 'file'), 'kept');
+    await expect(removeTree(join(dir, 'root'))).rejects.toThrow(
+      `another file system is mounted at ${mounted}`,
+    );
+    expect(readFileSync(join(mounted, 'file'), 'utf8')).toBe('kept');
+  } finally {
+    execFileSync('umount', [mounted]);
+  }
+  await removeTree(join(dir, 'root'));
+  expect(existsSync(join(dir, 'root'))).toBe(false);
 });
 
 it('measures and deletes very many files beside its other work', async () => {

@@ -106,7 +106,7 @@ export class SimulatedAgent {
         this.network ??= new FakePodNetwork(podCidr, clock);
         return Promise.resolve(part(this.network));
       },
-      mounter: { mountTmpfs: () => undefined, unmount: () => undefined },
+      mounter: { mountTmpfs: () => undefined, unmountAll: () => undefined },
       clock,
       random,
       log: silentLog,

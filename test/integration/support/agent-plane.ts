@@ -168,7 +168,7 @@ export const startAgent = async (
     runtime,
     images,
     openNetwork: () => Promise.resolve(network),
-    mounter: more.mounter ?? { mountTmpfs: () => undefined, unmount: () => undefined },
+    mounter: more.mounter ?? { mountTmpfs: () => undefined, unmountAll: () => undefined },
     clock: more.clock ?? systemClock,
     random: systemRandom,
     log: more.log ?? silentLog,
