@@ -20,13 +20,16 @@ const entry = (text: string, tag = 'F', second = 0, stream = 'stdout') =>
 const numbers = (from: number, to: number) =>
   Array.from({ length: to - from }, (_, index) => entry(String(from + index))).join('');
 
-const read = async (options: Partial<LogOptions> = {}): Promise<string> => {
+const readBytes = async (options: Partial<LogOptions> = {}): Promise<Buffer> => {
   const source = { path, isEnded: () => true, clock: systemClock };
   const chunks: Uint8Array[] = [];
   const all = { follow: false, timestamps: false, ...options };
   for await (const chunk of readLog(source, all, new AbortController().signal)) chunks.push(chunk);
-  return Buffer.concat(chunks).toString();
+  return Buffer.concat(chunks);
 };
+
+const read = async (options: Partial<LogOptions> = {}): Promise<string> =>
+  (await readBytes(options)).toString();
 
 /** As the monitor does: `.2` is older than `.1`. */
 const rotate = async (kept = 4) => {
@@ -51,6 +54,17 @@ it('joins partial entries, leaves out what is no entry, and stamps lines', async
   );
   expect(await read({ sinceMs: Date.UTC(2026, 0, 1, 0, 0, 5) })).toBe('next\n');
   expect(await read({ limitBytes: 7 })).toBe('begin\nn');
+});
+
+it('gives bytes as they were written, also where a letter lies in two entries', async () => {
+  const bytes = Buffer.from([0xff, 0x00, 0x80, 0x0d, 0xc3]);
+  const umlaut = Buffer.from('ü');
+  const head = (tag: string) => Buffer.from(entry('', tag).slice(0, -1));
+  const newline = Buffer.from('\n');
+  const parts = [head('F'), bytes, newline];
+  parts.push(head('P'), umlaut.subarray(0, 1), newline, head('F'), umlaut.subarray(1), newline);
+  await writeFile(path, Buffer.concat(parts));
+  expect(await readBytes()).toEqual(Buffer.concat([bytes, newline, umlaut, newline]));
 });
 
 it.each([0, 1, 2, 999, 1000, 1001, 5000])(

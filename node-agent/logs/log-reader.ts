@@ -119,9 +119,10 @@ class LineFormatter {
 
   constructor(private readonly options: LogOptions) {}
 
+  /** What a container writes need not be text, and a letter may lie in two entries: bytes stay bytes. */
   format(chunk: Buffer): Buffer {
-    const lines = chunk.toString('utf8').split('\n');
-    return Buffer.from(lines.map((raw) => this.formatLine(parseLogLine(raw))).join(''));
+    const lines = chunk.toString('latin1').split('\n');
+    return Buffer.from(lines.map((raw) => this.formatLine(parseLogLine(raw))).join(''), 'latin1');
   }
 
   private formatLine(line: LogLine | undefined): string {

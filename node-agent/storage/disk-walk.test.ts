@@ -51,21 +51,34 @@ it('counts names that are no text', () => {
   expect(walked().bytes).toBeGreaterThan(1 << 20);
 });
 
-it('counts below what a path can say, and says when it stops short', () => {
+/** Folders in one another, with a file at the bottom. */
+const nest = (levels: number, name: string): void => {
   const here = process.cwd();
   try {
     process.chdir(root);
-    for (let depth = 1; depth < 150; depth++) {
-      mkdirSync('x'.repeat(100));
-      process.chdir('x'.repeat(100));
-      if (depth === 99) writeFileSync('file', Buffer.alloc(1 << 20, 1));
+    for (let depth = 0; depth < levels; depth++) {
+      mkdirSync(name);
+      process.chdir(name);
     }
+    writeFileSync('file', Buffer.alloc(1 << 20, 1));
   } finally {
     process.chdir(here);
   }
+};
+
+it('counts below what a path can say, however deep', () => {
+  nest(1000, 'x'.repeat(100));
   const { bytes, isWhole } = walked();
   expect(bytes).toBeGreaterThan(1 << 20);
-  expect(isWhole).toBe(false);
+  expect(isWhole).toBe(true);
+  nest(250, 'y');
+  nest(250, 'z');
+  expect(walked().bytes).toBeGreaterThan(3 << 20);
+});
+
+it('says when it stops short', () => {
+  nest(250, 'x');
+  expect(walked(new DiskWalk(150)).isWhole).toBe(false);
 });
 
 it('goes on when things vanish, and is not led away by what takes their place', () => {
