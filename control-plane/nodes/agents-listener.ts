@@ -9,6 +9,7 @@ import {
 } from 'node:tls';
 import type { Clock } from '../../lib/clock';
 import { ConnectionGate } from '../../lib/net/connection-gate';
+import { NO_RESUMPTION, peerCertificateOf } from '../../lib/net/peer-certificate';
 import { withFewParts } from './message-parts';
 import { NodeQuota } from './node-quota';
 import type { Pki } from '../pki/pki';
@@ -84,12 +85,13 @@ export class AgentsListener implements Disposable {
   private pass(socket: TLSSocket, known: ConnectionInjector, strangers: ConnectionInjector): void {
     // What becomes of a link is seen by the streams on it.
     socket.on('error', () => undefined);
-    if (!socket.authorized) {
+    const certificate = peerCertificateOf(socket);
+    if (certificate === undefined) {
       strangers.injectConnection(socket);
       return;
     }
     // A link that has died is noticed a little later: a node that comes back has some of those.
-    const place = this.connections.take(commonNameOf(socket));
+    const place = this.connections.take(commonNameOf(certificate));
     if (place === undefined) {
       socket.destroy();
       return;
@@ -100,11 +102,7 @@ export class AgentsListener implements Disposable {
   }
 }
 
-/** Of one that has just gone there is no certificate any more. */
-const commonNameOf = (socket: TLSSocket): string => {
-  const certificate = socket.getPeerCertificate() as Partial<PeerCertificate> | null;
-  return [certificate?.subject?.CN ?? ''].flat().join();
-};
+const commonNameOf = ({ subject }: PeerCertificate): string => [subject.CN].flat().join();
 
 /** `[V6]:PORT` too. */
 const hostAndPort = (address: string) => {
@@ -120,6 +118,7 @@ const tlsOptions = ({ server, caCertificate }: Pick<Pki, 'caCertificate' | 'serv
     : `${server.certificate.trimEnd()}\n${caCertificate}`,
   key: server.key,
   ca: caCertificate,
+  ...NO_RESUMPTION,
 });
 
 /** Of assignments in parts; an agent sends far less. */

@@ -164,3 +164,41 @@ it('answers those it knows through a crowd that finishes nothing', async () => {
     await new Promise((resolve) => setTimeout(resolve, 20));
   expect(opened.size).toBeLessThanOrEqual(513);
 }, 60_000);
+
+/** The ticket by which the next connection of a client without a certificate goes on with its session. */
+const ticket = async (): Promise<Buffer> => {
+  const socket = await secure();
+  const session = new Promise<Buffer>((resolve) => socket.once('session', resolve));
+  socket.write('GET /livez HTTP/1.1\r\nHost: x\r\n\r\n');
+  return session;
+};
+
+const resumed = (session: Buffer): Promise<TLSSocket> =>
+  new Promise((resolve, reject) => {
+    const options = { host: '127.0.0.1', port, rejectUnauthorized: false, session };
+    const socket = connectTls(options, () => resolve(socket));
+    socket.once('error', reject);
+    keep(socket);
+  });
+
+it('takes nobody without a certificate for known because a session goes on', async () => {
+  const session = await ticket();
+  const socket = await resumed(session);
+  const answer = new Promise<string>((resolve) =>
+    socket.once('data', (chunk: Buffer) => resolve(chunk.toString().slice(0, 12))),
+  );
+  socket.write('GET /api/v1/nodes HTTP/1.1\r\nHost: x\r\n\r\n');
+  expect(await answer).toBe('HTTP/1.1 401');
+  expect(socket.isSessionReused()).toBe(false);
+});
+
+it('counts those whose session goes on among the strangers', async () => {
+  const session = await ticket();
+  for (let i = 0; i < 600; i += 50)
+    await Promise.allSettled(Array.from({ length: 50 }, () => resumed(session)));
+  // Before the server ends those that send no request at all.
+  const deadlineMs = Date.now() + 8_000;
+  while (opened.size > 513 && Date.now() < deadlineMs)
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  expect(opened.size).toBeLessThanOrEqual(513);
+}, 60_000);

@@ -7,6 +7,7 @@ import {
 import { connect as connectTcp, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { connect as connectTls, type TLSSocket } from 'node:tls';
 import { NODES } from '../../api/resources';
 import { eventually, startAgent, startPlane, type Plane } from './support/agent-plane';
 
@@ -81,6 +82,30 @@ describe('strangers at the port of the agents', () => {
     const results = await Promise.allSettled(statuses);
     for (const result of results) if (result.status === 'fulfilled') expect(result.value).toBe(8);
     expect(process.memoryUsage.rss() - before).toBeLessThan(250 * MB);
+  });
+
+  it('stay strangers when their session goes on', async () => {
+    const first = connectTls({
+      host: '127.0.0.1',
+      port: plane.port,
+      rejectUnauthorized: false,
+      ALPNProtocols: ['h2'],
+    });
+    first.on('error', () => undefined);
+    sockets.push(first);
+    const ticket = await new Promise<Buffer>((resolve) => first.once('session', resolve));
+    const opened = connectHttp2(`https://127.0.0.1:${plane.port}`, {
+      rejectUnauthorized: false,
+      session: ticket,
+    });
+    opened.on('error', () => undefined);
+    sessions.push(opened);
+    const stream = call(opened, 'BootstrapService/Join', 31 * MB);
+    const status = statusOf(stream);
+    stream.write(Buffer.alloc(MB));
+    expect(await status).toBe(8);
+    expect((opened.socket as TLSSocket).isSessionReused()).toBe(false);
+    expect(opened.remoteSettings.maxConcurrentStreams).toBe(2);
   });
 
   it('are told that they need a certificate for anything but joining', async () => {

@@ -2,7 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { createServer, type Server } from 'node:https';
 import { Socket, type AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
-import { TLSSocket } from 'node:tls';
+import { TLSSocket, type PeerCertificate } from 'node:tls';
 import { onAbort } from '../../../lib/async/on-abort';
 import { ApiError } from '../../../api/errors';
 import type { Log } from '../../../lib/log';
@@ -18,6 +18,7 @@ import { publicKeyHashOf } from '../../../lib/public-key';
 import { systemClock } from '../../../lib/clock';
 import { stringifyJson } from '../../../lib/json';
 import { ConnectionGate } from '../../../lib/net/connection-gate';
+import { NO_RESUMPTION, peerCertificateOf } from '../../../lib/net/peer-certificate';
 
 export interface TlsMaterial {
   /** PEM: clients with a certificate from it are known by their names. */
@@ -82,7 +83,7 @@ export class HttpsListener implements AsyncDisposable {
       if (socket instanceof Socket) this.gate.admit(socket);
     });
     this.server.on('secureConnection', (socket) => {
-      if (socket.authorized) this.gate.prove(socket);
+      if (peerCertificateOf(socket) !== undefined) this.gate.prove(socket);
     });
     this.server.on('tlsClientError', (_error, socket) => socket.destroy());
     this.server.on('clientError', (_error, socket) => socket.destroy());
@@ -205,6 +206,7 @@ const contextOf = ({ server, caCertificate }: TlsMaterial) => ({
   key: server.key,
   ca: caCertificate,
   minVersion: 'TLSv1.2' as const,
+  ...NO_RESUMPTION,
 });
 
 /**
@@ -240,14 +242,14 @@ const toApiRequest = (raw: IncomingMessage, signal: AbortSignal): Omit<ApiReques
 const userOf = (socket: Socket): User => {
   let user = users.get(socket);
   if (user === undefined) {
-    user = socket instanceof TLSSocket && socket.authorized ? userOfCertificate(socket) : ANONYMOUS;
+    const certificate = socket instanceof TLSSocket ? peerCertificateOf(socket) : undefined;
+    user = certificate === undefined ? ANONYMOUS : userOfCertificate(certificate);
     users.set(socket, user);
   }
   return user;
 };
 
-const userOfCertificate = (socket: TLSSocket): User => {
-  const { subject, fingerprint256, raw } = socket.getPeerCertificate();
+const userOfCertificate = ({ subject, fingerprint256, raw }: PeerCertificate): User => {
   const { CN, O } = subject as { CN?: string | string[]; O?: string | string[] };
   const name = [CN ?? []].flat()[0];
   if (name === undefined || name === '') return ANONYMOUS;
