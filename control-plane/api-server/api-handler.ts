@@ -6,7 +6,7 @@ import type { Authorizer } from './auth/authorizer';
 import { Permit } from './auth/permit';
 import { attributesOf, pathAttributes, upgradeAttributes } from './auth/request-attributes';
 import { ISSUER, type ServiceAccountTokens } from './auth/service-account-tokens';
-import { isAnonymous, NODES_GROUP, type User } from './auth/user';
+import { isAnonymous, NODES_GROUP, sharerOf, type User } from './auth/user';
 import { serveDiscovery } from './discovery/discovery-api';
 import type { Discovery } from './discovery/discovery';
 import { servePublic, type HealthDeps } from './discovery/health';
@@ -99,8 +99,11 @@ export class ApiHandler {
   private place(request: ApiRequest, target: ResourceTarget | undefined): Place | undefined {
     if (isLongRunning(request, target)) return undefined;
     const requestClass = request.method === 'GET' ? 'readonly' : 'mutating';
-    const isUrgent = request.user.groups.includes(NODES_GROUP) || target?.plural === 'leases';
-    return new Place(this.deps.inFlight.enter(requestClass, isUrgent), request.signal);
+    const sharer = sharerOf(request.user);
+    const isOfNode = request.user.groups.includes(NODES_GROUP);
+    const isUrgent = isOfNode || sharer === undefined || target?.plural === 'leases';
+    const caller = { sharer, isUrgent };
+    return new Place(this.deps.inFlight.enter(requestClass, caller), request.signal);
   }
 
   private async identifiedAnswer(
@@ -158,7 +161,7 @@ const isLongRunning = ({ method, query }: ApiRequest, target?: ResourceTarget): 
 const identified = async (request: ApiRequest, deps: ApiHandlerDeps): Promise<ApiRequest> => {
   const user = await callerOf(request, deps);
   if (user === undefined || isAnonymous(user)) throw new ApiError('Unauthorized', 'Unauthorized');
-  request.noteIdentified?.();
+  request.noteIdentified?.(user);
   return { ...request, user: actingUser(user, request.headers, deps.authorizer) };
 };
 

@@ -29,4 +29,15 @@ export const nodeNameOf = ({ name, groups }: User): string | undefined =>
     ? name.slice(NODE_PREFIX.length)
     : undefined;
 
+/**
+ * Whose share of what all have together somebody uses up. The accounts of a namespace have one: who may
+ * make an account there may make thousands. Undefined for administrators, who must get through when
+ * everybody else takes all they can.
+ */
+export const sharerOf = ({ name, groups }: User): string | undefined => {
+  if (groups.includes(MASTERS)) return undefined;
+  return SERVICE_ACCOUNT.exec(name)?.[1] ?? name;
+};
+
+const SERVICE_ACCOUNT = /^(system:serviceaccount:[^:]+):/;
 const NODE_PREFIX = 'system:node:';

@@ -11,8 +11,8 @@ export interface ApiRequest {
   readonly user: User;
   /** The whole body. @throws RequestEntityTooLarge */
   body(): Promise<Buffer>;
-  /** Called once it is known who asks. */
-  noteIdentified?(): void;
+  /** Called once it is known who asks, whoever they act for. */
+  noteIdentified?(user: User): void;
   /** Aborts when the caller goes away or the server stops. */
   readonly signal: AbortSignal;
 }

@@ -53,3 +53,23 @@ it('bounds how many wait', async () => {
     reason: { reason: 'TooManyRequests', details: { retryAfterSeconds: 1 } },
   });
 });
+
+it('lets nobody wait for all that another has sent', async () => {
+  const lane = new HeavyLane();
+  const first = lane.pace(NEVER, 'a');
+  await first.weigh(HEAVY);
+  const order: string[] = [];
+  const send = async (sharer: string) => {
+    using pace = lane.pace(NEVER, sharer);
+    await pace.weigh(HEAVY);
+    order.push(sharer);
+  };
+  const many = Array.from({ length: 40 }, () => send('a'));
+  const sent = Promise.allSettled(many);
+  const other = send('b');
+  first[Symbol.dispose]();
+  await other;
+  expect(order.slice(0, 2)).toEqual(['a', 'b']);
+  const refused = (await sent).filter(({ status }) => status === 'rejected');
+  expect(refused).toHaveLength(8);
+});

@@ -14,16 +14,20 @@ export interface Pace extends Disposable {
 /**
  * Decoding, validating and comparing a large object keeps the only thread for tens of milliseconds a
  * step. Requests that do so go one behind another, and pause between their steps, so that small ones
- * wait for one step of one of them at most, and one set of copies is in memory at a time.
+ * wait for one step of one of them at most, and one set of copies is in memory at a time. Who has
+ * several waiting lets everyone else's next go first.
  */
 export class HeavyLane {
   private holder: Pace | undefined;
-  private readonly waiting: (() => void)[] = [];
+  /** By whose they are, in the order of their turns. */
+  private readonly waiting = new Map<string, Waiter[]>();
+  private waitingCount = 0;
 
-  pace(signal: AbortSignal): Pace {
+  /** `sharer`: whose the request is. */
+  pace(signal: AbortSignal, sharer = ''): Pace {
     const pace: Pace = {
       weigh: async (bytes) => {
-        if (bytes > HEAVY_BYTES && this.holder !== pace) await this.enter(pace, signal);
+        if (bytes > HEAVY_BYTES && this.holder !== pace) await this.enter(pace, sharer, signal);
       },
       pause: async () => {
         if (this.holder === pace) await new Promise((resolve) => setImmediate(resolve));
@@ -35,14 +39,9 @@ export class HeavyLane {
     return pace;
   }
 
-  private async enter(pace: Pace, signal: AbortSignal): Promise<void> {
-    if (this.waiting.length >= WAITING_MAX)
-      throw new ApiError('TooManyRequests', 'too many large requests, please try again later', {
-        details: { retryAfterSeconds: 1 },
-      });
-    while (this.holder !== undefined)
-      await new Promise<void>((resolve) => this.waiting.push(resolve));
-    this.holder = pace;
+  private async enter(pace: Pace, sharer: string, signal: AbortSignal): Promise<void> {
+    if (this.holder === undefined) this.holder = pace;
+    else await this.turnOf(pace, sharer);
     // Its caller has gone, and with it whoever would dispose of it late.
     if (signal.aborted) {
       this.leave();
@@ -50,13 +49,44 @@ export class HeavyLane {
     }
   }
 
-  private leave(): void {
-    this.holder = undefined;
-    this.waiting.shift()?.();
+  /** @throws TooManyRequests */
+  private turnOf(pace: Pace, sharer: string): Promise<void> {
+    const own = this.waiting.get(sharer) ?? [];
+    if (own.length >= WAITING_MAX || this.waitingCount >= WAITING_TOTAL_MAX)
+      throw new ApiError('TooManyRequests', 'too many large requests, please try again later', {
+        details: { retryAfterSeconds: 1 },
+      });
+    this.waitingCount++;
+    this.waiting.set(sharer, own);
+    return new Promise((start) => own.push({ pace, start }));
   }
+
+  private leave(): void {
+    const next = this.next();
+    this.holder = next?.pace;
+    next?.start();
+  }
+
+  private next(): Waiter | undefined {
+    const [first] = this.waiting;
+    if (first === undefined) return undefined;
+    const [sharer, own] = first;
+    const next = own.shift();
+    this.waitingCount--;
+    this.waiting.delete(sharer);
+    if (own.length > 0) this.waiting.set(sharer, own);
+    return next;
+  }
+}
+
+interface Waiter {
+  readonly pace: Pace;
+  /** The lane is its own now. */
+  readonly start: () => void;
 }
 
 /** About 5 ms of work. Nearly every object is smaller. */
 const HEAVY_BYTES = 32 * 1024;
-/** Each holds a body of up to 3 MB. */
+/** Of one sharer. The bytes that all hold are bounded where bodies are read. */
 const WAITING_MAX = 32;
+const WAITING_TOTAL_MAX = 256;

@@ -7,7 +7,7 @@ import { onAbort } from '../../../lib/async/on-abort';
 import { ApiError } from '../../../api/errors';
 import type { Log } from '../../../lib/log';
 import { isImpersonating } from '../auth/impersonation';
-import { ANONYMOUS, AUTHENTICATED, type User } from '../auth/user';
+import { ANONYMOUS, AUTHENTICATED, sharerOf, type User } from '../auth/user';
 import { statusResponse, toApiError, type ApiRequest, type ApiResponse } from './exchange';
 import { ByteBudget } from './in-flight';
 import { MAX_BODY_BYTES, readBody } from './read-body';
@@ -17,6 +17,7 @@ import { timedController } from '../../../lib/async/timed-controller';
 import { publicKeyHashOf } from '../../../lib/public-key';
 import { systemClock } from '../../../lib/clock';
 import { stringifyJson } from '../../../lib/json';
+import { ConnectionCrowd } from '../../../lib/net/connection-crowd';
 import { ConnectionGate } from '../../../lib/net/connection-gate';
 import { NO_RESUMPTION, peerCertificateOf } from '../../../lib/net/peer-certificate';
 
@@ -53,7 +54,8 @@ export class HttpsListener implements AsyncDisposable {
   private readonly server: Server;
   private readonly stopping = new AbortController();
   private readonly bodies: ByteBudget;
-  private readonly gate = new ConnectionGate(systemClock, STRANGERS);
+  private readonly gate: ConnectionGate;
+  private readonly crowd: ConnectionCrowd;
 
   constructor(
     tls: TlsMaterial,
@@ -76,6 +78,10 @@ export class HttpsListener implements AsyncDisposable {
       connectionsCheckingInterval: 2_000,
     });
     this.server.maxConnections = budget.connectionsMax;
+    // So that there is room for strangers, and for administrators, however many the others open.
+    const strangersMax = Math.min(STRANGERS.totalMax, Math.floor(budget.connectionsMax / 4));
+    this.gate = new ConnectionGate(systemClock, { ...STRANGERS, totalMax: strangersMax });
+    this.crowd = new ConnectionCrowd(Math.floor(budget.connectionsMax * 0.95) - strangersMax);
     this.bodies = new ByteBudget(budget.bodyBytes);
     this.server.on('request', (request, response) => void this.serve(request, response));
     this.server.on('upgrade', (request, socket, head) => void this.upgrade(request, socket, head));
@@ -83,7 +89,7 @@ export class HttpsListener implements AsyncDisposable {
       if (socket instanceof Socket) this.gate.admit(socket);
     });
     this.server.on('secureConnection', (socket) => {
-      if (peerCertificateOf(socket) !== undefined) this.gate.prove(socket);
+      if (peerCertificateOf(socket) !== undefined) this.prove(socket, sharerOf(userOf(socket)));
     });
     this.server.on('tlsClientError', (_error, socket) => socket.destroy());
     this.server.on('clientError', (_error, socket) => socket.destroy());
@@ -169,21 +175,35 @@ export class HttpsListener implements AsyncDisposable {
   }
 
   private toApiRequest(raw: IncomingMessage, signal: AbortSignal): ApiRequest {
-    // A token is as good as a certificate.
+    const request = toApiRequest(raw, signal);
+    let sharer = sharerOf(request.user);
     return {
-      ...toApiRequest(raw, signal),
-      noteIdentified: () => this.gate.prove(raw.socket),
-      body: () => this.body(raw, signal),
+      ...request,
+      noteIdentified: (user) => {
+        sharer = sharerOf(user);
+        this.prove(raw.socket, sharer);
+      },
+      body: () => this.body(raw, signal, sharer),
     };
   }
 
+  /** A token is as good as a certificate. */
+  private prove(socket: Socket, sharer: string | undefined): void {
+    this.gate.prove(socket);
+    if (sharer !== undefined) this.crowd.admit(socket, sharer);
+  }
+
   /** Counts until the answer has gone: what was made of the body is larger, and lasts as long. */
-  private body(raw: IncomingMessage, signal: AbortSignal): Promise<Buffer> {
+  private body(
+    raw: IncomingMessage,
+    signal: AbortSignal,
+    sharer: string | undefined,
+  ): Promise<Buffer> {
     let heldBytes = 0;
-    onAbort(signal, () => this.bodies.release(heldBytes));
+    onAbort(signal, () => this.bodies.release(heldBytes, sharer));
     return readBody(raw, systemClock, (bytes) => {
       if (signal.aborted) return;
-      this.bodies.take(bytes);
+      this.bodies.take(bytes, sharer);
       heldBytes += bytes;
     });
   }

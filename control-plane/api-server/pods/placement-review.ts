@@ -5,6 +5,7 @@ import type { Pod } from '../../../api/types';
 import type { Placements } from '../../../client/placements';
 import type { Authorizer } from '../auth/authorizer';
 import { Permit } from '../auth/permit';
+import { sharerOf } from '../auth/user';
 import type { CreateOnlyResource } from '../discovery/discovery';
 import { jsonResponse, type ApiRequest, type ApiResponse } from '../http/exchange';
 import type { HeavyLane } from '../http/heavy-lane';
@@ -48,7 +49,7 @@ export const servePlacementReview = async (
     );
   const asked = { verb: 'create', group: '', resource: PODS.plural, subresource: '' };
   const permit = Permit.of(request.user, { ...asked, namespace, name: '' }, authorizer);
-  using pace = heavyLane.pace(request.signal);
+  using pace = heavyLane.pace(request.signal, sharerOf(request.user));
   const context = { ...writeContextOf(request, permit), isDryRun: true, pace };
   const pods = service.kinds.of(PODS);
   const draft = await readObject(request, pods, context);

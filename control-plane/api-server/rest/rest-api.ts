@@ -1,6 +1,7 @@
 import { statusResponse, successStatus, type ApiRequest, type ApiResponse } from '../http/exchange';
 import type { ResourceTarget } from '../http/request-target';
 import type { Permit } from '../auth/permit';
+import { sharerOf, type User } from '../auth/user';
 import type { ServedKind } from '../kinds/served-kind';
 import type { WatchItem } from '../objects/object-watcher';
 import type { WriteContext } from '../objects/write-context';
@@ -98,7 +99,9 @@ export class RestApi {
     const view = viewOf(this.deps, asked);
     const query = watchQueryOf(request.query, target.namespace);
     const signal = watchSignal(request, service.clock, random);
-    const place = this.deps.watchLimit.enter(request.user.name, signal);
+    const { labelSelector = '', fieldSelector = '' } = query;
+    const length = labelSelector.length + fieldSelector.length;
+    const place = this.deps.watchLimit.enter(watcherOf(request.user), signal, length);
     const items = held(service.watcher.watch(kind, query, signal), place);
     return watchResponse(view, items, () => service.clock.now());
   }
@@ -106,7 +109,7 @@ export class RestApi {
   private async create(asked: KindRequest): Promise<ApiResponse> {
     const { request, kind, target, permit } = asked;
     if (kind.resource.isNamespaced && target.namespace === '') throw notAllowed();
-    using pace = this.deps.heavyLane.pace(request.signal);
+    using pace = this.deps.heavyLane.pace(request.signal, sharerOf(request.user));
     const context = { ...writeContextOf(request, permit), pace };
     const object = await readObject(request, kind, context);
     const item = await this.deps.service.writer.create(kind, target.namespace, object, context);
@@ -116,7 +119,7 @@ export class RestApi {
   private async update(asked: KindRequest): Promise<ApiResponse> {
     const { request, kind, target, permit } = asked;
     const { writer } = this.deps.service;
-    using pace = this.deps.heavyLane.pace(request.signal);
+    using pace = this.deps.heavyLane.pace(request.signal, sharerOf(request.user));
     const context = { ...writeContextOf(request, permit), pace };
     const object = await readObject(request, kind, context);
     const view = viewOf(this.deps, asked);
@@ -126,7 +129,7 @@ export class RestApi {
 
   private async patch(asked: KindRequest): Promise<ApiResponse> {
     const { request, kind, target, permit } = asked;
-    using pace = this.deps.heavyLane.pace(request.signal);
+    using pace = this.deps.heavyLane.pace(request.signal, sharerOf(request.user));
     const context = { ...writeContextOf(request, permit), pace };
     const change = await readPatch(request, kind, pace);
     const { item, isCreated } = await patch(this.deps.service, kind, target, change, context);
@@ -176,6 +179,9 @@ const allowed = (
   if (!verbs.includes(verb)) throw notAllowed();
   return work();
 };
+
+/** Not even administrators may have all watches. */
+const watcherOf = (user: User): string => sharerOf(user) ?? user.name;
 
 const dryRunToo = (context: WriteContext, body: unknown): WriteContext =>
   isDryRunBody(body) ? { ...context, isDryRun: true } : context;

@@ -25,3 +25,14 @@ it('frees the place of a watch whose reader has gone before the first event', ()
     limit.enter('a', AbortSignal.abort());
   }
 });
+
+it('counts a long selector as several', () => {
+  const limit = new WatchLimit(100);
+  const long = limit.enter('a', NEVER, 60 * 512);
+  expect(() => limit.enter('a', NEVER, 20 * 512)).toThrow(
+    expect.objectContaining({ reason: 'TooManyRequests' }),
+  );
+  limit.enter('a', NEVER, 10 * 512);
+  long[Symbol.dispose]();
+  limit.enter('a', NEVER, 20 * 512);
+});
