@@ -34,52 +34,55 @@ export const withDeadline = async <T>(
 ): Promise<T> => {
   signal?.throwIfAborted();
   using stop = signal === undefined ? linkedController() : linkedController(signal);
-  const done = new AbortController();
   const stopped = new Promise<never>((_resolve, reject) => {
-    const fail = () => reject(asError(stop.signal.reason));
-    onAbort(stop.signal, fail);
+    onAbort(stop.signal, () => reject(asError(stop.signal.reason)));
   });
-  void clock.sleep(limitMs, done.signal).then(() => {
-    if (!done.signal.aborted) stop.abort(new DeadlineExceededError(what, limitMs));
-  });
+  const callOff = clock.after(limitMs, () => stop.abort(new DeadlineExceededError(what, limitMs)));
   try {
     const working = work(stop.signal);
     // What fails after its deadline has nobody left to tell.
     working.catch(() => undefined);
     return await Promise.race([working, stopped]);
   } finally {
-    done.abort();
+    callOff();
   }
 };
 
 /** A state that others change, and those who wait for it. Every wait has a deadline. */
 export class Condition {
-  private waiters = new Set<() => void>();
+  private readonly waiters = new Set<() => void>();
 
   /** Has everybody look again. */
   notify(): void {
-    const { waiters } = this;
-    this.waiters = new Set();
-    for (const wake of waiters) wake();
+    for (const look of this.waiters) look();
   }
 
-  /** Resolves once `holds`, at once if it does already. @throws as `withDeadline` */
-  async until(holds: () => boolean, deadline: Deadline): Promise<void> {
+  /**
+   * Resolves once `holds` at a `notify`, at once if it does already. There are several waits in each
+   * start of a container, so they make no signal of their own.
+   * @throws as `withDeadline`
+   */
+  async until(holds: () => boolean, { what, limitMs, clock, signal }: Deadline): Promise<void> {
     if (holds()) return;
-    await withDeadline(deadline, async (signal) => {
-      while (!holds() && !signal.aborted) await this.next(signal);
-    });
-  }
-
-  private next(signal: AbortSignal): Promise<void> {
-    return new Promise((resolve) => {
-      const wake = () => {
-        this.waiters.delete(wake);
-        signal.removeEventListener('abort', wake);
+    signal?.throwIfAborted();
+    await new Promise<void>((resolve, reject) => {
+      const leave = () => {
+        this.waiters.delete(look);
+        callOff();
+        forget();
+      };
+      const look = () => {
+        if (!holds()) return;
+        leave();
         resolve();
       };
-      this.waiters.add(wake);
-      onAbort(signal, wake);
+      const fail = (error: Error) => {
+        leave();
+        reject(error);
+      };
+      this.waiters.add(look);
+      const callOff = clock.after(limitMs, () => fail(new DeadlineExceededError(what, limitMs)));
+      const forget = onAbort(signal, () => fail(asError(signal?.reason)));
     });
   }
 }

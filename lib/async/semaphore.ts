@@ -52,16 +52,14 @@ export class Semaphore {
 
   /** Returns what gives the permit back, which happens once, at the latest after `holdMaxMs`. */
   private holding(): () => void {
-    const done = new AbortController();
+    let isHeld = true;
     const giveBack = () => {
-      if (done.signal.aborted) return;
-      done.abort();
+      if (!isHeld) return;
+      isHeld = false;
+      callOff?.();
       this.release();
     };
-    if (this.options !== undefined) {
-      const { clock, holdMaxMs } = this.options;
-      void clock.sleep(holdMaxMs, done.signal).then(giveBack);
-    }
+    const callOff = this.options?.clock.after(this.options.holdMaxMs, giveBack);
     return giveBack;
   }
 

@@ -14,16 +14,14 @@ export const timedController = (
   const controller = linkedController(...parents);
   // Before it is replaced below, on the same object.
   const letGo = controller[Symbol.dispose].bind(controller);
-  const wait = new AbortController();
-  const endWait = () => wait.abort();
-  onAbort(controller.signal, endWait);
-  if (controller.signal.aborted) endWait();
-  void clock.sleep(ms, wait.signal).then(() => {
-    if (!wait.signal.aborted) controller.abort(new DOMException('timed out', 'TimeoutError'));
+  const callOff = clock.after(ms, () => {
+    controller.abort(new DOMException('timed out', 'TimeoutError'));
   });
+  onAbort(controller.signal, callOff);
+  if (controller.signal.aborted) callOff();
   const dispose = () => {
     letGo();
-    endWait();
+    callOff();
   };
   return Object.assign(controller, { [Symbol.dispose]: dispose });
 };

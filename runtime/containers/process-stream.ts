@@ -23,7 +23,8 @@ export class MonitoredProcess implements ExecProcess {
   private queuedBytes = 0;
   private isPaused = false;
   private hasStarted = false;
-  private readonly ended = new AbortController();
+  private hasEnded = false;
+  private callOffEnd: () => void = () => undefined;
   private failure: Error | undefined;
   private wake: (() => void) | undefined;
   private connection: FrameConnection | undefined;
@@ -60,7 +61,7 @@ export class MonitoredProcess implements ExecProcess {
       process.connection.close();
       throw error;
     }
-    if (deadlines.end !== undefined) void process.endBy(deadlines.end);
+    if (deadlines.end !== undefined) process.endBy(deadlines.end);
     return process;
   }
 
@@ -120,23 +121,22 @@ export class MonitoredProcess implements ExecProcess {
     this.wake?.();
   }
 
-  private get hasEnded(): boolean {
-    return this.ended.signal.aborted;
-  }
-
   private end(error?: Error): void {
     if (this.hasEnded) return;
+    this.hasEnded = true;
     this.failure = error;
-    this.ended.abort();
+    this.callOffEnd();
     this.changed.notify();
     this.wake?.();
     this.connection?.close();
   }
 
   /** Its monitor ends it in time; should that be stuck, this does. */
-  private async endBy({ what, limitMs, clock }: Omit<Deadline, 'signal'>): Promise<void> {
-    await clock.sleep(limitMs, this.ended.signal);
-    this.end(new DeadlineExceededError(what, limitMs));
+  private endBy({ what, limitMs, clock }: Omit<Deadline, 'signal'>): void {
+    if (this.hasEnded) return;
+    this.callOffEnd = clock.after(limitMs, () =>
+      this.end(new DeadlineExceededError(what, limitMs)),
+    );
   }
 
   private async *iterate(): AsyncGenerator<ProcessOutput, void> {

@@ -33,6 +33,7 @@ let images: ImageService;
 const clock: Clock = {
   now: () => systemClock.now(),
   monotonicMs: () => systemClock.monotonicMs(),
+  after: (ms, call) => systemClock.after(ms, call),
   sleep: (ms, stop) =>
     systemClock.sleep(Object.values<number>(limits).includes(ms) ? ms : ms / 50, stop),
 };

@@ -30,6 +30,7 @@ afterEach(async () => {
 const clock: Clock = {
   now: () => systemClock.now(),
   monotonicMs: () => systemClock.monotonicMs(),
+  after: (ms, call) => systemClock.after(ms, call),
   sleep: (ms, stop) => {
     sleepsMs.push(ms);
     return systemClock.sleep(ms, stop);
