@@ -5,11 +5,14 @@
 export class Activities {
   private readonly current = new Map<symbol, string>();
   private ended: string[] = [];
+  /** Called whenever something begins. */
+  onBegin: () => void = () => undefined;
 
   /** Until the result is disposed of. */
   begin(name: string): Disposable {
     const id = Symbol(name);
     this.current.set(id, name);
+    this.onBegin();
     return {
       [Symbol.dispose]: () => {
         this.current.delete(id);

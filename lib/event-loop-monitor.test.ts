@@ -49,6 +49,27 @@ it('names what ended while the loop was held', async () => {
   expect(warnings[0]?.['during']).toEqual(['snapshot']);
 });
 
+it('looks seldom while nothing happens, and closely again when something begins', async () => {
+  const activities = new Activities();
+  const warnings: LogFields[] = [];
+  const waitsMs: number[] = [];
+  const after = (ms: number, call: () => void) => {
+    waitsMs.push(ms);
+    return clock.after(ms, call);
+  };
+  const log = { ...silentLog, warn: (fields: LogFields) => warnings.push(fields) };
+  using _monitor = new EventLoopMonitor({ clock: { ...clock, after }, log, activities });
+  await until(() => waitsMs.includes(5000));
+  expect(new Set(waitsMs)).toEqual(new Set([50, 5000]));
+  {
+    using _done = activities.begin('snapshot');
+    expect(waitsMs.at(-1)).toBe(50);
+    hold(400);
+  }
+  await until(() => warnings.some(({ lagMs }) => Number(lagMs) >= 300));
+  expect(warnings.at(-1)?.['during']).toEqual(['snapshot']);
+});
+
 it('forgets what has ended', () => {
   const activities = new Activities();
   const done = activities.begin('a');

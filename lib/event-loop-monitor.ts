@@ -17,18 +17,21 @@ export interface LagHistogram {
 
 /**
  * Measures how late the event loop runs what is due, 20 times a second, and says who was at work when
- * it was later than `LATE_MS`. Its own timer keeps no process alive.
+ * it was later than `LATE_MS`. While nothing begins and the loop has little to do, it looks every
+ * `CALM_INTERVAL_MS` only: to wake so often would cost an idle agent more than all else that it does.
  */
 export class EventLoopMonitor implements Disposable {
   private readonly counts = BOUNDS_MS.map(() => 0);
   private sumMs = 0;
   private count = 0;
-  private dueMs: number;
-  private readonly stopped = new AbortController();
+  private dueMs = 0;
+  private quietCount = 0;
+  private utilization = performance.eventLoopUtilization();
+  private callOff: () => void = () => undefined;
 
   constructor(private readonly deps: EventLoopMonitorDeps) {
-    this.dueMs = deps.clock.monotonicMs() + INTERVAL_MS;
-    void this.run();
+    deps.activities.onBegin = () => this.watchClosely();
+    this.sampleIn(INTERVAL_MS);
   }
 
   get histogram(): LagHistogram {
@@ -41,22 +44,33 @@ export class EventLoopMonitor implements Disposable {
   }
 
   [Symbol.dispose](): void {
-    this.stopped.abort();
+    this.deps.activities.onBegin = () => undefined;
+    this.callOff();
   }
 
-  private async run(): Promise<void> {
-    const { signal } = this.stopped;
-    for (;;) {
-      await this.deps.clock.sleep(INTERVAL_MS, signal);
-      if (signal.aborted) return;
-      this.sample();
+  private get isCalm(): boolean {
+    return this.quietCount >= QUIET_COUNT;
+  }
+
+  private watchClosely(): void {
+    if (this.isCalm) {
+      this.callOff();
+      this.sampleIn(INTERVAL_MS);
     }
+    this.quietCount = 0;
+  }
+
+  private sampleIn(ms: number): void {
+    const { clock } = this.deps;
+    this.dueMs = clock.monotonicMs() + ms;
+    this.callOff = clock.after(ms, () => {
+      this.sample();
+      this.sampleIn(this.isCalm ? CALM_INTERVAL_MS : INTERVAL_MS);
+    });
   }
 
   private sample(): void {
-    const nowMs = this.deps.clock.monotonicMs();
-    const lagMs = Math.max(0, nowMs - this.dueMs);
-    this.dueMs = nowMs + INTERVAL_MS;
+    const lagMs = Math.max(0, this.deps.clock.monotonicMs() - this.dueMs);
     this.sumMs += lagMs;
     this.count++;
     const bucket = BOUNDS_MS.findIndex((bound) => lagMs <= bound);
@@ -72,10 +86,23 @@ export class EventLoopMonitor implements Disposable {
         'event loop was late',
       );
     activities.forgetEnded();
+    this.quietCount = this.wasBusy() ? 0 : this.quietCount + 1;
+  }
+
+  /** Whether the loop had much to do since the last look, named or not. */
+  private wasBusy(): boolean {
+    const before = this.utilization;
+    this.utilization = performance.eventLoopUtilization();
+    return performance.eventLoopUtilization(this.utilization, before).utilization > BUSY;
   }
 }
 
 const INTERVAL_MS = 50;
+/** A stall that lasts longer is seen, whoever makes it. */
+const CALM_INTERVAL_MS = 5_000;
+/** A second. */
+const QUIET_COUNT = 20;
+const BUSY = 0.1;
 const LATE_MS = 100;
 const NAMES_MAX = 8;
 const BOUNDS_MS = [1, 5, 10, 25, 50, 100, 250, 500, 1000, 2500, 5000, 10_000];
