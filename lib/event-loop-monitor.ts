@@ -100,8 +100,8 @@ export class EventLoopMonitor implements Disposable {
 const INTERVAL_MS = 50;
 /** A stall that lasts longer is seen, whoever makes it. */
 const CALM_INTERVAL_MS = 5_000;
-/** A second. */
-const QUIET_COUNT = 20;
+/** A burst of work ends in less; each look costs a tenth of what the start of a container does. */
+const QUIET_COUNT = 3;
 const BUSY = 0.1;
 const LATE_MS = 100;
 const NAMES_MAX = 8;

@@ -14,10 +14,7 @@ export const readBody = async (
   if (Number(request.headers['content-length'] ?? 0) > MAX_BODY_BYTES) throw tooLarge();
   const chunks: Buffer[] = [];
   let bytes = 0;
-  const read = new AbortController();
-  void clock.sleep(BODY_WITHIN_MS, read.signal).then(() => {
-    if (!read.signal.aborted) request.destroy(lateError());
-  });
+  const callOff = clock.after(BODY_WITHIN_MS, () => request.destroy(lateError()));
   try {
     for await (const chunk of request as AsyncIterable<Buffer>) {
       bytes += chunk.length;
@@ -29,7 +26,7 @@ export const readBody = async (
     if (error instanceof ApiError) throw error;
     throw new ApiError('BadRequest', 'the request body was cut off', { cause: error });
   } finally {
-    read.abort();
+    callOff();
   }
   return Buffer.concat(chunks);
 };
