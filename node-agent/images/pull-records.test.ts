@@ -1,4 +1,12 @@
-import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -29,7 +37,8 @@ const open = async (): Promise<PullRecords> => {
   await records.load();
   return records;
 };
-const filesIn = (folder: 'pulled' | 'pulling') => readdirSync(join(directory, folder));
+const filesIn = (folder: 'pulled' | 'pulling') =>
+  existsSync(join(directory, folder)) ? readdirSync(join(directory, folder)) : [];
 const pull = async (records: PullRecords, ...offered: readonly SecretCredentials[]) => {
   const credentials = offered.map((each) => each.credentials);
   return await records.recording(WEB, offered, () => images.pull(WEB, { credentials }));
@@ -109,7 +118,7 @@ it('allows nobody an image that came though its pull was given up', async () => 
 it('allows nobody an image when it cannot be written down with what it came', async () => {
   publishPrivate();
   const records = await open();
-  rmSync(join(directory, 'pulled'), { recursive: true });
+  rmSync(join(directory, 'pulled'), { recursive: true, force: true });
   writeFileSync(join(directory, 'pulled'), 'no folder');
   await expect(pull(records, a)).rejects.toThrow();
   const { id } = (await images.find(WEB))!;
@@ -121,7 +130,7 @@ it('allows nobody an image when it cannot be written down with what it came', as
 it('does not pull what it could not write down', async () => {
   const image = publishPrivate();
   const records = await open();
-  rmSync(join(directory, 'pulling'), { recursive: true });
+  rmSync(join(directory, 'pulling'), { recursive: true, force: true });
   writeFileSync(join(directory, 'pulling'), 'no folder');
   await expect(pull(records, a)).rejects.toThrow();
   expect(images.pulls).toEqual([]);
@@ -148,6 +157,23 @@ it('lives with garbage among its files, and takes it for no permission', async (
   const records = await open();
   // Nobody knows what that pull was for.
   expect(records.allows((await images.find('loose:1'))!.id, 'loose:1', [])).toBe(false);
+  expect([filesIn('pulled').length, filesIn('pulling').length]).toEqual([2, 0]);
+});
+
+it('begins, and allows nobody what it cannot write down, when the disk takes no more', async () => {
+  const all = ['one:1', 'two:1'].map((name) => images.add(name));
+  mkdirSync(join(directory, 'pulling'));
+  for (const [index, text] of ['{"reference":"docker.io/library/one:1"}', '{'].entries())
+    writeFileSync(join(directory, 'pulling', `${String(index).repeat(64)}.json`), text);
+  symlinkSync('/nowhere', join(directory, 'pulled'));
+  for (const records of [await open(), await open()])
+    expect(all.map(({ id }, i) => records.allows(id, `${['one', 'two'][i]}:1`, []))).toEqual([
+      false,
+      false,
+    ]);
+  expect(filesIn('pulling')).toHaveLength(2);
+  rmSync(join(directory, 'pulled'));
+  await open();
   expect([filesIn('pulled').length, filesIn('pulling').length]).toEqual([2, 0]);
 });
 

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { mkdir, readdir, readFile, rm } from 'node:fs/promises';
+import { mkdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 
@@ -8,6 +8,7 @@ import { parseJson, stringifyJson } from '../../lib/json';
 import { describeError, type Log } from '../../lib/log';
 import type { ImageService, PulledImage, RegistryCredentials } from '../../runtime/image-service';
 import { normalizeReference, parseReference, repositoryName } from '../../runtime/images';
+import { listFolder } from '../files';
 import { isAllowed, withAccess, type AccessByRepository, type KnownSecret } from './pull-access';
 import type { SecretCredentials } from './pull-credentials';
 
@@ -35,18 +36,21 @@ export class PullRecords {
 
   constructor(private readonly deps: PullRecordsDeps) {}
 
-  /** Reads what an earlier agent knew, and finds out what became of the pulls it was at. */
+  /**
+   * Reads what an earlier agent knew, and finds out what became of the pulls it was at. Where the disk
+   * takes no more, what is found out holds, and is found out again at the next start.
+   */
   async load(): Promise<void> {
     const pulled = await this.read(this.pulledDir, recordSchema);
     this.records = new Map(pulled.map(({ name, value }) => [name, value?.access ?? {}]));
-    for (const { name, value } of await this.read(this.pullingDir, intentSchema)) {
-      // Whatever that pull was for: all images without a record may be it.
-      if (value === undefined)
-        for (const { id } of await this.deps.images.list()) await this.forbid(id);
-      else await this.settle(value.reference);
-      await rm(join(this.pullingDir, name), { force: true });
-    }
-    await this.prune();
+    for (const { name, value } of await this.read(this.pullingDir, intentSchema))
+      await this.attempt(name, async () => {
+        // Whatever that pull was for: all images without a record may be it.
+        if (value === undefined) await this.forbid(await this.deps.images.list());
+        else await this.settle(value.reference);
+        await rm(join(this.pullingDir, name), { force: true });
+      });
+    await this.attempt('images that are gone', () => this.prune());
   }
 
   /** Whether a pod with the `offered` credentials may use an image that is here, unasked. */
@@ -128,25 +132,31 @@ export class PullRecords {
 
   /** The pull may have ended well just before it was given up. */
   private async abandon(reference: string): Promise<void> {
-    try {
+    await this.attempt(reference, async () => {
       await this.settle(reference);
       await this.end(reference);
+    });
+  }
+
+  private async attempt(subject: string, work: () => Promise<void>): Promise<void> {
+    try {
+      await work();
     } catch (error) {
-      this.deps.log.error({ reference, err: describeError(error) }, 'record of a pull not written');
+      this.deps.log.error({ subject, err: describeError(error) }, 'record of a pull not written');
     }
   }
 
   /** Nobody knows with what the image came, if it did: all have to show that they may use it. */
   private async settle(reference: string): Promise<void> {
     const image = await this.deps.images.find(reference).catch(() => undefined);
-    if (image !== undefined) await this.forbid(image.id);
+    if (image !== undefined) await this.forbid([image]);
   }
 
-  private async forbid(imageId: string): Promise<void> {
-    const file = fileNameOf(imageId);
-    if (this.records.has(file)) return;
-    this.records = new Map([...this.records, [file, {}]]);
-    await this.save(file);
+  /** All of them at once, then on disk. */
+  private async forbid(images: readonly { readonly id: string }[]): Promise<void> {
+    const files = images.map(({ id }) => fileNameOf(id)).filter((file) => !this.records.has(file));
+    this.records = new Map([...this.records, ...files.map((file) => [file, {}] as const)]);
+    for (const file of files) await this.save(file);
   }
 
   private async begin(reference: string): Promise<void> {
@@ -203,9 +213,8 @@ export class PullRecords {
     folder: string,
     schema: z.ZodType<T>,
   ): Promise<readonly { readonly name: string; readonly value: T | undefined }[]> {
-    await mkdir(folder, { recursive: true, mode: 0o700 });
     const files: { readonly name: string; readonly value: T | undefined }[] = [];
-    for (const name of await readdir(folder)) {
+    for (const name of await listFolder(folder)) {
       if (FILE_NAME.test(name))
         files.push({ name, value: await this.readOne(join(folder, name), schema) });
       // Half-written, or not ours.

@@ -1,4 +1,3 @@
-import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import type { Pod } from '../../api/types';
@@ -6,7 +5,7 @@ import { withDeadline } from '../../lib/async/deadline';
 import { describeError } from '../../lib/log';
 import { removeTree } from '../../lib/remove-tree';
 import type { HostPort } from '../../runtime/pod-network';
-import { hasErrorCode } from '../files';
+import { listFolder } from '../files';
 import { wantedHostPorts } from './host-ports';
 import { LABEL, sandboxIdOf } from './labels';
 import type { PodDeps } from './pod-deps';
@@ -171,12 +170,3 @@ const knownFirst = ([, a]: [string, Pod], [, b]: [string, Pod]): number =>
 /** Nothing came from the server since: a status noted here makes a new object of the same parts. */
 const isSameWish = (before: Pod | undefined, now: Pod): boolean =>
   before?.metadata === now.metadata && before.spec === now.spec;
-
-const listFolder = async (path: string): Promise<readonly string[]> => {
-  try {
-    return await readdir(path);
-  } catch (error) {
-    if (hasErrorCode(error, 'ENOENT')) return [];
-    throw error;
-  }
-};

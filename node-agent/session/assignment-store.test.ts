@@ -4,7 +4,7 @@ import { join } from 'node:path';
 
 import type { Secret } from '../../api/types';
 import { silentLog } from '../../lib/log';
-import type { Row } from '../../proto/gen/dhow/agent/v1/agent';
+import type { Row, ServerHello } from '../../proto/gen/dhow/agent/v1/agent';
 import { testPod } from '../pods/testing';
 import { AssignmentStore } from './assignment-store';
 
@@ -58,6 +58,29 @@ it('drops a file that is not under its own name, and goes on', () => {
   expect(readdirSync(join(directory, 'pods'))).toHaveLength(1);
 });
 
+it.each(['', 'null', '[]', '{}', '7', '{"metadata":null}', '{"peers":7}', '\0\0'])(
+  'goes on without what was damaged to %j',
+  (damage) => {
+    const metadata = { namespace: 'ns', name: 's', uid: 'uid-s' };
+    const secret: Secret = { apiVersion: 'v1', kind: 'Secret', metadata };
+    const store = open();
+    store.applyHello({ podCidr: '10.1.0.0/24', clusterCidr: '10.1.0.0/16' } as ServerHello);
+    store.applySnapshot([
+      row('pods', 'uid-1', testPod()),
+      row('secrets', 'ns/s', secret),
+      row('nodes', 'n1', { metadata: { name: 'n1' }, spec: {} }),
+      row('peers', 'n2', { nodeName: 'n2', address: '192.0.2.7', podCidr: '10.1.1.0/24' }),
+    ]);
+    for (const kind of ['pods', 'secrets', 'nodes', 'peers', 'facts'])
+      for (const name of readdirSync(join(directory, kind)))
+        writeFileSync(join(directory, kind, name), damage);
+    const again = open();
+    expect([...again.pods]).toEqual([]);
+    expect(again.secret('ns', 's')).toBeUndefined();
+    expect(again.facts).toEqual({ podCidr: '', clusterCidr: '', peers: [], node: undefined });
+  },
+);
+
 it('remembers labels and taints of the node', () => {
   const taints = [{ key: 'out', effect: 'NoExecute' }];
   const node = { metadata: { name: 'n1', labels: { disk: 'fast' } }, spec: { taints } };
@@ -70,7 +93,11 @@ it('remembers labels and taints of the node', () => {
 
 it('takes one row after the other, and passes over kinds that it does not know', () => {
   const store = open();
-  const peer = (nodeName: string) => ({ nodeName, address: '192.0.2.7' });
+  const peer = (nodeName: string) => ({
+    nodeName,
+    address: '192.0.2.7',
+    podCidr: '10.1.1.0/24',
+  });
   store.applySnapshot([row('peers', 'b', peer('b')), row('services', 'ns/web', {})]);
   store.applyChanges({
     rows: [row('peers', 'a', peer('a')), row('__proto__', 'x', {})],

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync, rmSync } from 'node:fs';
 import { basename, join } from 'node:path';
+import { z } from 'zod';
 
 import { ROW, type Peer, type RowResource } from '../../api/assignment-rows';
 import { keyOf, nameKey, type ConfigMap, type Node, type Pod, type Secret } from '../../api/types';
@@ -78,9 +79,9 @@ export class AssignmentStore {
   /** Reads the checkpoint; what is damaged there is dropped, the server sends it again. */
   load(): void {
     for (const resource of Object.values(ROW))
-      for (const [key, value] of this.read(resource, KEYS[resource]))
+      for (const [key, value] of this.read(resource, KEYS[resource], SHAPES[resource]))
         this.tables[resource].set(key, value);
-    const [range] = this.read<NodeRange>('facts', () => FACTS_KEY);
+    const [range] = this.read<NodeRange>('facts', () => FACTS_KEY, rangeSchema);
     if (range !== undefined) this.range = range[1];
     this.known = undefined;
   }
@@ -142,7 +143,11 @@ export class AssignmentStore {
     }
   }
 
-  private read<T>(kind: string, keyFor: (object: T) => string): [key: string, object: T][] {
+  private read<T>(
+    kind: string,
+    keyFor: (object: T) => string,
+    shape: z.ZodType,
+  ): [key: string, object: T][] {
     const folder = join(this.directory, kind);
     let names: string[];
     try {
@@ -153,14 +158,16 @@ export class AssignmentStore {
     }
     return names.flatMap((name) => {
       try {
-        const object = parseJson(readFileSync(join(folder, name), 'utf8')) as T;
+        const parsed = parseJson(readFileSync(join(folder, name), 'utf8'));
+        shape.parse(parsed);
+        const object = parsed as T;
         // Under another name nobody would delete it: it would come back with every start.
         const key = keyFor(object);
         if (name !== basename(this.pathOf(kind, key))) throw new Error('misnamed');
         return [[key, object]];
       } catch (error) {
         this.log.warn({ file: name, err: describeError(error) }, 'damaged checkpoint file dropped');
-        rmSync(join(folder, name), { force: true });
+        rmSync(join(folder, name), { force: true, recursive: true });
         return [];
       }
     });
@@ -179,6 +186,27 @@ const admittingNodeOf = ({ metadata, spec }: Node): AdmittingNode => ({
   labels: metadata.labels ?? {},
   taints: spec.taints ?? [],
 });
+
+/** What every reader of the checkpoint relies on: the rest the server has checked. */
+const objectSchema = z.looseObject({ metadata: z.looseObject({ name: z.string() }) });
+const podSchema = objectSchema.extend({
+  spec: z.looseObject({ containers: z.array(z.looseObject({ name: z.string() })) }),
+  status: z.looseObject({}),
+});
+const SHAPES: Readonly<Record<RowResource, z.ZodType>> = {
+  [ROW.pods]: podSchema,
+  [ROW.secrets]: objectSchema,
+  [ROW.configMaps]: objectSchema,
+  [ROW.nodes]: z.looseObject({
+    metadata: z.looseObject({
+      name: z.string(),
+      labels: z.record(z.string(), z.string()).optional(),
+    }),
+    spec: z.looseObject({ taints: z.array(z.looseObject({})).optional() }),
+  }),
+  [ROW.peers]: z.looseObject({ nodeName: z.string(), address: z.string(), podCidr: z.string() }),
+};
+const rangeSchema = z.looseObject({ podCidr: z.string(), clusterCidr: z.string() });
 
 const FACTS_KEY = 'node';
 const uidOf = (pod: Pod): string => pod.metadata.uid ?? '';
