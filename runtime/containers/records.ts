@@ -48,14 +48,18 @@ export class RunFiles {
   async forgetEarlierBoot(): Promise<void> {
     const path = join(this.runDir, 'boot-id');
     const bootId = readFileSync('/proc/sys/kernel/random/boot_id', 'utf8');
-    if (existsSync(path) && readFileSync(path, 'utf8') !== bootId) {
+    const known = existsSync(path) ? readFileSync(path, 'utf8') : '';
+    if (known === bootId) return;
+    // What says nothing of a boot, on a disk that was full, says nothing of another.
+    if (known !== '') {
       for (const dir of ['containers', 'sandboxes', 'm']) {
         for (const name of readdirSync(join(this.runDir, dir))) {
           await removeTree(join(this.runDir, dir, name));
         }
       }
     }
-    writeFileSync(path, bootId, { mode: 0o600 });
+    writeFileSync(`${path}.new`, bootId, { mode: 0o600 });
+    renameSync(`${path}.new`, path);
   }
 
   /** Layers whose container is gone: a crash or a reboot came between. */
@@ -97,7 +101,8 @@ export class RunFiles {
   }
 
   readContainer(id: string): ContainerRecord | undefined {
-    return readJson(join(this.containerDir(id), 'record.json')) as ContainerRecord | undefined;
+    const record = readJson<ContainerRecord>(join(this.containerDir(id), 'record.json'));
+    return record?.spec?.id === id ? (record as ContainerRecord) : undefined;
   }
 
   /** Its folders and its record. */
@@ -112,7 +117,9 @@ export class RunFiles {
   }
 
   readSandbox(id: string): SandboxRecord | undefined {
-    return readJson(join(this.sandboxDir(id), 'record.json')) as SandboxRecord | undefined;
+    const record = readJson<SandboxRecord>(join(this.sandboxDir(id), 'record.json'));
+    const isRight = record?.spec?.id === id && record.sandbox?.id === id;
+    return isRight ? (record as SandboxRecord) : undefined;
   }
 
   writeSandbox(record: SandboxRecord): void {
@@ -120,8 +127,8 @@ export class RunFiles {
   }
 
   readExit(id: string): ExitRecord | undefined {
-    const raw = readJson(join(this.containerDir(id), 'exit')) as RawExit | undefined;
-    return raw === undefined ? undefined : exitRecord(raw);
+    const raw = readJson<RawExit>(join(this.containerDir(id), 'exit'));
+    return typeof raw?.exitCode === 'number' ? exitRecord(raw as RawExit) : undefined;
   }
 
   /**
@@ -177,10 +184,10 @@ export const exitRecord = (raw: RawExit): ExitRecord => ({
   },
 });
 
-/** Undefined when missing or torn. */
-const readJson = (path: string): unknown => {
+/** Undefined when missing or torn; whoever has damaged the file may have left anything. */
+const readJson = <T>(path: string): Partial<T> | null | undefined => {
   try {
-    return JSON.parse(readFileSync(path, 'utf8'));
+    return JSON.parse(readFileSync(path, 'utf8')) as Partial<T> | null;
   } catch {
     return undefined;
   }

@@ -388,13 +388,27 @@ class HostContainerRuntime implements ContainerRuntime {
   private async adoptContainer(id: string): Promise<void> {
     const record = this.files.readContainer(id);
     if (record === undefined) {
-      // Made by half: no process can be there yet, since the record comes first.
-      await this.files.removeContainer(id);
+      await this.removeUnknown(id);
       return;
     }
     const container = this.monitored(record);
     this.containersById.set(id, container);
     await container.adopt();
+  }
+
+  /**
+   * Made by half, and then there is no process, since the record comes first; or its record is damaged,
+   * and nobody knows any more how to go on with what runs.
+   */
+  private async removeUnknown(id: string): Promise<void> {
+    const monitor = listenerAt(this.files.runDir, this.files.socketPath(id));
+    if (monitor !== undefined) {
+      this.log.error({ container: id }, 'the record of a container is damaged: ending it');
+      killProcess(monitor);
+    }
+    for (const box of this.files.sandboxIds())
+      await this.cgroups.remove(join(this.boxes.cgroupOf(box), id));
+    await this.files.removeContainer(id);
   }
 
   private async endOrphan(record: ContainerRecord): Promise<ExitRecord> {

@@ -37,6 +37,15 @@ const until = async (condition: () => boolean): Promise<void> => {
   }
 };
 
+/** Names of the cgroups below that of the sandbox. */
+const cgroupsOf = (host: RuntimeHost): readonly string[] => {
+  const roots = ['/sys/fs/cgroup/memory', '/sys/fs/cgroup'];
+  const folder = roots.map((root) => join(root, host.cgroupParent, 'box')).find(existsSync)!;
+  return readdirSync(folder, { withFileTypes: true }).flatMap((entry) =>
+    entry.isDirectory() ? entry.name : [],
+  );
+};
+
 const destroyMountsOnly = async (host: RuntimeHost): Promise<void> => {
   for (const name of ['net', 'ipc', 'uts', 'shm']) {
     execFileSync('umount', ['-l', join(host.runDir, 'sandboxes/box', name)]);
@@ -184,6 +193,61 @@ describe('the runtime after a crash', () => {
     expect(again.sandboxes()).toEqual([]);
     expect(again.containers()).toEqual([]);
     expect(readdirSync(join(host.stateDir, 'containers'))).toEqual([]);
+  });
+
+  it('takes a damaged boot id for no reboot', async () => {
+    await start(host.runtime, 'c1', 'exec sleep 1000');
+    await host.runtime[Symbol.asyncDispose]();
+    writeFileSync(join(host.runDir, 'boot-id'), '');
+    const again = await host.reopen();
+    expect(again.container('c1')).toMatchObject({ status: 'running' });
+  });
+
+  it('ends containers whose records are damaged, and takes over all others', async () => {
+    const record = (id: string) => join(host.runDir, 'containers', id, 'record.json');
+    const damages = ['', '{', 'null', '[]', '{"spec":null}', undefined];
+    const ids = damages.map((_damage, index) => `bad-${index}`);
+    for (const id of ['good', ...ids]) await start(host.runtime, id, 'exec sleep 1000');
+    await host.runtime[Symbol.asyncDispose]();
+    for (const [index, damage] of damages.entries())
+      writeFileSync(record(ids[index]!), damage ?? readFileSync(record('good')));
+    const again = await host.reopen();
+    expect(again.containers()).toMatchObject([{ id: 'good', status: 'running' }]);
+    await until(() => processesNamed(host, 'dhow-monitor').length === 1);
+    expect(readdirSync(join(host.runDir, 'containers'))).toEqual(['good']);
+    expect(readdirSync(join(host.stateDir, 'containers'))).toEqual(['good']);
+    expect(cgroupsOf(host)).toEqual(['good']);
+    for (const id of ids) {
+      await start(again, id, 'exit 3');
+      expect(await waitForExit(again, id)).toMatchObject({ exitCode: 3 });
+    }
+  });
+
+  it('makes a sandbox anew whose record is damaged, with all that was in it', async () => {
+    for (const damage of ['null', '{}', '{"spec":{"id":"other"}}']) {
+      await start(host.runtime, 'c1', 'exec sleep 1000');
+      await host.runtime[Symbol.asyncDispose]();
+      writeFileSync(join(host.runDir, 'sandboxes/box/record.json'), damage);
+      const again = await host.reopen();
+      expect(again.sandboxes()).toEqual([]);
+      await until(() => again.container('c1')?.status === 'exited');
+      await again.removeContainer('c1');
+      await again.createSandbox(sandboxSpec('box'));
+      host = { ...host, runtime: again };
+    }
+  });
+
+  it('knows that a container has ended when it cannot read how', async () => {
+    await start(host.runtime, 'c1', 'exit 3');
+    await waitForExit(host.runtime, 'c1');
+    await host.runtime[Symbol.asyncDispose]();
+    for (const damage of ['null', '{}', '{"exitCode":']) {
+      writeFileSync(join(host.runDir, 'containers/c1/exit'), damage);
+      const again = await host.reopen();
+      await until(() => again.container('c1')?.status === 'exited');
+      expect(exitOf(again, 'c1')).toMatchObject({ exitCode: 137 });
+      await again[Symbol.asyncDispose]();
+    }
   });
 
   it('has the launcher in a session of its own, out of reach of the signals to its starter', () => {
