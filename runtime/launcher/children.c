@@ -6,12 +6,27 @@
 
 #include "monitor.h"
 
+/* Long for one that only has to be scheduled, also where the processor is limited. */
+enum { KEEPER_PATIENCE_MS = 10000 };
+
 int watch_children(void) {
   sigset_t set;
   sigemptyset(&set);
   sigaddset(&set, SIGCHLD);
   sigprocmask(SIG_BLOCK, &set, NULL);
   return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+}
+
+void await_keeper(struct monitor *monitor) {
+  if (monitor->keeper_due_ms == 0) monitor->keeper_due_ms = monotonic_ms() + KEEPER_PATIENCE_MS;
+}
+
+/* A container may stop its keepers: without this each would stay, and its monitor, as long as it does. */
+void check_keeper(struct monitor *monitor) {
+  if (monitor->keeper_due_ms == 0 || monitor->child_gone) return;
+  if (monotonic_ms() < monitor->keeper_due_ms) return;
+  monitor->keeper_due_ms = UINT64_MAX;
+  pidfd_kill(monitor->child_fd, SIGKILL);
 }
 
 /* The whole group, from outside: in the container the right to may be missing. */
@@ -32,6 +47,7 @@ void monitor_signal(struct monitor *monitor, int signal_number) {
     return;
   }
   monitor->is_killed = true;
+  await_keeper(monitor);
   if (monitor->has_entered) kill_program(monitor);
   else pidfd_kill(monitor->child_fd, SIGKILL);
 }

@@ -34,14 +34,17 @@ static void read_oom(struct monitor *monitor) {
   check_oom(monitor);
 }
 
+static int time_until(uint64_t due_ms) {
+  uint64_t now = monotonic_ms(), left = due_ms > now ? due_ms - now : 0;
+  return left > 1000000 ? 1000000 : (int)left;
+}
+
 static int poll_timeout(const struct monitor *monitor) {
   uint64_t now = monotonic_ms();
   if (monitor->child_gone) return 10;
   if (monitor->oom.check_until_ms > now) return 20;
-  if (monitor->deadline_ms > 0 && !monitor->timed_out) {
-    uint64_t left = monitor->deadline_ms > now ? monitor->deadline_ms - now : 0;
-    return left > 1000000 ? 1000000 : (int)left;
-  }
+  if (monitor->keeper_due_ms > 0) return time_until(monitor->keeper_due_ms);
+  if (monitor->deadline_ms > 0 && !monitor->timed_out) return time_until(monitor->deadline_ms);
   for (int i = 0; i < MAX_CONNECTIONS; i++) {
     const struct connection *connection = &monitor->connections[i];
     if (connection->fd < 0) continue;
@@ -58,7 +61,7 @@ static void check_deadline(struct monitor *monitor) {
 }
 
 enum { SLOT_SIGNALS, SLOT_LISTENER, SLOT_SOCKET, SLOT_STDOUT, SLOT_STDERR, SLOT_INPUT, SLOT_OOM,
-       SLOT_CLIENTS };
+       SLOT_PROGRAM, SLOT_CLIENTS };
 
 static void fill_slots(struct monitor *monitor, struct pollfd *slots) {
   bool takes = monitor->polls_output = takes_output(monitor);
@@ -71,6 +74,8 @@ static void fill_slots(struct monitor *monitor, struct pollfd *slots) {
   slots[SLOT_STDERR] = (struct pollfd){takes ? monitor->output[1] : -1, POLLIN, 0};
   slots[SLOT_INPUT] = (struct pollfd){has_input ? monitor->input : -1, POLLOUT, 0};
   slots[SLOT_OOM] = (struct pollfd){monitor->oom.event, POLLIN | POLLPRI, 0};
+  bool ends_by_keeper = monitor->keeper_due_ms == 0 && !monitor->child_gone;
+  slots[SLOT_PROGRAM] = (struct pollfd){ends_by_keeper ? monitor->program_fd : -1, POLLIN, 0};
   for (int i = 0; i < MAX_CONNECTIONS; i++) {
     struct connection *connection = &monitor->connections[i];
     bool waits = connection->header_used == sizeof connection->header &&
@@ -133,6 +138,8 @@ static bool serve_once(struct monitor *monitor) {
   if (monitor->input >= 0) write_input(monitor);
   if (slots[SLOT_LISTENER].revents != 0) accept_client(monitor);
   check_deadline(monitor);
+  if (slots[SLOT_PROGRAM].revents != 0) await_keeper(monitor);
+  check_keeper(monitor);
   bool had_output = slots[SLOT_STDOUT].revents != 0 || slots[SLOT_STDERR].revents != 0;
   return !(was_gone && is_drained(monitor, had_output));
 }

@@ -78,6 +78,7 @@ struct monitor {
   char *input_bytes; /* PIECE_BYTES */
   bool input_closes;
   uint64_t started_at_ms, finished_at_ms, gone_at_ms, deadline_ms;
+  uint64_t keeper_due_ms; /* exec: by then the keeper has told the end of its program; 0: not yet */
   struct oom_watch oom;
   uint32_t exit_code, signal_number;
   bool has_exit, oom_killed;
@@ -139,6 +140,9 @@ void monitor_signal(struct monitor *monitor, int signal_number);
 /* One packet from the child. Closing the socket is what a successful execve of init does. */
 void read_child(struct monitor *monitor);
 void reap(struct monitor *monitor);
+/* The program has ended, or is to: what tells of it does so in time, or is ended too. */
+void await_keeper(struct monitor *monitor);
+void check_keeper(struct monitor *monitor);
 
 /* monitor.c */
 void monitor_loop(struct monitor *monitor);

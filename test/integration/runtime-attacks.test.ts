@@ -301,6 +301,19 @@ describe('an exec', () => {
     expect(said).toMatch(/executable file not found|no such file/);
   });
 
+  it('ends, and leaves nothing outside, when the container stops or kills what tells of it', async () => {
+    await start('main', 'exec sleep 1000');
+    const [gone, late, killed] = await Promise.all([
+      execIn('main', 'kill -STOP $PPID; exit 5'),
+      execIn('main', 'kill -STOP $PPID; exec sleep 1000', { timeoutMs: 300 }),
+      execIn('main', 'kill -KILL $PPID; exec sleep 1000'),
+    ]);
+    expect(gone).toMatchObject({ exitCode: 137 });
+    expect(late).toMatchObject({ exitCode: 137, timedOut: true });
+    expect(killed).toMatchObject({ exitCode: 137 });
+    await until(() => processesNamed(host, 'dhow-execmon').length === 0);
+  });
+
   it('ends with the kill of its whole group, also of what became another user', async () => {
     await start('main', 'cp /bin/busybox /bin/su-box; chmod 4755 /bin/su-box; exec sleep 1000', {
       security: security({ noNewPrivileges: false, capabilities: ['SETUID', 'CHOWN'] }),

@@ -137,7 +137,7 @@ export const layersWith = (host: RuntimeHost, name: string): readonly string[] =
 /** Processes of this host's launcher and monitors that bear this name; those that end meanwhile are out. */
 export const processesNamed = (
   { runDir }: Pick<RuntimeHost, 'runDir'>,
-  name: 'dhow-launcher' | 'dhow-monitor',
+  name: 'dhow-launcher' | 'dhow-monitor' | 'dhow-execmon',
 ): readonly number[] => launcherProcesses(runDir).filter((pid) => processName(pid) === name);
 
 const processName = (pid: number): string => {
