@@ -113,7 +113,7 @@ export class MonitoredProcess implements ExecProcess {
 
   private push(piece: ProcessOutput): void {
     this.queue.push(piece);
-    if (piece.stream !== 'exit') this.queuedBytes += piece.data.length;
+    this.queuedBytes += sizeOf(piece);
     if (this.queuedBytes > MAX_QUEUED_BYTES && !this.isPaused) {
       this.isPaused = true;
       this.connection?.pause();
@@ -156,12 +156,18 @@ export class MonitoredProcess implements ExecProcess {
   }
 
   private taken(piece: ProcessOutput): void {
-    if (piece.stream !== 'exit') this.queuedBytes -= piece.data.length;
+    this.queuedBytes -= sizeOf(piece);
     if (!this.isPaused || this.queuedBytes > MAX_QUEUED_BYTES / 2) return;
     this.isPaused = false;
     this.connection?.resume();
   }
 }
 
+/** A process that writes byte by byte makes a piece of each. */
+const sizeOf = (piece: ProcessOutput): number =>
+  PIECE_BYTES + (piece.stream === 'exit' ? 0 : piece.data.length);
+
+/** What a piece takes in memory beside its bytes. */
+const PIECE_BYTES = 256;
 const STDIN_PIECE_BYTES = 32 << 10;
 const MAX_QUEUED_BYTES = 1 << 20;

@@ -1,9 +1,14 @@
 import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { createServer, type Socket } from 'node:net';
 import { join } from 'node:path';
 
+import { systemClock } from '../../lib/clock';
 import type { ExecProcess } from '../../runtime/container-runtime';
+import { FrameConnection } from '../../runtime/containers/connection';
+import { encodeFrame, FrameType } from '../../runtime/containers/frames';
 import { listenerAt } from '../../runtime/containers/monitor-process';
+import { MonitoredProcess } from '../../runtime/containers/process-stream';
 import { RunFiles } from '../../runtime/containers/records';
 import {
   collect,
@@ -255,6 +260,34 @@ describe('streams of a container', () => {
     await collect(await host.runtime.exec('c1', execSpec('touch /stop')));
     expect(await waitForExit(host.runtime, 'c1')).toMatchObject({ exitCode: 0 });
     await lazy[Symbol.asyncDispose]();
+  });
+
+  it('keeps little for a reader who takes nothing of a process that writes byte by byte', async () => {
+    const path = join(host.dir, 'fake-monitor');
+    const byte = encodeFrame(FrameType.stdout, Buffer.from('x'));
+    const state = encodeFrame(FrameType.state, Buffer.alloc(16));
+    let sent = 0;
+    const send = (socket: Socket): void => {
+      if (socket.destroyed || sent >= 500_000) return;
+      sent += 1000;
+      socket.write(Buffer.concat(Array<Buffer>(1000).fill(byte)), () => send(socket));
+    };
+    const server = createServer((socket) => {
+      socket.on('error', () => undefined);
+      socket.write(state);
+      send(socket);
+    });
+    const paused = jest.spyOn(FrameConnection.prototype, 'pause');
+    await new Promise<void>((resolve) => server.listen(path, resolve));
+    try {
+      const start = { what: 'the start', limitMs: 10_000, clock: systemClock };
+      await using _process = await MonitoredProcess.open(path, Buffer.alloc(0), { start });
+      await until(() => paused.mock.calls.length > 0);
+      expect(sent).toBeLessThan(100_000);
+    } finally {
+      paused.mockRestore();
+      server.close();
+    }
   });
 
   it('tells how an exec ended by which its container did', async () => {
