@@ -90,9 +90,14 @@ export class PodWorker {
     return this.pod;
   }
 
-  /** True while it takes room on the node. */
+  /** True while it takes room on the node. What the server has forgotten has none to defend. */
   get isActive(): boolean {
-    return !this.isTornDown && this.isAdmitted && !isTerminal(this.pod);
+    return !this.isTornDown && !this.isForgotten && this.isAdmitted && !isTerminal(this.pod);
+  }
+
+  /** The server has removed the pod, and may have given its room to another. */
+  get isForgotten(): boolean {
+    return this.isRemoved;
   }
 
   update(pod: Pod): void {
