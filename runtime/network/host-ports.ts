@@ -6,7 +6,7 @@ import { formatIpv4, parseIpv4 } from './ipv4';
 import { sandboxInterfaces } from './names';
 import { forgetDatagrams } from './netlink/conntrack';
 import { decodeAddress, listAddresses } from './netlink/requests';
-import { NetlinkError, type NetlinkSocket } from './netlink/socket';
+import { type NetlinkSocket } from './netlink/socket';
 import { nft, type RuleSet } from './rule-set';
 
 interface HostPortsDeps {
@@ -57,12 +57,7 @@ export class HostPorts {
         forgetDatagrams(address, hostPort),
       ),
     );
-    try {
-      await rules.run(requests);
-    } catch (error) {
-      // A kernel that cannot: its clients have to pause until it forgets by itself.
-      if (!(error instanceof NetlinkError)) throw error;
-    }
+    await rules.forget(requests);
   }
 }
 

@@ -74,7 +74,7 @@ class NativePodNetwork implements PodNetwork {
 
   constructor(private readonly deps: Deps) {
     const { host } = this;
-    this.links = new SandboxLinks({ ...deps, host });
+    this.links = new SandboxLinks({ ...deps, host, rules: this.rules });
     this.routes = new NodeRoutes({ ...deps, host });
     this.firewall = new Firewall({ ...deps, rules: this.rules });
     this.hostPorts = new HostPorts({ ...deps, host, rules: this.rules });

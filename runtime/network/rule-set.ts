@@ -33,9 +33,16 @@ export class RuleSet implements Disposable {
     return true;
   }
 
-  /** Requests to the firewall of the kernel that are no rules. */
-  async run(requests: readonly NetlinkRequest[]): Promise<void> {
-    await this.firewall.run(requests);
+  /**
+   * Has the kernel forget ways that packets went. One that cannot forgets by itself, once the clients
+   * pause.
+   */
+  async forget(requests: readonly NetlinkRequest[]): Promise<void> {
+    try {
+      await this.firewall.run(requests);
+    } catch (error) {
+      if (!(error instanceof NetlinkError)) throw error;
+    }
   }
 
   [Symbol.dispose](): void {

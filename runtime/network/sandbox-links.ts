@@ -4,8 +4,10 @@ import { type AttachRequest } from '../pod-network';
 import { AddressPool } from './address-pool';
 import { type Ipv4Cidr } from './ipv4';
 import { isSandboxInterface } from './names';
+import { forgetFlowsTo } from './netlink/conntrack';
 import { decodeLink, deleteLink, listLinks } from './netlink/requests';
 import { type NetlinkSocket } from './netlink/socket';
+import { type RuleSet } from './rule-set';
 import {
   createSandboxLink,
   parseAlias,
@@ -17,6 +19,7 @@ import {
 
 interface SandboxLinksDeps {
   readonly host: NetlinkSocket;
+  readonly rules: RuleSet;
   readonly prefix: string;
   readonly podCidr: Ipv4Cidr;
   readonly clock: Clock;
@@ -60,7 +63,7 @@ export class SandboxLinks {
     { sandboxId, netnsPath }: AttachRequest,
     settings: LinkSettings,
   ): Promise<SandboxLink> {
-    const { host } = this.deps;
+    const { host, rules } = this.deps;
     const known = this.links.get(sandboxId);
     if (known !== undefined) {
       if (await repairSandboxLink(host, known, netnsPath, settings)) return known;
@@ -68,6 +71,8 @@ export class SandboxLinks {
     }
     const address = this.pool.allocate(sandboxId);
     try {
+      // Whoever had it before, and however that went.
+      await rules.forget([forgetFlowsTo(address)]);
       const link = await createSandboxLink(host, { sandboxId, address }, netnsPath, settings);
       this.links.set(sandboxId, link);
       return link;

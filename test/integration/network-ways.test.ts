@@ -142,6 +142,29 @@ describe('ports of the node', () => {
     await isAnswered();
   });
 
+  it('lead nobody on to the next owner of an address', async () => {
+    const { nsA, nsB, podA, a, ipA, peerA } = await pair();
+    const options = { podCidr: peerA.podCidr, nodeAddress: peerA.address, interfacePrefix: 'nwt' };
+    await using asking = keepAsking(nsB, peerA.address, 8080);
+    {
+      await using _server = await serve(podA, 80);
+      await a.call('syncHostPorts', [portTo(ipA, { protocol: 'udp' })]);
+      await a.until(() => asking.answers() > 2);
+    }
+    // The pod goes while nobody is there to forget its port.
+    await a.call('detach', 'pa');
+    await a.kill();
+    const again = await lab.node(nsA, options);
+    await again.call('syncHostPorts', []);
+    const next = lab.netns('next');
+    expect((await attach(again, 'next', next)).ip).toBe(ipA);
+    const before = asking.answers();
+    await using _next = await serve(next, 80);
+    await using direct = keepAsking(nsB, ipA, 80);
+    await again.until(() => direct.answers() > 5);
+    expect(asking.answers()).toBe(before);
+  });
+
   it('open no way to the loopback of the node', async () => {
     const { nsA, podA, a, ipA } = await pair();
     await using _server = await serve(nsA, 9000);

@@ -26,6 +26,23 @@ export const forgetDatagrams = (address: number, port: number): NetlinkRequest =
   ]),
 });
 
+/**
+ * Has the kernel forget all that goes to an address by way of another: whoever sent to its last owner
+ * through a port of the node would for ever send to the next.
+ */
+export const forgetFlowsTo = (address: number): NetlinkRequest => ({
+  type: (NFNL_SUBSYS_CTNETLINK << 8) | IPCTNL_MSG_CT_DELETE,
+  flags: 0,
+  what: 'forget what was led to an address',
+  accepts: [constants.errno.ENOENT],
+  body: Buffer.concat([
+    u8(AF_INET, NFNETLINK_V0, 0, 0),
+    // Answers come from there.
+    nested(CTA_TUPLE_REPLY, nested(CTA_TUPLE_IP, attribute(CTA_IP_V4_SRC, ipv4Bytes(address)))),
+    nested(CTA_FILTER, attribute(CTA_FILTER_REPLY_FLAGS, u32(BY_SOURCE))),
+  ]),
+});
+
 const nested = (type: number, ...payload: readonly Uint8Array[]): Buffer =>
   attribute(type | NLA_F_NESTED, ...payload);
 
@@ -36,12 +53,16 @@ const IPPROTO_UDP = 17;
 const NFNL_SUBSYS_CTNETLINK = 1;
 const IPCTNL_MSG_CT_DELETE = 2;
 const CTA_TUPLE_ORIG = 1;
+const CTA_TUPLE_REPLY = 2;
 const CTA_FILTER = 25;
 const CTA_TUPLE_IP = 1;
 const CTA_TUPLE_PROTO = 2;
+const CTA_IP_V4_SRC = 1;
 const CTA_IP_V4_DST = 2;
 const CTA_PROTO_NUM = 1;
 const CTA_PROTO_DST_PORT = 3;
 const CTA_FILTER_ORIG_FLAGS = 1;
+const CTA_FILTER_REPLY_FLAGS = 2;
+const BY_SOURCE = 1;
 /** Which parts of the tuple count: destination address, protocol, destination port. */
 const BY_TARGET = (1 << 1) | (1 << 3) | (1 << 5);
