@@ -4,7 +4,7 @@ import { RestClient } from '../client/rest-client';
 import { clusterPaths, mayListClusters, recordedClusters } from './cluster-paths';
 import { Discovery } from './discovery';
 import { unservedKind } from './not-served';
-import type { Terminal } from './output/terminal';
+import { printable, type Terminal } from './output/terminal';
 import { UsageError } from './usage-error';
 import type { NamedResource } from './well-known';
 
@@ -43,7 +43,9 @@ export const connect = async (
 ): Promise<CliContext> => {
   const path = configPath(options);
   const config = await readKubeconfig(path, options.context);
-  const client = new RestClient(config, (text) => terminal.err.write(`Warning: ${text}\n`));
+  const client = new RestClient(config, (text) =>
+    terminal.err.write(`Warning: ${printable(text)}\n`),
+  );
   return {
     terminal,
     client,

@@ -1,7 +1,8 @@
-import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { existsSync, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import type { ApiObject } from '../api/types';
 import { readManifests as readText, YamlError, type ManifestOptions } from '../api/yaml';
+import { FileTooLargeError, readWithin } from '../lib/files';
 import { UsageError } from './usage-error';
 
 /** One object to apply or delete, and where it was written. */
@@ -28,7 +29,7 @@ export const readManifests = async (
   const manifests: SourcedManifest[] = [];
   for (const path of paths) {
     for (const file of filesOf(path, options.isRecursive === true)) {
-      const bytes = file === '-' ? await readStdin() : readFileSync(file);
+      const bytes = file === '-' ? await readStdin() : readInput(file);
       manifests.push(...parse(bytes, file === '-' ? 'STDIN' : file, options));
     }
   }
@@ -91,6 +92,16 @@ const filesOf = (path: string, isRecursive: boolean): readonly string[] => {
     .sort();
   if (files.length > 0) return files;
   throw new UsageError(`the folder "${path}" has no .yaml, .yml or .json file`);
+};
+
+const readInput = (file: string): Buffer => {
+  try {
+    return readWithin(file, MAX_INPUT_BYTES);
+  } catch (error) {
+    if (error instanceof FileTooLargeError)
+      throw new UsageError(`the file "${file}" is larger than 64 MiB`);
+    throw error;
+  }
 };
 
 const readStdin = async (): Promise<Buffer> => {

@@ -1,6 +1,6 @@
-import { readFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
+import { FileTooLargeError, readWithin } from '../lib/files';
 import { parseJson } from '../lib/json';
 
 /** What it takes to reach one cluster as one user. */
@@ -93,16 +93,21 @@ const pemOf = (path: string, fields: Fields, name: string): string | undefined =
 
 const readFile = (path: string, file: string): string => {
   try {
-    return readFileSync(file, 'utf8');
+    return readWithin(file, FILE_BYTES_MAX).toString();
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     const it = file === path ? 'it' : file;
+    if (error instanceof FileTooLargeError)
+      throw fault(path, `${it} is larger than ${FILE_BYTES_MAX} bytes`);
     if (code === 'EACCES')
       throw fault(path, `you may not read ${it}: run as root, or ask for a copy`, error);
     if (code === 'ENOENT') throw fault(path, `${it} does not exist`, error);
     throw fault(path, `${it} cannot be read`, error);
   }
 };
+
+/** Some hundred clusters with their certificates. */
+const FILE_BYTES_MAX = 16 * 1024 * 1024;
 
 const text = (fields: Fields, name: string): string | undefined => {
   const value = fields[name];

@@ -1,7 +1,13 @@
 import { mkdir, mkdtemp, readdir, readFile, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { ensurePrivateFolder, readFileIfPresent, replaceFile } from './files';
+import {
+  ensurePrivateFolder,
+  FileTooLargeError,
+  readFileIfPresent,
+  readWithin,
+  replaceFile,
+} from './files';
 
 let folder: string;
 beforeEach(async () => (folder = await mkdtemp(join(tmpdir(), 'dhow-files-'))));
@@ -51,4 +57,18 @@ it('closes a folder that was open to others', async () => {
   await mkdir(path, { mode: 0o755 });
   await ensurePrivateFolder(path);
   expect(await modeOf(path)).toBe(0o700);
+});
+
+describe('readWithin', () => {
+  it('reads all of a file that is small enough', async () => {
+    const path = join(folder, 'file');
+    const content = 'a'.repeat(600_000);
+    await replaceFile(path, content);
+    expect(readWithin(path, 600_000).toString()).toBe(content);
+    expect(() => readWithin(path, 599_999)).toThrow(FileTooLargeError);
+  });
+
+  it('does not follow a device to an end that it has not', () => {
+    expect(() => readWithin('/dev/zero', 1_000_000)).toThrow('/dev/zero is larger than 1000000');
+  });
 });

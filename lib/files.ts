@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { closeSync, openSync, readSync } from 'node:fs';
 import { chmod, mkdir, open, readFile, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 
@@ -53,3 +54,28 @@ export const ensurePrivateFolder = async (path: string): Promise<void> => {
   await mkdir(path, { recursive: true, mode: 0o700 });
   await chmod(path, 0o700);
 };
+
+/** The file holds more than its reader will take. */
+export class FileTooLargeError extends Error {
+  override readonly name = 'FileTooLargeError';
+}
+
+/** All of a file that somebody named, be it a pipe or a device without end. @throws FileTooLargeError */
+export const readWithin = (path: string, bytesMax: number): Buffer => {
+  const file = openSync(path, 'r');
+  try {
+    const chunks: Buffer[] = [];
+    for (let left = bytesMax; ;) {
+      const chunk = Buffer.allocUnsafe(READ_BYTES);
+      const bytes = readSync(file, chunk);
+      if (bytes === 0) return Buffer.concat(chunks);
+      left -= bytes;
+      if (left < 0) throw new FileTooLargeError(`${path} is larger than ${bytesMax} bytes`);
+      chunks.push(chunk.subarray(0, bytes));
+    }
+  } finally {
+    closeSync(file);
+  }
+};
+
+const READ_BYTES = 256 * 1024;

@@ -10,6 +10,7 @@ import { readManifests, type SourcedManifest } from '../manifests';
 import { formatViews, listDocument, outputFormat, type OutputFormat } from '../output/format';
 import { unservedKind } from '../not-served';
 import { contentOf, objectDiff } from '../output/object-diff';
+import { printable } from '../output/terminal';
 import { UsageError } from '../usage-error';
 import type { NamedResource } from '../well-known';
 import { fitOf } from './fit';
@@ -53,7 +54,7 @@ export const apply = async (context: CliContext, options: ApplyOptions): Promise
   const manifests = await readManifests(options.filename, {
     isRecursive: options.recursive === true,
     duplicateKeys: DUPLICATE_KEYS[validation] ?? 'error',
-    onWarning: (text) => context.terminal.err.write(`Warning: ${text}\n`),
+    onWarning: (text) => context.terminal.err.write(`Warning: ${printable(text)}\n`),
   });
   const wanted = await placeAll(context, manifests);
   const note = DRY_RUN_NOTES[dryRun];

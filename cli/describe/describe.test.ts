@@ -66,3 +66,17 @@ it('says of every volume what it is and where its content comes from', () => {
     ].join('\n'),
   );
 });
+
+it('lets no condition of a node drive the terminal', () => {
+  const esc = '\u001b[2J';
+  const condition = { type: `X${esc}`, status: 'True', reason: `R${esc}`, message: `m${esc}` };
+  const text = describeAlone({
+    apiVersion: 'v1',
+    kind: 'Node',
+    metadata: { name: 'n' },
+    spec: {},
+    status: { conditions: [condition], addresses: [{ type: esc, address: esc }] },
+  });
+  expect(text).toContain('R\\x1b[2J');
+  expect(text).not.toContain('\u001b');
+});

@@ -17,7 +17,7 @@ export class DescribeWriter {
     if (lines.length === 1) this.field(depth, name, lines[0]);
     else {
       this.heading(depth, name);
-      for (const line of lines) this.raw(depth + 1, printable(line));
+      for (const line of lines) this.raw(depth + 1, line);
     }
   }
 
@@ -44,7 +44,7 @@ export class DescribeWriter {
 
   /** Text that is laid out already, indented to `depth`. */
   raw(depth: number, text: string): void {
-    for (const line of text.trimEnd().split('\n')) {
+    for (const line of printable(text.trimEnd()).split('\n')) {
       this.blocks.push({ depth, rows: [[line, '']] });
     }
   }

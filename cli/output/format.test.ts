@@ -19,3 +19,10 @@ it.each([
 it('names the formats there are', () => {
   expect(() => outputFormat('xml')).toThrow(/"xml", allowed formats are: json,name,wide,yaml/);
 });
+
+it('prints JSON of the same meaning that drives no terminal', () => {
+  const document = { text: 'a\u001b[2J\u009b2J\u007f\u202eb' };
+  const text = formatViews({ ...VIEWS, document }, 'json');
+  expect(text).not.toMatch(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u2028-\u202e]/);
+  expect(JSON.parse(text)).toEqual(document);
+});

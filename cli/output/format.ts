@@ -1,6 +1,7 @@
 import { toYaml } from '../../api/yaml/write';
 import { stringifyJson } from '../../lib/json';
 import { UsageError } from '../usage-error';
+import { printableJson } from './terminal';
 
 const FORMATS = ['json', 'name', 'wide', 'yaml'] as const;
 
@@ -27,7 +28,7 @@ export interface Views {
 export const formatViews = ({ document, names, table }: Views, format: OutputFormat): string => {
   switch (format) {
     case 'json':
-      return `${stringifyJson(document, 4)}\n`;
+      return `${printableJson(stringifyJson(document, 4))}\n`;
     case 'yaml':
       return toYaml(document);
     case 'name':
