@@ -75,13 +75,8 @@ export class BlobStore {
   /** Appends; `start`, when given, must be where the upload stands. Returns the new size. */
   async append(id: string, chunks: AsyncIterable<Buffer>, start?: number): Promise<number> {
     const upload = this.find(id);
-    if (upload.isBusy || (start !== undefined && start !== upload.sizeBytes)) {
-      throw new RegistryError(
-        416,
-        'BLOB_UPLOAD_INVALID',
-        `the upload stands at ${upload.sizeBytes}`,
-      );
-    }
+    if (start !== undefined && start !== upload.sizeBytes) throw standsAt(upload);
+    refuseBusy(upload);
     upload.isBusy = true;
     try {
       for await (const chunk of chunks) {
@@ -92,6 +87,8 @@ export class BlobStore {
             `a blob has at most ${MAX_BLOB_BYTES} bytes`,
           );
         }
+        // Cancelled meanwhile.
+        if (this.uploads.get(id) !== upload) throw unknownUpload();
         await upload.file.writeFile(chunk);
         upload.hash.update(chunk);
         upload.sizeBytes += chunk.length;
@@ -108,7 +105,10 @@ export class BlobStore {
 
   /** Makes the upload a blob. @throws RegistryError DIGEST_INVALID; the upload is then gone. */
   async finish(id: string, digest: string): Promise<void> {
-    const { file, hash } = this.find(id);
+    const upload = this.find(id);
+    // What another request still writes would come under the digest of what was there before it.
+    refuseBusy(upload);
+    const { file, hash } = upload;
     const found = `sha256:${hash.digest('hex')}`;
     if (found !== digest) {
       await this.cancel(id);
@@ -121,6 +121,7 @@ export class BlobStore {
     await syncFolder(this.blobDir);
   }
 
+  /** What is being written ends with an error. */
   async cancel(id: string): Promise<void> {
     const upload = this.uploads.get(id);
     this.uploads.delete(id);
@@ -166,6 +167,13 @@ export class BlobStore {
     return join(this.blobDir, digest.slice('sha256:'.length));
   }
 }
+
+const refuseBusy = (upload: Upload): void => {
+  if (upload.isBusy) throw standsAt(upload);
+};
+
+const standsAt = ({ sizeBytes }: Upload): RegistryError =>
+  new RegistryError(416, 'BLOB_UPLOAD_INVALID', `the upload stands at ${sizeBytes}`);
 
 async function* single(chunk: Buffer): AsyncGenerator<Buffer> {
   yield await Promise.resolve(chunk);

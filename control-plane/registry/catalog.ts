@@ -1,6 +1,7 @@
 import { mkdir, readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { replaceFile, syncFolder } from '../../lib/files';
+import { folderOf } from './names';
 
 /** A manifest of a repository: its content is a blob. */
 export interface ManifestEntry {
@@ -23,7 +24,7 @@ export class Catalog {
   async tags(name: string): Promise<string[] | undefined> {
     const folder = this.folder(name);
     const known = await list(this.dir);
-    if (!known.includes(encodeURIComponent(name))) return undefined;
+    if (!known.includes(folderOf(name))) return undefined;
     return (await list(join(folder, 'tags'))).sort();
   }
 
@@ -67,9 +68,8 @@ export class Catalog {
     return join(this.folder(name), 'manifests', digest.slice('sha256:'.length));
   }
 
-  // One path component, whatever the name holds.
   private folder(name: string): string {
-    return join(this.dir, encodeURIComponent(name));
+    return join(this.dir, folderOf(name));
   }
 }
 

@@ -21,8 +21,19 @@ export const fullName = (path: string, ns: string | null): string => {
   if (path.length > 255 || !REPOSITORY.test(repository) || !HOST.test(host)) {
     throw new RegistryError(400, 'NAME_INVALID', `"${path}" is not the name of a repository`);
   }
-  return `${host}/${repository}`;
+  const name = `${host}/${repository}`;
+  if (folderOf(name).length > FILE_NAME_MAX) {
+    const why = 'with its registry it is longer than this registry can store';
+    throw new RegistryError(400, 'NAME_INVALID', `"${path}": ${why}`);
+  }
+  return name;
 };
+
+/** One path component, whatever the name holds. */
+export const folderOf = (name: string): string => encodeURIComponent(name);
+
+/** Of the file systems of Linux, in bytes. */
+const FILE_NAME_MAX = 255;
 
 export const isDigest = (text: string): boolean => DIGEST.test(text);
 

@@ -159,14 +159,7 @@ const putManifest = async (call: Call, reference: string): Promise<void> => {
 
 /** A manifest is taken only when all that it names is here: a pull must not find half an image. */
 const checkParts = async (blobs: BlobStore, content: Buffer): Promise<void> => {
-  const manifest = parseManifest(content);
-  if (manifest.schemaVersion !== 2) {
-    throw new RegistryError(400, 'MANIFEST_INVALID', 'schemaVersion is not 2');
-  }
-  const parts = [manifest.config, ...(manifest.layers ?? []), ...(manifest.manifests ?? [])];
-  for (const part of parts) {
-    if (part === undefined) continue;
-    const digest = checkDigest(part.digest ?? null);
+  for (const digest of digestsOf(parseManifest(content))) {
     if ((await blobs.sizeOf(digest)) === undefined) {
       throw new RegistryError(
         404,
@@ -177,26 +170,49 @@ const checkParts = async (blobs: BlobStore, content: Buffer): Promise<void> => {
   }
 };
 
-interface Part {
-  readonly digest?: string;
+/** What a manifest or an index names, each once. @throws RegistryError MANIFEST_INVALID, DIGEST_INVALID */
+const digestsOf = ({ schemaVersion, config, layers, manifests }: Manifest): ReadonlySet<string> => {
+  if (schemaVersion !== 2) throw invalidManifest('schemaVersion is not 2');
+  const parts = [
+    ...(config === undefined || config === null ? [] : [config]),
+    ...listOf('layers', layers),
+    ...listOf('manifests', manifests),
+  ];
+  return new Set(parts.map(digestOf));
+};
+
+const digestOf = (part: unknown): string => {
+  if (typeof part !== 'object' || part === null || !('digest' in part))
+    throw invalidManifest('a part of the manifest has no digest');
+  return checkDigest(typeof part.digest === 'string' ? part.digest : null);
+};
+
+/** Absent and null are none, as in Go. */
+const listOf = (field: string, value: unknown): readonly unknown[] => {
+  if (value === undefined || value === null) return [];
+  if (Array.isArray(value)) return value as readonly unknown[];
+  throw invalidManifest(`${field} is not a list`);
+};
+
+interface Manifest {
+  readonly schemaVersion?: unknown;
+  readonly config?: unknown;
+  readonly layers?: unknown;
+  readonly manifests?: unknown;
 }
 
-const parseManifest = (
-  content: Buffer,
-): {
-  readonly schemaVersion?: unknown;
-  readonly config?: Part;
-  readonly layers?: readonly Part[];
-  readonly manifests?: readonly Part[];
-} => {
+const parseManifest = (content: Buffer): Manifest => {
   try {
     const parsed: unknown = JSON.parse(content.toString());
     if (typeof parsed === 'object' && parsed !== null && !Array.isArray(parsed)) return parsed;
   } catch {
     // Told below, as for JSON that is no manifest.
   }
-  throw new RegistryError(400, 'MANIFEST_INVALID', 'the manifest is not a JSON object');
+  throw invalidManifest('the manifest is not a JSON object');
 };
+
+const invalidManifest = (why: string): RegistryError =>
+  new RegistryError(400, 'MANIFEST_INVALID', why);
 
 const deleteManifest = async (call: Call, reference: string): Promise<void> => {
   const wasThere = await call.catalog.delete(call.name, reference, !isDigest(reference));

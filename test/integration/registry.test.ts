@@ -372,3 +372,29 @@ const until = async (holds: () => Promise<boolean>): Promise<void> => {
     await new Promise((resolve) => setTimeout(resolve, 10));
   }
 };
+
+it.each([
+  ['a list that is a number', { layers: 5 }],
+  ['a list that is an object', { manifests: { a: 1 } }],
+  ['a list that is text', { layers: 'abc' }],
+  ['a part that is nothing', { layers: [null] }],
+  ['a part without a digest', { layers: [{}] }],
+  ['a part that is a list', { manifests: [[]] }],
+  ['a config that is a number', { config: 5 }],
+  ['a digest that is a number', { config: { digest: 5 } }],
+])('refuses a manifest with %s', async (_what, content) => {
+  const path = '/v2/library/web/manifests/v1';
+  const body = JSON.stringify({ schemaVersion: 2, ...content });
+  const response = await ask(path, { method: 'PUT', body, headers: { 'content-type': OCI } });
+  expect(response.status).toBe(400);
+});
+
+it('refuses a name that it cannot store as a name, and does not fail', async () => {
+  const path = `/v2/${'a/'.repeat(100)}b/manifests/v1`;
+  const body = JSON.stringify({ schemaVersion: 2 });
+  for (const init of [{}, { method: 'PUT', body, headers: { 'content-type': OCI } }]) {
+    const response = await ask(path, init);
+    expect(response.status).toBe(400);
+    expect(await response.text()).toMatch(/NAME_INVALID.*longer than this registry can store/);
+  }
+});
