@@ -6,7 +6,7 @@ import { systemRandom } from '../../lib/random';
 import { EventLog, type EventLogLimits } from './event-log';
 import { ObjectIndex } from './object-index';
 import { retire } from './object-codec';
-import type { Store, StoredObject, StoreEvent, StoreProgress, StoreWatchEvent } from './store';
+import type { Store, StoredObject, StoreProgress, StoreWatchEvent } from './store';
 import { VersionWaiters } from './version-waiters';
 import type { CacheEvent, CacheList, WatchCache } from './watch-cache';
 import { linkedController, type LinkedController } from '../../lib/async/linked-controller';
@@ -117,7 +117,9 @@ export class ResourceCache implements WatchCache {
     const { store } = this.deps;
     using watching = linkedController(signal);
     this.watching = watching;
-    const events = store.watch(this.resource, this.versions.version, watching.signal);
+    // The state before a change is one we have: another copy of it need not be kept.
+    const known = (namespace: string, name: string) => this.index.get(namespace, name);
+    const events = store.watch(this.resource, this.versions.version, watching.signal, known);
     for await (const event of events) this.apply(event);
   }
 
@@ -126,26 +128,16 @@ export class ResourceCache implements WatchCache {
       this.versions.advance(event.resourceVersion);
       return;
     }
-    const shared = this.withKnown(event);
-    const { current, previous } = shared;
-    if (shared.type === 'put') this.index.set(current);
+    const { current, previous } = event;
+    if (event.type === 'put') this.index.set(current);
     else {
       this.index.delete(current.key);
       retire(current);
     }
     if (previous !== undefined) retire(previous);
     const bytes = current.raw.length * KEPT_PER_BYTE;
-    this.history.append(current.resourceVersion, shared, bytes, this.deps.clock.monotonicMs());
+    this.history.append(current.resourceVersion, event, bytes, this.deps.clock.monotonicMs());
     this.versions.advance(current.resourceVersion);
-  }
-
-  /** The state before the change is one we have: another copy of it need not be kept. */
-  private withKnown(event: StoreEvent): StoreEvent {
-    const { namespace, name } = event.current.key;
-    const known = this.index.get(namespace, name);
-    if (known === undefined || known.resourceVersion !== event.previous?.resourceVersion)
-      return event;
-    return { ...event, previous: known };
   }
 
   /** Gives a quiet resource a recent version now and then, and finds a watch that went silent. */

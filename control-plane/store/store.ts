@@ -20,6 +20,8 @@ export interface StoredObject {
   readonly object: ApiObject;
 }
 
+export type KnownStates = (namespace: string, name: string) => StoredObject | undefined;
+
 export interface StoreList {
   readonly items: readonly StoredObject[];
   /** The version of the snapshot. `watch` from here misses and repeats nothing. */
@@ -98,8 +100,15 @@ export interface Store {
   /**
    * Later changes of one resource in order, until `signal` aborts. It survives lost connections;
    * @throws ApiError('Expired') once that history is compacted: the caller lists again.
+   * @param known What the caller has of a name. Where that is the state before a change, it is given
+   * as such, and need neither be decoded again nor kept twice.
    */
-  watch(resource: string, fromVersion: number, signal: AbortSignal): AsyncIterable<StoreWatchEvent>;
+  watch(
+    resource: string,
+    fromVersion: number,
+    signal: AbortSignal,
+    known?: KnownStates,
+  ): AsyncIterable<StoreWatchEvent>;
 
   /** The version of the store now; a cache at or past it is as fresh as a linearizable read. */
   currentVersion(signal?: AbortSignal): Promise<number>;

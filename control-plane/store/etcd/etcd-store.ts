@@ -5,7 +5,7 @@ import type { Compare, RangeResponse } from '../../../proto/gen/etcd/rpc';
 import type { KeyValue } from '../../../proto/gen/etcd/kv';
 import { decodeObject, decodeStored, encodeObject } from '../object-codec';
 import { compareKeys, type Store, type StoreKey, type StoreList, type WriteGuard } from '../store';
-import type { StoredObject, StoreProgress, StoreWatchEvent } from '../store';
+import type { KnownStates, StoredObject, StoreProgress, StoreWatchEvent } from '../store';
 import { keyConflict, keyExists, keyNotFound } from '../store-errors';
 import { revisionOf, snapshotVersion, versionOf } from '../version';
 import type { Write } from './batch';
@@ -104,6 +104,7 @@ export class EtcdStore implements Store {
     resource: string,
     fromVersion: number,
     signal: AbortSignal,
+    known?: KnownStates,
   ): AsyncIterable<StoreWatchEvent> {
     // The revision of `fromVersion` may hold later writes of the same batch.
     const isWhole = fromVersion === snapshotVersion(revisionOf(fromVersion));
@@ -112,7 +113,7 @@ export class EtcdStore implements Store {
       (await this.progress(resource, signal)).changedVersion >= versionOf(revision, 0);
     const deps = { ...this.deps, hasChangedSince };
     const items = watchRange(deps, rangeOf(resource), Math.max(1, startRevision), signal);
-    return storeEvents({ ...this.deps, resource, fromVersion }, items);
+    return storeEvents({ ...this.deps, resource, fromVersion, known }, items);
   }
 
   async currentVersion(signal?: AbortSignal): Promise<number> {

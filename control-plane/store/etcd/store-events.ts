@@ -2,7 +2,7 @@ import { ApiError } from '../../../api/errors';
 import type { Log } from '../../../lib/log';
 import { Event_EventType, type Event, type KeyValue } from '../../../proto/gen/etcd/kv';
 import { decodeObject, decodeStored } from '../object-codec';
-import type { StoredObject, StoreEvent, StoreKey, StoreWatchEvent } from '../store';
+import type { KnownStates, StoredObject, StoreEvent, StoreKey, StoreWatchEvent } from '../store';
 import { snapshotVersion, versionOf } from '../version';
 import { HEADLESS_INDEX } from './batch';
 import type { EtcdConnection } from './connection';
@@ -15,6 +15,7 @@ export interface StoreEventsDeps {
   readonly log: Log;
   readonly resource: string;
   readonly fromVersion: number;
+  readonly known?: KnownStates | undefined;
 }
 
 /**
@@ -57,10 +58,10 @@ const storeEventsOf = (
     if (key === undefined) continue;
     if (type === Event_EventType.DELETE) {
       const index = deletions.get(kv.key.toString()) ?? headlessIndex++;
-      const event = deletion(key, versionOf(revision, index), prevKv);
+      const event = deletion(deps, key, versionOf(revision, index), prevKv);
       if (event !== undefined) events.push(event);
     } else {
-      const event = change(key, kv, prevKv);
+      const event = change(deps, key, kv, prevKv);
       if (event?.type !== 'put') deps.log.error({ key }, 'etcd holds a value that is not ours');
       if (event !== undefined) events.push(event);
     }
@@ -72,17 +73,19 @@ const storeEventsOf = (
 
 /** An object that becomes unreadable is gone to its readers, as lists leave it out, too. */
 const change = (
+  deps: StoreEventsDeps,
   key: StoreKey,
   kv: KeyValue,
   prevKv: KeyValue | undefined,
 ): StoreEvent | undefined => {
   if (prevKv === undefined && kv.createRevision !== kv.modRevision) throw previousLostError();
   const current = stored(key, kv);
-  if (current === undefined) return deletion(key, versionOf(kv.modRevision, 0), prevKv, true);
-  return { type: 'put', current, previous: prevKv && stored(key, prevKv) };
+  if (current === undefined) return deletion(deps, key, versionOf(kv.modRevision, 0), prevKv, true);
+  return { type: 'put', current, previous: prevKv && before(deps, key, prevKv) };
 };
 
 const deletion = (
+  deps: StoreEventsDeps,
   key: StoreKey,
   version: number,
   prevKv: KeyValue | undefined,
@@ -90,10 +93,24 @@ const deletion = (
 ): StoreEvent | undefined => {
   if (prevKv === undefined && mayBeNew) return undefined;
   if (prevKv === undefined) throw previousLostError();
-  const previous = stored(key, prevKv);
+  const previous = before(deps, key, prevKv);
   const opened = openObject(prevKv.value);
   if (previous === undefined || opened === undefined) return undefined;
   return { type: 'delete', current: decodeObject(key, opened, version), previous };
+};
+
+/** The state before a change: mostly what the watcher has. */
+const before = (
+  { known }: StoreEventsDeps,
+  key: StoreKey,
+  prevKv: KeyValue,
+): StoredObject | undefined => {
+  const opened = openObject(prevKv.value);
+  if (opened === undefined) return undefined;
+  const state = known?.(key.namespace, key.name);
+  return state?.resourceVersion === versionOf(prevKv.modRevision, opened.index)
+    ? state
+    : stored(key, prevKv);
 };
 
 const stored = (key: StoreKey, { value, modRevision }: KeyValue): StoredObject | undefined => {
