@@ -1,3 +1,4 @@
+import { groupOf } from './owners';
 import type { ApiObject, Container, PodSpec } from './types';
 
 /** The pod that an object is, or that the template of a workload makes, and where it stands. */
@@ -10,17 +11,28 @@ export interface PodIn {
   readonly metadataField: string;
 }
 
-interface PodLike {
-  readonly metadata?: { readonly annotations?: Readonly<Record<string, string>> } | null;
-  readonly spec?: unknown;
-}
-
 export const podIn = (object: ApiObject): PodIn | undefined => {
-  if (object.kind === 'Pod') return inside(object, '');
-  const { spec } = object as PodLike;
-  const { template } = (spec ?? {}) as { readonly template?: PodLike | null };
-  return inside(template ?? {}, 'spec.template.');
+  const path = podPathOf(object);
+  const { metadata, spec } = fieldsAt(object, path ?? []);
+  if (path === undefined || spec === undefined || spec === null) return undefined;
+  const prefix = path.map((field) => `${field}.`).join('');
+  return {
+    spec: spec as PodSpec,
+    annotations: (metadata as PodIn | null | undefined)?.annotations ?? {},
+    field: `${prefix}spec`,
+    metadataField: `${prefix}metadata`,
+  };
 };
+
+/**
+ * Where an object of upstream's kinds says what pods are like; undefined for kinds that do not. A kind
+ * of another group that has such fields, or such a name, means what it likes by them.
+ */
+export const podPathOf = ({
+  apiVersion,
+  kind,
+}: Pick<ApiObject, 'apiVersion' | 'kind'>): readonly string[] | undefined =>
+  POD_PATHS.get(`${groupOf(apiVersion)}/${kind}`);
 
 /** Init containers, then the main ones, each with its place: `containers[0]`. A body may lack all. */
 export const containersIn = (spec: PodSpec): readonly (readonly [Container, string])[] =>
@@ -30,12 +42,26 @@ export const containersIn = (spec: PodSpec): readonly (readonly [Container, stri
     ),
   );
 
-const inside = ({ metadata, spec }: PodLike, prefix: string): PodIn | undefined =>
-  spec === undefined || spec === null
-    ? undefined
-    : {
-        spec: spec as PodSpec,
-        annotations: metadata?.annotations ?? {},
-        field: `${prefix}spec`,
-        metadataField: `${prefix}metadata`,
-      };
+const fieldsAt = (
+  object: object,
+  path: readonly string[],
+): { readonly metadata?: unknown; readonly spec?: unknown } =>
+  path.reduce<Record<string, unknown>>(
+    (value, field) => (value[field] ?? {}) as Record<string, unknown>,
+    object as Record<string, unknown>,
+  );
+
+const TEMPLATE = ['spec', 'template'];
+
+/** Source: upstream's pod security admission, which looks at these. */
+const POD_PATHS: ReadonlyMap<string, readonly string[]> = new Map([
+  ['/Pod', []],
+  ['/PodTemplate', ['template']],
+  ['/ReplicationController', TEMPLATE],
+  ['apps/ReplicaSet', TEMPLATE],
+  ['apps/Deployment', TEMPLATE],
+  ['apps/StatefulSet', TEMPLATE],
+  ['apps/DaemonSet', TEMPLATE],
+  ['batch/Job', TEMPLATE],
+  ['batch/CronJob', ['spec', 'jobTemplate', ...TEMPLATE]],
+]);

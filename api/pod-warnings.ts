@@ -1,14 +1,19 @@
 import { parseQuantity } from './quantity';
 import type { ApiObject, Container, PodSpec } from './types';
 import { containersIn, podIn } from './pod-in';
+import { unsupportedInPod } from './unsupported';
 import { stringifyJson } from '../lib/json';
 
-/** What is legal in a pod, or in the template of one, and yet seldom meant. Upstream's words. */
+/**
+ * What the author of a pod, or of the template of one, should know: what is not carried out, and what
+ * is legal and yet seldom meant, in upstream's words.
+ */
 export const podWarnings = (object: ApiObject): readonly string[] => {
-  const at = podIn(object);
-  if (at === undefined) return [];
-  const { spec, field } = at;
+  const pod = podIn(object);
+  if (pod === undefined) return [];
+  const { spec, field } = pod;
   return [
+    ...unsupportedInPod(pod),
     ...deprecatedSelectors(spec, field),
     ...((spec.terminationGracePeriodSeconds ?? 0) < 0
       ? [

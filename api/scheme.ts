@@ -1,12 +1,10 @@
-import type { KindInfo } from './kind-info';
-import { KINDS } from './kinds';
-import { podWarnings } from './pod-warnings';
+import { KINDS, type KindInfo } from './kinds';
+import { groupOf } from './owners';
 import type { Resource } from './resources';
 import type { ApiObject } from './types';
-import { unsupportedFields } from './unsupported';
 import { invalidError } from './validation/field-error';
 
-/** Every kind the API serves. */
+/** Every kind that is always there. */
 export const kinds = (): readonly KindInfo[] => KINDS;
 
 export const kindOf = ({
@@ -44,7 +42,5 @@ export const validate = (
 };
 
 /** What the author should know although the object is accepted. */
-export const warningsFor = (object: ApiObject): readonly string[] => [
-  ...unsupportedFields(object),
-  ...podWarnings(object),
-];
+export const warningsFor = (object: ApiObject): readonly string[] =>
+  kindOf({ group: groupOf(object.apiVersion), kind: object.kind })?.rules.warnings(object) ?? [];

@@ -1,3 +1,4 @@
+import { podPathOf } from '../pod-in';
 import type { ApiObject } from '../types';
 
 /** What a standard looks at; fields are read with care, for a template may hold anything. */
@@ -25,9 +26,8 @@ interface ContainerShape extends Fields {
 
 /** The pod, or the pod that a workload's template makes; undefined for other objects. */
 export const podShapeOf = (object: ApiObject): PodShape | undefined => {
-  const template = object.kind === 'CronJob' ? fieldAt(object, ...CRON_TEMPLATE) : undefined;
-  const path = object.kind === 'PodTemplate' ? ['template'] : ['spec', 'template'];
-  const pod = object.kind === 'Pod' ? object : (template ?? fieldAt(object, ...path));
+  const path = podPathOf(object);
+  const pod = path === undefined ? undefined : fieldAt(object, ...path);
   const spec = fieldAt(pod, 'spec');
   if (!isFields(spec)) return undefined;
   const annotations = fieldAt(pod, 'metadata', 'annotations');
@@ -74,5 +74,3 @@ const listAt = (value: unknown, field: string): readonly Fields[] => {
 
 const isFields = (value: unknown): value is Fields =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
-
-const CRON_TEMPLATE = ['spec', 'jobTemplate', 'spec', 'template'];

@@ -178,8 +178,14 @@ it('reads the labels of a namespace', () => {
 });
 
 it.each([
-  ['Deployment', { template: { spec: { hostNetwork: true, containers: [] } } }],
-  ['CronJob', { jobTemplate: { spec: { template: { spec: { hostNetwork: true } } } } }],
-])('looks into the template of a %s', (kind, spec) => {
-  expect(found({ ...pod(spec), kind }, 'baseline')).toBe('host namespaces (hostNetwork=true)');
+  ['Deployment', 'apps/v1', { template: { spec: { hostNetwork: true, containers: [] } } }],
+  ['CronJob', 'batch/v1', { jobTemplate: { spec: { template: { spec: { hostNetwork: true } } } } }],
+])('looks into the template of a %s', (kind, apiVersion, spec) => {
+  const object = { ...pod(spec), apiVersion, kind };
+  expect(found(object, 'baseline')).toBe('host namespaces (hostNetwork=true)');
+});
+
+it.each(['Pod', 'Deployment', 'Widget'])('does not look into a %s of another group', (kind) => {
+  const spec = { hostNetwork: true, template: { spec: { hostNetwork: true } } };
+  expect(podShapeOf({ ...pod(spec), apiVersion: 'example.com/v1', kind })).toBeUndefined();
 });

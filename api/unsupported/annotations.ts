@@ -1,24 +1,30 @@
 import { containersIn, type PodIn } from '../pod-in';
 import type { ApiObject } from '../types';
 
-/** Annotations with a defined meaning that have no effect: in upstream's words where it has some. */
-export const unsupportedAnnotations = (
-  { kind, metadata }: ApiObject,
-  pod: PodIn | undefined,
-): readonly string[] => [
-  ...(pod === undefined ? [] : [...meantFor('Pod', pod.annotations, pod), ...oldSeccomp(pod)]),
-  ...(kind === 'Pod'
-    ? []
-    : meantFor(kind, metadata.annotations ?? {}, { metadataField: 'metadata' })),
+/*
+ * Annotations with a defined meaning that have no effect: in upstream's words where it has some.
+ */
+
+/** Of a pod, or of the template of a workload. */
+export const annotationsOfPod = (pod: PodIn): readonly string[] => [
+  ...ineffective(OF_PODS, pod.annotations, pod.metadataField),
+  ...oldSeccomp(pod),
 ];
 
-const meantFor = (
-  kind: string,
-  annotations: Readonly<Record<string, string>>,
-  { metadataField }: Pick<PodIn, 'metadataField'>,
+export const annotationsOfNode = ({ metadata }: ApiObject): readonly string[] =>
+  ineffective(OF_NODES, metadata.annotations, 'metadata');
+
+export const annotationsOfNamespace = ({ metadata }: ApiObject): readonly string[] =>
+  ineffective(OF_NAMESPACES, metadata.annotations, 'metadata');
+
+/** Why those that are there have no effect. */
+const ineffective = (
+  effects: Readonly<Record<string, string>>,
+  annotations: Readonly<Record<string, string>> | undefined,
+  metadataField: string,
 ): readonly string[] =>
-  Object.entries(ANNOTATIONS[kind] ?? {})
-    .filter(([key]) => Object.hasOwn(annotations, key))
+  Object.entries(effects)
+    .filter(([key]) => Object.hasOwn(annotations ?? {}, key))
     .map(([key, why]) => `${metadataField}.annotations[${key}]: ${why}`);
 
 /** Where the field says something too, the field counts. */
@@ -43,23 +49,20 @@ const NO_SHAPING = 'not supported by Dhow yet; the bandwidth is not limited';
 const NO_NODE_SELECTOR = 'has no effect: the PodNodeSelector admission does not exist';
 const NO_TOLERATIONS = 'has no effect: the PodTolerationRestriction admission does not exist';
 
-/** By kind, and of pods also in the template of a workload. */
-const ANNOTATIONS: Readonly<Record<string, Readonly<Record<string, string>>>> = {
-  Pod: {
-    'scheduler.alpha.kubernetes.io/critical-pod':
-      'non-functional in v1.16+; use the "priorityClassName" field instead',
-    'security.alpha.kubernetes.io/sysctls':
-      'non-functional in v1.11+; use the "sysctls" field instead',
-    'security.alpha.kubernetes.io/unsafe-sysctls':
-      'non-functional in v1.11+; use the "sysctls" field instead',
-    'cluster-autoscaler.kubernetes.io/safe-to-evict': NO_AUTOSCALER,
-    'kubernetes.io/ingress-bandwidth': NO_SHAPING,
-    'kubernetes.io/egress-bandwidth': NO_SHAPING,
-  },
-  Node: { 'cluster-autoscaler.kubernetes.io/scale-down-disabled': NO_AUTOSCALER },
-  Namespace: {
-    'scheduler.alpha.kubernetes.io/node-selector': NO_NODE_SELECTOR,
-    'scheduler.alpha.kubernetes.io/defaultTolerations': NO_TOLERATIONS,
-    'scheduler.alpha.kubernetes.io/tolerationsWhitelist': NO_TOLERATIONS,
-  },
+const OF_PODS = {
+  'scheduler.alpha.kubernetes.io/critical-pod':
+    'non-functional in v1.16+; use the "priorityClassName" field instead',
+  'security.alpha.kubernetes.io/sysctls':
+    'non-functional in v1.11+; use the "sysctls" field instead',
+  'security.alpha.kubernetes.io/unsafe-sysctls':
+    'non-functional in v1.11+; use the "sysctls" field instead',
+  'cluster-autoscaler.kubernetes.io/safe-to-evict': NO_AUTOSCALER,
+  'kubernetes.io/ingress-bandwidth': NO_SHAPING,
+  'kubernetes.io/egress-bandwidth': NO_SHAPING,
+};
+const OF_NODES = { 'cluster-autoscaler.kubernetes.io/scale-down-disabled': NO_AUTOSCALER };
+const OF_NAMESPACES = {
+  'scheduler.alpha.kubernetes.io/node-selector': NO_NODE_SELECTOR,
+  'scheduler.alpha.kubernetes.io/defaultTolerations': NO_TOLERATIONS,
+  'scheduler.alpha.kubernetes.io/tolerationsWhitelist': NO_TOLERATIONS,
 };

@@ -1,18 +1,23 @@
-import { podIn } from '../pod-in';
-import type { ApiObject } from '../types';
-import { unsupportedAnnotations } from './annotations';
-import { unsupportedInKind } from './kinds';
-import { unsupportedInPod } from './pods';
+import type { PodIn } from '../pod-in';
+import { annotationsOfPod } from './annotations';
+import { unsupportedInPod as unsupportedFields } from './pods';
 
-/**
+/*
  * What of an object Dhow accepts and cannot carry out yet, one sentence per field, for `Warning:`
  * headers. Nothing is dropped silently: the field is stored, and its author is told.
  */
-export const unsupportedFields = (object: ApiObject): readonly string[] => {
-  const pod = podIn(object);
-  return [
-    ...(pod === undefined ? [] : unsupportedInPod(pod)),
-    ...unsupportedInKind(object),
-    ...unsupportedAnnotations(object, pod),
-  ];
-};
+
+/** Of a pod, or of the template of a workload. */
+export const unsupportedInPod = (pod: PodIn): readonly string[] => [
+  ...unsupportedFields(pod),
+  ...annotationsOfPod(pod),
+];
+
+export { annotationsOfNamespace as unsupportedInNamespace } from './annotations';
+export {
+  unsupportedInAccount,
+  unsupportedInLease,
+  unsupportedInNode,
+  unsupportedInPriorityClass,
+  unsupportedInSecret,
+} from './kinds';

@@ -1,34 +1,34 @@
-import type { ApiObject, Taint } from '../types';
+import type { Lease, Node, PriorityClass, Secret, ServiceAccount } from '../types';
+import { annotationsOfNode } from './annotations';
 import { always, IGNORED, is, presentIn, type Rules } from './words';
 
-interface Spec {
-  readonly taints?: readonly Taint[];
-}
+/*
+ * Fields of kinds other than those that make pods.
+ */
 
-/** Fields of kinds other than those that make pods. */
-export const unsupportedInKind = (object: ApiObject): readonly string[] => {
-  const { kind, spec } = object as ApiObject & { readonly spec?: Spec };
-  switch (kind) {
-    case 'ServiceAccount':
-      return presentAtTop(object, ACCOUNT);
-    case 'Secret':
-      return presentAtTop(object, SECRET);
-    case 'PriorityClass':
-      return presentAtTop(object, PRIORITY);
-    case 'Node':
-      return [...presentIn(spec, NODE, 'spec'), ...unusedTaints(spec)];
-    case 'Lease':
-      return presentIn(spec, LEASE, 'spec');
-    default:
-      return [];
-  }
-};
+export const unsupportedInAccount = (account: ServiceAccount): readonly string[] =>
+  presentAtTop(account, ACCOUNT);
+
+export const unsupportedInSecret = (secret: Secret): readonly string[] =>
+  presentAtTop(secret, SECRET);
+
+export const unsupportedInPriorityClass = (priority: PriorityClass): readonly string[] =>
+  presentAtTop(priority, PRIORITY);
+
+export const unsupportedInNode = (node: Node): readonly string[] => [
+  ...presentIn(node.spec, NODE, 'spec'),
+  ...unusedTaints(node.spec),
+  ...annotationsOfNode(node),
+];
+
+export const unsupportedInLease = ({ spec }: Lease): readonly string[] =>
+  presentIn(spec, LEASE, 'spec');
 
 const presentAtTop = (object: object, rules: Rules): readonly string[] =>
   presentIn(object, rules, '').map((text) => text.slice(1));
 
 /** What a taint of the name does beyond what its effect does. */
-const unusedTaints = (spec: Spec | undefined): readonly string[] =>
+const unusedTaints = (spec: Partial<Node['spec']> | undefined): readonly string[] =>
   (spec?.taints ?? []).flatMap(({ key }, i) =>
     key === OUT_OF_SERVICE ? [`spec.taints[${i}]: ${NOT_FORCED}`] : [],
   );

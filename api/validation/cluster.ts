@@ -17,7 +17,7 @@ import {
   type MetadataRules,
 } from './metadata';
 import { qualifiedNameProblems } from './names';
-import { validateProtections } from './protections';
+import { validateAccountProtections } from './protections';
 import { parseQuantity } from '../quantity';
 
 const CLUSTER: MetadataRules = { isNamespaced: false, name: subdomainName };
@@ -92,7 +92,7 @@ const validateCapacity = ({ status }: Node): readonly FieldError[] =>
 
 export const validateServiceAccount = (account: ServiceAccount): readonly FieldError[] => [
   ...validateMetadata(account, NAMESPACED),
-  ...validateProtections(account),
+  ...validateAccountProtections(account),
 ];
 
 export const validateServiceAccountUpdate = (
@@ -100,7 +100,7 @@ export const validateServiceAccountUpdate = (
   old: ServiceAccount,
 ): readonly FieldError[] => [
   ...validateMetadataUpdate(account, old, NAMESPACED),
-  ...validateProtections(account, old),
+  ...validateAccountProtections(account, old),
 ];
 
 export const validateLease = (lease: Lease): readonly FieldError[] => [

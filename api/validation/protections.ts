@@ -1,5 +1,5 @@
 import { containersIn, podIn, type PodIn } from '../pod-in';
-import type { ApiObject, Container } from '../types';
+import type { ApiObject, Container, ServiceAccount } from '../types';
 import { invalid, type FieldError } from './field-error';
 
 /**
@@ -7,15 +7,25 @@ import { invalid, type FieldError } from './field-error';
  * whoever asks for a wall must not run without. What stands in the stored object already is let be,
  * so that it can still be changed and deleted; its pods are refused one by one.
  */
-export const validateProtections = (object: ApiObject, old?: ApiObject): readonly FieldError[] => {
+export const validateProtections = (object: ApiObject, old?: ApiObject): readonly FieldError[] =>
+  newlyMissing((each) => missingInPod(podIn(each)), object, old);
+
+/** The same of a service account, for all pods that run as it. */
+export const validateAccountProtections = (
+  account: ServiceAccount,
+  old?: ServiceAccount,
+): readonly FieldError[] => newlyMissing(missingInAccount, account, old);
+
+const newlyMissing = <T extends ApiObject>(
+  missingIn: (object: T) => readonly FieldError[],
+  object: T,
+  old: T | undefined,
+): readonly FieldError[] => {
   const known = new Set((old === undefined ? [] : missingIn(old)).map(keyOf));
   return missingIn(object).filter((error) => !known.has(keyOf(error)));
 };
 
-const missingIn = (object: ApiObject): readonly FieldError[] =>
-  object.kind === 'ServiceAccount' ? missingInAccount(object) : missingInPod(podIn(object));
-
-const missingInAccount = ({ metadata }: ApiObject): readonly FieldError[] =>
+const missingInAccount = ({ metadata }: ServiceAccount): readonly FieldError[] =>
   metadata.annotations?.[MOUNTABLE] === 'true'
     ? [
         missing(

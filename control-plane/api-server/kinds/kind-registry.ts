@@ -1,6 +1,6 @@
 import type { Resource } from '../../../api/resources';
 import type { VirtualResource } from '../../../client/virtual-resource';
-import { storedKinds, virtualKind } from './served-kinds';
+import { STORED_KINDS, virtualKind } from './served-kinds';
 import type { ServedKind } from './served-kind';
 
 /** All kinds this server serves, by where requests name them. */
@@ -9,7 +9,7 @@ export class KindRegistry {
   private readonly byPath: ReadonlyMap<string, ServedKind>;
 
   constructor(virtual: readonly VirtualResource[]) {
-    this.kinds = [...storedKinds(), ...virtual.map(virtualKind)];
+    this.kinds = [...STORED_KINDS, ...virtual.map(virtualKind)];
     this.byPath = new Map(
       this.kinds.map((kind) => {
         const { group, version, plural } = kind.resource;

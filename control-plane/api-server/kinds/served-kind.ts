@@ -1,26 +1,11 @@
 import { qualifiedResource } from '../../../api/errors';
-import type { KindInfo } from '../../../api/kind-info';
+import type { KindInfo } from '../../../api/kinds';
 import type { ApiObject } from '../../../api/types';
 import type { VirtualResource } from '../../../client/virtual-resource';
-import type { MutableObject } from './mutable';
 import type { Int64 } from '../../../api/int64';
-
-export interface Column {
-  readonly name: string;
-  readonly type: 'string' | 'integer' | 'date' | 'boolean';
-  readonly format?: 'name';
-  readonly description?: string;
-  /** 0 always; 1 with `-o wide`. */
-  readonly priority: 0 | 1;
-}
-
-export type Cell = string | number | boolean | null;
-
-/** How a kind prints. `cells` gives one value per column. */
-export interface Printer {
-  readonly columns: readonly Column[];
-  cells(object: ApiObject, nowMs: number): readonly Cell[];
-}
+import { NAME_AND_AGE } from '../printing/columns';
+import type { Printer } from '../printing/printer';
+import type { MutableObject } from './mutable';
 
 /** What differs between kinds when objects are written. */
 export interface Strategy {
@@ -36,6 +21,12 @@ export interface Strategy {
   prepareUpdate?(object: MutableObject, old: ApiObject): void;
   /** Seconds to wait before the object may vanish; undefined: at once. */
   graceSeconds?(object: ApiObject, requested: Int64 | undefined): Int64;
+  /** Why the object may not be deleted at all, if so. */
+  refuseDelete?(object: ApiObject): string | undefined;
+  /** Of an object that now waits to vanish. */
+  prepareDelete?(object: MutableObject): void;
+  /** Does something besides finalizers keep a deleted object? */
+  isHeld?(object: ApiObject): boolean;
 }
 
 /** All the server knows about one kind: the scheme's entry, and how it is written and printed. */
@@ -46,6 +37,46 @@ export interface ServedKind extends KindInfo {
   readonly virtual?: VirtualResource;
 }
 
+/** How most kinds are served: all of it written by anyone who may, printed by name and age. */
+export const serveKind = (
+  info: KindInfo,
+  {
+    strategy = PLAIN,
+    printer = NAME_AND_AGE,
+  }: Partial<Pick<ServedKind, 'strategy' | 'printer'>> = {},
+): ServedKind => ({
+  ...info,
+  subresources: info.subresources.filter((name) => SERVED_SUBRESOURCES.has(name)),
+  strategy,
+  printer,
+});
+
+/** Kinds that are all data: no status, no generation. */
+export const PLAIN: Strategy = { hasGeneration: false, hasStatus: false, createsOnUpdate: false };
+
+/** Kinds with a spec that someone acts on and a status that says how far. */
+export const WITH_SPEC: Strategy = {
+  hasGeneration: true,
+  hasStatus: true,
+  createsOnUpdate: false,
+  prepareCreate: (object) => {
+    object.status = {};
+  },
+};
+
 /** The name under which the store keeps the kind, and messages call it: `deployments.apps`. */
 export const storeNameOf = ({ resource }: Pick<ServedKind, 'resource'>): string =>
   qualifiedResource(resource.plural, resource.group);
+
+/** Only what is answered is announced. */
+const SERVED_SUBRESOURCES: ReadonlySet<string> = new Set([
+  'status',
+  'scale',
+  'finalize',
+  'binding',
+  'eviction',
+  'log',
+  'exec',
+  'attach',
+  'token',
+]);

@@ -1,5 +1,5 @@
 import type { ApiObject } from '../../../api/types';
-import { listAt } from '../kinds/mutable';
+import type { ServedKind } from '../kinds/served-kind';
 
 export type PropagationPolicy = 'Background' | 'Foreground' | 'Orphan';
 
@@ -7,15 +7,16 @@ export const FOREGROUND_FINALIZER = 'foregroundDeletion';
 export const ORPHAN_FINALIZER = 'orphan';
 
 /** Marked for deletion, its grace over, and nothing holds it. */
-export const isRemovable = (object: ApiObject): boolean => {
+export const isRemovable = (kind: ServedKind, object: ApiObject): boolean => {
   const { deletionTimestamp, deletionGracePeriodSeconds = 0 } = object.metadata;
-  return deletionTimestamp !== undefined && deletionGracePeriodSeconds === 0 && !isHeld(object);
+  return (
+    deletionTimestamp !== undefined && deletionGracePeriodSeconds === 0 && !isHeld(kind, object)
+  );
 };
 
-/** Finalizers of the object, or of a namespace's content, are still there. */
-export const isHeld = (object: ApiObject): boolean =>
-  (object.metadata.finalizers ?? []).length > 0 ||
-  (object.kind === 'Namespace' && listAt(object, 'spec', 'finalizers').length > 0);
+/** Finalizers of the object, or what else its kind waits for, are still there. */
+export const isHeld = ({ strategy }: ServedKind, object: ApiObject): boolean =>
+  (object.metadata.finalizers ?? []).length > 0 || strategy.isHeld?.(object) === true;
 
 /** The finalizers by which the garbage collector learns what to do with dependents. */
 export const finalizersFor = (

@@ -87,7 +87,7 @@ export class ObjectDeleter {
     checkPreconditions(kind, old, options.preconditions ?? {});
     checkProtected(kind, old);
     const marked = mark(kind, old, options, this.deps.clock.now());
-    const isGone = marked.metadata.deletionGracePeriodSeconds === 0 && !isHeld(marked);
+    const isGone = marked.metadata.deletionGracePeriodSeconds === 0 && !isHeld(kind, marked);
     if (context.isDryRun) return unwritten({ item: current, isGone });
     if (isGone) {
       const item = await this.deps.writer.remove(kind, current, context);
@@ -124,7 +124,7 @@ const mark = (
   next.metadata.deletionTimestamp = rfc3339(deadlineMs(old, grace, nowMs));
   if (!isRepeated && kind.strategy.hasGeneration)
     next.metadata.generation = (old.metadata.generation ?? 0) + 1;
-  if (kind.resource.kind === 'Namespace') next.status = { ...next.status, phase: 'Terminating' };
+  kind.strategy.prepareDelete?.(next);
   return next;
 };
 
@@ -138,13 +138,13 @@ const deadlineMs = ({ metadata }: ApiObject, grace: Int64, nowMs: number): numbe
   return startMs + secondsToMs(grace);
 };
 
-const checkProtected = (kind: ServedKind, { metadata }: ApiObject): void => {
-  if (kind.resource.kind === 'Namespace' && PROTECTED_NAMESPACES.has(metadata.name))
-    throw new ApiError(
-      'Forbidden',
-      `${storeNameOf(kind)} "${metadata.name}" is forbidden: this namespace may not be deleted`,
-      { details: { name: metadata.name, kind: kind.resource.plural } },
-    );
+const checkProtected = (kind: ServedKind, object: ApiObject): void => {
+  const why = kind.strategy.refuseDelete?.(object);
+  if (why === undefined) return;
+  const { name } = object.metadata;
+  throw new ApiError('Forbidden', `${storeNameOf(kind)} "${name}" is forbidden: ${why}`, {
+    details: { name, kind: kind.resource.plural },
+  });
 };
 
 const ignoreNotFound = (error: unknown): undefined => {
@@ -152,5 +152,4 @@ const ignoreNotFound = (error: unknown): undefined => {
   throw error;
 };
 
-const PROTECTED_NAMESPACES = new Set(['default', 'kube-system', 'kube-public']);
 const COLLECTION_WORKERS = 8;

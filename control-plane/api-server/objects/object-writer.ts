@@ -279,7 +279,7 @@ export class ObjectWriter {
       return unwritten(itemOf(object));
     }
     return written(
-      isRemovable(object)
+      isRemovable(kind, object)
         ? await this.removeAs(kind, current, object, context)
         : await this.swap(kind, current, object, context),
     );

@@ -6,7 +6,6 @@ import {
 } from '../../../api/patch/patch';
 import type { Resource } from '../../../api/resources';
 import { convert, decode, DecodeError } from '../../../api/schema/decode';
-import { warningsFor } from '../../../api/scheme';
 import type { ApiObject } from '../../../api/types';
 import { invalid, invalidError, type FieldError } from '../../../api/validation/field-error';
 import type { PatchType } from '../../../client/api-client';
@@ -40,7 +39,7 @@ export const checkCreate = (
   { warnings }: WriteContext,
 ): void => {
   refuse(resource, object, rules.validateCreate(object));
-  warnings.push(...warningsFor(object));
+  warnings.push(...rules.warnings(object));
 };
 
 /** What an update may change. @throws Invalid */
@@ -57,7 +56,7 @@ export const checkUpdate = (
     object,
     isStatus ? rules.validateStatusUpdate(object, old) : rules.validateUpdate(object, old),
   );
-  if (!isStatus) warnings.push(...warningsFor(object));
+  if (!isStatus) warnings.push(...rules.warnings(object));
 };
 
 /** The object after a patch. @throws BadRequest, Invalid */

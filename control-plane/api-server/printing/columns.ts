@@ -1,6 +1,8 @@
 import type { ApiObject } from '../../../api/types';
-import type { Cell, Column, Printer } from '../kinds/served-kind';
+import { fieldsAt, listAt, textAt } from '../kinds/mutable';
+import { formatLabelSelector } from '../../../api/selectors';
 import { ageOf } from './ages';
+import type { Cell, Column, Printer } from './printer';
 
 type CellOf = (object: ApiObject, nowMs: number) => Cell;
 
@@ -30,6 +32,13 @@ export const AGE: ColumnRule = text('Age', ({ metadata }, nowMs) =>
   ageOf(metadata.creationTimestamp, nowMs),
 );
 
+/** The names of the containers that a workload's template has. */
+export const CONTAINERS: ColumnRule = wide('Containers', (object) => containers(object, 'name'));
+export const IMAGES: ColumnRule = wide('Images', (object) => containers(object, 'image'));
+export const SELECTOR: ColumnRule = wide('Selector', (object) =>
+  formatLabelSelector(fieldsAt(object, 'spec', 'selector')),
+);
+
 export const printer = (...rules: readonly ColumnRule[]): Printer => ({
   columns: rules.map(({ column }) => column),
   cells: (object, nowMs) => rules.map(({ cell }) => cell(object, nowMs)),
@@ -37,6 +46,15 @@ export const printer = (...rules: readonly ColumnRule[]): Printer => ({
 
 /** What stands for nothing. */
 export const orNone = (value: string): string => (value === '' ? '<none>' : value);
+
+/** How many keys a map has. */
+export const keyCount = (object: ApiObject, field: string): number =>
+  Object.keys(fieldsAt(object, field)).length;
+
+const containers = (object: ApiObject, field: string): string =>
+  listAt(object, 'spec', 'template', 'spec', 'containers')
+    .map((container) => textAt(container, field))
+    .join(',');
 
 /** For kinds that say nothing of themselves. */
 export const NAME_AND_AGE: Printer = printer(NAME, AGE);

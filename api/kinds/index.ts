@@ -1,0 +1,41 @@
+import { CLUSTER_ROLE_KIND } from './cluster-role';
+import { CLUSTER_ROLE_BINDING_KIND } from './cluster-role-binding';
+import { CONFIG_MAP_KIND } from './config-map';
+import { DEPLOYMENT_KIND } from './deployment';
+import { EVENT_KIND } from './event';
+import type { KindInfo } from './kind';
+import { LEASE_KIND } from './lease';
+import { NAMESPACE_KIND } from './namespace';
+import { NODE_KIND } from './node';
+import { POD_KIND } from './pod';
+import { POD_EXPLANATION_KIND } from './pod-explanation';
+import { PRIORITY_CLASS_KIND } from './priority-class';
+import { REPLICA_SET_KIND } from './replica-set';
+import { ROLE_KIND } from './role';
+import { ROLE_BINDING_KIND } from './role-binding';
+import { SCHEDULING_DECISION_KIND } from './scheduling-decision';
+import { SECRET_KIND } from './secret';
+import { SERVICE_ACCOUNT_KIND } from './service-account';
+
+export { defineKind, type KindInfo } from './kind';
+
+/** Every kind that is always there, each as its module has it. */
+export const KINDS: readonly KindInfo[] = [
+  NAMESPACE_KIND,
+  NODE_KIND,
+  POD_KIND,
+  CONFIG_MAP_KIND,
+  SECRET_KIND,
+  SERVICE_ACCOUNT_KIND,
+  EVENT_KIND,
+  LEASE_KIND,
+  REPLICA_SET_KIND,
+  DEPLOYMENT_KIND,
+  PRIORITY_CLASS_KIND,
+  ROLE_KIND,
+  ROLE_BINDING_KIND,
+  CLUSTER_ROLE_KIND,
+  CLUSTER_ROLE_BINDING_KIND,
+  SCHEDULING_DECISION_KIND,
+  POD_EXPLANATION_KIND,
+];

@@ -1,0 +1,12 @@
+import { SERVICE_ACCOUNTS } from '../resources';
+import { unsupportedInAccount } from '../unsupported';
+import { validateServiceAccount, validateServiceAccountUpdate } from '../validation/cluster';
+import { defineKind } from './kind';
+
+export const SERVICE_ACCOUNT_KIND = defineKind(SERVICE_ACCOUNTS, {
+  shortNames: ['sa'],
+  subresources: ['token'],
+  validateCreate: validateServiceAccount,
+  validateUpdate: validateServiceAccountUpdate,
+  warnings: unsupportedInAccount,
+});
