@@ -29,6 +29,12 @@ export const isControlledBy = (object: ApiObject, owner: ApiObject): boolean => 
   return reference !== undefined && isOwnedBy(object, reference, owner);
 };
 
+/** Is an object, or what a reference names, of this kind? A name alone may be of any group. */
+export const isOfKind = (
+  { apiVersion, kind }: Pick<ApiObject, 'apiVersion' | 'kind'>,
+  wanted: { readonly group: string; readonly kind: string },
+): boolean => kind === wanted.kind && groupOf(apiVersion) === wanted.group;
+
 /** `apps` of `apps/v1`, `''` of `v1`. */
 export const groupOf = (apiVersion: string): string =>
   apiVersion.includes('/') ? (apiVersion.split('/', 1)[0] ?? '') : '';

@@ -1,6 +1,7 @@
 import { ApiError, hasReason } from '../../api/errors';
 import { threeWayPatch } from '../../api/patch/three-way';
-import { pathOf } from '../../api/resources';
+import { isOfKind } from '../../api/owners';
+import { pathOf, PODS } from '../../api/resources';
 import type { ApiObject } from '../../api/types';
 import { queryOf } from '../../client/rest-client';
 import { parseJson, stringifyJson } from '../../lib/json';
@@ -329,8 +330,7 @@ const changeText = ({ live, object }: Result): string =>
 /** Whether what would be made anew has room; what is placed already stays where it is. */
 const fitText = async (context: CliContext, result: Result): Promise<string> => {
   const { wanted, outcome, object, live } = result;
-  if (outcome === 'unchanged' || (outcome === 'configured' && wanted.info.kind === 'Pod'))
-    return '';
+  if (outcome === 'unchanged' || (outcome === 'configured' && isOfKind(object, PODS))) return '';
   // Where the server made the change it knows all of the object, and of a new one nothing is lost.
   const fit = await fitOf(context, live === undefined ? wanted.object : object);
   return fit === undefined ? '' : `  ${fit}\n`;

@@ -1,5 +1,6 @@
 import { systemClock } from '../../lib/clock';
-import { EVENTS, PODS } from '../../api/resources';
+import { isOfKind } from '../../api/owners';
+import { EVENTS, NODES, PODS } from '../../api/resources';
 import type { ApiObject } from '../../api/types';
 import type { CliContext } from '../context';
 import { describeObject } from '../describe/describe';
@@ -48,7 +49,7 @@ const find = async (
 
 const surroundingsOf = async ({ client, signal }: CliContext, object: ApiObject) => {
   const { name, namespace, uid = '' } = object.metadata;
-  const isNode = object.kind === 'Node';
+  const isNode = isOfKind(object, NODES);
   const about = isNode
     ? `involvedObject.kind=Node,involvedObject.name=${name}`
     : `involvedObject.uid=${uid}`;

@@ -17,6 +17,17 @@ it('shows how much a secret holds, and nothing of it', () => {
   expect(text).toContain('password:  4 bytes');
 });
 
+it('describes a kind of another group by what it holds, whatever its name', () => {
+  const text = describeAlone({
+    apiVersion: 'example.com/v1',
+    kind: 'Pod',
+    metadata: { name: 'p' },
+    spec: { whales: 3 },
+  });
+  expect(text).toContain('API Version:  example.com/v1\n');
+  expect(text).toContain('Spec:\n  Whales:  3\n');
+});
+
 it('keeps the keys of data, and lays longer values out below them', () => {
   const text = describeAlone({
     apiVersion: 'v1',

@@ -1,4 +1,6 @@
-import type { ApiObject, Deployment, Event, Node, Pod } from '../../api/types';
+import { isOfKind } from '../../api/owners';
+import { DEPLOYMENTS, NODES, PODS, SECRETS, type Resource } from '../../api/resources';
+import type { ApiObject, Event, Pod } from '../../api/types';
 import { stringifyJson } from '../../lib/json';
 import { formatTable } from '../output/table';
 import { printable } from '../output/terminal';
@@ -22,22 +24,28 @@ export const describeObject = (object: ApiObject, around: Surroundings): string 
   if (object.metadata.namespace !== undefined) {
     writer.field(0, 'Namespace', object.metadata.namespace);
   }
-  switch (object.kind) {
-    case 'Pod':
-      describePod(writer, object as Pod);
-      break;
-    case 'Node':
-      describeNode(writer, object as Node, around.pods);
-      break;
-    case 'Deployment':
-      describeDeployment(writer, object as Deployment);
-      break;
-    default:
-      describeAny(writer, object);
-  }
+  const describe = DESCRIPTIONS.find(([resource]) => isOfKind(object, resource))?.[1];
+  (describe ?? describeAny)(writer, object, around);
   describeEvents(writer, around);
   return writer.toString();
 };
+
+type Describe = (writer: DescribeWriter, object: ApiObject, around: Surroundings) => void;
+
+const description = <T extends ApiObject>(
+  resource: Resource<T>,
+  describe: (writer: DescribeWriter, object: T, around: Surroundings) => void,
+): readonly [Resource, Describe] => [
+  resource,
+  (writer, object, around) => describe(writer, object as T, around),
+];
+
+/** Kinds that are described in words of their own. */
+const DESCRIPTIONS = [
+  description(PODS, describePod),
+  description(NODES, (writer, node, { pods }) => describeNode(writer, node, pods)),
+  description(DEPLOYMENTS, describeDeployment),
+];
 
 const describeAny = (writer: DescribeWriter, object: ApiObject): void => {
   const { apiVersion, kind, metadata, ...rest } = object;
@@ -46,7 +54,7 @@ const describeAny = (writer: DescribeWriter, object: ApiObject): void => {
   writer.field(0, 'API Version', apiVersion);
   writer.field(0, 'Kind', kind);
   writer.field(0, 'Created', metadata.creationTimestamp ?? undefined);
-  const isSecret = kind === 'Secret';
+  const isSecret = isOfKind(object, SECRETS);
   for (const [name, value] of Object.entries(rest)) {
     writeValue(writer, 0, titleOf(name), value, isSecret);
   }

@@ -1,5 +1,6 @@
 import { onAbort } from '../../lib/async/on-abort';
 import { ApiError } from '../../api/errors';
+import { LEASES } from '../../api/resources';
 import type { Activities } from '../../lib/activities';
 import { actingUser } from './auth/impersonation';
 import type { Authorizer } from './auth/authorizer';
@@ -101,7 +102,7 @@ export class ApiHandler {
     const requestClass = request.method === 'GET' ? 'readonly' : 'mutating';
     const sharer = sharerOf(request.user);
     const isOfNode = request.user.groups.includes(NODES_GROUP);
-    const isUrgent = isOfNode || sharer === undefined || target?.plural === 'leases';
+    const isUrgent = isOfNode || sharer === undefined || isLease(target);
     const caller = { sharer, isUrgent };
     return new Place(this.deps.inFlight.enter(requestClass, caller), request.signal);
   }
@@ -149,6 +150,9 @@ class Place implements Disposable {
     if (!this.isPassedOn) this.held[Symbol.dispose]();
   }
 }
+
+const isLease = (target: ResourceTarget | undefined): boolean =>
+  target?.group === LEASES.group && target.plural === LEASES.plural;
 
 /** What lasts as long as its caller likes. */
 const isLongRunning = ({ method, query }: ApiRequest, target?: ResourceTarget): boolean =>

@@ -1,5 +1,5 @@
 import { ApiError, hasReason } from '../../api/errors';
-import { controllerOf, controllerRef } from '../../api/owners';
+import { controllerOf, controllerRef, isOfKind } from '../../api/owners';
 import { isPodActive, isTerminal } from '../../api/pods';
 import { PODS, REPLICA_SETS } from '../../api/resources';
 import { matchesLabelSelector } from '../../api/selectors';
@@ -75,7 +75,8 @@ export class ReplicaSetController implements Controller {
   private enqueueOwner(pod: Pod): void {
     const owner = controllerOf(pod);
     const { namespace = '' } = pod.metadata;
-    if (owner?.kind === 'ReplicaSet') this.queue.add(`${namespace}/${owner.name}`);
+    if (owner !== undefined && isOfKind(owner, REPLICA_SETS))
+      this.queue.add(`${namespace}/${owner.name}`);
     else if (owner === undefined) {
       // An orphan: whichever set selects it may adopt it.
       for (const replicaSet of this.replicaSets.list()) {

@@ -1,5 +1,5 @@
 import { hasReason } from '../../../api/errors';
-import { controllerOf, controllerRef, isControlledBy } from '../../../api/owners';
+import { controllerOf, controllerRef, isControlledBy, isOfKind } from '../../../api/owners';
 import { isPodActive } from '../../../api/pods';
 import { DEPLOYMENTS, PODS, REPLICA_SETS } from '../../../api/resources';
 import { matchesLabelSelector } from '../../../api/selectors';
@@ -106,7 +106,8 @@ export class DeploymentController implements Controller {
   private enqueueOwner(replicaSet: ReplicaSet): void {
     const owner = controllerOf(replicaSet);
     const { namespace = '' } = replicaSet.metadata;
-    if (owner?.kind === 'Deployment') this.queue.add(`${namespace}/${owner.name}`);
+    if (owner !== undefined && isOfKind(owner, DEPLOYMENTS))
+      this.queue.add(`${namespace}/${owner.name}`);
     else if (owner === undefined) {
       for (const deployment of this.deployments.list()) {
         if (selects(deployment, replicaSet)) this.queue.add(keyOf(deployment));
