@@ -1,4 +1,5 @@
 import { SCHEDULING_GROUP, type PodExplanation, type SchedulingDecision } from './decisions';
+import type { Definition } from './schema/definitions';
 import type {
   ApiObject,
   ClusterRole,
@@ -25,6 +26,8 @@ export interface Resource<T extends ApiObject = ApiObject> {
   readonly kind: string;
   readonly plural: string;
   readonly isNamespaced: boolean;
+  /** The schema of a kind that is not always there. All others have theirs by group and kind. */
+  readonly definition?: Definition;
   /** Never set: carries `T` for inference. */
   readonly objectType?: T;
 }

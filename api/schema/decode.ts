@@ -66,9 +66,9 @@ export const convert = <T extends ApiObject = ApiObject>(
   value: unknown,
   { fieldValidation = 'Ignore', duplicateFields = [], isPartial = false }: DecodeOptions = {},
 ): Decoded<T> => {
-  const { name } = definitionOf(kind);
-  const shape = shapeOfDefinition(name);
-  if (shape.kind !== 'struct') throw new Error(`${name} is no object`);
+  const definition = definitionOf(kind);
+  const shape = shapeOfDefinition(definition);
+  if (shape.kind !== 'struct') throw new Error(`${definition.name} is no object`);
   if (!isObject(value)) {
     throw new DecodeError(
       `json: cannot unmarshal ${jsonKind(value)} into Go value of type v1.${kind.kind}`,

@@ -36,11 +36,19 @@ export interface Schema {
 
 export type Definitions = Readonly<Record<string, Schema>>;
 
+/** A schema, and what OpenAPI calls it: `io.k8s.api.core.v1.Pod`. */
+export interface Definition {
+  readonly name: string;
+  readonly schema: Schema;
+}
+
 /** Names a kind, as its definition is found. */
 export interface KindName {
   readonly group: string;
   readonly version: string;
   readonly kind: string;
+  /** What a kind has that is not always there: it brings its own. */
+  readonly definition?: Definition;
 }
 
 /** Every definition, by OpenAPI name (`io.k8s.api.core.v1.Pod`). Read on first use: it is large. */
@@ -50,19 +58,13 @@ export const definitions = (): Definitions => {
 };
 
 /** The definition's name and schema. Throws on a kind that has none: that is a mistake of ours. */
-export const definitionOf = (
-  kind: KindName,
-): { readonly name: string; readonly schema: Schema } => {
-  byKind ??= indexByKind();
-  const found = byKind.get(kindKey(kind));
+export const definitionOf = (kind: KindName): Definition => {
+  const found = find(kind);
   if (found === undefined) throw new Error(`no schema for ${kindKey(kind)}`);
   return found;
 };
 
-export const hasDefinition = (kind: KindName): boolean => {
-  byKind ??= indexByKind();
-  return byKind.has(kindKey(kind));
-};
+export const hasDefinition = (kind: KindName): boolean => find(kind) !== undefined;
 
 /** The definition that a schema stands for, with its name; inline schemas have none. */
 export const resolveSchema = (
@@ -79,12 +81,15 @@ export const resolveSchema = (
 export const REFERENCE_PREFIX = '#/components/schemas/';
 
 let cached: Definitions | undefined;
-let byKind: Map<string, { readonly name: string; readonly schema: Schema }> | undefined;
+let byKind: Map<string, Definition> | undefined;
+
+const find = (kind: KindName): Definition | undefined =>
+  kind.definition ?? (byKind ??= indexByKind()).get(kindKey(kind));
 
 const kindKey = ({ group, version, kind }: KindName): string => `${group}/${version}/${kind}`;
 
 const indexByKind = () => {
-  const index = new Map<string, { readonly name: string; readonly schema: Schema }>();
+  const index = new Map<string, Definition>();
   for (const [name, schema] of Object.entries(definitions())) {
     for (const kind of schema['x-kubernetes-group-version-kind'] ?? []) {
       index.set(kindKey(kind), { name, schema });

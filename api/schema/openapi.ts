@@ -38,7 +38,7 @@ export const openApiV3 = (
   );
   const kinds = own.flatMap(({ resource, subresources }) => [
     resource,
-    { ...resource, kind: `${resource.kind}List` },
+    listOf(resource),
     ...subresources.map((name) => SUBRESOURCE_KINDS[name]).filter((kind) => kind !== undefined),
   ]);
   const json = stringifyJson({
@@ -77,15 +77,23 @@ const SUBRESOURCE_KINDS: Readonly<Record<string, KindName | undefined>> = {
   token: { group: 'authentication.k8s.io', version: 'v1', kind: 'TokenRequest' },
 };
 
+const listOf = ({ group, version, kind }: KindName): KindName => ({
+  group,
+  version,
+  kind: `${kind}List`,
+});
+
 const reachable = (kinds: readonly KindName[]): Definitions => {
   const all = definitions();
   const seen = new Map<string, Schema>();
-  const pending = kinds.map((kind) => definitionOf(kind).name);
-  for (let name = pending.pop(); name !== undefined; name = pending.pop()) {
-    const schema = all[name];
-    if (schema === undefined || seen.has(name)) continue;
-    seen.set(name, published(schema));
-    pending.push(...referencesIn(schema));
+  const pending = kinds.map(definitionOf);
+  for (let next = pending.pop(); next !== undefined; next = pending.pop()) {
+    if (seen.has(next.name)) continue;
+    seen.set(next.name, published(next.schema));
+    for (const name of referencesIn(next.schema)) {
+      const schema = all[name];
+      if (schema !== undefined) pending.push({ name, schema });
+    }
   }
   return Object.fromEntries([...seen].sort(([a], [b]) => (a < b ? -1 : 1)));
 };
@@ -186,8 +194,9 @@ const pathItem = (
   parameters: [...parameters, queryParameter('pretty', 'string')],
 });
 
-const operationOf = ({ group, version, kind }: KindName, { method, action }: Operation): object => {
-  const schema = schemaReference({ group, version, kind });
+const operationOf = (of: KindName, { method, action }: Operation): object => {
+  const { group, version, kind } = of;
+  const schema = schemaReference(of);
   const answer = { description: 'OK', content: { 'application/json': { schema } } };
   return {
     tags: [`${group === '' ? 'core' : group}_${version}`],

@@ -1,4 +1,4 @@
-import { resolveSchema, type Schema } from './definitions';
+import { resolveSchema, type Definition, type Schema } from './definitions';
 
 /**
  * A schema made ready for decoding: one object per definition, references followed. Fields of a
@@ -27,21 +27,21 @@ export interface StructShape {
   readonly always: readonly (readonly [name: string, as: 'null' | 'zero'])[];
 }
 
-/** The shape of the definition called `name`. */
-export const shapeOfDefinition = (name: string): Shape =>
-  shapeOf({ $ref: `#/components/schemas/${name}` });
-
-const shapeOf = (schema: Schema): Shape => {
-  const { name, schema: target } = resolveSchema(schema);
-  if (name === undefined) return inlineShape(target);
-  const known = shapes.get(name);
+/** One shape a definition, for as long as its schema is there. */
+export const shapeOfDefinition = ({ name, schema }: Definition): Shape => {
+  const known = shapes.get(schema);
   if (known !== undefined) return known;
-  const shape = namedShape(name, target);
-  shapes.set(name, shape);
+  const shape = namedShape(name, schema);
+  shapes.set(schema, shape);
   return shape;
 };
 
-const shapes = new Map<string, Shape>();
+const shapeOf = (schema: Schema): Shape => {
+  const { name, schema: target } = resolveSchema(schema);
+  return name === undefined ? inlineShape(target) : shapeOfDefinition({ name, schema: target });
+};
+
+const shapes = new WeakMap<Schema, Shape>();
 
 const namedShape = (name: string, schema: Schema): Shape => {
   const goName = name.slice(name.lastIndexOf('.') + 1);
@@ -90,6 +90,7 @@ const inlineShape = (schema: Schema): Shape => {
       return { kind: 'list', item, goType: `[]${item.goType}` };
     }
     case 'object': {
+      if (schema.properties !== undefined) return structShape('object', schema);
       if (schema.additionalProperties === undefined) return ANY;
       const value = shapeOf(schema.additionalProperties);
       return { kind: 'map', value, goType: `map[string]${value.goType}` };
