@@ -34,6 +34,7 @@ export class EventLog<E> implements BudgetedLog {
 
   /** `bytes` is what the event keeps in memory, `nowMs` monotonic. */
   append(version: number, event: E, bytes: number, nowMs = 0): void {
+    if (this.isClosed) return;
     const { eventCountMax, bytesMax, ageMsMax = Infinity, budget } = this.limits;
     const kept = bytes + ENTRY_BYTES;
     this.entries.push({ version, event, bytes: kept, atMs: nowMs });
@@ -74,9 +75,11 @@ export class EventLog<E> implements BudgetedLog {
     this.wakeReaders();
   }
 
-  /** Ends every reader. */
+  /** Ends every reader, and takes up nothing any more. */
   close(): void {
     this.isClosed = true;
+    this.reset(this.startVersion);
+    this.limits.budget?.leave(this);
     this.wakeReaders();
   }
 

@@ -47,3 +47,13 @@ it('forgets what is too old, and what a reset throws away', () => {
   busy.reset(20);
   expect(budget.bytes).toBe(0);
 });
+
+it('has back what a closed log took up', () => {
+  const { budget, busy, quiet } = open(100 * KB);
+  quiet.append(1, 1, KB);
+  const ofQuiet = budget.bytes;
+  busy.append(1, 1, KB);
+  busy.close();
+  busy.append(2, 2, KB);
+  expect(budget.bytes).toBe(ofQuiet);
+});

@@ -11,7 +11,7 @@ export interface BudgetedLog {
  * twenty resources take no more than one.
  */
 export class HistoryBudget {
-  private readonly logs: BudgetedLog[] = [];
+  private readonly logs = new Set<BudgetedLog>();
   private usedBytes = 0;
 
   constructor(private readonly bytesMax: number) {}
@@ -21,7 +21,12 @@ export class HistoryBudget {
   }
 
   join(log: BudgetedLog): void {
-    this.logs.push(log);
+    this.logs.add(log);
+  }
+
+  /** Of a log that has given up all it took. */
+  leave(log: BudgetedLog): void {
+    this.logs.delete(log);
   }
 
   /** Negative for what was forgotten. */

@@ -56,7 +56,9 @@ export class ResourceCache implements WatchCache {
     const reached = await this.versions.wait(version, given.signal);
     given.abort();
     signal?.throwIfAborted();
-    if (!reached) throw tooLargeVersion(version, this.versions.version);
+    if (reached) return;
+    if (this.stopped.signal.aborted) throw stoppedError();
+    throw tooLargeVersion(version, this.versions.version);
   }
 
   async waitFresh(signal?: AbortSignal): Promise<void> {

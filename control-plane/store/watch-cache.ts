@@ -31,7 +31,12 @@ export interface WatchCache {
   readonly resourceVersion: number;
 }
 
-/** Caches by resource, started on first use and kept. */
+/** Caches by resource, started on first use and kept until they are dropped. */
 export interface WatchCaches extends AsyncDisposable {
   of(resource: string): WatchCache;
+  /**
+   * Forgets a resource that is served no more: its watches end, and whoever waits for it is refused.
+   * Resolves when nothing follows it any more. Its next use starts anew.
+   */
+  drop(resource: string): Promise<void>;
 }

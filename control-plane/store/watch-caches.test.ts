@@ -35,7 +35,7 @@ const setUp = (limits?: { eventCountMax: number; bytesMax: number }) => {
     ...(limits === undefined ? {} : { limits }),
   });
   opened.push(caches);
-  return { store, cache: caches.of('pods'), signal: new AbortController().signal };
+  return { store, caches, cache: caches.of('pods'), signal: new AbortController().signal };
 };
 
 const opened: AsyncDisposable[] = [];
@@ -125,6 +125,24 @@ describe('watch cache', () => {
     const reading = take(cache.watch(cache.resourceVersion, controller.signal), 1);
     controller.abort();
     expect(await reading).toEqual([]);
+  });
+
+  it('ends watches and waits of a resource that is dropped, and begins anew', async () => {
+    const { store, cache, caches, signal } = setUp();
+    const { resourceVersion } = await store.create(key('a'), pod('a'));
+    await cache.waitFor(resourceVersion);
+    const reading = take(cache.watch(resourceVersion, signal), 1);
+    const waiting = cache.waitFor(1e9);
+    await Promise.all([
+      expect(reading).resolves.toEqual([]),
+      expect(waiting).rejects.toMatchObject({ reason: 'ServiceUnavailable' }),
+      caches.drop('pods'),
+    ]);
+    await caches.drop('pods');
+    const again = caches.of('pods');
+    expect(again).not.toBe(cache);
+    await again.ready();
+    expect(again.list().items).toHaveLength(1);
   });
 
   it('times out on a version that never comes', async () => {

@@ -1,4 +1,5 @@
 import { TaskGroup } from '../../lib/async/task-group';
+import { linkedController } from '../../lib/async/linked-controller';
 import { HistoryBudget } from './history-budget';
 import { ResourceCache, type ResourceCacheDeps } from './resource-cache';
 import type { WatchCaches } from './watch-cache';
@@ -13,21 +14,47 @@ export const createWatchCaches = (deps: WatchCachesDeps): WatchCaches => {
   const budget = new HistoryBudget(deps.historyBytesMax ?? HISTORY_BYTES_MAX);
   const limits = { ...DEFAULT_LIMITS, ...deps.limits, budget };
   const tasks = new TaskGroup();
-  const caches = new Map<string, ResourceCache>();
-  const start = (resource: string): ResourceCache => {
+  const caches = new Map<string, Running>();
+  const start = (resource: string): Running => {
     const cache = new ResourceCache(resource, { ...deps, limits });
-    tasks.run((signal) => cache.run(signal));
-    return cache;
+    const stop = new AbortController();
+    const ended = runUntil(stop.signal, tasks, (signal) => cache.run(signal));
+    return { cache, stop, ended };
   };
   return {
     of: (resource) => {
-      const cache = caches.get(resource) ?? start(resource);
-      caches.set(resource, cache);
-      return cache;
+      const running = caches.get(resource) ?? start(resource);
+      caches.set(resource, running);
+      return running.cache;
+    },
+    drop: async (resource) => {
+      const running = caches.get(resource);
+      caches.delete(resource);
+      running?.stop.abort();
+      await running?.ended;
     },
     [Symbol.asyncDispose]: () => tasks[Symbol.asyncDispose](),
   };
 };
+
+interface Running {
+  readonly cache: ResourceCache;
+  readonly stop: AbortController;
+  readonly ended: Promise<void>;
+}
+
+/** Runs until the group ends, or `stopped` aborts. Resolves then. */
+const runUntil = (
+  stopped: AbortSignal,
+  tasks: TaskGroup,
+  task: (signal: AbortSignal) => Promise<void>,
+): Promise<void> =>
+  new Promise((resolve) => {
+    tasks.run(async (signal) => {
+      using either = linkedController(signal, stopped);
+      await task(either.signal).finally(resolve);
+    });
+  });
 
 const HISTORY_BYTES_MAX = 40 * 1024 * 1024;
 /** As long as upstream's etcd keeps history before it compacts it. */
