@@ -15,10 +15,9 @@ import { statusResponse, toApiError, type ApiRequest, type ApiResponse } from '.
 import type { InFlightLimit } from './http/in-flight';
 import { parseResourcePath, type ResourceTarget } from './http/request-target';
 import { checkProtocol, type ExecGateway, type UpgradingConnection } from './pods/exec';
-import { notServed } from './rest/kind-request';
 import { isTrue } from './rest/options';
 import type { RestApi } from './rest/rest-api';
-import type { KindRegistry } from './kinds/kind-registry';
+import { notServed, type KindRegistry } from './kinds/kind-registry';
 import { storeNameOf } from './kinds/served-kind';
 import type { RequestMetrics } from './metrics/request-metrics';
 

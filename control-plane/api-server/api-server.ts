@@ -37,10 +37,11 @@ import {
 } from './http/https-listener';
 import { InProcessClient } from './in-process-client';
 import { KindRegistry } from './kinds/kind-registry';
+import { storeNameOf } from './kinds/served-kind';
 import { metricsResponse } from './metrics/metrics';
 import { RequestMetrics } from './metrics/request-metrics';
 import { expireEvents } from './objects/event-expiry';
-import { createObjectService } from './objects/object-service';
+import { createObjectService, type ObjectService } from './objects/object-service';
 import { ExecGateway, type UpgradingConnection } from './pods/exec';
 import {
   PLACEMENT_REVIEWS,
@@ -96,6 +97,8 @@ const DEFAULT_BUDGET: ApiServerBudget = {
 export interface ApiServer extends AsyncDisposable {
   /** The API for components in this process. Usable at once, without `listen`. */
   readonly client: ApiClient;
+  /** What is served, which may change at any time. */
+  readonly kinds: KindRegistry;
   /** One request without a socket, for tests. */
   handle(request: ApiRequest): Promise<ApiResponse>;
   /** A request to upgrade, which a test sees refused. @throws ApiError */
@@ -119,10 +122,10 @@ export const createApiServer = (deps: ApiServerDeps): ApiServer => {
     snapshotBytes: budget.snapshotBytes,
   });
   const client = new InProcessClient(service);
-  // A cache remembers only what came after its start: begin before the first client does.
-  for (const kind of kinds.stored()) service.reader.cacheOf(kind);
   const openApi = new OpenApi(kinds);
   const metrics = new RequestMetrics();
+  const background = new TaskGroup();
+  followKinds(service, metrics, background);
   const isOutdated = outdatedNodes(deps.caches);
   const heavyLane = new HeavyLane();
   const watchLimit = new WatchLimit(budget.watchesMax);
@@ -159,9 +162,9 @@ export const createApiServer = (deps: ApiServerDeps): ApiServer => {
     },
     log,
   );
-  const background = new TaskGroup();
   return {
     client,
+    kinds,
     handle: (request) => handler.handle(request),
     upgrade: (request, connection) => handler.upgrade(request, connection),
     listen: async (address) => {
@@ -176,6 +179,26 @@ export const createApiServer = (deps: ApiServerDeps): ApiServer => {
     },
   };
 };
+
+/** Caches of all that is stored, and no more of what is not. */
+const followKinds = (
+  { kinds, reader }: ObjectService,
+  metrics: RequestMetrics,
+  background: TaskGroup,
+): void => {
+  // A cache remembers only what came after its start: begin before the first client does.
+  for (const kind of kinds.stored()) reader.cacheOf(kind);
+  kinds.onChange(({ added, removed }) => {
+    if (added !== undefined && added.virtual === undefined) reader.cacheOf(added);
+    // Another version of it may go on.
+    if (removed === undefined || isStored(kinds, storeNameOf(removed))) return;
+    metrics.forget(storeNameOf(removed));
+    background.run(() => reader.forget(removed));
+  });
+};
+
+const isStored = (kinds: KindRegistry, name: string): boolean =>
+  kinds.stored().some((kind) => storeNameOf(kind) === name);
 
 /** What one can only ask. */
 const reviewsOf = ({ placements }: ApiServerDeps) =>

@@ -20,14 +20,12 @@ interface GroupVersion {
 
 /** What the server serves, as /api and /apis tell it. */
 export class Discovery {
-  private readonly versions: readonly GroupVersion[];
+  private known: { readonly from: object; readonly versions: readonly GroupVersion[] } | undefined;
 
   constructor(
-    { kinds }: KindRegistry,
+    private readonly registry: Pick<KindRegistry, 'kinds'>,
     private readonly createOnly: readonly CreateOnlyResource[],
-  ) {
-    this.versions = groupVersions(kinds, createOnly);
-  }
+  ) {}
 
   /** APIGroupDiscoveryList v2 of the core group, or of all others. */
   aggregated(root: 'api' | 'apis') {
@@ -87,6 +85,14 @@ export class Discovery {
     return this.createOnly.some(
       (other) => other.group === group && other.version === version && other.plural === plural,
     );
+  }
+
+  /** Made anew whenever a kind has come or gone. */
+  private get versions(): readonly GroupVersion[] {
+    const { kinds } = this.registry;
+    if (this.known?.from !== kinds)
+      this.known = { from: kinds, versions: groupVersions(kinds, this.createOnly) };
+    return this.known.versions;
   }
 
   private groupNames(root: 'api' | 'apis'): readonly string[] {

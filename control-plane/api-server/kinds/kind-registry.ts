@@ -1,47 +1,100 @@
+import { ApiError } from '../../../api/errors';
 import type { Resource } from '../../../api/resources';
+import type { ServedResources } from '../../../client/served-resources';
 import type { VirtualResource } from '../../../client/virtual-resource';
 import { STORED_KINDS, virtualKind } from './served-kinds';
-import type { ServedKind } from './served-kind';
+import { storeNameOf, type ServedKind } from './served-kind';
 
-/** All kinds this server serves, by where requests name them. */
-export class KindRegistry {
-  readonly kinds: readonly ServedKind[];
-  private readonly byPath: ReadonlyMap<string, ServedKind>;
+/**
+ * All kinds that this server serves now, by where requests name them. What is made of them follows by
+ * `onChange`, or by looking whether `kinds` is still the same list.
+ */
+export class KindRegistry implements ServedResources {
+  private served: readonly ServedKind[] = [];
+  private byPath: ReadonlyMap<string, ServedKind> = new Map();
+  private storedResources: readonly Resource[] = [];
+  private readonly listeners = new Set<(change: KindChange) => void>();
 
   constructor(virtual: readonly VirtualResource[]) {
-    this.kinds = [...STORED_KINDS, ...virtual.map(virtualKind)];
-    this.byPath = new Map(
-      this.kinds.map((kind) => {
-        const { group, version, plural } = kind.resource;
-        return [pathKey(group, version, plural), kind];
-      }),
-    );
+    this.become([...STORED_KINDS, ...virtual.map(virtualKind)], {});
+  }
+
+  /** In the order in which they came. Another list after each change. */
+  get kinds(): readonly ServedKind[] {
+    return this.served;
   }
 
   find(group: string, version: string, plural: string): ServedKind | undefined {
-    return this.byPath.get(pathKey(group, version, plural));
+    return this.byPath.get(pathKey({ group, version, plural }));
   }
 
-  /** @throws Error when a component asks for a kind that is not served: a fault in this program. */
-  of({ group, version, plural }: Resource): ServedKind {
-    const found = this.find(group, version, plural);
-    if (found === undefined) throw new Error(`${plural}.${group} is not served`);
+  /** @throws NotFound */
+  of(resource: Resource): ServedKind {
+    const found = this.byPath.get(pathKey(resource));
+    if (found === undefined) throw notServed();
     return found;
+  }
+
+  /** Is it this very kind that is served, and not one that came in its place? */
+  has(kind: ServedKind): boolean {
+    return this.byPath.get(pathKey(kind.resource)) === kind;
   }
 
   stored(): readonly ServedKind[] {
     return this.kinds.filter(({ virtual }) => virtual === undefined);
   }
 
-  /** Groups in the order of their first kind, the core group first. */
-  groups(): readonly string[] {
-    return [...new Set(this.kinds.map(({ resource }) => resource.group))];
+  resources(): readonly Resource[] {
+    return this.storedResources;
   }
 
-  inGroup(group: string): readonly ServedKind[] {
-    return this.kinds.filter(({ resource }) => resource.group === group);
+  /** Serves one more kind from now on. @throws Error when its kind or its path is taken */
+  add(kind: ServedKind): void {
+    const { group, version } = kind.resource;
+    const taken = this.served.find(
+      ({ resource }) =>
+        resource.group === group &&
+        resource.version === version &&
+        (resource.kind === kind.resource.kind || resource.plural === kind.resource.plural),
+    );
+    if (taken !== undefined)
+      throw new Error(
+        `${storeNameOf(kind)} ${version} is served as ${taken.resource.kind} already`,
+      );
+    this.become([...this.served, kind], { added: kind });
+  }
+
+  /** Serves it no more: its watches end, and requests find nothing. What is stored of it stays there. */
+  remove(kind: ServedKind): void {
+    if (!this.has(kind)) return;
+    this.become(
+      this.served.filter((each) => each !== kind),
+      { removed: kind },
+    );
+  }
+
+  onChange(listener: (change: KindChange) => void): () => void {
+    this.listeners.add(listener);
+    return () => this.listeners.delete(listener);
+  }
+
+  private become(kinds: readonly ServedKind[], change: KindChange): void {
+    this.served = kinds;
+    this.byPath = new Map(kinds.map((kind) => [pathKey(kind.resource), kind]));
+    this.storedResources = this.stored().map(({ resource }) => resource);
+    for (const listener of [...this.listeners]) listener(change);
   }
 }
 
-const pathKey = (group: string, version: string, plural: string): string =>
-  `${group}/${version}/${plural}`;
+export interface KindChange {
+  readonly added?: ServedKind;
+  readonly removed?: ServedKind;
+}
+
+/** What a request for a path hears that names nothing. */
+export const notServed = (): ApiError =>
+  new ApiError('NotFound', 'the server could not find the requested resource');
+
+type Path = Pick<Resource, 'group' | 'version' | 'plural'>;
+
+const pathKey = ({ group, version, plural }: Path): string => `${group}/${version}/${plural}`;

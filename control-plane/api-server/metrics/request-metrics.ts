@@ -9,6 +9,12 @@ export class RequestMetrics {
     this.counts.set(labels, (known ?? 0) + 1);
   }
 
+  /** Of a resource that is served no more: what comes and goes must not fill the bound. */
+  forget(resource: string): void {
+    for (const labels of this.counts.keys())
+      if (labels.includes(`,resource="${resource}",`)) this.counts.delete(labels);
+  }
+
   /** Source: the Prometheus text format, 0.0.4. */
   lines(): readonly string[] {
     return metric(

@@ -4,6 +4,7 @@ import { TimeSlice } from '../../../lib/async/time-slice';
 import type { Clock } from '../../../lib/clock';
 import type { Store, StoredObject } from '../../store/store';
 import type { WatchCache, WatchCaches } from '../../store/watch-cache';
+import { notServed, type KindRegistry } from '../kinds/kind-registry';
 import { storeNameOf, type ServedKind } from '../kinds/served-kind';
 import { decodeContinue, encodeContinue, INCONSISTENT, type ContinueToken } from './continue-token';
 import { itemOf, type Item } from './item';
@@ -27,6 +28,7 @@ export interface ListPage {
 }
 
 export interface ReaderDeps {
+  readonly kinds: Pick<KindRegistry, 'has'>;
   /** Read only: what writes goes through `AuthorizedStore`. */
   readonly store: Pick<Store, 'get'>;
   readonly caches: WatchCaches;
@@ -43,8 +45,17 @@ export class ObjectReader {
     this.snapshots = new PageSnapshots(deps.clock, deps.snapshotBytes);
   }
 
+  /** @throws NotFound when the kind went while its request was on its way */
   cacheOf(kind: ServedKind): WatchCache {
+    if (!this.deps.kinds.has(kind)) throw notServed();
     return this.deps.caches.of(storeNameOf(kind));
+  }
+
+  /** Ends all watches of a kind that is served no more, and forgets what is kept of its objects. */
+  async forget(kind: ServedKind): Promise<void> {
+    const name = storeNameOf(kind);
+    this.snapshots.forget(`${name} `);
+    await this.deps.caches.drop(name);
   }
 
   /** The newest state, or any state at least as new as `version`. @throws NotFound */

@@ -36,6 +36,12 @@ export class PageSnapshots {
     return this.snapshots.get(keyOf(scope, resourceVersion))?.snapshot;
   }
 
+  /** Of all scopes that begin so. */
+  forget(prefix: string): void {
+    for (const key of this.snapshots.keys())
+      if (key.slice(key.indexOf(' ') + 1).startsWith(prefix)) this.drop(key);
+  }
+
   private dropOld(): void {
     const oldestMs = this.clock.monotonicMs() - MAX_AGE_MS;
     for (const [key, { usedAtMs }] of this.snapshots) {

@@ -66,9 +66,6 @@ export const readPatch = async (
 export const warningsOf = ({ warnings }: WriteContext): ApiResponse['headers'] =>
   warningHeaders(warnings);
 
-export const notServed = (): ApiError =>
-  new ApiError('NotFound', 'the server could not find the requested resource');
-
 export const notAllowed = (): ApiError =>
   new ApiError(
     'MethodNotAllowed',

@@ -2,13 +2,13 @@ import { statusResponse, successStatus, type ApiRequest, type ApiResponse } from
 import type { ResourceTarget } from '../http/request-target';
 import type { Permit } from '../auth/permit';
 import { sharerOf, type User } from '../auth/user';
+import { notServed } from '../kinds/kind-registry';
 import type { ServedKind } from '../kinds/served-kind';
 import type { WatchItem } from '../objects/object-watcher';
 import type { WriteContext } from '../objects/write-context';
 import { readObject, readValue } from './body';
 import {
   notAllowed,
-  notServed,
   readPatch,
   viewOf,
   warningsOf,

@@ -1,6 +1,7 @@
 import { ApiError } from '../../../api/errors';
 import { cloneJson } from '../../../api/json-value';
 import { requestToken } from '../auth/token-request';
+import { notServed } from '../kinds/kind-registry';
 import { bindPod, parseBinding } from '../pods/binding';
 import { evictPod } from '../pods/eviction';
 import { podLog } from '../pods/log';
@@ -11,7 +12,6 @@ import { patch } from './patching';
 import { itemResponse } from './read-responses';
 import {
   notAllowed,
-  notServed,
   readPatch,
   viewOf,
   warningsOf,
