@@ -1,45 +1,62 @@
 import { onAbort } from '../lib/async/on-abort';
-import type { Resource } from '../api/resources';
+import { qualifiedName, type Resource } from '../api/resources';
 import type { ApiObject } from '../api/types';
+import { linkedController } from '../lib/async/linked-controller';
 import { TaskGroup } from '../lib/async/task-group';
 import { Informer, type InformerDeps } from './informer';
 
 /** One informer per kind, shared by all who ask for it. */
 export class Informers {
-  private readonly byPlural = new Map<string, Informer<ApiObject>>();
+  private readonly byPlural = new Map<string, Kept>();
   private group: TaskGroup | undefined;
 
   constructor(private readonly deps: InformerDeps) {}
 
   /** The informer of a kind, over all namespaces; it runs as soon as, and as long as, `run` does. */
   of<T extends ApiObject>(resource: Resource<T>): Informer<T> {
-    const key = `${resource.plural}.${resource.group}`;
-    let informer = this.byPlural.get(key);
-    if (informer === undefined) {
-      informer = new Informer<ApiObject>(resource, this.deps);
-      this.byPlural.set(key, informer);
-      this.start(informer);
+    const key = qualifiedName(resource);
+    let kept = this.byPlural.get(key);
+    if (kept === undefined) {
+      const informer = new Informer<ApiObject>(resource, this.deps);
+      kept = { informer, released: new AbortController() };
+      this.byPlural.set(key, kept);
+      this.start(kept);
     }
     // One kind, one type: the map is keyed by what `T` follows from.
-    return informer as unknown as Informer<T>;
+    return kept.informer as unknown as Informer<T>;
+  }
+
+  /** Ends the informer of a kind that is served no more. When the kind comes again, ask anew. */
+  release(resource: Resource): void {
+    const key = qualifiedName(resource);
+    this.byPlural.get(key)?.released.abort();
+    this.byPlural.delete(key);
   }
 
   /** Resolves when all that have been asked for are synced, or have ended. */
   async whenSynced(): Promise<void> {
-    await Promise.all([...this.byPlural.values()].map((informer) => informer.whenSynced()));
+    await Promise.all([...this.byPlural.values()].map(({ informer }) => informer.whenSynced()));
   }
 
   /** Keeps all copies until `signal` aborts. */
   async run(signal: AbortSignal): Promise<void> {
     await using group = new TaskGroup(signal);
     this.group = group;
-    for (const informer of this.byPlural.values()) this.start(informer);
+    for (const kept of this.byPlural.values()) this.start(kept);
     await aborted(signal);
   }
 
-  private start(informer: Informer<ApiObject>): void {
-    this.group?.run((signal) => informer.run(signal));
+  private start({ informer, released }: Kept): void {
+    this.group?.run(async (signal) => {
+      using either = linkedController(signal, released.signal);
+      await informer.run(either.signal);
+    });
   }
+}
+
+interface Kept {
+  readonly informer: Informer<ApiObject>;
+  readonly released: AbortController;
 }
 
 const aborted = (signal: AbortSignal): Promise<void> =>

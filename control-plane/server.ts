@@ -2,7 +2,6 @@ import { mkdir } from 'node:fs/promises';
 import { networkInterfaces } from 'node:os';
 import { join } from 'node:path';
 import { CONFIG_MAPS, NODES, PODS, SECRETS } from '../api/resources';
-import { kinds } from '../api/scheme';
 import type { ApiClient } from '../client/api-client';
 import { ApiEventRecorder } from '../client/events';
 import { Informers } from '../client/informers';
@@ -147,7 +146,7 @@ const serve = async (
     options: nodesOptionsOf(config),
   });
   nodeConnections.bind(nodes.connections);
-  const controllers = controllersFor({ config, log, pki }, server.client, informers, faults);
+  const controllers = controllersFor({ config, log, pki }, server, informers, faults);
   await using group = new TaskGroup(signal);
   group.run((groupSignal) => informers.run(groupSignal));
   const address = await server.listen(parseAddress(config.listen));
@@ -182,7 +181,7 @@ const nodesOptionsOf = ({ clusterCidr, heartbeatSeconds }: ServerConfig) => ({
 
 const controllersFor = (
   { config, log, pki }: Pick<Parts, 'config' | 'log' | 'pki'>,
-  client: ApiClient,
+  { client, kinds: served }: ApiServer,
   informers: Informers,
   faults: ObjectFaults,
 ) => {
@@ -190,18 +189,12 @@ const controllersFor = (
   return createControllers(
     { clock, random, log, client, informers, eventsFor, faults },
     {
-      resources: storedResources(),
+      served,
       caCertificate: pki.caCertificate,
       nodeGracePeriodMs: config.nodeGraceSeconds * 1000,
     },
   );
 };
-
-/** Every kind that is stored. */
-const storedResources = () =>
-  kinds()
-    .filter(({ verbs }) => verbs.includes('create') && verbs.includes('list'))
-    .map(({ resource }) => resource);
 
 /** Where every part says which object it cannot handle. */
 const faultsOf = (log: Log, client: ApiClient): ObjectFaults =>

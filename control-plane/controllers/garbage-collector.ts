@@ -1,9 +1,11 @@
 import { hasReason } from '../../api/errors';
-import { groupOf, isOwnedBy } from '../../api/owners';
+import { isOfKind, isOwnedBy } from '../../api/owners';
 import type { Resource } from '../../api/resources';
 import { nameOf, type ApiObject, type OwnerReference } from '../../api/types';
+import type { ServedResources } from '../../client/served-resources';
 import { WorkQueue } from '../../client/work-queue';
-import { Subscriptions, type Controller, type ControllerDeps } from './controller';
+import { AllObjects } from './all-objects';
+import type { Controller, ControllerDeps } from './controller';
 import { jsonEqual } from '../../api/json-value';
 
 /** One object in the ownership graph, present or only referred to. */
@@ -29,26 +31,21 @@ export class GarbageCollector implements Controller {
 
   constructor(
     private readonly deps: ControllerDeps,
-    private readonly resources: readonly Resource[],
+    private readonly served: ServedResources,
   ) {
     this.queue = new WorkQueue(this.name, deps, { subjectOf: (uid) => this.nodes.get(uid) });
   }
 
   async run(signal: AbortSignal): Promise<void> {
-    const { name } = this;
-    using subscriptions = new Subscriptions();
-    const informers = this.resources.map((resource) => {
-      const informer = this.deps.informers.of(resource);
-      const end = informer.subscribe({
-        name,
-        onAdd: (object) => this.add(resource, object),
-        onUpdate: (object, previous) => this.update(resource, object, previous),
-        onDelete: (object) => this.remove(object),
-      });
-      subscriptions.add(end);
-      return informer;
+    await using objects = new AllObjects(this.deps.informers, this.served, {
+      name: this.name,
+      onAdd: (resource, object) => this.add(resource, object),
+      onUpdate: (resource, object, previous) => this.update(resource, object, previous),
+      onDelete: (_resource, object) => this.remove(object),
+      onKindSynced: (resource) => this.lookAgain(resource),
+      onKindGone: (resource) => this.forget(resource),
     });
-    await Promise.all(informers.map((informer) => informer.whenSynced()));
+    await objects.whenSynced();
     for (const uid of this.nodes.keys()) this.queue.add(uid);
     await this.queue.run((uid, workSignal) => this.reconcile(uid, workSignal), WORKERS, signal);
   }
@@ -94,6 +91,25 @@ export class GarbageCollector implements Controller {
     for (const dependent of this.dependents.get(uid) ?? []) this.queue.add(dependent);
     // An owner that waits for its last dependent.
     for (const owner of object.metadata.ownerReferences ?? []) this.queue.add(owner.uid);
+  }
+
+  /** Objects that name owners of a kind were left alone while nobody knew it. */
+  private lookAgain(owners: Resource): void {
+    this.unknownKinds.clear();
+    for (const [uid, { object }] of this.nodes)
+      if (object.metadata.ownerReferences?.some((owner) => isOfKind(owner, owners)) === true)
+        this.queue.add(uid);
+  }
+
+  /** What such objects own stays: nobody can tell any more whether they are there. */
+  private forget(resource: Resource): void {
+    for (const [uid, node] of this.nodes) {
+      if (node.resource !== resource) continue;
+      this.nodes.delete(uid);
+      this.unlink(node.object);
+      for (const owner of node.object.metadata.ownerReferences ?? [])
+        this.told.delete(`${uid}/${owner.uid}`);
+    }
   }
 
   async reconcile(uid: string, signal: AbortSignal): Promise<void> {
@@ -184,9 +200,8 @@ export class GarbageCollector implements Controller {
     return isInForeground(known) && owner.blockOwnerDeletion === true ? 'waiting' : 'present';
   }
 
-  private resourceOf({ kind, apiVersion }: OwnerReference): Resource | undefined {
-    const group = groupOf(apiVersion);
-    return this.resources.find((each) => each.kind === kind && each.group === group);
+  private resourceOf(owner: OwnerReference): Resource | undefined {
+    return this.served.resources().find((each) => isOfKind(owner, each));
   }
 
   private async lookUp(

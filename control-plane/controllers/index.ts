@@ -1,5 +1,5 @@
-import type { Resource } from '../../api/resources';
 import type { EventRecorder } from '../../client/events';
+import type { ServedResources } from '../../client/served-resources';
 import { keepRunning, type KeepRunningDeps } from '../../lib/async/keep-running';
 import { TaskGroup } from '../../lib/async/task-group';
 import type { Controller, ControllerDeps } from './controller';
@@ -18,8 +18,8 @@ export interface ControllersDeps extends Omit<ControllerDeps, 'events'> {
 }
 
 export interface ControllersOptions {
-  /** Every kind that is stored, for garbage collection and namespace deletion. */
-  readonly resources: readonly Resource[];
+  /** For garbage collection and namespace deletion. */
+  readonly served: ServedResources;
   /** PEM; published to every namespace. */
   readonly caCertificate: string;
   readonly nodeGracePeriodMs: number;
@@ -28,7 +28,7 @@ export interface ControllersOptions {
 /** Makes all controllers. Do so before the informers run. */
 export const createControllers = (
   { eventsFor, ...shared }: ControllersDeps,
-  { resources, caCertificate, nodeGracePeriodMs }: ControllersOptions,
+  { served, caCertificate, nodeGracePeriodMs }: ControllersOptions,
 ): readonly Controller[] => {
   const as = (component: string): ControllerDeps => ({ ...shared, events: eventsFor(component) });
   return [
@@ -37,9 +37,9 @@ export const createControllers = (
     new NodeHealthController(as('node-controller'), { gracePeriodMs: nodeGracePeriodMs }),
     new TaintEvictionController(as('taint-eviction-controller')),
     new PodGcController(as('pod-garbage-collector')),
-    new NamespaceController(as('namespace-controller'), resources),
+    new NamespaceController(as('namespace-controller'), served),
     new NamespaceDefaultsController(as('namespace-controller'), caCertificate),
-    new GarbageCollector(as('garbage-collector-controller'), resources),
+    new GarbageCollector(as('garbage-collector-controller'), served),
   ];
 };
 

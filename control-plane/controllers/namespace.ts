@@ -2,6 +2,7 @@ import { hasReason } from '../../api/errors';
 import { NAMESPACES, qualifiedName, type Resource } from '../../api/resources';
 import { nameOf, type Namespace } from '../../api/types';
 import type { Informer } from '../../client/informer';
+import type { ServedResources } from '../../client/served-resources';
 import { WorkQueue } from '../../client/work-queue';
 import { rfc3339 } from '../../lib/clock';
 import { describeError } from '../../lib/log';
@@ -16,7 +17,7 @@ export class NamespaceController implements Controller {
 
   constructor(
     private readonly deps: ControllerDeps,
-    private readonly resources: readonly Resource[],
+    private readonly served: ServedResources,
   ) {
     this.queue = new WorkQueue(this.name, deps, {
       subjectOf: (name) => subject(NAMESPACES, this.namespaces.get(name)),
@@ -55,7 +56,7 @@ export class NamespaceController implements Controller {
     name: string,
     signal: AbortSignal,
   ): Promise<{ readonly remaining: readonly Remaining[]; readonly failures: readonly string[] }> {
-    const namespaced = this.resources.filter(({ isNamespaced }) => isNamespaced);
+    const namespaced = this.served.resources().filter(({ isNamespaced }) => isNamespaced);
     const pods = namespaced.filter(isPods);
     const first = await this.emptyAll(pods, name, signal);
     if (first.remaining.length > 0 || first.failures.length > 0) return first;
@@ -76,6 +77,8 @@ export class NamespaceController implements Controller {
         if (left.count > 0) remaining.push(left);
       } catch (error) {
         if (signal.aborted) throw error;
+        // A kind that has gone meanwhile keeps nothing here.
+        if (!this.served.resources().includes(resource)) continue;
         failures.push(`${qualifiedName(resource)}: ${describeError(error)}`);
       }
     }

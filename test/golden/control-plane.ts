@@ -10,7 +10,6 @@ import { openPki } from '../../control-plane/pki/pki';
 import { createScheduler } from '../../control-plane/scheduler';
 import { MemoryStore } from '../../control-plane/store/memory-store';
 import { createWatchCaches } from '../../control-plane/store/watch-caches';
-import { kinds } from '../../api/scheme';
 import { TaskGroup } from '../../lib/async/task-group';
 import { systemClock as clock } from '../../lib/clock';
 import { createLog } from '../../lib/log';
@@ -72,9 +71,7 @@ const main = async (directory: string): Promise<void> => {
   const controllers = createControllers(
     { client, informers, eventsFor, clock, random, log },
     {
-      resources: kinds()
-        .filter(({ verbs }) => verbs.includes('create'))
-        .map(({ resource }) => resource),
+      served: server.kinds,
       caCertificate,
       nodeGracePeriodMs: 40_000,
     },

@@ -5,7 +5,6 @@ import { ApiError, hasReason } from '../../api/errors';
 import { effectiveRequests, isTerminal } from '../../api/pods';
 import { CONFIG_MAPS, LEASES, NODES, PODS, SECRETS } from '../../api/resources';
 import type { Resource } from '../../api/resources';
-import { kinds } from '../../api/scheme';
 import { nameOf, type Node, type Pod } from '../../api/types';
 import type { ApiClient } from '../../client/api-client';
 import { ApiEventRecorder } from '../../client/events';
@@ -127,9 +126,7 @@ export class World implements AsyncDisposable {
           new ApiEventRecorder({ client: server.client, clock, log: silentLog, component }),
       },
       {
-        resources: kinds()
-          .filter(({ verbs }) => verbs.includes('create') && verbs.includes('list'))
-          .map(({ resource }) => resource),
+        served: server.kinds,
         caCertificate: pki.caCertificate,
         nodeGracePeriodMs: 40_000,
       },
