@@ -7,11 +7,7 @@ import { systemTerminal, type Terminal } from './output/terminal';
 import { verbElsewhere } from './not-served';
 import { codeOfStop, hintAt, Stopped } from './program';
 import { UsageError } from './usage-error';
-import { examples, type Action, type Connected } from './syntax/command';
-import { defineDecisions, defineWhy } from './syntax/explaining';
-import { defineImage } from './syntax/images';
-import { defineDescribe, defineGet, defineLogs } from './syntax/reading';
-import { defineApply, defineDelete, defineExec } from './syntax/writing';
+import { examples, type Action, type Connected, type Define } from './syntax/command';
 
 /** Everything that talks to a running cluster. Resolves with the exit code. */
 export const main = async (argv: readonly string[]): Promise<number> => {
@@ -42,7 +38,7 @@ const run = async (
     return 1;
   }
   try {
-    const program = buildProgram(argv[0], terminal, signal, (code) => (exitCode = code));
+    const program = await buildProgram(argv[0], terminal, signal, (code) => (exitCode = code));
     await program.parseAsync(isUnknown(argv[0]) ? [argv[0]] : [...argv], { from: 'user' });
     return signal.aborted ? codeOfStop(signal.reason) : exitCode;
   } catch (error) {
@@ -53,12 +49,12 @@ const run = async (
   }
 };
 
-const buildProgram = (
+const buildProgram = async (
   command: string | undefined,
   terminal: Terminal,
   signal: AbortSignal,
   setExitCode: (code: number) => void,
-): Command => {
+): Promise<Command> => {
   const program = new Command('dhow')
     .description('A lightweight, Kubernetes-style orchestrator that explains every placement.')
     .exitOverride()
@@ -67,10 +63,10 @@ const buildProgram = (
     .addHelpText('after', PROGRAM_EXAMPLES);
   hintAt(program);
   const connected = connectedTo(terminal, signal, setExitCode);
-  const define = DEFINITIONS.get(command ?? '');
-  if (define !== undefined) define(program, connected);
+  const load = DEFINITIONS.get(command ?? '');
+  if (load !== undefined) (await load())(program, connected);
   else {
-    for (const each of DEFINITIONS.values()) each(program, connected);
+    for (const each of DEFINITIONS.values()) (await each())(program, connected);
     defineElsewhere(program);
   }
   return program;
@@ -107,16 +103,21 @@ const stoppedCluster = async (
     : undefined;
 };
 
-const DEFINITIONS: ReadonlyMap<string, (program: Command, connected: Connected) => void> = new Map([
-  ['get', defineGet],
-  ['describe', defineDescribe],
-  ['logs', defineLogs],
-  ['apply', defineApply],
-  ['delete', defineDelete],
-  ['exec', defineExec],
-  ['why', defineWhy],
-  ['decisions', defineDecisions],
-  ['image', defineImage],
+const reading = () => import('./syntax/reading.js');
+const writing = () => import('./syntax/writing.js');
+const explaining = () => import('./syntax/explaining.js');
+
+/** In the order of the help. Each is loaded when it is called: `get` must not wait for all others. */
+const DEFINITIONS: ReadonlyMap<string, () => Promise<Define>> = new Map([
+  ['get', async () => (await reading()).defineGet],
+  ['describe', async () => (await reading()).defineDescribe],
+  ['logs', async () => (await reading()).defineLogs],
+  ['apply', async () => (await writing()).defineApply],
+  ['delete', async () => (await writing()).defineDelete],
+  ['exec', async () => (await writing()).defineExec],
+  ['why', async () => (await explaining()).defineWhy],
+  ['decisions', async () => (await explaining()).defineDecisions],
+  ['image', async () => (await import('./syntax/images.js')).defineImage],
 ]);
 
 /** A word that is no command: its options, `--help` too, are not looked at. */

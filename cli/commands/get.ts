@@ -1,8 +1,10 @@
+import { hasReason } from '../../api/errors';
 import { apiVersionOf, pathOf } from '../../api/resources';
 import type { ApiObject } from '../../api/types';
 import { queryOf } from '../../client/rest-client';
 import type { CliContext } from '../context';
 import { formatViews, listDocument, outputFormat, type OutputFormat } from '../output/format';
+import { sorterBy, type Sorter } from '../output/sorting';
 import { parseTargets, type Target } from '../targets';
 import { UsageError } from '../usage-error';
 import type { NamedResource } from '../well-known';
@@ -16,6 +18,10 @@ export interface GetOptions {
   readonly watch?: boolean;
   readonly headers?: boolean;
   readonly showLabels?: boolean;
+  readonly labelColumns?: readonly string[];
+  readonly sortBy?: string;
+  readonly ignoreNotFound?: boolean;
+  readonly showKind?: boolean;
 }
 
 export const get = async (
@@ -24,6 +30,7 @@ export const get = async (
   options: GetOptions,
 ): Promise<void> => {
   const format = outputFormat(options.output);
+  const order = options.sortBy === undefined ? undefined : sorterBy(options.sortBy);
   const targets = await parseTargets(context, args);
   if (options.watch === true) {
     const [target] = targets;
@@ -32,26 +39,48 @@ export const get = async (
     const { watch } = await import('./watch.js');
     return watch(context, target, options, format);
   }
-  if (format === 'table' || format === 'wide') await printTables(context, targets, options, format);
-  else await printObjects(context, targets, options, format);
+  if (format === 'table' || format === 'wide')
+    await printTables(context, targets, options, { format, order });
+  else await printObjects(context, targets, options, { format, order });
 };
+
+interface Printing {
+  readonly format: OutputFormat;
+  readonly order: Sorter | undefined;
+}
 
 /** One table a kind. What is not there is told after what is. */
 const printTables = async (
   context: CliContext,
   targets: readonly Target[],
   options: GetOptions,
-  format: OutputFormat,
+  { format, order }: Printing,
 ): Promise<void> => {
   const { found, failure } = await collectFound(targets, (target) =>
-    fetchTable(context, target, options),
+    fetchTable(context, target, { ...options, wantsObjects: order !== undefined }),
   );
-  const printed = [...tablesByKind(found)].map(([info, table]) =>
-    renderTable(table, tableStyle(context, info, options, format, areMixed(targets))),
-  );
+  const isPrefixed = options.showKind === true || areMixed(targets);
+  const printed = [...tablesByKind(found)].map(([info, { rows, ...table }]) => {
+    const sorted = order === undefined ? rows : order(rows, ({ object }) => object);
+    const style = tableStyle(context, info, options, format, isPrefixed);
+    return renderTable({ ...table, rows: sorted }, style);
+  });
+  const failed = unlessIgnored(failure, options);
   if (printed.length > 0) context.terminal.out.write(printed.join('\n'));
-  else if (failure === undefined) context.terminal.err.write(`${nothingFound(context, targets)}\n`);
-  if (failure !== undefined) throw failure;
+  else if (failed === undefined && options.ignoreNotFound !== true)
+    context.terminal.err.write(`${nothingFound(context, targets)}\n`);
+  if (failed !== undefined) throw failed;
+};
+
+/** What `--ignore-not-found` leaves of what failed. */
+const unlessIgnored = (
+  failure: Error | undefined,
+  { ignoreNotFound }: GetOptions,
+): Error | undefined => {
+  if (ignoreNotFound !== true || failure === undefined) return failure;
+  const all: readonly Error[] =
+    failure instanceof AggregateError ? (failure.errors as Error[]) : [failure];
+  return all.find((error) => !hasReason(error, 'NotFound'));
 };
 
 /** `pod/a deploy/b`: the rows have to say what they are. */
@@ -76,13 +105,14 @@ const tablesByKind = (
 export const tableStyle = (
   { namespace }: CliContext,
   info: NamedResource,
-  { headers, showLabels }: GetOptions,
+  { headers, showLabels, labelColumns = [] }: GetOptions,
   format: OutputFormat,
   isPrefixed: boolean,
 ): TableStyle => ({
   isWide: format === 'wide',
   showNamespace: info.isNamespaced && namespace === undefined,
   showLabels: showLabels === true,
+  labelColumns,
   showHeader: headers !== false,
   prefix: isPrefixed ? `${qualifiedKind(info)}/` : '',
 });
@@ -99,13 +129,18 @@ const nothingFound = ({ namespace }: CliContext, targets: readonly Target[]): st
 const fetchTable = async (
   context: CliContext,
   { info, name }: Target,
-  { selector, fieldSelector }: GetOptions,
+  { selector, fieldSelector, wantsObjects }: GetOptions & { readonly wantsObjects: boolean },
 ): Promise<Table> => {
   const { client, signal } = context;
   const path = pathOf(info, namespaceFor(context, info), name ?? '');
+  const query = {
+    labelSelector: selector,
+    fieldSelector,
+    includeObject: wantsObjects ? 'Object' : undefined,
+  };
   return client.json<Table>({
     method: 'GET',
-    path: path + queryOf({ labelSelector: selector, fieldSelector }),
+    path: path + queryOf(query),
     accept: TABLE,
     signal,
   });
@@ -118,19 +153,22 @@ const printObjects = async (
   context: CliContext,
   targets: readonly Target[],
   options: GetOptions,
-  format: OutputFormat,
+  { format, order }: Printing,
 ): Promise<void> => {
   const { found, failure } = await collectFound(targets, (target) =>
     fetchObjects(context, target, options),
   );
-  const objects = found.flatMap(([, items]) => items).map(withoutManagedFields);
+  const unsorted = found.flatMap(([, items]) => items).map(withoutManagedFields);
+  const objects = order === undefined ? unsorted : order(unsorted, (object) => object);
+  const failed = unlessIgnored(failure, options);
   const isSingle = targets.length === 1 && targets[0]?.name !== undefined;
-  if (failure === undefined || objects.length > 0) {
+  if (isSingle && objects.length === 0 && failed === undefined) return;
+  if (failed === undefined || objects.length > 0) {
     const document = isSingle ? objects[0] : listDocument(objects);
     const names = objects.map((object) => nameOf(object, targets));
     context.terminal.out.write(formatViews({ document, names, table: () => '' }, format));
   }
-  if (failure !== undefined) throw failure;
+  if (failed !== undefined) throw failed;
 };
 
 const fetchObjects = async (

@@ -15,6 +15,7 @@ const STYLE = {
   isWide: false,
   showNamespace: false,
   showLabels: false,
+  labelColumns: [],
   showHeader: true,
   prefix: '',
 };
@@ -32,4 +33,11 @@ it('adds what was asked for', () => {
 
 it('leaves the header out', () => {
   expect(renderTable(TABLE, { ...STYLE, showHeader: false })).not.toContain('NAME');
+});
+
+it('gives labels columns of their own, named by the last part', () => {
+  const style = { ...STYLE, labelColumns: ['b', 'example.com/zone'] };
+  expect(renderTable({ ...TABLE, rows: TABLE.rows.slice(0, 1) }, style)).toBe(
+    'NAME   READY   B   ZONE\nweb    1       2\n',
+  );
 });

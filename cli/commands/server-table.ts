@@ -22,6 +22,8 @@ export interface TableStyle {
   readonly isWide: boolean;
   readonly showNamespace: boolean;
   readonly showLabels: boolean;
+  /** Labels that get a column each. */
+  readonly labelColumns: readonly string[];
   readonly showHeader: boolean;
   /** Before each name: `pod/` */
   readonly prefix: string;
@@ -35,7 +37,7 @@ export const renderTable = (table: Table, style: TableStyle): string => {
 /** The cells to print, and their titles: priority 0 always, the others when wide. */
 export const layOut = (
   { columnDefinitions = [], rows }: Table,
-  { isWide, showNamespace, showLabels, prefix }: TableStyle,
+  { isWide, showNamespace, showLabels, labelColumns, prefix }: TableStyle,
 ): { readonly titles: readonly string[]; readonly rows: readonly (readonly string[])[] } => {
   const indices = columnDefinitions.flatMap(({ priority }, i) =>
     priority === 0 || isWide ? [i] : [],
@@ -44,11 +46,13 @@ export const layOut = (
     titles: [
       ...(showNamespace ? ['NAMESPACE'] : []),
       ...indices.map((i) => columnDefinitions[i]?.name.toUpperCase() ?? ''),
+      ...labelColumns.map((label) => (label.split('/').at(-1) ?? '').toUpperCase()),
       ...(showLabels ? ['LABELS'] : []),
     ],
     rows: rows.map(({ cells, object }) => [
       ...(showNamespace ? [object?.metadata.namespace ?? ''] : []),
       ...indices.map((i) => (i === 0 ? prefix : '') + cellText(cells[i])),
+      ...labelColumns.map((label) => printable(object?.metadata.labels?.[label] ?? '')),
       ...(showLabels ? [labelText(object?.metadata.labels)] : []),
     ]),
   };

@@ -12,12 +12,31 @@ it.each([
   ['name', 'pod/a\npod/b\n'],
   ['json', '{\n    "b": [\n        1\n    ],\n    "a": "x"\n}\n'],
   ['yaml', 'a: x\nb:\n- 1\n'],
+  ['jsonpath={.a}{"\\n"}', 'x\n'],
+  ['custom-columns=A:.a,B:.b[*],NONE:.c', 'A   B   NONE\nx   1   <none>\n'],
 ])('prints -o %s', (output, text) => {
   expect(formatViews(VIEWS, outputFormat(output))).toBe(text);
 });
 
 it('names the formats there are', () => {
-  expect(() => outputFormat('xml')).toThrow(/"xml", allowed formats are: json,name,wide,yaml/);
+  expect(() => outputFormat('xml')).toThrow(
+    /"xml", allowed formats are: custom-columns,custom-columns-file,json,jsonpath,jsonpath-file,name,wide,yaml/,
+  );
+});
+
+it.each([
+  ['jsonpath', 'template format specified but no template given'],
+  ['custom-columns', 'custom-columns format specified but no custom columns given'],
+  ['custom-columns=A', 'unexpected custom-columns spec: A, expected <header>:<json-path-expr>'],
+])('says what -o %s lacks', (output, message) => {
+  expect(() => outputFormat(output)).toThrow(message);
+});
+
+it('prints a row for each object of a list', () => {
+  const items = [{ name: 'a' }, { name: 'b' }];
+  const document = { apiVersion: 'v1', kind: 'List', items };
+  const views = { document, names: [], table: () => '' };
+  expect(formatViews(views, outputFormat('custom-columns=NAME:.name'))).toBe('NAME\na\nb\n');
 });
 
 it('prints JSON of the same meaning that drives no terminal', () => {

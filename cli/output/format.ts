@@ -1,21 +1,71 @@
+import { readFileSync } from 'node:fs';
 import { toYaml } from '../../api/yaml/write';
 import { stringifyJson } from '../../lib/json';
 import { UsageError } from '../usage-error';
 import { printableJson } from './terminal';
+import { customColumns, customColumnsOfFile } from './custom-columns';
+import { parseJsonPath } from './jsonpath';
 
 const FORMATS = ['json', 'name', 'wide', 'yaml'] as const;
 
-export type OutputFormat = (typeof FORMATS)[number] | 'table';
+/** A format with an argument: `jsonpath={.metadata.name}`. */
+export interface Template {
+  readonly render: (document: unknown) => string;
+}
+
+export type OutputFormat = (typeof FORMATS)[number] | 'table' | Template;
 
 /** What `-o` asks for; a table when it was not given. @throws UsageError */
 export const outputFormat = (value: string | undefined): OutputFormat => {
-  if (value === undefined) return 'table';
-  const known = FORMATS.find((format) => format === value);
+  if (value === undefined || value === '') return 'table';
+  const known = FORMATS.find((format) => format === value) ?? templateOf(value);
   if (known !== undefined) return known;
   throw new UsageError(
-    `unable to match a printer suitable for the output format "${value}", allowed formats are: ${FORMATS.join(',')}`,
+    `unable to match a printer suitable for the output format "${value}", allowed formats are: ${ALLOWED.join(',')}`,
   );
 };
+
+const templateOf = (value: string): Template | undefined => {
+  const [name, argument] = split(value);
+  const make = Object.hasOwn(TEMPLATES, name) ? TEMPLATES[name] : undefined;
+  if (make === undefined) return undefined;
+  if (argument === undefined && name.startsWith('jsonpath')) {
+    throw new UsageError('template format specified but no template given');
+  }
+  return { render: make(argument ?? '') };
+};
+
+/** `jsonpath={.a}`, `jsonpath-file=x`, `custom-columns=A:.a`: an equals sign may be in the argument. */
+const split = (value: string): readonly [string, string?] => {
+  const equals = value.indexOf('=');
+  return equals < 0 ? [value] : [value.slice(0, equals), value.slice(equals + 1)];
+};
+
+const columnsOf = (table: (objects: readonly unknown[]) => string) => (document: unknown) =>
+  table(itemsOf(document));
+
+const itemsOf = (document: unknown): readonly unknown[] => {
+  if (Array.isArray(document)) return document as readonly unknown[];
+  const { kind = '', items } = document as { readonly kind?: string; readonly items?: unknown };
+  return kind.endsWith('List') && Array.isArray(items) ? items : [document];
+};
+
+const TEMPLATES: Readonly<Record<string, (argument: string) => (document: unknown) => string>> = {
+  'custom-columns': (spec) => columnsOf(customColumns(spec)),
+  'custom-columns-file': (file) => columnsOf(customColumnsOfFile(readText(file))),
+  jsonpath: (template) => parseJsonPath(template).render,
+  'jsonpath-file': (file) => parseJsonPath(readText(file)).render,
+};
+
+const readText = (file: string): string => {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch (error) {
+    throw new UsageError(`error reading the template ${file}: ${(error as Error).message}`);
+  }
+};
+
+const ALLOWED = [...FORMATS, ...Object.keys(TEMPLATES)].sort();
 
 /** The forms in which one thing can be printed. */
 export interface Views {
@@ -26,6 +76,7 @@ export interface Views {
 }
 
 export const formatViews = ({ document, names, table }: Views, format: OutputFormat): string => {
+  if (typeof format === 'object') return format.render(document);
   switch (format) {
     case 'json':
       return `${printableJson(stringifyJson(document, 4))}\n`;

@@ -13,6 +13,9 @@ export type Connected = <A extends readonly unknown[]>(
   action: Action<A>,
 ) => Command;
 
+/** Adds a command to the program. */
+export type Define = (program: Command, connected: Connected) => void;
+
 /** A command whose modules start when it is called: `get` must not wait for what `apply` needs. */
 export const lazily =
   <A extends readonly unknown[]>(load: () => Promise<Action<A>>): Action<A> =>
@@ -30,3 +33,7 @@ export const inNamespaces = (command: Command): Command =>
 /** Ends a command's help. */
 export const examples = (...lines: readonly string[]): string =>
   `\nExample${lines.length === 1 ? '' : 's'}:\n${lines.map((line) => `  ${line}`).join('\n')}`;
+
+/** What `-o` takes where objects are printed. */
+export const OUTPUT_FORMATS =
+  'wide, yaml, json, name, jsonpath=TEMPLATE or custom-columns=TITLE:PATH,...';

@@ -2,7 +2,15 @@ import type { Command } from 'commander';
 import type { DescribeOptions } from '../commands/describe';
 import type { GetOptions } from '../commands/get';
 import type { LogsOptions } from '../commands/logs';
-import { examples, inNamespace, inNamespaces, lazily, type Connected } from './command';
+import { collect } from '../program';
+import {
+  examples,
+  inNamespace,
+  inNamespaces,
+  lazily,
+  OUTPUT_FORMATS,
+  type Connected,
+} from './command';
 
 export const defineGet = (program: Command, connected: Connected): void => {
   connected<[string[], GetOptions]>(
@@ -12,10 +20,14 @@ export const defineGet = (program: Command, connected: Connected): void => {
         .description('Show objects: KIND [NAME...], KIND/NAME or KIND,KIND')
         .option('-l, --selector <labels>', 'only objects with these labels')
         .option('--field-selector <fields>', 'only objects with these field values')
-        .option('-o, --output <format>', 'wide, yaml, json or name')
+        .option('-o, --output <format>', OUTPUT_FORMATS)
         .option('-w, --watch', 'go on with changes as they come')
         .option('--no-headers', 'leave the header out')
         .option('--show-labels', 'add a column of labels')
+        .option('-L, --label-columns <labels>', 'add a column for each of these labels', collect)
+        .option('--sort-by <field>', 'in the order of a field: .metadata.name')
+        .option('--show-kind', 'the kind before each name')
+        .option('--ignore-not-found', 'do not mind what is not there')
         .addHelpText(
           'after',
           examples(
@@ -23,6 +35,9 @@ export const defineGet = (program: Command, connected: Connected): void => {
             'dhow get deploy,rs -l app=web  two kinds by label',
             'dhow get pod web-1 -o yaml     one object in full',
             'dhow get pods -w               changes as they come',
+            'dhow get pods --sort-by .status.startTime -L app',
+            "dhow get pods -o jsonpath='{.items[*].spec.nodeName}'",
+            'dhow get pods -o custom-columns=NAME:.metadata.name,NODE:.spec.nodeName',
           ),
         ),
     ),
