@@ -4,7 +4,7 @@ import { OBJECT, STATUS } from './metadata';
 const ASSIGNMENTS = tests('control-plane/nodes/assignments.test.ts');
 const SCHEME = tests('api/scheme.test.ts');
 const VOLUMES = tests('node-agent/volumes/volumes.test.ts');
-const PRIORITY = tests('control-plane/api-server/objects/priority-admission.test.ts');
+const PRIORITY = tests('control-plane/api-server/admission/priority.test.ts');
 const TOLD = kept('what is told, for whoever reads it');
 const SELECTED = shown('api/kinds.test.ts: finds events by what they are about and who tells');
 /** Nodes whose lease runs out lose their pods. */

@@ -22,7 +22,7 @@ const label = (kind: WellKnown['kind'], key: string, effect: FieldEffect): WellK
   effect,
 });
 
-const SECURITY = 'control-plane/api-server/objects/pod-security-admission.test.ts';
+const SECURITY = 'control-plane/api-server/admission/pod-security.test.ts';
 const OLD_LABELS = shown(
   'control-plane/api-server/kinds/strategies.test.ts: gives nodes the labels that old selectors',
 );

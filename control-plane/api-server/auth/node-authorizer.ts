@@ -16,7 +16,7 @@ export type Verdict = { readonly isAllowed: boolean; readonly why: string };
  * What the agent of one node needs, or a client that plays its kubelet: its own node and lease, the
  * pods bound to it, and of secrets and the like just those that they name. A stolen node key opens
  * one node, not the cluster. Source: KEP-279, KEP-4601 and upstream's node authorizer; what the
- * written objects may hold is for `checkNodeWrite`.
+ * written objects may hold is for `nodeRestriction`.
  */
 export const judgeNode = (nodeName: string, asked: Attributes, pods: PodReader): Verdict => {
   const { verb, group, resource, subresource } = asked;

@@ -3,7 +3,7 @@ import { ApiError } from '../../../api/errors';
 import type { ApiObject } from '../../../api/types';
 import type { Clock } from '../../../lib/clock';
 import { fieldsAt, listAt, numberAt, textAt, type Fields } from '../kinds/mutable';
-import type { AdmissionReader } from '../objects/admission-reader';
+import type { AdmissionReader } from '../admission/admission-reader';
 import { jsonWebKey, signToken, verifiedClaims } from './json-web-token';
 import { AUTHENTICATED, type User } from './user';
 

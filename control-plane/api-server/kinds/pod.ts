@@ -1,6 +1,7 @@
 import { isInt64, type Int64 } from '../../../api/int64';
 import { POD_KIND } from '../../../api/kinds/pod';
-import type { ApiObject } from '../../../api/types';
+import { qosClassOf } from '../../../api/pods';
+import type { ApiObject, PodSpec } from '../../../api/types';
 import { POD_PRINTER } from '../printing/pods';
 import { textAt, valueAt } from './mutable';
 import { serveKind, WITH_SPEC, type Strategy } from './served-kind';
@@ -22,6 +23,9 @@ const STRATEGY: Strategy = {
   ...WITH_SPEC,
   prepareCreate: (pod) => {
     pod.status = { phase: 'Pending' };
+    // Admission comes before validation: this may be anything yet.
+    if (Array.isArray(pod.spec?.['containers']))
+      pod.status['qosClass'] = qosClassOf(pod.spec as unknown as PodSpec);
   },
   graceSeconds: podGraceSeconds,
 };

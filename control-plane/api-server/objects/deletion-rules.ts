@@ -1,4 +1,5 @@
 import type { ApiObject } from '../../../api/types';
+import { forbidden, invalidError } from '../../../api/validation/field-error';
 import type { ServedKind } from '../kinds/served-kind';
 
 export type PropagationPolicy = 'Background' | 'Foreground' | 'Orphan';
@@ -29,4 +30,20 @@ export const finalizersFor = (
   );
   if (policy === 'Foreground') return [...rest, FOREGROUND_FINALIZER];
   return policy === 'Orphan' ? [...rest, ORPHAN_FINALIZER] : rest;
+};
+
+/** What is to go is held by nothing that comes later. @throws Invalid */
+export const checkFinalizers = (
+  { resource }: ServedKind,
+  object: ApiObject,
+  old: ApiObject,
+): void => {
+  if (old.metadata.deletionTimestamp === undefined) return;
+  const before = new Set(old.metadata.finalizers ?? []);
+  const added = (object.metadata.finalizers ?? []).filter((finalizer) => !before.has(finalizer));
+  if (added.length === 0) return;
+  const why =
+    'no new finalizers can be added if the object is being deleted, found new finalizers ' +
+    `[]string{${added.map((name) => JSON.stringify(name)).join(', ')}}`;
+  throw invalidError(resource, object.metadata.name, [forbidden('metadata.finalizers', why)]);
 };

@@ -4,11 +4,12 @@ import type { Clock } from '../../../lib/clock';
 import type { Random } from '../../../lib/random';
 import type { Store } from '../../store/store';
 import type { WatchCaches } from '../../store/watch-cache';
+import { AdmissionChain } from '../admission/admission-chain';
+import type { AdmissionReader } from '../admission/admission-reader';
+import { admissionPlugins } from '../admission/plugins';
 import type { Authorizer } from '../auth/authorizer';
 import { ServiceAccountTokens } from '../auth/service-account-tokens';
 import type { KindRegistry } from '../kinds/kind-registry';
-import { Admission } from './admission';
-import type { AdmissionReader } from './admission-reader';
 import { AuthorizedStore } from './authorized-store';
 import { ObjectDeleter } from './object-deleter';
 import { ObjectReader } from './object-reader';
@@ -44,7 +45,7 @@ export const createObjectService = (deps: ObjectServiceDeps): ObjectService => {
   const { kinds, clock } = deps;
   const reader = new ObjectReader(deps);
   const found = admissionReader(deps);
-  const admission = new Admission(found, deps.authorizer, deps.evictionSeconds ?? 300);
+  const admission = new AdmissionChain(admissionPlugins(found, deps.evictionSeconds ?? 300));
   const store = new AuthorizedStore(deps.store);
   const writer = new ObjectWriter({ ...deps, store, reader, admission });
   return {

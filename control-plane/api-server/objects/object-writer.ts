@@ -5,11 +5,14 @@ import type { Clock } from '../../../lib/clock';
 import type { Random } from '../../../lib/random';
 import { encodeObject } from '../../store/object-codec';
 import type { StoredObject, WriteGuard } from '../../store/store';
+import type { AdmissionChain } from '../admission/admission-chain';
+import type { AdmissionAttributes } from '../admission/attributes';
+import type { Authorizer } from '../auth/authorizer';
+import { checkGrant } from '../auth/grants';
 import { copyOf, type MutableObject } from '../kinds/mutable';
 import type { ServedKind } from '../kinds/served-kind';
-import type { Admission } from './admission';
 import { keyOf, type AuthorizedStore } from './authorized-store';
-import { isRemovable } from './deletion-rules';
+import { checkFinalizers, isRemovable } from './deletion-rules';
 import { recordCreate, recordUpdate, sameOwners } from './field-owners';
 import { itemOf, versionOf, type Item } from './item';
 import {
@@ -27,7 +30,8 @@ import type { WriteContext } from './write-context';
 export interface WriterDeps {
   readonly store: AuthorizedStore;
   readonly reader: ObjectReader;
-  readonly admission: Admission;
+  readonly admission: AdmissionChain;
+  readonly authorizer: Authorizer;
   readonly clock: Clock;
   readonly random: Random;
 }
@@ -60,7 +64,7 @@ export class ObjectWriter {
       await context.pace?.pause();
       if (isGenerated) object.metadata.name = generateName(prefix, this.deps.random);
       const guard = await this.prepareCreate(kind, namespace, object, context, {
-        prefix: isGenerated ? prefix : undefined,
+        isGenerated,
         isAgain: attempt > 1,
       });
       if (context.isDryRun) return this.dryCreate(kind, object, context);
@@ -194,39 +198,39 @@ export class ObjectWriter {
     return stored;
   }
 
-  /**
-   * `prefix` stands in for a generated name while admission judges: upstream's admission runs before
-   * names are made, so that what is refused again and again is refused in the same words.
-   */
+  /** Returns what must still be as admission saw it when the object is stored. */
   private async prepareCreate(
     kind: ServedKind,
     namespace: string,
     object: MutableObject,
     context: WriteContext,
-    { prefix, isAgain }: { readonly prefix: string | undefined; readonly isAgain: boolean },
+    { isGenerated, isAgain }: { readonly isGenerated: boolean; readonly isAgain: boolean },
   ): Promise<WriteGuard | undefined> {
-    const { clock, random, admission } = this.deps;
-    const { pace } = context;
+    const { clock, random, admission, authorizer } = this.deps;
+    const { pace, permit, signal } = context;
     checkValueCount(object);
     placeObject(kind, object, namespace, '');
     // Before admission too, which would tell whoever may not create what it thinks of the object.
-    context.permit.require('create', kind.resource, keyOf(kind, object));
+    permit.require('create', kind.resource, keyOf(kind, object));
     resetSystemMetadata(object, clock, random, kind.strategy.hasGeneration);
     applyDefaults(kind, object);
     await pace?.pause();
     if (context.operation === 'Update') recordCreate(kind, object, context, clock.now());
+    await pace?.pause();
+    const name = isGenerated ? '' : object.metadata.name;
+    const asked: AdmissionAttributes = {
+      ...{ operation: 'CREATE', kind, subresource: '', namespace, name, object, isAgain },
+      ...{ user: permit.user, isDryRun: context.isDryRun, warnings: context.warnings },
+    };
+    if (await admission.admit(asked, signal)) applyDefaults(kind, object);
     kind.strategy.prepareCreate?.(object);
     await pace?.pause();
-    // Rights are about the name that it gets; what else is refused says what was asked for.
-    admission.checkRights(kind, object, undefined, context);
-    const { name } = object.metadata;
-    object.metadata.name = prefix ?? name;
-    const guard = await admission.admitCreate(kind, object, context, isAgain);
-    object.metadata.name = name;
+    checkGrant(kind, object, undefined, permit.user, authorizer);
     checkCreate(kind, object, context);
     await pace?.pause();
     checkStoredValueCount(object);
-    return guard;
+    await admission.validate(asked, signal);
+    return asked.guard;
   }
 
   private async dryCreate(
@@ -264,12 +268,8 @@ export class ObjectWriter {
     await pace?.pause();
     if (context.operation === 'Update')
       recordUpdate(kind, object, old, context, this.deps.clock.now());
-    if (!isPart(context.subresource)) kind.strategy.prepareUpdate?.(object, old);
     await pace?.pause();
-    await this.deps.admission.admitUpdate(kind, object, old, context);
-    checkUpdate(kind, object, old, context);
-    await pace?.pause();
-    checkStoredValueCount(object);
+    await this.admitUpdate(kind, object, old, context);
     if (isSame(object, old)) return unwritten(current);
     if (kind.strategy.hasGeneration && isChangedBeyondStatus(object, old))
       object.metadata.generation = (old.metadata.generation ?? 0) + 1;
@@ -283,6 +283,30 @@ export class ObjectWriter {
         ? await this.removeAs(kind, current, object, context)
         : await this.swap(kind, current, object, context),
     );
+  }
+
+  private async admitUpdate(
+    kind: ServedKind,
+    object: MutableObject,
+    old: ApiObject,
+    context: WriteContext,
+  ): Promise<void> {
+    const { admission, authorizer } = this.deps;
+    const { pace, permit, signal, subresource } = context;
+    const { namespace = '', name } = old.metadata;
+    const asked: AdmissionAttributes = {
+      ...{ operation: 'UPDATE', kind, subresource, namespace, name, object, old, isAgain: false },
+      ...{ user: permit.user, isDryRun: context.isDryRun, warnings: context.warnings },
+    };
+    if (await admission.admit(asked, signal)) applyDefaults(kind, object);
+    if (!isPart(subresource)) kind.strategy.prepareUpdate?.(object, old);
+    await pace?.pause();
+    checkGrant(kind, object, old, permit.user, authorizer);
+    checkFinalizers(kind, object, old);
+    checkUpdate(kind, object, old, context);
+    await pace?.pause();
+    checkStoredValueCount(object);
+    await admission.validate(asked, signal);
   }
 
   /** The last finalizer has gone from an object that is to be deleted. */

@@ -180,20 +180,6 @@ describe('log', () => {
 });
 
 describe('admission', () => {
-  it('tolerates silent nodes for five minutes, unless told otherwise', async () => {
-    const { spec } = await create('a');
-    expect(spec.tolerations).toEqual(
-      ['not-ready', 'unreachable'].map((condition) => ({
-        effect: 'NoExecute',
-        key: `node.kubernetes.io/${condition}`,
-        operator: 'Exists',
-        tolerationSeconds: 300,
-      })),
-    );
-    const own = [{ operator: 'Exists' }];
-    expect((await create('b', { tolerations: own })).spec.tolerations).toEqual(own);
-  });
-
   it.each([
     [{ serviceAccountName: 'nope' }, 'serviceaccount "nope" not found'],
     [{ priorityClassName: 'nope' }, 'no PriorityClass with name nope was found'],
@@ -201,22 +187,6 @@ describe('admission', () => {
     const status = await create('a', spec);
     expect(status).toMatchObject({ code: 403, reason: 'Forbidden' });
     expect(status.message).toContain(message);
-  });
-
-  it('gives a pod the pull secrets of its account, unless it has some', async () => {
-    const imagePullSecrets = [{ name: 'of-account' }];
-    await server.request('POST', '/api/v1/namespaces/default/serviceaccounts', {
-      apiVersion: 'v1',
-      kind: 'ServiceAccount',
-      metadata: { name: 'puller' },
-      imagePullSecrets,
-    });
-    const account = { serviceAccountName: 'puller' };
-    expect((await create('a', account)).spec.imagePullSecrets).toEqual(imagePullSecrets);
-    const own = [{ name: 'own' }];
-    const both = await create('b', { ...account, imagePullSecrets: own });
-    expect(both.spec.imagePullSecrets).toEqual(own);
-    expect((await create('c')).spec).not.toHaveProperty('imagePullSecrets');
   });
 
   it('knows the quality of service after defaulting', async () => {

@@ -109,15 +109,3 @@ it.each([
   if (status === 201)
     expect(String(answer.headers['warning'])).toContain('this server keeps no audit log');
 });
-
-it('runs nobody without the sandbox that they ask for', async () => {
-  await namespace({});
-  const { status, json } = await create('a', {
-    runtimeClassName: 'gvisor',
-    containers: [{ name: 'c', image: 'x' }],
-  });
-  expect([status, json.message]).toEqual([
-    403,
-    'pods "a" is forbidden: pod rejected: RuntimeClass "gvisor" not found',
-  ]);
-});

@@ -1,4 +1,6 @@
+import { NAMESPACES } from '../../../api/resources';
 import type { ApiObject } from '../../../api/types';
+import type { AdmissionAttributes } from './attributes';
 
 /** Reads other objects that admission must look at. */
 export interface AdmissionReader {
@@ -16,3 +18,13 @@ type Find = (
   name: string,
   signal: AbortSignal,
 ) => Promise<ApiObject | undefined>;
+
+/** The namespace that something is asked in. */
+export const namespaceOf = (
+  reader: AdmissionReader,
+  { namespace, isAgain }: AdmissionAttributes,
+  signal: AbortSignal,
+): Promise<ApiObject | undefined> => {
+  const find = isAgain ? reader.findNewest : reader.find;
+  return find(NAMESPACES.plural, '', namespace, signal);
+};

@@ -1,0 +1,26 @@
+import type { AdmissionPlugin } from './admission-plugin';
+import type { AdmissionAttributes } from './attributes';
+
+/**
+ * All that is asked of the API server passes the same plugins in the same order, twice: `admit`, then,
+ * when the object has its defaults and is valid, `validate`. The first refusal ends it.
+ */
+export class AdmissionChain {
+  constructor(private readonly plugins: readonly AdmissionPlugin[]) {}
+
+  /** Has anything changed the object? Then it needs its defaults again. @throws ApiError */
+  async admit(asked: AdmissionAttributes, signal: AbortSignal): Promise<boolean> {
+    let isChanged = false;
+    for (const plugin of this.plugins)
+      if (plugin.admit !== undefined && plugin.handles(asked))
+        isChanged = (await plugin.admit(asked, signal)) || isChanged;
+    return isChanged;
+  }
+
+  /** @throws ApiError */
+  async validate(asked: AdmissionAttributes, signal: AbortSignal): Promise<void> {
+    for (const plugin of this.plugins)
+      if (plugin.validate !== undefined && plugin.handles(asked))
+        await plugin.validate(asked, signal);
+  }
+}

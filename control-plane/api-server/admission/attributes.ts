@@ -1,0 +1,50 @@
+import type { Resource } from '../../../api/resources';
+import type { ApiObject } from '../../../api/types';
+import type { WriteGuard } from '../../store/store';
+import type { User } from '../auth/user';
+import type { MutableObject } from '../kinds/mutable';
+import type { ServedKind } from '../kinds/served-kind';
+
+export type AdmissionOperation = 'CREATE' | 'UPDATE' | 'DELETE' | 'CONNECT';
+
+/** What admission is asked about, as upstream's plugins and webhooks see it. */
+export interface AdmissionAttributes {
+  readonly operation: AdmissionOperation;
+  /** Of the resource that the request names: pods for an eviction of one. */
+  readonly kind: ServedKind;
+  readonly subresource: string;
+  readonly namespace: string;
+  /** `''` when the server makes it up. */
+  readonly name: string;
+  /**
+   * What is to be: an `Eviction` where one is asked for, a `Scale` where that is written. Absent when
+   * something is deleted. The request's own copy, which plugins may change in `admit`.
+   */
+  readonly object?: MutableObject;
+  /** What is there. Absent for what is created, and for a connection. */
+  readonly old?: ApiObject;
+  readonly user: User;
+  /** Nothing will be written: a plugin must leave no trace either. */
+  readonly isDryRun: boolean;
+  /** An answer before was given too late: caches have been behind. */
+  readonly isAgain: boolean;
+  /** Collects what the author should hear though nothing is refused. */
+  readonly warnings: string[];
+  /** Set by a plugin: what must still be as it saw it when a new object is stored. */
+  guard?: WriteGuard;
+}
+
+/** For a plugin that handles only what has an object. */
+export const objectOf = ({ object, operation }: AdmissionAttributes): MutableObject => {
+  if (object === undefined) throw new Error(`there is no object to ${operation}`);
+  return object;
+};
+
+/** Is an object of the resource itself made or changed, not a subresource of one? */
+export const isWriteOf = (
+  { operation, kind, subresource }: AdmissionAttributes,
+  resource: Resource,
+): boolean =>
+  kind.resource === resource &&
+  subresource === '' &&
+  (operation === 'CREATE' || operation === 'UPDATE');

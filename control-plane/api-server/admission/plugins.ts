@@ -1,0 +1,23 @@
+import type { AdmissionPlugin } from './admission-plugin';
+import type { AdmissionReader } from './admission-reader';
+import { defaultTolerationSeconds } from './default-toleration-seconds';
+import { namespaceLifecycle } from './namespace-lifecycle';
+import { nodeRestriction } from './node-restriction';
+import { podSecurity } from './pod-security';
+import { priority } from './priority';
+import { runtimeClass } from './runtime-class';
+import { serviceAccount } from './service-account';
+
+/** In the order that upstream recommends (AllOrderedPlugins). */
+export const admissionPlugins = (
+  reader: AdmissionReader,
+  evictionSeconds: number,
+): readonly AdmissionPlugin[] => [
+  namespaceLifecycle(reader),
+  serviceAccount(reader),
+  nodeRestriction(reader),
+  podSecurity(reader),
+  priority(reader),
+  defaultTolerationSeconds(evictionSeconds),
+  runtimeClass,
+];

@@ -1,0 +1,32 @@
+import { cloneJson } from '../../../api/json-value';
+import { SERVICE_ACCOUNTS } from '../../../api/resources';
+import { listAt, textAt } from '../kinds/mutable';
+import type { AdmissionPlugin } from './admission-plugin';
+import type { AdmissionReader } from './admission-reader';
+import { isNewPod, specIn } from './pods';
+import { refusal } from './refusal';
+
+/**
+ * Names the account of a pod, and gives a pod without secrets to pull by those of its account. The
+ * default account may not be there yet in a new namespace; any other must be.
+ */
+export const serviceAccount = (reader: AdmissionReader): AdmissionPlugin => ({
+  name: 'ServiceAccount',
+  handles: isNewPod,
+  admit: async (asked, signal) => {
+    const spec = specIn(asked);
+    const { namespace } = asked;
+    const name = textAt(spec, 'serviceAccountName') || textAt(spec, 'serviceAccount') || 'default';
+    spec['serviceAccountName'] = name;
+    spec['serviceAccount'] = name;
+    const account = await reader.find(SERVICE_ACCOUNTS.plural, namespace, name, signal);
+    const secrets = listAt(account, 'imagePullSecrets');
+    if (listAt(spec, 'imagePullSecrets').length === 0 && secrets.length > 0)
+      spec['imagePullSecrets'] = cloneJson(secrets);
+    if (account !== undefined || name === 'default') return true;
+    throw refusal(
+      asked,
+      `error looking up service account ${namespace}/${name}: serviceaccount "${name}" not found`,
+    );
+  },
+});
