@@ -23,4 +23,10 @@ export class AdmissionChain {
       if (plugin.validate !== undefined && plugin.handles(asked))
         await plugin.validate(asked, signal);
   }
+
+  /** For what is not stored as it was asked for: nothing comes between the two rounds. @throws ApiError */
+  async pass(asked: AdmissionAttributes, signal: AbortSignal): Promise<void> {
+    await this.admit(asked, signal);
+    await this.validate(asked, signal);
+  }
 }

@@ -4,6 +4,7 @@ import type { WriteGuard } from '../../store/store';
 import type { User } from '../auth/user';
 import type { MutableObject } from '../kinds/mutable';
 import type { ServedKind } from '../kinds/served-kind';
+import type { WriteContext } from '../objects/write-context';
 
 export type AdmissionOperation = 'CREATE' | 'UPDATE' | 'DELETE' | 'CONNECT';
 
@@ -33,6 +34,15 @@ export interface AdmissionAttributes {
   /** Set by a plugin: what must still be as it saw it when a new object is stored. */
   guard?: WriteGuard;
 }
+
+/** Who asks, and how, of all that the context is for. */
+export const askedIn = ({
+  permit,
+  isDryRun,
+  warnings,
+}: WriteContext): Pick<AdmissionAttributes, 'user' | 'isDryRun' | 'isAgain' | 'warnings'> => ({
+  ...{ user: permit.user, isDryRun, isAgain: false, warnings },
+});
 
 /** For a plugin that handles only what has an object. */
 export const objectOf = ({ object, operation }: AdmissionAttributes): MutableObject => {

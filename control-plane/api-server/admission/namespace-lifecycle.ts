@@ -7,19 +7,39 @@ import { namespaceOf, type AdmissionReader } from './admission-reader';
 import type { AdmissionAttributes } from './attributes';
 import { refusal } from './refusal';
 
-/** Nothing is made in a namespace that is not there, or that is going. */
+/**
+ * Nothing is made in a namespace that is going, or made or changed in one that is not there; and some
+ * namespaces stay.
+ */
 export const namespaceLifecycle = (reader: AdmissionReader): AdmissionPlugin => ({
   name: 'NamespaceLifecycle',
-  handles: ({ operation, kind }) => operation === 'CREATE' && kind.resource.isNamespaced,
+  handles: ({ operation, kind: { resource } }) =>
+    resource === NAMESPACES
+      ? operation === 'DELETE'
+      : resource.isNamespaced && (operation === 'CREATE' || operation === 'UPDATE'),
   admit: async (asked, signal) => {
-    const namespace = await namespaceOf(reader, asked, signal);
-    if (namespace === undefined) throw notFound(NAMESPACES.plural, '', asked.namespace);
-    if (namespace.metadata.deletionTimestamp !== undefined) throw terminating(asked);
-    // Whoever empties a namespace that is deleted must see all that was ever made in it.
-    asked.guard = guardOn(namespace);
+    if (asked.operation === 'DELETE') keepImmortal(asked);
+    else await checkNamespace(asked, reader, signal);
     return false;
   },
 });
+
+const keepImmortal = (asked: AdmissionAttributes): void => {
+  if (IMMORTAL.has(asked.name)) throw refusal(asked, 'this namespace may not be deleted');
+};
+
+const checkNamespace = async (
+  asked: AdmissionAttributes,
+  reader: AdmissionReader,
+  signal: AbortSignal,
+): Promise<void> => {
+  const namespace = await namespaceOf(reader, asked, signal);
+  if (namespace === undefined) throw notFound(NAMESPACES.plural, '', asked.namespace);
+  if (asked.operation !== 'CREATE') return;
+  if (namespace.metadata.deletionTimestamp !== undefined) throw terminating(asked);
+  // Whoever empties a namespace that is deleted must see all that was ever made in it.
+  asked.guard = guardOn(namespace);
+};
 
 const guardOn = (namespace: ApiObject) => ({
   key: { resource: NAMESPACES.plural, namespace: '', name: namespace.metadata.name },
@@ -38,3 +58,5 @@ const terminating = (asked: AdmissionAttributes) => {
     },
   ]);
 };
+
+const IMMORTAL: ReadonlySet<string> = new Set(['default', 'kube-system', 'kube-public']);

@@ -21,8 +21,7 @@ import { refusal } from './refusal';
  */
 export const nodeRestriction = (reader: AdmissionReader): AdmissionPlugin => ({
   name: 'NodeRestriction',
-  handles: ({ operation, user }) =>
-    (operation === 'CREATE' || operation === 'UPDATE') && nodeNameOf(user) !== undefined,
+  handles: ({ operation, user }) => operation !== 'CONNECT' && nodeNameOf(user) !== undefined,
   admit: (asked) => {
     const { group, plural } = asked.kind.resource;
     const check = CHECKS[qualifiedResource(plural, group)];
@@ -42,6 +41,7 @@ type Check = (
 const checkNode: Check = (nodeName, asked, reader) => {
   const { operation, name, object, old } = asked;
   if (name !== nodeName) return `node "${nodeName}" is not allowed to modify node "${name}"`;
+  if (operation === 'DELETE') return undefined;
   const labels = forbiddenLabelChanges(old?.metadata.labels, object?.metadata.labels);
   if (labels.length > 0)
     return `is not allowed to ${operation === 'CREATE' ? 'set the following' : 'modify'} labels: ${labels.join(', ')}`;
@@ -54,15 +54,23 @@ const checkNode: Check = (nodeName, asked, reader) => {
   return takenAddress(asked, reader);
 };
 
+const checkPod: Check = (nodeName, asked, reader) => {
+  if (asked.operation !== 'DELETE' || asked.subresource !== '')
+    return checkPodStatus(nodeName, asked, reader);
+  return nodeOf(asked.old) === nodeName
+    ? undefined
+    : `node "${nodeName}" can only delete pods with spec.nodeName set to itself`;
+};
+
 /** A pod's status is all that a node writes of it: labels are how others choose it. */
-const checkPod: Check = (nodeName, { subresource, object, old }) => {
-  if (old === undefined || subresource !== 'status')
+const checkPodStatus: Check = (nodeName, { operation, subresource, object, old }) => {
+  if (operation !== 'UPDATE' || subresource !== 'status')
     return `node "${nodeName}" can only update the status of pods`;
-  if (valueAt(old, 'spec', 'nodeName') !== nodeName)
+  if (nodeOf(old) !== nodeName)
     return `node "${nodeName}" can only update pod status for pods with spec.nodeName set to itself`;
   // Nothing else of the metadata is written through a status, by anyone.
   for (const field of ['labels', 'annotations'] as const)
-    if (!jsonEqual({ ...object?.metadata[field] }, { ...old.metadata[field] }))
+    if (!jsonEqual({ ...object?.metadata[field] }, { ...old?.metadata[field] }))
       return `node "${nodeName}" cannot update ${field} through pod status`;
   return undefined;
 };
@@ -80,6 +88,8 @@ const CHECKS: Readonly<Partial<Record<string, Check>>> = {
   pods: checkPod,
   [`leases.${COORDINATION_GROUP}`]: checkLease,
 };
+
+const nodeOf = (pod: ApiObject | undefined): string => textAt(pod, 'spec', 'nodeName');
 
 const identityOf = (object: Pick<ApiObject, 'metadata'> | undefined): string | undefined =>
   object?.metadata.annotations?.[NODE_IDENTITY_ANNOTATION];

@@ -16,8 +16,6 @@ const STRATEGY: Strategy = {
     // They change through /finalize only.
     namespace.spec = { ...namespace.spec, finalizers: listAt(old, 'spec', 'finalizers') };
   },
-  refuseDelete: ({ metadata }) =>
-    PROTECTED.has(metadata.name) ? 'this namespace may not be deleted' : undefined,
   prepareDelete: (namespace) => {
     namespace.status = { ...namespace.status, phase: 'Terminating' };
   },
@@ -30,7 +28,5 @@ const PRINTER = printer(
   text('Status', (object) => textAt(object, 'status', 'phase')),
   AGE,
 );
-
-const PROTECTED = new Set(['default', 'kube-system', 'kube-public']);
 
 export const NAMESPACE = serveKind(NAMESPACE_KIND, { strategy: STRATEGY, printer: PRINTER });

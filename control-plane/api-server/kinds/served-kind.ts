@@ -15,14 +15,12 @@ export interface Strategy {
   readonly hasStatus: boolean;
   /** May a PUT create the object? */
   readonly createsOnUpdate: boolean;
-  /** Fills in what the server alone decides, before defaults and validation. */
+  /** Fills in what the server alone decides, after admission and before validation. */
   prepareCreate?(object: MutableObject): void;
   /** Of the main resource: /status and /finalize change only what they name. */
   prepareUpdate?(object: MutableObject, old: ApiObject): void;
   /** Seconds to wait before the object may vanish; undefined: at once. */
   graceSeconds?(object: ApiObject, requested: Int64 | undefined): Int64;
-  /** Why the object may not be deleted at all, if so. */
-  refuseDelete?(object: ApiObject): string | undefined;
   /** Of an object that now waits to vanish. */
   prepareDelete?(object: MutableObject): void;
   /** Does something besides finalizers keep a deleted object? */

@@ -3,8 +3,10 @@ import { jsonEqual } from '../../../api/json-value';
 import { nameOf, type ApiObject, type ObjectName } from '../../../api/types';
 import { rfc3339, type Clock } from '../../../lib/clock';
 import type { StoredObject } from '../../store/store';
+import type { AdmissionChain } from '../admission/admission-chain';
+import { askedIn } from '../admission/attributes';
 import { copyOf, type MutableObject } from '../kinds/mutable';
-import { storeNameOf, type ServedKind } from '../kinds/served-kind';
+import type { ServedKind } from '../kinds/served-kind';
 import { finalizersFor, isHeld, type PropagationPolicy } from './deletion-rules';
 import type { Item } from './item';
 import { checkPreconditions } from './metadata';
@@ -28,6 +30,7 @@ export interface Deletion {
 export interface DeleterDeps {
   readonly reader: ObjectReader;
   readonly writer: ObjectWriter;
+  readonly admission: AdmissionChain;
   readonly clock: Clock;
 }
 
@@ -35,16 +38,34 @@ export interface DeleterDeps {
 export class ObjectDeleter {
   constructor(private readonly deps: DeleterDeps) {}
 
-  /** @throws NotFound, Conflict when a precondition fails, Forbidden for protected namespaces */
+  /** @throws NotFound, Conflict when a precondition fails, Forbidden where admission refuses it */
   async delete(
     kind: ServedKind,
     name: ObjectName,
     options: DeletionOptions,
     context: WriteContext,
   ): Promise<Deletion> {
-    return this.deps.writer.onCurrent(kind, name, context.signal, (current) =>
-      this.tryDelete(kind, current, options, context),
-    );
+    return this.deps.writer.onCurrent(kind, name, context.signal, async (current) => {
+      checkPreconditions(kind, current.object, options.preconditions ?? {});
+      await this.admit(kind, current.object, context);
+      return this.tryDelete(kind, current, options, context);
+    });
+  }
+
+  /**
+   * For what was admitted as something else, as an eviction is: it is not asked again whether the
+   * object may be deleted.
+   */
+  async deleteAdmitted(
+    kind: ServedKind,
+    name: ObjectName,
+    options: DeletionOptions,
+    context: WriteContext,
+  ): Promise<Deletion> {
+    return this.deps.writer.onCurrent(kind, name, context.signal, async (current) => {
+      checkPreconditions(kind, current.object, options.preconditions ?? {});
+      return this.tryDelete(kind, current, options, context);
+    });
   }
 
   /**
@@ -77,6 +98,12 @@ export class ObjectDeleter {
     return deleted;
   }
 
+  private admit(kind: ServedKind, old: ApiObject, context: WriteContext): Promise<void> {
+    const { namespace = '', name } = old.metadata;
+    const asked = { kind, subresource: '', namespace, name, old, ...askedIn(context) };
+    return this.deps.admission.pass({ operation: 'DELETE', ...asked }, context.signal);
+  }
+
   private async tryDelete(
     kind: ServedKind,
     current: StoredObject,
@@ -84,8 +111,6 @@ export class ObjectDeleter {
     context: WriteContext,
   ): Promise<Verdict<Deletion>> {
     const old = current.object;
-    checkPreconditions(kind, old, options.preconditions ?? {});
-    checkProtected(kind, old);
     const marked = mark(kind, old, options, this.deps.clock.now());
     const isGone = marked.metadata.deletionGracePeriodSeconds === 0 && !isHeld(kind, marked);
     if (context.isDryRun) return unwritten({ item: current, isGone });
@@ -136,15 +161,6 @@ const deadlineMs = ({ metadata }: ApiObject, grace: Int64, nowMs: number): numbe
       ? nowMs
       : Date.parse(deletionTimestamp) - secondsToMs(deletionGracePeriodSeconds);
   return startMs + secondsToMs(grace);
-};
-
-const checkProtected = (kind: ServedKind, object: ApiObject): void => {
-  const why = kind.strategy.refuseDelete?.(object);
-  if (why === undefined) return;
-  const { name } = object.metadata;
-  throw new ApiError('Forbidden', `${storeNameOf(kind)} "${name}" is forbidden: ${why}`, {
-    details: { name, kind: kind.resource.plural },
-  });
 };
 
 const ignoreNotFound = (error: unknown): undefined => {

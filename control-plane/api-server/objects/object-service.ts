@@ -53,7 +53,7 @@ export const createObjectService = (deps: ObjectServiceDeps): ObjectService => {
     reader,
     watcher: new ObjectWatcher(reader, clock),
     writer,
-    deleter: new ObjectDeleter({ reader, writer, clock }),
+    deleter: new ObjectDeleter({ reader, writer, admission, clock }),
     tokens: new ServiceAccountTokens({
       signingKey: deps.serviceAccountKey ?? temporaryKey,
       find: (...asked) => found.find(...asked),

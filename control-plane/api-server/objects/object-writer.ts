@@ -6,7 +6,7 @@ import type { Random } from '../../../lib/random';
 import { encodeObject } from '../../store/object-codec';
 import type { StoredObject, WriteGuard } from '../../store/store';
 import type { AdmissionChain } from '../admission/admission-chain';
-import type { AdmissionAttributes } from '../admission/attributes';
+import { askedIn, type AdmissionAttributes } from '../admission/attributes';
 import type { Authorizer } from '../auth/authorizer';
 import { checkGrant } from '../auth/grants';
 import { copyOf, type MutableObject } from '../kinds/mutable';
@@ -219,8 +219,8 @@ export class ObjectWriter {
     await pace?.pause();
     const name = isGenerated ? '' : object.metadata.name;
     const asked: AdmissionAttributes = {
+      ...askedIn(context),
       ...{ operation: 'CREATE', kind, subresource: '', namespace, name, object, isAgain },
-      ...{ user: permit.user, isDryRun: context.isDryRun, warnings: context.warnings },
     };
     if (await admission.admit(asked, signal)) applyDefaults(kind, object);
     kind.strategy.prepareCreate?.(object);
@@ -295,8 +295,8 @@ export class ObjectWriter {
     const { pace, permit, signal, subresource } = context;
     const { namespace = '', name } = old.metadata;
     const asked: AdmissionAttributes = {
-      ...{ operation: 'UPDATE', kind, subresource, namespace, name, object, old, isAgain: false },
-      ...{ user: permit.user, isDryRun: context.isDryRun, warnings: context.warnings },
+      ...askedIn(context),
+      ...{ operation: 'UPDATE', kind, subresource, namespace, name, object, old },
     };
     if (await admission.admit(asked, signal)) applyDefaults(kind, object);
     if (!isPart(subresource)) kind.strategy.prepareUpdate?.(object, old);
