@@ -14,6 +14,7 @@ import type { Log } from '../../lib/log';
 import type { Random } from '../../lib/random';
 import type { Store } from '../store/store';
 import type { WatchCaches } from '../store/watch-cache';
+import type { AdmissionPlugin } from './admission/admission-plugin';
 import { ApiHandler } from './api-handler';
 import { Authorizer } from './auth/authorizer';
 import { cachedRoles } from './auth/cached-roles';
@@ -70,6 +71,8 @@ export interface ApiServerDeps {
   readonly certificates?: () => Readonly<Record<string, CertificateLife>>;
   /** How long pods stay on a node that is gone, unless they say otherwise. Default 300 s. */
   readonly evictionSeconds?: number;
+  /** Rules of other rooms: asked after this room's own. Default: none. */
+  readonly admissionPlugins?: readonly AdmissionPlugin[];
   /** How much may be kept for clients. Default: enough for a few hundred. */
   readonly budget?: ApiServerBudget;
   /** What this process is at, and how late it runs. Default: not measured. */

@@ -21,7 +21,7 @@ import { parseVersion } from './objects/versions';
 import type { WriteContext } from './objects/write-context';
 import { bindPod } from './pods/binding';
 import { patch } from './rest/patching';
-import { scaleOf, withScale, type Scale } from './rest/scale';
+import { updateScale, type Scale } from './rest/scale';
 
 /**
  * The API for components in the same process: the rules of the REST API without its bytes. Objects
@@ -92,7 +92,13 @@ export class InProcessClient implements ApiClient {
     const context = contextOf(options, signal);
     const name = { namespace: object.metadata.namespace ?? '', name: object.metadata.name };
     if (options.subresource === 'scale')
-      return this.scale<T>(kind, name, () => object as unknown as Scale, context);
+      return (await updateScale(
+        this.service,
+        kind,
+        name,
+        () => object as unknown as Scale,
+        context,
+      )) as unknown as T;
     const next = decodeObject(kind, object, context);
     if (options.subresource === undefined)
       return (await this.service.writer.put(kind, name, next, context)).item.object as T;
@@ -133,17 +139,6 @@ export class InProcessClient implements ApiClient {
   ): Promise<void> {
     const pods = this.kindOf(PODS);
     await bindPod(this.service, pods, name, { nodeName, uid }, contextOf({}, signal));
-  }
-
-  private async scale<T extends ApiObject>(
-    kind: ServedKind,
-    name: ObjectName,
-    scale: () => Scale,
-    context: WriteContext,
-  ): Promise<T> {
-    const change = (current: ApiObject) => withScale(kind, current, scale());
-    const item = await this.service.writer.update(kind, name, change, context);
-    return scaleOf(item.object) as unknown as T;
   }
 
   private kindOf<T extends ApiObject>(resource: Resource<T>): ServedKind {

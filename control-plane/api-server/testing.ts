@@ -7,6 +7,7 @@ import type { Placements } from '../../client/placements';
 import type { VirtualResource } from '../../client/virtual-resource';
 import { MemoryStore } from '../store/memory-store';
 import { createWatchCaches } from '../store/watch-caches';
+import type { AdmissionPlugin } from './admission/admission-plugin';
 import { createApiServer, type ApiServer } from './api-server';
 import { AUTHENTICATED, MASTERS, type User } from './auth/user';
 import { ensureSystemObjects } from './system-objects';
@@ -50,6 +51,7 @@ export interface TestServerOptions {
   readonly virtual?: readonly VirtualResource[];
   readonly placements?: Placements;
   readonly store?: MemoryStore;
+  readonly admissionPlugins?: readonly AdmissionPlugin[];
 }
 
 export const startTestServer = async ({
@@ -57,6 +59,7 @@ export const startTestServer = async ({
   virtual = [],
   placements,
   store = new MemoryStore(),
+  admissionPlugins = [],
 }: TestServerOptions = {}): Promise<TestServer> => {
   const clock = new ManualClock(Date.UTC(2026, 0, 1));
   const caches = createWatchCaches({ store, clock, log: silentLog });
@@ -66,6 +69,7 @@ export const startTestServer = async ({
     tls: { caCertificate: '', server: { certificate: '', key: '' } },
     nodeConnections: { ...NO_NODES, ...nodes },
     virtualResources: virtual,
+    admissionPlugins,
     ...(placements === undefined ? {} : { placements }),
     clock,
     random: seededRandom(1),

@@ -2,7 +2,7 @@ import type { Resource } from '../../../api/resources';
 import type { ApiObject } from '../../../api/types';
 import type { WriteGuard } from '../../store/store';
 import type { User } from '../auth/user';
-import type { MutableObject } from '../kinds/mutable';
+import type { Fields, MutableObject } from '../kinds/mutable';
 import type { ServedKind } from '../kinds/served-kind';
 import type { WriteContext } from '../objects/write-context';
 
@@ -19,9 +19,11 @@ export interface AdmissionAttributes {
   readonly name: string;
   /**
    * What is to be: an `Eviction` where one is asked for, a `Scale` where that is written. Absent when
-   * something is deleted. The request's own copy, which plugins may change in `admit`.
+   * something is deleted or connected to. The request's own copy, which plugins may change in `admit`.
    */
   readonly object?: MutableObject;
+  /** What a connection is for: `PodExecOptions`, `PodAttachOptions`. */
+  readonly connection?: Readonly<Fields>;
   /** What is there. Absent for what is created, and for a connection. */
   readonly old?: ApiObject;
   readonly user: User;

@@ -43,6 +43,9 @@ const CREATES: readonly Row[] = [
   ['POST', `${CORE}/configmaps?dryRun=All`, map('b'), {}],
   ['PUT', `${LEASES}/b`, lease('b'), {}],
   ['PATCH', `${CORE}/configmaps/b?fieldManager=m`, map('b'), APPLY],
+  ['POST', `${CORE}/pods/a/binding`, { target: { name: 'n1' } }, {}],
+  ['POST', `${CORE}/pods/a/eviction`, { metadata: { name: 'a' } }, {}],
+  ['POST', `${CORE}/serviceaccounts/a/token`, {}, {}],
 ];
 
 const OTHERS: readonly Row[] = [

@@ -19,6 +19,7 @@ const pod = (name: string, nodeName: string) => ({
   ...meta('v1', 'Pod', { name }),
   spec: { nodeName, containers: [{ name: 'c', image: 'x' }] },
 });
+const eviction = (name: string) => meta('policy/v1', 'Eviction', { name });
 const lease = (name: string) => meta('coordination.k8s.io/v1', 'Lease', { name });
 
 beforeEach(async () => {
@@ -63,6 +64,19 @@ const ROWS: readonly Row[] = [
   ],
   ['DELETE', `${CORE}/pods/other?dryRun=All`, undefined, 'can only delete pods'],
   ['DELETE', `${CORE}/pods`, undefined, 'pods "other" is forbidden: node "n1" can only delete'],
+  ['POST', `${CORE}/pods/mine/eviction`, eviction('mine'), ''],
+  [
+    'POST',
+    `${CORE}/pods/other/eviction`,
+    eviction('other'),
+    'pods "other" is forbidden: node n1 can only evict pods with spec.nodeName set to itself',
+  ],
+  [
+    'POST',
+    `${CORE}/pods/mine/binding`,
+    { target: { name: 'n1' } },
+    `unexpected pod subresource "binding", only 'status' and 'eviction' are allowed`,
+  ],
   ['POST', `${LEASES}/default/leases`, lease('n1'), ELSEWHERE],
   ['PUT', `${LEASES}/kube-node-lease/leases/n1`, lease('n1'), ''],
   ['PUT', `${LEASES}/kube-node-lease/leases/n2`, lease('n2'), OTHER_LEASE],
@@ -74,8 +88,48 @@ it.each(ROWS)('holds a node to what is its own: %s %s %j', async (method, path, 
   const headers = method === 'PATCH' ? MERGE : {};
   const { status, json } = await server.request(method, path, body, { user: NODE, headers });
   if (why === '') {
-    expect(status).toBe(200);
+    expect(status).toBe(method === 'POST' ? 201 : 200);
     return;
   }
   expect([status, json.message]).toEqual([403, expect.stringContaining(why)]);
+});
+
+describe('a token of an account', () => {
+  const token = async (reference?: object) => {
+    const spec = reference === undefined ? {} : { boundObjectRef: reference };
+    const path = `${CORE}/serviceaccounts/default/token`;
+    const { status, json } = await server.request('POST', path, { spec }, { user: NODE });
+    return [status, json.message];
+  };
+  const refused = (why: string) => [403, `serviceaccounts "default" is forbidden: ${why}`];
+  const bound = async (name: string, more: object = {}) => {
+    const { json } = await server.request('GET', `${CORE}/pods/${name}`);
+    return { apiVersion: 'v1', kind: 'Pod', name, uid: json.metadata.uid, ...more };
+  };
+
+  beforeEach(() =>
+    make(`${CORE}/serviceaccounts`, meta('v1', 'ServiceAccount', { name: 'default' })),
+  );
+
+  it('is for a node to have only while a pod of its own is there', async () => {
+    expect(await token(await bound('mine'))).toEqual([201, undefined]);
+    const unbound = refused('node requested token not bound to a pod');
+    expect(await token()).toEqual(unbound);
+    expect(await token({ apiVersion: 'v1', kind: 'Secret', name: 'a', uid: 'u' })).toEqual(unbound);
+    expect(await token(await bound('other'))).toEqual(
+      refused('node requested token bound to a pod scheduled on a different node'),
+    );
+  });
+
+  it('is of that very pod', async () => {
+    expect(await token(await bound('mine', { uid: undefined }))).toEqual(
+      refused('node requested token with a pod binding without a uid'),
+    );
+    const [, message] = await token(await bound('mine', { uid: 'u' }));
+    expect(message).toContain('the UID in the bound object reference (u) does not match');
+    expect(await token(await bound('mine', { name: 'gone' }))).toEqual([
+      404,
+      'pods "gone" not found',
+    ]);
+  });
 });

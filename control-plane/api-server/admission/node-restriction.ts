@@ -1,4 +1,4 @@
-import { qualifiedResource } from '../../../api/errors';
+import { notFound, qualifiedResource } from '../../../api/errors';
 import { jsonEqual } from '../../../api/json-value';
 import {
   COORDINATION_GROUP,
@@ -8,8 +8,8 @@ import {
 import type { ApiObject } from '../../../api/types';
 import { NODE_IDENTITY_ANNOTATION } from '../../../api/node-identity';
 import { nodeNameOf } from '../auth/user';
-import { NODES } from '../../../api/resources';
-import { listAt, textAt, valueAt } from '../kinds/mutable';
+import { NODES, PODS } from '../../../api/resources';
+import { fieldsAt, listAt, textAt, valueAt } from '../kinds/mutable';
 import type { AdmissionPlugin } from './admission-plugin';
 import type { AdmissionReader } from './admission-reader';
 import type { AdmissionAttributes } from './attributes';
@@ -22,10 +22,10 @@ import { refusal } from './refusal';
 export const nodeRestriction = (reader: AdmissionReader): AdmissionPlugin => ({
   name: 'NodeRestriction',
   handles: ({ operation, user }) => operation !== 'CONNECT' && nodeNameOf(user) !== undefined,
-  admit: (asked) => {
+  admit: async (asked, signal) => {
     const { group, plural } = asked.kind.resource;
     const check = CHECKS[qualifiedResource(plural, group)];
-    const why = check?.(nodeNameOf(asked.user) ?? '', asked, reader);
+    const why = await check?.(nodeNameOf(asked.user) ?? '', asked, reader, signal);
     if (why !== undefined) throw refusal(asked, why);
     return false;
   },
@@ -36,7 +36,8 @@ type Check = (
   nodeName: string,
   asked: AdmissionAttributes,
   reader: AdmissionReader,
-) => string | undefined;
+  signal: AbortSignal,
+) => string | undefined | Promise<string | undefined>;
 
 const checkNode: Check = (nodeName, asked, reader) => {
   const { operation, name, object, old } = asked;
@@ -54,18 +55,31 @@ const checkNode: Check = (nodeName, asked, reader) => {
   return takenAddress(asked, reader);
 };
 
-const checkPod: Check = (nodeName, asked, reader) => {
-  if (asked.operation !== 'DELETE' || asked.subresource !== '')
-    return checkPodStatus(nodeName, asked, reader);
-  return nodeOf(asked.old) === nodeName
+const checkPod: Check = (nodeName, asked, reader, signal) => {
+  switch (asked.subresource) {
+    case '':
+      return checkWholePod(nodeName, asked);
+    case 'status':
+      return checkPodStatus(nodeName, asked);
+    case 'eviction':
+      return checkEviction(nodeName, asked, reader, signal);
+    default:
+      return (
+        `unexpected pod subresource "${asked.subresource}", only 'status' and 'eviction' are ` +
+        'allowed'
+      );
+  }
+};
+
+const checkWholePod = (nodeName: string, { operation, old }: AdmissionAttributes) => {
+  if (operation !== 'DELETE') return `node "${nodeName}" can only update the status of pods`;
+  return nodeOf(old) === nodeName
     ? undefined
     : `node "${nodeName}" can only delete pods with spec.nodeName set to itself`;
 };
 
 /** A pod's status is all that a node writes of it: labels are how others choose it. */
-const checkPodStatus: Check = (nodeName, { operation, subresource, object, old }) => {
-  if (operation !== 'UPDATE' || subresource !== 'status')
-    return `node "${nodeName}" can only update the status of pods`;
+const checkPodStatus = (nodeName: string, { object, old }: AdmissionAttributes) => {
   if (nodeOf(old) !== nodeName)
     return `node "${nodeName}" can only update pod status for pods with spec.nodeName set to itself`;
   // Nothing else of the metadata is written through a status, by anyone.
@@ -73,6 +87,34 @@ const checkPodStatus: Check = (nodeName, { operation, subresource, object, old }
     if (!jsonEqual({ ...object?.metadata[field] }, { ...old?.metadata[field] }))
       return `node "${nodeName}" cannot update ${field} through pod status`;
   return undefined;
+};
+
+const checkEviction: Check = async (nodeName, { namespace, name }, reader, signal) => {
+  const pod = await reader.find(PODS.plural, namespace, name, signal);
+  if (pod === undefined) throw notFound(PODS.plural, '', name);
+  return nodeOf(pod) === nodeName
+    ? undefined
+    : `node ${nodeName} can only evict pods with spec.nodeName set to itself`;
+};
+
+/** A node has tokens only for the pods that it runs. */
+const checkToken: Check = async (nodeName, asked, reader, signal) => {
+  if (asked.operation !== 'CREATE' || asked.subresource !== 'token') return undefined;
+  const bound = fieldsAt(asked.object, 'spec', 'boundObjectRef');
+  const [name, uid] = [textAt(bound, 'name'), textAt(bound, 'uid')];
+  if (textAt(bound, 'apiVersion') !== 'v1' || textAt(bound, 'kind') !== 'Pod' || name === '')
+    return 'node requested token not bound to a pod';
+  if (uid === '') return 'node requested token with a pod binding without a uid';
+  const pod = await reader.find(PODS.plural, asked.namespace, name, signal);
+  if (pod === undefined) throw notFound(PODS.plural, '', name);
+  if (uid !== pod.metadata.uid)
+    return (
+      `the UID in the bound object reference (${uid}) does not match the UID in record. The ` +
+      'object might have been deleted and then recreated'
+    );
+  return nodeOf(pod) === nodeName
+    ? undefined
+    : 'node requested token bound to a pod scheduled on a different node';
 };
 
 const checkLease: Check = (nodeName, { namespace, name }) => {
@@ -86,6 +128,7 @@ const checkLease: Check = (nodeName, { namespace, name }) => {
 const CHECKS: Readonly<Partial<Record<string, Check>>> = {
   nodes: checkNode,
   pods: checkPod,
+  serviceaccounts: checkToken,
   [`leases.${COORDINATION_GROUP}`]: checkLease,
 };
 

@@ -179,8 +179,10 @@ it.each(['labels', 'annotations'])('a pod’s status carries no %s of a node', a
 });
 
 describe('a token for an account', () => {
-  const token = (account: string, podName?: string) => {
-    const boundObjectRef = { apiVersion: 'v1', kind: 'Pod', name: podName };
+  const token = async (account: string, podName?: string) => {
+    const { json } = await server.request('GET', `${CORE}/pods/${podName ?? ''}`);
+    const { uid } = json.metadata;
+    const boundObjectRef = { apiVersion: 'v1', kind: 'Pod', name: podName, uid };
     return ask('POST', `${CORE}/serviceaccounts/${account}/token`, {
       spec: podName === undefined ? {} : { boundObjectRef },
     });

@@ -1,28 +1,46 @@
 import { ApiError, conflict } from '../../../api/errors';
+import { cloneJson } from '../../../api/json-value';
 import { invalid, invalidError } from '../../../api/validation/field-error';
 import { rfc3339 } from '../../../lib/clock';
 import type { ApiObject, ObjectName } from '../../../api/types';
 import { jsonResponse, type ApiResponse } from '../http/exchange';
-import { fieldsAt, isFields, listAt, textAt, valueAt, type Fields } from '../kinds/mutable';
+import { askedIn, type AdmissionAttributes } from '../admission/attributes';
+import {
+  fieldsAt,
+  isFields,
+  listAt,
+  textAt,
+  valueAt,
+  type Fields,
+  type MutableObject,
+} from '../kinds/mutable';
 import type { ServedKind } from '../kinds/served-kind';
 import type { ObjectService } from '../objects/object-service';
 import type { WriteContext } from '../objects/write-context';
 import { ISSUER, type TokenOrder } from './service-account-tokens';
-import { nodeNameOf, type User } from './user';
 
 /** Answers a TokenRequest for a service account. @throws NotFound, Invalid, Conflict, BadRequest */
 export const requestToken = async (
-  { reader, tokens, kinds }: ObjectService,
+  { reader, tokens, kinds, admission }: ObjectService,
   accounts: ServedKind,
   name: ObjectName,
   body: unknown,
-  { permit, isDryRun, signal }: WriteContext,
+  context: WriteContext,
 ): Promise<ApiResponse> => {
   if (!isFields(body)) throw new ApiError('BadRequest', 'a token request must be an object');
+  const { isDryRun, signal } = context;
+  const { namespace } = name;
   const none = new URLSearchParams();
+  const asked: AdmissionAttributes = {
+    ...askedIn(context),
+    ...{ operation: 'CREATE', kind: accounts, subresource: 'token', namespace, name: name.name },
+    object: reviewOf(name, cloneJson(fieldsAt(body, 'spec'))),
+  };
+  await admission.admit(asked, signal);
   const account = (await reader.get(accounts, name, undefined, none, signal)).object;
-  const spec = fieldsAt(body, 'spec');
+  const spec = fieldsAt(asked.object, 'spec');
   const lifetimeSeconds = lifetimeOf(spec);
+  await admission.validate(asked, signal);
   const given = listAt(spec, 'audiences').map(String);
   const audiences = given.length === 0 ? [ISSUER] : given;
   const reference = valueAt(spec, 'boundObjectRef');
@@ -37,49 +55,39 @@ export const requestToken = async (
     lifetimeSeconds,
     ...(isFields(reference) ? { boundTo: await boundObject(reference, name, find) } : {}),
   };
-  checkBound(name, order.boundTo, permit.user);
+  checkBound(name, order.boundTo);
   const { token, expiresAtMs } = isDryRun
     ? { token: '', expiresAtMs: 0 }
     : await tokens.issue(account, order);
   return jsonResponse(
     {
-      kind: 'TokenRequest',
-      apiVersion: 'authentication.k8s.io/v1',
-      metadata: { name: name.name, namespace: name.namespace, creationTimestamp: null },
-      spec: {
+      ...reviewOf(name, {
         audiences,
         expirationSeconds: lifetimeSeconds,
         boundObjectRef: isFields(reference) ? reference : null,
-      },
+      }),
       status: { token, expirationTimestamp: rfc3339(expiresAtMs) },
     },
     201,
   );
 };
 
-/** A pod's token is of the pod's account; a node's are for its own pods. @throws BadRequest, Forbidden */
-const checkBound = (account: ObjectName, boundTo: ApiObject | undefined, user: User): void => {
-  const isPod = boundTo?.kind === 'Pod';
-  const nodeName = nodeNameOf(user);
-  if (nodeName !== undefined && !isPod)
-    throw refusedToNode(account, 'node requested token not bound to a pod');
-  if (nodeName !== undefined && textAt(boundTo, 'spec', 'nodeName') !== nodeName)
-    throw refusedToNode(
-      account,
-      'node requested token bound to a pod scheduled on a different node',
-    );
-  if (isPod && textAt(boundTo, 'spec', 'serviceAccountName') !== account.name)
+const reviewOf = ({ namespace, name }: ObjectName, spec: Fields): MutableObject => ({
+  kind: 'TokenRequest',
+  apiVersion: 'authentication.k8s.io/v1',
+  metadata: { name, namespace, creationTimestamp: null },
+  spec,
+});
+
+/** A pod's token is of the pod's account. @throws BadRequest */
+const checkBound = (account: ObjectName, boundTo: ApiObject | undefined): void => {
+  if (boundTo?.kind === 'Pod' && textAt(boundTo, 'spec', 'serviceAccountName') !== account.name)
     throw new ApiError(
       'BadRequest',
       `cannot bind token for serviceaccount "${account.name}" to pod running with different ` +
         'serviceaccount name.',
     );
 };
-
-const refusedToNode = ({ name }: ObjectName, why: string): ApiError =>
-  new ApiError('Forbidden', `serviceaccounts "${name}" is forbidden: ${why}`, {
-    details: { name, kind: 'serviceaccounts' },
-  });
 
 const lifetimeOf = (spec: Fields): number => {
   const given = spec['expirationSeconds'] ?? DEFAULT_SECONDS;

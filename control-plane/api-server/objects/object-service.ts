@@ -5,6 +5,7 @@ import type { Random } from '../../../lib/random';
 import type { Store } from '../../store/store';
 import type { WatchCaches } from '../../store/watch-cache';
 import { AdmissionChain } from '../admission/admission-chain';
+import type { AdmissionPlugin } from '../admission/admission-plugin';
 import type { AdmissionReader } from '../admission/admission-reader';
 import { admissionPlugins } from '../admission/plugins';
 import type { Authorizer } from '../auth/authorizer';
@@ -23,6 +24,8 @@ export interface ObjectService {
   readonly watcher: ObjectWatcher;
   readonly writer: ObjectWriter;
   readonly deleter: ObjectDeleter;
+  /** For what is asked of objects without being stored: what is, meets it in the writer and deleter. */
+  readonly admission: AdmissionChain;
   readonly tokens: ServiceAccountTokens;
   readonly clock: Clock;
 }
@@ -39,13 +42,18 @@ export interface ObjectServiceDeps {
   readonly serviceAccountKey?: () => Promise<string>;
   /** How long a pod stays on a node that is gone, unless it says otherwise. Default 300 s. */
   readonly evictionSeconds?: number;
+  /** Rules of other rooms: asked after this room's own. Default: none. */
+  readonly admissionPlugins?: readonly AdmissionPlugin[];
 }
 
 export const createObjectService = (deps: ObjectServiceDeps): ObjectService => {
   const { kinds, clock } = deps;
   const reader = new ObjectReader(deps);
   const found = admissionReader(deps);
-  const admission = new AdmissionChain(admissionPlugins(found, deps.evictionSeconds ?? 300));
+  const admission = new AdmissionChain([
+    ...admissionPlugins(found, deps.evictionSeconds ?? 300),
+    ...(deps.admissionPlugins ?? []),
+  ]);
   const store = new AuthorizedStore(deps.store);
   const writer = new ObjectWriter({ ...deps, store, reader, admission });
   return {
@@ -54,6 +62,7 @@ export const createObjectService = (deps: ObjectServiceDeps): ObjectService => {
     watcher: new ObjectWatcher(reader, clock),
     writer,
     deleter: new ObjectDeleter({ reader, writer, admission, clock }),
+    admission,
     tokens: new ServiceAccountTokens({
       signingKey: deps.serviceAccountKey ?? temporaryKey,
       find: (...asked) => found.find(...asked),

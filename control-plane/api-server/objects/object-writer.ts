@@ -291,22 +291,23 @@ export class ObjectWriter {
     old: ApiObject,
     context: WriteContext,
   ): Promise<void> {
-    const { admission, authorizer } = this.deps;
     const { pace, permit, signal, subresource } = context;
+    // A scale was asked about as what it is, before it became an object.
+    const admission = subresource === 'scale' ? undefined : this.deps.admission;
     const { namespace = '', name } = old.metadata;
     const asked: AdmissionAttributes = {
       ...askedIn(context),
       ...{ operation: 'UPDATE', kind, subresource, namespace, name, object, old },
     };
-    if (await admission.admit(asked, signal)) applyDefaults(kind, object);
+    if ((await admission?.admit(asked, signal)) === true) applyDefaults(kind, object);
     if (!isPart(subresource)) kind.strategy.prepareUpdate?.(object, old);
     await pace?.pause();
-    checkGrant(kind, object, old, permit.user, authorizer);
+    checkGrant(kind, object, old, permit.user, this.deps.authorizer);
     checkFinalizers(kind, object, old);
     checkUpdate(kind, object, old, context);
     await pace?.pause();
     checkStoredValueCount(object);
-    await admission.validate(asked, signal);
+    await admission?.validate(asked, signal);
   }
 
   /** The last finalizer has gone from an object that is to be deleted. */

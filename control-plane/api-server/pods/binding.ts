@@ -4,6 +4,7 @@ import { NODES } from '../../../api/resources';
 import type { ObjectName, Pod } from '../../../api/types';
 import { invalidError, notFoundAt } from '../../../api/validation/field-error';
 import { rfc3339 } from '../../../lib/clock';
+import { askedIn, type AdmissionAttributes } from '../admission/attributes';
 import { copyOf, fieldsAt, isFields, textAt, type MutableObject } from '../kinds/mutable';
 import type { ServedKind } from '../kinds/served-kind';
 import type { ObjectService } from '../objects/object-service';
@@ -35,24 +36,47 @@ export const parseBinding = (body: unknown): BindingRequest => {
  * when there is no such node
  */
 export const bindPod = async (
-  { kinds, reader, writer, clock }: ObjectService,
+  { kinds, reader, writer, admission, clock }: ObjectService,
   pods: ServedKind,
   name: ObjectName,
   request: BindingRequest,
   context: WriteContext,
 ): Promise<void> => {
+  const binding = bindingOf(name, request);
+  const asked: AdmissionAttributes = {
+    ...askedIn(context),
+    ...{ operation: 'CREATE', kind: pods, subresource: 'binding', object: binding },
+    ...{ namespace: name.namespace, name: name.name },
+  };
+  const isChanged = await admission.admit(asked, context.signal);
+  const admitted = isChanged ? parseBinding(binding) : request;
   // A pod bound to nothing would wait for a node of that name, whoever joins by it one day.
-  if ((await reader.find(kinds.of(NODES), request.nodeName, context.signal)) === undefined)
+  if ((await reader.find(kinds.of(NODES), admitted.nodeName, context.signal)) === undefined)
     throw invalidError({ group: '', kind: 'Binding' }, name.name, [
-      notFoundAt('target.name', request.nodeName),
+      notFoundAt('target.name', admitted.nodeName),
     ]);
+  await admission.validate(asked, context.signal);
   await writer.rewrite(
     pods,
     name,
-    (current) => bound(current as Pod, request, clock.now()),
+    (current) => bound(current as Pod, admitted, clock.now()),
     context,
   );
 };
+
+const bindingOf = (
+  { namespace, name }: ObjectName,
+  { nodeName, uid, annotations }: BindingRequest,
+): MutableObject => ({
+  apiVersion: 'v1',
+  kind: 'Binding',
+  metadata: {
+    ...{ namespace, name },
+    ...(uid === undefined ? {} : { uid }),
+    ...(annotations === undefined ? {} : { annotations: { ...annotations } }),
+  },
+  target: { kind: 'Node', name: nodeName },
+});
 
 const bound = (pod: Pod, { nodeName, uid, annotations }: BindingRequest, nowMs: number) => {
   const { name } = pod.metadata;

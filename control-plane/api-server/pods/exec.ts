@@ -46,7 +46,7 @@ export class ExecGateway {
   constructor(private readonly deps: ExecDeps) {}
 
   /**
-   * What is asked, of which node. Everything that can be refused is refused here, before the
+   * What is asked, of which node, if admission lets it be. Everything that can be refused is refused here, before the
    * upgrade: a client whose upgrade fails tries an older protocol and shows that failure instead.
    * @throws ApiError
    */
@@ -54,11 +54,23 @@ export class ExecGateway {
     pods: ServedKind,
     name: ObjectName,
     isAttach: boolean,
-    { query, signal }: ApiRequest,
+    { query, signal, user }: ApiRequest,
   ): Promise<ExecPlan> {
     const options = execOptions(query, isAttach);
     const container = query.get('container') ?? '';
     const { service, nodes } = this.deps;
+    const connection = {
+      kind: isAttach ? 'PodAttachOptions' : 'PodExecOptions',
+      ...{ apiVersion: 'v1', ...options, ...(container === '' ? {} : { container }) },
+    };
+    await service.admission.pass(
+      {
+        ...{ operation: 'CONNECT', kind: pods, subresource: isAttach ? 'attach' : 'exec' },
+        ...{ namespace: name.namespace, name: name.name, connection, user },
+        ...{ isDryRun: false, isAgain: false, warnings: [] },
+      },
+      signal,
+    );
     const { nodeName, target } = await placementOf(service, pods, name, container, signal);
     if (!nodes.isConnected(nodeName))
       throw new ApiError('ServiceUnavailable', `node ${JSON.stringify(nodeName)} is not connected`);
