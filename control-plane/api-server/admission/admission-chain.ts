@@ -1,4 +1,5 @@
-import type { AdmissionPlugin } from './admission-plugin';
+import { ApiError, hasReason } from '../../../api/errors';
+import type { AdmissionPlugin, Reservation, WriteOutcome } from './admission-plugin';
 import type { AdmissionAttributes } from './attributes';
 
 /**
@@ -24,9 +25,42 @@ export class AdmissionChain {
         await plugin.validate(asked, signal);
   }
 
+  /**
+   * Does the write of what was validated, between the reservations of all plugins and their settling.
+   * @throws ApiError of a plugin, or of the write
+   */
+  async storing<T>(
+    asked: AdmissionAttributes,
+    signal: AbortSignal,
+    write: () => Promise<T>,
+  ): Promise<T> {
+    const held: Reservation[] = [];
+    let outcome: WriteOutcome = 'refused';
+    try {
+      for (const plugin of this.plugins) {
+        if (plugin.reserve === undefined || !plugin.handles(asked)) continue;
+        const reservation = await plugin.reserve(asked, signal);
+        if (reservation !== undefined) held.push(reservation);
+      }
+      outcome = 'unknown';
+      const stored = await write();
+      outcome = 'stored';
+      return stored;
+    } catch (error) {
+      if (outcome === 'unknown' && isRefusal(error)) outcome = 'refused';
+      throw error;
+    } finally {
+      await Promise.allSettled(held.map(async (reservation) => reservation.settle(outcome)));
+    }
+  }
+
   /** For what is not stored as it was asked for: nothing comes between the two rounds. @throws ApiError */
   async pass(asked: AdmissionAttributes, signal: AbortSignal): Promise<void> {
     await this.admit(asked, signal);
     await this.validate(asked, signal);
   }
 }
+
+/** The store has answered, or was never asked. */
+const isRefusal = (error: unknown): boolean =>
+  error instanceof ApiError && !hasReason(error, 'ServiceUnavailable', 'Timeout');

@@ -14,4 +14,28 @@ export interface AdmissionPlugin {
   admit?(asked: AdmissionAttributes, signal: AbortSignal): boolean | Promise<boolean>;
   /** After validation: looks at what is to be stored. @throws ApiError to refuse */
   validate?(asked: AdmissionAttributes, signal: AbortSignal): void | Promise<void>;
+  /**
+   * For exact accounts, as of a quota: when all else has agreed and the write comes next, takes what
+   * the write will use, and is told what became of it. To take must be one step, guarded against
+   * others that take at the same time; `validate` can only look. It is asked about creations, and
+   * updates that change something; of a dry run it judges and takes nothing. What a deletion frees is
+   * free once the object has gone, which only a watch tells.
+   * @throws ApiError to refuse; what other plugins have taken is given back
+   */
+  reserve?(
+    asked: AdmissionAttributes,
+    signal: AbortSignal,
+  ): Reservation | undefined | Promise<Reservation | undefined>;
 }
+
+export interface Reservation {
+  /**
+   * Comes exactly once, before the request is answered, also when its caller has gone. Resolves when
+   * the account is right again as far as it can be; what it cannot settle now it must settle later by
+   * itself, for nothing of it is an error of the request any more.
+   */
+  settle(outcome: WriteOutcome): void | Promise<void>;
+}
+
+/** `unknown`: the store gave no answer. Only what is stored in the end can tell. */
+export type WriteOutcome = 'stored' | 'refused' | 'unknown';

@@ -4,7 +4,7 @@ import { nameOf, type ApiObject, type ObjectName } from '../../../api/types';
 import { rfc3339, type Clock } from '../../../lib/clock';
 import type { StoredObject } from '../../store/store';
 import type { AdmissionChain } from '../admission/admission-chain';
-import { askedIn } from '../admission/attributes';
+import { askedIn, type AdmissionAttributes } from '../admission/attributes';
 import { copyOf, type MutableObject } from '../kinds/mutable';
 import type { ServedKind } from '../kinds/served-kind';
 import { finalizersFor, isHeld, type PropagationPolicy } from './deletion-rules';
@@ -45,9 +45,16 @@ export class ObjectDeleter {
     options: DeletionOptions,
     context: WriteContext,
   ): Promise<Deletion> {
-    return this.deps.writer.onCurrent(kind, name, context.signal, async (current) => {
-      checkPreconditions(kind, current.object, options.preconditions ?? {});
-      await this.admit(kind, current.object, context);
+    const { admission, writer } = this.deps;
+    return writer.onCurrent(kind, name, context.signal, async (current) => {
+      const old = current.object;
+      checkPreconditions(kind, old, options.preconditions ?? {});
+      const place = { namespace: old.metadata.namespace ?? '', name: old.metadata.name };
+      const asked: AdmissionAttributes = {
+        ...askedIn(context),
+        ...{ operation: 'DELETE', kind, subresource: '', ...place, old },
+      };
+      await admission.pass(asked, context.signal);
       return this.tryDelete(kind, current, options, context);
     });
   }
@@ -96,12 +103,6 @@ export class ObjectDeleter {
     const failed = (await Promise.allSettled(workers)).find(({ status }) => status === 'rejected');
     if (failed?.status === 'rejected') throw failed.reason;
     return deleted;
-  }
-
-  private admit(kind: ServedKind, old: ApiObject, context: WriteContext): Promise<void> {
-    const { namespace = '', name } = old.metadata;
-    const asked = { kind, subresource: '', namespace, name, old, ...askedIn(context) };
-    return this.deps.admission.pass({ operation: 'DELETE', ...asked }, context.signal);
   }
 
   private async tryDelete(

@@ -4,7 +4,7 @@ import type { ApiObject, ObjectName } from '../../../api/types';
 import type { Clock } from '../../../lib/clock';
 import type { Random } from '../../../lib/random';
 import { encodeObject } from '../../store/object-codec';
-import type { StoredObject, WriteGuard } from '../../store/store';
+import type { StoredObject } from '../../store/store';
 import type { AdmissionChain } from '../admission/admission-chain';
 import { askedIn, type AdmissionAttributes } from '../admission/attributes';
 import type { Authorizer } from '../auth/authorizer';
@@ -63,13 +63,16 @@ export class ObjectWriter {
       const object = cloneJson(draft);
       await context.pace?.pause();
       if (isGenerated) object.metadata.name = generateName(prefix, this.deps.random);
-      const guard = await this.prepareCreate(kind, namespace, object, context, {
+      const asked = await this.prepareCreate(kind, namespace, object, context, {
         isGenerated,
         isAgain: attempt > 1,
       });
-      if (context.isDryRun) return this.dryCreate(kind, object, context);
       try {
-        return await this.deps.store.create(kind, object, context, guard);
+        return await this.deps.admission.storing(asked, context.signal, () =>
+          context.isDryRun
+            ? this.dryCreate(kind, object, context)
+            : this.deps.store.create(kind, object, context, asked.guard),
+        );
       } catch (error) {
         // A new name, or the namespace has changed since admission looked at it.
         const mayHelp =
@@ -198,14 +201,14 @@ export class ObjectWriter {
     return stored;
   }
 
-  /** Returns what must still be as admission saw it when the object is stored. */
+  /** Returns what admission was asked, and has agreed to. */
   private async prepareCreate(
     kind: ServedKind,
     namespace: string,
     object: MutableObject,
     context: WriteContext,
     { isGenerated, isAgain }: { readonly isGenerated: boolean; readonly isAgain: boolean },
-  ): Promise<WriteGuard | undefined> {
+  ): Promise<AdmissionAttributes> {
     const { clock, random, admission, authorizer } = this.deps;
     const { pace, permit, signal } = context;
     checkValueCount(object);
@@ -230,7 +233,7 @@ export class ObjectWriter {
     await pace?.pause();
     checkStoredValueCount(object);
     await admission.validate(asked, signal);
-    return asked.guard;
+    return asked;
   }
 
   private async dryCreate(
@@ -269,11 +272,22 @@ export class ObjectWriter {
     if (context.operation === 'Update')
       recordUpdate(kind, object, old, context, this.deps.clock.now());
     await pace?.pause();
-    await this.admitUpdate(kind, object, old, context);
+    const asked = await this.admitUpdate(kind, object, old, context);
     if (isSame(object, old)) return unwritten(current);
     if (kind.strategy.hasGeneration && isChangedBeyondStatus(object, old))
       object.metadata.generation = (old.metadata.generation ?? 0) + 1;
     await pace?.pause();
+    return this.deps.admission.storing(asked, context.signal, () =>
+      this.storeUpdate(kind, current, object, context),
+    );
+  }
+
+  private async storeUpdate(
+    kind: ServedKind,
+    current: StoredObject,
+    object: MutableObject,
+    context: WriteContext,
+  ): Promise<Verdict<Item>> {
     if (context.isDryRun) {
       encodeObject(object);
       return unwritten(itemOf(object));
@@ -285,12 +299,13 @@ export class ObjectWriter {
     );
   }
 
+  /** Returns what admission was asked, and has agreed to. */
   private async admitUpdate(
     kind: ServedKind,
     object: MutableObject,
     old: ApiObject,
     context: WriteContext,
-  ): Promise<void> {
+  ): Promise<AdmissionAttributes> {
     const { pace, permit, signal, subresource } = context;
     // A scale was asked about as what it is, before it became an object.
     const admission = subresource === 'scale' ? undefined : this.deps.admission;
@@ -308,6 +323,7 @@ export class ObjectWriter {
     await pace?.pause();
     checkStoredValueCount(object);
     await admission?.validate(asked, signal);
+    return asked;
   }
 
   /** The last finalizer has gone from an object that is to be deleted. */
