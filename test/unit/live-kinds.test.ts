@@ -1,3 +1,5 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { hasReason } from '../../api/errors';
@@ -12,6 +14,7 @@ import { createControllers, runControllers } from '../../control-plane/controlle
 import { TaskGroup } from '../../lib/async/task-group';
 import { silentLog } from '../../lib/log';
 import { seededRandom } from '../../lib/random';
+import { isNamedTest, ROOT } from './named-tests';
 import { VOYAGES } from './sample-kind/resource';
 import { VOYAGE } from './sample-kind/served';
 
@@ -32,7 +35,26 @@ const voyage = (name: string, metadata: object = {}) => ({
   spec: { ship: 'dhow' },
 });
 
+const RBAC = '/apis/rbac.authorization.k8s.io/v1';
 const MERGE = { headers: { 'content-type': 'application/merge-patch+json' } };
+
+it('is added as docs/guides/add-a-kind.md says', () => {
+  const read = (...path: string[]) => readFileSync(join(ROOT, ...path), 'utf8');
+  const guide = read('docs', 'guides', 'add-a-kind.md');
+  const modules = ['resource', 'validation', 'kind', 'served'].map((name) =>
+    read('test', 'unit', 'sample-kind', `${name}.ts`),
+  );
+  const blocks = [...guide.matchAll(/^ *```ts\n(.*?)^ *```$/gms)].map(([, code = '']) =>
+    code.replaceAll(/^ {3}/gm, ''),
+  );
+  expect(blocks).toHaveLength(3);
+  for (const block of blocks)
+    expect(modules.filter((each) => each.includes(block))).toHaveLength(1);
+  const named = [...guide.matchAll(/`([^`]+\.test\.ts)`(?:: ([^|]+))?/g)];
+  expect(named.length).toBeGreaterThan(3);
+  for (const [, file = '', title = ''] of named)
+    expect([file, isNamedTest(file, title.trim())]).toEqual([file, true]);
+});
 
 describe('a kind that comes while the server runs', () => {
   it('is not there before', async () => {
@@ -112,6 +134,27 @@ describe('a kind that comes while the server runs', () => {
     expect(first).toMatchObject({ type: 'ADDED', object: { metadata: { name: 'v' } } });
     const { text } = await server.request('GET', '/metrics');
     expect(text).toContain('apiserver_storage_objects{resource="voyages.fleet.example.com"} 1');
+  });
+
+  it('is for those whom a role lets, and not for others', async () => {
+    server.api.kinds.add(VOYAGE);
+    const user = { name: 'sailor', groups: ['system:authenticated'] };
+    const ask = async () => (await server.request('GET', COLLECTION, undefined, { user })).status;
+    expect(await ask()).toBe(403);
+    const metadata = { name: 'sailors' };
+    await server.request('POST', `${RBAC}/clusterroles`, {
+      metadata,
+      rules: [{ apiGroups: ['fleet.example.com'], resources: ['voyages'], verbs: ['list'] }],
+    });
+    await server.request('POST', `${RBAC}/clusterrolebindings`, {
+      metadata,
+      roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: 'sailors' },
+      subjects: [{ kind: 'User', name: 'sailor' }],
+    });
+    // Roles are read from caches: a fresh list of them says that they have come.
+    for (const plural of ['clusterroles', 'clusterrolebindings'])
+      await server.request('GET', `${RBAC}/${plural}`);
+    expect(await ask()).toBe(200);
   });
 
   it('must not take the name or the path of another', () => {
