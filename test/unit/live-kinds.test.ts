@@ -136,6 +136,25 @@ describe('a kind that comes while the server runs', () => {
     expect(text).toContain('apiserver_storage_objects{resource="voyages.fleet.example.com"} 1');
   });
 
+  it('is followed in the version that clients prefer, whichever came first', async () => {
+    const { kinds } = server.api;
+    const beta = { ...VOYAGE, resource: { ...VOYAGES, version: 'v1beta1' } };
+    const { length } = kinds.resources();
+    kinds.add(beta);
+    expect(kinds.resources().at(-1)).toBe(beta.resource);
+    kinds.add(VOYAGE);
+    expect(kinds.resources().at(-1)).toBe(VOYAGES);
+    expect(kinds.resources()).toHaveLength(length + 1);
+    const { json: group } = await server.request('GET', '/apis/fleet.example.com');
+    expect(group.preferredVersion.version).toBe('v1');
+    await server.request('POST', COLLECTION, voyage('v'));
+    kinds.remove(VOYAGE);
+    expect(kinds.resources().at(-1)).toBe(beta.resource);
+    // It is the same objects: their cache goes on.
+    const { json: list } = await server.request('GET', COLLECTION.replace('/v1/', '/v1beta1/'));
+    expect(list.items).toHaveLength(1);
+  });
+
   it('is for those whom a role lets, and not for others', async () => {
     server.api.kinds.add(VOYAGE);
     const user = { name: 'sailor', groups: ['system:authenticated'] };

@@ -1,3 +1,4 @@
+import { compareVersions } from '../../../api/versions';
 import type { ServedKind } from '../kinds/served-kind';
 import type { KindRegistry } from '../kinds/kind-registry';
 
@@ -101,7 +102,9 @@ export class Discovery {
   }
 
   private versionsOf(group: string): readonly GroupVersion[] {
-    return this.versions.filter((candidate) => candidate.group === group);
+    return this.versions
+      .filter((candidate) => candidate.group === group)
+      .sort((a, b) => compareVersions(a.version, b.version));
   }
 
   private group(name: string) {

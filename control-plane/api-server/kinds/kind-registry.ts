@@ -1,5 +1,6 @@
 import { ApiError } from '../../../api/errors';
 import type { Resource } from '../../../api/resources';
+import { compareVersions } from '../../../api/versions';
 import type { ServedResources } from '../../../client/served-resources';
 import type { VirtualResource } from '../../../client/virtual-resource';
 import { STORED_KINDS, virtualKind } from './served-kinds';
@@ -81,7 +82,7 @@ export class KindRegistry implements ServedResources {
   private become(kinds: readonly ServedKind[], change: KindChange): void {
     this.served = kinds;
     this.byPath = new Map(kinds.map((kind) => [pathKey(kind.resource), kind]));
-    this.storedResources = this.stored().map(({ resource }) => resource);
+    this.storedResources = preferredOf(this.stored());
     for (const listener of [...this.listeners]) listener(change);
   }
 }
@@ -94,6 +95,18 @@ export interface KindChange {
 /** What a request for a path hears that names nothing. */
 export const notServed = (): ApiError =>
   new ApiError('NotFound', 'the server could not find the requested resource');
+
+/** Of what is served in several versions the one that clients prefer: it is all the same objects. */
+const preferredOf = (stored: readonly ServedKind[]): readonly Resource[] => {
+  const preferred = new Map<string, Resource>();
+  for (const kind of stored) {
+    const name = storeNameOf(kind);
+    const known = preferred.get(name);
+    if (known === undefined || compareVersions(kind.resource.version, known.version) < 0)
+      preferred.set(name, kind.resource);
+  }
+  return [...preferred.values()];
+};
 
 type Path = Pick<Resource, 'group' | 'version' | 'plural'>;
 
