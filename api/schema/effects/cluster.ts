@@ -6,7 +6,9 @@ const SCHEME = tests('api/scheme.test.ts');
 const VOLUMES = tests('node-agent/volumes/volumes.test.ts');
 const PRIORITY = tests('control-plane/api-server/admission/priority.test.ts');
 const TOLD = kept('what is told, for whoever reads it');
-const SELECTED = shown('api/kinds.test.ts: finds events by what they are about and who tells');
+const SELECTED = shown(
+  'api/kinds/kinds.test.ts: finds events by what they are about and who tells',
+);
 /** Nodes whose lease runs out lose their pods. */
 const HEALS = shown('test/simulation/control-plane.test.ts: heals to exactly what is wanted');
 const IMMUTABLE = shown(SCHEME('stays as it is once immutable'));

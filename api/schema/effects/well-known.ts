@@ -24,7 +24,7 @@ const label = (kind: WellKnown['kind'], key: string, effect: FieldEffect): WellK
 
 const SECURITY = 'control-plane/api-server/admission/pod-security.test.ts';
 const OLD_LABELS = shown(
-  'control-plane/api-server/kinds/strategies.test.ts: gives nodes the labels that old selectors',
+  'control-plane/api-server/kinds/node.test.ts: gives nodes the labels that old selectors',
 );
 const TOPOLOGY = kept('for selectors and affinity; no scheduler or volume looks at it by itself');
 const CLIENTS = kept('clients write and read it');
