@@ -105,6 +105,8 @@ const stoppedCluster = async (
 
 const reading = () => import('./syntax/reading.js');
 const writing = () => import('./syntax/writing.js');
+const changing = () => import('./syntax/changing.js');
+const nodes = () => import('./syntax/nodes.js');
 const explaining = () => import('./syntax/explaining.js');
 
 /** In the order of the help. Each is loaded when it is called: `get` must not wait for all others. */
@@ -115,6 +117,14 @@ const DEFINITIONS: ReadonlyMap<string, () => Promise<Define>> = new Map([
   ['apply', async () => (await writing()).defineApply],
   ['delete', async () => (await writing()).defineDelete],
   ['exec', async () => (await writing()).defineExec],
+  ['label', async () => (await changing()).defineLabel],
+  ['annotate', async () => (await changing()).defineAnnotate],
+  ['scale', async () => (await changing()).defineScale],
+  ['patch', async () => (await changing()).definePatch],
+  ['cordon', async () => (await nodes()).defineCordon],
+  ['uncordon', async () => (await nodes()).defineUncordon],
+  ['drain', async () => (await nodes()).defineDrain],
+  ['taint', async () => (await nodes()).defineTaint],
   ['why', async () => (await explaining()).defineWhy],
   ['decisions', async () => (await explaining()).defineDecisions],
   ['image', async () => (await import('./syntax/images.js')).defineImage],

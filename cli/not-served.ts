@@ -44,9 +44,9 @@ export const unservedKind = (name: string): string | undefined => {
 
 /** Verbs of kubectl's that `dhow` lacks and kubectl carries out on a Dhow cluster. */
 const BY_KUBECTL: ReadonlySet<string> = new Set([
-  ...['annotate', 'api-resources', 'api-versions', 'attach', 'auth', 'cluster-info', 'config'],
-  ...['cordon', 'cp', 'create', 'diff', 'drain', 'edit', 'events', 'explain', 'kustomize', 'label'],
-  ...['patch', 'proxy', 'replace', 'rollout', 'run', 'scale', 'set', 'taint', 'uncordon', 'wait'],
+  ...['api-resources', 'api-versions', 'attach', 'auth', 'cluster-info', 'config'],
+  ...['cp', 'create', 'diff', 'edit', 'events', 'explain', 'kustomize'],
+  ...['proxy', 'replace', 'rollout', 'run', 'set', 'wait'],
 ]);
 
 /** Verbs of kubectl's that need what the server does not serve. */

@@ -3,6 +3,7 @@ import { formatLabelSelector } from '../api/selectors';
 import type { ApiObject, Pod } from '../api/types';
 import type { CliContext } from './context';
 import { UsageError } from './usage-error';
+import type { Place } from './waiting';
 import type { NamedResource } from './well-known';
 
 /** A kind, and one object of it or all. */
@@ -65,6 +66,21 @@ const refuseNamesOfAll = ({ namespace }: CliContext, infos: readonly Resource[])
   }
 };
 
+/** The arguments that say what, and those after them that say how: `pod web` and `a=b c-`. */
+export const splitChanges = (
+  args: readonly string[],
+  what: string,
+): { readonly targets: readonly string[]; readonly changes: readonly string[] } => {
+  const isChange = (arg: string): boolean => arg.includes('=') || arg.endsWith('-');
+  const first = args.findIndex((arg, i) => i > 0 && isChange(arg));
+  const at = first < 0 ? args.length : first;
+  const late = args.slice(at).find((arg) => !isChange(arg));
+  if (late !== undefined) {
+    throw new UsageError(`all resources must be specified before ${what} changes: ${late}`);
+  }
+  return { targets: args.slice(0, at), changes: args.slice(at) };
+};
+
 /**
  * The name of the pod that `NAME`, `pod/NAME` or the `KIND/NAME` of a workload means. Of a workload's
  * pods it is one that is `preferred`, if there is one, and the user is told which.
@@ -102,7 +118,7 @@ export interface NamedTarget {
 /** A workload, the selector of its pods, and the pods that it selects. @throws UsageError */
 export const workloadOf = async (
   { client, namespace = 'default', signal }: CliContext,
-  { info, name }: NamedTarget,
+  { info, name }: Pick<Place, 'info' | 'name'>,
   arg: string,
 ): Promise<{
   readonly workload: ApiObject;

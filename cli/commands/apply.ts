@@ -6,6 +6,7 @@ import type { ApiObject } from '../../api/types';
 import { queryOf } from '../../client/rest-client';
 import { parseJson, stringifyJson } from '../../lib/json';
 import type { CliContext } from '../context';
+import { DRY_RUN_NOTES, dryRunOf, type DryRun } from '../dry-run';
 import { LAST_APPLIED, lastApplied } from '../last-applied';
 import { readManifests, type SourcedManifest } from '../manifests';
 import { formatViews, listDocument, outputFormat, type OutputFormat } from '../output/format';
@@ -85,22 +86,6 @@ const formatOf = (output: string | undefined): OutputFormat => {
   const format = outputFormat(output);
   if (format !== 'wide') return format;
   throw new UsageError('-o takes json, name or yaml here, not "wide"');
-};
-
-/** `client` compares with what is there and asks the server no more; `server` tries it there. */
-type DryRun = 'none' | 'client' | 'server';
-
-const DRY_RUN_NOTES: Readonly<Record<DryRun, string>> = {
-  none: '',
-  client: ' (dry run)',
-  server: ' (server dry run)',
-};
-
-const dryRunOf = (mode: string | boolean | undefined): DryRun => {
-  if (mode === undefined || mode === 'none' || mode === false) return 'none';
-  if (mode === true || mode === 'server') return 'server';
-  if (mode === 'client') return mode;
-  throw new UsageError(`--dry-run takes server, client or none, not "${mode}"`);
 };
 
 const validationOf = (validate = 'strict'): string => {

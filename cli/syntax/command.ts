@@ -37,3 +37,19 @@ export const examples = (...lines: readonly string[]): string =>
 /** What `-o` takes where objects are printed. */
 export const OUTPUT_FORMATS =
   'wide, yaml, json, name, jsonpath=TEMPLATE or custom-columns=TITLE:PATH,...';
+
+/** For commands that change objects. */
+export const changing = (command: Command): Command =>
+  command
+    .option('--dry-run [mode]', 'write nothing: server (tried there) or client')
+    .option('-o, --output <format>', 'print the objects as yaml, json, name or a template')
+    .option('--field-manager <name>', 'who is recorded to have set the fields');
+
+/** For commands whose objects may be chosen by what they are. */
+export const selecting = (command: Command): Command =>
+  command
+    .option('-l, --selector <labels>', 'all objects with these labels')
+    .option('--field-selector <fields>', 'all objects with these field values')
+    .option('--all', 'all objects of the kind')
+    .option('-f, --filename <path...>', 'the objects of these files')
+    .option('-R, --recursive', 'also the folders in the folders');

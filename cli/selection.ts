@@ -1,0 +1,97 @@
+import type { ApiObject } from '../api/types';
+import { collectFound } from './commands/found';
+import type { CliContext } from './context';
+import { readManifests } from './manifests';
+import { parseTargets, type Target } from './targets';
+import { UsageError } from './usage-error';
+import type { NamedResource } from './well-known';
+
+/** How a command that changes objects is told which. */
+export interface SelectOptions {
+  readonly selector?: string;
+  readonly fieldSelector?: string;
+  readonly all?: boolean;
+  readonly filename?: readonly string[];
+  readonly recursive?: boolean;
+}
+
+/** An object as it is on the server, and its kind. */
+export interface Selected {
+  readonly info: NamedResource;
+  readonly object: ApiObject;
+}
+
+/** What was found, and an error for what was not: told after the rest is done. */
+export interface Selection {
+  readonly found: readonly Selected[];
+  readonly failure: Error | undefined;
+}
+
+/** The objects meant by `KIND NAME...`, `KIND/NAME...`, `-l`, `--all` or `-f`. @throws UsageError */
+export const select = async (
+  context: CliContext,
+  args: readonly string[],
+  options: SelectOptions,
+): Promise<Selection> => {
+  const targets =
+    options.filename === undefined
+      ? await parseTargets(context, args)
+      : await targetsOfFiles(context, options.filename, options.recursive === true);
+  const isOpen = targets.some(({ name }) => name === undefined);
+  if (isOpen && !isChosen(options)) {
+    throw new UsageError(
+      'resource(s) were provided, but no name was specified: give a name, -l LABELS or --all',
+    );
+  }
+  const { found, failure } = await collectFound(targets, (target) =>
+    objectsOf(context, target, options),
+  );
+  return {
+    found: found.flatMap(([{ info }, objects]) => objects.map((object) => ({ info, object }))),
+    failure,
+  };
+};
+
+const isChosen = ({ selector, fieldSelector, all }: SelectOptions): boolean =>
+  all === true || selector !== undefined || fieldSelector !== undefined;
+
+/** A target whose namespace a file gives. */
+interface PlacedTarget extends Target {
+  readonly namespace?: string;
+}
+
+const targetsOfFiles = async (
+  context: CliContext,
+  files: readonly string[],
+  isRecursive: boolean,
+): Promise<readonly PlacedTarget[]> => {
+  const manifests = await readManifests(files, { isRecursive });
+  return Promise.all(
+    manifests.map(async ({ object: { apiVersion, kind, metadata } }) => {
+      const { namespace, name } = metadata;
+      const info = await context.resolve(kindName(apiVersion, kind));
+      return { info, name, ...(namespace === undefined ? {} : { namespace }) };
+    }),
+  );
+};
+
+/** What `resolve` knows a manifest's kind by: `Pod`, `Deployment.apps`. */
+export const kindName = (apiVersion: string, kind: string): string => {
+  const slash = apiVersion.indexOf('/');
+  return slash < 0 ? kind : `${kind}.${apiVersion.slice(0, slash)}`;
+};
+
+const objectsOf = async (
+  { client, namespace, signal }: CliContext,
+  { info, name, namespace: own }: PlacedTarget,
+  { selector, fieldSelector }: SelectOptions,
+): Promise<readonly ApiObject[]> => {
+  const place = info.isNamespaced ? (own ?? namespace ?? '') : '';
+  if (name !== undefined) return [await client.get(info, { namespace: place, name }, signal)];
+  const options = {
+    namespace: place,
+    ...(selector === undefined ? {} : { labelSelector: selector }),
+    ...(fieldSelector === undefined ? {} : { fieldSelector }),
+  };
+  return (await client.list(info, options, signal)).items;
+};
