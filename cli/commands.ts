@@ -120,6 +120,8 @@ const DEFINITIONS: ReadonlyMap<string, () => Promise<Define>> = new Map([
   ['label', async () => (await changing()).defineLabel],
   ['annotate', async () => (await changing()).defineAnnotate],
   ['scale', async () => (await changing()).defineScale],
+  ['rollout', async () => (await import('./syntax/rollout.js')).defineRollout],
+  ['wait', async () => (await import('./syntax/waiting.js')).defineWait],
   ['patch', async () => (await changing()).definePatch],
   ['cordon', async () => (await nodes()).defineCordon],
   ['uncordon', async () => (await nodes()).defineUncordon],

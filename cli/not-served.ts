@@ -46,7 +46,7 @@ export const unservedKind = (name: string): string | undefined => {
 const BY_KUBECTL: ReadonlySet<string> = new Set([
   ...['api-resources', 'api-versions', 'attach', 'auth', 'cluster-info', 'config'],
   ...['cp', 'create', 'diff', 'edit', 'events', 'explain', 'kustomize'],
-  ...['proxy', 'replace', 'rollout', 'run', 'set', 'wait'],
+  ...['proxy', 'replace', 'run'],
 ]);
 
 /** Verbs of kubectl's that need what the server does not serve. */

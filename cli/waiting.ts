@@ -60,7 +60,7 @@ export const waitUntil = async <T extends ApiObject>(
   });
 };
 
-/** The result of `work`, if it ends in time. @throws UsageError `timed out waiting for the condition on WHAT` */
+/** The result of `work`, if it ends in time. @throws UsageError `timed out waiting for the condition on WHAT`, or without a place for `''` */
 export const withinTime = async <T>(
   { signal }: Pick<CliContext, 'signal'>,
   limitMs: number,
@@ -71,7 +71,8 @@ export const withinTime = async <T>(
     return await withDeadline({ what, limitMs, clock: systemClock, signal }, work);
   } catch (error) {
     if (!(error instanceof DeadlineExceededError) || error.what !== what) throw error;
-    throw new UsageError(`timed out waiting for the condition on ${what}`, { cause: error });
+    const on = what === '' ? '' : ` on ${what}`;
+    throw new UsageError(`timed out waiting for the condition${on}`, { cause: error });
   }
 };
 

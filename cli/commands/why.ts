@@ -1,5 +1,5 @@
 import type { PodExplanation, SchedulingDecision } from '../../api/decisions';
-import { hasReason } from '../../api/errors';
+import { ApiError, hasReason } from '../../api/errors';
 import { controllerOf, isControlledBy } from '../../api/owners';
 import {
   DEPLOYMENTS,
@@ -19,6 +19,7 @@ import type { Terminal } from '../output/terminal';
 import { podName, podOrWorkload, workloadOf, type NamedTarget } from '../targets';
 import { durationSeconds } from '../durations';
 import { UsageError } from '../usage-error';
+import type { Place } from '../waiting';
 import {
   DETAILED_GROUPS_MAX,
   explainWorkload,
@@ -28,6 +29,7 @@ import {
   troublesOf,
   withEvidence,
   type TextStyle,
+  type WorkloadExplanation,
 } from '../why';
 import { qualifiedKind } from './get';
 
@@ -92,7 +94,37 @@ const whyWorkload = async (
   arg: string,
   format: OutputFormat,
 ): Promise<void> => {
-  const { client, terminal, signal, namespace = 'default' } = context;
+  const { terminal } = context;
+  const document = await workloadExplanation(context, target, arg);
+  const table = (isWide: boolean) => renderWorkload(document, styleOf(terminal, isWide));
+  const names = [`${qualifiedKind(target.info)}/${target.name}`];
+  terminal.out.write(formatViews({ document, names, table }, format));
+};
+
+/** Which pods of a workload do not run, and why: for a command that waited for them in vain. */
+export const whyText = async (
+  context: CliContext,
+  { info, namespace, name }: Place,
+): Promise<string> => {
+  const target = { info, name };
+  const arg = `${info.kind.toLowerCase()}/${name}`;
+  try {
+    const document = await workloadExplanation({ ...context, namespace }, target, arg);
+    const style = styleOf(context.terminal, false);
+    return renderWorkload(document, { ...style, color: false });
+  } catch (error) {
+    // It is not there, or this user may not look: what was waited for says enough.
+    if (error instanceof ApiError || error instanceof UsageError) return '';
+    throw error;
+  }
+};
+
+const workloadExplanation = async (
+  context: CliContext,
+  target: Pick<Place, 'info' | 'name'>,
+  arg: string,
+): Promise<WorkloadExplanation> => {
+  const { client, signal, namespace = 'default' } = context;
   const { workload, labelSelector, pods: selected } = await workloadOf(context, target, arg);
   const isDeployment = workload.kind === DEPLOYMENTS.kind;
   const sets = isDeployment
@@ -114,10 +146,7 @@ const whyWorkload = async (
     ...explanation.status,
     troubles: [...detailed, ...troubles.slice(DETAILED_GROUPS_MAX)],
   };
-  const document = { ...explanation, status };
-  const table = (isWide: boolean) => renderWorkload(document, styleOf(terminal, isWide));
-  const names = [`${qualifiedKind(target.info)}/${target.name}`];
-  terminal.out.write(formatViews({ document, names, table }, format));
+  return { ...explanation, status };
 };
 
 /** The set of the highest revision; what has no sets makes its pods itself. */

@@ -4,4 +4,10 @@ export { fitLine } from './fit';
 export { renderWhy } from './why';
 export type { TextStyle } from './text';
 export { troublesOf } from './trouble';
-export { DETAILED_GROUPS_MAX, explainWorkload, renderWorkload } from './workload';
+export {
+  DETAILED_GROUPS_MAX,
+  explainWorkload,
+  renderWorkload,
+  type WorkloadExplanation,
+} from './workload';
+export { troubleLines } from './trouble-text';
