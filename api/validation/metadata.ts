@@ -10,6 +10,7 @@ import {
   tooLong,
   type FieldError,
 } from './field-error';
+import { validateManagers } from './managers';
 import {
   dns1123LabelProblems,
   dns1123SubdomainProblems,
@@ -42,6 +43,7 @@ export const validateMetadata = (
   ...validateLabels(metadata.labels, 'metadata.labels'),
   ...validateAnnotations(metadata.annotations, 'metadata.annotations'),
   ...validateOwnerReferences(metadata),
+  ...validateManagers(metadata),
   ...(metadata.finalizers ?? []).flatMap(validateFinalizer),
 ];
 
@@ -61,6 +63,7 @@ export const validateMetadataUpdate = (
     ...validateLabels(metadata.labels, 'metadata.labels'),
     ...validateAnnotations(metadata.annotations, 'metadata.annotations'),
     ...validateOwnerReferences(metadata),
+    ...validateManagers(metadata),
     ...(metadata.finalizers ?? []).flatMap(validateFinalizer),
   ];
 };

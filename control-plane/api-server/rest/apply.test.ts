@@ -298,6 +298,21 @@ describe('other writes', () => {
     expect(reset.json.metadata.managedFields).toBeUndefined();
   });
 
+  it.each([
+    ['manager', 'x'.repeat(129), 'Too long'],
+    ['manager', '\u001b[2J', 'printable'],
+    ['subresource', 'x'.repeat(257), 'Too long'],
+  ])('are refused with a %s of %j', async (field, value, why) => {
+    const { json } = await apply(`${CONFIG_MAPS}/cfg`, configMap({ a: '1' }));
+    const [entry] = entries(json);
+    const managedFields = [{ ...entry, [field]: value }];
+    const refused = await merge(`${CONFIG_MAPS}/cfg`, { metadata: { managedFields } }, 'x');
+    expect(refused.status).toBe(422);
+    expect(refused.json.message).toMatch(
+      new RegExp(`metadata\\.managedFields\\[\\d\\]\\.${field}: .*${why}`),
+    );
+  });
+
   it("may hand one manager's fields to another", async () => {
     const { json } = await apply(`${CONFIG_MAPS}/cfg`, configMap({ a: '1' }));
     const [entry] = entries(json);

@@ -5,9 +5,9 @@ import {
   invalidError,
   notSupported,
   required,
-  tooLong,
   type FieldError,
 } from '../../../api/validation/field-error';
+import { MANAGER_LENGTH_MAX, validateManagerName } from '../../../api/validation/managers';
 import type { PatchType } from '../../../client/api-client';
 import type { Permit } from '../auth/permit';
 import { isFields, valueAt, type Fields } from '../kinds/mutable';
@@ -149,14 +149,7 @@ export const parseForce = (query: URLSearchParams, type: PatchType): boolean => 
 /** @throws Invalid */
 const parseFieldManager = (text: string | null, optionsKind?: string): string => {
   const manager = text ?? '';
-  const errors = [
-    ...(Buffer.byteLength(manager) > MANAGER_LENGTH_MAX
-      ? [tooLong('fieldManager', MANAGER_LENGTH_MAX)]
-      : []),
-    ...(UNPRINTABLE.test(manager)
-      ? [invalid('fieldManager', manager, 'should only contain printable characters')]
-      : []),
-  ];
+  const errors = validateManagerName(manager, 'fieldManager');
   if (errors.length > 0) throw invalidOptions(optionsKind, errors);
   return manager;
 };
@@ -208,7 +201,5 @@ const OPTIONS_OF: Readonly<Partial<Record<string, string>>> = {
   PATCH: 'PatchOptions',
   DELETE: 'DeleteOptions',
 };
-const MANAGER_LENGTH_MAX = 128;
-const UNPRINTABLE = /[\p{C}\u2028\u2029]/u;
-const ALL_UNPRINTABLE = new RegExp(UNPRINTABLE, 'gu');
+const ALL_UNPRINTABLE = /[\p{C}\u2028\u2029]/gu;
 const TRUE_WORDS = new Set(['true', '1', 'True', 'TRUE', 't', 'T', '']);
