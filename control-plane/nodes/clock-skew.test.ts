@@ -59,6 +59,15 @@ it.each([
   expect(probe.skewOf(reading)).toBeUndefined();
 });
 
+it('takes one measurement from a probe, however often an agent answers it', async () => {
+  const clock = new ManualClock();
+  const probe = new ClockProbe(clock);
+  const answer = { probe: probe.next(), heldMs: 10_000, wallMs: 0 };
+  await clock.advance(10_000);
+  expect(probe.skewOf(answer)).toBeDefined();
+  expect(probe.skewOf({ ...answer, wallMs: 5_000_000 })).toBeUndefined();
+});
+
 const off = { type: 'ClockSkewed', status: 'True' };
 const agrees = { type: 'ClockSkewed', status: 'False' };
 

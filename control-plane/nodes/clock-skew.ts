@@ -18,19 +18,22 @@ export interface ClockSkew {
 export class ClockProbe {
   private number = 0n;
   private sentAtMs = 0;
+  /** One probe is one measurement, however often an agent answers it. */
+  private isAnswered = true;
 
   constructor(private readonly clock: Clock) {}
 
   /** The number of a probe that is sent now. */
   next(): bigint {
     this.sentAtMs = this.clock.monotonicMs();
+    this.isAnswered = false;
     return ++this.number;
   }
 
   /** Undefined for what answers no probe, or another than the last, or cannot be. */
   skewOf(reading: ClockReading | undefined): ClockSkew | undefined {
-    if (reading === undefined || this.number === 0n || reading.probe !== this.number)
-      return undefined;
+    if (reading === undefined || this.isAnswered || reading.probe !== this.number) return undefined;
+    this.isAnswered = true;
     const { heldMs, wallMs } = reading;
     const passedMs = this.clock.monotonicMs() - this.sentAtMs;
     const isPossible =
