@@ -3,6 +3,8 @@
 
 #include "monitor.h"
 
+enum { EXIT_BYTES = 3072 };
+
 static void json_string(char *to, size_t size, const char *from) {
   size_t used = 0;
   for (; *from != '\0' && used + 8 < size; from++) {
@@ -14,9 +16,19 @@ static void json_string(char *to, size_t size, const char *from) {
   to[used] = '\0';
 }
 
+int reserve_exit_file(struct monitor *monitor) {
+  cleanup_close int dir = open_host(AT_FDCWD, monitor->plan->dir, O_PATH | O_DIRECTORY, 0);
+  monitor->exit_fd = open_host(dir, "exit.new", O_WRONLY | O_CREAT | O_TRUNC, 0600);
+  if (monitor->exit_fd >= 0 &&
+      (fallocate(monitor->exit_fd, 0, 0, EXIT_BYTES) == 0 || errno == EOPNOTSUPP)) {
+    return 0;
+  }
+  return fail("monitor", "reserve room for the exit");
+}
+
 /* Durable and whole before anyone is told. */
 static void write_exit_file(const struct monitor *monitor) {
-  char text[3072], error[2600];
+  char text[EXIT_BYTES], error[2600];
   json_string(error, sizeof error, monitor->start_error);
   int length = snprintf(
       text, sizeof text,
@@ -26,8 +38,8 @@ static void write_exit_file(const struct monitor *monitor) {
       (unsigned long long)monitor->started_at_ms, (unsigned long long)monitor->finished_at_ms,
       error);
   cleanup_close int dir = open_host(AT_FDCWD, monitor->plan->dir, O_PATH | O_DIRECTORY, 0);
-  cleanup_close int fd = open_host(dir, "exit.new", O_WRONLY | O_CREAT | O_TRUNC, 0600);
-  if (fd < 0 || !write_all(fd, text, (size_t)length)) return;
+  int fd = monitor->exit_fd;
+  if (!write_all(fd, text, (size_t)length) || ftruncate(fd, length) < 0) return;
   fsync(fd);
   renameat(dir, "exit.new", dir, "exit");
 }

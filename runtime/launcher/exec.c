@@ -209,6 +209,7 @@ void run_exec(struct monitor *container, int client, uint32_t plan_bytes) {
     if (container->connections[i].fd >= 0) close(container->connections[i].fd);
   }
   if (container->log.fd >= 0) close(container->log.fd);
+  if (container->exit_fd >= 0) close(container->exit_fd);
   if (container->input >= 0) close(container->input);
   if (container->oom.dir >= 0) close(container->oom.dir);
   if (container->oom.event >= 0) close(container->oom.event);

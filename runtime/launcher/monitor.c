@@ -160,7 +160,7 @@ struct monitor *monitor_new(struct plan *plan, int client) {
   monitor->plan = plan;
   monitor->status = STATUS_CREATED;
   monitor->child_fd = monitor->program_fd = monitor->socket = monitor->input = -1;
-  monitor->listener = monitor->signals = monitor->log.fd = -1;
+  monitor->listener = monitor->signals = monitor->exit_fd = monitor->log.fd = -1;
   monitor->oom.dir = monitor->oom.event = -1;
   monitor->output[0] = monitor->output[1] = -1;
   monitor->input_bytes = buffers;
@@ -225,7 +225,7 @@ static int check_plan(const struct plan *plan) {
 static int open_all(struct monitor *monitor) {
   const struct plan *plan = monitor->plan;
   watch_oom(&monitor->oom, plan->oom_dir);
-  if (log_open(&monitor->log, plan) < 0) return -1;
+  if (log_open(&monitor->log, plan) < 0 || reserve_exit_file(monitor) < 0) return -1;
   return (monitor->listener = listen_at(plan->socket_path)) < 0 ? -1 : 0;
 }
 

@@ -74,6 +74,7 @@ struct monitor {
   int output[2]; /* stdout and stderr, or the pty master and -1 */
   int input;     /* -1 when closed */
   int listener, signals;
+  int exit_fd; /* where the end is written down, with room for it */
   size_t input_start, input_end;
   char *input_bytes; /* PIECE_BYTES */
   bool input_closes;
@@ -125,6 +126,8 @@ bool takes_output(struct monitor *monitor);
 bool is_drained(const struct monitor *monitor, bool had_output);
 
 /* ending.c */
+/* Before it is needed: a disk that is full by then would make the exit code unknown. */
+int reserve_exit_file(struct monitor *monitor);
 void announce_exit(struct monitor *monitor);
 void tell_exit(struct monitor *monitor, struct connection *connection);
 /* Answers those whose requests came too late, and has clients take the last bytes and go. Closing first

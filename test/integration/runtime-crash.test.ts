@@ -4,10 +4,13 @@ import {
   copyFileSync,
   existsSync,
   mkdirSync,
+  mkdtempSync,
   readdirSync,
   readFileSync,
+  rmSync,
   writeFileSync,
 } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 import type { ContainerRuntime } from '../../runtime/container-runtime';
@@ -51,6 +54,60 @@ const destroyMountsOnly = async (host: RuntimeHost): Promise<void> => {
     execFileSync('umount', ['-l', join(host.runDir, 'sandboxes/box', name)]);
   }
 };
+
+describe('the runtime on full disks', () => {
+  let disk: string;
+  let host: RuntimeHost;
+
+  beforeEach(async () => {
+    disk = mkdtempSync(join(tmpdir(), 'disk-'));
+    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=24m', 'none', disk]);
+    host = await openRuntimeHost({ parentDir: disk });
+    await host.runtime.createSandbox(sandboxSpec('box'));
+  });
+
+  afterEach(async () => {
+    await host.close();
+    execFileSync('umount', [disk]);
+    rmSync(disk, { recursive: true });
+  });
+
+  it('makes nothing by half, takes over what runs, and goes on once there is room', async () => {
+    const start = async (runtime: ContainerRuntime, id: string, script: string) => {
+      await runtime.createContainer(containerSpec(host, id, script));
+      return runtime.startContainer(id);
+    };
+    await start(host.runtime, 'kept', 'exec sleep 1000');
+    const ends = await start(
+      host.runtime,
+      'ends',
+      'trap "exit 9" TERM; while :; do sleep 0.1; done',
+    );
+    if (ends.status !== 'running') throw new Error('it does not run');
+    const filler = join(disk, 'filler');
+    expect(() => execFileSync('dd', ['if=/dev/zero', `of=${filler}`, 'bs=4k'])).toThrow();
+    const ids = Array.from({ length: 3 }, (_none, index) => `new-${index}`);
+    for (const id of ids)
+      await expect(start(host.runtime, id, 'true')).rejects.toThrow(/no space left|ENOSPC/i);
+    const there = ['ends', 'kept'];
+    expect(host.runtime.containers().map(({ id }) => id)).toEqual(['kept', 'ends']);
+    expect(readdirSync(join(host.runDir, 'containers')).sort()).toEqual(there);
+    expect(readdirSync(join(host.stateDir, 'containers')).sort()).toEqual(there);
+    await host.runtime[Symbol.asyncDispose]();
+    process.kill(ends.pid, 'SIGTERM');
+    await until(() => processesNamed(host, 'dhow-monitor').length === 1);
+    const again = await host.reopen();
+    expect(again.container('kept')).toMatchObject({ status: 'running' });
+    expect(exitOf(again, 'ends')).toMatchObject({ exitCode: 9 });
+    expect(await collect(await again.exec('kept', execSpec('echo up')))).toMatchObject({
+      stdout: 'up\n',
+    });
+    await again.removeContainer('kept');
+    rmSync(filler);
+    await start(again, 'after', 'exit 3');
+    expect(await waitForExit(again, 'after')).toMatchObject({ exitCode: 3 });
+  });
+});
 
 describe('the runtime after a crash', () => {
   let host: RuntimeHost;

@@ -60,11 +60,13 @@ export const openRuntimeHost = async (
     readonly logMaxBytes?: number;
     readonly logMaxFiles?: number;
     readonly launcherPath?: string;
+    /** Where its folder is made; by default where all temporary ones are. */
+    readonly parentDir?: string;
     readonly limits?: Partial<RuntimeLimits>;
   } = {},
 ): Promise<RuntimeHost> => {
-  const { launcherPath = buildLauncher() } = more;
-  const dir = mkdtempSync(join(tmpdir(), 'rt-'));
+  const { launcherPath = buildLauncher(), parentDir = tmpdir() } = more;
+  const dir = mkdtempSync(join(parentDir, 'rt-'));
   const cgroupParent = `dhow-test/${basename(dir)}`;
   const options = {
     runDir: join(dir, 'run'),
