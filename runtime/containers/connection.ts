@@ -1,5 +1,6 @@
 import { connect, type Socket } from 'node:net';
 
+import { systemClock } from '../../lib/clock';
 import { encodeFrame, FrameReader, type Frame } from './frames';
 
 export interface ConnectionHandlers {
@@ -25,8 +26,24 @@ export class FrameConnection {
     socket.on('close', () => this.close());
   }
 
-  /** Never waits: who listens at a path of this machine is reached at once, or not at all. @throws */
-  static open(path: string, handlers: ConnectionHandlers): Promise<FrameConnection> {
+  /**
+   * Who listens at a path of this machine is reached at once, or not at all, unless very many come at
+   * the same time: then it takes its turn, for some seconds at most. @throws
+   */
+  static async open(path: string, handlers: ConnectionHandlers): Promise<FrameConnection> {
+    const giveUpMs = systemClock.monotonicMs() + CROWD_MAX_MS;
+    for (;;) {
+      try {
+        return await FrameConnection.tryOpen(path, handlers);
+      } catch (error) {
+        const isCrowded = (error as NodeJS.ErrnoException).code === 'EAGAIN';
+        if (!isCrowded || systemClock.monotonicMs() > giveUpMs) throw error;
+        await systemClock.sleep(CROWD_PAUSE_MS);
+      }
+    }
+  }
+
+  private static tryOpen(path: string, handlers: ConnectionHandlers): Promise<FrameConnection> {
     // eslint-disable-next-line no-restricted-syntax -- connect(2) does not wait
     return new Promise((resolve, reject) => {
       const socket = connect(path);
@@ -86,3 +103,7 @@ export class FrameConnection {
     for (const frame of frames) if (!this.closed) this.handlers.onFrame(frame);
   }
 }
+
+/** The queue of a listener is full: connect(2) does not wait for room in it. */
+const CROWD_MAX_MS = 10_000;
+const CROWD_PAUSE_MS = 10;

@@ -50,7 +50,11 @@ export class MonitoredProcess implements ExecProcess {
         onClose: () => process.end(new RuntimeError('exec', 'the connection to it was lost')),
       });
     } catch (cause) {
-      throw new RuntimeError('exec', 'the container is not running', { cause });
+      const isCrowded = (cause as NodeJS.ErrnoException).code === 'EAGAIN';
+      const why = isCrowded
+        ? 'too many come to the container at once'
+        : 'the container is not running';
+      throw new RuntimeError('exec', why, { cause });
     }
     try {
       void process.connection.send(request);

@@ -290,6 +290,14 @@ describe('streams of a container', () => {
     }
   });
 
+  it('lets in very many execs that come at once, one after the other', async () => {
+    await start('c1', 'exec sleep 1000');
+    const runOne = async (_none: unknown, i: number) =>
+      (await collect(await host.runtime.exec('c1', execSpec(`exit ${i % 7}`)))).exitCode;
+    const codes = await Promise.all(Array.from({ length: 300 }, runOne));
+    expect(codes).toEqual(codes.map((_code, i) => i % 7));
+  });
+
   it('tells how an exec ended by which its container did', async () => {
     const wait = 'while [ ! -e /go ]; do :; done; exit 6';
     for (let i = 0; i < 25; i++) {
