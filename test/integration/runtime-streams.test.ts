@@ -255,7 +255,9 @@ describe('streams of a container', () => {
     const beforeKib = sizeOf();
     const rotated = () => readdirSync(host.logDir).length;
     await until(() => rotated() === LOG_MAX_FILES);
-    expect(sizeOf() - beforeKib).toBeLessThan(256);
+    // A build that checks itself remembers what it has checked.
+    const mostKib = process.env['SANITIZE'] === undefined ? 256 : 1024;
+    expect(sizeOf() - beforeKib).toBeLessThan(mostKib);
     // The container may end before it has told how this did.
     await collect(await host.runtime.exec('c1', execSpec('touch /stop')));
     expect(await waitForExit(host.runtime, 'c1')).toMatchObject({ exitCode: 0 });
