@@ -17,7 +17,7 @@ export interface LagHistogram {
 
 /**
  * Measures how late the event loop runs what is due, 20 times a second, and says who was at work when
- * it was later than `LATE_MS`. While nothing begins and the loop has little to do, it looks every
+ * it was later than `LATE_MS`. While nothing begins and the process has little to do, it looks every
  * `CALM_INTERVAL_MS` only: to wake so often would cost an idle agent more than all else that it does.
  */
 export class EventLoopMonitor implements Disposable {
@@ -26,7 +26,7 @@ export class EventLoopMonitor implements Disposable {
   private count = 0;
   private dueMs = 0;
   private quietCount = 0;
-  private utilization = performance.eventLoopUtilization();
+  private cpu = process.cpuUsage();
   private callOff: () => void = () => undefined;
 
   constructor(private readonly deps: EventLoopMonitorDeps) {
@@ -55,6 +55,7 @@ export class EventLoopMonitor implements Disposable {
   private watchClosely(): void {
     if (this.isCalm) {
       this.callOff();
+      this.cpu = process.cpuUsage();
       this.sampleIn(INTERVAL_MS);
     }
     this.quietCount = 0;
@@ -65,6 +66,7 @@ export class EventLoopMonitor implements Disposable {
     this.dueMs = clock.monotonicMs() + ms;
     this.callOff = clock.after(ms, () => {
       this.sample();
+      this.quietCount = this.wasBusy(ms) ? 0 : this.quietCount + 1;
       this.sampleIn(this.isCalm ? CALM_INTERVAL_MS : INTERVAL_MS);
     });
   }
@@ -86,14 +88,13 @@ export class EventLoopMonitor implements Disposable {
         'event loop was late',
       );
     activities.forgetEnded();
-    this.quietCount = this.wasBusy() ? 0 : this.quietCount + 1;
   }
 
-  /** Whether the loop had much to do since the last look, named or not. */
-  private wasBusy(): boolean {
-    const before = this.utilization;
-    this.utilization = performance.eventLoopUtilization();
-    return performance.eventLoopUtilization(this.utilization, before).utilization > BUSY;
+  /** Whether there was much to do since the last look, named or not. */
+  private wasBusy(waitedMs: number): boolean {
+    const { user, system } = process.cpuUsage(this.cpu);
+    this.cpu = process.cpuUsage();
+    return (user + system) / 1000 > waitedMs * BUSY;
   }
 }
 
@@ -102,6 +103,7 @@ const INTERVAL_MS = 50;
 const CALM_INTERVAL_MS = 5_000;
 /** A burst of work ends in less; each look costs a tenth of what the start of a container does. */
 const QUIET_COUNT = 3;
+/** Of one processor. By its own time: a loop that others keep from running has no more to do. */
 const BUSY = 0.1;
 const LATE_MS = 100;
 const NAMES_MAX = 8;
