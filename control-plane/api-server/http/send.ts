@@ -78,5 +78,6 @@ class CoalescingWriter {
 }
 
 const EMPTY = new Uint8Array(0);
-const MAX_BUFFERED_BYTES = 1024 * 1024;
+/** Thousands of readers may be slow at once. */
+const MAX_BUFFERED_BYTES = 256 * 1024;
 const SLOW_READER_MS = 30_000;
