@@ -75,14 +75,12 @@ const waitForOne = async (
   awaited: Awaited,
   timeoutMs: number,
 ): Promise<void> => {
-  let first: ApiObject | undefined;
-  let isSeen = false;
+  const seen: { first?: ApiObject } = {};
   try {
     // The present state is looked at even by who does not want to wait.
     await waitUntil(context, place, Math.max(timeoutMs, LOOK_MS), async (state) => {
-      first ??= state;
-      isSeen ||= state !== undefined;
-      if (awaited.kind === 'delete') return state === undefined || isAnother(state, first);
+      if (state !== undefined) seen.first ??= state;
+      if (awaited.kind === 'delete') return state === undefined || isAnother(state, seen.first);
       if (state === undefined) return false;
       if (awaited.holds(state)) return true;
       await failEarly(context, state, awaited);
@@ -93,7 +91,7 @@ const waitForOne = async (
     });
   } catch (error) {
     const { plural, group } = place.info;
-    if (error instanceof UsageError && !isSeen) {
+    if (error instanceof UsageError && seen.first === undefined) {
       throw notFound(plural, group, place.name);
     }
     throw error;

@@ -73,7 +73,7 @@ export const CLUSTER_EFFECTS: Effects = {
       ...kept('tokens are not mounted, which is all that false asks for'),
     },
     imagePullSecrets: shown(
-      'control-plane/api-server/pods/pods.test.ts: gives a pod the pull secrets of its account',
+      'control-plane/api-server/admission/service-account.test.ts: gives a pod the pull secrets of its account',
     ),
     secrets: kept('a list for readers: holding pods to it is refused'),
   },
