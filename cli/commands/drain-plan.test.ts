@@ -1,5 +1,6 @@
+import { ApiError } from '../../api/errors';
 import type { Pod } from '../../api/types';
-import { drainPlan, type DrainChoices } from './drain-plan';
+import { drainPlan, isOfGoingNamespace, type DrainChoices } from './drain-plan';
 
 const NONE: DrainChoices = { ignoreDaemonsets: false, force: false, deleteEmptydirData: false };
 const ALL: DrainChoices = { ignoreDaemonsets: true, force: true, deleteEmptydirData: true };
@@ -42,4 +43,13 @@ it('evicts all but pods of daemon sets and of the node itself', () => {
     'deleting Pods that declare no controller: default/bare',
   ]);
   expect(refusals).toEqual([]);
+});
+
+it('tells a namespace that is going from other refusals', () => {
+  const refused = (reason: string) =>
+    new ApiError('Forbidden', 'no', { details: { causes: [{ reason, message: 'm' }] } });
+  expect(isOfGoingNamespace(refused('NamespaceTerminating'))).toBe(true);
+  expect(isOfGoingNamespace(refused('Other'))).toBe(false);
+  expect(isOfGoingNamespace(new ApiError('Forbidden', 'no'))).toBe(false);
+  expect(isOfGoingNamespace(new Error('NamespaceTerminating'))).toBe(false);
 });

@@ -1,3 +1,4 @@
+import { hasReason, type ApiError } from '../../api/errors';
 import { controllerOf } from '../../api/owners';
 import type { Pod } from '../../api/types';
 
@@ -74,3 +75,8 @@ const isOfDaemonSet = (pod: Pod): boolean => controllerOf(pod)?.kind === 'Daemon
 
 const hasLocalStorage = ({ spec }: Pod): boolean =>
   (spec.volumes ?? []).some(({ emptyDir }) => emptyDir !== undefined);
+
+/** Nothing is evicted from a namespace that is going: its pods are deleted all the same. */
+export const isOfGoingNamespace = (error: unknown): error is ApiError =>
+  hasReason(error, 'Forbidden') &&
+  (error.details?.causes ?? []).some(({ reason }) => reason === 'NamespaceTerminating');

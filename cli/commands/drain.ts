@@ -1,6 +1,6 @@
 import { hasReason } from '../../api/errors';
 import { NODES, PODS, pathOf } from '../../api/resources';
-import type { Pod } from '../../api/types';
+import type { ObjectName, Pod } from '../../api/types';
 import { queryOf } from '../../client/rest-client';
 import { systemClock } from '../../lib/clock';
 import { stringifyJson } from '../../lib/json';
@@ -12,7 +12,7 @@ import { select, type Selected } from '../selection';
 import { UsageError } from '../usage-error';
 import { FOR_EVER_MS, statesOf, withinTime } from '../waiting';
 import { cordon, nodeArguments } from './cordon';
-import { drainPlan, placeOf } from './drain-plan';
+import { drainPlan, isOfGoingNamespace, placeOf } from './drain-plan';
 
 export interface DrainOptions extends ChangeOptions {
   readonly ignoreDaemonsets?: boolean;
@@ -145,10 +145,10 @@ const evictPod = async (
   signal.throwIfAborted();
 };
 
-/** False when it has to wait, for the sake of a disruption budget: 429. */
+/** False when it has to wait, for the sake of a disruption budget or of its namespace's own deletion. */
 const isAccepted = async (
   { client, terminal }: CliContext,
-  { metadata: { namespace = '', name } }: Pod,
+  { metadata: { namespace = '', name, uid = '' } }: Pod,
   { gracePeriodSeconds, telling: { dryRun } }: Request,
   signal: AbortSignal,
 ): Promise<boolean> => {
@@ -169,11 +169,29 @@ const isAccepted = async (
     return true;
   } catch (error) {
     if (hasReason(error, 'NotFound')) return true;
-    if (!hasReason(error, 'TooManyRequests')) throw error;
+    const isOfNamespace = isOfGoingNamespace(error);
+    if (!isOfNamespace && !hasReason(error, 'TooManyRequests')) throw error;
+    // Whoever deletes the namespace deletes the pod: then there is nothing left to ask for.
+    if (isOfNamespace && (await isGoing(client, { namespace, name, uid }, signal))) return true;
     terminal.err.write(
       `error when evicting pods/"${name}" -n "${namespace}" (will retry after ${RETRY_MS / 1000}s): ${error.message}\n`,
     );
     return false;
+  }
+};
+
+/** Is the pod deleted, or marked for it? */
+const isGoing = async (
+  client: Pick<CliContext['client'], 'get'>,
+  { uid, ...name }: ObjectName & { readonly uid: string },
+  signal: AbortSignal,
+): Promise<boolean> => {
+  try {
+    const { metadata } = await client.get(PODS, name, signal);
+    return metadata.uid !== uid || metadata.deletionTimestamp !== undefined;
+  } catch (error) {
+    if (hasReason(error, 'NotFound')) return true;
+    throw error;
   }
 };
 
