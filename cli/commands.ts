@@ -58,6 +58,8 @@ const buildProgram = async (
   const program = new Command('dhow')
     .description('A lightweight, Kubernetes-style orchestrator that explains every placement.')
     .exitOverride()
+    // An option after a subcommand is the subcommand's, also where its parent has one of that name.
+    .enablePositionalOptions()
     .helpCommand(false)
     .configureHelp({ sortSubcommands: false })
     .addHelpText('after', PROGRAM_EXAMPLES);
@@ -115,6 +117,7 @@ const DEFINITIONS: ReadonlyMap<string, () => Promise<Define>> = new Map([
   ['describe', async () => (await reading()).defineDescribe],
   ['logs', async () => (await reading()).defineLogs],
   ['apply', async () => (await writing()).defineApply],
+  ['create', async () => (await import('./syntax/create.js')).defineCreate],
   ['delete', async () => (await writing()).defineDelete],
   ['exec', async () => (await writing()).defineExec],
   ['label', async () => (await changing()).defineLabel],
@@ -122,12 +125,15 @@ const DEFINITIONS: ReadonlyMap<string, () => Promise<Define>> = new Map([
   ['scale', async () => (await changing()).defineScale],
   ['rollout', async () => (await import('./syntax/rollout.js')).defineRollout],
   ['wait', async () => (await import('./syntax/waiting.js')).defineWait],
+  ['set', async () => (await import('./syntax/set.js')).defineSet],
   ['patch', async () => (await changing()).definePatch],
   ['cordon', async () => (await nodes()).defineCordon],
   ['uncordon', async () => (await nodes()).defineUncordon],
   ['drain', async () => (await nodes()).defineDrain],
   ['taint', async () => (await nodes()).defineTaint],
   ['why', async () => (await explaining()).defineWhy],
+  ['auth', async () => (await import('./syntax/server.js')).defineAuth],
+  ['api-versions', async () => (await import('./syntax/server.js')).defineApiVersions],
   ['decisions', async () => (await explaining()).defineDecisions],
   ['image', async () => (await import('./syntax/images.js')).defineImage],
 ]);

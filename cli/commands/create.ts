@@ -1,0 +1,267 @@
+import { ApiError, hasReason } from '../../api/errors';
+import { pathOf } from '../../api/resources';
+import type { ApiObject } from '../../api/types';
+import { queryOf } from '../../client/rest-client';
+import { stringifyJson } from '../../lib/json';
+import { tell, tellingOf, type OutcomeOptions } from '../changing';
+import type { CliContext } from '../context';
+import { readManifests } from '../manifests';
+import { kindName } from '../selection';
+import { UsageError } from '../usage-error';
+import { readEntries, type DataSources } from './data-sources';
+import * as drafts from './drafts';
+import { collectFound } from './found';
+
+export type CreateOptions = OutcomeOptions;
+
+/** Creates one object, or shows what would be created. */
+const create = async (
+  context: CliContext,
+  draft: drafts.Draft,
+  options: CreateOptions,
+): Promise<void> => {
+  const telling = tellingOf(options);
+  const info = await context.resolve(kindName(draft.apiVersion, draft.kind));
+  const { namespace: own } = draft.metadata as { readonly namespace?: string };
+  const namespace = info.isNamespaced ? (own ?? context.namespace ?? 'default') : '';
+  const isPlaced = info.isNamespaced && context.isNamespaceForced;
+  const metadata = isPlaced ? { ...draft.metadata, namespace } : draft.metadata;
+  const object = { ...draft, metadata } as ApiObject;
+  if (telling.dryRun === 'client') {
+    tell(context, telling, { info, object, told: 'created' });
+    return;
+  }
+  const query = queryOf({
+    fieldManager: telling.fieldManager,
+    fieldValidation: 'Strict',
+    dryRun: telling.dryRun === 'server' ? 'All' : undefined,
+  });
+  const made = await context.client.json<ApiObject>({
+    method: 'POST',
+    path: pathOf(info, namespace) + query,
+    body: stringifyJson(object),
+    signal: context.signal,
+  });
+  tell(context, telling, { info, object: made, told: 'created' });
+};
+
+/** Creates what manifests describe; what is there already is an error. */
+export const createFromFiles = async (
+  context: CliContext,
+  options: CreateOptions & { readonly filename?: readonly string[]; readonly recursive?: boolean },
+): Promise<void> => {
+  if (options.filename === undefined)
+    throw new UsageError('must specify -f FILE, or a kind: dhow create --help');
+  const manifests = await readManifests(options.filename, {
+    isRecursive: options.recursive === true,
+  });
+  const { failure } = await collectFound(manifests, async ({ object, source }) => {
+    try {
+      await create(context, object, options);
+    } catch (error) {
+      if (!(error instanceof ApiError) || error.reason === 'ServiceUnavailable') throw error;
+      throw new ApiError(error.reason, `error when creating "${source}": ${error.message}`, {
+        cause: error,
+      });
+    }
+  });
+  if (failure !== undefined) throw failure;
+};
+
+/** As `create`, with a refusal in kubectl's words. */
+const createNew = async (
+  context: CliContext,
+  draft: drafts.Draft,
+  options: CreateOptions,
+): Promise<void> => {
+  try {
+    await create(context, draft, options);
+  } catch (error) {
+    if (!hasReason(error, 'AlreadyExists')) throw error;
+    const what = draft.kind.toLowerCase();
+    throw new UsageError(`failed to create ${what}: ${error.message}`, { cause: error });
+  }
+};
+
+export const createNamespace = (
+  context: CliContext,
+  name: string,
+  options: CreateOptions,
+): Promise<void> => create(context, drafts.namespaceDraft(name), options);
+
+export const createServiceAccount = (
+  context: CliContext,
+  name: string,
+  options: CreateOptions,
+): Promise<void> => createNew(context, drafts.serviceAccountDraft(name), options);
+
+export const createConfigMap = (
+  context: CliContext,
+  name: string,
+  options: CreateOptions & DataSources,
+): Promise<void> => createNew(context, drafts.configMapDraft(name, readEntries(options)), options);
+
+export const createGenericSecret = (
+  context: CliContext,
+  name: string,
+  options: CreateOptions & DataSources & { readonly type?: string },
+): Promise<void> =>
+  createNew(context, drafts.secretDraft(name, readEntries(options), options.type), options);
+
+export interface RegistryOptions extends CreateOptions {
+  readonly dockerServer?: string;
+  readonly dockerUsername?: string;
+  readonly dockerPassword?: string;
+  readonly dockerEmail?: string;
+}
+
+export const createRegistrySecret = (
+  context: CliContext,
+  name: string,
+  options: RegistryOptions,
+): Promise<void> => {
+  const {
+    dockerServer: server = 'https://index.docker.io/v1/',
+    dockerUsername: username,
+    dockerPassword: password,
+    dockerEmail: email,
+  } = options;
+  if (username === undefined || password === undefined) {
+    throw new UsageError(
+      'either --from-file or the combination of --docker-username, --docker-password and --docker-server is required',
+    );
+  }
+  const entries = drafts.registryEntries({
+    server,
+    username,
+    password,
+    ...(email === undefined ? {} : { email }),
+  });
+  return create(
+    context,
+    drafts.secretDraft(name, entries, 'kubernetes.io/dockerconfigjson'),
+    options,
+  );
+};
+
+export const createTlsSecret = (
+  context: CliContext,
+  name: string,
+  options: CreateOptions & { readonly cert?: string; readonly key?: string },
+): Promise<void> => {
+  const { cert, key } = options;
+  if (cert === undefined || key === undefined)
+    throw new UsageError('key and certificate must be specified: --cert FILE --key FILE');
+  const entries = readEntries({ fromFile: [`tls.crt=${cert}`, `tls.key=${key}`] });
+  return createNew(context, drafts.secretDraft(name, entries, 'kubernetes.io/tls'), options);
+};
+
+export interface CreateDeploymentOptions extends CreateOptions {
+  readonly image?: readonly string[];
+  readonly replicas?: number;
+  readonly port?: number;
+}
+
+export const createDeployment = (
+  context: CliContext,
+  name: string,
+  command: readonly string[],
+  options: CreateDeploymentOptions,
+): Promise<void> => {
+  const { image: images = [], replicas = 1, port } = options;
+  if (images.length === 0) throw new UsageError('required flag(s) "image" not set');
+  return create(
+    context,
+    drafts.deploymentDraft(name, {
+      images,
+      replicas,
+      command,
+      ...(port === undefined ? {} : { port }),
+    }),
+    options,
+  );
+};
+
+export interface CreateRoleOptions extends CreateOptions {
+  readonly verb?: readonly string[];
+  readonly resource?: readonly string[];
+  readonly resourceName?: readonly string[];
+  readonly nonResourceUrl?: readonly string[];
+}
+
+const createAnyRole =
+  (isOfCluster: boolean) =>
+  async (context: CliContext, name: string, options: CreateRoleOptions): Promise<void> => {
+    const resources = await Promise.all(
+      (options.resource ?? []).map(async (text) => {
+        const [kind = '', subresource] = text.split('/');
+        const { group, plural } = await context.resolve(kind);
+        return { group, resource: subresource === undefined ? plural : `${plural}/${subresource}` };
+      }),
+    );
+    const {
+      verb: verbs = [],
+      resourceName: resourceNames = [],
+      nonResourceUrl: nonResourceURLs = [],
+    } = options;
+    const rules = { verbs, resources, resourceNames, nonResourceURLs };
+    return create(context, drafts.roleDraft(name, isOfCluster, rules), options);
+  };
+
+export const createRole = createAnyRole(false);
+export const createClusterRole = createAnyRole(true);
+
+export interface CreateBindingOptions extends CreateOptions {
+  readonly role?: string;
+  readonly clusterrole?: string;
+  readonly user?: readonly string[];
+  readonly group?: readonly string[];
+  readonly serviceaccount?: readonly string[];
+}
+
+const createAnyBinding =
+  (isOfCluster: boolean) =>
+  (context: CliContext, name: string, options: CreateBindingOptions): Promise<void> => {
+    const {
+      role,
+      clusterrole,
+      user: users = [],
+      group: groups = [],
+      serviceaccount: serviceAccounts = [],
+    } = options;
+    const binding = {
+      ...(role === undefined ? {} : { role }),
+      ...(clusterrole === undefined ? {} : { clusterRole: clusterrole }),
+      users,
+      groups,
+      serviceAccounts,
+    };
+    return createNew(context, drafts.bindingDraft(name, isOfCluster, binding), options);
+  };
+
+export const createRoleBinding = createAnyBinding(false);
+export const createClusterRoleBinding = createAnyBinding(true);
+
+export interface CreatePriorityClassOptions extends CreateOptions {
+  readonly value?: string;
+  readonly globalDefault?: boolean;
+  readonly description?: string;
+  readonly preemptionPolicy?: string;
+}
+
+export const createPriorityClass = (
+  context: CliContext,
+  name: string,
+  options: CreatePriorityClassOptions,
+): Promise<void> => {
+  const { value = '0', globalDefault = false, description, preemptionPolicy } = options;
+  if (!/^-?\d{1,10}$/.test(value))
+    throw new UsageError(`--value: "${value}" is not a whole number`);
+  const fields = {
+    value: Number(value),
+    globalDefault,
+    ...(description === undefined ? {} : { description }),
+    ...(preemptionPolicy === undefined ? {} : { preemptionPolicy }),
+  };
+  return createNew(context, drafts.priorityClassDraft(name, fields), options);
+};
