@@ -1,5 +1,6 @@
-import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { readdirSync, statSync } from 'node:fs';
 import { basename, join } from 'node:path';
+import { readWithin } from '../../lib/files';
 import { UsageError } from '../usage-error';
 
 /** Where the entries of a config map or a secret come from. */
@@ -38,20 +39,23 @@ const addFile = (source: string, add: Add): void => {
   if (!isFolder) {
     add(
       equals < 0 ? basename(path) : source.slice(0, equals),
-      reading(path, () => readFileSync(path)),
+      reading(path, () => readWithin(path, ENTRY_BYTES_MAX)),
     );
     return;
   }
   if (equals >= 0) throw new UsageError('cannot give a key name for a directory path');
   for (const name of readdirSync(path).sort()) {
     const file = join(path, name);
-    if (statSync(file).isFile()) add(name, readFileSync(file));
+    if (statSync(file).isFile()) add(name, readWithin(file, ENTRY_BYTES_MAX));
   }
 };
 
 /** Lines `KEY=VALUE`; a bare `KEY` takes its value from our environment. */
 const addEnvFile = (file: string, add: Add): void => {
-  const text = reading(file, () => readFileSync(file, 'utf8')).replace(/^\ufeff/, '');
+  const text = reading(file, () => readWithin(file, ENTRY_BYTES_MAX).toString()).replace(
+    /^\ufeff/,
+    '',
+  );
   for (const given of text.split(/\r?\n/)) {
     const line = given.trimStart();
     if (line === '' || line.startsWith('#')) continue;
@@ -71,3 +75,6 @@ const reading = <T>(path: string, read: () => T): T => {
     throw new UsageError(`error reading ${path}: ${(error as Error).message}`, { cause: error });
   }
 };
+
+/** More than the server takes in one object: it says so better than we could. */
+const ENTRY_BYTES_MAX = 4 * 1024 * 1024;

@@ -1,7 +1,7 @@
-import { readFileSync } from 'node:fs';
 import { readYaml, YamlError } from '../../api/yaml';
 import type { ApiObject } from '../../api/types';
 import type { PatchType } from '../../client/api-client';
+import { readWithin } from '../../lib/files';
 import { changeEach, type ChangeOptions } from '../changing';
 import type { CliContext } from '../context';
 import { contentOf } from '../output/object-diff';
@@ -42,7 +42,7 @@ const bodyOf = ({ patch: given, patchFile }: PatchOptions): unknown => {
   if ((given === undefined) === (patchFile === undefined)) {
     throw new UsageError('must specify --patch or --patch-file, one of them');
   }
-  const text = given ?? readFileSync(patchFile ?? '', 'utf8');
+  const text = given ?? readWithin(patchFile ?? '', PATCH_BYTES_MAX);
   try {
     return readYaml(text)[0]?.value;
   } catch (error) {
@@ -56,3 +56,5 @@ const TYPES: Readonly<Record<string, PatchType>> = {
   merge: 'merge',
   strategic: 'strategic',
 };
+
+const PATCH_BYTES_MAX = 4 * 1024 * 1024;

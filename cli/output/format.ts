@@ -1,5 +1,5 @@
-import { readFileSync } from 'node:fs';
 import { toYaml } from '../../api/yaml/write';
+import { readWithin } from '../../lib/files';
 import { stringifyJson } from '../../lib/json';
 import { UsageError } from '../usage-error';
 import { printableJson } from './terminal';
@@ -59,11 +59,13 @@ const TEMPLATES: Readonly<Record<string, (argument: string) => (document: unknow
 
 const readText = (file: string): string => {
   try {
-    return readFileSync(file, 'utf8');
+    return readWithin(file, TEMPLATE_BYTES_MAX).toString();
   } catch (error) {
     throw new UsageError(`error reading the template ${file}: ${(error as Error).message}`);
   }
 };
+
+const TEMPLATE_BYTES_MAX = 1024 * 1024;
 
 const ALLOWED = [...FORMATS, ...Object.keys(TEMPLATES)].sort();
 
