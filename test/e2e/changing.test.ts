@@ -68,10 +68,13 @@ describe('dhow', () => {
       'error: node node-1 already has k taint(s) with same effect(s) and --overwrite is false\n',
     );
     expect(await cluster.must('taint', 'node', node, 'k-')).toBe('node/node-1 untainted\n');
-    await cluster.apply(deploymentYaml('web', 2, SLEEP));
-    await cluster.until('pods on the node', async () =>
+    // There is only one place for its pod, until it is to leave that.
+    expect(await cluster.must('cordon', 'node-2')).toBe('node/node-2 cordoned\n');
+    await cluster.apply(deploymentYaml('web', 1, SLEEP));
+    await cluster.until('a pod on the node', async () =>
       (await cluster.pods()).some(({ spec }) => spec.nodeName === node),
     );
+    await cluster.must('uncordon', 'node-2');
     const drained = await cluster.must('drain', node, '--timeout=60s');
     expect(drained).toMatch(
       /^node\/node-1 cordoned\nevicting pod default\/web-\S+\npod\/web-\S+ evicted\nnode\/node-1 drained\n$/,
