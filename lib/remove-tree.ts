@@ -29,14 +29,17 @@ export const removeTree = async (root: string): Promise<void> => {
 class Removal {
   private count = 0;
   private readonly device: number;
+  private readonly isFolder: boolean;
 
   constructor(private readonly root: Buffer) {
-    this.device = lstatSync(root).dev;
+    const stats = lstatSync(root);
+    this.device = stats.dev;
+    this.isFolder = stats.isDirectory();
   }
 
   async run(): Promise<void> {
     const { root } = this;
-    if (!lstatSync(root).isDirectory()) {
+    if (!this.isFolder) {
       await this.removeFile(root);
       return;
     }
@@ -47,9 +50,10 @@ class Removal {
 
   /** How many names it took away: fewer than `NAMES_AT_ONCE` means all of them. */
   private async empty(folder: Buffer): Promise<number> {
-    if (lstatSync(folder).dev !== this.device)
+    const { dev, size } = lstatSync(folder);
+    if (dev !== this.device)
       throw new Error(`another file system is mounted at ${folder.toString()}`);
-    const names = firstNames(folder);
+    const names = firstNames(folder, size);
     for (const { name, isFolder } of names) {
       const path = Buffer.concat([folder, SLASH, Buffer.from(name, 'latin1')]);
       if (!isFolder) {
@@ -80,10 +84,10 @@ class Removal {
 const isLarge = (path: Buffer): boolean => lstatSync(path).blocks > LARGE_BLOCKS;
 
 /** Not all of them: a folder with a million would stop everything else while it is read. */
-const firstNames = (path: Buffer): readonly Name[] => {
+const firstNames = (path: Buffer, folderBytes: number): readonly Name[] => {
   // Each byte of a name becomes one character, and back.
   const encoding = 'latin1';
-  if (lstatSync(path).size <= SHORT_FOLDER_BYTES)
+  if (folderBytes <= SHORT_FOLDER_BYTES)
     return readdirSync(path, { encoding, withFileTypes: true }).map(nameOf);
   const names: Name[] = [];
   const folder = opendirSync(path, { encoding, bufferSize: NAMES_AT_ONCE });
