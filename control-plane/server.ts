@@ -215,7 +215,9 @@ const announce = async ({
   readonly apiPort: number;
 }): Promise<ServerStarted> => {
   const { host } = parseAddress(config.listen);
-  const agentsPort = await nodes.listen(config.agentsListen ?? hostPort(host, apiPort + 1));
+  // Beside a port that was picked because it was free, the next one need not be.
+  const next = parseAddress(config.listen).port === 0 ? 0 : apiPort + 1;
+  const agentsPort = await nodes.listen(config.agentsListen ?? hostPort(host, next));
   const url = `https://${hostPort(isAnyAddress(host) ? '127.0.0.1' : host, apiPort)}`;
   const kubeconfig = await leaveKubeconfig({ config, pki }, url);
   const { id, secret } = await tokens.createForStart(config.joinTokenTtlSeconds * 1000);

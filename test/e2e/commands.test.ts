@@ -169,7 +169,9 @@ describe('what is printed', () => {
     expect(await cluster.dhow(...command, '-o', 'xml')).toMatchObject({
       code: 1,
       stdout: '',
-      stderr: expect.stringContaining('allowed formats are: json,name,wide,yaml'),
+      stderr: expect.stringContaining(
+        'allowed formats are: custom-columns,custom-columns-file,json,jsonpath,jsonpath-file,name,wide,yaml',
+      ),
     });
   });
 
@@ -242,7 +244,7 @@ describe('help', () => {
     [['logs', 'x', '-A'], /unknown option '-A'/],
     [['agent'], /--server/],
     [['help', 'nosuch'], /unknown command 'nosuch'/],
-    [['scale', 'deploy/web'], /kubectl does it on this cluster:\n.* scale \.\.\.\n$/],
+    [['edit', 'deploy/web'], /kubectl does it on this cluster:\n.* edit \.\.\.\n$/],
     [['top', 'pods'], /no command 'top' yet, and its server no part for it/],
   ])('dhow %j says what is wrong', async (args, message) => {
     const { code, stdout, stderr } = await runDhow(...args);
