@@ -3,8 +3,8 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { clusterPaths } from '../../cli/cluster-paths';
-import { isReady, podYaml, TestCluster } from './support/cluster';
-import { machineState } from './support/machine';
+import { isReady, podYaml } from './support/cluster';
+import { sharedCluster } from './support/shared-cluster';
 
 jest.setTimeout(300_000);
 
@@ -12,18 +12,7 @@ const NAME = 'e2e-crashes';
 const NODE = 'node-1';
 const ROUNDS = 5;
 
-let before: readonly string[];
-let cluster: TestCluster;
-
-beforeAll(async () => {
-  before = machineState(NAME);
-  cluster = await TestCluster.start(NAME, { nodes: 1 });
-});
-
-afterAll(async () => {
-  await cluster[Symbol.asyncDispose]();
-  expect(machineState(NAME)).toEqual(before);
-});
+const cluster = sharedCluster(NAME, { nodes: 1 });
 
 /** Everything that a pod of the node leaves somewhere, as lines. */
 const nodeState = (): readonly string[] => {

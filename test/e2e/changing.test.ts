@@ -1,22 +1,11 @@
-import { machineState } from './support/machine';
-import { deploymentYaml, TestCluster } from './support/cluster';
+import { sharedCluster } from './support/shared-cluster';
+import { deploymentYaml } from './support/cluster';
 
 jest.setTimeout(180_000);
 
 const NAME = 'e2e-changing';
 
-let before: readonly string[];
-let cluster: TestCluster;
-
-beforeAll(async () => {
-  before = machineState(NAME);
-  cluster = await TestCluster.start(NAME, { nodes: 2 });
-});
-
-afterAll(async () => {
-  await cluster[Symbol.asyncDispose]();
-  expect(machineState(NAME)).toEqual(before);
-});
+const cluster = sharedCluster(NAME, { nodes: 2 });
 
 const SLEEP = ['sleep', '1000000'];
 

@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { machineState } from './support/machine';
+import { sharedCluster } from './support/shared-cluster';
 import {
   deploymentYaml,
   DHOW,
@@ -12,25 +12,13 @@ import {
   runDhow,
   shell,
   startDhow,
-  TestCluster,
 } from './support/cluster';
 
 jest.setTimeout(180_000);
 
 const NAME = 'e2e-commands';
 
-let before: readonly string[];
-let cluster: TestCluster;
-
-beforeAll(async () => {
-  before = machineState(NAME);
-  cluster = await TestCluster.start(NAME);
-});
-
-afterAll(async () => {
-  await cluster[Symbol.asyncDispose]();
-  expect(machineState(NAME)).toEqual(before);
-});
+const cluster = sharedCluster(NAME);
 
 const SLEEP = ['sleep', '1000000'];
 

@@ -1,25 +1,14 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { machineState } from './support/machine';
-import { deploymentYaml, TestCluster } from './support/cluster';
+import { sharedCluster } from './support/shared-cluster';
+import { deploymentYaml } from './support/cluster';
 
 jest.setTimeout(180_000);
 
 const NAME = 'e2e-create';
 
-let before: readonly string[];
-let cluster: TestCluster;
-
-beforeAll(async () => {
-  before = machineState(NAME);
-  cluster = await TestCluster.start(NAME, { nodes: 1 });
-});
-
-afterAll(async () => {
-  await cluster[Symbol.asyncDispose]();
-  expect(machineState(NAME)).toEqual(before);
-});
+const cluster = sharedCluster(NAME, { nodes: 1 });
 
 const CLIENT = ['--dry-run=client', '-o', 'yaml'];
 

@@ -1,25 +1,14 @@
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { isReady, shell, TestCluster } from './support/cluster';
-import { machineState } from './support/machine';
+import { isReady, shell } from './support/cluster';
+import { sharedCluster } from './support/shared-cluster';
 
 jest.setTimeout(180_000);
 
 const NAME = 'e2e-manifests';
 const FOLDER = join(__dirname, '..', '..', 'manifests');
 
-let before: readonly string[];
-let cluster: TestCluster;
-
-beforeAll(async () => {
-  before = machineState(NAME);
-  cluster = await TestCluster.start(NAME);
-});
-
-afterAll(async () => {
-  await cluster[Symbol.asyncDispose]();
-  expect(machineState(NAME)).toEqual(before);
-});
+const cluster = sharedCluster(NAME);
 
 afterEach(() => cluster.clear());
 

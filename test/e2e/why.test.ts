@@ -1,22 +1,11 @@
-import { machineState } from './support/machine';
-import { deploymentYaml, podYaml, TestCluster } from './support/cluster';
+import { sharedCluster } from './support/shared-cluster';
+import { deploymentYaml, podYaml } from './support/cluster';
 
 jest.setTimeout(180_000);
 
 const NAME = 'e2e-why';
 
-let before: readonly string[];
-let cluster: TestCluster;
-
-beforeAll(async () => {
-  before = machineState(NAME);
-  cluster = await TestCluster.start(NAME);
-});
-
-afterAll(async () => {
-  await cluster[Symbol.asyncDispose]();
-  expect(machineState(NAME)).toEqual(before);
-});
+const cluster = sharedCluster(NAME);
 
 const SLEEP = ['sleep', '1000000'];
 
