@@ -1,3 +1,4 @@
+import { isNodeReady } from '../../api/nodes';
 import type { Lease, Node } from '../../api/types';
 
 /** The sign of life that each node has left, by name: the time of its lease, in its own words. */
@@ -16,8 +17,8 @@ export const countReady = (
   before: LifeSigns,
   awaited: ReadonlySet<string>,
 ): number =>
-  nodes.filter(({ metadata: { name }, status }) => {
-    const isReady = status.conditions?.some((c) => c.type === 'Ready' && c.status === 'True');
+  nodes.filter((node) => {
+    const { name } = node.metadata;
     const isNews = now.has(name) && now.get(name) !== before.get(name);
-    return isReady === true && (isNews || !awaited.has(name));
+    return isNodeReady(node) && (isNews || !awaited.has(name));
   }).length;

@@ -5,6 +5,7 @@ import { isIP } from 'node:net';
 import { hasReason } from '../../api/errors';
 import { NODES } from '../../api/resources';
 import { NODE_NOT_READY } from '../../api/taints';
+import { isNodeReady } from '../../api/nodes';
 import type { Node, NodeCondition, Taint } from '../../api/types';
 import type { ApiClient } from '../../client/api-client';
 import { Semaphore } from '../../lib/async/semaphore';
@@ -198,9 +199,10 @@ export class NodeRegistrar {
  * An administrator's taints, on a Node made before its agent came, go before the agent's. The one that
  * kept pods away until then is not waited for: who has come and is ready can take them now.
  */
-const withTaints = ({ spec }: Node, { taints, status: reported }: NodeDraft): readonly Taint[] => {
-  const isReady = reported.conditions?.some((c) => c.type === 'Ready' && c.status === 'True');
-  const known = (spec.taints ?? []).filter(({ key }) => isReady !== true || key !== NODE_NOT_READY);
+const withTaints = ({ spec }: Node, draft: NodeDraft): readonly Taint[] => {
+  const { taints } = draft;
+  const isReady = isNodeReady(draft);
+  const known = (spec.taints ?? []).filter(({ key }) => !isReady || key !== NODE_NOT_READY);
   const isKnown = ({ key, effect }: Taint) =>
     known.some((taint) => taint.key === key && taint.effect === effect);
   return [...known, ...taints.filter((taint) => !isKnown(taint))];

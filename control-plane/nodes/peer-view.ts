@@ -2,6 +2,7 @@ import { isDeepStrictEqual } from 'node:util';
 
 import type { Peer } from '../../api/assignment-rows';
 import { networkMtuOf } from '../../api/network-mtu';
+import { isNodeReady } from '../../api/nodes';
 import type { Node } from '../../api/types';
 import type { ObjectView } from './deps';
 
@@ -67,12 +68,8 @@ export const peerOf = (node: Node): Peer | undefined => {
   const podCidr = node.spec.podCIDR;
   if (address === undefined || podCidr === undefined) return undefined;
   const { name: nodeName } = node.metadata;
-  return { nodeName, address, podCidr, unreachable: !isReady(node), mtu: networkMtuOf(node) };
+  return { nodeName, address, podCidr, unreachable: !isNodeReady(node), mtu: networkMtuOf(node) };
 };
 
 export const internalIpOf = ({ status }: Node): string | undefined =>
   status.addresses?.find(({ type }) => type === 'InternalIP')?.address;
-
-const isReady = ({ status }: Node): boolean =>
-  status.conditions?.some(({ type, status: value }) => type === 'Ready' && value === 'True') ??
-  false;

@@ -1,24 +1,13 @@
-import { existsSync, mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-
 import { DEPLOYMENTS } from '../../api/resources';
-import { isTerminal } from '../../api/pods';
+import { isPodReady, isTerminal } from '../../api/pods';
 import type { Pod } from '../../api/types';
 import type { SimulatedAgent } from './simulated-agent';
-import { deploymentOf, isReady, World } from './world';
+import { folderOfWorlds } from './folder';
+import { deploymentOf, World } from './world';
 
 jest.setTimeout(300_000);
 
-let directory: string;
-
-beforeAll(() => {
-  // Agents make every write durable, which takes no time in memory.
-  const base = existsSync('/dev/shm') ? '/dev/shm' : tmpdir();
-  directory = mkdtempSync(join(base, 'dhow-simulation-'));
-});
-
-afterAll(() => rmSync(directory, { recursive: true, force: true }));
+const directory = folderOfWorlds();
 
 const NODES = 3;
 const APPS = ['a', 'b'];
@@ -37,7 +26,7 @@ const SEEDS =
 it.each(SEEDS)(
   'seed %i: agents that are killed, cut off and switched off run exactly what is wanted in the end',
   async (seed) => {
-    await using world = await World.start(seed, directory, NODES, { hasAgents: true });
+    await using world = await World.start(seed, directory(), NODES, { hasAgents: true });
     const pick = (n: number) => Math.floor(world.random.next() * n);
     const wanted = new Map(APPS.map((app) => [app, { replicas: 1 + pick(4), version: 1 }]));
     for (const [app, { replicas, version }] of wanted)
@@ -106,7 +95,7 @@ const expectAsWanted = async (world: World, wanted: Wanted): Promise<void> => {
   for (const [app, { replicas, version }] of wanted) {
     const own = pods.filter(({ metadata }) => metadata.labels?.['app'] === app);
     const image = `app:${String(version)}`;
-    const isRight = (pod: Pod) => isReady(pod) && pod.spec.containers[0]?.image === image;
+    const isRight = (pod: Pod) => isPodReady(pod) && pod.spec.containers[0]?.image === image;
     const right = own.filter(isRight).length;
     expect({ app, right, all: own.length }).toEqual({ app, right: replicas, all: replicas });
   }

@@ -1,19 +1,12 @@
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { controllerOf } from '../../api/owners';
+import { isPodReady } from '../../api/pods';
 import { DEPLOYMENTS, REPLICA_SETS } from '../../api/resources';
-import { deploymentOf, isReady, World } from './world';
+import { folderOfWorlds } from './folder';
+import { deploymentOf, World } from './world';
 
 jest.setTimeout(300_000);
 
-let directory: string;
-
-beforeAll(() => {
-  directory = mkdtempSync(join(tmpdir(), 'dhow-simulation-'));
-});
-
-afterAll(() => rmSync(directory, { recursive: true, force: true }));
+const directory = folderOfWorlds();
 
 const name = (app: string) => ({ namespace: 'default', name: app });
 
@@ -26,7 +19,7 @@ const SEEDS =
 it.each(SEEDS)(
   'seed %i: heals to exactly what is wanted, and no node is ever overcommitted',
   async (seed) => {
-    await using world = await World.start(seed, directory, 4);
+    await using world = await World.start(seed, directory(), 4);
     const wanted = new Map<string, { replicas: number; version: number }>();
     const pick = (n: number) => Math.floor(world.random.next() * n);
     for (const app of ['a', 'b', 'c']) {
@@ -85,7 +78,7 @@ const expectAsWanted = async (
   const sets = (await world.client.list(REPLICA_SETS)).items;
   for (const [app, { replicas, version }] of wanted) {
     const own = pods.filter(({ metadata }) => metadata.labels?.['app'] === app);
-    expect({ app, ready: own.filter(isReady).length, all: own.length }).toEqual({
+    expect({ app, ready: own.filter(isPodReady).length, all: own.length }).toEqual({
       app,
       ready: replicas,
       all: replicas,

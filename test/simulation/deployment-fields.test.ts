@@ -1,24 +1,16 @@
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { DEPLOYMENTS, REPLICA_SETS } from '../../api/resources';
+import { folderOfWorlds } from './folder';
 import { deploymentOf, World } from './world';
 
 /* What the fields of a Deployment and of a ReplicaSet do that no planner shows by itself. */
 
 jest.setTimeout(120_000);
 
-let directory: string;
+const directory = folderOfWorlds();
 let world: World;
 
-beforeAll(() => {
-  directory = mkdtempSync(join(tmpdir(), 'dhow-simulation-'));
-});
-
-afterAll(() => rmSync(directory, { recursive: true, force: true }));
-
 beforeEach(async () => {
-  world = await World.start(1, directory, 2);
+  world = await World.start(1, directory(), 2);
 });
 
 afterEach(() => world[Symbol.asyncDispose]());

@@ -1,23 +1,16 @@
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { isPodReady } from '../../api/pods';
 import { NODES, PODS } from '../../api/resources';
 import type { Taint } from '../../api/types';
-import { isReady, World } from './world';
+import { folderOfWorlds } from './folder';
+import { World } from './world';
 
 jest.setTimeout(120_000);
 
-let directory: string;
+const directory = folderOfWorlds();
 let world: World;
 
-beforeAll(() => {
-  directory = mkdtempSync(join(tmpdir(), 'dhow-simulation-'));
-});
-
-afterAll(() => rmSync(directory, { recursive: true, force: true }));
-
 beforeEach(async () => {
-  world = await World.start(1, directory, 1);
+  world = await World.start(1, directory(), 1);
 });
 
 afterEach(() => world[Symbol.asyncDispose]());
@@ -63,7 +56,7 @@ const secondsUntilOneLeaves = async (maxSeconds: number): Promise<number | undef
 it('evicts a pod when it has tolerated a taint for as long as it said, not before', async () => {
   await startPod('patient', 8);
   await world.advance(10_000);
-  expect((await world.pods()).map(isReady)).toEqual([true]);
+  expect((await world.pods()).map(isPodReady)).toEqual([true]);
   await setTaints([MAINTENANCE]);
   const seconds = await secondsUntilOneLeaves(30);
   expect(seconds).toBeGreaterThanOrEqual(8);

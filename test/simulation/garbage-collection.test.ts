@@ -1,6 +1,3 @@
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { hasReason } from '../../api/errors';
 import {
   CONFIG_MAPS,
@@ -12,21 +9,16 @@ import {
   REPLICA_SETS,
 } from '../../api/resources';
 import type { ConfigMap, OwnerReference } from '../../api/types';
+import { folderOfWorlds } from './folder';
 import { deploymentOf, World } from './world';
 
 jest.setTimeout(120_000);
 
-let directory: string;
+const directory = folderOfWorlds();
 let world: World;
 
-beforeAll(() => {
-  directory = mkdtempSync(join(tmpdir(), 'dhow-simulation-'));
-});
-
-afterAll(() => rmSync(directory, { recursive: true, force: true }));
-
 beforeEach(async () => {
-  world = await World.start(1, directory, 2);
+  world = await World.start(1, directory(), 2);
 });
 
 afterEach(() => world[Symbol.asyncDispose]());

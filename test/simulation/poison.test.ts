@@ -1,6 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { isPodReady } from '../../api/pods';
 import { definitionOf, resolveSchema, type Schema } from '../../api/schema/definitions';
 import {
   CONFIG_MAPS,
@@ -15,21 +13,16 @@ import {
 } from '../../api/resources';
 import type { ApiObject } from '../../api/types';
 import { parseJson, stringifyJson } from '../../lib/json';
-import { deploymentOf, isReady, World } from './world';
+import { folderOfWorlds } from './folder';
+import { deploymentOf, World } from './world';
 
 jest.setTimeout(600_000);
 
-let directory: string;
+const directory = folderOfWorlds();
 let world: World;
 
-beforeAll(() => {
-  directory = mkdtempSync(join(tmpdir(), 'dhow-simulation-'));
-});
-
-afterAll(() => rmSync(directory, { recursive: true, force: true }));
-
 beforeEach(async () => {
-  world = await World.start(1, directory, 3);
+  world = await World.start(1, directory(), 3);
 });
 
 afterEach(() => world[Symbol.asyncDispose]());
@@ -175,7 +168,7 @@ const expectProgress = async (app: string): Promise<void> => {
     (await world.client.list(PODS)).items.filter(
       ({ metadata }) => metadata.labels?.['app'] === app,
     );
-  expect((await own()).map(isReady)).toEqual([true, true]);
+  expect((await own()).map(isPodReady)).toEqual([true, true]);
   const name = { namespace: 'default', name: app };
   const { status } = await world.client.get(DEPLOYMENTS, name);
   expect(status).toMatchObject({ availableReplicas: 2 });

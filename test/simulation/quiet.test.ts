@@ -1,6 +1,3 @@
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import {
   CONFIG_MAPS,
   DEPLOYMENTS,
@@ -10,21 +7,16 @@ import {
   REPLICA_SETS,
 } from '../../api/resources';
 import type { PodSpec } from '../../api/types';
+import { folderOfWorlds } from './folder';
 import { deploymentOf, World } from './world';
 
 jest.setTimeout(300_000);
 
-let directory: string;
+const directory = folderOfWorlds();
 let world: World;
 
-beforeAll(() => {
-  directory = mkdtempSync(join(tmpdir(), 'dhow-simulation-'));
-});
-
-afterAll(() => rmSync(directory, { recursive: true, force: true }));
-
 beforeEach(async () => {
-  world = await World.start(1, directory, 2);
+  world = await World.start(1, directory(), 2);
 });
 
 afterEach(() => world[Symbol.asyncDispose]());

@@ -1,6 +1,3 @@
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { ownerReference } from '../../api/owners';
 import {
   apiVersionOf,
@@ -16,23 +13,18 @@ import {
 } from '../../api/resources';
 import { kinds } from '../../api/scheme';
 import { nameOf, type ApiObject } from '../../api/types';
+import { folderOfWorlds } from './folder';
 import { deploymentOf, World } from './world';
 
 jest.setTimeout(600_000);
 
 const MINUTE_MS = 60_000;
 
-let directory: string;
+const directory = folderOfWorlds();
 let world: World;
 
-beforeAll(() => {
-  directory = mkdtempSync(join(tmpdir(), 'dhow-simulation-'));
-});
-
-afterAll(() => rmSync(directory, { recursive: true, force: true }));
-
 beforeEach(async () => {
-  world = await World.start(1, directory, 3);
+  world = await World.start(1, directory(), 3);
 });
 
 afterEach(() => world[Symbol.asyncDispose]());

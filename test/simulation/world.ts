@@ -2,7 +2,8 @@ import { mkdtempSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { ApiError, hasReason } from '../../api/errors';
-import { effectiveRequests, isTerminal } from '../../api/pods';
+import { isNodeReady } from '../../api/nodes';
+import { effectiveRequests, isPodReady, isTerminal } from '../../api/pods';
 import { CONFIG_MAPS, LEASES, NODES, PODS, SECRETS } from '../../api/resources';
 import type { Resource } from '../../api/resources';
 import { nameOf, type Node, type Pod } from '../../api/types';
@@ -245,7 +246,7 @@ export class World implements AsyncDisposable {
         await this.client.delete(PODS, nameOf(pod), { gracePeriodSeconds: 0, preconditions });
       } else if (isTerminal(pod)) continue;
       else if (effectiveRequests(pod.spec).cpuMillis > NODE_CPU_MILLIS) await this.reject(pod);
-      else if (!isReady(pod) && this.random.next() < 0.5) await this.runPod(pod, nowMs);
+      else if (!isPodReady(pod) && this.random.next() < 0.5) await this.runPod(pod, nowMs);
     }
   }
 
@@ -255,10 +256,7 @@ export class World implements AsyncDisposable {
     const lease = { namespace: 'kube-node-lease', name: node.name };
     await this.client.patch(LEASES, lease, 'merge', { spec: { renewTime } });
     const current = await this.client.get(NODES, { namespace: '', name: node.name });
-    if (
-      current.status.conditions?.some(({ type, status }) => type === 'Ready' && status === 'True')
-    )
-      return;
+    if (isNodeReady(current)) return;
     const now = rfc3339(nowMs);
     const ready = {
       type: 'Ready',
@@ -344,10 +342,6 @@ interface AgentsDeps extends Pick<NodesServerDeps, 'client' | 'pki' | 'clock' | 
 const ifOvertaken = (error: unknown): void => {
   if (!hasReason(error, 'Conflict', 'NotFound')) throw error;
 };
-
-export const isReady = ({ status }: Pod): boolean =>
-  status.conditions?.some(({ type, status: value }) => type === 'Ready' && value === 'True') ===
-  true;
 
 /** An app of small pods; its version is the tag of its image. */
 export const deploymentOf = (

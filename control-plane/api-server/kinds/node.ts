@@ -1,4 +1,5 @@
 import { NODE_KIND } from '../../../api/kinds/node';
+import { readyCondition } from '../../../api/nodes';
 import type { ApiObject, Node } from '../../../api/types';
 import { AGE, NAME, orNone, printer, text, wide } from '../printing/columns';
 import { listAt, textAt, type MutableObject } from './mutable';
@@ -36,10 +37,10 @@ const PRINTER = printer(
   ),
 );
 
-const nodeStatus = ({ spec, status }: Node): string => {
-  const ready = status.conditions?.find(({ type }) => type === 'Ready');
+const nodeStatus = (node: Node): string => {
+  const ready = readyCondition(node);
   const word = ready === undefined ? 'Unknown' : ready.status === 'True' ? 'Ready' : 'NotReady';
-  return spec.unschedulable === true ? `${word},SchedulingDisabled` : word;
+  return node.spec.unschedulable === true ? `${word},SchedulingDisabled` : word;
 };
 
 function nodeRoles({ metadata }: ApiObject): string {

@@ -1,6 +1,7 @@
 import { hasReason } from '../../../api/errors';
 import { isPodReady } from '../../../api/pods';
 import { LEASES, NAMESPACES, NODES, PODS } from '../../../api/resources';
+import { isNodeReady, readyCondition } from '../../../api/nodes';
 import { nameOf, type Lease, type Node, type Pod } from '../../../api/types';
 import type { Informer } from '../../../client/informer';
 import { linkedController } from '../../../lib/async/linked-controller';
@@ -117,13 +118,13 @@ export class NodeHealthController implements Controller {
       this.heard.set(name, { sign: this.signOf(current), atMs: nowMs - silentMs });
     }
     await this.syncTaints(current, signal);
-    const isReady = readyStatus(current) === 'True';
+    const isReady = isNodeReady(current);
     if (!isReady) await this.markPodsNotReady(name, signal);
   }
 
-  private signOf({ metadata, status }: Node): string {
-    const lease = this.leases.get(`kube-node-lease/${metadata.name}`);
-    const ready = status.conditions?.find(({ type }) => type === 'Ready');
+  private signOf(node: Node): string {
+    const lease = this.leases.get(`kube-node-lease/${node.metadata.name}`);
+    const ready = readyCondition(node);
     return `${lease?.spec?.renewTime ?? ''} ${ready?.lastHeartbeatTime ?? ''}`;
   }
 
@@ -177,8 +178,5 @@ export class NodeHealthController implements Controller {
 /** The store is away, or takes nothing. */
 const isOfStore = (error: unknown): boolean =>
   hasReason(error, 'ServiceUnavailable', 'Timeout', 'InsufficientStorage');
-
-const readyStatus = ({ status }: Node): string | undefined =>
-  status.conditions?.find(({ type }) => type === 'Ready')?.status;
 
 const SWEEP_PERIOD_MS = 5000;

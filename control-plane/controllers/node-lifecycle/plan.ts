@@ -1,3 +1,4 @@
+import { readyCondition } from '../../../api/nodes';
 import type { Node, NodeCondition, Pod, Taint } from '../../../api/types';
 import type { Stopwatches } from '../../../lib/stopwatches';
 import { formatTaint, tolerationSecondsFor } from '../../../api/taints';
@@ -32,7 +33,7 @@ export const silentConditions = (node: Node, now: string): readonly NodeConditio
 
 /** The taints that follow from the Ready condition, with all other taints kept. Undefined if unchanged. */
 export const healthTaints = (node: Node, now: string): readonly Taint[] | undefined => {
-  const ready = node.status.conditions?.find(({ type }) => type === 'Ready')?.status;
+  const ready = readyCondition(node)?.status;
   const wanted = ready === 'True' ? undefined : ready === 'Unknown' ? UNREACHABLE : NOT_READY;
   const taints = node.spec.taints ?? [];
   const kept = taints.filter(
