@@ -4,6 +4,7 @@ import type { ApiObject, Container, PodSpec } from './types';
 /** The pod that an object is, or that the template of a workload makes, and where it stands. */
 export interface PodIn {
   readonly spec: PodSpec;
+  readonly labels: Readonly<Record<string, string>>;
   readonly annotations: Readonly<Record<string, string>>;
   /** `spec`, `spec.template.spec` */
   readonly field: string;
@@ -18,7 +19,8 @@ export const podIn = (object: ApiObject): PodIn | undefined => {
   const prefix = path.map((field) => `${field}.`).join('');
   return {
     spec: spec as PodSpec,
-    annotations: (metadata as PodIn | null | undefined)?.annotations ?? {},
+    labels: (metadata as Partial<PodIn> | null | undefined)?.labels ?? {},
+    annotations: (metadata as Partial<PodIn> | null | undefined)?.annotations ?? {},
     field: `${prefix}spec`,
     metadataField: `${prefix}metadata`,
   };

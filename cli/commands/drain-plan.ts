@@ -1,6 +1,7 @@
 import { hasReason, type ApiError } from '../../api/errors';
 import { controllerOf } from '../../api/owners';
-import type { Pod } from '../../api/types';
+import { isPodActive } from '../../api/pods';
+import { keyOf, type Pod } from '../../api/types';
 
 export interface DrainChoices {
   readonly ignoreDaemonsets: boolean;
@@ -19,10 +20,10 @@ export interface DrainPlan {
 /** Pure: kubectl's rules, in its words. */
 export const drainPlan = (pods: readonly Pod[], choices: DrainChoices): DrainPlan => {
   const candidates = pods.filter((pod) => !isMirror(pod));
-  const ofDaemonSets = candidates.filter((pod) => isActive(pod) && isOfDaemonSet(pod));
+  const ofDaemonSets = candidates.filter((pod) => isPodActive(pod) && isOfDaemonSet(pod));
   const others = candidates.filter((pod) => !ofDaemonSets.includes(pod));
-  const local = others.filter((pod) => isActive(pod) && hasLocalStorage(pod));
-  const unmanaged = others.filter((pod) => isActive(pod) && controllerOf(pod) === undefined);
+  const local = others.filter((pod) => isPodActive(pod) && hasLocalStorage(pod));
+  const unmanaged = others.filter((pod) => isPodActive(pod) && controllerOf(pod) === undefined);
   const findings: readonly Finding[] = [
     {
       pods: ofDaemonSets,
@@ -47,7 +48,7 @@ export const drainPlan = (pods: readonly Pod[], choices: DrainChoices): DrainPla
   const told = (isAllowed: boolean, text: 'warning' | 'refusal'): readonly string[] =>
     findings
       .filter((each) => each.pods.length > 0 && each.isAllowed === isAllowed)
-      .map((each) => `${each[text]}: ${each.pods.map(placeOf).join(', ')}`);
+      .map((each) => `${each[text]}: ${each.pods.map(keyOf).join(', ')}`);
   return { evicted: others, warnings: told(true, 'warning'), refusals: told(false, 'refusal') };
 };
 
@@ -58,18 +59,9 @@ interface Finding {
   readonly refusal: string;
 }
 
-/** `default/web-1` */
-export const placeOf = ({ metadata: { namespace = '', name } }: Pod): string =>
-  `${namespace}/${name}`;
-
 /** Of a static pod: only its node can end it. */
 const isMirror = ({ metadata }: Pod): boolean =>
   metadata.annotations?.['kubernetes.io/config.mirror'] !== undefined;
-
-const isActive = ({ status, metadata }: Pod): boolean =>
-  status.phase !== 'Succeeded' &&
-  status.phase !== 'Failed' &&
-  metadata.deletionTimestamp === undefined;
 
 const isOfDaemonSet = (pod: Pod): boolean => controllerOf(pod)?.kind === 'DaemonSet';
 

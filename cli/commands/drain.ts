@@ -1,6 +1,6 @@
 import { hasReason } from '../../api/errors';
 import { NODES, PODS, pathOf } from '../../api/resources';
-import type { ObjectName, Pod } from '../../api/types';
+import { keyOf, type ObjectName, type Pod } from '../../api/types';
 import { queryOf } from '../../client/rest-client';
 import { systemClock } from '../../lib/clock';
 import { stringifyJson } from '../../lib/json';
@@ -12,7 +12,7 @@ import { select, type Selected } from '../selection';
 import { UsageError } from '../usage-error';
 import { FOR_EVER_MS, statesOf, withinTime } from '../waiting';
 import { cordon, nodeArguments } from './cordon';
-import { drainPlan, isOfGoingNamespace, placeOf } from './drain-plan';
+import { drainPlan, isOfGoingNamespace } from './drain-plan';
 
 export interface DrainOptions extends ChangeOptions {
   readonly ignoreDaemonsets?: boolean;
@@ -115,7 +115,7 @@ const drainNode = async (
   if (refusals.length > 0) throw new Refused(refusals);
   if (warnings.length > 0) terminal.err.write(`Warning: ${warnings.join('; ')}\n`);
   const note = DRY_RUN_NOTES[request.telling.dryRun];
-  for (const pod of evicted) terminal.out.write(`evicting pod ${placeOf(pod)}${note}\n`);
+  for (const pod of evicted) terminal.out.write(`evicting pod ${keyOf(pod)}${note}\n`);
   if (request.telling.dryRun !== 'client') {
     const what = `the pods of ${NODES.plural}/${name}`;
     await withinTime(context, request.timeoutMs, what, (inTime) =>

@@ -1,6 +1,6 @@
 import { SCHEDULING_GROUP, type PlacementReview } from '../../api/decisions';
 import { ApiError, hasReason } from '../../api/errors';
-import { groupOf } from '../../api/owners';
+import { podIn } from '../../api/pod-in';
 import type { ApiObject } from '../../api/types';
 import { stringifyJson } from '../../lib/json';
 import type { CliContext } from '../context';
@@ -35,27 +35,9 @@ export const fitOf = async (
 
 /** The pod that `object` is, or makes: with a name of its own, for it may be there already. */
 const podOf = (object: ApiObject): object | undefined => {
-  const kind = `${object.kind}.${groupOf(object.apiVersion)}`;
-  const { template, ...rest } = (object as Spec).spec ?? {};
-  const [metadata, spec] =
-    kind === 'Pod.'
-      ? [object.metadata, rest]
-      : TEMPLATED.has(kind)
-        ? [template?.metadata ?? {}, template?.spec]
-        : [];
-  if (metadata === undefined || spec === undefined) return undefined;
-  const { labels, annotations } = metadata;
+  const pod = podIn(object);
+  if (pod === undefined) return undefined;
+  const { spec, labels, annotations } = pod;
   const generateName = `${object.metadata.name}-`;
   return { apiVersion: 'v1', kind: 'Pod', metadata: { generateName, labels, annotations }, spec };
 };
-
-type Spec = ApiObject & {
-  readonly spec?: {
-    readonly template?: {
-      readonly metadata?: Pick<ApiObject['metadata'], 'labels' | 'annotations'>;
-      readonly spec?: object;
-    };
-  };
-};
-
-const TEMPLATED: ReadonlySet<string> = new Set(['Deployment.apps', 'ReplicaSet.apps']);
