@@ -58,8 +58,7 @@ export class RunFiles {
         }
       }
     }
-    writeFileSync(`${path}.new`, bootId, { mode: 0o600 });
-    renameSync(`${path}.new`, path);
+    replaceFile(path, bootId);
   }
 
   /** Layers whose container is gone: a crash or a reboot came between. */
@@ -198,7 +197,10 @@ const removeFile = (path: string): void => {
   if (existsSync(path)) rmSync(path, { force: true });
 };
 
-const writeJson = (path: string, value: unknown): void => {
-  writeFileSync(`${path}.new`, JSON.stringify(value), { mode: 0o600 });
+const writeJson = (path: string, value: unknown): void => replaceFile(path, JSON.stringify(value));
+
+/** Whoever reads it, also after a crash, finds the old or the new. */
+const replaceFile = (path: string, text: string): void => {
+  writeFileSync(`${path}.new`, text, { mode: 0o600 });
   renameSync(`${path}.new`, path);
 };

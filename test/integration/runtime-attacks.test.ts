@@ -27,6 +27,7 @@ import {
   processesNamed,
   runScript,
   type RuntimeHost,
+  until,
 } from './runtime-host';
 
 /* What broke other container runtimes, each tried on ours; the numbers are those of the CVE lists. */
@@ -66,18 +67,6 @@ const inTime = async <T>(what: Promise<T>): Promise<T> => {
   } finally {
     clearTimeout(timer);
   }
-};
-
-/** @throws Error when it does not come true in time */
-const until = (isTrue: () => boolean | Promise<boolean>): Promise<void> => {
-  const giveUpMs = Date.now() + 15_000;
-  const look = async (): Promise<void> => {
-    while (!(await isTrue())) {
-      if (Date.now() > giveUpMs) throw new Error('it does not come true');
-      await new Promise((next) => setTimeout(next, 5));
-    }
-  };
-  return look();
 };
 
 describe('the launcher, reached through /proc/self/exe (CVE-2019-5736)', () => {

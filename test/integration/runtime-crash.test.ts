@@ -25,20 +25,12 @@ import {
   sandboxSpec,
   waitForExit,
 } from '../../runtime/containers/runtime-suite';
-import { openRuntimeHost, processesNamed, type RuntimeHost } from './runtime-host';
+import { openRuntimeHost, processesNamed, type RuntimeHost, until } from './runtime-host';
 
 const parentOf = (pid: number): number =>
   Number(/^PPid:\s*(\d+)$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))![1]);
 
 const launcherOf = (host: RuntimeHost): number => processesNamed(host, 'dhow-launcher')[0]!;
-
-const until = async (condition: () => boolean): Promise<void> => {
-  const giveUp = Date.now() + 15_000;
-  while (!condition()) {
-    if (Date.now() > giveUp) throw new Error(`never: ${condition.toString()}`);
-    await new Promise((resolve) => setTimeout(resolve, 10));
-  }
-};
 
 /** Names of the cgroups below that of the sandbox. */
 const cgroupsOf = (host: RuntimeHost): readonly string[] => {

@@ -136,6 +136,15 @@ export const layersWith = (host: RuntimeHost, name: string): readonly string[] =
   return [layer, ...host.lowerDirs];
 };
 
+/** @throws Error when the condition does not come true within 15 s */
+export const until = async (condition: () => boolean | Promise<boolean>): Promise<void> => {
+  const giveUp = Date.now() + 15_000;
+  while (!(await condition())) {
+    if (Date.now() > giveUp) throw new Error(`never: ${condition.toString()}`);
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+};
+
 /** Processes of this host's launcher and monitors that bear this name; those that end meanwhile are out. */
 export const processesNamed = (
   { runDir }: Pick<RuntimeHost, 'runDir'>,

@@ -19,20 +19,12 @@ import {
   sandboxSpec,
   waitForExit,
 } from '../../runtime/containers/runtime-suite';
-import { buildLauncher, openRuntimeHost, type RuntimeHost } from './runtime-host';
+import { buildLauncher, openRuntimeHost, type RuntimeHost, until } from './runtime-host';
 
 const LOG_MAX_BYTES = 256 << 10;
 const LOG_MAX_FILES = 3;
 const OPEN = { endsStdin: false };
 const ONCE = { endsStdin: true };
-
-const until = async (condition: () => boolean): Promise<void> => {
-  const giveUp = Date.now() + 15_000;
-  while (!condition()) {
-    if (Date.now() > giveUp) throw new Error(`never: ${condition.toString()}`);
-    await new Promise((resolve) => setTimeout(resolve, 10));
-  }
-};
 
 describe('streams of a container', () => {
   let host: RuntimeHost;

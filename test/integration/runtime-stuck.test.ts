@@ -14,7 +14,7 @@ import {
   sandboxSpec,
   waitForExit,
 } from '../../runtime/containers/runtime-suite';
-import { openRuntimeHost, processesNamed, type RuntimeHost } from './runtime-host';
+import { openRuntimeHost, processesNamed, type RuntimeHost, until } from './runtime-host';
 
 /** Short, so that a test of what never ends need not wait long. */
 const LIMITS = {
@@ -36,14 +36,6 @@ const monitorOf = (host: RuntimeHost, id: string): number =>
   listenerAt(host.runDir, socketOf(host, id))!;
 
 const isAnswer = ({ type }: Frame): boolean => type === FrameType.error || type === FrameType.exit;
-
-const until = async (condition: () => boolean): Promise<void> => {
-  const giveUp = Date.now() + 15_000;
-  while (!condition()) {
-    if (Date.now() > giveUp) throw new Error(`never: ${condition.toString()}`);
-    await new Promise((resolve) => setTimeout(resolve, 10));
-  }
-};
 
 describe('a runtime whose helpers are stuck', () => {
   let host: RuntimeHost;
