@@ -108,3 +108,6 @@ export const nameOf = ({ metadata }: ApiObject): ObjectName => ({
 });
 
 export const keyOf = (object: ApiObject): string => nameKey(nameOf(object));
+
+/** Empty for what has not been stored yet. */
+export const uidOf = ({ metadata }: ApiObject): string => metadata.uid ?? '';

@@ -1,5 +1,5 @@
 import { isPodReady, podCondition } from '../../api/pods';
-import type { Pod } from '../../api/types';
+import { type Pod, uidOf } from '../../api/types';
 import type { Clock } from '../../lib/clock';
 
 export interface AvailabilityCount {
@@ -66,5 +66,3 @@ const longestReady = (ready: readonly Pod[], count: number): ReadonlyMap<string,
   );
 
 const stampOf = (pod: Pod): string => podCondition(pod, 'Ready')?.lastTransitionTime ?? '';
-
-const uidOf = ({ metadata }: Pod): string => metadata.uid ?? '';

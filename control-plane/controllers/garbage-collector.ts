@@ -1,7 +1,7 @@
 import { hasReason } from '../../api/errors';
 import { isOfKind, isOwnedBy } from '../../api/owners';
 import type { Resource } from '../../api/resources';
-import { nameOf, type ApiObject, type OwnerReference } from '../../api/types';
+import { nameOf, type ApiObject, type OwnerReference, uidOf } from '../../api/types';
 import type { ServedResources } from '../../client/served-resources';
 import { WorkQueue } from '../../client/work-queue';
 import { AllObjects } from './all-objects';
@@ -297,8 +297,6 @@ export class GarbageCollector implements Controller {
 
 const isInForeground = ({ metadata: { deletionTimestamp, finalizers } }: ApiObject): boolean =>
   deletionTimestamp !== undefined && finalizers?.includes('foregroundDeletion') === true;
-
-const uidOf = ({ metadata }: ApiObject): string => metadata.uid ?? '';
 
 /** An object of the cluster whose owner would lie in a namespace: nobody can say in which. */
 const isOutOfReach = (dependent: ApiObject, owner: Resource): boolean =>

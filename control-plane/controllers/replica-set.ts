@@ -3,7 +3,7 @@ import { controllerOf, controllerRef, isOfKind } from '../../api/owners';
 import { isPodActive, isTerminal } from '../../api/pods';
 import { PODS, REPLICA_SETS } from '../../api/resources';
 import { matchesLabelSelector } from '../../api/selectors';
-import { keyOf, nameOf, type ApiObject, type Pod, type ReplicaSet } from '../../api/types';
+import { keyOf, nameOf, type Pod, type ReplicaSet, uidOf } from '../../api/types';
 import type { DraftOf } from '../../client/api-client';
 import type { Informer } from '../../client/informer';
 import { WorkQueue } from '../../client/work-queue';
@@ -244,8 +244,6 @@ export class ReplicaSetController implements Controller {
 const selects = (replicaSet: ReplicaSet, pod: Pod): boolean =>
   replicaSet.metadata.namespace === pod.metadata.namespace &&
   matchesLabelSelector(replicaSet.spec.selector, pod.metadata.labels ?? {});
-
-const uidOf = ({ metadata }: ApiObject): string => metadata.uid ?? '';
 
 /** What the API said, with the prefix in place of a name that is another one each time. */
 const refusalOf = (error: unknown, { metadata }: ReplicaSet): string => {

@@ -1,7 +1,7 @@
 import { chmodSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 
-import type { Pod } from '../../api/types';
+import { type Pod, uidOf } from '../../api/types';
 import { withDeadline } from '../../lib/async/deadline';
 import { describeError } from '../../lib/log';
 import { fieldPathOf, ImageWaitError } from '../images/image-puller';
@@ -11,7 +11,6 @@ import { containerSpecOf } from './container-spec';
 import { ContainerConfigError } from './environment';
 import { nodeViewOf } from './field-refs';
 import { runHook } from './hooks';
-import { uidOf } from './labels';
 import type { ContainerRuns } from './observe';
 import type { StartAction } from './plan';
 import type { PodDeps } from './pod-deps';

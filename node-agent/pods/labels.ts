@@ -1,4 +1,4 @@
-import { nameOf, type Pod } from '../../api/types';
+import { nameOf, type Pod, uidOf } from '../../api/types';
 
 /** What the runtime keeps for us, so that an agent that starts again knows everything it made. */
 export const LABEL = {
@@ -18,8 +18,6 @@ export const podLabels = (pod: Pod): Record<string, string> => {
   const { namespace, name } = nameOf(pod);
   return { [LABEL.uid]: uidOf(pod), [LABEL.podName]: name, [LABEL.namespace]: namespace };
 };
-
-export const uidOf = ({ metadata }: Pod): string => metadata.uid ?? '';
 
 /** One sandbox per pod, named for it: found again without a table. */
 export const sandboxIdOf = (uid: string): string => uid.toLowerCase().replace(/[^a-z0-9-]/g, '-');

@@ -1,7 +1,6 @@
 import { join } from 'node:path';
 
-import { nameOf, type Pod } from '../../api/types';
-import { uidOf } from './labels';
+import { nameOf, type Pod, uidOf } from '../../api/types';
 
 /** Where the agent keeps what belongs to a pod. */
 export class PodPaths {

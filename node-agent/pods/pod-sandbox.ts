@@ -2,12 +2,12 @@
 import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-import type { Pod } from '../../api/types';
+import { type Pod, uidOf } from '../../api/types';
 import { writeFileAtomic } from '../files';
 import { podResources } from './cgroup-resources';
 import { hostnameOf, hostsFile, resolvConf } from './etc-files';
 import { hasHostPorts } from './host-ports';
-import { podLabels, sandboxIdOf, uidOf } from './labels';
+import { podLabels, sandboxIdOf } from './labels';
 import type { PodDeps } from './pod-deps';
 
 /** The namespaces and the address of a pod. */

@@ -1,6 +1,6 @@
 import { onAbort } from '../../lib/async/on-abort';
 import { isTerminal, isTerminating } from '../../api/pods';
-import type { Container, Pod, PodStatus } from '../../api/types';
+import { type Container, type Pod, type PodStatus, uidOf } from '../../api/types';
 import { nameOf } from '../../api/types';
 import { withDeadline } from '../../lib/async/deadline';
 import { describeError, type Log } from '../../lib/log';
@@ -12,7 +12,7 @@ import { ContainerTasks } from './container-tasks';
 import { containerNamed } from './environment';
 import { nodeViewOf } from './field-refs';
 import { hasHostPorts } from './host-ports';
-import { sandboxIdOf, uidOf } from './labels';
+import { sandboxIdOf } from './labels';
 import { observePod, type ObservedContainer, type PodObservation } from './observe';
 import { nextBackoff, planPod, type PodPlan } from './plan';
 import type { PodDeps } from './pod-deps';

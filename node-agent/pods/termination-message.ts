@@ -1,8 +1,7 @@
-import type { Pod } from '../../api/types';
+import { type Pod, uidOf } from '../../api/types';
 import { parseLogLine } from '../../runtime/containers';
 import { readEndOfShapedFile } from '../shaped-files';
 import { containerNamed } from './environment';
-import { uidOf } from './labels';
 import type { ObservedContainer } from './observe';
 import type { PodPaths } from './pod-paths';
 

@@ -4,7 +4,15 @@ import { basename, join } from 'node:path';
 import { z } from 'zod';
 
 import { ROW, type Peer, type RowResource } from '../../api/assignment-rows';
-import { keyOf, nameKey, type ConfigMap, type Node, type Pod, type Secret } from '../../api/types';
+import {
+  keyOf,
+  nameKey,
+  type ConfigMap,
+  type Node,
+  type Pod,
+  type Secret,
+  uidOf,
+} from '../../api/types';
 import { describeError, type Log } from '../../lib/log';
 import type { Changes, Row, ServerHello } from '../../proto/gen/dhow/agent/v1/agent';
 import type { AdmittingNode } from '../pods/admission';
@@ -209,4 +217,3 @@ const SHAPES: Readonly<Record<RowResource, z.ZodType>> = {
 const rangeSchema = z.looseObject({ podCidr: z.string(), clusterCidr: z.string() });
 
 const FACTS_KEY = 'node';
-const uidOf = (pod: Pod): string => pod.metadata.uid ?? '';

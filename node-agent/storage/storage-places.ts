@@ -1,8 +1,8 @@
 import { join } from 'node:path';
 
-import type { Pod } from '../../api/types';
+import { type Pod, uidOf } from '../../api/types';
 import type { ContainerRuntime } from '../../runtime/container-runtime';
-import { sandboxIdOf, uidOf } from '../pods/labels';
+import { sandboxIdOf } from '../pods/labels';
 import { observePod } from '../pods/observe';
 import type { PodPaths } from '../pods/pod-paths';
 import type { VolumeManager } from '../volumes/volume-manager';

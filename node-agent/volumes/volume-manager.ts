@@ -11,11 +11,10 @@ import {
 import { join } from 'node:path';
 
 import { bytesOf } from '../../api/quantity';
-import type { Pod } from '../../api/types';
+import { type Pod, uidOf } from '../../api/types';
 import { removeTree } from '../../lib/remove-tree';
 import { hasErrorCode } from '../files';
 import { podMemoryLimitBytes } from '../pods/cgroup-resources';
-import { uidOf } from '../pods/labels';
 import { writeVolumeFiles } from './atomic-writer';
 import type { Mounter } from './mounter';
 import { volumeFiles, type ContentSource, type Volume } from './volume-content';
