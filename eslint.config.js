@@ -214,7 +214,10 @@ module.exports = tseslint.config(
   },
   {
     // What launchers, monitors and containers do may never end: nothing waits for it without limit.
-    files: ['runtime/containers/**/*.ts', 'node-agent/{pods,probes,streams,logs}/**/*.ts'],
+    files: [
+      'runtime/containers/**/*.ts',
+      'node-agent/{containers,handlers,pods,probes,streams,logs}/**/*.ts',
+    ],
     ignores: ['**/*.test.ts', '**/fake*.ts', '**/testing.ts'],
     rules: {
       'no-restricted-syntax': ['error', ...clockSyntax, abortListener, ...endlessWaits],
@@ -222,7 +225,9 @@ module.exports = tseslint.config(
   },
   {
     // What a container can shape is opened in one place, which cannot be made to wait, follow or fill up.
-    files: ['node-agent/{pods,logs,volumes,streams,probes}/**/*.ts'],
+    files: [
+      'node-agent/{containers,handlers,inventory,pod-spec,pods,logs,volumes,streams,probes}/**/*.ts',
+    ],
     ignores: ['**/*.test.ts', '**/testing.ts'],
     rules: {
       '@typescript-eslint/no-restricted-imports': [

@@ -1,4 +1,5 @@
-import { definitionOf, resolveSchema, type KindName, type Schema } from '../schema/definitions';
+import { definitionOf, resolveSchema, type KindName } from '../schema/definitions';
+import type { Schema } from '../schema/schema';
 import { isObject } from '../patch/json';
 
 /** How one place in an object is owned. */

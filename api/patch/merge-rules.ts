@@ -1,4 +1,5 @@
-import { definitionOf, resolveSchema, type KindName, type Schema } from '../schema/definitions';
+import { definitionOf, resolveSchema, type KindName } from '../schema/definitions';
+import type { Schema } from '../schema/schema';
 import { isObject, member, type Json } from './json';
 import { stringifyJson } from '../../lib/json';
 

@@ -1,4 +1,4 @@
-import type { Definitions, Schema } from './definitions';
+import type { Definitions, Schema } from './schema';
 
 const META = '#/components/schemas/io.k8s.apimachinery.pkg.apis.meta.v1.';
 const PREFIX = 'dev.dhow.scheduling.v1.';

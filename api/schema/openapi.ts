@@ -5,10 +5,9 @@ import {
   definitions,
   hasDefinition,
   REFERENCE_PREFIX,
-  type Definitions,
   type KindName,
-  type Schema,
 } from './definitions';
+import type { Definitions, Schema } from './schema';
 import { stringifyJson } from '../../lib/json';
 
 /** What a document says of one resource. */

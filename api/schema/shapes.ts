@@ -1,4 +1,5 @@
-import { resolveSchema, type Definition, type Schema } from './definitions';
+import { resolveSchema, type Definition } from './definitions';
+import type { Schema } from './schema';
 
 /**
  * A schema made ready for decoding: one object per definition, references followed. Fields of a

@@ -1,6 +1,7 @@
 import * as fc from 'fast-check';
 
-import { definitionOf, resolveSchema, type KindName, type Schema } from './definitions';
+import { definitionOf, resolveSchema, type KindName } from './definitions';
+import type { Schema } from './schema';
 
 /**
  * Objects of a kind made of the extremes of every type its schema has: the smallest and biggest

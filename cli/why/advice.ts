@@ -1,6 +1,6 @@
 import { controllerOf } from '../../api/owners';
 import type { Container, Pod } from '../../api/types';
-import type { Trouble } from './trouble';
+import type { Trouble } from './known-trouble';
 
 /** What is sure to help, or to show more; undefined where neither is known. */
 export const adviceFor = (pod: Pod, trouble: Trouble): string | undefined =>

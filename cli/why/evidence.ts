@@ -4,7 +4,7 @@ import type { Event, Pod } from '../../api/types';
 import { queryOf, type RestClient } from '../../client/rest-client';
 import { withDeadline, DeadlineExceededError } from '../../lib/async/deadline';
 import { systemClock } from '../../lib/clock';
-import type { EventNote, KnownTrouble, Trouble } from './trouble';
+import type { EventNote, KnownTrouble, Trouble } from './known-trouble';
 
 /**
  * The troubles of one pod with the last event and the last line of each. What this user may not read,

@@ -1,4 +1,4 @@
-import type { EventNote, KnownTrouble, Termination } from './trouble';
+import type { EventNote, KnownTrouble, Termination } from './known-trouble';
 import { plain, plural, shortTime, wrap, type TextStyle } from './text';
 
 /** Each trouble with its facts below it, indented by two. */

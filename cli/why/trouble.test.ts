@@ -3,7 +3,8 @@ import { join } from 'node:path';
 import type { Event, Pod, PodStatus } from '../../api/types';
 import { renderWhy, type KnownExplanation } from './why';
 import { lastEventAbout } from './evidence';
-import { troublesOf, type KnownTrouble } from './trouble';
+import { troublesOf } from './trouble';
+import type { KnownTrouble } from './known-trouble';
 
 const STYLE = { color: false, width: 100 };
 const T0 = '2026-11-25T02:40:00Z';

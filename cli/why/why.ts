@@ -6,7 +6,7 @@ import type {
 } from '../../api/decisions';
 import { histogram, refusalsOf } from './decisions';
 import { columns, plain, plural, shortTime, toned, wrap, type TextStyle } from './text';
-import type { KnownTrouble } from './trouble';
+import type { KnownTrouble } from './known-trouble';
 import { troubleLines } from './trouble-text';
 
 /** The scheduler's explanation, and what keeps the pod from running well where it is. */

@@ -5,7 +5,8 @@ import type { ApiObject, Pod } from '../../api/types';
 import { named } from './advice';
 import { titleOf, troubleLines } from './trouble-text';
 import { columns, plain, plural, shortTime, toned, wrap, type TextStyle } from './text';
-import { troublesOf, type KnownTrouble, type Trouble } from './trouble';
+import { troublesOf } from './trouble';
+import type { KnownTrouble, Trouble } from './known-trouble';
 
 /** Pods of a workload that have the same trouble, and one of them to look at. */
 export interface TroubleGroup extends KnownTrouble {

@@ -7,9 +7,9 @@ import {
   type LocalImage,
   type RegistryCredentials,
 } from '../../runtime/image-service';
-import type { EventReport, EventSink } from '../session/event-outbox';
+import type { EventReport, EventSink } from '../outbox/event-outbox';
 import type { AgentSettings } from '../settings';
-import type { ObjectSource } from '../pods/environment';
+import type { ObjectSource } from '../pod-spec/environment';
 import { pullSecretsOf, type SecretCredentials } from './pull-credentials';
 import type { PullRecords } from './pull-records';
 import { stringifyJson } from '../../lib/json';

@@ -4,7 +4,7 @@ import type { Pod, Secret } from '../../api/types';
 import { parseJson } from '../../lib/json';
 import type { RegistryCredentials } from '../../runtime/image-service';
 import { parseReference, repositoryName } from '../../runtime/images';
-import type { ObjectSource } from '../pods/environment';
+import type { ObjectSource } from '../pod-spec/environment';
 import { matchesServer, serverKey } from './server-pattern';
 
 /** The Secret that credentials are from. */

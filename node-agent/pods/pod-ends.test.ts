@@ -4,9 +4,9 @@ import { dirname, join } from 'node:path';
 
 import { ManualClock } from '../../lib/clock';
 import { FakeContainerRuntime } from '../../runtime/containers';
-import type { ObservedContainer } from './observe';
-import { PodPaths } from './pod-paths';
-import { terminationMessageOf } from './termination-message';
+import type { ObservedContainer } from '../inventory/observe';
+import { PodPaths } from '../inventory/pod-paths';
+import { terminationMessageOf } from '../containers/termination-message';
 import { createPodBench, testContainer, testPod } from './testing';
 
 let directory: string;

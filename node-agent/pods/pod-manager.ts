@@ -6,11 +6,11 @@ import { describeError } from '../../lib/log';
 import { removeTree } from '../../lib/remove-tree';
 import type { HostPort } from '../../runtime/pod-network';
 import { listFolder } from '../files';
-import { wantedHostPorts } from './host-ports';
-import { LABEL, sandboxIdOf } from './labels';
-import type { PodDeps } from './pod-deps';
+import { wantedHostPorts } from '../pod-spec/host-ports';
+import { LABEL, sandboxIdOf } from '../inventory/labels';
+import type { PodDeps } from '../containers/pod-deps';
 import { PodWorker } from './pod-worker';
-import { removeSandbox } from './pod-sandbox';
+import { removeSandbox } from '../containers/pod-sandbox';
 
 /** One worker per pod, and the cleaning up of what belongs to none. */
 export class PodManager {

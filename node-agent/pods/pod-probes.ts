@@ -1,9 +1,9 @@
 import type { Container, Pod } from '../../api/types';
 import { fieldPathOf } from '../images/image-puller';
 import type { ProbeKind, ProbeListener } from '../probes/probe-runner';
-import { containerNamed } from './environment';
-import type { ObservedContainer } from './observe';
-import type { PodDeps } from './pod-deps';
+import { containerNamed } from '../pod-spec/environment';
+import type { ObservedContainer } from '../inventory/observe';
+import type { PodDeps } from '../containers/pod-deps';
 import type { Int64 } from '../../api/int64';
 
 export interface ProbedPod {

@@ -10,18 +10,18 @@ import { seededRandom } from '../../lib/random';
 import { ImagePuller } from '../images/image-puller';
 import { PullRecords } from '../images/pull-records';
 import { ProbeRunner, type ProbeAction } from '../probes/probe-runner';
-import type { EventSink } from '../session/event-outbox';
-import { StatusOutbox } from '../session/status-outbox';
+import type { EventSink } from '../outbox/event-outbox';
+import { StatusOutbox } from '../outbox/status-outbox';
 import { DEFAULT_SETTINGS } from '../settings';
 import { measure, METER_HEAP_MAX_MB } from '../storage/meter';
 import { StorageKeeper } from '../storage/storage-keeper';
 import { storagePlacesOf } from '../storage/storage-places';
 import { VolumeManager } from '../volumes/volume-manager';
-import type { ObjectSource } from './environment';
-import { ExitBell } from './exit-bell';
-import type { PodDeps } from './pod-deps';
+import type { ObjectSource } from '../pod-spec/environment';
+import { ExitBell } from '../containers/exit-bell';
+import type { PodDeps } from '../containers/pod-deps';
 import { PodManager } from './pod-manager';
-import { PodPaths } from './pod-paths';
+import { PodPaths } from '../inventory/pod-paths';
 
 export const testContainer = (more: Partial<Container> = {}): Container => ({
   name: 'web',

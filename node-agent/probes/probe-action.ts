@@ -7,7 +7,13 @@ import type { Container } from '../../api/types';
 import type { Clock } from '../../lib/clock';
 import { describeError } from '../../lib/log';
 import type { ContainerRuntime } from '../../runtime/container-runtime';
-import { portOf, runExec, runHttpGet, type ActionResult, type ActionTarget } from '../pods/hooks';
+import {
+  portOf,
+  runExec,
+  runHttpGet,
+  type ActionResult,
+  type ActionTarget,
+} from '../handlers/hooks';
 
 export type Probe = NonNullable<Container['livenessProbe']>;
 

@@ -4,7 +4,7 @@ import type { Clock } from '../../lib/clock';
 import { describeError } from '../../lib/describe-error';
 import type { Random } from '../../lib/random';
 import type { ContainerRuntime } from '../../runtime/container-runtime';
-import type { ActionResult, ActionTarget } from '../pods/hooks';
+import type { ActionResult, ActionTarget } from '../handlers/hooks';
 import { runProbe, type Probe } from './probe-action';
 
 export type ProbeKind = 'startup' | 'liveness' | 'readiness';

@@ -15,7 +15,7 @@ import {
 } from '../../api/types';
 import { describeError, type Log } from '../../lib/log';
 import type { Changes, Row, ServerHello } from '../../proto/gen/dhow/agent/v1/agent';
-import type { AdmittingNode } from '../pods/admission';
+import type { AdmittingNode } from '../plan/admission';
 import { hasErrorCode, writeFileAtomic } from '../files';
 import { parseJson, stringifyJson } from '../../lib/json';
 

@@ -16,8 +16,8 @@ import type {
   SessionRequest,
   SessionResponse,
 } from '../../proto/gen/dhow/agent/v1/agent';
-import type { EventOutbox } from './event-outbox';
-import type { StatusOutbox } from './status-outbox';
+import type { EventOutbox } from '../outbox/event-outbox';
+import type { StatusOutbox } from '../outbox/status-outbox';
 import type { MessageStream, Transport } from './transport';
 import { linkedController } from '../../lib/async/linked-controller';
 import { firstWithin, nextMessage } from '../../lib/async/message-stream';

@@ -2,9 +2,9 @@ import { join } from 'node:path';
 
 import { type Pod, uidOf } from '../../api/types';
 import type { ContainerRuntime } from '../../runtime/container-runtime';
-import { sandboxIdOf } from '../pods/labels';
-import { observePod } from '../pods/observe';
-import type { PodPaths } from '../pods/pod-paths';
+import { sandboxIdOf } from '../inventory/labels';
+import { observePod } from '../inventory/observe';
+import type { PodPaths } from '../inventory/pod-paths';
 import type { VolumeManager } from '../volumes/volume-manager';
 import type { StoragePlaces } from './storage-limits';
 

@@ -1,8 +1,8 @@
 import type { Pod } from '../../api/types';
 import type { ContainerTarget } from '../../proto/gen/dhow/agent/v1/agent';
 import type { ContainerRuntime } from '../../runtime/container-runtime';
-import { sandboxIdOf } from '../pods/labels';
-import { observePod, type ObservedContainer } from '../pods/observe';
+import { sandboxIdOf } from '../inventory/labels';
+import { observePod, type ObservedContainer } from '../inventory/observe';
 import type { PodManager } from '../pods/pod-manager';
 
 /** A stream that cannot be served. `reason` is a StatusReason of the API. */

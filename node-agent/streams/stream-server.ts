@@ -10,9 +10,9 @@ import type {
 import type { ContainerRuntime, ExecProcess, ExecSpec } from '../../runtime/container-runtime';
 import { readLog } from '../logs/log-reader';
 import type { PodManager } from '../pods/pod-manager';
-import type { PodPaths } from '../pods/pod-paths';
+import type { PodPaths } from '../inventory/pod-paths';
 import type { MessageStream, Transport } from '../session/transport';
-import { containerNamed } from '../pods/environment';
+import { containerNamed } from '../pod-spec/environment';
 import { findRun, StreamFailure } from './container-finder';
 import { logOptionsOf } from './log-options';
 import { linkedController } from '../../lib/async/linked-controller';

@@ -1,6 +1,6 @@
 import type { ConfigMap, Pod, Secret } from '../../api/types';
-import { containerNamed, type ObjectSource } from '../pods/environment';
-import { fieldValue, resourceValue, type NodeView } from '../pods/field-refs';
+import { containerNamed, type ObjectSource } from '../pod-spec/environment';
+import { fieldValue, resourceValue, type NodeView } from '../pod-spec/field-refs';
 import { checkVolumePath, type VolumeFile } from './atomic-writer';
 
 export type Volume = NonNullable<Pod['spec']['volumes']>[number];

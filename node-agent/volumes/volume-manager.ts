@@ -14,7 +14,7 @@ import { bytesOf } from '../../api/quantity';
 import { type Pod, uidOf } from '../../api/types';
 import { removeTree } from '../../lib/remove-tree';
 import { hasErrorCode } from '../files';
-import { podMemoryLimitBytes } from '../pods/cgroup-resources';
+import { podMemoryLimitBytes } from '../pod-spec/cgroup-resources';
 import { writeVolumeFiles } from './atomic-writer';
 import type { Mounter } from './mounter';
 import { volumeFiles, type ContentSource, type Volume } from './volume-content';

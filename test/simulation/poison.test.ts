@@ -1,5 +1,6 @@
 import { isPodReady } from '../../api/pods';
-import { definitionOf, resolveSchema, type Schema } from '../../api/schema/definitions';
+import { definitionOf, resolveSchema } from '../../api/schema/definitions';
+import type { Schema } from '../../api/schema/schema';
 import {
   CONFIG_MAPS,
   DEPLOYMENTS,

@@ -9,7 +9,7 @@ import { silentLog } from '../../lib/log';
 import type { Random } from '../../lib/random';
 import { createAgent } from '../../node-agent/agent';
 import { parseAgentConfig } from '../../node-agent/config';
-import { LABEL } from '../../node-agent/pods/labels';
+import { LABEL } from '../../node-agent/inventory/labels';
 import { FakeContainerRuntime } from '../../runtime/containers';
 import type { ContainerState } from '../../runtime/container-runtime';
 import { FakeImageService } from '../../runtime/images';

@@ -1,10 +1,6 @@
 import { KINDS } from '../../api/kinds';
-import {
-  definitionOf,
-  definitions,
-  resolveSchema,
-  type Schema,
-} from '../../api/schema/definitions';
+import { definitionOf, definitions, resolveSchema } from '../../api/schema/definitions';
+import type { Schema } from '../../api/schema/schema';
 import {
   EFFECT_TABLES,
   FIELD_EFFECTS,

@@ -1,5 +1,6 @@
 import { INT64_FIELDS } from '../../api/int64';
-import { definitions, type Schema } from '../../api/schema/definitions';
+import { definitions } from '../../api/schema/definitions';
+import type { Schema } from '../../api/schema/schema';
 import { refusal } from '../../api/testing';
 import { homesOf, planted } from './field-places';
 import { isNamedTest } from './named-tests';

@@ -1,11 +1,11 @@
 import { all, kept, refused, shown, tests, warned, type Effects } from './effect';
 
 const ENDS = tests('node-agent/pods/pod-ends.test.ts');
-const FIELDS = tests('node-agent/pods/container-fields.test.ts');
+const FIELDS = tests('node-agent/containers/container-fields.test.ts');
 const HOOKS = tests('node-agent/pods/pod-hooks.test.ts');
 const PROBES = tests('test/integration/probes.test.ts');
 const RUNNER = tests('node-agent/probes/probe-runner.test.ts');
-const SPEC = tests('node-agent/pods/container-spec.test.ts');
+const SPEC = tests('node-agent/containers/container-spec.test.ts');
 const STREAMS = tests('test/integration/runtime-streams.test.ts');
 const WORKER = tests('node-agent/pods/pod-worker.test.ts');
 

@@ -1,10 +1,10 @@
 import { all, kept, refused, shown, tests, warned, type Effects } from './effect';
 import { OBJECT, STATUS } from './metadata';
 
-const ADMISSION = tests('node-agent/pods/admission.test.ts');
-const FIELDS = tests('node-agent/pods/container-fields.test.ts');
-const SANDBOX = tests('node-agent/pods/pod-sandbox.test.ts');
-const SPEC = tests('node-agent/pods/container-spec.test.ts');
+const ADMISSION = tests('node-agent/plan/admission.test.ts');
+const FIELDS = tests('node-agent/containers/container-fields.test.ts');
+const SANDBOX = tests('node-agent/containers/pod-sandbox.test.ts');
+const SPEC = tests('node-agent/containers/container-spec.test.ts');
 const UPDATES = tests('node-agent/pods/pod-updates.test.ts');
 const WORKER = tests('node-agent/pods/pod-worker.test.ts');
 const QUEUE = tests('control-plane/scheduler/queue.test.ts');

@@ -1,22 +1,9 @@
+import type { Attributes } from './access-attributes';
 import { ApiError, qualifiedResource } from '../../../api/errors';
 import type { PolicyRule } from '../../../api/types';
 import { judgeNode, type PodReader } from './node-authorizer';
 import { ruleAllows, rulesFor, type RoleReader } from './role-rules';
 import { MASTERS, nodeNameOf, type User } from './user';
-
-/** What is asked: of objects, or of a path that names none. */
-export interface Attributes {
-  readonly verb: string;
-  readonly group: string;
-  readonly resource: string;
-  readonly subresource: string;
-  readonly namespace: string;
-  readonly name: string;
-  /** Of a list or watch: the fields that must have one value. */
-  readonly fields?: ReadonlyMap<string, string>;
-  /** Set for requests that are about no resource. */
-  readonly path?: string;
-}
 
 /**
  * Who may do what: masters everything; a node what its agent, or a client that plays its kubelet,

@@ -1,7 +1,7 @@
 import { COORDINATION_GROUP, NODE_LEASE_NAMESPACE } from '../../../api/node-restriction';
 import type { ApiObject, Pod } from '../../../api/types';
 import { isFields, textAt } from '../kinds/mutable';
-import type { Attributes } from './authorizer';
+import type { Attributes } from './access-attributes';
 
 /** The pods there are, from a cache. */
 export interface PodReader {

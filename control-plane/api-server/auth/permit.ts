@@ -1,6 +1,7 @@
 import type { Resource } from '../../../api/resources';
 import type { ObjectName } from '../../../api/types';
-import type { Attributes, Authorizer } from './authorizer';
+import type { Authorizer } from './authorizer';
+import type { Attributes } from './access-attributes';
 import { SYSTEM_USER, type User } from './user';
 
 /** What a write does to the store, whatever request leads there. */

@@ -3,7 +3,7 @@ import { SelectorError } from '../../../api/selectors';
 import type { ApiRequest } from '../http/exchange';
 import type { ResourceTarget } from '../http/request-target';
 import { isTrue } from '../rest/options';
-import type { Attributes } from './authorizer';
+import type { Attributes } from './access-attributes';
 
 type Asked = Pick<ApiRequest, 'method' | 'path' | 'query'>;
 

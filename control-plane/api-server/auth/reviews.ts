@@ -5,7 +5,8 @@ import { jsonResponse, type ApiRequest, type ApiResponse } from '../http/exchang
 import { parseResourcePath } from '../http/request-target';
 import { fieldsAt, isFields, listAt, textAt, type Fields } from '../kinds/mutable';
 import { readValue } from '../rest/body';
-import type { Attributes, Authorizer } from './authorizer';
+import type { Authorizer } from './authorizer';
+import type { Attributes } from './access-attributes';
 import { ISSUER, type ServiceAccountTokens } from './service-account-tokens';
 import { nodeNameOf, type User } from './user';
 

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import type { ClusterRole, PolicyRule } from '../../../api/types';
-import type { Attributes } from './authorizer';
+import type { Attributes } from './access-attributes';
 import { ruleAllows, rulesFor, uncovered, type RoleReader } from './role-rules';
 
 const list = (...values: readonly string[]) =>

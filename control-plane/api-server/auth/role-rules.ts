@@ -9,7 +9,7 @@ import type {
 } from '../../../api/types';
 import { matchesLabelSelector } from '../../../api/selectors';
 import { stringifyJson } from '../../../lib/json';
-import type { Attributes } from './authorizer';
+import type { Attributes } from './access-attributes';
 import type { User } from './user';
 
 /** The roles and bindings there are, from the caches. */

@@ -1,9 +1,9 @@
 import type { Container, Pod } from '../../api/types';
 import { DEFAULT_SETTINGS } from '../settings';
-import type { ObservedContainer, PodObservation } from './observe';
+import type { ObservedContainer, PodObservation } from '../inventory/observe';
 import { nextBackoff, planPod, type PodPlan } from './plan';
-import type { RunTimes } from './run-times';
-import { testContainer, testPod } from './testing';
+import type { RunTimes } from '../inventory/run-times';
+import { testContainer, testPod } from '../pods/testing';
 
 const NOW_MS = Date.UTC(2026, 0, 1);
 

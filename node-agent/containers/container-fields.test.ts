@@ -5,9 +5,9 @@ import { join } from 'node:path';
 import type { ConfigMap, Container, PodSpec, Secret } from '../../api/types';
 import { FakeImageService } from '../../runtime/images/fake';
 import { containerSpecOf } from './container-spec';
-import { environmentOf } from './environment';
+import { environmentOf } from '../pod-spec/environment';
 import { hostnameOf, hostsFile, resolvConf } from './etc-files';
-import { testContainer, testPod } from './testing';
+import { testContainer, testPod } from '../pods/testing';
 
 /*
  * What a field of a container or pod does to what the runtime is told: one test for each group of

@@ -2,10 +2,10 @@ import type { Container, Pod } from '../../api/types';
 import { DeadlineExceededError, withDeadline } from '../../lib/async/deadline';
 import { describeError } from '../../lib/log';
 import { fieldPathOf } from '../images/image-puller';
-import { runHook } from './hooks';
-import { LABEL } from './labels';
+import { runHook } from '../handlers/hooks';
+import { LABEL } from '../inventory/labels';
 import type { PodDeps } from './pod-deps';
-import { signalNumber } from './stop-signal';
+import { signalNumber } from '../pod-spec/stop-signal';
 import { linkedController } from '../../lib/async/linked-controller';
 
 export interface KillRequest {

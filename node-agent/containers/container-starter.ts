@@ -8,15 +8,15 @@ import { fieldPathOf, ImageWaitError } from '../images/image-puller';
 import type { PreparedVolumes } from '../volumes/volume-manager';
 import type { KillRequest } from './container-killer';
 import { containerSpecOf } from './container-spec';
-import { ContainerConfigError } from './environment';
-import { nodeViewOf } from './field-refs';
-import { runHook } from './hooks';
-import type { ContainerRuns } from './observe';
-import type { StartAction } from './plan';
+import { ContainerConfigError } from '../pod-spec/environment';
+import { nodeViewOf } from '../pod-spec/field-refs';
+import { runHook } from '../handlers/hooks';
+import type { ContainerRuns } from '../inventory/observe';
+import type { StartAction } from '../plan/plan';
 import type { PodDeps } from './pod-deps';
 import type { ReadySandbox } from './pod-sandbox';
-import { graceMsOf } from './pod-times';
-import type { WaitingReason } from './status';
+import { graceMsOf } from '../pod-spec/pod-times';
+import type { WaitingReason } from '../plan/status';
 
 export interface StartRequest {
   readonly pod: Pod;

@@ -8,15 +8,15 @@ import type { ImageService } from '../../runtime/image-service';
 import type { PodNetwork } from '../../runtime/pod-network';
 import type { ImagePuller } from '../images/image-puller';
 import type { ProbeRunner } from '../probes/probe-runner';
-import type { EventSink } from '../session/event-outbox';
-import type { StatusOutbox } from '../session/status-outbox';
+import type { EventSink } from '../outbox/event-outbox';
+import type { StatusOutbox } from '../outbox/status-outbox';
 import type { AgentSettings } from '../settings';
 import type { StorageKeeper } from '../storage/storage-keeper';
 import type { VolumeManager } from '../volumes/volume-manager';
-import type { ObjectSource } from './environment';
+import type { ObjectSource } from '../pod-spec/environment';
 import type { ExitBell } from './exit-bell';
-import type { PodPaths } from './pod-paths';
-import type { Refusal } from './admission';
+import type { PodPaths } from '../inventory/pod-paths';
+import type { Refusal } from '../plan/admission';
 
 /** What a pod needs to know of the node it is on. */
 interface NodeInfo {

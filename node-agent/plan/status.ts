@@ -1,8 +1,8 @@
 import { isNodeCondition, isRestartableInit, qosClassOf, withCondition } from '../../api/pods';
 import type { Container, ContainerStatus, Pod, PodCondition, PodStatus } from '../../api/types';
 import { rfc3339 } from '../../lib/clock';
-import { CONTAINER_ID_PREFIX } from './labels';
-import type { ObservedContainer, PodObservation } from './observe';
+import { CONTAINER_ID_PREFIX } from '../inventory/labels';
+import type { ObservedContainer, PodObservation } from '../inventory/observe';
 import type { PodPlan } from './plan';
 
 export interface WaitingReason {

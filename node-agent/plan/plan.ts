@@ -1,8 +1,8 @@
 import { isRestartableInit, isTerminal } from '../../api/pods';
 import type { Container, Pod } from '../../api/types';
 import type { AgentSettings } from '../settings';
-import type { ObservedContainer, PodObservation } from './observe';
-import type { RunTimes } from './run-times';
+import type { ObservedContainer, PodObservation } from '../inventory/observe';
+import type { RunTimes } from '../inventory/run-times';
 
 export interface StartAction {
   readonly container: Container;

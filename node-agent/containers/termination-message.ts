@@ -1,9 +1,9 @@
 import { type Pod, uidOf } from '../../api/types';
 import { parseLogLine } from '../../runtime/containers';
 import { readEndOfShapedFile } from '../shaped-files';
-import { containerNamed } from './environment';
-import type { ObservedContainer } from './observe';
-import type { PodPaths } from './pod-paths';
+import { containerNamed } from '../pod-spec/environment';
+import type { ObservedContainer } from '../inventory/observe';
+import type { PodPaths } from '../inventory/pod-paths';
 
 /** As upstream the last of it, when there is more. */
 const MAX_MESSAGE_BYTES = 4096;

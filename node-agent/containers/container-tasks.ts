@@ -1,8 +1,8 @@
 import { describeError, type Log } from '../../lib/log';
 import { ContainerKiller, type KillRequest } from './container-killer';
 import { ContainerStarter, type StartFailure, type StartRequest } from './container-starter';
-import type { PodObservation } from './observe';
-import type { StartAction } from './plan';
+import type { PodObservation } from '../inventory/observe';
+import type { StartAction } from '../plan/plan';
 import type { PodDeps } from './pod-deps';
 import { linkedController } from '../../lib/async/linked-controller';
 

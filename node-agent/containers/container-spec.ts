@@ -5,15 +5,15 @@ import type { Container, Pod } from '../../api/types';
 import type { ContainerSpec, MountSpec } from '../../runtime/container-runtime';
 import type { LocalImage } from '../../runtime/image-service';
 import type { PreparedVolumes } from '../volumes/volume-manager';
-import { containerResources } from './cgroup-resources';
-import { ContainerConfigError, environmentOf, type ObjectSource } from './environment';
+import { containerResources } from '../pod-spec/cgroup-resources';
+import { ContainerConfigError, environmentOf, type ObjectSource } from '../pod-spec/environment';
 import { hostnameOf } from './etc-files';
-import { expand } from './expansion';
-import type { NodeView } from './field-refs';
-import { LABEL, podLabels } from './labels';
-import type { StartAction } from './plan';
-import { securityOf, userOf } from './security';
-import { signalNumber, stopSignalOf } from './stop-signal';
+import { expand } from '../pod-spec/expansion';
+import type { NodeView } from '../pod-spec/field-refs';
+import { LABEL, podLabels } from '../inventory/labels';
+import type { StartAction } from '../plan/plan';
+import { securityOf, userOf } from '../pod-spec/security';
+import { signalNumber, stopSignalOf } from '../pod-spec/stop-signal';
 
 export interface ContainerSpecInput {
   readonly pod: Pod;

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import type { PodSpec } from '../../api/types';
 import type { SandboxSpec } from '../../runtime/container-runtime';
 import { ensureSandbox } from './pod-sandbox';
-import { createPodBench, testPod, type PodBench } from './testing';
+import { createPodBench, testPod, type PodBench } from '../pods/testing';
 
 let directory: string;
 let bench: PodBench;

@@ -4,10 +4,10 @@ import { join } from 'node:path';
 
 import { type Pod, uidOf } from '../../api/types';
 import { writeFileAtomic } from '../files';
-import { podResources } from './cgroup-resources';
+import { podResources } from '../pod-spec/cgroup-resources';
 import { hostnameOf, hostsFile, resolvConf } from './etc-files';
-import { hasHostPorts } from './host-ports';
-import { podLabels, sandboxIdOf } from './labels';
+import { hasHostPorts } from '../pod-spec/host-ports';
+import { podLabels, sandboxIdOf } from '../inventory/labels';
 import type { PodDeps } from './pod-deps';
 
 /** The namespaces and the address of a pod. */

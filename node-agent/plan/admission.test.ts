@@ -1,6 +1,6 @@
 import type { Pod, PodSpec, Taint } from '../../api/types';
 import { refuseToAdmit, type AdmissionInput } from './admission';
-import { testContainer, testPod } from './testing';
+import { testContainer, testPod } from '../pods/testing';
 
 const node = (cpu: string) => ({ cpu, memory: '4Gi', pods: '3' });
 const admit = (

@@ -1,11 +1,11 @@
 import type { Container, Pod } from '../../api/types';
 import type { LocalImage } from '../../runtime/image-service';
-import { capabilitiesOf } from './capabilities';
-import { containerResources, podResources } from './cgroup-resources';
+import { capabilitiesOf } from '../pod-spec/capabilities';
+import { containerResources, podResources } from '../pod-spec/cgroup-resources';
 import { containerSpecOf } from './container-spec';
-import { expand } from './expansion';
+import { expand } from '../pod-spec/expansion';
 import { hostsFile, resolvConf } from './etc-files';
-import { testContainer, testPod } from './testing';
+import { testContainer, testPod } from '../pods/testing';
 
 const image: LocalImage = {
   id: 'sha256:1',
