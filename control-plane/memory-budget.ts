@@ -6,6 +6,8 @@ export interface MemoryBudget {
   readonly snapshotBytes: number;
   /** Bodies of requests that are being read or worked on. */
   readonly bodyBytes: number;
+  /** Answers, and news of watches, that wait for their readers. */
+  readonly unreadBytes: number;
   /** A connection with TLS takes 60 to 100 KB. */
   readonly connectionsMax: number;
   readonly watchesMax: number;
@@ -23,6 +25,7 @@ export const memoryBudgetOf = (limitBytes: number): MemoryBudget => {
     historyBytes: bytes * 0.08,
     snapshotBytes: bytes * 0.06,
     bodyBytes: bytes * 0.05,
+    unreadBytes: bytes * 0.06,
     connectionsMax,
     // The others are for those who ask, and for nodes.
     watchesMax: Math.round(connectionsMax * 0.8),

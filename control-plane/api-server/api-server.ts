@@ -50,6 +50,7 @@ import {
   type PlacementReviewDeps,
 } from './pods/placement-review';
 import { RestApi } from './rest/rest-api';
+import { RoundPacer } from '../../lib/async/round-pacer';
 import { WatchLimit } from './rest/watch-limit';
 import { ensureSystemObjects } from './system-objects';
 
@@ -94,6 +95,7 @@ const DEFAULT_BUDGET: ApiServerBudget = {
   watchesMax: 1600,
   connectionsMax: 2000,
   bodyBytes: 32 * 1024 * 1024,
+  unreadBytes: 32 * 1024 * 1024,
   snapshotBytes: 32 * 1024 * 1024,
 };
 
@@ -132,6 +134,7 @@ export const createApiServer = (deps: ApiServerDeps): ApiServer => {
   const isOutdated = outdatedNodes(deps.caches);
   const heavyLane = new HeavyLane();
   const watchLimit = new WatchLimit(budget.watchesMax);
+  const watchPacer = new RoundPacer(deps.clock);
   const handler = new ApiHandler({
     kinds,
     authorizer,
@@ -141,7 +144,7 @@ export const createApiServer = (deps: ApiServerDeps): ApiServer => {
     scrape: () => metricsResponse(metrics, kinds, deps),
     activities: deps.activities ?? new Activities(),
     inFlight: new InFlightLimit(),
-    rest: new RestApi({ service, nodes, random, heavyLane, watchLimit }),
+    rest: new RestApi({ service, nodes, random, heavyLane, watchLimit, watchPacer }),
     discovery: new Discovery(kinds, reviewsOf(deps)),
     exec: new ExecGateway({ service, nodes }),
     checks: healthChecks(deps),

@@ -65,8 +65,8 @@ export class InProcessClient implements ApiClient {
       allowsBookmarks: allowBookmarks ?? false,
       sendsInitialEvents: false,
     };
-    for await (const item of this.service.watcher.watch(this.kindOf(resource), query, signal))
-      yield toEvent<T>(item);
+    for await (const items of this.service.watcher.watch(this.kindOf(resource), query, signal))
+      for (const item of items) yield toEvent<T>(item);
   }
 
   async create<T extends ApiObject>(

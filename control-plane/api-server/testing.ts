@@ -133,10 +133,11 @@ const take = async (
 ): Promise<readonly WatchLine[]> => {
   const lines: WatchLine[] = [];
   for await (const chunk of body) {
-    lines.push(parseJson(chunk) as WatchLine);
-    if (lines.length === count) break;
+    const whole = Buffer.from(chunk).toString().trimEnd().split('\n');
+    lines.push(...whole.map((line) => parseJson(line) as WatchLine));
+    if (lines.length >= count) break;
   }
-  return lines;
+  return lines.slice(0, count);
 };
 
 const NO_NODES: NodeConnections = {

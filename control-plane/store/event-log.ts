@@ -24,6 +24,7 @@ export class EventLog<E> implements BudgetedLog {
   private epoch = 0;
   private isClosed = false;
   private readonly sleepers = new Set<() => void>();
+  private lastBatch: Batch<E> | undefined;
 
   constructor(
     private startVersion: number,
@@ -67,6 +68,7 @@ export class EventLog<E> implements BudgetedLog {
   reset(version: number): void {
     this.base += this.length;
     this.entries = [];
+    this.lastBatch = undefined;
     this.head = 0;
     this.limits.budget?.add(-this.bytes);
     this.bytes = 0;
@@ -85,6 +87,19 @@ export class EventLog<E> implements BudgetedLog {
 
   /** Events after `fromVersion`, until `signal` aborts. @throws Expired */
   async *read(fromVersion: number, signal: AbortSignal): AsyncGenerator<E, void> {
+    for await (const events of this.readBatches(fromVersion, signal)) yield* events;
+  }
+
+  /**
+   * The same, as many together as there are, up to some 100 KB. Readers at one position get one array,
+   * so that they can share what they make of it. `turn` is awaited between the news of an event and
+   * the reading: what comes meanwhile is of the same batch. @throws Expired
+   */
+  async *readBatches(
+    fromVersion: number,
+    signal: AbortSignal,
+    turn?: () => Promise<void>,
+  ): AsyncGenerator<readonly E[], void> {
     if (fromVersion < this.startVersion) throw expired(fromVersion, this.startVersion);
     const epoch = this.epoch;
     let position = this.positionAfter(fromVersion);
@@ -93,14 +108,41 @@ export class EventLog<E> implements BudgetedLog {
       if (this.epoch !== epoch || position < this.base) throw expired(version, this.startVersion);
       if (position === this.base + this.length) {
         await this.nextEvent(signal);
+        await turn?.();
         continue;
       }
-      const entry = this.entryAt(position++);
+      const batch = this.batchAt(position);
+      position = batch.end;
       // A reader may begin in the future of a log that is behind.
-      if (entry.version <= version) continue;
-      version = entry.version;
-      yield entry.event;
+      const events = batch.firstVersion > version ? batch.events : this.after(version, batch);
+      if (events.length === 0) continue;
+      version = batch.lastVersion;
+      yield events;
     }
+  }
+
+  private batchAt(start: number): Batch<E> {
+    const end = this.base + this.length;
+    const { lastBatch } = this;
+    // What was appended since may wait for the next batch: the others at this position got this one.
+    if (lastBatch?.start === start && (lastBatch.isFull || lastBatch.end === end)) return lastBatch;
+    const events: E[] = [];
+    let bytes = 0;
+    let position = start;
+    let isFull = false;
+    while (position < end && !isFull) {
+      const entry = this.entryAt(position++);
+      events.push(entry.event);
+      bytes += entry.bytes;
+      isFull = bytes >= BATCH_BYTES || events.length >= BATCH_COUNT_MAX;
+    }
+    const firstVersion = this.entryAt(start).version;
+    const lastVersion = this.entryAt(position - 1).version;
+    return (this.lastBatch = { start, end: position, events, firstVersion, lastVersion, isFull });
+  }
+
+  private after(version: number, { start, events }: Batch<E>): readonly E[] {
+    return events.filter((_event, i) => this.entryAt(start + i).version > version);
   }
 
   private get length(): number {
@@ -123,6 +165,7 @@ export class EventLog<E> implements BudgetedLog {
   }
 
   private dropFirst(): void {
+    this.lastBatch = undefined;
     const dropped = this.entryAt(this.base);
     (this.entries as unknown[])[this.head] = undefined;
     this.bytes -= dropped.bytes;
@@ -160,6 +203,19 @@ interface Entry<E> {
   readonly atMs: number;
 }
 
+interface Batch<E> {
+  /** Positions: of the first entry, and after the last. */
+  readonly start: number;
+  readonly end: number;
+  readonly events: readonly E[];
+  readonly firstVersion: number;
+  readonly lastVersion: number;
+  readonly isFull: boolean;
+}
+
+/** Small enough that many slow readers may each hold one. */
+const BATCH_BYTES = 128 * 1024;
+const BATCH_COUNT_MAX = 256;
 /** The entry, the event and the objects in it, without their content. */
 const ENTRY_BYTES = 512;
 const DEFAULT_LIMITS: EventLogLimits = { eventCountMax: 65_536, bytesMax: 64 * 1024 * 1024 };

@@ -76,8 +76,12 @@ export class ResourceCache implements WatchCache {
     return { items: this.index.snapshot(namespace), resourceVersion: this.versions.version };
   }
 
-  watch(fromVersion: number, signal: AbortSignal): AsyncIterable<CacheEvent> {
-    return this.history.read(fromVersion, signal);
+  watch(
+    fromVersion: number,
+    signal: AbortSignal,
+    turn?: () => Promise<void>,
+  ): AsyncIterable<readonly CacheEvent[]> {
+    return this.history.readBatches(fromVersion, signal, turn);
   }
 
   /** Feeds the cache until `signal` aborts, whatever happens to the store meanwhile. */

@@ -25,9 +25,14 @@ export interface WatchCache {
   list(namespace?: string): CacheList;
   /**
    * Events after `fromVersion`. A reader that falls behind the bounded buffer is ended with
-   * `ApiError('Expired')`, as is one that asks for a version older than the cache remembers.
+   * `ApiError('Expired')`, as is one that asks for a version older than the cache remembers. Events
+   * come in batches, which readers at the same place share; `turn` is awaited before each is taken.
    */
-  watch(fromVersion: number, signal: AbortSignal): AsyncIterable<CacheEvent>;
+  watch(
+    fromVersion: number,
+    signal: AbortSignal,
+    turn?: () => Promise<void>,
+  ): AsyncIterable<readonly CacheEvent[]>;
   readonly resourceVersion: number;
 }
 

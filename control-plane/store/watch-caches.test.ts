@@ -17,13 +17,21 @@ const pod = (name: string, labels: Record<string, string> = {}) => ({
   metadata: { name, labels },
 });
 
-const take = async (events: AsyncIterable<CacheEvent>, count: number): Promise<CacheEvent[]> => {
+const chained = (first: () => void, second: () => void) => () => {
+  first();
+  second();
+};
+
+const take = async (
+  batches: AsyncIterable<readonly CacheEvent[]>,
+  count: number,
+): Promise<CacheEvent[]> => {
   const taken: CacheEvent[] = [];
-  for await (const event of events) {
-    taken.push(event);
-    if (taken.length === count) break;
+  for await (const events of batches) {
+    taken.push(...events);
+    if (taken.length >= count) break;
   }
-  return taken;
+  return taken.slice(0, count);
 };
 
 const setUp = (limits?: { eventCountMax: number; bytesMax: number }) => {
@@ -101,6 +109,23 @@ describe('watch cache', () => {
       previous: { resourceVersion: a2.resourceVersion },
     });
     expect(await take(cache.watch(a2.resourceVersion, signal), 1)).toEqual([late[2]]);
+  });
+
+  it('gives readers at one place one batch, of all that came while they waited for their turn', async () => {
+    const { store, cache, signal } = setUp();
+    await cache.ready();
+    const start = cache.resourceVersion;
+    let go: () => void = () => undefined;
+    const turn = () => new Promise<void>((resolve) => (go = chained(go, resolve)));
+    const readers = ['a', 'b'].map(() => cache.watch(start, signal, turn)[Symbol.asyncIterator]());
+    const batches = readers.map((reader) => reader.next());
+    let version = 0;
+    for (const name of 'abc') version = (await store.create(key(name), pod(name))).resourceVersion;
+    await cache.waitFor(version);
+    go();
+    const [first, second] = await Promise.all(batches);
+    expect(first?.value).toHaveLength(3);
+    expect(second?.value).toBe(first?.value);
   });
 
   it('ends a reader that fell behind with Expired', async () => {

@@ -290,7 +290,7 @@ describe('manifests', () => {
   });
 });
 
-const BUDGET = { connectionsMax: 100, bodyBytes: 1024 };
+const BUDGET = { connectionsMax: 100, bodyBytes: 1024, unreadBytes: 1024 };
 
 it('takes writes from administrators alone', async () => {
   const pki = await openPki({ directory: join(dir, 'pki'), serverNames: [], clock: systemClock });

@@ -22,6 +22,8 @@ export interface ApiResponse {
   readonly headers?: Readonly<Record<string, string | readonly string[]>>;
   /** A stream is sent as it comes, coalesced per turn of the event loop. */
   readonly body?: Uint8Array | string | AsyncIterable<Uint8Array>;
+  /** The pieces of the stream are worth a write each: they are sent at once. */
+  readonly isBatched?: boolean;
 }
 
 export const JSON_TYPE = 'application/json';

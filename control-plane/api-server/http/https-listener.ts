@@ -12,6 +12,7 @@ import { statusResponse, toApiError, type ApiRequest, type ApiResponse } from '.
 import { ByteBudget } from './in-flight';
 import { MAX_BODY_BYTES, readBody } from './read-body';
 import { send } from './send';
+import { UnreadBytes } from './unread-bytes';
 import { linkedController } from '../../../lib/async/linked-controller';
 import { timedController } from '../../../lib/async/timed-controller';
 import { publicKeyHashOf } from '../../../lib/public-key';
@@ -41,6 +42,7 @@ export interface ListenerBudget {
   readonly connectionsMax: number;
   /** What all bodies under way may take up together. */
   readonly bodyBytes: number;
+  readonly unreadBytes: number;
 }
 
 export interface ListenAddress {
@@ -54,6 +56,7 @@ export class HttpsListener implements AsyncDisposable {
   private readonly server: Server;
   private readonly stopping = new AbortController();
   private readonly bodies: ByteBudget;
+  private readonly sending: { readonly unread: UnreadBytes };
   private readonly gate: ConnectionGate;
   private readonly crowd: ConnectionCrowd;
 
@@ -83,6 +86,7 @@ export class HttpsListener implements AsyncDisposable {
     this.gate = new ConnectionGate(systemClock, { ...STRANGERS, totalMax: strangersMax });
     this.crowd = new ConnectionCrowd(Math.floor(budget.connectionsMax * 0.95) - strangersMax);
     this.bodies = new ByteBudget(budget.bodyBytes);
+    this.sending = { unread: new UnreadBytes(budget.unreadBytes) };
     this.server.on('request', (request, response) => void this.serve(request, response));
     this.server.on('upgrade', (request, socket, head) => void this.upgrade(request, socket, head));
     this.server.on('connection', (socket) => {
@@ -144,7 +148,7 @@ export class HttpsListener implements AsyncDisposable {
       }
       const answer = await this.handlers.handle(request);
       if (!raw.complete) discardRest(raw);
-      await send(response, answer, { omitsBody: raw.method === 'HEAD', signal });
+      await send(response, answer, { ...this.sending, omitsBody: raw.method === 'HEAD', signal });
     } catch (error) {
       await this.fail(raw, response, error, signal);
     }
@@ -169,9 +173,11 @@ export class HttpsListener implements AsyncDisposable {
       discardRest(raw);
     }
     const answer = statusResponse(apiError.toStatus());
-    await send(response, answer, { omitsBody: raw.method === 'HEAD', signal }).catch(() =>
-      response.destroy(),
-    );
+    await send(response, answer, {
+      ...this.sending,
+      omitsBody: raw.method === 'HEAD',
+      signal,
+    }).catch(() => response.destroy());
   }
 
   private toApiRequest(raw: IncomingMessage, signal: AbortSignal): ApiRequest {

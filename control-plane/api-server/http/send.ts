@@ -3,12 +3,19 @@ import type { ServerResponse } from 'node:http';
 import type { ApiResponse } from './exchange';
 import { timedController } from '../../../lib/async/timed-controller';
 import { systemClock } from '../../../lib/clock';
+import type { UnreadBytes } from './unread-bytes';
+
+interface SendOptions {
+  readonly omitsBody: boolean;
+  readonly signal: AbortSignal;
+  readonly unread: UnreadBytes;
+}
 
 /** Writes an answer; a stream until it ends or the peer goes away or stops reading. */
 export const send = async (
   response: ServerResponse,
-  { status, headers = {}, body = '' }: ApiResponse,
-  { omitsBody, signal }: { readonly omitsBody: boolean; readonly signal: AbortSignal },
+  { status, headers = {}, body = '', isBatched = false }: ApiResponse,
+  { omitsBody, signal, unread }: SendOptions,
 ): Promise<void> => {
   response.statusCode = status;
   for (const [name, value] of Object.entries(headers))
@@ -17,13 +24,16 @@ export const send = async (
     const bytes = typeof body === 'string' ? Buffer.from(body) : body;
     response.setHeader('content-length', bytes.byteLength);
     response.end(omitsBody ? undefined : bytes);
+    unread.note(response);
     return;
   }
   response.flushHeaders();
-  const writer = new CoalescingWriter(response);
+  const writer = new CoalescingWriter(response, unread);
   for await (const chunk of body) {
     if (response.destroyed) break;
     writer.push(chunk);
+    if (isBatched) writer.flush();
+    else writer.flushSoon();
     if (writer.isFull && !(await writer.drained(signal))) break;
   }
   writer.flush();
@@ -39,7 +49,10 @@ class CoalescingWriter {
   private pendingBytes = 0;
   private isScheduled = false;
 
-  constructor(private readonly response: ServerResponse) {}
+  constructor(
+    private readonly response: ServerResponse,
+    private readonly unread: UnreadBytes,
+  ) {}
 
   get isFull(): boolean {
     return this.pendingBytes + this.response.writableLength > MAX_BUFFERED_BYTES;
@@ -48,6 +61,9 @@ class CoalescingWriter {
   push(chunk: Uint8Array): void {
     this.pending.push(chunk);
     this.pendingBytes += chunk.byteLength;
+  }
+
+  flushSoon(): void {
     if (this.isScheduled) return;
     this.isScheduled = true;
     setImmediate(() => this.flush());
@@ -60,6 +76,7 @@ class CoalescingWriter {
     this.response.write(this.pending.length === 1 ? first : Buffer.concat(this.pending));
     this.pending = [];
     this.pendingBytes = 0;
+    this.unread.note(this.response);
   }
 
   /** False when the peer has not read for too long: it is cut off, and starts over. */

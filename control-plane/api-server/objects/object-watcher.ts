@@ -4,6 +4,7 @@ import type { WatchEvent } from '../../../client/api-client';
 import { TimeSlice } from '../../../lib/async/time-slice';
 import type { Clock } from '../../../lib/clock';
 import type { StoreEvent, StoredObject } from '../../store/store';
+import type { CacheEvent } from '../../store/watch-cache';
 import type { ServedKind } from '../kinds/served-kind';
 import { itemOf, type Item } from './item';
 import type { ObjectReader } from './object-reader';
@@ -31,13 +32,15 @@ export class ObjectWatcher {
 
   /**
    * Runs until `signal` aborts, or until the reader is too slow: then it ends, and the client goes
-   * on from the last version it saw. @throws Expired before the first item when that is gone.
+   * on from the last version it saw. What happened together comes together; `turn` is awaited before
+   * changes are taken. @throws Expired before the first item when that is gone.
    */
   async *watch(
     kind: ServedKind,
     query: WatchQuery,
     signal: AbortSignal,
-  ): AsyncGenerator<WatchItem, void, undefined> {
+    turn?: () => Promise<void>,
+  ): AsyncGenerator<readonly WatchItem[], void, undefined> {
     const selection = compileSelection(kind, query);
     if (kind.virtual !== undefined) {
       yield* this.watchVirtual(kind, selection, query, signal);
@@ -53,32 +56,30 @@ export class ObjectWatcher {
       yield* initialItems(present.items, selection, this.clock);
       from = present.resourceVersion;
       if (query.sendsInitialEvents && query.allowsBookmarks)
-        yield { type: 'BOOKMARK', version: from, endsInitialEvents: true };
+        yield [{ type: 'BOOKMARK', version: from, endsInitialEvents: true }];
     }
-    yield* this.follow(kind, selection, from, query.allowsBookmarks, signal);
+    const events = cache.watch(from, signal, turn);
+    yield* this.follow(events, selection, query.allowsBookmarks, signal);
   }
 
   private async *follow(
-    kind: ServedKind,
+    batches: AsyncIterable<readonly CacheEvent[]>,
     selection: Selection,
-    from: number,
     allowsBookmarks: boolean,
     signal: AbortSignal,
-  ): AsyncGenerator<WatchItem, void, undefined> {
+  ): AsyncGenerator<readonly WatchItem[], void, undefined> {
     let hasStarted = false;
     let bookmarkedAtMs = this.clock.monotonicMs();
     try {
-      for await (const event of this.reader.cacheOf(kind).watch(from, signal)) {
+      for await (const events of batches) {
         hasStarted = true;
-        if (event.type === 'progress') {
-          const nowMs = this.clock.monotonicMs();
-          if (!allowsBookmarks || nowMs - bookmarkedAtMs < BOOKMARK_INTERVAL_MS) continue;
-          bookmarkedAtMs = nowMs;
-          yield { type: 'BOOKMARK', version: event.resourceVersion, endsInitialEvents: false };
-        } else {
-          const item = seenThrough(selection, event);
-          if (item !== undefined) yield item;
-        }
+        const items = itemsOf(events, selection);
+        if (items.length > 0) yield items;
+        if (!allowsBookmarks || !events.some(({ type }) => type === 'progress')) continue;
+        const nowMs = this.clock.monotonicMs();
+        if (nowMs - bookmarkedAtMs < BOOKMARK_INTERVAL_MS) continue;
+        bookmarkedAtMs = nowMs;
+        yield [{ type: 'BOOKMARK', version: lastVersionOf(events), endsInitialEvents: false }];
       }
     } catch (error) {
       if (signal.aborted) return;
@@ -91,7 +92,7 @@ export class ObjectWatcher {
     selection: Selection,
     query: WatchQuery,
     signal: AbortSignal,
-  ): AsyncGenerator<WatchItem, void, undefined> {
+  ): AsyncGenerator<readonly WatchItem[], void, undefined> {
     if (virtual?.list === undefined || virtual.watch === undefined)
       throw expired('this kind cannot be watched');
     let from = String(query.version ?? 0);
@@ -100,11 +101,11 @@ export class ObjectWatcher {
       yield* initialItems(present.items.map(itemOf), selection, this.clock);
       from = present.resourceVersion;
       if (query.sendsInitialEvents && query.allowsBookmarks)
-        yield { type: 'BOOKMARK', version: Number(from), endsInitialEvents: true };
+        yield [{ type: 'BOOKMARK', version: Number(from), endsInitialEvents: true }];
     }
     for await (const event of virtual.watch(selection.namespace, from, signal)) {
       const item = virtualItem(event, selection);
-      if (item !== undefined && (item.type !== 'BOOKMARK' || query.allowsBookmarks)) yield item;
+      if (item !== undefined && (item.type !== 'BOOKMARK' || query.allowsBookmarks)) yield [item];
     }
   }
 }
@@ -113,13 +114,49 @@ async function* initialItems(
   items: readonly Item[],
   selection: Selection,
   clock: Clock,
-): AsyncGenerator<WatchItem> {
+): AsyncGenerator<readonly WatchItem[]> {
   const slice = new TimeSlice(clock);
+  let batch: WatchItem[] = [];
+  let bytes = 0;
   for (const item of items) {
     if (slice.isOver) await slice.turn();
-    if (selection.isWhole || selection.matches(item.object)) yield { type: 'ADDED', item };
+    if (!selection.isWhole && !selection.matches(item.object)) continue;
+    batch.push({ type: 'ADDED', item });
+    bytes += item.raw.length;
+    if (bytes < BATCH_BYTES) continue;
+    yield batch;
+    [batch, bytes] = [[], 0];
   }
+  if (batch.length > 0) yield batch;
 }
+
+const lastVersionOf = (events: readonly CacheEvent[]): number => {
+  const last = events.at(-1);
+  if (last === undefined) return 0;
+  return last.type === 'progress' ? last.resourceVersion : last.current.resourceVersion;
+};
+
+/**
+ * What a watcher with this selection makes of a batch. Where no selector narrows it, all watchers of a
+ * namespace get one array.
+ */
+const itemsOf = (events: readonly CacheEvent[], selection: Selection): readonly WatchItem[] => {
+  if (!selection.isWhole) return seenItems(events, selection);
+  const { namespace = '' } = selection;
+  let shared = sharedItems.get(events);
+  if (shared === undefined)
+    sharedItems.set(events, (shared = new Map<string, readonly WatchItem[]>()));
+  let items = shared.get(namespace);
+  if (items === undefined) shared.set(namespace, (items = seenItems(events, selection)));
+  return items;
+};
+
+const seenItems = (events: readonly CacheEvent[], selection: Selection): readonly WatchItem[] =>
+  events.flatMap((event) =>
+    event.type === 'progress' ? [] : (seenThrough(selection, event) ?? []),
+  );
+
+const sharedItems = new WeakMap<readonly CacheEvent[], Map<string, readonly WatchItem[]>>();
 
 const virtualItem = (event: WatchEvent<ApiObject>, selection: Selection): WatchItem | undefined => {
   if (event.type === 'BOOKMARK')
@@ -167,4 +204,5 @@ const departed = (current: StoredObject, previous: StoredObject): Item => {
 };
 
 const departures = new WeakMap<StoredObject, Item>();
+const BATCH_BYTES = 64 * 1024;
 const BOOKMARK_INTERVAL_MS = 10_000;

@@ -17,6 +17,7 @@ import { representationOf } from './negotiation';
 import { parseForce } from './options';
 import { PATCH_TYPES, type PatchRequest } from './patching';
 import type { View } from './read-responses';
+import type { RoundPacer } from '../../../lib/async/round-pacer';
 import type { WatchLimit } from './watch-limit';
 
 export interface RestDeps {
@@ -25,6 +26,8 @@ export interface RestDeps {
   readonly random: Random;
   readonly heavyLane: HeavyLane;
   readonly watchLimit: WatchLimit;
+  /** When watches take what has changed. */
+  readonly watchPacer: RoundPacer;
 }
 
 /** A request to one kind, its target found. */

@@ -102,7 +102,9 @@ export class RestApi {
     const { labelSelector = '', fieldSelector = '' } = query;
     const length = labelSelector.length + fieldSelector.length;
     const place = this.deps.watchLimit.enter(watcherOf(request.user), signal, length);
-    const items = held(service.watcher.watch(kind, query, signal), place);
+    const { watchPacer } = this.deps;
+    const turn = () => watchPacer.turn();
+    const items = held(service.watcher.watch(kind, query, signal, turn), place);
     return watchResponse(view, items, () => service.clock.now());
   }
 
@@ -186,7 +188,7 @@ const watcherOf = (user: User): string => sharerOf(user) ?? user.name;
 const dryRunToo = (context: WriteContext, body: unknown): WriteContext =>
   isDryRunBody(body) ? { ...context, isDryRun: true } : context;
 
-async function* held(items: AsyncIterable<WatchItem>, place: Disposable) {
+async function* held(items: AsyncIterable<readonly WatchItem[]>, place: Disposable) {
   using _place = place;
   yield* items;
 }

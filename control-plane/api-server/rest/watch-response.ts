@@ -14,29 +14,45 @@ type NowMs = () => number;
  */
 export const watchResponse = (
   view: Omit<View, 'nowMs'>,
-  items: AsyncIterable<WatchItem>,
+  batches: AsyncIterable<readonly WatchItem[]>,
   nowMs: NowMs,
 ): ApiResponse => ({
   status: 200,
   headers: { 'content-type': JSON_TYPE },
-  body: frames(view, items, nowMs),
+  body: frames(view, batches, nowMs),
+  isBatched: true,
 });
 
 async function* frames(
   view: Omit<View, 'nowMs'>,
-  items: AsyncIterable<WatchItem>,
+  batches: AsyncIterable<readonly WatchItem[]>,
   nowMs: NowMs,
 ): AsyncGenerator<Uint8Array, void, undefined> {
   try {
-    for await (const item of items)
-      yield item.type === 'BOOKMARK'
-        ? bookmarkFrame(view, item)
-        : eventFrame({ ...view, nowMs: nowMs() }, item.type, item.item);
+    for await (const items of batches) yield batchFrame({ ...view, nowMs: nowMs() }, items);
   } catch (error) {
     const status = toApiError(error).toStatus();
     yield Buffer.from(stringifyJson({ type: 'ERROR', object: status }) + '\n');
   }
 }
+
+/** Watchers that got the same batch, and see it the same way, get the same bytes. */
+const batchFrame = (view: View, items: readonly WatchItem[]): Uint8Array => {
+  const key = frameKey(view, '');
+  let known = batchesOf.get(items);
+  if (known === undefined) batchesOf.set(items, (known = new Map<string, Uint8Array>()));
+  let bytes = known.get(key);
+  if (bytes === undefined) known.set(key, (bytes = joinedFrames(view, items)));
+  return bytes;
+};
+
+const joinedFrames = (view: View, items: readonly WatchItem[]): Uint8Array => {
+  const frames = items.map((item) =>
+    item.type === 'BOOKMARK' ? bookmarkFrame(view, item) : eventFrame(view, item.type, item.item),
+  );
+  const [only] = frames;
+  return frames.length === 1 && only !== undefined ? only : Buffer.concat(frames);
+};
 
 /** Every watcher of an object with the same view gets the same bytes. */
 const eventFrame = (view: View, type: string, item: Item): Uint8Array => {
@@ -61,10 +77,11 @@ const keepFrame = (item: Item, key: string, frame: Uint8Array): void => {
   }
 };
 
-const frameKey = ({ representation, includeObject, nowMs }: View, type: string): string =>
-  representation === 'table'
-    ? `${type} table ${includeObject} ${Math.floor(nowMs / 1000)}`
-    : `${type} ${representation}`;
+const frameKey = (view: View, type: string): string => {
+  const { kind, representation, includeObject, nowMs } = view;
+  const seen = `${type} ${kind.resource.version} ${representation}`;
+  return representation === 'table' ? `${seen} ${includeObject} ${Math.floor(nowMs / 1000)}` : seen;
+};
 
 const encodeFrame = (view: View, type: string, { object, raw }: Item): Uint8Array => {
   const { kind, representation, includeObject, nowMs } = view;
@@ -105,5 +122,6 @@ const bookmarkTable = (
 /** The newest frames of all watches, in order of their items. */
 const framesOf = new Map<Item, Map<string, Uint8Array>>();
 let keptBytes = 0;
+const batchesOf = new WeakMap<readonly WatchItem[], Map<string, Uint8Array>>();
 const TAIL = Buffer.from('}\n');
 const FRAME_BYTES_MAX = 8 * 1024 * 1024;
