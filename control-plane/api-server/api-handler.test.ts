@@ -221,13 +221,19 @@ it('describes itself by OpenAPI that may be kept for ever', async () => {
 
 it('says in detail how it is', async () => {
   const { text } = await server.request('GET', '/readyz?verbose');
-  expect(text).toBe('[+]ping ok\n[+]store ok\nreadyz check passed\n');
+  expect(text).toBe(
+    '[+]ping ok\n[+]etcd ok\n[+]informer-sync ok\n[+]shutdown ok\nreadyz check passed\n',
+  );
   server.store.currentVersion = () => Promise.reject(new Error('down'));
   const unready = await server.request('GET', '/readyz');
   expect([unready.status, unready.text]).toEqual([
     500,
-    '[+]ping ok\n[-]store failed: reason withheld\nreadyz check failed\n',
+    '[+]ping ok\n[-]etcd failed: reason withheld\n[+]informer-sync ok\n[+]shutdown ok\nreadyz check failed\n',
   ]);
+  const why = await server.request('GET', '/readyz/etcd');
+  expect([why.status, why.text]).toEqual([500, 'internal server error: down\n']);
+  const forbidden = await server.request('GET', '/readyz/etcd', undefined, { user: DEV });
+  expect(forbidden.status).toBe(403);
   expect((await server.request('GET', '/livez')).status).toBe(200);
 });
 

@@ -10,7 +10,7 @@ import { ISSUER, type ServiceAccountTokens } from './auth/service-account-tokens
 import { isAnonymous, NODES_GROUP, sharerOf, type User } from './auth/user';
 import { serveDiscovery } from './discovery/discovery-api';
 import type { Discovery } from './discovery/discovery';
-import { servePublic, type HealthDeps } from './discovery/health';
+import { serveCheck, servePublic, type HealthDeps } from './discovery/health';
 import { statusResponse, toApiError, type ApiRequest, type ApiResponse } from './http/exchange';
 import type { InFlightLimit } from './http/in-flight';
 import { parseResourcePath, type ResourceTarget } from './http/request-target';
@@ -35,9 +35,13 @@ export interface ApiHandlerDeps extends HealthDeps {
   readonly rest: RestApi;
   readonly discovery: Discovery;
   readonly exec: ExecGateway;
-  /** Answers paths outside /api and /apis; undefined for those it does not know. */
-  readonly extra: readonly ((request: ApiRequest) => Promise<ApiResponse | undefined>)[];
+  /** What one can only ask; each says whether the user may. Undefined for what it does not know. */
+  readonly reviews: readonly Answerer[];
+  /** Answers paths outside /api and /apis, to who may have them; undefined for others. */
+  readonly paths: readonly Answerer[];
 }
+
+type Answerer = (request: ApiRequest) => Promise<ApiResponse | undefined>;
 
 /** The whole API for one request: who asks, may they, and which part answers. */
 export class ApiHandler {
@@ -115,17 +119,29 @@ export class ApiHandler {
       const permit = Permit.of(request.user, attributesOf(request, target), this.deps.authorizer);
       return this.deps.rest.handle(request, target, permit);
     }
-    for (const serve of this.deps.extra) {
-      const response = await serve(request);
-      if (response !== undefined) return response;
-    }
+    const reviewed = await firstOf(this.deps.reviews, request);
+    if (reviewed !== undefined) return reviewed;
     this.deps.authorizer.authorize(request.user, pathAttributes(request));
     if (request.path === '/metrics' && request.method === 'GET') return this.deps.scrape();
-    const discovered = serveDiscovery(this.deps.discovery, request);
-    if (discovered !== undefined) return discovered;
-    throw notServed();
+    const answer =
+      (await serveCheck(request, this.deps)) ??
+      (await firstOf(this.deps.paths, request)) ??
+      serveDiscovery(this.deps.discovery, request);
+    if (answer === undefined) throw notServed();
+    return answer;
   }
 }
+
+const firstOf = async (
+  all: readonly Answerer[],
+  request: ApiRequest,
+): Promise<ApiResponse | undefined> => {
+  for (const answer of all) {
+    const response = await answer(request);
+    if (response !== undefined) return response;
+  }
+  return undefined;
+};
 
 /** A place among the requests that are served: kept until the answer is made, or a large one is sent. */
 class Place implements Disposable {

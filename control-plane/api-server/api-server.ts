@@ -131,6 +131,7 @@ export const createApiServer = (deps: ApiServerDeps): ApiServer => {
   const background = new TaskGroup();
   followKinds(service, metrics, background);
   const isOutdated = outdatedNodes(deps.caches);
+  const stopping = new AbortController();
   const heavyLane = new HeavyLane();
   const watchLimit = new WatchLimit(budget.watchesMax);
   const watchPacer = new RoundPacer(deps.clock);
@@ -146,15 +147,14 @@ export const createApiServer = (deps: ApiServerDeps): ApiServer => {
     rest: new RestApi({ service, nodes, random, heavyLane, watchLimit, watchPacer }),
     discovery: new Discovery(kinds, reviewsOf(deps)),
     exec: new ExecGateway({ service, nodes }),
-    checks: healthChecks(deps),
+    checks: healthChecks(deps, kinds, stopping.signal),
     clock: deps.clock,
     version: versionInfo(deps.version),
-    extra: [
+    reviews: [
       (request) => serveReview(request, authorizer, service.tokens),
       placementReviews(deps, { service, authorizer, heavyLane }),
-      (request) => serveIssuer(request, service.tokens),
-      (request) => openApi.serve(request),
     ],
+    paths: [(request) => serveIssuer(request, service.tokens), (request) => openApi.serve(request)],
   });
   const listener = new HttpsListener(
     deps.tls,
@@ -179,6 +179,7 @@ export const createApiServer = (deps: ApiServerDeps): ApiServer => {
     },
     renew: (tls) => listener.renew(tls),
     [Symbol.asyncDispose]: async () => {
+      stopping.abort();
       await listener[Symbol.asyncDispose]();
       await background[Symbol.asyncDispose]();
     },
@@ -232,7 +233,29 @@ const outdatedNodes =
     return !isNodeKey(caches.of('nodes').get('', nodeName)?.object, user.keyHash);
   };
 
-const healthChecks = ({ store }: ApiServerDeps): readonly HealthCheck[] => [
-  { name: 'ping', check: async () => undefined },
-  { name: 'store', check: (signal) => store.currentVersion(signal) },
+/** By upstream's names, where upstream has them. */
+const healthChecks = (
+  { store, caches }: ApiServerDeps,
+  kinds: KindRegistry,
+  stopping: AbortSignal,
+): readonly HealthCheck[] => [
+  { name: 'ping', endpoints: ['livez', 'readyz', 'healthz'], check: async () => undefined },
+  {
+    name: 'etcd',
+    endpoints: ['readyz', 'healthz'],
+    check: (signal) => store.currentVersion(signal),
+  },
+  {
+    name: 'informer-sync',
+    endpoints: ['readyz'],
+    check: (signal) =>
+      Promise.all(kinds.stored().map((kind) => caches.of(storeNameOf(kind)).ready(signal))),
+  },
+  {
+    name: 'shutdown',
+    endpoints: ['readyz'],
+    check: async () => {
+      if (stopping.aborted) throw new Error('process is shutting down');
+    },
+  },
 ];

@@ -134,6 +134,18 @@ export const SYSTEM_ROLES: readonly SystemRole[] = [
     groups: ['system:authenticated'],
   },
   {
+    name: 'system:monitoring',
+    rules: [
+      paths('/healthz', '/healthz/*', '/livez', '/livez/*', '/metrics', '/readyz', '/readyz/*'),
+    ],
+    groups: ['system:monitoring'],
+  },
+  {
+    name: 'system:service-account-issuer-discovery',
+    rules: [paths('/.well-known/openid-configuration', '/openid/v1/jwks')],
+    groups: ['system:serviceaccounts'],
+  },
+  {
     name: 'system:public-info-viewer',
     rules: [paths('/healthz', '/livez', '/readyz', '/version', '/version/')],
     groups: ['system:authenticated', 'system:unauthenticated'],

@@ -1,6 +1,7 @@
 import { ManualClock } from '../../../lib/clock';
+import type { ApiRequest } from '../http/exchange';
 import { ANONYMOUS } from '../auth/user';
-import { servePublic, type VersionInfo } from './health';
+import { serveCheck, servePublic, type HealthCheck, type VersionInfo } from './health';
 
 it('waits for a check that does not answer until its time is up, and not longer', async () => {
   const clock = new ManualClock();
@@ -19,14 +20,65 @@ it('waits for a check that does not answer until its time is up, and not longer'
     body: async () => Buffer.alloc(0),
     signal: new AbortController().signal,
   };
-  const checks = [
-    { name: 'ping', check: async () => undefined },
-    { name: 'store', check: stuck },
+  const checks: HealthCheck[] = [
+    { name: 'ping', endpoints: ['readyz'], check: async () => undefined },
+    { name: 'etcd', endpoints: ['readyz'], check: stuck },
   ];
   const answer = servePublic(request, { checks, version: {} as VersionInfo, clock });
   await clock.advance(2999);
   expect(signals.map(({ aborted }) => aborted)).toEqual([false]);
   await clock.advance(1);
   expect(await answer).toMatchObject({ status: 500 });
-  expect((await answer)?.body).toContain('[-]store failed');
+  expect((await answer)?.body).toContain('[-]etcd failed');
+});
+
+const ask = (path: string, query = ''): ApiRequest => ({
+  method: 'GET',
+  path,
+  query: new URLSearchParams(query),
+  headers: {},
+  user: ANONYMOUS,
+  body: async () => Buffer.alloc(0),
+  signal: new AbortController().signal,
+});
+const CHECKS: HealthCheck[] = [
+  { name: 'ping', endpoints: ['livez', 'readyz'], check: async () => undefined },
+  {
+    name: 'poststarthook/rbac',
+    endpoints: ['readyz'],
+    check: () => Promise.reject(new Error('no roles')),
+  },
+];
+const deps = { checks: CHECKS, version: {} as VersionInfo, clock: new ManualClock() };
+
+it.each([
+  ['/livez', '', 200, 'ok'],
+  ['/livez', 'verbose', 200, '[+]ping ok\nlivez check passed\n'],
+  [
+    '/readyz',
+    '',
+    500,
+    '[+]ping ok\n[-]poststarthook/rbac failed: reason withheld\nreadyz check failed\n',
+  ],
+  ['/readyz', 'exclude=poststarthook/rbac', 200, 'ok'],
+  [
+    '/readyz',
+    'exclude=poststarthook/rbac&exclude=b&exclude=a&verbose',
+    200,
+    '[+]ping ok\n[+]poststarthook/rbac excluded: ok\n' +
+      'warn: some health checks cannot be excluded: no matches for "a","b"\nreadyz check passed\n',
+  ],
+])('answers %s?%s by %d', async (path, query, status, body) => {
+  expect(await servePublic(ask(path, query), deps)).toMatchObject({ status, body });
+});
+
+it('tells the reason of one check, to who asks for it by name', async () => {
+  expect(await servePublic(ask('/readyz/ping'), deps)).toBeUndefined();
+  expect(await serveCheck(ask('/readyz/ping'), deps)).toMatchObject({ status: 200, body: 'ok' });
+  expect(await serveCheck(ask('/readyz/poststarthook/rbac'), deps)).toMatchObject({
+    status: 500,
+    body: 'internal server error: no roles\n',
+  });
+  expect(await serveCheck(ask('/livez/poststarthook/rbac'), deps)).toBeUndefined();
+  expect(await serveCheck(ask('/readyz/other'), deps)).toBeUndefined();
 });
