@@ -173,7 +173,7 @@ const isLease = (target: ResourceTarget | undefined): boolean =>
 const isLongRunning = ({ method, query }: ApiRequest, target?: ResourceTarget): boolean =>
   method === 'GET' &&
   target !== undefined &&
-  ((query.has('watch') && isTrue(query, 'watch')) ||
+  (isTrue(query, 'watch') ||
     (target.subresource === 'log' && isTrue(query, 'follow')));
 
 /** The request as the user it acts for. @throws Unauthorized, Forbidden */

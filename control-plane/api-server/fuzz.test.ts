@@ -120,6 +120,7 @@ const parameter = fc.oneof(
       ...['limit', 'resourceVersion', 'resourceVersionMatch', 'timeoutSeconds', 'dryRun', 'watch'],
       ...['sendInitialEvents', 'allowWatchBookmarks', 'fieldManager', 'fieldValidation', 'force'],
       ...['gracePeriodSeconds', 'propagationPolicy', 'includeObject', 'orphanDependents'],
+      ...['exclude', 'verbose', 'hash', 'pretty'],
     ),
     fc.oneof(
       fc.constantFrom('', '0', '1', '-1', '1e9', '99999999999999999999', 'true', 'Exact', 'All'),
@@ -135,14 +136,16 @@ const anyRequest = fc.constantFrom(...PLACES).chain(([path, seed]) =>
     path: fc.oneof(
       fc.constantFrom(path, `${path}/p`, `${path}/m`, `${path}/d`, `${path}/d/scale`),
       fc.constantFrom(`${path}/p/status`, `${path}/p/binding`, `${path}/p/log`, `${path}/p/x`),
+      fc.constantFrom('/apis', '/openapi/v2', '/openapi/v3/api/v1', '/readyz', '/readyz/etcd'),
       step.map((name) => `${path}/${encodeURIComponent(Buffer.from(name).toString())}`),
     ),
     query: fc.array(parameter, { maxLength: 3 }),
     type: fc.constantFrom(...TYPES),
-    accept: fc.constantFrom(
-      'application/json',
-      'application/json;as=Table;v=v1;g=meta.k8s.io',
-      '*/*',
+    accept: fc.oneof(
+      fc.constantFrom('application/json', 'application/json;as=Table;v=v1;g=meta.k8s.io', '*/*'),
+      fc
+        .array(fc.constantFrom('a/b', '*/*', ';', 'q=', '0.5', ',', 'as=Table', '"', '=', ' '))
+        .map((parts) => parts.join('')),
     ),
     body: body(seed),
   }),

@@ -63,7 +63,6 @@ export class InProcessClient implements ApiClient {
       ...selection,
       ...(version === undefined ? {} : { version }),
       allowsBookmarks: allowBookmarks ?? false,
-      sendsInitialEvents: false,
     };
     for await (const items of this.service.watcher.watch(this.kindOf(resource), query, signal))
       for (const item of items) yield toEvent<T>(item);

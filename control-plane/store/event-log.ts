@@ -121,6 +121,13 @@ export class EventLog<E> implements BudgetedLog {
     }
   }
 
+  /** The events that are kept of those after `version`; undefined when some are not. */
+  since(version: number): readonly E[] | undefined {
+    if (version < this.startVersion) return undefined;
+    const from = this.positionAfter(version);
+    return this.entries.slice(this.head + from - this.base).map(({ event }) => event);
+  }
+
   private batchAt(start: number): Batch<E> {
     const end = this.base + this.length;
     const { lastBatch } = this;

@@ -5,6 +5,7 @@ import type { Log } from '../../lib/log';
 import { systemRandom } from '../../lib/random';
 import { EventLog, type EventLogLimits } from './event-log';
 import { ObjectIndex } from './object-index';
+import { withoutEvents } from './past-list';
 import { retire } from './object-codec';
 import type { Store, StoredObject, StoreProgress, StoreWatchEvent } from './store';
 import { VersionWaiters } from './version-waiters';
@@ -74,6 +75,15 @@ export class ResourceCache implements WatchCache {
 
   list(namespace?: string): CacheList {
     return { items: this.index.snapshot(namespace), resourceVersion: this.versions.version };
+  }
+
+  listAt(version: number, namespace?: string): CacheList | undefined {
+    const later = version > this.versions.version ? undefined : this.history.since(version);
+    if (later === undefined) return undefined;
+    return {
+      items: withoutEvents(this.list(namespace).items, later, namespace),
+      resourceVersion: version,
+    };
   }
 
   watch(

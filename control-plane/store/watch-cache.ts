@@ -23,6 +23,8 @@ export interface WatchCache {
   get(namespace: string, name: string): StoredObject | undefined;
   /** Ordered by namespace then name; `namespace` undefined for all. A snapshot: stays as it is. */
   list(namespace?: string): CacheList;
+  /** The same as it was at a version; undefined when the cache is not there yet, or remembers it no more. */
+  listAt(version: number, namespace?: string): CacheList | undefined;
   /**
    * Events after `fromVersion`. A reader that falls behind the bounded buffer is ended with
    * `ApiError('Expired')`, as is one that asks for a version older than the cache remembers. Events

@@ -47,7 +47,7 @@ export const pathAttributes = ({ method, path }: Asked): Attributes => ({
 });
 
 const collectionVerb = (method: string, query: URLSearchParams): string | undefined => {
-  if (method === 'GET') return query.has('watch') && isTrue(query, 'watch') ? 'watch' : 'list';
+  if (method === 'GET') return isTrue(query, 'watch') ? 'watch' : 'list';
   return method === 'DELETE' ? 'deletecollection' : OBJECT_VERBS[method];
 };
 

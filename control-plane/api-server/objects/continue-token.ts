@@ -15,18 +15,22 @@ export const encodeContinue = ({ version, last }: ContinueToken): string =>
 /** @throws BadRequest */
 export const decodeContinue = (text: string): ContinueToken => {
   const token = parse(text);
-  if (
-    token?.v !== FORMAT ||
-    typeof token.start !== 'string' ||
-    typeof token.rv !== 'number' ||
-    !Number.isSafeInteger(token.rv) ||
-    (token.rv < 1 && token.rv !== INCONSISTENT)
-  )
-    throw new ApiError('BadRequest', 'continue key is not valid');
-  return { version: token.rv, last: token.start };
+  if (token === undefined) throw refusal('continue key is not valid');
+  const { v: format, rv: version = 0, start: last = '' } = token;
+  if (format !== FORMAT) throw refusal('server does not recognize this encoded version');
+  if (version === 0)
+    throw refusal('incorrect encoded start resourceVersion (version meta.k8s.io/v1)');
+  if (last === '') throw refusal('encoded start key empty (version meta.k8s.io/v1)');
+  if (typeof last !== 'string' || typeof version !== 'number' || !Number.isSafeInteger(version))
+    throw refusal('continue key is not valid');
+  return { version: Math.max(version, INCONSISTENT), last };
 };
 
 export const INCONSISTENT = -1;
+
+const refusal = (why: string): ApiError =>
+  new ApiError('BadRequest', `invalid continue token: ${why}`);
+
 const FORMAT = 'meta.k8s.io/v1';
 
 const parse = (text: string): { v?: unknown; rv?: unknown; start?: unknown } | undefined => {

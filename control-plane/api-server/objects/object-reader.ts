@@ -125,19 +125,25 @@ export class ObjectReader {
     { version, versionMatch }: ListQuery,
     signal: AbortSignal,
   ): Promise<Snapshot> {
-    if (kind.virtual !== undefined) return virtualSnapshot(kind, selection, signal);
+    if (kind.virtual !== undefined) {
+      const present = await virtualSnapshot(kind, selection, signal);
+      // Its owner knows the present alone.
+      if (versionMatch === 'Exact' && present.resourceVersion !== version) throw tooOld();
+      return present;
+    }
     const cache = this.cacheOf(kind);
     await cache.ready(signal);
     if (version === undefined) await cache.waitFresh(signal);
     else if (version > 0) await cache.waitFor(version, signal);
-    const snapshot = cache.list(selection.namespace);
-    if (versionMatch !== 'Exact' || snapshot.resourceVersion === version) return snapshot;
+    if (versionMatch !== 'Exact' || version === undefined) return cache.list(selection.namespace);
     const scope = `${storeNameOf(kind)} ${selection.namespace ?? ''}`;
-    const kept = this.snapshots.find(scope, version ?? 0);
-    if (kept === undefined) throw expired('The resourceVersion for the provided list is too old.');
-    return kept;
+    const past = cache.listAt(version, selection.namespace) ?? this.snapshots.find(scope, version);
+    if (past === undefined) throw tooOld();
+    return past;
   }
 }
+
+const tooOld = (): ApiError => expired('The resourceVersion for the provided list is too old.');
 
 const continueOf = (query: ListQuery): ContinueToken | undefined => {
   if (query.continue === undefined || query.continue === '') return undefined;

@@ -15,8 +15,11 @@ export interface WatchQuery extends SelectionQuery {
   /** Absent: the newest state first, 0: any state first, else only what came after. */
   readonly version?: number;
   readonly allowsBookmarks: boolean;
-  /** First all present objects, then a bookmark that says so. */
-  readonly sendsInitialEvents: boolean;
+  /**
+   * First all present objects, then a bookmark that says so. Not said: if no version is asked for, or
+   * any; false: never, and from now on if no version is asked for.
+   */
+  readonly sendsInitialEvents?: boolean;
 }
 
 export type WatchItem =
@@ -49,13 +52,14 @@ export class ObjectWatcher {
     const cache = this.reader.cacheOf(kind);
     await cache.ready(signal);
     let from = query.version ?? 0;
-    if (query.sendsInitialEvents || from === 0) {
+    const isInitial = query.sendsInitialEvents ?? from === 0;
+    if (isInitial || from === 0) {
       if (query.version === undefined) await cache.waitFresh(signal);
       else if (from > 0) await cache.waitFor(from, signal);
       const present = cache.list(selection.namespace);
-      yield* initialItems(present.items, selection, this.clock);
       from = present.resourceVersion;
-      if (query.sendsInitialEvents && query.allowsBookmarks)
+      if (isInitial) yield* initialItems(present.items, selection, this.clock);
+      if (isInitial && query.allowsBookmarks)
         yield [{ type: 'BOOKMARK', version: from, endsInitialEvents: true }];
     }
     const events = cache.watch(from, signal, turn);
@@ -96,11 +100,12 @@ export class ObjectWatcher {
     if (virtual?.list === undefined || virtual.watch === undefined)
       throw expired('this kind cannot be watched');
     let from = String(query.version ?? 0);
-    if (query.sendsInitialEvents || from === '0') {
+    const isInitial = query.sendsInitialEvents ?? from === '0';
+    if (isInitial || from === '0') {
       const present = await virtual.list(selection.namespace, signal);
-      yield* initialItems(present.items.map(itemOf), selection, this.clock);
       from = present.resourceVersion;
-      if (query.sendsInitialEvents && query.allowsBookmarks)
+      if (isInitial) yield* initialItems(present.items.map(itemOf), selection, this.clock);
+      if (isInitial && query.allowsBookmarks)
         yield [{ type: 'BOOKMARK', version: Number(from), endsInitialEvents: true }];
     }
     for await (const event of virtual.watch(selection.namespace, from, signal)) {

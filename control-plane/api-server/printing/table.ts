@@ -39,4 +39,4 @@ export const partialMetadata = ({ metadata }: ApiObject) => ({
   metadata,
 });
 
-const META_VERSION = 'meta.k8s.io/v1';
+export const META_VERSION = 'meta.k8s.io/v1';

@@ -4,7 +4,8 @@ import {
   notSupported,
   type FieldError,
 } from '../../../api/validation/field-error';
-import type { VersionMatch } from '../objects/versions';
+import type { Resource } from '../../../api/resources';
+import { versionProblems, type VersionMatch } from '../objects/versions';
 
 /** How a list's version counts. @throws Invalid for options that contradict each other */
 export const versionMatchOf = (query: URLSearchParams): VersionMatch | undefined => {
@@ -13,8 +14,12 @@ export const versionMatchOf = (query: URLSearchParams): VersionMatch | undefined
   return match === 'Exact' || match === 'NotOlderThan' ? match : undefined;
 };
 
-/** @throws Invalid for options that a watch cannot have */
-export const checkWatchOptions = (query: URLSearchParams): void => refuse(problemsOfWatch(query));
+/** @throws Invalid for options that a watch cannot have, and for a version that is none */
+export const checkWatchOptions = (query: URLSearchParams, { group, plural }: Resource): void => {
+  refuse(problemsOfWatch(query));
+  const problems = versionProblems(query.get('resourceVersion') || '0');
+  if (problems.length > 0) throw invalidError({ group, kind: plural }, '', problems);
+};
 
 const problemsOfList = (query: URLSearchParams): readonly FieldError[] => {
   const match = query.get(MATCH) ?? '';

@@ -9,6 +9,7 @@ import {
 } from '../../../api/validation/field-error';
 import { MANAGER_LENGTH_MAX, validateManagerName } from '../../../api/validation/managers';
 import type { PatchType } from '../../../client/api-client';
+import type { Resource } from '../../../api/resources';
 import type { Permit } from '../auth/permit';
 import { isFields, valueAt, type Fields } from '../kinds/mutable';
 import type { ApiRequest } from '../http/exchange';
@@ -42,9 +43,12 @@ export const writeContextOf = (
 });
 
 export const listQueryOf = (query: URLSearchParams, namespace: string): ListQuery => {
+  // The match first: it may be forbidden whatever the version is.
+  versionMatchOf(query);
   const version = parseVersion(query.get('resourceVersion'));
-  const versionMatch = versionMatchOf(query);
-  const limit = parseCount(query, 'limit');
+  const limit = parseInt64(query, 'limit');
+  const isLegacyExact = (limit ?? 0) > 0 && (version ?? 0) > 0;
+  const versionMatch = versionMatchOf(query) ?? (isLegacyExact ? 'Exact' : undefined);
   const token = query.get('continue');
   return {
     ...selectionOf(query, namespace),
@@ -55,14 +59,20 @@ export const listQueryOf = (query: URLSearchParams, namespace: string): ListQuer
   };
 };
 
-export const watchQueryOf = (query: URLSearchParams, namespace: string): WatchQuery => {
-  checkWatchOptions(query);
+export const watchQueryOf = (
+  query: URLSearchParams,
+  namespace: string,
+  resource: Resource,
+): WatchQuery => {
+  checkWatchOptions(query, resource);
   const version = parseVersion(query.get('resourceVersion'));
   return {
     ...selectionOf(query, namespace),
     ...(version === undefined ? {} : { version }),
     allowsBookmarks: isTrue(query, 'allowWatchBookmarks'),
-    sendsInitialEvents: isTrue(query, 'sendInitialEvents'),
+    ...(query.has('sendInitialEvents')
+      ? { sendsInitialEvents: isTrue(query, 'sendInitialEvents') }
+      : {}),
   };
 };
 
@@ -111,9 +121,21 @@ export const isDryRunBody = (body: unknown): boolean => {
   );
 };
 
+/** A flag that is given without a value is set, and so is one with any but `0` and `false`. */
 export const isTrue = (query: URLSearchParams, name: string): boolean => {
   const value = query.get(name);
-  return value !== null && TRUE_WORDS.has(value);
+  return value !== null && value !== '0' && value.toLowerCase() !== 'false';
+};
+
+/** @throws BadRequest in upstream's words */
+export const parseInt64 = (query: URLSearchParams, name: string): number | undefined => {
+  const text = query.get(name);
+  if (text === null || text === '') return undefined;
+  const shown = JSON.stringify(text.slice(0, SHOWN_MAX));
+  if (!/^[+-]?\d+$/.test(text)) throw refuse(`strconv.ParseInt: parsing ${shown}: invalid syntax`);
+  if (!isInt64(BigInt(text.replace('+', '').slice(0, SHOWN_MAX))))
+    throw refuse(`strconv.ParseInt: parsing ${shown}: value out of range`);
+  return Number(text);
 };
 
 /** A non-negative integer parameter. @throws BadRequest */
@@ -143,7 +165,7 @@ export const parseForce = (query: URLSearchParams, type: PatchType): boolean => 
       : []),
   ];
   if (errors.length > 0) throw invalidOptions('PatchOptions', errors);
-  return isTrue(query, 'force') && query.has('force');
+  return isTrue(query, 'force');
 };
 
 /** @throws Invalid */
@@ -202,4 +224,4 @@ const OPTIONS_OF: Readonly<Partial<Record<string, string>>> = {
   DELETE: 'DeleteOptions',
 };
 const ALL_UNPRINTABLE = /[\p{C}\u2028\u2029]/gu;
-const TRUE_WORDS = new Set(['true', '1', 'True', 'TRUE', 't', 'T', '']);
+const SHOWN_MAX = 256;

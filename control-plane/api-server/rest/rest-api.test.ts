@@ -150,7 +150,7 @@ describe('bad input', () => {
       422,
       'CreateOptions.meta.k8s.io "" is invalid: dryRun: Unsupported value: "Some"',
     ],
-    ['a bad limit', 'GET', `${PODS}?limit=-1`, undefined, {}, 400, 'limit: Invalid value: "-1"'],
+    ['a bad limit', 'GET', `${PODS}?limit=two`, undefined, {}, 400, 'invalid syntax'],
     ['a bad version', 'GET', `${PODS}?resourceVersion=x`, undefined, {}, 400, 'resourceVersion'],
     [
       'a match without a version',

@@ -5,6 +5,7 @@ import { sharerOf, type User } from '../auth/user';
 import { notServed } from '../kinds/kind-registry';
 import type { ServedKind } from '../kinds/served-kind';
 import type { WatchItem } from '../objects/object-watcher';
+import { parseVersion } from '../objects/versions';
 import type { WriteContext } from '../objects/write-context';
 import { readObject, readValue } from './body';
 import {
@@ -46,7 +47,7 @@ export class RestApi {
 
   private collection(asked: KindRequest): Promise<ApiResponse> {
     const { request, kind } = asked;
-    const isWatch = isTrue(request.query, 'watch') && request.query.has('watch');
+    const isWatch = isTrue(request.query, 'watch');
     switch (request.method) {
       case 'GET':
         return isWatch ? this.watch(asked) : this.list(asked);
@@ -79,7 +80,7 @@ export class RestApi {
     const { request, kind, target } = asked;
     const { query, signal } = request;
     const view = viewOf(this.deps, asked);
-    const { version } = listQueryOf(query, target.namespace);
+    const version = parseVersion(query.get('resourceVersion'));
     return itemResponse(
       view,
       await this.deps.service.reader.get(kind, target, version, query, signal),
@@ -97,7 +98,7 @@ export class RestApi {
     const { request, kind, target } = asked;
     const { service, random } = this.deps;
     const view = viewOf(this.deps, asked);
-    const query = watchQueryOf(request.query, target.namespace);
+    const query = watchQueryOf(request.query, target.namespace, kind.resource);
     const signal = watchSignal(request, service.clock, random);
     const { labelSelector = '', fieldSelector = '' } = query;
     const length = labelSelector.length + fieldSelector.length;

@@ -3,7 +3,7 @@ import { stringifyJson } from '../../../lib/json';
 import { JSON_TYPE, toApiError, type ApiResponse } from '../http/exchange';
 import type { Item } from '../objects/item';
 import type { WatchItem } from '../objects/object-watcher';
-import { partialMetadata, tableOf } from '../printing/table';
+import { META_VERSION, partialMetadata, tableOf } from '../printing/table';
 import type { View } from './read-responses';
 
 type NowMs = () => number;
@@ -105,7 +105,11 @@ const bookmarkFrame = (
     ...(endsInitialEvents ? { annotations: { 'k8s.io/initial-events-end': 'true' } } : {}),
   };
   const { resource } = kind;
-  const mark = { kind: resource.kind, apiVersion: apiVersionOf(resource), metadata };
+  const type =
+    representation === 'metadata'
+      ? { kind: 'PartialObjectMetadata', apiVersion: META_VERSION }
+      : { kind: resource.kind, apiVersion: apiVersionOf(resource) };
+  const mark = { ...type, metadata };
   const object = representation === 'table' ? bookmarkTable(kind, mark) : mark;
   return Buffer.from(stringifyJson({ type: 'BOOKMARK', object }) + '\n');
 };

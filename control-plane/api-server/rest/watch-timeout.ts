@@ -1,6 +1,6 @@
 import type { Clock } from '../../../lib/clock';
 import type { ApiRequest } from '../http/exchange';
-import { parseCount } from './options';
+import { parseInt64 } from './options';
 import { linkedController } from '../../../lib/async/linked-controller';
 
 /**
@@ -12,9 +12,9 @@ export const watchSignal = (
   clock: Clock,
   random: { next(): number },
 ): AbortSignal => {
-  const seconds = parseCount(query, 'timeoutSeconds') ?? 0;
+  const seconds = parseInt64(query, 'timeoutSeconds') ?? 0;
   const timeoutMs =
-    seconds > 0 ? Math.min(seconds * 1000, MAX_MS) : MIN_MS + random.next() * MIN_MS;
+    seconds === 0 ? MIN_MS + random.next() * MIN_MS : Math.max(0, Math.min(seconds * 1000, MAX_MS));
   const ended = linkedController(signal);
   void clock.sleep(timeoutMs, signal).then(() => ended.abort());
   return ended.signal;

@@ -119,5 +119,5 @@ it('ends when its time is over', async () => {
 
 it('answers a version that is no number before the stream starts', async () => {
   const { status } = await server.request('GET', `${PODS}?watch=1&resourceVersion=abc`);
-  expect(status).toBe(400);
+  expect(status).toBe(422);
 });
