@@ -20,6 +20,7 @@ export const main = (argv: readonly string[]): Promise<number> => {
       'how large an etcd of its own may grow; default 8192',
       wholeNumber('--etcd-quota'),
     )
+    .option('--anonymous-auth', 'answer requests without a name as far as roles allow it')
     .option(
       '--accept-etcd-history',
       'go on with an etcd that is another, or older, than the one this server knew',
@@ -78,6 +79,7 @@ interface Flags {
   readonly etcdEndpoint?: readonly string[];
   readonly etcdQuota?: number;
   readonly acceptEtcdHistory?: boolean;
+  readonly anonymousAuth?: boolean;
   readonly clusterCidr?: string;
   readonly nodeGrace?: number;
   readonly evictionAfter?: number;
@@ -96,6 +98,7 @@ const configOf = (flags: Flags) => ({
   etcdEndpoints: flags.etcdEndpoint,
   etcdQuotaMib: flags.etcdQuota,
   acceptEtcdHistory: flags.acceptEtcdHistory,
+  anonymousAuth: flags.anonymousAuth,
   clusterCidr: flags.clusterCidr,
   nodeGraceSeconds: flags.nodeGrace,
   evictionSeconds: flags.evictionAfter,

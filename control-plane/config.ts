@@ -23,6 +23,8 @@ export const serverConfigSchema = z.object({
   etcdQuotaMib: z.number().int().min(16).max(65_536).default(8_192),
   /** Go on with an etcd that is another, or older, than the one this server knew. */
   acceptEtcdHistory: z.boolean().default(false),
+  /** Requests without a name are answered as far as roles allow it. Upstream's `--anonymous-auth`. */
+  anonymousAuth: z.boolean().default(false),
   /** Range that the nodes' pod ranges are cut from. */
   clusterCidr: z.string().default('10.42.0.0/16'),
   /** A node silent for this long is Unknown. Upstream's `--node-monitor-grace-period`. */

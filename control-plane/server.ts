@@ -137,6 +137,7 @@ const serve = async (
     objectFaults: faults,
     certificates: () => pki.lives(),
     evictionSeconds: config.evictionSeconds,
+    anonymousAuth: config.anonymousAuth,
     version: process.env['DHOW_VERSION'] ?? '0.0.0',
   });
   apiClient.bind(server.client);

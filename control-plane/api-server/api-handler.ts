@@ -27,6 +27,8 @@ export interface ApiHandlerDeps extends HealthDeps {
   readonly tokens: ServiceAccountTokens;
   /** Is the certificate that the user came with good no more? */
   readonly isOutdated: (user: User) => boolean;
+  /** May who says no name ask at all? Roles decide what they may. */
+  readonly takesAnonymous: boolean;
   readonly metrics: RequestMetrics;
   /** Answers /metrics. */
   readonly scrape: () => ApiResponse;
@@ -173,15 +175,17 @@ const isLease = (target: ResourceTarget | undefined): boolean =>
 const isLongRunning = ({ method, query }: ApiRequest, target?: ResourceTarget): boolean =>
   method === 'GET' &&
   target !== undefined &&
-  (isTrue(query, 'watch') ||
-    (target.subresource === 'log' && isTrue(query, 'follow')));
+  (isTrue(query, 'watch') || (target.subresource === 'log' && isTrue(query, 'follow')));
 
 /** The request as the user it acts for. @throws Unauthorized, Forbidden */
 const identified = async (request: ApiRequest, deps: ApiHandlerDeps): Promise<ApiRequest> => {
   const user = await callerOf(request, deps);
-  if (user === undefined || isAnonymous(user)) throw new ApiError('Unauthorized', 'Unauthorized');
-  request.noteIdentified?.(user);
-  return { ...request, user: actingUser(user, request.headers, deps.authorizer) };
+  if (user === undefined || (isAnonymous(user) && !deps.takesAnonymous))
+    throw new ApiError('Unauthorized', 'Unauthorized');
+  if (!isAnonymous(user)) request.noteIdentified?.(user);
+  const target = parseResourcePath(request.path);
+  const asked = target === undefined ? pathAttributes(request) : attributesOf(request, target);
+  return { ...request, user: actingUser(user, request.headers, asked, deps.authorizer) };
 };
 
 /** Who a token says it is, or else the client certificate. */

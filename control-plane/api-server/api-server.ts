@@ -73,6 +73,8 @@ export interface ApiServerDeps {
   readonly evictionSeconds?: number;
   /** Rules of other rooms: asked after this room's own. Default: none. */
   readonly admissionPlugins?: readonly AdmissionPlugin[];
+  /** Requests without a name are answered as far as roles allow it. Default: they are refused. */
+  readonly anonymousAuth?: boolean;
   /** How much may be kept for clients. Default: enough for a few hundred. */
   readonly budget?: ApiServerBudget;
   /** What this process is at, and how late it runs. Default: not measured. */
@@ -126,7 +128,6 @@ export const createApiServer = (deps: ApiServerDeps): ApiServer => {
     snapshotBytes: budget.snapshotBytes,
   });
   const client = new InProcessClient(service);
-  const openApi = new OpenApi(kinds, reviewsOf(deps));
   const metrics = new RequestMetrics();
   const background = new TaskGroup();
   followKinds(service, metrics, background);
@@ -141,20 +142,16 @@ export const createApiServer = (deps: ApiServerDeps): ApiServer => {
     tokens: service.tokens,
     metrics,
     isOutdated,
+    takesAnonymous: deps.anonymousAuth ?? false,
     scrape: () => metricsResponse(metrics, kinds, deps),
     activities: deps.activities ?? new Activities(),
     inFlight: new InFlightLimit(),
     rest: new RestApi({ service, nodes, random, heavyLane, watchLimit, watchPacer }),
-    discovery: new Discovery(kinds, reviewsOf(deps)),
     exec: new ExecGateway({ service, nodes }),
     checks: healthChecks(deps, kinds, stopping.signal),
     clock: deps.clock,
     version: versionInfo(deps.version),
-    reviews: [
-      (request) => serveReview(request, authorizer, service.tokens),
-      placementReviews(deps, { service, authorizer, heavyLane }),
-    ],
-    paths: [(request) => serveIssuer(request, service.tokens), (request) => openApi.serve(request)],
+    ...besidesObjects(deps, { service, authorizer, heavyLane }, kinds),
   });
   const listener = new HttpsListener(
     deps.tls,
@@ -186,6 +183,25 @@ export const createApiServer = (deps: ApiServerDeps): ApiServer => {
   };
 };
 
+type Parts = Omit<PlacementReviewDeps, 'placements'>;
+
+/** What is answered that is no object: questions, and what describes the API. */
+const besidesObjects = (deps: ApiServerDeps, parts: Parts, kinds: KindRegistry) => {
+  const { tokens } = parts.service;
+  const openApi = new OpenApi(kinds, reviewsOf(deps));
+  return {
+    discovery: new Discovery(kinds, reviewsOf(deps)),
+    reviews: [
+      (request: ApiRequest) => serveReview(request, parts.authorizer, tokens),
+      placementReviews(deps, parts),
+    ],
+    paths: [
+      (request: ApiRequest) => serveIssuer(request, tokens),
+      (request: ApiRequest) => openApi.serve(request),
+    ],
+  };
+};
+
 /** Caches of all that is stored, and no more of what is not. */
 const followKinds = (
   { kinds, reader }: ObjectService,
@@ -211,7 +227,7 @@ const reviewsOf = ({ placements }: ApiServerDeps) =>
   placements === undefined ? REVIEWS : [...REVIEWS, PLACEMENT_REVIEWS];
 
 const placementReviews =
-  ({ placements }: ApiServerDeps, parts: Omit<PlacementReviewDeps, 'placements'>) =>
+  ({ placements }: ApiServerDeps, parts: Parts) =>
   async (request: ApiRequest): Promise<ApiResponse | undefined> =>
     placements && servePlacementReview(request, { ...parts, placements });
 

@@ -52,6 +52,7 @@ export interface TestServerOptions {
   readonly placements?: Placements;
   readonly store?: MemoryStore;
   readonly admissionPlugins?: readonly AdmissionPlugin[];
+  readonly anonymousAuth?: boolean;
 }
 
 export const startTestServer = async ({
@@ -60,6 +61,7 @@ export const startTestServer = async ({
   placements,
   store = new MemoryStore(),
   admissionPlugins = [],
+  anonymousAuth = false,
 }: TestServerOptions = {}): Promise<TestServer> => {
   const clock = new ManualClock(Date.UTC(2026, 0, 1));
   const caches = createWatchCaches({ store, clock, log: silentLog });
@@ -70,6 +72,7 @@ export const startTestServer = async ({
     nodeConnections: { ...NO_NODES, ...nodes },
     virtualResources: virtual,
     admissionPlugins,
+    anonymousAuth,
     ...(placements === undefined ? {} : { placements }),
     clock,
     random: seededRandom(1),

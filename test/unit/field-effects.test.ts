@@ -70,8 +70,9 @@ it('walks all kinds that can be sent', () => {
     .map(([name]) => name);
   expect(others).toEqual([
     // Answers only, and kinds that are described and not served.
-    'io.k8s.api.authorization.v1.LocalSubjectAccessReview',
     'io.k8s.api.events.v1.Event',
+    'io.k8s.apimachinery.pkg.apis.meta.v1.APIGroup',
+    'io.k8s.apimachinery.pkg.apis.meta.v1.APIVersions',
     'io.k8s.apimachinery.pkg.apis.meta.v1.Status',
     'dev.dhow.scheduling.v1.SchedulingDecision',
     'dev.dhow.scheduling.v1.PodExplanation',

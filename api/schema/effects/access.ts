@@ -2,6 +2,7 @@ import { all, kept, shown, tests, type Effects } from './effect';
 import { OBJECT, STATUS } from './metadata';
 
 const ACCESS = tests('control-plane/api-server/auth/access.test.ts');
+const REVIEWS = tests('control-plane/api-server/auth/reviews.test.ts');
 const DELETION = tests('control-plane/api-server/objects/deletion.test.ts');
 const RULES = tests('control-plane/api-server/auth/role-rules.test.ts');
 const TOKENS = tests('control-plane/api-server/auth/tokens.test.ts');
@@ -20,6 +21,8 @@ const REVIEW = shown(
 );
 const BINDING = { ...OBJECT, roleRef: ROLE, subjects: SUBJECT };
 const NO_SELECTORS = kept('roles know no selectors: the answer is that for all objects');
+const NODE_FIELDS = shown(REVIEWS('counts the fields %j that a node lists its pods by'));
+const LOCAL = shown(REVIEWS('answers for a namespace'));
 const BOUND = shown(TOKENS('ends with the pod that it is bound to'));
 const TARGET = shown(
   PODS('sets the node and says that the pod is scheduled'),
@@ -44,6 +47,9 @@ export const REQUEST_EFFECTS: Effects = {
   SelfSubjectAccessReviewSpec: all(['nonResourceAttributes', 'resourceAttributes'], REVIEW),
   SelfSubjectRulesReview: { ...OBJECT, spec: REVIEW, status: STATUS },
   SelfSubjectRulesReviewSpec: { namespace: REVIEW },
+  LocalSubjectAccessReview: { ...OBJECT, spec: LOCAL, status: STATUS },
+  FieldSelectorAttributes: all(['rawSelector', 'requirements'], NODE_FIELDS),
+  FieldSelectorRequirement: all(['key', 'operator', 'values'], NODE_FIELDS),
   SubjectAccessReview: { ...OBJECT, spec: REVIEW, status: STATUS },
   SubjectAccessReviewSpec: {
     ...all(['groups', 'nonResourceAttributes', 'resourceAttributes', 'user'], REVIEW),
@@ -51,7 +57,8 @@ export const REQUEST_EFFECTS: Effects = {
   },
   ResourceAttributes: {
     ...all(['group', 'name', 'namespace', 'resource', 'subresource', 'verb'], REVIEW),
-    ...all(['fieldSelector', 'labelSelector'], NO_SELECTORS),
+    fieldSelector: NODE_FIELDS,
+    labelSelector: NO_SELECTORS,
     version: kept('roles know no versions, as upstream'),
   },
   NonResourceAttributes: all(['path', 'verb'], REVIEW),

@@ -1,8 +1,8 @@
 import type { Attributes } from './access-attributes';
 import { ApiError, qualifiedResource } from '../../../api/errors';
 import type { PolicyRule } from '../../../api/types';
-import { judgeNode, type PodReader } from './node-authorizer';
-import { ruleAllows, rulesFor, type RoleReader } from './role-rules';
+import { judgeNode, type PodReader, type Verdict } from './node-authorizer';
+import { describeGrant, grantsFor, ruleAllows, rulesFor, type RoleReader } from './role-rules';
 import { MASTERS, nodeNameOf, type User } from './user';
 
 /**
@@ -16,13 +16,13 @@ export class Authorizer {
   ) {}
 
   isAllowed(user: User, attributes: Attributes): boolean {
-    return this.refusal(user, attributes) === undefined;
+    return this.judge(user, attributes).isAllowed;
   }
 
   /** @throws Forbidden in upstream's words */
   authorize(user: User, attributes: Attributes): void {
-    const why = this.refusal(user, attributes);
-    if (why !== undefined) throw denied(user, attributes, why);
+    const { isAllowed, why } = this.judge(user, attributes);
+    if (!isAllowed) throw denied(user, attributes, why);
   }
 
   /** What roles allow a user; nodes may do more than this. */
@@ -30,14 +30,16 @@ export class Authorizer {
     return rulesFor(user, namespace, this.roles);
   }
 
-  /** Undefined when allowed; else why not, `''` when no rule speaks of it. */
-  private refusal(user: User, attributes: Attributes): string | undefined {
-    if (user.groups.includes(MASTERS)) return undefined;
+  /** Whether, and by what or why not; `''` when there is nothing to say. */
+  judge(user: User, attributes: Attributes): Verdict {
+    if (user.groups.includes(MASTERS)) return { isAllowed: true, why: '' };
     const nodeName = nodeNameOf(user);
     const node = nodeName === undefined ? undefined : judgeNode(nodeName, attributes, this.pods);
-    if (node?.isAllowed === true) return undefined;
-    const rules = this.rulesFor(user, attributes.namespace);
-    return rules.some((rule) => ruleAllows(rule, attributes)) ? undefined : (node?.why ?? '');
+    if (node?.isAllowed === true) return node;
+    for (const grant of grantsFor(user, attributes.namespace, this.roles))
+      if (grant.rules.some((rule) => ruleAllows(rule, attributes)))
+        return { isAllowed: true, why: describeGrant(grant) };
+    return { isAllowed: false, why: node?.why ?? '' };
   }
 }
 

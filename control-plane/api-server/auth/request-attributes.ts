@@ -14,7 +14,8 @@ export const attributesOf = ({ method, query }: Asked, target: ResourceTarget): 
   const isRead = verb === 'list' || verb === 'watch';
   const fields = isRead ? exactFields(query.get('fieldSelector') ?? '') : NO_FIELDS;
   // To list what has one name is to ask for that name: a role may be about it alone.
-  const name = target.name === '' ? (fields.get('metadata.name') ?? '') : target.name;
+  const named = fields.get('metadata.name') ?? '';
+  const name = target.name === '' && SEGMENT.test(named) ? named : target.name;
   return {
     verb: verb ?? method.toLowerCase(),
     group,
@@ -63,6 +64,8 @@ const exactFields = (selector: string): ReadonlyMap<string, string> => {
   }
 };
 
+/** What may stand in a path. */
+const SEGMENT = /^(?!\.{1,2}$)[^/%]+$/;
 const NO_FIELDS: ReadonlyMap<string, string> = new Map();
 const OBJECT_VERBS: Readonly<Record<string, string>> = {
   GET: 'get',

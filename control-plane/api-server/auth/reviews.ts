@@ -1,12 +1,12 @@
 import { ApiError } from '../../../api/errors';
-import { invalid, invalidError } from '../../../api/validation/field-error';
+import { invalidError } from '../../../api/validation/field-error';
 import type { CreateOnlyResource } from '../discovery/discovery';
 import { jsonResponse, type ApiRequest, type ApiResponse } from '../http/exchange';
 import { parseResourcePath } from '../http/request-target';
 import { fieldsAt, isFields, listAt, textAt, type Fields } from '../kinds/mutable';
 import { readValue } from '../rest/body';
 import type { Authorizer } from './authorizer';
-import type { Attributes } from './access-attributes';
+import { attributesIn, problemsOfAccess } from './review-spec';
 import { ISSUER, type ServiceAccountTokens } from './service-account-tokens';
 import { nodeNameOf, type User } from './user';
 
@@ -14,6 +14,10 @@ import { nodeNameOf, type User } from './user';
 export const REVIEWS: readonly CreateOnlyResource[] = [
   review('authentication.k8s.io', 'SelfSubjectReview', 'selfsubjectreviews'),
   review('authentication.k8s.io', 'TokenReview', 'tokenreviews'),
+  {
+    ...review('authorization.k8s.io', 'LocalSubjectAccessReview', 'localsubjectaccessreviews'),
+    isNamespaced: true,
+  },
   review('authorization.k8s.io', 'SelfSubjectAccessReview', 'selfsubjectaccessreviews'),
   review('authorization.k8s.io', 'SelfSubjectRulesReview', 'selfsubjectrulesreviews'),
   review('authorization.k8s.io', 'SubjectAccessReview', 'subjectaccessreviews'),
@@ -27,8 +31,11 @@ export const serveReview = async (
 ): Promise<ApiResponse | undefined> => {
   const target = parseResourcePath(request.path);
   const asked = REVIEWS.find(
-    ({ group, version, plural }) =>
-      group === target?.group && version === target.version && plural === target.plural,
+    ({ group, version, plural, isNamespaced = false }) =>
+      group === target?.group &&
+      version === target.version &&
+      plural === target.plural &&
+      isNamespaced === (target.namespace !== ''),
   );
   if (asked === undefined) return undefined;
   if (request.method !== 'POST' || target?.name !== '')
@@ -58,7 +65,7 @@ export const serveReview = async (
       status:
         kind === 'TokenReview'
           ? await ownerOf(fieldsAt(body, 'spec'), tokens, request.signal)
-          : answer(kind, request.user, fieldsAt(body, 'spec'), authorizer),
+          : answer(kind, request.user, { spec: fieldsAt(body, 'spec'), namespace }, authorizer),
     },
     201,
   );
@@ -68,25 +75,29 @@ function review(group: string, kind: string, plural: string): CreateOnlyResource
   return { group, version: 'v1', kind, plural };
 }
 
-const answer = (kind: string, user: User, spec: Fields, authorizer: Authorizer): object => {
-  if (kind === 'SelfSubjectReview')
-    return {
-      userInfo: {
-        username: user.name,
-        ...(user.uid === undefined ? {} : { uid: user.uid }),
-        groups: user.groups,
-        ...(user.extra === undefined ? {} : { extra: user.extra }),
-      },
-    };
+const answer = (
+  kind: string,
+  user: User,
+  { spec, namespace }: { readonly spec: Fields; readonly namespace: string },
+  authorizer: Authorizer,
+): object => {
+  if (kind === 'SelfSubjectReview') return { userInfo: userInfo(user) };
   switch (kind) {
     case 'SelfSubjectAccessReview':
-      return accessOf(kind, user, spec, authorizer);
+      return accessOf(kind, user, spec, '', authorizer);
     case 'SelfSubjectRulesReview':
       return rulesOf(user, textAt(spec, 'namespace'), authorizer);
     default:
-      return accessOf(kind, subjectOf(spec), spec, authorizer);
+      return accessOf(kind, subjectOf(spec), spec, namespace, authorizer);
   }
 };
+
+const userInfo = ({ name, uid, groups, extra }: User): object => ({
+  username: name,
+  ...(uid === undefined ? {} : { uid }),
+  groups,
+  ...(extra === undefined ? {} : { extra }),
+});
 
 /** Whose token it is, as others ask who were given one. */
 const ownerOf = async (
@@ -94,12 +105,13 @@ const ownerOf = async (
   tokens: ServiceAccountTokens,
   signal: AbortSignal,
 ): Promise<object> => {
+  if (textAt(spec, 'token') === '')
+    throw new ApiError('BadRequest', 'token is required for TokenReview in authentication');
   const given = listAt(spec, 'audiences').map(String);
   const audiences = given.length === 0 ? [ISSUER] : given;
   const user = await tokens.userOf(textAt(spec, 'token'), audiences, signal);
-  if (user === undefined) return { user: {}, error: 'the token does not hold' };
-  const { name, groups, extra = {} } = user;
-  return { authenticated: true, user: { username: name, groups, extra }, audiences };
+  if (user === undefined) return { user: {}, error: 'invalid bearer token' };
+  return { authenticated: true, user: userInfo(user), audiences };
 };
 
 /** Whom a review that is not about oneself is about. */
@@ -108,45 +120,23 @@ const subjectOf = (spec: Fields): User => ({
   groups: listAt(spec, 'groups').map(String),
 });
 
-const accessOf = (kind: string, user: User, spec: Fields, authorizer: Authorizer): object => {
-  const attributes = attributesIn(spec);
-  const problem =
-    attributes === undefined
-      ? invalid(
-          'spec.resourceAttributes',
-          null,
-          'exactly one of nonResourceAttributes or resourceAttributes must be specified',
-        )
-      : user.name === '' && user.groups.length === 0
-        ? invalid('spec.user', '', 'at least one of user or group must be specified')
-        : undefined;
-  if (attributes === undefined || problem !== undefined)
-    throw invalidError(
-      { group: 'authorization.k8s.io', kind },
-      '',
-      problem === undefined ? [] : [problem],
-    );
-  return { allowed: authorizer.isAllowed(user, attributes) };
-};
-
-const attributesIn = (spec: Fields): Attributes | undefined => {
-  const resource = spec['resourceAttributes'];
-  const path = spec['nonResourceAttributes'];
-  if (isFields(resource) === isFields(path)) return undefined;
-  const from = isFields(resource) ? resource : path;
-  return {
-    verb: textAt(from, 'verb'),
-    group: textAt(from, 'group'),
-    resource: textAt(from, 'resource'),
-    subresource: textAt(from, 'subresource'),
-    namespace: textAt(from, 'namespace'),
-    name: textAt(from, 'name'),
-    ...(isFields(path) ? { path: textAt(path, 'path') } : {}),
-  };
+const accessOf = (
+  kind: string,
+  user: User,
+  spec: Fields,
+  place: string,
+  authorizer: Authorizer,
+): object => {
+  const problems = problemsOfAccess(kind, spec, place);
+  if (problems.length > 0)
+    throw invalidError({ group: 'authorization.k8s.io', kind }, '', problems);
+  const { isAllowed, why } = authorizer.judge(user, attributesIn(spec));
+  return { allowed: isAllowed, ...(why === '' ? {} : { reason: why }) };
 };
 
 /** What roles allow: nodes may do more, which this does not tell. */
 const rulesOf = (user: User, namespace: string, authorizer: Authorizer): object => {
+  if (namespace === '') throw new ApiError('BadRequest', 'no namespace on request');
   const rules = authorizer.rulesFor(user, namespace);
   return {
     resourceRules: rules

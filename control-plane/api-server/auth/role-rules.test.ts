@@ -1,7 +1,7 @@
 import fc from 'fast-check';
-import type { ClusterRole, PolicyRule } from '../../../api/types';
+import type { ClusterRole, ClusterRoleBinding, PolicyRule } from '../../../api/types';
 import type { Attributes } from './access-attributes';
-import { ruleAllows, rulesFor, uncovered, type RoleReader } from './role-rules';
+import { aggregatedRules, ruleAllows, rulesFor, uncovered, type RoleReader } from './role-rules';
 
 const list = (...values: readonly string[]) =>
   fc.uniqueArray(fc.constantFrom(...values), { minLength: 1, maxLength: 3 });
@@ -69,19 +69,21 @@ it('puts aggregated roles together, whoever selects whom', () => {
     aggregationRule: { clusterRoleSelectors: [{ matchLabels: { [selects]: 'true' } }] },
   });
   const all = [role('a', 'b', 'a'), role('b', 'a', 'b')];
+  const binding: ClusterRoleBinding = {
+    apiVersion: 'rbac.authorization.k8s.io/v1',
+    kind: 'ClusterRoleBinding',
+    metadata: { name: 'x' },
+    roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: 'a' },
+    subjects: [{ kind: 'User', name: 'dev' }],
+  };
   const reader: RoleReader = {
-    clusterRoleBindings: () => [
-      {
-        apiVersion: 'rbac.authorization.k8s.io/v1',
-        kind: 'ClusterRoleBinding',
-        metadata: { name: 'x' },
-        roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: 'a' },
-        subjects: [{ kind: 'User', name: 'dev' }],
-      },
-    ],
+    clusterRoleBindings: () => [{ binding, subject: { kind: 'User', name: 'dev' } }],
     roleBindings: () => [],
-    clusterRoles: () => all,
-    clusterRole: (name) => all.find(({ metadata }) => metadata.name === name),
+    clusterRoleRules: (name) =>
+      aggregatedRules(
+        all.find(({ metadata }) => metadata.name === name)!,
+        () => all,
+      ),
     role: () => undefined,
   };
   const found = rulesFor({ name: 'dev', groups: [] }, '', reader);

@@ -5,40 +5,61 @@ import type {
   Role,
   RoleBinding,
   RoleRef,
-  Subject,
 } from '../../../api/types';
 import { matchesLabelSelector } from '../../../api/selectors';
 import { stringifyJson } from '../../../lib/json';
 import type { Attributes } from './access-attributes';
+import type { Bound } from './role-index';
 import type { User } from './user';
 
 /** The roles and bindings there are, from the caches. */
 export interface RoleReader {
-  clusterRoleBindings(): readonly ClusterRoleBinding[];
-  roleBindings(namespace: string): readonly RoleBinding[];
-  clusterRoles(): readonly ClusterRole[];
-  clusterRole(name: string): ClusterRole | undefined;
+  clusterRoleBindings(user: User): readonly Bound<ClusterRoleBinding>[];
+  roleBindings(user: User, namespace: string): readonly Bound<RoleBinding>[];
+  /** With those of the roles that it selects; undefined when there is no such role. */
+  clusterRoleRules(name: string): readonly PolicyRule[] | undefined;
   role(namespace: string, name: string): Role | undefined;
 }
 
+/** Rules that a user has, and by which binding. */
+export interface Grant {
+  readonly rules: readonly PolicyRule[];
+  readonly bound: Bound;
+}
+
 /** Every rule that holds for a user: cluster-wide, and in a namespace if one is named. */
-export const rulesFor = (
-  user: User,
-  namespace: string,
-  roles: RoleReader,
-): readonly PolicyRule[] => {
-  const everywhere = roles
-    .clusterRoleBindings()
-    .filter(({ subjects = [] }) => subjects.some((subject) => isSubject(subject, user, '')))
-    .flatMap(({ roleRef }) => rulesOfRole(roleRef, '', roles) ?? []);
-  if (namespace === '') return everywhere;
-  const here = roles
-    .roleBindings(namespace)
-    .filter(({ subjects = [] }) => subjects.some((subject) => isSubject(subject, user, namespace)))
-    .flatMap(({ roleRef }) => rulesOfRole(roleRef, namespace, roles) ?? [])
+export const rulesFor = (user: User, namespace: string, roles: RoleReader): readonly PolicyRule[] =>
+  [...grantsFor(user, namespace, roles)].flatMap(({ rules }) => rules);
+
+/** The same, binding by binding: who has found what they look for need not see all. */
+export function* grantsFor(user: User, namespace: string, roles: RoleReader): Generator<Grant> {
+  for (const bound of roles.clusterRoleBindings(user))
+    yield { bound, rules: rulesOfRole(bound.binding.roleRef, '', roles) ?? [] };
+  if (namespace === '') return;
+  for (const bound of roles.roleBindings(user, namespace)) {
+    const rules = rulesOfRole(bound.binding.roleRef, namespace, roles) ?? [];
     // A binding in a namespace is about what lies in it.
-    .filter(({ nonResourceURLs = [] }) => nonResourceURLs.length === 0);
-  return [...everywhere, ...here];
+    yield {
+      bound,
+      rules: rules.filter(({ nonResourceURLs = [] }) => nonResourceURLs.length === 0),
+    };
+  }
+}
+
+/** By which binding something is allowed, as upstream tells it. */
+export const describeGrant = ({ bound: { binding, subject } }: Grant): string => {
+  const { name, namespace } = binding.metadata;
+  const shown = stringifyJson(namespace === undefined ? name : `${name}/${namespace}`);
+  const { kind, name: roleName } = binding.roleRef;
+  const place = subject.namespace ?? namespace;
+  const who =
+    subject.kind === 'ServiceAccount' && place !== undefined
+      ? `${subject.name}/${place}`
+      : subject.name;
+  return (
+    `RBAC: allowed by ${binding.kind} ${shown} of ${kind} ${stringifyJson(roleName)} ` +
+    `to ${subject.kind} ${stringifyJson(who)}`
+  );
 };
 
 /** What a role allows; undefined when there is no such role. */
@@ -47,20 +68,20 @@ export const rulesOfRole = (
   namespace: string,
   roles: RoleReader,
 ): readonly PolicyRule[] | undefined => {
-  const role = kind === 'Role' ? roles.role(namespace, name) : roles.clusterRole(name);
-  if (role === undefined) return undefined;
-  return kind === 'Role' ? (role.rules ?? []) : aggregatedRules(role, roles, new Set());
+  if (kind !== 'Role') return roles.clusterRoleRules(name);
+  const role = roles.role(namespace, name);
+  return role && (role.rules ?? []);
 };
 
 /** A cluster role's own rules and those of the roles that it selects, which may select others. */
-const aggregatedRules = (
+export const aggregatedRules = (
   { metadata, rules, aggregationRule }: ClusterRole,
-  roles: RoleReader,
-  seen: Set<string>,
+  all: () => readonly ClusterRole[],
+  seen = new Set<string>(),
 ): readonly PolicyRule[] => {
   seen.add(metadata.name);
   const selectors = aggregationRule?.clusterRoleSelectors ?? [];
-  const selected = selectors.length === 0 ? [] : roles.clusterRoles();
+  const selected = selectors.length === 0 ? [] : all();
   return [
     ...(rules ?? []),
     ...selected
@@ -68,7 +89,7 @@ const aggregatedRules = (
       .filter(({ metadata: { labels } }) =>
         selectors.some((selector) => matchesLabelSelector(selector, labels)),
       )
-      .flatMap((other) => aggregatedRules(other, roles, seen)),
+      .flatMap((other) => aggregatedRules(other, all, seen)),
   ];
 };
 
@@ -151,17 +172,6 @@ const covers = (owned: PolicyRule, part: PolicyRule): boolean => {
     ) &&
     (names.length === 0 || (name !== undefined && names.includes(name)))
   );
-};
-
-const isSubject = (
-  { kind, name, namespace = '' }: Subject,
-  user: User,
-  bindingNamespace: string,
-): boolean => {
-  if (kind === 'User') return name === user.name;
-  if (kind === 'Group') return user.groups.includes(name);
-  const place = namespace === '' ? bindingNamespace : namespace;
-  return place !== '' && user.name === `system:serviceaccount:${place}:${name}`;
 };
 
 const hasOrAll = (list: readonly string[], value: string): boolean =>

@@ -133,6 +133,7 @@ const userIn = (claims: Fields): User => {
         };
   return {
     name: accountUser(namespace, textAt(own, 'serviceaccount', 'name')),
+    uid: textAt(own, 'serviceaccount', 'uid'),
     groups: ['system:serviceaccounts', `system:serviceaccounts:${namespace}`, AUTHENTICATED],
     extra: {
       'authentication.kubernetes.io/credential-id': [`JTI=${textAt(claims, 'jti')}`],

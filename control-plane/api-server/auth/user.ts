@@ -25,9 +25,11 @@ export const isAnonymous = ({ groups }: User): boolean => groups.includes(UNAUTH
 
 /** The node that a node's certificate names. */
 export const nodeNameOf = ({ name, groups }: User): string | undefined =>
-  groups.includes(NODES_GROUP) && name.startsWith(NODE_PREFIX)
-    ? name.slice(NODE_PREFIX.length)
-    : undefined;
+  groups.includes(NODES_GROUP) ? nodeNameIn(name) : undefined;
+
+/** What comes after `system:node:`. */
+export const nodeNameIn = (userName: string): string | undefined =>
+  userName.startsWith(NODE_PREFIX) ? userName.slice(NODE_PREFIX.length) : undefined;
 
 /**
  * Whose share of what all have together somebody uses up. The accounts of a namespace have one: who may

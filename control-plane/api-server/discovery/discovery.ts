@@ -153,10 +153,10 @@ const aggregatedVersion = ({ group, version, kinds, createOnly }: GroupVersion) 
           : { subresources: subresources.map((name) => aggregatedSubresource(kind, name)) }),
       };
     }),
-    ...createOnly.map(({ plural, kind }) => ({
+    ...createOnly.map(({ plural, kind, isNamespaced = false }) => ({
       resource: plural,
       responseKind: { group, version, kind },
-      scope: 'Cluster',
+      scope: isNamespaced ? 'Namespaced' : 'Cluster',
       singularResource: kind.toLowerCase(),
       verbs: ['create'],
     })),

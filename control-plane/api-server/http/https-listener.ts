@@ -6,7 +6,7 @@ import { TLSSocket, type PeerCertificate } from 'node:tls';
 import { onAbort } from '../../../lib/async/on-abort';
 import { ApiError } from '../../../api/errors';
 import type { Log } from '../../../lib/log';
-import { isImpersonating } from '../auth/impersonation';
+import { isImpersonating, VALUES_SEPARATOR } from '../auth/impersonation';
 import { ANONYMOUS, AUTHENTICATED, sharerOf, type User } from '../auth/user';
 import { statusResponse, toApiError, type ApiRequest, type ApiResponse } from './exchange';
 import { ByteBudget } from './in-flight';
@@ -253,7 +253,7 @@ const discardRest = (raw: IncomingMessage): void => {
 const toApiRequest = (raw: IncomingMessage, signal: AbortSignal): Omit<ApiRequest, 'body'> => {
   const url = raw.url ?? '/';
   const mark = url.indexOf('?');
-  const headers = raw.headers as Record<string, string | undefined>;
+  const headers = headersOf(raw);
   return {
     method: raw.method === 'HEAD' ? 'GET' : (raw.method ?? 'GET'),
     path: mark < 0 ? url : url.slice(0, mark),
@@ -262,6 +262,17 @@ const toApiRequest = (raw: IncomingMessage, signal: AbortSignal): Omit<ApiReques
     user: userOf(raw.socket),
     signal,
   };
+};
+
+/** Whom a request is to act as stands in headers of which each value counts by itself. */
+const headersOf = (raw: IncomingMessage): ApiRequest['headers'] => {
+  const headers = raw.headers as Record<string, string | undefined>;
+  if (!isImpersonating(headers)) return headers;
+  const distinct = Object.entries(raw.headersDistinct).map(([name, values = []]) => [
+    name,
+    isImpersonating({ [name]: '' }) ? values.join(VALUES_SEPARATOR) : headers[name],
+  ]);
+  return Object.fromEntries(distinct) as ApiRequest['headers'];
 };
 
 /** The user that the connection's certificate names. */
