@@ -1,3 +1,5 @@
+import { get } from 'node:https';
+import { gunzipSync } from 'node:zlib';
 import type { NodeConnections } from '../../client/node-connections';
 import { startKubectlServer, type KubectlServer } from './support/kubectl-server';
 
@@ -61,5 +63,45 @@ describe('OpenAPI', () => {
       'deleteCoreV1CollectionNamespacedPod',
       undefined,
     ]);
+  });
+});
+
+/** As a client that takes gzip, and says so. */
+const raw = (path: string, headers: Readonly<Record<string, string>>) =>
+  new Promise<{ readonly headers: Record<string, unknown>; readonly body: Buffer }>(
+    (resolve, reject) => {
+      const { pki, port } = host;
+      const request = get(
+        {
+          host: '127.0.0.1',
+          ...{ port, path, headers },
+          ca: pki.caCertificate,
+          cert: pki.admin.certificate,
+          key: pki.admin.key,
+        },
+        (response) => {
+          const chunks: Buffer[] = [];
+          response.on('data', (chunk: Buffer) => chunks.push(chunk));
+          response.on('end', () =>
+            resolve({ headers: response.headers, body: Buffer.concat(chunks) }),
+          );
+          response.on('error', reject);
+        },
+      );
+      request.on('error', reject);
+    },
+  );
+
+describe('a large answer', () => {
+  it('comes compressed to who asks for it, and is the same', async () => {
+    const plain = await raw('/openapi/v2', {});
+    const packed = await raw('/openapi/v2', { 'accept-encoding': 'gzip' });
+    expect(plain.headers['content-encoding']).toBeUndefined();
+    expect(packed.headers).toMatchObject({
+      'content-encoding': 'gzip',
+      vary: 'Accept, Accept-Encoding',
+    });
+    expect(packed.body.length).toBeLessThan(plain.body.length / 4);
+    expect(gunzipSync(packed.body).equals(plain.body)).toBe(true);
   });
 });

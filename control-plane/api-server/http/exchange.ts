@@ -24,6 +24,8 @@ export interface ApiResponse {
   readonly body?: Uint8Array | string | AsyncIterable<Uint8Array>;
   /** The pieces of the stream are worth a write each: they are sent at once. */
   readonly isBatched?: boolean;
+  /** Of a stream: it is one large document, not events that are worth something at once. */
+  readonly isDocument?: boolean;
 }
 
 export const JSON_TYPE = 'application/json';

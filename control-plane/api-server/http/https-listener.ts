@@ -8,6 +8,7 @@ import { ApiError } from '../../../api/errors';
 import type { Log } from '../../../lib/log';
 import { isImpersonating, VALUES_SEPARATOR } from '../auth/impersonation';
 import { ANONYMOUS, AUTHENTICATED, sharerOf, type User } from '../auth/user';
+import { Compression } from './compression';
 import { statusResponse, toApiError, type ApiRequest, type ApiResponse } from './exchange';
 import { ByteBudget } from './in-flight';
 import { MAX_BODY_BYTES, readBody } from './read-body';
@@ -59,6 +60,7 @@ export class HttpsListener implements AsyncDisposable {
   private readonly sending: { readonly unread: UnreadBytes };
   private readonly gate: ConnectionGate;
   private readonly crowd: ConnectionCrowd;
+  private readonly compression = new Compression();
 
   constructor(
     tls: TlsMaterial,
@@ -148,7 +150,12 @@ export class HttpsListener implements AsyncDisposable {
       }
       const answer = await this.handlers.handle(request);
       if (!raw.complete) discardRest(raw);
-      await send(response, answer, { ...this.sending, omitsBody: raw.method === 'HEAD', signal });
+      const encoding = raw.method === 'HEAD' ? undefined : request.headers['accept-encoding'];
+      await send(response, this.compression.apply(answer, encoding, signal), {
+        ...this.sending,
+        omitsBody: raw.method === 'HEAD',
+        signal,
+      });
     } catch (error) {
       await this.fail(raw, response, error, signal);
     }

@@ -48,6 +48,7 @@ export const listResponse = (view: View, page: ListPage): ApiResponse => {
         status: 200,
         headers: { 'content-type': JSON_TYPE },
         body: encodeList(kind, metadata, page.items),
+        isDocument: true,
       };
     case 'metadata': {
       const head = { kind: 'PartialObjectMetadataList', apiVersion: 'meta.k8s.io/v1', metadata };
@@ -72,7 +73,7 @@ const membersResponse = (
   if (items.length <= WHOLE_COUNT_MAX)
     return jsonResponse({ ...head, [field]: membersOf(items.map(({ object }) => object)) });
   const body = memberPieces(head, field, items, membersOf);
-  return { status: 200, headers: { 'content-type': JSON_TYPE }, body };
+  return { status: 200, headers: { 'content-type': JSON_TYPE }, body, isDocument: true };
 };
 
 async function* memberPieces(
