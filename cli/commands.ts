@@ -7,7 +7,14 @@ import { systemTerminal, type Terminal } from './output/terminal';
 import { verbElsewhere } from './not-served';
 import { codeOfStop, hintAt, Stopped } from './program';
 import { UsageError } from './usage-error';
-import { examples, type Action, type Connected, type Define } from './syntax/command';
+import {
+  examples,
+  type Action,
+  type Connected,
+  type Define,
+  type Local,
+  type LocalAction,
+} from './syntax/command';
 
 /** Everything that talks to a running cluster. Resolves with the exit code. */
 export const main = async (argv: readonly string[]): Promise<number> => {
@@ -32,6 +39,7 @@ const run = async (
   signal: AbortSignal,
 ): Promise<number> => {
   let exitCode = 0;
+  const failureCode = FAILURE_CODES.get(argv[0] ?? '') ?? 1;
   const elsewhere = verbElsewhere(argv[0] ?? '');
   if (elsewhere !== undefined) {
     terminal.err.write(`error: ${elsewhere}\n`);
@@ -42,12 +50,15 @@ const run = async (
     await program.parseAsync(isUnknown(argv[0]) ? [argv[0]] : [...argv], { from: 'user' });
     return signal.aborted ? codeOfStop(signal.reason) : exitCode;
   } catch (error) {
-    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 1;
+    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : failureCode;
     if (signal.aborted) return codeOfStop(signal.reason);
     terminal.err.write(`${messageOf(error)}\n`);
-    return 1;
+    return failureCode;
   }
 };
+
+/** Of commands that say something else by 1. */
+const FAILURE_CODES: ReadonlyMap<string, number> = new Map([['diff', 2]]);
 
 const buildProgram = async (
   command: string | undefined,
@@ -65,10 +76,11 @@ const buildProgram = async (
     .addHelpText('after', PROGRAM_EXAMPLES);
   hintAt(program);
   const connected = connectedTo(terminal, signal, setExitCode);
+  const local = localTo(terminal, setExitCode);
   const load = DEFINITIONS.get(command ?? '');
-  if (load !== undefined) (await load())(program, connected);
+  if (load !== undefined) (await load())(program, connected, local);
   else {
-    for (const each of DEFINITIONS.values()) (await each())(program, connected);
+    for (const each of DEFINITIONS.values()) (await each())(program, connected, local);
     defineElsewhere(program);
   }
   return program;
@@ -89,6 +101,16 @@ const connectedTo =
             throw (await stoppedCluster(context, error)) ?? error;
           },
         );
+        if (typeof result === 'number') setExitCode(result);
+      });
+
+const localTo =
+  (terminal: Terminal, setExitCode: (code: number) => void): Local =>
+  <A extends readonly unknown[]>(command: Command, action: LocalAction<A>) =>
+    hintAt(command)
+      .option('--kubeconfig <file>', 'this file, and not the one that is found')
+      .action(async (...args: unknown[]) => {
+        const result = await action(terminal, ...(args.slice(0, -1) as unknown as A));
         if (typeof result === 'number') setExitCode(result);
       });
 
@@ -114,6 +136,7 @@ const explaining = () => import('./syntax/explaining.js');
 /** In the order of the help. Each is loaded when it is called: `get` must not wait for all others. */
 const DEFINITIONS: ReadonlyMap<string, () => Promise<Define>> = new Map([
   ['get', async () => (await reading()).defineGet],
+  ['events', async () => (await reading()).defineEvents],
   ['describe', async () => (await reading()).defineDescribe],
   ['logs', async () => (await reading()).defineLogs],
   ['apply', async () => (await writing()).defineApply],
@@ -133,8 +156,10 @@ const DEFINITIONS: ReadonlyMap<string, () => Promise<Define>> = new Map([
   ['taint', async () => (await nodes()).defineTaint],
   ['why', async () => (await explaining()).defineWhy],
   ['auth', async () => (await import('./syntax/server.js')).defineAuth],
+  ['api-resources', async () => (await import('./syntax/server.js')).defineApiResources],
   ['api-versions', async () => (await import('./syntax/server.js')).defineApiVersions],
   ['decisions', async () => (await explaining()).defineDecisions],
+  ['config', async () => (await import('./syntax/config.js')).defineConfig],
   ['image', async () => (await import('./syntax/images.js')).defineImage],
 ]);
 

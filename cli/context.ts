@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { kubeconfigPath, readKubeconfig, type ClientConfig } from '../client/kubeconfig';
 import { RestClient } from '../client/rest-client';
 import { clusterPaths, mayListClusters, recordedClusters } from './cluster-paths';
-import { Discovery } from './discovery';
+import { Discovery, type OfferedResource } from './discovery';
 import { unservedKind } from './not-served';
 import { printable, type Terminal } from './output/terminal';
 import { UsageError } from './usage-error';
@@ -32,6 +32,8 @@ export interface CliContext {
   resolve(name: string): Promise<NamedResource>;
   /** As `resolve`, and all kinds of a category such as `all`. @throws UsageError */
   resolveAll(name: string): Promise<readonly NamedResource[]>;
+  /** All kinds that the server offers. */
+  allKinds(): Promise<readonly OfferedResource[]>;
   readonly signal: AbortSignal;
 }
 
@@ -58,7 +60,7 @@ export const connect = async (
   };
 };
 
-const resolversOf = (discovery: Discovery): Pick<CliContext, 'resolve' | 'resolveAll'> => {
+const resolversOf = (discovery: Discovery): Pick<CliContext, 'resolve' | 'resolveAll' | 'allKinds'> => {
   const unknown = (name: string): never => {
     const kind = unservedKind(name);
     throw new UsageError(
@@ -75,24 +77,35 @@ const resolversOf = (discovery: Discovery): Pick<CliContext, 'resolve' | 'resolv
       const several = await discovery.inCategory(name);
       return several.length === 0 ? unknown(name) : several;
     },
+    allKinds: () => discovery.all(),
   };
 };
 
-const configPath = ({ kubeconfig, cluster }: ConnectOptions): string => {
+/** The kubeconfig that a command uses. @throws UsageError when there is none */
+export const configPath = (options: Pick<ConnectOptions, 'kubeconfig' | 'cluster'>): string => {
+  const path = namedConfigPath(options);
+  if (path !== undefined) return path;
+  const usual = kubeconfigPath(undefined);
+  if (!existsSync(usual)) throw new UsageError(noClusters());
+  return usual;
+};
+
+/** As `configPath`; undefined where nothing but the usual place in the home is left. @throws UsageError */
+export const namedConfigPath = (
+  { kubeconfig, cluster }: Pick<ConnectOptions, 'kubeconfig' | 'cluster'>,
+  hint = '--cluster',
+): string | undefined => {
   if (kubeconfig !== undefined) return kubeconfig;
   if (cluster !== undefined) return configOfCluster(cluster);
   if (process.env['KUBECONFIG']) return kubeconfigPath(undefined);
   const local = localClusters();
   if (local.length > 1) {
     throw new UsageError(
-      `several clusters are here (${local.join(', ')}): name one with --cluster`,
+      `several clusters are here (${local.join(', ')}): name one with ${hint}`,
     );
   }
   const [only] = local;
-  if (only !== undefined) return clusterPaths(only).kubeconfig;
-  const path = kubeconfigPath(undefined);
-  if (!existsSync(path)) throw new UsageError(noClusters());
-  return path;
+  return only === undefined ? undefined : clusterPaths(only).kubeconfig;
 };
 
 const configOfCluster = (name: string): string => {

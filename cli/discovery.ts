@@ -2,8 +2,10 @@ import type { RestClient } from '../client/rest-client';
 import { named, WELL_KNOWN, type NamedResource } from './well-known';
 
 /** A kind as the server offers it. */
-interface OfferedResource extends NamedResource {
+export interface OfferedResource extends NamedResource {
   readonly categories: readonly string[];
+  readonly shortNames: readonly string[];
+  readonly verbs: readonly string[];
 }
 
 /**
@@ -33,8 +35,12 @@ export class Discovery {
 
   /** The kinds that belong to a category, such as `all`. */
   async inCategory(category: string): Promise<readonly NamedResource[]> {
-    const offered = (await Promise.all(PATHS.map((path) => this.kindsAt(path)))).flat();
-    return offered.filter(({ categories }) => categories.includes(category.toLowerCase()));
+    return (await this.all()).filter(({ categories }) => categories.includes(category.toLowerCase()));
+  }
+
+  /** Of all groups, each in its preferred version. */
+  async all(): Promise<readonly OfferedResource[]> {
+    return (await Promise.all(PATHS.map((path) => this.kindsAt(path)))).flat();
   }
 
   private kindsAt(path: string): Promise<readonly OfferedResource[]> {
@@ -72,6 +78,7 @@ interface AggregatedResource {
   readonly singularResource?: string;
   readonly shortNames?: readonly string[];
   readonly categories?: readonly string[];
+  readonly verbs?: readonly string[];
 }
 
 const resourcesOfGroup = ({ metadata, versions }: AggregatedGroup): OfferedResource[] => {
@@ -89,6 +96,8 @@ const resourcesOfGroup = ({ metadata, versions }: AggregatedGroup): OfferedResou
     return {
       ...named(resource, entry.singularResource, entry.shortNames),
       categories: entry.categories ?? [],
+      shortNames: entry.shortNames ?? [],
+      verbs: entry.verbs ?? [],
     };
   });
 };

@@ -44,8 +44,8 @@ export const unservedKind = (name: string): string | undefined => {
 
 /** Verbs of kubectl's that `dhow` lacks and kubectl carries out on a Dhow cluster. */
 const BY_KUBECTL: ReadonlySet<string> = new Set([
-  ...['api-resources', 'attach', 'cluster-info', 'config'],
-  ...['cp', 'diff', 'edit', 'events', 'explain', 'kustomize'],
+  ...['attach', 'cluster-info'],
+  ...['cp', 'diff', 'edit', 'explain', 'kustomize'],
   ...['proxy', 'replace', 'run'],
 ]);
 

@@ -1,6 +1,7 @@
 import { ApiError, qualifiedResource } from '../api/errors';
 import type { Resource } from '../api/resources';
 import type { ApiObject } from '../api/types';
+import type { WatchEvent, WatchOptions } from '../client/api-client';
 import { DeadlineExceededError, withDeadline } from '../lib/async/deadline';
 import { systemClock } from '../lib/clock';
 import type { CliContext } from './context';
@@ -39,6 +40,39 @@ export async function* statesOf<T extends ApiObject>(
     await systemClock.sleep(AGAIN_MS, signal);
   }
 }
+
+/**
+ * Changes of a kind after a version, until `signal` aborts. A watch that is lost is made again; of a
+ * history that is gone, what is there now is told as added.
+ * @throws what the server refuses: Forbidden, ...
+ */
+export async function* changesOf<T extends ApiObject>(
+  { client, signal }: Pick<CliContext, 'client' | 'signal'>,
+  info: Resource<T>,
+  options: WatchOptions,
+): AsyncGenerator<Exclude<WatchEvent<T>, { type: 'BOOKMARK' }>> {
+  let { resourceVersion } = options;
+  while (!signal.aborted) {
+    try {
+      for await (const event of client.watch(info, { ...options, resourceVersion }, signal)) {
+        resourceVersion = versionOf(event) ?? resourceVersion;
+        if (event.type !== 'BOOKMARK') yield event;
+      }
+    } catch (error) {
+      if (!(error instanceof ApiError) || !PASSING.has(error.reason)) throw error;
+      if (error.reason !== 'ServiceUnavailable') {
+        const { resourceVersion: _from, ...place } = options;
+        const listed = await client.list(info, place, signal);
+        ({ resourceVersion } = listed);
+        for (const object of listed.items) yield { type: 'ADDED', object };
+      }
+    }
+    await systemClock.sleep(AGAIN_MS, signal);
+  }
+}
+
+const versionOf = (event: WatchEvent<ApiObject>): string | undefined =>
+  event.type === 'BOOKMARK' ? event.resourceVersion : event.object.metadata.resourceVersion;
 
 /**
  * Waits until `isOver` says so of a state of the object, and resolves with that state.

@@ -21,7 +21,7 @@ export class KubeconfigError extends Error {}
 
 /** Reads a kubeconfig file and picks `contextName`, or its current context. */
 export const readKubeconfig = async (path: string, contextName?: string): Promise<ClientConfig> => {
-  const file = await parseFile(path);
+  const file = await readKubeconfigFields(path);
   const wanted = contextName ?? text(file, 'current-context');
   if (wanted === undefined)
     throw fault(path, 'it names no current-context: choose one with --context');
@@ -48,9 +48,11 @@ export const kubeconfigPath = (flag: string | undefined, env = process.env): str
   env['KUBECONFIG']?.split(':').find((path) => path !== '') ??
   join(homedir(), '.kube', 'config');
 
-type Fields = Readonly<Record<string, unknown>>;
+/** A mapping of a kubeconfig. What it holds beside what we know stays as it is. */
+export type Fields = Readonly<Record<string, unknown>>;
 
-const parseFile = async (path: string): Promise<Fields> => {
+/** All of a kubeconfig file. @throws KubeconfigError */
+export const readKubeconfigFields = async (path: string): Promise<Fields> => {
   const content = readFile(path, path);
   try {
     const parsed = await parseText(content);

@@ -1,7 +1,9 @@
 import { isOfKind } from '../../api/owners';
 import { DEPLOYMENTS, NODES, PODS, SECRETS, type Resource } from '../../api/resources';
 import type { ApiObject, Event, Pod } from '../../api/types';
+import { formatAge } from '../../lib/age';
 import { stringifyJson } from '../../lib/json';
+import { lastSeenMs } from '../event-times';
 import { formatTable } from '../output/table';
 import { printable } from '../output/terminal';
 import { describeNode } from './node';
@@ -104,25 +106,14 @@ const describeEvents = (writer: DescribeWriter, { events, nowMs }: Surroundings)
   }
   writer.heading(0, 'Events');
   const rows = [...events]
-    .sort((a, b) => timeOf(a) - timeOf(b))
+    .sort((a, b) => lastSeenMs(a) - lastSeenMs(b))
     .map((event) => [
       event.type ?? '',
       event.reason ?? '',
-      ageText(nowMs - timeOf(event)) + ((event.count ?? 1) > 1 ? ` (x${event.count ?? 1})` : ''),
+      formatAge(nowMs - lastSeenMs(event)) +
+        ((event.count ?? 1) > 1 ? ` (x${event.count ?? 1})` : ''),
       event.source?.component ?? event.reportingComponent ?? '',
       printable(event.message ?? '').trim(),
     ]);
   writer.raw(1, formatTable(['Type', 'Reason', 'Age', 'From', 'Message'], rows));
-};
-
-const timeOf = (event: Event): number =>
-  Date.parse(event.lastTimestamp ?? event.eventTime ?? event.metadata.creationTimestamp ?? '') || 0;
-
-/** `5s`, `3m`, `2h`, `4d` */
-export const ageText = (ms: number): string => {
-  const seconds = Math.max(0, Math.floor(ms / 1000));
-  if (seconds < 120) return `${seconds}s`;
-  if (seconds < 7200) return `${Math.floor(seconds / 60)}m`;
-  if (seconds < 172_800) return `${Math.floor(seconds / 3600)}h`;
-  return `${Math.floor(seconds / 86_400)}d`;
 };

@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import type { CliContext } from '../context';
+import type { Terminal } from '../output/terminal';
 
 /** What a command does. A number is the exit code. */
 export type Action<A extends readonly unknown[]> = (
@@ -13,13 +14,27 @@ export type Connected = <A extends readonly unknown[]>(
   action: Action<A>,
 ) => Command;
 
+/** What a command does that reaches no cluster. A number is the exit code. */
+export type LocalAction<A extends readonly unknown[]> = (
+  terminal: Terminal,
+  ...args: A
+) => Promise<unknown>;
+
+/** Adds the options that name a kubeconfig, and runs `action` without a connection. */
+export type Local = <A extends readonly unknown[]>(
+  command: Command,
+  action: LocalAction<A>,
+) => Command;
+
 /** Adds a command to the program. */
-export type Define = (program: Command, connected: Connected) => void;
+export type Define = (program: Command, connected: Connected, local: Local) => void;
 
 /** A command whose modules start when it is called: `get` must not wait for what `apply` needs. */
 export const lazily =
-  <A extends readonly unknown[]>(load: () => Promise<Action<A>>): Action<A> =>
-  async (context: CliContext, ...args: A) =>
+  <C, A extends readonly unknown[]>(
+    load: () => Promise<(context: C, ...args: A) => Promise<unknown>>,
+  ) =>
+  async (context: C, ...args: A) =>
     (await load())(context, ...args);
 
 /** For kinds that live in namespaces. */

@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import type { DescribeOptions } from '../commands/describe';
+import type { EventsOptions } from '../commands/events';
 import type { GetOptions } from '../commands/get';
 import type { LogsOptions } from '../commands/logs';
 import { collect } from '../program';
@@ -42,6 +43,30 @@ export const defineGet = (program: Command, connected: Connected): void => {
         ),
     ),
     lazily(async () => (await import('../commands/get.js')).get),
+  );
+};
+
+export const defineEvents = (program: Command, connected: Connected): void => {
+  connected<[EventsOptions]>(
+    inNamespaces(
+      program
+        .command('events')
+        .description('Show what happened, the latest last')
+        .option('--for <kind/name>', 'only what happened to this')
+        .option('--types <types>', 'only Normal, or only Warning', collect)
+        .option('-w, --watch', 'go on as more happens')
+        .option('--no-headers', 'leave the header out')
+        .option('-o, --output <format>', 'yaml, json, name or a template')
+        .addHelpText(
+          'after',
+          examples(
+            'dhow events                        of this namespace',
+            'dhow events --for deploy/web -w    of one deployment, as it goes on',
+            'dhow events -A --types=Warning     what went wrong anywhere',
+          ),
+        ),
+    ),
+    lazily(async () => (await import('../commands/events.js')).events),
   );
 };
 

@@ -1,5 +1,7 @@
 import type { Command } from 'commander';
 import type { CanIOptions } from '../commands/auth';
+import type { ApiResourcesOptions } from '../commands/api-resources';
+import { collect } from '../program';
 import { examples, inNamespaces, lazily, type Connected } from './command';
 
 export const defineAuth = (program: Command, connected: Connected): void => {
@@ -39,5 +41,31 @@ export const defineApiVersions = (program: Command, connected: Connected): void 
       .description('List the groups and versions that the server serves')
       .addHelpText('after', examples('dhow api-versions')),
     lazily(async () => (await import('../commands/api-versions.js')).apiVersions),
+  );
+};
+
+export const defineApiResources = (program: Command, connected: Connected): void => {
+  connected<[ApiResourcesOptions]>(
+    program
+      .command('api-resources')
+      .description('List the kinds that the server serves')
+      .option('--api-group <group>', "only of this group; '' for the core")
+      .option('--namespaced [is]', 'only those that live in namespaces, or with false the others')
+      .option('--verbs <verbs>', 'only those that know all of these', collect)
+      .option('--categories <names>', 'only those in all of these: all', collect)
+      .option('-o, --output <format>', 'wide, name, json or yaml')
+      .option('--sort-by <column>', 'name or kind')
+      .option('--no-headers', 'leave the header out')
+      .option('--cached', 'as without: nothing is kept')
+      .addHelpText(
+        'after',
+        examples(
+          'dhow api-resources                             all kinds',
+          'dhow api-resources -o wide                     with verbs and categories',
+          'dhow api-resources --api-group=apps --verbs=list,watch -o name',
+          'dhow api-resources --namespaced=false --sort-by=kind',
+        ),
+      ),
+    lazily(async () => (await import('../commands/api-resources.js')).apiResources),
   );
 };
