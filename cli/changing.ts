@@ -94,7 +94,8 @@ export const tell = (
 
 type Subresource = WriteOptions['subresource'];
 
-const subresourceOf = (name: string | undefined): Subresource => {
+/** @throws UsageError */
+export const subresourceOf = (name: string | undefined): Subresource => {
   if (name === undefined || name === 'status' || name === 'scale') return name;
   throw new UsageError(`--subresource takes status or scale, not "${name}"`);
 };

@@ -45,8 +45,8 @@ export const unservedKind = (name: string): string | undefined => {
 /** Verbs of kubectl's that `dhow` lacks and kubectl carries out on a Dhow cluster. */
 const BY_KUBECTL: ReadonlySet<string> = new Set([
   ...['attach', 'cluster-info'],
-  ...['cp', 'diff', 'edit', 'explain', 'kustomize'],
-  ...['proxy', 'replace', 'run'],
+  ...['cp', 'explain', 'kustomize'],
+  ...['proxy', 'run'],
 ]);
 
 /** Verbs of kubectl's that need what the server does not serve. */

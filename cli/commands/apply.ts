@@ -25,19 +25,22 @@ export interface ApplyOptions {
   readonly dryRun?: string | boolean;
   readonly validate?: string;
   readonly output?: string;
+  readonly serverSide?: boolean;
+  readonly forceConflicts?: boolean;
+  readonly fieldManager?: string;
 }
 
 /** One manifest and where it goes. */
-interface Wanted {
+export interface Wanted {
   readonly manifest: SourcedManifest;
   readonly info: NamedResource;
   readonly object: ApiObject;
 }
 
-type Outcome = 'created' | 'configured' | 'unchanged';
+type Outcome = 'created' | 'configured' | 'unchanged' | 'serverside-applied';
 
 /** What became, or would become, of one manifest. */
-interface Result {
+export interface Result {
   readonly wanted: Wanted;
   readonly outcome: Outcome;
   readonly object: ApiObject;
@@ -52,13 +55,8 @@ interface Result {
 export const apply = async (context: CliContext, options: ApplyOptions): Promise<void> => {
   const format = formatOf(options.output);
   const dryRun = dryRunOf(options.dryRun);
-  const validation = validationOf(options.validate);
-  const manifests = await readManifests(options.filename, {
-    isRecursive: options.recursive === true,
-    duplicateKeys: DUPLICATE_KEYS[validation] ?? 'error',
-    onWarning: (text) => context.terminal.err.write(`Warning: ${printable(text)}\n`),
-  });
-  const wanted = await placeAll(context, manifests);
+  const how = putOptionsOf(options);
+  const wanted = await readWanted(context, options);
   const note = DRY_RUN_NOTES[dryRun];
   const tell = async (result: Result): Promise<void> => {
     if (format !== 'table') return;
@@ -68,18 +66,54 @@ export const apply = async (context: CliContext, options: ApplyOptions): Promise
   };
   const results: Result[] = [];
   if (dryRun === 'server') {
-    results.push(...(await rehearse(context, wanted, validation)));
+    results.push(...(await rehearse(context, wanted, how)));
     for (const each of results) await tell(each);
   } else {
-    if (dryRun === 'none' && wanted.length > 1) await rehearse(context, wanted, validation);
-    const options = { validation, dryRun };
+    if (dryRun === 'none' && wanted.length > 1) await rehearse(context, wanted, how);
     for (const each of wanted) {
-      const result = await put(context, each, options);
+      const result = await put(context, each, { ...how, dryRun });
       results.push(result);
       await tell(result);
     }
   }
   if (format !== 'table') context.terminal.out.write(formatViews(viewsOf(results), format));
+};
+
+/** The manifests of the files, and where each goes. @throws UsageError */
+export const readWanted = async (
+  context: CliContext,
+  { filename, recursive, validate }: Pick<ApplyOptions, 'filename' | 'recursive' | 'validate'>,
+): Promise<readonly Wanted[]> => {
+  const manifests = await readManifests(filename, {
+    isRecursive: recursive === true,
+    duplicateKeys: DUPLICATE_KEYS[validationOf(validate)] ?? 'error',
+    onWarning: (text) => context.terminal.err.write(`Warning: ${printable(text)}\n`),
+  });
+  return placeAll(context, manifests);
+};
+
+/** How `options` have the server take what is put there. @throws UsageError */
+export const putOptionsOf = ({
+  validate,
+  serverSide,
+  forceConflicts,
+  fieldManager,
+  dryRun,
+}: Omit<ApplyOptions, 'filename'>): Omit<PutOptions, 'dryRun'> => {
+  const validation = validationOf(validate);
+  if (serverSide !== true) {
+    if (forceConflicts === true) {
+      throw new UsageError('--force-conflicts only works with --server-side');
+    }
+    return { validation, fieldManager: fieldManager ?? 'dhow-apply' };
+  }
+  if (dryRun === 'client') {
+    throw new UsageError(
+      "--dry-run=client doesn't work with --server-side (did you mean --dry-run=server instead?)",
+    );
+  }
+  const merge = { force: forceConflicts === true };
+  return { validation, fieldManager: fieldManager ?? 'dhow', merge };
 };
 
 const formatOf = (output: string | undefined): OutputFormat => {
@@ -88,7 +122,8 @@ const formatOf = (output: string | undefined): OutputFormat => {
   throw new UsageError('-o takes json, name or yaml here, not "wide"');
 };
 
-const validationOf = (validate = 'strict'): string => {
+/** What `--validate` asks of the server. @throws UsageError */
+export const validationOf = (validate = 'strict'): string => {
   const mode = VALIDATION_MODES[validate];
   if (mode !== undefined) return mode;
   throw new UsageError(`--validate takes strict, warn or ignore, not "${validate}"`);
@@ -148,14 +183,14 @@ const versionOf = ({ group, version }: NamedResource): string =>
 const rehearse = async (
   context: CliContext,
   wanted: readonly Wanted[],
-  validation: string,
+  how: Omit<PutOptions, 'dryRun'>,
 ): Promise<readonly Result[]> => {
   const made: ApiObject[] = [];
   const results: Result[] = [];
   for (const each of wanted) {
     let result: Result;
     try {
-      result = await put(context, each, { validation, dryRun: 'server' });
+      result = await put(context, each, { ...how, dryRun: 'server' });
     } catch (error) {
       if (!made.some((object) => isMissedBy(error, object))) throw error;
       result = { wanted: each, outcome: 'created', object: each.object };
@@ -175,21 +210,23 @@ const isMissedBy = (error: unknown, { kind, metadata: { name } }: ApiObject): bo
 };
 
 /** Creates or patches one object, or finds that it is as it should be. */
-const put = (
+export const put = (
   context: CliContext,
   wanted: Wanted,
-  { validation, dryRun }: PutOptions,
+  { validation, dryRun, fieldManager, merge }: PutOptions,
 ): Promise<Result> =>
   naming(wanted, async () => {
     const query = queryOf({
-      fieldManager: 'dhow-apply',
+      fieldManager,
       fieldValidation: validation,
       dryRun: dryRun === 'server' ? 'All' : undefined,
+      force: merge?.force === true ? 'true' : undefined,
     });
     const { namespace = '', name } = wanted.object.metadata;
     const live = await context.client
       .get(wanted.info, { namespace, name }, context.signal)
       .catch(absentIfNotFound);
+    if (merge !== undefined) return mergeThere(context, wanted, live, query);
     if (dryRun === 'client') return compare(wanted, live);
     return live === undefined
       ? create(context, wanted, query)
@@ -200,7 +237,27 @@ interface PutOptions {
   /** The server's `fieldValidation`. */
   readonly validation: string;
   readonly dryRun: DryRun;
+  readonly fieldManager: string;
+  /** Have the server merge it, by who owns which field. */
+  readonly merge?: { readonly force: boolean };
 }
+
+const mergeThere = async (
+  { client, signal }: CliContext,
+  wanted: Wanted,
+  live: ApiObject | undefined,
+  query: string,
+): Promise<Result> => {
+  const { namespace, name } = wanted.object.metadata;
+  const object = await client.json<ApiObject>({
+    method: 'PATCH',
+    path: pathOf(wanted.info, namespace, name) + query,
+    body: stringifyJson(wanted.object),
+    contentType: 'application/apply-patch+yaml',
+    signal,
+  });
+  return { wanted, outcome: 'serverside-applied', object, ...(live === undefined ? {} : { live }) };
+};
 
 /** What would be sent, if anything. */
 const compare = (wanted: Wanted, live: ApiObject | undefined): Result => {
@@ -252,7 +309,7 @@ const absentIfNotFound = (error: unknown): undefined => {
 };
 
 /** The manifest as it was applied, kept in the object so that the next apply knows what it gave up. */
-const withRecord = (object: ApiObject): ApiObject => {
+export const withRecord = (object: ApiObject): ApiObject => {
   const { [LAST_APPLIED]: _own, ...annotations } = object.metadata.annotations ?? {};
   const plain = { ...object, metadata: { ...object.metadata, annotations } };
   const record = lastApplied(plain);

@@ -1,4 +1,4 @@
-import { ApiError, hasReason } from '../../api/errors';
+import { hasReason } from '../../api/errors';
 import { pathOf } from '../../api/resources';
 import type { ApiObject } from '../../api/types';
 import { queryOf } from '../../client/rest-client';
@@ -10,7 +10,7 @@ import { kindName } from '../selection';
 import { UsageError } from '../usage-error';
 import { readEntries, type DataSources } from './data-sources';
 import * as drafts from './drafts';
-import { collectFound } from './found';
+import { collectFound, when } from './found';
 
 export type CreateOptions = OutcomeOptions;
 
@@ -55,16 +55,9 @@ export const createFromFiles = async (
   const manifests = await readManifests(options.filename, {
     isRecursive: options.recursive === true,
   });
-  const { failure } = await collectFound(manifests, async ({ object, source }) => {
-    try {
-      await create(context, object, options);
-    } catch (error) {
-      if (!(error instanceof ApiError) || error.reason === 'ServiceUnavailable') throw error;
-      throw new ApiError(error.reason, `error when creating "${source}": ${error.message}`, {
-        cause: error,
-      });
-    }
-  });
+  const { failure } = await collectFound(manifests, ({ object, source }) =>
+    when('creating', source, () => create(context, object, options)),
+  );
   if (failure !== undefined) throw failure;
 };
 

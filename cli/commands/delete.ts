@@ -115,7 +115,7 @@ const fromArguments = async (
 const namespaceFor = ({ namespace }: CliContext, info: NamedResource): string =>
   info.isNamespaced ? (namespace ?? 'default') : '';
 
-const deleteOptions = (options: DeleteCommandOptions): DeleteOptions => {
+export const deleteOptions = (options: DeleteCommandOptions): DeleteOptions => {
   const grace = options.force === true ? '0' : options.gracePeriod;
   if (grace !== undefined && !/^\d{1,9}$/.test(grace)) {
     throw new UsageError(`--grace-period: "${grace}" is not a number of seconds`);
@@ -139,7 +139,8 @@ const policyOf = (cascade = 'background'): 'Background' | 'Foreground' | 'Orphan
   }
 };
 
-const deleteOne = async (
+/** Resolves with whether there was one to delete. */
+export const deleteOne = async (
   { client, terminal, signal }: CliContext,
   { info, name }: Doomed,
   request: DeleteOptions,
@@ -160,8 +161,10 @@ const deleteOne = async (
 };
 
 /** Polls gently: a delete is over within the pod's grace period. */
-const waitUntilGone = async (context: CliContext, { info, name }: Doomed): Promise<void> => {
-  const { client, signal } = context;
+export const waitUntilGone = async (
+  { client, signal }: Pick<CliContext, 'client' | 'signal'>,
+  { info, name }: Doomed,
+): Promise<void> => {
   const path = pathOf(info, name.namespace, name.name);
   let uid: string | undefined;
   for (let delayMs = 50; !signal.aborted; delayMs = Math.min(delayMs * 1.5, 1000)) {

@@ -1,8 +1,19 @@
 import type { Command } from 'commander';
 import type { ApplyOptions } from '../commands/apply';
 import type { DeleteCommandOptions } from '../commands/delete';
+import type { DiffOptions } from '../commands/diff';
+import type { EditOptions } from '../commands/edit';
 import type { ExecOptions } from '../commands/exec';
-import { examples, inNamespace, inNamespaces, lazily, type Connected } from './command';
+import type { ReplaceOptions } from '../commands/replace';
+import {
+  changing,
+  examples,
+  inNamespace,
+  inNamespaces,
+  lazily,
+  selecting,
+  type Connected,
+} from './command';
 
 export const defineApply = (program: Command, connected: Connected): void => {
   connected<[ApplyOptions]>(
@@ -18,6 +29,9 @@ export const defineApply = (program: Command, connected: Connected): void => {
         )
         .option('--validate <mode>', 'unknown fields: strict (refuse), warn or ignore')
         .option('-o, --output <format>', 'print the objects as yaml, json or name')
+        .option('--server-side', 'have the server merge, by who owns which field')
+        .option('--force-conflicts', 'take over fields of others, with --server-side')
+        .option('--field-manager <name>', 'who is recorded to have set the fields')
         .addHelpText(
           'after',
           examples(
@@ -82,5 +96,77 @@ export const defineExec = (program: Command, connected: Connected): void => {
         ),
     ),
     lazily(async () => (await import('../commands/exec.js')).exec),
+  );
+};
+
+export const defineDiff = (program: Command, connected: Connected): void => {
+  connected<[DiffOptions]>(
+    inNamespace(
+      program
+        .command('diff')
+        .description('Show how apply would change the cluster: exit code 0 if not, 1 if it would')
+        .requiredOption('-f, --filename <path...>', 'files, folders, or - for stdin')
+        .option('-R, --recursive', 'also the folders in the folders')
+        .option('-l, --selector <labels>', 'only objects with these labels')
+        .option('--server-side', 'as apply --server-side would')
+        .option('--force-conflicts', 'as apply --force-conflicts would')
+        .option('--field-manager <name>', 'who would be recorded to have set the fields')
+        .option('--validate <mode>', 'unknown fields: strict (refuse), warn or ignore')
+        .option('--show-managed-fields', 'also who set which field')
+        .addHelpText(
+          'after',
+          examples(
+            'dhow diff -f app.yaml                  what would apply change?',
+            'dhow diff -f manifests/ || echo differs',
+            'DHOW_EXTERNAL_DIFF="diff -y" dhow diff -f app.yaml',
+          ),
+        ),
+    ),
+    lazily(async () => (await import('../commands/diff.js')).diff),
+  );
+};
+
+export const defineReplace = (program: Command, connected: Connected): void => {
+  connected<[ReplaceOptions]>(
+    changing(inNamespace(program.command('replace')))
+      .description('Put what manifests say in the place of what is there')
+      .option('-f, --filename <path...>', 'files, folders, or - for stdin')
+      .option('-R, --recursive', 'also the folders in the folders')
+      .option('--force', 'delete what is there first, and make it anew')
+      .option('--grace-period <seconds>', 'how long pods may take to end, with --force')
+      .option('--cascade <mode>', 'background, foreground or orphan, with --force')
+      .option('--timeout <duration>', 'how long to wait for the deletion, with --force')
+      .option('--save-config', 'keep the manifest in the object, for a later apply')
+      .option('--subresource <name>', 'status or scale')
+      .option('--validate <mode>', 'unknown fields: strict (refuse), warn or ignore')
+      .addHelpText(
+        'after',
+        examples(
+          'dhow replace -f app.yaml',
+          "dhow get pod web-1 -o yaml | sed 's/1.27/1.28/' | dhow replace -f -",
+          'dhow replace --force -f pod.yaml     what cannot be changed in place',
+        ),
+      ),
+    lazily(async () => (await import('../commands/replace.js')).replace),
+  );
+};
+
+export const defineEdit = (program: Command, connected: Connected): void => {
+  connected<[string[], EditOptions]>(
+    selecting(changing(inNamespaces(program.command('edit [kind-or-name...]'))))
+      .description('Edit objects in $KUBE_EDITOR, $EDITOR or vi')
+      .option('--subresource <name>', 'status or scale')
+      .option('--save-config', 'keep what was edited in the object, for a later apply')
+      .option('--show-managed-fields', 'also who set which field')
+      .option('--validate <mode>', 'unknown fields: strict (refuse), warn or ignore')
+      .addHelpText(
+        'after',
+        examples(
+          'dhow edit deploy/web                  change and save; empty the file to give up',
+          "EDITOR='code --wait' dhow edit cm app  in an editor of your choice",
+          'dhow edit deploy/web -o json',
+        ),
+      ),
+    lazily(async () => (await import('../commands/edit.js')).edit),
   );
 };
