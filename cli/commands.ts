@@ -128,6 +128,7 @@ const stoppedCluster = async (
 };
 
 const reading = () => import('./syntax/reading.js');
+const inside = () => import('./syntax/inside.js');
 const writing = () => import('./syntax/writing.js');
 const changing = () => import('./syntax/changing.js');
 const nodes = () => import('./syntax/nodes.js');
@@ -145,7 +146,9 @@ const DEFINITIONS: ReadonlyMap<string, () => Promise<Define>> = new Map([
   ['replace', async () => (await writing()).defineReplace],
   ['edit', async () => (await writing()).defineEdit],
   ['delete', async () => (await writing()).defineDelete],
-  ['exec', async () => (await writing()).defineExec],
+  ['run', async () => (await inside()).defineRun],
+  ['exec', async () => (await inside()).defineExec],
+  ['attach', async () => (await inside()).defineAttach],
   ['label', async () => (await changing()).defineLabel],
   ['annotate', async () => (await changing()).defineAnnotate],
   ['scale', async () => (await changing()).defineScale],

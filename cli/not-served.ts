@@ -44,9 +44,9 @@ export const unservedKind = (name: string): string | undefined => {
 
 /** Verbs of kubectl's that `dhow` lacks and kubectl carries out on a Dhow cluster. */
 const BY_KUBECTL: ReadonlySet<string> = new Set([
-  ...['attach', 'cluster-info'],
+  ...['cluster-info'],
   ...['cp', 'explain', 'kustomize'],
-  ...['proxy', 'run'],
+  ...['proxy'],
 ]);
 
 /** Verbs of kubectl's that need what the server does not serve. */

@@ -144,7 +144,11 @@ export const deleteOne = async (
   { client, terminal, signal }: CliContext,
   { info, name }: Doomed,
   request: DeleteOptions,
-  { ignoreNotFound, output }: DeleteCommandOptions,
+  {
+    ignoreNotFound,
+    output,
+    isQuiet = false,
+  }: DeleteCommandOptions & { readonly isQuiet?: boolean },
 ): Promise<boolean> => {
   try {
     await client.delete(info, name, request, signal);
@@ -152,6 +156,7 @@ export const deleteOne = async (
     if (ignoreNotFound === true && hasReason(error, 'NotFound')) return false;
     throw error;
   }
+  if (isQuiet) return true;
   const kind = qualifiedKind(info);
   const where = info.isNamespaced ? ` from ${name.namespace} namespace` : '';
   terminal.out.write(

@@ -48,13 +48,17 @@ export const logs = async (
 };
 
 /** The one that the pod's annotation names, or the first; says so when there is a choice. */
-export const defaultContainer = async (context: CliContext, name: string): Promise<string> => {
+export const defaultContainer = async (
+  context: CliContext,
+  name: string,
+  isQuiet = false,
+): Promise<string> => {
   const namespace = context.namespace ?? 'default';
   const pod = await context.client.get(PODS, { namespace, name }, context.signal);
   const named = pod.metadata.annotations?.['kubectl.kubernetes.io/default-container'];
   const all = [...pod.spec.containers, ...(pod.spec.initContainers ?? [])].map(({ name: n }) => n);
   const chosen = named ?? all[0] ?? '';
-  if (named === undefined && all.length > 1) {
+  if (named === undefined && all.length > 1 && !isQuiet) {
     context.terminal.err.write(
       `Defaulted container "${chosen}" out of: ${all.join(', ')}; choose one with -c\n`,
     );

@@ -68,3 +68,9 @@ export const selecting = (command: Command): Command =>
     .option('--all', 'all objects of the kind')
     .option('-f, --filename <path...>', 'the objects of these files')
     .option('-R, --recursive', 'also the folders in the folders');
+
+/** Collects an option that may be given several times. Unlike `collect`: values may hold commas. */
+export const repeated = (value: string, previous: readonly string[] = []): readonly string[] => [
+  ...previous,
+  value,
+];

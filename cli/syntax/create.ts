@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import type { CreateOptions } from '../commands/create';
 import { collect, wholeNumber } from '../program';
-import { changing, examples, inNamespace, lazily, type Connected } from './command';
+import { changing, examples, inNamespace, lazily, repeated, type Connected } from './command';
 
 type Create = typeof import('../commands/create');
 
@@ -80,12 +80,6 @@ const withSources = (command: Command): Command =>
     .option('--from-literal <key=value>', 'an entry', repeated)
     .option('--from-file <path>', 'a file, KEY=FILE, or all files of a folder', repeated)
     .option('--from-env-file <file>', 'lines of KEY=VALUE', repeated);
-
-/** Unlike `collect`: values may hold commas. */
-const repeated = (value: string, previous: readonly string[] = []): readonly string[] => [
-  ...previous,
-  value,
-];
 
 const definePriorityClass = (create: Command, define: DefineOne): void => {
   define(

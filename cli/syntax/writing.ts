@@ -3,7 +3,6 @@ import type { ApplyOptions } from '../commands/apply';
 import type { DeleteCommandOptions } from '../commands/delete';
 import type { DiffOptions } from '../commands/diff';
 import type { EditOptions } from '../commands/edit';
-import type { ExecOptions } from '../commands/exec';
 import type { ReplaceOptions } from '../commands/replace';
 import {
   changing,
@@ -73,29 +72,6 @@ export const defineDelete = (program: Command, connected: Connected): void => {
         ),
     ),
     lazily(async () => (await import('../commands/delete.js')).deleteObjects),
-  );
-};
-
-export const defineExec = (program: Command, connected: Connected): void => {
-  connected<[string, string[], ExecOptions]>(
-    inNamespace(
-      program
-        .command('exec <pod> [command...]')
-        .description('Run a command in a container of POD, or of a pod of KIND/NAME')
-        .usage('[options] <pod> -- <command...>')
-        .option('-c, --container <name>', 'which container; default the first')
-        .option('-i, --stdin', 'pass stdin on')
-        .option('-t, --tty', 'with a terminal')
-        .addHelpText(
-          'after',
-          examples(
-            'dhow exec web-1 -- cat /etc/hosts         run one command',
-            'dhow exec -it web-1 -- sh                 look around',
-            'dhow exec -i web-1 -- tar xf - < app.tar  pass a file in',
-          ),
-        ),
-    ),
-    lazily(async () => (await import('../commands/exec.js')).exec),
   );
 };
 
