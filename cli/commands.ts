@@ -137,6 +137,7 @@ const explaining = () => import('./syntax/explaining.js');
 /** In the order of the help. Each is loaded when it is called: `get` must not wait for all others. */
 const DEFINITIONS: ReadonlyMap<string, () => Promise<Define>> = new Map([
   ['get', async () => (await reading()).defineGet],
+  ['explain', async () => (await reading()).defineExplain],
   ['events', async () => (await reading()).defineEvents],
   ['describe', async () => (await reading()).defineDescribe],
   ['logs', async () => (await reading()).defineLogs],

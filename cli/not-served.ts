@@ -45,7 +45,7 @@ export const unservedKind = (name: string): string | undefined => {
 /** Verbs of kubectl's that `dhow` lacks and kubectl carries out on a Dhow cluster. */
 const BY_KUBECTL: ReadonlySet<string> = new Set([
   ...['cluster-info'],
-  ...['cp', 'explain', 'kustomize'],
+  ...['cp', 'kustomize'],
   ...['proxy'],
 ]);
 

@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import type { DescribeOptions } from '../commands/describe';
 import type { EventsOptions } from '../commands/events';
+import type { ExplainOptions } from '../commands/explain';
 import type { GetOptions } from '../commands/get';
 import type { LogsOptions } from '../commands/logs';
 import { collect } from '../program';
@@ -113,5 +114,26 @@ export const defineLogs = (program: Command, connected: Connected): void => {
         ),
     ),
     lazily(async () => (await import('../commands/logs.js')).logs),
+  );
+};
+
+export const defineExplain = (program: Command, connected: Connected): void => {
+  connected<[string, ExplainOptions]>(
+    program
+      .command('explain <kind>')
+      .usage('[options] KIND[.FIELD...]')
+      .description('Say what the fields of a kind mean')
+      .option('--recursive', 'the names of all fields below')
+      .option('--api-version <version>', 'as this version has it: apps/v1')
+      .option('-o, --output <format>', 'plaintext')
+      .addHelpText(
+        'after',
+        examples(
+          'dhow explain pods                      a kind and its fields',
+          'dhow explain deploy.spec.strategy      a field',
+          'dhow explain pod.spec --recursive      all below it',
+        ),
+      ),
+    lazily(async () => (await import('../commands/explain.js')).explain),
   );
 };
