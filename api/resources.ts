@@ -8,6 +8,7 @@ import type {
   Deployment,
   Event,
   Lease,
+  MutatingWebhookConfiguration,
   Namespace,
   Node,
   Pod,
@@ -17,6 +18,7 @@ import type {
   RoleBinding,
   Secret,
   ServiceAccount,
+  ValidatingWebhookConfiguration,
 } from './types';
 
 /** What a client must know of a kind to reach it. `T` is the type of its objects. */
@@ -77,6 +79,21 @@ export const CLUSTER_ROLE_BINDINGS = resource<ClusterRoleBinding>(
   'v1',
   'ClusterRoleBinding',
   'clusterrolebindings',
+  false,
+);
+export const ADMISSION_GROUP = 'admissionregistration.k8s.io';
+export const MUTATING_WEBHOOKS = resource<MutatingWebhookConfiguration>(
+  ADMISSION_GROUP,
+  'v1',
+  'MutatingWebhookConfiguration',
+  'mutatingwebhookconfigurations',
+  false,
+);
+export const VALIDATING_WEBHOOKS = resource<ValidatingWebhookConfiguration>(
+  ADMISSION_GROUP,
+  'v1',
+  'ValidatingWebhookConfiguration',
+  'validatingwebhookconfigurations',
   false,
 );
 export const SCHEDULING_DECISIONS = resource<SchedulingDecision>(

@@ -1,3 +1,4 @@
+import type * as admission from 'kubernetes-types/admissionregistration/v1';
 import type {
   Deployment as AppsDeployment,
   ReplicaSet as AppsReplicaSet,
@@ -74,7 +75,19 @@ export type Role = Kind<RbacRole>;
 export type ClusterRole = Kind<RbacClusterRole>;
 export type RoleBinding = Kind<RbacRoleBinding>;
 export type ClusterRoleBinding = Kind<RbacClusterRoleBinding>;
+export type MutatingWebhookConfiguration = ApiObject & {
+  readonly webhooks?: readonly MutatingWebhook[];
+};
+export type ValidatingWebhookConfiguration = ApiObject & {
+  readonly webhooks?: readonly ValidatingWebhook[];
+};
 
+export type MutatingWebhook = WithRules<admission.MutatingWebhook>;
+export type ValidatingWebhook = WithRules<admission.ValidatingWebhook>;
+/** The declarations lack what a rule embeds. */
+type WithRules<T> = DeepReadonly<Omit<T, 'rules'> & { rules?: WebhookRule[] }>;
+export type WebhookRule = admission.RuleWithOperations & { resources?: string[]; scope?: string };
+export type WebhookClientConfig = DeepReadonly<admission.WebhookClientConfig>;
 export type PolicyRule = DeepReadonly<RbacPolicyRule>;
 export type RoleRef = DeepReadonly<RbacRoleRef>;
 export type Subject = DeepReadonly<RbacSubject>;
