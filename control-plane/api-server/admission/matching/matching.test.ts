@@ -1,4 +1,4 @@
-import { NAMESPACES, type Resource } from '../../../../api/resources';
+import { NAMESPACES } from '../../../../api/resources';
 import type { ApiObject } from '../../../../api/types';
 import { ADMIN } from '../../testing';
 import { SYSTEM_USER } from '../../auth/user';
