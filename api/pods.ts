@@ -57,20 +57,41 @@ export const requestPhases = (
 const effective = (
   spec: PodSpec,
   amounts: (container: Container) => ResourceAmounts,
-): ResourceAmounts => {
-  const { init, main } = phases(spec, amounts);
-  return addAmounts(maxAmounts(init, main), amountsOf(spec.overhead));
+): ResourceAmounts => addAmounts(podTotal(spec, amounts, ARITHMETIC), amountsOf(spec.overhead));
+
+const phases = (spec: PodSpec, amounts: (container: Container) => ResourceAmounts) =>
+  podPhases(spec, amounts, ARITHMETIC);
+
+/** How amounts of some sort are put together. */
+export interface Arithmetic<T> {
+  readonly none: T;
+  readonly add: (a: T, b: T) => T;
+  readonly max: (a: T, b: T) => T;
+}
+
+/** The rule of `effectiveRequests` over amounts of any sort, without the pod's overhead. */
+export const podTotal = <T>(
+  spec: Pick<PodSpec, 'containers' | 'initContainers'>,
+  amounts: (container: Container) => T,
+  arithmetic: Arithmetic<T>,
+): T => {
+  const { init, main } = podPhases(spec, amounts, arithmetic);
+  return arithmetic.max(main, init);
 };
 
-const phases = (spec: PodSpec, amounts: (container: Container) => ResourceAmounts) => {
-  let sidecars = NO_RESOURCES;
-  let init = NO_RESOURCES;
+const podPhases = <T>(
+  spec: Pick<PodSpec, 'containers' | 'initContainers'>,
+  amounts: (container: Container) => T,
+  { none, add, max }: Arithmetic<T>,
+): { readonly init: T; readonly main: T } => {
+  let sidecars = none;
+  let init = none;
   for (const container of spec.initContainers ?? []) {
-    const step = addAmounts(sidecars, amounts(container));
+    const step = add(sidecars, amounts(container));
     if (isRestartableInit(container)) sidecars = step;
-    init = maxAmounts(init, step);
+    init = max(init, step);
   }
-  return { init, main: spec.containers.map(amounts).reduce(addAmounts, sidecars) };
+  return { init, main: spec.containers.map(amounts).reduce(add, sidecars) };
 };
 
 /** An init container that keeps running beside the main ones: a sidecar. */
@@ -203,4 +224,10 @@ const combine = (
       [...names].map((name) => [name, pick(a.others[name] ?? 0, b.others[name] ?? 0)]),
     ),
   };
+};
+
+const ARITHMETIC: Arithmetic<ResourceAmounts> = {
+  none: NO_RESOURCES,
+  add: addAmounts,
+  max: maxAmounts,
 };

@@ -8,12 +8,14 @@ import type {
   Deployment,
   Event,
   Lease,
+  LimitRange,
   MutatingWebhookConfiguration,
   Namespace,
   Node,
   Pod,
   PriorityClass,
   ReplicaSet,
+  ResourceQuota,
   Role,
   RoleBinding,
   Secret,
@@ -53,6 +55,8 @@ export const SERVICE_ACCOUNTS = resource<ServiceAccount>(
   'ServiceAccount',
   'serviceaccounts',
 );
+export const LIMIT_RANGES = resource<LimitRange>('', 'v1', 'LimitRange', 'limitranges');
+export const RESOURCE_QUOTAS = resource<ResourceQuota>('', 'v1', 'ResourceQuota', 'resourcequotas');
 export const EVENTS = resource<Event>('', 'v1', 'Event', 'events');
 export const LEASES = resource<Lease>('coordination.k8s.io', 'v1', 'Lease', 'leases');
 export const REPLICA_SETS = resource<ReplicaSet>('apps', 'v1', 'ReplicaSet', 'replicasets');
@@ -129,5 +133,5 @@ export const pathOf = (
   ].join('/');
 
 /** `pods`, `deployments.apps` */
-export const qualifiedName = ({ plural, group }: Resource): string =>
+export const qualifiedName = ({ plural, group }: Pick<Resource, 'plural' | 'group'>): string =>
   group === '' ? plural : `${plural}.${group}`;

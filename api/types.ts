@@ -69,6 +69,8 @@ export type Secret = Kind<core.Secret>;
 export type ServiceAccount = Kind<core.ServiceAccount>;
 export type Event = Kind<core.Event>;
 export type Lease = Kind<CoordinationLease>;
+export type LimitRange = Kind<core.LimitRange>;
+export type ResourceQuota = Kind<core.ResourceQuota>;
 
 export type PriorityClass = Kind<SchedulingPriorityClass>;
 export type Role = Kind<RbacRole>;

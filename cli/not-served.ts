@@ -17,8 +17,6 @@ const KINDS: readonly (readonly [kind: string, plural: string, ...shortNames: st
   ['ReplicationController', 'replicationcontrollers', 'rc'],
   ['HorizontalPodAutoscaler', 'horizontalpodautoscalers', 'hpa'],
   ['PodDisruptionBudget', 'poddisruptionbudgets', 'pdb'],
-  ['ResourceQuota', 'resourcequotas', 'quota'],
-  ['LimitRange', 'limitranges', 'limits'],
   ['PersistentVolume', 'persistentvolumes', 'pv'],
   ['PersistentVolumeClaim', 'persistentvolumeclaims', 'pvc'],
   ['StorageClass', 'storageclasses', 'sc'],

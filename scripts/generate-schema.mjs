@@ -23,6 +23,8 @@ const ROOTS = {
     'ServiceAccount',
     'Event',
     'Binding',
+    'LimitRange',
+    'ResourceQuota',
   ],
   'api.apps.v1': ['Deployment', 'ReplicaSet'],
   'api.coordination.v1': ['Lease'],

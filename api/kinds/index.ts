@@ -5,12 +5,14 @@ import { DEPLOYMENT_KIND } from './deployment';
 import { EVENT_KIND } from './event';
 import type { KindInfo } from './kind';
 import { LEASE_KIND } from './lease';
+import { LIMIT_RANGE_KIND } from './limit-range';
 import { NAMESPACE_KIND } from './namespace';
 import { NODE_KIND } from './node';
 import { POD_KIND } from './pod';
 import { POD_EXPLANATION_KIND } from './pod-explanation';
 import { PRIORITY_CLASS_KIND } from './priority-class';
 import { REPLICA_SET_KIND } from './replica-set';
+import { RESOURCE_QUOTA_KIND } from './resource-quota';
 import { ROLE_KIND } from './role';
 import { ROLE_BINDING_KIND } from './role-binding';
 import { SCHEDULING_DECISION_KIND } from './scheduling-decision';
@@ -27,6 +29,8 @@ export const KINDS: readonly KindInfo[] = [
   CONFIG_MAP_KIND,
   SECRET_KIND,
   SERVICE_ACCOUNT_KIND,
+  LIMIT_RANGE_KIND,
+  RESOURCE_QUOTA_KIND,
   EVENT_KIND,
   LEASE_KIND,
   REPLICA_SET_KIND,

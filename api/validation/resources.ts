@@ -1,16 +1,16 @@
 import type * as core from 'kubernetes-types/core/v1';
 import { compareQuantities, parseQuantity, type Quantity } from '../quantity';
+import {
+  isOvercommitAllowed,
+  isStandardContainerResource,
+  isStandardResource,
+} from '../resource-names';
 import type { DeepReadonly } from '../types';
 import { invalid, invalidFor, required, type FieldError } from './field-error';
 import { qualifiedNameProblems } from './names';
 
 type Requirements = DeepReadonly<core.ResourceRequirements>;
 type ResourceList = Readonly<Record<string, string>>;
-
-const STANDARD = ['cpu', 'memory', 'ephemeral-storage'];
-const isHugePages = (name: string): boolean => name.startsWith('hugepages-');
-/** Extended resources cannot be promised twice: a request must equal its limit. */
-const isOvercommitAllowed = (name: string): boolean => STANDARD.includes(name);
 
 /** Requests and limits of one container. Decoding has refused texts that are no quantities. */
 export const validateResources = (
@@ -34,18 +34,26 @@ const own = (list: ResourceList, name: string): string | undefined =>
 /** A list of resources of a node or of pod overhead: names and signs. */
 export const validateList = (list: ResourceList, field: string): readonly FieldError[] =>
   Object.entries(list).flatMap(([name, text]) => [
-    ...validateResourceName(name, field),
+    ...validateContainerResource(name, field),
     ...validateAmount(name, text, `${field}[${name}]`),
   ]);
 
-const validateResourceName = (name: string, field: string): readonly FieldError[] => {
+/** Of what a container asks for. */
+export const validateContainerResource = (name: string, field: string): readonly FieldError[] => [
+  ...validateResourceName(name, field),
+  ...(name.includes('/') ||
+  isStandardContainerResource(name) ||
+  qualifiedNameProblems(name).length > 0
+    ? []
+    : [invalid(field, name, 'must be a standard resource for containers')]),
+];
+
+/** Of anything that can be limited. */
+export const validateResourceName = (name: string, field: string): readonly FieldError[] => {
   const problems = qualifiedNameProblems(name);
   if (problems.length > 0) return invalidFor(field, name, problems);
-  if (name.includes('/') || STANDARD.includes(name) || isHugePages(name)) return [];
-  return [
-    invalid(field, name, 'must be a standard resource type or fully qualified'),
-    invalid(field, name, 'must be a standard resource for containers'),
-  ];
+  if (name.includes('/') || isStandardResource(name)) return [];
+  return [invalid(field, name, 'must be a standard resource type or fully qualified')];
 };
 
 const validateAmount = (name: string, text: string, field: string): readonly FieldError[] => {

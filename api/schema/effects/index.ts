@@ -2,6 +2,7 @@ import { ACCESS_EFFECTS, REQUEST_EFFECTS } from './access';
 import { CLUSTER_EFFECTS } from './cluster';
 import { CONTAINER_EFFECTS } from './containers';
 import type { Effects } from './effect';
+import { LIMIT_EFFECTS } from './limits';
 import { METADATA_EFFECTS } from './metadata';
 import { POD_EFFECTS } from './pods';
 import { VOLUME_EFFECTS } from './volumes';
@@ -18,6 +19,7 @@ export const EFFECT_TABLES: readonly Effects[] = [
   VOLUME_EFFECTS,
   WORKLOAD_EFFECTS,
   CLUSTER_EFFECTS,
+  LIMIT_EFFECTS,
   ACCESS_EFFECTS,
   REQUEST_EFFECTS,
 ];

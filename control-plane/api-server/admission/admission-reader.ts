@@ -8,8 +8,12 @@ export interface AdmissionReader {
   readonly find: Find;
   /** Straight from the store. */
   readonly findNewest: Find;
-  /** As the cache has them. */
-  list(plural: string): readonly ApiObject[];
+  /** Resolves once the cache has been filled for the first time. */
+  ready(plural: string, signal: AbortSignal): Promise<void>;
+  /** As the cache has them; without a namespace, all. */
+  list(plural: string, namespace?: string): readonly ApiObject[];
+  /** All that a namespace has of them, none older than the call. */
+  listFresh(plural: string, namespace: string, signal: AbortSignal): Promise<readonly ApiObject[]>;
 }
 
 type Find = (

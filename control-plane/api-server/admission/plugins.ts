@@ -1,11 +1,13 @@
 import type { AdmissionPlugin } from './admission-plugin';
 import type { AdmissionReader } from './admission-reader';
 import { defaultTolerationSeconds } from './default-toleration-seconds';
+import { limitRanger } from './limit-ranger';
 import { namespaceLifecycle } from './namespace-lifecycle';
 import { nodeRestriction } from './node-restriction';
 import { podSecurity } from './pod-security';
 import { priority } from './priority';
 import { runtimeClass } from './runtime-class';
+import { seenAtOnce } from './seen-at-once';
 import { serviceAccount } from './service-account';
 
 /** In the order that upstream recommends (AllOrderedPlugins). */
@@ -14,10 +16,12 @@ export const admissionPlugins = (
   evictionSeconds: number,
 ): readonly AdmissionPlugin[] => [
   namespaceLifecycle(reader),
+  limitRanger(reader),
   serviceAccount(reader),
   nodeRestriction(reader),
   podSecurity(reader),
   priority(reader),
   defaultTolerationSeconds(evictionSeconds),
   runtimeClass,
+  seenAtOnce(reader),
 ];

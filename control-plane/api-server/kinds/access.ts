@@ -3,14 +3,11 @@ import { CLUSTER_ROLE_BINDING_KIND } from '../../../api/kinds/cluster-role-bindi
 import { ROLE_KIND } from '../../../api/kinds/role';
 import { ROLE_BINDING_KIND } from '../../../api/kinds/role-binding';
 import type { ApiObject } from '../../../api/types';
-import { AGE, NAME, printer, text, wide } from '../printing/columns';
+import { AGE, CREATED_AT, NAME, printer, text, wide } from '../printing/columns';
 import { listAt, textAt } from './mutable';
 import { serveKind } from './served-kind';
 
-const ROLE_PRINTER = printer(
-  NAME,
-  text('Created At', ({ metadata }) => metadata.creationTimestamp ?? '<unknown>'),
-);
+const ROLE_PRINTER = printer(NAME, CREATED_AT);
 
 const subjectsOf = (object: ApiObject, kind: string): string =>
   listAt(object, 'subjects')

@@ -5,12 +5,14 @@ import { CONFIG_MAP } from './config-map';
 import { DEPLOYMENT } from './deployment';
 import { EVENT } from './event';
 import { LEASE } from './lease';
+import { LIMIT_RANGE } from './limit-range';
 import { NAMESPACE } from './namespace';
 import { NODE } from './node';
 import { POD } from './pod';
 import { POD_EXPLANATION } from './pod-explanation';
 import { PRIORITY_CLASS } from './priority-class';
 import { REPLICA_SET } from './replica-set';
+import { RESOURCE_QUOTA } from './resource-quota';
 import { SCHEDULING_DECISION } from './scheduling-decision';
 import { SECRET } from './secret';
 import { serveKind, type ServedKind } from './served-kind';
@@ -24,6 +26,8 @@ export const STORED_KINDS: readonly ServedKind[] = [
   CONFIG_MAP,
   SECRET,
   SERVICE_ACCOUNT,
+  LIMIT_RANGE,
+  RESOURCE_QUOTA,
   EVENT,
   LEASE,
   REPLICA_SET,

@@ -1,13 +1,16 @@
 import { generateKeyPair } from 'node:crypto';
 import { promisify } from 'node:util';
+import type { ApiObject } from '../../../api/types';
 import type { Clock } from '../../../lib/clock';
 import type { Random } from '../../../lib/random';
 import type { Store } from '../../store/store';
-import type { WatchCaches } from '../../store/watch-cache';
+import type { WatchCache, WatchCaches } from '../../store/watch-cache';
 import { AdmissionChain } from '../admission/admission-chain';
 import type { AdmissionPlugin } from '../admission/admission-plugin';
 import type { AdmissionReader } from '../admission/admission-reader';
 import { admissionPlugins } from '../admission/plugins';
+import { resourceQuota } from '../admission/quota/resource-quota';
+import { storedQuotas } from '../admission/quota/stored-quotas';
 import type { Authorizer } from '../auth/authorizer';
 import { ServiceAccountTokens } from '../auth/service-account-tokens';
 import type { KindRegistry } from '../kinds/kind-registry';
@@ -50,11 +53,17 @@ export const createObjectService = (deps: ObjectServiceDeps): ObjectService => {
   const { kinds, clock } = deps;
   const reader = new ObjectReader(deps);
   const found = admissionReader(deps);
+  const store = new AuthorizedStore(deps.store);
   const admission = new AdmissionChain([
     ...admissionPlugins(found, deps.evictionSeconds ?? 300),
     ...(deps.admissionPlugins ?? []),
+    // The last of all: nothing is taken for what another would still refuse.
+    resourceQuota({
+      ...deps,
+      reader: found,
+      store: storedQuotas({ ...deps, store, reader: found }),
+    }),
   ]);
-  const store = new AuthorizedStore(deps.store);
   const writer = new ObjectWriter({ ...deps, store, reader, admission });
   return {
     kinds,
@@ -87,9 +96,15 @@ const admissionReader = ({ store, caches }: ObjectServiceDeps): AdmissionReader 
   },
   findNewest: async (resource, namespace, name, signal) =>
     (await store.get({ resource, namespace, name }, signal))?.object,
-  list: (resource) =>
-    caches
-      .of(resource)
-      .list()
-      .items.map(({ object }) => object),
+  ready: (resource, signal) => caches.of(resource).ready(signal),
+  list: (resource, namespace) => listed(caches.of(resource), namespace),
+  listFresh: async (resource, namespace, signal) => {
+    const cache = caches.of(resource);
+    await cache.ready(signal);
+    await cache.waitFresh(signal);
+    return listed(cache, namespace);
+  },
 });
+
+const listed = (cache: WatchCache, namespace?: string): readonly ApiObject[] =>
+  cache.list(namespace).items.map(({ object }) => object);

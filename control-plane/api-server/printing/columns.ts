@@ -32,6 +32,11 @@ export const AGE: ColumnRule = text('Age', ({ metadata }, nowMs) =>
   ageOf(metadata.creationTimestamp, nowMs),
 );
 
+export const CREATED_AT: ColumnRule = text(
+  'Created At',
+  ({ metadata }) => metadata.creationTimestamp ?? '<unknown>',
+);
+
 /** The names of the containers that a workload's template has. */
 export const CONTAINERS: ColumnRule = wide('Containers', (object) => containers(object, 'name'));
 export const IMAGES: ColumnRule = wide('Images', (object) => containers(object, 'image'));

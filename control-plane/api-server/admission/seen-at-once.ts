@@ -1,0 +1,22 @@
+import { LIMIT_RANGES, RESOURCE_QUOTAS } from '../../../api/resources';
+import type { AdmissionPlugin } from './admission-plugin';
+import type { AdmissionReader } from './admission-reader';
+
+/**
+ * What is said of all else in a namespace holds from the moment that its author has the answer: not
+ * only once the cache, by which it is applied, has come so far.
+ */
+export const seenAtOnce = (reader: AdmissionReader): AdmissionPlugin => ({
+  name: 'SeenAtOnce',
+  handles: ({ kind: { resource }, subresource }) => subresource === '' && RULES.has(resource),
+  reserve: ({ kind: { resource }, namespace, isDryRun }, signal) =>
+    isDryRun
+      ? undefined
+      : {
+          settle: async (outcome) => {
+            if (outcome !== 'refused') await reader.listFresh(resource.plural, namespace, signal);
+          },
+        },
+});
+
+const RULES: ReadonlySet<object> = new Set([LIMIT_RANGES, RESOURCE_QUOTAS]);
