@@ -48,3 +48,9 @@ const membersEqual = (a: Members, b: Members): boolean => {
     keys.every((key) => Object.hasOwn(b, key) && jsonEqual(a[key], b[key]))
   );
 };
+
+/** A JSON object, of whatever it holds. */
+export type Json = Readonly<Record<string, unknown>>;
+
+export const isObject = (value: unknown): value is Json =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);

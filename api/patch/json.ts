@@ -1,8 +1,6 @@
-/** A JSON object as patches see it. */
-export type Json = Readonly<Record<string, unknown>>;
+import type { Json } from '../json-value';
 
-export const isObject = (value: unknown): value is Json =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
+export { isObject, type Json } from '../json-value';
 
 /** `fromEntries` makes own properties of every name, `__proto__` too. */
 export const objectFrom = (entries: Iterable<readonly [string, unknown]>): Json =>

@@ -2,7 +2,7 @@ import { structureOf } from '../ownership/structure';
 import { applyPatch, MERGE_PATCH } from '../patch/patch';
 import type { Resource } from '../resources';
 import { decode } from './decode';
-import { groupVersionParts, openApiV3 } from './openapi';
+import { groupVersionParts, openApiV3 } from '../openapi';
 
 const WIDGETS: Resource = {
   group: 'example.com',

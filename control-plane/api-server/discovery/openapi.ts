@@ -11,7 +11,7 @@ import {
   type OpenApiParts,
   type OpenApiV2,
   type Pieces,
-} from '../../../api/schema/openapi';
+} from '../../../api/openapi';
 import { acceptClauses, takes } from '../http/accept';
 import { JSON_TYPE, jsonResponse, type ApiRequest, type ApiResponse } from '../http/exchange';
 import type { KindRegistry } from '../kinds/kind-registry';

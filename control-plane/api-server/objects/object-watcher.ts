@@ -62,7 +62,8 @@ export class ObjectWatcher {
       if (isInitial && query.allowsBookmarks)
         yield [{ type: 'BOOKMARK', version: from, endsInitialEvents: true }];
     }
-    const events = cache.watch(from, signal, turn);
+    // Asked anew: the kind may have gone meanwhile.
+    const events = this.reader.cacheOf(kind).watch(from, signal, turn);
     yield* this.follow(events, selection, query.allowsBookmarks, signal);
   }
 

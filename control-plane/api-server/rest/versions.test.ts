@@ -219,10 +219,9 @@ describe('a watch', () => {
       signal: stop.signal,
     });
     const kinds: string[] = [];
-    for await (const line of body as AsyncIterable<Uint8Array>) {
-      kinds.push(
-        (JSON.parse(Buffer.from(line).toString()) as { object: { kind: string } }).object.kind,
-      );
+    for await (const batch of body as AsyncIterable<Uint8Array>) {
+      for (const line of Buffer.from(batch).toString().trim().split('\n'))
+        kinds.push((JSON.parse(line) as { object: { kind: string } }).object.kind);
       if (kinds.length === 3) break;
     }
     stop.abort();

@@ -1,4 +1,4 @@
-import { fieldsOf, type WireField } from '../../protobuf/wire';
+import { fieldsOf, type WireField } from '../protobuf/wire';
 import { openApiV2, piecesOf } from '.';
 
 const REFERENCE = '#/components/schemas/Part';

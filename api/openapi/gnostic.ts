@@ -1,6 +1,6 @@
-import { stringifyJson } from '../../../lib/json';
-import { isObject, type Json } from '../../patch/json';
-import { bytesField, doubleField, varintField } from '../../protobuf/wire-writer';
+import { stringifyJson } from '../../lib/json';
+import { isObject, type Json } from '../json-value';
+import { bytesField, doubleField, varintField } from '../protobuf/wire-writer';
 
 /**
  * OpenAPI v2 as the protobuf messages that older clients ask for. The numbers are those of

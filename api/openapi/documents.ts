@@ -5,9 +5,9 @@ import {
   hasDefinition,
   REFERENCE_PREFIX,
   type KindName,
-} from '../definitions';
-import type { Definitions, Schema } from '../schema';
-import { stringifyJson } from '../../../lib/json';
+} from '../schema/definitions';
+import type { Definitions, Schema } from '../schema/schema';
+import { stringifyJson } from '../../lib/json';
 import {
   DELETE_OPTIONS,
   listKindOf,

@@ -1,4 +1,4 @@
-import { DEPLOYMENTS, PODS, SCHEDULING_DECISIONS } from '../../resources';
+import { DEPLOYMENTS, PODS, SCHEDULING_DECISIONS } from '../resources';
 import { groupVersionParts, openApiPath, openApiV3, openApiV3Index } from '.';
 
 interface Part {

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
-import { stringifyJson } from '../../../lib/json';
-import { isObject, type Json } from '../../patch/json';
-import { REFERENCE_PREFIX } from '../definitions';
+import { stringifyJson } from '../../lib/json';
+import { isObject, type Json } from '../json-value';
+import { REFERENCE_PREFIX } from '../schema/definitions';
 import { BEARER_TOKEN, INFO, type OpenApiParts } from './documents';
 import { encodeDocument, encodeNamed, encodePathItem, encodeSchema } from './gnostic';
 

@@ -1,6 +1,11 @@
-import { definitionOf, hasDefinition, REFERENCE_PREFIX, type KindName } from '../definitions';
-import type { Schema } from '../schema';
-import type { Resource } from '../../resources';
+import {
+  definitionOf,
+  hasDefinition,
+  REFERENCE_PREFIX,
+  type KindName,
+} from '../schema/definitions';
+import type { Schema } from '../schema/schema';
+import type { Resource } from '../resources';
 import {
   CONNECT_PARAMETERS,
   DELETE_PARAMETERS,
