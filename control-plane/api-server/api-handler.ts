@@ -95,21 +95,28 @@ export class ApiHandler {
     if (open !== undefined) return open;
     const request = await identified(asked, this.deps);
     const target = parseResourcePath(request.path);
-    using place = this.place(request, target);
+    using place = await this.place(request, target);
     const response = await this.identifiedAnswer(request, target);
     place?.passOn(response);
     return response;
   }
 
   /** @throws TooManyRequests */
-  private place(request: ApiRequest, target: ResourceTarget | undefined): Place | undefined {
+  private async place(
+    request: ApiRequest,
+    target: ResourceTarget | undefined,
+  ): Promise<Place | undefined> {
     if (isLongRunning(request, target)) return undefined;
     const requestClass = request.method === 'GET' ? 'readonly' : 'mutating';
     const sharer = sharerOf(request.user);
     const isOfNode = request.user.groups.includes(NODES_GROUP);
     const isUrgent = isOfNode || sharer === undefined || isLease(target);
-    const caller = { sharer, isUrgent };
-    return new Place(this.deps.inFlight.enter(requestClass, caller), request.signal);
+    const kind = target && this.deps.kinds.find(target.group, target.version, target.plural);
+    const isList = requestClass === 'readonly' && target?.name === '' && kind !== undefined;
+    const seats = isList ? this.deps.rest.seatsOfList(kind, request, target) : 1;
+    const { inFlight } = this.deps;
+    const caller = { sharer, isUrgent, seats };
+    return new Place(await inFlight.enter(requestClass, caller, request.signal), request.signal);
   }
 
   private async identifiedAnswer(

@@ -145,7 +145,7 @@ export const createApiServer = (deps: ApiServerDeps): ApiServer => {
     takesAnonymous: deps.anonymousAuth ?? false,
     scrape: () => metricsResponse(metrics, kinds, deps),
     activities: deps.activities ?? new Activities(),
-    inFlight: new InFlightLimit(),
+    inFlight: new InFlightLimit(deps.clock),
     rest: new RestApi({ service, nodes, random, heavyLane, watchLimit, watchPacer }),
     exec: new ExecGateway({ service, nodes }),
     checks: healthChecks(deps, kinds, stopping.signal),

@@ -1,3 +1,6 @@
+import fc from 'fast-check';
+import { ManualClock } from '../../../lib/clock';
+import { FairPlaces, type InFlightCaller } from './fair-places';
 import { ByteBudget, InFlightLimit } from './in-flight';
 
 const REFUSAL = {
@@ -5,21 +8,146 @@ const REFUSAL = {
   message: 'Too many requests, please try again later.',
   details: { retryAfterSeconds: 1 },
 };
+const ANYONE: InFlightCaller = { sharer: undefined, isUrgent: false };
+const of = (sharer: string, seats = 1): InFlightCaller => ({ sharer, isUrgent: false, seats });
+const alive = () => new AbortController().signal;
+const settle = () => new Promise((resolve) => setImmediate(resolve));
 
-const ANYONE = { sharer: undefined, isUrgent: false };
+const setUp = (max: number) => {
+  const clock = new ManualClock();
+  const places = new FairPlaces(max, clock);
+  const served: string[] = [];
+  /** Enters, and is listed when it is served. */
+  const ask = async (name: string, caller: InFlightCaller, signal = alive()) => {
+    const place = await places.enter(caller, signal);
+    served.push(name);
+    return place;
+  };
+  return { clock, places, served, ask };
+};
 
-it('serves so many of each class, and the urgent beyond them', () => {
-  const limit = new InFlightLimit({ readonly: 2, mutating: 1 });
-  const first = limit.enter('readonly', ANYONE);
-  limit.enter('readonly', ANYONE);
-  limit.enter('mutating', ANYONE);
-  expect(() => limit.enter('readonly', ANYONE)).toThrow(expect.objectContaining(REFUSAL));
-  expect(() => limit.enter('mutating', ANYONE)).toThrow(expect.objectContaining(REFUSAL));
-  limit.enter('mutating', { ...ANYONE, isUrgent: true });
+it('counts what reads apart from what writes', async () => {
+  const limit = new InFlightLimit(new ManualClock(), { readonly: 1, mutating: 1 });
+  await limit.enter('readonly', ANYONE, alive());
+  await limit.enter('mutating', ANYONE, alive());
+});
+
+it('serves so many, lets others wait, and the urgent in beyond', async () => {
+  const { served, ask } = setUp(2);
+  const first = await ask('a', ANYONE);
+  await ask('b', ANYONE);
+  const waiting = ask('c', ANYONE);
+  await settle();
+  expect(served).toEqual(['a', 'b']);
+  await ask('urgent', { ...ANYONE, isUrgent: true });
   first[Symbol.dispose]();
   first[Symbol.dispose]();
-  limit.enter('readonly', ANYONE);
-  expect(() => limit.enter('readonly', ANYONE)).toThrow(expect.objectContaining(REFUSAL));
+  await settle();
+  // The urgent one has taken the place that was left.
+  expect(served).toEqual(['a', 'b', 'urgent']);
+  void waiting.catch(() => undefined);
+});
+
+it('serves of one sharer no more than half, and others at once', async () => {
+  const { served, ask } = setUp(4);
+  const place = await ask('a1', of('a'));
+  await ask('a2', of('a'));
+  void ask('a3', of('a'));
+  void ask('a4', { ...of('a'), isUrgent: true });
+  await ask('b1', of('b'));
+  expect(served).toEqual(['a1', 'a2', 'b1']);
+  place[Symbol.dispose]();
+  await settle();
+  expect(served).toEqual(['a1', 'a2', 'b1', 'a4']);
+});
+
+it('lets whoever has least go first, however many another has waiting', async () => {
+  const { served, ask } = setUp(2);
+  const first = await ask('a1', of('a'));
+  const second = await ask('b1', of('b'));
+  for (let i = 2; i < 40; i++) void ask(`a${i}`, of('a')).catch(() => undefined);
+  void ask('c1', of('c'));
+  first[Symbol.dispose]();
+  second[Symbol.dispose]();
+  await settle();
+  expect(served.slice(2)).toEqual(['a2', 'c1']);
+});
+
+it('keeps the turn of one that needs more room', async () => {
+  const { served, ask } = setUp(8);
+  const places = await Promise.all(['a', 'b', 'c'].map((name) => ask(name, of(name, 2))));
+  void ask('large', of('d', 4));
+  void ask('small', of('e'));
+  await settle();
+  expect(served).toEqual(['a', 'b', 'c']);
+  for (const place of places) place[Symbol.dispose]();
+  await settle();
+  expect(served).toEqual(['a', 'b', 'c', 'large', 'small']);
+});
+
+it('refuses who has waited for too long, and who has too many waiting', async () => {
+  const { clock, ask } = setUp(2);
+  await ask('a', of('a'));
+  const waiting = Array.from({ length: 50 }, () => ask('more', of('a')));
+  const refused = Promise.allSettled(waiting);
+  await expect(ask('too many', of('a'))).rejects.toMatchObject(REFUSAL);
+  await clock.advance(15_000);
+  for (const each of await refused) expect(each).toMatchObject({ reason: REFUSAL });
+});
+
+it('forgets who goes away', async () => {
+  const { served, ask } = setUp(2);
+  const first = await ask('a', of('a'));
+  const gone = new AbortController();
+  const leaving = ask('gone', of('a'), gone.signal);
+  const staying = ask('stays', of('a'));
+  gone.abort();
+  await expect(leaving).rejects.toMatchObject({ reason: 'ServiceUnavailable' });
+  first[Symbol.dispose]();
+  await staying;
+  expect(served).toEqual(['a', 'stays']);
+});
+
+it('never serves more than there is room for, and in the end everyone', async () => {
+  const request = fc.record({
+    sharer: fc.constantFrom('a', 'b', 'c', undefined),
+    seats: fc.integer({ min: 1, max: 12 }),
+    isUrgent: fc.boolean(),
+    isLeaving: fc.boolean(),
+  });
+  await fc.assert(
+    fc.asyncProperty(fc.array(request, { maxLength: 40 }), async (requests) => {
+      const { places } = setUp(10);
+      let plain = 0;
+      const running: (() => void)[] = [];
+      const all = requests.map(async ({ isLeaving, ...caller }) => {
+        const gone = new AbortController();
+        const entering = places.enter(caller, gone.signal);
+        if (isLeaving) gone.abort();
+        try {
+          const place = await entering;
+          const seats = Math.min(caller.seats, 5);
+          plain += seats;
+          expect(plain).toBeLessThanOrEqual(110);
+          await new Promise<void>((resolve) => running.push(resolve));
+          plain -= seats;
+          place[Symbol.dispose]();
+        } catch (error) {
+          expect(error).toMatchObject({ reason: 'ServiceUnavailable' });
+          expect(isLeaving).toBe(true);
+        }
+      });
+      const ended: number[] = [];
+      all.forEach((each, index) => void each.finally(() => ended.push(index)));
+      for (let i = 0; i < 500 && ended.length < all.length; i++) {
+        running.shift()?.();
+        await settle();
+      }
+      expect(ended).toHaveLength(all.length);
+      await Promise.all(all);
+    }),
+    { numRuns: 30 },
+  );
 });
 
 it('bounds the bytes that all hold together', () => {
@@ -29,18 +157,6 @@ it('bounds the bytes that all hold together', () => {
   budget.take(40, undefined);
   budget.release(60, undefined);
   budget.take(60, undefined);
-});
-
-it('serves of one sharer no more than half, however urgent', () => {
-  const limit = new InFlightLimit({ readonly: 4, mutating: 4 });
-  const a = { sharer: 'a', isUrgent: true };
-  const place = limit.enter('readonly', a);
-  limit.enter('readonly', a);
-  expect(() => limit.enter('readonly', a)).toThrow(expect.objectContaining(REFUSAL));
-  limit.enter('mutating', a);
-  limit.enter('readonly', { sharer: 'b', isUrgent: false });
-  place[Symbol.dispose]();
-  limit.enter('readonly', a);
 });
 
 it('lets one sharer hold no more than half of the bytes', () => {

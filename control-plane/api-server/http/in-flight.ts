@@ -1,44 +1,30 @@
-import { ApiError } from '../../../api/errors';
+import type { Clock } from '../../../lib/clock';
+import { EVERYTHING, FairPlaces, SHARE, tooManyRequests, type InFlightCaller } from './fair-places';
 import { Holdings } from './holdings';
 
 export type InFlightClass = 'readonly' | 'mutating';
 
-/** Who wants a place. */
-export interface InFlightCaller {
-  /** Whose share it counts against; undefined for who may have all. */
-  readonly sharer: string | undefined;
-  /**
-   * There are further places that others cannot take: nodes or leaders would be taken for dead, and
-   * administrators could not help.
-   */
-  readonly isUrgent: boolean;
-}
-
 /**
  * How many requests are served at a time, as upstream's --max-requests-inflight and
  * --max-mutating-requests-inflight. Watches, logs that are followed and exec do not count: they last.
- * A request may wait for seconds at no cost to its caller, so that nobody may have more than a share.
  */
 export class InFlightLimit {
-  private readonly held = { readonly: new Holdings(), mutating: new Holdings() };
+  private readonly places: Readonly<Record<InFlightClass, FairPlaces>>;
 
-  constructor(private readonly limits: Readonly<Record<InFlightClass, number>> = DEFAULT_LIMITS) {}
-
-  /** A place until it is disposed of. @throws TooManyRequests */
-  enter(requestClass: InFlightClass, { sharer, isUrgent }: InFlightCaller): Disposable {
-    const held = this.held[requestClass];
-    const places = this.limits[requestClass];
-    const isOverShare = sharer !== undefined && held.of(sharer) >= Math.ceil(places * SHARE);
-    if (isOverShare || held.total >= places + (isUrgent ? URGENT_PLACES : 0))
-      throw tooManyRequests();
-    held.add(sharer ?? EVERYTHING, 1);
-    let isHeld = true;
-    return {
-      [Symbol.dispose]: () => {
-        if (isHeld) held.add(sharer ?? EVERYTHING, -1);
-        isHeld = false;
-      },
+  constructor(clock: Clock, { readonly, mutating } = DEFAULT_LIMITS) {
+    this.places = {
+      readonly: new FairPlaces(readonly, clock),
+      mutating: new FairPlaces(mutating, clock),
     };
+  }
+
+  /** A place until it is disposed of; waits for one. @throws TooManyRequests */
+  enter(
+    requestClass: InFlightClass,
+    caller: InFlightCaller,
+    signal: AbortSignal,
+  ): Promise<Disposable> {
+    return this.places[requestClass].enter(caller, signal);
   }
 }
 
@@ -61,14 +47,4 @@ export class ByteBudget {
   }
 }
 
-/** In upstream's words. */
-const tooManyRequests = (): ApiError =>
-  new ApiError('TooManyRequests', 'Too many requests, please try again later.', {
-    details: { retryAfterSeconds: 1 },
-  });
-
-/** No user has an empty name. */
-const EVERYTHING = '';
-const SHARE = 0.5;
-const DEFAULT_LIMITS = { readonly: 400, mutating: 200 };
-const URGENT_PLACES = 100;
+const DEFAULT_LIMITS: Readonly<Record<InFlightClass, number>> = { readonly: 400, mutating: 200 };

@@ -51,6 +51,11 @@ export class ObjectReader {
     return this.deps.caches.of(storeNameOf(kind));
   }
 
+  /** How many there are, as far as is known without asking anybody. */
+  countOf(kind: ServedKind, namespace?: string): number {
+    return kind.virtual === undefined ? this.cacheOf(kind).list(namespace).items.length : 0;
+  }
+
   /** Ends all watches of a kind that is served no more, and forgets what is kept of its objects. */
   async forget(kind: ServedKind): Promise<void> {
     const name = storeNameOf(kind);

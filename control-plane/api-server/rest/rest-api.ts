@@ -45,6 +45,14 @@ export class RestApi {
     return name === '' ? this.collection(asked) : this.object(asked);
   }
 
+  /** What a list is worth among the requests that are served at a time: more, the more it holds. */
+  seatsOfList(kind: ServedKind, { query }: ApiRequest, { namespace }: ResourceTarget): number {
+    const { reader } = this.deps.service;
+    const limit = Number(query.get('limit') ?? '') || Infinity;
+    const count = Math.min(reader.countOf(kind, namespace === '' ? undefined : namespace), limit);
+    return Math.min(LIST_SEATS_MAX, Math.ceil(count / OBJECTS_PER_SEAT));
+  }
+
   private collection(asked: KindRequest): Promise<ApiResponse> {
     const { request, kind } = asked;
     const isWatch = isTrue(request.query, 'watch');
@@ -182,6 +190,10 @@ const allowed = (
   if (!verbs.includes(verb)) throw notAllowed();
   return work();
 };
+
+/** As upstream's estimate of the work. */
+const OBJECTS_PER_SEAT = 100;
+const LIST_SEATS_MAX = 10;
 
 /** Not even administrators may have all watches. */
 const watcherOf = (user: User): string => sharerOf(user) ?? user.name;
