@@ -18,7 +18,7 @@ export class Informers {
     let kept = this.byPlural.get(key);
     if (kept === undefined) {
       const informer = new Informer<ApiObject>(resource, this.deps);
-      kept = { informer, released: new AbortController() };
+      kept = { resource, informer, released: new AbortController() };
       this.byPlural.set(key, kept);
       this.start(kept);
     }
@@ -26,10 +26,15 @@ export class Informers {
     return kept.informer as unknown as Informer<T>;
   }
 
-  /** Ends the informer of a kind that is served no more. When the kind comes again, ask anew. */
+  /**
+   * Ends the informer of a kind that is served no more, unless somebody has asked for what came in its
+   * place. When the kind comes again, ask anew.
+   */
   release(resource: Resource): void {
     const key = qualifiedName(resource);
-    this.byPlural.get(key)?.released.abort();
+    const kept = this.byPlural.get(key);
+    if (kept?.resource !== resource) return;
+    kept.released.abort();
     this.byPlural.delete(key);
   }
 
@@ -55,6 +60,7 @@ export class Informers {
 }
 
 interface Kept {
+  readonly resource: Resource;
   readonly informer: Informer<ApiObject>;
   readonly released: AbortController;
 }

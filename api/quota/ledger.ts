@@ -52,13 +52,17 @@ export const isSameLedger = (a: Ledger, b: Ledger): boolean =>
 
 /** The quota with the ledger in it, as it is stored. */
 export const withLedger = (quota: ResourceQuota, ledger: Ledger): ResourceQuota => {
-  const { [PENDING_USAGE]: _old, ...others } = quota.metadata.annotations ?? {};
+  const { annotations, ...metadata } = quota.metadata;
+  const { [PENDING_USAGE]: _old, ...others } = annotations ?? {};
   const pending = pendingText(ledger.pending);
-  const annotations = pending === undefined ? others : { ...others, [PENDING_USAGE]: pending };
-  const { annotations: _all, ...metadata } = quota.metadata;
+  const next = pending === undefined ? others : { ...others, [PENDING_USAGE]: pending };
   return {
     ...quota,
-    metadata: Object.keys(annotations).length === 0 ? metadata : { ...metadata, annotations },
+    // Whoever writes a status says which annotations there are, were it none.
+    metadata:
+      annotations === undefined && pending === undefined
+        ? metadata
+        : { ...metadata, annotations: next },
     status: { hard: textsOf(ledger.hard), used: textsOf(ledger.used) },
   };
 };

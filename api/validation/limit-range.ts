@@ -59,7 +59,7 @@ const validateSpec = ({ spec }: LimitRange): readonly FieldError[] => {
   });
 };
 
-const typeOf = ({ type }: Item): string => type ?? '';
+const typeOf = ({ type }: Partial<Item>): string => type ?? '';
 
 const validateType = (type: string, field: string): readonly FieldError[] => {
   const problems = qualifiedNameProblems(type);

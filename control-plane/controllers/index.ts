@@ -11,6 +11,7 @@ import { NodeHealthController } from './node-lifecycle/node-health';
 import { PodGcController } from './node-lifecycle/pod-gc';
 import { TaintEvictionController } from './node-lifecycle/taint-eviction';
 import { ReplicaSetController } from './replica-set';
+import { ResourceQuotaController } from './resource-quota';
 
 export interface ControllersDeps extends Omit<ControllerDeps, 'events'> {
   /** Makes the recorder of one controller: people look for the event sources that upstream has. */
@@ -39,6 +40,7 @@ export const createControllers = (
     new PodGcController(as('pod-garbage-collector')),
     new NamespaceController(as('namespace-controller'), served),
     new NamespaceDefaultsController(as('namespace-controller'), caCertificate),
+    new ResourceQuotaController(as('resourcequota-controller'), served),
     new GarbageCollector(as('garbage-collector-controller'), served),
   ];
 };

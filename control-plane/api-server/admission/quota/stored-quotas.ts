@@ -1,6 +1,7 @@
 import { bounds } from '../../../../api/quota/ledger';
 import { isCounted } from '../../../../api/quota/usage';
 import { RESOURCE_QUOTAS } from '../../../../api/resources';
+import type { ResourceQuota } from '../../../../api/types';
 import type { WatchCaches } from '../../../store/watch-cache';
 import { Permit } from '../../auth/permit';
 import type { KindRegistry } from '../../kinds/kind-registry';
@@ -36,7 +37,15 @@ export const storedQuotas = ({ store, caches, kinds, reader }: StoredQuotasDeps)
     );
   },
   replace: (old, next) =>
-    store.update(kinds.of(RESOURCE_QUOTAS), old, next, { permit: Permit.system, signal: NEVER }),
+    store.update(kinds.of(RESOURCE_QUOTAS), old, withoutEmpty(next), {
+      permit: Permit.system,
+      signal: NEVER,
+    }),
 });
+
+const withoutEmpty = (quota: ResourceQuota): ResourceQuota => {
+  const { annotations = {}, ...metadata } = quota.metadata;
+  return Object.keys(annotations).length > 0 ? quota : { ...quota, metadata };
+};
 
 const NEVER = new AbortController().signal;
