@@ -91,3 +91,52 @@ it('lets no condition of a node drive the terminal', () => {
   expect(text).toContain('R\\x1b[2J');
   expect(text).not.toContain('\u001b');
 });
+
+const meta = (kind: string, name: string, namespace: string) => ({
+  ...{ apiVersion: 'v1', kind, metadata: { name, namespace } },
+});
+
+it('describes a quota as kubectl does', () => {
+  const status = { hard: { pods: '2', cpu: '1' }, used: { cpu: '0', pods: '0' } };
+  expect(describeAlone({ ...meta('ResourceQuota', 'q', 'team-a'), status })).toBe(
+    [
+      'Name:       q',
+      'Namespace:  team-a',
+      'Resource    Used  Hard',
+      '--------    ----  ----',
+      'cpu         0     1',
+      'pods        0     2',
+      '',
+    ].join('\n'),
+  );
+});
+
+it('says of the scopes of a quota what they mean', () => {
+  const quota = { ...meta('ResourceQuota', 'q', 'a'), spec: { scopes: ['BestEffort'] } };
+  expect(describeAlone({ ...quota, status: { hard: { pods: '2' }, used: { pods: '1' } } })).toBe(
+    [
+      'Name:       q',
+      'Namespace:  a',
+      'Scopes:     BestEffort',
+      ' * Matches all pods that do not have resource requirements set. These pods have a best effort quality of service.',
+      'Resource  Used  Hard',
+      '--------  ----  ----',
+      'pods      1     2',
+      '',
+    ].join('\n'),
+  );
+});
+
+it('describes a limit range as kubectl does', () => {
+  const limits = [{ type: 'Container', default: { cpu: '200m' }, defaultRequest: { cpu: '50m' } }];
+  expect(describeAlone({ ...meta('LimitRange', 'lr', 'default'), spec: { limits } })).toBe(
+    [
+      'Name:       lr',
+      'Namespace:  default',
+      'Type        Resource  Min  Max  Default Request  Default Limit  Max Limit/Request Ratio',
+      '----        --------  ---  ---  ---------------  -------------  -----------------------',
+      'Container   cpu       -    -    50m              200m           -',
+      '',
+    ].join('\n'),
+  );
+});

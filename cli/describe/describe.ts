@@ -1,11 +1,20 @@
 import { isOfKind } from '../../api/owners';
-import { DEPLOYMENTS, NODES, PODS, SECRETS, type Resource } from '../../api/resources';
+import {
+  DEPLOYMENTS,
+  LIMIT_RANGES,
+  NODES,
+  PODS,
+  RESOURCE_QUOTAS,
+  SECRETS,
+  type Resource,
+} from '../../api/resources';
 import type { ApiObject, Event, Pod } from '../../api/types';
 import { formatAge } from '../../lib/age';
 import { stringifyJson } from '../../lib/json';
 import { lastSeenMs } from '../event-times';
 import { formatTable } from '../output/table';
 import { printable } from '../output/terminal';
+import { describeLimits, describeQuota } from './limits';
 import { describeNode } from './node';
 import { describePod } from './pod';
 import { describeDeployment } from './deployment';
@@ -21,6 +30,8 @@ export interface Surroundings {
 
 /** An object for a person to read, with what happened to it lately. */
 export const describeObject = (object: ApiObject, around: Surroundings): string => {
+  const whole = WHOLE.find(([resource]) => isOfKind(object, resource))?.[1];
+  if (whole !== undefined) return whole(object);
   const writer = new DescribeWriter();
   writer.field(0, 'Name', object.metadata.name);
   if (object.metadata.namespace !== undefined) {
@@ -47,6 +58,12 @@ const DESCRIPTIONS = [
   description(PODS, describePod),
   description(NODES, (writer, node, { pods }) => describeNode(writer, node, pods)),
   description(DEPLOYMENTS, describeDeployment),
+];
+
+/** Kinds that are all one table, to which nothing happens. */
+const WHOLE: readonly (readonly [Resource, (object: ApiObject) => string])[] = [
+  [RESOURCE_QUOTAS, describeQuota],
+  [LIMIT_RANGES, describeLimits],
 ];
 
 const describeAny = (writer: DescribeWriter, object: ApiObject): void => {

