@@ -1,0 +1,28 @@
+export { compileCel, type CelInput, type CelProgram, type Wanted } from './compile';
+export { celEnvironment, type CelEnvironment } from './environment';
+export { CelBudgetError, CelCompileError, CelRuntimeError } from './errors';
+export { escapeFieldName } from './escape';
+export { CelBudget, MATCH_CONDITIONS_BUDGET, OBJECT_BUDGET, PER_CALL_LIMIT } from './meter';
+export { schemaType, type SchemaShape } from './schema-type';
+export {
+  BOOL,
+  DYN,
+  formatType,
+  INT,
+  listOf,
+  mapOf,
+  objectType,
+  optionalOf,
+  STRING,
+  TIMESTAMP,
+  type CelType,
+} from './types';
+export {
+  AUTHORIZER,
+  AuthorizerValue,
+  RESOURCE_CHECK,
+  ResourceCheck,
+  type AccessQuestion,
+  type JudgeAccess,
+} from './library/authorizer';
+export type { CelValue } from './values';

@@ -1,0 +1,101 @@
+import { isIPv4, isIPv6 } from 'node:net';
+
+export interface IpAddress {
+  readonly family: 4 | 6;
+  readonly bits: bigint;
+}
+
+export interface IpPrefix {
+  readonly address: IpAddress;
+  readonly length: number;
+}
+
+/** An address, or why it is none. Neither zones nor IPv4 in IPv6 are taken, as upstream. */
+export const parseIp = (text: string): IpAddress | string => {
+  if (text.length > TEXT_MAX) return `ParseAddr("${text.slice(0, TEXT_MAX)}"): unable to parse IP`;
+  if (isIPv4(text)) return { family: 4, bits: bitsOf4(text) };
+  if (!isIPv6(text)) return `ParseAddr("${text}"): unable to parse IP`;
+  if (text.includes('%')) return `IP address ${JSON_QUOTE(text)} with zone value is not allowed`;
+  const bits = bitsOf6(text);
+  if (bits >> 32n === 0xffffn) return `IPv4-mapped IPv6 address ${JSON_QUOTE(text)} is not allowed`;
+  return { family: 6, bits };
+};
+
+/** `10.0.0.0/8`; bits beyond the prefix may be set. */
+export const parseCidr = (text: string): IpPrefix | string => {
+  const slash = text.lastIndexOf('/');
+  const wrong = `network address parse error during conversion from string: netip.ParsePrefix(${JSON_QUOTE(text.slice(0, TEXT_MAX))})`;
+  if (slash < 0) return `${wrong}: no '/'`;
+  const address = parseIp(text.slice(0, slash));
+  if (typeof address === 'string') return `${wrong}: ${address}`;
+  const digits = text.slice(slash + 1);
+  const length = /^(0|[1-9]\d{0,2})$/.test(digits) ? Number(digits) : NaN;
+  if (!(length <= widthOf(address))) return `${wrong}: prefix length out of range`;
+  return { address, length };
+};
+
+export const widthOf = ({ family }: IpAddress): number => (family === 4 ? 32 : 128);
+
+export const sameIp = (a: IpAddress, b: IpAddress): boolean =>
+  a.family === b.family && a.bits === b.bits;
+
+/** The same prefix with nothing set beyond it. */
+export const masked = ({ address, length }: IpPrefix): IpPrefix => {
+  const shift = BigInt(widthOf(address) - length);
+  return { address: { ...address, bits: (address.bits >> shift) << shift }, length };
+};
+
+export const prefixContains = ({ address, length }: IpPrefix, ip: IpAddress): boolean => {
+  if (address.family !== ip.family) return false;
+  const shift = BigInt(widthOf(address) - length);
+  return address.bits >> shift === ip.bits >> shift;
+};
+
+/** In the canonical form: RFC 5952 for IPv6. */
+export const formatIp = ({ family, bits }: IpAddress): string =>
+  family === 4 ? parts(bits, 4, 8n).join('.') : formatIp6(parts(bits, 8, 16n));
+
+const parts = (bits: bigint, count: number, width: bigint): readonly number[] =>
+  Array.from({ length: count }, (_, i) =>
+    Number((bits >> (BigInt(count - 1 - i) * width)) & ((1n << width) - 1n)),
+  );
+
+const formatIp6 = (groups: readonly number[]): string => {
+  const hex = groups.map((group) => group.toString(16));
+  const { start, length } = longestZeros(groups);
+  if (length < 2) return hex.join(':');
+  return `${hex.slice(0, start).join(':')}::${hex.slice(start + length).join(':')}`;
+};
+
+const longestZeros = (groups: readonly number[]): { start: number; length: number } => {
+  let best = { start: 0, length: 0 };
+  for (let start = 0; start < groups.length; start++) {
+    let end = start;
+    while (groups[end] === 0) end++;
+    if (end - start > best.length) best = { start, length: end - start };
+  }
+  return best;
+};
+
+const bitsOf4 = (text: string): bigint =>
+  text.split('.').reduce((bits, part) => (bits << 8n) | BigInt(part), 0n);
+
+const bitsOf6 = (text: string): bigint => {
+  const [head = '', tail] = text.split('::');
+  const before = groupsOf(head);
+  const after = tail === undefined ? [] : groupsOf(tail);
+  const zeros = new Array<bigint>(8 - before.length - after.length).fill(0n);
+  return [...before, ...zeros, ...after].reduce((bits, group) => (bits << 16n) | group, 0n);
+};
+
+const groupsOf = (text: string): bigint[] =>
+  text === ''
+    ? []
+    : text.split(':').flatMap((group) => {
+        if (!group.includes('.')) return [BigInt(`0x${group}`)];
+        const bits = bitsOf4(group);
+        return [bits >> 16n, bits & 0xffffn];
+      });
+
+const JSON_QUOTE = (text: string): string => `"${text}"`;
+const TEXT_MAX = 64;

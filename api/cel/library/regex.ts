@@ -1,0 +1,85 @@
+import { RE2JS, RE2JSException } from 're2js';
+import { CelRuntimeError } from '../errors';
+import type { Meter } from '../meter';
+import { INT, listOf, STRING } from '../types';
+import { ArrayList, type CelList } from '../values';
+import { member, type Library } from './function';
+
+/**
+ * The compiled pattern, paid for together with going once through a text of the length. Matching takes
+ * time in proportion to the text, whatever the pattern: RE2's promise. @throws CelRuntimeError
+ */
+export const regexOf = (meter: Meter, pattern: string, textLength: number): RE2JS => {
+  const compiled = known.get(pattern);
+  if (compiled === undefined) meter.charge(COMPILE_COST + pattern.length * COMPILE_CHAR_COST);
+  const regex = compiled ?? compileRegex(pattern);
+  meter.charge(1 + textLength * (1 + programSize(pattern) * STATE_COST));
+  return regex;
+};
+
+/** @throws CelRuntimeError for what is no pattern, or one too large */
+export const compileRegex = (pattern: string): RE2JS => {
+  const before = known.get(pattern);
+  if (before !== undefined) return before;
+  if (pattern.length > PATTERN_MAX || repetitions(pattern) > REPEAT_MAX)
+    throw new CelRuntimeError(`error parsing regexp: expression is too large`);
+  const regex = parse(pattern);
+  if (known.size >= KNOWN_MAX) known.delete(known.keys().next().value ?? '');
+  known.set(pattern, regex);
+  return regex;
+};
+
+const parse = (pattern: string): RE2JS => {
+  try {
+    return RE2JS.compile(pattern);
+  } catch (error) {
+    if (error instanceof RE2JSException || error instanceof RangeError)
+      throw new CelRuntimeError(error.message);
+    throw error;
+  }
+};
+
+/** `{n,m}` writes what it repeats out: the most that a pattern may grow. */
+const repetitions = (pattern: string): number => {
+  let product = 1;
+  for (const [, from = '0', to = ''] of pattern.matchAll(REPEAT))
+    product *= Math.max(1, Number(from), to === '' ? 0 : Number(to));
+  return product;
+};
+
+const programSize = (pattern: string): number => pattern.length * repetitions(pattern);
+
+const findAll = (meter: Meter, text: string, pattern: string, limit: bigint): CelList => {
+  const matcher = regexOf(meter, pattern, text.length).matcher(text);
+  const found: string[] = [];
+  while ((limit < 0n || BigInt(found.length) < limit) && matcher.find()) {
+    meter.charge(FOUND_COST);
+    found.push(matcher.group() ?? '');
+  }
+  return new ArrayList(found);
+};
+
+export const REGEX_LIBRARY: Library = {
+  find: [
+    member([STRING, STRING], STRING, (meter, text, pattern) => {
+      const matcher = regexOf(meter, pattern, text.length).matcher(text);
+      return matcher.find() ? (matcher.group() ?? '') : '';
+    }),
+  ],
+  findAll: [
+    member([STRING, STRING], listOf(STRING), (meter, text, pattern) =>
+      findAll(meter, text, pattern, -1n),
+    ),
+    member([STRING, STRING, INT], listOf(STRING), findAll),
+  ],
+};
+
+const known = new Map<string, RE2JS>();
+const KNOWN_MAX = 256;
+const PATTERN_MAX = 1000;
+const REPEAT_MAX = 1000;
+const REPEAT = /\{(\d{1,4})(?:,(\d{0,4}))?\}/g;
+const COMPILE_COST = 1000;
+const COMPILE_CHAR_COST = 100;
+const STATE_COST = 0.02;
+const FOUND_COST = 5;
