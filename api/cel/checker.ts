@@ -86,6 +86,16 @@ export class Checker {
     );
   }
 
+  mismatch(at: number, wanted: CelType, found: CelType): Checked {
+    const [a, b] = [wanted, found].map((type) => formatType(this.bindings.final(type)));
+    return this.refuse(at, `expected type '${a ?? ''}' but found '${b ?? ''}'`);
+  }
+
+  /** Says so when it can be no truth. */
+  requireBool(type: CelType, at: number): void {
+    if (!this.bindings.accepts([BOOL], [type])) this.mismatch(at, BOOL, type);
+  }
+
   declare(name: string, type: CelType, outer: Scope | undefined): Scope {
     return { name, type, slot: this.slotCount++, outer };
   }
@@ -149,7 +159,10 @@ export class Checker {
       case 'param':
         return DYN;
       default:
-        return this.refuse(at, `type '${formatType(type)}' does not support field selection`).type;
+        return this.refuse(
+          at,
+          `type '${formatType(this.bindings.final(type))}' does not support field selection`,
+        ).type;
     }
   }
 
@@ -207,10 +220,9 @@ export class Checker {
     };
   }
 
-  private logical({ name, at }: At<Call>, args: readonly Checked[]): Checked {
+  private logical({ name, args: parts }: At<Call>, args: readonly Checked[]): Checked {
     const [left, right] = args as [Checked, Checked];
-    if (!this.bindings.accepts([BOOL, BOOL], [left.type, right.type]))
-      return this.noOverload(at, name, [left.type, right.type]);
+    for (const [i, { type }] of args.entries()) this.requireBool(type, parts[i]?.at ?? 0);
     return { type: BOOL, run: (name === '_&&_' ? and : or)(left.run, right.run) };
   }
 
@@ -264,8 +276,6 @@ export class Checker {
     }));
     const key = this.common(entries.map((entry) => entry.key)) ?? this.bindings.fresh();
     const value = this.common(entries.map((entry) => entry.value)) ?? this.bindings.fresh();
-    const isKey = KEY_KINDS.has(this.bindings.resolve(key).kind);
-    if (!isKey) return this.refuse(expr.at, `unsupported key type: ${formatType(key)}`);
     return { type: mapOf(key, value), run: makeMap(entries) };
   }
 
@@ -275,10 +285,7 @@ export class Checker {
     const of = this.bindings.fresh();
     return this.bindings.accepts([optionalOf(of)], [checked.type])
       ? { type: this.bindings.resolve(of), run: checked.run }
-      : this.refuse(
-          value.at,
-          `expected type 'optional_type(${formatType(DYN)})' but found '${formatType(checked.type)}'`,
-        );
+      : this.mismatch(value.at, optionalOf(DYN), checked.type);
   }
 
   /** Items of a literal are of one type, as upstream has it in the API server. */
@@ -287,8 +294,7 @@ export class Checker {
     for (const item of items) {
       if (type === undefined) type = item.type;
       else if (!this.bindings.accepts([type], [item.type])) {
-        const [wanted, found] = [type, item.type].map((t) => formatType(this.bindings.final(t)));
-        this.refuse(item.at, `expected type '${wanted ?? ''}' but found '${found ?? ''}'`);
+        this.mismatch(item.at, type, item.type);
       }
     }
     return type === undefined ? undefined : this.bindings.resolve(type);
@@ -304,8 +310,6 @@ const isLocal = (name: string, scope: Scope | undefined): boolean => {
 const undeclared = (name: string): string => `undeclared reference to '${name}' (in container '')`;
 
 const INDEXED_LIST = (item: CelType): readonly CelType[] => [listOf(item), { kind: 'int' }];
-
-const KEY_KINDS: ReadonlySet<string> = new Set('string int uint bool dyn param error'.split(' '));
 
 const SPECIAL: Readonly<Record<string, 'logical' | 'conditional' | 'indexed' | undefined>> = {
   ...{ '_&&_': 'logical', '_||_': 'logical', '_?_:_': 'conditional' },

@@ -9,7 +9,7 @@ import { parseCel } from './parser';
 import { compileError } from './source';
 import { DEPTH_MAX, type Expr } from './syntax';
 import { BOOL, formatType, NULL, STRING, type CelType } from './types';
-import { CelMap, CelObject, CelOpaque, type CelValue } from './values';
+import type { CelValue } from './values';
 
 /** JSON, a value of an expression, or what gives one of them when it is first asked for. */
 export type CelInput = unknown;
@@ -119,8 +119,12 @@ export class CelProgram {
   }
 }
 
+/** JSON has plain objects and lists alone; what has a class is a value already. */
 const isCelValue = (value: unknown): value is CelValue =>
-  value instanceof CelOpaque || value instanceof CelMap || value instanceof CelObject;
+  typeof value === 'object' &&
+  value !== null &&
+  !Array.isArray(value) &&
+  Object.getPrototypeOf(value) !== Object.prototype;
 
 /** A fault of this engine is an error of the one expression that found it. */
 const ofEngine = (error: unknown): unknown => {

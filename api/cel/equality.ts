@@ -1,4 +1,5 @@
 import { STRING_COST, type Meter } from './meter';
+import { order } from './ordering';
 import {
   CelDuration,
   CelList,
@@ -21,8 +22,7 @@ export const celEquals = (meter: Meter, a: CelValue, b: CelValue): boolean => {
     return a === b;
   }
   const [x, y] = [numberOf(a), numberOf(b)];
-  // A bigint and a double are compared by value, exactly.
-  if (x !== undefined || y !== undefined) return x == y;
+  if (x !== undefined && y !== undefined) return order(x, y) === 0;
   if (typeof a !== 'object' || typeof b !== 'object' || a === null || b === null) return a === b;
   return kindOf(a) === kindOf(b) && sameContent(meter, a, b);
 };

@@ -76,7 +76,7 @@ const itemTypes = (
 
 const resultType = (
   checker: Checker,
-  { fold, at }: At<Fold>,
+  { fold, at, predicate: asking }: At<Fold>,
   parts: { range: Checked; predicate?: Checked | undefined; transform?: Checked | undefined },
 ): CelType => {
   const { range, predicate, transform } = parts;
@@ -89,9 +89,9 @@ const resultType = (
   const of = transform === undefined ? DYN : bindings.resolve(transform.type);
   switch (fold) {
     case 'all':
-      return isTruth ? BOOL : refuse('_&&_', [BOOL, asked]);
     case 'exists':
-      return isTruth ? BOOL : refuse('_||_', [BOOL, asked]);
+      if (!isTruth) checker.mismatch(asking?.at ?? at, BOOL, asked);
+      return BOOL;
     case 'exists_one':
       return isTruth ? BOOL : refuse('_?_:_', [asked, INT, INT]);
     case 'filter': {
@@ -218,7 +218,7 @@ const mergeEntries = (frame: Frame, parts: FoldParts): CelValue => {
 };
 
 const notARange = (type: string): string =>
-  `expression of type '${type}' cannot be range of a comprehension (must be list, map, or dynamic).`;
+  `expression of type '${type}' cannot be range of a comprehension (must be list, map, or dynamic)`;
 
 // An item costs what upstream's expansion of a macro does around it: the accumulator and the condition.
 const STEP_COST = 3;

@@ -52,7 +52,7 @@ const simpleFold = (call: MacroCall, range: Expr, refuse: Refuse): Expr => {
   const { args, at } = call;
   const [first, second, third] = args;
   if (first === undefined || second === undefined || args.length > 3) return call;
-  const variables = variablesOf([first], refuse);
+  const variables = variablesOf([first], refuse, 'argument is not an identifier');
   if (call.name === 'filter')
     return third === undefined
       ? { kind: 'fold', fold: 'filter', range, variables, predicate: second, at }
@@ -81,12 +81,20 @@ const optionalMap = (call: MacroCall, target: Expr, refuse: Refuse): Expr => {
   return { kind: 'optMap', target, variable, body, isFlat, at: call.at };
 };
 
-const variablesOf = (args: readonly Expr[], refuse: Refuse): [string] | [string, string] => {
+const variablesOf = (
+  args: readonly Expr[],
+  refuse: Refuse,
+  problem = 'argument must be a simple name',
+): [string] | [string, string] => {
   const names = args.map((arg) => {
-    if (arg.kind === 'ident') return arg.name;
-    throw refuse({ at: arg.at, message: 'argument must be a simple name' });
+    if (arg.kind !== 'ident') throw refuse({ at: arg.at, message: problem });
+    if (arg.name !== ACCUMULATOR) return arg.name;
+    throw refuse({ at: arg.at, message: 'iteration variable overwrites accumulator variable' });
   });
   if (names.length === 2 && names[0] === names[1])
     throw refuse({ at: args[1]?.at ?? 0, message: `duplicate variable name: ${names[0]}` });
   return names as [string] | [string, string];
 };
+
+/** What upstream calls the result while a macro runs. */
+const ACCUMULATOR = '__result__';

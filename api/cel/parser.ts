@@ -117,7 +117,7 @@ class Parser {
       if (length > DEPTH_MAX) throw new SyntaxFault({ at, message: TOO_DEEP });
       if (this.is('.')) expr = this.afterDot(expr);
       else if (this.is('[')) expr = this.index(expr);
-      else if (this.is('{') && isTypeName(expr)) throw noSuchType(expr);
+      else if (this.is('{') && isTypeName(expr)) throw noSuchType(expr, at);
       else return expr;
     }
   }
@@ -128,7 +128,7 @@ class Parser {
     if (isOptional) this.take();
     const name = this.take();
     if (name.kind !== 'ident' || name.text === 'in' || isLiteralName(name.text))
-      throw syntaxFault(name.at, `no viable alternative at input '.${name.text}'`);
+      throw syntaxFault(name.at, `mismatched input '${name.text}' expecting IDENTIFIER`);
     if (!isOptional && this.is('(')) {
       const { at } = this.peek();
       return this.checked({ target: operand, name: name.text, args: this.args(), at });
@@ -328,9 +328,9 @@ const isTypeName = (expr: Expr): boolean =>
   (expr.kind === 'select' && expr.mode === 'get' && isTypeName(expr.operand));
 
 /** No messages can be made: there are none in what the API server declares. */
-const noSuchType = (expr: Expr): SyntaxFault =>
+const noSuchType = (expr: Expr, at: number): SyntaxFault =>
   new SyntaxFault({
-    at: expr.at,
+    at,
     message: `undeclared reference to '${qualifiedName(expr)}' (in container '')`,
   });
 

@@ -40,7 +40,9 @@ export const makeMap =
       const name = key.run(frame);
       const item = isOptional ? optionalValue(value.run(frame)) : value.run(frame);
       if (item !== undefined && !map.add(name, item))
-        throw new CelRuntimeError('Failed with repeated key');
+        throw new CelRuntimeError(
+          map.get(name) === undefined ? 'unsupported key type' : 'Failed with repeated key',
+        );
     }
     return map;
   };

@@ -62,6 +62,12 @@ const wholeOf = (value: number): bigint => {
   return BigInt(Math.trunc(value));
 };
 
+/** The bounds themselves are out: as doubles they stand for more than one integer. */
+const intOf = (value: number): bigint => {
+  if (Math.abs(value) >= 2 ** 63) throw new CelRuntimeError('integer overflow');
+  return int(wholeOf(value));
+};
+
 const decodeUtf8 = (bytes: Uint8Array): string => {
   try {
     return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
@@ -103,7 +109,7 @@ export const CONVERSIONS: Library = {
   int: [
     fn([INT], INT, (_meter, value) => value),
     fn([UINT], INT, (_meter, { value }) => int(value)),
-    fn([DOUBLE], INT, (_meter, value) => int(wholeOf(value))),
+    fn([DOUBLE], INT, (_meter, value) => intOf(value)),
     fn([STRING], INT, (_meter, text) => int(BigInt(fromText(text, 'int', /^[+-]?\d+$/)))),
     fn([TIMESTAMP], INT, (_meter, { nanos }) => secondsOf(nanos)),
     fn([DURATION], INT, (_meter, { nanos }) => nanos),

@@ -74,7 +74,18 @@ const digitsOf = (precision: string | undefined): number => {
 };
 
 const fixed = (value: CelValue, digits: number): string =>
-  numberOf(value, 'fixed-point').toFixed(digits);
+  roundedToEven(numberOf(value, 'fixed-point'), digits);
+
+/** As Go does: what lies just between two goes to the even one; JavaScript takes the larger. */
+const roundedToEven = (value: number, digits: number): string => {
+  const rounded = value.toFixed(digits);
+  if (Math.abs(value) >= EXACT_MAX) return rounded;
+  const exact = value.toFixed(EXACT_DIGITS);
+  const cut = exact.indexOf('.') + 1 + digits;
+  if (!/^50*$/.test(exact.slice(cut))) return rounded;
+  const below = exact.slice(0, digits === 0 ? cut - 1 : cut);
+  return /[02468]$/.test(below) ? below : rounded;
+};
 
 const scientific = (value: CelValue, digits: number): string => {
   const [mantissa = '', exponent = '0'] = numberOf(value, 'scientific')
@@ -149,6 +160,9 @@ const mapText = (meter: Meter, map: CelMap): string => {
 };
 
 const DIGITS_MAX = 100;
+const EXACT_DIGITS = 100;
+/** What toFixed writes digit for digit. */
+const EXACT_MAX = 1e21;
 const CLAUSE = /%(?:\.(\d{0,4}))?([\s\S]|$)/g;
 const QUOTED = /[\x07\b\f\n\r\t\v\\"]/g;
 const QUOTES: Readonly<Record<string, string>> = {

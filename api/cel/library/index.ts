@@ -11,8 +11,8 @@ import {
   optionalOf,
   STRING,
   TIMESTAMP,
+  opaque,
   typeName,
-  typeOf,
   UINT,
   type CelType,
 } from '../types';
@@ -31,6 +31,9 @@ import { STRING_LIBRARY } from './strings';
 import { TIME_LIBRARY } from './times';
 import { URL_LIBRARY } from './urls';
 
+/** The type of types; it has a name of its own. */
+const TYPE = opaque('type');
+
 /** All functions, as upstream's API server 1.36 has them. Some have overloads in several libraries. */
 export const LIBRARY: ReadonlyMap<string, readonly Overload[]> = merge([
   ...[OPERATORS, CONVERSIONS, TIME_LIBRARY, STRING_LIBRARY, OPTIONAL_LIBRARY, UNWRAP_LIBRARY],
@@ -42,7 +45,7 @@ export const LIBRARY: ReadonlyMap<string, readonly Overload[]> = merge([
 export const TYPE_CONSTANTS: ReadonlyMap<string, CelType> = new Map(
   [
     ...[BOOL, BYTES, DOUBLE, DURATION, INT, NULL, STRING, TIMESTAMP, UINT],
-    ...[listOf(DYN), mapOf(DYN, DYN), optionalOf(DYN), typeOf(DYN)],
+    ...[listOf(DYN), mapOf(DYN, DYN), optionalOf(DYN), TYPE],
     ...opaqueTypes(),
   ].map((type) => [typeName(type), type]),
 );
