@@ -16,6 +16,7 @@ export const access =
 export const hasField =
   (operand: Plan, field: string): Plan =>
   (frame) => {
+    frame.meter.charge(1);
     const container = operand(frame);
     if (!(container instanceof CelOptional)) return fieldOf(container, field) !== undefined;
     return container.value !== undefined && fieldOf(container.value, field) !== undefined;

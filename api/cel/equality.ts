@@ -1,4 +1,4 @@
-import { STRING_COST, type Meter } from './meter';
+import { ITEM_COST, STRING_COST, type Meter } from './meter';
 import { order } from './ordering';
 import {
   CelDuration,
@@ -21,8 +21,12 @@ export const celEquals = (meter: Meter, a: CelValue, b: CelValue): boolean => {
     meter.charge(Math.min(a.length, b.length) * STRING_COST);
     return a === b;
   }
-  const [x, y] = [numberOf(a), numberOf(b)];
-  if (x !== undefined && y !== undefined) return order(x, y) === 0;
+  if (typeof a === 'bigint' && typeof b === 'bigint') return a === b;
+  const x = numberOf(a);
+  if (x !== undefined) {
+    const y = numberOf(b);
+    return y !== undefined && order(x, y) === 0;
+  }
   if (typeof a !== 'object' || typeof b !== 'object' || a === null || b === null) return a === b;
   return kindOf(a) === kindOf(b) && sameContent(meter, a, b);
 };
@@ -49,7 +53,10 @@ const sameList = (meter: Meter, a: CelList, b: CelList): boolean => {
   if (a.size !== b.size) return false;
   const merge = a.merge ?? b.merge;
   if (merge !== undefined) return sameSet(meter, a, b, merge);
-  for (let i = 0; i < a.size; i++) if (!celEquals(meter, a.at(i), b.at(i))) return false;
+  for (let i = 0; i < a.size; i++) {
+    meter.charge(ITEM_COST);
+    if (!celEquals(meter, a.at(i), b.at(i))) return false;
+  }
   return true;
 };
 
@@ -61,6 +68,7 @@ const sameSet = (
   merge: 'set' | readonly string[],
 ): boolean => {
   const byKey = new Map<string, CelValue>();
+  meter.charge(a.size * ITEM_COST);
   for (const item of b) byKey.set(mergeKey(meter, item, merge), item);
   for (const item of a) {
     const other = byKey.get(mergeKey(meter, item, merge));
@@ -95,6 +103,7 @@ const textOf = (meter: Meter, value: CelValue): string => {
     meter.charge(value.length * STRING_COST);
     return `s${value}`;
   }
+  if (value instanceof CelList) meter.charge(value.size * ITEM_COST);
   if (value instanceof CelList) return [...value].map((item) => textOf(meter, item)).join('\x01');
   if (value instanceof CelTimestamp || value instanceof CelDuration) return `t${value.nanos}`;
   return typeof value === 'object' ? kindOf(value) : `${typeof value}${String(value)}`;
@@ -103,7 +112,9 @@ const textOf = (meter: Meter, value: CelValue): string => {
 const sameMap = (meter: Meter, a: CelMap, b: CelMap): boolean => {
   if (a.size !== b.size) return false;
   for (const key of a.keys()) {
-    const [x, y] = [a.get(key), b.get(key)];
+    meter.charge(ENTRY_COST);
+    const x = a.get(key);
+    const y = b.get(key);
     if (x === undefined || y === undefined || !celEquals(meter, x, y)) return false;
   }
   return true;
@@ -123,3 +134,6 @@ const numberOf = (value: CelValue): bigint | number | undefined => {
   if (typeof value === 'bigint' || typeof value === 'number') return value;
   return value instanceof CelUint ? value.value : undefined;
 };
+
+/** To find both sides' value of a key. */
+const ENTRY_COST = 2 * ITEM_COST;

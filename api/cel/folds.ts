@@ -132,22 +132,26 @@ const planFold = ({ fold }: Fold, parts: FoldParts): Plan => {
     case 'exists_one':
       return (frame) => {
         let count = 0;
-        for (const _key of chosen(frame, parts)) count++;
+        eachChosen(frame, parts, () => count++);
         return count === 1;
       };
     case 'filter':
-      return (frame) => new ArrayList([...chosen(frame, parts)]);
+      return (frame) => {
+        const items: CelValue[] = [];
+        eachChosen(frame, parts, (item) => items.push(item));
+        return new ArrayList(items);
+      };
     case 'map':
     case 'transformList':
       return (frame) => {
         const items: CelValue[] = [];
-        for (const _key of chosen(frame, parts)) items.push(transformed(frame, parts));
+        eachChosen(frame, parts, () => items.push(transformed(frame, parts)));
         return new ArrayList(items);
       };
     case 'transformMap':
       return (frame) => {
         const map = new EntryMap();
-        for (const key of chosen(frame, parts)) map.add(key, transformed(frame, parts));
+        eachChosen(frame, parts, (key) => map.add(key, transformed(frame, parts)));
         return map;
       };
     case 'transformMapEntry':
@@ -158,54 +162,79 @@ const planFold = ({ fold }: Fold, parts: FoldParts): Plan => {
 /** Errors count only when no item decides. */
 const quantify = (frame: Frame, parts: FoldParts, deciding: boolean): CelValue => {
   const { predicate } = parts;
-  let wrong: CelRuntimeError | undefined;
-  for (const _key of step(frame, parts)) {
+  const wrong: CelRuntimeError[] = [];
+  const isDecided = !each(frame, parts, () => {
     const answer = predicate === undefined ? true : truth(predicate, frame);
-    if (answer === deciding) return deciding;
-    if (typeof answer !== 'boolean') wrong ??= answer;
-  }
-  if (wrong !== undefined) throw wrong;
+    if (typeof answer !== 'boolean' && wrong.length === 0) wrong.push(answer);
+    return answer !== deciding;
+  });
+  if (isDecided) return deciding;
+  if (wrong[0] !== undefined) throw wrong[0];
   return !deciding;
 };
 
 /** Those items that the predicate takes, by what a one-variable macro calls them. */
-function* chosen(frame: Frame, parts: FoldParts): Generator<CelValue> {
-  for (const key of step(frame, parts)) {
-    const taken = parts.predicate === undefined || parts.predicate(frame);
+const eachChosen = (frame: Frame, parts: FoldParts, visit: (item: CelValue) => unknown): void => {
+  const { predicate } = parts;
+  each(frame, parts, (item) => {
+    const taken = predicate === undefined || predicate(frame);
     if (typeof taken !== 'boolean') throw noSuchOverload();
-    if (taken) yield key;
-  }
-}
+    if (taken) visit(item);
+    return true;
+  });
+};
 
-/** Puts each item into the variables in turn, and pays for it. */
-function* step(frame: Frame, { range, first, second }: FoldParts): Generator<CelValue> {
-  const container = range(frame);
-  if (container instanceof CelList) {
-    for (let i = 0; i < container.size; i++) {
-      frame.meter.charge(STEP_COST);
-      const item = container.at(i);
-      frame.slots[first] = second === undefined ? item : BigInt(i);
-      if (second !== undefined) frame.slots[second] = item;
-      yield frame.slots[first];
-    }
-    return;
+/**
+ * Puts each item into the variables in turn, and pays for it. False when the visitor had enough before
+ * the last.
+ */
+const each = (frame: Frame, parts: FoldParts, visit: (item: CelValue) => boolean): boolean => {
+  const container = parts.range(frame);
+  if (container instanceof CelList) return eachItem(frame, parts, container, visit);
+  if (container instanceof CelMap) return eachEntry(frame, parts, container, visit);
+  throw noSuchOverload();
+};
+
+const eachItem = (
+  { meter, slots }: Frame,
+  { first, second }: FoldParts,
+  list: CelList,
+  visit: (item: CelValue) => boolean,
+): boolean => {
+  const { size } = list;
+  for (let i = 0; i < size; i++) {
+    meter.charge(STEP_COST);
+    const item = list.at(i);
+    const named = second === undefined ? item : BigInt(i);
+    slots[first] = named;
+    if (second !== undefined) slots[second] = item;
+    if (!visit(named)) return false;
   }
-  if (!(container instanceof CelMap)) throw noSuchOverload();
-  frame.meter.charge(Math.ceil(container.size / 10));
-  for (const key of container.keys()) {
-    frame.meter.charge(STEP_COST);
-    frame.slots[first] = key;
-    if (second !== undefined) frame.slots[second] = container.get(key) ?? null;
-    yield key;
+  return true;
+};
+
+const eachEntry = (
+  { meter, slots }: Frame,
+  { first, second }: FoldParts,
+  map: CelMap,
+  visit: (item: CelValue) => boolean,
+): boolean => {
+  meter.charge(Math.ceil(map.size / 10));
+  for (const key of map.keys()) {
+    meter.charge(STEP_COST);
+    slots[first] = key;
+    if (second !== undefined) slots[second] = map.get(key) ?? null;
+    if (!visit(key)) return false;
   }
-}
+  return true;
+};
 
 const transformed = (frame: Frame, { transform }: FoldParts): CelValue =>
   transform === undefined ? null : transform(frame);
 
 const mergeEntries = (frame: Frame, parts: FoldParts): CelValue => {
   const merged = new EntryMap();
-  for (const _key of chosen(frame, parts)) {
+  eachChosen(frame, parts, () => {
     const entries = transformed(frame, parts);
     if (!(entries instanceof CelMap)) throw noSuchOverload();
     for (const key of entries.keys()) {
@@ -213,7 +242,7 @@ const mergeEntries = (frame: Frame, parts: FoldParts): CelValue => {
       if (!merged.add(key, entries.get(key) ?? null))
         throw new CelRuntimeError('insert failed: key already exists');
     }
-  }
+  });
   return merged;
 };
 

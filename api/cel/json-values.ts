@@ -47,6 +47,8 @@ class JsonList extends CelList {
 }
 
 class JsonMap extends CelMap {
+  private names: readonly string[] | undefined;
+
   constructor(
     private readonly members: JsonMembers,
     private readonly valueType: CelType,
@@ -55,7 +57,7 @@ class JsonMap extends CelMap {
   }
 
   get size(): number {
-    return Object.keys(this.members).length;
+    return this.keys().length;
   }
 
   get(key: CelValue): CelValue | undefined {
@@ -64,8 +66,9 @@ class JsonMap extends CelMap {
       : undefined;
   }
 
-  keys(): Iterable<CelValue> {
-    return Object.keys(this.members).filter((key) => this.members[key] !== undefined);
+  keys(): readonly string[] {
+    this.names ??= Object.keys(this.members).filter((key) => this.members[key] !== undefined);
+    return this.names;
   }
 }
 

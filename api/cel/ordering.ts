@@ -26,10 +26,10 @@ export const compareStrings = (a: string, b: string): number => {
 
 /** An integer and a double are compared as doubles, as upstream does. */
 export const order = (a: bigint | number, b: bigint | number): number => {
-  const [x, y] = typeof a === typeof b ? [a, b] : [Number(a), Number(b)];
-  if (x < y) return -1;
-  if (x > y) return 1;
-  return x === y ? 0 : NaN;
+  if (typeof a !== typeof b) return order(Number(a), Number(b));
+  if (a < b) return -1;
+  if (a > b) return 1;
+  return a === b ? 0 : NaN;
 };
 
 const magnitude = (value: CelValue): bigint | number => {

@@ -39,8 +39,16 @@ export abstract class CelList {
 
   /** What stands there; the index is inside. */
   abstract at(index: number): CelValue;
-  *[Symbol.iterator](): Generator<CelValue> {
-    for (let i = 0; i < this.size; i++) yield this.at(i);
+  /** All items, for what needs them all. */
+  toArray(): readonly CelValue[] {
+    const { size } = this;
+    const items = new Array<CelValue>(size);
+    for (let i = 0; i < size; i++) items[i] = this.at(i);
+    return items;
+  }
+
+  [Symbol.iterator](): Iterator<CelValue> {
+    return this.toArray()[Symbol.iterator]();
   }
 }
 
@@ -58,6 +66,10 @@ export class ArrayList extends CelList {
 
   at(index: number): CelValue {
     return this.items[index] as CelValue;
+  }
+
+  override toArray(): readonly CelValue[] {
+    return this.items;
   }
 }
 

@@ -11,7 +11,9 @@ import {
   type IpPrefix,
 } from '../ip';
 import { BOOL, INT, opaque, STRING, type CelType } from '../types';
+import type { Meter } from '../meter';
 import { CelOpaque } from '../values';
+import { PARSE_COST } from './conversions';
 import { fn, member, type Library, type Overload } from './function';
 
 const IP: CelType<IpValue> = opaque('net.IP');
@@ -45,18 +47,27 @@ class CidrValue extends CelOpaque {
   }
 }
 
-const ipOf = (text: string): IpAddress => {
+const ipOf = (meter: Meter, text: string): IpAddress => {
+  meter.charge(PARSE_COST);
   const ip = parseIp(text);
   if (typeof ip === 'string')
     throw new CelRuntimeError(`IP Address parse error during conversion from string: ${ip}`);
   return ip;
 };
 
-const cidrOf = (text: string): IpPrefix => {
+const cidrOf = (meter: Meter, text: string): IpPrefix => {
+  meter.charge(PARSE_COST);
   const prefix = parseCidr(text);
   if (typeof prefix === 'string') throw new CelRuntimeError(prefix);
   return prefix;
 };
+
+const isRead = (read: (text: string) => object | string): readonly Overload[] => [
+  fn([STRING], BOOL, (meter, text) => {
+    meter.charge(PARSE_COST);
+    return typeof read(text) !== 'string';
+  }),
+];
 
 const contains = (outer: IpPrefix, inner: IpPrefix): boolean =>
   inner.length >= outer.length && prefixContains(outer, inner.address);
@@ -80,14 +91,14 @@ const isLinkLocalMulticast = (ip: IpAddress): boolean =>
 const isBroadcast = (ip: IpAddress): boolean => ip.family === 4 && ip.bits === 0xffffffffn;
 
 export const ADDRESS_LIBRARY: Library = {
-  isIP: [fn([STRING], BOOL, (_meter, text) => typeof parseIp(text) !== 'string')],
-  isCIDR: [fn([STRING], BOOL, (_meter, text) => typeof parseCidr(text) !== 'string')],
+  isIP: isRead(parseIp),
+  isCIDR: isRead(parseCidr),
   ip: [
-    fn([STRING], IP, (_meter, text) => new IpValue(ipOf(text))),
+    fn([STRING], IP, (meter, text) => new IpValue(ipOf(meter, text))),
     member([CIDR], IP, (_meter, { prefix }) => new IpValue(prefix.address)),
   ],
-  'ip.isCanonical': [fn([STRING], BOOL, (_meter, text) => formatIp(ipOf(text)) === text)],
-  cidr: [fn([STRING], CIDR, (_meter, text) => new CidrValue(cidrOf(text)))],
+  'ip.isCanonical': [fn([STRING], BOOL, (meter, text) => formatIp(ipOf(meter, text)) === text)],
+  cidr: [fn([STRING], CIDR, (meter, text) => new CidrValue(cidrOf(meter, text)))],
   family: [member([IP], INT, (_meter, { ip }) => BigInt(ip.family))],
   isUnspecified: isIp(({ bits }) => bits === 0n),
   isLoopback: isIp(isLoopback),
@@ -103,11 +114,15 @@ export const ADDRESS_LIBRARY: Library = {
   ),
   containsIP: [
     member([CIDR, IP], BOOL, (_meter, { prefix }, { ip }) => prefixContains(prefix, ip)),
-    member([CIDR, STRING], BOOL, (_meter, { prefix }, text) => prefixContains(prefix, ipOf(text))),
+    member([CIDR, STRING], BOOL, (meter, { prefix }, text) =>
+      prefixContains(prefix, ipOf(meter, text)),
+    ),
   ],
   containsCIDR: [
     member([CIDR, CIDR], BOOL, (_meter, a, b) => contains(a.prefix, b.prefix)),
-    member([CIDR, STRING], BOOL, (_meter, { prefix }, text) => contains(prefix, cidrOf(text))),
+    member([CIDR, STRING], BOOL, (meter, { prefix }, text) =>
+      contains(prefix, cidrOf(meter, text)),
+    ),
   ],
   masked: [member([CIDR], CIDR, (_meter, { prefix }) => new CidrValue(masked(prefix)))],
   prefixLength: [member([CIDR], INT, (_meter, { prefix }) => BigInt(prefix.length))],

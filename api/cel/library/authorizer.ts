@@ -1,4 +1,5 @@
 import { CelRuntimeError } from '../errors';
+import { PER_CALL_LIMIT } from '../meter';
 import { BOOL, opaque, STRING, type CelType } from '../types';
 import { CelOpaque } from '../values';
 import { dns1123LabelProblems, dns1123SubdomainProblems } from '../../validation/names';
@@ -151,4 +152,4 @@ export const AUTHORIZER_LIBRARY: Library = {
 
 const NOTHING = { group: '', resource: '', subresource: '', namespace: '', name: '' };
 /** As upstream: two checks an expression, no more. */
-const CHECK_COST = 350_000;
+const CHECK_COST = PER_CALL_LIMIT * 0.35;

@@ -140,12 +140,16 @@ export const CONVERSIONS: Library = {
       meter.traverse(value.length);
       return decodeUtf8(value);
     }),
-    fn([TIMESTAMP], STRING, (_meter, value) => formatTimestamp(value)),
+    fn([TIMESTAMP], STRING, (meter, value) => {
+      meter.charge(PARSE_COST);
+      return formatTimestamp(value);
+    }),
     fn([DURATION], STRING, (_meter, value) => formatDuration(value)),
   ],
   bytes: [
     fn([BYTES], BYTES, (_meter, value) => value),
     fn([STRING], BYTES, (meter, text) => {
+      meter.charge(5);
       meter.traverse(text.length);
       return new Uint8Array(Buffer.from(text));
     }),
@@ -153,12 +157,18 @@ export const CONVERSIONS: Library = {
   timestamp: [
     fn([TIMESTAMP], TIMESTAMP, (_meter, value) => value),
     fn([INT], TIMESTAMP, (_meter, seconds) => timestamp(seconds * NANOS_PER_SECOND)),
-    fn([STRING], TIMESTAMP, (_meter, text) => readTimestamp(text)),
+    fn([STRING], TIMESTAMP, (meter, text) => {
+      meter.charge(PARSE_COST);
+      return readTimestamp(text);
+    }),
   ],
   duration: [
     fn([DURATION], DURATION, (_meter, value) => value),
     fn([INT], DURATION, (_meter, nanos) => duration(nanos)),
-    fn([STRING], DURATION, (_meter, text) => readDuration(text)),
+    fn([STRING], DURATION, (meter, text) => {
+      meter.charge(PARSE_COST);
+      return readDuration(text);
+    }),
   ],
 };
 
@@ -184,4 +194,6 @@ const TRUE: ReadonlySet<string> = new Set(['1', 't', 'T', 'true', 'TRUE', 'True'
 const FALSE: ReadonlySet<string> = new Set(['0', 'f', 'F', 'false', 'FALSE', 'False']);
 const DOUBLE_TEXT = /^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$/;
 const NUMBER_TEXT_MAX = 400;
-const SIZE_CHARS = 50;
+const SIZE_CHARS = 5;
+/** What is read with a pattern takes the time of so many steps. */
+export const PARSE_COST = 40;

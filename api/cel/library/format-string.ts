@@ -1,5 +1,5 @@
 import { CelRuntimeError } from '../errors';
-import type { Meter } from '../meter';
+import { ITEM_COST, type Meter } from '../meter';
 import { formatDouble, formatExponent } from '../numbers';
 import { formatDuration, formatTimestamp } from '../time';
 import {
@@ -136,6 +136,7 @@ const badType = (words: string, value: CelValue): CelRuntimeError =>
 const textOf = (meter: Meter, value: CelValue): string => {
   meter.charge(1);
   if (typeof value === 'string') return value;
+  if (value instanceof CelList) meter.charge(value.size * ITEM_COST);
   if (value instanceof CelList)
     return `[${[...value].map((item) => textOf(meter, item)).join(', ')}]`;
   if (value instanceof CelMap) return mapText(meter, value);

@@ -1,6 +1,6 @@
 import { celEquals } from '../equality';
 import { CelRuntimeError } from '../errors';
-import type { Meter } from '../meter';
+import { ITEM_COST, type Meter } from '../meter';
 import { compareValues, int, uint } from '../ordering';
 import { duration } from '../time';
 import {
@@ -23,7 +23,7 @@ const ORDERED = [INT, UINT, DOUBLE, BOOL, DURATION, TIMESTAMP, STRING, BYTES];
 
 const isSorted = (meter: Meter, list: CelList): boolean => {
   for (let i = 1; i < list.size; i++) {
-    meter.charge(1);
+    meter.charge(2 * ITEM_COST);
     if (!(compareValues(meter, list.at(i - 1), list.at(i)) <= 0)) return false;
   }
   return true;
@@ -33,7 +33,7 @@ const extreme = (sign: number, name: string) => (meter: Meter, list: CelList) =>
   if (list.size === 0) throw new CelRuntimeError(`${name} called on empty list`);
   let best = list.at(0);
   for (let i = 1; i < list.size; i++) {
-    meter.charge(1);
+    meter.charge(ITEM_COST);
     const item = list.at(i);
     if (compareValues(meter, item, best) * sign > 0) best = item;
   }
@@ -42,6 +42,7 @@ const extreme = (sign: number, name: string) => (meter: Meter, list: CelList) =>
 
 const sum = (meter: Meter, list: CelList, zero: CelValue): CelValue => {
   let total = zero;
+  meter.charge(list.size * ITEM_COST);
   for (const item of list) {
     meter.charge(1);
     total = plus(total, item);
@@ -58,13 +59,18 @@ const plus = (a: CelValue, b: CelValue): CelValue => {
 };
 
 const indexOf = (meter: Meter, list: CelList, value: CelValue): bigint => {
-  for (let i = 0; i < list.size; i++) if (celEquals(meter, list.at(i), value)) return BigInt(i);
+  for (let i = 0; i < list.size; i++) {
+    meter.charge(ITEM_COST);
+    if (celEquals(meter, list.at(i), value)) return BigInt(i);
+  }
   return -1n;
 };
 
 const lastIndexOf = (meter: Meter, list: CelList, value: CelValue): bigint => {
-  for (let i = list.size - 1; i >= 0; i--)
+  for (let i = list.size - 1; i >= 0; i--) {
+    meter.charge(ITEM_COST);
     if (celEquals(meter, list.at(i), value)) return BigInt(i);
+  }
   return -1n;
 };
 
@@ -86,11 +92,13 @@ const isAmong = (meter: Meter, value: CelValue, list: CelList): boolean =>
   indexOf(meter, list, value) >= 0n;
 
 const containsAll = (meter: Meter, list: CelList, others: CelList): boolean => {
+  meter.charge(others.size * ITEM_COST);
   for (const item of others) if (!isAmong(meter, item, list)) return false;
   return true;
 };
 
 const intersects = (meter: Meter, list: CelList, others: CelList): boolean => {
+  meter.charge(others.size * ITEM_COST);
   for (const item of others) if (isAmong(meter, item, list)) return true;
   return false;
 };

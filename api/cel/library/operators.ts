@@ -1,6 +1,6 @@
 import { celEquals, mergeKey } from '../equality';
 import { CelRuntimeError } from '../errors';
-import type { Meter } from '../meter';
+import { ITEM_COST, type Meter } from '../meter';
 import { compareValues, int, uint } from '../ordering';
 import { duration, timestamp } from '../time';
 import {
@@ -60,9 +60,9 @@ const concatBytes = (a: Uint8Array, b: Uint8Array): Uint8Array => {
 
 /** Sets and maps take in what they do not have; of maps, the right one's items win. */
 const concatLists = (meter: Meter, a: CelList, b: CelList): CelList => {
-  meter.charge((a.size + b.size) / 2);
+  meter.charge((a.size + b.size) * ITEM_COST);
   const { merge } = a;
-  if (merge === undefined) return new ArrayList([...a, ...b]);
+  if (merge === undefined) return new ArrayList(a.toArray().concat(b.toArray()));
   const byKey = new Map<string, CelValue>();
   for (const item of a) byKey.set(mergeKey(meter, item, merge), item);
   for (const item of b) byKey.set(mergeKey(meter, item, merge), item);
@@ -70,7 +70,10 @@ const concatLists = (meter: Meter, a: CelList, b: CelList): CelList => {
 };
 
 const isAmong = (meter: Meter, value: CelValue, list: CelList): boolean => {
-  for (let i = 0; i < list.size; i++) if (celEquals(meter, value, list.at(i))) return true;
+  for (let i = 0; i < list.size; i++) {
+    meter.charge(ITEM_COST);
+    if (celEquals(meter, value, list.at(i))) return true;
+  }
   return false;
 };
 

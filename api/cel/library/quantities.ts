@@ -3,6 +3,7 @@ import { CelRuntimeError } from '../errors';
 import type { Meter } from '../meter';
 import { BOOL, DOUBLE, INT, opaque, STRING, type CelType } from '../types';
 import { CelOpaque } from '../values';
+import { PARSE_COST } from './conversions';
 import { fn, member, type Library } from './function';
 
 const QUANTITY: CelType<QuantityValue> = opaque('kubernetes.Quantity');
@@ -20,6 +21,7 @@ class QuantityValue extends CelOpaque {
 }
 
 const read = (meter: Meter, text: string): Quantity | QuantityError => {
+  meter.charge(PARSE_COST);
   meter.traverse(text.length);
   try {
     return parseQuantity(text);

@@ -2,6 +2,7 @@ import { CelRuntimeError } from '../errors';
 import type { Meter } from '../meter';
 import { BOOL, INT, opaque, STRING, type CelType } from '../types';
 import { CelOpaque } from '../values';
+import { PARSE_COST } from './conversions';
 import { fn, member, type Library, type Overload } from './function';
 
 const SEMVER: CelType<SemverValue> = opaque('kubernetes.Semver');
@@ -22,6 +23,7 @@ class SemverValue extends CelOpaque {
 }
 
 const parse = (meter: Meter, text: string, isLoose = false): SemverValue | undefined => {
+  meter.charge(PARSE_COST);
   meter.traverse(text.length);
   const match = text.length > TEXT_MAX ? null : STRICT.exec(isLoose ? normalize(text) : text);
   if (match === null) return undefined;

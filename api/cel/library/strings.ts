@@ -112,6 +112,7 @@ const runesBetween = (text: string, isForReplacing: boolean): string[] =>
 
 const join = (meter: Meter, list: CelList, by: string): string => {
   const parts: string[] = [];
+  meter.charge(list.size);
   for (const item of list) {
     if (typeof item !== 'string') throw new CelRuntimeError('no such overload');
     meter.charge(1 + (item.length + by.length) * 0.2);
