@@ -24,7 +24,9 @@ const reader: AdmissionReader = {
   find: async (plural, _namespace, name) =>
     plural === NAMESPACES.plural && name === 'a' ? NAMESPACE_A : undefined,
   findNewest: async () => undefined,
+  ready: async () => undefined,
   list: () => [],
+  listFresh: async () => [],
 };
 const asked = (plural: string, more: Partial<AdmissionAttributes> = {}): AdmissionAttributes => {
   const kind = kindOf(plural);
