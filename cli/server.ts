@@ -20,6 +20,18 @@ export const main = (argv: readonly string[]): Promise<number> => {
       'how large an etcd of its own may grow; default 8192',
       wholeNumber('--etcd-quota'),
     )
+    .option('--audit-policy-file <file>', 'what is written to the audit log; default: nothing')
+    .option('--audit-log-path <file>', 'default audit.log in the data directory')
+    .option(
+      '--audit-log-maxsize <mebibytes>',
+      'when a new file is begun; default 100',
+      wholeNumber('--audit-log-maxsize'),
+    )
+    .option(
+      '--audit-log-maxbackup <count>',
+      'how many old files stay; default 10',
+      wholeNumber('--audit-log-maxbackup'),
+    )
     .option('--anonymous-auth', 'answer requests without a name as far as roles allow it')
     .option(
       '--accept-etcd-history',
@@ -80,6 +92,10 @@ interface Flags {
   readonly etcdQuota?: number;
   readonly acceptEtcdHistory?: boolean;
   readonly anonymousAuth?: boolean;
+  readonly auditPolicyFile?: string;
+  readonly auditLogPath?: string;
+  readonly auditLogMaxsize?: number;
+  readonly auditLogMaxbackup?: number;
   readonly clusterCidr?: string;
   readonly nodeGrace?: number;
   readonly evictionAfter?: number;
@@ -99,6 +115,10 @@ const configOf = (flags: Flags) => ({
   etcdQuotaMib: flags.etcdQuota,
   acceptEtcdHistory: flags.acceptEtcdHistory,
   anonymousAuth: flags.anonymousAuth,
+  auditPolicyFile: flags.auditPolicyFile,
+  auditLogPath: flags.auditLogPath,
+  auditLogMaxSizeMib: flags.auditLogMaxsize,
+  auditLogMaxBackups: flags.auditLogMaxbackup,
   clusterCidr: flags.clusterCidr,
   nodeGraceSeconds: flags.nodeGrace,
   evictionSeconds: flags.evictionAfter,

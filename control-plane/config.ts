@@ -23,6 +23,13 @@ export const serverConfigSchema = z.object({
   etcdQuotaMib: z.number().int().min(16).max(65_536).default(8_192),
   /** Go on with an etcd that is another, or older, than the one this server knew. */
   acceptEtcdHistory: z.boolean().default(false),
+  /** A Policy of audit.k8s.io/v1: what is written to the audit log. Without one nothing is. */
+  auditPolicyFile: z.string().optional(),
+  /** Default: DIR/audit.log. */
+  auditLogPath: z.string().optional(),
+  /** How large a file of the audit log grows, and how many old ones stay. */
+  auditLogMaxSizeMib: z.number().int().min(1).max(100_000).default(100),
+  auditLogMaxBackups: z.number().int().min(0).max(1000).default(10),
   /** Requests without a name are answered as far as roles allow it. Upstream's `--anonymous-auth`. */
   anonymousAuth: z.boolean().default(false),
   /** Range that the nodes' pod ranges are cut from. */

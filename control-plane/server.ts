@@ -1,4 +1,4 @@
-import { mkdir } from 'node:fs/promises';
+import { mkdir, readFile } from 'node:fs/promises';
 import { networkInterfaces } from 'node:os';
 import { join } from 'node:path';
 import { CONFIG_MAPS, NODES, PODS, SECRETS } from '../api/resources';
@@ -17,6 +17,9 @@ import { lateBound } from '../lib/late-bound';
 import { memoryLimitBytes } from '../lib/memory-limit';
 import { createLog, type Log } from '../lib/log';
 import { systemRandom as random } from '../lib/random';
+import { AuditLog } from './api-server/audit/audit-log';
+import { Auditor } from './api-server/audit/auditor';
+import { parseAuditPolicy } from './api-server/audit/policy';
 import { createApiServer, type ApiServer } from './api-server/api-server';
 import { parseAddress, parseServerConfig, type ServerConfig } from './config';
 import { createControllers, runControllers } from './controllers';
@@ -121,6 +124,7 @@ const serve = async (
     ...views,
     faults,
   });
+  await using audit = await openAudit(config, log);
   await using server = createApiServer({
     ...shared,
     store,
@@ -138,6 +142,7 @@ const serve = async (
     certificates: () => pki.lives(),
     evictionSeconds: config.evictionSeconds,
     anonymousAuth: config.anonymousAuth,
+    ...(audit === undefined ? {} : { auditor: audit.auditor }),
     version: process.env['DHOW_VERSION'] ?? '0.0.0',
   });
   apiClient.bind(server.client);
@@ -159,6 +164,21 @@ const serve = async (
   log.info({ url: started.url, agentsPort: started.agentsPort }, 'ready');
   onStarted(started);
   await group.wait();
+};
+
+/** What writes down who did what, if that is asked for. */
+const openAudit = async (config: ServerConfig, log: Log) => {
+  const { auditPolicyFile, auditLogPath, dataDir } = config;
+  if (auditPolicyFile === undefined) return undefined;
+  const policy = parseAuditPolicy(await readFile(auditPolicyFile, 'utf8'));
+  const options = {
+    path: auditLogPath ?? join(dataDir, 'audit.log'),
+    bytesMax: config.auditLogMaxSizeMib * 1024 * 1024,
+    backupsMax: config.auditLogMaxBackups,
+  };
+  const sink = new AuditLog(options, clock, log);
+  const auditor = new Auditor({ policy, sink, clock });
+  return { auditor, [Symbol.asyncDispose]: () => sink[Symbol.asyncDispose]() };
 };
 
 const keeperFor = (

@@ -2,6 +2,8 @@ import { onAbort } from '../../lib/async/on-abort';
 import { ApiError } from '../../api/errors';
 import { LEASES } from '../../api/resources';
 import type { Activities } from '../../lib/activities';
+import type { AuditRecord, Auditor } from './audit/auditor';
+import type { Attributes } from './auth/access-attributes';
 import { actingUser } from './auth/impersonation';
 import type { Authorizer } from './auth/authorizer';
 import { Permit } from './auth/permit';
@@ -29,6 +31,7 @@ export interface ApiHandlerDeps extends HealthDeps {
   readonly isOutdated: (user: User) => boolean;
   /** May who says no name ask at all? Roles decide what they may. */
   readonly takesAnonymous: boolean;
+  readonly auditor?: Auditor;
   readonly metrics: RequestMetrics;
   /** Answers /metrics. */
   readonly scrape: () => ApiResponse;
@@ -52,18 +55,9 @@ export class ApiHandler {
   /** Never throws: what goes wrong is an answer too. */
   async handle(request: ApiRequest): Promise<ApiResponse> {
     using _work = this.deps.activities.begin(`${request.method} ${request.path.slice(0, 256)}`);
-    const response = await this.answerOrRefuse(request);
+    const response = await orRefusal(() => this.answer(request));
     this.count(request, response.status);
     return response;
-  }
-
-  private async answerOrRefuse(request: ApiRequest): Promise<ApiResponse> {
-    try {
-      return await this.answer(request);
-    } catch (error) {
-      if (!(error instanceof ApiError)) throw error;
-      return statusResponse(toApiError(error).toStatus());
-    }
   }
 
   private count(request: ApiRequest, status: number): void {
@@ -78,7 +72,21 @@ export class ApiHandler {
 
   /** exec and attach. @throws ApiError before the upgrade */
   async upgrade(asked: ApiRequest, connection: UpgradingConnection): Promise<void> {
-    const request = await identified(asked, this.deps);
+    const { caller, request } = await identified(asked, this.deps);
+    const record = this.recordOf(caller, request);
+    try {
+      await this.serveStream(request, connection, () => record?.upgraded());
+    } catch (error) {
+      record?.answered(statusResponse(toApiError(error).toStatus()));
+      throw error;
+    }
+  }
+
+  private async serveStream(
+    request: ApiRequest,
+    connection: UpgradingConnection,
+    onBegin: () => void,
+  ): Promise<void> {
     const target = parseResourcePath(request.path);
     const kind = target && this.deps.kinds.find(target.group, target.version, target.plural);
     const isStream = target?.subresource === 'exec' || target?.subresource === 'attach';
@@ -87,18 +95,40 @@ export class ApiHandler {
     authorizer.authorize(request.user, upgradeAttributes(request, target));
     const plan = await exec.plan(kind, target, target.subresource === 'attach', request);
     checkProtocol(request);
+    onBegin();
     await exec.serve(plan, connection, request.signal);
   }
 
   private async answer(asked: ApiRequest): Promise<ApiResponse> {
     const open = await servePublic(asked, this.deps);
     if (open !== undefined) return open;
-    const request = await identified(asked, this.deps);
+    const { caller, request } = await identified(asked, this.deps);
+    const record = this.recordOf(caller, request);
+    const answer = () => this.placedAnswer(record?.observed ?? request);
+    if (record === undefined) return answer();
+    return record.answered(await orRefusal(answer));
+  }
+
+  private async placedAnswer(request: ApiRequest): Promise<ApiResponse> {
     const target = parseResourcePath(request.path);
     using place = await this.place(request, target);
     const response = await this.identifiedAnswer(request, target);
     place?.passOn(response);
     return response;
+  }
+
+  private recordOf(user: User, request: ApiRequest): AuditRecord | undefined {
+    const { auditor, authorizer } = this.deps;
+    if (auditor === undefined) return undefined;
+    const target = parseResourcePath(request.path);
+    const attributes = requestAttributes(request);
+    return auditor.begin(request, {
+      user,
+      ...(request.user === user ? {} : { acting: request.user }),
+      attributes,
+      version: target?.version ?? '',
+      verdict: authorizer.judge(request.user, attributes),
+    });
   }
 
   /** @throws TooManyRequests */
@@ -185,14 +215,35 @@ const isLongRunning = ({ method, query }: ApiRequest, target?: ResourceTarget): 
   (isTrue(query, 'watch') || (target.subresource === 'log' && isTrue(query, 'follow')));
 
 /** The request as the user it acts for. @throws Unauthorized, Forbidden */
-const identified = async (request: ApiRequest, deps: ApiHandlerDeps): Promise<ApiRequest> => {
+const identified = async (request: ApiRequest, deps: ApiHandlerDeps): Promise<Identified> => {
   const user = await callerOf(request, deps);
   if (user === undefined || (isAnonymous(user) && !deps.takesAnonymous))
     throw new ApiError('Unauthorized', 'Unauthorized');
   if (!isAnonymous(user)) request.noteIdentified?.(user);
+  const asked = requestAttributes(request);
+  const acting = actingUser(user, request.headers, asked, deps.authorizer);
+  return { caller: user, request: { ...request, user: acting } };
+};
+
+interface Identified {
+  /** Who asks, whomever the request acts as. */
+  readonly caller: User;
+  readonly request: ApiRequest;
+}
+
+const requestAttributes = (request: ApiRequest): Attributes => {
   const target = parseResourcePath(request.path);
-  const asked = target === undefined ? pathAttributes(request) : attributesOf(request, target);
-  return { ...request, user: actingUser(user, request.headers, asked, deps.authorizer) };
+  return target === undefined ? pathAttributes(request) : attributesOf(request, target);
+};
+
+/** What the API refuses is an answer too. */
+const orRefusal = async (answer: () => Promise<ApiResponse>): Promise<ApiResponse> => {
+  try {
+    return await answer();
+  } catch (error) {
+    if (!(error instanceof ApiError)) throw error;
+    return statusResponse(toApiError(error).toStatus());
+  }
 };
 
 /** Who a token says it is, or else the client certificate. */

@@ -15,6 +15,7 @@ import type { Random } from '../../lib/random';
 import type { Store } from '../store/store';
 import type { WatchCaches } from '../store/watch-cache';
 import type { AdmissionPlugin } from './admission/admission-plugin';
+import type { Auditor } from './audit/auditor';
 import { ApiHandler } from './api-handler';
 import { Authorizer } from './auth/authorizer';
 import { cachedRoles } from './auth/cached-roles';
@@ -73,6 +74,8 @@ export interface ApiServerDeps {
   readonly evictionSeconds?: number;
   /** Rules of other rooms: asked after this room's own. Default: none. */
   readonly admissionPlugins?: readonly AdmissionPlugin[];
+  /** Writes down who does what. Default: nobody does. */
+  readonly auditor?: Auditor;
   /** Requests without a name are answered as far as roles allow it. Default: they are refused. */
   readonly anonymousAuth?: boolean;
   /** How much may be kept for clients. Default: enough for a few hundred. */
@@ -143,6 +146,7 @@ export const createApiServer = (deps: ApiServerDeps): ApiServer => {
     metrics,
     isOutdated,
     takesAnonymous: deps.anonymousAuth ?? false,
+    ...(deps.auditor === undefined ? {} : { auditor: deps.auditor }),
     scrape: () => metricsResponse(metrics, kinds, deps),
     activities: deps.activities ?? new Activities(),
     inFlight: new InFlightLimit(deps.clock),

@@ -8,6 +8,7 @@ import type { VirtualResource } from '../../client/virtual-resource';
 import { MemoryStore } from '../store/memory-store';
 import { createWatchCaches } from '../store/watch-caches';
 import type { AdmissionPlugin } from './admission/admission-plugin';
+import type { Auditor } from './audit/auditor';
 import { createApiServer, type ApiServer } from './api-server';
 import { AUTHENTICATED, MASTERS, type User } from './auth/user';
 import { ensureSystemObjects } from './system-objects';
@@ -53,6 +54,7 @@ export interface TestServerOptions {
   readonly store?: MemoryStore;
   readonly admissionPlugins?: readonly AdmissionPlugin[];
   readonly anonymousAuth?: boolean;
+  readonly auditor?: Auditor;
 }
 
 export const startTestServer = async ({
@@ -62,6 +64,7 @@ export const startTestServer = async ({
   store = new MemoryStore(),
   admissionPlugins = [],
   anonymousAuth = false,
+  auditor,
 }: TestServerOptions = {}): Promise<TestServer> => {
   const clock = new ManualClock(Date.UTC(2026, 0, 1));
   const caches = createWatchCaches({ store, clock, log: silentLog });
@@ -73,6 +76,7 @@ export const startTestServer = async ({
     virtualResources: virtual,
     admissionPlugins,
     anonymousAuth,
+    ...(auditor === undefined ? {} : { auditor }),
     ...(placements === undefined ? {} : { placements }),
     clock,
     random: seededRandom(1),

@@ -9,6 +9,8 @@ export interface ApiRequest {
   readonly query: URLSearchParams;
   readonly headers: Readonly<Record<string, string | undefined>>;
   readonly user: User;
+  /** Where it came from. */
+  readonly sourceIp?: string;
   /** The whole body. @throws RequestEntityTooLarge */
   body(): Promise<Buffer>;
   /** Called once it is known who asks, whoever they act for. */

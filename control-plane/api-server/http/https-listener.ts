@@ -267,6 +267,7 @@ const toApiRequest = (raw: IncomingMessage, signal: AbortSignal): Omit<ApiReques
     query: new URLSearchParams(mark < 0 ? '' : url.slice(mark + 1)),
     headers,
     user: userOf(raw.socket),
+    ...(raw.socket.remoteAddress === undefined ? {} : { sourceIp: raw.socket.remoteAddress }),
     signal,
   };
 };

@@ -1,0 +1,217 @@
+import { randomUUID } from 'node:crypto';
+import { isObject, type Json } from '../../../api/json-value';
+import { decodeProtobuf, PROTOBUF_MEDIA_TYPE } from '../../../api/protobuf/decode';
+import { onAbort } from '../../../lib/async/on-abort';
+import { rfc3339Micro, type Clock } from '../../../lib/clock';
+import { parseJson, stringifyJson } from '../../../lib/json';
+import type { Attributes } from '../auth/access-attributes';
+import type { Verdict } from '../auth/node-authorizer';
+import type { User } from '../auth/user';
+import type { ApiRequest, ApiResponse } from '../http/exchange';
+import { decideAudit, type AuditDecision, type AuditPolicy, type Stage } from './policy';
+
+export interface AuditorDeps {
+  readonly policy: AuditPolicy;
+  readonly sink: { write(line: string): void };
+  readonly clock: Clock;
+}
+
+/** Who asks for what, as it is known after authentication. */
+export interface AuditedRequest {
+  /** The caller, and whom it acts as if that is another. */
+  readonly user: User;
+  readonly acting?: User;
+  readonly attributes: Attributes;
+  readonly version: string;
+  readonly verdict: Verdict;
+}
+
+/** Writes down who did what, as a policy of audit.k8s.io says. */
+export class Auditor {
+  constructor(private readonly deps: AuditorDeps) {}
+
+  /** A record of one request from now on; undefined when nothing is to be written of it. */
+  begin(request: ApiRequest, asked: AuditedRequest): AuditRecord | undefined {
+    const decision = decideAudit(this.deps.policy, asked.user, asked.attributes);
+    return decision.level === 'None'
+      ? undefined
+      : new AuditRecord(this.deps, request, asked, decision);
+  }
+}
+
+/** What is written of one request, stage by stage. */
+export class AuditRecord {
+  private readonly id: string;
+  private readonly receivedAt: string;
+  private body: Buffer | undefined;
+
+  constructor(
+    private readonly deps: AuditorDeps,
+    private readonly request: ApiRequest,
+    private readonly asked: AuditedRequest,
+    private readonly decision: AuditDecision,
+  ) {
+    this.id = (request.headers['audit-id'] ?? '').slice(0, ID_LENGTH_MAX) || randomUUID();
+    this.receivedAt = rfc3339Micro(deps.clock.now());
+    this.write('RequestReceived', {});
+  }
+
+  /** The request, of which the body is noted as it is read. */
+  get observed(): ApiRequest {
+    if (this.decision.level === 'Metadata') return this.request;
+    const { request } = this;
+    return {
+      ...request,
+      body: async () => {
+        const body = await request.body();
+        this.body = body;
+        return body;
+      },
+    };
+  }
+
+  /** The answer, with the id of this record. What lasts is complete when its request ends. */
+  answered(response: ApiResponse): ApiResponse {
+    const { status, body, isDocument = false } = response;
+    const isStream = typeof body === 'object' && !(body instanceof Uint8Array) && !isDocument;
+    const code = { responseStatus: { metadata: {}, code: status } };
+    if (isStream) {
+      this.write('ResponseStarted', code);
+      onAbort(this.request.signal, () => this.write('ResponseComplete', code));
+    } else this.complete(response);
+    return { ...response, headers: { ...response.headers, 'audit-id': this.id } };
+  }
+
+  /** Of an upgraded connection: it begins, and ends with the request. */
+  upgraded(): void {
+    this.answered({ status: 101, body: NO_EVENTS });
+  }
+
+  private complete({ status, body }: ApiResponse): void {
+    const bytes = typeof body === 'string' ? Buffer.from(body) : body;
+    const isWanted = status >= 400 || this.decision.level === 'RequestResponse';
+    const answer = isWanted && bytes instanceof Uint8Array ? objectIn(bytes) : undefined;
+    const failure = status >= 400 && isObject(answer) ? answer : {};
+    const { message, reason } = failure;
+    this.write('ResponseComplete', {
+      responseStatus: {
+        metadata: {},
+        ...(status >= 400 ? { status: 'Failure', message, reason } : {}),
+        code: status,
+      },
+      ...(this.decision.level === 'RequestResponse' && answer !== undefined
+        ? { responseObject: this.shown(answer) }
+        : {}),
+    });
+  }
+
+  private write(stage: Stage, more: Json): void {
+    const { decision, request, asked, deps } = this;
+    if (decision.omitStages.includes(stage)) return;
+    const { user, acting, attributes, verdict } = asked;
+    const sent = stage === 'RequestReceived' ? undefined : this.requestObject();
+    const query = request.query.toString();
+    const isFirst = stage === 'RequestReceived';
+    deps.sink.write(
+      stringifyJson({
+        kind: 'Event',
+        apiVersion: 'audit.k8s.io/v1',
+        level: decision.level,
+        auditID: this.id,
+        stage,
+        requestURI: (request.path + (query === '' ? '' : `?${query}`)).slice(0, URI_LENGTH_MAX),
+        verb: attributes.verb,
+        user: userInfo(user),
+        ...(acting === undefined ? {} : { impersonatedUser: userInfo(acting) }),
+        ...(request.sourceIp === undefined ? {} : { sourceIPs: [request.sourceIp] }),
+        userAgent: request.headers['user-agent']?.slice(0, AGENT_LENGTH_MAX),
+        ...(attributes.path === undefined ? { objectRef: this.reference(sent) } : {}),
+        ...more,
+        ...(sent === undefined ? {} : { requestObject: sent }),
+        requestReceivedTimestamp: this.receivedAt,
+        stageTimestamp: isFirst ? this.receivedAt : rfc3339Micro(deps.clock.now()),
+        ...(isFirst
+          ? {}
+          : {
+              annotations: {
+                'authorization.k8s.io/decision': verdict.isAllowed ? 'allow' : 'forbid',
+                'authorization.k8s.io/reason': verdict.why,
+              },
+            }),
+      }),
+    );
+  }
+
+  private reference(sent: unknown): Json {
+    const { group, resource, subresource, namespace, name } = this.asked.attributes;
+    const metadata = isObject(sent) && isObject(sent['metadata']) ? sent['metadata'] : {};
+    const named = name === '' && typeof metadata['name'] === 'string' ? metadata['name'] : name;
+    return Object.fromEntries(
+      Object.entries({
+        resource,
+        namespace,
+        name: named,
+        apiGroup: group,
+        apiVersion: this.asked.version,
+        subresource,
+      }).filter(([, value]) => value !== ''),
+    );
+  }
+
+  private requestObject(): unknown {
+    if (this.body === undefined || this.body.length === 0) return undefined;
+    const isProtobuf = (this.request.headers['content-type'] ?? '').startsWith(PROTOBUF_MEDIA_TYPE);
+    const object = isProtobuf ? messageIn(this.body) : objectIn(this.body);
+    return object === undefined ? undefined : this.shown(object);
+  }
+
+  private shown(object: unknown): unknown {
+    return this.decision.omitManagedFields ? withoutManagedFields(object) : object;
+  }
+}
+
+const userInfo = ({ name, uid, groups, extra }: User): Json => ({
+  username: name,
+  ...(uid === undefined ? {} : { uid }),
+  groups,
+  ...(extra === undefined ? {} : { extra }),
+});
+
+/** Larger ones are left out: reading them would keep the event loop. */
+const objectIn = (bytes: Uint8Array): unknown => {
+  if (bytes.length > OBJECT_BYTES_MAX) return undefined;
+  try {
+    return parseJson(bytes);
+  } catch {
+    return undefined;
+  }
+};
+
+const messageIn = (bytes: Uint8Array): unknown => {
+  if (bytes.length > OBJECT_BYTES_MAX) return undefined;
+  try {
+    return decodeProtobuf(bytes, FIELDS_MAX).object;
+  } catch {
+    return undefined;
+  }
+};
+
+const withoutManagedFields = (object: unknown): unknown => {
+  if (!isObject(object)) return object;
+  const { metadata, items } = object;
+  const { managedFields: _none, ...kept } = isObject(metadata) ? metadata : {};
+  return {
+    ...object,
+    ...(isObject(metadata) ? { metadata: kept } : {}),
+    ...(Array.isArray(items) ? { items: items.map(withoutManagedFields) } : {}),
+  };
+};
+
+const NO_EVENTS: AsyncIterable<Uint8Array> = {
+  [Symbol.asyncIterator]: () => ({ next: async () => ({ done: true, value: undefined }) }),
+};
+const ID_LENGTH_MAX = 64;
+const URI_LENGTH_MAX = 16 * 1024;
+const AGENT_LENGTH_MAX = 1024;
+const OBJECT_BYTES_MAX = 256 * 1024;
+const FIELDS_MAX = 100_000;
