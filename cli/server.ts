@@ -32,6 +32,15 @@ export const main = (argv: readonly string[]): Promise<number> => {
       'how many old files stay; default 10',
       wholeNumber('--audit-log-maxbackup'),
     )
+    .option('--oidc-issuer-url <url>', 'take the tokens of this OpenID Connect issuer')
+    .option('--oidc-client-id <id>', 'for whom its tokens must be')
+    .option('--oidc-username-claim <claim>', 'what names a user; default sub')
+    .option('--oidc-username-prefix <text>', 'before each name; - for nothing; default URL#')
+    .option('--oidc-groups-claim <claim>', 'what names groups; default: nothing does')
+    .option('--oidc-groups-prefix <text>', 'before each group')
+    .option('--oidc-required-claim <key=value>', 'what a token must say', collect)
+    .option('--oidc-signing-algs <list>', 'joined by commas; default RS256')
+    .option('--oidc-ca-file <file>', 'who vouches for the issuer; default: the usual authorities')
     .option('--anonymous-auth', 'answer requests without a name as far as roles allow it')
     .option(
       '--accept-etcd-history',
@@ -91,6 +100,15 @@ interface Flags {
   readonly etcdEndpoint?: readonly string[];
   readonly etcdQuota?: number;
   readonly acceptEtcdHistory?: boolean;
+  readonly oidcIssuerUrl?: string;
+  readonly oidcClientId?: string;
+  readonly oidcUsernameClaim?: string;
+  readonly oidcUsernamePrefix?: string;
+  readonly oidcGroupsClaim?: string;
+  readonly oidcGroupsPrefix?: string;
+  readonly oidcRequiredClaim?: readonly string[];
+  readonly oidcSigningAlgs?: string;
+  readonly oidcCaFile?: string;
   readonly anonymousAuth?: boolean;
   readonly auditPolicyFile?: string;
   readonly auditLogPath?: string;
@@ -114,6 +132,7 @@ const configOf = (flags: Flags) => ({
   etcdEndpoints: flags.etcdEndpoint,
   etcdQuotaMib: flags.etcdQuota,
   acceptEtcdHistory: flags.acceptEtcdHistory,
+  oidc: oidcOf(flags),
   anonymousAuth: flags.anonymousAuth,
   auditPolicyFile: flags.auditPolicyFile,
   auditLogPath: flags.auditLogPath,
@@ -125,6 +144,27 @@ const configOf = (flags: Flags) => ({
   heartbeatSeconds: flags.heartbeat,
   logLevel: flags.logLevel,
 });
+
+const oidcOf = (flags: Flags) =>
+  flags.oidcIssuerUrl === undefined
+    ? undefined
+    : {
+        issuerUrl: flags.oidcIssuerUrl,
+        clientId: flags.oidcClientId,
+        usernameClaim: flags.oidcUsernameClaim,
+        usernamePrefix: flags.oidcUsernamePrefix,
+        groupsClaim: flags.oidcGroupsClaim,
+        groupsPrefix: flags.oidcGroupsPrefix,
+        requiredClaims: Object.fromEntries(
+          (flags.oidcRequiredClaim ?? []).map((pair) => {
+            const at = pair.indexOf('=');
+            if (at < 1) throw new UsageError(`--oidc-required-claim: "${pair}" is not KEY=VALUE`);
+            return [pair.slice(0, at), pair.slice(at + 1)];
+          }),
+        ),
+        signingAlgorithms: flags.oidcSigningAlgs?.split(','),
+        caFile: flags.oidcCaFile,
+      };
 
 const EXAMPLES = examples(
   'dhow server --data-dir /var/lib/dhow/server --listen 0.0.0.0:6443',

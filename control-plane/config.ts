@@ -1,6 +1,10 @@
 import { z } from 'zod';
 
 const YEAR_SECONDS = 365 * 24 * 3600;
+/** Those of upstream: none with a shared secret. */
+const SIGNING_ALGORITHMS = [
+  ...['RS256', 'RS384', 'RS512', 'ES256', 'ES384', 'ES512', 'PS256', 'PS384', 'PS512'],
+] as const;
 const seconds = z.number().min(1).max(86_400);
 
 /** What a server is told at start. */
@@ -30,6 +34,20 @@ export const serverConfigSchema = z.object({
   /** How large a file of the audit log grows, and how many old ones stay. */
   auditLogMaxSizeMib: z.number().int().min(1).max(100_000).default(100),
   auditLogMaxBackups: z.number().int().min(0).max(1000).default(10),
+  /** Another issuer whose tokens are taken, by upstream's flags of the same names. */
+  oidc: z
+    .object({
+      issuerUrl: z.string().regex(/^https:\/\//, 'must be an https URL'),
+      clientId: z.string().min(1),
+      usernameClaim: z.string().min(1).default('sub'),
+      usernamePrefix: z.string().optional(),
+      groupsClaim: z.string().optional(),
+      groupsPrefix: z.string().default(''),
+      requiredClaims: z.record(z.string(), z.string()).default({}),
+      signingAlgorithms: z.array(z.enum(SIGNING_ALGORITHMS)).min(1).default(['RS256']),
+      caFile: z.string().optional(),
+    })
+    .optional(),
   /** Requests without a name are answered as far as roles allow it. Upstream's `--anonymous-auth`. */
   anonymousAuth: z.boolean().default(false),
   /** Range that the nodes' pod ranges are cut from. */

@@ -19,6 +19,8 @@ import { createLog, type Log } from '../lib/log';
 import { systemRandom as random } from '../lib/random';
 import { AuditLog } from './api-server/audit/audit-log';
 import { Auditor } from './api-server/audit/auditor';
+import { httpsDocuments } from './api-server/auth/fetch-document';
+import { OidcAuthenticator } from './api-server/auth/oidc';
 import { parseAuditPolicy } from './api-server/audit/policy';
 import { createApiServer, type ApiServer } from './api-server/api-server';
 import { parseAddress, parseServerConfig, type ServerConfig } from './config';
@@ -142,6 +144,7 @@ const serve = async (
     certificates: () => pki.lives(),
     evictionSeconds: config.evictionSeconds,
     anonymousAuth: config.anonymousAuth,
+    ...(await openOidc(config, log)),
     ...(audit === undefined ? {} : { auditor: audit.auditor }),
     version: process.env['DHOW_VERSION'] ?? '0.0.0',
   });
@@ -179,6 +182,19 @@ const openAudit = async (config: ServerConfig, log: Log) => {
   const sink = new AuditLog(options, clock, log);
   const auditor = new Auditor({ policy, sink, clock });
   return { auditor, [Symbol.asyncDispose]: () => sink[Symbol.asyncDispose]() };
+};
+
+/** Knows users by the tokens of another issuer, if there is one. */
+const openOidc = async ({ oidc: given }: ServerConfig, log: Log) => {
+  if (given === undefined) return {};
+  const { caFile, usernamePrefix, groupsClaim, ...options } = given;
+  const ca = caFile === undefined ? undefined : await readFile(caFile, 'utf8');
+  const named = {
+    ...(usernamePrefix === undefined ? {} : { usernamePrefix }),
+    ...(groupsClaim === undefined ? {} : { groupsClaim }),
+  };
+  const fetch = httpsDocuments(clock, ca);
+  return { oidc: new OidcAuthenticator({ options: { ...options, ...named }, fetch, clock, log }) };
 };
 
 const keeperFor = (

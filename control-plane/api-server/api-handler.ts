@@ -6,6 +6,7 @@ import type { AuditRecord, Auditor } from './audit/auditor';
 import type { Attributes } from './auth/access-attributes';
 import { actingUser } from './auth/impersonation';
 import type { Authorizer } from './auth/authorizer';
+import type { OidcAuthenticator } from './auth/oidc';
 import { Permit } from './auth/permit';
 import { attributesOf, pathAttributes, upgradeAttributes } from './auth/request-attributes';
 import { ISSUER, type ServiceAccountTokens } from './auth/service-account-tokens';
@@ -27,6 +28,7 @@ export interface ApiHandlerDeps extends HealthDeps {
   readonly kinds: KindRegistry;
   readonly authorizer: Authorizer;
   readonly tokens: ServiceAccountTokens;
+  readonly oidc?: OidcAuthenticator;
   /** Is the certificate that the user came with good no more? */
   readonly isOutdated: (user: User) => boolean;
   /** May who says no name ask at all? Roles decide what they may. */
@@ -249,12 +251,13 @@ const orRefusal = async (answer: () => Promise<ApiResponse>): Promise<ApiRespons
 /** Who a token says it is, or else the client certificate. */
 const callerOf = async (
   { user, headers, signal }: ApiRequest,
-  { tokens, isOutdated }: Pick<ApiHandlerDeps, 'tokens' | 'isOutdated'>,
+  { tokens, oidc, isOutdated }: Pick<ApiHandlerDeps, 'tokens' | 'oidc' | 'isOutdated'>,
 ): Promise<User | undefined> => {
   const { authorization } = headers;
   if (authorization === undefined) return isOutdated(user) ? undefined : user;
   const token = /^Bearer +(\S+)$/i.exec(authorization)?.[1];
-  return token === undefined ? undefined : tokens.userOf(token, [ISSUER], signal);
+  if (token === undefined) return undefined;
+  return (await tokens.userOf(token, [ISSUER], signal)) ?? oidc?.userOf(token, signal);
 };
 
 /** The answer is copied to the kernel at once. */

@@ -19,6 +19,7 @@ import type { Auditor } from './audit/auditor';
 import { ApiHandler } from './api-handler';
 import { Authorizer } from './auth/authorizer';
 import { cachedRoles } from './auth/cached-roles';
+import type { OidcAuthenticator } from './auth/oidc';
 import type { PodReader } from './auth/node-authorizer';
 import { nodeNameOf, type User } from './auth/user';
 import { serveIssuer } from './auth/issuer';
@@ -76,6 +77,8 @@ export interface ApiServerDeps {
   readonly admissionPlugins?: readonly AdmissionPlugin[];
   /** Writes down who does what. Default: nobody does. */
   readonly auditor?: Auditor;
+  /** Knows users by the tokens of another issuer. Default: there is none. */
+  readonly oidc?: OidcAuthenticator;
   /** Requests without a name are answered as far as roles allow it. Default: they are refused. */
   readonly anonymousAuth?: boolean;
   /** How much may be kept for clients. Default: enough for a few hundred. */
@@ -147,6 +150,7 @@ export const createApiServer = (deps: ApiServerDeps): ApiServer => {
     isOutdated,
     takesAnonymous: deps.anonymousAuth ?? false,
     ...(deps.auditor === undefined ? {} : { auditor: deps.auditor }),
+    ...(deps.oidc === undefined ? {} : { oidc: deps.oidc }),
     scrape: () => metricsResponse(metrics, kinds, deps),
     activities: deps.activities ?? new Activities(),
     inFlight: new InFlightLimit(deps.clock),
@@ -196,7 +200,7 @@ const besidesObjects = (deps: ApiServerDeps, parts: Parts, kinds: KindRegistry) 
   return {
     discovery: new Discovery(kinds, reviewsOf(deps)),
     reviews: [
-      (request: ApiRequest) => serveReview(request, parts.authorizer, tokens),
+      (request: ApiRequest) => serveReview(request, parts.authorizer, { tokens, oidc: deps.oidc }),
       placementReviews(deps, parts),
     ],
     paths: [

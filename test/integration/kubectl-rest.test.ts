@@ -1,17 +1,81 @@
-import { get } from 'node:https';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { createServer, get, type Server } from 'node:https';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import type { NodeConnections } from '../../client/node-connections';
+import { exportJWK, generateKeyPair, SignJWT } from 'jose';
+import { httpsDocuments } from '../../control-plane/api-server/auth/fetch-document';
+import { OidcAuthenticator } from '../../control-plane/api-server/auth/oidc';
+import { openPki } from '../../control-plane/pki/pki';
+import { systemClock } from '../../lib/clock';
+import { silentLog } from '../../lib/log';
 import { startKubectlServer, type KubectlServer } from './support/kubectl-server';
 
 let host: KubectlServer;
 
+let issuer: Issuer;
+
 beforeAll(async () => {
-  host = await startKubectlServer({ nodeConnections: NO_NODES });
+  issuer = await startIssuer();
+  const oidc = new OidcAuthenticator({
+    options: {
+      issuerUrl: issuer.url,
+      clientId: 'dhow',
+      usernameClaim: 'sub',
+      usernamePrefix: 'oidc:',
+      groupsClaim: 'groups',
+      groupsPrefix: 'oidc:',
+      requiredClaims: {},
+      signingAlgorithms: ['ES256'],
+    },
+    fetch: httpsDocuments(systemClock, issuer.ca),
+    clock: systemClock,
+    log: silentLog,
+  });
+  host = await startKubectlServer({ nodeConnections: NO_NODES, oidc });
 });
 
 afterAll(async () => {
   await host[Symbol.asyncDispose]();
+  await issuer[Symbol.asyncDispose]();
 });
+
+interface Issuer extends AsyncDisposable {
+  readonly url: string;
+  readonly ca: string;
+  token(claims: object): Promise<string>;
+}
+
+/** An OpenID Connect issuer on this machine, with an authority of its own. */
+const startIssuer = async (): Promise<Issuer> => {
+  const directory = await mkdtemp(join(tmpdir(), 'dhow-issuer-'));
+  const pki = await openPki({ directory, serverNames: ['127.0.0.1'], clock: systemClock });
+  const { publicKey, privateKey } = await generateKeyPair('ES256');
+  const keys = [{ ...(await exportJWK(publicKey)), kid: '1', alg: 'ES256' }];
+  const { certificate: cert, key } = pki.server;
+  const server: Server = createServer({ cert, key }, (request, response) => {
+    const isKeys = request.url === '/keys';
+    response.end(JSON.stringify(isKeys ? { keys } : { issuer: url, jwks_uri: `${url}/keys` }));
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const url = `https://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  return {
+    url,
+    ca: pki.caCertificate,
+    token: (claims) =>
+      new SignJWT({ iss: url, aud: 'dhow', ...claims })
+        .setProtectedHeader({ alg: 'ES256', kid: '1' })
+        .setExpirationTime('1h')
+        .sign(privateKey),
+    [Symbol.asyncDispose]: async () => {
+      server.closeAllConnections();
+      server.close();
+      await rm(directory, { recursive: true, force: true });
+    },
+  };
+};
 
 const NO_NODES: NodeConnections = {
   isConnected: () => false,
@@ -103,5 +167,33 @@ describe('a large answer', () => {
     });
     expect(packed.body.length).toBeLessThan(plain.body.length / 4);
     expect(gunzipSync(packed.body).equals(plain.body)).toBe(true);
+  });
+});
+
+const REVIEWS = '/apis/authentication.k8s.io/v1/tokenreviews';
+
+describe('a token of another issuer', () => {
+  it('makes one known to kubectl, and to who reviews it, as what roles may be bound to', async () => {
+    const token = await issuer.token({ sub: 'ann', groups: ['dev'] });
+    expect(await host.ok(`auth whoami --token=${token}`)).toMatch(
+      /Username +oidc:ann\nGroups +\[oidc:dev system:authenticated\]/,
+    );
+    const before = await host.kubectl(`get pods --token=${token}`);
+    expect(before.stderr).toContain('User "oidc:ann" cannot list resource "pods"');
+    await host.ok('create clusterrolebinding dev --clusterrole=view --group=oidc:dev');
+    expect(await host.ok(`auth can-i list pods --token=${token}`)).toBe('yes\n');
+    const review = { apiVersion: 'authentication.k8s.io/v1', kind: 'TokenReview', spec: { token } };
+    const answer = await host.ok(`create --raw ${REVIEWS} -f -`, JSON.stringify(review));
+    expect(JSON.parse(answer)).toMatchObject({
+      status: { authenticated: true, user: { username: 'oidc:ann' } },
+    });
+  });
+
+  it('is no token when another signed it', async () => {
+    const [head, , signature] = (await issuer.token({ sub: 'ann' })).split('.');
+    const body = Buffer.from(JSON.stringify({ iss: issuer.url, aud: 'dhow', sub: 'eve' }));
+    const forged = `${head}.${body.toString('base64url')}.${signature}`;
+    const { stderr } = await host.kubectl(`auth whoami --token=${forged}`);
+    expect(stderr).toContain('must be logged in to the server');
   });
 });

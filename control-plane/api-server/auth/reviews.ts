@@ -7,6 +7,7 @@ import { fieldsAt, isFields, listAt, textAt, type Fields } from '../kinds/mutabl
 import { readValue } from '../rest/body';
 import type { Authorizer } from './authorizer';
 import { attributesIn, problemsOfAccess } from './review-spec';
+import type { OidcAuthenticator } from './oidc';
 import { ISSUER, type ServiceAccountTokens } from './service-account-tokens';
 import { nodeNameOf, type User } from './user';
 
@@ -23,11 +24,16 @@ export const REVIEWS: readonly CreateOnlyResource[] = [
   review('authorization.k8s.io', 'SubjectAccessReview', 'subjectaccessreviews'),
 ];
 
+interface Authenticators {
+  readonly tokens: ServiceAccountTokens;
+  readonly oidc: OidcAuthenticator | undefined;
+}
+
 /** Answers who the caller is and what it may do; undefined for other requests. */
 export const serveReview = async (
   request: ApiRequest,
   authorizer: Authorizer,
-  tokens: ServiceAccountTokens,
+  authenticators: Authenticators,
 ): Promise<ApiResponse | undefined> => {
   const target = parseResourcePath(request.path);
   const asked = REVIEWS.find(
@@ -64,7 +70,7 @@ export const serveReview = async (
       ...(body['spec'] === undefined ? {} : { spec: body['spec'] }),
       status:
         kind === 'TokenReview'
-          ? await ownerOf(fieldsAt(body, 'spec'), tokens, request.signal)
+          ? await ownerOf(fieldsAt(body, 'spec'), authenticators, request.signal)
           : answer(kind, request.user, { spec: fieldsAt(body, 'spec'), namespace }, authorizer),
     },
     201,
@@ -102,14 +108,18 @@ const userInfo = ({ name, uid, groups, extra }: User): object => ({
 /** Whose token it is, as others ask who were given one. */
 const ownerOf = async (
   spec: Fields,
-  tokens: ServiceAccountTokens,
+  { tokens, oidc }: Authenticators,
   signal: AbortSignal,
 ): Promise<object> => {
   if (textAt(spec, 'token') === '')
     throw new ApiError('BadRequest', 'token is required for TokenReview in authentication');
   const given = listAt(spec, 'audiences').map(String);
   const audiences = given.length === 0 ? [ISSUER] : given;
-  const user = await tokens.userOf(textAt(spec, 'token'), audiences, signal);
+  const token = textAt(spec, 'token');
+  // Another issuer's tokens are for this API alone.
+  const other = audiences.includes(ISSUER) ? oidc : undefined;
+  const user =
+    (await tokens.userOf(token, audiences, signal)) ?? (await other?.userOf(token, signal));
   if (user === undefined) return { user: {}, error: 'invalid bearer token' };
   return { authenticated: true, user: userInfo(user), audiences };
 };
