@@ -13,6 +13,7 @@ import type {
   Namespace,
   Node,
   Pod,
+  PodDisruptionBudget,
   PriorityClass,
   ReplicaSet,
   ResourceQuota,
@@ -61,6 +62,12 @@ export const EVENTS = resource<Event>('', 'v1', 'Event', 'events');
 export const LEASES = resource<Lease>('coordination.k8s.io', 'v1', 'Lease', 'leases');
 export const REPLICA_SETS = resource<ReplicaSet>('apps', 'v1', 'ReplicaSet', 'replicasets');
 export const DEPLOYMENTS = resource<Deployment>('apps', 'v1', 'Deployment', 'deployments');
+export const POD_DISRUPTION_BUDGETS = resource<PodDisruptionBudget>(
+  'policy',
+  'v1',
+  'PodDisruptionBudget',
+  'poddisruptionbudgets',
+);
 export const PRIORITY_CLASSES = resource<PriorityClass>(
   'scheduling.k8s.io',
   'v1',

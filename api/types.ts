@@ -13,6 +13,7 @@ import type {
   RoleRef as RbacRoleRef,
   Subject as RbacSubject,
 } from 'kubernetes-types/rbac/v1';
+import type { PodDisruptionBudget as PolicyPodDisruptionBudget } from 'kubernetes-types/policy/v1';
 import type { PriorityClass as SchedulingPriorityClass } from 'kubernetes-types/scheduling/v1';
 import type * as core from 'kubernetes-types/core/v1';
 import type { Int64, INT64_FIELDS } from './int64';
@@ -72,6 +73,7 @@ export type Lease = Kind<CoordinationLease>;
 export type LimitRange = Kind<core.LimitRange>;
 export type ResourceQuota = Kind<core.ResourceQuota>;
 
+export type PodDisruptionBudget = Kind<PolicyPodDisruptionBudget>;
 export type PriorityClass = Kind<SchedulingPriorityClass>;
 export type Role = Kind<RbacRole>;
 export type ClusterRole = Kind<RbacClusterRole>;

@@ -16,7 +16,6 @@ const KINDS: readonly (readonly [kind: string, plural: string, ...shortNames: st
   ['CronJob', 'cronjobs', 'cj'],
   ['ReplicationController', 'replicationcontrollers', 'rc'],
   ['HorizontalPodAutoscaler', 'horizontalpodautoscalers', 'hpa'],
-  ['PodDisruptionBudget', 'poddisruptionbudgets', 'pdb'],
   ['PersistentVolume', 'persistentvolumes', 'pv'],
   ['PersistentVolumeClaim', 'persistentvolumeclaims', 'pvc'],
   ['StorageClass', 'storageclasses', 'sc'],

@@ -30,7 +30,7 @@ const ROOTS = {
   'api.coordination.v1': ['Lease'],
   'api.events.v1': ['Event'],
   'api.autoscaling.v1': ['Scale'],
-  'api.policy.v1': ['Eviction'],
+  'api.policy.v1': ['Eviction', 'PodDisruptionBudget'],
   'api.authentication.v1': ['SelfSubjectReview', 'TokenRequest', 'TokenReview'],
   'api.authorization.v1': [
     'SelfSubjectAccessReview',

@@ -9,6 +9,7 @@ import { LIMIT_RANGE_KIND } from './limit-range';
 import { NAMESPACE_KIND } from './namespace';
 import { NODE_KIND } from './node';
 import { POD_KIND } from './pod';
+import { POD_DISRUPTION_BUDGET_KIND } from './pod-disruption-budget';
 import { POD_EXPLANATION_KIND } from './pod-explanation';
 import { PRIORITY_CLASS_KIND } from './priority-class';
 import { REPLICA_SET_KIND } from './replica-set';
@@ -35,6 +36,7 @@ export const KINDS: readonly KindInfo[] = [
   LEASE_KIND,
   REPLICA_SET_KIND,
   DEPLOYMENT_KIND,
+  POD_DISRUPTION_BUDGET_KIND,
   PRIORITY_CLASS_KIND,
   ROLE_KIND,
   ROLE_BINDING_KIND,

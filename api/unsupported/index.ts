@@ -14,6 +14,7 @@ export const unsupportedInPod = (pod: PodIn): readonly string[] => [
 ];
 
 export { annotationsOfNamespace as unsupportedInNamespace } from './annotations';
+export { unsupportedInDisruptionBudget } from './declared';
 export {
   unsupportedInAccount,
   unsupportedInLease,

@@ -21,6 +21,7 @@ import {
 } from './metadata';
 import { validatePodAnnotations } from './pod-annotations';
 import { validatePodSpec } from './pod-spec';
+import { amountOf, notMoreThanAll, validateIntOrPercent } from './percents';
 import { validateProtections } from './protections';
 
 const RULES: MetadataRules = { isNamespaced: true, name: subdomainName };
@@ -240,27 +241,6 @@ const validateRollingUpdate = (
     ...(amountOf(maxUnavailable) === 0 && amountOf(maxSurge) === 0
       ? [invalid(at, maxUnavailable, 'may not be 0 when `maxSurge` is 0')]
       : []),
-    ...(typeof maxUnavailable === 'string' && amountOf(maxUnavailable) > 100
-      ? [invalid(at, maxUnavailable, 'must not be greater than 100%')]
-      : []),
+    ...notMoreThanAll(maxUnavailable, at),
   ];
-};
-
-const PERCENT = /^[0-9]+%$/;
-
-const amountOf = (value: number | string): number =>
-  typeof value === 'number' ? value : PERCENT.test(value) ? Number(value.slice(0, -1)) : NaN;
-
-const validateIntOrPercent = (value: number | string, field: string): readonly FieldError[] => {
-  if (typeof value === 'number') return nonNegative(field, value);
-  return PERCENT.test(value)
-    ? []
-    : [
-        invalid(
-          field,
-          value,
-          "a valid percent string must be a numeric string followed by an ending '%' " +
-            "(e.g. '1%',  or '93%', regex used for validation is '[0-9]+%')",
-        ),
-      ];
 };

@@ -57,6 +57,7 @@ const VIEW = [
     ],
     READ,
   ),
+  rule('policy', ['poddisruptionbudgets', 'poddisruptionbudgets/status'], READ),
   rule('coordination.k8s.io', ['leases'], READ),
   rule('scheduling.dhow.dev', ['schedulingdecisions', 'podexplanations'], READ),
 ];
@@ -68,6 +69,7 @@ const EDIT = [
   rule('', ['serviceaccounts'], ['impersonate', ...WRITE]),
   rule('', ['configmaps', 'events', 'pods'], WRITE),
   rule('apps', ['deployments', 'deployments/scale', 'replicasets', 'replicasets/scale'], WRITE),
+  rule('policy', ['poddisruptionbudgets'], WRITE),
   rule('coordination.k8s.io', ['leases'], WRITE),
 ];
 

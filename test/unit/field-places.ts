@@ -4,6 +4,7 @@ import {
   NAMESPACES,
   NODES,
   PODS,
+  POD_DISRUPTION_BUDGETS,
   PRIORITY_CLASSES,
   REPLICA_SETS,
   SECRETS,
@@ -79,6 +80,7 @@ const ELSEWHERE: Readonly<Record<string, readonly Home[]>> = {
       path: '',
     },
   ],
+  PodDisruptionBudget: [{ resource: POD_DISRUPTION_BUDGETS, base: named, path: '' }],
   PriorityClass: [
     { resource: PRIORITY_CLASSES, base: { ...named, preemptionPolicy: 'Never' }, path: '' },
   ],

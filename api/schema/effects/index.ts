@@ -1,6 +1,7 @@
 import { ACCESS_EFFECTS, REQUEST_EFFECTS } from './access';
 import { CLUSTER_EFFECTS } from './cluster';
 import { CONTAINER_EFFECTS } from './containers';
+import { DECLARED_EFFECTS } from './declared';
 import type { Effects } from './effect';
 import { LIMIT_EFFECTS } from './limits';
 import { METADATA_EFFECTS } from './metadata';
@@ -20,6 +21,7 @@ export const EFFECT_TABLES: readonly Effects[] = [
   WORKLOAD_EFFECTS,
   CLUSTER_EFFECTS,
   LIMIT_EFFECTS,
+  DECLARED_EFFECTS,
   ACCESS_EFFECTS,
   REQUEST_EFFECTS,
 ];

@@ -9,6 +9,7 @@ import { LIMIT_RANGE } from './limit-range';
 import { NAMESPACE } from './namespace';
 import { NODE } from './node';
 import { POD } from './pod';
+import { POD_DISRUPTION_BUDGET } from './pod-disruption-budget';
 import { POD_EXPLANATION } from './pod-explanation';
 import { PRIORITY_CLASS } from './priority-class';
 import { REPLICA_SET } from './replica-set';
@@ -32,6 +33,7 @@ export const STORED_KINDS: readonly ServedKind[] = [
   LEASE,
   REPLICA_SET,
   DEPLOYMENT,
+  POD_DISRUPTION_BUDGET,
   PRIORITY_CLASS,
   ROLE,
   ROLE_BINDING,

@@ -1,0 +1,17 @@
+import { POD_DISRUPTION_BUDGETS } from '../resources';
+import { unsupportedInDisruptionBudget } from '../unsupported';
+import {
+  validateDisruptionBudget,
+  validateDisruptionBudgetStatusUpdate,
+  validateDisruptionBudgetUpdate,
+} from '../validation/disruption-budget';
+import { defineKind } from './kind';
+
+export const POD_DISRUPTION_BUDGET_KIND = defineKind(POD_DISRUPTION_BUDGETS, {
+  shortNames: ['pdb'],
+  subresources: ['status'],
+  validateCreate: validateDisruptionBudget,
+  validateUpdate: validateDisruptionBudgetUpdate,
+  validateStatusUpdate: validateDisruptionBudgetStatusUpdate,
+  warnings: unsupportedInDisruptionBudget,
+});
