@@ -12,6 +12,8 @@ import type {
   MutatingWebhookConfiguration,
   Namespace,
   Node,
+  PersistentVolume,
+  PersistentVolumeClaim,
   Pod,
   PodDisruptionBudget,
   PriorityClass,
@@ -21,6 +23,7 @@ import type {
   RoleBinding,
   Secret,
   ServiceAccount,
+  StorageClass,
   ValidatingWebhookConfiguration,
 } from './types';
 
@@ -67,6 +70,26 @@ export const POD_DISRUPTION_BUDGETS = resource<PodDisruptionBudget>(
   'v1',
   'PodDisruptionBudget',
   'poddisruptionbudgets',
+);
+export const STORAGE_CLASSES = resource<StorageClass>(
+  'storage.k8s.io',
+  'v1',
+  'StorageClass',
+  'storageclasses',
+  false,
+);
+export const PERSISTENT_VOLUMES = resource<PersistentVolume>(
+  '',
+  'v1',
+  'PersistentVolume',
+  'persistentvolumes',
+  false,
+);
+export const PERSISTENT_VOLUME_CLAIMS = resource<PersistentVolumeClaim>(
+  '',
+  'v1',
+  'PersistentVolumeClaim',
+  'persistentvolumeclaims',
 );
 export const PRIORITY_CLASSES = resource<PriorityClass>(
   'scheduling.k8s.io',

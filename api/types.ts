@@ -15,6 +15,7 @@ import type {
 } from 'kubernetes-types/rbac/v1';
 import type { PodDisruptionBudget as PolicyPodDisruptionBudget } from 'kubernetes-types/policy/v1';
 import type { PriorityClass as SchedulingPriorityClass } from 'kubernetes-types/scheduling/v1';
+import type { StorageClass as StorageStorageClass } from 'kubernetes-types/storage/v1';
 import type * as core from 'kubernetes-types/core/v1';
 import type { Int64, INT64_FIELDS } from './int64';
 import type * as meta from 'kubernetes-types/meta/v1';
@@ -74,6 +75,9 @@ export type LimitRange = Kind<core.LimitRange>;
 export type ResourceQuota = Kind<core.ResourceQuota>;
 
 export type PodDisruptionBudget = Kind<PolicyPodDisruptionBudget>;
+export type StorageClass = Kind<StorageStorageClass>;
+export type PersistentVolume = Kind<core.PersistentVolume>;
+export type PersistentVolumeClaim = Kind<core.PersistentVolumeClaim>;
 export type PriorityClass = Kind<SchedulingPriorityClass>;
 export type Role = Kind<RbacRole>;
 export type ClusterRole = Kind<RbacClusterRole>;

@@ -25,6 +25,8 @@ const ROOTS = {
     'Binding',
     'LimitRange',
     'ResourceQuota',
+    'PersistentVolume',
+    'PersistentVolumeClaim',
   ],
   'api.apps.v1': ['Deployment', 'ReplicaSet'],
   'api.coordination.v1': ['Lease'],
@@ -39,6 +41,7 @@ const ROOTS = {
     'LocalSubjectAccessReview',
   ],
   'api.rbac.v1': ['Role', 'RoleBinding', 'ClusterRole', 'ClusterRoleBinding'],
+  'api.storage.v1': ['StorageClass'],
   'api.scheduling.v1': ['PriorityClass'],
   'apimachinery.pkg.apis.meta.v1': [
     'APIGroup',
@@ -59,6 +62,7 @@ const GROUPS = {
   authorization: 'authorization.k8s.io',
   rbac: 'rbac.authorization.k8s.io',
   scheduling: 'scheduling.k8s.io',
+  storage: 'storage.k8s.io',
 };
 const META = 'io.k8s.apimachinery.pkg.apis.meta.v1.';
 const SPECIAL = {

@@ -8,6 +8,8 @@ import { LEASE_KIND } from './lease';
 import { LIMIT_RANGE_KIND } from './limit-range';
 import { NAMESPACE_KIND } from './namespace';
 import { NODE_KIND } from './node';
+import { PERSISTENT_VOLUME_KIND } from './persistent-volume';
+import { PERSISTENT_VOLUME_CLAIM_KIND } from './persistent-volume-claim';
 import { POD_KIND } from './pod';
 import { POD_DISRUPTION_BUDGET_KIND } from './pod-disruption-budget';
 import { POD_EXPLANATION_KIND } from './pod-explanation';
@@ -19,6 +21,7 @@ import { ROLE_BINDING_KIND } from './role-binding';
 import { SCHEDULING_DECISION_KIND } from './scheduling-decision';
 import { SECRET_KIND } from './secret';
 import { SERVICE_ACCOUNT_KIND } from './service-account';
+import { STORAGE_CLASS_KIND } from './storage-class';
 
 export { defineKind, type KindInfo } from './kind';
 
@@ -37,6 +40,9 @@ export const KINDS: readonly KindInfo[] = [
   REPLICA_SET_KIND,
   DEPLOYMENT_KIND,
   POD_DISRUPTION_BUDGET_KIND,
+  STORAGE_CLASS_KIND,
+  PERSISTENT_VOLUME_KIND,
+  PERSISTENT_VOLUME_CLAIM_KIND,
   PRIORITY_CLASS_KIND,
   ROLE_KIND,
   ROLE_BINDING_KIND,

@@ -71,7 +71,9 @@ it('owns and patches its fields by that schema', () => {
 
 it('describes it to clients', () => {
   const served = [{ resource: WIDGETS, verbs: ['get', 'list', 'create'], subresources: [] }];
-  const { paths, components } = JSON.parse(openApiV3(groupVersionParts('example.com', 'v1', served)).json) as {
+  const { paths, components } = JSON.parse(
+    openApiV3(groupVersionParts('example.com', 'v1', served)).json,
+  ) as {
     readonly paths: Record<string, { readonly post: unknown }>;
     readonly components: { readonly schemas: Record<string, unknown> };
   };

@@ -4,17 +4,37 @@ import { presentIn, type Rules } from './words';
  * Kinds that are kept, and that nothing acts on yet: their authors are told what does not happen.
  */
 
-/** A sentence for each part of an object that says something, and is without effect. */
-const declared =
-  (why: string, ...parts: readonly string[]) =>
-  (object: object): readonly string[] => {
-    const rule = { why: `not acted on yet; ${why}`, when: isSaid };
-    const rules: Rules = Object.fromEntries(parts.map((part) => [part, rule]));
-    return presentIn(object, rules, '').map((text) => text.slice(1));
-  };
+/** A sentence for a part of an object that says something, and is without effect. */
+const declared = (part: string, why: string, isSaid: (value: unknown) => boolean = isFilled) => {
+  const rules: Rules = { [part]: { why: `not acted on yet; ${why}`, when: isSaid } };
+  return (object: object): readonly string[] =>
+    presentIn(object, rules, '').map((text) => text.slice(1));
+};
 
 /** What a body lacks may be there, and empty. */
-const isSaid = (value: unknown): boolean =>
-  typeof value !== 'object' || (value !== null && Object.keys(value).length > 0);
+const isFilled = (value: unknown): boolean =>
+  typeof value === 'object'
+    ? value !== null && Object.keys(value).length > 0
+    : value !== '' && value !== undefined;
 
-export const unsupportedInDisruptionBudget = declared('evictions do not look at it', 'spec');
+/** With more than defaults. */
+const has =
+  (field: string) =>
+  (value: unknown): boolean =>
+    typeof value === 'object' && value !== null && Object.hasOwn(value, field);
+
+export const unsupportedInDisruptionBudget = declared('spec', 'evictions do not look at it');
+
+export const unsupportedInStorageClass = declared('provisioner', 'no volume is made by it');
+
+export const unsupportedInVolumeOfCluster = declared(
+  'spec',
+  'no claim is bound to it',
+  has('accessModes'),
+);
+
+export const unsupportedInClaim = declared(
+  'spec',
+  'no volume is made for it or bound to it, and pods that use it will not start',
+  has('accessModes'),
+);

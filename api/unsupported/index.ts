@@ -14,7 +14,12 @@ export const unsupportedInPod = (pod: PodIn): readonly string[] => [
 ];
 
 export { annotationsOfNamespace as unsupportedInNamespace } from './annotations';
-export { unsupportedInDisruptionBudget } from './declared';
+export {
+  unsupportedInClaim,
+  unsupportedInDisruptionBudget,
+  unsupportedInStorageClass,
+  unsupportedInVolumeOfCluster,
+} from './declared';
 export {
   unsupportedInAccount,
   unsupportedInLease,

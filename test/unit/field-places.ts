@@ -3,12 +3,15 @@ import {
   LEASES,
   NAMESPACES,
   NODES,
+  PERSISTENT_VOLUME_CLAIMS,
+  PERSISTENT_VOLUMES,
   PODS,
   POD_DISRUPTION_BUDGETS,
   PRIORITY_CLASSES,
   REPLICA_SETS,
   SECRETS,
   SERVICE_ACCOUNTS,
+  STORAGE_CLASSES,
   type Resource,
 } from '../../api/resources';
 import type { WellKnown } from '../../api/schema/effects';
@@ -81,6 +84,9 @@ const ELSEWHERE: Readonly<Record<string, readonly Home[]>> = {
     },
   ],
   PodDisruptionBudget: [{ resource: POD_DISRUPTION_BUDGETS, base: named, path: '' }],
+  StorageClass: [{ resource: STORAGE_CLASSES, base: named, path: '' }],
+  PersistentVolume: [{ resource: PERSISTENT_VOLUMES, base: named, path: '' }],
+  PersistentVolumeClaim: [{ resource: PERSISTENT_VOLUME_CLAIMS, base: named, path: '' }],
   PriorityClass: [
     { resource: PRIORITY_CLASSES, base: { ...named, preemptionPolicy: 'Never' }, path: '' },
   ],

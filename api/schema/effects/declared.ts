@@ -1,4 +1,4 @@
-import { warned, type Effects } from './effect';
+import { all, kept, shown, warned, type Effects } from './effect';
 import { OBJECT, STATUS } from './metadata';
 
 const SELECTOR = { matchLabels: { app: 'web' } };
@@ -8,6 +8,41 @@ export const DECLARED_EFFECTS: Effects = {
   PodDisruptionBudget: {
     ...OBJECT,
     spec: warned({ minAvailable: 1, selector: SELECTOR }),
+    status: STATUS,
+  },
+  StorageClass: {
+    ...OBJECT,
+    metadata: shown(
+      'control-plane/api-server/admission/default-storage-class.test.ts: gives a claim without a class',
+    ),
+    provisioner: warned('example.com/disk'),
+    ...all(
+      [
+        'allowVolumeExpansion',
+        'allowedTopologies',
+        'mountOptions',
+        'parameters',
+        'reclaimPolicy',
+        'volumeBindingMode',
+      ],
+      kept('for the provisioner, which there is none of yet: that is warned of'),
+    ),
+  },
+  PersistentVolume: {
+    ...OBJECT,
+    spec: warned({
+      capacity: { storage: '1Gi' },
+      accessModes: ['ReadWriteOnce'],
+      hostPath: { path: '/tmp' },
+    }),
+    status: STATUS,
+  },
+  PersistentVolumeClaim: {
+    ...OBJECT,
+    spec: warned({
+      accessModes: ['ReadWriteOnce'],
+      resources: { requests: { storage: '1Gi' } },
+    }),
     status: STATUS,
   },
 };

@@ -1,6 +1,6 @@
 import { quantitiesOf, type Amounts } from '../../../api/amounts';
 import { claimProblems, containerDefaults, limitProblems } from '../../../api/limits';
-import { LIMIT_RANGES, PODS } from '../../../api/resources';
+import { LIMIT_RANGES, PERSISTENT_VOLUME_CLAIMS, PODS } from '../../../api/resources';
 import type { ApiObject, LimitRange, Pod } from '../../../api/types';
 import { fieldsAt, isFields, listAt, textAt, type Fields } from '../kinds/mutable';
 import type { AdmissionPlugin } from './admission-plugin';
@@ -90,8 +90,7 @@ const storageOf = (claim: ApiObject | undefined): Amounts =>
 
 /** Claims may grow: they are held to the limits again. */
 const isClaim = ({ kind: { resource }, subresource, operation, old }: AdmissionAttributes) =>
-  resource.group === '' &&
-  resource.plural === 'persistentvolumeclaims' &&
+  resource === PERSISTENT_VOLUME_CLAIMS &&
   subresource === '' &&
   (operation === 'CREATE' ||
     (operation === 'UPDATE' && old?.metadata.deletionTimestamp === undefined));

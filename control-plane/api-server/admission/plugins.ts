@@ -1,5 +1,6 @@
 import type { AdmissionPlugin } from './admission-plugin';
 import type { AdmissionReader } from './admission-reader';
+import { defaultStorageClass } from './default-storage-class';
 import { defaultTolerationSeconds } from './default-toleration-seconds';
 import { limitRanger } from './limit-ranger';
 import { namespaceLifecycle } from './namespace-lifecycle';
@@ -22,6 +23,7 @@ export const admissionPlugins = (
   podSecurity(reader),
   priority(reader),
   defaultTolerationSeconds(evictionSeconds),
+  defaultStorageClass(reader),
   runtimeClass,
   seenAtOnce(reader),
 ];

@@ -1,4 +1,9 @@
-import { LIMIT_RANGES, RESOURCE_QUOTAS } from '../../../api/resources';
+import {
+  LIMIT_RANGES,
+  qualifiedName,
+  RESOURCE_QUOTAS,
+  STORAGE_CLASSES,
+} from '../../../api/resources';
 import type { AdmissionPlugin } from './admission-plugin';
 import type { AdmissionReader } from './admission-reader';
 
@@ -14,9 +19,10 @@ export const seenAtOnce = (reader: AdmissionReader): AdmissionPlugin => ({
       ? undefined
       : {
           settle: async (outcome) => {
-            if (outcome !== 'refused') await reader.listFresh(resource.plural, namespace, signal);
+            if (outcome !== 'refused')
+              await reader.listFresh(qualifiedName(resource), namespace, signal);
           },
         },
 });
 
-const RULES: ReadonlySet<object> = new Set([LIMIT_RANGES, RESOURCE_QUOTAS]);
+const RULES: ReadonlySet<object> = new Set([LIMIT_RANGES, RESOURCE_QUOTAS, STORAGE_CLASSES]);

@@ -18,6 +18,7 @@ import { SCHEDULING_DECISION } from './scheduling-decision';
 import { SECRET } from './secret';
 import { serveKind, type ServedKind } from './served-kind';
 import { SERVICE_ACCOUNT } from './service-account';
+import { PERSISTENT_VOLUME, PERSISTENT_VOLUME_CLAIM, STORAGE_CLASS } from './storage';
 
 /** Every kind that is always kept in the store, each as its module has it. */
 export const STORED_KINDS: readonly ServedKind[] = [
@@ -34,6 +35,9 @@ export const STORED_KINDS: readonly ServedKind[] = [
   REPLICA_SET,
   DEPLOYMENT,
   POD_DISRUPTION_BUDGET,
+  STORAGE_CLASS,
+  PERSISTENT_VOLUME,
+  PERSISTENT_VOLUME_CLAIM,
   PRIORITY_CLASS,
   ROLE,
   ROLE_BINDING,

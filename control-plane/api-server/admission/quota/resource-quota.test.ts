@@ -214,6 +214,37 @@ it.each([
   );
 });
 
+it('counts claims, all and by class, and what they grow by', async () => {
+  const gold = 'gold.storageclass.storage.k8s.io';
+  await quota({
+    ...{ persistentvolumeclaims: '2', 'requests.storage': '5Gi' },
+    ...{ [`${gold}/persistentvolumeclaims`]: '1', [`${gold}/requests.storage`]: '3Gi' },
+  });
+  const path = `${CORE}/persistentvolumeclaims`;
+  const claim = (name: string, storageClassName: string, storage: string) =>
+    server.request('POST', path, {
+      ...{ apiVersion: 'v1', kind: 'PersistentVolumeClaim', metadata: { name } },
+      spec: {
+        ...{ accessModes: ['ReadWriteOnce'], storageClassName },
+        resources: { requests: { storage } },
+      },
+    });
+  expect((await claim('a', 'gold', '2Gi')).status).toBe(201);
+  expect((await claim('b', 'gold', '1Gi')).json.message).toContain(
+    `requested: ${gold}/persistentvolumeclaims=1, used: ${gold}/persistentvolumeclaims=1`,
+  );
+  expect((await claim('b', 'iron', '4Gi')).json.message).toContain(
+    'requested: requests.storage=4Gi, used: requests.storage=2Gi, limited: requests.storage=5Gi',
+  );
+  expect((await claim('b', 'iron', '2Gi')).status).toBe(201);
+  await server.request('PATCH', `${path}/a/status`, { status: { phase: 'Bound' } }, MERGE);
+  const grow = (storage: string) =>
+    server.request('PATCH', `${path}/a`, { spec: { resources: { requests: { storage } } } }, MERGE);
+  expect((await grow('4Gi')).json.message).toContain('exceeded quota: q');
+  expect((await grow('3Gi')).status).toBe(200);
+  expect((await used())['requests.storage']).toBe('5Gi');
+});
+
 describe('beside many writers', () => {
   it.each([1, 2, 3])('fills quotas exactly, by %i servers at once', async (serverCount) => {
     while (servers.length < serverCount) servers.push(await startTestServer({ store }));

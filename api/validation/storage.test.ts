@@ -1,0 +1,105 @@
+import {
+  PERSISTENT_VOLUME_CLAIMS,
+  PERSISTENT_VOLUMES,
+  STORAGE_CLASSES,
+  type Resource,
+} from '../resources';
+import { refusal } from '../testing';
+
+const named = { metadata: { name: 'a' } };
+const CLAIM = { accessModes: ['ReadWriteOnce'], resources: { requests: { storage: '1Gi' } } };
+const VOLUME = {
+  ...{ accessModes: ['ReadWriteOnce'], capacity: { storage: '1Gi' } },
+  hostPath: { path: '/a' },
+};
+
+it.each<[string, Resource, object, readonly string[]]>([
+  ['a claim', PERSISTENT_VOLUME_CLAIMS, { spec: CLAIM }, []],
+  [
+    'an empty claim',
+    PERSISTENT_VOLUME_CLAIMS,
+    { spec: {} },
+    [
+      'spec.accessModes: Required value: at least 1 access mode is required',
+      'spec.resources[storage]: Required value',
+    ],
+  ],
+  [
+    'a claim on nothing, in all ways',
+    PERSISTENT_VOLUME_CLAIMS,
+    {
+      spec: {
+        accessModes: ['ReadWriteOncePod', 'Write'],
+        resources: { requests: { storage: '0' } },
+        ...{ storageClassName: 'A', volumeMode: 'Tape' },
+      },
+    },
+    [
+      'spec.accessModes: Unsupported value: "Write": supported values: "ReadOnlyMany", "ReadWriteMany", "ReadWriteOnce", "ReadWriteOncePod"',
+      'spec.accessModes: Forbidden: may not use ReadWriteOncePod with other access modes',
+      'spec.resources[storage]: Invalid value: "0": must be greater than zero',
+      expect.stringContaining('spec.storageClassName: Invalid value: "A"'),
+      'spec.volumeMode: Unsupported value: "Tape": supported values: "Block", "Filesystem"',
+    ] as string[],
+  ],
+  ['a volume', PERSISTENT_VOLUMES, { spec: VOLUME }, []],
+  [
+    'an empty volume',
+    PERSISTENT_VOLUMES,
+    { spec: {} },
+    [
+      'spec.accessModes: Required value: at least 1 access mode is required',
+      'spec.capacity: Required value',
+      'spec.capacity: Unsupported value: {}: supported values: "storage"',
+      'spec: Required value: must specify a volume type',
+    ],
+  ],
+  [
+    'a volume of two sorts',
+    PERSISTENT_VOLUMES,
+    { spec: { ...VOLUME, nfs: { server: 's', path: '/' } } },
+    ['spec.nfs: Forbidden: may not specify more than 1 volume type'],
+  ],
+  ['a class', STORAGE_CLASSES, { provisioner: 'kubernetes.io/no-provisioner' }, []],
+  [
+    'a class of nobody',
+    STORAGE_CLASSES,
+    { reclaimPolicy: 'Recycle' },
+    [
+      'provisioner: Required value',
+      'reclaimPolicy: Unsupported value: "Recycle": supported values: "Delete", "Retain"',
+    ],
+  ],
+])('judges %s', (_what, resource, body, expected) => {
+  expect(refusal(resource, { ...named, ...body })).toEqual(expected);
+});
+
+const IMMUTABLE =
+  'spec: Forbidden: spec is immutable after creation except resources.requests and volumeAttributesClassName for bound claims';
+const sized = (storage: string) => ({ ...CLAIM, resources: { requests: { storage } } });
+const bound = { status: { phase: 'Bound' } };
+
+it.each<[string, object, object, readonly string[]]>([
+  ['gets its volume', {}, { ...CLAIM, volumeName: 'v' }, []],
+  ['changes its class', {}, { ...CLAIM, storageClassName: 'b' }, [IMMUTABLE]],
+  ['grows before it is bound', {}, sized('2Gi'), [IMMUTABLE]],
+  ['grows', bound, sized('2Gi'), []],
+  [
+    'shrinks',
+    bound,
+    sized('1Mi'),
+    ['spec.resources.requests.storage: Forbidden: field can not be less than previous value'],
+  ],
+])('judges a claim that %s', (_what, more, spec, expected) => {
+  const old = { ...named, ...more, spec: CLAIM };
+  expect(refusal(PERSISTENT_VOLUME_CLAIMS, { ...named, ...more, spec }, old)).toEqual(expected);
+});
+
+it('keeps what a class is', () => {
+  const old = { ...named, provisioner: 'a.example/b' };
+  const next = { ...old, provisioner: 'a.example/c', volumeBindingMode: 'WaitForFirstConsumer' };
+  expect(refusal(STORAGE_CLASSES, next, old)).toEqual([
+    'provisioner: Forbidden: updates to provisioner are forbidden.',
+    'volumeBindingMode: Invalid value: "WaitForFirstConsumer": field is immutable',
+  ]);
+});

@@ -1,0 +1,233 @@
+import { jsonEqual } from '../json-value';
+import { compareQuantities, parseQuantity } from '../quantity';
+import type { PersistentVolume, PersistentVolumeClaim, StorageClass } from '../types';
+import { validateLabelSelector } from './affinity';
+import {
+  forbidden,
+  immutable,
+  invalid,
+  invalidFor,
+  notSupported,
+  required,
+  tooLong,
+  type FieldError,
+} from './field-error';
+import {
+  subdomainName,
+  validateMetadata,
+  validateMetadataUpdate,
+  type MetadataRules,
+} from './metadata';
+import { dns1123SubdomainProblems, qualifiedNameProblems } from './names';
+
+const CLUSTER: MetadataRules = { isNamespaced: false, name: subdomainName };
+const NAMESPACED: MetadataRules = { isNamespaced: true, name: subdomainName };
+
+const PARAMETERS_MAX = 512;
+const PARAMETER_BYTES_MAX = 256 * 1024;
+const ACCESS_MODES = ['ReadOnlyMany', 'ReadWriteMany', 'ReadWriteOnce', 'ReadWriteOncePod'];
+
+export const validateStorageClass = (storage: StorageClass): readonly FieldError[] => [
+  ...validateMetadata(storage, CLUSTER),
+  ...validateProvisioner(storage),
+  ...validateParameters(storage.parameters ?? {}),
+  ...oneOf('reclaimPolicy', storage.reclaimPolicy, ['Delete', 'Retain']),
+  ...(storage.volumeBindingMode === undefined ? [required('volumeBindingMode')] : []),
+  ...oneOf('volumeBindingMode', storage.volumeBindingMode, ['Immediate', 'WaitForFirstConsumer']),
+];
+
+export const validateStorageClassUpdate = (
+  storage: StorageClass,
+  old: StorageClass,
+): readonly FieldError[] => [
+  ...validateMetadataUpdate(storage, old, CLUSTER),
+  ...(['parameters', 'provisioner', 'reclaimPolicy'] as const)
+    .filter((field) => !jsonEqual(storage[field], old[field]))
+    .map((field) => forbidden(field, `updates to ${field} are forbidden.`)),
+  ...(storage.volumeBindingMode === old.volumeBindingMode
+    ? []
+    : [immutable('volumeBindingMode', storage.volumeBindingMode)]),
+];
+
+/** A body may lack it. */
+const validateProvisioner = ({
+  provisioner: name = '',
+}: Partial<StorageClass>): readonly FieldError[] =>
+  name === ''
+    ? [required('provisioner')]
+    : invalidFor('provisioner', name, qualifiedNameProblems(name.toLowerCase()));
+
+const validateParameters = (
+  parameters: Readonly<Record<string, string>>,
+): readonly FieldError[] => {
+  const entries = Object.entries(parameters);
+  const bytes = entries.reduce(
+    (sum, [key, value]) => sum + Buffer.byteLength(key) + Buffer.byteLength(value),
+    0,
+  );
+  return [
+    ...(entries.length > PARAMETERS_MAX ? [tooLong('parameters', PARAMETERS_MAX)] : []),
+    ...(Object.hasOwn(parameters, '')
+      ? [invalid('parameters', '', 'field can not be empty.')]
+      : []),
+    ...(bytes > PARAMETER_BYTES_MAX ? [tooLong('parameters', PARAMETER_BYTES_MAX)] : []),
+  ];
+};
+
+export const validateVolume = (volume: PersistentVolume): readonly FieldError[] => [
+  ...validateMetadata(volume, CLUSTER),
+  ...validateVolumeSpec(volume.spec ?? {}),
+];
+
+export const validateVolumeUpdate = (
+  volume: PersistentVolume,
+  old: PersistentVolume,
+): readonly FieldError[] => [
+  ...validateMetadataUpdate(volume, old, CLUSTER),
+  ...validateVolumeSpec(volume.spec ?? {}),
+  ...(jsonEqual(sourcesOf(volume.spec ?? {}), sourcesOf(old.spec ?? {}))
+    ? []
+    : [
+        forbidden(
+          'spec.persistentvolumesource',
+          'spec.persistentvolumesource is immutable after creation',
+        ),
+      ]),
+  ...(volume.spec?.volumeMode === old.spec?.volumeMode
+    ? []
+    : [immutable('spec.volumeMode', volume.spec?.volumeMode)]),
+];
+
+export const validateVolumeStatusUpdate = (
+  volume: PersistentVolume,
+  old: PersistentVolume,
+): readonly FieldError[] => validateMetadataUpdate(volume, old, CLUSTER);
+
+type VolumeSpec = NonNullable<PersistentVolume['spec']>;
+
+/** All that is no source is named here: sources are many, and there must be one. */
+const NO_SOURCES: ReadonlySet<string> = new Set([
+  ...['accessModes', 'capacity', 'claimRef', 'mountOptions', 'nodeAffinity'],
+  ...['persistentVolumeReclaimPolicy', 'storageClassName', 'volumeAttributesClassName'],
+  'volumeMode',
+]);
+
+const sourcesOf = (spec: VolumeSpec): Readonly<Record<string, unknown>> =>
+  Object.fromEntries(Object.entries(spec).filter(([name]) => !NO_SOURCES.has(name)));
+
+const validateVolumeSpec = (spec: VolumeSpec): readonly FieldError[] => {
+  const { capacity = {}, storageClassName = '', volumeMode } = spec;
+  const [first, ...others] = Object.keys(sourcesOf(spec));
+  const names = Object.keys(capacity);
+  return [
+    ...validateAccessModes(spec.accessModes ?? []),
+    ...(names.length === 0 ? [required('spec.capacity')] : []),
+    ...(names.length > 1 || !names.includes('storage')
+      ? [notSupported('spec.capacity', capacity, ['storage'])]
+      : []),
+    ...Object.entries(capacity).flatMap(([name, text]) =>
+      validatePositive(text, `spec.capacity[${name}]`),
+    ),
+    ...oneOf('spec.persistentVolumeReclaimPolicy', spec.persistentVolumeReclaimPolicy, [
+      ...['Delete', 'Recycle', 'Retain'],
+    ]),
+    ...(first === undefined ? [required('spec', 'must specify a volume type')] : []),
+    ...others.map((name) => forbidden(`spec.${name}`, 'may not specify more than 1 volume type')),
+    ...validateClassName(storageClassName),
+    ...oneOf('spec.volumeMode', volumeMode, MODES),
+  ];
+};
+
+export const validateClaim = (claim: PersistentVolumeClaim): readonly FieldError[] => [
+  ...validateMetadata(claim, NAMESPACED),
+  ...validateClaimSpec(claim.spec ?? {}),
+];
+
+export const validateClaimUpdate = (
+  claim: PersistentVolumeClaim,
+  old: PersistentVolumeClaim,
+): readonly FieldError[] => [
+  ...validateMetadataUpdate(claim, old, NAMESPACED),
+  ...validateClaimSpec(claim.spec ?? {}),
+  ...validateClaimChange(claim, old),
+];
+
+export const validateClaimStatusUpdate = (
+  claim: PersistentVolumeClaim,
+  old: PersistentVolumeClaim,
+): readonly FieldError[] => validateMetadataUpdate(claim, old, NAMESPACED);
+
+type ClaimSpec = NonNullable<PersistentVolumeClaim['spec']>;
+
+const MODES = ['Block', 'Filesystem'];
+
+const validateClaimSpec = (spec: ClaimSpec): readonly FieldError[] => {
+  const { selector, resources, storageClassName = '', volumeMode } = spec;
+  const storage = resources?.requests?.['storage'];
+  return [
+    ...(selector === undefined ? [] : validateLabelSelector(selector, 'spec.selector')),
+    ...validateAccessModes(spec.accessModes ?? []),
+    ...(storage === undefined
+      ? [required('spec.resources[storage]')]
+      : validatePositive(storage, 'spec.resources[storage]')),
+    ...validateClassName(storageClassName),
+    ...oneOf('spec.volumeMode', volumeMode, MODES),
+  ];
+};
+
+/** Once it is there it may grow, if it is bound, and get the volume that it waited for. */
+const validateClaimChange = (
+  claim: PersistentVolumeClaim,
+  old: PersistentVolumeClaim,
+): readonly FieldError[] => {
+  const isBound = old.status?.phase === 'Bound';
+  const [now, before] = [claim.spec ?? {}, old.spec ?? {}];
+  const kept: ClaimSpec = {
+    ...now,
+    ...((before.volumeName ?? '') === '' ? { volumeName: before.volumeName ?? '' } : {}),
+    ...(isBound && before.resources !== undefined ? { resources: before.resources } : {}),
+  };
+  const [asked, had] = [now, before].map(
+    ({ resources }) => resources?.requests?.['storage'] ?? '0',
+  );
+  return [
+    ...(jsonEqual(kept, { ...before, volumeName: before.volumeName ?? '' })
+      ? []
+      : [
+          forbidden(
+            'spec',
+            'spec is immutable after creation except resources.requests and ' +
+              'volumeAttributesClassName for bound claims',
+          ),
+        ]),
+    ...(isBound && compareQuantities(parseQuantity(asked ?? '0'), parseQuantity(had ?? '0')) < 0
+      ? [forbidden('spec.resources.requests.storage', 'field can not be less than previous value')]
+      : []),
+  ];
+};
+
+const validateAccessModes = (modes: readonly string[]): readonly FieldError[] => {
+  const field = 'spec.accessModes';
+  return [
+    ...(modes.length === 0 ? [required(field, 'at least 1 access mode is required')] : []),
+    ...modes
+      .filter((mode) => !ACCESS_MODES.includes(mode))
+      .map((mode) => notSupported(field, mode, ACCESS_MODES)),
+    ...(modes.length > 1 && modes.includes('ReadWriteOncePod')
+      ? [forbidden(field, 'may not use ReadWriteOncePod with other access modes')]
+      : []),
+  ];
+};
+
+const validatePositive = (text: string, field: string): readonly FieldError[] =>
+  parseQuantity(text).nanos > 0n ? [] : [invalid(field, text, 'must be greater than zero')];
+
+const validateClassName = (name: string): readonly FieldError[] =>
+  name === '' ? [] : invalidFor('spec.storageClassName', name, dns1123SubdomainProblems(name));
+
+const oneOf = (
+  field: string,
+  value: string | undefined,
+  supported: readonly string[],
+): readonly FieldError[] =>
+  value === undefined || supported.includes(value) ? [] : [notSupported(field, value, supported)];
