@@ -22,7 +22,6 @@ const KINDS: readonly (readonly [kind: string, plural: string, ...shortNames: st
   ['RuntimeClass', 'runtimeclasses'],
   ['PodTemplate', 'podtemplates'],
   ['CustomResourceDefinition', 'customresourcedefinitions', 'crd', 'crds'],
-  ['APIService', 'apiservices'],
   ['MutatingWebhookConfiguration', 'mutatingwebhookconfigurations'],
   ['ValidatingWebhookConfiguration', 'validatingwebhookconfigurations'],
   ['ValidatingAdmissionPolicy', 'validatingadmissionpolicies'],

@@ -38,6 +38,7 @@ import {
   type TlsMaterial,
 } from './http/https-listener';
 import { InProcessClient } from './in-process-client';
+import { apiServiceKind, LocalApiServices } from './kinds/api-service';
 import { KindRegistry } from './kinds/kind-registry';
 import { storeNameOf } from './kinds/served-kind';
 import { metricsResponse } from './metrics/metrics';
@@ -126,6 +127,7 @@ export const createApiServer = (deps: ApiServerDeps): ApiServer => {
   const { random, nodeConnections: nodes, registry, log } = deps;
   const budget = deps.budget ?? DEFAULT_BUDGET;
   const kinds = new KindRegistry(deps.virtualResources);
+  kinds.add(apiServiceKind(new LocalApiServices(kinds, reviewsOf(deps), deps.clock.now())));
   const authorizer = new Authorizer(cachedRoles(deps.caches), cachedPods(deps.caches));
   const service = createObjectService({
     ...deps,

@@ -130,6 +130,14 @@ describe('OpenAPI', () => {
   });
 });
 
+it('lists who answers for each group version: the server itself', async () => {
+  expect(await host.ok('get apiservices v1.apps')).toMatch(
+    /^NAME +SERVICE +AVAILABLE +AGE\nv1\.apps +Local +True +\d+s\n$/,
+  );
+  const { stderr } = await host.kubectl('delete apiservice v1.apps');
+  expect(stderr).toContain('it passes no requests on to others');
+});
+
 /** As a client that takes gzip, and says so. */
 const raw = (path: string, headers: Readonly<Record<string, string>>) =>
   new Promise<{ readonly headers: Record<string, unknown>; readonly body: Buffer }>(

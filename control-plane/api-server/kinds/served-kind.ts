@@ -31,6 +31,8 @@ export interface Strategy {
 export interface ServedKind extends KindInfo {
   readonly strategy: Strategy;
   readonly printer: Printer;
+  /** What is told to who would write what only the server does. */
+  readonly whyReadOnly?: string;
   /** Served by its owner instead of the store. */
   readonly virtual?: VirtualResource;
 }

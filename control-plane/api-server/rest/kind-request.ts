@@ -69,8 +69,9 @@ export const readPatch = async (
 export const warningsOf = ({ warnings }: WriteContext): ApiResponse['headers'] =>
   warningHeaders(warnings);
 
-export const notAllowed = (): ApiError =>
+export const notAllowed = (why?: string): ApiError =>
   new ApiError(
     'MethodNotAllowed',
-    'the server does not allow this method on the requested resource',
+    'the server does not allow this method on the requested resource' +
+      (why === undefined ? '' : `: ${why}`),
   );

@@ -183,11 +183,11 @@ export class RestApi {
 }
 
 const allowed = (
-  { verbs }: ServedKind,
+  { verbs, whyReadOnly }: ServedKind,
   verb: string,
   work: () => Promise<ApiResponse>,
 ): Promise<ApiResponse> => {
-  if (!verbs.includes(verb)) throw notAllowed();
+  if (!verbs.includes(verb)) throw notAllowed(whyReadOnly);
   return work();
 };
 
