@@ -22,6 +22,7 @@ import type {
   Role,
   RoleBinding,
   Secret,
+  Service,
   ServiceAccount,
   StorageClass,
   ValidatingWebhookConfiguration,
@@ -71,6 +72,7 @@ export const POD_DISRUPTION_BUDGETS = resource<PodDisruptionBudget>(
   'PodDisruptionBudget',
   'poddisruptionbudgets',
 );
+export const SERVICES = resource<Service>('', 'v1', 'Service', 'services');
 export const STORAGE_CLASSES = resource<StorageClass>(
   'storage.k8s.io',
   'v1',

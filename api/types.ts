@@ -75,6 +75,7 @@ export type LimitRange = Kind<core.LimitRange>;
 export type ResourceQuota = Kind<core.ResourceQuota>;
 
 export type PodDisruptionBudget = Kind<PolicyPodDisruptionBudget>;
+export type Service = Kind<core.Service>;
 export type StorageClass = Kind<StorageStorageClass>;
 export type PersistentVolume = Kind<core.PersistentVolume>;
 export type PersistentVolumeClaim = Kind<core.PersistentVolumeClaim>;

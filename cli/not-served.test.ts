@@ -11,9 +11,9 @@ describe('what Dhow does not serve yet', () => {
   );
 
   it.each([
-    ['svc', 'Service'],
-    ['services', 'Service'],
-    ['Service', 'Service'],
+    ['ep', 'Endpoints'],
+    ['endpoints', 'Endpoints'],
+    ['Endpoints', 'Endpoints'],
     ['statefulsets.apps', 'StatefulSet'],
     ['widgets', undefined],
     ['', undefined],

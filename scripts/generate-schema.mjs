@@ -27,6 +27,7 @@ const ROOTS = {
     'ResourceQuota',
     'PersistentVolume',
     'PersistentVolumeClaim',
+    'Service',
   ],
   'api.apps.v1': ['Deployment', 'ReplicaSet'],
   'api.coordination.v1': ['Lease'],

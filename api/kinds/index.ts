@@ -20,6 +20,7 @@ import { ROLE_KIND } from './role';
 import { ROLE_BINDING_KIND } from './role-binding';
 import { SCHEDULING_DECISION_KIND } from './scheduling-decision';
 import { SECRET_KIND } from './secret';
+import { SERVICE_KIND } from './service';
 import { SERVICE_ACCOUNT_KIND } from './service-account';
 import { STORAGE_CLASS_KIND } from './storage-class';
 
@@ -40,6 +41,7 @@ export const KINDS: readonly KindInfo[] = [
   REPLICA_SET_KIND,
   DEPLOYMENT_KIND,
   POD_DISRUPTION_BUDGET_KIND,
+  SERVICE_KIND,
   STORAGE_CLASS_KIND,
   PERSISTENT_VOLUME_KIND,
   PERSISTENT_VOLUME_CLAIM_KIND,

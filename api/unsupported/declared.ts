@@ -38,3 +38,9 @@ export const unsupportedInClaim = declared(
   'no volume is made for it or bound to it, and pods that use it will not start',
   has('accessModes'),
 );
+
+export const unsupportedInService = declared(
+  'spec',
+  'it gets no address and no name, and nobody is reached by it',
+  (spec) => has('ports')(spec) || has('externalName')(spec) || has('selector')(spec),
+);

@@ -17,6 +17,7 @@ export { annotationsOfNamespace as unsupportedInNamespace } from './annotations'
 export {
   unsupportedInClaim,
   unsupportedInDisruptionBudget,
+  unsupportedInService,
   unsupportedInStorageClass,
   unsupportedInVolumeOfCluster,
 } from './declared';

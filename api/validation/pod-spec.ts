@@ -157,7 +157,7 @@ const validateHostAliases = (spec: PodSpec, field: string): readonly FieldError[
     ),
   ]);
 
-const validateIp = (address: string | undefined, field: string): readonly FieldError[] =>
+export const validateIp = (address: string | undefined, field: string): readonly FieldError[] =>
   isIP(address ?? '') > 0
     ? []
     : [

@@ -11,6 +11,7 @@ import {
   REPLICA_SETS,
   SECRETS,
   SERVICE_ACCOUNTS,
+  SERVICES,
   STORAGE_CLASSES,
   type Resource,
 } from '../../api/resources';
@@ -84,6 +85,7 @@ const ELSEWHERE: Readonly<Record<string, readonly Home[]>> = {
     },
   ],
   PodDisruptionBudget: [{ resource: POD_DISRUPTION_BUDGETS, base: named, path: '' }],
+  Service: [{ resource: SERVICES, base: named, path: '' }],
   StorageClass: [{ resource: STORAGE_CLASSES, base: named, path: '' }],
   PersistentVolume: [{ resource: PERSISTENT_VOLUMES, base: named, path: '' }],
   PersistentVolumeClaim: [{ resource: PERSISTENT_VOLUME_CLAIMS, base: named, path: '' }],

@@ -10,6 +10,11 @@ export const DECLARED_EFFECTS: Effects = {
     spec: warned({ minAvailable: 1, selector: SELECTOR }),
     status: STATUS,
   },
+  Service: {
+    ...OBJECT,
+    spec: warned({ ports: [{ port: 80 }] }, { type: 'ExternalName', externalName: 'a.example' }),
+    status: STATUS,
+  },
   StorageClass: {
     ...OBJECT,
     metadata: shown(

@@ -17,6 +17,7 @@ import { RESOURCE_QUOTA } from './resource-quota';
 import { SCHEDULING_DECISION } from './scheduling-decision';
 import { SECRET } from './secret';
 import { serveKind, type ServedKind } from './served-kind';
+import { SERVICE } from './service';
 import { SERVICE_ACCOUNT } from './service-account';
 import { PERSISTENT_VOLUME, PERSISTENT_VOLUME_CLAIM, STORAGE_CLASS } from './storage';
 
@@ -35,6 +36,7 @@ export const STORED_KINDS: readonly ServedKind[] = [
   REPLICA_SET,
   DEPLOYMENT,
   POD_DISRUPTION_BUDGET,
+  SERVICE,
   STORAGE_CLASS,
   PERSISTENT_VOLUME,
   PERSISTENT_VOLUME_CLAIM,

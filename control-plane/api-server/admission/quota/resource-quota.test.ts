@@ -245,6 +245,30 @@ it('counts claims, all and by class, and what they grow by', async () => {
   expect((await used())['requests.storage']).toBe('5Gi');
 });
 
+it('counts services by what they take of the outside', async () => {
+  await quota({ services: '4', 'services.nodeports': '3', 'services.loadbalancers': '1' });
+  const path = `${CORE}/services`;
+  const make = (name: string, spec: object) =>
+    server.request('POST', path, {
+      ...{ apiVersion: 'v1', kind: 'Service', metadata: { name } },
+      spec: { ports: [{ port: 80 }], ...spec },
+    });
+  expect((await make('a', {})).status).toBe(201);
+  expect((await make('b', { type: 'LoadBalancer' })).status).toBe(201);
+  expect((await make('c', { type: 'LoadBalancer' })).json.message).toContain(
+    'requested: services.loadbalancers=1, used: services.loadbalancers=1',
+  );
+  const three = [1, 2, 3].map((port) => ({ name: `p${port}`, port }));
+  expect((await make('c', { type: 'NodePort', ports: three })).json.message).toContain(
+    'requested: services.nodeports=3, used: services.nodeports=1, limited: services.nodeports=3',
+  );
+  const outside = { spec: { type: 'NodePort' } };
+  expect((await server.request('PATCH', `${path}/a`, outside, MERGE)).status).toBe(200);
+  expect(await used()).toEqual({
+    ...{ services: '2', 'services.nodeports': '2', 'services.loadbalancers': '1' },
+  });
+});
+
 describe('beside many writers', () => {
   it.each([1, 2, 3])('fills quotas exactly, by %i servers at once', async (serverCount) => {
     while (servers.length < serverCount) servers.push(await startTestServer({ store }));

@@ -1,0 +1,24 @@
+import { defaultService } from '../defaults/service';
+import { SERVICES } from '../resources';
+import { unsupportedInService } from '../unsupported';
+import {
+  validateService,
+  validateServiceStatusUpdate,
+  validateServiceUpdate,
+} from '../validation/service';
+import { defineKind } from './kind';
+
+export const SERVICE_KIND = defineKind(SERVICES, {
+  shortNames: ['svc'],
+  categories: ['all'],
+  subresources: ['status'],
+  fields: {
+    'spec.clusterIP': ({ spec }) => spec?.clusterIP ?? '',
+    'spec.type': ({ spec }) => spec?.type ?? '',
+  },
+  applyDefaults: defaultService,
+  validateCreate: validateService,
+  validateUpdate: validateServiceUpdate,
+  validateStatusUpdate: validateServiceStatusUpdate,
+  warnings: unsupportedInService,
+});

@@ -1,0 +1,59 @@
+import { SERVICE_KIND } from '../../../api/kinds/service';
+import { formatLabelSelector } from '../../../api/selectors';
+import type { ApiObject } from '../../../api/types';
+import { AGE, NAME, orNone, printer, text, wide } from '../printing/columns';
+import { fieldsAt, listAt, numberAt, textAt } from './mutable';
+import { serveKind, WITH_SPEC, type Strategy } from './served-kind';
+
+const STRATEGY: Strategy = {
+  ...WITH_SPEC,
+  hasGeneration: false,
+  prepareCreate: (service) => {
+    service.status = { loadBalancer: {} };
+  },
+};
+
+/** Where it is reached from outside, as far as anybody has said so. */
+const outside = (service: ApiObject): string => {
+  const given = listAt(service, 'spec', 'externalIPs').map(String);
+  switch (textAt(service, 'spec', 'type')) {
+    case 'ExternalName':
+      return textAt(service, 'spec', 'externalName');
+    case 'LoadBalancer': {
+      const balanced = listAt(service, 'status', 'loadBalancer', 'ingress')
+        .map((each) => textAt(each, 'ip') || textAt(each, 'hostname'))
+        .filter((each) => each !== '');
+      const all = [...balanced, ...given];
+      return all.length === 0 ? '<pending>' : all.join(',');
+    }
+    default:
+      return orNone(given.join(','));
+  }
+};
+
+const ports = (service: ApiObject): string =>
+  orNone(
+    listAt(service, 'spec', 'ports')
+      .map((port) => {
+        const nodePort = numberAt(port, 'nodePort');
+        const outer = nodePort === 0 ? '' : `:${nodePort}`;
+        return `${numberAt(port, 'port')}${outer}/${textAt(port, 'protocol')}`;
+      })
+      .join(','),
+  );
+
+const PRINTER = printer(
+  NAME,
+  text('Type', (service) => textAt(service, 'spec', 'type')),
+  text('Cluster-IP', (service) => orNone(textAt(service, 'spec', 'clusterIP'))),
+  text('External-IP', outside),
+  text('Port(s)', ports),
+  AGE,
+  wide('Selector', (service) =>
+    formatLabelSelector({
+      matchLabels: fieldsAt(service, 'spec', 'selector') as Record<string, string>,
+    }),
+  ),
+);
+
+export const SERVICE = serveKind(SERVICE_KIND, { strategy: STRATEGY, printer: PRINTER });
