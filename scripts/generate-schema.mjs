@@ -44,6 +44,10 @@ const ROOTS = {
   'api.rbac.v1': ['Role', 'RoleBinding', 'ClusterRole', 'ClusterRoleBinding'],
   'api.storage.v1': ['StorageClass'],
   'api.scheduling.v1': ['PriorityClass'],
+  'api.admissionregistration.v1': [
+    'MutatingWebhookConfiguration',
+    'ValidatingWebhookConfiguration',
+  ],
   'apimachinery.pkg.apis.meta.v1': [
     'APIGroup',
     'APIGroupList',
@@ -64,6 +68,7 @@ const GROUPS = {
   rbac: 'rbac.authorization.k8s.io',
   scheduling: 'scheduling.k8s.io',
   storage: 'storage.k8s.io',
+  admissionregistration: 'admissionregistration.k8s.io',
 };
 const META = 'io.k8s.apimachinery.pkg.apis.meta.v1.';
 const SPECIAL = {

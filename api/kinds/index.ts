@@ -6,6 +6,7 @@ import { EVENT_KIND } from './event';
 import type { KindInfo } from './kind';
 import { LEASE_KIND } from './lease';
 import { LIMIT_RANGE_KIND } from './limit-range';
+import { MUTATING_WEBHOOK_CONFIGURATION_KIND } from './mutating-webhook-configuration';
 import { NAMESPACE_KIND } from './namespace';
 import { NODE_KIND } from './node';
 import { PERSISTENT_VOLUME_KIND } from './persistent-volume';
@@ -23,6 +24,7 @@ import { SECRET_KIND } from './secret';
 import { SERVICE_KIND } from './service';
 import { SERVICE_ACCOUNT_KIND } from './service-account';
 import { STORAGE_CLASS_KIND } from './storage-class';
+import { VALIDATING_WEBHOOK_CONFIGURATION_KIND } from './validating-webhook-configuration';
 
 export { defineKind, type KindInfo } from './kind';
 
@@ -50,6 +52,8 @@ export const KINDS: readonly KindInfo[] = [
   ROLE_BINDING_KIND,
   CLUSTER_ROLE_KIND,
   CLUSTER_ROLE_BINDING_KIND,
+  MUTATING_WEBHOOK_CONFIGURATION_KIND,
+  VALIDATING_WEBHOOK_CONFIGURATION_KIND,
   SCHEDULING_DECISION_KIND,
   POD_EXPLANATION_KIND,
 ];

@@ -28,3 +28,4 @@ export {
   unsupportedInPriorityClass,
   unsupportedInSecret,
 } from './kinds';
+export { unsupportedInWebhooks } from './webhooks';

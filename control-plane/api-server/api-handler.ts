@@ -15,6 +15,8 @@ import { serveDiscovery } from './discovery/discovery-api';
 import type { Discovery } from './discovery/discovery';
 import { serveCheck, servePublic, type HealthDeps } from './discovery/health';
 import { statusResponse, toApiError, type ApiRequest, type ApiResponse } from './http/exchange';
+import type { Yielding } from './http/aside';
+import type { HeldPlace } from './http/fair-places';
 import type { InFlightLimit } from './http/in-flight';
 import { parseResourcePath, type ResourceTarget } from './http/request-target';
 import { checkProtocol, type ExecGateway, type UpgradingConnection } from './pods/exec';
@@ -114,7 +116,8 @@ export class ApiHandler {
   private async placedAnswer(request: ApiRequest): Promise<ApiResponse> {
     const target = parseResourcePath(request.path);
     using place = await this.place(request, target);
-    const response = await this.identifiedAnswer(request, target);
+    const placed = place === undefined ? request : { ...request, place };
+    const response = await this.identifiedAnswer(placed, target);
     place?.passOn(response);
     return response;
   }
@@ -185,11 +188,11 @@ const firstOf = async (
 };
 
 /** A place among the requests that are served: kept until the answer is made, or a large one is sent. */
-class Place implements Disposable {
+class Place implements Yielding, Disposable {
   private isPassedOn = false;
 
   constructor(
-    private readonly held: Disposable,
+    private readonly held: HeldPlace,
     private readonly signal: AbortSignal,
   ) {}
 
@@ -200,6 +203,10 @@ class Place implements Disposable {
     if (isSmall || this.signal.aborted) return;
     this.isPassedOn = true;
     onAbort(this.signal, () => this.held[Symbol.dispose]());
+  }
+
+  aside<T>(work: () => Promise<T>): Promise<T> {
+    return this.held.aside(work);
   }
 
   [Symbol.dispose](): void {

@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { ApiError } from '../../api/errors';
 import { isNodeKey } from '../../api/node-identity';
 import type { ApiClient } from '../../client/api-client';
 import type { NodeConnections } from '../../client/node-connections';
@@ -16,6 +17,7 @@ import type { Store } from '../store/store';
 import type { WatchCaches } from '../store/watch-cache';
 import type { AdmissionPlugin } from './admission/admission-plugin';
 import type { Auditor } from './audit/auditor';
+import { WebhookMetrics, type WebhookCalls } from './admission/webhooks';
 import { ApiHandler } from './api-handler';
 import { Authorizer } from './auth/authorizer';
 import { cachedRoles } from './auth/cached-roles';
@@ -54,6 +56,7 @@ import {
 import { RestApi } from './rest/rest-api';
 import { RoundPacer } from '../../lib/async/round-pacer';
 import { WatchLimit } from './rest/watch-limit';
+import { WebhookClient, type ResolveService } from './webhook-client';
 import { ensureSystemObjects } from './system-objects';
 
 export interface ApiServerDeps {
@@ -74,6 +77,10 @@ export interface ApiServerDeps {
   readonly certificates?: () => Readonly<Record<string, CertificateLife>>;
   /** How long pods stay on a node that is gone, unless they say otherwise. Default 300 s. */
   readonly evictionSeconds?: number;
+  /** Asks webhooks. Default: by HTTPS. */
+  readonly webhookCalls?: WebhookCalls;
+  /** Where a service is to be reached. Default: there are none. */
+  readonly resolveService?: ResolveService;
   /** Rules of other rooms: asked after this room's own. Default: none. */
   readonly admissionPlugins?: readonly AdmissionPlugin[];
   /** Writes down who does what. Default: nobody does. */
@@ -129,12 +136,9 @@ export const createApiServer = (deps: ApiServerDeps): ApiServer => {
   const kinds = new KindRegistry(deps.virtualResources);
   kinds.add(apiServiceKind(new LocalApiServices(kinds, reviewsOf(deps), deps.clock.now())));
   const authorizer = new Authorizer(cachedRoles(deps.caches), cachedPods(deps.caches));
-  const service = createObjectService({
-    ...deps,
-    kinds,
-    authorizer,
-    snapshotBytes: budget.snapshotBytes,
-  });
+  const webhooks = webhooksFor(deps);
+  const { snapshotBytes } = budget;
+  const service = createObjectService({ ...deps, kinds, authorizer, webhooks, snapshotBytes });
   const client = new InProcessClient(service);
   const metrics = new RequestMetrics();
   const background = new TaskGroup();
@@ -153,7 +157,7 @@ export const createApiServer = (deps: ApiServerDeps): ApiServer => {
     takesAnonymous: deps.anonymousAuth ?? false,
     ...(deps.auditor === undefined ? {} : { auditor: deps.auditor }),
     ...(deps.oidc === undefined ? {} : { oidc: deps.oidc }),
-    scrape: () => metricsResponse(metrics, kinds, deps),
+    scrape: () => metricsResponse(metrics, kinds, { ...deps, webhooks: webhooks.metrics }),
     activities: deps.activities ?? new Activities(),
     inFlight: new InFlightLimit(deps.clock),
     rest: new RestApi({ service, nodes, random, heavyLane, watchLimit, watchPacer }),
@@ -189,6 +193,7 @@ export const createApiServer = (deps: ApiServerDeps): ApiServer => {
       stopping.abort();
       await listener[Symbol.asyncDispose]();
       await background[Symbol.asyncDispose]();
+      webhooks.client[Symbol.dispose]();
     },
   };
 };
@@ -210,6 +215,16 @@ const besidesObjects = (deps: ApiServerDeps, parts: Parts, kinds: KindRegistry) 
       (request: ApiRequest) => openApi.serve(request),
     ],
   };
+};
+
+const webhooksFor = ({ clock, webhookCalls, resolveService = noServices }: ApiServerDeps) => {
+  const client = new WebhookClient({ clock, resolveService });
+  return { client, calls: webhookCalls ?? client, metrics: new WebhookMetrics() };
+};
+
+/** In upstream's words. */
+const noServices: ResolveService = async (_namespace, name) => {
+  throw new ApiError('NotFound', `service ${JSON.stringify(name)} not found`);
 };
 
 /** Caches of all that is stored, and no more of what is not. */

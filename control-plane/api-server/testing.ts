@@ -9,6 +9,7 @@ import { MemoryStore } from '../store/memory-store';
 import { createWatchCaches } from '../store/watch-caches';
 import type { AdmissionPlugin } from './admission/admission-plugin';
 import type { Auditor } from './audit/auditor';
+import type { WebhookCalls } from './admission/webhooks';
 import { createApiServer, type ApiServer } from './api-server';
 import { AUTHENTICATED, MASTERS, type User } from './auth/user';
 import { ensureSystemObjects } from './system-objects';
@@ -55,6 +56,7 @@ export interface TestServerOptions {
   readonly admissionPlugins?: readonly AdmissionPlugin[];
   readonly anonymousAuth?: boolean;
   readonly auditor?: Auditor;
+  readonly webhookCalls?: WebhookCalls;
 }
 
 export const startTestServer = async ({
@@ -65,6 +67,7 @@ export const startTestServer = async ({
   admissionPlugins = [],
   anonymousAuth = false,
   auditor,
+  webhookCalls,
 }: TestServerOptions = {}): Promise<TestServer> => {
   const clock = new ManualClock(Date.UTC(2026, 0, 1));
   const caches = createWatchCaches({ store, clock, log: silentLog });
@@ -78,6 +81,7 @@ export const startTestServer = async ({
     anonymousAuth,
     ...(auditor === undefined ? {} : { auditor }),
     ...(placements === undefined ? {} : { placements }),
+    ...(webhookCalls === undefined ? {} : { webhookCalls }),
     clock,
     random: seededRandom(1),
     log: silentLog,

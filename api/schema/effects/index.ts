@@ -7,6 +7,7 @@ import { LIMIT_EFFECTS } from './limits';
 import { METADATA_EFFECTS } from './metadata';
 import { POD_EFFECTS } from './pods';
 import { VOLUME_EFFECTS } from './volumes';
+import { WEBHOOK_EFFECTS } from './webhooks';
 import { WORKLOAD_EFFECTS } from './workloads';
 
 export type { Effects, FieldEffect } from './effect';
@@ -24,6 +25,7 @@ export const EFFECT_TABLES: readonly Effects[] = [
   DECLARED_EFFECTS,
   ACCESS_EFFECTS,
   REQUEST_EFFECTS,
+  WEBHOOK_EFFECTS,
 ];
 
 /**

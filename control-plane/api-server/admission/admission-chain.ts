@@ -11,10 +11,27 @@ export class AdmissionChain {
 
   /** Has anything changed the object? Then it needs its defaults again. @throws ApiError */
   async admit(asked: AdmissionAttributes, signal: AbortSignal): Promise<boolean> {
+    const isChanged = await this.round(asked, false, signal);
+    const isAnotherNeeded = this.plugins.some((plugin) => plugin.needsAnotherRound?.(asked));
+    if (!isAnotherNeeded) return isChanged;
+    await this.round(asked, true, signal);
+    return true;
+  }
+
+  private async round(
+    asked: AdmissionAttributes,
+    isAgain: boolean,
+    signal: AbortSignal,
+  ): Promise<boolean> {
     let isChanged = false;
-    for (const plugin of this.plugins)
-      if (plugin.admit !== undefined && plugin.handles(asked))
-        isChanged = (await plugin.admit(asked, signal)) || isChanged;
+    for (const plugin of this.plugins) {
+      if (plugin.admit === undefined || !plugin.handles(asked)) continue;
+      const isChangedNow =
+        isAgain && plugin.readmit !== undefined
+          ? await plugin.readmit(asked, signal)
+          : await plugin.admit(asked, signal);
+      isChanged ||= isChangedNow;
+    }
     return isChanged;
   }
 

@@ -12,6 +12,10 @@ export interface AdmissionPlugin {
    * @throws ApiError to refuse
    */
   admit?(asked: AdmissionAttributes, signal: AbortSignal): boolean | Promise<boolean>;
+  /** Has code of somebody else changed the object? Then all plugins admit it once more. */
+  needsAnotherRound?(asked: AdmissionAttributes): boolean;
+  /** In place of `admit` in that round. Default: `admit`. */
+  readmit?(asked: AdmissionAttributes, signal: AbortSignal): boolean | Promise<boolean>;
   /** After validation: looks at what is to be stored. @throws ApiError to refuse */
   validate?(asked: AdmissionAttributes, signal: AbortSignal): void | Promise<void>;
   /**

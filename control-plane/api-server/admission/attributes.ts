@@ -4,6 +4,7 @@ import type { WriteGuard } from '../../store/store';
 import type { User } from '../auth/user';
 import type { Fields, MutableObject } from '../kinds/mutable';
 import type { ServedKind } from '../kinds/served-kind';
+import type { Aside, Yielding } from '../http/aside';
 import type { WriteContext } from '../objects/write-context';
 
 export type AdmissionOperation = 'CREATE' | 'UPDATE' | 'DELETE' | 'CONNECT';
@@ -31,6 +32,13 @@ export interface AdmissionAttributes {
   readonly isDryRun: boolean;
   /** An answer before was given too late: caches have been behind. */
   readonly isAgain: boolean;
+  /** `CreateOptions` and the like, as the request has them. */
+  readonly options?: Readonly<Fields>;
+  /**
+   * Waits for others without keeping what the request holds and others wait for. Absent where it
+   * holds nothing.
+   */
+  readonly aside?: Aside;
   /** Collects what the author should hear though nothing is refused. */
   readonly warnings: string[];
   /** Set by a plugin: what must still be as it saw it when a new object is stored. */
@@ -42,9 +50,20 @@ export const askedIn = ({
   permit,
   isDryRun,
   warnings,
-}: WriteContext): Pick<AdmissionAttributes, 'user' | 'isDryRun' | 'isAgain' | 'warnings'> => ({
+  options,
+  place,
+  pace,
+}: WriteContext): Pick<
+  AdmissionAttributes,
+  'user' | 'isDryRun' | 'isAgain' | 'warnings' | 'options' | 'aside'
+> => ({
   ...{ user: permit.user, isDryRun, isAgain: false, warnings },
+  ...(options === undefined ? {} : { options }),
+  aside: (work) => asideOf(place, () => asideOf(pace, work)),
 });
+
+const asideOf = <T>(held: Yielding | undefined, work: () => Promise<T>): Promise<T> =>
+  held === undefined ? work() : held.aside(work);
 
 /** For a plugin that handles only what has an object. */
 export const objectOf = ({ object, operation }: AdmissionAttributes): MutableObject => {

@@ -10,11 +10,17 @@ import { priority } from './priority';
 import { runtimeClass } from './runtime-class';
 import { seenAtOnce } from './seen-at-once';
 import { serviceAccount } from './service-account';
+import {
+  mutatingAdmissionWebhook,
+  validatingAdmissionWebhook,
+  type WebhooksDeps,
+} from './webhooks';
 
 /** In the order that upstream recommends (AllOrderedPlugins). */
 export const admissionPlugins = (
   reader: AdmissionReader,
   evictionSeconds: number,
+  webhooks: WebhooksDeps,
 ): readonly AdmissionPlugin[] => [
   namespaceLifecycle(reader),
   limitRanger(reader),
@@ -25,5 +31,7 @@ export const admissionPlugins = (
   defaultTolerationSeconds(evictionSeconds),
   defaultStorageClass(reader),
   runtimeClass,
+  mutatingAdmissionWebhook(webhooks),
+  validatingAdmissionWebhook(webhooks),
   seenAtOnce(reader),
 ];

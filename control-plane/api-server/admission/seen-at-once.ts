@@ -1,14 +1,16 @@
 import {
   LIMIT_RANGES,
+  MUTATING_WEBHOOKS,
   qualifiedName,
   RESOURCE_QUOTAS,
   STORAGE_CLASSES,
+  VALIDATING_WEBHOOKS,
 } from '../../../api/resources';
 import type { AdmissionPlugin } from './admission-plugin';
 import type { AdmissionReader } from './admission-reader';
 
 /**
- * What is said of all else in a namespace holds from the moment that its author has the answer: not
+ * What is said of all else, in a namespace or everywhere, holds from the moment that its author has the answer: not
  * only once the cache, by which it is applied, has come so far.
  */
 export const seenAtOnce = (reader: AdmissionReader): AdmissionPlugin => ({
@@ -25,4 +27,7 @@ export const seenAtOnce = (reader: AdmissionReader): AdmissionPlugin => ({
         },
 });
 
-const RULES: ReadonlySet<object> = new Set([LIMIT_RANGES, RESOURCE_QUOTAS, STORAGE_CLASSES]);
+const RULES: ReadonlySet<object> = new Set([
+  ...[LIMIT_RANGES, RESOURCE_QUOTAS, STORAGE_CLASSES],
+  ...[MUTATING_WEBHOOKS, VALIDATING_WEBHOOKS],
+]);

@@ -1,4 +1,5 @@
 import { ApiError, type Status } from '../../../api/errors';
+import type { Yielding } from './aside';
 import type { User } from '../auth/user';
 import { stringifyJson } from '../../../lib/json';
 
@@ -15,6 +16,8 @@ export interface ApiRequest {
   body(): Promise<Buffer>;
   /** Called once it is known who asks, whoever they act for. */
   noteIdentified?(user: User): void;
+  /** Its place among the requests that are served. */
+  readonly place?: Yielding;
   /** Aborts when the caller goes away or the server stops. */
   readonly signal: AbortSignal;
 }

@@ -2,6 +2,7 @@ import { onAbort } from '../../../lib/async/on-abort';
 import { timedController } from '../../../lib/async/timed-controller';
 import { ApiError } from '../../../api/errors';
 import type { Clock } from '../../../lib/clock';
+import type { Yielding } from './aside';
 import { Holdings } from './holdings';
 
 /** Who wants a place. */
@@ -25,6 +26,7 @@ export interface InFlightCaller {
  */
 export class FairPlaces {
   private readonly held = new Holdings();
+  private readonly aside = new Holdings();
   /** In the order of their first's coming. */
   private readonly queues = new Map<string, Queue>();
   private waitingCount = 0;
@@ -35,7 +37,7 @@ export class FairPlaces {
   ) {}
 
   /** A place until it is disposed of. @throws TooManyRequests; ServiceUnavailable when its caller goes */
-  async enter(caller: InFlightCaller, signal: AbortSignal): Promise<Disposable> {
+  async enter(caller: InFlightCaller, signal: AbortSignal): Promise<HeldPlace> {
     const wanted = wantedBy(caller, this.max);
     const isFirst = !this.queues.has(wanted.queue) && !this.isBehindOthers(wanted);
     if (!isFirst || !this.fits(wanted)) await this.turnOf(wanted, signal);
@@ -48,16 +50,37 @@ export class FairPlaces {
     return next !== undefined && (next[0].isUrgent || !isUrgent);
   }
 
-  private placeOf({ holder, seats }: Wanted): Disposable {
-    let isHeld = true;
+  private placeOf({ holder, seats }: Wanted): HeldPlace {
+    let [isHeld, isGivenBack] = [true, false];
     return {
+      aside: async (work) => {
+        if (!isHeld || !this.mayStepAside(holder)) return work();
+        isHeld = false;
+        this.aside.add(holder, 1);
+        this.held.add(holder, -seats);
+        this.startNext();
+        try {
+          return await work();
+        } finally {
+          this.aside.add(holder, -1);
+          // What was served already does not wait again: for a while there are more than there should be.
+          if (!isGivenBack) this.held.add(holder, seats);
+          isHeld = !isGivenBack;
+        }
+      },
       [Symbol.dispose]: () => {
+        isGivenBack = true;
         if (!isHeld) return;
         isHeld = false;
         this.held.add(holder, -seats);
         this.startNext();
       },
     };
+  }
+
+  /** Beyond so many, who waits for others keeps the place meanwhile: the sum stays bounded. */
+  private mayStepAside(holder: string): boolean {
+    return this.aside.total < ASIDE_MAX && this.aside.of(holder) < ASIDE_MAX * SHARE;
   }
 
   private fits(wanted: Wanted): boolean {
@@ -135,6 +158,9 @@ export class FairPlaces {
   }
 }
 
+/** One request's place: its own until it is disposed of, for others while it waits for somebody. */
+export interface HeldPlace extends Yielding, Disposable {}
+
 interface Wanted {
   readonly sharer: string | undefined;
   readonly isUrgent: boolean;
@@ -169,6 +195,8 @@ export const tooManyRequests = (): ApiError =>
 export const EVERYTHING = '';
 export const SHARE = 0.5;
 const URGENT_PLACES = 100;
+/** Requests that wait for webhooks and hold no place meanwhile. */
+const ASIDE_MAX = 200;
 /** Of one sharer. A waiting request keeps a connection, and no body. */
 const WAITING_MAX = 50;
 const WAITING_TOTAL_MAX = 1000;

@@ -1,7 +1,8 @@
 import { ApiError } from '../../../api/errors';
+import type { Yielding } from './aside';
 
 /** How a request that may turn out heavy keeps out of the others' way. Dispose of it at the end. */
-export interface Pace extends Disposable {
+export interface Pace extends Yielding, Disposable {
   /**
    * Tells how many bytes are to be worked on next. Beyond `HEAVY_BYTES` the request waits here for its
    * turn among the heavy ones. @throws TooManyRequests
@@ -32,11 +33,23 @@ export class HeavyLane {
       pause: async () => {
         if (this.holder === pace) await new Promise((resolve) => setImmediate(resolve));
       },
+      aside: (work) => (this.holder === pace ? this.aside(pace, sharer, work) : work()),
       [Symbol.dispose]: () => {
         if (this.holder === pace) this.leave();
       },
     };
     return pace;
+  }
+
+  /** What was let in once is let in again, after those who wait. */
+  private async aside<T>(pace: Pace, sharer: string, work: () => Promise<T>): Promise<T> {
+    this.leave();
+    try {
+      return await work();
+    } finally {
+      if (this.holder === undefined) this.holder = pace;
+      else await this.wait(pace, sharer);
+    }
   }
 
   private async enter(pace: Pace, sharer: string, signal: AbortSignal): Promise<void> {
@@ -56,6 +69,11 @@ export class HeavyLane {
       throw new ApiError('TooManyRequests', 'too many large requests, please try again later', {
         details: { retryAfterSeconds: 1 },
       });
+    return this.wait(pace, sharer);
+  }
+
+  private wait(pace: Pace, sharer: string): Promise<void> {
+    const own = this.waiting.get(sharer) ?? [];
     this.waitingCount++;
     this.waiting.set(sharer, own);
     return new Promise((start) => own.push({ pace, start }));

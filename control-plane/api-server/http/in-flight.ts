@@ -1,5 +1,12 @@
 import type { Clock } from '../../../lib/clock';
-import { EVERYTHING, FairPlaces, SHARE, tooManyRequests, type InFlightCaller } from './fair-places';
+import {
+  EVERYTHING,
+  FairPlaces,
+  SHARE,
+  tooManyRequests,
+  type HeldPlace,
+  type InFlightCaller,
+} from './fair-places';
 import { Holdings } from './holdings';
 
 export type InFlightClass = 'readonly' | 'mutating';
@@ -23,7 +30,7 @@ export class InFlightLimit {
     requestClass: InFlightClass,
     caller: InFlightCaller,
     signal: AbortSignal,
-  ): Promise<Disposable> {
+  ): Promise<HeldPlace> {
     return this.places[requestClass].enter(caller, signal);
   }
 }

@@ -17,6 +17,17 @@ export type MutableObject = {
 export const copyOf = (object: ApiObject): MutableObject =>
   cloneJson(object) as unknown as MutableObject;
 
+/** Makes `object` what `next` is, for those who hold it. */
+export const become = (object: MutableObject, next: MutableObject): void => {
+  if (object === next) return;
+  for (const field of Object.keys(object)) Reflect.deleteProperty(object, field);
+  for (const [field, value] of Object.entries(next))
+    Object.defineProperty(object, field, { ...PLAIN, value });
+};
+
+/** A member of any name, `__proto__` too. */
+const PLAIN = { configurable: true, enumerable: true, writable: true };
+
 export const isFields = (value: unknown): value is Fields =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 

@@ -20,6 +20,10 @@ import { serveKind, type ServedKind } from './served-kind';
 import { SERVICE } from './service';
 import { SERVICE_ACCOUNT } from './service-account';
 import { PERSISTENT_VOLUME, PERSISTENT_VOLUME_CLAIM, STORAGE_CLASS } from './storage';
+import {
+  MUTATING_WEBHOOK_CONFIGURATION,
+  VALIDATING_WEBHOOK_CONFIGURATION,
+} from './webhook-configuration';
 
 /** Every kind that is always kept in the store, each as its module has it. */
 export const STORED_KINDS: readonly ServedKind[] = [
@@ -45,6 +49,8 @@ export const STORED_KINDS: readonly ServedKind[] = [
   ROLE_BINDING,
   CLUSTER_ROLE,
   CLUSTER_ROLE_BINDING,
+  MUTATING_WEBHOOK_CONFIGURATION,
+  VALIDATING_WEBHOOK_CONFIGURATION,
 ];
 
 /** A read-only kind whose owner answers. */

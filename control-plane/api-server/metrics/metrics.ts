@@ -4,11 +4,13 @@ import type { KindRegistry } from '../kinds/kind-registry';
 import { storeNameOf } from '../kinds/served-kind';
 import type { CertificateLife } from '../../../lib/certificate-life';
 import type { LagHistogram } from '../../../lib/event-loop-monitor';
+import type { WebhookMetrics } from '../admission/webhooks';
 import { histogram, metric, type RequestMetrics } from './request-metrics';
 
 /** What is measured beside requests. */
 interface Measured {
   readonly caches: WatchCaches;
+  readonly webhooks: Pick<WebhookMetrics, 'lines'>;
   readonly lag?: () => LagHistogram;
   readonly certificates?: () => Readonly<Record<string, CertificateLife>>;
   readonly objectFaults?: { series(): readonly (readonly [labels: string, value: number])[] };
@@ -18,7 +20,7 @@ interface Measured {
 export const metricsResponse = (
   requests: RequestMetrics,
   kinds: KindRegistry,
-  { caches, lag, objectFaults, certificates }: Measured,
+  { caches, webhooks, lag, objectFaults, certificates }: Measured,
 ): ApiResponse => {
   const { user, system } = process.cpuUsage();
   const lines = [
@@ -39,6 +41,7 @@ export const metricsResponse = (
           'How late the event loop ran what was due.',
           lag(),
         )),
+    ...webhooks.lines(),
     ...metric(
       'dhow_object_faults_total',
       'counter',

@@ -2,15 +2,26 @@ import { generateKeyPair } from 'node:crypto';
 import { promisify } from 'node:util';
 import type { ApiObject } from '../../../api/types';
 import type { Clock } from '../../../lib/clock';
+import type { Log } from '../../../lib/log';
 import type { Random } from '../../../lib/random';
 import type { Store } from '../../store/store';
 import type { WatchCache, WatchCaches } from '../../store/watch-cache';
 import { AdmissionChain } from '../admission/admission-chain';
 import type { AdmissionPlugin } from '../admission/admission-plugin';
 import type { AdmissionReader } from '../admission/admission-reader';
+import { RequestMatcher } from '../admission/matching';
 import { admissionPlugins } from '../admission/plugins';
 import { resourceQuota } from '../admission/quota/resource-quota';
 import { storedQuotas } from '../admission/quota/stored-quotas';
+import {
+  HookCaller,
+  mutatingHooks,
+  relabel,
+  validatingHooks,
+  type WebhookCalls,
+  type WebhookMetrics,
+  type WebhooksDeps,
+} from '../admission/webhooks';
 import type { Authorizer } from '../auth/authorizer';
 import { ServiceAccountTokens } from '../auth/service-account-tokens';
 import type { KindRegistry } from '../kinds/kind-registry';
@@ -45,6 +56,9 @@ export interface ObjectServiceDeps {
   readonly serviceAccountKey?: () => Promise<string>;
   /** How long a pod stays on a node that is gone, unless it says otherwise. Default 300 s. */
   readonly evictionSeconds?: number;
+  /** Asks the webhooks that configurations name. */
+  readonly webhooks: { readonly calls: WebhookCalls; readonly metrics: WebhookMetrics };
+  readonly log: Log;
   /** Rules of other rooms: asked after this room's own. Default: none. */
   readonly admissionPlugins?: readonly AdmissionPlugin[];
 }
@@ -55,7 +69,7 @@ export const createObjectService = (deps: ObjectServiceDeps): ObjectService => {
   const found = admissionReader(deps);
   const store = new AuthorizedStore(deps.store);
   const admission = new AdmissionChain([
-    ...admissionPlugins(found, deps.evictionSeconds ?? 300),
+    ...admissionPlugins(found, deps.evictionSeconds ?? 300, webhooksOf(deps, found)),
     ...(deps.admissionPlugins ?? []),
     // The last of all: nothing is taken for what another would still refuse.
     resourceQuota({
@@ -78,6 +92,17 @@ export const createObjectService = (deps: ObjectServiceDeps): ObjectService => {
       clock,
     }),
     clock,
+  };
+};
+
+const webhooksOf = (deps: ObjectServiceDeps, reader: AdmissionReader): WebhooksDeps => {
+  const { caches, kinds, clock, log, webhooks } = deps;
+  return {
+    mutating: mutatingHooks(caches),
+    validating: validatingHooks(caches),
+    matcher: new RequestMatcher({ reader, kinds }),
+    caller: new HookCaller({ ...webhooks, clock, log }),
+    convert: relabel,
   };
 };
 

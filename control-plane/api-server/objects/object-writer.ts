@@ -9,7 +9,7 @@ import type { AdmissionChain } from '../admission/admission-chain';
 import { askedIn, type AdmissionAttributes } from '../admission/attributes';
 import type { Authorizer } from '../auth/authorizer';
 import { checkGrant } from '../auth/grants';
-import { copyOf, type MutableObject } from '../kinds/mutable';
+import { become, copyOf, type MutableObject } from '../kinds/mutable';
 import type { ServedKind } from '../kinds/served-kind';
 import { keyOf, type AuthorizedStore } from './authorized-store';
 import { checkFinalizers, isRemovable } from './deletion-rules';
@@ -152,28 +152,33 @@ export class ObjectWriter {
     let isNewest = cached === undefined;
     for (let attempt = 0; ; attempt++) {
       const verdict = await this.attempt(work, current, isNewest, attempt);
-      if (verdict !== undefined && (verdict.isWritten || isNewest)) return verdict.value;
+      const isRefused = verdict instanceof ApiError;
+      if (!isRefused && (verdict.isWritten || isNewest)) return verdict.value;
       const judged = current.resourceVersion;
       current = await this.newest(kind, name, signal);
-      if (verdict !== undefined && current.resourceVersion === judged) return verdict.value;
+      if (current.resourceVersion === judged) {
+        if (!isRefused) return verdict.value;
+        // It was judged on the newest state: to judge it again may take long, and says the same.
+        if (!(verdict instanceof LostRaceError)) throw verdict;
+      }
       isNewest = true;
     }
   }
 
-  /** Undefined when it is worth another try from the newest state. */
+  /** The refusal when it is worth another try from the newest state. */
   private async attempt<T>(
     work: (current: StoredObject) => Promise<Verdict<T>>,
     current: StoredObject,
     isNewest: boolean,
     attempt: number,
-  ): Promise<Verdict<T> | undefined> {
+  ): Promise<Verdict<T> | ApiError> {
     try {
       return await work(current);
     } catch (error) {
       if (!(error instanceof ApiError) || isOfStore(error)) throw error;
       const lostRace = error instanceof LostRaceError && attempt < MAX_UPDATE_ATTEMPTS;
       if (isNewest && !lostRace) throw error;
-      return undefined;
+      return error;
     }
   }
 
@@ -314,7 +319,11 @@ export class ObjectWriter {
       ...askedIn(context),
       ...{ operation: 'UPDATE', kind, subresource, namespace, name, object, old },
     };
-    if ((await admission?.admit(asked, signal)) === true) applyDefaults(kind, object);
+    if ((await admission?.admit(asked, signal)) === true) {
+      keepSystemMetadata(object, old);
+      become(object, isolate(kind, object, old, subresource));
+      applyDefaults(kind, object);
+    }
     if (!isPart(subresource)) kind.strategy.prepareUpdate?.(object, old);
     await pace?.pause();
     checkGrant(kind, object, old, permit.user, this.deps.authorizer);

@@ -1,4 +1,5 @@
 import type { Permit } from '../auth/permit';
+import type { Yielding } from '../http/aside';
 import type { Pace } from '../http/heavy-lane';
 
 export type FieldValidation = 'Strict' | 'Warn' | 'Ignore';
@@ -22,6 +23,10 @@ export interface WriteContext {
   readonly fieldValidation: FieldValidation;
   /** Collects what the caller should hear though the write succeeds. */
   readonly warnings: string[];
+  /** As upstream calls them: `CreateOptions` and the like. Absent for the server's own writes. */
+  readonly options?: Readonly<Record<string, unknown>>;
+  /** Its place among the requests that are served. Absent for the server's own writes. */
+  readonly place?: Yielding;
   /** How a large object is worked on. Absent for the server's own writes. */
   readonly pace?: Pace;
   readonly signal: AbortSignal;

@@ -24,7 +24,7 @@ import { isInt64 } from '../../../api/int64';
 
 /** @throws Invalid for an option that has no such value. */
 export const writeContextOf = (
-  { method, query, headers, signal }: ApiRequest,
+  { method, query, headers, signal, place }: ApiRequest,
   permit: Permit,
   subresource = '',
 ): WriteContext => ({
@@ -39,8 +39,34 @@ export const writeContextOf = (
   isForced: false,
   fieldValidation: parseFieldValidation(query.get('fieldValidation'), OPTIONS_OF[method]),
   warnings: [],
+  options: givenOptions(query, OPTIONS_OF[method] ?? ''),
+  ...(place === undefined ? {} : { place }),
   signal,
 });
+
+/** As admission is told of them: what the request says, and nothing that it leaves out. */
+const givenOptions = (query: URLSearchParams, kind: string): Fields => ({
+  kind,
+  apiVersion: 'meta.k8s.io/v1',
+  ...(query.has('dryRun') ? { dryRun: query.getAll('dryRun') } : {}),
+  ...Object.fromEntries(
+    ['fieldManager', 'fieldValidation']
+      .map((name) => [name, query.get(name) ?? ''] as const)
+      .filter(([, value]) => value !== ''),
+  ),
+  ...(query.has('force') ? { force: isTrue(query, 'force') } : {}),
+});
+
+/** The same for a deletion, whose options come in its body too. */
+export const withDeleteOptions = (context: WriteContext, body: unknown): WriteContext => {
+  const given = isFields(body) ? body : {};
+  const named = Object.entries(given).filter(([name]) => DELETE_OPTIONS.has(name));
+  return {
+    ...context,
+    isDryRun: context.isDryRun || isDryRunBody(body),
+    options: { ...context.options, ...Object.fromEntries(named) },
+  };
+};
 
 export const listQueryOf = (query: URLSearchParams, namespace: string): ListQuery => {
   // The match first: it may be forbidden whatever the version is.
@@ -223,5 +249,8 @@ const OPTIONS_OF: Readonly<Partial<Record<string, string>>> = {
   PATCH: 'PatchOptions',
   DELETE: 'DeleteOptions',
 };
+const DELETE_OPTIONS: ReadonlySet<string> = new Set([
+  ...['dryRun', 'gracePeriodSeconds', 'orphanDependents', 'preconditions', 'propagationPolicy'],
+]);
 const ALL_UNPRINTABLE = /[\p{C}\u2028\u2029]/gu;
 const SHOWN_MAX = 256;

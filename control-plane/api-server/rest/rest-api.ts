@@ -6,7 +6,6 @@ import { notServed } from '../kinds/kind-registry';
 import type { ServedKind } from '../kinds/served-kind';
 import type { WatchItem } from '../objects/object-watcher';
 import { parseVersion } from '../objects/versions';
-import type { WriteContext } from '../objects/write-context';
 import { readObject, readValue } from './body';
 import {
   notAllowed,
@@ -18,10 +17,10 @@ import {
 } from './kind-request';
 import {
   deletionOptionsOf,
-  isDryRunBody,
   isTrue,
   listQueryOf,
   watchQueryOf,
+  withDeleteOptions,
   writeContextOf,
 } from './options';
 import { patch } from './patching';
@@ -151,7 +150,7 @@ export class RestApi {
   private async delete(asked: KindRequest): Promise<ApiResponse> {
     const { request, kind, target, permit } = asked;
     const body = await readValue(request);
-    const context = dryRunToo(writeContextOf(request, permit), body);
+    const context = withDeleteOptions(writeContextOf(request, permit), body);
     const options = deletionOptionsOf(body, request.query);
     const { item, isGone } = await this.deps.service.deleter.delete(kind, target, options, context);
     if (!isGone) return itemResponse(viewOf(this.deps, asked), item);
@@ -173,7 +172,7 @@ export class RestApi {
     if (kind.resource.isNamespaced && target.namespace === '') throw notAllowed();
     const { reader, deleter } = this.deps.service;
     const body = await readValue(request);
-    const context = dryRunToo(writeContextOf(request, permit), body);
+    const context = withDeleteOptions(writeContextOf(request, permit), body);
     const options = deletionOptionsOf(body, request.query);
     const query = listQueryOf(request.query, target.namespace);
     const items = await deleter.deleteCollection(kind, query, options, context);
@@ -197,9 +196,6 @@ const LIST_SEATS_MAX = 10;
 
 /** Not even administrators may have all watches. */
 const watcherOf = (user: User): string => sharerOf(user) ?? user.name;
-
-const dryRunToo = (context: WriteContext, body: unknown): WriteContext =>
-  isDryRunBody(body) ? { ...context, isDryRun: true } : context;
 
 async function* held(items: AsyncIterable<readonly WatchItem[]>, place: Disposable) {
   using _place = place;

@@ -1,0 +1,7 @@
+export type { WebhooksDeps } from './deps';
+export { mutatingHooks, validatingHooks } from './hook';
+export { HookCaller, type WebhookCalls } from './hook-caller';
+export { mutatingAdmissionWebhook } from './mutating';
+export { validatingAdmissionWebhook } from './validating';
+export { relabel, type ConvertObject } from './versions';
+export { WebhookMetrics } from './webhook-metrics';

@@ -1,0 +1,34 @@
+import { apiVersionOf } from '../../../../api/resources';
+import type { ApiObject } from '../../../../api/types';
+import type { ServedKind } from '../../kinds/served-kind';
+import type { AdmissionAttributes } from '../attributes';
+import { isOfKind } from './admission-request';
+
+/** An object in another version of its kind. */
+export type ConvertObject = <T extends ApiObject>(
+  object: T,
+  to: ServedKind,
+  signal: AbortSignal,
+) => Promise<T>;
+
+/** Versions that differ in nothing but their name. */
+export const relabel: ConvertObject = async (object, { resource }) => ({
+  ...object,
+  apiVersion: apiVersionOf(resource),
+});
+
+/** What is asked, with its objects in the version that a webhook knows. */
+export const inVersion = async (
+  asked: AdmissionAttributes,
+  matched: ServedKind,
+  convert: ConvertObject,
+  signal: AbortSignal,
+): Promise<AdmissionAttributes> => {
+  const { object, old } = asked;
+  if (matched === asked.kind || !isOfKind(asked, asked.kind)) return asked;
+  return {
+    ...asked,
+    ...(object === undefined ? {} : { object: await convert(object, matched, signal) }),
+    ...(old === undefined ? {} : { old: await convert(old, matched, signal) }),
+  };
+};
