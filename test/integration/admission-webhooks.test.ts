@@ -45,8 +45,6 @@ afterAll(async () => {
 });
 
 const kubectl = (args: string, input?: string) => cli.run(args, input);
-  return runKubectl(kubectlPath, env, args, input);
-};
 
 const configuration = (kind: string, path: string, change: object = {}) =>
   stringifyJson({

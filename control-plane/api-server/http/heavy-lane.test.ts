@@ -73,3 +73,39 @@ it('lets nobody wait for all that another has sent', async () => {
   const refused = (await sent).filter(({ status }) => status === 'rejected');
   expect(refused).toHaveLength(8);
 });
+
+it('lets others go on while one waits for somebody, and has it back after them', async () => {
+  const lane = new HeavyLane();
+  const order: string[] = [];
+  const first = lane.pace(NEVER, 'a');
+  await first.weigh(HEAVY);
+  let answer = (): void => undefined;
+  const waiting = first
+    .aside(async () => {
+      await new Promise<void>((resolve) => (answer = resolve));
+      order.push('answered');
+    })
+    .then(() => order.push('first again'));
+  const second = lane.pace(NEVER, 'b');
+  await second.weigh(HEAVY);
+  order.push('second');
+  answer();
+  await turn();
+  second[Symbol.dispose]();
+  await waiting;
+  expect(order).toEqual(['second', 'answered', 'first again']);
+  first[Symbol.dispose]();
+  const third = lane.pace(NEVER);
+  await third.weigh(HEAVY);
+  third[Symbol.dispose]();
+});
+
+it('has it back when what was waited for fails', async () => {
+  const lane = new HeavyLane();
+  const pace = lane.pace(NEVER);
+  await pace.weigh(HEAVY);
+  await expect(pace.aside(() => Promise.reject(new Error('down')))).rejects.toThrow('down');
+  pace[Symbol.dispose]();
+  using next = lane.pace(NEVER);
+  await next.weigh(HEAVY);
+});

@@ -1,4 +1,5 @@
 import fc from 'fast-check';
+import { onAbort } from '../../../lib/async/on-abort';
 import { ManualClock } from '../../../lib/clock';
 import { FairPlaces, type InFlightCaller } from './fair-places';
 import { ByteBudget, InFlightLimit } from './in-flight';
@@ -167,4 +168,40 @@ it('lets one sharer hold no more than half of the bytes', () => {
   budget.release(50, 'a');
   budget.take(20, 'a');
   budget.take(50, undefined);
+});
+
+it('gives a place to others while its request waits for somebody', async () => {
+  const { served, ask } = setUp(1);
+  const place = await ask('a', ANYONE);
+  void ask('b', ANYONE);
+  let answer = (): void => undefined;
+  const waiting = place.aside(() => new Promise<void>((resolve) => (answer = resolve)));
+  await settle();
+  expect(served).toEqual(['a', 'b']);
+  answer();
+  await waiting;
+  void ask('c', ANYONE);
+  place[Symbol.dispose]();
+  place[Symbol.dispose]();
+  await settle();
+  // The place of the first is free again, that of the second is not.
+  expect(served).toEqual(['a', 'b']);
+});
+
+it('lets no more than some wait without a place', async () => {
+  const { served, ask } = setUp(400);
+  const stop = new AbortController();
+  const wait = async (name: string) => {
+    const place = await ask(name, of('a'));
+    return place.aside(() => new Promise<void>((resolve) => onAbort(stop.signal, resolve)));
+  };
+  const many = (count: number) => Array.from({ length: count }, (_, i) => wait(String(i)));
+  const without = many(100);
+  await settle();
+  // A hundred wait without; of the others each keeps its own, up to the half of all.
+  const within = many(205);
+  await settle();
+  expect(served).toHaveLength(300);
+  stop.abort();
+  await Promise.all([...without, ...within.slice(0, 200)]);
 });
