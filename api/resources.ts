@@ -25,6 +25,8 @@ import type {
   Service,
   ServiceAccount,
   StorageClass,
+  ValidatingAdmissionPolicy,
+  ValidatingAdmissionPolicyBinding,
   ValidatingWebhookConfiguration,
 } from './types';
 
@@ -130,6 +132,20 @@ export const VALIDATING_WEBHOOKS = resource<ValidatingWebhookConfiguration>(
   'v1',
   'ValidatingWebhookConfiguration',
   'validatingwebhookconfigurations',
+  false,
+);
+export const VALIDATING_POLICIES = resource<ValidatingAdmissionPolicy>(
+  ADMISSION_GROUP,
+  'v1',
+  'ValidatingAdmissionPolicy',
+  'validatingadmissionpolicies',
+  false,
+);
+export const VALIDATING_POLICY_BINDINGS = resource<ValidatingAdmissionPolicyBinding>(
+  ADMISSION_GROUP,
+  'v1',
+  'ValidatingAdmissionPolicyBinding',
+  'validatingadmissionpolicybindings',
   false,
 );
 export const SCHEDULING_DECISIONS = resource<SchedulingDecision>(

@@ -93,6 +93,15 @@ export type ValidatingWebhookConfiguration = ApiObject & {
 
 export type MutatingWebhook = WithRules<admission.MutatingWebhook>;
 export type ValidatingWebhook = WithRules<admission.ValidatingWebhook>;
+export type ValidatingAdmissionPolicy = Kind<admission.ValidatingAdmissionPolicy>;
+export type ValidatingAdmissionPolicyBinding = Kind<admission.ValidatingAdmissionPolicyBinding>;
+export type MatchResources = DeepReadonly<
+  Omit<admission.MatchResources, 'resourceRules' | 'excludeResourceRules'> & {
+    resourceRules?: NamedWebhookRule[];
+    excludeResourceRules?: NamedWebhookRule[];
+  }
+>;
+type NamedWebhookRule = WebhookRule & { resourceNames?: string[] };
 /** The declarations lack what a rule embeds. */
 type WithRules<T> = DeepReadonly<Omit<T, 'rules'> & { rules?: WebhookRule[] }>;
 export type WebhookRule = admission.RuleWithOperations & { resources?: string[]; scope?: string };

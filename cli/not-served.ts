@@ -21,8 +21,6 @@ const KINDS: readonly (readonly [kind: string, plural: string, ...shortNames: st
   ['RuntimeClass', 'runtimeclasses'],
   ['PodTemplate', 'podtemplates'],
   ['CustomResourceDefinition', 'customresourcedefinitions', 'crd', 'crds'],
-  ['ValidatingAdmissionPolicy', 'validatingadmissionpolicies'],
-  ['ValidatingAdmissionPolicyBinding', 'validatingadmissionpolicybindings'],
   ['CertificateSigningRequest', 'certificatesigningrequests', 'csr'],
 ];
 

@@ -47,6 +47,8 @@ const ROOTS = {
   'api.admissionregistration.v1': [
     'MutatingWebhookConfiguration',
     'ValidatingWebhookConfiguration',
+    'ValidatingAdmissionPolicy',
+    'ValidatingAdmissionPolicyBinding',
   ],
   'apimachinery.pkg.apis.meta.v1': [
     'APIGroup',

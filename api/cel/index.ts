@@ -26,3 +26,5 @@ export {
   type JudgeAccess,
 } from './library/authorizer';
 export type { CelValue } from './values';
+export { admissionEnvironment, variablesType, type AdmissionVariables } from './admission';
+export { LazyObject } from './lazy-object';

@@ -25,6 +25,8 @@ import { SERVICE_KIND } from './service';
 import { SERVICE_ACCOUNT_KIND } from './service-account';
 import { STORAGE_CLASS_KIND } from './storage-class';
 import { VALIDATING_WEBHOOK_CONFIGURATION_KIND } from './validating-webhook-configuration';
+import { VALIDATING_POLICY_KIND } from './validating-admission-policy';
+import { VALIDATING_POLICY_BINDING_KIND } from './validating-admission-policy-binding';
 
 export { defineKind, type KindInfo } from './kind';
 
@@ -54,6 +56,8 @@ export const KINDS: readonly KindInfo[] = [
   CLUSTER_ROLE_BINDING_KIND,
   MUTATING_WEBHOOK_CONFIGURATION_KIND,
   VALIDATING_WEBHOOK_CONFIGURATION_KIND,
+  VALIDATING_POLICY_KIND,
+  VALIDATING_POLICY_BINDING_KIND,
   SCHEDULING_DECISION_KIND,
   POD_EXPLANATION_KIND,
 ];

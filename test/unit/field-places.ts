@@ -13,6 +13,8 @@ import {
   SERVICE_ACCOUNTS,
   SERVICES,
   STORAGE_CLASSES,
+  VALIDATING_POLICIES,
+  VALIDATING_POLICY_BINDINGS,
   type Resource,
 } from '../../api/resources';
 import type { WellKnown } from '../../api/schema/effects';
@@ -89,6 +91,30 @@ const ELSEWHERE: Readonly<Record<string, readonly Home[]>> = {
   StorageClass: [{ resource: STORAGE_CLASSES, base: named, path: '' }],
   PersistentVolume: [{ resource: PERSISTENT_VOLUMES, base: named, path: '' }],
   PersistentVolumeClaim: [{ resource: PERSISTENT_VOLUME_CLAIMS, base: named, path: '' }],
+  ValidatingAdmissionPolicySpec: [
+    {
+      resource: VALIDATING_POLICIES,
+      base: {
+        ...named,
+        spec: {
+          validations: [{ expression: 'true' }],
+          matchConstraints: {
+            resourceRules: [
+              { apiGroups: [''], apiVersions: ['v1'], operations: ['*'], resources: ['pods'] },
+            ],
+          },
+        },
+      },
+      path: 'spec',
+    },
+  ],
+  ValidatingAdmissionPolicyBindingSpec: [
+    {
+      resource: VALIDATING_POLICY_BINDINGS,
+      base: { ...named, spec: { policyName: 'p', validationActions: ['Deny'] } },
+      path: 'spec',
+    },
+  ],
   PriorityClass: [
     { resource: PRIORITY_CLASSES, base: { ...named, preemptionPolicy: 'Never' }, path: '' },
   ],

@@ -6,6 +6,7 @@ import type { Effects } from './effect';
 import { LIMIT_EFFECTS } from './limits';
 import { METADATA_EFFECTS } from './metadata';
 import { POD_EFFECTS } from './pods';
+import { POLICY_EFFECTS } from './policies';
 import { VOLUME_EFFECTS } from './volumes';
 import { WEBHOOK_EFFECTS } from './webhooks';
 import { WORKLOAD_EFFECTS } from './workloads';
@@ -26,6 +27,7 @@ export const EFFECT_TABLES: readonly Effects[] = [
   ACCESS_EFFECTS,
   REQUEST_EFFECTS,
   WEBHOOK_EFFECTS,
+  POLICY_EFFECTS,
 ];
 
 /**

@@ -5,6 +5,10 @@ import { defaultTolerationSeconds } from './default-toleration-seconds';
 import { limitRanger } from './limit-ranger';
 import { namespaceLifecycle } from './namespace-lifecycle';
 import { nodeRestriction } from './node-restriction';
+import {
+  validatingAdmissionPolicy,
+  type PoliciesDeps,
+} from './policies/validating-admission-policy';
 import { podSecurity } from './pod-security';
 import { priority } from './priority';
 import { runtimeClass } from './runtime-class';
@@ -20,7 +24,7 @@ import {
 export const admissionPlugins = (
   reader: AdmissionReader,
   evictionSeconds: number,
-  webhooks: WebhooksDeps,
+  { webhooks, policies }: ExtensionDeps,
 ): readonly AdmissionPlugin[] => [
   namespaceLifecycle(reader),
   limitRanger(reader),
@@ -32,6 +36,13 @@ export const admissionPlugins = (
   defaultStorageClass(reader),
   runtimeClass,
   mutatingAdmissionWebhook(webhooks),
+  validatingAdmissionPolicy({ ...policies, reader }),
   validatingAdmissionWebhook(webhooks),
   seenAtOnce(reader),
 ];
+
+/** What code of others that is asked needs. */
+interface ExtensionDeps {
+  readonly webhooks: WebhooksDeps;
+  readonly policies: Omit<PoliciesDeps, 'reader'>;
+}

@@ -5,6 +5,8 @@ import {
   RESOURCE_QUOTAS,
   STORAGE_CLASSES,
   VALIDATING_WEBHOOKS,
+  VALIDATING_POLICIES,
+  VALIDATING_POLICY_BINDINGS,
 } from '../../../api/resources';
 import type { AdmissionPlugin } from './admission-plugin';
 import type { AdmissionReader } from './admission-reader';
@@ -30,4 +32,5 @@ export const seenAtOnce = (reader: AdmissionReader): AdmissionPlugin => ({
 const RULES: ReadonlySet<object> = new Set([
   ...[LIMIT_RANGES, RESOURCE_QUOTAS, STORAGE_CLASSES],
   ...[MUTATING_WEBHOOKS, VALIDATING_WEBHOOKS],
+  ...[VALIDATING_POLICIES, VALIDATING_POLICY_BINDINGS],
 ]);

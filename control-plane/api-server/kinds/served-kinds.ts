@@ -1,5 +1,6 @@
 import { defineKind } from '../../../api/kinds';
 import type { VirtualResource } from '../../../client/virtual-resource';
+import { VALIDATING_POLICY, VALIDATING_POLICY_BINDING } from './admission-policies';
 import { CLUSTER_ROLE, CLUSTER_ROLE_BINDING, ROLE, ROLE_BINDING } from './access';
 import { CONFIG_MAP } from './config-map';
 import { DEPLOYMENT } from './deployment';
@@ -51,6 +52,8 @@ export const STORED_KINDS: readonly ServedKind[] = [
   CLUSTER_ROLE_BINDING,
   MUTATING_WEBHOOK_CONFIGURATION,
   VALIDATING_WEBHOOK_CONFIGURATION,
+  VALIDATING_POLICY,
+  VALIDATING_POLICY_BINDING,
 ];
 
 /** A read-only kind whose owner answers. */

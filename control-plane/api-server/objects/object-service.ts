@@ -69,7 +69,10 @@ export const createObjectService = (deps: ObjectServiceDeps): ObjectService => {
   const found = admissionReader(deps);
   const store = new AuthorizedStore(deps.store);
   const admission = new AdmissionChain([
-    ...admissionPlugins(found, deps.evictionSeconds ?? 300, webhooksOf(deps, found)),
+    ...admissionPlugins(found, deps.evictionSeconds ?? 300, {
+      webhooks: webhooksOf(deps, found),
+      policies: { kinds, judge: deps.authorizer },
+    }),
     ...(deps.admissionPlugins ?? []),
     // The last of all: nothing is taken for what another would still refuse.
     resourceQuota({

@@ -1,0 +1,16 @@
+import { defaultValidatingBinding } from '../defaults/admission-policy';
+import { VALIDATING_POLICY_BINDINGS } from '../resources';
+import { unsupportedInPolicyBinding } from '../unsupported/policies';
+import {
+  validateValidatingBinding,
+  validateValidatingBindingUpdate,
+} from '../validation/admission-policy';
+import { defineKind } from './kind';
+
+export const VALIDATING_POLICY_BINDING_KIND = defineKind(VALIDATING_POLICY_BINDINGS, {
+  categories: ['api-extensions'],
+  applyDefaults: defaultValidatingBinding,
+  validateCreate: validateValidatingBinding,
+  validateUpdate: validateValidatingBindingUpdate,
+  warnings: unsupportedInPolicyBinding,
+});

@@ -1,0 +1,17 @@
+import { defaultValidatingPolicy } from '../defaults/admission-policy';
+import { VALIDATING_POLICIES } from '../resources';
+import { unsupportedInPolicy } from '../unsupported/policies';
+import {
+  validateValidatingPolicy,
+  validateValidatingPolicyUpdate,
+} from '../validation/admission-policy';
+import { defineKind } from './kind';
+
+export const VALIDATING_POLICY_KIND = defineKind(VALIDATING_POLICIES, {
+  categories: ['api-extensions'],
+  subresources: ['status'],
+  applyDefaults: defaultValidatingPolicy,
+  validateCreate: validateValidatingPolicy,
+  validateUpdate: validateValidatingPolicyUpdate,
+  warnings: unsupportedInPolicy,
+});

@@ -1,0 +1,181 @@
+import { ApiError, qualifiedResource, type StatusReason } from '../../../../api/errors';
+import { compilePolicy, type CompiledPolicy } from '../../../../api/policies/compile';
+import { VALIDATING_POLICIES, VALIDATING_POLICY_BINDINGS } from '../../../../api/resources';
+import type {
+  ApiObject,
+  MatchResources,
+  ValidatingAdmissionPolicy,
+  ValidatingAdmissionPolicyBinding,
+} from '../../../../api/types';
+import type { ServedKind } from '../../kinds/served-kind';
+import type { AdmissionPlugin } from '../admission-plugin';
+import { namespaceOf } from '../admission-reader';
+import type { AdmissionAttributes } from '../attributes';
+import { isExempt, RequestMatcher, type MatchCriteria } from '../matching';
+import { refusal } from '../refusal';
+import { evaluatePolicy, type Denial } from './evaluate';
+import { ConfigurationError, findParams, type ParamsDeps } from './params';
+import { requestValues, type AccessJudge } from './request-values';
+
+export interface PoliciesDeps extends ParamsDeps {
+  readonly judge: AccessJudge;
+}
+
+/** Holds requests to the policies that are bound to them, in upstream's words. */
+export const validatingAdmissionPolicy = (deps: PoliciesDeps): AdmissionPlugin => {
+  const policies = new Policies(deps);
+  return {
+    name: 'ValidatingAdmissionPolicy',
+    handles: (asked) => !isExempt(asked),
+    validate: (asked, signal) => policies.judge(asked, signal),
+  };
+};
+
+type Policy = ValidatingAdmissionPolicy;
+type Binding = ValidatingAdmissionPolicyBinding;
+
+/** A denial, with who denies. */
+interface Denied extends Denial {
+  readonly policy: Policy;
+  readonly binding: Binding;
+}
+
+class Policies {
+  private readonly matcher: RequestMatcher;
+  /** By the stored object: a policy that changes is another one. */
+  private readonly compiled = new WeakMap<Policy, CompiledPolicy>();
+
+  constructor(private readonly deps: PoliciesDeps) {
+    this.matcher = new RequestMatcher(deps);
+  }
+
+  /** @throws ApiError of the first denial; all policies are asked, for their warnings */
+  async judge(asked: AdmissionAttributes, signal: AbortSignal): Promise<void> {
+    const { reader } = this.deps;
+    await reader.ready(POLICIES, signal);
+    const policies = reader.list(POLICIES) as readonly Policy[];
+    if (policies.length === 0) return;
+    await reader.ready(BINDINGS, signal);
+    const bindings = reader.list(BINDINGS) as readonly Binding[];
+    const denied: Denied[] = [];
+    for (const policy of inOrder(policies)) {
+      const { name } = policy.metadata;
+      const bound = inOrder(bindings.filter(({ spec }) => spec?.policyName === name));
+      if (bound.length > 0) denied.push(...(await this.ask(policy, bound, asked, signal)));
+    }
+    if (denied[0] !== undefined) throw refusalOf(denied[0], asked);
+  }
+
+  private async ask(
+    policy: Policy,
+    bindings: readonly Binding[],
+    asked: AdmissionAttributes,
+    signal: AbortSignal,
+  ): Promise<readonly Denied[]> {
+    const criteria = criteriaOf(policy.spec?.matchConstraints, false);
+    const matched = await this.matcher.match(criteria, asked, signal);
+    if (matched === undefined) return [];
+    const denied: Denied[] = [];
+    for (const binding of bindings) {
+      try {
+        denied.push(...(await this.askBinding({ policy, binding, matched }, asked, signal)));
+      } catch (error) {
+        if (!(error instanceof ConfigurationError)) throw error;
+        denied.push(...failing(policy, binding, error));
+      }
+    }
+    return denied;
+  }
+
+  private async askBinding(
+    { policy, binding, matched }: { policy: Policy; binding: Binding; matched: ServedKind },
+    asked: AdmissionAttributes,
+    signal: AbortSignal,
+  ): Promise<readonly Denied[]> {
+    const { paramRef, matchResources, validationActions = [] } = binding.spec ?? {};
+    const criteria = criteriaOf(matchResources, true);
+    if ((await this.matcher.match(criteria, asked, signal)) === undefined) return [];
+    const { namespace: askedIn } = asked;
+    const { paramKind } = policy.spec ?? {};
+    const params = await findParams(this.deps, paramKind, paramRef, askedIn, signal);
+    const values = await this.valuesOf(asked, matched, signal);
+    const denials: Denial[] = [];
+    for (const param of params)
+      denials.push(
+        ...(await evaluatePolicy(policy, this.compiledOf(policy), {
+          ...values,
+          params: param ?? null,
+        })),
+      );
+    if (validationActions.includes('Warn'))
+      asked.warnings.push(...denials.map(({ message }) => warningOf(policy, binding, message)));
+    return validationActions.includes('Deny')
+      ? denials.map((denial) => ({ ...denial, policy, binding }))
+      : [];
+  }
+
+  private async valuesOf(
+    asked: AdmissionAttributes,
+    matched: ServedKind,
+    signal: AbortSignal,
+  ): Promise<Readonly<Record<string, unknown>>> {
+    const { reader, judge } = this.deps;
+    // A Namespace is in itself, and is not its own namespace object.
+    const isInNamespace = asked.kind.resource.isNamespaced && asked.namespace !== '';
+    const namespace: ApiObject | undefined = isInNamespace
+      ? await namespaceOf(reader, asked, signal)
+      : undefined;
+    return requestValues(asked, matched, { namespace, judge });
+  }
+
+  private compiledOf(policy: Policy): CompiledPolicy {
+    const known = this.compiled.get(policy) ?? compilePolicy(policy);
+    this.compiled.set(policy, known);
+    return known;
+  }
+}
+
+/** A policy without rules is for nothing; a binding without them for all that its policy is for. */
+const criteriaOf = (match: unknown, isBinding: boolean): MatchCriteria => {
+  const { resourceRules, excludeResourceRules, ...rest } = (match ?? {}) as MatchResources;
+  const isOpen = isBinding && (resourceRules ?? []).length === 0;
+  return {
+    ...(isOpen ? {} : { rules: resourceRules ?? [] }),
+    ...(excludeResourceRules === undefined ? {} : { excludeRules: excludeResourceRules }),
+    ...(rest.matchPolicy === undefined ? {} : { matchPolicy: rest.matchPolicy }),
+    ...(rest.namespaceSelector === undefined ? {} : { namespaceSelector: rest.namespaceSelector }),
+    ...(rest.objectSelector === undefined ? {} : { objectSelector: rest.objectSelector }),
+  };
+};
+
+const failing = (
+  policy: Policy,
+  binding: Binding,
+  { message }: ConfigurationError,
+): readonly Denied[] =>
+  policy.spec?.failurePolicy === 'Ignore'
+    ? []
+    : [{ policy, binding, message: `failed to configure binding: ${message}` }];
+
+const refusalOf = ({ policy, binding, message, reason }: Denied, asked: AdmissionAttributes) => {
+  const why =
+    `ValidatingAdmissionPolicy '${policy.metadata.name}' with binding ` +
+    `'${binding.metadata.name}' denied request: ${message}`;
+  const { message: full, details } = refusal(asked, why);
+  return new ApiError((reason ?? 'Invalid') as StatusReason, full, {
+    details: { ...details, causes: [{ reason: '', message: why }] },
+  });
+};
+
+const warningOf = (policy: Policy, binding: Binding, message: string): string =>
+  `Validation failed for ValidatingAdmissionPolicy '${policy.metadata.name}' with binding ` +
+  `'${binding.metadata.name}': ${message}`;
+
+const inOrder = <T extends ApiObject>(objects: readonly T[]): readonly T[] =>
+  [...objects].sort((a, b) => (a.metadata.name < b.metadata.name ? -1 : 1));
+
+const nameOf = ({ plural, group }: { readonly plural: string; readonly group: string }): string =>
+  qualifiedResource(plural, group);
+
+const POLICIES = nameOf(VALIDATING_POLICIES);
+const BINDINGS = nameOf(VALIDATING_POLICY_BINDINGS);
