@@ -1,4 +1,4 @@
-import { labelValueProblems, qualifiedNameProblems } from './validation/names';
+import { labelValueProblems, qualifiedNameProblems } from './names';
 import type { LabelSelector } from './types';
 
 export type Labels = Readonly<Record<string, string>>;

@@ -15,7 +15,7 @@ import {
   validateMetadataUpdate,
   type MetadataRules,
 } from './metadata';
-import { pathSegmentProblems } from './names';
+import { pathSegmentProblems } from '../names';
 
 const NAMESPACED: MetadataRules = { isNamespaced: true, name: pathSegmentProblems };
 const CLUSTER: MetadataRules = { isNamespaced: false, name: pathSegmentProblems };

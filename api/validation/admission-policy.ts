@@ -23,7 +23,7 @@ import {
   validateMetadataUpdate,
   type MetadataRules,
 } from './metadata';
-import { dns1123LabelProblems, dns1123SubdomainProblems, qualifiedNameProblems } from './names';
+import { dns1123LabelProblems, dns1123SubdomainProblems, qualifiedNameProblems } from '../names';
 
 const RULES: MetadataRules = { isNamespaced: false, name: subdomainName };
 

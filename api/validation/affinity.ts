@@ -19,7 +19,7 @@ import {
   type FieldError,
 } from './field-error';
 import { validateLabels } from './metadata';
-import { labelValueProblems, qualifiedNameProblems } from './names';
+import { labelValueProblems, qualifiedNameProblems } from '../names';
 
 type PodAffinityTerm = DeepReadonly<core.PodAffinityTerm>;
 type Spread = DeepReadonly<core.TopologySpreadConstraint>;

@@ -16,7 +16,7 @@ import {
   validateMetadataUpdate,
   type MetadataRules,
 } from './metadata';
-import { qualifiedNameProblems } from './names';
+import { qualifiedNameProblems } from '../names';
 import { validateAccountProtections } from './protections';
 import { parseQuantity } from '../quantity';
 

@@ -15,7 +15,7 @@ import {
   validateMetadataUpdate,
   type MetadataRules,
 } from './metadata';
-import { configMapKeyProblems } from './names';
+import { configMapKeyProblems } from '../names';
 import { parseJson } from '../../lib/json';
 
 const RULES: MetadataRules = { isNamespaced: true, name: subdomainName };

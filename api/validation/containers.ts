@@ -18,7 +18,7 @@ import {
   dns1123LabelProblems,
   envNameProblems,
   portNameProblems,
-} from './names';
+} from '../names';
 import { validateLifecycle, validateProbe, validateSingleSuccess } from './probes';
 import { validateResources } from './resources';
 import { validateSecurityContext } from './security';

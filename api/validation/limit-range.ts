@@ -23,7 +23,7 @@ import {
   validateMetadataUpdate,
   type MetadataRules,
 } from './metadata';
-import { qualifiedNameProblems } from './names';
+import { qualifiedNameProblems } from '../names';
 import { validateContainerResource, validateResourceName } from './resources';
 
 const RULES: MetadataRules = { isNamespaced: true, name: subdomainName };

@@ -16,7 +16,7 @@ import {
   dns1123SubdomainProblems,
   labelValueProblems,
   qualifiedNameProblems,
-} from './names';
+} from '../names';
 
 export type NameRule = (name: string) => readonly string[];
 

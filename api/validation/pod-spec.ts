@@ -13,7 +13,7 @@ import {
   type FieldError,
 } from './field-error';
 import { validateLabels } from './metadata';
-import { dns1123LabelProblems, dns1123SubdomainProblems, qualifiedNameProblems } from './names';
+import { dns1123LabelProblems, dns1123SubdomainProblems, qualifiedNameProblems } from '../names';
 import { validateList } from './resources';
 import { validatePodSecurityContext } from './security';
 import { mayBeBlock, validateVolumes } from './volumes';

@@ -12,7 +12,7 @@ import {
   required,
   type FieldError,
 } from './field-error';
-import { portNameProblems } from './names';
+import { portNameProblems } from '../names';
 
 type Probe = DeepReadonly<core.Probe>;
 type Handler = DeepReadonly<core.LifecycleHandler & Pick<core.Probe, 'grpc'>>;

@@ -7,7 +7,7 @@ import {
 } from '../resource-names';
 import type { DeepReadonly } from '../types';
 import { invalid, invalidFor, required, type FieldError } from './field-error';
-import { qualifiedNameProblems } from './names';
+import { qualifiedNameProblems } from '../names';
 
 type Requirements = DeepReadonly<core.ResourceRequirements>;
 type ResourceList = Readonly<Record<string, string>>;

@@ -12,7 +12,7 @@ import {
   type FieldError,
 } from './field-error';
 import { validateResourceFieldRef, validateVolumeFieldRef } from './field-refs';
-import { dns1123LabelProblems } from './names';
+import { dns1123LabelProblems } from '../names';
 
 type Volume = DeepReadonly<core.Volume>;
 type KeyToPath = DeepReadonly<core.KeyToPath>;

@@ -2,7 +2,7 @@ import { CelRuntimeError } from '../errors';
 import { PER_CALL_LIMIT } from '../meter';
 import { BOOL, opaque, STRING, type CelType } from '../types';
 import { CelOpaque } from '../values';
-import { dns1123LabelProblems, dns1123SubdomainProblems } from '../../validation/names';
+import { dns1123LabelProblems, dns1123SubdomainProblems } from '../../names';
 import { member, type Library } from './function';
 
 /** What an expression asks of the authorizer. */

@@ -3,7 +3,7 @@ import {
   dns1123SubdomainProblems,
   labelValueProblems,
   qualifiedNameProblems,
-} from '../../validation/names';
+} from '../../names';
 import { CelRuntimeError } from '../errors';
 import { parseTimestamp } from '../time';
 import { listOf, opaque, optionalOf, STRING, type CelType } from '../types';
