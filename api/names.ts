@@ -5,6 +5,7 @@
 
 const SUBDOMAIN = '[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*';
 const LABEL = '[a-z0-9]([-a-z0-9]*[a-z0-9])?';
+const LABEL_1035 = '[a-z]([-a-z0-9]*[a-z0-9])?';
 const QUALIFIED_NAME = '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]';
 const LABEL_VALUE = `(${QUALIFIED_NAME})?`;
 const CONFIG_KEY = '[-._a-zA-Z0-9]+';
@@ -13,6 +14,7 @@ const ENV_NAME_RELAXED = '^[\\x20-\\x3c\\x3e-\\x7e]+$';
 const whole = (pattern: string): RegExp => new RegExp(`^(?:${pattern})$`);
 const SUBDOMAIN_PATTERN = whole(SUBDOMAIN);
 const LABEL_PATTERN = whole(LABEL);
+const LABEL_1035_PATTERN = whole(LABEL_1035);
 const QUALIFIED_NAME_PATTERN = whole(QUALIFIED_NAME);
 const LABEL_VALUE_PATTERN = whole(LABEL_VALUE);
 const CONFIG_KEY_PATTERN = whole(CONFIG_KEY);
@@ -57,6 +59,22 @@ export const dns1123LabelProblems = (value: string): readonly string[] => [
             '123-abc',
           ),
         ]),
+];
+
+/** Labels that begin with a letter, as names of services and of versions do. */
+export const dns1035LabelProblems = (value: string): readonly string[] => [
+  ...(value.length > LABEL_LENGTH_MAX ? [tooLong(LABEL_LENGTH_MAX)] : []),
+  ...(LABEL_1035_PATTERN.test(value)
+    ? []
+    : [
+        patternProblem(
+          "a DNS-1035 label must consist of lower case alphanumeric characters or '-', start with " +
+            'an alphabetic character, and end with an alphanumeric character',
+          LABEL_1035,
+          'my-name',
+          'abc-123',
+        ),
+      ]),
 ];
 
 /** `prefix.example/Name`, as label, annotation and taint keys are written. */

@@ -19,6 +19,8 @@ export interface AdmissionVariables {
   readonly hasAuthorizer?: boolean;
   /** `variables`, of a policy. */
   readonly variables?: CelType;
+  /** Of `object` and `oldObject`, where it is known. */
+  readonly objectType?: CelType;
 }
 
 /** What expressions of policies and match conditions may use, as upstream declares it. */
@@ -26,9 +28,10 @@ export const admissionEnvironment = ({
   hasParams = false,
   hasAuthorizer = false,
   variables,
+  objectType: object = DYN,
 }: AdmissionVariables): CelEnvironment =>
   celEnvironment({
-    ...{ object: DYN, oldObject: DYN, request: REQUEST, namespaceObject: NAMESPACE },
+    ...{ object, oldObject: object, request: REQUEST, namespaceObject: NAMESPACE },
     ...(hasParams ? { params: DYN } : {}),
     ...(variables === undefined ? {} : { variables }),
     ...(hasAuthorizer

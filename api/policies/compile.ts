@@ -30,21 +30,23 @@ export interface CompiledPolicy {
   readonly auditAnnotations: readonly Compiled[];
 }
 
-export const compilePolicy = ({
-  spec = {},
-}: Pick<ValidatingAdmissionPolicy, 'spec'>): CompiledPolicy => {
+export const compilePolicy = (
+  { spec = {} }: Pick<ValidatingAdmissionPolicy, 'spec'>,
+  objectType?: CelType,
+): CompiledPolicy => {
   const hasParams = spec.paramKind !== undefined;
+  const known = { hasParams, ...(objectType === undefined ? {} : { objectType }) };
   const variables: { name: string; program: Compiled }[] = [];
   const types: Record<string, CelType> = {};
   // A variable may use those before it.
   for (const { name, expression } of spec.variables ?? []) {
     const type = variablesType(types);
-    const environment = admissionEnvironment({ hasParams, hasAuthorizer: true, variables: type });
+    const environment = admissionEnvironment({ ...known, hasAuthorizer: true, variables: type });
     const program = compiled(expression, environment, 'any');
     variables.push({ name, program });
     if (!(program instanceof CelCompileError)) types[name] = program.resultType;
   }
-  const all = { hasParams, variables: variablesType(types) };
+  const all = { ...known, variables: variablesType(types) };
   const judging = admissionEnvironment({ ...all, hasAuthorizer: true });
   const telling = admissionEnvironment(all);
   return {

@@ -18,7 +18,7 @@ import {
   validateMetadataUpdate,
   type MetadataRules,
 } from './metadata';
-import { dns1123LabelProblems, dns1123SubdomainProblems, portNameProblems } from './names';
+import { dns1123LabelProblems, dns1123SubdomainProblems, portNameProblems } from '../names';
 import { validateIp } from './pod-spec';
 
 const RULES: MetadataRules = { isNamespaced: true, name: labelName };

@@ -18,7 +18,7 @@ import {
   validateMetadataUpdate,
   type MetadataRules,
 } from './metadata';
-import { dns1123SubdomainProblems, qualifiedNameProblems } from './names';
+import { dns1123SubdomainProblems, qualifiedNameProblems } from '../names';
 
 const CLUSTER: MetadataRules = { isNamespaced: false, name: subdomainName };
 const NAMESPACED: MetadataRules = { isNamespaced: true, name: subdomainName };

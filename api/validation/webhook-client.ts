@@ -1,6 +1,6 @@
 import type { WebhookClientConfig } from '../types';
 import { invalid, required, type FieldError } from './field-error';
-import { dns1123SubdomainProblems } from './names';
+import { dns1123SubdomainProblems } from '../names';
 
 /** How a webhook is reached: by exactly one of a URL and a service. */
 export const validateWebhookClient = (

@@ -22,7 +22,7 @@ import {
   validateMetadataUpdate,
   type MetadataRules,
 } from './metadata';
-import { dns1035LabelProblems, dns1123SubdomainProblems } from './names';
+import { dns1035LabelProblems, dns1123SubdomainProblems } from '../names';
 import { validateWebhookClient } from './webhook-client';
 
 const RULES: MetadataRules = { isNamespaced: false, name: subdomainName };

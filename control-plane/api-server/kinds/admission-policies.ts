@@ -2,12 +2,13 @@ import { VALIDATING_POLICY_KIND } from '../../../api/kinds/validating-admission-
 import { VALIDATING_POLICY_BINDING_KIND } from '../../../api/kinds/validating-admission-policy-binding';
 import { AGE, count, NAME, printer, text } from '../printing/columns';
 import { listAt, textAt } from './mutable';
-import { serveKind, WITH_SPEC } from './served-kind';
+import { POLICY_STRATEGY } from './policy-status';
+import { serveKind } from './served-kind';
 
 const orUnset = (value: string): string => (value === '' ? '<unset>' : value);
 
 export const VALIDATING_POLICY = serveKind(VALIDATING_POLICY_KIND, {
-  strategy: WITH_SPEC,
+  strategy: POLICY_STRATEGY,
   printer: printer(
     NAME,
     count('Validations', (policy) => listAt(policy, 'spec', 'validations').length),

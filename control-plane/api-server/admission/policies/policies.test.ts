@@ -304,6 +304,43 @@ describe('what is created', () => {
       resourceRules: [{ ...RULE, scope: '*' }],
     });
     expect(json.metadata.generation).toBe(1);
+    expect(json.status).toEqual({ observedGeneration: 1, typeChecking: {} });
+  });
+
+  it('is checked against the kinds that it is for, and told what it does not have', async () => {
+    const resourceRules = [
+      { ...RULE, apiGroups: ['apps'], resources: ['deployments', 'replicasets'] },
+      { ...RULE, resources: ['pods'] },
+    ];
+    const spec = {
+      matchConstraints: { resourceRules },
+      validations: [
+        { expression: 'object.spec.replicas < 5 && object.metadata.labels["a"] == "b"' },
+        {
+          expression:
+            'object.spec.template.spec.containers.all(c, c.resources.limits["cpu"] != "")',
+        },
+      ],
+    };
+    const { json } = await made(POLICIES, policyOf(spec));
+    const { observedGeneration, typeChecking } = json.status;
+    expect(observedGeneration).toBe(1);
+    expect(typeChecking.expressionWarnings).toEqual([
+      {
+        fieldRef: 'spec.validations[0].expression',
+        warning: expect.stringContaining(
+          "v1, Kind=Pod: ERROR: <input>:1:12: undefined field 'replicas'",
+        ),
+      },
+      {
+        fieldRef: 'spec.validations[1].expression',
+        warning: expect.stringMatching(/^v1, Kind=Pod: ERROR: .* undefined field 'template'/),
+      },
+    ]);
+    const merge = { headers: { 'content-type': 'application/merge-patch+json' } };
+    const pods = { spec: { matchConstraints: { resourceRules: [resourceRules[0]] } } };
+    const changed = await server.request('PATCH', `${POLICIES}/p`, pods, merge);
+    expect(changed.json.status).toEqual({ observedGeneration: 2, typeChecking: {} });
   });
 
   it.each<[string, object, string]>([
