@@ -1,4 +1,4 @@
-import { ArrayList, CelList, CelMap, CelObject, CelOptional, type CelValue } from './values';
+import { CelList, CelMap, CelObject, CelOptional, type CelValue } from './values';
 import { CelRuntimeError } from './errors';
 import { parseDuration, parseTimestamp } from './time';
 import { DYN, type CelType, type ListType, type ObjectType } from './types';
@@ -141,6 +141,3 @@ const isThere = (members: JsonMembers, name: string): boolean =>
   Object.hasOwn(members, name) && members[name] !== undefined;
 
 const ANY_LIST: ListType = { kind: 'list', of: DYN };
-
-/** For what the server makes up: the strings of a list. */
-export const stringList = (items: readonly string[]): CelList => new ArrayList(items);

@@ -46,6 +46,8 @@ const UNCOUNTED = [
   'ObjectMeta.generation',
   'DeploymentStatus.observedGeneration',
   'ReplicaSetStatus.observedGeneration',
+  'ValidatingAdmissionPolicyStatus.observedGeneration',
+  'Condition.observedGeneration',
   'PodStatus.observedGeneration',
   'PodCondition.observedGeneration',
   'LinuxContainerUser.gid',
