@@ -50,6 +50,7 @@ const UNCOUNTED = [
   'Condition.observedGeneration',
   'PodStatus.observedGeneration',
   'PodCondition.observedGeneration',
+  'PodDisruptionBudgetStatus.observedGeneration',
   'LinuxContainerUser.gid',
   'LinuxContainerUser.supplementalGroups',
   'LinuxContainerUser.uid',
