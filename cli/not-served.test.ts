@@ -23,7 +23,7 @@ describe('what Dhow does not serve yet', () => {
 
   it('tells verbs that kubectl carries out from those that nobody does', () => {
     expect(verbElsewhere('proxy')).toContain('kubectl --kubeconfig lab.kubeconfig proxy');
-    expect(verbElsewhere('port-forward')).toContain('its server no part for it');
+    expect(verbElsewhere('expose')).toContain('its server no part for it');
     expect(verbElsewhere('get')).toBeUndefined();
   });
 });

@@ -39,7 +39,7 @@ const BY_KUBECTL: ReadonlySet<string> = new Set([
 
 /** Verbs of kubectl's that need what the server does not serve. */
 const BY_NOBODY: ReadonlySet<string> = new Set([
-  ...['autoscale', 'certificate', 'expose', 'port-forward', 'top'],
+  ...['autoscale', 'certificate', 'expose', 'top'],
 ]);
 
 /** What to say to somebody who typed a verb of kubectl's; undefined for all other words. */

@@ -1,5 +1,7 @@
 import { spawnSync } from 'node:child_process';
-import type { Readable, Writable } from 'node:stream';
+import { request } from 'node:https';
+import type { Duplex, Readable, Writable } from 'node:stream';
+import { text } from 'node:stream/consumers';
 import { WebSocket } from 'ws';
 import { ApiError, type Status } from '../api/errors';
 import { PODS, pathOf } from '../api/resources';
@@ -9,11 +11,10 @@ import type { CliContext } from './context';
 import { codeOfStop } from './program';
 
 /** A stream to a pod: which of its subresources, and what to ask of it. */
-export interface PodStream {
+interface PodStream {
   readonly pod: string;
-  readonly subresource: 'exec' | 'attach' | 'portforward';
+  readonly subresource: 'exec' | 'attach';
   readonly query: URLSearchParams;
-  readonly protocol: string;
 }
 
 /** Where a process in a container reads from and writes to. */
@@ -34,15 +35,15 @@ const RESIZE = 4;
 const CLOSE = 255;
 
 /** Opens a WebSocket to a pod. @throws ApiError as the server refuses it */
-export const openPodStream = (
+const openPodStream = (
   { client, namespace = 'default' }: Pick<CliContext, 'client' | 'namespace'>,
-  { pod, subresource, query, protocol }: PodStream,
+  { pod, subresource, query }: PodStream,
 ): Promise<WebSocket> => {
   const { url, tls, headers } = client.http.credentials;
   const path = pathOf(PODS, namespace, pod, subresource);
   const target = new URL(`${path}?${query.toString()}`, url);
   target.protocol = 'wss:';
-  const socket = new WebSocket(target, protocol, { ...tls, headers, perMessageDeflate: false });
+  const socket = new WebSocket(target, PROTOCOL, { ...tls, headers, perMessageDeflate: false });
   return new Promise((resolve, reject) => {
     socket.once('open', () => resolve(socket));
     socket.once('error', reject);
@@ -53,6 +54,35 @@ export const openPodStream = (
         reject(refusal(Buffer.concat(chunks).toString(), response.statusCode)),
       );
     });
+  });
+};
+
+/** A connection that carries streams of SPDY/3.1 to ports of a pod. @throws ApiError */
+export const openPortConnection = (
+  { client, namespace = 'default' }: Pick<CliContext, 'client' | 'namespace'>,
+  pod: string,
+): Promise<Duplex> => {
+  const { url, tls, headers } = client.http.credentials;
+  const asked = request(new URL(pathOf(PODS, namespace, pod, 'portforward'), url), {
+    ...tls,
+    method: 'POST',
+    headers: {
+      ...headers,
+      connection: 'Upgrade',
+      upgrade: 'SPDY/3.1',
+      'x-stream-protocol-version': 'portforward.k8s.io',
+    },
+  });
+  return new Promise((resolve, reject) => {
+    asked.once('upgrade', (_response, socket, head) => {
+      if (head.length > 0) socket.unshift(head);
+      resolve(socket);
+    });
+    asked.once('response', (response) => {
+      text(response).then((body) => reject(refusal(body, response.statusCode)), reject);
+    });
+    asked.once('error', reject);
+    asked.end();
   });
 };
 
@@ -73,8 +103,7 @@ export const runInPod = async (
   const { pod, container, command } = place;
   const query = new URLSearchParams(command.map((word): [string, string] => ['command', word]));
   const socket = await openPodStream(context, {
-    ...{ pod, subresource: 'exec', protocol: PROTOCOL },
-    query: withStreams(query, container, streams),
+    ...{ pod, subresource: 'exec', query: withStreams(query, container, streams) },
   });
   return converse(context, socket, streams);
 };
@@ -86,7 +115,7 @@ export const attachToPod = async (
   streams: Streams,
 ): Promise<number> => {
   const query = withStreams(new URLSearchParams(), container, streams);
-  const asked = { pod, subresource: 'attach', protocol: PROTOCOL, query } as const;
+  const asked = { pod, subresource: 'attach', query } as const;
   return converse(context, await openPodStream(context, asked), streams);
 };
 

@@ -2,7 +2,7 @@ import type { StatusReason } from '../api/errors';
 
 /**
  * How the API reaches a container on a node. Implemented by `control-plane/nodes` over the agents'
- * connections; used by the log, exec and attach subresources.
+ * connections; used by the log, exec, attach and portforward subresources.
  */
 export interface NodeConnections {
   isConnected(nodeName: string): boolean;
@@ -12,13 +12,33 @@ export interface NodeConnections {
 
   /** Runs a command, or attaches to the main process when `command` is undefined. @throws ApiError */
   exec(nodeName: string, request: ExecRequest, signal: AbortSignal): Promise<ExecSession>;
+
+  /** Connects to a port of a pod, as from within. @throws ApiError, when nobody answers there too */
+  connect(nodeName: string, request: PortRequest, signal: AbortSignal): Promise<PortConnection>;
 }
 
-export interface ContainerTarget {
+export interface PodTarget {
   readonly namespace: string;
   readonly podName: string;
   readonly podUid: string;
+}
+
+export interface ContainerTarget extends PodTarget {
   readonly container: string;
+}
+
+export interface PortRequest extends PodTarget {
+  readonly port: number;
+}
+
+/** Disposing of it ends both directions. */
+export interface PortConnection extends AsyncDisposable {
+  /** Ends when the pod's side does. @throws ApiError when it breaks */
+  readonly output: AsyncIterable<Uint8Array>;
+  /** Resolves when the node can take more. */
+  write(data: Uint8Array): Promise<void>;
+  /** Nothing more comes from this side. */
+  end(): void;
 }
 
 export interface LogsRequest extends ContainerTarget {

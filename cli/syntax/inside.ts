@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import type { AttachOptions } from '../commands/attach';
 import type { ExecOptions } from '../commands/exec';
+import type { PortForwardOptions } from '../commands/port-forward';
 import type { RunOptions } from '../commands/run';
 import { collect, wholeNumber } from '../program';
 import { changing, examples, inNamespace, lazily, repeated, type Connected } from './command';
@@ -89,5 +90,27 @@ export const defineRun = (program: Command, connected: Connected): void => {
         ),
       ),
     lazily(async () => (await import('../commands/run.js')).run),
+  );
+};
+
+export const definePortForward = (program: Command, connected: Connected): void => {
+  connected<[string, string[], PortForwardOptions]>(
+    inNamespace(
+      program
+        .command('port-forward <pod> [ports...]')
+        .usage('[options] POD | KIND/NAME [LOCAL:]REMOTE...')
+        .description('Make ports of this machine lead to ports of POD, or of a pod of KIND/NAME')
+        .option('--address <addresses>', 'where to listen; default localhost', collect)
+        .option('--pod-running-timeout <duration>', 'how long to wait until it runs: 1m')
+        .addHelpText(
+          'after',
+          examples(
+            'dhow port-forward pod/web-1 8080:80     http://localhost:8080 is its port 80',
+            'dhow port-forward deploy/web 5000 6000  two, by the same numbers',
+            'dhow port-forward web-1 :http           any free port, to the one named http',
+          ),
+        ),
+    ),
+    lazily(async () => (await import('../commands/port-forward.js')).portForward),
   );
 };

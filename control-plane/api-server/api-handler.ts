@@ -20,6 +20,7 @@ import type { HeldPlace } from './http/fair-places';
 import type { InFlightLimit } from './http/in-flight';
 import { parseResourcePath, type ResourceTarget } from './http/request-target';
 import { checkProtocol, type ExecGateway, type UpgradingConnection } from './pods/exec';
+import type { PortForwardGateway } from './pods/port-forward';
 import { isTrue } from './rest/options';
 import type { RestApi } from './rest/rest-api';
 import { notServed, type KindRegistry } from './kinds/kind-registry';
@@ -44,6 +45,7 @@ export interface ApiHandlerDeps extends HealthDeps {
   readonly rest: RestApi;
   readonly discovery: Discovery;
   readonly exec: ExecGateway;
+  readonly portForward: PortForwardGateway;
   /** What one can only ask; each says whether the user may. Undefined for what it does not know. */
   readonly reviews: readonly Answerer[];
   /** Answers paths outside /api and /apis, to who may have them; undefined for others. */
@@ -74,7 +76,7 @@ export class ApiHandler {
     this.deps.metrics.count(verb, isResource ? storeNameOf(kind) : '', status);
   }
 
-  /** exec and attach. @throws ApiError before the upgrade */
+  /** exec, attach and portforward. @throws ApiError before the upgrade */
   async upgrade(asked: ApiRequest, connection: UpgradingConnection): Promise<void> {
     const { caller, request } = await identified(asked, this.deps);
     const record = this.recordOf(caller, request);
@@ -93,10 +95,14 @@ export class ApiHandler {
   ): Promise<void> {
     const target = parseResourcePath(request.path);
     const kind = target && this.deps.kinds.find(target.group, target.version, target.plural);
-    const isStream = target?.subresource === 'exec' || target?.subresource === 'attach';
+    const isStream = STREAMS.has(target?.subresource ?? '');
     if (target === undefined || kind === undefined || !isStream) throw notServed();
-    const { exec, authorizer } = this.deps;
+    const { exec, portForward, authorizer } = this.deps;
     authorizer.authorize(request.user, upgradeAttributes(request, target));
+    if (target.subresource === 'portforward') {
+      const plan = await portForward.plan(kind, target, request);
+      return portForward.serve(plan, connection, request.signal);
+    }
     const plan = await exec.plan(kind, target, target.subresource === 'attach', request);
     checkProtocol(request);
     onBegin();
@@ -267,6 +273,7 @@ const callerOf = async (
   return (await tokens.userOf(token, [ISSUER], signal)) ?? oidc?.userOf(token, signal);
 };
 
+const STREAMS: ReadonlySet<string> = new Set(['exec', 'attach', 'portforward']);
 /** The answer is copied to the kernel at once. */
 const SMALL_BYTES = 64 * 1024;
 const METHODS = new Set(['GET', 'POST', 'PUT', 'PATCH', 'DELETE']);

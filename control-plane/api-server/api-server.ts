@@ -48,6 +48,7 @@ import { RequestMetrics } from './metrics/request-metrics';
 import { expireEvents } from './objects/event-expiry';
 import { createObjectService, type ObjectService } from './objects/object-service';
 import { ExecGateway, type UpgradingConnection } from './pods/exec';
+import { PortForwardGateway } from './pods/port-forward';
 import {
   PLACEMENT_REVIEWS,
   servePlacementReview,
@@ -162,6 +163,7 @@ export const createApiServer = (deps: ApiServerDeps): ApiServer => {
     inFlight: new InFlightLimit(deps.clock),
     rest: new RestApi({ service, nodes, random, heavyLane, watchLimit, watchPacer }),
     exec: new ExecGateway({ service, nodes }),
+    portForward: new PortForwardGateway({ service, nodes, clock: deps.clock }),
     checks: healthChecks(deps, kinds, stopping.signal),
     clock: deps.clock,
     version: versionInfo(deps.version),

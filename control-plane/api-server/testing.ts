@@ -157,4 +157,5 @@ const NO_NODES: NodeConnections = {
     throw new Error('no nodes');
   },
   exec: () => Promise.reject(new Error('no nodes')),
+  connect: () => Promise.reject(new Error('no nodes')),
 };

@@ -9,6 +9,9 @@ import type {
   ExecSession,
   LogsRequest,
   NodeConnections,
+  PodTarget,
+  PortConnection,
+  PortRequest,
 } from '../../client/node-connections';
 import type { Clock } from '../../lib/clock';
 import type { AttachResponse, OpenStream, StreamError } from '../../proto/gen/dhow/agent/v1/agent';
@@ -18,7 +21,7 @@ import type { NodeSession } from './node-session';
 import type { OpenedStream, StreamBroker } from './stream-broker';
 import { linkedController } from '../../lib/async/linked-controller';
 
-/** Logs and exec over the agents' own connections. */
+/** Logs, exec and ports over the agents' own connections. */
 export class AgentConnections implements NodeConnections {
   constructor(
     private readonly deps: {
@@ -58,6 +61,23 @@ export class AgentConnections implements NodeConnections {
     const value = { target: targetOf(request), command: [...command], stdin, stdout, stderr, tty };
     const opened = await this.open(nodeName, { $case: 'exec', value }, signal);
     return new AgentExecSession(opened, this.deps.clock, signal);
+  }
+
+  async connect(
+    nodeName: string,
+    request: PortRequest,
+    signal: AbortSignal,
+  ): Promise<PortConnection> {
+    const value = { target: targetOf(request), port: request.port };
+    const opened = await this.open(nodeName, { $case: 'port', value }, signal);
+    const connection = new AgentPortConnection(opened, this.deps.clock, signal);
+    try {
+      await connection.established();
+      return connection;
+    } catch (error) {
+      await connection[Symbol.asyncDispose]();
+      throw asApiError(error);
+    }
   }
 
   private async open(
@@ -137,6 +157,7 @@ class AgentExecSession implements ExecSession {
             yield errorOutput(toApiError(message.value));
             return;
           case 'streamId':
+          case 'connected':
           case undefined:
         }
       }
@@ -145,6 +166,67 @@ class AgentExecSession implements ExecSession {
       );
     } catch (error) {
       yield errorOutput(asApiError(error));
+    }
+  }
+}
+
+class AgentPortConnection implements PortConnection {
+  private readonly writer: MessageWriter<AttachResponse>;
+  private readonly closed: AbortController;
+  private readonly stop: () => void;
+  private readonly messages: ReturnType<typeof iterate>;
+  readonly output: AsyncIterable<Uint8Array>;
+
+  constructor(
+    private readonly opened: OpenedStream,
+    clock: Clock,
+    signal: AbortSignal,
+  ) {
+    this.stop = cancelOnAbort(opened, signal);
+    this.closed = linkedController(signal);
+    this.writer = new MessageWriter(opened.call, clock, this.closed.signal);
+    this.messages = iterate(opened);
+    this.output = this.read();
+  }
+
+  /** @throws ApiError */
+  async established(): Promise<void> {
+    const { value: message } = await this.messages.next();
+    if (message?.$case === 'connected') return;
+    if (message?.$case === 'error') throw toApiError(message.value);
+    // It has ended what it does not know.
+    throw new ApiError(
+      'ServiceUnavailable',
+      'the node does not forward ports: it is of an earlier release',
+    );
+  }
+
+  write(data: Uint8Array): Promise<void> {
+    return this.writer.write({ message: { $case: 'stdin', value: Buffer.from(data) } });
+  }
+
+  end(): void {
+    // A broken stream shows at the reading side.
+    this.writer.write({ message: { $case: 'stdinEnd', value: {} } }).catch(() => undefined);
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    if (!this.closed.signal.aborted) {
+      this.closed.abort();
+      this.stop();
+      this.opened.call.end();
+    }
+    return Promise.resolve();
+  }
+
+  private async *read(): AsyncIterable<Uint8Array> {
+    try {
+      for await (const message of this.messages) {
+        if (message?.$case === 'stdout') yield message.value;
+        if (message?.$case === 'error') throw toApiError(message.value);
+      }
+    } catch (error) {
+      throw asApiError(error);
     }
   }
 }
@@ -167,7 +249,12 @@ const cancelOnAbort = ({ call }: OpenedStream, signal: AbortSignal): (() => void
   return () => signal.removeEventListener('abort', cancel);
 };
 
-const targetOf = ({ namespace, podName, podUid, container }: ContainerTarget) => ({
+const targetOf = ({
+  namespace,
+  podName,
+  podUid,
+  container = '',
+}: PodTarget & Partial<ContainerTarget>) => ({
   namespace,
   podName,
   podUid,

@@ -1,6 +1,6 @@
 import type { Pod } from '../../api/types';
 import type { ContainerTarget } from '../../proto/gen/dhow/agent/v1/agent';
-import type { ContainerRuntime } from '../../runtime/container-runtime';
+import type { ContainerRuntime, Sandbox } from '../../runtime/container-runtime';
 import { sandboxIdOf } from '../inventory/labels';
 import { observePod, type ObservedContainer } from '../inventory/observe';
 import type { PodManager } from '../pods/pod-manager';
@@ -15,6 +15,25 @@ export class StreamFailure extends Error {
   }
 }
 
+/** The sandbox of the pod that a request means. @throws StreamFailure */
+export const findSandbox = (
+  pods: PodManager,
+  runtime: ContainerRuntime,
+  target: ContainerTarget | undefined,
+): Sandbox => {
+  const { podUid = '' } = target ?? {};
+  podOf(pods, target);
+  const sandbox = runtime.sandboxes().find(({ id }) => id === sandboxIdOf(podUid));
+  if (sandbox !== undefined) return sandbox;
+  throw new StreamFailure('BadRequest', `pod "${target?.podName ?? ''}" is not running`);
+};
+
+const podOf = (pods: PodManager, target: ContainerTarget | undefined): Pod => {
+  const pod = pods.worker(target?.podUid ?? '')?.current;
+  if (pod !== undefined) return pod;
+  throw new StreamFailure('NotFound', `pod "${target?.podName ?? ''}" is not on this node`);
+};
+
 /** The run of a container that a request means. @throws StreamFailure */
 export const findRun = (
   pods: PodManager,
@@ -23,9 +42,7 @@ export const findRun = (
   previous: boolean,
 ): { readonly pod: Pod; readonly run: ObservedContainer } => {
   const { podUid = '', podName = '', container = '' } = target ?? {};
-  const pod = pods.worker(podUid)?.current;
-  if (pod === undefined)
-    throw new StreamFailure('NotFound', `pod "${podName}" is not on this node`);
+  const pod = podOf(pods, target);
   const states = runtime.containers(sandboxIdOf(podUid));
   const runs = observePod(pod, states).get(container);
   if (runs === undefined)

@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { PassThrough, type Duplex } from 'node:stream';
 
 import { silentLog } from '../../lib/log';
 import type { AttachRequest, AttachResponse } from '../../proto/gen/dhow/agent/v1/agent';
@@ -58,3 +59,72 @@ it.each([
     expect(asked).toEqual([ends]);
   },
 );
+
+describe('a port of a pod', () => {
+  const target = { namespace: 'default', podName: 'web', podUid: 'uid-1', container: '' };
+
+  const serve = async (
+    dial: (options: { readonly port: number }) => Promise<Duplex>,
+    given: readonly AttachResponse['message'][],
+  ) => {
+    const { runtime, manager, deps } = bench;
+    const sent: AttachRequest['message'][] = [];
+    const left = given.map((message) => ({ message }));
+    const stream: MessageStream<AttachRequest, AttachResponse> = {
+      ...leaving,
+      messages: {
+        next: async () => {
+          const value = left.shift();
+          return value === undefined ? { done: true, value } : { done: false, value };
+        },
+      },
+      write: async ({ message }) => void sent.push(message),
+    };
+    const server = new StreamServer({
+      ...{ runtime, pods: manager, paths: deps.paths, clock: bench.clock, log: silentLog },
+      dial: dial,
+      transport: { openAttach: () => stream } as unknown as Transport,
+    });
+    const kind = { $case: 'port', value: { target, port: 80 } } as const;
+    await server.serve({ streamId: '1', kind }, new AbortController().signal);
+    return sent;
+  };
+
+  it('is reached through the namespace of its sandbox, and carries both directions', async () => {
+    await bench.run(testPod({}));
+    await bench.until(() => bench.status().phase === 'Running');
+    const asked: unknown[] = [];
+    const sent = await serve(
+      async (options) => {
+        asked.push(options);
+        return new PassThrough();
+      },
+      [
+        { $case: 'stdin', value: Buffer.from('hello') },
+        { $case: 'stdinEnd', value: {} },
+      ],
+    );
+    expect(asked).toEqual([
+      expect.objectContaining({ port: 80, netnsPath: expect.stringContaining('/fake/netns/') }),
+    ]);
+    expect(sent[1]?.$case).toBe('connected');
+  });
+
+  it('says why it cannot be reached', async () => {
+    await bench.run(testPod({}));
+    await bench.until(() => bench.status().phase === 'Running');
+    const sent = await serve(() => Promise.reject(new Error('refused')), []);
+    expect(sent.at(-1)).toEqual({
+      $case: 'error',
+      value: { reason: 'InternalError', message: 'refused' },
+    });
+  });
+
+  it('is of a pod that is here', async () => {
+    const sent = await serve(() => Promise.reject(new Error('not to be asked')), []);
+    expect(sent.at(-1)).toEqual({
+      $case: 'error',
+      value: { reason: 'NotFound', message: 'pod "web" is not on this node' },
+    });
+  });
+});

@@ -8,24 +8,29 @@ import type {
   OpenStream,
 } from '../../proto/gen/dhow/agent/v1/agent';
 import type { ContainerRuntime, ExecProcess, ExecSpec } from '../../runtime/container-runtime';
+import { dial } from '../../runtime/network';
 import { readLog } from '../logs/log-reader';
 import type { PodManager } from '../pods/pod-manager';
 import type { PodPaths } from '../inventory/pod-paths';
 import type { MessageStream, Transport } from '../session/transport';
 import { containerNamed } from '../pod-spec/environment';
-import { findRun, StreamFailure } from './container-finder';
+import { findRun, findSandbox, StreamFailure } from './container-finder';
+import { carryPort, type Dial } from './port-stream';
 import { logOptionsOf } from './log-options';
+import { pieces } from './pieces';
 import { linkedController } from '../../lib/async/linked-controller';
 
 type Attach = MessageStream<AttachRequest, AttachResponse>;
 type LogsParams = Extract<NonNullable<OpenStream['kind']>, { $case: 'logs' }>['value'];
 type ExecParams = Extract<NonNullable<OpenStream['kind']>, { $case: 'exec' }>['value'];
 
-const MAX_STREAMS = 256;
-const MAX_CHUNK_BYTES = 64 * 1024;
-const TERMINAL_SIZE_WAIT_MS = 500;
+type PortParams = Extract<NonNullable<OpenStream['kind']>, { $case: 'port' }>['value'];
 
-/** Answers the server's requests for logs, exec and attach. */
+const MAX_STREAMS = 256;
+const TERMINAL_SIZE_WAIT_MS = 500;
+const DIAL_MS = 10_000;
+
+/** Answers the server's requests for logs, exec, attach and ports. */
 export class StreamServer {
   private openCount = 0;
 
@@ -37,6 +42,8 @@ export class StreamServer {
       readonly paths: PodPaths;
       readonly clock: Clock;
       readonly log: Log;
+      /** `dial` of the runtime; tests have their own. */
+      readonly dial?: Dial;
     },
   ) {}
 
@@ -51,6 +58,7 @@ export class StreamServer {
         throw new StreamFailure('TooManyRequests', 'too many streams are open on this node');
       if (kind?.$case === 'logs') await this.logs(stream, kind.value, controller);
       else if (kind?.$case === 'exec') await this.exec(stream, kind.value, controller);
+      else if (kind?.$case === 'port') await this.port(stream, kind.value, controller.signal);
       stream.end();
     } catch (error) {
       await this.fail(stream, error);
@@ -90,6 +98,18 @@ export class StreamServer {
       for (const piece of pieces(chunk))
         await stream.write({ message: { $case: 'stdout', value: piece } });
     void watch;
+  }
+
+  private async port(
+    stream: Attach,
+    { target, port }: PortParams,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { pods, runtime, clock } = this.deps;
+    const { netnsPath } = findSandbox(pods, runtime, target);
+    const connect = this.deps.dial ?? dial;
+    const socket = await connect({ netnsPath, port, limitMs: DIAL_MS, clock }, signal);
+    await carryPort(stream, socket, signal);
   }
 
   private async untilEnd(stream: Attach): Promise<void> {
@@ -188,10 +208,4 @@ export class StreamServer {
       this.deps.log.debug({ err: describeError(error) }, 'input of a stream ended');
     }
   }
-}
-
-function* pieces(data: Uint8Array): Iterable<Buffer> {
-  const buffer = Buffer.from(data.buffer, data.byteOffset, data.byteLength);
-  for (let start = 0; start < buffer.length; start += MAX_CHUNK_BYTES)
-    yield buffer.subarray(start, start + MAX_CHUNK_BYTES);
 }

@@ -11,3 +11,4 @@ export {
   type LabNetworkOptions,
   type LabNode,
 } from './lab';
+export { dial, DialError } from './dial';

@@ -44,6 +44,7 @@ const main = async (directory: string): Promise<void> => {
         throw new Error('no nodes');
       },
       exec: () => Promise.reject(new Error('no nodes')),
+      connect: () => Promise.reject(new Error('no nodes')),
     },
     virtualResources: [scheduler.decisions, scheduler.explanations],
     clock,

@@ -39,7 +39,7 @@ const serve = async (store: Store): Promise<ApiClient> => {
     ...shared,
     caches,
     tls: { caCertificate: '', server: { certificate: '', key: '' } },
-    nodeConnections: { isConnected: () => false, logs: refuse, exec: refuse },
+    nodeConnections: { isConnected: () => false, logs: refuse, exec: refuse, connect: refuse },
     virtualResources: [],
     random: systemRandom,
     version: '0.0.0',

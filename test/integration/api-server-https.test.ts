@@ -35,6 +35,7 @@ beforeAll(async () => {
         throw new Error('no nodes');
       },
       exec: () => Promise.reject(new Error('no nodes')),
+      connect: () => Promise.reject(new Error('no nodes')),
     },
     virtualResources: [],
     clock: systemClock,

@@ -83,6 +83,7 @@ const NO_NODES: NodeConnections = {
     throw new Error('no nodes');
   },
   exec: () => Promise.reject(new Error('no nodes')),
+  connect: () => Promise.reject(new Error('no nodes')),
 };
 
 describe('OpenAPI', () => {

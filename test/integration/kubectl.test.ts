@@ -1,5 +1,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { connect } from 'node:net';
+import { text } from 'node:stream/consumers';
 import { ApiError } from '../../api/errors';
 import { NODES, PODS } from '../../api/resources';
 import type { ExecOutput, ExecRequest, NodeConnections } from '../../client/node-connections';
@@ -60,6 +62,16 @@ const NODE: NodeConnections = {
     if (request.command?.[0] === 'refused')
       throw new ApiError('BadRequest', 'container c is not running');
     return echoSession(request);
+  },
+  connect: async (_node, { port }) => {
+    if (port !== 80) throw new ApiError('BadRequest', 'nobody listens there');
+    const output = new Channel<Uint8Array>(1000);
+    return {
+      output,
+      write: async (data) => void output.push(data),
+      end: () => output.end(),
+      [Symbol.asyncDispose]: async () => output.end(),
+    };
   },
 };
 
@@ -240,6 +252,42 @@ describe('with a pod on a node', () => {
     const { code, stderr } = await kubectl('exec web -- refused');
     expect(code).toBe(1);
     expect(stderr).toContain('container c is not running');
+  });
+
+  it.each([
+    ['a WebSocket', 'true'],
+    ['SPDY', 'false'],
+  ])('forwards ports over %s', async (_title, webSockets) => {
+    const child = spawn(host.kubectlPath, ['port-forward', 'pod/web', ':80', ':81'], {
+      env: { ...host.env, KUBECTL_PORT_FORWARD_WEBSOCKETS: webSockets },
+    });
+    try {
+      let said = '';
+      child.stdout.on('data', (data: Buffer) => (said += data.toString()));
+      child.stderr.on('data', (data: Buffer) => (said += data.toString()));
+      const portOf = async (remote: number): Promise<number> => {
+        for (;;) {
+          const port = new RegExp(`127.0.0.1:(\\d+) -> ${remote}\n`).exec(said)?.[1];
+          if (port !== undefined) return Number(port);
+          await systemClock.sleep(20);
+        }
+      };
+      const big = 'x'.repeat(1_000_000);
+      const echoes = [big, 'small'].map(async (content) => {
+        const socket = connect({ port: await portOf(80), host: '127.0.0.1' });
+        socket.end(content);
+        return text(socket);
+      });
+      expect(await Promise.all(echoes)).toEqual([big, 'small']);
+      const refused = connect({ port: await portOf(81), host: '127.0.0.1' });
+      refused.on('error', () => undefined);
+      refused.end('?');
+      await text(refused).catch(() => '');
+      while (!said.includes('nobody listens there')) await systemClock.sleep(20);
+    } finally {
+      child.kill();
+      await once(child, 'exit');
+    }
   });
 
   it('attaches', async () => {

@@ -104,6 +104,7 @@ export class World implements AsyncDisposable {
           throw new ApiError('ServiceUnavailable', 'no agents here');
         },
         exec: () => Promise.reject(new ApiError('ServiceUnavailable', 'no agents here')),
+        connect: () => Promise.reject(new ApiError('ServiceUnavailable', 'no agents here')),
       },
       virtualResources: [scheduler.decisions, scheduler.explanations],
       objectFaults: faults,

@@ -241,6 +241,8 @@ const subresourceFacts = ({ resource }: ServedKind, name: string) => {
       return { group, version, kind: 'PodExecOptions', verbs: ['create', 'get'] };
     case 'attach':
       return { group, version, kind: 'PodAttachOptions', verbs: ['create', 'get'] };
+    case 'portforward':
+      return { group, version, kind: 'PodPortForwardOptions', verbs: ['create', 'get'] };
     case 'log':
       return { group, version, kind, verbs: ['get'] };
     case 'finalize':

@@ -78,5 +78,6 @@ const SERVED_SUBRESOURCES: ReadonlySet<string> = new Set([
   'log',
   'exec',
   'attach',
+  'portforward',
   'token',
 ]);

@@ -1,6 +1,6 @@
 import { ApiError } from '../../../api/errors';
 import type { ObjectName, Pod } from '../../../api/types';
-import type { ContainerTarget } from '../../../client/node-connections';
+import type { ContainerTarget, PodTarget } from '../../../client/node-connections';
 import type { ServedKind } from '../kinds/served-kind';
 import type { ObjectService } from '../objects/object-service';
 
@@ -9,6 +9,23 @@ export interface Placement {
   readonly nodeName: string;
   readonly target: ContainerTarget;
 }
+
+/** A pod on its node. */
+export interface PodPlacement {
+  readonly nodeName: string;
+  readonly target: PodTarget;
+}
+
+/** @throws NotFound, or BadRequest when the pod has no node yet. */
+export const podPlacementOf = async (
+  { reader }: ObjectService,
+  pods: ServedKind,
+  name: ObjectName,
+  signal: AbortSignal,
+): Promise<PodPlacement> => {
+  const item = await reader.get(pods, name, undefined, new URLSearchParams(), signal);
+  return placed(item.object as Pod, name);
+};
 
 /** @throws NotFound, or BadRequest when the pod has no such container or no node yet. */
 export const placementOf = async (
@@ -21,18 +38,15 @@ export const placementOf = async (
   const item = await reader.get(pods, name, undefined, new URLSearchParams(), signal);
   const pod = item.object as Pod;
   const container = containerOf(pod, containerName);
-  const { nodeName } = pod.spec;
-  if (nodeName === undefined || nodeName === '')
-    throw new ApiError('BadRequest', `pod ${name.name} does not have a host assigned`);
-  return {
-    nodeName,
-    target: {
-      namespace: name.namespace,
-      podName: name.name,
-      podUid: pod.metadata.uid ?? '',
-      container,
-    },
-  };
+  const { nodeName, target } = placed(pod, name);
+  return { nodeName, target: { ...target, container } };
+};
+
+const placed = (pod: Pod, { namespace, name }: ObjectName): PodPlacement => {
+  const { nodeName = '' } = pod.spec;
+  if (nodeName === '')
+    throw new ApiError('BadRequest', `pod ${name} does not have a host assigned`);
+  return { nodeName, target: { namespace, podName: name, podUid: pod.metadata.uid ?? '' } };
 };
 
 const containerOf = (pod: Pod, wanted: string): string => {

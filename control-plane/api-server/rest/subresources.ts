@@ -112,4 +112,5 @@ const HANDLERS: Readonly<Partial<Record<string, Handler>>> = {
   token,
   exec: upgradeOnly,
   attach: upgradeOnly,
+  portforward: upgradeOnly,
 };

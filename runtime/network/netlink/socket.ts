@@ -1,8 +1,9 @@
-import { closeSync, openSync } from 'node:fs';
+import { closeSync } from 'node:fs';
 import { constants } from 'node:os';
 import { getSystemErrorName } from 'node:util';
 import koffi from 'koffi';
 import { Semaphore } from '../../../lib/async/semaphore';
+import { inNamespace } from '../namespace';
 import {
   decodeAttributes,
   decodeMessages,
@@ -52,17 +53,10 @@ export class NetlinkSocket implements Disposable {
 
   /** In the namespace pinned at `netnsPath`. */
   static openIn(netnsPath: string): NetlinkSocket {
-    const home = openSync('/proc/thread-self/ns/net', 'r');
-    try {
-      const target = openSync(netnsPath, 'r');
-      try {
-        return new NetlinkSocket(openSocketIn(target, home));
-      } finally {
-        closeSync(target);
-      }
-    } finally {
-      closeSync(home);
-    }
+    const { result, errno } = { result: undefined, ...inNamespace(netnsPath, openRouteSocket) };
+    if (errno !== undefined) throw new NetlinkError('enter network namespace', errno, '');
+    if (result.fd < 0) throw new NetlinkError('netlink socket', result.errno, '');
+    return new NetlinkSocket(result.fd);
   }
 
   /** Runs the requests in order, all of them even when one fails; then throws the first failure. */
@@ -165,19 +159,9 @@ const throwFailure = (request: NetlinkRequest, reply: NetlinkMessage | undefined
   throw new NetlinkError(request.what, errno, detail === undefined ? '' : fromCString(detail));
 };
 
-/**
- * No await between the two calls of setns: nothing else may run on the main thread while it stands in
- * a pod's namespace, nor any thread be born there. A thread that cannot return must not go on.
- */
-const openSocketIn = (target: number, home: number): number => {
-  if (libc.setns(target, CLONE_NEWNET) !== 0) {
-    throw new NetlinkError('enter network namespace', koffi.errno(), '');
-  }
+const openRouteSocket = (): { readonly fd: number; readonly errno: number } => {
   const fd = libc.socket(AF_NETLINK, SOCK_RAW_CLOEXEC, NETLINK_ROUTE);
-  const errno = koffi.errno();
-  if (libc.setns(home, CLONE_NEWNET) !== 0) process.abort();
-  if (fd < 0) throw new NetlinkError('netlink socket', errno, '');
-  return fd;
+  return { fd, errno: koffi.errno() };
 };
 
 const openSocket = (protocol: number): number => {
@@ -204,7 +188,6 @@ interface Send {
 const library = koffi.load(null);
 const libc = {
   socket: library.func('int socket(int, int, int)') as (...args: number[]) => number,
-  setns: library.func('int setns(int, int)') as (fd: number, type: number) => number,
   setsockopt: library.func('int setsockopt(int, int, int, void *, uint32_t)') as (
     ...args: (number | Buffer)[]
   ) => number,
@@ -229,5 +212,4 @@ const SOL_NETLINK = 270;
 const NETLINK_CAP_ACK = 10;
 const NETLINK_EXT_ACK = 11;
 const NLMSGERR_ATTR_MSG = 1;
-const CLONE_NEWNET = 0x40000000;
 const MSG_DONTWAIT = 0x40;

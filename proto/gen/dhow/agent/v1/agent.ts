@@ -183,7 +183,9 @@ export interface StatusAck {
 /** Asks the agent to open an Attach stream with this id. */
 export interface OpenStream {
   streamId: string;
-  kind: { $case: "logs"; value: LogsParams } | { $case: "exec"; value: ExecParams } | undefined;
+  kind: { $case: "logs"; value: LogsParams } | { $case: "exec"; value: ExecParams } | //
+  /** An agent that does not know it ends the stream at once. */
+  { $case: "port"; value: PortParams } | undefined;
 }
 
 export interface ContainerTarget {
@@ -216,6 +218,16 @@ export interface ExecParams {
   tty: boolean;
 }
 
+/**
+ * A connection to a port of a pod, as from within. What comes from there is stdout, and the agent ends
+ * its half with it; what goes there is stdin.
+ */
+export interface PortParams {
+  /** Without container. */
+  target: ContainerTarget | undefined;
+  port: number;
+}
+
 /** Agent to server. */
 export interface AttachRequest {
   message:
@@ -230,7 +242,13 @@ export interface AttachRequest {
     | //
     /** Last: it could not be done; reason is a StatusReason. */
     { $case: "error"; value: StreamError }
+    | //
+    /** First of a connection to a port: it stands. */
+    { $case: "connected"; value: Connected }
     | undefined;
+}
+
+export interface Connected {
 }
 
 export interface StreamError {
@@ -2492,6 +2510,9 @@ export const OpenStream: MessageFns<OpenStream> = {
       case "exec":
         ExecParams.encode(message.kind.value, writer.uint32(26).fork()).join();
         break;
+      case "port":
+        PortParams.encode(message.kind.value, writer.uint32(34).fork()).join();
+        break;
     }
     return writer;
   },
@@ -2533,6 +2554,14 @@ export const OpenStream: MessageFns<OpenStream> = {
             message.kind = { $case: "exec", value: ExecParams.decode(reader, reader.uint32()) };
             continue;
           }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.kind = { $case: "port", value: PortParams.decode(reader, reader.uint32()) };
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2556,6 +2585,8 @@ export const OpenStream: MessageFns<OpenStream> = {
         ? { $case: "logs", value: LogsParams.fromJSON(object.logs) }
         : isSet(object.exec)
         ? { $case: "exec", value: ExecParams.fromJSON(object.exec) }
+        : isSet(object.port)
+        ? { $case: "port", value: PortParams.fromJSON(object.port) }
         : undefined,
     };
   },
@@ -2569,6 +2600,8 @@ export const OpenStream: MessageFns<OpenStream> = {
       obj.logs = LogsParams.toJSON(message.kind.value);
     } else if (message.kind?.$case === "exec") {
       obj.exec = ExecParams.toJSON(message.kind.value);
+    } else if (message.kind?.$case === "port") {
+      obj.port = PortParams.toJSON(message.kind.value);
     }
     return obj;
   },
@@ -2589,6 +2622,12 @@ export const OpenStream: MessageFns<OpenStream> = {
       case "exec": {
         if (object.kind?.value !== undefined && object.kind?.value !== null) {
           message.kind = { $case: "exec", value: ExecParams.fromPartial(object.kind.value) };
+        }
+        break;
+      }
+      case "port": {
+        if (object.kind?.value !== undefined && object.kind?.value !== null) {
+          message.kind = { $case: "port", value: PortParams.fromPartial(object.kind.value) };
         }
         break;
       }
@@ -3096,6 +3135,93 @@ export const ExecParams: MessageFns<ExecParams> = {
   },
 };
 
+function createBasePortParams(): PortParams {
+  return { target: undefined, port: 0 };
+}
+
+export const PortParams: MessageFns<PortParams> = {
+  encode(message: PortParams, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.target !== undefined) {
+      ContainerTarget.encode(message.target, writer.uint32(10).fork()).join();
+    }
+    if (message.port !== 0) {
+      writer.uint32(16).uint32(message.port);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): PortParams {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBasePortParams();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.target = ContainerTarget.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.port = reader.uint32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): PortParams {
+    return {
+      target: isSet(object.target) ? ContainerTarget.fromJSON(object.target) : undefined,
+      port: isSet(object.port) ? globalThis.Number(object.port) : 0,
+    };
+  },
+
+  toJSON(message: PortParams): unknown {
+    const obj: any = {};
+    if (message.target !== undefined) {
+      obj.target = ContainerTarget.toJSON(message.target);
+    }
+    if (message.port !== 0) {
+      obj.port = Math.round(message.port);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<PortParams>): PortParams {
+    return PortParams.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<PortParams>): PortParams {
+    const message = createBasePortParams();
+    message.target = (object.target !== undefined && object.target !== null)
+      ? ContainerTarget.fromPartial(object.target)
+      : undefined;
+    message.port = object.port ?? 0;
+    return message;
+  },
+};
+
 function createBaseAttachRequest(): AttachRequest {
   return { message: undefined };
 }
@@ -3117,6 +3243,9 @@ export const AttachRequest: MessageFns<AttachRequest> = {
         break;
       case "error":
         StreamError.encode(message.message.value, writer.uint32(42).fork()).join();
+        break;
+      case "connected":
+        Connected.encode(message.message.value, writer.uint32(50).fork()).join();
         break;
     }
     return writer;
@@ -3175,6 +3304,14 @@ export const AttachRequest: MessageFns<AttachRequest> = {
             message.message = { $case: "error", value: StreamError.decode(reader, reader.uint32()) };
             continue;
           }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.message = { $case: "connected", value: Connected.decode(reader, reader.uint32()) };
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -3203,6 +3340,8 @@ export const AttachRequest: MessageFns<AttachRequest> = {
         ? { $case: "exitCode", value: globalThis.Number(object.exit_code) }
         : isSet(object.error)
         ? { $case: "error", value: StreamError.fromJSON(object.error) }
+        : isSet(object.connected)
+        ? { $case: "connected", value: Connected.fromJSON(object.connected) }
         : undefined,
     };
   },
@@ -3219,6 +3358,8 @@ export const AttachRequest: MessageFns<AttachRequest> = {
       obj.exitCode = Math.round(message.message.value);
     } else if (message.message?.$case === "error") {
       obj.error = StreamError.toJSON(message.message.value);
+    } else if (message.message?.$case === "connected") {
+      obj.connected = Connected.toJSON(message.message.value);
     }
     return obj;
   },
@@ -3259,7 +3400,65 @@ export const AttachRequest: MessageFns<AttachRequest> = {
         }
         break;
       }
+      case "connected": {
+        if (object.message?.value !== undefined && object.message?.value !== null) {
+          message.message = { $case: "connected", value: Connected.fromPartial(object.message.value) };
+        }
+        break;
+      }
     }
+    return message;
+  },
+};
+
+function createBaseConnected(): Connected {
+  return {};
+}
+
+export const Connected: MessageFns<Connected> = {
+  encode(_: Connected, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Connected {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseConnected();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(_: any): Connected {
+    return {};
+  },
+
+  toJSON(_: Connected): unknown {
+    const obj: any = {};
+    return obj;
+  },
+
+  create(base?: DeepPartial<Connected>): Connected {
+    return Connected.fromPartial(base ?? {});
+  },
+  fromPartial(_: DeepPartial<Connected>): Connected {
+    const message = createBaseConnected();
     return message;
   },
 };
