@@ -150,6 +150,7 @@ const DEFINITIONS: ReadonlyMap<string, () => Promise<Define>> = new Map([
   ['run', async () => (await inside()).defineRun],
   ['exec', async () => (await inside()).defineExec],
   ['attach', async () => (await inside()).defineAttach],
+  ['cp', async () => (await inside()).defineCp],
   ['port-forward', async () => (await inside()).definePortForward],
   ['label', async () => (await changing()).defineLabel],
   ['annotate', async () => (await changing()).defineAnnotate],

@@ -33,14 +33,12 @@ export const unservedKind = (name: string): string | undefined => {
 /** Verbs of kubectl's that `dhow` lacks and kubectl carries out on a Dhow cluster. */
 const BY_KUBECTL: ReadonlySet<string> = new Set([
   ...['cluster-info'],
-  ...['cp', 'kustomize'],
+  ...['kustomize'],
   ...['proxy'],
 ]);
 
 /** Verbs of kubectl's that need what the server does not serve. */
-const BY_NOBODY: ReadonlySet<string> = new Set([
-  ...['autoscale', 'certificate', 'expose', 'top'],
-]);
+const BY_NOBODY: ReadonlySet<string> = new Set([...['autoscale', 'certificate', 'expose', 'top']]);
 
 /** What to say to somebody who typed a verb of kubectl's; undefined for all other words. */
 export const verbElsewhere = (verb: string): string | undefined => {

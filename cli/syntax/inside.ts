@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import type { AttachOptions } from '../commands/attach';
+import type { CopyOptions } from '../commands/cp';
 import type { ExecOptions } from '../commands/exec';
 import type { PortForwardOptions } from '../commands/port-forward';
 import type { RunOptions } from '../commands/run';
@@ -112,5 +113,32 @@ export const definePortForward = (program: Command, connected: Connected): void 
         ),
     ),
     lazily(async () => (await import('../commands/port-forward.js')).portForward),
+  );
+};
+
+export const defineCp = (program: Command, connected: Connected): void => {
+  connected<[string, string, CopyOptions]>(
+    inNamespace(
+      program
+        .command('cp <from> <to>')
+        .usage('[options] [[NAMESPACE/]POD:]PATH [[NAMESPACE/]POD:]PATH')
+        .description('Copy a file or a folder to a container, or from one; the image must have tar')
+        .option('-c, --container <name>', 'which container; default the first')
+        .option('--no-preserve', 'not with the modes of the files')
+        .option(
+          '--max-bytes <n>',
+          'take no more than this from a container',
+          wholeNumber('--max-bytes'),
+        )
+        .addHelpText(
+          'after',
+          examples(
+            'dhow cp app.conf web-1:/etc/app.conf    to a container',
+            'dhow cp team-a/web-1:/var/log logs      from one, a folder',
+            'dhow cp web-1:/tmp/dump . -c proxy      from another of its containers',
+          ),
+        ),
+    ),
+    lazily(async () => (await import('../commands/cp.js')).cp),
   );
 };

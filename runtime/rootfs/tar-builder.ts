@@ -25,12 +25,18 @@ export const buildTar = (...members: readonly TarMember[]): Buffer =>
 
 const buildMember = (member: TarMember): Buffer => {
   const content = Buffer.from(member.content ?? '');
+  const head = tarHead({ ...member, sizeBytes: member.sizeBytes ?? content.length });
+  return Buffer.concat([head, content, tarPadding(content.length)]);
+};
+
+/** What comes before the content of a member that is written piece by piece. */
+export const tarHead = (member: TarMember & { readonly sizeBytes: number }): Buffer => {
   const pax = Object.entries(member.pax ?? {});
   const extended =
     pax.length === 0
       ? Buffer.alloc(0)
       : buildMember({ path: 'pax', type: 'x', content: Buffer.concat(pax.map(paxRecord)) });
-  return Buffer.concat([extended, headerOf(member, content.length), content, padding(content)]);
+  return Buffer.concat([extended, headerOf(member)]);
 };
 
 const paxRecord = ([key, value]: [string, string | Buffer]): Buffer => {
@@ -42,7 +48,7 @@ const paxRecord = ([key, value]: [string, string | Buffer]): Buffer => {
   return Buffer.concat([Buffer.from(String(length)), body]);
 };
 
-const headerOf = (member: TarMember, contentBytes: number): Buffer => {
+const headerOf = (member: TarMember & { readonly sizeBytes: number }): Buffer => {
   const block = Buffer.alloc(512);
   const octal = (value: number, offset: number, length: number): void =>
     void block.write(value.toString(8).padStart(length - 1, '0'), offset, 'latin1');
@@ -50,7 +56,7 @@ const headerOf = (member: TarMember, contentBytes: number): Buffer => {
   octal(member.mode ?? (member.path.endsWith('/') ? 0o755 : 0o644), 100, 8);
   octal(member.uid ?? 0, 108, 8);
   octal(member.gid ?? 0, 116, 8);
-  octal(member.sizeBytes ?? contentBytes, 124, 12);
+  octal(member.sizeBytes, 124, 12);
   octal(member.mtime?.seconds ?? 1_700_000_000, 136, 12);
   block.write(member.type ?? (member.path.endsWith('/') ? '5' : '0'), 156, 1, 'latin1');
   block.write(member.link ?? '', 157, 100, 'utf8');
@@ -66,4 +72,5 @@ const headerOf = (member: TarMember, contentBytes: number): Buffer => {
   return block;
 };
 
-const padding = (content: Buffer): Buffer => Buffer.alloc((512 - (content.length % 512)) % 512);
+/** What comes after so many bytes of content. */
+export const tarPadding = (bytes: number): Buffer => Buffer.alloc((512 - (bytes % 512)) % 512);

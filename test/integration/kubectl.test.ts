@@ -258,6 +258,7 @@ describe('with a pod on a node', () => {
     ['a WebSocket', 'true'],
     ['SPDY', 'false'],
   ])('forwards ports over %s', async (_title, webSockets) => {
+    await ok('patch pod web --subresource=status -p {"status":{"phase":"Running"}}');
     const child = spawn(host.kubectlPath, ['port-forward', 'pod/web', ':80', ':81'], {
       env: { ...host.env, KUBECTL_PORT_FORWARD_WEBSOCKETS: webSockets },
     });
