@@ -4,7 +4,7 @@ import type { EventsOptions } from '../commands/events';
 import type { ExplainOptions } from '../commands/explain';
 import type { GetOptions } from '../commands/get';
 import type { LogsOptions } from '../commands/logs';
-import { collect } from '../program';
+import { collect, wholeNumber } from '../program';
 import {
   examples,
   inNamespace,
@@ -92,17 +92,28 @@ export const defineDescribe = (program: Command, connected: Connected): void => 
 };
 
 export const defineLogs = (program: Command, connected: Connected): void => {
-  connected<[string, LogsOptions]>(
+  connected<[string | undefined, LogsOptions]>(
     inNamespace(
       program
-        .command('logs <pod>')
-        .description("Print a container's log: of POD, or of a pod of KIND/NAME")
+        .command('logs [pod]')
+        .description('Print the log of POD, of a pod of KIND/NAME, or of all pods with labels')
         .option('-c, --container <name>', 'which container; default the first')
         .option('-f, --follow', 'go on as the log grows')
         .option('-p, --previous', 'of the container before the last restart')
         .option('--tail <lines>', 'only the last lines')
         .option('--since <duration>', 'only lines younger than this: 10s, 5m, 1h')
         .option('--timestamps', 'with the time of each line')
+        .option('--since-time <time>', 'only lines younger than this moment, as RFC 3339 has it')
+        .option('--limit-bytes <n>', 'no more than this of each', wholeNumber('--limit-bytes'))
+        .option('-l, --selector <labels>', 'of all pods with these labels')
+        .option('--all-containers', 'of all containers')
+        .option('--all-pods', 'of all pods of KIND/NAME, each line with its pod')
+        .option('--prefix', 'each line with its pod and container')
+        .option(
+          '--max-log-requests <n>',
+          'how many to follow at once: 5 unless told',
+          wholeNumber('--max-log-requests'),
+        )
         .addHelpText(
           'after',
           examples(
@@ -110,6 +121,8 @@ export const defineLogs = (program: Command, connected: Connected): void => {
             'dhow logs -f web-1 -c proxy        one container, as it goes on',
             'dhow logs web-1 --previous         why did it restart?',
             'dhow logs deploy/web --since 10m   of one pod of a deployment',
+            'dhow logs -f deploy/web --all-pods of all its pods, those to come too',
+            'dhow logs -l app=web --all-containers --prefix',
           ),
         ),
     ),

@@ -32,10 +32,11 @@ const sendOutput = async (
   stream: MessageStream<AttachRequest, AttachResponse>,
   socket: Duplex,
 ): Promise<void> => {
-  for await (const chunk of socket as AsyncIterable<Buffer>)
+  // The other direction may go on.
+  const chunks = socket.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>;
+  for await (const chunk of chunks)
     for (const piece of pieces(chunk))
       await stream.write({ message: { $case: 'stdout', value: piece } });
-  // The other direction may go on.
   stream.end();
 };
 

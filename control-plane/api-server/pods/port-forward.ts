@@ -197,7 +197,9 @@ const forward = async (
 
 const sendInput = async (data: SpdyStream, connection: PortConnection): Promise<void> => {
   try {
-    for await (const chunk of data as AsyncIterable<Buffer>) await connection.write(chunk);
+    // What comes back may go on after the client has said all.
+    const chunks = data.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>;
+    for await (const chunk of chunks) await connection.write(chunk);
   } catch {
     // Reset by the client, or the node has gone: what is read tells of it.
   }
