@@ -3,20 +3,33 @@ import { stringifyJson } from '../../lib/json';
 import type { CliContext } from '../context';
 import { formatViews, outputFormat } from '../output/format';
 import { formatTable } from '../output/table';
+import { printable } from '../output/terminal';
+import { UsageError } from '../usage-error';
 
 export interface CanIOptions {
   readonly subresource?: string;
   readonly quiet?: boolean;
+  readonly list?: boolean;
+  readonly headers?: boolean;
 }
 
 /** May this user do that? Prints yes or no, and resolves with 0 or 1. */
 export const canI = async (
   context: CliContext,
-  verb: string,
-  target: string,
+  verb: string | undefined,
+  target: string | undefined,
   name: string | undefined,
   options: CanIOptions,
 ): Promise<number> => {
+  if (options.list === true) {
+    if (verb !== undefined) throw new UsageError('neither verb nor kind are taken with --list');
+    return listRights(context, options);
+  }
+  if (verb === undefined || target === undefined) {
+    throw new UsageError(
+      'you must specify two arguments: verb resource or verb resource/resourceName',
+    );
+  }
   const spec = target.startsWith('/')
     ? { nonResourceAttributes: { path: target, verb } }
     : { resourceAttributes: await attributesOf(context, verb, target, name, options) };
@@ -33,6 +46,55 @@ export const canI = async (
   }
   return isAllowed ? 0 : 1;
 };
+
+/** All that this user may do in the namespace, as far as the server can tell. */
+const listRights = async (context: CliContext, { headers }: CanIOptions): Promise<number> => {
+  const namespace = context.namespace ?? 'default';
+  const { status } = await review<Rights>(
+    context,
+    'authorization.k8s.io',
+    'SelfSubjectRulesReview',
+    { namespace },
+  );
+  if (status.incomplete === true) {
+    context.terminal.err.write(
+      printable(`warning: the list may be incomplete: ${status.evaluationError ?? ''}\n`),
+    );
+  }
+  const list = (values: readonly string[] = []) => `[${values.join(' ')}]`;
+  const named = ({ apiGroups = [''], resources = [] }: Rule): readonly string[] =>
+    resources.flatMap((resource) =>
+      apiGroups.map((group) => (group === '' ? resource : `${resource}.${group}`)),
+    );
+  const rows = [
+    ...(status.resourceRules ?? []).flatMap((rule) =>
+      named(rule).map((resource) => [resource, '[]', list(rule.resourceNames), list(rule.verbs)]),
+    ),
+    ...(status.nonResourceRules ?? []).map((rule) => [
+      ...['', list(rule.nonResourceURLs), '[]', list(rule.verbs)],
+    ]),
+  ];
+  const titles = ['Resources', 'Non-Resource URLs', 'Resource Names', 'Verbs'];
+  context.terminal.out.write(printable(formatTable(headers === false ? undefined : titles, rows)));
+  return 0;
+};
+
+interface Rights extends ApiObject {
+  readonly status: {
+    readonly resourceRules?: readonly Rule[];
+    readonly nonResourceRules?: readonly Rule[];
+    readonly incomplete?: boolean;
+    readonly evaluationError?: string;
+  };
+}
+
+interface Rule {
+  readonly verbs?: readonly string[];
+  readonly apiGroups?: readonly string[];
+  readonly resources?: readonly string[];
+  readonly resourceNames?: readonly string[];
+  readonly nonResourceURLs?: readonly string[];
+}
 
 interface Access extends ApiObject {
   readonly status: { readonly allowed: boolean; readonly reason?: string };

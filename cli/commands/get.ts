@@ -22,6 +22,7 @@ export interface GetOptions {
   readonly sortBy?: string;
   readonly ignoreNotFound?: boolean;
   readonly showKind?: boolean;
+  readonly raw?: string;
 }
 
 export const get = async (
@@ -29,6 +30,7 @@ export const get = async (
   args: readonly string[],
   options: GetOptions,
 ): Promise<void> => {
+  if (options.raw !== undefined) return getRaw(context, args, options.raw);
   const format = outputFormat(options.output);
   const order = options.sortBy === undefined ? undefined : sorterBy(options.sortBy);
   const targets = await parseTargets(context, args);
@@ -42,6 +44,24 @@ export const get = async (
   if (format === 'table' || format === 'wide')
     await printTables(context, targets, options, { format, order });
   else await printObjects(context, targets, options, { format, order });
+};
+
+/** What the server answers at a path, as it is. @throws UsageError */
+const getRaw = async (
+  { client, terminal, signal }: CliContext,
+  args: readonly string[],
+  path: string,
+): Promise<void> => {
+  if (args.length > 0) {
+    throw new UsageError('arguments may not be passed when --raw is specified');
+  }
+  if (!path.startsWith('/')) throw new UsageError(`--raw takes a path: /healthz, not "${path}"`);
+  const response = await client.http.open({ method: 'GET', path, accept: '*/*', signal });
+  for await (const chunk of response as AsyncIterable<Buffer>) {
+    if (!terminal.out.write(chunk)) {
+      await new Promise((resolve) => terminal.out.once('drain', resolve));
+    }
+  }
 };
 
 interface Printing {

@@ -18,7 +18,7 @@ export const defineGet = (program: Command, connected: Connected): void => {
   connected<[string[], GetOptions]>(
     inNamespaces(
       program
-        .command('get <kind-or-name...>')
+        .command('get [kind-or-name...]')
         .description('Show objects: KIND [NAME...], KIND/NAME or KIND,KIND')
         .option('-l, --selector <labels>', 'only objects with these labels')
         .option('--field-selector <fields>', 'only objects with these field values')
@@ -30,6 +30,7 @@ export const defineGet = (program: Command, connected: Connected): void => {
         .option('--sort-by <field>', 'in the order of a field: .metadata.name')
         .option('--show-kind', 'the kind before each name')
         .option('--ignore-not-found', 'do not mind what is not there')
+        .option('--raw <path>', 'what the server answers at a path: /readyz')
         .addHelpText(
           'after',
           examples(

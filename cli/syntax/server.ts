@@ -9,17 +9,20 @@ export const defineAuth = (program: Command, connected: Connected): void => {
     .command('auth')
     .description('Who am I to the server, and what may I do?')
     .addHelpText('after', examples('dhow auth whoami', 'dhow auth can-i delete pods'));
-  connected<[string, string, string | undefined, CanIOptions]>(
-    inNamespaces(auth.command('can-i <verb> <kind> [name]'))
+  connected<[string | undefined, string | undefined, string | undefined, CanIOptions]>(
+    inNamespaces(auth.command('can-i [verb] [kind] [name]'))
       .description('Tell whether one may: yes and exit code 0, or no and 1')
       .option('--subresource <name>', 'log, exec, scale, ...')
       .option('-q, --quiet', 'tell by the exit code only')
+      .option('--list', 'all that one may in the namespace')
+      .option('--no-headers', 'leave the header out, with --list')
       .addHelpText(
         'after',
         examples(
           'dhow auth can-i create pods',
           'dhow auth can-i get deploy/web -n team-a',
           'dhow auth can-i get /metrics',
+          'dhow auth can-i --list -n team-a',
         ),
       ),
     lazily(async () => (await import('../commands/auth.js')).canI),
