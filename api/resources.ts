@@ -5,6 +5,7 @@ import type {
   ClusterRole,
   ClusterRoleBinding,
   ConfigMap,
+  CustomResourceDefinition,
   Deployment,
   Event,
   Lease,
@@ -37,6 +38,8 @@ export interface Resource<T extends ApiObject = ApiObject> {
   readonly kind: string;
   readonly plural: string;
   readonly isNamespaced: boolean;
+  /** What a list of its objects is. Default: `kind` and List. */
+  readonly listKind?: string;
   /** The schema of a kind that is not always there. All others have theirs by group and kind. */
   readonly definition?: Definition;
   /** Never set: carries `T` for inference. */
@@ -146,6 +149,13 @@ export const VALIDATING_POLICY_BINDINGS = resource<ValidatingAdmissionPolicyBind
   'v1',
   'ValidatingAdmissionPolicyBinding',
   'validatingadmissionpolicybindings',
+  false,
+);
+export const CUSTOM_RESOURCE_DEFINITIONS = resource<CustomResourceDefinition>(
+  'apiextensions.k8s.io',
+  'v1',
+  'CustomResourceDefinition',
+  'customresourcedefinitions',
   false,
 );
 export const SCHEDULING_DECISIONS = resource<SchedulingDecision>(

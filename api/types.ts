@@ -14,6 +14,12 @@ import type {
   Subject as RbacSubject,
 } from 'kubernetes-types/rbac/v1';
 import type { PodDisruptionBudget as PolicyPodDisruptionBudget } from 'kubernetes-types/policy/v1';
+import type {
+  CustomResourceDefinition as ApiextensionsCustomResourceDefinition,
+  CustomResourceDefinitionCondition as ApiextensionsCondition,
+  CustomResourceDefinitionNames as ApiextensionsNames,
+  CustomResourceDefinitionVersion as ApiextensionsVersion,
+} from 'kubernetes-types/apiextensions/v1';
 import type { PriorityClass as SchedulingPriorityClass } from 'kubernetes-types/scheduling/v1';
 import type { StorageClass as StorageStorageClass } from 'kubernetes-types/storage/v1';
 import type * as core from 'kubernetes-types/core/v1';
@@ -106,6 +112,14 @@ type NamedWebhookRule = WebhookRule & { resourceNames?: string[] };
 type WithRules<T> = DeepReadonly<Omit<T, 'rules'> & { rules?: WebhookRule[] }>;
 export type WebhookRule = admission.RuleWithOperations & { resources?: string[]; scope?: string };
 export type WebhookClientConfig = DeepReadonly<admission.WebhookClientConfig>;
+export type CustomResourceDefinition = Kind<
+  ApiextensionsCustomResourceDefinition,
+  'spec' | 'status'
+>;
+export type CustomResourceDefinitionVersion = DeepReadonly<ApiextensionsVersion>;
+export type CustomResourceDefinitionNames = DeepReadonly<ApiextensionsNames>;
+export type CustomResourceDefinitionCondition = DeepReadonly<ApiextensionsCondition>;
+
 export type PolicyRule = DeepReadonly<RbacPolicyRule>;
 export type RoleRef = DeepReadonly<RbacRoleRef>;
 export type Subject = DeepReadonly<RbacSubject>;

@@ -20,7 +20,6 @@ const KINDS: readonly (readonly [kind: string, plural: string, ...shortNames: st
   ['VolumeAttachment', 'volumeattachments'],
   ['RuntimeClass', 'runtimeclasses'],
   ['PodTemplate', 'podtemplates'],
-  ['CustomResourceDefinition', 'customresourcedefinitions', 'crd', 'crds'],
   ['CertificateSigningRequest', 'certificatesigningrequests', 'csr'],
 ];
 

@@ -1,6 +1,7 @@
 import { CLUSTER_ROLE_KIND } from './cluster-role';
 import { CLUSTER_ROLE_BINDING_KIND } from './cluster-role-binding';
 import { CONFIG_MAP_KIND } from './config-map';
+import { CUSTOM_RESOURCE_DEFINITION_KIND } from './custom-resource-definition';
 import { DEPLOYMENT_KIND } from './deployment';
 import { EVENT_KIND } from './event';
 import type { KindInfo } from './kind';
@@ -50,6 +51,7 @@ export const KINDS: readonly KindInfo[] = [
   PERSISTENT_VOLUME_KIND,
   PERSISTENT_VOLUME_CLAIM_KIND,
   PRIORITY_CLASS_KIND,
+  CUSTOM_RESOURCE_DEFINITION_KIND,
   ROLE_KIND,
   ROLE_BINDING_KIND,
   CLUSTER_ROLE_KIND,

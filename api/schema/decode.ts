@@ -1,7 +1,10 @@
 import { ApiError } from '../errors';
 import { formatQuantity, parseQuantity, QuantityError } from '../quantity';
 import type { ApiObject } from '../types';
-import { definitionOf, type KindName } from './definitions';
+import { withEmbedded } from '../custom-resources/embedded';
+import type { JsonSchema } from '../custom-resources/json-schema';
+import { pruned, withoutNulls } from '../custom-resources/prune';
+import { definitionNamed, definitionOf, type KindName } from './definitions';
 import { shapeOfDefinition, type Shape, type StructShape } from './shapes';
 import { int64, isInt64, type Int64 } from '../int64';
 
@@ -64,9 +67,11 @@ const detailsOf = ({ fields, message }: DecodeError) =>
 export const convert = <T extends ApiObject = ApiObject>(
   kind: KindName,
   value: unknown,
-  { fieldValidation = 'Ignore', duplicateFields = [], isPartial = false }: DecodeOptions = {},
+  options: DecodeOptions = {},
 ): Decoded<T> => {
   const definition = definitionOf(kind);
+  if (definition.structural !== undefined)
+    return convertCustom<T>(kind, definition.structural, value, options);
   const shape = shapeOfDefinition(definition);
   if (shape.kind !== 'struct') throw new Error(`${definition.name} is no object`);
   if (!isObject(value)) {
@@ -74,9 +79,24 @@ export const convert = <T extends ApiObject = ApiObject>(
       `json: cannot unmarshal ${jsonKind(value)} into Go value of type v1.${kind.kind}`,
     );
   }
-  const decoder = new Decoder(isPartial);
-  const apiVersion = kind.group === '' ? kind.version : `${kind.group}/${kind.version}`;
+  const decoder = new Decoder(options.isPartial ?? false);
   const body = decoder.struct(shape, value, ROOT);
+  const warnings = judged(decoder, options);
+  // The kind's validation turns this into the type it promises.
+  const metadata = shape.field('metadata') === undefined ? {} : { metadata: {} };
+  return { object: { ...metadata, ...body, ...typeOf(kind) } as unknown as T, warnings };
+};
+
+const typeOf = ({ group, version, kind }: KindName) => ({
+  apiVersion: group === '' ? version : `${group}/${version}`,
+  kind,
+});
+
+/** What the author should hear. @throws DecodeError for what a strict client must not send */
+const judged = (
+  decoder: Decoder,
+  { fieldValidation = 'Ignore', duplicateFields = [] }: DecodeOptions,
+): readonly string[] => {
   const problems = [
     ...duplicateFields.map((field) => ({ field, text: `duplicate field "${field}"` })),
     ...decoder.unknown.map((field) => ({ field, text: `unknown field "${field}"` })),
@@ -87,18 +107,39 @@ export const convert = <T extends ApiObject = ApiObject>(
     error.fields = problems.map(({ field }) => field);
     throw error;
   }
-  // The kind's validation turns this into the type it promises.
-  const metadata = shape.field('metadata') === undefined ? {} : { metadata: {} };
-  const object = { ...metadata, ...body, apiVersion, kind: kind.kind } as unknown as T;
-  return {
-    object,
-    warnings: [...(fieldValidation === 'Warn' ? texts : []), ...decoder.remarks],
+  return [...(fieldValidation === 'Warn' ? texts : []), ...decoder.remarks];
+};
+
+/** An object of a kind that users define: metadata is as everywhere, all else as its schema has it. */
+const convertCustom = <T extends ApiObject>(
+  kind: KindName,
+  schema: JsonSchema,
+  value: unknown,
+  options: DecodeOptions,
+): Decoded<T> => {
+  if (!isObject(value)) {
+    throw new DecodeError(
+      `json: cannot unmarshal ${jsonKind(value)} into Go value of type map[string]interface {}`,
+    );
+  }
+  const { isPartial = false } = options;
+  const decoder = new Decoder(isPartial);
+  const { apiVersion: _version, kind: _kind, metadata, ...rest } = value;
+  const known = pruned(rest, schema, (path) => decoder.note(path));
+  const body = isPartial ? known : (withoutNulls(known, schema) as Json);
+  const object = {
+    metadata: decoder.metadata(metadata, kind.kind, ''),
+    ...withEmbedded(body, schema, (each, path) => decoder.metadata(each, 'Embedded', path)),
+    ...typeOf(kind),
   };
+  decoder.unknown.sort();
+  return { object: object as unknown as T, warnings: judged(decoder, options) };
 };
 
 /** Upstream lists no more either. */
 const PROBLEMS_MAX = 100;
 const UNKNOWN_MAX = 1000;
+const OBJECT_META = 'io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta';
 
 /** Where the decoder is. Texts are made only for errors. */
 interface Path {
@@ -146,13 +187,25 @@ class Decoder {
 
   constructor(private readonly isPartial: boolean) {}
 
+  /** A field that the kind does not have. */
+  note(field: string): void {
+    if (this.unknown.length < UNKNOWN_MAX) this.unknown.push(field);
+  }
+
+  /** The metadata of an object that is at `path`; of the whole when that is empty. */
+  metadata(value: unknown, struct: string, path: string): unknown {
+    const parent = path === '' ? ROOT : { parent: ROOT, struct: '', segment: path };
+    const shape = shapeOfDefinition(definitionNamed(OBJECT_META));
+    return this.value(shape, value, { parent, struct, segment: 'metadata' }) ?? {};
+  }
+
   struct(shape: StructShape, value: Json, path: Path): Record<string, unknown> {
     const out: Record<string, unknown> = {};
     for (const [name, raw] of Object.entries(value)) {
       const field = shape.field(name);
       const at: Path = { parent: path, struct: shape.name, segment: name };
       if (field === undefined) {
-        if (this.unknown.length < UNKNOWN_MAX) this.unknown.push(textOf(at));
+        this.note(textOf(at));
         continue;
       }
       const decoded = this.value(field, raw, at);
@@ -199,9 +252,19 @@ class Decoder {
         return time(value, shape.goType);
       case 'bytes':
         return typeof value === 'string' ? base64(value) : mismatch(value, shape, path);
+      case 'schemaOr':
+        return this.schemaOr(shape, value, path);
       case 'any':
         return value;
     }
+  }
+
+  private schemaOr(shape: Shape & { kind: 'schemaOr' }, value: unknown, path: Path): unknown {
+    if (isObject(value)) return this.convert(shape.schema(), value, path);
+    if (shape.other === 'boolean' && typeof value === 'boolean') return value;
+    if (shape.other === 'boolean') throw new DecodeError('boolean or JSON schema expected');
+    if (!Array.isArray(value)) return mismatch(value, shape, path);
+    return this.list({ kind: 'list', item: shape.schema(), goType: shape.goType }, value, path);
   }
 
   private list(shape: Shape & { kind: 'list' }, value: readonly unknown[], path: Path): unknown[] {

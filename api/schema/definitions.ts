@@ -1,3 +1,5 @@
+import type { JsonSchema } from '../custom-resources/json-schema';
+import { CRD_DEFINITIONS } from './crd-definitions';
 import type { Schema, Definitions } from './schema';
 import { DHOW_DEFINITIONS } from './dhow-definitions';
 
@@ -5,6 +7,8 @@ import { DHOW_DEFINITIONS } from './dhow-definitions';
 export interface Definition {
   readonly name: string;
   readonly schema: Schema;
+  /** Of a kind that users define: its objects are kept as they come, less what this does not name. */
+  readonly structural?: JsonSchema;
 }
 
 /** Names a kind, as its definition is found. */
@@ -18,7 +22,7 @@ export interface KindName {
 
 /** Every definition, by OpenAPI name (`io.k8s.api.core.v1.Pod`). Read on first use: it is large. */
 export const definitions = (): Definitions => {
-  cached ??= { ...loadGenerated(), ...DHOW_DEFINITIONS };
+  cached ??= { ...loadGenerated(), ...CRD_DEFINITIONS, ...DHOW_DEFINITIONS };
   return cached;
 };
 
@@ -37,10 +41,13 @@ export const resolveSchema = (
 ): { readonly name?: string; readonly schema: Schema } => {
   const reference = schema.$ref ?? schema.allOf?.[0]?.$ref;
   if (reference === undefined) return { schema };
-  const name = reference.slice(REFERENCE_PREFIX.length);
-  const target = definitions()[name];
-  if (target === undefined) throw new Error(`no schema ${name}`);
-  return { name, schema: target };
+  return definitionNamed(reference.slice(REFERENCE_PREFIX.length));
+};
+
+export const definitionNamed = (name: string): Definition => {
+  const schema = definitions()[name];
+  if (schema === undefined) throw new Error(`no schema ${name}`);
+  return { name, schema };
 };
 
 export const REFERENCE_PREFIX = '#/components/schemas/';

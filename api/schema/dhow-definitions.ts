@@ -1,32 +1,12 @@
+import { count, flag, list, map, number, object, text } from './describe';
 import type { Definitions, Schema } from './schema';
 
 const META = '#/components/schemas/io.k8s.apimachinery.pkg.apis.meta.v1.';
 const PREFIX = 'dev.dhow.scheduling.v1.';
 
-const text = (description: string): Schema => ({ type: 'string', description });
-const count = (description: string): Schema => ({ type: 'integer', format: 'int32', description });
-const number = (description: string): Schema => ({ type: 'number', format: 'double', description });
-const flag = (description: string): Schema => ({ type: 'boolean', description });
-const list = (description: string, items: Schema): Schema => ({
-  type: 'array',
-  description,
-  items,
-  'x-kubernetes-list-type': 'atomic',
-});
-const map = (description: string, additionalProperties: Schema): Schema => ({
-  type: 'object',
-  description,
-  additionalProperties,
-});
 const ref = (name: string, description: string): Schema => ({
   description,
   allOf: [{ $ref: name.startsWith('#') ? name : `#/components/schemas/${PREFIX}${name}` }],
-});
-
-const object = (description: string, properties: Record<string, Schema>): Schema => ({
-  type: 'object',
-  description,
-  properties,
 });
 
 const kind = (name: string, description: string, properties: Record<string, Schema>): Schema => ({

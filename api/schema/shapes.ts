@@ -1,4 +1,4 @@
-import { resolveSchema, type Definition } from './definitions';
+import { REFERENCE_PREFIX, resolveSchema, type Definition } from './definitions';
 import type { Schema } from './schema';
 
 /**
@@ -10,6 +10,13 @@ export type Shape =
   | { readonly kind: 'list'; readonly item: Shape; readonly goType: string }
   | { readonly kind: 'map'; readonly value: Shape; readonly goType: string }
   | { readonly kind: 'string'; readonly goType: string }
+  /** A schema, or what may stand in its place. */
+  | {
+      readonly kind: 'schemaOr';
+      readonly other: 'boolean' | 'array';
+      readonly schema: () => Shape;
+      readonly goType: string;
+    }
   | { readonly kind: 'int32' | 'int64' | 'float64' | 'bool'; readonly goType: string }
   | {
       readonly kind: 'quantity' | 'intOrString' | 'time' | 'bytes' | 'any';
@@ -54,12 +61,24 @@ const namedShape = (name: string, schema: Schema): Shape => {
     case 'Time':
     case 'MicroTime':
       return { kind: 'time', goType: `v1.${goName}` };
+    case 'JSONSchemaPropsOrBool':
+      return schemaOr('boolean', name);
+    case 'JSONSchemaPropsOrArray':
+      return schemaOr('array', name);
     default:
       return schema.properties === undefined
         ? { kind: 'any', goType: `v1.${goName}` }
         : structShape(goName, schema);
   }
 };
+
+/** Schemas are made of schemas: theirs is looked up when it is met. */
+const schemaOr = (other: 'boolean' | 'array', name: string): Shape => ({
+  kind: 'schemaOr',
+  other,
+  schema: () => shapeOf({ $ref: `${REFERENCE_PREFIX}${name.replace(/Or(?:Bool|Array)$/, '')}` }),
+  goType: `v1.${name.slice(name.lastIndexOf('.') + 1)}`,
+});
 
 const structShape = (name: string, { properties = {} }: Schema): StructShape => {
   const fields = new Map<string, Shape>();

@@ -31,11 +31,13 @@ const STANDARD_FINALIZERS = ['kubernetes', 'foregroundDeletion', 'orphan'];
 export interface MetadataRules {
   readonly isNamespaced: boolean;
   readonly name: NameRule;
+  /** Kinds of Kubernetes' own know their finalizers. */
+  readonly takesAnyFinalizer?: boolean;
 }
 
 export const validateMetadata = (
   { metadata }: ApiObject,
-  { isNamespaced, name: nameRule }: MetadataRules,
+  { isNamespaced, name: nameRule, takesAnyFinalizer }: MetadataRules,
 ): readonly FieldError[] => [
   ...validateNames(metadata, nameRule),
   ...validateNamespace(metadata.namespace ?? '', isNamespaced),
@@ -44,7 +46,7 @@ export const validateMetadata = (
   ...validateAnnotations(metadata.annotations, 'metadata.annotations'),
   ...validateOwnerReferences(metadata),
   ...validateManagers(metadata),
-  ...(metadata.finalizers ?? []).flatMap(validateFinalizer),
+  ...(metadata.finalizers ?? []).flatMap((name) => validateFinalizer(name, takesAnyFinalizer)),
 ];
 
 /** What no update may change. The server has restored the fields that only it writes. */
@@ -64,7 +66,9 @@ export const validateMetadataUpdate = (
     ...validateAnnotations(metadata.annotations, 'metadata.annotations'),
     ...validateOwnerReferences(metadata),
     ...validateManagers(metadata),
-    ...(metadata.finalizers ?? []).flatMap(validateFinalizer),
+    ...(metadata.finalizers ?? []).flatMap((name) =>
+      validateFinalizer(name, rules.takesAnyFinalizer),
+    ),
   ];
 };
 
@@ -161,11 +165,11 @@ const validateOwnerReferences = ({ ownerReferences = [] }: Metadata): readonly F
   ];
 };
 
-const validateFinalizer = (finalizer: string): readonly FieldError[] => {
+const validateFinalizer = (finalizer: string, takesAny = false): readonly FieldError[] => {
   const field = 'metadata.finalizers';
   const problems = qualifiedNameProblems(finalizer);
   if (problems.length > 0) return invalidFor(field, finalizer, problems);
-  return finalizer.includes('/') || STANDARD_FINALIZERS.includes(finalizer)
+  return takesAny || finalizer.includes('/') || STANDARD_FINALIZERS.includes(finalizer)
     ? []
     : [
         invalid(

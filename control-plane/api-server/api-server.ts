@@ -26,6 +26,7 @@ import type { PodReader } from './auth/node-authorizer';
 import { nodeNameOf, type User } from './auth/user';
 import { serveIssuer } from './auth/issuer';
 import { REVIEWS, serveReview } from './auth/reviews';
+import { CustomKinds } from './custom-resources/custom-kinds';
 import { Discovery } from './discovery/discovery';
 import { OpenApi } from './discovery/openapi';
 import { versionInfo } from './discovery/version';
@@ -144,6 +145,7 @@ export const createApiServer = (deps: ApiServerDeps): ApiServer => {
   const metrics = new RequestMetrics();
   const background = new TaskGroup();
   followKinds(service, metrics, background);
+  const customKinds = CustomKinds.start({ ...deps, client }, kinds, background);
   const isOutdated = outdatedNodes(deps.caches);
   const stopping = new AbortController();
   const heavyLane = new HeavyLane();
@@ -187,6 +189,7 @@ export const createApiServer = (deps: ApiServerDeps): ApiServer => {
     upgrade: (request, connection) => handler.upgrade(request, connection),
     listen: async (address) => {
       await ensureSystemObjects(client);
+      await customKinds.whenSynced();
       background.run((signal) => expireEvents({ client, clock: deps.clock, log }, signal));
       return listener.listen(address);
     },
@@ -238,11 +241,13 @@ const followKinds = (
   // A cache remembers only what came after its start: begin before the first client does.
   for (const kind of kinds.stored()) reader.cacheOf(kind);
   kinds.onChange(({ added, removed }) => {
-    if (added !== undefined && added.virtual === undefined) reader.cacheOf(added);
-    // Another version of it may go on.
-    if (removed === undefined || isStored(kinds, storeNameOf(removed))) return;
-    metrics.forget(storeNameOf(removed));
-    background.run(() => reader.forget(removed));
+    for (const kind of added) if (kind.virtual === undefined) reader.cacheOf(kind);
+    for (const kind of removed) {
+      // Another version of it may go on.
+      if (isStored(kinds, storeNameOf(kind))) continue;
+      metrics.forget(storeNameOf(kind));
+      background.run(() => reader.forget(kind));
+    }
   });
 };
 

@@ -151,7 +151,7 @@ const take = async (
   return lines.slice(0, count);
 };
 
-const NO_NODES: NodeConnections = {
+export const NO_NODES: NodeConnections = {
   isConnected: () => false,
   logs: () => {
     throw new Error('no nodes');

@@ -3,6 +3,7 @@ import type { ServedResources } from '../../client/served-resources';
 import { keepRunning, type KeepRunningDeps } from '../../lib/async/keep-running';
 import { TaskGroup } from '../../lib/async/task-group';
 import type { Controller, ControllerDeps } from './controller';
+import { CustomResourceDefinitionController } from './custom-resource-definitions';
 import { DeploymentController } from './deployment/deployment';
 import { GarbageCollector } from './garbage-collector';
 import { NamespaceController } from './namespace';
@@ -41,6 +42,7 @@ export const createControllers = (
     new NamespaceController(as('namespace-controller'), served),
     new NamespaceDefaultsController(as('namespace-controller'), caCertificate),
     new ResourceQuotaController(as('resourcequota-controller'), served),
+    new CustomResourceDefinitionController(as('customresourcedefinition-controller'), served),
     new GarbageCollector(as('garbage-collector-controller'), served),
   ];
 };

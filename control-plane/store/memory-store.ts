@@ -29,12 +29,12 @@ export class MemoryStore implements Store {
     key: StoreKey,
     object: ApiObject,
     signal?: AbortSignal,
-    guard?: WriteGuard,
+    guards: readonly WriteGuard[] = [],
   ): Promise<StoredObject> {
     signal?.throwIfAborted();
     if (this.of(key.resource).objects.has(nameOf(key))) throw keyExists(key);
-    if (guard !== undefined && this.versionAt(guard.key) !== guard.version)
-      throw keyConflict(guard.key);
+    const broken = guards.find((guard) => this.versionAt(guard.key) !== guard.version);
+    if (broken !== undefined) throw keyConflict(broken.key);
     return this.put(key, object, undefined);
   }
 

@@ -55,8 +55,10 @@ export const describeStore = (name: string, open: () => Promise<StoreUnderTest>)
     it('creates only while another object is as it was', async () => {
       const other = await store.create(key('other', ''), object('other', 1));
       const guard = { key: other.key, version: other.resourceVersion };
+      const still = await store.create(key('still', ''), object('still', 1));
+      const steady = { key: still.key, version: still.resourceVersion };
       const create = (name: string) =>
-        store.create(key(name), object(name, 1), undefined, guard).then(
+        store.create(key(name), object(name, 1), undefined, [steady, guard]).then(
           () => 'created',
           (error: unknown) => (error instanceof Error ? error.message : String(error)),
         );
@@ -66,7 +68,10 @@ export const describeStore = (name: string, open: () => Promise<StoreUnderTest>)
       expect(await create('b')).toContain(`cannot be fulfilled on ${resource} "other"`);
       await store.delete(other.key, changed.resourceVersion);
       expect(await create('c')).toContain(`cannot be fulfilled on ${resource} "other"`);
-      expect((await store.list(resource)).items.map((item) => item.key.name)).toEqual(['a']);
+      expect((await store.list(resource)).items.map((item) => item.key.name)).toEqual([
+        'still',
+        'a',
+      ]);
     });
 
     it('keeps what JSON says, digit for digit', async () => {

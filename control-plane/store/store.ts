@@ -77,13 +77,13 @@ export interface Store {
 
   /**
    * `object.metadata.resourceVersion` is ignored. @throws AlreadyExists, or Conflict, which names the
-   * guard's object, when that has changed: the two are compared and written in one.
+   * first guard's object, when that of any guard has changed: all are compared and written in one.
    */
   create(
     key: StoreKey,
     object: ApiObject,
     signal?: AbortSignal,
-    guard?: WriteGuard,
+    guards?: readonly WriteGuard[],
   ): Promise<StoredObject>;
 
   /** @throws NotFound, or Conflict unless the stored object is at `expectedVersion`. */

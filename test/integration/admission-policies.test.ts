@@ -1,16 +1,11 @@
+import { NO_NODES } from '../../control-plane/api-server/testing';
 import { startKubectlServer, type KubectlServer } from './support/kubectl-server';
 
 let host: KubectlServer;
 
 beforeAll(async () => {
   host = await startKubectlServer({
-    nodeConnections: {
-      isConnected: () => false,
-      logs: () => {
-        throw new Error('no nodes');
-      },
-      exec: () => Promise.reject(new Error('no nodes')),
-    },
+    nodeConnections: NO_NODES,
   });
 });
 afterAll(() => host[Symbol.asyncDispose]());

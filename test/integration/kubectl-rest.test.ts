@@ -1,10 +1,10 @@
+import { NO_NODES } from '../../control-plane/api-server/testing';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { createServer, get, type Server } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
-import type { NodeConnections } from '../../client/node-connections';
 import { exportJWK, generateKeyPair, SignJWT } from 'jose';
 import { httpsDocuments } from '../../control-plane/api-server/auth/fetch-document';
 import { OidcAuthenticator } from '../../control-plane/api-server/auth/oidc';
@@ -75,15 +75,6 @@ const startIssuer = async (): Promise<Issuer> => {
       await rm(directory, { recursive: true, force: true });
     },
   };
-};
-
-const NO_NODES: NodeConnections = {
-  isConnected: () => false,
-  logs: () => {
-    throw new Error('no nodes');
-  },
-  exec: () => Promise.reject(new Error('no nodes')),
-  connect: () => Promise.reject(new Error('no nodes')),
 };
 
 describe('OpenAPI', () => {

@@ -1,4 +1,5 @@
 import {
+  CUSTOM_RESOURCE_DEFINITIONS,
   DEPLOYMENTS,
   LEASES,
   NAMESPACES,
@@ -75,7 +76,23 @@ const IN_POD: Readonly<Record<string, string>> = {
 
 const ACCOUNT_NAME = 'kubernetes.io/service-account.name';
 const named = { metadata: { name: 'a' } };
+const DEFINITION = {
+  metadata: { name: 'things.example.com' },
+  spec: {
+    ...{ group: 'example.com', scope: 'Cluster', names: { plural: 'things', kind: 'Thing' } },
+    versions: [
+      { name: 'v1', served: true, storage: true, schema: { openAPIV3Schema: { type: 'object' } } },
+    ],
+  },
+};
+
 const ELSEWHERE: Readonly<Record<string, readonly Home[]>> = {
+  CustomResourceDefinitionSpec: [
+    { resource: CUSTOM_RESOURCE_DEFINITIONS, base: DEFINITION, path: 'spec' },
+  ],
+  CustomResourceConversion: [
+    { resource: CUSTOM_RESOURCE_DEFINITIONS, base: DEFINITION, path: 'spec.conversion' },
+  ],
   NodeSpec: [{ resource: NODES, base: named, path: 'spec' }],
   LeaseSpec: [{ resource: LEASES, base: named, path: 'spec' }],
   ServiceAccount: [{ resource: SERVICE_ACCOUNTS, base: named, path: '' }],

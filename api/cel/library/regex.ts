@@ -1,4 +1,5 @@
-import { RE2JS, RE2JSException } from 're2js';
+import type { RE2JS } from 're2js';
+import { parseRe2, Re2SyntaxError } from '../../../lib/re2';
 import { CelRuntimeError } from '../errors';
 import type { Meter } from '../meter';
 import { INT, listOf, STRING } from '../types';
@@ -13,7 +14,7 @@ export const regexOf = (meter: Meter, pattern: string, textLength: number): RE2J
   const compiled = known.get(pattern);
   if (compiled === undefined) meter.charge(COMPILE_COST + pattern.length * COMPILE_CHAR_COST);
   const regex = compiled ?? compileRegex(pattern);
-  meter.charge(1 + textLength * (1 + programSize(pattern) * STATE_COST));
+  meter.charge(1 + textLength * (1 + regex.programSize() * STATE_COST));
   return regex;
 };
 
@@ -21,7 +22,7 @@ export const regexOf = (meter: Meter, pattern: string, textLength: number): RE2J
 export const compileRegex = (pattern: string): RE2JS => {
   const before = known.get(pattern);
   if (before !== undefined) return before;
-  if (pattern.length > PATTERN_MAX || repetitions(pattern) > REPEAT_MAX)
+  if (pattern.length > PATTERN_MAX)
     throw new CelRuntimeError(`error parsing regexp: expression is too large`);
   const regex = parse(pattern);
   if (known.size >= KNOWN_MAX) known.delete(known.keys().next().value ?? '');
@@ -31,23 +32,12 @@ export const compileRegex = (pattern: string): RE2JS => {
 
 const parse = (pattern: string): RE2JS => {
   try {
-    return RE2JS.compile(pattern);
+    return parseRe2(pattern);
   } catch (error) {
-    if (error instanceof RE2JSException || error instanceof RangeError)
-      throw new CelRuntimeError(error.message);
+    if (error instanceof Re2SyntaxError) throw new CelRuntimeError(error.message);
     throw error;
   }
 };
-
-/** `{n,m}` writes what it repeats out: the most that a pattern may grow. */
-const repetitions = (pattern: string): number => {
-  let product = 1;
-  for (const [, from = '0', to = ''] of pattern.matchAll(REPEAT))
-    product *= Math.max(1, Number(from), to === '' ? 0 : Number(to));
-  return product;
-};
-
-const programSize = (pattern: string): number => pattern.length * repetitions(pattern);
 
 const findAll = (meter: Meter, text: string, pattern: string, limit: bigint): CelList => {
   const matcher = regexOf(meter, pattern, text.length).matcher(text);
@@ -77,8 +67,6 @@ export const REGEX_LIBRARY: Library = {
 const known = new Map<string, RE2JS>();
 const KNOWN_MAX = 256;
 const PATTERN_MAX = 1000;
-const REPEAT_MAX = 1000;
-const REPEAT = /\{(\d{1,4})(?:,(\d{0,4}))?\}/g;
 const COMPILE_COST = 2000;
 const COMPILE_CHAR_COST = 200;
 const STATE_COST = 0.02;

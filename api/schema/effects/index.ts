@@ -2,6 +2,7 @@ import { ACCESS_EFFECTS, REQUEST_EFFECTS } from './access';
 import { CLUSTER_EFFECTS } from './cluster';
 import { CONTAINER_EFFECTS } from './containers';
 import { DECLARED_EFFECTS } from './declared';
+import { CUSTOM_RESOURCE_EFFECTS } from './custom-resources';
 import type { Effects } from './effect';
 import { LIMIT_EFFECTS } from './limits';
 import { METADATA_EFFECTS } from './metadata';
@@ -25,6 +26,7 @@ export const EFFECT_TABLES: readonly Effects[] = [
   LIMIT_EFFECTS,
   DECLARED_EFFECTS,
   ACCESS_EFFECTS,
+  CUSTOM_RESOURCE_EFFECTS,
   REQUEST_EFFECTS,
   WEBHOOK_EFFECTS,
   POLICY_EFFECTS,

@@ -5,6 +5,7 @@ import type { User } from '../auth/user';
 import type { Fields, MutableObject } from '../kinds/mutable';
 import type { ServedKind } from '../kinds/served-kind';
 import type { Aside, Yielding } from '../http/aside';
+import { versionOf } from '../objects/item';
 import type { WriteContext } from '../objects/write-context';
 
 export type AdmissionOperation = 'CREATE' | 'UPDATE' | 'DELETE' | 'CONNECT';
@@ -41,8 +42,8 @@ export interface AdmissionAttributes {
   readonly aside?: Aside;
   /** Collects what the author should hear though nothing is refused. */
   readonly warnings: string[];
-  /** Set by a plugin: what must still be as it saw it when a new object is stored. */
-  guard?: WriteGuard;
+  /** Plugins add to it: what must still be as they saw it when a new object is stored. */
+  guards?: readonly WriteGuard[];
 }
 
 /** Who asks, and how, of all that the context is for. */
@@ -64,6 +65,11 @@ export const askedIn = ({
 
 const asideOf = <T>(held: Yielding | undefined, work: () => Promise<T>): Promise<T> =>
   held === undefined ? work() : held.aside(work);
+/** Makes the write of a new object depend on the state of another. */
+export const guardBy = (asked: AdmissionAttributes, resource: string, object: ApiObject): void => {
+  const key = { resource, namespace: '', name: object.metadata.name };
+  asked.guards = [...(asked.guards ?? []), { key, version: versionOf(object) }];
+};
 
 /** For a plugin that handles only what has an object. */
 export const objectOf = ({ object, operation }: AdmissionAttributes): MutableObject => {

@@ -1,10 +1,8 @@
 import { notFound } from '../../../api/errors';
 import { NAMESPACES } from '../../../api/resources';
-import type { ApiObject } from '../../../api/types';
-import { versionOf } from '../objects/item';
 import type { AdmissionPlugin } from './admission-plugin';
 import { namespaceOf, type AdmissionReader } from './admission-reader';
-import type { AdmissionAttributes } from './attributes';
+import { guardBy, type AdmissionAttributes } from './attributes';
 import { refusal } from './refusal';
 
 /**
@@ -38,13 +36,8 @@ const checkNamespace = async (
   if (asked.operation !== 'CREATE') return;
   if (namespace.metadata.deletionTimestamp !== undefined) throw terminating(asked);
   // Whoever empties a namespace that is deleted must see all that was ever made in it.
-  asked.guard = guardOn(namespace);
+  guardBy(asked, NAMESPACES.plural, namespace);
 };
-
-const guardOn = (namespace: ApiObject) => ({
-  key: { resource: NAMESPACES.plural, namespace: '', name: namespace.metadata.name },
-  version: versionOf(namespace),
-});
 
 const terminating = (asked: AdmissionAttributes) => {
   const why =

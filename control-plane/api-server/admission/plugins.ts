@@ -1,6 +1,7 @@
 import type { AdmissionPlugin } from './admission-plugin';
 import type { AdmissionReader } from './admission-reader';
 import { defaultStorageClass } from './default-storage-class';
+import { customResourceLifecycle } from './custom-resource-lifecycle';
 import { defaultTolerationSeconds } from './default-toleration-seconds';
 import { limitRanger } from './limit-ranger';
 import { namespaceLifecycle } from './namespace-lifecycle';
@@ -26,6 +27,7 @@ export const admissionPlugins = (
   evictionSeconds: number,
   { webhooks, policies }: ExtensionDeps,
 ): readonly AdmissionPlugin[] => [
+  customResourceLifecycle(reader),
   namespaceLifecycle(reader),
   limitRanger(reader),
   serviceAccount(reader),

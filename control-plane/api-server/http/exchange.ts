@@ -91,6 +91,13 @@ export const warningHeaders = (warnings: readonly string[]): ApiResponse['header
           .map((text) => `299 - ${JSON.stringify(toHeaderText(text))}`),
       };
 
+/** The response with one more thing that the caller should hear. */
+export const withWarning = (response: ApiResponse, text: string): ApiResponse => {
+  const known = response.headers?.['warning'] ?? [];
+  const warning = [...[known].flat(), ...[warningHeaders([text])?.['warning'] ?? []].flat()];
+  return { ...response, headers: { ...response.headers, warning } };
+};
+
 const toHeaderText = (text: string): string =>
   text.replace(/[^\x20-\x7e]/g, '?').slice(0, MAX_WARNING_LENGTH);
 

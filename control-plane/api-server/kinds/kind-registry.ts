@@ -14,10 +14,12 @@ export class KindRegistry implements ServedResources {
   private served: readonly ServedKind[] = [];
   private byPath: ReadonlyMap<string, ServedKind> = new Map();
   private storedResources: readonly Resource[] = [];
+  private readonly ends = new Map<ServedKind, AbortController>();
   private readonly listeners = new Set<(change: KindChange) => void>();
 
   constructor(virtual: readonly VirtualResource[]) {
-    this.become([...STORED_KINDS, ...virtual.map(virtualKind)], {});
+    const added = [...STORED_KINDS, ...virtual.map(virtualKind)];
+    this.become(added, { removed: [], added });
   }
 
   /** In the order in which they came. Another list after each change. */
@@ -49,29 +51,33 @@ export class KindRegistry implements ServedResources {
     return this.storedResources;
   }
 
+  /** Aborts when it is served no more; at once when it is not served. */
+  endOf(kind: ServedKind): AbortSignal {
+    return this.ends.get(kind)?.signal ?? ENDED;
+  }
+
   /** Serves one more kind from now on. @throws Error when its kind or its path is taken */
   add(kind: ServedKind): void {
-    const { group, version } = kind.resource;
-    const taken = this.served.find(
-      ({ resource }) =>
-        resource.group === group &&
-        resource.version === version &&
-        (resource.kind === kind.resource.kind || resource.plural === kind.resource.plural),
-    );
-    if (taken !== undefined)
-      throw new Error(
-        `${storeNameOf(kind)} ${version} is served as ${taken.resource.kind} already`,
-      );
-    this.become([...this.served, kind], { added: kind });
+    this.change([], [kind]);
   }
 
   /** Serves it no more: its watches end, and requests find nothing. What is stored of it stays there. */
   remove(kind: ServedKind): void {
-    if (!this.has(kind)) return;
-    this.become(
-      this.served.filter((each) => each !== kind),
-      { removed: kind },
-    );
+    this.change([kind], []);
+  }
+
+  /**
+   * Both in one: nobody finds one without the other. What is stored under a name that stays is kept in
+   * memory. @throws Error as `add`; nothing has changed then
+   */
+  change(removed: readonly ServedKind[], added: readonly ServedKind[]): void {
+    const gone = new Set(removed.filter((kind) => this.has(kind)));
+    const kinds = this.served.filter((each) => !gone.has(each));
+    for (const kind of added) {
+      checkFree(kind, kinds);
+      kinds.push(kind);
+    }
+    if (gone.size > 0 || added.length > 0) this.become(kinds, { removed: [...gone], added });
   }
 
   onChange(listener: (change: KindChange) => void): () => void {
@@ -81,16 +87,35 @@ export class KindRegistry implements ServedResources {
 
   private become(kinds: readonly ServedKind[], change: KindChange): void {
     this.served = kinds;
+    for (const kind of change.added) this.ends.set(kind, new AbortController());
     this.byPath = new Map(kinds.map((kind) => [pathKey(kind.resource), kind]));
     this.storedResources = preferredOf(this.stored());
+    for (const kind of change.removed) {
+      this.ends.get(kind)?.abort();
+      this.ends.delete(kind);
+    }
     for (const listener of [...this.listeners]) listener(change);
   }
 }
 
 export interface KindChange {
-  readonly added?: ServedKind;
-  readonly removed?: ServedKind;
+  readonly added: readonly ServedKind[];
+  readonly removed: readonly ServedKind[];
 }
+
+const checkFree = (kind: ServedKind, served: readonly ServedKind[]): void => {
+  const { group, version } = kind.resource;
+  const taken = served.find(
+    ({ resource }) =>
+      resource.group === group &&
+      resource.version === version &&
+      (resource.kind === kind.resource.kind || resource.plural === kind.resource.plural),
+  );
+  if (taken !== undefined)
+    throw new Error(`${storeNameOf(kind)} ${version} is served as ${taken.resource.kind} already`);
+};
+
+const ENDED = AbortSignal.abort();
 
 /** What a request for a path hears that names nothing. */
 export const notServed = (): ApiError =>

@@ -3,6 +3,7 @@ import type { KindInfo } from '../../../api/kinds';
 import type { ApiObject } from '../../../api/types';
 import type { VirtualResource } from '../../../client/virtual-resource';
 import type { Int64 } from '../../../api/int64';
+import type { StoredObject } from '../../store/store';
 import { NAME_AND_AGE } from '../printing/columns';
 import type { Printer } from '../printing/printer';
 import type { MutableObject } from './mutable';
@@ -13,6 +14,8 @@ export interface Strategy {
   readonly hasGeneration: boolean;
   /** Status is written through /status only, and /status writes nothing else. */
   readonly hasStatus: boolean;
+  /** /status leaves labels and annotations alone too. Default: it may set them. */
+  readonly isStatusAlone?: boolean;
   /** May a PUT create the object? */
   readonly createsOnUpdate: boolean;
   /** Fills in what the server alone decides, after admission and before validation. */
@@ -35,6 +38,24 @@ export interface ServedKind extends KindInfo {
   readonly whyReadOnly?: string;
   /** Served by its owner instead of the store. */
   readonly virtual?: VirtualResource;
+  /** The CustomResourceDefinition that it is served from. */
+  readonly definitionName?: string;
+  /** What is stored as this version serves it. Default: as it is. */
+  present?(stored: StoredObject): StoredObject;
+  /** An object of this version as it is stored. Default: as it is. */
+  toStored?(object: ApiObject): ApiObject;
+  /** Where /scale finds what it tells. Default: as Deployments have it. */
+  readonly scale?: ScalePaths;
+  /** What whoever uses this version should hear. */
+  readonly deprecation?: string;
+}
+
+/** Fields of an object, each as the names on the way to it. */
+export interface ScalePaths {
+  readonly specReplicas: readonly string[];
+  readonly statusReplicas: readonly string[];
+  /** A selector in a text. Empty: there is none. */
+  readonly selector: readonly string[];
 }
 
 /** How most kinds are served: all of it written by anyone who may, printed by name and age. */
@@ -67,6 +88,10 @@ export const WITH_SPEC: Strategy = {
 /** The name under which the store keeps the kind, and messages call it: `deployments.apps`. */
 export const storeNameOf = ({ resource }: Pick<ServedKind, 'resource'>): string =>
   qualifiedResource(resource.plural, resource.group);
+
+/** What is stored as the kind serves it. */
+export const presented = (kind: ServedKind, stored: StoredObject): StoredObject =>
+  kind.present?.(stored) ?? stored;
 
 /** Only what is answered is announced. */
 const SERVED_SUBRESOURCES: ReadonlySet<string> = new Set([

@@ -3,6 +3,7 @@ import type { VirtualResource } from '../../../client/virtual-resource';
 import { VALIDATING_POLICY, VALIDATING_POLICY_BINDING } from './admission-policies';
 import { CLUSTER_ROLE, CLUSTER_ROLE_BINDING, ROLE, ROLE_BINDING } from './access';
 import { CONFIG_MAP } from './config-map';
+import { CUSTOM_RESOURCE_DEFINITION } from './custom-resource-definition';
 import { DEPLOYMENT } from './deployment';
 import { EVENT } from './event';
 import { LEASE } from './lease';
@@ -46,6 +47,7 @@ export const STORED_KINDS: readonly ServedKind[] = [
   PERSISTENT_VOLUME,
   PERSISTENT_VOLUME_CLAIM,
   PRIORITY_CLASS,
+  CUSTOM_RESOURCE_DEFINITION,
   ROLE,
   ROLE_BINDING,
   CLUSTER_ROLE,

@@ -1,7 +1,7 @@
 import type { ApiObject } from '../../../api/types';
 import type { Store, StoredObject, StoreKey, WriteGuard } from '../../store/store';
 import type { Permit } from '../auth/permit';
-import { storeNameOf, type ServedKind } from '../kinds/served-kind';
+import { presented, storeNameOf, type ServedKind } from '../kinds/served-kind';
 
 interface WriteRights {
   readonly permit: Permit;
@@ -19,16 +19,16 @@ export class AuthorizedStore {
     return this.store.get(key, signal);
   }
 
-  /** @throws Forbidden, AlreadyExists, Conflict when the guard's object has changed */
+  /** @throws Forbidden, AlreadyExists, Conflict when a guard's object has changed */
   async create(
     kind: ServedKind,
     object: ApiObject,
     { permit, signal }: WriteRights,
-    guard: WriteGuard | undefined,
+    guards: readonly WriteGuard[] | undefined,
   ): Promise<StoredObject> {
     const key = keyOf(kind, object);
     permit.require('create', kind.resource, key);
-    return this.store.create(key, object, signal, guard);
+    return presented(kind, await this.store.create(key, storedForm(kind, object), signal, guards));
   }
 
   /** @throws NotFound, Conflict unless `old` is what is stored */
@@ -39,7 +39,9 @@ export class AuthorizedStore {
     { permit, signal }: WriteRights,
   ): Promise<StoredObject> {
     permit.require('update', kind.resource, old.key);
-    return this.store.update(old.key, next, old.resourceVersion, signal);
+    const { key, resourceVersion } = old;
+    const stored = await this.store.update(key, storedForm(kind, next), resourceVersion, signal);
+    return presented(kind, stored);
   }
 
   /** @throws NotFound, Conflict unless `old` is what is stored */
@@ -49,9 +51,12 @@ export class AuthorizedStore {
     { permit, signal }: WriteRights,
   ): Promise<StoredObject> {
     permit.require('delete', kind.resource, old.key);
-    return this.store.delete(old.key, old.resourceVersion, signal);
+    return presented(kind, await this.store.delete(old.key, old.resourceVersion, signal));
   }
 }
+
+const storedForm = (kind: ServedKind, object: ApiObject): ApiObject =>
+  kind.toStored?.(object) ?? object;
 
 export const keyOf = (kind: ServedKind, { metadata }: ApiObject): StoreKey => ({
   resource: storeNameOf(kind),

@@ -5,7 +5,7 @@ import type { Clock } from '../../../lib/clock';
 import type { Store, StoredObject } from '../../store/store';
 import type { WatchCache, WatchCaches } from '../../store/watch-cache';
 import { notServed, type KindRegistry } from '../kinds/kind-registry';
-import { storeNameOf, type ServedKind } from '../kinds/served-kind';
+import { presented, storeNameOf, type ServedKind } from '../kinds/served-kind';
 import { decodeContinue, encodeContinue, INCONSISTENT, type ContinueToken } from './continue-token';
 import { itemOf, type Item } from './item';
 import { PageSnapshots, type Snapshot } from './page-snapshots';
@@ -28,7 +28,7 @@ export interface ListPage {
 }
 
 export interface ReaderDeps {
-  readonly kinds: Pick<KindRegistry, 'has'>;
+  readonly kinds: Pick<KindRegistry, 'has' | 'endOf'>;
   /** Read only: what writes goes through `AuthorizedStore`. */
   readonly store: Pick<Store, 'get'>;
   readonly caches: WatchCaches;
@@ -82,18 +82,29 @@ export class ObjectReader {
 
   /** A cluster-scoped object, cached or the newest; undefined when there is none. */
   async find(kind: ServedKind, name: string, signal: AbortSignal): Promise<Item | undefined> {
-    return (
-      this.cacheOf(kind).get('', name) ?? this.getNewest(kind, { namespace: '', name }, signal)
-    );
+    const place = { namespace: '', name };
+    return this.getCachedNow(kind, place) ?? this.getNewest(kind, place, signal);
   }
 
   /** Straight from the store. */
-  getNewest(
+  async getNewest(
     kind: ServedKind,
     name: ObjectName,
     signal?: AbortSignal,
   ): Promise<StoredObject | undefined> {
-    return this.deps.store.get({ resource: storeNameOf(kind), ...name }, signal);
+    const stored = await this.deps.store.get({ resource: storeNameOf(kind), ...name }, signal);
+    return stored && presented(kind, stored);
+  }
+
+  /** As the cache has it, which may be behind. @throws NotFound when the kind is gone */
+  getCachedNow(kind: ServedKind, { namespace, name }: ObjectName): StoredObject | undefined {
+    const stored = this.cacheOf(kind).get(namespace, name);
+    return stored && presented(kind, stored);
+  }
+
+  /** Ends when the kind is served no more. */
+  endOf(kind: ServedKind): AbortSignal {
+    return this.deps.kinds.endOf(kind);
   }
 
   /** @throws BadRequest, Expired, Timeout */
@@ -107,7 +118,7 @@ export class ObjectReader {
         : this.snapshots.find(scope, token.version);
     if (snapshot === undefined) throw expiredPage(token);
     const { clock } = this.deps;
-    const page = await pageOf(snapshot, selection, token?.last, query.limit, clock);
+    const page = await pageOf(kind, snapshot, selection, token?.last, query.limit, clock);
     if (page.continue !== undefined) this.snapshots.keep(scope, snapshot);
     return page;
   }
@@ -121,7 +132,7 @@ export class ObjectReader {
     const cache = this.cacheOf(kind);
     await cache.ready(signal);
     if (version > 0) await cache.waitFor(version, signal);
-    return cache.get(name.namespace, name.name);
+    return this.getCachedNow(kind, name);
   }
 
   private async snapshot(
@@ -173,6 +184,7 @@ const virtualSnapshot = async (
 };
 
 const pageOf = async (
+  kind: ServedKind,
   { items, resourceVersion, isInOwnOrder = false }: Snapshot,
   selection: Selection,
   after: string | undefined,
@@ -181,20 +193,40 @@ const pageOf = async (
 ): Promise<ListPage> => {
   const next = isInOwnOrder ? placeAfter : firstAfter;
   const start = after === undefined ? 0 : next(items, after);
-  if (selection.isWhole) {
-    const end = limit > 0 ? Math.min(items.length, start + limit) : items.length;
-    return page(items.slice(start, end), items, end, resourceVersion, items.length - end);
-  }
-  const found: Item[] = [];
   // Objects are parsed when somebody looks into them: thousands take long.
   const slice = new TimeSlice(clock);
+  if (selection.isWhole) {
+    const end = limit > 0 ? Math.min(items.length, start + limit) : items.length;
+    const whole = items.slice(start, end);
+    const seen = kind.present === undefined ? whole : await seenAs(kind, whole, slice);
+    return page(seen, items, end, resourceVersion, items.length - end);
+  }
+  const found: Item[] = [];
   let end = start;
   for (; end < items.length && (limit <= 0 || found.length < limit); end++) {
     if (end % LOOKED_AT_AT_A_TIME === 0 && slice.isOver) await slice.turn();
-    const item = items[end];
+    const each = items[end];
+    const item = each && seen(kind, each);
     if (item !== undefined && selection.matches(item.object)) found.push(item);
   }
   return page(found, items, end, resourceVersion, undefined);
+};
+
+/** Items of kinds that are not stored are no stored objects, and are shown as they are. */
+const seen = (kind: ServedKind, item: Item): Item =>
+  kind.virtual === undefined ? presented(kind, item as StoredObject) : item;
+
+const seenAs = async (
+  kind: ServedKind,
+  items: readonly Item[],
+  slice: TimeSlice,
+): Promise<readonly Item[]> => {
+  const found: Item[] = [];
+  for (const [index, item] of items.entries()) {
+    if (index % LOOKED_AT_AT_A_TIME === 0 && slice.isOver) await slice.turn();
+    found.push(seen(kind, item));
+  }
+  return found;
 };
 
 const page = (

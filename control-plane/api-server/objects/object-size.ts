@@ -1,5 +1,7 @@
 import { ApiError } from '../../../api/errors';
+import { CUSTOM_RESOURCE_DEFINITIONS } from '../../../api/resources';
 import { isFields } from '../kinds/mutable';
+import type { KindName } from '../../../api/schema/definitions';
 
 /**
  * How many values an object may hold: objects, lists, texts, numbers and truth values together. The
@@ -11,16 +13,25 @@ const VALUE_COUNT_MAX = 10_000;
 export const VALUE_COUNT_WITH_OWNERS_MAX = 3 * VALUE_COUNT_MAX;
 
 /** @throws RequestEntityTooLarge for an object of more values than the server works on */
-export const checkValueCount = (object: unknown): void => {
-  if (countOf(withoutOwners(object), VALUE_COUNT_MAX) > VALUE_COUNT_MAX)
-    throw tooManyValues(VALUE_COUNT_MAX, 'managedFields not counted');
+export const checkValueCount = (kind: Sized, object: unknown): void => {
+  const max = VALUE_COUNT_MAX * scaleOf(kind);
+  if (countOf(withoutOwners(object), max) > max)
+    throw tooManyValues(max, 'managedFields not counted');
 };
 
 /** The same for what is to be stored. @throws RequestEntityTooLarge */
-export const checkStoredValueCount = (object: unknown): void => {
-  if (countOf(object, VALUE_COUNT_WITH_OWNERS_MAX) > VALUE_COUNT_WITH_OWNERS_MAX)
-    throw tooManyValues(VALUE_COUNT_WITH_OWNERS_MAX, 'managedFields counted');
+export const checkStoredValueCount = (kind: Sized, object: unknown): void => {
+  const max = VALUE_COUNT_WITH_OWNERS_MAX * scaleOf(kind);
+  if (countOf(object, max) > max) throw tooManyValues(max, 'managedFields counted');
 };
+
+/** Schemas of kinds that hold whole pods have tens of thousands of values, and few may write them. */
+export const scaleOf = ({ resource: { group, kind } }: Sized): number =>
+  group === CUSTOM_RESOURCE_DEFINITIONS.group && kind === CUSTOM_RESOURCE_DEFINITIONS.kind ? 10 : 1;
+
+interface Sized {
+  readonly resource: KindName;
+}
 
 export const tooManyValues = (limit: number, what: string): ApiError =>
   new ApiError(

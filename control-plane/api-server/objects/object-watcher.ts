@@ -1,11 +1,12 @@
 import { hasReason } from '../../../api/errors';
 import type { ApiObject } from '../../../api/types';
 import type { WatchEvent } from '../../../client/api-client';
+import { linkedController } from '../../../lib/async/linked-controller';
 import { TimeSlice } from '../../../lib/async/time-slice';
 import type { Clock } from '../../../lib/clock';
 import type { StoreEvent, StoredObject } from '../../store/store';
 import type { CacheEvent } from '../../store/watch-cache';
-import type { ServedKind } from '../kinds/served-kind';
+import { presented, type ServedKind } from '../kinds/served-kind';
 import { itemOf, type Item } from './item';
 import type { ObjectReader } from './object-reader';
 import { compileSelection, type Selection, type SelectionQuery } from './selection';
@@ -58,16 +59,20 @@ export class ObjectWatcher {
       else if (from > 0) await cache.waitFor(from, signal);
       const present = cache.list(selection.namespace);
       from = present.resourceVersion;
-      if (isInitial) yield* initialItems(present.items, selection, this.clock);
+      if (isInitial) yield* initialItems(kind, present.items, selection, this.clock);
       if (isInitial && query.allowsBookmarks)
         yield [{ type: 'BOOKMARK', version: from, endsInitialEvents: true }];
     }
     // Asked anew: the kind may have gone meanwhile.
-    const events = this.reader.cacheOf(kind).watch(from, signal, turn);
-    yield* this.follow(events, selection, query.allowsBookmarks, signal);
+    const again = this.reader.cacheOf(kind);
+    // Another version may go on: watches of this one end.
+    using alive = linkedController(signal, this.reader.endOf(kind));
+    const events = again.watch(from, alive.signal, turn);
+    yield* this.follow(kind, events, selection, query.allowsBookmarks, alive.signal);
   }
 
   private async *follow(
+    kind: ServedKind,
     batches: AsyncIterable<readonly CacheEvent[]>,
     selection: Selection,
     allowsBookmarks: boolean,
@@ -78,7 +83,7 @@ export class ObjectWatcher {
     try {
       for await (const events of batches) {
         hasStarted = true;
-        const items = itemsOf(events, selection);
+        const items = itemsOf(kind, events, selection);
         if (items.length > 0) yield items;
         if (!allowsBookmarks || !events.some(({ type }) => type === 'progress')) continue;
         const nowMs = this.clock.monotonicMs();
@@ -105,7 +110,8 @@ export class ObjectWatcher {
     if (isInitial || from === '0') {
       const present = await virtual.list(selection.namespace, signal);
       from = present.resourceVersion;
-      if (isInitial) yield* initialItems(present.items.map(itemOf), selection, this.clock);
+      if (isInitial)
+        yield* initialItems(undefined, present.items.map(itemOf), selection, this.clock);
       if (isInitial && query.allowsBookmarks)
         yield [{ type: 'BOOKMARK', version: Number(from), endsInitialEvents: true }];
     }
@@ -117,6 +123,7 @@ export class ObjectWatcher {
 }
 
 async function* initialItems(
+  kind: ServedKind | undefined,
   items: readonly Item[],
   selection: Selection,
   clock: Clock,
@@ -124,8 +131,9 @@ async function* initialItems(
   const slice = new TimeSlice(clock);
   let batch: WatchItem[] = [];
   let bytes = 0;
-  for (const item of items) {
+  for (const each of items) {
     if (slice.isOver) await slice.turn();
+    const item = kind === undefined ? each : presented(kind, each as StoredObject);
     if (!selection.isWhole && !selection.matches(item.object)) continue;
     batch.push({ type: 'ADDED', item });
     bytes += item.raw.length;
@@ -146,20 +154,28 @@ const lastVersionOf = (events: readonly CacheEvent[]): number => {
  * What a watcher with this selection makes of a batch. Where no selector narrows it, all watchers of a
  * namespace get one array.
  */
-const itemsOf = (events: readonly CacheEvent[], selection: Selection): readonly WatchItem[] => {
-  if (!selection.isWhole) return seenItems(events, selection);
+const itemsOf = (
+  kind: ServedKind,
+  events: readonly CacheEvent[],
+  selection: Selection,
+): readonly WatchItem[] => {
+  if (!selection.isWhole || kind.present !== undefined) return seenItems(kind, events, selection);
   const { namespace = '' } = selection;
   let shared = sharedItems.get(events);
   if (shared === undefined)
     sharedItems.set(events, (shared = new Map<string, readonly WatchItem[]>()));
   let items = shared.get(namespace);
-  if (items === undefined) shared.set(namespace, (items = seenItems(events, selection)));
+  if (items === undefined) shared.set(namespace, (items = seenItems(kind, events, selection)));
   return items;
 };
 
-const seenItems = (events: readonly CacheEvent[], selection: Selection): readonly WatchItem[] =>
+const seenItems = (
+  kind: ServedKind,
+  events: readonly CacheEvent[],
+  selection: Selection,
+): readonly WatchItem[] =>
   events.flatMap((event) =>
-    event.type === 'progress' ? [] : (seenThrough(selection, event) ?? []),
+    event.type === 'progress' ? [] : (seenThrough(selection, presentedEvent(kind, event)) ?? []),
   );
 
 const sharedItems = new WeakMap<readonly CacheEvent[], Map<string, readonly WatchItem[]>>();
@@ -174,6 +190,15 @@ const virtualItem = (event: WatchEvent<ApiObject>, selection: Selection): WatchI
   return selection.matches(event.object)
     ? { type: event.type, item: itemOf(event.object) }
     : undefined;
+};
+
+/** A change as the kind serves what it is about. */
+const presentedEvent = (kind: ServedKind, event: StoreEvent): StoreEvent => {
+  if (kind.present === undefined) return event;
+  const current = presented(kind, event.current);
+  if (event.type === 'delete')
+    return { ...event, current, previous: presented(kind, event.previous) };
+  return { ...event, current, previous: event.previous && presented(kind, event.previous) };
 };
 
 /** What a watcher with this selection makes of a change: entering adds, leaving deletes. */

@@ -71,7 +71,7 @@ export class ObjectWriter {
         return await this.deps.admission.storing(asked, context.signal, () =>
           context.isDryRun
             ? this.dryCreate(kind, object, context)
-            : this.deps.store.create(kind, object, context, asked.guard),
+            : this.deps.store.create(kind, object, context, asked.guards),
         );
       } catch (error) {
         // A new name, or the namespace has changed since admission looked at it.
@@ -147,7 +147,7 @@ export class ObjectWriter {
     signal: AbortSignal,
     work: (current: StoredObject) => Promise<Verdict<T>>,
   ): Promise<T> {
-    const cached = this.deps.reader.cacheOf(kind).get(name.namespace, name.name);
+    const cached = this.deps.reader.getCachedNow(kind, name);
     let current = cached ?? (await this.newest(kind, name, signal));
     let isNewest = cached === undefined;
     for (let attempt = 0; ; attempt++) {
@@ -216,7 +216,7 @@ export class ObjectWriter {
   ): Promise<AdmissionAttributes> {
     const { clock, random, admission, authorizer } = this.deps;
     const { pace, permit, signal } = context;
-    checkValueCount(object);
+    checkValueCount(kind, object);
     placeObject(kind, object, namespace, '');
     // Before admission too, which would tell whoever may not create what it thinks of the object.
     permit.require('create', kind.resource, keyOf(kind, object));
@@ -236,7 +236,7 @@ export class ObjectWriter {
     checkGrant(kind, object, undefined, permit.user, authorizer);
     checkCreate(kind, object, context);
     await pace?.pause();
-    checkStoredValueCount(object);
+    checkStoredValueCount(kind, object);
     await admission.validate(asked, signal);
     return asked;
   }
@@ -266,7 +266,7 @@ export class ObjectWriter {
     const old = current.object;
     await pace?.pause();
     const next = await change(old);
-    checkValueCount(next);
+    checkValueCount(kind, next);
     await pace?.pause();
     placeObject(kind, next, old.metadata.namespace ?? '', old.metadata.name);
     checkVersion(kind, next, old);
@@ -279,7 +279,7 @@ export class ObjectWriter {
     await pace?.pause();
     const asked = await this.admitUpdate(kind, object, old, context);
     if (isSame(object, old)) return unwritten(current);
-    if (kind.strategy.hasGeneration && isChangedBeyondStatus(object, old))
+    if (kind.strategy.hasGeneration && isChangedInSpec(kind, object, old))
       object.metadata.generation = (old.metadata.generation ?? 0) + 1;
     await pace?.pause();
     return this.deps.admission.storing(asked, context.signal, () =>
@@ -330,7 +330,7 @@ export class ObjectWriter {
     checkFinalizers(kind, object, old);
     checkUpdate(kind, object, old, context);
     await pace?.pause();
-    checkStoredValueCount(object);
+    checkStoredValueCount(kind, object);
     await admission?.validate(asked, signal);
     return asked;
   }
@@ -399,11 +399,12 @@ const isolate = (
   }
   if (next.status === undefined) Reflect.deleteProperty(kept, 'status');
   else kept.status = next.status;
+  if (next.metadata.managedFields !== undefined)
+    kept.metadata.managedFields = next.metadata.managedFields;
+  if (strategy.isStatusAlone === true) return kept;
   if (next.metadata.annotations !== undefined)
     kept.metadata.annotations = next.metadata.annotations;
   if (next.metadata.labels !== undefined) kept.metadata.labels = next.metadata.labels;
-  if (next.metadata.managedFields !== undefined)
-    kept.metadata.managedFields = next.metadata.managedFields;
   return kept;
 };
 
@@ -421,13 +422,18 @@ const withoutOwners = (object: ApiObject): ApiObject => {
   return managedFields === undefined ? object : { ...object, metadata };
 };
 
-const isChangedBeyondStatus = (object: MutableObject, old: ApiObject): boolean =>
-  !jsonEqual(desiredPart(object), desiredPart(copyOf(old)));
-
-const desiredPart = (object: MutableObject): object =>
-  Object.fromEntries(
-    Object.entries(object).filter(([field]) => field !== 'metadata' && field !== 'status'),
-  );
+/** A status that has no subresource of its own is part of what is wanted. */
+const isChangedInSpec = (
+  { strategy }: ServedKind,
+  object: MutableObject,
+  old: ApiObject,
+): boolean => {
+  const isWanted = (field: string) =>
+    field !== 'metadata' && (field !== 'status' || !strategy.hasStatus);
+  const wanted = (each: MutableObject) =>
+    Object.fromEntries(Object.entries(each).filter(([field]) => isWanted(field)));
+  return !jsonEqual(wanted(object), wanted(copyOf(old)));
+};
 
 const MAX_CREATE_ATTEMPTS = 8;
 const MAX_UPDATE_ATTEMPTS = 50;

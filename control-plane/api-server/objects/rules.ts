@@ -61,14 +61,15 @@ export const checkUpdate = (
 
 /** The object after a patch. @throws BadRequest, Invalid */
 export const patchObject = async (
-  { resource }: ServedKind,
+  kind: ServedKind,
   type: Exclude<PatchType, 'apply'>,
   current: ApiObject,
   body: unknown,
   context: WriteContext,
 ): Promise<MutableObject> => {
+  const { resource } = kind;
   const patched = applyPatch(resource, MEDIA_TYPES[type], current, body);
-  checkValueCount(patched);
+  checkValueCount(kind, patched);
   await context.pace?.pause();
   try {
     const { object, warnings } = convert(resource, patched, {
@@ -93,7 +94,7 @@ export const applyObject = async (
   nowMs: number,
 ): Promise<MutableObject> => {
   const applied = await applyOwned(kind, current, config, context, nowMs);
-  checkValueCount(applied);
+  checkValueCount(kind, applied);
   await context.pace?.pause();
   // What the author wrote was checked before it was merged.
   return decode(kind.resource, applied).object as unknown as MutableObject;

@@ -2,11 +2,12 @@ import type { ApiObject } from '../../../api/types';
 
 export interface Column {
   readonly name: string;
-  readonly type: 'string' | 'integer' | 'date' | 'boolean';
-  readonly format?: 'name';
+  readonly type: 'string' | 'integer' | 'number' | 'date' | 'boolean';
+  /** `name` for the name itself. */
+  readonly format?: string;
   readonly description?: string;
-  /** 0 always; 1 with `-o wide`. */
-  readonly priority: 0 | 1;
+  /** 0 always; more with `-o wide`. */
+  readonly priority: number;
 }
 
 export type Cell = string | number | boolean | null;

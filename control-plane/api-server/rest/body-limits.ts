@@ -1,6 +1,7 @@
 import { ApiError } from '../../../api/errors';
 import { brokenLimitOf, type JsonLimits } from '../http/json-size';
-import { VALUE_COUNT_WITH_OWNERS_MAX } from '../objects/object-size';
+import type { ServedKind } from '../kinds/served-kind';
+import { scaleOf, VALUE_COUNT_WITH_OWNERS_MAX } from '../objects/object-size';
 
 /** What a body in JSON may hold. */
 export const BODY_LIMITS: JsonLimits = {
@@ -10,6 +11,12 @@ export const BODY_LIMITS: JsonLimits = {
   // The longest key that means anything is a label's, of 317 bytes, with the path of a patch before it.
   keyBytesMax: 8192,
 };
+
+/** The same for one kind: definitions of kinds are larger than all else. */
+export const bodyLimitsOf = (kind: ServedKind): JsonLimits => ({
+  ...BODY_LIMITS,
+  valueCountMax: BODY_LIMITS.valueCountMax * scaleOf(kind),
+});
 
 /** A JSON patch may have 10,000 operations of four values and more each. */
 export const JSON_PATCH_LIMITS: JsonLimits = { ...BODY_LIMITS, valueCountMax: 64_000 };

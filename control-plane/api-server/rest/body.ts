@@ -12,7 +12,7 @@ import { duplicateFields } from './duplicate-fields';
 import { checkValueCount } from '../objects/object-size';
 import { decodeObject } from '../objects/rules';
 import type { WriteContext } from '../objects/write-context';
-import { BODY_LIMITS, checkJsonSize, YAML_LIMITS } from './body-limits';
+import { BODY_LIMITS, bodyLimitsOf, checkJsonSize, YAML_LIMITS } from './body-limits';
 
 /** The object in a request's body, as the kind has it. @throws BadRequest, UnsupportedMediaType */
 export const readObject = async (
@@ -21,7 +21,7 @@ export const readObject = async (
   context: WriteContext,
 ): Promise<MutableObject> => {
   const { pace } = context;
-  const document = await readDocument(request, pace);
+  const document = await readDocument(request, pace, bodyLimitsOf(kind));
   const { value } = document;
   if (!isFields(value))
     throw new ApiError(
@@ -30,7 +30,7 @@ export const readObject = async (
         'it is not a JSON object',
     );
   checkType(kind.resource, value);
-  checkValueCount(value);
+  checkValueCount(kind, value);
   noteUnread(kind, document.unread, context);
   await pace?.pause();
   const duplicates = context.fieldValidation === 'Ignore' ? [] : document.duplicates();
@@ -70,18 +70,22 @@ interface BodyDocument {
   duplicates(): readonly string[];
 }
 
-const readDocument = async (request: ApiRequest, pace?: Pace): Promise<BodyDocument> => {
+const readDocument = async (
+  request: ApiRequest,
+  pace?: Pace,
+  limits: JsonLimits = BODY_LIMITS,
+): Promise<BodyDocument> => {
   const bytes = await request.body();
   if (bytes.length === 0) return { value: undefined, unread: [], duplicates: () => [] };
   const type = mediaTypeOf(request);
   const parse = PARSERS.get(type);
   if (parse === undefined) throw unsupported(type, [...PARSERS.keys()]);
   await pace?.weigh(bytes.length);
-  return parse(bytes);
+  return parse(bytes, limits);
 };
 
-const parseJsonBody = (bytes: Buffer): BodyDocument => ({
-  value: parseText(bytes),
+const parseJsonBody = (bytes: Buffer, limits: JsonLimits): BodyDocument => ({
+  value: parseText(bytes, limits),
   unread: [],
   duplicates: () => duplicateFields(bytes.toString('utf8')),
 });
@@ -111,8 +115,8 @@ const parseProtobufBody = (bytes: Buffer): BodyDocument => {
 };
 
 /** YAML where a patch may be YAML: JSON, being faster to read, is tried first. */
-export const parseYamlText = (bytes: Buffer): unknown =>
-  isBraced(bytes) ? parseText(bytes) : parseYamlBody(bytes).value;
+export const parseYamlText = (bytes: Buffer, limits: JsonLimits): unknown =>
+  isBraced(bytes) ? parseText(bytes, limits) : parseYamlBody(bytes).value;
 
 /** Is the first character that counts an opening brace? */
 const isBraced = (bytes: Uint8Array): boolean => {
@@ -165,7 +169,7 @@ export const checkType = (resource: Resource, value: Fields): void => {
     );
 };
 
-const PARSERS: ReadonlyMap<string, (bytes: Buffer) => BodyDocument> = new Map([
+const PARSERS = new Map<string, (bytes: Buffer, limits: JsonLimits) => BodyDocument>([
   ['application/json', parseJsonBody],
   ['application/yaml', parseYamlBody],
   [PROTOBUF_MEDIA_TYPE, parseProtobufBody],

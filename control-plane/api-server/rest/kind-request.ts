@@ -12,7 +12,7 @@ import { checkValueCount } from '../objects/object-size';
 import type { WriteContext } from '../objects/write-context';
 import { parseIncludeObject } from '../printing/table';
 import { checkType, mediaTypeOf, parseText, parseYamlText, unsupported } from './body';
-import { BODY_LIMITS, JSON_PATCH_LIMITS } from './body-limits';
+import { bodyLimitsOf, JSON_PATCH_LIMITS } from './body-limits';
 import { representationOf } from './negotiation';
 import { parseForce } from './options';
 import { PATCH_TYPES, type PatchRequest } from './patching';
@@ -49,22 +49,30 @@ export const viewOf = ({ service }: RestDeps, { request, kind }: KindRequest): V
 /** @throws UnsupportedMediaType, BadRequest, Invalid */
 export const readPatch = async (
   request: ApiRequest,
-  { resource }: ServedKind,
+  kind: ServedKind,
   pace?: Pace,
 ): Promise<PatchRequest> => {
+  const { resource } = kind;
   const mediaType = mediaTypeOf(request);
   const type = PATCH_TYPES.get(mediaType);
-  if (type === undefined) throw unsupported(mediaType, [...PATCH_TYPES.keys()]);
+  const accepted = patchTypesOf(resource);
+  if (type === undefined || !accepted.includes(mediaType)) throw unsupported(mediaType, accepted);
   const isForced = parseForce(request.query, type);
   const bytes = await request.body();
   await pace?.weigh(bytes.length);
-  const limits = type === 'json' ? JSON_PATCH_LIMITS : BODY_LIMITS;
+  const limits = type === 'json' ? JSON_PATCH_LIMITS : bodyLimitsOf(kind);
   if (type !== 'apply') return { type, body: parseText(bytes, limits), isForced };
-  const body = parseYamlText(bytes);
-  checkValueCount(body);
+  const body = parseYamlText(bytes, bodyLimitsOf(kind));
+  checkValueCount(kind, body);
   if (isFields(body)) checkType(resource, body);
   return { type, body, isForced };
 };
+
+/** Schemas that users write say nothing of how a strategic merge goes. */
+const patchTypesOf = ({ definition }: ServedKind['resource']): readonly string[] =>
+  [...PATCH_TYPES]
+    .filter(([, type]) => type !== 'strategic' || definition?.structural === undefined)
+    .map(([mediaType]) => mediaType);
 
 export const warningsOf = ({ warnings }: WriteContext): ApiResponse['headers'] =>
   warningHeaders(warnings);

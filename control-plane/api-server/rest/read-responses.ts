@@ -126,7 +126,7 @@ const listParts = (
   items: readonly Item[],
 ): readonly Uint8Array[] => {
   const head =
-    `{"kind":"${resource.kind}List","apiVersion":"${apiVersionOf(resource)}",` +
+    `{"kind":"${resource.listKind ?? `${resource.kind}List`}","apiVersion":"${apiVersionOf(resource)}",` +
     `"metadata":${stringifyJson(metadata)},"items":[`;
   const parts: Uint8Array[] = [Buffer.from(head)];
   for (const [index, { raw }] of items.entries()) {

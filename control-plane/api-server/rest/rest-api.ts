@@ -1,4 +1,10 @@
-import { statusResponse, successStatus, type ApiRequest, type ApiResponse } from '../http/exchange';
+import {
+  statusResponse,
+  successStatus,
+  withWarning,
+  type ApiRequest,
+  type ApiResponse,
+} from '../http/exchange';
 import type { ResourceTarget } from '../http/request-target';
 import type { Permit } from '../auth/permit';
 import { sharerOf, type User } from '../auth/user';
@@ -35,11 +41,16 @@ export class RestApi {
 
   /** @throws ApiError */
   async handle(request: ApiRequest, target: ResourceTarget, permit: Permit): Promise<ApiResponse> {
-    const { group, version, plural, namespace, name, subresource } = target;
+    const { group, version, plural, namespace, name } = target;
     const kind = this.deps.service.kinds.find(group, version, plural);
     if (kind === undefined || (!kind.resource.isNamespaced && namespace !== '')) throw notServed();
     if (kind.resource.isNamespaced && name !== '' && namespace === '') throw notServed();
-    const asked: KindRequest = { request, kind, target, permit };
+    const response = await this.answer({ request, kind, target, permit });
+    return kind.deprecation === undefined ? response : withWarning(response, kind.deprecation);
+  }
+
+  private answer(asked: KindRequest): Promise<ApiResponse> {
+    const { name, subresource } = asked.target;
     if (subresource !== '') return handleSubresource(this.deps, asked);
     return name === '' ? this.collection(asked) : this.object(asked);
   }

@@ -1,4 +1,6 @@
+import { ApiError } from '../../../api/errors';
 import type { ApiObject } from '../../../api/types';
+import { valueAt } from '../kinds/mutable';
 import { jsonResponse, type ApiResponse } from '../http/exchange';
 import { patchJson } from '../objects/rules';
 import { readValue } from './body';
@@ -12,7 +14,12 @@ export const getScale = async (
 ): Promise<ApiResponse> => {
   const { query, signal } = request;
   const { object } = await service.reader.get(kind, target, undefined, query, signal);
-  return jsonResponse(scaleOf(object));
+  if (kind.scale !== undefined && valueAt(object, ...kind.scale.specReplicas) === undefined)
+    throw new ApiError(
+      'InternalError',
+      `the spec replicas field ".${kind.scale.specReplicas.join('.')}" does not exist`,
+    );
+  return jsonResponse(scaleOf(kind, object));
 };
 
 export const putScale = async (deps: RestDeps, asked: KindRequest): Promise<ApiResponse> => {
@@ -23,7 +30,7 @@ export const putScale = async (deps: RestDeps, asked: KindRequest): Promise<ApiR
 export const patchScale = async (deps: RestDeps, asked: KindRequest): Promise<ApiResponse> => {
   const { type, body } = await readPatch(asked.request, asked.kind);
   return writeScale(deps, asked, (current) =>
-    checkScale(patchJson(asked.kind, type, scaleOf(current), body)),
+    checkScale(patchJson(asked.kind, type, scaleOf(asked.kind, current), body)),
   );
 };
 

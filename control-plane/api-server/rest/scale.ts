@@ -10,9 +10,10 @@ import {
   numberAt,
   textAt,
   valueAt,
+  type Fields,
   type MutableObject,
 } from '../kinds/mutable';
-import type { ServedKind } from '../kinds/served-kind';
+import type { ScalePaths, ServedKind } from '../kinds/served-kind';
 import type { ObjectService } from '../objects/object-service';
 import type { WriteContext } from '../objects/write-context';
 
@@ -22,9 +23,9 @@ export interface Scale extends ApiObject {
   readonly status: { readonly replicas: number; readonly selector?: string };
 }
 
-export const scaleOf = (object: ApiObject): Scale => {
+export const scaleOf = ({ scale }: ServedKind, object: ApiObject): Scale => {
   const { name, namespace, uid, resourceVersion, creationTimestamp } = object.metadata;
-  const selector = fieldsAt(object, 'spec', 'selector') as LabelSelector;
+  const { specReplicas, statusReplicas } = scale ?? DEPLOYMENT_PATHS;
   return {
     kind: 'Scale',
     apiVersion: 'autoscaling/v1',
@@ -35,12 +36,24 @@ export const scaleOf = (object: ApiObject): Scale => {
       ...(resourceVersion === undefined ? {} : { resourceVersion }),
       creationTimestamp: creationTimestamp ?? null,
     },
-    spec: { replicas: numberAt(object, 'spec', 'replicas') },
+    spec: { replicas: numberAt(object, ...specReplicas) },
     status: {
-      replicas: numberAt(object, 'status', 'replicas'),
-      selector: formatLabelSelector(selector),
+      replicas: numberAt(object, ...statusReplicas),
+      ...selectorOf(scale, object),
     },
   };
+};
+
+const DEPLOYMENT_PATHS: Omit<ScalePaths, 'selector'> = {
+  specReplicas: ['spec', 'replicas'],
+  statusReplicas: ['status', 'replicas'],
+};
+
+const selectorOf = (scale: ScalePaths | undefined, object: ApiObject) => {
+  if (scale !== undefined)
+    return scale.selector.length === 0 ? {} : { selector: textAt(object, ...scale.selector) };
+  const selector = fieldsAt(object, 'spec', 'selector') as LabelSelector;
+  return { selector: formatLabelSelector(selector) };
 };
 
 /**
@@ -60,7 +73,7 @@ export const updateScale = async (
     const object = copyOf(change(current));
     const asked: AdmissionAttributes = {
       ...askedIn(context),
-      ...{ operation: 'UPDATE', kind, subresource: 'scale', object, old: scaleOf(current) },
+      ...{ operation: 'UPDATE', kind, subresource: 'scale', object, old: scaleOf(kind, current) },
       ...{ namespace, name: current.metadata.name },
     };
     await admission.admit(asked, signal);
@@ -69,7 +82,7 @@ export const updateScale = async (
     return next;
   };
   const item = await writer.update(kind, name, scaled, { ...context, subresource: 'scale' });
-  return scaleOf(item.object);
+  return scaleOf(kind, item.object);
 };
 
 /** @throws BadRequest, Invalid */
@@ -84,6 +97,14 @@ export const checkScale = (value: unknown): Scale => {
   return value as unknown as Scale;
 };
 
+/** What is missing on the way is made. */
+const setAt = (object: Fields, [step, ...rest]: readonly string[], value: unknown): void => {
+  if (step === undefined) return;
+  if (rest.length > 0 && !isFields(object[step])) object[step] = {};
+  if (rest.length === 0) object[step] = value;
+  else setAt(object[step] as Fields, rest, value);
+};
+
 /** The object with the replicas of `scale`. @throws Conflict when the scale is of another version. */
 const withScale = (kind: ServedKind, current: ApiObject, scale: Scale): MutableObject => {
   const { plural, group } = kind.resource;
@@ -91,6 +112,6 @@ const withScale = (kind: ServedKind, current: ApiObject, scale: Scale): MutableO
   if (resourceVersion !== '' && resourceVersion !== current.metadata.resourceVersion)
     throw conflict(plural, group, current.metadata.name);
   const next = copyOf(current);
-  next.spec = { ...next.spec, replicas: scale.spec.replicas ?? 0 };
+  setAt(next, kind.scale?.specReplicas ?? DEPLOYMENT_PATHS.specReplicas, scale.spec.replicas ?? 0);
   return next;
 };

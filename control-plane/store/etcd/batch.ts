@@ -15,8 +15,8 @@ export interface Write {
   readonly key: Buffer;
   /** The revision the object must be at; 0 when it must be absent. */
   readonly expectedRevision: number;
-  /** Another key that must be at a revision, too. */
-  readonly guard?: { readonly key: Buffer; readonly revision: number };
+  /** Other keys that must be at their revisions, too. */
+  readonly guards?: readonly { readonly key: Buffer; readonly revision: number }[];
   /** A sealed object, or undefined to delete. */
   readonly value: Buffer | undefined;
 }
@@ -77,12 +77,12 @@ export const sizeBytesOf = ({ key, value }: Write): number =>
 
 const OVERHEAD_BYTES = 64;
 
-const nestedWrite = ({ key, value, expectedRevision, guard }: Write, index: number) => {
+const nestedWrite = ({ key, value, expectedRevision, guards = [] }: Write, index: number) => {
   if (value !== undefined) setIndex(value, index);
   return txnOp({
     compare: [
       isModifiedAt(key, expectedRevision),
-      ...(guard === undefined ? [] : [isModifiedAt(guard.key, guard.revision)]),
+      ...guards.map((guard) => isModifiedAt(guard.key, guard.revision)),
     ],
     success: [value === undefined ? deleteOp(key) : putOp(key, value)],
     failure: [rangeOp({ key, keysOnly: true })],

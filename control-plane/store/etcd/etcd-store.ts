@@ -65,9 +65,9 @@ export class EtcdStore implements Store {
     key: StoreKey,
     object: ApiObject,
     signal?: AbortSignal,
-    guard?: WriteGuard,
+    guards?: readonly WriteGuard[],
   ): Promise<StoredObject> {
-    return this.put(key, object, 0, signal, guard);
+    return this.put(key, object, 0, signal, guards);
   }
 
   async update(
@@ -144,17 +144,17 @@ export class EtcdStore implements Store {
     object: ApiObject,
     expectedRevision: number,
     signal: AbortSignal | undefined,
-    guard?: WriteGuard,
+    guards: readonly WriteGuard[] = [],
   ): Promise<StoredObject> {
     const encoded = encodeObject(object);
     const value = sealObject(encoded);
-    const write = { ...this.write(key, expectedRevision, value), ...guarded(guard) };
+    const write = { ...this.write(key, expectedRevision, value), ...guarded(guards) };
     const { result, own } = await this.commit(write, signal);
     const place = own ?? (result.outcome === 'done' ? result : undefined);
     if (place !== undefined)
       return decodeObject(key, encoded, versionOf(place.revision, place.index));
     const isThere = result.outcome === 'conflict' && result.current !== undefined;
-    if (guard !== undefined && !isThere) throw keyConflict(guard.key);
+    if (guards[0] !== undefined && !isThere) throw keyConflict(guards[0].key);
     if (expectedRevision === 0) throw keyExists(key);
     throw isThere ? keyConflict(key) : keyNotFound(key);
   }
@@ -194,7 +194,12 @@ export class EtcdStore implements Store {
   }
 }
 
-const guarded = (guard: WriteGuard | undefined): Pick<Write, 'guard'> =>
-  guard === undefined
+const guarded = (guards: readonly WriteGuard[]): Pick<Write, 'guards'> =>
+  guards.length === 0
     ? {}
-    : { guard: { key: encodeKey(guard.key), revision: revisionOf(guard.version) } };
+    : {
+        guards: guards.map(({ key, version }) => ({
+          key: encodeKey(key),
+          revision: revisionOf(version),
+        })),
+      };

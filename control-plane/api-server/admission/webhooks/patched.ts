@@ -39,7 +39,7 @@ export const patched = (
     throw internalError(`${who} attempted to change apiVersion or kind of the object`);
   if (!isFields(valueAt(raw, 'metadata')))
     throw internalError(`${who} attempted to remove metadata of the object`);
-  checkValueCount(raw);
+  checkValueCount({ resource: kind }, raw);
   // What the store would refuse must not go through all that comes before it.
   if (stringifyJson(raw).length > OBJECT_BYTES_MAX)
     throw new ApiError(

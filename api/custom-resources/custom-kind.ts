@@ -1,0 +1,160 @@
+import { stringifyJson } from '../../lib/json';
+import { defineKind, type KindInfo } from '../kinds/kind';
+import type { Resource } from '../resources';
+import type {
+  ApiObject,
+  CustomResourceDefinition,
+  CustomResourceDefinitionNames,
+  CustomResourceDefinitionVersion,
+} from '../types';
+import { versionProblems } from '../validation/custom-resource-definition';
+import { invalid, type FieldError } from '../validation/field-error';
+import {
+  subdomainName,
+  validateMetadata,
+  validateMetadataUpdate,
+  type MetadataRules,
+} from '../validation/metadata';
+import { compileChecks } from './checks';
+import { defaulted } from './defaults';
+import { schemaOfVersion } from './definitions';
+import { embeddedProblems } from './embedded';
+import { isJsonObject, propertyOf, type JsonSchema } from './json-schema';
+import { listProblems } from './list-types';
+import { publishedDefinition } from './published';
+import { finalizerWarnings } from './finalizers';
+
+/** All that is known of one version of a kind that users define. */
+export const customKind = (
+  definition: CustomResourceDefinition,
+  version: CustomResourceDefinitionVersion,
+): KindInfo => {
+  const { acceptedNames = definition.spec.names } = definition.status;
+  const schema = schemaOfVersion(version);
+  const resource = resourceOf(definition, acceptedNames, version.name, schema);
+  return defineKind(resource, {
+    ...rulesOf(schema, version, resource),
+    singular: acceptedNames.singular ?? resource.kind.toLowerCase(),
+    shortNames: acceptedNames.shortNames ?? [],
+    categories: acceptedNames.categories ?? [],
+    subresources: [
+      ...(version.subresources?.status === undefined ? [] : ['status']),
+      ...(version.subresources?.scale === undefined ? [] : ['scale']),
+    ],
+    fields: Object.fromEntries(
+      (version.selectableFields ?? []).map(({ jsonPath }) => [
+        jsonPath.slice(1),
+        (object: ApiObject) => textAt(object, jsonPath),
+      ]),
+    ),
+  });
+};
+
+const resourceOf = (
+  { spec }: CustomResourceDefinition,
+  names: CustomResourceDefinitionNames,
+  version: string,
+  schema: JsonSchema,
+): Resource => {
+  const { group, scope } = spec;
+  const { kind, plural } = names;
+  const listKind = names.listKind ?? `${kind}List`;
+  const own = { group, version, kind };
+  return {
+    ...own,
+    plural,
+    isNamespaced: scope === 'Namespaced',
+    listKind,
+    definition: publishedDefinition(own, schema),
+  };
+};
+
+const rulesOf = (
+  schema: JsonSchema,
+  { subresources }: CustomResourceDefinitionVersion,
+  { isNamespaced }: Resource,
+) => {
+  const metadata: MetadataRules = {
+    ...{ isNamespaced, name: subdomainName },
+    takesAnyFinalizer: true,
+  };
+  const checks = compileChecks(schema);
+  const status = propertyOf(schema, 'status');
+  const statusChecks = status && compileChecks(status);
+  const { scale } = subresources ?? {};
+  const replicas = (object: ApiObject, ...paths: readonly string[]): readonly FieldError[] =>
+    paths.flatMap((path) => replicasProblems(object, path));
+  return {
+    applyDefaults: (object: ApiObject): void =>
+      void Object.assign(object, defaulted(object, schema)),
+    validateCreate: (object: ApiObject): readonly FieldError[] => [
+      ...validateMetadata(object, metadata),
+      ...checks.problems(object),
+      ...(scale === undefined
+        ? []
+        : replicas(object, scale.specReplicasPath, scale.statusReplicasPath)),
+      ...embeddedProblems(object, schema),
+      ...listProblems(object, schema),
+    ],
+    validateUpdate: (object: ApiObject, old: ApiObject): readonly FieldError[] => [
+      ...versionProblems(object),
+      ...validateMetadataUpdate(object, old, metadata),
+      ...checks.problems(object, { value: old }),
+      ...(scale === undefined
+        ? []
+        : replicas(object, scale.specReplicasPath, scale.statusReplicasPath)),
+      ...embeddedProblems(object, schema),
+      // What holds the same twice already may go on doing so.
+      ...(listProblems(old, schema).length > 0 ? [] : listProblems(object, schema)),
+    ],
+    validateStatusUpdate: (object: ApiObject, old: ApiObject): readonly FieldError[] => [
+      ...validateMetadataUpdate(object, old, metadata),
+      ...(statusChecks === undefined || !Object.hasOwn(object, 'status')
+        ? []
+        : statusChecks.problems(statusIn(object), { value: statusIn(old) }, 'status')),
+      ...(scale === undefined ? [] : replicas(object, scale.statusReplicasPath)),
+    ],
+    warnings: finalizerWarnings,
+  };
+};
+
+const statusIn = (object: ApiObject): unknown => (object as { readonly status?: unknown }).status;
+
+const replicasProblems = (object: ApiObject, path: string): readonly FieldError[] => {
+  const value = valueAt(object, path) ?? 0;
+  if (typeof value !== 'number' || !Number.isInteger(value))
+    return [
+      invalid(
+        path,
+        0,
+        `${path} accessor error: ${stringifyJson(value)} is of the type ${typeof value}, expected int64`,
+      ),
+    ];
+  if (value < 0) return [invalid(path, value, 'should be a non-negative integer')];
+  return value > REPLICAS_MAX
+    ? [invalid(path, value, `should be less than or equal to ${REPLICAS_MAX}`)]
+    : [];
+};
+
+/** The value at a path of field names: `.spec.replicas`. */
+export const valueAt = (object: unknown, path: string): unknown => {
+  let value = object;
+  for (const name of path.slice(1).split('.')) {
+    if (!isJsonObject(value) || !Object.hasOwn(value, name)) return undefined;
+    value = value[name];
+  }
+  return value;
+};
+
+/** As field selectors compare it: nothing is an empty text. */
+const textAt = (object: unknown, path: string): string => {
+  const value = valueAt(object, path);
+  return typeof value === 'string' ||
+    typeof value === 'number' ||
+    typeof value === 'boolean' ||
+    typeof value === 'bigint'
+    ? String(value)
+    : '';
+};
+
+const REPLICAS_MAX = 2 ** 31 - 1;

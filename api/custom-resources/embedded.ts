@@ -1,0 +1,115 @@
+import type { ApiObject, Metadata } from '../types';
+import { invalid, invalidFor, required, type FieldError } from '../validation/field-error';
+import { validateMetadata } from '../validation/metadata';
+import { dns1035LabelProblems, pathSegmentProblems } from '../names';
+import {
+  additionalOf,
+  anywhere,
+  isEmbedded,
+  isJsonList,
+  isJsonObject,
+  itemsOf,
+  memberSchema,
+  propertyOf,
+  type Json,
+  type JsonSchema,
+} from './json-schema';
+import { mapItems, mapMembers } from './prune';
+
+/*
+ * Objects inside objects (`x-kubernetes-embedded-resource`) have metadata as those outside, whatever the
+ * schema says of it. Source: apiextensions-apiserver/pkg/apiserver/schema/objectmeta.
+ */
+
+/** The value with the metadata of every embedded object as `read` has it. */
+export const withEmbedded = (
+  value: Json,
+  schema: JsonSchema,
+  read: (metadata: unknown, path: string) => unknown,
+): Json => (hasEmbedded(schema) ? (visit(value, schema, '', read) as Json) : value);
+
+const visit = (
+  value: unknown,
+  schema: JsonSchema,
+  path: string,
+  read: (metadata: unknown, path: string) => unknown,
+): unknown => {
+  if (!hasEmbedded(schema)) return value;
+  if (isJsonObject(value))
+    return mapMembers(value, (name, member) => {
+      if (isEmbedded(schema) && name === 'metadata') return read(member, path);
+      const of = memberSchema(schema, name);
+      return of === undefined ? member : visit(member, of, joined(path, name), read);
+    });
+  const items = itemsOf(schema);
+  if (!isJsonList(value) || items === undefined) return value;
+  return mapItems(value, (item, index) => visit(item, items, `${path}[${index}]`, read));
+};
+
+/** What is wrong with embedded objects: they name what they are, and their metadata is sound. */
+export const embeddedProblems = (
+  value: unknown,
+  schema: JsonSchema,
+  path = '',
+): readonly FieldError[] => {
+  if (!hasEmbedded(schema)) return [];
+  if (isJsonList(value)) {
+    const items = itemsOf(schema);
+    if (items === undefined) return [];
+    return value.flatMap((item, index) => embeddedProblems(item, items, `${path}[${index}]`));
+  }
+  if (!isJsonObject(value)) return [];
+  return [
+    ...(isEmbedded(schema) ? ownProblems(value, path) : []),
+    ...Object.entries(value).flatMap(([name, member]) => {
+      const property = propertyOf(schema, name);
+      const of = property ?? additionalOf(schema);
+      const at = property === undefined ? `${path}[${name}]` : joined(path, name);
+      return of === undefined ? [] : embeddedProblems(member, of, at);
+    }),
+  ];
+};
+
+const ownProblems = (value: Json, path: string): readonly FieldError[] => [
+  ...['apiVersion', 'kind']
+    .filter((name) => !Object.hasOwn(value, name))
+    .map((name) => required(joined(path, name))),
+  ...textProblems(value['apiVersion'], joined(path, 'apiVersion'), (text) =>
+    text.split('/').length > 2 ? [`unexpected GroupVersion string: ${text}`] : [],
+  ),
+  ...textProblems(value['kind'], joined(path, 'kind'), (text) => {
+    const problems = dns1035LabelProblems(text.toLowerCase());
+    return problems.length === 0
+      ? []
+      : [`may have mixed case, but should otherwise match: ${problems.join(',')}`];
+  }),
+  ...metadataProblems(value['metadata'], path),
+];
+
+const textProblems = (
+  value: unknown,
+  field: string,
+  problemsOf: (text: string) => readonly string[],
+): readonly FieldError[] => {
+  if (value === undefined) return [];
+  if (typeof value !== 'string') return [invalid(field, value, 'must be a string')];
+  return invalidFor(field, value, value === '' ? ['must not be empty'] : problemsOf(value));
+};
+
+const metadataProblems = (metadata: unknown, path: string): readonly FieldError[] => {
+  if (!isJsonObject(metadata)) return [];
+  const isNamespaced = (metadata['namespace'] ?? '') !== '';
+  const named = {
+    ...metadata,
+    name: (metadata['name'] ?? '') === '' ? 'fakename' : metadata['name'],
+  };
+  const object = { metadata: named as unknown as Metadata } as ApiObject;
+  return validateMetadata(object, { isNamespaced, name: pathSegmentProblems }).map((error) => ({
+    ...error,
+    field: joined(path, error.field),
+  }));
+};
+
+const joined = (path: string, name: string): string => (path === '' ? name : `${path}.${name}`);
+
+const hasEmbedded = anywhere(isEmbedded);

@@ -1,0 +1,137 @@
+/**
+ * A structural schema of OpenAPI v3 as a CustomResourceDefinition holds it: checked by
+ * `validation/custom-resource-definition` before anything else here sees it.
+ */
+export interface JsonSchema {
+  readonly $ref?: string;
+  readonly $schema?: string;
+  readonly additionalItems?: JsonSchema | boolean;
+  readonly additionalProperties?: JsonSchema | boolean;
+  readonly allOf?: readonly JsonSchema[];
+  readonly anyOf?: readonly JsonSchema[];
+  readonly default?: unknown;
+  readonly definitions?: Readonly<Record<string, JsonSchema>>;
+  readonly dependencies?: Readonly<Record<string, unknown>>;
+  readonly description?: string;
+  readonly enum?: readonly unknown[];
+  readonly exclusiveMaximum?: boolean;
+  readonly exclusiveMinimum?: boolean;
+  readonly format?: string;
+  readonly id?: string;
+  readonly items?: JsonSchema | readonly JsonSchema[];
+  readonly maxItems?: number;
+  readonly maxLength?: number;
+  readonly maxProperties?: number;
+  readonly maximum?: number;
+  readonly minItems?: number;
+  readonly minLength?: number;
+  readonly minProperties?: number;
+  readonly minimum?: number;
+  readonly multipleOf?: number;
+  readonly not?: JsonSchema;
+  readonly nullable?: boolean;
+  readonly oneOf?: readonly JsonSchema[];
+  readonly pattern?: string;
+  readonly patternProperties?: Readonly<Record<string, JsonSchema>>;
+  readonly properties?: Readonly<Record<string, JsonSchema>>;
+  readonly required?: readonly string[];
+  readonly title?: string;
+  readonly type?: string;
+  readonly uniqueItems?: boolean;
+  readonly 'x-kubernetes-embedded-resource'?: boolean;
+  readonly 'x-kubernetes-int-or-string'?: boolean;
+  readonly 'x-kubernetes-list-map-keys'?: readonly string[];
+  readonly 'x-kubernetes-list-type'?: string;
+  readonly 'x-kubernetes-map-type'?: string;
+  readonly 'x-kubernetes-preserve-unknown-fields'?: boolean;
+  readonly 'x-kubernetes-validations'?: readonly ValidationRule[];
+}
+
+/** A rule in CEL. */
+export interface ValidationRule {
+  readonly rule: string;
+  readonly message?: string;
+  readonly messageExpression?: string;
+  readonly reason?: string;
+  readonly fieldPath?: string;
+  readonly optionalOldSelf?: boolean;
+}
+
+export type Json = Readonly<Record<string, unknown>>;
+
+export const isJsonObject = (value: unknown): value is Json =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
+
+export const isJsonList = (value: unknown): value is readonly unknown[] => Array.isArray(value);
+
+/** The schema of a member that the schema names. */
+export const propertyOf = ({ properties }: JsonSchema, name: string): JsonSchema | undefined =>
+  properties !== undefined && Object.hasOwn(properties, name) ? properties[name] : undefined;
+
+/** The schema of members that the schema does not name; undefined when there is none, or any will do. */
+export const additionalOf = ({ additionalProperties }: JsonSchema): JsonSchema | undefined =>
+  typeof additionalProperties === 'object' ? additionalProperties : undefined;
+
+export const allowsAdditional = ({ additionalProperties = false }: JsonSchema): boolean =>
+  additionalProperties !== false;
+
+/** The schema of a member, named or not. */
+export const memberSchema = (schema: JsonSchema, name: string): JsonSchema | undefined =>
+  propertyOf(schema, name) ?? additionalOf(schema);
+
+export const itemsOf = ({ items }: JsonSchema): JsonSchema | undefined =>
+  items === undefined || isJsonList(items) ? undefined : items;
+
+export const preservesUnknown = (schema: JsonSchema): boolean =>
+  schema['x-kubernetes-preserve-unknown-fields'] === true;
+
+export const isEmbedded = (schema: JsonSchema): boolean =>
+  schema['x-kubernetes-embedded-resource'] === true;
+
+/** What every object has, whatever its schema says. */
+export const META_FIELDS: ReadonlySet<string> = new Set(['apiVersion', 'kind', 'metadata']);
+
+/**
+ * Is something true of any schema that values below this one are held to, or of itself? Looked up once a
+ * schema: most have nothing of the kind, and their values need not be walked.
+ */
+export const anywhere = (
+  is: (schema: JsonSchema) => boolean,
+): ((schema: JsonSchema) => boolean) => {
+  const known = new WeakMap<JsonSchema, boolean>();
+  const find = (schema: JsonSchema): boolean => {
+    let has = known.get(schema);
+    if (has === undefined) known.set(schema, (has = is(schema) || valuesOf(schema).some(find)));
+    return has;
+  };
+  return find;
+};
+
+const valuesOf = (schema: JsonSchema): readonly JsonSchema[] => [
+  ...Object.values(schema.properties ?? {}),
+  ...[additionalOf(schema), itemsOf(schema)].filter((each) => each !== undefined),
+];
+
+/** Every schema inside a schema, and itself, each with where it is. */
+export function* partsWithPaths(
+  schema: JsonSchema,
+  path: string,
+): Generator<readonly [JsonSchema, string]> {
+  yield [schema, path];
+  for (const [part, name] of partsOf(schema)) yield* partsWithPaths(part, `${path}.${name}`);
+}
+
+const partsOf = (schema: JsonSchema): readonly (readonly [JsonSchema, string])[] => {
+  const { items, additionalProperties, not } = schema;
+  const listed = isJsonList(items) ? [] : [[items, 'items']];
+  const single = [...listed, [additionalProperties, 'additionalProperties'], [not, 'not']] as const;
+  return [
+    ...single.filter((each): each is [JsonSchema, string] => typeof each[0] === 'object'),
+    ...(['allOf', 'anyOf', 'oneOf'] as const).flatMap((name) =>
+      (schema[name] ?? []).map((each, i) => [each, `${name}[${i}]`] as const),
+    ),
+    ...Object.entries(schema.properties ?? {}).map(
+      ([name, each]) => [each, `properties[${name}]`] as const,
+    ),
+  ];
+};

@@ -1,0 +1,103 @@
+import { canonicalJson } from '../../lib/json';
+import { duplicate, invalid, type FieldError } from '../validation/field-error';
+import {
+  additionalOf,
+  anywhere,
+  isJsonList,
+  isJsonObject,
+  itemsOf,
+  propertyOf,
+  type JsonSchema,
+} from './json-schema';
+
+/** Lists of type set and map hold no two items that are the same. Source: schema/listtype. */
+export const listProblems = (
+  value: unknown,
+  schema: JsonSchema,
+  path = '',
+): readonly FieldError[] => {
+  if (!hasTypedLists(schema)) return [];
+  if (isJsonList(value))
+    return [...itemProblems(value, schema, path), ...inItems(value, schema, path)];
+  if (!isJsonObject(value)) return [];
+  return Object.entries(value).flatMap(([name, member]) => {
+    const property = propertyOf(schema, name);
+    if (property !== undefined)
+      return listProblems(member, property, path === '' ? name : `${path}.${name}`);
+    const additional = additionalOf(schema);
+    return additional === undefined ? [] : listProblems(member, additional, `${path}[${name}]`);
+  });
+};
+
+const inItems = (
+  list: readonly unknown[],
+  schema: JsonSchema,
+  path: string,
+): readonly FieldError[] => {
+  const items = itemsOf(schema);
+  if (items === undefined) return [];
+  return list.flatMap((item, index) => listProblems(item, items, `${path}[${index}]`));
+};
+
+const itemProblems = (
+  list: readonly unknown[],
+  schema: JsonSchema,
+  path: string,
+): readonly FieldError[] => {
+  switch (schema['x-kubernetes-list-type']) {
+    case 'set':
+      return repeated(list).map((index) => duplicate(`${path}[${index}]`, list[index]));
+    case 'map': {
+      const strange = list.findIndex((item) => item !== null && !isJsonObject(item));
+      if (strange >= 0)
+        return [
+          invalid(
+            `${path}[${strange}]`,
+            list[strange],
+            'must be an object for an array of list-type map',
+          ),
+        ];
+      const keys = list.map((item) => keysOf(schema, item));
+      return repeated(keys).map((index) => duplicate(`${path}[${index}]`, keys[index]));
+    }
+    default:
+      return [];
+  }
+};
+
+/** Where a value stands for the second time; what comes a third time is not told of again. */
+const repeated = (list: readonly unknown[]): readonly number[] => {
+  const counts = new Map<string, number>();
+  return list.flatMap((item, index) => {
+    const text = canonicalJson(item);
+    const count = (counts.get(text) ?? 0) + 1;
+    counts.set(text, count);
+    return count === 2 ? [index] : [];
+  });
+};
+
+const keysOf = (schema: JsonSchema, item: unknown): Readonly<Record<string, unknown>> => {
+  if (!isJsonObject(item)) return {};
+  return Object.fromEntries(
+    (schema['x-kubernetes-list-map-keys'] ?? [])
+      .filter((name) => Object.hasOwn(item, name))
+      .map((name) => [name, item[name]]),
+  );
+};
+
+/** What an item was before, for lists that tell their items apart. */
+export const itemByKeys = (
+  schema: JsonSchema,
+  before: unknown,
+): ((item: unknown) => { readonly value: unknown } | undefined) => {
+  if (schema['x-kubernetes-list-type'] !== 'map' || !isJsonList(before)) return () => undefined;
+  const known = new Map(before.map((item) => [canonicalJson(keysOf(schema, item)), item]));
+  return (item) => {
+    const key = canonicalJson(keysOf(schema, item));
+    return known.has(key) ? { value: known.get(key) } : undefined;
+  };
+};
+
+const hasTypedLists = anywhere((schema) =>
+  ['set', 'map'].includes(schema['x-kubernetes-list-type'] ?? ''),
+);

