@@ -1,3 +1,4 @@
+import { judgeNode } from './node-authorizer';
 import { startTestServer, type TestServer } from '../testing';
 import { AUTHENTICATED, NODES_GROUP, type User } from './user';
 
@@ -205,4 +206,25 @@ describe('a token for an account', () => {
       'cannot bind token for serviceaccount "mine" to pod running with different serviceaccount name.',
     ]);
   });
+});
+
+it('may not touch kinds that are called as what every object has', async () => {
+  const { status } = await server.request('GET', '/apis/example.com/v1/constructor', undefined, {
+    user: NODE,
+  });
+  expect(status).not.toBe(500);
+  expect(() =>
+    judgeNode(
+      'n1',
+      {
+        verb: 'list',
+        group: '',
+        resource: 'constructor',
+        subresource: '',
+        namespace: '',
+        name: '',
+      },
+      { pod: () => undefined, podsIn: () => [] },
+    ),
+  ).not.toThrow();
 });

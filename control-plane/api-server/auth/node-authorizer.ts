@@ -22,7 +22,7 @@ export const judgeNode = (nodeName: string, asked: Attributes, pods: PodReader):
   const { verb, group, resource, subresource } = asked;
   if (asked.path !== undefined) return NOT_FOR_NODES;
   const full = subresource === '' ? resource : `${resource}/${subresource}`;
-  const rule = RULES[group === '' ? full : `${full}.${group}`];
+  const rule = RULES.get(group === '' ? full : `${full}.${group}`);
   if (rule === undefined || !rule.verbs.includes(verb)) return NOT_FOR_NODES;
   const why = rule.refusal?.(nodeName, asked, pods);
   return why === undefined ? ALLOWED : { isAllowed: false, why };
@@ -104,27 +104,29 @@ const READS = ['get', 'list', 'watch'];
 const WRITES = ['create', 'update', 'patch'];
 const ACCOUNT = { texts: ['serviceAccountName'] };
 
-const RULES: Readonly<Partial<Record<string, Rule>>> = {
-  nodes: { verbs: [...READS, ...WRITES], refusal: ownNode },
-  'nodes/status': { verbs: ['get', 'update', 'patch'], refusal: ownNode },
-  [`leases.${COORDINATION_GROUP}`]: { verbs: ['get', 'delete', ...WRITES], refusal: ownLease },
-  pods: { verbs: [...READS, 'delete'], refusal: ownPod },
-  'pods/status': { verbs: ['get', 'update', 'patch'], refusal: ownPod },
-  'pods/eviction': { verbs: ['create'], refusal: ownPod },
-  events: { verbs: WRITES },
-  configmaps: {
-    verbs: ['get'],
-    refusal: referred({ objects: ['configMap', 'configMapRef', 'configMapKeyRef'] }),
-  },
-  secrets: {
-    verbs: ['get'],
-    refusal: referred({
-      objects: ['secret', 'secretRef', 'secretKeyRef'],
-      lists: ['imagePullSecrets'],
-    }),
-  },
-  serviceaccounts: { verbs: ['get'], refusal: referred(ACCOUNT) },
-  'serviceaccounts/token': { verbs: ['create'], refusal: referred(ACCOUNT) },
-  services: { verbs: READS },
-  namespaces: { verbs: READS },
-};
+const RULES: ReadonlyMap<string, Rule> = new Map(
+  Object.entries<Rule>({
+    nodes: { verbs: [...READS, ...WRITES], refusal: ownNode },
+    'nodes/status': { verbs: ['get', 'update', 'patch'], refusal: ownNode },
+    [`leases.${COORDINATION_GROUP}`]: { verbs: ['get', 'delete', ...WRITES], refusal: ownLease },
+    pods: { verbs: [...READS, 'delete'], refusal: ownPod },
+    'pods/status': { verbs: ['get', 'update', 'patch'], refusal: ownPod },
+    'pods/eviction': { verbs: ['create'], refusal: ownPod },
+    events: { verbs: WRITES },
+    configmaps: {
+      verbs: ['get'],
+      refusal: referred({ objects: ['configMap', 'configMapRef', 'configMapKeyRef'] }),
+    },
+    secrets: {
+      verbs: ['get'],
+      refusal: referred({
+        objects: ['secret', 'secretRef', 'secretKeyRef'],
+        lists: ['imagePullSecrets'],
+      }),
+    },
+    serviceaccounts: { verbs: ['get'], refusal: referred(ACCOUNT) },
+    'serviceaccounts/token': { verbs: ['create'], refusal: referred(ACCOUNT) },
+    services: { verbs: READS },
+    namespaces: { verbs: READS },
+  }),
+);
