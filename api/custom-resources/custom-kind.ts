@@ -15,12 +15,13 @@ import {
   validateMetadataUpdate,
   type MetadataRules,
 } from '../validation/metadata';
-import { compileChecks } from './checks';
+import { compileChecks, type Before } from './checks';
 import { defaulted } from './defaults';
 import { schemaOfVersion } from './definitions';
 import { embeddedProblems } from './embedded';
 import { isJsonObject, propertyOf, type JsonSchema } from './json-schema';
 import { listProblems } from './list-types';
+import { hasRules, ruleProblems } from './rules';
 import { publishedDefinition } from './published';
 import { finalizerWarnings } from './finalizers';
 
@@ -87,36 +88,65 @@ const rulesOf = (
   return {
     applyDefaults: (object: ApiObject): void =>
       void Object.assign(object, defaulted(object, schema)),
-    validateCreate: (object: ApiObject): readonly FieldError[] => [
-      ...validateMetadata(object, metadata),
-      ...checks.problems(object),
-      ...(scale === undefined
-        ? []
-        : replicas(object, scale.specReplicasPath, scale.statusReplicasPath)),
-      ...embeddedProblems(object, schema),
-      ...listProblems(object, schema),
-    ],
-    validateUpdate: (object: ApiObject, old: ApiObject): readonly FieldError[] => [
-      ...versionProblems(object),
-      ...validateMetadataUpdate(object, old, metadata),
-      ...checks.problems(object, { value: old }),
-      ...(scale === undefined
-        ? []
-        : replicas(object, scale.specReplicasPath, scale.statusReplicasPath)),
-      ...embeddedProblems(object, schema),
-      // What holds the same twice already may go on doing so.
-      ...(listProblems(old, schema).length > 0 ? [] : listProblems(object, schema)),
-    ],
-    validateStatusUpdate: (object: ApiObject, old: ApiObject): readonly FieldError[] => [
-      ...validateMetadataUpdate(object, old, metadata),
-      ...(statusChecks === undefined || !Object.hasOwn(object, 'status')
-        ? []
-        : statusChecks.problems(statusIn(object), { value: statusIn(old) }, 'status')),
-      ...(scale === undefined ? [] : replicas(object, scale.statusReplicasPath)),
-    ],
+    validateCreate: (object: ApiObject): readonly FieldError[] =>
+      withRules(object, schema, undefined, [
+        ...validateMetadata(object, metadata),
+        ...checks.problems(object),
+        ...(scale === undefined
+          ? []
+          : replicas(object, scale.specReplicasPath, scale.statusReplicasPath)),
+        ...embeddedProblems(object, schema),
+        ...listProblems(object, schema),
+      ]),
+    validateUpdate: (object: ApiObject, old: ApiObject): readonly FieldError[] =>
+      withRules(object, schema, { value: old }, [
+        ...versionProblems(object),
+        ...validateMetadataUpdate(object, old, metadata),
+        ...checks.problems(object, { value: old }),
+        ...(scale === undefined
+          ? []
+          : replicas(object, scale.specReplicasPath, scale.statusReplicasPath)),
+        ...embeddedProblems(object, schema),
+        // What holds the same twice already may go on doing so.
+        ...(listProblems(old, schema).length > 0 ? [] : listProblems(object, schema)),
+      ]),
+    validateStatusUpdate: (object: ApiObject, old: ApiObject): readonly FieldError[] =>
+      withRules(object, schema, { value: old }, [
+        ...validateMetadataUpdate(object, old, metadata),
+        ...(statusChecks === undefined || !Object.hasOwn(object, 'status')
+          ? []
+          : statusChecks.problems(statusIn(object), { value: statusIn(old) }, 'status')),
+        ...(scale === undefined ? [] : replicas(object, scale.statusReplicasPath)),
+      ]),
     warnings: finalizerWarnings,
   };
 };
+
+/** Rules are asked only about values that are of their types. */
+const withRules = (
+  object: ApiObject,
+  schema: JsonSchema,
+  old: Before,
+  errors: readonly FieldError[],
+): readonly FieldError[] => {
+  const isBlocked = errors.some(({ type }) => BLOCKING.has(type));
+  if (!isBlocked) return [...errors, ...ruleProblems(object, schema, old)];
+  return hasRules(schema) ? [...errors, UNCHECKED] : errors;
+};
+
+const BLOCKING: ReadonlySet<string> = new Set([
+  'FieldValueNotSupported',
+  'FieldValueRequired',
+  'FieldValueTooLong',
+  'FieldValueTooMany',
+  'FieldValueTypeInvalid',
+]);
+const UNCHECKED = invalid(
+  '<nil>',
+  null,
+  'some validation rules were not checked because the object was invalid; correct the existing errors ' +
+    'to complete validation',
+);
 
 const statusIn = (object: ApiObject): unknown => (object as { readonly status?: unknown }).status;
 

@@ -330,3 +330,30 @@ it('tells the items of lists apart by their keys', () => {
     { type: 'FieldValueDuplicate', field: 'a[2]', message: 'Duplicate value: 1' },
   ]);
 });
+
+it('asks rules in CEL about objects and about changes', () => {
+  const { rules } = kindOf({
+    type: 'object',
+    'x-kubernetes-validations': [
+      { rule: 'self.a <= self.max', message: 'a must not be more than max', fieldPath: '.a' },
+    ],
+    properties: {
+      a: {
+        type: 'integer',
+        'x-kubernetes-validations': [
+          { rule: 'self >= oldSelf', messageExpression: "'was ' + string(oldSelf)" },
+        ],
+      },
+      max: { type: 'integer' },
+    },
+  });
+  const object = (a: number) =>
+    ({ metadata: { name: 't', resourceVersion: '1' }, a, max: 5 }) as unknown as ApiObject;
+  const told = (errors: readonly { field: string; message: string }[]) =>
+    errors.map(({ field, message }) => `${field}: ${message}`);
+  expect(told(rules.validateCreate(object(3)))).toEqual([]);
+  expect(told(rules.validateCreate(object(6)))).toEqual([
+    'a: Invalid value: "object": a must not be more than max',
+  ]);
+  expect(told(rules.validateUpdate(object(2), object(3)))).toEqual(['a: Invalid value: 2: was 3']);
+});

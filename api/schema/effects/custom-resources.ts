@@ -19,7 +19,7 @@ const PRUNED = shown(SCHEMAS('drops what the schema does not name, and nothing e
 const EMBEDDED = shown(SCHEMAS('holds embedded objects to what all objects are'));
 const MERGED = shown(OBJECTS('merges lists that are applied by their keys'));
 const REFUSED = shown(VALIDATION('refuses the schema %j'));
-const RULES = shown(VALIDATION('refuses rules in CEL where nothing evaluates them'));
+const RULES = shown(SCHEMAS('asks rules in CEL about objects and about changes'));
 const UNSUPPORTED = kept('refused, as upstream refuses it');
 
 /** The schemas that definitions hold: what each keyword does to objects of the kind. */

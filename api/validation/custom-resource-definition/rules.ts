@@ -1,17 +1,39 @@
-import { partsWithPaths, type JsonSchema } from '../../custom-resources/json-schema';
-import { forbidden, type FieldError } from '../field-error';
+import { CelCompileError } from '../../cel';
+import {
+  partsWithPaths,
+  type JsonSchema,
+  type ValidationRule,
+} from '../../custom-resources/json-schema';
+import { compileRule } from '../../custom-resources/rules';
+import { invalid, type FieldError } from '../field-error';
 
-/**
- * Rules in CEL. A definition whose rules would not be evaluated is refused: an object that a rule
- * forbids must not get in.
- */
+/** Rules in CEL compile, each against the schema that it stands in. */
 export const rulesProblems = (schema: JsonSchema, path: string): readonly FieldError[] =>
-  [...partsWithPaths(schema, path)]
-    .filter(([part]) => (part['x-kubernetes-validations'] ?? []).length > 0)
-    .map(([, at]) =>
-      forbidden(
-        `${at}.x-kubernetes-validations`,
-        'rules in CEL are not evaluated by this server yet, and a definition whose rules do not ' +
-          'hold is refused',
-      ),
-    );
+  [...partsWithPaths(schema, path)].flatMap(([part, at]) =>
+    (part['x-kubernetes-validations'] ?? []).flatMap((rule, i) =>
+      problemsOf(part, rule, `${at}.x-kubernetes-validations[${i}]`, part === schema),
+    ),
+  );
+
+const problemsOf = (
+  schema: JsonSchema,
+  rule: ValidationRule,
+  path: string,
+  isRoot: boolean,
+): readonly FieldError[] => {
+  try {
+    const { program } = compileRule(schema, rule, isRoot);
+    return rule.optionalOldSelf !== undefined && !program.uses('oldSelf')
+      ? [
+          invalid(
+            `${path}.optionalOldSelf`,
+            rule.optionalOldSelf,
+            'may not be set if oldSelf is not used in rule',
+          ),
+        ]
+      : [];
+  } catch (error) {
+    if (!(error instanceof CelCompileError)) throw error;
+    return [invalid(`${path}.rule`, rule, error.message)];
+  }
+};

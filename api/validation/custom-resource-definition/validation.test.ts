@@ -243,10 +243,14 @@ it('warns of formats that nothing comes of', () => {
   ]);
 });
 
-it('refuses rules in CEL where nothing evaluates them', () => {
-  const rules = [{ rule: 'self > 1' }];
-  const properties = { a: { type: 'integer', 'x-kubernetes-validations': rules } };
-  expect(refused(definition({}, { properties }))).toEqual([
-    `${A}.x-kubernetes-validations: Forbidden: rules in CEL are not evaluated by this server yet, and a definition whose rules do not hold is refused`,
-  ]);
+it('compiles rules in CEL against the schema that they stand in', () => {
+  const withRule = (rule: string) =>
+    definition(
+      {},
+      { properties: { a: { type: 'integer', 'x-kubernetes-validations': [{ rule }] } } },
+    );
+  expect(refused(withRule('self > 1 && self >= oldSelf'))).toEqual([]);
+  expect(refused(withRule('self.b'))[0]).toContain(
+    `${A}.x-kubernetes-validations[0].rule: Invalid value: {"rule":"self.b"}: compilation failed`,
+  );
 });

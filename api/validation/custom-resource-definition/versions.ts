@@ -87,14 +87,16 @@ const validateVersionSchema: Judge = (version, parent, all) => {
   const path = `${parent}.openAPIV3Schema`;
   const hasStatus = all.some(({ subresources }) => subresources?.status !== undefined);
   const structural = validateStructural(schema, path);
+  const keywords = validateSchema(schema, path);
   return [
     ...(hasStatus ? rootProblems(schema, path) : []),
     ...(schema.nullable === true
       ? [forbidden(`${path}.nullable`, 'nullable cannot be true at the root')]
       : []),
     ...(structural.length > 0 ? structural : validateDefaults(schema, path)),
-    ...validateSchema(schema, path),
-    ...rulesProblems(schema, path),
+    ...keywords,
+    // Rules of a schema that is wrong say nothing that its author could use.
+    ...(structural.length + keywords.length > 0 ? [] : rulesProblems(schema, path)),
   ];
 };
 

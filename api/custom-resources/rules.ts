@@ -1,0 +1,179 @@
+import {
+  CelBudget,
+  CelBudgetError,
+  CelCompileError,
+  celEnvironment,
+  CelRuntimeError,
+  compileCel,
+  OBJECT_BUDGET,
+  optionalOf,
+  schemaType,
+  type CelProgram,
+  type SchemaShape,
+} from '../cel';
+import { jsonEqual } from '../json-value';
+import {
+  duplicate,
+  forbidden,
+  invalid,
+  required,
+  type FieldError,
+} from '../validation/field-error';
+import type { Before } from './checks';
+import {
+  additionalOf,
+  anywhere,
+  isJsonList,
+  isJsonObject,
+  itemsOf,
+  propertyOf,
+  type JsonSchema,
+  type ValidationRule,
+} from './json-schema';
+import { itemByKeys } from './list-types';
+
+/** A rule in CEL, ready to be asked. */
+interface CompiledRule {
+  readonly rule: ValidationRule;
+  readonly program: CelProgram;
+  readonly message?: CelProgram;
+}
+
+/** Rules of one schema, not of those inside it. @throws CelCompileError with the rule's place */
+export const compileRule = (
+  schema: JsonSchema,
+  rule: ValidationRule,
+  isRoot: boolean,
+): CompiledRule => {
+  // Several schemas for the items of a list were refused before.
+  const self = schemaType(schema as SchemaShape, { isRoot });
+  if (self === undefined) throw new CelCompileError('the schema has no values that rules can see');
+  const oldSelf = rule.optionalOldSelf === true ? optionalOf(self) : self;
+  const environment = celEnvironment({ self, oldSelf });
+  const { messageExpression = '' } = rule;
+  return {
+    rule,
+    program: compileCel(rule.rule, environment, 'bool'),
+    ...(messageExpression === ''
+      ? {}
+      : { message: compileCel(messageExpression, environment, 'string') }),
+  };
+};
+
+/**
+ * What rules in CEL say of an object. One of them is asked about a change only where there was a value
+ * before. Source: upstream's schema/cel/validation.go.
+ */
+export const ruleProblems = (
+  object: unknown,
+  schema: JsonSchema,
+  old?: Before,
+): readonly FieldError[] => {
+  if (!hasRules(schema)) return [];
+  const errors: FieldError[] = [];
+  try {
+    new Evaluation(errors).visit(object, schema, '', old, true);
+  } catch (error) {
+    if (!(error instanceof CelBudgetError)) throw error;
+    const why =
+      'validation failed due to running out of cost budget, no further validation rules will be run';
+    errors.push(invalid('<nil>', '', why));
+  }
+  return errors;
+};
+
+class Evaluation {
+  private readonly budget = new CelBudget(OBJECT_BUDGET);
+
+  constructor(private readonly errors: FieldError[]) {}
+
+  visit(value: unknown, schema: JsonSchema, path: string, old: Before, isRoot: boolean): void {
+    if (!hasRules(schema) || value === null) return;
+    for (const each of rulesOf(schema, isRoot)) this.ask(each, value, schema, path, old);
+    if (isJsonObject(value)) {
+      for (const [name, member] of Object.entries(value)) {
+        const property = propertyOf(schema, name);
+        const of = property ?? additionalOf(schema);
+        const at =
+          property === undefined ? `${path}[${name}]` : path === '' ? name : `${path}.${name}`;
+        const was =
+          isJsonObject(old?.value) && Object.hasOwn(old.value, name)
+            ? { value: old.value[name] }
+            : undefined;
+        if (of !== undefined) this.visit(member, of, at, was, false);
+      }
+      return;
+    }
+    const items = itemsOf(schema);
+    if (!isJsonList(value) || items === undefined) return;
+    const was = itemByKeys(schema, old?.value);
+    value.forEach((item, index) => this.visit(item, items, `${path}[${index}]`, was(item), false));
+  }
+
+  private ask(
+    { rule, program, message }: CompiledRule,
+    self: unknown,
+    schema: JsonSchema,
+    path: string,
+    old: Before,
+  ): void {
+    const isTransition = program.uses('oldSelf');
+    if (isTransition && old === undefined && rule.optionalOldSelf !== true) return;
+    // What was there before may go on being there, though a rule has come since.
+    if (!isTransition && old !== undefined && jsonEqual(self, old.value)) return;
+    const values = { self, oldSelf: old?.value };
+    const shown = isJsonObject(self) || isJsonList(self) ? (schema.type ?? 'object') : self;
+    try {
+      if (program.evaluateBool(values, this.budget)) return;
+      const text =
+        this.textOf(message, values) ?? rule.message?.trim() ?? `failed rule: ${rule.rule.trim()}`;
+      this.errors.push(failure(fieldOf(path, rule), shown, text, rule.reason));
+    } catch (error) {
+      if (error instanceof CelRuntimeError)
+        this.errors.push(invalid(path, shown, `${error.message} evaluating rule: ${rule.rule}`));
+      else if (error instanceof CelBudgetError && error.scope === 'call')
+        this.errors.push(invalid(path, shown, `call cost exceeds limit for rule: ${rule.rule}`));
+      else throw error;
+    }
+  }
+
+  /** A message that cannot be made leaves the other words. */
+  private textOf(message: CelProgram | undefined, values: Readonly<Record<string, unknown>>) {
+    if (message === undefined) return undefined;
+    try {
+      const text = message.evaluateString(values, this.budget).trim();
+      return text === '' || /[\n\r]/.test(text) ? undefined : text;
+    } catch (error) {
+      if (error instanceof CelRuntimeError) return undefined;
+      throw error;
+    }
+  }
+}
+
+const fieldOf = (path: string, { fieldPath = '' }: ValidationRule): string =>
+  path === '' ? fieldPath.replace(/^\./, '') || '<nil>' : `${path}${fieldPath}`;
+
+const failure = (field: string, value: unknown, text: string, reason?: string): FieldError => {
+  switch (reason) {
+    case 'FieldValueRequired':
+      return required(field, text);
+    case 'FieldValueForbidden':
+      return forbidden(field, text);
+    case 'FieldValueDuplicate':
+      return duplicate(field, value, text);
+    default:
+      return invalid(field, value, text);
+  }
+};
+
+const rulesOf = (schema: JsonSchema, isRoot: boolean): readonly CompiledRule[] => {
+  let compiled = known.get(schema);
+  if (compiled === undefined) {
+    const rules = schema['x-kubernetes-validations'] ?? [];
+    known.set(schema, (compiled = rules.map((rule) => compileRule(schema, rule, isRoot))));
+  }
+  return compiled;
+};
+
+const known = new WeakMap<JsonSchema, readonly CompiledRule[]>();
+export const hasRules = anywhere((schema) => (schema['x-kubernetes-validations'] ?? []).length > 0);
