@@ -60,7 +60,9 @@ export const connect = async (
   };
 };
 
-const resolversOf = (discovery: Discovery): Pick<CliContext, 'resolve' | 'resolveAll' | 'allKinds'> => {
+const resolversOf = (
+  discovery: Discovery,
+): Pick<CliContext, 'resolve' | 'resolveAll' | 'allKinds'> => {
   const unknown = (name: string): never => {
     const kind = unservedKind(name);
     throw new UsageError(
@@ -100,9 +102,7 @@ export const namedConfigPath = (
   if (process.env['KUBECONFIG']) return kubeconfigPath(undefined);
   const local = localClusters();
   if (local.length > 1) {
-    throw new UsageError(
-      `several clusters are here (${local.join(', ')}): name one with ${hint}`,
-    );
+    throw new UsageError(`several clusters are here (${local.join(', ')}): name one with ${hint}`);
   }
   const [only] = local;
   return only === undefined ? undefined : clusterPaths(only).kubeconfig;

@@ -35,7 +35,9 @@ export class Discovery {
 
   /** The kinds that belong to a category, such as `all`. */
   async inCategory(category: string): Promise<readonly NamedResource[]> {
-    return (await this.all()).filter(({ categories }) => categories.includes(category.toLowerCase()));
+    return (await this.all()).filter(({ categories }) =>
+      categories.includes(category.toLowerCase()),
+    );
   }
 
   /** Of all groups, each in its preferred version. */

@@ -25,7 +25,11 @@ export const showByProgram = async (
       writeVersion(join(folder, 'MERGED'), file, after);
     }
     const [command = '', ...args] = program.trim().split(/\s+/);
-    const code = await run(command, [...args, join(folder, 'LIVE'), join(folder, 'MERGED')], signal);
+    const code = await run(
+      command,
+      [...args, join(folder, 'LIVE'), join(folder, 'MERGED')],
+      signal,
+    );
     if (code > 1) throw new UsageError(`${command} exited with code ${code}`);
   } finally {
     rmSync(folder, { recursive: true, force: true });

@@ -1,4 +1,3 @@
-import { jsonEqual } from '../json-value';
 import type {
   CustomResourceDefinition,
   CustomResourceDefinitionCondition,
@@ -75,9 +74,6 @@ const inUse = (names: readonly string[]): string => {
   const texts = names.map((name) => `${JSON.stringify(name)} is already in use`);
   return texts.length === 1 ? (texts[0] ?? '') : `[${texts.join(', ')}]`;
 };
-
-export const hasNamesItWants = ({ spec, status }: CustomResourceDefinition): boolean =>
-  jsonEqual(spec.names, status.acceptedNames);
 
 const NONE: CustomResourceDefinitionNames = { plural: '', kind: '' };
 const ACCEPTED = { type: 'NamesAccepted', status: 'True' } as const;

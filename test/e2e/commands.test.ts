@@ -226,13 +226,13 @@ describe('help', () => {
 
   it.each([
     [['gte'], /unknown command 'gte'\n\(Did you mean get\?\)\nSee 'dhow --help' for usage/],
-    [['get'], /missing required argument.*\nSee 'dhow get --help'/],
+    [['get'], /^error: name a kind: /],
     [['get', 'pods', '--nosuch'], /unknown option '--nosuch'\nSee 'dhow get --help'/],
     [['image', 'import'], /missing required argument.*\nSee 'dhow image import --help'/],
     [['logs', 'x', '-A'], /unknown option '-A'/],
     [['agent'], /--server/],
     [['help', 'nosuch'], /unknown command 'nosuch'/],
-    [['edit', 'deploy/web'], /kubectl does it on this cluster:\n.* edit \.\.\.\n$/],
+    [['proxy'], /kubectl does it on this cluster:\n.* proxy \.\.\.\n$/],
     [['top', 'pods'], /no command 'top' yet, and its server no part for it/],
   ])('dhow %j says what is wrong', async (args, message) => {
     const { code, stdout, stderr } = await runDhow(...args);
@@ -341,8 +341,8 @@ describe('bad input', () => {
       code: 1,
       stderr: 'Error from server (NotFound): pods "nope" not found\n',
     });
-    expect((await cluster.dhow('get', 'svc')).stderr).toBe(
-      'error: the server doesn\'t have a resource type "svc": Service is not served yet\n',
+    expect((await cluster.dhow('get', 'rc')).stderr).toBe(
+      'error: the server doesn\'t have a resource type "rc": ReplicationController is not served yet\n',
     );
     expect((await cluster.dhow('why', 'pod', 'nope')).stderr).toContain('pods "nope" not found');
     expect((await cluster.dhow('apply', '-f', '/nope.yaml')).stderr).toContain('does not exist');
@@ -415,11 +415,12 @@ describe('apply', () => {
   });
 
   it('names every kind that is not served, at once', async () => {
-    const service = 'apiVersion: v1\nkind: Service\nmetadata: {name: a}\n';
-    const { stderr } = await cluster.dhowWith([service, service].join('---\n'), 'apply', '-f', '-');
+    const unserved = 'apiVersion: v1\nkind: PodTemplate\nmetadata: {name: a}\n';
+    const input = [unserved, unserved].join('---\n');
+    const { stderr } = await cluster.dhowWith(input, 'apply', '-f', '-');
     expect(stderr.trim().split('\n')).toEqual([
-      'error: STDIN:1: no matches for kind "Service" in version "v1": it is not served yet',
-      'error: STDIN:5: no matches for kind "Service" in version "v1": it is not served yet',
+      'error: STDIN:1: no matches for kind "PodTemplate" in version "v1": it is not served yet',
+      'error: STDIN:5: no matches for kind "PodTemplate" in version "v1": it is not served yet',
     ]);
   });
 });

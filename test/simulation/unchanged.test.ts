@@ -7,13 +7,13 @@ import {
   LEASES,
   NAMESPACES,
   PODS,
-  RBAC_GROUP,
   REPLICA_SETS,
   type Resource,
 } from '../../api/resources';
 import { kinds } from '../../api/scheme';
 import { nameOf, type ApiObject } from '../../api/types';
 import { folderOfWorlds } from './folder';
+import { SAMPLES, type Sample } from './samples';
 import { deploymentOf, World } from './world';
 
 jest.setTimeout(600_000);
@@ -129,7 +129,7 @@ const populate = async () => {
   const owner = await configMap('owner');
   await configMap('owned', owner);
   await configMap('of-app', app);
-  for (const { group, kind, more } of SAMPLES) await createSample(group, kind, more);
+  for (const sample of SAMPLES) await createSample(sample);
   await world.advance(2 * MINUTE_MS);
   // A rollout leaves an old set, and a node that fell silent its taints.
   const change = {
@@ -140,25 +140,9 @@ const populate = async () => {
   silent!.isDown = true;
 };
 
-/** One of each kind that nothing else here makes: every kind is there, or the tests fail. */
-const roleRef = (kind: string) => ({ apiGroup: RBAC_GROUP, kind, name: 'some' });
-const SAMPLES: readonly {
-  readonly group: string;
-  readonly kind: string;
-  readonly more: object;
-}[] = [
-  { group: '', kind: 'Secret', more: {} },
-  { group: '', kind: 'ServiceAccount', more: {} },
-  { group: 'scheduling.k8s.io', kind: 'PriorityClass', more: { value: 7 } },
-  { group: RBAC_GROUP, kind: 'Role', more: { rules: [] } },
-  { group: RBAC_GROUP, kind: 'ClusterRole', more: { rules: [] } },
-  { group: RBAC_GROUP, kind: 'RoleBinding', more: { roleRef: roleRef('Role') } },
-  { group: RBAC_GROUP, kind: 'ClusterRoleBinding', more: { roleRef: roleRef('ClusterRole') } },
-];
-
-const createSample = async (group: string, kind: string, more: object): Promise<void> => {
+const createSample = async ({ group, kind, name = 'some', more }: Sample): Promise<void> => {
   const resource = STORED.find((each) => each.group === group && each.kind === kind)!;
-  const metadata = { name: 'some', ...(resource.isNamespaced ? { namespace: 'shop' } : {}) };
+  const metadata = { name, ...(resource.isNamespaced ? { namespace: 'shop' } : {}) };
   const sample = { apiVersion: apiVersionOf(resource), kind, metadata, ...more };
   await world.client.create(resource, sample);
 };
