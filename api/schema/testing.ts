@@ -60,6 +60,8 @@ const NAMES = [
 const QUANTITIES = ['0', '100m', '1.5Gi', '9223372036854775807', '-1', '1n', '64e6', '12E', '0.5'];
 const TIMES = ['1970-01-01T00:00:00Z', '2026-02-28T23:59:59Z', '9999-12-31T23:59:59Z'];
 const DEPTH_MAX = 14;
+/** What a type that holds itself counts for: many times over, its values grow without bounds. */
+const RECURSIVE_DEPTH = 7;
 const LIST_MAX = 3;
 
 const valueOf = (schema: Schema, depth: number): fc.Arbitrary<unknown> => {
@@ -83,13 +85,38 @@ const valueOf = (schema: Schema, depth: number): fc.Arbitrary<unknown> => {
 const structOf = (name: string, schema: Schema, depth: number): fc.Arbitrary<unknown> => {
   if (depth >= DEPTH_MAX) return fc.constant({});
   const key = `${name}@${depth}`;
-  const known = structs.get(key) ?? objectOf(schema, depth);
+  const inner = depth + (holdsItself(name, schema) ? RECURSIVE_DEPTH : 0);
+  const known = structs.get(key) ?? objectOf(schema, inner);
   structs.set(key, known);
   return known;
 };
 
 /** By name and depth: the same type stands in many places. */
 const structs = new Map<string, fc.Arbitrary<Record<string, unknown>>>();
+
+const holdsItself = (name: string, schema: Schema): boolean => {
+  const known = recursive.get(name) ?? reaches(schema, name, new Set());
+  recursive.set(name, known);
+  return known;
+};
+
+/** Is there a way from the schema's parts to the type of that name? */
+const reaches = (schema: Schema, wanted: string, seen: Set<string>): boolean =>
+  partsOf(schema).some((part) => {
+    const { name = '', schema: target } = resolveSchema(part);
+    if (name === wanted) return true;
+    if (name !== '' && seen.has(name)) return false;
+    seen.add(name);
+    return reaches(target, wanted, seen);
+  });
+
+const partsOf = ({ properties, items, additionalProperties }: Schema): readonly Schema[] => [
+  ...Object.values(properties ?? {}),
+  ...(items === undefined ? [] : [items]),
+  ...(additionalProperties === undefined ? [] : [additionalProperties]),
+];
+
+const recursive = new Map<string, boolean>();
 
 const objectOf = (schema: Schema, depth: number): fc.Arbitrary<Record<string, unknown>> =>
   fc.record(
