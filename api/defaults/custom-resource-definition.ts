@@ -16,11 +16,12 @@ export const defaultCustomResourceDefinition = (
 
 const defaultStoredVersions = (
   definition: Partial<CustomResourceDefinition>,
-  { versions = [] }: Partial<CustomResourceDefinition['spec']>,
+  spec: Partial<CustomResourceDefinition['spec']>,
 ): void => {
   const status = (definition.status ??= {} as NonNullable<CustomResourceDefinition['status']>);
   const known = status.storedVersions as string[] | null | undefined;
   if ((known ?? []).length > 0) return;
-  const stored = versions.find(({ storage }) => storage);
+  const versions = spec.versions as CustomResourceDefinition['spec']['versions'] | null | undefined;
+  const stored = versions?.find(({ storage }) => storage);
   if (stored !== undefined) status.storedVersions = [stored.name];
 };
