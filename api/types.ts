@@ -111,6 +111,7 @@ type NamedWebhookRule = WebhookRule & { resourceNames?: string[] };
 /** The declarations lack what a rule embeds. */
 type WithRules<T> = DeepReadonly<Omit<T, 'rules'> & { rules?: WebhookRule[] }>;
 export type WebhookRule = admission.RuleWithOperations & { resources?: string[]; scope?: string };
+export type MatchCondition = DeepReadonly<admission.MatchCondition>;
 export type WebhookClientConfig = DeepReadonly<admission.WebhookClientConfig>;
 export type CustomResourceDefinition = Kind<
   ApiextensionsCustomResourceDefinition,

@@ -1,6 +1,5 @@
-import { CelCompileError } from '../cel';
 import { jsonEqual } from '../json-value';
-import { compilePolicy, type Compiled, type CompiledPolicy } from '../policies/compile';
+import { compilePolicy, type CompiledPolicy } from '../policies/compile';
 import type {
   MatchResources,
   ValidatingAdmissionPolicy,
@@ -13,9 +12,9 @@ import {
   invalidFor,
   notSupported,
   required,
-  tooMany,
   type FieldError,
 } from './field-error';
+import { refusedBy, validateConditions, validateExpression } from './expressions';
 import { validateMatchRules } from './match-rules';
 import {
   subdomainName,
@@ -72,7 +71,7 @@ const validatePolicySpec = (policy: Policy): readonly FieldError[] => {
     ...(spec.matchConstraints === undefined
       ? [required('spec.matchConstraints')]
       : validateMatchResources(spec.matchConstraints, 'spec.matchConstraints', 1)),
-    ...validateConditions(spec, compiled),
+    ...validateConditions(spec.matchConditions, compiled.conditions, 'spec.matchConditions'),
     ...validateVariables(spec, compiled),
     ...(isEmpty
       ? [required('spec.validations', problem), required('spec.auditAnnotations', problem)]
@@ -131,23 +130,6 @@ const validateResourceNames = (names: readonly string[], at: string): readonly F
       ? [duplicate(`${at}[${i}]`, name)]
       : invalidFor(`${at}[${i}]`, name, dns1123SubdomainProblems(name)),
   );
-
-const validateConditions = (
-  { matchConditions = [] }: PolicySpec,
-  { conditions }: CompiledPolicy,
-): readonly FieldError[] => {
-  const at = 'spec.matchConditions';
-  if (matchConditions.length > CONDITIONS_MAX)
-    return [tooMany(at, matchConditions.length, CONDITIONS_MAX)];
-  const names = matchConditions.map(({ name }) => name);
-  return matchConditions.flatMap(({ name, expression }, i) => [
-    ...validateExpression(expression, conditions[i]?.program, `${at}[${i}].expression`),
-    ...(name === ''
-      ? [required(`${at}[${i}].name`)]
-      : invalidFor(`${at}[${i}].name`, name, qualifiedNameProblems(name))),
-    ...(names.indexOf(name) < i ? [duplicate(`${at}[${i}].name`, name)] : []),
-  ]);
-};
 
 const validateVariables = (
   { variables = [] }: PolicySpec,
@@ -286,23 +268,6 @@ const validateActions = (actions: readonly string[]): readonly FieldError[] => {
   ];
 };
 
-const validateExpression = (
-  expression: string | undefined,
-  compiled: Compiled | undefined,
-  field: string,
-  missing = 'expression is not specified',
-): readonly FieldError[] =>
-  (expression ?? '').trim() === ''
-    ? [required(field, missing)]
-    : refusedBy(expression ?? '', compiled, field);
-
-const refusedBy = (
-  expression: string,
-  compiled: Compiled | undefined,
-  field: string,
-): readonly FieldError[] =>
-  compiled instanceof CelCompileError ? [invalid(field, expression, compiled.message)] : [];
-
 const oneOf = (
   value: string,
   supported: readonly string[],
@@ -311,7 +276,6 @@ const oneOf = (
   supported.includes(value) ? [] : [notSupported(field, value, supported)];
 
 const NON_EMPTY = (what: string): string => `${what} must be non-empty if specified`;
-const CONDITIONS_MAX = 64;
 const ANNOTATIONS_MAX = 20;
 const FAILURE_POLICIES = ['Fail', 'Ignore'];
 const MATCH_POLICIES = ['Equivalent', 'Exact'];

@@ -111,8 +111,33 @@ it.each<[Json, ...string[]]>([
     expect.stringContaining('objectSelector.matchLabels: Invalid value: "a b"'),
   ],
   [
-    withHook({ matchConditions: [{ name: 'a', expression: 'true' }] }),
-    'matchConditions: Forbidden: this server evaluates no expressions yet: the webhook would never match',
+    withHook({ matchConditions: [{ name: 'a', expression: ' ' }] }),
+    'matchConditions[0].expression: Required value: expression is not specified',
+  ],
+  [
+    withHook({ matchConditions: [{ name: 'a', expression: '1' }] }),
+    'matchConditions[0].expression: Invalid value: "1": must evaluate to bool but got int',
+  ],
+  [
+    withHook({ matchConditions: [{ name: 'a', expression: 'variables.x' }] }),
+    expect.stringContaining("undeclared reference to 'variables'"),
+  ],
+  [
+    withHook({
+      matchConditions: [
+        { name: '', expression: 'true' },
+        { name: 'a', expression: 'true' },
+        { name: 'a', expression: 'request.operation == "CREATE"' },
+      ],
+    }),
+    'matchConditions[0].name: Required value',
+    'matchConditions[2].name: Duplicate value: "a"',
+  ],
+  [
+    withHook({
+      matchConditions: Array.from({ length: 65 }, (_, i) => ({ name: `a${i}`, expression: 'x' })),
+    }),
+    'matchConditions: Too many: 65: must have at most 64 items',
   ],
 ])('holds a webhook to upstream rules: %#', (body, ...why) => {
   const expected = why.map((each) =>

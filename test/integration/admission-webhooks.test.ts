@@ -116,6 +116,23 @@ it('lets a webhook refuse, and says what it said', async () => {
   await apply(stringifyJson(labelled));
 });
 
+it('asks a webhook only about what its conditions hold for', async () => {
+  const matchConditions = [
+    { name: 'not-by-nodes', expression: '!("system:nodes" in request.userInfo.groups)' },
+    { name: 'marked', expression: '"mark" in object.?data.orValue({})' },
+  ];
+  await apply(configuration('Validating', '/deny', { matchConditions }));
+  expect((await kubectl('create configmap plain')).code).toBe(0);
+  const { code, stderr } = await kubectl('create configmap marked --from-literal=mark=1');
+  expect([code, stderr]).toEqual([1, expect.stringContaining('no data here')]);
+  const broken = [{ name: 'a', expression: 'objekt.x' }];
+  const refused = await kubectl(
+    'apply -f -',
+    configuration('Validating', '/deny', { matchConditions: broken }),
+  );
+  expect(refused.stderr).toContain("undeclared reference to 'objekt'");
+});
+
 it('tells a webhook of a dry run, and stores nothing', async () => {
   await apply(configuration('Mutating', '/mutate'));
   const draft = { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'rehearsed' } };

@@ -2,6 +2,7 @@ import { all, kept, shown, tests, warned, type Effects } from './effect';
 import { OBJECT, STATUS } from './metadata';
 
 const POLICIES = tests('control-plane/api-server/admission/policies/policies.test.ts');
+const HOOKS = tests('control-plane/api-server/admission/webhooks/webhooks.test.ts');
 const MATCHING = tests('control-plane/api-server/admission/matching/matching.test.ts');
 
 const DENIED = shown(
@@ -38,7 +39,13 @@ export const POLICY_EFFECTS: Effects = {
     variables: VARIABLES,
   },
   ParamKind: all(['apiVersion', 'kind'], BY_NAME),
-  MatchCondition: all(['expression', 'name'], CONDITIONS),
+  MatchCondition: all(
+    ['expression', 'name'],
+    shown(
+      POLICIES('is asked only when its conditions hold'),
+      HOOKS('is asked only when its conditions hold'),
+    ),
+  ),
   Variable: all(['expression', 'name'], VARIABLES),
   Validation: {
     expression: DENIED,

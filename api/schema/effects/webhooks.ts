@@ -1,4 +1,4 @@
-import { all, kept, shown, tests, type Effects } from './effect';
+import { all, shown, tests, type Effects } from './effect';
 import { OBJECT } from './metadata';
 
 const MATCHING = tests('control-plane/api-server/admission/matching/matching.test.ts');
@@ -15,7 +15,7 @@ const WEBHOOK = {
   failurePolicy: shown(
     HOOKS('refuses what it was to judge, or lets it through, as its policy says'),
   ),
-  matchConditions: shown(VALIDATION('holds a webhook to upstream rules: %#')),
+  matchConditions: shown(HOOKS('is asked only when its conditions hold')),
   matchPolicy: shown(
     MATCHING('finds the version that the rules name, unless they must name the one asked for'),
   ),
@@ -49,10 +49,6 @@ export const WEBHOOK_EFFECTS: Effects = {
   },
   ValidatingWebhook: WEBHOOK,
   RuleWithOperations: all(['apiGroups', 'apiVersions', 'operations', 'resources', 'scope'], RULES),
-  MatchCondition: all(
-    ['expression', 'name'],
-    kept('refused with its webhook: this server evaluates no expressions yet'),
-  ),
   WebhookClientConfig: {
     caBundle: shown(CLIENT('trusts the authority of the configuration and no other')),
     service: shown(

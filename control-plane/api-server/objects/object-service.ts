@@ -99,13 +99,13 @@ export const createObjectService = (deps: ObjectServiceDeps): ObjectService => {
 };
 
 const webhooksOf = (deps: ObjectServiceDeps, reader: AdmissionReader): WebhooksDeps => {
-  const { caches, kinds, clock, log, webhooks } = deps;
+  const { caches, kinds, clock, log, webhooks, authorizer: judge } = deps;
   return {
     mutating: mutatingHooks(caches),
     validating: validatingHooks(caches),
     matcher: new RequestMatcher({ reader, kinds }),
     caller: new HookCaller({ ...webhooks, clock, log }),
-    convert: relabel,
+    ...{ judge, convert: relabel },
   };
 };
 

@@ -4,14 +4,12 @@ import {
   type AccessQuestion,
   type JudgeAccess,
 } from '../../../../api/cel';
-import type { Resource } from '../../../../api/resources';
 import type { ApiObject } from '../../../../api/types';
 import type { Attributes } from '../../auth/access-attributes';
 import { AUTHENTICATED, type User } from '../../auth/user';
-import { textAt } from '../../kinds/mutable';
 import type { ServedKind } from '../../kinds/served-kind';
 import type { AdmissionAttributes } from '../attributes';
-import { namespaceNameOf } from '../matching';
+import { requestOf } from '../webhooks/admission-request';
 
 /** Who decides what a user may do. */
 export interface AccessJudge {
@@ -33,47 +31,6 @@ export const requestValues = (
     authorizer: new AuthorizerValue(decide, {}),
     'authorizer.requestResource': new ResourceCheck(decide, ownResource(asked)),
   };
-};
-
-/** As an AdmissionReview has it, without the objects, which are variables of their own. */
-const requestOf = (asked: AdmissionAttributes, matched: ServedKind): object => {
-  const { kind, subresource, name, object, operation, user, isDryRun } = asked;
-  const namespace = namespaceNameOf(asked);
-  const objectName = name || (object?.metadata.name ?? '');
-  return {
-    kind: kindNamed(asked, matched.resource),
-    resource: resourceNamed(matched.resource),
-    ...(subresource === '' ? {} : { subResource: subresource, requestSubResource: subresource }),
-    requestKind: kindNamed(asked, kind.resource),
-    requestResource: resourceNamed(kind.resource),
-    ...(objectName === '' ? {} : { name: objectName }),
-    ...(namespace === '' ? {} : { namespace }),
-    operation,
-    userInfo: {
-      username: user.name,
-      ...(user.uid === undefined ? {} : { uid: user.uid }),
-      groups: user.groups,
-      ...(user.extra === undefined ? {} : { extra: user.extra }),
-    },
-    dryRun: isDryRun,
-  };
-};
-
-const resourceNamed = ({ group, version, plural }: Resource): object => ({
-  ...{ group, version, resource: plural },
-});
-
-/** What is posted to a subresource has a kind of its own. */
-const kindNamed = (
-  { object, connection, subresource }: AdmissionAttributes,
-  resource: Resource,
-): object => {
-  const posted = object ?? connection;
-  const kind = textAt(posted, 'kind');
-  if (subresource === '' || kind === '' || kind === resource.kind)
-    return { group: resource.group, version: resource.version, kind: resource.kind };
-  const [version = '', group = ''] = textAt(posted, 'apiVersion').split('/').reverse();
-  return { group, version, kind };
 };
 
 const ownResource = ({ kind, subresource, namespace, name }: AdmissionAttributes) => ({

@@ -6,21 +6,28 @@ import type { AdmissionAttributes, AdmissionOperation } from '../attributes';
 import { namespaceNameOf } from '../matching';
 
 /**
- * Upstream's `AdmissionRequest`: what webhooks are sent, and what expressions see as `request`.
- * `matched` is the kind by the version that the rules name; object and old object must be of it.
+ * Upstream's `AdmissionRequest`, which webhooks are sent. `matched` is the kind by the version that the
+ * rules name; object and old object must be of it.
  */
 export const admissionRequest = (
   asked: AdmissionAttributes,
   matched: ServedKind,
   uid: string,
-): Fields => {
-  const { kind, subresource, name, operation, user, isDryRun, options, old } = asked;
+): Fields => ({
+  uid,
+  ...requestOf(asked, matched),
+  object: asked.object ?? asked.connection ?? null,
+  oldObject: asked.old ?? null,
+});
+
+/** What expressions see as `request`: all but the objects, which are variables of their own. */
+export const requestOf = (asked: AdmissionAttributes, matched: ServedKind): Fields => {
+  const { kind, subresource, name, operation, user, isDryRun, options } = asked;
   const requestKind = kindOf(asked, kind.resource);
   const part = subresource === '' ? {} : { subResource: subresource };
   const requestPart = subresource === '' ? {} : { requestSubResource: subresource };
   const namespace = namespaceNameOf(asked);
   return {
-    uid,
     kind: kindOf(asked, matched.resource),
     resource: resourceOf(matched.resource),
     ...part,
@@ -36,8 +43,6 @@ export const admissionRequest = (
       groups: user.groups,
       ...(user.extra === undefined ? {} : { extra: user.extra }),
     },
-    object: asked.object ?? asked.connection ?? null,
-    oldObject: old ?? null,
     dryRun: isDryRun,
     options: options ?? ownOptions(operation),
   };

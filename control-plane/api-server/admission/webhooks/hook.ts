@@ -1,3 +1,4 @@
+import { compileConditions, type CompiledCondition } from '../../../../api/policies/compile';
 import { MUTATING_WEBHOOKS, qualifiedName, VALIDATING_WEBHOOKS } from '../../../../api/resources';
 import type {
   ApiObject,
@@ -17,6 +18,8 @@ export interface Hook {
   readonly name: string;
   readonly target: WebhookTarget;
   readonly criteria: MatchCriteria;
+  /** All must hold, or it is not asked. */
+  readonly conditions: readonly CompiledCondition[];
   readonly timeoutMs: number;
   /** What it fails at is let through. */
   readonly failsOpen: boolean;
@@ -84,6 +87,7 @@ const hookOf = (webhook: MutatingWebhook | ValidatingWebhook, id: string): Hook 
       ...(namespaceSelector === undefined ? {} : { namespaceSelector }),
       ...(objectSelector === undefined ? {} : { objectSelector }),
     },
+    conditions: compileConditions(webhook.matchConditions ?? []),
     failsOpen: webhook.failurePolicy === 'Ignore',
     allowsDryRun: sideEffects === 'None' || sideEffects === 'NoneOnDryRun',
     isReinvoked: 'reinvocationPolicy' in webhook && webhook.reinvocationPolicy === 'IfNeeded',

@@ -5,6 +5,7 @@ import type { AdmissionPlugin } from '../admission-plugin';
 import type { AdmissionAttributes } from '../attributes';
 import { isExempt } from '../matching';
 import { isOfKind } from './admission-request';
+import { meetsConditions } from './conditions';
 import { internalError } from './failures';
 import type { Hook } from './hook';
 import { patched } from './patched';
@@ -23,7 +24,9 @@ export const mutatingAdmissionWebhook = (deps: WebhooksDeps): AdmissionPlugin =>
       if (round.again !== undefined && !round.again.has(hook.id)) continue;
       const matched = await deps.matcher.match(hook.criteria, asked, signal);
       if (matched === undefined) continue;
-      if (await change(deps, hook, asked, matched, signal)) noteChange(round);
+      const outcome = await change(deps, hook, asked, matched, signal);
+      if (outcome === 'not asked') continue;
+      if (outcome === 'changed') noteChange(round);
       if (hook.isReinvoked) round.invoked.add(hook.id);
     }
     round.output = asked.object === undefined ? undefined : cloneJson(asked.object);
@@ -69,19 +72,20 @@ const noteChange = (round: Round): void => {
   round.invoked.clear();
 };
 
-/** Has the webhook changed the object? */
+/** What the webhook has made of the object. */
 const change = async (
-  { caller, convert }: WebhooksDeps,
+  { caller, convert, judge }: WebhooksDeps,
   hook: Hook,
   asked: AdmissionAttributes,
   matched: ServedKind,
   signal: AbortSignal,
-): Promise<boolean> => {
+): Promise<'changed' | 'left' | 'not asked'> => {
   const isOwn = isOfKind(asked, asked.kind);
   const shown = isOwn && asked.operation === 'CREATE' ? asNew(asked) : asked;
   const sent = await inVersion(shown, matched, convert, signal);
+  if (!(await meetsConditions(hook, sent, matched, judge))) return 'not asked';
   const operations = await caller.ask(hook, 'admit', sent, matched, signal);
-  if (operations.length === 0) return false;
+  if (operations.length === 0) return 'left';
   const { object } = asked;
   if (object === undefined || sent.object === undefined)
     throw internalError(
@@ -96,7 +100,7 @@ const change = async (
   const own = matched === asked.kind || !isOwn ? next : await convert(next, asked.kind, signal);
   const isChanged = !jsonEqual(own, object);
   if (isChanged) become(object, own);
-  return isChanged;
+  return isChanged ? 'changed' : 'left';
 };
 
 /** What is new has nothing yet that the server gives it. */

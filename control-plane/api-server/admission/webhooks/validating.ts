@@ -1,6 +1,7 @@
 import { NOTHING_HELD } from '../../http/aside';
 import type { AdmissionPlugin } from '../admission-plugin';
 import { isExempt } from '../matching';
+import { meetsConditions } from './conditions';
 import type { WebhooksDeps } from './deps';
 import { inVersion } from './versions';
 
@@ -9,6 +10,7 @@ export const validatingAdmissionWebhook = ({
   validating,
   matcher,
   caller,
+  judge,
   convert,
 }: WebhooksDeps): AdmissionPlugin => ({
   name: 'ValidatingAdmissionWebhook',
@@ -19,10 +21,9 @@ export const validatingAdmissionWebhook = ({
     for (const hook of validating.hooks()) {
       const matched = await matcher.match(hook.criteria, asked, signal);
       if (matched === undefined) continue;
-      calls.push(async () => {
-        const sent = await inVersion(asked, matched, convert, signal);
-        await caller.ask(hook, 'validating', sent, matched, signal);
-      });
+      const sent = await inVersion(asked, matched, convert, signal);
+      if (await meetsConditions(hook, sent, matched, judge))
+        calls.push(() => caller.ask(hook, 'validating', sent, matched, signal));
     }
     if (calls.length === 0) return;
     const { aside = NOTHING_HELD } = asked;

@@ -216,6 +216,54 @@ describe('a refusal', () => {
   });
 });
 
+describe('a webhook with match conditions', () => {
+  const only = (expression: string, change: object = {}) => ({
+    matchConditions: [{ name: 'c', expression }],
+    ...change,
+  });
+  const MAY =
+    'authorizer.group("").resource("secrets").check("get").allowed() && request.userInfo.username != ""';
+
+  it('is asked only when its conditions hold', async () => {
+    await validate(
+      hook('/v1', only('object.data.a == "b" && request.kind.kind == "ConfigMap"')),
+      hook('/v2', only('object.data.a != "b"')),
+      hook('/v3', {
+        matchConditions: [
+          // What decides is the one that does not hold, whatever others lack.
+          { name: 'broken', expression: 'object.spec.none == 1' },
+          { name: 'no', expression: 'oldObject != null' },
+        ],
+      }),
+      hook('/v4', only(MAY)),
+    );
+    expect((await create('a', { data: { a: 'b' } })).status).toBe(201);
+    expect(paths()).toEqual(['/v1', '/v4']);
+  });
+
+  it('judges what webhooks before it made of the object', async () => {
+    await mutate(hook('/m1'), hook('/m2', only('object.metadata.labels.by == "m1"')));
+    answers.set('/m1', () => label('m1'));
+    await create();
+    expect(paths()).toEqual(['/m1', '/m2']);
+  });
+
+  it.each(['Fail', 'Ignore'])('fails as its policy says: %s', async (failurePolicy) => {
+    const change = only('object.spec.none == 1', { failurePolicy });
+    await mutate(hook('/m', change));
+    await validate(hook('/v', change));
+    const { status, json } = await create();
+    expect(paths()).toEqual([]);
+    if (failurePolicy === 'Ignore') expect(status).toBe(201);
+    else
+      expect([status, json.reason, json.message]).toEqual([
+        403,
+        'Forbidden',
+        'configmaps "a" is forbidden: c: no such key: spec',
+      ]);
+  });
+});
+
 const FAILED = 'Internal error occurred: failed calling webhook "v.hooks.example": ';
 
 describe('a webhook that fails', () => {
