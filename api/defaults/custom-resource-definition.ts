@@ -6,6 +6,8 @@ export const defaultCustomResourceDefinition = (
 ): void => {
   const spec = definition.spec as Partial<CustomResourceDefinition['spec']> | undefined;
   if (spec === undefined) return;
+  // A body may say null, which is none.
+  spec.versions = (spec.versions as typeof spec.versions | null) ?? [];
   const names = (spec.names ??= { kind: '', plural: '' });
   const { kind = '' } = names as Partial<typeof names>;
   if ((names.singular ?? '') === '') names.singular = kind.toLowerCase();
@@ -16,12 +18,11 @@ export const defaultCustomResourceDefinition = (
 
 const defaultStoredVersions = (
   definition: Partial<CustomResourceDefinition>,
-  spec: Partial<CustomResourceDefinition['spec']>,
+  { versions }: Partial<CustomResourceDefinition['spec']>,
 ): void => {
   const status = (definition.status ??= {} as NonNullable<CustomResourceDefinition['status']>);
   const known = status.storedVersions as string[] | null | undefined;
   if ((known ?? []).length > 0) return;
-  const versions = spec.versions as CustomResourceDefinition['spec']['versions'] | null | undefined;
   const stored = versions?.find(({ storage }) => storage);
   if (stored !== undefined) status.storedVersions = [stored.name];
 };
