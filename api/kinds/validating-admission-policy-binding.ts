@@ -1,6 +1,5 @@
 import { defaultValidatingBinding } from '../defaults/admission-policy';
 import { VALIDATING_POLICY_BINDINGS } from '../resources';
-import { unsupportedInPolicyBinding } from '../unsupported/policies';
 import {
   validateValidatingBinding,
   validateValidatingBindingUpdate,
@@ -12,5 +11,4 @@ export const VALIDATING_POLICY_BINDING_KIND = defineKind(VALIDATING_POLICY_BINDI
   applyDefaults: defaultValidatingBinding,
   validateCreate: validateValidatingBinding,
   validateUpdate: validateValidatingBindingUpdate,
-  warnings: unsupportedInPolicyBinding,
 });

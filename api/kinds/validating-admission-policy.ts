@@ -1,6 +1,5 @@
 import { defaultValidatingPolicy } from '../defaults/admission-policy';
 import { VALIDATING_POLICIES } from '../resources';
-import { unsupportedInPolicy } from '../unsupported/policies';
 import {
   validateValidatingPolicy,
   validateValidatingPolicyUpdate,
@@ -13,5 +12,4 @@ export const VALIDATING_POLICY_KIND = defineKind(VALIDATING_POLICIES, {
   applyDefaults: defaultValidatingPolicy,
   validateCreate: validateValidatingPolicy,
   validateUpdate: validateValidatingPolicyUpdate,
-  warnings: unsupportedInPolicy,
 });

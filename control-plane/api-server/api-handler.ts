@@ -4,6 +4,7 @@ import { LEASES } from '../../api/resources';
 import type { Activities } from '../../lib/activities';
 import type { AuditRecord, Auditor } from './audit/auditor';
 import type { Attributes } from './auth/access-attributes';
+import type { Verdict } from './auth/node-authorizer';
 import { actingUser } from './auth/impersonation';
 import type { Authorizer } from './auth/authorizer';
 import type { OidcAuthenticator } from './auth/oidc';
@@ -78,7 +79,7 @@ export class ApiHandler {
 
   /** exec, attach and portforward. @throws ApiError before the upgrade */
   async upgrade(asked: ApiRequest, connection: UpgradingConnection): Promise<void> {
-    const { caller, request } = await identified(asked, this.deps);
+    const { caller, request } = await this.identified(asked);
     const record = this.recordOf(caller, request);
     try {
       await this.serveStream(request, connection, () => record?.upgraded());
@@ -112,7 +113,7 @@ export class ApiHandler {
   private async answer(asked: ApiRequest): Promise<ApiResponse> {
     const open = await servePublic(asked, this.deps);
     if (open !== undefined) return open;
-    const { caller, request } = await identified(asked, this.deps);
+    const { caller, request } = await this.identified(asked);
     const record = this.recordOf(caller, request);
     const answer = () => this.placedAnswer(record?.observed ?? request);
     if (record === undefined) return answer();
@@ -128,7 +129,27 @@ export class ApiHandler {
     return response;
   }
 
-  private recordOf(user: User, request: ApiRequest): AuditRecord | undefined {
+  /** The request as the user it acts for. @throws Unauthorized, Forbidden; both are recorded */
+  private async identified(request: ApiRequest): Promise<Identified> {
+    const { auditor, authorizer, takesAnonymous } = this.deps;
+    const attributes = requestAttributes(request);
+    const caller = await callerOf(request, this.deps);
+    if (caller === undefined || (isAnonymous(caller) && !takesAnonymous)) {
+      auditor?.refused(request, attributes, parseResourcePath(request.path)?.version ?? '');
+      throw new ApiError('Unauthorized', 'Unauthorized');
+    }
+    if (!isAnonymous(caller)) request.noteIdentified?.(caller);
+    try {
+      const user = actingUser(caller, request.headers, attributes, authorizer);
+      return { caller, request: { ...request, user } };
+    } catch (error) {
+      const record = this.recordOf(caller, { ...request, user: caller }, FORBIDDEN);
+      record?.answered(statusResponse(toApiError(error).toStatus()));
+      throw error;
+    }
+  }
+
+  private recordOf(user: User, request: ApiRequest, given?: Verdict): AuditRecord | undefined {
     const { auditor, authorizer } = this.deps;
     if (auditor === undefined) return undefined;
     const target = parseResourcePath(request.path);
@@ -138,7 +159,7 @@ export class ApiHandler {
       ...(request.user === user ? {} : { acting: request.user }),
       attributes,
       version: target?.version ?? '',
-      verdict: authorizer.judge(request.user, attributes),
+      verdict: given ?? authorizer.judge(request.user, attributes),
     });
   }
 
@@ -229,17 +250,6 @@ const isLongRunning = ({ method, query }: ApiRequest, target?: ResourceTarget): 
   target !== undefined &&
   (isTrue(query, 'watch') || (target.subresource === 'log' && isTrue(query, 'follow')));
 
-/** The request as the user it acts for. @throws Unauthorized, Forbidden */
-const identified = async (request: ApiRequest, deps: ApiHandlerDeps): Promise<Identified> => {
-  const user = await callerOf(request, deps);
-  if (user === undefined || (isAnonymous(user) && !deps.takesAnonymous))
-    throw new ApiError('Unauthorized', 'Unauthorized');
-  if (!isAnonymous(user)) request.noteIdentified?.(user);
-  const asked = requestAttributes(request);
-  const acting = actingUser(user, request.headers, asked, deps.authorizer);
-  return { caller: user, request: { ...request, user: acting } };
-};
-
 interface Identified {
   /** Who asks, whomever the request acts as. */
   readonly caller: User;
@@ -273,6 +283,8 @@ const callerOf = async (
   return (await tokens.userOf(token, [ISSUER], signal)) ?? oidc?.userOf(token, signal);
 };
 
+/** Of who may not act as whom they name. */
+const FORBIDDEN: Verdict = { isAllowed: false, why: '' };
 const STREAMS: ReadonlySet<string> = new Set(['exec', 'attach', 'portforward']);
 /** The answer is copied to the kernel at once. */
 const SMALL_BYTES = 64 * 1024;

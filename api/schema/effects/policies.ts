@@ -1,7 +1,8 @@
-import { all, kept, shown, tests, warned, type Effects } from './effect';
+import { all, kept, shown, tests, type Effects } from './effect';
 import { OBJECT, STATUS } from './metadata';
 
 const POLICIES = tests('control-plane/api-server/admission/policies/policies.test.ts');
+const NOTES = tests('control-plane/api-server/audit/annotations.test.ts');
 const HOOKS = tests('control-plane/api-server/admission/webhooks/webhooks.test.ts');
 const MATCHING = tests('control-plane/api-server/admission/matching/matching.test.ts');
 
@@ -23,7 +24,7 @@ const BY_NAME = shown(POLICIES('gives its policy parameters by name, or says tha
 export const POLICY_EFFECTS: Effects = {
   ValidatingAdmissionPolicy: { ...OBJECT, spec: DENIED, status: STATUS },
   ValidatingAdmissionPolicySpec: {
-    auditAnnotations: warned([{ key: 'a', valueExpression: '"x"' }]),
+    auditAnnotations: shown(NOTES('are what a policy tells, and not what it leaves empty')),
     failurePolicy: shown(
       POLICIES(
         'fails or lets be what its expressions have no value for, as its failure policy says',
@@ -38,6 +39,10 @@ export const POLICY_EFFECTS: Effects = {
     validations: DENIED,
     variables: VARIABLES,
   },
+  AuditAnnotation: all(
+    ['key', 'valueExpression'],
+    shown(NOTES('are what a policy tells, and not what it leaves empty')),
+  ),
   ParamKind: all(['apiVersion', 'kind'], BY_NAME),
   MatchCondition: all(
     ['expression', 'name'],
@@ -67,10 +72,10 @@ export const POLICY_EFFECTS: Effects = {
     matchResources: shown(POLICIES('narrows what its policy is for')),
     paramRef: BY_NAME,
     policyName: DENIED,
-    validationActions: {
-      ...shown(POLICIES('warns in the place of denying')),
-      ...warned(['Audit']),
-    },
+    validationActions: shown(
+      POLICIES('warns in the place of denying'),
+      NOTES('are what a binding has noted in the place of denied'),
+    ),
   },
   ParamRef: {
     ...all(['name', 'parameterNotFoundAction'], BY_NAME),

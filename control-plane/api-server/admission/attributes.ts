@@ -5,6 +5,7 @@ import type { User } from '../auth/user';
 import type { Fields, MutableObject } from '../kinds/mutable';
 import type { ServedKind } from '../kinds/served-kind';
 import type { Aside, Yielding } from '../http/aside';
+import type { Annotate } from '../http/exchange';
 import { versionOf } from '../objects/item';
 import type { WriteContext } from '../objects/write-context';
 
@@ -40,6 +41,8 @@ export interface AdmissionAttributes {
    * holds nothing.
    */
   readonly aside?: Aside;
+  /** Notes what only the audit log tells. Absent where nothing is recorded. */
+  readonly annotate?: Annotate;
   /** Collects what the author should hear though nothing is refused. */
   readonly warnings: string[];
   /** Plugins add to it: what must still be as they saw it when a new object is stored. */
@@ -52,14 +55,16 @@ export const askedIn = ({
   isDryRun,
   warnings,
   options,
+  annotate,
   place,
   pace,
 }: WriteContext): Pick<
   AdmissionAttributes,
-  'user' | 'isDryRun' | 'isAgain' | 'warnings' | 'options' | 'aside'
+  'user' | 'isDryRun' | 'isAgain' | 'warnings' | 'options' | 'aside' | 'annotate'
 > => ({
   ...{ user: permit.user, isDryRun, isAgain: false, warnings },
   ...(options === undefined ? {} : { options }),
+  ...(annotate === undefined ? {} : { annotate }),
   aside: (work) => asideOf(place, () => asideOf(pace, work)),
 });
 

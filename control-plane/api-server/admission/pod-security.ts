@@ -57,6 +57,9 @@ const holdTo = (
       : `violate${isPod ? 's' : ''} PodSecurity "${nameOfStandard(standard)}": ` +
           describeFindings(found);
   };
+  const audited = tell(standardFor('audit', labels));
+  if (audited !== undefined)
+    asked.annotate?.(AUDIT_VIOLATIONS, `would ${audited.replace(/^violates/, 'violate')}`);
   const enforced = isPod ? tell(standardFor('enforce', labels)) : undefined;
   if (enforced !== undefined) throw refusal(asked, enforced);
   const warned = tell(standardFor('warn', labels));
@@ -69,8 +72,6 @@ const checkNamespace = (asked: AdmissionAttributes, reader: AdmissionReader): vo
   const { labels } = objectOf(asked).metadata;
   const errors = checkSecurityLabels(labels);
   if (errors.length > 0) throw invalidError(kind.resource, nameIn(asked), errors);
-  if (labels?.[AUDIT] !== undefined)
-    warnings.push(`${AUDIT} has no effect: this server keeps no audit log`);
   const standard = standardFor('enforce', labels);
   if (old === undefined || jsonEqual(standard, standardFor('enforce', old.metadata.labels))) return;
   const violating = violatingPods(asked.name, standard, reader);
@@ -103,4 +104,4 @@ const violatingPods = (
   });
 };
 
-const AUDIT = 'pod-security.kubernetes.io/audit';
+const AUDIT_VIOLATIONS = 'pod-security.kubernetes.io/audit-violations';

@@ -1,5 +1,5 @@
 import { ManualClock } from '../../../lib/clock';
-import { AUTHENTICATED } from '../auth/user';
+import { ANONYMOUS, AUTHENTICATED } from '../auth/user';
 import { startTestServer } from '../testing';
 import { Auditor } from './auditor';
 import { parseAuditPolicy, type Level } from './policy';
@@ -16,7 +16,7 @@ const setUp = async (level: Level, more = '') => {
   );
   const sink = { write: (line: string) => events.push(JSON.parse(line) as never) };
   const auditor = new Auditor({ policy, sink, clock: new ManualClock(Date.UTC(2026, 0, 1)) });
-  return { server: await startTestServer({ auditor }), events };
+  return { server: await startTestServer({ auditor }), events, auditor };
 };
 
 it('writes who did what, when, and whether they might', async () => {
@@ -67,6 +67,43 @@ it('tells whom one acted as, and what was refused', async () => {
     responseStatus: { status: 'Failure', reason: 'Forbidden', code: 403 },
     annotations: { 'authorization.k8s.io/decision': 'forbid' },
   });
+  await server[Symbol.asyncDispose]();
+});
+
+it('tells who may not act as whom they name', async () => {
+  const { server, events } = await setUp('Metadata');
+  const user = { name: 'dev', groups: [AUTHENTICATED] };
+  const headers = { 'impersonate-user': 'kubernetes-admin' };
+  const { status } = await server.request('GET', MAPS, undefined, { headers, user });
+  expect(status).toBe(403);
+  expect(events[1]).toMatchObject({
+    user: { username: 'dev' },
+    responseStatus: { code: 403, message: expect.stringContaining('cannot impersonate') },
+    annotations: { 'authorization.k8s.io/decision': 'forbid' },
+  });
+  await server[Symbol.asyncDispose]();
+});
+
+it('writes of who has no name that they failed, and only so often', async () => {
+  const { server, events, auditor } = await setUp('RequestResponse');
+  const ask = (headers: Record<string, string>) =>
+    server.request('POST', MAPS, MAP, { headers, user: ANONYMOUS });
+  expect((await ask({ authorization: 'Bearer secret' })).status).toBe(401);
+  expect(events).toHaveLength(1);
+  expect(events[0]).toMatchObject({
+    ...{ level: 'Metadata', stage: 'ResponseStarted', verb: 'create', user: {} },
+    responseStatus: { code: 401, message: 'Authentication failed, attempted: bearer' },
+  });
+  expect(events[0]?.['annotations']).toBeUndefined();
+  await ask({});
+  expect(events[1]?.['responseStatus'].message).toBe(
+    'Authentication failed, no credentials provided',
+  );
+  for (let i = 0; i < 100; i++) await ask({});
+  expect(events).toHaveLength(50);
+  expect(auditor.lostCount).toBe(52);
+  const { text } = await server.request('GET', '/metrics');
+  expect(text).toContain('apiserver_audit_error_total{plugin="log"} 52\n');
   await server[Symbol.asyncDispose]();
 });
 

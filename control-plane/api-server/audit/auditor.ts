@@ -7,13 +7,19 @@ import { parseJson, stringifyJson } from '../../../lib/json';
 import type { Attributes } from '../auth/access-attributes';
 import type { Verdict } from '../auth/node-authorizer';
 import type { User } from '../auth/user';
-import type { ApiRequest, ApiResponse } from '../http/exchange';
+import type { Annotate, ApiRequest, ApiResponse } from '../http/exchange';
 import { decideAudit, type AuditDecision, type AuditPolicy, type Stage } from './policy';
 
 export interface AuditorDeps {
   readonly policy: AuditPolicy;
-  readonly sink: { write(line: string): void };
+  readonly sink: AuditSink;
   readonly clock: Clock;
+}
+
+interface AuditSink {
+  write(line: string): void;
+  /** Lines that were never written. */
+  readonly droppedCount?: number;
 }
 
 /** Who asks for what, as it is known after authentication. */
@@ -23,12 +29,22 @@ export interface AuditedRequest {
   readonly acting?: User;
   readonly attributes: Attributes;
   readonly version: string;
-  readonly verdict: Verdict;
+  /** Absent when it came to none. */
+  readonly verdict?: Verdict;
 }
 
 /** Writes down who did what, as a policy of audit.k8s.io says. */
 export class Auditor {
+  /** Of the second that now is: who has no name must not push out what others did. */
+  private strangers = { second: 0, count: 0 };
+  private passedOverCount = 0;
+
   constructor(private readonly deps: AuditorDeps) {}
+
+  /** Events that should have been written and were not. */
+  get lostCount(): number {
+    return (this.deps.sink.droppedCount ?? 0) + this.passedOverCount;
+  }
 
   /** A record of one request from now on; undefined when nothing is to be written of it. */
   begin(request: ApiRequest, asked: AuditedRequest): AuditRecord | undefined {
@@ -37,6 +53,21 @@ export class Auditor {
       ? undefined
       : new AuditRecord(this.deps, request, asked, decision);
   }
+
+  /** Of a request whose author is not known. At most a few each second are written. */
+  refused(request: ApiRequest, attributes: Attributes, version: string): void {
+    const user: User = { name: '', groups: [] };
+    const decision = decideAudit(this.deps.policy, user, attributes);
+    if (decision.level === 'None' || decision.omitStages.includes('ResponseStarted')) return;
+    const second = Math.floor(this.deps.clock.monotonicMs() / 1000);
+    if (this.strangers.second !== second) this.strangers = { second, count: 0 };
+    if (++this.strangers.count > STRANGERS_PER_SECOND) this.passedOverCount++;
+    else {
+      const asked = { user, attributes, version };
+      const metadataOnly = { ...decision, level: 'Metadata' as const };
+      new AuditRecord(this.deps, request, asked, metadataOnly).unauthorized();
+    }
+  }
 }
 
 /** What is written of one request, stage by stage. */
@@ -44,6 +75,7 @@ export class AuditRecord {
   private readonly id: string;
   private readonly receivedAt: string;
   private body: Buffer | undefined;
+  private readonly annotations = new Map<string, string>();
 
   constructor(
     private readonly deps: AuditorDeps,
@@ -53,13 +85,20 @@ export class AuditRecord {
   ) {
     this.id = (request.headers['audit-id'] ?? '').slice(0, ID_LENGTH_MAX) || randomUUID();
     this.receivedAt = rfc3339Micro(deps.clock.now());
-    this.write('RequestReceived', {});
+    if (asked.user.name !== '') this.write('RequestReceived', {});
   }
 
-  /** The request, of which the body is noted as it is read. */
+  /** Of who has no name only this is written. */
+  unauthorized(): void {
+    const message = `Authentication failed, ${triedIn(this.request)}`;
+    this.write('ResponseStarted', { responseStatus: { metadata: {}, message, code: 401 } });
+  }
+
+  /** The request, of which the body is noted as it is read, and what is said of it. */
   get observed(): ApiRequest {
-    if (this.decision.level === 'Metadata') return this.request;
-    const { request } = this;
+    const annotate: Annotate = (key, value) => this.annotate(key, value);
+    const request = { ...this.request, annotate };
+    if (this.decision.level === 'Metadata') return request;
     return {
       ...request,
       body: async () => {
@@ -87,6 +126,12 @@ export class AuditRecord {
     this.answered({ status: 101, body: NO_EVENTS });
   }
 
+  private annotate(key: string, value: string): void {
+    const { annotations } = this;
+    const isTaken = annotations.has(key) || annotations.size >= ANNOTATIONS_MAX;
+    if (!isTaken && ANNOTATION_KEY.test(key)) annotations.set(key, value.slice(0, VALUE_MAX));
+  }
+
   private complete({ status, body }: ApiResponse): void {
     const bytes = typeof body === 'string' ? Buffer.from(body) : body;
     const isWanted = status >= 400 || this.decision.level === 'RequestResponse';
@@ -109,6 +154,7 @@ export class AuditRecord {
     const { decision, request, asked, deps } = this;
     if (decision.omitStages.includes(stage)) return;
     const { user, acting, attributes, verdict } = asked;
+    const isStranger = user.name === '';
     const sent = stage === 'RequestReceived' ? undefined : this.requestObject();
     const query = request.query.toString();
     const isFirst = stage === 'RequestReceived';
@@ -121,7 +167,7 @@ export class AuditRecord {
         stage,
         requestURI: (request.path + (query === '' ? '' : `?${query}`)).slice(0, URI_LENGTH_MAX),
         verb: attributes.verb,
-        user: userInfo(user),
+        user: isStranger ? {} : userInfo(user),
         ...(acting === undefined ? {} : { impersonatedUser: userInfo(acting) }),
         ...(request.sourceIp === undefined ? {} : { sourceIPs: [request.sourceIp] }),
         userAgent: request.headers['user-agent']?.slice(0, AGENT_LENGTH_MAX),
@@ -130,10 +176,11 @@ export class AuditRecord {
         ...(sent === undefined ? {} : { requestObject: sent }),
         requestReceivedTimestamp: this.receivedAt,
         stageTimestamp: isFirst ? this.receivedAt : rfc3339Micro(deps.clock.now()),
-        ...(isFirst
+        ...(isFirst || verdict === undefined
           ? {}
           : {
               annotations: {
+                ...Object.fromEntries(this.annotations),
                 'authorization.k8s.io/decision': verdict.isAllowed ? 'allow' : 'forbid',
                 'authorization.k8s.io/reason': verdict.why,
               },
@@ -169,6 +216,12 @@ export class AuditRecord {
     return this.decision.omitManagedFields ? withoutManagedFields(object) : object;
   }
 }
+
+/** In upstream's words, how somebody tried to say who they are. */
+const triedIn = ({ headers }: ApiRequest): string => {
+  const scheme = /^(bearer|basic) /i.exec(headers['authorization'] ?? '')?.[1];
+  return scheme === undefined ? 'no credentials provided' : `attempted: ${scheme.toLowerCase()}`;
+};
 
 const userInfo = ({ name, uid, groups, extra }: User): Json => ({
   username: name,
@@ -210,6 +263,10 @@ const withoutManagedFields = (object: unknown): unknown => {
 const NO_EVENTS: AsyncIterable<Uint8Array> = {
   [Symbol.asyncIterator]: () => ({ next: async () => ({ done: true, value: undefined }) }),
 };
+const STRANGERS_PER_SECOND = 50;
+const ANNOTATIONS_MAX = 128;
+const VALUE_MAX = 16 * 1024;
+const ANNOTATION_KEY = /^[a-z0-9][-a-z0-9.]{0,252}\/[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$/;
 const ID_LENGTH_MAX = 64;
 const URI_LENGTH_MAX = 16 * 1024;
 const AGENT_LENGTH_MAX = 1024;

@@ -3,6 +3,9 @@ import type { Yielding } from './aside';
 import type { User } from '../auth/user';
 import { stringifyJson } from '../../../lib/json';
 
+/** For the audit log: a key is `PREFIX/NAME`, and keeps the first value that it is given. */
+export type Annotate = (key: string, value: string) => void;
+
 /** A request as the handlers see it, whether it came over HTTPS or from a test. */
 export interface ApiRequest {
   readonly method: string;
@@ -18,6 +21,8 @@ export interface ApiRequest {
   noteIdentified?(user: User): void;
   /** Its place among the requests that are served. */
   readonly place?: Yielding;
+  /** Notes something in the record of the request, if there is one. */
+  readonly annotate?: Annotate;
   /** Aborts when the caller goes away or the server stops. */
   readonly signal: AbortSignal;
 }

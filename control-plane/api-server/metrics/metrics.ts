@@ -11,6 +11,7 @@ import { histogram, metric, type RequestMetrics } from './request-metrics';
 interface Measured {
   readonly caches: WatchCaches;
   readonly webhooks: Pick<WebhookMetrics, 'lines'>;
+  readonly auditor?: { readonly lostCount: number };
   readonly lag?: () => LagHistogram;
   readonly certificates?: () => Readonly<Record<string, CertificateLife>>;
   readonly objectFaults?: { series(): readonly (readonly [labels: string, value: number])[] };
@@ -20,7 +21,7 @@ interface Measured {
 export const metricsResponse = (
   requests: RequestMetrics,
   kinds: KindRegistry,
-  { caches, webhooks, lag, objectFaults, certificates }: Measured,
+  { caches, webhooks, auditor, lag, objectFaults, certificates }: Measured,
 ): ApiResponse => {
   const { user, system } = process.cpuUsage();
   const lines = [
@@ -42,6 +43,11 @@ export const metricsResponse = (
           lag(),
         )),
     ...webhooks.lines(),
+    ...(auditor === undefined
+      ? []
+      : metric('apiserver_audit_error_total', 'counter', 'Audit events that were lost.', [
+          ['plugin="log"', auditor.lostCount],
+        ])),
     ...metric(
       'dhow_object_faults_total',
       'counter',

@@ -1,5 +1,6 @@
 import type { Permit } from '../auth/permit';
 import type { Yielding } from '../http/aside';
+import type { Annotate } from '../http/exchange';
 import type { Pace } from '../http/heavy-lane';
 
 export type FieldValidation = 'Strict' | 'Warn' | 'Ignore';
@@ -29,6 +30,8 @@ export interface WriteContext {
   readonly place?: Yielding;
   /** How a large object is worked on. Absent for the server's own writes. */
   readonly pace?: Pace;
+  /** Absent where nothing is recorded. */
+  readonly annotate?: Annotate;
   readonly signal: AbortSignal;
 }
 

@@ -24,7 +24,7 @@ import { isInt64 } from '../../../api/int64';
 
 /** @throws Invalid for an option that has no such value. */
 export const writeContextOf = (
-  { method, query, headers, signal, place }: ApiRequest,
+  { method, query, headers, signal, place, annotate }: ApiRequest,
   permit: Permit,
   subresource = '',
 ): WriteContext => ({
@@ -41,6 +41,7 @@ export const writeContextOf = (
   warnings: [],
   options: givenOptions(query, OPTIONS_OF[method] ?? ''),
   ...(place === undefined ? {} : { place }),
+  ...(annotate === undefined ? {} : { annotate }),
   signal,
 });
 

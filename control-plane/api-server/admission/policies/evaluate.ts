@@ -17,7 +17,16 @@ type Values = Readonly<Record<string, unknown>>;
 /** Why a request is not to be, and as what it is refused. */
 export interface Denial {
   readonly message: string;
+  /** Of the validation, where it is one's. */
+  readonly index?: number;
   readonly reason?: string;
+}
+
+/** What a policy makes of a request. */
+export interface PolicyOutcome {
+  readonly denials: readonly Denial[];
+  /** For the audit log. */
+  readonly annotations: readonly { readonly key: string; readonly value: string }[];
 }
 
 /** Do all conditions hold? One that does not decides; only then errors count. */
@@ -40,19 +49,23 @@ export const holdConditions = async (
 };
 
 /**
- * What a policy has against a request, in the order of its validations. Errors of expressions are
- * denials when the policy fails on them, and nothing otherwise.
+ * What a policy has against a request, in the order of its validations, and what it notes of it. Errors
+ * of expressions are denials when the policy fails on them, and nothing otherwise.
  */
 export const evaluatePolicy = async (
   policy: ValidatingAdmissionPolicy,
   compiled: CompiledPolicy,
   given: Values,
-): Promise<readonly Denial[]> => {
+): Promise<PolicyOutcome> => {
   const { validations = [], failurePolicy } = policy.spec ?? {};
   const failsOnError = failurePolicy !== 'Ignore';
   const met = await holdConditions(compiled.conditions, given);
-  if (met === false) return [];
-  if (met !== true) return failsOnError ? [met] : [];
+  const failing = (why: Denial): PolicyOutcome => ({
+    denials: failsOnError ? [why] : [],
+    annotations: [],
+  });
+  if (met === false) return { denials: [], annotations: [] };
+  if (met !== true) return failing(met);
   const budget = new CelBudget();
   const values = { ...given, variables: variablesOf(compiled, given, budget) };
   const denials: Denial[] = [];
@@ -61,13 +74,44 @@ export const evaluatePolicy = async (
     if (program === undefined) continue;
     const outcome = outcomeOf(program, values, budget);
     if (outcome instanceof CelBudgetError && outcome.scope === 'budget')
-      return failsOnError ? [{ message: outcome.message }] : [];
+      return failing({ message: outcome.message });
     if (outcome instanceof Error) {
-      if (failsOnError) denials.push({ message: problemOf(outcome, validation.expression) });
-    } else if (outcome !== true) denials.push(denialOf(validation, message, values, budget));
+      if (failsOnError) {
+        const message = problemOf(outcome, 'expression', validation.expression);
+        denials.push({ message, index: i });
+      }
+    } else if (outcome !== true) {
+      denials.push({ ...denialOf(validation, message, values, budget), index: i });
+    }
     await budget.rest();
   }
-  return denials;
+  const noted = await notesOf(policy, compiled, values, budget);
+  return {
+    denials: [...denials, ...(failsOnError ? noted.denials : [])],
+    annotations: noted.annotations,
+  };
+};
+
+/** What is to be noted, and the expressions that came to nothing. */
+const notesOf = async (
+  { spec }: ValidatingAdmissionPolicy,
+  compiled: CompiledPolicy,
+  values: Values,
+  budget: CelBudget,
+): Promise<PolicyOutcome> => {
+  const denials: Denial[] = [];
+  const annotations: { key: string; value: string }[] = [];
+  for (const [i, { key, valueExpression }] of (spec?.auditAnnotations ?? []).entries()) {
+    const program = compiled.auditAnnotations[i];
+    if (program === undefined) continue;
+    const outcome = outcomeOf(program, values, budget);
+    const value = typeof outcome === 'string' ? outcome.trim().slice(0, ANNOTATION_LENGTH_MAX) : '';
+    if (value !== '') annotations.push({ key, value });
+    if (outcome instanceof Error)
+      denials.push({ message: problemOf(outcome, 'valueExpression', valueExpression) });
+    await budget.rest();
+  }
+  return { denials, annotations };
 };
 
 const denialOf = (
@@ -115,12 +159,13 @@ const outcomeOf = (program: Compiled, values: Values, budget: CelBudget): CelVal
   }
 };
 
-const problemOf = (error: Error, expression: string): string =>
+const problemOf = (error: Error, what: string, expression: string): string =>
   error instanceof CelCompileError
     ? `compilation error: ${error.message}`
-    : `expression '${expression}' resulted in error: ${error.message}`;
+    : `${what} '${expression}' resulted in error: ${error.message}`;
 
 const listed = (errors: readonly string[]): string =>
   errors.length === 1 ? (errors[0] ?? '') : `[${errors.join(', ')}]`;
 
+const ANNOTATION_LENGTH_MAX = 10 * 1024;
 const MESSAGE_BYTES_MAX = 5 * 1024;

@@ -7,6 +7,7 @@ import type {
   ValidatingAdmissionPolicy,
   ValidatingAdmissionPolicyBinding,
 } from '../../../../api/types';
+import { stringifyJson } from '../../../../lib/json';
 import type { ServedKind } from '../../kinds/served-kind';
 import type { AdmissionPlugin } from '../admission-plugin';
 import { namespaceOf } from '../admission-reader';
@@ -38,6 +39,29 @@ type Binding = ValidatingAdmissionPolicyBinding;
 interface Denied extends Denial {
   readonly policy: Policy;
   readonly binding: Binding;
+}
+
+/** A policy by one of its bindings. */
+interface Bound {
+  readonly policy: Policy;
+  readonly binding: Binding;
+  readonly matched: ServedKind;
+  readonly notes: Notes;
+}
+
+/** What a policy notes in the audit log: whatever its bindings and parameters come to, once each. */
+class Notes {
+  private readonly values = new Map<string, Set<string>>();
+
+  add(key: string, value: string): void {
+    const values = this.values.get(key) ?? new Set();
+    this.values.set(key, values.add(value));
+  }
+
+  tell({ metadata }: Policy, { annotate }: AdmissionAttributes): void {
+    for (const [key, values] of this.values)
+      annotate?.(`${metadata.name}/${key}`, [...values].join(', '));
+  }
 }
 
 class Policies {
@@ -76,19 +100,21 @@ class Policies {
     const matched = await this.matcher.match(criteria, asked, signal);
     if (matched === undefined) return [];
     const denied: Denied[] = [];
+    const notes = new Notes();
     for (const binding of bindings) {
       try {
-        denied.push(...(await this.askBinding({ policy, binding, matched }, asked, signal)));
+        denied.push(...(await this.askBinding({ policy, binding, matched, notes }, asked, signal)));
       } catch (error) {
         if (!(error instanceof ConfigurationError)) throw error;
         denied.push(...failing(policy, binding, error));
       }
     }
+    notes.tell(policy, asked);
     return denied;
   }
 
   private async askBinding(
-    { policy, binding, matched }: { policy: Policy; binding: Binding; matched: ServedKind },
+    { policy, binding, matched, notes }: Bound,
     asked: AdmissionAttributes,
     signal: AbortSignal,
   ): Promise<readonly Denied[]> {
@@ -100,13 +126,14 @@ class Policies {
     const params = await findParams(this.deps, paramKind, paramRef, askedIn, signal);
     const values = await this.valuesOf(asked, matched, signal);
     const denials: Denial[] = [];
-    for (const param of params)
-      denials.push(
-        ...(await evaluatePolicy(policy, this.compiledOf(policy), {
-          ...values,
-          params: param ?? null,
-        })),
-      );
+    for (const param of params) {
+      const given = { ...values, params: param ?? null };
+      const outcome = await evaluatePolicy(policy, this.compiledOf(policy), given);
+      denials.push(...outcome.denials);
+      for (const { key, value } of outcome.annotations) notes.add(key, value);
+    }
+    if (validationActions.includes('Audit'))
+      for (const denial of denials) noteFailure({ ...denial, policy, binding }, asked);
     if (validationActions.includes('Warn'))
       asked.warnings.push(...denials.map(({ message }) => warningOf(policy, binding, message)));
     return validationActions.includes('Deny')
@@ -166,6 +193,24 @@ const refusalOf = ({ policy, binding, message, reason }: Denied, asked: Admissio
     details: { ...details, causes: [{ reason: '', message: why }] },
   });
 };
+
+/** In upstream's form. */
+const noteFailure = (
+  { policy, binding, message, index: expressionIndex = 0 }: Denied,
+  { annotate }: AdmissionAttributes,
+): void =>
+  annotate?.(
+    'validation.policy.admission.k8s.io/validation_failure',
+    stringifyJson([
+      {
+        message,
+        policy: policy.metadata.name,
+        binding: binding.metadata.name,
+        expressionIndex,
+        validationActions: binding.spec?.validationActions ?? [],
+      },
+    ]),
+  );
 
 const warningOf = (policy: Policy, binding: Binding, message: string): string =>
   `Validation failed for ValidatingAdmissionPolicy '${policy.metadata.name}' with binding ` +

@@ -94,6 +94,7 @@ export class HookCaller {
     const answer = await this.call(hook, reviewOf(version, request), asked, signal);
     const verdict = this.parsed(hook, answer, { version, uid, isMutating: step === 'admit' });
     asked.warnings.push(...verdict.warnings);
+    for (const [key, value] of verdict.annotations) asked.annotate?.(`${hook.name}/${key}`, value);
     if (!verdict.isAllowed) throw new WebhookDenial(hook.name, verdict.result);
     return verdict.patch;
   }

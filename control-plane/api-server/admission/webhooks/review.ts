@@ -7,6 +7,8 @@ export interface ReviewVerdict {
   /** Of a refusal: a `Status`, as the webhook wrote it. */
   readonly result: Fields;
   readonly warnings: readonly string[];
+  /** For the audit log, without the webhook's name. */
+  readonly annotations: readonly (readonly [key: string, value: string])[];
   /** Operations of a JSON patch; none when nothing is to change. */
   readonly patch: readonly unknown[];
 }
@@ -44,7 +46,7 @@ export const parseReview = (answer: unknown, expected: Expected): ReviewVerdict 
   const response = valueAt(answer, 'response');
   if (!isFields(response)) throw new InvalidReviewError('webhook response was absent');
   if (expected.version === 'v1') checkIdentity(answer, response, expected);
-  const { allowed, status, warnings } = response;
+  const { allowed, status, warnings, auditAnnotations } = response;
   typed(allowed ?? false, 'boolean', 'response.allowed');
   if (status !== undefined && status !== null && !isFields(status))
     throw new InvalidReviewError('response.status is no Status');
@@ -52,6 +54,7 @@ export const parseReview = (answer: unknown, expected: Expected): ReviewVerdict 
     isAllowed: allowed === true,
     result: isFields(status) ? status : {},
     warnings: warningsIn(warnings),
+    annotations: annotationsIn(auditAnnotations),
     patch: patchIn(response, expected),
   };
 };
@@ -123,6 +126,13 @@ const warningsIn = (warnings: unknown): readonly string[] =>
     ? warnings.filter((each) => typeof each === 'string').slice(0, WARNINGS_MAX)
     : [];
 
+const annotationsIn = (annotations: unknown): readonly (readonly [string, string])[] =>
+  isFields(annotations)
+    ? Object.entries(annotations)
+        .filter((entry): entry is [string, string] => typeof entry[1] === 'string')
+        .slice(0, ANNOTATIONS_MAX)
+    : [];
+
 const typed = (value: unknown, type: 'boolean' | 'string', field: string): void => {
   if (typeof value !== type) throw new InvalidReviewError(`${field} is no ${type}`);
 };
@@ -135,3 +145,4 @@ const REVIEW = 'AdmissionReview';
 const VERSIONS = ['v1', 'v1beta1'];
 const BASE64 = /^[A-Za-z0-9+/\s]*={0,2}\s*$/;
 const WARNINGS_MAX = 20;
+const ANNOTATIONS_MAX = 20;
