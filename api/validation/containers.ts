@@ -9,6 +9,7 @@ import {
   invalidFor,
   notFoundAt,
   notSupported,
+  oneOf,
   required,
   type FieldError,
 } from './field-error';
@@ -145,13 +146,6 @@ const validateContainer = (
     ...validateSecurityContext(container.securityContext, `${field}.securityContext`),
   ];
 };
-
-const oneOf = (
-  field: string,
-  value: string | undefined,
-  supported: readonly string[],
-): readonly FieldError[] =>
-  value === undefined || supported.includes(value) ? [] : [notSupported(field, value, supported)];
 
 const validateContainerName = (
   name: string,

@@ -38,6 +38,14 @@ export const invalid = (field: string, value: unknown, detail: string): FieldErr
   message: withDetail(`Invalid value: ${show(value)}`, detail),
 });
 
+/** Absent is fine: what must be there is asked for elsewhere. */
+export const oneOf = (
+  field: string,
+  value: string | undefined,
+  supported: readonly string[],
+): readonly FieldError[] =>
+  value === undefined || supported.includes(value) ? [] : [notSupported(field, value, supported)];
+
 /** The values are listed as given: upstream sorts some lists and not others. */
 export const notSupported = (
   field: string,

@@ -7,7 +7,7 @@ import {
   invalid,
   invalidFor,
   nonNegative,
-  notSupported,
+  oneOf,
   required,
   tooMany,
   type FieldError,
@@ -65,13 +65,6 @@ export const validatePodSpec = (spec: PodSpec, field: string): readonly FieldErr
     ...validateList(spec.overhead ?? {}, `${field}.overhead`),
   ];
 };
-
-const oneOf = (
-  field: string,
-  value: string | undefined,
-  supported: readonly string[],
-): readonly FieldError[] =>
-  value === undefined || supported.includes(value) ? [] : [notSupported(field, value, supported)];
 
 const validatePolicies = (spec: PodSpec, field: string): readonly FieldError[] => [
   ...(spec.os === undefined ? [] : oneOf(`${field}.os.name`, spec.os.name, ['linux', 'windows'])),

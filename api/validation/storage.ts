@@ -8,6 +8,7 @@ import {
   invalid,
   invalidFor,
   notSupported,
+  oneOf,
   required,
   tooLong,
   type FieldError,
@@ -224,10 +225,3 @@ const validatePositive = (text: string, field: string): readonly FieldError[] =>
 
 const validateClassName = (name: string): readonly FieldError[] =>
   name === '' ? [] : invalidFor('spec.storageClassName', name, dns1123SubdomainProblems(name));
-
-const oneOf = (
-  field: string,
-  value: string | undefined,
-  supported: readonly string[],
-): readonly FieldError[] =>
-  value === undefined || supported.includes(value) ? [] : [notSupported(field, value, supported)];
