@@ -4,6 +4,8 @@
  */
 
 const SUBDOMAIN = '[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*';
+const WILDCARD = `\\*\\.${SUBDOMAIN}`;
+const URL_PATH = "[A-Za-z0-9/\\-._~%!$&'()*+,;=:]+";
 const LABEL = '[a-z0-9]([-a-z0-9]*[a-z0-9])?';
 const LABEL_1035 = '[a-z]([-a-z0-9]*[a-z0-9])?';
 const QUALIFIED_NAME = '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]';
@@ -13,6 +15,8 @@ const ENV_NAME_RELAXED = '^[\\x20-\\x3c\\x3e-\\x7e]+$';
 
 const whole = (pattern: string): RegExp => new RegExp(`^(?:${pattern})$`);
 const SUBDOMAIN_PATTERN = whole(SUBDOMAIN);
+const WILDCARD_PATTERN = whole(WILDCARD);
+const URL_PATH_PATTERN = whole(URL_PATH);
 const LABEL_PATTERN = whole(LABEL);
 const LABEL_1035_PATTERN = whole(LABEL_1035);
 const QUALIFIED_NAME_PATTERN = whole(QUALIFIED_NAME);
@@ -76,6 +80,26 @@ export const dns1035LabelProblems = (value: string): readonly string[] => [
         ),
       ]),
 ];
+
+/** `*.example.com`, as hosts of many names are written. */
+export const wildcardSubdomainProblems = (value: string): readonly string[] => [
+  ...(value.length > SUBDOMAIN_LENGTH_MAX ? [tooLong(SUBDOMAIN_LENGTH_MAX)] : []),
+  ...(value.length > SUBDOMAIN_LENGTH_MAX || WILDCARD_PATTERN.test(value)
+    ? []
+    : [
+        patternProblem(
+          "a wildcard DNS-1123 subdomain must start with '*.', followed by a valid DNS subdomain, " +
+            "which must consist of lower case alphanumeric characters, '-' or '.' and end with an " +
+            'alphanumeric character',
+          WILDCARD,
+          '*.example.com',
+        ),
+      ]),
+];
+
+/** What may follow the domain in `example.com/controller`. */
+export const urlPathProblems = (value: string): readonly string[] =>
+  URL_PATH_PATTERN.test(value) ? [] : [patternProblem('Invalid path', URL_PATH)];
 
 /** `prefix.example/Name`, as label, annotation and taint keys are written. */
 export const qualifiedNameProblems = (value: string): readonly string[] => {

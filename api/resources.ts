@@ -8,6 +8,8 @@ import type {
   CustomResourceDefinition,
   Deployment,
   Event,
+  Ingress,
+  IngressClass,
   Lease,
   LimitRange,
   MutatingWebhookConfiguration,
@@ -78,6 +80,14 @@ export const POD_DISRUPTION_BUDGETS = resource<PodDisruptionBudget>(
   'poddisruptionbudgets',
 );
 export const SERVICES = resource<Service>('', 'v1', 'Service', 'services');
+export const INGRESSES = resource<Ingress>('networking.k8s.io', 'v1', 'Ingress', 'ingresses');
+export const INGRESS_CLASSES = resource<IngressClass>(
+  'networking.k8s.io',
+  'v1',
+  'IngressClass',
+  'ingressclasses',
+  false,
+);
 export const STORAGE_CLASSES = resource<StorageClass>(
   'storage.k8s.io',
   'v1',

@@ -24,6 +24,7 @@ import type { PriorityClass as SchedulingPriorityClass } from 'kubernetes-types/
 import type { StorageClass as StorageStorageClass } from 'kubernetes-types/storage/v1';
 import type * as core from 'kubernetes-types/core/v1';
 import type { Int64, INT64_FIELDS } from './int64';
+import type * as networking from 'kubernetes-types/networking/v1';
 import type * as meta from 'kubernetes-types/meta/v1';
 
 /**
@@ -82,6 +83,8 @@ export type ResourceQuota = Kind<core.ResourceQuota>;
 
 export type PodDisruptionBudget = Kind<PolicyPodDisruptionBudget>;
 export type Service = Kind<core.Service>;
+export type Ingress = Kind<networking.Ingress>;
+export type IngressClass = Kind<networking.IngressClass>;
 export type StorageClass = Kind<StorageStorageClass>;
 export type PersistentVolume = Kind<core.PersistentVolume>;
 export type PersistentVolumeClaim = Kind<core.PersistentVolumeClaim>;

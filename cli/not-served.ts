@@ -5,8 +5,6 @@
 const KINDS: readonly (readonly [kind: string, plural: string, ...shortNames: string[]])[] = [
   ['Endpoints', 'endpoints', 'ep'],
   ['EndpointSlice', 'endpointslices'],
-  ['Ingress', 'ingresses', 'ing'],
-  ['IngressClass', 'ingressclasses'],
   ['NetworkPolicy', 'networkpolicies', 'netpol'],
   ['StatefulSet', 'statefulsets', 'sts'],
   ['DaemonSet', 'daemonsets', 'ds'],

@@ -42,6 +42,7 @@ const ROOTS = {
     'LocalSubjectAccessReview',
   ],
   'api.rbac.v1': ['Role', 'RoleBinding', 'ClusterRole', 'ClusterRoleBinding'],
+  'api.networking.v1': ['Ingress', 'IngressClass'],
   'api.storage.v1': ['StorageClass'],
   'api.scheduling.v1': ['PriorityClass'],
   'api.admissionregistration.v1': [
@@ -69,6 +70,7 @@ const GROUPS = {
   authorization: 'authorization.k8s.io',
   rbac: 'rbac.authorization.k8s.io',
   scheduling: 'scheduling.k8s.io',
+  networking: 'networking.k8s.io',
   storage: 'storage.k8s.io',
   admissionregistration: 'admissionregistration.k8s.io',
 };

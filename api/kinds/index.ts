@@ -24,6 +24,8 @@ import { SCHEDULING_DECISION_KIND } from './scheduling-decision';
 import { SECRET_KIND } from './secret';
 import { SERVICE_KIND } from './service';
 import { SERVICE_ACCOUNT_KIND } from './service-account';
+import { INGRESS_KIND } from './ingress';
+import { INGRESS_CLASS_KIND } from './ingress-class';
 import { STORAGE_CLASS_KIND } from './storage-class';
 import { VALIDATING_WEBHOOK_CONFIGURATION_KIND } from './validating-webhook-configuration';
 import { VALIDATING_POLICY_KIND } from './validating-admission-policy';
@@ -47,6 +49,8 @@ export const KINDS: readonly KindInfo[] = [
   DEPLOYMENT_KIND,
   POD_DISRUPTION_BUDGET_KIND,
   SERVICE_KIND,
+  INGRESS_KIND,
+  INGRESS_CLASS_KIND,
   STORAGE_CLASS_KIND,
   PERSISTENT_VOLUME_KIND,
   PERSISTENT_VOLUME_CLAIM_KIND,

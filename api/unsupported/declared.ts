@@ -44,3 +44,7 @@ export const unsupportedInService = declared(
   'it gets no address and no name, and nobody is reached by it',
   (spec) => has('ports')(spec) || has('externalName')(spec) || has('selector')(spec),
 );
+
+export const unsupportedInIngress = declared('spec', 'no traffic is let in by it');
+
+export const unsupportedInIngressClass = declared('spec', 'ingresses of it let no traffic in');

@@ -17,6 +17,8 @@ export { annotationsOfNamespace as unsupportedInNamespace } from './annotations'
 export {
   unsupportedInClaim,
   unsupportedInDisruptionBudget,
+  unsupportedInIngress,
+  unsupportedInIngressClass,
   unsupportedInService,
   unsupportedInStorageClass,
   unsupportedInVolumeOfCluster,

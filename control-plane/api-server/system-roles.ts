@@ -61,6 +61,7 @@ const VIEW = [
     ],
     READ,
   ),
+  rule('networking.k8s.io', ['ingresses', 'ingresses/status'], READ),
   rule('policy', ['poddisruptionbudgets', 'poddisruptionbudgets/status'], READ),
   rule('coordination.k8s.io', ['leases'], READ),
   rule('scheduling.dhow.dev', ['schedulingdecisions', 'podexplanations'], READ),
@@ -73,6 +74,7 @@ const EDIT = [
   rule('', ['serviceaccounts'], ['impersonate', ...WRITE]),
   rule('', ['configmaps', 'events', 'persistentvolumeclaims', 'pods', 'services'], WRITE),
   rule('apps', ['deployments', 'deployments/scale', 'replicasets', 'replicasets/scale'], WRITE),
+  rule('networking.k8s.io', ['ingresses'], WRITE),
   rule('policy', ['poddisruptionbudgets'], WRITE),
   rule('coordination.k8s.io', ['leases'], WRITE),
 ];

@@ -15,6 +15,15 @@ export const DECLARED_EFFECTS: Effects = {
     spec: warned({ ports: [{ port: 80 }] }, { type: 'ExternalName', externalName: 'a.example' }),
     status: STATUS,
   },
+  Ingress: {
+    ...OBJECT,
+    spec: warned({ defaultBackend: { service: { name: 'web', port: { number: 80 } } } }),
+    status: STATUS,
+  },
+  IngressClass: {
+    ...OBJECT,
+    spec: warned({ controller: 'example.com/ingress' }),
+  },
   StorageClass: {
     ...OBJECT,
     metadata: shown(

@@ -21,6 +21,7 @@ import { SECRET } from './secret';
 import { serveKind, type ServedKind } from './served-kind';
 import { SERVICE } from './service';
 import { SERVICE_ACCOUNT } from './service-account';
+import { INGRESS, INGRESS_CLASS } from './ingress';
 import { PERSISTENT_VOLUME, PERSISTENT_VOLUME_CLAIM, STORAGE_CLASS } from './storage';
 import {
   MUTATING_WEBHOOK_CONFIGURATION,
@@ -43,6 +44,8 @@ export const STORED_KINDS: readonly ServedKind[] = [
   DEPLOYMENT,
   POD_DISRUPTION_BUDGET,
   SERVICE,
+  INGRESS,
+  INGRESS_CLASS,
   STORAGE_CLASS,
   PERSISTENT_VOLUME,
   PERSISTENT_VOLUME_CLAIM,

@@ -1,0 +1,17 @@
+import { INGRESSES } from '../resources';
+import { unsupportedInIngress } from '../unsupported';
+import {
+  validateIngress,
+  validateIngressStatusUpdate,
+  validateIngressUpdate,
+} from '../validation/ingress';
+import { defineKind } from './kind';
+
+export const INGRESS_KIND = defineKind(INGRESSES, {
+  shortNames: ['ing'],
+  subresources: ['status'],
+  validateCreate: validateIngress,
+  validateUpdate: validateIngressUpdate,
+  validateStatusUpdate: validateIngressStatusUpdate,
+  warnings: unsupportedInIngress,
+});
