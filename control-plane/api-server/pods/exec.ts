@@ -221,7 +221,8 @@ const failureOf = ({ message, reason, code }: ApiError): Partial<Status> => ({
   details: { causes: [{ reason: '', message }] },
 });
 
-const toBuffer = (data: RawData): Buffer => {
+/** A frame in one piece. */
+export const toBuffer = (data: RawData): Buffer => {
   if (Array.isArray(data)) return Buffer.concat(data);
   return data instanceof ArrayBuffer ? Buffer.from(data) : data;
 };

@@ -1,5 +1,5 @@
 import type { Duplex } from 'node:stream';
-import { createWebSocketStream, WebSocketServer } from 'ws';
+import { createWebSocketStream, WebSocketServer, type WebSocket } from 'ws';
 import { ApiError } from '../../../api/errors';
 import type { ObjectName } from '../../../api/types';
 import type { NodeConnections, PortConnection } from '../../../client/node-connections';
@@ -10,6 +10,7 @@ import { toApiError, type ApiRequest } from '../http/exchange';
 import type { ServedKind } from '../kinds/served-kind';
 import type { ObjectService } from '../objects/object-service';
 import type { UpgradingConnection } from './exec';
+import { portChannels, portsOf, type PortStreams } from './port-channels';
 import { podPlacementOf, type PodPlacement } from './target';
 
 export interface PortForwardDeps {
@@ -20,18 +21,21 @@ export interface PortForwardDeps {
 
 /** Which pod's ports, and how the client speaks. */
 export interface PortForwardPlan extends PodPlacement {
-  readonly carrier: 'websocket' | 'spdy';
+  readonly carrier: 'websocket' | 'spdy' | 'channels';
+  /** For channels alone: in streams, each says its own. */
+  readonly ports: readonly number[];
 }
 
 /**
  * portforward: streams of SPDY/3.1, either right on the connection or within a WebSocket. A connection
- * to a port is two streams of one `requestid`: its bytes, and what goes wrong. Source: KEP-4006.
+ * to a port is two streams of one `requestid`: its bytes, and what goes wrong. Source: KEP-4006. Or
+ * channels of a WebSocket, one connection to each port.
  */
 export class PortForwardGateway {
   private readonly sockets = new WebSocketServer({
     noServer: true,
     maxPayload: FRAME_BYTES_MAX,
-    handleProtocols: () => TOKEN,
+    handleProtocols: (offered) => (offered.has(TOKEN) ? TOKEN : CHANNELS_PROTOCOL),
   });
 
   constructor(private readonly deps: PortForwardDeps) {
@@ -45,15 +49,19 @@ export class PortForwardGateway {
   async plan(
     pods: ServedKind,
     name: ObjectName,
-    { signal, user, headers }: ApiRequest,
+    { signal, user, headers, query }: ApiRequest,
   ): Promise<PortForwardPlan> {
     const carrier = carrierOf(headers);
+    const ports = carrier === 'channels' ? portsOf(query) : [];
     const { service, nodes } = this.deps;
     await service.admission.pass(
       {
         ...{ operation: 'CONNECT', kind: pods, subresource: 'portforward' },
         ...{ namespace: name.namespace, name: name.name, user },
-        connection: { kind: 'PodPortForwardOptions', apiVersion: 'v1' },
+        connection: {
+          ...{ kind: 'PodPortForwardOptions', apiVersion: 'v1' },
+          ...(ports.length === 0 ? {} : { ports }),
+        },
         ...{ isDryRun: false, isAgain: false, warnings: [] },
       },
       signal,
@@ -64,7 +72,7 @@ export class PortForwardGateway {
         'ServiceUnavailable',
         `node ${JSON.stringify(placement.nodeName)} is not connected`,
       );
-    return { ...placement, carrier };
+    return { ...placement, carrier, ports };
   }
 
   /** Upgrades the connection and carries what it asks for until either side ends. */
@@ -73,6 +81,14 @@ export class PortForwardGateway {
     connection: UpgradingConnection,
     signal: AbortSignal,
   ): Promise<void> {
+    if (plan.carrier === 'channels') {
+      await this.serveChannels(
+        plan,
+        await this.openWebSocket(connection, CHANNELS_PROTOCOL),
+        signal,
+      );
+      return;
+    }
     const carrier = await this.upgrade(plan, connection);
     onAbort(signal, () => carrier.destroy());
     const { nodes, clock } = this.deps;
@@ -86,25 +102,53 @@ export class PortForwardGateway {
     await session.run().catch(() => undefined);
   }
 
-  private upgrade(
+  private async serveChannels(
+    plan: PortForwardPlan,
+    webSocket: WebSocket,
+    signal: AbortSignal,
+  ): Promise<void> {
+    onAbort(signal, () => webSocket.terminate());
+    const pairs = portChannels(webSocket, plan.ports);
+    await Promise.all(
+      pairs.map(async (pair) => {
+        await forward(this.deps.nodes, plan, pair, signal);
+        if (!pair.error.destroyed) await endOf(pair.error);
+      }),
+    );
+    webSocket.close(1000);
+  }
+
+  private async upgrade(
     { carrier }: PortForwardPlan,
-    { raw, socket, head }: UpgradingConnection,
+    connection: UpgradingConnection,
   ): Promise<Duplex> {
+    const { socket, head } = connection;
     if (carrier === 'spdy') {
       socket.write(SWITCHING);
       if (head.length > 0) socket.unshift(head);
-      return Promise.resolve(socket);
+      return socket;
     }
+    const webSocket = await this.openWebSocket(connection, TOKEN);
+    const stream = createWebSocketStream(webSocket);
+    stream.on('error', () => webSocket.terminate());
+    return stream;
+  }
+
+  /** The WebSocket, paused: what the client sends waits for who reads it. */
+  private openWebSocket(
+    { raw, socket, head }: UpgradingConnection,
+    protocol: string,
+  ): Promise<WebSocket> {
     return new Promise((resolve, reject) => {
       const refused = () => reject(new ApiError('BadRequest', 'the WebSocket handshake failed'));
       socket.once('close', refused);
-      // Its name has a slash, which the library, as the standard, takes for no name.
-      raw.headers['sec-websocket-protocol'] = TOKEN;
+      // A tunnel's name has a slash, which the library, as the standard, takes for no name.
+      raw.headers['sec-websocket-protocol'] = protocol;
       this.sockets.handleUpgrade(raw, socket, head, (webSocket) => {
         socket.off('close', refused);
-        const stream = createWebSocketStream(webSocket);
-        stream.on('error', () => webSocket.terminate());
-        resolve(stream);
+        webSocket.on('error', () => webSocket.terminate());
+        webSocket.pause();
+        resolve(webSocket);
       });
     });
   }
@@ -116,19 +160,15 @@ const carrierOf = (headers: ApiRequest['headers']): PortForwardPlan['carrier'] =
   const upgrade = (headers['upgrade'] ?? '').toLowerCase();
   if (upgrade === 'websocket' && offered('sec-websocket-protocol').includes(TUNNEL_PROTOCOL))
     return 'websocket';
+  if (upgrade === 'websocket' && offered('sec-websocket-protocol').includes(CHANNELS_PROTOCOL))
+    return 'channels';
   const versions = offered('x-stream-protocol-version');
   if (upgrade === 'spdy/3.1' && versions.includes(PORT_PROTOCOL)) return 'spdy';
   throw new ApiError(
     'BadRequest',
-    `unable to upgrade: this server speaks ${TUNNEL_PROTOCOL} by WebSocket, and ${PORT_PROTOCOL} by SPDY/3.1`,
+    `unable to upgrade: this server speaks ${TUNNEL_PROTOCOL} and ${CHANNELS_PROTOCOL} by WebSocket, and ${PORT_PROTOCOL} by SPDY/3.1`,
   );
 };
-
-interface Pair {
-  readonly data: SpdyStream;
-  readonly error: SpdyStream;
-  readonly port: number;
-}
 
 /** Brings together the two streams of each connection. One that stays alone is reset. */
 class Pairs {
@@ -136,7 +176,7 @@ class Pairs {
 
   constructor(
     private readonly clock: Clock,
-    private readonly onPair: (pair: Pair) => void,
+    private readonly onPair: (pair: PortStreams) => void,
   ) {}
 
   add(stream: SpdyStream): void {
@@ -174,7 +214,7 @@ class Pairs {
 const forward = async (
   nodes: NodeConnections,
   { nodeName, target }: PodPlacement,
-  { data, error, port }: Pair,
+  { data, error, port }: PortStreams,
   signal: AbortSignal,
 ): Promise<void> => {
   // The client says nothing on it.
@@ -195,7 +235,7 @@ const forward = async (
   }
 };
 
-const sendInput = async (data: SpdyStream, connection: PortConnection): Promise<void> => {
+const sendInput = async (data: Duplex, connection: PortConnection): Promise<void> => {
   try {
     // What comes back may go on after the client has said all.
     const chunks = data.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>;
@@ -222,7 +262,8 @@ const written = (stream: Duplex, data: Uint8Array): Promise<void> =>
 
 const PORT_PROTOCOL = 'portforward.k8s.io';
 const TUNNEL_PROTOCOL = `SPDY/3.1+${PORT_PROTOCOL}`;
-/** What stands for its name within the library. */
+const CHANNELS_PROTOCOL = 'v4.channel.k8s.io';
+/** What stands for the tunnel's name within the library. */
 const TOKEN = 'spdy-tunnel';
 const SWITCHING = [
   'HTTP/1.1 101 Switching Protocols',
