@@ -32,6 +32,12 @@ export const cloneJson = <T>(value: T): T => {
   return copy as T;
 };
 
+/** Gives an object members, of any name. */
+export const assignJson = (object: object, members: object): void => {
+  for (const [name, value] of Object.entries(members))
+    Object.defineProperty(object, name, { ...PLAIN, value: value as unknown });
+};
+
 const isNumeric = (value: unknown): value is number | bigint =>
   typeof value === 'number' || typeof value === 'bigint';
 

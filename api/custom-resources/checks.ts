@@ -12,6 +12,7 @@ import {
 import { formatCheck } from './formats';
 import { isJsonList, isJsonObject, itemsOf, type Json, type JsonSchema } from './json-schema';
 import { itemByKeys } from './list-types';
+import { Sameness } from './sameness';
 
 /** What stood in the same place before; absent where nothing says what that is. */
 export type Before = { readonly value: unknown } | undefined;
@@ -30,7 +31,7 @@ export const compileChecks = (schema: JsonSchema): ValueCheck => {
   const check = checkOf(schema);
   return {
     problems: (value, before, prefix = '') => {
-      const budget = { left: CHECKS_MAX };
+      const budget = new Budget();
       const run = new Run(prefix, budget);
       check.run(value, '', before, run);
       return budget.left < 0 ? [...run.problems, TOO_MUCH] : run.problems;
@@ -38,35 +39,57 @@ export const compileChecks = (schema: JsonSchema): ValueCheck => {
   };
 };
 
-/** Collects what is wrong, up to a number that people can read. */
+/** What the checks of one object may cost together, in the time that a small one takes. */
+class Budget {
+  left = CHECKS_MAX;
+  readonly sameness = new Sameness((parts) => void this.take(parts / PARTS_A_CHECK));
+
+  /** Is there as much? */
+  take(cost: number): boolean {
+    this.left -= cost;
+    return this.left >= 0;
+  }
+}
+
+/** Collects what is wrong, up to what people can read: of values that are long one is enough. */
 class Run {
   readonly problems: FieldError[] = [];
+  private length = 0;
   /** How many rules were looked at: of several schemas that fail the one that came furthest is told. */
   matched = 0;
 
   constructor(
     readonly prefix: string,
-    readonly budget: { left: number },
+    readonly budget: Budget,
   ) {}
 
   add(path: string, make: (field: string) => FieldError): void {
-    if (this.problems.length >= PROBLEMS_MAX) return;
+    if (this.isFull) return;
     const own = path.startsWith('.') ? path.slice(1) : path;
     const field = [this.prefix, own]
       .filter((part) => part !== '')
       .join(own.startsWith('[') ? '' : '.');
-    this.problems.push(make(field));
+    this.push(make(field));
   }
 
   /** Of a value as a whole: upstream does not say where, but in the words. */
   addComposite(words: string): void {
-    if (this.problems.length >= PROBLEMS_MAX) return;
-    this.problems.push(invalid(this.prefix === '' ? '<nil>' : this.prefix, '', words));
+    if (this.isFull) return;
+    this.push(invalid(this.prefix === '' ? '<nil>' : this.prefix, '', words));
   }
 
   merge(other: Run): void {
-    this.problems.push(...other.problems.slice(0, PROBLEMS_MAX - this.problems.length));
+    for (const problem of other.problems) if (!this.isFull) this.push(problem);
     this.matched += other.matched;
+  }
+
+  get isFull(): boolean {
+    return this.problems.length >= PROBLEMS_MAX || this.length > PROBLEMS_LENGTH_MAX;
+  }
+
+  private push(problem: FieldError): void {
+    this.problems.push(problem);
+    this.length += problem.field.length + problem.message.length;
   }
 }
 
@@ -76,8 +99,10 @@ type Rule = (value: unknown, path: string, before: Before, run: Run) => void;
 class Check {
   private readonly rules: readonly Rule[];
   private readonly nullRules: readonly Rule[];
+  private readonly costOf: (value: unknown) => number;
 
   constructor(schema: JsonSchema) {
+    this.costOf = costOf(schema);
     const type = typeRule(schema);
     const values = enumRule(schema);
     this.nullRules = [type, values].filter(isRule);
@@ -93,12 +118,30 @@ class Check {
   }
 
   run(value: unknown, path: string, before: Before, run: Run): void {
-    if (--run.budget.left < 0) return;
-    if (before !== undefined && jsonEqual(value, before.value)) return;
+    if (!run.budget.take(1)) return;
+    if (before !== undefined && run.budget.sameness.isSame(value, before.value)) return;
+    if (!run.budget.take(this.costOf(value))) return;
     for (const rule of value === null ? this.nullRules : this.rules) rule(value, path, before, run);
     run.matched++;
   }
 }
+
+/** What the rules of one schema cost beyond a check, and without the checks of what is inside. */
+const costOf = (schema: JsonSchema): ((value: unknown) => number) => {
+  const { properties = {}, required: names = [], enum: values = [] } = schema;
+  const { maxLength, minLength, pattern = '', format = '' } = schema;
+  const textRules = [maxLength, minLength, pattern || undefined, format || undefined];
+  const textCount = textRules.filter((each) => each !== undefined).length;
+  const nameCount = Object.keys(properties).length + names.length;
+  const enumLength = values.length === 0 ? 0 : stringifyJson(values).length;
+  return (value) => {
+    if (typeof value === 'string')
+      return (textCount * value.length) / CHARACTERS_A_CHECK + values.length / VALUES_A_CHECK;
+    if (typeof value !== 'object' || value === null) return values.length / VALUES_A_CHECK;
+    const names = Array.isArray(value) ? 0 : nameCount / PARTS_A_CHECK;
+    return names + enumLength / CHARACTERS_A_CHECK;
+  };
+};
 
 const isRule = (rule: Rule | undefined): rule is Rule => rule !== undefined;
 
@@ -230,12 +273,11 @@ const stringRules = (schema: JsonSchema): readonly Rule[] => {
   const rules: Rule[] = [];
   if (maxLength !== undefined)
     rules.push((value, path, _before, run) => {
-      if (lengthOf(value as string) > maxLength)
-        run.add(path, (field) => tooLong(field, maxLength));
+      if (isLonger(value as string, maxLength)) run.add(path, (field) => tooLong(field, maxLength));
     });
   if (minLength !== undefined)
     rules.push((value, path, _before, run) => {
-      if (lengthOf(value as string) < minLength)
+      if (!isLonger(value as string, minLength - 1))
         run.add(path, (field) =>
           invalid(field, value, `${inBody(path)} should be at least ${minLength} chars long`),
         );
@@ -250,11 +292,12 @@ const stringRules = (schema: JsonSchema): readonly Rule[] => {
   );
 };
 
-/** In characters, which surrogates make two of. */
-const lengthOf = (text: string): number => {
+/** In characters, which surrogates make two of: counted only where that decides. */
+const isLonger = (text: string, max: number): boolean => {
+  if (text.length <= max || text.length > 2 * max) return text.length > max;
   let length = 0;
   for (const _character of text) length++;
-  return length;
+  return length > max;
 };
 
 const patternRule = (pattern: string): Rule => {
@@ -483,12 +526,19 @@ const memberBefore = (before: Before, name: string): Before =>
 const requiredRule =
   (names: readonly string[]): Rule =>
   (value, path, _before, run) => {
+    // To say where costs more than to look.
+    if (run.isFull) return;
     for (const name of names)
       if (!Object.hasOwn(value as Json, name))
         run.add(`${path}.${name}`, (field) => required(field));
   };
 
 const PROBLEMS_MAX = 100;
+const PROBLEMS_LENGTH_MAX = 64 * 1024;
+/** How much of other work takes as long as a check. */
+const PARTS_A_CHECK = 8;
+const VALUES_A_CHECK = 64;
+const CHARACTERS_A_CHECK = 12;
 /** Alternatives inside alternatives multiply. */
 const CHECKS_MAX = 1_000_000;
 const TOO_MUCH = invalid('<nil>', '', 'the schema asks too much of an object of this size');

@@ -1,4 +1,6 @@
 import { stringifyJson } from '../../lib/json';
+import { ApiError } from '../errors';
+import { assignJson } from '../json-value';
 import { defineKind, type KindInfo } from '../kinds/kind';
 import type { Resource } from '../resources';
 import type {
@@ -16,7 +18,7 @@ import {
   type MetadataRules,
 } from '../validation/metadata';
 import { compileChecks, type Before } from './checks';
-import { defaulted } from './defaults';
+import { defaulted, DefaultsTooLargeError } from './defaults';
 import { schemaOfVersion } from './definitions';
 import { embeddedProblems } from './embedded';
 import { isJsonObject, propertyOf, type JsonSchema } from './json-schema';
@@ -86,8 +88,7 @@ const rulesOf = (
   const replicas = (object: ApiObject, ...paths: readonly string[]): readonly FieldError[] =>
     paths.flatMap((path) => replicasProblems(object, path));
   return {
-    applyDefaults: (object: ApiObject): void =>
-      void Object.assign(object, defaulted(object, schema)),
+    applyDefaults: (object: ApiObject): void => fillIn(object, schema),
     validateCreate: (object: ApiObject): readonly FieldError[] =>
       withRules(object, schema, undefined, [
         ...validateMetadata(object, metadata),
@@ -120,6 +121,17 @@ const rulesOf = (
       ]),
     warnings: finalizerWarnings,
   };
+};
+
+/** @throws RequestEntityTooLarge */
+const fillIn = (object: ApiObject, schema: JsonSchema): void => {
+  try {
+    const filled = defaulted(object, schema);
+    if (filled !== object) assignJson(object, filled);
+  } catch (error) {
+    if (!(error instanceof DefaultsTooLargeError)) throw error;
+    throw new ApiError('RequestEntityTooLarge', error.message, { cause: error });
+  }
 };
 
 /** Rules are asked only about values that are of their types. */

@@ -52,22 +52,32 @@ export const embeddedProblems = (
   schema: JsonSchema,
   path = '',
 ): readonly FieldError[] => {
-  if (!hasEmbedded(schema)) return [];
+  const problems: FieldError[] = [];
+  collect(value, schema, path, problems);
+  return problems;
+};
+
+const collect = (
+  value: unknown,
+  schema: JsonSchema,
+  path: string,
+  problems: FieldError[],
+): void => {
+  if (!hasEmbedded(schema) || problems.length >= PROBLEMS_MAX) return;
   if (isJsonList(value)) {
     const items = itemsOf(schema);
-    if (items === undefined) return [];
-    return value.flatMap((item, index) => embeddedProblems(item, items, `${path}[${index}]`));
+    if (items !== undefined)
+      value.forEach((item, index) => collect(item, items, `${path}[${index}]`, problems));
+    return;
   }
-  if (!isJsonObject(value)) return [];
-  return [
-    ...(isEmbedded(schema) ? ownProblems(value, path) : []),
-    ...Object.entries(value).flatMap(([name, member]) => {
-      const property = propertyOf(schema, name);
-      const of = property ?? additionalOf(schema);
-      const at = property === undefined ? `${path}[${name}]` : joined(path, name);
-      return of === undefined ? [] : embeddedProblems(member, of, at);
-    }),
-  ];
+  if (!isJsonObject(value)) return;
+  if (isEmbedded(schema)) problems.push(...ownProblems(value, path));
+  for (const [name, member] of Object.entries(value)) {
+    const property = propertyOf(schema, name);
+    const of = property ?? additionalOf(schema);
+    const at = property === undefined ? `${path}[${name}]` : joined(path, name);
+    if (of !== undefined) collect(member, of, at, problems);
+  }
 };
 
 const ownProblems = (value: Json, path: string): readonly FieldError[] => [
@@ -113,3 +123,5 @@ const metadataProblems = (metadata: unknown, path: string): readonly FieldError[
 const joined = (path: string, name: string): string => (path === '' ? name : `${path}.${name}`);
 
 const hasEmbedded = anywhere(isEmbedded);
+/** Nobody reads more. */
+const PROBLEMS_MAX = 100;

@@ -16,27 +16,27 @@ export const listProblems = (
   schema: JsonSchema,
   path = '',
 ): readonly FieldError[] => {
-  if (!hasTypedLists(schema)) return [];
-  if (isJsonList(value))
-    return [...itemProblems(value, schema, path), ...inItems(value, schema, path)];
-  if (!isJsonObject(value)) return [];
-  return Object.entries(value).flatMap(([name, member]) => {
-    const property = propertyOf(schema, name);
-    if (property !== undefined)
-      return listProblems(member, property, path === '' ? name : `${path}.${name}`);
-    const additional = additionalOf(schema);
-    return additional === undefined ? [] : listProblems(member, additional, `${path}[${name}]`);
-  });
+  const problems: FieldError[] = [];
+  visit(value, schema, path, problems);
+  return problems;
 };
 
-const inItems = (
-  list: readonly unknown[],
-  schema: JsonSchema,
-  path: string,
-): readonly FieldError[] => {
-  const items = itemsOf(schema);
-  if (items === undefined) return [];
-  return list.flatMap((item, index) => listProblems(item, items, `${path}[${index}]`));
+const visit = (value: unknown, schema: JsonSchema, path: string, problems: FieldError[]): void => {
+  if (!hasTypedLists(schema) || problems.length >= PROBLEMS_MAX) return;
+  if (isJsonList(value)) {
+    problems.push(...itemProblems(value, schema, path));
+    const items = itemsOf(schema);
+    if (items === undefined) return;
+    value.forEach((item, index) => visit(item, items, `${path}[${index}]`, problems));
+    return;
+  }
+  if (!isJsonObject(value)) return;
+  for (const [name, member] of Object.entries(value)) {
+    const property = propertyOf(schema, name);
+    const of = property ?? additionalOf(schema);
+    const at = property === undefined ? `${path}[${name}]` : path === '' ? name : `${path}.${name}`;
+    if (of !== undefined) visit(member, of, at, problems);
+  }
 };
 
 const itemProblems = (
@@ -68,12 +68,15 @@ const itemProblems = (
 /** Where a value stands for the second time; what comes a third time is not told of again. */
 const repeated = (list: readonly unknown[]): readonly number[] => {
   const counts = new Map<string, number>();
-  return list.flatMap((item, index) => {
+  const found: number[] = [];
+  for (const [index, item] of list.entries()) {
     const text = canonicalJson(item);
     const count = (counts.get(text) ?? 0) + 1;
     counts.set(text, count);
-    return count === 2 ? [index] : [];
-  });
+    if (count === 2) found.push(index);
+    if (found.length >= PROBLEMS_MAX) break;
+  }
+  return found;
 };
 
 const keysOf = (schema: JsonSchema, item: unknown): Readonly<Record<string, unknown>> => {
@@ -101,3 +104,6 @@ export const itemByKeys = (
 const hasTypedLists = anywhere((schema) =>
   ['set', 'map'].includes(schema['x-kubernetes-list-type'] ?? ''),
 );
+
+/** Nobody reads more. */
+const PROBLEMS_MAX = 100;

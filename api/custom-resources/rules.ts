@@ -9,9 +9,9 @@ import {
   optionalOf,
   schemaType,
   type CelProgram,
+  type CelType,
   type SchemaShape,
 } from '../cel';
-import { jsonEqual } from '../json-value';
 import {
   duplicate,
   forbidden,
@@ -31,6 +31,7 @@ import {
   type ValidationRule,
 } from './json-schema';
 import { itemByKeys } from './list-types';
+import { Sameness } from './sameness';
 
 /** A rule in CEL, ready to be asked. */
 interface CompiledRule {
@@ -46,7 +47,7 @@ export const compileRule = (
   isRoot: boolean,
 ): CompiledRule => {
   // Several schemas for the items of a list were refused before.
-  const self = schemaType(schema as SchemaShape, { isRoot });
+  const self = typeOf(schema, isRoot);
   if (self === undefined) throw new CelCompileError('the schema has no values that rules can see');
   const oldSelf = rule.optionalOldSelf === true ? optionalOf(self) : self;
   const environment = celEnvironment({ self, oldSelf });
@@ -59,6 +60,20 @@ export const compileRule = (
       : { message: compileCel(messageExpression, environment, 'string') }),
   };
 };
+
+/** Made once for all rules of a schema, which may be large. */
+const typeOf = (schema: JsonSchema, isRoot: boolean): CelType | undefined => {
+  const known = isRoot ? rootTypes : types;
+  let type = known.get(schema);
+  if (type === undefined) {
+    type = schemaType(schema as SchemaShape, { isRoot });
+    if (type !== undefined) known.set(schema, type);
+  }
+  return type;
+};
+
+const types = new WeakMap<JsonSchema, CelType>();
+const rootTypes = new WeakMap<JsonSchema, CelType>();
 
 /**
  * What rules in CEL say of an object. One of them is asked about a change only where there was a value
@@ -84,11 +99,12 @@ export const ruleProblems = (
 
 class Evaluation {
   private readonly budget = new CelBudget(OBJECT_BUDGET);
+  private readonly sameness = new Sameness((parts) => this.budget.take(parts));
 
   constructor(private readonly errors: FieldError[]) {}
 
   visit(value: unknown, schema: JsonSchema, path: string, old: Before, isRoot: boolean): void {
-    if (!hasRules(schema) || value === null) return;
+    if (!hasRules(schema) || value === null || this.errors.length >= ERRORS_MAX) return;
     for (const each of rulesOf(schema, isRoot)) this.ask(each, value, schema, path, old);
     if (isJsonObject(value)) {
       for (const [name, member] of Object.entries(value)) {
@@ -117,10 +133,12 @@ class Evaluation {
     path: string,
     old: Before,
   ): void {
+    this.budget.take(RULE_COST);
+    if (this.budget.remaining === 0) throw new CelBudgetError('budget');
     const isTransition = program.uses('oldSelf');
     if (isTransition && old === undefined && rule.optionalOldSelf !== true) return;
     // What was there before may go on being there, though a rule has come since.
-    if (!isTransition && old !== undefined && jsonEqual(self, old.value)) return;
+    if (!isTransition && old !== undefined && this.sameness.isSame(self, old.value)) return;
     const values = { self, oldSelf: old?.value };
     const shown = isJsonObject(self) || isJsonList(self) ? (schema.type ?? 'object') : self;
     try {
@@ -175,5 +193,9 @@ const rulesOf = (schema: JsonSchema, isRoot: boolean): readonly CompiledRule[] =
   return compiled;
 };
 
+/** What a rule costs beside what its expression does. */
+const RULE_COST = 8;
+/** Nobody reads more. */
+const ERRORS_MAX = 100;
 const known = new WeakMap<JsonSchema, readonly CompiledRule[]>();
 export const hasRules = anywhere((schema) => (schema['x-kubernetes-validations'] ?? []).length > 0);

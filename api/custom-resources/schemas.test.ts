@@ -1,7 +1,10 @@
 import { compileChecks } from './checks';
 import { customKind } from './custom-kind';
-import { defaulted } from './defaults';
+import { defaulted, DefaultsTooLargeError } from './defaults';
+import { embeddedProblems } from './embedded';
 import { formatCheck } from './formats';
+import { listProblems } from './list-types';
+import { ruleProblems } from './rules';
 import type { JsonSchema } from './json-schema';
 import { pruned, withoutNulls } from './prune';
 import { decode } from '../schema/decode';
@@ -356,4 +359,110 @@ it('asks rules in CEL about objects and about changes', () => {
     'a: Invalid value: "object": a must not be more than max',
   ]);
   expect(told(rules.validateUpdate(object(2), object(3)))).toEqual(['a: Invalid value: 2: was 3']);
+});
+
+const many = <T>(count: number, value: T): readonly T[] =>
+  Array.from({ length: count }, () => value);
+const properties = (count: number, schema: JsonSchema) =>
+  Object.fromEntries(many(count, schema).map((each, i) => [`p${i}`, each]));
+const ASKS_TOO_MUCH = expect.stringContaining('asks too much');
+
+it.each<[string, JsonSchema, unknown, unknown?]>([
+  [
+    'many properties under many items',
+    { type: 'array', items: { type: 'object', properties: properties(5000, { type: 'string' }) } },
+    many(20_000, {}),
+  ],
+  [
+    'many names under many items',
+    { type: 'array', items: { type: 'object', required: Object.keys(properties(5000, {})) } },
+    many(20_000, {}),
+  ],
+  [
+    'many values under many items',
+    { type: 'array', items: { type: 'object', enum: many(2000, { a: { b: 1 } }) } },
+    many(20_000, { a: { b: 2 } }),
+  ],
+  [
+    'many bounds of one long text',
+    { type: 'string', allOf: many(1000, { maxLength: 900_000, minLength: 1 }) },
+    'x'.repeat(1_000_000),
+  ],
+  [
+    'many patterns of one long text',
+    { type: 'string', allOf: many(1000, { pattern: '^(a|b|x)*$' }) },
+    'x'.repeat(100_000),
+  ],
+])('gives up %s', (_title, schema, value) => {
+  expect(problems(schema, value)).toContainEqual(ASKS_TOO_MUCH);
+});
+
+it('compares a large part with what it was once, however many rules there are', () => {
+  const list = Array.from({ length: 100_000 }, (_, i) => i);
+  const schema = of({ type: 'array', allOf: many(1000, { minItems: 200_000 }) });
+  const before = { value: { a: [...list.slice(0, -1), -1] } };
+  expect(problems(schema, { a: list }, before)).not.toContainEqual(ASKS_TOO_MUCH);
+  expect(problems(schema, { a: list }, { value: { a: [...list] } })).toEqual([]);
+});
+
+it('tells no more of long values than people can read', () => {
+  const schema = of({ type: 'string', allOf: many(90, { pattern: '^y$' }) });
+  const text = problems(schema, { a: 'x'.repeat(50_000) }).join();
+  expect(text).toContain('should match');
+  expect(text.length).toBeLessThan(300_000);
+});
+
+it.each<[string, JsonSchema]>([
+  ['set', { type: 'array', 'x-kubernetes-list-type': 'set' }],
+  [
+    'embedded objects',
+    { type: 'array', items: { type: 'object', 'x-kubernetes-embedded-resource': true } },
+  ],
+])('tells of some of very many problems of a list: %s', (_title, list) => {
+  const items = Array.from({ length: 20_000 }, (_, i) => ({ n: i >> 1 }));
+  const found = [
+    ...listProblems({ a: items }, of(list)),
+    ...embeddedProblems({ a: items }, of(list)),
+  ];
+  expect(found.length).toBeGreaterThan(0);
+  expect(found.length).toBeLessThan(110);
+});
+
+it('makes nothing enormous of a small object', () => {
+  const leaf: JsonSchema = of({ type: 'string', default: 'x' });
+  const bomb = [1, 2, 3].reduce<JsonSchema>(
+    (items) => of({ type: 'array', default: many(200, {}), items }),
+    leaf,
+  );
+  expect(() => defaulted({}, bomb)).toThrow(DefaultsTooLargeError);
+});
+
+it('makes no prototype of a default that is called as one', () => {
+  const schema: JsonSchema = {
+    type: 'object',
+    properties: Object.fromEntries([['__proto__', { type: 'object', default: { evil: true } }]]),
+  };
+  const definition = {
+    spec: { group: 'x.example', names: { kind: 'X', plural: 'xs' } },
+    status: {},
+  };
+  const kind = customKind(
+    definition as never,
+    { name: 'v1', served: true, storage: true, schema: { openAPIV3Schema: schema } } as never,
+  );
+  const object = { apiVersion: 'x.example/v1', kind: 'X', metadata: { name: 'a' } } as ApiObject;
+  kind.rules.applyDefaults(object);
+  expect(Object.getPrototypeOf(object)).toBe(Object.prototype);
+  expect(Object.hasOwn(object, '__proto__')).toBe(true);
+});
+
+it('asks rules of a part that is large, and of very many parts, within a bound', () => {
+  const rules = many(2000, { rule: 'true' });
+  const list = Array.from({ length: 50_000 }, (_, i) => i);
+  const schema = of({
+    ...{ type: 'array', 'x-kubernetes-validations': rules },
+    items: { type: 'integer', 'x-kubernetes-validations': rules },
+  });
+  const [problem] = ruleProblems({ a: list }, schema, { value: { a: [...list.slice(0, -1), -1] } });
+  expect(problem?.message).toContain('running out of cost budget');
 });

@@ -254,3 +254,15 @@ it('compiles rules in CEL against the schema that they stand in', () => {
     `${A}.x-kubernetes-validations[0].rule: Invalid value: {"rule":"self.b"}: compilation failed`,
   );
 });
+
+it.each<[string, object]>([
+  ['too many', { 'x-kubernetes-validations': Array(4000).fill({ rule: 'true' }) }],
+  [
+    'too long',
+    { 'x-kubernetes-validations': Array(40).fill({ rule: Array(1000).fill('true').join(' && ') }) },
+  ],
+])('refuses rules that are %s, before it compiles them', (_title, schema) => {
+  expect(refused(definition({}, schema))).toEqual([
+    expect.stringContaining('too many or too long to be compiled'),
+  ]);
+});

@@ -1,5 +1,5 @@
 import { customKind } from '../../../api/custom-resources/custom-kind';
-import { defaulted } from '../../../api/custom-resources/defaults';
+import { defaulted, DefaultsTooLargeError } from '../../../api/custom-resources/defaults';
 import {
   isServed,
   isTerminating,
@@ -88,7 +88,7 @@ const presenter = (
       const object = asVersion(
         stored.object,
         apiVersion,
-        (rest) => defaulted(rest, schema),
+        (rest) => defaultedIfFits(rest, schema),
         schema,
       );
       known = object === stored.object ? stored : new PresentedObject(stored, object);
@@ -96,6 +96,16 @@ const presenter = (
     }
     return known;
   };
+};
+
+/** What was stored before its schema came to have so many defaults stays readable, without them. */
+const defaultedIfFits = (rest: Json, schema: JsonSchema): Json => {
+  try {
+    return defaulted(rest, schema);
+  } catch (error) {
+    if (error instanceof DefaultsTooLargeError) return rest;
+    throw error;
+  }
 };
 
 const storer =

@@ -1,5 +1,5 @@
 import { stringifyJson } from '../../../lib/json';
-import { cloneJson } from '../../../api/json-value';
+import { assignJson, cloneJson } from '../../../api/json-value';
 import type { ApiObject, Metadata } from '../../../api/types';
 
 /** JSON fields by name. */
@@ -21,12 +21,8 @@ export const copyOf = (object: ApiObject): MutableObject =>
 export const become = (object: MutableObject, next: MutableObject): void => {
   if (object === next) return;
   for (const field of Object.keys(object)) Reflect.deleteProperty(object, field);
-  for (const [field, value] of Object.entries(next))
-    Object.defineProperty(object, field, { ...PLAIN, value });
+  assignJson(object, next);
 };
-
-/** A member of any name, `__proto__` too. */
-const PLAIN = { configurable: true, enumerable: true, writable: true };
 
 export const isFields = (value: unknown): value is Fields =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
