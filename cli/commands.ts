@@ -1,6 +1,7 @@
 import { Command, CommanderError } from 'commander';
 import { systemClock } from '../lib/clock';
 import { hasReason } from '../api/errors';
+import { withPlainFlags } from './boolean-flags';
 import { connect, type CliContext, type ConnectOptions } from './context';
 import { messageOf } from './message';
 import { systemTerminal, type Terminal } from './output/terminal';
@@ -47,7 +48,8 @@ const run = async (
   }
   try {
     const program = await buildProgram(argv[0], terminal, signal, (code) => (exitCode = code));
-    await program.parseAsync(isUnknown(argv[0]) ? [argv[0]] : [...argv], { from: 'user' });
+    const words = isUnknown(argv[0]) ? [argv[0]] : withPlainFlags(program, argv);
+    await program.parseAsync(words, { from: 'user' });
     return signal.aborted ? codeOfStop(signal.reason) : exitCode;
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : failureCode;
@@ -164,6 +166,7 @@ const DEFINITIONS: ReadonlyMap<string, () => Promise<Define>> = new Map([
   ['drain', async () => (await nodes()).defineDrain],
   ['taint', async () => (await nodes()).defineTaint],
   ['why', async () => (await explaining()).defineWhy],
+  ['tree', async () => (await explaining()).defineTree],
   ['auth', async () => (await import('./syntax/server.js')).defineAuth],
   ['api-resources', async () => (await import('./syntax/server.js')).defineApiResources],
   ['api-versions', async () => (await import('./syntax/server.js')).defineApiVersions],

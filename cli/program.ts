@@ -1,5 +1,6 @@
 import { constants } from 'node:os';
 import { CommanderError, Option, type Command } from 'commander';
+import { withPlainFlags } from './boolean-flags';
 import { messageOf } from './message';
 import { UsageError } from './usage-error';
 
@@ -43,7 +44,7 @@ export const runProgram = async (program: Command, argv: readonly string[]): Pro
   // Work that is half done is finished, or taken back, though nobody listens any more.
   process.stderr.on('error', () => undefined);
   try {
-    await program.exitOverride().parseAsync([...argv], { from: 'user' });
+    await program.exitOverride().parseAsync(withPlainFlags(program, argv), { from: 'user' });
     return 0;
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 1;

@@ -1,7 +1,9 @@
 import { hasReason } from '../../api/errors';
-import { apiVersionOf, pathOf } from '../../api/resources';
+import { groupOf } from '../../api/owners';
+import { pathOf } from '../../api/resources';
 import type { ApiObject } from '../../api/types';
 import { queryOf } from '../../client/rest-client';
+import { systemClock } from '../../lib/clock';
 import type { CliContext } from '../context';
 import { formatViews, listDocument, outputFormat, type OutputFormat } from '../output/format';
 import { sorterBy, type Sorter } from '../output/sorting';
@@ -9,7 +11,7 @@ import { parseTargets, type Target } from '../targets';
 import { UsageError } from '../usage-error';
 import type { NamedResource } from '../well-known';
 import { collectFound } from './found';
-import { renderTable, TABLE, type Table, type TableStyle } from './server-table';
+import { renderTable, TABLE, tableOf, type Table, type TableStyle } from './server-table';
 
 export interface GetOptions {
   readonly selector?: string;
@@ -23,6 +25,7 @@ export interface GetOptions {
   readonly ignoreNotFound?: boolean;
   readonly showKind?: boolean;
   readonly raw?: string;
+  readonly subresource?: string;
 }
 
 export const get = async (
@@ -34,6 +37,7 @@ export const get = async (
   const format = outputFormat(options.output);
   const order = options.sortBy === undefined ? undefined : sorterBy(options.sortBy);
   const targets = await parseTargets(context, args);
+  if (options.subresource !== undefined) refuseBulk(targets, options);
   if (options.watch === true) {
     const [target] = targets;
     if (targets.length !== 1 || target === undefined)
@@ -44,6 +48,17 @@ export const get = async (
   if (format === 'table' || format === 'wide')
     await printTables(context, targets, options, { format, order });
   else await printObjects(context, targets, options, { format, order });
+};
+
+/** Subresources are read one by one, and not watched. @throws UsageError */
+const refuseBulk = (
+  targets: readonly Target[],
+  { selector, fieldSelector, watch }: GetOptions,
+): void => {
+  const isNamed = targets.every(({ name }) => name !== undefined);
+  if (!isNamed || (selector ?? fieldSelector) !== undefined)
+    throw new UsageError('subresource cannot be used when bulk resources are specified');
+  if (watch === true) throw new UsageError('--watch takes no --subresource');
 };
 
 /** What the server answers at a path, as it is. @throws UsageError */
@@ -149,21 +164,28 @@ const nothingFound = ({ namespace }: CliContext, targets: readonly Target[]): st
 const fetchTable = async (
   context: CliContext,
   { info, name }: Target,
-  { selector, fieldSelector, wantsObjects }: GetOptions & { readonly wantsObjects: boolean },
+  options: GetOptions & { readonly wantsObjects: boolean },
 ): Promise<Table> => {
   const { client, signal } = context;
-  const path = pathOf(info, namespaceFor(context, info), name ?? '');
+  const { selector, fieldSelector, wantsObjects, subresource = '' } = options;
+  const path = pathOf(
+    info,
+    namespaceFor(context, info),
+    name ?? '',
+    encodeURIComponent(subresource),
+  );
   const query = {
     labelSelector: selector,
     fieldSelector,
     includeObject: wantsObjects ? 'Object' : undefined,
   };
-  return client.json<Table>({
+  const answer = await client.json<Table | ApiObject>({
     method: 'GET',
     path: path + queryOf(query),
     accept: TABLE,
     signal,
   });
+  return tableOf(answer, systemClock.now());
 };
 
 export const namespaceFor = ({ namespace }: CliContext, info: NamedResource): string =>
@@ -185,7 +207,7 @@ const printObjects = async (
   if (isSingle && objects.length === 0 && failed === undefined) return;
   if (failed === undefined || objects.length > 0) {
     const document = isSingle ? objects[0] : listDocument(objects);
-    const names = objects.map((object) => nameOf(object, targets));
+    const names = objects.map(nameOf);
     context.terminal.out.write(formatViews({ document, names, table: () => '' }, format));
   }
   if (failed !== undefined) throw failed;
@@ -194,11 +216,14 @@ const printObjects = async (
 const fetchObjects = async (
   context: CliContext,
   { info, name }: Target,
-  { selector, fieldSelector }: GetOptions,
+  { selector, fieldSelector, subresource = '' }: GetOptions,
 ): Promise<readonly ApiObject[]> => {
   const { client, signal } = context;
   const namespace = namespaceFor(context, info);
-  if (name !== undefined) return [await client.get(info, { namespace, name }, signal)];
+  if (name !== undefined) {
+    const path = pathOf(info, namespace, name, encodeURIComponent(subresource));
+    return [await client.json<ApiObject>({ method: 'GET', path, signal })];
+  }
   const selectors = {
     ...(selector === undefined ? {} : { labelSelector: selector }),
     ...(fieldSelector === undefined ? {} : { fieldSelector }),
@@ -207,12 +232,8 @@ const fetchObjects = async (
 };
 
 /** `pod/web` */
-const nameOf = ({ apiVersion, kind, metadata }: ApiObject, targets: readonly Target[]): string => {
-  const info = targets.find(
-    ({ info: each }) => each.kind === kind && apiVersionOf(each) === apiVersion,
-  )?.info;
-  return `${qualifiedKind(info ?? { kind, group: '' })}/${metadata.name}`;
-};
+const nameOf = ({ apiVersion, kind, metadata }: ApiObject): string =>
+  `${qualifiedKind({ kind, group: groupOf(apiVersion) })}/${metadata.name}`;
 
 /** Bookkeeping of field owners is noise to a reader. */
 export const withoutManagedFields = (object: ApiObject): ApiObject => {

@@ -1,4 +1,4 @@
-import { renderTable, type Table } from './server-table';
+import { renderTable, tableOf, type Table } from './server-table';
 
 const TABLE: Table = {
   columnDefinitions: [
@@ -40,4 +40,18 @@ it('gives labels columns of their own, named by the last part', () => {
   expect(renderTable({ ...TABLE, rows: TABLE.rows.slice(0, 1) }, style)).toBe(
     'NAME   READY   B   ZONE\nweb    1       2\n',
   );
+});
+
+it('makes a table of what is none', () => {
+  const metadata = { name: 'web', creationTimestamp: '2026-11-25T02:40:00Z' };
+  const nowMs = Date.parse('2026-11-25T02:41:00Z');
+  const scale = { apiVersion: 'autoscaling/v1', kind: 'Scale', metadata, spec: { replicas: 2 } };
+  const { columnDefinitions = [], rows } = tableOf(scale, nowMs);
+  expect(columnDefinitions.map(({ name }) => name)).toEqual([
+    'Name',
+    'Desired',
+    'Available',
+    'Age',
+  ]);
+  expect(rows[0]?.cells).toEqual(['web', 2, 0, '60s']);
 });

@@ -1,4 +1,5 @@
 import type { ApiObject } from '../../api/types';
+import { ageOf } from '../../lib/age';
 import { stringifyJson } from '../../lib/json';
 import { formatTable } from '../output/table';
 import { printable } from '../output/terminal';
@@ -27,6 +28,29 @@ export interface TableStyle {
   readonly showHeader: boolean;
   /** Before each name: `pod/` */
   readonly prefix: string;
+}
+
+/** An answer as a table, also of one who makes none of this thing: a Scale has its own columns. */
+export const tableOf = (answer: Table | ApiObject, nowMs: number): Table => {
+  if ('rows' in answer) return answer;
+  const { kind, metadata } = answer;
+  const { spec, status } = answer as Scale;
+  const counts = kind === 'Scale' ? [spec?.replicas ?? 0, status?.replicas ?? 0] : [];
+  const names = ['Name', ...(kind === 'Scale' ? ['Desired', 'Available'] : []), 'Age'];
+  return {
+    columnDefinitions: names.map((name) => ({ name, priority: 0 })),
+    rows: [
+      {
+        cells: [metadata.name, ...counts, ageOf(metadata.creationTimestamp, nowMs)],
+        object: { metadata },
+      },
+    ],
+  };
+};
+
+interface Scale extends ApiObject {
+  readonly spec?: { readonly replicas?: number };
+  readonly status?: { readonly replicas?: number };
 }
 
 export const renderTable = (table: Table, style: TableStyle): string => {

@@ -48,3 +48,22 @@ export const defineDecisions = (program: Command, connected: Connected): void =>
     lazily(async () => (await import('../commands/why.js')).decisions),
   );
 };
+
+export const defineTree = (program: Command, connected: Connected): void => {
+  connected<[string[]]>(
+    inNamespace(
+      program
+        .command('tree <kind-or-name...>')
+        .usage('[options] KIND/NAME | KIND NAME')
+        .description('Show an object and all that it owns, and what of it is not ready')
+        .addHelpText(
+          'after',
+          examples(
+            'dhow tree deploy/web           its sets and their pods, and why they do not run',
+            'dhow tree rs web-5d9c          what one of them owns',
+          ),
+        ),
+    ),
+    lazily(async () => (await import('../commands/tree.js')).tree),
+  );
+};

@@ -30,6 +30,7 @@ export const defineGet = (program: Command, connected: Connected): void => {
         .option('--sort-by <field>', 'in the order of a field: .metadata.name')
         .option('--show-kind', 'the kind before each name')
         .option('--ignore-not-found', 'do not mind what is not there')
+        .option('--subresource <name>', 'this part of the objects that are named: status, scale')
         .option('--raw <path>', 'what the server answers at a path: /readyz')
         .addHelpText(
           'after',
@@ -41,6 +42,7 @@ export const defineGet = (program: Command, connected: Connected): void => {
             'dhow get pods --sort-by .status.startTime -L app',
             "dhow get pods -o jsonpath='{.items[*].spec.nodeName}'",
             'dhow get pods -o custom-columns=NAME:.metadata.name,NODE:.spec.nodeName',
+            'dhow get deploy web --subresource=scale -o yaml',
           ),
         ),
     ),
