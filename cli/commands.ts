@@ -41,6 +41,13 @@ const run = async (
 ): Promise<number> => {
   let exitCode = 0;
   const failureCode = FAILURE_CODES.get(argv[0] ?? '') ?? 1;
+  if (argv[0] === '__complete') {
+    const { complete } = await import('./completion/complete.js');
+    const programOf = (command: string | undefined) =>
+      buildProgram(command, terminal, signal, () => undefined);
+    await complete(argv.slice(1), programOf, terminal, signal);
+    return 0;
+  }
   const elsewhere = verbElsewhere(argv[0] ?? '');
   if (elsewhere !== undefined) {
     terminal.err.write(`error: ${elsewhere}\n`);
@@ -173,6 +180,7 @@ const DEFINITIONS: ReadonlyMap<string, () => Promise<Define>> = new Map([
   ['decisions', async () => (await explaining()).defineDecisions],
   ['config', async () => (await import('./syntax/config.js')).defineConfig],
   ['image', async () => (await import('./syntax/images.js')).defineImage],
+  ['completion', async () => (await import('./syntax/completion.js')).defineCompletion],
 ]);
 
 /** A word that is no command: its options, `--help` too, are not looked at. */

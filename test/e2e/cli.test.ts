@@ -1,4 +1,5 @@
-import { deploymentYaml, podYaml } from './support/cluster';
+import { clusterPaths } from '../../cli/cluster-paths';
+import { deploymentYaml, podYaml, shell } from './support/cluster';
 import { sharedCluster } from './support/shared-cluster';
 
 jest.setTimeout(180_000);
@@ -36,4 +37,23 @@ it('takes flags as kubectl does', async () => {
   const [ours, theirs] = [await cluster.dhow(...bad), await cluster.kubectl(...bad)];
   expect(theirs.stderr).toContain(ours.stderr.trim());
   expect(ours.code).toBe(theirs.code);
+});
+
+it('completes command lines, and never bothers the shell with errors', async () => {
+  await cluster.apply(podYaml('web-1', SLEEP));
+  const bash = (words: string, config: string) =>
+    shell(`export KUBECONFIG=${config}; source <(./dhow completion bash); COMP_WORDS=(./dhow ${words})
+      COMP_CWORD=$((\${#COMP_WORDS[@]} - 1)); _dhow; printf '%s\n' "\${COMPREPLY[@]}"`);
+  const here = clusterPaths('e2e-cli').kubeconfig;
+  expect((await bash('expla', here)).stdout).toBe('explain\n');
+  expect((await bash("get ''", here)).stdout).toContain('\ndeployments\n');
+  expect((await bash('get pod web', here)).stdout).toBe('web-1\n');
+  expect((await bash('logs pod/we', here)).stdout).toBe('pod/web-1\n');
+  expect((await bash("logs web-1 -c ''", here)).stdout).toBe('main\n');
+  expect((await bash('get pods --output = ya', here)).stdout).toBe('yaml\n');
+  expect((await bash('get -n kube-s', here)).stdout).toBe('kube-system\n');
+  expect(await bash('get pod web', '/nonexistent')).toEqual({ code: 0, stdout: '\n', stderr: '' });
+  expect((await cluster.dhow('completion', 'tcsh')).stderr).toBe(
+    'error: Unsupported shell type "tcsh".\n',
+  );
 });
