@@ -61,6 +61,14 @@ const nameAsRecorded = (path) => {
   writeFileSync(path, JSON.stringify(config));
 };
 
+/** The recorder's tools read the administrator's certificate and key from two files. */
+const writeAdminFiles = (kubeconfig, pki) => {
+  const { user } = JSON.parse(readFileSync(kubeconfig, 'utf8')).users[0];
+  const write = (name, data) => writeFileSync(join(pki, name), Buffer.from(data, 'base64'));
+  write('admin.crt', user['client-certificate-data']);
+  write('admin.key', user['client-key-data']);
+};
+
 const main = async () => {
   const program = join(directory, 'control-plane.cjs');
   await build({
@@ -79,6 +87,7 @@ const main = async () => {
   const server = start('the control plane', ['--enable-source-maps', program, directory], nodePath);
   const address = await firstLine(server);
   nameAsRecorded(join(directory, 'admin.kubeconfig'));
+  writeAdminFiles(join(directory, 'admin.kubeconfig'), join(directory, 'pki'));
   const env = { API: address, PKI: join(directory, 'pki') };
   start('the fake kubelet', [join(golden, 'tools', 'fakekubelet.mjs')], env);
   const recording = join(directory, 'recording');
