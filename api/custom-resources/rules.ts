@@ -16,6 +16,7 @@ import {
   duplicate,
   forbidden,
   invalid,
+  NOT_SHOWN,
   required,
   type FieldError,
 } from '../validation/field-error';
@@ -105,7 +106,7 @@ class Evaluation {
 
   visit(value: unknown, schema: JsonSchema, path: string, old: Before, isRoot: boolean): void {
     if (!hasRules(schema) || value === null || this.errors.length >= ERRORS_MAX) return;
-    for (const each of rulesOf(schema, isRoot)) this.ask(each, value, schema, path, old);
+    for (const each of rulesOf(schema, isRoot)) this.ask(each, value, path, old);
     if (isJsonObject(value)) {
       for (const [name, member] of Object.entries(value)) {
         const property = propertyOf(schema, name);
@@ -129,7 +130,6 @@ class Evaluation {
   private ask(
     { rule, program, message }: CompiledRule,
     self: unknown,
-    schema: JsonSchema,
     path: string,
     old: Before,
   ): void {
@@ -140,7 +140,7 @@ class Evaluation {
     // What was there before may go on being there, though a rule has come since.
     if (!isTransition && old !== undefined && this.sameness.isSame(self, old.value)) return;
     const values = { self, oldSelf: old?.value };
-    const shown = isJsonObject(self) || isJsonList(self) ? (schema.type ?? 'object') : self;
+    const shown = isJsonObject(self) || isJsonList(self) ? NOT_SHOWN : self;
     try {
       if (program.evaluateBool(values, this.budget)) return;
       const text =

@@ -26,6 +26,12 @@ const withDetail = (text: string, detail: string): string =>
 
 const show = (value: unknown): string => (value === undefined ? 'null' : stringifyJson(value));
 
+/** Stands for a value that is not worth showing: a whole object or list. */
+export const NOT_SHOWN: unique symbol = Symbol('a value that is not shown');
+
+const withValue = (text: string, value: unknown): string =>
+  value === NOT_SHOWN ? text : `${text}: ${show(value)}`;
+
 export const required = (field: string, detail = ''): FieldError => ({
   type: 'FieldValueRequired',
   field,
@@ -35,7 +41,7 @@ export const required = (field: string, detail = ''): FieldError => ({
 export const invalid = (field: string, value: unknown, detail: string): FieldError => ({
   type: 'FieldValueInvalid',
   field,
-  message: withDetail(`Invalid value: ${show(value)}`, detail),
+  message: withDetail(withValue('Invalid value', value), detail),
 });
 
 /** Absent is fine: what must be there is asked for elsewhere. */
@@ -65,7 +71,7 @@ export const notSupported = (
 export const duplicate = (field: string, value: unknown, detail = ''): FieldError => ({
   type: 'FieldValueDuplicate',
   field,
-  message: withDetail(`Duplicate value: ${show(value)}`, detail),
+  message: withDetail(withValue('Duplicate value', value), detail),
 });
 
 export const forbidden = (field: string, detail: string): FieldError => ({
