@@ -79,7 +79,7 @@ const readDocument = async (
   if (bytes.length === 0) return { value: undefined, unread: [], duplicates: () => [] };
   const type = mediaTypeOf(request);
   const parse = PARSERS.get(type);
-  if (parse === undefined) throw unsupported(type, [...PARSERS.keys()]);
+  if (parse === undefined) throw unsupported([...PARSERS.keys()]);
   await pace?.weigh(bytes.length);
   return parse(bytes, limits);
 };
@@ -146,11 +146,11 @@ const jsonProblem = (error: unknown): string => {
 export const mediaTypeOf = ({ headers }: ApiRequest): string =>
   (headers['content-type'] ?? '').split(';', 1)[0]?.trim().toLowerCase() || 'application/json';
 
-export const unsupported = (type: string, accepted: readonly string[]): ApiError =>
+export const unsupported = (accepted: readonly string[]): ApiError =>
   new ApiError(
     'UnsupportedMediaType',
     `the body of the request was in an unknown format - accepted media types include: ` +
-      `${accepted.join(', ')} (got ${JSON.stringify(type)})`,
+      accepted.join(', '),
   );
 
 /** @throws BadRequest when the body says that it is of another kind. */

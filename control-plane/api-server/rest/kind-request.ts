@@ -56,7 +56,7 @@ export const readPatch = async (
   const mediaType = mediaTypeOf(request);
   const type = PATCH_TYPES.get(mediaType);
   const accepted = patchTypesOf(resource);
-  if (type === undefined || !accepted.includes(mediaType)) throw unsupported(mediaType, accepted);
+  if (type === undefined || !accepted.includes(mediaType)) throw unsupported(accepted);
   const isForced = parseForce(request.query, type);
   const bytes = await request.body();
   await pace?.weigh(bytes.length);

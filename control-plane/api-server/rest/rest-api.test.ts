@@ -474,3 +474,13 @@ describe('patch', () => {
     expect(({} as Record<string, unknown>)['x']).toBeUndefined();
   });
 });
+
+it('names the media types that it takes, and no more', async () => {
+  const headers = { 'content-type': 'text/x' };
+  const { json } = await server.request('PATCH', `${PODS}/web`, {}, { headers });
+  expect((json as { message: string }).message).toBe(
+    'the body of the request was in an unknown format - accepted media types include: ' +
+      'application/json-patch+json, application/merge-patch+json, ' +
+      'application/strategic-merge-patch+json, application/apply-patch+yaml',
+  );
+});
