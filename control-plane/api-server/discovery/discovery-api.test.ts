@@ -74,3 +74,12 @@ it('says honestly that v3 is JSON only', async () => {
   });
   expect(status).toBe(406);
 });
+
+it('names groups in the order of upstream, and those of others after them', async () => {
+  const { json } = await server.request('GET', '/apis');
+  const names = (json as { groups: { name: string }[] }).groups.map(({ name }) => name);
+  const placesOf = (...groups: string[]) => groups.map((group) => names.indexOf(group));
+  const places = placesOf('apps', 'policy', 'scheduling.k8s.io', 'coordination.k8s.io');
+  expect(places).toEqual([...places].sort((a, b) => a - b));
+  expect(names[0]).toBe('apiregistration.k8s.io');
+});

@@ -98,7 +98,8 @@ export class Discovery {
 
   private groupNames(root: 'api' | 'apis'): readonly string[] {
     if (root === 'api') return [''];
-    return [...new Set(this.versions.map(({ group }) => group))].filter((group) => group !== '');
+    const groups = [...new Set(this.versions.map(({ group }) => group))].filter(Boolean);
+    return groups.sort((a, b) => placeOf(a) - placeOf(b));
   }
 
   private versionsOf(group: string): readonly GroupVersion[] {
@@ -115,6 +116,35 @@ export class Discovery {
     return { name, versions, preferredVersion: versions[0] };
   }
 }
+
+/** Clients that are given a bare name take the first group that has it: upstream's order. */
+const placeOf = (group: string): number => {
+  const place = GROUPS_IN_ORDER.indexOf(group);
+  return place < 0 ? GROUPS_IN_ORDER.length : place;
+};
+
+const GROUPS_IN_ORDER = [
+  'apiregistration.k8s.io',
+  'apps',
+  'events.k8s.io',
+  'authentication.k8s.io',
+  'authorization.k8s.io',
+  'autoscaling',
+  'batch',
+  'certificates.k8s.io',
+  'networking.k8s.io',
+  'policy',
+  'rbac.authorization.k8s.io',
+  'storage.k8s.io',
+  'admissionregistration.k8s.io',
+  'apiextensions.k8s.io',
+  'scheduling.k8s.io',
+  'coordination.k8s.io',
+  'node.k8s.io',
+  'discovery.k8s.io',
+  'resource.k8s.io',
+  'flowcontrol.apiserver.k8s.io',
+];
 
 const groupVersions = (
   kinds: readonly ServedKind[],
