@@ -50,21 +50,25 @@ it('runs a chart as helm makes it', async () => {
     kubectl.ok(['get', 'deployment', 'shop-web', '-o', `jsonpath={${what}}`]);
 
   const installed = await helm.ok(
-    `install shop ${chart} --set replicaCount=0 --wait --timeout 20s`,
+    `install shop ${chart} --set replicaCount=0 --set ingress.enabled=true --wait --timeout 20s`,
   );
   expect(installed).toContain('STATUS: deployed');
   expect(await helm.ok('list')).toMatch(/shop\s+default\s+1\s.*deployed\s+web-0.1.0\s+1.16.0/);
   expect(await helm.ok('status shop')).toMatch(/v1\/Deployment\n.*\nshop-web +0\/0 /);
 
+  expect(await kubectl.ok('get ingresses -o name')).toContain('/shop-web');
   const to = '--set replicaCount=2 --set image.tag=1.17';
   await helm.ok(`upgrade shop ${chart} ${to} --set livenessProbe=null`);
   const container = '.spec.template.spec.containers[0]';
   expect(await read(`.spec.replicas} {${container}.image} {${container}.livenessProbe`)).toBe(
     '2 nginx:1.17 ',
   );
+  // What the chart has no longer goes, and comes back.
+  expect(await kubectl.ok('get ingresses -o name')).toBe('');
   await helm.ok('rollback shop 1 --wait --timeout 20s');
   expect(await read(`.spec.replicas} {${container}.image`)).toBe('0 nginx:1.16.0');
   expect(await read(`${container}.livenessProbe.httpGet.port`)).toBe('http');
+  expect(await kubectl.ok('get ingresses -o name')).toContain('/shop-web');
   expect(await historyOf('shop', 'default')).toEqual([
     'superseded: Install complete',
     'superseded: Upgrade complete',
