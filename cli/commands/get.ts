@@ -8,6 +8,7 @@ import type { CliContext } from '../context';
 import { formatViews, listDocument, outputFormat, type OutputFormat } from '../output/format';
 import { sorterBy, type Sorter } from '../output/sorting';
 import { parseTargets, type Target } from '../targets';
+import { reasonLine } from '../tree/readiness';
 import { UsageError } from '../usage-error';
 import type { NamedResource } from '../well-known';
 import { collectFound } from './found';
@@ -26,6 +27,7 @@ export interface GetOptions {
   readonly showKind?: boolean;
   readonly raw?: string;
   readonly subresource?: string;
+  readonly showReason?: boolean;
 }
 
 export const get = async (
@@ -92,7 +94,10 @@ const printTables = async (
   { format, order }: Printing,
 ): Promise<void> => {
   const { found, failure } = await collectFound(targets, (target) =>
-    fetchTable(context, target, { ...options, wantsObjects: order !== undefined }),
+    fetchTable(context, target, {
+      ...options,
+      wantsObjects: order !== undefined || options.showReason === true,
+    }),
   );
   const isPrefixed = options.showKind === true || areMixed(targets);
   const printed = [...tablesByKind(found)].map(([info, { rows, ...table }]) => {
@@ -140,7 +145,7 @@ const tablesByKind = (
 export const tableStyle = (
   { namespace }: CliContext,
   info: NamedResource,
-  { headers, showLabels, labelColumns = [] }: GetOptions,
+  { headers, showLabels, labelColumns = [], showReason }: GetOptions,
   format: OutputFormat,
   isPrefixed: boolean,
 ): TableStyle => ({
@@ -150,7 +155,10 @@ export const tableStyle = (
   labelColumns,
   showHeader: headers !== false,
   prefix: isPrefixed ? `${qualifiedKind(info)}/` : '',
+  ...(showReason === true && info.kind === 'Pod' ? { lastColumn: REASONS } : {}),
 });
+
+const REASONS = { title: 'REASON', text: reasonLine };
 
 /** `pod`, `deployment.apps` */
 export const qualifiedKind = ({ kind, group }: Pick<NamedResource, 'kind' | 'group'>): string =>

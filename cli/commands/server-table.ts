@@ -16,7 +16,7 @@ export interface Table {
 
 interface Row {
   readonly cells: readonly unknown[];
-  readonly object?: { readonly metadata: ApiObject['metadata'] };
+  readonly object?: Pick<ApiObject, 'metadata'>;
 }
 
 export interface TableStyle {
@@ -26,6 +26,11 @@ export interface TableStyle {
   /** Labels that get a column each. */
   readonly labelColumns: readonly string[];
   readonly showHeader: boolean;
+  /** A last column, of rows that hold their whole objects. */
+  readonly lastColumn?: {
+    readonly title: string;
+    readonly text: (object: ApiObject) => string;
+  };
   /** Before each name: `pod/` */
   readonly prefix: string;
 }
@@ -61,7 +66,7 @@ export const renderTable = (table: Table, style: TableStyle): string => {
 /** The cells to print, and their titles: priority 0 always, the others when wide. */
 export const layOut = (
   { columnDefinitions = [], rows }: Table,
-  { isWide, showNamespace, showLabels, labelColumns, prefix }: TableStyle,
+  { isWide, showNamespace, showLabels, labelColumns, prefix, lastColumn }: TableStyle,
 ): { readonly titles: readonly string[]; readonly rows: readonly (readonly string[])[] } => {
   const indices = columnDefinitions.flatMap(({ priority }, i) =>
     priority === 0 || isWide ? [i] : [],
@@ -72,12 +77,14 @@ export const layOut = (
       ...indices.map((i) => columnDefinitions[i]?.name.toUpperCase() ?? ''),
       ...labelColumns.map((label) => (label.split('/').at(-1) ?? '').toUpperCase()),
       ...(showLabels ? ['LABELS'] : []),
+      ...(lastColumn === undefined ? [] : [lastColumn.title]),
     ],
     rows: rows.map(({ cells, object }) => [
       ...(showNamespace ? [object?.metadata.namespace ?? ''] : []),
       ...indices.map((i) => (i === 0 ? prefix : '') + cellText(cells[i])),
       ...labelColumns.map((label) => printable(object?.metadata.labels?.[label] ?? '')),
       ...(showLabels ? [labelText(object?.metadata.labels)] : []),
+      ...(lastColumn === undefined ? [] : [printable(lastColumn.text(object as ApiObject))]),
     ]),
   };
 };

@@ -38,6 +38,7 @@ export const watch = async (
   const named = name === undefined ? [] : [`metadata.name=${name}`];
   const query = {
     labelSelector: options.selector,
+    includeObject: isTable && options.showReason === true ? 'Object' : undefined,
     fieldSelector: [...(options.fieldSelector?.split(',') ?? []), ...named].join(','),
   };
   const path = pathOf(info, namespaceFor(context, info));

@@ -9,7 +9,7 @@ import {
   SCHEDULING_DECISIONS,
   pathOf,
 } from '../../api/resources';
-import type { ApiObject, ObjectName } from '../../api/types';
+import type { ApiObject, ObjectName, Pod } from '../../api/types';
 import { queryOf } from '../../client/rest-client';
 import { systemClock } from '../../lib/clock';
 import { stringifyJson } from '../../lib/json';
@@ -23,6 +23,8 @@ import type { Place } from '../waiting';
 import {
   DETAILED_GROUPS_MAX,
   explainWorkload,
+  lastLines,
+  lastWordsText,
   renderDecisions,
   renderWhy,
   renderWorkload,
@@ -95,13 +97,16 @@ const whyWorkload = async (
   format: OutputFormat,
 ): Promise<void> => {
   const { terminal } = context;
-  const document = await workloadExplanation(context, target, arg);
+  const { document } = await workloadExplanation(context, target, arg);
   const table = (isWide: boolean) => renderWorkload(document, styleOf(terminal, isWide));
   const names = [`${qualifiedKind(target.info)}/${target.name}`];
   terminal.out.write(formatViews({ document, names, table }, format));
 };
 
-/** Which pods of a workload do not run, and why: for a command that waited for them in vain. */
+/**
+ * Which pods of a workload do not run, why, and their last words: what a container said last, or the
+ * decision that keeps a pod waiting. For a command that waited for them in vain.
+ */
 export const whyText = async (
   context: CliContext,
   { info, namespace, name }: Place,
@@ -109,9 +114,12 @@ export const whyText = async (
   const target = { info, name };
   const arg = `${info.kind.toLowerCase()}/${name}`;
   try {
-    const document = await workloadExplanation({ ...context, namespace }, target, arg);
-    const style = styleOf(context.terminal, false);
-    return renderWorkload(document, { ...style, color: false });
+    const here = { ...context, namespace };
+    const { document, pods } = await workloadExplanation(here, target, arg);
+    const style = { ...styleOf(context.terminal, false), color: false };
+    const told = document.status.troubles.slice(0, DETAILED_GROUPS_MAX);
+    const words = await Promise.all(told.map((group) => lastWords(here, group, pods, style)));
+    return renderWorkload(document, style) + [...new Set(words)].join('');
   } catch (error) {
     // It is not there, or this user may not look: what was waited for says enough.
     if (error instanceof ApiError || error instanceof UsageError) return '';
@@ -119,11 +127,37 @@ export const whyText = async (
   }
 };
 
+/** Of one pod of a group that has the same trouble. */
+const lastWords = async (
+  context: CliContext,
+  { pod: name, ...trouble }: WorkloadExplanation['status']['troubles'][number],
+  pods: readonly Pod[],
+  style: TextStyle,
+): Promise<string> => {
+  const { client, signal, namespace = 'default' } = context;
+  const pod = pods.find(({ metadata }) => metadata.name === name);
+  if (pod === undefined) return '';
+  if (pod.spec.nodeName === undefined) {
+    const path = pathOf(POD_EXPLANATIONS, namespace, name);
+    try {
+      const request = { method: 'GET', path, signal } as const;
+      return `\n${renderWhy(await client.json<PodExplanation>(request), style)}`;
+    } catch (error) {
+      // It has gone meanwhile, or this user may not ask.
+      if (error instanceof ApiError) return '';
+      throw error;
+    }
+  }
+  const { container } = trouble;
+  if (container === undefined) return '';
+  return lastWordsText(name, container, await lastLines(client, pod, trouble, signal));
+};
+
 const workloadExplanation = async (
   context: CliContext,
   target: Pick<Place, 'info' | 'name'>,
   arg: string,
-): Promise<WorkloadExplanation> => {
+): Promise<{ readonly document: WorkloadExplanation; readonly pods: readonly Pod[] }> => {
   const { client, signal, namespace = 'default' } = context;
   const { workload, labelSelector, pods: selected } = await workloadOf(context, target, arg);
   const isDeployment = workload.kind === DEPLOYMENTS.kind;
@@ -146,7 +180,7 @@ const workloadExplanation = async (
     ...explanation.status,
     troubles: [...detailed, ...troubles.slice(DETAILED_GROUPS_MAX)],
   };
-  return { ...explanation, status };
+  return { document: { ...explanation, status }, pods };
 };
 
 /** The set of the highest revision; what has no sets makes its pods itself. */

@@ -26,6 +26,7 @@ export const defineGet = (program: Command, connected: Connected): void => {
         .option('-w, --watch', 'go on with changes as they come')
         .option('--no-headers', 'leave the header out')
         .option('--show-labels', 'add a column of labels')
+        .option('--show-reason', 'of pods, a column of what keeps each from running')
         .option('-L, --label-columns <labels>', 'add a column for each of these labels', collect)
         .option('--sort-by <field>', 'in the order of a field: .metadata.name')
         .option('--show-kind', 'the kind before each name')
@@ -39,6 +40,7 @@ export const defineGet = (program: Command, connected: Connected): void => {
             'dhow get deploy,rs -l app=web  two kinds by label',
             'dhow get pod web-1 -o yaml     one object in full',
             'dhow get pods -w               changes as they come',
+            'dhow get pods --show-reason    what keeps each from running, in a line',
             'dhow get pods --sort-by .status.startTime -L app',
             "dhow get pods -o jsonpath='{.items[*].spec.nodeName}'",
             'dhow get pods -o custom-columns=NAME:.metadata.name,NODE:.spec.nodeName',

@@ -1,5 +1,5 @@
 import type { ApiObject } from '../../api/types';
-import { readinessOf } from './readiness';
+import { readinessOf, reasonLine } from './readiness';
 
 const of = (kind: string, status: object, spec: object = {}, apiVersion = 'v1'): ApiObject =>
   ({ apiVersion, kind, metadata: { name: 'a' }, spec, status }) as ApiObject;
@@ -60,4 +60,13 @@ it.each([
   ['a status that is nonsense', of('Widget', { conditions: 7, replicas: 'x' }), '-', ''],
 ])('says of %s whether it is ready', (_what, object, ready, reason) => {
   expect(readinessOf(object)).toEqual({ ready, reason });
+});
+
+it('says in a line what keeps a pod from running', () => {
+  const blamed = { ...condition('PodScheduled', 'False', 'Unschedulable'), message: 'no\n room ' };
+  expect(reasonLine(of('Pod', { conditions: [blamed] }))).toBe('Unschedulable: no room');
+  const long = { ...blamed, message: 'x'.repeat(500) };
+  expect(reasonLine(of('Pod', { conditions: [long] }))).toHaveLength(161);
+  expect(reasonLine(of('Pod', {}))).toBe('');
+  expect(reasonLine(of('ConfigMap', {}))).toBe('');
 });

@@ -29,12 +29,27 @@ export const readinessOf = (object: ApiObject): Readiness => {
   };
 };
 
-const podReadiness = (pod: Pod): Readiness => {
-  const ready = isPodReady(pod) ? 'True' : 'False';
-  const [trouble] = pod.spec.nodeName === undefined ? [] : troublesOf(pod);
-  if (trouble !== undefined) return { ready, reason: trouble.reason };
-  const blamed = podCondition(pod, pod.spec.nodeName === undefined ? 'PodScheduled' : 'Ready');
-  return { ready, reason: blamed?.status === 'False' ? (blamed.reason ?? '') : '' };
+const podReadiness = (pod: Pod): Readiness => ({
+  ready: isPodReady(pod) ? 'True' : 'False',
+  reason: blameOf(pod)?.reason ?? '',
+});
+
+/** What keeps a pod from running, in one line: `Unschedulable: 0/3 nodes are available: ...`. */
+export const reasonLine = (object: ApiObject): string => {
+  const { reason, message = '' } = (isOfKind(object, PODS) && blameOf(object as Pod)) || {};
+  if (reason === undefined) return '';
+  const line = `${reason}${message === '' ? '' : `: ${message}`}`.replace(/\s+/g, ' ').trim();
+  return line.length <= REASON_CHARACTERS_MAX ? line : `${line.slice(0, REASON_CHARACTERS_MAX)}…`;
+};
+
+/** Of a pod without a node its scheduler has the word, of others the worst of their troubles. */
+const blameOf = (pod: Pod): { readonly reason: string; readonly message?: string } | undefined => {
+  const isPlaced = pod.spec.nodeName !== undefined;
+  const [trouble] = isPlaced ? troublesOf(pod) : [];
+  if (trouble !== undefined) return trouble;
+  const { status, reason, message } = podCondition(pod, isPlaced ? 'Ready' : 'PodScheduled') ?? {};
+  if (status !== 'False' || reason === undefined) return undefined;
+  return { reason, ...(message === undefined ? {} : { message }) };
 };
 
 interface Replicated extends ApiObject {
@@ -65,3 +80,5 @@ const numberOf = (value: unknown): number | undefined =>
 const CONDITIONS = ['Ready', 'Available', 'Established', 'Complete'] as const;
 const SUCCESSES: ReadonlySet<string> = new Set([...CONDITIONS.slice(0, 3), 'Progressing']);
 const FAILURES: ReadonlySet<string> = new Set(['ReplicaFailure', 'Failed']);
+
+const REASON_CHARACTERS_MAX = 160;

@@ -72,16 +72,36 @@ const hasLog = ({ status }: Pod, { container, lastEnd }: Trouble): boolean => {
 
 const lastLineOf = async (
   client: RestClient,
+  pod: Pod,
+  trouble: Trouble,
+  signal: AbortSignal,
+): Promise<string | undefined> => (await linesOf(client, pod, trouble, 1, signal))[0];
+
+/** What a container said last before it ended, or says; empty where that cannot be had. */
+export const lastLines = async (
+  client: RestClient,
+  pod: Pod,
+  trouble: Trouble,
+  signal: AbortSignal,
+): Promise<readonly string[]> => {
+  if (!hasLog(pod, trouble)) return [];
+  const asked = linesOf(client, pod, trouble, LAST_LINES, signal);
+  return (await unlessRefused(asked, signal)) ?? [];
+};
+
+const linesOf = async (
+  client: RestClient,
   { metadata: { namespace = '', name }, status }: Pod,
   { container, lastEnd }: Trouble,
+  count: number,
   signal: AbortSignal,
-): Promise<string | undefined> => {
+): Promise<readonly string[]> => {
   const all = [...(status.initContainerStatuses ?? []), ...(status.containerStatuses ?? [])];
   const runs = all.find((each) => each.name === container)?.state?.running !== undefined;
   const query = queryOf({
     container,
-    tailLines: '1',
-    limitBytes: String(LINE_BYTES_MAX),
+    tailLines: String(count),
+    limitBytes: String(count * LINE_BYTES_MAX),
     // What runs again has only begun to speak: the words before its end tell more.
     previous: runs && lastEnd !== undefined ? 'true' : undefined,
   });
@@ -91,7 +111,7 @@ const lastLineOf = async (
   const { text } = await withDeadline(deadline, (inTime) =>
     client.http.text({ method: 'GET', path, accept: '*/*', signal: inTime }),
   );
-  return text.trim() === '' ? undefined : text.trimEnd();
+  return text.trim() === '' ? [] : text.trimEnd().split('\n');
 };
 
 /** Undefined when the server refuses, or does not answer in time. */
@@ -106,5 +126,6 @@ const unlessRefused = async <T>(asked: Promise<T>, signal: AbortSignal): Promise
 };
 
 const LOGS_READ_MAX = 8;
+const LAST_LINES = 10;
 const LINE_BYTES_MAX = 4096;
 const LOG_DEADLINE_MS = 5000;

@@ -1,9 +1,10 @@
 export { renderDecisions, type DecisionsStyle } from './decisions';
-export { withEvidence } from './evidence';
+export { lastLines, withEvidence } from './evidence';
 export { fitLine } from './fit';
 export { renderWhy } from './why';
 export type { TextStyle } from './text';
 export { troublesOf } from './trouble';
+export { lastWordsText } from './last-words';
 export {
   DETAILED_GROUPS_MAX,
   explainWorkload,

@@ -57,3 +57,24 @@ it('completes command lines, and never bothers the shell with errors', async () 
     'error: Unsupported shell type "tcsh".\n',
   );
 });
+
+it('says what keeps a pod from running, in a column and at the end of a rollout', async () => {
+  await cluster.apply(podYaml('big', SLEEP, { resources: { requests: { cpu: '5000' } } }));
+  await cluster.until('a reason', async () =>
+    (await cluster.must('get', 'pods', '--show-reason')).includes('Unschedulable: 0/1 nodes are'),
+  );
+  const [ours, theirs] = [await cluster.dhow('get', 'pods'), await cluster.kubectl('get', 'pods')];
+  expect(ours.stdout.replace(/\d+s/, '')).toBe(theirs.stdout.replace(/\d+s/, ''));
+  const crash = ['sh', '-c', 'echo one; echo no database; exit 3'];
+  await cluster.apply(
+    deploymentYaml('bad', 1, crash, { minReadySeconds: 4, progressDeadlineSeconds: 5 }),
+  );
+  const { code, stderr } = await cluster.dhow('rollout', 'status', 'deploy/bad');
+  expect(code).toBe(1);
+  expect(stderr).toMatch(
+    /last lines of container main of pod\/bad-\S+:\n {2}one\n {2}no database\n/,
+  );
+  await cluster.must('set', 'resources', 'deploy/bad', '--requests=cpu=5000');
+  const pending = await cluster.dhow('rollout', 'status', 'deploy/bad');
+  expect(pending.stderr).toMatch(/default\/bad-\S+ waits: [^]*cpu: 5k needed/);
+});
