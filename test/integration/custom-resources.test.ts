@@ -222,3 +222,163 @@ it('sets of definitions as large as those of others are served within seconds', 
   expect(await ok('explain bigas.spec.field0.field1')).toContain('field2');
   await ok('delete crd --all');
 }, 60_000);
+
+/*
+ * What the definitions of cert-manager, the Gateway API, Argo CD and the Prometheus operator have in
+ * common, in one of our own: rules in CEL on lists and on members, formats in branches, lists with
+ * keys, columns by condition, and a policy that guards the definition itself.
+ */
+it('a kind as others publish them is applied on either side, and holds its objects to its rules', async () => {
+  await ok('apply --server-side -f -', QUAY);
+  await ok('wait --for=condition=Established crd/quays.port.example.com --timeout=20s');
+  expect(await ok('apply -f -', QUAY)).toContain('configured');
+  await ok('apply --server-side -f -', GUARD);
+  expect(await ok('apply --server-side -f -', quay([BERTH]))).toContain('serverside-applied');
+  const status = {
+    status: {
+      conditions: [
+        { type: 'Dry', status: 'True' },
+        { type: 'Open', status: 'False' },
+      ],
+    },
+  };
+  await ok(`patch quay east --subresource=status --type=merge -p ${stringifyJson(status)}`);
+  expect(await ok('get quay --no-headers')).toMatch(/^east +False +\S+\n$/);
+
+  const twice = await kubectl('apply --server-side -f -', quay([BERTH, { ...BERTH, port: 2 }]));
+  expect(twice.stderr).toContain('duplicate entries for key [name="north"]');
+  const wrong = quay([
+    { ...BERTH, depth: 'deep' },
+    { name: 'south', port: 0, address: 'x' },
+  ]);
+  const refused = await kubectl('apply --server-side --force-conflicts -f -', wrong);
+  expect(refused.stderr).toContain(
+    'spec.berths[1].port: Invalid value: 0: spec.berths[1].port in body should be greater than or equal to 1',
+  );
+  expect(refused.stderr).toContain('must validate at least one schema (anyOf)');
+  const ruled = quay([
+    { ...BERTH, name: 'west' },
+    { ...BERTH, name: 'south' },
+  ]);
+  const denied = await kubectl('apply --server-side --force-conflicts -f -', ruled);
+  expect(denied.stderr).toContain('spec.berths: Invalid value: each port is taken once\n');
+
+  const downgrade = { ...QUAY, metadata: { ...QUAY.metadata, annotations: { channel: 'trial' } } };
+  const guarded = await kubectl('apply --server-side -f -', downgrade);
+  expect(guarded.stderr).toContain('denied request: no trials on top of what is stable');
+  await ok('delete validatingadmissionpolicybinding,validatingadmissionpolicy --all');
+  await ok('delete crd --all');
+}, 60_000);
+
+const BERTH = { name: 'north', port: 1, address: '10.0.0.1', depth: 12 };
+
+const quay = (berths: readonly object[]) => ({
+  apiVersion: 'port.example.com/v1',
+  kind: 'Quay',
+  metadata: { name: 'east', namespace: 'default' },
+  spec: { berths },
+});
+
+const BERTH_SCHEMA = {
+  type: 'object',
+  required: ['name', 'port'],
+  properties: {
+    name: { type: 'string', maxLength: 63 },
+    port: { type: 'integer', format: 'int32', minimum: 1, maximum: 65535 },
+    address: {
+      type: 'string',
+      anyOf: [{ format: 'ipv4' }, { pattern: '^[a-z]{2,}$' }],
+    },
+    depth: { 'x-kubernetes-int-or-string': true, anyOf: [{ type: 'integer' }, { type: 'string' }] },
+  },
+};
+
+const QUAY = {
+  apiVersion: 'apiextensions.k8s.io/v1',
+  kind: 'CustomResourceDefinition',
+  metadata: { name: 'quays.port.example.com', annotations: { channel: 'stable' } },
+  spec: {
+    group: 'port.example.com',
+    scope: 'Namespaced',
+    names: { plural: 'quays', kind: 'Quay', categories: ['harbour'] },
+    versions: [
+      version('v1', {
+        subresources: { status: {} },
+        additionalPrinterColumns: [
+          {
+            name: 'Open',
+            type: 'string',
+            jsonPath: '.status.conditions[?(@.type=="Open")].status',
+          },
+          { name: 'Age', type: 'date', jsonPath: '.metadata.creationTimestamp' },
+        ],
+        schema: {
+          openAPIV3Schema: {
+            type: 'object',
+            required: ['spec'],
+            properties: {
+              spec: {
+                type: 'object',
+                properties: {
+                  berths: {
+                    type: 'array',
+                    maxItems: 16,
+                    items: BERTH_SCHEMA,
+                    'x-kubernetes-list-type': 'map',
+                    'x-kubernetes-list-map-keys': ['name'],
+                    'x-kubernetes-validations': [
+                      {
+                        rule: 'self.all(a, self.exists_one(b, a.port == b.port))',
+                        message: 'each port is taken once',
+                      },
+                    ],
+                  },
+                },
+              },
+              status: { type: 'object', 'x-kubernetes-preserve-unknown-fields': true },
+            },
+          },
+        },
+      }),
+    ],
+  },
+};
+
+const GUARD = {
+  apiVersion: 'v1',
+  kind: 'List',
+  items: [
+    {
+      apiVersion: 'admissionregistration.k8s.io/v1',
+      kind: 'ValidatingAdmissionPolicy',
+      metadata: { name: 'stable' },
+      spec: {
+        failurePolicy: 'Fail',
+        matchConstraints: {
+          resourceRules: [
+            {
+              apiGroups: ['apiextensions.k8s.io'],
+              apiVersions: ['v1'],
+              operations: ['CREATE', 'UPDATE'],
+              resources: ['*'],
+            },
+          ],
+        },
+        validations: [
+          {
+            expression:
+              "object.spec.group != 'port.example.com' || oldObject == null || " +
+              "object.metadata.annotations['channel'] == 'stable'",
+            message: 'no trials on top of what is stable',
+          },
+        ],
+      },
+    },
+    {
+      apiVersion: 'admissionregistration.k8s.io/v1',
+      kind: 'ValidatingAdmissionPolicyBinding',
+      metadata: { name: 'stable' },
+      spec: { policyName: 'stable', validationActions: ['Deny'] },
+    },
+  ],
+};
