@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
 import { ApiError } from '../errors';
-import { DEPLOYMENTS, PODS } from '../resources';
+import { DEPLOYMENTS, PODS, SERVICES } from '../resources';
 import type { Json } from './json';
 import { applyPatch, JSON_PATCH, MERGE_PATCH, STRATEGIC_MERGE_PATCH } from './patch';
 import { threeWayPatch } from './three-way';
@@ -157,6 +157,15 @@ describe('strategic merge patch', () => {
     expect(strategic(ports([tcp]), ports([{ containerPort: 53, name: 'dns' }]))).toEqual(
       ports([{ ...tcp, name: 'dns' }]),
     );
+  });
+
+  it('keeps the ports of a service that share a number', () => {
+    const tcp = { name: 't', port: 9000, protocol: 'TCP', nodePort: 30_900 };
+    const udp = { name: 'u', port: 9000, protocol: 'UDP' };
+    const order = [tcp, udp].map(({ port, protocol }) => ({ port, protocol }));
+    const patch = { spec: { ports: [tcp, udp], '$setElementOrder/ports': order } };
+    const patched = strategic({ spec: { ports: [tcp] } }, patch, SERVICES as never);
+    expect(patched).toEqual({ spec: { ports: [tcp, udp] } });
   });
 
   it('keeps one copy of an item that was there twice and is deleted once', () => {
