@@ -19,6 +19,12 @@ export const isTerminating = (definition: CustomResourceDefinition): boolean =>
 export const schemaOfVersion = ({ schema }: CustomResourceDefinitionVersion): JsonSchema =>
   schema?.openAPIV3Schema ?? PRESERVED;
 
+/** Of what is not judged yet: a list that must be there may be null. */
+export const versionsIn = (
+  spec: Partial<CustomResourceDefinition['spec']> | undefined,
+): readonly CustomResourceDefinitionVersion[] =>
+  (spec?.versions as readonly CustomResourceDefinitionVersion[] | null | undefined) ?? [];
+
 export const storageVersionOf = ({
   spec,
 }: CustomResourceDefinition): CustomResourceDefinitionVersion | undefined =>

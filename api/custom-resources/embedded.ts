@@ -108,6 +108,19 @@ const textProblems = (
 
 const metadataProblems = (metadata: unknown, path: string): readonly FieldError[] => {
   if (!isJsonObject(metadata)) return [];
+  const strange = MEMBERS.filter(([name, isOfType]) => {
+    const value = metadata[name] ?? undefined;
+    return value !== undefined && !isOfType(value);
+  });
+  // Objects were decoded before; defaults of schemas were not.
+  if (strange.length > 0)
+    return strange.map(([name]) =>
+      invalid(
+        joined(path, `metadata.${name}`),
+        metadata[name],
+        'must be of the type that metadata has',
+      ),
+    );
   const isNamespaced = (metadata['namespace'] ?? '') !== '';
   const named = {
     ...metadata,
@@ -119,6 +132,24 @@ const metadataProblems = (metadata: unknown, path: string): readonly FieldError[
     field: joined(path, error.field),
   }));
 };
+
+const isText = (value: unknown): boolean => typeof value === 'string';
+const isTexts = (value: unknown): boolean =>
+  isJsonObject(value) && Object.values(value).every(isText);
+const isObjects = (value: unknown): boolean =>
+  isJsonList(value) && value.every((each) => isJsonObject(each) && isFlat(each));
+/** Owners, and managers of fields. */
+const isFlat = (item: Json): boolean =>
+  Object.values(item).every((each) => !isJsonList(each) && each !== null);
+
+const MEMBERS: readonly (readonly [string, (value: unknown) => boolean])[] = [
+  ...['name', 'generateName', 'namespace', 'uid', 'resourceVersion'].map(
+    (name) => [name, isText] as const,
+  ),
+  ...['labels', 'annotations'].map((name) => [name, isTexts] as const),
+  ['finalizers', (value) => isJsonList(value) && value.every(isText)],
+  ...['ownerReferences', 'managedFields'].map((name) => [name, isObjects] as const),
+];
 
 const joined = (path: string, name: string): string => (path === '' ? name : `${path}.${name}`);
 

@@ -457,7 +457,7 @@ it('makes no prototype of a default that is called as one', () => {
 });
 
 it('asks rules of a part that is large, and of very many parts, within a bound', () => {
-  const rules = many(2000, { rule: 'true' });
+  const rules = many(100, { rule: 'true' });
   const list = Array.from({ length: 50_000 }, (_, i) => i);
   const schema = of({
     ...{ type: 'array', 'x-kubernetes-validations': rules },

@@ -1,11 +1,11 @@
+import { versionsIn } from './definitions';
 import type { CustomResourceDefinition } from '../types';
 import { isKnownFormat } from './formats';
 import { itemsOf, partsWithPaths, type JsonSchema } from './json-schema';
 
 /** What a definition says and nothing comes of, in upstream's words. */
 export const formatWarnings = ({ spec }: Partial<CustomResourceDefinition>): readonly string[] => {
-  const { versions = [] } = (spec ?? {}) as Partial<CustomResourceDefinition['spec']>;
-  const schemas = versions
+  const schemas = versionsIn(spec as CustomResourceDefinition['spec'] | undefined)
     .map(({ schema }) => schema?.openAPIV3Schema as JsonSchema | undefined)
     .filter((schema) => schema !== undefined);
   const parts = schemas.flatMap((schema) => [...partsWithPaths(schema, '')].map(([part]) => part));

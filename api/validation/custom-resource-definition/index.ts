@@ -1,3 +1,4 @@
+import { versionsIn } from '../../custom-resources/definitions';
 import { jsonEqual } from '../../json-value';
 import type { CustomResourceDefinition } from '../../types';
 import {
@@ -24,7 +25,10 @@ type Spec = Partial<CustomResourceDefinition['spec']>;
 type Status = Partial<CustomResourceDefinition['status']>;
 
 /** Bodies may lack what their types promise. */
-const specOf = ({ spec }: Partial<CustomResourceDefinition>): Spec => spec ?? {};
+const specOf = ({ spec }: Partial<CustomResourceDefinition>): Spec => ({
+  ...spec,
+  versions: versionsIn(spec),
+});
 const statusOf = ({ status }: Partial<CustomResourceDefinition>): Status => status ?? {};
 
 export const validateCustomResourceDefinition = (

@@ -266,3 +266,20 @@ it.each<[string, object]>([
     expect.stringContaining('too many or too long to be compiled'),
   ]);
 });
+
+it('refuses a default whose embedded object has no metadata that could be', () => {
+  const pod = {
+    ...{ type: 'object', 'x-kubernetes-embedded-resource': true },
+    'x-kubernetes-preserve-unknown-fields': true,
+    default: { apiVersion: 'v1', kind: 'Pod', metadata: { name: false } },
+  };
+  expect(refused(definition({}, { properties: { pod } })).join()).toContain(
+    'metadata.name: Invalid value: false',
+  );
+});
+
+it('refuses versions that are null as versions that are none', () => {
+  expect(refused(definition({ versions: null })).join()).toContain(
+    'must have exactly one version marked as storage version',
+  );
+});
