@@ -126,7 +126,7 @@ const problemsOfRequirement = (requirement: unknown, field: string): readonly Fi
   }
 };
 
-/** The fields that must have one value. A raw selector that does not parse limits nothing. */
+/** The fields that must have one value. */
 const exactFieldsIn = (selector: Fields): ReadonlyMap<string, string> => {
   const listed = listAt(selector, 'requirements')
     .filter((each) => textAt(each, 'operator') === 'In' && listAt(each, 'values').length === 1)
@@ -134,7 +134,8 @@ const exactFieldsIn = (selector: Fields): ReadonlyMap<string, string> => {
   return new Map([...rawFields(textAt(selector, 'rawSelector')), ...listed]);
 };
 
-const rawFields = (raw: string): readonly (readonly [string, string])[] => {
+/** Of a selector as text. One that does not parse limits nothing, as upstream has it. */
+export const rawFields = (raw: string): readonly (readonly [string, string])[] => {
   try {
     return parseFieldSelector(raw)
       .filter(({ operator }) => operator === '=')

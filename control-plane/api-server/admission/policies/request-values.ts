@@ -6,6 +6,7 @@ import {
 } from '../../../../api/cel';
 import type { ApiObject } from '../../../../api/types';
 import type { Attributes } from '../../auth/access-attributes';
+import { rawFields } from '../../auth/review-spec';
 import { AUTHENTICATED, type User } from '../../auth/user';
 import type { ServedKind } from '../../kinds/served-kind';
 import type { AdmissionAttributes } from '../attributes';
@@ -54,10 +55,22 @@ const accountOf = ({ serviceAccount }: AccessQuestion): User | undefined =>
     ],
   };
 
+/** Of selectors those of fields count, and for nodes alone: roles know none, and allow all or nothing. */
 const attributesOf = (question: AccessQuestion): Attributes => {
-  const { verb, path, group, resource, subresource, namespace, name } = question;
+  const {
+    verb,
+    path,
+    group,
+    resource,
+    subresource,
+    namespace,
+    name,
+    fieldSelector = '',
+  } = question;
+  const fields = new Map(rawFields(fieldSelector));
   return {
     ...{ verb, group, resource, subresource, namespace, name },
+    ...(fields.size === 0 ? {} : { fields }),
     ...(path === undefined ? {} : { path }),
   };
 };
