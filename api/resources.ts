@@ -2,6 +2,7 @@ import { SCHEDULING_GROUP, type PodExplanation, type SchedulingDecision } from '
 import type { Definition } from './schema/definitions';
 import type {
   ApiObject,
+  CertificateSigningRequest,
   ClusterRole,
   ClusterRoleBinding,
   ConfigMap,
@@ -113,6 +114,13 @@ export const PRIORITY_CLASSES = resource<PriorityClass>(
   'v1',
   'PriorityClass',
   'priorityclasses',
+  false,
+);
+export const CERTIFICATE_REQUESTS = resource<CertificateSigningRequest>(
+  'certificates.k8s.io',
+  'v1',
+  'CertificateSigningRequest',
+  'certificatesigningrequests',
   false,
 );
 export const RBAC_GROUP = 'rbac.authorization.k8s.io';

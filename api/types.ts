@@ -3,6 +3,7 @@ import type {
   Deployment as AppsDeployment,
   ReplicaSet as AppsReplicaSet,
 } from 'kubernetes-types/apps/v1';
+import type * as certificates from 'kubernetes-types/certificates/v1';
 import type { Lease as CoordinationLease } from 'kubernetes-types/coordination/v1';
 import type {
   ClusterRole as RbacClusterRole,
@@ -78,6 +79,7 @@ export type Secret = Kind<core.Secret>;
 export type ServiceAccount = Kind<core.ServiceAccount>;
 export type Event = Kind<core.Event>;
 export type Lease = Kind<CoordinationLease>;
+export type CertificateSigningRequest = Kind<certificates.CertificateSigningRequest>;
 export type LimitRange = Kind<core.LimitRange>;
 export type ResourceQuota = Kind<core.ResourceQuota>;
 

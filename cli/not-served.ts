@@ -18,7 +18,6 @@ const KINDS: readonly (readonly [kind: string, plural: string, ...shortNames: st
   ['VolumeAttachment', 'volumeattachments'],
   ['RuntimeClass', 'runtimeclasses'],
   ['PodTemplate', 'podtemplates'],
-  ['CertificateSigningRequest', 'certificatesigningrequests', 'csr'],
 ];
 
 /** The kind that a user means by `svc`, `service` or `Service` when Dhow does not serve it. */
@@ -29,13 +28,13 @@ export const unservedKind = (name: string): string | undefined => {
 
 /** Verbs of kubectl's that `dhow` lacks and kubectl carries out on a Dhow cluster. */
 const BY_KUBECTL: ReadonlySet<string> = new Set([
-  ...['cluster-info'],
+  ...['certificate', 'cluster-info'],
   ...['kustomize'],
   ...['proxy'],
 ]);
 
 /** Verbs of kubectl's that need what the server does not serve. */
-const BY_NOBODY: ReadonlySet<string> = new Set([...['autoscale', 'certificate', 'expose', 'top']]);
+const BY_NOBODY: ReadonlySet<string> = new Set([...['autoscale', 'expose', 'top']]);
 
 /** What to say to somebody who typed a verb of kubectl's; undefined for all other words. */
 export const verbElsewhere = (verb: string): string | undefined => {

@@ -37,7 +37,7 @@ export type WatchEvent<T> =
 export interface WriteOptions {
   readonly fieldManager?: string;
   readonly dryRun?: boolean;
-  readonly subresource?: 'status' | 'scale' | 'finalize';
+  readonly subresource?: 'status' | 'scale' | 'finalize' | 'approval';
 }
 
 export interface DeleteOptions {

@@ -228,6 +228,7 @@ const controllersFor = (
     {
       served,
       caCertificate: pki.caCertificate,
+      authority: pki,
       nodeGracePeriodMs: config.nodeGraceSeconds * 1000,
     },
   );

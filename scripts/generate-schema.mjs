@@ -30,6 +30,7 @@ const ROOTS = {
     'Service',
   ],
   'api.apps.v1': ['Deployment', 'ReplicaSet'],
+  'api.certificates.v1': ['CertificateSigningRequest'],
   'api.coordination.v1': ['Lease'],
   'api.events.v1': ['Event'],
   'api.autoscaling.v1': ['Scale'],
@@ -64,6 +65,7 @@ const ROOTS = {
 const GROUPS = {
   core: '',
   meta: '',
+  certificates: 'certificates.k8s.io',
   coordination: 'coordination.k8s.io',
   events: 'events.k8s.io',
   authentication: 'authentication.k8s.io',

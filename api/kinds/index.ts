@@ -1,3 +1,4 @@
+import { CERTIFICATE_REQUEST_KIND } from './certificate-signing-request';
 import { CLUSTER_ROLE_KIND } from './cluster-role';
 import { CLUSTER_ROLE_BINDING_KIND } from './cluster-role-binding';
 import { CONFIG_MAP_KIND } from './config-map';
@@ -55,6 +56,7 @@ export const KINDS: readonly KindInfo[] = [
   PERSISTENT_VOLUME_KIND,
   PERSISTENT_VOLUME_CLAIM_KIND,
   PRIORITY_CLASS_KIND,
+  CERTIFICATE_REQUEST_KIND,
   CUSTOM_RESOURCE_DEFINITION_KIND,
   ROLE_KIND,
   ROLE_BINDING_KIND,

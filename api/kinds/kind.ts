@@ -9,6 +9,8 @@ export interface KindRules<T extends ApiObject = ApiObject> {
   readonly validateCreate: (object: T) => readonly FieldError[];
   readonly validateUpdate: (object: T, old: T) => readonly FieldError[];
   readonly validateStatusUpdate: (object: T, old: T) => readonly FieldError[];
+  /** Through `approval`, of kinds that have it. */
+  readonly validateApprovalUpdate: (object: T, old: T) => readonly FieldError[];
   /** What the author should know although the object is accepted. */
   readonly warnings: (object: T) => readonly string[];
 }
@@ -45,8 +47,8 @@ export const defineKind = <T extends ApiObject>(
   resource: Resource<T>,
   draft: KindDraft<T>,
 ): KindInfo => {
-  const { applyDefaults, validateCreate, validateUpdate, validateStatusUpdate, warnings, ...info } =
-    draft;
+  const { applyDefaults, validateCreate, validateUpdate, validateStatusUpdate, ...others } = draft;
+  const { validateApprovalUpdate, warnings, ...info } = others;
   return {
     resource,
     singular: resource.kind.toLowerCase(),
@@ -61,6 +63,7 @@ export const defineKind = <T extends ApiObject>(
       validateCreate,
       validateUpdate,
       validateStatusUpdate: validateStatusUpdate ?? validateUpdate,
+      validateApprovalUpdate: validateApprovalUpdate ?? validateUpdate,
       warnings: warnings ?? (() => []),
     },
     // The registry holds kinds of every type; `resource` ties each entry's functions together.

@@ -2,6 +2,11 @@ import type { EventRecorder } from '../../client/events';
 import type { ServedResources } from '../../client/served-resources';
 import { keepRunning, type KeepRunningDeps } from '../../lib/async/keep-running';
 import { TaskGroup } from '../../lib/async/task-group';
+import {
+  CertificateCleaner,
+  CertificateSigner,
+  type ClientAuthority,
+} from './certificate-requests';
 import type { Controller, ControllerDeps } from './controller';
 import { CustomResourceDefinitionController } from './custom-resource-definitions';
 import { DeploymentController } from './deployment/deployment';
@@ -24,13 +29,15 @@ export interface ControllersOptions {
   readonly served: ServedResources;
   /** PEM; published to every namespace. */
   readonly caCertificate: string;
+  /** Signs the certificates that people ask for. Default: nobody does. */
+  readonly authority?: ClientAuthority;
   readonly nodeGracePeriodMs: number;
 }
 
 /** Makes all controllers. Do so before the informers run. */
 export const createControllers = (
   { eventsFor, ...shared }: ControllersDeps,
-  { served, caCertificate, nodeGracePeriodMs }: ControllersOptions,
+  { served, caCertificate, authority, nodeGracePeriodMs }: ControllersOptions,
 ): readonly Controller[] => {
   const as = (component: string): ControllerDeps => ({ ...shared, events: eventsFor(component) });
   return [
@@ -43,6 +50,10 @@ export const createControllers = (
     new NamespaceDefaultsController(as('namespace-controller'), caCertificate),
     new ResourceQuotaController(as('resourcequota-controller'), served),
     new CustomResourceDefinitionController(as('customresourcedefinition-controller'), served),
+    ...(authority === undefined
+      ? []
+      : [new CertificateSigner(as('certificate-controller'), authority)]),
+    new CertificateCleaner(as('certificate-controller')),
     new GarbageCollector(as('garbage-collector-controller'), served),
   ];
 };

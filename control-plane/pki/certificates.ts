@@ -18,11 +18,19 @@ export interface KeyPairPem {
 export interface CertificateRequest {
   readonly commonName: string;
   readonly organization?: string;
+  /** In the place of one. */
+  readonly organizations?: readonly string[];
   readonly use: 'server' | 'client';
   /** Host names and IP addresses, for a server. */
   readonly names?: readonly string[];
   /** How long it is to be good; it never outlives the authority. Default a year. */
   readonly lifeMs?: number;
+}
+
+/** How long a certificate is to be good from now on; it never outlives the authority. */
+export interface ClientLife {
+  readonly lifeMs: number;
+  readonly nowMs: number;
 }
 
 /** Signs certificates; made once per cluster. */
@@ -111,9 +119,33 @@ export class CertificateAuthority {
     return this.sign(publicKey, identity, { fromMs: nowMs - CLOCK_SKEW_MS, nowMs });
   }
 
+  /**
+   * A client certificate for what a request asks to be, whatever its kind of key. Whoever calls has
+   * decided that the holder may be that. @throws Error when the request is malformed or wrongly signed
+   */
+  async signClient(der: Uint8Array, { lifeMs, nowMs }: ClientLife): Promise<string> {
+    const request = parseRequest(der);
+    if (!(await request.verify().catch(() => false)))
+      throw new Error('certificate request is not signed by its own key');
+    const subject = request.subjectName;
+    const identity: CertificateRequest = {
+      commonName: subject.getField('CN')[0] ?? '',
+      organizations: subject.getField('O'),
+      ...{ use: 'client', lifeMs },
+    };
+    return this.sign(request.publicKey, identity, { fromMs: nowMs - CLOCK_SKEW_MS, nowMs });
+  }
+
   private async sign(
-    publicKey: webcrypto.CryptoKey,
-    { commonName, organization, use, names = [], lifeMs = YEAR_MS }: CertificateRequest,
+    publicKey: webcrypto.CryptoKey | x509.PublicKey,
+    {
+      commonName,
+      organization,
+      organizations,
+      use,
+      names = [],
+      lifeMs = YEAR_MS,
+    }: CertificateRequest,
     { fromMs, nowMs }: { readonly fromMs: number; readonly nowMs: number },
   ): Promise<string> {
     const authorityUntilMs = this.life.untilMs;
@@ -121,7 +153,9 @@ export class CertificateAuthority {
     const certificate = await x509.X509CertificateGenerator.create({
       serialNumber: serialNumber(),
       subject: new x509.Name([
-        ...(organization === undefined ? [] : [{ O: [organization] }]),
+        ...(organizations ?? (organization === undefined ? [] : [organization])).map((name) => ({
+          O: [name],
+        })),
         { CN: [commonName] },
       ]),
       issuer: this.issuer.subjectName,

@@ -30,6 +30,11 @@ export interface Pki {
    * @throws Error when the request is malformed or the node name is not a DNS-1123 subdomain.
    */
   signNodeRequest(request: Uint8Array, nodeName: string): Promise<string>;
+  /**
+   * Signs a request (DER) of a user as it stands, for at most a year. Whoever calls has decided that the
+   * holder may be what it says. @throws Error when it is malformed
+   */
+  signClientRequest(request: Uint8Array, lifeMs: number): Promise<string>;
   /** A client certificate for any user: `organization` is the group. */
   issueClient(commonName: string, organization?: string): Promise<KeyPairPem>;
 }
@@ -82,6 +87,8 @@ export const openPki = async ({
         throw new Error(`invalid node name ${JSON.stringify(nodeName)}`);
       return ca.signRequest(request, nodeIdentity(nodeName), clock.now());
     },
+    signClientRequest: (request, wantedMs) =>
+      ca.signClient(request, { lifeMs: Math.min(wantedMs, YEAR_MS), nowMs: clock.now() }),
     issueClient: (commonName, organization) =>
       ca.issue(
         { commonName, use: 'client', ...(organization === undefined ? {} : { organization }) },

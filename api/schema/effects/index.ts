@@ -1,4 +1,5 @@
 import { ACCESS_EFFECTS, REQUEST_EFFECTS } from './access';
+import { CERTIFICATE_EFFECTS } from './certificates';
 import { CLUSTER_EFFECTS } from './cluster';
 import { CONTAINER_EFFECTS } from './containers';
 import { DECLARED_EFFECTS } from './declared';
@@ -23,6 +24,7 @@ export const EFFECT_TABLES: readonly Effects[] = [
   VOLUME_EFFECTS,
   WORKLOAD_EFFECTS,
   CLUSTER_EFFECTS,
+  CERTIFICATE_EFFECTS,
   LIMIT_EFFECTS,
   DECLARED_EFFECTS,
   ACCESS_EFFECTS,

@@ -1,5 +1,10 @@
 import type { AdmissionPlugin } from './admission-plugin';
 import type { AdmissionReader } from './admission-reader';
+import {
+  certificateApproval,
+  certificateSigning,
+  certificateSubjectRestriction,
+} from './certificate-requests';
 import { defaultStorageClass } from './default-storage-class';
 import { customResourceLifecycle } from './custom-resource-lifecycle';
 import { defaultTolerationSeconds } from './default-toleration-seconds';
@@ -37,6 +42,9 @@ export const admissionPlugins = (
   defaultTolerationSeconds(evictionSeconds),
   defaultStorageClass(reader),
   runtimeClass,
+  certificateApproval(policies.judge),
+  certificateSigning(policies.judge),
+  certificateSubjectRestriction,
   mutatingAdmissionWebhook(webhooks),
   validatingAdmissionPolicy({ ...policies, reader }),
   validatingAdmissionWebhook(webhooks),

@@ -57,7 +57,7 @@ const effectsOf = ({ verb, subresource }: Attributes): readonly Effect[] =>
   EFFECTS[subresource === '' || PARTS.has(subresource) ? verb : `${verb} ${subresource}`] ?? [];
 
 /** Subresources that are a part of the object: a write to them is an update of it. */
-const PARTS: ReadonlySet<string> = new Set(['status', 'finalize', 'scale']);
+const PARTS: ReadonlySet<string> = new Set(['status', 'finalize', 'scale', 'approval']);
 
 const EFFECTS: Readonly<Partial<Record<string, readonly Effect[]>>> = {
   create: ['create'],

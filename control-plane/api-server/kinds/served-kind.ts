@@ -3,6 +3,7 @@ import type { KindInfo } from '../../../api/kinds';
 import type { ApiObject } from '../../../api/types';
 import type { VirtualResource } from '../../../client/virtual-resource';
 import type { Int64 } from '../../../api/int64';
+import type { User } from '../auth/user';
 import type { StoredObject } from '../../store/store';
 import { NAME_AND_AGE } from '../printing/columns';
 import type { Printer } from '../printing/printer';
@@ -19,7 +20,9 @@ export interface Strategy {
   /** May a PUT create the object? */
   readonly createsOnUpdate: boolean;
   /** Fills in what the server alone decides, after admission and before validation. */
-  prepareCreate?(object: MutableObject): void;
+  prepareCreate?(object: MutableObject, user: User): void;
+  /** Of a part: after admission and before validation. */
+  preparePart?(object: MutableObject, old: ApiObject, nowMs: number): void;
   /** Of the main resource: /status and /finalize change only what they name. */
   prepareUpdate?(object: MutableObject, old: ApiObject): void;
   /** Seconds to wait before the object may vanish; undefined: at once. */
@@ -105,4 +108,5 @@ const SERVED_SUBRESOURCES: ReadonlySet<string> = new Set([
   'attach',
   'portforward',
   'token',
+  'approval',
 ]);

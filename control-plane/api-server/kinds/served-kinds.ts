@@ -1,3 +1,4 @@
+import { CERTIFICATE_REQUEST } from './certificate-signing-request';
 import { defineKind } from '../../../api/kinds';
 import type { VirtualResource } from '../../../client/virtual-resource';
 import { VALIDATING_POLICY, VALIDATING_POLICY_BINDING } from './admission-policies';
@@ -50,6 +51,7 @@ export const STORED_KINDS: readonly ServedKind[] = [
   PERSISTENT_VOLUME,
   PERSISTENT_VOLUME_CLAIM,
   PRIORITY_CLASS,
+  CERTIFICATE_REQUEST,
   CUSTOM_RESOURCE_DEFINITION,
   ROLE,
   ROLE_BINDING,

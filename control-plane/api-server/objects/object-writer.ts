@@ -231,7 +231,7 @@ export class ObjectWriter {
       ...{ operation: 'CREATE', kind, subresource: '', namespace, name, object, isAgain },
     };
     if (await admission.admit(asked, signal)) applyDefaults(kind, object);
-    kind.strategy.prepareCreate?.(object);
+    kind.strategy.prepareCreate?.(object, permit.user);
     await pace?.pause();
     checkGrant(kind, object, undefined, permit.user, authorizer);
     checkCreate(kind, object, context);
@@ -324,7 +324,8 @@ export class ObjectWriter {
       become(object, isolate(kind, object, old, subresource));
       applyDefaults(kind, object);
     }
-    if (!isPart(subresource)) kind.strategy.prepareUpdate?.(object, old);
+    if (isPart(subresource)) kind.strategy.preparePart?.(object, old, this.deps.clock.now());
+    else kind.strategy.prepareUpdate?.(object, old);
     await pace?.pause();
     checkGrant(kind, object, old, permit.user, this.deps.authorizer);
     checkFinalizers(kind, object, old);
@@ -397,7 +398,9 @@ const isolate = (
     kept.spec = { ...kept.spec, finalizers: next.spec?.['finalizers'] ?? [] };
     return kept;
   }
-  if (next.status === undefined) Reflect.deleteProperty(kept, 'status');
+  if (subresource === 'approval')
+    kept.status = { ...kept.status, conditions: next.status?.['conditions'] ?? [] };
+  else if (next.status === undefined) Reflect.deleteProperty(kept, 'status');
   else kept.status = next.status;
   if (next.metadata.managedFields !== undefined)
     kept.metadata.managedFields = next.metadata.managedFields;
@@ -410,7 +413,7 @@ const isolate = (
 
 /** Does the subresource change a part that the object itself does not? */
 const isPart = (subresource: string): boolean =>
-  subresource === 'status' || subresource === 'finalize';
+  subresource === 'status' || subresource === 'finalize' || subresource === 'approval';
 
 const isSame = (object: MutableObject, old: ApiObject): boolean => {
   object.metadata.resourceVersion = old.metadata.resourceVersion ?? '';

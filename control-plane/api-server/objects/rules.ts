@@ -50,13 +50,14 @@ export const checkUpdate = (
   { warnings, subresource }: WriteContext,
 ): void => {
   if (subresource === 'finalize') return;
-  const isStatus = subresource === 'status';
-  refuse(
-    resource,
-    object,
-    isStatus ? rules.validateStatusUpdate(object, old) : rules.validateUpdate(object, old),
-  );
-  if (!isStatus) warnings.push(...rules.warnings(object));
+  const errors =
+    subresource === 'status'
+      ? rules.validateStatusUpdate(object, old)
+      : subresource === 'approval'
+        ? rules.validateApprovalUpdate(object, old)
+        : rules.validateUpdate(object, old);
+  refuse(resource, object, errors);
+  if (subresource === '' || subresource === 'scale') warnings.push(...rules.warnings(object));
 };
 
 /** The object after a patch. @throws BadRequest, Invalid */

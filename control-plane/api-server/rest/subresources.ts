@@ -35,12 +35,12 @@ export const handleSubresource = async (
 type Handler = (deps: RestDeps, asked: KindRequest, method: string) => Promise<ApiResponse>;
 
 const part =
-  (subresource: 'status' | 'finalize'): Handler =>
+  (subresource: 'status' | 'finalize' | 'approval'): Handler =>
   async (deps, asked, method) => {
     const { request, kind, target, permit } = asked;
     const view = viewOf(deps, asked);
     const { reader, writer } = deps.service;
-    if (method === 'GET' && subresource === 'status')
+    if (method === 'GET' && subresource !== 'finalize')
       return itemResponse(
         view,
         await reader.get(kind, target, undefined, request.query, request.signal),
@@ -105,6 +105,7 @@ const upgradeOnly: Handler = async () => {
 const HANDLERS: Readonly<Partial<Record<string, Handler>>> = {
   status: part('status'),
   finalize: part('finalize'),
+  approval: part('approval'),
   scale,
   binding,
   eviction,
