@@ -113,7 +113,8 @@ const unchanged = (
   });
 
 const validateSpec = (spec: Spec): readonly FieldError[] => {
-  const { versions = [], names = {} as NonNullable<Spec['names']> } = spec;
+  const { names = {} as NonNullable<Spec['names']> } = spec;
+  const versions = spec.versions ?? [];
   return [
     ...groupProblems(spec.group ?? ''),
     ...scopeProblems(spec.scope ?? ''),
@@ -122,7 +123,7 @@ const validateSpec = (spec: Spec): readonly FieldError[] => {
         ? [required(`spec.versions[${i}].schema.openAPIV3Schema`)]
         : [],
     ),
-    ...validateVersions(spec),
+    ...validateVersions({ ...spec, versions }),
     ...versionSetProblems(versions),
     ...(['plural', 'singular', 'kind', 'listKind'] as const)
       .filter((name) => (names[name] ?? '') === '')
