@@ -9,12 +9,14 @@ import type {
   CustomResourceDefinition,
   Deployment,
   Event,
+  HorizontalPodAutoscaler,
   Ingress,
   IngressClass,
   Lease,
   LimitRange,
   MutatingWebhookConfiguration,
   Namespace,
+  NetworkPolicy,
   Node,
   PersistentVolume,
   PersistentVolumeClaim,
@@ -88,6 +90,18 @@ export const INGRESS_CLASSES = resource<IngressClass>(
   'IngressClass',
   'ingressclasses',
   false,
+);
+export const HORIZONTAL_POD_AUTOSCALERS = resource<HorizontalPodAutoscaler>(
+  'autoscaling',
+  'v2',
+  'HorizontalPodAutoscaler',
+  'horizontalpodautoscalers',
+);
+export const NETWORK_POLICIES = resource<NetworkPolicy>(
+  'networking.k8s.io',
+  'v1',
+  'NetworkPolicy',
+  'networkpolicies',
 );
 export const STORAGE_CLASSES = resource<StorageClass>(
   'storage.k8s.io',

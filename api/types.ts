@@ -26,6 +26,7 @@ import type { StorageClass as StorageStorageClass } from 'kubernetes-types/stora
 import type * as core from 'kubernetes-types/core/v1';
 import type { Int64, INT64_FIELDS } from './int64';
 import type * as networking from 'kubernetes-types/networking/v1';
+import type * as autoscaling from 'kubernetes-types/autoscaling/v2';
 import type * as meta from 'kubernetes-types/meta/v1';
 
 /**
@@ -87,6 +88,8 @@ export type PodDisruptionBudget = Kind<PolicyPodDisruptionBudget>;
 export type Service = Kind<core.Service>;
 export type Ingress = Kind<networking.Ingress>;
 export type IngressClass = Kind<networking.IngressClass>;
+export type HorizontalPodAutoscaler = Kind<autoscaling.HorizontalPodAutoscaler>;
+export type NetworkPolicy = Kind<networking.NetworkPolicy>;
 export type StorageClass = Kind<StorageStorageClass>;
 export type PersistentVolume = Kind<core.PersistentVolume>;
 export type PersistentVolumeClaim = Kind<core.PersistentVolumeClaim>;

@@ -43,7 +43,8 @@ const ROOTS = {
     'LocalSubjectAccessReview',
   ],
   'api.rbac.v1': ['Role', 'RoleBinding', 'ClusterRole', 'ClusterRoleBinding'],
-  'api.networking.v1': ['Ingress', 'IngressClass'],
+  'api.networking.v1': ['Ingress', 'IngressClass', 'NetworkPolicy'],
+  'api.autoscaling.v2': ['HorizontalPodAutoscaler'],
   'api.storage.v1': ['StorageClass'],
   'api.scheduling.v1': ['PriorityClass'],
   'api.admissionregistration.v1': [
@@ -148,8 +149,11 @@ const itemOf = (type) => {
   return type.scalar in ZEROS ? { ...schema, default: ZEROS[type.scalar] } : schema;
 };
 
+/** Some types are called an enumeration, and have their values elsewhere. */
+const hasValues = (type) => Object.keys(type.enum ?? {}).length > 0;
+
 const enumSuffix = (type) =>
-  type.enum === undefined
+  !hasValues(type)
     ? ''
     : `\n\nPossible enum values:\n${Object.entries(type.enum)
         .map(([value, text]) => ` - \`"${value}"\`${text === '' ? '' : ` ${text}`}`)
@@ -187,7 +191,7 @@ const property = (field) => {
   return {
     ...(description === '' ? {} : { description }),
     ...('$ref' in schema ? { allOf: [schema] } : schema),
-    ...(field.enum === undefined ? {} : { enum: Object.keys(field.enum) }),
+    ...(hasValues(field) ? { enum: Object.keys(field.enum) } : {}),
     ...defaultOf(field),
     ...extensionsOf(field),
     ...(field.go === undefined ? {} : { 'x-go-type': field.go }),

@@ -27,6 +27,8 @@ import { SERVICE_KIND } from './service';
 import { SERVICE_ACCOUNT_KIND } from './service-account';
 import { INGRESS_KIND } from './ingress';
 import { INGRESS_CLASS_KIND } from './ingress-class';
+import { HORIZONTAL_POD_AUTOSCALER_KIND } from './horizontal-pod-autoscaler';
+import { NETWORK_POLICY_KIND } from './network-policy';
 import { STORAGE_CLASS_KIND } from './storage-class';
 import { VALIDATING_WEBHOOK_CONFIGURATION_KIND } from './validating-webhook-configuration';
 import { VALIDATING_POLICY_KIND } from './validating-admission-policy';
@@ -52,6 +54,8 @@ export const KINDS: readonly KindInfo[] = [
   SERVICE_KIND,
   INGRESS_KIND,
   INGRESS_CLASS_KIND,
+  HORIZONTAL_POD_AUTOSCALER_KIND,
+  NETWORK_POLICY_KIND,
   STORAGE_CLASS_KIND,
   PERSISTENT_VOLUME_KIND,
   PERSISTENT_VOLUME_CLAIM_KIND,

@@ -15,10 +15,12 @@ export const unsupportedInPod = (pod: PodIn): readonly string[] => [
 
 export { annotationsOfNamespace as unsupportedInNamespace } from './annotations';
 export {
+  unsupportedInAutoscaler,
   unsupportedInClaim,
   unsupportedInDisruptionBudget,
   unsupportedInIngress,
   unsupportedInIngressClass,
+  unsupportedInNetworkPolicy,
   unsupportedInService,
   unsupportedInStorageClass,
   unsupportedInVolumeOfCluster,

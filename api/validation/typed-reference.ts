@@ -19,7 +19,7 @@ export const validateTypedReference = (
   ...validateSegment(name, `${field}.name`),
 ];
 
-const validateSegment = (value: string, field: string): readonly FieldError[] =>
+export const validateSegment = (value: string, field: string): readonly FieldError[] =>
   value === '' ? [required(field)] : invalidFor(field, value, pathSegmentProblems(value));
 
 /** `example.com/controller` */

@@ -1,6 +1,7 @@
 import {
   CUSTOM_RESOURCE_DEFINITIONS,
   DEPLOYMENTS,
+  HORIZONTAL_POD_AUTOSCALERS,
   INGRESSES,
   INGRESS_CLASSES,
   LEASES,
@@ -109,6 +110,7 @@ const ELSEWHERE: Readonly<Record<string, readonly Home[]>> = {
   Service: [{ resource: SERVICES, base: named, path: '' }],
   Ingress: [{ resource: INGRESSES, base: named, path: '' }],
   IngressClass: [{ resource: INGRESS_CLASSES, base: named, path: '' }],
+  HorizontalPodAutoscaler: [{ resource: HORIZONTAL_POD_AUTOSCALERS, base: named, path: '' }],
   StorageClass: [{ resource: STORAGE_CLASSES, base: named, path: '' }],
   PersistentVolume: [{ resource: PERSISTENT_VOLUMES, base: named, path: '' }],
   PersistentVolumeClaim: [{ resource: PERSISTENT_VOLUME_CLAIMS, base: named, path: '' }],

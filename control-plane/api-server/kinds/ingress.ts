@@ -3,7 +3,7 @@ import { INGRESS_CLASS_KIND } from '../../../api/kinds/ingress-class';
 import type { ApiObject } from '../../../api/types';
 import { AGE, NAME, orNone, printer, text } from '../printing/columns';
 import { fieldsAt, listAt, textAt } from './mutable';
-import { serveKind, WITH_SPEC, type Strategy } from './served-kind';
+import { PLAIN, serveKind, WITH_SPEC, type Strategy } from './served-kind';
 
 const STRATEGY: Strategy = {
   ...WITH_SPEC,
@@ -54,6 +54,6 @@ const CLASS_PRINTER = printer(
 
 export const INGRESS = serveKind(INGRESS_KIND, { strategy: STRATEGY, printer: PRINTER });
 export const INGRESS_CLASS = serveKind(INGRESS_CLASS_KIND, {
-  strategy: { ...WITH_SPEC, hasStatus: false, prepareCreate: () => undefined },
+  strategy: { ...PLAIN, hasGeneration: true },
   printer: CLASS_PRINTER,
 });

@@ -23,6 +23,8 @@ import { serveKind, type ServedKind } from './served-kind';
 import { SERVICE } from './service';
 import { SERVICE_ACCOUNT } from './service-account';
 import { INGRESS, INGRESS_CLASS } from './ingress';
+import { HORIZONTAL_POD_AUTOSCALER } from './horizontal-pod-autoscaler';
+import { NETWORK_POLICY } from './network-policy';
 import { PERSISTENT_VOLUME, PERSISTENT_VOLUME_CLAIM, STORAGE_CLASS } from './storage';
 import {
   MUTATING_WEBHOOK_CONFIGURATION,
@@ -47,6 +49,8 @@ export const STORED_KINDS: readonly ServedKind[] = [
   SERVICE,
   INGRESS,
   INGRESS_CLASS,
+  HORIZONTAL_POD_AUTOSCALER,
+  NETWORK_POLICY,
   STORAGE_CLASS,
   PERSISTENT_VOLUME,
   PERSISTENT_VOLUME_CLAIM,
