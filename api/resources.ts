@@ -6,12 +6,15 @@ import type {
   ClusterRole,
   ClusterRoleBinding,
   ConfigMap,
+  CronJob,
   CustomResourceDefinition,
+  DaemonSet,
   Deployment,
   Event,
   HorizontalPodAutoscaler,
   Ingress,
   IngressClass,
+  Job,
   Lease,
   LimitRange,
   MutatingWebhookConfiguration,
@@ -30,6 +33,7 @@ import type {
   Secret,
   Service,
   ServiceAccount,
+  StatefulSet,
   StorageClass,
   ValidatingAdmissionPolicy,
   ValidatingAdmissionPolicyBinding,
@@ -103,6 +107,10 @@ export const NETWORK_POLICIES = resource<NetworkPolicy>(
   'NetworkPolicy',
   'networkpolicies',
 );
+export const STATEFUL_SETS = resource<StatefulSet>('apps', 'v1', 'StatefulSet', 'statefulsets');
+export const DAEMON_SETS = resource<DaemonSet>('apps', 'v1', 'DaemonSet', 'daemonsets');
+export const JOBS = resource<Job>('batch', 'v1', 'Job', 'jobs');
+export const CRON_JOBS = resource<CronJob>('batch', 'v1', 'CronJob', 'cronjobs');
 export const STORAGE_CLASSES = resource<StorageClass>(
   'storage.k8s.io',
   'v1',

@@ -1,8 +1,5 @@
 import type * as admission from 'kubernetes-types/admissionregistration/v1';
-import type {
-  Deployment as AppsDeployment,
-  ReplicaSet as AppsReplicaSet,
-} from 'kubernetes-types/apps/v1';
+import type * as apps from 'kubernetes-types/apps/v1';
 import type * as certificates from 'kubernetes-types/certificates/v1';
 import type { Lease as CoordinationLease } from 'kubernetes-types/coordination/v1';
 import type {
@@ -27,6 +24,7 @@ import type * as core from 'kubernetes-types/core/v1';
 import type { Int64, INT64_FIELDS } from './int64';
 import type * as networking from 'kubernetes-types/networking/v1';
 import type * as autoscaling from 'kubernetes-types/autoscaling/v2';
+import type * as batch from 'kubernetes-types/batch/v1';
 import type * as meta from 'kubernetes-types/meta/v1';
 
 /**
@@ -73,8 +71,8 @@ export type Kind<T, K extends keyof T = never> = ApiObject &
 export type Namespace = Kind<core.Namespace>;
 export type Node = Kind<core.Node, 'spec' | 'status'>;
 export type Pod = Kind<core.Pod, 'spec' | 'status'>;
-export type ReplicaSet = Kind<AppsReplicaSet, 'spec' | 'status'>;
-export type Deployment = Kind<AppsDeployment, 'spec' | 'status'>;
+export type ReplicaSet = Kind<apps.ReplicaSet, 'spec' | 'status'>;
+export type Deployment = Kind<apps.Deployment, 'spec' | 'status'>;
 export type ConfigMap = Kind<core.ConfigMap>;
 export type Secret = Kind<core.Secret>;
 export type ServiceAccount = Kind<core.ServiceAccount>;
@@ -90,6 +88,10 @@ export type Ingress = Kind<networking.Ingress>;
 export type IngressClass = Kind<networking.IngressClass>;
 export type HorizontalPodAutoscaler = Kind<autoscaling.HorizontalPodAutoscaler>;
 export type NetworkPolicy = Kind<networking.NetworkPolicy>;
+export type StatefulSet = Kind<apps.StatefulSet>;
+export type DaemonSet = Kind<apps.DaemonSet>;
+export type Job = Kind<batch.Job>;
+export type CronJob = Kind<batch.CronJob>;
 export type StorageClass = Kind<StorageStorageClass>;
 export type PersistentVolume = Kind<core.PersistentVolume>;
 export type PersistentVolumeClaim = Kind<core.PersistentVolumeClaim>;

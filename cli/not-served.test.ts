@@ -14,7 +14,7 @@ describe('what Dhow does not serve yet', () => {
     ['ep', 'Endpoints'],
     ['endpoints', 'Endpoints'],
     ['Endpoints', 'Endpoints'],
-    ['statefulsets.apps', 'StatefulSet'],
+    ['controllerrevisions.apps', 'ControllerRevision'],
     ['widgets', undefined],
     ['', undefined],
   ])('knows %j as %s', (name, kind) => {

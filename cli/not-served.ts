@@ -5,11 +5,7 @@
 const KINDS: readonly (readonly [kind: string, plural: string, ...shortNames: string[]])[] = [
   ['Endpoints', 'endpoints', 'ep'],
   ['EndpointSlice', 'endpointslices'],
-  ['StatefulSet', 'statefulsets', 'sts'],
-  ['DaemonSet', 'daemonsets', 'ds'],
   ['ControllerRevision', 'controllerrevisions'],
-  ['Job', 'jobs'],
-  ['CronJob', 'cronjobs', 'cj'],
   ['ReplicationController', 'replicationcontrollers', 'rc'],
   ['CSIDriver', 'csidrivers'],
   ['CSINode', 'csinodes'],

@@ -29,7 +29,7 @@ const ROOTS = {
     'PersistentVolumeClaim',
     'Service',
   ],
-  'api.apps.v1': ['Deployment', 'ReplicaSet'],
+  'api.apps.v1': ['Deployment', 'ReplicaSet', 'StatefulSet', 'DaemonSet'],
   'api.certificates.v1': ['CertificateSigningRequest'],
   'api.coordination.v1': ['Lease'],
   'api.events.v1': ['Event'],
@@ -45,6 +45,7 @@ const ROOTS = {
   'api.rbac.v1': ['Role', 'RoleBinding', 'ClusterRole', 'ClusterRoleBinding'],
   'api.networking.v1': ['Ingress', 'IngressClass', 'NetworkPolicy'],
   'api.autoscaling.v2': ['HorizontalPodAutoscaler'],
+  'api.batch.v1': ['Job', 'CronJob'],
   'api.storage.v1': ['StorageClass'],
   'api.scheduling.v1': ['PriorityClass'],
   'api.admissionregistration.v1': [

@@ -1,5 +1,6 @@
 import type * as apps from 'kubernetes-types/apps/v1';
 import { defaultPodSpec } from './pod';
+import { defaultClaim } from './storage';
 
 type Spec<T> = Partial<T>;
 
@@ -24,4 +25,47 @@ export const defaultReplicaSet = (replicaSet: apps.ReplicaSet): void => {
   const spec: Spec<apps.ReplicaSetSpec> = (replicaSet.spec ??= {} as apps.ReplicaSetSpec);
   spec.replicas ??= 1;
   if (spec.template?.spec !== undefined) defaultPodSpec(spec.template.spec);
+};
+
+/** Changes the stateful set in place. */
+export const defaultStatefulSet = ({ spec }: apps.StatefulSet): void => {
+  if (spec === undefined) return;
+  spec.podManagementPolicy ??= 'OrderedReady';
+  spec.replicas ??= 1;
+  spec.revisionHistoryLimit ??= 10;
+  const strategy = (spec.updateStrategy ??= {});
+  strategy.type ??= 'RollingUpdate';
+  if (strategy.type === 'RollingUpdate') (strategy.rollingUpdate ??= {}).partition ??= 0;
+  const retention = (spec.persistentVolumeClaimRetentionPolicy ??= {});
+  retention.whenDeleted ??= 'Retain';
+  retention.whenScaled ??= 'Retain';
+  for (const claim of spec.volumeClaimTemplates ?? []) {
+    claim.apiVersion ??= 'v1';
+    claim.kind ??= 'PersistentVolumeClaim';
+    defaultClaim(claim);
+  }
+  defaultTemplate(spec);
+};
+
+/** Changes the daemon set in place. */
+export const defaultDaemonSet = ({ spec }: apps.DaemonSet): void => {
+  if (spec === undefined) return;
+  spec.revisionHistoryLimit ??= 10;
+  const strategy = (spec.updateStrategy ??= {});
+  strategy.type ??= 'RollingUpdate';
+  if (strategy.type === 'RollingUpdate') {
+    const update = (strategy.rollingUpdate ??= {});
+    update.maxSurge ??= 0;
+    update.maxUnavailable ??= 1;
+  }
+  defaultTemplate(spec);
+};
+
+/** A body may lack what its type promises. */
+export const defaultTemplate = ({
+  template,
+}: {
+  template?: apps.DeploymentSpec['template'];
+}): void => {
+  if (template?.spec !== undefined) defaultPodSpec(template.spec);
 };

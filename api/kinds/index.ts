@@ -29,6 +29,10 @@ import { INGRESS_KIND } from './ingress';
 import { INGRESS_CLASS_KIND } from './ingress-class';
 import { HORIZONTAL_POD_AUTOSCALER_KIND } from './horizontal-pod-autoscaler';
 import { NETWORK_POLICY_KIND } from './network-policy';
+import { STATEFUL_SET_KIND } from './stateful-set';
+import { DAEMON_SET_KIND } from './daemon-set';
+import { JOB_KIND } from './job';
+import { CRON_JOB_KIND } from './cron-job';
 import { STORAGE_CLASS_KIND } from './storage-class';
 import { VALIDATING_WEBHOOK_CONFIGURATION_KIND } from './validating-webhook-configuration';
 import { VALIDATING_POLICY_KIND } from './validating-admission-policy';
@@ -56,6 +60,10 @@ export const KINDS: readonly KindInfo[] = [
   INGRESS_CLASS_KIND,
   HORIZONTAL_POD_AUTOSCALER_KIND,
   NETWORK_POLICY_KIND,
+  STATEFUL_SET_KIND,
+  DAEMON_SET_KIND,
+  JOB_KIND,
+  CRON_JOB_KIND,
   STORAGE_CLASS_KIND,
   PERSISTENT_VOLUME_KIND,
   PERSISTENT_VOLUME_CLAIM_KIND,

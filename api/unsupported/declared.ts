@@ -65,3 +65,26 @@ export const unsupportedInNetworkPolicy = declared(
   'spec',
   'no traffic is held back by it, and all pods reach each other',
 );
+
+interface MadeOf {
+  readonly schedule?: string;
+  readonly template?: { readonly spec?: { readonly containers?: readonly unknown[] | null } };
+}
+
+/** With a template that pods could be made of. */
+const hasPods = (spec: unknown): boolean =>
+  ((spec as MadeOf | undefined)?.template?.spec?.containers ?? []).length > 0;
+
+const NO_PODS = 'no pods are made of it';
+
+export const unsupportedInStatefulSet = declared('spec', NO_PODS, hasPods);
+
+export const unsupportedInDaemonSet = declared('spec', NO_PODS, hasPods);
+
+export const unsupportedInJob = declared('spec', NO_PODS, hasPods);
+
+export const unsupportedInCronJob = declared(
+  'spec',
+  'no jobs are made of it',
+  (spec) => ((spec as MadeOf | undefined)?.schedule ?? '') !== '',
+);

@@ -17,11 +17,15 @@ export { annotationsOfNamespace as unsupportedInNamespace } from './annotations'
 export {
   unsupportedInAutoscaler,
   unsupportedInClaim,
+  unsupportedInCronJob,
+  unsupportedInDaemonSet,
   unsupportedInDisruptionBudget,
   unsupportedInIngress,
   unsupportedInIngressClass,
+  unsupportedInJob,
   unsupportedInNetworkPolicy,
   unsupportedInService,
+  unsupportedInStatefulSet,
   unsupportedInStorageClass,
   unsupportedInVolumeOfCluster,
 } from './declared';

@@ -1,27 +1,20 @@
-import { jsonEqual } from '../json-value';
-import { matchesLabelSelector } from '../selectors';
-import type { Deployment, LabelSelector, PodTemplate, ReplicaSet } from '../types';
-import { validateLabelSelector } from './affinity';
-import {
-  forbidden,
-  immutable,
-  invalid,
-  nonNegative,
-  notSupported,
-  required,
-  type FieldError,
-} from './field-error';
+import type { Deployment, ReplicaSet } from '../types';
+import { forbidden, invalid, nonNegative, notSupported, type FieldError } from './field-error';
 import {
   subdomainName,
-  validateAnnotations,
-  validateLabels,
   validateMetadata,
   validateMetadataUpdate,
   type MetadataRules,
 } from './metadata';
 import { validatePodAnnotations } from './pod-annotations';
-import { validatePodSpec } from './pod-spec';
 import { amountOf, notMoreThanAll, validateIntOrPercent } from './percents';
+import {
+  selectorOf,
+  validateCounts,
+  validateSameSelector,
+  validateSelector,
+  validateTemplate,
+} from './pod-template';
 import { validateProtections } from './protections';
 
 const RULES: MetadataRules = { isNamespaced: true, name: subdomainName };
@@ -93,12 +86,6 @@ const DEPLOYMENT_COUNTS = [
   'availableReplicas',
 ] as const;
 
-const validateCounts = <K extends string>(
-  status: { readonly [Key in K]?: number } | undefined,
-  fields: readonly K[],
-): readonly FieldError[] =>
-  fields.flatMap((field) => nonNegative(`status.${field}`, status?.[field]));
-
 const validateDeploymentSpec = (spec: Deployment['spec']): readonly FieldError[] => {
   const { progressDeadlineSeconds, minReadySeconds = 0 } = spec;
   return [
@@ -127,82 +114,6 @@ const validateReplicaSetSpec = (spec: ReplicaSet['spec']): readonly FieldError[]
   ...validateSelector(selectorOf(spec), 'replicaset'),
   ...validateTemplate(spec.template, selectorOf(spec)),
 ];
-
-/** Absent although its type says otherwise: validation comes before anyone may count on it. */
-type Optional<T> = T | undefined;
-
-/** Null where it is missing, whatever the declared type says. */
-const selectorOf = (spec: { readonly selector: LabelSelector | null }): Optional<LabelSelector> =>
-  spec.selector ?? undefined;
-
-const validateSelector = (
-  selector: Optional<LabelSelector>,
-  what: string,
-): readonly FieldError[] => {
-  const field = 'spec.selector';
-  if (selector === undefined) return [required(field)];
-  const { matchLabels = {}, matchExpressions = [] } = selector;
-  const isEmpty = Object.keys(matchLabels).length + matchExpressions.length === 0;
-  return [
-    ...validateLabelSelector(selector, field),
-    ...(isEmpty ? [invalid(field, selector, `empty selector is invalid for ${what}`)] : []),
-    ...(isWellFormed(selector) ? [] : [invalid(field, selector, 'invalid label selector')]),
-  ];
-};
-
-const isWellFormed = (selector: LabelSelector): boolean =>
-  validateLabelSelector(selector, '').length === 0;
-
-const validateTemplate = (
-  template: Optional<PodTemplate>,
-  selector: Optional<LabelSelector>,
-): readonly FieldError[] => {
-  const field = 'spec.template';
-  // Upstream does not look at the template under a selector it cannot read.
-  if (selector !== undefined && !isWellFormed(selector)) return [];
-  if (template === undefined) return [required(field)];
-  const { labels = {}, annotations } = template.metadata ?? {};
-  const spec = template.spec;
-  return [
-    ...(matchesLabelSelector(selector, labels)
-      ? []
-      : [
-          invalid(
-            `${field}.metadata.labels`,
-            labels,
-            '`selector` does not match template `labels`',
-          ),
-        ]),
-    ...validateLabels(labels, `${field}.labels`),
-    ...validateAnnotations(annotations, `${field}.annotations`),
-    ...validatePodSpec(spec ?? { containers: [] }, `${field}.spec`),
-    ...(spec?.restartPolicy === undefined || spec.restartPolicy === 'Always'
-      ? []
-      : [notSupported(`${field}.spec.restartPolicy`, spec.restartPolicy, ['Always'])]),
-    ...(spec?.activeDeadlineSeconds === undefined
-      ? []
-      : [
-          forbidden(
-            `${field}.spec.activeDeadlineSeconds`,
-            'activeDeadlineSeconds in ReplicaSet is not Supported',
-          ),
-        ]),
-    ...((spec?.ephemeralContainers ?? []).length === 0
-      ? []
-      : [
-          forbidden(
-            `${field}.spec.ephemeralContainers`,
-            'ephemeral containers not allowed in pod template',
-          ),
-        ]),
-  ];
-};
-
-const validateSameSelector = (
-  selector: LabelSelector,
-  old: LabelSelector,
-): readonly FieldError[] =>
-  jsonEqual(selector, old) ? [] : [immutable('spec.selector', selector)];
 
 const validateStrategy = (strategy: Deployment['spec']['strategy']): readonly FieldError[] => {
   const field = 'spec.strategy';

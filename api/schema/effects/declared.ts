@@ -2,6 +2,9 @@ import { all, kept, shown, warned, type Effects } from './effect';
 import { OBJECT, STATUS } from './metadata';
 
 const SELECTOR = { matchLabels: { app: 'web' } };
+const CONTAINERS = [{ name: 'c', image: 'nginx:1.27' }];
+const TEMPLATE = { metadata: { labels: SELECTOR.matchLabels }, spec: { containers: CONTAINERS } };
+const ONCE = { ...TEMPLATE, spec: { ...TEMPLATE.spec, restartPolicy: 'Never' } };
 
 /** Kinds that nothing acts on yet: all of their specs is warned of. */
 export const DECLARED_EFFECTS: Effects = {
@@ -35,6 +38,26 @@ export const DECLARED_EFFECTS: Effects = {
   NetworkPolicy: {
     ...OBJECT,
     spec: kept('no traffic is held back by it yet: the author of each policy is warned'),
+  },
+  StatefulSet: {
+    ...OBJECT,
+    spec: warned({ serviceName: 'web', selector: SELECTOR, template: TEMPLATE }),
+    status: STATUS,
+  },
+  DaemonSet: {
+    ...OBJECT,
+    spec: warned({ selector: SELECTOR, template: TEMPLATE }),
+    status: STATUS,
+  },
+  Job: {
+    ...OBJECT,
+    spec: warned({ manualSelector: true, selector: SELECTOR, template: ONCE }),
+    status: STATUS,
+  },
+  CronJob: {
+    ...OBJECT,
+    spec: warned({ schedule: '@daily', jobTemplate: { spec: { template: ONCE } } }),
+    status: STATUS,
   },
   StorageClass: {
     ...OBJECT,

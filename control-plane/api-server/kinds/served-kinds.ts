@@ -25,6 +25,10 @@ import { SERVICE_ACCOUNT } from './service-account';
 import { INGRESS, INGRESS_CLASS } from './ingress';
 import { HORIZONTAL_POD_AUTOSCALER } from './horizontal-pod-autoscaler';
 import { NETWORK_POLICY } from './network-policy';
+import { STATEFUL_SET } from './stateful-set';
+import { DAEMON_SET } from './daemon-set';
+import { JOB } from './job';
+import { CRON_JOB } from './cron-job';
 import { PERSISTENT_VOLUME, PERSISTENT_VOLUME_CLAIM, STORAGE_CLASS } from './storage';
 import {
   MUTATING_WEBHOOK_CONFIGURATION,
@@ -51,6 +55,10 @@ export const STORED_KINDS: readonly ServedKind[] = [
   INGRESS_CLASS,
   HORIZONTAL_POD_AUTOSCALER,
   NETWORK_POLICY,
+  STATEFUL_SET,
+  DAEMON_SET,
+  JOB,
+  CRON_JOB,
   STORAGE_CLASS,
   PERSISTENT_VOLUME,
   PERSISTENT_VOLUME_CLAIM,

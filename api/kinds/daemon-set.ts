@@ -1,0 +1,22 @@
+import { defaultDaemonSet } from '../defaults/workloads';
+import { podWarnings } from '../pod-warnings';
+import { DAEMON_SETS } from '../resources';
+import type { DaemonSet } from '../types';
+import { unsupportedInDaemonSet } from '../unsupported';
+import {
+  validateDaemonSet,
+  validateDaemonSetStatusUpdate,
+  validateDaemonSetUpdate,
+} from '../validation/daemon-set';
+import { defineKind } from './kind';
+
+export const DAEMON_SET_KIND = defineKind(DAEMON_SETS, {
+  shortNames: ['ds'],
+  categories: ['all'],
+  subresources: ['status'],
+  applyDefaults: defaultDaemonSet,
+  validateCreate: validateDaemonSet,
+  validateUpdate: validateDaemonSetUpdate,
+  validateStatusUpdate: validateDaemonSetStatusUpdate,
+  warnings: (object: DaemonSet) => [...unsupportedInDaemonSet(object), ...podWarnings(object)],
+});

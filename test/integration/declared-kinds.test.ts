@@ -1,0 +1,97 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Kubectl } from './support/kubectl';
+import { startServer, type RunningServer } from './support/running-server';
+
+jest.setTimeout(120_000);
+
+let directory: string;
+let server: RunningServer;
+let kubectl: Kubectl;
+
+beforeAll(async () => {
+  directory = await mkdtemp(join(tmpdir(), 'dhow-declared-'));
+  server = await startServer(directory);
+  kubectl = await Kubectl.unpack(directory, server.kubeconfig);
+});
+afterAll(async () => {
+  await server[Symbol.asyncDispose]();
+  await rm(directory, { recursive: true, force: true });
+});
+
+const TEMPLATE = '{metadata: {labels: {app: web}}, spec: {containers: [{name: c, image: x}]}}';
+const ONCE = TEMPLATE.replace('spec: {', 'spec: {restartPolicy: Never, ').replace(
+  'metadata: {labels: {app: web}}, ',
+  '',
+);
+const manifest = (apiVersion: string, kind: string, spec: string): string =>
+  `apiVersion: ${apiVersion}\nkind: ${kind}\nmetadata: {name: web}\nspec: ${spec}\n---\n`;
+const SELECTOR = 'selector: {matchLabels: {app: web}}';
+
+const MANIFESTS = [
+  manifest(
+    'networking.k8s.io/v1',
+    'Ingress',
+    '{rules: [{host: a.example, http: {paths: [{path: /, pathType: Prefix, backend: {service: {name: web, port: {number: 80}}}}]}}]}',
+  ),
+  manifest('networking.k8s.io/v1', 'NetworkPolicy', '{podSelector: {matchLabels: {app: web}}}'),
+  manifest(
+    'autoscaling/v2',
+    'HorizontalPodAutoscaler',
+    '{maxReplicas: 5, scaleTargetRef: {apiVersion: apps/v1, kind: Deployment, name: web}}',
+  ),
+  manifest('apps/v1', 'StatefulSet', `{serviceName: web, ${SELECTOR}, template: ${TEMPLATE}}`),
+  manifest('apps/v1', 'DaemonSet', `{${SELECTOR}, template: ${TEMPLATE}}`),
+  manifest('batch/v1', 'Job', `{completions: 3, template: ${ONCE}}`),
+  manifest('batch/v1', 'CronJob', `{schedule: "@daily", jobTemplate: {spec: {template: ${ONCE}}}}`),
+].join('');
+
+const KINDS = [
+  ['ingress.networking.k8s.io', /^web +<none> +a\.example +80 +\d+s$/],
+  ['networkpolicy.networking.k8s.io', /^web +app=web +\d+s$/],
+  [
+    'horizontalpodautoscaler.autoscaling',
+    /^web +Deployment\/web +cpu: <unknown>\/80% +1 +5 +0 +\d+s$/,
+  ],
+  ['statefulset.apps', /^web +0\/1 +\d+s$/],
+  ['daemonset.apps', /^web +0 +0 +0 +0 +0 +<none> +\d+s$/],
+  ['job.batch', /^web +Running +0\/3 +\d+s$/],
+  ['cronjob.batch', /^web +@daily +<none> +False +0 +<none> +\d+s$/],
+] as const;
+
+it('are kept, printed and explained as upstream does, with a warning of each', async () => {
+  const { code, stdout, stderr } = await kubectl.run('apply -f -', MANIFESTS);
+  expect({ code, stdout }).toEqual({
+    code: 0,
+    stdout: KINDS.map(([kind]) => `${kind}/web created\n`).join(''),
+  });
+  // kubectl says the same only once: three of them make no pods.
+  expect(stderr.match(/^Warning: spec: not acted on yet; /gm)).toHaveLength(KINDS.length - 2);
+  for (const [kind, row] of KINDS) {
+    expect((await kubectl.ok(`get ${kind} --no-headers`)).trim()).toMatch(row);
+    const [plural = ''] = kind.split('.');
+    expect(await kubectl.ok(`explain ${plural}.spec`)).toContain('FIELDS:');
+  }
+  expect(await kubectl.ok('apply -f -', MANIFESTS)).toBe(
+    KINDS.map(([kind]) => `${kind}/web unchanged\n`).join(''),
+  );
+});
+
+it('give jobs a selector of their own, and pods of templates no surprises', async () => {
+  const uid = await kubectl.ok('get job web -o jsonpath={.metadata.uid}');
+  expect(await kubectl.ok('get job -o wide')).toContain(
+    `batch.kubernetes.io/controller-uid=${uid}`,
+  );
+  expect(await kubectl.ok('create job once --from=cronjob/web')).toBe('job.batch/once created\n');
+  expect(await kubectl.ok('scale sts web --replicas=2')).toBe('statefulset.apps/web scaled\n');
+  const bad = await kubectl.run('create cronjob bad --image=x --schedule=61****');
+  expect(bad.stderr).toContain('expected exactly 5 fields, found 1: [61****]');
+});
+
+it('are described and deleted', async () => {
+  expect(await kubectl.ok('describe netpol web')).toContain('Policy Types: Ingress');
+  expect(await kubectl.ok('describe ing web')).toContain('a.example');
+  for (const [kind] of KINDS)
+    expect(await kubectl.ok(`delete ${kind} web`)).toContain('"web" deleted');
+});
