@@ -5,7 +5,7 @@ import { itemsOf, partsWithPaths, type JsonSchema } from './json-schema';
 
 /** What a definition says and nothing comes of, in upstream's words. */
 export const formatWarnings = ({ spec }: Partial<CustomResourceDefinition>): readonly string[] => {
-  const schemas = versionsIn(spec as CustomResourceDefinition['spec'] | undefined)
+  const schemas = versionsIn(spec)
     .map(({ schema }) => schema?.openAPIV3Schema as JsonSchema | undefined)
     .filter((schema) => schema !== undefined);
   const parts = schemas.flatMap((schema) => [...partsWithPaths(schema, '')].map(([part]) => part));

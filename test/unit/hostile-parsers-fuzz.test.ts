@@ -6,7 +6,7 @@ import { ApiError } from '../../api/errors';
 import { CUSTOM_RESOURCE_DEFINITIONS } from '../../api/resources';
 import { convert, DecodeError } from '../../api/schema/decode';
 import { applyDefaults, validate } from '../../api/scheme';
-import type { ApiObject, CustomResourceDefinition } from '../../api/types';
+import type { CustomResourceDefinition } from '../../api/types';
 import {
   InvalidReviewError,
   parseReview,
@@ -102,12 +102,12 @@ it('takes or refuses definitions, and holds objects to those that it takes', () 
       const kind = { ...CUSTOM_RESOURCE_DEFINITIONS };
       const decoded = forgiving(() => convert(kind, raw).object, DecodeError, ApiError);
       if (decoded === undefined) return;
-      const definition = decoded as ApiObject as CustomResourceDefinition;
+      const definition = decoded as CustomResourceDefinition;
       applyDefaults(kind, definition);
       if (forgiving(() => (validate(kind, definition), true), ApiError) === undefined) return;
       takenCount++;
       const [version] = definition.spec.versions;
-      const { rules, resource } = customKind({ ...definition, status: {} } as never, version!);
+      const { rules, resource } = customKind({ ...definition, status: {} }, version!);
       const [object, old] = [given, before]
         .map((each) => ({
           ...{ apiVersion: 'example.com/v1', kind: 'Thing' },
@@ -117,8 +117,8 @@ it('takes or refuses definitions, and holds objects to those that it takes', () 
         .map((each) => forgiving(() => convert(resource, each).object, DecodeError, ApiError));
       if (object === undefined || old === undefined) return;
       forgiving(() => rules.applyDefaults(object), ApiError);
-      rules.validateCreate(object as ApiObject);
-      rules.validateUpdate(object as ApiObject, old as ApiObject);
+      rules.validateCreate(object);
+      rules.validateUpdate(object, old);
     }),
     OPTIONS,
   );
