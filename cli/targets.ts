@@ -137,3 +137,9 @@ export const workloadOf = async (
 type Selecting = ApiObject & {
   readonly spec?: { readonly selector?: NonNullable<Parameters<typeof formatLabelSelector>[0]> };
 };
+
+/** The namespace to ask in; '' for a kind without. */
+export const namespaceFor = (
+  { namespace }: Pick<CliContext, 'namespace'>,
+  info: Pick<NamedResource, 'isNamespaced'>,
+): string => (info.isNamespaced ? (namespace ?? '') : '');

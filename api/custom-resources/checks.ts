@@ -10,7 +10,13 @@ import {
   type FieldError,
 } from '../validation/field-error';
 import { formatCheck } from './formats';
-import { isJsonList, isJsonObject, itemsOf, type Json, type JsonSchema } from './json-schema';
+import {
+  isJsonList,
+  isJsonObject,
+  itemsOf,
+  type Json,
+  type JsonSchema,
+} from '../structural/json-schema';
 import { itemByKeys } from './list-types';
 import { Sameness } from './sameness';
 

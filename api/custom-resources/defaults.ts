@@ -9,8 +9,8 @@ import {
   propertyOf,
   type Json,
   type JsonSchema,
-} from './json-schema';
-import { mapItems, mapMembers } from './prune';
+} from '../structural/json-schema';
+import { mapItems, mapMembers } from '../structural/prune';
 
 /** Defaults make more of a value than any object may be. */
 export class DefaultsTooLargeError extends Error {

@@ -1,6 +1,6 @@
 import type { CustomResourceDefinition, CustomResourceDefinitionVersion } from '../types';
 import { isTrue } from './conditions';
-import type { JsonSchema } from './json-schema';
+import type { JsonSchema } from '../structural/json-schema';
 
 /** Keeps a definition until all its objects have gone. */
 export const CLEANUP_FINALIZER = 'customresourcecleanup.apiextensions.k8s.io';

@@ -8,7 +8,7 @@ import {
   itemsOf,
   propertyOf,
   type JsonSchema,
-} from './json-schema';
+} from '../structural/json-schema';
 
 /** Lists of type set and map hold no two items that are the same. Source: schema/listtype. */
 export const listProblems = (

@@ -1,7 +1,7 @@
 import type { Definition } from '../schema/definitions';
 import type { Schema } from '../schema/schema';
 import { REFERENCE_PREFIX } from '../schema/definitions';
-import { anywhere, isEmbedded, isJsonList, type JsonSchema } from './json-schema';
+import { anywhere, isEmbedded, isJsonList, type JsonSchema } from '../structural/json-schema';
 
 /*
  * Schemas of custom resources as clients read them, and as owners of fields are reckoned by: with what

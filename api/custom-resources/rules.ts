@@ -30,7 +30,7 @@ import {
   propertyOf,
   type JsonSchema,
   type ValidationRule,
-} from './json-schema';
+} from '../structural/json-schema';
 import { itemByKeys } from './list-types';
 import { Sameness } from './sameness';
 

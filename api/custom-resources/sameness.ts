@@ -1,5 +1,5 @@
 import { jsonEqual } from '../json-value';
-import { isJsonList, isJsonObject, type Json } from './json-schema';
+import { isJsonList, isJsonObject, type Json } from '../structural/json-schema';
 
 /**
  * Whether values are as they were, for who asks it of a whole and of each of its parts in turn: no part is

@@ -1,12 +1,12 @@
 import { compileChecks } from './checks';
-import { customKind } from './custom-kind';
+import { customKind } from '../kinds/custom-kind';
 import { defaulted, DefaultsTooLargeError } from './defaults';
-import { embeddedProblems } from './embedded';
+import { embeddedProblems } from './embedded-problems';
 import { formatCheck } from './formats';
 import { listProblems } from './list-types';
 import { ruleProblems } from './rules';
-import type { JsonSchema } from './json-schema';
-import { pruned, withoutNulls } from './prune';
+import type { JsonSchema } from '../structural/json-schema';
+import { pruned, withoutNulls } from '../structural/prune';
 import { decode } from '../schema/decode';
 import type { ApiObject } from '../types';
 

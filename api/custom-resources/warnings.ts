@@ -1,7 +1,7 @@
 import { versionsIn } from './definitions';
 import type { CustomResourceDefinition } from '../types';
 import { isKnownFormat } from './formats';
-import { itemsOf, partsWithPaths, type JsonSchema } from './json-schema';
+import { itemsOf, partsWithPaths, type JsonSchema } from '../structural/json-schema';
 
 /** What a definition says and nothing comes of, in upstream's words. */
 export const formatWarnings = ({ spec }: Partial<CustomResourceDefinition>): readonly string[] => {

@@ -5,7 +5,7 @@ import {
   validateCustomResourceDefinition,
   validateCustomResourceDefinitionStatusUpdate,
   validateCustomResourceDefinitionUpdate,
-} from '../validation/custom-resource-definition';
+} from '../custom-resources/definition';
 import { defineKind } from './kind';
 
 export const CUSTOM_RESOURCE_DEFINITION_KIND = defineKind(CUSTOM_RESOURCE_DEFINITIONS, {

@@ -1,9 +1,9 @@
 import { ApiError } from '../errors';
 import { formatQuantity, parseQuantity, QuantityError } from '../quantity';
 import type { ApiObject } from '../types';
-import { withEmbedded } from '../custom-resources/embedded';
-import type { JsonSchema } from '../custom-resources/json-schema';
-import { pruned, withoutNulls } from '../custom-resources/prune';
+import { withEmbedded } from '../structural/embedded';
+import type { JsonSchema } from '../structural/json-schema';
+import { pruned, withoutNulls } from '../structural/prune';
 import { definitionNamed, definitionOf, type KindName } from './definitions';
 import { shapeOfDefinition, type Shape, type StructShape } from './shapes';
 import { int64, isInt64, type Int64 } from '../int64';

@@ -1,4 +1,4 @@
-import type { JsonSchema } from '../custom-resources/json-schema';
+import type { JsonSchema } from '../structural/json-schema';
 import { CRD_DEFINITIONS } from './crd-definitions';
 import type { Schema, Definitions } from './schema';
 import { DHOW_DEFINITIONS } from './dhow-definitions';

@@ -3,7 +3,8 @@ import { invalid, invalidFor, required, type FieldError } from './field-error';
 
 /** What names an object of any kind. A body may lack all of it. */
 interface TypedReference {
-  readonly apiGroup?: string;
+  /** Null where it is missing. */
+  readonly apiGroup?: string | null;
   readonly kind?: string;
   readonly name?: string;
 }
@@ -12,7 +13,7 @@ export const validateTypedReference = (
   { apiGroup, kind = '', name = '' }: TypedReference,
   field: string,
 ): readonly FieldError[] => [
-  ...(apiGroup === undefined
+  ...(apiGroup === undefined || apiGroup === null
     ? []
     : invalidFor(`${field}.apiGroup`, apiGroup, dns1123SubdomainProblems(apiGroup))),
   ...validateSegment(kind, `${field}.kind`),

@@ -7,7 +7,7 @@ import { systemClock } from '../../lib/clock';
 import type { CliContext } from '../context';
 import { formatViews, listDocument, outputFormat, type OutputFormat } from '../output/format';
 import { sorterBy, type Sorter } from '../output/sorting';
-import { parseTargets, type Target } from '../targets';
+import { namespaceFor, parseTargets, type Target } from '../targets';
 import { reasonLine } from '../tree/readiness';
 import { UsageError } from '../usage-error';
 import type { NamedResource } from '../well-known';
@@ -195,9 +195,6 @@ const fetchTable = async (
   });
   return tableOf(answer, systemClock.now());
 };
-
-export const namespaceFor = ({ namespace }: CliContext, info: NamedResource): string =>
-  info.isNamespaced ? (namespace ?? '') : '';
 
 const printObjects = async (
   context: CliContext,

@@ -6,11 +6,10 @@ import type { CliContext } from '../context';
 import type { OfferedResource } from '../discovery';
 import { formatTable } from '../output/table';
 import { printable } from '../output/terminal';
-import { parseTargets } from '../targets';
+import { namespaceFor, parseTargets } from '../targets';
 import { ownerTree, type Branch } from '../tree/owner-tree';
 import { readinessOf } from '../tree/readiness';
 import { UsageError } from '../usage-error';
-import { namespaceFor } from './get';
 
 /** An object and all that it owns, each with whether it is ready and why it is not. */
 export const tree = async (context: CliContext, args: readonly string[]): Promise<void> => {

@@ -7,14 +7,8 @@ import { parseJson, stringifyJson } from '../../lib/json';
 import type { CliContext } from '../context';
 import { formatViews, type OutputFormat } from '../output/format';
 import { formatRow } from '../output/table';
-import type { Target } from '../targets';
-import {
-  namespaceFor,
-  qualifiedKind,
-  tableStyle,
-  withoutManagedFields,
-  type GetOptions,
-} from './get';
+import { namespaceFor, type Target } from '../targets';
+import { qualifiedKind, tableStyle, withoutManagedFields, type GetOptions } from './get';
 import { layOut, TABLE, type Table, type TableStyle } from './server-table';
 
 /** What a list, and each event of a watch, is printed by. */

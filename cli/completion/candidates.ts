@@ -7,7 +7,7 @@ import { PODS, pathOf } from '../../api/resources';
 import { queryOf } from '../../client/rest-client';
 import type { ApiObject } from '../../api/types';
 import { WELL_KNOWN } from '../well-known';
-import { namespaceFor } from '../commands/get';
+import { namespaceFor } from '../targets';
 import type { Candidate, Wanted } from './wanted';
 
 /** What the server, or this machine, knows that fits. May throw, and take its time. */

@@ -1,7 +1,7 @@
 import { createServer, connect, type AddressInfo, type Socket } from 'node:net';
 import * as fc from 'fast-check';
 import { CelCompileError, compileCel, celEnvironment } from '../../api/cel';
-import { customKind } from '../../api/custom-resources/custom-kind';
+import { customKind } from '../../api/kinds/custom-kind';
 import { ApiError } from '../../api/errors';
 import { CUSTOM_RESOURCE_DEFINITIONS } from '../../api/resources';
 import { convert, DecodeError } from '../../api/schema/decode';

@@ -4,7 +4,7 @@ import { OBJECT, STATUS } from './metadata';
 const LIFECYCLE = tests('test/unit/custom-resources/lifecycle.test.ts');
 const OBJECTS = tests('test/unit/custom-resources/objects.test.ts');
 const SCHEMAS = tests('api/custom-resources/schemas.test.ts');
-const VALIDATION = tests('api/validation/custom-resource-definition/validation.test.ts');
+const VALIDATION = tests('api/custom-resources/definition/validation.test.ts');
 
 const SERVED = shown(LIFECYCLE('serves what is defined, and says so'));
 const VERSIONS = shown(LIFECYCLE('show one object each in its own way'));

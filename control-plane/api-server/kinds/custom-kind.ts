@@ -1,4 +1,4 @@
-import { customKind } from '../../../api/custom-resources/custom-kind';
+import { customKind } from '../../../api/kinds/custom-kind';
 import { defaulted, DefaultsTooLargeError } from '../../../api/custom-resources/defaults';
 import {
   isServed,
@@ -6,12 +6,8 @@ import {
   schemaOfVersion,
   storageVersionOf,
 } from '../../../api/custom-resources/definitions';
-import {
-  isJsonObject,
-  type Json,
-  type JsonSchema,
-} from '../../../api/custom-resources/json-schema';
-import { pruned, withoutNulls } from '../../../api/custom-resources/prune';
+import { isJsonObject, type Json, type JsonSchema } from '../../../api/structural/json-schema';
+import { pruned, withoutNulls } from '../../../api/structural/prune';
 import type {
   ApiObject,
   CustomResourceDefinition,

@@ -1,7 +1,7 @@
-import { isJsonObject, type JsonSchema } from '../../custom-resources/json-schema';
+import { isJsonObject, type JsonSchema } from '../../structural/json-schema';
 import { jsonEqual } from '../../json-value';
 import type { CustomResourceDefinition, CustomResourceDefinitionVersion } from '../../types';
-import { forbidden, invalid, required, type FieldError } from '../field-error';
+import { forbidden, invalid, required, type FieldError } from '../../validation/field-error';
 import { validateDefaults } from './defaults';
 import { label } from './names';
 import { validatePath, validateSelectable } from './paths';

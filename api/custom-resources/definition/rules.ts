@@ -1,11 +1,7 @@
 import { CelCompileError } from '../../cel';
-import {
-  partsWithPaths,
-  type JsonSchema,
-  type ValidationRule,
-} from '../../custom-resources/json-schema';
-import { compileRule } from '../../custom-resources/rules';
-import { forbidden, invalid, type FieldError } from '../field-error';
+import { partsWithPaths, type JsonSchema, type ValidationRule } from '../../structural/json-schema';
+import { compileRule } from '../rules';
+import { forbidden, invalid, type FieldError } from '../../validation/field-error';
 
 /**
  * Rules in CEL compile, each against the schema that it stands in. That takes time, here and whenever the

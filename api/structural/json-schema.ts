@@ -1,6 +1,6 @@
 /**
  * A structural schema of OpenAPI v3 as a CustomResourceDefinition holds it: checked by
- * `validation/custom-resource-definition` before anything else here sees it.
+ * `custom-resources/definition` before anything else here sees it.
  */
 export interface JsonSchema {
   readonly $ref?: string;

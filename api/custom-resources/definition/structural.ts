@@ -6,9 +6,9 @@ import {
   preservesUnknown,
   propertyOf,
   type JsonSchema,
-} from '../../custom-resources/json-schema';
+} from '../../structural/json-schema';
 import { jsonEqual } from '../../json-value';
-import { forbidden, invalid, required, type FieldError } from '../field-error';
+import { forbidden, invalid, required, type FieldError } from '../../validation/field-error';
 
 /*
  * A schema is structural when it says of every field what it is, outside of allOf, anyOf, oneOf and not:

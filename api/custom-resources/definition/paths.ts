@@ -1,5 +1,11 @@
-import { memberSchema, type JsonSchema } from '../../custom-resources/json-schema';
-import { duplicate, invalid, required, tooMany, type FieldError } from '../field-error';
+import { memberSchema, type JsonSchema } from '../../structural/json-schema';
+import {
+  duplicate,
+  invalid,
+  required,
+  tooMany,
+  type FieldError,
+} from '../../validation/field-error';
 
 /** A path of field names: `.spec.replicas`. Brackets and filters are for printer columns alone. */
 export const validatePath = (

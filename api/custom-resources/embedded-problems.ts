@@ -2,49 +2,17 @@ import type { ApiObject, Metadata } from '../types';
 import { invalid, invalidFor, required, type FieldError } from '../validation/field-error';
 import { validateMetadata } from '../validation/metadata';
 import { dns1035LabelProblems, pathSegmentProblems } from '../names';
+import { hasEmbedded, joined } from '../structural/embedded';
 import {
   additionalOf,
-  anywhere,
   isEmbedded,
   isJsonList,
   isJsonObject,
   itemsOf,
-  memberSchema,
   propertyOf,
   type Json,
   type JsonSchema,
-} from './json-schema';
-import { mapItems, mapMembers } from './prune';
-
-/*
- * Objects inside objects (`x-kubernetes-embedded-resource`) have metadata as those outside, whatever the
- * schema says of it. Source: apiextensions-apiserver/pkg/apiserver/schema/objectmeta.
- */
-
-/** The value with the metadata of every embedded object as `read` has it. */
-export const withEmbedded = (
-  value: Json,
-  schema: JsonSchema,
-  read: (metadata: unknown, path: string) => unknown,
-): Json => (hasEmbedded(schema) ? (visit(value, schema, '', read) as Json) : value);
-
-const visit = (
-  value: unknown,
-  schema: JsonSchema,
-  path: string,
-  read: (metadata: unknown, path: string) => unknown,
-): unknown => {
-  if (!hasEmbedded(schema)) return value;
-  if (isJsonObject(value))
-    return mapMembers(value, (name, member) => {
-      if (isEmbedded(schema) && name === 'metadata') return read(member, path);
-      const of = memberSchema(schema, name);
-      return of === undefined ? member : visit(member, of, joined(path, name), read);
-    });
-  const items = itemsOf(schema);
-  if (!isJsonList(value) || items === undefined) return value;
-  return mapItems(value, (item, index) => visit(item, items, `${path}[${index}]`, read));
-};
+} from '../structural/json-schema';
 
 /** What is wrong with embedded objects: they name what they are, and their metadata is sound. */
 export const embeddedProblems = (
@@ -151,8 +119,5 @@ const MEMBERS: readonly (readonly [string, (value: unknown) => boolean])[] = [
   ...['ownerReferences', 'managedFields'].map((name) => [name, isObjects] as const),
 ];
 
-const joined = (path: string, name: string): string => (path === '' ? name : `${path}.${name}`);
-
-const hasEmbedded = anywhere(isEmbedded);
 /** Nobody reads more. */
 const PROBLEMS_MAX = 100;

@@ -1,5 +1,5 @@
 import type { CustomResourceDefinitionNames } from '../../types';
-import { invalid, type FieldError } from '../field-error';
+import { invalid, type FieldError } from '../../validation/field-error';
 import { dns1035LabelProblems } from '../../names';
 
 /** Names that are wanted or that were accepted: any of them may be absent. */

@@ -1,14 +1,9 @@
-import { compileChecks } from '../../custom-resources/checks';
-import { embeddedProblems } from '../../custom-resources/embedded';
-import {
-  additionalOf,
-  isJsonObject,
-  itemsOf,
-  type JsonSchema,
-} from '../../custom-resources/json-schema';
-import { pruned } from '../../custom-resources/prune';
+import { compileChecks } from '../checks';
+import { embeddedProblems } from '../embedded-problems';
+import { additionalOf, isJsonObject, itemsOf, type JsonSchema } from '../../structural/json-schema';
+import { pruned } from '../../structural/prune';
 import { jsonEqual } from '../../json-value';
-import { invalid, type FieldError } from '../field-error';
+import { invalid, type FieldError } from '../../validation/field-error';
 
 /** Defaults are values of their schemas. Source: schema/defaulting/validation.go. */
 export const validateDefaults = (schema: JsonSchema, path: string): readonly FieldError[] => {

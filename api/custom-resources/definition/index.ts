@@ -1,4 +1,4 @@
-import { versionsIn } from '../../custom-resources/definitions';
+import { versionsIn } from '../definitions';
 import { jsonEqual } from '../../json-value';
 import type { CustomResourceDefinition } from '../../types';
 import {
@@ -8,13 +8,13 @@ import {
   notSupported,
   required,
   type FieldError,
-} from '../field-error';
+} from '../../validation/field-error';
 import {
   subdomainName,
   validateMetadata,
   validateMetadataUpdate,
   type MetadataRules,
-} from '../metadata';
+} from '../../validation/metadata';
 import { dns1123SubdomainProblems } from '../../names';
 import { validateNames } from './names';
 import { schemaOf, validateVersions } from './versions';

@@ -5,8 +5,14 @@ import {
   propertyOf,
   type JsonSchema,
   type ValidationRule,
-} from '../../custom-resources/json-schema';
-import { forbidden, invalid, notSupported, required, type FieldError } from '../field-error';
+} from '../../structural/json-schema';
+import {
+  forbidden,
+  invalid,
+  notSupported,
+  required,
+  type FieldError,
+} from '../../validation/field-error';
 
 /*
  * What OpenAPI v3 schemas of custom resources may say at all. Source: upstream's

@@ -1,7 +1,7 @@
 import { stringifyJson } from '../../lib/json';
 import { ApiError } from '../errors';
 import { assignJson } from '../json-value';
-import { defineKind, type KindInfo } from '../kinds/kind';
+import { defineKind, type KindInfo } from './kind';
 import type { Resource } from '../resources';
 import type {
   ApiObject,
@@ -9,7 +9,7 @@ import type {
   CustomResourceDefinitionNames,
   CustomResourceDefinitionVersion,
 } from '../types';
-import { versionProblems } from '../validation/custom-resource-definition';
+import { versionProblems } from '../custom-resources/definition';
 import { invalid, type FieldError } from '../validation/field-error';
 import {
   subdomainName,
@@ -17,15 +17,15 @@ import {
   validateMetadataUpdate,
   type MetadataRules,
 } from '../validation/metadata';
-import { compileChecks, type Before } from './checks';
-import { defaulted, DefaultsTooLargeError } from './defaults';
-import { schemaOfVersion } from './definitions';
-import { embeddedProblems } from './embedded';
-import { isJsonObject, propertyOf, type JsonSchema } from './json-schema';
-import { listProblems } from './list-types';
-import { hasRules, ruleProblems } from './rules';
-import { publishedDefinition } from './published';
-import { finalizerWarnings } from './finalizers';
+import { compileChecks, type Before } from '../custom-resources/checks';
+import { defaulted, DefaultsTooLargeError } from '../custom-resources/defaults';
+import { schemaOfVersion } from '../custom-resources/definitions';
+import { embeddedProblems } from '../custom-resources/embedded-problems';
+import { isJsonObject, propertyOf, type JsonSchema } from '../structural/json-schema';
+import { listProblems } from '../custom-resources/list-types';
+import { hasRules, ruleProblems } from '../custom-resources/rules';
+import { publishedDefinition } from '../custom-resources/published';
+import { finalizerWarnings } from '../custom-resources/finalizers';
 
 /** All that is known of one version of a kind that users define. */
 export const customKind = (
