@@ -1,3 +1,4 @@
+import type { Int64 } from '../int64';
 import { stringifyJson } from '../../lib/json';
 import { compileRe2, Re2CostError, type Re2 } from '../../lib/re2';
 import { jsonEqual } from '../json-value';
@@ -274,8 +275,13 @@ const notRule =
 
 // ---- Texts
 
+/** A bound may have 64 bits, and so be a bigint, with which nothing is reckoned. */
+const numberOf = (bound: Int64 | undefined): number | undefined =>
+  bound === undefined ? undefined : Number(bound);
+
 const stringRules = (schema: JsonSchema): readonly Rule[] => {
-  const { maxLength, minLength, pattern = '' } = schema;
+  const { pattern = '' } = schema;
+  const [minLength, maxLength] = [numberOf(schema.minLength), numberOf(schema.maxLength)];
   const rules: Rule[] = [];
   if (maxLength !== undefined)
     rules.push((value, path, _before, run) => {
@@ -355,7 +361,7 @@ const numberRules = (schema: JsonSchema): readonly Rule[] => {
         run.add(path, (field) => invalid(field, value, `${inBody(path)} should be ${words}`));
     };
   return [
-    ...(multipleOf === undefined ? [] : [multipleRule(multipleOf)]),
+    ...(multipleOf === undefined ? [] : [multipleRule(Number(multipleOf))]),
     ...(maximum === undefined
       ? []
       : [
@@ -413,7 +419,7 @@ const rangeRules = ({ type, format }: JsonSchema): readonly Rule[] => {
 // ---- Lists
 
 const listRules = (schema: JsonSchema): readonly Rule[] => {
-  const { minItems, maxItems } = schema;
+  const [minItems, maxItems] = [numberOf(schema.minItems), numberOf(schema.maxItems)];
   const items = itemsOf(schema);
   const rules: Rule[] = [];
   if (items !== undefined) rules.push(itemsRule(schema, items));
@@ -457,7 +463,9 @@ const enumRule = ({ enum: values = [] }: JsonSchema): Rule | undefined => {
 };
 
 const objectRules = (schema: JsonSchema): readonly Rule[] => {
-  const { minProperties, maxProperties, required: names = [] } = schema;
+  const { required: names = [] } = schema;
+  const minProperties = numberOf(schema.minProperties);
+  const maxProperties = numberOf(schema.maxProperties);
   const rules: Rule[] = [];
   if (minProperties !== undefined)
     rules.push((value, path, _before, run) => {

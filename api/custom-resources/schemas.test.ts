@@ -466,3 +466,22 @@ it('asks rules of a part that is large, and of very many parts, within a bound',
   const [problem] = ruleProblems({ a: list }, schema, { value: { a: [...list.slice(0, -1), -1] } });
   expect(problem?.message).toContain('running out of cost budget');
 });
+
+it('reckons with bounds of 64 bits', () => {
+  const large = 2n ** 63n - 1n;
+  const most: JsonSchema = {
+    ...{ maxLength: large, maxItems: large, maxProperties: large },
+  };
+  const least: JsonSchema = {
+    ...{ minLength: large, minItems: large, minProperties: large },
+  };
+  for (const [type, value] of [
+    ['string', 'x'],
+    ['array', [1]],
+    ['object', { a: 1 }],
+  ] as const) {
+    expect(problems(of({ type, ...most }), { a: value })).toEqual([]);
+    expect(problems(of({ type, ...least }), { a: value })).toHaveLength(1);
+  }
+  expect(problems(of({ type: 'number', multipleOf: large }), { a: 1e17 })).toHaveLength(1);
+});

@@ -1,3 +1,5 @@
+import type { Int64 } from '../int64';
+
 /**
  * A structural schema of OpenAPI v3 as a CustomResourceDefinition holds it: checked by
  * `custom-resources/definition` before anything else here sees it.
@@ -19,15 +21,15 @@ export interface JsonSchema {
   readonly format?: string;
   readonly id?: string;
   readonly items?: JsonSchema | readonly JsonSchema[];
-  readonly maxItems?: number;
-  readonly maxLength?: number;
-  readonly maxProperties?: number;
+  readonly maxItems?: Int64;
+  readonly maxLength?: Int64;
+  readonly maxProperties?: Int64;
   readonly maximum?: number;
-  readonly minItems?: number;
-  readonly minLength?: number;
-  readonly minProperties?: number;
+  readonly minItems?: Int64;
+  readonly minLength?: Int64;
+  readonly minProperties?: Int64;
   readonly minimum?: number;
-  readonly multipleOf?: number;
+  readonly multipleOf?: Int64;
   readonly not?: JsonSchema;
   readonly nullable?: boolean;
   readonly oneOf?: readonly JsonSchema[];

@@ -178,7 +178,9 @@ describe('discovery', () => {
     const apps = json.items.find(
       (item: { metadata: { name: string } }) => item.metadata.name === 'apps',
     );
-    const [deployments] = apps.versions[0].resources;
+    const deployments = apps.versions[0].resources.find(
+      ({ resource }: { resource: string }) => resource === 'deployments',
+    );
     expect(deployments).toMatchObject({
       resource: 'deployments',
       scope: 'Namespaced',
@@ -190,12 +192,10 @@ describe('discovery', () => {
     const plain = await server.request('GET', '/apis/apps/v1');
     const names = plain.json.resources.map(({ name }: { name: string }) => name);
     expect(names).toEqual([
-      'deployments',
-      'deployments/scale',
-      'deployments/status',
-      'replicasets',
-      'replicasets/scale',
-      'replicasets/status',
+      ...['daemonsets', 'daemonsets/status'],
+      ...['deployments', 'deployments/scale', 'deployments/status'],
+      ...['replicasets', 'replicasets/scale', 'replicasets/status'],
+      ...['statefulsets', 'statefulsets/scale', 'statefulsets/status'],
     ]);
     expect((await server.request('GET', '/apis/apps')).json.kind).toBe('APIGroup');
     expect((await server.request('GET', '/apis/nosuch/v1')).status).toBe(404);
