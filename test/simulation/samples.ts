@@ -11,6 +11,22 @@ const RBAC_GROUP = 'rbac.authorization.k8s.io';
 const ADMISSION_GROUP = 'admissionregistration.k8s.io';
 const roleRef = (kind: string) => ({ apiGroup: RBAC_GROUP, kind, name: 'some' });
 const selector = { matchLabels: { app: 'some' } };
+const template = {
+  metadata: { labels: selector.matchLabels },
+  spec: { containers: [{ name: 'main', image: 'app:1' }] },
+};
+const once = { template: { spec: { ...template.spec, restartPolicy: 'Never' } } };
+const target = { apiVersion: 'apps/v1', kind: 'Deployment', name: 'app' };
+
+/** Signed by a key that nobody has any more. */
+const REQUEST = [
+  'LS0tLS1CRUdJTiBDRVJUSUZJQ0FURSBSRVFVRVNULS0tLS0KTUlIWk1JR0FBZ0VBTUI0eERUQUxCZ05WQkFvTUJITnZi',
+  'V1V4RFRBTEJnTlZCQU1NQkhOdmJXVXdXVEFUQmdjcQpoa2pPUFFJQkJnZ3Foa2pPUFFNQkJ3TkNBQVQ1cmdtTFoyS0lx',
+  'K0RDZVN3NWpOTktrTHRMZzN1eWRSL0traEVJCkNLOUVqc1R0SzF5R055UUM2eFF4eDlzZTJDcGFSQ3JDYldncVhXUEVC',
+  'QWxnaWFHRG9BQXdDZ1lJS29aSXpqMEUKQXdJRFNBQXdSUUloQUw4Nkwwa2dQWHorUC91UDBmemdUNVZtVEladFAxakdB',
+  'Wldkc3ZCUXVmUXpBaUJQdTZTVAo2Q3NnT1FTM3pqdEJYY0RrTUQyRVk4b0EvU3I5NUJXeE1laThhQT09Ci0tLS0tRU5E',
+  'IENFUlRJRklDQVRFIFJFUVVFU1QtLS0tLQo=',
+].join('');
 
 /** One of each kind that nothing else in the world makes: every kind is there, or the tests fail. */
 export const SAMPLES: readonly Sample[] = [
@@ -44,6 +60,34 @@ export const SAMPLES: readonly Sample[] = [
       spec: { accessModes: ['ReadWriteOnce'], resources: { requests: { storage: '1Gi' } } },
     },
   },
+  {
+    group: 'apps',
+    kind: 'StatefulSet',
+    more: { spec: { selector, template, serviceName: 'some' } },
+  },
+  { group: 'apps', kind: 'DaemonSet', more: { spec: { selector, template } } },
+  { group: 'batch', kind: 'Job', more: { spec: once } },
+  {
+    group: 'batch',
+    kind: 'CronJob',
+    more: { spec: { schedule: '0 0 1 1 *', jobTemplate: { spec: once } } },
+  },
+  {
+    group: 'autoscaling',
+    kind: 'HorizontalPodAutoscaler',
+    more: { spec: { scaleTargetRef: target, maxReplicas: 3 } },
+  },
+  {
+    group: 'networking.k8s.io',
+    kind: 'Ingress',
+    more: { spec: { defaultBackend: { service: { name: 'some', port: { number: 80 } } } } },
+  },
+  {
+    group: 'networking.k8s.io',
+    kind: 'IngressClass',
+    more: { spec: { controller: 'example.org/none' } },
+  },
+  { group: 'networking.k8s.io', kind: 'NetworkPolicy', more: { spec: { podSelector: {} } } },
   { group: ADMISSION_GROUP, kind: 'MutatingWebhookConfiguration', more: { webhooks: [] } },
   { group: ADMISSION_GROUP, kind: 'ValidatingWebhookConfiguration', more: { webhooks: [] } },
   {
@@ -85,6 +129,17 @@ export const SAMPLES: readonly Sample[] = [
             schema: { openAPIV3Schema: { type: 'object' } },
           },
         ],
+      },
+    },
+  },
+  {
+    group: 'certificates.k8s.io',
+    kind: 'CertificateSigningRequest',
+    more: {
+      spec: {
+        request: REQUEST,
+        signerName: 'kubernetes.io/kube-apiserver-client',
+        usages: ['client auth'],
       },
     },
   },
