@@ -60,13 +60,15 @@ const tags = (value: unknown, headers = {}): void => {
       ? (_request, response) => response.writeHead(200, headers).end(JSON.stringify(value))
       : undefined;
 };
+/** No machine lets a connection go to a group of hosts, whatever its routes: nothing is sent. */
+const NOWHERE = 'http://224.0.0.1';
 const NAME = 'docker.io/library/web:2';
 const PREFIX = `failed to pull and unpack image "${NAME}": failed to resolve reference "${NAME}": `;
 const ADVICE = '; no registry that may have it is reachable: bring it with "dhow image import"';
 
 it.each([
   ['that has no name', 'http://reg.invalid', /getaddrinfo (?:EAI_AGAIN|ENOTFOUND) reg\.invalid$/],
-  ['to which no way leads', 'http://192.0.2.1', /connect ENETUNREACH 192\.0\.2\.1:80/],
+  ['to which no way leads', NOWHERE, /connect ENETUNREACH 224\.0\.0\.1:80/],
 ])('names the tags there are, and asks a registry %s once', async (_what, baseUrl, own) => {
   tags({ tags: ['1', 'latest'] });
   const { message, code } = await failure({ baseUrl });
@@ -140,11 +142,11 @@ it.each([
   ],
 ])('reads of tags that are %s what can be read', async (_what, value, headers, expected) => {
   tags(value, headers);
-  expect((await failure({ baseUrl: 'http://192.0.2.1' })).message).toMatch(expected);
+  expect((await failure({ baseUrl: NOWHERE })).message).toMatch(expected);
   expect(registry.seen.filter(({ path }) => path.includes('tags'))).toHaveLength(1);
 });
 
 it('does not wait for tags that do not come', async () => {
   registry.override = (path) => (path.endsWith('/tags/list') ? () => undefined : undefined);
-  expect((await failure({ baseUrl: 'http://192.0.2.1' })).message).toContain('not found;');
+  expect((await failure({ baseUrl: NOWHERE })).message).toContain('not found;');
 });
