@@ -65,9 +65,11 @@ export const describeStore = (name: string, open: () => Promise<StoreUnderTest>)
       expect(await create('a')).toBe('created');
       expect(await create('a')).toContain(`"a" already exists`);
       const changed = await store.update(other.key, object('other', 2), other.resourceVersion);
-      expect(await create('b')).toContain(`cannot be fulfilled on ${resource} "other"`);
+      // Which of the guards is not told: the caller looks at all of them anew.
+      const refusal = new RegExp(`cannot be fulfilled on ${resource} "(?:other|still)"`);
+      expect(await create('b')).toMatch(refusal);
       await store.delete(other.key, changed.resourceVersion);
-      expect(await create('c')).toContain(`cannot be fulfilled on ${resource} "other"`);
+      expect(await create('c')).toMatch(refusal);
       expect((await store.list(resource)).items.map((item) => item.key.name)).toEqual([
         'still',
         'a',

@@ -76,8 +76,8 @@ export interface Store {
   list(resource: string, signal?: AbortSignal): Promise<StoreList>;
 
   /**
-   * `object.metadata.resourceVersion` is ignored. @throws AlreadyExists, or Conflict, which names the
-   * first guard's object, when that of any guard has changed: all are compared and written in one.
+   * `object.metadata.resourceVersion` is ignored. @throws AlreadyExists, or Conflict, which names one of
+   * the guards' objects, when any of them has changed: all are compared and written in one.
    */
   create(
     key: StoreKey,
