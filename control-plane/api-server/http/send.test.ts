@@ -36,6 +36,9 @@ it('takes no more of a long answer than a little, while nobody reads it', async 
 });
 
 describe('what nobody reads', () => {
+  let nowMs = 0;
+  const clock = { monotonicMs: () => nowMs };
+  const budget = (maxBytes: number) => new UnreadBytes(maxBytes, clock);
   const hold = (unread: UnreadBytes, count: number, bytes: number) =>
     Array.from({ length: count }, () => {
       const response = new UnreadResponse() as unknown as ServerResponse;
@@ -47,22 +50,35 @@ describe('what nobody reads', () => {
     responses.filter(({ destroyed }) => destroyed).length;
 
   it('is bounded over all answers: who has waited for longest is cut off', () => {
-    const responses = hold(new UnreadBytes(1_000_000), 100, 100_000);
-    expect(cut(responses)).toBe(90);
-    expect(cut(responses.slice(90))).toBe(0);
+    const unread = budget(1_000_000);
+    const stalled = hold(unread, 100, 100_000);
+    expect(cut(stalled)).toBe(0);
+    nowMs += 3_000;
+    hold(unread, 1, 100_000);
+    expect(cut(stalled)).toBe(91);
+    expect(cut(stalled.slice(91))).toBe(0);
+  });
+
+  it('is left to a burst of news, which finds all behind for a moment', () => {
+    const unread = budget(1_000_000);
+    for (let i = 0; i < 10; i++) {
+      nowMs += 100;
+      expect(cut(hold(unread, 10, 100_000))).toBe(0);
+    }
   });
 
   it('is not counted when it is little', () => {
-    expect(cut(hold(new UnreadBytes(10_000), 100, 1_000))).toBe(0);
+    expect(cut(hold(budget(10_000), 100, 1_000))).toBe(0);
   });
 
   it('leaves alone one answer that is larger than all may hold', () => {
-    expect(cut(hold(new UnreadBytes(10_000), 1, 100_000))).toBe(0);
+    expect(cut(hold(budget(10_000), 1, 100_000))).toBe(0);
   });
 
   it('spares those that go on reading', () => {
-    const unread = new UnreadBytes(1_000_000);
+    const unread = budget(1_000_000);
     const [reading, ...others] = hold(unread, 5, 100_000);
+    nowMs += 3_000;
     reading?.emit('drain');
     const late = hold(unread, 9, 100_000);
     expect(reading?.destroyed).toBe(false);
