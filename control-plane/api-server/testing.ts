@@ -1,3 +1,4 @@
+import { linkedController } from '../../lib/async/linked-controller';
 import { parseJson, stringifyJson } from '../../lib/json';
 import { ManualClock } from '../../lib/clock';
 import { silentLog } from '../../lib/log';
@@ -93,7 +94,16 @@ export const startTestServer = async ({
     api,
     clock,
     store,
-    request: async (...args) => answerOf(await ask(...args)),
+    request: async (method, url, body, options = {}) => {
+      const given = options.signal === undefined ? [] : [options.signal];
+      using ended = linkedController(...given);
+      try {
+        return await answerOf(await ask(method, url, body, { ...options, signal: ended.signal }));
+      } finally {
+        // As over HTTPS: what a request holds until its answer is sent is given back.
+        ended.abort();
+      }
+    },
     watch: async (path, count) => {
       const stop = new AbortController();
       const { body } = await ask('GET', path, undefined, { signal: stop.signal });

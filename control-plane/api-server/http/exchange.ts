@@ -23,7 +23,7 @@ export interface ApiRequest {
   readonly place?: Yielding;
   /** Notes something in the record of the request, if there is one. */
   readonly annotate?: Annotate;
-  /** Aborts when the caller goes away or the server stops. */
+  /** Aborts when the answer is sent, when the caller goes away, or when the server stops. */
   readonly signal: AbortSignal;
 }
 
