@@ -99,11 +99,11 @@ export class AgentConnections implements NodeConnections {
   }
 }
 
-class AgentExecSession implements ExecSession {
+/** The way to the agent of a stream that goes both ways. */
+class StreamInput {
   private readonly writer: MessageWriter<AttachResponse>;
   private readonly closed: AbortController;
   private readonly stop: () => void;
-  readonly output: AsyncIterable<ExecOutput>;
 
   constructor(
     private readonly opened: OpenedStream,
@@ -113,33 +113,53 @@ class AgentExecSession implements ExecSession {
     this.stop = cancelOnAbort(opened, signal);
     this.closed = linkedController(signal);
     this.writer = new MessageWriter(opened.call, clock, this.closed.signal);
+  }
+
+  write(data: Uint8Array): Promise<void> {
+    return this.writer.write({ message: { $case: 'stdin', value: Buffer.from(data) } });
+  }
+
+  /** A broken stream shows at the reading side. */
+  post(message: AttachResponse): void {
+    this.writer.write(message).catch(() => undefined);
+  }
+
+  end(): void {
+    if (this.closed.signal.aborted) return;
+    this.closed.abort();
+    this.stop();
+    this.opened.call.end();
+  }
+}
+
+class AgentExecSession implements ExecSession {
+  private readonly input: StreamInput;
+  readonly output: AsyncIterable<ExecOutput>;
+
+  constructor(
+    private readonly opened: OpenedStream,
+    clock: Clock,
+    signal: AbortSignal,
+  ) {
+    this.input = new StreamInput(opened, clock, signal);
     this.output = this.read();
   }
 
   writeStdin(data: Uint8Array): Promise<void> {
-    return this.writer.write({ message: { $case: 'stdin', value: Buffer.from(data) } });
+    return this.input.write(data);
   }
 
   closeStdin(): void {
-    this.post({ message: { $case: 'stdinEnd', value: {} } });
+    this.input.post({ message: { $case: 'stdinEnd', value: {} } });
   }
 
   resize(columns: number, rows: number): void {
-    this.post({ message: { $case: 'resize', value: { columns, rows } } });
+    this.input.post({ message: { $case: 'resize', value: { columns, rows } } });
   }
 
   [Symbol.asyncDispose](): Promise<void> {
-    if (!this.closed.signal.aborted) {
-      this.closed.abort();
-      this.stop();
-      this.opened.call.end();
-    }
+    this.input.end();
     return Promise.resolve();
-  }
-
-  private post(message: AttachResponse): void {
-    // A broken stream shows at the reading side.
-    this.writer.write(message).catch(() => undefined);
   }
 
   private async *read(): AsyncIterable<ExecOutput> {
@@ -171,9 +191,7 @@ class AgentExecSession implements ExecSession {
 }
 
 class AgentPortConnection implements PortConnection {
-  private readonly writer: MessageWriter<AttachResponse>;
-  private readonly closed: AbortController;
-  private readonly stop: () => void;
+  private readonly input: StreamInput;
   private readonly messages: ReturnType<typeof iterate>;
   readonly output: AsyncIterable<Uint8Array>;
 
@@ -182,9 +200,7 @@ class AgentPortConnection implements PortConnection {
     clock: Clock,
     signal: AbortSignal,
   ) {
-    this.stop = cancelOnAbort(opened, signal);
-    this.closed = linkedController(signal);
-    this.writer = new MessageWriter(opened.call, clock, this.closed.signal);
+    this.input = new StreamInput(opened, clock, signal);
     this.messages = iterate(opened);
     this.output = this.read();
   }
@@ -202,20 +218,15 @@ class AgentPortConnection implements PortConnection {
   }
 
   write(data: Uint8Array): Promise<void> {
-    return this.writer.write({ message: { $case: 'stdin', value: Buffer.from(data) } });
+    return this.input.write(data);
   }
 
   end(): void {
-    // A broken stream shows at the reading side.
-    this.writer.write({ message: { $case: 'stdinEnd', value: {} } }).catch(() => undefined);
+    this.input.post({ message: { $case: 'stdinEnd', value: {} } });
   }
 
   [Symbol.asyncDispose](): Promise<void> {
-    if (!this.closed.signal.aborted) {
-      this.closed.abort();
-      this.stop();
-      this.opened.call.end();
-    }
+    this.input.end();
     return Promise.resolve();
   }
 
