@@ -1,9 +1,9 @@
 import { hasReason } from '../../api/errors';
-import { pathOf } from '../../api/resources';
+import { pathOf, type Resource } from '../../api/resources';
 import type { ApiObject } from '../../api/types';
 import { queryOf } from '../../client/rest-client';
 import { stringifyJson } from '../../lib/json';
-import { tell, tellingOf, type OutcomeOptions } from '../changing';
+import { tell, tellingOf, type OutcomeOptions, type Telling } from '../changing';
 import type { CliContext } from '../context';
 import { readManifests } from '../manifests';
 import { kindName } from '../selection';
@@ -27,22 +27,30 @@ const create = async (
   const isPlaced = info.isNamespaced && context.isNamespaceForced;
   const metadata = isPlaced ? { ...draft.metadata, namespace } : draft.metadata;
   const object = { ...draft, metadata } as ApiObject;
-  if (telling.dryRun === 'client') {
-    tell(context, telling, { info, object, told: 'created' });
-    return;
-  }
+  const made = await post(context, telling, info, namespace, object);
+  tell(context, telling, { info, object: made, told: 'created' });
+};
+
+/** Asks the server to make an object, unless it is only shown; resolves to what there is then. */
+export const post = async (
+  context: CliContext,
+  telling: Telling,
+  info: Resource,
+  namespace: string,
+  object: ApiObject,
+): Promise<ApiObject> => {
+  if (telling.dryRun === 'client') return object;
   const query = queryOf({
     fieldManager: telling.fieldManager,
     fieldValidation: 'Strict',
     dryRun: telling.dryRun === 'server' ? 'All' : undefined,
   });
-  const made = await context.client.json<ApiObject>({
+  return context.client.json<ApiObject>({
     method: 'POST',
     path: pathOf(info, namespace) + query,
     body: stringifyJson(object),
     signal: context.signal,
   });
-  tell(context, telling, { info, object: made, told: 'created' });
 };
 
 /** Creates what manifests describe; what is there already is an error. */

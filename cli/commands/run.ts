@@ -1,7 +1,5 @@
-import { PODS, pathOf } from '../../api/resources';
-import type { ApiObject, Pod } from '../../api/types';
-import { queryOf } from '../../client/rest-client';
-import { stringifyJson } from '../../lib/json';
+import { PODS } from '../../api/resources';
+import type { Pod } from '../../api/types';
 import { tell, tellingOf, type OutcomeOptions } from '../changing';
 import type { CliContext } from '../context';
 import { durationMs } from '../durations';
@@ -10,6 +8,7 @@ import { FOR_EVER_MS, waitUntil } from '../waiting';
 import { named } from '../well-known';
 import { withRecord } from './apply';
 import { join, startedPod } from './attach';
+import { post } from './create';
 import { deleteOne, deleteOptions, waitUntilGone } from './delete';
 import { logs } from './logs';
 import { podDraft, type PodOptions } from './pod-draft';
@@ -41,21 +40,7 @@ export const run = async (
     ? { ...draft, metadata: { ...draft.metadata, namespace } }
     : draft;
   const wanted = options.saveConfig === true ? withRecord(object) : object;
-  if (telling.dryRun === 'client') {
-    tell(context, telling, { info: PODS, object: wanted, told: 'created' });
-    return 0;
-  }
-  const query = queryOf({
-    fieldManager: telling.fieldManager,
-    fieldValidation: 'Strict',
-    dryRun: telling.dryRun === 'server' ? 'All' : undefined,
-  });
-  const made = await context.client.json<ApiObject>({
-    method: 'POST',
-    path: pathOf(PODS, namespace) + query,
-    body: stringifyJson(wanted),
-    signal: context.signal,
-  });
+  const made = await post(context, telling, PODS, namespace, wanted);
   if (!isAttached) {
     tell(context, telling, { info: PODS, object: made, told: 'created' });
     return 0;
