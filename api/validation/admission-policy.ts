@@ -6,14 +6,7 @@ import type {
   ValidatingAdmissionPolicyBinding,
 } from '../types';
 import { validateLabelSelector } from './affinity';
-import {
-  duplicate,
-  invalid,
-  invalidFor,
-  notSupported,
-  required,
-  type FieldError,
-} from './field-error';
+import { duplicate, invalid, invalidFor, required, type FieldError, oneOf } from './field-error';
 import { refusedBy, validateConditions, validateExpression } from './expressions';
 import { validateMatchRules } from './match-rules';
 import {
@@ -66,7 +59,7 @@ const validatePolicySpec = (policy: Policy): readonly FieldError[] => {
   const problem = 'validations or auditAnnotations must contain at least one item';
   const compiled = compilePolicy(policy);
   return [
-    ...oneOf(failurePolicy, FAILURE_POLICIES, 'spec.failurePolicy'),
+    ...oneOf('spec.failurePolicy', failurePolicy, FAILURE_POLICIES),
     ...(spec.paramKind === undefined ? [] : validateParamKind(spec.paramKind)),
     ...(spec.matchConstraints === undefined
       ? [required('spec.matchConstraints')]
@@ -112,7 +105,7 @@ const validateMatchResources = (
 ): readonly FieldError[] => {
   const { matchPolicy = 'Equivalent', resourceRules = [], excludeResourceRules = [] } = match;
   return [
-    ...oneOf(matchPolicy, MATCH_POLICIES, `${at}.matchPolicy`),
+    ...oneOf(`${at}.matchPolicy`, matchPolicy, MATCH_POLICIES),
     ...validateLabelSelector(match.namespaceSelector, `${at}.namespaceSelector`),
     ...validateLabelSelector(match.objectSelector, `${at}.objectSelector`),
     ...(resourceRules.length < rulesMin ? [required(`${at}.resourceRules`)] : []),
@@ -173,7 +166,7 @@ const validateValidation = (
     ...((expression as string | undefined)?.trim().includes('\n') === true && (message ?? '') === ''
       ? [required(`${at}.message`, 'message must be specified if expression contains line breaks')]
       : []),
-    ...(reason === undefined ? [] : oneOf(reason, REASONS, `${at}.reason`)),
+    ...(reason === undefined ? [] : oneOf(`${at}.reason`, reason, REASONS)),
   ];
 };
 
@@ -242,7 +235,7 @@ const validateParamRef = ({
     ...validateLabelSelector(selector, `${at}.selector`),
     ...(parameterNotFoundAction === undefined
       ? [required(`${at}.parameterNotFoundAction`)]
-      : oneOf(parameterNotFoundAction, NOT_FOUND_ACTIONS, `${at}.parameterNotFoundAction`)),
+      : oneOf(`${at}.parameterNotFoundAction`, parameterNotFoundAction, NOT_FOUND_ACTIONS)),
   ];
 };
 
@@ -253,7 +246,7 @@ const validateActions = (actions: readonly string[]): readonly FieldError[] => {
     ...actions.flatMap((action, i) =>
       actions.indexOf(action) < i
         ? [duplicate(`${at}[${i}]`, action)]
-        : oneOf(action, ACTIONS, `${at}[${i}]`),
+        : oneOf(`${at}[${i}]`, action, ACTIONS),
     ),
     ...(actions.includes('Deny') && actions.includes('Warn')
       ? [
@@ -267,13 +260,6 @@ const validateActions = (actions: readonly string[]): readonly FieldError[] => {
       : []),
   ];
 };
-
-const oneOf = (
-  value: string,
-  supported: readonly string[],
-  field: string,
-): readonly FieldError[] =>
-  supported.includes(value) ? [] : [notSupported(field, value, supported)];
 
 const NON_EMPTY = (what: string): string => `${what} must be non-empty if specified`;
 const ANNOTATIONS_MAX = 20;

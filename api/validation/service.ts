@@ -7,9 +7,9 @@ import {
   inRange,
   invalid,
   invalidFor,
-  notSupported,
   required,
   type FieldError,
+  oneOf,
 } from './field-error';
 import {
   labelName,
@@ -69,13 +69,13 @@ const validateSpec = (spec: Spec): readonly FieldError[] => {
     ...validateName(spec),
     ...ports.flatMap((port, i) => validatePort(port, i, ports, type)),
     ...validateLabels(spec.selector, 'spec.selector'),
-    ...oneOf('spec.sessionAffinity', spec.sessionAffinity, AFFINITIES),
+    ...requiredOneOf('spec.sessionAffinity', spec.sessionAffinity, AFFINITIES),
     ...validateStickiness(spec),
     ...validateAddresses(spec),
-    ...oneOf('spec.type', type, TYPES),
-    ...oneOf('spec.externalTrafficPolicy', spec.externalTrafficPolicy, POLICIES),
-    ...oneOf('spec.internalTrafficPolicy', spec.internalTrafficPolicy, POLICIES),
-    ...oneOf('spec.ipFamilyPolicy', spec.ipFamilyPolicy, FAMILY_POLICIES),
+    ...requiredOneOf('spec.type', type, TYPES),
+    ...requiredOneOf('spec.externalTrafficPolicy', spec.externalTrafficPolicy, POLICIES),
+    ...requiredOneOf('spec.internalTrafficPolicy', spec.internalTrafficPolicy, POLICIES),
+    ...requiredOneOf('spec.ipFamilyPolicy', spec.ipFamilyPolicy, FAMILY_POLICIES),
   ];
 };
 
@@ -107,7 +107,7 @@ const validatePort = (
       ? [duplicate(`${field}.name`, name)]
       : []),
     ...inRange(`${field}.port`, port.port, 1, 65_535),
-    ...oneOf(`${field}.protocol`, protocol, PROTOCOLS),
+    ...requiredOneOf(`${field}.protocol`, protocol, PROTOCOLS),
     ...(typeof targetPort === 'string'
       ? invalidFor(`${field}.targetPort`, targetPort, portNameProblems(targetPort))
       : inRange(`${field}.targetPort`, targetPort, 1, 65_535)),
@@ -169,12 +169,8 @@ const validateAddresses = ({
   ...externalIPs.flatMap((address, i) => validateIp(address, `spec.externalIPs[${i}]`)),
 ];
 
-const oneOf = (
+const requiredOneOf = (
   field: string,
   value: string | undefined,
   supported: readonly string[],
-): readonly FieldError[] => {
-  if (value === undefined) return [];
-  if (value === '') return [required(field)];
-  return supported.includes(value) ? [] : [notSupported(field, value, supported)];
-};
+): readonly FieldError[] => (value === '' ? [required(field)] : oneOf(field, value, supported));

@@ -7,14 +7,7 @@ import type {
   ValidatingWebhookConfiguration,
 } from '../types';
 import { validateLabelSelector } from './affinity';
-import {
-  duplicate,
-  invalid,
-  invalidFor,
-  notSupported,
-  required,
-  type FieldError,
-} from './field-error';
+import { duplicate, invalid, invalidFor, required, type FieldError, oneOf } from './field-error';
 import { CONDITIONS_MAX, validateConditions } from './expressions';
 import { validateMatchRules } from './match-rules';
 import {
@@ -97,14 +90,14 @@ const validateAll = (configuration: Configuration, strict: Strictness): readonly
 const validateWebhook = (hook: Webhook, strict: Strictness, at: string): readonly FieldError[] => [
   ...validateName(hook.name, `${at}.name`),
   ...validateMatchRules(hook.rules, `${at}.rules`),
-  ...oneOf(hook.failurePolicy, FAILURE_POLICIES, `${at}.failurePolicy`),
-  ...oneOf(hook.matchPolicy, MATCH_POLICIES, `${at}.matchPolicy`),
+  ...oneOf(`${at}.failurePolicy`, hook.failurePolicy, FAILURE_POLICIES),
+  ...oneOf(`${at}.matchPolicy`, hook.matchPolicy, MATCH_POLICIES),
   ...validateSideEffects(hook.sideEffects, strict.sideEffects, `${at}.sideEffects`),
   ...validateTimeout(hook.timeoutSeconds, `${at}.timeoutSeconds`),
   ...validateLabelSelector(hook.namespaceSelector, `${at}.namespaceSelector`),
   ...validateLabelSelector(hook.objectSelector, `${at}.objectSelector`),
   ...('reinvocationPolicy' in hook
-    ? oneOf(hook.reinvocationPolicy, REINVOCATION_POLICIES, `${at}.reinvocationPolicy`)
+    ? oneOf(`${at}.reinvocationPolicy`, hook.reinvocationPolicy, REINVOCATION_POLICIES)
     : []),
   ...validateWebhookClient(hook.clientConfig, `${at}.clientConfig`),
   ...(strict.checksConditions ? validateHookConditions(hook, `${at}.matchConditions`) : []),
@@ -119,13 +112,6 @@ const validateName = (name: string, field: string): readonly FieldError[] => {
     : [];
 };
 
-const oneOf = (
-  value: string | undefined,
-  supported: readonly string[],
-  field: string,
-): readonly FieldError[] =>
-  value === undefined || supported.includes(value) ? [] : [notSupported(field, value, supported)];
-
 /** A body may lack what its type promises. */
 const validateSideEffects = (
   value: string | null | undefined,
@@ -134,7 +120,7 @@ const validateSideEffects = (
 ): readonly FieldError[] =>
   value === undefined || value === null
     ? [required(field, `must specify one of ${allowed.join(', ')}`)]
-    : oneOf(value, allowed, field);
+    : oneOf(field, value, allowed);
 
 const validateTimeout = (seconds: unknown, field: string): readonly FieldError[] =>
   typeof seconds === 'number' && (seconds > 30 || seconds < 1)
