@@ -38,7 +38,8 @@ export const assignJson = (object: object, members: object): void => {
     Object.defineProperty(object, name, { ...PLAIN, value: value as unknown });
 };
 
-const isNumeric = (value: unknown): value is number | bigint =>
+/** A number of JSON, of whatever size. */
+export const isNumeric = (value: unknown): value is number | bigint =>
   typeof value === 'number' || typeof value === 'bigint';
 
 type Members = Readonly<Record<string, unknown>>;
@@ -57,6 +58,3 @@ const membersEqual = (a: Members, b: Members): boolean => {
 
 /** A JSON object, of whatever it holds. */
 export type Json = Readonly<Record<string, unknown>>;
-
-export const isObject = (value: unknown): value is Json =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);

@@ -1,7 +1,7 @@
 import { homedir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { FileTooLargeError, readWithin } from '../lib/files';
-import { parseJson } from '../lib/json';
+import { parseJson, isJsonObject } from '../lib/json';
 
 /** What it takes to reach one cluster as one user. */
 export interface ClientConfig {
@@ -56,7 +56,7 @@ export const readKubeconfigFields = async (path: string): Promise<Fields> => {
   const content = readFile(path, path);
   try {
     const parsed = await parseText(content);
-    if (isFields(parsed)) return parsed;
+    if (isJsonObject(parsed)) return parsed;
   } catch (error) {
     throw fault(path, 'it is not YAML', error);
   }
@@ -79,10 +79,10 @@ const parseText = async (content: string): Promise<unknown> => {
 const entry = (path: string, file: Fields, list: string, field: string, name: string): Fields => {
   const items = file[list];
   const found: unknown = Array.isArray(items)
-    ? items.find((item: unknown) => isFields(item) && item['name'] === name)
+    ? items.find((item: unknown) => isJsonObject(item) && item['name'] === name)
     : undefined;
-  const value = isFields(found) ? found[field] : undefined;
-  if (!isFields(value)) throw fault(path, `${field} "${name}" does not exist`);
+  const value = isJsonObject(found) ? found[field] : undefined;
+  if (!isJsonObject(value)) throw fault(path, `${field} "${name}" does not exist`);
   return value;
 };
 
@@ -115,9 +115,6 @@ const text = (fields: Fields, name: string): string | undefined => {
   const value = fields[name];
   return typeof value === 'string' && value !== '' ? value : undefined;
 };
-
-const isFields = (value: unknown): value is Fields =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
 
 const fault = (path: string, why: string, cause?: unknown) =>
   new KubeconfigError(`kubeconfig ${path}: ${why}`, { cause });

@@ -1,4 +1,4 @@
-import { stringifyJson } from './json';
+import { stringifyJson, isJsonObject } from './json';
 
 /** The path makes no sense, or none for this document: the words are kubectl's. */
 export class JsonPathError extends Error {
@@ -323,7 +323,7 @@ const take = (step: Step, value: unknown, root: unknown): readonly unknown[] => 
     case 'root':
       return [root];
     case 'field':
-      return isMapping(value) && Object.hasOwn(value, step.name) ? [value[step.name]] : [];
+      return isJsonObject(value) && Object.hasOwn(value, step.name) ? [value[step.name]] : [];
     case 'wildcard':
       return childrenOf(value);
     case 'recursive':
@@ -357,11 +357,8 @@ const withDescendants = (value: unknown): readonly unknown[] => [
 
 const childrenOf = (value: unknown): readonly unknown[] => {
   if (Array.isArray(value)) return value as readonly unknown[];
-  return isMapping(value) ? Object.values(value) : [];
+  return isJsonObject(value) ? Object.values(value) : [];
 };
-
-const isMapping = (value: unknown): value is Readonly<Record<string, unknown>> =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
 
 const passes = (
   { left, test }: Step & { readonly kind: 'filter' },

@@ -70,3 +70,7 @@ const stringifyWithIntegers = (value: unknown, indent: number): string =>
       typeof member === 'bigint' ? `${MARK}${member.toString()}` : member,
     indent,
   ).replace(MARKED, '$1');
+
+/** Is it an object of JSON: no list, and not null? */
+export const isJsonObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);

@@ -2,6 +2,7 @@ import { CelList, CelMap, CelObject, CelOptional, type CelValue } from './values
 import { CelRuntimeError } from './errors';
 import { parseDuration, parseTimestamp } from './time';
 import { DYN, type CelType, type ListType, type ObjectType } from './types';
+import { isJsonObject } from '../../lib/json';
 
 /**
  * A value of JSON as an expression sees it: what is declared decides, and what is `dyn` is taken for
@@ -17,9 +18,9 @@ export const fromJson = (json: unknown, type: CelType): CelValue => {
     case 'list':
       return Array.isArray(json) ? new JsonList(json, type) : mismatch(json, type);
     case 'map':
-      return isObject(json) ? new JsonMap(json, type.of) : mismatch(json, type);
+      return isJsonObject(json) ? new JsonMap(json, type.of) : mismatch(json, type);
     case 'object':
-      return isObject(json) ? new JsonObject(json, type) : mismatch(json, type);
+      return isJsonObject(json) ? new JsonObject(json, type) : mismatch(json, type);
     case 'dyn':
       return dynamic(json);
     default:
@@ -95,7 +96,7 @@ class JsonObject extends CelObject {
 
 const dynamic = (json: unknown): CelValue => {
   if (Array.isArray(json)) return new JsonList(json, ANY_LIST);
-  if (isObject(json)) return new JsonMap(json, DYN);
+  if (isJsonObject(json)) return new JsonMap(json, DYN);
   // JSON does not tell 1 from 1.0: what is whole is an int.
   if (typeof json === 'number') return Number.isSafeInteger(json) ? BigInt(json) : json;
   return json as CelValue;
@@ -133,9 +134,6 @@ const mismatch = (json: unknown, type: CelType): never => {
   const kind = Array.isArray(json) ? 'array' : typeof json;
   throw new CelRuntimeError(`invalid data, expected ${type.kind} but got ${kind}`);
 };
-
-const isObject = (json: unknown): json is JsonMembers =>
-  typeof json === 'object' && json !== null && !Array.isArray(json);
 
 const isThere = (members: JsonMembers, name: string): boolean =>
   Object.hasOwn(members, name) && members[name] !== undefined;

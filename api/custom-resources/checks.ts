@@ -1,7 +1,7 @@
 import type { Int64 } from '../int64';
-import { stringifyJson } from '../../lib/json';
+import { stringifyJson, isJsonObject } from '../../lib/json';
 import { compileRe2, Re2CostError, type Re2 } from '../../lib/re2';
-import { jsonEqual } from '../json-value';
+import { jsonEqual, isNumeric } from '../json-value';
 import {
   invalid,
   notSupported,
@@ -11,13 +11,7 @@ import {
   type FieldError,
 } from '../validation/field-error';
 import { formatCheck } from './formats';
-import {
-  isJsonList,
-  isJsonObject,
-  itemsOf,
-  type Json,
-  type JsonSchema,
-} from '../structural/json-schema';
+import { isJsonList, itemsOf, type Json, type JsonSchema } from '../structural/json-schema';
 import { itemByKeys } from './list-types';
 import { Sameness } from './sameness';
 
@@ -342,9 +336,6 @@ const formatRule = (schema: JsonSchema): Rule | undefined => {
 // ---- Numbers
 
 type Numeric = number | bigint;
-
-const isNumeric = (value: unknown): value is Numeric =>
-  typeof value === 'number' || typeof value === 'bigint';
 
 const numberRules = (schema: JsonSchema): readonly Rule[] => {
   const {

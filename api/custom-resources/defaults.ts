@@ -1,10 +1,9 @@
-import { stringifyJson } from '../../lib/json';
+import { stringifyJson, isJsonObject } from '../../lib/json';
 import { cloneJson } from '../json-value';
 import {
   additionalOf,
   anywhere,
   isJsonList,
-  isJsonObject,
   itemsOf,
   propertyOf,
   type Json,

@@ -7,12 +7,12 @@ import {
   additionalOf,
   isEmbedded,
   isJsonList,
-  isJsonObject,
   itemsOf,
   propertyOf,
   type Json,
   type JsonSchema,
 } from '../structural/json-schema';
+import { isJsonObject } from '../../lib/json';
 
 /** What is wrong with embedded objects: they name what they are, and their metadata is sound. */
 export const embeddedProblems = (

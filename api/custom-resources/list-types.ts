@@ -1,10 +1,9 @@
-import { canonicalJson } from '../../lib/json';
+import { canonicalJson, isJsonObject } from '../../lib/json';
 import { duplicate, invalid, type FieldError } from '../validation/field-error';
 import {
   additionalOf,
   anywhere,
   isJsonList,
-  isJsonObject,
   itemsOf,
   propertyOf,
   type JsonSchema,

@@ -25,7 +25,6 @@ import {
   additionalOf,
   anywhere,
   isJsonList,
-  isJsonObject,
   itemsOf,
   propertyOf,
   type JsonSchema,
@@ -33,6 +32,7 @@ import {
 } from '../structural/json-schema';
 import { itemByKeys } from './list-types';
 import { Sameness } from './sameness';
+import { isJsonObject } from '../../lib/json';
 
 /** A rule in CEL, ready to be asked. */
 interface CompiledRule {

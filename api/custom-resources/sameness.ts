@@ -1,5 +1,6 @@
 import { jsonEqual } from '../json-value';
-import { isJsonList, isJsonObject, type Json } from '../structural/json-schema';
+import { isJsonList, type Json } from '../structural/json-schema';
+import { isJsonObject } from '../../lib/json';
 
 /**
  * Whether values are as they were, for who asks it of a whole and of each of its parts in turn: no part is

@@ -1,4 +1,4 @@
-import { stringifyJson } from '../../lib/json';
+import { stringifyJson, isJsonObject } from '../../lib/json';
 import { ApiError } from '../errors';
 import { assignJson } from '../json-value';
 import { defineKind, type KindInfo } from './kind';
@@ -21,7 +21,7 @@ import { compileChecks, type Before } from '../custom-resources/checks';
 import { defaulted, DefaultsTooLargeError } from '../custom-resources/defaults';
 import { schemaOfVersion } from '../custom-resources/definitions';
 import { embeddedProblems } from '../custom-resources/embedded-problems';
-import { isJsonObject, propertyOf, type JsonSchema } from '../structural/json-schema';
+import { propertyOf, type JsonSchema } from '../structural/json-schema';
 import { listProblems } from '../custom-resources/list-types';
 import { hasRules, ruleProblems } from '../custom-resources/rules';
 import { publishedDefinition } from '../custom-resources/published';

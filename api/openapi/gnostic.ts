@@ -1,5 +1,5 @@
-import { stringifyJson } from '../../lib/json';
-import { isObject, type Json } from '../json-value';
+import { stringifyJson, isJsonObject } from '../../lib/json';
+import type { Json } from '../json-value';
 import { bytesField, doubleField, varintField } from '../protobuf/wire-writer';
 
 /**
@@ -40,7 +40,7 @@ export const encodeNamed = (name: string, value: Uint8Array): Uint8Array =>
 export const encodePathItem = (item: Json): Uint8Array =>
   join([
     ...Object.entries(METHODS).flatMap(([method, number]) =>
-      isObject(item[method]) ? [bytesField(number, operation(item[method]))] : [],
+      isJsonObject(item[method]) ? [bytesField(number, operation(item[method]))] : [],
     ),
     ...objects(item['parameters']).map((each) => bytesField(9, parameter(each))),
     ...extensions(10, item),
@@ -52,11 +52,11 @@ export const encodeSchema = (schema: Json): Uint8Array => {
     ...scalars(schema, SCHEMA),
     ...texts(schema['required']).map((name) => bytesField(19, name)),
     ...list(schema['enum']).map((value) => bytesField(20, any(value))),
-    ...(isObject(more) ? [bytesField(21, bytesField(1, encodeSchema(more)))] : []),
+    ...(isJsonObject(more) ? [bytesField(21, bytesField(1, encodeSchema(more)))] : []),
     ...(typeof more === 'boolean' ? [bytesField(21, varintField(2, Number(more)))] : []),
     ...(typeof type === 'string' ? [bytesField(22, bytesField(1, type))] : []),
-    ...(isObject(items) ? [bytesField(23, bytesField(1, encodeSchema(items)))] : []),
-    ...(isObject(properties) ? [bytesField(25, named(properties, encodeSchema))] : []),
+    ...(isJsonObject(items) ? [bytesField(23, bytesField(1, encodeSchema(items)))] : []),
+    ...(isJsonObject(properties) ? [bytesField(25, named(properties, encodeSchema))] : []),
     ...extensions(31, schema),
   ]);
 };
@@ -68,7 +68,7 @@ const operation = (of: Json): Uint8Array =>
     ...texts(of['produces']).map((type) => bytesField(6, type)),
     ...texts(of['consumes']).map((type) => bytesField(7, type)),
     ...objects(of['parameters']).map((each) => bytesField(8, parameter(each))),
-    ...(isObject(of['responses']) ? [bytesField(9, named(of['responses'], response))] : []),
+    ...(isJsonObject(of['responses']) ? [bytesField(9, named(of['responses'], response))] : []),
     ...texts(of['schemes']).map((scheme) => bytesField(10, scheme)),
     ...extensions(13, of),
   ]);
@@ -82,7 +82,7 @@ const parameterBody = (of: Json): Uint8Array => {
     const schema = scalars(of, isQuery ? QUERY_PARAMETER : PATH_PARAMETER);
     return bytesField(2, bytesField(isQuery ? 3 : 4, join(schema)));
   }
-  const schema = isObject(of['schema']) ? of['schema'] : {};
+  const schema = isJsonObject(of['schema']) ? of['schema'] : {};
   return bytesField(1, join([...scalars(of, BODY_PARAMETER), bytesField(5, encodeSchema(schema))]));
 };
 
@@ -92,7 +92,9 @@ const response = (of: Json): Uint8Array =>
     1,
     join([
       ...scalars(of, { description: [1, 'text'] }),
-      ...(isObject(of['schema']) ? [bytesField(2, bytesField(1, encodeSchema(of['schema'])))] : []),
+      ...(isJsonObject(of['schema'])
+        ? [bytesField(2, bytesField(1, encodeSchema(of['schema'])))]
+        : []),
     ]),
   );
 
@@ -109,7 +111,7 @@ const keySecurity = (of: Json): Uint8Array =>
 const named = (members: Json, encode: (value: Json) => Uint8Array): Uint8Array =>
   join(
     Object.entries(members).flatMap(([name, value]) =>
-      isObject(value) ? [bytesField(1, encodeNamed(name, encode(value)))] : [],
+      isJsonObject(value) ? [bytesField(1, encodeNamed(name, encode(value)))] : [],
     ),
   );
 
@@ -140,7 +142,7 @@ const list = (value: unknown): readonly unknown[] => (Array.isArray(value) ? val
 const texts = (value: unknown): readonly string[] =>
   list(value).filter((item) => typeof item === 'string');
 
-const objects = (value: unknown): readonly Json[] => list(value).filter(isObject);
+const objects = (value: unknown): readonly Json[] => list(value).filter(isJsonObject);
 
 const METHODS = { get: 2, put: 3, post: 4, delete: 5, patch: 8 };
 const SCHEMA: Readonly<Record<string, Scalar>> = {

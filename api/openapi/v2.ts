@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
-import { stringifyJson } from '../../lib/json';
-import { isObject, type Json } from '../json-value';
+import { stringifyJson, isJsonObject } from '../../lib/json';
+import type { Json } from '../json-value';
 import { REFERENCE_PREFIX } from '../schema/definitions';
 import { BEARER_TOKEN, INFO, type OpenApiParts } from './documents';
 import { encodeDocument, encodeNamed, encodePathItem, encodeSchema } from './gnostic';
@@ -83,7 +83,7 @@ const membersOf = (pieces: readonly [string, Piece][]): string =>
 const pathOf = (item: Json): Json => ({
   ...Object.fromEntries(
     METHODS.flatMap((method) =>
-      isObject(item[method]) ? [[method, operationOf(item[method], method)]] : [],
+      isJsonObject(item[method]) ? [[method, operationOf(item[method], method)]] : [],
     ),
   ),
   ...(item['parameters'] === undefined
@@ -93,8 +93,8 @@ const pathOf = (item: Json): Json => ({
 
 const operationOf = (operation: Json, method: string): Json => {
   const { requestBody, responses, parameters: _v3, ...rest } = operation;
-  const body = isObject(requestBody) ? requestBody : undefined;
-  const answers = isObject(responses) ? Object.entries(responses) : [];
+  const body = isJsonObject(requestBody) ? requestBody : undefined;
+  const answers = isJsonObject(responses) ? Object.entries(responses) : [];
   const produced = answers.flatMap(([, answer]) => contentTypesOf(answer));
   return {
     ...rest,
@@ -111,7 +111,7 @@ const operationOf = (operation: Json, method: string): Json => {
 
 const parameterOf = ({ schema, ...rest }: Json): Json => ({
   ...rest,
-  ...(isObject(schema) ? schema : {}),
+  ...(isJsonObject(schema) ? schema : {}),
 });
 
 const bodyOf = (body: Json): Json => ({
@@ -124,19 +124,19 @@ const bodyOf = (body: Json): Json => ({
 const responseOf = (answer: unknown): Json => {
   const schema = contentSchemaOf(answer);
   return {
-    description: isObject(answer) ? answer['description'] : '',
+    description: isJsonObject(answer) ? answer['description'] : '',
     ...(schema === undefined ? {} : { schema }),
   };
 };
 
 const contentTypesOf = (holder: unknown): readonly string[] =>
-  isObject(holder) && isObject(holder['content']) ? Object.keys(holder['content']) : [];
+  isJsonObject(holder) && isJsonObject(holder['content']) ? Object.keys(holder['content']) : [];
 
 const contentSchemaOf = (holder: unknown): Json | undefined => {
-  const content = isObject(holder) && isObject(holder['content']) ? holder['content'] : {};
+  const content = isJsonObject(holder) && isJsonObject(holder['content']) ? holder['content'] : {};
   const [first] = Object.values(content);
-  const schema = isObject(first) ? first['schema'] : undefined;
-  return isObject(schema) ? schemaOf(schema) : undefined;
+  const schema = isJsonObject(first) ? first['schema'] : undefined;
+  return isJsonObject(schema) ? schemaOf(schema) : undefined;
 };
 
 /** A schema in the words of v2, as upstream makes it: without defaults, and with one type. */
@@ -167,17 +167,17 @@ const typeOf = (schema: Json): Json => {
 const nestedOf = (schema: Json): Json => {
   const { properties, items, additionalProperties: more } = schema;
   return {
-    ...(isObject(properties)
+    ...(isJsonObject(properties)
       ? {
           properties: Object.fromEntries(
             Object.entries(properties).flatMap(([name, value]) =>
-              isObject(value) ? [[name, schemaOf(value)]] : [],
+              isJsonObject(value) ? [[name, schemaOf(value)]] : [],
             ),
           ),
         }
       : {}),
-    ...(isObject(items) ? { items: schemaOf(items) } : {}),
-    ...(isObject(more) ? { additionalProperties: schemaOf(more) } : {}),
+    ...(isJsonObject(items) ? { items: schemaOf(items) } : {}),
+    ...(isJsonObject(more) ? { additionalProperties: schemaOf(more) } : {}),
     ...(typeof more === 'boolean' ? { additionalProperties: more } : {}),
   };
 };
@@ -190,7 +190,7 @@ const only = (from: Json, keys: readonly string[]): Json =>
 
 const listOf = (from: Json, key: string): readonly Json[] => {
   const list = from[key];
-  return Array.isArray(list) ? list.filter(isObject) : [];
+  return Array.isArray(list) ? list.filter(isJsonObject) : [];
 };
 
 const METHODS = ['get', 'put', 'post', 'delete', 'patch'];

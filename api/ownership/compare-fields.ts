@@ -1,9 +1,10 @@
 import { jsonEqual } from '../json-value';
-import { isObject, member, type Json } from '../patch/json';
+import { member, type Json } from '../patch/json';
 import { FieldSetBuilder, union, type FieldSet } from './field-set';
 import { fieldStep } from './fields-v1';
 import { asList, itemsByStep, structureOfItem, type ListStructure } from './list-items';
 import { deduced, type MapStructure, type Structure } from './structure';
+import { isJsonObject } from '../../lib/json';
 
 /** What sets two states of an object apart. */
 export interface Changes {
@@ -75,6 +76,8 @@ class Comparison implements Changes {
 const isBare = (value: unknown): boolean =>
   value === undefined ||
   value === null ||
-  (Array.isArray(value) ? value.length === 0 : isObject(value) && Object.keys(value).length === 0);
+  (Array.isArray(value)
+    ? value.length === 0
+    : isJsonObject(value) && Object.keys(value).length === 0);
 
-const asObject = (value: unknown): Json => (isObject(value) ? value : {});
+const asObject = (value: unknown): Json => (isJsonObject(value) ? value : {});

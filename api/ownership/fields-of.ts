@@ -1,8 +1,9 @@
-import { isObject, type Json } from '../patch/json';
+import type { Json } from '../patch/json';
 import { FieldSetBuilder, type FieldPath, type FieldSet } from './field-set';
 import { fieldStep, textOfPath } from './fields-v1';
 import { asList, missingKey, stepOfItem, structureOfItem, type ListStructure } from './list-items';
 import { deduced, type MapStructure, type Structure } from './structure';
+import { isJsonObject } from '../../lib/json';
 
 /** A list whose items cannot be told apart: nobody can own them one by one. */
 export class ListItemsError extends Error {
@@ -25,7 +26,7 @@ const collect = (
   const shape = deduced(structure, value);
   switch (shape.kind) {
     case 'map':
-      if (isObject(value)) collectMembers(shape, value, path, into);
+      if (isJsonObject(value)) collectMembers(shape, value, path, into);
       return;
     case 'set':
     case 'keyed':
@@ -46,7 +47,7 @@ const collectMembers = (
   for (const [name, member] of Object.entries(value)) {
     const at = [...path, fieldStep(name)];
     collect(map.member(name), member, at, into);
-    const isBare = member === null || (isObject(member) && Object.keys(member).length === 0);
+    const isBare = member === null || (isJsonObject(member) && Object.keys(member).length === 0);
     if (isBare || !map.declares(name)) into.insert(at);
   }
 };

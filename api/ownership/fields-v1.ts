@@ -1,4 +1,4 @@
-import { isObject, type Json } from '../patch/json';
+import type { Json } from '../patch/json';
 import {
   FieldSetBuilder,
   below,
@@ -7,7 +7,7 @@ import {
   type FieldPath,
   type FieldSet,
 } from './field-set';
-import { parseJson, stringifyJson } from '../../lib/json';
+import { parseJson, stringifyJson, isJsonObject } from '../../lib/json';
 
 /** The set is not FieldsV1. */
 export class FieldsV1Error extends Error {
@@ -33,7 +33,7 @@ export const decodeFields = (value: unknown): FieldSet => {
 };
 
 const collect = (value: unknown, path: FieldPath, into: FieldSetBuilder): void => {
-  if (!isObject(value)) throw new FieldsV1Error('a set of fields is an object');
+  if (!isJsonObject(value)) throw new FieldsV1Error('a set of fields is an object');
   if (path.length > DEPTH_MAX) throw new FieldsV1Error('a set of fields is nested too deeply');
   const steps = Object.entries(value);
   if (steps.length === 0) into.insert(path);
@@ -52,7 +52,7 @@ const normalStep = (step: string): string => {
       return step;
     case 'k:': {
       const keys = parse(rest);
-      if (!isObject(keys)) throw new FieldsV1Error(`keys are an object: ${rest}`);
+      if (!isJsonObject(keys)) throw new FieldsV1Error(`keys are an object: ${rest}`);
       return keyStep(Object.entries(keys));
     }
     case 'v:':

@@ -3,8 +3,8 @@ import { ApplyConflictError, type Conflict } from './apply-conflict';
 import { difference, isEmptySet } from './field-set';
 import { fieldsOf, ListItemsError } from './fields-of';
 import type { Structure } from './structure';
-import { isObject, member, type Json } from '../patch/json';
-import { parseJson, stringifyJson } from '../../lib/json';
+import { member, type Json } from '../patch/json';
+import { parseJson, stringifyJson, isJsonObject } from '../../lib/json';
 
 /**
  * The conflicts that remain when what kubectl applied from its side earlier counts as its own: so
@@ -27,7 +27,7 @@ export const conflictsBeyondLastApplied = (
 /** The object with the annotation made anew from a configuration, if it has the annotation. */
 export const withLastApplied = (object: Json, config: Json): Json => {
   const metadata = member(object, 'metadata');
-  if (textOf(object) === undefined || !isObject(metadata)) return object;
+  if (textOf(object) === undefined || !isJsonObject(metadata)) return object;
   const { [LAST_APPLIED]: _old, ...others } = metadata['annotations'] as Json;
   const text = `${stringifyJson(withoutLastApplied(config))}\n`;
   const annotations =
@@ -37,9 +37,9 @@ export const withLastApplied = (object: Json, config: Json): Json => {
 
 const withoutLastApplied = (config: Json): Json => {
   const metadata = member(config, 'metadata');
-  if (!isObject(metadata)) return config;
+  if (!isJsonObject(metadata)) return config;
   const annotations = member(metadata, 'annotations');
-  const { [LAST_APPLIED]: _own, ...rest } = isObject(annotations) ? annotations : {};
+  const { [LAST_APPLIED]: _own, ...rest } = isJsonObject(annotations) ? annotations : {};
   return { ...config, metadata: { ...metadata, annotations: rest } };
 };
 
@@ -57,7 +57,7 @@ const lastAppliedOf = (live: Json): Json | undefined => {
   if (text === undefined) return undefined;
   try {
     const value: unknown = parseJson(text);
-    return isObject(value) ? value : undefined;
+    return isJsonObject(value) ? value : undefined;
   } catch {
     // Anyone may write annotations.
     return undefined;
@@ -66,8 +66,8 @@ const lastAppliedOf = (live: Json): Json | undefined => {
 
 const textOf = (object: Json): string | undefined => {
   const metadata = member(object, 'metadata');
-  const annotations = isObject(metadata) ? member(metadata, 'annotations') : undefined;
-  const text = isObject(annotations) ? member(annotations, LAST_APPLIED) : undefined;
+  const annotations = isJsonObject(metadata) ? member(metadata, 'annotations') : undefined;
+  const text = isJsonObject(annotations) ? member(annotations, LAST_APPLIED) : undefined;
   return typeof text === 'string' ? text : undefined;
 };
 

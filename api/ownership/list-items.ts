@@ -1,6 +1,7 @@
-import { isObject, member } from '../patch/json';
+import { member } from '../patch/json';
 import { indexStep, keyStep, valueStep } from './fields-v1';
 import type { ListKey, Structure } from './structure';
+import { isJsonObject } from '../../lib/json';
 
 export type ListStructure = Extract<Structure, { kind: 'set' | 'keyed' }>;
 
@@ -37,4 +38,4 @@ export const asList = (value: unknown): readonly unknown[] =>
   Array.isArray(value) ? (value as readonly unknown[]) : [];
 
 const keyOf = ({ name, fallback }: ListKey, item: unknown): unknown =>
-  (isObject(item) ? member(item, name) : undefined) ?? fallback;
+  (isJsonObject(item) ? member(item, name) : undefined) ?? fallback;

@@ -1,6 +1,6 @@
-import { isObject } from '../patch/json';
 import { equalSets, isEmptySet, union, type FieldSet } from './field-set';
 import { decodeFields, encodeFields, FieldsV1Error } from './fields-v1';
+import { isJsonObject } from '../../lib/json';
 
 /** Who is told apart from whom: the same name applying and updating is two managers. */
 export interface ManagerName {
@@ -44,7 +44,7 @@ export const decodeManagers = (entries: unknown): readonly Manager[] | undefined
 export const isReset = (entries: unknown): boolean =>
   Array.isArray(entries) &&
   entries.length === 1 &&
-  isObject(entries[0]) &&
+  isJsonObject(entries[0]) &&
   Object.keys(entries[0]).length === 0;
 
 /** In the order of upstream: appliers first, then by time and name. */
@@ -69,7 +69,7 @@ export const capUpdaters = (managers: readonly Manager[]): readonly Manager[] =>
 };
 
 const decodeManager = (entry: unknown): Manager => {
-  if (!isObject(entry)) throw new FieldsV1Error('a manager is an object');
+  if (!isJsonObject(entry)) throw new FieldsV1Error('a manager is an object');
   const { manager, operation, apiVersion, subresource = '', time, fieldsType, fieldsV1 } = entry;
   const isKnown = operation === 'Apply' || operation === 'Update';
   if (!isKnown || fieldsType !== 'FieldsV1' || typeof apiVersion !== 'string')

@@ -1,6 +1,7 @@
-import { isObject, member, objectFrom, type Json } from '../patch/json';
+import { member, objectFrom, type Json } from '../patch/json';
 import { asList, itemsByStep, stepOfItem, structureOfItem, type ListStructure } from './list-items';
 import { deduced, type MapStructure, type Structure } from './structure';
+import { isJsonObject } from '../../lib/json';
 
 /** The live state with everything that the configuration says. */
 export const mergeApplied = (structure: Structure, live: unknown, config: unknown): unknown => {
@@ -8,7 +9,9 @@ export const mergeApplied = (structure: Structure, live: unknown, config: unknow
   const shape = deduced(structure, config);
   switch (shape.kind) {
     case 'map':
-      return isObject(config) ? mergeMembers(shape, isObject(live) ? live : {}, config) : config;
+      return isJsonObject(config)
+        ? mergeMembers(shape, isJsonObject(live) ? live : {}, config)
+        : config;
     case 'set':
     case 'keyed':
       return Array.isArray(config) ? mergeItems(shape, asList(live), config) : config;

@@ -1,4 +1,4 @@
-import { isObject, type Json } from '../patch/json';
+import type { Json } from '../patch/json';
 import type { KindName } from '../schema/definitions';
 import { ApplyConflictError, conflictsWith } from './apply-conflict';
 import { compareFields, setFields, type Changes } from './compare-fields';
@@ -9,6 +9,7 @@ import { capUpdaters, isSameManager, type Manager, type ManagerName } from './ma
 import { mergeApplied } from './merge-applied';
 import { removeFields } from './remove-fields';
 import { structureOf, type Structure } from './structure';
+import { isJsonObject } from '../../lib/json';
 
 /** Who makes a change, and when. */
 export interface Actor {
@@ -84,7 +85,7 @@ const takenFrom = (
 const pruned = (structure: Structure, merged: unknown, last: FieldSet, owned: FieldSet): Json => {
   const abandoned = abandonedFields(structure, last, owned);
   const left = removeFields(structure, merged, abandoned);
-  return isObject(left) ? left : {};
+  return isJsonObject(left) ? left : {};
 };
 
 /**

@@ -1,14 +1,15 @@
-import { isObject, objectFrom, type Json } from '../patch/json';
+import { objectFrom, type Json } from '../patch/json';
 import { below, hasMember, isEmptySet, type FieldSet } from './field-set';
 import { fieldStep } from './fields-v1';
 import { stepOfItem, structureOfItem, type ListStructure } from './list-items';
 import { deduced, type MapStructure, type Structure } from './structure';
+import { isJsonObject } from '../../lib/json';
 
 /** The value without the fields of the set. What is left empty goes too. */
 export const removeFields = (structure: Structure, value: unknown, set: FieldSet): unknown => {
   if (isEmptySet(set)) return value;
   const shape = deduced(structure, value);
-  if (shape.kind === 'map' && isObject(value)) return membersLeft(shape, value, set);
+  if (shape.kind === 'map' && isJsonObject(value)) return membersLeft(shape, value, set);
   if ((shape.kind === 'set' || shape.kind === 'keyed') && Array.isArray(value))
     return itemsLeft(shape, value, set);
   return value;

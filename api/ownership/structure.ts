@@ -1,6 +1,6 @@
 import { definitionOf, resolveSchema, type KindName } from '../schema/definitions';
 import type { Schema } from '../schema/schema';
-import { isObject } from '../patch/json';
+import { isJsonObject } from '../../lib/json';
 
 /** How one place in an object is owned. */
 export type Structure =
@@ -38,7 +38,7 @@ export const structureOf = (kind: KindName): Structure => ofSchema(definitionOf(
 /** What stands for a value where nothing is known of it. */
 export const deduced = (structure: Structure, value: unknown): Structure => {
   if (structure.kind !== 'any') return structure;
-  return isObject(value) ? ANY_MAP : LEAF;
+  return isJsonObject(value) ? ANY_MAP : LEAF;
 };
 
 const ofSchema = (schema: Schema): Structure => {

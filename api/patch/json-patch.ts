@@ -1,7 +1,7 @@
 import { cloneJson, jsonEqual } from '../json-value';
-import { stringifyJson } from '../../lib/json';
+import { stringifyJson, isJsonObject } from '../../lib/json';
 import { ApiError } from '../errors';
-import { isObject, type Json } from './json';
+import type { Json } from './json';
 
 /**
  * RFC 6902. Returns a new document; the given one stays.
@@ -11,7 +11,7 @@ export const applyJsonPatch = (document: unknown, operations: unknown): unknown 
   if (!Array.isArray(operations)) {
     throw new ApiError(
       'BadRequest',
-      `json: cannot unmarshal ${isObject(operations) ? 'object' : typeof operations} into Go value of type jsonpatch.Patch`,
+      `json: cannot unmarshal ${isJsonObject(operations) ? 'object' : typeof operations} into Go value of type jsonpatch.Patch`,
     );
   }
   if (operations.length > OPERATIONS_MAX) {
@@ -46,7 +46,7 @@ class JsonPatcher {
 
   apply(operations: readonly unknown[]): unknown {
     for (const operation of operations) {
-      if (!isObject(operation)) throw rejected('an operation is no object');
+      if (!isJsonObject(operation)) throw rejected('an operation is no object');
       this.applyOne(operation);
     }
     return this.root;
@@ -94,7 +94,9 @@ class JsonPatcher {
   private find(path: readonly string[]): unknown {
     return path.reduce<unknown>((current, segment) => {
       if (Array.isArray(current)) return INDEX.test(segment) ? current[Number(segment)] : undefined;
-      return isObject(current) && Object.hasOwn(current, segment) ? current[segment] : undefined;
+      return isJsonObject(current) && Object.hasOwn(current, segment)
+        ? current[segment]
+        : undefined;
     }, this.root);
   }
 

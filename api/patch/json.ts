@@ -1,6 +1,6 @@
 import type { Json } from '../json-value';
 
-export { isObject, type Json } from '../json-value';
+export type { Json } from '../json-value';
 
 /** `fromEntries` makes own properties of every name, `__proto__` too. */
 export const objectFrom = (entries: Iterable<readonly [string, unknown]>): Json =>

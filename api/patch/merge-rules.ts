@@ -1,7 +1,7 @@
 import { definitionOf, resolveSchema, type KindName } from '../schema/definitions';
 import type { Schema } from '../schema/schema';
-import { isObject, member, type Json } from './json';
-import { stringifyJson } from '../../lib/json';
+import { member, type Json } from './json';
+import { stringifyJson, isJsonObject } from '../../lib/json';
 
 /** How one place in an object merges: the schema, or nothing where none is known. */
 export class MergeRules {
@@ -45,7 +45,7 @@ export class MergeRules {
    * at their default.
    */
   identityOf(item: unknown): string {
-    if (!isObject(item)) return JSON.stringify(String(item));
+    if (!isJsonObject(item)) return JSON.stringify(String(item));
     const keys = this.identityKeys;
     return stringifyJson(keys.map((key) => member(item, key) ?? this.defaultOf(key)));
   }

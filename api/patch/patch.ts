@@ -1,9 +1,9 @@
 import { ApiError } from '../errors';
 import type { KindName } from '../schema/definitions';
 import { applyJsonPatch } from './json-patch';
-import { isObject } from './json';
 import { applyMergePatch } from './merge-patch';
 import { applyStrategicMergePatch } from './strategic-merge';
+import { isJsonObject } from '../../lib/json';
 
 export const JSON_PATCH = 'application/json-patch+json';
 export const MERGE_PATCH = 'application/merge-patch+json';
@@ -26,7 +26,7 @@ export const applyPatch = (
     case JSON_PATCH:
       return applyJsonPatch(document, patch);
     case MERGE_PATCH:
-      if (!isObject(patch)) throw new ApiError('BadRequest', 'a merge patch is an object');
+      if (!isJsonObject(patch)) throw new ApiError('BadRequest', 'a merge patch is an object');
       return applyMergePatch(document, patch);
     case STRATEGIC_MERGE_PATCH:
       return applyStrategicMergePatch(kind, document, patch);

@@ -1,8 +1,8 @@
 import { ApiError } from '../errors';
 import { hasDefinition, type KindName } from '../schema/definitions';
-import { isObject, member, objectFrom, without, type Json } from './json';
+import { member, objectFrom, without, type Json } from './json';
 import { MergeRules } from './merge-rules';
-import { stringifyJson } from '../../lib/json';
+import { stringifyJson, isJsonObject } from '../../lib/json';
 
 /**
  * Kubernetes' own patch: lists merge by their keys, and directives (`$patch`, `$retainKeys`,
@@ -15,9 +15,10 @@ export const applyStrategicMergePatch = (
   document: unknown,
   patch: unknown,
 ): unknown => {
-  if (!isObject(patch)) throw new ApiError('BadRequest', 'a strategic merge patch is an object');
+  if (!isJsonObject(patch))
+    throw new ApiError('BadRequest', 'a strategic merge patch is an object');
   const rules = hasDefinition(kind) ? MergeRules.forKind(kind) : MergeRules.unknown;
-  return mergeObject(isObject(document) ? document : {}, patch, rules);
+  return mergeObject(isJsonObject(document) ? document : {}, patch, rules);
 };
 
 export const PATCH = '$patch';
@@ -87,7 +88,9 @@ const mergeField = (original: unknown, field: string, patch: Json, rules: MergeR
       : replacedList(hasValue ? (value as readonly unknown[]) : kept, rules);
   }
   if (!hasValue) return original;
-  return isObject(value) ? mergeObject(isObject(original) ? original : {}, value, rules) : value;
+  return isJsonObject(value)
+    ? mergeObject(isJsonObject(original) ? original : {}, value, rules)
+    : value;
 };
 
 const listAt = (patch: Json, key: string): readonly unknown[] | undefined => {
@@ -103,7 +106,7 @@ const remaining = (original: unknown, removed: readonly unknown[] = []): readonl
 
 /** A list that takes the place of another must still lose what only patches may hold. */
 const replacedList = (list: readonly unknown[], rules: MergeRules): readonly unknown[] =>
-  list.map((item) => (isObject(item) ? mergeObject({}, item, rules.item) : item));
+  list.map((item) => (isJsonObject(item) ? mergeObject({}, item, rules.item) : item));
 
 const mergeList = (
   original: readonly unknown[],
@@ -111,7 +114,7 @@ const mergeList = (
   rules: MergeRules,
   order: readonly unknown[] | undefined,
 ): readonly unknown[] => {
-  const isDirectiveItem = (item: unknown) => isObject(item) && Object.hasOwn(item, PATCH);
+  const isDirectiveItem = (item: unknown) => isJsonObject(item) && Object.hasOwn(item, PATCH);
   const directives = patch.filter(isDirectiveItem) as Json[];
   const items = patch.filter((item) => !isDirectiveItem(item));
   requireKeys([...items, ...(order ?? [])], rules);
@@ -125,7 +128,7 @@ const mergeList = (
 const requireKeys = (items: readonly unknown[], rules: MergeRules): void => {
   const { mergeKey } = rules;
   if (mergeKey === undefined) return;
-  const bad = items.find((item) => !isObject(item) || !Object.hasOwn(item, mergeKey));
+  const bad = items.find((item) => !isJsonObject(item) || !Object.hasOwn(item, mergeKey));
   if (bad === undefined) return;
   throw new ApiError(
     'BadRequest',
@@ -167,8 +170,8 @@ const mergeItems = (
     const identity = rules.identityOf(item);
     const index = places.get(identity) ?? merged.length;
     const current = merged[index];
-    merged[index] = isObject(item)
-      ? mergeObject(isObject(current) ? current : {}, item, rules.item)
+    merged[index] = isJsonObject(item)
+      ? mergeObject(isJsonObject(current) ? current : {}, item, rules.item)
       : item;
     places.set(identity, index);
   }

@@ -1,8 +1,9 @@
 import { jsonEqual } from '../json-value';
 import { hasDefinition, type KindName } from '../schema/definitions';
-import { isObject, member, type Json } from './json';
+import { member, type Json } from './json';
 import { MergeRules } from './merge-rules';
 import { DELETE_PRIMITIVES, PATCH, RETAIN_KEYS, SET_ORDER } from './strategic-merge';
+import { isJsonObject } from '../../lib/json';
 
 /**
  * The strategic merge patch that brings `live` to `desired`: what the author wrote is set, what
@@ -54,8 +55,8 @@ const diffField = (
       : [[key, null]];
   }
   if (jsonEqual(live, value)) return [];
-  if (isObject(value) && isObject(live)) {
-    const nested = diffObject(isObject(last) ? last : {}, live, value, rules);
+  if (isJsonObject(value) && isJsonObject(live)) {
+    const nested = diffObject(isJsonObject(last) ? last : {}, live, value, rules);
     return Object.keys(nested).length === 0 ? [] : [[key, nested]];
   }
   if (Array.isArray(value) && Array.isArray(live) && rules.mergesList) {
@@ -99,9 +100,9 @@ const diffItem = (
   lastByKey: ReadonlyMap<string, unknown>,
   rules: MergeRules,
 ): readonly unknown[] => {
-  if (!isObject(item) || !isObject(live)) return [item];
+  if (!isJsonObject(item) || !isJsonObject(live)) return [item];
   const last = lastByKey.get(rules.identityOf(item));
-  const nested = diffObject(isObject(last) ? last : {}, live, item, rules.item);
+  const nested = diffObject(isJsonObject(last) ? last : {}, live, item, rules.item);
   if (Object.keys(nested).length === 0) return [];
   // A volume that changes its source must lose the old one.
   const retain = rules.retainsKeys ? { [RETAIN_KEYS]: Object.keys(item) } : {};

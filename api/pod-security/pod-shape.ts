@@ -1,5 +1,6 @@
 import { podPathOf } from '../pod-in';
 import type { ApiObject } from '../types';
+import { isJsonObject } from '../../lib/json';
 
 /** What a standard looks at; fields are read with care, for a template may hold anything. */
 export interface PodShape {
@@ -29,10 +30,10 @@ export const podShapeOf = (object: ApiObject): PodShape | undefined => {
   const path = podPathOf(object);
   const pod = path === undefined ? undefined : fieldAt(object, ...path);
   const spec = fieldAt(pod, 'spec');
-  if (!isFields(spec)) return undefined;
+  if (!isJsonObject(spec)) return undefined;
   const annotations = fieldAt(pod, 'metadata', 'annotations');
   return {
-    annotations: (isFields(annotations) ? annotations : {}) as Record<string, string>,
+    annotations: (isJsonObject(annotations) ? annotations : {}) as Record<string, string>,
     spec,
     volumes: listAt(spec, 'volumes'),
   };
@@ -48,7 +49,7 @@ export const containersOf = ({ spec }: PodShape): readonly ContainerShape[] =>
 export const fieldAt = (value: unknown, ...path: readonly string[]): unknown => {
   let current = value;
   for (const step of path) {
-    if (!isFields(current)) return undefined;
+    if (!isJsonObject(current)) return undefined;
     current = current[step];
   }
   return current ?? undefined;
@@ -69,8 +70,5 @@ export const some = (names: readonly string[], why: string): readonly string[] =
 
 const listAt = (value: unknown, field: string): readonly Fields[] => {
   const list = fieldAt(value, field);
-  return Array.isArray(list) ? list.filter(isFields) : [];
+  return Array.isArray(list) ? list.filter(isJsonObject) : [];
 };
-
-const isFields = (value: unknown): value is Fields =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);

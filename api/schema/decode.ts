@@ -7,6 +7,7 @@ import { pruned, withoutNulls } from '../structural/prune';
 import { definitionNamed, definitionOf, type KindName } from './definitions';
 import { shapeOfDefinition, type Shape, type StructShape } from './shapes';
 import { int64, isInt64, type Int64 } from '../int64';
+import { isJsonObject } from '../../lib/json';
 
 /** What to do with fields the kind does not have: drop, drop and warn, or refuse. */
 export type FieldValidation = 'Ignore' | 'Warn' | 'Strict';
@@ -74,7 +75,7 @@ export const convert = <T extends ApiObject = ApiObject>(
     return convertCustom<T>(kind, definition.structural, value, options);
   const shape = shapeOfDefinition(definition);
   if (shape.kind !== 'struct') throw new Error(`${definition.name} is no object`);
-  if (!isObject(value)) {
+  if (!isJsonObject(value)) {
     throw new DecodeError(
       `json: cannot unmarshal ${jsonKind(value)} into Go value of type v1.${kind.kind}`,
     );
@@ -117,7 +118,7 @@ const convertCustom = <T extends ApiObject>(
   value: unknown,
   options: DecodeOptions,
 ): Decoded<T> => {
-  if (!isObject(value)) {
+  if (!isJsonObject(value)) {
     throw new DecodeError(
       `json: cannot unmarshal ${jsonKind(value)} into Go value of type map[string]interface {}`,
     );
@@ -168,9 +169,6 @@ const goTextOf = (path: Path): string => {
 };
 
 type Json = Readonly<Record<string, unknown>>;
-
-const isObject = (value: unknown): value is Json =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
 
 const jsonKind = (value: unknown): string => {
   if (Array.isArray(value)) return 'array';
@@ -230,11 +228,11 @@ class Decoder {
     if (value === null || value === undefined) return undefined;
     switch (shape.kind) {
       case 'struct':
-        return isObject(value) ? this.struct(shape, value, path) : mismatch(value, shape, path);
+        return isJsonObject(value) ? this.struct(shape, value, path) : mismatch(value, shape, path);
       case 'list':
         return Array.isArray(value) ? this.list(shape, value, path) : mismatch(value, shape, path);
       case 'map':
-        return isObject(value) ? this.map(shape, value, path) : mismatch(value, shape, path);
+        return isJsonObject(value) ? this.map(shape, value, path) : mismatch(value, shape, path);
       case 'string':
         return typeof value === 'string' ? value : mismatch(value, shape, path);
       case 'bool':
@@ -260,7 +258,7 @@ class Decoder {
   }
 
   private schemaOr(shape: Shape & { kind: 'schemaOr' }, value: unknown, path: Path): unknown {
-    if (isObject(value)) return this.convert(shape.schema(), value, path);
+    if (isJsonObject(value)) return this.convert(shape.schema(), value, path);
     if (shape.other === 'boolean' && typeof value === 'boolean') return value;
     if (shape.other === 'boolean') throw new DecodeError('boolean or JSON schema expected');
     if (!Array.isArray(value)) return mismatch(value, shape, path);

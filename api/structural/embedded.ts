@@ -2,13 +2,13 @@ import {
   anywhere,
   isEmbedded,
   isJsonList,
-  isJsonObject,
   itemsOf,
   memberSchema,
   type Json,
   type JsonSchema,
 } from './json-schema';
 import { mapItems, mapMembers } from './prune';
+import { isJsonObject } from '../../lib/json';
 
 /*
  * Objects inside objects (`x-kubernetes-embedded-resource`) have metadata as those outside, whatever the

@@ -61,9 +61,6 @@ export interface ValidationRule {
 
 export type Json = Readonly<Record<string, unknown>>;
 
-export const isJsonObject = (value: unknown): value is Json =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
-
 export const isJsonList = (value: unknown): value is readonly unknown[] => Array.isArray(value);
 
 /** The schema of a member that the schema names. */

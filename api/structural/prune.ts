@@ -3,7 +3,6 @@ import {
   additionalOf,
   isEmbedded,
   isJsonList,
-  isJsonObject,
   itemsOf,
   memberSchema,
   META_FIELDS,
@@ -12,6 +11,7 @@ import {
   type Json,
   type JsonSchema,
 } from './json-schema';
+import { isJsonObject } from '../../lib/json';
 
 /*
  * What a schema does not name is dropped, and nulls where there can be none. Values are not changed:

@@ -1,5 +1,6 @@
 import { ApiError, qualifiedResource, type StatusCause } from '../errors';
 import { stringifyJson } from '../../lib/json';
+import { isNumeric } from '../json-value';
 
 /** Why one field is refused. Stable: clients see it as the cause's reason. */
 export type FieldErrorType =
@@ -127,9 +128,6 @@ export const inRange = (
   isNumeric(value) && (value < low || value > high)
     ? [invalid(field, value, `must be between ${low} and ${high}, inclusive`)]
     : [];
-
-const isNumeric = (value: unknown): value is number | bigint =>
-  typeof value === 'number' || typeof value === 'bigint';
 
 /** The refusal of an object, with one cause per field error. */
 export const invalidError = (

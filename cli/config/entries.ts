@@ -1,4 +1,5 @@
 import type { Fields } from '../../client/kubeconfig';
+import { isJsonObject } from '../../lib/json';
 
 /** A list of a kubeconfig, and the field in which each of its items has its content. */
 export type ListName = 'contexts' | 'clusters' | 'users';
@@ -15,9 +16,9 @@ export const entriesOf = (file: Fields, list: ListName): readonly Entry[] => {
   const items = file[list];
   if (!Array.isArray(items)) return [];
   return items.flatMap((item: unknown) => {
-    if (!isFields(item) || typeof item['name'] !== 'string') return [];
+    if (!isJsonObject(item) || typeof item['name'] !== 'string') return [];
     const content = item[FIELD[list]];
-    return [{ name: item['name'], content: isFields(content) ? content : {} }];
+    return [{ name: item['name'], content: isJsonObject(content) ? content : {} }];
   });
 };
 
@@ -64,7 +65,7 @@ export const withoutEntry = (file: Fields, list: ListName, name: string): Fields
 export const withRenamed = (file: Fields, list: ListName, from: string, to: string): Fields => ({
   ...file,
   [list]: itemsOf(file, list).map((item) =>
-    isNamed(item, from) && isFields(item) ? { ...item, name: to } : item,
+    isNamed(item, from) && isJsonObject(item) ? { ...item, name: to } : item,
   ),
 });
 
@@ -72,7 +73,7 @@ export const withRenamed = (file: Fields, list: ListName, from: string, to: stri
 export const redacted = (file: Fields): Fields => {
   const hidden = (value: unknown): unknown => {
     if (Array.isArray(value)) return value.map(hidden);
-    if (!isFields(value)) return value;
+    if (!isJsonObject(value)) return value;
     return Object.fromEntries(
       Object.entries(value).map(([key, inner]) => [key, HIDDEN.get(key) ?? hidden(inner)]),
     );
@@ -100,15 +101,12 @@ const itemsOf = (file: Fields, list: ListName): readonly unknown[] => {
 };
 
 const isNamed = (item: unknown, name: string): item is Fields =>
-  isFields(item) && item['name'] === name;
+  isJsonObject(item) && item['name'] === name;
 
 const contentOf = (item: Fields, field: string): Fields => {
   const content = item[field];
-  return isFields(content) ? content : {};
+  return isJsonObject(content) ? content : {};
 };
-
-const isFields = (value: unknown): value is Fields =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
 
 const HIDDEN: ReadonlyMap<string, string> = new Map([
   ['certificate-authority-data', 'DATA+OMITTED'],

@@ -1,4 +1,5 @@
 import { jsonEqual } from '../../api/json-value';
+import { isJsonObject } from '../../lib/json';
 
 export interface Rebased {
   /** Mine and theirs; mine where both changed the same. */
@@ -11,8 +12,8 @@ export interface Rebased {
 export const rebase = (base: unknown, mine: unknown, theirs: unknown, path = ''): Rebased => {
   if (jsonEqual(base, mine) || jsonEqual(mine, theirs)) return { merged: theirs, conflicts: [] };
   if (jsonEqual(base, theirs)) return { merged: mine, conflicts: [] };
-  if (!isFields(mine) || !isFields(theirs)) return { merged: mine, conflicts: [path] };
-  const before = isFields(base) ? base : {};
+  if (!isJsonObject(mine) || !isJsonObject(theirs)) return { merged: mine, conflicts: [path] };
+  const before = isJsonObject(base) ? base : {};
   const keys = [...new Set([...Object.keys(theirs), ...Object.keys(mine)])];
   const fields = keys.map(
     (key) =>
@@ -34,6 +35,3 @@ const own = (fields: Fields, key: string): unknown =>
   Object.hasOwn(fields, key) ? fields[key] : undefined;
 
 const join = (path: string, key: string): string => (path === '' ? key : `${path}.${key}`);
-
-const isFields = (value: unknown): value is Fields =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);

@@ -1,9 +1,10 @@
 import { compileChecks } from '../checks';
 import { embeddedProblems } from '../embedded-problems';
-import { additionalOf, isJsonObject, itemsOf, type JsonSchema } from '../../structural/json-schema';
+import { additionalOf, itemsOf, type JsonSchema } from '../../structural/json-schema';
 import { pruned } from '../../structural/prune';
 import { jsonEqual } from '../../json-value';
 import { invalid, type FieldError } from '../../validation/field-error';
+import { isJsonObject } from '../../../lib/json';
 
 /** Defaults are values of their schemas. Source: schema/defaulting/validation.go. */
 export const validateDefaults = (schema: JsonSchema, path: string): readonly FieldError[] => {

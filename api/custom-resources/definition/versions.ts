@@ -1,4 +1,4 @@
-import { isJsonObject, type JsonSchema } from '../../structural/json-schema';
+import type { JsonSchema } from '../../structural/json-schema';
 import { jsonEqual } from '../../json-value';
 import type { CustomResourceDefinition, CustomResourceDefinitionVersion } from '../../types';
 import { forbidden, invalid, required, type FieldError } from '../../validation/field-error';
@@ -8,6 +8,7 @@ import { validatePath, validateSelectable } from './paths';
 import { rulesProblems } from './rules';
 import { validateSchema } from './schema';
 import { validateStructural } from './structural';
+import { isJsonObject } from '../../../lib/json';
 
 type Spec = Partial<CustomResourceDefinition['spec']>;
 type Version = Partial<CustomResourceDefinitionVersion>;

@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto';
-import { isObject, type Json } from '../../../api/json-value';
+import type { Json } from '../../../api/json-value';
 import { decodeProtobuf, PROTOBUF_MEDIA_TYPE } from '../../../api/protobuf/decode';
 import { onAbort } from '../../../lib/async/on-abort';
 import { rfc3339Micro, type Clock } from '../../../lib/clock';
-import { parseJson, stringifyJson } from '../../../lib/json';
+import { parseJson, stringifyJson, isJsonObject } from '../../../lib/json';
 import type { Attributes } from '../auth/access-attributes';
 import type { Verdict } from '../auth/node-authorizer';
 import type { User } from '../auth/user';
@@ -136,7 +136,7 @@ export class AuditRecord {
     const bytes = typeof body === 'string' ? Buffer.from(body) : body;
     const isWanted = status >= 400 || this.decision.level === 'RequestResponse';
     const answer = isWanted && bytes instanceof Uint8Array ? objectIn(bytes) : undefined;
-    const failure = status >= 400 && isObject(answer) ? answer : {};
+    const failure = status >= 400 && isJsonObject(answer) ? answer : {};
     const { message, reason } = failure;
     this.write('ResponseComplete', {
       responseStatus: {
@@ -191,7 +191,7 @@ export class AuditRecord {
 
   private reference(sent: unknown): Json {
     const { group, resource, subresource, namespace, name } = this.asked.attributes;
-    const metadata = isObject(sent) && isObject(sent['metadata']) ? sent['metadata'] : {};
+    const metadata = isJsonObject(sent) && isJsonObject(sent['metadata']) ? sent['metadata'] : {};
     const named = name === '' && typeof metadata['name'] === 'string' ? metadata['name'] : name;
     return Object.fromEntries(
       Object.entries({
@@ -250,12 +250,12 @@ const messageIn = (bytes: Uint8Array): unknown => {
 };
 
 const withoutManagedFields = (object: unknown): unknown => {
-  if (!isObject(object)) return object;
+  if (!isJsonObject(object)) return object;
   const { metadata, items } = object;
-  const { managedFields: _none, ...kept } = isObject(metadata) ? metadata : {};
+  const { managedFields: _none, ...kept } = isJsonObject(metadata) ? metadata : {};
   return {
     ...object,
-    ...(isObject(metadata) ? { metadata: kept } : {}),
+    ...(isJsonObject(metadata) ? { metadata: kept } : {}),
     ...(Array.isArray(items) ? { items: items.map(withoutManagedFields) } : {}),
   };
 };

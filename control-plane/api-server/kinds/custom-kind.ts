@@ -6,14 +6,14 @@ import {
   schemaOfVersion,
   storageVersionOf,
 } from '../../../api/custom-resources/definitions';
-import { isJsonObject, type Json, type JsonSchema } from '../../../api/structural/json-schema';
+import type { Json, JsonSchema } from '../../../api/structural/json-schema';
 import { pruned, withoutNulls } from '../../../api/structural/prune';
 import type {
   ApiObject,
   CustomResourceDefinition,
   CustomResourceDefinitionVersion,
 } from '../../../api/types';
-import { stringifyJson } from '../../../lib/json';
+import { stringifyJson, isJsonObject } from '../../../lib/json';
 import type { StoredObject } from '../../store/store';
 import { customPrinter } from '../printing/custom';
 import { serveKind, type ScalePaths, type ServedKind, type Strategy } from './served-kind';

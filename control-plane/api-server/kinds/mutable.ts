@@ -1,4 +1,4 @@
-import { stringifyJson } from '../../../lib/json';
+import { stringifyJson, isJsonObject } from '../../../lib/json';
 import { assignJson, cloneJson } from '../../../api/json-value';
 import type { ApiObject, Metadata } from '../../../api/types';
 
@@ -24,8 +24,7 @@ export const become = (object: MutableObject, next: MutableObject): void => {
   assignJson(object, next);
 };
 
-export const isFields = (value: unknown): value is Fields =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
+export const isFields = (value: unknown): value is Fields => isJsonObject(value);
 
 /** The fields at a path, or nothing when a step is missing. */
 export const fieldsAt = (value: unknown, ...path: readonly string[]): Fields => {
