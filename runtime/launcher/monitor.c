@@ -41,7 +41,8 @@ static int time_until(uint64_t due_ms) {
 
 static int poll_timeout(const struct monitor *monitor) {
   uint64_t now = monotonic_ms();
-  if (monitor->child_gone) return 10;
+  /* The last look waits for nothing: what there is to see is there. */
+  if (monitor->child_gone) return is_drained(monitor, false) ? 0 : 10;
   if (monitor->oom.check_until_ms > now) return 20;
   if (monitor->keeper_due_ms > 0) return time_until(monitor->keeper_due_ms);
   if (monitor->deadline_ms > 0 && !monitor->timed_out) return time_until(monitor->deadline_ms);
