@@ -1,17 +1,15 @@
 import { hasReason } from '../../../api/errors';
-import { controllerOf, controllerRef, isControlledBy, isOfKind } from '../../../api/owners';
+import { controllerOf, controllerRef, isControlledBy } from '../../../api/owners';
 import { isPodActive } from '../../../api/pods';
 import { DEPLOYMENTS, PODS, REPLICA_SETS } from '../../../api/resources';
-import { matchesLabelSelector } from '../../../api/selectors';
 import { keyOf, nameOf, type Deployment, type Pod, type ReplicaSet } from '../../../api/types';
 import type { DraftOf } from '../../../client/api-client';
 import type { Informer } from '../../../client/informer';
-import { WorkQueue } from '../../../client/work-queue';
 import { rfc3339 } from '../../../lib/clock';
 import { Stopwatches } from '../../../lib/stopwatches';
 import { describeError } from '../../../lib/log';
-import { subject, Subscriptions, type Controller, type ControllerDeps } from '../controller';
-import { OwnedIndex } from '../owned-index';
+import type { ControllerDeps, Subscriptions } from '../controller';
+import { OwnedController } from '../owned/owned-controller';
 import {
   byAge,
   newSetSize,
@@ -38,7 +36,6 @@ import {
   revisionOf,
   templateHash,
 } from './template';
-import { jsonEqual } from '../../../api/json-value';
 
 /** What one reconcile works on. */
 interface Work {
@@ -53,79 +50,45 @@ interface Work {
  * Rolls a Deployment from its old ReplicaSets to the one of its present template, a step a
  * reconcile. Each step changes a ReplicaSet, whose own change brings the next.
  */
-export class DeploymentController implements Controller {
-  readonly name = 'deployment';
-  private readonly queue: WorkQueue;
-  private readonly deployments: Informer<Deployment>;
-  private readonly replicaSets: Informer<ReplicaSet>;
+export class DeploymentController extends OwnedController<Deployment, ReplicaSet> {
   private readonly pods: Informer<Pod>;
-  private readonly setIndex: OwnedIndex<ReplicaSet>;
   /** By uid: the last progress, and when that was on the monotonic clock. */
   private readonly progress = new Map<string, { stamp: string; startMs: number }>();
 
-  constructor(private readonly deps: ControllerDeps) {
-    this.queue = new WorkQueue(this.name, deps, {
-      subjectOf: (key) => subject(DEPLOYMENTS, this.deployments.get(key)),
+  constructor(deps: ControllerDeps) {
+    super('deployment', deps, {
+      owners: DEPLOYMENTS,
+      children: REPLICA_SETS,
+      selectorOf: ({ spec }) => spec.selector,
     });
-    this.deployments = deps.informers.of(DEPLOYMENTS);
-    this.replicaSets = deps.informers.of(REPLICA_SETS);
     this.pods = deps.informers.of(PODS);
-    this.setIndex = new OwnedIndex(this.replicaSets);
   }
 
-  async run(signal: AbortSignal): Promise<void> {
-    const { name } = this;
-    using subscriptions = new Subscriptions();
-    const enqueue = (deployment: Deployment) => this.queue.add(keyOf(deployment));
-    subscriptions.add(
-      this.deployments.subscribe({
-        name,
-        onAdd: enqueue,
-        onUpdate: enqueue,
-        onDelete: ({ metadata }) => void this.progress.delete(metadata.uid ?? ''),
-      }),
-    );
-    const enqueueOwner = (replicaSet: ReplicaSet) => this.enqueueOwner(replicaSet);
-    subscriptions.add(
-      this.replicaSets.subscribe({
-        name,
-        onAdd: enqueueOwner,
-        onUpdate: enqueueOwner,
-        onDelete: enqueueOwner,
-      }),
-    );
+  protected override ownerGone({ metadata }: Deployment): void {
+    this.progress.delete(metadata.uid ?? '');
+  }
+
+  protected override get alsoNeeded(): readonly Informer<Pod>[] {
+    return [this.pods];
+  }
+
+  protected override follow(subscriptions: Subscriptions): void {
     // A Recreate rollout waits for the last old pod to be gone.
     const onDelete = (pod: Pod) => this.enqueueOwnerOfPod(pod);
-    subscriptions.add(this.pods.subscribe({ name, onDelete }));
-    await Promise.all(
-      [this.deployments, this.replicaSets, this.pods].map((informer) => informer.whenSynced()),
-    );
-    await this.queue.run((key, workSignal) => this.reconcile(key, workSignal), WORKERS, signal);
-  }
-
-  private enqueueOwner(replicaSet: ReplicaSet): void {
-    const owner = controllerOf(replicaSet);
-    const { namespace = '' } = replicaSet.metadata;
-    if (owner !== undefined && isOfKind(owner, DEPLOYMENTS))
-      this.queue.add(`${namespace}/${owner.name}`);
-    else if (owner === undefined) {
-      for (const deployment of this.deployments.list()) {
-        if (selects(deployment, replicaSet)) this.queue.add(keyOf(deployment));
-      }
-    }
+    subscriptions.add(this.pods.subscribe({ name: this.name, onDelete }));
   }
 
   private enqueueOwnerOfPod(pod: Pod): void {
     const { namespace = '' } = pod.metadata;
     const owner = controllerOf(pod);
-    const replicaSet = owner && this.replicaSets.get(`${namespace}/${owner.name}`);
-    if (replicaSet !== undefined) this.enqueueOwner(replicaSet);
+    const replicaSet = owner && this.children.get(`${namespace}/${owner.name}`);
+    if (replicaSet !== undefined) this.enqueueOwnerOf(replicaSet);
   }
 
-  async reconcile(key: string, signal: AbortSignal): Promise<void> {
-    const deployment = this.deployments.get(key);
-    if (deployment === undefined || deployment.metadata.deletionTimestamp !== undefined) return;
-    const sets = byAge(await this.claim(deployment, signal));
+  protected override async reconcile(deployment: Deployment, signal: AbortSignal): Promise<void> {
+    if (deployment.metadata.deletionTimestamp !== undefined) return;
+    const claimed = await this.claims.claim(deployment, signal);
+    const sets = byAge(claimed.filter((set) => set.metadata.deletionTimestamp === undefined));
     const newSet = sets.find((replicaSet) => isFromTemplate(replicaSet, deployment));
     const work = { deployment, newSet, oldSets: sets.filter((set) => set !== newSet) };
     await this.step(work, signal);
@@ -136,7 +99,7 @@ export class DeploymentController implements Controller {
     if (deployment.spec.paused === true || this.isScaling(work)) {
       if (newSet !== undefined) await this.numberRevision(work, newSet, signal);
       await this.resizeAll(work, this.scaled(work), signal);
-      return this.writeStatus(work, {}, signal);
+      return this.tellStatus(work, {}, signal);
     }
     if (newSet === undefined) return this.createNewSet(work, signal);
     await this.numberRevision(work, newSet, signal);
@@ -145,7 +108,7 @@ export class DeploymentController implements Controller {
         ? this.recreateStep(work, newSet)
         : this.rollingStep(work, newSet);
     await this.resizeAll(work, resizes, signal);
-    await this.writeStatus(work, {}, signal);
+    await this.tellStatus(work, {}, signal);
     if (isComplete(deployment, deployment.status)) await this.cleanHistory(work, signal);
   }
 
@@ -214,14 +177,14 @@ export class DeploymentController implements Controller {
     const draft = newSetDraft(deployment, oldSets, this.hasOldPods(oldSets));
     try {
       const created = await this.deps.client.create(REPLICA_SETS, draft, {}, signal);
-      this.replicaSets.noteWritten(created);
+      this.children.noteWritten(created);
       const size = sizeOf([created]);
       if (size > 0) this.tellScaled(deployment, created, 0, size);
-      await this.writeStatus({ ...work, newSet: created }, { wasCreated: true }, signal);
+      await this.tellStatus({ ...work, newSet: created }, { wasCreated: true }, signal);
     } catch (error) {
       if (hasReason(error, 'AlreadyExists')) return this.resolveCollision(work, draft, signal);
       const createError = describeError(error);
-      await this.writeStatus(work, { createError }, signal);
+      await this.tellStatus(work, { createError }, signal);
       this.deps.events.event(
         DEPLOYMENTS,
         deployment,
@@ -246,11 +209,11 @@ export class DeploymentController implements Controller {
     const existing = await this.deps.client.get(REPLICA_SETS, name, signal);
     const isOurs = controllerOf(existing)?.uid === deployment.metadata.uid;
     if (isOurs && isFromTemplate(existing, deployment)) {
-      this.replicaSets.noteWritten(existing);
+      this.children.noteWritten(existing);
       return;
     }
     const collisionCount = (deployment.status.collisionCount ?? 0) + 1;
-    await this.update({ ...deployment, status: { ...deployment.status, collisionCount } }, signal);
+    await this.writeStatus(deployment, { ...deployment.status, collisionCount }, signal);
   }
 
   /**
@@ -270,7 +233,7 @@ export class DeploymentController implements Controller {
     const body = { metadata: { annotations: { [REVISION]: String(revision) } } };
     const name = nameOf(deployment);
     const patched = await this.deps.client.patch(DEPLOYMENTS, name, 'merge', body, {}, signal);
-    this.deployments.noteWritten(patched);
+    this.owners.noteWritten(patched);
   }
 
   private async annotate(
@@ -282,7 +245,7 @@ export class DeploymentController implements Controller {
     if (Object.entries(annotations).every(([name, value]) => known[name] === value)) return;
     const body = { metadata: { annotations } };
     const name = nameOf(replicaSet);
-    this.replicaSets.noteWritten(
+    this.children.noteWritten(
       await this.deps.client.patch(REPLICA_SETS, name, 'merge', body, {}, signal),
     );
   }
@@ -304,7 +267,7 @@ export class DeploymentController implements Controller {
       const { resourceVersion } = set.metadata;
       const body = { metadata: { resourceVersion, annotations: notes }, spec: { replicas: after } };
       // Annotated by `numberRevision` a moment ago: the cache has the newer version.
-      const fresh = this.replicaSets.get(keyOf(set))?.metadata.resourceVersion ?? resourceVersion;
+      const fresh = this.children.get(keyOf(set))?.metadata.resourceVersion ?? resourceVersion;
       const guarded = { ...body, metadata: { ...body.metadata, resourceVersion: fresh } };
       const patched = await this.deps.client.patch(
         REPLICA_SETS,
@@ -314,7 +277,7 @@ export class DeploymentController implements Controller {
         {},
         signal,
       );
-      this.replicaSets.noteWritten(patched);
+      this.children.noteWritten(patched);
       if (after !== before) this.tellScaled(deployment, set, before, after);
     }
   }
@@ -325,13 +288,13 @@ export class DeploymentController implements Controller {
     this.deps.events.event(DEPLOYMENTS, deployment, 'Normal', 'ScalingReplicaSet', message);
   }
 
-  private async writeStatus(
+  private async tellStatus(
     { deployment, newSet, oldSets }: Work,
     outcome: Pick<Observed, 'createError' | 'wasCreated'>,
     signal: AbortSignal,
   ): Promise<void> {
-    const latest = (set: ReplicaSet) => this.replicaSets.get(keyOf(set)) ?? set;
-    const fresh = this.deployments.get(keyOf(deployment)) ?? deployment;
+    const latest = (set: ReplicaSet) => this.children.get(keyOf(set)) ?? set;
+    const fresh = this.owners.get(keyOf(deployment)) ?? deployment;
     const current = newSet && latest(newSet);
     const status = deploymentStatus(fresh, {
       newSet: current,
@@ -346,7 +309,7 @@ export class DeploymentController implements Controller {
       const restMs = Math.max(0, limitMs - this.stalledMs(next));
       this.queue.addAfter(keyOf(deployment), restMs + 1000);
     }
-    if (!jsonEqual(status, fresh.status)) await this.update({ ...fresh, status }, signal);
+    await this.writeStatus(fresh, status, signal);
   }
 
   /**
@@ -364,12 +327,6 @@ export class DeploymentController implements Controller {
     return this.deps.clock.monotonicMs() - startMs;
   }
 
-  private async update(deployment: Deployment, signal: AbortSignal): Promise<void> {
-    const options = { subresource: 'status' } as const;
-    const updated = await this.deps.client.update(DEPLOYMENTS, deployment, options, signal);
-    this.deployments.noteWritten(updated);
-  }
-
   /** Keeps the last `revisionHistoryLimit` empty old sets, for `rollout undo`. */
   private async cleanHistory({ deployment, oldSets }: Work, signal: AbortSignal): Promise<void> {
     const limit = deployment.spec.revisionHistoryLimit ?? 10;
@@ -383,33 +340,7 @@ export class DeploymentController implements Controller {
       await this.deps.client.delete(REPLICA_SETS, nameOf(set), {}, signal);
     }
   }
-
-  /** The sets that are this deployment's, after adopting orphans that it selects. */
-  private async claim(deployment: Deployment, signal: AbortSignal): Promise<ReplicaSet[]> {
-    const claimed: ReplicaSet[] = [];
-    for (const set of this.setIndex.candidates(deployment)) {
-      if (set.metadata.deletionTimestamp !== undefined) continue;
-      if (controllerOf(set)?.uid === deployment.metadata.uid) claimed.push(set);
-      else if (controllerOf(set) === undefined && selects(deployment, set)) {
-        const ownerReferences = [
-          ...(set.metadata.ownerReferences ?? []),
-          controllerRef(deployment),
-        ];
-        const { uid, resourceVersion } = set.metadata;
-        const body = { metadata: { uid, resourceVersion, ownerReferences } };
-        const name = nameOf(set);
-        const adopted = await this.deps.client.patch(REPLICA_SETS, name, 'merge', body, {}, signal);
-        this.replicaSets.noteWritten(adopted);
-        claimed.push(adopted);
-      }
-    }
-    return claimed;
-  }
 }
-
-const selects = (deployment: Deployment, replicaSet: ReplicaSet): boolean =>
-  deployment.metadata.namespace === replicaSet.metadata.namespace &&
-  matchesLabelSelector(deployment.spec.selector, replicaSet.metadata.labels ?? {});
 
 const sizeNotes = (deployment: Deployment): Readonly<Record<string, string>> => {
   const desired = deployment.spec.replicas ?? 1;
@@ -454,5 +385,3 @@ const newSetDraft = (
     },
   };
 };
-
-const WORKERS = 5;

@@ -1,6 +1,6 @@
-import { controllerOf, isControlledBy } from '../../api/owners';
-import { keyOf, type ApiObject } from '../../api/types';
-import type { Informer } from '../../client/informer';
+import { controllerOf, isControlledBy } from '../../../api/owners';
+import { keyOf, type ApiObject } from '../../../api/types';
+import type { Informer } from '../../../client/informer';
 
 /** Finds the objects that an owner controls, or that nobody does, without walking all of them. */
 export class OwnedIndex<T extends ApiObject> {

@@ -1,0 +1,138 @@
+import { ApiError, hasReason } from '../../../api/errors';
+import { controllerRef } from '../../../api/owners';
+import { PODS, type Resource } from '../../../api/resources';
+import { nameOf, uidOf, type ApiObject, type Pod, type PodTemplate } from '../../../api/types';
+import type { DraftOf } from '../../../client/api-client';
+import type { Informer } from '../../../client/informer';
+import { describeError } from '../../../lib/log';
+import type { ControllerDeps } from '../controller';
+
+/** How a round of creations went. */
+export interface Created {
+  readonly uids: readonly string[];
+  /** Why the API refused one, in words that are the same for the next one. */
+  readonly refusal: string | undefined;
+}
+
+/**
+ * Creates and deletes pods for their owners, and tells of it by the owner's events, in upstream's
+ * words (controller_utils.go, RealPodControl).
+ */
+export class PodControl<O extends ApiObject> {
+  /** Pods whose deletion we asked for and have not yet seen: they count no more. */
+  private readonly leaving = new Set<string>();
+
+  constructor(
+    private readonly resource: Resource<O>,
+    private readonly pods: Informer<Pod>,
+    private readonly deps: ControllerDeps,
+  ) {}
+
+  /** Has its deletion been asked for? */
+  isLeaving({ metadata }: Pod): boolean {
+    return metadata.deletionTimestamp !== undefined || this.leaving.has(metadata.uid ?? '');
+  }
+
+  /** The pod is seen to be gone. */
+  gone({ metadata }: Pod): void {
+    this.leaving.delete(metadata.uid ?? '');
+  }
+
+  /** Undefined when the namespace goes away, and takes the owner with it. */
+  async create(owner: O, draft: DraftOf<Pod>, signal: AbortSignal): Promise<Pod | undefined> {
+    const { client, events } = this.deps;
+    try {
+      const pod = await client.create(PODS, draft, {}, signal);
+      this.pods.noteWritten(pod);
+      const message = `Created pod: ${pod.metadata.name}`;
+      events.event(this.resource, owner, 'Normal', 'SuccessfulCreate', message);
+      return pod;
+    } catch (error) {
+      if (isNamespaceTerminating(error)) return undefined;
+      if (!signal.aborted) {
+        const message = `Error creating: ${refusalOf(error, draft)}`;
+        events.event(this.resource, owner, 'Warning', 'FailedCreate', message);
+      }
+      throw error;
+    }
+  }
+
+  /** Creates in batches of 4, 8, 16, ...: when creates are refused, few are tried in vain. */
+  async createMany(
+    owner: O,
+    drafts: readonly DraftOf<Pod>[],
+    signal: AbortSignal,
+  ): Promise<Created> {
+    const uids: string[] = [];
+    let refusal: string | undefined;
+    for (let done = 0, batch = FIRST_BATCH; done < drafts.length && refusal === undefined;) {
+      const round = drafts.slice(done, done + batch);
+      const results = await Promise.allSettled(
+        round.map((draft) => this.create(owner, draft, signal)),
+      );
+      for (const [at, result] of results.entries()) {
+        if (result.status === 'rejected') refusal ??= refusalOf(result.reason, round[at]);
+        else if (result.value !== undefined) uids.push(uidOf(result.value));
+      }
+      done += batch;
+      batch *= 2;
+    }
+    // Stopping is no refusal.
+    signal.throwIfAborted();
+    return { uids, refusal };
+  }
+
+  /** Deletes this very pod, not one of its name that came after it. */
+  async remove(owner: O, pod: Pod, signal: AbortSignal): Promise<void> {
+    const { uid = '', name } = pod.metadata;
+    this.leaving.add(uid);
+    try {
+      await this.deps.client.delete(PODS, nameOf(pod), { preconditions: { uid } }, signal);
+    } catch (error) {
+      if (hasReason(error, 'NotFound', 'Conflict')) return this.gone(pod);
+      this.gone(pod);
+      const message = `Error deleting: ${describeError(error)}`;
+      if (!signal.aborted) {
+        this.deps.events.event(this.resource, owner, 'Warning', 'FailedDelete', message);
+      }
+      throw error;
+    }
+    const message = `Deleted pod: ${name}`;
+    this.deps.events.event(this.resource, owner, 'Normal', 'SuccessfulDelete', message);
+  }
+}
+
+/** A pod of the owner's template; whoever names its pods itself lays a name over it. */
+export const podFromTemplate = (
+  owner: ApiObject,
+  template: PodTemplate | undefined,
+): DraftOf<Pod> => {
+  const { labels, annotations, finalizers } = template?.metadata ?? {};
+  return {
+    apiVersion: 'v1',
+    kind: 'Pod',
+    metadata: {
+      generateName: `${owner.metadata.name}-`,
+      namespace: owner.metadata.namespace ?? 'default',
+      ...(labels === undefined ? {} : { labels }),
+      ...(annotations === undefined ? {} : { annotations }),
+      ...(finalizers === undefined ? {} : { finalizers }),
+      ownerReferences: [controllerRef(owner)],
+    },
+    spec: template?.spec ?? { containers: [] },
+  };
+};
+
+/** What the API said, with the prefix in place of a name that is another one each time. */
+const refusalOf = (error: unknown, draft: DraftOf<Pod> | undefined): string => {
+  const message = describeError(error);
+  const prefix = draft?.metadata.generateName ?? '';
+  const name = error instanceof ApiError ? (error.details?.name ?? '') : '';
+  return prefix !== '' && name.startsWith(prefix) ? message.replaceAll(name, prefix) : message;
+};
+
+const isNamespaceTerminating = (error: unknown): boolean =>
+  hasReason(error, 'Forbidden') &&
+  error.details?.causes?.some(({ reason }) => reason === 'NamespaceTerminating') === true;
+
+const FIRST_BATCH = 4;
