@@ -89,10 +89,11 @@ export class PodControl<O extends ApiObject> {
     try {
       await this.deps.client.delete(PODS, nameOf(pod), { preconditions: { uid } }, signal);
     } catch (error) {
-      if (hasReason(error, 'NotFound', 'Conflict')) return this.gone(pod);
       this.gone(pod);
-      const message = `Error deleting: ${describeError(error)}`;
+      // It is gone, or its name is another pod's.
+      if (hasReason(error, 'NotFound', 'Conflict')) return;
       if (!signal.aborted) {
+        const message = `Error deleting: ${describeError(error)}`;
         this.deps.events.event(this.resource, owner, 'Warning', 'FailedDelete', message);
       }
       throw error;
