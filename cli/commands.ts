@@ -173,6 +173,7 @@ const DEFINITIONS: ReadonlyMap<string, () => Promise<Define>> = new Map([
   ['drain', async () => (await nodes()).defineDrain],
   ['taint', async () => (await nodes()).defineTaint],
   ['why', async () => (await explaining()).defineWhy],
+  ['timeline', async () => (await explaining()).defineTimeline],
   ['tree', async () => (await explaining()).defineTree],
   ['auth', async () => (await import('./syntax/server.js')).defineAuth],
   ['api-resources', async () => (await import('./syntax/server.js')).defineApiResources],

@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import type { TimelineOptions } from '../commands/timeline';
 import type { DecisionsOptions, WhyOptions } from '../commands/why';
 import { examples, inNamespace, inNamespaces, lazily, type Connected } from './command';
 
@@ -21,6 +22,27 @@ export const defineWhy = (program: Command, connected: Connected): void => {
         ),
     ),
     lazily(async () => (await import('../commands/why.js')).why),
+  );
+};
+
+export const defineTimeline = (program: Command, connected: Connected): void => {
+  connected<[string, string | undefined, TimelineOptions]>(
+    inNamespace(
+      program
+        .command('timeline <pod> [name]')
+        .usage('[options] POD | KIND/NAME | KIND NAME')
+        .description('What happened to a pod, step by step: when, how long it took, and the cause')
+        .option('-o, --output <format>', 'wide, yaml, json or name')
+        .addHelpText(
+          'after',
+          examples(
+            'dhow timeline pod/web-1        created, scheduled, pulled, started, ready; restarts and why',
+            'dhow timeline deploy/web       of a pod that is not ready, if there is one',
+            'dhow timeline web-1 -o wide    with the times themselves',
+          ),
+        ),
+    ),
+    lazily(async () => (await import('../commands/timeline.js')).timeline),
   );
 };
 

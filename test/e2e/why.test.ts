@@ -71,6 +71,32 @@ describe('dhow why', () => {
   });
 });
 
+describe('dhow timeline', () => {
+  afterEach(() => cluster.clear());
+
+  it('tells step by step what happened to a pod that restarts', async () => {
+    await cluster.apply(podYaml('again', ['sh', '-c', 'exit 3']));
+    const { status } = await cluster.until('a restart in the timeline', async () => {
+      const text = await cluster.must('timeline', 'pod/again', '-o', 'json');
+      return /"restart 1"[^]*"BackOff"|"BackOff"[^]*"restart 1"/.test(text)
+        ? (JSON.parse(text) as { status: { entries: { step: string; message: string }[] } })
+        : undefined;
+    });
+    const [created, scheduled, ...others] = status.entries;
+    expect(created).toMatchObject({ step: 'Created', message: 'by dhow-apply' });
+    expect(scheduled).toMatchObject({
+      step: 'Scheduled',
+      message: expect.stringMatching(/^to node-\d: 3 of 3 nodes fit/) as string,
+    });
+    const ended = { step: 'Ended', container: 'main' };
+    expect(others).toContainEqual(expect.objectContaining(ended));
+    expect(others.find(({ step }) => step === 'Ended')?.message).toMatch(/^exit code 3 after \d+s/);
+    expect(await cluster.must('timeline', 'again')).toMatch(
+      /^AT +TOOK +STEP +CONTAINER +WHY\n\+0s +Created +by dhow-apply\n\+\d/,
+    );
+  });
+});
+
 describe('dhow apply --dry-run', () => {
   it.each(['server', 'client'])('says whether it would fit: %s', async (mode) => {
     const dry = async (manifest: string) => {
