@@ -82,6 +82,11 @@ export interface ContainerSpec {
   readonly stdin: boolean;
   readonly tty: boolean;
   readonly hostPid: boolean;
+  /**
+   * A running container of the same sandbox whose processes this one sees, and is seen by: it ends with
+   * that one. Default: none.
+   */
+  readonly processesOf?: string;
 }
 
 export interface ProcessSpec {

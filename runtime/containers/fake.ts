@@ -127,6 +127,13 @@ export class FakeContainerRuntime implements ContainerRuntime {
         if (!this.sandboxesById.has(spec.sandboxId)) {
           throw new RuntimeError('create', `sandbox "${spec.sandboxId}" does not exist`);
         }
+        const beside = spec.processesOf;
+        const other = beside === undefined ? undefined : this.containersById.get(beside);
+        if (beside !== undefined && (other === undefined || stateOf(other).status !== 'running'))
+          throw new RuntimeError(
+            'create',
+            `container "${beside}" does not run in the same sandbox`,
+          );
         if (this.containersById.has(spec.id)) {
           throw new RuntimeError('create', `container "${spec.id}" exists already`);
         }

@@ -25,6 +25,7 @@ const input = (more: Partial<ContainerSpec> = {}): ContainerPlanInput => ({
     mounts: [{ type: 'cgroup', target: '/sys/fs/cgroup/memory', data: 'memory' }],
   },
   namespaces: [{ type: 'net', path: '/run/sandboxes/box/net' }],
+  processesOf: undefined,
   capabilities: 0x21n,
   seccomp: Uint8Array.of(6, 0, 0, 0, 0, 0, 0xff, 0x7f),
   devices: [],

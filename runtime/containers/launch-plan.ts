@@ -21,6 +21,8 @@ export interface ContainerPlanInput {
   readonly cgroup: CgroupPlan;
   /** Namespaces of the sandbox to join, by pinned path. */
   readonly namespaces: readonly PinnedNamespace[];
+  /** The container whose process namespace is joined, by its main process. */
+  readonly processesOf: { readonly pid: number; readonly containerId: string } | undefined;
   readonly capabilities: bigint;
   readonly seccomp: Uint8Array | undefined;
   /** Host device nodes of a privileged container. */
@@ -60,9 +62,12 @@ export const containerPlan = (input: ContainerPlanInput): Buffer => {
   for (const { type, path } of input.namespaces) {
     plan.add(Tag.namespace, NAMESPACE_FLAGS[type], path);
   }
-  const pidFlag = spec.hostPid ? 0 : CLONE_NEWPID;
+  const isShared = spec.hostPid || input.processesOf !== undefined;
+  const pidFlag = isShared ? 0 : CLONE_NEWPID;
   plan.add(Tag.unshare, CLONE_NEWNS | CLONE_NEWCGROUP | pidFlag);
-  if (spec.hostPid) plan.add(Tag.killLeftovers);
+  if (isShared) plan.add(Tag.killLeftovers);
+  if (input.processesOf !== undefined)
+    plan.add(Tag.pidOf, input.processesOf.pid, input.processesOf.containerId);
   addRoot(plan, input);
   addProcess(plan, {
     ...spec.process,
@@ -292,6 +297,7 @@ const Tag = {
   pin: 36,
   shm: 37,
   killLeftovers: 38,
+  pidOf: 42,
   socket: 39,
   rootNodev: 40,
   terminal: 41,

@@ -328,11 +328,31 @@ class HostContainerRuntime implements ContainerRuntime {
         mounts: this.cgroups.mounts(),
       },
       namespaces: pinsOf(sandbox, sandboxDir),
+      processesOf: this.processesOf(spec),
       ...this.securityOf(spec.security),
       devices: spec.security.privileged ? hostDevices() : [],
       logMaxBytes: this.options.logMaxBytes ?? 10 << 20,
       logMaxFiles: this.options.logMaxFiles ?? 5,
     });
+  }
+
+  private processesOf({ id: own, processesOf: id, sandboxId }: ContainerSpec) {
+    if (id === undefined) return undefined;
+    const state = this.containersById.get(id)?.state();
+    if (state?.status !== 'running' || state.sandboxId !== sandboxId)
+      throw new RuntimeError('create', `container "${id}" does not run in the same sandbox`);
+    // What it is made of could be looked at, and changed, by whoever may trace among these processes.
+    for (const { record, hasExited } of this.containersById.values()) {
+      const { id: other, security, processesOf } = record.spec;
+      const isAmong = other === id || (processesOf === id && other !== own);
+      if (hasExited || !isAmong || security.privileged) continue;
+      if (security.capabilities.includes('SYS_PTRACE'))
+        throw new RuntimeError(
+          'create',
+          `among the processes of container "${id}" is one that may trace: another would not be safe from it`,
+        );
+    }
+    return { pid: state.pid, containerId: id };
   }
 
   private securityOf(security: SecuritySpec) {

@@ -16,6 +16,43 @@ static int join_namespaces(const struct plan *plan) {
   return 0;
 }
 
+/* Is the process, whose number may be another one's by now, in the cgroup that it was in? */
+static bool is_in_cgroup(pid_t pid, const char *name) {
+  char path[64], text[4096];
+  snprintf(path, sizeof path, "/proc/%d/cgroup", pid);
+  if (read_host_file(path, text, sizeof text) < 0) return false;
+  for (char *line = strtok(text, "\n"); line != NULL; line = strtok(NULL, "\n")) {
+    const char *last = strrchr(line, '/');
+    if (last != NULL && strcmp(last + 1, name) == 0) return true;
+  }
+  return false;
+}
+
+/* Only children see the change; the monitor's other ones, its execs, must not. */
+static pid_t fork_beside(pid_t pid, const char *cgroup) {
+  char path[64];
+  snprintf(path, sizeof path, "/proc/%d/ns/pid", pid);
+  cleanup_close int own = open_host(AT_FDCWD, "/proc/self/ns/pid", O_RDONLY, 0);
+  cleanup_close int other = open_host(AT_FDCWD, path, O_RDONLY, 0);
+  /* Looked at after it was opened: what is open stays that process's. */
+  if (own < 0 || other < 0 || !is_in_cgroup(pid, cgroup)) {
+    errno = ESRCH;
+    return fail("namespace", "find the container whose processes are to be seen");
+  }
+  if (setns(other, CLONE_NEWPID) < 0) return fail("namespace", "join %s", path);
+  pid_t child = fork_with(0);
+  if (child == 0) return 0;
+  if (child < 0) fail("clone", "make the first process");
+  if (setns(own, CLONE_NEWPID) < 0) return fail("namespace", "come back from %s", path);
+  return child;
+}
+
+pid_t fork_init(const struct plan *plan) {
+  if (plan->pid_of > 0) return fork_beside(plan->pid_of, plan->pid_cgroup);
+  pid_t child = fork_with(plan->unshare_flags & CLONE_NEWPID);
+  return child < 0 ? fail("clone", "make the first process") : child;
+}
+
 /* Once; from `place_descriptors` on the socket is number 3. No byte: the monitor is gone. */
 static void await_start(void) {
   static bool has_started;
@@ -48,9 +85,17 @@ static int set_up(struct plan *plan, int socket, struct stdio *stdio) {
   return place_descriptors(plan, stdio, socket) < 0 ? -1 : lead_session(plan);
 }
 
+/* Among the processes of another container nobody without CAP_SYS_PTRACE may look into this one before
+ * its program runs: until then it knows more than the container may. A change of user undoes it. */
+static int hide(const struct plan *plan) {
+  return plan->pid_of > 0 && prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0
+             ? fail("process", "keep others from looking into it")
+             : 0;
+}
+
 /* The filter comes after the wait, because it may forbid to read. */
 static int run(struct plan *plan) {
-  if (leave_old_root() < 0 || become_user(plan) < 0) return -1;
+  if (leave_old_root() < 0 || become_user(plan) < 0 || hide(plan) < 0) return -1;
   await_start();
   return load_filter(plan) < 0 ? -1 : run_program(plan);
 }
@@ -58,7 +103,7 @@ static int run(struct plan *plan) {
 void run_init(struct plan *plan, int socket, struct stdio stdio) {
   report_fd = socket;
   prctl(PR_SET_NAME, "dhow-init");
-  if (set_up(plan, socket, &stdio) < 0) _exit(128);
+  if (hide(plan) < 0 || set_up(plan, socket, &stdio) < 0) _exit(128);
   /* What is left to do overlaps with the client's next step. It is told here already; should one of
    * the rest fail, the start will say so. */
   if (send_frame(3, FRAME_OK, -1) < 0) _exit(128);

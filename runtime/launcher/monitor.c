@@ -198,12 +198,12 @@ static int start_child(struct monitor *monitor) {
   if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0) {
     return fail("monitor", "make a socket pair");
   }
-  monitor->child = fork_with(monitor->plan->unshare_flags & CLONE_NEWPID);
+  monitor->child = fork_init(monitor->plan);
   if (monitor->child == 0) {
     close(pair[0]);
     run_init(monitor->plan, pair[1], stdio);
   }
-  if (monitor->child < 0) return fail("clone", "make the first process");
+  if (monitor->child < 0) return -1;
   monitor->child_fd = pidfd_open(monitor->child);
   monitor->socket = pair[0];
   close(pair[1]);

@@ -153,6 +153,9 @@ static int parse_entry(struct plan *plan, uint16_t tag, struct value *value) {
     case TAG_SHM:
       plan->shm_bytes = take_u64(value);
       return set_string(&plan->shm_path, tag, value);
+    case TAG_PID_OF:
+      plan->pid_of = (pid_t)take_u32(value);
+      return set_string(&plan->pid_cgroup, tag, value);
     case TAG_CGROUP_JOIN:
       return add_string(plan->cgroup_joins, &plan->cgroup_count, MAX_CGROUPS, tag, value);
     case TAG_LOWER: return add_string(plan->lowers, &plan->lower_count, MAX_LOWERS, tag, value);

@@ -43,6 +43,7 @@ enum plan_tag {
   TAG_ROOT_NODEV = 40,  /* device files in the image or made there do not work */
   TAG_SOCKET = 39,      /* the monitor's own */
   TAG_TERMINAL = 41,    /* u32 with /dev/console: a terminal from the /dev/pts mounted before */
+  TAG_PID_OF = 42,      /* u32 pid, its cgroup's name: join the pid namespace of this process */
   TAG_KILL_LEFTOVERS = 38, /* the pid namespace is shared: kill the cgroup when init ends */
 };
 
@@ -78,7 +79,7 @@ enum {
 /* What every container needs comes first, to touch few pages. */
 struct plan {
   const char *dir, *cgroup_dir, *oom_dir, *upper, *work, *rootfs, *cwd, *hostname, *log_path;
-  const char *shm_path, *socket_path;
+  const char *shm_path, *socket_path, *pid_cgroup;
   struct plan_step *steps;
   char **args, **env;
   const void *gids; /* gid_t ..., as they stand in the plan: not aligned */
@@ -86,6 +87,7 @@ struct plan {
       sysctl_count, arg_count, env_count, gid_count;
   uid_t uid;
   gid_t gid;
+  pid_t pid_of;
   uint32_t unshare_flags, log_files, columns, rows;
   uint64_t capabilities, log_bytes, timeout_ms, shm_bytes;
   int32_t oom_score_adj;

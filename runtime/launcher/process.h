@@ -38,4 +38,7 @@ int run_program(const struct plan *plan);
 int confine_keeper(void);
 
 /* child.c: the container's init; never returns. */
+/* Its first process, as a fork of this one: in a pid namespace of its own, or in another container's.
+ * -1 after reporting. */
+pid_t fork_init(const struct plan *plan);
 _Noreturn void run_init(struct plan *plan, int socket, struct stdio stdio);

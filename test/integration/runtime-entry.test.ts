@@ -10,7 +10,7 @@ import {
   sandboxSpec,
   waitForExit,
 } from '../../runtime/containers/runtime-suite';
-import { layersWith, openRuntimeHost, type RuntimeHost } from './runtime-host';
+import { layersWith, openRuntimeHost, until, type RuntimeHost } from './runtime-host';
 
 let host: RuntimeHost;
 
@@ -111,5 +111,86 @@ describe('standard input', () => {
     expect(stdin).toBe(own);
     const init = await run('stat -L -c %d /proc/1/fd/0');
     expect(init.stdout.trim()).toBe(own);
+  });
+});
+
+describe('a container among the processes of another', () => {
+  const GUESTS = 60;
+
+  const beside = (id: string, script: string, more: Partial<ContainerSpec> = {}) =>
+    start(id, script, { processesOf: 'main', ...more });
+
+  it('sees them and is seen, and ends with them', async () => {
+    await start('main', 'exec sleep 1000');
+    await beside('guest', 'cat /proc/1/comm; echo $$; exec sleep 2000');
+    const { logPath } = containerSpec(host, 'guest', '');
+    await until(() => readLog(logPath).length === 2);
+    const [first, own] = readLog(logPath).map(({ text }) => text);
+    expect(first).toBe('sleep');
+    expect(Number(own)).toBeGreaterThan(1);
+    expect((await run('cat /proc/[0-9]*/cmdline | tr "\\0" " "')).stdout).toContain('sleep 2000');
+    await host.runtime.kill('main', 9);
+    await waitForExit(host.runtime, 'guest');
+  });
+
+  it('has a root of its own, and its execs are among the same processes', async () => {
+    await start('main', 'echo of-main > /mark; exec sleep 1000');
+    await beside('guest', 'exec sleep 2000');
+    const exec = await host.runtime.exec('guest', execSpec('cat /mark; cat /proc/1/cmdline'));
+    const { stdout, stderr } = await collect(exec);
+    expect(stderr).toMatch(/mark/);
+    expect(stdout).toContain('1000');
+  });
+
+  it('shows nothing of the host while it is made', async () => {
+    const canary = join(host.dir, 'canary');
+    writeFileSync(canary, '');
+    const watching = containerSpec(host, 'main', `exec watch-entry ${canary}`, {
+      rootfs: { lowerDirs: layersWith(host, 'watch-entry'), isReadOnly: false },
+      security: security({ capabilities: ['DAC_OVERRIDE', 'SYS_CHROOT'] }),
+    });
+    await host.runtime.createContainer(watching);
+    await host.runtime.startContainer('main');
+    for (let i = 0; i < GUESTS; i++) {
+      await beside(`guest-${i}`, 'true', { security: watching.security });
+      await host.runtime.removeContainer(`guest-${i}`);
+    }
+    await host.runtime.kill('main', 15);
+    await waitForExit(host.runtime, 'main');
+    const [first, ...rest] = readLog(watching.logPath).map(({ text }) => text);
+    expect(first).toBe('watching');
+    // A guest that runs has a root, namespaces and a null device of its own.
+    const ofGuest =
+      /^found (capabilities|namespace|foreign root|foreign cwd|descriptor \/dev\/null)/;
+    expect(rest.slice(0, -1).filter((line) => !ofGuest.test(line))).toEqual([]);
+    const [, processes] = /^saw (\d+) processes/.exec(rest.at(-1) ?? '') ?? [];
+    expect(Number(processes)).toBeGreaterThan(GUESTS / 2);
+  }, 60_000);
+
+  it('leaves the other as it is when it ends, and takes all of its own with it', async () => {
+    await start('main', 'exec sleep 1000');
+    await beside('guest', 'sleep 3000 & exec sleep 2000');
+    await host.runtime.kill('guest', 9);
+    await waitForExit(host.runtime, 'guest');
+    expect(host.runtime.container('main')?.status).toBe('running');
+    await until(async () => {
+      const { stdout } = await run('cat /proc/[0-9]*/cmdline 2>/dev/null | tr "\\0" " "');
+      return !/sleep [23]000/.test(stdout);
+    });
+  });
+
+  it('is not made where one of them may trace, nor where the other does not run', async () => {
+    await start('main', 'exec sleep 1000', {
+      security: security({ capabilities: ['SYS_PTRACE'] }),
+    });
+    await expect(beside('guest', 'true')).rejects.toThrow('container "main" is one that may trace');
+    await start('next', 'exec sleep 1000');
+    const tracing = security({ capabilities: ['SYS_PTRACE'] });
+    await start('first', 'exec sleep 1000', { processesOf: 'next', security: tracing });
+    await expect(start('second', 'true', { processesOf: 'next' })).rejects.toThrow('may trace');
+    await host.runtime.kill('main', 9);
+    await waitForExit(host.runtime, 'main');
+    await expect(beside('guest', 'true')).rejects.toThrow('does not run in the same sandbox');
+    expect(host.runtime.containers().map(({ id }) => id)).toEqual(['main', 'next', 'first']);
   });
 });
