@@ -36,9 +36,9 @@ export const podPathOf = ({
 }: Pick<ApiObject, 'apiVersion' | 'kind'>): readonly string[] | undefined =>
   POD_PATHS.get(`${groupOf(apiVersion)}/${kind}`);
 
-/** Init containers, then the main ones, each with its place: `containers[0]`. A body may lack all. */
+/** Init containers, the main ones, then those added later, each with its place: `containers[0]`. A body may lack all. */
 export const containersIn = (spec: PodSpec): readonly (readonly [Container, string])[] =>
-  (['initContainers', 'containers'] as const).flatMap((list) =>
+  (['initContainers', 'containers', 'ephemeralContainers'] as const).flatMap((list) =>
     ((spec[list] as readonly Container[] | null | undefined) ?? []).map(
       (container, i) => [container, `${list}[${i}]`] as const,
     ),

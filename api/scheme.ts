@@ -36,7 +36,7 @@ export const validate = (
     old === undefined
       ? rules.validateCreate(object)
       : subresource === 'status'
-        ? rules.validateStatusUpdate(object, old)
+        ? (rules.validatePart['status'] ?? rules.validateUpdate)(object, old)
         : rules.validateUpdate(object, old);
   if (errors.length > 0) throw invalidError(resource, object.metadata.name, errors);
 };

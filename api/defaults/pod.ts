@@ -32,6 +32,7 @@ export const defaultPod = (pod: core.Pod): void => {
 const containersOf = (spec: core.PodSpec): readonly core.Container[] => [
   ...((spec.containers as core.Container[] | null) ?? []),
   ...(spec.initContainers ?? []),
+  ...((spec.ephemeralContainers as core.Container[] | undefined) ?? []),
 ];
 
 /** The old name of the field still goes both ways. */

@@ -8,9 +8,10 @@ export interface KindRules<T extends ApiObject = ApiObject> {
   readonly applyDefaults: (object: T) => void;
   readonly validateCreate: (object: T) => readonly FieldError[];
   readonly validateUpdate: (object: T, old: T) => readonly FieldError[];
-  readonly validateStatusUpdate: (object: T, old: T) => readonly FieldError[];
-  /** Through `approval`, of kinds that have it. */
-  readonly validateApprovalUpdate: (object: T, old: T) => readonly FieldError[];
+  /** Through a subresource that is a part of the object, such as `status`. Default: as any update. */
+  readonly validatePart: Readonly<
+    Partial<Record<string, (object: T, old: T) => readonly FieldError[]>>
+  >;
   /** What the author should know although the object is accepted. */
   readonly warnings: (object: T) => readonly string[];
 }
@@ -32,11 +33,16 @@ export interface KindInfo<T extends ApiObject = ApiObject> {
 export interface KindDraft<T extends ApiObject>
   extends
     Partial<Omit<KindInfo<T>, 'resource' | 'rules'>>,
-    Partial<Omit<KindRules<T>, 'applyDefaults'>> {
+    Partial<Omit<KindRules<T>, 'applyDefaults' | 'validatePart'>> {
   /** Defaults are written over the mutable declarations; what they get is a private copy. */
   readonly applyDefaults?: (object: never) => void;
   readonly validateCreate: KindRules<T>['validateCreate'];
   readonly validateUpdate: KindRules<T>['validateUpdate'];
+  readonly validateStatusUpdate?: KindRules<T>['validateUpdate'];
+  /** Through `approval`, of kinds that have it. */
+  readonly validateApprovalUpdate?: KindRules<T>['validateUpdate'];
+  /** Through `ephemeralcontainers`, of kinds that have it. */
+  readonly validateEphemeralContainersUpdate?: KindRules<T>['validateUpdate'];
 }
 
 /**
@@ -48,7 +54,7 @@ export const defineKind = <T extends ApiObject>(
   draft: KindDraft<T>,
 ): KindInfo => {
   const { applyDefaults, validateCreate, validateUpdate, validateStatusUpdate, ...others } = draft;
-  const { validateApprovalUpdate, warnings, ...info } = others;
+  const { validateApprovalUpdate, validateEphemeralContainersUpdate, warnings, ...info } = others;
   return {
     resource,
     singular: resource.kind.toLowerCase(),
@@ -62,8 +68,13 @@ export const defineKind = <T extends ApiObject>(
       applyDefaults: applyDefaults ?? (() => undefined),
       validateCreate,
       validateUpdate,
-      validateStatusUpdate: validateStatusUpdate ?? validateUpdate,
-      validateApprovalUpdate: validateApprovalUpdate ?? validateUpdate,
+      validatePart: {
+        status: validateStatusUpdate ?? validateUpdate,
+        ...(validateApprovalUpdate === undefined ? {} : { approval: validateApprovalUpdate }),
+        ...(validateEphemeralContainersUpdate === undefined
+          ? {}
+          : { ephemeralcontainers: validateEphemeralContainersUpdate }),
+      },
       warnings: warnings ?? (() => []),
     },
     // The registry holds kinds of every type; `resource` ties each entry's functions together.

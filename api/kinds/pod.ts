@@ -1,7 +1,12 @@
 import { defaultPod } from '../defaults/pod';
 import { podWarnings } from '../pod-warnings';
 import { PODS } from '../resources';
-import { validatePod, validatePodStatusUpdate, validatePodUpdate } from '../validation/pod';
+import {
+  validateEphemeralContainersUpdate,
+  validatePod,
+  validatePodStatusUpdate,
+  validatePodUpdate,
+} from '../validation/pod';
 import { defineKind } from './kind';
 
 export const POD_KIND = defineKind(PODS, {
@@ -32,5 +37,6 @@ export const POD_KIND = defineKind(PODS, {
   validateCreate: validatePod,
   validateUpdate: validatePodUpdate,
   validateStatusUpdate: validatePodStatusUpdate,
+  validateEphemeralContainersUpdate,
   warnings: podWarnings,
 });

@@ -124,7 +124,8 @@ const validateProbes = (container: Container, field: string): readonly FieldErro
   ];
 };
 
-const validateContainer = (
+/** What holds for every container, whatever list it is in. */
+export const validateContainer = (
   container: Container,
   field: string,
   context: ContainerContext,

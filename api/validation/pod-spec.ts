@@ -2,6 +2,7 @@ import { isIP } from 'node:net';
 import type { PodSpec } from '../types';
 import { validateAffinity, validateTolerations, validateTopologySpread } from './affinity';
 import { validateContainers, validateInitContainers, type ContainerContext } from './containers';
+import { validateEphemeralContainers } from './ephemeral-containers';
 import {
   inRange,
   invalid,
@@ -34,6 +35,11 @@ export const validatePodSpec = (spec: PodSpec, field: string): readonly FieldErr
     ...validateVolumes(spec.volumes ?? [], `${field}.volumes`),
     ...validateContainers(spec.containers, `${field}.containers`, context),
     ...validateInitContainers(spec.initContainers ?? [], `${field}.initContainers`, context),
+    ...validateEphemeralContainers(
+      spec.ephemeralContainers ?? [],
+      `${field}.ephemeralContainers`,
+      context,
+    ),
     ...validatePolicies(spec, field),
     ...validateLabels(spec.nodeSelector, `${field}.nodeSelector`),
     ...validatePodSecurityContext(spec.securityContext, spec, `${field}.securityContext`),

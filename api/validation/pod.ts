@@ -2,6 +2,7 @@ import { jsonEqual } from '../json-value';
 import type { Container, Pod, PodSpec, Toleration } from '../types';
 import { validateTolerations } from './affinity';
 import { validateImage } from './containers';
+import { validateEphemeralContainersKept } from './ephemeral-containers';
 import { forbidden, inRange, invalid, nonNegative, type FieldError } from './field-error';
 import {
   subdomainName,
@@ -49,6 +50,14 @@ export const validatePodUpdate = (pod: Pod, old: Pod): readonly FieldError[] => 
       : [forbidden('spec', MAY_CHANGE)]),
   ];
 };
+
+/** Through its own subresource, which leaves all else as it is. */
+export const validateEphemeralContainersUpdate = (pod: Pod, old: Pod): readonly FieldError[] => [
+  ...validateMetadataUpdate(pod, old, RULES),
+  ...validatePodSpec(pod.spec, 'spec'),
+  ...validateProtections(pod, old),
+  ...validateEphemeralContainersKept(pod, old),
+];
 
 /** Status is the agent's word; only what would confuse every reader is refused. */
 export const validatePodStatusUpdate = (pod: Pod, old: Pod): readonly FieldError[] => [

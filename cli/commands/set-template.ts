@@ -19,7 +19,7 @@ export const containersOf = (
       `${object.kind.toLowerCase()} "${object.metadata.name}" has no containers`,
     );
   }
-  return containersIn(pod.spec).map(([container, place]) => [
+  return containersIn({ ...pod.spec, ephemeralContainers: [] }).map(([container, place]) => [
     container,
     place.replace(/\[.*$/, ''),
   ]);

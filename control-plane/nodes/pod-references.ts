@@ -1,3 +1,4 @@
+import { containersIn } from '../../api/pod-in';
 import { ROW } from '../../api/assignment-rows';
 import { nameKey, nameOf, type Pod } from '../../api/types';
 
@@ -34,7 +35,7 @@ const findReferences = (pod: Pod): PodReferences => {
     if (name !== undefined && name !== '') found[resource].add(nameKey({ namespace, name }));
   };
   for (const { name } of spec.imagePullSecrets ?? []) add(ROW.secrets, name);
-  for (const container of [...(spec.initContainers ?? []), ...spec.containers]) {
+  for (const [container] of containersIn(spec)) {
     for (const { valueFrom } of container.env ?? []) {
       add(ROW.secrets, valueFrom?.secretKeyRef?.name);
       add(ROW.configMaps, valueFrom?.configMapKeyRef?.name);

@@ -29,6 +29,8 @@ export interface ContainerSpecInput {
   readonly etcFiles: ReadonlyMap<string, string>;
   /** A file of this run's own: mounted at terminationMessagePath. */
   readonly terminationMessageFile: string;
+  /** By runtime id, the container whose processes are to be seen. */
+  readonly processesOf?: string;
   readonly logPath: string;
   readonly profilesDir: string;
 }
@@ -70,6 +72,7 @@ export const containerSpecOf = (input: ContainerSpecInput): ContainerSpec => {
     stdin: container.stdin === true,
     tty: container.tty === true,
     hostPid: pod.spec.hostPID === true,
+    ...(input.processesOf === undefined ? {} : { processesOf: input.processesOf }),
   };
 };
 

@@ -11,6 +11,7 @@ import { containerSpecOf } from './container-spec';
 import { ContainerConfigError } from '../pod-spec/environment';
 import { nodeViewOf } from '../pod-spec/field-refs';
 import { runHook } from '../handlers/hooks';
+import { LABEL } from '../inventory/labels';
 import type { ContainerRuns } from '../inventory/observe';
 import type { StartAction } from '../plan/plan';
 import type { PodDeps } from './pod-deps';
@@ -89,6 +90,7 @@ export class ContainerStarter {
       nodeMemoryBytes: node().memoryBytes,
       etcFiles: sandbox.etcFiles,
       terminationMessageFile: messageFile,
+      ...this.besideOf(request),
       logPath,
       profilesDir: paths.seccompProfiles,
     });
@@ -102,6 +104,20 @@ export class ContainerStarter {
       this.emit(request, 'Warning', 'Failed', `Error: ${state.exit.startError}`);
     else this.emit(request, 'Normal', 'Started', `Started container ${name}`);
     return id;
+  }
+
+  /** A container that was added to look into another one sees its processes. @throws ContainerConfigError */
+  private besideOf({ pod, start, sandbox }: StartRequest): { readonly processesOf?: string } {
+    const target = pod.spec.ephemeralContainers?.find(
+      ({ name }) => name === start.container.name,
+    )?.targetContainerName;
+    if (target === undefined || target === '') return {};
+    const run = this.deps.runtime
+      .containers(sandbox.id)
+      .find(({ labels, status }) => labels[LABEL.container] === target && status === 'running');
+    if (run === undefined)
+      throw new ContainerConfigError(`target container "${target}" is not running`);
+    return { processesOf: run.id };
   }
 
   /** One dead run per container stays, for `logs --previous` and the last state. */

@@ -1,3 +1,4 @@
+import { containersIn } from '../../api/pod-in';
 import type { Pod } from '../../api/types';
 import type { Clock } from '../../lib/clock';
 import { describeError, type Log } from '../../lib/log';
@@ -83,7 +84,7 @@ export class ImageCollector {
   private async usedIds(): Promise<ReadonlySet<string>> {
     const ids = new Set<string>();
     for (const { spec } of this.deps.pods()) {
-      for (const { image } of [...spec.containers, ...(spec.initContainers ?? [])]) {
+      for (const [{ image }] of containersIn(spec)) {
         const local = await this.deps.images.find(image ?? '').catch(() => undefined);
         if (local !== undefined) ids.add(local.id);
       }

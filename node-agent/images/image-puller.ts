@@ -225,6 +225,8 @@ const defaultPolicy = (reference: string): string => {
 };
 
 export const fieldPathOf = (pod: Pod, { name }: Container): string =>
-  pod.spec.containers.some((container) => container.name === name)
-    ? `spec.containers{${name}}`
-    : `spec.initContainers{${name}}`;
+  `spec.${
+    (['containers', 'ephemeralContainers'] as const).find((list) =>
+      pod.spec[list]?.some((container) => container.name === name),
+    ) ?? 'initContainers'
+  }{${name}}`;

@@ -1,3 +1,4 @@
+import { containersIn } from '../../api/pod-in';
 import type { ContainerStatus, Pod } from '../../api/types';
 import type { ContainerExit, ContainerState } from '../../runtime/container-runtime';
 import { CONTAINER_ID_PREFIX, LABEL } from './labels';
@@ -49,10 +50,9 @@ export const observePod = (pod: Pod, states: readonly ContainerState[]): PodObse
   const statuses = [
     ...(pod.status.initContainerStatuses ?? []),
     ...(pod.status.containerStatuses ?? []),
+    ...(pod.status.ephemeralContainerStatuses ?? []),
   ];
-  const names = [...(pod.spec.initContainers ?? []), ...pod.spec.containers].map(
-    ({ name }) => name,
-  );
+  const names = containersIn(pod.spec).map(([{ name }]) => name);
   return new Map(
     names.map((name) => {
       const runs = (byName.get(name) ?? []).sort((a, b) => b.restartCount - a.restartCount);

@@ -76,6 +76,7 @@ class PlanDraft {
 
   finish(isInitialized: boolean, isComplete: boolean): PodPlan {
     const { starts, kills, backoffUntilMs } = this;
+    this.planEphemeral();
     // A finished pod starts nothing more, its sidecars least of all.
     if (isComplete || this.input.isEnding)
       return { starts: [], kills: [], backoffUntilMs: new Map(), isInitialized, isComplete };
@@ -106,6 +107,17 @@ class PlanDraft {
     // A lost run of a pod that may not restart counts as ended, whatever it was doing.
     this.ensure(container, false, (exitCode) => shouldRestart(pod, exitCode));
     this.replaceOutdated(container);
+  }
+
+  /** Once each, whatever the others do; after these, for who looks into a pod must not hold it up. */
+  private planEphemeral(): void {
+    const { pod, observation } = this.input;
+    for (const added of pod.spec.ephemeralContainers ?? []) {
+      const run = runOf(observation, added.name);
+      if (run !== undefined && run.state.status !== 'created') continue;
+      const container = added as Container;
+      this.starts.push({ container, isInit: false, restartCount: 0, backoffStep: -1 });
+    }
   }
 
   private replaceOutdated(container: Container): void {

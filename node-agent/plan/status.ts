@@ -48,6 +48,9 @@ export const computePodStatus = (input: StatusInput): PodStatus => {
     containerStatus(input, container, true),
   );
   const main = pod.spec.containers.map((container) => containerStatus(input, container, false));
+  const added = (pod.spec.ephemeralContainers ?? []).map((container) =>
+    ephemeralStatus(input, container as Container),
+  );
   const phase = ending === undefined ? phaseOf(input, init, main) : 'Failed';
   return {
     phase,
@@ -59,6 +62,7 @@ export const computePodStatus = (input: StatusInput): PodStatus => {
     startTime: pod.status.startTime ?? now,
     ...(init.length === 0 ? {} : { initContainerStatuses: init }),
     containerStatuses: main,
+    ...(added.length === 0 ? {} : { ephemeralContainerStatuses: added }),
     qosClass: pod.status.qosClass ?? qosClassOf(pod.spec),
   };
 };
@@ -111,6 +115,12 @@ const containerStatus = (
     state: waiting === undefined ? stateOf(input, run) : { waiting },
     lastState: last?.state.status === 'exited' ? terminatedState(input, last) : {},
   };
+};
+
+/** Nobody waits for one to be ready. */
+const ephemeralStatus = (input: StatusInput, container: Container): ContainerStatus => {
+  const { started: _, ...status } = containerStatus(input, container, false);
+  return { ...status, ready: false };
 };
 
 /** Undefined when the container is running or has ended for good. */

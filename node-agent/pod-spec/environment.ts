@@ -1,3 +1,4 @@
+import { containersIn } from '../../api/pod-in';
 import type { ConfigMap, Container, Pod, Secret } from '../../api/types';
 import { expand } from './expansion';
 import { fieldValue, resourceValue, type NodeView } from './field-refs';
@@ -129,8 +130,8 @@ const wrap = (work: () => string): string => {
 };
 
 export const containerNamed = (pod: Pod, name: string | undefined): Container | undefined =>
-  [...pod.spec.containers, ...(pod.spec.initContainers ?? [])].find(
-    (container) => container.name === name,
-  );
+  containersIn(pod.spec)
+    .map(([container]) => container)
+    .find((container) => container.name === name);
 
 const decode = (base64: string): string => Buffer.from(base64, 'base64').toString();

@@ -268,3 +268,56 @@ it('leads no port to a pod on the network of the host', async () => {
   await bench.until(isRunning('web:1'));
   expect(bench.network.hostPorts).toEqual([]);
 });
+
+describe('a container that is added to a running pod', () => {
+  const added = (more: object = {}) => [
+    { name: 'debug', image: 'web:1', command: ['sleep', '1000'], ...more },
+  ];
+  const statusOf = () => bench.status().ephemeralContainerStatuses?.[0];
+
+  it('runs once, beside the container that it looks into, and changes nothing else', async () => {
+    start();
+    await bench.run(testPod());
+    await bench.until(isRunning());
+    const ready = conditionOf('Ready');
+    await bench.run(
+      testPod({ spec: { ephemeralContainers: added({ targetContainerName: 'web' }) } }),
+    );
+    await bench.until(() => statusOf()?.state?.running !== undefined);
+    const [main, debug] = bench.runtime.containers();
+    expect(bench.runtime.specOf(debug!.id).processesOf).toBe(main!.id);
+    expect(bench.events()).toContain('Started: Started container debug');
+    await bench.runtime.exitContainer(debug!.id, 3);
+    await bench.until(() => statusOf()?.state?.terminated?.exitCode === 3);
+    const laterMs = bench.clock.now() + 15_000;
+    await bench.until(() => bench.clock.now() >= laterMs);
+    expect(statusOf()).toMatchObject({ name: 'debug', ready: false, restartCount: 0 });
+    expect(statusOf()).not.toHaveProperty('started');
+    expect(bench.status()).toMatchObject({ phase: 'Running' });
+    expect(conditionOf('Ready')).toEqual(ready);
+    expect(containerOf()).toMatchObject({ restartCount: 0, ready: true });
+  });
+
+  it('waits for the container that it is to look into, and says so', async () => {
+    start();
+    const containers = [testContainer(), testContainer({ name: 'other' })];
+    await bench.run(testPod({ spec: { restartPolicy: 'Never', containers } }));
+    await bench.until(isRunning());
+    await bench.until(() => containerOf('other')?.state?.running !== undefined);
+    const [main] = bench.runtime.containers();
+    await bench.runtime.exitContainer(main!.id, 0);
+    await bench.until(() => containerOf()?.state?.terminated !== undefined);
+    const spec = { containers, ephemeralContainers: added({ targetContainerName: 'web' }) };
+    await bench.run(testPod({ spec: { ...spec, restartPolicy: 'Never' } }));
+    await bench.until(() => statusOf()?.state?.waiting?.reason === 'CreateContainerConfigError');
+    expect(statusOf()?.state?.waiting?.message).toBe('target container "web" is not running');
+  });
+
+  it('ends with the pod', async () => {
+    start();
+    await bench.run(testPod({ spec: { ephemeralContainers: added() } }));
+    await bench.until(() => statusOf()?.state?.running !== undefined);
+    await bench.run();
+    await bench.until(() => bench.runtime.containers().length === 0);
+  });
+});

@@ -513,6 +513,27 @@ describe('kubectl', () => {
     rmSync(dirname(manifest), { recursive: true });
   });
 
+  it('debugs a running pod with a container that sees its processes', async () => {
+    await cluster.apply(podYaml('watched', SLEEP));
+    const { status } = await cluster.podIsReady('watched');
+    const image = '--image=dhow.local/busybox:1';
+    const look = ['cat /proc/1/cmdline; echo; exec sleep 2000000'];
+    const target = ['pod/watched', image, '-c', 'look', '--target=main'];
+    await must('debug', ...target, '--profile=general', '--', 'sh', '-c', ...look);
+    const logs = () => cluster.kubectl('logs', 'watched', '-c', 'look');
+    await cluster.until('what it saw', async () => (await logs()).stdout.includes('1000000'));
+    expect(await must('exec', 'watched', '-c', 'look', '--', 'hostname', '-i')).toBe(
+      `${status.podIP}\n`,
+    );
+    expect(await must('describe', 'pod', 'watched')).toMatch(/Ephemeral Containers:\n +look:\n/);
+    const list = '{"spec":{"ephemeralContainers":null}}';
+    const taken = ['patch', 'pod', 'watched', '--subresource=ephemeralcontainers', '-p', list];
+    expect((await cluster.kubectl(...taken)).stderr).toMatch(
+      /existing ephemeral containers "look" may not be removed/,
+    );
+    expect(await must('delete', 'pod', 'watched')).toContain('deleted');
+  });
+
   it("reads the scheduler's decisions like any other kind", async () => {
     await cluster.apply(podYaml('placed', SLEEP));
     await cluster.podIsReady('placed');

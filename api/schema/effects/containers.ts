@@ -51,6 +51,32 @@ export const CONTAINER_EFFECTS: Effects = {
     volumeMounts: MOUNTS,
     workingDir: STREAM,
   },
+  EphemeralContainer: {
+    ...all(
+      [
+        ...['args', 'command', 'env', 'envFrom', 'image', 'imagePullPolicy', 'name', 'tty'],
+        ...['securityContext', 'stdin', 'stdinOnce', 'volumeMounts', 'workingDir'],
+        ...['terminationMessagePath', 'terminationMessagePolicy'],
+      ],
+      // They are started as all containers are.
+      shown(
+        'node-agent/pods/pod-updates.test.ts: runs once, beside the container that it looks into',
+        'api/validation/ephemeral-containers.test.ts: are let in with all that a look',
+      ),
+    ),
+    targetContainerName: shown(
+      'test/integration/runtime-entry.test.ts: sees them and is seen, and ends with them',
+      'node-agent/pods/pod-updates.test.ts: waits for the container that it is to look into',
+    ),
+    ...all(
+      [
+        ...['lifecycle', 'livenessProbe', 'ports', 'readinessProbe', 'resizePolicy', 'resources'],
+        ...['restartPolicy', 'restartPolicyRules', 'startupProbe'],
+      ],
+      kept('refused, as upstream refuses it'),
+    ),
+    volumeDevices: kept('refused: no volume can be a device yet'),
+  },
   SecurityContext: {
     ...all(['allowPrivilegeEscalation', 'privileged', 'readOnlyRootFilesystem'], RIGHTS),
     appArmorProfile: {

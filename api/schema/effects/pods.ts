@@ -46,7 +46,11 @@ export const POD_EFFECTS: Effects = {
     containers: shown(WORKER('runs a pod and tells its story in events')),
     ...all(['dnsConfig', 'dnsPolicy', 'hostname', 'subdomain'], NAMES),
     enableServiceLinks: kept('there are no Services yet whose variables a container could get'),
-    ephemeralContainers: refused([{ name: 'e', image: 'x' }]),
+    // Only of a pod that is there: through its subresource.
+    ephemeralContainers: {
+      ...refused([{ name: 'e', image: 'x' }]),
+      ...shown(UPDATES('runs once, beside the container that it looks into')),
+    },
     hostAliases: shown(SPEC('writes hosts and resolv.conf')),
     hostIPC: SHARED,
     hostNetwork: SHARED,

@@ -24,12 +24,15 @@ export const podSecurity = (reader: AdmissionReader): AdmissionPlugin => ({
   name: 'PodSecurity',
   handles: ({ operation, kind: { resource }, subresource }) =>
     (operation === 'CREATE' || operation === 'UPDATE') &&
-    (resource === NAMESPACES || (resource.isNamespaced && subresource === '')),
+    (resource === NAMESPACES || (resource.isNamespaced && GUARDED.has(subresource))),
   validate: (asked, signal) =>
     asked.kind.resource === NAMESPACES
       ? checkNamespace(asked, reader)
       : checkPod(asked, reader, signal),
 });
+
+/** Where containers come in: of a pod, and of one that runs. */
+const GUARDED: ReadonlySet<string> = new Set(['', 'ephemeralcontainers']);
 
 const checkPod = async (
   asked: AdmissionAttributes,

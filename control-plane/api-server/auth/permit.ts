@@ -57,7 +57,9 @@ const effectsOf = ({ verb, subresource }: Attributes): readonly Effect[] =>
   EFFECTS[subresource === '' || PARTS.has(subresource) ? verb : `${verb} ${subresource}`] ?? [];
 
 /** Subresources that are a part of the object: a write to them is an update of it. */
-const PARTS: ReadonlySet<string> = new Set(['status', 'finalize', 'scale', 'approval']);
+const PARTS: ReadonlySet<string> = new Set([
+  ...['status', 'finalize', 'scale', 'approval', 'ephemeralcontainers'],
+]);
 
 const EFFECTS: Readonly<Partial<Record<string, readonly Effect[]>>> = {
   create: ['create'],

@@ -109,4 +109,5 @@ const SERVED_SUBRESOURCES: ReadonlySet<string> = new Set([
   'portforward',
   'token',
   'approval',
+  'ephemeralcontainers',
 ]);

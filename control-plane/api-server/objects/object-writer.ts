@@ -394,26 +394,38 @@ const isolate = (
     return next;
   }
   const kept = copyOf(old);
-  if (subresource === 'finalize') {
-    kept.spec = { ...kept.spec, finalizers: next.spec?.['finalizers'] ?? [] };
-    return kept;
-  }
-  if (subresource === 'approval')
-    kept.status = { ...kept.status, conditions: next.status?.['conditions'] ?? [] };
-  else if (next.status === undefined) Reflect.deleteProperty(kept, 'status');
-  else kept.status = next.status;
+  PARTS[subresource]?.(kept, next);
+  if (subresource === 'finalize') return kept;
   if (next.metadata.managedFields !== undefined)
     kept.metadata.managedFields = next.metadata.managedFields;
-  if (strategy.isStatusAlone === true) return kept;
+  if (strategy.isStatusAlone === true || subresource === 'ephemeralcontainers') return kept;
   if (next.metadata.annotations !== undefined)
     kept.metadata.annotations = next.metadata.annotations;
   if (next.metadata.labels !== undefined) kept.metadata.labels = next.metadata.labels;
   return kept;
 };
 
-/** Does the subresource change a part that the object itself does not? */
-const isPart = (subresource: string): boolean =>
-  subresource === 'status' || subresource === 'finalize' || subresource === 'approval';
+/** Subresources that change a part which the object itself does not: what of `next` they take over. */
+const PARTS: Readonly<Partial<Record<string, (kept: MutableObject, next: MutableObject) => void>>> =
+  {
+    status: (kept, { status }) => {
+      if (status === undefined) Reflect.deleteProperty(kept, 'status');
+      else kept.status = status;
+    },
+    finalize: (kept, { spec }) => {
+      kept.spec = { ...kept.spec, finalizers: spec?.['finalizers'] ?? [] };
+    },
+    approval: (kept, { status }) => {
+      kept.status = { ...kept.status, conditions: status?.['conditions'] ?? [] };
+    },
+    ephemeralcontainers: (kept, { spec }) => {
+      const { ephemeralContainers: _, ...others } = { ...kept.spec };
+      const wanted = spec?.['ephemeralContainers'];
+      kept.spec = wanted === undefined ? others : { ...others, ephemeralContainers: wanted };
+    },
+  };
+
+const isPart = (subresource: string): boolean => PARTS[subresource] !== undefined;
 
 const isSame = (object: MutableObject, old: ApiObject): boolean => {
   object.metadata.resourceVersion = old.metadata.resourceVersion ?? '';

@@ -50,13 +50,8 @@ export const checkUpdate = (
   { warnings, subresource }: WriteContext,
 ): void => {
   if (subresource === 'finalize') return;
-  const errors =
-    subresource === 'status'
-      ? rules.validateStatusUpdate(object, old)
-      : subresource === 'approval'
-        ? rules.validateApprovalUpdate(object, old)
-        : rules.validateUpdate(object, old);
-  refuse(resource, object, errors);
+  const validate = rules.validatePart[subresource] ?? rules.validateUpdate;
+  refuse(resource, object, validate(object, old));
   if (subresource === '' || subresource === 'scale') warnings.push(...rules.warnings(object));
 };
 

@@ -54,7 +54,8 @@ const containerOf = (pod: Pod, wanted: string): string => {
   const own = pod.spec.containers.map((container) => container.name);
   const init = (pod.spec.initContainers ?? []).map((container) => container.name);
   if (wanted !== '') {
-    if (own.includes(wanted) || init.includes(wanted)) return wanted;
+    const added = (pod.spec.ephemeralContainers ?? []).map((container) => container.name);
+    if ([...own, ...init, ...added].includes(wanted)) return wanted;
     throw new ApiError('BadRequest', `container ${wanted} is not valid for pod ${name}`);
   }
   const [first] = own;

@@ -35,7 +35,7 @@ export const handleSubresource = async (
 type Handler = (deps: RestDeps, asked: KindRequest, method: string) => Promise<ApiResponse>;
 
 const part =
-  (subresource: 'status' | 'finalize' | 'approval'): Handler =>
+  (subresource: 'status' | 'finalize' | 'approval' | 'ephemeralcontainers'): Handler =>
   async (deps, asked, method) => {
     const { request, kind, target, permit } = asked;
     const view = viewOf(deps, asked);
@@ -106,6 +106,7 @@ const HANDLERS: Readonly<Partial<Record<string, Handler>>> = {
   status: part('status'),
   finalize: part('finalize'),
   approval: part('approval'),
+  ephemeralcontainers: part('ephemeralcontainers'),
   scale,
   binding,
   eviction,
