@@ -30,6 +30,11 @@ export const describePod = (writer: DescribeWriter, pod: Pod): void => {
   }
   writer.heading(0, 'Containers');
   describeContainers(writer, spec.containers, status.containerStatuses ?? []);
+  const added = (spec.ephemeralContainers ?? []) as readonly Container[];
+  if (added.length > 0) {
+    writer.heading(0, 'Ephemeral Containers');
+    describeContainers(writer, added, status.ephemeralContainerStatuses ?? []);
+  }
   writer.heading(0, 'Conditions');
   const conditions = (status.conditions ?? []).map((condition) => [
     condition.type,
