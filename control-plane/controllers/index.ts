@@ -10,6 +10,7 @@ import {
 import type { Controller, ControllerDeps } from './controller';
 import { CustomResourceDefinitionController } from './custom-resource-definitions';
 import { DeploymentController } from './deployment/deployment';
+import { DisruptionController } from './disruption/disruption';
 import { GarbageCollector } from './garbage-collector';
 import { NamespaceController } from './namespace';
 import { NamespaceDefaultsController } from './namespace-defaults';
@@ -43,6 +44,8 @@ export const createControllers = (
   return [
     new ReplicaSetController(as('replicaset-controller')),
     new DeploymentController(as('deployment-controller')),
+    // People look for its events under the name that upstream's has.
+    new DisruptionController(as('controllermanager'), served),
     new NodeHealthController(as('node-controller'), { gracePeriodMs: nodeGracePeriodMs }),
     new TaintEvictionController(as('taint-eviction-controller')),
     new PodGcController(as('pod-garbage-collector')),
