@@ -1,5 +1,4 @@
 import { POD_DISRUPTION_BUDGETS } from '../resources';
-import { unsupportedInDisruptionBudget } from '../unsupported';
 import {
   validateDisruptionBudget,
   validateDisruptionBudgetStatusUpdate,
@@ -13,5 +12,4 @@ export const POD_DISRUPTION_BUDGET_KIND = defineKind(POD_DISRUPTION_BUDGETS, {
   validateCreate: validateDisruptionBudget,
   validateUpdate: validateDisruptionBudgetUpdate,
   validateStatusUpdate: validateDisruptionBudgetStatusUpdate,
-  warnings: unsupportedInDisruptionBudget,
 });

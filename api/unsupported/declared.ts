@@ -23,8 +23,6 @@ const has =
   (value: unknown): boolean =>
     typeof value === 'object' && value !== null && Object.hasOwn(value, field);
 
-export const unsupportedInDisruptionBudget = declared('spec', 'evictions do not look at it');
-
 export const unsupportedInStorageClass = declared('provisioner', 'no volume is made by it');
 
 export const unsupportedInVolumeOfCluster = declared(

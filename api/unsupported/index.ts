@@ -19,7 +19,6 @@ export {
   unsupportedInClaim,
   unsupportedInCronJob,
   unsupportedInDaemonSet,
-  unsupportedInDisruptionBudget,
   unsupportedInIngress,
   unsupportedInIngressClass,
   unsupportedInJob,

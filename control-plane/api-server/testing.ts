@@ -94,16 +94,7 @@ export const startTestServer = async ({
     api,
     clock,
     store,
-    request: async (method, url, body, options = {}) => {
-      const given = options.signal === undefined ? [] : [options.signal];
-      using ended = linkedController(...given);
-      try {
-        return await answerOf(await ask(method, url, body, { ...options, signal: ended.signal }));
-      } finally {
-        // As over HTTPS: what a request holds until its answer is sent is given back.
-        ended.abort();
-      }
-    },
+    request: requestTo(api),
     watch: async (path, count) => {
       const stop = new AbortController();
       const { body } = await ask('GET', path, undefined, { signal: stop.signal });
@@ -115,6 +106,21 @@ export const startTestServer = async ({
       await api[Symbol.asyncDispose]();
       await caches[Symbol.asyncDispose]();
     },
+  };
+};
+
+/** One request at a time to a server without sockets. */
+export const requestTo = (api: ApiServer): TestServer['request'] => {
+  const ask = asker(api);
+  return async (method, url, body, options = {}) => {
+    const given = options.signal === undefined ? [] : [options.signal];
+    using ended = linkedController(...given);
+    try {
+      return await answerOf(await ask(method, url, body, { ...options, signal: ended.signal }));
+    } finally {
+      // As over HTTPS: what a request holds until its answer is sent is given back.
+      ended.abort();
+    }
   };
 };
 

@@ -12,6 +12,7 @@ import { ApiEventRecorder } from '../../client/events';
 import { Informers } from '../../client/informers';
 import { ObjectFaults } from '../../client/object-faults';
 import { createApiServer, type ApiServer } from '../../control-plane/api-server/api-server';
+import { requestTo } from '../../control-plane/api-server/testing';
 import { createControllers, runControllers } from '../../control-plane/controllers';
 import { createNodesServer, type NodesServerDeps } from '../../control-plane/nodes';
 import { openPki } from '../../control-plane/pki/pki';
@@ -154,6 +155,13 @@ export class World implements AsyncDisposable {
   /** The API without faults, for the test itself. */
   get client(): ApiClient {
     return this.server.client;
+  }
+
+  /** As `kubectl drain` does: the answer's code, 201 or why not. */
+  async evict({ metadata: { namespace = '', name } }: Pod): Promise<number> {
+    const path = `/api/v1/namespaces/${namespace}/pods/${name}/eviction`;
+    const body = { apiVersion: 'policy/v1', kind: 'Eviction', metadata: { namespace, name } };
+    return (await requestTo(this.server)('POST', path, body)).status;
   }
 
   /** Lets virtual time pass, the nodes play their part, and checks at each step that none is overcommitted. */

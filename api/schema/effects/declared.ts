@@ -8,11 +8,6 @@ const ONCE = { ...TEMPLATE, spec: { ...TEMPLATE.spec, restartPolicy: 'Never' } }
 
 /** Kinds that nothing acts on yet: all of their specs is warned of. */
 export const DECLARED_EFFECTS: Effects = {
-  PodDisruptionBudget: {
-    ...OBJECT,
-    spec: warned({ minAvailable: 1, selector: SELECTOR }),
-    status: STATUS,
-  },
   Service: {
     ...OBJECT,
     spec: warned({ ports: [{ port: 80 }] }, { type: 'ExternalName', externalName: 'a.example' }),

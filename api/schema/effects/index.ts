@@ -4,6 +4,7 @@ import { CLUSTER_EFFECTS } from './cluster';
 import { CONTAINER_EFFECTS } from './containers';
 import { DECLARED_EFFECTS } from './declared';
 import { CUSTOM_RESOURCE_EFFECTS } from './custom-resources';
+import { DISRUPTION_EFFECTS } from './disruption';
 import type { Effects } from './effect';
 import { LIMIT_EFFECTS } from './limits';
 import { METADATA_EFFECTS } from './metadata';
@@ -27,6 +28,7 @@ export const EFFECT_TABLES: readonly Effects[] = [
   CERTIFICATE_EFFECTS,
   LIMIT_EFFECTS,
   DECLARED_EFFECTS,
+  DISRUPTION_EFFECTS,
   ACCESS_EFFECTS,
   CUSTOM_RESOURCE_EFFECTS,
   REQUEST_EFFECTS,

@@ -61,17 +61,18 @@ export class ObjectDeleter {
 
   /**
    * For what was admitted as something else, as an eviction is: it is not asked again whether the
-   * object may be deleted.
+   * object may be deleted. `remark` says on the object, in the same write, why it goes.
    */
   async deleteAdmitted(
     kind: ServedKind,
     name: ObjectName,
     options: DeletionOptions,
     context: WriteContext,
+    remark: (marked: MutableObject) => void,
   ): Promise<Deletion> {
     return this.deps.writer.onCurrent(kind, name, context.signal, async (current) => {
       checkPreconditions(kind, current.object, options.preconditions ?? {});
-      return this.tryDelete(kind, current, options, context);
+      return this.tryDelete(kind, current, options, context, remark);
     });
   }
 
@@ -110,9 +111,11 @@ export class ObjectDeleter {
     current: StoredObject,
     options: DeletionOptions,
     context: WriteContext,
+    remark: (marked: MutableObject) => void = () => undefined,
   ): Promise<Verdict<Deletion>> {
     const old = current.object;
     const marked = mark(kind, old, options, this.deps.clock.now());
+    remark(marked);
     const isGone = marked.metadata.deletionGracePeriodSeconds === 0 && !isHeld(kind, marked);
     if (context.isDryRun) return unwritten({ item: current, isGone });
     if (isGone) {

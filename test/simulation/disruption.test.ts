@@ -1,0 +1,134 @@
+import { isPodReady, isTerminating } from '../../api/pods';
+import { DEPLOYMENTS, EVENTS, POD_DISRUPTION_BUDGETS, PODS } from '../../api/resources';
+import type { Pod } from '../../api/types';
+import { folderOfWorlds } from './folder';
+import { deploymentOf, World } from './world';
+
+jest.setTimeout(300_000);
+
+const directory = folderOfWorlds();
+const WEB = { namespace: 'default', name: 'web' };
+
+const protect = (world: World, spec: object) =>
+  world.client.create(POD_DISRUPTION_BUDGETS, {
+    apiVersion: 'policy/v1',
+    kind: 'PodDisruptionBudget',
+    metadata: WEB,
+    spec: { selector: { matchLabels: { app: 'web' } }, ...spec },
+  });
+
+const status = async (world: World) => (await world.client.get(POD_DISRUPTION_BUDGETS, WEB)).status;
+
+/** Those that serve, and are not on their way out. */
+const healthy = async (world: World) =>
+  (await world.pods()).filter((pod) => isPodReady(pod) && !isTerminating(pod));
+
+const reasons = async (world: World) =>
+  new Set((await world.client.list(EVENTS)).items.map(({ reason }) => reason));
+
+it.each([1, 2, 3])(
+  'seed %i: evicts at every chance while calls fail, and never takes a pod too many',
+  async (seed) => {
+    await using world = await World.start(seed, directory(), 4);
+    await world.client.create(DEPLOYMENTS, deploymentOf('web', 6, 1));
+    await protect(world, seed % 2 === 0 ? { maxUnavailable: '30%' } : { minAvailable: 4 });
+    await world.advance(20_000);
+    expect(await healthy(world)).toHaveLength(6);
+    expect(await status(world)).toMatchObject({ disruptionsAllowed: 2, expectedPods: 6 });
+    world.faultRate = 0.2;
+    let evicted = 0;
+    for (let round = 0; round < 120; round++) {
+      const pods = (await world.pods()).filter((pod) => !isTerminating(pod));
+      const codes = await Promise.all(pods.map((pod) => world.evict(pod)));
+      evicted += pods.filter((pod, i) => isPodReady(pod) && codes[i] === 201).length;
+      expect(codes.every((code) => code === 201 || code === 429 || code === 404)).toBe(true);
+      expect((await healthy(world)).length).toBeGreaterThanOrEqual(4);
+      await world.advance(250);
+      expect((await healthy(world)).length).toBeGreaterThanOrEqual(4);
+    }
+    expect(evicted).toBeGreaterThan(4);
+    world.faultRate = 0;
+    await world.advance(60_000);
+    expect(await healthy(world)).toHaveLength(6);
+    expect(await status(world)).toMatchObject({ disruptionsAllowed: 2, currentHealthy: 6 });
+    expect((await status(world))?.disruptedPods).toBeUndefined();
+  },
+);
+
+describe('the budget', () => {
+  let world: World;
+  beforeEach(async () => {
+    world = await World.start(1, directory(), 2);
+  });
+  afterEach(() => world[Symbol.asyncDispose]());
+
+  it('counts a pod again when its allowed eviction does not come', async () => {
+    await world.client.create(DEPLOYMENTS, deploymentOf('web', 3, 1));
+    await protect(world, { maxUnavailable: 1 });
+    await world.advance(20_000);
+    const [pod] = await healthy(world);
+    const before = await world.client.get(POD_DISRUPTION_BUDGETS, WEB);
+    // As a server that dies between the two writes leaves it, its clock an hour ahead.
+    await world.client.update(
+      POD_DISRUPTION_BUDGETS,
+      {
+        ...before,
+        status: {
+          ...before.status!,
+          disruptionsAllowed: 0,
+          disruptedPods: { [pod!.metadata.name]: '2030-01-01T01:00:00Z' },
+        },
+      },
+      { subresource: 'status' },
+    );
+    await world.advance(110_000);
+    expect(await status(world)).toMatchObject({ disruptionsAllowed: 0, currentHealthy: 2 });
+    await world.advance(15_000);
+    expect(await status(world)).toMatchObject({ disruptionsAllowed: 1, currentHealthy: 3 });
+    expect((await status(world))?.disruptedPods).toBeUndefined();
+    expect(await reasons(world)).toContain('NotDeleted');
+  });
+
+  it('allows nothing when nobody knows how many pods there should be', async () => {
+    const bare: Partial<Pod> = { spec: { containers: [{ name: 'c', image: 'app:1' }] } };
+    const owner = { apiVersion: 'example.org/v1', kind: 'Fleet', name: 'f', uid: 'u' };
+    const metadata = { namespace: 'default', name: 'a', labels: { app: 'web' } };
+    await world.client.create(PODS, {
+      ...{ apiVersion: 'v1', kind: 'Pod', ...bare },
+      metadata: { ...metadata, ownerReferences: [{ ...owner, controller: true }] },
+    } as Pod);
+    await protect(world, { maxUnavailable: 1 });
+    await world.advance(10_000);
+    expect(await status(world)).toMatchObject({
+      disruptionsAllowed: 0,
+      conditions: [
+        {
+          ...{ type: 'DisruptionAllowed', status: 'False', reason: 'SyncFailed' },
+          message: 'no matches for kind "Fleet" in version "example.org/v1"',
+        },
+      ],
+    });
+    expect(await reasons(world)).toContain('CalculateExpectedPodCountFailed');
+  });
+
+  it('tells of pods that nobody owns, of no pods, and of a pod under two budgets', async () => {
+    await protect(world, { maxUnavailable: 1 });
+    await world.advance(5_000);
+    expect(await reasons(world)).toContain('NoPods');
+    await world.client.create(POD_DISRUPTION_BUDGETS, {
+      apiVersion: 'policy/v1',
+      kind: 'PodDisruptionBudget',
+      metadata: { namespace: 'default', name: 'all' },
+      spec: { minAvailable: 1, selector: {} },
+    });
+    await world.client.create(PODS, {
+      ...{ apiVersion: 'v1', kind: 'Pod' },
+      metadata: { namespace: 'default', name: 'a', labels: { app: 'web' } },
+      spec: { containers: [{ name: 'c', image: 'app:1' }] },
+    });
+    await world.advance(5_000);
+    expect(await reasons(world)).toContain('UnmanagedPods');
+    expect(await reasons(world)).toContain('MultiplePodDisruptionBudgets');
+    expect(await status(world)).toMatchObject({ disruptionsAllowed: 0, expectedPods: 0 });
+  });
+});
