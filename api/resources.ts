@@ -6,6 +6,7 @@ import type {
   ClusterRole,
   ClusterRoleBinding,
   ConfigMap,
+  ControllerRevision,
   CronJob,
   CustomResourceDefinition,
   DaemonSet,
@@ -106,6 +107,12 @@ export const NETWORK_POLICIES = resource<NetworkPolicy>(
   'v1',
   'NetworkPolicy',
   'networkpolicies',
+);
+export const CONTROLLER_REVISIONS = resource<ControllerRevision>(
+  'apps',
+  'v1',
+  'ControllerRevision',
+  'controllerrevisions',
 );
 export const STATEFUL_SETS = resource<StatefulSet>('apps', 'v1', 'StatefulSet', 'statefulsets');
 export const DAEMON_SETS = resource<DaemonSet>('apps', 'v1', 'DaemonSet', 'daemonsets');

@@ -88,6 +88,11 @@ export type Ingress = Kind<networking.Ingress>;
 export type IngressClass = Kind<networking.IngressClass>;
 export type HorizontalPodAutoscaler = Kind<autoscaling.HorizontalPodAutoscaler>;
 export type NetworkPolicy = Kind<networking.NetworkPolicy>;
+/** Whatever its author wrote into it. */
+export type ControllerRevision = ApiObject & {
+  readonly data?: unknown;
+  readonly revision: Int64;
+};
 export type StatefulSet = Kind<apps.StatefulSet>;
 export type DaemonSet = Kind<apps.DaemonSet>;
 export type Job = Kind<batch.Job>;

@@ -14,7 +14,7 @@ describe('what Dhow does not serve yet', () => {
     ['ep', 'Endpoints'],
     ['endpoints', 'Endpoints'],
     ['Endpoints', 'Endpoints'],
-    ['controllerrevisions.apps', 'ControllerRevision'],
+    ['csidrivers.storage.k8s.io', 'CSIDriver'],
     ['widgets', undefined],
     ['', undefined],
   ])('knows %j as %s', (name, kind) => {

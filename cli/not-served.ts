@@ -5,7 +5,6 @@
 const KINDS: readonly (readonly [kind: string, plural: string, ...shortNames: string[]])[] = [
   ['Endpoints', 'endpoints', 'ep'],
   ['EndpointSlice', 'endpointslices'],
-  ['ControllerRevision', 'controllerrevisions'],
   ['ReplicationController', 'replicationcontrollers', 'rc'],
   ['CSIDriver', 'csidrivers'],
   ['CSINode', 'csinodes'],

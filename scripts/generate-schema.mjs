@@ -29,7 +29,7 @@ const ROOTS = {
     'PersistentVolumeClaim',
     'Service',
   ],
-  'api.apps.v1': ['Deployment', 'ReplicaSet', 'StatefulSet', 'DaemonSet'],
+  'api.apps.v1': ['Deployment', 'ReplicaSet', 'StatefulSet', 'DaemonSet', 'ControllerRevision'],
   'api.certificates.v1': ['CertificateSigningRequest'],
   'api.coordination.v1': ['Lease'],
   'api.events.v1': ['Event'],

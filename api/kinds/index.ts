@@ -2,6 +2,7 @@ import { CERTIFICATE_REQUEST_KIND } from './certificate-signing-request';
 import { CLUSTER_ROLE_KIND } from './cluster-role';
 import { CLUSTER_ROLE_BINDING_KIND } from './cluster-role-binding';
 import { CONFIG_MAP_KIND } from './config-map';
+import { CONTROLLER_REVISION_KIND } from './controller-revision';
 import { CUSTOM_RESOURCE_DEFINITION_KIND } from './custom-resource-definition';
 import { DEPLOYMENT_KIND } from './deployment';
 import { EVENT_KIND } from './event';
@@ -60,6 +61,7 @@ export const KINDS: readonly KindInfo[] = [
   INGRESS_CLASS_KIND,
   HORIZONTAL_POD_AUTOSCALER_KIND,
   NETWORK_POLICY_KIND,
+  CONTROLLER_REVISION_KIND,
   STATEFUL_SET_KIND,
   DAEMON_SET_KIND,
   JOB_KIND,

@@ -52,6 +52,7 @@ const VIEW = [
   rule(
     'apps',
     [
+      'controllerrevisions',
       'daemonsets',
       'daemonsets/status',
       'deployments',

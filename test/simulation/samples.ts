@@ -60,6 +60,7 @@ export const SAMPLES: readonly Sample[] = [
       spec: { accessModes: ['ReadWriteOnce'], resources: { requests: { storage: '1Gi' } } },
     },
   },
+  { group: 'apps', kind: 'ControllerRevision', more: { data: { spec: {} }, revision: 1 } },
   {
     group: 'apps',
     kind: 'StatefulSet',

@@ -54,6 +54,7 @@ const BOUNDED_ELSEWHERE: Readonly<Record<string, readonly [file: string, title: 
  * nobody counts.
  */
 const UNCOUNTED = [
+  'ControllerRevision.revision',
   'CronJobSpec.startingDeadlineSeconds',
   'JobSpec.activeDeadlineSeconds',
   'DaemonSetStatus.observedGeneration',

@@ -15,6 +15,8 @@ const READY = shown(FIELDS('counts a pod as available only once it has been read
 
 const SCALED = shown('control-plane/api-server/rest/rest-api.test.ts: scales through /scale');
 
+const REVISION = tests('api/validation/controller-revision.test.ts');
+
 export const WORKLOAD_EFFECTS: Effects = {
   Deployment: { ...OBJECT, spec: shown(HEALS), status: STATUS },
   DeploymentSpec: {
@@ -44,6 +46,11 @@ export const WORKLOAD_EFFECTS: Effects = {
     replicas: shown(PLAN('lands on the desired count from any state')),
     selector: SELECTOR,
     template: shown(HEALS),
+  },
+  ControllerRevision: {
+    ...OBJECT,
+    data: shown(REVISION('keeps its data once it is made')),
+    revision: shown(REVISION('needs data and a number that is not below zero')),
   },
   PodTemplateSpec: {
     metadata: kept('labels and annotations go to the pods; the rest is stored, as upstream'),

@@ -4,6 +4,7 @@ import type { VirtualResource } from '../../../client/virtual-resource';
 import { VALIDATING_POLICY, VALIDATING_POLICY_BINDING } from './admission-policies';
 import { CLUSTER_ROLE, CLUSTER_ROLE_BINDING, ROLE, ROLE_BINDING } from './access';
 import { CONFIG_MAP } from './config-map';
+import { CONTROLLER_REVISION } from './controller-revision';
 import { CUSTOM_RESOURCE_DEFINITION } from './custom-resource-definition';
 import { DEPLOYMENT } from './deployment';
 import { EVENT } from './event';
@@ -55,6 +56,7 @@ export const STORED_KINDS: readonly ServedKind[] = [
   INGRESS_CLASS,
   HORIZONTAL_POD_AUTOSCALER,
   NETWORK_POLICY,
+  CONTROLLER_REVISION,
   STATEFUL_SET,
   DAEMON_SET,
   JOB,
