@@ -15,7 +15,7 @@ const READY = shown(FIELDS('counts a pod as available only once it has been read
 
 const SCALED = shown('control-plane/api-server/rest/rest-api.test.ts: scales through /scale');
 
-const REVISION = tests('api/validation/controller-revision.test.ts');
+const REVISIONS = tests('control-plane/controllers/owned/revisions.test.ts');
 
 export const WORKLOAD_EFFECTS: Effects = {
   Deployment: { ...OBJECT, spec: shown(HEALS), status: STATUS },
@@ -49,8 +49,11 @@ export const WORKLOAD_EFFECTS: Effects = {
   },
   ControllerRevision: {
     ...OBJECT,
-    data: shown(REVISION('keeps its data once it is made')),
-    revision: shown(REVISION('needs data and a number that is not below zero')),
+    data: shown(
+      'api/validation/controller-revision.test.ts: keeps its data once it is made',
+      REVISIONS('holds a template, and gives it back'),
+    ),
+    revision: shown(REVISIONS('uses an older equal revision again, under the next number')),
   },
   PodTemplateSpec: {
     metadata: kept('labels and annotations go to the pods; the rest is stored, as upstream'),
