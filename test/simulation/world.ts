@@ -23,6 +23,7 @@ import { ManualClock, rfc3339, rfc3339Micro, systemClock } from '../../lib/clock
 import { lateBound } from '../../lib/late-bound';
 import { silentLog } from '../../lib/log';
 import { seededRandom, type Random } from '../../lib/random';
+import { Incarnation, type Death } from './incarnation';
 import { SimulatedAgent } from './simulated-agent';
 
 export const NODE_CPU_MILLIS = 1000;
@@ -64,6 +65,11 @@ export class World implements AsyncDisposable {
   /** What components asked the API to change, events left out; the test clears it. */
   readonly writes: Write[] = [];
   private readonly group = new TaskGroup();
+  /** Of the controllers; the last one lives. */
+  private readonly incarnations: Incarnation[] = [];
+  private startControllers: () => Incarnation = () => {
+    throw new Error('the world has not begun');
+  };
   private stopServingAgents: () => Promise<void> = () => Promise.resolve();
 
   private constructor(
@@ -117,23 +123,20 @@ export class World implements AsyncDisposable {
       await caches[Symbol.asyncDispose]();
     });
     late.bind(world.flaky(server.client));
-    const informers = new Informers({ ...shared, client: late.proxy, clock, faults });
-    const controllers = createControllers(
-      {
-        ...shared,
-        client: late.proxy,
-        clock,
-        informers,
-        faults,
-        eventsFor: (component) =>
-          new ApiEventRecorder({ client: server.client, clock, log: silentLog, component }),
-      },
-      {
-        served: server.kinds,
-        caCertificate: pki.caCertificate,
-        nodeGracePeriodMs: 40_000,
-      },
-    );
+    world.startControllers = () => {
+      const incarnation = new Incarnation(late.proxy);
+      const parts = { ...shared, client: incarnation.client, clock, faults };
+      const informers = new Informers(parts);
+      const eventsFor = (component: string) =>
+        new ApiEventRecorder({ client: server.client, clock, log: silentLog, component });
+      const controllers = createControllers(
+        { ...parts, informers, eventsFor },
+        { served: server.kinds, caCertificate: pki.caCertificate, nodeGracePeriodMs: 40_000 },
+      );
+      incarnation.run((signal) => informers.run(signal));
+      incarnation.run((signal) => runControllers(controllers, { ...shared, clock }, signal));
+      return incarnation;
+    };
     for (const name of ['default', 'kube-node-lease']) {
       await server.client.create(
         { group: '', version: 'v1', kind: 'Namespace', plural: 'namespaces', isNamespaced: false },
@@ -141,10 +144,11 @@ export class World implements AsyncDisposable {
       );
     }
     if (!hasAgents) for (let i = 1; i <= nodeCount; i++) await world.addNode(`node-${i}`);
-    world.group.run((signal) => informers.run(signal));
-    world.group.run((signal) => runControllers(controllers, { ...shared, clock }, signal));
+    world.incarnations.push(world.startControllers());
     world.group.run((signal) => scheduler.run(signal));
     if (hasAgents) {
+      const informers = new Informers({ ...shared, client: late.proxy, clock, faults });
+      world.group.run((signal) => informers.run(signal));
       const nodesDeps = { ...shared, client: late.proxy, clock, informers, pki };
       await world.addAgents(nodesDeps, mkdtempSync(join(directory, 'agents-')), nodeCount);
     }
@@ -162,6 +166,21 @@ export class World implements AsyncDisposable {
     const path = `/api/v1/namespaces/${namespace}/pods/${name}/eviction`;
     const body = { apiVersion: 'policy/v1', kind: 'Eviction', metadata: { namespace, name } };
     return (await requestTo(this.server)('POST', path, body)).status;
+  }
+
+  /** The controllers' process dies at one of its next writes. */
+  killControllers(death: Death): void {
+    this.incarnations.at(-1)?.dieAt(death);
+  }
+
+  get areControllersDead(): boolean {
+    return this.incarnations.at(-1)?.isDead === true;
+  }
+
+  /** The controllers' process ends, if it has not, and another begins, which knows what is stored. */
+  restartControllers(): void {
+    this.incarnations.at(-1)?.kill();
+    this.incarnations.push(this.startControllers());
   }
 
   /** Lets virtual time pass, the nodes play their part, and checks at each step that none is overcommitted. */
@@ -185,7 +204,11 @@ export class World implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.faultRate = 0;
     for (const agent of this.agents) agent.kill();
-    const stopped = Promise.all([this.group[Symbol.asyncDispose](), this.stopServingAgents()]);
+    const stopped = Promise.all([
+      this.group[Symbol.asyncDispose](),
+      this.stopServingAgents(),
+      ...this.incarnations.map((incarnation) => incarnation.ended()),
+    ]);
     // Loops that sleep wake by their signals; those that back off need the clock to move.
     for (let i = 0; i < 20; i++) await this.clock.advance(60_000);
     await stopped;
@@ -217,7 +240,7 @@ export class World implements AsyncDisposable {
     }
   }
 
-  private async addNode(name: string): Promise<void> {
+  async addNode(name: string): Promise<void> {
     const resources = { cpu: `${NODE_CPU_MILLIS}m`, memory: '4Gi', pods: '110' };
     const now = rfc3339(this.clock.now());
     const node: Node = {
@@ -243,6 +266,13 @@ export class World implements AsyncDisposable {
       spec: { holderIdentity: name, renewTime: rfc3339Micro(this.clock.now()) },
     });
     this.nodes.push({ name, isDown: false, lastLeaseMs: this.clock.now() });
+  }
+
+  /** Its machine is switched off, and its Node deleted. */
+  async removeNode(name: string): Promise<void> {
+    const at = this.nodes.findIndex((node) => node.name === name);
+    this.nodes.splice(at, 1);
+    await this.client.delete(NODES, { namespace: '', name });
   }
 
   private async play(node: SimulatedNode, pods: readonly Pod[]): Promise<void> {
