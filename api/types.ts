@@ -94,7 +94,7 @@ export type ControllerRevision = ApiObject & {
   readonly revision: Int64;
 };
 export type StatefulSet = Kind<apps.StatefulSet>;
-export type DaemonSet = Kind<apps.DaemonSet>;
+export type DaemonSet = Kind<apps.DaemonSet, 'spec' | 'status'>;
 export type Job = Kind<batch.Job>;
 export type CronJob = Kind<batch.CronJob>;
 export type StorageClass = Kind<StorageStorageClass>;

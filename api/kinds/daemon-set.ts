@@ -1,8 +1,6 @@
 import { defaultDaemonSet } from '../defaults/workloads';
 import { podWarnings } from '../pod-warnings';
 import { DAEMON_SETS } from '../resources';
-import type { DaemonSet } from '../types';
-import { unsupportedInDaemonSet } from '../unsupported';
 import {
   validateDaemonSet,
   validateDaemonSetStatusUpdate,
@@ -18,5 +16,5 @@ export const DAEMON_SET_KIND = defineKind(DAEMON_SETS, {
   validateCreate: validateDaemonSet,
   validateUpdate: validateDaemonSetUpdate,
   validateStatusUpdate: validateDaemonSetStatusUpdate,
-  warnings: (object: DaemonSet) => [...unsupportedInDaemonSet(object), ...podWarnings(object)],
+  warnings: podWarnings,
 });

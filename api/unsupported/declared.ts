@@ -77,8 +77,6 @@ const NO_PODS = 'no pods are made of it';
 
 export const unsupportedInStatefulSet = declared('spec', NO_PODS, hasPods);
 
-export const unsupportedInDaemonSet = declared('spec', NO_PODS, hasPods);
-
 export const unsupportedInJob = declared('spec', NO_PODS, hasPods);
 
 export const unsupportedInCronJob = declared(

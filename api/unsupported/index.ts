@@ -18,7 +18,6 @@ export {
   unsupportedInAutoscaler,
   unsupportedInClaim,
   unsupportedInCronJob,
-  unsupportedInDaemonSet,
   unsupportedInIngress,
   unsupportedInIngressClass,
   unsupportedInJob,

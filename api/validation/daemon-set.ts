@@ -1,4 +1,4 @@
-import type { DaemonSet } from '../types';
+import type { ApiObject, DaemonSet } from '../types';
 import { validateLabelSelector } from './affinity';
 import { invalid, nonNegative, notSupported, required, type FieldError } from './field-error';
 import {
@@ -22,14 +22,18 @@ import { validateProtections } from './protections';
 
 const RULES: MetadataRules = { isNamespaced: true, name: subdomainName };
 
-export const validateDaemonSet = (set: DaemonSet): readonly FieldError[] => [
+/** A body may lack what its type promises. */
+type Spec = Partial<DaemonSet['spec']>;
+type Body = ApiObject & { readonly spec?: Spec; readonly status?: Partial<DaemonSet['status']> };
+
+export const validateDaemonSet = (set: Body): readonly FieldError[] => [
   ...validateMetadata(set, RULES),
   ...validateSpec(set.spec ?? {}),
   ...validateProtections(set),
   ...validatePodAnnotations(set),
 ];
 
-export const validateDaemonSetUpdate = (set: DaemonSet, old: DaemonSet): readonly FieldError[] => [
+export const validateDaemonSetUpdate = (set: Body, old: Body): readonly FieldError[] => [
   ...validateMetadataUpdate(set, old, RULES),
   ...validateSpec(set.spec ?? {}),
   ...validateSameSelector(set.spec?.selector ?? {}, old.spec?.selector ?? {}),
@@ -37,10 +41,7 @@ export const validateDaemonSetUpdate = (set: DaemonSet, old: DaemonSet): readonl
   ...validatePodAnnotations(set, old),
 ];
 
-export const validateDaemonSetStatusUpdate = (
-  set: DaemonSet,
-  old: DaemonSet,
-): readonly FieldError[] => [
+export const validateDaemonSetStatusUpdate = (set: Body, old: Body): readonly FieldError[] => [
   ...validateMetadataUpdate(set, old, RULES),
   ...validateCounts(set.status, [
     'currentNumberScheduled',
@@ -54,9 +55,6 @@ export const validateDaemonSetStatusUpdate = (
     'collisionCount',
   ]),
 ];
-
-/** A body may lack what its type promises. */
-type Spec = Partial<NonNullable<DaemonSet['spec']>>;
 
 const validateSpec = (spec: Spec): readonly FieldError[] => {
   const selector = selectorOf(spec);

@@ -35,11 +35,14 @@ it.each([
   const { clock, availability } = setUp();
   availability.count('set', [], 10, 0);
   const pods = [readyPod('a', clock, skewMs)];
-  expect(availability.count('set', pods, 10, 0)).toEqual({ available: 0, nextInMs: 10_000 });
+  expect(availability.count('set', pods, 10, 0)).toMatchObject({ available: 0, nextInMs: 10_000 });
   await clock.advance(9_999);
-  expect(availability.count('set', pods, 10, 0)).toEqual({ available: 0, nextInMs: 1 });
+  expect(availability.count('set', pods, 10, 0)).toMatchObject({ available: 0, nextInMs: 1 });
   await clock.advance(1);
-  expect(availability.count('set', pods, 10, 0)).toEqual({ available: 1, nextInMs: undefined });
+  expect(availability.count('set', pods, 10, 0)).toMatchObject({
+    available: 1,
+    nextInMs: undefined,
+  });
 });
 
 it('begins anew when the pod was not ready in between, seen or not', async () => {
@@ -58,7 +61,9 @@ it('believes after a restart what the status says, of the pods that are ready lo
   const old = readyPod('old', clock);
   await clock.advance(60_000);
   const pods = [readyPod('young', clock), old];
-  expect(availability.count('set', pods, 10, 1)).toEqual({ available: 1, nextInMs: 10_000 });
+  const { uids, ...counted } = availability.count('set', pods, 10, 1);
+  expect(counted).toEqual({ available: 1, nextInMs: 10_000 });
+  expect([...uids]).toEqual(['old']);
   await clock.advance(10_000);
   expect(availability.count('set', pods, 10, 1).available).toBe(2);
 });
@@ -66,5 +71,8 @@ it('believes after a restart what the status says, of the pods that are ready lo
 it('counts every ready pod at once without minReadySeconds', () => {
   const { clock, availability } = setUp();
   const pods = [readyPod('a', clock, HOUR_MS), readyPod('b', clock, 0, 'False')];
-  expect(availability.count('set', pods, 0, 0)).toEqual({ available: 1, nextInMs: undefined });
+  expect(availability.count('set', pods, 0, 0)).toMatchObject({
+    available: 1,
+    nextInMs: undefined,
+  });
 });

@@ -4,6 +4,8 @@ import type { Clock } from '../../lib/clock';
 
 export interface AvailabilityCount {
   readonly available: number;
+  /** Their uids. */
+  readonly uids: ReadonlySet<string>;
   /** When the next ready pod becomes available; undefined if none is on the way. */
   readonly nextInMs: number | undefined;
 }
@@ -32,24 +34,29 @@ export class Availability {
     knownAvailable: number,
   ): AvailabilityCount {
     const ready = pods.filter(isPodReady);
-    if (minReadySeconds <= 0) return { available: ready.length, nextInMs: undefined };
+    if (minReadySeconds <= 0) return counted(ready.map(uidOf), undefined);
     const nowMs = this.clock.monotonicMs();
     const known = this.owners.get(owner) ?? longestReady(ready, knownAvailable);
     const current = new Map(ready.map((pod) => [uidOf(pod), sinceOf(pod, known, nowMs)]));
     this.owners.set(owner, current);
-    const waits = [...current.values()]
-      .map(({ sinceMs }) => sinceMs + minReadySeconds * 1000 - nowMs)
-      .filter((ms) => ms > 0);
-    return {
-      available: current.size - waits.length,
-      nextInMs: waits.length === 0 ? undefined : Math.min(...waits),
-    };
+    const waits = [...current].map(
+      ([uid, { sinceMs }]) => [uid, sinceMs + minReadySeconds * 1000 - nowMs] as const,
+    );
+    const available = waits.filter(([, ms]) => ms <= 0).map(([uid]) => uid);
+    const nextInMs = Math.min(...waits.map(([, ms]) => ms).filter((ms) => ms > 0));
+    return counted(available, nextInMs === Infinity ? undefined : nextInMs);
   }
 
   forget(owner: string): void {
     this.owners.delete(owner);
   }
 }
+
+const counted = (uids: readonly string[], nextInMs: number | undefined): AvailabilityCount => ({
+  available: uids.length,
+  uids: new Set(uids),
+  nextInMs,
+});
 
 const sinceOf = (pod: Pod, known: ReadonlyMap<string, ReadyPod>, nowMs: number): ReadyPod => {
   const before = known.get(uidOf(pod));

@@ -9,6 +9,7 @@ import {
 } from './certificate-requests';
 import type { Controller, ControllerDeps } from './controller';
 import { CustomResourceDefinitionController } from './custom-resource-definitions';
+import { DaemonSetController } from './daemon-set/daemon-set';
 import { DeploymentController } from './deployment/deployment';
 import { DisruptionController } from './disruption/disruption';
 import { GarbageCollector } from './garbage-collector';
@@ -44,6 +45,7 @@ export const createControllers = (
   return [
     new ReplicaSetController(as('replicaset-controller')),
     new DeploymentController(as('deployment-controller')),
+    new DaemonSetController(as('daemonset-controller')),
     // People look for its events under the name that upstream's has.
     new DisruptionController(as('controllermanager'), served),
     new NodeHealthController(as('node-controller'), { gracePeriodMs: nodeGracePeriodMs }),

@@ -13,7 +13,10 @@ const roleRef = (kind: string) => ({ apiGroup: RBAC_GROUP, kind, name: 'some' })
 const selector = { matchLabels: { app: 'some' } };
 const template = {
   metadata: { labels: selector.matchLabels },
-  spec: { containers: [{ name: 'main', image: 'app:1' }] },
+  // With a limit, as the LimitRange below wants of whoever comes after it.
+  spec: {
+    containers: [{ name: 'main', image: 'app:1', resources: { limits: { cpu: '10m' } } }],
+  },
 };
 const once = { template: { spec: { ...template.spec, restartPolicy: 'Never' } } };
 const target = { apiVersion: 'apps/v1', kind: 'Deployment', name: 'app' };

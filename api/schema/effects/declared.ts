@@ -39,11 +39,6 @@ export const DECLARED_EFFECTS: Effects = {
     spec: warned({ serviceName: 'web', selector: SELECTOR, template: TEMPLATE }),
     status: STATUS,
   },
-  DaemonSet: {
-    ...OBJECT,
-    spec: warned({ selector: SELECTOR, template: TEMPLATE }),
-    status: STATUS,
-  },
   Job: {
     ...OBJECT,
     spec: warned({ manualSelector: true, selector: SELECTOR, template: ONCE }),

@@ -6,6 +6,9 @@ const ROLLING = tests('control-plane/controllers/deployment/rolling.test.ts');
 const SCHEME = tests('api/scheme.test.ts');
 const PLAN = tests('control-plane/controllers/replica-set-plan.test.ts');
 
+const DAEMONS = tests('test/simulation/daemon-set.test.ts');
+const DAEMON_PLAN = tests('control-plane/controllers/daemon-set/plan.test.ts');
+
 const HEALS = 'test/simulation/control-plane.test.ts: heals to exactly what is wanted';
 const SELECTOR = shown(
   SCHEME('need a selector that matches their pods'),
@@ -55,6 +58,29 @@ export const WORKLOAD_EFFECTS: Effects = {
     ),
     revision: shown(REVISIONS('uses an older equal revision again, under the next number')),
   },
+  DaemonSet: {
+    ...OBJECT,
+    spec: shown(DAEMONS('has one pod on every node at last')),
+    status: STATUS,
+  },
+  DaemonSetSpec: {
+    minReadySeconds: shown(DAEMONS('counts a pod as available only once it has been ready')),
+    revisionHistoryLimit: shown(DAEMONS('keeps as many old templates as it should')),
+    selector: SELECTOR,
+    template: shown(DAEMONS('has one pod on every node at last')),
+    updateStrategy: shown(DAEMONS('is updated a node at a time')),
+  },
+  DaemonSetUpdateStrategy: {
+    type: shown(DAEMONS('is updated by whoever deletes its pods, when it says so')),
+    rollingUpdate: shown(DAEMONS('is updated a node at a time')),
+  },
+  RollingUpdateDaemonSet: all(
+    ['maxSurge', 'maxUnavailable'],
+    shown(
+      DAEMON_PLAN('of %s unavailable and %s more on %i nodes'),
+      DAEMON_PLAN('within its limits at every step, from any state'),
+    ),
+  ),
   PodTemplateSpec: {
     metadata: kept('labels and annotations go to the pods; the rest is stored, as upstream'),
     spec: shown(HEALS),
