@@ -1,19 +1,20 @@
-import type { ReplicaSet } from '../../api/types';
 import type { CliContext } from '../context';
 import { formatViews, outputFormat } from '../output/format';
 import { formatTable } from '../output/table';
 import { printable } from '../output/terminal';
 import type { SelectOptions } from '../selection';
 import { UsageError } from '../usage-error';
+import { qualifiedKind } from './get';
+import type { Revision } from './rollout-kinds';
+import { rolloutTargets } from './rollout-targets';
 import { templateText } from './template-text';
-import { revisionsOf, rolloutTargets } from './rollout-targets';
 
 export interface RolloutHistoryOptions extends SelectOptions {
   readonly revision?: string;
   readonly output?: string;
 }
 
-/** The revisions of deployments, or one of them in full. */
+/** The revisions of workloads, or one of them in full. */
 export const rolloutHistory = async (
   context: CliContext,
   args: readonly string[],
@@ -21,28 +22,28 @@ export const rolloutHistory = async (
 ): Promise<void> => {
   const format = outputFormat(options.output);
   const what = 'no history viewer has been implemented';
-  for (const deployment of await rolloutTargets(context, args, options, what)) {
-    const { name } = deployment.metadata;
-    const revisions = await revisionsOf(context, deployment);
+  for (const { kind, info, object } of await rolloutTargets(context, args, options, what)) {
+    const named = `${qualifiedKind(info)}/${object.metadata.name}`;
+    const revisions = await kind.revisionsOf(context, object);
     const wanted = Number(options.revision ?? 0);
-    const set = wanted === 0 ? undefined : revisions.find(([revision]) => revision === wanted)?.[1];
-    if (wanted !== 0 && set === undefined) {
+    const one = wanted === 0 ? undefined : revisions.find(({ number }) => number === wanted);
+    if (wanted !== 0 && one === undefined) {
       throw new UsageError(`unable to find the specified revision: ${wanted}`);
     }
     const text = () =>
-      set === undefined
-        ? `deployment.apps/${name} \n${historyText(revisions)}\n`
-        : `deployment.apps/${name} with revision #${wanted}\n${templateText(set.spec.template ?? {})}\n`;
-    const document = set ?? revisions.map(([, each]) => each);
-    const names = [`deployment.apps/${name}`];
+      one === undefined
+        ? `${named} \n${historyText(revisions)}\n`
+        : `${named} with revision #${wanted}\n${templateText(one.template)}\n`;
+    const document = one?.object ?? revisions.map((each) => each.object);
+    const names = [named];
     context.terminal.out.write(formatViews({ document, names, table: text }, format));
   }
 };
 
-const historyText = (revisions: readonly (readonly [number, ReplicaSet])[]): string =>
+const historyText = (revisions: readonly Revision[]): string =>
   formatHistory(
-    revisions.map(([revision, { metadata }]) => [
-      String(revision),
+    revisions.map(({ number, object: { metadata } }) => [
+      String(number),
       printable(metadata.annotations?.['kubernetes.io/change-cause'] ?? '<none>'),
     ]),
   );

@@ -1,11 +1,12 @@
 import { qualifiedResource } from '../../api/errors';
+import { DEPLOYMENTS } from '../../api/resources';
 import type { Deployment } from '../../api/types';
 import { changeEach, type Change, type ChangeOptions } from '../changing';
 import type { CliContext } from '../context';
 import { rfc3339, systemClock } from '../../lib/clock';
 import type { Selected } from '../selection';
 import { UsageError } from '../usage-error';
-import { deploymentOf } from './rollout-targets';
+import { deploymentOf, kindOf } from './rollout-targets';
 
 /** Keeps changes of the template from being rolled out. */
 export const rolloutPause = (
@@ -38,8 +39,8 @@ export const rolloutRestart = (
   options: ChangeOptions,
 ): Promise<void> =>
   changeEach(context, args, options, (selected) => {
-    const { spec } = deploymentOf(selected, 'no restarter has been implemented');
-    if (spec.paused === true) {
+    const { resource } = kindOf(selected, 'no restarter has been implemented');
+    if (resource === DEPLOYMENTS && (selected.object as Deployment).spec.paused === true) {
       throw already(selected, "can't restart paused deployment (run rollout resume first)");
     }
     const annotations = { [RESTARTED_AT]: rfc3339(systemClock.now()) };

@@ -1,12 +1,10 @@
-import { DEPLOYMENTS } from '../../api/resources';
-import type { Deployment } from '../../api/types';
 import type { CliContext } from '../context';
 import { durationMs } from '../durations';
 import type { SelectOptions } from '../selection';
 import { UsageError } from '../usage-error';
-import { FOR_EVER_MS, statesOf, withinTime } from '../waiting';
-import { rolloutState } from './rollout-state';
-import { REVISION, rolloutTargets } from './rollout-targets';
+import { FOR_EVER_MS, statesOf, withinTime, type Place } from '../waiting';
+import type { RolloutKind } from './rollout-kinds';
+import { rolloutTargets } from './rollout-targets';
 import { whyText } from './why';
 
 export interface RolloutStatusOptions extends SelectOptions {
@@ -24,33 +22,26 @@ export const rolloutStatus = async (
   const timeoutMs = durationMs('--timeout', options.timeout ?? '0') || FOR_EVER_MS;
   const isOnce = options.watch === false || options.watch === 'false';
   const what = 'no status viewer has been implemented';
-  for (const deployment of await rolloutTargets(context, args, options, what)) {
-    checkRevision(deployment, options.revision);
-    if (isOnce) context.terminal.out.write(`${rolloutState(deployment).text}\n`);
-    else await follow(context, deployment, timeoutMs);
+  for (const { kind, info, object } of await rolloutTargets(context, args, options, what)) {
+    kind.checkFollowed(object, options.revision);
+    const { namespace = '', name } = object.metadata;
+    if (isOnce) context.terminal.out.write(`${kind.stateOf(object).text}\n`);
+    else await follow(context, kind, { info, namespace, name }, timeoutMs);
   }
-};
-
-const checkRevision = ({ metadata }: Deployment, wanted: string | undefined): void => {
-  const running = metadata.annotations?.[REVISION] ?? '0';
-  if (wanted === undefined || Number(wanted) === 0 || Number(wanted) === Number(running)) return;
-  throw new UsageError(
-    `desired revision (${wanted}) is different from the running revision (${running})`,
-  );
 };
 
 const follow = async (
   context: CliContext,
-  { metadata: { namespace = '', name } }: Deployment,
+  { stateOf }: RolloutKind,
+  place: Place,
   timeoutMs: number,
 ): Promise<void> => {
-  const place = { info: DEPLOYMENTS, namespace, name };
   try {
     await withinTime(context, timeoutMs, '', async (signal) => {
       let last = '';
       for await (const state of statesOf(context, place, signal)) {
         if (state === undefined) throw new UsageError('object has been deleted');
-        const { is, text } = rolloutState(state);
+        const { is, text } = stateOf(state);
         if (is === 'failed') throw new UsageError(text);
         // Every change is an event; only those that say something new are lines.
         if (text !== last) context.terminal.out.write(`${text}\n`);
@@ -61,7 +52,7 @@ const follow = async (
     });
   } catch (error) {
     if (!(error instanceof UsageError) || context.signal.aborted) throw error;
-    context.terminal.err.write(await whyText(context, { info: DEPLOYMENTS, namespace, name }));
+    context.terminal.err.write(await whyText(context, place));
     throw error;
   }
 };

@@ -8,7 +8,7 @@ import { changing, examples, inNamespace, lazily, selecting, type Connected } fr
 export const defineRollout = (program: Command, connected: Connected): void => {
   const rollout = program
     .command('rollout')
-    .description('Watch, undo, pause and repeat the rollouts of deployments')
+    .description('Watch, undo, pause and repeat the rollouts of workloads')
     .addHelpText(
       'after',
       examples(
@@ -30,7 +30,7 @@ export const defineRollout = (program: Command, connected: Connected): void => {
   );
   connected<[string[], RolloutHistoryOptions]>(
     subcommand('history')
-      .description('List the revisions of deployments, or show one')
+      .description('List the revisions of workloads, or show one')
       .option('--revision <n>', 'one in full')
       .option('-o, --output <format>', 'yaml, json, name or a template')
       .addHelpText(
