@@ -146,3 +146,14 @@ it('stays short for thousands of pods with many reasons', () => {
   expect(text).toContain('and 4000 pods for 40 other reasons');
   expect(text.split('\n').length).toBeLessThan(50);
 });
+
+it('takes from the status of a daemon set how many pods there should be', () => {
+  const set: Workload = {
+    ...{ apiVersion: 'apps/v1', kind: 'DaemonSet' },
+    metadata: { name: 'agent', namespace: 'default', uid: 'd' },
+    status: { desiredNumberScheduled: 3 },
+  };
+  expect(renderWorkload(explainWorkload(set, [], 'd'), STYLE)).toMatch(
+    /^default\/agent: 0 of 3 pods ready\n {2}3 pods not made yet\n/,
+  );
+});

@@ -38,7 +38,10 @@ export interface WorkloadExplanation extends ApiObject {
 
 export type Workload = ApiObject & {
   readonly spec?: { readonly replicas?: number };
-  readonly status?: { readonly conditions?: readonly WorkloadCondition[] };
+  readonly status?: {
+    readonly conditions?: readonly WorkloadCondition[];
+    readonly desiredNumberScheduled?: number;
+  };
 };
 
 /** Pure: `latest` is the uid of what makes the pods of the latest template. */
@@ -49,6 +52,8 @@ export const explainWorkload = (
 ): WorkloadExplanation => {
   const { kind, metadata, spec, status } = workload;
   const { name, namespace, uid } = metadata;
+  // Of a DaemonSet it is the nodes that say how many.
+  const desired = spec?.replicas ?? status?.desiredNumberScheduled;
   return {
     apiVersion: apiVersionOf(POD_EXPLANATIONS),
     kind: 'WorkloadExplanation',
@@ -57,7 +62,7 @@ export const explainWorkload = (
       ...(namespace === undefined ? {} : { namespace }),
       ...(uid === undefined ? {} : { uid }),
     },
-    spec: { kind, ...(spec?.replicas === undefined ? {} : { desired: spec.replicas }) },
+    spec: { kind, ...(desired === undefined ? {} : { desired }) },
     status: {
       pods: pods.length,
       ready: pods.filter(isPodReady).length,
