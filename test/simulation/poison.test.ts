@@ -3,10 +3,12 @@ import { definitionOf, resolveSchema } from '../../api/schema/definitions';
 import type { Schema } from '../../api/schema/schema';
 import {
   CONFIG_MAPS,
+  DAEMON_SETS,
   DEPLOYMENTS,
   LEASES,
   NAMESPACES,
   NODES,
+  POD_DISRUPTION_BUDGETS,
   PODS,
   PRIORITY_CLASSES,
   REPLICA_SETS,
@@ -121,6 +123,16 @@ const SEEDS: readonly Seed[] = [
   },
   { resource: DEPLOYMENTS, object: { metadata: meta, spec: workload }, parts: ['spec', 'status'] },
   { resource: REPLICA_SETS, object: { metadata: meta, spec: workload }, parts: ['status'] },
+  {
+    resource: DAEMON_SETS,
+    object: { metadata: meta, spec: { selector: workload.selector, template } },
+    parts: ['spec', 'status'],
+  },
+  {
+    resource: POD_DISRUPTION_BUDGETS,
+    object: { metadata: meta, spec: { selector: {}, maxUnavailable: '50%' } },
+    parts: ['spec', 'status'],
+  },
   { resource: NODES, object: { metadata: meta, spec: {} }, parts: ['metadata', 'spec', 'status'] },
   { resource: LEASES, object: { metadata: meta, spec: {} }, parts: ['spec'] },
   { resource: NAMESPACES, object: { metadata: meta }, parts: ['spec', 'status'] },

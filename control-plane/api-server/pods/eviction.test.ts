@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { MemoryStore } from '../../store/memory-store';
+import { AUTHENTICATED } from '../auth/user';
 import { startTestServer, type TestServer } from '../testing';
 
 const PODS = '/api/v1/namespaces/default/pods';
@@ -169,6 +170,28 @@ describe('of one server', () => {
     await budget(server, 'web', status, spec);
     expect((await evict(server, 'a')).status).toBe(code);
     expect((await budgetStatus(server)).disruptedPods).toBeUndefined();
+  });
+
+  it('is allowed to who may evict, and write neither pods nor budgets', async () => {
+    const rbac = '/apis/rbac.authorization.k8s.io/v1/namespaces/default';
+    const meta = (kind: string) => ({
+      ...{ apiVersion: 'rbac.authorization.k8s.io/v1', kind, metadata: { name: 'drainer' } },
+    });
+    const rules = [{ apiGroups: [''], resources: ['pods/eviction'], verbs: ['create'] }];
+    await server.request('POST', `${rbac}/roles`, { ...meta('Role'), rules });
+    const group = 'rbac.authorization.k8s.io';
+    await server.request('POST', `${rbac}/rolebindings`, {
+      ...meta('RoleBinding'),
+      subjects: [{ kind: 'User', name: 'dev', apiGroup: group }],
+      roleRef: { apiGroup: group, kind: 'Role', name: 'drainer' },
+    });
+    await healthy(server, 'a');
+    await budget(server, 'web', { disruptionsAllowed: 1, currentHealthy: 2 });
+    const user = { name: 'dev', groups: [AUTHENTICATED] };
+    const body = { apiVersion: 'policy/v1', kind: 'Eviction', metadata: { name: 'a' } };
+    const { status } = await server.request('POST', `${PODS}/a/eviction`, body, { user });
+    expect(status).toBe(201);
+    expect((await server.request('DELETE', `${PODS}/a`, undefined, { user })).status).toBe(403);
   });
 
   it('holds to the preconditions of whoever evicts', async () => {
