@@ -33,6 +33,23 @@ export const matchesNodeSelectorTerm = (term: NodeSelectorTerm, node: AffinityNo
   );
 };
 
+/**
+ * The names of the only nodes that a selector may be met by; undefined when it names none in some
+ * term. Source: upstream's node_affinity.go, PreFilter.
+ */
+export const namedNodes = (selector: NodeSelector | undefined): ReadonlySet<string> | undefined => {
+  const names = new Set<string>();
+  for (const { matchFields = [] } of selector?.nodeSelectorTerms ?? []) {
+    const lists = matchFields
+      .filter(({ key, operator }) => key === 'metadata.name' && operator === 'In')
+      .map(({ values = [] }) => values);
+    const [first, ...others] = lists;
+    if (first === undefined) return undefined;
+    for (const name of first) if (others.every((list) => list.includes(name))) names.add(name);
+  }
+  return names.size === 0 ? undefined : names;
+};
+
 export const matchesNodeRequirement = (
   { key, operator, values = [] }: NodeSelectorRequirement,
   labels: Labels = {},

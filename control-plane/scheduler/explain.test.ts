@@ -105,6 +105,29 @@ describe('explanations and suggestions', () => {
     });
   });
 
+  it('count nodes that a pod does not name as upstream does, and say what is wrong with the one it names', () => {
+    const required = {
+      nodeSelectorTerms: [
+        { matchFields: [{ key: 'metadata.name', operator: 'In', values: ['n1'] }] },
+      ],
+    };
+    const daemon = wants({
+      cpu: '4',
+      affinity: { nodeAffinity: { requiredDuringSchedulingIgnoredDuringExecution: required } },
+    });
+    const snapshot = snapshotOf(['n1', 'n2', 'n3'].map((name) => testNode(name, { cpu: '1' })));
+    expect(decide(daemon, snapshot, 1).message).toMatch(
+      /^0\/3 nodes are available: 1 Insufficient cpu, 2 node\(s\) didn't satisfy plugin\(s\) \[NodeAffinity\]\. /,
+    );
+    const [n1, n2] = explainNodes(daemon, snapshot);
+    expect(n1!.reasons.map(({ plugin }) => plugin)).toEqual(['NodeResourcesFit']);
+    expect(n2!.reasons[0]).toEqual({
+      plugin: 'NodeAffinity',
+      reason: "node(s) didn't satisfy plugin(s) [NodeAffinity]",
+      detail: 'required affinity is not met: metadata.name In [n1]',
+    });
+  });
+
   it('name the pod that holds a host port, and let other addresses and protocols pass', () => {
     const snapshot = snapshotOf([testNode('n1')], {
       n1: [

@@ -3,6 +3,7 @@ import {
   matchesNodeAffinity,
   matchesNodeRequirement,
   matchesNodeSelector,
+  namedNodes,
   preferredAffinityWeight,
 } from '../../../api/node-affinity';
 import type { NodeSelectorRequirement, PodSpec } from '../../../api/types';
@@ -18,11 +19,13 @@ export const nodeAffinity: FilterPlugin = {
 
   filter({ pod: { spec } }, { node }) {
     if (spec.nodeSelector === undefined && spec.affinity?.nodeAffinity === undefined) return;
-    return matchesNodeAffinity(spec, node) ? undefined : REFUSAL;
+    if (matchesNodeAffinity(spec, node)) return undefined;
+    return isMeantForOthers(spec, node.metadata.name) ? NOT_MEANT : REFUSAL;
   },
 
-  explain(pod, node) {
-    return lacking(pod.pod.spec, node).map((detail) => ({ reason: REASON, detail }));
+  explain({ pod: { spec } }, node) {
+    const reason = isMeantForOthers(spec, node.name) ? NOT_MEANT.reasons[0] : REASON;
+    return lacking(spec, node).map((detail) => ({ reason, detail }));
   },
 
   remedies(pod, node) {
@@ -54,6 +57,10 @@ export const nodeAffinityScore: ScorePlugin = {
       .length > 0,
   score: ({ pod }, { node }) => preferredAffinityWeight(pod.spec, node),
 };
+
+/** Does the pod name its nodes, as a daemon does, and not this one? */
+const isMeantForOthers = (spec: PodSpec, nodeName: string): boolean =>
+  namedNodes(requiredOf(spec))?.has(nodeName) === false;
 
 const lacking = (spec: PodSpec, { node, labels }: NodeView): readonly string[] => {
   const selector = Object.entries(spec.nodeSelector ?? {})
@@ -161,3 +168,8 @@ const IDENTITY_LABELS = new Set([
 
 const REASON = "node(s) didn't match Pod's node affinity/selector";
 const REFUSAL = { reasons: [REASON], isPodBound: false } as const;
+// Upstream does not look at such nodes at all, and counts them so.
+const NOT_MEANT = {
+  reasons: ["node(s) didn't satisfy plugin(s) [NodeAffinity]"],
+  isPodBound: false,
+} as const;
