@@ -142,7 +142,13 @@ export type Subject = DeepReadonly<RbacSubject>;
 export type PodSpec = Pod['spec'];
 export type PodStatus = Pod['status'];
 export type PodTemplate = ReplicaSet['spec']['template'];
-export type Container = DeepReadonly<core.Container>;
+export type Container = DeepReadonly<core.Container> & {
+  /** Newer than the declarations. */
+  readonly restartPolicyRules?: readonly {
+    readonly action?: string;
+    readonly exitCodes?: { readonly operator?: string; readonly values?: readonly number[] };
+  }[];
+};
 export type ContainerStatus = DeepReadonly<core.ContainerStatus>;
 export type Toleration = DeepReadonly<core.Toleration>;
 export type Taint = DeepReadonly<core.Taint>;

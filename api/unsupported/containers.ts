@@ -12,7 +12,7 @@ export const unsupportedInContainer = (container: Container, field: string): rea
   ),
 ];
 
-const CONTAINER_FIELDS = always(IGNORED, 'resizePolicy', 'restartPolicyRules');
+const CONTAINER_FIELDS = always(IGNORED, 'resizePolicy');
 const RESOURCES: Rules = {
   claims: { why: IGNORED, when: (value) => Array.isArray(value) && value.length > 0 },
 };

@@ -22,6 +22,7 @@ import {
 } from '../names';
 import { validateLifecycle, validateProbe, validateSingleSuccess } from './probes';
 import { validateResources } from './resources';
+import { validateRestartRules } from './restart-rules';
 import { validateSecurityContext } from './security';
 import { validateDescendingPath } from './volumes';
 
@@ -60,9 +61,7 @@ export const validateContainers = (
         ...validateContainer(container, at, context),
         ...validateLifecycle(container.lifecycle, `${at}.lifecycle`, context.os),
         ...validateProbes(container, at),
-        ...(container.restartPolicy === undefined
-          ? []
-          : [forbidden(`${at}.restartPolicy`, 'may not be set for non-init containers')]),
+        ...validateRestartRules(container, at),
       ];
     }),
     ...validateHostPorts(containers, field),
@@ -76,12 +75,9 @@ export const validateInitContainers = (
 ): readonly FieldError[] =>
   containers.flatMap((container, i) => {
     const at = `${field}[${i}]`;
-    const { restartPolicy } = container;
     return [
       ...validateContainer(container, at, context),
-      ...(restartPolicy === undefined || restartPolicy === 'Always'
-        ? []
-        : [notSupported(`${at}.restartPolicy`, restartPolicy, ['Always'])]),
+      ...validateRestartRules(container, at),
       ...(isRestartableInit(container)
         ? [
             ...validateLifecycle(container.lifecycle, `${at}.lifecycle`, context.os),

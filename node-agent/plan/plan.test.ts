@@ -173,3 +173,54 @@ describe('a pod whose machine went down under it', () => {
     });
   });
 });
+
+describe('a policy of a container of its own', () => {
+  const pod = (own: object, policy = 'Never') =>
+    testPod({ spec: { restartPolicy: policy, containers: [testContainer(own)] } });
+  const after = (own: object, exitCode: number, policy?: string) => {
+    const { starts, backoffUntilMs, isComplete } = plan(pod(own, policy), [
+      run('web', { state: exited(exitCode) }),
+    ]);
+    return { again: starts.length + backoffUntilMs.size > 0, isComplete };
+  };
+  const rule = (operator: string, ...values: number[]) => ({
+    action: 'Restart',
+    exitCodes: { operator, values },
+  });
+
+  it.each([
+    ['Always', 'Never', 0, true],
+    ['OnFailure', 'Never', 0, false],
+    ['OnFailure', 'Never', 1, true],
+    ['Never', 'Always', 1, false],
+  ])('restarts a container by its own policy: %s in a pod of %s, exit code %d', (...row) => {
+    const [restartPolicy, policy, exitCode, again] = row;
+    expect(after({ restartPolicy }, exitCode, policy)).toEqual({ again, isComplete: !again });
+  });
+
+  it.each([
+    [[rule('In', 42)], 42, true],
+    [[rule('In', 42)], 41, false],
+    [[rule('NotIn', 0, 1)], 7, true],
+    [[rule('NotIn', 0, 1)], 1, false],
+    [[rule('In', 3), rule('In', 42)], 42, true],
+  ])(
+    'restarts a container by the first of its rules that matches: %j',
+    (rules, exitCode, again) => {
+      const own = { restartPolicy: 'Never', restartPolicyRules: rules };
+      expect(after(own, exitCode)).toEqual({ again, isComplete: !again });
+    },
+  );
+
+  it('lets an init container fail, or not, by its own rules', () => {
+    const init = (own: object) =>
+      testPod({ spec: { initContainers: [testContainer({ name: 'init', ...own })] } });
+    const failed = [run('init', { state: exited(5) })];
+    expect(plan(init({ restartPolicy: 'Never' }), failed).isComplete).toBe(true);
+    const rules = { restartPolicy: 'Never', restartPolicyRules: [rule('In', 5)] };
+    expect(plan(init(rules), failed).isComplete).toBe(false);
+    // One that has ended well and whose work was lost with the machine is run again.
+    const lost = [run('init', { state: exited(0), exists: false })];
+    expect(plan(init({ restartPolicy: 'OnFailure' }), lost).isComplete).toBe(false);
+  });
+});

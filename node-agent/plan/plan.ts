@@ -1,4 +1,5 @@
 import { isRestartableInit, isTerminal } from '../../api/pods';
+import { restartsAfter } from '../../api/restart-rules';
 import type { Container, Pod } from '../../api/types';
 import type { AgentSettings } from '../settings';
 import type { ObservedContainer, PodObservation } from '../inventory/observe';
@@ -94,7 +95,8 @@ class PlanDraft {
         const isUp = run?.state.status === 'running' && isStarted(run);
         if (!isUp && !hasBegun) return 'waiting';
       } else if (!hasBegun && !isDone(pod, run)) {
-        if (run?.state.status === 'exited' && !mayRestart(pod)) return 'failed';
+        // One that has done its work and is run again failed in nothing.
+        if (run !== undefined && hasFailed(run) && !restarts(pod, container, run)) return 'failed';
         this.ensure(container, true, () => true);
         return 'waiting';
       }
@@ -103,9 +105,9 @@ class PlanDraft {
   }
 
   planMain(container: Container): void {
-    const { pod } = this.input;
+    const { spec } = this.input.pod;
     // A lost run of a pod that may not restart counts as ended, whatever it was doing.
-    this.ensure(container, false, (exitCode) => shouldRestart(pod, exitCode));
+    this.ensure(container, false, (exitCode) => restartsAfter(spec, container, exitCode));
     this.replaceOutdated(container);
   }
 
@@ -178,14 +180,18 @@ const FIRST_TRY = { step: -1, delayMs: 0 };
 
 const mayRestart = ({ spec }: Pod): boolean => spec.restartPolicy !== 'Never';
 
-const shouldRestart = ({ spec }: Pod, exitCode: number): boolean =>
-  spec.restartPolicy === 'Never' ? false : spec.restartPolicy !== 'OnFailure' || exitCode !== 0;
+const hasFailed = ({ state }: ObservedContainer): boolean =>
+  state.status === 'exited' && state.exit.exitCode !== 0;
+
+/** Does a container whose run has ended run again? */
+const restarts = ({ spec }: Pod, container: Container, { state }: ObservedContainer): boolean =>
+  state.status === 'exited' && restartsAfter(spec, container, state.exit.exitCode);
 
 const isComplete = ({ pod, observation, isReplaced }: PlanInput): boolean =>
-  pod.spec.containers.every(({ name }) => {
-    const run = runOf(observation, name);
+  pod.spec.containers.every((container) => {
+    const run = runOf(observation, container.name);
     if (run?.state.status !== 'exited' || isReplaced(run)) return false;
-    return !shouldRestart(pod, run.state.exit.exitCode);
+    return !restarts(pod, container, run);
   });
 
 const runOf = (observation: PodObservation, name: string): ObservedContainer | undefined =>

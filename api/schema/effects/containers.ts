@@ -4,6 +4,7 @@ const ENDS = tests('node-agent/pods/pod-ends.test.ts');
 const FIELDS = tests('node-agent/containers/container-fields.test.ts');
 const HOOKS = tests('node-agent/pods/pod-hooks.test.ts');
 const PROBES = tests('test/integration/probes.test.ts');
+const RESTARTS = tests('node-agent/plan/plan.test.ts');
 const RUNNER = tests('node-agent/probes/probe-runner.test.ts');
 const SPEC = tests('node-agent/containers/container-spec.test.ts');
 const STREAMS = tests('test/integration/runtime-streams.test.ts');
@@ -33,10 +34,14 @@ export const CONTAINER_EFFECTS: Effects = {
     readinessProbe: shown(WORKER('is ready only while its readiness probe says so')),
     resizePolicy: warned([{ resourceName: 'cpu', restartPolicy: 'NotRequired' }]),
     resources: AMOUNTS,
-    restartPolicy: shown(WORKER('runs init containers in order, keeps sidecars, and completes')),
-    restartPolicyRules: warned([
-      { action: 'Restart', exitCodes: { operator: 'In', values: [42] } },
-    ]),
+    restartPolicy: shown(
+      WORKER('runs init containers in order, keeps sidecars, and completes'),
+      RESTARTS('restarts a container by its own policy'),
+    ),
+    restartPolicyRules: {
+      ...refused([{ action: 'RestartAllContainers', exitCodes: { operator: 'In', values: [42] } }]),
+      ...shown(RESTARTS('restarts a container by the first of its rules that matches')),
+    },
     securityContext: RIGHTS,
     startupProbe: shown(ENDS('gives a container whose %s fails the grace of that probe')),
     stdin: STREAM,
@@ -51,6 +56,14 @@ export const CONTAINER_EFFECTS: Effects = {
     volumeMounts: MOUNTS,
     workingDir: STREAM,
   },
+  ContainerRestartRule: all(
+    ['action', 'exitCodes'],
+    shown(RESTARTS('restarts a container by the first of its rules that matches')),
+  ),
+  ContainerRestartRuleOnExitCodes: all(
+    ['operator', 'values'],
+    shown(RESTARTS('restarts a container by the first of its rules that matches')),
+  ),
   EphemeralContainer: {
     ...all(
       [

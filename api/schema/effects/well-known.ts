@@ -68,14 +68,14 @@ export const WELL_KNOWN: readonly WellKnown[] = [
   annotation(
     'Deployment',
     'deployment.kubernetes.io/revision',
-    shown('test/e2e/commands.test.ts: rolls a deployment out, scales it, undoes it and deletes it'),
+    shown('test/e2e/kubectl.test.ts: rolls a deployment out, scales it, undoes it and deletes it'),
   ),
   annotation('Deployment', 'kubernetes.io/change-cause', CLIENTS),
   annotation(
     'Object',
     'kubectl.kubernetes.io/last-applied-configuration',
     shown(
-      'test/e2e/commands.test.ts: finds nothing to change in what dhow applied, nor dhow in what it',
+      'test/e2e/kubectl.test.ts: finds nothing to change in what dhow applied, nor dhow in what it',
     ),
   ),
   ...['enforce', 'warn', 'audit'].flatMap((mode) =>
