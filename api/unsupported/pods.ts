@@ -24,7 +24,6 @@ const POD_FIELDS: Rules = {
   ),
   ...always(IGNORED, 'resourceClaims', 'hostnameOverride', 'resources', 'schedulingGroup'),
   shareProcessNamespace: { why: IGNORED, when: is(true) },
-  setHostnameAsFQDN: { why: IGNORED, when: is(true) },
   automountServiceAccountToken: {
     why: 'not supported by Dhow yet; no token is mounted',
     when: is(true),

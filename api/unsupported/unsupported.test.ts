@@ -62,7 +62,6 @@ it('says loudly that a demand about other pods may not be met', () => {
 it('says nothing of what is false', () => {
   const spec = {
     shareProcessNamespace: false,
-    setHostnameAsFQDN: false,
     automountServiceAccountToken: false,
     securityContext: { fsGroupChangePolicy: 'Always' },
   };

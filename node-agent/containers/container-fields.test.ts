@@ -51,6 +51,7 @@ const specOf = (container: Partial<Container>, spec: Partial<PodSpec> = {}) =>
     start: { container: testContainer(container), isInit: false, restartCount: 0, backoffStep: 0 },
     id: 'id',
     sandboxId: 'sandbox',
+    hostname: 'web',
     image: new FakeImageService().publish('web:1'),
     volumes: new Map([['v', '/volumes/v']]),
     objects,

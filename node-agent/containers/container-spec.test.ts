@@ -33,6 +33,7 @@ const specOf = (
     start: { container: testContainer(container), isInit: false, restartCount: 3, backoffStep: 2 },
     id: 'id',
     sandboxId: 'sandbox',
+    hostname: 'web',
     image: { ...image, config: { ...image.config, ...config } },
     volumes: new Map([['v', '/volumes/v']]),
     objects: { secret: () => undefined, configMap: () => undefined },

@@ -7,7 +7,6 @@ import type { LocalImage } from '../../runtime/image-service';
 import type { PreparedVolumes } from '../volumes/volume-manager';
 import { containerResources } from '../pod-spec/cgroup-resources';
 import { ContainerConfigError, environmentOf, type ObjectSource } from '../pod-spec/environment';
-import { hostnameOf } from './etc-files';
 import { expand } from '../pod-spec/expansion';
 import type { NodeView } from '../pod-spec/field-refs';
 import { LABEL, podLabels } from '../inventory/labels';
@@ -20,6 +19,7 @@ export interface ContainerSpecInput {
   readonly start: StartAction;
   readonly id: string;
   readonly sandboxId: string;
+  readonly hostname: string;
   readonly image: LocalImage;
   readonly volumes: PreparedVolumes;
   readonly objects: ObjectSource;
@@ -106,7 +106,7 @@ const argsOf = (
 const environmentList = (
   { config }: LocalImage,
   values: ReadonlyMap<string, string>,
-  { pod, node, start }: ContainerSpecInput,
+  { hostname, start }: ContainerSpecInput,
 ): readonly string[] => {
   const merged = new Map<string, string>([
     ['PATH', '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'],
@@ -115,7 +115,7 @@ const environmentList = (
     const equals = entry.indexOf('=');
     if (equals > 0) merged.set(entry.slice(0, equals), entry.slice(equals + 1));
   }
-  merged.set('HOSTNAME', hostnameOf(pod, node.nodeName));
+  merged.set('HOSTNAME', hostname);
   if (start.container.tty === true) merged.set('TERM', 'xterm');
   for (const [name, value] of values) merged.set(name, value);
   return [...merged].map(([name, value]) => {

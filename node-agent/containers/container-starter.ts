@@ -83,6 +83,7 @@ export class ContainerStarter {
       start,
       id,
       sandboxId: sandbox.id,
+      hostname: sandbox.hostname,
       image,
       volumes,
       objects: this.deps.objects,

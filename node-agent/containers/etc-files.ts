@@ -21,18 +21,35 @@ export const hostnameOf = (pod: Pod, nodeName: string): string => {
   return name.slice(0, 63).replace(/[-.]+$/, '');
 };
 
+/** The name under which the cluster's DNS may know a pod; undefined for one without a subdomain. */
+const fullNameOf = ({ spec, metadata }: Pod, hostname: string, domain: string) =>
+  spec.subdomain === undefined || spec.subdomain === ''
+    ? undefined
+    : `${hostname}.${spec.subdomain}.${metadata.namespace ?? ''}.svc.${domain}`;
+
+/** What the kernel of a pod calls its host. @throws Error for a name that it does not take */
+export const kernelNameOf = (pod: Pod, hostname: string, clusterDomain: string): string => {
+  if (pod.spec.setHostnameAsFQDN !== true || pod.spec.hostNetwork === true) return hostname;
+  const name = fullNameOf(pod, hostname, clusterDomain) ?? hostname;
+  if (name.length > KERNEL_NAME_MAX)
+    throw new Error(
+      `failed to construct FQDN from pod hostname and cluster domain, FQDN ${name} is too long ` +
+        `(${KERNEL_NAME_MAX} characters is the max, ${name.length} characters requested)`,
+    );
+  return name;
+};
+
+/** Source: uname(2), `nodename`. */
+const KERNEL_NAME_MAX = 64;
+
 export const hostsFile = ({ pod, hostname, podIp, hostHosts, clusterDomain }: EtcInput): string => {
   const aliases = (pod.spec.hostAliases ?? []).map(
     ({ ip, hostnames = [] }) => `${ip ?? ''}\t${hostnames.join('\t')}`,
   );
   const extra = aliases.length === 0 ? [] : ['', '# Entries added by HostAliases.', ...aliases];
   if (pod.spec.hostNetwork === true) return [hostHosts.trimEnd(), ...extra, ''].join('\n');
-  const { subdomain } = pod.spec;
-  const domain =
-    subdomain === undefined || subdomain === ''
-      ? undefined
-      : `${hostname}.${subdomain}.${pod.metadata.namespace ?? ''}.svc.${clusterDomain}`;
-  const names = domain === undefined ? hostname : `${domain}\t${hostname}`;
+  const fullName = fullNameOf(pod, hostname, clusterDomain);
+  const names = fullName === undefined ? hostname : `${fullName}\t${hostname}`;
   return [
     '# Kubernetes-managed hosts file.',
     '127.0.0.1\tlocalhost',

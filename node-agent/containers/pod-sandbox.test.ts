@@ -47,6 +47,16 @@ it('gives a pod namespaces, a name and an address of its own', async () => {
   });
 });
 
+it('calls the host by its full name where it is asked to, unless the kernel takes none so long', async () => {
+  const spec = { hostname: 'db-0', subdomain: 'db', setHostnameAsFQDN: true };
+  expect(await sandboxOf(spec)).toMatchObject({ hostname: 'db-0.db.default.svc.cluster.local' });
+  const nameless = { hostname: 'db-0', setHostnameAsFQDN: true };
+  expect(await sandboxOf(nameless)).toMatchObject({ hostname: 'db-0' });
+  await expect(sandboxOf({ ...spec, hostname: 'h'.repeat(40) })).rejects.toThrow(
+    'is too long (64 characters is the max, 69 characters requested)',
+  );
+});
+
 it('gives a pod the namespaces of its node, and kernel parameters, where it asks for them', async () => {
   const sysctls = [{ name: 'kernel.shm_rmid_forced', value: '1' }];
   expect(

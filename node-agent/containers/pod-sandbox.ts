@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { type Pod, uidOf } from '../../api/types';
 import { writeFileAtomic } from '../files';
 import { podResources } from '../pod-spec/cgroup-resources';
-import { hostnameOf, hostsFile, resolvConf } from './etc-files';
+import { hostnameOf, hostsFile, kernelNameOf, resolvConf } from './etc-files';
 import { hasHostPorts } from '../pod-spec/host-ports';
 import { podLabels, sandboxIdOf } from '../inventory/labels';
 import type { PodDeps } from './pod-deps';
@@ -14,6 +14,8 @@ import type { PodDeps } from './pod-deps';
 export interface ReadySandbox {
   readonly id: string;
   readonly podIp: string;
+  /** As its kernel knows it. */
+  readonly hostname: string;
   /** Target in containers → file on the host. */
   readonly etcFiles: ReadonlyMap<string, string>;
 }
@@ -37,7 +39,8 @@ export const ensureSandbox = async (
   signal: AbortSignal,
 ): Promise<ReadySandbox> => {
   const { runtime, node, podPidsLimit } = deps;
-  const hostname = hostnameOf(pod, node().name);
+  const shortName = hostnameOf(pod, node().name);
+  const hostname = kernelNameOf(pod, shortName, deps.clusterDomain);
   const hostNetwork = pod.spec.hostNetwork === true;
   const sysctls = pod.spec.securityContext?.sysctls ?? [];
   const sandbox = await runtime.createSandbox(
@@ -59,7 +62,8 @@ export const ensureSandbox = async (
       ? node().ip
       : (await network.attach({ sandboxId: id, netnsPath }, signal)).ip;
   if (hasHostPorts(pod.spec)) await deps.network.publishHostPorts();
-  return { id, podIp, etcFiles: writeEtcFiles(deps, pod, hostname, podIp) };
+  const etcFiles = writeEtcFiles(deps, pod, { hostname, shortName }, podIp);
+  return { id, podIp, hostname, etcFiles };
 };
 
 /** Removes namespaces, address and whatever still runs in them. Idempotent. */
@@ -76,12 +80,12 @@ export const removeSandbox = async (
 const writeEtcFiles = (
   { paths, volumes, clusterDns, clusterDomain }: SandboxDeps,
   pod: Pod,
-  hostname: string,
+  { hostname, shortName }: { readonly hostname: string; readonly shortName: string },
   podIp: string,
 ): ReadonlyMap<string, string> => {
   const input = {
     pod,
-    hostname,
+    hostname: shortName,
     podIp,
     hostHosts: readHostFile('/etc/hosts'),
     hostResolvConf: readHostFile('/etc/resolv.conf'),

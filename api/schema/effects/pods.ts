@@ -86,7 +86,7 @@ export const POD_EFFECTS: Effects = {
     schedulingGroup: warned({ podGroupName: 'g' }),
     securityContext: USER,
     ...all(['serviceAccount', 'serviceAccountName'], ACCOUNT),
-    setHostnameAsFQDN: { ...warned(true), ...kept('false is what all pods have') },
+    setHostnameAsFQDN: shown(SANDBOX('calls the host by its full name where it is asked to')),
     shareProcessNamespace: { ...warned(true), ...kept('false is what all pods have') },
     terminationGracePeriodSeconds: shown(
       WORKER('kills what ignores SIGTERM when its grace is over, then vanishes'),
