@@ -1,3 +1,4 @@
+import { jsonEqual } from '../../../api/json-value';
 import { DAEMON_SETS, NODES, PODS } from '../../../api/resources';
 import { keyOf, uidOf, type DaemonSet, type Node, type Pod } from '../../../api/types';
 import type { Informer } from '../../../client/informer';
@@ -6,7 +7,7 @@ import type { ControllerDeps, Subscriptions } from '../controller';
 import { OwnedController } from '../owned/owned-controller';
 import { PodControl } from '../owned/pod-control';
 import { Revisions, type History } from '../owned/revisions';
-import { daemonPod, HASH_LABEL, placementOn, targetOf } from './placement';
+import { daemonPod, HASH_LABEL, NOWHERE, placementsOf, targetOf } from './placement';
 import {
   daemonSetStatus,
   isGone,
@@ -65,6 +66,7 @@ export class DaemonSetController extends OwnedController<DaemonSet, Pod> {
         name: this.name,
         onAdd: enqueueAll,
         onUpdate: (node, previous) => {
+          if (!isOtherPlace(node, previous)) return;
           for (const set of this.owners.list()) if (differs(set, node, previous)) this.enqueue(set);
         },
         onDelete: enqueueAll,
@@ -109,17 +111,21 @@ export class DaemonSetController extends OwnedController<DaemonSet, Pod> {
     const byNode = new Map<string, Pod[]>();
     for (const pod of pods) {
       const target = targetOf(pod);
-      const others = byNode.get(target ?? '') ?? [];
-      if (target !== undefined) byNode.set(target, [...others, pod]);
+      const others = byNode.get(target ?? '');
+      if (others !== undefined) others.push(pod);
+      else if (target !== undefined) byNode.set(target, [pod]);
     }
+    const placementOn = placementsOf(set);
     const there = [...this.nodes.list()].map((node) => {
       const { name } = node.metadata;
       const own = byNode.get(name) ?? [];
       byNode.delete(name);
-      return { name, isThere: true, ...placementOn(node, set), pods: own };
+      return { name, isThere: true, ...placementOn(node), pods: own };
     });
-    const nowhere = { isThere: false, shouldRun: false, mayStay: false };
-    const gone = [...byNode].map(([name, own]) => ({ name, ...nowhere, pods: own }));
+    const gone = [...byNode].map(([name, own]) => ({
+      ...{ name, isThere: false, pods: own },
+      ...NOWHERE,
+    }));
     return [...there, ...gone].sort((a, b) => (a.name < b.name ? -1 : 1));
   }
 
@@ -193,9 +199,15 @@ export class DaemonSetController extends OwnedController<DaemonSet, Pod> {
   }
 }
 
+/** Nothing else of a node says which sets it is for. */
+const isOtherPlace = (node: Node, previous: Node): boolean =>
+  !jsonEqual(node.metadata.labels ?? {}, previous.metadata.labels ?? {}) ||
+  !jsonEqual(node.spec.taints ?? [], previous.spec.taints ?? []);
+
 /** Has the node changed in a way that concerns the set? */
 const differs = (set: DaemonSet, node: Node, previous: Node): boolean => {
-  const [now, before] = [placementOn(node, set), placementOn(previous, set)];
+  const placementOn = placementsOf(set);
+  const [now, before] = [placementOn(node), placementOn(previous)];
   return now.shouldRun !== before.shouldRun || now.mayStay !== before.mayStay;
 };
 

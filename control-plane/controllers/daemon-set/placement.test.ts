@@ -1,5 +1,5 @@
 import type { DaemonSet, Node, Pod, PodSpec, Taint, Toleration } from '../../../api/types';
-import { daemonPod, daemonTolerations, placementOn, targetOf } from './placement';
+import { daemonPod, daemonTolerations, placementsOf, targetOf } from './placement';
 
 const setOf = (spec: object, annotations: Readonly<Record<string, string>> = {}): DaemonSet => ({
   apiVersion: 'apps/v1',
@@ -80,7 +80,10 @@ it.each<[string, object, readonly Taint[], boolean, boolean]>([
     true,
   ],
 ])('says whether it is for %s', (_title, spec, taints, shouldRun, mayStay) => {
-  expect(placementOn(nodeOf(taints, { disk: 'ssd' }), setOf(spec))).toEqual({ shouldRun, mayStay });
+  expect(placementsOf(setOf(spec))(nodeOf(taints, { disk: 'ssd' }))).toEqual({
+    shouldRun,
+    mayStay,
+  });
 });
 
 it('gives a pod its node, by name, in place of what else was required', () => {

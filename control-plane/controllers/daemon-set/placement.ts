@@ -18,19 +18,26 @@ export interface Placement {
   readonly mayStay: boolean;
 }
 
-/** By the scheduler's own rules, of which only those about the node itself count. Source: NodeShouldRunDaemonPod. */
-export const placementOn = (node: Node, { spec }: DaemonSet): Placement => {
+/**
+ * What a set has to do with each node, by the scheduler's own rules, of which only those about the node
+ * itself count. Source: NodeShouldRunDaemonPod.
+ */
+export const placementsOf = ({ spec }: DaemonSet): ((node: Node) => Placement) => {
   const pod = spec.template.spec ?? { containers: [] };
   const wanted = pod.nodeName ?? '';
-  const isMeant = wanted === '' || wanted === node.metadata.name;
-  if (!isMeant || !matchesNodeAffinity(pod, node)) return { shouldRun: false, mayStay: false };
   const tolerations = daemonTolerations(pod);
-  const { taints } = node.spec;
-  return {
-    shouldRun: firstUntolerated(tolerations, taints) === undefined,
-    mayStay: firstUntolerated(tolerations, taints, ['NoExecute']) === undefined,
+  return (node) => {
+    const isMeant = wanted === '' || wanted === node.metadata.name;
+    if (!isMeant || !matchesNodeAffinity(pod, node)) return NOWHERE;
+    const { taints } = node.spec;
+    return {
+      shouldRun: firstUntolerated(tolerations, taints) === undefined,
+      mayStay: firstUntolerated(tolerations, taints, ['NoExecute']) === undefined,
+    };
   };
 };
+
+export const NOWHERE: Placement = { shouldRun: false, mayStay: false };
 
 /** Where a pod is, or where alone it may be placed. Source: daemonset_util.go, GetTargetNodeName. */
 export const targetOf = ({ spec }: Pod): string | undefined => {

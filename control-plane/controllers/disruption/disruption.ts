@@ -13,6 +13,7 @@ import type { ServedResources } from '../../../client/served-resources';
 import { WorkQueue } from '../../../client/work-queue';
 import { rfc3339 } from '../../../lib/clock';
 import { subject, Subscriptions, type Controller, type ControllerDeps } from '../controller';
+import { NamespaceIndex } from '../namespace-index';
 import { awaitedIn, budgetStatus, demandOf, isOfScale, type Awaited } from './plan';
 import { Scales, UnknownScaleError, type ExpectedScale } from './scales';
 
@@ -25,6 +26,8 @@ export class DisruptionController implements Controller {
   private readonly queue: WorkQueue;
   private readonly budgets: Informer<PodDisruptionBudget>;
   private readonly pods: Informer<Pod>;
+  private readonly budgetsOf: NamespaceIndex<PodDisruptionBudget>;
+  private readonly podsOf: NamespaceIndex<Pod>;
   private readonly scales: Scales;
   /** By budget, then by pod and stamp: when this process first saw that an eviction is to come. */
   private readonly awaitedSince = new Map<string, ReadonlyMap<string, number>>();
@@ -35,6 +38,8 @@ export class DisruptionController implements Controller {
   ) {
     this.budgets = deps.informers.of(POD_DISRUPTION_BUDGETS);
     this.pods = deps.informers.of(PODS);
+    this.budgetsOf = new NamespaceIndex(this.budgets);
+    this.podsOf = new NamespaceIndex(this.pods);
     this.scales = new Scales(deps, served);
     this.queue = new WorkQueue(this.name, deps, {
       subjectOf: (key) => subject(POD_DISRUPTION_BUDGETS, this.budgets.get(key)),
@@ -73,7 +78,9 @@ export class DisruptionController implements Controller {
   }
 
   private enqueueOver(pod: Pod): readonly PodDisruptionBudget[] {
-    const over = [...this.budgets.list()].filter((budget) => isBudgetOver(budget, pod));
+    const over = this.budgetsOf
+      .in(pod.metadata.namespace ?? '')
+      .filter((budget) => isBudgetOver(budget, pod));
     for (const budget of over) this.queue.add(keyOf(budget));
     return over;
   }
@@ -91,7 +98,9 @@ export class DisruptionController implements Controller {
   private async reconcile(key: string, signal: AbortSignal): Promise<void> {
     const budget = this.budgets.get(key);
     if (budget === undefined || budget.metadata.deletionTimestamp !== undefined) return;
-    const pods = [...this.pods.list()].filter((pod) => isBudgetOver(budget, pod));
+    const pods = this.podsOf
+      .in(budget.metadata.namespace ?? '')
+      .filter((pod) => isBudgetOver(budget, pod));
     if (pods.length === 0) this.tell(budget, 'Normal', 'NoPods', 'No matching pods found');
     const expected = await this.expected(budget, pods, signal);
     const now = rfc3339(this.deps.clock.now());
