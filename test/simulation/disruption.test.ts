@@ -1,6 +1,15 @@
 import { isPodReady, isTerminating } from '../../api/pods';
-import { DEPLOYMENTS, EVENTS, POD_DISRUPTION_BUDGETS, PODS } from '../../api/resources';
-import type { Pod } from '../../api/types';
+import {
+  CUSTOM_RESOURCE_DEFINITIONS,
+  DEPLOYMENTS,
+  EVENTS,
+  NODES,
+  POD_DISRUPTION_BUDGETS,
+  PODS,
+  type Resource,
+} from '../../api/resources';
+import { controllerRef } from '../../api/owners';
+import type { ApiObject, Pod } from '../../api/types';
 import { folderOfWorlds } from './folder';
 import { deploymentOf, World } from './world';
 
@@ -27,7 +36,7 @@ const reasons = async (world: World) =>
   new Set((await world.client.list(EVENTS)).items.map(({ reason }) => reason));
 
 it.each([1, 2, 3])(
-  'seed %i: evicts at every chance while calls fail, and never takes a pod too many',
+  'seed %i: evicts at every chance while calls fail and controllers die, and never takes a pod too many',
   async (seed) => {
     await using world = await World.start(seed, directory(), 4);
     await world.client.create(DEPLOYMENTS, deploymentOf('web', 6, 1));
@@ -45,6 +54,7 @@ it.each([1, 2, 3])(
       expect((await healthy(world)).length).toBeGreaterThanOrEqual(4);
       await world.advance(250);
       expect((await healthy(world)).length).toBeGreaterThanOrEqual(4);
+      if (round % 25 === 24) world.restartControllers();
     }
     expect(evicted).toBeGreaterThan(4);
     world.faultRate = 0;
@@ -109,6 +119,60 @@ describe('the budget', () => {
       ],
     });
     expect(await reasons(world)).toContain('CalculateExpectedPodCountFailed');
+  });
+
+  const podOf = (owner: ApiObject) =>
+    world.client.create(PODS, {
+      ...{ apiVersion: 'v1', kind: 'Pod' },
+      metadata: {
+        ...{ namespace: 'default', name: 'a', labels: { app: 'web' } },
+        ownerReferences: [controllerRef(owner)],
+      },
+      spec: { containers: [{ name: 'c', image: 'app:1' }] },
+    });
+
+  it('asks custom resources for their scale, where their definition says it is', async () => {
+    const count = { type: 'object', properties: { count: { type: 'integer' } } };
+    const schema = { type: 'object', properties: { spec: count, status: count } };
+    await world.client.create(CUSTOM_RESOURCE_DEFINITIONS, {
+      ...{ apiVersion: 'apiextensions.k8s.io/v1', kind: 'CustomResourceDefinition' },
+      metadata: { name: 'fleets.example.org' },
+      spec: {
+        ...{ group: 'example.org', scope: 'Namespaced' },
+        names: { kind: 'Fleet', plural: 'fleets' },
+        versions: [
+          {
+            ...{ name: 'v1', served: true, storage: true, schema: { openAPIV3Schema: schema } },
+            subresources: {
+              scale: { specReplicasPath: '.spec.count', statusReplicasPath: '.status.count' },
+            },
+          },
+        ],
+      },
+    });
+    await world.advance(5_000);
+    const fleets: Resource = {
+      ...{ group: 'example.org', version: 'v1', kind: 'Fleet', plural: 'fleets' },
+      isNamespaced: true,
+    };
+    const fleet = await world.client.create(fleets, {
+      ...{ apiVersion: 'example.org/v1', kind: 'Fleet', metadata: { ...WEB } },
+      ...{ spec: { count: 7 } },
+    });
+    await podOf(fleet);
+    await protect(world, { maxUnavailable: '50%' });
+    await world.advance(10_000);
+    expect(await status(world)).toMatchObject({ expectedPods: 7, desiredHealthy: 3 });
+  });
+
+  it('says of owners without a scale that they have none', async () => {
+    const [node] = (await world.client.list(NODES)).items;
+    await podOf(node!);
+    await protect(world, { maxUnavailable: 1 });
+    await world.advance(10_000);
+    expect((await status(world))?.conditions).toMatchObject([
+      { reason: 'SyncFailed', message: 'nodes does not implement the scale subresource' },
+    ]);
   });
 
   it('tells of pods that nobody owns, of no pods, and of a pod under two budgets', async () => {

@@ -5,7 +5,7 @@ const EVICTION = tests('control-plane/api-server/pods/eviction.test.ts');
 const PLAN = tests('control-plane/controllers/disruption/plan.test.ts');
 
 const NEVER_TOO_MANY =
-  'test/simulation/disruption.test.ts: evicts at every chance while calls fail, and never takes a pod too many';
+  'test/simulation/disruption.test.ts: evicts at every chance while calls fail and controllers die, and never takes a pod too many';
 
 export const DISRUPTION_EFFECTS: Effects = {
   PodDisruptionBudget: { ...OBJECT, spec: shown(NEVER_TOO_MANY), status: STATUS },
