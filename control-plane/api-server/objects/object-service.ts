@@ -1,6 +1,7 @@
 import { generateKeyPair } from 'node:crypto';
 import { promisify } from 'node:util';
 import type { ApiObject } from '../../../api/types';
+import { Turns } from '../../../lib/async/turns';
 import type { Clock } from '../../../lib/clock';
 import type { Log } from '../../../lib/log';
 import type { Random } from '../../../lib/random';
@@ -41,6 +42,8 @@ export interface ObjectService {
   /** For what is asked of objects without being stored: what is, meets it in the writer and deleter. */
   readonly admission: AdmissionChain;
   readonly tokens: ServiceAccountTokens;
+  /** Of those who take from one object: at once, they would only make each other try again. */
+  readonly turns: Turns;
   readonly clock: Clock;
 }
 
@@ -94,6 +97,7 @@ export const createObjectService = (deps: ObjectServiceDeps): ObjectService => {
       find: (...asked) => found.find(...asked),
       clock,
     }),
+    turns: new Turns(),
     clock,
   };
 };

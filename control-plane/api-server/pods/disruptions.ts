@@ -30,34 +30,50 @@ export interface Disruption {
  * pod, Forbidden, NotFound when the budget is gone meanwhile, Timeout when too many ask at once
  */
 export const takeDisruption = async (
-  { kinds, reader, writer, clock }: ObjectService,
+  service: ObjectService,
   pod: Pod,
   context: WriteContext,
 ): Promise<Disruption> => {
-  const kind = kinds.of(POD_DISRUPTION_BUDGETS);
-  const { namespace = '', name } = pod.metadata;
-  const { items } = await reader.list(kind, { namespace }, context.signal);
-  const budgets = items
-    .map(({ object }) => object as PodDisruptionBudget)
-    .filter((budget) => isBudgetOver(budget, pod));
-  const [budget] = budgets;
-  if (budgets.length > 1) throw new ApiError('InternalError', TWO_BUDGETS);
+  const budget = await budgetOver(service, pod, context.signal);
   if (budget === undefined) return { isOfThisState: false };
-  const taken = { budget: budget.metadata.name };
-  if (!isPodReady(pod) && isFreeWhileUnready(budget)) return { ...taken, isOfThisState: true };
+  const { name } = budget.metadata;
+  if (!isPodReady(pod) && isFreeWhileUnready(budget)) return { budget: name, isOfThisState: true };
+  await takeFrom(service, budget, pod, context);
+  return { budget: name, isOfThisState: false };
+};
+
+const budgetOver = async (
+  { kinds, reader }: ObjectService,
+  pod: Pod,
+  signal: AbortSignal,
+): Promise<PodDisruptionBudget | undefined> => {
+  const { namespace = '' } = pod.metadata;
+  const { items } = await reader.list(kinds.of(POD_DISRUPTION_BUDGETS), { namespace }, signal);
+  const budgets: readonly PodDisruptionBudget[] = items.map(({ object }) => object);
+  const [budget, another] = budgets.filter((each) => isBudgetOver(each, pod));
+  if (another !== undefined) throw new ApiError('InternalError', TWO_BUDGETS);
+  return budget;
+};
+
+const takeFrom = async (
+  { kinds, writer, turns, clock }: ObjectService,
+  { metadata }: PodDisruptionBudget,
+  pod: Pod,
+  context: WriteContext,
+): Promise<void> => {
+  const { namespace = '', name, uid = '' } = metadata;
+  const kind = kinds.of(POD_DISRUPTION_BUDGETS);
+  const change = (current: PodDisruptionBudget) =>
+    disrupted(current, pod.metadata.name, rfc3339(clock.now()));
+  // The one who evicts may not write budgets; the server does.
+  const asServer = { ...context, permit: Permit.system };
+  const write = () => writer.rewrite(kind, { namespace, name }, change, asServer);
   try {
-    await writer.rewrite(
-      kind,
-      { namespace, name: budget.metadata.name },
-      (current) => disrupted(current, name, rfc3339(clock.now())),
-      // The one who evicts may not write budgets; the server does.
-      { ...context, permit: Permit.system },
-    );
+    await turns.take(uid, write, context.signal);
   } catch (error) {
-    if (hasReason(error, 'Conflict')) throw tooManyAtOnce(budget.metadata.name, error);
+    if (hasReason(error, 'Conflict')) throw tooManyAtOnce(name, error);
     throw error;
   }
-  return { ...taken, isOfThisState: false };
 };
 
 /** A pod that is not ready holds up nobody: it goes as the policy has it. */

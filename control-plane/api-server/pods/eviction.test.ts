@@ -212,6 +212,17 @@ describe('of one server', () => {
   });
 });
 
+it('answers each of many who ask at once, though only one at a time can be written down', async () => {
+  await using server = await startTestServer();
+  const names = Array.from({ length: 150 }, (_, i) => `p${i}`);
+  for (const name of names) await healthy(server, name);
+  await budget(server, 'web', { disruptionsAllowed: 120, currentHealthy: 150 });
+  const answers = await Promise.all(names.map((name) => evict(server, name)));
+  const codes = answers.map(({ status }) => status);
+  expect(codes.filter((code) => code === 201)).toHaveLength(120);
+  expect(codes.filter((code) => code === 429)).toHaveLength(30);
+}, 60_000);
+
 it('never allows more than the budget, however many ask at once of however many servers', async () => {
   await fc.assert(
     fc.asyncProperty(
