@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import type { Int64 } from '../../../api/int64';
 import type { ControllerRevision } from '../../../api/types';
+import { stringifyJson } from '../../../lib/json';
 import {
   applyRevision,
   beyondLimit,
@@ -56,6 +57,14 @@ it('holds a template, and gives it back', () => {
   expect(old.data).toEqual({ spec: { template: { ...template('a'), $patch: 'replace' } } });
   expect(templateOf(old)).toEqual(template('a'));
   expect(applyRevision(owner('b'), old)).toEqual(owner('a'));
+});
+
+it('holds it in the order of names, as those who compare texts expect', () => {
+  const backwards = { spec: { containers: [{ name: 'c', image: 'x' }] }, metadata: { labels: {} } };
+  expect(stringifyJson(revisionData(backwards))).toBe(
+    '{"spec":{"template":{"$patch":"replace","metadata":{"labels":{}},' +
+      '"spec":{"containers":[{"image":"x","name":"c"}]}}}}',
+  );
 });
 
 it.each([null, 'x', [], {}, { spec: 1 }, { spec: { template: {} } }, { spec: { template: [] } }])(

@@ -12,7 +12,7 @@ import {
 } from '../../../api/types';
 import type { DraftOf } from '../../../client/api-client';
 import type { Informer } from '../../../client/informer';
-import { canonicalJson, isJsonObject } from '../../../lib/json';
+import { canonicalJson, isJsonObject, parseJson } from '../../../lib/json';
 import type { ControllerDeps } from '../controller';
 import { Claims } from './claims';
 import { OwnedIndex } from './owned-index';
@@ -191,11 +191,11 @@ export const beyondLimit = (
 
 /**
  * What a revision holds of its owner: a strategic merge patch that puts the template back, which is
- * how `kubectl rollout undo` uses it.
+ * how `kubectl rollout undo` uses it. In the order of names: kubectl compares its text with its own to
+ * see whether there is anything to take back.
  */
-export const revisionData = (template: PodTemplate): Readonly<Record<string, unknown>> => ({
-  spec: { template: { ...template, $patch: 'replace' } },
-});
+export const revisionData = (template: PodTemplate): unknown =>
+  parseJson(canonicalJson({ spec: { template: { ...template, $patch: 'replace' } } }));
 
 /** The template that a revision holds; undefined if somebody else wrote something else into it. */
 export const templateOf = (revision: ControllerRevision): PodTemplate | undefined => {
@@ -216,10 +216,7 @@ export const applyRevision = <O extends TemplateOwner>(
 };
 
 /** A short name for a revision's content; the very one that upstream gives it. */
-export const revisionHash = (
-  data: Readonly<Record<string, unknown>>,
-  collisionCount: number,
-): string => {
+export const revisionHash = (data: unknown, collisionCount: number): string => {
   // FNV-1 over Go's JSON, which writes these characters as escapes.
   const json = canonicalJson(data).replace(
     /[<>&\u2028\u2029]/g,
