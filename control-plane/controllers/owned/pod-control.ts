@@ -1,5 +1,5 @@
 import { ApiError, hasReason } from '../../../api/errors';
-import { controllerRef } from '../../../api/owners';
+import { controllerRef, isControlledBy } from '../../../api/owners';
 import { PODS, type Resource } from '../../../api/resources';
 import { nameOf, uidOf, type ApiObject, type Pod, type PodTemplate } from '../../../api/types';
 import type { DraftOf } from '../../../client/api-client';
@@ -14,6 +14,14 @@ export interface Created {
   readonly refusal: string | undefined;
 }
 
+/** What an owner's events say of its pods, where its kind has words of its own. */
+export interface PodWords {
+  readonly created: (pod: string, owner: string) => string;
+  readonly notCreated: (pod: string, owner: string, why: string) => string;
+  readonly deleted: (pod: string, owner: string) => string;
+  readonly notDeleted: (pod: string, owner: string, why: string) => string;
+}
+
 /**
  * Creates and deletes pods for their owners, and tells of it by the owner's events, in upstream's
  * words (controller_utils.go, RealPodControl).
@@ -26,6 +34,7 @@ export class PodControl<O extends ApiObject> {
     private readonly resource: Resource<O>,
     private readonly pods: Informer<Pod>,
     private readonly deps: ControllerDeps,
+    private readonly words: PodWords = WORDS,
   ) {}
 
   /** Has its deletion been asked for? */
@@ -38,22 +47,48 @@ export class PodControl<O extends ApiObject> {
     this.leaving.delete(metadata.uid ?? '');
   }
 
-  /** Undefined when the namespace goes away, and takes the owner with it. */
+  /**
+   * Undefined when the namespace goes away, and takes the owner with it. Of a name that the owner's
+   * own pod has already, that pod: the cache was behind.
+   */
   async create(owner: O, draft: DraftOf<Pod>, signal: AbortSignal): Promise<Pod | undefined> {
     const { client, events } = this.deps;
     try {
       const pod = await client.create(PODS, draft, {}, signal);
       this.pods.noteWritten(pod);
-      const message = `Created pod: ${pod.metadata.name}`;
+      const message = this.words.created(pod.metadata.name, owner.metadata.name);
       events.event(this.resource, owner, 'Normal', 'SuccessfulCreate', message);
       return pod;
     } catch (error) {
       if (isNamespaceTerminating(error)) return undefined;
-      if (!signal.aborted) {
-        const message = `Error creating: ${refusalOf(error, draft)}`;
-        events.event(this.resource, owner, 'Warning', 'FailedCreate', message);
-      }
+      const known = await this.ownPod(owner, draft, error, signal);
+      if (known !== undefined) return known;
+      if (!signal.aborted) this.tellNotCreated(owner, draft, error);
       throw error;
+    }
+  }
+
+  /** Tells why the pod of this draft cannot be made. */
+  tellNotCreated(owner: O, draft: DraftOf<Pod>, error: unknown): void {
+    const why = refusalOf(error, draft);
+    const message = this.words.notCreated(draft.metadata.name ?? '', owner.metadata.name, why);
+    this.deps.events.event(this.resource, owner, 'Warning', 'FailedCreate', message);
+  }
+
+  private async ownPod(
+    owner: O,
+    { metadata: { namespace = '', name } }: DraftOf<Pod>,
+    error: unknown,
+    signal: AbortSignal,
+  ): Promise<Pod | undefined> {
+    if (name === undefined || !hasReason(error, 'AlreadyExists')) return undefined;
+    try {
+      const pod = await this.deps.client.get(PODS, { namespace, name }, signal);
+      this.pods.noteWritten(pod);
+      return isControlledBy(pod, owner) ? pod : undefined;
+    } catch (failure) {
+      if (hasReason(failure, 'NotFound')) return undefined;
+      throw failure;
     }
   }
 
@@ -93,12 +128,12 @@ export class PodControl<O extends ApiObject> {
       // It is gone, or its name is another pod's.
       if (hasReason(error, 'NotFound', 'Conflict')) return;
       if (!signal.aborted) {
-        const message = `Error deleting: ${describeError(error)}`;
+        const message = this.words.notDeleted(name, owner.metadata.name, describeError(error));
         this.deps.events.event(this.resource, owner, 'Warning', 'FailedDelete', message);
       }
       throw error;
     }
-    const message = `Deleted pod: ${name}`;
+    const message = this.words.deleted(name, owner.metadata.name);
     this.deps.events.event(this.resource, owner, 'Normal', 'SuccessfulDelete', message);
   }
 }
@@ -137,3 +172,10 @@ const isNamespaceTerminating = (error: unknown): boolean =>
   error.details?.causes?.some(({ reason }) => reason === 'NamespaceTerminating') === true;
 
 const FIRST_BATCH = 4;
+
+const WORDS: PodWords = {
+  created: (pod) => `Created pod: ${pod}`,
+  notCreated: (_pod, _owner, why) => `Error creating: ${why}`,
+  deleted: (pod) => `Deleted pod: ${pod}`,
+  notDeleted: (_pod, _owner, why) => `Error deleting: ${why}`,
+};
