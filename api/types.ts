@@ -93,7 +93,7 @@ export type ControllerRevision = ApiObject & {
   readonly data?: unknown;
   readonly revision: Int64;
 };
-export type StatefulSet = Kind<apps.StatefulSet>;
+export type StatefulSet = Kind<apps.StatefulSet, 'spec' | 'status'>;
 export type DaemonSet = Kind<apps.DaemonSet, 'spec' | 'status'>;
 export type Job = Kind<batch.Job>;
 export type CronJob = Kind<batch.CronJob>;

@@ -1,8 +1,6 @@
 import { defaultStatefulSet } from '../defaults/workloads';
 import { podWarnings } from '../pod-warnings';
 import { STATEFUL_SETS } from '../resources';
-import type { StatefulSet } from '../types';
-import { unsupportedInStatefulSet } from '../unsupported';
 import {
   validateStatefulSet,
   validateStatefulSetStatusUpdate,
@@ -18,5 +16,5 @@ export const STATEFUL_SET_KIND = defineKind(STATEFUL_SETS, {
   validateCreate: validateStatefulSet,
   validateUpdate: validateStatefulSetUpdate,
   validateStatusUpdate: validateStatefulSetStatusUpdate,
-  warnings: (object: StatefulSet) => [...unsupportedInStatefulSet(object), ...podWarnings(object)],
+  warnings: podWarnings,
 });

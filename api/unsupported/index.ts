@@ -23,7 +23,6 @@ export {
   unsupportedInJob,
   unsupportedInNetworkPolicy,
   unsupportedInService,
-  unsupportedInStatefulSet,
   unsupportedInStorageClass,
   unsupportedInVolumeOfCluster,
 } from './declared';

@@ -1,6 +1,6 @@
 import type * as core from 'kubernetes-types/core/v1';
 import { jsonEqual } from '../json-value';
-import type { DeepReadonly, PodTemplate, StatefulSet } from '../types';
+import type { ApiObject, DeepReadonly, PodTemplate, StatefulSet } from '../types';
 import { forbidden, invalid, nonNegative, oneOf, required, type FieldError } from './field-error';
 import {
   labelName,
@@ -21,17 +21,18 @@ import { validateProtections } from './protections';
 
 const RULES: MetadataRules = { isNamespaced: true, name: labelName };
 
-export const validateStatefulSet = (set: StatefulSet): readonly FieldError[] => [
+/** A body may lack what its type promises. */
+type Spec = Partial<StatefulSet['spec']>;
+type Body = ApiObject & { readonly spec?: Spec; readonly status?: Partial<StatefulSet['status']> };
+
+export const validateStatefulSet = (set: Body): readonly FieldError[] => [
   ...validateMetadata(set, RULES),
   ...validateSpec(set.spec ?? {}),
   ...validateProtections(set),
   ...validatePodAnnotations(set),
 ];
 
-export const validateStatefulSetUpdate = (
-  set: StatefulSet,
-  old: StatefulSet,
-): readonly FieldError[] => [
+export const validateStatefulSetUpdate = (set: Body, old: Body): readonly FieldError[] => [
   ...validateMetadataUpdate(set, old, RULES),
   ...validateSpec(set.spec ?? {}),
   ...(jsonEqual(fixedOf(set.spec ?? {}), fixedOf(old.spec ?? {}))
@@ -48,10 +49,7 @@ export const validateStatefulSetUpdate = (
   ...validatePodAnnotations(set, old),
 ];
 
-export const validateStatefulSetStatusUpdate = (
-  set: StatefulSet,
-  old: StatefulSet,
-): readonly FieldError[] => {
+export const validateStatefulSetStatusUpdate = (set: Body, old: Body): readonly FieldError[] => {
   const { replicas = 0, readyReplicas = 0, availableReplicas = 0 } = set.status ?? {};
   const beyond = (name: (typeof SHARES)[number]): readonly FieldError[] => {
     const count = set.status?.[name] ?? 0;
@@ -74,9 +72,6 @@ export const validateStatefulSetStatusUpdate = (
     ...validateMetadataUpdate(set, old, RULES),
   ];
 };
-
-/** A body may lack what its type promises. */
-type Spec = Partial<NonNullable<StatefulSet['spec']>>;
 
 const SHARES = [
   'readyReplicas',

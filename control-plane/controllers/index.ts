@@ -20,6 +20,7 @@ import { PodGcController } from './node-lifecycle/pod-gc';
 import { TaintEvictionController } from './node-lifecycle/taint-eviction';
 import { ReplicaSetController } from './replica-set';
 import { ResourceQuotaController } from './resource-quota';
+import { StatefulSetController } from './stateful-set/stateful-set';
 
 export interface ControllersDeps extends Omit<ControllerDeps, 'events'> {
   /** Makes the recorder of one controller: people look for the event sources that upstream has. */
@@ -45,6 +46,7 @@ export const createControllers = (
   return [
     new ReplicaSetController(as('replicaset-controller')),
     new DeploymentController(as('deployment-controller')),
+    new StatefulSetController(as('statefulset-controller')),
     new DaemonSetController(as('daemonset-controller')),
     // People look for its events under the name that upstream's has.
     new DisruptionController(as('controllermanager'), served),

@@ -41,7 +41,6 @@ const MANIFESTS = [
     'HorizontalPodAutoscaler',
     '{maxReplicas: 5, scaleTargetRef: {apiVersion: apps/v1, kind: Deployment, name: web}}',
   ),
-  manifest('apps/v1', 'StatefulSet', `{serviceName: web, ${SELECTOR}, template: ${TEMPLATE}}`),
   manifest('batch/v1', 'Job', `{completions: 3, template: ${ONCE}}`),
   manifest('batch/v1', 'CronJob', `{schedule: "@daily", jobTemplate: {spec: {template: ${ONCE}}}}`),
 ].join('');
@@ -53,7 +52,6 @@ const KINDS = [
     'horizontalpodautoscaler.autoscaling',
     /^web +Deployment\/web +cpu: <unknown>\/80% +1 +5 +0 +\d+s$/,
   ],
-  ['statefulset.apps', /^web +0\/1 +\d+s$/],
   ['job.batch', /^web +Running +0\/3 +\d+s$/],
   ['cronjob.batch', /^web +@daily +<none> +False +0 +<none> +\d+s$/],
 ] as const;

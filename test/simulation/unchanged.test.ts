@@ -148,7 +148,10 @@ const createSample = async ({ group, kind, name = 'some', more }: Sample): Promi
 };
 
 /** Kinds that the components themselves write: what keeps quiet has to be there. */
-const OWNED = ['configmaps', 'deployments', 'nodes', 'pods', 'replicasets', 'serviceaccounts'];
+const OWNED = [
+  ...['configmaps', 'controllerrevisions', 'deployments', 'nodes', 'pods', 'replicasets'],
+  ...['serviceaccounts', 'statefulsets'],
+];
 
 it('no component writes to a world that does not change, however it came to be', async () => {
   await populate();

@@ -51,6 +51,7 @@ const set = (image: string, fields: object = {}, uid = 'u1'): StatefulSet => ({
     template: { metadata: { labels: { app: 'db' } }, spec: { containers: [{ name: 'c', image }] } },
     ...fields,
   },
+  status: { replicas: 0 },
 });
 
 const stored = async (): Promise<readonly ControllerRevision[]> =>

@@ -34,11 +34,6 @@ export const DECLARED_EFFECTS: Effects = {
     ...OBJECT,
     spec: kept('no traffic is held back by it yet: the author of each policy is warned'),
   },
-  StatefulSet: {
-    ...OBJECT,
-    spec: warned({ serviceName: 'web', selector: SELECTOR, template: TEMPLATE }),
-    status: STATUS,
-  },
   Job: {
     ...OBJECT,
     spec: warned({ manualSelector: true, selector: SELECTOR, template: ONCE }),

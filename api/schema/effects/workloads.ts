@@ -18,7 +18,14 @@ const READY = shown(FIELDS('counts a pod as available only once it has been read
 
 const SCALED = shown('control-plane/api-server/rest/rest-api.test.ts: scales through /scale');
 
+const STATEFUL = tests('test/simulation/stateful-set.test.ts');
+const STATEFUL_PLAN = tests('control-plane/controllers/stateful-set/plan.test.ts');
+const IDENTITY = tests('control-plane/controllers/stateful-set/identity.test.ts');
 const REVISIONS = tests('control-plane/controllers/owned/revisions.test.ts');
+
+const IN_ORDER = STATEFUL('makes pods in order, with a claim each before them');
+const UPDATED = STATEFUL('rolls a new template out down to the partition');
+const RETAINED = shown(STATEFUL('keeps claims whenDeleted %s, whenScaled %s'));
 
 export const WORKLOAD_EFFECTS: Effects = {
   Deployment: { ...OBJECT, spec: shown(HEALS), status: STATUS },
@@ -50,6 +57,30 @@ export const WORKLOAD_EFFECTS: Effects = {
     selector: SELECTOR,
     template: shown(HEALS),
   },
+  StatefulSet: { ...OBJECT, spec: shown(IN_ORDER), status: STATUS },
+  StatefulSetSpec: {
+    minReadySeconds: shown(STATEFUL('goes on only once a pod has been ready for minReadySeconds')),
+    ordinals: shown(STATEFUL('goes up from ordinals.start')),
+    persistentVolumeClaimRetentionPolicy: RETAINED,
+    podManagementPolicy: shown(STATEFUL('makes all at once when it is parallel')),
+    replicas: shown(IN_ORDER),
+    revisionHistoryLimit: shown(STATEFUL('keeps as many revisions as revisionHistoryLimit says')),
+    selector: shown(STATEFUL('adopts pods and revisions that an earlier set')),
+    serviceName: shown(IDENTITY('gives a pod its name, its place, its host name')),
+    template: shown(IN_ORDER),
+    updateStrategy: shown(UPDATED),
+    volumeClaimTemplates: shown(IN_ORDER),
+  },
+  StatefulSetOrdinals: { start: shown(STATEFUL('goes up from ordinals.start')) },
+  StatefulSetUpdateStrategy: {
+    type: shown(STATEFUL('leaves it to people to delete pods with OnDelete')),
+    rollingUpdate: shown(UPDATED),
+  },
+  RollingUpdateStatefulSetStrategy: {
+    maxUnavailable: shown(STATEFUL_PLAN('replaces as many at a time as maxUnavailable lets it')),
+    partition: shown(UPDATED),
+  },
+  StatefulSetPersistentVolumeClaimRetentionPolicy: all(['whenDeleted', 'whenScaled'], RETAINED),
   ControllerRevision: {
     ...OBJECT,
     data: shown(
