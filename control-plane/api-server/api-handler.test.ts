@@ -192,7 +192,7 @@ describe('discovery', () => {
     const plain = await server.request('GET', '/apis/apps/v1');
     const names = plain.json.resources.map(({ name }: { name: string }) => name);
     expect(names).toEqual([
-      ...['daemonsets', 'daemonsets/status'],
+      ...['controllerrevisions', 'daemonsets', 'daemonsets/status'],
       ...['deployments', 'deployments/scale', 'deployments/status'],
       ...['replicasets', 'replicasets/scale', 'replicasets/status'],
       ...['statefulsets', 'statefulsets/scale', 'statefulsets/status'],
