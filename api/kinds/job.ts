@@ -1,8 +1,6 @@
 import { defaultJob } from '../defaults/batch';
 import { podWarnings } from '../pod-warnings';
 import { JOBS } from '../resources';
-import type { Job } from '../types';
-import { unsupportedInJob } from '../unsupported';
 import { validateJob, validateJobStatusUpdate, validateJobUpdate } from '../validation/job';
 import { defineKind } from './kind';
 
@@ -14,5 +12,5 @@ export const JOB_KIND = defineKind(JOBS, {
   validateCreate: validateJob,
   validateUpdate: validateJobUpdate,
   validateStatusUpdate: validateJobStatusUpdate,
-  warnings: (object: Job) => [...unsupportedInJob(object), ...podWarnings(object)],
+  warnings: podWarnings,
 });

@@ -75,7 +75,6 @@ const hasPods = (spec: unknown): boolean =>
 
 const NO_PODS = 'no pods are made of it';
 
-export const unsupportedInJob = declared('spec', NO_PODS, hasPods);
 
 export const unsupportedInCronJob = declared(
   'spec',

@@ -20,7 +20,6 @@ export {
   unsupportedInCronJob,
   unsupportedInIngress,
   unsupportedInIngressClass,
-  unsupportedInJob,
   unsupportedInNetworkPolicy,
   unsupportedInService,
   unsupportedInStorageClass,

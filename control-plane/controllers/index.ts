@@ -13,6 +13,8 @@ import { DaemonSetController } from './daemon-set/daemon-set';
 import { DeploymentController } from './deployment/deployment';
 import { DisruptionController } from './disruption/disruption';
 import { GarbageCollector } from './garbage-collector';
+import { JobController } from './job/job';
+import { JobOrphans } from './job/orphans';
 import { NamespaceController } from './namespace';
 import { NamespaceDefaultsController } from './namespace-defaults';
 import { NodeHealthController } from './node-lifecycle/node-health';
@@ -50,6 +52,8 @@ export const createControllers = (
     new DaemonSetController(as('daemonset-controller')),
     // People look for its events under the name that upstream's has.
     new DisruptionController(as('controllermanager'), served),
+    new JobController(as('job-controller')),
+    new JobOrphans(as('job-controller')),
     new NodeHealthController(as('node-controller'), { gracePeriodMs: nodeGracePeriodMs }),
     new TaintEvictionController(as('taint-eviction-controller')),
     new PodGcController(as('pod-garbage-collector')),

@@ -20,7 +20,8 @@ export const planReplicas = (replicas: number, pods: readonly Pod[]): ReplicaPla
   };
 };
 
-const roomToWait = (pods: readonly Pod[]): number =>
+/** How many more pods may be without a node. */
+export const roomToWait = (pods: readonly Pod[]): number =>
   Math.max(0, UNASSIGNED_MAX - pods.filter((pod) => !isAssigned(pod)).length);
 
 /** Why no more pods are made for now although `replicas` are not there. */
@@ -35,7 +36,7 @@ export const waitOf = (replicas: number, pods: readonly Pod[]): Trouble | undefi
 export const UNASSIGNED_MAX = 1000;
 
 /** The order in which upstream gives pods up (controller_utils.go, ActivePodsWithRanks): first to go first. */
-const leastWanted = (pods: readonly Pod[]): Pod[] => {
+export const leastWanted = (pods: readonly Pod[]): Pod[] => {
   const perNode = new Map<string, number>();
   for (const { spec } of pods) {
     const node = spec.nodeName ?? '';

@@ -18,7 +18,9 @@ const template = {
     containers: [{ name: 'main', image: 'app:1', resources: { limits: { cpu: '10m' } } }],
   },
 };
-const once = { template: { spec: { ...template.spec, restartPolicy: 'Never' } } };
+/** As the limit range beside it lets it in. */
+const limited = { name: 'main', image: 'app:1', resources: { limits: { cpu: '100m' } } };
+const once = { template: { spec: { containers: [limited], restartPolicy: 'Never' } } };
 const target = { apiVersion: 'apps/v1', kind: 'Deployment', name: 'app' };
 
 /** Signed by a key that nobody has any more. */

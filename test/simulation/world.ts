@@ -45,6 +45,9 @@ interface SimulatedNode {
   lastLeaseMs: number;
 }
 
+/** How a container of a pod ends, once it runs. */
+export type Ending = 'Succeeded' | 'Failed';
+
 export interface WorldOptions {
   /** The nodes are real agents, on fake runtimes, instead of being played. Default false. */
   readonly hasAgents?: boolean;
@@ -64,6 +67,10 @@ export class World implements AsyncDisposable {
   faultRate = 0;
   /** What components asked the API to change, events left out; the test clears it. */
   readonly writes: Write[] = [];
+  /** How the pods that the nodes run end, and when: asked at each step. Default: they run for ever. */
+  endingOf: (pod: Pod) => Ending | undefined = () => undefined;
+  /** Of each pod that has ended by itself: its uid, and how. */
+  readonly endings = new Map<string, Ending>();
   private readonly group = new TaskGroup();
   /** Of the controllers; the last one lives. */
   private readonly incarnations: Incarnation[] = [];
@@ -280,13 +287,40 @@ export class World implements AsyncDisposable {
     const nowMs = this.clock.now();
     if (nowMs - node.lastLeaseMs >= 10_000) await this.heartbeat(node, nowMs);
     for (const pod of pods.filter(({ spec }) => spec.nodeName === node.name)) {
-      if (pod.metadata.deletionTimestamp !== undefined) {
-        const preconditions = { uid: pod.metadata.uid ?? '' };
-        await this.client.delete(PODS, nameOf(pod), { gracePeriodSeconds: 0, preconditions });
-      } else if (isTerminal(pod)) continue;
+      if (pod.metadata.deletionTimestamp !== undefined) await this.endDeleted(pod);
+      else if (isTerminal(pod)) continue;
       else if (effectiveRequests(pod.spec).cpuMillis > NODE_CPU_MILLIS) await this.reject(pod);
       else if (!isPodReady(pod) && this.random.next() < 0.5) await this.runPod(pod, nowMs);
+      else if (isPodReady(pod)) await this.endPod(pod, this.endingOf(pod), nowMs);
     }
+  }
+
+  private async endDeleted(pod: Pod): Promise<void> {
+    const preconditions = { uid: pod.metadata.uid ?? '' };
+    if (!isTerminal(pod)) {
+      const status = { ...pod.status, phase: 'Failed' };
+      await this.client.update(PODS, { ...pod, status }, { subresource: 'status' });
+    }
+    if (Number(pod.metadata.deletionGracePeriodSeconds ?? 0) === 0 && isTerminal(pod)) return;
+    await this.client.delete(PODS, nameOf(pod), { gracePeriodSeconds: 0, preconditions });
+  }
+
+  private async endPod(pod: Pod, phase: Ending | undefined, nowMs: number): Promise<void> {
+    if (phase === undefined) return;
+    const exitCode = phase === 'Succeeded' ? 0 : 1;
+    const finishedAt = rfc3339(nowMs);
+    const containerStatuses = pod.spec.containers.map(({ name, image = '' }) => ({
+      ...{ name, image, imageID: '', ready: false, restartCount: 0 },
+      state: { terminated: { exitCode, startedAt: finishedAt, finishedAt } },
+    }));
+    const conditions = (pod.status.conditions ?? []).map((condition) =>
+      condition.type === 'Ready'
+        ? { ...condition, status: 'False', lastTransitionTime: finishedAt }
+        : condition,
+    );
+    const status = { ...pod.status, phase, containerStatuses, conditions };
+    await this.client.update(PODS, { ...pod, status }, { subresource: 'status' });
+    this.endings.set(pod.metadata.uid ?? '', phase);
   }
 
   private async heartbeat(node: SimulatedNode, nowMs: number): Promise<void> {

@@ -4,6 +4,7 @@ import { OBJECT, STATUS } from './metadata';
 const SELECTOR = { matchLabels: { app: 'web' } };
 const CONTAINERS = [{ name: 'c', image: 'nginx:1.27' }];
 const TEMPLATE = { metadata: { labels: SELECTOR.matchLabels }, spec: { containers: CONTAINERS } };
+
 const ONCE = { ...TEMPLATE, spec: { ...TEMPLATE.spec, restartPolicy: 'Never' } };
 
 /** Kinds that nothing acts on yet: all of their specs is warned of. */
@@ -34,9 +35,7 @@ export const DECLARED_EFFECTS: Effects = {
     ...OBJECT,
     spec: kept('no traffic is held back by it yet: the author of each policy is warned'),
   },
-  Job: {
     ...OBJECT,
-    spec: warned({ manualSelector: true, selector: SELECTOR, template: ONCE }),
     status: STATUS,
   },
   CronJob: {

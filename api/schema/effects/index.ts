@@ -1,4 +1,5 @@
 import { ACCESS_EFFECTS, REQUEST_EFFECTS } from './access';
+import { BATCH_EFFECTS } from './batch';
 import { CERTIFICATE_EFFECTS } from './certificates';
 import { CLUSTER_EFFECTS } from './cluster';
 import { CONTAINER_EFFECTS } from './containers';
@@ -24,6 +25,7 @@ export const EFFECT_TABLES: readonly Effects[] = [
   CONTAINER_EFFECTS,
   VOLUME_EFFECTS,
   WORKLOAD_EFFECTS,
+  BATCH_EFFECTS,
   CLUSTER_EFFECTS,
   CERTIFICATE_EFFECTS,
   LIMIT_EFFECTS,

@@ -18,6 +18,8 @@ export interface ClaimRules<O extends ApiObject, C extends ApiObject> {
   readonly mayOwn?: (owner: O, child: C) => boolean;
   /** Of what nobody owns: what is worth adopting. Default: what is not being deleted. */
   readonly isWanted?: (child: C) => boolean;
+  /** Finalizers that are the owner's: it puts them on what it adopts, and takes them off what it lets go. */
+  readonly finalizers?: readonly string[];
 }
 
 /**
@@ -68,7 +70,9 @@ export class Claims<O extends ApiObject, C extends ApiObject> {
 
   private adopt(owner: O, child: C, signal: AbortSignal): Promise<C> {
     const others = child.metadata.ownerReferences ?? [];
-    return this.patchOwners(child, [...others, controllerRef(owner)], signal);
+    const { finalizers: ours = [] } = this.rules;
+    const finalizers = [...new Set([...(child.metadata.finalizers ?? []), ...ours])];
+    return this.patchOwners(child, [...others, controllerRef(owner)], finalizers, signal);
   }
 
   private async release(owner: O, child: C, signal: AbortSignal): Promise<void> {
@@ -77,16 +81,20 @@ export class Claims<O extends ApiObject, C extends ApiObject> {
     const others = (child.metadata.ownerReferences ?? []).filter(
       ({ uid }) => uid !== owner.metadata.uid,
     );
-    await this.patchOwners(child, others, signal);
+    const { finalizers: ours = [] } = this.rules;
+    const finalizers = child.metadata.finalizers?.filter((each) => !ours.includes(each)) ?? [];
+    await this.patchOwners(child, others, finalizers, signal);
   }
 
   private async patchOwners(
     child: C,
     ownerReferences: readonly OwnerReference[],
+    finalizers: readonly string[],
     signal: AbortSignal,
   ): Promise<C> {
     const { uid, resourceVersion } = child.metadata;
-    const body = { metadata: { uid, resourceVersion, ownerReferences } };
+    const held = this.rules.finalizers === undefined ? {} : { finalizers };
+    const body = { metadata: { uid, resourceVersion, ownerReferences, ...held } };
     const name = nameOf(child);
     const patched = await this.client.patch(this.resource, name, 'merge', body, {}, signal);
     this.children.noteWritten(patched);
