@@ -1,8 +1,6 @@
 import { defaultCronJob } from '../defaults/batch';
 import { podWarnings } from '../pod-warnings';
 import { CRON_JOBS } from '../resources';
-import type { CronJob } from '../types';
-import { unsupportedInCronJob } from '../unsupported';
 import {
   validateCronJob,
   validateCronJobStatusUpdate,
@@ -18,5 +16,5 @@ export const CRON_JOB_KIND = defineKind(CRON_JOBS, {
   validateCreate: validateCronJob,
   validateUpdate: validateCronJobUpdate,
   validateStatusUpdate: validateCronJobStatusUpdate,
-  warnings: (object: CronJob) => [...unsupportedInCronJob(object), ...podWarnings(object)],
+  warnings: podWarnings,
 });

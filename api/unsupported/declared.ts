@@ -65,7 +65,6 @@ export const unsupportedInNetworkPolicy = declared(
 );
 
 interface MadeOf {
-  readonly schedule?: string;
   readonly template?: { readonly spec?: { readonly containers?: readonly unknown[] | null } };
 }
 
@@ -75,9 +74,3 @@ const hasPods = (spec: unknown): boolean =>
 
 const NO_PODS = 'no pods are made of it';
 
-
-export const unsupportedInCronJob = declared(
-  'spec',
-  'no jobs are made of it',
-  (spec) => ((spec as MadeOf | undefined)?.schedule ?? '') !== '',
-);

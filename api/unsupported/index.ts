@@ -17,7 +17,6 @@ export { annotationsOfNamespace as unsupportedInNamespace } from './annotations'
 export {
   unsupportedInAutoscaler,
   unsupportedInClaim,
-  unsupportedInCronJob,
   unsupportedInIngress,
   unsupportedInIngressClass,
   unsupportedInNetworkPolicy,

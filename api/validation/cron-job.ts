@@ -76,8 +76,7 @@ const validateSchedule = (
 ): readonly FieldError[] => {
   const wrong = (why: string): FieldError => invalid('spec.schedule', schedule, why);
   const namesZone = schedule.includes('TZ');
-  // An older schedule may begin with its zone, as the parser takes it.
-  const problem = scheduleProblem(schedule.replace(/^(?:CRON_)?TZ=\S+\s+/, ''));
+  const problem = scheduleProblem(schedule);
   return [
     ...(problem === undefined ? [] : [wrong(problem)]),
     ...(namesZone && mayNameZone && timeZone !== undefined

@@ -8,6 +8,7 @@ import {
   type ClientAuthority,
 } from './certificate-requests';
 import type { Controller, ControllerDeps } from './controller';
+import { CronJobController } from './cron-job/cron-job';
 import { CustomResourceDefinitionController } from './custom-resource-definitions';
 import { DaemonSetController } from './daemon-set/daemon-set';
 import { DeploymentController } from './deployment/deployment';
@@ -53,6 +54,7 @@ export const createControllers = (
     // People look for its events under the name that upstream's has.
     new DisruptionController(as('controllermanager'), served),
     new JobController(as('job-controller')),
+    new CronJobController(as('cronjob-controller')),
     new JobOrphans(as('job-controller')),
     new NodeHealthController(as('node-controller'), { gracePeriodMs: nodeGracePeriodMs }),
     new TaintEvictionController(as('taint-eviction-controller')),

@@ -3,6 +3,9 @@ import { OBJECT, STATUS } from './metadata';
 
 const JOB = tests('test/simulation/job-fields.test.ts');
 const VERDICT = tests('control-plane/controllers/job/verdict.test.ts');
+const CRON = tests('test/simulation/cron-jobs.test.ts');
+const PLAN = tests('control-plane/controllers/cron-job/plan.test.ts');
+const TIMES = tests('control-plane/controllers/cron-job/next-time.test.ts');
 
 const RULES = shown(VERDICT('on exit code %i'));
 const CONDITIONS = shown(VERDICT('on the exit code of an init container, and on conditions'));
@@ -11,6 +14,7 @@ const ENOUGH = shown(
   VERDICT('is enough when a rule for successes is met'),
 );
 const INDEXED = shown(JOB('gives each pod of an indexed job its index'));
+const STARTS = shown(CRON('starts a job at each time, tells of it and keeps as many as it should'));
 
 export const BATCH_EFFECTS: Effects = {
   Job: { ...OBJECT, spec: shown(JOB('completes, and says so as upstream does')), status: STATUS },
@@ -41,4 +45,20 @@ export const BATCH_EFFECTS: Effects = {
   PodFailurePolicyOnPodConditionsPattern: all(['status', 'type'], CONDITIONS),
   SuccessPolicy: { rules: ENOUGH },
   SuccessPolicyRule: all(['succeededCount', 'succeededIndexes'], ENOUGH),
+  CronJob: { ...OBJECT, spec: STARTS, status: STATUS },
+  CronJobSpec: {
+    concurrencyPolicy: shown(
+      CRON('starts another'),
+      CRON('starts none, and the one that was missed when it may'),
+      CRON('starts another in its place'),
+    ),
+    failedJobsHistoryLimit: shown(CRON('keeps failed jobs apart')),
+    jobTemplate: STARTS,
+    schedule: shown(TIMES('finds each minute at which the clock shows what is said')),
+    startingDeadlineSeconds: shown(PLAN('says when it is too late')),
+    successfulJobsHistoryLimit: STARTS,
+    suspend: shown(CRON('starts nothing while it is suspended')),
+    timeZone: shown(CRON('goes by the clock of its zone')),
+  },
+  JobTemplateSpec: { metadata: STARTS, spec: STARTS },
 };

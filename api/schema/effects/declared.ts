@@ -5,8 +5,6 @@ const SELECTOR = { matchLabels: { app: 'web' } };
 const CONTAINERS = [{ name: 'c', image: 'nginx:1.27' }];
 const TEMPLATE = { metadata: { labels: SELECTOR.matchLabels }, spec: { containers: CONTAINERS } };
 
-const ONCE = { ...TEMPLATE, spec: { ...TEMPLATE.spec, restartPolicy: 'Never' } };
-
 /** Kinds that nothing acts on yet: all of their specs is warned of. */
 export const DECLARED_EFFECTS: Effects = {
   Service: {
@@ -36,11 +34,6 @@ export const DECLARED_EFFECTS: Effects = {
     spec: kept('no traffic is held back by it yet: the author of each policy is warned'),
   },
     ...OBJECT,
-    status: STATUS,
-  },
-  CronJob: {
-    ...OBJECT,
-    spec: warned({ schedule: '@daily', jobTemplate: { spec: { template: ONCE } } }),
     status: STATUS,
   },
   StorageClass: {

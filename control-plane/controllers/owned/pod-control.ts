@@ -167,7 +167,8 @@ const refusalOf = (error: unknown, draft: DraftOf<Pod> | undefined): string => {
   return prefix !== '' && name.startsWith(prefix) ? message.replaceAll(name, prefix) : message;
 };
 
-const isNamespaceTerminating = (error: unknown): boolean =>
+/** The namespace goes away, and what is made in it with it. */
+export const isNamespaceTerminating = (error: unknown): boolean =>
   hasReason(error, 'Forbidden') &&
   error.details?.causes?.some(({ reason }) => reason === 'NamespaceTerminating') === true;
 
