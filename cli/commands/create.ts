@@ -1,5 +1,5 @@
 import { hasReason } from '../../api/errors';
-import { pathOf, type Resource } from '../../api/resources';
+import { CRON_JOBS, pathOf, type Resource } from '../../api/resources';
 import type { ApiObject } from '../../api/types';
 import { queryOf } from '../../client/rest-client';
 import { stringifyJson } from '../../lib/json';
@@ -181,6 +181,63 @@ export const createDeployment = (
     }),
     options,
   );
+};
+
+export interface CreateJobOptions extends CreateOptions {
+  readonly image?: string;
+  /** `cronjob/NAME`, whose template the job is made of. */
+  readonly from?: string;
+}
+
+export const createJob = async (
+  context: CliContext,
+  name: string,
+  command: readonly string[],
+  options: CreateJobOptions,
+): Promise<void> => {
+  const { image, from } = options;
+  if (from !== undefined && command.length > 0)
+    throw new UsageError('cannot specify --from and command');
+  if (from !== undefined && image === undefined)
+    return createNew(context, await jobFrom(context, name, from), options);
+  if (image === undefined || from !== undefined)
+    throw new UsageError('either --image or --from must be specified');
+  return createNew(context, drafts.jobDraft(name, { image, command }), options);
+};
+
+const jobFrom = async (context: CliContext, name: string, from: string): Promise<drafts.Draft> => {
+  const [kind = '', cronJob = '', ...rest] = from.split('/');
+  const info = await context.resolve(kind);
+  const isCronJob = info.group === CRON_JOBS.group && info.plural === CRON_JOBS.plural;
+  if (!isCronJob || cronJob === '' || rest.length > 0)
+    throw new UsageError('from must be an existing cronjob');
+  const { client, namespace = 'default', signal } = context;
+  const found = await client.get(CRON_JOBS, { namespace, name: cronJob }, signal);
+  return drafts.jobOfCronJob(name, found);
+};
+
+export interface CreateCronJobOptions extends CreateOptions {
+  readonly image?: string;
+  readonly schedule?: string;
+  readonly restart?: string;
+}
+
+export const createCronJob = (
+  context: CliContext,
+  name: string,
+  command: readonly string[],
+  options: CreateCronJobOptions,
+): Promise<void> => {
+  const { image, schedule, restart: restartPolicy = 'OnFailure' } = options;
+  if (image === undefined || schedule === undefined) {
+    const missing = [
+      ...(image === undefined ? ['"image"'] : []),
+      ...(schedule === undefined ? ['"schedule"'] : []),
+    ];
+    throw new UsageError(`required flag(s) ${missing.join(', ')} not set`);
+  }
+  const fields = { image, schedule, restartPolicy, command };
+  return createNew(context, drafts.cronJobDraft(name, fields), options);
 };
 
 export interface CreateRoleOptions extends CreateOptions {

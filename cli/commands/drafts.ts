@@ -1,7 +1,9 @@
 import {
   CLUSTER_ROLES,
   CONFIG_MAPS,
+  CRON_JOBS,
   DEPLOYMENTS,
+  JOBS,
   NAMESPACES,
   PRIORITY_CLASSES,
   RBAC_GROUP,
@@ -13,6 +15,7 @@ import {
   apiVersionOf,
   type Resource,
 } from '../../api/resources';
+import type { CronJob, OwnerReference } from '../../api/types';
 import { stringifyJson } from '../../lib/json';
 import { UsageError } from '../usage-error';
 
@@ -20,7 +23,12 @@ import { UsageError } from '../usage-error';
 export interface Draft {
   readonly apiVersion: string;
   readonly kind: string;
-  readonly metadata: { readonly name: string; readonly labels?: Readonly<Record<string, string>> };
+  readonly metadata: {
+    readonly name: string;
+    readonly labels?: Readonly<Record<string, string>>;
+    readonly annotations?: Readonly<Record<string, string>>;
+    readonly ownerReferences?: readonly OwnerReference[];
+  };
 }
 
 const draft = <F extends object>(
@@ -113,6 +121,54 @@ export const deploymentDraft = (
   const template = { metadata: { labels }, spec: { containers } };
   const spec = { replicas, selector: { matchLabels: labels }, strategy: {}, template };
   return draft(DEPLOYMENTS, name, { spec, status: {} }, labels);
+};
+
+export interface OneContainer {
+  readonly image: string;
+  readonly command: readonly string[];
+}
+
+/** The pods of a job whose one container is called as the job. */
+const onceTemplate = (name: string, restartPolicy: string, { image, command }: OneContainer) => ({
+  metadata: {},
+  spec: {
+    containers: [{ ...(command.length === 0 ? {} : { command }), image, name, resources: {} }],
+    restartPolicy,
+  },
+});
+
+export const jobDraft = (name: string, container: OneContainer): Draft =>
+  draft(JOBS, name, { spec: { template: onceTemplate(name, 'Never', container) }, status: {} });
+
+/** A job as the cron job would start it, now. */
+export const jobOfCronJob = (name: string, cronJob: CronJob): Draft => {
+  const { metadata, spec } = cronJob.spec?.jobTemplate ?? {};
+  const { apiVersion, kind } = cronJob;
+  const owner = { apiVersion, kind, name: cronJob.metadata.name, uid: cronJob.metadata.uid ?? '' };
+  const job = draft(JOBS, name, { spec: spec ?? {}, status: {} }, metadata?.labels);
+  return {
+    ...job,
+    metadata: {
+      ...job.metadata,
+      annotations: { 'cronjob.kubernetes.io/instantiate': 'manual', ...metadata?.annotations },
+      // A plain controller: deleting the cron job does not wait for it.
+      ownerReferences: [{ ...owner, controller: true }],
+    },
+  };
+};
+
+export interface CronJobOptions extends OneContainer {
+  readonly schedule: string;
+  readonly restartPolicy: string;
+}
+
+export const cronJobDraft = (
+  name: string,
+  { schedule, restartPolicy, ...container }: CronJobOptions,
+): Draft => {
+  const template = onceTemplate(name, restartPolicy, container);
+  const jobTemplate = { metadata: { name }, spec: { template } };
+  return draft(CRON_JOBS, name, { spec: { jobTemplate, schedule }, status: {} });
 };
 
 /** `nginx` of `registry.example/team/nginx:1.27@sha256:...`, as kubectl makes it a name. */

@@ -1,6 +1,7 @@
 import { notFound } from '../../api/errors';
-import { PODS } from '../../api/resources';
-import type { ApiObject, Pod } from '../../api/types';
+import { isOfKind } from '../../api/owners';
+import { JOBS, PODS } from '../../api/resources';
+import type { ApiObject, Job, Pod } from '../../api/types';
 import type { CliContext } from '../context';
 import { durationMs } from '../durations';
 import { select, type SelectOptions } from '../selection';
@@ -109,6 +110,7 @@ const failEarly = async (
   object: ApiObject,
   { condition = '' }: Awaited,
 ): Promise<void> => {
+  if (isOfKind(object, JOBS) && /^complete$/i.test(condition)) failWithJob(object);
   if (object.kind !== PODS.kind || !/^(ready|containersready)$/i.test(condition)) return;
   const pod = object as Pod;
   const troubles = troublesOf(pod).filter(({ reason }) => reason === 'CrashLoopBackOff');
@@ -121,6 +123,14 @@ const failEarly = async (
   throw new UsageError(
     [`pod/${pod.metadata.name} does not become ${condition}: ${what}`, ...why].join('\n'),
   );
+};
+
+/** @throws UsageError when the job has ended otherwise */
+const failWithJob = ({ metadata, status }: Job): void => {
+  const failed = status?.conditions?.find((each) => each.type === 'Failed');
+  if (failed?.status !== 'True') return;
+  const { reason = '', message = '' } = failed;
+  throw new UsageError(`job/${metadata.name} does not become complete: ${reason}: ${message}`);
 };
 
 const LOOK_MS = 5000;

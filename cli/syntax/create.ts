@@ -63,6 +63,7 @@ export const defineCreate = (program: Command, connected: Connected): void => {
       .option('--port <port>', 'a port that it serves', wholeNumber('--port')),
     (m) => m.createDeployment,
   );
+  defineJobs(create, define);
   defineAccess(create, define);
   definePriorityClass(create, define);
 };
@@ -80,6 +81,33 @@ const withSources = (command: Command): Command =>
     .option('--from-literal <key=value>', 'an entry', repeated)
     .option('--from-file <path>', 'a file, KEY=FILE, or all files of a folder', repeated)
     .option('--from-env-file <file>', 'lines of KEY=VALUE', repeated);
+
+const defineJobs = (create: Command, define: DefineOne): void => {
+  define(
+    kind(
+      create,
+      'job <name> [command...]',
+      'a job, whose pod runs until it is done',
+      'job report --from=cronjob/report',
+    )
+      .option('--image <image>', 'the image')
+      .option('--from <cronjob/name>', 'a cron job, to start what it starts'),
+    (m) => m.createJob,
+  );
+  define(
+    kind(
+      create,
+      'cronjob <name> [command...]',
+      'a cron job, which starts jobs when their time comes',
+      "cronjob report --image=busybox:1.36 --schedule='0 6 * * 1-5' -- date",
+    )
+      .alias('cj')
+      .option('--image <image>', 'the image')
+      .option('--schedule <schedule>', 'when, in the format of cron')
+      .option('--restart <policy>', 'of its pods: OnFailure, Never'),
+    (m) => m.createCronJob,
+  );
+};
 
 const definePriorityClass = (create: Command, define: DefineOne): void => {
   define(

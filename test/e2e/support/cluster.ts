@@ -217,7 +217,7 @@ export class TestCluster implements AsyncDisposable {
   }
 }
 
-const MADE_BY_TESTS = 'deploy,ds,sts,rs,pods,pdb,cm,secrets';
+const MADE_BY_TESTS = 'deploy,ds,sts,rs,cj,jobs,pods,pdb,cm,secrets';
 
 const isOfCluster = (name: string): boolean => name === 'default' || name.startsWith('kube-');
 
