@@ -1,4 +1,4 @@
-import { isPodReady } from '../../api/pods';
+import { isPodReady, podCondition } from '../../api/pods';
 import { NODES, PODS } from '../../api/resources';
 import type { Taint } from '../../api/types';
 import { folderOfWorlds } from './folder';
@@ -111,4 +111,18 @@ it('lets a node take pods as soon as it is ready, not at the next look around', 
     seconds.push((world.clock.now() - startMs) / 1000);
   }
   expect(Math.max(...seconds)).toBeLessThan(0.5);
+});
+
+it('says in a pod why it goes', async () => {
+  await startPod('told', 2);
+  await world.advance(10_000);
+  world.nodes[0]!.isDown = true;
+  await setTaints([MAINTENANCE]);
+  await world.advance(5_000);
+  const [pod] = await world.pods();
+  expect(pod?.metadata.deletionTimestamp).toBeDefined();
+  expect(podCondition(pod!, 'DisruptionTarget')).toMatchObject({
+    ...{ status: 'True', reason: 'DeletionByTaintManager' },
+    message: 'Taint manager: deleting due to NoExecute taint',
+  });
 });

@@ -1,5 +1,5 @@
 import { isPodActive } from '../../api/pods';
-import { EVENTS, JOBS, PODS } from '../../api/resources';
+import { EVENTS, JOBS, NODES, PODS } from '../../api/resources';
 import type { Job, Pod } from '../../api/types';
 import { folderOfWorlds } from './folder';
 import { endOf, indexOf, jobOf, podsOf, templateOf } from './job-support';
@@ -124,7 +124,8 @@ it('replaces what fails 10 s, 20 s, 40 s later, also in a process that did not s
   const gaps = starts.slice(1).map((start, i) => start - (starts[i] ?? 0));
   expect(gaps).toHaveLength(3);
   for (const [i, gap] of gaps.entries()) {
-    expect(gap).toBeGreaterThanOrEqual(10 * 2 ** i);
+    // Pods tell whole seconds of their end.
+    expect(gap).toBeGreaterThanOrEqual(10 * 2 ** i - 1);
     expect(gap).toBeLessThan(10 * 2 ** i + 8);
   }
   const end = {
@@ -368,6 +369,32 @@ describe('a policy for failures', () => {
     await world.advance(3 * MINUTE_MS);
     expect(endOf(await read())?.type).toBe('Complete');
   });
+});
+
+it('is told why a pod ends that its node cannot tell of', async () => {
+  const onPodConditions = [{ type: 'DisruptionTarget', status: 'True' }];
+  await create({
+    ...{ backoffLimit: 0, podFailurePolicy: { rules: [{ action: 'Ignore', onPodConditions }] } },
+  });
+  await world.advance(10_000);
+  const [pod] = await pods();
+  const lost = world.nodes.find(({ name }) => name === pod?.spec.nodeName);
+  lost!.isDown = true;
+  await world.client.delete(NODES, { namespace: '', name: lost!.name });
+  await world.advance(2 * MINUTE_MS);
+  expect(await read()).toMatchObject({ status: { active: 1 } });
+  expect((await read()).status?.failed).toBeUndefined();
+  expect((await active()).map(({ spec }) => spec.nodeName)).not.toContain(lost?.name);
+});
+
+it('fails a pod that was deleted before it had a node', async () => {
+  const nowhere = { nodeSelector: { 'example.com/none': 'x' } };
+  await create({ podReplacementPolicy: 'Failed' }, nowhere);
+  await world.advance(5_000);
+  const [pod] = await pods();
+  await world.client.delete(PODS, { namespace: 'default', name: pod?.metadata.name ?? '' });
+  await world.advance(MINUTE_MS);
+  expect((await read()).status).toMatchObject({ failed: 1, active: 1, terminating: 0 });
 });
 
 describe('what is on its way out', () => {

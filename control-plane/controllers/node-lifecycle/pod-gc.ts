@@ -1,8 +1,11 @@
 import { hasReason } from '../../../api/errors';
+import { isTerminal, isTerminating, withCondition } from '../../../api/pods';
 import { NODES, PODS } from '../../../api/resources';
 import { nameOf, type Pod } from '../../../api/types';
+import { rfc3339 } from '../../../lib/clock';
 import type { Controller, ControllerDeps } from '../controller';
 import { sweep } from '../sweep';
+import { tellBefore } from './last-words';
 
 export interface PodGcOptions {
   /** Ended pods beyond this many are deleted, oldest first. */
@@ -42,8 +45,13 @@ export class PodGcController implements Controller {
         metadata.deletionTimestamp !== undefined && spec.nodeName === undefined,
     );
     const excess = excessEnded(pods, this.options.maxTerminatedPods);
-    const unwanted = new Set([...orphans, ...unbound, ...excess]);
-    const remove = (pod: Pod) => this.delete(pod, signal);
+    const unwanted = new Set([...orphans, ...unbound, ...excess].filter((pod) => !isHeld(pod)));
+    const lost = new Set(orphans);
+    const remove = async (pod: Pod) => {
+      // Nobody else will say that it has ended, and whoever holds it waits for that.
+      if (!isTerminal(pod)) await this.fail(pod, lost.has(pod), signal);
+      await this.delete(pod, signal);
+    };
     await sweep(this.name, PODS, unwanted, remove, this.deps, signal);
   }
 
@@ -63,6 +71,14 @@ export class PodGcController implements Controller {
     });
   }
 
+  private fail(pod: Pod, isLost: boolean, signal: AbortSignal): Promise<void> {
+    const { informers, client, clock } = this.deps;
+    const known = pod.status.conditions;
+    const conditions = isLost ? withCondition(known, NODE_GONE, rfc3339(clock.now())) : known;
+    const status = { ...pod.status, phase: 'Failed', ...(conditions && { conditions }) };
+    return tellBefore(client, informers.of(PODS), { ...pod, status }, signal);
+  }
+
   private async delete(pod: Pod, signal: AbortSignal): Promise<void> {
     const options = { gracePeriodSeconds: 0, preconditions: { uid: pod.metadata.uid ?? '' } };
     try {
@@ -73,10 +89,20 @@ export class PodGcController implements Controller {
   }
 }
 
+/** Nothing but finalizers keeps it: it was deleted, and said to have ended, before. */
+const isHeld = (pod: Pod): boolean =>
+  isTerminating(pod) && isTerminal(pod) && Number(pod.metadata.deletionGracePeriodSeconds) === 0;
+
+/** Source: gc_controller.go. */
+const NODE_GONE = {
+  type: 'DisruptionTarget',
+  status: 'True',
+  reason: 'DeletionByPodGC',
+  message: 'PodGC: node no longer exists',
+} as const;
+
 const excessEnded = (pods: readonly Pod[], max: number): Pod[] => {
-  const ended = pods.filter(
-    ({ status }) => status.phase === 'Succeeded' || status.phase === 'Failed',
-  );
+  const ended = pods.filter(isTerminal);
   return ended.sort((a, b) => created(a) - created(b)).slice(0, Math.max(0, ended.length - max));
 };
 

@@ -1,11 +1,13 @@
 import { hasReason } from '../../../api/errors';
-import { isPodActive } from '../../../api/pods';
+import { isPodActive, withCondition } from '../../../api/pods';
 import { NODES, PODS } from '../../../api/resources';
-import { keyOf, nameOf, type Node, type Pod } from '../../../api/types';
+import { keyOf, nameOf, type Node, type Pod, type PodStatus } from '../../../api/types';
 import type { Informer } from '../../../client/informer';
 import { WorkQueue } from '../../../client/work-queue';
+import { rfc3339 } from '../../../lib/clock';
 import { Stopwatches } from '../../../lib/stopwatches';
 import { subject, Subscriptions, type Controller, type ControllerDeps } from '../controller';
+import { tellBefore } from './last-words';
 import { evictionAtMs, evictionWatches, startOfTaint } from './plan';
 import { TaintTimes } from './taint-times';
 import { jsonEqual } from '../../../api/json-value';
@@ -100,13 +102,27 @@ export class TaintEvictionController implements Controller {
     const message = `Marking for deletion Pod ${keyOf(pod)}`;
     this.deps.events.event(PODS, pod, 'Normal', 'TaintManagerEviction', message);
     const preconditions = { uid: pod.metadata.uid ?? '' };
+    await tellBefore(this.deps.client, this.pods, { ...pod, status: this.tainted(pod) }, signal);
     try {
       await this.deps.client.delete(PODS, nameOf(pod), { preconditions }, signal);
     } catch (error) {
       if (!hasReason(error, 'NotFound', 'Conflict')) throw error;
     }
   }
+
+  private tainted({ status }: Pod): PodStatus {
+    const now = rfc3339(this.deps.clock.now());
+    return { ...status, conditions: withCondition(status.conditions, TAINTED, now) };
+  }
 }
+
+/** Source: taint_eviction.go. */
+const TAINTED = {
+  type: 'DisruptionTarget',
+  status: 'True',
+  reason: 'DeletionByTaintManager',
+  message: 'Taint manager: deleting due to NoExecute taint',
+} as const;
 
 const WORKERS = 4;
 const RECONCILES_PER_CLEANING = 10_000;
