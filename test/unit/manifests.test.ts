@@ -1,10 +1,14 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { podIn } from '../../api/pod-in';
 import { decode } from '../../api/schema/decode';
 import { applyDefaults, kindOf, validate, warningsFor } from '../../api/scheme';
-import type { ApiObject, Deployment, Pod, PodSpec } from '../../api/types';
+import type { ApiObject, PodSpec } from '../../api/types';
+import type { MutableObject } from '../../control-plane/api-server/kinds/mutable';
+import { STORED_KINDS } from '../../control-plane/api-server/kinds/served-kinds';
 import { readManifests } from '../../api/yaml';
 
+const USER = { name: 'admin', groups: [] };
 const DIRECTORY = join(__dirname, '../../manifests');
 const FILES = readdirSync(DIRECTORY).filter((name) => name.endsWith('.yaml'));
 const textOf = (file: string): string => readFileSync(join(DIRECTORY, file), 'utf8');
@@ -21,6 +25,8 @@ const objectsOf = (file: string): readonly ApiObject[] =>
     const metadata = object.metadata as { namespace?: string };
     if (resource.isNamespaced) metadata.namespace ??= 'default';
     applyDefaults(resource, object);
+    const served = STORED_KINDS.find((each) => each.resource === resource);
+    served?.strategy.prepareCreate?.(object as MutableObject, USER);
     validate(resource, object);
     return object;
   });
@@ -28,8 +34,8 @@ const objectsOf = (file: string): readonly ApiObject[] =>
 /** The pod specs of pods and of templates. */
 const podSpecsOf = (file: string): readonly PodSpec[] =>
   objectsOf(file).flatMap((object) => {
-    if (object.kind === 'Pod') return [(object as Pod).spec];
-    return object.kind === 'Deployment' ? [(object as Deployment).spec.template.spec!] : [];
+    const spec = podIn(object)?.spec;
+    return spec === undefined ? [] : [spec];
   });
 
 describe('the examples', () => {
