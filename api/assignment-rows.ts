@@ -3,6 +3,7 @@ export const ROW = {
   pods: 'pods',
   secrets: 'secrets',
   configMaps: 'configmaps',
+  runtimeClasses: 'runtimeclasses',
   /** The node itself: its labels and taints. */
   nodes: 'nodes',
   peers: 'peers',

@@ -31,6 +31,7 @@ import type {
   ResourceQuota,
   Role,
   RoleBinding,
+  RuntimeClass,
   Secret,
   Service,
   ServiceAccount,
@@ -143,6 +144,13 @@ export const PRIORITY_CLASSES = resource<PriorityClass>(
   'v1',
   'PriorityClass',
   'priorityclasses',
+  false,
+);
+export const RUNTIME_CLASSES = resource<RuntimeClass>(
+  'node.k8s.io',
+  'v1',
+  'RuntimeClass',
+  'runtimeclasses',
   false,
 );
 export const CERTIFICATE_REQUESTS = resource<CertificateSigningRequest>(

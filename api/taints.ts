@@ -51,3 +51,41 @@ export const formatTaint = ({ key, value, effect }: Taint): string =>
 
 /** Of a node that is not ready, or whose agent has not come yet. Source: k8s.io/api/core/v1, well_known_taints.go. */
 export const NODE_NOT_READY = 'node.kubernetes.io/not-ready';
+
+/**
+ * Both lists as one, without what another of them says as well or more widely; of two that say the same,
+ * the first stays. Source: upstream's pkg/util/tolerations.
+ */
+export const mergeTolerations = (
+  first: readonly Toleration[],
+  second: readonly Toleration[],
+): readonly Toleration[] => {
+  const all = [...first, ...second];
+  const merged: Toleration[] = [];
+  for (const [at, toleration] of all.entries()) {
+    const isCovered =
+      merged.some((other) => covers(other, toleration)) ||
+      all.slice(at + 1).some((other) => covers(other, toleration) && !covers(toleration, other));
+    if (!isCovered) merged.push(toleration);
+  }
+  return merged;
+};
+
+/** Does `wide` tolerate all that `narrow` does, and for as long? */
+const covers = (wide: Toleration, narrow: Toleration): boolean => {
+  const isAnyKey = (wide.key ?? '') === '' && wide.operator === 'Exists';
+  if ((wide.key ?? '') !== (narrow.key ?? '') && !isAnyKey) return false;
+  const effect = wide.effect ?? '';
+  if (effect !== '' && effect !== narrow.effect) return false;
+  if (secondsOf(wide) < secondsOf(narrow)) return false;
+  const operator = wide.operator ?? 'Equal';
+  if (operator === 'Exists') return true;
+  return (
+    operator === 'Equal' &&
+    (narrow.operator ?? 'Equal') === 'Equal' &&
+    (wide.value ?? '') === (narrow.value ?? '')
+  );
+};
+
+const secondsOf = ({ tolerationSeconds }: Toleration): number =>
+  tolerationSeconds === undefined ? Infinity : Number(tolerationSeconds);

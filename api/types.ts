@@ -18,6 +18,7 @@ import type {
   CustomResourceDefinitionNames as ApiextensionsNames,
   CustomResourceDefinitionVersion as ApiextensionsVersion,
 } from 'kubernetes-types/apiextensions/v1';
+import type { RuntimeClass as NodeRuntimeClass } from 'kubernetes-types/node/v1';
 import type { PriorityClass as SchedulingPriorityClass } from 'kubernetes-types/scheduling/v1';
 import type { StorageClass as StorageStorageClass } from 'kubernetes-types/storage/v1';
 import type * as core from 'kubernetes-types/core/v1';
@@ -101,6 +102,7 @@ export type StorageClass = Kind<StorageStorageClass>;
 export type PersistentVolume = Kind<core.PersistentVolume>;
 export type PersistentVolumeClaim = Kind<core.PersistentVolumeClaim>;
 export type PriorityClass = Kind<SchedulingPriorityClass>;
+export type RuntimeClass = Kind<NodeRuntimeClass>;
 export type Role = Kind<RbacRole>;
 export type ClusterRole = Kind<RbacClusterRole>;
 export type RoleBinding = Kind<RbacRoleBinding>;

@@ -9,7 +9,6 @@ const KINDS: readonly (readonly [kind: string, plural: string, ...shortNames: st
   ['CSIDriver', 'csidrivers'],
   ['CSINode', 'csinodes'],
   ['VolumeAttachment', 'volumeattachments'],
-  ['RuntimeClass', 'runtimeclasses'],
   ['PodTemplate', 'podtemplates'],
 ];
 

@@ -1,7 +1,7 @@
 import { mkdir, readFile } from 'node:fs/promises';
 import { networkInterfaces } from 'node:os';
 import { join } from 'node:path';
-import { CONFIG_MAPS, NODES, PODS, SECRETS } from '../api/resources';
+import { CONFIG_MAPS, NODES, PODS, RUNTIME_CLASSES, SECRETS } from '../api/resources';
 import type { ApiClient } from '../client/api-client';
 import { ApiEventRecorder } from '../client/events';
 import { Informers } from '../client/informers';
@@ -151,7 +151,7 @@ const serve = async (
   apiClient.bind(server.client);
   await using nodes = createNodesServer({
     ...{ ...shared, client: server.client, pki, tokens },
-    ...{ ...views, secrets: informers.of(SECRETS), configMaps: informers.of(CONFIG_MAPS) },
+    ...{ ...views, ...usedByPods(informers) },
     options: nodesOptionsOf(config),
   });
   nodeConnections.bind(nodes.connections);
@@ -168,6 +168,12 @@ const serve = async (
   onStarted(started);
   await group.wait();
 };
+
+const usedByPods = (informers: Informers) => ({
+  secrets: informers.of(SECRETS),
+  configMaps: informers.of(CONFIG_MAPS),
+  runtimeClasses: informers.of(RUNTIME_CLASSES),
+});
 
 /** What writes down who did what, if that is asked for. */
 const openAudit = async (config: ServerConfig, log: Log) => {

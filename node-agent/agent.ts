@@ -228,7 +228,7 @@ class NodeAgent implements Agent {
         this.assignments.applyChanges(changes);
         if (touches(ROW.peers)) this.network.changed();
         this.pods.sync(this.assignments.pods);
-        if (touches(ROW.secrets, ROW.configMaps)) this.pods.objectsChanged();
+        if (touches(ROW.secrets, ROW.configMaps, ROW.runtimeClasses)) this.pods.objectsChanged();
       },
       onOpenStream: (request) =>
         this.streamTasks?.run((signal) => this.streams.serve(request, signal)),
@@ -264,6 +264,7 @@ class NodeAgent implements Agent {
       network: this.network,
       volumes,
       objects: assignments,
+      runtimeClass: (name) => assignments.runtimeClass(name),
       probes: new ProbeRunner({
         runtime,
         clock,

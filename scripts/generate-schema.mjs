@@ -48,6 +48,7 @@ const ROOTS = {
   'api.batch.v1': ['Job', 'CronJob'],
   'api.storage.v1': ['StorageClass'],
   'api.scheduling.v1': ['PriorityClass'],
+  'api.node.v1': ['RuntimeClass'],
   'api.admissionregistration.v1': [
     'MutatingWebhookConfiguration',
     'ValidatingWebhookConfiguration',
@@ -75,6 +76,7 @@ const GROUPS = {
   rbac: 'rbac.authorization.k8s.io',
   scheduling: 'scheduling.k8s.io',
   networking: 'networking.k8s.io',
+  node: 'node.k8s.io',
   storage: 'storage.k8s.io',
   admissionregistration: 'admissionregistration.k8s.io',
 };

@@ -22,6 +22,7 @@ import { REPLICA_SET_KIND } from './replica-set';
 import { RESOURCE_QUOTA_KIND } from './resource-quota';
 import { ROLE_KIND } from './role';
 import { ROLE_BINDING_KIND } from './role-binding';
+import { RUNTIME_CLASS_KIND } from './runtime-class';
 import { SCHEDULING_DECISION_KIND } from './scheduling-decision';
 import { SECRET_KIND } from './secret';
 import { SERVICE_KIND } from './service';
@@ -70,6 +71,7 @@ export const KINDS: readonly KindInfo[] = [
   PERSISTENT_VOLUME_KIND,
   PERSISTENT_VOLUME_CLAIM_KIND,
   PRIORITY_CLASS_KIND,
+  RUNTIME_CLASS_KIND,
   CERTIFICATE_REQUEST_KIND,
   CUSTOM_RESOURCE_DEFINITION_KIND,
   ROLE_KIND,

@@ -17,11 +17,6 @@ export const unsupportedInPod = ({ spec, field }: PodIn): readonly string[] => [
 ];
 
 const POD_FIELDS: Rules = {
-  // Admission refuses the pods, since there is no class of the name; of a template one is warned.
-  ...always(
-    'not supported by Dhow yet; pods that name a RuntimeClass are refused',
-    'runtimeClassName',
-  ),
   ...always(IGNORED, 'resourceClaims', 'hostnameOverride', 'resources', 'schedulingGroup'),
   shareProcessNamespace: { why: IGNORED, when: is(true) },
   automountServiceAccountToken: {

@@ -68,12 +68,6 @@ it('says nothing of what is false', () => {
   expect(said(PODS, pod(spec))).toEqual([]);
 });
 
-it('says of a template that its pods will be refused for their RuntimeClass', () => {
-  expect(said(REPLICA_SETS, deployment({}, { runtimeClassName: 'fast' }))).toEqual([
-    'spec.template.spec.runtimeClassName: not supported by Dhow yet; pods that name a RuntimeClass are refused',
-  ]);
-});
-
 it.each<[string, Resource, object, readonly string[]]>([
   [
     'a service account',

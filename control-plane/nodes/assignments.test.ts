@@ -1,4 +1,4 @@
-import type { ConfigMap, Node, Pod, Secret } from '../../api/types';
+import type { ConfigMap, Node, Pod, RuntimeClass, Secret } from '../../api/types';
 import type { Changes } from '../../proto/gen/dhow/agent/v1/agent';
 import { Assignments } from './assignments';
 import { parseNodeDraft } from './node-draft';
@@ -54,6 +54,7 @@ it('finds nothing in a pod of no shape, and does not fail', () => {
     expect(referencesOf({ ...pod(), spec: spec as never })).toEqual({
       secrets: [],
       configmaps: [],
+      runtimeclasses: [],
     });
 });
 
@@ -82,6 +83,7 @@ const world = () => {
     pods: [] as Pod[],
     secrets: new Map<string, Secret>(),
     configMaps: new Map<string, ConfigMap>(),
+    runtimeClasses: new Map<string, RuntimeClass>(),
     peers: new Map([peer('n2'), peer('n3')].map((each) => [each.nodeName, each])),
     node: own(),
   };
@@ -91,6 +93,7 @@ const world = () => {
     podIndex: { podsOn: () => state.pods },
     secrets: { get: (key) => state.secrets.get(key) },
     configMaps: { get: (key) => state.configMaps.get(key) },
+    runtimeClasses: { get: (key) => state.runtimeClasses.get(key) },
     peers: {
       peer: (name) => state.peers.get(name),
       peersOf: () => [...state.peers.values()],
@@ -113,15 +116,26 @@ const secretOf = (data: string, version: string): Secret => ({
   data: { k: data },
 });
 
+const classOf = (name: string): RuntimeClass => ({
+  apiVersion: 'node.k8s.io/v1',
+  kind: 'RuntimeClass',
+  metadata: { name },
+  handler: 'dhow',
+});
+
 it('tells all at first, what pods use before the pods, and then nothing', () => {
   const { state, assignments } = world();
-  state.pods = [pod({ imagePullSecrets: [{ name: 's' }, { name: 'missing' }] })];
+  state.pods = [
+    pod({ imagePullSecrets: [{ name: 's' }, { name: 'missing' }], runtimeClassName: 'boxed' }),
+  ];
   state.secrets.set('ns/s', secretOf('1', '1'));
+  for (const name of ['boxed', 'unused']) state.runtimeClasses.set(name, classOf(name));
   expect(told(assignments.take())).toEqual([
     'nodes n1',
     'peers n2',
     'peers n3',
     'secrets ns/s',
+    'runtimeclasses boxed',
     'pods u',
   ]);
   expect(assignments.isMarked).toBe(false);

@@ -5,6 +5,7 @@ import {
   type ConfigMap,
   type Node,
   type Pod,
+  type RuntimeClass,
   type Secret,
 } from '../../api/types';
 import { stringifyJson } from '../../lib/json';
@@ -12,7 +13,7 @@ import type { Changes } from '../../proto/gen/dhow/agent/v1/agent';
 import type { ObjectView } from './deps';
 import type { PeerView } from './peer-view';
 import type { PodIndex } from './pod-index';
-import { referencesOf, type ReferencedResource } from './pod-references';
+import { REFERENCED, referencesOf, type ReferencedResource } from './pod-references';
 import { SentRows, type WantedRow } from './sent-rows';
 
 export interface AssignmentsDeps {
@@ -20,6 +21,7 @@ export interface AssignmentsDeps {
   readonly podIndex: Pick<PodIndex, 'podsOn'>;
   readonly secrets: Pick<ObjectView<Secret>, 'get'>;
   readonly configMaps: Pick<ObjectView<ConfigMap>, 'get'>;
+  readonly runtimeClasses: Pick<ObjectView<RuntimeClass>, 'get'>;
   readonly peers: Pick<PeerView, 'peer' | 'peersOf'>;
   /** The node itself; undefined while it is not known. */
   readonly node: () => Node | undefined;
@@ -47,7 +49,7 @@ export class Assignments {
   mark(resource: Exclude<RowResource, typeof ROW.peers>): void {
     this.marked.add(resource);
     // Other pods use other objects.
-    if (resource === ROW.pods) this.marked.add(ROW.secrets).add(ROW.configMaps);
+    if (resource === ROW.pods) for (const each of REFERENCED) this.marked.add(each);
   }
 
   markPeer(nodeName: string): void {
@@ -86,6 +88,7 @@ export class Assignments {
         return podIndex.podsOn(nodeName).map((pod) => objectRow(uidOf(pod), pod));
       case ROW.secrets:
       case ROW.configMaps:
+      case ROW.runtimeClasses:
         return this.usedObjects(resource).map((object) => objectRow(keyOf(object), object));
       case ROW.nodes:
         return [node()].flatMap((own) => (own === undefined ? [] : nodeRow(own)));
@@ -102,7 +105,7 @@ export class Assignments {
   }
 
   private find(resource: RowResource, key: string): ApiObject | undefined {
-    const { nodeName, podIndex, secrets, configMaps, node } = this.deps;
+    const { nodeName, podIndex, secrets, configMaps, runtimeClasses, node } = this.deps;
     switch (resource) {
       case ROW.pods:
         return podIndex.podsOn(nodeName).find((pod) => uidOf(pod) === key);
@@ -110,6 +113,8 @@ export class Assignments {
         return secrets.get(key);
       case ROW.configMaps:
         return configMaps.get(key);
+      case ROW.runtimeClasses:
+        return runtimeClasses.get(key);
       case ROW.nodes:
         return node();
       case ROW.peers:
@@ -118,7 +123,7 @@ export class Assignments {
   }
 }
 
-const ORDER = [ROW.nodes, ROW.peers, ROW.secrets, ROW.configMaps, ROW.pods] as const;
+const ORDER = [ROW.nodes, ROW.peers, ...REFERENCED, ROW.pods] as const;
 
 const uidOf = (pod: Pod): string => pod.metadata.uid ?? keyOf(pod);
 

@@ -1,4 +1,4 @@
-import type { ApiObject, ConfigMap, Node, Pod, Secret } from '../../api/types';
+import type { ApiObject, ConfigMap, Node, Pod, RuntimeClass, Secret } from '../../api/types';
 import type { ApiClient } from '../../client/api-client';
 import type { Informer } from '../../client/informer';
 import type { Clock } from '../../lib/clock';
@@ -19,6 +19,7 @@ export interface NodesServerDeps {
   readonly nodes: ObjectView<Node>;
   readonly secrets: ObjectView<Secret>;
   readonly configMaps: ObjectView<ConfigMap>;
+  readonly runtimeClasses: ObjectView<RuntimeClass>;
   /** Who this server is (asked again by `showNewCertificate`), and who makes agents into nodes. */
   readonly pki: Pick<Pki, 'caCertificate' | 'server' | 'signNodeRequest'>;
   /** Whoever has a live token may join. */

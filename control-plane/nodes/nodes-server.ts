@@ -102,8 +102,9 @@ class GrpcNodesServer implements NodesServer {
   }
 
   async listen(address: string): Promise<number> {
-    const { pods, nodes, secrets, configMaps } = this.deps;
-    await Promise.all([pods, nodes, secrets, configMaps].map((view) => view.whenSynced()));
+    const { pods, nodes, secrets, configMaps, runtimeClasses } = this.deps;
+    const views = [pods, nodes, secrets, configMaps, runtimeClasses];
+    await Promise.all(views.map((view) => view.whenSynced()));
     return this.listener.listen(address);
   }
 

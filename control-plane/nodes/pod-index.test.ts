@@ -1,4 +1,4 @@
-import type { ApiObject, ConfigMap, Pod, Secret } from '../../api/types';
+import type { ApiObject, ConfigMap, Pod, RuntimeClass, Secret } from '../../api/types';
 import { keyOf } from '../../api/types';
 import type { ObjectView } from './deps';
 import { PodIndex } from './pod-index';
@@ -30,15 +30,17 @@ const view = <T extends ApiObject>() => {
 
 const setUp = () => {
   const [pods, secrets, configMaps] = [view<Pod>(), view<Secret>(), view<ConfigMap>()];
+  const runtimeClasses = view<RuntimeClass>();
   const index = new PodIndex({
     pods: pods.informer,
     secrets: secrets.informer,
     configMaps: configMaps.informer,
+    runtimeClasses: runtimeClasses.informer,
   });
   const heard: string[] = [];
   for (const node of ['n1', 'n2'])
     index.onChange(node, (change) => void heard.push(`${node} ${change}`));
-  return { pods, secrets, configMaps, index, hear: () => heard.splice(0) };
+  return { pods, secrets, configMaps, runtimeClasses, index, hear: () => heard.splice(0) };
 };
 
 const podOn = (nodeName: string | undefined, name: string, ...maps: readonly string[]): Pod => ({
@@ -99,4 +101,15 @@ it('knows a pod from when it is bound, and when another takes its name', () => {
   expect(hear()).toEqual(['n1 pods', 'n1 pods', 'n2 pods']);
   expect(index.usersOf('configmaps', 'ns/m')).toEqual([]);
   expect([index.podsOn('n1').length, index.podsOn('n2').length]).toEqual([0, 1]);
+});
+
+it('tells of a class the nodes that have a pod of it', () => {
+  const { pods, runtimeClasses, hear } = setUp();
+  const pod = podOn('n1', 'a');
+  pods.put({ ...pod, spec: { ...pod.spec, runtimeClassName: 'boxed' } });
+  pods.put(podOn('n2', 'b'));
+  hear();
+  const metadata = { name: 'boxed' };
+  runtimeClasses.put({ apiVersion: 'v1', kind: 'RuntimeClass', metadata, handler: 'dhow' });
+  expect(hear()).toEqual(['n1 runtimeclasses']);
 });

@@ -1,16 +1,12 @@
 import { ROW } from '../../api/assignment-rows';
-import { keyOf, type ApiObject, type ConfigMap, type Pod, type Secret } from '../../api/types';
-import type { ObjectView } from './deps';
-import { referencesOf, type ReferencedResource } from './pod-references';
+import { keyOf, type ApiObject, type Pod } from '../../api/types';
+import type { NodesServerDeps, ObjectView } from './deps';
+import { REFERENCED, referencesOf, type ReferencedResource } from './pod-references';
 
 /** What has changed for a node: its pods, or something that they use. */
 export type PodIndexChange = typeof ROW.pods | ReferencedResource;
 
-interface PodIndexDeps {
-  readonly pods: ObjectView<Pod>;
-  readonly secrets: ObjectView<Secret>;
-  readonly configMaps: ObjectView<ConfigMap>;
-}
+type PodIndexDeps = Pick<NodesServerDeps, 'pods' | 'secrets' | 'configMaps' | 'runtimeClasses'>;
 
 /**
  * The pods bound to each node, and the other way round which nodes use an object, kept from the
@@ -18,15 +14,16 @@ interface PodIndexDeps {
  */
 export class PodIndex implements Disposable {
   private readonly byNode = new Map<string, Map<string, Pod>>();
-  /** By resource, then by `NAMESPACE/NAME`: how many pods of each node use it. */
+  /** By resource, then by key: how many pods of each node use it. */
   private readonly users: Readonly<Record<ReferencedResource, Map<string, Map<string, number>>>> = {
     [ROW.secrets]: new Map(),
     [ROW.configMaps]: new Map(),
+    [ROW.runtimeClasses]: new Map(),
   };
   private readonly listeners = new Map<string, Set<(change: PodIndexChange) => void>>();
   private readonly undo: readonly (() => void)[];
 
-  constructor({ pods, secrets, configMaps }: PodIndexDeps) {
+  constructor({ pods, secrets, configMaps, runtimeClasses }: PodIndexDeps) {
     this.undo = [
       pods.subscribe({
         onAdd: (pod) => this.note(undefined, pod),
@@ -35,6 +32,7 @@ export class PodIndex implements Disposable {
       }),
       this.follow(ROW.secrets, secrets),
       this.follow(ROW.configMaps, configMaps),
+      this.follow(ROW.runtimeClasses, runtimeClasses),
     ];
   }
 
@@ -102,7 +100,7 @@ export class PodIndex implements Disposable {
 
   private count(node: string, pod: Pod, by: 1 | -1): void {
     const references = referencesOf(pod);
-    for (const resource of [ROW.secrets, ROW.configMaps] as const) {
+    for (const resource of REFERENCED) {
       const users = this.users[resource];
       for (const key of references[resource]) {
         const nodes = users.get(key) ?? new Map<string, number>();

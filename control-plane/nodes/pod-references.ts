@@ -2,9 +2,12 @@ import { containersIn } from '../../api/pod-in';
 import { ROW } from '../../api/assignment-rows';
 import { nameKey, nameOf, type Pod } from '../../api/types';
 
-export type ReferencedResource = typeof ROW.secrets | typeof ROW.configMaps;
+/** Of what pods use, all that their agent must know of. */
+export const REFERENCED = [ROW.secrets, ROW.configMaps, ROW.runtimeClasses] as const;
 
-/** By resource: `NAMESPACE/NAME` of the objects that a pod's containers may read. */
+export type ReferencedResource = (typeof REFERENCED)[number];
+
+/** By resource: `NAMESPACE/NAME`, or `NAME`, of the objects that a pod's containers may read and its class. */
 export type PodReferences = Readonly<Record<ReferencedResource, readonly string[]>>;
 
 /**
@@ -21,7 +24,7 @@ const attempt = (pod: Pod): PodReferences => {
   try {
     return findReferences(pod);
   } catch {
-    return { secrets: [], configmaps: [] };
+    return { secrets: [], configmaps: [], runtimeclasses: [] };
   }
 };
 
@@ -31,7 +34,7 @@ const findReferences = (pod: Pod): PodReferences => {
   const { spec } = pod;
   const { namespace } = nameOf(pod);
   const found = { [ROW.secrets]: new Set<string>(), [ROW.configMaps]: new Set<string>() };
-  const add = (resource: ReferencedResource, name: string | undefined) => {
+  const add = (resource: keyof typeof found, name: string | undefined) => {
     if (name !== undefined && name !== '') found[resource].add(nameKey({ namespace, name }));
   };
   for (const { name } of spec.imagePullSecrets ?? []) add(ROW.secrets, name);
@@ -53,5 +56,10 @@ const findReferences = (pod: Pod): PodReferences => {
       add(ROW.configMaps, source.configMap?.name);
     }
   }
-  return { secrets: [...found.secrets], configmaps: [...found.configmaps] };
+  const { runtimeClassName = '' } = spec;
+  return {
+    secrets: [...found.secrets],
+    configmaps: [...found.configmaps],
+    runtimeclasses: runtimeClassName === '' ? [] : [runtimeClassName],
+  };
 };

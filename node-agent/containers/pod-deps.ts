@@ -1,4 +1,4 @@
-import type { Pod } from '../../api/types';
+import type { Pod, RuntimeClass } from '../../api/types';
 import type { Semaphore } from '../../lib/async/semaphore';
 import type { Clock } from '../../lib/clock';
 import type { Log } from '../../lib/log';
@@ -44,6 +44,8 @@ export interface PodDeps {
   readonly volumes: VolumeManager;
   readonly storage: StorageKeeper;
   readonly objects: ObjectSource;
+  /** Undefined when there is no class of the name. */
+  readonly runtimeClass: (name: string) => RuntimeClass | undefined;
   readonly probes: ProbeRunner;
   readonly statuses: StatusOutbox;
   readonly events: EventSink;

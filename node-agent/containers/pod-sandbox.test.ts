@@ -2,20 +2,22 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-import type { PodSpec } from '../../api/types';
+import type { PodSpec, RuntimeClass } from '../../api/types';
 import type { SandboxSpec } from '../../runtime/container-runtime';
 import { ensureSandbox } from './pod-sandbox';
 import { createPodBench, testPod, type PodBench } from '../pods/testing';
 
 let directory: string;
 let bench: PodBench;
+const classes = new Map<string, RuntimeClass>();
 
 beforeEach(() => {
   directory = mkdtempSync(join(tmpdir(), 'sandbox-'));
-  bench = createPodBench({ directory });
+  bench = createPodBench({ directory, runtimeClass: (name) => classes.get(name) });
 });
 
 afterEach(async () => {
+  classes.clear();
   await bench.stop();
   rmSync(directory, { recursive: true, force: true });
 });
@@ -68,4 +70,39 @@ it('gives a pod the namespaces of its node, and kernel parameters, where it asks
     sysctls: { 'kernel.shm_rmid_forced': '1' },
     podIp: '192.0.2.1',
   });
+});
+
+const define = (name: string, handler: string) => {
+  const kind = { apiVersion: 'node.k8s.io/v1', kind: 'RuntimeClass' };
+  classes.set(name, { ...kind, metadata: { name }, handler });
+};
+
+it('makes none for a class whose runtime the node has not', async () => {
+  define('boxed', 'kata');
+  await expect(sandboxOf({ runtimeClassName: 'boxed' })).rejects.toThrow(
+    'failed to get sandbox runtime: no runtime for "kata" is configured; ' +
+      'this node has "dhow" and "runc"',
+  );
+  await expect(sandboxOf({ runtimeClassName: 'gone' })).rejects.toThrow(
+    'runtimeclass.node.k8s.io "gone" not found',
+  );
+  expect(bench.runtime.sandboxes()).toEqual([]);
+});
+
+it('keeps the one that there is when its class has gone', async () => {
+  define('own', 'dhow');
+  const { podIp } = await sandboxOf({ runtimeClassName: 'own' });
+  classes.clear();
+  expect((await sandboxOf({ runtimeClassName: 'own' })).podIp).toBe(podIp);
+});
+
+it('is made once the class is known', async () => {
+  await bench.run(testPod({ spec: { runtimeClassName: 'own' } }));
+  await bench.until(() => bench.events().length > 0);
+  expect(bench.events()[0]).toBe(
+    'FailedCreatePodSandBox: Failed to create pod sandbox: runtimeclass.node.k8s.io "own" not found',
+  );
+  define('own', 'runc');
+  bench.manager.objectsChanged();
+  await bench.until(() => bench.status().phase === 'Running');
 });

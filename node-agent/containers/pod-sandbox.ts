@@ -7,6 +7,7 @@ import { writeFileAtomic } from '../files';
 import { podResources } from '../pod-spec/cgroup-resources';
 import { hostnameOf, hostsFile, kernelNameOf, resolvConf } from './etc-files';
 import { hasHostPorts } from '../pod-spec/host-ports';
+import { checkRuntimeHandler } from '../pod-spec/runtime-handler';
 import { podLabels, sandboxIdOf } from '../inventory/labels';
 import type { PodDeps } from './pod-deps';
 
@@ -27,25 +28,33 @@ type SandboxDeps = Pick<
   | 'paths'
   | 'volumes'
   | 'node'
+  | 'runtimeClass'
   | 'podPidsLimit'
   | 'clusterDns'
   | 'clusterDomain'
 >;
 
-/** Makes the sandbox be there, with network and files. Idempotent, also over restarts of the agent. */
+/**
+ * Makes the sandbox be there, with network and files. Idempotent, also over restarts of the agent: what
+ * there is already stays, whatever has become of its class.
+ * @throws when this node has no runtime for the pod's class
+ */
 export const ensureSandbox = async (
   deps: SandboxDeps,
   pod: Pod,
   signal: AbortSignal,
 ): Promise<ReadySandbox> => {
   const { runtime, node, podPidsLimit } = deps;
+  const id = sandboxIdOf(uidOf(pod));
+  if (!runtime.sandboxes().some((sandbox) => sandbox.id === id))
+    checkRuntimeHandler(pod, deps.runtimeClass);
   const shortName = hostnameOf(pod, node().name);
   const hostname = kernelNameOf(pod, shortName, deps.clusterDomain);
   const hostNetwork = pod.spec.hostNetwork === true;
   const sysctls = pod.spec.securityContext?.sysctls ?? [];
   const sandbox = await runtime.createSandbox(
     {
-      id: sandboxIdOf(uidOf(pod)),
+      id,
       hostname,
       labels: podLabels(pod),
       hostNetwork,
@@ -55,7 +64,7 @@ export const ensureSandbox = async (
     },
     signal,
   );
-  const { id, netnsPath } = sandbox;
+  const { netnsPath } = sandbox;
   const network = netnsPath === undefined ? undefined : await deps.network.whenOpen(signal);
   const podIp =
     network === undefined || netnsPath === undefined

@@ -3,6 +3,7 @@ import { arch } from 'node:process';
 import { formatBytes, formatCpuMillis } from '../../api/quantity';
 import type { Node, NodeCondition } from '../../api/types';
 import type { LocalImage } from '../../runtime/image-service';
+import { RUNTIME_HANDLERS } from '../pod-spec/runtime-handler';
 import type { HostFacts } from './host';
 
 const MAX_LISTED_IMAGES = 50;
@@ -49,6 +50,8 @@ export const nodeStatusOf = (input: NodeStatusInput): Node['status'] => ({
     operatingSystem: 'linux',
     architecture: ARCHITECTURE[arch] ?? arch,
   },
+  // The first is what pods without a class get.
+  runtimeHandlers: ['', ...RUNTIME_HANDLERS].map((name) => ({ name })),
   images: [...input.images]
     .sort((a, b) => b.sizeBytes - a.sizeBytes)
     .slice(0, MAX_LISTED_IMAGES)

@@ -72,6 +72,7 @@ export interface PodBenchOptions {
   readonly probeAction?: ProbeAction;
   readonly objects?: ObjectSource;
   readonly admit?: PodDeps['admit'];
+  readonly runtimeClass?: PodDeps['runtimeClass'];
 }
 
 const settings = DEFAULT_SETTINGS;
@@ -97,6 +98,7 @@ export const createPodBench = (options: PodBenchOptions): PodBench => {
     volumes,
     storage: storageKeeper({ runtime, volumes, paths }),
     objects,
+    runtimeClass: options.runtimeClass ?? (() => undefined),
     probes: new ProbeRunner({
       runtime,
       clock,

@@ -10,6 +10,7 @@ import {
   type ConfigMap,
   type Node,
   type Pod,
+  type RuntimeClass,
   type Secret,
   uidOf,
 } from '../../api/types';
@@ -36,6 +37,7 @@ const KEYS: Readonly<Record<RowResource, (value: never) => string>> = {
   [ROW.pods]: (pod: Pod) => uidOf(pod),
   [ROW.secrets]: (secret: Secret) => keyOf(secret),
   [ROW.configMaps]: (map: ConfigMap) => keyOf(map),
+  [ROW.runtimeClasses]: (runtimeClass: RuntimeClass) => keyOf(runtimeClass),
   [ROW.nodes]: (node: Node) => node.metadata.name,
   [ROW.peers]: (peer: Peer) => peer.nodeName,
 };
@@ -50,12 +52,14 @@ export class AssignmentStore {
   readonly pods = new Map<string, Pod>();
   private readonly secrets = new Map<string, Secret>();
   private readonly configMaps = new Map<string, ConfigMap>();
+  private readonly runtimeClasses = new Map<string, RuntimeClass>();
   private readonly nodes = new Map<string, Node>();
   private readonly peers = new Map<string, Peer>();
   private readonly tables: Readonly<Record<RowResource, Map<string, unknown>>> = {
     [ROW.pods]: this.pods,
     [ROW.secrets]: this.secrets,
     [ROW.configMaps]: this.configMaps,
+    [ROW.runtimeClasses]: this.runtimeClasses,
     [ROW.nodes]: this.nodes,
     [ROW.peers]: this.peers,
   };
@@ -82,6 +86,10 @@ export class AssignmentStore {
 
   configMap(namespace: string, name: string): ConfigMap | undefined {
     return this.configMaps.get(nameKey({ namespace, name }));
+  }
+
+  runtimeClass(name: string): RuntimeClass | undefined {
+    return this.runtimeClasses.get(name);
   }
 
   /** Reads the checkpoint; what is damaged there is dropped, the server sends it again. */
@@ -205,6 +213,7 @@ const SHAPES: Readonly<Record<RowResource, z.ZodType>> = {
   [ROW.pods]: podSchema,
   [ROW.secrets]: objectSchema,
   [ROW.configMaps]: objectSchema,
+  [ROW.runtimeClasses]: objectSchema.extend({ handler: z.string() }),
   [ROW.nodes]: z.looseObject({
     metadata: z.looseObject({
       name: z.string(),

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { ApiError, hasReason } from '../../api/errors';
 import { isNodeReady } from '../../api/nodes';
 import { effectiveRequests, isPodReady, isTerminal } from '../../api/pods';
-import { CONFIG_MAPS, LEASES, NODES, PODS, SECRETS } from '../../api/resources';
+import { CONFIG_MAPS, LEASES, NODES, PODS, RUNTIME_CLASSES, SECRETS } from '../../api/resources';
 import type { Resource } from '../../api/resources';
 import { nameOf, type Node, type Pod } from '../../api/types';
 import type { ApiClient } from '../../client/api-client';
@@ -233,6 +233,7 @@ export class World implements AsyncDisposable {
       nodes: informers.of(NODES),
       secrets: informers.of(SECRETS),
       configMaps: informers.of(CONFIG_MAPS),
+      runtimeClasses: informers.of(RUNTIME_CLASSES),
       tokens: { verify: () => false },
     });
     this.stopServingAgents = async () => server[Symbol.asyncDispose]();

@@ -112,6 +112,7 @@ it('reaches an agent whole, and once', () => {
       podIndex: { podsOn: () => [assigned] },
       secrets: { get: () => undefined },
       configMaps: { get: () => undefined },
+      runtimeClasses: { get: () => undefined },
       peers: { peer: () => undefined, peersOf: () => [] },
       node: () => NODE,
       onUnsendable: (_object, error) => {

@@ -5,6 +5,9 @@ const ASSIGNMENTS = tests('control-plane/nodes/assignments.test.ts');
 const SCHEME = tests('api/scheme.test.ts');
 const VOLUMES = tests('node-agent/volumes/volumes.test.ts');
 const PRIORITY = tests('control-plane/api-server/admission/priority.test.ts');
+const CLASS = shown(
+  'control-plane/api-server/admission/runtime-class.test.ts: gives a pod what its class says of it',
+);
 const TOLD = kept('what is told, for whoever reads it');
 const SELECTED = shown(
   'api/kinds/kinds.test.ts: finds events by what they are about and who tells',
@@ -103,6 +106,15 @@ export const CLUSTER_EFFECTS: Effects = {
     ['apiVersion', 'fieldPath', 'kind', 'name', 'namespace', 'resourceVersion', 'uid'],
     SELECTED,
   ),
+  RuntimeClass: {
+    ...OBJECT,
+    handler: shown(
+      'node-agent/containers/pod-sandbox.test.ts: makes none for a class whose runtime the node has not',
+    ),
+    ...all(['overhead', 'scheduling'], CLASS),
+  },
+  Overhead: { podFixed: CLASS },
+  Scheduling: { ...all(['nodeSelector', 'tolerations'], CLASS) },
   PriorityClass: {
     ...OBJECT,
     description: TOLD,

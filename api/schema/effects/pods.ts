@@ -10,6 +10,7 @@ const WORKER = tests('node-agent/pods/pod-worker.test.ts');
 const QUEUE = tests('control-plane/scheduler/queue.test.ts');
 const PRIORITY = tests('control-plane/api-server/admission/priority.test.ts');
 const EVICTION = tests('test/simulation/eviction.test.ts');
+const RUNTIME_CLASS = tests('control-plane/api-server/admission/runtime-class.test.ts');
 const PODS = tests('api/pods.test.ts');
 const SCORES = tests('control-plane/scheduler/plugins/scores.test.ts');
 
@@ -64,7 +65,10 @@ export const POD_EFFECTS: Effects = {
     ),
     nodeSelector: NODE_AFFINITY,
     os: shown(ADMISSION('refuses a pod for another system')),
-    overhead: shown(PODS('adds overhead and counts extended resources')),
+    overhead: shown(
+      RUNTIME_CLASS('gives a pod what its class says of it'),
+      PODS('adds overhead and counts extended resources'),
+    ),
     preemptionPolicy: shown(PRIORITY('gives a pod the priority of its class')),
     priority: shown(QUEUE('hands out the highest priority first, then the earliest')),
     priorityClassName: shown(PRIORITY('gives a pod the priority of its class')),
@@ -75,10 +79,10 @@ export const POD_EFFECTS: Effects = {
       WORKER('fails the pod when an init container fails and nothing may restart'),
       WORKER('restarts at once, then after 10, 20, 40 s'),
     ),
-    runtimeClassName: {
-      ...warned('fast'),
-      ...kept('pods that name one are refused by admission, templates are warned of'),
-    },
+    runtimeClassName: shown(
+      RUNTIME_CLASS('gives a pod what its class says of it'),
+      SANDBOX('makes none for a class whose runtime the node has not'),
+    ),
     schedulerName: shown(
       'control-plane/scheduler/scheduler.test.ts: leaves alone pods of other schedulers',
     ),

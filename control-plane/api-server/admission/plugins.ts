@@ -41,7 +41,7 @@ export const admissionPlugins = (
   priority(reader),
   defaultTolerationSeconds(evictionSeconds),
   defaultStorageClass(reader),
-  runtimeClass,
+  runtimeClass(reader),
   certificateApproval(policies.judge),
   certificateSigning(policies.judge),
   certificateSubjectRestriction,

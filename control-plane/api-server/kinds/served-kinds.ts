@@ -18,6 +18,7 @@ import { POD_EXPLANATION } from './pod-explanation';
 import { PRIORITY_CLASS } from './priority-class';
 import { REPLICA_SET } from './replica-set';
 import { RESOURCE_QUOTA } from './resource-quota';
+import { RUNTIME_CLASS } from './runtime-class';
 import { SCHEDULING_DECISION } from './scheduling-decision';
 import { SECRET } from './secret';
 import { serveKind, type ServedKind } from './served-kind';
@@ -65,6 +66,7 @@ export const STORED_KINDS: readonly ServedKind[] = [
   PERSISTENT_VOLUME,
   PERSISTENT_VOLUME_CLAIM,
   PRIORITY_CLASS,
+  RUNTIME_CLASS,
   CERTIFICATE_REQUEST,
   CUSTOM_RESOURCE_DEFINITION,
   ROLE,

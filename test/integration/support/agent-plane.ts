@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 
-import { CONFIG_MAPS, NODES, PODS, SECRETS } from '../../../api/resources';
+import { CONFIG_MAPS, NODES, PODS, RUNTIME_CLASSES, SECRETS } from '../../../api/resources';
 import type { ApiClient } from '../../../client/api-client';
 import { Informers } from '../../../client/informers';
 import { startTestServer, type TestServer } from '../../../control-plane/api-server/testing';
@@ -72,6 +72,7 @@ export const startPlane = async (
     nodes: informers.of(NODES),
     secrets: informers.of(SECRETS),
     configMaps: informers.of(CONFIG_MAPS),
+    runtimeClasses: informers.of(RUNTIME_CLASSES),
     pki,
     tokens,
     options: { heartbeatIntervalMs: HEARTBEAT_MS },

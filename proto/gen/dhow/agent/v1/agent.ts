@@ -140,11 +140,11 @@ export interface HeartbeatAck {
 /** One object that this node should know of. */
 export interface Row {
   /**
-   * Of which kind: "pods", "secrets", "configmaps", "nodes" (this one, as pods are admitted by it) or
-   * "peers". An agent passes over what it does not know.
+   * Of which kind: "pods", "secrets", "configmaps", "runtimeclasses", "nodes" (this one, as pods are
+   * admitted by it) or "peers". An agent passes over what it does not know.
    */
   resource: string;
-  /** Within its kind: the uid of a pod, NAMESPACE/NAME, the name of a node. */
+  /** Within its kind: the uid of a pod, NAMESPACE/NAME, the name of a node or class. */
   key: string;
   /** The object's resourceVersion; empty where it has none. */
   version: string;
