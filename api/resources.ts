@@ -11,6 +11,8 @@ import type {
   CustomResourceDefinition,
   DaemonSet,
   Deployment,
+  EndpointSlice,
+  Endpoints,
   Event,
   HorizontalPodAutoscaler,
   Ingress,
@@ -89,6 +91,13 @@ export const POD_DISRUPTION_BUDGETS = resource<PodDisruptionBudget>(
   'poddisruptionbudgets',
 );
 export const SERVICES = resource<Service>('', 'v1', 'Service', 'services');
+export const ENDPOINTS = resource<Endpoints>('', 'v1', 'Endpoints', 'endpoints');
+export const ENDPOINT_SLICES = resource<EndpointSlice>(
+  'discovery.k8s.io',
+  'v1',
+  'EndpointSlice',
+  'endpointslices',
+);
 export const INGRESSES = resource<Ingress>('networking.k8s.io', 'v1', 'Ingress', 'ingresses');
 export const INGRESS_CLASSES = resource<IngressClass>(
   'networking.k8s.io',

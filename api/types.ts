@@ -18,6 +18,7 @@ import type {
   CustomResourceDefinitionNames as ApiextensionsNames,
   CustomResourceDefinitionVersion as ApiextensionsVersion,
 } from 'kubernetes-types/apiextensions/v1';
+import type * as discovery from 'kubernetes-types/discovery/v1';
 import type { RuntimeClass as NodeRuntimeClass } from 'kubernetes-types/node/v1';
 import type { PriorityClass as SchedulingPriorityClass } from 'kubernetes-types/scheduling/v1';
 import type { StorageClass as StorageStorageClass } from 'kubernetes-types/storage/v1';
@@ -85,6 +86,8 @@ export type ResourceQuota = Kind<core.ResourceQuota>;
 
 export type PodDisruptionBudget = Kind<PolicyPodDisruptionBudget>;
 export type Service = Kind<core.Service>;
+export type Endpoints = Kind<core.Endpoints>;
+export type EndpointSlice = Kind<discovery.EndpointSlice>;
 export type Ingress = Kind<networking.Ingress>;
 export type IngressClass = Kind<networking.IngressClass>;
 export type HorizontalPodAutoscaler = Kind<autoscaling.HorizontalPodAutoscaler>;

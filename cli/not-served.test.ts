@@ -11,9 +11,9 @@ describe('what Dhow does not serve yet', () => {
   );
 
   it.each([
-    ['ep', 'Endpoints'],
-    ['endpoints', 'Endpoints'],
-    ['Endpoints', 'Endpoints'],
+    ['rc', 'ReplicationController'],
+    ['replicationcontrollers', 'ReplicationController'],
+    ['ReplicationController', 'ReplicationController'],
     ['csidrivers.storage.k8s.io', 'CSIDriver'],
     ['widgets', undefined],
     ['', undefined],

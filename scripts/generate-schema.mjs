@@ -28,6 +28,7 @@ const ROOTS = {
     'PersistentVolume',
     'PersistentVolumeClaim',
     'Service',
+    'Endpoints',
   ],
   'api.apps.v1': ['Deployment', 'ReplicaSet', 'StatefulSet', 'DaemonSet', 'ControllerRevision'],
   'api.certificates.v1': ['CertificateSigningRequest'],
@@ -49,6 +50,7 @@ const ROOTS = {
   'api.storage.v1': ['StorageClass'],
   'api.scheduling.v1': ['PriorityClass'],
   'api.node.v1': ['RuntimeClass'],
+  'api.discovery.v1': ['EndpointSlice'],
   'api.admissionregistration.v1': [
     'MutatingWebhookConfiguration',
     'ValidatingWebhookConfiguration',
@@ -77,6 +79,7 @@ const GROUPS = {
   scheduling: 'scheduling.k8s.io',
   networking: 'networking.k8s.io',
   node: 'node.k8s.io',
+  discovery: 'discovery.k8s.io',
   storage: 'storage.k8s.io',
   admissionregistration: 'admissionregistration.k8s.io',
 };

@@ -5,6 +5,8 @@ import { CONFIG_MAP_KIND } from './config-map';
 import { CONTROLLER_REVISION_KIND } from './controller-revision';
 import { CUSTOM_RESOURCE_DEFINITION_KIND } from './custom-resource-definition';
 import { DEPLOYMENT_KIND } from './deployment';
+import { ENDPOINTS_KIND } from './endpoints';
+import { ENDPOINT_SLICE_KIND } from './endpoint-slice';
 import { EVENT_KIND } from './event';
 import type { KindInfo } from './kind';
 import { LEASE_KIND } from './lease';
@@ -58,6 +60,8 @@ export const KINDS: readonly KindInfo[] = [
   DEPLOYMENT_KIND,
   POD_DISRUPTION_BUDGET_KIND,
   SERVICE_KIND,
+  ENDPOINTS_KIND,
+  ENDPOINT_SLICE_KIND,
   INGRESS_KIND,
   INGRESS_CLASS_KIND,
   HORIZONTAL_POD_AUTOSCALER_KIND,

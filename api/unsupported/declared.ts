@@ -43,6 +43,10 @@ export const unsupportedInService = declared(
   (spec) => has('ports')(spec) || has('externalName')(spec) || has('selector')(spec),
 );
 
+export const unsupportedInEndpoints = declared('subsets', 'nobody is reached by them');
+
+export const unsupportedInEndpointSlice = declared('endpoints', 'nobody is reached by them');
+
 export const unsupportedInIngress = declared('spec', 'no traffic is let in by it');
 
 export const unsupportedInIngressClass = declared('spec', 'ingresses of it let no traffic in');

@@ -17,6 +17,9 @@ export { annotationsOfNamespace as unsupportedInNamespace } from './annotations'
 export {
   unsupportedInAutoscaler,
   unsupportedInClaim,
+  unsupportedInCronJob,
+  unsupportedInEndpoints,
+  unsupportedInEndpointSlice,
   unsupportedInIngress,
   unsupportedInIngressClass,
   unsupportedInNetworkPolicy,

@@ -21,7 +21,7 @@ import {
   validateMetadataUpdate,
   type MetadataRules,
 } from './metadata';
-import { validateIp } from './pod-spec';
+import { validateIp } from './addresses';
 import { validateTypedReference } from './typed-reference';
 
 const RULES: MetadataRules = { isNamespaced: true, name: subdomainName };

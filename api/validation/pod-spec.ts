@@ -1,5 +1,5 @@
-import { isIP } from 'node:net';
 import type { PodSpec } from '../types';
+import { validateIp } from './addresses';
 import { validateAffinity, validateTolerations, validateTopologySpread } from './affinity';
 import { validateContainers, validateInitContainers, type ContainerContext } from './containers';
 import { validateEphemeralContainers } from './ephemeral-containers';
@@ -155,14 +155,3 @@ const validateHostAliases = (spec: PodSpec, field: string): readonly FieldError[
       invalidFor(`${field}[${i}].hostnames[${j}]`, name, dns1123SubdomainProblems(name)),
     ),
   ]);
-
-export const validateIp = (address: string | undefined, field: string): readonly FieldError[] =>
-  isIP(address ?? '') > 0
-    ? []
-    : [
-        invalid(
-          field,
-          address ?? '',
-          'must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)',
-        ),
-      ];

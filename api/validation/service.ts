@@ -19,7 +19,7 @@ import {
   type MetadataRules,
 } from './metadata';
 import { dns1123LabelProblems, dns1123SubdomainProblems, portNameProblems } from '../names';
-import { validateIp } from './pod-spec';
+import { validateIp } from './addresses';
 
 const RULES: MetadataRules = { isNamespaced: true, name: labelName };
 

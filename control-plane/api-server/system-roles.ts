@@ -32,6 +32,7 @@ const VIEW = [
     '',
     [
       'configmaps',
+      'endpoints',
       'events',
       'limitranges',
       'namespaces',
@@ -69,6 +70,7 @@ const VIEW = [
   ),
   rule('autoscaling', ['horizontalpodautoscalers', 'horizontalpodautoscalers/status'], READ),
   rule('batch', ['cronjobs', 'cronjobs/status', 'jobs', 'jobs/status'], READ),
+  rule('discovery.k8s.io', ['endpointslices'], READ),
   rule('networking.k8s.io', ['ingresses', 'ingresses/status', 'networkpolicies'], READ),
   rule('policy', ['poddisruptionbudgets', 'poddisruptionbudgets/status'], READ),
   rule('coordination.k8s.io', ['leases'], READ),

@@ -46,6 +46,16 @@ export const SAMPLES: readonly Sample[] = [
   { group: '', kind: 'LimitRange', more: { spec: { limits: [{ type: 'Pod', max: { cpu: 8 } }] } } },
   { group: '', kind: 'ResourceQuota', more: { spec: { hard: { pods: 100 } } } },
   { group: '', kind: 'Service', more: { spec: { ports: [{ port: 80 }] } } },
+  {
+    group: '',
+    kind: 'Endpoints',
+    more: { subsets: [{ addresses: [{ ip: '192.0.2.1' }], ports: [{ port: 80 }] }] },
+  },
+  {
+    group: 'discovery.k8s.io',
+    kind: 'EndpointSlice',
+    more: { addressType: 'IPv4', endpoints: [{ addresses: ['192.0.2.1'] }] },
+  },
   { group: 'policy', kind: 'PodDisruptionBudget', more: { spec: { minAvailable: 1, selector } } },
   { group: 'storage.k8s.io', kind: 'StorageClass', more: { provisioner: 'example.org/none' } },
   {

@@ -12,6 +12,18 @@ export const DECLARED_EFFECTS: Effects = {
     spec: warned({ ports: [{ port: 80 }] }, { type: 'ExternalName', externalName: 'a.example' }),
     status: STATUS,
   },
+  Endpoints: {
+    ...OBJECT,
+    subsets: warned([{ addresses: [{ ip: '192.0.2.1' }], ports: [{ port: 80 }] }]),
+  },
+  EndpointSlice: {
+    ...OBJECT,
+    addressType: shown(
+      'control-plane/api-server/kinds/endpoints.test.ts: holds addresses to their type',
+    ),
+    endpoints: warned([{ addresses: ['192.0.2.1'] }]),
+    ports: kept('where the endpoints are reached, by who reads them'),
+  },
   Ingress: {
     ...OBJECT,
     spec: warned({ defaultBackend: { service: { name: 'web', port: { number: 80 } } } }),

@@ -7,6 +7,7 @@ import { CONFIG_MAP } from './config-map';
 import { CONTROLLER_REVISION } from './controller-revision';
 import { CUSTOM_RESOURCE_DEFINITION } from './custom-resource-definition';
 import { DEPLOYMENT } from './deployment';
+import { ENDPOINTS, ENDPOINT_SLICE } from './endpoints';
 import { EVENT } from './event';
 import { LEASE } from './lease';
 import { LIMIT_RANGE } from './limit-range';
@@ -53,6 +54,8 @@ export const STORED_KINDS: readonly ServedKind[] = [
   DEPLOYMENT,
   POD_DISRUPTION_BUDGET,
   SERVICE,
+  ENDPOINTS,
+  ENDPOINT_SLICE,
   INGRESS,
   INGRESS_CLASS,
   HORIZONTAL_POD_AUTOSCALER,
