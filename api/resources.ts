@@ -14,6 +14,7 @@ import type {
   EndpointSlice,
   Endpoints,
   Event,
+  EventView,
   HorizontalPodAutoscaler,
   Ingress,
   IngressClass,
@@ -81,6 +82,8 @@ export const SERVICE_ACCOUNTS = resource<ServiceAccount>(
 export const LIMIT_RANGES = resource<LimitRange>('', 'v1', 'LimitRange', 'limitranges');
 export const RESOURCE_QUOTAS = resource<ResourceQuota>('', 'v1', 'ResourceQuota', 'resourcequotas');
 export const EVENTS = resource<Event>('', 'v1', 'Event', 'events');
+/** What is stored as `EVENTS`, under the names of KEP-383. */
+export const EVENT_VIEWS = resource<EventView>('events.k8s.io', 'v1', 'Event', 'events');
 export const LEASES = resource<Lease>('coordination.k8s.io', 'v1', 'Lease', 'leases');
 export const REPLICA_SETS = resource<ReplicaSet>('apps', 'v1', 'ReplicaSet', 'replicasets');
 export const DEPLOYMENTS = resource<Deployment>('apps', 'v1', 'Deployment', 'deployments');

@@ -18,6 +18,7 @@ import type {
   CustomResourceDefinitionNames as ApiextensionsNames,
   CustomResourceDefinitionVersion as ApiextensionsVersion,
 } from 'kubernetes-types/apiextensions/v1';
+import type { Event as EventsEvent } from 'kubernetes-types/events/v1';
 import type * as discovery from 'kubernetes-types/discovery/v1';
 import type { RuntimeClass as NodeRuntimeClass } from 'kubernetes-types/node/v1';
 import type { PriorityClass as SchedulingPriorityClass } from 'kubernetes-types/scheduling/v1';
@@ -79,6 +80,8 @@ export type ConfigMap = Kind<core.ConfigMap>;
 export type Secret = Kind<core.Secret>;
 export type ServiceAccount = Kind<core.ServiceAccount>;
 export type Event = Kind<core.Event>;
+/** The same stored object, as `events.k8s.io` shows it. */
+export type EventView = Kind<EventsEvent>;
 export type Lease = Kind<CoordinationLease>;
 export type CertificateSigningRequest = Kind<certificates.CertificateSigningRequest>;
 export type LimitRange = Kind<core.LimitRange>;

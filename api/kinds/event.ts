@@ -1,5 +1,10 @@
-import { EVENTS } from '../resources';
-import { validateEvent, validateEventUpdate } from '../validation/cluster';
+import { EVENTS, EVENT_VIEWS } from '../resources';
+import {
+  validateEvent,
+  validateEventUpdate,
+  validateEventView,
+  validateEventViewUpdate,
+} from '../validation/events';
 import { defineKind } from './kind';
 
 export const EVENT_KIND = defineKind(EVENTS, {
@@ -19,4 +24,23 @@ export const EVENT_KIND = defineKind(EVENTS, {
   },
   validateCreate: validateEvent,
   validateUpdate: validateEventUpdate,
+});
+
+/** The same events, in the group that newer clients write them through. */
+export const EVENT_VIEW_KIND = defineKind(EVENT_VIEWS, {
+  shortNames: ['ev'],
+  fields: {
+    'regarding.kind': ({ regarding }) => regarding?.kind ?? '',
+    'regarding.namespace': ({ regarding }) => regarding?.namespace ?? '',
+    'regarding.name': ({ regarding }) => regarding?.name ?? '',
+    'regarding.uid': ({ regarding }) => regarding?.uid ?? '',
+    'regarding.apiVersion': ({ regarding }) => regarding?.apiVersion ?? '',
+    'regarding.resourceVersion': ({ regarding }) => regarding?.resourceVersion ?? '',
+    'regarding.fieldPath': ({ regarding }) => regarding?.fieldPath ?? '',
+    reason: ({ reason }) => reason ?? '',
+    reportingController: ({ reportingController }) => reportingController ?? '',
+    type: ({ type }) => type ?? '',
+  },
+  validateCreate: validateEventView,
+  validateUpdate: validateEventViewUpdate,
 });

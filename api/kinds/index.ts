@@ -7,7 +7,7 @@ import { CUSTOM_RESOURCE_DEFINITION_KIND } from './custom-resource-definition';
 import { DEPLOYMENT_KIND } from './deployment';
 import { ENDPOINTS_KIND } from './endpoints';
 import { ENDPOINT_SLICE_KIND } from './endpoint-slice';
-import { EVENT_KIND } from './event';
+import { EVENT_KIND, EVENT_VIEW_KIND } from './event';
 import type { KindInfo } from './kind';
 import { LEASE_KIND } from './lease';
 import { LIMIT_RANGE_KIND } from './limit-range';
@@ -55,6 +55,7 @@ export const KINDS: readonly KindInfo[] = [
   LIMIT_RANGE_KIND,
   RESOURCE_QUOTA_KIND,
   EVENT_KIND,
+  EVENT_VIEW_KIND,
   LEASE_KIND,
   REPLICA_SET_KIND,
   DEPLOYMENT_KIND,

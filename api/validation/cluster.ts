@@ -1,5 +1,5 @@
 import { jsonEqual } from '../json-value';
-import type { Event, Lease, Namespace, Node, ServiceAccount } from '../types';
+import type { Lease, Namespace, Node, ServiceAccount } from '../types';
 import { validateTaints } from './affinity';
 import {
   forbidden,
@@ -117,23 +117,3 @@ const validateLeaseSpec = ({ spec }: Lease): readonly FieldError[] => [
   ...positive('spec.leaseDurationSeconds', spec?.leaseDurationSeconds),
   ...nonNegative('spec.leaseTransitions', spec?.leaseTransitions),
 ];
-
-/** Events about cluster-scoped objects live in `default`. */
-export const validateEvent = (event: Event): readonly FieldError[] => {
-  const { namespace = '' } = event.involvedObject;
-  const own = event.metadata.namespace ?? '';
-  const isAbout =
-    namespace === own || (namespace === '' && ['default', 'kube-system'].includes(own));
-  return [
-    ...validateMetadata(event, NAMESPACED),
-    ...(isAbout
-      ? []
-      : [invalid('involvedObject.namespace', namespace, 'does not match event.namespace')]),
-    ...(event.type === undefined || ['Normal', 'Warning'].includes(event.type)
-      ? []
-      : [invalid('type', event.type, 'has invalid value')]),
-  ];
-};
-
-export const validateEventUpdate = (event: Event, old: Event): readonly FieldError[] =>
-  validateMetadataUpdate(event, old, NAMESPACED);

@@ -12,6 +12,9 @@ const TOLD = kept('what is told, for whoever reads it');
 const SELECTED = shown(
   'api/kinds/kinds.test.ts: finds events by what they are about and who tells',
 );
+const VIEWED = shown(
+  'control-plane/api-server/kinds/event.test.ts: are seen through the other group under its names',
+);
 /** Nodes whose lease runs out lose their pods. */
 const HEALS = shown('test/simulation/control-plane.test.ts: heals to exactly what is wanted');
 const IMMUTABLE = shown(SCHEME('stays as it is once immutable'));
@@ -97,6 +100,12 @@ export const CLUSTER_EFFECTS: Effects = {
     ),
     reportingInstance: TOLD,
     ...all(['involvedObject', 'reason', 'reportingComponent', 'source', 'type'], SELECTED),
+    // As events.k8s.io calls them.
+    ...all(['deprecatedCount', 'deprecatedFirstTimestamp', 'note'], TOLD),
+    ...all(
+      ['deprecatedLastTimestamp', 'deprecatedSource', 'regarding', 'reportingController'],
+      VIEWED,
+    ),
     lastTimestamp: shown(
       'control-plane/api-server/api-handler.test.ts: forgets events an hour after they last',
     ),

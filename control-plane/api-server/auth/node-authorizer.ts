@@ -113,6 +113,7 @@ const RULES: ReadonlyMap<string, Rule> = new Map(
     'pods/status': { verbs: ['get', 'update', 'patch'], refusal: ownPod },
     'pods/eviction': { verbs: ['create'], refusal: ownPod },
     events: { verbs: WRITES },
+    'events.events.k8s.io': { verbs: WRITES },
     'runtimeclasses.node.k8s.io': { verbs: READS },
     configmaps: {
       verbs: ['get'],

@@ -13,9 +13,10 @@ import type {
   CustomResourceDefinition,
   CustomResourceDefinitionVersion,
 } from '../../../api/types';
-import { stringifyJson, isJsonObject } from '../../../lib/json';
+import { isJsonObject } from '../../../lib/json';
 import type { StoredObject } from '../../store/store';
 import { customPrinter } from '../printing/custom';
+import { presentedBy } from './presented';
 import { serveKind, type ScalePaths, type ServedKind, type Strategy } from './served-kind';
 
 /**
@@ -76,23 +77,10 @@ const WITH_STATUS: Strategy = {
 const presenter = (
   apiVersion: string,
   schema: JsonSchema,
-): ((stored: StoredObject) => StoredObject) => {
-  const presented = new WeakMap<StoredObject, StoredObject>();
-  return (stored) => {
-    let known = presented.get(stored);
-    if (known === undefined) {
-      const object = asVersion(
-        stored.object,
-        apiVersion,
-        (rest) => defaultedIfFits(rest, schema),
-        schema,
-      );
-      known = object === stored.object ? stored : new PresentedObject(stored, object);
-      presented.set(stored, known);
-    }
-    return known;
-  };
-};
+): ((stored: StoredObject) => StoredObject) =>
+  presentedBy((object) =>
+    asVersion(object, apiVersion, (rest) => defaultedIfFits(rest, schema), schema),
+  );
 
 /** What was stored before its schema came to have so many defaults stays readable, without them. */
 const defaultedIfFits = (rest: Json, schema: JsonSchema): Json => {
@@ -121,25 +109,6 @@ const asVersion = (
   if (stored === apiVersion && whole === rest) return object;
   return { apiVersion, kind, metadata, ...whole };
 };
-
-/** An object that is served as something else than it is stored as. */
-class PresentedObject implements StoredObject {
-  readonly key: StoredObject['key'];
-  readonly resourceVersion: number;
-  private encoded: Uint8Array | undefined;
-
-  constructor(
-    stored: StoredObject,
-    readonly object: ApiObject,
-  ) {
-    this.key = stored.key;
-    this.resourceVersion = stored.resourceVersion;
-  }
-
-  get raw(): Uint8Array {
-    return (this.encoded ??= Buffer.from(stringifyJson(this.object)));
-  }
-}
 
 const scalePathsOf = ({
   specReplicasPath,

@@ -1,9 +1,12 @@
-import { EVENT_KIND } from '../../../api/kinds/event';
+import { coreEventOf, eventViewOf } from '../../../api/event-views';
+import { EVENT_KIND, EVENT_VIEW_KIND } from '../../../api/kinds/event';
+import { EVENTS } from '../../../api/resources';
 import type { ApiObject } from '../../../api/types';
 import { ageOf } from '../printing/ages';
 import { count, printer, text, wide } from '../printing/columns';
 import { fieldsAt, numberAt, textAt } from './mutable';
-import { PLAIN, serveKind } from './served-kind';
+import { presentedBy } from './presented';
+import { PLAIN, serveKind, type ServedKind, type Strategy } from './served-kind';
 
 const PRINTER = printer(
   text('Last Seen', (event, nowMs) =>
@@ -45,7 +48,21 @@ function eventSource(event: ApiObject): string {
 const firstTime = (event: ApiObject, ...fields: readonly string[]): string | undefined =>
   fields.map((field) => textAt(event, field)).find((time) => time !== '');
 
-export const EVENT = serveKind(EVENT_KIND, {
-  strategy: { ...PLAIN, createsOnUpdate: true },
-  printer: PRINTER,
-});
+const STRATEGY: Strategy = { ...PLAIN, createsOnUpdate: true };
+
+export const EVENT: ServedKind = {
+  ...serveKind(EVENT_KIND, { strategy: STRATEGY, printer: PRINTER }),
+  convertedFrom: coreEventOf,
+};
+
+/** One event is stored, and both groups serve it: what is written through one is seen through the other. */
+export const EVENT_VIEW: ServedKind = {
+  ...serveKind(EVENT_VIEW_KIND, {
+    strategy: STRATEGY,
+    printer: { ...PRINTER, cells: (view, nowMs) => PRINTER.cells(coreEventOf(view), nowMs) },
+  }),
+  storedAs: EVENTS,
+  present: presentedBy(eventViewOf),
+  toStored: coreEventOf,
+  convertedFrom: eventViewOf,
+};

@@ -1,5 +1,6 @@
 import { qualifiedResource } from '../../../api/errors';
 import type { KindInfo } from '../../../api/kinds';
+import type { Resource } from '../../../api/resources';
 import type { ApiObject } from '../../../api/types';
 import type { VirtualResource } from '../../../client/virtual-resource';
 import type { Int64 } from '../../../api/int64';
@@ -43,10 +44,14 @@ export interface ServedKind extends KindInfo {
   readonly virtual?: VirtualResource;
   /** The CustomResourceDefinition that it is served from. */
   readonly definitionName?: string;
+  /** The resource under whose name it is stored. Default: its own. */
+  readonly storedAs?: Resource;
   /** What is stored as this version serves it. Default: as it is. */
   present?(stored: StoredObject): StoredObject;
   /** An object of this version as it is stored. Default: as it is. */
   toStored?(object: ApiObject): ApiObject;
+  /** An object of another version of it as this one has it. Default: it differs in its version's name. */
+  convertedFrom?(object: ApiObject): ApiObject;
   /** Where /scale finds what it tells. Default: as Deployments have it. */
   readonly scale?: ScalePaths;
   /** What whoever uses this version should hear. */
@@ -89,8 +94,11 @@ export const WITH_SPEC: Strategy = {
 };
 
 /** The name under which the store keeps the kind, and messages call it: `deployments.apps`. */
-export const storeNameOf = ({ resource }: Pick<ServedKind, 'resource'>): string =>
-  qualifiedResource(resource.plural, resource.group);
+export const storeNameOf = ({
+  resource,
+  storedAs = resource,
+}: Pick<ServedKind, 'resource' | 'storedAs'>): string =>
+  qualifiedResource(storedAs.plural, storedAs.group);
 
 /** What is stored as the kind serves it. */
 export const presented = (kind: ServedKind, stored: StoredObject): StoredObject =>

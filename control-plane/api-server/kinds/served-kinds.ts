@@ -8,7 +8,7 @@ import { CONTROLLER_REVISION } from './controller-revision';
 import { CUSTOM_RESOURCE_DEFINITION } from './custom-resource-definition';
 import { DEPLOYMENT } from './deployment';
 import { ENDPOINTS, ENDPOINT_SLICE } from './endpoints';
-import { EVENT } from './event';
+import { EVENT, EVENT_VIEW } from './event';
 import { LEASE } from './lease';
 import { LIMIT_RANGE } from './limit-range';
 import { NAMESPACE } from './namespace';
@@ -49,6 +49,7 @@ export const STORED_KINDS: readonly ServedKind[] = [
   LIMIT_RANGE,
   RESOURCE_QUOTA,
   EVENT,
+  EVENT_VIEW,
   LEASE,
   REPLICA_SET,
   DEPLOYMENT,

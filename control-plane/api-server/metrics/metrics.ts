@@ -30,10 +30,9 @@ export const metricsResponse = (
       'apiserver_storage_objects',
       'gauge',
       'Stored objects by resource.',
-      kinds
-        .stored()
-        .map(storeNameOf)
-        .map((name) => [`resource="${name}"`, caches.of(name).list().items.length] as const),
+      [...new Set(kinds.stored().map(storeNameOf))].map(
+        (name) => [`resource="${name}"`, caches.of(name).list().items.length] as const,
+      ),
     ),
     ...(lag === undefined
       ? []

@@ -11,11 +11,11 @@ export type ConvertObject = <T extends ApiObject>(
   signal: AbortSignal,
 ) => Promise<T>;
 
-/** Versions that differ in nothing but their name. */
-export const relabel: ConvertObject = async (object, { resource }) => ({
-  ...object,
-  apiVersion: apiVersionOf(resource),
-});
+/** Most versions differ in nothing but their name. */
+export const relabel: ConvertObject = async (object, { resource, convertedFrom }) =>
+  convertedFrom === undefined
+    ? { ...object, apiVersion: apiVersionOf(resource) }
+    : (convertedFrom(object) as typeof object);
 
 /** What is asked, with its objects in the version that a webhook knows. */
 export const inVersion = async (
