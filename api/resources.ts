@@ -21,6 +21,8 @@ import type {
   Job,
   Lease,
   LimitRange,
+  MutatingAdmissionPolicy,
+  MutatingAdmissionPolicyBinding,
   MutatingWebhookConfiguration,
   Namespace,
   NetworkPolicy,
@@ -216,6 +218,20 @@ export const VALIDATING_POLICY_BINDINGS = resource<ValidatingAdmissionPolicyBind
   'v1',
   'ValidatingAdmissionPolicyBinding',
   'validatingadmissionpolicybindings',
+  false,
+);
+export const MUTATING_POLICIES = resource<MutatingAdmissionPolicy>(
+  ADMISSION_GROUP,
+  'v1',
+  'MutatingAdmissionPolicy',
+  'mutatingadmissionpolicies',
+  false,
+);
+export const MUTATING_POLICY_BINDINGS = resource<MutatingAdmissionPolicyBinding>(
+  ADMISSION_GROUP,
+  'v1',
+  'MutatingAdmissionPolicyBinding',
+  'mutatingadmissionpolicybindings',
   false,
 );
 export const CUSTOM_RESOURCE_DEFINITIONS = resource<CustomResourceDefinition>(

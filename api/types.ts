@@ -124,6 +124,24 @@ export type MutatingWebhook = WithRules<admission.MutatingWebhook>;
 export type ValidatingWebhook = WithRules<admission.ValidatingWebhook>;
 export type ValidatingAdmissionPolicy = Kind<admission.ValidatingAdmissionPolicy>;
 export type ValidatingAdmissionPolicyBinding = Kind<admission.ValidatingAdmissionPolicyBinding>;
+/** The declarations have these of older versions only. */
+export type MutatingAdmissionPolicy = ApiObject & {
+  readonly spec?: Pick<
+    NonNullable<ValidatingAdmissionPolicy['spec']>,
+    'failurePolicy' | 'matchConditions' | 'matchConstraints' | 'paramKind' | 'variables'
+  > & {
+    readonly mutations?: readonly Mutation[];
+    readonly reinvocationPolicy?: string;
+  };
+};
+export interface Mutation {
+  readonly patchType: string;
+  readonly applyConfiguration?: { readonly expression: string };
+  readonly jsonPatch?: { readonly expression: string };
+}
+export type MutatingAdmissionPolicyBinding = ApiObject & {
+  readonly spec?: Omit<NonNullable<ValidatingAdmissionPolicyBinding['spec']>, 'validationActions'>;
+};
 export type MatchResources = DeepReadonly<
   Omit<admission.MatchResources, 'resourceRules' | 'excludeResourceRules'> & {
     resourceRules?: NamedWebhookRule[];

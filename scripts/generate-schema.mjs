@@ -56,6 +56,8 @@ const ROOTS = {
     'ValidatingWebhookConfiguration',
     'ValidatingAdmissionPolicy',
     'ValidatingAdmissionPolicyBinding',
+    'MutatingAdmissionPolicy',
+    'MutatingAdmissionPolicyBinding',
   ],
   'apimachinery.pkg.apis.meta.v1': [
     'APIGroup',

@@ -1,5 +1,6 @@
 import { celEnvironment, type CelEnvironment } from './environment';
 import { AUTHORIZER, RESOURCE_CHECK } from './library/authorizer';
+import { JSON_PATCH_LIBRARY } from './library/json-patch';
 import {
   BOOL,
   DYN,
@@ -7,9 +8,11 @@ import {
   listOf,
   mapOf,
   objectType,
+  openObjectType,
   STRING,
   TIMESTAMP,
   type CelType,
+  type ObjectType,
 } from './types';
 
 export interface AdmissionVariables {
@@ -19,6 +22,8 @@ export interface AdmissionVariables {
   readonly hasAuthorizer?: boolean;
   /** `variables`, of a policy. */
   readonly variables?: CelType;
+  /** Patches can be made: `Object{…}` and what is in it, `JSONPatch{…}`. */
+  readonly makesPatches?: boolean;
   /** Of `object` and `oldObject`, where it is known. */
   readonly objectType?: CelType;
 }
@@ -28,16 +33,34 @@ export const admissionEnvironment = ({
   hasParams = false,
   hasAuthorizer = false,
   variables,
+  makesPatches = false,
   objectType: object = DYN,
 }: AdmissionVariables): CelEnvironment =>
-  celEnvironment({
-    ...{ object, oldObject: object, request: REQUEST, namespaceObject: NAMESPACE },
-    ...(hasParams ? { params: DYN } : {}),
-    ...(variables === undefined ? {} : { variables }),
-    ...(hasAuthorizer
-      ? { authorizer: AUTHORIZER, 'authorizer.requestResource': RESOURCE_CHECK }
-      : {}),
-  });
+  celEnvironment(
+    {
+      ...{ object, oldObject: object, request: REQUEST, namespaceObject: NAMESPACE },
+      ...(hasParams ? { params: DYN } : {}),
+      ...(variables === undefined ? {} : { variables }),
+      ...(hasAuthorizer
+        ? { authorizer: AUTHORIZER, 'authorizer.requestResource': RESOURCE_CHECK }
+        : {}),
+    },
+    makesPatches ? { messageType: patchType, functions: JSON_PATCH_LIBRARY } : {},
+  );
+
+/** What an apply configuration is. What is in it is an `Object.` with the path that leads there. */
+export const APPLY_OBJECT = openObjectType('Object');
+
+export const JSON_PATCH_OPERATION = objectType('JSONPatch', {
+  ...{ op: STRING, path: STRING, from: STRING, value: DYN },
+});
+
+const patchType = (name: string): ObjectType | undefined => {
+  if (name === 'JSONPatch') return JSON_PATCH_OPERATION as ObjectType;
+  return name === 'Object' || /^Object\../.test(name)
+    ? (openObjectType(name) as ObjectType)
+    : undefined;
+};
 
 /** The type of `variables`. */
 export const variablesType = (fields: Readonly<Record<string, CelType>>): CelType =>

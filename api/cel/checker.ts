@@ -4,10 +4,11 @@ import { checkFold, checkOptionalMap } from './folds';
 import type { Plan } from './frame';
 import { LIBRARY, TYPE_CONSTANTS } from './library';
 import type { Overload } from './library/function';
+import { makeMessage } from './messages';
 import { planCall } from './plan-call';
 import { checkLiteralArguments } from './literal-arguments';
 import type { Issue } from './source';
-import type { Call, Expr, Select } from './syntax';
+import type { Call, Expr, Message, Select } from './syntax';
 import {
   BOOL,
   DYN,
@@ -63,6 +64,8 @@ export class Checker {
         return this.list(expr, scope);
       case 'map':
         return this.map(expr, scope);
+      case 'message':
+        return this.message(expr, scope);
       case 'fold':
         return checkFold(this, expr, scope);
       case 'optMap':
@@ -152,7 +155,10 @@ export class Checker {
       case 'map':
         return type.of;
       case 'object':
-        return type.fields.get(field)?.type ?? this.refuse(at, `undefined field '${field}'`).type;
+        return (
+          type.fields.get(field)?.type ??
+          (type.isOpen === true ? DYN : this.refuse(at, `undefined field '${field}'`).type)
+        );
       case 'dyn':
       case 'error':
         return type;
@@ -183,15 +189,20 @@ export class Checker {
       );
     const prefix = expr.target === undefined ? undefined : this.dottedName(expr.target, scope);
     const dotted = `${prefix ?? ''}.${expr.name}`;
-    const isDotted = prefix !== undefined && LIBRARY.has(dotted);
+    const isDotted = prefix !== undefined && this.overloads(dotted) !== undefined;
     const name = isDotted ? dotted : expr.name;
     const target = isDotted ? undefined : expr.target;
-    const overloads = LIBRARY.get(name);
+    const overloads = this.overloads(name);
     const parts = target === undefined ? expr.args : [target, ...expr.args];
     const args = parts.map((part) => this.check(part, scope));
     if (overloads === undefined) return this.refuse(expr.at, undeclared(name));
     this.issues.push(...checkLiteralArguments(name, expr.args));
     return this.resolve({ name, at: expr.at, isMember: target !== undefined }, overloads, args);
+  }
+
+  private overloads(name: string): readonly Overload[] | undefined {
+    const { functions = {} } = this.environment;
+    return LIBRARY.get(name) ?? (Object.hasOwn(functions, name) ? functions[name] : undefined);
   }
 
   private resolve(
@@ -277,6 +288,18 @@ export class Checker {
     const key = this.common(entries.map((entry) => entry.key)) ?? this.bindings.fresh();
     const value = this.common(entries.map((entry) => entry.value)) ?? this.bindings.fresh();
     return { type: mapOf(key, value), run: makeMap(entries) };
+  }
+
+  private message({ typeName, fields, at }: At<Message>, scope: Scope | undefined): Checked {
+    const type = this.environment.messageType?.(typeName);
+    if (type === undefined) return this.refuse(at, undeclared(typeName));
+    const checked = fields.map(({ name, value, isOptional, at: fieldAt }) => {
+      const { type: found, run } = this.element(value, isOptional, scope);
+      const wanted = this.fieldType(type, name, fieldAt);
+      if (!this.bindings.accepts([wanted], [found])) this.mismatch(value.at, wanted, found);
+      return { name, run, isOptional };
+    });
+    return { type, run: makeMessage(type, checked) };
   }
 
   private element(value: Expr, isOptional: boolean, scope: Scope | undefined): Checked {

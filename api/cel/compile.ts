@@ -1,3 +1,4 @@
+import { APPLY_OBJECT, JSON_PATCH_OPERATION } from './admission';
 import { Checker } from './checker';
 import type { CelEnvironment } from './environment';
 import { CelCompileError, CelRuntimeError, noSuchOverload } from './errors';
@@ -8,14 +9,14 @@ import { Meter, PER_CALL_LIMIT, type CelBudget } from './meter';
 import { parseCel } from './parser';
 import { compileError } from './source';
 import { DEPTH_MAX, type Expr } from './syntax';
-import { BOOL, formatType, NULL, STRING, type CelType } from './types';
+import { BOOL, formatType, listOf, NULL, STRING, type CelType } from './types';
 import type { CelValue } from './values';
 
 /** JSON, a value of an expression, or what gives one of them when it is first asked for. */
 export type CelInput = unknown;
 
 /** What an expression must come to. */
-export type Wanted = 'bool' | 'string' | 'string or null' | 'any';
+export type Wanted = 'bool' | 'string' | 'string or null' | 'apply object' | 'JSON patch' | 'any';
 
 /**
  * Parses and checks. What the engine does not know is refused here, so that nothing is evaluated
@@ -48,8 +49,8 @@ export const compileCel = (
 
 const requireType = (type: CelType, wanted: Wanted): void => {
   const allowed = RESULTS[wanted];
-  if (allowed === undefined || allowed.some(({ kind }) => kind === type.kind)) return;
-  const names = allowed.map(formatType);
+  const names = allowed?.map(formatType);
+  if (names === undefined || names.includes(formatType(type))) return;
   const what = names.length === 1 ? (names[0] ?? '') : `one of [${names.join(' ')}]`;
   throw new CelCompileError(`must evaluate to ${what} but got ${formatType(type)}`);
 };
@@ -135,5 +136,7 @@ const ofEngine = (error: unknown): unknown => {
 
 const RESULTS: Readonly<Record<Wanted, readonly CelType[] | undefined>> = {
   ...{ bool: [BOOL], string: [STRING], 'string or null': [STRING, NULL], any: undefined },
+  'apply object': [APPLY_OBJECT],
+  'JSON patch': [listOf(JSON_PATCH_OPERATION)],
 };
 const SIZE_MAX = 20_000;

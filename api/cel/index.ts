@@ -25,6 +25,14 @@ export {
   type AccessQuestion,
   type JudgeAccess,
 } from './library/authorizer';
-export type { CelValue } from './values';
-export { admissionEnvironment, variablesType, type AdmissionVariables } from './admission';
+export { CelList, CelMap, CelObject, type CelValue } from './values';
+export {
+  admissionEnvironment,
+  APPLY_OBJECT,
+  JSON_PATCH_OPERATION,
+  variablesType,
+  type AdmissionVariables,
+} from './admission';
+export { MadeObject } from './messages';
+export { toJson } from './to-json';
 export { LazyObject } from './lazy-object';

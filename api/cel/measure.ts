@@ -38,6 +38,8 @@ const childrenOf = (expr: Expr): readonly Expr[] => {
       return expr.items.map(({ value }) => value);
     case 'map':
       return expr.entries.flatMap(({ key, value }) => [key, value]);
+    case 'message':
+      return expr.fields.map(({ value }) => value);
     case 'fold':
       return [expr.range, expr.predicate, expr.transform].filter((part) => part !== undefined);
     case 'optMap':

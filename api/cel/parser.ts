@@ -1,7 +1,7 @@
 import { tokensOf, type Token } from './lexer';
 import { expandMacro } from './macros';
 import { compileError, type Issue } from './source';
-import { DEPTH_MAX, type Expr, type ListItem, type MapEntry } from './syntax';
+import { DEPTH_MAX, type Expr, type ListItem, type MapEntry, type MessageField } from './syntax';
 import { syntaxFault, SyntaxFault } from './syntax-fault';
 import { BOOL, BYTES, DOUBLE, INT, NULL, STRING, UINT, type CelType } from './types';
 import { CelUint, type CelValue } from './values';
@@ -117,7 +117,7 @@ class Parser {
       if (length > DEPTH_MAX) throw new SyntaxFault({ at, message: TOO_DEEP });
       if (this.is('.')) expr = this.afterDot(expr);
       else if (this.is('[')) expr = this.index(expr);
-      else if (this.is('{') && isTypeName(expr)) throw noSuchType(expr, at);
+      else if (this.is('{') && isTypeName(expr)) expr = this.message(qualifiedName(expr), at);
       else return expr;
     }
   }
@@ -226,6 +226,21 @@ class Parser {
     return items;
   }
 
+  private message(typeName: string, at: number): Expr {
+    this.expect('{');
+    const fields: MessageField[] = [];
+    while (!this.is('}')) {
+      const isOptional = this.skip('?');
+      const { kind, text, at: fieldAt } = this.take();
+      if (kind !== 'ident') throw syntaxFault(fieldAt, `mismatched input '${text}' expecting '}'`);
+      this.expect(':');
+      fields.push({ at: fieldAt, name: text, value: this.expression(), isOptional });
+      if (!this.separated('}', true)) break;
+    }
+    this.expect('}');
+    return { kind: 'message', typeName, fields, at };
+  }
+
   private mapEntries(): readonly MapEntry[] {
     const entries: MapEntry[] = [];
     while (!this.is('}')) {
@@ -326,13 +341,6 @@ const finite = (text: string, at: number): number => {
 const isTypeName = (expr: Expr): boolean =>
   expr.kind === 'ident' ||
   (expr.kind === 'select' && expr.mode === 'get' && isTypeName(expr.operand));
-
-/** No messages can be made: there are none in what the API server declares. */
-const noSuchType = (expr: Expr, at: number): SyntaxFault =>
-  new SyntaxFault({
-    at,
-    message: `undeclared reference to '${qualifiedName(expr)}' (in container '')`,
-  });
 
 const qualifiedName = (expr: Expr): string =>
   expr.kind === 'ident'

@@ -47,7 +47,8 @@ export const makeMap =
     return map;
   };
 
-const optionalValue = (value: CelValue): CelValue | undefined => {
+/** What an optional holds; undefined for none. @throws CelRuntimeError for what is no optional */
+export const optionalValue = (value: CelValue): CelValue | undefined => {
   if (value instanceof CelOptional) return value.value;
   throw noSuchOverload();
 };

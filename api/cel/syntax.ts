@@ -9,6 +9,7 @@ export type Expr = { readonly at: number } & (
   | Call
   | { readonly kind: 'list'; readonly items: readonly ListItem[] }
   | { readonly kind: 'map'; readonly entries: readonly MapEntry[] }
+  | Message
   | Fold
   | OptionalMap
 );
@@ -36,6 +37,20 @@ export interface ListItem {
 
 export interface MapEntry {
   readonly key: Expr;
+  readonly value: Expr;
+  readonly isOptional: boolean;
+}
+
+/** `Object.spec{replicas: 3}`: a value of a named type. */
+export interface Message {
+  readonly kind: 'message';
+  readonly typeName: string;
+  readonly fields: readonly MessageField[];
+}
+
+export interface MessageField {
+  readonly at: number;
+  readonly name: string;
   readonly value: Expr;
   readonly isOptional: boolean;
 }

@@ -47,6 +47,8 @@ export interface ObjectType {
   readonly kind: 'object';
   readonly name: string;
   readonly fields: ReadonlyMap<string, ObjectField>;
+  /** It may have any other fields too, of which nothing is known. */
+  readonly isOpen?: true;
 }
 
 export interface ObjectField {
@@ -83,6 +85,12 @@ export const param = (name: string): CelType => ({ kind: 'param', name });
 export const objectType = (name: string, fields: Readonly<Record<string, CelType>>): CelType => ({
   ...{ kind: 'object', name },
   fields: new Map(Object.entries(fields).map(([key, type]) => [key, { type, jsonName: key }])),
+});
+
+/** An object that may have any fields. */
+export const openObjectType = (name: string): CelType => ({
+  ...{ kind: 'object', name, fields: new Map() },
+  isOpen: true,
 });
 
 /** As messages name it: `list(string)`, `map(string, dyn)`. */

@@ -1,16 +1,22 @@
 import type * as admission from 'kubernetes-types/admissionregistration/v1';
 
-/** Changes the policy in place. */
-export const defaultValidatingPolicy = ({ spec }: admission.ValidatingAdmissionPolicy): void => {
+/** Changes the policy in place, whether it validates or changes objects. */
+export const defaultPolicy = ({
+  spec,
+}: {
+  spec?: Pick<admission.ValidatingAdmissionPolicySpec, 'failurePolicy' | 'matchConstraints'>;
+}): void => {
   if (spec === undefined) return;
   spec.failurePolicy ??= 'Fail';
   defaultMatchResources(spec.matchConstraints);
 };
 
-/** Changes the binding in place. */
-export const defaultValidatingBinding = ({
+/** Changes the binding of such a policy in place. */
+export const defaultPolicyBinding = ({
   spec,
-}: admission.ValidatingAdmissionPolicyBinding): void => {
+}: {
+  spec?: Pick<admission.ValidatingAdmissionPolicyBindingSpec, 'matchResources'>;
+}): void => {
   defaultMatchResources(spec?.matchResources);
 };
 

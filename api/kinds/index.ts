@@ -11,6 +11,8 @@ import { EVENT_KIND, EVENT_VIEW_KIND } from './event';
 import type { KindInfo } from './kind';
 import { LEASE_KIND } from './lease';
 import { LIMIT_RANGE_KIND } from './limit-range';
+import { MUTATING_POLICY_KIND } from './mutating-admission-policy';
+import { MUTATING_POLICY_BINDING_KIND } from './mutating-admission-policy-binding';
 import { MUTATING_WEBHOOK_CONFIGURATION_KIND } from './mutating-webhook-configuration';
 import { NAMESPACE_KIND } from './namespace';
 import { NODE_KIND } from './node';
@@ -87,6 +89,8 @@ export const KINDS: readonly KindInfo[] = [
   VALIDATING_WEBHOOK_CONFIGURATION_KIND,
   VALIDATING_POLICY_KIND,
   VALIDATING_POLICY_BINDING_KIND,
+  MUTATING_POLICY_KIND,
+  MUTATING_POLICY_BINDING_KIND,
   SCHEDULING_DECISION_KIND,
   POD_EXPLANATION_KIND,
 ];

@@ -1,4 +1,4 @@
-import { defaultValidatingBinding } from '../defaults/admission-policy';
+import { defaultPolicyBinding } from '../defaults/admission-policy';
 import { VALIDATING_POLICY_BINDINGS } from '../resources';
 import {
   validateValidatingBinding,
@@ -8,7 +8,7 @@ import { defineKind } from './kind';
 
 export const VALIDATING_POLICY_BINDING_KIND = defineKind(VALIDATING_POLICY_BINDINGS, {
   categories: ['api-extensions'],
-  applyDefaults: defaultValidatingBinding,
+  applyDefaults: defaultPolicyBinding,
   validateCreate: validateValidatingBinding,
   validateUpdate: validateValidatingBindingUpdate,
 });

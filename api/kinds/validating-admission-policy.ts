@@ -1,4 +1,4 @@
-import { defaultValidatingPolicy } from '../defaults/admission-policy';
+import { defaultPolicy } from '../defaults/admission-policy';
 import { VALIDATING_POLICIES } from '../resources';
 import {
   validateValidatingPolicy,
@@ -9,7 +9,7 @@ import { defineKind } from './kind';
 export const VALIDATING_POLICY_KIND = defineKind(VALIDATING_POLICIES, {
   categories: ['api-extensions'],
   subresources: ['status'],
-  applyDefaults: defaultValidatingPolicy,
+  applyDefaults: defaultPolicy,
   validateCreate: validateValidatingPolicy,
   validateUpdate: validateValidatingPolicyUpdate,
 });

@@ -28,10 +28,19 @@ const OPERATIONS_MAX = 10_000;
 const COPIED_BYTES_MAX = 3 * 1024 * 1024;
 
 /** Upstream says no more than this about a patch that does not apply. */
-const rejected = (cause: string): ApiError =>
+/** The cause of the refusal when an operation `test` found something else. */
+export class PatchTestError extends Error {
+  override readonly name = 'PatchTestError';
+
+  constructor() {
+    super('a test failed');
+  }
+}
+
+const rejected = (cause: string | Error): ApiError =>
   new ApiError('Invalid', 'the server rejected our request due to an error in our request', {
     details: {},
-    cause: new Error(cause),
+    cause: typeof cause === 'string' ? new Error(cause) : cause,
   });
 
 type Container = unknown[] | Record<string, unknown>;
@@ -81,7 +90,7 @@ class JsonPatcher {
 
   private test(path: readonly string[], value: unknown): void {
     const found = this.find(path) ?? null;
-    if (!jsonEqual(found, value)) throw rejected('a test failed');
+    if (!jsonEqual(found, value)) throw rejected(new PatchTestError());
   }
 
   private copyOf(path: readonly string[]): unknown {

@@ -3,12 +3,13 @@ import {
   CelCompileError,
   compileCel,
   variablesType,
+  type AdmissionVariables,
   type CelEnvironment,
   type CelProgram,
   type CelType,
   type Wanted,
 } from '../cel';
-import type { ValidatingAdmissionPolicy } from '../types';
+import type { MutatingAdmissionPolicy, ValidatingAdmissionPolicy } from '../types';
 
 /** A program, or why there is none. */
 export type Compiled = CelProgram | CelCompileError;
@@ -18,11 +19,20 @@ export interface CompiledCondition {
   readonly program: Compiled;
 }
 
-/** All expressions of a policy, each by itself: one that is broken does not hide the others. */
-export interface CompiledPolicy {
-  readonly conditions: readonly CompiledCondition[];
+export interface CompiledVariables {
   readonly variables: readonly { readonly name: string; readonly program: Compiled }[];
   readonly variablesType: CelType;
+}
+
+/** Of a policy that changes objects. */
+export interface CompiledMutations extends CompiledVariables {
+  readonly conditions: readonly CompiledCondition[];
+  readonly mutations: readonly Compiled[];
+}
+
+/** All expressions of a policy, each by itself: one that is broken does not hide the others. */
+export interface CompiledPolicy extends CompiledVariables {
+  readonly conditions: readonly CompiledCondition[];
   readonly validations: readonly {
     readonly program: Compiled;
     readonly message?: Compiled;
@@ -36,23 +46,13 @@ export const compilePolicy = (
 ): CompiledPolicy => {
   const hasParams = spec.paramKind !== undefined;
   const known = { hasParams, ...(objectType === undefined ? {} : { objectType }) };
-  const variables: { name: string; program: Compiled }[] = [];
-  const types: Record<string, CelType> = {};
-  // A variable may use those before it.
-  for (const { name, expression } of spec.variables ?? []) {
-    const type = variablesType(types);
-    const environment = admissionEnvironment({ ...known, hasAuthorizer: true, variables: type });
-    const program = compiled(expression, environment, 'any');
-    variables.push({ name, program });
-    if (!(program instanceof CelCompileError)) types[name] = program.resultType;
-  }
-  const all = { ...known, variables: variablesType(types) };
+  const own = compileVariables(spec.variables ?? [], known);
+  const all = { ...known, variables: own.variablesType };
   const judging = admissionEnvironment({ ...all, hasAuthorizer: true });
   const telling = admissionEnvironment(all);
   return {
     conditions: compileConditions(spec.matchConditions ?? [], hasParams),
-    variables,
-    variablesType: all.variables,
+    ...own,
     validations: (spec.validations ?? []).map(({ expression, messageExpression = '' }) => ({
       program: compiled(expression, judging, 'bool'),
       ...(messageExpression === ''
@@ -63,6 +63,42 @@ export const compilePolicy = (
       compiled(valueExpression, judging, 'string or null'),
     ),
   };
+};
+
+export const compileMutations = ({
+  spec = {},
+}: Pick<MutatingAdmissionPolicy, 'spec'>): CompiledMutations => {
+  const hasParams = spec.paramKind !== undefined;
+  const own = compileVariables(spec.variables ?? [], { hasParams });
+  const environment = admissionEnvironment({
+    ...{ hasParams, hasAuthorizer: true, variables: own.variablesType, makesPatches: true },
+  });
+  return {
+    conditions: compileConditions(spec.matchConditions ?? [], hasParams),
+    ...own,
+    mutations: (spec.mutations ?? []).map(({ applyConfiguration, jsonPatch }) =>
+      applyConfiguration === undefined
+        ? compiled(jsonPatch?.expression, environment, 'JSON patch')
+        : compiled(applyConfiguration.expression, environment, 'apply object'),
+    ),
+  };
+};
+
+/** A variable may use those before it. */
+const compileVariables = (
+  declared: readonly { readonly name: string; readonly expression: string }[],
+  known: AdmissionVariables,
+): CompiledVariables => {
+  const variables: { name: string; program: Compiled }[] = [];
+  const types: Record<string, CelType> = {};
+  for (const { name, expression } of declared) {
+    const type = variablesType(types);
+    const environment = admissionEnvironment({ ...known, hasAuthorizer: true, variables: type });
+    const program = compiled(expression, environment, 'any');
+    variables.push({ name, program });
+    if (!(program instanceof CelCompileError)) types[name] = program.resultType;
+  }
+  return { variables, variablesType: variablesType(types) };
 };
 
 /** Of a policy or a webhook: they know no `variables`. */

@@ -1,5 +1,5 @@
 import { jsonEqual } from '../json-value';
-import { compilePolicy, type CompiledPolicy } from '../policies/compile';
+import { compilePolicy, type CompiledPolicy, type CompiledVariables } from '../policies/compile';
 import type {
   MatchResources,
   ValidatingAdmissionPolicy,
@@ -76,7 +76,7 @@ const validatePolicySpec = (policy: Policy): readonly FieldError[] => {
   ];
 };
 
-const validateParamKind = ({
+export const validateParamKind = ({
   apiVersion = '',
   kind = '',
 }: NonNullable<PolicySpec['paramKind']>): readonly FieldError[] => {
@@ -98,7 +98,7 @@ const validateParamKind = ({
   ];
 };
 
-const validateMatchResources = (
+export const validateMatchResources = (
   match: MatchResources,
   at: string,
   rulesMin: number,
@@ -124,9 +124,9 @@ const validateResourceNames = (names: readonly string[], at: string): readonly F
       : invalidFor(`${at}[${i}]`, name, dns1123SubdomainProblems(name)),
   );
 
-const validateVariables = (
-  { variables = [] }: PolicySpec,
-  compiled: CompiledPolicy,
+export const validateVariables = (
+  { variables = [] }: Pick<PolicySpec, 'variables'>,
+  compiled: CompiledVariables,
 ): readonly FieldError[] => {
   const names = variables.map(({ name }) => name);
   return variables.flatMap(({ name, expression }, i) => {
@@ -194,19 +194,28 @@ const validateAuditAnnotations = (
   ]);
 };
 
-const validateBindingSpec = (binding: Binding): readonly FieldError[] => {
-  const { policyName = '', paramRef, validationActions = [], matchResources } = binding.spec ?? {};
-  return [
-    ...(policyName === ''
-      ? [required('spec.policyName')]
-      : invalidFor('spec.policyName', policyName, dns1123SubdomainProblems(policyName))),
-    ...(paramRef === undefined ? [] : validateParamRef(paramRef)),
-    ...(matchResources === undefined
-      ? []
-      : validateMatchResources(matchResources, 'spec.matchResources', 0)),
-    ...validateActions(validationActions),
-  ];
-};
+const validateBindingSpec = (binding: Binding): readonly FieldError[] => [
+  ...validateBound(binding.spec ?? {}),
+  ...validateActions(binding.spec?.validationActions ?? []),
+];
+
+/** What all bindings say. */
+export const validateBound = ({
+  policyName = '',
+  paramRef,
+  matchResources,
+}: Pick<
+  NonNullable<Binding['spec']>,
+  'policyName' | 'paramRef' | 'matchResources'
+>): readonly FieldError[] => [
+  ...(policyName === ''
+    ? [required('spec.policyName')]
+    : invalidFor('spec.policyName', policyName, dns1123SubdomainProblems(policyName))),
+  ...(paramRef === undefined ? [] : validateParamRef(paramRef)),
+  ...(matchResources === undefined
+    ? []
+    : validateMatchResources(matchResources, 'spec.matchResources', 0)),
+];
 
 const validateParamRef = ({
   name = '',
@@ -263,7 +272,7 @@ const validateActions = (actions: readonly string[]): readonly FieldError[] => {
 
 const NON_EMPTY = (what: string): string => `${what} must be non-empty if specified`;
 const ANNOTATIONS_MAX = 20;
-const FAILURE_POLICIES = ['Fail', 'Ignore'];
+export const FAILURE_POLICIES = ['Fail', 'Ignore'];
 const MATCH_POLICIES = ['Equivalent', 'Exact'];
 const ACTIONS = ['Audit', 'Deny', 'Warn'];
 const NOT_FOUND_ACTIONS = ['Allow', 'Deny'];

@@ -132,6 +132,33 @@ export const SAMPLES: readonly Sample[] = [
     more: { spec: { policyName: 'some', validationActions: ['Deny'] } },
   },
   {
+    group: ADMISSION_GROUP,
+    kind: 'MutatingAdmissionPolicy',
+    more: {
+      spec: {
+        matchConstraints: {
+          resourceRules: [
+            {
+              apiGroups: ['example.org'],
+              apiVersions: ['v1'],
+              operations: ['*'],
+              resources: ['*'],
+            },
+          ],
+        },
+        mutations: [
+          { patchType: 'ApplyConfiguration', applyConfiguration: { expression: 'Object{}' } },
+        ],
+        reinvocationPolicy: 'Never',
+      },
+    },
+  },
+  {
+    group: ADMISSION_GROUP,
+    kind: 'MutatingAdmissionPolicyBinding',
+    more: { spec: { policyName: 'some' } },
+  },
+  {
     group: 'apiextensions.k8s.io',
     kind: 'CustomResourceDefinition',
     name: 'widgets.example.org',

@@ -6,6 +6,11 @@ const NOTES = tests('control-plane/api-server/audit/annotations.test.ts');
 const HOOKS = tests('control-plane/api-server/admission/webhooks/webhooks.test.ts');
 const MATCHING = tests('control-plane/api-server/admission/matching/matching.test.ts');
 
+const MUTATING = tests('control-plane/api-server/admission/policies/mutating.test.ts');
+const CHANGED = shown(MUTATING('changes nothing before it is bound'));
+const APPLIED = shown(MUTATING('is merged as an apply would, and leaves the rest'));
+const PATCHED = shown(MUTATING('adds, replaces and removes, by keys that it escapes'));
+
 const DENIED = shown(
   POLICIES('denies what its expressions do not hold for, in upstream words, from its binding on'),
 );
@@ -66,6 +71,32 @@ export const POLICY_EFFECTS: Effects = {
   NamedRuleWithOperations: {
     ...all(['apiGroups', 'apiVersions', 'operations', 'resources', 'scope'], RULES),
     resourceNames: MATCHED,
+  },
+  MutatingAdmissionPolicy: { ...OBJECT, spec: CHANGED },
+  MutatingAdmissionPolicySpec: {
+    failurePolicy: shown(
+      MUTATING('lets be what it has no value for when its failure policy says so'),
+    ),
+    ...all(
+      ['matchConditions', 'paramKind', 'variables'],
+      shown(MUTATING('is asked only when its conditions hold, and knows its parameters')),
+    ),
+    matchConstraints: CHANGED,
+    mutations: CHANGED,
+    reinvocationPolicy: shown(MUTATING('is asked again for what others changed after it')),
+  },
+  Mutation: {
+    applyConfiguration: APPLIED,
+    jsonPatch: PATCHED,
+    patchType: { shown: [...(APPLIED.shown ?? []), ...(PATCHED.shown ?? [])] },
+  },
+  ApplyConfiguration: { expression: APPLIED },
+  JSONPatch: { expression: PATCHED },
+  MutatingAdmissionPolicyBinding: { ...OBJECT, spec: CHANGED },
+  MutatingAdmissionPolicyBindingSpec: {
+    matchResources: shown(MUTATING('is narrowed by its binding')),
+    paramRef: shown(MUTATING('is asked only when its conditions hold, and knows its parameters')),
+    policyName: CHANGED,
   },
   ValidatingAdmissionPolicyBinding: { ...OBJECT, spec: DENIED },
   ValidatingAdmissionPolicyBindingSpec: {

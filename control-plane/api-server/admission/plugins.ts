@@ -11,10 +11,9 @@ import { defaultTolerationSeconds } from './default-toleration-seconds';
 import { limitRanger } from './limit-ranger';
 import { namespaceLifecycle } from './namespace-lifecycle';
 import { nodeRestriction } from './node-restriction';
-import {
-  validatingAdmissionPolicy,
-  type PoliciesDeps,
-} from './policies/validating-admission-policy';
+import type { PoliciesDeps } from './policies/bindings';
+import { mutatingAdmissionPolicy } from './policies/mutating-admission-policy';
+import { validatingAdmissionPolicy } from './policies/validating-admission-policy';
 import { podSecurity } from './pod-security';
 import { priority } from './priority';
 import { runtimeClass } from './runtime-class';
@@ -45,6 +44,7 @@ export const admissionPlugins = (
   certificateApproval(policies.judge),
   certificateSigning(policies.judge),
   certificateSubjectRestriction,
+  mutatingAdmissionPolicy({ ...policies, reader }),
   mutatingAdmissionWebhook(webhooks),
   validatingAdmissionPolicy({ ...policies, reader }),
   validatingAdmissionWebhook(webhooks),

@@ -51,7 +51,7 @@ export interface ServedKind extends KindInfo {
   /** An object of this version as it is stored. Default: as it is. */
   toStored?(object: ApiObject): ApiObject;
   /** An object of another version of it as this one has it. Default: it differs in its version's name. */
-  convertedFrom?(object: ApiObject): ApiObject;
+  readonly convertedFrom?: (object: ApiObject) => ApiObject;
   /** Where /scale finds what it tells. Default: as Deployments have it. */
   readonly scale?: ScalePaths;
   /** What whoever uses this version should hear. */

@@ -1,7 +1,12 @@
 import { CERTIFICATE_REQUEST } from './certificate-signing-request';
 import { defineKind } from '../../../api/kinds';
 import type { VirtualResource } from '../../../client/virtual-resource';
-import { VALIDATING_POLICY, VALIDATING_POLICY_BINDING } from './admission-policies';
+import {
+  MUTATING_POLICY,
+  MUTATING_POLICY_BINDING,
+  VALIDATING_POLICY,
+  VALIDATING_POLICY_BINDING,
+} from './admission-policies';
 import { CLUSTER_ROLE, CLUSTER_ROLE_BINDING, ROLE, ROLE_BINDING } from './access';
 import { CONFIG_MAP } from './config-map';
 import { CONTROLLER_REVISION } from './controller-revision';
@@ -81,6 +86,8 @@ export const STORED_KINDS: readonly ServedKind[] = [
   VALIDATING_WEBHOOK_CONFIGURATION,
   VALIDATING_POLICY,
   VALIDATING_POLICY_BINDING,
+  MUTATING_POLICY,
+  MUTATING_POLICY_BINDING,
 ];
 
 /** A read-only kind whose owner answers. */

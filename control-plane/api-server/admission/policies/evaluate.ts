@@ -8,11 +8,16 @@ import {
   type CelProgram,
   type CelValue,
 } from '../../../../api/cel';
-import type { Compiled, CompiledCondition, CompiledPolicy } from '../../../../api/policies/compile';
+import type {
+  Compiled,
+  CompiledCondition,
+  CompiledPolicy,
+  CompiledVariables,
+} from '../../../../api/policies/compile';
 import type { ValidatingAdmissionPolicy } from '../../../../api/types';
 
 type Validations = NonNullable<NonNullable<ValidatingAdmissionPolicy['spec']>['validations']>;
-type Values = Readonly<Record<string, unknown>>;
+export type Values = Readonly<Record<string, unknown>>;
 
 /** Why a request is not to be, and as what it is refused. */
 export interface Denial {
@@ -135,7 +140,11 @@ const usable = (text: string): string => {
 };
 
 /** `variables`: each is evaluated when an expression first asks for it, from the same budget. */
-const variablesOf = (compiled: CompiledPolicy, given: Values, budget: CelBudget): LazyObject => {
+export const variablesOf = (
+  compiled: CompiledVariables,
+  given: Values,
+  budget: CelBudget,
+): LazyObject => {
   const fields = new Map<string, () => CelValue>();
   const variables = new LazyObject(compiled.variablesType, fields);
   for (const { name, program } of compiled.variables)
@@ -149,7 +158,11 @@ const runnable = (program: Compiled): CelProgram => {
 };
 
 /** The value, or what came in its way; a fault of this program is thrown. */
-const outcomeOf = (program: Compiled, values: Values, budget: CelBudget): CelValue | Error => {
+export const outcomeOf = (
+  program: Compiled,
+  values: Values,
+  budget: CelBudget,
+): CelValue | Error => {
   if (program instanceof CelCompileError) return program;
   try {
     return program.evaluate(values, budget);
@@ -159,7 +172,7 @@ const outcomeOf = (program: Compiled, values: Values, budget: CelBudget): CelVal
   }
 };
 
-const problemOf = (error: Error, what: string, expression: string): string =>
+export const problemOf = (error: Error, what: string, expression: string): string =>
   error instanceof CelCompileError
     ? `compilation error: ${error.message}`
     : `${what} '${expression}' resulted in error: ${error.message}`;

@@ -2,25 +2,18 @@ import { ApiError, qualifiedResource, type StatusReason } from '../../../../api/
 import { compilePolicy, type CompiledPolicy } from '../../../../api/policies/compile';
 import { VALIDATING_POLICIES, VALIDATING_POLICY_BINDINGS } from '../../../../api/resources';
 import type {
-  ApiObject,
-  MatchResources,
   ValidatingAdmissionPolicy,
   ValidatingAdmissionPolicyBinding,
 } from '../../../../api/types';
 import { stringifyJson } from '../../../../lib/json';
 import type { ServedKind } from '../../kinds/served-kind';
 import type { AdmissionPlugin } from '../admission-plugin';
-import { namespaceOf } from '../admission-reader';
 import type { AdmissionAttributes } from '../attributes';
-import { isExempt, RequestMatcher, type MatchCriteria } from '../matching';
+import { isExempt, RequestMatcher } from '../matching';
 import { refusal } from '../refusal';
 import { evaluatePolicy, type Denial } from './evaluate';
-import { ConfigurationError, findParams, type ParamsDeps } from './params';
-import { requestValues, type AccessJudge } from './request-values';
-
-export interface PoliciesDeps extends ParamsDeps {
-  readonly judge: AccessJudge;
-}
+import { ConfigurationError, findParams } from './params';
+import { criteriaOf, inOrder, valuesFor, type PoliciesDeps } from './bindings';
 
 /** Holds requests to the policies that are bound to them, in upstream's words. */
 export const validatingAdmissionPolicy = (deps: PoliciesDeps): AdmissionPlugin => {
@@ -124,7 +117,7 @@ class Policies {
     const { namespace: askedIn } = asked;
     const { paramKind } = policy.spec ?? {};
     const params = await findParams(this.deps, paramKind, paramRef, askedIn, signal);
-    const values = await this.valuesOf(asked, matched, signal);
+    const values = await valuesFor(this.deps, asked, matched, signal);
     const denials: Denial[] = [];
     for (const param of params) {
       const given = { ...values, params: param ?? null };
@@ -141,39 +134,12 @@ class Policies {
       : [];
   }
 
-  private async valuesOf(
-    asked: AdmissionAttributes,
-    matched: ServedKind,
-    signal: AbortSignal,
-  ): Promise<Readonly<Record<string, unknown>>> {
-    const { reader, judge } = this.deps;
-    // A Namespace is in itself, and is not its own namespace object.
-    const isInNamespace = asked.kind.resource.isNamespaced && asked.namespace !== '';
-    const namespace: ApiObject | undefined = isInNamespace
-      ? await namespaceOf(reader, asked, signal)
-      : undefined;
-    return requestValues(asked, matched, { namespace, judge });
-  }
-
   private compiledOf(policy: Policy): CompiledPolicy {
     const known = this.compiled.get(policy) ?? compilePolicy(policy);
     this.compiled.set(policy, known);
     return known;
   }
 }
-
-/** A policy without rules is for nothing; a binding without them for all that its policy is for. */
-const criteriaOf = (match: unknown, isBinding: boolean): MatchCriteria => {
-  const { resourceRules, excludeResourceRules, ...rest } = (match ?? {}) as MatchResources;
-  const isOpen = isBinding && (resourceRules ?? []).length === 0;
-  return {
-    ...(isOpen ? {} : { rules: resourceRules ?? [] }),
-    ...(excludeResourceRules === undefined ? {} : { excludeRules: excludeResourceRules }),
-    ...(rest.matchPolicy === undefined ? {} : { matchPolicy: rest.matchPolicy }),
-    ...(rest.namespaceSelector === undefined ? {} : { namespaceSelector: rest.namespaceSelector }),
-    ...(rest.objectSelector === undefined ? {} : { objectSelector: rest.objectSelector }),
-  };
-};
 
 const failing = (
   policy: Policy,
@@ -215,9 +181,6 @@ const noteFailure = (
 const warningOf = (policy: Policy, binding: Binding, message: string): string =>
   `Validation failed for ValidatingAdmissionPolicy '${policy.metadata.name}' with binding ` +
   `'${binding.metadata.name}': ${message}`;
-
-const inOrder = <T extends ApiObject>(objects: readonly T[]): readonly T[] =>
-  [...objects].sort((a, b) => (a.metadata.name < b.metadata.name ? -1 : 1));
 
 const nameOf = ({ plural, group }: { readonly plural: string; readonly group: string }): string =>
   qualifiedResource(plural, group);

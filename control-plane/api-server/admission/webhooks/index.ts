@@ -3,5 +3,7 @@ export { mutatingHooks, validatingHooks } from './hook';
 export { HookCaller, type WebhookCalls } from './hook-caller';
 export { mutatingAdmissionWebhook } from './mutating';
 export { validatingAdmissionWebhook } from './validating';
-export { relabel, type ConvertObject } from './versions';
+export { settled } from './patched';
+export { isOfKind } from './admission-request';
+export { asNew, inVersion, kindIn, relabel, type ConvertObject } from './versions';
 export { WebhookMetrics } from './webhook-metrics';

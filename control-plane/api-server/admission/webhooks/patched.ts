@@ -11,31 +11,43 @@ import { OBJECT_BYTES_MAX } from '../../../store/object-codec';
 import { stringifyJson } from '../../../../lib/json';
 import { internalError } from './failures';
 
-interface Patching {
-  readonly hookName: string;
-  /** What the webhook was shown. Default: the object. */
+interface Patching extends Settling {
+  /** What it was shown. Default: the object. */
   readonly shown?: MutableObject;
+}
+
+interface Settling {
+  /** Who has changed it, as messages name it. */
+  readonly who: string;
   /** The server has made the name up: whoever gives one is heard. */
   readonly isNamedByServer: boolean;
-  /** Of which the object is, in the version that the webhook was sent. */
+  /** Of which the object is, in the version that was shown. */
   readonly kind: KindName;
   /** Gives it its defaults; absent for what is no stored object. */
   readonly stored?: ServedKind;
 }
 
-/**
- * The object after a webhook's patch: decoded like one that a client sends, with its defaults, and
- * still the object that it was. What only the server writes is as before.
- * @throws ApiError in upstream's words
- */
+/** The object after a webhook's patch. @throws ApiError in upstream's words */
 export const patched = (
   object: MutableObject,
   operations: readonly unknown[],
-  { hookName, kind, stored, shown = object, isNamedByServer }: Patching,
+  { shown = object, ...settling }: Patching,
+): MutableObject =>
+  settled(object, applied(settling.kind, shown, operations, settling.who), settling);
+
+/**
+ * What code of others has made of an object: decoded like one that a client sends, with its defaults,
+ * and still the object that it was. What only the server writes is as before.
+ * @throws ApiError in upstream's words
+ */
+export const settled = (
+  object: MutableObject,
+  raw: unknown,
+  { who, kind, stored, isNamedByServer }: Settling,
 ): MutableObject => {
-  const who = `admission webhook ${JSON.stringify(hookName)}`;
-  const raw = applied(kind, shown, operations, who);
-  if (textAt(raw, 'kind') !== object.kind || textAt(raw, 'apiVersion') !== object.apiVersion)
+  const { group, version } = kind;
+  const apiVersion = group === '' ? version : `${group}/${version}`;
+  if (textAt(raw, 'kind') !== kind.kind || textAt(raw, 'apiVersion') !== apiVersion)
     throw internalError(`${who} attempted to change apiVersion or kind of the object`);
   if (!isFields(valueAt(raw, 'metadata')))
     throw internalError(`${who} attempted to remove metadata of the object`);

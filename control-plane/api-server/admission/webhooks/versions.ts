@@ -1,5 +1,7 @@
+import type { KindName } from '../../../../api/schema/definitions';
 import { apiVersionOf } from '../../../../api/resources';
 import type { ApiObject } from '../../../../api/types';
+import type { MutableObject } from '../../kinds/mutable';
 import type { ServedKind } from '../../kinds/served-kind';
 import type { AdmissionAttributes } from '../attributes';
 import { isOfKind } from './admission-request';
@@ -31,4 +33,26 @@ export const inVersion = async (
     ...(object === undefined ? {} : { object: await convert(object, matched, signal) }),
     ...(old === undefined ? {} : { old: await convert(old, matched, signal) }),
   };
+};
+
+/** What is new has nothing yet that the server gives it. */
+export const asNew = (asked: AdmissionAttributes): AdmissionAttributes => {
+  if (asked.object === undefined) return asked;
+  const { uid: _uid, generation: _generation, ...metadata } = asked.object.metadata;
+  const object: MutableObject = {
+    ...asked.object,
+    metadata: { ...metadata, creationTimestamp: null },
+  };
+  if (asked.name === '') Reflect.deleteProperty(object.metadata, 'name');
+  return { ...asked, object };
+};
+
+/** By which an object is decoded: also what is no stored kind, as a `Scale`. */
+export const kindIn = (
+  { apiVersion, kind }: MutableObject,
+  stored: ServedKind | undefined,
+): KindName => {
+  if (stored !== undefined) return stored.resource;
+  const [version = '', group = ''] = apiVersion.split('/').reverse();
+  return { group, version, kind };
 };
