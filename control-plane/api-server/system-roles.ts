@@ -111,6 +111,18 @@ const ADMIN = [
 
 const ALL = ['*'];
 
+/** Who may approve requests for certificates of one signer. Who approves needs `update` on them, too. */
+const approver = (signer: string): SystemRole => ({
+  name: `system:certificates.k8s.io:${signer}-approver`,
+  rules: [
+    {
+      ...rule('certificates.k8s.io', ['signers'], ['approve']),
+      resourceNames: [`kubernetes.io/${signer}`],
+    },
+  ],
+  groups: [],
+});
+
 export const SYSTEM_ROLES: readonly SystemRole[] = [
   {
     name: 'cluster-admin',
@@ -168,6 +180,12 @@ export const SYSTEM_ROLES: readonly SystemRole[] = [
     ],
     groups: ['system:authenticated'],
   },
+  ...[
+    'legacy-unknown',
+    'kubelet-serving',
+    'kube-apiserver-client',
+    'kube-apiserver-client-kubelet',
+  ].map(approver),
   {
     name: 'system:monitoring',
     rules: [

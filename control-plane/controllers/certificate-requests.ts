@@ -6,6 +6,7 @@ import { certificateLifeOf } from '../../lib/certificate-life';
 import {
   CLIENT_SIGNER,
   KUBELET_CLIENT_SIGNER,
+  KUBELET_SERVING_SIGNER,
   MalformedRequestError,
   parseCertificateRequest,
   whyNotSigned,
@@ -13,9 +14,15 @@ import {
 import { Subscriptions, subject, type Controller, type ControllerDeps } from './controller';
 import { sweep } from './sweep';
 
-export interface ClientAuthority {
+export interface RequestAuthority {
   /** PEM of the certificate for a request (DER). */
   signClientRequest(request: Uint8Array, lifeMs: number): Promise<string>;
+  /** The same for a server that is reached by `names`, host names and addresses. */
+  signServingRequest(
+    request: Uint8Array,
+    names: readonly string[],
+    lifeMs: number,
+  ): Promise<string>;
 }
 
 type Request = CertificateSigningRequest;
@@ -27,7 +34,7 @@ export class CertificateSigner implements Controller {
 
   constructor(
     private readonly deps: ControllerDeps,
-    private readonly authority: ClientAuthority,
+    private readonly authority: RequestAuthority,
   ) {
     const requests = deps.informers.of(CERTIFICATE_REQUESTS);
     this.queue = new WorkQueue(this.name, deps, {
@@ -73,7 +80,11 @@ export class CertificateSigner implements Controller {
       const why = whyNotSigned(spec.signerName, parsed, spec.usages ?? []);
       if (why !== undefined) return failed(why);
       const lifeMs = (spec.expirationSeconds ?? YEAR_SECONDS) * 1000;
-      const pem = await this.authority.signClientRequest(parsed.der, lifeMs);
+      const { der, dnsNames, ipAddresses } = parsed;
+      const pem =
+        spec.signerName === KUBELET_SERVING_SIGNER
+          ? await this.authority.signServingRequest(der, [...dnsNames, ...ipAddresses], lifeMs)
+          : await this.authority.signClientRequest(der, lifeMs);
       return { certificate: Buffer.from(pem).toString('base64') };
     } catch (error) {
       if (!(error instanceof MalformedRequestError)) throw error;
@@ -145,7 +156,7 @@ const hasEnded = (certificate: string, nowMs: number): boolean => {
 
 const timeOf = (time: string | null | undefined): number => Date.parse(time ?? '') || 0;
 
-const SIGNERS = [CLIENT_SIGNER, KUBELET_CLIENT_SIGNER];
+const SIGNERS = [CLIENT_SIGNER, KUBELET_CLIENT_SIGNER, KUBELET_SERVING_SIGNER];
 const WORKERS = 2;
 const YEAR_SECONDS = 365 * 24 * 3600;
 const SWEEP_PERIOD_MS = 10 * 60_000;

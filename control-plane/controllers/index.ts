@@ -5,7 +5,7 @@ import { TaskGroup } from '../../lib/async/task-group';
 import {
   CertificateCleaner,
   CertificateSigner,
-  type ClientAuthority,
+  type RequestAuthority,
 } from './certificate-requests';
 import type { Controller, ControllerDeps } from './controller';
 import { CronJobController } from './cron-job/cron-job';
@@ -36,7 +36,7 @@ export interface ControllersOptions {
   /** PEM; published to every namespace. */
   readonly caCertificate: string;
   /** Signs the certificates that people ask for. Default: nobody does. */
-  readonly authority?: ClientAuthority;
+  readonly authority?: RequestAuthority;
   readonly nodeGracePeriodMs: number;
 }
 

@@ -20,7 +20,8 @@ export interface CertificateRequest {
   readonly organization?: string;
   /** In the place of one. */
   readonly organizations?: readonly string[];
-  readonly use: 'server' | 'client';
+  /** `serving`: a server that is nobody's client with it. */
+  readonly use: 'server' | 'serving' | 'client';
   /** Host names and IP addresses, for a server. */
   readonly names?: readonly string[];
   /** How long it is to be good; it never outlives the authority. Default a year. */
@@ -28,7 +29,7 @@ export interface CertificateRequest {
 }
 
 /** How long a certificate is to be good from now on; it never outlives the authority. */
-export interface ClientLife {
+export interface CertificateTerm {
   readonly lifeMs: number;
   readonly nowMs: number;
 }
@@ -123,7 +124,20 @@ export class CertificateAuthority {
    * A client certificate for what a request asks to be, whatever its kind of key. Whoever calls has
    * decided that the holder may be that. @throws Error when the request is malformed or wrongly signed
    */
-  async signClient(der: Uint8Array, { lifeMs, nowMs }: ClientLife): Promise<string> {
+  signClient(der: Uint8Array, life: CertificateTerm): Promise<string> {
+    return this.signSubject(der, { use: 'client' }, life);
+  }
+
+  /** As `signClient`, for a server that is reached by `names`; nobody becomes a user with it. */
+  signServing(der: Uint8Array, names: readonly string[], life: CertificateTerm): Promise<string> {
+    return this.signSubject(der, { use: 'serving', names }, life);
+  }
+
+  private async signSubject(
+    der: Uint8Array,
+    how: Pick<CertificateRequest, 'use' | 'names'>,
+    { lifeMs, nowMs }: CertificateTerm,
+  ): Promise<string> {
     const request = parseRequest(der);
     if (!(await request.verify().catch(() => false)))
       throw new Error('certificate request is not signed by its own key');
@@ -131,7 +145,7 @@ export class CertificateAuthority {
     const identity: CertificateRequest = {
       commonName: subject.getField('CN')[0] ?? '',
       organizations: subject.getField('O'),
-      ...{ use: 'client', lifeMs },
+      ...{ ...how, lifeMs },
     };
     return this.sign(request.publicKey, identity, { fromMs: nowMs - CLOCK_SKEW_MS, nowMs });
   }
@@ -149,7 +163,7 @@ export class CertificateAuthority {
     { fromMs, nowMs }: { readonly fromMs: number; readonly nowMs: number },
   ): Promise<string> {
     const authorityUntilMs = this.life.untilMs;
-    const usage = use === 'server' ? SERVER_AND_CLIENT : [x509.ExtendedKeyUsage.clientAuth];
+    const usage = USAGES[use];
     const certificate = await x509.X509CertificateGenerator.create({
       serialNumber: serialNumber(),
       subject: new x509.Name([
@@ -234,7 +248,12 @@ const serialNumber = (): string => {
 };
 
 const ALGORITHM = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' } as const;
-const SERVER_AND_CLIENT = [x509.ExtendedKeyUsage.serverAuth, x509.ExtendedKeyUsage.clientAuth];
+const { serverAuth, clientAuth } = x509.ExtendedKeyUsage;
+const USAGES: Readonly<Record<CertificateRequest['use'], readonly x509.ExtendedKeyUsage[]>> = {
+  server: [serverAuth, clientAuth],
+  serving: [serverAuth],
+  client: [clientAuth],
+};
 const YEAR_MS = 365 * 24 * 3_600_000;
 const CA_YEARS = 10;
 const CLOCK_SKEW_MS = 5 * 60_000;

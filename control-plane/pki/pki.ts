@@ -35,6 +35,12 @@ export interface Pki {
    * holder may be what it says. @throws Error when it is malformed
    */
   signClientRequest(request: Uint8Array, lifeMs: number): Promise<string>;
+  /** As `signClientRequest`, for a server that is reached by `names`. */
+  signServingRequest(
+    request: Uint8Array,
+    names: readonly string[],
+    lifeMs: number,
+  ): Promise<string>;
   /** A client certificate for any user: `organization` is the group. */
   issueClient(commonName: string, organization?: string): Promise<KeyPairPem>;
 }
@@ -68,6 +74,10 @@ export const openPki = async ({
     organization: 'system:masters',
     use: 'client',
   });
+  const termOf = (wantedMs: number) => ({
+    lifeMs: Math.min(wantedMs, YEAR_MS),
+    nowMs: clock.now(),
+  });
   return {
     caCertificate: ca.pem.certificate,
     caHash: ca.hash,
@@ -87,8 +97,9 @@ export const openPki = async ({
         throw new Error(`invalid node name ${JSON.stringify(nodeName)}`);
       return ca.signRequest(request, nodeIdentity(nodeName), clock.now());
     },
-    signClientRequest: (request, wantedMs) =>
-      ca.signClient(request, { lifeMs: Math.min(wantedMs, YEAR_MS), nowMs: clock.now() }),
+    signClientRequest: (request, wantedMs) => ca.signClient(request, termOf(wantedMs)),
+    signServingRequest: (request, names, wantedMs) =>
+      ca.signServing(request, names, termOf(wantedMs)),
     issueClient: (commonName, organization) =>
       ca.issue(
         { commonName, use: 'client', ...(organization === undefined ? {} : { organization }) },

@@ -30,12 +30,17 @@ const RSA = {
 const P384 = { name: 'ECDSA', namedCurve: 'P-384', hash: 'SHA-384' };
 
 /** A request as `openssl req` makes it; the key goes into a file. */
-const requestOf = async (subject: string, algorithm: typeof RSA | typeof P384 = RSA) => {
+const requestOf = async (
+  subject: string,
+  algorithm: typeof RSA | typeof P384 = RSA,
+  names: x509.JsonGeneralNames = [],
+) => {
   const keys = await webcrypto.subtle.generateKey(algorithm, true, ['sign', 'verify']);
   const request = await x509.Pkcs10CertificateRequestGenerator.create({
     name: subject,
     keys: keys as never,
     signingAlgorithm: algorithm as never,
+    extensions: names.length === 0 ? [] : [new x509.SubjectAlternativeNameExtension(names)],
   });
   const pkcs8 = await webcrypto.subtle.exportKey('pkcs8', keys.privateKey);
   const key = x509.PemConverter.encode(pkcs8, 'PRIVATE KEY');
@@ -117,4 +122,43 @@ it('makes nobody an administrator, and no server', async () => {
   await cli.ok('certificate approve server');
   await cli.ok('wait csr/server --for=condition=Failed --timeout=20s');
   expect(await cli.ok('get csr server --no-headers')).toContain('Approved,Failed');
+});
+
+it('lets a node serve, approved by whoever has the role for it, and makes it no client', async () => {
+  const names: x509.JsonGeneralNames = [
+    { type: 'dns', value: 'n1.example' },
+    { type: 'ip', value: '192.0.2.1' },
+  ];
+  const { request, key } = await requestOf('CN=system:node:n1, O=system:nodes', P384, names);
+  const change = {
+    signerName: 'kubernetes.io/kubelet-serving',
+    usages: ['server auth', 'digital signature'],
+  };
+  await cli.ok('create -f -', manifest('n1', request, change));
+  const role = 'system:certificates.k8s.io:kubelet-serving-approver';
+  await cli.ok(
+    'create clusterrole csr-editor --verb=get,update --resource=certificatesigningrequests,certificatesigningrequests/approval',
+  );
+  await cli.ok('create clusterrolebinding csr-editor --clusterrole=csr-editor --user=grace');
+  const refused = await cli.run('--as=grace certificate approve n1');
+  expect(refused.stderr).toContain(
+    'user not permitted to approve requests with signerName "kubernetes.io/kubelet-serving"',
+  );
+  await cli.ok(`create clusterrolebinding grace-approves --clusterrole=${role} --user=grace`);
+  await cli.ok('--as=grace certificate approve n1');
+  await cli.ok('wait csr/n1 --for=jsonpath={.status.certificate} --timeout=20s');
+  const base64 = await cli.ok('get csr n1 -o jsonpath={.status.certificate}');
+  const pem = Buffer.from(base64, 'base64').toString();
+  const certificate = new X509Certificate(pem);
+  expect(certificate.subjectAltName).toBe('DNS:n1.example, IP Address:192.0.2.1');
+  expect(certificate.keyUsage).toEqual(['1.3.6.1.5.5.7.3.1']);
+  const files = [join(directory, 'n1.crt'), join(directory, 'n1.key')] as const;
+  await writeFile(files[0], pem);
+  await writeFile(files[1], key, { mode: 0o600 });
+  const url = new URL(
+    await cli.ok('config view --minify -o jsonpath={.clusters[0].cluster.server}'),
+  );
+  const as = `--client-certificate=${files[0]} --client-key=${files[1]}`;
+  const config = `--kubeconfig=/dev/null --insecure-skip-tls-verify --server=${url.origin}`;
+  expect((await cli.run(`${config} ${as} auth whoami`)).code).not.toBe(0);
 });

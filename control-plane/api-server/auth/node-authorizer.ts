@@ -114,6 +114,7 @@ const RULES: ReadonlyMap<string, Rule> = new Map(
     'pods/eviction': { verbs: ['create'], refusal: ownPod },
     events: { verbs: WRITES },
     'events.events.k8s.io': { verbs: WRITES },
+    'certificatesigningrequests.certificates.k8s.io': { verbs: ['create', ...READS] },
     'runtimeclasses.node.k8s.io': { verbs: READS },
     configmaps: {
       verbs: ['get'],
