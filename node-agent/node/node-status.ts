@@ -1,5 +1,6 @@
 import { arch } from 'node:process';
 
+import { KUBERNETES_VERSION } from '../../api/release';
 import { formatBytes, formatCpuMillis } from '../../api/quantity';
 import type { Node, NodeCondition } from '../../api/types';
 import type { LocalImage } from '../../runtime/image-service';
@@ -45,7 +46,7 @@ export const nodeStatusOf = (input: NodeStatusInput): Node['status'] => ({
     kernelVersion: input.facts.kernelVersion,
     osImage: input.facts.osImage,
     containerRuntimeVersion: `dhow://${input.version}`,
-    kubeletVersion: `v1.34.0-dhow.${input.version}`,
+    kubeletVersion: `${KUBERNETES_VERSION}-dhow.${input.version}`,
     kubeProxyVersion: '',
     operatingSystem: 'linux',
     architecture: ARCHITECTURE[arch] ?? arch,

@@ -1,3 +1,4 @@
+import { KUBERNETES_RELEASE, KUBERNETES_VERSION } from '../../../api/release';
 import type { VersionInfo } from './health';
 
 /**
@@ -5,9 +6,14 @@ import type { VersionInfo } from './health';
  * follows as build metadata.
  */
 export const versionInfo = (programVersion: string): VersionInfo => ({
-  major: '1',
-  minor: '34',
-  gitVersion: `v1.34.0+dhow-${programVersion}`,
+  major: KUBERNETES_RELEASE.major,
+  minor: KUBERNETES_RELEASE.minor,
+  emulationMajor: KUBERNETES_RELEASE.major,
+  emulationMinor: KUBERNETES_RELEASE.minor,
+  // Nothing of an older API is kept: the store is read by this very release.
+  minCompatibilityMajor: KUBERNETES_RELEASE.major,
+  minCompatibilityMinor: KUBERNETES_RELEASE.minor,
+  gitVersion: `${KUBERNETES_VERSION}+dhow-${programVersion}`,
   gitCommit: '',
   gitTreeState: 'clean',
   buildDate: '1970-01-01T00:00:00Z',
