@@ -6,62 +6,49 @@ import { UsageError } from './usage-error';
 
 /** `dhow server`: a complete control plane in the foreground. */
 export const main = (argv: readonly string[]): Promise<number> => {
-  const program = new Command('dhow server')
-    .description('Run a control plane: API, store, scheduler, controllers and registry')
-    .option('--data-dir <dir>', 'what survives a reboot')
-    .option('--run-dir <dir>', 'sockets and pids; best on tmpfs')
-    .option('--listen <host:port>', 'where the API listens; default 127.0.0.1:6443')
-    .option('--agents-listen <host:port>', "where agents connect; default the API's next port")
-    .option('--server-name <name>', 'a further name in the certificate', collect)
-    .option('--cluster-name <name>', 'the name in the kubeconfig')
-    .option('--etcd-endpoint <host:port>', 'use this etcd; default: one of its own', collect)
-    .option(
-      '--etcd-quota <mebibytes>',
-      'how large an etcd of its own may grow; default 8192',
-      wholeNumber('--etcd-quota'),
-    )
-    .option('--audit-policy-file <file>', 'what is written to the audit log; default: nothing')
-    .option('--audit-log-path <file>', 'default audit.log in the data directory')
-    .option(
-      '--audit-log-maxsize <mebibytes>',
-      'when a new file is begun; default 100',
-      wholeNumber('--audit-log-maxsize'),
-    )
-    .option(
-      '--audit-log-maxbackup <count>',
-      'how many old files stay; default 10',
-      wholeNumber('--audit-log-maxbackup'),
-    )
-    .option('--oidc-issuer-url <url>', 'take the tokens of this OpenID Connect issuer')
-    .option('--oidc-client-id <id>', 'for whom its tokens must be')
-    .option('--oidc-username-claim <claim>', 'what names a user; default sub')
-    .option('--oidc-username-prefix <text>', 'before each name; - for nothing; default URL#')
-    .option('--oidc-groups-claim <claim>', 'what names groups; default: nothing does')
-    .option('--oidc-groups-prefix <text>', 'before each group')
-    .option('--oidc-required-claim <key=value>', 'what a token must say', collect)
-    .option('--oidc-signing-algs <list>', 'joined by commas; default RS256')
-    .option('--oidc-ca-file <file>', 'who vouches for the issuer; default: the usual authorities')
-    .option('--anonymous-auth', 'answer requests without a name as far as roles allow it')
-    .option(
-      '--accept-etcd-history',
-      'go on with an etcd that is another, or older, than the one this server knew',
-    )
-    .option('--cluster-cidr <cidr>', 'range of the pods; default 10.42.0.0/16')
-    .option(
-      '--node-grace <seconds>',
-      'silence after which a node is Unknown',
-      wholeNumber('--node-grace'),
-    )
-    .option(
-      '--eviction-after <seconds>',
-      'how long pods stay on a dead node',
-      wholeNumber('--eviction-after'),
-    )
-    .option(
-      '--heartbeat <seconds>',
-      'how often agents say that they live',
-      wholeNumber('--heartbeat'),
-    )
+  const program = withTimes(
+    new Command('dhow server')
+      .description('Run a control plane: API, store, scheduler, controllers and registry')
+      .option('--data-dir <dir>', 'what survives a reboot')
+      .option('--run-dir <dir>', 'sockets and pids; best on tmpfs')
+      .option('--listen <host:port>', 'where the API listens; default 127.0.0.1:6443')
+      .option('--agents-listen <host:port>', "where agents connect; default the API's next port")
+      .option('--server-name <name>', 'a further name in the certificate', collect)
+      .option('--cluster-name <name>', 'the name in the kubeconfig')
+      .option('--etcd-endpoint <host:port>', 'use this etcd; default: one of its own', collect)
+      .option(
+        '--etcd-quota <mebibytes>',
+        'how large an etcd of its own may grow; default 8192',
+        wholeNumber('--etcd-quota'),
+      )
+      .option('--audit-policy-file <file>', 'what is written to the audit log; default: nothing')
+      .option('--audit-log-path <file>', 'default audit.log in the data directory')
+      .option(
+        '--audit-log-maxsize <mebibytes>',
+        'when a new file is begun; default 100',
+        wholeNumber('--audit-log-maxsize'),
+      )
+      .option(
+        '--audit-log-maxbackup <count>',
+        'how many old files stay; default 10',
+        wholeNumber('--audit-log-maxbackup'),
+      )
+      .option('--oidc-issuer-url <url>', 'take the tokens of this OpenID Connect issuer')
+      .option('--oidc-client-id <id>', 'for whom its tokens must be')
+      .option('--oidc-username-claim <claim>', 'what names a user; default sub')
+      .option('--oidc-username-prefix <text>', 'before each name; - for nothing; default URL#')
+      .option('--oidc-groups-claim <claim>', 'what names groups; default: nothing does')
+      .option('--oidc-groups-prefix <text>', 'before each group')
+      .option('--oidc-required-claim <key=value>', 'what a token must say', collect)
+      .option('--oidc-signing-algs <list>', 'joined by commas; default RS256')
+      .option('--oidc-ca-file <file>', 'who vouches for the issuer; default: the usual authorities')
+      .option('--anonymous-auth', 'answer requests without a name as far as roles allow it')
+      .option(
+        '--accept-etcd-history',
+        'go on with an etcd that is another, or older, than the one this server knew',
+      )
+      .option('--cluster-cidr <cidr>', 'range of the pods; default 10.42.0.0/16'),
+  )
     .addOption(logLevel('what to log'))
     .addHelpText('after', EXAMPLES)
     .action(async (_options, command: Command) => {
@@ -89,6 +76,29 @@ const withoutRights = (error: unknown): UsageError | undefined => {
       )
     : undefined;
 };
+
+const withTimes = (command: Command): Command =>
+  command
+    .option(
+      '--node-grace <seconds>',
+      'silence after which a node is Unknown',
+      wholeNumber('--node-grace'),
+    )
+    .option(
+      '--eviction-after <seconds>',
+      'how long pods stay on a dead node',
+      wholeNumber('--eviction-after'),
+    )
+    .option(
+      '--heartbeat <seconds>',
+      'how often agents say that they live',
+      wholeNumber('--heartbeat'),
+    )
+    .option(
+      '--stream-idle <seconds>',
+      'silence that ends an exec, attach or port-forward; default 14400',
+      wholeNumber('--stream-idle'),
+    );
 
 interface Flags {
   readonly dataDir?: string;
@@ -118,6 +128,7 @@ interface Flags {
   readonly nodeGrace?: number;
   readonly evictionAfter?: number;
   readonly heartbeat?: number;
+  readonly streamIdle?: number;
   readonly logLevel?: string;
 }
 
@@ -142,6 +153,7 @@ const configOf = (flags: Flags) => ({
   nodeGraceSeconds: flags.nodeGrace,
   evictionSeconds: flags.evictionAfter,
   heartbeatSeconds: flags.heartbeat,
+  streamIdleSeconds: flags.streamIdle,
   logLevel: flags.logLevel,
 });
 

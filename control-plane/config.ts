@@ -56,6 +56,11 @@ export const serverConfigSchema = z.object({
   nodeGraceSeconds: seconds.default(40),
   /** How long pods stay on a node that is not ready or unreachable, unless they say otherwise. */
   evictionSeconds: z.number().int().min(0).max(86_400).default(300),
+  /**
+   * A stream of exec, attach or portforward that carries nothing for this long ends. Upstream's
+   * `--streaming-connection-idle-timeout`.
+   */
+  streamIdleSeconds: seconds.default(4 * 3600),
   /** How often an agent says that it lives. */
   heartbeatSeconds: seconds.default(10),
   /** How long the certificates of the server and of its administrator are good. Default a year. */

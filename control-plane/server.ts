@@ -142,7 +142,7 @@ const serve = async (
     registry,
     objectFaults: faults,
     certificates: () => pki.lives(),
-    evictionSeconds: config.evictionSeconds,
+    ...timesOf(config),
     anonymousAuth: config.anonymousAuth,
     ...(await openOidc(config, log)),
     ...(audit === undefined ? {} : { auditor: audit.auditor }),
@@ -168,6 +168,11 @@ const serve = async (
   onStarted(started);
   await group.wait();
 };
+
+const timesOf = ({ evictionSeconds, streamIdleSeconds }: ServerConfig) => ({
+  evictionSeconds,
+  streamIdleMs: streamIdleSeconds * 1000,
+});
 
 const usedByPods = (informers: Informers) => ({
   secrets: informers.of(SECRETS),

@@ -2,6 +2,7 @@ import { onAbort } from '../../lib/async/on-abort';
 import { ApiError } from '../../api/errors';
 import { LEASES } from '../../api/resources';
 import type { Activities } from '../../lib/activities';
+import { onIdle } from '../../lib/net/idle';
 import type { AuditRecord, Auditor } from './audit/auditor';
 import type { Attributes } from './auth/access-attributes';
 import type { Verdict } from './auth/node-authorizer';
@@ -15,7 +16,13 @@ import { isAnonymous, NODES_GROUP, sharerOf, type User } from './auth/user';
 import { serveDiscovery } from './discovery/discovery-api';
 import type { Discovery } from './discovery/discovery';
 import { serveCheck, servePublic, type HealthDeps } from './discovery/health';
-import { statusResponse, toApiError, type ApiRequest, type ApiResponse } from './http/exchange';
+import {
+  statusResponse,
+  textResponse,
+  toApiError,
+  type ApiRequest,
+  type ApiResponse,
+} from './http/exchange';
 import type { Yielding } from './http/aside';
 import type { HeldPlace } from './http/fair-places';
 import type { InFlightLimit } from './http/in-flight';
@@ -47,6 +54,8 @@ export interface ApiHandlerDeps extends HealthDeps {
   readonly discovery: Discovery;
   readonly exec: ExecGateway;
   readonly portForward: PortForwardGateway;
+  /** A stream that carries nothing for so long ends. */
+  readonly streamIdleMs: number;
   /** What one can only ask; each says whether the user may. Undefined for what it does not know. */
   readonly reviews: readonly Answerer[];
   /** Answers paths outside /api and /apis, to who may have them; undefined for others. */
@@ -100,14 +109,22 @@ export class ApiHandler {
     if (target === undefined || kind === undefined || !isStream) throw notServed();
     const { exec, portForward, authorizer } = this.deps;
     authorizer.authorize(request.user, upgradeAttributes(request, target));
+    using _idle = this.endsWhenIdle(connection);
     if (target.subresource === 'portforward') {
       const plan = await portForward.plan(kind, target, request);
-      return portForward.serve(plan, connection, request.signal);
+      await portForward.serve(plan, connection, request.signal);
+      return;
     }
     const plan = await exec.plan(kind, target, target.subresource === 'attach', request);
     checkProtocol(request);
     onBegin();
     await exec.serve(plan, connection, request.signal);
+  }
+
+  private endsWhenIdle({ socket }: UpgradingConnection): Disposable {
+    const { streamIdleMs, clock } = this.deps;
+    const callOff = onIdle(socket, streamIdleMs, clock, () => socket.destroy());
+    return { [Symbol.dispose]: callOff };
   }
 
   private async answer(asked: ApiRequest): Promise<ApiResponse> {
@@ -198,8 +215,21 @@ export class ApiHandler {
       (await serveCheck(request, this.deps)) ??
       (await firstOf(this.deps.paths, request)) ??
       serveDiscovery(this.deps.discovery, request);
-    if (answer === undefined) throw notServed();
-    return answer;
+    if (answer !== undefined) return answer;
+    if (this.isOfOwnGroup(target)) throw notServed();
+    // As upstream: what has no handler is no answer of the API.
+    return textResponse('404 page not found\n', 404);
+  }
+
+  /** In a group version that is always there; those that users define come and go. */
+  private isOfOwnGroup(target: ResourceTarget | undefined): boolean {
+    if (target === undefined) return false;
+    const { discovery, kinds } = this.deps;
+    const isCustom = kinds.kinds.some(
+      ({ resource: { group, version }, definitionName }) =>
+        definitionName !== undefined && group === target.group && version === target.version,
+    );
+    return !isCustom && discovery.resourceList(target.group, target.version) !== undefined;
   }
 }
 

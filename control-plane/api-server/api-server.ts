@@ -79,6 +79,8 @@ export interface ApiServerDeps {
   readonly certificates?: () => Readonly<Record<string, CertificateLife>>;
   /** How long pods stay on a node that is gone, unless they say otherwise. Default 300 s. */
   readonly evictionSeconds?: number;
+  /** How long a stream of exec, attach or portforward may carry nothing. Default four hours. */
+  readonly streamIdleMs?: number;
   /** Asks webhooks. Default: by HTTPS. */
   readonly webhookCalls?: WebhookCalls;
   /** Where a service is to be reached. Default: there are none. */
@@ -167,7 +169,7 @@ export const createApiServer = (deps: ApiServerDeps): ApiServer => {
     exec: new ExecGateway({ service, nodes }),
     portForward: new PortForwardGateway({ service, nodes, clock: deps.clock }),
     checks: healthChecks(deps, kinds, stopping.signal),
-    clock: deps.clock,
+    ...{ clock: deps.clock, streamIdleMs: deps.streamIdleMs ?? STREAM_IDLE_MS },
     version: versionInfo(deps.version),
     ...besidesObjects(deps, { service, authorizer, heavyLane }, kinds),
   });
@@ -307,3 +309,5 @@ const healthChecks = (
     },
   },
 ];
+
+const STREAM_IDLE_MS = 4 * 3_600_000;

@@ -182,7 +182,9 @@ it('a kind is defined, used, kept over a restart and deleted by kubectl', async 
   );
   await ok('patch ct mine --type=merge -p {"metadata":{"finalizers":null}}');
   expect((await deletion).code).toBe(0);
-  expect((await kubectl('get ct')).stderr).toContain('could not find the requested resource');
+  expect((await kubectl('get ct')).stderr).toContain(
+    'the server could not find the requested resource (get crontabs.stable.example.com)',
+  );
 }, 60_000);
 
 it('sets of definitions as large as those of others are served within seconds', async () => {

@@ -83,3 +83,23 @@ it('names groups in the order of upstream, and those of others after them', asyn
   expect(places).toEqual([...places].sort((a, b) => a - b));
   expect(names[0]).toBe('apiregistration.k8s.io');
 });
+
+describe('a path that names nothing', () => {
+  const PLAIN = 'text/plain; charset=utf-8';
+
+  it.each([
+    ['/nosuch', 404, PLAIN],
+    ['/api/v1/%zz', 404, PLAIN],
+    ['/apis/example.com/v1/widgets', 404, PLAIN],
+    ['/apis/apps/v9/deployments', 404, PLAIN],
+    ['/api/v1/nosuch', 404, 'application/json'],
+    ['/apis/apps/v1/namespaces/default/nosuch', 404, 'application/json'],
+    ['/apis/authorization.k8s.io/v1/nosuch', 404, 'application/json'],
+  ])('%s is %i %s', async (path, status, type) => {
+    await using server = await startTestServer();
+    const answer = await server.request('GET', path);
+    expect([answer.status, answer.headers['content-type']]).toEqual([status, type]);
+    if (type === PLAIN) expect(answer.text).toBe('404 page not found\n');
+    else expect(answer.json.reason).toBe('NotFound');
+  });
+});
