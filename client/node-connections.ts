@@ -2,7 +2,7 @@ import type { StatusReason } from '../api/errors';
 
 /**
  * How the API reaches a container on a node. Implemented by `control-plane/nodes` over the agents'
- * connections; used by the log, exec, attach and portforward subresources.
+ * connections; used by the log, exec, attach, portforward and proxy subresources, and for metrics.
  */
 export interface NodeConnections {
   isConnected(nodeName: string): boolean;
@@ -15,6 +15,19 @@ export interface NodeConnections {
 
   /** Connects to a port of a pod, as from within. @throws ApiError, when nobody answers there too */
   connect(nodeName: string, request: PortRequest, signal: AbortSignal): Promise<PortConnection>;
+
+  /** What the node and its containers have used up to now, within seconds. @throws ApiError */
+  usage(nodeName: string, signal: AbortSignal): Promise<UsageReport>;
+}
+
+/** As a node says, unchecked. */
+export interface UsageReport {
+  /** Names the clock of `monotonicMs`. */
+  readonly clockId: string;
+  /** When the counters were read. */
+  readonly monotonicMs: number;
+  /** JSON as of the kubelet's `stats/summary`, up to some MiB. */
+  readonly summary: Uint8Array;
 }
 
 export interface PodTarget {

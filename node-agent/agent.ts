@@ -17,8 +17,8 @@ import type { AgentConfig } from './config';
 import { ImageCollector } from './images/image-collector';
 import { ImagePuller } from './images/image-puller';
 import { PullRecords } from './images/pull-records';
-import type { HostFacts } from './node/host';
 import { NodeNetwork, type NetworkRange } from './network/node-network';
+import { bootedAtMs, type HostFacts } from './node/host';
 import { AGENT_VERSION, NodeReporter } from './node/node-reporter';
 import { refuseToAdmit } from './plan/admission';
 import { ExitBell } from './containers/exit-bell';
@@ -36,6 +36,7 @@ import { measure, METER_HEAP_MAX_MB, type MeterJob, type MeterReading } from './
 import { StorageKeeper } from './storage/storage-keeper';
 import { storagePlacesOf } from './storage/storage-places';
 import { StreamServer } from './streams/stream-server';
+import { UsageMeter } from './usage/usage-meter';
 import type { Mounter } from './volumes/mounter';
 import { VolumeManager } from './volumes/volume-manager';
 
@@ -107,7 +108,10 @@ class NodeAgent implements Agent {
     const paths = new PodPaths(config.stateDir, config.runDir);
     this.pods = new PodManager(this.podDeps(paths));
     const pods = this.pods;
-    this.streams = new StreamServer({ transport, runtime, pods, paths, clock, log });
+    const { nodeName } = config;
+    const node = { nodeName, bootedAtMs: bootedAtMs(), memoryBytes: facts.memoryBytes };
+    const usage = new UsageMeter({ runtime, node, clock });
+    this.streams = new StreamServer({ transport, runtime, pods, paths, usage, clock, log });
     this.session = new SessionClient({
       transport,
       hello: () => this.hello(),

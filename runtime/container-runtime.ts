@@ -30,6 +30,8 @@ export interface ContainerRuntime extends AsyncDisposable {
   /** Applies new limits to a running container. */
   updateResources(id: string, resources: CgroupResources): Promise<void>;
   stats(id: string): Promise<ContainerStats>;
+  /** Of all that runs on this host, with what is no container's. */
+  hostStats(): Promise<ContainerStats>;
   /** The folder on this host with what a container has written to its root; it need not be there. */
   writableLayer(id: string): string;
 
@@ -215,8 +217,10 @@ export interface ExecProcess extends AsyncDisposable {
 }
 
 export interface ContainerStats {
+  /** Processor time of all cores together, since the cgroup was made. */
   readonly cpuNanos: number;
   readonly memoryBytes: number;
+  /** Without what the kernel can drop at once: file pages not used of late. As the kubelet reckons. */
   readonly memoryWorkingSetBytes: number;
   readonly pidsCount: number;
 }

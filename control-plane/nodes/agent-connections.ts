@@ -12,16 +12,23 @@ import type {
   PodTarget,
   PortConnection,
   PortRequest,
+  UsageReport,
 } from '../../client/node-connections';
 import type { Clock } from '../../lib/clock';
-import type { AttachResponse, OpenStream, StreamError } from '../../proto/gen/dhow/agent/v1/agent';
+import { DeadlineExceededError, withDeadline } from '../../lib/async/deadline';
+import type {
+  AttachResponse,
+  OpenStream,
+  StreamError,
+  UsageReading,
+} from '../../proto/gen/dhow/agent/v1/agent';
 import { grpcError } from './node-identity';
 import { MessageWriter } from '../../lib/async/message-stream';
 import type { NodeSession } from './node-session';
 import type { OpenedStream, StreamBroker } from './stream-broker';
 import { linkedController } from '../../lib/async/linked-controller';
 
-/** Logs, exec and ports over the agents' own connections. */
+/** Logs, exec, ports and usage over the agents' own connections. */
 export class AgentConnections implements NodeConnections {
   constructor(
     private readonly deps: {
@@ -80,6 +87,28 @@ export class AgentConnections implements NodeConnections {
     }
   }
 
+  async usage(nodeName: string, signal: AbortSignal): Promise<UsageReport> {
+    const what = `the usage of node "${nodeName}"`;
+    const deadline = { what, limitMs: USAGE_MS, clock: this.deps.clock, signal };
+    try {
+      return await withDeadline(deadline, async (stop) => {
+        const opened = await this.open(nodeName, { $case: 'usage', value: {} }, stop);
+        const undo = cancelOnAbort(opened, stop);
+        try {
+          return await readUsage(opened);
+        } finally {
+          undo();
+          opened.call.end();
+        }
+      });
+    } catch (error) {
+      signal.throwIfAborted();
+      if (error instanceof DeadlineExceededError)
+        throw new ApiError('Timeout', error.message, { cause: error });
+      throw asApiError(error);
+    }
+  }
+
   private async open(
     nodeName: string,
     kind: OpenStream['kind'],
@@ -98,6 +127,33 @@ export class AgentConnections implements NodeConnections {
     }
   }
 }
+
+/** @throws ApiError */
+const readUsage = async (opened: OpenedStream): Promise<UsageReport> => {
+  let reading: UsageReading | undefined;
+  const pieces: Uint8Array[] = [];
+  let byteCount = 0;
+  for await (const message of iterate(opened)) {
+    if (message?.$case === 'error') throw toApiError(message.value);
+    if (message?.$case === 'usage') reading = message.value;
+    if (message?.$case !== 'stdout') continue;
+    byteCount += message.value.length;
+    if (byteCount > USAGE_BYTES_MAX)
+      throw new ApiError('InternalError', 'the node reports more usage than can be taken');
+    pieces.push(message.value);
+  }
+  // It has ended what it does not know.
+  if (reading === undefined)
+    throw new ApiError(
+      'ServiceUnavailable',
+      'the node reports no usage: it is of an earlier release',
+    );
+  return { ...reading, summary: Buffer.concat(pieces) };
+};
+
+const USAGE_MS = 5000;
+/** Of ten thousand containers. */
+const USAGE_BYTES_MAX = 4 * 1024 * 1024;
 
 /** The way to the agent of a stream that goes both ways. */
 class StreamInput {
@@ -178,6 +234,7 @@ class AgentExecSession implements ExecSession {
             return;
           case 'streamId':
           case 'connected':
+          case 'usage':
           case undefined:
         }
       }

@@ -28,6 +28,10 @@ export const availableMemoryBytes = (): number => {
   return Number(match?.[1] ?? 0) * 1024;
 };
 
+/** When the kernel started, by the wall clock. */
+export const bootedAtMs = (): number =>
+  Number(/^btime (\d+)$/m.exec(read('/proc/stat') ?? '')?.[1] ?? 0) * 1000;
+
 export const processCount = (): number =>
   readdirSync('/proc').filter((name) => /^\d+$/.test(name)).length;
 

@@ -3,8 +3,15 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { PassThrough, type Duplex } from 'node:stream';
 
+import { rfc3339 } from '../../lib/clock';
+import { parseJson } from '../../lib/json';
 import { silentLog } from '../../lib/log';
-import type { AttachRequest, AttachResponse } from '../../proto/gen/dhow/agent/v1/agent';
+import type {
+  AttachRequest,
+  AttachResponse,
+  OpenStream,
+} from '../../proto/gen/dhow/agent/v1/agent';
+import { UsageMeter } from '../usage/usage-meter';
 import { createPodBench, testContainer, testPod, type PodBench } from '../pods/testing';
 import type { MessageStream, Transport } from '../session/transport';
 import { StreamServer } from './stream-server';
@@ -21,6 +28,8 @@ afterEach(async () => {
   await bench.stop();
   rmSync(directory, { recursive: true, force: true });
 });
+
+const NO_USAGE = { report: () => Promise.reject(new Error('not to be asked')) };
 
 /** A client who says nothing and leaves at once. */
 const leaving: MessageStream<AttachRequest, AttachResponse> = {
@@ -48,6 +57,7 @@ it.each([
     await bench.until(() => bench.status().phase === 'Running');
     const server = new StreamServer({
       ...{ runtime, pods: manager, paths: deps.paths, clock: bench.clock, log: silentLog },
+      usage: NO_USAGE,
       transport: { openAttach: () => leaving } as unknown as Transport,
     });
     const target = { namespace: 'default', podName: 'web', podUid: 'uid-1', container: 'web' };
@@ -82,6 +92,7 @@ describe('a port of a pod', () => {
     };
     const server = new StreamServer({
       ...{ runtime, pods: manager, paths: deps.paths, clock: bench.clock, log: silentLog },
+      usage: NO_USAGE,
       dial: dial,
       transport: { openAttach: () => stream } as unknown as Transport,
     });
@@ -126,5 +137,73 @@ describe('a port of a pod', () => {
       $case: 'error',
       value: { reason: 'NotFound', message: 'pod "web" is not on this node' },
     });
+  });
+});
+
+describe('the usage of a node', () => {
+  const serve = async (): Promise<readonly AttachRequest['message'][]> => {
+    const { runtime, manager, deps, clock } = bench;
+    const sent: AttachRequest['message'][] = [];
+    const stream = {
+      ...leaving,
+      write: async ({ message }: AttachRequest) => void sent.push(message),
+    };
+    const node = { nodeName: 'n1', bootedAtMs: 0, memoryBytes: 2 ** 31 };
+    const server = new StreamServer({
+      ...{ runtime, pods: manager, paths: deps.paths, clock, log: silentLog },
+      usage: new UsageMeter({ runtime, node, clock }),
+      transport: { openAttach: () => stream } as unknown as Transport,
+    });
+    const request: OpenStream = { streamId: '1', kind: { $case: 'usage', value: {} } };
+    await server.serve(request, new AbortController().signal);
+    return sent.slice(1);
+  };
+  const summaryIn = (sent: readonly AttachRequest['message'][]) =>
+    parseJson(
+      Buffer.concat(sent.flatMap((each) => (each?.$case === 'stdout' ? [each.value] : []))),
+    );
+
+  it('is told as the kubelet tells it, after when it was read', async () => {
+    await bench.run(testPod({}));
+    await bench.until(() => bench.status().phase === 'Running');
+    const [reading, ...rest] = await serve();
+    expect(reading).toEqual({
+      $case: 'usage',
+      value: { clockId: expect.any(String), monotonicMs: bench.clock.monotonicMs() },
+    });
+    const time = rfc3339(bench.clock.now());
+    const memory = { time, usageBytes: 1 << 20, workingSetBytes: 1 << 20 };
+    expect(summaryIn(rest)).toEqual({
+      node: {
+        nodeName: 'n1',
+        startTime: '1970-01-01T00:00:00Z',
+        cpu: { time, usageCoreNanoSeconds: 10_000_000 },
+        memory: {
+          ...{ time, usageBytes: 1 << 30, workingSetBytes: 1 << 29 },
+          availableBytes: 2 ** 31 - 2 ** 29,
+        },
+      },
+      pods: [
+        {
+          podRef: { name: 'web', namespace: 'default', uid: 'uid-1' },
+          startTime: expect.any(String),
+          containers: [
+            {
+              name: 'web',
+              startTime: expect.any(String),
+              cpu: { time, usageCoreNanoSeconds: 1_000_000 },
+              memory,
+            },
+          ],
+        },
+      ],
+    });
+  });
+
+  it('leaves out a container that goes while it is read', async () => {
+    await bench.run(testPod({}));
+    await bench.until(() => bench.status().phase === 'Running');
+    bench.runtime.stats = () => Promise.reject(new Error('gone'));
+    expect(summaryIn((await serve()).slice(1))).toMatchObject({ pods: [] });
   });
 });

@@ -14,6 +14,7 @@ import type { PodManager } from '../pods/pod-manager';
 import type { PodPaths } from '../inventory/pod-paths';
 import type { MessageStream, Transport } from '../session/transport';
 import { containerNamed } from '../pod-spec/environment';
+import type { UsageMeter } from '../usage/usage-meter';
 import { findRun, findSandbox, StreamFailure } from './container-finder';
 import { carryPort, type Dial } from './port-stream';
 import { logOptionsOf } from './log-options';
@@ -30,7 +31,7 @@ const MAX_STREAMS = 256;
 const TERMINAL_SIZE_WAIT_MS = 500;
 const DIAL_MS = 10_000;
 
-/** Answers the server's requests for logs, exec, attach and ports. */
+/** Answers the server's requests for logs, exec, attach, ports and usage. */
 export class StreamServer {
   private openCount = 0;
 
@@ -40,6 +41,7 @@ export class StreamServer {
       readonly runtime: ContainerRuntime;
       readonly pods: PodManager;
       readonly paths: PodPaths;
+      readonly usage: Pick<UsageMeter, 'report'>;
       readonly clock: Clock;
       readonly log: Log;
       /** `dial` of the runtime; tests have their own. */
@@ -59,6 +61,7 @@ export class StreamServer {
       if (kind?.$case === 'logs') await this.logs(stream, kind.value, controller);
       else if (kind?.$case === 'exec') await this.exec(stream, kind.value, controller);
       else if (kind?.$case === 'port') await this.port(stream, kind.value, controller.signal);
+      else if (kind?.$case === 'usage') await this.usage(stream);
       stream.end();
     } catch (error) {
       await this.fail(stream, error);
@@ -110,6 +113,13 @@ export class StreamServer {
     const connect = this.deps.dial ?? dial;
     const socket = await connect({ netnsPath, port, limitMs: DIAL_MS, clock }, signal);
     await carryPort(stream, socket, signal);
+  }
+
+  private async usage(stream: Attach): Promise<void> {
+    const { summary, ...value } = await this.deps.usage.report();
+    await stream.write({ message: { $case: 'usage', value } });
+    for (const piece of pieces(summary))
+      await stream.write({ message: { $case: 'stdout', value: piece } });
   }
 
   private async untilEnd(stream: Attach): Promise<void> {

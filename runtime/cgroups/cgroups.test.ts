@@ -1,4 +1,8 @@
-import { cpuWeight, v1Settings, v2Settings } from './index';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+
+import { CgroupV1Driver, CgroupV2Driver, cpuWeight, v1Settings, v2Settings } from './index';
 
 const resources = {
   cpuShares: 512,
@@ -43,5 +47,58 @@ describe('cgroup values', () => {
     [0, 1],
   ])('maps %d shares to weight %d', (shares, weight) => {
     expect(cpuWeight(shares)).toBe(weight);
+  });
+});
+
+describe('what a cgroup has used', () => {
+  let root: string;
+
+  beforeEach(() => {
+    root = mkdtempSync(join(tmpdir(), 'cgroups-'));
+  });
+  afterEach(() => rmSync(root, { recursive: true, force: true }));
+
+  const put = (files: Readonly<Record<string, string>>): void => {
+    for (const [file, text] of Object.entries(files)) {
+      mkdirSync(dirname(join(root, file)), { recursive: true });
+      writeFileSync(join(root, file), text);
+    }
+  };
+
+  it('is read from the controllers of v1, file pages that are idle taken off', () => {
+    put({
+      'memory/cgroup.procs': '',
+      'memory/a/memory.usage_in_bytes': '1000\n',
+      'memory/a/memory.stat': 'inactive_file 1\ntotal_inactive_file 300\n',
+      'cpuacct/a/cpuacct.usage': '5000\n',
+      'pids/a/pids.current': '3\n',
+    });
+    expect(new CgroupV1Driver(root).stats('a')).toEqual({
+      ...{ cpuNanos: 5000, memoryBytes: 1000, memoryWorkingSetBytes: 700, pidsCount: 3 },
+    });
+  });
+
+  it('is read from v2', () => {
+    put({
+      'a/memory.current': '1000\n',
+      'a/memory.stat': 'anon 600\nfile 400\ninactive_file 300\n',
+      'a/cpu.stat': 'usage_usec 5\n',
+      'a/pids.current': '3\n',
+    });
+    expect(new CgroupV2Driver(root).stats('a')).toEqual({
+      ...{ cpuNanos: 5000, memoryBytes: 1000, memoryWorkingSetBytes: 700, pidsCount: 3 },
+    });
+  });
+
+  it('is told of the whole host on v2, where the root has no total', () => {
+    put({ 'memory.stat': 'anon 600\nfile 400\ninactive_file 300\n', 'cpu.stat': 'usage_usec 5\n' });
+    expect(new CgroupV2Driver(root).stats('')).toMatchObject({
+      ...{ cpuNanos: 5000, memoryBytes: 1000, memoryWorkingSetBytes: 700 },
+    });
+  });
+
+  it('is no less than nothing', () => {
+    put({ 'a/memory.current': '100\n', 'a/memory.stat': 'inactive_file 300\n' });
+    expect(new CgroupV2Driver(root).stats('a').memoryWorkingSetBytes).toBe(0);
   });
 });

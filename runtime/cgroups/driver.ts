@@ -25,6 +25,7 @@ export interface CgroupDriver {
   killAll(path: string): Promise<void>;
   /** Kills what is left in it, then removes it with its descendants. Idempotent. */
   remove(path: string): Promise<void>;
+  /** Of the cgroup with its descendants; the root, `''`, is the whole host. */
   stats(path: string): ContainerStats;
   /** Mounts that show a container its own cgroup. */
   mounts(): readonly CgroupMount[];

@@ -89,8 +89,14 @@ export class CgroupV2Driver implements CgroupDriver {
 
   stats(path: string): ContainerStats {
     const dir = this.dir(path);
-    const memoryBytes = Number(readControl(dir, 'memory.current') ?? 0);
-    const inactive = keyedNumber(readControl(dir, 'memory.stat'), 'inactive_file');
+    const memory = readControl(dir, 'memory.stat');
+    const current = readControl(dir, 'memory.current');
+    // The root has no such file.
+    const memoryBytes =
+      current === undefined
+        ? keyedNumber(memory, 'anon') + keyedNumber(memory, 'file')
+        : Number(current);
+    const inactive = keyedNumber(memory, 'inactive_file');
     return {
       cpuNanos: keyedNumber(readControl(dir, 'cpu.stat'), 'usage_usec') * 1000,
       memoryBytes,

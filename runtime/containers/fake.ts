@@ -235,6 +235,15 @@ export class FakeContainerRuntime implements ContainerRuntime {
     });
   }
 
+  hostStats(): Promise<ContainerStats> {
+    return Promise.resolve({
+      cpuNanos: 10_000_000,
+      memoryBytes: 1 << 30,
+      memoryWorkingSetBytes: 1 << 29,
+      pidsCount: 100,
+    });
+  }
+
   writableLayer(id: string): string {
     return join(this.options.layersDir ?? '/nonexistent', id);
   }

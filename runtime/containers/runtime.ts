@@ -235,6 +235,10 @@ class HostContainerRuntime implements ContainerRuntime {
     return Promise.resolve(this.cgroups.stats(this.cgroupOfContainer(spec)));
   }
 
+  hostStats(): Promise<ContainerStats> {
+    return Promise.resolve(this.cgroups.stats(''));
+  }
+
   writableLayer(id: string): string {
     return join(this.files.layerDir(id), 'upper');
   }

@@ -39,7 +39,9 @@ const serve = async (store: Store): Promise<ApiClient> => {
     ...shared,
     caches,
     tls: { caCertificate: '', server: { certificate: '', key: '' } },
-    nodeConnections: { isConnected: () => false, logs: refuse, exec: refuse, connect: refuse },
+    nodeConnections: {
+      ...{ isConnected: () => false, logs: refuse, exec: refuse, connect: refuse, usage: refuse },
+    },
     virtualResources: [],
     random: systemRandom,
     version: '0.0.0',

@@ -40,6 +40,7 @@ const NODE: NodeConnections = {
       [Symbol.asyncDispose]: async () => output.end(),
     };
   },
+  usage: () => Promise.reject(new ApiError('ServiceUnavailable', 'not measured')),
 };
 
 const POD = `

@@ -74,6 +74,7 @@ const NODE: NodeConnections = {
       [Symbol.asyncDispose]: async () => output.end(),
     };
   },
+  usage: () => Promise.reject(new ApiError('ServiceUnavailable', 'not measured')),
 };
 
 const echoSession = ({ command, stdin, tty }: ExecRequest) => {

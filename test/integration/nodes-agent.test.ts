@@ -4,6 +4,7 @@ import { join } from 'node:path';
 
 import { LEASES, NODES, PODS, SECRETS } from '../../api/resources';
 import { systemClock } from '../../lib/clock';
+import { parseJson } from '../../lib/json';
 import { silentLog, type LogFields } from '../../lib/log';
 import { FakeContainerRuntime } from '../../runtime/containers';
 import { eventually, podDraft, startAgent, startPlane, type Plane } from './support/agent-plane';
@@ -32,6 +33,28 @@ describe('an agent and its server', () => {
         ? pod
         : undefined;
     });
+
+  it('tells what the node and its containers have used', async () => {
+    await using _agent = await startAgent(plane, directory);
+    await createPod(podDraft('web'));
+    await running('web');
+    const { signal } = new AbortController();
+    const { clockId, monotonicMs, summary } = await plane.nodes.connections.usage('n1', signal);
+    expect(clockId).not.toBe('');
+    expect(monotonicMs).toBeGreaterThan(0);
+    expect(parseJson(summary)).toMatchObject({
+      node: { nodeName: 'n1', cpu: { usageCoreNanoSeconds: 10_000_000 } },
+      pods: [
+        {
+          podRef: { namespace: 'default', name: 'web' },
+          containers: [{ name: 'web', memory: { workingSetBytes: 1 << 20 } }],
+        },
+      ],
+    });
+    await expect(plane.nodes.connections.usage('n2', signal)).rejects.toMatchObject({
+      reason: 'ServiceUnavailable',
+    });
+  });
 
   it('joins, registers, runs a pod, reads its log, and lets it go', async () => {
     await using agent = await startAgent(plane, directory);

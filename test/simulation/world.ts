@@ -119,6 +119,7 @@ export class World implements AsyncDisposable {
         },
         exec: () => Promise.reject(new ApiError('ServiceUnavailable', 'no agents here')),
         connect: () => Promise.reject(new ApiError('ServiceUnavailable', 'no agents here')),
+        usage: () => Promise.reject(new ApiError('ServiceUnavailable', 'no agents here')),
       },
       virtualResources: [scheduler.decisions, scheduler.explanations],
       objectFaults: faults,

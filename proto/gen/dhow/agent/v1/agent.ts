@@ -185,7 +185,9 @@ export interface OpenStream {
   streamId: string;
   kind: { $case: "logs"; value: LogsParams } | { $case: "exec"; value: ExecParams } | //
   /** An agent that does not know it ends the stream at once. */
-  { $case: "port"; value: PortParams } | undefined;
+  { $case: "port"; value: PortParams } | //
+  /** As well. */
+  { $case: "usage"; value: UsageParams } | undefined;
 }
 
 export interface ContainerTarget {
@@ -228,6 +230,13 @@ export interface PortParams {
   port: number;
 }
 
+/**
+ * What the node, its pods and their containers use, at this moment: JSON of the kubelet's stats summary, as
+ * stdout, after the reading that says when.
+ */
+export interface UsageParams {
+}
+
 /** Agent to server. */
 export interface AttachRequest {
   message:
@@ -245,10 +254,21 @@ export interface AttachRequest {
     | //
     /** First of a connection to a port: it stands. */
     { $case: "connected"; value: Connected }
+    | //
+    /** First of a report of usage. */
+    { $case: "usage"; value: UsageReading }
     | undefined;
 }
 
 export interface Connected {
+}
+
+/** When the counters of a report were read. */
+export interface UsageReading {
+  /** Readings of one clock tell how long it was between them; another agent process has another clock. */
+  clockId: string;
+  /** Monotonic time, from an origin of the clock's own. */
+  monotonicMs: number;
 }
 
 export interface StreamError {
@@ -2513,6 +2533,9 @@ export const OpenStream: MessageFns<OpenStream> = {
       case "port":
         PortParams.encode(message.kind.value, writer.uint32(34).fork()).join();
         break;
+      case "usage":
+        UsageParams.encode(message.kind.value, writer.uint32(42).fork()).join();
+        break;
     }
     return writer;
   },
@@ -2562,6 +2585,14 @@ export const OpenStream: MessageFns<OpenStream> = {
             message.kind = { $case: "port", value: PortParams.decode(reader, reader.uint32()) };
             continue;
           }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.kind = { $case: "usage", value: UsageParams.decode(reader, reader.uint32()) };
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2587,6 +2618,8 @@ export const OpenStream: MessageFns<OpenStream> = {
         ? { $case: "exec", value: ExecParams.fromJSON(object.exec) }
         : isSet(object.port)
         ? { $case: "port", value: PortParams.fromJSON(object.port) }
+        : isSet(object.usage)
+        ? { $case: "usage", value: UsageParams.fromJSON(object.usage) }
         : undefined,
     };
   },
@@ -2602,6 +2635,8 @@ export const OpenStream: MessageFns<OpenStream> = {
       obj.exec = ExecParams.toJSON(message.kind.value);
     } else if (message.kind?.$case === "port") {
       obj.port = PortParams.toJSON(message.kind.value);
+    } else if (message.kind?.$case === "usage") {
+      obj.usage = UsageParams.toJSON(message.kind.value);
     }
     return obj;
   },
@@ -2628,6 +2663,12 @@ export const OpenStream: MessageFns<OpenStream> = {
       case "port": {
         if (object.kind?.value !== undefined && object.kind?.value !== null) {
           message.kind = { $case: "port", value: PortParams.fromPartial(object.kind.value) };
+        }
+        break;
+      }
+      case "usage": {
+        if (object.kind?.value !== undefined && object.kind?.value !== null) {
+          message.kind = { $case: "usage", value: UsageParams.fromPartial(object.kind.value) };
         }
         break;
       }
@@ -3222,6 +3263,58 @@ export const PortParams: MessageFns<PortParams> = {
   },
 };
 
+function createBaseUsageParams(): UsageParams {
+  return {};
+}
+
+export const UsageParams: MessageFns<UsageParams> = {
+  encode(_: UsageParams, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): UsageParams {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseUsageParams();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(_: any): UsageParams {
+    return {};
+  },
+
+  toJSON(_: UsageParams): unknown {
+    const obj: any = {};
+    return obj;
+  },
+
+  create(base?: DeepPartial<UsageParams>): UsageParams {
+    return UsageParams.fromPartial(base ?? {});
+  },
+  fromPartial(_: DeepPartial<UsageParams>): UsageParams {
+    const message = createBaseUsageParams();
+    return message;
+  },
+};
+
 function createBaseAttachRequest(): AttachRequest {
   return { message: undefined };
 }
@@ -3246,6 +3339,9 @@ export const AttachRequest: MessageFns<AttachRequest> = {
         break;
       case "connected":
         Connected.encode(message.message.value, writer.uint32(50).fork()).join();
+        break;
+      case "usage":
+        UsageReading.encode(message.message.value, writer.uint32(58).fork()).join();
         break;
     }
     return writer;
@@ -3312,6 +3408,14 @@ export const AttachRequest: MessageFns<AttachRequest> = {
             message.message = { $case: "connected", value: Connected.decode(reader, reader.uint32()) };
             continue;
           }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.message = { $case: "usage", value: UsageReading.decode(reader, reader.uint32()) };
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -3342,6 +3446,8 @@ export const AttachRequest: MessageFns<AttachRequest> = {
         ? { $case: "error", value: StreamError.fromJSON(object.error) }
         : isSet(object.connected)
         ? { $case: "connected", value: Connected.fromJSON(object.connected) }
+        : isSet(object.usage)
+        ? { $case: "usage", value: UsageReading.fromJSON(object.usage) }
         : undefined,
     };
   },
@@ -3360,6 +3466,8 @@ export const AttachRequest: MessageFns<AttachRequest> = {
       obj.error = StreamError.toJSON(message.message.value);
     } else if (message.message?.$case === "connected") {
       obj.connected = Connected.toJSON(message.message.value);
+    } else if (message.message?.$case === "usage") {
+      obj.usage = UsageReading.toJSON(message.message.value);
     }
     return obj;
   },
@@ -3403,6 +3511,12 @@ export const AttachRequest: MessageFns<AttachRequest> = {
       case "connected": {
         if (object.message?.value !== undefined && object.message?.value !== null) {
           message.message = { $case: "connected", value: Connected.fromPartial(object.message.value) };
+        }
+        break;
+      }
+      case "usage": {
+        if (object.message?.value !== undefined && object.message?.value !== null) {
+          message.message = { $case: "usage", value: UsageReading.fromPartial(object.message.value) };
         }
         break;
       }
@@ -3459,6 +3573,99 @@ export const Connected: MessageFns<Connected> = {
   },
   fromPartial(_: DeepPartial<Connected>): Connected {
     const message = createBaseConnected();
+    return message;
+  },
+};
+
+function createBaseUsageReading(): UsageReading {
+  return { clockId: "", monotonicMs: 0 };
+}
+
+export const UsageReading: MessageFns<UsageReading> = {
+  encode(message: UsageReading, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.clockId !== "") {
+      writer.uint32(10).string(message.clockId);
+    }
+    if (message.monotonicMs !== 0) {
+      writer.uint32(17).double(message.monotonicMs);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): UsageReading {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseUsageReading();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.clockId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 17) {
+              break;
+            }
+
+            message.monotonicMs = reader.double();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): UsageReading {
+    return {
+      clockId: isSet(object.clockId)
+        ? globalThis.String(object.clockId)
+        : isSet(object.clock_id)
+        ? globalThis.String(object.clock_id)
+        : "",
+      monotonicMs: isSet(object.monotonicMs)
+        ? globalThis.Number(object.monotonicMs)
+        : isSet(object.monotonic_ms)
+        ? globalThis.Number(object.monotonic_ms)
+        : 0,
+    };
+  },
+
+  toJSON(message: UsageReading): unknown {
+    const obj: any = {};
+    if (message.clockId !== "") {
+      obj.clockId = message.clockId;
+    }
+    if (message.monotonicMs !== 0) {
+      obj.monotonicMs = floatToJson(message.monotonicMs);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<UsageReading>): UsageReading {
+    return UsageReading.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<UsageReading>): UsageReading {
+    const message = createBaseUsageReading();
+    message.clockId = object.clockId ?? "";
+    message.monotonicMs = object.monotonicMs ?? 0;
     return message;
   },
 };

@@ -1,0 +1,71 @@
+import { rfc3339 } from '../../lib/clock';
+import type { ContainerStats } from '../../runtime/container-runtime';
+
+/** One container that runs, with what it has used. */
+export interface MeasuredContainer {
+  readonly namespace: string;
+  readonly podName: string;
+  readonly podUid: string;
+  readonly name: string;
+  readonly startedAtMs: number;
+  readonly stats: ContainerStats;
+}
+
+/** One node, measured. Times are by the wall clock. */
+export interface MeasuredNode {
+  readonly nodeName: string;
+  readonly bootedAtMs: number;
+  readonly memoryBytes: number;
+  readonly stats: ContainerStats;
+}
+
+/**
+ * What the kubelet tells under `stats/summary` of processors and memory: counters, and no rates, which
+ * are for whoever asks twice. Source: upstream's `pkg/apis/stats/v1alpha1`.
+ */
+export const summaryOf = (
+  node: MeasuredNode,
+  containers: readonly MeasuredContainer[],
+  nowMs: number,
+) => {
+  const time = rfc3339(nowMs);
+  const pods = byPod(containers);
+  const { cpu, memory } = usageOf(node.stats, time);
+  const availableBytes = Math.max(0, node.memoryBytes - node.stats.memoryWorkingSetBytes);
+  return {
+    node: {
+      nodeName: node.nodeName,
+      startTime: rfc3339(node.bootedAtMs),
+      cpu,
+      memory: { ...memory, availableBytes },
+    },
+    pods: [...pods].map(([uid, own]) => ({
+      podRef: { name: own[0]?.podName ?? '', namespace: own[0]?.namespace ?? '', uid },
+      startTime: rfc3339(Math.min(...own.map(({ startedAtMs }) => startedAtMs))),
+      containers: own.map(({ name, startedAtMs, stats }) => ({
+        name,
+        startTime: rfc3339(startedAtMs),
+        ...usageOf(stats, time),
+      })),
+    })),
+  };
+};
+
+const byPod = (containers: readonly MeasuredContainer[]) => {
+  const pods = new Map<string, MeasuredContainer[]>();
+  for (const container of containers) {
+    const own = pods.get(container.podUid);
+    if (own === undefined) pods.set(container.podUid, [container]);
+    else own.push(container);
+  }
+  return pods;
+};
+
+const usageOf = (stats: ContainerStats, time: string) => ({
+  cpu: { time, usageCoreNanoSeconds: stats.cpuNanos },
+  memory: {
+    time,
+    usageBytes: stats.memoryBytes,
+    workingSetBytes: stats.memoryWorkingSetBytes,
+  },
+});
