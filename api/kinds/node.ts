@@ -6,7 +6,7 @@ import { defineKind } from './kind';
 
 export const NODE_KIND = defineKind(NODES, {
   shortNames: ['no'],
-  subresources: ['status'],
+  subresources: ['status', 'proxy'],
   fields: { 'spec.unschedulable': ({ spec }) => String(spec.unschedulable === true) },
   applyDefaults: defaultNode,
   validateCreate: validateNode,

@@ -146,6 +146,7 @@ const SUBRESOURCE_KINDS: Readonly<Record<string, KindName | undefined>> = {
   exec: { group: '', version: 'v1', kind: 'PodExecOptions' },
   attach: { group: '', version: 'v1', kind: 'PodAttachOptions' },
   portforward: { group: '', version: 'v1', kind: 'PodPortForwardOptions' },
+  proxy: { group: '', version: 'v1', kind: 'NodeProxyOptions' },
 };
 
 const SUBRESOURCE_METHODS: Readonly<Record<string, readonly string[] | undefined>> = {
@@ -153,6 +154,7 @@ const SUBRESOURCE_METHODS: Readonly<Record<string, readonly string[] | undefined
   eviction: ['post'],
   token: ['post'],
   log: ['get'],
+  proxy: ['get'],
   finalize: ['put'],
   approval: ['get', 'put', 'patch'],
   ...Object.fromEntries(['exec', 'attach', 'portforward'].map((name) => [name, ['get', 'post']])),

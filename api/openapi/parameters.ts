@@ -81,9 +81,10 @@ const STREAMS: readonly object[] = ['stdin', 'stdout', 'stderr', 'tty'].map((nam
   queryParameter(name, 'boolean', `Is ${name} wanted?`),
 );
 
-/** Of what upgrades to a stream. */
+/** Of what upgrades to a stream, or is passed on. */
 export const CONNECT_PARAMETERS: Readonly<Record<string, readonly object[] | undefined>> = {
   exec: [queryParameter('command', 'string', 'What to run, one word each.'), CONTAINER, ...STREAMS],
   attach: [CONTAINER, ...STREAMS],
   portforward: [queryParameter('ports', 'integer', 'The ports to forward.')],
+  proxy: [],
 };

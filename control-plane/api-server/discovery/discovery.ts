@@ -144,6 +144,7 @@ const GROUPS_IN_ORDER = [
   'discovery.k8s.io',
   'resource.k8s.io',
   'flowcontrol.apiserver.k8s.io',
+  'metrics.k8s.io',
 ];
 
 const groupVersions = (
@@ -273,6 +274,8 @@ const subresourceFacts = ({ resource }: ServedKind, name: string) => {
       return { group, version, kind: 'PodAttachOptions', verbs: ['create', 'get'] };
     case 'portforward':
       return { group, version, kind: 'PodPortForwardOptions', verbs: ['create', 'get'] };
+    case 'proxy':
+      return { group, version, kind: 'NodeProxyOptions', verbs: ['get'] };
     case 'log':
       return { group, version, kind, verbs: ['get'] };
     case 'finalize':

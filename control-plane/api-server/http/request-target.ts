@@ -8,6 +8,8 @@ export interface ResourceTarget {
   /** `''` for a collection. */
   readonly name: string;
   readonly subresource: string;
+  /** What follows `proxy`, without the slash between: `stats/summary`. */
+  readonly rest?: string;
 }
 
 /**
@@ -41,9 +43,10 @@ const fromSegments = (group: string, segments: readonly string[]): ResourceTarge
     rest[0] === 'namespaces' && rest.length >= 3 && !NAMESPACE_SUBRESOURCES.has(rest[2] ?? '');
   const namespace = isInNamespace ? (rest[1] ?? '') : '';
   const [plural = '', name = '', subresource = '', ...more] = isInNamespace ? rest.slice(2) : rest;
-  return version === '' || plural === '' || more.length > 0
-    ? undefined
-    : { group, version, plural, namespace, name, subresource };
+  if (version === '' || plural === '') return undefined;
+  const target = { group, version, plural, namespace, name, subresource };
+  if (subresource === 'proxy') return { ...target, rest: more.join('/') };
+  return more.length > 0 ? undefined : target;
 };
 
 const NAMESPACE_SUBRESOURCES = new Set(['status', 'finalize']);

@@ -115,6 +115,7 @@ const SERVED_SUBRESOURCES: ReadonlySet<string> = new Set([
   'exec',
   'attach',
   'portforward',
+  'proxy',
   'token',
   'approval',
   'ephemeralcontainers',

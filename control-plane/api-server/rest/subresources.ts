@@ -5,6 +5,7 @@ import { notServed } from '../kinds/kind-registry';
 import { bindPod, parseBinding } from '../pods/binding';
 import { evictPod } from '../pods/eviction';
 import { podLog } from '../pods/log';
+import { proxyToNode } from '../nodes/proxy';
 import { statusResponse, successStatus, type ApiResponse } from '../http/exchange';
 import { readObject, readValue } from './body';
 import { writeContextOf } from './options';
@@ -91,6 +92,11 @@ const log: Handler = async ({ service, nodes }, { kind, target, request }, metho
   return podLog(service, nodes, kind, target, request);
 };
 
+const proxy: Handler = async ({ service, nodes }, { kind, target, request }, method) => {
+  if (method !== 'GET') throw notAllowed();
+  return proxyToNode(service, nodes, kind, target, request.signal);
+};
+
 const token: Handler = async ({ service }, { kind, target, request, permit }, method) => {
   if (method !== 'POST') throw notAllowed();
   const body = await readValue(request);
@@ -111,6 +117,7 @@ const HANDLERS: Readonly<Partial<Record<string, Handler>>> = {
   binding,
   eviction,
   log,
+  proxy,
   token,
   exec: upgradeOnly,
   attach: upgradeOnly,
