@@ -17,6 +17,7 @@ const rooms = {
   registry: ['lib'],
   scheduler: ['client', 'api', 'lib'],
   controllers: ['client', 'api', 'lib'],
+  'resource-metrics': ['client', 'api', 'lib'],
   nodes: ['client', 'api', 'pki', 'proto', 'lib'],
   'control-plane': [
     'store',
@@ -24,6 +25,7 @@ const rooms = {
     'registry',
     'scheduler',
     'controllers',
+    'resource-metrics',
     'nodes',
     'pki',
     'client',
@@ -52,6 +54,7 @@ const controlPlaneRooms = [
   'registry',
   'scheduler',
   'controllers',
+  'resource-metrics',
   'nodes',
   'pki',
 ];

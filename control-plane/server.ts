@@ -32,6 +32,7 @@ import { keepCertificates, type CertificateKeeperDeps } from './pki/certificate-
 import { writeKubeconfig } from './pki/kubeconfig';
 import { openPki, type Pki } from './pki/pki';
 import { createRegistry } from './registry';
+import { createResourceMetrics } from './resource-metrics';
 import { createScheduler } from './scheduler';
 import { createWatchCaches, openStore } from './store';
 import { linkedController } from '../lib/async/linked-controller';
@@ -126,18 +127,18 @@ const serve = async (
     ...views,
     faults,
   });
+  const connections = nodeConnections.proxy;
+  await using metrics = createResourceMetrics({ ...views, connections, clock });
   await using audit = await openAudit(config, log);
   await using server = createApiServer({
     ...shared,
-    store,
-    caches,
-    tls: pki,
+    ...{ store, caches, tls: pki },
     serviceAccountKey: pki.serviceAccountKey,
-    nodeConnections: nodeConnections.proxy,
+    nodeConnections: connections,
     activities,
     budget,
     lag: () => monitor.histogram,
-    virtualResources: [scheduler.decisions, scheduler.explanations],
+    virtualResources: [scheduler.decisions, scheduler.explanations, ...metrics.resources],
     placements: scheduler.placements,
     registry,
     objectFaults: faults,

@@ -148,6 +148,15 @@ export const SYSTEM_ROLES: readonly SystemRole[] = [
     labels: { [aggregateTo('edit')]: 'true' },
   },
   {
+    // As metrics-server brings it.
+    name: 'system:aggregated-metrics-reader',
+    rules: [rule('metrics.k8s.io', ['pods', 'nodes'], READ)],
+    groups: [],
+    labels: Object.fromEntries(
+      ['admin', 'edit', 'view'].map((role) => [aggregateTo(role), 'true']),
+    ),
+  },
+  {
     name: 'system:basic-user',
     rules: [
       rule(

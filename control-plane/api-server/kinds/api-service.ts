@@ -229,6 +229,7 @@ const PRIORITIES: Readonly<Partial<Record<string, number>>> = {
   'admissionregistration.k8s.io': 16_700,
   'scheduling.k8s.io': 16_600,
   'coordination.k8s.io': 16_500,
+  'metrics.k8s.io': 100,
 };
 const PRIORITY_OF_OTHERS = 1000;
 const CHANGES_MAX = 10_000;

@@ -23,6 +23,7 @@ import { POD_DISRUPTION_BUDGET } from './pod-disruption-budget';
 import { POD_EXPLANATION } from './pod-explanation';
 import { PRIORITY_CLASS } from './priority-class';
 import { REPLICA_SET } from './replica-set';
+import { NODE_METRICS_KIND, POD_METRICS_KIND } from './resource-metrics';
 import { RESOURCE_QUOTA } from './resource-quota';
 import { RUNTIME_CLASS } from './runtime-class';
 import { SCHEDULING_DECISION } from './scheduling-decision';
@@ -99,7 +100,12 @@ export const virtualKind = (virtual: VirtualResource): ServedKind => {
   return { ...(known ?? serveKind(unknownKind(virtual))), virtual };
 };
 
-const VIRTUAL_KINDS: readonly ServedKind[] = [SCHEDULING_DECISION, POD_EXPLANATION];
+const VIRTUAL_KINDS: readonly ServedKind[] = [
+  SCHEDULING_DECISION,
+  POD_EXPLANATION,
+  NODE_METRICS_KIND,
+  POD_METRICS_KIND,
+];
 
 const unknownKind = (virtual: VirtualResource) =>
   defineKind(virtual.resource, {
