@@ -1,5 +1,6 @@
 import type { ApiObject, ObjectName } from '../api/types';
 import type { Resource } from '../api/resources';
+import type { Scale } from '../api/scale';
 
 export type PatchType = 'json' | 'merge' | 'strategic' | 'apply';
 
@@ -59,6 +60,9 @@ export interface ApiClient {
     name: ObjectName,
     signal?: AbortSignal,
   ): Promise<T>;
+
+  /** What the scale of an object tells. @throws NotFound, also for a kind without scales */
+  getScale(resource: Resource, name: ObjectName, signal?: AbortSignal): Promise<Scale>;
 
   /** One consistent snapshot. */
   list<T extends ApiObject>(

@@ -1,5 +1,6 @@
 import { ApiError, type Status } from '../api/errors';
 import { PODS, apiVersionOf, pathOf, type Resource } from '../api/resources';
+import type { Scale } from '../api/scale';
 import type { ApiObject, ObjectName } from '../api/types';
 import { parseJson, stringifyJson } from '../lib/json';
 import type {
@@ -34,6 +35,15 @@ export class RestClient implements ApiClient {
     signal?: AbortSignal,
   ): Promise<T> {
     return this.json<T>({ method: 'GET', path: pathOf(resource, namespace, name), signal });
+  }
+
+  getScale(
+    resource: Resource,
+    { namespace, name }: ObjectName,
+    signal?: AbortSignal,
+  ): Promise<Scale> {
+    const path = pathOf(resource, namespace, name, 'scale');
+    return this.json<Scale>({ method: 'GET', path, signal });
   }
 
   async list<T extends ApiObject>(

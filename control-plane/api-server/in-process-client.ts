@@ -1,4 +1,5 @@
 import { PODS, type Resource } from '../../api/resources';
+import type { Scale } from '../../api/scale';
 import type { ApiObject, ObjectName } from '../../api/types';
 import type {
   ApiClient,
@@ -21,7 +22,7 @@ import { parseVersion } from './objects/versions';
 import type { WriteContext } from './objects/write-context';
 import { bindPod } from './pods/binding';
 import { patch } from './rest/patching';
-import { updateScale, type Scale } from './rest/scale';
+import { readScale, updateScale } from './rest/scale';
 
 /**
  * The API for components in the same process: the rules of the REST API without its bytes. Objects
@@ -38,6 +39,11 @@ export class InProcessClient implements ApiClient {
     const kind = this.kindOf(resource);
     const none = new URLSearchParams();
     return (await this.service.reader.get(kind, name, undefined, none, signal)).object as T;
+  }
+
+  async getScale(resource: Resource, name: ObjectName, signal = NEVER): Promise<Scale> {
+    const none = new URLSearchParams();
+    return readScale(this.service, this.kindOf(resource), name, none, signal);
   }
 
   async list<T extends ApiObject>(

@@ -100,6 +100,10 @@ export class FakeApi implements ApiClient {
     return object as T;
   }
 
+  getScale(): never {
+    throw new Error('not part of this fake');
+  }
+
   async list<T extends ApiObject>({ plural }: Resource<T>): Promise<ListResult<T>> {
     const items = [...this.objects].filter(([key]) => key.startsWith(`${plural}/`));
     return { items: items.map(([, each]) => each as T), resourceVersion: String(this.version) };

@@ -1,25 +1,18 @@
-import { ApiError } from '../../../api/errors';
+import type { Scale } from '../../../api/scale';
 import type { ApiObject } from '../../../api/types';
-import { valueAt } from '../kinds/mutable';
 import { jsonResponse, type ApiResponse } from '../http/exchange';
 import { patchJson } from '../objects/rules';
 import { readValue } from './body';
 import { writeContextOf } from './options';
 import { readPatch, type KindRequest, type RestDeps } from './kind-request';
-import { checkScale, scaleOf, updateScale, type Scale } from './scale';
+import { checkScale, readScale, scaleOf, updateScale } from './scale';
 
 export const getScale = async (
   { service }: RestDeps,
   { kind, target, request }: KindRequest,
 ): Promise<ApiResponse> => {
   const { query, signal } = request;
-  const { object } = await service.reader.get(kind, target, undefined, query, signal);
-  if (kind.scale !== undefined && valueAt(object, ...kind.scale.specReplicas) === undefined)
-    throw new ApiError(
-      'InternalError',
-      `the spec replicas field ".${kind.scale.specReplicas.join('.')}" does not exist`,
-    );
-  return jsonResponse(scaleOf(kind, object));
+  return jsonResponse(await readScale(service, kind, target, query, signal));
 };
 
 export const putScale = async (deps: RestDeps, asked: KindRequest): Promise<ApiResponse> => {

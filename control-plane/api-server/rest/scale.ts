@@ -1,4 +1,5 @@
-import { ApiError, conflict } from '../../../api/errors';
+import { ApiError, conflict, hasReason, notFound } from '../../../api/errors';
+import type { Scale } from '../../../api/scale';
 import { formatLabelSelector } from '../../../api/selectors';
 import type { ApiObject, LabelSelector, ObjectName } from '../../../api/types';
 import { invalid, invalidError } from '../../../api/validation/field-error';
@@ -13,15 +14,10 @@ import {
   type Fields,
   type MutableObject,
 } from '../kinds/mutable';
+import { notServed } from '../kinds/kind-registry';
 import type { ScalePaths, ServedKind } from '../kinds/served-kind';
 import type { ObjectService } from '../objects/object-service';
 import type { WriteContext } from '../objects/write-context';
-
-/** autoscaling/v1 Scale: the replicas of any scalable object, seen alike. */
-export interface Scale extends ApiObject {
-  readonly spec: { readonly replicas?: number };
-  readonly status: { readonly replicas: number; readonly selector?: string };
-}
 
 export const scaleOf = ({ scale }: ServedKind, object: ApiObject): Scale => {
   const { name, namespace, uid, resourceVersion, creationTimestamp } = object.metadata;
@@ -54,6 +50,31 @@ const selectorOf = (scale: ScalePaths | undefined, object: ApiObject) => {
     return scale.selector.length === 0 ? {} : { selector: textAt(object, ...scale.selector) };
   const selector = fieldsAt(object, 'spec', 'selector') as LabelSelector;
   return { selector: formatLabelSelector(selector) };
+};
+
+/** @throws NotFound, also for a kind that has no scales */
+export const readScale = async (
+  { reader }: Pick<ObjectService, 'reader'>,
+  kind: ServedKind,
+  name: ObjectName,
+  query: URLSearchParams,
+  signal: AbortSignal,
+): Promise<Scale> => {
+  if (!kind.subresources.includes('scale')) throw notServed();
+  const { plural, group } = kind.resource;
+  const { object } = await reader
+    .get(kind, name, undefined, query, signal)
+    .catch((error: unknown) => {
+      // Upstream's own kinds name the subresource.
+      const isOwn = kind.scale === undefined && hasReason(error, 'NotFound');
+      throw isOwn ? notFound(`${plural}/scale`, group, name.name) : error;
+    });
+  if (kind.scale !== undefined && valueAt(object, ...kind.scale.specReplicas) === undefined)
+    throw new ApiError(
+      'InternalError',
+      `the spec replicas field ".${kind.scale.specReplicas.join('.')}" does not exist`,
+    );
+  return scaleOf(kind, object);
 };
 
 /**
