@@ -51,18 +51,6 @@ export const unsupportedInIngress = declared('spec', 'no traffic is let in by it
 
 export const unsupportedInIngressClass = declared('spec', 'ingresses of it let no traffic in');
 
-interface Targeted {
-  readonly scaleTargetRef?: { readonly name?: string };
-}
-
-const named = (target: Targeted['scaleTargetRef']): boolean => (target?.name ?? '') !== '';
-
-export const unsupportedInAutoscaler = declared(
-  'spec',
-  'nothing is scaled by it',
-  (spec) => has('scaleTargetRef')(spec) && named((spec as Targeted).scaleTargetRef),
-);
-
 export const unsupportedInNetworkPolicy = declared(
   'spec',
   'no traffic is held back by it, and all pods reach each other',

@@ -14,8 +14,8 @@ export const unsupportedInPod = (pod: PodIn): readonly string[] => [
 ];
 
 export { annotationsOfNamespace as unsupportedInNamespace } from './annotations';
+export { unsupportedInAutoscaler } from './autoscaler';
 export {
-  unsupportedInAutoscaler,
   unsupportedInClaim,
   unsupportedInCronJob,
   unsupportedInEndpoints,

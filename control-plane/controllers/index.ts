@@ -16,6 +16,7 @@ import { DisruptionController } from './disruption/disruption';
 import { GarbageCollector } from './garbage-collector';
 import { JobController } from './job/job';
 import { JobOrphans } from './job/orphans';
+import { HorizontalPodAutoscalerController } from './horizontal-pod-autoscaler/horizontal-pod-autoscaler';
 import { NamespaceController } from './namespace';
 import { NamespaceDefaultsController } from './namespace-defaults';
 import { NodeHealthController } from './node-lifecycle/node-health';
@@ -56,6 +57,7 @@ export const createControllers = (
     new JobController(as('job-controller')),
     new CronJobController(as('cronjob-controller')),
     new JobOrphans(as('job-controller')),
+    new HorizontalPodAutoscalerController(as('horizontal-pod-autoscaler'), served),
     new NodeHealthController(as('node-controller'), { gracePeriodMs: nodeGracePeriodMs }),
     new TaintEvictionController(as('taint-eviction-controller')),
     new PodGcController(as('pod-garbage-collector')),

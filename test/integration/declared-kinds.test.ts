@@ -36,11 +36,6 @@ const MANIFESTS = [
     '{rules: [{host: a.example, http: {paths: [{path: /, pathType: Prefix, backend: {service: {name: web, port: {number: 80}}}}]}}]}',
   ),
   manifest('networking.k8s.io/v1', 'NetworkPolicy', '{podSelector: {matchLabels: {app: web}}}'),
-  manifest(
-    'autoscaling/v2',
-    'HorizontalPodAutoscaler',
-    '{maxReplicas: 5, scaleTargetRef: {apiVersion: apps/v1, kind: Deployment, name: web}}',
-  ),
   manifest('batch/v1', 'Job', `{completions: 3, template: ${ONCE}}`),
   manifest('batch/v1', 'CronJob', `{schedule: "@daily", jobTemplate: {spec: {template: ${ONCE}}}}`),
 ].join('');
@@ -48,10 +43,6 @@ const MANIFESTS = [
 const KINDS = [
   ['ingress.networking.k8s.io', /^web +<none> +a\.example +80 +\d+s$/],
   ['networkpolicy.networking.k8s.io', /^web +app=web +\d+s$/],
-  [
-    'horizontalpodautoscaler.autoscaling',
-    /^web +Deployment\/web +cpu: <unknown>\/80% +1 +5 +0 +\d+s$/,
-  ],
   ['cronjob.batch', /^web +@daily +<none> +False +0 +<none> +\d+s$/],
 ] as const;
 

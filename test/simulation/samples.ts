@@ -22,6 +22,9 @@ const template = {
 const limited = { name: 'main', image: 'app:1', resources: { limits: { cpu: '100m' } } };
 const once = { template: { spec: { containers: [limited], restartPolicy: 'Never' } } };
 const target = { apiVersion: 'apps/v1', kind: 'Deployment', name: 'app' };
+const once = { template: { spec: { ...template.spec, restartPolicy: 'Never' } } };
+/** Without replicas: an autoscaler leaves it alone. */
+const target = { apiVersion: 'apps/v1', kind: 'Deployment', name: 'none' };
 
 /** Signed by a key that nobody has any more. */
 const REQUEST = [

@@ -1,7 +1,8 @@
 import { mkdtempSync } from 'node:fs';
 import { join } from 'node:path';
 
-import { ApiError, hasReason } from '../../api/errors';
+import { ApiError, hasReason, notFound } from '../../api/errors';
+import { POD_METRICS, type PodMetrics } from '../../api/resource-metrics';
 import { isNodeReady } from '../../api/nodes';
 import { effectiveRequests, isPodReady, isTerminal } from '../../api/pods';
 import { CONFIG_MAPS, LEASES, NODES, PODS, RUNTIME_CLASSES, SECRETS } from '../../api/resources';
@@ -11,6 +12,7 @@ import type { ApiClient } from '../../client/api-client';
 import { ApiEventRecorder } from '../../client/events';
 import { Informers } from '../../client/informers';
 import { ObjectFaults } from '../../client/object-faults';
+import type { VirtualResource } from '../../client/virtual-resource';
 import { createApiServer, type ApiServer } from '../../control-plane/api-server/api-server';
 import { requestTo } from '../../control-plane/api-server/testing';
 import { createControllers, runControllers } from '../../control-plane/controllers';
@@ -65,6 +67,8 @@ export class World implements AsyncDisposable {
   readonly agents: SimulatedAgent[] = [];
   /** Share of component calls that fail. */
   faultRate = 0;
+  /** What the running pods of an app use together, in millicores; of others nothing is measured. */
+  readonly loads = new Map<string, number>();
   /** What components asked the API to change, events left out; the test clears it. */
   readonly writes: Write[] = [];
   /** How the pods that the nodes run end, and when: asked at each step. Default: they run for ever. */
@@ -121,12 +125,12 @@ export class World implements AsyncDisposable {
         connect: () => Promise.reject(new ApiError('ServiceUnavailable', 'no agents here')),
         usage: () => Promise.reject(new ApiError('ServiceUnavailable', 'no agents here')),
       },
-      virtualResources: [scheduler.decisions, scheduler.explanations],
+      virtualResources: [scheduler.decisions, scheduler.explanations, podMetricsOf(() => world)],
       objectFaults: faults,
       evictionSeconds: 30,
       version: '0.0.0',
     });
-    const world = new World(seed, clock, server, async () => {
+    const world: World = new World(seed, clock, server, async () => {
       await server[Symbol.asyncDispose]();
       await caches[Symbol.asyncDispose]();
     });
@@ -356,7 +360,9 @@ export class World implements AsyncDisposable {
   private async runPod(pod: Pod, nowMs: number): Promise<void> {
     const others = (pod.status.conditions ?? []).filter(({ type }) => type !== 'Ready');
     const ready = { type: 'Ready', status: 'True', lastTransitionTime: rfc3339(nowMs) };
-    const status = { ...pod.status, phase: 'Running', conditions: [...others, ready] };
+    const startTime = pod.status.startTime ?? rfc3339(nowMs);
+    const conditions = [...others, ready];
+    const status = { ...pod.status, phase: 'Running', startTime, conditions };
     await this.client.update(PODS, { ...pod, status }, { subresource: 'status' });
   }
 
@@ -412,6 +418,42 @@ export class World implements AsyncDisposable {
 interface AgentsDeps extends Pick<NodesServerDeps, 'client' | 'pki' | 'clock' | 'random' | 'log'> {
   readonly informers: Informers;
 }
+
+/** Metrics of the pods that run, as their app's load makes them. */
+const podMetricsOf = (worldOf: () => World): VirtualResource<PodMetrics> => ({
+  resource: POD_METRICS,
+  get: async ({ name }) => {
+    throw notFound('podmetrics', POD_METRICS.group, name);
+  },
+  list: async (namespace) => {
+    const world = worldOf();
+    const { loads, clock } = world;
+    const running = (await world.pods()).filter((pod) => isPodReady(pod) && !isTerminal(pod));
+    const timestamp = rfc3339(clock.now());
+    const items = running
+      .filter((pod) => namespace === undefined || pod.metadata.namespace === namespace)
+      .flatMap(({ metadata }): readonly PodMetrics[] => {
+        const { name, labels = {} } = metadata;
+        const load = loads.get(labels['app'] ?? '');
+        if (load === undefined) return [];
+        const alike = running.filter((pod) => pod.metadata.labels?.['app'] === labels['app']);
+        const usage = { cpu: `${Math.floor(load / alike.length)}m`, memory: '64Mi' };
+        return [
+          {
+            ...{
+              apiVersion: 'metrics.k8s.io/v1beta1',
+              kind: 'PodMetrics',
+              timestamp,
+              window: '10s',
+            },
+            metadata: { name, namespace: metadata.namespace ?? '', labels },
+            containers: [{ name: 'main', usage }],
+          },
+        ];
+      });
+    return { items, resourceVersion: '1' };
+  },
+});
 
 /** Somebody else was faster: an agent looks again at the next step. */
 const ifOvertaken = (error: unknown): void => {

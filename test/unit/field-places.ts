@@ -120,6 +120,20 @@ const ELSEWHERE: Readonly<Record<string, readonly Home[]>> = {
   Ingress: [{ resource: INGRESSES, base: named, path: '' }],
   IngressClass: [{ resource: INGRESS_CLASSES, base: named, path: '' }],
   HorizontalPodAutoscaler: [{ resource: HORIZONTAL_POD_AUTOSCALERS, base: named, path: '' }],
+  HorizontalPodAutoscalerSpec: [
+    {
+      resource: HORIZONTAL_POD_AUTOSCALERS,
+      base: {
+        ...named,
+        spec: {
+          maxReplicas: 3,
+          scaleTargetRef: { apiVersion: 'apps/v1', kind: 'Deployment', name: 'web' },
+        },
+      },
+      path: 'spec',
+    },
+  ],
+  StatefulSet: [{ resource: STATEFUL_SETS, base: named, path: '' }],
   DaemonSet: [{ resource: DAEMON_SETS, base: named, path: '' }],
   Job: [{ resource: JOBS, base: named, path: '' }],
   CronJob: [{ resource: CRON_JOBS, base: named, path: '' }],

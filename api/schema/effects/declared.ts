@@ -33,14 +33,6 @@ export const DECLARED_EFFECTS: Effects = {
     ...OBJECT,
     spec: warned({ controller: 'example.com/ingress' }),
   },
-  HorizontalPodAutoscaler: {
-    ...OBJECT,
-    spec: warned({
-      maxReplicas: 3,
-      scaleTargetRef: { apiVersion: 'apps/v1', kind: 'Deployment', name: 'web' },
-    }),
-    status: STATUS,
-  },
   NetworkPolicy: {
     ...OBJECT,
     spec: kept('no traffic is held back by it yet: the author of each policy is warned'),

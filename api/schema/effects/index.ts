@@ -1,5 +1,6 @@
 import { ACCESS_EFFECTS, REQUEST_EFFECTS } from './access';
 import { BATCH_EFFECTS } from './batch';
+import { AUTOSCALING_EFFECTS } from './autoscaling';
 import { CERTIFICATE_EFFECTS } from './certificates';
 import { CLUSTER_EFFECTS } from './cluster';
 import { CONTAINER_EFFECTS } from './containers';
@@ -26,6 +27,7 @@ export const EFFECT_TABLES: readonly Effects[] = [
   VOLUME_EFFECTS,
   WORKLOAD_EFFECTS,
   BATCH_EFFECTS,
+  AUTOSCALING_EFFECTS,
   CLUSTER_EFFECTS,
   CERTIFICATE_EFFECTS,
   LIMIT_EFFECTS,
