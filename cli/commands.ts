@@ -150,6 +150,7 @@ const DEFINITIONS: ReadonlyMap<string, () => Promise<Define>> = new Map([
   ['events', async () => (await reading()).defineEvents],
   ['describe', async () => (await reading()).defineDescribe],
   ['logs', async () => (await reading()).defineLogs],
+  ['top', async () => (await import('./syntax/top.js')).defineTop],
   ['apply', async () => (await writing()).defineApply],
   ['diff', async () => (await writing()).defineDiff],
   ['create', async () => (await import('./syntax/create.js')).defineCreate],

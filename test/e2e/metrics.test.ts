@@ -1,11 +1,15 @@
-import { podYaml } from './support/cluster';
+import type { Deployment, HorizontalPodAutoscaler } from '../../api/types';
+import { deploymentYaml, podYaml } from './support/cluster';
 import { sharedCluster } from './support/shared-cluster';
 
 jest.setTimeout(240_000);
 
 const cluster = sharedCluster('e2e-metrics', { nodes: 1 });
 
-afterEach(() => cluster.clear());
+afterEach(async () => {
+  await cluster.must('delete', 'hpa', 'web', '--ignore-not-found');
+  await cluster.clear();
+});
 
 const BUSY = ['sh', '-c', 'while :; do :; done'];
 
@@ -33,7 +37,12 @@ it('shows what a busy container, its pod and its node use', async () => {
   expect(containers.stdout).toMatch(
     /^POD +NAME +CPU\(cores\) +MEMORY\(bytes\) +\nbusy +main +\d+m +\d+Mi/,
   );
+  expect(await cluster.must('top', 'pod', 'idle')).toMatch(
+    /^NAME +CPU\(cores\) +MEMORY\(bytes\) +\nidle +\d+m +\d+Mi +\n$/,
+  );
   const nodes = await cluster.kubectl('top', 'nodes');
+  // The same answer is good for both: it is some seconds old at most.
+  expect(await cluster.must('top', 'nodes')).toBe(nodes.stdout);
   expect(nodes.stdout).toMatch(/^NAME +CPU\(cores\) +CPU\(%\) +MEMORY\(bytes\) +MEMORY\(%\) +\n/);
   const [nodeMillis = 0] = numbersIn(nodes.stdout, 'node-1');
   expect(nodeMillis).toBeGreaterThan(50);
@@ -46,4 +55,47 @@ it('shows what a busy container, its pod and its node use', async () => {
   expect(node.cpu.usageCoreNanoSeconds).toBeGreaterThan(0);
   const busy = measured.find(({ podRef }) => podRef.name === 'busy');
   expect(busy?.containers[0]?.memory.workingSetBytes).toBeGreaterThan(0);
+});
+
+/** Busy while there is a file, for at most a fifth of a core. */
+const busyOnDemand = (): string => {
+  const script = 'while :; do if [ -f /tmp/busy ]; then :; else sleep 0.2; fi; done';
+  const deployment = JSON.parse(deploymentYaml('web', 1, ['sh', '-c', script])) as {
+    spec: { template: { spec: { containers: Record<string, unknown>[] } } };
+  };
+  const [container] = deployment.spec.template.spec.containers;
+  container!['resources'] = { requests: { cpu: '100m' }, limits: { cpu: '200m' } };
+  return JSON.stringify(deployment);
+};
+
+it('scales a deployment up under load, and down when it ends', async () => {
+  await cluster.apply(busyOnDemand());
+  const [pod] = await cluster.until('a pod', async () => {
+    const pods = await cluster.pods('-l', 'app=web');
+    return pods.length === 1 ? pods : undefined;
+  });
+  const busy = pod?.metadata.name ?? '';
+  await cluster.podIsReady(busy);
+  await cluster.must('exec', busy, '--', 'touch', '/tmp/busy');
+  const made = await cluster.kubectl('autoscale', 'deploy', 'web', '--max=3', '--cpu=50%');
+  expect(made.stdout).toBe('horizontalpodautoscaler.autoscaling/web autoscaled\n');
+  const behavior = { spec: { behavior: { scaleDown: { stabilizationWindowSeconds: 0 } } } };
+  await cluster.must('patch', 'hpa', 'web', '--type=merge', '-p', JSON.stringify(behavior));
+  const replicas = async () =>
+    ((await cluster.object('deploy', 'web')) as Deployment | undefined)?.spec.replicas;
+  await cluster.until('three replicas', async () => (await replicas()) === 3, 90_000);
+  const status = async () =>
+    ((await cluster.object('hpa', 'web')) as HorizontalPodAutoscaler | undefined)?.status;
+  await cluster.until('a status', async () => (await status())?.desiredReplicas === 3);
+  const listed = await cluster.kubectl('get', 'hpa', 'web');
+  expect(listed.stdout).toMatch(/web +Deployment\/web +cpu: \d+%\/50% +1 +3 +\d +/);
+  const described = await cluster.kubectl('describe', 'hpa', 'web');
+  expect(described.stdout).toContain(
+    'New size: 3; reason: cpu resource utilization (percentage of request) above target',
+  );
+  expect(described.stdout).toMatch(/ScalingLimited +True +TooManyReplicas/);
+  await cluster.must('exec', busy, '--', 'rm', '/tmp/busy');
+  await cluster.until('one replica', async () => (await replicas()) === 1, 120_000);
+  const events = await cluster.kubectl('get', 'events');
+  expect(events.stdout).toContain('reason: All metrics below target');
 });
