@@ -165,6 +165,7 @@ const DEFINITIONS: ReadonlyMap<string, () => Promise<Define>> = new Map([
   ['label', async () => (await changing()).defineLabel],
   ['annotate', async () => (await changing()).defineAnnotate],
   ['scale', async () => (await changing()).defineScale],
+  ['autoscale', async () => (await changing()).defineAutoscale],
   ['rollout', async () => (await import('./syntax/rollout.js')).defineRollout],
   ['wait', async () => (await import('./syntax/waiting.js')).defineWait],
   ['set', async () => (await import('./syntax/set.js')).defineSet],

@@ -24,7 +24,7 @@ const BY_KUBECTL: ReadonlySet<string> = new Set([
 ]);
 
 /** Verbs of kubectl's that need what the server does not serve. */
-const BY_NOBODY: ReadonlySet<string> = new Set(['autoscale', 'expose']);
+const BY_NOBODY: ReadonlySet<string> = new Set(['expose']);
 
 /** What to say to somebody who typed a verb of kubectl's; undefined for all other words. */
 export const verbElsewhere = (verb: string): string | undefined => {

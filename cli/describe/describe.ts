@@ -1,6 +1,7 @@
 import { isOfKind } from '../../api/owners';
 import {
   DEPLOYMENTS,
+  HORIZONTAL_POD_AUTOSCALERS,
   LIMIT_RANGES,
   NODES,
   PODS,
@@ -14,6 +15,7 @@ import { stringifyJson } from '../../lib/json';
 import { lastSeenMs } from '../event-times';
 import { formatTable } from '../output/table';
 import { printable } from '../output/terminal';
+import { describeAutoscaler } from './autoscaler';
 import { describeLimits, describeQuota } from './limits';
 import { describeNode } from './node';
 import { describePod } from './pod';
@@ -58,6 +60,7 @@ const DESCRIPTIONS = [
   description(PODS, describePod),
   description(NODES, (writer, node, { pods }) => describeNode(writer, node, pods)),
   description(DEPLOYMENTS, describeDeployment),
+  description(HORIZONTAL_POD_AUTOSCALERS, describeAutoscaler),
 ];
 
 /** Kinds that are all one table, to which nothing happens. */

@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import type { AnnotateOptions } from '../commands/annotate';
+import type { AutoscaleOptions } from '../commands/autoscale';
 import type { LabelOptions } from '../commands/label';
 import type { PatchOptions } from '../commands/patch';
 import type { ScaleOptions } from '../commands/scale';
@@ -61,6 +62,27 @@ export const defineScale = (program: Command, connected: Connected): void => {
         ),
       ),
     lazily(async () => (await import('../commands/scale.js')).scale),
+  );
+};
+
+export const defineAutoscale = (program: Command, connected: Connected): void => {
+  connected<[string[], AutoscaleOptions]>(
+    selecting(changing(inNamespaces(program.command('autoscale [kind-or-name...]'))))
+      .description('Have a workload scaled by what its pods use')
+      .option('--max <count>', 'how many pods at most; required')
+      .option('--min <count>', 'how many at least; 1 unless told')
+      .option('--cpu <target>', 'on average: 70% of what is requested, or 500m')
+      .option('--memory <target>', 'on average: 60% of what is requested, or 200Mi')
+      .option('--cpu-percent <percent>', 'deprecated: --cpu')
+      .option('--name <name>', 'of the autoscaler; that of the workload unless told')
+      .addHelpText(
+        'after',
+        examples(
+          'dhow autoscale deploy/web --min=2 --max=10 --cpu=80%',
+          'dhow autoscale deploy web --max=5 --cpu=500m --memory=200Mi',
+        ),
+      ),
+    lazily(async () => (await import('../commands/autoscale.js')).autoscale),
   );
 };
 
