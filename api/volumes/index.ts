@@ -1,0 +1,4 @@
+export * from './claims';
+export * from './match';
+export * from './names';
+export * from './reserve';
