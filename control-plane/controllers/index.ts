@@ -25,6 +25,9 @@ import { TaintEvictionController } from './node-lifecycle/taint-eviction';
 import { ReplicaSetController } from './replica-set';
 import { ResourceQuotaController } from './resource-quota';
 import { StatefulSetController } from './stateful-set/stateful-set';
+import { VolumeBinderController } from './volumes/binder';
+import { EphemeralVolumeController } from './volumes/ephemeral';
+import { LocalPathController } from './volumes/local-path';
 
 export interface ControllersDeps extends Omit<ControllerDeps, 'events'> {
   /** Makes the recorder of one controller: people look for the event sources that upstream has. */
@@ -64,6 +67,9 @@ export const createControllers = (
     new NamespaceController(as('namespace-controller'), served),
     new NamespaceDefaultsController(as('namespace-controller'), caCertificate),
     new ResourceQuotaController(as('resourcequota-controller'), served),
+    new VolumeBinderController(as('persistentvolume-controller')),
+    new LocalPathController(as('dhow.dev/local-path')),
+    new EphemeralVolumeController(as('ephemeral_volume')),
     new CustomResourceDefinitionController(as('customresourcedefinition-controller'), served),
     ...(authority === undefined
       ? []

@@ -5,6 +5,7 @@ import {
   certificateSigning,
   certificateSubjectRestriction,
 } from './certificate-requests';
+import { claimResize } from './claim-resize';
 import { defaultStorageClass } from './default-storage-class';
 import { customResourceLifecycle } from './custom-resource-lifecycle';
 import { defaultTolerationSeconds } from './default-toleration-seconds';
@@ -19,6 +20,7 @@ import { priority } from './priority';
 import { runtimeClass } from './runtime-class';
 import { seenAtOnce } from './seen-at-once';
 import { serviceAccount } from './service-account';
+import { storageObjectInUseProtection } from './storage-in-use';
 import {
   mutatingAdmissionWebhook,
   validatingAdmissionWebhook,
@@ -40,6 +42,8 @@ export const admissionPlugins = (
   priority(reader),
   defaultTolerationSeconds(evictionSeconds),
   defaultStorageClass(reader),
+  storageObjectInUseProtection,
+  claimResize(reader),
   runtimeClass(reader),
   certificateApproval(policies.judge),
   certificateSigning(policies.judge),
