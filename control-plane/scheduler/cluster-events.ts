@@ -1,6 +1,14 @@
 import { isTerminal, isTerminating } from '../../api/pods';
 import { PODS } from '../../api/resources';
-import type { Node, Pod } from '../../api/types';
+import {
+  keyOf,
+  nameKey,
+  type Node,
+  type PersistentVolume,
+  type PersistentVolumeClaim,
+  type Pod,
+} from '../../api/types';
+import { claimKeysOf, claimOf } from '../../api/volumes';
 import type { FaultReporter } from '../../client/object-faults';
 import { firstRefusal } from './decide';
 import type { ConditionWriter } from './condition-writer';
@@ -10,6 +18,7 @@ import type { WakeEvent } from './plugins/plugin';
 import type { SchedulingQueue } from './queue';
 import type { Snapshot } from './snapshot';
 import { jsonEqual } from '../../api/json-value';
+import type { VolumeView } from './volumes/volume-view';
 
 export interface ClusterEventsDeps {
   readonly snapshot: Snapshot;
@@ -52,10 +61,29 @@ export class ClusterEvents {
     if (!queue.offer(info)) this.hasOverflowed = true;
   }
 
-  podGone({ metadata: { uid = '' } }: Pod): void {
-    this.deps.queue.remove(uid);
-    const nodeName = this.deps.snapshot.removePod(uid);
-    if (nodeName !== undefined) this.deps.queue.wake('PodRemoved', nodeName);
+  podGone(pod: Pod): void {
+    const { uid = '' } = pod.metadata;
+    const { queue, snapshot } = this.deps;
+    queue.remove(uid);
+    const nodeName = snapshot.removePod(uid);
+    if (nodeName === undefined) return;
+    queue.wake('PodRemoved', nodeName);
+    // Another may have waited for its claim, on any node.
+    for (const key of claimKeysOf(pod)) queue.wake('ClaimChanged', claimPlace(key));
+  }
+
+  claimChanged(claim: PersistentVolumeClaim): void {
+    this.deps.queue.wake('ClaimChanged', claimPlace(keyOf(claim)));
+  }
+
+  volumeChanged(volume: PersistentVolume): void {
+    const claim = claimOf(volume);
+    const place = claim === undefined ? ANY_CLAIM : claimPlace(nameKey(claim));
+    this.deps.queue.wake('VolumeChanged', place);
+  }
+
+  storageClassChanged(): void {
+    this.deps.queue.wake('StorageClassChanged', ANY_CLAIM);
   }
 
   nodeAdded(node: Node): void {
@@ -98,13 +126,20 @@ export class ClusterEvents {
   }
 }
 
-/** The queue's hint: would the pod fit this node right now? */
+/** The queue's hint: would the pod fit this node right now? Of claims: are they the pod's? */
 export const mayFit =
-  (snapshot: Snapshot) =>
-  (info: PodInfo, nodeName: string): boolean => {
-    const node = snapshot.node(nodeName);
-    return node !== undefined && firstRefusal(info, node) === undefined;
+  (snapshot: Snapshot, volumes?: Pick<VolumeView, 'resolve'>) =>
+  (info: PodInfo, place: string): boolean => {
+    if (place === ANY_CLAIM) return info.claims.length > 0;
+    if (place.startsWith(CLAIM)) return info.claims.includes(place.slice(CLAIM.length));
+    const node = snapshot.node(place);
+    return node !== undefined && firstRefusal(volumes?.resolve(info) ?? info, node) === undefined;
   };
+
+/** What changed, where that is no node: no node is called so. */
+const CLAIM = 'claim:';
+const claimPlace = (key: string): string => `${CLAIM}${key}`;
+const ANY_CLAIM = 'claims:';
 
 export const isBound = ({ spec: { nodeName = '' } }: Pod): boolean => nodeName !== '';
 

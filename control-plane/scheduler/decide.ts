@@ -44,7 +44,7 @@ export const decide = (
     refusals: filtered.refusals.counts(),
   };
   if (filtered.feasible.length === 0) {
-    return { ...base, top: [], message: messageOf(pod, snapshot, filtered.counts) };
+    return { ...base, top: [], message: messageOf(pod, snapshot, filtered) };
   }
   const top = rank(pod, filtered.feasible, snapshot, seed, profile);
   const [winner, runnerUp] = top;
@@ -61,8 +61,24 @@ export const decide = (
 export const firstRefusal = (
   pod: PodInfo,
   node: NodeView,
-  { filters }: Profile = DEFAULT_PROFILE,
-): { readonly plugin: FilterPlugin; readonly refusal: Refusal } | undefined => {
+  profile: Profile = DEFAULT_PROFILE,
+): Refused | undefined => rejectionOf(pod, profile) ?? refusalBy(profile, pod, node);
+
+interface Refused {
+  readonly plugin: FilterPlugin;
+  readonly refusal: Refusal;
+}
+
+/** What speaks against the pod on any node; the first plugin that says so. */
+const rejectionOf = (pod: PodInfo, { filters }: Profile): Refused | undefined => {
+  for (const plugin of filters) {
+    const refusal = plugin.preFilter?.(pod);
+    if (refusal !== undefined) return { plugin, refusal };
+  }
+  return undefined;
+};
+
+const refusalBy = ({ filters }: Profile, pod: PodInfo, node: NodeView): Refused | undefined => {
   for (const plugin of filters) {
     const refusal = verdictOf(plugin, pod, node);
     if (refusal !== undefined) return { plugin, refusal };
@@ -92,6 +108,8 @@ interface Filtered {
   readonly refusedBy: ReadonlySet<string>;
   readonly counts: RefusalCounts;
   readonly refusals: RefusalTally;
+  /** Why no node was looked at. */
+  readonly rejection: string | undefined;
 }
 
 const filterNodes = (pod: PodInfo, { nodes }: SnapshotView, profile: Profile): Filtered => {
@@ -101,21 +119,26 @@ const filterNodes = (pod: PodInfo, { nodes }: SnapshotView, profile: Profile): F
   const refusedBy = new Set<string>();
   const refusals = new RefusalTally();
   let podBoundCount = 0;
+  const rejected = rejectionOf(pod, profile);
   for (const node of nodes) {
-    const refused = firstRefusal(pod, node, profile);
+    const refused = rejected ?? refusalBy(profile, pod, node);
     if (refused === undefined) {
       feasible.push(node);
       continue;
     }
     const { plugin, refusal } = refused;
-    refusals.add(refusal, laterRefusals(plugin, pod, node, profile));
+    const later = rejected === undefined ? laterRefusals(plugin, pod, node, profile) : NONE;
+    refusals.add(refusal, later);
     refusedBy.add(plugin.name);
     if (refusal.isPodBound) podBoundCount++;
     increment(firstReasons, refusal.reasons[0]);
     for (const reason of refusal.reasons) increment(allReasons, reason);
   }
   const counts = { reasons: allReasons, podBoundCount };
-  return { feasible, firstReasons, refusedBy, counts, refusals };
+  // Without a node there is none to refuse: what would let the pod in is asked for all the same.
+  if (rejected !== undefined) refusedBy.add(rejected.plugin.name);
+  const rejection = rejected?.refusal.reasons[0];
+  return { feasible, firstReasons, refusedBy, counts, refusals, rejection };
 };
 
 /** What the plugins behind the first one that refused have against the node as well. */
@@ -136,10 +159,18 @@ const laterRefusals = (
 
 const NONE: readonly Refusal[] = [];
 
-const messageOf = ({ pod }: PodInfo, { nodes }: SnapshotView, counts: RefusalCounts): string =>
+const messageOf = (
+  { pod }: PodInfo,
+  { nodes }: SnapshotView,
+  { counts, rejection }: Filtered,
+): string =>
   nodes.length === 0
     ? noNodesMessage
-    : unschedulableMessage(nodes.length, counts, pod.spec.preemptionPolicy === 'Never');
+    : unschedulableMessage(
+        nodes.length,
+        rejection === undefined ? counts : { ...counts, rejection },
+        pod.spec.preemptionPolicy === 'Never',
+      );
 
 /** Weighted scores of every feasible node, per plugin of the profile. */
 export const scoreNodes = (

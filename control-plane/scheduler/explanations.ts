@@ -13,6 +13,7 @@ import type { WakeEvent } from './plugins/plugin';
 import type { SchedulingQueue, Waiting } from './queue';
 import type { Snapshot } from './snapshot';
 import { suggest } from './suggest';
+import type { VolumeView } from './volumes/volume-view';
 
 export interface PodExplanationsDeps {
   readonly pods: { readonly hasSynced: boolean; get(key: string): Pod | undefined };
@@ -21,6 +22,8 @@ export interface PodExplanationsDeps {
   readonly decisions: DecisionLog;
   /** Pods that name another are not this scheduler's to place. */
   readonly schedulerName?: string;
+  /** Finds what is behind the claims of pods. Default: they have none. */
+  readonly volumes?: Pick<VolumeView, 'resolve'>;
 }
 
 /** Explains a pod from the live snapshot, by the code that schedules it. `?node=NAME` asks of one node. */
@@ -31,7 +34,7 @@ export class PodExplanations implements VirtualResource<PodExplanation> {
 
   async get(name: ObjectName, query: URLSearchParams): Promise<PodExplanation> {
     const pod = this.podNamed(name);
-    const info = podInfoOf(unbound(pod));
+    const info = this.resolved(podInfoOf(unbound(pod)));
     const asked = query.get('node') ?? '';
     const node = asked === '' ? undefined : asked;
     const nodes = this.nodesFor(info, node);
@@ -50,6 +53,10 @@ export class PodExplanations implements VirtualResource<PodExplanation> {
         ...this.historyOf(info.uid),
       },
     };
+  }
+
+  private resolved(info: PodInfo): PodInfo {
+    return this.deps.volumes?.resolve(info) ?? info;
   }
 
   private podNamed(name: ObjectName): Pod {
@@ -129,4 +136,7 @@ const EVENT_WORDS: Readonly<Record<WakeEvent, string>> = {
   NodeTaintsChanged: 'a change of node taints',
   NodeAllocatableChanged: 'a change of what a node can allocate',
   PodRemoved: 'a pod that ends or is deleted',
+  ClaimChanged: 'a change of its claims',
+  VolumeChanged: 'a change of volumes',
+  StorageClassChanged: 'a change of storage classes',
 };

@@ -4,6 +4,8 @@ export interface RefusalCounts {
   readonly reasons: ReadonlyMap<string, number>;
   /** Nodes where removing pods could help. */
   readonly podBoundCount: number;
+  /** What speaks against the pod wherever it would go: then nodes are not counted. */
+  readonly rejection?: string;
 }
 
 export const noNodesMessage = 'no nodes available to schedule pods';
@@ -15,7 +17,7 @@ export const noNodesMessage = 'no nodes available to schedule pods';
  */
 export const unschedulableMessage = (
   nodeCount: number,
-  { reasons, podBoundCount }: RefusalCounts,
+  { reasons, podBoundCount, rejection }: RefusalCounts,
   neverPreempts: boolean,
 ): string => {
   const head = `0/${nodeCount} nodes are available`;
@@ -23,7 +25,8 @@ export const unschedulableMessage = (
     ? 'not eligible due to preemptionPolicy=Never.'
     : `${head}: ${histogram(preemptionCounts(nodeCount, podBoundCount))}.`;
   return (
-    `${head}: ${histogram(reasons)}. ` + `no new claims to deallocate, preemption: ${preemption}`
+    `${head}: ${rejection ?? histogram(reasons)}. ` +
+    `no new claims to deallocate, preemption: ${preemption}`
   );
 };
 

@@ -7,6 +7,7 @@ import { decide } from './decide';
 import { podInfoOf } from './pod-info';
 import type { Snapshot } from './snapshot';
 import { suggest } from './suggest';
+import type { VolumeView } from './volumes/volume-view';
 
 export interface SnapshotPlacementsDeps {
   readonly snapshot: Snapshot;
@@ -14,6 +15,8 @@ export interface SnapshotPlacementsDeps {
   readonly sources: readonly { readonly hasSynced: boolean }[];
   /** Pods that name another are not this scheduler's to place. */
   readonly schedulerName?: string;
+  /** Finds what is behind the claims of pods. Default: they have none. */
+  readonly volumes?: Pick<VolumeView, 'resolve'>;
 }
 
 /** Reviews by the live snapshot and the code that schedules; nothing is assumed, queued or recorded. */
@@ -21,10 +24,11 @@ export class SnapshotPlacements implements Placements {
   constructor(private readonly deps: SnapshotPlacementsDeps) {}
 
   review(pod: Pod): Placement {
-    const { snapshot, sources, schedulerName: ours = DEFAULT_SCHEDULER_NAME } = this.deps;
+    const { snapshot, sources, volumes, schedulerName: ours = DEFAULT_SCHEDULER_NAME } = this.deps;
     if (!sources.every(({ hasSynced }) => hasSynced))
       throw new ApiError('ServiceUnavailable', 'the scheduler has not read nodes and pods yet');
-    const info = podInfoOf(pod);
+    const unresolved = podInfoOf(pod);
+    const info = volumes?.resolve(unresolved) ?? unresolved;
     const { nodesConsidered, nodesFeasible, refusals } = decide(info, snapshot, ANY_SEED);
     const suggestion = nodesFeasible > 0 ? undefined : suggest(info, snapshot);
     const { schedulerName = DEFAULT_SCHEDULER_NAME, schedulingGates = [] } = pod.spec;

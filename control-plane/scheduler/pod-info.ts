@@ -5,8 +5,10 @@ import {
   type ResourceAmounts,
 } from '../../api/pods';
 import { keyOf, type Container, type Pod, type PodSpec } from '../../api/types';
+import { claimKeysOf } from '../../api/volumes';
 import { imageKey } from './images';
 import { hashText } from './hash';
+import type { PodVolumes } from './volumes/pod-volumes';
 
 /** A pod with what scheduling reads worked out once. Immutable. */
 export interface PodInfo {
@@ -22,6 +24,10 @@ export interface PodInfo {
   readonly hostPorts: readonly HostPort[];
   /** Normalised image names of all containers. */
   readonly images: readonly string[];
+  /** `NAMESPACE/NAME` of the claims that it uses. */
+  readonly claims: readonly string[];
+  /** What is behind them now; absent where there are none, and of pods that have a node. */
+  readonly volumes?: PodVolumes;
   /** Part of the tie break. */
   readonly hash: number;
 }
@@ -40,12 +46,16 @@ export const podInfoOf = (pod: Pod): PodInfo => {
     scoringMemoryBytes: scoring.memoryBytes,
     hostPorts: hostPortsOf(pod.spec),
     images: containers.flatMap(({ image }) => (image === undefined ? [] : [imageKey(image)])),
+    claims: claimKeysOf(pod),
     hash: hashText(uid),
   };
 };
 
 /** The same pod with another spec: what a suggestion tries out. */
-export const withSpec = ({ pod }: PodInfo, spec: PodSpec): PodInfo => podInfoOf({ ...pod, spec });
+export const withSpec = ({ pod, volumes }: PodInfo, spec: PodSpec): PodInfo => ({
+  ...podInfoOf({ ...pod, spec }),
+  ...(volumes === undefined ? {} : { volumes }),
+});
 
 /** Not to be tried yet: somebody still has to lift a scheduling gate. */
 export const isGated = ({ pod }: PodInfo): boolean => (pod.spec.schedulingGates ?? []).length > 0;

@@ -8,6 +8,8 @@ import { nodeResourcesFit } from './plugins/node-resources-fit';
 import { nodeUnschedulable } from './plugins/node-unschedulable';
 import type { FilterPlugin, ScorePlugin } from './plugins/plugin';
 import { taintToleration, taintTolerationScore } from './plugins/taint-toleration';
+import { volumeBinding } from './plugins/volume-binding';
+import { volumeRestrictions } from './plugins/volume-restrictions';
 
 /** Which plugins run, in which order, and how much each score counts. */
 export interface Profile {
@@ -25,6 +27,8 @@ export const DEFAULT_PROFILE: Profile = {
     nodeAffinity,
     nodePorts,
     nodeResourcesFit,
+    volumeRestrictions,
+    volumeBinding,
   ],
   scores: [
     { plugin: taintTolerationScore, weight: 3 },

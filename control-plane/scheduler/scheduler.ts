@@ -1,11 +1,8 @@
 import { setMaxListeners } from 'node:events';
-import { onAbort } from '../../lib/async/on-abort';
 import type { PodExplanation, SchedulingDecision } from '../../api/decisions';
-import { NODES, PODS } from '../../api/resources';
-import type { Node, Pod } from '../../api/types';
+import { keyOf, type Pod } from '../../api/types';
 import type { ApiClient } from '../../client/api-client';
 import { ApiEventRecorder, type EventRecorder } from '../../client/events';
-import { Informer } from '../../client/informer';
 import { loggedFaults, type FaultReporter } from '../../client/object-faults';
 import type { Placements } from '../../client/placements';
 import type { VirtualResource } from '../../client/virtual-resource';
@@ -14,7 +11,7 @@ import { TaskGroup } from '../../lib/async/task-group';
 import type { Clock } from '../../lib/clock';
 import type { Log } from '../../lib/log';
 import type { Random } from '../../lib/random';
-import { ClusterEvents, CONSUMER, DEFAULT_SCHEDULER_NAME, mayFit } from './cluster-events';
+import { ClusterEvents, DEFAULT_SCHEDULER_NAME, mayFit } from './cluster-events';
 import { ConditionWriter } from './condition-writer';
 import { DecisionLog } from './decisions/decision-log';
 import { Segments } from './decisions/segments';
@@ -24,8 +21,12 @@ import { DEFAULT_PROFILE } from './profile';
 import { SchedulingQueue } from './queue';
 import { SchedulingLoop } from './scheduling-loop';
 import { Snapshot } from './snapshot';
+import { subscribe, synced, viewsOf, type Views } from './views';
+import { VolumeBinder } from './volumes/volume-binder';
+import { VolumeView } from './volumes/volume-view';
 
-export interface SchedulerDeps {
+/** Views are informers that the caller runs and shares; without them the scheduler runs its own. */
+export interface SchedulerDeps extends Partial<Views> {
   readonly client: ApiClient;
   readonly clock: Clock;
   readonly random: Random;
@@ -34,9 +35,6 @@ export interface SchedulerDeps {
   readonly dir?: string;
   /** Breaks ties; equal seeds place alike. Default: drawn from `random`. */
   readonly seed?: number;
-  /** Informers that the caller runs and shares; without them the scheduler runs its own. */
-  readonly pods?: Informer<Pod>;
-  readonly nodes?: Informer<Node>;
   /** Default: writes `v1 Event` objects through `client`. */
   readonly events?: EventRecorder;
   /** Told of objects that the scheduler cannot handle. Default: they are only logged. */
@@ -57,34 +55,29 @@ export interface Scheduler {
 export const createScheduler = (deps: SchedulerDeps): Scheduler => {
   const { client, clock, random, log, dir, schedulerName = DEFAULT_SCHEDULER_NAME } = deps;
   const { faults = loggedFaults(log) } = deps;
-  const informerDeps = { client, clock, random, log, faults };
-  const pods = deps.pods ?? new Informer(PODS, informerDeps);
-  const nodes = deps.nodes ?? new Informer(NODES, informerDeps);
+  const { views, own } = viewsOf(deps, { client, clock, random, log, faults });
+  const { pods } = views;
   const events =
     deps.events ?? new ApiEventRecorder({ client, clock, log, component: schedulerName });
   const segments = dir === undefined ? undefined : new Segments({ dir, clock, log });
   const decisions = new DecisionLog(segments);
   const snapshot = new Snapshot();
-  const queue = new SchedulingQueue({ clock, mayFit: mayFit(snapshot), wakeEventsOf });
+  const volumes = new VolumeView({
+    ...views,
+    isClaimUsed: (claimKey, butUid) => snapshot.isClaimUsed(claimKey, butUid),
+  });
+  const queue = new SchedulingQueue({ clock, mayFit: mayFit(snapshot, volumes), wakeEventsOf });
   const conditions = new ConditionWriter({ client, clock, log });
   const cluster = new ClusterEvents({ snapshot, queue, conditions, schedulerName, faults });
   const seed = deps.seed ?? Math.floor(random.next() * 2 ** 32);
   const loop = new SchedulingLoop({
-    ...{
-      client,
-      clock,
-      random,
-      log,
-      events,
-      decisions,
-      snapshot,
-      queue,
-      cluster,
-      conditions,
-      pods,
-      seed,
-      faults,
-    },
+    ...{ client, clock, random, log, events, decisions, snapshot, queue, cluster, conditions },
+    ...{ pods, seed, faults, volumes },
+    volumeBinder: new VolumeBinder({
+      ...{ client, clock, claims: views.claims, volumes: views.volumes },
+      node: (name) => snapshot.node(name)?.node,
+      isWanted: (pod) => isWanted(cluster, pods.get(keyOf(pod)), pod),
+    }),
   });
 
   const run = async (signal: AbortSignal): Promise<void> => {
@@ -94,12 +87,11 @@ export const createScheduler = (deps: SchedulerDeps): Scheduler => {
     // Every binding in flight listens to it: there is no leak to warn of.
     setMaxListeners(0, group.signal);
     conditions.start(group);
-    if (deps.nodes === undefined) group.run((each) => nodes.run(each));
-    if (deps.pods === undefined) group.run((each) => pods.run(each));
-    const unsubscribe = subscribe(cluster, pods, nodes);
+    for (const informer of own) group.run((each) => informer.run(each));
+    const unsubscribe = subscribe(cluster, views);
     try {
       group.run(async (each) => {
-        await synced(pods, nodes, each);
+        await synced(views, each);
         await keepRunning(
           'scheduler',
           (signal) => loop.run(group, signal),
@@ -115,46 +107,19 @@ export const createScheduler = (deps: SchedulerDeps): Scheduler => {
 
   return {
     decisions,
-    explanations: new PodExplanations({ pods, snapshot, queue, decisions, schedulerName }),
-    placements: new SnapshotPlacements({ snapshot, sources: [pods, nodes], schedulerName }),
+    explanations: new PodExplanations({
+      ...{ pods, snapshot, queue, decisions, schedulerName, volumes },
+    }),
+    placements: new SnapshotPlacements({
+      ...{ snapshot, sources: Object.values(views), schedulerName, volumes },
+    }),
     run,
   };
 };
 
-const subscribe = (
-  cluster: ClusterEvents,
-  pods: Informer<Pod>,
-  nodes: Informer<Node>,
-): (() => void) => {
-  const stops = [
-    nodes.subscribe({
-      name: CONSUMER,
-      onAdd: (node) => cluster.nodeAdded(node),
-      onUpdate: (node, previous) => cluster.nodeChanged(node, previous),
-      onDelete: (node) => cluster.nodeGone(node),
-    }),
-    pods.subscribe({
-      name: CONSUMER,
-      onAdd: (pod) => cluster.podChanged(pod),
-      onUpdate: (pod, previous) => cluster.podChanged(pod, previous),
-      onDelete: (pod) => cluster.podGone(pod),
-    }),
-  ];
-  return () => stops.forEach((stop) => stop());
-};
-
-/** Placing before both lists are in would take full nodes for empty ones. */
-const synced = async (
-  pods: Informer<Pod>,
-  nodes: Informer<Node>,
-  signal: AbortSignal,
-): Promise<void> => {
-  const aborted = new Promise<void>((resolve) => {
-    if (signal.aborted) resolve();
-    else onAbort(signal, () => resolve());
-  });
-  await Promise.race([aborted, Promise.all([pods.whenSynced(), nodes.whenSynced()])]);
-};
+/** Is it still there, and still to be placed? */
+const isWanted = (cluster: ClusterEvents, now: Pod | undefined, { metadata }: Pod): boolean =>
+  now !== undefined && now.metadata.uid === metadata.uid && cluster.isOurs(now);
 
 const wakeEventsOf = (plugin: string) =>
   DEFAULT_PROFILE.filters.find(({ name }) => name === plugin)?.wakeOn ?? [];

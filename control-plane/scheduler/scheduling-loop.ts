@@ -14,6 +14,10 @@ import { assignedMessage } from './message';
 import type { Attempt, SchedulingQueue } from './queue';
 import type { Snapshot } from './snapshot';
 import { suggest } from './suggest';
+import type { PodInfo } from './pod-info';
+import { planVolumes } from './volumes/pod-volumes';
+import type { VolumeBinder } from './volumes/volume-binder';
+import type { VolumePromise, VolumeView } from './volumes/volume-view';
 
 export interface SchedulingLoopDeps extends BinderDeps {
   readonly events: EventRecorder;
@@ -25,6 +29,8 @@ export interface SchedulingLoopDeps extends BinderDeps {
   readonly pods: { get(key: string): Pod | undefined; list(): Iterable<Pod> };
   readonly seed: number;
   readonly faults: FaultReporter;
+  readonly volumes: VolumeView;
+  readonly volumeBinder: VolumeBinder;
 }
 
 /**
@@ -72,12 +78,12 @@ export class SchedulingLoop {
   }
 
   private place(attempt: Attempt, pod: Pod, group: TaskGroup): void {
-    const { clock, conditions, queue, snapshot, seed, events } = this.deps;
-    const { info } = attempt;
+    const { clock, conditions, queue, snapshot, seed, events, volumes } = this.deps;
+    const info = volumes.resolve(attempt.info);
     const startMs = clock.monotonicMs();
     const decision = decide(info, snapshot, seed);
     const latencyMicros = Math.round((clock.monotonicMs() - startMs) * 1000);
-    this.record(attempt, decision, latencyMicros);
+    this.record({ ...attempt, info }, decision, latencyMicros);
     const { nodeName } = decision;
     if (nodeName === undefined) {
       queue.refused(info.uid, decision.refusedBy);
@@ -85,10 +91,54 @@ export class SchedulingLoop {
       events.event(PODS, pod, 'Warning', 'FailedScheduling', decision.message);
       return;
     }
-    snapshot.assume(info, nodeName);
+    snapshot.assume(attempt.info, nodeName);
     queue.scheduled(info.uid);
-    this.bindingCount++;
-    group.run((signal) => this.bind(attempt, pod, nodeName, signal));
+    const promise = this.promiseFor(info, nodeName);
+    if (promise === undefined) group.run((signal) => this.bind(attempt, pod, nodeName, signal));
+    else group.run((signal) => this.bindWithVolumes(attempt, pod, promise, signal));
+  }
+
+  /** What must be done about the pod's claims before it is bound; undefined when nothing. */
+  private promiseFor({ volumes }: PodInfo, nodeName: string): VolumePromise | undefined {
+    const node = this.deps.snapshot.node(nodeName)?.node;
+    if (volumes === undefined || volumes.delayed.length === 0 || node === undefined)
+      return undefined;
+    const plan = planVolumes(volumes, node);
+    return plan.kind === 'refused' ? undefined : { ...plan, nodeName };
+  }
+
+  /** However long its volumes take: pods without any are not held up by it. */
+  private async bindWithVolumes(
+    attempt: Attempt,
+    pod: Pod,
+    promise: VolumePromise,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { volumes, volumeBinder, events, faults } = this.deps;
+    const { nodeName } = promise;
+    const release = volumes.promise(promise);
+    try {
+      const result = await volumeBinder.bind(pod, promise, signal);
+      if (result.kind === 'bound') {
+        await this.bind(attempt, pod, nodeName, signal);
+        return;
+      }
+      if (result.kind === 'stopped') {
+        if (!signal.aborted) this.forget(attempt.info.uid);
+        return;
+      }
+      const message = `running PreBind plugin "VolumeBinding": ${result.message}`;
+      this.recordError(attempt, message);
+      events.event(PODS, pod, 'Warning', 'FailedScheduling', message);
+      this.forget(attempt.info.uid);
+      this.retry(attempt);
+    } catch (error) {
+      faults.report({ consumer: CONSUMER, resource: PODS, object: pod, error });
+      this.forget(attempt.info.uid);
+      this.retry(attempt);
+    } finally {
+      release();
+    }
   }
 
   private async bind(
@@ -97,6 +147,7 @@ export class SchedulingLoop {
     nodeName: string,
     signal: AbortSignal,
   ): Promise<void> {
+    this.bindingCount++;
     try {
       const result = await this.binder.bind(pod, nodeName, signal);
       this.conclude(attempt, pod, nodeName, result);

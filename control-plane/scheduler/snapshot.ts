@@ -32,6 +32,8 @@ export class Snapshot implements SnapshotView {
   private readonly placements = new Map<string, Placement>();
   /** Pods by node name, also of nodes not seen yet: their sums must be there when the node comes. */
   private readonly byNode = new Map<string, Set<string>>();
+  /** Uids of placed pods by the claims that they use. */
+  private readonly byClaim = new Map<string, Set<string>>();
   private readonly imageLayers = new Map<string, readonly Layer[]>();
   private readonly layerHolders = new Map<string, number>();
   private list: readonly NodeInfo[] | undefined;
@@ -60,6 +62,12 @@ export class Snapshot implements SnapshotView {
 
   nodesHolding(digest: string): number {
     return this.layerHolders.get(digest) ?? 0;
+  }
+
+  /** Does a placed pod, other than this one, use the claim? */
+  isClaimUsed(claimKey: string, butUid: string): boolean {
+    const uids = this.byClaim.get(claimKey);
+    return uids !== undefined && uids.size > (uids.has(butUid) ? 1 : 0);
   }
 
   setNode(node: Node): void {
@@ -114,6 +122,11 @@ export class Snapshot implements SnapshotView {
     if (placement === undefined) return undefined;
     const { nodeName } = placement;
     this.placements.delete(uid);
+    for (const key of placement.info.claims) {
+      const users = this.byClaim.get(key);
+      users?.delete(uid);
+      if (users?.size === 0) this.byClaim.delete(key);
+    }
     const uids = this.byNode.get(nodeName);
     uids?.delete(uid);
     if (uids?.size === 0) this.byNode.delete(nodeName);
@@ -124,6 +137,8 @@ export class Snapshot implements SnapshotView {
   private place(info: PodInfo, nodeName: string, isAssumed: boolean): void {
     this.removePod(info.uid);
     this.placements.set(info.uid, { info, nodeName, isAssumed });
+    for (const key of info.claims)
+      this.byClaim.set(key, (this.byClaim.get(key) ?? new Set()).add(info.uid));
     const uids = this.byNode.get(nodeName);
     if (uids === undefined) this.byNode.set(nodeName, new Set([info.uid]));
     else uids.add(info.uid);

@@ -10,7 +10,14 @@ export type TermScope = 'static' | 'node' | 'domain';
 
 /** A change that may let a waiting pod in. `NodeAdded` concerns every plugin. */
 export type WakeEvent =
-  'NodeAdded' | 'NodeLabelsChanged' | 'NodeTaintsChanged' | 'NodeAllocatableChanged' | 'PodRemoved';
+  | 'NodeAdded'
+  | 'NodeLabelsChanged'
+  | 'NodeTaintsChanged'
+  | 'NodeAllocatableChanged'
+  | 'PodRemoved'
+  | 'ClaimChanged'
+  | 'VolumeChanged'
+  | 'StorageClassChanged';
 
 /** A verdict against a node. `reasons` are upstream's phrases, which messages count. */
 export interface Refusal {
@@ -51,6 +58,8 @@ interface PluginBase {
 /** Synchronous and pure: a pod and a node in, a verdict out. */
 export interface FilterPlugin extends PluginBase {
   readonly wakeOn: readonly WakeEvent[];
+  /** What speaks against the pod wherever it would go, asked before any node is looked at. */
+  preFilter?(pod: PodInfo): Refusal | undefined;
   /** `undefined` when the node fits. Runs for every node of every attempt: keep it cheap. */
   filter(pod: PodInfo, node: NodeView): Refusal | undefined;
   /** Every reason with its detail; empty when the node fits. */

@@ -1,0 +1,75 @@
+import { formatNodeRequirement } from '../../../api/node-affinity';
+import { keyOf } from '../../../api/types';
+import { planVolumes, VOLUME_REASONS, type PodVolumes } from '../volumes/pod-volumes';
+import { COST, type FilterPlugin, type Refusal } from './plugin';
+
+/** Keeps pods where their volumes are, or can be made; and waiting while there is nothing to mount. */
+export const volumeBinding: FilterPlugin = {
+  name: 'VolumeBinding',
+  scope: 'static',
+  wakeOn: ['NodeLabelsChanged', 'ClaimChanged', 'VolumeChanged', 'StorageClassChanged'],
+
+  preFilter({ volumes }) {
+    const reason = volumes?.problem?.reason;
+    return reason === undefined ? undefined : { reasons: [reason], isPodBound: false };
+  },
+
+  filter(pod, { node }) {
+    const { volumes } = pod;
+    if (volumes === undefined) return undefined;
+    if (volumes.problem !== undefined) return this.preFilter?.(pod);
+    const plan = planVolumes(volumes, node);
+    return plan.kind === 'refused' ? REFUSALS[plan.reason] : undefined;
+  },
+
+  explain({ volumes }, { node }) {
+    if (volumes === undefined) return [];
+    const { problem } = volumes;
+    if (problem !== undefined)
+      return [{ reason: problem.reason, detail: `claim ${problem.claim}: ${problem.reason}` }];
+    const plan = planVolumes(volumes, node);
+    if (plan.kind === 'fits') return [];
+    const detail = detailOf(volumes, plan.claim);
+    return [{ reason: VOLUME_REASONS[plan.reason], detail }];
+  },
+
+  remedies({ volumes }) {
+    const { problem } = volumes ?? {};
+    if (problem?.isMissing !== true) return [];
+    return [
+      {
+        words: `create the PersistentVolumeClaim ${problem.claim}`,
+        cost: COST.request,
+        target: 'pod',
+        apply: ({ pod: { volumes: _missing, ...pod }, node }) => ({ pod, node }),
+      },
+    ];
+  },
+};
+
+/** Where the claim's volume is, or why none is to be had. */
+const detailOf = ({ bound, delayed }: PodVolumes, key: string): string => {
+  const found = bound.find(({ claim }) => keyOf(claim) === key);
+  if (found !== undefined) {
+    const { volumeName = '' } = found.claim.spec ?? {};
+    if (found.volume === undefined) return `claim ${key} is bound to ${volumeName}, which is gone`;
+    const terms = found.volume.spec?.nodeAffinity?.required?.nodeSelectorTerms ?? [];
+    const places = terms.map(({ matchExpressions = [] }) =>
+      matchExpressions.map(formatNodeRequirement).join(', '),
+    );
+    return `volume ${volumeName} of claim ${key} can be reached where ${places.join(' or ')}`;
+  }
+  const waiting = delayed.find(({ claim }) => keyOf(claim) === key);
+  if (waiting?.nodeName !== undefined)
+    return `the volume of claim ${key} is being made on ${waiting.nodeName}`;
+  return (
+    `no free volume of class ${waiting?.storageClass.metadata.name ?? ''} fits claim ${key} here, ` +
+    'and none can be made'
+  );
+};
+
+const REFUSALS: Readonly<Record<keyof typeof VOLUME_REASONS, Refusal>> = {
+  conflict: { reasons: [VOLUME_REASONS.conflict], isPodBound: false },
+  noVolume: { reasons: [VOLUME_REASONS.noVolume], isPodBound: false },
+  missing: { reasons: [VOLUME_REASONS.missing], isPodBound: false },
+};

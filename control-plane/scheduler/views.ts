@@ -1,0 +1,90 @@
+import {
+  NODES,
+  PERSISTENT_VOLUME_CLAIMS,
+  PERSISTENT_VOLUMES,
+  PODS,
+  STORAGE_CLASSES,
+  type Resource,
+} from '../../api/resources';
+import type {
+  ApiObject,
+  Node,
+  PersistentVolume,
+  PersistentVolumeClaim,
+  Pod,
+  StorageClass,
+} from '../../api/types';
+import { Informer, type InformerDeps } from '../../client/informer';
+import { onAbort } from '../../lib/async/on-abort';
+import { CONSUMER, type ClusterEvents } from './cluster-events';
+
+/** What placing is decided by, as informers keep it. */
+export interface Views {
+  readonly pods: Informer<Pod>;
+  readonly nodes: Informer<Node>;
+  readonly claims: Informer<PersistentVolumeClaim>;
+  readonly volumes: Informer<PersistentVolume>;
+  readonly classes: Informer<StorageClass>;
+}
+
+/** Those given, which somebody runs, and the others of one's own, to be run. */
+export const viewsOf = (
+  given: Partial<Views>,
+  deps: InformerDeps,
+): { readonly views: Views; readonly own: readonly Pick<Informer<ApiObject>, 'run'>[] } => {
+  const own: Pick<Informer<ApiObject>, 'run'>[] = [];
+  const made = <T extends ApiObject>(resource: Resource<T>): Informer<T> => {
+    const informer = new Informer(resource, deps);
+    own.push(informer);
+    return informer;
+  };
+  const views: Views = {
+    pods: given.pods ?? made(PODS),
+    nodes: given.nodes ?? made(NODES),
+    claims: given.claims ?? made(PERSISTENT_VOLUME_CLAIMS),
+    volumes: given.volumes ?? made(PERSISTENT_VOLUMES),
+    classes: given.classes ?? made(STORAGE_CLASSES),
+  };
+  return { views, own };
+};
+
+/** Tells of every change, until the returned function is called. */
+export const subscribe = (
+  cluster: ClusterEvents,
+  { pods, nodes, claims, volumes, classes }: Views,
+): (() => void) => {
+  const name = CONSUMER;
+  const claim = (each: PersistentVolumeClaim) => cluster.claimChanged(each);
+  const volume = (each: PersistentVolume) => cluster.volumeChanged(each);
+  const storageClass = () => cluster.storageClassChanged();
+  const stops = [
+    claims.subscribe({ name, onAdd: claim, onUpdate: claim, onDelete: claim }),
+    volumes.subscribe({ name, onAdd: volume, onUpdate: volume, onDelete: volume }),
+    classes.subscribe({
+      ...{ name, onAdd: storageClass, onUpdate: storageClass, onDelete: storageClass },
+    }),
+    nodes.subscribe({
+      name,
+      onAdd: (node) => cluster.nodeAdded(node),
+      onUpdate: (node, previous) => cluster.nodeChanged(node, previous),
+      onDelete: (node) => cluster.nodeGone(node),
+    }),
+    pods.subscribe({
+      name,
+      onAdd: (pod) => cluster.podChanged(pod),
+      onUpdate: (pod, previous) => cluster.podChanged(pod, previous),
+      onDelete: (pod) => cluster.podGone(pod),
+    }),
+  ];
+  return () => stops.forEach((stop) => stop());
+};
+
+/** Placing before all lists are in would take full nodes for empty ones. */
+export const synced = async (views: Views, signal: AbortSignal): Promise<void> => {
+  const aborted = new Promise<void>((resolve) => {
+    if (signal.aborted) resolve();
+    else onAbort(signal, () => resolve());
+  });
+  const all = Object.values(views) as readonly Pick<Informer<ApiObject>, 'whenSynced'>[];
+  await Promise.race([aborted, Promise.all(all.map((view) => view.whenSynced()))]);
+};
