@@ -2,6 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import { Agent, request as httpsRequest } from 'node:https';
 import type { PeerCertificate } from 'node:tls';
 import { Semaphore } from '../../../lib/async/semaphore';
+import { brokenLimitOf, type JsonLimits } from '../http/json-size';
 import { describeCallFailure, describeStatus, WebhookCallError } from './call-error';
 import { checkNames } from './certificate-names';
 import {
@@ -147,6 +148,9 @@ class StaleConnectionError extends Error {
 const isClosed = (error: Error): boolean =>
   ['ECONNRESET', 'EPIPE'].includes((error as NodeJS.ErrnoException).code ?? '');
 
+/** A review of a hundred objects has no more; parsing takes time by them, and not by bytes alone. */
+const ANSWER_LIMITS: JsonLimits = { depthMax: 510, valueCountMax: 300_000, keyBytesMax: 8192 };
+
 const readText = async (response: IncomingMessage, bytesMax: number): Promise<string> => {
   const chunks: Buffer[] = [];
   let bytes = 0;
@@ -156,7 +160,13 @@ const readText = async (response: IncomingMessage, bytesMax: number): Promise<st
     if (bytes > bytesMax) throw new WebhookCallError(`the answer is larger than ${bytesMax} bytes`);
     chunks.push(chunk);
   }
-  return Buffer.concat(chunks).toString('utf8');
+  const text = Buffer.concat(chunks, bytes);
+  const broken = brokenLimitOf(text, ANSWER_LIMITS);
+  if (broken !== undefined)
+    throw new WebhookCallError(
+      `the answer is beyond what JSON may hold: ${broken} is ${ANSWER_LIMITS[broken]}`,
+    );
+  return text.toString('utf8');
 };
 
 /** The time that was up, or else the caller who has gone. */
