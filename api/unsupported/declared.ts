@@ -55,14 +55,3 @@ export const unsupportedInNetworkPolicy = declared(
   'spec',
   'no traffic is held back by it, and all pods reach each other',
 );
-
-interface MadeOf {
-  readonly template?: { readonly spec?: { readonly containers?: readonly unknown[] | null } };
-}
-
-/** With a template that pods could be made of. */
-const hasPods = (spec: unknown): boolean =>
-  ((spec as MadeOf | undefined)?.template?.spec?.containers ?? []).length > 0;
-
-const NO_PODS = 'no pods are made of it';
-

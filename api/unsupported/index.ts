@@ -17,7 +17,6 @@ export { annotationsOfNamespace as unsupportedInNamespace } from './annotations'
 export { unsupportedInAutoscaler } from './autoscaler';
 export {
   unsupportedInClaim,
-  unsupportedInCronJob,
   unsupportedInEndpoints,
   unsupportedInEndpointSlice,
   unsupportedInIngress,

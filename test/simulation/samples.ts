@@ -18,10 +18,6 @@ const template = {
     containers: [{ name: 'main', image: 'app:1', resources: { limits: { cpu: '10m' } } }],
   },
 };
-/** As the limit range beside it lets it in. */
-const limited = { name: 'main', image: 'app:1', resources: { limits: { cpu: '100m' } } };
-const once = { template: { spec: { containers: [limited], restartPolicy: 'Never' } } };
-const target = { apiVersion: 'apps/v1', kind: 'Deployment', name: 'app' };
 const once = { template: { spec: { ...template.spec, restartPolicy: 'Never' } } };
 /** Without replicas: an autoscaler leaves it alone. */
 const target = { apiVersion: 'apps/v1', kind: 'Deployment', name: 'none' };

@@ -133,7 +133,6 @@ const ELSEWHERE: Readonly<Record<string, readonly Home[]>> = {
       path: 'spec',
     },
   ],
-  StatefulSet: [{ resource: STATEFUL_SETS, base: named, path: '' }],
   DaemonSet: [{ resource: DAEMON_SETS, base: named, path: '' }],
   Job: [{ resource: JOBS, base: named, path: '' }],
   CronJob: [{ resource: CRON_JOBS, base: named, path: '' }],

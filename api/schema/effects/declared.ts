@@ -1,10 +1,6 @@
 import { all, kept, shown, warned, type Effects } from './effect';
 import { OBJECT, STATUS } from './metadata';
 
-const SELECTOR = { matchLabels: { app: 'web' } };
-const CONTAINERS = [{ name: 'c', image: 'nginx:1.27' }];
-const TEMPLATE = { metadata: { labels: SELECTOR.matchLabels }, spec: { containers: CONTAINERS } };
-
 /** Kinds that nothing acts on yet: all of their specs is warned of. */
 export const DECLARED_EFFECTS: Effects = {
   Service: {
@@ -36,9 +32,6 @@ export const DECLARED_EFFECTS: Effects = {
   NetworkPolicy: {
     ...OBJECT,
     spec: kept('no traffic is held back by it yet: the author of each policy is warned'),
-  },
-    ...OBJECT,
-    status: STATUS,
   },
   StorageClass: {
     ...OBJECT,
