@@ -85,7 +85,7 @@ interface Part {
 
 /** What a metric, or its status, says under the name of its type. */
 const partOf = (metric: object | undefined, source: string): Part =>
-  ((metric as Record<string, unknown> | undefined)?.[source] ?? {});
+  (metric as Record<string, unknown> | undefined)?.[source] ?? {};
 
 const describeRules = (writer: DescribeWriter, title: string, rules: Rules): void => {
   if (rules === undefined) return;
