@@ -52,8 +52,8 @@ it('gives a pod its own claims, before volumes of their names', () => {
 it.each([
   ['db-0', 0],
   ['db-17', 17],
-  ['db-2147483647', 2147483647],
-  ['db-2147483648', undefined],
+  ['db-4294967295', 4294967295],
+  ['db-4294967297', undefined],
   ['db-01', undefined],
   ['db-', undefined],
   ['db--1', undefined],

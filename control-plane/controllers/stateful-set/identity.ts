@@ -84,4 +84,5 @@ const volumesOf = (
   return [...claimed, ...others];
 };
 
-const ORDINAL_MAX = 2 ** 31 - 1;
+/** No start and size, of 31 bits each, reach further. */
+const ORDINAL_MAX = 2 ** 32;
