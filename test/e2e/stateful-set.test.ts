@@ -51,7 +51,7 @@ const events = async (): Promise<string> => kubectl('events', '--for', 'sts/db')
 afterEach(() => cluster.clear());
 
 describe('a StatefulSet', () => {
-  it('is made in order, updated, scaled and taken back, as kubectl asks for it', async () => {
+  it('is made in order, updated, scaled and taken back, by kubectl and by dhow', async () => {
     await cluster.apply(setYaml(3));
     expect(await rolledOut()).toMatch(
       /partitioned roll out complete: 3 new pods have been updated\.\.\.\n$/,
@@ -66,22 +66,35 @@ describe('a StatefulSet', () => {
     expect(await kubectl('exec', 'db-1', '--', 'hostname')).toBe('db-1\n');
 
     await setStep('2');
-    await rolledOut();
-    expect(await steps()).toEqual({ 'db-0': '2', 'db-1': '2', 'db-2': '2' });
-    expect(await kubectl('rollout', 'history', 'sts/db')).toBe(
-      'statefulset.apps/db \nREVISION  CHANGE-CAUSE\n1         <none>\n2         <none>\n\n',
+    expect(await cluster.must('rollout', 'status', 'sts/db', '--timeout=120s')).toMatch(
+      /partitioned roll out complete: 3 new pods have been updated\.\.\.\n$/,
     );
+    expect(await steps()).toEqual({ 'db-0': '2', 'db-1': '2', 'db-2': '2' });
+    const history =
+      'statefulset.apps/db \nREVISION  CHANGE-CAUSE\n1         <none>\n2         <none>\n\n';
+    expect(await kubectl('rollout', 'history', 'sts/db')).toBe(history);
+    expect(await cluster.must('rollout', 'history', 'sts/db')).toBe(history);
+    const second = ['rollout', 'history', 'sts/db', '--revision=2'];
+    expect(await cluster.must(...second)).toBe(await kubectl(...second));
     expect(await kubectl('get', 'controllerrevisions')).toMatch(
       /^NAME +CONTROLLER +REVISION +AGE\n(db-\w+ +statefulset\.apps\/db +[12] +\S+\n){2}$/,
     );
     expect(await kubectl('rollout', 'undo', 'sts/db')).toBe('statefulset.apps/db rolled back\n');
     await rolledOut();
     expect(await steps()).toEqual({ 'db-0': '', 'db-1': '', 'db-2': '' });
-    expect(await kubectl('rollout', 'undo', 'sts/db', '--to-revision=3')).toContain(
-      'skipped rollback (current template already matches revision 3)',
+    const third = ['rollout', 'undo', 'sts/db', '--to-revision=3'];
+    const skipped = 'skipped rollback (current template already matches revision 3)';
+    expect(await kubectl(...third)).toContain(skipped);
+    expect(await cluster.must(...third)).toContain(skipped);
+    expect(await cluster.must('rollout', 'undo', 'sts/db')).toBe(
+      'statefulset.apps/db rolled back\n',
     );
-    expect(await kubectl('rollout', 'restart', 'sts/db')).toBe('statefulset.apps/db restarted\n');
     await rolledOut();
+    expect(await steps()).toEqual({ 'db-0': '2', 'db-1': '2', 'db-2': '2' });
+    for (const restart of [kubectl, cluster.must.bind(cluster)]) {
+      expect(await restart('rollout', 'restart', 'sts/db')).toBe('statefulset.apps/db restarted\n');
+      await rolledOut();
+    }
     expect(await status()).toMatchObject({ updatedReplicas: 3, availableReplicas: 3 });
 
     expect(await kubectl('scale', 'sts/db', '--replicas=1')).toBe('statefulset.apps/db scaled\n');
@@ -109,6 +122,7 @@ describe('a StatefulSet', () => {
       return pod?.spec.containers[0]?.image?.includes('no-such') === true && !isReady(pod);
     });
     expect(isReady(await cluster.pod('db-0'))).toBe(true);
+    expect((await cluster.dhow('why', 'sts/db')).stdout).toContain('db-1');
     await kubectl('rollout', 'undo', 'sts/db');
     await rolledOut();
     expect((await cluster.pods()).filter(isReady)).toHaveLength(2);
