@@ -36,7 +36,7 @@ const EXPECTED_LOGS: Readonly<Record<string, readonly [pod: string, ...lines: Re
     /^I am self-aware on node-\d at 10\.42\.\d+\.\d+, with 16777216 bytes$/,
   ],
   '12-once.yaml': ['once', /^2 \+ 2 = 4$/],
-  '13-stateful-set.yaml': ['seat-2', /^seat-2 has place 2$/],
+  '14-stateful-set.yaml': ['seat-2', /^seat-2 has place 2$/],
 };
 
 it.each(readdirSync(FOLDER))(
