@@ -51,7 +51,8 @@ export class HorizontalPodAutoscalerController implements Controller {
     subscriptions.add(
       this.autoscalers.subscribe({
         name: this.name,
-        onAdd: (autoscaler) => this.queue.add(keyOf(autoscaler)),
+        // As upstream: what comes with its target finds pods by then.
+        onAdd: (autoscaler) => this.queue.addAfter(keyOf(autoscaler), PERIOD_MS),
         onUpdate: (autoscaler, previous) => {
           if (!jsonEqual(autoscaler.spec, previous.spec)) this.queue.add(keyOf(autoscaler));
         },
