@@ -324,6 +324,54 @@ it('takes what a node says in a log for no status of the API', async () => {
   stream.cancel();
 });
 
+describe('the usage that it reports', () => {
+  const SUMMARY = '/api/v1/nodes/mallory/proxy/stats/summary';
+  const METRICS = '/apis/metrics.k8s.io/v1beta1/nodes';
+
+  /** Answers each question about usage with these. */
+  const reporting = async (
+    ...parts: readonly AttachRequest['message'][]
+  ): Promise<{ readonly cancel: () => void }> => {
+    const { stream } = await openSession();
+    stream.on('data', (bytes: Buffer) => {
+      const { message } = SessionResponse.decode(bytes);
+      if (message?.$case !== 'openStream') return;
+      const attach = streamOf('Attach');
+      const first = { $case: 'streamId', value: message.value.streamId } as const;
+      for (const part of [first, ...parts])
+        attach.write(Buffer.from(AttachRequest.encode({ message: part }).finish()));
+      attach.end();
+    });
+    return stream;
+  };
+  const READING = { $case: 'usage', value: { clockId: 'a', monotonicMs: 1 } } as const;
+
+  it('is not taken without end', async () => {
+    const piece = { $case: 'stdout', value: Buffer.alloc(MB, ' ') } as const;
+    const stream = await reporting(READING, piece, piece, piece, piece, piece);
+    const reply = await server.ask('GET', SUMMARY);
+    expect([reply.status, reply.text]).toEqual([
+      500,
+      expect.stringContaining('reports more usage than can be taken'),
+    ]);
+    stream.cancel();
+  });
+
+  it('hides no other node, whatever it says', async () => {
+    const cpu = { usageCoreNanoSeconds: -1 };
+    const nonsense = {
+      node: { cpu, memory: { workingSetBytes: '\u0000' } },
+      pods: { length: 9e9 },
+    };
+    const value = Buffer.from(stringifyJson(nonsense));
+    const stream = await reporting(READING, { $case: 'stdout', value });
+    const { text } = await server.ask('GET', METRICS);
+    const { items } = parseJson(text) as { readonly items: readonly Node[] };
+    expect(items.map(({ metadata }) => metadata.name)).toEqual(['honest']);
+    stream.cancel();
+  });
+});
+
 describe('whatever it sends', () => {
   const uid = fc.constantFrom('', 'x', 'u'.repeat(5000));
   const number = fc.constantFrom(0n, 1n, 2n ** 63n, 2n ** 64n - 1n);
