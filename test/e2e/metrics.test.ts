@@ -77,7 +77,16 @@ it('scales a deployment up under load, and down when it ends', async () => {
   const busy = pod?.metadata.name ?? '';
   await cluster.podIsReady(busy);
   await cluster.must('exec', busy, '--', 'touch', '/tmp/busy');
-  const made = await cluster.kubectl('autoscale', 'deploy', 'web', '--max=3', '--cpu=50%');
+  const [max, cpu] = ['--max=3', '--cpu=50%'];
+  expect(await cluster.must('autoscale', 'deploy/web', max, cpu, '--dry-run=server')).toBe(
+    'horizontalpodautoscaler.autoscaling/web autoscaled (server dry run)\n',
+  );
+  expect(await cluster.dhow('autoscale', `pod/${busy}`, max)).toMatchObject({
+    code: 1,
+    stderr:
+      'error: cannot autoscale a Pod: could not find scale subresource for /v1, Resource=pods in discovery information\n',
+  });
+  const made = await cluster.kubectl('autoscale', 'deploy', 'web', max, cpu);
   expect(made.stdout).toBe('horizontalpodautoscaler.autoscaling/web autoscaled\n');
   const behavior = { spec: { behavior: { scaleDown: { stabilizationWindowSeconds: 0 } } } };
   await cluster.must('patch', 'hpa', 'web', '--type=merge', '-p', JSON.stringify(behavior));
@@ -94,6 +103,9 @@ it('scales a deployment up under load, and down when it ends', async () => {
     'New size: 3; reason: cpu resource utilization (percentage of request) above target',
   );
   expect(described.stdout).toMatch(/ScalingLimited +True +TooManyReplicas/);
+  expect(await cluster.must('describe', 'hpa', 'web')).toMatch(
+    /Decided by: +a limit: the desired replica count is more than the maximum replica count\n/,
+  );
   await cluster.must('exec', busy, '--', 'rm', '/tmp/busy');
   await cluster.until('one replica', async () => (await replicas()) === 1, 120_000);
   const events = await cluster.kubectl('get', 'events');
