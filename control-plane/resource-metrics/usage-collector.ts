@@ -13,7 +13,7 @@ export interface UsageCollectorDeps {
 }
 
 /**
- * What nodes use, gathered from their agents when somebody asks: decision 25. One that does not answer keeps
+ * What nodes use, gathered from their agents when somebody asks: decision 26. One that does not answer keeps
  * nobody waiting twice.
  */
 export class UsageCollector implements AsyncDisposable {
