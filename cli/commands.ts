@@ -164,6 +164,7 @@ const DEFINITIONS: ReadonlyMap<string, () => Promise<Define>> = new Map([
   ['port-forward', async () => (await inside()).definePortForward],
   ['label', async () => (await changing()).defineLabel],
   ['annotate', async () => (await changing()).defineAnnotate],
+  ['expose', async () => (await changing()).defineExpose],
   ['scale', async () => (await changing()).defineScale],
   ['autoscale', async () => (await changing()).defineAutoscale],
   ['rollout', async () => (await import('./syntax/rollout.js')).defineRollout],

@@ -23,9 +23,6 @@ const BY_KUBECTL: ReadonlySet<string> = new Set([
   ...['proxy'],
 ]);
 
-/** Verbs of kubectl's that need what the server does not serve. */
-const BY_NOBODY: ReadonlySet<string> = new Set(['expose']);
-
 /** What to say to somebody who typed a verb of kubectl's; undefined for all other words. */
 export const verbElsewhere = (verb: string): string | undefined => {
   if (BY_KUBECTL.has(verb)) {
@@ -34,7 +31,5 @@ export const verbElsewhere = (verb: string): string | undefined => {
       `  dhow kubeconfig > lab.kubeconfig && kubectl --kubeconfig lab.kubeconfig ${verb} ...`
     );
   }
-  if (BY_NOBODY.has(verb))
-    return `dhow has no command '${verb}' yet, and its server no part for it`;
   return undefined;
 };

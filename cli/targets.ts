@@ -1,4 +1,4 @@
-import { PODS, type Resource } from '../api/resources';
+import { PODS, SERVICES, type Resource } from '../api/resources';
 import { formatLabelSelector } from '../api/selectors';
 import type { ApiObject, Pod } from '../api/types';
 import type { CliContext } from './context';
@@ -126,7 +126,8 @@ export const workloadOf = async (
   readonly pods: readonly Pod[];
 }> => {
   const workload = (await client.get(info, { namespace, name }, signal)) as Selecting;
-  const selector = workload.spec?.selector;
+  const given = workload.spec?.selector;
+  const selector = isService(info) ? matching(given) : given;
   if (selector === undefined)
     throw new UsageError(`"${arg}" has no pods: name a pod, or a workload`);
   const labelSelector = formatLabelSelector(selector);
@@ -134,8 +135,17 @@ export const workloadOf = async (
   return { workload, labelSelector, pods };
 };
 
+export const isService = ({ kind, group }: Pick<Resource, 'kind' | 'group'>): boolean =>
+  kind === SERVICES.kind && group === SERVICES.group;
+
+/** A service selects by labels alone, and says just those. */
+const matching = (labels: unknown): Selector | undefined =>
+  labels === undefined ? undefined : { matchLabels: labels as Record<string, string> };
+
+type Selector = NonNullable<Parameters<typeof formatLabelSelector>[0]>;
+
 type Selecting = ApiObject & {
-  readonly spec?: { readonly selector?: NonNullable<Parameters<typeof formatLabelSelector>[0]> };
+  readonly spec?: { readonly selector?: Selector };
 };
 
 /** The namespace to ask in; '' for a kind without. */

@@ -1,5 +1,5 @@
 import { containersIn } from '../../api/pod-in';
-import type { Pod } from '../../api/types';
+import type { Pod, Service } from '../../api/types';
 import { UsageError } from '../usage-error';
 
 export interface ForwardedPort {
@@ -18,6 +18,42 @@ export const parsePorts = (texts: readonly string[], pod: Pod): readonly Forward
     if (parts.length === 1) return { local: remote, remote };
     return { local: first === '' ? 0 : numberOf(first, 'local', 0), remote };
   });
+
+/**
+ * As `parsePorts`, where the remote ports are those of a service, and lead to what it names in the pod.
+ * Pure. Source: `kubectl port-forward`. @throws UsageError
+ */
+export const parseServicePorts = (
+  texts: readonly string[],
+  service: Service,
+  pod: Pod,
+): readonly ForwardedPort[] => {
+  const translated = texts.map((text) => {
+    const parts = text.split(':');
+    const [first = '', second = first, ...rest] = parts;
+    if (rest.length > 0 || second === '') throw new UsageError(`invalid port format '${text}'`);
+    const { port, target } = targetOf(second, service, pod);
+    return `${parts.length === 1 ? port : first}:${target}`;
+  });
+  return parsePorts(translated, pod);
+};
+
+const targetOf = (text: string, { metadata: { name }, spec }: Service, pod: Pod) => {
+  const isNumber = /^\d+$/.test(text);
+  const found = (spec?.ports ?? []).find((each) =>
+    isNumber ? each.port === Number(text) : each.name === text,
+  );
+  if (found === undefined)
+    throw new UsageError(
+      isNumber
+        ? `Service ${name} does not have a service port ${text}`
+        : `Service '${name}' does not have a named port '${text}'`,
+    );
+  const { port, targetPort = port } = found;
+  // Whoever asks a service without an address asks its pods.
+  if (spec?.clusterIP === 'None') return { port, target: port };
+  return { port, target: remoteOf(String(targetPort), pod) };
+};
 
 const remoteOf = (text: string, pod: Pod): number => {
   if (/^\d+$/.test(text)) return numberOf(text, 'remote', 1);

@@ -1,6 +1,8 @@
 import { createServer, type Server, type Socket } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { isPodReady } from '../../api/pods';
+import { SERVICES } from '../../api/resources';
+import type { Service } from '../../api/types';
 import { onAbort } from '../../lib/async/on-abort';
 import { SpdySession, type SpdyStream } from '../../lib/net/spdy/session';
 import type { CliContext } from '../context';
@@ -8,10 +10,10 @@ import { durationMs } from '../durations';
 import { printable } from '../output/terminal';
 import { openPortConnection } from '../pod-stream';
 import { codeOfStop } from '../program';
-import { podName } from '../targets';
+import { isService, podName, podOrWorkload } from '../targets';
 import { UsageError } from '../usage-error';
 import { startedPod } from './attach';
-import { parsePorts, type ForwardedPort } from './forwarded-ports';
+import { parsePorts, parseServicePorts, type ForwardedPort } from './forwarded-ports';
 
 export interface PortForwardOptions {
   readonly address?: readonly string[];
@@ -36,7 +38,9 @@ export const portForward = async (
       `unable to forward port because pod is not running. Current status=${pod.status.phase ?? ''}`,
     );
   }
-  const wanted = parsePorts(ports, pod);
+  const service = await serviceOf(context, target);
+  const wanted =
+    service === undefined ? parsePorts(ports, pod) : parseServicePorts(ports, service, pod);
   const connection = await openPortConnection(context, name);
   const session = new SpdySession(connection, { role: 'client', streamsMax: 0 });
   const ended = session.run();
@@ -48,6 +52,14 @@ export const portForward = async (
     servers[Symbol.dispose]();
     session[Symbol.dispose]();
   }
+};
+
+/** The service that is meant; its ports lead to those of its pods. */
+const serviceOf = async (context: CliContext, arg: string): Promise<Service | undefined> => {
+  const target = await podOrWorkload(context, arg);
+  if (typeof target === 'string' || !isService(target.info)) return undefined;
+  const { client, namespace = 'default', signal } = context;
+  return client.get(SERVICES, { namespace, name: target.name }, signal);
 };
 
 const untilEnd = ({ signal }: CliContext, ended: Promise<void>): Promise<number> =>

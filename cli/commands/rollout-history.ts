@@ -7,7 +7,7 @@ import { UsageError } from '../usage-error';
 import { qualifiedKind } from './get';
 import type { Revision } from './rollout-kinds';
 import { rolloutTargets } from './rollout-targets';
-import { templateText } from './template-text';
+import { templateText } from '../describe/pod-template';
 
 export interface RolloutHistoryOptions extends SelectOptions {
   readonly revision?: string;

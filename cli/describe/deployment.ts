@@ -1,6 +1,7 @@
 import type { Deployment } from '../../api/types';
 import { formatTable } from '../output/table';
 import { printable } from '../output/terminal';
+import { alignedTemplate } from './pod-template';
 import type { DescribeWriter } from './writer';
 
 export const describeDeployment = (writer: DescribeWriter, deployment: Deployment): void => {
@@ -30,13 +31,7 @@ export const describeDeployment = (writer: DescribeWriter, deployment: Deploymen
       `${maxUnavailable ?? ''} max unavailable, ${maxSurge ?? ''} max surge`,
     );
   }
-  writer.heading(0, 'Containers');
-  const rows = (spec.template.spec?.containers ?? []).map(({ name, image = '', command, args }) => [
-    name,
-    image,
-    [...(command ?? []), ...(args ?? [])].join(' '),
-  ]);
-  writer.raw(1, formatTable(['Name', 'Image', 'Command'], rows));
+  writer.raw(0, alignedTemplate(spec.template));
   writer.heading(0, 'Conditions');
   const conditions = (status.conditions ?? []).map((condition) => [
     condition.type,

@@ -140,3 +140,32 @@ it('describes a limit range as kubectl does', () => {
     ].join('\n'),
   );
 });
+
+it('shows the template of a deployment as the history of its rollouts does', () => {
+  const containers = [{ name: 'main', image: 'web:1', ports: [{ containerPort: 80 }] }];
+  const text = describeAlone({
+    ...{ apiVersion: 'apps/v1', kind: 'Deployment', metadata: { name: 'web' } },
+    spec: {
+      selector: { matchLabels: { app: 'web' } },
+      template: { metadata: { labels: { app: 'web', tier: 'front' } }, spec: { containers } },
+    },
+    status: {},
+  });
+  expect(text).toContain(
+    [
+      'Pod Template:',
+      '  Labels:  app=web',
+      '           tier=front',
+      '  Containers:',
+      '   main:',
+      '    Image:         web:1',
+      '    Port:          80/TCP',
+      '    Host Port:     0/TCP',
+      '    Environment:   <none>',
+      '    Mounts:        <none>',
+      '  Volumes:         <none>',
+      '  Node-Selectors:  <none>',
+      '  Tolerations:     <none>',
+    ].join('\n'),
+  );
+});

@@ -1,28 +1,36 @@
 import type { Container, PodTemplate } from '../../api/types';
 import { printable } from '../output/terminal';
+import { tabbed } from './tabbed';
 
 /** A pod template as kubectl shows one of a revision: tabs, and `<none>` for what is not there. */
-export const templateText = ({ metadata, spec }: NonNullable<PodTemplate>): string => {
-  const lines = [
-    'Pod Template:',
-    ...pairs('  Labels:', metadata?.labels, '='),
-    ...(metadata?.annotations === undefined
-      ? []
-      : pairs('  Annotations:', metadata.annotations, ': ')),
-    ...(spec?.serviceAccountName === undefined
-      ? []
-      : [`  Service Account:\t${spec.serviceAccountName}`]),
-    ...(spec?.initContainers === undefined
-      ? []
-      : ['  Init Containers:', ...spec.initContainers.flatMap(containerLines)]),
-    '  Containers:',
-    ...(spec?.containers ?? []).flatMap(containerLines),
-    ...volumeLines((spec?.volumes ?? []).map(({ name }) => name)),
-    ...pairs('  Node-Selectors:', spec?.nodeSelector, '='),
-    `  Tolerations:\t${(spec?.tolerations ?? []).map(({ key = '', effect = '' }) => `${key}:${effect}`).join(', ') || '<none>'}`,
-  ];
-  return lines.map((line) => `${printable(line)}\n`).join('');
-};
+export const templateText = (template: NonNullable<PodTemplate>): string =>
+  templateLines(template)
+    .map((line) => `${printable(line)}\n`)
+    .join('');
+
+/** The same among what else is described of a workload: aligned. */
+export const alignedTemplate = (template: NonNullable<PodTemplate>): string =>
+  tabbed(templateLines(template).map((line) => line.split('\t')));
+
+/** Cells with tabs between them. */
+const templateLines = ({ metadata, spec }: NonNullable<PodTemplate>): readonly string[] => [
+  'Pod Template:',
+  ...pairs('  Labels:', metadata?.labels, '='),
+  ...(metadata?.annotations === undefined
+    ? []
+    : pairs('  Annotations:', metadata.annotations, ': ')),
+  ...(spec?.serviceAccountName === undefined
+    ? []
+    : [`  Service Account:\t${spec.serviceAccountName}`]),
+  ...(spec?.initContainers === undefined
+    ? []
+    : ['  Init Containers:', ...spec.initContainers.flatMap(containerLines)]),
+  '  Containers:',
+  ...(spec?.containers ?? []).flatMap(containerLines),
+  ...volumeLines((spec?.volumes ?? []).map(({ name }) => name)),
+  ...pairs('  Node-Selectors:', spec?.nodeSelector, '='),
+  `  Tolerations:\t${(spec?.tolerations ?? []).map(({ key = '', effect = '' }) => `${key}:${effect}`).join(', ') || '<none>'}`,
+];
 
 const pairs = (
   title: string,

@@ -27,6 +27,7 @@ it('names the formats there are', () => {
 it.each([
   ['jsonpath', 'template format specified but no template given'],
   ['custom-columns', 'custom-columns format specified but no custom columns given'],
+  ['go-template={{.a}}', '-o go-template needs an interpreter of Go'],
   ['custom-columns=A', 'unexpected custom-columns spec: A, expected <header>:<json-path-expr>'],
 ])('says what -o %s lacks', (output, message) => {
   expect(() => outputFormat(output)).toThrow(message);

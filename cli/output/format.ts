@@ -27,6 +27,11 @@ export const outputFormat = (value: string | undefined): OutputFormat => {
 
 const templateOf = (value: string): Template | undefined => {
   const [name, argument] = split(value);
+  if (GO_TEMPLATES.includes(name))
+    throw new UsageError(
+      `-o ${name} needs an interpreter of Go's templates, which dhow does not have: ` +
+        'jsonpath and custom-columns tell the same, and kubectl prints templates',
+    );
   const make = Object.hasOwn(TEMPLATES, name) ? TEMPLATES[name] : undefined;
   if (make === undefined) return undefined;
   if (argument === undefined && name.startsWith('jsonpath')) {
@@ -56,6 +61,8 @@ const TEMPLATES: Readonly<Record<string, (argument: string) => (document: unknow
   jsonpath: (template) => parseJsonPath(template).render,
   'jsonpath-file': (file) => parseJsonPath(readText(file)).render,
 };
+
+const GO_TEMPLATES = ['go-template', 'go-template-file', 'template', 'templatefile'];
 
 const readText = (file: string): string => {
   try {

@@ -1,10 +1,19 @@
 import type { Command } from 'commander';
 import type { AnnotateOptions } from '../commands/annotate';
 import type { AutoscaleOptions } from '../commands/autoscale';
+import type { ExposeOptions } from '../commands/expose';
 import type { LabelOptions } from '../commands/label';
 import type { PatchOptions } from '../commands/patch';
 import type { ScaleOptions } from '../commands/scale';
-import { changing, examples, inNamespaces, lazily, selecting, type Connected } from './command';
+import {
+  changing,
+  examples,
+  inNamespace,
+  inNamespaces,
+  lazily,
+  selecting,
+  type Connected,
+} from './command';
 
 export const defineLabel = (program: Command, connected: Connected): void => {
   connected<[string[], LabelOptions]>(
@@ -103,5 +112,34 @@ export const definePatch = (program: Command, connected: Connected): void => {
         ),
       ),
     lazily(async () => (await import('../commands/patch.js')).patch),
+  );
+};
+
+export const defineExpose = (program: Command, connected: Connected): void => {
+  connected<[string[], ExposeOptions]>(
+    changing(inNamespace(program.command('expose [kind-or-name...]')))
+      .description('Make a service for the pods of a workload, a pod or another service')
+      .option('--port <ports>', 'where the service listens; default: the ports that are declared')
+      .option('--target-port <port>', 'where the pods listen, by number or name; default: the same')
+      .option('--name <name>', 'of the service; default: that of the object')
+      .option('--type <type>', 'ClusterIP, NodePort or LoadBalancer')
+      .option('--protocol <protocol>', 'TCP, UDP or SCTP')
+      .option('--selector <labels>', 'of the pods; default: as the object selects them')
+      .option('-l, --labels <labels>', 'of the service; default: those of the object')
+      .option('--cluster-ip <address>', 'None for a service without an address')
+      .option('--external-ip <address>', 'a further address that leads to it')
+      .option('--load-balancer-ip <address>', 'the address to ask of a load balancer')
+      .option('--session-affinity <affinity>', 'None or ClientIP')
+      .option('-f, --filename <path...>', 'the objects of these files')
+      .option('-R, --recursive', 'also the folders in the folders')
+      .addHelpText(
+        'after',
+        examples(
+          'dhow expose deploy/web --port=80 --target-port=8080',
+          'dhow expose pod/web-1 --name=web',
+          'dhow expose deploy web --port=80 --dry-run=client -o yaml',
+        ),
+      ),
+    lazily(async () => (await import('../commands/expose.js')).expose),
   );
 };

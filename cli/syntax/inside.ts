@@ -108,6 +108,7 @@ export const definePortForward = (program: Command, connected: Connected): void 
           examples(
             'dhow port-forward pod/web-1 8080:80     http://localhost:8080 is its port 80',
             'dhow port-forward deploy/web 5000 6000  two, by the same numbers',
+            'dhow port-forward svc/web 8080:80       where the port 80 of a service leads to',
             'dhow port-forward web-1 :http           any free port, to the one named http',
           ),
         ),
