@@ -1,0 +1,78 @@
+import { connect } from 'node:net';
+import { text } from 'node:stream/consumers';
+import { deploymentYaml, podYaml } from './support/cluster';
+import { sharedCluster } from './support/shared-cluster';
+
+jest.setTimeout(180_000);
+
+const NAME = 'e2e-exposing';
+
+const cluster = sharedCluster(NAME, { nodes: 1 });
+
+afterEach(() => cluster.clear());
+
+const SERVE = 'mkdir /w; cd /w; echo from-pod > index.html; exec httpd -f -p 8080';
+
+it('exposes a workload, and forwards the ports of the service to one of its pods', async () => {
+  await cluster.apply(deploymentYaml('web', 1, ['sh', '-c', SERVE]));
+  await cluster.must('rollout', 'status', 'deploy/web', '--timeout=60s');
+  const target = ['--port=80', '--target-port=8080'];
+  expect(await cluster.must('expose', 'deploy/web', ...target)).toBe('service/web exposed\n');
+  const path = 'jsonpath={.spec.selector.app}/{.spec.ports[0].port}/{.spec.ports[0].targetPort}';
+  expect(await cluster.must('get', 'svc', 'web', '-o', path)).toBe('web/80/8080');
+  const again = await cluster.dhow('expose', 'deploy/web', ...target);
+  expect([again.code, again.stderr]).toEqual([
+    1,
+    expect.stringContaining('services "web" already exists'),
+  ]);
+  const forwarding = cluster.follow('port-forward', 'svc/web', ':80');
+  let said = '';
+  forwarding.stdout?.on('data', (data: Buffer) => (said += data.toString()));
+  const port = await cluster.until('a port', async () => /127.0.0.1:(\d+) -> 8080/.exec(said)?.[1]);
+  const socket = connect(Number(port), '127.0.0.1');
+  socket.write('GET /index.html HTTP/1.0\r\n\r\n');
+  expect(await text(socket)).toContain('from-pod\n');
+  forwarding.kill('SIGINT');
+  const missing = await cluster.dhow('port-forward', 'svc/web', '81');
+  expect(missing.stderr).toContain('Service web does not have a service port 81');
+});
+
+it('runs pods of a class of its own, and says why it does not run those of others', async () => {
+  const classOf = (name: string, handler: string) =>
+    JSON.stringify({
+      ...{ apiVersion: 'node.k8s.io/v1', kind: 'RuntimeClass', metadata: { name }, handler },
+      overhead: { podFixed: { memory: '16Mi' } },
+    });
+  const podOf = (name: string, runtimeClassName: string): string =>
+    podYaml(name, ['sleep', '1000000'], {}, { runtimeClassName });
+  await cluster.apply(classOf('own', 'dhow'));
+  await cluster.apply(classOf('boxed', 'kata'));
+  try {
+    await cluster.apply(podOf('plain', 'own'));
+    await cluster.apply(podOf('boxed', 'boxed'));
+    await cluster.until('the pod of its own class', async () => {
+      const phase = await cluster.must('get', 'pod', 'plain', '-o', 'jsonpath={.status.phase}');
+      return phase === 'Running' ? phase : undefined;
+    });
+    const events = await cluster.until('an event', async () => {
+      const told = await cluster.must('events', '--for', 'pod/boxed');
+      return told.includes('FailedCreatePodSandBox') ? told : undefined;
+    });
+    expect(events).toContain(
+      'no runtime for "kata" is configured; this node has "dhow" and "runc"',
+    );
+    expect(await cluster.must('get', 'pod', 'boxed', '-o', 'jsonpath={.status.phase}')).toBe(
+      'Pending',
+    );
+    expect(
+      await cluster.must(
+        'get',
+        'nodes',
+        '-o',
+        'jsonpath={.items[0].status.runtimeHandlers[*].name}',
+      ),
+    ).toContain('dhow runc');
+  } finally {
+    await cluster.must('delete', 'runtimeclass', 'own', 'boxed');
+  }
+});
