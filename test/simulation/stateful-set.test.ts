@@ -3,6 +3,7 @@ import {
   CONTROLLER_REVISIONS,
   EVENTS,
   PERSISTENT_VOLUME_CLAIMS,
+  PERSISTENT_VOLUMES,
   PODS,
   STATEFUL_SETS,
 } from '../../api/resources';
@@ -43,9 +44,29 @@ const setOf = (replicas: number, more: object = {}, version = 1) => ({
 const CLAIMS = [
   {
     metadata: { name: 'data' },
-    spec: { accessModes: ['ReadWriteOnce' as const], resources: { requests: { storage: '1Gi' } } },
+    spec: {
+      accessModes: ['ReadWriteOnce' as const],
+      resources: { requests: { storage: '1Gi' } },
+      storageClassName: '',
+    },
   },
 ];
+
+/** Volumes that any node reaches, for claims to be bound to. */
+const makeVolumes = async (world: World): Promise<void> => {
+  for (let index = 0; index < VOLUMES; index++)
+    await world.client.create(PERSISTENT_VOLUMES, {
+      apiVersion: 'v1',
+      kind: 'PersistentVolume',
+      metadata: { name: `volume-${index}` },
+      spec: {
+        capacity: { storage: '1Gi' },
+        accessModes: ['ReadWriteOnce'],
+        hostPath: { path: '/srv' },
+      },
+    });
+};
+const VOLUMES = 20;
 
 const ordinalOf = ({ metadata }: Pod): number => Number(metadata.labels?.[INDEX]);
 const INDEX = 'apps.kubernetes.io/pod-index';
@@ -98,6 +119,7 @@ class Watched {
 
 const begin = async (more: object = {}, replicas = 3, nodeCount = 3) => {
   const world = await World.start(1, directory(), nodeCount);
+  await makeVolumes(world);
   await world.client.create(STATEFUL_SETS, setOf(replicas, more));
   return world;
 };
@@ -132,6 +154,7 @@ it.each(SEEDS)(
   'seed %i: never has two pods of an ordinal nor one out of order, whatever fails, and heals',
   async (seed) => {
     await using world = await World.start(seed, directory(), 4);
+    await makeVolumes(world);
     const pick = (n: number) => Math.floor(world.random.next() * n);
     const isOrdered = seed % 2 === 1;
     const podManagementPolicy = isOrdered ? 'OrderedReady' : 'Parallel';
@@ -190,6 +213,7 @@ it.each([
     };
     for (let afterWrites = 0; ; afterWrites++) {
       await using world = await World.start(1, directory(), 2);
+      await makeVolumes(world);
       world.killControllers({ afterWrites, takesEffect });
       await world.client.create(STATEFUL_SETS, setOf(2, more));
       const watched = new Watched(world, podManagementPolicy === 'OrderedReady');
