@@ -1,5 +1,5 @@
 import { isPodActive } from '../../api/pods';
-import { EVENTS, JOBS, NODES, PODS } from '../../api/resources';
+import { EVENTS, JOBS, NAMESPACES, NODES, PODS } from '../../api/resources';
 import type { Job, Pod } from '../../api/types';
 import { folderOfWorlds } from './folder';
 import { endOf, indexOf, jobOf, podsOf, templateOf } from './job-support';
@@ -269,6 +269,21 @@ it('lets go of its pods when it is deleted, of those that it leaves behind too',
   await world.client.delete(JOBS, PLACE, { propagationPolicy: 'Background' });
   await world.advance(30_000);
   expect(podsOf(await world.pods(), 'j')).toEqual([]);
+});
+
+it('goes with its namespace', async () => {
+  const metadata = { name: 'shop' };
+  await world.client.create(NAMESPACES, { apiVersion: 'v1', kind: 'Namespace', metadata });
+  const job = jobOf('j', { parallelism: 3, completions: 3 });
+  await world.client.create(JOBS, { ...job, metadata: { ...job.metadata, namespace: 'shop' } });
+  await world.advance(10_000);
+  expect(await pods()).toHaveLength(3);
+  await world.client.delete(NAMESPACES, { namespace: '', name: 'shop' });
+  await world.advance(2 * MINUTE_MS);
+  expect(await world.pods()).toEqual([]);
+  await expect(world.client.get(NAMESPACES, { namespace: '', name: 'shop' })).rejects.toThrow(
+    'not found',
+  );
 });
 
 it('adopts and holds what its own selector finds', async () => {

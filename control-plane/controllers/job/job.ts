@@ -1,3 +1,4 @@
+import { controllerOf, isOfKind } from '../../../api/owners';
 import { JOBS, PODS } from '../../../api/resources';
 import { formatLabelSelector } from '../../../api/selectors';
 import { uidOf, type Job, type Pod } from '../../../api/types';
@@ -42,6 +43,13 @@ export class JobController extends OwnedController<Job, Pod> {
 
   protected override childGone(pod: Pod): void {
     this.pods.gone(pod);
+  }
+
+  /** What befalls the pods of a job is looked at together: it may have thousands. */
+  protected override enqueueOwnerOf(pod: Pod): void {
+    const owner = controllerOf(pod);
+    if (owner === undefined || !isOfKind(owner, JOBS)) super.enqueueOwnerOf(pod);
+    else this.queue.addAfter(`${pod.metadata.namespace ?? ''}/${owner.name}`, BATCH_MS);
   }
 
   protected override async reconcile(job: Job, signal: AbortSignal): Promise<void> {
@@ -154,5 +162,6 @@ export class JobController extends OwnedController<Job, Pod> {
 
 const isFailure = ({ type }: Claim): boolean => type === 'Failed';
 
+const BATCH_MS = 100;
 const CONTROLLER_NAME = 'kubernetes.io/job-controller';
 const TOO_MANY = 'Too many succeeded pods running after completion count reached';
