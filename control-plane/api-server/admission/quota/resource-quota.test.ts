@@ -229,6 +229,10 @@ it('counts claims, all and by class, and what they grow by', async () => {
         resources: { requests: { storage } },
       },
     });
+  await server.request('POST', '/apis/storage.k8s.io/v1/storageclasses', {
+    ...{ apiVersion: 'storage.k8s.io/v1', kind: 'StorageClass', metadata: { name: 'gold' } },
+    ...{ provisioner: 'example.com/disk', allowVolumeExpansion: true },
+  });
   expect((await claim('a', 'gold', '2Gi')).status).toBe(201);
   expect((await claim('b', 'gold', '1Gi')).json.message).toContain(
     `requested: ${gold}/persistentvolumeclaims=1, used: ${gold}/persistentvolumeclaims=1`,
