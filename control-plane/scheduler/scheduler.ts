@@ -70,14 +70,14 @@ export const createScheduler = (deps: SchedulerDeps): Scheduler => {
   const conditions = new ConditionWriter({ client, clock, log });
   const cluster = new ClusterEvents({ snapshot, queue, conditions, schedulerName, faults });
   const seed = deps.seed ?? Math.floor(random.next() * 2 ** 32);
+  const volumeBinder = new VolumeBinder({
+    ...{ client, clock, claims: views.claims, volumes: views.volumes },
+    node: (name) => snapshot.node(name)?.node,
+    isWanted: (pod) => isWanted(cluster, pods.get(keyOf(pod)), pod),
+  });
   const loop = new SchedulingLoop({
     ...{ client, clock, random, log, events, decisions, snapshot, queue, cluster, conditions },
-    ...{ pods, seed, faults, volumes },
-    volumeBinder: new VolumeBinder({
-      ...{ client, clock, claims: views.claims, volumes: views.volumes },
-      node: (name) => snapshot.node(name)?.node,
-      isWanted: (pod) => isWanted(cluster, pods.get(keyOf(pod)), pod),
-    }),
+    ...{ pods, seed, faults, volumes, volumeBinder },
   });
 
   const run = async (signal: AbortSignal): Promise<void> => {
@@ -88,7 +88,7 @@ export const createScheduler = (deps: SchedulerDeps): Scheduler => {
     setMaxListeners(0, group.signal);
     conditions.start(group);
     for (const informer of own) group.run((each) => informer.run(each));
-    const unsubscribe = subscribe(cluster, views);
+    const unsubscribe = subscribe(cluster, volumeBinder, views);
     try {
       group.run(async (each) => {
         await synced(views, each);

@@ -6,17 +6,21 @@ import {
   STORAGE_CLASSES,
   type Resource,
 } from '../../api/resources';
-import type {
-  ApiObject,
-  Node,
-  PersistentVolume,
-  PersistentVolumeClaim,
-  Pod,
-  StorageClass,
+import {
+  keyOf,
+  nameKey,
+  type ApiObject,
+  type Node,
+  type PersistentVolume,
+  type PersistentVolumeClaim,
+  type Pod,
+  type StorageClass,
 } from '../../api/types';
+import { claimKeysOf, claimOf } from '../../api/volumes';
 import { Informer, type InformerDeps } from '../../client/informer';
 import { onAbort } from '../../lib/async/on-abort';
 import { CONSUMER, type ClusterEvents } from './cluster-events';
+import type { VolumeBinder } from './volumes/volume-binder';
 
 /** What placing is decided by, as informers keep it. */
 export interface Views {
@@ -48,14 +52,22 @@ export const viewsOf = (
   return { views, own };
 };
 
-/** Tells of every change, until the returned function is called. */
+/** Tells both of every change, until the returned function is called. */
 export const subscribe = (
   cluster: ClusterEvents,
+  binder: Pick<VolumeBinder, 'changed'>,
   { pods, nodes, claims, volumes, classes }: Views,
 ): (() => void) => {
   const name = CONSUMER;
-  const claim = (each: PersistentVolumeClaim) => cluster.claimChanged(each);
-  const volume = (each: PersistentVolume) => cluster.volumeChanged(each);
+  const claim = (each: PersistentVolumeClaim) => {
+    cluster.claimChanged(each);
+    binder.changed(keyOf(each));
+  };
+  const volume = (each: PersistentVolume) => {
+    cluster.volumeChanged(each);
+    const owner = claimOf(each);
+    if (owner !== undefined) binder.changed(nameKey(owner));
+  };
   const storageClass = () => cluster.storageClassChanged();
   const stops = [
     claims.subscribe({ name, onAdd: claim, onUpdate: claim, onDelete: claim }),
@@ -73,7 +85,10 @@ export const subscribe = (
       name,
       onAdd: (pod) => cluster.podChanged(pod),
       onUpdate: (pod, previous) => cluster.podChanged(pod, previous),
-      onDelete: (pod) => cluster.podGone(pod),
+      onDelete: (pod) => {
+        cluster.podGone(pod);
+        for (const key of claimKeysOf(pod)) binder.changed(key);
+      },
     }),
   ];
   return () => stops.forEach((stop) => stop());

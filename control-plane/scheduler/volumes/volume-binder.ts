@@ -10,7 +10,7 @@ import { isBound, type VolumePromise } from './volume-view';
 
 type View<T extends PersistentVolume | PersistentVolumeClaim> = Pick<
   Informer<T>,
-  'get' | 'noteWritten' | 'subscribe'
+  'get' | 'noteWritten'
 >;
 
 export interface VolumeBinderDeps {
@@ -35,7 +35,15 @@ export type VolumesBound =
  * in between leaves nothing but what the next attempt goes on from.
  */
 export class VolumeBinder {
+  /** By the claim's key: those that wait for it. */
+  private readonly waiting = new Map<string, Set<() => void>>();
+
   constructor(private readonly deps: VolumeBinderDeps) {}
+
+  /** The claim, its volume, or a pod that uses it is another now. */
+  changed(claimKey: string): void {
+    for (const wake of this.waiting.get(claimKey) ?? []) wake();
+  }
 
   async bind(pod: Pod, promise: VolumePromise, signal: AbortSignal): Promise<VolumesBound> {
     const { clock } = this.deps;
@@ -48,7 +56,8 @@ export class VolumeBinder {
     const deadlineMs = clock.monotonicMs() + BIND_TIMEOUT_MS;
     for (;;) {
       // From here on, so that no change falls between the look and the wait.
-      using changed = this.changes(signal);
+      using changed = linkedController(signal);
+      using _listening = this.listen(claimsOf(promise), () => changed.abort());
       if (signal.aborted || !this.deps.isWanted(pod)) return { kind: 'stopped' };
       const state = this.stateOf(promise);
       if (state !== 'waiting') return state;
@@ -77,11 +86,11 @@ export class VolumeBinder {
     }
   }
 
-  private stateOf({ matches, provisions, nodeName }: VolumePromise): VolumesBound | 'waiting' {
+  private stateOf(promise: VolumePromise): VolumesBound | 'waiting' {
     const { claims, volumes } = this.deps;
-    const keys = [...matches.map(({ claim }) => claim), ...provisions];
+    const { matches, provisions, nodeName } = promise;
     let isWaiting = false;
-    for (const key of keys) {
+    for (const key of claimsOf(promise)) {
       const claim = claims.get(key);
       if (claim === undefined) return refused(`persistentvolumeclaim "${key}" not found`);
       const { volumeName = '' } = claim.spec ?? {};
@@ -113,26 +122,25 @@ export class VolumeBinder {
     return isReachable(volume, { metadata: { name: nodeName, labels } });
   }
 
-  /** A signal that aborts at the next change of a claim or a volume. */
-  private changes(signal: AbortSignal): { readonly signal: AbortSignal } & Disposable {
-    const controller = linkedController(signal);
-    let isReady = false;
-    const wake = () => {
-      if (isReady) controller.abort();
-    };
-    const handlers = { onAdd: wake, onUpdate: wake, onDelete: wake };
-    const undo = [this.deps.claims.subscribe(handlers), this.deps.volumes.subscribe(handlers)];
-    // What there is already has been replayed.
-    isReady = true;
+  /** Calls `wake` at each change of these claims, until disposed of. */
+  private listen(keys: readonly string[], wake: () => void): Disposable {
+    for (const key of keys) this.waiting.set(key, (this.waiting.get(key) ?? new Set()).add(wake));
     return {
-      signal: controller.signal,
       [Symbol.dispose]: () => {
-        for (const each of undo) each();
-        controller[Symbol.dispose]();
+        for (const key of keys) {
+          const listeners = this.waiting.get(key);
+          listeners?.delete(wake);
+          if (listeners?.size === 0) this.waiting.delete(key);
+        }
       },
     };
   }
 }
+
+const claimsOf = ({ matches, provisions }: VolumePromise): readonly string[] => [
+  ...matches.map(({ claim }) => claim),
+  ...provisions,
+];
 
 /** @throws Error when it is not there any more */
 const known = <T>(object: T | undefined, name: string): T => {

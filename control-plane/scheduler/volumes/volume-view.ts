@@ -96,19 +96,23 @@ export class VolumeView {
       const reason =
         faultOf(claim) ?? (isEphemeral && !isForPod(pod, claim) ? strangerOf(pod, key) : undefined);
       if (reason !== undefined) return { reason, claim: key, isMissing: false };
-      if (!isBound(claim) && this.delayed(claim).length === 0)
+      if (!isBound(claim) && this.delayingClass(claim) === undefined)
         unbound ??= { reason: UNBOUND, claim: key, isMissing: false };
     }
     return unbound;
   }
 
+  /** Its class, if that has claims wait for their first pod and the claim does. */
+  private delayingClass(claim: PersistentVolumeClaim): StorageClass | undefined {
+    if ((claim.spec?.volumeName ?? '') !== '') return undefined;
+    const storageClass = this.deps.classes.get(classNameOf(claim));
+    return storageClass?.volumeBindingMode === 'WaitForFirstConsumer' ? storageClass : undefined;
+  }
+
   /** None for a claim that is to be bound without a pod. */
   private delayed(claim: PersistentVolumeClaim): readonly DelayedClaim[] {
-    const storageClass = this.deps.classes.get(classNameOf(claim));
-    const isDelayed =
-      storageClass?.volumeBindingMode === 'WaitForFirstConsumer' &&
-      (claim.spec?.volumeName ?? '') === '';
-    if (!isDelayed) return [];
+    const storageClass = this.delayingClass(claim);
+    if (storageClass === undefined) return [];
     const key = keyOf(claim);
     const candidates = [...this.deps.volumes.list()].filter((volume) => {
       const owner = this.promised.get(volume.metadata.name);
