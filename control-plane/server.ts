@@ -1,7 +1,16 @@
 import { mkdir, readFile } from 'node:fs/promises';
 import { networkInterfaces } from 'node:os';
 import { join } from 'node:path';
-import { CONFIG_MAPS, NODES, PODS, RUNTIME_CLASSES, SECRETS } from '../api/resources';
+import {
+  CONFIG_MAPS,
+  NODES,
+  PERSISTENT_VOLUME_CLAIMS,
+  PERSISTENT_VOLUMES,
+  PODS,
+  RUNTIME_CLASSES,
+  SECRETS,
+  STORAGE_CLASSES,
+} from '../api/resources';
 import type { ApiClient } from '../client/api-client';
 import { ApiEventRecorder } from '../client/events';
 import { Informers } from '../client/informers';
@@ -25,6 +34,7 @@ import { parseAuditPolicy } from './api-server/audit/policy';
 import { createApiServer, type ApiServer } from './api-server/api-server';
 import { parseAddress, parseServerConfig, type ServerConfig } from './config';
 import { createControllers, runControllers } from './controllers';
+import { ensureDefaultStorageClass } from './default-storage-class';
 import { memoryBudgetOf } from './memory-budget';
 import { createNodesServer, type NodesServer } from './nodes';
 import { BootstrapTokens } from './pki/bootstrap-tokens';
@@ -108,9 +118,8 @@ const serve = async (
   const budget = memoryBudgetOf(memoryLimitBytes());
   const activities = new Activities();
   using monitor = new EventLoopMonitor({ clock, log, activities });
-  const { store } = opened;
   await using caches = createWatchCaches({
-    store,
+    store: opened.store,
     ...{ clock, log },
     historyBytesMax: budget.historyBytes,
   });
@@ -119,7 +128,7 @@ const serve = async (
   const nodeConnections = lateBound<NodeConnections>('the nodes server');
   const faults = faultsOf(log, apiClient.proxy);
   const informers = new Informers({ ...shared, faults, client: apiClient.proxy });
-  const views = { pods: informers.of(PODS), nodes: informers.of(NODES) };
+  const views = viewsIn(informers);
   const scheduler = createScheduler({
     ...shared,
     client: apiClient.proxy,
@@ -132,7 +141,7 @@ const serve = async (
   await using audit = await openAudit(config, log);
   await using server = createApiServer({
     ...shared,
-    ...{ store, caches, tls: pki },
+    ...{ store: opened.store, caches, tls: pki },
     serviceAccountKey: pki.serviceAccountKey,
     nodeConnections: connections,
     activities,
@@ -151,7 +160,7 @@ const serve = async (
   });
   apiClient.bind(server.client);
   await using nodes = createNodesServer({
-    ...{ ...shared, client: server.client, pki, tokens },
+    ...{ ...shared, client: server.client, pki, tokens, issueToken: server.issueToken },
     ...{ ...views, ...usedByPods(informers) },
     options: nodesOptionsOf(config),
   });
@@ -160,6 +169,7 @@ const serve = async (
   await using group = new TaskGroup(signal);
   group.run((groupSignal) => informers.run(groupSignal));
   const address = await server.listen(parseAddress(config.listen));
+  await ensureDefaultStorageClass(server.client);
   const started = await announce({ config, pki, tokens, nodes, apiPort: address.port });
   const keeper = keeperFor({ config, log, pki }, { server, nodes }, started);
   group.run((groupSignal) => keepCertificates(keeper, groupSignal));
@@ -169,6 +179,15 @@ const serve = async (
   onStarted(started);
   await group.wait();
 };
+
+/** What both the scheduler and the agents are told of. */
+const viewsIn = (informers: Informers) => ({
+  pods: informers.of(PODS),
+  nodes: informers.of(NODES),
+  claims: informers.of(PERSISTENT_VOLUME_CLAIMS),
+  volumes: informers.of(PERSISTENT_VOLUMES),
+  classes: informers.of(STORAGE_CLASSES),
+});
 
 const timesOf = ({ evictionSeconds, streamIdleSeconds }: ServerConfig) => ({
   evictionSeconds,

@@ -38,6 +38,7 @@ import { storagePlacesOf } from './storage/storage-places';
 import { StreamServer } from './streams/stream-server';
 import { UsageMeter } from './usage/usage-meter';
 import type { Mounter } from './volumes/mounter';
+import { FolderRemover } from './volumes/folder-remover';
 import { VolumeManager } from './volumes/volume-manager';
 
 export interface AgentDeps {
@@ -84,6 +85,8 @@ class NodeAgent implements Agent {
   private readonly streams: StreamServer;
   private streamTasks: TaskGroup | undefined;
   private readonly network: NodeNetwork;
+  private readonly volumes: VolumeManager;
+  private readonly folders: FolderRemover;
   private hasSnapshot = false;
 
   constructor(private readonly deps: AgentDeps) {
@@ -106,6 +109,20 @@ class NodeAgent implements Agent {
     const path = config.meterWorkerPath;
     this.meter = new JobThread({ path, run: measure, heapMaxMb: METER_HEAP_MAX_MB });
     const paths = new PodPaths(config.stateDir, config.runDir);
+    const { stateDir, runDir } = config;
+    this.volumes = new VolumeManager({
+      ...{ stateDir, runDir, mounter: deps.mounter },
+      claims: this.assignments,
+      tokens: (key) => this.assignments.token(key),
+      node: () => this.assignments.facts.node,
+    });
+    this.folders = new FolderRemover({
+      folders: this.volumes.folders,
+      volumes: () => this.assignments.volumes(),
+      settings: this.settings,
+      clock,
+      log,
+    });
     this.pods = new PodManager(this.podDeps(paths));
     const pods = this.pods;
     const { nodeName } = config;
@@ -120,6 +137,7 @@ class NodeAgent implements Agent {
       statuses: this.statuses,
       events: this.events,
       changedNodeReport: () => this.reporter.changedReport(),
+      folders: this.folders,
       clock,
       random,
       log,
@@ -155,6 +173,7 @@ class NodeAgent implements Agent {
     const mayRemove = () => this.hasSnapshot && this.network.current !== undefined;
     tasks.run((s) => this.pods.followRuntime(s));
     tasks.run((s) => this.pods.keepHouse(mayRemove, s));
+    tasks.run((s) => this.folders.run(() => this.hasSnapshot, s));
     tasks.run((s) => this.imageCollector().run(s));
     tasks.run((s) => this.session.run(s));
     await tasks.wait();
@@ -222,6 +241,7 @@ class NodeAgent implements Agent {
         this.network.changed();
         this.pods.sync(this.assignments.pods);
         this.pods.objectsChanged();
+        this.folders.changed();
       },
       onChanges: (changes) => {
         using _work = activities?.begin('change of assignments');
@@ -232,7 +252,10 @@ class NodeAgent implements Agent {
         this.assignments.applyChanges(changes);
         if (touches(ROW.peers)) this.network.changed();
         this.pods.sync(this.assignments.pods);
-        if (touches(ROW.secrets, ROW.configMaps, ROW.runtimeClasses)) this.pods.objectsChanged();
+        const { secrets, configMaps, claims, volumes, tokens, runtimeClasses } = ROW;
+        if (touches(secrets, configMaps, claims, volumes, tokens, runtimeClasses))
+          this.pods.objectsChanged();
+        if (touches(ROW.volumes)) this.folders.changed();
       },
       onOpenStream: (request) =>
         this.streamTasks?.run((signal) => this.streams.serve(request, signal)),
@@ -240,9 +263,8 @@ class NodeAgent implements Agent {
   }
 
   private podDeps(paths: PodPaths): PodDeps {
-    const { config, runtime, images, clock, random, log, mounter, nodeIp, facts } = this.deps;
+    const { config, runtime, images, clock, random, log, nodeIp, facts } = this.deps;
     const { settings, events, assignments } = this;
-    const { stateDir, runDir } = config;
     const action = this.deps.probeAction;
     const node = {
       name: config.nodeName,
@@ -250,7 +272,7 @@ class NodeAgent implements Agent {
       cpuMillis: facts.cpuMillis - config.reservedCpuMillis,
       memoryBytes: facts.memoryBytes - config.reservedMemoryBytes,
     };
-    const volumes = new VolumeManager({ stateDir, runDir, mounter });
+    const { volumes } = this;
     const places = { runtime, volumes, paths };
     return {
       runtime,

@@ -59,6 +59,8 @@ import { RestApi } from './rest/rest-api';
 import { RoundPacer } from '../../lib/async/round-pacer';
 import { WatchLimit } from './rest/watch-limit';
 import { WebhookClient, type ResolveService } from './webhook-client';
+import type { Pod } from '../../api/types';
+import { issuePodToken, type PodTokenOrder } from './auth/pod-token';
 import { ensureSystemObjects } from './system-objects';
 
 export interface ApiServerDeps {
@@ -123,6 +125,8 @@ export interface ApiServer extends AsyncDisposable {
   readonly client: ApiClient;
   /** What is served, which may change at any time. */
   readonly kinds: KindRegistry;
+  /** A token of the pod's account, for the API where no audience is named; it ends with the pod. */
+  readonly issueToken: (pod: Pod, order: PodTokenOrder, signal: AbortSignal) => Promise<string>;
   /** One request without a socket, for tests. */
   handle(request: ApiRequest): Promise<ApiResponse>;
   /** A request to upgrade, which a test sees refused. @throws ApiError */
@@ -135,8 +139,7 @@ export interface ApiServer extends AsyncDisposable {
 
 /** The Kubernetes REST API over a store. */
 export const createApiServer = (deps: ApiServerDeps): ApiServer => {
-  const { random, nodeConnections: nodes, registry, log } = deps;
-  const budget = deps.budget ?? DEFAULT_BUDGET;
+  const { random, nodeConnections: nodes, registry, log, budget = DEFAULT_BUDGET } = deps;
   const kinds = new KindRegistry(deps.virtualResources);
   kinds.add(apiServiceKind(new LocalApiServices(kinds, reviewsOf(deps), deps.clock.now())));
   const authorizer = new Authorizer(cachedRoles(deps.caches), cachedPods(deps.caches));
@@ -187,6 +190,7 @@ export const createApiServer = (deps: ApiServerDeps): ApiServer => {
   return {
     client,
     kinds,
+    issueToken: (...args) => issuePodToken({ client, tokens: service.tokens }, ...args),
     handle: (request) => handler.handle(request),
     upgrade: (request, connection) => handler.upgrade(request, connection),
     listen: async (address) => {

@@ -1,4 +1,12 @@
-import type { ConfigMap, Node, Pod, RuntimeClass, Secret } from '../../api/types';
+import type {
+  ConfigMap,
+  Node,
+  PersistentVolume,
+  PersistentVolumeClaim,
+  Pod,
+  RuntimeClass,
+  Secret,
+} from '../../api/types';
 import type { Changes } from '../../proto/gen/dhow/agent/v1/agent';
 import { Assignments } from './assignments';
 import { parseNodeDraft } from './node-draft';
@@ -54,6 +62,7 @@ it('finds nothing in a pod of no shape, and does not fail', () => {
     expect(referencesOf({ ...pod(), spec: spec as never })).toEqual({
       secrets: [],
       configmaps: [],
+      persistentvolumeclaims: [],
       runtimeclasses: [],
     });
 });
@@ -83,6 +92,8 @@ const world = () => {
     pods: [] as Pod[],
     secrets: new Map<string, Secret>(),
     configMaps: new Map<string, ConfigMap>(),
+    claims: new Map<string, PersistentVolumeClaim>(),
+    volumes: [] as PersistentVolume[],
     runtimeClasses: new Map<string, RuntimeClass>(),
     peers: new Map([peer('n2'), peer('n3')].map((each) => [each.nodeName, each])),
     node: own(),
@@ -93,6 +104,9 @@ const world = () => {
     podIndex: { podsOn: () => state.pods },
     secrets: { get: (key) => state.secrets.get(key) },
     configMaps: { get: (key) => state.configMaps.get(key) },
+    claims: { get: (key) => state.claims.get(key) },
+    nodeVolumes: { volumesOf: () => state.volumes },
+    tokens: { tokens: () => [] },
     runtimeClasses: { get: (key) => state.runtimeClasses.get(key) },
     peers: {
       peer: (name) => state.peers.get(name),

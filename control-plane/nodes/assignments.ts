@@ -4,6 +4,8 @@ import {
   type ApiObject,
   type ConfigMap,
   type Node,
+  type PersistentVolume,
+  type PersistentVolumeClaim,
   type Pod,
   type RuntimeClass,
   type Secret,
@@ -11,8 +13,10 @@ import {
 import { stringifyJson } from '../../lib/json';
 import type { Changes } from '../../proto/gen/dhow/agent/v1/agent';
 import type { ObjectView } from './deps';
+import type { NodeVolumes } from './node-volumes';
 import type { PeerView } from './peer-view';
 import type { PodIndex } from './pod-index';
+import type { PodTokens } from './pod-tokens';
 import { REFERENCED, referencesOf, type ReferencedResource } from './pod-references';
 import { SentRows, type WantedRow } from './sent-rows';
 
@@ -21,6 +25,9 @@ export interface AssignmentsDeps {
   readonly podIndex: Pick<PodIndex, 'podsOn'>;
   readonly secrets: Pick<ObjectView<Secret>, 'get'>;
   readonly configMaps: Pick<ObjectView<ConfigMap>, 'get'>;
+  readonly claims: Pick<ObjectView<PersistentVolumeClaim>, 'get'>;
+  readonly tokens: Pick<PodTokens, 'tokens'>;
+  readonly nodeVolumes: Pick<NodeVolumes, 'volumesOf'>;
   readonly runtimeClasses: Pick<ObjectView<RuntimeClass>, 'get'>;
   readonly peers: Pick<PeerView, 'peer' | 'peersOf'>;
   /** The node itself; undefined while it is not known. */
@@ -48,8 +55,9 @@ export class Assignments {
   /** Something of this kind may have changed for the node. */
   mark(resource: Exclude<RowResource, typeof ROW.peers>): void {
     this.marked.add(resource);
-    // Other pods use other objects.
+    // Other pods use other objects, and other claims other volumes.
     if (resource === ROW.pods) for (const each of REFERENCED) this.marked.add(each);
+    if (this.marked.has(ROW.claims)) this.marked.add(ROW.volumes);
   }
 
   markPeer(nodeName: string): void {
@@ -88,8 +96,13 @@ export class Assignments {
         return podIndex.podsOn(nodeName).map((pod) => objectRow(uidOf(pod), pod));
       case ROW.secrets:
       case ROW.configMaps:
+      case ROW.claims:
       case ROW.runtimeClasses:
         return this.usedObjects(resource).map((object) => objectRow(keyOf(object), object));
+      case ROW.volumes:
+        return this.volumes().map((object) => objectRow(uidOf(object), object));
+      case ROW.tokens:
+        return this.deps.tokens.tokens().map((token) => plainRow(token.key, token));
       case ROW.nodes:
         return [node()].flatMap((own) => (own === undefined ? [] : nodeRow(own)));
       case ROW.peers:
@@ -104,8 +117,12 @@ export class Assignments {
     return [...keys].flatMap((key) => this.find(resource, key) ?? []);
   }
 
+  private volumes(): readonly PersistentVolume[] {
+    return this.deps.nodeVolumes.volumesOf(this.deps.nodeName);
+  }
+
   private find(resource: RowResource, key: string): ApiObject | undefined {
-    const { nodeName, podIndex, secrets, configMaps, runtimeClasses, node } = this.deps;
+    const { nodeName, podIndex, secrets, configMaps, claims, runtimeClasses, node } = this.deps;
     switch (resource) {
       case ROW.pods:
         return podIndex.podsOn(nodeName).find((pod) => uidOf(pod) === key);
@@ -113,19 +130,28 @@ export class Assignments {
         return secrets.get(key);
       case ROW.configMaps:
         return configMaps.get(key);
+      case ROW.claims:
+        return claims.get(key);
+      case ROW.volumes:
+        return this.volumes().find((volume) => uidOf(volume) === key);
       case ROW.runtimeClasses:
         return runtimeClasses.get(key);
       case ROW.nodes:
         return node();
+      case ROW.tokens:
       case ROW.peers:
         return undefined;
     }
   }
 }
 
-const ORDER = [ROW.nodes, ROW.peers, ...REFERENCED, ROW.pods] as const;
+const ORDER = [
+  ...[ROW.nodes, ROW.peers, ROW.volumes, ROW.tokens],
+  ...REFERENCED,
+  ROW.pods,
+] as const;
 
-const uidOf = (pod: Pod): string => pod.metadata.uid ?? keyOf(pod);
+const uidOf = (object: ApiObject): string => object.metadata.uid ?? keyOf(object);
 
 /** Field ownership can be larger than the object and no agent reads it. */
 const objectRow = (key: string, object: ApiObject): WantedRow => ({

@@ -1,4 +1,13 @@
-import type { ApiObject, ConfigMap, Node, Pod, RuntimeClass, Secret } from '../../api/types';
+import type {
+  ApiObject,
+  ConfigMap,
+  Node,
+  PersistentVolume,
+  PersistentVolumeClaim,
+  Pod,
+  RuntimeClass,
+  Secret,
+} from '../../api/types';
 import type { ApiClient } from '../../client/api-client';
 import type { Informer } from '../../client/informer';
 import type { Clock } from '../../lib/clock';
@@ -19,6 +28,10 @@ export interface NodesServerDeps {
   readonly nodes: ObjectView<Node>;
   readonly secrets: ObjectView<Secret>;
   readonly configMaps: ObjectView<ConfigMap>;
+  readonly claims: ObjectView<PersistentVolumeClaim>;
+  readonly volumes: ObjectView<PersistentVolume>;
+  /** A token of the pod's account, bound to the pod. @throws ApiError */
+  readonly issueToken: IssueToken;
   readonly runtimeClasses: ObjectView<RuntimeClass>;
   /** Who this server is (asked again by `showNewCertificate`), and who makes agents into nodes. */
   readonly pki: Pick<Pki, 'caCertificate' | 'server' | 'signNodeRequest'>;
@@ -29,6 +42,12 @@ export interface NodesServerDeps {
   readonly log: Log;
   readonly options?: Partial<NodesOptions>;
 }
+
+export type IssueToken = (
+  pod: Pod,
+  order: { readonly audience: string; readonly lifetimeSeconds: number },
+  signal: AbortSignal,
+) => Promise<string>;
 
 export interface NodesOptions {
   /** Range that the nodes' pod ranges (/24 each) are cut from. Default 10.42.0.0/16. */

@@ -23,8 +23,10 @@ import { MessageWriter, nextMessage, type MessageSink } from '../../lib/async/me
 import { grpcError } from './node-identity';
 import { NodeKeeper, type NodeKeeperDeps } from './node-keeper';
 import type { NodeRegistrar } from './node-registrar';
+import type { NodeVolumes } from './node-volumes';
 import type { PeerView } from './peer-view';
 import type { PodIndex } from './pod-index';
+import { PodTokens } from './pod-tokens';
 import { SilenceMeter } from './silence-meter';
 import type { StatusIntake } from './status-intake';
 import { StatusKeeper } from './status-keeper';
@@ -40,6 +42,7 @@ export interface SessionStream {
 export interface SessionDeps extends NodesServerDeps {
   readonly settings: NodesOptions;
   readonly podIndex: PodIndex;
+  readonly nodeVolumes: NodeVolumes;
   readonly peers: PeerView;
   readonly registrar: NodeRegistrar;
   readonly statuses: StatusIntake;
@@ -55,6 +58,7 @@ const MISSED_HEARTBEATS_MAX = 4;
 export class NodeSession {
   private readonly controller = new AbortController();
   private readonly assignments: Assignments;
+  private readonly tokens: PodTokens;
   private readonly writer: MessageWriter<SessionResponse>;
   private readonly statuses: StatusKeeper;
   private readonly keeper: NodeKeeper;
@@ -74,8 +78,17 @@ export class NodeSession {
   ) {
     this.writer = new MessageWriter(stream.call, deps.clock, this.signal);
     this.log = deps.log.child({ node: this.name });
+    this.tokens = new PodTokens({
+      ...deps,
+      nodeName: this.name,
+      onChange: () => {
+        this.assignments.mark(ROW.tokens);
+        this.wake?.();
+      },
+    });
     this.assignments = new Assignments({
       ...deps,
+      tokens: this.tokens,
       nodeName: this.name,
       node: () => deps.nodes.get(this.name) ?? this.node,
       onUnsendable: (object, error) => this.noteUnsendable(object, error),
@@ -122,13 +135,20 @@ export class NodeSession {
 
   /** Serves until the agent leaves, `close` is called, or anything in it fails. */
   async run(): Promise<void> {
-    const { clock, settings, podIndex, peers } = this.deps;
+    const { clock, settings, podIndex, nodeVolumes, peers } = this.deps;
     await this.writer.write(this.hello());
     const undo = [
       podIndex.onChange(this.name, (change) => {
         this.assignments.mark(change);
         this.wake?.();
-        if (change === ROW.pods) this.compareStatuses();
+        if (change === ROW.pods) {
+          this.tokens.podsChanged();
+          this.compareStatuses();
+        }
+      }),
+      nodeVolumes.onChange(this.name, () => {
+        this.assignments.mark(ROW.volumes);
+        this.wake?.();
       }),
       peers.onPeerChange((nodeName) => {
         this.assignments.markPeer(nodeName);
@@ -145,6 +165,7 @@ export class NodeSession {
       // One task's failure is the end of all: none may wait for a signal that does not come.
       onAbort(tasks.signal, () => this.close(asReason(tasks.signal.reason)));
       tasks.run((signal) => this.sendAssignments(signal));
+      tasks.run((signal) => this.tokens.run(signal));
       tasks.run((signal) => this.watchSilence(signal, settings.heartbeatIntervalMs));
       tasks.run((signal) => this.statuses.run(signal));
       tasks.run((signal) => this.keeper.run(signal));
@@ -242,6 +263,10 @@ export class NodeSession {
         return;
       case 'events':
         for (const event of message.value.events) this.events.accept(this.name, event);
+        return;
+      case 'foldersRemoved':
+        if (message.value.session === this.number)
+          await this.deps.nodeVolumes.foldersRemoved(this.name, message.value.uids, signal);
         return;
       case 'hello':
         throw grpcError(status.INVALID_ARGUMENT, 'a session has one hello');

@@ -34,6 +34,7 @@ import { NodeClaims } from './node-claims';
 import { NodeQuota } from './node-quota';
 import { NodeRegistrar } from './node-registrar';
 import { NodeSession, type SessionDeps, type SessionStream } from './node-session';
+import { NodeVolumes } from './node-volumes';
 import { PeerView } from './peer-view';
 import { PodIndex } from './pod-index';
 import { SessionTable } from './session-table';
@@ -68,6 +69,7 @@ class GrpcNodesServer implements NodesServer {
   private readonly broker: StreamBroker;
   private readonly sessionDeps: SessionDeps;
   private readonly podIndex: PodIndex;
+  private readonly nodeVolumes: NodeVolumes;
   private readonly peers: PeerView;
   private readonly ignoreNodes: () => void;
   /** Streams whose first message has not come. */
@@ -84,6 +86,7 @@ class GrpcNodesServer implements NodesServer {
     this.claims = new NodeClaims(client);
     this.broker = new StreamBroker(clock);
     this.podIndex = new PodIndex(deps);
+    this.nodeVolumes = new NodeVolumes({ ...deps, podIndex: this.podIndex });
     this.peers = new PeerView(deps.nodes);
     this.ignoreNodes = deps.nodes.subscribe({ onDelete: (node) => this.endSession(node) });
     const isLive = (name: string) => this.sessions.get(name) !== undefined;
@@ -91,6 +94,7 @@ class GrpcNodesServer implements NodesServer {
       ...deps,
       settings,
       podIndex: this.podIndex,
+      nodeVolumes: this.nodeVolumes,
       peers: this.peers,
       registrar: new NodeRegistrar({ client, clock, clusterCidr: settings.clusterCidr, isLive }),
       statuses: new StatusIntake({ client, pods, log }),
@@ -102,8 +106,8 @@ class GrpcNodesServer implements NodesServer {
   }
 
   async listen(address: string): Promise<number> {
-    const { pods, nodes, secrets, configMaps, runtimeClasses } = this.deps;
-    const views = [pods, nodes, secrets, configMaps, runtimeClasses];
+    const { pods, nodes, secrets, configMaps, claims, volumes, runtimeClasses } = this.deps;
+    const views = [pods, nodes, secrets, configMaps, claims, volumes, runtimeClasses];
     await Promise.all(views.map((view) => view.whenSynced()));
     return this.listener.listen(address);
   }
@@ -115,6 +119,7 @@ class GrpcNodesServer implements NodesServer {
   async [Symbol.asyncDispose](): Promise<void> {
     this.sessions.closeAll(grpcError(status.UNAVAILABLE, 'the server is stopping'));
     this.listener[Symbol.dispose]();
+    this.nodeVolumes[Symbol.dispose]();
     this.podIndex[Symbol.dispose]();
     this.peers[Symbol.dispose]();
     this.ignoreNodes();

@@ -1,4 +1,11 @@
-import type { ApiObject, ConfigMap, Pod, RuntimeClass, Secret } from '../../api/types';
+import type {
+  ApiObject,
+  ConfigMap,
+  PersistentVolumeClaim,
+  Pod,
+  RuntimeClass,
+  Secret,
+} from '../../api/types';
 import { keyOf } from '../../api/types';
 import type { ObjectView } from './deps';
 import { PodIndex } from './pod-index';
@@ -35,6 +42,7 @@ const setUp = () => {
     pods: pods.informer,
     secrets: secrets.informer,
     configMaps: configMaps.informer,
+    claims: view<PersistentVolumeClaim>().informer,
     runtimeClasses: runtimeClasses.informer,
   });
   const heard: string[] = [];

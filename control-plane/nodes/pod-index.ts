@@ -6,7 +6,10 @@ import { REFERENCED, referencesOf, type ReferencedResource } from './pod-referen
 /** What has changed for a node: its pods, or something that they use. */
 export type PodIndexChange = typeof ROW.pods | ReferencedResource;
 
-type PodIndexDeps = Pick<NodesServerDeps, 'pods' | 'secrets' | 'configMaps' | 'runtimeClasses'>;
+type PodIndexDeps = Pick<
+  NodesServerDeps,
+  'pods' | 'secrets' | 'configMaps' | 'claims' | 'runtimeClasses'
+>;
 
 /**
  * The pods bound to each node, and the other way round which nodes use an object, kept from the
@@ -18,12 +21,13 @@ export class PodIndex implements Disposable {
   private readonly users: Readonly<Record<ReferencedResource, Map<string, Map<string, number>>>> = {
     [ROW.secrets]: new Map(),
     [ROW.configMaps]: new Map(),
+    [ROW.claims]: new Map(),
     [ROW.runtimeClasses]: new Map(),
   };
   private readonly listeners = new Map<string, Set<(change: PodIndexChange) => void>>();
   private readonly undo: readonly (() => void)[];
 
-  constructor({ pods, secrets, configMaps, runtimeClasses }: PodIndexDeps) {
+  constructor({ pods, secrets, configMaps, claims, runtimeClasses }: PodIndexDeps) {
     this.undo = [
       pods.subscribe({
         onAdd: (pod) => this.note(undefined, pod),
@@ -32,6 +36,7 @@ export class PodIndex implements Disposable {
       }),
       this.follow(ROW.secrets, secrets),
       this.follow(ROW.configMaps, configMaps),
+      this.follow(ROW.claims, claims),
       this.follow(ROW.runtimeClasses, runtimeClasses),
     ];
   }

@@ -1,9 +1,10 @@
 import { containersIn } from '../../api/pod-in';
 import { ROW } from '../../api/assignment-rows';
 import { nameKey, nameOf, type Pod } from '../../api/types';
+import { claimKeysOf } from '../../api/volumes';
 
 /** Of what pods use, all that their agent must know of. */
-export const REFERENCED = [ROW.secrets, ROW.configMaps, ROW.runtimeClasses] as const;
+export const REFERENCED = [ROW.secrets, ROW.configMaps, ROW.claims, ROW.runtimeClasses] as const;
 
 export type ReferencedResource = (typeof REFERENCED)[number];
 
@@ -24,7 +25,7 @@ const attempt = (pod: Pod): PodReferences => {
   try {
     return findReferences(pod);
   } catch {
-    return { secrets: [], configmaps: [], runtimeclasses: [] };
+    return { secrets: [], configmaps: [], persistentvolumeclaims: [], runtimeclasses: [] };
   }
 };
 
@@ -60,6 +61,7 @@ const findReferences = (pod: Pod): PodReferences => {
   return {
     secrets: [...found.secrets],
     configmaps: [...found.configmaps],
+    persistentvolumeclaims: claimKeysOf(pod),
     runtimeclasses: runtimeClassName === '' ? [] : [runtimeClassName],
   };
 };

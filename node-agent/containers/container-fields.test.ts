@@ -102,6 +102,18 @@ it('mounts a volume as it is asked to: read-only, a part of it, shared with the 
   expect(mounted({ mountPropagation: 'Bidirectional' })).toMatchObject({ propagation: 'shared' });
 });
 
+it('mounts a claim as its volume says', () => {
+  const mounted = (readOnly: boolean | undefined) => {
+    const claim = { claimName: 'c', ...(readOnly === undefined ? {} : { readOnly }) };
+    const volumes = [{ name: 'v', persistentVolumeClaim: claim }];
+    const volumeMounts = [{ name: 'v', mountPath: '/data' }];
+    return specOf({ volumeMounts }, { volumes }).mounts.find(({ target }) => target === '/data');
+  };
+  expect(mounted(undefined)).toMatchObject({ source: '/volumes/v', isReadOnly: false });
+  expect(mounted(false)).toMatchObject({ isReadOnly: false });
+  expect(mounted(true)).toMatchObject({ isReadOnly: true });
+});
+
 it('takes variables from all that they can come from', () => {
   const ref = (valueFrom: object) => ({ valueFrom });
   expect(

@@ -189,7 +189,11 @@ const subPathOf = (
 
 const isReadOnlyVolume = ({ spec }: Pod, name: string): boolean => {
   const volume = spec.volumes?.find((candidate) => candidate.name === name);
-  return volume?.hostPath === undefined && volume?.emptyDir === undefined;
+  if (volume?.persistentVolumeClaim !== undefined)
+    return volume.persistentVolumeClaim.readOnly === true;
+  return [volume?.hostPath, volume?.emptyDir, volume?.ephemeral].every(
+    (source) => source === undefined,
+  );
 };
 
 const propagationOf = (mode: string | undefined): 'private' | 'slave' | 'shared' => {

@@ -7,6 +7,7 @@ import { describeError, type Log } from '../../lib/log';
 import { Stopwatches } from '../../lib/stopwatches';
 import { removeTree } from '../../lib/remove-tree';
 import { fieldPathOf } from '../images/image-puller';
+import { NotYetError } from '../volumes/volume-content';
 import type { PreparedVolumes } from '../volumes/volume-manager';
 import { ContainerTasks } from '../containers/container-tasks';
 import { containerNamed } from '../pod-spec/environment';
@@ -265,6 +266,7 @@ export class PodWorker {
     try {
       return volumes.prepare({ pod: this.pod, objects, node: nodeViewOf(node(), podIp) });
     } catch (error) {
+      if (error instanceof NotYetError) return undefined;
       const message = describeError(error);
       events.emit(this.pod, { type: 'Warning', reason: 'FailedMount', message });
       return undefined;

@@ -163,6 +163,9 @@ const volumesIn = (directory: string): VolumeManager =>
     stateDir: directory,
     runDir: `${directory}/run`,
     mounter: { mountTmpfs: () => undefined, unmountAll: () => undefined },
+    claims: { claim: () => undefined, volume: () => undefined },
+    tokens: (key) => ({ key, token: `token of ${key}` }),
+    node: () => undefined,
   });
 
 const openNetwork = (

@@ -3,12 +3,14 @@ import { readdirSync, readFileSync, rmSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { z } from 'zod';
 
-import { ROW, type Peer, type RowResource } from '../../api/assignment-rows';
+import { ROW, type Peer, type PodToken, type RowResource } from '../../api/assignment-rows';
 import {
   keyOf,
   nameKey,
   type ConfigMap,
   type Node,
+  type PersistentVolume,
+  type PersistentVolumeClaim,
   type Pod,
   type RuntimeClass,
   type Secret,
@@ -37,6 +39,9 @@ const KEYS: Readonly<Record<RowResource, (value: never) => string>> = {
   [ROW.pods]: (pod: Pod) => uidOf(pod),
   [ROW.secrets]: (secret: Secret) => keyOf(secret),
   [ROW.configMaps]: (map: ConfigMap) => keyOf(map),
+  [ROW.claims]: (claim: PersistentVolumeClaim) => keyOf(claim),
+  [ROW.volumes]: (volume: PersistentVolume) => uidOf(volume),
+  [ROW.tokens]: (token: PodToken) => token.key,
   [ROW.runtimeClasses]: (runtimeClass: RuntimeClass) => keyOf(runtimeClass),
   [ROW.nodes]: (node: Node) => node.metadata.name,
   [ROW.peers]: (peer: Peer) => peer.nodeName,
@@ -52,6 +57,9 @@ export class AssignmentStore {
   readonly pods = new Map<string, Pod>();
   private readonly secrets = new Map<string, Secret>();
   private readonly configMaps = new Map<string, ConfigMap>();
+  private readonly claims = new Map<string, PersistentVolumeClaim>();
+  private readonly volumesByUid = new Map<string, PersistentVolume>();
+  private readonly tokens = new Map<string, PodToken>();
   private readonly runtimeClasses = new Map<string, RuntimeClass>();
   private readonly nodes = new Map<string, Node>();
   private readonly peers = new Map<string, Peer>();
@@ -59,6 +67,9 @@ export class AssignmentStore {
     [ROW.pods]: this.pods,
     [ROW.secrets]: this.secrets,
     [ROW.configMaps]: this.configMaps,
+    [ROW.claims]: this.claims,
+    [ROW.volumes]: this.volumesByUid,
+    [ROW.tokens]: this.tokens,
     [ROW.runtimeClasses]: this.runtimeClasses,
     [ROW.nodes]: this.nodes,
     [ROW.peers]: this.peers,
@@ -86,6 +97,23 @@ export class AssignmentStore {
 
   configMap(namespace: string, name: string): ConfigMap | undefined {
     return this.configMaps.get(nameKey({ namespace, name }));
+  }
+
+  claim(namespace: string, name: string): PersistentVolumeClaim | undefined {
+    return this.claims.get(nameKey({ namespace, name }));
+  }
+
+  /** By name; of several, made one after another, the newest that was told. */
+  volume(name: string): PersistentVolume | undefined {
+    return this.volumes().findLast(({ metadata }) => metadata.name === name);
+  }
+
+  volumes(): readonly PersistentVolume[] {
+    return [...this.volumesByUid.values()];
+  }
+
+  token(key: string): PodToken | undefined {
+    return this.tokens.get(key);
   }
 
   runtimeClass(name: string): RuntimeClass | undefined {
@@ -213,6 +241,9 @@ const SHAPES: Readonly<Record<RowResource, z.ZodType>> = {
   [ROW.pods]: podSchema,
   [ROW.secrets]: objectSchema,
   [ROW.configMaps]: objectSchema,
+  [ROW.claims]: objectSchema,
+  [ROW.volumes]: objectSchema,
+  [ROW.tokens]: z.looseObject({ key: z.string() }),
   [ROW.runtimeClasses]: objectSchema.extend({ handler: z.string() }),
   [ROW.nodes]: z.looseObject({
     metadata: z.looseObject({

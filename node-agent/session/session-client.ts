@@ -17,6 +17,7 @@ import type {
   SessionResponse,
 } from '../../proto/gen/dhow/agent/v1/agent';
 import type { EventOutbox } from '../outbox/event-outbox';
+import type { FolderRemover } from '../volumes/folder-remover';
 import type { StatusOutbox } from '../outbox/status-outbox';
 import type { MessageStream, Transport } from './transport';
 import { linkedController } from '../../lib/async/linked-controller';
@@ -40,6 +41,8 @@ export interface SessionClientDeps {
   readonly events: EventOutbox;
   /** The node's status when it changed since the last call, as JSON. */
   readonly changedNodeReport: () => Promise<NodeReport | undefined>;
+  /** Folders that are to be announced as removed. */
+  readonly folders: Pick<FolderRemover, 'onRemoved' | 'takeRemoved'>;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
@@ -72,6 +75,7 @@ export class SessionClient {
     const wake = () => this.wake?.();
     deps.statuses.onWaiting(wake);
     deps.events.onWaiting(wake);
+    deps.folders.onRemoved(wake);
   }
 
   get isConnected(): boolean {
@@ -195,7 +199,7 @@ export class SessionClient {
 
   /** Statuses and events, as soon as they are due and the stream has room. */
   private async send(stream: SessionStream, session: bigint, signal: AbortSignal): Promise<void> {
-    const { statuses, events, clock } = this.deps;
+    const { statuses, events, folders, clock } = this.deps;
     while (!signal.aborted) {
       const updates = statuses.take(MAX_UPDATES_PER_MESSAGE);
       if (updates.length > 0)
@@ -203,7 +207,11 @@ export class SessionClient {
       const taken = events.take(MAX_UPDATES_PER_MESSAGE);
       if (taken.length > 0)
         await stream.write({ message: { $case: 'events', value: { events: taken } } });
-      const idleMs = Math.min(statuses.idleMs(), events.idleMs(), MAX_IDLE_MS);
+      const uids = [...folders.takeRemoved(MAX_UPDATES_PER_MESSAGE)];
+      if (uids.length > 0)
+        await stream.write({ message: { $case: 'foldersRemoved', value: { session, uids } } });
+      const isMore = uids.length === MAX_UPDATES_PER_MESSAGE;
+      const idleMs = isMore ? 0 : Math.min(statuses.idleMs(), events.idleMs(), MAX_IDLE_MS);
       if (idleMs === 0) continue;
       using woken = linkedController(signal);
       this.wake = () => woken.abort();

@@ -1,4 +1,5 @@
-import type { ConfigMap, Pod, Secret } from '../../api/types';
+import { tokenKey, type PodToken } from '../../api/assignment-rows';
+import { uidOf, type ConfigMap, type Pod, type Secret } from '../../api/types';
 import { containerNamed, type ObjectSource } from '../pod-spec/environment';
 import { fieldValue, resourceValue, type NodeView } from '../pod-spec/field-refs';
 import { checkVolumePath, type VolumeFile } from './atomic-writer';
@@ -10,7 +11,11 @@ type KeyPaths = readonly { readonly key: string; readonly path: string; readonly
 
 const DEFAULT_MODE = 0o644;
 
+/** Not a failure: the server is about to tell. */
+export class NotYetError extends Error {}
+
 export interface ContentSource {
+  readonly tokens: (key: string) => PodToken | undefined;
   readonly pod: Pod;
   readonly objects: ObjectSource;
   readonly node: NodeView;
@@ -118,16 +123,34 @@ const addProjected = (
   source: ContentSource,
   { sources = [], defaultMode }: NonNullable<Volume['projected']>,
 ): void => {
-  for (const { configMap, secret, downwardAPI, ...others } of sources) {
-    // A serviceAccountToken makes no file: none are mounted, and the API has said so.
-    const other = Object.keys(others).find((name) => name !== 'serviceAccountToken');
+  for (const { configMap, secret, downwardAPI, serviceAccountToken, ...others } of sources) {
+    const [other] = Object.keys(others);
     if (other !== undefined) throw new Error(`a projected ${other} is not supported`);
     if (configMap !== undefined)
       addConfigMap(files, source, { ...configMap, name: configMap.name ?? '' }, defaultMode);
     if (secret !== undefined)
       addSecret(files, source, { ...secret, name: secret.name ?? '' }, defaultMode);
     if (downwardAPI !== undefined) addDownward(files, source, downwardAPI.items ?? [], defaultMode);
+    if (serviceAccountToken !== undefined)
+      addToken(files, source, serviceAccountToken, defaultMode);
   }
+};
+
+type TokenProjection = NonNullable<
+  NonNullable<NonNullable<Volume['projected']>['sources']>[number]['serviceAccountToken']
+>;
+
+const addToken = (
+  files: Files,
+  { pod, tokens }: ContentSource,
+  order: TokenProjection,
+  mode = DEFAULT_MODE,
+): void => {
+  const found = tokens(tokenKey(uidOf(pod), order));
+  if (found === undefined) throw new NotYetError('its token has not come yet');
+  if (found.token === undefined)
+    throw new Error(`failed to fetch token: ${found.error ?? 'there is none'}`);
+  files.set(checkVolumePath(order.path), { data: Buffer.from(found.token), mode });
 };
 
 const configMapData = (map: ConfigMap): ReadonlyMap<string, Buffer> =>

@@ -12,12 +12,15 @@ import { join } from 'node:path';
 
 import { bytesOf } from '../../api/quantity';
 import { type Pod, uidOf } from '../../api/types';
+import { claimNameOf } from '../../api/volumes';
 import { removeTree } from '../../lib/remove-tree';
 import { hasErrorCode } from '../files';
 import { podMemoryLimitBytes } from '../pod-spec/cgroup-resources';
 import { writeVolumeFiles } from './atomic-writer';
 import type { Mounter } from './mounter';
-import { volumeFiles, type ContentSource, type Volume } from './volume-content';
+import { claimedVolume, isFolderOf, type ClaimSource, type ReachingNode } from './claimed-volume';
+import { VolumeFolders } from './volume-folders';
+import { NotYetError, volumeFiles, type ContentSource, type Volume } from './volume-content';
 
 /** A volume could not be set up; the FailedMount event and the pod's wait say why. */
 class VolumeError extends Error {
@@ -39,6 +42,10 @@ export interface VolumeManagerOptions {
   /** On tmpfs: secrets, and memory-backed volumes. */
   readonly runDir: string;
   readonly mounter: Mounter;
+  readonly claims: ClaimSource;
+  readonly tokens: ContentSource['tokens'];
+  /** This node; undefined until the server has said. */
+  readonly node: () => ReachingNode | undefined;
 }
 
 /** Volume name → folder or file on this host. */
@@ -46,16 +53,22 @@ export type PreparedVolumes = ReadonlyMap<string, string>;
 
 /** Makes, updates and removes the volumes of pods. */
 export class VolumeManager {
-  constructor(private readonly options: VolumeManagerOptions) {}
+  readonly folders: VolumeFolders;
 
-  /** Makes every volume be there and up to date. Idempotent. @throws VolumeError */
-  prepare(source: ContentSource): PreparedVolumes {
+  constructor(private readonly options: VolumeManagerOptions) {
+    this.folders = new VolumeFolders(options.stateDir, options.runDir);
+  }
+
+  /** Makes every volume be there and up to date. Idempotent. @throws VolumeError, NotYetError */
+  prepare(given: Omit<ContentSource, 'tokens'>): PreparedVolumes {
+    const source = { ...given, tokens: this.options.tokens };
     const volumes = source.pod.spec.volumes ?? [];
     return new Map(
       volumes.map((volume) => {
         try {
           return [volume.name, this.prepareOne(volume, source)];
         } catch (error) {
+          if (error instanceof NotYetError) throw error;
           throw new VolumeError(volume.name, error);
         }
       }),
@@ -98,6 +111,8 @@ export class VolumeManager {
   private prepareOne(volume: Volume, source: ContentSource): string {
     const { hostPath, emptyDir } = volume;
     if (hostPath !== undefined) return prepareHostPath(hostPath.path, hostPath.type ?? '');
+    const claimName = claimNameOf(source.pod, volume);
+    if (claimName !== undefined) return this.prepareClaimed(source.pod, volume, claimName);
     const path = this.pathOf(uidOf(source.pod), volume);
     if (emptyDir !== undefined) {
       this.prepareEmptyDir(path, source, emptyDir);
@@ -107,6 +122,24 @@ export class VolumeManager {
     if (files === undefined) throw new Error('this type of volume is not supported');
     writeVolumeFiles(path, files, source.pod.spec.securityContext?.fsGroup);
     return path;
+  }
+
+  /** The volume that the claim is bound to, once it may be used here. */
+  private prepareClaimed(pod: Pod, podVolume: Volume, claimName: string): string {
+    const { claims, node } = this.options;
+    const volume = claimedVolume(pod, podVolume, claimName, {
+      claims,
+      node: node(),
+      isUser: (each) => this.folders.isUser(each, uidOf(pod)),
+    });
+    this.folders.use(volume, uidOf(pod));
+    if (isFolderOf(volume)) return this.folders.prepare(volume, pod.spec.securityContext?.fsGroup);
+    const { hostPath, local } = volume.spec ?? {};
+    if (hostPath !== undefined) return prepareHostPath(hostPath.path, hostPath.type ?? '');
+    if (local === undefined) throw new Error('this type of volume is not supported');
+    if (statOf(local.path)?.isDirectory() !== true)
+      throw new Error(`path "${local.path}" does not exist`);
+    return local.path;
   }
 
   /** Owner and mode are set when it is made, and belong to the pod from then on. */

@@ -16,6 +16,7 @@ import type { ConfigMap, Pod, Secret } from '../../api/types';
 import { testContainer, testPod } from '../pods/testing';
 import { checkVolumePath, writeVolumeFiles } from './atomic-writer';
 import type { Mounter } from './mounter';
+import { NotYetError, type ContentSource } from './volume-content';
 import { VolumeManager } from './volume-manager';
 
 let directory: string;
@@ -29,12 +30,18 @@ const mounter: Mounter = {
   unmountAll: (path) => void mounts.push(`unmount ${path.split('/').at(-1) ?? ''}`),
 };
 
+let issued: ContentSource['tokens'];
+
 beforeEach(() => {
+  issued = (key) => ({ key, token: `token of ${key}` });
   directory = mkdtempSync(join(tmpdir(), 'dhow-volumes-'));
   manager = new VolumeManager({
     stateDir: join(directory, 'state'),
     runDir: join(directory, 'run'),
     mounter,
+    claims: { claim: () => undefined, volume: () => undefined },
+    tokens: (key) => issued(key),
+    node: () => undefined,
   });
   mounts.length = 0;
 });
@@ -252,13 +259,18 @@ it('gives volumes to the group of the pod', () => {
   expect(statSync(path).gid).toBe(4242);
 });
 
-it('starts without a service account token', () => {
-  const sources = [
-    { serviceAccountToken: { path: 'token' } },
-    { downwardAPI: { items: [{ path: 'name', fieldRef: { fieldPath: 'metadata.name' } }] } },
-  ];
-  const path = prepare([{ name: 'v', projected: { sources } }]).get('v')!;
-  expect(readdirSync(path).filter((name) => !name.startsWith('..'))).toEqual(['name']);
+it('gives a pod the tokens that the server has issued for it', () => {
+  const serviceAccountToken = { path: 'vault/token', audience: 'vault', expirationSeconds: 600 };
+  const sources = [{ serviceAccountToken: { path: 'token' } }, { serviceAccountToken }];
+  const path = prepare([{ name: 'v', projected: { sources, defaultMode: 0o600 } }]).get('v')!;
+  expect(readFileSync(join(path, 'token'), 'utf8')).toBe('token of uid-1 3600 ');
+  expect(readFileSync(join(path, 'vault/token'), 'utf8')).toBe('token of uid-1 600 vault');
+  expect(modeOf(join(path, 'token'))).toBe(0o600);
+  issued = () => undefined;
+  const again = () => prepare([{ name: 'v', projected: { sources } }]);
+  expect(again).toThrow(NotYetError);
+  issued = (key) => ({ key, error: 'serviceaccounts "x" not found' });
+  expect(again).toThrow('failed to fetch token: serviceaccounts "x" not found');
 });
 
 it.each<[string, object]>([

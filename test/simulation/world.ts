@@ -5,7 +5,16 @@ import { ApiError, hasReason, notFound } from '../../api/errors';
 import { POD_METRICS, type PodMetrics } from '../../api/resource-metrics';
 import { isNodeReady } from '../../api/nodes';
 import { effectiveRequests, isPodReady, isTerminal } from '../../api/pods';
-import { CONFIG_MAPS, LEASES, NODES, PODS, RUNTIME_CLASSES, SECRETS } from '../../api/resources';
+import {
+  CONFIG_MAPS,
+  LEASES,
+  NODES,
+  PERSISTENT_VOLUME_CLAIMS,
+  PERSISTENT_VOLUMES,
+  PODS,
+  RUNTIME_CLASSES,
+  SECRETS,
+} from '../../api/resources';
 import type { Resource } from '../../api/resources';
 import { nameOf, type Node, type Pod } from '../../api/types';
 import type { ApiClient } from '../../client/api-client';
@@ -161,7 +170,8 @@ export class World implements AsyncDisposable {
     if (hasAgents) {
       const informers = new Informers({ ...shared, client: late.proxy, clock, faults });
       world.group.run((signal) => informers.run(signal));
-      const nodesDeps = { ...shared, client: late.proxy, clock, informers, pki };
+      const { issueToken } = server;
+      const nodesDeps = { ...shared, client: late.proxy, clock, informers, pki, issueToken };
       await world.addAgents(nodesDeps, mkdtempSync(join(directory, 'agents-')), nodeCount);
     }
     await world.advance(5_000);
@@ -238,6 +248,8 @@ export class World implements AsyncDisposable {
       nodes: informers.of(NODES),
       secrets: informers.of(SECRETS),
       configMaps: informers.of(CONFIG_MAPS),
+      claims: informers.of(PERSISTENT_VOLUME_CLAIMS),
+      volumes: informers.of(PERSISTENT_VOLUMES),
       runtimeClasses: informers.of(RUNTIME_CLASSES),
       tokens: { verify: () => false },
     });
@@ -415,7 +427,10 @@ export class World implements AsyncDisposable {
   }
 }
 
-interface AgentsDeps extends Pick<NodesServerDeps, 'client' | 'pki' | 'clock' | 'random' | 'log'> {
+interface AgentsDeps extends Pick<
+  NodesServerDeps,
+  'client' | 'pki' | 'clock' | 'random' | 'log' | 'issueToken'
+> {
   readonly informers: Informers;
 }
 

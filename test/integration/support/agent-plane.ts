@@ -1,6 +1,14 @@
 import { join } from 'node:path';
 
-import { CONFIG_MAPS, NODES, PODS, RUNTIME_CLASSES, SECRETS } from '../../../api/resources';
+import {
+  CONFIG_MAPS,
+  NODES,
+  PERSISTENT_VOLUME_CLAIMS,
+  PERSISTENT_VOLUMES,
+  PODS,
+  RUNTIME_CLASSES,
+  SECRETS,
+} from '../../../api/resources';
 import type { ApiClient } from '../../../client/api-client';
 import { Informers } from '../../../client/informers';
 import { startTestServer, type TestServer } from '../../../control-plane/api-server/testing';
@@ -72,9 +80,12 @@ export const startPlane = async (
     nodes: informers.of(NODES),
     secrets: informers.of(SECRETS),
     configMaps: informers.of(CONFIG_MAPS),
+    claims: informers.of(PERSISTENT_VOLUME_CLAIMS),
+    volumes: informers.of(PERSISTENT_VOLUMES),
     runtimeClasses: informers.of(RUNTIME_CLASSES),
     pki,
     tokens,
+    issueToken: server.api.issueToken,
     options: { heartbeatIntervalMs: HEARTBEAT_MS },
   });
   const port = await nodes.listen('127.0.0.1:0');

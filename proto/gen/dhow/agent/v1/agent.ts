@@ -53,7 +53,18 @@ export interface SessionRequest {
     | { $case: "nodeStatus"; value: NodeStatus }
     | { $case: "events"; value: EventBatch }
     | { $case: "heartbeat"; value: Heartbeat }
+    | { $case: "foldersRemoved"; value: FoldersRemoved }
     | undefined;
+}
+
+/**
+ * Of volumes that are being deleted: nothing of theirs is left on the node. Said again for as long as
+ * the server tells of them.
+ */
+export interface FoldersRemoved {
+  session: bigint;
+  /** Of PersistentVolumes. */
+  uids: string[];
 }
 
 export interface AgentHello {
@@ -672,6 +683,9 @@ export const SessionRequest: MessageFns<SessionRequest> = {
       case "heartbeat":
         Heartbeat.encode(message.message.value, writer.uint32(42).fork()).join();
         break;
+      case "foldersRemoved":
+        FoldersRemoved.encode(message.message.value, writer.uint32(50).fork()).join();
+        break;
     }
     return writer;
   },
@@ -729,6 +743,14 @@ export const SessionRequest: MessageFns<SessionRequest> = {
             message.message = { $case: "heartbeat", value: Heartbeat.decode(reader, reader.uint32()) };
             continue;
           }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.message = { $case: "foldersRemoved", value: FoldersRemoved.decode(reader, reader.uint32()) };
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -755,6 +777,10 @@ export const SessionRequest: MessageFns<SessionRequest> = {
         ? { $case: "events", value: EventBatch.fromJSON(object.events) }
         : isSet(object.heartbeat)
         ? { $case: "heartbeat", value: Heartbeat.fromJSON(object.heartbeat) }
+        : isSet(object.foldersRemoved)
+        ? { $case: "foldersRemoved", value: FoldersRemoved.fromJSON(object.foldersRemoved) }
+        : isSet(object.folders_removed)
+        ? { $case: "foldersRemoved", value: FoldersRemoved.fromJSON(object.folders_removed) }
         : undefined,
     };
   },
@@ -771,6 +797,8 @@ export const SessionRequest: MessageFns<SessionRequest> = {
       obj.events = EventBatch.toJSON(message.message.value);
     } else if (message.message?.$case === "heartbeat") {
       obj.heartbeat = Heartbeat.toJSON(message.message.value);
+    } else if (message.message?.$case === "foldersRemoved") {
+      obj.foldersRemoved = FoldersRemoved.toJSON(message.message.value);
     }
     return obj;
   },
@@ -811,7 +839,101 @@ export const SessionRequest: MessageFns<SessionRequest> = {
         }
         break;
       }
+      case "foldersRemoved": {
+        if (object.message?.value !== undefined && object.message?.value !== null) {
+          message.message = { $case: "foldersRemoved", value: FoldersRemoved.fromPartial(object.message.value) };
+        }
+        break;
+      }
     }
+    return message;
+  },
+};
+
+function createBaseFoldersRemoved(): FoldersRemoved {
+  return { session: 0n, uids: [] };
+}
+
+export const FoldersRemoved: MessageFns<FoldersRemoved> = {
+  encode(message: FoldersRemoved, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.session !== 0n) {
+      if (BigInt.asUintN(64, message.session) !== message.session) {
+        throw new globalThis.Error("value provided for field message.session of type uint64 too large");
+      }
+      writer.uint32(8).uint64(message.session);
+    }
+    for (const v of message.uids) {
+      writer.uint32(18).string(v!);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): FoldersRemoved {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseFoldersRemoved();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.session = reader.uint64() as bigint;
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.uids.push(reader.string());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): FoldersRemoved {
+    return {
+      session: isSet(object.session) ? BigInt(object.session) : 0n,
+      uids: globalThis.Array.isArray(object?.uids) ? object.uids.map((e: any) => globalThis.String(e)) : [],
+    };
+  },
+
+  toJSON(message: FoldersRemoved): unknown {
+    const obj: any = {};
+    if (message.session !== 0n) {
+      obj.session = message.session.toString();
+    }
+    if (message.uids?.length) {
+      obj.uids = message.uids;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<FoldersRemoved>): FoldersRemoved {
+    return FoldersRemoved.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<FoldersRemoved>): FoldersRemoved {
+    const message = createBaseFoldersRemoved();
+    message.session = (object.session !== undefined && object.session !== null) ? BigInt(object.session) : 0n;
+    message.uids = object.uids?.map((e) => e) || [];
     return message;
   },
 };
