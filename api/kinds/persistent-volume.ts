@@ -1,6 +1,6 @@
 import { defaultVolume } from '../defaults/storage';
 import { PERSISTENT_VOLUMES } from '../resources';
-import { unsupportedInVolumeOfCluster } from '../unsupported';
+import { unsupportedInPersistentVolume } from '../unsupported';
 import {
   validateVolume,
   validateVolumeStatusUpdate,
@@ -15,5 +15,5 @@ export const PERSISTENT_VOLUME_KIND = defineKind(PERSISTENT_VOLUMES, {
   validateCreate: validateVolume,
   validateUpdate: validateVolumeUpdate,
   validateStatusUpdate: validateVolumeStatusUpdate,
-  warnings: unsupportedInVolumeOfCluster,
+  warnings: unsupportedInPersistentVolume,
 });

@@ -1,5 +1,4 @@
 import { SERVICE_ACCOUNTS } from '../resources';
-import { unsupportedInAccount } from '../unsupported';
 import { validateServiceAccount, validateServiceAccountUpdate } from '../validation/cluster';
 import { defineKind } from './kind';
 
@@ -8,5 +7,4 @@ export const SERVICE_ACCOUNT_KIND = defineKind(SERVICE_ACCOUNTS, {
   subresources: ['token'],
   validateCreate: validateServiceAccount,
   validateUpdate: validateServiceAccountUpdate,
-  warnings: unsupportedInAccount,
 });

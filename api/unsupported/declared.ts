@@ -23,20 +23,6 @@ const has =
   (value: unknown): boolean =>
     typeof value === 'object' && value !== null && Object.hasOwn(value, field);
 
-export const unsupportedInStorageClass = declared('provisioner', 'no volume is made by it');
-
-export const unsupportedInVolumeOfCluster = declared(
-  'spec',
-  'no claim is bound to it',
-  has('accessModes'),
-);
-
-export const unsupportedInClaim = declared(
-  'spec',
-  'no volume is made for it or bound to it, and pods that use it will not start',
-  has('accessModes'),
-);
-
 export const unsupportedInService = declared(
   'spec',
   'it gets no address and no name, and nobody is reached by it',

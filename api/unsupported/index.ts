@@ -16,21 +16,22 @@ export const unsupportedInPod = (pod: PodIn): readonly string[] => [
 export { annotationsOfNamespace as unsupportedInNamespace } from './annotations';
 export { unsupportedInAutoscaler } from './autoscaler';
 export {
-  unsupportedInClaim,
   unsupportedInEndpoints,
   unsupportedInEndpointSlice,
   unsupportedInIngress,
   unsupportedInIngressClass,
   unsupportedInNetworkPolicy,
   unsupportedInService,
-  unsupportedInStorageClass,
-  unsupportedInVolumeOfCluster,
 } from './declared';
 export {
-  unsupportedInAccount,
   unsupportedInLease,
   unsupportedInNode,
   unsupportedInPriorityClass,
   unsupportedInSecret,
 } from './kinds';
+export {
+  unsupportedInClaim,
+  unsupportedInPersistentVolume,
+  unsupportedInStorageClass,
+} from './storage';
 export { unsupportedInWebhooks } from './webhooks';

@@ -1,13 +1,10 @@
-import type { Lease, Node, PriorityClass, Secret, ServiceAccount } from '../types';
+import type { Lease, Node, PriorityClass, Secret } from '../types';
 import { annotationsOfNode } from './annotations';
 import { always, IGNORED, is, presentIn, type Rules } from './words';
 
 /*
  * Fields of kinds other than those that make pods.
  */
-
-export const unsupportedInAccount = (account: ServiceAccount): readonly string[] =>
-  presentAtTop(account, ACCOUNT);
 
 export const unsupportedInSecret = (secret: Secret): readonly string[] =>
   presentAtTop(secret, SECRET);
@@ -42,12 +39,6 @@ const SECRET: Rules = {
     why: 'not supported by Dhow yet; no token is put into it or taken from it',
     when: (value) =>
       value === 'kubernetes.io/service-account-token' || value === 'bootstrap.kubernetes.io/token',
-  },
-};
-const ACCOUNT: Rules = {
-  automountServiceAccountToken: {
-    why: 'not supported by Dhow yet; no token is mounted',
-    when: is(true),
   },
 };
 const PRIORITY: Rules = {

@@ -19,10 +19,6 @@ export const unsupportedInPod = ({ spec, field }: PodIn): readonly string[] => [
 const POD_FIELDS: Rules = {
   ...always(IGNORED, 'resourceClaims', 'hostnameOverride', 'resources', 'schedulingGroup'),
   shareProcessNamespace: { why: IGNORED, when: is(true) },
-  automountServiceAccountToken: {
-    why: 'not supported by Dhow yet; no token is mounted',
-    when: is(true),
-  },
 };
 const SECURITY_FIELDS: Rules = {
   ...always(IGNORED, 'seLinuxChangePolicy'),

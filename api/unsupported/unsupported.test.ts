@@ -5,7 +5,6 @@ import {
   PODS,
   PRIORITY_CLASSES,
   REPLICA_SETS,
-  SERVICE_ACCOUNTS,
   type Resource,
 } from '../resources';
 import { warningsFor } from '../scheme';
@@ -22,16 +21,13 @@ it('tells what is accepted and not carried out', () => {
       { name: 'y', emptyDir: { medium: 'HugePages' } },
     ],
     shareProcessNamespace: true,
-    automountServiceAccountToken: true,
   };
   const container = {
     env: [{ name: 'A', valueFrom: { fileKeyRef: { volumeName: 'w', path: 'p', key: 'k' } } }],
   };
   expect(said(PODS, pod(spec, container))).toEqual([
     'spec.shareProcessNamespace: not supported by Dhow yet; it has no effect',
-    'spec.automountServiceAccountToken: not supported by Dhow yet; no token is mounted',
     'spec.volumes[0].nfs: not supported by Dhow yet; the pod will not start',
-    'spec.volumes[2].projected.sources[0].serviceAccountToken: not supported by Dhow yet; it has no effect',
     'spec.volumes[3].emptyDir.medium: not supported by Dhow yet; the pod will not start',
     'spec.containers[0].env[0].valueFrom.fileKeyRef: not supported by Dhow yet; the container will not start',
   ]);
@@ -62,19 +58,12 @@ it('says loudly that a demand about other pods may not be met', () => {
 it('says nothing of what is false', () => {
   const spec = {
     shareProcessNamespace: false,
-    automountServiceAccountToken: false,
     securityContext: { fsGroupChangePolicy: 'Always' },
   };
   expect(said(PODS, pod(spec))).toEqual([]);
 });
 
 it.each<[string, Resource, object, readonly string[]]>([
-  [
-    'a service account',
-    SERVICE_ACCOUNTS,
-    { automountServiceAccountToken: true },
-    ['automountServiceAccountToken: not supported by Dhow yet; no token is mounted'],
-  ],
   [
     'a priority class',
     PRIORITY_CLASSES,

@@ -1,7 +1,7 @@
 import type * as core from 'kubernetes-types/core/v1';
 import type { DeepReadonly } from '../types';
 import { volumeSourcesOf } from '../validation/volumes';
-import { always, IGNORED, NOT_STARTED, presentIn, type Rules } from './words';
+import { always, NOT_STARTED, presentIn, type Rules } from './words';
 
 export const unsupportedInVolume = (
   volume: DeepReadonly<core.Volume>,
@@ -16,11 +16,13 @@ export const unsupportedInVolume = (
   ),
 ];
 
-const SOURCES = ['emptyDir', 'hostPath', 'configMap', 'secret', 'projected', 'downwardAPI'];
+const SOURCES = [
+  ...['emptyDir', 'hostPath', 'configMap', 'secret', 'projected', 'downwardAPI'],
+  ...['persistentVolumeClaim', 'ephemeral'],
+];
 const EMPTY_DIR: Rules = {
   medium: { why: NOT_STARTED, when: (value) => value !== '' && value !== 'Memory' },
 };
 const PROJECTIONS: Rules = {
   ...always(NOT_STARTED, 'clusterTrustBundle', 'podCertificate'),
-  ...always(IGNORED, 'serviceAccountToken'),
 };

@@ -1,4 +1,4 @@
-import { cpSync, mkdirSync, rmSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 
 import type { ApiClient } from '../../client/api-client';
@@ -147,6 +147,12 @@ export class SimulatedAgent {
       byUid.set(uid, [...(byUid.get(uid) ?? []), state]);
     }
     return byUid;
+  }
+
+  /** The folders that are volumes, by their uids. */
+  volumeFolders(): readonly string[] {
+    const folder = join(this.deps.directory, String(this.lives), 'state', 'volumes');
+    return existsSync(folder) ? readdirSync(folder) : [];
   }
 
   /** @throws Error when a container of a pod runs twice */

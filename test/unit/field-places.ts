@@ -94,6 +94,18 @@ const DEFINITION = {
   },
 };
 
+const VOLUME = {
+  ...named,
+  spec: {
+    ...{ capacity: { storage: '1Gi' }, accessModes: ['ReadWriteOnce'] },
+    hostPath: { path: '/srv' },
+  },
+};
+const CLAIM = {
+  ...named,
+  spec: { accessModes: ['ReadWriteOnce'], resources: { requests: { storage: '1Gi' } } },
+};
+
 const ELSEWHERE: Readonly<Record<string, readonly Home[]>> = {
   CustomResourceDefinitionSpec: [
     { resource: CUSTOM_RESOURCE_DEFINITIONS, base: DEFINITION, path: 'spec' },
@@ -136,9 +148,11 @@ const ELSEWHERE: Readonly<Record<string, readonly Home[]>> = {
   DaemonSet: [{ resource: DAEMON_SETS, base: named, path: '' }],
   Job: [{ resource: JOBS, base: named, path: '' }],
   CronJob: [{ resource: CRON_JOBS, base: named, path: '' }],
-  StorageClass: [{ resource: STORAGE_CLASSES, base: named, path: '' }],
-  PersistentVolume: [{ resource: PERSISTENT_VOLUMES, base: named, path: '' }],
-  PersistentVolumeClaim: [{ resource: PERSISTENT_VOLUME_CLAIMS, base: named, path: '' }],
+  StorageClass: [
+    { resource: STORAGE_CLASSES, base: { ...named, provisioner: 'example.com/disk' }, path: '' },
+  ],
+  PersistentVolumeSpec: [{ resource: PERSISTENT_VOLUMES, base: VOLUME, path: 'spec' }],
+  PersistentVolumeClaimSpec: [{ resource: PERSISTENT_VOLUME_CLAIMS, base: CLAIM, path: 'spec' }],
   ValidatingAdmissionPolicySpec: [
     {
       resource: VALIDATING_POLICIES,

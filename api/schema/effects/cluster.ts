@@ -74,10 +74,9 @@ export const CLUSTER_EFFECTS: Effects = {
   },
   ServiceAccount: {
     ...OBJECT,
-    automountServiceAccountToken: {
-      ...warned(true),
-      ...kept('tokens are not mounted, which is all that false asks for'),
-    },
+    automountServiceAccountToken: shown(
+      'control-plane/api-server/admission/service-account.test.ts: mounts the token of its account into a pod',
+    ),
     imagePullSecrets: shown(
       'control-plane/api-server/admission/service-account.test.ts: gives a pod the pull secrets of its account',
     ),

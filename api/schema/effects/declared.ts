@@ -1,4 +1,4 @@
-import { all, kept, shown, warned, type Effects } from './effect';
+import { kept, shown, warned, type Effects } from './effect';
 import { OBJECT, STATUS } from './metadata';
 
 /** Kinds that nothing acts on yet: all of their specs is warned of. */
@@ -32,40 +32,5 @@ export const DECLARED_EFFECTS: Effects = {
   NetworkPolicy: {
     ...OBJECT,
     spec: kept('no traffic is held back by it yet: the author of each policy is warned'),
-  },
-  StorageClass: {
-    ...OBJECT,
-    metadata: shown(
-      'control-plane/api-server/admission/default-storage-class.test.ts: gives a claim without a class',
-    ),
-    provisioner: warned('example.com/disk'),
-    ...all(
-      [
-        'allowVolumeExpansion',
-        'allowedTopologies',
-        'mountOptions',
-        'parameters',
-        'reclaimPolicy',
-        'volumeBindingMode',
-      ],
-      kept('for the provisioner, which there is none of yet: that is warned of'),
-    ),
-  },
-  PersistentVolume: {
-    ...OBJECT,
-    spec: warned({
-      capacity: { storage: '1Gi' },
-      accessModes: ['ReadWriteOnce'],
-      hostPath: { path: '/tmp' },
-    }),
-    status: STATUS,
-  },
-  PersistentVolumeClaim: {
-    ...OBJECT,
-    spec: warned({
-      accessModes: ['ReadWriteOnce'],
-      resources: { requests: { storage: '1Gi' } },
-    }),
-    status: STATUS,
   },
 };

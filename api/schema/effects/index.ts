@@ -12,6 +12,7 @@ import { LIMIT_EFFECTS } from './limits';
 import { METADATA_EFFECTS } from './metadata';
 import { POD_EFFECTS } from './pods';
 import { POLICY_EFFECTS } from './policies';
+import { STORAGE_EFFECTS } from './storage';
 import { VOLUME_EFFECTS } from './volumes';
 import { WEBHOOK_EFFECTS } from './webhooks';
 import { WORKLOAD_EFFECTS } from './workloads';
@@ -25,6 +26,7 @@ export const EFFECT_TABLES: readonly Effects[] = [
   POD_EFFECTS,
   CONTAINER_EFFECTS,
   VOLUME_EFFECTS,
+  STORAGE_EFFECTS,
   WORKLOAD_EFFECTS,
   BATCH_EFFECTS,
   AUTOSCALING_EFFECTS,

@@ -40,10 +40,9 @@ export const POD_EFFECTS: Effects = {
   PodSpec: {
     activeDeadlineSeconds: shown(WORKER('fails a pod at its deadline')),
     affinity: NODE_AFFINITY,
-    automountServiceAccountToken: {
-      ...warned(true),
-      ...kept('tokens are not mounted, which is all that false asks for'),
-    },
+    automountServiceAccountToken: shown(
+      'control-plane/api-server/admission/service-account.test.ts: mounts the token of its account into a pod',
+    ),
     containers: shown(WORKER('runs a pod and tells its story in events')),
     ...all(['dnsConfig', 'dnsPolicy', 'hostname', 'subdomain'], NAMES),
     enableServiceLinks: kept('there are no Services yet whose variables a container could get'),

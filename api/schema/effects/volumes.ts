@@ -15,7 +15,6 @@ const MISSING = {
   cephfs: { monitors: ['m'] },
   cinder: { volumeID: 'v' },
   csi: { driver: 'd' },
-  ephemeral: { volumeClaimTemplate: { spec: {} } },
   fc: { targetWWNs: ['w'], lun: 1 },
   flexVolume: { driver: 'd' },
   flocker: { datasetName: 'd' },
@@ -25,7 +24,6 @@ const MISSING = {
   image: { reference: 'r' },
   iscsi: { targetPortal: 't', iqn: 'iqn', lun: 0 },
   nfs: { server: 's', path: '/' },
-  persistentVolumeClaim: { claimName: 'c' },
   photonPersistentDisk: { pdID: 'd' },
   portworxVolume: { volumeID: 'v' },
   quobyte: { registry: 'r', volume: 'v' },
@@ -35,12 +33,18 @@ const MISSING = {
   vsphereVolume: { volumePath: 'p' },
 };
 
+const TOKENS = shown(VOLUMES('gives a pod the tokens that the server has issued for it'));
+
 export const VOLUME_EFFECTS: Effects = {
   Volume: {
     name: EMPTY,
     ...all(['configMap', 'downwardAPI'], FILES),
     emptyDir: EMPTY,
     hostPath: shown(VOLUMES('checks that a host path is a %s')),
+    ephemeral: shown('test/e2e/volumes.test.ts: makes the claim that a pod brings with it'),
+    persistentVolumeClaim: shown(
+      'node-agent/volumes/claims.test.ts: gives pods the folder of their claim, which outlives them',
+    ),
     projected: PROJECTED,
     secret: SECRETS,
     ...Object.fromEntries(Object.entries(MISSING).map(([name, source]) => [name, warned(source)])),
@@ -66,8 +70,9 @@ export const VOLUME_EFFECTS: Effects = {
     ...all(['configMap', 'downwardAPI', 'secret'], PROJECTED),
     clusterTrustBundle: warned({ path: 'p', signerName: 's' }),
     podCertificate: warned({ signerName: 's', keyType: 'ED25519' }),
-    serviceAccountToken: warned({ path: 'token' }),
+    serviceAccountToken: TOKENS,
   },
+  ServiceAccountTokenProjection: all(['audience', 'expirationSeconds', 'path'], TOKENS),
   ConfigMapProjection: { ...all(['items', 'name'], FILES), optional: PROJECTED },
   SecretProjection: {
     ...all(['items', 'name'], PROJECTED),

@@ -36,12 +36,6 @@ it('leaves a claim that names a class, or says that it has none', async () => {
   expect(await classOf({ storageClassName: '' })).toBe('');
 });
 
-it('says that no volume is made', async () => {
-  expect((await claim()).headers['warning']).toEqual([
-    expect.stringContaining('spec: not acted on yet; no volume is made for it'),
-  ]);
-});
-
 it('has claims held to the limit ranges of their namespace', async () => {
   await server.request('POST', '/api/v1/namespaces/default/limitranges', {
     ...{ apiVersion: 'v1', kind: 'LimitRange', metadata: { name: 'r' } },

@@ -1,3 +1,4 @@
+import type { Random } from '../../../lib/random';
 import type { AdmissionPlugin } from './admission-plugin';
 import type { AdmissionReader } from './admission-reader';
 import {
@@ -31,23 +32,23 @@ import {
 export const admissionPlugins = (
   reader: AdmissionReader,
   evictionSeconds: number,
-  { webhooks, policies }: ExtensionDeps,
+  { webhooks, policies, random }: ExtensionDeps,
 ): readonly AdmissionPlugin[] => [
   customResourceLifecycle(reader),
   namespaceLifecycle(reader),
   limitRanger(reader),
-  serviceAccount(reader),
+  serviceAccount(reader, random),
   nodeRestriction(reader),
   podSecurity(reader),
   priority(reader),
   defaultTolerationSeconds(evictionSeconds),
-  defaultStorageClass(reader),
   storageObjectInUseProtection,
   claimResize(reader),
   runtimeClass(reader),
   certificateApproval(policies.judge),
   certificateSigning(policies.judge),
   certificateSubjectRestriction,
+  defaultStorageClass(reader),
   mutatingAdmissionPolicy({ ...policies, reader }),
   mutatingAdmissionWebhook(webhooks),
   validatingAdmissionPolicy({ ...policies, reader }),
@@ -55,8 +56,9 @@ export const admissionPlugins = (
   seenAtOnce(reader),
 ];
 
-/** What code of others that is asked needs. */
+/** What makes names, and what code of others that is asked needs. */
 interface ExtensionDeps {
   readonly webhooks: WebhooksDeps;
+  readonly random: Random;
   readonly policies: Omit<PoliciesDeps, 'reader'>;
 }

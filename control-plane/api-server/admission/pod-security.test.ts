@@ -19,7 +19,11 @@ const namespace = async (labels: object) => {
   await server.request('GET', '/api/v1/namespaces');
   return answer;
 };
-const SPEC = { containers: [{ name: 'c', image: 'x', securityContext: { privileged: true } }] };
+const SPEC = {
+  // A patch below replaces the containers, whose mounts may not change.
+  automountServiceAccountToken: false,
+  containers: [{ name: 'c', image: 'x', securityContext: { privileged: true } }],
+};
 const create = (name: string, spec: object = SPEC, metadata = {}) =>
   server.request('POST', `${NAMESPACE}/pods`, {
     apiVersion: 'v1',

@@ -2,15 +2,17 @@ import { cloneJson } from '../../../api/json-value';
 import { SERVICE_ACCOUNTS } from '../../../api/resources';
 import { listAt, textAt } from '../kinds/mutable';
 import type { AdmissionPlugin } from './admission-plugin';
+import type { Random } from '../../../lib/random';
+import { mountAccountToken } from './account-token';
 import type { AdmissionReader } from './admission-reader';
 import { isNewPod, specIn } from './pods';
 import { refusal } from './refusal';
 
 /**
- * Names the account of a pod, and gives a pod without secrets to pull by those of its account. The
- * default account may not be there yet in a new namespace; any other must be.
+ * Names the account of a pod, mounts its token, and gives a pod without secrets to pull by those of
+ * its account. The default account may not be there yet in a new namespace; any other must be.
  */
-export const serviceAccount = (reader: AdmissionReader): AdmissionPlugin => ({
+export const serviceAccount = (reader: AdmissionReader, random: Random): AdmissionPlugin => ({
   name: 'ServiceAccount',
   handles: isNewPod,
   admit: async (asked, signal) => {
@@ -23,10 +25,12 @@ export const serviceAccount = (reader: AdmissionReader): AdmissionPlugin => ({
     const secrets = listAt(account, 'imagePullSecrets');
     if (listAt(spec, 'imagePullSecrets').length === 0 && secrets.length > 0)
       spec['imagePullSecrets'] = cloneJson(secrets);
-    if (account !== undefined || name === 'default') return true;
-    throw refusal(
-      asked,
-      `error looking up service account ${namespace}/${name}: serviceaccount "${name}" not found`,
-    );
+    if (account === undefined && name !== 'default')
+      throw refusal(
+        asked,
+        `error looking up service account ${namespace}/${name}: serviceaccount "${name}" not found`,
+      );
+    mountAccountToken(spec, account, random);
+    return true;
   },
 });

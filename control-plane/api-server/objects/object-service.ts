@@ -75,6 +75,7 @@ export const createObjectService = (deps: ObjectServiceDeps): ObjectService => {
     ...admissionPlugins(found, deps.evictionSeconds ?? 300, {
       webhooks: webhooksOf(deps, found),
       policies: { kinds, judge: deps.authorizer },
+      random: deps.random,
     }),
     ...(deps.admissionPlugins ?? []),
     // The last of all: nothing is taken for what another would still refuse.

@@ -24,6 +24,8 @@ const DEBUGGER = {
     restartPolicy: 'Never',
     tolerations: [{ operator: 'Exists' }],
     volumes: [{ name: 'host-root', hostPath: { path: '/', type: '' } }],
+    // Its volume would have another name each time.
+    automountServiceAccountToken: false,
     containers: [
       {
         name: 'debugger',

@@ -1,0 +1,107 @@
+import { all, kept, shown, tests, warned, type Effects } from './effect';
+import { OBJECT, STATUS } from './metadata';
+
+const MATCH = tests('api/volumes/match.test.ts');
+const PLANS = tests('control-plane/controllers/volumes/plans.test.ts');
+const MAKES = tests('control-plane/controllers/volumes/plan-local-path.test.ts');
+const PLACES = tests('control-plane/scheduler/volumes/volumes.test.ts');
+const MOUNTS = tests('node-agent/volumes/claims.test.ts');
+
+const MADE = shown(MAKES('makes a volume on the node that was chosen, of what the claim asks for'));
+const LEFT = shown(MATCH('leaves a volume of %s'));
+const SIZE = shown(
+  MATCH('takes the smallest volume that is large enough, whatever order they come in'),
+);
+const NAMED = shown(
+  PLANS('keeps to the volume that the claim names, and to the claim that the volume names'),
+);
+const PREPARED = shown(
+  MOUNTS('uses what an administrator has prepared, and makes no folder in its place'),
+);
+
+/** Sources that no node has: pods wait, and say for what. */
+const MISSING = [
+  ...['awsElasticBlockStore', 'azureDisk', 'azureFile', 'cephfs', 'cinder', 'csi', 'fc'],
+  ...['flexVolume', 'flocker', 'gcePersistentDisk', 'glusterfs', 'iscsi', 'nfs'],
+  ...['photonPersistentDisk', 'portworxVolume', 'quobyte', 'rbd', 'scaleIO', 'storageos'],
+  'vsphereVolume',
+];
+
+export const STORAGE_EFFECTS: Effects = {
+  StorageClass: {
+    ...OBJECT,
+    metadata: shown(
+      'control-plane/api-server/admission/default-storage-class.test.ts: gives a claim without a class',
+    ),
+    allowVolumeExpansion: shown(
+      'control-plane/api-server/admission/storage-in-use.test.ts: gets it where its class lets it: %s',
+    ),
+    allowedTopologies: shown(
+      PLACES('lets volumes be made where the class allows it, and stays with the node once chosen'),
+    ),
+    mountOptions: warned(['ro']),
+    parameters: kept('for the provisioner of the class; the one in the box has none'),
+    provisioner: shown(
+      PLANS('hands a claim to who makes volumes of its class, once a node is chosen'),
+    ),
+    reclaimPolicy: MADE,
+    volumeBindingMode: shown(PLANS('leaves a free volume to the scheduler where a pod is waited')),
+  },
+  TopologySelectorTerm: {
+    matchLabelExpressions: shown(PLACES('lets volumes be made where the class allows it')),
+  },
+  TopologySelectorLabelRequirement: all(
+    ['key', 'values'],
+    shown(PLACES('lets volumes be made where the class allows it')),
+  ),
+  PersistentVolume: { ...OBJECT, spec: NAMED, status: STATUS },
+  PersistentVolumeSpec: {
+    accessModes: LEFT,
+    capacity: SIZE,
+    claimRef: NAMED,
+    ...all(['hostPath', 'local'], PREPARED),
+    mountOptions: warned(['ro']),
+    nodeAffinity: shown(PLACES('goes where its volume is')),
+    persistentVolumeReclaimPolicy: shown(PLANS('releases a volume whose claim is gone: %s')),
+    storageClassName: LEFT,
+    volumeAttributesClassName: warned('fast'),
+    volumeMode: { ...warned('Block'), ...LEFT },
+    ...all(MISSING, kept('no node has it, and pods that use it will not start: that is warned of')),
+  },
+  LocalVolumeSource: {
+    path: PREPARED,
+    fsType: kept('for a device that is to be formatted: a path is a folder'),
+  },
+  VolumeNodeAffinity: { required: shown(PLACES('goes where its volume is')) },
+  PersistentVolumeClaim: { ...OBJECT, spec: NAMED, status: STATUS },
+  PersistentVolumeClaimSpec: {
+    accessModes: LEFT,
+    dataSource: warned({ kind: 'PersistentVolumeClaim', name: 'other' }),
+    dataSourceRef: warned({ kind: 'PersistentVolumeClaim', name: 'other' }),
+    resources: SIZE,
+    selector: shown(MATCH('selects by labels, and only what the node can reach')),
+    storageClassName: LEFT,
+    volumeAttributesClassName: warned('fast'),
+    volumeMode: { ...warned('Block'), ...LEFT },
+    volumeName: NAMED,
+  },
+  VolumeResourceRequirements: {
+    limits: kept('a volume is as large as it is: what is asked for is the least'),
+    requests: SIZE,
+  },
+  PersistentVolumeClaimVolumeSource: {
+    claimName: shown(MOUNTS('gives pods the folder of their claim, which outlives them')),
+    readOnly: shown(
+      'node-agent/containers/container-fields.test.ts: mounts a claim as its volume says',
+    ),
+  },
+  EphemeralVolumeSource: {
+    volumeClaimTemplate: shown(
+      'test/e2e/volumes.test.ts: makes the claim that a pod brings with it, and takes it away',
+    ),
+  },
+  PersistentVolumeClaimTemplate: all(
+    ['metadata', 'spec'],
+    shown('test/e2e/volumes.test.ts: makes the claim that a pod brings with it, and takes it away'),
+  ),
+};

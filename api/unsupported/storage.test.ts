@@ -1,0 +1,17 @@
+import { warningsFor } from '../scheme';
+import { PERSISTENT_VOLUMES } from '../resources';
+import { made } from '../testing';
+
+const volume = (source: object) => ({
+  metadata: { name: 'v' },
+  spec: { capacity: { storage: '1Gi' }, accessModes: ['ReadWriteOnce'], ...source },
+});
+
+it('says of a volume that no node can mount it', () => {
+  const warnings = (source: object) => warningsFor(made(PERSISTENT_VOLUMES, volume(source)));
+  expect(warnings({ nfs: { server: 's', path: '/' } })).toEqual([
+    'spec.nfs: not supported by Dhow yet; pods that use it will not start',
+  ]);
+  expect(warnings({ hostPath: { path: '/srv' } })).toEqual([]);
+  expect(warnings({ local: { path: '/srv' } })).toEqual([]);
+});

@@ -1,0 +1,42 @@
+import type { PersistentVolume, PersistentVolumeClaim, StorageClass } from '../types';
+import { always, IGNORED, is, presentIn, type Rules } from './words';
+
+const NO_PODS = 'not supported by Dhow yet; pods that use it will not start';
+
+export const unsupportedInPersistentVolume = ({
+  spec,
+}: Partial<PersistentVolume>): readonly string[] => presentIn(spec, VOLUME, 'spec');
+
+export const unsupportedInClaim = ({ spec }: Partial<PersistentVolumeClaim>): readonly string[] =>
+  presentIn(spec, CLAIM, 'spec');
+
+export const unsupportedInStorageClass = (storage: StorageClass): readonly string[] =>
+  presentIn(storage, CLASS, '').map((text) => text.slice(1));
+
+const isFilled = (value: unknown): boolean => Array.isArray(value) && value.length > 0;
+const BLOCK: Rules = { volumeMode: { why: NO_PODS, when: is('Block') } };
+const MOUNT_OPTIONS: Rules = { mountOptions: { why: NO_PODS, when: isFilled } };
+
+const VOLUME: Rules = {
+  ...BLOCK,
+  ...MOUNT_OPTIONS,
+  ...always(IGNORED, 'volumeAttributesClassName'),
+  ...always(
+    NO_PODS,
+    ...['awsElasticBlockStore', 'azureDisk', 'azureFile', 'cephfs', 'cinder', 'csi', 'fc'],
+    ...['flexVolume', 'flocker', 'gcePersistentDisk', 'glusterfs', 'iscsi', 'nfs'],
+    ...['photonPersistentDisk', 'portworxVolume', 'quobyte', 'rbd', 'scaleIO', 'storageos'],
+    'vsphereVolume',
+  ),
+};
+
+const CLAIM: Rules = {
+  ...BLOCK,
+  ...always(IGNORED, 'volumeAttributesClassName'),
+  ...always(
+    'not supported by Dhow yet; no volume is made for it',
+    ...['dataSource', 'dataSourceRef'],
+  ),
+};
+
+const CLASS: Rules = MOUNT_OPTIONS;
