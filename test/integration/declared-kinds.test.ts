@@ -20,14 +20,8 @@ afterAll(async () => {
   await rm(directory, { recursive: true, force: true });
 });
 
-const TEMPLATE = '{metadata: {labels: {app: web}}, spec: {containers: [{name: c, image: x}]}}';
-const ONCE = TEMPLATE.replace('spec: {', 'spec: {restartPolicy: Never, ').replace(
-  'metadata: {labels: {app: web}}, ',
-  '',
-);
 const manifest = (apiVersion: string, kind: string, spec: string): string =>
   `apiVersion: ${apiVersion}\nkind: ${kind}\nmetadata: {name: web}\nspec: ${spec}\n---\n`;
-const SELECTOR = 'selector: {matchLabels: {app: web}}';
 
 const MANIFESTS = [
   manifest(
@@ -36,14 +30,11 @@ const MANIFESTS = [
     '{rules: [{host: a.example, http: {paths: [{path: /, pathType: Prefix, backend: {service: {name: web, port: {number: 80}}}}]}}]}',
   ),
   manifest('networking.k8s.io/v1', 'NetworkPolicy', '{podSelector: {matchLabels: {app: web}}}'),
-  manifest('batch/v1', 'Job', `{completions: 3, template: ${ONCE}}`),
-  manifest('batch/v1', 'CronJob', `{schedule: "@daily", jobTemplate: {spec: {template: ${ONCE}}}}`),
 ].join('');
 
 const KINDS = [
   ['ingress.networking.k8s.io', /^web +<none> +a\.example +80 +\d+s$/],
   ['networkpolicy.networking.k8s.io', /^web +app=web +\d+s$/],
-  ['cronjob.batch', /^web +@daily +<none> +False +0 +<none> +\d+s$/],
 ] as const;
 
 it('are kept, printed and explained as upstream does, with a warning of each', async () => {
@@ -52,6 +43,7 @@ it('are kept, printed and explained as upstream does, with a warning of each', a
     code: 0,
     stdout: KINDS.map(([kind]) => `${kind}/web created\n`).join(''),
   });
+  expect(stderr.match(/^Warning: spec: not acted on yet; /gm)).toHaveLength(KINDS.length);
   for (const [kind, row] of KINDS) {
     expect((await kubectl.ok(`get ${kind} --no-headers`)).trim()).toMatch(row);
     const [plural = ''] = kind.split('.');
@@ -60,17 +52,6 @@ it('are kept, printed and explained as upstream does, with a warning of each', a
   expect(await kubectl.ok('apply -f -', MANIFESTS)).toBe(
     KINDS.map(([kind]) => `${kind}/web unchanged\n`).join(''),
   );
-});
-
-it('give jobs a selector of their own, and pods of templates no surprises', async () => {
-  const uid = await kubectl.ok('get job web -o jsonpath={.metadata.uid}');
-  expect(await kubectl.ok('get job -o wide')).toContain(
-    `batch.kubernetes.io/controller-uid=${uid}`,
-  );
-  expect(await kubectl.ok('create job once --from=cronjob/web')).toBe('job.batch/once created\n');
-  expect(await kubectl.ok('scale sts web --replicas=2')).toBe('statefulset.apps/web scaled\n');
-  const bad = await kubectl.run('create cronjob bad --image=x --schedule=61****');
-  expect(bad.stderr).toContain('expected exactly 5 fields, found 1: [61****]');
 });
 
 it('are described and deleted', async () => {
