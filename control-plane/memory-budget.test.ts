@@ -4,7 +4,8 @@ const MB = 1024 * 1024;
 
 it.each([512, 1024, 24 * 1024])('gives away a quarter of %s MB at most', (limitMb) => {
   const budget = memoryBudgetOf(limitMb * MB);
-  const bytes = budget.historyBytes + budget.snapshotBytes + budget.bodyBytes + budget.unreadBytes;
+  const { historyBytes, snapshotBytes, conversionBytes, bodyBytes, unreadBytes } = budget;
+  const bytes = historyBytes + snapshotBytes + conversionBytes + bodyBytes + unreadBytes;
   expect(bytes).toBeLessThanOrEqual((limitMb * MB) / 4);
   expect(budget.connectionsMax * 100 * 1024).toBeLessThanOrEqual((limitMb * MB) / 2);
   expect(budget.watchesMax).toBeLessThan(budget.connectionsMax);

@@ -4,6 +4,8 @@ export interface MemoryBudget {
   readonly historyBytes: number;
   /** Lists that clients read page by page. */
   readonly snapshotBytes: number;
+  /** Objects in the versions that webhooks made of them. */
+  readonly conversionBytes: number;
   /** Bodies of requests that are being read or worked on. */
   readonly bodyBytes: number;
   /** Answers, and news of watches, that wait for their readers. */
@@ -22,8 +24,9 @@ export const memoryBudgetOf = (limitBytes: number): MemoryBudget => {
   const bytes = Math.min(Math.max(limitBytes, 128 * MB), 1024 * MB);
   const connectionsMax = Math.min(10_000, Math.round(Math.max(limitBytes, 128 * MB) / (256 * KB)));
   return {
-    historyBytes: bytes * 0.08,
-    snapshotBytes: bytes * 0.06,
+    historyBytes: bytes * 0.07,
+    snapshotBytes: bytes * 0.05,
+    conversionBytes: bytes * 0.02,
     bodyBytes: bytes * 0.05,
     unreadBytes: bytes * 0.06,
     connectionsMax,

@@ -12,7 +12,9 @@ export const defaultCustomResourceDefinition = (
   const { kind = '' } = names as Partial<typeof names>;
   if ((names.singular ?? '') === '') names.singular = kind.toLowerCase();
   if ((names.listKind ?? '') === '' && kind !== '') names.listKind = `${kind}List`;
-  spec.conversion ??= { strategy: 'None' };
+  const conversion = (spec.conversion ??= { strategy: 'None' });
+  const service = conversion.webhook?.clientConfig?.service;
+  if (service !== undefined) service.port ??= 443;
   defaultStoredVersions(definition, spec);
 };
 

@@ -53,6 +53,25 @@ export const customKind = (
   });
 };
 
+/**
+ * What all versions of a kind have in common, for what is done to their metadata alone: named by the
+ * version that is stored, and held to no schema.
+ */
+export const storedKind = (
+  definition: CustomResourceDefinition,
+  storage: CustomResourceDefinitionVersion,
+): KindInfo => {
+  const { acceptedNames = definition.spec.names } = definition.status;
+  const resource = resourceOf(definition, acceptedNames, storage.name, ANYTHING);
+  const metadata = metadataRules(resource);
+  return defineKind(resource, {
+    validateCreate: (object) => validateMetadata(object, metadata),
+    validateUpdate: (object, old) => validateMetadataUpdate(object, old, metadata),
+  });
+};
+
+const ANYTHING: JsonSchema = { type: 'object', 'x-kubernetes-preserve-unknown-fields': true };
+
 const resourceOf = (
   { spec }: CustomResourceDefinition,
   names: CustomResourceDefinitionNames,
@@ -72,15 +91,17 @@ const resourceOf = (
   };
 };
 
+const metadataRules = ({ isNamespaced }: Resource): MetadataRules => ({
+  ...{ isNamespaced, name: subdomainName },
+  takesAnyFinalizer: true,
+});
+
 const rulesOf = (
   schema: JsonSchema,
   { subresources }: CustomResourceDefinitionVersion,
-  { isNamespaced }: Resource,
+  resource: Resource,
 ) => {
-  const metadata: MetadataRules = {
-    ...{ isNamespaced, name: subdomainName },
-    takesAnyFinalizer: true,
-  };
+  const metadata = metadataRules(resource);
   const checks = compileChecks(schema);
   const status = propertyOf(schema, 'status');
   const statusChecks = status && compileChecks(status);

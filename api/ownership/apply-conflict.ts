@@ -18,10 +18,10 @@ export class ApplyConflictError extends ApiError {
 
 export const conflictsWith = (
   managers: readonly Manager[],
-  changed: FieldSet,
+  changedFor: (manager: Manager) => FieldSet,
 ): readonly Conflict[] =>
   managers
-    .map((manager) => ({ manager, fields: intersection(manager.fields, changed) }))
+    .map((manager) => ({ manager, fields: intersection(manager.fields, changedFor(manager)) }))
     .filter(({ fields }) => !isEmptySet(fields))
     .sort((a, b) => (a.manager.name < b.manager.name ? -1 : 1));
 

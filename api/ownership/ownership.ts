@@ -17,18 +17,33 @@ export interface Actor {
   readonly now: string;
 }
 
-/** Who owns what after `actor` has changed an object. `before` is undefined for a new one. */
+/**
+ * What a change is in other versions of the kind, whose fields lie elsewhere. A version that is not
+ * there cannot be told: who owns fields in it goes on owning them.
+ */
+export type ChangesByVersion = ReadonlyMap<string, Changes>;
+
+/** What sets two states of an object apart in one version. */
+export const changesBetween = (kind: KindName, before: unknown, after: unknown): Changes =>
+  compareFields(structureOf(kind), before, after);
+
+/**
+ * Who owns what after `actor` has changed an object. `before` is undefined for a new one. Without
+ * `elsewhere`, all versions have their fields in the same places.
+ */
 export const ownersAfterUpdate = (
   kind: KindName,
   before: unknown,
   after: unknown,
   managers: readonly Manager[],
   { manager, now }: Actor,
+  elsewhere?: ChangesByVersion,
 ): readonly Manager[] => {
-  const changes = compareFields(structureOf(kind), before, after);
+  const changes = changesBetween(kind, before, after);
   const changed = difference(setFields(changes), SYSTEM_FIELDS);
   const own = managers.find((each) => isSameManager(each, manager));
-  const others = withoutFields(without(managers, manager), union(changed, changes.removed));
+  const at = placesOf(changes, manager.apiVersion, elsewhere);
+  const others = withoutFields(without(managers, manager), (each) => at(each).taken);
   const fields = union(difference(own?.fields ?? NO_FIELDS, changes.removed), changed);
   if (isEmptySet(fields)) return others;
   const isActive = !isEmptySet(changed);
@@ -36,9 +51,46 @@ export const ownersAfterUpdate = (
   return capUpdaters([...others, { ...manager, fields, ...(time === undefined ? {} : { time }) }]);
 };
 
+interface Place {
+  /** All that has another value than before. */
+  readonly set: FieldSet;
+  /** What is taken from others. */
+  readonly taken: FieldSet;
+}
+
+/** A change as a manager sees it that owns fields in some version. */
+const placesOf = (
+  changes: Changes,
+  apiVersion: string,
+  elsewhere: ChangesByVersion | undefined,
+): ((manager: Manager) => Place) => {
+  const here = placeOf(changes);
+  const others = new Map([...(elsewhere ?? [])].map(([version, each]) => [version, placeOf(each)]));
+  return (manager) =>
+    elsewhere === undefined || manager.apiVersion === apiVersion
+      ? here
+      : (others.get(manager.apiVersion) ?? NOWHERE);
+};
+
+const placeOf = (changes: Changes): Place => {
+  const set = difference(setFields(changes), SYSTEM_FIELDS);
+  return { set, taken: union(set, changes.removed) };
+};
+
+const NOWHERE: Place = { set: NO_FIELDS, taken: NO_FIELDS };
+
 export interface Applied {
   readonly object: Json;
   readonly managers: readonly Manager[];
+}
+
+/** The live object with a configuration, before it is asked whether that takes from others. */
+export interface Merged {
+  readonly object: Json;
+  readonly changes: Changes;
+  /** Which fields the configuration names. */
+  readonly applied: FieldSet;
+  readonly others: readonly Manager[];
 }
 
 /**
@@ -52,33 +104,50 @@ export const applyConfiguration = (
   live: Json,
   config: Json,
   managers: readonly Manager[],
-  { manager, now }: Actor,
+  actor: Actor,
   isForced: boolean,
 ): Applied => {
+  const merged = mergeConfiguration(kind, live, config, managers, actor.manager);
+  return { object: merged.object, managers: ownersAfterApply(merged, actor, isForced) };
+};
+
+/**
+ * The first half of `applyConfiguration`. What its manager applied in another version is let go of only
+ * where all versions have their fields in the same places. @throws ListItemsError
+ */
+export const mergeConfiguration = (
+  kind: KindName,
+  live: Json,
+  config: Json,
+  managers: readonly Manager[],
+  manager: ManagerName,
+  hasSamePlaces = true,
+): Merged => {
   const structure = structureOf(kind);
-  const last = managers.find((each) => isSameManager(each, manager));
+  const before = managers.find((each) => isSameManager(each, manager));
+  const last = hasSamePlaces || before?.apiVersion === manager.apiVersion ? before : undefined;
   const named = fieldsOf(structure, config);
   const applied = difference(named, SYSTEM_FIELDS);
   const others = without(managers, manager);
   const merged = mergeApplied(structure, live, config);
   const owned = [...others.map(({ fields }) => fields), named].reduce(union);
   const object = pruned(structure, merged, last?.fields ?? NO_FIELDS, owned);
-  const changes = compareFields(structure, live, object);
-  const remaining = takenFrom(others, changes, isForced);
-  if (isEmptySet(applied)) return { object, managers: remaining };
-  return { object, managers: [...remaining, { ...manager, fields: applied, time: now }] };
+  return { object, changes: compareFields(structure, live, object), applied, others };
 };
 
-/** What the other managers keep. @throws ApplyConflictError unless forced */
-const takenFrom = (
-  others: readonly Manager[],
-  changes: Changes,
+/** The second half. @throws ApplyConflictError unless forced */
+export const ownersAfterApply = (
+  { changes, applied, others }: Merged,
+  { manager, now }: Actor,
   isForced: boolean,
+  elsewhere?: ChangesByVersion,
 ): readonly Manager[] => {
-  const changed = setFields(changes);
-  const conflicts = conflictsWith(others, changed);
+  const at = placesOf(changes, manager.apiVersion, elsewhere);
+  const conflicts = conflictsWith(others, (each) => at(each).set);
   if (conflicts.length > 0 && !isForced) throw new ApplyConflictError(conflicts);
-  return withoutFields(others, union(changed, changes.removed));
+  const remaining = withoutFields(others, (each) => at(each).taken);
+  if (isEmptySet(applied)) return remaining;
+  return [...remaining, { ...manager, fields: applied, time: now }];
 };
 
 /** The merged object without fields that the manager owned last time and that nobody owns now. */
@@ -117,9 +186,12 @@ const memberAt = (structure: Structure, step: string): Structure => {
 const without = (managers: readonly Manager[], manager: ManagerName): readonly Manager[] =>
   managers.filter((each) => !isSameManager(each, manager));
 
-const withoutFields = (managers: readonly Manager[], fields: FieldSet): readonly Manager[] =>
+const withoutFields = (
+  managers: readonly Manager[],
+  fieldsOf: (manager: Manager) => FieldSet,
+): readonly Manager[] =>
   managers
-    .map((manager) => ({ ...manager, fields: difference(manager.fields, fields) }))
+    .map((manager) => ({ ...manager, fields: difference(manager.fields, fieldsOf(manager)) }))
     .filter(({ fields: left }) => !isEmptySet(left));
 
 /** Fields that say which object it is, or that the server alone sets: nobody owns them. */

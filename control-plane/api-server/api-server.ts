@@ -26,6 +26,7 @@ import type { PodReader } from './auth/node-authorizer';
 import { nodeNameOf, type User } from './auth/user';
 import { serveIssuer } from './auth/issuer';
 import { REVIEWS, serveReview } from './auth/reviews';
+import { Conversions } from './conversion';
 import { CustomKinds } from './custom-resources/custom-kinds';
 import { Discovery } from './discovery/discovery';
 import { OpenApi } from './discovery/openapi';
@@ -110,6 +111,7 @@ export interface ApiServerDeps {
 interface ApiServerBudget extends ListenerBudget {
   readonly watchesMax: number;
   readonly snapshotBytes: number;
+  readonly conversionBytes: number;
 }
 
 const DEFAULT_BUDGET: ApiServerBudget = {
@@ -118,6 +120,7 @@ const DEFAULT_BUDGET: ApiServerBudget = {
   bodyBytes: 32 * 1024 * 1024,
   unreadBytes: 32 * 1024 * 1024,
   snapshotBytes: 32 * 1024 * 1024,
+  conversionBytes: 16 * 1024 * 1024,
 };
 
 export interface ApiServer extends AsyncDisposable {
@@ -144,13 +147,13 @@ export const createApiServer = (deps: ApiServerDeps): ApiServer => {
   kinds.add(apiServiceKind(new LocalApiServices(kinds, reviewsOf(deps), deps.clock.now())));
   const authorizer = new Authorizer(cachedRoles(deps.caches), cachedPods(deps.caches));
   const webhooks = webhooksFor(deps);
-  const { snapshotBytes } = budget;
-  const service = createObjectService({ ...deps, kinds, authorizer, webhooks, snapshotBytes });
+  const service = createObjectService({ ...deps, ...budget, kinds, authorizer, webhooks });
   const client = new InProcessClient(service);
   const metrics = new RequestMetrics();
   const background = new TaskGroup();
   followKinds(service, metrics, background);
-  const customKinds = CustomKinds.start({ ...deps, client }, kinds, background);
+  const conversions = webhooks.conversionsWithin(budget);
+  const customKinds = CustomKinds.start({ ...deps, client }, kinds, conversions, background);
   const isOutdated = outdatedNodes(deps.caches);
   const stopping = new AbortController();
   const heavyLane = new HeavyLane();
@@ -204,7 +207,7 @@ export const createApiServer = (deps: ApiServerDeps): ApiServer => {
       stopping.abort();
       await listener[Symbol.asyncDispose]();
       await background[Symbol.asyncDispose]();
-      webhooks.client[Symbol.dispose]();
+      for (const each of webhooks.clients) each[Symbol.dispose]();
     },
   };
 };
@@ -229,8 +232,17 @@ const besidesObjects = (deps: ApiServerDeps, parts: Parts, kinds: KindRegistry) 
 };
 
 const webhooksFor = ({ clock, webhookCalls, resolveService = noServices }: ApiServerDeps) => {
-  const client = new WebhookClient({ clock, resolveService });
-  return { client, calls: webhookCalls ?? client, metrics: new WebhookMetrics() };
+  const admission = new WebhookClient({ clock, resolveService });
+  // Apart from the others: what converts may be silent without keeping what admits from its calls.
+  const conversion = new WebhookClient({ clock, resolveService });
+  const converting = webhookCalls ?? conversion;
+  return {
+    clients: [admission, conversion],
+    calls: webhookCalls ?? admission,
+    metrics: new WebhookMetrics(),
+    conversionsWithin: ({ conversionBytes: bytesMax }: ApiServerBudget) =>
+      new Conversions({ call: (...asked) => converting.call(...asked), clock, bytesMax }),
+  };
 };
 
 /** In upstream's words. */

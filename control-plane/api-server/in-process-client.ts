@@ -38,7 +38,7 @@ export class InProcessClient implements ApiClient {
   ): Promise<T> {
     const kind = this.kindOf(resource);
     const none = new URLSearchParams();
-    return (await this.service.reader.get(kind, name, undefined, none, signal)).object as T;
+    return (await this.service.reader.get(kind, name, undefined, none, { signal })).object as T;
   }
 
   async getScale(resource: Resource, name: ObjectName, signal = NEVER): Promise<Scale> {
@@ -51,7 +51,7 @@ export class InProcessClient implements ApiClient {
     options: ListOptions = {},
     signal = NEVER,
   ): Promise<ListResult<T>> {
-    const page = await this.service.reader.list(this.kindOf(resource), options, signal);
+    const page = await this.service.reader.list(this.kindOf(resource), options, { signal });
     return {
       items: page.items.map(({ object }) => object as T),
       resourceVersion: String(page.resourceVersion),

@@ -15,7 +15,9 @@ import {
   validateMetadataUpdate,
   type MetadataRules,
 } from '../../validation/metadata';
-import { dns1123SubdomainProblems } from '../../names';
+import { validateWebhookClient } from '../../validation/webhook-client';
+import { dns1035LabelProblems, dns1123SubdomainProblems } from '../../names';
+import { CONVERSION_REVIEW_VERSIONS } from '../conversion';
 import { validateNames } from './names';
 import { schemaOf, validateVersions } from './versions';
 
@@ -190,8 +192,7 @@ const conversionProblems = ({ conversion }: Spec): readonly FieldError[] => {
   const field = 'spec.conversion.strategy';
   if (strategy === '') return [required(field)];
   if (!STRATEGIES.includes(strategy)) return [notSupported(field, strategy, STRATEGIES)];
-  if (strategy === 'Webhook')
-    return [forbidden(field, 'this server does not convert objects by webhooks yet')];
+  if (strategy === 'Webhook') return webhookProblems(webhook);
   return [
     ...(webhook?.clientConfig === undefined
       ? []
@@ -207,6 +208,42 @@ const conversionProblems = ({ conversion }: Spec): readonly FieldError[] => {
           forbidden(
             'spec.conversion.conversionReviewVersions',
             'should not be set when strategy is not set to Webhook',
+          ),
+        ]),
+  ];
+};
+
+type Webhook = NonNullable<NonNullable<Spec['conversion']>['webhook']>;
+
+/** In the words of upstream's own form, whose fields lie otherwise. */
+const webhookProblems = (webhook: Partial<Webhook> | undefined): readonly FieldError[] => {
+  const field = 'spec.conversion.webhookClientConfig';
+  const { clientConfig, conversionReviewVersions: versions } = webhook ?? {};
+  return [
+    ...(clientConfig === undefined
+      ? [required(field, 'required when strategy is set to Webhook')]
+      : validateWebhookClient(clientConfig, field)),
+    ...reviewVersionProblems((versions as readonly string[] | null | undefined) ?? []),
+  ];
+};
+
+const reviewVersionProblems = (versions: readonly string[]): readonly FieldError[] => {
+  const field = 'spec.conversion.conversionReviewVersions';
+  if (versions.length === 0) return [required(field)];
+  const isKnown = versions.some((version) => CONVERSION_REVIEW_VERSIONS.includes(version));
+  return [
+    ...versions.flatMap((version, i) =>
+      versions.indexOf(version) < i
+        ? [invalid(`${field}[${i}]`, version, 'duplicate version')]
+        : dns1035LabelProblems(version).map((why) => invalid(`${field}[${i}]`, version, why)),
+    ),
+    ...(isKnown
+      ? []
+      : [
+          invalid(
+            field,
+            versions,
+            `must include at least one of ${CONVERSION_REVIEW_VERSIONS.join(', ')}`,
           ),
         ]),
   ];

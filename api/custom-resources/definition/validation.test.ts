@@ -23,6 +23,8 @@ const definition = (spec: object = {}, schema: object = {}, version: object = {}
 
 const refused = (body: object, old?: object) => refusal(CUSTOM_RESOURCE_DEFINITIONS, body, old);
 
+const WEBHOOK = { clientConfig: { url: 'https://hook.example/convert' } };
+
 it('takes a definition that is sound', () => {
   expect(refused(definition())).toEqual([]);
 });
@@ -58,6 +60,41 @@ it.each<[string, object, string]>([
     'an unknown conversion',
     { conversion: { strategy: 'Magic' } },
     'spec.conversion.strategy: Unsupported value: "Magic": supported values: "None", "Webhook"',
+  ],
+  [
+    'a conversion by nobody',
+    { conversion: { strategy: 'Webhook' } },
+    'spec.conversion.webhookClientConfig: Required value: required when strategy is set to Webhook',
+  ],
+  [
+    'a conversion by a webhook that is nowhere',
+    { conversion: { strategy: 'Webhook', webhook: { clientConfig: {} } } },
+    'spec.conversion.webhookClientConfig: Required value: exactly one of url or service is required',
+  ],
+  [
+    'a conversion in no version of its reviews',
+    { conversion: { strategy: 'Webhook', webhook: WEBHOOK } },
+    'spec.conversion.conversionReviewVersions: Required value',
+  ],
+  [
+    'a conversion in reviews that nobody speaks',
+    {
+      conversion: {
+        strategy: 'Webhook',
+        webhook: { ...WEBHOOK, conversionReviewVersions: ['v9'] },
+      },
+    },
+    'spec.conversion.conversionReviewVersions: Invalid value: ["v9"]: must include at least one of v1, v1beta1',
+  ],
+  [
+    'a conversion in the same reviews twice',
+    {
+      conversion: {
+        strategy: 'Webhook',
+        webhook: { ...WEBHOOK, conversionReviewVersions: ['v1', 'v1'] },
+      },
+    },
+    'spec.conversion.conversionReviewVersions[1]: Invalid value: "v1": duplicate version',
   ],
 ])('refuses %s', (_what, spec, message) => {
   expect(refused(definition(spec))).toContain(message);

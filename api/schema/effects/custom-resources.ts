@@ -2,12 +2,14 @@ import { all, kept, refused, shown, tests, type Effects } from './effect';
 import { OBJECT, STATUS } from './metadata';
 
 const LIFECYCLE = tests('test/unit/custom-resources/lifecycle.test.ts');
+const CONVERSION = tests('test/unit/custom-resources/conversion.test.ts');
 const OBJECTS = tests('test/unit/custom-resources/objects.test.ts');
 const SCHEMAS = tests('api/custom-resources/schemas.test.ts');
 const VALIDATION = tests('api/custom-resources/definition/validation.test.ts');
 
 const SERVED = shown(LIFECYCLE('serves what is defined, and says so'));
 const VERSIONS = shown(LIFECYCLE('show one object each in its own way'));
+const CONVERTED = shown(CONVERSION('serves each version as the webhook makes it'));
 const DEPRECATED = shown(OBJECTS('warns whoever uses a version that is deprecated'));
 const SCALED = shown(OBJECTS('is scaled by the paths that its definition names'));
 const PRINTED = shown(OBJECTS('prints the columns of its definition'));
@@ -52,7 +54,7 @@ export const CUSTOM_RESOURCE_EFFECTS: Effects = {
   CustomResourceDefinitionSpec: {
     ...all(['group', 'names', 'scope'], SERVED),
     versions: VERSIONS,
-    conversion: VERSIONS,
+    conversion: CONVERTED,
     preserveUnknownFields: refused(true),
   },
   CustomResourceDefinitionNames: all(
@@ -70,8 +72,14 @@ export const CUSTOM_RESOURCE_EFFECTS: Effects = {
     selectableFields: SELECTED,
   },
   CustomResourceConversion: {
-    strategy: { ...VERSIONS, ...refused('Webhook') },
-    webhook: kept('refused with the strategy Webhook, which is not carried out yet'),
+    strategy: CONVERTED,
+    webhook: CONVERTED,
+  },
+  WebhookConversion: {
+    clientConfig: CONVERTED,
+    conversionReviewVersions: shown(
+      CONVERSION('speaks the first version of reviews that both know'),
+    ),
   },
   CustomResourceValidation: { openAPIV3Schema: CHECKED },
   CustomResourceSubresources: {

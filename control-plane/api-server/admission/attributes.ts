@@ -4,10 +4,10 @@ import type { WriteGuard } from '../../store/store';
 import type { User } from '../auth/user';
 import type { Fields, MutableObject } from '../kinds/mutable';
 import type { ServedKind } from '../kinds/served-kind';
-import type { Aside, Yielding } from '../http/aside';
+import type { Aside } from '../http/aside';
 import type { Annotate } from '../http/exchange';
 import { versionOf } from '../objects/item';
-import type { WriteContext } from '../objects/write-context';
+import { waitingOf, type WriteContext } from '../objects/write-context';
 
 export type AdmissionOperation = 'CREATE' | 'UPDATE' | 'DELETE' | 'CONNECT';
 
@@ -50,26 +50,21 @@ export interface AdmissionAttributes {
 }
 
 /** Who asks, and how, of all that the context is for. */
-export const askedIn = ({
-  permit,
-  isDryRun,
-  warnings,
-  options,
-  annotate,
-  place,
-  pace,
-}: WriteContext): Pick<
+export const askedIn = (
+  context: WriteContext,
+): Pick<
   AdmissionAttributes,
   'user' | 'isDryRun' | 'isAgain' | 'warnings' | 'options' | 'aside' | 'annotate'
-> => ({
-  ...{ user: permit.user, isDryRun, isAgain: false, warnings },
-  ...(options === undefined ? {} : { options }),
-  ...(annotate === undefined ? {} : { annotate }),
-  aside: (work) => asideOf(place, () => asideOf(pace, work)),
-});
+> => {
+  const { permit, isDryRun, warnings, options, annotate } = context;
+  return {
+    ...{ user: permit.user, isDryRun, isAgain: false, warnings },
+    ...(options === undefined ? {} : { options }),
+    ...(annotate === undefined ? {} : { annotate }),
+    aside: waitingOf(context).aside,
+  };
+};
 
-const asideOf = <T>(held: Yielding | undefined, work: () => Promise<T>): Promise<T> =>
-  held === undefined ? work() : held.aside(work);
 /** Makes the write of a new object depend on the state of another. */
 export const guardBy = (asked: AdmissionAttributes, resource: string, object: ApiObject): void => {
   const key = { resource, namespace: '', name: object.metadata.name };

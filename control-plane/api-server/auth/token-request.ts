@@ -37,7 +37,7 @@ export const requestToken = async (
     object: reviewOf(name, cloneJson(fieldsAt(body, 'spec'))),
   };
   await admission.admit(asked, signal);
-  const account = (await reader.get(accounts, name, undefined, none, signal)).object;
+  const account = (await reader.get(accounts, name, undefined, none, { signal })).object;
   const spec = fieldsAt(asked.object, 'spec');
   const lifetimeSeconds = lifetimeOf(spec);
   await admission.validate(asked, signal);
@@ -47,8 +47,9 @@ export const requestToken = async (
   const find = async (plural: string, where: string, boundName: string): Promise<ApiObject> => {
     const kind = kinds.find('', 'v1', plural);
     if (kind === undefined) throw new Error(`${plural} are not served`);
-    return (await reader.get(kind, { namespace: where, name: boundName }, undefined, none, signal))
-      .object;
+    return (
+      await reader.get(kind, { namespace: where, name: boundName }, undefined, none, { signal })
+    ).object;
   };
   const order: TokenOrder = {
     audiences,

@@ -4,6 +4,7 @@ import type { CustomResourceDefinition } from '../../../api/types';
 import { isServed, isTerminating } from '../../../api/custom-resources/definitions';
 import { Informer, type InformerDeps } from '../../../client/informer';
 import type { TaskGroup } from '../../../lib/async/task-group';
+import type { Conversions } from '../conversion';
 import { customKinds } from '../kinds/custom-kind';
 import type { KindRegistry } from '../kinds/kind-registry';
 import type { ServedKind } from '../kinds/served-kind';
@@ -20,6 +21,7 @@ export class CustomKinds {
   private constructor(
     private readonly deps: InformerDeps,
     private readonly kinds: KindRegistry,
+    private readonly conversions: Conversions,
   ) {
     this.definitions = new Informer(CUSTOM_RESOURCE_DEFINITIONS, deps);
     this.definitions.subscribe({
@@ -30,8 +32,13 @@ export class CustomKinds {
     });
   }
 
-  static start(deps: InformerDeps, kinds: KindRegistry, group: TaskGroup): CustomKinds {
-    const custom = new CustomKinds(deps, kinds);
+  static start(
+    deps: InformerDeps,
+    kinds: KindRegistry,
+    conversions: Conversions,
+    group: TaskGroup,
+  ): CustomKinds {
+    const custom = new CustomKinds(deps, kinds, conversions);
     group.run((signal) => custom.definitions.run(signal));
     return custom;
   }
@@ -47,7 +54,8 @@ export class CustomKinds {
     // Conditions come and go: only what kinds are made of makes others of them.
     if (jsonEqual(this.served.get(name)?.basis, basis)) return;
     try {
-      this.become(name, basis, customKinds(definition));
+      const conversionOf = this.conversions.of(definition);
+      this.become(name, basis, customKinds(definition, conversionOf));
     } catch (err) {
       this.deps.log.error({ definition: name, err }, 'custom resource definition not served');
       this.become(name, basis, []);

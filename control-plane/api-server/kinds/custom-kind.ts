@@ -1,44 +1,77 @@
-import { customKind } from '../../../api/kinds/custom-kind';
-import { defaulted, DefaultsTooLargeError } from '../../../api/custom-resources/defaults';
+import { customKind, storedKind } from '../../../api/kinds/custom-kind';
 import {
   isServed,
   isTerminating,
   schemaOfVersion,
   storageVersionOf,
 } from '../../../api/custom-resources/definitions';
-import type { Json, JsonSchema } from '../../../api/structural/json-schema';
-import { pruned, withoutNulls } from '../../../api/structural/prune';
-import type {
-  ApiObject,
-  CustomResourceDefinition,
-  CustomResourceDefinitionVersion,
-} from '../../../api/types';
-import { isJsonObject } from '../../../lib/json';
-import type { StoredObject } from '../../store/store';
+import type { CustomResourceDefinition, CustomResourceDefinitionVersion } from '../../../api/types';
 import { customPrinter } from '../printing/custom';
-import { presentedBy } from './presented';
-import { serveKind, type ScalePaths, type ServedKind, type Strategy } from './served-kind';
+import { presenter, storer } from './presented';
+import {
+  serveKind,
+  type Conversion,
+  type ScalePaths,
+  type ServedKind,
+  type Strategy,
+} from './served-kind';
 
 /**
  * Every version of a definition that is served, in its order; none while its names are not accepted. Of
  * one that is going at least what is stored can be reached, or its objects could not go before it.
+ * `conversionOf` makes the conversion of each version where a webhook is to convert.
  */
-export const customKinds = (definition: CustomResourceDefinition): readonly ServedKind[] => {
+export const customKinds = (
+  definition: CustomResourceDefinition,
+  conversionOf: (apiVersion: string) => Conversion,
+): readonly ServedKind[] => {
   const storage = storageVersionOf(definition);
   if (!isServed(definition) || storage === undefined) return [];
   const served = definition.spec.versions.filter((version) => version.served);
   const reached = served.length === 0 && isTerminating(definition) ? [storage] : served;
-  return reached.map((version) => servedVersion(definition, version, storage));
+  if (definition.spec.conversion?.strategy !== 'Webhook')
+    return reached.map((version) => ({
+      ...servedVersion(definition, version),
+      present: presenter(apiVersionOf(definition, version), schemaOfVersion(version)),
+      toStored: storer(apiVersionOf(definition, storage), schemaOfVersion(storage)),
+    }));
+  const versions = new Map<string, ServedKind>();
+  const asStored = { ...storedAsItIs(definition, storage), versions };
+  for (const version of reached) {
+    const apiVersion = apiVersionOf(definition, version);
+    const conversion = conversionOf(apiVersion);
+    const kind = { ...servedVersion(definition, version), conversion, asStored, versions };
+    versions.set(apiVersion, kind);
+  }
+  return [...versions.values()];
 };
+
+const apiVersionOf = (
+  { spec }: CustomResourceDefinition,
+  { name }: CustomResourceDefinitionVersion,
+): string => `${spec.group}/${name}`;
+
+/** Whoever writes metadata leaves an object in the version that it is stored in. */
+const storedAsItIs = (
+  definition: CustomResourceDefinition,
+  storage: CustomResourceDefinitionVersion,
+): ServedKind => ({
+  ...serveKind(storedKind(definition, storage), {
+    strategy: {
+      ...WHOLE,
+      prepareUpdate: (object, old) => {
+        object.apiVersion = old.apiVersion;
+      },
+    },
+  }),
+  definitionName: definition.metadata.name,
+});
 
 const servedVersion = (
   definition: CustomResourceDefinition,
   version: CustomResourceDefinitionVersion,
-  storage: CustomResourceDefinitionVersion,
 ): ServedKind => {
-  const { group } = definition.spec;
   const info = customKind(definition, version);
-  const apiVersion = `${group}/${version.name}`;
   const { scale } = version.subresources ?? {};
   return {
     ...serveKind(info, {
@@ -46,13 +79,12 @@ const servedVersion = (
       printer: customPrinter(version.additionalPrinterColumns ?? []),
     }),
     definitionName: definition.metadata.name,
-    present: presenter(apiVersion, schemaOfVersion(version)),
-    toStored: storer(`${group}/${storage.name}`, schemaOfVersion(storage)),
     ...(scale === undefined ? {} : { scale: scalePathsOf(scale) }),
     ...(version.deprecated === true
       ? {
           deprecation:
-            version.deprecationWarning ?? `${apiVersion} ${info.resource.kind} is deprecated`,
+            version.deprecationWarning ??
+            `${apiVersionOf(definition, version)} ${info.resource.kind} is deprecated`,
         }
       : {}),
   };
@@ -68,46 +100,6 @@ const WITH_STATUS: Strategy = {
   prepareCreate: (object) => {
     delete object.status;
   },
-};
-
-/**
- * What is stored, as a version has it: named by it, without what its schema does not name, with its
- * defaults. What was written under the same schema comes back itself, bytes and all.
- */
-const presenter = (
-  apiVersion: string,
-  schema: JsonSchema,
-): ((stored: StoredObject) => StoredObject) =>
-  presentedBy((object) =>
-    asVersion(object, apiVersion, (rest) => defaultedIfFits(rest, schema), schema),
-  );
-
-/** What was stored before its schema came to have so many defaults stays readable, without them. */
-const defaultedIfFits = (rest: Json, schema: JsonSchema): Json => {
-  try {
-    return defaulted(rest, schema);
-  } catch (error) {
-    if (error instanceof DefaultsTooLargeError) return rest;
-    throw error;
-  }
-};
-
-const storer =
-  (apiVersion: string, schema: JsonSchema) =>
-  (object: ApiObject): ApiObject =>
-    asVersion(object, apiVersion, (rest) => rest, schema);
-
-const asVersion = (
-  object: ApiObject,
-  apiVersion: string,
-  complete: (rest: Json) => Json,
-  schema: JsonSchema,
-): ApiObject => {
-  const { apiVersion: stored, kind, metadata, ...rest } = object as ApiObject & Json;
-  const known = withoutNulls(pruned(rest, schema), schema);
-  const whole = complete(isJsonObject(known) ? known : {});
-  if (stored === apiVersion && whole === rest) return object;
-  return { apiVersion, kind, metadata, ...whole };
 };
 
 const scalePathsOf = ({

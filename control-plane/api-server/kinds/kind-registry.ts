@@ -13,6 +13,8 @@ import { storeNameOf, type ServedKind } from './served-kind';
 export class KindRegistry implements ServedResources {
   private served: readonly ServedKind[] = [];
   private byPath: ReadonlyMap<string, ServedKind> = new Map();
+  /** Of kinds that are read by the server itself as they are stored. */
+  private asStored: ReadonlyMap<Resource, ServedKind> = new Map();
   private storedResources: readonly Resource[] = [];
   private readonly ends = new Map<ServedKind, AbortController>();
   private readonly listeners = new Set<(change: KindChange) => void>();
@@ -33,14 +35,16 @@ export class KindRegistry implements ServedResources {
 
   /** @throws NotFound */
   of(resource: Resource): ServedKind {
-    const found = this.byPath.get(pathKey(resource));
+    const found = this.asStored.get(resource) ?? this.byPath.get(pathKey(resource));
     if (found === undefined) throw notServed();
     return found;
   }
 
   /** Is it this very kind that is served, and not one that came in its place? */
   has(kind: ServedKind): boolean {
-    return this.byPath.get(pathKey(kind.resource)) === kind;
+    return (
+      this.byPath.get(pathKey(kind.resource)) === kind || this.asStored.get(kind.resource) === kind
+    );
   }
 
   stored(): readonly ServedKind[] {
@@ -87,10 +91,17 @@ export class KindRegistry implements ServedResources {
 
   private become(kinds: readonly ServedKind[], change: KindChange): void {
     this.served = kinds;
-    for (const kind of change.added) this.ends.set(kind, new AbortController());
+    for (const kind of change.added.flatMap(withStored))
+      if (!this.ends.has(kind)) this.ends.set(kind, new AbortController());
+    this.asStored = new Map(
+      kinds.flatMap(({ asStored }) =>
+        asStored === undefined ? [] : [[asStored.resource, asStored]],
+      ),
+    );
     this.byPath = new Map(kinds.map((kind) => [pathKey(kind.resource), kind]));
     this.storedResources = preferredOf(this.stored());
-    for (const kind of change.removed) {
+    for (const kind of change.removed.flatMap(withStored)) {
+      if (this.has(kind)) continue;
       this.ends.get(kind)?.abort();
       this.ends.delete(kind);
     }
@@ -121,13 +132,20 @@ const ENDED = AbortSignal.abort();
 export const notServed = (): ApiError =>
   new ApiError('NotFound', 'the server could not find the requested resource');
 
-/** Of what is served in several versions the one that clients prefer: it is all the same objects. */
+const withStored = (kind: ServedKind): readonly ServedKind[] =>
+  kind.asStored === undefined ? [kind] : [kind, kind.asStored];
+
+/**
+ * Of what is served in several versions the one that clients prefer: it is all the same objects. Where
+ * to convert them may fail they are taken as they are stored.
+ */
 const preferredOf = (stored: readonly ServedKind[]): readonly Resource[] => {
   const preferred = new Map<string, Resource>();
   for (const kind of stored) {
     const name = storeNameOf(kind);
     const known = preferred.get(name);
-    if (known === undefined || compareVersions(kind.resource.version, known.version) < 0)
+    if (kind.asStored !== undefined) preferred.set(name, kind.asStored.resource);
+    else if (known === undefined || compareVersions(kind.resource.version, known.version) < 0)
       preferred.set(name, kind.resource);
   }
   return [...preferred.values()];

@@ -6,6 +6,7 @@ import type { VirtualResource } from '../../../client/virtual-resource';
 import type { Int64 } from '../../../api/int64';
 import type { User } from '../auth/user';
 import type { StoredObject } from '../../store/store';
+import type { Aside } from '../http/aside';
 import { NAME_AND_AGE } from '../printing/columns';
 import type { Printer } from '../printing/printer';
 import type { MutableObject } from './mutable';
@@ -52,10 +53,37 @@ export interface ServedKind extends KindInfo {
   toStored?(object: ApiObject): ApiObject;
   /** An object of another version of it as this one has it. Default: it differs in its version's name. */
   readonly convertedFrom?: (object: ApiObject) => ApiObject;
+  /** In place of both where only a webhook knows how. */
+  readonly conversion?: Conversion;
+  /**
+   * The kind as it is stored, whatever the version, for what needs no more than metadata: there is one
+   * where conversion may fail.
+   */
+  readonly asStored?: ServedKind;
+  /** By `apiVersion`, where conversion says what of one version is what of another. */
+  readonly versions?: ReadonlyMap<string, ServedKind>;
   /** Where /scale finds what it tells. Default: as Deployments have it. */
   readonly scale?: ScalePaths;
   /** What whoever uses this version should hear. */
   readonly deprecation?: string;
+}
+
+/** With what a request waits for others: its end, and what it lets go of meanwhile. */
+export interface Waiting {
+  readonly signal: AbortSignal;
+  readonly aside?: Aside;
+}
+
+/** How objects become those of another version by means that take time and may fail. */
+export interface Conversion {
+  /** Was there no answer lately? */
+  readonly hasFailedLately: boolean;
+  /** What is stored as this version serves it, in its order. @throws ApiError when one cannot be */
+  present(stored: readonly StoredObject[], waiting: Waiting): Promise<readonly StoredObject[]>;
+  /** An object of this version as it is stored. @throws ApiError */
+  toStored(object: ApiObject, waiting: Waiting): Promise<ApiObject>;
+  /** An object of any version in this one. @throws ApiError */
+  convert<T extends ApiObject>(object: T, waiting: Waiting): Promise<T>;
 }
 
 /** Fields of an object, each as the names on the way to it. */
@@ -100,9 +128,20 @@ export const storeNameOf = ({
 }: Pick<ServedKind, 'resource' | 'storedAs'>): string =>
   qualifiedResource(storedAs.plural, storedAs.group);
 
-/** What is stored as the kind serves it. */
-export const presented = (kind: ServedKind, stored: StoredObject): StoredObject =>
+/** What is stored as a kind serves it that has no conversion. */
+export const presentedNow = (kind: ServedKind, stored: StoredObject): StoredObject =>
   kind.present?.(stored) ?? stored;
+
+/** What is stored as the kind serves it. @throws ApiError where it cannot be converted */
+export const presented = async (
+  kind: ServedKind,
+  stored: StoredObject,
+  waiting: Waiting,
+): Promise<StoredObject> => {
+  if (kind.conversion === undefined) return presentedNow(kind, stored);
+  const [found = stored] = await kind.conversion.present([stored], waiting);
+  return found;
+};
 
 /** Only what is answered is announced. */
 const SERVED_SUBRESOURCES: ReadonlySet<string> = new Set([

@@ -17,7 +17,7 @@ export const proxyToNode = async (
   { name, rest }: Pick<ResourceTarget, 'name' | 'rest'>,
   signal: AbortSignal,
 ): Promise<ApiResponse> => {
-  await reader.get(kind, { namespace: '', name }, undefined, new URLSearchParams(), signal);
+  await reader.get(kind, { namespace: '', name }, undefined, new URLSearchParams(), { signal });
   if (rest !== 'stats/summary')
     throw new ApiError('NotFound', 'the node serves nothing there, but its stats/summary');
   const { summary } = await nodes.usage(name, signal);

@@ -1,12 +1,11 @@
 import type { ApiObject } from '../../../api/types';
 import type { Store, StoredObject, StoreKey, WriteGuard } from '../../store/store';
-import type { Permit } from '../auth/permit';
-import { presented, storeNameOf, type ServedKind } from '../kinds/served-kind';
+import { encodeObject } from '../../store/object-codec';
+import { presented, storeNameOf, type ServedKind, type Waiting } from '../kinds/served-kind';
+import { checkStoredValueCount } from './object-size';
+import { waitingOf, type WriteContext } from './write-context';
 
-interface WriteRights {
-  readonly permit: Permit;
-  readonly signal: AbortSignal;
-}
+type WriteRights = Pick<WriteContext, 'permit' | 'signal' | 'place' | 'pace'>;
 
 /**
  * The only way from a request to a write in the store: each write is held against what its request
@@ -23,12 +22,14 @@ export class AuthorizedStore {
   async create(
     kind: ServedKind,
     object: ApiObject,
-    { permit, signal }: WriteRights,
+    rights: WriteRights,
     guards: readonly WriteGuard[] | undefined,
   ): Promise<StoredObject> {
     const key = keyOf(kind, object);
-    permit.require('create', kind.resource, key);
-    return presented(kind, await this.store.create(key, storedForm(kind, object), signal, guards));
+    rights.permit.require('create', kind.resource, key);
+    const waiting = waitingOf(rights);
+    const form = await storedForm(kind, object, waiting);
+    return presented(kind, await this.store.create(key, form, rights.signal, guards), waiting);
   }
 
   /** @throws NotFound, Conflict unless `old` is what is stored */
@@ -36,27 +37,43 @@ export class AuthorizedStore {
     kind: ServedKind,
     old: StoredObject,
     next: ApiObject,
-    { permit, signal }: WriteRights,
+    rights: WriteRights,
   ): Promise<StoredObject> {
-    permit.require('update', kind.resource, old.key);
+    rights.permit.require('update', kind.resource, old.key);
     const { key, resourceVersion } = old;
-    const stored = await this.store.update(key, storedForm(kind, next), resourceVersion, signal);
-    return presented(kind, stored);
+    const waiting = waitingOf(rights);
+    const form = await storedForm(kind, next, waiting);
+    const stored = await this.store.update(key, form, resourceVersion, rights.signal);
+    return presented(kind, stored, waiting);
   }
 
   /** @throws NotFound, Conflict unless `old` is what is stored */
-  async delete(
-    kind: ServedKind,
-    old: StoredObject,
-    { permit, signal }: WriteRights,
-  ): Promise<StoredObject> {
-    permit.require('delete', kind.resource, old.key);
-    return presented(kind, await this.store.delete(old.key, old.resourceVersion, signal));
+  async delete(kind: ServedKind, old: StoredObject, rights: WriteRights): Promise<StoredObject> {
+    rights.permit.require('delete', kind.resource, old.key);
+    const gone = await this.store.delete(old.key, old.resourceVersion, rights.signal);
+    return presented(kind, gone, waitingOf(rights));
+  }
+
+  /** What a write would answer; refuses what the store would. */
+  async rehearse(kind: ServedKind, object: ApiObject, rights: WriteRights): Promise<ApiObject> {
+    const waiting = waitingOf(rights);
+    const form = await storedForm(kind, object, waiting);
+    encodeObject(form);
+    return kind.conversion?.convert(form, waiting) ?? object;
   }
 }
 
-const storedForm = (kind: ServedKind, object: ApiObject): ApiObject =>
-  kind.toStored?.(object) ?? object;
+const storedForm = async (
+  kind: ServedKind,
+  object: ApiObject,
+  waiting: Waiting,
+): Promise<ApiObject> => {
+  if (kind.conversion === undefined) return kind.toStored?.(object) ?? object;
+  const form = await kind.conversion.toStored(object, waiting);
+  // What came of it is of somebody else's making.
+  checkStoredValueCount(kind, form);
+  return form;
+};
 
 export const keyOf = (kind: ServedKind, { metadata }: ApiObject): StoreKey => ({
   resource: storeNameOf(kind),

@@ -9,10 +9,13 @@ import {
   type Manager,
 } from '../../../api/ownership/managers';
 import {
-  applyConfiguration,
+  changesBetween,
+  mergeConfiguration,
+  ownersAfterApply,
   ownersAfterUpdate,
   type Actor,
   type Applied,
+  type ChangesByVersion,
 } from '../../../api/ownership/ownership';
 import { structureOf } from '../../../api/ownership/structure';
 import { ApiError } from '../../../api/errors';
@@ -20,9 +23,10 @@ import { apiVersionOf } from '../../../api/resources';
 import { decode } from '../../../api/schema/decode';
 import type { ApiObject } from '../../../api/types';
 import { rfc3339 } from '../../../lib/clock';
+import { ConversionError } from '../conversion';
 import { textAt, type Fields, type MutableObject } from '../kinds/mutable';
 import type { ServedKind } from '../kinds/served-kind';
-import type { WriteContext } from './write-context';
+import { waitingOf, type WriteContext } from './write-context';
 
 /*
  * `metadata.managedFields` says who set which field. It is kept for what people and their tools
@@ -43,22 +47,52 @@ export const recordCreate = (
 };
 
 /** Records who changes an object that has owners. */
-export const recordUpdate = (
-  { resource }: ServedKind,
+export const recordUpdate = async (
+  kind: ServedKind,
   object: MutableObject,
   old: ApiObject,
   context: WriteContext,
   nowMs: number,
-): void => {
+): Promise<void> => {
+  const { resource } = kind;
   const managers = managersOf(object, old, context);
   if (managers.length === 0) {
     Reflect.deleteProperty(object.metadata, 'managedFields');
     return;
   }
-  store(
-    object,
-    ownersAfterUpdate(resource, old, object, managers, actorOf(resource, context, nowMs)),
-  );
+  const elsewhere = await changesElsewhere(kind, old, object, managers, context, true);
+  const actor = actorOf(resource, context, nowMs);
+  store(object, ownersAfterUpdate(resource, old, object, managers, actor, elsewhere));
+};
+
+/**
+ * The change in the versions of other managers, where only a conversion knows which fields those are;
+ * undefined where all versions have the same. `isOptional`: a version that cannot be had is left out.
+ */
+const changesElsewhere = async (
+  { versions, resource }: ServedKind,
+  old: ApiObject,
+  next: ApiObject,
+  managers: readonly Manager[],
+  context: WriteContext,
+  isOptional: boolean,
+): Promise<ChangesByVersion | undefined> => {
+  if (versions === undefined) return undefined;
+  const found = new Map<string, ReturnType<typeof changesBetween>>();
+  const waiting = waitingOf(context);
+  for (const apiVersion of new Set(managers.map((each) => each.apiVersion))) {
+    const other = versions.get(apiVersion);
+    if (apiVersion === apiVersionOf(resource) || other?.conversion === undefined) continue;
+    if (isOptional && other.conversion.hasFailedLately) continue;
+    try {
+      const before = await other.conversion.convert(old, waiting);
+      const after = await other.conversion.convert(next, waiting);
+      found.set(apiVersion, changesBetween(other.resource, before, after));
+    } catch (error) {
+      if (!isOptional || !(error instanceof ConversionError)) throw error;
+    }
+  }
+  return found;
 };
 
 /** The object after its author applied `body`; `old` is undefined when there is none. */
@@ -76,7 +110,7 @@ export const applyOwned = async (
   const live = (old ?? {}) as unknown as Fields;
   const before = managersBeforeApply(resource, live);
   await pace?.pause();
-  const { object, managers } = apply(resource, live, config, before, context, nowMs);
+  const { object, managers } = await apply(kind, live, config, before, context, nowMs);
   await pace?.pause();
   const isKubectl = context.fieldManager === KUBECTL && context.subresource === '';
   const applied = isKubectl ? withLastApplied(object, config) : object;
@@ -93,25 +127,46 @@ export const sameOwners = (a: ApiObject, b: ApiObject): boolean => {
   return left !== undefined && right !== undefined && ownSame(left, right);
 };
 
-const apply = (
-  resource: ServedKind['resource'],
+const apply = async (
+  kind: ServedKind,
   live: Fields,
   config: Fields,
   managers: readonly Manager[],
   context: WriteContext,
   nowMs: number,
-): Applied => {
+): Promise<Applied> => {
+  const { resource } = kind;
+  const { isForced } = context;
   const actor = actorOf(resource, context, nowMs, 'Apply');
-  const run = (isForced: boolean) =>
-    applyConfiguration(resource, live, config, managers, actor, isForced);
+  const merged = mergedOf(kind, live, config, managers, actor);
+  const states = [live, merged.object] as unknown as readonly [ApiObject, ApiObject];
+  const elsewhere = await changesElsewhere(kind, ...states, merged.others, context, isForced);
+  const owners = (hasForce: boolean): Applied => ({
+    object: merged.object,
+    managers: ownersAfterApply(merged, actor, hasForce, elsewhere),
+  });
   try {
-    return run(context.isForced);
+    return owners(isForced);
   } catch (error) {
-    if (error instanceof ListItemsError) throw untypable(resource, config, error);
     if (!(error instanceof ApplyConflictError) || context.fieldManager !== KUBECTL) throw error;
     const conflicts = conflictsBeyondLastApplied(structureOf(resource), live, error);
     if (conflicts.length > 0) throw new ApplyConflictError(conflicts);
-    return run(true);
+    return owners(true);
+  }
+};
+
+const mergedOf = (
+  { resource, versions }: ServedKind,
+  live: Fields,
+  config: Fields,
+  managers: readonly Manager[],
+  { manager }: Actor,
+) => {
+  try {
+    return mergeConfiguration(resource, live, config, managers, manager, versions === undefined);
+  } catch (error) {
+    if (error instanceof ListItemsError) throw untypable(resource, config, error);
+    throw error;
   }
 };
 

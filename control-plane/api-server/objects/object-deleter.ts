@@ -1,10 +1,12 @@
 import { ApiError } from '../../../api/errors';
+import { apiVersionOf } from '../../../api/resources';
 import { jsonEqual } from '../../../api/json-value';
 import { nameOf, type ApiObject, type ObjectName } from '../../../api/types';
 import { rfc3339, type Clock } from '../../../lib/clock';
 import type { StoredObject } from '../../store/store';
 import type { AdmissionChain } from '../admission/admission-chain';
 import { askedIn, type AdmissionAttributes } from '../admission/attributes';
+import { ConversionError } from '../conversion';
 import { copyOf, type MutableObject } from '../kinds/mutable';
 import type { ServedKind } from '../kinds/served-kind';
 import { finalizersFor, isHeld, type PropagationPolicy } from './deletion-rules';
@@ -12,7 +14,7 @@ import type { Item } from './item';
 import { checkPreconditions } from './metadata';
 import type { ListQuery, ObjectReader } from './object-reader';
 import { unwritten, written, type ObjectWriter, type Verdict } from './object-writer';
-import type { Preconditions, WriteContext } from './write-context';
+import { waitingOf, type Preconditions, type WriteContext } from './write-context';
 import { minInt64, secondsToMs, type Int64 } from '../../../api/int64';
 
 export interface DeletionOptions {
@@ -46,17 +48,46 @@ export class ObjectDeleter {
     context: WriteContext,
   ): Promise<Deletion> {
     const { admission, writer } = this.deps;
-    return writer.onCurrent(kind, name, context.signal, async (current) => {
-      const old = current.object;
-      checkPreconditions(kind, old, options.preconditions ?? {});
-      const place = { namespace: old.metadata.namespace ?? '', name: old.metadata.name };
+    // Nothing but metadata decides, and what cannot be converted must be able to go.
+    const { asStored = kind } = kind;
+    const deletion = await writer.onCurrent(asStored, name, waitingOf(context), async (current) => {
+      const { metadata } = current.object;
+      checkPreconditions(kind, current.object, options.preconditions ?? {});
+      const place = { namespace: metadata.namespace ?? '', name: metadata.name };
+      const seen = await this.seenByAdmission(kind, current, context);
       const asked: AdmissionAttributes = {
         ...askedIn(context),
-        ...{ operation: 'DELETE', kind, subresource: '', ...place, old },
+        ...{ operation: 'DELETE', subresource: '', ...place, ...seen },
       };
       await admission.pass(asked, context.signal);
-      return this.tryDelete(kind, current, options, context);
+      return this.tryDelete(asStored, current, options, context);
     });
+    if (deletion.isGone) return deletion;
+    const [item = deletion.item] = await shown(kind, [deletion.item], context);
+    return { ...deletion, item };
+  }
+
+  /**
+   * As the request names it; or, where it cannot be converted, as it is stored: as if that version had
+   * been named. A version that is not served cannot be, by anybody but this server.
+   */
+  private async seenByAdmission(
+    kind: ServedKind,
+    { object }: StoredObject,
+    context: WriteContext,
+  ): Promise<{ readonly kind: ServedKind; readonly old: ApiObject }> {
+    const { conversion } = kind;
+    const isNamedSo = object.apiVersion === apiVersionOf(kind.resource);
+    const storedKind = isNamedSo ? kind : kind.versions?.get(object.apiVersion);
+    if (conversion === undefined) return { kind: storedKind ?? kind, old: object };
+    if (isNamedSo) return { kind, old: object };
+    try {
+      const isHopeless = conversion.hasFailedLately && storedKind !== undefined;
+      if (!isHopeless) return { kind, old: await conversion.convert(object, waitingOf(context)) };
+    } catch (error) {
+      if (!(error instanceof ConversionError) || storedKind === undefined) throw error;
+    }
+    return { kind: storedKind, old: object };
   }
 
   /**
@@ -70,7 +101,7 @@ export class ObjectDeleter {
     context: WriteContext,
     remark: (marked: MutableObject) => void,
   ): Promise<Deletion> {
-    return this.deps.writer.onCurrent(kind, name, context.signal, async (current) => {
+    return this.deps.writer.onCurrent(kind, name, waitingOf(context), async (current) => {
       checkPreconditions(kind, current.object, options.preconditions ?? {});
       return this.tryDelete(kind, current, options, context, remark);
     });
@@ -86,7 +117,7 @@ export class ObjectDeleter {
     options: DeletionOptions,
     context: WriteContext,
   ): Promise<readonly Item[]> {
-    const { items } = await this.deps.reader.list(kind, query, context.signal);
+    const items = await this.listed(kind, query, context);
     const pending = [...items];
     const deleted: Item[] = [];
     const work = async () => {
@@ -103,7 +134,19 @@ export class ObjectDeleter {
     const workers = Array.from({ length: COLLECTION_WORKERS }, () => work().catch(stopOthers));
     const failed = (await Promise.allSettled(workers)).find(({ status }) => status === 'rejected');
     if (failed?.status === 'rejected') throw failed.reason;
-    return deleted;
+    return shown(kind, deleted, context);
+  }
+
+  /** Labels may be others once an object is converted; without a selector all go, whatever they are. */
+  private async listed(
+    kind: ServedKind,
+    query: ListQuery,
+    context: WriteContext,
+  ): Promise<readonly Item[]> {
+    const { labelSelector = '', fieldSelector = '' } = query;
+    const isWhole = labelSelector === '' && fieldSelector === '';
+    const of = isWhole ? (kind.asStored ?? kind) : kind;
+    return (await this.deps.reader.list(of, query, waitingOf(context))).items;
   }
 
   private async tryDelete(
@@ -127,6 +170,25 @@ export class ObjectDeleter {
     return written({ item, isGone });
   }
 }
+
+/** What is left, or was, as the kind serves it; as it is stored where it cannot be converted. */
+const shown = async (
+  { conversion, asStored }: ServedKind,
+  items: readonly Item[],
+  context: WriteContext,
+): Promise<readonly Item[]> => {
+  if (conversion === undefined || asStored === undefined || conversion.hasFailedLately)
+    return items;
+  try {
+    return await conversion.present(
+      items as unknown as readonly StoredObject[],
+      waitingOf(context),
+    );
+  } catch (error) {
+    if (error instanceof ConversionError) return items;
+    throw error;
+  }
+};
 
 /** The object with its deletion asked for. Asking again may only shorten the grace. */
 const mark = (

@@ -5,7 +5,14 @@ import type { Clock } from '../../../lib/clock';
 import type { Store, StoredObject } from '../../store/store';
 import type { WatchCache, WatchCaches } from '../../store/watch-cache';
 import { notServed, type KindRegistry } from '../kinds/kind-registry';
-import { presented, storeNameOf, type ServedKind } from '../kinds/served-kind';
+import {
+  presented,
+  presentedNow,
+  storeNameOf,
+  type Conversion,
+  type ServedKind,
+  type Waiting,
+} from '../kinds/served-kind';
 import { decodeContinue, encodeContinue, INCONSISTENT, type ContinueToken } from './continue-token';
 import { itemOf, type Item } from './item';
 import { PageSnapshots, type Snapshot } from './page-snapshots';
@@ -69,13 +76,14 @@ export class ObjectReader {
     name: ObjectName,
     version: number | undefined,
     query: URLSearchParams,
-    signal: AbortSignal,
+    waiting: Waiting,
   ): Promise<Item> {
-    if (kind.virtual !== undefined) return itemOf(await kind.virtual.get(name, query, signal));
+    if (kind.virtual !== undefined)
+      return itemOf(await kind.virtual.get(name, query, waiting.signal));
     const stored =
       version === undefined
-        ? await this.getNewest(kind, name, signal)
-        : await this.getCached(kind, name, version, signal);
+        ? await this.getNewest(kind, name, waiting)
+        : await this.getCached(kind, name, version, waiting);
     if (stored === undefined) throw notFound(kind.resource.plural, kind.resource.group, name.name);
     return stored;
   }
@@ -83,23 +91,29 @@ export class ObjectReader {
   /** A cluster-scoped object, cached or the newest; undefined when there is none. */
   async find(kind: ServedKind, name: string, signal: AbortSignal): Promise<Item | undefined> {
     const place = { namespace: '', name };
-    return this.getCachedNow(kind, place) ?? this.getNewest(kind, place, signal);
+    const cached = await this.getCachedNow(kind, place, { signal });
+    return cached ?? this.getNewest(kind, place, { signal });
   }
 
   /** Straight from the store. */
   async getNewest(
     kind: ServedKind,
     name: ObjectName,
-    signal?: AbortSignal,
+    waiting: Waiting,
   ): Promise<StoredObject | undefined> {
-    const stored = await this.deps.store.get({ resource: storeNameOf(kind), ...name }, signal);
-    return stored && presented(kind, stored);
+    const key = { resource: storeNameOf(kind), ...name };
+    const stored = await this.deps.store.get(key, waiting.signal);
+    return stored && presented(kind, stored, waiting);
   }
 
   /** As the cache has it, which may be behind. @throws NotFound when the kind is gone */
-  getCachedNow(kind: ServedKind, { namespace, name }: ObjectName): StoredObject | undefined {
+  async getCachedNow(
+    kind: ServedKind,
+    { namespace, name }: ObjectName,
+    waiting: Waiting,
+  ): Promise<StoredObject | undefined> {
     const stored = this.cacheOf(kind).get(namespace, name);
-    return stored && presented(kind, stored);
+    return stored && presented(kind, stored, waiting);
   }
 
   /** Ends when the kind is served no more. */
@@ -108,7 +122,8 @@ export class ObjectReader {
   }
 
   /** @throws BadRequest, Expired, Timeout */
-  async list(kind: ServedKind, query: ListQuery, signal: AbortSignal): Promise<ListPage> {
+  async list(kind: ServedKind, query: ListQuery, waiting: Waiting): Promise<ListPage> {
+    const { signal } = waiting;
     const selection = compileSelection(kind, query);
     const token = continueOf(query);
     const scope = `${storeNameOf(kind)} ${selection.namespace ?? ''}`;
@@ -118,7 +133,11 @@ export class ObjectReader {
         : this.snapshots.find(scope, token.version);
     if (snapshot === undefined) throw expiredPage(token);
     const { clock } = this.deps;
-    const page = await pageOf(kind, snapshot, selection, token?.last, query.limit, clock);
+    const range = { after: token?.last, limit: query.limit ?? 0 };
+    const page =
+      kind.conversion === undefined
+        ? await pageOf(kind, snapshot, selection, range, clock)
+        : await convertedPage(kind.conversion, snapshot, selection, range, waiting);
     if (page.continue !== undefined) this.snapshots.keep(scope, snapshot);
     return page;
   }
@@ -127,12 +146,12 @@ export class ObjectReader {
     kind: ServedKind,
     name: ObjectName,
     version: number,
-    signal: AbortSignal,
+    waiting: Waiting,
   ): Promise<StoredObject | undefined> {
     const cache = this.cacheOf(kind);
-    await cache.ready(signal);
-    if (version > 0) await cache.waitFor(version, signal);
-    return this.getCachedNow(kind, name);
+    await cache.ready(waiting.signal);
+    if (version > 0) await cache.waitFor(version, waiting.signal);
+    return this.getCachedNow(kind, name, waiting);
   }
 
   private async snapshot(
@@ -183,16 +202,29 @@ const virtualSnapshot = async (
   return { items, resourceVersion: Number(listed.resourceVersion), isInOwnOrder: true };
 };
 
+/** Which items of a snapshot. */
+interface Range {
+  /** The last of the page before. */
+  readonly after: string | undefined;
+  /** 0: no limit. */
+  readonly limit: number;
+}
+
+const startOf = ({ items, isInOwnOrder = false }: Snapshot, { after }: Range): number => {
+  const next = isInOwnOrder ? placeAfter : firstAfter;
+  return after === undefined ? 0 : next(items, after);
+};
+
 const pageOf = async (
   kind: ServedKind,
-  { items, resourceVersion, isInOwnOrder = false }: Snapshot,
+  snapshot: Snapshot,
   selection: Selection,
-  after: string | undefined,
-  limit = 0,
+  range: Range,
   clock: Clock,
 ): Promise<ListPage> => {
-  const next = isInOwnOrder ? placeAfter : firstAfter;
-  const start = after === undefined ? 0 : next(items, after);
+  const { items, resourceVersion } = snapshot;
+  const { limit } = range;
+  const start = startOf(snapshot, range);
   // Objects are parsed when somebody looks into them: thousands take long.
   const slice = new TimeSlice(clock);
   if (selection.isWhole) {
@@ -212,9 +244,46 @@ const pageOf = async (
   return page(found, items, end, resourceVersion, undefined);
 };
 
+/**
+ * The same where objects are converted, many at a time: what selects by labels must see them converted,
+ * for labels may have changed.
+ */
+const convertedPage = async (
+  conversion: Conversion,
+  snapshot: Snapshot,
+  selection: Selection,
+  range: Range,
+  waiting: Waiting,
+): Promise<ListPage> => {
+  const { items, resourceVersion } = snapshot;
+  const { limit } = range;
+  const found: Item[] = [];
+  let end = startOf(snapshot, range);
+  while (end < items.length && (limit <= 0 || found.length < limit)) {
+    const count = selection.isWhole && limit > 0 ? limit - found.length : CONVERTED_AT_A_TIME;
+    const chunk = items.slice(end, end + count) as unknown as readonly StoredObject[];
+    const wanted = chunk.filter(
+      ({ key }) => selection.name === undefined || selection.name === key.name,
+    );
+    const converted = await conversion.present(wanted, waiting);
+    const place = new Map(converted.map((item) => [item.resourceVersion, item]));
+    for (const each of chunk) {
+      if (limit > 0 && found.length >= limit) break;
+      end++;
+      const item = place.get(each.resourceVersion);
+      if (item !== undefined && (selection.isWhole || selection.matches(item.object)))
+        found.push(item);
+    }
+  }
+  const remaining = selection.isWhole ? items.length - end : undefined;
+  return page(found, items, end, resourceVersion, remaining);
+};
+
+const CONVERTED_AT_A_TIME = 1000;
+
 /** Items of kinds that are not stored are no stored objects, and are shown as they are. */
 const seen = (kind: ServedKind, item: Item): Item =>
-  kind.virtual === undefined ? presented(kind, item as StoredObject) : item;
+  kind.virtual === undefined ? presentedNow(kind, item as StoredObject) : item;
 
 const seenAs = async (
   kind: ServedKind,

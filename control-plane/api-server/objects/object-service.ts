@@ -17,7 +17,7 @@ import { storedQuotas } from '../admission/quota/stored-quotas';
 import {
   HookCaller,
   mutatingHooks,
-  relabel,
+  convertObject,
   validatingHooks,
   type WebhookCalls,
   type WebhookMetrics,
@@ -110,7 +110,7 @@ const webhooksOf = (deps: ObjectServiceDeps, reader: AdmissionReader): WebhooksD
     validating: validatingHooks(caches),
     matcher: new RequestMatcher({ reader, kinds }),
     caller: new HookCaller({ ...webhooks, clock, log }),
-    ...{ judge, convert: relabel },
+    ...{ judge, convert: convertObject },
   };
 };
 

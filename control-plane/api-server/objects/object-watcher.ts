@@ -6,7 +6,7 @@ import { TimeSlice } from '../../../lib/async/time-slice';
 import type { Clock } from '../../../lib/clock';
 import type { StoreEvent, StoredObject } from '../../store/store';
 import type { CacheEvent } from '../../store/watch-cache';
-import { presented, type ServedKind } from '../kinds/served-kind';
+import { presentedNow, type Conversion, type ServedKind } from '../kinds/served-kind';
 import { itemOf, type Item } from './item';
 import type { ObjectReader } from './object-reader';
 import { compileSelection, type Selection, type SelectionQuery } from './selection';
@@ -59,7 +59,10 @@ export class ObjectWatcher {
       else if (from > 0) await cache.waitFor(from, signal);
       const present = cache.list(selection.namespace);
       from = present.resourceVersion;
-      if (isInitial) yield* initialItems(kind, present.items, selection, this.clock);
+      if (isInitial && kind.conversion === undefined)
+        yield* initialItems(kind, present.items, selection, this.clock);
+      else if (isInitial && kind.conversion !== undefined)
+        yield* convertedInitialItems(kind.conversion, present.items, selection, signal);
       if (isInitial && query.allowsBookmarks)
         yield [{ type: 'BOOKMARK', version: from, endsInitialEvents: true }];
     }
@@ -83,7 +86,10 @@ export class ObjectWatcher {
     try {
       for await (const events of batches) {
         hasStarted = true;
-        const items = itemsOf(kind, events, selection);
+        const items =
+          kind.conversion === undefined
+            ? itemsOf(kind, events, selection)
+            : await convertedItems(kind.conversion, events, selection, signal);
         if (items.length > 0) yield items;
         if (!allowsBookmarks || !events.some(({ type }) => type === 'progress')) continue;
         const nowMs = this.clock.monotonicMs();
@@ -133,7 +139,7 @@ async function* initialItems(
   let bytes = 0;
   for (const each of items) {
     if (slice.isOver) await slice.turn();
-    const item = kind === undefined ? each : presented(kind, each as StoredObject);
+    const item = kind === undefined ? each : presentedNow(kind, each as StoredObject);
     if (!selection.isWhole && !selection.matches(item.object)) continue;
     batch.push({ type: 'ADDED', item });
     bytes += item.raw.length;
@@ -143,6 +149,27 @@ async function* initialItems(
   }
   if (batch.length > 0) yield batch;
 }
+
+/** The same of objects that are converted, as many at a time as make a batch. */
+async function* convertedInitialItems(
+  conversion: Conversion,
+  items: readonly StoredObject[],
+  selection: Selection,
+  signal: AbortSignal,
+): AsyncGenerator<readonly WatchItem[]> {
+  const wanted = items.filter(({ key }) => mayBeNamed(selection, key.name));
+  for (let from = 0; from < wanted.length; from += CONVERTED_AT_A_TIME) {
+    const chunk = wanted.slice(from, from + CONVERTED_AT_A_TIME);
+    const converted = await conversion.present(chunk, { signal });
+    const batch = converted
+      .filter(({ object }) => selection.isWhole || selection.matches(object))
+      .map((item): WatchItem => ({ type: 'ADDED', item }));
+    if (batch.length > 0) yield batch;
+  }
+}
+
+const mayBeNamed = ({ name }: Selection, found: string): boolean =>
+  name === undefined || name === found;
 
 const lastVersionOf = (events: readonly CacheEvent[]): number => {
   const last = events.at(-1);
@@ -178,6 +205,38 @@ const seenItems = (
     event.type === 'progress' ? [] : (seenThrough(selection, presentedEvent(kind, event)) ?? []),
   );
 
+/** What a watcher makes of a batch whose objects are converted first, all that it may see. */
+const convertedItems = async (
+  conversion: Conversion,
+  events: readonly CacheEvent[],
+  selection: Selection,
+  signal: AbortSignal,
+): Promise<readonly WatchItem[]> => {
+  const changes = events.filter(
+    (event): event is StoreEvent => event.type !== 'progress' && isInView(selection, event),
+  );
+  const states = changes.flatMap((event) => statesSeen(selection, event));
+  const converted = await conversion.present(states, { signal });
+  const found = new Map(states.map((state, i) => [state, converted[i] ?? state]));
+  const shown = (state: StoredObject): StoredObject => found.get(state) ?? state;
+  return changes.flatMap((event) => {
+    const current = shown(event.current);
+    const seen: StoreEvent =
+      event.type === 'delete'
+        ? { ...event, current, previous: shown(event.previous) }
+        : { ...event, current, previous: event.previous && shown(event.previous) };
+    return seenThrough(selection, seen) ?? [];
+  });
+};
+
+const isInView = (selection: Selection, { current: { key } }: StoreEvent): boolean =>
+  (selection.namespace === undefined || selection.namespace === key.namespace) &&
+  mayBeNamed(selection, key.name);
+
+/** What was there before matters only to whoever selects. */
+const statesSeen = ({ isWhole }: Selection, event: StoreEvent): readonly StoredObject[] =>
+  isWhole || event.previous === undefined ? [event.current] : [event.current, event.previous];
+
 const sharedItems = new WeakMap<readonly CacheEvent[], Map<string, readonly WatchItem[]>>();
 
 const virtualItem = (event: WatchEvent<ApiObject>, selection: Selection): WatchItem | undefined => {
@@ -195,10 +254,10 @@ const virtualItem = (event: WatchEvent<ApiObject>, selection: Selection): WatchI
 /** A change as the kind serves what it is about. */
 const presentedEvent = (kind: ServedKind, event: StoreEvent): StoreEvent => {
   if (kind.present === undefined) return event;
-  const current = presented(kind, event.current);
+  const current = presentedNow(kind, event.current);
   if (event.type === 'delete')
-    return { ...event, current, previous: presented(kind, event.previous) };
-  return { ...event, current, previous: event.previous && presented(kind, event.previous) };
+    return { ...event, current, previous: presentedNow(kind, event.previous) };
+  return { ...event, current, previous: event.previous && presentedNow(kind, event.previous) };
 };
 
 /** What a watcher with this selection makes of a change: entering adds, leaving deletes. */
@@ -236,4 +295,5 @@ const departed = (current: StoredObject, previous: StoredObject): Item => {
 
 const departures = new WeakMap<StoredObject, Item>();
 const BATCH_BYTES = 64 * 1024;
+const CONVERTED_AT_A_TIME = 100;
 const BOOKMARK_INTERVAL_MS = 10_000;

@@ -3,14 +3,13 @@ import { cloneJson, jsonEqual } from '../../../api/json-value';
 import type { ApiObject, ObjectName } from '../../../api/types';
 import type { Clock } from '../../../lib/clock';
 import type { Random } from '../../../lib/random';
-import { encodeObject } from '../../store/object-codec';
 import type { StoredObject } from '../../store/store';
 import type { AdmissionChain } from '../admission/admission-chain';
 import { askedIn, type AdmissionAttributes } from '../admission/attributes';
 import type { Authorizer } from '../auth/authorizer';
 import { checkGrant } from '../auth/grants';
 import { become, copyOf, type MutableObject } from '../kinds/mutable';
-import type { ServedKind } from '../kinds/served-kind';
+import type { ServedKind, Waiting } from '../kinds/served-kind';
 import { keyOf, type AuthorizedStore } from './authorized-store';
 import { checkFinalizers, isRemovable } from './deletion-rules';
 import { recordCreate, recordUpdate, sameOwners } from './field-owners';
@@ -25,7 +24,7 @@ import {
 import type { ObjectReader } from './object-reader';
 import { checkStoredValueCount, checkValueCount } from './object-size';
 import { applyDefaults, checkCreate, checkUpdate } from './rules';
-import type { WriteContext } from './write-context';
+import { waitingOf, type WriteContext } from './write-context';
 
 export interface WriterDeps {
   readonly store: AuthorizedStore;
@@ -94,7 +93,7 @@ export class ObjectWriter {
     change: Change,
     context: WriteContext,
   ): Promise<Item> {
-    return this.onCurrent(kind, name, context.signal, (current) =>
+    return this.onCurrent(kind, name, waitingOf(context), (current) =>
       this.tryUpdate(kind, current, change, context),
     );
   }
@@ -127,7 +126,7 @@ export class ObjectWriter {
     change: (current: ApiObject) => ApiObject | Promise<ApiObject>,
     context: WriteContext,
   ): Promise<Item> {
-    return this.onCurrent(kind, name, context.signal, async (current) => {
+    return this.onCurrent(kind, name, waitingOf(context), async (current) => {
       const next = await change(current.object);
       return context.isDryRun
         ? unwritten(itemOf(next))
@@ -144,18 +143,18 @@ export class ObjectWriter {
   async onCurrent<T>(
     kind: ServedKind,
     name: ObjectName,
-    signal: AbortSignal,
+    waiting: Waiting,
     work: (current: StoredObject) => Promise<Verdict<T>>,
   ): Promise<T> {
-    const cached = this.deps.reader.getCachedNow(kind, name);
-    let current = cached ?? (await this.newest(kind, name, signal));
+    const cached = await this.deps.reader.getCachedNow(kind, name, waiting);
+    let current = cached ?? (await this.newest(kind, name, waiting));
     let isNewest = cached === undefined;
     for (let attempt = 0; ; attempt++) {
       const verdict = await this.attempt(work, current, isNewest, attempt);
       const isRefused = verdict instanceof ApiError;
       if (!isRefused && (verdict.isWritten || isNewest)) return verdict.value;
       const judged = current.resourceVersion;
-      current = await this.newest(kind, name, signal);
+      current = await this.newest(kind, name, waiting);
       if (current.resourceVersion === judged) {
         if (!isRefused) return verdict.value;
         // It was judged on the newest state: to judge it again may take long, and says the same.
@@ -199,9 +198,9 @@ export class ObjectWriter {
   private async newest(
     kind: ServedKind,
     name: ObjectName,
-    signal: AbortSignal,
+    waiting: Waiting,
   ): Promise<StoredObject> {
-    const stored = await this.deps.reader.getNewest(kind, name, signal);
+    const stored = await this.deps.reader.getNewest(kind, name, waiting);
     if (stored === undefined) throw notFound(kind.resource.plural, kind.resource.group, name.name);
     return stored;
   }
@@ -250,9 +249,7 @@ export class ObjectWriter {
     const key = keyOf(kind, object);
     if ((await this.deps.store.get(key, context.signal)) !== undefined)
       throw alreadyExists(plural, group, key.name);
-    // A rehearsal refuses what the store would.
-    encodeObject(object);
-    return itemOf(object);
+    return itemOf(await this.deps.store.rehearse(kind, object, context));
   }
 
   private async tryUpdate(
@@ -275,7 +272,7 @@ export class ObjectWriter {
     applyDefaults(kind, object);
     await pace?.pause();
     if (context.operation === 'Update')
-      recordUpdate(kind, object, old, context, this.deps.clock.now());
+      await recordUpdate(kind, object, old, context, this.deps.clock.now());
     await pace?.pause();
     const asked = await this.admitUpdate(kind, object, old, context);
     if (isSame(object, old)) return unwritten(current);
@@ -293,10 +290,8 @@ export class ObjectWriter {
     object: MutableObject,
     context: WriteContext,
   ): Promise<Verdict<Item>> {
-    if (context.isDryRun) {
-      encodeObject(object);
-      return unwritten(itemOf(object));
-    }
+    if (context.isDryRun)
+      return unwritten(itemOf(await this.deps.store.rehearse(kind, object, context)));
     return written(
       isRemovable(kind, object)
         ? await this.removeAs(kind, current, object, context)

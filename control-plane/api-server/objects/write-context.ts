@@ -1,5 +1,6 @@
 import type { Permit } from '../auth/permit';
 import type { Yielding } from '../http/aside';
+import type { Waiting } from '../kinds/served-kind';
 import type { Annotate } from '../http/exchange';
 import type { Pace } from '../http/heavy-lane';
 
@@ -34,6 +35,19 @@ export interface WriteContext {
   readonly annotate?: Annotate;
   readonly signal: AbortSignal;
 }
+
+/** Waits for others without keeping what the request holds and others wait for. */
+export const waitingOf = ({
+  signal,
+  place,
+  pace,
+}: Pick<WriteContext, 'signal' | 'place' | 'pace'>): Required<Waiting> => ({
+  signal,
+  aside: (work) => asideOf(place, () => asideOf(pace, work)),
+});
+
+const asideOf = <T>(held: Yielding | undefined, work: () => Promise<T>): Promise<T> =>
+  held === undefined ? work() : held.aside(work);
 
 export interface Preconditions {
   readonly uid?: string;

@@ -48,7 +48,7 @@ const budgetOver = async (
   signal: AbortSignal,
 ): Promise<PodDisruptionBudget | undefined> => {
   const { namespace = '' } = pod.metadata;
-  const { items } = await reader.list(kinds.of(POD_DISRUPTION_BUDGETS), { namespace }, signal);
+  const { items } = await reader.list(kinds.of(POD_DISRUPTION_BUDGETS), { namespace }, { signal });
   const budgets: readonly PodDisruptionBudget[] = items.map(({ object }) => object);
   const [budget, another] = budgets.filter((each) => isBudgetOver(each, pod));
   if (another !== undefined) throw new ApiError('InternalError', TWO_BUDGETS);

@@ -9,7 +9,7 @@ import type { ServedKind } from '../kinds/served-kind';
 import { checkPreconditions } from '../objects/metadata';
 import type { DeletionOptions } from '../objects/object-deleter';
 import type { ObjectService } from '../objects/object-service';
-import type { WriteContext } from '../objects/write-context';
+import { waitingOf, type WriteContext } from '../objects/write-context';
 import { deletionOptionsOf, isDryRunBody } from '../rest/options';
 import { notYet, takeDisruption, type Disruption } from './disruptions';
 
@@ -54,7 +54,13 @@ interface Eviction {
 const evict = async (service: ObjectService, eviction: Eviction): Promise<void> => {
   const { pods, name, deletion, context } = eviction;
   for (let attempt = 1; ; attempt++) {
-    const { object } = await service.reader.get(pods, name, undefined, NO_QUERY, context.signal);
+    const { object } = await service.reader.get(
+      pods,
+      name,
+      undefined,
+      NO_QUERY,
+      waitingOf(context),
+    );
     const pod = object as Pod;
     checkPreconditions(pods, pod, deletion.preconditions ?? {});
     const leave = needsLeave(pod) ? await leaveFor(service, pod, context) : undefined;

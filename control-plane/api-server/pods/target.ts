@@ -23,7 +23,7 @@ export const podPlacementOf = async (
   name: ObjectName,
   signal: AbortSignal,
 ): Promise<PodPlacement> => {
-  const item = await reader.get(pods, name, undefined, new URLSearchParams(), signal);
+  const item = await reader.get(pods, name, undefined, new URLSearchParams(), { signal });
   return placed(item.object as Pod, name);
 };
 
@@ -35,7 +35,7 @@ export const placementOf = async (
   containerName: string,
   signal: AbortSignal,
 ): Promise<Placement> => {
-  const item = await reader.get(pods, name, undefined, new URLSearchParams(), signal);
+  const item = await reader.get(pods, name, undefined, new URLSearchParams(), { signal });
   const pod = item.object as Pod;
   const container = containerOf(pod, containerName);
   const { nodeName, target } = placed(pod, name);

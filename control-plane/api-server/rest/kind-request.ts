@@ -6,7 +6,7 @@ import { warningHeaders, type ApiRequest, type ApiResponse } from '../http/excha
 import type { HeavyLane, Pace } from '../http/heavy-lane';
 import type { ResourceTarget } from '../http/request-target';
 import { isFields } from '../kinds/mutable';
-import type { ServedKind } from '../kinds/served-kind';
+import type { ServedKind, Waiting } from '../kinds/served-kind';
 import type { ObjectService } from '../objects/object-service';
 import { checkValueCount } from '../objects/object-size';
 import type { WriteContext } from '../objects/write-context';
@@ -44,6 +44,12 @@ export const viewOf = ({ service }: RestDeps, { request, kind }: KindRequest): V
   representation: representationOf(request.headers['accept']),
   includeObject: parseIncludeObject(request.query.get('includeObject')),
   nowMs: service.clock.now(),
+});
+
+/** With what a read waits for others. */
+export const waitingIn = ({ signal, place }: ApiRequest): Waiting => ({
+  signal,
+  ...(place === undefined ? {} : { aside: (work) => place.aside(work) }),
 });
 
 /** @throws UnsupportedMediaType, BadRequest, Invalid */

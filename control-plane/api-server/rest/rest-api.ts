@@ -17,6 +17,7 @@ import {
   notAllowed,
   readPatch,
   viewOf,
+  waitingIn,
   warningsOf,
   type KindRequest,
   type RestDeps,
@@ -96,12 +97,12 @@ export class RestApi {
 
   private async get(asked: KindRequest): Promise<ApiResponse> {
     const { request, kind, target } = asked;
-    const { query, signal } = request;
+    const { query } = request;
     const view = viewOf(this.deps, asked);
     const version = parseVersion(query.get('resourceVersion'));
     return itemResponse(
       view,
-      await this.deps.service.reader.get(kind, target, version, query, signal),
+      await this.deps.service.reader.get(kind, target, version, query, waitingIn(request)),
     );
   }
 
@@ -109,7 +110,8 @@ export class RestApi {
     const { request, kind, target } = asked;
     const view = viewOf(this.deps, asked);
     const query = listQueryOf(request.query, target.namespace);
-    return listResponse(view, await this.deps.service.reader.list(kind, query, request.signal));
+    const waiting = waitingIn(request);
+    return listResponse(view, await this.deps.service.reader.list(kind, query, waiting));
   }
 
   private async watch(asked: KindRequest): Promise<ApiResponse> {

@@ -63,7 +63,7 @@ export const readScale = async (
   if (!kind.subresources.includes('scale')) throw notServed();
   const { plural, group } = kind.resource;
   const { object } = await reader
-    .get(kind, name, undefined, query, signal)
+    .get(kind, name, undefined, query, { signal })
     .catch((error: unknown) => {
       // Upstream's own kinds name the subresource.
       const isOwn = kind.scale === undefined && hasReason(error, 'NotFound');

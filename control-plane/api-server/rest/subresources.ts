@@ -15,6 +15,7 @@ import {
   notAllowed,
   readPatch,
   viewOf,
+  waitingIn,
   warningsOf,
   type KindRequest,
   type RestDeps,
@@ -44,7 +45,7 @@ const part =
     if (method === 'GET' && subresource !== 'finalize')
       return itemResponse(
         view,
-        await reader.get(kind, target, undefined, request.query, request.signal),
+        await reader.get(kind, target, undefined, request.query, waitingIn(request)),
       );
     const context = writeContextOf(request, permit, subresource);
     if (method === 'PUT') {

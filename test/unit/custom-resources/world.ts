@@ -4,6 +4,7 @@ import {
   startTestServer,
   type Answer,
   type TestServer,
+  type TestServerOptions,
 } from '../../../control-plane/api-server/testing';
 import { createControllers, runControllers } from '../../../control-plane/controllers';
 import { MemoryStore } from '../../../control-plane/store/memory-store';
@@ -24,8 +25,11 @@ export interface World extends AsyncDisposable {
 export const DEFINITIONS = '/apis/apiextensions.k8s.io/v1/customresourcedefinitions';
 export const MERGE = { headers: { 'content-type': 'application/merge-patch+json' } };
 
-export const openWorld = async (store = new MemoryStore()): Promise<World> => {
-  const server = await startTestServer({ store });
+export const openWorld = async (
+  store = new MemoryStore(),
+  options: Pick<TestServerOptions, 'webhookCalls'> = {},
+): Promise<World> => {
+  const server = await startTestServer({ store, ...options });
   const { api, clock } = server;
   const shared = { clock, random: seededRandom(1), log: silentLog };
   const informers = new Informers({ ...shared, client: api.client });

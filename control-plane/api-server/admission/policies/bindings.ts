@@ -3,7 +3,7 @@ import type { ServedKind } from '../../kinds/served-kind';
 import { namespaceOf } from '../admission-reader';
 import type { AdmissionAttributes } from '../attributes';
 import type { MatchCriteria } from '../matching';
-import { inVersion, relabel } from '../webhooks';
+import { inVersion, convertObject } from '../webhooks';
 import type { ParamsDeps } from './params';
 import { requestValues, type AccessJudge } from './request-values';
 
@@ -27,7 +27,7 @@ export const valuesFor = async (
   const namespace: ApiObject | undefined = isInNamespace
     ? await namespaceOf(reader, asked, signal)
     : undefined;
-  const shown = await inVersion(asked, matched, relabel, signal);
+  const shown = await inVersion(asked, matched, convertObject, signal);
   return requestValues(shown, matched, { namespace, judge });
 };
 

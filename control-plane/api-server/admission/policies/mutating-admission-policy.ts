@@ -18,7 +18,7 @@ import type { AdmissionAttributes } from '../attributes';
 import { isExempt, RequestMatcher } from '../matching';
 import { refusal } from '../refusal';
 import { inRounds, type Round } from '../rounds';
-import { asNew, inVersion, isOfKind, kindIn, relabel, settled } from '../webhooks';
+import { asNew, inVersion, isOfKind, kindIn, convertObject, settled } from '../webhooks';
 import { criteriaOf, inOrder, valuesFor, type PoliciesDeps } from './bindings';
 import { holdConditions } from './evaluate';
 import { mutated, MutationError } from './mutate';
@@ -186,7 +186,8 @@ class Policies {
       isNamedByServer: isOwn && asked.name === '',
       ...(isOwn ? { stored: matched } : {}),
     });
-    const own = matched === asked.kind || !isOwn ? next : await relabel(next, asked.kind, signal);
+    const own =
+      matched === asked.kind || !isOwn ? next : await convertObject(next, asked.kind, { signal });
     const isChanged = !jsonEqual(own, object);
     if (isChanged) become(object, own);
     return isChanged;
@@ -199,7 +200,7 @@ class Policies {
     signal: AbortSignal,
   ): Promise<AdmissionAttributes> {
     const isNew = isOfKind(asked, asked.kind) && asked.operation === 'CREATE';
-    return inVersion(isNew ? asNew(asked) : asked, matched, relabel, signal);
+    return inVersion(isNew ? asNew(asked) : asked, matched, convertObject, signal);
   }
 
   private compiledOf(policy: Policy): CompiledMutations {

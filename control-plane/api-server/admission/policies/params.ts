@@ -8,6 +8,7 @@ import type {
 import type { KindRegistry } from '../../kinds/kind-registry';
 import { storeNameOf, type ServedKind } from '../../kinds/served-kind';
 import type { AdmissionReader } from '../admission-reader';
+import { convertObject } from '../webhooks';
 
 type ParamKind = NonNullable<NonNullable<ValidatingAdmissionPolicy['spec']>['paramKind']>;
 type ParamRef = NonNullable<NonNullable<ValidatingAdmissionPolicyBinding['spec']>['paramRef']>;
@@ -75,13 +76,19 @@ const lookUp = async (
   signal: AbortSignal,
 ): Promise<readonly ApiObject[]> => {
   const resource = storeNameOf(kind);
+  // What is stored may be of another version than the policy names.
+  const asNamed = async (found: ApiObject): Promise<ApiObject> =>
+    found.apiVersion === apiVersionOf(kind.resource)
+      ? found
+      : convertObject(found, kind, { signal });
   if (name !== '') {
     const found = await reader.find(resource, namespace, name, signal);
-    return found === undefined ? [] : [found];
+    return found === undefined ? [] : [await asNamed(found)];
   }
   if (selector === undefined) return [];
   await reader.ready(resource, signal);
-  return reader
-    .list(resource, namespace === '' ? undefined : namespace)
-    .filter(({ metadata }) => matchesLabelSelector(selector, metadata.labels));
+  const all = reader.list(resource, namespace === '' ? undefined : namespace);
+  return (await Promise.all(all.map(asNamed))).filter(({ metadata }) =>
+    matchesLabelSelector(selector, metadata.labels),
+  );
 };

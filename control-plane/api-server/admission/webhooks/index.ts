@@ -5,5 +5,5 @@ export { mutatingAdmissionWebhook } from './mutating';
 export { validatingAdmissionWebhook } from './validating';
 export { settled } from './patched';
 export { isOfKind } from './admission-request';
-export { asNew, inVersion, kindIn, relabel, type ConvertObject } from './versions';
+export { asNew, inVersion, kindIn, convertObject, type ConvertObject } from './versions';
 export { WebhookMetrics } from './webhook-metrics';

@@ -60,7 +60,7 @@ const change = async (
     ...{ shown: sent.object, isNamedByServer: isOwn && asked.name === '' },
     ...(isOwn ? { stored: matched } : {}),
   });
-  const own = matched === asked.kind || !isOwn ? next : await convert(next, asked.kind, signal);
+  const own = matched === asked.kind || !isOwn ? next : await convert(next, asked.kind, { signal });
   const isChanged = !jsonEqual(own, object);
   if (isChanged) become(object, own);
   return isChanged ? 'changed' : 'left';

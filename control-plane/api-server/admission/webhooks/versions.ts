@@ -2,7 +2,8 @@ import type { KindName } from '../../../../api/schema/definitions';
 import { apiVersionOf } from '../../../../api/resources';
 import type { ApiObject } from '../../../../api/types';
 import type { MutableObject } from '../../kinds/mutable';
-import type { ServedKind } from '../../kinds/served-kind';
+import { NOTHING_HELD } from '../../http/aside';
+import type { ServedKind, Waiting } from '../../kinds/served-kind';
 import type { AdmissionAttributes } from '../attributes';
 import { isOfKind } from './admission-request';
 
@@ -10,14 +11,17 @@ import { isOfKind } from './admission-request';
 export type ConvertObject = <T extends ApiObject>(
   object: T,
   to: ServedKind,
-  signal: AbortSignal,
+  waiting: Waiting,
 ) => Promise<T>;
 
 /** Most versions differ in nothing but their name. */
-export const relabel: ConvertObject = async (object, { resource, convertedFrom }) =>
-  convertedFrom === undefined
+export const convertObject: ConvertObject = async (object, to, waiting) => {
+  const { resource, conversion, convertedFrom } = to;
+  if (conversion !== undefined) return conversion.convert(object, waiting);
+  return convertedFrom === undefined
     ? { ...object, apiVersion: apiVersionOf(resource) }
     : (convertedFrom(object) as typeof object);
+};
 
 /** What is asked, with its objects in the version that a webhook knows. */
 export const inVersion = async (
@@ -26,12 +30,13 @@ export const inVersion = async (
   convert: ConvertObject,
   signal: AbortSignal,
 ): Promise<AdmissionAttributes> => {
-  const { object, old } = asked;
+  const { object, old, aside = NOTHING_HELD } = asked;
+  const waiting = { signal, aside };
   if (matched === asked.kind || !isOfKind(asked, asked.kind)) return asked;
   return {
     ...asked,
-    ...(object === undefined ? {} : { object: await convert(object, matched, signal) }),
-    ...(old === undefined ? {} : { old: await convert(old, matched, signal) }),
+    ...(object === undefined ? {} : { object: await convert(object, matched, waiting) }),
+    ...(old === undefined ? {} : { old: await convert(old, matched, waiting) }),
   };
 };
 

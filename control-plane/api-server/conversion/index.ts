@@ -1,0 +1,2 @@
+export { Conversions } from './conversions';
+export { ConversionError } from './webhook-converter';
