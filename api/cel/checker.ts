@@ -44,11 +44,23 @@ type At<T> = T & { readonly at: number };
 export class Checker {
   readonly issues: Issue[] = [];
   readonly bindings = new Bindings();
+  private readonly types = new Map<Expr, CelType>();
   private slotCount = 0;
 
   constructor(private readonly environment: CelEnvironment) {}
 
   check(expr: Expr, scope: Scope | undefined): Checked {
+    const checked = this.checkPart(expr, scope);
+    this.types.set(expr, checked.type);
+    return checked;
+  }
+
+  /** Of a part that was checked. */
+  typeOf(expr: Expr): CelType {
+    return this.bindings.final(this.types.get(expr) ?? DYN);
+  }
+
+  private checkPart(expr: Expr, scope: Scope | undefined): Checked {
     switch (expr.kind) {
       case 'literal': {
         const { value, type } = expr;

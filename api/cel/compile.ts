@@ -1,5 +1,7 @@
 import { APPLY_OBJECT, JSON_PATCH_OPERATION } from './admission';
 import { Checker } from './checker';
+import { estimateCost } from './cost/estimate';
+import type { ValueSize } from './cost/sizes';
 import type { CelEnvironment } from './environment';
 import { CelCompileError, CelRuntimeError, noSuchOverload } from './errors';
 import { Frame, type Plan } from './frame';
@@ -26,7 +28,24 @@ export const compileCel = (
   source: string,
   environment: CelEnvironment,
   wanted: Wanted = 'any',
-): CelProgram => {
+): CelProgram => compileChecked(source, environment, wanted).program;
+
+/**
+ * The same, with what it costs at most where the variables are of these sizes; infinite where nothing
+ * bounds it. @throws CelCompileError
+ */
+export const compileWithCost = (
+  source: string,
+  environment: CelEnvironment,
+  wanted: Wanted,
+  variables: ReadonlyMap<string, ValueSize>,
+): { readonly program: CelProgram; readonly cost: number } => {
+  const { program, expr, checker } = compileChecked(source, environment, wanted);
+  const context = { variables, typeOf: (part: Expr) => checker.typeOf(part) };
+  return { program, cost: estimateCost(expr, context) };
+};
+
+const compileChecked = (source: string, environment: CelEnvironment, wanted: Wanted) => {
   const expr = parseCel(source);
   const { depth, size } = measure(expr);
   if (depth > DEPTH_MAX || size > SIZE_MAX)
@@ -44,7 +63,7 @@ export const compileCel = (
   if (checker.issues.length > 0) throw compileError(source, checker.issues);
   const resultType = checker.bindings.final(type);
   requireType(resultType, wanted);
-  return new CelProgram(source, expr, resultType, environment, run);
+  return { program: new CelProgram(source, expr, resultType, environment, run), expr, checker };
 };
 
 const requireType = (type: CelType, wanted: Wanted): void => {

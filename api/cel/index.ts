@@ -1,4 +1,11 @@
-export { compileCel, type CelInput, type CelProgram, type Wanted } from './compile';
+export {
+  compileCel,
+  compileWithCost,
+  type CelInput,
+  type CelProgram,
+  type Wanted,
+} from './compile';
+export { mostOf, sizesOf, type BoundedSchema } from './cost/sizes';
 export { celEnvironment, type CelEnvironment } from './environment';
 export { CelBudgetError, CelCompileError, CelRuntimeError } from './errors';
 export { escapeFieldName } from './escape';

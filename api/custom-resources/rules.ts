@@ -5,9 +5,12 @@ import {
   celEnvironment,
   CelRuntimeError,
   compileCel,
+  compileWithCost,
   OBJECT_BUDGET,
   optionalOf,
   schemaType,
+  sizesOf,
+  type BoundedSchema,
   type CelProgram,
   type CelType,
   type SchemaShape,
@@ -47,11 +50,7 @@ export const compileRule = (
   rule: ValidationRule,
   isRoot: boolean,
 ): CompiledRule => {
-  // Several schemas for the items of a list were refused before.
-  const self = typeOf(schema, isRoot);
-  if (self === undefined) throw new CelCompileError('the schema has no values that rules can see');
-  const oldSelf = rule.optionalOldSelf === true ? optionalOf(self) : self;
-  const environment = celEnvironment({ self, oldSelf });
+  const environment = environmentOf(schema, rule, isRoot);
   const { messageExpression = '' } = rule;
   return {
     rule,
@@ -60,6 +59,41 @@ export const compileRule = (
       ? {}
       : { message: compileCel(messageExpression, environment, 'string') }),
   };
+};
+
+/** What a rule costs at most, each time that it is asked. */
+export interface RuleCost {
+  readonly rule: number;
+  readonly message: number;
+}
+
+/** `compileRule` for who is yet to take the rule. @throws CelCompileError */
+export const estimateRule = (
+  schema: JsonSchema,
+  rule: ValidationRule,
+  isRoot: boolean,
+): { readonly program: CelProgram; readonly cost: RuleCost } => {
+  const environment = environmentOf(schema, rule, isRoot);
+  const size = sizesOf(schema as BoundedSchema, isRoot);
+  const variables = new Map(size === undefined ? [] : [SELF, OLD_SELF].map((name) => [name, size]));
+  const { program, cost } = compileWithCost(rule.rule, environment, 'bool', variables);
+  const { messageExpression = '' } = rule;
+  const message =
+    messageExpression === ''
+      ? 0
+      : compileWithCost(messageExpression, environment, 'string', variables).cost;
+  return { program, cost: { rule: cost, message } };
+};
+
+const SELF = 'self';
+const OLD_SELF = 'oldSelf';
+
+const environmentOf = (schema: JsonSchema, rule: ValidationRule, isRoot: boolean) => {
+  // Several schemas for the items of a list were refused before.
+  const self = typeOf(schema, isRoot);
+  if (self === undefined) throw new CelCompileError('the schema has no values that rules can see');
+  const oldSelf = rule.optionalOldSelf === true ? optionalOf(self) : self;
+  return celEnvironment({ [SELF]: self, [OLD_SELF]: oldSelf });
 };
 
 /** Made once for all rules of a schema, which may be large. */

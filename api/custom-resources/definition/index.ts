@@ -19,6 +19,7 @@ import { validateWebhookClient } from '../../validation/webhook-client';
 import { dns1035LabelProblems, dns1123SubdomainProblems } from '../../names';
 import { CONVERSION_REVIEW_VERSIONS } from '../conversion';
 import { validateNames } from './names';
+import { exceedsCosts } from './rules';
 import { schemaOf, validateVersions } from './versions';
 
 /* Source: apiextensions-apiserver/pkg/apis/apiextensions/validation/validation.go, in its order. */
@@ -64,7 +65,7 @@ export const validateCustomResourceDefinitionUpdate = (
     ...versionProblems(definition),
     ...validateMetadataUpdate(definition, old, METADATA),
     // What is being deleted only loses its finalizers: its schemas were judged, perhaps by other rules.
-    ...(jsonEqual(spec, oldSpec) ? [] : validateSpec(spec)),
+    ...(jsonEqual(spec, oldSpec) ? [] : validateSpec(spec, () => !hasDearRules(oldSpec))),
     ...(isEstablished(old) ? unchanged(spec, oldSpec, ['scope', 'kind']) : []),
     ...unchanged(spec, oldSpec, ['group', 'plural']),
     ...validateStatus(definition),
@@ -114,7 +115,17 @@ const unchanged = (
     return value === before ? [] : [immutable(path, value ?? '')];
   });
 
-const validateSpec = (spec: Spec): readonly FieldError[] => {
+/** What was too dear before may be so on: the bound came later. */
+const hasDearRules = ({ versions = [] }: Spec): boolean =>
+  versions.some((version) => {
+    const schema = schemaOf(version);
+    return schema !== undefined && exceedsCosts(schema);
+  });
+
+const validateSpec = (
+  spec: Spec,
+  isCostHeld: () => boolean = () => true,
+): readonly FieldError[] => {
   const { names = {} as NonNullable<Spec['names']> } = spec;
   const versions = spec.versions ?? [];
   return [
@@ -125,7 +136,7 @@ const validateSpec = (spec: Spec): readonly FieldError[] => {
         ? [required(`spec.versions[${i}].schema.openAPIV3Schema`)]
         : [],
     ),
-    ...validateVersions({ ...spec, versions }),
+    ...validateVersions({ ...spec, versions }, isCostHeld),
     ...versionSetProblems(versions),
     ...(['plural', 'singular', 'kind', 'listKind'] as const)
       .filter((name) => (names[name] ?? '') === '')

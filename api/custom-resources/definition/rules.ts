@@ -1,25 +1,49 @@
 import { CelCompileError } from '../../cel';
 import { partsWithPaths, type JsonSchema, type ValidationRule } from '../../structural/json-schema';
-import { compileRule } from '../rules';
+import { estimateRule, type RuleCost } from '../rules';
 import { forbidden, invalid, type FieldError } from '../../validation/field-error';
+import { RuleCosts, ruledParts, rulesIn, type RuledPart } from './rule-costs';
 
 /**
  * Rules in CEL compile, each against the schema that it stands in. That takes time, here and whenever the
- * kind comes to be served: there is a bound to all of them together.
+ * kind comes to be served: there is a bound to all of them together. What they may cost at most when
+ * objects are judged has upstream's bounds; `isCostHeld` is asked when one is broken.
  */
-export const rulesProblems = (schema: JsonSchema, path: string): readonly FieldError[] => {
-  const ruled = [...partsWithPaths(schema, path)].filter(([part]) => rulesIn(part).length > 0);
-  if (ruled.reduce((cost, [part]) => cost + costOf(part), 0) > COST_MAX)
+export const rulesProblems = (
+  schema: JsonSchema,
+  path: string,
+  isCostHeld: () => boolean = () => true,
+): readonly FieldError[] => {
+  const ruled = [...ruledParts(schema, path)];
+  if (ruled.reduce((cost, { part }) => cost + costOf(part), 0) > COST_MAX)
     return [forbidden(path, TOO_MUCH)];
-  return ruled.flatMap(([part, at]) =>
-    rulesIn(part).flatMap((rule, i) =>
-      problemsOf(part, rule, `${at}.x-kubernetes-validations[${i}]`, part === schema),
-    ),
+  const costs = new RuleCosts();
+  const problems = ruled.flatMap((each) =>
+    rulesIn(each.part).flatMap((rule, i) => {
+      const at = `${each.path}.x-kubernetes-validations[${i}]`;
+      const judged = judge(each, rule, at, each.part === schema);
+      return [
+        ...judged.problems,
+        ...(judged.cost === undefined ? [] : costs.add(each, at, judged.cost)),
+      ];
+    }),
   );
+  const isHeld = !costs.isExceeded || isCostHeld();
+  return isHeld
+    ? [...problems, ...costs.totalProblems(path)]
+    : problems.filter((problem) => !costs.reported.has(problem));
 };
 
-const rulesIn = (part: JsonSchema): readonly ValidationRule[] =>
-  part['x-kubernetes-validations'] ?? [];
+/** Does any rule, or do all together, cost more at most than they may? */
+export const exceedsCosts = (schema: JsonSchema): boolean => {
+  const costs = new RuleCosts();
+  for (const each of ruledParts(schema, ''))
+    for (const rule of rulesIn(each.part)) {
+      const { cost } = judge(each, rule, '', each.part === schema);
+      if (cost !== undefined) costs.add(each, '', cost);
+    }
+  return costs.isExceeded;
+};
 
 /** In characters of a rule, of which a thousand take about two milliseconds. */
 const costOf = (part: JsonSchema): number => {
@@ -36,25 +60,27 @@ const COST_MAX = 300_000;
 const TOO_MUCH =
   'the rules of x-kubernetes-validations are too many or too long to be compiled for a schema of this size';
 
-const problemsOf = (
-  schema: JsonSchema,
+interface Judged {
+  readonly problems: readonly FieldError[];
+  /** Absent for what does not compile. */
+  readonly cost?: RuleCost;
+}
+
+const judge = (
+  { part }: RuledPart,
   rule: ValidationRule,
   path: string,
   isRoot: boolean,
-): readonly FieldError[] => {
+): Judged => {
   try {
-    const { program } = compileRule(schema, rule, isRoot);
-    return rule.optionalOldSelf !== undefined && !program.uses('oldSelf')
-      ? [
-          invalid(
-            `${path}.optionalOldSelf`,
-            rule.optionalOldSelf,
-            'may not be set if oldSelf is not used in rule',
-          ),
-        ]
-      : [];
+    const { program, cost } = estimateRule(part, rule, isRoot);
+    if (rule.optionalOldSelf === undefined || program.uses('oldSelf'))
+      return { problems: [], cost };
+    const field = `${path}.optionalOldSelf`;
+    const why = 'may not be set if oldSelf is not used in rule';
+    return { problems: [invalid(field, rule.optionalOldSelf, why)], cost };
   } catch (error) {
     if (!(error instanceof CelCompileError)) throw error;
-    return [invalid(`${path}.rule`, rule, error.message)];
+    return { problems: [invalid(`${path}.rule`, rule, error.message)] };
   }
 };

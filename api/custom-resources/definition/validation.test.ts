@@ -320,3 +320,66 @@ it('refuses versions that are null as versions that are none', () => {
     'must have exactly one version marked as storage version',
   );
 });
+
+describe('what rules may cost', () => {
+  const ROOT = 'spec.validation.openAPIV3Schema';
+  const ADVICE =
+    '(try simplifying the rule, or adding maxItems, maxProperties, and maxLength where arrays, maps, and ' +
+    'strings are declared)';
+  const list = (bounds: object, ...rules: readonly object[]) =>
+    definition(
+      {},
+      {
+        properties: {
+          a: {
+            ...{ type: 'array', items: { type: 'string', ...bounds }, ...bounds },
+            'x-kubernetes-validations': rules,
+          },
+        },
+      },
+    );
+  const UNIQUE = { rule: 'self.all(x, self.exists_one(y, x == y))' };
+
+  it('is held to a bound for each, and for all together', () => {
+    const at = `${A}.x-kubernetes-validations[0].rule: Forbidden`;
+    expect(refused(list({}, UNIQUE))).toEqual([
+      `${at}: estimated rule cost exceeds budget by factor of more than 100x ${ADVICE}`,
+      `${at}: contributed to estimated rule cost total exceeding cost limit for entire OpenAPIv3 schema`,
+      `${ROOT}: Forbidden: x-kubernetes-validations estimated rule cost total for entire OpenAPIv3 ` +
+        `schema exceeds budget by factor of more than 100x ${ADVICE}`,
+    ]);
+    expect(refused(list({ maxItems: 50, maxLength: 50 }, UNIQUE))).toEqual([]);
+    const [message] = refused(list({ maxItems: 900, maxLength: 63 }, UNIQUE));
+    expect(message).toBe(`${at}: estimated rule cost exceeds budget by factor of 2.4x ${ADVICE}`);
+  });
+
+  it('counts a rule for as many values as there may be', () => {
+    const items = {
+      type: 'string',
+      maxLength: 100,
+      'x-kubernetes-validations': [{ rule: "self.matches('^a+$')" }],
+    };
+    const many = (bounds: object) =>
+      refused(definition({}, { properties: { a: { type: 'array', items, ...bounds } } }));
+    expect(many({})[0]).toContain(
+      `${A}.items.x-kubernetes-validations[0].rule: Forbidden: estimated rule cost exceeds budget by factor of`,
+    );
+    expect(many({ maxItems: 100 })).toEqual([]);
+  });
+
+  it('holds messages to the same bound', () => {
+    const rule = { rule: 'true', messageExpression: "'have ' + self[0]" };
+    expect(refused(list({ maxItems: 5 }, rule))).toEqual([]);
+    const dear = { ...rule, messageExpression: "'have ' + string(self.size())" };
+    expect(refused(list({ maxItems: 5 }, dear))[0]).toBe(
+      `${A}.x-kubernetes-validations[0].messageExpression: Forbidden: estimated messageExpression cost ` +
+        `exceeds budget by factor of more than 100x ${ADVICE}`,
+    );
+  });
+
+  it('lets what was too dear before be changed', () => {
+    const old = list({}, UNIQUE);
+    expect(refused(list({}, UNIQUE, { rule: 'true' }), old)).toEqual([]);
+    expect(refused(list({}, UNIQUE), list({}))).toHaveLength(3);
+  });
+});

@@ -19,13 +19,16 @@ export const schemaOf = ({ schema }: Version): JsonSchema | undefined => schema?
  * Every version by itself. What is the same in all versions is judged once and named as if the
  * definition said it of the whole: `spec.validation`, as upstream does, whose own form has it so.
  */
-export const validateVersions = ({ versions = [] }: Spec): readonly FieldError[] => [
+export const validateVersions = (
+  { versions = [] }: Spec,
+  isCostHeld: () => boolean,
+): readonly FieldError[] => [
   ...versions.flatMap((version, i) => [
     ...label(version.name, `spec.versions[${i}].name`, true),
     ...deprecationProblems(version, `spec.versions[${i}].deprecationWarning`),
   ]),
   ...judged(versions, 'schema', 'validation', (version, path, all) =>
-    validateVersionSchema(version, path, all),
+    validateVersionSchema(version, path, all, isCostHeld),
   ),
   ...judged(versions, 'subresources', 'subresources', validateSubresources),
   ...judged(versions, 'additionalPrinterColumns', 'additionalPrinterColumns', validateColumns),
@@ -82,7 +85,12 @@ const deprecationProblems = (
   ];
 };
 
-const validateVersionSchema: Judge = (version, parent, all) => {
+const validateVersionSchema = (
+  version: Version,
+  parent: string,
+  all: readonly Version[],
+  isCostHeld: () => boolean,
+): readonly FieldError[] => {
   const schema = schemaOf(version);
   if (schema === undefined) return [];
   const path = `${parent}.openAPIV3Schema`;
@@ -97,7 +105,7 @@ const validateVersionSchema: Judge = (version, parent, all) => {
     ...(structural.length > 0 ? structural : validateDefaults(schema, path)),
     ...keywords,
     // Rules of a schema that is wrong say nothing that its author could use.
-    ...(structural.length + keywords.length > 0 ? [] : rulesProblems(schema, path)),
+    ...(structural.length + keywords.length > 0 ? [] : rulesProblems(schema, path, isCostHeld)),
   ];
 };
 
