@@ -25,6 +25,14 @@ export const refusal = (resource: Resource, body: object, old?: object): readonl
   }
 };
 
+/** What steps come to, and how many there were between which others could run. */
+export const finished = <T>(steps: Iterator<void, T, void>): { value: T; pauseCount: number } => {
+  for (let pauseCount = 0; ; pauseCount++) {
+    const step = steps.next();
+    if (step.done === true) return { value: step.value, pauseCount };
+  }
+};
+
 export const pod = (spec: object = {}, container: object = {}) => ({
   metadata: { name: 'web' },
   spec: { containers: [{ name: 'c', image: 'nginx:1.27', ...container }], ...spec },

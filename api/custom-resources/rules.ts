@@ -42,7 +42,12 @@ interface CompiledRule {
   readonly rule: ValidationRule;
   readonly program: CelProgram;
   readonly message?: CelProgram;
+  /** What it cost the last time: about as much as it will the next. */
+  lastCost: number;
 }
+
+/** Work that may be long, in steps that are not: others may run between them. */
+export type Steps<T> = Generator<void, T, void>;
 
 /** Rules of one schema, not of those inside it. @throws CelCompileError with the rule's place */
 export const compileRule = (
@@ -53,7 +58,7 @@ export const compileRule = (
   const environment = environmentOf(schema, rule, isRoot);
   const { messageExpression = '' } = rule;
   return {
-    rule,
+    ...{ rule, lastCost: 0 },
     program: compileCel(rule.rule, environment, 'bool'),
     ...(messageExpression === ''
       ? {}
@@ -114,15 +119,15 @@ const rootTypes = new WeakMap<JsonSchema, CelType>();
  * What rules in CEL say of an object. One of them is asked about a change only where there was a value
  * before. Source: upstream's schema/cel/validation.go.
  */
-export const ruleProblems = (
+export function* ruleProblems(
   object: unknown,
   schema: JsonSchema,
   old?: Before,
-): readonly FieldError[] => {
+): Steps<readonly FieldError[]> {
   if (!hasRules(schema)) return [];
   const errors: FieldError[] = [];
   try {
-    new Evaluation(errors).visit(object, schema, '', old, true);
+    yield* new Evaluation(errors).visit(object, schema, '', old, true);
   } catch (error) {
     if (!(error instanceof CelBudgetError)) throw error;
     const why =
@@ -130,17 +135,30 @@ export const ruleProblems = (
     errors.push(invalid('<nil>', '', why));
   }
   return errors;
-};
+}
 
 class Evaluation {
   private readonly budget = new CelBudget(OBJECT_BUDGET);
   private readonly sameness = new Sameness((parts) => this.budget.take(parts));
+  private sinceRest = 0;
 
   constructor(private readonly errors: FieldError[]) {}
 
-  visit(value: unknown, schema: JsonSchema, path: string, old: Before, isRoot: boolean): void {
+  *visit(
+    value: unknown,
+    schema: JsonSchema,
+    path: string,
+    old: Before,
+    isRoot: boolean,
+  ): Steps<void> {
     if (!hasRules(schema) || value === null || this.errors.length >= ERRORS_MAX) return;
-    for (const each of rulesOf(schema, isRoot)) this.ask(each, value, path, old);
+    for (const each of rulesOf(schema, isRoot)) {
+      if (this.sinceRest + each.lastCost > STEP_MAX) yield* this.rest();
+      const { remaining } = this.budget;
+      this.ask(each, value, path, old);
+      each.lastCost = remaining - this.budget.remaining;
+      this.sinceRest += each.lastCost;
+    }
     if (isJsonObject(value)) {
       for (const [name, member] of Object.entries(value)) {
         const property = propertyOf(schema, name);
@@ -151,14 +169,20 @@ class Evaluation {
           isJsonObject(old?.value) && Object.hasOwn(old.value, name)
             ? { value: old.value[name] }
             : undefined;
-        if (of !== undefined) this.visit(member, of, at, was, false);
+        if (of !== undefined) yield* this.visit(member, of, at, was, false);
       }
       return;
     }
     const items = itemsOf(schema);
     if (!isJsonList(value) || items === undefined) return;
     const was = itemByKeys(schema, old?.value);
-    value.forEach((item, index) => this.visit(item, items, `${path}[${index}]`, was(item), false));
+    for (const [index, item] of value.entries())
+      yield* this.visit(item, items, `${path}[${index}]`, was(item), false);
+  }
+
+  private *rest(): Steps<void> {
+    this.sinceRest = 0;
+    yield;
   }
 
   private ask(
@@ -227,6 +251,8 @@ const rulesOf = (schema: JsonSchema, isRoot: boolean): readonly CompiledRule[] =
   return compiled;
 };
 
+/** About five milliseconds. A single rule may take longer, up to what one call may cost. */
+const STEP_MAX = 40_000;
 /** What a rule costs beside what its expression does. */
 const RULE_COST = 8;
 /** Nobody reads more. */

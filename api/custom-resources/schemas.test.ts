@@ -4,6 +4,7 @@ import { defaulted, DefaultsTooLargeError } from './defaults';
 import { embeddedProblems } from './embedded-problems';
 import { formatCheck } from './formats';
 import { listProblems } from './list-types';
+import { finished } from '../testing';
 import { ruleProblems } from './rules';
 import type { JsonSchema } from '../structural/json-schema';
 import { pruned, withoutNulls } from '../structural/prune';
@@ -354,12 +355,19 @@ it('asks rules in CEL about objects and about changes', () => {
     ({ metadata: { name: 't', resourceVersion: '1' }, a, max: 5 }) as unknown as ApiObject;
   const told = (errors: readonly { field: string; message: string }[]) =>
     errors.map(({ field, message }) => `${field}: ${message}`);
-  expect(told(rules.validateCreate(object(3)))).toEqual([]);
-  expect(told(rules.validateCreate(object(6)))).toEqual([
-    'a: Invalid value: a must not be more than max',
-  ]);
-  expect(told(rules.validateUpdate(object(2), object(3)))).toEqual(['a: Invalid value: 2: was 3']);
+  const judged = (a: number, old?: number) =>
+    told(judge(rules, object(a), old === undefined ? undefined : object(old)).value);
+  expect(judged(3)).toEqual([]);
+  expect(judged(6)).toEqual(['a: Invalid value: a must not be more than max']);
+  expect(judged(2, 3)).toEqual(['a: Invalid value: 2: was 3']);
 });
+
+const judge = (rules: ReturnType<typeof kindOf>['rules'], object: ApiObject, old?: ApiObject) => {
+  const errors =
+    old === undefined ? rules.validateCreate(object) : rules.validateUpdate(object, old);
+  const steps = rules.judge?.(object, old, errors);
+  return steps === undefined ? { value: errors, pauseCount: 0 } : finished(steps);
+};
 
 const many = <T>(count: number, value: T): readonly T[] =>
   Array.from({ length: count }, () => value);
@@ -463,8 +471,21 @@ it('asks rules of a part that is large, and of very many parts, within a bound',
     ...{ type: 'array', 'x-kubernetes-validations': rules },
     items: { type: 'integer', 'x-kubernetes-validations': rules },
   });
-  const [problem] = ruleProblems({ a: list }, schema, { value: { a: [...list.slice(0, -1), -1] } });
-  expect(problem?.message).toContain('running out of cost budget');
+  const before = { value: { a: [...list.slice(0, -1), -1] } };
+  const { value: problems, pauseCount } = finished(ruleProblems({ a: list }, schema, before));
+  expect(problems[0]?.message).toContain('running out of cost budget');
+  expect(pauseCount).toBeGreaterThan(50);
+});
+
+it('pauses before a rule that took long the last time', () => {
+  const rules = many(1, { rule: 'self.all(x, self.all(y, x == y || x != y))' });
+  const schema = of({
+    ...{ type: 'array', 'x-kubernetes-validations': rules },
+    items: { type: 'integer' },
+  });
+  const object = { a: Array.from({ length: 120 }, (_, i) => i) };
+  const pauses = () => finished(ruleProblems(object, schema)).pauseCount;
+  expect([pauses(), pauses()]).toEqual([0, 1]);
 });
 
 it('reckons with bounds of 64 bits', () => {

@@ -17,13 +17,13 @@ import {
   validateMetadataUpdate,
   type MetadataRules,
 } from '../validation/metadata';
-import { compileChecks, type Before } from '../custom-resources/checks';
+import { compileChecks } from '../custom-resources/checks';
 import { defaulted, DefaultsTooLargeError } from '../custom-resources/defaults';
 import { schemaOfVersion } from '../custom-resources/definitions';
 import { embeddedProblems } from '../custom-resources/embedded-problems';
 import { propertyOf, type JsonSchema } from '../structural/json-schema';
 import { listProblems } from '../custom-resources/list-types';
-import { hasRules, ruleProblems } from '../custom-resources/rules';
+import { hasRules, ruleProblems, type Steps } from '../custom-resources/rules';
 import { publishedDefinition } from '../custom-resources/published';
 import { finalizerWarnings } from '../custom-resources/finalizers';
 
@@ -110,36 +110,34 @@ const rulesOf = (
     paths.flatMap((path) => replicasProblems(object, path));
   return {
     applyDefaults: (object: ApiObject): void => fillIn(object, schema),
-    validateCreate: (object: ApiObject): readonly FieldError[] =>
-      withRules(object, schema, undefined, [
-        ...validateMetadata(object, metadata),
-        ...checks.problems(object),
-        ...(scale === undefined
-          ? []
-          : replicas(object, scale.specReplicasPath, scale.statusReplicasPath)),
-        ...embeddedProblems(object, schema),
-        ...listProblems(object, schema),
-      ]),
-    validateUpdate: (object: ApiObject, old: ApiObject): readonly FieldError[] =>
-      withRules(object, schema, { value: old }, [
-        ...versionProblems(object),
-        ...validateMetadataUpdate(object, old, metadata),
-        ...checks.problems(object, { value: old }),
-        ...(scale === undefined
-          ? []
-          : replicas(object, scale.specReplicasPath, scale.statusReplicasPath)),
-        ...embeddedProblems(object, schema),
-        // What holds the same twice already may go on doing so.
-        ...(listProblems(old, schema).length > 0 ? [] : listProblems(object, schema)),
-      ]),
-    validateStatusUpdate: (object: ApiObject, old: ApiObject): readonly FieldError[] =>
-      withRules(object, schema, { value: old }, [
-        ...validateMetadataUpdate(object, old, metadata),
-        ...(statusChecks === undefined || !Object.hasOwn(object, 'status')
-          ? []
-          : statusChecks.problems(statusIn(object), { value: statusIn(old) }, 'status')),
-        ...(scale === undefined ? [] : replicas(object, scale.statusReplicasPath)),
-      ]),
+    validateCreate: (object: ApiObject): readonly FieldError[] => [
+      ...validateMetadata(object, metadata),
+      ...checks.problems(object),
+      ...(scale === undefined
+        ? []
+        : replicas(object, scale.specReplicasPath, scale.statusReplicasPath)),
+      ...embeddedProblems(object, schema),
+      ...listProblems(object, schema),
+    ],
+    validateUpdate: (object: ApiObject, old: ApiObject): readonly FieldError[] => [
+      ...versionProblems(object),
+      ...validateMetadataUpdate(object, old, metadata),
+      ...checks.problems(object, { value: old }),
+      ...(scale === undefined
+        ? []
+        : replicas(object, scale.specReplicasPath, scale.statusReplicasPath)),
+      ...embeddedProblems(object, schema),
+      // What holds the same twice already may go on doing so.
+      ...(listProblems(old, schema).length > 0 ? [] : listProblems(object, schema)),
+    ],
+    validateStatusUpdate: (object: ApiObject, old: ApiObject): readonly FieldError[] => [
+      ...validateMetadataUpdate(object, old, metadata),
+      ...(statusChecks === undefined || !Object.hasOwn(object, 'status')
+        ? []
+        : statusChecks.problems(statusIn(object), { value: statusIn(old) }, 'status')),
+      ...(scale === undefined ? [] : replicas(object, scale.statusReplicasPath)),
+    ],
+    ...(hasRules(schema) ? { judge: judgeBy(schema) } : {}),
     warnings: finalizerWarnings,
   };
 };
@@ -156,16 +154,16 @@ const fillIn = (object: ApiObject, schema: JsonSchema): void => {
 };
 
 /** Rules are asked only about values that are of their types. */
-const withRules = (
-  object: ApiObject,
-  schema: JsonSchema,
-  old: Before,
-  errors: readonly FieldError[],
-): readonly FieldError[] => {
-  const isBlocked = errors.some(({ type }) => BLOCKING.has(type));
-  if (!isBlocked) return [...errors, ...ruleProblems(object, schema, old)];
-  return hasRules(schema) ? [...errors, UNCHECKED] : errors;
-};
+const judgeBy = (schema: JsonSchema) =>
+  function* (
+    object: ApiObject,
+    old: ApiObject | undefined,
+    errors: readonly FieldError[],
+  ): Steps<readonly FieldError[]> {
+    if (errors.some(({ type }) => BLOCKING.has(type))) return [...errors, UNCHECKED];
+    const before = old === undefined ? undefined : { value: old };
+    return [...errors, ...(yield* ruleProblems(object, schema, before))];
+  };
 
 const BLOCKING: ReadonlySet<string> = new Set([
   'FieldValueNotSupported',

@@ -14,6 +14,15 @@ export interface KindRules<T extends ApiObject = ApiObject> {
   >;
   /** What the author should know although the object is accepted. */
   readonly warnings: (object: T) => readonly string[];
+  /**
+   * All that is wrong where `errors` is what the others found, by rules that may take long: in steps.
+   * Absent where there are none.
+   */
+  readonly judge?: (
+    object: T,
+    old: T | undefined,
+    errors: readonly FieldError[],
+  ) => Generator<void, readonly FieldError[], void>;
 }
 
 /** All that is known of one kind, apart from how it is stored and printed. */
@@ -54,7 +63,8 @@ export const defineKind = <T extends ApiObject>(
   draft: KindDraft<T>,
 ): KindInfo => {
   const { applyDefaults, validateCreate, validateUpdate, validateStatusUpdate, ...others } = draft;
-  const { validateApprovalUpdate, validateEphemeralContainersUpdate, warnings, ...info } = others;
+  const { validateApprovalUpdate, validateEphemeralContainersUpdate, ...besides } = others;
+  const { warnings, judge, ...info } = besides;
   return {
     resource,
     singular: resource.kind.toLowerCase(),
@@ -76,6 +86,7 @@ export const defineKind = <T extends ApiObject>(
           : { ephemeralcontainers: validateEphemeralContainersUpdate }),
       },
       warnings: warnings ?? (() => []),
+      ...(judge === undefined ? {} : { judge }),
     },
     // The registry holds kinds of every type; `resource` ties each entry's functions together.
   } as unknown as KindInfo;

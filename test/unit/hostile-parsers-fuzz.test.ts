@@ -117,8 +117,13 @@ it('takes or refuses definitions, and holds objects to those that it takes', () 
         .map((each) => forgiving(() => convert(resource, each).object, DecodeError, ApiError));
       if (object === undefined || old === undefined) return;
       forgiving(() => rules.applyDefaults(object), ApiError);
-      rules.validateCreate(object);
-      rules.validateUpdate(object, old);
+      for (const before of [undefined, old]) {
+        const errors =
+          before === undefined
+            ? rules.validateCreate(object)
+            : rules.validateUpdate(object, before);
+        for (const steps = rules.judge?.(object, before, errors); steps?.next().done === false;);
+      }
     }),
     OPTIONS,
   );

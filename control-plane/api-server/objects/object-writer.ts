@@ -233,7 +233,7 @@ export class ObjectWriter {
     kind.strategy.prepareCreate?.(object, permit.user);
     await pace?.pause();
     checkGrant(kind, object, undefined, permit.user, authorizer);
-    checkCreate(kind, object, context);
+    await checkCreate(kind, object, context);
     await pace?.pause();
     checkStoredValueCount(kind, object);
     await admission.validate(asked, signal);
@@ -324,7 +324,7 @@ export class ObjectWriter {
     await pace?.pause();
     checkGrant(kind, object, old, permit.user, this.deps.authorizer);
     checkFinalizers(kind, object, old);
-    checkUpdate(kind, object, old, context);
+    await checkUpdate(kind, object, old, context);
     await pace?.pause();
     checkStoredValueCount(kind, object);
     await admission?.validate(asked, signal);

@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises';
 import {
   applyPatch,
   JSON_PATCH,
@@ -33,26 +34,50 @@ export const applyDefaults = (kind: ServedKind, object: MutableObject): void =>
   kind.rules.applyDefaults(object);
 
 /** What a create must satisfy. The author hears of fields that have no effect. @throws Invalid */
-export const checkCreate = (
-  { resource, rules }: ServedKind,
+export const checkCreate = async (
+  kind: ServedKind,
   object: MutableObject,
-  { warnings }: WriteContext,
-): void => {
-  refuse(resource, object, rules.validateCreate(object));
-  warnings.push(...rules.warnings(object));
+  context: WriteContext,
+): Promise<void> => {
+  const { resource, rules } = kind;
+  refuse(
+    resource,
+    object,
+    await judged(kind, object, undefined, rules.validateCreate(object), context),
+  );
+  context.warnings.push(...rules.warnings(object));
 };
 
 /** What an update may change. @throws Invalid */
-export const checkUpdate = (
-  { resource, rules }: ServedKind,
+export const checkUpdate = async (
+  kind: ServedKind,
   object: MutableObject,
   old: ApiObject,
-  { warnings, subresource }: WriteContext,
-): void => {
+  context: WriteContext,
+): Promise<void> => {
+  const { resource, rules } = kind;
+  const { warnings, subresource } = context;
   if (subresource === 'finalize') return;
   const validate = rules.validatePart[subresource] ?? rules.validateUpdate;
-  refuse(resource, object, validate(object, old));
+  refuse(resource, object, await judged(kind, object, old, validate(object, old), context));
   if (subresource === '' || subresource === 'scale') warnings.push(...rules.warnings(object));
+};
+
+/** Rules that take long have one lane, and let others run between their steps. */
+const judged = async (
+  { rules }: ServedKind,
+  object: MutableObject,
+  old: ApiObject | undefined,
+  errors: readonly FieldError[],
+  { pace }: WriteContext,
+): Promise<readonly FieldError[]> => {
+  const steps = rules.judge?.(object, old, errors);
+  if (steps === undefined) return errors;
+  for (let step = steps.next(); ; step = steps.next()) {
+    if (step.done === true) return step.value;
+    await pace?.weigh(Infinity);
+    await setImmediate();
+  }
 };
 
 /** The object after a patch. @throws BadRequest, Invalid */
