@@ -60,6 +60,23 @@ it('stops counting what is missing in a rule of a great many', () => {
   expect(uncovered([], wanted).length).toBeLessThan(100);
 });
 
+it('counts each role once where all select all, and follows the longest of chains', () => {
+  const count = 2000;
+  const role = (i: number, selects: object): ClusterRole => ({
+    ...{ apiVersion: 'rbac.authorization.k8s.io/v1', kind: 'ClusterRole' },
+    metadata: { name: `r${i}`, labels: { own: `l${i}`, all: 'yes' } },
+    rules: [{ verbs: ['get'], apiGroups: [''], resources: [`r${i}`] }],
+    aggregationRule: { clusterRoleSelectors: [{ matchLabels: selects as Record<string, string> }] },
+  });
+  for (const selects of [() => ({ all: 'yes' }), (i: number) => ({ own: `l${(i + 1) % count}` })]) {
+    const roles = Array.from({ length: count }, (_none, i) => role(i, selects(i)));
+    const found = aggregatedRules(roles[0]!, () => roles);
+    expect(found.map(({ resources }) => resources?.[0])).toEqual(
+      roles.map((each) => each.metadata.name),
+    );
+  }
+});
+
 it('puts aggregated roles together, whoever selects whom', () => {
   const role = (name: string, selects: string, label: string): ClusterRole => ({
     apiVersion: 'rbac.authorization.k8s.io/v1',

@@ -1,6 +1,7 @@
 import type {
   ClusterRole,
   ClusterRoleBinding,
+  LabelSelector,
   PolicyRule,
   Role,
   RoleBinding,
@@ -73,25 +74,60 @@ export const rulesOfRole = (
   return role && (role.rules ?? []);
 };
 
-/** A cluster role's own rules and those of the roles that it selects, which may select others. */
+/**
+ * A cluster role's own rules and those of the roles that it selects, which may select others, also in
+ * circles: each role counts once, and is looked at no more once it has been selected.
+ */
 export const aggregatedRules = (
-  { metadata, rules, aggregationRule }: ClusterRole,
+  role: ClusterRole,
   all: () => readonly ClusterRole[],
-  seen = new Set<string>(),
 ): readonly PolicyRule[] => {
-  seen.add(metadata.name);
-  const selectors = aggregationRule?.clusterRoleSelectors ?? [];
-  const selected = selectors.length === 0 ? [] : all();
-  return [
-    ...(rules ?? []),
-    ...selected
-      .filter((other) => !seen.has(other.metadata.name))
-      .filter(({ metadata: { labels } }) =>
-        selectors.some((selector) => matchesLabelSelector(selector, labels)),
-      )
-      .flatMap((other) => aggregatedRules(other, all, seen)),
-  ];
+  const selected = [role];
+  let others: UnselectedRoles | undefined;
+  for (const { aggregationRule } of selected)
+    for (const selector of aggregationRule?.clusterRoleSelectors ?? []) {
+      others ??= new UnselectedRoles(all(), role.metadata.name);
+      selected.push(...others.take(selector));
+    }
+  return selected.flatMap(({ rules }) => rules ?? []);
 };
+
+/** Roles that nothing has selected yet, by their labels: there may be thousands, one selecting the next. */
+class UnselectedRoles {
+  private readonly left = new Set<ClusterRole>();
+  private readonly byLabel = new Map<string, ClusterRole[]>();
+
+  constructor(all: readonly ClusterRole[], except: string) {
+    for (const role of all) {
+      if (role.metadata.name === except) continue;
+      this.left.add(role);
+      for (const [name, value] of Object.entries(role.metadata.labels ?? {})) {
+        const key = `${name}=${value}`;
+        const known = this.byLabel.get(key);
+        if (known === undefined) this.byLabel.set(key, [role]);
+        else known.push(role);
+      }
+    }
+  }
+
+  take(selector: LabelSelector): readonly ClusterRole[] {
+    const [label] = Object.entries(selector.matchLabels ?? {});
+    const key = label?.join('=');
+    const candidates = key === undefined ? [...this.left] : (this.byLabel.get(key) ?? []);
+    const unselected = candidates.filter((role) => this.left.has(role));
+    const found = unselected.filter(({ metadata }) =>
+      matchesLabelSelector(selector, metadata.labels),
+    );
+    for (const role of found) this.left.delete(role);
+    // Who has the label and is selected is not looked at again.
+    if (key !== undefined)
+      this.byLabel.set(
+        key,
+        unselected.filter((role) => this.left.has(role)),
+      );
+    return found;
+  }
+}
 
 export const ruleAllows = (
   { verbs, apiGroups = [], resources = [], resourceNames = [], nonResourceURLs = [] }: PolicyRule,
