@@ -234,7 +234,8 @@ const besidesObjects = (deps: ApiServerDeps, parts: Parts, kinds: KindRegistry) 
 const webhooksFor = ({ clock, webhookCalls, resolveService = noServices }: ApiServerDeps) => {
   const admission = new WebhookClient({ clock, resolveService });
   // Apart from the others: what converts may be silent without keeping what admits from its calls.
-  const conversion = new WebhookClient({ clock, resolveService });
+  const limits = { answerBytesPerByte: 4 };
+  const conversion = new WebhookClient({ clock, resolveService, limits });
   const converting = webhookCalls ?? conversion;
   return {
     clients: [admission, conversion],

@@ -18,6 +18,8 @@ export interface EndpointLimits {
   /** Calls, and so connections, of one webhook at a time; others wait, each within its deadline. */
   readonly concurrencyMax: number;
   readonly answerBytesMax: number;
+  /** Below that: a mebibyte, and so many bytes for each that was sent. Default: no such bound. */
+  readonly answerBytesPerByte?: number;
 }
 
 export interface PostRequest {
@@ -94,9 +96,14 @@ export class WebhookEndpoint implements Disposable {
   private async sendOnce(request: PostRequest, signal: AbortSignal): Promise<string> {
     const response = await this.open(request, await this.address(signal), signal);
     const code = response.statusCode ?? 0;
-    const text = await readText(response, this.limits.answerBytesMax);
+    const text = await readText(response, this.answerBytesMax(request));
     if (code >= 200 && code <= 206) return text;
     throw new WebhookCallError(describeStatus(code, text), code);
+  }
+
+  private answerBytesMax({ body }: PostRequest): number {
+    const { answerBytesMax, answerBytesPerByte = Infinity } = this.limits;
+    return Math.min(answerBytesMax, ANSWER_BYTES_LEAST + body.length * answerBytesPerByte);
   }
 
   private async address(signal: AbortSignal) {
@@ -177,5 +184,6 @@ const abortCause = (signal: AbortSignal): unknown => {
     : new DOMException('aborted', 'AbortError');
 };
 
+const ANSWER_BYTES_LEAST = 1024 * 1024;
 const FREE_SOCKETS_MAX = 8;
 const IDLE_MS = 60_000;
