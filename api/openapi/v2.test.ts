@@ -1,4 +1,5 @@
 import { fieldsOf, type WireField } from '../protobuf/wire';
+import { finished } from '../testing';
 import { openApiV2, piecesOf } from '.';
 
 const REFERENCE = '#/components/schemas/Part';
@@ -39,7 +40,8 @@ const parts = {
   },
 };
 
-const document = openApiV2([piecesOf(parts), piecesOf(parts)]);
+const pieces = () => finished(piecesOf(parts)).value;
+const document = openApiV2([pieces(), pieces()]);
 const json = JSON.parse(Buffer.from(document.json.bytes).toString()) as Record<string, object>;
 
 it('says in the words of v2 what v3 says', () => {

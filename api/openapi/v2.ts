@@ -27,11 +27,13 @@ interface Piece {
   readonly protobuf: Uint8Array;
 }
 
-/** Of the same parts as the v3 document. */
-export const piecesOf = ({ paths, schemas }: OpenApiParts): Pieces => ({
-  paths: mapped(paths, pathOf, encodePathItem),
-  definitions: mapped(schemas, schemaOf, encodeSchema),
-});
+/** Of the same parts as the v3 document. Thousands of them take seconds: others may run in between. */
+export function* piecesOf({ paths, schemas }: OpenApiParts): Generator<void, Pieces, void> {
+  return {
+    paths: yield* mapped(paths, pathOf, encodePathItem),
+    definitions: yield* mapped(schemas, schemaOf, encodeSchema),
+  };
+}
 
 /** Everything that is served, described in OpenAPI v2: what v2 cannot say is left out. */
 export const openApiV2 = (all: readonly Pieces[]): OpenApiV2 => {
@@ -62,17 +64,19 @@ const withEtag = (bytes: Uint8Array): EncodedV2 => ({
   etag: createHash('sha512').update(bytes).digest('hex').toUpperCase(),
 });
 
-const mapped = (
+function* mapped(
   members: Readonly<Record<string, object>>,
   convert: (value: Json) => Json,
   encode: (value: Json) => Uint8Array,
-): ReadonlyMap<string, Piece> =>
-  new Map(
-    Object.entries(members).map(([name, member]) => {
-      const value = convert(member as Json);
-      return [name, { json: stringifyJson(value), protobuf: encode(value) }];
-    }),
-  );
+): Generator<void, ReadonlyMap<string, Piece>, void> {
+  const pieces = new Map<string, Piece>();
+  for (const [name, member] of Object.entries(members)) {
+    const value = convert(member as Json);
+    pieces.set(name, { json: stringifyJson(value), protobuf: encode(value) });
+    yield;
+  }
+  return pieces;
+}
 
 const merged = (maps: readonly ReadonlyMap<string, Piece>[]): readonly [string, Piece][] =>
   [...new Map(maps.flatMap((map) => [...map]))].sort(([a], [b]) => (a < b ? -1 : 1));

@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises';
 import {
   groupVersionParts,
   metaParts,
@@ -82,7 +83,7 @@ export class OpenApi {
 /** One document. Large ones take long: each form is made when it is asked for, once. */
 class Documented {
   private made: OpenApiDocument | undefined;
-  private split: Pieces | undefined;
+  private split: Promise<Pieces> | undefined;
 
   constructor(
     readonly of: readonly object[],
@@ -94,18 +95,29 @@ class Documented {
     return this.made;
   }
 
-  get pieces(): Pieces {
-    this.split ??= piecesOf(this.parts);
+  get pieces(): Promise<Pieces> {
+    this.split ??= inTurns(piecesOf(this.parts));
     return this.split;
   }
 }
 
-/** The event loop turns between the group versions. */
+/** The event loop turns every few steps. */
+const inTurns = async <T>(steps: Iterator<void, T, void>): Promise<T> => {
+  for (let count = 1; ; count++) {
+    const step = steps.next();
+    if (step.done === true) return step.value;
+    if (count % STEPS_A_TURN === 0) await setImmediate();
+  }
+};
+
+const STEPS_A_TURN = 5;
+
+/** The event loop turns between the group versions, too. */
 const assemble = async (all: readonly Documented[]): Promise<OpenApiV2> => {
   const pieces: Pieces[] = [];
   for (const each of all) {
-    pieces.push(each.pieces);
-    await new Promise((resolve) => setImmediate(resolve));
+    pieces.push(await each.pieces);
+    await setImmediate();
   }
   return openApiV2(pieces);
 };
