@@ -36,9 +36,17 @@ export class CelBudget {
   async rest(): Promise<void> {
     if (this.sinceRest < PER_CALL_LIMIT / 2) return;
     this.sinceRest = 0;
-    await setImmediate();
+    await nextTurn();
   }
 }
+
+/** One after another: many who rest at a time would all go on in one turn of the event loop. */
+const nextTurn = (): Promise<void> => {
+  lastTurn = lastTurn.then(() => setImmediate());
+  return lastTurn;
+};
+
+let lastTurn: Promise<void> = Promise.resolve();
 
 /** Counts the cost of one evaluation. */
 export class Meter {
