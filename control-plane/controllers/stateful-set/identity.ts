@@ -4,8 +4,8 @@ import { podFromTemplate } from '../owned/pod-control';
 import { claimName } from './claims';
 
 export const REVISION_LABEL = 'controller-revision-hash';
-export const NAME_LABEL = 'statefulset.kubernetes.io/pod-name';
-export const INDEX_LABEL = 'apps.kubernetes.io/pod-index';
+const NAME_LABEL = 'statefulset.kubernetes.io/pod-name';
+const INDEX_LABEL = 'apps.kubernetes.io/pod-index';
 
 /** The ordinals that a set has pods of: `start` to `end`, `end` left out. */
 export interface Ordinals {
