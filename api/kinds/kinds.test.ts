@@ -35,7 +35,6 @@ it('finds events by what they are about and who tells', () => {
 it.each([
   ['Node', { spec: { externalID: 'x', taints: [{ key: 'node.kubernetes.io/out-of-service' }] } }],
   ['Secret', { type: 'kubernetes.io/service-account-token' }],
-  ['ServiceAccount', { automountServiceAccountToken: true }],
   ['Lease', { spec: { strategy: 'x' } }],
   ['Pod', { spec: { shareProcessNamespace: true, containers: [] } }],
   ['Deployment', { spec: { template: { spec: { shareProcessNamespace: true } } } }],

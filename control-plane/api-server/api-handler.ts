@@ -109,15 +109,16 @@ export class ApiHandler {
     if (target === undefined || kind === undefined || !isStream) throw notServed();
     const { exec, portForward, authorizer } = this.deps;
     authorizer.authorize(request.user, upgradeAttributes(request, target));
-    using _idle = this.endsWhenIdle(connection);
     if (target.subresource === 'portforward') {
       const plan = await portForward.plan(kind, target, request);
+      using _idle = this.endsWhenIdle(connection);
       await portForward.serve(plan, connection, request.signal);
       return;
     }
     const plan = await exec.plan(kind, target, target.subresource === 'attach', request);
     checkProtocol(request);
     onBegin();
+    using _idle = this.endsWhenIdle(connection);
     await exec.serve(plan, connection, request.signal);
   }
 

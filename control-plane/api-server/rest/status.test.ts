@@ -38,8 +38,6 @@ describe('every failure carries details, which clients read unasked', () => {
       'NotFound',
       { name: 'x', group: 'apps', kind: 'deployments' },
     ],
-    ['an unknown kind', 'GET', '/apis/x/v1/y', undefined, 'NotFound', {}],
-    ['an unknown path', 'GET', '/nosuch', undefined, 'NotFound', {}],
     // kubectl debug takes an empty name for: no such subresource.
     ['an unknown part', 'PATCH', `${PODS}/present/nosuch`, {}, 'NotFound', {}],
     [

@@ -228,6 +228,8 @@ export const podDraft = (name: string, container: object = {}, spec: object = {}
   metadata: { name, namespace: 'default' },
   spec: {
     nodeName: 'n1',
+    // Nobody here gives a namespace its authority.
+    automountServiceAccountToken: false,
     containers: [
       {
         name: 'web',
