@@ -3,6 +3,7 @@ import {
   fsyncSync,
   mkdirSync,
   openSync,
+  readdirSync,
   renameSync,
   rmSync,
   writeFileSync,
@@ -48,6 +49,16 @@ const replaceFile = (
 export const listFolder = async (path: string): Promise<readonly string[]> => {
   try {
     return await readdir(path);
+  } catch (error) {
+    if (hasErrorCode(error, 'ENOENT')) return [];
+    throw error;
+  }
+};
+
+/** The same, at once. */
+export const listFolderSync = (path: string): readonly string[] => {
+  try {
+    return readdirSync(path);
   } catch (error) {
     if (hasErrorCode(error, 'ENOENT')) return [];
     throw error;

@@ -15,6 +15,7 @@ import type { ObjectView } from './deps';
 import { withConflictRetry } from './node-registrar';
 import type { PodIndex } from './pod-index';
 import { referencesOf } from './pod-references';
+import { KeyedListeners } from '../../lib/keyed-listeners';
 
 interface NodeVolumesDeps {
   readonly client: ApiClient;
@@ -30,7 +31,7 @@ interface NodeVolumesDeps {
  */
 export class NodeVolumes implements Disposable {
   private readonly kept = new Map<string, Map<string, PersistentVolume>>();
-  private readonly listeners = new Map<string, Set<() => void>>();
+  private readonly listeners = new KeyedListeners();
   private readonly undo: () => void;
 
   constructor(private readonly deps: NodeVolumesDeps) {
@@ -58,13 +59,7 @@ export class NodeVolumes implements Disposable {
 
   /** Calls `listener` when a volume changes that may concern the node; returns the undo. */
   onChange(nodeName: string, listener: () => void): () => void {
-    const listeners = this.listeners.get(nodeName) ?? new Set();
-    this.listeners.set(nodeName, listeners.add(listener));
-    return () => {
-      listeners.delete(listener);
-      if (listeners.size === 0 && this.listeners.get(nodeName) === listeners)
-        this.listeners.delete(nodeName);
-    };
+    return this.listeners.add(nodeName, listener);
   }
 
   /**
@@ -118,7 +113,7 @@ export class NodeVolumes implements Disposable {
       const kept = this.kept.get(node) ?? new Map<string, PersistentVolume>();
       this.kept.set(node, kept.set(after.metadata.name, after));
     }
-    for (const name of nodes) for (const listener of this.listeners.get(name) ?? []) listener();
+    for (const name of nodes) this.listeners.tell(name);
   }
 
   private nodesOf(volume: PersistentVolume | undefined): readonly string[] {

@@ -5,12 +5,13 @@ import { networkMtuOf } from '../../api/network-mtu';
 import { isNodeReady } from '../../api/nodes';
 import type { Node } from '../../api/types';
 import type { ObjectView } from './deps';
+import { KeyedListeners } from '../../lib/keyed-listeners';
 
 /** What nodes must know of each other and of themselves, kept from the informer's changes. */
 export class PeerView implements Disposable {
   private readonly peers = new Map<string, Peer>();
   private readonly peerListeners = new Set<(nodeName: string) => void>();
-  private readonly nodeListeners = new Map<string, Set<() => void>>();
+  private readonly nodeListeners = new KeyedListeners();
   private readonly undo: () => void;
 
   constructor(nodes: ObjectView<Node>) {
@@ -43,17 +44,11 @@ export class PeerView implements Disposable {
 
   /** Calls `listener` whenever the one node changes. */
   onNodeChange(nodeName: string, listener: () => void): () => void {
-    const listeners = this.nodeListeners.get(nodeName) ?? new Set();
-    this.nodeListeners.set(nodeName, listeners.add(listener));
-    return () => {
-      listeners.delete(listener);
-      if (listeners.size === 0 && this.nodeListeners.get(nodeName) === listeners)
-        this.nodeListeners.delete(nodeName);
-    };
+    return this.nodeListeners.add(nodeName, listener);
   }
 
   private note(name: string, node: Node | undefined): void {
-    for (const listener of this.nodeListeners.get(name) ?? []) listener();
+    this.nodeListeners.tell(name);
     const next = node === undefined ? undefined : peerOf(node);
     if (isDeepStrictEqual(next, this.peers.get(name))) return;
     if (next === undefined) this.peers.delete(name);

@@ -2,6 +2,7 @@ import { ROW } from '../../api/assignment-rows';
 import { keyOf, type ApiObject, type Pod } from '../../api/types';
 import type { NodesServerDeps, ObjectView } from './deps';
 import { REFERENCED, referencesOf, type ReferencedResource } from './pod-references';
+import { KeyedListeners } from '../../lib/keyed-listeners';
 
 /** What has changed for a node: its pods, or something that they use. */
 export type PodIndexChange = typeof ROW.pods | ReferencedResource;
@@ -24,7 +25,7 @@ export class PodIndex implements Disposable {
     [ROW.claims]: new Map(),
     [ROW.runtimeClasses]: new Map(),
   };
-  private readonly listeners = new Map<string, Set<(change: PodIndexChange) => void>>();
+  private readonly listeners = new KeyedListeners<[PodIndexChange]>();
   private readonly undo: readonly (() => void)[];
 
   constructor({ pods, secrets, configMaps, claims, runtimeClasses }: PodIndexDeps) {
@@ -56,13 +57,7 @@ export class PodIndex implements Disposable {
 
   /** Calls `listener` when something changes for the node; returns the undo. */
   onChange(nodeName: string, listener: (change: PodIndexChange) => void): () => void {
-    const listeners = this.listeners.get(nodeName) ?? new Set();
-    this.listeners.set(nodeName, listeners.add(listener));
-    return () => {
-      listeners.delete(listener);
-      if (listeners.size === 0 && this.listeners.get(nodeName) === listeners)
-        this.listeners.delete(nodeName);
-    };
+    return this.listeners.add(nodeName, listener);
   }
 
   private follow<T extends ApiObject>(
@@ -118,6 +113,6 @@ export class PodIndex implements Disposable {
   }
 
   private notify(node: string, change: PodIndexChange): void {
-    for (const listener of this.listeners.get(node) ?? []) listener(change);
+    this.listeners.tell(node, change);
   }
 }

@@ -4,7 +4,6 @@ import {
   existsSync,
   lstatSync,
   mkdirSync,
-  readdirSync,
   renameSync,
   writeFileSync,
 } from 'node:fs';
@@ -13,7 +12,7 @@ import { join } from 'node:path';
 import { type PersistentVolume, uidOf } from '../../api/types';
 import { FOLDER_FINALIZER } from '../../api/volumes';
 import { removeTree } from '../../lib/remove-tree';
-import { hasErrorCode } from '../files';
+import { listFolderSync } from '../files';
 import { isFolderOf } from './claimed-volume';
 
 const FOLDER_MODE = 0o777;
@@ -73,7 +72,7 @@ export class VolumeFolders {
 
   /** Uids of the pods that have the volume. */
   private usersOf(uid: string): readonly string[] {
-    return listFolder(join(this.runDir, 'pods')).filter((podUid) =>
+    return listFolderSync(join(this.runDir, 'pods')).filter((podUid) =>
       existsSync(join(this.marksOf(podUid), uid)),
     );
   }
@@ -118,15 +117,6 @@ const giveToGroup = (path: string, groupId: number): void => {
 const checkedUid = (uid: string): string => {
   if (!UID.test(uid)) throw new Error(`"${uid}" is no uid of a volume`);
   return uid;
-};
-
-const listFolder = (path: string): readonly string[] => {
-  try {
-    return readdirSync(path);
-  } catch (error) {
-    if (hasErrorCode(error, 'ENOENT')) return [];
-    throw error;
-  }
 };
 
 const NEW = '.new';

@@ -3,7 +3,6 @@ import {
   chownSync,
   existsSync,
   mkdirSync,
-  readdirSync,
   renameSync,
   statSync,
   writeFileSync,
@@ -14,7 +13,7 @@ import { bytesOf } from '../../api/quantity';
 import { type Pod, uidOf } from '../../api/types';
 import { claimNameOf } from '../../api/volumes';
 import { removeTree } from '../../lib/remove-tree';
-import { hasErrorCode } from '../files';
+import { hasErrorCode, listFolderSync } from '../files';
 import { podMemoryLimitBytes } from '../pod-spec/cgroup-resources';
 import { writeVolumeFiles } from './atomic-writer';
 import type { Mounter } from './mounter';
@@ -105,7 +104,7 @@ export class VolumeManager {
   /** Pods that have folders here. */
   podUids(): readonly string[] {
     const { stateDir, runDir } = this.options;
-    return [...new Set([stateDir, runDir].flatMap((dir) => listFolder(join(dir, 'pods'))))];
+    return [...new Set([stateDir, runDir].flatMap((dir) => listFolderSync(join(dir, 'pods'))))];
   }
 
   private prepareOne(volume: Volume, source: ContentSource): string {
@@ -229,15 +228,6 @@ const statOf = (path: string) => {
     return statSync(path);
   } catch (error) {
     if (hasErrorCode(error, 'ENOENT', 'ENOTDIR')) return undefined;
-    throw error;
-  }
-};
-
-const listFolder = (path: string): readonly string[] => {
-  try {
-    return readdirSync(path);
-  } catch (error) {
-    if (hasErrorCode(error, 'ENOENT')) return [];
     throw error;
   }
 };
