@@ -230,13 +230,6 @@ describe('with a pod on a node', () => {
     await client.bind({ namespace: 'default', name: 'web', uid }, 'n1');
   });
 
-  it('says that there are no ephemeral containers', async () => {
-    const { code, stderr } = await kubectl('debug web --image=busybox:1.36 --target=c');
-    expect(stderr).not.toContain('panic');
-    expect(stderr).toContain('ephemeral containers are disabled for this cluster');
-    expect(code).toBe(1);
-  });
-
   it('reads logs', async () => {
     expect(await ok('logs web')).toBe('one\ntwo\nthree\n');
     expect(await ok('logs web --tail=1')).toBe('three\n');
