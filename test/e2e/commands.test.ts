@@ -233,7 +233,6 @@ describe('help', () => {
     [['agent'], /--server/],
     [['help', 'nosuch'], /unknown command 'nosuch'/],
     [['proxy'], /kubectl does it on this cluster:\n.* proxy \.\.\.\n$/],
-    [['expose', 'deploy', 'web'], /no command 'expose' yet, and its server no part for it/],
   ])('dhow %j says what is wrong', async (args, message) => {
     const { code, stdout, stderr } = await runDhow(...args);
     expect(stderr).toMatch(message);
