@@ -38,19 +38,20 @@ describe('pods as real processes', () => {
     agent = await start();
   });
   afterEach(async () => {
-    await plane.client
-      .list(PODS)
-      .then(({ items }) =>
-        Promise.all(
-          items.map(({ metadata: { name, namespace = '' } }) =>
-            plane.client.delete(PODS, { namespace, name }, { gracePeriodSeconds: 0 }),
-          ),
+    try {
+      const { items } = await plane.client.list(PODS);
+      await Promise.all(
+        items.map(({ metadata: { name, namespace = '' } }) =>
+          plane.client.delete(PODS, { namespace, name }, { gracePeriodSeconds: 0 }),
         ),
       );
-    await eventually(async () => agent.runtime.sandboxes().length === 0);
-    await agent[Symbol.asyncDispose]();
-    await host.close();
-    await plane[Symbol.asyncDispose]();
+      await eventually(async () => agent.runtime.sandboxes().length === 0);
+    } finally {
+      // Also when a pod does not go: what is left of it goes with the host.
+      await agent[Symbol.asyncDispose]();
+      await host.close();
+      await plane[Symbol.asyncDispose]();
+    }
     expect(readFileSync('/proc/self/mountinfo', 'utf8')).not.toContain(directory);
     await rm(directory, { recursive: true, force: true });
   });
