@@ -1,4 +1,3 @@
-import { ApiError } from '../../api/errors';
 import { isPodReady } from '../../api/pods';
 import { apiVersionOf, EVENTS, PODS, SCHEDULING_DECISIONS } from '../../api/resources';
 import type { CliContext } from '../context';
@@ -7,6 +6,7 @@ import { formatTable } from '../output/table';
 import { printable } from '../output/terminal';
 import { podName } from '../targets';
 import { podTimeline, type TimelineEntry } from '../timeline/pod-timeline';
+import { unlessForbidden } from '../unless-forbidden';
 
 export interface TimelineOptions {
   readonly output?: string;
@@ -74,13 +74,4 @@ const seconds = (ms: number): string => {
   if (whole < 60) return `${whole}s`;
   if (whole < 3600) return `${Math.floor(whole / 60)}m${whole % 60}s`;
   return `${Math.floor(whole / 3600)}h${Math.floor((whole % 3600) / 60)}m`;
-};
-
-const unlessForbidden = async <T>(asked: Promise<T>): Promise<T | undefined> => {
-  try {
-    return await asked;
-  } catch (error) {
-    if (error instanceof ApiError && error.reason === 'Forbidden') return undefined;
-    throw error;
-  }
 };

@@ -1,5 +1,5 @@
 import type { PodExplanation, SchedulingDecision } from '../../api/decisions';
-import { ApiError, hasReason } from '../../api/errors';
+import { ApiError } from '../../api/errors';
 import { controllerOf, isControlledBy } from '../../api/owners';
 import {
   DEPLOYMENTS,
@@ -18,6 +18,7 @@ import { formatViews, listDocument, outputFormat, type OutputFormat } from '../o
 import type { Terminal } from '../output/terminal';
 import { podName, podOrWorkload, workloadOf, type NamedTarget } from '../targets';
 import { durationSeconds } from '../durations';
+import { unlessForbidden } from '../unless-forbidden';
 import { UsageError } from '../usage-error';
 import type { Place } from '../waiting';
 import {
@@ -71,7 +72,10 @@ const whyPod = async (
   const path = pathOf(POD_EXPLANATIONS, namespace, name) + queryOf({ node });
   const explanation = await client.json<PodExplanation>({ method: 'GET', path, signal });
   const isPlaced = explanation.status.nodeName !== undefined && node === undefined;
-  const troubles = isPlaced ? await podTroubles(context, { namespace, name }) : undefined;
+  const troubles = isPlaced
+    ? // Who may ask why need not be let to look at pods.
+      await unlessForbidden(podTroubles(context, { namespace, name }))
+    : undefined;
   const status = { ...explanation.status, ...(troubles === undefined ? {} : { troubles }) };
   const document = { ...explanation, status };
   const table = (isWide: boolean) => renderWhy(document, styleOf(terminal, isWide));
@@ -79,15 +83,9 @@ const whyPod = async (
   terminal.out.write(formatViews({ document, names, table }, format));
 };
 
-/** Undefined for who may ask why, and not look at pods. */
 const podTroubles = async ({ client, signal }: CliContext, name: ObjectName) => {
-  try {
-    const pod = await client.get(PODS, name, signal);
-    return await withEvidence(client, pod, troublesOf(pod), signal);
-  } catch (error) {
-    if (hasReason(error, 'Forbidden')) return undefined;
-    throw error;
-  }
+  const pod = await client.get(PODS, name, signal);
+  return withEvidence(client, pod, troublesOf(pod), signal);
 };
 
 const whyWorkload = async (

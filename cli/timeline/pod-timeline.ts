@@ -202,10 +202,10 @@ const conditions = (pod: Pod): readonly Moment[] =>
 
 /** Not ready from the start is no news. */
 const wasReady = ({ status }: Pod): boolean => {
-  const [ready, initialized] = ['Ready', 'PodScheduled'].map((wanted) =>
+  const [ready, scheduled] = ['Ready', 'PodScheduled'].map((wanted) =>
     status.conditions?.find(({ type }) => type === wanted),
   );
-  return ready?.lastTransitionTime !== initialized?.lastTransitionTime;
+  return ready?.lastTransitionTime !== scheduled?.lastTransitionTime;
 };
 
 const deleted = ({ metadata }: Pod): readonly Moment[] => {
