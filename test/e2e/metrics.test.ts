@@ -108,6 +108,8 @@ it('scales a deployment up under load, and down when it ends', async () => {
   );
   await cluster.must('exec', busy, '--', 'rm', '/tmp/busy');
   await cluster.until('one replica', async () => (await replicas()) === 1, 120_000);
-  const events = await cluster.kubectl('get', 'events');
-  expect(events.stdout).toContain('reason: All metrics below target');
+  // An event is written a little after what it tells of.
+  await cluster.until('an event that says why', async () =>
+    (await cluster.kubectl('get', 'events')).stdout.includes('reason: All metrics below target'),
+  );
 });

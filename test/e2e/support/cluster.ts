@@ -157,19 +157,21 @@ export class TestCluster implements AsyncDisposable {
       await this.must('delete', kind, metadata.name, '--ignore-not-found');
     }
     for (const { kind, metadata } of await this.made(MADE_BY_TESTS)) {
-      const { name, namespace = '' } = metadata;
+      const { name, namespace = '', ownerReferences = [] } = metadata;
+      if (ownerReferences.length > 0) continue;
       await this.must('delete', kind, name, '-n', namespace, '--ignore-not-found');
     }
+    // What has an owner goes after it, later: the next test must not meet the pods of this one.
     await this.until('nothing left', async () => (await this.made(MADE_BY_TESTS)).length === 0);
   }
 
-  /** Objects of these kinds that neither the cluster nor an owner makes. */
+  /** Objects of these kinds that the cluster does not make for itself. */
   private async made(kinds: string): Promise<readonly ApiObject[]> {
     const list = await this.must('get', kinds, ...(kinds === 'ns' ? [] : ['-A']), '-o', 'json');
     const { items } = JSON.parse(list) as { items: readonly ApiObject[] };
     return items.filter(
-      ({ metadata: { name, namespace = '', ownerReferences = [] } }) =>
-        ownerReferences.length === 0 && !isOfCluster(name) && !namespace.startsWith('kube-'),
+      ({ metadata: { name, namespace = '' } }) =>
+        !isOfCluster(name) && !namespace.startsWith('kube-'),
     );
   }
 
