@@ -123,8 +123,14 @@ const freshFolder = (directory: string): string => {
 
 const swapLink = (directory: string, target: string): void => {
   const temporary = join(directory, `${CURRENT}_tmp`);
-  rmSync(temporary, { force: true });
-  symlinkSync(target, temporary);
+  try {
+    symlinkSync(target, temporary);
+  } catch (error) {
+    if (!hasErrorCode(error, 'EEXIST')) throw error;
+    // A crash left it.
+    rmSync(temporary, { force: true });
+    symlinkSync(target, temporary);
+  }
   renameSync(temporary, join(directory, CURRENT));
 };
 

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import {
   chmodSync,
   chownSync,
@@ -15,7 +16,7 @@ import { claimNameOf } from '../../api/volumes';
 import { removeTree } from '../../lib/remove-tree';
 import { hasErrorCode, listFolderSync } from '../files';
 import { podMemoryLimitBytes } from '../pod-spec/cgroup-resources';
-import { writeVolumeFiles } from './atomic-writer';
+import { writeVolumeFiles, type VolumeFile } from './atomic-writer';
 import type { Mounter } from './mounter';
 import { claimedVolume, isFolderOf, type ClaimSource, type ReachingNode } from './claimed-volume';
 import { VolumeFolders } from './volume-folders';
@@ -53,6 +54,8 @@ export type PreparedVolumes = ReadonlyMap<string, string>;
 /** Makes, updates and removes the volumes of pods. */
 export class VolumeManager {
   readonly folders: VolumeFolders;
+  /** By path, a digest of what this process wrote there: a pod's worker comes by many times. */
+  private readonly written = new Map<string, string>();
 
   constructor(private readonly options: VolumeManagerOptions) {
     this.folders = new VolumeFolders(options.stateDir, options.runDir);
@@ -98,6 +101,8 @@ export class VolumeManager {
     for (const folder of [runDir, stateDir].map((dir) => join(dir, 'pods', uid))) {
       mounter.unmountAll(folder);
       await removeTree(folder);
+      for (const path of this.written.keys())
+        if (path.startsWith(`${folder}/`)) this.written.delete(path);
     }
   }
 
@@ -119,7 +124,10 @@ export class VolumeManager {
     }
     const files = volumeFiles(volume, source);
     if (files === undefined) throw new Error('this type of volume is not supported');
+    const digest = digestOf(files);
+    if (this.written.get(path) === digest) return path;
     writeVolumeFiles(path, files, source.pod.spec.securityContext?.fsGroup);
+    this.written.set(path, digest);
     return path;
   }
 
@@ -164,6 +172,13 @@ export class VolumeManager {
     return join(emptyDir.medium === 'Memory' ? runDir : stateDir, 'pods', uid, 'empty-dir', name);
   }
 }
+
+const digestOf = (files: ReadonlyMap<string, VolumeFile>): string => {
+  const hash = createHash('sha256');
+  for (const [path, { data, mode }] of files)
+    hash.update(`${path}\0${mode} ${data.length}\0`).update(data);
+  return hash.digest('base64');
+};
 
 /** No more than the pod may have of memory, and than all pods of the node together. */
 const memoryVolumeBytes = (
