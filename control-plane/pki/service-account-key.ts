@@ -1,11 +1,10 @@
-import { generateKeyPair } from 'node:crypto';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
 import { readFileIfPresent, replaceFile } from '../../lib/files';
+import { makeSigningKey } from '../../lib/signing-key';
 
 /**
- * The key (PEM) that signs the tokens of service accounts, `sa.key` in the folder. It takes a moment
- * to make, so it is made when the first token is asked for, and then kept.
+ * The key (PEM) that signs the tokens of service accounts, `sa.key` in the folder: made when the first
+ * token is asked for, and then kept. One of RSA that is there already stays.
  */
 export const serviceAccountKey = (directory: string): (() => Promise<string>) => {
   let key: Promise<string> | undefined;
@@ -22,8 +21,7 @@ export const serviceAccountKey = (directory: string): (() => Promise<string>) =>
 const open = async (path: string): Promise<string> => {
   const stored = await readFileIfPresent(path);
   if (stored !== undefined) return stored;
-  const { privateKey } = await promisify(generateKeyPair)('rsa', { modulusLength: 2048 });
-  const pem = privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
+  const pem = await makeSigningKey();
   await replaceFile(path, pem);
   return pem;
 };

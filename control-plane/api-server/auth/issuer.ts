@@ -13,7 +13,7 @@ export const serveIssuer = async (
         jwks_uri: `${ISSUER}${KEYS_PATH}`,
         response_types_supported: ['id_token'],
         subject_types_supported: ['public'],
-        id_token_signing_alg_values_supported: ['RS256'],
+        id_token_signing_alg_values_supported: [await tokens.algorithm()],
       });
     case KEYS_PATH:
       return jsonResponse(await tokens.keySet());

@@ -2,22 +2,27 @@ import { createHash, createPublicKey, sign, verify, type KeyObject } from 'node:
 import { isFields, type Fields } from '../kinds/mutable';
 import { parseJson, stringifyJson } from '../../../lib/json';
 
-/** Claims as a JSON Web Token signed with RSA and SHA-256. Source: RFC 7515, RFC 7519. */
+/** By what a key signs: RSA with SHA-256, or the curve P-256 with SHA-256. Source: RFC 7518. */
+export const algorithmOf = (key: KeyObject): 'RS256' | 'ES256' =>
+  key.asymmetricKeyType === 'rsa' ? 'RS256' : 'ES256';
+
+/** Claims as a JSON Web Token. Source: RFC 7515, RFC 7519. */
 export const signToken = (claims: Fields, key: KeyObject): string => {
-  const head = encode({ alg: ALGORITHM, kid: keyIdOf(key) });
+  const head = encode({ alg: algorithmOf(key), kid: keyIdOf(key) });
   const text = `${head}.${encode(claims)}`;
-  return `${text}.${sign('sha256', Buffer.from(text), key).toString('base64url')}`;
+  const signature = sign('sha256', Buffer.from(text), { key, dsaEncoding: DSA_ENCODING });
+  return `${text}.${signature.toString('base64url')}`;
 };
 
 /** The claims of a token that the key signed; undefined for anything else. */
 export const verifiedClaims = (token: string, key: KeyObject): Fields | undefined => {
   if (token.length > TOKEN_LENGTH_MAX) return undefined;
   const [head = '', body = '', signature = '', ...more] = token.split('.');
-  if (more.length > 0 || decode(head)?.['alg'] !== ALGORITHM) return undefined;
+  if (more.length > 0 || decode(head)?.['alg'] !== algorithmOf(key)) return undefined;
   const isOurs = verify(
     'sha256',
     Buffer.from(`${head}.${body}`),
-    key,
+    { key, dsaEncoding: DSA_ENCODING },
     Buffer.from(signature, 'base64url'),
   );
   return isOurs ? decode(body) : undefined;
@@ -27,7 +32,7 @@ export const verifiedClaims = (token: string, key: KeyObject): Fields | undefine
 export const jsonWebKey = (key: KeyObject): Fields => ({
   use: 'sig',
   kid: keyIdOf(key),
-  alg: ALGORITHM,
+  alg: algorithmOf(key),
   ...createPublicKey(key).export({ format: 'jwk' }),
 });
 
@@ -52,5 +57,6 @@ const decode = (text: string): Fields | undefined => {
 };
 
 const keyIds = new WeakMap<KeyObject, string>();
-const ALGORITHM = 'RS256';
+/** Both halves of a signature one after the other, as RFC 7518 wants it of a curve. */
+const DSA_ENCODING = 'ieee-p1363';
 const TOKEN_LENGTH_MAX = 16 * 1024;

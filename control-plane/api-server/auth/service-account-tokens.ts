@@ -2,13 +2,14 @@ import { createPrivateKey, randomUUID, type KeyObject } from 'node:crypto';
 import { ApiError } from '../../../api/errors';
 import type { ApiObject } from '../../../api/types';
 import type { Clock } from '../../../lib/clock';
+import { RecentlyUsed } from '../../../lib/recently-used';
 import { fieldsAt, listAt, numberAt, textAt, type Fields } from '../kinds/mutable';
 import type { AdmissionReader } from '../admission/admission-reader';
-import { jsonWebKey, signToken, verifiedClaims } from './json-web-token';
+import { algorithmOf, jsonWebKey, signToken, verifiedClaims } from './json-web-token';
 import { AUTHENTICATED, type User } from './user';
 
 export interface TokenDeps {
-  /** PEM of the RSA key that signs. */
+  /** PEM of the key that signs: RSA, or of the curve P-256. */
   readonly signingKey: () => Promise<string>;
   readonly find: AdmissionReader['find'];
   readonly clock: Clock;
@@ -27,6 +28,8 @@ export interface TokenOrder {
  */
 export class ServiceAccountTokens {
   private key: Promise<KeyObject> | undefined;
+  /** What a signature was found good for: that takes longer than all else about a token. */
+  private readonly verified = new RecentlyUsed<string, Fields>(VERIFIED_MAX);
 
   constructor(private readonly deps: TokenDeps) {}
 
@@ -68,14 +71,20 @@ export class ServiceAccountTokens {
     signal: AbortSignal,
   ): Promise<User | undefined> {
     if (!LOOKS_LIKE_TOKEN.test(token)) return undefined;
-    const claims = verifiedClaims(token, await this.signingKey());
+    const claims = this.verified.get(token) ?? verifiedClaims(token, await this.signingKey());
     if (claims === undefined) return undefined;
+    this.verified.set(token, claims);
     const nowSeconds = this.deps.clock.now() / 1000;
     const isMeant = listAt(claims, 'aud').some((audience) => audiences.includes(String(audience)));
     const isNow =
       numberAt(claims, 'exp') > nowSeconds && numberAt(claims, 'nbf') <= nowSeconds + SKEW_SECONDS;
     if (claims['iss'] !== ISSUER || !isMeant || !isNow) return undefined;
     return (await this.stillHolds(claims, signal)) ? userIn(claims) : undefined;
+  }
+
+  /** By which they are signed. */
+  async algorithm(): Promise<string> {
+    return algorithmOf(await this.signingKey());
   }
 
   /** The public key, in a set. */
@@ -156,3 +165,4 @@ const BOUND: readonly (readonly string[])[] = [
 const LOOKS_LIKE_TOKEN = /^[\w-]+\.[\w-]+\.[\w-]+$/;
 const SKEW_SECONDS = 10;
 const LEEWAY_MS = 60_000;
+const VERIFIED_MAX = 1024;

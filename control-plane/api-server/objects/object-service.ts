@@ -1,10 +1,9 @@
-import { generateKeyPair } from 'node:crypto';
-import { promisify } from 'node:util';
 import type { ApiObject } from '../../../api/types';
 import { Turns } from '../../../lib/async/turns';
 import type { Clock } from '../../../lib/clock';
 import type { Log } from '../../../lib/log';
 import type { Random } from '../../../lib/random';
+import { makeSigningKey } from '../../../lib/signing-key';
 import type { Store } from '../../store/store';
 import type { WatchCache, WatchCaches } from '../../store/watch-cache';
 import { AdmissionChain } from '../admission/admission-chain';
@@ -94,7 +93,7 @@ export const createObjectService = (deps: ObjectServiceDeps): ObjectService => {
     deleter: new ObjectDeleter({ reader, writer, admission, clock }),
     admission,
     tokens: new ServiceAccountTokens({
-      signingKey: deps.serviceAccountKey ?? temporaryKey,
+      signingKey: deps.serviceAccountKey ?? makeSigningKey,
       find: (...asked) => found.find(...asked),
       clock,
     }),
@@ -113,12 +112,6 @@ const webhooksOf = (deps: ObjectServiceDeps, reader: AdmissionReader): WebhooksD
     ...{ judge, convert: convertObject },
   };
 };
-
-/** Tokens of a server that keeps nothing end with it. */
-const temporaryKey = async (): Promise<string> =>
-  (await promisify(generateKeyPair)('rsa', { modulusLength: 2048 })).privateKey
-    .export({ type: 'pkcs8', format: 'pem' })
-    .toString();
 
 /** The cache may lag behind a create, so what it lacks is looked up. */
 const admissionReader = ({ store, caches }: ObjectServiceDeps): AdmissionReader => ({
