@@ -51,6 +51,8 @@ export interface SessionDeps extends NodesServerDeps {
 
 /** Well below what one gRPC message may hold. */
 const MAX_PART_BYTES = 8 * 1024 * 1024;
+/** What a pod's agent can do without its token, it begins when issuing one takes longer. */
+const TOKENS_WAIT_MS = 50;
 /** Intervals without any message after which the agent counts as gone. */
 const MISSED_HEARTBEATS_MAX = 4;
 
@@ -205,6 +207,7 @@ export class NodeSession {
       if (!this.assignments.isMarked) await new Promise<void>((resolve) => (this.wake = resolve));
       // Let changes that arrive in the same turn go out together.
       await new Promise((resolve) => setImmediate(resolve));
+      await this.tokens.whenIssued(TOKENS_WAIT_MS, signal);
       const parts = partsOf(this.assignments.take(), MAX_PART_BYTES);
       for (const message of isFirst ? snapshotOf(parts) : parts.map(changesOf))
         await this.writer.write({ message });

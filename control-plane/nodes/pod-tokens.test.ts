@@ -90,3 +90,21 @@ it('says why there is none, tries again, and keeps one that still holds', async 
   expect(await rest()).toEqual([{ key: 'b 3600 ', token: 'b  3600 #2' }]);
   await end();
 });
+
+it('is caught up when every pod has a token or a reason, and never waits longer than it may', async () => {
+  const { state, tokens, clock, rest, end } = setUp(podOf('a', [{}]));
+  const stop = new AbortController();
+  await tokens.whenIssued(50, stop.signal);
+  expect(tokens.tokens()).toHaveLength(1);
+  state.pods = [podOf('a', [{}]), podOf('b', [{}])];
+  tokens.podsChanged();
+  await tokens.whenIssued(50, stop.signal);
+  expect(tokens.tokens()).toHaveLength(2);
+  await end();
+  // Nobody issues any more.
+  tokens.podsChanged();
+  const waited = tokens.whenIssued(50, stop.signal);
+  await clock.advance(50);
+  await waited;
+  await rest();
+});

@@ -37,6 +37,10 @@ interface Wanted {
 export class PodTokens {
   private readonly held = new Map<string, Held>();
   private wake: () => void = () => undefined;
+  /** How often pods changed, and how many of these changes all tokens are issued for. */
+  private changeCount = 1;
+  private issuedCount = 0;
+  private caughtUp: () => void = () => undefined;
 
   constructor(private readonly deps: PodTokensDeps) {}
 
@@ -45,7 +49,19 @@ export class PodTokens {
   }
 
   podsChanged(): void {
+    this.changeCount++;
     this.wake();
+  }
+
+  /**
+   * Until there are tokens for all pods, or `timeoutMs` have passed: what comes together is written,
+   * read and acted on once.
+   */
+  async whenIssued(timeoutMs: number, signal: AbortSignal): Promise<void> {
+    if (this.issuedCount === this.changeCount) return;
+    using wait = linkedController(signal);
+    this.caughtUp = () => wait.abort();
+    await this.deps.clock.sleep(timeoutMs, wait.signal);
   }
 
   /** Issues what is missing or due until `signal` aborts. */
@@ -54,7 +70,10 @@ export class PodTokens {
     while (!signal.aborted) {
       using woken = linkedController(signal);
       this.wake = () => woken.abort();
+      const { changeCount } = this;
       if (await this.issueDue(signal)) onChange();
+      this.issuedCount = changeCount;
+      if (changeCount === this.changeCount) this.caughtUp();
       const dueMs = Math.min(...[...this.held.values()].map((each) => each.dueMs));
       const idleMs = Math.min(IDLE_MAX_MS, Math.max(0, dueMs - clock.monotonicMs()));
       await clock.sleep(idleMs, woken.signal);
