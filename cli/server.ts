@@ -47,7 +47,10 @@ export const main = (argv: readonly string[]): Promise<number> => {
         '--accept-etcd-history',
         'go on with an etcd that is another, or older, than the one this server knew',
       )
-      .option('--cluster-cidr <cidr>', 'range of the pods; default 10.42.0.0/16'),
+      .option('--cluster-cidr <cidr>', 'range of the pods; default 10.42.0.0/16')
+      .option('--service-cluster-ip-range <cidr>', 'range of the services; default 10.96.0.0/16')
+      .option('--service-node-port-range <ports>', "of services' node ports; default 30000-32767")
+      .option('--cluster-domain <domain>', 'what names end in; default cluster.local'),
   )
     .addOption(logLevel('what to log'))
     .addHelpText('after', EXAMPLES)
@@ -125,6 +128,9 @@ interface Flags {
   readonly auditLogMaxsize?: number;
   readonly auditLogMaxbackup?: number;
   readonly clusterCidr?: string;
+  readonly serviceClusterIpRange?: string;
+  readonly serviceNodePortRange?: string;
+  readonly clusterDomain?: string;
   readonly nodeGrace?: number;
   readonly evictionAfter?: number;
   readonly heartbeat?: number;
@@ -150,6 +156,9 @@ const configOf = (flags: Flags) => ({
   auditLogMaxSizeMib: flags.auditLogMaxsize,
   auditLogMaxBackups: flags.auditLogMaxbackup,
   clusterCidr: flags.clusterCidr,
+  serviceClusterIpRange: flags.serviceClusterIpRange,
+  serviceNodePortRange: flags.serviceNodePortRange,
+  clusterDomain: flags.clusterDomain,
   nodeGraceSeconds: flags.nodeGrace,
   evictionSeconds: flags.evictionAfter,
   heartbeatSeconds: flags.heartbeat,

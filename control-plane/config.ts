@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { DEFAULT_CLUSTER_NETWORK } from '../api/cluster-network';
 
 const YEAR_SECONDS = 365 * 24 * 3600;
 /** Those of upstream: none with a shared secret. */
@@ -51,7 +52,12 @@ export const serverConfigSchema = z.object({
   /** Requests without a name are answered as far as roles allow it. Upstream's `--anonymous-auth`. */
   anonymousAuth: z.boolean().default(false),
   /** Range that the nodes' pod ranges are cut from. */
-  clusterCidr: z.string().default('10.42.0.0/16'),
+  clusterCidr: z.string().default(DEFAULT_CLUSTER_NETWORK.clusterCidr),
+  /** Range of the services' addresses. Upstream's flag of the same name, as the next. */
+  serviceClusterIpRange: z.string().default(DEFAULT_CLUSTER_NETWORK.serviceClusterIpRange),
+  serviceNodePortRange: z.string().default(DEFAULT_CLUSTER_NETWORK.serviceNodePortRange),
+  /** What the names of services and pods end in. */
+  clusterDomain: z.string().default(DEFAULT_CLUSTER_NETWORK.clusterDomain),
   /** A node silent for this long is Unknown. Upstream's `--node-monitor-grace-period`. */
   nodeGraceSeconds: seconds.default(40),
   /** How long pods stay on a node that is not ready or unreachable, unless they say otherwise. */

@@ -11,6 +11,12 @@ import {
   SECRETS,
   STORAGE_CLASSES,
 } from '../api/resources';
+import {
+  apiAddressOf,
+  checkApartFrom,
+  clusterNetworkOf,
+  type ClusterNetwork,
+} from '../api/cluster-network';
 import type { ApiClient } from '../client/api-client';
 import { ApiEventRecorder } from '../client/events';
 import { Informers } from '../client/informers';
@@ -70,12 +76,14 @@ export const runServer = async (
   const log = createLog(config.logLevel);
   log.info({ config }, 'starting');
   const api = parseAddress(config.listen);
+  const network = clusterNetworkOf(config);
+  checkApartFrom(network, subnetsAround(api.host));
   for (const folder of [config.dataDir, config.runDir]) {
     await mkdir(folder, { recursive: true, mode: 0o700 });
   }
   const pki = await openPki({
     directory: join(config.dataDir, 'pki'),
-    serverNames: [...namesOf(api.host), ...config.serverNames],
+    serverNames: [...namesOf(api.host), ...serviceNamesOf(network), ...config.serverNames],
     lifeMs: config.certificateSeconds * 1000,
     clock,
   });
@@ -318,6 +326,21 @@ const namesOf = (host: string): readonly string[] =>
         (list ?? []).map(({ address }) => address),
       )
     : [host];
+
+/** By what pods reach it: the service in front of it, by address and every form of its name. */
+const serviceNamesOf = (network: ClusterNetwork): readonly string[] => [
+  apiAddressOf(network),
+  'kubernetes.default',
+  `kubernetes.default.svc.${network.clusterDomain}`,
+];
+
+/** Of the interfaces with a listening address. */
+const subnetsAround = (host: string): readonly string[] =>
+  Object.values(networkInterfaces()).flatMap((list) =>
+    (list ?? []).flatMap(({ address, cidr }) =>
+      cidr !== null && (isAnyAddress(host) || address === host) ? [cidr] : [],
+    ),
+  );
 
 const isAnyAddress = (host: string): boolean => host === '0.0.0.0' || host === '::';
 

@@ -1,5 +1,5 @@
 import type * as networking from 'kubernetes-types/networking/v1';
-import { parseCidr, prefixContains } from '../cel/ip';
+import { parseCidr, prefixContains } from '../../lib/net/ip';
 import { portNameProblems } from '../names';
 import type { DeepReadonly, NetworkPolicy } from '../types';
 import { validateLabelSelector } from './affinity';

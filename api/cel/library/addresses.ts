@@ -9,7 +9,7 @@ import {
   widthOf,
   type IpAddress,
   type IpPrefix,
-} from '../ip';
+} from '../../../lib/net/ip';
 import { BOOL, INT, opaque, STRING, type CelType } from '../types';
 import type { Meter } from '../meter';
 import { CelOpaque } from '../values';

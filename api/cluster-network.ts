@@ -1,0 +1,160 @@
+import { prefixContains, parseCidr, parseIp, formatIp, masked, widthOf } from '../lib/net/ip';
+import type { IpAddress, IpPrefix } from '../lib/net/ip';
+import { dns1123SubdomainProblems } from './names';
+
+/** From the first to the last, both within. */
+export interface PortRange {
+  readonly first: number;
+  readonly last: number;
+}
+
+/** Where services and pods have their addresses and names, in one cluster. */
+export interface ClusterNetwork {
+  readonly podCidrs: readonly string[];
+  /** One of each family at most, that of most services first. */
+  readonly serviceCidrs: readonly string[];
+  readonly nodePortRange: PortRange;
+  /** The tenth address of the first service range, at which each node answers for names. */
+  readonly clusterDns: readonly string[];
+  /** `cluster.local` */
+  readonly clusterDomain: string;
+}
+
+/** As a server is told, by upstream's flags of the same names. */
+export interface ClusterNetworkOptions {
+  readonly clusterCidr: string;
+  /** One range, or two of different families, joined by a comma. */
+  readonly serviceClusterIpRange: string;
+  /** `30000-32767`, or `30000+2768`. */
+  readonly serviceNodePortRange: string;
+  readonly clusterDomain: string;
+}
+
+export const DEFAULT_CLUSTER_NETWORK: ClusterNetworkOptions = {
+  clusterCidr: '10.42.0.0/16',
+  serviceClusterIpRange: '10.96.0.0/16',
+  serviceNodePortRange: '30000-32767',
+  clusterDomain: 'cluster.local',
+};
+
+/** @throws Error that names the option and says what is wrong with it */
+export const clusterNetworkOf = (options: ClusterNetworkOptions): ClusterNetwork => {
+  const pods = rangesOf('--cluster-cidr', options.clusterCidr);
+  if (pods.length > 1 || pods[0]?.address.family !== 4)
+    throw new Error(`--cluster-cidr ${options.clusterCidr}: pods have one IPv4 range`);
+  const services = rangesOf('--service-cluster-ip-range', options.serviceClusterIpRange);
+  for (const range of services) checkServiceRange(range, pods);
+  const problems = dns1123SubdomainProblems(options.clusterDomain);
+  if (problems[0] !== undefined)
+    throw new Error(`--cluster-domain ${options.clusterDomain}: ${problems[0]}`);
+  return {
+    podCidrs: pods.map(formatPrefix),
+    serviceCidrs: services.map(formatPrefix),
+    nodePortRange: parsePortRange(options.serviceNodePortRange),
+    clusterDns: services.slice(0, 1).map((range) => addressAt(range, DNS_OFFSET)),
+    clusterDomain: options.clusterDomain,
+  };
+};
+
+/** The first address of the first service range: that of the API itself. */
+export const apiAddressOf = ({ serviceCidrs }: ClusterNetwork): string => {
+  const range = parseCidr(serviceCidrs[0] ?? '');
+  if (typeof range === 'string') throw new Error(range);
+  return addressAt(range, API_OFFSET);
+};
+
+/**
+ * Services must not be where machines are, or the machines could not be reached any more.
+ * @param subnets Of this machine's interfaces, as `10.0.0.1/24`. What is one address alone is skipped:
+ * links that lead to services have such.
+ * @throws Error that names the interface's subnet
+ */
+export const checkApartFrom = (
+  { serviceCidrs }: ClusterNetwork,
+  subnets: readonly string[],
+): void => {
+  for (const text of subnets) {
+    const subnet = parseCidr(text);
+    if (typeof subnet === 'string' || subnet.length === widthOf(subnet.address)) continue;
+    const range = serviceCidrs.find((each) => overlap(parsed(each), subnet));
+    if (range !== undefined)
+      throw new Error(
+        `--service-cluster-ip-range ${range} overlaps ${formatPrefix(masked(subnet))}, ` +
+          'in which this machine has an address: choose another range for services',
+      );
+  }
+};
+
+/** `10.0.0.0/8` */
+export const formatPrefix = ({ address, length }: IpPrefix): string =>
+  `${formatIp(address)}/${length}`;
+
+/** The address that many after the range's own. */
+export const addressAt = ({ address }: IpPrefix, offset: number): string =>
+  formatIp({ ...address, bits: address.bits + BigInt(offset) });
+
+/** How many addresses a range holds, up to what a number can say exactly. */
+export const sizeOf = ({ address, length }: IpPrefix): number => {
+  const width = Math.min(widthOf(address) - length, SIZE_BITS_MAX);
+  return 2 ** width;
+};
+
+const checkServiceRange = (range: IpPrefix, pods: readonly IpPrefix[]): void => {
+  const text = formatPrefix(range);
+  if (widthOf(range.address) - range.length < SERVICE_BITS_MIN)
+    throw new Error(
+      `--service-cluster-ip-range ${text} is too small: it must hold 16 addresses at least`,
+    );
+  const rival = pods.find((pod) => overlap(pod, range));
+  if (rival !== undefined)
+    throw new Error(
+      `--service-cluster-ip-range ${text} overlaps --cluster-cidr ${formatPrefix(rival)}: ` +
+        'an address would be both of a service and of a pod',
+    );
+};
+
+const rangesOf = (option: string, text: string): readonly IpPrefix[] => {
+  const ranges = text.split(',').map((each) => {
+    const range = parseCidr(each.trim());
+    if (typeof range === 'string')
+      throw new Error(`${option} ${text}: not a range as 10.96.0.0/16`);
+    return masked(range);
+  });
+  const families = new Set(ranges.map(({ address }) => address.family));
+  if (families.size < ranges.length)
+    throw new Error(`${option} ${text}: at most one range of each IP family`);
+  return ranges;
+};
+
+const parsePortRange = (text: string): PortRange => {
+  const [, first = '', sign = '', second = ''] =
+    /^(\d{1,5})([-+])(\d{1,5})$/.exec(text.trim()) ?? [];
+  const from = Number(first);
+  const last = sign === '+' ? from + Number(second) - 1 : Number(second);
+  if (sign === '' || from < 1 || last < from || last > PORT_MAX)
+    throw new Error(`--service-node-port-range ${text}: not a range of ports as 30000-32767`);
+  return { first: from, last };
+};
+
+const overlap = (a: IpPrefix, b: IpPrefix): boolean =>
+  prefixContains(a, b.address) || prefixContains(b, a.address);
+
+const parsed = (cidr: string): IpPrefix => {
+  const range = parseCidr(cidr);
+  if (typeof range === 'string') throw new Error(range);
+  return range;
+};
+
+/** An address within one of the ranges? Undefined for what is no address. */
+export const rangeWith = (ranges: readonly IpPrefix[], text: string): IpPrefix | undefined => {
+  const address: IpAddress | string = parseIp(text);
+  return typeof address === 'string'
+    ? undefined
+    : ranges.find((range) => prefixContains(range, address));
+};
+
+const API_OFFSET = 1;
+const DNS_OFFSET = 10;
+const SERVICE_BITS_MIN = 4;
+const SIZE_BITS_MAX = 48;
+const PORT_MAX = 65_535;
