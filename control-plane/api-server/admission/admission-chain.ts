@@ -43,22 +43,28 @@ export class AdmissionChain {
   }
 
   /**
-   * Does the write of what was validated, between the reservations of all plugins and their settling.
-   * @throws ApiError of a plugin, or of the write
+   * Checks and writes what was admitted, between what plugins allocate and reserve for it and their
+   * settling. @throws ApiError of a plugin, of the check, or of the write
    */
   async storing<T>(
     asked: AdmissionAttributes,
     signal: AbortSignal,
-    write: () => Promise<T>,
+    { check, write }: Steps<T>,
   ): Promise<T> {
     const held: Reservation[] = [];
-    let outcome: WriteOutcome = 'refused';
-    try {
+    const hold = async (step: 'allocate' | 'reserve') => {
       for (const plugin of this.plugins) {
-        if (plugin.reserve === undefined || !plugin.handles(asked)) continue;
-        const reservation = await plugin.reserve(asked, signal);
+        if (plugin[step] === undefined || !plugin.handles(asked)) continue;
+        const reservation = await plugin[step](asked, signal);
         if (reservation !== undefined) held.push(reservation);
       }
+    };
+    let outcome: WriteOutcome = 'refused';
+    try {
+      await hold('allocate');
+      const early = await check();
+      if (early !== undefined) return early;
+      await hold('reserve');
       outcome = 'unknown';
       const stored = await write();
       outcome = 'stored';
@@ -76,6 +82,12 @@ export class AdmissionChain {
     await this.admit(asked, signal);
     await this.validate(asked, signal);
   }
+}
+
+interface Steps<T> {
+  /** Judges the object as it would be stored. An answer means that nothing has to be. @throws ApiError */
+  readonly check: () => Promise<T | undefined>;
+  readonly write: () => Promise<T>;
 }
 
 /** The store has answered, or was never asked. */

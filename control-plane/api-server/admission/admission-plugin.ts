@@ -16,6 +16,16 @@ export interface AdmissionPlugin {
   needsAnotherRound?(asked: AdmissionAttributes): boolean;
   /** In place of `admit` in that round. Default: `admit`. */
   readmit?(asked: AdmissionAttributes, signal: AbortSignal): boolean | Promise<boolean>;
+  /**
+   * After all have admitted and before validation: gives the object what the server hands out once each,
+   * as an address, and holds it until it is told what became of the write. Of a dry run it holds nothing.
+   * What it holds is given back also when the object is refused later on.
+   * @throws ApiError to refuse; then it holds nothing
+   */
+  allocate?(
+    asked: AdmissionAttributes,
+    signal: AbortSignal,
+  ): Reservation | undefined | Promise<Reservation | undefined>;
   /** After validation: looks at what is to be stored. @throws ApiError to refuse */
   validate?(asked: AdmissionAttributes, signal: AbortSignal): void | Promise<void>;
   /**

@@ -67,11 +67,13 @@ export class ObjectWriter {
         isAgain: attempt > 1,
       });
       try {
-        return await this.deps.admission.storing(asked, context.signal, () =>
-          context.isDryRun
-            ? this.dryCreate(kind, object, context)
-            : this.deps.store.create(kind, object, context, asked.guards),
-        );
+        return await this.deps.admission.storing(asked, context.signal, {
+          check: () => this.checkCreated(asked, object, context),
+          write: () =>
+            context.isDryRun
+              ? this.dryCreate(kind, object, context)
+              : this.deps.store.create(kind, object, context, asked.guards),
+        });
       } catch (error) {
         // A new name, or the namespace has changed since admission looked at it.
         const mayHelp =
@@ -205,7 +207,7 @@ export class ObjectWriter {
     return stored;
   }
 
-  /** Returns what admission was asked, and has agreed to. */
+  /** Returns what admission was asked, and has made of the object. */
   private async prepareCreate(
     kind: ServedKind,
     namespace: string,
@@ -213,7 +215,7 @@ export class ObjectWriter {
     context: WriteContext,
     { isGenerated, isAgain }: { readonly isGenerated: boolean; readonly isAgain: boolean },
   ): Promise<AdmissionAttributes> {
-    const { clock, random, admission, authorizer } = this.deps;
+    const { clock, random, admission } = this.deps;
     const { pace, permit, signal } = context;
     checkValueCount(kind, object);
     placeObject(kind, object, namespace, '');
@@ -232,12 +234,20 @@ export class ObjectWriter {
     if (await admission.admit(asked, signal)) applyDefaults(kind, object);
     kind.strategy.prepareCreate?.(object, permit.user);
     await pace?.pause();
-    checkGrant(kind, object, undefined, permit.user, authorizer);
-    await checkCreate(kind, object, context);
-    await pace?.pause();
-    checkStoredValueCount(kind, object);
-    await admission.validate(asked, signal);
     return asked;
+  }
+
+  private async checkCreated(
+    asked: AdmissionAttributes,
+    object: MutableObject,
+    context: WriteContext,
+  ): Promise<undefined> {
+    const { kind } = asked;
+    checkGrant(kind, object, undefined, context.permit.user, this.deps.authorizer);
+    await checkCreate(kind, object, context);
+    await context.pace?.pause();
+    checkStoredValueCount(kind, object);
+    await this.deps.admission.validate(asked, context.signal);
   }
 
   private async dryCreate(
@@ -275,13 +285,17 @@ export class ObjectWriter {
       await recordUpdate(kind, object, old, context, this.deps.clock.now());
     await pace?.pause();
     const asked = await this.admitUpdate(kind, object, old, context);
-    if (isSame(object, old)) return unwritten(current);
-    if (kind.strategy.hasGeneration && isChangedInSpec(kind, object, old))
-      object.metadata.generation = (old.metadata.generation ?? 0) + 1;
-    await pace?.pause();
-    return this.deps.admission.storing(asked, context.signal, () =>
-      this.storeUpdate(kind, current, object, context),
-    );
+    return this.deps.admission.storing<Verdict<Item>>(asked, context.signal, {
+      check: async () => {
+        await this.checkUpdated(asked, object, old, context);
+        if (isSame(object, old)) return unwritten(current);
+        if (kind.strategy.hasGeneration && isChangedInSpec(kind, object, old))
+          object.metadata.generation = (old.metadata.generation ?? 0) + 1;
+        await pace?.pause();
+        return undefined;
+      },
+      write: () => this.storeUpdate(kind, current, object, context),
+    });
   }
 
   private async storeUpdate(
@@ -299,14 +313,14 @@ export class ObjectWriter {
     );
   }
 
-  /** Returns what admission was asked, and has agreed to. */
+  /** Returns what admission was asked, and has made of the object. */
   private async admitUpdate(
     kind: ServedKind,
     object: MutableObject,
     old: ApiObject,
     context: WriteContext,
   ): Promise<AdmissionAttributes> {
-    const { pace, permit, signal, subresource } = context;
+    const { pace, signal, subresource } = context;
     // A scale was asked about as what it is, before it became an object.
     const admission = subresource === 'scale' ? undefined : this.deps.admission;
     const { namespace = '', name } = old.metadata;
@@ -322,13 +336,22 @@ export class ObjectWriter {
     if (isPart(subresource)) kind.strategy.preparePart?.(object, old, this.deps.clock.now());
     else kind.strategy.prepareUpdate?.(object, old);
     await pace?.pause();
-    checkGrant(kind, object, old, permit.user, this.deps.authorizer);
+    return asked;
+  }
+
+  private async checkUpdated(
+    asked: AdmissionAttributes,
+    object: MutableObject,
+    old: ApiObject,
+    context: WriteContext,
+  ): Promise<void> {
+    const { kind, subresource } = asked;
+    checkGrant(kind, object, old, context.permit.user, this.deps.authorizer);
     checkFinalizers(kind, object, old);
     await checkUpdate(kind, object, old, context);
-    await pace?.pause();
+    await context.pace?.pause();
     checkStoredValueCount(kind, object);
-    await admission?.validate(asked, signal);
-    return asked;
+    if (subresource !== 'scale') await this.deps.admission.validate(asked, context.signal);
   }
 
   /** The last finalizer has gone from an object that is to be deleted. */
