@@ -1,5 +1,4 @@
-import { prefixContains, parseCidr, parseIp, formatIp, masked, widthOf } from '../lib/net/ip';
-import type { IpAddress, IpPrefix } from '../lib/net/ip';
+import { formatIp, masked, parseCidr, prefixContains, widthOf, type IpPrefix } from '../lib/net/ip';
 import { dns1123SubdomainProblems } from './names';
 
 /** From the first to the last, both within. */
@@ -93,17 +92,16 @@ export const formatPrefix = ({ address, length }: IpPrefix): string =>
 export const addressAt = ({ address }: IpPrefix, offset: number): string =>
   formatIp({ ...address, bits: address.bits + BigInt(offset) });
 
-/** How many addresses a range holds, up to what a number can say exactly. */
-export const sizeOf = ({ address, length }: IpPrefix): number => {
-  const width = Math.min(widthOf(address) - length, SIZE_BITS_MAX);
-  return 2 ** width;
-};
-
 const checkServiceRange = (range: IpPrefix, pods: readonly IpPrefix[]): void => {
   const text = formatPrefix(range);
   if (widthOf(range.address) - range.length < SERVICE_BITS_MIN)
     throw new Error(
       `--service-cluster-ip-range ${text} is too small: it must hold 16 addresses at least`,
+    );
+  if (widthOf(range.address) - range.length > SERVICE_BITS_MAX)
+    throw new Error(
+      `--service-cluster-ip-range ${text} is too large: it may hold 2^${SERVICE_BITS_MAX} addresses, ` +
+        'as a /12 of IPv4 and a /108 of IPv6 do',
     );
   const rival = pods.find((pod) => overlap(pod, range));
   if (rival !== undefined)
@@ -145,16 +143,9 @@ const parsed = (cidr: string): IpPrefix => {
   return range;
 };
 
-/** An address within one of the ranges? Undefined for what is no address. */
-export const rangeWith = (ranges: readonly IpPrefix[], text: string): IpPrefix | undefined => {
-  const address: IpAddress | string = parseIp(text);
-  return typeof address === 'string'
-    ? undefined
-    : ranges.find((range) => prefixContains(range, address));
-};
-
 const API_OFFSET = 1;
 const DNS_OFFSET = 10;
 const SERVICE_BITS_MIN = 4;
-const SIZE_BITS_MAX = 48;
+/** Upstream's bound. */
+const SERVICE_BITS_MAX = 20;
 const PORT_MAX = 65_535;

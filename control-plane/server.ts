@@ -105,12 +105,13 @@ export const runServer = async (
     signal,
   );
   using running = linkedController(signal, opened.lost);
-  await serve({ config, log, pki, tokens, opened }, running.signal, onStarted);
+  await serve({ config, network, log, pki, tokens, opened }, running.signal, onStarted);
   if (!signal.aborted) opened.lost.throwIfAborted();
 };
 
 interface Parts {
   readonly config: ServerConfig;
+  readonly network: ClusterNetwork;
   readonly log: Log;
   readonly pki: Pki;
   readonly tokens: BootstrapTokens;
@@ -118,7 +119,7 @@ interface Parts {
 }
 
 const serve = async (
-  { config, log, pki, tokens, opened }: Parts,
+  { config, network, log, pki, tokens, opened }: Parts,
   signal: AbortSignal,
   onStarted: (started: ServerStarted) => void,
 ): Promise<void> => {
@@ -149,7 +150,7 @@ const serve = async (
   await using audit = await openAudit(config, log);
   await using server = createApiServer({
     ...shared,
-    ...{ store: opened.store, caches, tls: pki },
+    ...{ store: opened.store, caches, tls: pki, network },
     serviceAccountKey: pki.serviceAccountKey,
     nodeConnections: connections,
     activities,

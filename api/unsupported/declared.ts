@@ -25,7 +25,7 @@ const has =
 
 export const unsupportedInService = declared(
   'spec',
-  'it gets no address and no name, and nobody is reached by it',
+  'no name leads to its address, and nobody is reached by it',
   (spec) => has('ports')(spec) || has('externalName')(spec) || has('selector')(spec),
 );
 

@@ -15,13 +15,13 @@ import {
   required,
   type FieldError,
 } from './field-error';
+import { validateLoadBalancerPoints } from './load-balancer-status';
 import {
   subdomainName,
   validateMetadata,
   validateMetadataUpdate,
   type MetadataRules,
 } from './metadata';
-import { validateIp } from './addresses';
 import { validateTypedReference } from './typed-reference';
 
 const RULES: MetadataRules = { isNamespaced: true, name: subdomainName };
@@ -42,18 +42,10 @@ export const validateIngressStatusUpdate = (
   old: Ingress,
 ): readonly FieldError[] => [
   ...validateMetadataUpdate(ingress, old, RULES),
-  ...(ingress.status?.loadBalancer?.ingress ?? []).flatMap(({ ip = '', hostname = '' }, i) => {
-    const field = `status.loadBalancer.ingress[${i}]`;
-    return [
-      ...(ip === '' ? [] : validateIp(ip, `${field}.ip`)),
-      ...(hostname === ''
-        ? []
-        : [
-            ...invalidFor(`${field}.hostname`, hostname, dns1123SubdomainProblems(hostname)),
-            ...noAddress(hostname, `${field}.hostname`),
-          ]),
-    ];
-  }),
+  ...validateLoadBalancerPoints(
+    ingress.status?.loadBalancer?.ingress ?? [],
+    'status.loadBalancer.ingress',
+  ),
 ];
 
 type Spec = NonNullable<Ingress['spec']>;

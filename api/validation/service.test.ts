@@ -17,7 +17,7 @@ it('fills in what all services have, but no address', () => {
 
 it.each<[string, object, readonly string[]]>([
   ['one port', { ports: [PORT], selector: { a: 'b' } }, []],
-  ['no address', { clusterIP: 'None' }, []],
+  ['no address', { clusterIP: 'None', clusterIPs: ['None'] }, []],
   ['a name elsewhere', { type: 'ExternalName', externalName: 'a.example' }, []],
   ['no ports', { selector: { a: 'b' } }, ['spec.ports: Required value']],
   ['no name elsewhere', { type: 'ExternalName' }, ['spec.externalName: Required value']],
@@ -46,10 +46,79 @@ it.each<[string, object, readonly string[]]>([
     ],
   ],
   [
-    'a node port out of range',
-    { type: 'NodePort', ports: [{ port: 80, nodePort: 1 }] },
+    'one port of two protocols',
+    {
+      ...{ type: 'NodePort' },
+      ports: ['TCP', 'UDP'].map((protocol) => ({
+        ...{ name: protocol.toLowerCase(), protocol, port: 53, nodePort: 30_053 },
+      })),
+    },
+    [],
+  ],
+  [
+    'one node port twice',
+    {
+      ...{ type: 'NodePort' },
+      ports: [53, 54].map((port) => ({ name: `p${port}`, port, nodePort: 30_053 })),
+    },
+    ['spec.ports[1].nodePort: Duplicate value: 30053'],
+  ],
+  [
+    'what only balancers have',
+    { ports: [PORT], loadBalancerClass: 'a', loadBalancerSourceRanges: ['x'] },
     [
-      'spec.ports[0].nodePort: Invalid value: 1: provided port is not in the valid range. The range of valid ports is 30000-32767',
+      "spec.LoadBalancerSourceRanges: Forbidden: may only be used when `type` is 'LoadBalancer'",
+      'spec.LoadBalancerSourceRanges[0]: Invalid value: "x": must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)',
+      "spec.loadBalancerClass: Forbidden: may only be used when `type` is 'LoadBalancer'",
+    ],
+  ],
+  [
+    'a balancer on the port of agents',
+    { type: 'LoadBalancer', ports: [{ port: 10_250 }] },
+    [
+      'spec.ports[0]: Invalid value: 10250: may not expose port 10250 externally since it is used by kubelet',
+    ],
+  ],
+  [
+    'policies of nobody',
+    { ports: [PORT], internalTrafficPolicy: 'Far', externalTrafficPolicy: 'Local' },
+    [
+      'spec.externalTrafficPolicy: Invalid value: "Local": may only be set for externally-accessible services',
+      'spec.internalTrafficPolicy: Unsupported value: "Far": supported values: "Cluster", "Local"',
+    ],
+  ],
+  [
+    'ways and protocols of nobody',
+    { ports: [{ port: 80, appProtocol: '-' }], trafficDistribution: 'Far' },
+    [
+      "spec.ports[0].appProtocol: Invalid value: \"-\": name part must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character (e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for validation is '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]')",
+      'spec.trafficDistribution: Unsupported value: "Far": supported values: "PreferClose", "PreferSameNode", "PreferSameZone"',
+    ],
+  ],
+  [
+    'a name elsewhere and an address',
+    { type: 'ExternalName', externalName: 'a.example', clusterIP: '10.96.0.9' },
+    ['spec.clusterIPs: Forbidden: may not be set for ExternalName services'],
+  ],
+  [
+    'three addresses',
+    {
+      ...{ ports: [PORT], clusterIP: '10.96.0.9', ipFamilies: ['IPv6', 'IPv6'] },
+      clusterIPs: ['10.96.0.9', '10.96.0.8', '10.96.0.7'],
+    },
+    [
+      'spec.ipFamilies[1]: Duplicate value: "IPv6"',
+      'spec.clusterIPs: Invalid value: ["10.96.0.9","10.96.0.8","10.96.0.7"]: may only hold up to 2 values',
+      'spec.clusterIPs: Invalid value: ["10.96.0.9","10.96.0.8","10.96.0.7"]: may specify no more than one IP for each IP family',
+      'spec.clusterIPs[0]: Invalid value: "10.96.0.9": expected an IPv6 value as indicated by `ipFamilies[0]`',
+      'spec.clusterIPs[1]: Invalid value: "10.96.0.8": expected an IPv6 value as indicated by `ipFamilies[1]`',
+    ],
+  ],
+  [
+    'an address that is special',
+    { ports: [PORT], externalIPs: ['127.0.0.1'] },
+    [
+      'spec.externalIPs[0]: Invalid value: "127.0.0.1": may not be in the loopback range (127.0.0.0/8, ::1/128)',
     ],
   ],
   [

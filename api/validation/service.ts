@@ -1,6 +1,14 @@
 import type * as core from 'kubernetes-types/core/v1';
-import { jsonEqual } from '../json-value';
+import { parseCidr } from '../../lib/net/ip';
+import {
+  dns1123LabelProblems,
+  dns1123SubdomainProblems,
+  portNameProblems,
+  qualifiedNameProblems,
+} from '../names';
+import { isReachedFromOutside, needsHealthPort } from '../service-fields';
 import type { DeepReadonly, Service } from '../types';
+import { validateIp, validateNonSpecialIp } from './addresses';
 import {
   duplicate,
   forbidden,
@@ -11,6 +19,7 @@ import {
   type FieldError,
   oneOf,
 } from './field-error';
+import { validateIpModes, validateLoadBalancerPoints } from './load-balancer-status';
 import {
   labelName,
   validateLabels,
@@ -18,87 +27,118 @@ import {
   validateMetadataUpdate,
   type MetadataRules,
 } from './metadata';
-import { dns1123LabelProblems, dns1123SubdomainProblems, portNameProblems } from '../names';
-import { validateIp } from './addresses';
+import {
+  isHeadless,
+  validateAddressChanges,
+  validateClusterIps,
+  validateNoClusterIps,
+} from './service-addresses';
 
 const RULES: MetadataRules = { isNamespaced: true, name: labelName };
 
 export const validateService = (service: Service): readonly FieldError[] => [
   ...validateMetadata(service, RULES),
+  ...validateHints(service),
   ...validateSpec(service.spec ?? {}),
 ];
 
 export const validateServiceUpdate = (service: Service, old: Service): readonly FieldError[] => [
   ...validateMetadataUpdate(service, old, RULES),
-  ...validateAddress(service.spec ?? {}, old.spec ?? {}),
+  ...validateAddressChanges(service.spec ?? {}, old.spec ?? {}),
+  ...validateClassChange(service.spec ?? {}, old.spec ?? {}),
+  ...validateHealthPortChange(service.spec ?? {}, old.spec ?? {}),
+  ...validateHints(service),
   ...validateSpec(service.spec ?? {}),
 ];
 
 export const validateServiceStatusUpdate = (
   service: Service,
   old: Service,
-): readonly FieldError[] => validateMetadataUpdate(service, old, RULES);
+): readonly FieldError[] => {
+  const points = service.status?.loadBalancer?.ingress ?? [];
+  return [
+    ...validateMetadataUpdate(service, old, RULES),
+    ...(points.length > 0 && service.spec?.type !== 'LoadBalancer'
+      ? [forbidden(POINTS, 'may only be used when `spec.type` is LoadBalancer')]
+      : [...validateLoadBalancerPoints(points, POINTS), ...validateIpModes(points, POINTS)]),
+  ];
+};
 
 type Spec = NonNullable<Service['spec']>;
 type Port = DeepReadonly<core.ServicePort>;
 
 const TYPES = ['ClusterIP', 'ExternalName', 'LoadBalancer', 'NodePort'];
+const WITH_ADDRESS = ['ClusterIP', 'LoadBalancer', 'NodePort'];
 const POLICIES = ['Cluster', 'Local'];
 const PROTOCOLS = ['SCTP', 'TCP', 'UDP'];
 const AFFINITIES = ['ClientIP', 'None'];
-const FAMILY_POLICIES = ['PreferDualStack', 'RequireDualStack', 'SingleStack'];
+const DISTRIBUTIONS = ['PreferClose', 'PreferSameNode', 'PreferSameZone'];
 const STICKY_SECONDS_MAX = 86_400;
-const [NODE_PORT_MIN, NODE_PORT_MAX] = [30_000, 32_767];
-
-/** Once it has an address it keeps that, unless it becomes a mere name. */
-const validateAddress = (spec: Spec, old: Spec): readonly FieldError[] => {
-  const [address = '', before = ''] = [spec.clusterIP, old.clusterIP];
-  if (before === '' || address === before) return [];
-  if (spec.type === 'ExternalName' || old.type === 'ExternalName') return [];
-  const addresses = spec.clusterIPs ?? (address === '' ? [] : [address]);
-  return [invalid('spec.clusterIPs[0]', addresses, 'may not change once set')];
-};
+const POINTS = 'status.loadBalancer.ingress';
+const NODE_AGENT_PORT = 10_250;
 
 const validateSpec = (spec: Spec): readonly FieldError[] => {
-  const { ports = [], type = '', clusterIP = '' } = spec;
-  const isHeadless = clusterIP === 'None';
+  const { ports = [], type = '', externalIPs = [] } = spec;
   return [
-    ...(ports.length === 0 && !isHeadless && type !== 'ExternalName'
+    ...(ports.length === 0 && !isHeadless(spec) && type !== 'ExternalName'
       ? [required('spec.ports')]
       : []),
-    ...validateName(spec),
-    ...ports.flatMap((port, i) => validatePort(port, i, ports, type)),
+    ...validateType(spec),
+    ...ports.flatMap((port, i) => validatePort(port, i, ports)),
     ...validateLabels(spec.selector, 'spec.selector'),
     ...requiredOneOf('spec.sessionAffinity', spec.sessionAffinity, AFFINITIES),
     ...validateStickiness(spec),
-    ...validateAddresses(spec),
+    ...validateClusterIps(spec),
+    ...externalIPs.flatMap((address, i) => validateExternalIp(address, `spec.externalIPs[${i}]`)),
     ...requiredOneOf('spec.type', type, TYPES),
-    ...requiredOneOf('spec.externalTrafficPolicy', spec.externalTrafficPolicy, POLICIES),
-    ...requiredOneOf('spec.internalTrafficPolicy', spec.internalTrafficPolicy, POLICIES),
-    ...requiredOneOf('spec.ipFamilyPolicy', spec.ipFamilyPolicy, FAMILY_POLICIES),
+    ...validateNodePorts(spec),
+    ...validateDuplicates(ports),
+    ...validateBalancer(spec),
+    ...validateTraffic(spec),
   ];
 };
 
-const validateName = ({ type, externalName = '', clusterIP = '' }: Spec): readonly FieldError[] => {
-  if (type !== 'ExternalName') return [];
-  return [
-    ...(clusterIP === '' || clusterIP === 'None'
-      ? []
-      : [forbidden('spec.clusterIPs', "may not be set when `type` is 'ExternalName'")]),
-    ...(externalName === ''
-      ? [required('spec.externalName')]
-      : invalidFor('spec.externalName', externalName, dns1123SubdomainProblems(externalName))),
-  ];
+const validateType = (spec: Spec): readonly FieldError[] => {
+  const { type, ports = [], externalName = '' } = spec;
+  const name = externalName.replace(/\.$/, '');
+  switch (type) {
+    case 'LoadBalancer':
+      return [
+        ...ports.flatMap(({ port }, i) =>
+          port === NODE_AGENT_PORT
+            ? [
+                invalid(
+                  `spec.ports[${i}]`,
+                  port,
+                  `may not expose port ${port} externally since it is used by kubelet`,
+                ),
+              ]
+            : [],
+        ),
+        ...notHeadless(spec),
+      ];
+    case 'NodePort':
+      return notHeadless(spec);
+    case 'ExternalName':
+      return [
+        ...validateNoClusterIps(spec),
+        ...(name === ''
+          ? [required('spec.externalName')]
+          : invalidFor('spec.externalName', name, dns1123SubdomainProblems(name))),
+      ];
+    default:
+      return [];
+  }
 };
 
-const validatePort = (
-  port: Port,
-  index: number,
-  ports: readonly Port[],
-  type: string,
-): readonly FieldError[] => {
+const notHeadless = (spec: Spec): readonly FieldError[] =>
+  isHeadless(spec)
+    ? [invalid('spec.clusterIPs[0]', 'None', `may not be set to 'None' for ${spec.type} services`)]
+    : [];
+
+const validatePort = (port: Port, index: number, ports: readonly Port[]): readonly FieldError[] => {
   const field = `spec.ports[${index}]`;
-  const { name = '', nodePort = 0, protocol = '', targetPort } = port;
+  const { name = '', protocol = '', targetPort, appProtocol } = port;
   const before = ports.slice(0, index);
   return [
     ...(name === '' && ports.length > 1 ? [required(`${field}.name`)] : []),
@@ -111,66 +151,175 @@ const validatePort = (
     ...(typeof targetPort === 'string'
       ? invalidFor(`${field}.targetPort`, targetPort, portNameProblems(targetPort))
       : inRange(`${field}.targetPort`, targetPort, 1, 65_535)),
-    ...(before.some((each) => each.port === port.port && each.protocol === protocol)
-      ? [duplicate(field, { protocol, port: port.port })]
-      : []),
-    ...(type === 'LoadBalancer' && port.port === 10_250
-      ? [
-          invalid(
-            `${field}.port`,
-            port.port,
-            'may not expose port 10250 externally since it is used by kubelet',
-          ),
-        ]
-      : []),
-    ...validateNodePort(nodePort, type, `${field}.nodePort`),
+    ...(appProtocol === undefined
+      ? []
+      : invalidFor(`${field}.appProtocol`, appProtocol, qualifiedNameProblems(appProtocol))),
   ];
 };
 
-const validateNodePort = (nodePort: number, type: string, field: string): readonly FieldError[] => {
-  if (nodePort === 0) return [];
-  if (type === 'ClusterIP') return [forbidden(field, "may not be used when `type` is 'ClusterIP'")];
-  return nodePort >= NODE_PORT_MIN && nodePort <= NODE_PORT_MAX
-    ? []
-    : [
-        invalid(
-          field,
-          nodePort,
-          'provided port is not in the valid range. The range of valid ports is ' +
-            `${NODE_PORT_MIN}-${NODE_PORT_MAX}`,
-        ),
-      ];
+/** Whether a node port may be had is for whoever hands them out to say. */
+const validateNodePorts = ({ type, ports = [] }: Spec): readonly FieldError[] =>
+  ports.flatMap(({ nodePort = 0 }, i) =>
+    type === 'ClusterIP' && nodePort !== 0
+      ? [forbidden(`spec.ports[${i}].nodePort`, "may not be used when `type` is 'ClusterIP'")]
+      : [],
+  );
+
+/** A number may be of TCP and of UDP at once. */
+const validateDuplicates = (ports: readonly Port[]): readonly FieldError[] => {
+  const repeated = (field: 'nodePort' | 'port', error: (port: Port, i: number) => FieldError) => {
+    const seen = new Set<string>();
+    return ports.flatMap((port, i) => {
+      const number = port[field] ?? 0;
+      const key = `${port.protocol} ${number}`;
+      if (field === 'nodePort' && number === 0) return [];
+      if (seen.has(key)) return [error(port, i)];
+      seen.add(key);
+      return [];
+    });
+  };
+  return [
+    ...repeated('nodePort', ({ nodePort }, i) => duplicate(`spec.ports[${i}].nodePort`, nodePort)),
+    ...repeated('port', ({ protocol, port }, i) =>
+      duplicate(`spec.ports[${i}]`, { ...(protocol === undefined ? {} : { protocol }), port }),
+    ),
+  ];
 };
 
 const validateStickiness = ({
   sessionAffinity,
   sessionAffinityConfig,
 }: Spec): readonly FieldError[] => {
+  const field = 'spec.sessionAffinityConfig';
+  if (sessionAffinity === 'None')
+    return sessionAffinityConfig === undefined
+      ? []
+      : [forbidden(field, 'must not be set when session affinity is None')];
   if (sessionAffinity !== 'ClientIP') return [];
   const seconds = sessionAffinityConfig?.clientIP?.timeoutSeconds;
-  const field = 'spec.sessionAffinityConfig.clientIP.timeoutSeconds';
-  if (seconds === undefined) return [required(field)];
+  const at = `${field}.clientIP.timeoutSeconds`;
+  if (seconds === undefined) return [required(at)];
   return seconds > 0 && seconds <= STICKY_SECONDS_MAX
     ? []
-    : [invalid(field, seconds, `must be greater than 0 and less than ${STICKY_SECONDS_MAX}`)];
+    : [invalid(at, seconds, `must be greater than 0 and less than ${STICKY_SECONDS_MAX}`)];
 };
 
-const validateAddresses = ({
-  clusterIP = '',
-  clusterIPs = [],
-  externalIPs = [],
-}: Spec): readonly FieldError[] => [
-  ...(clusterIP !== '' && clusterIPs.length > 0 && !jsonEqual(clusterIP, clusterIPs[0])
-    ? [invalid('spec.clusterIPs', clusterIPs, 'first value must match `clusterIP`')]
-    : []),
-  ...(clusterIPs.length > 0 ? clusterIPs : clusterIP === '' ? [] : [clusterIP]).flatMap(
-    (address, i) => (address === 'None' ? [] : validateIp(address, `spec.clusterIPs[${i}]`)),
-  ),
-  ...externalIPs.flatMap((address, i) => validateIp(address, `spec.externalIPs[${i}]`)),
-];
+const validateExternalIp = (address: string, field: string): readonly FieldError[] => {
+  const wrong = validateIp(address, field);
+  return wrong.length > 0 ? wrong : validateNonSpecialIp(address, field);
+};
+
+const validateBalancer = (spec: Spec): readonly FieldError[] => {
+  const { loadBalancerSourceRanges = [], allocateLoadBalancerNodePorts, loadBalancerClass } = spec;
+  const isBalanced = spec.type === 'LoadBalancer';
+  // As upstream spells it.
+  const ranges = 'spec.LoadBalancerSourceRanges';
+  const onlyBalanced = (field: string) =>
+    forbidden(field, "may only be used when `type` is 'LoadBalancer'");
+  return [
+    ...(loadBalancerSourceRanges.length > 0 && !isBalanced ? [onlyBalanced(ranges)] : []),
+    ...loadBalancerSourceRanges.flatMap((range, i) =>
+      typeof parseCidr(range.trim()) === 'string'
+        ? [
+            invalid(
+              `${ranges}[${i}]`,
+              range.trim(),
+              'must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)',
+            ),
+          ]
+        : [],
+    ),
+    ...(allocateLoadBalancerNodePorts !== undefined && !isBalanced
+      ? [onlyBalanced('spec.allocateLoadBalancerNodePorts')]
+      : []),
+    ...(allocateLoadBalancerNodePorts === undefined && isBalanced
+      ? [required('spec.allocateLoadBalancerNodePorts')]
+      : []),
+    ...(loadBalancerClass === undefined
+      ? []
+      : isBalanced
+        ? invalidFor(CLASS, loadBalancerClass, qualifiedNameProblems(loadBalancerClass))
+        : [onlyBalanced(CLASS)]),
+  ];
+};
+
+const validateClassChange = (spec: Spec, old: Spec): readonly FieldError[] =>
+  spec.type === 'LoadBalancer' &&
+  old.type === 'LoadBalancer' &&
+  spec.loadBalancerClass !== old.loadBalancerClass
+    ? [invalid(CLASS, spec.loadBalancerClass, 'may not change once set')]
+    : [];
+
+const validateHealthPortChange = (spec: Spec, old: Spec): readonly FieldError[] =>
+  needsHealthPort(spec) &&
+  needsHealthPort(old) &&
+  spec.healthCheckNodePort !== old.healthCheckNodePort
+    ? [forbidden('spec.healthCheckNodePort', 'field is immutable')]
+    : [];
+
+const validateTraffic = (spec: Spec): readonly FieldError[] => {
+  const { externalTrafficPolicy = '', internalTrafficPolicy, trafficDistribution } = spec;
+  const outer = 'spec.externalTrafficPolicy';
+  const inner = 'spec.internalTrafficPolicy';
+  return [
+    ...(isReachedFromOutside(spec)
+      ? requiredOneOf(outer, externalTrafficPolicy, POLICIES)
+      : externalTrafficPolicy === ''
+        ? []
+        : [
+            invalid(
+              outer,
+              externalTrafficPolicy,
+              'may only be set for externally-accessible services',
+            ),
+          ]),
+    ...validateHealthPort(spec),
+    ...(internalTrafficPolicy === undefined && WITH_ADDRESS.includes(spec.type ?? '')
+      ? [required(inner)]
+      : oneOf(inner, internalTrafficPolicy, POLICIES)),
+    ...oneOf('spec.trafficDistribution', trafficDistribution, DISTRIBUTIONS),
+  ];
+};
+
+const validateHealthPort = (spec: Spec): readonly FieldError[] => {
+  const { healthCheckNodePort = 0 } = spec;
+  const field = 'spec.healthCheckNodePort';
+  if (!needsHealthPort(spec))
+    return healthCheckNodePort === 0
+      ? []
+      : [
+          invalid(
+            field,
+            healthCheckNodePort,
+            "may only be set when `type` is 'LoadBalancer' and `externalTrafficPolicy` is 'Local'",
+          ),
+        ];
+  return healthCheckNodePort === 0
+    ? [required(field)]
+    : inRange(field, healthCheckNodePort, 1, 65_535);
+};
+
+/** The older name of the annotation must not say another thing than the newer. */
+const validateHints = ({ metadata }: Service): readonly FieldError[] => {
+  const { [HINTS]: hints, [MODE]: mode } = metadata.annotations ?? {};
+  return hints === undefined || mode === undefined || hints === mode
+    ? []
+    : [
+        invalid(
+          `metadata.annotations[${MODE}]`,
+          mode,
+          `must match annotations[${HINTS}] when both are specified`,
+        ),
+      ];
+};
+
+const CLASS = 'spec.loadBalancerClass';
+const HINTS = 'service.kubernetes.io/topology-aware-hints';
+const MODE = 'service.kubernetes.io/topology-mode';
 
 const requiredOneOf = (
   field: string,
   value: string | undefined,
   supported: readonly string[],
-): readonly FieldError[] => (value === '' ? [required(field)] : oneOf(field, value, supported));
+): readonly FieldError[] =>
+  value === '' || value === undefined ? [required(field)] : oneOf(field, value, supported);

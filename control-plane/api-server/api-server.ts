@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import type { ClusterNetwork } from '../../api/cluster-network';
 import { ApiError } from '../../api/errors';
 import { isNodeKey } from '../../api/node-identity';
 import type { ApiClient } from '../../client/api-client';
@@ -86,6 +87,8 @@ export interface ApiServerDeps {
   readonly streamIdleMs?: number;
   /** Asks webhooks. Default: by HTTPS. */
   readonly webhookCalls?: WebhookCalls;
+  /** Where services have their addresses from. Default: as a server's without options. */
+  readonly network?: ClusterNetwork;
   /** Where a service is to be reached. Default: there are none. */
   readonly resolveService?: ResolveService;
   /** Rules of other rooms: asked after this room's own. Default: none. */

@@ -1,3 +1,4 @@
+import type { ClusterNetwork } from '../../api/cluster-network';
 import { linkedController } from '../../lib/async/linked-controller';
 import { parseJson, stringifyJson } from '../../lib/json';
 import { ManualClock } from '../../lib/clock';
@@ -58,6 +59,7 @@ export interface TestServerOptions {
   readonly anonymousAuth?: boolean;
   readonly auditor?: Auditor;
   readonly webhookCalls?: WebhookCalls;
+  readonly network?: ClusterNetwork;
 }
 
 export const startTestServer = async ({
@@ -69,6 +71,7 @@ export const startTestServer = async ({
   anonymousAuth = false,
   auditor,
   webhookCalls,
+  network,
 }: TestServerOptions = {}): Promise<TestServer> => {
   const clock = new ManualClock(Date.UTC(2026, 0, 1));
   const caches = createWatchCaches({ store, clock, log: silentLog });
@@ -82,6 +85,7 @@ export const startTestServer = async ({
     anonymousAuth,
     ...(auditor === undefined ? {} : { auditor }),
     ...(placements === undefined ? {} : { placements }),
+    ...(network === undefined ? {} : { network }),
     ...(webhookCalls === undefined ? {} : { webhookCalls }),
     clock,
     random: seededRandom(1),

@@ -51,6 +51,13 @@ export const prefixContains = ({ address, length }: IpPrefix, ip: IpAddress): bo
   return address.bits >> shift === ip.bits >> shift;
 };
 
+/** The address of the range itself, or of all that are in it: nobody can have those. */
+export const isEdge = (range: IpPrefix, { family, bits }: IpAddress): boolean => {
+  const size = 1n << BigInt(widthOf(range.address) - range.length);
+  const offset = bits - masked(range).address.bits;
+  return offset === 0n || (family === 4 && offset === size - 1n);
+};
+
 /** In the canonical form: RFC 5952 for IPv6. */
 export const formatIp = ({ family, bits }: IpAddress): string =>
   family === 4 ? parts(bits, 4, 8n).join('.') : formatIp6(parts(bits, 8, 16n));

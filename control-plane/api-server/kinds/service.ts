@@ -1,6 +1,12 @@
 import { SERVICE_KIND } from '../../../api/kinds/service';
 import { formatLabelSelector } from '../../../api/selectors';
-import type { ApiObject } from '../../../api/types';
+import {
+  dropUnneeded,
+  keepAllocated,
+  syncAddresses,
+  type ServiceSpec,
+} from '../../../api/service-fields';
+import type { ApiObject, Service } from '../../../api/types';
 import { AGE, NAME, orNone, printer, text, wide } from '../printing/columns';
 import { fieldsAt, listAt, numberAt, textAt } from './mutable';
 import { serveKind, WITH_SPEC, type Strategy } from './served-kind';
@@ -8,8 +14,18 @@ import { serveKind, WITH_SPEC, type Strategy } from './served-kind';
 const STRATEGY: Strategy = {
   ...WITH_SPEC,
   hasGeneration: false,
+  createsOnUpdate: true,
   prepareCreate: (service) => {
     service.status = { loadBalancer: {} };
+    if (service.spec !== undefined) syncAddresses(service.spec, undefined);
+  },
+  prepareUpdate: (service, old) => {
+    const [spec, before] = [service.spec as ServiceSpec | undefined, (old as Service).spec];
+    if (spec === undefined || before === undefined) return;
+    keepAllocated(spec, before);
+    syncAddresses(spec, before);
+    dropUnneeded(spec, before);
+    if (spec.type !== 'LoadBalancer') service.status = { ...service.status, loadBalancer: {} };
   },
 };
 

@@ -1,3 +1,9 @@
+import {
+  clusterNetworkOf,
+  DEFAULT_CLUSTER_NETWORK,
+  type ClusterNetwork,
+} from '../../../api/cluster-network';
+import { SERVICES } from '../../../api/resources';
 import type { ApiObject } from '../../../api/types';
 import { Turns } from '../../../lib/async/turns';
 import type { Clock } from '../../../lib/clock';
@@ -25,6 +31,7 @@ import {
 import type { Authorizer } from '../auth/authorizer';
 import { ServiceAccountTokens } from '../auth/service-account-tokens';
 import type { KindRegistry } from '../kinds/kind-registry';
+import { serviceAllocation } from '../services/service-allocation';
 import { AuthorizedStore } from './authorized-store';
 import { ObjectDeleter } from './object-deleter';
 import { ObjectReader } from './object-reader';
@@ -61,6 +68,8 @@ export interface ObjectServiceDeps {
   /** Asks the webhooks that configurations name. */
   readonly webhooks: { readonly calls: WebhookCalls; readonly metrics: WebhookMetrics };
   readonly log: Log;
+  /** Where services have their addresses from. Default: as a server's without options. */
+  readonly network?: ClusterNetwork;
   /** Rules of other rooms: asked after this room's own. Default: none. */
   readonly admissionPlugins?: readonly AdmissionPlugin[];
 }
@@ -74,6 +83,12 @@ export const createObjectService = (deps: ObjectServiceDeps): ObjectService => {
     ...admissionPlugins(found, deps.evictionSeconds ?? 300, {
       webhooks: webhooksOf(deps, found),
       policies: { kinds, judge: deps.authorizer },
+      random: deps.random,
+    }),
+    serviceAllocation({
+      network: deps.network ?? clusterNetworkOf(DEFAULT_CLUSTER_NETWORK),
+      cache: () => deps.caches.of(SERVICES.plural),
+      clock,
       random: deps.random,
     }),
     ...(deps.admissionPlugins ?? []),

@@ -1,0 +1,81 @@
+import { parseCidr, type IpPrefix } from '../../../lib/net/ip';
+import type { ClusterNetwork } from '../../../api/cluster-network';
+import type { Random } from '../../../lib/random';
+import { addressesOf, anyFree, isWithin, portsOf } from './bands';
+import type { Holding } from './holdings';
+import type { IpFamily } from './ip-families';
+
+/** What one service takes, out of what no other holds. Messages are upstream's. */
+export class Taking {
+  readonly taken = new Set<Holding>();
+
+  constructor(
+    private readonly pools: Pools,
+    private readonly isHeld: (holding: Holding) => boolean,
+    private readonly random: Random,
+  ) {}
+
+  /** Returns why it cannot be had. */
+  address(address: string): string | undefined {
+    if (!this.pools.hasAddress(address))
+      return 'the provided network does not match the current range';
+    return this.take(address, 'provided IP is already allocated');
+  }
+
+  /** Undefined when there is none left. */
+  anyAddress(family: IpFamily): string | undefined {
+    const addresses = this.pools.addresses.get(family);
+    return addresses && this.any(addresses);
+  }
+
+  port(port: number): string | undefined {
+    const { first, last } = this.pools.network.nodePortRange;
+    if (port < first || port > last)
+      return `provided port is not in the valid range. The range of valid ports is ${first}-${last}`;
+    return this.take(port, 'provided port is already allocated');
+  }
+
+  anyPort(): number | undefined {
+    return this.any(this.pools.ports);
+  }
+
+  private take(holding: Holding, why: string): string | undefined {
+    if (this.isTaken(holding)) return why;
+    this.taken.add(holding);
+    return undefined;
+  }
+
+  private any<T extends Holding>(numbers: Parameters<typeof anyFree<T>>[0]): T | undefined {
+    const found = anyFree(numbers, (holding) => this.isTaken(holding), this.random);
+    if (found !== undefined) this.taken.add(found);
+    return found;
+  }
+
+  private isTaken(holding: Holding): boolean {
+    return this.taken.has(holding) || this.isHeld(holding);
+  }
+}
+
+/** Where a cluster's services have their addresses and node ports from. */
+export class Pools {
+  readonly families: readonly IpFamily[];
+  readonly addresses: ReadonlyMap<IpFamily, ReturnType<typeof addressesOf>>;
+  readonly ports: ReturnType<typeof portsOf>;
+  private readonly ranges: readonly IpPrefix[];
+
+  constructor(readonly network: ClusterNetwork) {
+    this.ranges = network.serviceCidrs.map((cidr) => {
+      const range = parseCidr(cidr);
+      if (typeof range === 'string') throw new Error(range);
+      return range;
+    });
+    const family = ({ address }: IpPrefix): IpFamily => (address.family === 4 ? 'IPv4' : 'IPv6');
+    this.families = this.ranges.map(family);
+    this.addresses = new Map(this.ranges.map((range) => [family(range), addressesOf(range)]));
+    this.ports = portsOf(network.nodePortRange);
+  }
+
+  hasAddress(address: string): boolean {
+    return this.ranges.some((range) => isWithin(range, address));
+  }
+}
