@@ -12,6 +12,7 @@ export const main = (argv: readonly string[]): Promise<number> => {
       .option('--data-dir <dir>', 'what survives a reboot')
       .option('--run-dir <dir>', 'sockets and pids; best on tmpfs')
       .option('--listen <host:port>', 'where the API listens; default 127.0.0.1:6443')
+      .option('--advertise-address <ip>', 'where pods reach the API; default: where it listens')
       .option('--agents-listen <host:port>', "where agents connect; default the API's next port")
       .option('--server-name <name>', 'a further name in the certificate', collect)
       .option('--cluster-name <name>', 'the name in the kubeconfig')
@@ -107,6 +108,7 @@ interface Flags {
   readonly dataDir?: string;
   readonly runDir?: string;
   readonly listen?: string;
+  readonly advertiseAddress?: string;
   readonly agentsListen?: string;
   readonly serverName?: readonly string[];
   readonly clusterName?: string;
@@ -143,6 +145,7 @@ const configOf = (flags: Flags) => ({
   // Next to the data when that is not the default, so that two servers do not share sockets.
   runDir: flags.runDir ?? (flags.dataDir === undefined ? undefined : `${flags.dataDir}/run`),
   listen: flags.listen,
+  advertiseAddress: flags.advertiseAddress,
   agentsListen: flags.agentsListen,
   serverNames: flags.serverName,
   clusterName: flags.clusterName,

@@ -16,6 +16,11 @@ export const serverConfigSchema = z.object({
   runDir: z.string().min(1).default('/run/dhow/server'),
   /** Where the API listens. */
   listen: z.string().default('127.0.0.1:6443'),
+  /**
+   * Where nodes and pods reach the API. Default: the address it listens at, or the first of this machine.
+   * Upstream's `--advertise-address`.
+   */
+  advertiseAddress: z.union([z.ipv4(), z.ipv6()]).optional(),
   /** Where agents connect; default: the API's host, the next port. */
   agentsListen: z.string().optional(),
   /** More names and addresses for the server's certificate. */

@@ -1,4 +1,5 @@
 import { mkdir, readFile } from 'node:fs/promises';
+import { isIP } from 'node:net';
 import { networkInterfaces } from 'node:os';
 import { join } from 'node:path';
 import {
@@ -17,6 +18,7 @@ import {
   clusterNetworkOf,
   type ClusterNetwork,
 } from '../api/cluster-network';
+import { validateNonSpecialIp } from '../api/validation/addresses';
 import type { ApiClient } from '../client/api-client';
 import { ApiEventRecorder } from '../client/events';
 import { Informers } from '../client/informers';
@@ -51,6 +53,7 @@ import { createRegistry } from './registry';
 import { createResourceMetrics } from './resource-metrics';
 import { createScheduler } from './scheduler';
 import { createWatchCaches, openStore } from './store';
+import { ensureSystemServices, keepSystemServices } from './system-services';
 import { linkedController } from '../lib/async/linked-controller';
 
 /** What a running server tells the one who started it. */
@@ -83,7 +86,12 @@ export const runServer = async (
   }
   const pki = await openPki({
     directory: join(config.dataDir, 'pki'),
-    serverNames: [...namesOf(api.host), ...serviceNamesOf(network), ...config.serverNames],
+    serverNames: [
+      ...namesOf(api.host),
+      ...(config.advertiseAddress === undefined ? [] : [config.advertiseAddress]),
+      ...serviceNamesOf(network),
+      ...config.serverNames,
+    ],
     lifeMs: config.certificateSeconds * 1000,
     clock,
   });
@@ -178,7 +186,7 @@ const serve = async (
   await using group = new TaskGroup(signal);
   group.run((groupSignal) => informers.run(groupSignal));
   const address = await server.listen(parseAddress(config.listen));
-  await ensureDefaultStorageClass(server.client);
+  await startSystemObjects({ config, network, log }, server.client, address.port, group);
   const started = await announce({ config, pki, tokens, nodes, apiPort: address.port });
   const keeper = keeperFor({ config, log, pki }, { server, nodes }, started);
   group.run((groupSignal) => keepCertificates(keeper, groupSignal));
@@ -197,6 +205,27 @@ const viewsIn = (informers: Informers) => ({
   volumes: informers.of(PERSISTENT_VOLUMES),
   classes: informers.of(STORAGE_CLASSES),
 });
+
+/** What a cluster has from its beginning, besides what the API itself needs. */
+const startSystemObjects = async (
+  { config, network, log }: Pick<Parts, 'config' | 'network' | 'log'>,
+  client: ApiClient,
+  apiPort: number,
+  group: TaskGroup,
+): Promise<void> => {
+  await ensureDefaultStorageClass(client);
+  const { host } = parseAddress(config.listen);
+  const all = isAnyAddress(host) ? [...namesOf(host)].sort(ipv4First) : [host];
+  const apiAddress = config.advertiseAddress ?? all.find(isReachable);
+  const deps = { client, network, apiAddress, apiPort, clock, log };
+  await ensureSystemServices(deps);
+  group.run((signal) => keepSystemServices(deps, signal));
+};
+
+/** By others than this machine. */
+const isReachable = (address: string): boolean => validateNonSpecialIp(address, '').length === 0;
+
+const ipv4First = (a: string, b: string): number => isIP(a) - isIP(b);
 
 const timesOf = ({ evictionSeconds, streamIdleSeconds }: ServerConfig) => ({
   evictionSeconds,
