@@ -18,6 +18,36 @@ export const ROW = {
 
 export type RowResource = (typeof ROW)[keyof typeof ROW];
 
+/** Rows that are the same for every node, in the order in which they come, all of them before pods. */
+export const NETWORK_ROW = {
+  /** By `namespace/name`, as a Service that is cut down to what nodes act on. */
+  services: 'services',
+  /** By `namespace/name`, as an EndpointSlice, cut down likewise. */
+  endpointSlices: 'endpointslices',
+  /** One row, `CLUSTER_KEY`: whoever has it has been told all of the others. */
+  clusterNetwork: 'clusternetwork',
+} as const;
+
+export type NetworkRowResource = (typeof NETWORK_ROW)[keyof typeof NETWORK_ROW];
+
+export const CLUSTER_KEY = 'cluster';
+
+/** What is fixed in the network of a cluster. Each list has one entry an address family. */
+export interface ClusterNetwork {
+  readonly podCidrs: readonly string[];
+  readonly serviceCidrs: readonly string[];
+  readonly nodePortRange: PortRange;
+  /** Addresses by which pods reach the cluster's DNS. */
+  readonly clusterDns: readonly string[];
+  readonly clusterDomain: string;
+}
+
+/** Both ends belong to it. */
+export interface PortRange {
+  readonly first: number;
+  readonly last: number;
+}
+
 /** A token of a pod's service account, or why there is none. */
 export interface PodToken {
   readonly key: string;

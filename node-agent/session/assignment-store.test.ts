@@ -98,10 +98,10 @@ it('takes one row after the other, and passes over kinds that it does not know',
     address: '192.0.2.7',
     podCidr: '10.1.1.0/24',
   });
-  store.applySnapshot([row('peers', 'b', peer('b')), row('services', 'ns/web', {})]);
+  store.applySnapshot([row('peers', 'b', peer('b')), row('sails', 'ns/web', {})]);
   store.applyChanges({
     rows: [row('peers', 'a', peer('a')), row('__proto__', 'x', {})],
-    removed: [{ resource: 'services', key: 'ns/web' }],
+    removed: [{ resource: 'sails', key: 'ns/web' }],
   });
   expect(store.facts.peers.map(({ nodeName }) => nodeName)).toEqual(['a', 'b']);
   store.applyChanges({ rows: [], removed: [{ resource: 'peers', key: 'b' }] });

@@ -21,6 +21,7 @@ import type { Changes, Row, ServerHello } from '../../proto/gen/dhow/agent/v1/ag
 import type { AdmittingNode } from '../plan/admission';
 import { hasErrorCode, writeFileAtomic } from '../files';
 import { parseJson, stringifyJson } from '../../lib/json';
+import { NetworkTables } from './network-tables';
 
 interface NodeRange {
   readonly podCidr: string;
@@ -74,13 +75,17 @@ export class AssignmentStore {
     [ROW.nodes]: this.nodes,
     [ROW.peers]: this.peers,
   };
+  /** What all nodes are told alike; those who act on it subscribe. */
+  readonly network: NetworkTables;
   private range: NodeRange = { podCidr: '', clusterCidr: '' };
   private known: NodeFacts | undefined;
 
   constructor(
     private readonly directory: string,
     private readonly log: Log,
-  ) {}
+  ) {
+    this.network = new NetworkTables(directory, log);
+  }
 
   get facts(): NodeFacts {
     this.known ??= {
@@ -128,6 +133,7 @@ export class AssignmentStore {
     const [range] = this.read<NodeRange>('facts', () => FACTS_KEY, rangeSchema);
     if (range !== undefined) this.range = range[1];
     this.known = undefined;
+    this.network.load();
   }
 
   applyHello({ podCidr, clusterCidr }: ServerHello): void {
@@ -138,14 +144,18 @@ export class AssignmentStore {
 
   /** All that there is from now on. */
   applySnapshot(rows: readonly Row[]): void {
-    const wanted = new Set(rows.map(({ resource, key }) => `${resource} ${key}`));
+    this.network.applySnapshot(rows);
+    const own = rows.filter(({ resource }) => isKnown(resource));
+    const wanted = new Set(own.map(({ resource, key }) => `${resource} ${key}`));
     for (const resource of Object.values(ROW))
       for (const key of [...this.tables[resource].keys()])
         if (!wanted.has(`${resource} ${key}`)) this.remove(resource, key);
-    for (const row of rows) this.put(row);
+    for (const row of own) this.put(row);
   }
 
-  applyChanges({ rows, removed }: Changes): void {
+  applyChanges(changes: Changes): void {
+    this.network.applyChanges(changes);
+    const { rows, removed } = changes;
     for (const { resource, key } of removed) if (isKnown(resource)) this.remove(resource, key);
     for (const row of rows) this.put(row);
   }
