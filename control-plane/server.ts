@@ -4,12 +4,14 @@ import { networkInterfaces } from 'node:os';
 import { join } from 'node:path';
 import {
   CONFIG_MAPS,
+  ENDPOINT_SLICES,
   NODES,
   PERSISTENT_VOLUME_CLAIMS,
   PERSISTENT_VOLUMES,
   PODS,
   RUNTIME_CLASSES,
   SECRETS,
+  SERVICES,
   STORAGE_CLASSES,
 } from '../api/resources';
 import {
@@ -178,7 +180,7 @@ const serve = async (
   apiClient.bind(server.client);
   await using nodes = createNodesServer({
     ...{ ...shared, client: server.client, pki, tokens, issueToken: server.issueToken },
-    ...{ ...views, ...usedByPods(informers) },
+    ...{ ...views, ...usedByPods(informers), ...networkViewsIn(informers) },
     options: nodesOptionsOf(config),
   });
   nodeConnections.bind(nodes.connections);
@@ -236,6 +238,12 @@ const usedByPods = (informers: Informers) => ({
   secrets: informers.of(SECRETS),
   configMaps: informers.of(CONFIG_MAPS),
   runtimeClasses: informers.of(RUNTIME_CLASSES),
+});
+
+/** What agents are told of the network. */
+const networkViewsIn = (informers: Informers) => ({
+  services: informers.of(SERVICES),
+  endpointSlices: informers.of(ENDPOINT_SLICES),
 });
 
 /** What writes down who did what, if that is asked for. */

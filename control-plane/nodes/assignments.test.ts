@@ -7,6 +7,7 @@ import type {
   RuntimeClass,
   Secret,
 } from '../../api/types';
+import type { NetworkRowResource } from '../../api/assignment-rows';
 import type { Changes } from '../../proto/gen/dhow/agent/v1/agent';
 import { Assignments } from './assignments';
 import { parseNodeDraft } from './node-draft';
@@ -86,6 +87,11 @@ const peer = (nodeName: string, mtu = 0) => ({
   mtu,
 });
 
+const networkRow = (resource: NetworkRowResource, key: string) => ({
+  ...{ resource, key, version: '' },
+  json: Buffer.from('{}'),
+});
+
 /** The world as one node's session sees it; the test changes it and marks what it changed. */
 const world = () => {
   const state = {
@@ -97,6 +103,7 @@ const world = () => {
     runtimeClasses: new Map<string, RuntimeClass>(),
     peers: new Map([peer('n2'), peer('n3')].map((each) => [each.nodeName, each])),
     node: own(),
+    network: [networkRow('services', 'ns/a'), networkRow('clusternetwork', 'cluster')],
   };
   const unsendable: string[] = [];
   const assignments = new Assignments({
@@ -111,6 +118,13 @@ const world = () => {
     peers: {
       peer: (name) => state.peers.get(name),
       peersOf: () => [...state.peers.values()],
+    },
+    networkRows: {
+      rows: () => state.network,
+      changesOf: (keys) => ({
+        rows: state.network.filter(({ resource, key }) => keys.get(resource)?.has(key)),
+        removed: [],
+      }),
     },
     node: () => state.node,
     onUnsendable: ({ metadata: { name } }) => unsendable.push(name),
@@ -145,6 +159,8 @@ it('tells all at first, what pods use before the pods, and then nothing', () => 
   state.secrets.set('ns/s', secretOf('1', '1'));
   for (const name of ['boxed', 'unused']) state.runtimeClasses.set(name, classOf(name));
   expect(told(assignments.take())).toEqual([
+    'services ns/a',
+    'clusternetwork cluster',
     'nodes n1',
     'peers n2',
     'peers n3',
@@ -207,12 +223,26 @@ it('looks at marked peers alone, and at none twice', () => {
   expect(told(assignments.take())).toEqual(['peers n4', 'no peers n3']);
 });
 
+it('tells of the network by key, before pods, and makes nobody wait for it', () => {
+  const { state, assignments } = world();
+  assignments.take();
+  assignments.markNetwork('services', 'ns/a');
+  assignments.markNetwork('services', 'ns/a');
+  expect([assignments.isMarked, assignments.isUrgent]).toEqual([true, false]);
+  state.pods = [pod()];
+  assignments.mark('pods');
+  expect(assignments.isUrgent).toBe(true);
+  expect(told(assignments.take())).toEqual(['services ns/a', 'pods u']);
+  expect(assignments.isMarked).toBe(false);
+});
+
 it('passes over what cannot be sent, says so once a version, and sends the rest', () => {
   const { state, assignments, unsendable } = world();
   const large = (resourceVersion: string) =>
     pod({ hostname: 'x'.repeat(17 * 2 ** 20) }, { name: 'large', uid: 'large', resourceVersion });
   state.pods = [large('1'), pod()];
-  expect(told(assignments.take())).toEqual(['nodes n1', 'peers n2', 'peers n3', 'pods u']);
+  const rows = told(assignments.take());
+  expect(rows.slice(2)).toEqual(['nodes n1', 'peers n2', 'peers n3', 'pods u']);
   assignments.mark('pods');
   assignments.take();
   expect(unsendable).toEqual(['large']);

@@ -1,4 +1,9 @@
-import { ROW, type Peer, type RowResource } from '../../api/assignment-rows';
+import {
+  ROW,
+  type NetworkRowResource,
+  type Peer,
+  type RowResource,
+} from '../../api/assignment-rows';
 import {
   keyOf,
   type ApiObject,
@@ -13,6 +18,7 @@ import {
 import { stringifyJson } from '../../lib/json';
 import type { Changes } from '../../proto/gen/dhow/agent/v1/agent';
 import type { ObjectView } from './deps';
+import type { NetworkRows } from './network-rows';
 import type { NodeVolumes } from './node-volumes';
 import type { PeerView } from './peer-view';
 import type { PodIndex } from './pod-index';
@@ -30,6 +36,7 @@ export interface AssignmentsDeps {
   readonly nodeVolumes: Pick<NodeVolumes, 'volumesOf'>;
   readonly runtimeClasses: Pick<ObjectView<RuntimeClass>, 'get'>;
   readonly peers: Pick<PeerView, 'peer' | 'peersOf'>;
+  readonly networkRows: Pick<NetworkRows, 'rows' | 'changesOf'>;
   /** The node itself; undefined while it is not known. */
   readonly node: () => Node | undefined;
   readonly onUnsendable: (object: ApiObject, error: unknown) => void;
@@ -38,11 +45,14 @@ export interface AssignmentsDeps {
 /**
  * What one agent should run and know, against what it was told. Only kinds that were marked are looked
  * at again, and of peers only those that were: in a large cluster almost every change is of no concern
- * to almost every node.
+ * to almost every node. Of rows that are the same for all nodes it remembers no more than the keys that
+ * are to be told.
  */
 export class Assignments {
   private readonly marked = new Set<RowResource>(Object.values(ROW));
   private readonly markedPeers = new Set<string>();
+  /** Keys by resource; undefined before the first `take`: all. */
+  private markedNetwork: Map<NetworkRowResource, Set<string>> | undefined;
   private readonly sent: SentRows;
 
   constructor(private readonly deps: AssignmentsDeps) {
@@ -64,13 +74,29 @@ export class Assignments {
     if (nodeName !== this.deps.nodeName) this.markedPeers.add(nodeName);
   }
 
+  markNetwork(resource: NetworkRowResource, key: string): void {
+    const keys = this.markedNetwork?.get(resource);
+    if (keys === undefined) this.markedNetwork?.set(resource, new Set([key]));
+    else keys.add(key);
+  }
+
   get isMarked(): boolean {
+    return this.isUrgent || this.isNetworkMarked;
+  }
+
+  /** Something is marked that cannot wait for more of its kind. */
+  get isUrgent(): boolean {
     return this.marked.size + this.markedPeers.size > 0;
+  }
+
+  get isNetworkMarked(): boolean {
+    return this.markedNetwork?.size !== 0;
   }
 
   /** What is to be told now, in the order in which it is to come: what pods use before the pods. */
   take(): Changes {
     const parts = [
+      this.network(),
       ...ORDER.filter((resource) => this.marked.has(resource)).map((resource) =>
         this.sent.replace(resource, this.rowsOf(resource)),
       ),
@@ -82,6 +108,15 @@ export class Assignments {
       rows: parts.flatMap(({ rows }) => rows),
       removed: parts.flatMap(({ removed }) => removed),
     };
+  }
+
+  private network(): Changes {
+    const { networkRows } = this.deps;
+    const marked = this.markedNetwork;
+    this.markedNetwork = new Map();
+    return marked === undefined
+      ? { rows: networkRows.rows(), removed: [] }
+      : networkRows.changesOf(marked);
   }
 
   private peer(nodeName: string): Changes {

@@ -1,12 +1,15 @@
+import type { ClusterNetwork } from '../../api/assignment-rows';
 import type {
   ApiObject,
   ConfigMap,
+  EndpointSlice,
   Node,
   PersistentVolume,
   PersistentVolumeClaim,
   Pod,
   RuntimeClass,
   Secret,
+  Service,
 } from '../../api/types';
 import type { ApiClient } from '../../client/api-client';
 import type { Informer } from '../../client/informer';
@@ -33,6 +36,8 @@ export interface NodesServerDeps {
   /** A token of the pod's account, bound to the pod. @throws ApiError */
   readonly issueToken: IssueToken;
   readonly runtimeClasses: ObjectView<RuntimeClass>;
+  readonly services: ObjectView<Service>;
+  readonly endpointSlices: ObjectView<EndpointSlice>;
   /** Who this server is (asked again by `showNewCertificate`), and who makes agents into nodes. */
   readonly pki: Pick<Pki, 'caCertificate' | 'server' | 'signNodeRequest'>;
   /** Whoever has a live token may join. */
@@ -54,9 +59,17 @@ export interface NodesOptions {
   readonly clusterCidr: string;
   /** How often an agent says that it lives; the lease lasts four times as long. Default 10 s. */
   readonly heartbeatIntervalMs: number;
+  /** What agents are told of it besides `clusterCidr`. */
+  readonly network: Omit<ClusterNetwork, 'podCidrs'>;
 }
 
 export const DEFAULT_NODES_OPTIONS: NodesOptions = {
   clusterCidr: '10.42.0.0/16',
   heartbeatIntervalMs: 10_000,
+  network: {
+    serviceCidrs: ['10.96.0.0/16'],
+    nodePortRange: { first: 30_000, last: 32_767 },
+    clusterDns: ['10.96.0.10'],
+    clusterDomain: 'cluster.local',
+  },
 };

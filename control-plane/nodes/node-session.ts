@@ -3,6 +3,7 @@ import { status } from '@grpc/grpc-js';
 import { onAbort } from '../../lib/async/on-abort';
 import { ROW } from '../../api/assignment-rows';
 import type { ApiObject, Node } from '../../api/types';
+import { linkedController } from '../../lib/async/linked-controller';
 import { TaskGroup } from '../../lib/async/task-group';
 import { stringifyJson } from '../../lib/json';
 import { describeError, type Log } from '../../lib/log';
@@ -22,6 +23,7 @@ import { LeaseRenewer } from './lease-renewer';
 import { MessageWriter, nextMessage, type MessageSink } from '../../lib/async/message-stream';
 import { grpcError } from './node-identity';
 import { NodeKeeper, type NodeKeeperDeps } from './node-keeper';
+import type { NetworkRows } from './network-rows';
 import type { NodeRegistrar } from './node-registrar';
 import type { NodeVolumes } from './node-volumes';
 import type { PeerView } from './peer-view';
@@ -44,15 +46,18 @@ export interface SessionDeps extends NodesServerDeps {
   readonly podIndex: PodIndex;
   readonly nodeVolumes: NodeVolumes;
   readonly peers: PeerView;
+  readonly networkRows: NetworkRows;
   readonly registrar: NodeRegistrar;
   readonly statuses: StatusIntake;
   readonly events: EventWriter;
 }
 
-/** Well below what one gRPC message may hold. */
-const MAX_PART_BYTES = 8 * 1024 * 1024;
 /** What a pod's agent can do without its token, it begins when issuing one takes longer. */
 const TOKENS_WAIT_MS = 50;
+/** A session holds a part twice while it is being sent, and all may begin at once. */
+const MAX_PART_BYTES = 1024 * 1024;
+/** How long what all nodes are told is collected when it changes again and again. */
+const NETWORK_BATCH_MS = 100;
 /** Intervals without any message after which the agent counts as gone. */
 const MISSED_HEARTBEATS_MAX = 4;
 
@@ -137,7 +142,7 @@ export class NodeSession {
 
   /** Serves until the agent leaves, `close` is called, or anything in it fails. */
   async run(): Promise<void> {
-    const { clock, settings, podIndex, nodeVolumes, peers } = this.deps;
+    const { clock, settings, podIndex, nodeVolumes, peers, networkRows } = this.deps;
     await this.writer.write(this.hello());
     const undo = [
       podIndex.onChange(this.name, (change) => {
@@ -154,6 +159,10 @@ export class NodeSession {
       }),
       peers.onPeerChange((nodeName) => {
         this.assignments.markPeer(nodeName);
+        this.wake?.();
+      }),
+      networkRows.onChange((resource, key) => {
+        this.assignments.markNetwork(resource, key);
         this.wake?.();
       }),
       peers.onNodeChange(this.name, () => {
@@ -201,6 +210,7 @@ export class NodeSession {
   /** A snapshot first, then what changed, computed only when the agent has taken what came before. */
   private async sendAssignments(signal: AbortSignal): Promise<void> {
     let isFirst = true;
+    let networkAtMs = -Infinity;
     const wakeUp = () => this.wake?.();
     onAbort(signal, wakeUp);
     while (!signal.aborted) {
@@ -208,11 +218,25 @@ export class NodeSession {
       // Let changes that arrive in the same turn go out together.
       await new Promise((resolve) => setImmediate(resolve));
       await this.tokens.whenIssued(TOKENS_WAIT_MS, signal);
+      await this.collect(networkAtMs + NETWORK_BATCH_MS, signal);
+      if (this.assignments.isNetworkMarked) networkAtMs = this.deps.clock.monotonicMs();
       const parts = partsOf(this.assignments.take(), MAX_PART_BYTES);
       for (const message of isFirst ? snapshotOf(parts) : parts.map(changesOf))
         await this.writer.write({ message });
       isFirst = false;
     }
+  }
+
+  /** The first change of the network goes out at once, what follows with what comes meanwhile. */
+  private async collect(untilMs: number, signal: AbortSignal): Promise<void> {
+    const { clock } = this.deps;
+    const waitMs = untilMs - clock.monotonicMs();
+    if (waitMs <= 0 || this.assignments.isUrgent) return;
+    using woken = linkedController(signal);
+    this.wake = () => {
+      if (this.assignments.isUrgent) woken.abort();
+    };
+    await clock.sleep(waitMs, woken.signal);
   }
 
   private noteUnsendable(object: ApiObject, error: unknown): void {

@@ -34,6 +34,7 @@ import { NodeClaims } from './node-claims';
 import { NodeQuota } from './node-quota';
 import { NodeRegistrar } from './node-registrar';
 import { NodeSession, type SessionDeps, type SessionStream } from './node-session';
+import { NetworkRows } from './network-rows';
 import { NodeVolumes } from './node-volumes';
 import { PeerView } from './peer-view';
 import { PodIndex } from './pod-index';
@@ -71,6 +72,7 @@ class GrpcNodesServer implements NodesServer {
   private readonly podIndex: PodIndex;
   private readonly nodeVolumes: NodeVolumes;
   private readonly peers: PeerView;
+  private readonly networkRows: NetworkRows;
   private readonly ignoreNodes: () => void;
   /** Streams whose first message has not come. */
   private readonly silent = new NodeQuota(SILENT_STREAMS_MAX);
@@ -88,6 +90,8 @@ class GrpcNodesServer implements NodesServer {
     this.podIndex = new PodIndex(deps);
     this.nodeVolumes = new NodeVolumes({ ...deps, podIndex: this.podIndex });
     this.peers = new PeerView(deps.nodes);
+    const { clusterCidr, network } = settings;
+    this.networkRows = new NetworkRows(deps, { podCidrs: [clusterCidr], ...network });
     this.ignoreNodes = deps.nodes.subscribe({ onDelete: (node) => this.endSession(node) });
     const isLive = (name: string) => this.sessions.get(name) !== undefined;
     this.sessionDeps = {
@@ -96,7 +100,8 @@ class GrpcNodesServer implements NodesServer {
       podIndex: this.podIndex,
       nodeVolumes: this.nodeVolumes,
       peers: this.peers,
-      registrar: new NodeRegistrar({ client, clock, clusterCidr: settings.clusterCidr, isLive }),
+      networkRows: this.networkRows,
+      registrar: new NodeRegistrar({ client, clock, clusterCidr, isLive }),
       statuses: new StatusIntake({ client, pods, log }),
       events: new EventWriter({ client, clock, log }),
     };
@@ -106,8 +111,12 @@ class GrpcNodesServer implements NodesServer {
   }
 
   async listen(address: string): Promise<number> {
-    const { pods, nodes, secrets, configMaps, claims, volumes, runtimeClasses } = this.deps;
-    const views = [pods, nodes, secrets, configMaps, claims, volumes, runtimeClasses];
+    const { pods, nodes, secrets, configMaps, claims, volumes } = this.deps;
+    const { runtimeClasses, services, endpointSlices } = this.deps;
+    const views = [
+      ...[pods, nodes, secrets, configMaps, claims, volumes],
+      ...[runtimeClasses, services, endpointSlices],
+    ];
     await Promise.all(views.map((view) => view.whenSynced()));
     return this.listener.listen(address);
   }
@@ -122,6 +131,7 @@ class GrpcNodesServer implements NodesServer {
     this.nodeVolumes[Symbol.dispose]();
     this.podIndex[Symbol.dispose]();
     this.peers[Symbol.dispose]();
+    this.networkRows[Symbol.dispose]();
     this.ignoreNodes();
     await this.sessions.drained();
   }

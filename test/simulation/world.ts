@@ -7,6 +7,7 @@ import { isNodeReady } from '../../api/nodes';
 import { effectiveRequests, isPodReady, isTerminal } from '../../api/pods';
 import {
   CONFIG_MAPS,
+  ENDPOINT_SLICES,
   LEASES,
   NODES,
   PERSISTENT_VOLUME_CLAIMS,
@@ -14,6 +15,7 @@ import {
   PODS,
   RUNTIME_CLASSES,
   SECRETS,
+  SERVICES,
 } from '../../api/resources';
 import type { Resource } from '../../api/resources';
 import { nameOf, type Node, type Pod } from '../../api/types';
@@ -251,6 +253,8 @@ export class World implements AsyncDisposable {
       claims: informers.of(PERSISTENT_VOLUME_CLAIMS),
       volumes: informers.of(PERSISTENT_VOLUMES),
       runtimeClasses: informers.of(RUNTIME_CLASSES),
+      services: informers.of(SERVICES),
+      endpointSlices: informers.of(ENDPOINT_SLICES),
       tokens: { verify: () => false },
     });
     this.stopServingAgents = async () => server[Symbol.asyncDispose]();

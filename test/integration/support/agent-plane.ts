@@ -2,12 +2,14 @@ import { join } from 'node:path';
 
 import {
   CONFIG_MAPS,
+  ENDPOINT_SLICES,
   NODES,
   PERSISTENT_VOLUME_CLAIMS,
   PERSISTENT_VOLUMES,
   PODS,
   RUNTIME_CLASSES,
   SECRETS,
+  SERVICES,
 } from '../../../api/resources';
 import type { ApiClient } from '../../../client/api-client';
 import { Informers } from '../../../client/informers';
@@ -83,6 +85,8 @@ export const startPlane = async (
     claims: informers.of(PERSISTENT_VOLUME_CLAIMS),
     volumes: informers.of(PERSISTENT_VOLUMES),
     runtimeClasses: informers.of(RUNTIME_CLASSES),
+    services: informers.of(SERVICES),
+    endpointSlices: informers.of(ENDPOINT_SLICES),
     pki,
     tokens,
     issueToken: server.api.issueToken,

@@ -1,0 +1,139 @@
+import type { ClusterNetwork } from '../../api/assignment-rows';
+import { keyOf, type ApiObject, type EndpointSlice, type Service } from '../../api/types';
+import type { ObjectView } from './deps';
+import { NetworkRows } from './network-rows';
+
+const CLUSTER: ClusterNetwork = {
+  podCidrs: ['10.42.0.0/16'],
+  serviceCidrs: ['10.96.0.0/16'],
+  nodePortRange: { first: 30_000, last: 32_767 },
+  clusterDns: ['10.96.0.10'],
+  clusterDomain: 'cluster.local',
+};
+
+/** An informer that the test speaks for. */
+const view = <T extends ApiObject>() => {
+  let handlers: Parameters<ObjectView<T>['subscribe']>[0] = {};
+  return {
+    view: {
+      subscribe: (given: typeof handlers) => {
+        handlers = given;
+        return () => (handlers = {});
+      },
+    } as unknown as ObjectView<T>,
+    add: (object: T) => handlers.onAdd?.(object),
+    update: (object: T) => handlers.onUpdate?.(object, object),
+    remove: (object: T) => handlers.onDelete?.(object),
+  };
+};
+
+const world = () => {
+  const services = view<Service>();
+  const slices = view<EndpointSlice>();
+  const rows = new NetworkRows({ services: services.view, endpointSlices: slices.view }, CLUSTER);
+  const told: string[] = [];
+  rows.onChange((resource, key) => told.push(`${resource} ${key}`));
+  return { services, slices, rows, told: () => told.splice(0) };
+};
+
+const service = (patch: Partial<Service['metadata']> = {}): Service => ({
+  apiVersion: 'v1',
+  kind: 'Service',
+  metadata: {
+    name: 'web',
+    namespace: 'ns',
+    uid: 'u',
+    resourceVersion: '1',
+    labels: { app: 'web', 'service.kubernetes.io/service-proxy-name': 'other' },
+    annotations: { note: 'x'.repeat(1000) },
+    managedFields: [],
+    ...patch,
+  },
+  spec: { clusterIP: '10.96.0.7', ports: [{ port: 80 }] },
+  status: { loadBalancer: { ingress: [{ ip: '192.0.2.1' }] }, conditions: [] },
+});
+
+const slice = (ready: boolean): EndpointSlice => ({
+  apiVersion: 'discovery.k8s.io/v1',
+  kind: 'EndpointSlice',
+  metadata: {
+    name: 'web-abc',
+    namespace: 'ns',
+    uid: 's',
+    labels: { 'kubernetes.io/service-name': 'web', app: 'web' },
+    generation: 3,
+  },
+  addressType: 'IPv4',
+  endpoints: [{ addresses: ['10.42.0.2'], conditions: { ready } }],
+  ports: [{ port: 80 }],
+});
+
+const valuesOf = (rows: NetworkRows) =>
+  rows.rows().map(({ resource, key, json }) => [resource, key, JSON.parse(json.toString())]);
+
+it('has of each object what nodes act on, and the cluster last', () => {
+  const { services, slices, rows } = world();
+  slices.add(slice(true));
+  services.add(service());
+  expect(valuesOf(rows)).toEqual([
+    [
+      'services',
+      'ns/web',
+      {
+        apiVersion: 'v1',
+        kind: 'Service',
+        metadata: {
+          name: 'web',
+          namespace: 'ns',
+          uid: 'u',
+          labels: { 'service.kubernetes.io/service-proxy-name': 'other' },
+        },
+        spec: service().spec,
+        status: { loadBalancer: { ingress: [{ ip: '192.0.2.1' }] } },
+      },
+    ],
+    [
+      'endpointslices',
+      'ns/web-abc',
+      {
+        ...slice(true),
+        metadata: {
+          name: 'web-abc',
+          namespace: 'ns',
+          uid: 's',
+          labels: { 'kubernetes.io/service-name': 'web' },
+        },
+      },
+    ],
+    ['clusternetwork', 'cluster', CLUSTER],
+  ]);
+});
+
+it('tells of what nodes act on, and of nothing else', () => {
+  const { services, slices, rows, told } = world();
+  services.add(service());
+  slices.add(slice(true));
+  expect(told()).toEqual(['services ns/web', 'endpointslices ns/web-abc']);
+  services.update(service({ annotations: {}, resourceVersion: '2' }));
+  expect(told()).toEqual([]);
+  slices.update(slice(false));
+  services.remove(service());
+  services.remove(service());
+  expect(told()).toEqual(['endpointslices ns/web-abc', 'services ns/web']);
+  const changes = rows.changesOf(
+    new Map([
+      ['services', new Set([keyOf(service())])],
+      ['endpointslices', new Set(['ns/web-abc'])],
+    ]),
+  );
+  expect(changes.removed).toEqual([{ resource: 'services', key: 'ns/web' }]);
+  expect(changes.rows.map(({ key }) => key)).toEqual(['ns/web-abc']);
+});
+
+it('encodes a row once for all who are told of it', () => {
+  const { services, rows } = world();
+  services.add(service());
+  const [first] = rows.rows();
+  const { rows: again } = rows.changesOf(new Map([['services', new Set(['ns/web'])]]));
+  expect(again[0]).toBe(first);
+});
