@@ -1,3 +1,4 @@
+import { PODS, SERVICES } from '../../api/resources';
 import type { EventRecorder } from '../../client/events';
 import type { ServedResources } from '../../client/served-resources';
 import { keepRunning, type KeepRunningDeps } from '../../lib/async/keep-running';
@@ -13,6 +14,8 @@ import { CustomResourceDefinitionController } from './custom-resource-definition
 import { DaemonSetController } from './daemon-set/daemon-set';
 import { DeploymentController } from './deployment/deployment';
 import { DisruptionController } from './disruption/disruption';
+import { EndpointSliceController } from './endpoint-slice/endpoint-slice';
+import { SelectedPods } from './endpoint-slice/selected-pods';
 import { GarbageCollector } from './garbage-collector';
 import { JobController } from './job/job';
 import { JobOrphans } from './job/orphans';
@@ -50,6 +53,8 @@ export const createControllers = (
   { served, caCertificate, authority, nodeGracePeriodMs }: ControllersOptions,
 ): readonly Controller[] => {
   const as = (component: string): ControllerDeps => ({ ...shared, events: eventsFor(component) });
+  const { informers } = shared;
+  const selected = new SelectedPods(informers.of(SERVICES), informers.of(PODS));
   return [
     new ReplicaSetController(as('replicaset-controller')),
     new DeploymentController(as('deployment-controller')),
@@ -66,6 +71,7 @@ export const createControllers = (
     new PodGcController(as('pod-garbage-collector')),
     new NamespaceController(as('namespace-controller'), served),
     new NamespaceDefaultsController(as('namespace-controller'), caCertificate),
+    new EndpointSliceController(as('endpoint-slice-controller'), selected),
     new ResourceQuotaController(as('resourcequota-controller'), served),
     new VolumeBinderController(as('persistentvolume-controller')),
     new LocalPathController(as('dhow.dev/local-path')),

@@ -92,6 +92,8 @@ export class World implements AsyncDisposable {
   private startControllers: () => Incarnation = () => {
     throw new Error('the world has not begun');
   };
+  /** How many pods of played nodes have got an address. */
+  private addressCount = 0;
   private stopServingAgents: () => Promise<void> = () => Promise.resolve();
 
   private constructor(
@@ -378,7 +380,10 @@ export class World implements AsyncDisposable {
     const ready = { type: 'Ready', status: 'True', lastTransitionTime: rfc3339(nowMs) };
     const startTime = pod.status.startTime ?? rfc3339(nowMs);
     const conditions = [...others, ready];
-    const status = { ...pod.status, phase: 'Running', startTime, conditions };
+    const podIP =
+      pod.status.podIP ?? `10.42.${++this.addressCount >> 8}.${this.addressCount & 255}`;
+    const address = { podIP, podIPs: [{ ip: podIP }] };
+    const status = { ...pod.status, ...address, phase: 'Running', startTime, conditions };
     await this.client.update(PODS, { ...pod, status }, { subresource: 'status' });
   }
 

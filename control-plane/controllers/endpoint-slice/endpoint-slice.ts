@@ -1,0 +1,153 @@
+import {
+  LAST_CHANGE_TRIGGER_TIME,
+  SERVICE_NAME_LABEL,
+  SLICE_CONTROLLER,
+  SLICE_MANAGED_BY_LABEL,
+} from '../../../api/endpoint-slices';
+import { hasReason } from '../../../api/errors';
+import { ENDPOINT_SLICES, NODES, PODS, SERVICES } from '../../../api/resources';
+import { hasSelector, isPublishedAnyway } from '../../../api/service-endpoints';
+import {
+  keyOf,
+  uidOf,
+  type EndpointSlice,
+  type Node,
+  type Pod,
+  type Service,
+} from '../../../api/types';
+import type { Informer } from '../../../client/informer';
+import { WorkQueue } from '../../../client/work-queue';
+import { describeError } from '../../../lib/log';
+import { subject, Subscriptions, type Controller, type ControllerDeps } from '../controller';
+import { KeyedIndex } from '../keyed-index';
+import { isNamespaceTerminating } from '../owned/pod-control';
+import { groupEndpoints, planSlices, type SlicePlan } from './plan';
+import type { SelectedPods } from './selected-pods';
+import { TriggerTimes } from './trigger-times';
+
+/**
+ * Keeps, for each Service with a selector, the EndpointSlices that say by which pods it is served. Those
+ * of a Service that is gone are the garbage collector's.
+ */
+export class EndpointSliceController implements Controller {
+  readonly name = 'endpoint-slice';
+  private readonly queue: WorkQueue;
+  private readonly services: Informer<Service>;
+  private readonly pods: Informer<Pod>;
+  private readonly nodes: Informer<Node>;
+  private readonly slices: Informer<EndpointSlice>;
+  private readonly slicesOf: KeyedIndex<EndpointSlice>;
+  private readonly triggerTimes = new TriggerTimes();
+
+  constructor(
+    private readonly deps: ControllerDeps,
+    private readonly selected: SelectedPods,
+  ) {
+    this.services = deps.informers.of(SERVICES);
+    this.pods = deps.informers.of(PODS);
+    this.nodes = deps.informers.of(NODES);
+    this.slices = deps.informers.of(ENDPOINT_SLICES);
+    this.slicesOf = new KeyedIndex(this.slices, serviceKeyOf);
+    this.queue = new WorkQueue(this.name, deps, {
+      subjectOf: (key) => subject(SERVICES, this.services.get(key)),
+    });
+  }
+
+  async run(signal: AbortSignal): Promise<void> {
+    const { name } = this;
+    using subscriptions = new Subscriptions();
+    const enqueue = (service: Service) => this.queue.add(keyOf(service));
+    const enqueueService = (slice: EndpointSlice) => {
+      const key = serviceKeyOf(slice);
+      if (key !== undefined) this.queue.add(key);
+    };
+    subscriptions.add(
+      this.services.subscribe({
+        name,
+        onAdd: enqueue,
+        onUpdate: enqueue,
+        onDelete: (service) => this.triggerTimes.forget(keyOf(service)),
+      }),
+    );
+    subscriptions.add(this.selected.onChange((key) => this.queue.add(key)));
+    subscriptions.add(
+      this.slices.subscribe({
+        name,
+        onAdd: enqueueService,
+        onUpdate: (slice, previous) => {
+          // Both when its label was changed.
+          enqueueService(previous);
+          enqueueService(slice);
+        },
+        onDelete: enqueueService,
+      }),
+    );
+    const needed = [this.services, this.pods, this.nodes, this.slices];
+    await Promise.all(needed.map((informer) => informer.whenSynced()));
+    await this.queue.run((key, work) => this.reconcile(key, work), WORKERS, signal);
+  }
+
+  private async reconcile(key: string, signal: AbortSignal): Promise<void> {
+    const service = this.services.get(key);
+    if (service === undefined || !hasSelector(service)) return;
+    const selected = this.selected.of(key);
+    const pods = selected.filter((pod) => isPublishedAnyway(service) || !this.isOnUnknownNode(pod));
+    // The node may be known a moment later, and its pods are told with it then.
+    if (pods.length < selected.length) this.queue.addAfter(key, NODE_RETRY_MS);
+    const slices = this.slicesOf
+      .in(key)
+      .filter(({ metadata }) => metadata.deletionTimestamp === undefined);
+    const time = this.triggerTimes.look(key, service, selected);
+    const groups = groupEndpoints(service, pods, ({ spec }) => this.nodes.get(spec.nodeName ?? ''));
+    try {
+      await this.carryOut(planSlices(service, groups, slices), time, signal);
+    } catch (error) {
+      if (isNamespaceTerminating(error)) return;
+      if (!signal.aborted && !hasReason(error, 'Conflict', 'NotFound')) this.tell(service, error);
+      throw error;
+    }
+  }
+
+  private async carryOut(
+    { create, update, remove }: SlicePlan,
+    time: string | undefined,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { client } = this.deps;
+    for (const slice of create)
+      this.slices.noteWritten(await client.create(ENDPOINT_SLICES, dated(slice, time), {}, signal));
+    for (const slice of update)
+      this.slices.noteWritten(await client.update(ENDPOINT_SLICES, dated(slice, time), {}, signal));
+    for (const slice of remove) {
+      const { namespace = '', name } = slice.metadata;
+      const options = { preconditions: { uid: uidOf(slice) } };
+      await client.delete(ENDPOINT_SLICES, { namespace, name }, options, signal);
+    }
+  }
+
+  private isOnUnknownNode({ spec: { nodeName = '' } }: Pod): boolean {
+    return nodeName !== '' && this.nodes.get(nodeName) === undefined;
+  }
+
+  private tell(service: Service, error: unknown): void {
+    const { namespace = '', name } = service.metadata;
+    const message = `Error updating Endpoint Slices for Service ${namespace}/${name}: ${describeError(error)}`;
+    this.deps.events.event(SERVICES, service, 'Warning', 'FailedToUpdateEndpointSlices', message);
+  }
+}
+
+/** Of slices that this controller writes. */
+const serviceKeyOf = ({ metadata: { namespace = '', labels = {} } }: EndpointSlice) => {
+  const service = labels[SERVICE_NAME_LABEL] ?? '';
+  const isOurs = labels[SLICE_MANAGED_BY_LABEL] === SLICE_CONTROLLER && service !== '';
+  return isOurs ? `${namespace}/${service}` : undefined;
+};
+
+const dated = (slice: EndpointSlice, time: string | undefined): EndpointSlice => {
+  const { [LAST_CHANGE_TRIGGER_TIME]: _before, ...others } = slice.metadata.annotations ?? {};
+  const annotations = time === undefined ? others : { ...others, [LAST_CHANGE_TRIGGER_TIME]: time };
+  return { ...slice, metadata: { ...slice.metadata, annotations } };
+};
+
+const NODE_RETRY_MS = 1_000;
+const WORKERS = 5;

@@ -1,0 +1,40 @@
+import { keyOf, type ApiObject } from '../../api/types';
+import type { Informer } from '../../client/informer';
+
+/** Finds the objects under a key of the caller's making, without walking all of them. */
+export class KeyedIndex<T extends ApiObject> {
+  private readonly groups = new Map<string, Map<string, T>>();
+
+  /** `groupOf` gives undefined for what nobody looks for. */
+  constructor(
+    informer: Informer<T>,
+    private readonly groupOf: (object: T) => string | undefined,
+  ) {
+    informer.subscribe({
+      onAdd: (object) => this.put(object),
+      onUpdate: (object, previous) => {
+        this.remove(previous);
+        this.put(object);
+      },
+      onDelete: (object) => this.remove(object),
+    });
+  }
+
+  in(group: string): readonly T[] {
+    return [...(this.groups.get(group)?.values() ?? [])];
+  }
+
+  private put(object: T): void {
+    const group = this.groupOf(object);
+    if (group === undefined) return;
+    const members = this.groups.get(group) ?? new Map<string, T>();
+    this.groups.set(group, members.set(keyOf(object), object));
+  }
+
+  private remove(object: T): void {
+    const group = this.groupOf(object);
+    const members = group === undefined ? undefined : this.groups.get(group);
+    members?.delete(keyOf(object));
+    if (group !== undefined && members?.size === 0) this.groups.delete(group);
+  }
+}

@@ -1,0 +1,139 @@
+import { isPodReady, isTerminal, isTerminating } from '../../api/pods';
+import { DEPLOYMENTS, ENDPOINT_SLICES, PODS, SERVICES } from '../../api/resources';
+import type { EndpointSlice, Pod } from '../../api/types';
+import { folderOfWorlds } from './folder';
+import { deploymentOf, World } from './world';
+
+jest.setTimeout(300_000);
+
+const directory = folderOfWorlds();
+const WEB = { namespace: 'default', name: 'web' };
+
+const createService = (world: World, spec: object = {}) =>
+  world.client.create(SERVICES, {
+    apiVersion: 'v1',
+    kind: 'Service',
+    metadata: WEB,
+    spec: { clusterIP: 'None', selector: { app: 'web' }, ports: [{ port: 80 }], ...spec },
+  });
+
+const scale = async (world: World, replicas: number) => {
+  const deployment = await world.client.get(DEPLOYMENTS, WEB);
+  await world.client.update(DEPLOYMENTS, {
+    ...deployment,
+    spec: { ...deployment.spec, replicas },
+  });
+};
+
+const slicesIn = async (world: World): Promise<readonly EndpointSlice[]> =>
+  (await world.client.list(ENDPOINT_SLICES)).items;
+
+/** Per endpoint: pod, and whether it is ready, and on its way out. */
+const told = async (world: World): Promise<readonly string[]> =>
+  (await slicesIn(world))
+    .filter(({ addressType }) => addressType === 'IPv4')
+    .flatMap(({ endpoints }) => endpoints)
+    .map(({ targetRef, conditions = {} }) =>
+      [targetRef?.uid, conditions.ready, conditions.terminating].join(' '),
+    )
+    .sort();
+
+const expected = async (world: World): Promise<readonly string[]> =>
+  (await world.pods())
+    .filter((pod) => pod.metadata.labels?.['app'] === 'web' && !isTerminal(pod))
+    .filter(({ status }) => status.podIP !== undefined)
+    .map((pod) => [pod.metadata.uid, isReady(pod), isTerminating(pod)].join(' '))
+    .sort();
+
+const isReady = (pod: Pod): boolean => isPodReady(pod) && !isTerminating(pod);
+
+/** As far as one look at both can tell. */
+const expectTrue = async (world: World) => expect(await told(world)).toEqual(await expected(world));
+
+it('takes a pod out of rotation as soon as it is deleted, and drops it when it is gone', async () => {
+  await using world = await World.start(1, directory(), 2);
+  await createService(world);
+  await world.client.create(DEPLOYMENTS, deploymentOf('web', 3, 1));
+  await world.advance(20_000);
+  await expectTrue(world);
+  const [pod] = await world.pods();
+  for (const node of world.nodes) node.isDown = true;
+  await world.client.delete(PODS, { namespace: 'default', name: pod!.metadata.name });
+  await world.advance(1_000);
+  expect(await told(world)).toContain(`${pod!.metadata.uid} false true`);
+  for (const node of world.nodes) node.isDown = false;
+  await world.advance(20_000);
+  await expectTrue(world);
+  expect(await told(world)).toHaveLength(3);
+});
+
+it('leaves no slice of a service that is gone, and none of an earlier one to the next', async () => {
+  await using world = await World.start(2, directory(), 2);
+  await createService(world);
+  await world.client.create(DEPLOYMENTS, deploymentOf('web', 2, 1));
+  await world.advance(20_000);
+  await world.client.delete(SERVICES, WEB);
+  const service = await createService(world);
+  await world.advance(20_000);
+  await expectTrue(world);
+  const owners = (await slicesIn(world)).map(({ metadata }) => metadata.ownerReferences?.[0]?.uid);
+  expect(new Set(owners)).toEqual(new Set([service.metadata.uid]));
+  await world.client.delete(SERVICES, WEB);
+  await world.advance(60_000);
+  expect(await slicesIn(world)).toEqual([]);
+});
+
+it('leaves services alone whose endpoints are not its to say', async () => {
+  await using world = await World.start(3, directory(), 1);
+  await createService(world, { selector: undefined });
+  await world.advance(10_000);
+  expect(await slicesIn(world)).toEqual([]);
+});
+
+it('rests when nothing changes', async () => {
+  await using world = await World.start(4, directory(), 2);
+  await createService(world);
+  await world.client.create(DEPLOYMENTS, deploymentOf('web', 3, 1));
+  await world.advance(30_000);
+  world.writes.length = 0;
+  await world.advance(60_000);
+  expect(world.writes.filter(({ plural }) => plural === 'endpointslices')).toEqual([]);
+});
+
+const DEATHS = [0, 1, 2, 3, 4, 6, 9].flatMap((afterWrites) =>
+  [true, false].map((takesEffect) => ({ afterWrites, takesEffect })),
+);
+
+it.each(DEATHS)('says what is when its process has died: %j', async (death) => {
+  await using world = await World.start(5, directory(), 2);
+  await world.client.create(DEPLOYMENTS, deploymentOf('web', 4, 1));
+  await world.advance(20_000);
+  world.killControllers(death);
+  await createService(world);
+  await world.advance(2_000);
+  await scale(world, 2);
+  await world.advance(5_000);
+  world.restartControllers();
+  await world.advance(40_000);
+  await expectTrue(world);
+  expect(await told(world)).toHaveLength(2);
+  expect((await slicesIn(world)).filter(({ addressType }) => addressType === 'IPv4')).toHaveLength(
+    1,
+  );
+});
+
+it.each([1, 2, 3, 4])('seed %i: says what is in the end, whatever fails', async (seed) => {
+  await using world = await World.start(seed, directory(), 4);
+  await createService(world);
+  await world.client.create(DEPLOYMENTS, deploymentOf('web', 3, 1));
+  world.faultRate = 0.3;
+  for (const replicas of [8, 1, 6, 0, 5]) {
+    await scale(world, replicas);
+    await world.advance(7_000);
+    world.restartControllers();
+  }
+  world.faultRate = 0;
+  await world.advance(90_000);
+  await expectTrue(world);
+  expect(await told(world)).toHaveLength(5);
+});
