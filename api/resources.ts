@@ -16,6 +16,7 @@ import type {
   Event,
   EventView,
   HorizontalPodAutoscaler,
+  HorizontalPodAutoscalerV1,
   Ingress,
   IngressClass,
   Job,
@@ -114,6 +115,13 @@ export const INGRESS_CLASSES = resource<IngressClass>(
 export const HORIZONTAL_POD_AUTOSCALERS = resource<HorizontalPodAutoscaler>(
   'autoscaling',
   'v2',
+  'HorizontalPodAutoscaler',
+  'horizontalpodautoscalers',
+);
+/** What is stored as `HORIZONTAL_POD_AUTOSCALERS`, in the older version. */
+export const HORIZONTAL_POD_AUTOSCALERS_V1 = resource<HorizontalPodAutoscalerV1>(
+  'autoscaling',
+  'v1',
   'HorizontalPodAutoscaler',
   'horizontalpodautoscalers',
 );

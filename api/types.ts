@@ -27,6 +27,7 @@ import type * as core from 'kubernetes-types/core/v1';
 import type { Int64, INT64_FIELDS } from './int64';
 import type * as networking from 'kubernetes-types/networking/v1';
 import type * as autoscaling from 'kubernetes-types/autoscaling/v2';
+import type { HorizontalPodAutoscaler as AutoscalingV1 } from 'kubernetes-types/autoscaling/v1';
 import type * as batch from 'kubernetes-types/batch/v1';
 import type * as meta from 'kubernetes-types/meta/v1';
 
@@ -94,6 +95,8 @@ export type EndpointSlice = Kind<discovery.EndpointSlice>;
 export type Ingress = Kind<networking.Ingress>;
 export type IngressClass = Kind<networking.IngressClass>;
 export type HorizontalPodAutoscaler = Kind<autoscaling.HorizontalPodAutoscaler>;
+/** The same stored object, as `autoscaling/v1` shows it. */
+export type HorizontalPodAutoscalerV1 = Kind<AutoscalingV1>;
 export type NetworkPolicy = Kind<networking.NetworkPolicy>;
 /** Whatever its author wrote into it. */
 export type ControllerRevision = ApiObject & {

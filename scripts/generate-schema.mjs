@@ -34,7 +34,7 @@ const ROOTS = {
   'api.certificates.v1': ['CertificateSigningRequest'],
   'api.coordination.v1': ['Lease'],
   'api.events.v1': ['Event'],
-  'api.autoscaling.v1': ['Scale'],
+  'api.autoscaling.v1': ['Scale', 'HorizontalPodAutoscaler'],
   'api.policy.v1': ['Eviction', 'PodDisruptionBudget'],
   'api.authentication.v1': ['SelfSubjectReview', 'TokenRequest', 'TokenReview'],
   'api.authorization.v1': [

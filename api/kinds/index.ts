@@ -33,7 +33,10 @@ import { SERVICE_KIND } from './service';
 import { SERVICE_ACCOUNT_KIND } from './service-account';
 import { INGRESS_KIND } from './ingress';
 import { INGRESS_CLASS_KIND } from './ingress-class';
-import { HORIZONTAL_POD_AUTOSCALER_KIND } from './horizontal-pod-autoscaler';
+import {
+  HORIZONTAL_POD_AUTOSCALER_KIND,
+  HORIZONTAL_POD_AUTOSCALER_V1_KIND,
+} from './horizontal-pod-autoscaler';
 import { NETWORK_POLICY_KIND } from './network-policy';
 import { STATEFUL_SET_KIND } from './stateful-set';
 import { DAEMON_SET_KIND } from './daemon-set';
@@ -68,6 +71,7 @@ export const KINDS: readonly KindInfo[] = [
   INGRESS_KIND,
   INGRESS_CLASS_KIND,
   HORIZONTAL_POD_AUTOSCALER_KIND,
+  HORIZONTAL_POD_AUTOSCALER_V1_KIND,
   NETWORK_POLICY_KIND,
   CONTROLLER_REVISION_KIND,
   STATEFUL_SET_KIND,

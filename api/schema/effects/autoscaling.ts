@@ -5,6 +5,8 @@ const PLAN = tests('control-plane/controllers/horizontal-pod-autoscaler/plan.tes
 const BEHAVIOR = tests('control-plane/controllers/horizontal-pod-autoscaler/behavior.test.ts');
 const SIMULATED = tests('test/simulation/autoscaler.test.ts');
 
+const VERSIONS = tests('api/autoscaler/versions.test.ts');
+
 const FOLLOWS = shown(SIMULATED('follows the load of a deployment'));
 const LIMITS = shown(
   PLAN('is brought within its limits without a look at metrics'),
@@ -55,6 +57,7 @@ export const AUTOSCALING_EFFECTS: Effects = {
     metrics: UNSERVED,
     minReplicas: LIMITS,
     scaleTargetRef: FOLLOWS,
+    targetCPUUtilizationPercentage: shown(VERSIONS('a percentage of CPU is a metric')),
   },
   CrossVersionObjectReference: {
     apiVersion: shown(SIMULATED('scales whatever has a scale')),

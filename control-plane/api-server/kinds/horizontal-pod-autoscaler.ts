@@ -1,14 +1,22 @@
-import { HORIZONTAL_POD_AUTOSCALER_KIND } from '../../../api/kinds/horizontal-pod-autoscaler';
+import { autoscalerV1Of, autoscalerV2Of } from '../../../api/autoscaler/versions';
+import {
+  HORIZONTAL_POD_AUTOSCALER_KIND,
+  HORIZONTAL_POD_AUTOSCALER_V1_KIND,
+} from '../../../api/kinds/horizontal-pod-autoscaler';
+import { apiVersionOf, HORIZONTAL_POD_AUTOSCALERS } from '../../../api/resources';
 import type { ApiObject } from '../../../api/types';
 import { AGE, count, NAME, orNone, printer, text } from '../printing/columns';
-import { fieldsAt, listAt, numberAt, textAt } from './mutable';
-import { serveKind, WITH_SPEC, type Strategy } from './served-kind';
+import { become, copyOf, fieldsAt, listAt, numberAt, textAt, type MutableObject } from './mutable';
+import { presentedBy } from './presented';
+import { serveKind, WITH_SPEC, type ServedKind, type Strategy } from './served-kind';
+
+const emptyStatus = () => ({ currentMetrics: null, desiredReplicas: 0 });
 
 const STRATEGY: Strategy = {
   ...WITH_SPEC,
   hasGeneration: false,
   prepareCreate: (autoscaler) => {
-    autoscaler.status = { currentMetrics: null, desiredReplicas: 0 };
+    autoscaler.status = emptyStatus();
   },
 };
 
@@ -59,7 +67,52 @@ const PRINTER = printer(
   AGE,
 );
 
-export const HORIZONTAL_POD_AUTOSCALER = serveKind(HORIZONTAL_POD_AUTOSCALER_KIND, {
-  strategy: STRATEGY,
-  printer: PRINTER,
-});
+/** By `apiVersion`: the same fields are in other places. */
+const versions = new Map<string, ServedKind>();
+
+export const HORIZONTAL_POD_AUTOSCALER: ServedKind = {
+  ...serveKind(HORIZONTAL_POD_AUTOSCALER_KIND, { strategy: STRATEGY, printer: PRINTER }),
+  convertedFrom: autoscalerV2Of,
+  versions,
+};
+
+/** Annotations carry parts of spec and status: each goes only through what may write it. */
+const inV1 = (object: MutableObject, change: (whole: MutableObject) => void): void => {
+  const whole = copyOf(autoscalerV2Of(object));
+  change(whole);
+  become(object, copyOf(autoscalerV1Of(whole)));
+};
+
+const STRATEGY_V1: Strategy = {
+  ...STRATEGY,
+  prepareCreate: (autoscaler) => {
+    inV1(autoscaler, (whole) => {
+      whole.status = emptyStatus();
+    });
+  },
+  prepareUpdate: (autoscaler, old) => {
+    inV1(autoscaler, (whole) => {
+      whole.status = { ...autoscalerV2Of(old).status };
+    });
+  },
+  preparePart: (autoscaler, old) => {
+    inV1(autoscaler, (whole) => {
+      whole.spec = { ...autoscalerV2Of(old).spec };
+    });
+  },
+};
+
+export const HORIZONTAL_POD_AUTOSCALER_V1: ServedKind = {
+  ...serveKind(HORIZONTAL_POD_AUTOSCALER_V1_KIND, {
+    strategy: STRATEGY_V1,
+    printer: { ...PRINTER, cells: (object, nowMs) => PRINTER.cells(autoscalerV2Of(object), nowMs) },
+  }),
+  storedAs: HORIZONTAL_POD_AUTOSCALERS,
+  present: presentedBy(autoscalerV1Of),
+  toStored: autoscalerV2Of,
+  convertedFrom: autoscalerV1Of,
+  versions,
+};
+
+for (const kind of [HORIZONTAL_POD_AUTOSCALER, HORIZONTAL_POD_AUTOSCALER_V1])
+  versions.set(apiVersionOf(kind.resource), kind);

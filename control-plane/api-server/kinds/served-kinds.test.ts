@@ -1,7 +1,8 @@
 import { KINDS } from '../../../api/kinds';
 import { STORED_KINDS } from './served-kinds';
 
-const nameOf = ({ resource: { group, kind } }: (typeof KINDS)[number]) => `${group}/${kind}`;
+const nameOf = ({ resource: { group, version, kind } }: (typeof KINDS)[number]) =>
+  `${group}/${version}/${kind}`;
 
 it('serves every kind that can be written', () => {
   const written = KINDS.filter(({ verbs }) => verbs.includes('create'));

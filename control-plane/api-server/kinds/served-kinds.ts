@@ -32,7 +32,10 @@ import { serveKind, type ServedKind } from './served-kind';
 import { SERVICE } from './service';
 import { SERVICE_ACCOUNT } from './service-account';
 import { INGRESS, INGRESS_CLASS } from './ingress';
-import { HORIZONTAL_POD_AUTOSCALER } from './horizontal-pod-autoscaler';
+import {
+  HORIZONTAL_POD_AUTOSCALER,
+  HORIZONTAL_POD_AUTOSCALER_V1,
+} from './horizontal-pod-autoscaler';
 import { NETWORK_POLICY } from './network-policy';
 import { STATEFUL_SET } from './stateful-set';
 import { DAEMON_SET } from './daemon-set';
@@ -66,6 +69,7 @@ export const STORED_KINDS: readonly ServedKind[] = [
   INGRESS,
   INGRESS_CLASS,
   HORIZONTAL_POD_AUTOSCALER,
+  HORIZONTAL_POD_AUTOSCALER_V1,
   NETWORK_POLICY,
   CONTROLLER_REVISION,
   STATEFUL_SET,

@@ -25,7 +25,7 @@ import type { ApiObject } from '../../../api/types';
 import { rfc3339 } from '../../../lib/clock';
 import { ConversionError } from '../conversion';
 import { textAt, type Fields, type MutableObject } from '../kinds/mutable';
-import type { ServedKind } from '../kinds/served-kind';
+import type { ServedKind, Waiting } from '../kinds/served-kind';
 import { waitingOf, type WriteContext } from './write-context';
 
 /*
@@ -82,17 +82,27 @@ const changesElsewhere = async (
   const waiting = waitingOf(context);
   for (const apiVersion of new Set(managers.map((each) => each.apiVersion))) {
     const other = versions.get(apiVersion);
-    if (apiVersion === apiVersionOf(resource) || other?.conversion === undefined) continue;
-    if (isOptional && other.conversion.hasFailedLately) continue;
+    if (apiVersion === apiVersionOf(resource) || other === undefined) continue;
+    if (isOptional && other.conversion?.hasFailedLately === true) continue;
     try {
-      const before = await other.conversion.convert(old, waiting);
-      const after = await other.conversion.convert(next, waiting);
+      const before = await convertedTo(other, old, waiting);
+      const after = await convertedTo(other, next, waiting);
       found.set(apiVersion, changesBetween(other.resource, before, after));
     } catch (error) {
       if (!isOptional || !(error instanceof ConversionError)) throw error;
     }
   }
   return found;
+};
+
+/** In the version of the kind. */
+const convertedTo = async (
+  { conversion, convertedFrom }: ServedKind,
+  object: ApiObject,
+  waiting: Waiting,
+): Promise<ApiObject> => {
+  if (conversion !== undefined) return conversion.convert(object, waiting);
+  return convertedFrom === undefined ? object : convertedFrom(object);
 };
 
 /** The object after its author applied `body`; `old` is undefined when there is none. */
