@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import {
   definitionOf,
   definitions,
@@ -6,7 +5,7 @@ import {
   REFERENCE_PREFIX,
   type KindName,
 } from '../schema/definitions';
-import type { Definitions, Schema } from '../schema/schema';
+import type { Schema } from '../schema/schema';
 import { stringifyJson } from '../../lib/json';
 import {
   DELETE_OPTIONS,
@@ -23,15 +22,15 @@ import {
 
 export type { DocumentedResource } from './operations';
 
-/** What one document is made of. */
+/** What one document is made of: one part at a time, so that thousands need not be in memory together. */
 export interface OpenApiParts {
-  readonly paths: Readonly<Record<string, object>>;
-  readonly schemas: Definitions;
+  paths(): Iterable<readonly [path: string, item: object]>;
+  /** By name, in order. */
+  schemas(): Iterable<readonly [name: string, schema: Schema]>;
 }
 
-/** An OpenAPI v3 document as text, with the hash under which clients may cache it for ever. */
-export interface OpenApiDocument {
-  readonly json: string;
+/** The hash of a document's bytes, under which clients may cache it for ever. */
+export interface Hashed {
   readonly hash: string;
 }
 
@@ -58,11 +57,11 @@ export const groupVersionParts = (
     API_RESOURCES,
   );
   return {
-    paths: Object.assign(
-      { [`${rootOf({ group, version })}/`]: index },
-      ...own.map(pathsOf),
-    ) as OpenApiParts['paths'],
-    schemas: reachable([...kinds, API_RESOURCES, DELETE_OPTIONS, STATUS]),
+    *paths() {
+      yield [`${rootOf({ group, version })}/`, index];
+      for (const each of own) yield* Object.entries(pathsOf(each));
+    },
+    schemas: () => reachable([...kinds, API_RESOURCES, DELETE_OPTIONS, STATUS]),
   };
 };
 
@@ -99,27 +98,34 @@ const metaPart = (
   tag: string,
   kind: KindName,
 ): OpenApiParts => ({
-  paths: { [path]: readingPath(operationId, tag, kind) },
-  schemas: reachable([kind]),
+  paths: () => [[path, readingPath(operationId, tag, kind)]],
+  schemas: () => reachable([kind]),
 });
 
-export const openApiV3 = ({ paths, schemas }: OpenApiParts): OpenApiDocument => {
-  const json = stringifyJson({
-    openapi: '3.0.0',
-    info: INFO,
-    paths,
-    components: {
-      ...(Object.keys(schemas).length === 0 ? {} : { schemas }),
-      securitySchemes: { BearerToken: BEARER_TOKEN },
-    },
-    security: [{ BearerToken: [] }],
-  });
-  return { json, hash: createHash('sha512').update(json).digest('hex').toUpperCase() };
-};
+/** An OpenAPI v3 document as text, piece by piece: a large one takes long, and others may run in between. */
+export function* openApiV3(parts: OpenApiParts): Generator<string, void, void> {
+  yield `{"openapi":"3.0.0","info":${stringifyJson(INFO)},"paths":{`;
+  yield* membersOf(parts.paths());
+  yield '},"components":{"schemas":{';
+  yield* membersOf(parts.schemas());
+  yield `},"securitySchemes":${stringifyJson({ BearerToken: BEARER_TOKEN })}},`;
+  yield `"security":${stringifyJson([{ BearerToken: [] }])}}`;
+}
+
+/** The members of a JSON object, between its braces. */
+export function* membersOf(
+  members: Iterable<readonly [string, object]>,
+): Generator<string, void, void> {
+  let separator = '';
+  for (const [name, value] of members) {
+    yield `${separator}${stringifyJson(name)}:${stringifyJson(value)}`;
+    separator = ',';
+  }
+}
 
 /** The index of all documents: `served` and their hashes, as `/openapi/v3` answers. */
 export const openApiV3Index = (
-  documents: ReadonlyMap<string, OpenApiDocument>,
+  documents: ReadonlyMap<string, Hashed>,
 ): { readonly paths: Readonly<Record<string, { readonly serverRelativeURL: string }>> } => ({
   paths: Object.fromEntries(
     [...documents]
@@ -140,20 +146,27 @@ export const BEARER_TOKEN = {
   in: 'header',
 };
 
-const reachable = (kinds: readonly KindName[]): Definitions => {
+const reachable = (kinds: readonly KindName[]): Iterable<readonly [string, Schema]> => {
   const all = definitions();
   const seen = new Map<string, Schema>();
   const pending = kinds.filter(hasDefinition).map(definitionOf);
   for (let next = pending.pop(); next !== undefined; next = pending.pop()) {
     if (seen.has(next.name)) continue;
-    seen.set(next.name, published(next.schema));
+    seen.set(next.name, next.schema);
     for (const name of referencesIn(next.schema)) {
       const schema = all[name];
       if (schema !== undefined) pending.push({ name, schema });
     }
   }
-  return Object.fromEntries([...seen].sort(([a], [b]) => (a < b ? -1 : 1)));
+  return publishedInOrder(seen);
 };
+
+function* publishedInOrder(
+  schemas: ReadonlyMap<string, Schema>,
+): Generator<readonly [string, Schema], void> {
+  for (const [name, schema] of [...schemas].sort(([a], [b]) => (a < b ? -1 : 1)))
+    yield [name, published(schema)];
+}
 
 /** Without what only decoding reads. */
 const published = (schema: Schema): Schema =>

@@ -1,6 +1,6 @@
 import { stringifyJson, isJsonObject } from '../../lib/json';
 import type { Json } from '../json-value';
-import { bytesField, doubleField, varintField } from '../protobuf/wire-writer';
+import { bytesField, doubleField, headOfBytes, varintField } from '../protobuf/wire-writer';
 
 /**
  * OpenAPI v2 as the protobuf messages that older clients ask for. The numbers are those of
@@ -15,23 +15,38 @@ export interface GnosticDocument {
   readonly tokenSecurity: Json;
 }
 
-export const encodeDocument = ({
+/** The document, one entry of it at a time. */
+export function* documentPieces({
   info,
   paths,
   definitions,
   tokenSecurity,
-}: GnosticDocument): Uint8Array =>
-  join([
-    bytesField(1, '2.0'),
-    bytesField(2, join([bytesField(1, info.title), bytesField(2, info.version)])),
-    bytesField(8, join(paths.map((path) => bytesField(2, path)))),
-    bytesField(9, join(definitions.map((definition) => bytesField(1, definition)))),
-    bytesField(12, bytesField(1, encodeNamed('BearerToken', new Uint8Array()))),
-    bytesField(
-      13,
-      bytesField(1, encodeNamed('BearerToken', bytesField(2, keySecurity(tokenSecurity)))),
-    ),
-  ]);
+}: GnosticDocument): Generator<Uint8Array, void, void> {
+  yield bytesField(1, '2.0');
+  yield bytesField(2, join([bytesField(1, info.title), bytesField(2, info.version)]));
+  yield* entries(8, 2, paths);
+  yield* entries(9, 1, definitions);
+  yield bytesField(12, bytesField(1, encodeNamed('BearerToken', new Uint8Array())));
+  yield bytesField(
+    13,
+    bytesField(1, encodeNamed('BearerToken', bytesField(2, keySecurity(tokenSecurity)))),
+  );
+}
+
+/** A message of nothing but entries. */
+function* entries(
+  number: number,
+  entry: number,
+  values: readonly Uint8Array[],
+): Generator<Uint8Array, void, void> {
+  const bytes = (value: Uint8Array): number =>
+    headOfBytes(entry, value.length).length + value.length;
+  yield headOfBytes(
+    number,
+    values.reduce((sum, value) => sum + bytes(value), 0),
+  );
+  for (const value of values) yield bytesField(entry, value);
+}
 
 /** An entry of what is a map in JSON. */
 export const encodeNamed = (name: string, value: Uint8Array): Uint8Array =>

@@ -5,7 +5,6 @@ export {
   openApiV3,
   openApiV3Index,
   type DocumentedResource,
-  type OpenApiDocument,
   type OpenApiParts,
 } from './documents';
-export { openApiV2, piecesOf, type OpenApiV2, type Pieces } from './v2';
+export { openApiV2Json, openApiV2Protobuf } from './v2';

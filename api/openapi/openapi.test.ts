@@ -19,9 +19,8 @@ const served = [
   { resource: SCHEDULING_DECISIONS, verbs: ['get', 'list', 'watch'], subresources: [] },
 ];
 const documentOf = (group: string, version = 'v1') =>
-  openApiV3(groupVersionParts(group, version, served));
-const parse = (group: string, version = 'v1') =>
-  JSON.parse(documentOf(group, version).json) as Document;
+  [...openApiV3(groupVersionParts(group, version, served))].join('');
+const parse = (group: string, version = 'v1') => JSON.parse(documentOf(group, version)) as Document;
 
 it('says that PATCH of a kind takes fieldValidation', () => {
   const { patch } = parse('').paths['/api/v1/namespaces/{namespace}/pods/{name}']!;
@@ -52,16 +51,12 @@ it('documents a kind of our own, and only the verbs it has', () => {
 });
 
 it('lists documents by group version with their hash', () => {
-  const document = documentOf('apps');
-  const index = openApiV3Index(new Map([[openApiPath('apps', 'v1'), document]]));
-  expect(index.paths['apis/apps/v1']?.serverRelativeURL).toBe(
-    `/openapi/v3/apis/apps/v1?hash=${document.hash}`,
-  );
-  expect(documentOf('apps').hash).toBe(document.hash);
+  const index = openApiV3Index(new Map([[openApiPath('apps', 'v1'), { hash: 'ABC' }]]));
+  expect(index.paths['apis/apps/v1']?.serverRelativeURL).toBe('/openapi/v3/apis/apps/v1?hash=ABC');
 });
 
 it('keeps to itself what only decoding reads', () => {
-  expect(documentOf('').json).not.toContain('"x-go-');
+  expect(documentOf('')).not.toContain('"x-go-');
 });
 
 it('names merge keys of lists', () => {

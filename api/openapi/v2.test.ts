@@ -1,6 +1,5 @@
 import { fieldsOf, type WireField } from '../protobuf/wire';
-import { finished } from '../testing';
-import { openApiV2, piecesOf } from '.';
+import { openApiV2Json, openApiV2Protobuf } from '.';
 
 const REFERENCE = '#/components/schemas/Part';
 const parts = {
@@ -40,9 +39,12 @@ const parts = {
   },
 };
 
-const pieces = () => finished(piecesOf(parts)).value;
-const document = openApiV2([pieces(), pieces()]);
-const json = JSON.parse(Buffer.from(document.json.bytes).toString()) as Record<string, object>;
+const given = {
+  paths: () => Object.entries(parts.paths),
+  schemas: () => Object.entries(parts.schemas).sort(([a], [b]) => (a < b ? -1 : 1)),
+};
+const text = [...openApiV2Json([given, given])].join('');
+const json = JSON.parse(text) as Record<string, object>;
 
 it('says in the words of v2 what v3 says', () => {
   expect(json['paths']).toEqual({
@@ -76,11 +78,11 @@ it('drops defaults, and gives every schema one type', () => {
       },
     },
   });
-  expect(document.json.bytes.toString()).not.toContain('default');
+  expect(text).not.toContain('default');
 });
 
 it('writes the same as protobuf', () => {
-  const root = messages(document.protobuf.bytes);
+  const root = messages(Buffer.concat([...openApiV2Protobuf([given, given])]));
   expect(textOf(root, 1)).toBe('2.0');
   const definitions = messages(bytesOf(root, 9)).map(({ value }) => messages(value));
   expect(definitions.map((definition) => textOf(definition, 1))).toEqual(['Part', 'Thing']);

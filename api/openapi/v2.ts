@@ -1,88 +1,51 @@
-import { createHash } from 'node:crypto';
 import { stringifyJson, isJsonObject } from '../../lib/json';
 import type { Json } from '../json-value';
 import { REFERENCE_PREFIX } from '../schema/definitions';
-import { BEARER_TOKEN, INFO, type OpenApiParts } from './documents';
-import { encodeDocument, encodeNamed, encodePathItem, encodeSchema } from './gnostic';
+import { BEARER_TOKEN, INFO, membersOf, type OpenApiParts } from './documents';
+import { documentPieces, encodeNamed, encodePathItem, encodeSchema } from './gnostic';
 
-/** One document in both of its forms, with the hash of each. */
-export interface OpenApiV2 {
-  readonly json: EncodedV2;
-  readonly protobuf: EncodedV2;
+/** Everything that is served, described in OpenAPI v2 piece by piece: what v2 cannot say is left out. */
+export function* openApiV2Json(all: readonly OpenApiParts[]): Generator<string, void, void> {
+  yield `{"swagger":"2.0","info":${stringifyJson(INFO)},"paths":{`;
+  yield* membersOf(distinct(all, (parts) => parts.paths(), pathOf));
+  yield '},"definitions":{';
+  yield* membersOf(distinct(all, (parts) => parts.schemas(), schemaOf));
+  yield `},"securityDefinitions":${stringifyJson(SECURITY_DEFINITIONS)},`;
+  yield `"security":${stringifyJson(SECURITY)}}`;
 }
 
-interface EncodedV2 {
-  readonly bytes: Uint8Array;
-  readonly etag: string;
-}
-
-/** What one group version adds to the document that has all of them. */
-export interface Pieces {
-  readonly paths: ReadonlyMap<string, Piece>;
-  readonly definitions: ReadonlyMap<string, Piece>;
-}
-
-interface Piece {
-  readonly json: string;
-  readonly protobuf: Uint8Array;
-}
-
-/** Of the same parts as the v3 document. Thousands of them take seconds: others may run in between. */
-export function* piecesOf({ paths, schemas }: OpenApiParts): Generator<void, Pieces, void> {
-  return {
-    paths: yield* mapped(paths, pathOf, encodePathItem),
-    definitions: yield* mapped(schemas, schemaOf, encodeSchema),
-  };
-}
-
-/** Everything that is served, described in OpenAPI v2: what v2 cannot say is left out. */
-export const openApiV2 = (all: readonly Pieces[]): OpenApiV2 => {
-  const paths = merged(all.map((pieces) => pieces.paths));
-  const definitions = merged(all.map((pieces) => pieces.definitions));
-  const [head = '', tail = ''] = stringifyJson({
-    swagger: '2.0',
-    info: INFO,
-    paths: {},
-    definitions: {},
-    securityDefinitions: SECURITY_DEFINITIONS,
-    security: SECURITY,
-  }).split('"paths":{},"definitions":{}');
-  const json = Buffer.from(
-    `${head}"paths":{${membersOf(paths)}},"definitions":{${membersOf(definitions)}}${tail}`,
-  );
-  const protobuf = encodeDocument({
-    info: INFO,
-    paths: paths.map(([name, piece]) => encodeNamed(name, piece.protobuf)),
-    definitions: definitions.map(([name, piece]) => encodeNamed(name, piece.protobuf)),
-    tokenSecurity: BEARER_TOKEN,
-  });
-  return { json: withEtag(json), protobuf: withEtag(protobuf) };
-};
-
-const withEtag = (bytes: Uint8Array): EncodedV2 => ({
-  bytes,
-  etag: createHash('sha512').update(bytes).digest('hex').toUpperCase(),
-});
-
-function* mapped(
-  members: Readonly<Record<string, object>>,
-  convert: (value: Json) => Json,
-  encode: (value: Json) => Uint8Array,
-): Generator<void, ReadonlyMap<string, Piece>, void> {
-  const pieces = new Map<string, Piece>();
-  for (const [name, member] of Object.entries(members)) {
-    const value = convert(member as Json);
-    pieces.set(name, { json: stringifyJson(value), protobuf: encode(value) });
-    yield;
+/** The same as protobuf. Pieces without a byte only tell that some time has passed. */
+export function* openApiV2Protobuf(
+  all: readonly OpenApiParts[],
+): Generator<Uint8Array, void, void> {
+  const [paths, definitions]: [Uint8Array[], Uint8Array[]] = [[], []];
+  for (const [name, item] of distinct(all, (parts) => parts.paths(), pathOf)) {
+    paths.push(encodeNamed(name, encodePathItem(item)));
+    yield NOTHING;
   }
-  return pieces;
+  for (const [name, schema] of distinct(all, (parts) => parts.schemas(), schemaOf)) {
+    definitions.push(encodeNamed(name, encodeSchema(schema)));
+    yield NOTHING;
+  }
+  yield* documentPieces({ info: INFO, paths, definitions, tokenSecurity: BEARER_TOKEN });
 }
 
-const merged = (maps: readonly ReadonlyMap<string, Piece>[]): readonly [string, Piece][] =>
-  [...new Map(maps.flatMap((map) => [...map]))].sort(([a], [b]) => (a < b ? -1 : 1));
+/** Documents of several group versions have schemas in common. */
+function* distinct(
+  all: readonly OpenApiParts[],
+  membersIn: (parts: OpenApiParts) => Iterable<readonly [string, object]>,
+  convert: (value: Json) => Json,
+): Generator<readonly [string, Json], void, void> {
+  const seen = new Set<string>();
+  for (const parts of all)
+    for (const [name, value] of membersIn(parts)) {
+      if (seen.has(name)) continue;
+      seen.add(name);
+      yield [name, convert(value as Json)];
+    }
+}
 
-const membersOf = (pieces: readonly [string, Piece][]): string =>
-  pieces.map(([name, { json }]) => `${stringifyJson(name)}:${json}`).join(',');
+const NOTHING = new Uint8Array();
 
 const pathOf = (item: Json): Json => ({
   ...Object.fromEntries(

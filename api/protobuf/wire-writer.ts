@@ -3,8 +3,12 @@
 /** Text, bytes or a message. */
 export const bytesField = (number: number, value: Uint8Array | string): Uint8Array => {
   const bytes = typeof value === 'string' ? Buffer.from(value) : value;
-  return Buffer.concat([tag(number, BYTES), varint(bytes.length), bytes]);
+  return Buffer.concat([headOfBytes(number, bytes.length), bytes]);
 };
+
+/** What comes before so many bytes of text or of a message. */
+export const headOfBytes = (number: number, length: number): Uint8Array =>
+  Buffer.concat([tag(number, BYTES), varint(length)]);
 
 /** A non-negative safe integer, or a flag as 0 or 1. */
 export const varintField = (number: number, value: number): Uint8Array =>

@@ -72,7 +72,7 @@ it('owns and patches its fields by that schema', () => {
 it('describes it to clients', () => {
   const served = [{ resource: WIDGETS, verbs: ['get', 'list', 'create'], subresources: [] }];
   const { paths, components } = JSON.parse(
-    openApiV3(groupVersionParts('example.com', 'v1', served)).json,
+    [...openApiV3(groupVersionParts('example.com', 'v1', served))].join(''),
   ) as {
     readonly paths: Record<string, { readonly post: unknown }>;
     readonly components: { readonly schemas: Record<string, unknown> };

@@ -51,11 +51,12 @@ export class CustomResourceDefinitionController implements Controller {
     await this.queue.run((key, workSignal) => this.reconcile(key, workSignal), 1, signal);
   }
 
-  /** Names may have become free. */
+  /** Names may have become free, or taken, for who has not all of their own. */
   private addOthersOf({ spec, metadata }: CustomResourceDefinition): void {
-    for (const other of this.definitions.list())
-      if (other.spec.group === spec.group && other.metadata.name !== metadata.name)
-        this.queue.add(other.metadata.name);
+    for (const other of this.definitions.list()) {
+      const isOther = other.spec.group === spec.group && other.metadata.name !== metadata.name;
+      if (isOther && !isTrue(other, 'NamesAccepted')) this.queue.add(other.metadata.name);
+    }
   }
 
   private async reconcile(name: string, signal: AbortSignal): Promise<void> {

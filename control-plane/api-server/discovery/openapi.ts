@@ -1,32 +1,32 @@
-import { setImmediate } from 'node:timers/promises';
+import { Semaphore } from '../../../lib/async/semaphore';
 import {
   groupVersionParts,
   metaParts,
   openApiPath,
-  openApiV2,
+  openApiV2Json,
+  openApiV2Protobuf,
   openApiV3,
   openApiV3Index,
-  piecesOf,
   type DocumentedResource,
-  type OpenApiDocument,
   type OpenApiParts,
-  type OpenApiV2,
-  type Pieces,
 } from '../../../api/openapi';
 import { acceptClauses, takes } from '../http/accept';
 import { JSON_TYPE, jsonResponse, type ApiRequest, type ApiResponse } from '../http/exchange';
+import { PackedDocument } from '../http/packed-document';
 import type { KindRegistry } from '../kinds/kind-registry';
 import type { ServedKind } from '../kinds/served-kind';
 import type { CreateOnlyResource } from './discovery';
 
 /**
  * What is served, in OpenAPI: v3 as one document per group version, v2 as one for all. Made when first
- * asked for, and what a kind that has come or gone concerns again. Clients keep them by their hash.
+ * asked for, and what a kind that has come or gone concerns again; one at a time, for thousands of kinds
+ * take seconds. Clients keep them by their hash.
  */
 export class OpenApi {
   private documents: ReadonlyMap<string, Documented> = new Map();
   private from: readonly ServedKind[] | undefined;
-  private whole: { readonly of: object; readonly document: Promise<OpenApiV2> } | undefined;
+  private readonly whole = new Map<Form, { readonly of: object; readonly made: Made }>();
+  private readonly lane = new Semaphore(1);
 
   constructor(
     private readonly registry: Pick<KindRegistry, 'kinds'>,
@@ -42,92 +42,72 @@ export class OpenApi {
     if (!acceptClauses(request.headers['accept']).some((clause) => takes(clause, JSON_TYPE)))
       return { status: 406 };
     const name = path.slice(PREFIX.length);
-    if (name === '') return jsonResponse(openApiV3Index(this.hashed()));
-    const document = this.all().get(name)?.document;
-    return document === undefined ? undefined : pinned(name, document, request);
+    if (name === '') return jsonResponse(openApiV3Index(await this.hashed()));
+    const documented = this.all().get(name);
+    return documented === undefined ? undefined : pinned(name, await documented.packed, request);
   }
 
   private async second({ headers }: ApiRequest): Promise<ApiResponse> {
     const form = formOfSecond(headers['accept']);
     if (form === undefined) return { status: 406 };
-    const { bytes, etag } = (await this.inOne())[form];
-    const caching = { etag: `"${etag}"`, vary: 'Accept' };
+    const packed = await this.inOne(form);
+    const caching = { etag: `"${packed.hash}"`, vary: 'Accept' };
     if (headers['if-none-match'] === caching.etag) return { status: 304, headers: caching };
-    return {
-      status: 200,
-      headers: { 'content-type': CONTENT_TYPES[form], ...caching },
-      body: bytes,
-    };
+    const type = { 'content-type': CONTENT_TYPES[form] };
+    return packed.response(headers['accept-encoding'], { ...type, ...caching });
   }
 
-  private inOne(): Promise<OpenApiV2> {
+  private inOne(form: Form): Made {
     const all = this.all();
-    if (this.whole?.of !== all) this.whole = { of: all, document: assemble([...all.values()]) };
-    return this.whole.document;
+    const known = this.whole.get(form);
+    if (known?.of === all) return known.made;
+    const parts = [...all.values()].map((each) => each.parts);
+    const pieces = form === 'json' ? openApiV2Json : openApiV2Protobuf;
+    const made = this.lane.use(() => PackedDocument.of(pieces(parts)));
+    this.whole.set(form, { of: all, made });
+    return made;
   }
 
-  private hashed(): ReadonlyMap<string, OpenApiDocument> {
-    return new Map([...this.all()].map(([path, { document }]) => [path, document]));
+  private async hashed(): Promise<ReadonlyMap<string, PackedDocument>> {
+    const found = new Map<string, PackedDocument>();
+    for (const [path, documented] of this.all()) found.set(path, await documented.packed);
+    return found;
   }
 
   private all(): ReadonlyMap<string, Documented> {
     const { kinds } = this.registry;
     if (this.from !== kinds) {
-      this.documents = makeDocuments(kinds, this.createOnly, this.documents);
+      this.documents = makeDocuments(kinds, this.createOnly, this.documents, this.lane);
       this.from = kinds;
     }
     return this.documents;
   }
 }
 
-/** One document. Large ones take long: each form is made when it is asked for, once. */
+type Made = Promise<PackedDocument>;
+
+/** One document, made when it is asked for, once. */
 class Documented {
-  private made: OpenApiDocument | undefined;
-  private split: Promise<Pieces> | undefined;
+  private made: Made | undefined;
 
   constructor(
     readonly of: readonly object[],
-    private readonly parts: OpenApiParts,
+    readonly parts: OpenApiParts,
+    private readonly lane: Semaphore,
   ) {}
 
-  get document(): OpenApiDocument {
-    this.made ??= openApiV3(this.parts);
-    return this.made;
-  }
-
-  get pieces(): Promise<Pieces> {
-    this.split ??= inTurns(piecesOf(this.parts));
-    return this.split;
+  get packed(): Made {
+    return (this.made ??= this.lane.use(() => PackedDocument.of(openApiV3(this.parts))));
   }
 }
-
-/** The event loop turns every few steps. */
-const inTurns = async <T>(steps: Iterator<void, T, void>): Promise<T> => {
-  for (let count = 1; ; count++) {
-    const step = steps.next();
-    if (step.done === true) return step.value;
-    if (count % STEPS_A_TURN === 0) await setImmediate();
-  }
-};
-
-const STEPS_A_TURN = 5;
-
-/** The event loop turns between the group versions, too. */
-const assemble = async (all: readonly Documented[]): Promise<OpenApiV2> => {
-  const pieces: Pieces[] = [];
-  for (const each of all) {
-    pieces.push(await each.pieces);
-    await setImmediate();
-  }
-  return openApiV2(pieces);
-};
 
 /** A document under its hash never changes; under another, clients are sent to the right one. */
 const pinned = (
   name: string,
-  { hash, json }: OpenApiDocument,
+  packed: PackedDocument,
   { query, headers }: ApiRequest,
 ): ApiResponse => {
+  const { hash } = packed;
   const asked = query.get('hash') ?? '';
   if (asked !== '' && asked !== hash)
     return { status: 301, headers: { location: `${PREFIX}${name}?hash=${hash}` } };
@@ -138,7 +118,7 @@ const pinned = (
     'cache-control': asked === hash ? 'public, immutable, max-age=31536000' : 'no-cache, private',
   };
   if (headers['if-none-match'] === etag) return { status: 304, headers: caching };
-  return { status: 200, headers: { 'content-type': JSON_TYPE, ...caching }, body: json };
+  return packed.response(headers['accept-encoding'], { 'content-type': JSON_TYPE, ...caching });
 };
 
 type Form = 'json' | 'protobuf';
@@ -156,13 +136,14 @@ const makeDocuments = (
   kinds: readonly ServedKind[],
   createOnly: readonly CreateOnlyResource[],
   before: ReadonlyMap<string, Documented>,
+  lane: Semaphore,
 ): ReadonlyMap<string, Documented> => {
   const all = [...kinds, ...createOnly.map(documentedReview)];
   const paths = all.map(({ resource: { group, version } }) => openApiPath(group, version));
   const keep = (path: string, of: readonly object[], parts: () => OpenApiParts): Documented => {
     const known = before.get(path);
     const isSame = known?.of.length === of.length && of.every((each, i) => each === known.of[i]);
-    return isSame ? known : new Documented(of, parts());
+    return isSame ? known : new Documented(of, parts(), lane);
   };
   const versions = [...new Set(paths)].map((path): readonly [string, Documented] => {
     const own = all.filter((_kind, index) => paths[index] === path);

@@ -48,13 +48,14 @@ export class Compression {
 }
 
 /** One document, and not a stream of events. */
-const isLarge = ({ status, body, isDocument = false }: ApiResponse): boolean => {
-  if (status !== 200 || body === undefined) return false;
+const isLarge = ({ status, headers, body, isDocument = false }: ApiResponse): boolean => {
+  if (status !== 200 || body === undefined || headers?.['content-encoding'] !== undefined)
+    return false;
   const isBytes = typeof body === 'string' || body instanceof Uint8Array;
   return isBytes ? body.length > LARGE_BYTES : isDocument;
 };
 
-const takesGzip = (header = ''): boolean =>
+export const takesGzip = (header = ''): boolean =>
   header.split(',', ENCODINGS_MAX).some((token) => {
     const [name = '', quality = ''] = token.split(';', 2);
     return name.trim().toLowerCase() === 'gzip' && !/^\s*q=0(\.0*)?\s*$/.test(quality);
