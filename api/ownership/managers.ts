@@ -19,11 +19,11 @@ export interface Manager extends ManagerName {
 }
 
 /** An applier is the same whatever version it applies in. */
-export const isSameManager = (a: ManagerName, b: ManagerName): boolean =>
-  a.name === b.name &&
-  a.operation === b.operation &&
-  a.subresource === b.subresource &&
-  (a.operation === 'Apply' || a.apiVersion === b.apiVersion);
+export const isSameManager = (a: ManagerName, b: ManagerName): boolean => keyOf(a) === keyOf(b);
+
+/** Equal for the same manager. A name may hold anything but a line's end. */
+const keyOf = ({ name, operation, apiVersion, subresource }: ManagerName): string =>
+  [operation, subresource, operation === 'Apply' ? '' : apiVersion, name].join('\n');
 
 /**
  * The entries of `metadata.managedFields`; undefined where one of them is wrong, as in what clients
@@ -96,22 +96,26 @@ const encodeManager = ({ name, operation, apiVersion, subresource, time, fields 
 
 /** Entries of one manager become one; without fields it is none. */
 const merged = (managers: readonly Manager[]): readonly Manager[] => {
-  const result: Manager[] = [];
+  const result = new Map<string, Manager>();
   for (const manager of managers) {
     if (isEmptySet(manager.fields)) continue;
-    const at = result.findIndex((other) => isSameManager(other, manager));
-    const same = result[at];
-    if (same === undefined) result.push(manager);
-    else result[at] = { ...manager, fields: union(same.fields, manager.fields) };
+    const key = keyOf(manager);
+    const same = result.get(key);
+    result.set(
+      key,
+      same === undefined ? manager : { ...manager, fields: union(same.fields, manager.fields) },
+    );
   }
-  return result;
+  return [...result.values()];
 };
 
 /** Do both own the same, whenever they came by it? */
 export const ownSame = (a: readonly Manager[], b: readonly Manager[]): boolean =>
-  a.length === b.length &&
-  a.every((manager) => {
-    const other = b.find((each) => isSameManager(each, manager));
+  a.length === b.length && haveSame(a, new Map(b.map((manager) => [keyOf(manager), manager])));
+
+const haveSame = (managers: readonly Manager[], others: ReadonlyMap<string, Manager>): boolean =>
+  managers.every((manager) => {
+    const other = others.get(keyOf(manager));
     return other !== undefined && equalSets(other.fields, manager.fields);
   });
 
@@ -124,5 +128,7 @@ const byOperationAndTime = (a: Manager, b: Manager): number =>
 
 const compare = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
 
+/** Each write reads them all. Upstream has no bound but that of an object's bytes. */
+export const MANAGERS_MAX = 500;
 const MAX_UPDATERS = 10;
 const ANCIENT_CHANGES = 'ancient-changes';

@@ -5,6 +5,7 @@ import {
   decodeManagers,
   encodeManagers,
   isReset,
+  MANAGERS_MAX,
   ownSame,
   type Manager,
 } from '../../../api/ownership/managers';
@@ -19,6 +20,7 @@ import {
 } from '../../../api/ownership/ownership';
 import { structureOf } from '../../../api/ownership/structure';
 import { ApiError } from '../../../api/errors';
+import { invalidError, tooMany } from '../../../api/validation/field-error';
 import { apiVersionOf } from '../../../api/resources';
 import { decode } from '../../../api/schema/decode';
 import type { ApiObject } from '../../../api/types';
@@ -121,11 +123,24 @@ export const applyOwned = async (
   const before = managersBeforeApply(resource, live);
   await pace?.pause();
   const { object, managers } = await apply(kind, live, config, before, context, nowMs);
+  checkManagerCount(kind, config, managers.length, before.length);
   await pace?.pause();
   const isKubectl = context.fieldManager === KUBECTL && context.subresource === '';
   const applied = isKubectl ? withLastApplied(object, config) : object;
   const metadata = applied['metadata'] as Fields;
   return { ...applied, metadata: { ...metadata, managedFields: encodeManagers(managers) } };
+};
+
+/** Each write of an object reads all of its managers. @throws Invalid for one more than it may have */
+const checkManagerCount = (
+  { resource }: ServedKind,
+  config: Fields,
+  count: number,
+  countBefore: number,
+): void => {
+  if (count <= MANAGERS_MAX || count <= countBefore) return;
+  const problem = tooMany('metadata.managedFields', count, MANAGERS_MAX);
+  throw invalidError(resource, textAt(config['metadata'], 'name'), [problem]);
 };
 
 /** Do two states differ in nothing but the times of their managers? */
@@ -243,7 +258,8 @@ const managersOf = (
   if (subresource !== '') return live;
   const { managedFields } = object.metadata;
   if (isReset(managedFields)) return [];
-  const sent = decodeManagers(managedFields);
+  const isTooMany = Array.isArray(managedFields) && managedFields.length > MANAGERS_MAX;
+  const sent = isTooMany ? undefined : decodeManagers(managedFields);
   return sent === undefined || sent.length === 0 ? live : sent;
 };
 

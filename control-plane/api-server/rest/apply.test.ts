@@ -251,6 +251,25 @@ describe('apply', () => {
   });
 });
 
+it('takes no more managers than a write can look at', async () => {
+  const entry = (manager: string) => ({
+    ...{ manager, operation: 'Apply', apiVersion: 'v1', fieldsType: 'FieldsV1' },
+    fieldsV1: { 'f:data': { [`f:${manager}`]: {} } },
+  });
+  const managers = Array.from({ length: 500 }, (_none, i) => `m${i}`);
+  const data = Object.fromEntries(managers.map((name) => [name, 'x']));
+  const { json: made } = await server.request('POST', CONFIG_MAPS, configMap(data));
+  made.metadata.managedFields = managers.map(entry);
+  const put = await server.request('PUT', `${CONFIG_MAPS}/cfg`, made);
+  expect(entries(put.json)).toHaveLength(500);
+  const { status, json } = await apply(`${CONFIG_MAPS}/cfg`, configMap({ one: 'more' }));
+  expect([status, json.message]).toEqual([
+    422,
+    'ConfigMap "cfg" is invalid: metadata.managedFields: Too many: 501: must have at most 500 items',
+  ]);
+  expect((await apply(`${CONFIG_MAPS}/cfg`, configMap({ m7: 'x' }), 'm7')).status).toBe(200);
+});
+
 describe('other writes', () => {
   it('own what they set, defaults included, by the name of the program', async () => {
     const { json } = await server.request('POST', CONFIG_MAPS, configMap({ a: '1' }), {
