@@ -16,6 +16,7 @@ it('takes no more than it needs of a large machine, and leaves a small one usabl
     ...memoryBudgetOf(1024 * MB),
     connectionsMax: 10_000,
     watchesMax: 8000,
+    customVersionsMax: 10_000,
   });
   expect(memoryBudgetOf(1).bodyBytes).toBeGreaterThan(6 * MB);
 });

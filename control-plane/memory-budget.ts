@@ -13,6 +13,8 @@ export interface MemoryBudget {
   /** A connection with TLS takes 60 to 100 KB. */
   readonly connectionsMax: number;
   readonly watchesMax: number;
+  /** Served versions of users' kinds: with its caches, a used one takes 200 to 400 KB. */
+  readonly customVersionsMax: number;
 }
 
 /**
@@ -32,6 +34,7 @@ export const memoryBudgetOf = (limitBytes: number): MemoryBudget => {
     connectionsMax,
     // The others are for those who ask, and for nodes.
     watchesMax: Math.round(connectionsMax * 0.8),
+    customVersionsMax: Math.min(10_000, Math.round(Math.max(limitBytes, 128 * MB) / MB)),
   };
 };
 

@@ -113,12 +113,14 @@ export interface ApiServerDeps {
 
 interface ApiServerBudget extends ListenerBudget {
   readonly watchesMax: number;
+  readonly customVersionsMax: number;
   readonly snapshotBytes: number;
   readonly conversionBytes: number;
 }
 
 const DEFAULT_BUDGET: ApiServerBudget = {
   watchesMax: 1600,
+  customVersionsMax: 500,
   connectionsMax: 2000,
   bodyBytes: 32 * 1024 * 1024,
   unreadBytes: 32 * 1024 * 1024,

@@ -8,6 +8,7 @@ import {
 } from './certificate-requests';
 import { claimResize } from './claim-resize';
 import { defaultStorageClass } from './default-storage-class';
+import { customKindLimit } from './custom-kind-limit';
 import { customResourceLifecycle } from './custom-resource-lifecycle';
 import { defaultTolerationSeconds } from './default-toleration-seconds';
 import { limitRanger } from './limit-ranger';
@@ -31,10 +32,11 @@ import {
 /** In the order that upstream recommends (AllOrderedPlugins). */
 export const admissionPlugins = (
   reader: AdmissionReader,
-  evictionSeconds: number,
+  { evictionSeconds, customVersionsMax }: AdmissionLimits,
   { webhooks, policies, random }: ExtensionDeps,
 ): readonly AdmissionPlugin[] => [
   customResourceLifecycle(reader),
+  customKindLimit(reader, customVersionsMax),
   namespaceLifecycle(reader),
   limitRanger(reader),
   serviceAccount(reader, random),
@@ -55,6 +57,12 @@ export const admissionPlugins = (
   validatingAdmissionWebhook(webhooks),
   seenAtOnce(reader),
 ];
+
+interface AdmissionLimits {
+  /** How long a pod stays on a node that is gone, unless it says otherwise. */
+  readonly evictionSeconds: number;
+  readonly customVersionsMax: number;
+}
 
 /** What makes names, and what code of others that is asked needs. */
 interface ExtensionDeps {

@@ -62,6 +62,8 @@ export interface ObjectServiceDeps {
   readonly random: Random;
   /** What the lists behind continue tokens may take up. */
   readonly snapshotBytes: number;
+  /** How many versions of users' kinds may be served. */
+  readonly customVersionsMax: number;
   readonly serviceAccountKey?: () => Promise<string>;
   /** How long a pod stays on a node that is gone, unless it says otherwise. Default 300 s. */
   readonly evictionSeconds?: number;
@@ -80,11 +82,15 @@ export const createObjectService = (deps: ObjectServiceDeps): ObjectService => {
   const found = admissionReader(deps);
   const store = new AuthorizedStore(deps.store);
   const admission = new AdmissionChain([
-    ...admissionPlugins(found, deps.evictionSeconds ?? 300, {
-      webhooks: webhooksOf(deps, found),
-      policies: { kinds, judge: deps.authorizer },
-      random: deps.random,
-    }),
+    ...admissionPlugins(
+      found,
+      { evictionSeconds: 300, ...deps },
+      {
+        webhooks: webhooksOf(deps, found),
+        policies: { kinds, judge: deps.authorizer },
+        random: deps.random,
+      },
+    ),
     serviceAllocation({
       network: deps.network ?? clusterNetworkOf(DEFAULT_CLUSTER_NETWORK),
       cache: () => deps.caches.of(SERVICES.plural),
