@@ -33,7 +33,9 @@ export const startOwnServer = async (memoryMb?: number): Promise<OwnServer> => {
   const group = memoryMb === undefined ? undefined : openGroup(memoryMb);
   const flags = ['--data-dir', dataDir, '--listen', '127.0.0.1:0'];
   const enter = group === undefined ? 'exec "$@"' : `echo $$ > ${group}/cgroup.procs && exec "$@"`;
-  const child = spawn('sh', ['-c', enter, 'sh', process.execPath, program, ...flags], {
+  // As Node does by itself, unless it cannot see its cgroup for namespaces.
+  const heap = memoryMb === undefined ? [] : [`--max-old-space-size=${memoryMb / 2}`];
+  const child = spawn('sh', ['-c', enter, 'sh', process.execPath, ...heap, program, ...flags], {
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   let [log, exit]: [string, string | undefined] = ['', undefined];
