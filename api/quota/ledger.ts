@@ -68,8 +68,20 @@ export const withLedger = (quota: ResourceQuota, ledger: Ledger): ResourceQuota 
 };
 
 /** Does the quota bound anything of the kind? */
-export const bounds = (quota: ResourceQuota, kind: Counted): boolean =>
-  Object.keys(quota.spec?.hard ?? {}).some((name) => concerns(kind, name));
+export const bounds = (quota: ResourceQuota, kind: Counted): boolean => {
+  const known = bounded.get(quota) ?? new Map<string, boolean>();
+  bounded.set(quota, known);
+  const key = `${kind.plural}.${kind.group}`;
+  let answer = known.get(key);
+  if (answer === undefined) {
+    answer = Object.keys(quota.spec?.hard ?? {}).some((name) => concerns(kind, name));
+    known.set(key, answer);
+  }
+  return answer;
+};
+
+/** Each write in its namespace asks. A quota that is stored does not change. */
+const bounded = new WeakMap<ResourceQuota, Map<string, boolean>>();
 
 /** What the object uses of what the quota bounds. @throws QuantityError */
 export const shareOf = (

@@ -2,7 +2,7 @@ import type * as core from 'kubernetes-types/core/v1';
 import { parseQuantity } from '../quantity';
 import { isIntegerResource, isStandardQuotaResource } from '../resource-names';
 import type { DeepReadonly, ResourceQuota } from '../types';
-import { immutable, invalid, required, type FieldError } from './field-error';
+import { immutable, invalid, required, tooMany, type FieldError } from './field-error';
 import {
   subdomainName,
   validateMetadata,
@@ -15,6 +15,7 @@ const RULES: MetadataRules = { isNamespaced: true, name: subdomainName };
 
 export const validateResourceQuota = (quota: ResourceQuota): readonly FieldError[] => [
   ...validateMetadata(quota, RULES),
+  ...countProblems(quota),
   ...validateSpec(quota),
 ];
 
@@ -23,6 +24,7 @@ export const validateResourceQuotaUpdate = (
   old: ResourceQuota,
 ): readonly FieldError[] => [
   ...validateMetadataUpdate(quota, old, RULES),
+  ...(countOf(quota) > countOf(old) ? countProblems(quota) : []),
   ...validateSpec(quota),
   ...(isSameSet(quota.spec?.scopes ?? [], old.spec?.scopes ?? [])
     ? []
@@ -37,6 +39,16 @@ export const validateResourceQuotaStatusUpdate = (
   ...validateList(quota.status?.hard, 'status.hard'),
   ...validateList(quota.status?.used, 'status.used'),
 ];
+
+/** Each write in the namespace looks at all of them. Upstream has no bound. */
+const countProblems = (quota: ResourceQuota): readonly FieldError[] => {
+  const count = countOf(quota);
+  return count > RESOURCES_MAX ? [tooMany('spec.hard', count, RESOURCES_MAX)] : [];
+};
+
+const countOf = ({ spec }: ResourceQuota): number => Object.keys(spec?.hard ?? {}).length;
+
+const RESOURCES_MAX = 500;
 
 const isSameSet = (a: readonly string[], b: readonly string[]): boolean =>
   a.every((item) => b.includes(item)) && b.every((item) => a.includes(item));

@@ -380,9 +380,16 @@ it('quotas of very many resources', async () => {
     );
   const path = '/api/v1/namespaces/attacker/resourcequotas';
   await attack('quotas of very many resources', async () => {
-    await inParallel(times(200), 8, (i) =>
-      tenant.ask('POST', path, { metadata: { name: `q${i}` }, spec: { hard: hard(`a${i}`) } }),
-    );
+    await inParallel(times(200), 8, async (i) => {
+      const all = Object.entries(hard(`a${i}`));
+      for (const some of [all, all.slice(0, 500)]) {
+        const made = await tenant.ask('POST', path, {
+          ...{ metadata: { name: `q${i}` }, spec: { hard: Object.fromEntries(some) } },
+        });
+        if (made.status === 201) return;
+        expect([413, 422, 429]).toContain(made.status);
+      }
+    });
     await inParallel(64, 64, (i) => tenant.ask('POST', MAPS, { metadata: { name: `q${i}` } }));
   });
   await tenant.ask('DELETE', path);

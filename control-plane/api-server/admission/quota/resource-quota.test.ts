@@ -356,3 +356,15 @@ it('keeps its notes to itself', async () => {
   const { json } = await server.request('POST', QUOTAS, body);
   expect(json.metadata.annotations).toEqual({ a: 'b' });
 });
+
+it('names no more resources than each write can look at', async () => {
+  const hard = Object.fromEntries(
+    Array.from({ length: 501 }, (_none, i) => [`count/k${i}s.example.com`, '1']),
+  );
+  const body = { apiVersion: 'v1', kind: 'ResourceQuota', metadata: { name: 'q' }, spec: { hard } };
+  const { status, json } = await server.request('POST', QUOTAS, body);
+  expect([status, json.message]).toEqual([
+    422,
+    'ResourceQuota "q" is invalid: spec.hard: Too many: 501: must have at most 500 items',
+  ]);
+});
