@@ -91,9 +91,13 @@ describe('what a cgroup has used', () => {
   });
 
   it('is told of the whole host on v2, where the root has no total', () => {
-    put({ 'memory.stat': 'anon 600\nfile 400\ninactive_file 300\n', 'cpu.stat': 'usage_usec 5\n' });
-    expect(new CgroupV2Driver(root).stats('')).toMatchObject({
-      ...{ cpuNanos: 5000, memoryBytes: 1000, memoryWorkingSetBytes: 700 },
+    put({
+      'memory.stat': 'anon 600\nfile 400\ninactive_file 300\n',
+      'cpu.stat': 'usage_usec 5\n',
+      'proc/meminfo': 'MemTotal:     9 kB\nMemFree:         7 kB\nMemAvailable:    8 kB\n',
+    });
+    expect(new CgroupV2Driver(root, join(root, 'proc')).stats('')).toMatchObject({
+      ...{ cpuNanos: 5000, memoryBytes: 2048, memoryWorkingSetBytes: 1748 },
     });
   });
 

@@ -55,7 +55,7 @@ export const readControl = (dir: string, file: string): string | undefined => {
 /** The number after `key ` in a flat keyed file, or 0. */
 export const keyedNumber = (text: string | undefined, key: string): number => {
   const line = text?.split('\n').find((candidate) => candidate.startsWith(`${key} `));
-  return line === undefined ? 0 : Number(line.slice(key.length + 1));
+  return line === undefined ? 0 : Number.parseInt(line.slice(key.length + 1), 10);
 };
 
 export const makeDir = (dir: string): void => {

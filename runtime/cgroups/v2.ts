@@ -19,7 +19,10 @@ import {
 export class CgroupV2Driver implements CgroupDriver {
   readonly version = 2;
 
-  constructor(private readonly root = '/sys/fs/cgroup') {}
+  constructor(
+    private readonly root = '/sys/fs/cgroup',
+    private readonly procDir = '/proc',
+  ) {}
 
   create(path: string): void {
     makeDir(this.dir(path));
@@ -92,10 +95,7 @@ export class CgroupV2Driver implements CgroupDriver {
     const memory = readControl(dir, 'memory.stat');
     const current = readControl(dir, 'memory.current');
     // The root has no such file.
-    const memoryBytes =
-      current === undefined
-        ? keyedNumber(memory, 'anon') + keyedNumber(memory, 'file')
-        : Number(current);
+    const memoryBytes = current === undefined ? this.hostMemoryBytes() : Number(current);
     const inactive = keyedNumber(memory, 'inactive_file');
     return {
       cpuNanos: keyedNumber(readControl(dir, 'cpu.stat'), 'usage_usec') * 1000,
@@ -107,6 +107,12 @@ export class CgroupV2Driver implements CgroupDriver {
 
   mounts(): readonly CgroupMount[] {
     return [{ type: 'cgroup2', target: '/sys/fs/cgroup', data: '' }];
+  }
+
+  /** All that is not free, as the kubelet counts: the kernel's own, too. */
+  private hostMemoryBytes(): number {
+    const info = readControl(this.procDir, 'meminfo')?.replaceAll(/: +/g, ' ');
+    return Math.max(0, keyedNumber(info, 'MemTotal') - keyedNumber(info, 'MemFree')) * 1024;
   }
 
   private passesAllOn(path: string): boolean {

@@ -1,7 +1,7 @@
-import type { Pod, Taint } from '../../../api/types';
+import type { Node, Pod, Taint } from '../../../api/types';
 import { ManualClock } from '../../../lib/clock';
 import { Stopwatches } from '../../../lib/stopwatches';
-import { evictionAtMs, startOfTaint } from './plan';
+import { evictionAtMs, healthTaints, startOfTaint } from './plan';
 
 const HOUR_MS = 3_600_000;
 
@@ -74,4 +74,42 @@ it('evicts at once what does not tolerate, never what sets no limit', () => {
   const pod = podOn(clock, 1);
   const patient = { ...pod, spec: { ...pod.spec, tolerations: [{ operator: 'Exists' }] } } as Pod;
   expect(evictionAtMs(patient, [taint], watches)).toBeUndefined();
+});
+
+const nodeWith = (
+  conditions: Readonly<Record<string, string>>,
+  taints: readonly Taint[],
+): Node => ({
+  apiVersion: 'v1',
+  kind: 'Node',
+  metadata: { name: 'n' },
+  spec: { taints },
+  status: {
+    conditions: Object.entries(conditions).map(([type, status]) => ({ type, status })),
+  },
+});
+
+it('taints a node for what it is short of, and takes that off again', () => {
+  const own: Taint = { key: 'dedicated', effect: 'NoSchedule' };
+  const short = {
+    Ready: 'True',
+    MemoryPressure: 'True',
+    DiskPressure: 'True',
+    PIDPressure: 'True',
+  };
+  const taints = healthTaints(nodeWith(short, [own]), 'now') ?? [];
+  expect(taints.map(({ key, effect }) => `${key}:${effect}`)).toEqual([
+    'dedicated:NoSchedule',
+    'node.kubernetes.io/memory-pressure:NoSchedule',
+    'node.kubernetes.io/disk-pressure:NoSchedule',
+    'node.kubernetes.io/pid-pressure:NoSchedule',
+  ]);
+  expect(healthTaints(nodeWith(short, taints), 'later')).toBeUndefined();
+  const relieved = { Ready: 'True', MemoryPressure: 'False', DiskPressure: 'Unknown' };
+  expect(healthTaints(nodeWith(relieved, taints), 'later')).toEqual([own]);
+  const silent = { Ready: 'Unknown', MemoryPressure: 'Unknown' };
+  expect(healthTaints(nodeWith(silent, [own]), 'now')?.map(({ key }) => key)).toEqual([
+    'dedicated',
+    ...['node.kubernetes.io/unreachable', 'node.kubernetes.io/unreachable'],
+  ]);
 });

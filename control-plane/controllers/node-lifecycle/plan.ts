@@ -31,20 +31,39 @@ export const silentConditions = (node: Node, now: string): readonly NodeConditio
   return [...next, ...others];
 };
 
-/** The taints that follow from the Ready condition, with all other taints kept. Undefined if unchanged. */
+/** The taints that follow from a node's conditions, with all other taints kept. Undefined if unchanged. */
 export const healthTaints = (node: Node, now: string): readonly Taint[] | undefined => {
-  const ready = readyCondition(node)?.status;
-  const wanted = ready === 'True' ? undefined : ready === 'Unknown' ? UNREACHABLE : NOT_READY;
+  const wanted = wantedTaints(node);
   const taints = node.spec.taints ?? [];
-  const kept = taints.filter(
-    ({ key }) => (key !== UNREACHABLE && key !== NOT_READY) || key === wanted,
-  );
-  const missing = ['NoSchedule', 'NoExecute'].filter(
-    (effect) => wanted !== undefined && !kept.some((t) => t.key === wanted && t.effect === effect),
+  const isWanted = ({ key, effect }: Taint) =>
+    wanted.some((taint) => taint.key === key && taint.effect === effect);
+  const kept = taints.filter((taint) => !HEALTH_KEYS.includes(taint.key) || isWanted(taint));
+  const missing = wanted.filter(
+    ({ key, effect }) => !kept.some((taint) => taint.key === key && taint.effect === effect),
   );
   if (missing.length === 0 && kept.length === taints.length) return undefined;
-  return [...kept, ...missing.map((effect) => ({ key: wanted ?? '', effect, timeAdded: now }))];
+  return [...kept, ...missing.map((taint) => ({ ...taint, timeAdded: now }))];
 };
+
+/** Source: upstream's nodeConditionToTaintKeyStatusMap; what a node is short of keeps pods off, and evicts none. */
+const wantedTaints = (node: Node): readonly Taint[] => {
+  const ready = readyCondition(node)?.status;
+  const health = ready === 'True' ? [] : [ready === 'Unknown' ? UNREACHABLE : NOT_READY];
+  const pressures = (node.status.conditions ?? []).flatMap(({ type, status }) =>
+    status === 'True' ? (PRESSURE_TAINTS.get(type) ?? []) : [],
+  );
+  return [
+    ...health.flatMap((key) => ['NoSchedule', 'NoExecute'].map((effect) => ({ key, effect }))),
+    ...pressures.map((key) => ({ key, effect: 'NoSchedule' })),
+  ];
+};
+
+const PRESSURE_TAINTS: ReadonlyMap<string, string> = new Map([
+  ['MemoryPressure', 'node.kubernetes.io/memory-pressure'],
+  ['DiskPressure', 'node.kubernetes.io/disk-pressure'],
+  ['PIDPressure', 'node.kubernetes.io/pid-pressure'],
+]);
+const HEALTH_KEYS = [UNREACHABLE, NOT_READY, ...PRESSURE_TAINTS.values()];
 
 /**
  * When a pod must leave its node because of NoExecute taints, in monotonic ms: `undefined` for never.
