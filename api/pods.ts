@@ -164,8 +164,28 @@ export const isTerminating = ({ metadata }: Pick<Pod, 'metadata'>): boolean =>
 /** Counts toward a controller's replicas: neither finished nor on its way out. */
 export const isPodActive = (pod: Pod): boolean => !isTerminal(pod) && !isTerminating(pod);
 
-/** Conditions that the pod's node decides; others (PodScheduled, readiness gates) it leaves alone. */
-export const isNodeCondition = (type: string): boolean => NODE_CONDITIONS.includes(type);
+/**
+ * Conditions that the pod's node decides; others (PodScheduled, readiness gates) it leaves alone, and of
+ * why a pod is disrupted it says only what it did itself.
+ */
+export const isNodeCondition = ({ type, reason }: Pick<PodCondition, 'type' | 'reason'>): boolean =>
+  NODE_CONDITIONS.includes(type) || (type === DISRUPTION_TARGET && reason === BY_KUBELET);
+
+/** Pure: `stored` conditions of others beside those of `own` that a node decides. */
+export const withNodeConditions = (
+  own: readonly PodCondition[] | undefined,
+  stored: readonly PodCondition[] | undefined,
+): readonly PodCondition[] => {
+  const mine = (own ?? []).filter(isNodeCondition);
+  const isMine = (type: string) => mine.some((condition) => condition.type === type);
+  return [
+    ...mine,
+    ...(stored ?? []).filter((each) => !isNodeCondition(each) && !isMine(each.type)),
+  ];
+};
+
+const DISRUPTION_TARGET = 'DisruptionTarget';
+const BY_KUBELET = 'TerminationByKubelet';
 
 const NODE_CONDITIONS = ['PodReadyToStartContainers', 'Initialized', 'ContainersReady', 'Ready'];
 

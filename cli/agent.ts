@@ -4,6 +4,7 @@ import { Command } from 'commander';
 import { describeError } from '../lib/describe-error';
 import { parseAgentConfig, runAgent, type AgentConfig } from '../node-agent';
 import { IdentityStore } from '../node-agent/identity/identity-store';
+import { durationMs } from './durations';
 import { collect, logLevel, runProgram, stopSignal, wholeNumber } from './program';
 import { examples } from './syntax/command';
 import { UsageError } from './usage-error';
@@ -28,6 +29,21 @@ export const main = (argv: readonly string[]): Promise<number> => {
       '--restart-backoff-max <seconds>',
       'longest wait of a container that keeps ending; default 300',
       wholeNumber('--restart-backoff-max'),
+    )
+    .option('--system-reserved <resource=amount>', "kept from pods for the system's own", collect)
+    .option('--kube-reserved <resource=amount>', "kept from pods for Dhow's own", collect)
+    .option('--eviction-hard <signal<amount>', 'evict pods at once below it', collect)
+    .option('--eviction-soft <signal<amount>', 'evict pods when it is less for a while', collect)
+    .option('--eviction-soft-grace-period <signal=duration>', 'that while', collect)
+    .option('--eviction-minimum-reclaim <signal=amount>', 'so much more is to be there', collect)
+    .option(
+      '--eviction-pressure-transition-period <duration>',
+      'a node stays under pressure for so long after; default 5m',
+    )
+    .option(
+      '--eviction-max-pod-grace-period <seconds>',
+      'longest grace of a pod that a soft threshold evicts; default 0',
+      wholeNumber('--eviction-max-pod-grace-period'),
     )
     .option('--insecure-registry <host>', 'pull from it without TLS', collect)
     .addOption(logLevel('what to log'))
@@ -55,6 +71,14 @@ interface Flags {
   readonly interfacePrefix?: string;
   readonly maxPods?: number;
   readonly restartBackoffMax?: number;
+  readonly systemReserved?: readonly string[];
+  readonly kubeReserved?: readonly string[];
+  readonly evictionHard?: readonly string[];
+  readonly evictionSoft?: readonly string[];
+  readonly evictionSoftGracePeriod?: readonly string[];
+  readonly evictionMinimumReclaim?: readonly string[];
+  readonly evictionPressureTransitionPeriod?: string;
+  readonly evictionMaxPodGracePeriod?: number;
   readonly insecureRegistry?: readonly string[];
   readonly logLevel?: string;
 }
@@ -73,6 +97,17 @@ const configOf = (flags: Flags) => ({
   maxPods: flags.maxPods,
   restartBackoffMaxMs:
     flags.restartBackoffMax === undefined ? undefined : flags.restartBackoffMax * 1000,
+  systemReserved: pairs('--system-reserved', '=', flags.systemReserved),
+  kubeReserved: pairs('--kube-reserved', '=', flags.kubeReserved),
+  evictionHard: pairs('--eviction-hard', '<', flags.evictionHard),
+  evictionSoft: pairs('--eviction-soft', '<', flags.evictionSoft),
+  evictionSoftGracePeriodMs: periodsOf(flags.evictionSoftGracePeriod),
+  evictionMinimumReclaim: pairs('--eviction-minimum-reclaim', '=', flags.evictionMinimumReclaim),
+  evictionPressureTransitionMs:
+    flags.evictionPressureTransitionPeriod === undefined
+      ? undefined
+      : durationMs('--eviction-pressure-transition-period', flags.evictionPressureTransitionPeriod),
+  evictionMaxPodGraceSeconds: flags.evictionMaxPodGracePeriod,
   insecureRegistries: flags.insecureRegistry,
   registryEndpoints: [`https://${flags.server.replace(/^https:\/\//, '')}`],
   launcherPath: join(__dirname, 'dhow-launcher'),
@@ -97,6 +132,25 @@ const readTokenFile = (path: string | undefined): string | undefined => {
   } catch (error) {
     throw new UsageError(`--token-file: ${describeError(error)}`);
   }
+};
+
+/** `memory.available<1Gi`; none at all is what `''` says. @throws UsageError in upstream's words */
+const pairs = (flag: string, separator: '<' | '=', given: readonly string[] | undefined) => {
+  if (given === undefined) return undefined;
+  return Object.fromEntries(
+    given.map((text): [string, string] => {
+      const [key = '', value] = text.split(separator, 2);
+      if (value === undefined)
+        throw new UsageError(`${flag}: malformed pair, expect string${separator}string: "${text}"`);
+      return [key.trim(), value.trim()];
+    }),
+  );
+};
+
+const periodsOf = (given: readonly string[] | undefined) => {
+  const flag = '--eviction-soft-grace-period';
+  const texts = Object.entries(pairs(flag, '=', given) ?? {});
+  return Object.fromEntries(texts.map(([signal, text]) => [signal, durationMs(flag, text)]));
 };
 
 const parseLabel = (text: string): [string, string] => {

@@ -14,12 +14,17 @@ import type { ContainerRuntime } from '../runtime/container-runtime';
 import type { ImageService } from '../runtime/image-service';
 import type { PodNetwork } from '../runtime/pod-network';
 import type { AgentConfig } from './config';
+import { EvictionManager } from './eviction/eviction-manager';
+import { NodeSignals } from './eviction/node-signals';
+import { PodUses } from './eviction/pod-uses';
+import { parseThresholds } from './eviction/thresholds';
 import { ImageCollector } from './images/image-collector';
 import { ImagePuller } from './images/image-puller';
 import { PullRecords } from './images/pull-records';
 import { NodeNetwork, type NetworkRange } from './network/node-network';
 import { bootedAtMs, type HostFacts } from './node/host';
 import { AGENT_VERSION, NodeReporter } from './node/node-reporter';
+import { reservedOf, unallocatableOf } from './node/reserved';
 import { refuseToAdmit } from './plan/admission';
 import { ExitBell } from './containers/exit-bell';
 import type { PodDeps } from './containers/pod-deps';
@@ -87,6 +92,8 @@ class NodeAgent implements Agent {
   private readonly network: NodeNetwork;
   private readonly volumes: VolumeManager;
   private readonly folders: FolderRemover;
+  private readonly collector: ImageCollector;
+  private readonly eviction: EvictionManager;
   private hasSnapshot = false;
 
   constructor(private readonly deps: AgentDeps) {
@@ -105,7 +112,8 @@ class NodeAgent implements Agent {
     this.network = this.nodeNetwork();
     const notReady = () => this.network.problem;
     const mtu = () => this.network.current?.mtu;
-    this.reporter = new NodeReporter({ config, facts, nodeIp, images, notReady, mtu });
+    const pressures = () => this.eviction.pressures;
+    this.reporter = new NodeReporter({ config, facts, nodeIp, images, notReady, pressures, mtu });
     const path = config.meterWorkerPath;
     this.meter = new JobThread({ path, run: measure, heapMaxMb: METER_HEAP_MAX_MB });
     const paths = new PodPaths(config.stateDir, config.runDir);
@@ -123,7 +131,9 @@ class NodeAgent implements Agent {
       clock,
       log,
     });
+    this.collector = this.imageCollector();
     this.pods = new PodManager(this.podDeps(paths));
+    this.eviction = this.evictionManager(paths);
     const pods = this.pods;
     const { nodeName } = config;
     const node = { nodeName, bootedAtMs: bootedAtMs(), memoryBytes: facts.memoryBytes };
@@ -174,7 +184,8 @@ class NodeAgent implements Agent {
     tasks.run((s) => this.pods.followRuntime(s));
     tasks.run((s) => this.pods.keepHouse(mayRemove, s));
     tasks.run((s) => this.folders.run(() => this.hasSnapshot, s));
-    tasks.run((s) => this.imageCollector().run(s));
+    tasks.run((s) => this.collector.run(s));
+    tasks.run((s) => this.eviction.run(s));
     tasks.run((s) => this.session.run(s));
     await tasks.wait();
     await this.pods.stop();
@@ -198,6 +209,33 @@ class NodeAgent implements Agent {
       },
       onChange: () => this.session.nudge(),
       settings: this.settings,
+      clock,
+      log,
+    });
+  }
+
+  private evictionManager(paths: PodPaths): EvictionManager {
+    const { config, facts, runtime, clock, log } = this.deps;
+    const { meter, volumes, events } = this;
+    const { memoryBytes } = facts;
+    const places = { runtime, volumes, paths };
+    return new EvictionManager({
+      thresholds: parseThresholds(config),
+      transitionMs: config.evictionPressureTransitionMs,
+      softGraceMaxMs: config.evictionMaxPodGraceSeconds * 1000,
+      nodeName: config.nodeName,
+      signals: new NodeSignals({
+        runtime,
+        memoryBytes,
+        podsMemoryBytes: Math.max(0, memoryBytes - reservedOf(config).memoryBytes),
+        nodeDir: config.stateDir,
+        imageDir: join(config.stateDir, 'images'),
+      }),
+      uses: new PodUses({ runtime, meter, placesOf: (pod) => storagePlacesOf(pod, places), clock }),
+      pods: () => this.pods.activeWorkers(),
+      reclaimDisk: (signal) => this.collector.removeUnused(signal),
+      events,
+      onChange: () => this.session.nudge(),
       clock,
       log,
     });
@@ -266,11 +304,18 @@ class NodeAgent implements Agent {
     const { config, runtime, images, clock, random, log, nodeIp, facts } = this.deps;
     const { settings, events, assignments } = this;
     const action = this.deps.probeAction;
+    const { memoryBytes } = facts;
+    // Of the disk, pods are told nothing by default.
+    const reserved = unallocatableOf(config, parseThresholds(config), {
+      memoryBytes,
+      diskBytes: 0,
+    });
     const node = {
       name: config.nodeName,
       ip: nodeIp,
-      cpuMillis: facts.cpuMillis - config.reservedCpuMillis,
-      memoryBytes: facts.memoryBytes - config.reservedMemoryBytes,
+      cpuMillis: facts.cpuMillis - reserved.cpuMillis,
+      memoryBytes: facts.memoryBytes - reserved.memoryBytes,
+      capacityBytes: facts.memoryBytes,
     };
     const { volumes } = this;
     const places = { runtime, volumes, paths };
@@ -312,6 +357,7 @@ class NodeAgent implements Agent {
         clock,
       }),
       admit: (pod) =>
+        this.eviction.refuse(pod) ??
         refuseToAdmit({
           pod,
           others: this.pods.active(),

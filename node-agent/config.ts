@@ -1,6 +1,8 @@
 import { hostname } from 'node:os';
 import { z } from 'zod';
 
+import { DEFAULT_EVICTION_HARD, parseThresholds } from './eviction/thresholds';
+import { problemOfReservation } from './node/reserved';
 import { isLabelForNodes } from '../api/node-restriction';
 
 const port = z.number().int().min(1).max(65_535);
@@ -13,6 +15,14 @@ const labels = z.record(z.string(), label).superRefine((given, context) => {
         code: 'custom',
         message: `label ${key} is not for nodes to give themselves: use kubectl label node`,
       });
+});
+
+const quantities = z.record(z.string(), z.string());
+const reservation = quantities.default({}).superRefine((given, context) => {
+  for (const [name, text] of Object.entries(given)) {
+    const message = problemOfReservation(name, text);
+    if (message !== undefined) context.addIssue({ code: 'custom', message });
+  }
 });
 
 /** What an agent is told at start; every field has a default but the server. */
@@ -42,9 +52,18 @@ const agentConfigSchema = z.object({
     .default([]),
   /** Parent of all pod cgroups, relative to the cgroup root. */
   cgroupParent: z.string().default('dhow'),
-  /** Kept from pods: the difference between capacity and allocatable. */
-  reservedCpuMillis: z.number().int().min(0).default(0),
-  reservedMemoryBytes: z.number().int().min(0).default(0),
+  /** Kept from pods, for the system's and for Kubernetes' own: quantities by the names of resources. */
+  systemReserved: reservation,
+  kubeReserved: reservation,
+  /** Upstream's thresholds, by signal. */
+  evictionHard: quantities.default({ ...DEFAULT_EVICTION_HARD }),
+  evictionSoft: quantities.default({}),
+  evictionSoftGracePeriodMs: z.record(z.string(), z.number()).default({}),
+  evictionMinimumReclaim: quantities.default({}),
+  /** How long a node counts as under pressure after it was last seen so. */
+  evictionPressureTransitionMs: z.number().int().min(0).default(300_000),
+  /** What a pod gets to end when a soft threshold is met, if its own is longer. */
+  evictionMaxPodGraceSeconds: z.number().int().min(0).default(0),
   maxPods: z.number().int().min(1).default(110),
   /** The longest that a container which ends again and again waits for its next start. */
   restartBackoffMaxMs: z.number().int().min(1_000).default(300_000),
@@ -83,7 +102,10 @@ export type AgentConfigInput = z.input<typeof agentConfigSchema>;
 /** @throws Error that names each wrong field. */
 export const parseAgentConfig = (input: unknown): AgentConfig => {
   const result = agentConfigSchema.safeParse(input);
-  if (result.success) return result.data;
+  if (result.success) {
+    parseThresholds(result.data);
+    return result.data;
+  }
   const problems = result.error.issues.map(({ path, message }) => `${path.join('.')}: ${message}`);
   throw new Error(`invalid agent configuration: ${problems.join('; ')}`);
 };

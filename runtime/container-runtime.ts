@@ -30,6 +30,8 @@ export interface ContainerRuntime extends AsyncDisposable {
   /** Applies new limits to a running container. */
   updateResources(id: string, resources: CgroupResources): Promise<void>;
   stats(id: string): Promise<ContainerStats>;
+  /** Of all containers of a sandbox, those that have ended too; without an id, of all sandboxes together. */
+  sandboxStats(id?: string): Promise<ContainerStats>;
   /** Of all that runs on this host, with what is no container's. */
   hostStats(): Promise<ContainerStats>;
   /** The folder on this host with what a container has written to its root; it need not be there. */

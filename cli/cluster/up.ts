@@ -179,6 +179,8 @@ const startAgent = async (
     ...['--token-file', join(paths.serverDir, 'join-token')],
     ...['--state-dir', paths.nodeStateDir(node.name), '--run-dir', paths.nodeRunDir(node.name)],
     ...['--address', node.address, '--cgroup-parent', cgroupOf(record.name, node.name)],
+    // The disk is the machine's and everybody's on it: how full others made it is not these nodes' to judge.
+    ...['--eviction-hard', 'memory.available<100Mi'],
     ...['--log-level', record.logLevel],
   ];
   const command = [

@@ -1,5 +1,5 @@
 import { ApiError, hasReason } from '../../api/errors';
-import { isNodeCondition } from '../../api/pods';
+import { withNodeConditions } from '../../api/pods';
 import { PODS } from '../../api/resources';
 import { nameKey, type ObjectName, type Pod, type PodStatus } from '../../api/types';
 import type { ApiClient } from '../../client/api-client';
@@ -128,8 +128,6 @@ export const isStatusAsReported = (stored: PodStatus, { status }: PodStatusUpdat
 
 /** Pure: a node's report over the stored status; conditions of others and a final phase stay. */
 export const mergePodStatus = (stored: PodStatus, reported: Partial<PodStatus>): PodStatus => {
-  const foreign = (stored.conditions ?? []).filter(({ type }) => !isNodeCondition(type));
-  const own = (reported.conditions ?? []).filter(({ type }) => isNodeCondition(type));
   const isFinal = stored.phase === 'Failed' || stored.phase === 'Succeeded';
   const { nominatedNodeName, ...kept } = stored;
   return {
@@ -137,6 +135,6 @@ export const mergePodStatus = (stored: PodStatus, reported: Partial<PodStatus>):
     ...(isFinal && nominatedNodeName !== undefined ? { nominatedNodeName } : {}),
     ...reported,
     ...(isFinal ? { phase: stored.phase } : {}),
-    conditions: [...own, ...foreign],
+    conditions: withNodeConditions(reported.conditions, stored.conditions),
   };
 };

@@ -88,7 +88,7 @@ export class ContainerStarter {
       volumes,
       objects: this.deps.objects,
       node: nodeViewOf(node(), sandbox.podIp),
-      nodeMemoryBytes: node().memoryBytes,
+      nodeMemoryBytes: node().capacityBytes,
       etcFiles: sandbox.etcFiles,
       terminationMessageFile: messageFile,
       ...this.besideOf(request),

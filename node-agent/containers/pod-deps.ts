@@ -22,8 +22,11 @@ import type { Refusal } from '../plan/admission';
 interface NodeInfo {
   readonly name: string;
   readonly ip: string;
+  /** What pods may have. */
   readonly cpuMillis: number;
   readonly memoryBytes: number;
+  /** All that there is. */
+  readonly capacityBytes: number;
 }
 
 /** What the workers of all pods share. */

@@ -48,6 +48,16 @@ export class ImageCollector {
     }
   }
 
+  /** Removes all images that no pod uses, whatever room there is. */
+  async removeUnused(signal?: AbortSignal): Promise<void> {
+    try {
+      for (const image of await this.unused()) await this.removeImage(image, signal);
+      await this.deps.images.collectGarbage(signal);
+    } finally {
+      await this.deps.records.prune();
+    }
+  }
+
   private async makeRoom(signal: AbortSignal | undefined): Promise<void> {
     const { images, diskUse, log } = this.deps;
     const candidates = await this.unused();
@@ -55,13 +65,18 @@ export class ImageCollector {
     if ((await diskUse()) < HIGH_USE) return;
     for (const image of candidates) {
       if ((await diskUse()) < LOW_USE) return;
-      signal?.throwIfAborted();
-      for (const name of [...image.references, ...image.repoDigests]) await images.remove(name);
-      const freedBytes = await images.collectGarbage(signal);
-      this.usedAtMs.delete(image.id);
-      log.info({ image: image.id, references: image.references, freedBytes }, 'image removed');
+      await this.removeImage(image, signal);
     }
     if ((await diskUse()) >= HIGH_USE) log.warn({}, 'disk is full, and no image is left to remove');
+  }
+
+  private async removeImage(image: LocalImage, signal: AbortSignal | undefined): Promise<void> {
+    const { images, log } = this.deps;
+    signal?.throwIfAborted();
+    for (const name of [...image.references, ...image.repoDigests]) await images.remove(name);
+    const freedBytes = await images.collectGarbage(signal);
+    this.usedAtMs.delete(image.id);
+    log.info({ image: image.id, references: image.references, freedBytes }, 'image removed');
   }
 
   /** Longest unused first. */

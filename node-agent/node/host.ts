@@ -1,4 +1,4 @@
-import { readFileSync, readdirSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { createSocket } from 'node:dgram';
 import { availableParallelism, release, totalmem } from 'node:os';
 
@@ -22,18 +22,9 @@ export const readHostFacts = (): HostFacts => ({
   osImage: osImage(),
 });
 
-/** Memory that could be used without swapping. */
-export const availableMemoryBytes = (): number => {
-  const match = /^MemAvailable:\s+(\d+) kB/m.exec(read('/proc/meminfo') ?? '');
-  return Number(match?.[1] ?? 0) * 1024;
-};
-
 /** When the kernel started, by the wall clock. */
 export const bootedAtMs = (): number =>
   Number(/^btime (\d+)$/m.exec(read('/proc/stat') ?? '')?.[1] ?? 0) * 1000;
-
-export const processCount = (): number =>
-  readdirSync('/proc').filter((name) => /^\d+$/.test(name)).length;
 
 /**
  * This machine's address on the interface that routes to `host`, for other nodes to reach it by. To a

@@ -1,12 +1,14 @@
-import { readFileSync, statfsSync } from 'node:fs';
+import { statfsSync } from 'node:fs';
 import { statfs } from 'node:fs/promises';
 
 import { formatImageLayers } from '../../api/image-layers';
 import type { Node } from '../../api/types';
 import type { ImageService } from '../../runtime/image-service';
 import type { AgentConfig } from '../config';
-import { availableMemoryBytes, processCount, type HostFacts } from './host';
+import { parseThresholds, type NodePressure } from '../eviction/thresholds';
+import type { HostFacts } from './host';
 import { allocatableOf, defaultLabels, nodeStatusOf, type NodeStatusInput } from './node-status';
+import { unallocatableOf, type Reserved } from './reserved';
 import { stringifyJson } from '../../lib/json';
 
 /** A status to send, with what the node's images are made of. */
@@ -30,6 +32,7 @@ export class NodeReporter {
       readonly nodeIp: string;
       readonly images: ImageService;
       readonly notReady: () => string | undefined;
+      readonly pressures: () => ReadonlySet<NodePressure>;
       /** The largest packet that the node's interface takes. */
       readonly mtu: () => number | undefined;
     },
@@ -67,7 +70,9 @@ export class NodeReporter {
   allocatable(): Readonly<Record<string, string>> {
     const { config, facts } = this.deps;
     const { blocks, bsize } = statfsSync(config.stateDir);
-    return allocatableOf({ ...config, facts, diskTotalBytes: blocks * bsize });
+    const diskTotalBytes = blocks * bsize;
+    const unallocatable = this.unallocatable(diskTotalBytes);
+    return allocatableOf({ ...config, facts, diskTotalBytes, unallocatable });
   }
 
   private async observe(): Promise<{
@@ -76,42 +81,32 @@ export class NodeReporter {
   }> {
     const { config } = this.deps;
     const images = await this.deps.images.list();
-    const { blocks, bavail, bsize } = await statfs(config.stateDir);
+    const { blocks, bsize } = await statfs(config.stateDir);
     return {
-      status: nodeStatusOf(this.input(images, blocks * bsize, bavail * bsize)),
+      status: nodeStatusOf(this.input(images, blocks * bsize)),
       imageLayers: formatImageLayers(images),
     };
   }
 
-  private input(
-    images: NodeStatusInput['images'],
-    diskTotalBytes: number,
-    diskFreeBytes: number,
-  ): NodeStatusInput {
-    const { config, facts, nodeIp, notReady } = this.deps;
+  private input(images: NodeStatusInput['images'], diskTotalBytes: number): NodeStatusInput {
+    const { config, facts, nodeIp, notReady, pressures } = this.deps;
     return {
       facts,
       nodeName: config.nodeName,
       nodeIp,
       version: AGENT_VERSION,
-      reservedCpuMillis: config.reservedCpuMillis,
-      reservedMemoryBytes: config.reservedMemoryBytes,
+      unallocatable: this.unallocatable(diskTotalBytes),
       maxPods: config.maxPods,
       diskTotalBytes,
-      diskFreeBytes,
-      memoryAvailableBytes: availableMemoryBytes(),
-      processCount: processCount(),
-      pidMax: readPidMax(),
+      pressures: pressures(),
       images,
       notReady: notReady(),
     };
   }
-}
 
-const readPidMax = (): number => {
-  try {
-    return Number(readFileSync('/proc/sys/kernel/pid_max', 'utf8'));
-  } catch {
-    return 32_768;
+  private unallocatable(diskBytes: number): Reserved {
+    const { config, facts } = this.deps;
+    const { memoryBytes } = facts;
+    return unallocatableOf(config, parseThresholds(config), { memoryBytes, diskBytes });
   }
-};
+}

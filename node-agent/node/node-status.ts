@@ -5,26 +5,22 @@ import { formatBytes, formatCpuMillis } from '../../api/quantity';
 import type { Node, NodeCondition } from '../../api/types';
 import type { LocalImage } from '../../runtime/image-service';
 import { RUNTIME_HANDLERS } from '../pod-spec/runtime-handler';
+import { CONDITION_WORDS, type NodePressure } from '../eviction/thresholds';
 import type { HostFacts } from './host';
+import type { Reserved } from './reserved';
 
 const MAX_LISTED_IMAGES = 50;
-const MEMORY_PRESSURE_BYTES = 100 * 1024 * 1024;
-const DISK_PRESSURE_SHARE = 0.1;
-const PIDS_PRESSURE_SHARE = 0.9;
 
 export interface NodeStatusInput {
   readonly facts: HostFacts;
   readonly nodeName: string;
   readonly nodeIp: string;
   readonly version: string;
-  readonly reservedCpuMillis: number;
-  readonly reservedMemoryBytes: number;
+  /** What pods may not have. */
+  readonly unallocatable: Reserved;
   readonly maxPods: number;
   readonly diskTotalBytes: number;
-  readonly diskFreeBytes: number;
-  readonly memoryAvailableBytes: number;
-  readonly processCount: number;
-  readonly pidMax: number;
+  readonly pressures: ReadonlySet<NodePressure>;
   readonly images: readonly LocalImage[];
   /** Why pods cannot run here for now; undefined: they can. */
   readonly notReady: string | undefined;
@@ -32,7 +28,7 @@ export interface NodeStatusInput {
 
 /** Pure: `status` of this node. */
 export const nodeStatusOf = (input: NodeStatusInput): Node['status'] => ({
-  capacity: resourceList(input, 0, 0),
+  capacity: resourceList(input, NOTHING),
   allocatable: allocatableOf(input),
   addresses: [
     { type: 'InternalIP', address: input.nodeIp },
@@ -64,9 +60,8 @@ export const nodeStatusOf = (input: NodeStatusInput): Node['status'] => ({
 
 /** What pods may take. */
 export const allocatableOf = (
-  input: ResourceInput & Pick<NodeStatusInput, 'reservedCpuMillis' | 'reservedMemoryBytes'>,
-): Readonly<Record<string, string>> =>
-  resourceList(input, input.reservedCpuMillis, input.reservedMemoryBytes);
+  input: ResourceInput & Pick<NodeStatusInput, 'unallocatable'>,
+): Readonly<Record<string, string>> => resourceList(input, input.unallocatable);
 
 export const defaultLabels = (nodeName: string): Readonly<Record<string, string>> => ({
   'kubernetes.io/hostname': nodeName,
@@ -82,44 +77,40 @@ type ResourceInput = Pick<NodeStatusInput, 'facts' | 'maxPods' | 'diskTotalBytes
 
 const resourceList = (
   { facts, maxPods, diskTotalBytes }: ResourceInput,
-  reservedCpuMillis: number,
-  reservedMemoryBytes: number,
+  reserved: Reserved,
 ): Readonly<Record<string, string>> => ({
-  cpu: formatCpuMillis(Math.max(0, facts.cpuMillis - reservedCpuMillis)),
-  memory: formatBytes(Math.max(0, facts.memoryBytes - reservedMemoryBytes)),
-  'ephemeral-storage': formatBytes(diskTotalBytes),
+  cpu: formatCpuMillis(Math.max(0, facts.cpuMillis - reserved.cpuMillis)),
+  memory: formatBytes(Math.max(0, facts.memoryBytes - reserved.memoryBytes)),
+  'ephemeral-storage': formatBytes(Math.max(0, diskTotalBytes - reserved.ephemeralStorageBytes)),
   pods: String(maxPods),
 });
 
-const conditionsOf = (input: NodeStatusInput): readonly NodeCondition[] => {
-  const { memoryAvailableBytes, diskFreeBytes, diskTotalBytes, processCount, pidMax } = input;
-  const hasMemory = memoryAvailableBytes >= MEMORY_PRESSURE_BYTES;
-  const hasDisk = diskFreeBytes >= diskTotalBytes * DISK_PRESSURE_SHARE;
-  const hasPids = processCount < pidMax * PIDS_PRESSURE_SHARE;
-  return [
-    pressure('MemoryPressure', hasMemory, 'sufficient memory', 'insufficient memory', 'Memory'),
-    pressure('DiskPressure', hasDisk, 'no disk pressure', 'disk pressure', 'Disk'),
-    pressure('PIDPressure', hasPids, 'sufficient PID', 'insufficient PID', 'PID'),
-    input.notReady === undefined
-      ? {
-          type: 'Ready',
-          status: 'True',
-          reason: 'KubeletReady',
-          message: 'kubelet is posting ready status',
-        }
-      : { type: 'Ready', status: 'False', reason: 'KubeletNotReady', message: input.notReady },
-  ];
+const conditionsOf = ({ pressures, notReady }: NodeStatusInput): readonly NodeCondition[] => [
+  ...PRESSURES.map((type) => pressure(type, pressures.has(type))),
+  notReady === undefined
+    ? {
+        type: 'Ready',
+        status: 'True',
+        reason: 'KubeletReady',
+        message: 'kubelet is posting ready status',
+      }
+    : { type: 'Ready', status: 'False', reason: 'KubeletNotReady', message: notReady },
+];
+
+const PRESSURES: readonly NodePressure[] = ['MemoryPressure', 'DiskPressure', 'PIDPressure'];
+
+/** What the kubelet has; while all is well, and while it is not. */
+const MESSAGES: Readonly<Record<NodePressure, readonly [string, string]>> = {
+  MemoryPressure: ['sufficient memory available', 'insufficient memory available'],
+  DiskPressure: ['no disk pressure', 'disk pressure'],
+  PIDPressure: ['sufficient PID available', 'insufficient PID available'],
 };
 
-const REASONS: Readonly<Record<string, readonly [string, string]>> = {
-  Memory: ['KubeletHasSufficientMemory', 'KubeletHasInsufficientMemory'],
-  Disk: ['KubeletHasNoDiskPressure', 'KubeletHasDiskPressure'],
-  PID: ['KubeletHasSufficientPID', 'KubeletHasInsufficientPID'],
-};
-
-const pressure = (type: string, isFine: boolean, good: string, bad: string, resource: string) => ({
+const pressure = (type: NodePressure, isPressed: boolean): NodeCondition => ({
   type,
-  status: isFine ? 'False' : 'True',
-  reason: REASONS[resource]?.[isFine ? 0 : 1] ?? '',
-  message: `kubelet has ${isFine ? good : bad} available`.replace('pressure available', 'pressure'),
+  status: isPressed ? 'True' : 'False',
+  reason: `Kubelet${CONDITION_WORDS[type][isPressed ? 1 : 0]}`,
+  message: `kubelet has ${MESSAGES[type][isPressed ? 1 : 0]}`,
 });
+
+const NOTHING: Reserved = { cpuMillis: 0, memoryBytes: 0, ephemeralStorageBytes: 0 };

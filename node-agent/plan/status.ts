@@ -1,4 +1,10 @@
-import { isNodeCondition, isRestartableInit, qosClassOf, withCondition } from '../../api/pods';
+import {
+  isNodeCondition,
+  isRestartableInit,
+  qosClassOf,
+  withCondition,
+  withNodeConditions,
+} from '../../api/pods';
 import type { Container, ContainerStatus, Pod, PodCondition, PodStatus } from '../../api/types';
 import { rfc3339 } from '../../lib/clock';
 import { CONTAINER_ID_PREFIX } from '../inventory/labels';
@@ -15,6 +21,8 @@ export interface PodEnding {
   /** `Evicted`, `DeadlineExceeded`, `OutOfcpu`, ... */
   readonly reason: string;
   readonly message: string;
+  /** For the node's sake and by no fault of the pod: told by the condition DisruptionTarget, too. */
+  readonly isDisruption?: boolean;
 }
 
 export interface StatusInput {
@@ -69,7 +77,7 @@ export const computePodStatus = (input: StatusInput): PodStatus => {
 
 /** As the kubelet's: no containers, whose waiting would hide the reason from who lists pods. */
 const rejectedStatus = (pod: Pod, { reason, message }: PodEnding, now: string): PodStatus => {
-  const others = (pod.status.conditions ?? []).filter(({ type }) => !isNodeCondition(type));
+  const others = (pod.status.conditions ?? []).filter((each) => !isNodeCondition(each));
   return {
     phase: 'Failed',
     ...(others.length === 0 ? {} : { conditions: others }),
@@ -81,11 +89,10 @@ const rejectedStatus = (pod: Pod, { reason, message }: PodEnding, now: string): 
 };
 
 /** Pure: this node's own status with the conditions that others have set meanwhile. */
-export const adoptConditions = (own: PodStatus, stored: PodStatus): PodStatus => {
-  const mine = (own.conditions ?? []).filter(({ type }) => isNodeCondition(type));
-  const foreign = (stored.conditions ?? []).filter(({ type }) => !isNodeCondition(type));
-  return { ...own, conditions: [...mine, ...foreign] };
-};
+export const adoptConditions = (own: PodStatus, stored: PodStatus): PodStatus => ({
+  ...own,
+  conditions: withNodeConditions(own.conditions, stored.conditions),
+});
 
 const containerStatus = (
   input: StatusInput,
@@ -259,11 +266,17 @@ const conditionsOf = (
     type: 'PodReadyToStartContainers',
     status: input.hasSandbox && end === undefined ? ('True' as const) : ('False' as const),
   };
-  const inputs = [sandbox, initialized, ready, containersReady];
+  const inputs = [...disruptionOf(input), sandbox, initialized, ready, containersReady];
   return inputs.reduce<readonly PodCondition[]>(
     (conditions, condition) => withCondition(conditions, condition, now),
     pod.status.conditions ?? [],
   );
+};
+
+const disruptionOf = ({ ending }: StatusInput) => {
+  if (ending?.isDisruption !== true) return [];
+  const [type, reason] = ['DisruptionTarget', 'TerminationByKubelet'];
+  return [{ type, status: 'True' as const, reason, message: ending.message }];
 };
 
 const readyCondition = (

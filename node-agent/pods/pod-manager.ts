@@ -48,9 +48,11 @@ export class PodManager {
 
   /** Pods that take room on this node. */
   active(): readonly Pod[] {
-    return [...this.workers.values()].flatMap((worker) =>
-      worker.isActive ? [worker.current] : [],
-    );
+    return this.activeWorkers().map(({ current }) => current);
+  }
+
+  activeWorkers(): readonly PodWorker[] {
+    return [...this.workers.values()].filter(({ isActive }) => isActive);
   }
 
   /** Of all pods that have an address of their own now; those that others may have been given last. */
@@ -90,10 +92,7 @@ export class PodManager {
     while (!signal.aborted) {
       try {
         if (mayRemoveOrphans()) await this.removeOrphans();
-        storage.look(
-          [...this.workers.values()].filter(({ isActive }) => isActive),
-          signal,
-        );
+        storage.look(this.activeWorkers(), signal);
       } catch (error) {
         log.warn({ err: describeError(error) }, 'housekeeping failed');
       }

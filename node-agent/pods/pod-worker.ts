@@ -96,6 +96,11 @@ export class PodWorker {
     return !this.isTornDown && !this.isForgotten && this.isAdmitted && !isTerminal(this.pod);
   }
 
+  /** Nothing of it runs. */
+  get hasStopped(): boolean {
+    return this.runs().every(({ state }) => state.status === 'exited');
+  }
+
   /** The server has removed the pod, and may have given its room to another. */
   get isForgotten(): boolean {
     return this.isRemoved;

@@ -76,6 +76,13 @@ export interface PodBenchOptions {
 }
 
 const settings = DEFAULT_SETTINGS;
+const NODE = {
+  name: 'n1',
+  ip: '192.0.2.1',
+  cpuMillis: 2000,
+  memoryBytes: 2 ** 31,
+  capacityBytes: 2 ** 31,
+};
 const NO_OBJECTS: ObjectSource = { secret: () => undefined, configMap: () => undefined };
 
 export const createPodBench = (options: PodBenchOptions): PodBench => {
@@ -110,7 +117,7 @@ export const createPodBench = (options: PodBenchOptions): PodBench => {
     events,
     exits: new ExitBell(),
     paths,
-    node: () => ({ name: 'n1', ip: '192.0.2.1', cpuMillis: 2000, memoryBytes: 2 ** 31 }),
+    node: () => NODE,
     settings,
     podPidsLimit: 100,
     clusterDns: [],

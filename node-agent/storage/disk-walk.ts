@@ -22,6 +22,7 @@ export class DiskWalk {
   isWhole = true;
   private entriesLeft: number;
   private blocks = 0;
+  private inodes = 0;
   /** Names from the root to where the walk is. */
   private readonly names: string[] = [];
   /** The same of folders that are left for later. */
@@ -35,6 +36,11 @@ export class DiskWalk {
   /** At least this much is taken. */
   get bytes(): number {
     return Math.round(this.blocks * BLOCK_BYTES);
+  }
+
+  /** At least so many files and folders. */
+  get inodeCount(): number {
+    return Math.round(this.inodes);
   }
 
   /** Yields after each entry: stop there, and all descriptors are closed. */
@@ -125,6 +131,7 @@ export class DiskWalk {
   private count(stats: Stats): void {
     const nameCount = stats.isDirectory() ? 1 : Math.max(1, stats.nlink);
     this.blocks += stats.blocks / nameCount;
+    this.inodes += 1 / nameCount;
   }
 
   /** Undefined when there is nothing to be had. */

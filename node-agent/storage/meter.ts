@@ -18,6 +18,7 @@ export interface MeterJob {
 export interface MeterReading {
   /** Of each part, in their order. The walk ends early where a limit is exceeded. */
   readonly bytes: readonly number[];
+  readonly inodes: readonly number[];
   /** False when something could not be counted: then it is at least this much. */
   readonly isWhole: boolean;
 }
@@ -28,6 +29,7 @@ export const measure = async (
   isCancelled: () => boolean,
 ): Promise<MeterReading> => {
   const bytes = parts.map(() => 0);
+  const inodes = parts.map(() => 0);
   let isWhole = true;
   let before = 0;
   let count = 0;
@@ -41,11 +43,12 @@ export const measure = async (
       if (isCancelled()) throw new Error('cancelled');
     }
     bytes[index] = walk.bytes;
+    inodes[index] = walk.inodeCount;
     isWhole &&= walk.isWhole;
     if (isOver()) break;
     before += walk.bytes;
   }
-  return { bytes, isWhole };
+  return { bytes, inodes, isWhole };
 };
 
 function* entriesOf(walk: DiskWalk, paths: readonly string[]): Generator<undefined> {

@@ -2,7 +2,8 @@ import type { Pod } from '../../api/types';
 import type { JobThread } from '../../lib/async/job-thread';
 import { describeError, type Log } from '../../lib/log';
 import type { MeterJob, MeterReading } from './meter';
-import { isEvictable, storageExcess, storagePlanOf, type StoragePlaces } from './storage-limits';
+import { isCritical } from '../pod-spec/critical';
+import { storageExcess, storagePlanOf, type StoragePlaces } from './storage-limits';
 
 /** A pod that may have outgrown its limits. */
 export interface MeasuredPod {
@@ -46,7 +47,7 @@ export class StorageKeeper {
     const { meter, placesOf, log } = this.deps;
     try {
       const plan = storagePlanOf(pod.current, placesOf(pod.current));
-      if (plan.subjects.length === 0 || !isEvictable(pod.current)) return;
+      if (plan.subjects.length === 0 || isCritical(pod.current)) return;
       const reading = await meter.run(plan.job, signal);
       const message = storageExcess(plan, reading);
       if (message !== undefined) pod.evict({ reason: 'Evicted', message }, EVICTION_GRACE_MS);

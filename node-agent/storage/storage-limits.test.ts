@@ -1,5 +1,6 @@
 import { testContainer, testPod } from '../pods/testing';
-import { isEvictable, storageExcess, storagePlanOf, type StoragePlaces } from './storage-limits';
+import { isCritical } from '../pod-spec/critical';
+import { storageExcess, storagePlanOf, type StoragePlaces } from './storage-limits';
 
 const MI = 2 ** 20;
 const places: StoragePlaces = {
@@ -20,7 +21,7 @@ const volume = (name: string, sizeLimit?: string) => ({
 const excessOf = (spec: Parameters<typeof testPod>[0], used: Readonly<Record<string, number>>) => {
   const plan = storagePlanOf(testPod(spec), places);
   const bytes = plan.subjects.map(({ name }) => (used[name] ?? 0) * MI);
-  return storageExcess(plan, { bytes, isWhole: true });
+  return storageExcess(plan, { bytes, inodes: [], isWhole: true });
 };
 
 it('measures nothing of a pod without limits', () => {
@@ -95,6 +96,6 @@ describe('a pod goes', () => {
 });
 
 it('leaves pods that the node cannot do without', () => {
-  expect(isEvictable(testPod())).toBe(true);
-  expect(isEvictable(testPod({ spec: { priority: 2_000_000_000 } }))).toBe(false);
+  expect(isCritical(testPod())).toBe(false);
+  expect(isCritical(testPod({ spec: { priority: 2_000_000_000 } }))).toBe(true);
 });

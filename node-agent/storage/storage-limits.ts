@@ -1,5 +1,4 @@
 import { effectiveLimits } from '../../api/pods';
-import { SYSTEM_CRITICAL_PRIORITY } from '../../api/priorities';
 import { bytesOf, canonicalQuantity, formatQuantity, parseQuantity } from '../../api/quantity';
 import type { Pod } from '../../api/types';
 import type { MeterJob, MeterReading } from './meter';
@@ -64,10 +63,6 @@ export const storageExcess = (
   const { name, limit = '' } = container;
   return `Container ${name} exceeded its local ephemeral storage limit "${limit}". `;
 };
-
-/** What the node cannot do without is not evicted. */
-export const isEvictable = ({ spec }: Pod): boolean =>
-  (spec.priority ?? 0) < SYSTEM_CRITICAL_PRIORITY;
 
 /** Written as the first of the limits is. */
 const podLimitOf = ({ spec }: Pod): string | undefined => {

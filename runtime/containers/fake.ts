@@ -32,6 +32,9 @@ export interface FakeContainerRuntimeOptions {
   readonly writesLogs?: boolean;
   /** Stands for where writable layers lie. Default: nowhere. */
   readonly layersDir?: string;
+  /** What a container uses, beside next to nothing. */
+  readonly statsOf?: (state: ContainerState) => Partial<ContainerStats>;
+  readonly hostStats?: () => Partial<ContainerStats>;
   /** Containers go on after SIGTERM (15) when true. Default false: they exit 143. */
   readonly ignoresSigterm?: (spec: ContainerSpec) => boolean;
 }
@@ -232,7 +235,13 @@ export class FakeContainerRuntime implements ContainerRuntime {
       memoryBytes: 1 << 20,
       memoryWorkingSetBytes: 1 << 20,
       pidsCount: 1,
+      ...this.options.statsOf?.(stateOf(this.need(id))),
     });
+  }
+
+  async sandboxStats(id?: string): Promise<ContainerStats> {
+    const all = await Promise.all(this.containers(id).map((state) => this.stats(state.id)));
+    return all.reduce(addStats, NO_USE);
   }
 
   hostStats(): Promise<ContainerStats> {
@@ -241,6 +250,7 @@ export class FakeContainerRuntime implements ContainerRuntime {
       memoryBytes: 1 << 30,
       memoryWorkingSetBytes: 1 << 29,
       pidsCount: 100,
+      ...this.options.hostStats?.(),
     });
   }
 
@@ -396,6 +406,20 @@ const stateOf = (container: FakeContainer): ContainerState => {
     startedAtMs: container.startedAtMs,
   };
 };
+
+const NO_USE: ContainerStats = {
+  cpuNanos: 0,
+  memoryBytes: 0,
+  memoryWorkingSetBytes: 0,
+  pidsCount: 0,
+};
+
+const addStats = (a: ContainerStats, b: ContainerStats): ContainerStats => ({
+  cpuNanos: a.cpuNanos + b.cpuNanos,
+  memoryBytes: a.memoryBytes + b.memoryBytes,
+  memoryWorkingSetBytes: a.memoryWorkingSetBytes + b.memoryWorkingSetBytes,
+  pidsCount: a.pidsCount + b.pidsCount,
+});
 
 const SIGKILL = 9;
 const SIGTERM = 15;

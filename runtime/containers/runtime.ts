@@ -235,6 +235,11 @@ class HostContainerRuntime implements ContainerRuntime {
     return Promise.resolve(this.cgroups.stats(this.cgroupOfContainer(spec)));
   }
 
+  sandboxStats(id?: string): Promise<ContainerStats> {
+    const path = id === undefined ? this.boxes.root : this.boxes.cgroupOf(id);
+    return Promise.resolve(this.cgroups.stats(path));
+  }
+
   hostStats(): Promise<ContainerStats> {
     return Promise.resolve(this.cgroups.stats(''));
   }

@@ -36,6 +36,11 @@ export class Sandboxes {
     return [...this.recordsById.values()].map(({ sandbox }) => sandbox);
   }
 
+  /** The cgroup of all sandboxes. */
+  get root(): string {
+    return this.deps.cgroupParent;
+  }
+
   cgroupOf(id: string): string {
     return join(this.deps.cgroupParent, id);
   }

@@ -1,0 +1,128 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { closeSync, openSync, readFileSync } from 'node:fs';
+
+import type { Node } from '../../api/types';
+import { podYaml, TestCluster } from './support/cluster';
+import { machineState } from './support/machine';
+
+jest.setTimeout(240_000);
+
+const NAME = 'e2e-pressure';
+
+let before: readonly string[];
+let cluster: TestCluster;
+let agent: ChildProcess | undefined;
+let node: string;
+
+beforeAll(async () => {
+  before = machineState(NAME);
+  cluster = await TestCluster.start(NAME, { nodes: 1 });
+  const nodes = JSON.parse(await cluster.must('get', 'nodes', '-o', 'json')) as { items: Node[] };
+  node = nodes.items[0]?.metadata.name ?? '';
+});
+afterAll(async () => {
+  await endAgent();
+  await cluster[Symbol.asyncDispose]();
+  expect(machineState(NAME)).toEqual(before);
+});
+
+const endAgent = async (): Promise<void> => {
+  const running = agent;
+  agent = undefined;
+  if (running?.exitCode !== null) return;
+  const ended = once(running, 'exit');
+  running.kill('SIGTERM');
+  await ended;
+};
+
+/** The node's agent ends, and one with these flags besides its own takes over. */
+const restartAgent = async (...flags: readonly string[]): Promise<void> => {
+  const pid = agent?.pid ?? cluster.pid(node);
+  const commandOf = () => {
+    try {
+      return readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0').slice(0, -1);
+    } catch {
+      return [];
+    }
+  };
+  const isOurs = (word = '') => /^--(eviction|system)-/.test(word);
+  const command = commandOf().filter((word, at, all) => !isOurs(word) && !isOurs(all[at - 1]));
+  const network = openSync(`/proc/${pid}/ns/net`, 'r');
+  try {
+    process.kill(pid, 'SIGTERM');
+    await cluster.until('the end of the agent', async () => commandOf().length === 0);
+    const entry = `--net=/proc/${process.pid}/fd/${network}`;
+    agent = spawn('nsenter', [entry, '--', ...command, ...flags], { stdio: 'ignore' });
+    await once(agent, 'spawn');
+    await cluster.until('the agent', async () => commandIs(agent?.pid, command[0]));
+  } finally {
+    closeSync(network);
+  }
+};
+
+/** It has entered the namespace, and become the agent. */
+const commandIs = (pid: number | undefined, program = ''): boolean =>
+  readFileSync(`/proc/${pid ?? 0}/cmdline`, 'utf8').startsWith(program);
+
+const nodeOf = async () => (await cluster.object('node', node)) as Node;
+const condition = async (type: string) =>
+  (await nodeOf()).status.conditions?.find((each) => each.type === type);
+const taints = async () => ((await nodeOf()).spec.taints ?? []).map(({ key }) => key);
+
+/** Holds so much memory in a volume of its own, which counts as the pod's. */
+const holder = (name: string, mebibytes: number, more: object = {}) =>
+  podYaml(
+    name,
+    ['sh', '-c', `dd if=/dev/zero of=/held/file bs=1M count=${mebibytes} && exec sleep 1000000`],
+    { volumeMounts: [{ name: 'held', mountPath: '/held' }], ...more },
+    { volumes: [{ name: 'held', emptyDir: { medium: 'Memory' } }] },
+  );
+
+it('evicts by memory who takes more than it asked for, tells why, and lets nothing greedy in', async () => {
+  await cluster.apply(holder('greedy', 60));
+  await cluster.apply(
+    holder('honest', 40, {
+      resources: { requests: { memory: '80Mi' }, limits: { memory: '80Mi', cpu: '1' } },
+    }),
+  );
+  for (const name of ['greedy', 'honest']) await cluster.podIsReady(name);
+  await restartAgent('--eviction-hard', 'memory.available<99%');
+  const { status } = await cluster.podIs('greedy', 'Failed');
+  expect(status.reason).toBe('Evicted');
+  expect(status.message).toMatch(
+    /^The node was low on resource: memory\. Threshold quantity: \d+(Ki)?, available: \d+Ki\. Container main was using \d+Ki, request is 0, has larger consumption of memory\. $/,
+  );
+  expect(status.conditions).toContainEqual(
+    expect.objectContaining({ type: 'DisruptionTarget', reason: 'TerminationByKubelet' }),
+  );
+  await cluster.until(
+    'the condition',
+    async () => (await condition('MemoryPressure'))?.status === 'True',
+  );
+  expect(await condition('MemoryPressure')).toMatchObject({
+    status: 'True',
+    reason: 'KubeletHasInsufficientMemory',
+    message: 'kubelet has insufficient memory available',
+  });
+  await cluster.until('the taint', async () =>
+    (await taints()).includes('node.kubernetes.io/memory-pressure'),
+  );
+  await cluster.until('the event', async () =>
+    (await cluster.must('get', 'events')).includes('Attempting to reclaim memory'),
+  );
+  await restartAgent(
+    '--eviction-hard',
+    'memory.available<1Mi',
+    '--system-reserved',
+    'cpu=100m,memory=64Mi',
+  );
+  await cluster.until(
+    'relief',
+    async () => (await condition('MemoryPressure'))?.status === 'False',
+  );
+  await cluster.until('no taint', async () => (await taints()).length === 0);
+  const { capacity, allocatable } = (await nodeOf()).status;
+  const kibi = (text = '') => Number(text.replace('Ki', ''));
+  expect(kibi(capacity?.['memory']) - kibi(allocatable?.['memory'])).toBe(65 * 1024);
+});
