@@ -24,10 +24,11 @@ import { PullRecords } from './images/pull-records';
 import { NodeNetwork, type NetworkRange } from './network/node-network';
 import { bootedAtMs, type HostFacts } from './node/host';
 import { AGENT_VERSION, NodeReporter } from './node/node-reporter';
-import { reservedOf, unallocatableOf } from './node/reserved';
+import { podsShareOf, unallocatableOf } from './node/reserved';
 import { refuseToAdmit } from './plan/admission';
+import { QosGroups } from './containers/qos-groups';
 import { ExitBell } from './containers/exit-bell';
-import type { PodDeps } from './containers/pod-deps';
+import type { NodeInfo, PodDeps } from './containers/pod-deps';
 import { PodManager } from './pods/pod-manager';
 import { PodPaths } from './inventory/pod-paths';
 import { ProbeRunner, type ProbeAction } from './probes/probe-runner';
@@ -227,7 +228,7 @@ class NodeAgent implements Agent {
       signals: new NodeSignals({
         runtime,
         memoryBytes,
-        podsMemoryBytes: Math.max(0, memoryBytes - reservedOf(config).memoryBytes),
+        podsMemoryBytes: podsShareOf(facts, config).memoryBytes,
         nodeDir: config.stateDir,
         imageDir: join(config.stateDir, 'images'),
       }),
@@ -300,23 +301,34 @@ class NodeAgent implements Agent {
     };
   }
 
-  private podDeps(paths: PodPaths): PodDeps {
-    const { config, runtime, images, clock, random, log, nodeIp, facts } = this.deps;
-    const { settings, events, assignments } = this;
-    const action = this.deps.probeAction;
-    const { memoryBytes } = facts;
+  private qosGroups(): QosGroups {
+    const { config, runtime, facts, log } = this.deps;
+    const allPods = podsShareOf(facts, config);
+    return new QosGroups({ runtime, pods: () => this.pods.active(), allPods, log });
+  }
+
+  private nodeInfo(): NodeInfo {
+    const { config, nodeIp, facts } = this.deps;
+    const { cpuMillis, memoryBytes } = facts;
     // Of the disk, pods are told nothing by default.
     const reserved = unallocatableOf(config, parseThresholds(config), {
       memoryBytes,
       diskBytes: 0,
     });
-    const node = {
+    return {
       name: config.nodeName,
       ip: nodeIp,
-      cpuMillis: facts.cpuMillis - reserved.cpuMillis,
-      memoryBytes: facts.memoryBytes - reserved.memoryBytes,
-      capacityBytes: facts.memoryBytes,
+      cpuMillis: cpuMillis - reserved.cpuMillis,
+      memoryBytes: memoryBytes - reserved.memoryBytes,
+      capacityBytes: memoryBytes,
     };
+  }
+
+  private podDeps(paths: PodPaths): PodDeps {
+    const { config, runtime, images, clock, random, log } = this.deps;
+    const { settings, events, assignments } = this;
+    const action = this.deps.probeAction;
+    const node = this.nodeInfo();
     const { volumes } = this;
     const places = { runtime, volumes, paths };
     return {
@@ -350,6 +362,7 @@ class NodeAgent implements Agent {
       node: () => node,
       settings,
       podPidsLimit: config.podPidsLimit,
+      groups: this.qosGroups(),
       clusterDns: config.clusterDns,
       clusterDomain: config.clusterDomain,
       startSlots: new Semaphore(settings.concurrentStarts, {

@@ -8,6 +8,8 @@
 export interface ContainerRuntime extends AsyncDisposable {
   /** Idempotent by `id`. */
   createSandbox(spec: SandboxSpec, signal?: AbortSignal): Promise<Sandbox>;
+  /** Limits all sandboxes of a group together, or with `''` those of all groups. Idempotent. */
+  limitGroup(group: SandboxGroup, resources: CgroupResources): void;
   /** Kills what is left in it, then unpins. Idempotent. */
   removeSandbox(id: string, signal?: AbortSignal): Promise<void>;
 
@@ -46,6 +48,10 @@ export interface ContainerRuntime extends AsyncDisposable {
   events(signal: AbortSignal): AsyncIterable<RuntimeEvent>;
 }
 
+/** Sandboxes that share a cgroup; `''`: they are in no group, beside all others. */
+export type SandboxGroup = '' | 'burstable' | 'besteffort';
+export const SANDBOX_GROUPS: readonly SandboxGroup[] = ['', 'burstable', 'besteffort'];
+
 export interface SandboxSpec {
   /** `[a-z0-9-]{1,63}`, unique on the host within the runtime's state folder. */
   readonly id: string;
@@ -55,8 +61,10 @@ export interface SandboxSpec {
   readonly hostNetwork: boolean;
   readonly hostIpc: boolean;
   readonly sysctls: Readonly<Record<string, string>>;
-  /** Parent cgroup of the sandbox's containers, relative to the runtime's root, and its limits. */
+  /** Limits of the cgroup that holds the sandbox's containers. */
   readonly cgroup: CgroupResources;
+  /** Default: none. */
+  readonly group?: SandboxGroup;
 }
 
 export interface Sandbox {

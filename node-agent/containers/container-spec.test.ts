@@ -1,7 +1,12 @@
-import type { Container, Pod } from '../../api/types';
+import type { Container, Pod, PodSpec } from '../../api/types';
 import type { LocalImage } from '../../runtime/image-service';
 import { capabilitiesOf } from '../pod-spec/capabilities';
-import { containerResources, podResources } from '../pod-spec/cgroup-resources';
+import {
+  containerResources,
+  groupOf,
+  groupResources,
+  podResources,
+} from '../pod-spec/cgroup-resources';
 import { containerSpecOf } from './container-spec';
 import { expand } from '../pod-spec/expansion';
 import { hostsFile, resolvConf } from './etc-files';
@@ -171,6 +176,30 @@ it('turns requests and limits into cgroup values', () => {
     cpuShares: 2,
     oomScoreAdj: 1000,
   });
+});
+
+it('says who dies first, and what a class of service may have', () => {
+  const withResources = (resources: Container['resources'], more: Partial<PodSpec> = {}) => {
+    const container = testContainer(resources === undefined ? {} : { resources });
+    return testPod({ spec: { containers: [container], ...more } });
+  };
+  const scoreOf = (pod: Pod) =>
+    containerResources(pod, pod.spec.containers[0] ?? testContainer(), 2 ** 30).oomScoreAdj;
+  const half = withResources({ requests: { memory: '512Mi', cpu: '300m' } });
+  const all = withResources({ requests: { memory: '1Gi', cpu: '200m' } });
+  const limits = { cpu: '1', memory: '64Mi' };
+  const guaranteed = withResources({ requests: limits, limits });
+  expect([half, all, guaranteed, withResources(undefined)].map(scoreOf)).toEqual([
+    ...[500, 3, -997, 1000],
+  ]);
+  expect(scoreOf(withResources(undefined, { priority: 2_000_001_000 }))).toBe(-997);
+  const pods = [half, all, guaranteed, withResources(undefined)];
+  expect(pods.map(groupOf)).toEqual(['burstable', 'burstable', '', 'besteffort']);
+  expect([...groupResources(pods, { cpuMillis: 4000, memoryBytes: 2 ** 30 })]).toEqual([
+    ['', { cpuShares: 4096, memoryLimitBytes: 2 ** 30 }],
+    ['burstable', { cpuShares: 512 }],
+    ['besteffort', { cpuShares: 2 }],
+  ]);
 });
 
 it('expands references the way manifests mean them', () => {

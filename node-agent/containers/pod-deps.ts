@@ -14,12 +14,13 @@ import type { AgentSettings } from '../settings';
 import type { StorageKeeper } from '../storage/storage-keeper';
 import type { VolumeManager } from '../volumes/volume-manager';
 import type { ObjectSource } from '../pod-spec/environment';
+import type { QosGroups } from './qos-groups';
 import type { ExitBell } from './exit-bell';
 import type { PodPaths } from '../inventory/pod-paths';
 import type { Refusal } from '../plan/admission';
 
 /** What a pod needs to know of the node it is on. */
-interface NodeInfo {
+export interface NodeInfo {
   readonly name: string;
   readonly ip: string;
   /** What pods may have. */
@@ -57,6 +58,7 @@ export interface PodDeps {
   readonly node: () => NodeInfo;
   readonly settings: AgentSettings;
   readonly podPidsLimit: number;
+  readonly groups: Pick<QosGroups, 'update'>;
   readonly clusterDns: readonly string[];
   readonly clusterDomain: string;
   /** Limits how many containers are created at once on the node. */

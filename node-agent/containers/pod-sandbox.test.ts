@@ -106,3 +106,9 @@ it('is made once the class is known', async () => {
   bench.manager.objectsChanged();
   await bench.until(() => bench.status().phase === 'Running');
 });
+
+it('puts a pod into the cgroup of its class of service', async () => {
+  expect(await sandboxOf({})).toMatchObject({ group: 'besteffort' });
+  expect(bench.runtime.groups.get('besteffort')).toEqual({ cpuShares: 2 });
+  expect(bench.runtime.groups.get('')).toEqual({ cpuShares: 2048, memoryLimitBytes: 2 ** 31 });
+});

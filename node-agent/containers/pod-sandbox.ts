@@ -4,7 +4,7 @@ import { join } from 'node:path';
 
 import { type Pod, uidOf } from '../../api/types';
 import { writeFileAtomic } from '../files';
-import { podResources } from '../pod-spec/cgroup-resources';
+import { groupOf, podResources } from '../pod-spec/cgroup-resources';
 import { hostnameOf, hostsFile, kernelNameOf, resolvConf } from './etc-files';
 import { hasHostPorts } from '../pod-spec/host-ports';
 import { checkRuntimeHandler } from '../pod-spec/runtime-handler';
@@ -30,6 +30,7 @@ type SandboxDeps = Pick<
   | 'node'
   | 'runtimeClass'
   | 'podPidsLimit'
+  | 'groups'
   | 'clusterDns'
   | 'clusterDomain'
 >;
@@ -52,6 +53,7 @@ export const ensureSandbox = async (
   const hostname = kernelNameOf(pod, shortName, deps.clusterDomain);
   const hostNetwork = pod.spec.hostNetwork === true;
   const sysctls = pod.spec.securityContext?.sysctls ?? [];
+  deps.groups.update();
   const sandbox = await runtime.createSandbox(
     {
       id,
@@ -61,6 +63,7 @@ export const ensureSandbox = async (
       hostIpc: pod.spec.hostIPC === true,
       sysctls: Object.fromEntries(sysctls.map(({ name, value }) => [name, value])),
       cgroup: podResources(pod, podPidsLimit),
+      group: groupOf(pod),
     },
     signal,
   );

@@ -22,13 +22,24 @@ interface Reservations {
 
 export type Reserved = Pick<ResourceAmounts, 'cpuMillis' | 'memoryBytes' | 'ephemeralStorageBytes'>;
 
-/** Pure: what all pods together may not have. */
-export const reservedOf = ({ systemReserved, kubeReserved }: Reservations): Reserved => {
+const reservedOf = ({ systemReserved, kubeReserved }: Reservations): Reserved => {
   const [a, b] = [amountsOf(systemReserved), amountsOf(kubeReserved)];
   return {
     cpuMillis: a.cpuMillis + b.cpuMillis,
     memoryBytes: a.memoryBytes + b.memoryBytes,
     ephemeralStorageBytes: a.ephemeralStorageBytes + b.ephemeralStorageBytes,
+  };
+};
+
+/** Pure: what all pods together may have. */
+export const podsShareOf = (
+  capacity: { readonly cpuMillis: number; readonly memoryBytes: number },
+  reservations: Reservations,
+) => {
+  const { cpuMillis, memoryBytes } = reservedOf(reservations);
+  return {
+    cpuMillis: Math.max(0, capacity.cpuMillis - cpuMillis),
+    memoryBytes: Math.max(0, capacity.memoryBytes - memoryBytes),
   };
 };
 

@@ -3,15 +3,19 @@ import {
   effectiveLimits,
   effectiveRequests,
   qosClassOf,
+  type QosClass,
   type ResourceAmounts,
 } from '../../api/pods';
 import type { Container, Pod } from '../../api/types';
-import type { CgroupResources } from '../../runtime/container-runtime';
+import type { CgroupResources, SandboxGroup } from '../../runtime/container-runtime';
 
 const PERIOD_MICROS = 100_000;
 const QUOTA_MIN_MICROS = 1_000;
 const SHARES_MIN = 2;
 const SHARES_MAX = 262_144;
+const GUARANTEED_OOM_SCORE = -997;
+/** Of the class system-node-critical. */
+const NODE_CRITICAL_PRIORITY = 2_000_001_000;
 
 /** Limits of a container's cgroup. */
 export const containerResources = (
@@ -22,10 +26,7 @@ export const containerResources = (
   const requests = amountsOf(container.resources?.requests);
   const limits = amountsOf(container.resources?.limits);
   const oomScoreAdj = oomScoreAdjOf(pod, requests.memoryBytes, nodeMemoryBytes);
-  return {
-    ...cgroupOf(requests, limits),
-    ...(oomScoreAdj === undefined ? {} : { oomScoreAdj }),
-  };
+  return { ...cgroupOf(requests, limits), oomScoreAdj };
 };
 
 /** Limits of the cgroup that holds the whole pod; a limit applies when every container has one. */
@@ -50,11 +51,13 @@ const everyContainerHas = ({ spec }: Pod, pick: (limits: ResourceAmounts) => num
     ({ resources }) => pick(amountsOf(resources?.limits)) > 0,
   );
 
+const sharesOf = (cpuMillis: number): number =>
+  Math.min(SHARES_MAX, Math.max(SHARES_MIN, Math.floor((cpuMillis * 1024) / 1000)));
+
 const cgroupOf = (requests: ResourceAmounts, limits: ResourceAmounts): CgroupResources => {
   const cpuMillis = requests.cpuMillis > 0 ? requests.cpuMillis : limits.cpuMillis;
-  const shares = Math.floor((cpuMillis * 1024) / 1000);
   return {
-    cpuShares: Math.min(SHARES_MAX, Math.max(SHARES_MIN, shares)),
+    cpuShares: sharesOf(cpuMillis),
     ...(limits.cpuMillis > 0
       ? {
           cpuQuotaMicros: Math.max(
@@ -68,24 +71,49 @@ const cgroupOf = (requests: ResourceAmounts, limits: ResourceAmounts): CgroupRes
   };
 };
 
+/** The cgroup of pods of a class of service; guaranteed ones are beside the groups of all others. */
+export const groupOf = ({ spec }: Pod): SandboxGroup => GROUPS[qosClassOf(spec)];
+
+const GROUPS: Readonly<Record<QosClass, SandboxGroup>> = {
+  Guaranteed: '',
+  Burstable: 'burstable',
+  BestEffort: 'besteffort',
+};
+
 /**
- * Who dies first when the machine runs out of memory. Undefined for Guaranteed pods: a negative
- * value needs a privilege that an agent in a container may not have, and the default already puts
- * them after all others.
+ * Pure: what the groups may have. Processors go to who asked for them, and what nobody asked for gets
+ * what is left over. Source: upstream's qos_container_manager_linux.go and node_container_manager_linux.go.
  */
-const oomScoreAdjOf = (
-  pod: Pod,
-  requestBytes: number,
-  nodeMemoryBytes: number,
-): number | undefined => {
+export const groupResources = (
+  pods: readonly Pod[],
+  allPods: { readonly cpuMillis: number; readonly memoryBytes: number },
+): ReadonlyMap<SandboxGroup, CgroupResources> => {
+  const asked = pods
+    .filter((pod) => groupOf(pod) === 'burstable')
+    .reduce((sum, { spec }) => sum + effectiveRequests(spec).cpuMillis, 0);
+  const { cpuMillis, memoryBytes } = allPods;
+  return new Map<SandboxGroup, CgroupResources>([
+    ['', { cpuShares: sharesOf(cpuMillis), memoryLimitBytes: memoryBytes }],
+    ['burstable', { cpuShares: sharesOf(asked) }],
+    ['besteffort', { cpuShares: SHARES_MIN }],
+  ]);
+};
+
+/**
+ * Who dies first when the machine runs out of memory. A negative value needs a privilege that an agent in
+ * a container may not have; without it such pods still come after all others. Source: upstream's
+ * pkg/kubelet/qos/policy.go.
+ */
+const oomScoreAdjOf = (pod: Pod, requestBytes: number, nodeMemoryBytes: number): number => {
+  if ((pod.spec.priority ?? 0) >= NODE_CRITICAL_PRIORITY) return GUARANTEED_OOM_SCORE;
   switch (qosClassOf(pod.spec)) {
     case 'Guaranteed':
-      return undefined;
+      return GUARANTEED_OOM_SCORE;
     case 'BestEffort':
       return 1000;
     case 'Burstable': {
       const adjusted = 1000 - Math.floor((1000 * requestBytes) / Math.max(1, nodeMemoryBytes));
-      return Math.min(999, Math.max(2, adjusted));
+      return Math.min(999, Math.max(1000 + GUARANTEED_OOM_SCORE, adjusted));
     }
   }
 };

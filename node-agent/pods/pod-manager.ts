@@ -92,6 +92,7 @@ export class PodManager {
     while (!signal.aborted) {
       try {
         if (mayRemoveOrphans()) await this.removeOrphans();
+        this.deps.groups.update();
         storage.look(this.activeWorkers(), signal);
       } catch (error) {
         log.warn({ err: describeError(error) }, 'housekeeping failed');

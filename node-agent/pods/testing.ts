@@ -18,6 +18,7 @@ import { StorageKeeper } from '../storage/storage-keeper';
 import { storagePlacesOf } from '../storage/storage-places';
 import { VolumeManager } from '../volumes/volume-manager';
 import type { ObjectSource } from '../pod-spec/environment';
+import { QosGroups } from '../containers/qos-groups';
 import { ExitBell } from '../containers/exit-bell';
 import type { PodDeps } from '../containers/pod-deps';
 import { PodManager } from './pod-manager';
@@ -97,6 +98,7 @@ export const createPodBench = (options: PodBenchOptions): PodBench => {
   const random = seededRandom(1);
   const paths = new PodPaths(directory, `${directory}/run`);
   const volumes = volumesIn(directory);
+  const active = () => manager.active();
   const deps: PodDeps = {
     runtime,
     images,
@@ -106,13 +108,7 @@ export const createPodBench = (options: PodBenchOptions): PodBench => {
     storage: storageKeeper({ runtime, volumes, paths }),
     objects,
     runtimeClass: options.runtimeClass ?? (() => undefined),
-    probes: new ProbeRunner({
-      runtime,
-      clock,
-      random,
-      slackMs: settings.probeSlackMs,
-      ...(probeAction && { action: probeAction }),
-    }),
+    probes: probesOf({ runtime, clock, random }, probeAction),
     statuses,
     events,
     exits: new ExitBell(),
@@ -120,6 +116,7 @@ export const createPodBench = (options: PodBenchOptions): PodBench => {
     node: () => NODE,
     settings,
     podPidsLimit: 100,
+    groups: new QosGroups({ ...{ runtime, allPods: NODE, log: silentLog }, pods: active }),
     clusterDns: [],
     clusterDomain: 'cluster.local',
     startSlots: new Semaphore(4, { holdMaxMs: settings.startHoldMs, clock }),
@@ -155,6 +152,16 @@ export const createPodBench = (options: PodBenchOptions): PodBench => {
     },
   };
 };
+
+const probesOf = (
+  deps: Pick<PodDeps, 'runtime' | 'clock' | 'random'>,
+  action: ProbeAction | undefined,
+): ProbeRunner =>
+  new ProbeRunner({
+    ...deps,
+    slackMs: settings.probeSlackMs,
+    ...(action === undefined ? {} : { action }),
+  });
 
 const pullerOf = (
   directory: string,

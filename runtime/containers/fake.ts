@@ -18,6 +18,7 @@ import {
   type ProcessOutput,
   type RuntimeEvent,
   type Sandbox,
+  type SandboxGroup,
   type SandboxSpec,
 } from '../container-runtime';
 import { formatLogLine } from './cri-log';
@@ -64,6 +65,7 @@ interface FakeContainer {
  * `ContainerRuntime` (the same suite runs against both); processes are async functions.
  */
 export class FakeContainerRuntime implements ContainerRuntime {
+  readonly groups = new Map<SandboxGroup, CgroupResources>();
   /** Every call that changes something, in order: `createContainer web-1`. */
   readonly calls: string[] = [];
   private readonly clock: Clock;
@@ -237,6 +239,10 @@ export class FakeContainerRuntime implements ContainerRuntime {
       pidsCount: 1,
       ...this.options.statsOf?.(stateOf(this.need(id))),
     });
+  }
+
+  limitGroup(group: SandboxGroup, resources: CgroupResources): void {
+    this.groups.set(group, { ...this.groups.get(group), ...resources });
   }
 
   async sandboxStats(id?: string): Promise<ContainerStats> {

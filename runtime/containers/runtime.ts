@@ -22,6 +22,7 @@ import {
   type ExecSpec,
   type RuntimeEvent,
   type Sandbox,
+  type SandboxGroup,
   type SandboxSpec,
   type SecuritySpec,
   type SeccompSpec,
@@ -233,6 +234,10 @@ class HostContainerRuntime implements ContainerRuntime {
   stats(id: string): Promise<ContainerStats> {
     const { spec } = this.need(id).record;
     return Promise.resolve(this.cgroups.stats(this.cgroupOfContainer(spec)));
+  }
+
+  limitGroup(group: SandboxGroup, resources: CgroupResources): void {
+    this.boxes.limitGroup(group, resources);
   }
 
   sandboxStats(id?: string): Promise<ContainerStats> {

@@ -5,7 +5,13 @@ import { SingleFlight } from '../../lib/async/single-flight';
 import type { Clock } from '../../lib/clock';
 import type { Log } from '../../lib/log';
 import type { CgroupDriver } from '../cgroups';
-import type { Sandbox, SandboxSpec } from '../container-runtime';
+import {
+  SANDBOX_GROUPS,
+  type CgroupResources,
+  type Sandbox,
+  type SandboxGroup,
+  type SandboxSpec,
+} from '../container-runtime';
 import { FrameType } from './frames';
 import { sandboxPlan, unmountPlan, type PinnedNamespace } from './launch-plan';
 import type { LauncherClient } from './launcher-client';
@@ -42,7 +48,18 @@ export class Sandboxes {
   }
 
   cgroupOf(id: string): string {
-    return join(this.deps.cgroupParent, id);
+    return this.cgroupIn(this.recordsById.get(id)?.spec.group, id);
+  }
+
+  /** @throws RuntimeError */
+  limitGroup(group: SandboxGroup, resources: CgroupResources): void {
+    const { cgroups, cgroupParent } = this.deps;
+    cgroups.create(join(cgroupParent, group));
+    cgroups.apply(join(cgroupParent, group), resources);
+  }
+
+  private cgroupIn(group: SandboxGroup = '', id: string): string {
+    return join(this.deps.cgroupParent, group, id);
   }
 
   /** What is on disk becomes known again; what was half made goes, now or at the next start. */
@@ -80,8 +97,8 @@ export class Sandboxes {
     const plan = sandboxPlan({ spec, pins: pinsOf(spec, dir), shmDir });
     mkdirSync(shmDir ?? dir, { recursive: true, mode: 0o700 });
     try {
-      cgroups.create(this.cgroupOf(spec.id));
-      cgroups.apply(this.cgroupOf(spec.id), spec.cgroup);
+      cgroups.create(this.cgroupIn(spec.group, spec.id));
+      cgroups.apply(this.cgroupIn(spec.group, spec.id), spec.cgroup);
       await launcher.request(FrameType.sandbox, plan, signal);
     } catch (error) {
       await this.unpin(spec.id);
@@ -102,7 +119,11 @@ export class Sandboxes {
     const { files, cgroups, launcher } = this.deps;
     const paths = ['net', 'ipc', 'uts', 'shm'].map((name) => join(files.sandboxDir(id), name));
     await launcher.request(FrameType.unmount, unmountPlan(paths));
-    await cgroups.remove(this.cgroupOf(id));
+    // Of one that was half made nobody knows the group.
+    const { group } = this.recordsById.get(id)?.spec ?? {};
+    const isKnown = this.recordsById.has(id);
+    for (const each of isKnown ? [group] : SANDBOX_GROUPS)
+      await cgroups.remove(this.cgroupIn(each, id));
     await files.removeSandbox(id);
   }
 }

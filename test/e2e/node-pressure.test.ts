@@ -1,6 +1,7 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { closeSync, openSync, readFileSync } from 'node:fs';
+import { closeSync, existsSync, openSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 
 import type { Node } from '../../api/types';
 import { podYaml, TestCluster } from './support/cluster';
@@ -65,6 +66,10 @@ const restartAgent = async (...flags: readonly string[]): Promise<void> => {
 const commandIs = (pid: number | undefined, program = ''): boolean =>
   readFileSync(`/proc/${pid ?? 0}/cmdline`, 'utf8').startsWith(program);
 
+const CGROUPS = existsSync('/sys/fs/cgroup/cgroup.controllers')
+  ? '/sys/fs/cgroup/dhow'
+  : '/sys/fs/cgroup/memory/dhow';
+
 const nodeOf = async () => (await cluster.object('node', node)) as Node;
 const condition = async (type: string) =>
   (await nodeOf()).status.conditions?.find((each) => each.type === type);
@@ -83,10 +88,15 @@ it('evicts by memory who takes more than it asked for, tells why, and lets nothi
   await cluster.apply(holder('greedy', 60));
   await cluster.apply(
     holder('honest', 40, {
-      resources: { requests: { memory: '80Mi' }, limits: { memory: '80Mi', cpu: '1' } },
+      resources: {
+        requests: { memory: '80Mi', cpu: '100m' },
+        limits: { memory: '80Mi', cpu: '100m' },
+      },
     }),
   );
-  for (const name of ['greedy', 'honest']) await cluster.podIsReady(name);
+  const uidOf = async (name: string) => (await cluster.podIsReady(name)).metadata.uid ?? '';
+  expect(existsSync(join(CGROUPS, NAME, node, 'besteffort', await uidOf('greedy')))).toBe(true);
+  expect(existsSync(join(CGROUPS, NAME, node, await uidOf('honest')))).toBe(true);
   await restartAgent('--eviction-hard', 'memory.available<99%');
   const { status } = await cluster.podIs('greedy', 'Failed');
   expect(status.reason).toBe('Evicted');
