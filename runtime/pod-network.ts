@@ -1,3 +1,5 @@
+import type { PacketPolicies } from './packet-policies';
+
 /** Addresses and routes of the sandboxes on one host, by rtnetlink. */
 export interface PodNetwork extends AsyncDisposable {
   /**
@@ -17,6 +19,11 @@ export interface PodNetwork extends AsyncDisposable {
    * process has left. Call it now and then, too.
    */
   syncHostPorts(ports: readonly HostPort[]): Promise<void>;
+  /**
+   * Makes exactly these policies hold for sandboxes, and cuts flows that they forbid. From the first call
+   * on, a sandbox is attached only when they say what holds for it. Call it now and then, too.
+   */
+  syncPolicies(policies: PacketPolicies): Promise<void>;
   attachments(): readonly Attachment[];
   /** The largest packet that this node's interface takes, for its peers; it may change. */
   readonly mtu: number;

@@ -13,6 +13,7 @@ import {
   listRoutes,
   ROUTE_PROTOCOL,
 } from './netlink/requests';
+import { removePolicyTable } from './policy/policy-table';
 import { tunnelNameOf } from './vxlan';
 
 /**
@@ -39,4 +40,5 @@ export const destroyNetwork = async (interfacePrefix: string): Promise<void> => 
   await removeOwnAddress(host, interfacePrefix);
   await removeFirewall(interfacePrefix);
   await removeHostPorts(interfacePrefix);
+  await removePolicyTable(interfacePrefix);
 };

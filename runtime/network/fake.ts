@@ -6,6 +6,7 @@ import {
   type NetworkPeer,
   type PodNetwork,
 } from '../pod-network';
+import type { PacketPolicies } from '../packet-policies';
 import { AddressPool } from './address-pool';
 import { NetworkError } from './errors';
 import { formatIpv4, parseCidr } from './ipv4';
@@ -19,6 +20,8 @@ export class FakePodNetwork implements PodNetwork {
   mtu = 1500;
   /** What `syncHostPorts` was last given. */
   hostPorts: readonly HostPort[] = [];
+  /** What `syncPolicies` was last given. */
+  policies: PacketPolicies | undefined;
   /** When set, the next `attach` fails with it. */
   nextAttachError: Error | undefined;
   /** When set, the next `syncHostPorts` fails with it. */
@@ -59,6 +62,10 @@ export class FakePodNetwork implements PodNetwork {
     this.nextHostPortsError = undefined;
     if (error !== undefined) throw error;
     this.hostPorts = [...ports];
+  }
+
+  async syncPolicies(policies: PacketPolicies): Promise<void> {
+    this.policies = policies;
   }
 
   attachments(): readonly Attachment[] {

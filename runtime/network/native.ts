@@ -21,6 +21,8 @@ import { planPeers, type PlannedPeer } from './peers';
 import { type LinkSettings, type SandboxLink } from './sandbox-link';
 import { SandboxLinks } from './sandbox-links';
 import { VXLAN_OVERHEAD_BYTES } from './vxlan';
+import { PolicyTable } from './policy/policy-table';
+import type { PacketPolicies } from '../packet-policies';
 
 export interface PodNetworkOptions {
   /** This node's range, as `10.244.3.0/24`. */
@@ -69,12 +71,16 @@ class NativePodNetwork implements PodNetwork {
   private readonly rules = new RuleSet();
   private readonly firewall: Firewall;
   private readonly hostPorts: HostPorts;
+  private readonly policies: PolicyTable;
   private underlay: Underlay = { address: undefined, interfaceIndex: 0, mtu: 1500 };
   private problems = '';
 
   constructor(private readonly deps: Deps) {
     const { host } = this;
-    this.links = new SandboxLinks({ ...deps, host, rules: this.rules });
+    this.policies = new PolicyTable({ ...deps, host });
+    const guard = async ({ sandboxId, address }: Omit<SandboxLink, 'hostInterface'>) =>
+      this.policies.admit(sandboxId, this.addresses().set(sandboxId, formatIpv4(address)));
+    this.links = new SandboxLinks({ ...deps, host, rules: this.rules, guard });
     this.routes = new NodeRoutes({ ...deps, host });
     this.firewall = new Firewall({ ...deps, rules: this.rules });
     this.hostPorts = new HostPorts({ ...deps, host, rules: this.rules });
@@ -108,7 +114,10 @@ class NativePodNetwork implements PodNetwork {
   }
 
   async detach(sandboxId: string): Promise<void> {
-    await this.turn.use(() => this.links.release(sandboxId));
+    await this.turn.use(async () => {
+      await this.links.release(sandboxId);
+      await this.policies.update(this.addresses());
+    });
   }
 
   async syncPeers(peers: readonly NetworkPeer[]): Promise<void> {
@@ -130,6 +139,10 @@ class NativePodNetwork implements PodNetwork {
     });
   }
 
+  async syncPolicies(policies: PacketPolicies): Promise<void> {
+    await this.turn.use(() => this.policies.sync(policies, this.addresses()));
+  }
+
   attachments(): readonly Attachment[] {
     return this.links.list().map(attachmentOf);
   }
@@ -141,8 +154,15 @@ class NativePodNetwork implements PodNetwork {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.turn.use(async () => {
       this.rules[Symbol.dispose]();
+      this.policies[Symbol.dispose]();
       this.host[Symbol.dispose]();
     });
+  }
+
+  private addresses(): Map<string, string> {
+    return new Map(
+      this.links.list().map(({ sandboxId, address }) => [sandboxId, formatIpv4(address)]),
+    );
   }
 
   /** Each set of problems once: this runs again and again. */

@@ -24,6 +24,8 @@ interface SandboxLinksDeps {
   readonly podCidr: Ipv4Cidr;
   readonly clock: Clock;
   readonly log: Log;
+  /** What must hold before the sandbox can send anything. */
+  readonly guard: (sandbox: Omit<SandboxLink, 'hostInterface'>) => Promise<void>;
 }
 
 /** The links of all sandboxes on this node, and whose each address is. The caller takes turns. */
@@ -66,6 +68,7 @@ export class SandboxLinks {
     const { host, rules } = this.deps;
     const known = this.links.get(sandboxId);
     if (known !== undefined) {
+      await this.deps.guard(known);
       if (await repairSandboxLink(host, known, netnsPath, settings)) return known;
       await host.run([deleteLink(known.hostInterface)]);
     }
@@ -73,6 +76,7 @@ export class SandboxLinks {
     try {
       // Whoever had it before, and however that went.
       await rules.forget([forgetFlowsTo(address)]);
+      await this.deps.guard({ sandboxId, address });
       const link = await createSandboxLink(host, { sandboxId, address }, netnsPath, settings);
       this.links.set(sandboxId, link);
       return link;

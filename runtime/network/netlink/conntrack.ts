@@ -1,6 +1,16 @@
 import { constants } from 'node:os';
 
-import { attribute, ipv4Bytes, u16be, u32, u8, type NetlinkRequest } from './wire';
+import {
+  attribute,
+  decodeAttributes,
+  ipv4Bytes,
+  nestedAttribute as nested,
+  u16be,
+  u32,
+  u8,
+  type NetlinkMessage,
+  type NetlinkRequest,
+} from './wire';
 
 /**
  * Has the kernel forget which way datagrams to a port of an address went: those of a client that goes
@@ -43,14 +53,68 @@ export const forgetFlowsTo = (address: number): NetlinkRequest => ({
   ]),
 });
 
-const nested = (type: number, ...payload: readonly Uint8Array[]): Buffer =>
-  attribute(type | NLA_F_NESTED, ...payload);
+/** A flow as the kernel tracks it. */
+export interface TrackedFlow {
+  /** Who opened it. */
+  readonly source: number;
+  /** Who answers: where it was led, if it was. */
+  readonly destination: number;
+  /** As an IP header has it. */
+  readonly protocol: number;
+  /** Of the destination; 0 where there are no ports. */
+  readonly port: number;
+  /** What `forgetFlow` knows it by. */
+  readonly tuple: Buffer;
+}
 
-const NLA_F_NESTED = 0x8000;
+/** All that are tracked. */
+export const listFlows = (): NetlinkRequest => ({
+  type: (NFNL_SUBSYS_CTNETLINK << 8) | IPCTNL_MSG_CT_GET,
+  flags: 0,
+  what: 'list tracked flows',
+  body: u8(AF_INET, NFNETLINK_V0, 0, 0),
+});
+
+/** Undefined for what is no flow of IPv4. */
+export const decodeFlow = ({ payload }: NetlinkMessage): TrackedFlow | undefined => {
+  const attributes = decodeAttributes(payload.subarray(NFGENMSG_BYTES));
+  const tuple = attributes.get(CTA_TUPLE_ORIG);
+  const [opening, answer] = [tuple, attributes.get(CTA_TUPLE_REPLY)].map(addressOf);
+  if (tuple === undefined || opening === undefined || answer === undefined) return undefined;
+  const { source: destination, port, protocol } = answer;
+  return { source: opening.source, destination, protocol, port, tuple: Buffer.from(tuple) };
+};
+
+/** What comes of it next is a flow of its own. */
+export const forgetFlow = ({ tuple }: Pick<TrackedFlow, 'tuple'>): NetlinkRequest => ({
+  type: (NFNL_SUBSYS_CTNETLINK << 8) | IPCTNL_MSG_CT_DELETE,
+  flags: 0,
+  what: 'forget a flow',
+  accepts: [constants.errno.ENOENT],
+  body: Buffer.concat([u8(AF_INET, NFNETLINK_V0, 0, 0), nested(CTA_TUPLE_ORIG, tuple)]),
+});
+
+const addressOf = (tuple: Buffer | undefined) => {
+  if (tuple === undefined) return undefined;
+  const parts = decodeAttributes(tuple);
+  const [ip, proto] = [parts.get(CTA_TUPLE_IP), parts.get(CTA_TUPLE_PROTO)];
+  if (ip === undefined || proto === undefined) return undefined;
+  const source = decodeAttributes(ip).get(CTA_IP_V4_SRC);
+  const of = decodeAttributes(proto);
+  if (source?.length !== 4) return undefined;
+  return {
+    source: source.readUInt32BE(),
+    protocol: of.get(CTA_PROTO_NUM)?.readUInt8() ?? 0,
+    port: of.get(CTA_PROTO_SRC_PORT)?.readUInt16BE() ?? 0,
+  };
+};
+
+const NFGENMSG_BYTES = 4;
 const AF_INET = 2;
 const NFNETLINK_V0 = 0;
 const IPPROTO_UDP = 17;
 const NFNL_SUBSYS_CTNETLINK = 1;
+const IPCTNL_MSG_CT_GET = 1;
 const IPCTNL_MSG_CT_DELETE = 2;
 const CTA_TUPLE_ORIG = 1;
 const CTA_TUPLE_REPLY = 2;
@@ -60,6 +124,7 @@ const CTA_TUPLE_PROTO = 2;
 const CTA_IP_V4_SRC = 1;
 const CTA_IP_V4_DST = 2;
 const CTA_PROTO_NUM = 1;
+const CTA_PROTO_SRC_PORT = 2;
 const CTA_PROTO_DST_PORT = 3;
 const CTA_FILTER_ORIG_FLAGS = 1;
 const CTA_FILTER_REPLY_FLAGS = 2;

@@ -66,6 +66,30 @@ export class NetlinkSocket implements Disposable {
     }
   }
 
+  /**
+   * Runs the requests, which the kernel does all or none of; only the last one is acknowledged, so that
+   * the answers fit. @throws NetlinkError of the first that was refused
+   */
+  async transact(requests: readonly NetlinkRequest[]): Promise<void> {
+    await this.turn.use(async () => {
+      const first = this.sequence;
+      this.sequence += requests.length;
+      const last = requests.findLastIndex(({ isBracket }) => isBracket !== true);
+      const bytes = requests.map((request, i) =>
+        encodeRequest(request, first + i, i === last ? NLM_F_ACK : 0),
+      );
+      await this.send(Buffer.concat(bytes));
+      let isDone = false;
+      while (!isDone)
+        for (const { sequence, type, ...reply } of this.receive()) {
+          const request = requests[sequence - first];
+          if (request === undefined || type !== NLMSG_ERROR) continue;
+          throwFailure(request, { sequence, type, ...reply });
+          if (sequence === first + last) isDone = true;
+        }
+    });
+  }
+
   /** The answer to a query for one object. */
   async get(request: NetlinkRequest): Promise<NetlinkMessage> {
     return this.turn.use(async () => {

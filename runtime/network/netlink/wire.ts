@@ -8,6 +8,8 @@ export interface NetlinkRequest {
   readonly what: string;
   /** Error numbers that count as success: the thing is already there, or already gone. */
   readonly accepts?: readonly number[];
+  /** Begins or ends a transaction, and is not answered by itself. */
+  readonly isBracket?: boolean;
 }
 
 export interface NetlinkMessage {
@@ -56,6 +58,9 @@ export const attribute = (type: number, ...payload: readonly Uint8Array[]): Buff
   return padded(Buffer.concat([header, data]));
 };
 
+export const nestedAttribute = (type: number, ...payload: readonly Uint8Array[]): Buffer =>
+  attribute(type | NLA_F_NESTED, ...payload);
+
 /** By type; the last of a kind wins. */
 export const decodeAttributes = (bytes: Buffer): ReadonlyMap<number, Buffer> => {
   const attributes = new Map<number, Buffer>();
@@ -83,6 +88,12 @@ export const u16be = (value: number): Buffer => {
   return bytes;
 };
 
+export const u32be = (value: number): Buffer => {
+  const bytes = Buffer.alloc(4);
+  bytes.writeUInt32BE(value >>> 0);
+  return bytes;
+};
+
 /** An IPv4 address as it travels. */
 export const ipv4Bytes = (address: number): Buffer => {
   const bytes = Buffer.alloc(4);
@@ -104,6 +115,7 @@ const padded = (bytes: Buffer): Buffer =>
 const HEADER_BYTES = 16;
 const ATTRIBUTE_HEADER_BYTES = 4;
 const ATTRIBUTE_TYPE_MASK = 0x3fff;
+const NLA_F_NESTED = 0x8000;
 const NLM_F_REQUEST = 0x1;
 
 export const NLM_F_ACK = 0x4;

@@ -1,6 +1,7 @@
 /** Holds a pod network in the namespace it is started in; takes calls as JSON lines on stdin. */
 import { createInterface } from 'node:readline';
 import { createPodNetwork, destroyNetwork } from '../../../runtime/network';
+import type { PacketPolicies } from '../../../runtime/packet-policies';
 import { describeError, silentLog, type Log } from '../../../lib/log';
 import {
   type AttachRequest,
@@ -15,6 +16,21 @@ export interface NodeOptions {
   readonly interfacePrefix: string;
 }
 
+type Maps<T> = {
+  readonly [K in keyof T]: T[K] extends ReadonlyMap<string, infer V> ? Record<string, V> : T[K];
+};
+
+/** As they come over a pipe. */
+export type WirePolicies = Maps<PacketPolicies>;
+
+const policiesOf = (policies: WirePolicies): PacketPolicies => ({
+  sandboxes: new Map(Object.entries(policies.sandboxes)),
+  policies: new Map(Object.entries(policies.policies)),
+  addressSets: new Map(Object.entries(policies.addressSets)),
+  portSets: new Map(Object.entries(policies.portSets)),
+  guardedAddresses: policies.guardedAddresses,
+});
+
 const warnings: unknown[] = [];
 const log: Log = { ...silentLog, warn: (fields, message) => warnings.push({ message, ...fields }) };
 
@@ -24,6 +40,7 @@ const handlersOf = (network: PodNetwork, { interfacePrefix }: NodeOptions) => ({
   detach: (sandboxId: string) => network.detach(sandboxId),
   syncPeers: (peers: NetworkPeer[]) => network.syncPeers(peers),
   syncHostPorts: (ports: HostPort[]) => network.syncHostPorts(ports),
+  syncPolicies: (policies: WirePolicies) => network.syncPolicies(policiesOf(policies)),
   attachments: () => Promise.resolve(network.attachments()),
   mtu: () => Promise.resolve(network.mtu),
   warnings: () => Promise.resolve(warnings),

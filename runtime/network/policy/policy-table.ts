@@ -1,0 +1,236 @@
+import { constants } from 'node:os';
+
+import { describeError, type Log } from '../../../lib/log';
+import type { PacketPolicies } from '../../packet-policies';
+import { NetworkError } from '../errors';
+import { formatIpv4, parseIpv4 } from '../ipv4';
+import { decodeFlow, forgetFlow, listFlows, type TrackedFlow } from '../netlink/conntrack';
+import {
+  addElements,
+  asTransaction,
+  decodeTable,
+  deleteElements,
+  getTable,
+  keyPart,
+  listRules,
+  type SetElement,
+} from '../netlink/nft-elements';
+import { decodeGeneration, getGeneration } from '../netlink/nftables';
+import { decodeAddress, listAddresses } from '../netlink/requests';
+import { NETLINK_NETFILTER, NetlinkError, NetlinkSocket } from '../netlink/socket';
+import { ipv4Bytes, u16be, u8 } from '../netlink/wire';
+import { nft } from '../rule-set';
+import { afterChange, differenceOf, type AppliedTable, type TableDifference } from './difference';
+import { planPolicies, wouldPass, type PolicyPlan } from './plan';
+import {
+  changeText,
+  FIXED_RULE_COUNT,
+  ruleCountOf,
+  tableText,
+  withoutTable,
+  type Container,
+  type ElementChange,
+} from './text';
+
+export interface PolicyTableDeps {
+  readonly host: NetlinkSocket;
+  readonly prefix: string;
+  readonly log: Log;
+}
+
+/**
+ * Holds what sandboxes send and get to policies, in an nftables table of its own. Elements are changed by
+ * netlink, in well under a millisecond; chains and sets come by nft; and the whole is made anew, in one
+ * transaction, when somebody else has touched it. The caller takes turns.
+ */
+export class PolicyTable implements Disposable {
+  private readonly firewall = NetlinkSocket.open(NETLINK_NETFILTER);
+  private policies: PacketPolicies | undefined;
+  private applied: AppliedTable | 'unknown' | 'none' = 'unknown';
+  /** Of the table as it was last put in: what tells it from one that somebody else has touched. */
+  private mark: { readonly handle: bigint; readonly useCount: number } | undefined;
+  /** Of all rules just after that; while it is the same nobody has touched anything. */
+  private generation: number | undefined;
+
+  constructor(private readonly deps: PolicyTableDeps) {}
+
+  /**
+   * Makes exactly these hold, for the sandboxes with these addresses; flows that they forbid are cut.
+   * @throws NetworkError where there is no nft and something is to be held back
+   */
+  async sync(policies: PacketPolicies, addresses: ReadonlyMap<string, string>): Promise<void> {
+    this.policies = policies;
+    await this.apply(addresses);
+  }
+
+  /** The sandboxes have other addresses now: what they may do holds when this is done. */
+  async update(addresses: ReadonlyMap<string, string>): Promise<void> {
+    if (this.policies !== undefined) await this.apply(addresses);
+  }
+
+  /**
+   * Before a sandbox gets a link: what holds for it holds from its first packet on.
+   * @throws NetworkError when it is not known what that is
+   */
+  async admit(sandboxId: string, addresses: ReadonlyMap<string, string>): Promise<void> {
+    if (this.policies === undefined) return;
+    if (!this.policies.sandboxes.has(sandboxId))
+      throw new NetworkError('policies', `nobody has said which policies hold for ${sandboxId}`);
+    await this.apply(addresses);
+  }
+
+  [Symbol.dispose](): void {
+    this.firewall[Symbol.dispose]();
+  }
+
+  private async apply(addresses: ReadonlyMap<string, string>): Promise<void> {
+    const { policies } = this;
+    if (policies === undefined) return;
+    const plan = planPolicies(policies, addresses);
+    const isNeeded = plan.ingress.size + plan.egress.size > 0;
+    if (!isNeeded) return this.removeTable();
+    if (typeof this.applied === 'string' || !(await this.isIntact(this.applied))) {
+      await this.rebuild(plan);
+      await this.cut(plan);
+      return;
+    }
+    const difference = differenceOf(this.applied, plan);
+    await this.change(this.applied, plan, difference);
+    if (difference.isStricter) await this.cut(plan);
+  }
+
+  private async removeTable(): Promise<void> {
+    if (this.applied === 'none') return;
+    // Where there is no nft nothing of ours is there either.
+    await nft(withoutTable(policyTableOf(this.deps.prefix)));
+    this.applied = 'none';
+  }
+
+  private async rebuild(plan: PolicyPlan): Promise<void> {
+    const table = policyTableOf(this.deps.prefix);
+    this.applied = 'unknown';
+    if (!(await nft(tableText(table, plan))))
+      throw new NetworkError('policies', 'nft is not installed: network policies cannot hold');
+    this.applied = afterChange({ chains: new Map(), containers: new Map() }, plan);
+    await this.remember(true);
+  }
+
+  private async change(
+    applied: AppliedTable,
+    plan: PolicyPlan,
+    difference: TableDifference,
+  ): Promise<void> {
+    const { chains, containers, changes, elementCount, unusedCount } = difference;
+    if (unusedCount > UNUSED_MAX) return this.rebuild(plan);
+    const table = policyTableOf(this.deps.prefix);
+    const isStructure = chains.size + containers.size > 0;
+    if (!isStructure && changes.length === 0) return;
+    try {
+      if (isStructure || elementCount > ELEMENTS_MAX)
+        await nft(changeText(table, { chains, containers }, changes));
+      else
+        await this.firewall.transact(asTransaction(changes.flatMap((c) => requestsOf(table, c))));
+      this.applied = afterChange(applied, plan);
+      await this.remember(isStructure);
+    } catch (error) {
+      this.deps.log.warn({ err: describeError(error) }, 'network policies are made anew');
+      await this.rebuild(plan);
+    }
+  }
+
+  private async remember(isStructure: boolean): Promise<void> {
+    const table = policyTableOf(this.deps.prefix);
+    if (isStructure) this.mark = decodeTable(await this.firewall.get(getTable(table)));
+    this.generation = decodeGeneration(await this.firewall.get(getGeneration()));
+  }
+
+  /** Whether all that was put into the kernel seems to be there. */
+  private async isIntact({ chains }: AppliedTable): Promise<boolean> {
+    const table = policyTableOf(this.deps.prefix);
+    const generation = decodeGeneration(await this.firewall.get(getGeneration()));
+    if (generation !== undefined && generation === this.generation) return true;
+    try {
+      const { handle, useCount } = decodeTable(await this.firewall.get(getTable(table)));
+      if (handle !== this.mark?.handle || useCount !== this.mark.useCount) return false;
+      const rules = (await this.firewall.dump(listRules(table))).length;
+      const own = [...chains.values()].reduce((sum, chain) => sum + ruleCountOf(chain), 0);
+      if (rules !== FIXED_RULE_COUNT + own) return false;
+      this.generation = generation;
+      return true;
+    } catch (error) {
+      if (error instanceof NetlinkError && error.errno === constants.errno.ENOENT) return false;
+      throw error;
+    }
+  }
+
+  /** Flows that are under way and may not be any more; no others. */
+  private async cut(plan: PolicyPlan): Promise<void> {
+    const own = (await this.deps.host.dump(listAddresses())).map(decodeAddress);
+    const hosts = new Set(own.flatMap(({ address }) => address ?? []).map(formatIpv4));
+    const flows = (await this.firewall.dump(listFlows())).flatMap((m) => decodeFlow(m) ?? []);
+    const forbidden = flows.filter((flow) => isForbidden(plan, hosts, flow));
+    if (forbidden.length === 0) return;
+    await this.firewall.run(forbidden.map(forgetFlow));
+    this.deps.log.info({ count: forbidden.length }, 'connections cut by network policies');
+  }
+}
+
+/** Idempotent. */
+export const removePolicyTable = async (prefix: string): Promise<void> => {
+  await nft(withoutTable(policyTableOf(prefix)));
+};
+
+export const policyTableOf = (prefix: string): string => `dhow-${prefix}-policy`;
+
+/** A sandbox and its own host always reach each other. */
+const isForbidden = (
+  plan: PolicyPlan,
+  hosts: ReadonlySet<string>,
+  { source: from, destination: to, protocol, port }: TrackedFlow,
+): boolean => {
+  const [source, destination] = [formatIpv4(from), formatIpv4(to)];
+  if (hosts.has(source)) return false;
+  if (hosts.has(destination) && !plan.guarded.includes(destination)) return false;
+  const name = PROTOCOL_NAMES.get(protocol) ?? `${protocol}`;
+  return !wouldPass(plan, { source, destination, protocol: name, port });
+};
+
+const requestsOf = (table: string, { container, kind, added, removed }: ElementChange) => {
+  const of = { table, set: container };
+  const gone = removed.map((key) => ({ key: keyBytes(kind, key) }));
+  const more = [...added].map(([key, chain]): SetElement => ({
+    key: keyBytes(kind, key),
+    ...(kind === 'decider' ? { goto: chain } : {}),
+  }));
+  return [...deleteElements(of, gone), ...addElements(of, more)];
+};
+
+const keyBytes = (kind: Container['kind'], key: string): Buffer => {
+  const [address = '', second = '', port = ''] = key.split(' . ');
+  switch (kind) {
+    case 'address':
+    case 'decider':
+      return ipv4Key(address);
+    case 'pair':
+      return Buffer.concat([ipv4Key(address), ipv4Key(second)]);
+    case 'port': {
+      const protocol = PROTOCOL_NUMBERS.get(second) ?? 0;
+      const parts = [u8(protocol), u16be(Number(port))].map(keyPart);
+      return Buffer.concat([ipv4Key(address), ...parts]);
+    }
+  }
+};
+
+const ipv4Key = (address: string): Buffer => ipv4Bytes(parseIpv4(address) ?? 0);
+
+const PROTOCOL_NAMES: ReadonlyMap<number, string> = new Map([
+  [6, 'tcp'],
+  [17, 'udp'],
+  [132, 'sctp'],
+]);
+const PROTOCOL_NUMBERS = new Map([...PROTOCOL_NAMES].map(([number, name]) => [name, number]));
+
+/** More go in by nft, which cuts what it sends into what the kernel takes. */
+const ELEMENTS_MAX = 1_000;
+/** Chains and sets that may lie about before the table is made anew. */
+const UNUSED_MAX = 256;
