@@ -78,3 +78,15 @@ export interface Peer {
   /** The largest packet that its interface takes; 0: not known. */
   readonly mtu: number;
 }
+
+/** Rows that say which packets pass, in the order in which they come, all of them before pods. */
+export const POLICY_ROW = {
+  /** By set and node: `AddressChunk`. */
+  addresses: 'policyaddresses',
+  /** By `namespace/name`: `NodePolicy`. */
+  policies: 'networkpolicies',
+  /** By uid of the pod: `PodPolicies`. */
+  podPolicies: 'podpolicies',
+} as const;
+
+export type PolicyRowResource = (typeof POLICY_ROW)[keyof typeof POLICY_ROW];

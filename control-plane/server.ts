@@ -5,6 +5,8 @@ import { join } from 'node:path';
 import {
   CONFIG_MAPS,
   ENDPOINT_SLICES,
+  NAMESPACES,
+  NETWORK_POLICIES,
   NODES,
   PERSISTENT_VOLUME_CLAIMS,
   PERSISTENT_VOLUMES,
@@ -244,6 +246,8 @@ const usedByPods = (informers: Informers) => ({
 const networkViewsIn = (informers: Informers) => ({
   services: informers.of(SERVICES),
   endpointSlices: informers.of(ENDPOINT_SLICES),
+  namespaces: informers.of(NAMESPACES),
+  networkPolicies: informers.of(NETWORK_POLICIES),
 });
 
 /** What writes down who did what, if that is asked for. */

@@ -119,6 +119,7 @@ const world = () => {
       peer: (name) => state.peers.get(name),
       peersOf: () => [...state.peers.values()],
     },
+    policyRows: { rows: () => [], changesOf: () => ({ rows: [], removed: [] }) },
     networkRows: {
       rows: () => state.network,
       changesOf: (keys) => ({

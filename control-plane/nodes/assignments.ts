@@ -2,6 +2,7 @@ import {
   ROW,
   type NetworkRowResource,
   type Peer,
+  type PolicyRowResource,
   type RowResource,
 } from '../../api/assignment-rows';
 import {
@@ -22,6 +23,7 @@ import type { NetworkRows } from './network-rows';
 import type { NodeVolumes } from './node-volumes';
 import type { PeerView } from './peer-view';
 import type { PodIndex } from './pod-index';
+import type { PolicyRows } from './policies/policy-rows';
 import type { PodTokens } from './pod-tokens';
 import { REFERENCED, referencesOf, type ReferencedResource } from './pod-references';
 import { SentRows, type WantedRow } from './sent-rows';
@@ -37,6 +39,7 @@ export interface AssignmentsDeps {
   readonly runtimeClasses: Pick<ObjectView<RuntimeClass>, 'get'>;
   readonly peers: Pick<PeerView, 'peer' | 'peersOf'>;
   readonly networkRows: Pick<NetworkRows, 'rows' | 'changesOf'>;
+  readonly policyRows: Pick<PolicyRows, 'rows' | 'changesOf'>;
   /** The node itself; undefined while it is not known. */
   readonly node: () => Node | undefined;
   readonly onUnsendable: (object: ApiObject, error: unknown) => void;
@@ -53,6 +56,7 @@ export class Assignments {
   private readonly markedPeers = new Set<string>();
   /** Keys by resource; undefined before the first `take`: all. */
   private markedNetwork: Map<NetworkRowResource, Set<string>> | undefined;
+  private markedPolicies: Map<PolicyRowResource, Set<string>> | undefined;
   private readonly sent: SentRows;
 
   constructor(private readonly deps: AssignmentsDeps) {
@@ -75,9 +79,11 @@ export class Assignments {
   }
 
   markNetwork(resource: NetworkRowResource, key: string): void {
-    const keys = this.markedNetwork?.get(resource);
-    if (keys === undefined) this.markedNetwork?.set(resource, new Set([key]));
-    else keys.add(key);
+    markKey(this.markedNetwork, resource, key);
+  }
+
+  markPolicy(resource: PolicyRowResource, key: string): void {
+    markKey(this.markedPolicies, resource, key);
   }
 
   get isMarked(): boolean {
@@ -90,12 +96,13 @@ export class Assignments {
   }
 
   get isNetworkMarked(): boolean {
-    return this.markedNetwork?.size !== 0;
+    return this.markedNetwork?.size !== 0 || this.markedPolicies?.size !== 0;
   }
 
   /** What is to be told now, in the order in which it is to come: what pods use before the pods. */
   take(): Changes {
     const parts = [
+      this.policies(),
       this.network(),
       ...ORDER.filter((resource) => this.marked.has(resource)).map((resource) =>
         this.sent.replace(resource, this.rowsOf(resource)),
@@ -117,6 +124,15 @@ export class Assignments {
     return marked === undefined
       ? { rows: networkRows.rows(), removed: [] }
       : networkRows.changesOf(marked);
+  }
+
+  private policies(): Changes {
+    const { policyRows, nodeName } = this.deps;
+    const marked = this.markedPolicies;
+    this.markedPolicies = new Map();
+    return marked === undefined
+      ? { rows: policyRows.rows(nodeName), removed: [] }
+      : policyRows.changesOf(nodeName, marked);
   }
 
   private peer(nodeName: string): Changes {
@@ -179,6 +195,13 @@ export class Assignments {
     }
   }
 }
+
+/** Without any map all are marked already. */
+const markKey = <R>(marked: Map<R, Set<string>> | undefined, resource: R, key: string): void => {
+  const keys = marked?.get(resource);
+  if (keys === undefined) marked?.set(resource, new Set([key]));
+  else keys.add(key);
+};
 
 const ORDER = [
   ...[ROW.nodes, ROW.peers, ROW.volumes, ROW.tokens],

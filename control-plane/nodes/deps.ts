@@ -3,6 +3,8 @@ import type {
   ApiObject,
   ConfigMap,
   EndpointSlice,
+  Namespace,
+  NetworkPolicy,
   Node,
   PersistentVolume,
   PersistentVolumeClaim,
@@ -33,6 +35,8 @@ export interface NodesServerDeps {
   readonly configMaps: ObjectView<ConfigMap>;
   readonly claims: ObjectView<PersistentVolumeClaim>;
   readonly volumes: ObjectView<PersistentVolume>;
+  readonly namespaces: ObjectView<Namespace>;
+  readonly networkPolicies: ObjectView<NetworkPolicy>;
   /** A token of the pod's account, bound to the pod. @throws ApiError */
   readonly issueToken: IssueToken;
   readonly runtimeClasses: ObjectView<RuntimeClass>;

@@ -28,6 +28,7 @@ import type { NodeRegistrar } from './node-registrar';
 import type { NodeVolumes } from './node-volumes';
 import type { PeerView } from './peer-view';
 import type { PodIndex } from './pod-index';
+import type { PolicyRows } from './policies/policy-rows';
 import { PodTokens } from './pod-tokens';
 import { SilenceMeter } from './silence-meter';
 import type { StatusIntake } from './status-intake';
@@ -47,6 +48,7 @@ export interface SessionDeps extends NodesServerDeps {
   readonly nodeVolumes: NodeVolumes;
   readonly peers: PeerView;
   readonly networkRows: NetworkRows;
+  readonly policyRows: PolicyRows;
   readonly registrar: NodeRegistrar;
   readonly statuses: StatusIntake;
   readonly events: EventWriter;
@@ -142,7 +144,7 @@ export class NodeSession {
 
   /** Serves until the agent leaves, `close` is called, or anything in it fails. */
   async run(): Promise<void> {
-    const { clock, settings, podIndex, nodeVolumes, peers, networkRows } = this.deps;
+    const { clock, settings, podIndex, nodeVolumes, peers, networkRows, policyRows } = this.deps;
     await this.writer.write(this.hello());
     const undo = [
       podIndex.onChange(this.name, (change) => {
@@ -163,6 +165,10 @@ export class NodeSession {
       }),
       networkRows.onChange((resource, key) => {
         this.assignments.markNetwork(resource, key);
+        this.wake?.();
+      }),
+      policyRows.onChange(this.name, (resource, key) => {
+        this.assignments.markPolicy(resource, key);
         this.wake?.();
       }),
       peers.onNodeChange(this.name, () => {

@@ -38,6 +38,7 @@ import { NetworkRows } from './network-rows';
 import { NodeVolumes } from './node-volumes';
 import { PeerView } from './peer-view';
 import { PodIndex } from './pod-index';
+import { PolicyRows } from './policies/policy-rows';
 import { SessionTable } from './session-table';
 import { StatusIntake } from './status-intake';
 import { StreamBroker, type AttachStream } from './stream-broker';
@@ -73,6 +74,7 @@ class GrpcNodesServer implements NodesServer {
   private readonly nodeVolumes: NodeVolumes;
   private readonly peers: PeerView;
   private readonly networkRows: NetworkRows;
+  private readonly policyRows: PolicyRows;
   private readonly ignoreNodes: () => void;
   /** Streams whose first message has not come. */
   private readonly silent = new NodeQuota(SILENT_STREAMS_MAX);
@@ -91,6 +93,7 @@ class GrpcNodesServer implements NodesServer {
     this.nodeVolumes = new NodeVolumes({ ...deps, podIndex: this.podIndex });
     this.peers = new PeerView(deps.nodes);
     const { clusterCidr, network } = settings;
+    this.policyRows = new PolicyRows(deps, network.clusterDns);
     this.networkRows = new NetworkRows(deps, { podCidrs: [clusterCidr], ...network });
     this.ignoreNodes = deps.nodes.subscribe({ onDelete: (node) => this.endSession(node) });
     const isLive = (name: string) => this.sessions.get(name) !== undefined;
@@ -101,6 +104,7 @@ class GrpcNodesServer implements NodesServer {
       nodeVolumes: this.nodeVolumes,
       peers: this.peers,
       networkRows: this.networkRows,
+      policyRows: this.policyRows,
       registrar: new NodeRegistrar({ client, clock, clusterCidr, isLive }),
       statuses: new StatusIntake({ client, pods, log }),
       events: new EventWriter({ client, clock, log }),
@@ -112,10 +116,10 @@ class GrpcNodesServer implements NodesServer {
 
   async listen(address: string): Promise<number> {
     const { pods, nodes, secrets, configMaps, claims, volumes } = this.deps;
-    const { runtimeClasses, services, endpointSlices } = this.deps;
+    const { runtimeClasses, services, endpointSlices, namespaces, networkPolicies } = this.deps;
     const views = [
       ...[pods, nodes, secrets, configMaps, claims, volumes],
-      ...[runtimeClasses, services, endpointSlices],
+      ...[runtimeClasses, services, endpointSlices, namespaces, networkPolicies],
     ];
     await Promise.all(views.map((view) => view.whenSynced()));
     return this.listener.listen(address);
@@ -132,6 +136,7 @@ class GrpcNodesServer implements NodesServer {
     this.podIndex[Symbol.dispose]();
     this.peers[Symbol.dispose]();
     this.networkRows[Symbol.dispose]();
+    this.policyRows[Symbol.dispose]();
     this.ignoreNodes();
     await this.sessions.drained();
   }

@@ -9,6 +9,8 @@ import {
   CONFIG_MAPS,
   ENDPOINT_SLICES,
   LEASES,
+  NAMESPACES,
+  NETWORK_POLICIES,
   NODES,
   PERSISTENT_VOLUME_CLAIMS,
   PERSISTENT_VOLUMES,
@@ -257,6 +259,8 @@ export class World implements AsyncDisposable {
       runtimeClasses: informers.of(RUNTIME_CLASSES),
       services: informers.of(SERVICES),
       endpointSlices: informers.of(ENDPOINT_SLICES),
+      namespaces: informers.of(NAMESPACES),
+      networkPolicies: informers.of(NETWORK_POLICIES),
       tokens: { verify: () => false },
     });
     this.stopServingAgents = async () => server[Symbol.asyncDispose]();

@@ -117,6 +117,7 @@ it('reaches an agent whole, and once', () => {
       tokens: { tokens: () => [] },
       runtimeClasses: { get: () => undefined },
       peers: { peer: () => undefined, peersOf: () => [] },
+      policyRows: { rows: () => [], changesOf: () => ({ rows: [], removed: [] }) },
       networkRows: { rows: () => [], changesOf: () => ({ rows: [], removed: [] }) },
       node: () => NODE,
       onUnsendable: (_object, error) => {

@@ -3,6 +3,8 @@ import { join } from 'node:path';
 import {
   CONFIG_MAPS,
   ENDPOINT_SLICES,
+  NAMESPACES,
+  NETWORK_POLICIES,
   NODES,
   PERSISTENT_VOLUME_CLAIMS,
   PERSISTENT_VOLUMES,
@@ -87,6 +89,8 @@ export const startPlane = async (
     runtimeClasses: informers.of(RUNTIME_CLASSES),
     services: informers.of(SERVICES),
     endpointSlices: informers.of(ENDPOINT_SLICES),
+    namespaces: informers.of(NAMESPACES),
+    networkPolicies: informers.of(NETWORK_POLICIES),
     pki,
     tokens,
     issueToken: server.api.issueToken,
