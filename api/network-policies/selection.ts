@@ -1,6 +1,6 @@
 import type * as networking from 'kubernetes-types/networking/v1';
 
-import { parseCidr, parseIp, prefixContains } from '../cel/ip';
+import { parseCidr, parseIp, prefixContains } from '../../lib/net/ip';
 import { matchesLabelSelector, type Labels } from '../selectors';
 import type { DeepReadonly, NetworkPolicy } from '../types';
 import { portNamed, type PolicySubject, type Protocol } from './subject';
