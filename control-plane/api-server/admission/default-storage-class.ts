@@ -1,10 +1,10 @@
 import { PERSISTENT_VOLUME_CLAIMS, qualifiedName, STORAGE_CLASSES } from '../../../api/resources';
-import type { ApiObject } from '../../../api/types';
 import { valueAt } from '../kinds/mutable';
 import { isDefaultClass } from '../kinds/storage';
 import type { AdmissionPlugin } from './admission-plugin';
 import type { AdmissionReader } from './admission-reader';
 import { isWriteOf, objectOf } from './attributes';
+import { newestFirst } from './newest-first';
 
 /** Gives a claim that names no class the default one; of several the newest. `''` names none. */
 export const defaultStorageClass = (reader: AdmissionReader): AdmissionPlugin => ({
@@ -21,12 +21,6 @@ export const defaultStorageClass = (reader: AdmissionReader): AdmissionPlugin =>
     return true;
   },
 });
-
-const newestFirst = (a: ApiObject, b: ApiObject): number => {
-  const [aTime, bTime] = [a, b].map(({ metadata }) => metadata.creationTimestamp ?? '');
-  if (aTime !== bTime) return (aTime ?? '') > (bTime ?? '') ? -1 : 1;
-  return a.metadata.name < b.metadata.name ? -1 : 1;
-};
 
 const OLD_CLASS = 'volume.beta.kubernetes.io/storage-class';
 const STORED = qualifiedName(STORAGE_CLASSES);

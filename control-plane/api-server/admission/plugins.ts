@@ -7,6 +7,7 @@ import {
   certificateSubjectRestriction,
 } from './certificate-requests';
 import { claimResize } from './claim-resize';
+import { defaultIngressClass } from './default-ingress-class';
 import { defaultStorageClass } from './default-storage-class';
 import { customKindLimit } from './custom-kind-limit';
 import { customResourceLifecycle } from './custom-resource-lifecycle';
@@ -50,6 +51,7 @@ export const admissionPlugins = (
   certificateApproval(policies.judge),
   certificateSigning(policies.judge),
   certificateSubjectRestriction,
+  defaultIngressClass(reader),
   defaultStorageClass(reader),
   mutatingAdmissionPolicy({ ...policies, reader }),
   mutatingAdmissionWebhook(webhooks),
