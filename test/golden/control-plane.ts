@@ -1,5 +1,6 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { clusterNetworkOf, DEFAULT_CLUSTER_NETWORK } from '../../api/cluster-network';
 import { NODES } from '../../api/resources';
 import { ApiEventRecorder } from '../../client/events';
 import { Informers } from '../../client/informers';
@@ -7,6 +8,7 @@ import { writeKubeconfig } from '../../control-plane/pki/kubeconfig';
 import { createApiServer } from '../../control-plane/api-server/api-server';
 import { createControllers, runControllers } from '../../control-plane/controllers';
 import { openPki } from '../../control-plane/pki/pki';
+import { ensureSystemServices } from '../../control-plane/system-services';
 import { createScheduler } from '../../control-plane/scheduler';
 import { MemoryStore } from '../../control-plane/store/memory-store';
 import { createWatchCaches } from '../../control-plane/store/watch-caches';
@@ -57,6 +59,12 @@ const main = async (directory: string): Promise<void> => {
   late.bind(client);
   const { port } = await server.listen({ host: '127.0.0.1', port: 0 });
   const address = `https://127.0.0.1:${port}`;
+  await ensureSystemServices({
+    client: server.client,
+    network: clusterNetworkOf(DEFAULT_CLUSTER_NETWORK),
+    // The recorded server says nowhere how nodes reach it.
+    ...{ apiAddress: undefined, apiPort: port, clock, log },
+  });
   const { caCertificate } = pki;
   await writeKubeconfig(join(directory, 'admin.kubeconfig'), {
     server: address,
