@@ -16,6 +16,8 @@ import { DeploymentController } from './deployment/deployment';
 import { DisruptionController } from './disruption/disruption';
 import { EndpointSliceController } from './endpoint-slice/endpoint-slice';
 import { SelectedPods } from './endpoint-slice/selected-pods';
+import { EndpointSliceMirroringController } from './endpoint-slice-mirroring/endpoint-slice-mirroring';
+import { EndpointsController } from './endpoints/endpoints';
 import { GarbageCollector } from './garbage-collector';
 import { JobController } from './job/job';
 import { JobOrphans } from './job/orphans';
@@ -72,6 +74,8 @@ export const createControllers = (
     new NamespaceController(as('namespace-controller'), served),
     new NamespaceDefaultsController(as('namespace-controller'), caCertificate),
     new EndpointSliceController(as('endpoint-slice-controller'), selected),
+    new EndpointsController(as('endpoint-controller'), selected),
+    new EndpointSliceMirroringController(as('endpoint-slice-mirroring-controller')),
     new ResourceQuotaController(as('resourcequota-controller'), served),
     new VolumeBinderController(as('persistentvolume-controller')),
     new LocalPathController(as('dhow.dev/local-path')),

@@ -1,5 +1,5 @@
 import { isPodReady, isTerminal, isTerminating } from '../../api/pods';
-import { DEPLOYMENTS, ENDPOINT_SLICES, PODS, SERVICES } from '../../api/resources';
+import { DEPLOYMENTS, ENDPOINT_SLICES, ENDPOINTS, PODS, SERVICES } from '../../api/resources';
 import type { EndpointSlice, Pod } from '../../api/types';
 import { folderOfWorlds } from './folder';
 import { deploymentOf, World } from './world';
@@ -47,8 +47,19 @@ const expected = async (world: World): Promise<readonly string[]> =>
 
 const isReady = (pod: Pod): boolean => isPodReady(pod) && !isTerminating(pod);
 
-/** As far as one look at both can tell. */
-const expectTrue = async (world: World) => expect(await told(world)).toEqual(await expected(world));
+/** As far as one look at all can tell. */
+const expectTrue = async (world: World) => {
+  expect(await told(world)).toEqual(await expected(world));
+  const { subsets = [] } = await world.client.get(ENDPOINTS, WEB);
+  const ready = subsets.flatMap(({ addresses = [] }) => addresses.map(({ ip }) => ip));
+  const pods = (await world.pods()).filter(({ metadata }) => metadata.labels?.['app'] === 'web');
+  expect([...ready].sort()).toEqual(
+    pods
+      .filter(isReady)
+      .map(({ status }) => status.podIP)
+      .sort(),
+  );
+};
 
 it('takes a pod out of rotation as soon as it is deleted, and drops it when it is gone', async () => {
   await using world = await World.start(1, directory(), 2);
@@ -81,12 +92,38 @@ it('leaves no slice of a service that is gone, and none of an earlier one to the
   await world.client.delete(SERVICES, WEB);
   await world.advance(60_000);
   expect(await slicesIn(world)).toEqual([]);
+  expect((await world.client.list(ENDPOINTS)).items).toEqual([]);
 });
 
 it('leaves services alone whose endpoints are not its to say', async () => {
   await using world = await World.start(3, directory(), 1);
   await createService(world, { selector: undefined });
   await world.advance(10_000);
+  expect(await slicesIn(world)).toEqual([]);
+  expect((await world.client.list(ENDPOINTS)).items).toEqual([]);
+});
+
+it.each([0, 1])('mirrors Endpoints that people write, and dies after %i writes', async (writes) => {
+  await using world = await World.start(6, directory(), 1);
+  await createService(world, { selector: undefined });
+  const addresses = [{ ip: '192.0.2.1' }, { ip: 'fd00::1' }];
+  world.killControllers({ afterWrites: writes, takesEffect: writes === 1 });
+  await world.client.create(ENDPOINTS, {
+    apiVersion: 'v1',
+    kind: 'Endpoints',
+    metadata: WEB,
+    subsets: [{ addresses, ports: [{ port: 80 }] }],
+  });
+  await world.advance(5_000);
+  world.restartControllers();
+  await world.advance(10_000);
+  const types = (await slicesIn(world)).map(({ addressType }) => addressType);
+  expect(types.sort()).toEqual(['IPv4', 'IPv6']);
+  world.writes.length = 0;
+  await world.advance(30_000);
+  expect(world.writes.filter(({ plural }) => plural === 'endpointslices')).toEqual([]);
+  await world.client.delete(ENDPOINTS, WEB);
+  await world.advance(20_000);
   expect(await slicesIn(world)).toEqual([]);
 });
 
@@ -97,7 +134,7 @@ it('rests when nothing changes', async () => {
   await world.advance(30_000);
   world.writes.length = 0;
   await world.advance(60_000);
-  expect(world.writes.filter(({ plural }) => plural === 'endpointslices')).toEqual([]);
+  expect(world.writes.filter(({ plural }) => plural.startsWith('endpoint'))).toEqual([]);
 });
 
 const DEATHS = [0, 1, 2, 3, 4, 6, 9].flatMap((afterWrites) =>

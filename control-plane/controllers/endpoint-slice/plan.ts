@@ -169,7 +169,7 @@ const fill = (
 };
 
 /** What would be deleted becomes what would be created, where that is one write less. */
-const reuse = ({ create, update, remove }: SlicePlan, isOwned: Owned): SlicePlan => {
+export const reuse = ({ create, update, remove }: SlicePlan, isOwned: Owned): SlicePlan => {
   const fresh = [...create];
   const reused: EndpointSlice[] = [];
   const gone = remove.filter((old) => {
@@ -228,11 +228,11 @@ const isReserved = (key: string): boolean =>
   [HEADLESS_LABEL, SERVICE_NAME_LABEL, SLICE_MANAGED_BY_LABEL].includes(key);
 
 /** A list that is left out may be null, as Go writes it. */
-const endpointsOf = ({ endpoints }: { readonly endpoints?: unknown }): readonly Endpoint[] =>
+export const endpointsOf = ({ endpoints }: { readonly endpoints?: unknown }): readonly Endpoint[] =>
   (endpoints ?? []) as readonly Endpoint[];
 
 /** By which an endpoint is the same after all else about it has changed. */
-const endpointKey = ({ addresses, hostname = '', targetRef }: Endpoint): string =>
+export const endpointKey = ({ addresses, hostname = '', targetRef }: Endpoint): string =>
   canonicalJson([
     [...addresses].sort(),
     hostname,
@@ -240,7 +240,7 @@ const endpointKey = ({ addresses, hostname = '', targetRef }: Endpoint): string 
     targetRef?.name ?? '',
   ]);
 
-const portsKey = (ports: readonly SlicePort[] | null | undefined): string =>
+export const portsKey = (ports: readonly SlicePort[] | null | undefined): string =>
   (ports ?? [])
     .map(({ name = '', port, protocol = 'TCP', appProtocol = '' }) =>
       canonicalJson([name, protocol, port ?? null, appProtocol]),
