@@ -347,6 +347,10 @@ class NodeAgent implements Agent {
       network: this.network,
       volumes,
       objects: assignments,
+      services: {
+        list: () => assignments.network.services.list(),
+        whenKnown: (...of) => assignments.network.whenKnown(...of),
+      },
       runtimeClass: (name) => assignments.runtimeClass(name),
       probes: new ProbeRunner({
         runtime,

@@ -20,6 +20,8 @@ export interface AgentSettings {
   readonly startHoldMs: number;
   /** From the image to execve; then the start is given up and tried again. */
   readonly startLimitMs: number;
+  /** How long a start waits, at most, to be told of services, when the server never has. */
+  readonly servicesWaitMs: number;
   /** From SIGKILL to the end of a container, before it is killed again. */
   readonly killLimitMs: number;
   /** One making or removing of a pod's sandbox, its network or its volumes. */
@@ -44,6 +46,7 @@ export const DEFAULT_SETTINGS: AgentSettings = {
   startHoldMs: 2_000,
   // As the kubelet's runtime-request-timeout.
   startLimitMs: 120_000,
+  servicesWaitMs: 10_000,
   killLimitMs: 30_000,
   stepLimitMs: 120_000,
   probeSlackMs: 10_000,

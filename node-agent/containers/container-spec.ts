@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 
 import { ownStopSignal } from '../../api/stop-signals';
-import type { Container, Pod } from '../../api/types';
+import type { Container, Pod, Service } from '../../api/types';
 import type { ContainerSpec, MountSpec } from '../../runtime/container-runtime';
 import type { LocalImage } from '../../runtime/image-service';
 import type { PreparedVolumes } from '../volumes/volume-manager';
@@ -11,6 +11,7 @@ import { expand } from '../pod-spec/expansion';
 import type { NodeView } from '../pod-spec/field-refs';
 import { LABEL, podLabels } from '../inventory/labels';
 import type { StartAction } from '../plan/plan';
+import { serviceVariablesOf } from '../pod-spec/service-variables';
 import { securityOf, userOf } from '../pod-spec/security';
 import { signalNumber, stopSignalOf } from '../pod-spec/stop-signal';
 
@@ -23,6 +24,8 @@ export interface ContainerSpecInput {
   readonly image: LocalImage;
   readonly volumes: PreparedVolumes;
   readonly objects: ObjectSource;
+  /** All that the node knows of. Default: none. */
+  readonly services?: Iterable<Service>;
   readonly node: NodeView;
   readonly nodeMemoryBytes: number;
   /** Files that the agent made for this pod: target in the container → path on the host. */
@@ -43,7 +46,8 @@ export const containerSpecOf = (input: ContainerSpecInput): ContainerSpec => {
   const { pod, start, image, objects, node } = input;
   const { container } = start;
   const own = container.securityContext;
-  const values = environmentOf(pod, container, objects, node);
+  const inherited = serviceVariablesOf(pod, input.services ?? []);
+  const values = environmentOf(pod, container, objects, node, inherited);
   const user = userOf(pod, container, image);
   return {
     id: input.id,

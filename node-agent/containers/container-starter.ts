@@ -46,6 +46,7 @@ export class ContainerStarter {
       const { pod, start } = request;
       const image = await this.deps.puller.ensure(pod, start.container, signal);
       const { startSlots, settings, clock } = this.deps;
+      await this.deps.services.whenKnown(settings.servicesWaitMs, clock, signal);
       const what = `the start of container "${start.container.name}"`;
       const deadline = { what, limitMs: settings.startLimitMs, clock, signal };
       const id = await startSlots.use(
@@ -87,6 +88,7 @@ export class ContainerStarter {
       image,
       volumes,
       objects: this.deps.objects,
+      services: this.deps.services.list(),
       node: nodeViewOf(node(), sandbox.podIp),
       nodeMemoryBytes: node().capacityBytes,
       etcFiles: sandbox.etcFiles,

@@ -1,4 +1,4 @@
-import type { Pod, RuntimeClass } from '../../api/types';
+import type { Pod, RuntimeClass, Service } from '../../api/types';
 import type { Semaphore } from '../../lib/async/semaphore';
 import type { Clock } from '../../lib/clock';
 import type { Log } from '../../lib/log';
@@ -48,6 +48,12 @@ export interface PodDeps {
   readonly volumes: VolumeManager;
   readonly storage: StorageKeeper;
   readonly objects: ObjectSource;
+  /** Containers are told of them by their environment. */
+  readonly services: {
+    list(): Iterable<Service>;
+    /** Resolves when they are known, after `ms`, or when `signal` aborts. */
+    whenKnown(ms: number, clock: Clock, signal: AbortSignal): Promise<void>;
+  };
   /** Undefined when there is no class of the name. */
   readonly runtimeClass: (name: string) => RuntimeClass | undefined;
   readonly probes: ProbeRunner;

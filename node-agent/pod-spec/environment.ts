@@ -18,16 +18,17 @@ type EnvVar = NonNullable<Container['env']>[number];
 type EnvFrom = NonNullable<Container['envFrom']>[number];
 
 /**
- * The variables of a container, in order: envFrom first, then env with `$(VAR)` references to what
- * came before. @throws ContainerConfigError when something it needs does not exist.
+ * The variables of a container, in order: those that it inherits, envFrom, then env with `$(VAR)`
+ * references to what came before. @throws ContainerConfigError when something it needs does not exist.
  */
 export const environmentOf = (
   pod: Pod,
   container: Container,
   objects: ObjectSource,
   node: NodeView,
+  inherited: ReadonlyMap<string, string> = new Map(),
 ): ReadonlyMap<string, string> => {
-  const values = new Map<string, string>();
+  const values = new Map(inherited);
   const namespace = pod.metadata.namespace ?? '';
   for (const source of container.envFrom ?? []) {
     for (const [key, value] of Object.entries(valuesFrom(source, namespace, objects)))

@@ -84,6 +84,7 @@ const NODE = {
   memoryBytes: 2 ** 31,
   capacityBytes: 2 ** 31,
 };
+const NO_SERVICES: PodDeps['services'] = { list: () => [], whenKnown: () => Promise.resolve() };
 const NO_OBJECTS: ObjectSource = { secret: () => undefined, configMap: () => undefined };
 
 export const createPodBench = (options: PodBenchOptions): PodBench => {
@@ -106,7 +107,7 @@ export const createPodBench = (options: PodBenchOptions): PodBench => {
     network: openNetwork(network, () => manager.hostPorts()),
     volumes,
     storage: storageKeeper({ runtime, volumes, paths }),
-    objects,
+    ...{ objects, services: NO_SERVICES },
     runtimeClass: options.runtimeClass ?? (() => undefined),
     probes: probesOf({ runtime, clock, random }, probeAction),
     statuses,

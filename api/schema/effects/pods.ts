@@ -45,7 +45,9 @@ export const POD_EFFECTS: Effects = {
     ),
     containers: shown(WORKER('runs a pod and tells its story in events')),
     ...all(['dnsConfig', 'dnsPolicy', 'hostname', 'subdomain'], NAMES),
-    enableServiceLinks: kept('there are no Services yet whose variables a container could get'),
+    enableServiceLinks: shown(
+      'node-agent/pod-spec/service-variables.test.ts: names the API alone where a pod wants no links',
+    ),
     // Only of a pod that is there: through its subresource.
     ephemeralContainers: {
       ...refused([{ name: 'e', image: 'x' }]),
