@@ -30,6 +30,7 @@ export const main = (argv: readonly string[]): Promise<number> => {
       'longest wait of a container that keeps ending; default 300',
       wholeNumber('--restart-backoff-max'),
     )
+    .option('--pod-manifest-path <dir>', 'run the pods that its files describe, too')
     .option('--system-reserved <resource=amount>', "kept from pods for the system's own", collect)
     .option('--kube-reserved <resource=amount>', "kept from pods for Dhow's own", collect)
     .option('--eviction-hard <signal<amount>', 'evict pods at once below it', collect)
@@ -71,6 +72,7 @@ interface Flags {
   readonly interfacePrefix?: string;
   readonly maxPods?: number;
   readonly restartBackoffMax?: number;
+  readonly podManifestPath?: string;
   readonly systemReserved?: readonly string[];
   readonly kubeReserved?: readonly string[];
   readonly evictionHard?: readonly string[];
@@ -97,16 +99,17 @@ const configOf = (flags: Flags) => ({
   maxPods: flags.maxPods,
   restartBackoffMaxMs:
     flags.restartBackoffMax === undefined ? undefined : flags.restartBackoffMax * 1000,
+  podManifestPath: flags.podManifestPath,
   systemReserved: pairs('--system-reserved', '=', flags.systemReserved),
   kubeReserved: pairs('--kube-reserved', '=', flags.kubeReserved),
   evictionHard: pairs('--eviction-hard', '<', flags.evictionHard),
   evictionSoft: pairs('--eviction-soft', '<', flags.evictionSoft),
   evictionSoftGracePeriodMs: periodsOf(flags.evictionSoftGracePeriod),
   evictionMinimumReclaim: pairs('--eviction-minimum-reclaim', '=', flags.evictionMinimumReclaim),
-  evictionPressureTransitionMs:
-    flags.evictionPressureTransitionPeriod === undefined
-      ? undefined
-      : durationMs('--eviction-pressure-transition-period', flags.evictionPressureTransitionPeriod),
+  evictionPressureTransitionMs: periodOf(
+    '--eviction-pressure-transition-period',
+    flags.evictionPressureTransitionPeriod,
+  ),
   evictionMaxPodGraceSeconds: flags.evictionMaxPodGracePeriod,
   insecureRegistries: flags.insecureRegistry,
   registryEndpoints: [`https://${flags.server.replace(/^https:\/\//, '')}`],
@@ -146,6 +149,9 @@ const pairs = (flag: string, separator: '<' | '=', given: readonly string[] | un
     }),
   );
 };
+
+const periodOf = (flag: string, text: string | undefined): number | undefined =>
+  text === undefined ? undefined : durationMs(flag, text);
 
 const periodsOf = (given: readonly string[] | undefined) => {
   const flag = '--eviction-soft-grace-period';

@@ -3,6 +3,7 @@ import { statfs } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import { JobThread } from '../lib/async/job-thread';
+import type { Pod } from '../api/types';
 import { ROW } from '../api/assignment-rows';
 import { Semaphore } from '../lib/async/semaphore';
 import { TaskGroup } from '../lib/async/task-group';
@@ -35,12 +36,15 @@ import { ProbeRunner, type ProbeAction } from './probes/probe-runner';
 import { AssignmentStore } from './session/assignment-store';
 import { EventOutbox } from './outbox/event-outbox';
 import { SessionClient, type SessionHandlers } from './session/session-client';
+import { ManifestFolder } from './static-pods/manifest-folder';
+import { StaticPods } from './static-pods/static-pods';
 import { StatusOutbox } from './outbox/status-outbox';
 import type { Transport } from './session/transport';
 import { DEFAULT_SETTINGS, type AgentSettings } from './settings';
 import { measure, METER_HEAP_MAX_MB, type MeterJob, type MeterReading } from './storage/meter';
 import { StorageKeeper } from './storage/storage-keeper';
 import { storagePlacesOf } from './storage/storage-places';
+import { withOwnUid } from './streams/own-uid';
 import { StreamServer } from './streams/stream-server';
 import { UsageMeter } from './usage/usage-meter';
 import type { Mounter } from './volumes/mounter';
@@ -78,8 +82,12 @@ export interface Agent {
 /** The part of Dhow that runs pods on one machine. */
 export const createAgent = (deps: AgentDeps): Agent => new NodeAgent(deps);
 
+const NO_PODS: ReadonlyMap<string, Pod> = new Map();
+
 class NodeAgent implements Agent {
   private readonly settings: AgentSettings;
+  private readonly manifests: ManifestFolder | undefined;
+  private readonly statics: StaticPods;
   private readonly statuses: StatusOutbox;
   private readonly events: EventOutbox;
   private readonly assignments: AssignmentStore;
@@ -101,7 +109,14 @@ class NodeAgent implements Agent {
     const { config, clock, random, log, runtime, images, transport } = deps;
     const { restartBackoffMaxMs } = config;
     this.settings = { ...DEFAULT_SETTINGS, restartBackoffMaxMs, ...deps.settings };
-    this.statuses = new StatusOutbox(clock);
+    this.manifests = this.manifestFolder();
+    this.statics = new StaticPods({
+      // Without a folder there are none, and that is known.
+      pods: () => (this.manifests === undefined ? NO_PODS : this.manifests.known),
+      onMirror: (uid) => this.statuses.renamed(uid),
+      clock,
+    });
+    this.statuses = new StatusOutbox(clock, this.statics);
     this.events = new EventOutbox(clock);
     this.assignments = new AssignmentStore(join(config.runDir, 'checkpoint'), log);
     this.pullRecords = new PullRecords({
@@ -149,6 +164,7 @@ class NodeAgent implements Agent {
       events: this.events,
       changedNodeReport: () => this.reporter.changedReport(),
       folders: this.folders,
+      statics: this.statics,
       clock,
       random,
       log,
@@ -177,16 +193,35 @@ class NodeAgent implements Agent {
     }
   }
 
+  private syncPods(): void {
+    this.pods.sync(this.statics.merged(this.assignments.pods));
+  }
+
+  private manifestFolder(): ManifestFolder | undefined {
+    const { config, clock, log } = this.deps;
+    const { nodeName, podManifestPath: path } = config;
+    if (path === undefined) return undefined;
+    const onChange = () => {
+      this.statics.changed();
+      this.syncPods();
+    };
+    return new ManifestFolder({ path, nodeName, onChange, clock, log });
+  }
+
   private async runPods(signal: AbortSignal): Promise<void> {
-    this.pods.sync(this.assignments.pods);
+    // What runs of them is theirs before anybody could take it for an orphan.
+    await this.manifests?.look();
+    this.syncPods();
     await using tasks = new TaskGroup(signal);
     this.streamTasks = tasks;
-    const mayRemove = () => this.hasSnapshot && this.network.current !== undefined;
+    const mayRemove = () =>
+      this.hasSnapshot && this.network.current !== undefined && this.manifests?.isRead !== false;
     tasks.run((s) => this.pods.followRuntime(s));
     tasks.run((s) => this.pods.keepHouse(mayRemove, s));
     tasks.run((s) => this.folders.run(() => this.hasSnapshot, s));
     tasks.run((s) => this.collector.run(s));
     tasks.run((s) => this.eviction.run(s));
+    tasks.run((s) => this.manifests?.run(s) ?? Promise.resolve());
     tasks.run((s) => this.session.run(s));
     await tasks.wait();
     await this.pods.stop();
@@ -278,7 +313,7 @@ class NodeAgent implements Agent {
         this.assignments.applySnapshot(rows);
         this.hasSnapshot = true;
         this.network.changed();
-        this.pods.sync(this.assignments.pods);
+        this.syncPods();
         this.pods.objectsChanged();
         this.folders.changed();
       },
@@ -290,14 +325,16 @@ class NodeAgent implements Agent {
           );
         this.assignments.applyChanges(changes);
         if (touches(ROW.peers)) this.network.changed();
-        this.pods.sync(this.assignments.pods);
+        this.syncPods();
         const { secrets, configMaps, claims, volumes, tokens, runtimeClasses } = ROW;
         if (touches(secrets, configMaps, claims, volumes, tokens, runtimeClasses))
           this.pods.objectsChanged();
         if (touches(ROW.volumes)) this.folders.changed();
       },
-      onOpenStream: (request) =>
-        this.streamTasks?.run((signal) => this.streams.serve(request, signal)),
+      onOpenStream: (request) => {
+        const own = withOwnUid(request, (uid) => this.statics.ownUid(uid));
+        this.streamTasks?.run((signal) => this.streams.serve(own, signal));
+      },
     };
   }
 

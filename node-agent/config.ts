@@ -64,6 +64,8 @@ const agentConfigSchema = z.object({
   evictionPressureTransitionMs: z.number().int().min(0).default(300_000),
   /** What a pod gets to end when a soft threshold is met, if its own is longer. */
   evictionMaxPodGraceSeconds: z.number().int().min(0).default(0),
+  /** A folder whose files are pods that run here whatever the server says. */
+  podManifestPath: z.string().optional(),
   maxPods: z.number().int().min(1).default(110),
   /** The longest that a container which ends again and again waits for its next start. */
   restartBackoffMaxMs: z.number().int().min(1_000).default(300_000),

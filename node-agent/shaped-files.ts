@@ -25,6 +25,21 @@ export const openShapedFile = async (path: string): Promise<FileHandle> => {
   throw new NotRegularFileError(path);
 };
 
+/** All of a regular file of the node's operator, who may link to it. @throws also when it is none, or larger */
+export const readSmallFile = async (path: string, maxBytes: number): Promise<Buffer> => {
+  const handle = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
+  try {
+    const info = await handle.stat();
+    if (!info.isFile()) throw new NotRegularFileError(path);
+    const buffer = Buffer.alloc(maxBytes + 1);
+    const { bytesRead } = await handle.read(buffer, 0, maxBytes + 1, 0);
+    if (bytesRead > maxBytes) throw new Error(`${path} holds more than ${maxBytes} bytes`);
+    return buffer.subarray(0, bytesRead);
+  } finally {
+    await handle.close();
+  }
+};
+
 /** The end of a regular file, at most `maxBytes`; undefined when it cannot be read. */
 export const readEndOfShapedFile = (path: string, maxBytes: number): Buffer | undefined => {
   let file: number | undefined;

@@ -22,6 +22,7 @@ import { EventIntake } from './event-intake';
 import { LeaseRenewer } from './lease-renewer';
 import { MessageWriter, nextMessage, type MessageSink } from '../../lib/async/message-stream';
 import { grpcError } from './node-identity';
+import { MirrorKeeper } from './mirror-keeper';
 import { NodeKeeper, type NodeKeeperDeps } from './node-keeper';
 import type { NetworkRows } from './network-rows';
 import type { NodeRegistrar } from './node-registrar';
@@ -71,6 +72,7 @@ export class NodeSession {
   private readonly writer: MessageWriter<SessionResponse>;
   private readonly statuses: StatusKeeper;
   private readonly keeper: NodeKeeper;
+  private readonly mirrors: MirrorKeeper;
   private readonly events: EventIntake;
   private readonly log: Log;
   private readonly silence: SilenceMeter;
@@ -124,6 +126,13 @@ export class NodeSession {
       log: this.log,
     };
     this.keeper = new NodeKeeper(keeperDeps, node, reported);
+    this.mirrors = new MirrorKeeper({
+      client: deps.client,
+      podsOnNode: () => deps.podIndex.podsOn(this.name),
+      node: () => deps.nodes.get(this.name) ?? this.node,
+      clock,
+      log: this.log,
+    });
     this.statuses = new StatusKeeper({
       ...deps,
       nodeName: this.name,
@@ -152,6 +161,7 @@ export class NodeSession {
         this.wake?.();
         if (change === ROW.pods) {
           this.tokens.podsChanged();
+          this.mirrors.changed();
           this.compareStatuses();
         }
       }),
@@ -186,6 +196,7 @@ export class NodeSession {
       tasks.run((signal) => this.watchSilence(signal, settings.heartbeatIntervalMs));
       tasks.run((signal) => this.statuses.run(signal));
       tasks.run((signal) => this.keeper.run(signal));
+      tasks.run((signal) => this.mirrors.run(signal));
       tasks.run((signal) => this.receive(signal));
       await tasks.wait();
       this.log.info({ session: String(this.number), at: clock.now() }, 'agent left');
@@ -300,6 +311,9 @@ export class NodeSession {
       case 'foldersRemoved':
         if (message.value.session === this.number)
           await this.deps.nodeVolumes.foldersRemoved(this.name, message.value.uids, signal);
+        return;
+      case 'staticPods':
+        if (message.value.session === this.number) this.mirrors.report(message.value.pods);
         return;
       case 'hello':
         throw grpcError(status.INVALID_ARGUMENT, 'a session has one hello');

@@ -12,6 +12,15 @@ export interface PodReport {
   readonly terminated: boolean;
 }
 
+/** Pods that the server knows by other uids than this node. */
+interface PodNames {
+  /** Undefined: the server does not know the pod yet. */
+  reportedUid(uid: string): string | undefined;
+  ownUid(reportedUid: string): string;
+}
+
+const SAME_NAMES: PodNames = { reportedUid: (uid) => uid, ownUid: (uid) => uid };
+
 interface Update {
   readonly message: PodStatusUpdate;
   /** Not to be sent before, on the monotonic clock. */
@@ -43,7 +52,10 @@ export class StatusOutbox {
   private readonly entries = new Map<string, Entry>();
   private wake: (() => void) | undefined;
 
-  constructor(private readonly clock: Clock) {}
+  constructor(
+    private readonly clock: Clock,
+    private readonly names: PodNames = SAME_NAMES,
+  ) {}
 
   put(report: PodReport): void {
     const entry = this.entries.get(report.uid);
@@ -62,6 +74,15 @@ export class StatusOutbox {
     this.entries.delete(uid);
   }
 
+  /** The server knows the pod by another name now: say everything again. */
+  renamed(uid: string): void {
+    const entry = this.entries.get(uid);
+    if (entry === undefined) return;
+    const { message, dueMs, next } = entry;
+    this.entries.set(uid, { ...(next ?? { message, dueMs }), state: 'waiting' });
+    this.wake?.();
+  }
+
   /** A new session begins: say everything again, the server skips what it knows. */
   restart(): void {
     for (const [uid, { message, dueMs, next }] of this.entries)
@@ -72,15 +93,20 @@ export class StatusOutbox {
   /** Up to `count` updates that are due and not on their way yet. */
   take(count: number): PodStatusUpdate[] {
     const nowMs = this.clock.monotonicMs();
-    const due = [...this.entries].filter(([, entry]) => sendAtMs(entry) <= nowMs);
-    return due.slice(0, count).map(([uid, entry]) => {
+    const due = [...this.entries].flatMap(([uid, entry]) => {
+      const name = this.names.reportedUid(uid);
+      return name === undefined || sendAtMs(entry) > nowMs ? [] : [{ uid, entry, name }];
+    });
+    return due.slice(0, count).map(({ uid, entry, name }) => {
       const { message, dueMs } = entry.next ?? entry;
       this.entries.set(uid, { message, dueMs, state: 'sent', sentMs: nowMs });
-      return message;
+      return { ...message, uid: name };
     });
   }
 
-  acknowledge(uid: string): void {
+  /** By the uid that `take` gave. */
+  acknowledge(reportedUid: string): void {
+    const uid = this.names.ownUid(reportedUid);
     const entry = this.entries.get(uid);
     if (entry?.state !== 'sent') return;
     const { next } = entry;
@@ -96,7 +122,8 @@ export class StatusOutbox {
 
   /** Milliseconds until `take` has something to give; Infinity while nothing waits. */
   idleMs(): number {
-    const dueMs = Math.min(...[...this.entries.values()].map(sendAtMs));
+    const known = [...this.entries].filter(([uid]) => this.names.reportedUid(uid) !== undefined);
+    const dueMs = Math.min(...known.map(([, entry]) => sendAtMs(entry)));
     return Math.max(0, dueMs - this.clock.monotonicMs());
   }
 

@@ -1,7 +1,7 @@
 import { SYSTEM_CRITICAL_PRIORITY } from '../../api/priorities';
+import { isStaticPod } from '../../api/static-pods';
 import type { Pod } from '../../api/types';
-import { isStatic } from './static-pod';
 
 /** What the node cannot do without: it is never evicted, and let in under pressure. As upstream's IsCriticalPod. */
 export const isCritical = (pod: Pod): boolean =>
-  isStatic(pod) || (pod.spec.priority ?? 0) >= SYSTEM_CRITICAL_PRIORITY;
+  isStaticPod(pod) || (pod.spec.priority ?? 0) >= SYSTEM_CRITICAL_PRIORITY;

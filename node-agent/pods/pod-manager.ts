@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 
-import type { Pod } from '../../api/types';
+import { isStaticPod } from '../../api/static-pods';
+import { nameKey, nameOf, type Pod } from '../../api/types';
 import { withDeadline } from '../../lib/async/deadline';
 import { describeError } from '../../lib/log';
 import { removeTree } from '../../lib/remove-tree';
@@ -28,7 +29,7 @@ export class PodManager {
     for (const [uid, worker] of this.workers) if (!pods.has(uid)) worker.remove();
     for (const [uid, pod] of [...pods].sort(knownFirst)) {
       const worker = this.workers.get(uid);
-      if (worker === undefined) this.add(uid, pod);
+      if (worker === undefined) this.addUnlessHeld(uid, pod);
       else if (!isSameWish(before.get(uid), pod)) worker.update(pod);
     }
   }
@@ -114,15 +115,25 @@ export class PodManager {
     }
   }
 
+  /** The next of a static pod begins when the one before it has ended: they share a name, ports and folders. */
+  private addUnlessHeld(uid: string, pod: Pod): void {
+    const key = nameKey(nameOf(pod));
+    const isHeld =
+      isStaticPod(pod) &&
+      [...this.workers.values()].some(({ current }) => nameKey(nameOf(current)) === key);
+    if (!isHeld) this.add(uid, pod);
+  }
+
   private add(uid: string, pod: Pod): void {
     const worker = new PodWorker(this.deps, pod);
     this.workers.set(uid, worker);
     const task = worker.run(this.controller.signal).then(() => {
       this.workers.delete(uid);
       this.tasks.delete(uid);
-      const again = this.wanted.get(uid);
-      // Taken away and given back while it was ending.
-      if (again !== undefined && !this.controller.signal.aborted) this.add(uid, again);
+      if (this.controller.signal.aborted) return;
+      // Taken away and given back while it was ending, or it kept another of its name waiting.
+      for (const [each, again] of this.wanted)
+        if (!this.workers.has(each)) this.addUnlessHeld(each, again);
     });
     this.tasks.set(uid, task);
   }

@@ -2,6 +2,7 @@ import { onAbort } from '../../lib/async/on-abort';
 import { isTerminal, isTerminating } from '../../api/pods';
 import { type Container, type Pod, type PodStatus, uidOf } from '../../api/types';
 import { nameOf } from '../../api/types';
+import { isStaticPod } from '../../api/static-pods';
 import { withDeadline } from '../../lib/async/deadline';
 import { describeError, type Log } from '../../lib/log';
 import { Stopwatches } from '../../lib/stopwatches';
@@ -464,7 +465,8 @@ export class PodWorker {
   }
 
   private graceMs(): number {
-    return this.isRemoved ? FORCED_GRACE_MS : Math.min(this.graceMaxMs, graceMsOf(this.pod));
+    const isForced = this.isRemoved && !isStaticPod(this.pod);
+    return isForced ? FORCED_GRACE_MS : Math.min(this.graceMaxMs, graceMsOf(this.pod));
   }
 
   /** How long nothing needs to be done unless something wakes the worker. */

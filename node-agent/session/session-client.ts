@@ -18,6 +18,7 @@ import type {
 } from '../../proto/gen/dhow/agent/v1/agent';
 import type { EventOutbox } from '../outbox/event-outbox';
 import type { FolderRemover } from '../volumes/folder-remover';
+import type { StaticPods } from '../static-pods/static-pods';
 import type { StatusOutbox } from '../outbox/status-outbox';
 import type { MessageStream, Transport } from './transport';
 import { linkedController } from '../../lib/async/linked-controller';
@@ -43,6 +44,8 @@ export interface SessionClientDeps {
   readonly changedNodeReport: () => Promise<NodeReport | undefined>;
   /** Folders that are to be announced as removed. */
   readonly folders: Pick<FolderRemover, 'onRemoved' | 'takeRemoved'>;
+  /** The node's own pods, for the server to show. */
+  readonly statics: Pick<StaticPods, 'version' | 'toMirror' | 'onChanged'>;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
@@ -76,6 +79,7 @@ export class SessionClient {
     deps.statuses.onWaiting(wake);
     deps.events.onWaiting(wake);
     deps.folders.onRemoved(wake);
+    deps.statics.onChanged(wake);
   }
 
   get isConnected(): boolean {
@@ -199,8 +203,14 @@ export class SessionClient {
 
   /** Statuses and events, as soon as they are due and the stream has room. */
   private async send(stream: SessionStream, session: bigint, signal: AbortSignal): Promise<void> {
-    const { statuses, events, folders, clock } = this.deps;
+    const { statuses, events, folders, statics, clock } = this.deps;
+    let told = -1;
     while (!signal.aborted) {
+      const { version } = statics;
+      const pods = version === told ? undefined : statics.toMirror();
+      told = version;
+      if (pods !== undefined)
+        await stream.write({ message: { $case: 'staticPods', value: { session, pods } } });
       const updates = statuses.take(MAX_UPDATES_PER_MESSAGE);
       if (updates.length > 0)
         await stream.write({ message: { $case: 'statuses', value: { session, updates } } });

@@ -135,6 +135,7 @@ export interface AgentOptions {
   readonly clock?: Clock;
   readonly log?: Log;
   readonly meterWorkerPath?: string;
+  readonly podManifestPath?: string;
 }
 
 export const startAgent = async (
@@ -154,6 +155,9 @@ export const startAgent = async (
     stateDir: join(directory, 'state'),
     runDir: join(directory, 'run'),
     launcherPath: '/nonexistent',
+    // This machine has less left than the one that the agent is told of.
+    evictionHard: {},
+    ...(more.podManifestPath === undefined ? {} : { podManifestPath: more.podManifestPath }),
     ...(more.meterWorkerPath === undefined ? {} : { meterWorkerPath: more.meterWorkerPath }),
   });
   const store = new IdentityStore(config.stateDir);

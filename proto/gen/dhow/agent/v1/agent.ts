@@ -54,7 +54,15 @@ export interface SessionRequest {
     | { $case: "events"; value: EventBatch }
     | { $case: "heartbeat"; value: Heartbeat }
     | { $case: "foldersRemoved"; value: FoldersRemoved }
+    | { $case: "staticPods"; value: StaticPods }
     | undefined;
+}
+
+/** All pods that the node has from files of its own: the server shows them, and deletes what it shows of others. */
+export interface StaticPods {
+  session: bigint;
+  /** JSON of a v1 Pod each, annotated as the mirror that is to be there. */
+  pods: Buffer[];
 }
 
 /**
@@ -686,6 +694,9 @@ export const SessionRequest: MessageFns<SessionRequest> = {
       case "foldersRemoved":
         FoldersRemoved.encode(message.message.value, writer.uint32(50).fork()).join();
         break;
+      case "staticPods":
+        StaticPods.encode(message.message.value, writer.uint32(58).fork()).join();
+        break;
     }
     return writer;
   },
@@ -751,6 +762,14 @@ export const SessionRequest: MessageFns<SessionRequest> = {
             message.message = { $case: "foldersRemoved", value: FoldersRemoved.decode(reader, reader.uint32()) };
             continue;
           }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.message = { $case: "staticPods", value: StaticPods.decode(reader, reader.uint32()) };
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -781,6 +800,10 @@ export const SessionRequest: MessageFns<SessionRequest> = {
         ? { $case: "foldersRemoved", value: FoldersRemoved.fromJSON(object.foldersRemoved) }
         : isSet(object.folders_removed)
         ? { $case: "foldersRemoved", value: FoldersRemoved.fromJSON(object.folders_removed) }
+        : isSet(object.staticPods)
+        ? { $case: "staticPods", value: StaticPods.fromJSON(object.staticPods) }
+        : isSet(object.static_pods)
+        ? { $case: "staticPods", value: StaticPods.fromJSON(object.static_pods) }
         : undefined,
     };
   },
@@ -799,6 +822,8 @@ export const SessionRequest: MessageFns<SessionRequest> = {
       obj.heartbeat = Heartbeat.toJSON(message.message.value);
     } else if (message.message?.$case === "foldersRemoved") {
       obj.foldersRemoved = FoldersRemoved.toJSON(message.message.value);
+    } else if (message.message?.$case === "staticPods") {
+      obj.staticPods = StaticPods.toJSON(message.message.value);
     }
     return obj;
   },
@@ -845,7 +870,101 @@ export const SessionRequest: MessageFns<SessionRequest> = {
         }
         break;
       }
+      case "staticPods": {
+        if (object.message?.value !== undefined && object.message?.value !== null) {
+          message.message = { $case: "staticPods", value: StaticPods.fromPartial(object.message.value) };
+        }
+        break;
+      }
     }
+    return message;
+  },
+};
+
+function createBaseStaticPods(): StaticPods {
+  return { session: 0n, pods: [] };
+}
+
+export const StaticPods: MessageFns<StaticPods> = {
+  encode(message: StaticPods, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.session !== 0n) {
+      if (BigInt.asUintN(64, message.session) !== message.session) {
+        throw new globalThis.Error("value provided for field message.session of type uint64 too large");
+      }
+      writer.uint32(8).uint64(message.session);
+    }
+    for (const v of message.pods) {
+      writer.uint32(18).bytes(v!);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): StaticPods {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseStaticPods();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.session = reader.uint64() as bigint;
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.pods.push(Buffer.from(reader.bytes()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): StaticPods {
+    return {
+      session: isSet(object.session) ? BigInt(object.session) : 0n,
+      pods: globalThis.Array.isArray(object?.pods) ? object.pods.map((e: any) => Buffer.from(bytesFromBase64(e))) : [],
+    };
+  },
+
+  toJSON(message: StaticPods): unknown {
+    const obj: any = {};
+    if (message.session !== 0n) {
+      obj.session = message.session.toString();
+    }
+    if (message.pods?.length) {
+      obj.pods = message.pods.map((e) => base64FromBytes(e));
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<StaticPods>): StaticPods {
+    return StaticPods.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<StaticPods>): StaticPods {
+    const message = createBaseStaticPods();
+    message.session = (object.session !== undefined && object.session !== null) ? BigInt(object.session) : 0n;
+    message.pods = object.pods?.map((e) => e) || [];
     return message;
   },
 };
