@@ -40,6 +40,7 @@ import { ManifestFolder } from './static-pods/manifest-folder';
 import { StaticPods } from './static-pods/static-pods';
 import { StatusOutbox } from './outbox/status-outbox';
 import type { Transport } from './session/transport';
+import { PolicyKeeper } from './policy/policy-keeper';
 import { DEFAULT_SETTINGS, type AgentSettings } from './settings';
 import { measure, METER_HEAP_MAX_MB, type MeterJob, type MeterReading } from './storage/meter';
 import { StorageKeeper } from './storage/storage-keeper';
@@ -99,6 +100,7 @@ class NodeAgent implements Agent {
   private readonly streams: StreamServer;
   private streamTasks: TaskGroup | undefined;
   private readonly network: NodeNetwork;
+  private readonly policies: PolicyKeeper;
   private readonly volumes: VolumeManager;
   private readonly folders: FolderRemover;
   private readonly collector: ImageCollector;
@@ -126,6 +128,11 @@ class NodeAgent implements Agent {
     });
     const { facts, nodeIp } = deps;
     this.network = this.nodeNetwork();
+    this.policies = new PolicyKeeper({
+      tables: this.assignments.network,
+      network: () => this.network.current,
+      ...{ clock, log },
+    });
     const notReady = () => this.network.problem;
     const mtu = () => this.network.current?.mtu;
     const pressures = () => this.eviction.pressures;
@@ -222,6 +229,7 @@ class NodeAgent implements Agent {
     tasks.run((s) => this.collector.run(s));
     tasks.run((s) => this.eviction.run(s));
     tasks.run((s) => this.manifests?.run(s) ?? Promise.resolve());
+    tasks.run((s) => this.policies.run(s));
     tasks.run((s) => this.session.run(s));
     await tasks.wait();
     await this.pods.stop();
@@ -382,6 +390,7 @@ class NodeAgent implements Agent {
         objects: assignments,
       }),
       network: this.network,
+      policies: this.policies,
       volumes,
       objects: assignments,
       services: {

@@ -45,6 +45,10 @@ export interface PodDeps {
     /** The network is to be looked after soon. */
     changed(): void;
   };
+  readonly policies: {
+    /** The pod may be attached then. @throws what stands in the way, or when `signal` aborts. */
+    prepare(podUid: string, signal: AbortSignal): Promise<void>;
+  };
   readonly volumes: VolumeManager;
   readonly storage: StorageKeeper;
   readonly objects: ObjectSource;

@@ -25,6 +25,7 @@ type SandboxDeps = Pick<
   PodDeps,
   | 'runtime'
   | 'network'
+  | 'policies'
   | 'paths'
   | 'volumes'
   | 'node'
@@ -69,6 +70,7 @@ export const ensureSandbox = async (
   );
   const { netnsPath } = sandbox;
   const network = netnsPath === undefined ? undefined : await deps.network.whenOpen(signal);
+  if (network !== undefined) await deps.policies.prepare(uidOf(pod), signal);
   const podIp =
     network === undefined || netnsPath === undefined
       ? node().ip

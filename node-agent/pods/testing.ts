@@ -85,6 +85,7 @@ const NODE = {
   capacityBytes: 2 ** 31,
 };
 const NO_SERVICES: PodDeps['services'] = { list: () => [], whenKnown: () => Promise.resolve() };
+const NO_POLICIES: PodDeps['policies'] = { prepare: () => Promise.resolve() };
 const NO_OBJECTS: ObjectSource = { secret: () => undefined, configMap: () => undefined };
 
 export const createPodBench = (options: PodBenchOptions): PodBench => {
@@ -105,6 +106,7 @@ export const createPodBench = (options: PodBenchOptions): PodBench => {
     images,
     puller: pullerOf(directory, { images, objects, events, clock, settings }),
     network: openNetwork(network, () => manager.hostPorts()),
+    policies: NO_POLICIES,
     volumes,
     storage: storageKeeper({ runtime, volumes, paths }),
     ...{ objects, services: NO_SERVICES },
@@ -118,8 +120,7 @@ export const createPodBench = (options: PodBenchOptions): PodBench => {
     settings,
     podPidsLimit: 100,
     groups: new QosGroups({ ...{ runtime, allPods: NODE, log: silentLog }, pods: active }),
-    clusterDns: [],
-    clusterDomain: 'cluster.local',
+    ...{ clusterDns: [], clusterDomain: 'cluster.local' },
     startSlots: new Semaphore(4, { holdMaxMs: settings.startHoldMs, clock }),
     admit,
     noteStatus: () => undefined,

@@ -5,9 +5,12 @@ import { z } from 'zod';
 import {
   CLUSTER_KEY,
   NETWORK_ROW,
+  POLICY_ROW,
   type ClusterNetwork,
   type NetworkRowResource,
+  type PolicyRowResource,
 } from '../../api/assignment-rows';
+import type { AddressChunk, NodePolicy, PodPolicies } from '../../api/network-policies/rows';
 import type { EndpointSlice, Service } from '../../api/types';
 import { linkedController } from '../../lib/async/linked-controller';
 import type { Clock } from '../../lib/clock';
@@ -33,6 +36,10 @@ export interface NetworkView {
   readonly endpointSlices: RowTable<EndpointSlice>;
   /** One row, `CLUSTER_KEY`. */
   readonly clusterNetwork: RowTable<ClusterNetwork>;
+  readonly policyAddresses: RowTable<AddressChunk>;
+  readonly networkPolicies: RowTable<NodePolicy>;
+  /** By uid of the pod. */
+  readonly podPolicies: RowTable<PodPolicies>;
   /** The server has told all that there is, to this agent or to the one before it. */
   readonly isKnown: boolean;
   /** Resolves when it is known, after `ms`, or when `signal` aborts. */
@@ -44,7 +51,13 @@ export class NetworkTables implements NetworkView {
   readonly services = new Table<Service>(objectSchema());
   readonly endpointSlices = new Table<EndpointSlice>(objectSchema());
   readonly clusterNetwork = new Table<ClusterNetwork>(clusterSchema());
-  private readonly tables: Readonly<Record<NetworkRowResource, Table<unknown>>> = {
+  readonly policyAddresses = new Table<AddressChunk>(chunkSchema());
+  readonly networkPolicies = new Table<NodePolicy>(policySchema());
+  readonly podPolicies = new Table<PodPolicies>(podPoliciesSchema());
+  private readonly tables: Readonly<Record<TableResource, Table<unknown>>> = {
+    [POLICY_ROW.addresses]: this.policyAddresses,
+    [POLICY_ROW.policies]: this.networkPolicies,
+    [POLICY_ROW.podPolicies]: this.podPolicies,
     [NETWORK_ROW.services]: this.services,
     [NETWORK_ROW.endpointSlices]: this.endpointSlices,
     [NETWORK_ROW.clusterNetwork]: this.clusterNetwork,
@@ -110,7 +123,7 @@ export class NetworkTables implements NetworkView {
   }
 
   /** Its text when it is news. One row that cannot be read must not keep the others away. */
-  private put(resource: NetworkRowResource, key: string, text: string): string | undefined {
+  private put(resource: TableResource, key: string, text: string): string | undefined {
     try {
       return this.tables[resource].put(key, text) ? text : undefined;
     } catch (error) {
@@ -190,14 +203,24 @@ class Table<T> implements RowTable<T> {
   }
 }
 
-const RESOURCES = Object.values(NETWORK_ROW);
+type TableResource = NetworkRowResource | PolicyRowResource;
 
-const isNetworkRow = (resource: string): resource is NetworkRowResource =>
+const RESOURCES = [...Object.values(POLICY_ROW), ...Object.values(NETWORK_ROW)];
+
+const isNetworkRow = (resource: string): resource is TableResource =>
   RESOURCES.some((each) => each === resource);
 
 /** What readers rely on: the rest the server has checked. */
 const objectSchema = (): z.ZodType =>
   z.looseObject({ metadata: z.looseObject({ name: z.string(), namespace: z.string() }) });
+
+const chunkSchema = (): z.ZodType =>
+  z.looseObject({ set: z.string(), nodeName: z.string(), entries: z.array(z.string()) });
+
+const policySchema = (): z.ZodType => z.looseObject({ key: z.string() });
+
+const podPoliciesSchema = (): z.ZodType =>
+  z.looseObject({ uid: z.string(), policies: z.array(z.string()) });
 
 const clusterSchema = (): z.ZodType =>
   z.looseObject({

@@ -1,0 +1,103 @@
+import { linkedController } from '../../lib/async/linked-controller';
+import type { Clock } from '../../lib/clock';
+import { describeError, type Log } from '../../lib/log';
+import type { PodNetwork } from '../../runtime/pod-network';
+import type { NetworkView } from '../session/network-tables';
+import { PolicyBook } from './policy-book';
+
+export interface PolicyKeeperDeps {
+  readonly tables: NetworkView;
+  /** Undefined until the network is open. */
+  readonly network: () => PodNetwork | undefined;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+/**
+ * Has the kernel hold the policies of this node's pods: after each change, and now and then, because
+ * rules are flushed. A pod gets no link before it is known what holds for it.
+ */
+export class PolicyKeeper {
+  private readonly book: PolicyBook;
+  private readonly waiting = new Set<() => void>();
+  private isDirty = true;
+  private wake: (() => void) | undefined;
+  private problem = '';
+
+  constructor(private readonly deps: PolicyKeeperDeps) {
+    this.book = new PolicyBook(deps.tables, () => this.changed());
+  }
+
+  /** Keeps them until `signal` aborts; what the kernel holds stays. */
+  async run(signal: AbortSignal): Promise<void> {
+    const { clock } = this.deps;
+    while (!signal.aborted) {
+      this.isDirty = false;
+      await this.settle();
+      // Changes come in bursts: one that follows at once waits for the others.
+      await clock.sleep(GATHER_MS, signal);
+      await this.rest(signal);
+    }
+    this.book[Symbol.dispose]();
+  }
+
+  /**
+   * Resolves when the network has been told what holds for the pod, which may then be attached.
+   * @throws Error when the server does not say in time, or the kernel cannot hold it
+   */
+  async prepare(podUid: string, signal: AbortSignal): Promise<void> {
+    const { clock } = this.deps;
+    const deadlineMs = clock.monotonicMs() + KNOWN_WITHIN_MS;
+    while (!this.book.knows(podUid)) {
+      signal.throwIfAborted();
+      const leftMs = deadlineMs - clock.monotonicMs();
+      if (leftMs <= 0) throw new Error('the network policies of the pod are not known yet');
+      using woken = linkedController(signal);
+      const wake = () => woken.abort();
+      this.waiting.add(wake);
+      await clock.sleep(leftMs, woken.signal);
+      this.waiting.delete(wake);
+    }
+    await this.sync();
+  }
+
+  private async settle(): Promise<void> {
+    try {
+      await this.sync();
+      this.problem = '';
+    } catch (error) {
+      const problem = describeError(error);
+      if (problem !== this.problem)
+        this.deps.log.error({ err: problem }, 'network policies do not hold');
+      this.problem = problem;
+    }
+  }
+
+  private async sync(): Promise<void> {
+    const network = this.deps.network();
+    if (network === undefined) return;
+    const attached = new Set(network.attachments().map(({ sandboxId }) => sandboxId));
+    const wanted = this.book.wanted((id) => attached.has(id));
+    if (wanted !== undefined) await network.syncPolicies(wanted);
+  }
+
+  private changed(): void {
+    this.isDirty = true;
+    this.wake?.();
+    for (const wake of this.waiting) wake();
+  }
+
+  private async rest(signal: AbortSignal): Promise<void> {
+    if (this.isDirty || signal.aborted) return;
+    using woken = linkedController(signal);
+    this.wake = () => woken.abort();
+    await this.deps.clock.sleep(CHECK_MS, woken.signal);
+    this.wake = undefined;
+  }
+}
+
+/** How long a pod waits for what holds for it. It usually comes with the pod. */
+const KNOWN_WITHIN_MS = 5_000;
+const GATHER_MS = 20;
+/** How soon after somebody has flushed the rules they are there again. */
+const CHECK_MS = 2_000;
