@@ -46,6 +46,9 @@ export interface PolicyTableDeps {
 export class PolicyTable implements Disposable {
   private readonly firewall = NetlinkSocket.open(NETLINK_NETFILTER);
   private policies: PacketPolicies | undefined;
+  private planned:
+    | { readonly policies: PacketPolicies; readonly addresses: string; readonly plan: PolicyPlan }
+    | undefined;
   private applied: AppliedTable | 'unknown' | 'none' = 'unknown';
   /** Of the table as it was last put in: what tells it from one that somebody else has touched. */
   private mark: { readonly handle: bigint; readonly useCount: number } | undefined;
@@ -86,7 +89,7 @@ export class PolicyTable implements Disposable {
   private async apply(addresses: ReadonlyMap<string, string>): Promise<void> {
     const { policies } = this;
     if (policies === undefined) return;
-    const plan = planPolicies(policies, addresses);
+    const plan = this.planFor(policies, addresses);
     const isNeeded = plan.ingress.size + plan.egress.size > 0;
     if (!isNeeded) return this.removeTable();
     if (typeof this.applied === 'string' || !(await this.isIntact(this.applied))) {
@@ -97,6 +100,16 @@ export class PolicyTable implements Disposable {
     const difference = differenceOf(this.applied, plan);
     await this.change(this.applied, plan, difference);
     if (difference.isStricter) await this.cut(plan);
+  }
+
+  /** Asked again and again for the same. */
+  private planFor(policies: PacketPolicies, addresses: ReadonlyMap<string, string>): PolicyPlan {
+    const text = [...addresses].join();
+    if (this.planned?.policies === policies && this.planned.addresses === text)
+      return this.planned.plan;
+    const plan = planPolicies(policies, addresses);
+    this.planned = { policies, addresses: text, plan };
+    return plan;
   }
 
   private async removeTable(): Promise<void> {
