@@ -1,6 +1,5 @@
 import { defaultNetworkPolicy } from '../defaults/networking';
 import { NETWORK_POLICIES } from '../resources';
-import { unsupportedInNetworkPolicy } from '../unsupported';
 import { validateNetworkPolicy, validateNetworkPolicyUpdate } from '../validation/network-policy';
 import { defineKind } from './kind';
 
@@ -9,5 +8,4 @@ export const NETWORK_POLICY_KIND = defineKind(NETWORK_POLICIES, {
   applyDefaults: defaultNetworkPolicy,
   validateCreate: validateNetworkPolicy,
   validateUpdate: validateNetworkPolicyUpdate,
-  warnings: unsupportedInNetworkPolicy,
 });

@@ -36,8 +36,3 @@ export const unsupportedInEndpointSlice = declared('endpoints', 'nobody is reach
 export const unsupportedInIngress = declared('spec', 'no traffic is let in by it');
 
 export const unsupportedInIngressClass = declared('spec', 'ingresses of it let no traffic in');
-
-export const unsupportedInNetworkPolicy = declared(
-  'spec',
-  'no traffic is held back by it, and all pods reach each other',
-);

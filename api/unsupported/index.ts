@@ -20,7 +20,6 @@ export {
   unsupportedInEndpointSlice,
   unsupportedInIngress,
   unsupportedInIngressClass,
-  unsupportedInNetworkPolicy,
   unsupportedInService,
 } from './declared';
 export {

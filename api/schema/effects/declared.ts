@@ -29,8 +29,4 @@ export const DECLARED_EFFECTS: Effects = {
     ...OBJECT,
     spec: warned({ controller: 'example.com/ingress' }),
   },
-  NetworkPolicy: {
-    ...OBJECT,
-    spec: kept('no traffic is held back by it yet: the author of each policy is warned'),
-  },
 };

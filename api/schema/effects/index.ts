@@ -10,6 +10,7 @@ import { DISRUPTION_EFFECTS } from './disruption';
 import type { Effects } from './effect';
 import { LIMIT_EFFECTS } from './limits';
 import { METADATA_EFFECTS } from './metadata';
+import { NETWORK_POLICY_EFFECTS } from './network-policies';
 import { POD_EFFECTS } from './pods';
 import { POLICY_EFFECTS } from './policies';
 import { STORAGE_EFFECTS } from './storage';
@@ -40,6 +41,7 @@ export const EFFECT_TABLES: readonly Effects[] = [
   REQUEST_EFFECTS,
   WEBHOOK_EFFECTS,
   POLICY_EFFECTS,
+  NETWORK_POLICY_EFFECTS,
 ];
 
 /**
