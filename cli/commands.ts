@@ -176,6 +176,7 @@ const DEFINITIONS: ReadonlyMap<string, () => Promise<Define>> = new Map([
   ['drain', async () => (await nodes()).defineDrain],
   ['taint', async () => (await nodes()).defineTaint],
   ['why', async () => (await explaining()).defineWhy],
+  ['why-blocked', async () => (await explaining()).defineWhyBlocked],
   ['timeline', async () => (await explaining()).defineTimeline],
   ['tree', async () => (await explaining()).defineTree],
   ['auth', async () => (await import('./syntax/server.js')).defineAuth],

@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import type { TimelineOptions } from '../commands/timeline';
+import type { WhyBlockedOptions } from '../commands/why-blocked';
 import type { DecisionsOptions, WhyOptions } from '../commands/why';
 import { examples, inNamespace, inNamespaces, lazily, type Connected } from './command';
 
@@ -22,6 +23,32 @@ export const defineWhy = (program: Command, connected: Connected): void => {
         ),
     ),
     lazily(async () => (await import('../commands/why.js')).why),
+  );
+};
+
+export const defineWhyBlocked = (program: Command, connected: Connected): void => {
+  connected<[string, string, WhyBlockedOptions]>(
+    inNamespace(
+      program
+        .command('why-blocked <from> <to>')
+        .usage('[options] POD|ADDRESS svc/SERVICE:PORT|pod/POD:PORT|ADDRESS:PORT')
+        .description('Whether a connection would get through, and which policy or lack says so')
+        .option('--to-namespace <name>', 'where the pod or service is, if elsewhere')
+        .option('--protocol <name>', 'tcp, udp or sctp; default: that of the port')
+        .option('-o, --output <format>', 'wide, yaml, json or name')
+        .addHelpText(
+          'after',
+          examples(
+            'dhow why-blocked pod/client svc/web:80          each pod behind a service, and what says so',
+            'dhow why-blocked client svc/web.shop:http       a service of another namespace, by name of its port',
+            'dhow why-blocked client pod/web-1 --to-namespace shop',
+            '                                                all ports that the pod declares',
+            'dhow why-blocked 203.0.113.7 pod/web-1:8080     from outside; exit code 1 when it is blocked',
+            'dhow why-blocked client 10.96.0.10:53 --protocol udp -o yaml',
+          ),
+        ),
+    ),
+    lazily(async () => (await import('../commands/why-blocked.js')).whyBlocked),
   );
 };
 

@@ -1,3 +1,4 @@
+export { renderBlocked } from './blocked';
 export { renderDecisions, type DecisionsStyle } from './decisions';
 export { lastLines, withEvidence } from './evidence';
 export { fitLine } from './fit';

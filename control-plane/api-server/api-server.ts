@@ -50,6 +50,7 @@ import { metricsResponse } from './metrics/metrics';
 import { RequestMetrics } from './metrics/request-metrics';
 import { expireEvents } from './objects/event-expiry';
 import { createObjectService, type ObjectService } from './objects/object-service';
+import { CONNECTION_REVIEWS, serveConnectionReview } from './network/connection-review';
 import { ExecGateway, type UpgradingConnection } from './pods/exec';
 import { PortForwardGateway } from './pods/port-forward';
 import {
@@ -182,7 +183,7 @@ export const createApiServer = (deps: ApiServerDeps): ApiServer => {
     checks: healthChecks(deps, kinds, stopping.signal),
     ...{ clock: deps.clock, streamIdleMs: deps.streamIdleMs ?? STREAM_IDLE_MS },
     version: versionInfo(deps.version),
-    ...besidesObjects(deps, { service, authorizer, heavyLane }, kinds),
+    ...besidesObjects(deps, { service, authorizer, heavyLane, client }, kinds),
   });
   const listener = new HttpsListener(
     deps.tls,
@@ -217,7 +218,7 @@ export const createApiServer = (deps: ApiServerDeps): ApiServer => {
   };
 };
 
-type Parts = Omit<PlacementReviewDeps, 'placements'>;
+type Parts = Omit<PlacementReviewDeps, 'placements'> & { readonly client: ApiClient };
 
 /** What is answered that is no object: questions, and what describes the API. */
 const besidesObjects = (deps: ApiServerDeps, parts: Parts, kinds: KindRegistry) => {
@@ -228,6 +229,7 @@ const besidesObjects = (deps: ApiServerDeps, parts: Parts, kinds: KindRegistry) 
     reviews: [
       (request: ApiRequest) => serveReview(request, parts.authorizer, { tokens, oidc: deps.oidc }),
       placementReviews(deps, parts),
+      (request: ApiRequest) => serveConnectionReview(request, parts),
     ],
     paths: [
       (request: ApiRequest) => serveIssuer(request, tokens),
@@ -280,7 +282,9 @@ const isStored = (kinds: KindRegistry, name: string): boolean =>
 
 /** What one can only ask. */
 const reviewsOf = ({ placements }: ApiServerDeps) =>
-  placements === undefined ? REVIEWS : [...REVIEWS, PLACEMENT_REVIEWS];
+  placements === undefined
+    ? [...REVIEWS, CONNECTION_REVIEWS]
+    : [...REVIEWS, CONNECTION_REVIEWS, PLACEMENT_REVIEWS];
 
 const placementReviews =
   ({ placements }: ApiServerDeps, parts: Parts) =>

@@ -75,6 +75,7 @@ const VIEW = [
   rule('policy', ['poddisruptionbudgets', 'poddisruptionbudgets/status'], READ),
   rule('coordination.k8s.io', ['leases'], READ),
   rule('scheduling.dhow.dev', ['schedulingdecisions', 'podexplanations'], READ),
+  rule('networking.dhow.dev', ['connectionreviews'], ['create']),
 ];
 
 const EDIT = [

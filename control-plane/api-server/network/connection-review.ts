@@ -1,0 +1,282 @@
+import { SERVICE_NAME_LABEL } from '../../../api/endpoint-slices';
+import { ApiError, notFound } from '../../../api/errors';
+import {
+  decideConnection,
+  resolverSubject,
+  type ConnectionEnd,
+  type DirectionVerdict,
+  type PolicyWorld,
+} from '../../../api/network-policies';
+import {
+  NETWORKING_GROUP,
+  type ConnectionAnswer,
+  type ConnectionAttempt,
+} from '../../../api/network-policies/review';
+import {
+  ENDPOINT_SLICES,
+  NAMESPACES,
+  NETWORK_POLICIES,
+  NODES,
+  PODS,
+  SERVICES,
+  type Resource,
+} from '../../../api/resources';
+import { nameKey, type ApiObject, type Service } from '../../../api/types';
+import type { ApiClient } from '../../../client/api-client';
+import type { Authorizer } from '../auth/authorizer';
+import type { User } from '../auth/user';
+import type { CreateOnlyResource } from '../discovery/discovery';
+import { jsonResponse, type ApiRequest, type ApiResponse } from '../http/exchange';
+import { parseResourcePath } from '../http/request-target';
+import { readValue } from '../rest/body';
+import { isFields } from '../kinds/mutable';
+import { questionIn, type CheckedQuestion } from './question';
+import {
+  addressProblem,
+  endOfPod,
+  targetsInPod,
+  targetsOfService,
+  type Asked,
+  type TargetWorld,
+  type Targets,
+} from './targets';
+
+export const CONNECTION_REVIEWS: CreateOnlyResource = {
+  group: NETWORKING_GROUP,
+  version: 'v1',
+  kind: 'ConnectionReview',
+  plural: 'connectionreviews',
+  isNamespaced: true,
+};
+
+export interface ConnectionReviewDeps {
+  readonly client: Pick<ApiClient, 'list'>;
+  readonly authorizer: Authorizer;
+}
+
+/**
+ * POST connectionreviews: could a connection be opened now, and what says so? For those who may read
+ * both ends; policies are named to those who may list them. Undefined for other requests.
+ */
+export const serveConnectionReview = async (
+  request: ApiRequest,
+  deps: ConnectionReviewDeps,
+): Promise<ApiResponse | undefined> => {
+  const target = parseResourcePath(request.path);
+  const { group, version, kind, plural } = CONNECTION_REVIEWS;
+  if (target?.group !== group || target.version !== version || target.plural !== plural)
+    return undefined;
+  const { namespace } = target;
+  if (request.method !== 'POST' || target.name !== '' || namespace === '')
+    throw new ApiError(
+      'MethodNotAllowed',
+      'the server does not allow this method on the requested resource',
+    );
+  const access = new Access(request.user, deps.authorizer);
+  access.require('create', CONNECTION_REVIEWS, namespace);
+  const body = (await readValue(request)) ?? {};
+  if (!isFields(body)) throw new ApiError('BadRequest', `a ${kind} must be an object`);
+  const spec = questionIn(body, namespace);
+  const cluster = await clusterOf(deps.client, request.signal);
+  const status = answer(spec, cluster, access);
+  const metadata = { creationTimestamp: null, namespace };
+  return jsonResponse({ kind, apiVersion: `${group}/${version}`, metadata, spec, status }, 201);
+};
+
+/** What the asker may read. */
+class Access {
+  constructor(
+    private readonly user: User,
+    private readonly authorizer: Authorizer,
+  ) {}
+
+  /** @throws Forbidden */
+  require(
+    verb: string,
+    { group, plural }: Pick<Resource, 'group' | 'plural'>,
+    namespace: string,
+    name = '',
+  ): void {
+    const asked = { verb, group, resource: plural, subresource: '', namespace, name };
+    this.authorizer.authorize(this.user, asked);
+  }
+
+  may(verb: string, { group, plural }: Resource, namespace: string, name = ''): boolean {
+    const asked = { verb, group, resource: plural, subresource: '', namespace, name };
+    return this.authorizer.isAllowed(this.user, asked);
+  }
+}
+
+type Question = CheckedQuestion;
+type Cluster = Awaited<ReturnType<typeof clusterOf>>;
+
+const answer = (spec: Question, cluster: Cluster, access: Access): ConnectionAnswer => {
+  const found = targetsOf(spec, cluster, access);
+  const source = sourceOf(spec, cluster, access);
+  const problems = [...source.problems, ...found.problems];
+  const { end: from } = source;
+  const attempts = found.targets.flatMap(({ end: to, port, protocol }): ConnectionAttempt[] => {
+    if (from === undefined) return [];
+    const verdict = decideConnection({ from, to, protocol, port }, cluster.world);
+    const { subject } = to;
+    const isShown =
+      subject !== undefined &&
+      subject.isService !== true &&
+      access.may('get', PODS, subject.namespace, subject.name);
+    return [
+      {
+        ...(isShown ? { pod: nameKey(subject) } : {}),
+        ...{ address: to.address, port, protocol, reachable: verdict.isAllowed },
+        egress: shownTo(verdict.egress, access),
+        ingress: shownTo(verdict.ingress, access),
+      },
+    ];
+  });
+  const isOpen = attempts.length > 0 && attempts.every(({ reachable }) => reachable);
+  return { reachable: isOpen && problems.length === 0, attempts, problems, notes: found.notes };
+};
+
+const sourceOf = (
+  { from }: Question,
+  { pod, endAt }: Cluster,
+  access: Access,
+): { readonly end?: ConnectionEnd; readonly problems: readonly string[] } => {
+  if (from.pod === undefined) return { end: endAt(from.address ?? ''), problems: [] };
+  access.require('get', PODS, from.namespace, from.pod);
+  const found = pod(from.namespace, from.pod);
+  if (found === undefined) throw notFound(PODS.plural, '', from.pod);
+  const end = endOfPod(found);
+  return end === undefined ? { problems: [addressProblem(found)] } : { end, problems: [] };
+};
+
+const targetsOf = ({ to, protocol }: Question, cluster: Cluster, access: Access): Targets => {
+  const asked = {
+    ...(to.port === undefined ? {} : { port: to.port }),
+    ...(protocol === undefined ? {} : { protocol }),
+  };
+  if (to.pod !== undefined) {
+    access.require('get', PODS, to.namespace, to.pod);
+    const pod = cluster.pod(to.namespace, to.pod);
+    if (pod === undefined) throw notFound(PODS.plural, '', to.pod);
+    return targetsInPod(pod, asked);
+  }
+  if (to.service !== undefined) {
+    access.require('get', SERVICES, to.namespace, to.service);
+    const service = cluster.service(to.namespace, to.service);
+    if (service === undefined) throw notFound(SERVICES.plural, '', to.service);
+    return throughService(service, asked, cluster);
+  }
+  const address = to.address ?? '';
+  const service = cluster.serviceAt(address);
+  if (service !== undefined) {
+    const { namespace = '', name } = service.metadata;
+    access.require('get', SERVICES, namespace, name);
+    return throughService(service, asked, cluster);
+  }
+  const { port } = to;
+  if (typeof port !== 'number')
+    throw new ApiError(
+      'BadRequest',
+      'spec.to.port: an address has no names of ports: say a number',
+    );
+  const end = cluster.endAt(address);
+  return { targets: [{ end, port, protocol: protocol ?? 'TCP' }], problems: [], notes: [] };
+};
+
+/** The resolver answers on every node, at the address of its Service. */
+const throughService = (service: Service, asked: Asked, cluster: Cluster): Targets => {
+  const { clusterIP = '', ports = [] } = service.spec ?? {};
+  const end = cluster.endAt(clusterIP);
+  if (end.subject?.isService !== true) return targetsOfService(service, asked, cluster);
+  const own: TargetWorld = {
+    ...cluster,
+    slicesOf: () => [
+      {
+        ...{ apiVersion: 'discovery.k8s.io/v1', kind: 'EndpointSlice', metadata: { name: '' } },
+        addressType: 'IPv4',
+        endpoints: [{ addresses: [clusterIP] }],
+        ports,
+      },
+    ],
+  };
+  return targetsOfService(service, asked, own);
+};
+
+/** Policies are named to those who may list them where they are. */
+const shownTo = (verdict: DirectionVerdict, access: Access): DirectionVerdict => {
+  const shown = (key: string) => {
+    const [namespace = ''] = key.split('/');
+    return access.may('list', NETWORK_POLICIES, namespace) ? key : `${namespace}/(hidden)`;
+  };
+  switch (verdict.because) {
+    case 'Rule':
+      return { ...verdict, policy: shown(verdict.policy) };
+    case 'NoRule':
+      return {
+        ...verdict,
+        policies: verdict.policies.map(({ policy, rules }) => {
+          const name = shown(policy);
+          return { policy: name, rules: name === policy ? rules : [] };
+        }),
+      };
+    case 'NotIsolated':
+    case 'OwnNode':
+    case 'Itself':
+    case 'Exempt':
+      return verdict;
+  }
+};
+
+const clusterOf = async (client: ConnectionReviewDeps['client'], signal: AbortSignal) => {
+  const all = async <T extends ApiObject>(resource: Resource<T>) =>
+    (await client.list(resource, {}, signal)).items;
+  const [pods, services, slices] = [
+    await all(PODS),
+    await all(SERVICES),
+    await all(ENDPOINT_SLICES),
+  ];
+  const [policies, namespaces, nodes] = [
+    await all(NETWORK_POLICIES),
+    await all(NAMESPACES),
+    await all(NODES),
+  ];
+  const keyed = <T extends ApiObject>(items: readonly T[]) =>
+    new Map(items.map((each) => [`${each.metadata.namespace ?? ''}/${each.metadata.name}`, each]));
+  const [podsByKey, servicesByKey] = [keyed(pods), keyed(services)];
+  const resolver = servicesByKey.get('kube-system/kube-dns')?.spec?.clusterIP ?? '';
+  const ends = pods.flatMap((pod) => endOfPod(pod) ?? []);
+  const world: PolicyWorld = {
+    policiesIn: (namespace) => policies.filter(({ metadata }) => metadata.namespace === namespace),
+    namespaceLabels: (name) => {
+      const found = namespaces.find(({ metadata }) => metadata.name === name);
+      return found && (found.metadata.labels ?? {});
+    },
+    nodeAddresses: (name) =>
+      (nodes.find(({ metadata }) => metadata.name === name)?.status.addresses ?? []).map(
+        ({ address }) => address,
+      ),
+  };
+  return {
+    world,
+    pod: (namespace: string, name: string) => podsByKey.get(`${namespace}/${name}`),
+    service: (namespace: string, name: string) => servicesByKey.get(`${namespace}/${name}`),
+    serviceAt: (address: string) =>
+      services.find(
+        ({ spec: { clusterIPs = [], clusterIP = '', externalIPs = [] } = {} }) =>
+          address !== '' && [clusterIP, ...clusterIPs, ...externalIPs].includes(address),
+      ),
+    endAt: (address: string): ConnectionEnd => {
+      if (resolver !== '' && address === resolver)
+        return { address, subject: resolverSubject([address]) };
+      const isPods = ({ subject, ...end }: ConnectionEnd) =>
+        end.address === address && subject?.isSelectable === true;
+      return ends.find(isPods) ?? { address };
+    },
+    podsIn: (namespace: string) => pods.filter(({ metadata }) => metadata.namespace === namespace),
+    slicesOf: ({ metadata }: Service) =>
+      slices.filter(
+        ({ metadata: { namespace, labels = {} } }) =>
+          namespace === metadata.namespace && labels[SERVICE_NAME_LABEL] === metadata.name,
+      ),
+  };
+};
