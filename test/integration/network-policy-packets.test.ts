@@ -1,5 +1,5 @@
 import { inNetns, NetnsLab, type NetworkNode } from './network/netns';
-import { attach } from './network/pairs';
+import { attach, wireOf } from './network/pairs';
 import type { WirePolicies } from './network/node';
 import { startPeer, type Peer } from './network/peer';
 
@@ -199,4 +199,25 @@ it('goes on while there is no agent, is taken over by the next, and goes with th
   expect(await reach(client.peer, web.ip)).toBe('silence');
   await again.call('destroy');
   expect(inNetns(nodeNs, 'nft', 'list', 'tables')).not.toContain('nwp');
+});
+
+it('sees who asks from outside, also through a port of the node', async () => {
+  const { node, nodeNs, web } = await setUp();
+  const outside = lab.netns('outside');
+  lab.wire(outside, '203.0.113.7/24', nodeNs, '203.0.113.1/24');
+  inNetns(outside, 'ip', 'addr', 'add', '203.0.113.8/24', 'dev', wireOf(outside));
+  const hostPort = { protocol: 'tcp', hostIp: '0.0.0.0', hostPort: 8000, podIp: web.ip };
+  await node.call('syncHostPorts', [{ ...hostPort, podPort: 80 }]);
+  const asker = await startPeer(outside, [9]);
+  cleanUp.push(asker);
+  const only = async (cidr: string) => {
+    const block = { cidr, except: [] };
+    await sync(node, {
+      sandboxes: { ...NONE.sandboxes, web: { ingress: ['p'] } },
+      policies: { p: { ingress: [{ peers: [block] }], egress: [] } },
+    });
+    return reach(asker, '203.0.113.1', 8000);
+  };
+  expect(await only('203.0.113.7/32')).toBe('reached');
+  expect(await only('203.0.113.8/32')).toBe('silence');
 });

@@ -3,6 +3,7 @@ import { cidrContains, parseIpv4, type Ipv4Cidr } from '../ipv4';
 import type {
   PacketPeer,
   PacketPolicies,
+  PacketPolicy,
   PacketPorts,
   PacketRule,
   TransportProtocol,
@@ -59,22 +60,23 @@ export const planPolicies = (
   addresses: ReadonlyMap<string, string>,
 ): PolicyPlan => {
   const chains = new Map<string, PlannedChain>();
-  const add = (chain: PlannedChain): string => {
-    const name = `${chain.direction === 'ingress' ? 'i' : 'e'}${contentHash(chain)}`;
+  const add = ({ name, chain }: NamedChain): string => {
     chains.set(name, chain);
     return name;
   };
-  const policyChain = (id: string, direction: Direction): readonly string[] => {
-    const rules = plannedRules(policies.policies.get(id)?.[direction] ?? []);
-    return rules.length === 0 ? [] : [add({ direction, rules })];
-  };
+  const decider = onceByKey((key: string, direction: Direction, ids: readonly string[]) => {
+    const own = ids.flatMap((id) => {
+      const policy = policies.policies.get(id);
+      return policy === undefined ? [] : chainsOf(policy)[direction];
+    });
+    return add(named({ direction, tries: [...new Set(own.map(add))].sort() }));
+  });
   const decidersOf = (direction: Direction): ReadonlyMap<string, string> => {
     const deciders = new Map<string, string>();
     for (const [sandbox, address] of addresses) {
       const ids = policies.sandboxes.get(sandbox)?.[direction];
-      if (ids === undefined) continue;
-      const tries = [...new Set(ids.flatMap((id) => policyChain(id, direction)))].sort();
-      deciders.set(address, add({ direction, tries }));
+      if (ids !== undefined)
+        deciders.set(address, decider([direction, ...ids].join('\n'), direction, ids));
     }
     return deciders;
   };
@@ -134,6 +136,47 @@ const portsPass = (plan: PolicyPlan, ports: PlannedPorts | undefined, flow: Flow
   if (ports.protocol !== flow.protocol) return false;
   if (ports.ranges === 'all') return true;
   return ports.ranges.some(({ first, last }) => flow.port >= first && flow.port <= last);
+};
+
+interface NamedChain {
+  readonly name: string;
+  readonly chain: PlannedChain;
+}
+
+/** What a policy asks for, in chains that are made once as long as it is the same. */
+const chainsOf = (policy: PacketPolicy): PolicyChains => {
+  const known = POLICY_CHAINS.get(policy) ?? {
+    ingress: ruleChain('ingress', policy),
+    egress: ruleChain('egress', policy),
+  };
+  POLICY_CHAINS.set(policy, known);
+  return known;
+};
+
+type PolicyChains = Readonly<Record<Direction, readonly NamedChain[]>>;
+
+const POLICY_CHAINS = new WeakMap<PacketPolicy, PolicyChains>();
+
+/** None where there are no rules: nothing passes by it. */
+const ruleChain = (direction: Direction, policy: PacketPolicy): readonly NamedChain[] => {
+  const rules = plannedRules(policy[direction]);
+  return rules.length === 0 ? [] : [named({ direction, rules })];
+};
+
+const named = (chain: PlannedChain): NamedChain => ({
+  name: `${chain.direction === 'ingress' ? 'i' : 'e'}${contentHash(chain)}`,
+  chain,
+});
+
+const onceByKey = <A extends readonly unknown[], T>(make: (key: string, ...args: A) => T) => {
+  const made = new Map<string, T>();
+  return (key: string, ...args: A): T => {
+    const known = made.get(key);
+    if (known !== undefined) return known;
+    const value = make(key, ...args);
+    made.set(key, value);
+    return value;
+  };
 };
 
 /** One for each peer with each kind of ports: a packet has one of each. */
