@@ -112,6 +112,7 @@ it('lets in by labels, namespaces and names of ports, as they change', async () 
   expect(await gets('partner', ip, 9090, 'partners')).toBe(true);
   expect(await gets('partner', ip, 8080, 'partners')).toBe(false);
 
+  await explained();
   await cluster.must('label', 'pod', 'stranger', 'role=friend');
   await soon('one who becomes a friend comes in', () => gets('stranger', ip));
   await cluster.must('label', 'ns', 'partners', 'trust-');
@@ -131,6 +132,30 @@ it('lets in by labels, namespaces and names of ports, as they change', async () 
   await cluster.must('delete', 'netpol', 'deny', 'friends');
   await soon('all come in', () => gets('partner', ip, 9090, 'partners'));
 });
+
+/** Why each of them gets through to the service of `web`, or does not. */
+const explained = async (): Promise<void> => {
+  const metadata = { name: 'web' };
+  const ports = [{ port: 80, targetPort: 'http' }];
+  const spec = { selector: { app: 'web' }, ports };
+  await cluster.apply(JSON.stringify({ apiVersion: 'v1', kind: 'Service', metadata, spec }));
+  const text = await cluster.until('a way to the service', async () => {
+    const { code, stdout } = await cluster.dhow('why-blocked', 'pod/friend', 'svc/web:80');
+    return code === 0 ? stdout : undefined;
+  });
+  expect(text).toContain('pod/friend -> svc/web:80: reachable\n');
+  expect(text).toContain('(pod default/web): reachable');
+  expect(text).toContain('in: allowed by rule 1 of policy default/friends\n');
+  const stranger = await cluster.dhow('why-blocked', 'stranger', 'pod/web:8080');
+  expect(stranger.code).toBe(1);
+  expect(stranger.stdout).toContain('default/deny: has no rule, so allows nothing\n');
+  expect(stranger.stdout).toContain('default/friends rule 1: does not match the other end\n');
+  const missing = await cluster.dhow('why-blocked', 'friend', 'svc/web:81', '-o', 'json');
+  expect(JSON.parse(missing.stdout)).toMatchObject({
+    kind: 'ConnectionReview',
+    status: { problems: [expect.stringContaining('service default/web has no port 81')] },
+  });
+};
 
 it('lets out only where a policy says so', async () => {
   await server('near');
