@@ -17,6 +17,7 @@ const PROGRAMS = {
   cluster: 'cli/cluster.ts',
   'unpack-worker': 'runtime/rootfs/unpack-worker.ts',
   'meter-worker': 'node-agent/storage/meter-worker.ts',
+  'dns-resolver': 'node-agent/dns/resolver-process.ts',
   'write-code-cache': 'cli/write-code-cache.ts',
 };
 

@@ -1,0 +1,55 @@
+import { closeSync } from 'node:fs';
+import { isIPv4 } from 'node:net';
+import koffi from 'koffi';
+import { NetworkError } from './errors';
+
+/**
+ * A TCP socket bound to an address where other processes may listen too, which Node 20 cannot ask for: so that one
+ * server can take over from another. Its descriptor is the caller's. @throws NetworkError, with the name of errno
+ */
+export const sharedTcpSocket = (address: string, port: number): number => {
+  if (!isIPv4(address)) throw new NetworkError('listen', `${address}: not an IPv4 address`);
+  const fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  if (fd < 0) throw failure('socket', address);
+  const on = Buffer.alloc(4);
+  on.writeInt32LE(1);
+  try {
+    for (const option of [SO_REUSEADDR, SO_REUSEPORT])
+      if (setsockopt(fd, SOL_SOCKET, option, on, on.length) !== 0)
+        throw failure('setsockopt', address);
+    const bytes = socketAddress(address, port);
+    if (bind(fd, bytes, bytes.length) !== 0) throw failure('bind', address);
+    return fd;
+  } catch (error) {
+    closeSync(fd);
+    throw error;
+  }
+};
+
+const failure = (call: string, address: string): NetworkError => {
+  const errno = koffi.errno();
+  const code = Object.entries(koffi.os.errno).find(([, value]) => value === errno)?.[0];
+  return new NetworkError('listen', `${call} ${address}: ${code ?? `errno ${errno}`}`);
+};
+
+/** `struct sockaddr_in`: the family is in the host's order, all else in the network's. */
+const socketAddress = (address: string, port: number): Buffer => {
+  const bytes = Buffer.alloc(16);
+  bytes.writeUInt16LE(AF_INET, 0);
+  bytes.writeUInt16BE(port, 2);
+  Buffer.from(address.split('.').map(Number)).copy(bytes, 4);
+  return bytes;
+};
+
+const libc = koffi.load(null);
+type Call = (...args: readonly unknown[]) => number;
+const socket = libc.func('int socket(int, int, int)') as Call;
+const setsockopt = libc.func('int setsockopt(int, int, int, const void *, uint)') as Call;
+const bind = libc.func('int bind(int, const void *, uint)') as Call;
+
+const AF_INET = 2;
+const SOCK_STREAM = 1;
+const SOCK_CLOEXEC = 0o2000000;
+const SOL_SOCKET = 1;
+const SO_REUSEADDR = 2;
+const SO_REUSEPORT = 15;
