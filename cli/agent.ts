@@ -46,6 +46,10 @@ export const main = (argv: readonly string[]): Promise<number> => {
       'longest grace of a pod that a soft threshold evicts; default 0',
       wholeNumber('--eviction-max-pod-grace-period'),
     )
+    .option(
+      '--resolv-conf <file>',
+      'names the DNS servers of the world outside; default /etc/resolv.conf',
+    )
     .option('--insecure-registry <host>', 'pull from it without TLS', collect)
     .addOption(logLevel('what to log'))
     .addHelpText('after', EXAMPLES)
@@ -82,6 +86,7 @@ interface Flags {
   readonly evictionPressureTransitionPeriod?: string;
   readonly evictionMaxPodGracePeriod?: number;
   readonly insecureRegistry?: readonly string[];
+  readonly resolvConf?: string;
   readonly logLevel?: string;
 }
 
@@ -116,6 +121,8 @@ const configOf = (flags: Flags) => ({
   launcherPath: join(__dirname, 'dhow-launcher'),
   unpackWorkerPath: join(__dirname, 'unpack-worker.js'),
   meterWorkerPath: join(__dirname, 'meter-worker.js'),
+  resolverPath: join(__dirname, 'dns-resolver.js'),
+  resolvConf: flags.resolvConf,
   logLevel: flags.logLevel,
 });
 

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 
 import { JobThread } from '../lib/async/job-thread';
 import type { Pod } from '../api/types';
-import { ROW } from '../api/assignment-rows';
+import { CLUSTER_KEY, ROW } from '../api/assignment-rows';
 import { Semaphore } from '../lib/async/semaphore';
 import { TaskGroup } from '../lib/async/task-group';
 import type { Activities } from '../lib/activities';
@@ -19,6 +19,8 @@ import { EvictionManager } from './eviction/eviction-manager';
 import { NodeSignals } from './eviction/node-signals';
 import { PodUses } from './eviction/pod-uses';
 import { parseThresholds } from './eviction/thresholds';
+import type { ClusterNames } from './containers/pod-dns';
+import { ResolverKeeper, RESOLVER_FOLDER } from './dns';
 import { ImageCollector } from './images/image-collector';
 import { ImagePuller } from './images/image-puller';
 import { PullRecords } from './images/pull-records';
@@ -231,6 +233,8 @@ class NodeAgent implements Agent {
     tasks.run((s) => this.manifests?.run(s) ?? Promise.resolve());
     tasks.run((s) => this.policies.run(s));
     tasks.run((s) => this.session.run(s));
+    const resolver = this.resolverKeeper();
+    if (resolver !== undefined) tasks.run((s) => resolver.run(s));
     await tasks.wait();
     await this.pods.stop();
   }
@@ -283,6 +287,25 @@ class NodeAgent implements Agent {
       clock,
       log,
     });
+  }
+
+  /** What the agent is told at start comes before what the server says. */
+  private clusterNames(): ClusterNames {
+    const { clusterDns, clusterDomain } = this.deps.config;
+    const cluster = this.assignments.network.clusterNetwork.get(CLUSTER_KEY);
+    return {
+      servers: clusterDns.length > 0 ? clusterDns : (cluster?.clusterDns ?? []),
+      domain: clusterDomain ?? cluster?.clusterDomain ?? DEFAULT_CLUSTER_DOMAIN,
+    };
+  }
+
+  private resolverKeeper(): ResolverKeeper | undefined {
+    const { config, clock, random, log } = this.deps;
+    const { resolverPath: program, clusterDns, resolvConf, runDir } = config;
+    if (program === undefined || clusterDns.length > 0) return undefined;
+    const directory = join(runDir, RESOLVER_FOLDER);
+    const { network } = this.assignments;
+    return new ResolverKeeper({ directory, program, network, resolvConf, clock, random, log });
   }
 
   private imageCollector(): ImageCollector {
@@ -413,8 +436,8 @@ class NodeAgent implements Agent {
       settings,
       podPidsLimit: config.podPidsLimit,
       groups: this.qosGroups(),
-      clusterDns: config.clusterDns,
-      clusterDomain: config.clusterDomain,
+      clusterNames: () => this.clusterNames(),
+      resolvConfPath: config.resolvConf,
       startSlots: new Semaphore(settings.concurrentStarts, {
         holdMaxMs: settings.startHoldMs,
         clock,
@@ -434,3 +457,6 @@ class NodeAgent implements Agent {
     };
   }
 }
+
+/** Source: the kubelet's default. */
+const DEFAULT_CLUSTER_DOMAIN = 'cluster.local';

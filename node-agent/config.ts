@@ -86,9 +86,14 @@ const agentConfigSchema = z.object({
     .string()
     .regex(/^[a-z0-9]{1,6}$/)
     .default('dh'),
-  /** DNS servers of pods; default: the node's own resolv.conf. */
+  /** DNS servers of pods that stand in for the cluster's own; then this node has no resolver. */
   clusterDns: z.array(z.string()).default([]),
-  clusterDomain: z.string().default('cluster.local'),
+  /** Default: the cluster's own. */
+  clusterDomain: z.string().optional(),
+  /** The bundled program that answers for the cluster's names; default: this node has none. */
+  resolverPath: z.string().optional(),
+  /** Names the servers of all names that are not the cluster's. */
+  resolvConf: z.string().default('/etc/resolv.conf'),
   logMaxBytes: z
     .number()
     .int()

@@ -2,6 +2,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { systemClock } from '../../lib/clock';
 import { startTimeOf, stopProcess } from '../../lib/process-identity';
+import { RESOLVER_FOLDER, stopResolver } from '../../node-agent/dns/control/record';
 import { destroyEverything } from '../../runtime/containers';
 import { destroyLabNetwork } from '../../runtime/network/lab';
 import type { ClusterPaths } from '../cluster-paths';
@@ -21,6 +22,9 @@ export const down = async (name: string, progress: Progress): Promise<void> => {
   const names = new Set([...processes.names(), ...(record === undefined ? [] : nodeNames(record))]);
   names.delete('server');
   await Promise.all([...names].map((node) => processes.stop(node, STOP_GRACE_MS)));
+  // They outlive their agents.
+  for (const node of names)
+    await stopResolver(join(paths.nodeRunDir(node), RESOLVER_FOLDER), systemClock);
   progress('containers');
   for (const node of names) {
     await destroyEverything(join(paths.nodeRunDir(node), 'runtime'), cgroupOf(name, node));

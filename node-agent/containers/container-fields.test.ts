@@ -6,7 +6,8 @@ import type { ConfigMap, Container, PodSpec, Secret } from '../../api/types';
 import { FakeImageService } from '../../runtime/images/fake';
 import { containerSpecOf } from './container-spec';
 import { environmentOf } from '../pod-spec/environment';
-import { hostnameOf, hostsFile, resolvConf } from './etc-files';
+import { hostnameOf, hostsFile } from './etc-files';
+import { podDnsOf } from './pod-dns';
 import { testContainer, testPod } from '../pods/testing';
 
 /*
@@ -216,12 +217,15 @@ it('names the pod and resolves names for it as it says', () => {
     hostname,
     podIp: '10.42.0.9',
     hostHosts: '',
-    hostResolvConf: 'nameserver 9.9.9.9\n',
-    clusterDns: ['10.43.0.10'],
     clusterDomain: 'cluster.local',
   };
+  const dns = {
+    pod,
+    nodeResolvConf: 'nameserver 9.9.9.9\n',
+    cluster: { servers: ['10.43.0.10'], domain: 'cluster.local' },
+  };
   expect(hostsFile(input)).toContain('10.42.0.9\tdb-0.db.default.svc.cluster.local\tdb-0\n');
-  expect(resolvConf(input)).toBe('search example.org\nnameserver 192.0.2.53\n');
+  expect(podDnsOf(dns).text).toBe('search example.org\nnameserver 192.0.2.53\n');
   const onHost = testPod({ spec: { dnsPolicy: 'Default' } });
-  expect(resolvConf({ ...input, pod: onHost })).toBe('nameserver 9.9.9.9\n');
+  expect(podDnsOf({ ...dns, pod: onHost }).text).toBe('nameserver 9.9.9.9\n');
 });

@@ -9,7 +9,8 @@ import {
 } from '../pod-spec/cgroup-resources';
 import { containerSpecOf } from './container-spec';
 import { expand } from '../pod-spec/expansion';
-import { hostsFile, resolvConf } from './etc-files';
+import { hostsFile } from './etc-files';
+import { podDnsOf } from './pod-dns';
 import { testContainer, testPod } from '../pods/testing';
 
 const image: LocalImage = {
@@ -219,15 +220,17 @@ it('writes hosts and resolv.conf', () => {
     hostname: 'web',
     podIp: '10.42.0.9',
     hostHosts: '',
-    hostResolvConf: 'nameserver 9.9.9.9\nsearch lan\n',
-    clusterDns: ['10.43.0.10'],
     clusterDomain: 'cluster.local',
+  };
+  const dns = {
+    pod: input.pod,
+    nodeResolvConf: 'nameserver 9.9.9.9\nsearch lan\n',
+    cluster: { servers: ['10.43.0.10'], domain: 'cluster.local' },
   };
   expect(hostsFile(input)).toContain('10.42.0.9\tweb\n');
   expect(hostsFile(input)).toContain('1.2.3.4\tx\ty');
-  expect(resolvConf(input)).toBe(
+  expect(podDnsOf(dns).text).toBe(
     'search default.svc.cluster.local svc.cluster.local cluster.local lan\n' +
       'nameserver 10.43.0.10\noptions ndots:2\n',
   );
-  expect(resolvConf({ ...input, clusterDns: [] })).toContain('nameserver 9.9.9.9');
 });

@@ -1,16 +1,12 @@
-import { isIP } from 'node:net';
-
 import type { Pod } from '../../api/types';
 
-/** What a pod sees in /etc of its network. Pure. */
+/** What a pod sees in /etc/hosts. Pure. */
 export interface EtcInput {
   readonly pod: Pod;
   readonly hostname: string;
   readonly podIp: string;
-  /** The node's own /etc/hosts and /etc/resolv.conf. */
+  /** The node's own /etc/hosts. */
   readonly hostHosts: string;
-  readonly hostResolvConf: string;
-  readonly clusterDns: readonly string[];
   readonly clusterDomain: string;
 }
 
@@ -47,7 +43,13 @@ export const hostsFile = ({ pod, hostname, podIp, hostHosts, clusterDomain }: Et
     ({ ip, hostnames = [] }) => `${ip ?? ''}\t${hostnames.join('\t')}`,
   );
   const extra = aliases.length === 0 ? [] : ['', '# Entries added by HostAliases.', ...aliases];
-  if (pod.spec.hostNetwork === true) return [hostHosts.trimEnd(), ...extra, ''].join('\n');
+  if (pod.spec.hostNetwork === true)
+    return [
+      '# Kubernetes-managed hosts file (host network).',
+      hostHosts.trimEnd(),
+      ...extra,
+      '',
+    ].join('\n');
   const fullName = fullNameOf(pod, hostname, clusterDomain);
   const names = fullName === undefined ? hostname : `${fullName}\t${hostname}`;
   return [
@@ -60,80 +62,6 @@ export const hostsFile = ({ pod, hostname, podIp, hostHosts, clusterDomain }: Et
     'fe00::2\tip6-allrouters',
     ...(podIp === '' ? [] : [`${podIp}\t${names}`]),
     ...extra,
-    '',
-  ].join('\n');
-};
-
-const MAX_NAMESERVERS = 3;
-const MAX_SEARCHES = 32;
-
-interface Resolver {
-  readonly nameservers: readonly string[];
-  readonly searches: readonly string[];
-  readonly options: readonly string[];
-}
-
-export const resolvConf = (input: EtcInput): string => {
-  const { spec } = input.pod;
-  const base = baseResolver(input);
-  const config = spec.dnsConfig ?? {};
-  const configured = (config.options ?? []).map(({ name = '', value }) =>
-    value === undefined || value === '' ? name : `${name}:${value}`,
-  );
-  const overridden = new Set(configured.map((option) => option.split(':')[0]));
-  const merged = {
-    nameservers: [...base.nameservers, ...(config.nameservers ?? [])],
-    searches: [...base.searches, ...(config.searches ?? [])],
-    options: [
-      ...base.options.filter((option) => !overridden.has(option.split(':')[0])),
-      ...configured,
-    ],
-  };
-  return formatResolver(merged);
-};
-
-const baseResolver = ({ pod, hostResolvConf, clusterDns, clusterDomain }: EtcInput): Resolver => {
-  const host = parseResolver(hostResolvConf);
-  const policy = pod.spec.dnsPolicy ?? 'ClusterFirst';
-  if (policy === 'None') return { nameservers: [], searches: [], options: [] };
-  const usesCluster =
-    clusterDns.length > 0 &&
-    (policy === 'ClusterFirstWithHostNet' ||
-      (policy === 'ClusterFirst' && pod.spec.hostNetwork !== true));
-  if (!usesCluster) return host;
-  const namespace = pod.metadata.namespace ?? '';
-  return {
-    nameservers: clusterDns,
-    searches: [
-      `${namespace}.svc.${clusterDomain}`,
-      `svc.${clusterDomain}`,
-      clusterDomain,
-      ...host.searches,
-    ],
-    options: ['ndots:5'],
-  };
-};
-
-const parseResolver = (text: string): Resolver => {
-  const lines = text.split('\n').map((line) => line.trim().split(/\s+/));
-  const of = (key: string) => lines.filter(([first]) => first === key).map(([, ...rest]) => rest);
-  return {
-    nameservers: of('nameserver')
-      .map(([address = '']) => address)
-      .filter((address) => isIP(address.split('%')[0] ?? '') !== 0),
-    searches: of('search').at(-1) ?? [],
-    options: of('options').flat(),
-  };
-};
-
-const formatResolver = ({ nameservers, searches, options }: Resolver): string => {
-  const search = [...new Set(searches)].slice(0, MAX_SEARCHES);
-  return [
-    ...(search.length === 0 ? [] : [`search ${search.join(' ')}`]),
-    ...[...new Set(nameservers)]
-      .slice(0, MAX_NAMESERVERS)
-      .map((address) => `nameserver ${address}`),
-    ...(options.length === 0 ? [] : [`options ${options.join(' ')}`]),
     '',
   ].join('\n');
 };

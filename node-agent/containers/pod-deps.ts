@@ -17,6 +17,7 @@ import type { ObjectSource } from '../pod-spec/environment';
 import type { QosGroups } from './qos-groups';
 import type { ExitBell } from './exit-bell';
 import type { PodPaths } from '../inventory/pod-paths';
+import type { ClusterNames } from './pod-dns';
 import type { Refusal } from '../plan/admission';
 
 /** What a pod needs to know of the node it is on. */
@@ -69,8 +70,10 @@ export interface PodDeps {
   readonly settings: AgentSettings;
   readonly podPidsLimit: number;
   readonly groups: Pick<QosGroups, 'update'>;
-  readonly clusterDns: readonly string[];
-  readonly clusterDomain: string;
+  /** As far as the node has been told. */
+  readonly clusterNames: () => ClusterNames;
+  /** The node's own. */
+  readonly resolvConfPath: string;
   /** Limits how many containers are created at once on the node. */
   readonly startSlots: Semaphore;
   /** Why this pod cannot run here, beside the pods that do; undefined when it can. */

@@ -5,7 +5,9 @@ import { join } from 'node:path';
 import { type Pod, uidOf } from '../../api/types';
 import { writeFileAtomic } from '../files';
 import { groupOf, podResources } from '../pod-spec/cgroup-resources';
-import { hostnameOf, hostsFile, kernelNameOf, resolvConf } from './etc-files';
+import { readNodeResolvConf } from '../resolv-conf';
+import { hostnameOf, hostsFile, kernelNameOf } from './etc-files';
+import { podDnsOf, type ClusterNames } from './pod-dns';
 import { hasHostPorts } from '../pod-spec/host-ports';
 import { checkRuntimeHandler } from '../pod-spec/runtime-handler';
 import { podLabels, sandboxIdOf } from '../inventory/labels';
@@ -32,8 +34,9 @@ type SandboxDeps = Pick<
   | 'runtimeClass'
   | 'podPidsLimit'
   | 'groups'
-  | 'clusterDns'
-  | 'clusterDomain'
+  | 'clusterNames'
+  | 'resolvConfPath'
+  | 'events'
 >;
 
 /**
@@ -51,7 +54,7 @@ export const ensureSandbox = async (
   if (!runtime.sandboxes().some((sandbox) => sandbox.id === id))
     checkRuntimeHandler(pod, deps.runtimeClass);
   const shortName = hostnameOf(pod, node().name);
-  const hostname = kernelNameOf(pod, shortName, deps.clusterDomain);
+  const hostname = kernelNameOf(pod, shortName, deps.clusterNames().domain);
   const hostNetwork = pod.spec.hostNetwork === true;
   const sysctls = pod.spec.securityContext?.sysctls ?? [];
   deps.groups.update();
@@ -92,36 +95,41 @@ export const removeSandbox = async (
 };
 
 const writeEtcFiles = (
-  { paths, volumes, clusterDns, clusterDomain }: SandboxDeps,
+  deps: SandboxDeps,
   pod: Pod,
   { hostname, shortName }: { readonly hostname: string; readonly shortName: string },
   podIp: string,
 ): ReadonlyMap<string, string> => {
-  const input = {
-    pod,
-    hostname: shortName,
-    podIp,
-    hostHosts: readHostFile('/etc/hosts'),
-    hostResolvConf: readHostFile('/etc/resolv.conf'),
-    clusterDns,
-    clusterDomain,
-  };
+  const { paths, volumes } = deps;
+  const cluster = deps.clusterNames();
+  const hosts = { pod, hostname: shortName, podIp, clusterDomain: cluster.domain };
   volumes.lend(paths.lentFolder(uidOf(pod)));
   const folder = paths.etcFolder(uidOf(pod));
-  const contents: readonly (readonly [string, string])[] = [
-    ['hosts', hostsFile(input)],
-    ['hostname', `${hostname}\n`],
-    ['resolv.conf', resolvConf(input)],
+  const contents: readonly (readonly [string, () => string])[] = [
+    ['hosts', () => hostsFile({ ...hosts, hostHosts: readHostFile('/etc/hosts') })],
+    ['hostname', () => `${hostname}\n`],
+    ['resolv.conf', () => resolvConfOf(deps, pod, cluster)],
   ];
   mkdirSync(folder, { recursive: true, mode: 0o755 });
   return new Map(
-    contents.map(([name, text]) => {
+    contents.map(([name, textOf]) => {
       const path = join(folder, name);
       // Containers hold the file itself: it is made once and never replaced.
-      if (!existsSync(path)) writeFileAtomic(path, text, 0o644);
+      if (!existsSync(path)) writeFileAtomic(path, textOf(), 0o644);
       return [`/etc/${name}`, path];
     }),
   );
+};
+
+const resolvConfOf = (
+  { events, resolvConfPath }: SandboxDeps,
+  pod: Pod,
+  cluster: ClusterNames,
+): string => {
+  const nodeResolvConf = readNodeResolvConf(resolvConfPath);
+  const dns = podDnsOf({ pod, nodeResolvConf, cluster });
+  for (const event of dns.events) events.emit(pod, event);
+  return dns.text;
 };
 
 const readHostFile = (path: string): string => {
