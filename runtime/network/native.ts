@@ -77,7 +77,7 @@ class NativePodNetwork implements PodNetwork {
 
   constructor(private readonly deps: Deps) {
     const { host } = this;
-    this.policies = new PolicyTable({ ...deps, host });
+    this.policies = new PolicyTable({ ...deps, host, generations: this.rules.generations });
     const guard = async ({ sandboxId, address }: Omit<SandboxLink, 'hostInterface'>) =>
       this.policies.admit(sandboxId, this.addresses().set(sandboxId, formatIpv4(address)));
     this.links = new SandboxLinks({ ...deps, host, rules: this.rules, guard });

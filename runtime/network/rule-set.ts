@@ -1,9 +1,9 @@
 import { spawn } from 'node:child_process';
 
 import { NetworkError } from './errors';
-import { decodeGeneration, getGeneration } from './netlink/nftables';
 import { NetlinkError, NetlinkSocket, NETLINK_NETFILTER } from './netlink/socket';
 import { type NetlinkRequest } from './netlink/wire';
+import { RuleGenerations } from './rule-generations';
 
 /**
  * Our nftables tables, in parts that replace their tables as a whole: all parts go in as one
@@ -14,23 +14,24 @@ export class RuleSet implements Disposable {
   /** What the kernel has taken: what it refuses must not stand in the way of the other parts. */
   private parts: ReadonlyMap<string, string> = new Map();
   private applied: string | undefined;
-  /** Of the rule set just after ours were put in; undefined when others may have changed them since. */
-  private generation: number | undefined;
+  /** How many changes of others there had been when ours were put in. */
+  private foreignChanges: number | undefined;
+  /** For whoever else changes rules of tables of ours. */
+  readonly generations = new RuleGenerations(this.firewall);
 
   /** Makes the rules of this part be there, and those of the others. False where there is no nft. */
   async sync(part: string, rules: string): Promise<boolean> {
     const parts = new Map(this.parts).set(part, rules);
     const text = [...parts.values()].join('');
-    const before = await this.currentGeneration();
-    const isUntouched = before !== undefined && before === this.generation;
-    if (text === this.applied && isUntouched) return true;
-    if (!(await nft(text))) return false;
-    this.parts = parts;
-    this.applied = text;
-    const after = await this.currentGeneration();
-    // Two steps: another change came between, and nobody knows what it was.
-    this.generation = before !== undefined && after === before + 1 ? after : undefined;
-    return true;
+    const foreign = await this.generations.foreignChanges();
+    if (text === this.applied && foreign === this.foreignChanges) return true;
+    return this.generations.change(async (foreignChanges) => {
+      if (!(await nft(text))) return false;
+      this.parts = parts;
+      this.applied = text;
+      this.foreignChanges = foreignChanges;
+      return true;
+    });
   }
 
   /**
@@ -48,24 +49,14 @@ export class RuleSet implements Disposable {
   [Symbol.dispose](): void {
     this.firewall[Symbol.dispose]();
   }
-
-  /** Undefined where the kernel does not say: then rules are put in at every turn. */
-  private async currentGeneration(): Promise<number | undefined> {
-    try {
-      return decodeGeneration(await this.firewall.get(getGeneration()));
-    } catch (error) {
-      if (error instanceof NetlinkError) return undefined;
-      throw error;
-    }
-  }
 }
 
 /** One transaction; false when there is no nft. */
-export const nft = (input: string): Promise<boolean> =>
+export const nft = (input: string, timeoutMs = NFT_TIMEOUT_MS): Promise<boolean> =>
   new Promise((resolve, reject) => {
     const child = spawn('nft', ['-f', '-'], {
       stdio: ['pipe', 'ignore', 'pipe'],
-      timeout: NFT_TIMEOUT_MS,
+      timeout: timeoutMs,
     });
     let errors = '';
     child.stderr.on(

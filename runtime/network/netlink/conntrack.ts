@@ -63,6 +63,9 @@ export interface TrackedFlow {
   readonly protocol: number;
   /** Of the destination; 0 where there are no ports. */
   readonly port: number;
+  /** Whom it was opened to, before it was led. */
+  readonly target: number;
+  readonly targetPort: number;
   /** What `forgetFlow` knows it by. */
   readonly tuple: Buffer;
 }
@@ -82,7 +85,11 @@ export const decodeFlow = ({ payload }: NetlinkMessage): TrackedFlow | undefined
   const [opening, answer] = [tuple, attributes.get(CTA_TUPLE_REPLY)].map(addressOf);
   if (tuple === undefined || opening === undefined || answer === undefined) return undefined;
   const { source: destination, port, protocol } = answer;
-  return { source: opening.source, destination, protocol, port, tuple: Buffer.from(tuple) };
+  const { source, target, targetPort } = opening;
+  return {
+    ...{ source, destination, protocol, port, target, targetPort },
+    tuple: Buffer.from(tuple),
+  };
 };
 
 /** What comes of it next is a flow of its own. */
@@ -100,10 +107,13 @@ const addressOf = (tuple: Buffer | undefined) => {
   const [ip, proto] = [parts.get(CTA_TUPLE_IP), parts.get(CTA_TUPLE_PROTO)];
   if (ip === undefined || proto === undefined) return undefined;
   const source = decodeAttributes(ip).get(CTA_IP_V4_SRC);
+  const target = decodeAttributes(ip).get(CTA_IP_V4_DST);
   const of = decodeAttributes(proto);
-  if (source?.length !== 4) return undefined;
+  if (source?.length !== 4 || target?.length !== 4) return undefined;
   return {
     source: source.readUInt32BE(),
+    target: target.readUInt32BE(),
+    targetPort: of.get(CTA_PROTO_DST_PORT)?.readUInt16BE() ?? 0,
     protocol: of.get(CTA_PROTO_NUM)?.readUInt8() ?? 0,
     port: of.get(CTA_PROTO_SRC_PORT)?.readUInt16BE() ?? 0,
   };

@@ -10,9 +10,13 @@ import {
   type NetlinkRequest,
 } from './wire';
 
-/** An element of a set, or of a map that says where to go on. */
+/** An element of a set, or of a map. */
 export interface SetElement {
   readonly key: Uint8Array;
+  /** Where the key is a range: its last. */
+  readonly keyEnd?: Uint8Array;
+  /** What a map has for it. */
+  readonly data?: Uint8Array;
   /** The chain to go on in; absent in sets. */
   readonly goto?: string;
 }
@@ -94,10 +98,16 @@ const elementRequests = (
   return requests;
 };
 
-const encoded = ({ key, goto }: SetElement): Buffer =>
+const encoded = ({ key, keyEnd, data, goto }: SetElement): Buffer =>
   nestedAttribute(
     NFTA_LIST_ELEM,
     nestedAttribute(NFTA_SET_ELEM_KEY, attribute(NFTA_DATA_VALUE, key)),
+    ...(keyEnd === undefined
+      ? []
+      : [nestedAttribute(NFTA_SET_ELEM_KEY_END, attribute(NFTA_DATA_VALUE, keyEnd))]),
+    ...(data === undefined
+      ? []
+      : [nestedAttribute(NFTA_SET_ELEM_DATA, attribute(NFTA_DATA_VALUE, data))]),
     ...(goto === undefined
       ? []
       : [
@@ -143,6 +153,7 @@ const NFTA_SET_ELEM_LIST_ELEMENTS = 3;
 const NFTA_LIST_ELEM = 1;
 const NFTA_SET_ELEM_KEY = 1;
 const NFTA_SET_ELEM_DATA = 2;
+const NFTA_SET_ELEM_KEY_END = 10;
 const NFTA_DATA_VALUE = 1;
 const NFTA_DATA_VERDICT = 2;
 const NFTA_VERDICT_CODE = 1;

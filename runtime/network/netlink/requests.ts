@@ -62,6 +62,18 @@ export const createVeth = ({ name, mac, mtu, peer }: VethSpec): NetlinkRequest =
   ]),
 });
 
+export const createBridge = (name: string): NetlinkRequest => ({
+  type: RTM_NEWLINK,
+  flags: NLM_F_CREATE | NLM_F_EXCL,
+  what: `create interface ${name}`,
+  accepts: [EEXIST],
+  body: Buffer.concat([
+    linkHeader(),
+    attribute(IFLA_IFNAME, cString(name)),
+    attribute(IFLA_LINKINFO, attribute(IFLA_INFO_KIND, cString('bridge'))),
+  ]),
+});
+
 export interface VxlanSpec {
   readonly name: string;
   readonly mac: Uint8Array;
@@ -159,6 +171,14 @@ export const setAddress = (index: number, address: number, label?: string): Netl
   flags: NLM_F_CREATE | NLM_F_REPLACE,
   what: `set address ${formatIpv4(address)}`,
   body: addressBody(index, address, label),
+});
+
+/** One that the kernel never chooses as the source of a packet by itself. */
+export const setHostAddress = (index: number, address: number): NetlinkRequest => ({
+  type: RTM_NEWADDR,
+  flags: NLM_F_CREATE | NLM_F_REPLACE,
+  what: `set address ${formatIpv4(address)}`,
+  body: addressBody(index, address, undefined, RT_SCOPE_HOST),
 });
 
 export const deleteAddress = (index: number, address: number): NetlinkRequest => ({
@@ -294,9 +314,14 @@ export const decodeForwarding = ({ payload }: NetlinkMessage) => {
   };
 };
 
-const addressBody = (index: number, address: number, label?: string): Buffer =>
+const addressBody = (
+  index: number,
+  address: number,
+  label?: string,
+  scope = RT_SCOPE_UNIVERSE,
+): Buffer =>
   Buffer.concat([
-    u8(AF_INET, 32, 0, 0),
+    u8(AF_INET, 32, 0, scope),
     u32(index),
     attribute(IFA_LOCAL, ipv4Bytes(address)),
     attribute(IFA_ADDRESS, ipv4Bytes(address)),
@@ -349,6 +374,8 @@ const routeBody = (route: Route, protocol: number): Buffer => {
 
 /** Marks our routes among others', so that stale ones are found. */
 export const ROUTE_PROTOCOL = 99;
+/** Of the route to the range of services, which goes with its link. */
+export const SERVICE_ROUTE_PROTOCOL = 98;
 /** What an administrator's `ip route add` uses; right inside a pod, where nobody looks for ours. */
 export const STATIC_ROUTE_PROTOCOL = 4;
 
@@ -413,6 +440,7 @@ const RTNH_F_ONLINK = 4;
 const RT_TABLE_MAIN = 254;
 const RT_SCOPE_UNIVERSE = 0;
 const RT_SCOPE_LINK = 253;
+const RT_SCOPE_HOST = 254;
 
 const NEIGHBOUR_HEADER_BYTES = 12;
 const NDA_DST = 1;

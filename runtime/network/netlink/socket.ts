@@ -15,6 +15,7 @@ import {
   NLM_F_DUMP_INTR,
   NLMSG_DONE,
   NLMSG_ERROR,
+  u32,
   type NetlinkMessage,
   type NetlinkRequest,
 } from './wire';
@@ -44,6 +45,8 @@ export class NetlinkSocket implements Disposable {
   private constructor(private readonly fd: number) {
     setFlag(fd, NETLINK_CAP_ACK);
     setFlag(fd, NETLINK_EXT_ACK);
+    // A transaction is one datagram. Without the right to more room, large ones fail.
+    libc.setsockopt(fd, SOL_SOCKET, SO_SNDBUFFORCE, u32(SEND_BUFFER_BYTES), 4);
   }
 
   /** In the namespace of the calling thread. */
@@ -232,6 +235,9 @@ const AF_NETLINK = 16;
 const SOCK_RAW_CLOEXEC = 0x80003;
 const NETLINK_ROUTE = 0;
 export const NETLINK_NETFILTER = 12;
+const SOL_SOCKET = 1;
+const SO_SNDBUFFORCE = 32;
+const SEND_BUFFER_BYTES = 4 * 1024 * 1024;
 const SOL_NETLINK = 270;
 const NETLINK_CAP_ACK = 10;
 const NETLINK_EXT_ACK = 11;

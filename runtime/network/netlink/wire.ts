@@ -62,13 +62,17 @@ export const nestedAttribute = (type: number, ...payload: readonly Uint8Array[])
   attribute(type | NLA_F_NESTED, ...payload);
 
 /** By type; the last of a kind wins. */
-export const decodeAttributes = (bytes: Buffer): ReadonlyMap<number, Buffer> => {
-  const attributes = new Map<number, Buffer>();
+export const decodeAttributes = (bytes: Buffer): ReadonlyMap<number, Buffer> =>
+  new Map(listAttributes(bytes));
+
+/** In their order, also where there are many of a kind. */
+export const listAttributes = (bytes: Buffer): readonly (readonly [number, Buffer])[] => {
+  const attributes: [number, Buffer][] = [];
   for (let at = 0; at + ATTRIBUTE_HEADER_BYTES <= bytes.length;) {
     const length = bytes.readUInt16LE(at);
     if (length < ATTRIBUTE_HEADER_BYTES || at + length > bytes.length) break;
     const type = bytes.readUInt16LE(at + 2) & ATTRIBUTE_TYPE_MASK;
-    attributes.set(type, bytes.subarray(at + ATTRIBUTE_HEADER_BYTES, at + length));
+    attributes.push([type, bytes.subarray(at + ATTRIBUTE_HEADER_BYTES, at + length)]);
     at += aligned(length);
   }
   return attributes;
@@ -114,8 +118,8 @@ const padded = (bytes: Buffer): Buffer =>
 
 const HEADER_BYTES = 16;
 const ATTRIBUTE_HEADER_BYTES = 4;
-const ATTRIBUTE_TYPE_MASK = 0x3fff;
 const NLA_F_NESTED = 0x8000;
+const ATTRIBUTE_TYPE_MASK = 0x3fff;
 const NLM_F_REQUEST = 0x1;
 
 export const NLM_F_ACK = 0x4;

@@ -15,10 +15,10 @@ import {
   listRules,
   type SetElement,
 } from '../netlink/nft-elements';
-import { decodeGeneration, getGeneration } from '../netlink/nftables';
 import { decodeAddress, listAddresses } from '../netlink/requests';
 import { NETLINK_NETFILTER, NetlinkError, NetlinkSocket } from '../netlink/socket';
 import { ipv4Bytes, u16be, u8 } from '../netlink/wire';
+import { type RuleGenerations } from '../rule-generations';
 import { nft } from '../rule-set';
 import { afterChange, differenceOf, type AppliedTable, type TableDifference } from './difference';
 import { planPolicies, wouldPass, type PolicyPlan } from './plan';
@@ -35,6 +35,7 @@ import {
 export interface PolicyTableDeps {
   readonly host: NetlinkSocket;
   readonly prefix: string;
+  readonly generations: RuleGenerations;
   readonly log: Log;
 }
 
@@ -52,8 +53,8 @@ export class PolicyTable implements Disposable {
   private applied: AppliedTable | 'unknown' | 'none' = 'unknown';
   /** Of the table as it was last put in: what tells it from one that somebody else has touched. */
   private mark: { readonly handle: bigint; readonly useCount: number } | undefined;
-  /** Of all rules just after that; while it is the same nobody has touched anything. */
-  private generation: number | undefined;
+  /** How many changes of others there had been when it was last seen to be whole. */
+  private verified: number | undefined;
 
   constructor(private readonly deps: PolicyTableDeps) {}
 
@@ -115,17 +116,20 @@ export class PolicyTable implements Disposable {
   private async removeTable(): Promise<void> {
     if (this.applied === 'none') return;
     // Where there is no nft nothing of ours is there either.
-    await nft(withoutTable(policyTableOf(this.deps.prefix)));
+    await this.deps.generations.change(() => nft(withoutTable(policyTableOf(this.deps.prefix))));
     this.applied = 'none';
   }
 
   private async rebuild(plan: PolicyPlan): Promise<void> {
     const table = policyTableOf(this.deps.prefix);
     this.applied = 'unknown';
-    if (!(await nft(tableText(table, plan))))
-      throw new NetworkError('policies', 'nft is not installed: network policies cannot hold');
+    await this.deps.generations.change(async (foreignChanges) => {
+      if (!(await nft(tableText(table, plan))))
+        throw new NetworkError('policies', 'nft is not installed: network policies cannot hold');
+      this.verified = foreignChanges;
+    });
     this.applied = afterChange({ chains: new Map(), containers: new Map() }, plan);
-    await this.remember(true);
+    await this.remember();
   }
 
   private async change(
@@ -139,36 +143,37 @@ export class PolicyTable implements Disposable {
     const isStructure = chains.size + containers.size > 0;
     if (!isStructure && changes.length === 0) return;
     try {
-      if (isStructure || elementCount > ELEMENTS_MAX)
-        await nft(changeText(table, { chains, containers }, changes));
-      else
-        await this.firewall.transact(asTransaction(changes.flatMap((c) => requestsOf(table, c))));
+      await this.deps.generations.change(async () => {
+        if (isStructure || elementCount > ELEMENTS_MAX)
+          await nft(changeText(table, { chains, containers }, changes));
+        else
+          await this.firewall.transact(asTransaction(changes.flatMap((c) => requestsOf(table, c))));
+      });
       this.applied = afterChange(applied, plan);
-      await this.remember(isStructure);
+      if (isStructure) await this.remember();
     } catch (error) {
       this.deps.log.warn({ err: describeError(error) }, 'network policies are made anew');
       await this.rebuild(plan);
     }
   }
 
-  private async remember(isStructure: boolean): Promise<void> {
+  private async remember(): Promise<void> {
     const table = policyTableOf(this.deps.prefix);
-    if (isStructure) this.mark = decodeTable(await this.firewall.get(getTable(table)));
-    this.generation = decodeGeneration(await this.firewall.get(getGeneration()));
+    this.mark = decodeTable(await this.firewall.get(getTable(table)));
   }
 
   /** Whether all that was put into the kernel seems to be there. */
   private async isIntact({ chains }: AppliedTable): Promise<boolean> {
     const table = policyTableOf(this.deps.prefix);
-    const generation = decodeGeneration(await this.firewall.get(getGeneration()));
-    if (generation !== undefined && generation === this.generation) return true;
+    const foreignChanges = await this.deps.generations.foreignChanges();
+    if (foreignChanges === this.verified) return true;
     try {
       const { handle, useCount } = decodeTable(await this.firewall.get(getTable(table)));
       if (handle !== this.mark?.handle || useCount !== this.mark.useCount) return false;
       const rules = (await this.firewall.dump(listRules(table))).length;
       const own = [...chains.values()].reduce((sum, chain) => sum + ruleCountOf(chain), 0);
       if (rules !== FIXED_RULE_COUNT + own) return false;
-      this.generation = generation;
+      this.verified = foreignChanges;
       return true;
     } catch (error) {
       if (error instanceof NetlinkError && error.errno === constants.errno.ENOENT) return false;
