@@ -1,0 +1,145 @@
+import { cidrsOverlap, formatCidr, parseCidr, parseIpv4, type Ipv4Cidr } from '../ipv4';
+import { joined, PROTOCOLS, type Element, type TableName } from './elements';
+import { planGroup, type GroupNumbers } from './groups';
+import { type Endpoint, type ServicePort } from '../../service-network';
+
+/** Class of how long choices are kept; there is one for each length in use. */
+export type KeepClassOf = (seconds: number) => number | undefined;
+
+/**
+ * Pure: all elements of one port of a service. `name` is the service's; the groups are named after it.
+ */
+export const planService = (
+  name: string,
+  service: ServicePort,
+  numbers: GroupNumbers,
+  keepClassOf: KeepClassOf,
+): readonly Element[] => {
+  if (!(service.protocol in PROTOCOLS) || !isPort(service.port)) return [];
+  const { affinitySeconds } = service;
+  const keepClass = affinitySeconds === undefined ? undefined : keepClassOf(affinitySeconds);
+  const group = (kind: string, endpoints: readonly Endpoint[]) => {
+    const valid = endpoints.filter(isEndpoint);
+    if (valid.length === 0) return undefined;
+    return planGroup(`${name}/${kind}`, valid, keepClass, numbers);
+  };
+  const all = group('all', service.endpoints);
+  const needsLocal = service.internalPolicy === 'local' || service.externalPolicy === 'local';
+  const local = needsLocal ? group('local', service.localEndpoints) : undefined;
+  const fronts = [
+    ...insideFronts(service, all?.mark, local?.mark),
+    ...externalFronts(service, all?.mark, local?.mark),
+    ...nodePortFronts(service, all?.mark, local?.mark),
+  ];
+  const inUse = new Set(fronts.map(({ data }) => data));
+  return [
+    ...[all, local].flatMap((one) => (inUse.has(String(one?.mark)) ? (one?.elements ?? []) : [])),
+    ...fronts,
+    ...service.localEndpoints.filter(isEndpoint).map(({ address }) => ({
+      table: 'own' as const,
+      key: joined(address, address),
+      data: '',
+    })),
+  ];
+};
+
+const insideFronts = (
+  { protocol, port, clusterAddresses, internalPolicy }: ServicePort,
+  all: number | undefined,
+  local: number | undefined,
+): Element[] =>
+  clusterAddresses.filter(isAddress).map((address) => {
+    const key = joined(address, protocol, port);
+    const mark = internalPolicy === 'local' ? local : all;
+    if (mark !== undefined) return mapped('front', key, mark);
+    return member(internalPolicy === 'local' && all !== undefined ? 'drops' : 'rejects', key);
+  });
+
+const externalFronts = (
+  { protocol, port, externalAddresses, externalPolicy }: ServicePort,
+  all: number | undefined,
+  local: number | undefined,
+): Element[] =>
+  externalAddresses
+    .filter(({ address }) => isAddress(address))
+    .flatMap(({ address, sources }) => {
+      const key = joined(address, protocol, port);
+      return [
+        ...ways(key, externalPolicy, all, local, {
+          ...{ front: 'front', out: 'front_out', drops: 'drops_out', rejects: 'rejects' },
+        }),
+        ...(sources === undefined ? [] : guards(key, sources)),
+      ];
+    });
+
+const nodePortFronts = (
+  { protocol, nodePort, externalPolicy }: ServicePort,
+  all: number | undefined,
+  local: number | undefined,
+): Element[] =>
+  nodePort === undefined || !isPort(nodePort)
+    ? []
+    : ways(joined(protocol, nodePort), externalPolicy, all, local, {
+        front: 'node_port',
+        out: 'node_port_out',
+        drops: 'drops_port_out',
+        rejects: 'rejects_port',
+      });
+
+interface Ways {
+  readonly front: TableName;
+  readonly out: TableName;
+  readonly drops: TableName;
+  readonly rejects: TableName;
+}
+
+/** From inside to all endpoints; from outside, when only local ones will do, to those or nowhere. */
+const ways = (
+  key: string,
+  policy: 'cluster' | 'local',
+  all: number | undefined,
+  local: number | undefined,
+  tables: Ways,
+): Element[] => {
+  if (all === undefined && local === undefined) return [member(tables.rejects, key)];
+  return [
+    ...(all === undefined ? [] : [mapped(tables.front, key, all)]),
+    ...(policy === 'cluster'
+      ? []
+      : [local === undefined ? member(tables.drops, key) : mapped(tables.out, key, local)]),
+  ];
+};
+
+/** Sources that can be read; when none can, nobody may connect. */
+const guards = (key: string, sources: readonly string[]): Element[] => {
+  const ranges = sources.flatMap((source) => {
+    const cidr = parseCidr(source.trim());
+    return cidr === undefined ? [] : [cidr];
+  });
+  return [
+    member('guarded', key),
+    ...widest(ranges).map((range) => member('allowed', joined(key, formatCidr(range)))),
+  ];
+};
+
+/** The kernel takes no ranges that overlap: those that others hold are left out. */
+const widest = (ranges: readonly Ipv4Cidr[]): readonly Ipv4Cidr[] => {
+  const kept: Ipv4Cidr[] = [];
+  for (const range of [...ranges].sort((a, b) => a.prefixLength - b.prefixLength))
+    if (!kept.some((other) => cidrsOverlap(other, range))) kept.push(range);
+  return kept;
+};
+
+const mapped = (table: TableName, key: string, mark: number): Element => ({
+  table,
+  key,
+  data: String(mark),
+});
+const member = (table: TableName, key: string): Element => ({ table, key, data: '' });
+
+const isPort = (port: number): boolean => Number.isInteger(port) && port >= 1 && port <= 65_535;
+const isAddress = (address: string): boolean => {
+  const value = parseIpv4(address);
+  return value !== undefined && value !== 0;
+};
+const isEndpoint = ({ address, port }: Endpoint): boolean => isAddress(address) && isPort(port);
