@@ -1,4 +1,5 @@
 import type { PacketPolicies } from './packet-policies';
+import { type ServiceNetwork } from './service-network';
 
 /** Addresses and routes of the sandboxes on one host, by rtnetlink. */
 export interface PodNetwork extends AsyncDisposable {
@@ -24,6 +25,7 @@ export interface PodNetwork extends AsyncDisposable {
    * on, a sandbox is attached only when they say what holds for it. Call it now and then, too.
    */
   syncPolicies(policies: PacketPolicies): Promise<void>;
+  readonly services: ServiceNetwork;
   attachments(): readonly Attachment[];
   /** The largest packet that this node's interface takes, for its peers; it may change. */
   readonly mtu: number;

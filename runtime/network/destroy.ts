@@ -14,10 +14,12 @@ import {
   ROUTE_PROTOCOL,
 } from './netlink/requests';
 import { removePolicyTable } from './policy/policy-table';
+import { removeAnchor } from './services/anchor';
+import { removeServices } from './services/native';
 import { tunnelNameOf } from './vxlan';
 
 /**
- * Removes the interfaces, routes and firewall table of a pod network from the namespace this process
+ * Removes the interfaces, routes and firewall tables of a pod network from the namespace this process
  * is in; `net.ipv4.ip_forward` stays on. Needs no state. Idempotent.
  */
 export const destroyNetwork = async (interfacePrefix: string): Promise<void> => {
@@ -41,4 +43,6 @@ export const destroyNetwork = async (interfacePrefix: string): Promise<void> => 
   await removeFirewall(interfacePrefix);
   await removeHostPorts(interfacePrefix);
   await removePolicyTable(interfacePrefix);
+  await removeAnchor(host, interfacePrefix);
+  await removeServices(interfacePrefix);
 };

@@ -11,6 +11,7 @@ import { AddressPool } from './address-pool';
 import { NetworkError } from './errors';
 import { formatIpv4, parseCidr } from './ipv4';
 import { interfaceNameOf } from './names';
+import { FakeServiceNetwork } from './services/fake';
 
 /** A pod network in memory: same addresses, errors and idempotence, no kernel. */
 export class FakePodNetwork implements PodNetwork {
@@ -18,6 +19,7 @@ export class FakePodNetwork implements PodNetwork {
   private readonly attached = new Map<string, Attachment>();
   private currentPeers: readonly NetworkPeer[] = [];
   mtu = 1500;
+  readonly services = new FakeServiceNetwork();
   /** What `syncHostPorts` was last given. */
   hostPorts: readonly HostPort[] = [];
   /** What `syncPolicies` was last given. */

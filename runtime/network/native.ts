@@ -18,6 +18,7 @@ import { NetlinkSocket } from './netlink/socket';
 import { NodeRoutes } from './node-routes';
 import { RuleSet } from './rule-set';
 import { planPeers, type PlannedPeer } from './peers';
+import { ServiceRules } from './services/native';
 import { type LinkSettings, type SandboxLink } from './sandbox-link';
 import { SandboxLinks } from './sandbox-links';
 import { VXLAN_OVERHEAD_BYTES } from './vxlan';
@@ -72,6 +73,7 @@ class NativePodNetwork implements PodNetwork {
   private readonly firewall: Firewall;
   private readonly hostPorts: HostPorts;
   private readonly policies: PolicyTable;
+  readonly services: ServiceRules;
   private underlay: Underlay = { address: undefined, interfaceIndex: 0, mtu: 1500 };
   private problems = '';
 
@@ -84,6 +86,10 @@ class NativePodNetwork implements PodNetwork {
     this.routes = new NodeRoutes({ ...deps, host });
     this.firewall = new Firewall({ ...deps, rules: this.rules });
     this.hostPorts = new HostPorts({ ...deps, host, rules: this.rules });
+    this.services = new ServiceRules({
+      ...{ prefix: deps.prefix, host, rules: this.rules, log: deps.log },
+      nodeAddress: () => this.underlay.address,
+    });
   }
 
   async start(): Promise<void> {
@@ -153,6 +159,7 @@ class NativePodNetwork implements PodNetwork {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.turn.use(async () => {
+      this.services[Symbol.dispose]();
       this.rules[Symbol.dispose]();
       this.policies[Symbol.dispose]();
       this.host[Symbol.dispose]();

@@ -1,6 +1,6 @@
 import { type ServicePort } from '../../service-network';
 import { parseIpv4 } from '../ipv4';
-import { type DatagramFlow } from '../netlink/conntrack';
+import { type TrackedFlow } from '../netlink/conntrack';
 import { ServiceTables, type Change } from './service-tables';
 import { leavesFlows, staleFlows } from './stale-flows';
 
@@ -23,19 +23,20 @@ const number = (address: string): number => parseIpv4(address) ?? 0;
 const flow = (target: string, targetPort: number, answerer = target, answererPort = targetPort) =>
   ({
     source: number('10.77.0.9'),
-    sourcePort: 4000,
+    destination: number(answerer),
+    protocol: 17,
+    port: answererPort,
     target: number(target),
     targetPort,
-    answerer: number(answerer),
-    answererPort,
-  }) satisfies DatagramFlow;
+    tuple: Buffer.alloc(0),
+  }) satisfies TrackedFlow;
 
 const NODE = '192.168.0.1';
 const stale = (
   wanted: ServicePort,
-  flows: readonly DatagramFlow[],
+  flows: readonly TrackedFlow[],
   changes: readonly Change[] = [],
-): readonly DatagramFlow[] => {
+): readonly TrackedFlow[] => {
   const tables = new ServiceTables(1);
   tables.set(new Map([['dns', wanted]]), () => 1);
   return staleFlows(flows, tables.current, changes, new Set([number(NODE)]));
@@ -49,6 +50,7 @@ it('flows that one of the endpoints answers stay, as do those of others', () => 
     flow(NODE, 53),
     flow('8.8.8.8', 53),
     flow('8.8.8.8', 30053),
+    { ...flow('10.96.0.7', 53), protocol: 6 },
   ];
   expect(stale(service(), right)).toEqual([]);
   expect(stale(service({ affinitySeconds: 9 }), right)).toEqual([]);

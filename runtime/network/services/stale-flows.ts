@@ -1,8 +1,8 @@
 import { isDeepStrictEqual } from 'node:util';
 
 import { formatIpv4 } from '../ipv4';
-import { type DatagramFlow } from '../netlink/conntrack';
-import { joined, type TableName } from './elements';
+import { type TrackedFlow } from '../netlink/conntrack';
+import { joined, PROTOCOLS, type TableName } from './elements';
 import { MAX_SLOTS } from './groups';
 import { type Change, type Tables } from './service-tables';
 import { type ServicePort } from '../../service-network';
@@ -36,11 +36,11 @@ const apart = (service: ServicePort) => ({
  * those that are still led though `changes` have taken their service away. All others are left alone.
  */
 export const staleFlows = (
-  flows: readonly DatagramFlow[],
+  flows: readonly TrackedFlow[],
   tables: Tables,
   changes: readonly Change[],
   nodeAddresses: ReadonlySet<number>,
-): readonly DatagramFlow[] => {
+): readonly TrackedFlow[] => {
   const gone = new Set(
     changes.flatMap(({ table, key, after }) =>
       FRONTS.includes(table) && after === undefined ? [key] : [],
@@ -53,13 +53,14 @@ export const staleFlows = (
     return known;
   };
   return flows.filter((flow) => {
+    if (flow.protocol !== PROTOCOLS.udp) return false;
     const address = joined(formatIpv4(flow.target), 'udp', flow.targetPort);
     const port = joined('udp', flow.targetPort);
     const isOwn = nodeAddresses.has(flow.target);
     const live = answerersOf(address, ['front', 'front_out']);
     const now = live.size > 0 || !isOwn ? live : answerersOf(port, ['node_port', 'node_port_out']);
-    if (now.size > 0) return !now.has(joined(formatIpv4(flow.answerer), flow.answererPort));
-    const isLed = flow.answerer !== flow.target || flow.answererPort !== flow.targetPort;
+    if (now.size > 0) return !now.has(joined(formatIpv4(flow.destination), flow.port));
+    const isLed = flow.destination !== flow.target || flow.port !== flow.targetPort;
     const isRefused = (table: TableName, key: string) => tables.get(table)?.has(key) === true;
     return (
       isLed &&

@@ -178,9 +178,18 @@ export const sendWhole = (path: string, address: string, port: number, bytes: nu
 export const transfer = (path: string, address: string, port: number): string =>
   inNetns(path, process.execPath, '-e', TRANSFER, address, String(port)).trim();
 
-/** A server on TCP and UDP that answers each client with the address it sees; the next port echoes. */
-export const serve = async (path: string, port: number): Promise<AsyncDisposable> => {
-  const child = spawn('nsenter', [`--net=${path}`, process.execPath, '-e', SERVE, String(port)]);
+/**
+ * A server on TCP and UDP that answers each client with the address it sees, then its name if it has one;
+ * the next port echoes.
+ */
+export const serve = async (
+  path: string,
+  port: number,
+  name = '',
+  at = '0.0.0.0',
+): Promise<AsyncDisposable> => {
+  const args = [process.execPath, '-e', SERVE, String(port), name, at];
+  const child = spawn('nsenter', [`--net=${path}`, ...args]);
   await createInterface({ input: child.stdout })[Symbol.asyncIterator]().next();
   return { [Symbol.asyncDispose]: () => killed(child) };
 };
@@ -188,6 +197,24 @@ export const serve = async (path: string, port: number): Promise<AsyncDisposable
 /** What a server of `serve` says to a client here, or the error code. */
 export const ask = (path: string, protocol: 'tcp' | 'udp', address: string, port: number): string =>
   inNetns(path, process.execPath, '-e', ASK, protocol, address, String(port)).trim();
+
+/** The same many times, each by a connection of its own. */
+export const askMany = (path: string, address: string, port: number, count: number): string[] =>
+  inNetns(path, process.execPath, '-e', ASK_MANY, address, String(port), String(count))
+    .trim()
+    .split('\n');
+
+/**
+ * Connects again and again until it is disposed of; `answers` has what was said, or the error codes. One
+ * more connection is held to the echoing port after it, and sends all the while.
+ */
+export const keepConnecting = (path: string, address: string, port: number) => {
+  const args = [process.execPath, '-e', KEEP_CONNECTING, address, String(port)];
+  const child = spawn('nsenter', [`--net=${path}`, ...args]);
+  const answers: string[] = [];
+  createInterface({ input: child.stdout }).on('line', (line) => answers.push(line));
+  return { answers: (): readonly string[] => answers, [Symbol.asyncDispose]: () => killed(child) };
+};
 
 /** Keeps sending datagrams from one socket; `answers` tells how many have been answered. */
 export const keepAsking = (
@@ -269,18 +296,50 @@ socket.on('error', (error) => console.log(error.code));`;
 
 const SERVE = `
 const port = Number(process.argv[1]);
+const answer = (address) => (address + ' ' + (process.argv[2] ?? '')).trim();
 const udp = require('node:dgram').createSocket('udp4');
-udp.on('message', (_data, from) => udp.send(from.address, from.port, from.address));
+udp.on('message', (_data, from) => udp.send(answer(from.address), from.port, from.address));
 const tcp = require('node:net').createServer((socket) => {
   socket.on('error', () => undefined);
-  socket.end(socket.remoteAddress);
+  socket.end(answer(socket.remoteAddress));
 });
 const echo = require('node:net').createServer({ allowHalfOpen: true }, (socket) => {
   socket.on('error', () => undefined);
   socket.pipe(socket);
 });
 echo.listen(port + 1);
-tcp.listen(port, '0.0.0.0', () => udp.bind(port, '0.0.0.0', () => console.log('ready')));`;
+const at = process.argv[3];
+tcp.listen(port, at, () => udp.bind(port, at, () => console.log('ready')));`;
+
+const ASK_MANY = `
+const [address, port, count] = process.argv.slice(1);
+const one = () => new Promise((resolve) => {
+  const socket = require('node:net').connect(Number(port), address);
+  socket.setTimeout(4000, () => resolve('silence'));
+  socket.on('data', (data) => resolve(data.toString()));
+  socket.on('error', (error) => resolve(error.code));
+});
+(async () => {
+  for (let i = 0; i < Number(count); i++) console.log(await one());
+  process.exit(0);
+})();`;
+
+const KEEP_CONNECTING = `
+const [address, port] = process.argv.slice(1);
+const net = require('node:net');
+const one = () => new Promise((resolve) => {
+  const socket = net.connect(Number(port), address);
+  socket.setTimeout(4000, () => resolve('silence'));
+  socket.on('data', (data) => { resolve(data.toString()); socket.destroy(); });
+  socket.on('error', (error) => resolve(error.code));
+});
+const held = net.connect(Number(port) + 1, address);
+held.on('error', (error) => console.log('held ' + error.code));
+held.on('close', () => console.log('held closed'));
+held.on('data', () => (echoed += 1));
+let echoed = 0;
+setInterval(() => { held.write('x'); console.log('held ' + (echoed > 0 ? 'echoed' : 'waits')); echoed = 0; }, 500);
+(async () => { for (;;) console.log(await one()); })();`;
 
 const KEEP_ASKING = `
 const [address, port] = process.argv.slice(1);

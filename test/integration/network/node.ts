@@ -3,6 +3,7 @@ import { createInterface } from 'node:readline';
 import { createPodNetwork, destroyNetwork } from '../../../runtime/network';
 import type { PacketPolicies } from '../../../runtime/packet-policies';
 import { describeError, silentLog, type Log } from '../../../lib/log';
+import { type ServiceNetworkFacts, type ServicePort } from '../../../runtime/service-network';
 import {
   type AttachRequest,
   type HostPort,
@@ -41,6 +42,10 @@ const handlersOf = (network: PodNetwork, { interfacePrefix }: NodeOptions) => ({
   syncPeers: (peers: NetworkPeer[]) => network.syncPeers(peers),
   syncHostPorts: (ports: HostPort[]) => network.syncHostPorts(ports),
   syncPolicies: (policies: WirePolicies) => network.syncPolicies(policiesOf(policies)),
+  configureServices: (facts: ServiceNetworkFacts) => network.services.configure(facts),
+  applyServices: (changes: [string, ServicePort | null][]) =>
+    network.services.apply(new Map(changes.map(([name, port]) => [name, port ?? undefined]))),
+  checkServices: () => network.services.check(),
   attachments: () => Promise.resolve(network.attachments()),
   mtu: () => Promise.resolve(network.mtu),
   warnings: () => Promise.resolve(warnings),

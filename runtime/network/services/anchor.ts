@@ -1,0 +1,94 @@
+import { findLink, routeTo } from '../host';
+import { parseCidr, parseIpv4, type Ipv4Cidr } from '../ipv4';
+import {
+  createBridge,
+  decodeAddress,
+  deleteAddress,
+  deleteLink,
+  listAddresses,
+  setHostAddress,
+  setLink,
+  setRoute,
+  SERVICE_ROUTE_PROTOCOL,
+} from '../netlink/requests';
+import { type NetlinkSocket } from '../netlink/socket';
+
+interface AnchorDeps {
+  readonly host: NetlinkSocket;
+  readonly prefix: string;
+}
+
+/**
+ * A link without an end, for what needs a place though no packet ever goes there: the route to the range
+ * of services, without which packets to them fail before any rule has led them, and the addresses of the
+ * resolver, which are the node's own.
+ */
+export class Anchor {
+  constructor(private readonly deps: AnchorDeps) {}
+
+  /** Idempotent; touches nothing that is right. Says whether something was not. */
+  async ensure(
+    serviceCidrs: readonly string[],
+    dnsAddresses: readonly string[],
+    nodeAddress: number | undefined,
+  ): Promise<boolean> {
+    const { host, prefix } = this.deps;
+    const name = anchorNameOf(prefix);
+    const ranges = serviceCidrs.flatMap((text) => parseCidr(text) ?? []);
+    const addresses = dnsAddresses.flatMap((text) => parseIpv4(text) ?? []);
+    const index = (await findLink(host, name))?.index;
+    if (index !== undefined && (await this.isComplete(index, ranges, addresses))) return false;
+    await host.run([createBridge(name), setLink(name, { alias: 'dhow services' })]);
+    const made = (await findLink(host, name))?.index ?? 0;
+    await host.run([
+      setLink(made, { isUp: true }),
+      ...(await this.strays(made, addresses)),
+      ...addresses.map((address) => setHostAddress(made, address)),
+      ...ranges.map((destination) =>
+        setRoute(
+          {
+            destination,
+            type: 'unicast',
+            interfaceIndex: made,
+            ...(nodeAddress === undefined ? {} : { source: nodeAddress }),
+          },
+          SERVICE_ROUTE_PROTOCOL,
+        ),
+      ),
+    ]);
+    return true;
+  }
+
+  private async isComplete(
+    index: number,
+    ranges: readonly Ipv4Cidr[],
+    addresses: readonly number[],
+  ): Promise<boolean> {
+    for (const { base } of ranges)
+      // The first address of a range is nobody's.
+      if ((await routeTo(this.deps.host, base))?.interfaceIndex !== index) return false;
+    const present = new Set(await this.addressesOn(index));
+    return present.size === new Set(addresses).size && addresses.every((one) => present.has(one));
+  }
+
+  /** Resolvers of before. */
+  private async strays(index: number, wanted: readonly number[]) {
+    const present = await this.addressesOn(index);
+    return present
+      .filter((address) => !wanted.includes(address))
+      .map((address) => deleteAddress(index, address));
+  }
+
+  private async addressesOn(index: number): Promise<readonly number[]> {
+    const all = (await this.deps.host.dump(listAddresses())).map(decodeAddress);
+    return all.flatMap(({ address, interfaceIndex }) =>
+      address !== undefined && interfaceIndex === index ? [address] : [],
+    );
+  }
+}
+
+/** Its route and addresses go with it. Idempotent. */
+export const removeAnchor = (host: NetlinkSocket, prefix: string): Promise<void> =>
+  host.run([deleteLink(anchorNameOf(prefix))]);
+
+const anchorNameOf = (prefix: string): string => `${prefix}svc`;
