@@ -24,6 +24,11 @@ export const main = (argv: readonly string[]): Promise<number> => {
     .option('--taint <key=value:effect>', 'a taint of the node', collect)
     .option('--cgroup-parent <path>', 'parent of all pod cgroups; default dhow')
     .option('--interface-prefix <letters>', 'start of the names of its network interfaces')
+    .option(
+      '--nodeport-addresses <cidr>',
+      "of the node's addresses, those that have node ports; default all but loopback",
+      collect,
+    )
     .option('--max-pods <n>', 'default 110', wholeNumber('--max-pods'))
     .option(
       '--restart-backoff-max <seconds>',
@@ -74,6 +79,7 @@ interface Flags {
   readonly taint?: readonly string[];
   readonly cgroupParent?: string;
   readonly interfacePrefix?: string;
+  readonly nodeportAddresses?: readonly string[];
   readonly maxPods?: number;
   readonly restartBackoffMax?: number;
   readonly podManifestPath?: string;
@@ -101,6 +107,7 @@ const configOf = (flags: Flags) => ({
   taints: (flags.taint ?? []).map(parseTaint),
   cgroupParent: flags.cgroupParent,
   interfacePrefix: flags.interfacePrefix,
+  nodePortAddresses: flags.nodeportAddresses,
   maxPods: flags.maxPods,
   restartBackoffMaxMs:
     flags.restartBackoffMax === undefined ? undefined : flags.restartBackoffMax * 1000,

@@ -35,6 +35,7 @@ import type { NodeInfo, PodDeps } from './containers/pod-deps';
 import { PodManager } from './pods/pod-manager';
 import { PodPaths } from './inventory/pod-paths';
 import { ProbeRunner, type ProbeAction } from './probes/probe-runner';
+import { ServiceProxy } from './services/service-proxy';
 import { AssignmentStore } from './session/assignment-store';
 import { EventOutbox } from './outbox/event-outbox';
 import { SessionClient, type SessionHandlers } from './session/session-client';
@@ -235,6 +236,7 @@ class NodeAgent implements Agent {
     tasks.run((s) => this.session.run(s));
     const resolver = this.resolverKeeper();
     if (resolver !== undefined) tasks.run((s) => resolver.run(s));
+    tasks.run((s) => this.serviceProxy().run(s));
     await tasks.wait();
     await this.pods.stop();
   }
@@ -306,6 +308,21 @@ class NodeAgent implements Agent {
     const directory = join(runDir, RESOLVER_FOLDER);
     const { network } = this.assignments;
     return new ResolverKeeper({ directory, program, network, resolvConf, clock, random, log });
+  }
+
+  private serviceProxy(): ServiceProxy {
+    const { config, clock, log } = this.deps;
+    return new ServiceProxy({
+      view: this.assignments.network,
+      whenOpen: (signal) => this.network.whenOpen(signal),
+      nodeName: config.nodeName,
+      labels: () => this.assignments.facts.node?.labels,
+      nodePortAddresses: config.nodePortAddresses,
+      events: this.events,
+      settings: this.settings,
+      clock,
+      log,
+    });
   }
 
   private imageCollector(): ImageCollector {

@@ -86,6 +86,8 @@ const agentConfigSchema = z.object({
     .string()
     .regex(/^[a-z0-9]{1,6}$/)
     .default('dh'),
+  /** Ranges of the node's addresses that have node ports; default: all but loopback. */
+  nodePortAddresses: z.array(z.cidrv4()).default([]),
   /** DNS servers of pods that stand in for the cluster's own; then this node has no resolver. */
   clusterDns: z.array(z.string()).default([]),
   /** Default: the cluster's own. */

@@ -8,7 +8,7 @@ import {
   type ServicePort,
 } from '../../service-network';
 import { NetworkError } from '../errors';
-import { formatIpv4 } from '../ipv4';
+import { formatIpv4, parseCidr } from '../ipv4';
 import { decodeFlow, forgetFlow, listFlows } from '../netlink/conntrack';
 import { decodeAddress, listAddresses } from '../netlink/requests';
 import { NETLINK_NETFILTER, NetlinkError, NetlinkSocket } from '../netlink/socket';
@@ -41,6 +41,8 @@ export class ServiceRules implements ServiceNetwork, Disposable {
   private structure: StructureFacts | undefined;
   private seal: string | undefined;
   private isFirst = true;
+  /** False: an attempt to put all in has failed, and nobody knows what is there. */
+  private isWhole = true;
   /** How many foreign changes there had been when the kernel was last seen to be right. */
   private verified: number | undefined;
 
@@ -68,7 +70,9 @@ export class ServiceRules implements ServiceNetwork, Disposable {
       if (this.isFirst) return this.start();
       const classes = new Map(this.keepClasses);
       const differing = this.tables.set(changes, this.keepClassOf);
-      const healed = await this.push(differing, classes);
+      const wasWhole = this.isWhole;
+      if (!wasWhole) await this.heal();
+      const healed = wasWhole ? await this.push(differing, classes) : undefined;
       if (isStale) await this.forgetStale(differing);
       return healed;
     });
@@ -79,7 +83,7 @@ export class ServiceRules implements ServiceNetwork, Disposable {
       if (this.isFirst) return undefined;
       await this.keepAnchor();
       const { generations } = this.deps.rules;
-      if (this.hasNewStructure()) await this.rebuild();
+      if (!this.isWhole || this.hasNewStructure()) await this.rebuild();
       const foreign = await generations.foreignChanges();
       if (foreign === this.verified) return undefined;
       const fault = await this.findFault();
@@ -148,11 +152,13 @@ export class ServiceRules implements ServiceNetwork, Disposable {
     const classes = new Map([...this.keepClasses].map(([seconds, number]) => [number, seconds]));
     const text = fullTable(structure, classes, this.tables.current);
     this.seal = undefined;
+    this.isWhole = false;
     await this.deps.rules.generations.change(async (foreign) => {
       if (!(await nft(text, REBUILD_TIMEOUT_MS)))
         throw new NetworkError('services', 'nft is not installed: services lead nowhere');
       this.verified = foreign;
     });
+    this.isWhole = true;
     await this.putSeal();
   }
 
@@ -211,11 +217,15 @@ export class ServiceRules implements ServiceNetwork, Disposable {
   private structureNow(): StructureFacts {
     const address = this.deps.nodeAddress();
     const { serviceCidrs = [], podCidrs = [], nodePortAddresses = [] } = this.facts ?? {};
+    const readable = (cidrs: readonly string[]): readonly string[] =>
+      cidrs.filter((text) => parseCidr(text) !== undefined);
     return {
       table: this.name,
       prefix: this.deps.prefix,
       nodeAddress: address === undefined ? undefined : formatIpv4(address),
-      ...{ serviceCidrs, podCidrs, nodePortAddresses },
+      serviceCidrs: readable(serviceCidrs),
+      podCidrs: readable(podCidrs),
+      nodePortAddresses: readable(nodePortAddresses),
     };
   }
 

@@ -15,9 +15,14 @@ export const planService = (
   numbers: GroupNumbers,
   keepClassOf: KeepClassOf,
 ): readonly Element[] => {
-  if (!(service.protocol in PROTOCOLS) || !isPort(service.port)) return [];
+  if (!Object.hasOwn(PROTOCOLS, service.protocol) || !isPort(service.port)) return [];
   const { affinitySeconds } = service;
-  const keepClass = affinitySeconds === undefined ? undefined : keepClassOf(affinitySeconds);
+  const isKept =
+    affinitySeconds !== undefined &&
+    Number.isInteger(affinitySeconds) &&
+    affinitySeconds >= 1 &&
+    affinitySeconds <= MAX_AFFINITY_SECONDS;
+  const keepClass = isKept ? keepClassOf(affinitySeconds) : undefined;
   const group = (kind: string, endpoints: readonly Endpoint[]) => {
     const valid = endpoints.filter(isEndpoint);
     if (valid.length === 0) return undefined;
@@ -143,3 +148,5 @@ const isAddress = (address: string): boolean => {
   return value !== undefined && value !== 0;
 };
 const isEndpoint = ({ address, port }: Endpoint): boolean => isAddress(address) && isPort(port);
+/** A day: as long as upstream's API allows. */
+const MAX_AFFINITY_SECONDS = 86_400;

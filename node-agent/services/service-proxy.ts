@@ -1,0 +1,223 @@
+import { SERVICE_NAME_LABEL } from '../../api/endpoint-slices';
+import { CLUSTER_KEY } from '../../api/assignment-rows';
+import type { ApiObject, EndpointSlice } from '../../api/types';
+import { linkedController } from '../../lib/async/linked-controller';
+import type { Clock } from '../../lib/clock';
+import { describeError, type Log } from '../../lib/log';
+import type { PodNetwork } from '../../runtime/pod-network';
+import type { ServiceNetwork, ServicePort } from '../../runtime/service-network';
+import type { EventSink } from '../outbox/event-outbox';
+import type { NetworkView } from '../session/network-tables';
+import type { AgentSettings } from '../settings';
+import { HealthChecks } from './health-checks';
+import { wantedService, type HealthCheck } from './wanted-ports';
+
+interface ServiceProxyDeps {
+  readonly view: NetworkView;
+  readonly whenOpen: (signal: AbortSignal) => Promise<PodNetwork>;
+  readonly nodeName: string;
+  /** Labels of the node; undefined until the server has said. */
+  readonly labels: () => Readonly<Record<string, string>> | undefined;
+  readonly nodePortAddresses: readonly string[];
+  readonly events: EventSink;
+  readonly settings: AgentSettings;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+/**
+ * Keeps the kernel's services as the cluster has them. Before it is known what there is, nothing is
+ * touched: what the agent before has set up goes on. The first of several changes goes in at once, the
+ * others together a moment later.
+ */
+export class ServiceProxy {
+  private readonly dirty = new Set<string>();
+  /** Service → slices, and back. */
+  private readonly slicesOf = new Map<string, Set<string>>();
+  private readonly ownerOf = new Map<string, string>();
+  /** Names of the ports that the kernel has, by Service. */
+  private readonly applied = new Map<string, readonly string[]>();
+  private readonly healthChecks = new Map<string, HealthCheck>();
+  private zone: string | undefined;
+  /** All that there is has been in the kernel once. */
+  private isStarted = false;
+  private checkedMs = 0;
+  private problem = '';
+  private wake: (() => void) | undefined;
+
+  constructor(private readonly deps: ServiceProxyDeps) {}
+
+  /** Until `signal` aborts; what is set up goes on. */
+  async run(signal: AbortSignal): Promise<void> {
+    const { view, clock, settings } = this.deps;
+    await using servers = new HealthChecks(this.deps.log);
+    const undo = [
+      view.services.onChange((keys) => this.mark(keys)),
+      view.endpointSlices.onChange((keys) => this.markSlices(keys)),
+      view.clusterNetwork.onChange(() => this.markAll()),
+    ];
+    try {
+      const { services: network } = await this.deps.whenOpen(signal);
+      while (!view.isKnown && !signal.aborted)
+        await view.whenKnown(settings.retryMs, clock, signal);
+      this.markAll();
+      while (!signal.aborted) {
+        const isFine = await this.settle(network, servers);
+        await clock.sleep(isFine ? HOLD_MS : settings.retryMs, signal);
+        if (isFine && this.dirty.size === 0) await this.restUntilDirty(signal);
+      }
+    } catch (error) {
+      if (!signal.aborted) throw error;
+    } finally {
+      for (const one of undo) one();
+    }
+  }
+
+  /** False: it is to be tried again after a while. */
+  private async settle(network: ServiceNetwork, servers: HealthChecks): Promise<boolean> {
+    const taken = [...this.dirty];
+    this.dirty.clear();
+    try {
+      await this.configure(network);
+      const changes = this.changesOf(taken);
+      if (changes.size > 0 || !this.isStarted) this.tellHealed(await network.apply(changes));
+      this.isStarted = true;
+      await this.check(network);
+      servers.setHealthy(true);
+      this.problem = '';
+      await servers.sync(this.healthChecks.values());
+      return true;
+    } catch (error) {
+      for (const key of taken) this.dirty.add(key);
+      servers.setHealthy(false);
+      this.tellProblem(describeError(error));
+      return false;
+    }
+  }
+
+  /** Also while changes come all the time. */
+  private async check(network: ServiceNetwork): Promise<void> {
+    const { clock, settings } = this.deps;
+    if (clock.monotonicMs() - this.checkedMs < settings.serviceCheckMs) return;
+    this.tellHealed(await network.check());
+    this.checkedMs = clock.monotonicMs();
+  }
+
+  private async configure(network: ServiceNetwork): Promise<void> {
+    const cluster = this.deps.view.clusterNetwork.get(CLUSTER_KEY);
+    if (cluster === undefined) return;
+    const zone = this.deps.labels()?.[ZONE_LABEL];
+    if (zone !== this.zone) this.markAll();
+    this.zone = zone;
+    await network.configure({
+      serviceCidrs: cluster.serviceCidrs.filter(isIpv4),
+      podCidrs: cluster.podCidrs.filter(isIpv4),
+      dnsAddresses: cluster.clusterDns.filter(isIpv4),
+      nodePortAddresses: this.deps.nodePortAddresses,
+    });
+  }
+
+  private changesOf(keys: readonly string[]): ReadonlyMap<string, ServicePort | undefined> {
+    const { view, nodeName } = this.deps;
+    const node = {
+      name: nodeName,
+      zone: this.zone,
+      dnsAddresses: view.clusterNetwork.get(CLUSTER_KEY)?.clusterDns ?? [],
+    };
+    const changes = new Map<string, ServicePort | undefined>();
+    for (const key of keys) {
+      const service = view.services.get(key);
+      const { ports, healthCheck } =
+        service === undefined
+          ? { ports: new Map<string, ServicePort>(), healthCheck: undefined }
+          : wantedService(service, this.slices(key), node);
+      const names = [...ports.keys()].map((port) => `${key}:${port}`);
+      for (const name of this.applied.get(key) ?? []) changes.set(name, undefined);
+      for (const [port, wanted] of ports) changes.set(`${key}:${port}`, wanted);
+      if (names.length === 0) this.applied.delete(key);
+      else this.applied.set(key, names);
+      if (healthCheck === undefined) this.healthChecks.delete(key);
+      else this.healthChecks.set(key, healthCheck);
+    }
+    return changes;
+  }
+
+  private slices(key: string): readonly EndpointSlice[] {
+    return [...(this.slicesOf.get(key) ?? [])].flatMap(
+      (slice) => this.deps.view.endpointSlices.get(slice) ?? [],
+    );
+  }
+
+  private markAll(): void {
+    const { view } = this.deps;
+    this.mark([...view.services.list()].map(keyOf));
+    this.markSlices([...view.endpointSlices.list()].map(keyOf));
+  }
+
+  private mark(keys: Iterable<string>): void {
+    for (const key of keys) this.dirty.add(key);
+    this.wake?.();
+  }
+
+  private markSlices(keys: Iterable<string>): void {
+    for (const key of keys) {
+      const before = this.ownerOf.get(key);
+      const slice = this.deps.view.endpointSlices.get(key);
+      const name = slice?.metadata.labels?.[SERVICE_NAME_LABEL];
+      const owner = name === undefined ? undefined : `${slice?.metadata.namespace ?? ''}/${name}`;
+      if (before !== undefined && before !== owner) this.dropSlice(before, key);
+      if (owner === undefined) this.ownerOf.delete(key);
+      else this.addSlice(owner, key);
+      for (const service of [before, owner]) if (service !== undefined) this.dirty.add(service);
+    }
+    this.wake?.();
+  }
+
+  private addSlice(service: string, slice: string): void {
+    this.ownerOf.set(slice, service);
+    const slices = this.slicesOf.get(service) ?? new Set();
+    this.slicesOf.set(service, slices.add(slice));
+  }
+
+  private dropSlice(service: string, slice: string): void {
+    const slices = this.slicesOf.get(service);
+    slices?.delete(slice);
+    if (slices?.size === 0) this.slicesOf.delete(service);
+  }
+
+  private tellHealed(fault: string | undefined): void {
+    if (fault === undefined) return;
+    this.deps.log.warn({ fault }, 'service rules were put back');
+    const message = `Service rules of the node had been changed and were put back: ${fault}`;
+    const event = { type: 'Warning', reason: 'ServiceRulesRestored', message } as const;
+    this.deps.events.emit(nodeObject(this.deps.nodeName), event);
+  }
+
+  private tellProblem(problem: string): void {
+    if (problem !== this.problem) this.deps.log.error({ err: problem }, 'cannot serve services');
+    this.problem = problem;
+  }
+
+  private async restUntilDirty(signal: AbortSignal): Promise<void> {
+    using woken = linkedController(signal);
+    this.wake = () => woken.abort();
+    await this.deps.clock.sleep(this.deps.settings.serviceCheckMs, woken.signal);
+    this.wake = undefined;
+  }
+}
+
+/** As the kubelet refers to its node in events: by its name for a uid. */
+const nodeObject = (name: string): ApiObject => ({
+  apiVersion: 'v1',
+  kind: 'Node',
+  metadata: { name, uid: name },
+});
+
+const keyOf = ({ metadata }: { metadata: { namespace?: string; name: string } }): string =>
+  `${metadata.namespace ?? ''}/${metadata.name}`;
+
+const isIpv4 = (text: string): boolean => !text.includes(':');
+
+const ZONE_LABEL = 'topology.kubernetes.io/zone';
+/** Changes that follow one another so closely go in together. */
+const HOLD_MS = 15;
