@@ -124,15 +124,15 @@ it('reads what is a pod, whatever else lies there', async () => {
 it('knows which pods of the server only mirror its own', () => {
   const own = staticPodOf(Buffer.from(podText('web')), '/m', 'n');
   const uid = own.metadata.uid ?? '';
-  let pods: ReadonlyMap<string, Pod> | undefined;
+  const state: { pods?: ReadonlyMap<string, Pod> } = {};
   const renamed: string[] = [];
   const statics = new StaticPods({
-    pods: () => pods,
+    pods: () => state.pods,
     onMirror: (each) => renamed.push(each),
     clock: new ManualClock(0),
   });
   expect(statics.toMirror()).toBeUndefined();
-  pods = new Map([[uid, own]]);
+  state.pods = new Map([[uid, own]]);
   statics.changed();
   const [body] = statics.toMirror() ?? [];
   const mirror = JSON.parse(String(body)) as Pod;
