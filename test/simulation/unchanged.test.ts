@@ -1,8 +1,11 @@
+import { MIRRORING_CONTROLLER, SLICE_MANAGED_BY_LABEL } from '../../api/endpoint-slices';
 import { ownerReference } from '../../api/owners';
 import {
   apiVersionOf,
   CONFIG_MAPS,
   DEPLOYMENTS,
+  ENDPOINT_SLICES,
+  ENDPOINTS,
   EVENTS,
   LEASES,
   NAMESPACES,
@@ -177,7 +180,10 @@ it('no component answers a change that is none of its own, and what it copies it
     await world.advance(2_000);
     // As upstream: the annotations of a Deployment go to the set of its template.
     const hasSet = plural === DEPLOYMENTS.plural && name !== 'paused';
-    const allowed = hasSet ? [REPLICA_SETS.plural] : [];
+    // And those of Endpoints to the slices that mirror them, which are set right likewise.
+    const mirrors = object.metadata.labels?.[SLICE_MANAGED_BY_LABEL] === MIRRORING_CONTROLLER;
+    const isMirrored = plural === ENDPOINTS.plural || mirrors;
+    const allowed = hasSet ? [REPLICA_SETS.plural] : isMirrored ? [ENDPOINT_SLICES.plural] : [];
     const written = world.writes.map((write) => write.plural);
     expect({ plural, name, written }).toEqual({ plural, name, written: allowed });
   }
