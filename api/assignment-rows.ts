@@ -32,22 +32,6 @@ export type NetworkRowResource = (typeof NETWORK_ROW)[keyof typeof NETWORK_ROW];
 
 export const CLUSTER_KEY = 'cluster';
 
-/** What is fixed in the network of a cluster. Each list has one entry an address family. */
-export interface ClusterNetwork {
-  readonly podCidrs: readonly string[];
-  readonly serviceCidrs: readonly string[];
-  readonly nodePortRange: PortRange;
-  /** Addresses by which pods reach the cluster's DNS. */
-  readonly clusterDns: readonly string[];
-  readonly clusterDomain: string;
-}
-
-/** Both ends belong to it. */
-export interface PortRange {
-  readonly first: number;
-  readonly last: number;
-}
-
 /** A token of a pod's service account, or why there is none. */
 export interface PodToken {
   readonly key: string;

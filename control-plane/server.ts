@@ -292,9 +292,10 @@ const keeperFor = (
   useAdmin: () => leaveKubeconfig({ config, pki }, url),
 });
 
-const nodesOptionsOf = ({ clusterCidr, heartbeatSeconds }: ServerConfig) => ({
-  clusterCidr,
-  heartbeatIntervalMs: heartbeatSeconds * 1000,
+const nodesOptionsOf = (config: ServerConfig) => ({
+  clusterCidr: config.clusterCidr,
+  heartbeatIntervalMs: config.heartbeatSeconds * 1000,
+  network: clusterNetworkOf(config),
 });
 
 const controllersFor = (

@@ -1,4 +1,8 @@
-import type { ClusterNetwork } from '../../api/assignment-rows';
+import {
+  clusterNetworkOf,
+  DEFAULT_CLUSTER_NETWORK,
+  type ClusterNetwork,
+} from '../../api/cluster-network';
 import type {
   ApiObject,
   ConfigMap,
@@ -68,12 +72,7 @@ export interface NodesOptions {
 }
 
 export const DEFAULT_NODES_OPTIONS: NodesOptions = {
-  clusterCidr: '10.42.0.0/16',
+  clusterCidr: DEFAULT_CLUSTER_NETWORK.clusterCidr,
   heartbeatIntervalMs: 10_000,
-  network: {
-    serviceCidrs: ['10.96.0.0/16'],
-    nodePortRange: { first: 30_000, last: 32_767 },
-    clusterDns: ['10.96.0.10'],
-    clusterDomain: 'cluster.local',
-  },
+  network: clusterNetworkOf(DEFAULT_CLUSTER_NETWORK),
 };

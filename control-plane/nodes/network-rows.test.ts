@@ -1,4 +1,4 @@
-import type { ClusterNetwork } from '../../api/assignment-rows';
+import type { ClusterNetwork } from '../../api/cluster-network';
 import { keyOf, type ApiObject, type EndpointSlice, type Service } from '../../api/types';
 import type { ObjectView } from './deps';
 import { NetworkRows } from './network-rows';

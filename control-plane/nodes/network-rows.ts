@@ -1,9 +1,5 @@
-import {
-  CLUSTER_KEY,
-  NETWORK_ROW,
-  type ClusterNetwork,
-  type NetworkRowResource,
-} from '../../api/assignment-rows';
+import { CLUSTER_KEY, NETWORK_ROW, type NetworkRowResource } from '../../api/assignment-rows';
+import type { ClusterNetwork } from '../../api/cluster-network';
 import { SERVICE_NAME_LABEL, SERVICE_PROXY_LABEL } from '../../api/endpoint-slices';
 import { keyOf, type ApiObject, type EndpointSlice, type Service } from '../../api/types';
 import { stringifyJson } from '../../lib/json';

@@ -6,10 +6,10 @@ import {
   CLUSTER_KEY,
   NETWORK_ROW,
   POLICY_ROW,
-  type ClusterNetwork,
   type NetworkRowResource,
   type PolicyRowResource,
 } from '../../api/assignment-rows';
+import type { ClusterNetwork } from '../../api/cluster-network';
 import type { AddressChunk, NodePolicy, PodPolicies } from '../../api/network-policies/rows';
 import type { EndpointSlice, Service } from '../../api/types';
 import { linkedController } from '../../lib/async/linked-controller';

@@ -40,7 +40,7 @@ it('tells nodes of services and slices before their pods, and then of what chang
   await plane.client.create(PODS, podDraft('web'));
   await using node = await startToldNode(plane, directory, 'n1');
   await eventually(async () => node.network.isKnown);
-  expect(node.rows.filter((row) => !/^(nodes|peers) /.test(row))).toEqual([
+  expect(node.rows.filter((row) => !/^(nodes|peers|podpolicies) /.test(row))).toEqual([
     'services default/web',
     'endpointslices default/web-1',
     'clusternetwork cluster',

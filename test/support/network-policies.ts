@@ -1,11 +1,7 @@
 import fc from 'fast-check';
 
-import {
-  CLUSTER_KEY,
-  POLICY_ROW,
-  type ClusterNetwork,
-  type PolicyRowResource,
-} from '../../api/assignment-rows';
+import { CLUSTER_KEY, POLICY_ROW, type PolicyRowResource } from '../../api/assignment-rows';
+import type { ClusterNetwork } from '../../api/cluster-network';
 import type { PolicyWorld, Protocol } from '../../api/network-policies';
 import type { AddressChunk, NodePolicy, PodPolicies } from '../../api/network-policies/rows';
 import {
