@@ -1,6 +1,6 @@
 import { systemClock } from '../../lib/clock';
 import { isOfKind } from '../../api/owners';
-import { EVENTS, NODES, PODS } from '../../api/resources';
+import { EVENTS, NODES, PODS, SERVICES } from '../../api/resources';
 import type { ApiObject } from '../../api/types';
 import type { CliContext } from '../context';
 import { describeObject } from '../describe/describe';
@@ -58,8 +58,9 @@ const surroundingsOf = async ({ client, signal }: CliContext, object: ApiObject)
     { fieldSelector: about, ...(namespace === undefined ? {} : { namespace }) },
     signal,
   );
-  const pods = isNode
-    ? client.list(PODS, { fieldSelector: `spec.nodeName=${name}` }, signal)
-    : Promise.resolve({ items: [] });
+  const isService = isOfKind(object, SERVICES);
+  const around = isService ? { namespace: namespace ?? '' } : undefined;
+  const options = isNode ? { fieldSelector: `spec.nodeName=${name}` } : around;
+  const pods = options ? client.list(PODS, options, signal) : Promise.resolve({ items: [] });
   return { events: (await events).items, pods: (await pods).items, nowMs: systemClock.now() };
 };

@@ -7,6 +7,7 @@ import {
   PODS,
   RESOURCE_QUOTAS,
   SECRETS,
+  SERVICES,
   type Resource,
 } from '../../api/resources';
 import type { ApiObject, Event, Pod } from '../../api/types';
@@ -18,6 +19,7 @@ import { printable } from '../output/terminal';
 import { describeAutoscaler } from './autoscaler';
 import { describeLimits, describeQuota } from './limits';
 import { describeNode } from './node';
+import { describeNotEndpoints } from './not-endpoints';
 import { describePod } from './pod';
 import { describeDeployment } from './deployment';
 import { DescribeWriter } from './writer';
@@ -25,7 +27,7 @@ import { DescribeWriter } from './writer';
 /** What the description of an object draws on besides itself. */
 export interface Surroundings {
   readonly events: readonly Event[];
-  /** For a node: the pods on it. */
+  /** For a node: the pods on it. For a service: those of its namespace. */
   readonly pods: readonly Pod[];
   readonly nowMs: number;
 }
@@ -61,6 +63,10 @@ const DESCRIPTIONS = [
   description(NODES, (writer, node, { pods }) => describeNode(writer, node, pods)),
   description(DEPLOYMENTS, describeDeployment),
   description(HORIZONTAL_POD_AUTOSCALERS, describeAutoscaler),
+  description(SERVICES, (writer, service, { pods }) => {
+    describeAny(writer, service);
+    describeNotEndpoints(writer, service, pods);
+  }),
 ];
 
 /** Kinds that are all one table, to which nothing happens. */
