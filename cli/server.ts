@@ -43,6 +43,10 @@ export const main = (argv: readonly string[]): Promise<number> => {
       .option('--oidc-required-claim <key=value>', 'what a token must say', collect)
       .option('--oidc-signing-algs <list>', 'joined by commas; default RS256')
       .option('--oidc-ca-file <file>', 'who vouches for the issuer; default: the usual authorities')
+      .option(
+        '--authentication-config <file>',
+        'an AuthenticationConfiguration, in place of the --oidc flags; read again when it changes',
+      )
       .option('--anonymous-auth', 'answer requests without a name as far as roles allow it')
       .option(
         '--accept-etcd-history',
@@ -115,6 +119,7 @@ interface Flags {
   readonly etcdEndpoint?: readonly string[];
   readonly etcdQuota?: number;
   readonly acceptEtcdHistory?: boolean;
+  readonly authenticationConfig?: string;
   readonly oidcIssuerUrl?: string;
   readonly oidcClientId?: string;
   readonly oidcUsernameClaim?: string;
@@ -154,6 +159,7 @@ const configOf = (flags: Flags) => ({
   acceptEtcdHistory: flags.acceptEtcdHistory,
   oidc: oidcOf(flags),
   anonymousAuth: flags.anonymousAuth,
+  authenticationConfigFile: flags.authenticationConfig,
   auditPolicyFile: flags.auditPolicyFile,
   auditLogPath: flags.auditLogPath,
   auditLogMaxSizeMib: flags.auditLogMaxsize,

@@ -54,8 +54,10 @@ export const serverConfigSchema = z.object({
       caFile: z.string().optional(),
     })
     .optional(),
+  /** An AuthenticationConfiguration of apiserver.config.k8s.io: read again when it changes. */
+  authenticationConfigFile: z.string().optional(),
   /** Requests without a name are answered as far as roles allow it. Upstream's `--anonymous-auth`. */
-  anonymousAuth: z.boolean().default(false),
+  anonymousAuth: z.boolean().optional(),
   /** Range that the nodes' pod ranges are cut from. */
   clusterCidr: z.string().default(DEFAULT_CLUSTER_NETWORK.clusterCidr),
   /** Range of the services' addresses. Upstream's flag of the same name, as the next. */

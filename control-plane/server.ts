@@ -41,7 +41,8 @@ import { systemRandom as random } from '../lib/random';
 import { AuditLog } from './api-server/audit/audit-log';
 import { Auditor } from './api-server/audit/auditor';
 import { httpsDocuments } from './api-server/auth/fetch-document';
-import { OidcAuthenticator } from './api-server/auth/oidc';
+import { ConfiguredAuthentication } from './api-server/auth/configured-authentication';
+import { issuerOf, OidcAuthenticator, userByFlags } from './api-server/auth/oidc';
 import { parseAuditPolicy } from './api-server/audit/policy';
 import { createApiServer, type ApiServer } from './api-server/api-server';
 import { parseAddress, parseServerConfig, type ServerConfig } from './config';
@@ -160,6 +161,7 @@ const serve = async (
   const connections = nodeConnections.proxy;
   await using metrics = createResourceMetrics({ ...views, connections, clock });
   await using audit = await openAudit(config, log);
+  const authentication = await openAuthentication(config, log);
   await using server = createApiServer({
     ...shared,
     ...{ store: opened.store, caches, tls: pki, network },
@@ -173,9 +175,7 @@ const serve = async (
     registry,
     objectFaults: faults,
     certificates: () => pki.lives(),
-    ...timesOf(config),
-    anonymousAuth: config.anonymousAuth,
-    ...(await openOidc(config, log)),
+    ...{ ...timesOf(config), ...authentication.deps },
     ...(audit === undefined ? {} : { auditor: audit.auditor }),
     version: process.env['DHOW_VERSION'] ?? '0.0.0',
   });
@@ -189,6 +189,7 @@ const serve = async (
   const controllers = controllersFor({ config, log, pki }, server, informers, faults);
   await using group = new TaskGroup(signal);
   group.run((groupSignal) => informers.run(groupSignal));
+  group.run((groupSignal) => authentication.run(groupSignal));
   const address = await server.listen(parseAddress(config.listen));
   await startSystemObjects({ config, network, log }, server.client, address.port, group);
   const started = await announce({ config, pki, tokens, nodes, apiPort: address.port });
@@ -265,17 +266,51 @@ const openAudit = async (config: ServerConfig, log: Log) => {
   return { auditor, [Symbol.asyncDispose]: () => sink[Symbol.asyncDispose]() };
 };
 
-/** Knows users by the tokens of another issuer, if there is one. */
+/** Who is known by tokens of other issuers, and where nobody need be. `run` follows what may change. */
+const openAuthentication = async (config: ServerConfig, log: Log) => {
+  const { authenticationConfigFile: file, oidc, anonymousAuth } = config;
+  if (file === undefined)
+    return {
+      deps: { ...(await openOidc(config, log)), takesAnonymous: () => anonymousAuth ?? false },
+      run: async () => undefined,
+    };
+  if (oidc !== undefined)
+    throw new Error('authentication-config file and oidc-* flags are mutually exclusive');
+  const fetchBy = (ca: string | undefined) => httpsDocuments(clock, ca);
+  const read = () => readFile(file, 'utf8');
+  const configured = await ConfiguredAuthentication.open({ read, fetchBy, clock, log });
+  if (configured.anonymous !== undefined && anonymousAuth !== undefined)
+    throw new Error(
+      '--anonymous-auth flag cannot be set when anonymous field is configured in ' +
+        'authentication configuration file',
+    );
+  const takesAnonymous = (path: string): boolean => {
+    const { enabled, paths } = configured.anonymous ?? { enabled: anonymousAuth, paths: NO_PATHS };
+    return enabled === true && (paths.length === 0 || paths.includes(path));
+  };
+  return {
+    deps: { oidc: configured, takesAnonymous },
+    run: (signal: AbortSignal) => configured.follow(signal),
+  };
+};
+
+const NO_PATHS: readonly string[] = [];
+
+/** Knows users by the tokens of the issuer that the flags name, if they name one. */
 const openOidc = async ({ oidc: given }: ServerConfig, log: Log) => {
   if (given === undefined) return {};
-  const { caFile, usernamePrefix, groupsClaim, ...options } = given;
+  const { caFile, usernamePrefix, groupsClaim, ...others } = given;
   const ca = caFile === undefined ? undefined : await readFile(caFile, 'utf8');
-  const named = {
+  const options = {
+    ...others,
     ...(usernamePrefix === undefined ? {} : { usernamePrefix }),
     ...(groupsClaim === undefined ? {} : { groupsClaim }),
   };
-  const fetch = httpsDocuments(clock, ca);
-  return { oidc: new OidcAuthenticator({ options: { ...options, ...named }, fetch, clock, log }) };
+  const oidc = new OidcAuthenticator({
+    ...{ issuer: issuerOf(options), userOfClaims: userByFlags(options) },
+    ...{ fetch: httpsDocuments(clock, ca), clock, log },
+  });
+  return { oidc };
 };
 
 const keeperFor = (

@@ -8,7 +8,7 @@ import type { Attributes } from './auth/access-attributes';
 import type { Verdict } from './auth/node-authorizer';
 import { actingUser } from './auth/impersonation';
 import type { Authorizer } from './auth/authorizer';
-import type { OidcAuthenticator } from './auth/oidc';
+import type { TokenAuthenticator } from './auth/token-issuer';
 import { Permit } from './auth/permit';
 import { attributesOf, pathAttributes, upgradeAttributes } from './auth/request-attributes';
 import { ISSUER, type ServiceAccountTokens } from './auth/service-account-tokens';
@@ -39,11 +39,11 @@ export interface ApiHandlerDeps extends HealthDeps {
   readonly kinds: KindRegistry;
   readonly authorizer: Authorizer;
   readonly tokens: ServiceAccountTokens;
-  readonly oidc?: OidcAuthenticator;
+  readonly oidc?: TokenAuthenticator;
   /** Is the certificate that the user came with good no more? */
   readonly isOutdated: (user: User) => boolean;
   /** May who says no name ask at all? Roles decide what they may. */
-  readonly takesAnonymous: boolean;
+  takesAnonymous(path: string): boolean;
   readonly auditor?: Auditor;
   readonly metrics: RequestMetrics;
   /** Answers /metrics. */
@@ -149,10 +149,10 @@ export class ApiHandler {
 
   /** The request as the user it acts for. @throws Unauthorized, Forbidden; both are recorded */
   private async identified(request: ApiRequest): Promise<Identified> {
-    const { auditor, authorizer, takesAnonymous } = this.deps;
+    const { auditor, authorizer } = this.deps;
     const attributes = requestAttributes(request);
     const caller = await callerOf(request, this.deps);
-    if (caller === undefined || (isAnonymous(caller) && !takesAnonymous)) {
+    if (caller === undefined || (isAnonymous(caller) && !this.deps.takesAnonymous(request.path))) {
       auditor?.refused(request, attributes, parseResourcePath(request.path)?.version ?? '');
       throw new ApiError('Unauthorized', 'Unauthorized');
     }

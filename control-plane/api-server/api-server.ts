@@ -22,7 +22,7 @@ import { WebhookMetrics, type WebhookCalls } from './admission/webhooks';
 import { ApiHandler } from './api-handler';
 import { Authorizer } from './auth/authorizer';
 import { cachedRoles } from './auth/cached-roles';
-import type { OidcAuthenticator } from './auth/oidc';
+import type { TokenAuthenticator } from './auth/token-issuer';
 import type { PodReader } from './auth/node-authorizer';
 import { nodeNameOf, type User } from './auth/user';
 import { serveIssuer } from './auth/issuer';
@@ -97,9 +97,9 @@ export interface ApiServerDeps {
   /** Writes down who does what. Default: nobody does. */
   readonly auditor?: Auditor;
   /** Knows users by the tokens of another issuer. Default: there is none. */
-  readonly oidc?: OidcAuthenticator;
-  /** Requests without a name are answered as far as roles allow it. Default: they are refused. */
-  readonly anonymousAuth?: boolean;
+  readonly oidc?: TokenAuthenticator;
+  /** Are requests without a name for this path answered, as far as roles allow it? Default: none is. */
+  readonly takesAnonymous?: (path: string) => boolean;
   /** How much may be kept for clients. Default: enough for a few hundred. */
   readonly budget?: ApiServerBudget;
   /** What this process is at, and how late it runs. Default: not measured. */
@@ -171,7 +171,7 @@ export const createApiServer = (deps: ApiServerDeps): ApiServer => {
     tokens: service.tokens,
     metrics,
     isOutdated,
-    takesAnonymous: deps.anonymousAuth ?? false,
+    takesAnonymous: deps.takesAnonymous ?? (() => false),
     ...(deps.auditor === undefined ? {} : { auditor: deps.auditor }),
     ...(deps.oidc === undefined ? {} : { oidc: deps.oidc }),
     scrape: () => metricsResponse(metrics, kinds, { ...deps, webhooks: webhooks.metrics }),

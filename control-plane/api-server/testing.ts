@@ -82,7 +82,7 @@ export const startTestServer = async ({
     nodeConnections: { ...NO_NODES, ...nodes },
     virtualResources: virtual,
     admissionPlugins,
-    anonymousAuth,
+    takesAnonymous: () => anonymousAuth,
     ...(auditor === undefined ? {} : { auditor }),
     ...(placements === undefined ? {} : { placements }),
     ...(network === undefined ? {} : { network }),

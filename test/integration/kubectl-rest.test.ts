@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import { exportJWK, generateKeyPair, SignJWT } from 'jose';
 import { httpsDocuments } from '../../control-plane/api-server/auth/fetch-document';
-import { OidcAuthenticator } from '../../control-plane/api-server/auth/oidc';
+import { issuerOf, OidcAuthenticator, userByFlags } from '../../control-plane/api-server/auth/oidc';
 import { openPki } from '../../control-plane/pki/pki';
 import { systemClock } from '../../lib/clock';
 import { silentLog } from '../../lib/log';
@@ -19,17 +19,19 @@ let issuer: Issuer;
 
 beforeAll(async () => {
   issuer = await startIssuer();
+  const options = {
+    issuerUrl: issuer.url,
+    clientId: 'dhow',
+    usernameClaim: 'sub',
+    usernamePrefix: 'oidc:',
+    groupsClaim: 'groups',
+    groupsPrefix: 'oidc:',
+    requiredClaims: {},
+    signingAlgorithms: ['ES256'],
+  };
   const oidc = new OidcAuthenticator({
-    options: {
-      issuerUrl: issuer.url,
-      clientId: 'dhow',
-      usernameClaim: 'sub',
-      usernamePrefix: 'oidc:',
-      groupsClaim: 'groups',
-      groupsPrefix: 'oidc:',
-      requiredClaims: {},
-      signingAlgorithms: ['ES256'],
-    },
+    issuer: issuerOf(options),
+    userOfClaims: userByFlags(options),
     fetch: httpsDocuments(systemClock, issuer.ca),
     clock: systemClock,
     log: silentLog,

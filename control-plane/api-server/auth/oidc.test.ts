@@ -1,7 +1,7 @@
 import { exportJWK, generateKeyPair, SignJWT, type JWTPayload, type KeyLike } from 'jose';
 import { ManualClock } from '../../../lib/clock';
 import { silentLog } from '../../../lib/log';
-import { OidcAuthenticator, type OidcOptions } from './oidc';
+import { issuerOf, OidcAuthenticator, userByFlags, type OidcOptions } from './oidc';
 
 const ISSUER = 'https://issuer.test';
 const OPTIONS: OidcOptions = {
@@ -29,7 +29,8 @@ const setUp = (options: Partial<OidcOptions> = {}, about: object = {}) => {
   const asked: string[] = [];
   const clock = new ManualClock();
   const oidc = new OidcAuthenticator({
-    options: { ...OPTIONS, ...options },
+    issuer: issuerOf({ ...OPTIONS, ...options }),
+    userOfClaims: userByFlags({ ...OPTIONS, ...options }),
     clock,
     log: silentLog,
     fetch: async (url) => {

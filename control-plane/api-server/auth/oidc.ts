@@ -2,6 +2,14 @@ import { createLocalJWKSet, jwtVerify, type JSONWebKeySet, type JWTPayload } fro
 import type { Clock } from '../../../lib/clock';
 import { parseJson, stringifyJson } from '../../../lib/json';
 import type { Log } from '../../../lib/log';
+import {
+  credentialOf,
+  isOwnName,
+  textsIn,
+  type TokenAuthenticator,
+  type TokenIssuer,
+  type UserOfClaims,
+} from './token-issuer';
 import { AUTHENTICATED, type User } from './user';
 
 /** How tokens of another issuer name users, by upstream's flags `--oidc-…`. */
@@ -21,7 +29,8 @@ export interface OidcOptions {
 export type FetchDocument = (url: string, signal: AbortSignal) => Promise<Uint8Array>;
 
 export interface OidcDeps {
-  readonly options: OidcOptions;
+  readonly issuer: TokenIssuer;
+  readonly userOfClaims: UserOfClaims;
   readonly fetch: FetchDocument;
   readonly clock: Clock;
   readonly log: Log;
@@ -32,7 +41,7 @@ export interface OidcDeps {
  * that is not known, and no more often than every ten seconds, whatever tokens come: those that name
  * another issuer or algorithm ask for nothing.
  */
-export class OidcAuthenticator {
+export class OidcAuthenticator implements TokenAuthenticator {
   private keys: JSONWebKeySet | undefined;
   private askedAtMs = -Infinity;
   private asking: Promise<void> | undefined;
@@ -41,18 +50,18 @@ export class OidcAuthenticator {
 
   /** Whose token it is; undefined when it does not hold. */
   async userOf(token: string, signal: AbortSignal): Promise<User | undefined> {
-    const { issuerUrl } = this.deps.options;
-    if (token.length > TOKEN_LENGTH_MAX || partOf(token, 1)?.['iss'] !== issuerUrl)
+    const { issuer, userOfClaims } = this.deps;
+    if (token.length > TOKEN_LENGTH_MAX || partOf(token, 1)?.['iss'] !== issuer.url)
       return undefined;
     if (!this.knowsKeyOf(token)) await this.askForKeys(signal);
     const claims = await this.verified(token);
-    return claims && userIn(claims, this.deps.options);
+    return claims && userOfClaims(claims);
   }
 
   private knowsKeyOf(token: string): boolean {
     const { kid, alg } = partOf(token, 0) ?? {};
     // No key would do.
-    if (!this.deps.options.signingAlgorithms.includes(String(alg))) return true;
+    if (!this.deps.issuer.signingAlgorithms.includes(String(alg))) return true;
     return this.keys?.keys.some((key) => kid === undefined || key.kid === kid) ?? false;
   }
 
@@ -66,11 +75,8 @@ export class OidcAuthenticator {
           this.keys = keys;
         },
         (error: unknown) => {
-          const { issuerUrl } = this.deps.options;
-          this.deps.log.warn(
-            { issuer: issuerUrl, err: error },
-            'cannot read the keys of an issuer',
-          );
+          const { issuer, log } = this.deps;
+          log.warn({ issuer: issuer.url, err: error }, 'cannot read the keys of an issuer');
         },
       );
       void this.asking.finally(() => (this.asking = undefined));
@@ -80,14 +86,14 @@ export class OidcAuthenticator {
   }
 
   private async readKeys(): Promise<JSONWebKeySet> {
-    const { fetch, options } = this.deps;
-    const { issuerUrl } = options;
+    const { fetch, issuer: about } = this.deps;
+    const { url, discoveryUrl = `${url.replace(/\/$/, '')}/.well-known/openid-configuration` } =
+      about;
     const never = new AbortController().signal;
-    const about = `${issuerUrl.replace(/\/$/, '')}/.well-known/openid-configuration`;
-    const found = parseJson(await fetch(about, never)) as Record<string, unknown> | null;
+    const found = parseJson(await fetch(discoveryUrl, never)) as Record<string, unknown> | null;
     const { issuer, jwks_uri: keysUrl } = found ?? {};
-    if (issuer !== issuerUrl)
-      throw new Error(`the issuer calls itself ${stringifyJson(issuer)} and not ${issuerUrl}`);
+    if (issuer !== url)
+      throw new Error(`the issuer calls itself ${stringifyJson(issuer)} and not ${url}`);
     if (typeof keysUrl !== 'string' || !keysUrl.startsWith('https://'))
       throw new Error('jwks_uri must be an https URL');
     const set = parseJson(await fetch(keysUrl, never)) as Partial<JSONWebKeySet> | null;
@@ -98,11 +104,11 @@ export class OidcAuthenticator {
 
   private async verified(token: string): Promise<JWTPayload | undefined> {
     if (this.keys === undefined) return undefined;
-    const { issuerUrl, clientId, signingAlgorithms } = this.deps.options;
+    const { url, audiences, signingAlgorithms } = this.deps.issuer;
     try {
       const { payload } = await jwtVerify(token, createLocalJWKSet(this.keys), {
-        issuer: issuerUrl,
-        audience: clientId,
+        issuer: url,
+        audience: [...audiences],
         algorithms: [...signingAlgorithms],
         requiredClaims: ['exp'],
       });
@@ -113,39 +119,38 @@ export class OidcAuthenticator {
   }
 }
 
-/** Nobody is one of the system's own by another's word. */
-const userIn = (claims: JWTPayload, options: OidcOptions): User | undefined => {
-  const { issuerUrl, usernameClaim, groupsClaim, groupsPrefix, requiredClaims } = options;
-  const isAsRequired = Object.entries(requiredClaims).every(
-    ([key, value]) => claims[key] === value,
-  );
-  const given = claims[usernameClaim];
-  if (!isAsRequired || typeof given !== 'string' || given === '') return undefined;
-  const isEmail = usernameClaim === 'email';
-  if (isEmail && 'email_verified' in claims && claims['email_verified'] !== true) return undefined;
-  const { usernamePrefix = isEmail ? '-' : `${issuerUrl}#` } = options;
-  const name = usernamePrefix === '-' ? given : usernamePrefix + given;
-  const groups = groupsClaim === undefined ? [] : groupsIn(claims[groupsClaim], groupsPrefix);
-  if (groups === undefined || [name, ...groups].some((each) => each.startsWith('system:')))
-    return undefined;
-  return {
-    name,
-    groups: [...groups, AUTHENTICATED],
-    ...(claims.jti === undefined
-      ? {}
-      : { extra: { 'authentication.kubernetes.io/credential-id': [`JTI=${claims.jti}`] } }),
-  };
-};
+/** What the flags say of the issuer. */
+export const issuerOf = ({ issuerUrl, clientId, signingAlgorithms }: OidcOptions): TokenIssuer => ({
+  url: issuerUrl,
+  audiences: [clientId],
+  signingAlgorithms,
+});
 
-/** One group or several; undefined for anything else. */
-const groupsIn = (claim: unknown, prefix: string): readonly string[] | undefined => {
-  const list: readonly unknown[] =
-    claim === undefined ? [] : Array.isArray(claim) ? claim : [claim];
-  if (list.length > GROUPS_MAX) return undefined;
-  return list.every((each) => typeof each === 'string')
-    ? list.map((each) => prefix + each)
-    : undefined;
-};
+/** What the flags make of claims. */
+export const userByFlags =
+  (options: OidcOptions): UserOfClaims =>
+  (claims) => {
+    const { issuerUrl, usernameClaim, groupsClaim, groupsPrefix, requiredClaims } = options;
+    const isAsRequired = Object.entries(requiredClaims).every(
+      ([key, value]) => claims[key] === value,
+    );
+    const given = claims[usernameClaim];
+    if (!isAsRequired || typeof given !== 'string' || given === '') return undefined;
+    const isEmail = usernameClaim === 'email';
+    if (isEmail && 'email_verified' in claims && claims['email_verified'] !== true)
+      return undefined;
+    const { usernamePrefix = isEmail ? '-' : `${issuerUrl}#` } = options;
+    const name = usernamePrefix === '-' ? given : usernamePrefix + given;
+    const found = groupsClaim === undefined ? [] : textsIn(claims[groupsClaim]);
+    const groups = found?.map((group) => groupsPrefix + group);
+    if (groups === undefined || [name, ...groups].some(isOwnName)) return undefined;
+    const extra = credentialOf(claims);
+    return {
+      name,
+      groups: [...groups, AUTHENTICATED],
+      ...(Object.keys(extra).length === 0 ? {} : { extra }),
+    };
+  };
 
 /** The head or the claims of a token, before anything is known of it. */
 const partOf = (token: string, index: 0 | 1): Record<string, unknown> | undefined => {
@@ -162,5 +167,4 @@ const partOf = (token: string, index: 0 | 1): Record<string, unknown> | undefine
 
 const TOKEN_LENGTH_MAX = 16 * 1024;
 const KEYS_MAX = 100;
-const GROUPS_MAX = 1000;
 const ASK_EVERY_MS = 10_000;

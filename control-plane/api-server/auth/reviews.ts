@@ -7,7 +7,7 @@ import { fieldsAt, isFields, listAt, textAt, type Fields } from '../kinds/mutabl
 import { readValue } from '../rest/body';
 import type { Authorizer } from './authorizer';
 import { attributesIn, problemsOfAccess } from './review-spec';
-import type { OidcAuthenticator } from './oidc';
+import type { TokenAuthenticator } from './token-issuer';
 import { ISSUER, type ServiceAccountTokens } from './service-account-tokens';
 import { nodeNameOf, type User } from './user';
 
@@ -26,7 +26,7 @@ export const REVIEWS: readonly CreateOnlyResource[] = [
 
 interface Authenticators {
   readonly tokens: ServiceAccountTokens;
-  readonly oidc: OidcAuthenticator | undefined;
+  readonly oidc: TokenAuthenticator | undefined;
 }
 
 /** Answers who the caller is and what it may do; undefined for other requests. */
