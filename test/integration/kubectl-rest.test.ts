@@ -132,6 +132,42 @@ it('lists who answers for each group version: the server itself', async () => {
   expect(stderr).toContain('it passes no requests on to others');
 });
 
+it('shows an autoscaler in both versions, and applies it in either', async () => {
+  const manifest = (version: string, spec: object) =>
+    JSON.stringify({
+      ...{ apiVersion: `autoscaling/${version}`, kind: 'HorizontalPodAutoscaler' },
+      metadata: { name: 'web' },
+      spec: {
+        scaleTargetRef: { apiVersion: 'apps/v1', kind: 'Deployment', name: 'web' },
+        ...{ maxReplicas: 3, ...spec },
+      },
+    });
+  const old = manifest('v1', { targetCPUUtilizationPercentage: 50 });
+  try {
+    expect(await host.ok('apply -f -', old)).toBe(
+      'horizontalpodautoscaler.autoscaling/web created\n',
+    );
+    const percent = '-o jsonpath={.spec.targetCPUUtilizationPercentage}';
+    expect(await host.ok(`get horizontalpodautoscalers.v1.autoscaling web ${percent}`)).toContain(
+      '50',
+    );
+    expect(await host.ok('get hpa web')).toContain('cpu: <unknown>/50%');
+    expect(await host.ok('get horizontalpodautoscalers.v1.autoscaling web')).toContain(
+      'cpu: <unknown>/50%',
+    );
+    expect(await host.ok('apply -f -', old)).toContain('unchanged');
+    await host.ok('apply --server-side --force-conflicts -f -', manifest('v2', { maxReplicas: 4 }));
+    const { spec } = JSON.parse(
+      await host.ok('get horizontalpodautoscalers.v1.autoscaling web -o json'),
+    ) as {
+      readonly spec: object;
+    };
+    expect(spec).toMatchObject({ maxReplicas: 4, targetCPUUtilizationPercentage: 50 });
+  } finally {
+    await host.kubectl('delete hpa web --ignore-not-found');
+  }
+});
+
 /** As a client that takes gzip, and says so. */
 const raw = (path: string, headers: Readonly<Record<string, string>>) =>
   new Promise<{ readonly headers: Record<string, unknown>; readonly body: Buffer }>(
