@@ -1,11 +1,8 @@
 import { z } from 'zod';
+import { SIGNING_ALGORITHMS } from './api-server/auth/token-issuer';
 import { DEFAULT_CLUSTER_NETWORK } from '../api/cluster-network';
 
 const YEAR_SECONDS = 365 * 24 * 3600;
-/** Those of upstream: none with a shared secret. */
-const SIGNING_ALGORITHMS = [
-  ...['RS256', 'RS384', 'RS512', 'ES256', 'ES384', 'ES512', 'PS256', 'PS384', 'PS512'],
-] as const;
 const seconds = z.number().min(1).max(86_400);
 
 /** What a server is told at start. */
