@@ -52,6 +52,10 @@ const withoutTables = (table: string): string =>
     .map((family) => `add table ${family} ${table}\ndelete table ${family} ${table}\n`)
     .join('');
 
+/**
+ * Ranges are rules and no set: for a moment after a table has been replaced the kernel finds nothing in
+ * its sets of ranges (their commit comes after that of the rules), and would hide pods from each other.
+ */
 const rulesOf = (
   prefix: string,
   { podCidr, clusterCidrs, nodeAddresses }: FirewallFacts,
@@ -61,15 +65,13 @@ const rulesOf = (
   return `
 ${withoutTables(table)}
 table ip ${table} {
-  set cluster {
-    type ipv4_addr
-    flags interval
-    auto-merge
-    elements = { ${sorted(clusterCidrs)} }
-  }
   chain postrouting {
     type nat hook postrouting priority srcnat; policy accept;
-    ip saddr ${podCidr} ip daddr != @cluster ip daddr != 224.0.0.0/4 masquerade
+    ip saddr != ${podCidr} accept
+${unique(clusterCidrs)
+  .map((cidr) => `    ip daddr ${cidr} accept\n`)
+  .join('')}    ip daddr 224.0.0.0/4 accept
+    masquerade
   }
 }
 table inet ${table} {
@@ -90,4 +92,5 @@ table inet ${table} {
 `;
 };
 
-const sorted = (elements: readonly string[]): string => [...new Set(elements)].sort().join(', ');
+const sorted = (elements: readonly string[]): string => unique(elements).join(', ');
+const unique = (elements: readonly string[]): readonly string[] => [...new Set(elements)].sort();

@@ -172,6 +172,6 @@ const isGone = (error: unknown): boolean =>
 
 const SEAL = 'seal_';
 const SHAPE_LENGTH = 32;
-const SHAPE_SETS = ['sizes', 'part_sizes', 'keeps', 'pods', 'services', 'node_port_ranges'];
+const SHAPE_SETS = ['sizes', 'part_sizes', 'keeps'];
 const MAX_CHANGES = 2_000;
 const MESSAGES_A_STEP = 8;

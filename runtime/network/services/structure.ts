@@ -37,7 +37,7 @@ export const fullTable = (
 ): string => `
 ${withoutTable(facts.table)}
 table ip ${facts.table} {
-${sets(facts)}
+${sets()}
 ${choosingChains()}
 ${leadingChains(facts)}
 ${hooks(facts)}
@@ -63,23 +63,12 @@ export const sealText = (table: string, seal: string, before?: string): string =
   (before === undefined ? '' : `delete set ip ${table} ${before}\n`) +
   `add set ip ${table} ${seal} { type mark; }\n`;
 
-const sets = ({ podCidrs, nodePortAddresses, serviceCidrs }: StructureFacts): string => `
+const sets = (): string => `
 ${TABLE_NAMES.map(declaration).join('')}
   map kept { type ipv4_addr . ipv4_addr . inet_proto . inet_service : mark; size 262144; flags dynamic, timeout; }
   map keeps { type mark : verdict; }
   map sizes { type mark : verdict; elements = { ${sizes().join(', ')}, ${partSizes().join(', ')} } }
-  map part_sizes { type mark : verdict; elements = { ${sizes().join(', ')} } }
-${ranges('pods', podCidrs)}
-${ranges('services', serviceCidrs)}
-${ranges('node_port_ranges', nodePortAddresses)}`;
-
-const ranges = (name: string, cidrs: readonly string[]): string => `
-  set ${name} {
-    type ipv4_addr
-    flags interval
-    auto-merge
-    ${cidrs.length === 0 ? '' : `elements = { ${[...new Set(cidrs)].sort().join(', ')} }`}
-  }`;
+  map part_sizes { type mark : verdict; elements = { ${sizes().join(', ')} } }`;
 
 const declaration = (table: TableName): string => {
   const { key, data }: TableSpec = TABLES[table];
@@ -157,7 +146,7 @@ const leadingChains = (facts: StructureFacts): string => `
   }
   chain inside {
     meta mark set ${TARGET} map @front goto hidden
-    ${ownAddress(facts)} goto inside_port
+${toOwnAddress(facts, 'goto inside_port')}
   }
   chain outside_port {
     meta l4proto . th dport @drops_port_out drop
@@ -168,11 +157,11 @@ const leadingChains = (facts: StructureFacts): string => `
     ${TARGET} @drops_out drop
     meta mark set ${TARGET} map @front_out goto led
     meta mark set ${TARGET} map @front goto hidden
-    ${ownAddress(facts)} goto outside_port
+${toOwnAddress(facts, 'goto outside_port')}
   }`;
 
 /** Where packets enter. Host ports have the next place: a service goes before them. */
-const hooks = ({ nodeAddress }: StructureFacts): string => {
+const hooks = ({ nodeAddress, podCidrs }: StructureFacts): string => {
   const hide = nodeAddress === undefined ? 'masquerade' : `snat to ${nodeAddress}`;
   return `
   chain guard {
@@ -181,7 +170,7 @@ const hooks = ({ nodeAddress }: StructureFacts): string => {
   }
   chain prerouting {
     type nat hook prerouting priority dstnat - 1; policy accept;
-    ip saddr @pods goto inside
+${lines(podCidrs, (cidr) => `ip saddr ${cidr} goto inside`)}
     goto outside
   }
   chain output {
@@ -217,8 +206,8 @@ const refusingChains = (facts: StructureFacts): string => `
   chain unled {
     ${TARGET} @drops drop
     ${TARGET} @rejects goto refuse
-    ${ownAddress(facts)} meta l4proto . th dport @rejects_port goto refuse
-    ip daddr @services fib daddr type != local goto refuse
+${toOwnAddress(facts, 'meta l4proto . th dport @rejects_port goto refuse')}
+${lines(facts.serviceCidrs, (cidr) => `ip daddr ${cidr} fib daddr type != local goto refuse`)}
   }
   ${['input', 'forward', 'output']
     .map(
@@ -230,14 +219,23 @@ const refusingChains = (facts: StructureFacts): string => `
     )
     .join('')}`;
 
-/** The addresses that have node ports. Never the resolver's, which is local, too. */
-const ownAddress = ({ nodePortAddresses }: StructureFacts): string =>
-  [
-    'ip daddr != 127.0.0.0/8',
-    ...(nodePortAddresses.length === 0 ? [] : ['ip daddr @node_port_ranges']),
-    'ip daddr != @services',
-    'fib daddr type local',
-  ].join(' ');
+/** For the addresses that have node ports. Never the resolver's, which is local, too. */
+const toOwnAddress = (
+  { nodePortAddresses, serviceCidrs }: StructureFacts,
+  statement: string,
+): string => {
+  const others = ['127.0.0.0/8', ...serviceCidrs].map((cidr) => `ip daddr != ${cidr}`).join(' ');
+  const own = `${others} fib daddr type local ${statement}`;
+  if (nodePortAddresses.length === 0) return `    ${own}`;
+  return lines(nodePortAddresses, (range) => `ip daddr ${range} ${own}`);
+};
+
+/**
+ * One rule for each range, and no set of them: for a moment after a table has been replaced the kernel
+ * finds nothing in such sets.
+ */
+const lines = (cidrs: readonly string[], rule: (cidr: string) => string): string =>
+  cidrs.map((cidr) => `    ${rule(cidr)}`).join('\n');
 
 const elementLines = (name: string, tables: Tables): string =>
   [...tables]
