@@ -1,6 +1,6 @@
 /** Which packets pass between the sandboxes of a host and all others. It knows no Kubernetes. */
 export interface PacketPolicies {
-  /** By sandbox id. One that is not here is not let into the network. */
+  /** By sandbox id. One that is not here is not let into the network; if it is in, nothing passes. */
   readonly sandboxes: ReadonlyMap<string, SandboxPolicies>;
   readonly policies: ReadonlyMap<string, PacketPolicy>;
   /** Addresses by the id of their set. One whose members change is another object. */

@@ -6,6 +6,7 @@ import type {
   PacketPolicy,
   PacketPorts,
   PacketRule,
+  SandboxPolicies,
   TransportProtocol,
 } from '../../packet-policies';
 
@@ -74,7 +75,7 @@ export const planPolicies = (
   const decidersOf = (direction: Direction): ReadonlyMap<string, string> => {
     const deciders = new Map<string, string>();
     for (const [sandbox, address] of addresses) {
-      const ids = policies.sandboxes.get(sandbox)?.[direction];
+      const ids = (policies.sandboxes.get(sandbox) ?? NOTHING_PASSES)[direction];
       if (ids !== undefined)
         deciders.set(address, decider([direction, ...ids].join('\n'), direction, ids));
     }
@@ -292,6 +293,8 @@ export const portElement = ({
   readonly protocol: string;
   readonly port: number;
 }): string => `${address} . ${protocol} . ${port}`;
+
+const NOTHING_PASSES: SandboxPolicies = { ingress: [], egress: [] };
 
 const isIpv4 = (text: string): boolean => parseIpv4(text) !== undefined;
 

@@ -50,6 +50,8 @@ export class PolicyTable implements Disposable {
   private planned:
     | { readonly policies: PacketPolicies; readonly addresses: string; readonly plan: PolicyPlan }
     | undefined;
+  /** Flows may be under way that are not allowed any more. */
+  private mustCut = false;
   private applied: AppliedTable | 'unknown' | 'none' = 'unknown';
   /** Of the table as it was last put in: what tells it from one that somebody else has touched. */
   private mark: { readonly handle: bigint; readonly useCount: number } | undefined;
@@ -94,13 +96,14 @@ export class PolicyTable implements Disposable {
     const isNeeded = plan.ingress.size + plan.egress.size > 0;
     if (!isNeeded) return this.removeTable();
     if (typeof this.applied === 'string' || !(await this.isIntact(this.applied))) {
+      this.mustCut = true;
       await this.rebuild(plan);
-      await this.cut(plan);
-      return;
+    } else {
+      const difference = differenceOf(this.applied, plan);
+      this.mustCut ||= difference.isStricter;
+      await this.change(this.applied, plan, difference);
     }
-    const difference = differenceOf(this.applied, plan);
-    await this.change(this.applied, plan, difference);
-    if (difference.isStricter) await this.cut(plan);
+    if (this.mustCut) await this.tryCut(plan);
   }
 
   /** Asked again and again for the same. */
@@ -124,8 +127,7 @@ export class PolicyTable implements Disposable {
     const table = policyTableOf(this.deps.prefix);
     this.applied = 'unknown';
     await this.deps.generations.change(async (foreignChanges) => {
-      if (!(await nft(tableText(table, plan))))
-        throw new NetworkError('policies', 'nft is not installed: network policies cannot hold');
+      await runNft(tableText(table, plan));
       this.verified = foreignChanges;
     });
     this.applied = afterChange({ chains: new Map(), containers: new Map() }, plan);
@@ -145,7 +147,7 @@ export class PolicyTable implements Disposable {
     try {
       await this.deps.generations.change(async () => {
         if (isStructure || elementCount > ELEMENTS_MAX)
-          await nft(changeText(table, { chains, containers }, changes));
+          await runNft(changeText(table, { chains, containers }, changes));
         else
           await this.firewall.transact(asTransaction(changes.flatMap((c) => requestsOf(table, c))));
       });
@@ -181,6 +183,16 @@ export class PolicyTable implements Disposable {
     }
   }
 
+  /** What holds for new flows holds without it: it is tried again with the next change or look. */
+  private async tryCut(plan: PolicyPlan): Promise<void> {
+    try {
+      await this.cut(plan);
+      this.mustCut = false;
+    } catch (error) {
+      this.deps.log.warn({ err: describeError(error) }, 'forbidden connections not cut yet');
+    }
+  }
+
   /** Flows that are under way and may not be any more; no others. */
   private async cut(plan: PolicyPlan): Promise<void> {
     const own = (await this.deps.host.dump(listAddresses())).map(decodeAddress);
@@ -199,6 +211,11 @@ export const removePolicyTable = async (prefix: string): Promise<void> => {
 };
 
 export const policyTableOf = (prefix: string): string => `dhow-${prefix}-policy`;
+
+const runNft = async (text: string): Promise<void> => {
+  if (!(await nft(text)))
+    throw new NetworkError('policies', 'nft is not installed: network policies cannot hold');
+};
 
 /** A sandbox and its own host always reach each other. */
 const isForbidden = (
