@@ -160,6 +160,7 @@ it('holds again after somebody has flushed the rules or a chain', async () => {
     ['flush', 'ruleset'],
     ['flush', 'chain', 'ip', TABLE, 'decide'],
     ['delete', 'table', 'ip', TABLE],
+    ['flush', 'map', 'ip', TABLE, 'ingress_of'],
   ]) {
     inNetns(nodeNs, 'nft', ...flush);
     expect(await reach(other.peer, web.ip)).toBe('reached');

@@ -15,6 +15,7 @@ import {
   listRules,
   type SetElement,
 } from '../netlink/nft-elements';
+import { decodeElements, listElements } from '../netlink/nft-listing';
 import { decodeAddress, listAddresses } from '../netlink/requests';
 import { NETLINK_NETFILTER, NetlinkError, NetlinkSocket } from '../netlink/socket';
 import { ipv4Bytes, u16be, u8 } from '../netlink/wire';
@@ -165,7 +166,7 @@ export class PolicyTable implements Disposable {
   }
 
   /** Whether all that was put into the kernel seems to be there. */
-  private async isIntact({ chains }: AppliedTable): Promise<boolean> {
+  private async isIntact({ chains, containers }: AppliedTable): Promise<boolean> {
     const table = policyTableOf(this.deps.prefix);
     const foreignChanges = await this.deps.generations.foreignChanges();
     if (foreignChanges === this.verified) return true;
@@ -174,13 +175,24 @@ export class PolicyTable implements Disposable {
       if (handle !== this.mark?.handle || useCount !== this.mark.useCount) return false;
       const rules = (await this.firewall.dump(listRules(table))).length;
       const own = [...chains.values()].reduce((sum, chain) => sum + ruleCountOf(chain), 0);
-      if (rules !== FIXED_RULE_COUNT + own) return false;
+      if (rules !== FIXED_RULE_COUNT + own || !(await this.isFull(containers))) return false;
       this.verified = foreignChanges;
       return true;
     } catch (error) {
       if (error instanceof NetlinkError && error.errno === constants.errno.ENOENT) return false;
       throw error;
     }
+  }
+
+  /** Whether all sets have as many elements as they should. */
+  private async isFull(containers: AppliedTable['containers']): Promise<boolean> {
+    const table = policyTableOf(this.deps.prefix);
+    for (const [set, { elements }] of containers) {
+      const parts = await this.firewall.dump(listElements(table, set));
+      const count = parts.reduce((sum, part) => sum + decodeElements(part).length, 0);
+      if (count !== elements.size) return false;
+    }
+    return true;
   }
 
   /** What holds for new flows holds without it: it is tried again with the next change or look. */
