@@ -178,6 +178,46 @@ it('lets out only where a policy says so', async () => {
   expect(await gets('near', far, 9090)).toBe(true);
 });
 
+it('holds what goes through services, and to the names of services', async () => {
+  await server('web', { node: 1 });
+  await client('shut');
+  const ports = [{ port: 80, targetPort: 'http' }];
+  const spec = { selector: { app: 'web' }, ports };
+  const metadata = { name: 'web' };
+  await cluster.apply(JSON.stringify({ apiVersion: 'v1', kind: 'Service', metadata, spec }));
+  for (const name of ['web', 'shut']) await ready(name);
+  const ip = await cluster.must('get', 'svc', 'web', '-o', 'jsonpath={.spec.clusterIP}');
+  const knows = async () =>
+    (
+      await cluster.dhow(
+        'exec',
+        'shut',
+        '--',
+        'timeout',
+        '2',
+        'nslookup',
+        'web.default.svc.cluster.local',
+      )
+    ).code === 0;
+  await soon('the service leads to its pod', () => gets('shut', ip, 80));
+  await soon('its name is known', knows);
+  const podSelector = { matchLabels: { app: 'shut' } };
+  const shut = { podSelector, policyTypes: ['Egress'] };
+  await policy('out', shut);
+  await soon('nothing goes out', async () => !(await gets('shut', ip, 80)));
+  expect(await knows()).toBe(false);
+  const dns = {
+    to: [{ namespaceSelector: {}, podSelector: { matchLabels: { 'k8s-app': 'kube-dns' } } }],
+    ports: [{ protocol: 'UDP', port: 53 }],
+  };
+  await policy('out', { ...shut, egress: [dns] });
+  await soon('names are known again', knows);
+  expect(await gets('shut', ip, 80)).toBe(false);
+  const web = { to: [{ podSelector: { matchLabels: { app: 'web' } } }], ports: [{ port: 8080 }] };
+  await policy('out', { ...shut, egress: [dns, web] });
+  await soon('the service is reached', () => gets('shut', ip, 80));
+});
+
 it('cuts a connection that it forbids, and leaves those that it allows', async () => {
   const count = (file: string) => `while true; do echo x; sleep 0.1; done | nc WEB 7000 > ${file}`;
   await run('web', ['sh', '-c', 'nc -ll -p 7000 -e cat']);
