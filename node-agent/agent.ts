@@ -118,7 +118,10 @@ class NodeAgent implements Agent {
     this.statics = new StaticPods({
       // Without a folder there are none, and that is known.
       pods: () => (this.manifests === undefined ? NO_PODS : this.manifests.known),
-      onMirror: (uid) => this.statuses.renamed(uid),
+      onMirror: (uid) => {
+        this.statuses.renamed(uid);
+        this.policies.ownPodsChanged();
+      },
       clock,
     });
     this.statuses = new StatusOutbox(clock, this.statics);
@@ -131,11 +134,7 @@ class NodeAgent implements Agent {
     });
     const { facts, nodeIp } = deps;
     this.network = this.nodeNetwork();
-    this.policies = new PolicyKeeper({
-      tables: this.assignments.network,
-      network: () => this.network.current,
-      ...{ clock, log },
-    });
+    this.policies = this.policyKeeper();
     const notReady = () => this.network.problem;
     const mtu = () => this.network.current?.mtu;
     const pressures = () => this.eviction.pressures;
@@ -213,6 +212,7 @@ class NodeAgent implements Agent {
     if (path === undefined) return undefined;
     const onChange = () => {
       this.statics.changed();
+      this.policies.ownPodsChanged();
       this.syncPods();
     };
     return new ManifestFolder({ path, nodeName, onChange, clock, log });
@@ -239,6 +239,19 @@ class NodeAgent implements Agent {
     tasks.run((s) => this.serviceProxy().run(s));
     await tasks.wait();
     await this.pods.stop();
+  }
+
+  private policyKeeper(): PolicyKeeper {
+    const { clock, log } = this.deps;
+    return new PolicyKeeper({
+      tables: this.assignments.network,
+      network: () => this.network.current,
+      ownPods: {
+        ownUid: (uid) => this.statics.ownUid(uid),
+        uids: () => this.manifests?.known?.keys() ?? [],
+      },
+      ...{ clock, log },
+    });
   }
 
   private nodeNetwork(): NodeNetwork {

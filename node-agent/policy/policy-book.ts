@@ -11,27 +11,36 @@ type PolicyTables = Pick<
   'policyAddresses' | 'networkPolicies' | 'podPolicies' | 'clusterNetwork' | 'isKnown'
 >;
 
+/** Pods that the node has from elsewhere: the server tells of mirrors of them, when it can. */
+export interface OwnPods {
+  /** The uid by which this node knows a pod of the server. */
+  ownUid(uid: string): string;
+  uids(): Iterable<string>;
+}
+
 /** What the server has told of policies, as the kernel is to hold it. Kept from changes of the rows. */
 export class PolicyBook implements Disposable {
   private readonly policies = new Map<string, PacketPolicy>();
   /** By set, then by part. */
   private readonly chunks = new Map<string, Map<string, AddressChunk>>();
   private readonly addressSets = new Map<string, readonly string[]>();
-  /** Pods of which the server tells no more: what held for them holds until they are gone. */
-  private readonly leftovers = new Map<string, SandboxPolicies>();
+  /** What was last said to hold, also for sandboxes of which nobody tells any more. */
   private sandboxes = new Map<string, SandboxPolicies>();
+  /** Those: what held for them holds until they are gone. */
+  private leftovers: readonly string[] = [];
   private built: PacketPolicies | undefined;
   private readonly undo: readonly (() => void)[];
 
   constructor(
     private readonly tables: PolicyTables,
+    private readonly ownPods: OwnPods,
     private readonly onChange: () => void,
   ) {
     const { policyAddresses, networkPolicies, podPolicies, clusterNetwork } = tables;
     this.undo = [
       policyAddresses.onChange((keys) => this.addressesChanged(keys)),
       networkPolicies.onChange((keys) => this.policiesChanged(keys)),
-      podPolicies.onChange((keys) => this.podsChanged(keys)),
+      podPolicies.onChange(() => this.changed()),
       clusterNetwork.onChange(() => this.changed()),
     ];
   }
@@ -40,26 +49,32 @@ export class PolicyBook implements Disposable {
     for (const undo of this.undo) undo();
   }
 
+  /** What is the node's own does not wait for the server: policies hold for it once its mirror is there. */
   knows(podUid: string): boolean {
-    return this.tables.podPolicies.get(podUid) !== undefined;
+    if (this.tables.podPolicies.get(podUid) !== undefined) return true;
+    return [...this.ownPods.uids()].includes(podUid);
+  }
+
+  /** The node's own pods, or their mirrors, are others. */
+  ownPodsChanged(): void {
+    this.changed();
   }
 
   /** Undefined until the server has told. `isAttached`: whether the sandbox is still there. */
   wanted(isAttached: (sandboxId: string) => boolean): PacketPolicies | undefined {
     if (!this.tables.isKnown) return undefined;
-    for (const id of this.leftovers.keys())
-      if (!isAttached(id)) {
-        this.leftovers.delete(id);
-        this.built = undefined;
-      }
-    this.built ??= this.build();
+    if (!this.leftovers.every(isAttached)) this.built = undefined;
+    this.built ??= this.build(isAttached);
     return this.built;
   }
 
-  private build(): PacketPolicies {
-    this.sandboxes = this.sandboxesNow();
+  private build(isAttached: (sandboxId: string) => boolean): PacketPolicies {
+    const told = this.told();
+    const left = [...this.sandboxes].filter(([id]) => !told.has(id) && isAttached(id));
+    this.leftovers = left.map(([id]) => id);
+    this.sandboxes = new Map([...told, ...left]);
     return {
-      sandboxes: new Map([...this.leftovers, ...this.sandboxes]),
+      sandboxes: this.sandboxes,
       policies: new Map(this.policies),
       addressSets: new Map(this.addressSets),
       portSets: this.portSets(),
@@ -67,15 +82,20 @@ export class PolicyBook implements Disposable {
     };
   }
 
-  private sandboxesNow(): Map<string, SandboxPolicies> {
+  /** The node's own pods are free until the server tells of their mirrors. */
+  private told(): Map<string, SandboxPolicies> {
     const { podPolicies, networkPolicies } = this.tables;
     const policy = (key: string) => networkPolicies.get(key);
-    return new Map(
-      [...podPolicies.list()].map(({ uid, policies }) => [
-        sandboxIdOf(uid),
-        sandboxPoliciesOf(policies, policy),
-      ]),
-    );
+    const told = [...podPolicies.list()].map(({ uid, policies }): [string, SandboxPolicies] => [
+      sandboxIdOf(this.ownPods.ownUid(uid)),
+      sandboxPoliciesOf(policies, policy),
+    ]);
+    // A mirror may be made anew: meanwhile what held goes on.
+    const own = [...this.ownPods.uids()].map((uid): [string, SandboxPolicies] => {
+      const id = sandboxIdOf(uid);
+      return [id, this.sandboxes.get(id) ?? {}];
+    });
+    return new Map([...own, ...told]);
   }
 
   private portSets(): PacketPolicies['portSets'] {
@@ -119,16 +139,6 @@ export class PolicyBook implements Disposable {
       const policy = this.tables.networkPolicies.get(key);
       if (policy === undefined) this.policies.delete(key);
       else this.policies.set(key, packetPolicyOf(policy));
-    }
-    this.changed();
-  }
-
-  private podsChanged(keys: ReadonlySet<string>): void {
-    for (const uid of keys) {
-      const id = sandboxIdOf(uid);
-      const before = this.sandboxes.get(id);
-      if (this.knows(uid)) this.leftovers.delete(id);
-      else if (before !== undefined) this.leftovers.set(id, before);
     }
     this.changed();
   }

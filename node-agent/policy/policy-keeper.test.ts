@@ -17,6 +17,7 @@ let network: FakePodNetwork;
 let stop: AbortController;
 let running: Promise<void>;
 let keeper: PolicyKeeper;
+let mirrors: Map<string, string>;
 
 beforeEach(() => {
   directory = mkdtempSync(join(tmpdir(), 'policy-keeper-'));
@@ -24,7 +25,12 @@ beforeEach(() => {
   tables = new NetworkTables(directory, silentLog);
   network = new FakePodNetwork('10.42.0.0/24', clock);
   stop = new AbortController();
-  keeper = new PolicyKeeper({ tables, network: () => network, clock, log: silentLog });
+  mirrors = new Map();
+  const ownPods = {
+    ownUid: (uid: string) => [...mirrors].find(([, mirror]) => mirror === uid)?.[0] ?? uid,
+    uids: () => mirrors.keys(),
+  };
+  keeper = new PolicyKeeper({ tables, ownPods, network: () => network, clock, log: silentLog });
   running = keeper.run(stop.signal);
 });
 afterEach(async () => {
@@ -117,4 +123,21 @@ it('holds a pod of which the server tells no more to what held, while it is ther
 it('lets nothing pass by a policy that is not known', async () => {
   await hear([podRow('u1', 'a/none'), cluster]);
   expect(sandbox('u1')).toEqual({ ingress: ['a/none'], egress: ['a/none'] });
+});
+
+it("lets the node's own pods start without the server, and holds them to what holds for their mirrors", async () => {
+  await hear([cluster]);
+  mirrors.set('own', '');
+  keeper.ownPodsChanged();
+  keeper.ownPodsChanged();
+  await keeper.prepare('own', stop.signal);
+  expect(sandbox('own')).toEqual({});
+  await hear([policyRow, podRow('mirror', 'a/deny')]);
+  mirrors.set('own', 'mirror');
+  keeper.ownPodsChanged();
+  await clock.advance(50);
+  expect(sandbox('own')).toEqual({ ingress: ['a/deny'] });
+  await network.attach({ sandboxId: sandboxIdOf('own'), netnsPath: '/none' });
+  await hear([], [{ resource: POLICY_ROW.podPolicies, key: 'mirror' }]);
+  expect(sandbox('own')).toEqual({ ingress: ['a/deny'] });
 });

@@ -3,10 +3,11 @@ import type { Clock } from '../../lib/clock';
 import { describeError, type Log } from '../../lib/log';
 import type { PodNetwork } from '../../runtime/pod-network';
 import type { NetworkView } from '../session/network-tables';
-import { PolicyBook } from './policy-book';
+import { PolicyBook, type OwnPods } from './policy-book';
 
 export interface PolicyKeeperDeps {
   readonly tables: NetworkView;
+  readonly ownPods: OwnPods;
   /** Undefined until the network is open. */
   readonly network: () => PodNetwork | undefined;
   readonly clock: Clock;
@@ -25,7 +26,7 @@ export class PolicyKeeper {
   private problem = '';
 
   constructor(private readonly deps: PolicyKeeperDeps) {
-    this.book = new PolicyBook(deps.tables, () => this.changed());
+    this.book = new PolicyBook(deps.tables, deps.ownPods, () => this.changed());
   }
 
   /** Keeps them until `signal` aborts; what the kernel holds stays. */
@@ -59,6 +60,11 @@ export class PolicyKeeper {
       this.waiting.delete(wake);
     }
     await this.sync();
+  }
+
+  /** The node's own pods, or their mirrors, are others. */
+  ownPodsChanged(): void {
+    this.book.ownPodsChanged();
   }
 
   private async settle(): Promise<void> {

@@ -17,10 +17,10 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(dir, { recursive: true, force: true }));
 
-const put = (command: string) =>
+const put = (command: string, hostNetwork = true) =>
   writeFileSync(
     join(manifests, 'web.yaml'),
-    `apiVersion: v1\nkind: Pod\nmetadata: {name: web}\nspec:\n  hostNetwork: true\n  containers: [{name: c, image: web:1, command: [sh, -c, '${command}']}]\n`,
+    `apiVersion: v1\nkind: Pod\nmetadata: {name: web}\nspec:\n  hostNetwork: ${hostNetwork}\n  containers: [{name: c, image: web:1, command: [sh, -c, '${command}']}]\n`,
   );
 const NAME = { namespace: 'default', name: 'web-n1' };
 const mirror = ({ client }: Plane) => client.get(PODS, NAME).catch(() => undefined);
@@ -60,6 +60,15 @@ it('shows a static pod on the server, and whoever deletes the mirror ends nothin
   rmSync(join(manifests, 'web.yaml'));
   await eventually(async () => (await mirror(plane)) === undefined);
   await eventually(async () => runtime.sandboxes().length === 0);
+});
+
+it('gives a static pod an address though nobody has told yet which policies hold for it', async () => {
+  await using plane = await startPlane(dir);
+  put('sleep 1000', false);
+  const runtime = new FakeContainerRuntime();
+  await using _agent = await startAgent(plane, dir, { runtime, podManifestPath: manifests });
+  const { status } = await readyMirror(plane);
+  expect(status.podIP).toMatch(/^10\.244\./);
 });
 
 it('runs a static pod while the server is away', async () => {

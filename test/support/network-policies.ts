@@ -63,6 +63,8 @@ const view = <T extends ApiObject>() => {
   };
 };
 
+const NO_OWN_PODS = { ownUid: (uid: string) => uid, uids: () => [] };
+
 class MemoryTable<T> implements RowTable<T> {
   readonly rows = new Map<string, T>();
   private listener: (keys: ReadonlySet<string>) => void = () => undefined;
@@ -89,7 +91,7 @@ export class TestNode {
     clusterNetwork: new MemoryTable<ClusterNetwork>(),
     isKnown: true,
   };
-  private readonly book = new PolicyBook(this.tables, () => undefined);
+  private readonly book = new PolicyBook(this.tables, NO_OWN_PODS, () => undefined);
   private kernel = { chains: new Map(), containers: new Map() } as Parameters<
     typeof afterChange
   >[0];
