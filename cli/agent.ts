@@ -5,7 +5,7 @@ import { describeError } from '../lib/describe-error';
 import { parseAgentConfig, runAgent, type AgentConfig } from '../node-agent';
 import { IdentityStore } from '../node-agent/identity/identity-store';
 import { durationMs } from './durations';
-import { collect, logLevel, runProgram, stopSignal, wholeNumber } from './program';
+import { collect, logLevel, powerSignal, runProgram, stopSignal, wholeNumber } from './program';
 import { examples } from './syntax/command';
 import { UsageError } from './usage-error';
 
@@ -36,6 +36,16 @@ export const main = (argv: readonly string[]): Promise<number> => {
       wholeNumber('--restart-backoff-max'),
     )
     .option('--pod-manifest-path <dir>', 'run the pods that its files describe, too')
+    .option(
+      '--shutdown-grace-period <duration>',
+      'time of all pods to end when the machine goes down (SIGPWR); default 0',
+    )
+    .option('--shutdown-grace-period-critical-pods <duration>', 'of it, for critical pods')
+    .option(
+      '--shutdown-grace-period-by-pod-priority <priority=duration>',
+      'instead of both: time of the pods from a priority on',
+      collect,
+    )
     .option('--system-reserved <resource=amount>', "kept from pods for the system's own", collect)
     .option('--kube-reserved <resource=amount>', "kept from pods for Dhow's own", collect)
     .option('--eviction-hard <signal<amount>', 'evict pods at once below it', collect)
@@ -62,7 +72,7 @@ export const main = (argv: readonly string[]): Promise<number> => {
       if (process.getuid?.() !== 0) throw new UsageError('containers need root: use sudo');
       const config = configOf(command.opts<Flags>());
       checkJoined(parseAgentConfig(config));
-      await runAgent(config, stopSignal());
+      await runAgent(config, stopSignal(), powerSignal());
     });
   return runProgram(program, argv.slice(1));
 };
@@ -83,6 +93,9 @@ interface Flags {
   readonly maxPods?: number;
   readonly restartBackoffMax?: number;
   readonly podManifestPath?: string;
+  readonly shutdownGracePeriod?: string;
+  readonly shutdownGracePeriodCriticalPods?: string;
+  readonly shutdownGracePeriodByPodPriority?: readonly string[];
   readonly systemReserved?: readonly string[];
   readonly kubeReserved?: readonly string[];
   readonly evictionHard?: readonly string[];
@@ -112,6 +125,12 @@ const configOf = (flags: Flags) => ({
   restartBackoffMaxMs:
     flags.restartBackoffMax === undefined ? undefined : flags.restartBackoffMax * 1000,
   podManifestPath: flags.podManifestPath,
+  shutdownGraceMs: periodOf('--shutdown-grace-period', flags.shutdownGracePeriod),
+  shutdownGraceCriticalMs: periodOf(
+    '--shutdown-grace-period-critical-pods',
+    flags.shutdownGracePeriodCriticalPods,
+  ),
+  shutdownGraceByPriority: flags.shutdownGracePeriodByPodPriority?.map(parseStep),
   systemReserved: pairs('--system-reserved', '=', flags.systemReserved),
   kubeReserved: pairs('--kube-reserved', '=', flags.kubeReserved),
   evictionHard: pairs('--eviction-hard', '<', flags.evictionHard),
@@ -166,6 +185,13 @@ const pairs = (flag: string, separator: '<' | '=', given: readonly string[] | un
 
 const periodOf = (flag: string, text: string | undefined): number | undefined =>
   text === undefined ? undefined : durationMs(flag, text);
+
+const parseStep = (text: string) => {
+  const flag = '--shutdown-grace-period-by-pod-priority';
+  const [, priority, duration = ''] = /^(-?\d{1,10})=(.+)$/.exec(text) ?? [];
+  if (priority === undefined) throw new UsageError(`${flag}: "${text}" is not PRIORITY=DURATION`);
+  return { priority: Number(priority), graceMs: durationMs(flag, duration) };
+};
 
 const periodsOf = (given: readonly string[] | undefined) => {
   const flag = '--eviction-soft-grace-period';

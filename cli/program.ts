@@ -30,6 +30,13 @@ export const stopSignal = (): AbortSignal => {
   return stop.signal;
 };
 
+/** Aborted by SIGPWR: the machine is about to go down. */
+export const powerSignal = (): AbortSignal => {
+  const power = new AbortController();
+  process.on('SIGPWR', () => power.abort());
+  return power.signal;
+};
+
 /** The exit code that tells by which signal work ended: its `reason`, or an error with that cause. */
 export const codeOfStop = (reason: unknown): number => {
   const stopped =

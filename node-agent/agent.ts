@@ -46,6 +46,8 @@ import type { Transport } from './session/transport';
 import { PolicyKeeper } from './policy/policy-keeper';
 import { DEFAULT_SETTINGS, type AgentSettings } from './settings';
 import { measure, METER_HEAP_MAX_MB, type MeterJob, type MeterReading } from './storage/meter';
+import { NodeShutdown } from './shutdown/node-shutdown';
+import { shutdownSteps } from './shutdown/plan';
 import { StorageKeeper } from './storage/storage-keeper';
 import { storagePlacesOf } from './storage/storage-places';
 import { withOwnUid } from './streams/own-uid';
@@ -80,6 +82,8 @@ export interface AgentDeps {
 export interface Agent {
   /** Until `signal` aborts. Containers run on afterwards; disposing of `deps` is the caller's. */
   run(signal: AbortSignal): Promise<void>;
+  /** The machine goes down: ends all pods, in order. Resolves when `run` may end. */
+  shutDown(): Promise<void>;
   readonly isConnected: boolean;
 }
 
@@ -108,6 +112,7 @@ class NodeAgent implements Agent {
   private readonly folders: FolderRemover;
   private readonly collector: ImageCollector;
   private readonly eviction: EvictionManager;
+  private readonly shutdown: NodeShutdown;
   private hasSnapshot = false;
 
   constructor(private readonly deps: AgentDeps) {
@@ -135,7 +140,7 @@ class NodeAgent implements Agent {
     const { facts, nodeIp } = deps;
     this.network = this.nodeNetwork();
     this.policies = this.policyKeeper();
-    const notReady = () => this.network.problem;
+    const notReady = () => this.shutdown.problem ?? this.network.problem;
     const mtu = () => this.network.current?.mtu;
     const pressures = () => this.eviction.pressures;
     this.reporter = new NodeReporter({ config, facts, nodeIp, images, notReady, pressures, mtu });
@@ -159,6 +164,7 @@ class NodeAgent implements Agent {
     this.collector = this.imageCollector();
     this.pods = new PodManager(this.podDeps(paths));
     this.eviction = this.evictionManager(paths);
+    this.shutdown = this.nodeShutdown();
     const pods = this.pods;
     const { nodeName } = config;
     const node = { nodeName, bootedAtMs: bootedAtMs(), memoryBytes: facts.memoryBytes };
@@ -182,6 +188,10 @@ class NodeAgent implements Agent {
 
   get isConnected(): boolean {
     return this.session.isConnected;
+  }
+
+  shutDown(): Promise<void> {
+    return this.shutdown.run();
   }
 
   async run(signal: AbortSignal): Promise<void> {
@@ -338,6 +348,19 @@ class NodeAgent implements Agent {
     });
   }
 
+  private nodeShutdown(): NodeShutdown {
+    const { config, clock, log } = this.deps;
+    const { events, statuses } = this;
+    return new NodeShutdown({
+      steps: shutdownSteps(config),
+      nodeName: config.nodeName,
+      pods: () => this.pods.activeWorkers(),
+      isTold: (uid) => statuses.isStored(uid),
+      onBegin: () => this.session.nudge(),
+      ...{ events, clock, log },
+    });
+  }
+
   private imageCollector(): ImageCollector {
     const { images, clock, log, config } = this.deps;
     const records = this.pullRecords;
@@ -473,6 +496,7 @@ class NodeAgent implements Agent {
         clock,
       }),
       admit: (pod) =>
+        this.shutdown.refuse() ??
         this.eviction.refuse(pod) ??
         refuseToAdmit({
           pod,

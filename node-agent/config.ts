@@ -3,6 +3,7 @@ import { z } from 'zod';
 
 import { DEFAULT_EVICTION_HARD, parseThresholds } from './eviction/thresholds';
 import { problemOfReservation } from './node/reserved';
+import { shutdownSteps } from './shutdown/plan';
 import { isLabelForNodes } from '../api/node-restriction';
 
 const port = z.number().int().min(1).max(65_535);
@@ -66,6 +67,13 @@ const agentConfigSchema = z.object({
   evictionMaxPodGraceSeconds: z.number().int().min(0).default(0),
   /** A folder whose files are pods that run here whatever the server says. */
   podManifestPath: z.string().optional(),
+  /** How long pods have to end when the machine goes down, and of that, those that are critical; 0: no time. */
+  shutdownGraceMs: z.number().int().min(0).default(0),
+  shutdownGraceCriticalMs: z.number().int().min(0).default(0),
+  /** Instead of both: from each priority on. */
+  shutdownGraceByPriority: z
+    .array(z.object({ priority: z.number().int(), graceMs: z.number().int().min(0) }))
+    .default([]),
   maxPods: z.number().int().min(1).default(110),
   /** The longest that a container which ends again and again waits for its next start. */
   restartBackoffMaxMs: z.number().int().min(1_000).default(300_000),
@@ -113,6 +121,7 @@ export const parseAgentConfig = (input: unknown): AgentConfig => {
   const result = agentConfigSchema.safeParse(input);
   if (result.success) {
     parseThresholds(result.data);
+    shutdownSteps(result.data);
     return result.data;
   }
   const problems = result.error.issues.map(({ path, message }) => `${path.join('.')}: ${message}`);

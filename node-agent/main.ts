@@ -2,6 +2,7 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { TaskGroup } from '../lib/async/task-group';
+import { onAbort } from '../lib/async/on-abort';
 import { Activities } from '../lib/activities';
 import { systemClock } from '../lib/clock';
 import { EventLoopMonitor } from '../lib/event-loop-monitor';
@@ -22,10 +23,16 @@ import { createTransport } from './session/transport';
 import { createMounter } from './volumes/mounter';
 
 /**
- * The agent as a program: joins if it must, then runs pods until `signal` aborts. Containers run on
- * when it ends. @throws Error that an operator can act on.
+ * The agent as a program: joins if it must, then runs pods until `asked` aborts. Containers run on
+ * when it ends, but for a machine that goes down, where they have ended before. @throws Error that an operator can act on.
  */
-export const runAgent = async (input: unknown, signal: AbortSignal): Promise<void> => {
+export const runAgent = async (
+  input: unknown,
+  asked: AbortSignal,
+  machineGoesDown: AbortSignal,
+): Promise<void> => {
+  const stopping = new AbortController();
+  const { signal } = stopping;
   const config = parseAgentConfig(input);
   const log = createLog(config.logLevel, { node: config.nodeName });
   log.info({ config: { ...config, token: undefined } }, 'starting');
@@ -70,6 +77,15 @@ export const runAgent = async (input: unknown, signal: AbortSignal): Promise<voi
         log,
       }),
     mounter: createMounter(),
+  });
+  let isEndingPods = false;
+  onAbort(machineGoesDown, () => {
+    isEndingPods = true;
+    void agent.shutDown().finally(() => stopping.abort(machineGoesDown.reason));
+  });
+  onAbort(asked, () => {
+    // Whoever stops all services at the end of a machine lets the pods have their time.
+    if (!isEndingPods) stopping.abort(asked.reason);
   });
   try {
     await using tasks = new TaskGroup(signal);

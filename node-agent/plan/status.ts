@@ -23,6 +23,8 @@ export interface PodEnding {
   readonly message: string;
   /** For the node's sake and by no fault of the pod: told by the condition DisruptionTarget, too. */
   readonly isDisruption?: boolean;
+  /** No event says the same. */
+  readonly isToldByStatusOnly?: boolean;
 }
 
 export interface StatusInput {

@@ -131,7 +131,9 @@ export class PodWorker {
     if (this.ending !== undefined || isTerminal(this.pod)) return;
     this.ending = ending;
     this.graceMaxMs = graceMs;
-    this.deps.events.emit(this.pod, { type: 'Warning', ...ending });
+    const { reason, message, isToldByStatusOnly } = ending;
+    if (isToldByStatusOnly !== true)
+      this.deps.events.emit(this.pod, { type: 'Warning', reason, message });
     this.tasks.cancelStarts();
     this.wake();
   }

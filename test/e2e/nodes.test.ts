@@ -1,6 +1,15 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { closeSync, existsSync, openSync, readFileSync } from 'node:fs';
+import {
+  closeSync,
+  existsSync,
+  mkdtempSync,
+  openSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 import type { Node } from '../../api/types';
@@ -9,7 +18,7 @@ import { machineState } from './support/machine';
 
 jest.setTimeout(240_000);
 
-const NAME = 'e2e-pressure';
+const NAME = 'e2e-nodes';
 
 let before: readonly string[];
 let cluster: TestCluster;
@@ -47,7 +56,7 @@ const restartAgent = async (...flags: readonly string[]): Promise<void> => {
       return [];
     }
   };
-  const isOurs = (word = '') => /^--(eviction|system)-/.test(word);
+  const isOurs = (word = '') => /^--(eviction|system|shutdown|pod-manifest)-/.test(word);
   const command = commandOf().filter((word, at, all) => !isOurs(word) && !isOurs(all[at - 1]));
   const network = openSync(`/proc/${pid}/ns/net`, 'r');
   try {
@@ -135,4 +144,52 @@ it('evicts by memory who takes more than it asked for, tells why, and lets nothi
   const { capacity, allocatable } = (await nodeOf()).status;
   const kibi = (text = '') => Number(text.replace('Ki', ''));
   expect(kibi(capacity?.['memory']) - kibi(allocatable?.['memory'])).toBe(65 * 1024);
+});
+
+it('runs a static pod, shows its mirror and logs, and restarts it with its file', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'dhow-static-'));
+  const put = (word: string) =>
+    writeFileSync(
+      join(folder, 'web.json'),
+      podYaml('web', ['sh', '-c', `echo ${word}; exec sleep 1000000`]),
+    );
+  try {
+    put('first');
+    await restartAgent('--pod-manifest-path', folder);
+    const name = `web-${node}`;
+    await cluster.podIsReady(name);
+    expect(await cluster.must('logs', name)).toBe('first\n');
+    expect((await cluster.kubectl('delete', 'pod', name, '--wait=false')).code).toBe(0);
+    await cluster.podIsReady(name);
+    expect(await cluster.must('logs', name)).toBe('first\n');
+    put('second');
+    await cluster.until('the other text', async () => {
+      const { code, stdout } = await cluster.dhow('logs', name);
+      return code === 0 && stdout === 'second\n';
+    });
+    rmSync(join(folder, 'web.json'));
+    await cluster.until('the end', async () => (await cluster.pod(name)) === undefined);
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+});
+
+it('ends its pods in order when the machine goes down', async () => {
+  await restartAgent(
+    '--shutdown-grace-period',
+    '20s',
+    '--shutdown-grace-period-critical-pods',
+    '10s',
+  );
+  await cluster.until('the node', async () => (await condition('Ready'))?.status === 'True');
+  await cluster.apply(podYaml('last', ['sleep', '1000000']));
+  await cluster.podIsReady('last');
+  const ended = once(agent ?? process, 'exit');
+  agent?.kill('SIGPWR');
+  await ended;
+  const { status } = await cluster.podIs('last', 'Failed');
+  expect(status).toMatchObject({
+    reason: 'Terminated',
+    message: 'Pod was terminated in response to imminent node shutdown.',
+  });
 });
