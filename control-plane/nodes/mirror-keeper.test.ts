@@ -54,3 +54,10 @@ it('shows all static pods and nothing else, and touches no pod that is no mirror
     }),
   );
 });
+
+it('begins anew with what has ended, when its agent comes', () => {
+  const ended = { ...podOf('a', '1'), status: { phase: 'Failed' } };
+  const wanted = new Map([[nameKey(nameOf(ended)), podOf('a', '1')]]);
+  expect(planMirrors(wanted, [ended], true).remove).toEqual([ended]);
+  expect(planMirrors(wanted, [ended]).remove).toEqual([]);
+});

@@ -1,4 +1,5 @@
 import { hasReason } from '../../api/errors';
+import { isTerminal } from '../../api/pods';
 import { PODS } from '../../api/resources';
 import { apiReferenceOf, CONFIG, isMirrorPod } from '../../api/static-pods';
 import { nameKey, nameOf, type Node, type Pod } from '../../api/types';
@@ -24,16 +25,22 @@ export interface MirrorPlan {
   readonly remove: readonly Pod[];
 }
 
-/** Pure: mirrors that are missing, and those that mirror nothing, or what was before. */
+/**
+ * Pure: mirrors that are missing, and those that mirror nothing, or what was before. When an agent has only
+ * just come, a mirror that has ended may be of a pod that ended with the machine and runs again.
+ */
 export const planMirrors = (
   wanted: ReadonlyMap<string, Pod>,
   present: readonly Pod[],
+  hasJustCome = false,
 ): MirrorPlan => {
   const remove = present.filter((pod) => {
     const mirrored = wanted.get(nameKey(nameOf(pod)));
     return (
       isMirrorPod(pod) &&
-      (pod.metadata.deletionTimestamp !== undefined || hashOf(pod) !== hashOf(mirrored))
+      (pod.metadata.deletionTimestamp !== undefined ||
+        (hasJustCome && isTerminal(pod)) ||
+        hashOf(pod) !== hashOf(mirrored))
     );
   });
   const names = new Set(present.map((pod) => nameKey(nameOf(pod))));
@@ -45,6 +52,7 @@ export class MirrorKeeper {
   private wanted: ReadonlyMap<string, Pod> | undefined;
   private wake: () => void = () => undefined;
   private isDirty = false;
+  private hasJustCome = true;
 
   constructor(private readonly deps: MirrorKeeperDeps) {}
 
@@ -87,11 +95,12 @@ export class MirrorKeeper {
   private async reconcile(signal: AbortSignal): Promise<void> {
     if (this.wanted === undefined) return;
     const { client, podsOnNode } = this.deps;
-    const { create, remove } = planMirrors(this.wanted, podsOnNode());
+    const { create, remove } = planMirrors(this.wanted, podsOnNode(), this.hasJustCome);
     for (const pod of remove) {
       const options = { gracePeriodSeconds: 0, preconditions: { uid: pod.metadata.uid ?? '' } };
       await client.delete(PODS, nameOf(pod), options, signal).catch(unless('NotFound', 'Conflict'));
     }
+    this.hasJustCome = false;
     let failure: unknown;
     for (const pod of create) {
       try {
