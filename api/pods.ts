@@ -130,6 +130,10 @@ export const hostPortsClash = (a: HostPort, b: HostPort): boolean =>
 const ANY_IP = '0.0.0.0';
 const isAnyIp = (ip: string): boolean => ip === ANY_IP || ip === '::';
 
+/** What a pod calls its host whatever else it says; `''`: nothing. The declarations lack the field. */
+export const hostnameOverrideOf = (spec: PodSpec): string =>
+  (spec as { readonly hostnameOverride?: string }).hostnameOverride ?? '';
+
 export type QosClass = 'Guaranteed' | 'Burstable' | 'BestEffort';
 
 /** Guaranteed: every container has equal CPU and memory requests and limits. BestEffort: none. */

@@ -61,6 +61,8 @@ export interface SandboxSpec {
   readonly hostNetwork: boolean;
   readonly hostIpc: boolean;
   readonly sysctls: Readonly<Record<string, string>>;
+  /** Its containers see each other's processes, none of which is the first. Default: they do not. */
+  readonly sharesProcesses?: boolean;
   /** Limits of the cgroup that holds the sandbox's containers. */
   readonly cgroup: CgroupResources;
   /** Default: none. */

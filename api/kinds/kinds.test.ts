@@ -36,8 +36,8 @@ it.each([
   ['Node', { spec: { externalID: 'x', taints: [{ key: 'node.kubernetes.io/out-of-service' }] } }],
   ['Secret', { type: 'kubernetes.io/service-account-token' }],
   ['Lease', { spec: { strategy: 'x' } }],
-  ['Pod', { spec: { shareProcessNamespace: true, containers: [] } }],
-  ['Deployment', { spec: { template: { spec: { shareProcessNamespace: true } } } }],
+  ['Pod', { spec: { resources: { limits: { cpu: '1' } }, containers: [] } }],
+  ['Deployment', { spec: { template: { spec: { resources: { limits: { cpu: '1' } } } } } }],
 ])(
   'says of a %s what has no effect, and nothing of its namesake in another group',
   (kind, body) => {

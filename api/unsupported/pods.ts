@@ -17,8 +17,7 @@ export const unsupportedInPod = ({ spec, field }: PodIn): readonly string[] => [
 ];
 
 const POD_FIELDS: Rules = {
-  ...always(IGNORED, 'resourceClaims', 'hostnameOverride', 'resources', 'schedulingGroup'),
-  shareProcessNamespace: { why: IGNORED, when: is(true) },
+  ...always(IGNORED, 'resourceClaims', 'resources', 'schedulingGroup'),
 };
 const SECURITY_FIELDS: Rules = {
   ...always(IGNORED, 'seLinuxChangePolicy'),

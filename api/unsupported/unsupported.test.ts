@@ -20,13 +20,11 @@ it('tells what is accepted and not carried out', () => {
       { name: 'x', projected: { sources: [{ serviceAccountToken: { path: 'token' } }] } },
       { name: 'y', emptyDir: { medium: 'HugePages' } },
     ],
-    shareProcessNamespace: true,
   };
   const container = {
     env: [{ name: 'A', valueFrom: { fileKeyRef: { volumeName: 'w', path: 'p', key: 'k' } } }],
   };
   expect(said(PODS, pod(spec, container))).toEqual([
-    'spec.shareProcessNamespace: not supported by Dhow yet; it has no effect',
     'spec.volumes[0].nfs: not supported by Dhow yet; the pod will not start',
     'spec.volumes[3].emptyDir.medium: not supported by Dhow yet; the pod will not start',
     'spec.containers[0].env[0].valueFrom.fileKeyRef: not supported by Dhow yet; the container will not start',

@@ -1,15 +1,18 @@
+import { hostnameOverrideOf } from '../pods';
 import type { PodSpec } from '../types';
 import { validateIp } from './addresses';
 import { validateAffinity, validateTolerations, validateTopologySpread } from './affinity';
 import { validateContainers, validateInitContainers, type ContainerContext } from './containers';
 import { validateEphemeralContainers } from './ephemeral-containers';
 import {
+  forbidden,
   inRange,
   invalid,
   invalidFor,
   nonNegative,
   oneOf,
   required,
+  tooLong,
   tooMany,
   type FieldError,
 } from './field-error';
@@ -90,6 +93,7 @@ const validateNames = (spec: PodSpec, field: string): readonly FieldError[] => {
     ...check('nodeName'),
     ...label('hostname'),
     ...label('subdomain'),
+    ...validateHostnameOverride(spec, field),
     ...check('priorityClassName'),
     ...check('runtimeClassName'),
     ...invalidFor(
@@ -99,6 +103,26 @@ const validateNames = (spec: PodSpec, field: string): readonly FieldError[] => {
     ),
   ];
 };
+
+/** Source: KEP-4762. */
+const validateHostnameOverride = (spec: PodSpec, field: string): readonly FieldError[] => {
+  const name = hostnameOverrideOf(spec);
+  const at = `${field}.hostnameOverride`;
+  if (name === '') return [];
+  return [
+    ...invalidFor(at, name, dns1123SubdomainProblems(name)),
+    ...(name.length > HOSTNAME_MAX ? [tooLong(at, HOSTNAME_MAX)] : []),
+    ...(spec.hostNetwork === true
+      ? [forbidden(at, 'may not be specified when hostNetwork is true')]
+      : []),
+    ...(spec.setHostnameAsFQDN === true
+      ? [forbidden(at, 'may not be specified when setHostnameAsFQDN is true')]
+      : []),
+  ];
+};
+
+/** Source: uname(2), `nodename`. */
+const HOSTNAME_MAX = 64;
 
 /** Sharing the process namespace contradicts using the host's. */
 const validateHostUse = (spec: PodSpec, field: string): readonly FieldError[] =>

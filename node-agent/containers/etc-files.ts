@@ -1,3 +1,4 @@
+import { hostnameOverrideOf } from '../../api/pods';
 import type { Pod } from '../../api/types';
 
 /** What a pod sees in /etc/hosts. Pure. */
@@ -10,18 +11,23 @@ export interface EtcInput {
   readonly clusterDomain: string;
 }
 
-/** The host name of a pod: its `hostname`, or its name cut to what a host name may be. */
+/** The host name of a pod: its `hostname`, or its name cut to what a host name may be. Overridden: KEP-4762. */
 export const hostnameOf = (pod: Pod, nodeName: string): string => {
   if (pod.spec.hostNetwork === true) return nodeName;
+  if (isOverridden(pod)) return hostnameOverrideOf(pod.spec);
   const name = pod.spec.hostname ?? pod.metadata.name;
   return name.slice(0, 63).replace(/[-.]+$/, '');
 };
 
 /** The name under which the cluster's DNS may know a pod; undefined for one without a subdomain. */
-const fullNameOf = ({ spec, metadata }: Pod, hostname: string, domain: string) =>
-  spec.subdomain === undefined || spec.subdomain === ''
+const fullNameOf = (pod: Pod, hostname: string, domain: string) => {
+  const { spec, metadata } = pod;
+  return spec.subdomain === undefined || spec.subdomain === '' || isOverridden(pod)
     ? undefined
     : `${hostname}.${spec.subdomain}.${metadata.namespace ?? ''}.svc.${domain}`;
+};
+
+const isOverridden = ({ spec }: Pod): boolean => hostnameOverrideOf(spec) !== '';
 
 /** What the kernel of a pod calls its host. @throws Error for a name that it does not take */
 export const kernelNameOf = (pod: Pod, hostname: string, clusterDomain: string): string => {

@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
+import { POD_KIND } from '../../api/kinds/pod';
 import type { PodSpec, RuntimeClass } from '../../api/types';
 import type { SandboxSpec } from '../../runtime/container-runtime';
 import { ensureSandbox } from './pod-sandbox';
@@ -111,4 +112,21 @@ it('puts a pod into the cgroup of its class of service', async () => {
   expect(await sandboxOf({})).toMatchObject({ group: 'besteffort' });
   expect(bench.runtime.groups.get('besteffort')).toEqual({ cpuShares: 2 });
   expect(bench.runtime.groups.get('')).toEqual({ cpuShares: 2048, memoryLimitBytes: 2 ** 31 });
+});
+
+it('calls the host by the name that overrides all others', async () => {
+  const spec = { hostname: 'db-0', subdomain: 'db' };
+  const named = (hostnameOverride: string): object => ({ ...spec, hostnameOverride });
+  expect(await sandboxOf(named('legacy.example.com'))).toMatchObject({
+    hostname: 'legacy.example.com',
+  });
+  expect(await sandboxOf(named(''))).toMatchObject({ hostname: 'db-0' });
+  const problemsOf = (more: object) =>
+    POD_KIND.rules.validateCreate(testPod({ spec: { ...named('h.'.repeat(33)), ...more } }));
+  const fields = problemsOf({ hostNetwork: true, setHostnameAsFQDN: true }).filter(
+    ({ field }) => field === 'spec.hostnameOverride',
+  );
+  expect(fields.map(({ type }) => type)).toEqual([
+    ...['FieldValueInvalid', 'FieldValueTooLong', 'FieldValueForbidden', 'FieldValueForbidden'],
+  ]);
 });

@@ -68,6 +68,7 @@ export const ensureSandbox = async (
       sysctls: Object.fromEntries(sysctls.map(({ name, value }) => [name, value])),
       cgroup: podResources(pod, podPidsLimit),
       group: groupOf(pod),
+      sharesProcesses: pod.spec.shareProcessNamespace === true,
     },
     signal,
   );

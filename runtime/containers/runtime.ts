@@ -38,6 +38,7 @@ import { listenerAt } from './monitor-process';
 import { MonitoredContainer, type MonitoredContainerDeps } from './monitored-container';
 import { MonitoredProcess } from './process-stream';
 import { RunFiles, type ContainerRecord, type ExitRecord } from './records';
+import { holderIdOf, holderRoot, holderSpec, isHolder } from './holder';
 import { pinsOf, Sandboxes } from './sandboxes';
 
 export interface ContainerRuntimeOptions {
@@ -86,6 +87,7 @@ class HostContainerRuntime implements ContainerRuntime {
   /** Container id → its creation under way. */
   private readonly making = new Map<string, Promise<unknown>>();
   private readonly removals = new SingleFlight<string, void>();
+  private readonly holders = new SingleFlight<string, string>();
   private readonly hostCapabilities = hostCapabilityMask();
 
   constructor(private readonly options: ContainerRuntimeOptions) {
@@ -136,6 +138,7 @@ class HostContainerRuntime implements ContainerRuntime {
   async removeSandbox(id: string): Promise<void> {
     const inside = this.containers(id);
     await Promise.all(inside.map((container) => this.removeContainer(container.id)));
+    await this.removeContainer(holderIdOf(id));
     await this.boxes.remove(id);
   }
 
@@ -146,15 +149,47 @@ class HostContainerRuntime implements ContainerRuntime {
       const message = `sandbox "${spec.sandboxId}" does not exist`;
       return Promise.reject(new RuntimeError('create', message));
     }
+    const { sharesProcesses = false } = sandbox.spec;
+    if (!sharesProcesses || spec.hostPid || spec.processesOf !== undefined)
+      return this.begin(spec, sandbox.spec, signal);
+    return this.createSharing(spec, sandbox.spec, signal);
+  }
+
+  private async createSharing(
+    spec: ContainerSpec,
+    sandbox: SandboxSpec,
+    signal?: AbortSignal,
+  ): Promise<ContainerState> {
+    const processesOf = await this.holders.run(sandbox.id, () => this.ensureHolder(sandbox));
+    signal?.throwIfAborted();
+    return await this.begin({ ...spec, processesOf }, sandbox, signal);
+  }
+
+  /** Its id, once it runs. */
+  private async ensureHolder(sandbox: SandboxSpec): Promise<string> {
+    const id = holderIdOf(sandbox.id);
+    if (this.containersById.get(id)?.state().status === 'running') return id;
+    await this.removeContainer(id);
+    const rootDir = holderRoot(this.options.stateDir, this.options.launcherPath);
+    const logPath = join(this.files.containerDir(id), 'log');
+    await this.begin(holderSpec(sandbox.id, { rootDir, logPath }), sandbox);
+    const state = await this.startContainer(id);
+    if (state.status === 'running') return id;
+    throw new RuntimeError('start', 'the first of the shared processes has ended');
+  }
+
+  private begin(
+    spec: ContainerSpec,
+    sandbox: SandboxSpec,
+    signal?: AbortSignal,
+  ): Promise<ContainerState> {
     if (this.containersById.has(spec.id)) {
       const message = `container "${spec.id}" exists already`;
       return Promise.reject(new RuntimeError('create', message));
     }
     const container = this.monitored({ spec, createdAtMs: this.clock.now() });
     this.containersById.set(spec.id, container);
-    const made = this.make(container, sandbox.spec, signal).finally(() =>
-      this.making.delete(spec.id),
-    );
+    const made = this.make(container, sandbox, signal).finally(() => this.making.delete(spec.id));
     this.making.set(spec.id, made);
     return made;
   }
@@ -260,6 +295,7 @@ class HostContainerRuntime implements ContainerRuntime {
   containers(sandboxId?: string): readonly ContainerState[] {
     return [...this.containersById.values()]
       .filter(({ record }) => sandboxId === undefined || record.spec.sandboxId === sandboxId)
+      .filter(({ record }) => !isHolder(record.spec))
       .map((container) => container.state());
   }
 

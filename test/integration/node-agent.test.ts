@@ -94,6 +94,35 @@ describe('pods as real processes', () => {
   const script = (text: string) => ({ command: ['sh', '-c', text] });
   const once = { restartPolicy: 'Never' };
 
+  it('shows containers of a pod each other’s processes', async () => {
+    const seer = { name: 'seer', image: 'web:1', ...script('sleep 2000') };
+    const orphan = 'sh -c "sleep 0.1 &"; exec sleep 1000';
+    const draft = podDraft('web', script(orphan), { shareProcessNamespace: true });
+    const { containers } = draft.spec;
+    await createPod({ ...draft, spec: { ...draft.spec, containers: [...containers, seer] } });
+    const pod = await podWhere(isReady);
+    const list = () => execIn(pod, ['sh', '-c', 'ps -o pid,stat,args']);
+    expect(await list()).toMatch(/^ *1 +\S+ +\/hold hold$/m);
+    expect(await list()).toMatch(/sleep 2000/);
+    // Orphans are reaped by the first of all.
+    await eventually(async () => !/ Z/.test(await list()));
+    // None of them is the first: each may end, and start again, among the others.
+    const [, other = ''] = /^ *(\d+) .* sleep 2000$/m.exec(await list()) ?? [];
+    await execIn(pod, ['kill', '-9', other]);
+    const again = await podWhere(({ status }) =>
+      status.containerStatuses?.some(
+        ({ name, restartCount }) => name === 'seer' && restartCount > 0,
+      ),
+    );
+    expect(again.status.containerStatuses?.find(({ name }) => name === 'web')?.restartCount).toBe(
+      0,
+    );
+    await agent.stop();
+    agent = await start();
+    await eventually(() => Promise.resolve(agent.agent.isConnected));
+    expect(await list()).toMatch(/\/hold hold/);
+  });
+
   it('gives a container its host name, files, volumes, user and environment', async () => {
     await plane.client.create(CONFIG_MAPS, {
       apiVersion: 'v1',

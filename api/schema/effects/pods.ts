@@ -58,7 +58,7 @@ export const POD_EFFECTS: Effects = {
     hostNetwork: SHARED,
     hostPID: shown(FIELDS('gives a container the rights that it asks for, and no others')),
     hostUsers: { ...refused(false), ...kept('true is what all pods have') },
-    hostnameOverride: warned('h'),
+    hostnameOverride: shown(SANDBOX('calls the host by the name that overrides all others')),
     imagePullSecrets: shown(UPDATES('pulls at once when the missing pull secret comes')),
     initContainers: shown(WORKER('runs init containers in order, keeps sidecars, and completes')),
     nodeName: shown(
@@ -92,7 +92,9 @@ export const POD_EFFECTS: Effects = {
     securityContext: USER,
     ...all(['serviceAccount', 'serviceAccountName'], ACCOUNT),
     setHostnameAsFQDN: shown(SANDBOX('calls the host by its full name where it is asked to')),
-    shareProcessNamespace: { ...warned(true), ...kept('false is what all pods have') },
+    shareProcessNamespace: shown(
+      'test/integration/node-agent.test.ts: shows containers of a pod each other’s processes',
+    ),
     terminationGracePeriodSeconds: shown(
       WORKER('kills what ignores SIGTERM when its grace is over, then vanishes'),
     ),
