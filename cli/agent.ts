@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Command } from 'commander';
+import { bytesOf } from '../api/quantity';
 import { describeError } from '../lib/describe-error';
 import { parseAgentConfig, runAgent, type AgentConfig } from '../node-agent';
 import { IdentityStore } from '../node-agent/identity/identity-store';
@@ -45,6 +46,12 @@ export const main = (argv: readonly string[]): Promise<number> => {
       '--shutdown-grace-period-by-pod-priority <priority=duration>',
       'instead of both: time of the pods from a priority on',
       collect,
+    )
+    .option('--container-log-max-size <amount>', 'of one log file; default 10Mi')
+    .option(
+      '--container-log-max-files <n>',
+      'of one container, at least 2; default 5',
+      wholeNumber('--container-log-max-files'),
     )
     .option('--system-reserved <resource=amount>', "kept from pods for the system's own", collect)
     .option('--kube-reserved <resource=amount>', "kept from pods for Dhow's own", collect)
@@ -96,6 +103,8 @@ interface Flags {
   readonly shutdownGracePeriod?: string;
   readonly shutdownGracePeriodCriticalPods?: string;
   readonly shutdownGracePeriodByPodPriority?: readonly string[];
+  readonly containerLogMaxSize?: string;
+  readonly containerLogMaxFiles?: number;
   readonly systemReserved?: readonly string[];
   readonly kubeReserved?: readonly string[];
   readonly evictionHard?: readonly string[];
@@ -131,6 +140,8 @@ const configOf = (flags: Flags) => ({
     flags.shutdownGracePeriodCriticalPods,
   ),
   shutdownGraceByPriority: flags.shutdownGracePeriodByPodPriority?.map(parseStep),
+  logMaxBytes: bytesFlag('--container-log-max-size', flags.containerLogMaxSize),
+  logMaxFiles: flags.containerLogMaxFiles,
   systemReserved: pairs('--system-reserved', '=', flags.systemReserved),
   kubeReserved: pairs('--kube-reserved', '=', flags.kubeReserved),
   evictionHard: pairs('--eviction-hard', '<', flags.evictionHard),
@@ -181,6 +192,14 @@ const pairs = (flag: string, separator: '<' | '=', given: readonly string[] | un
       return [key.trim(), value.trim()];
     }),
   );
+};
+
+const bytesFlag = (flag: string, text: string | undefined): number | undefined => {
+  try {
+    return text === undefined ? undefined : bytesOf(text);
+  } catch (error) {
+    throw new UsageError(`${flag}: ${describeError(error)}`);
+  }
 };
 
 const periodOf = (flag: string, text: string | undefined): number | undefined =>
