@@ -16,6 +16,13 @@ cp "$busybox" "$root/bin/busybox"
 for applet in $("$busybox" --list); do
   [ "$applet" = busybox ] || ln -s busybox "$root/bin/$applet"
 done
+# What looks up names is no part of a static program: the C library loads it, from files of its own version.
+libc=$(ldd /bin/sh | awk '/libc\.so/ { print $3 }')
+loader=$(ldd /bin/sh | awk '/ld-linux/ { print $1 }')
+for file in "$libc" "$loader" "$(dirname "$libc")"/lib{nss_dns,nss_files,resolv}.so.2; do
+  [ -e "$file" ] && install -D -m 755 "$(realpath "$file")" "$root$file"
+done
+printf 'hosts: files dns\n' >"$root/etc/nsswitch.conf"
 printf 'root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/:/bin/false\n' >"$root/etc/passwd"
 printf 'root:x:0:\nnogroup:x:65534:\n' >"$root/etc/group"
 # Sorted and undated, so that the same busybox gives the same image.

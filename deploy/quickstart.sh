@@ -76,6 +76,12 @@ show() {
   step "HTTP from $client to a pod of another node: http://$server_ip:8080/"
   # Debian's busybox crashes on wget -T, so the time is bounded from outside.
   dhow exec "$client" -- timeout 10 wget -q -O - "http://$server_ip:8080/"
+  step "HTTP from $client to the Service echo, by its name"
+  dhow exec "$client" -- timeout 10 wget -q -O - http://echo/
+  local node_ip
+  node_ip=$(dhow get nodes -o 'jsonpath={.items[0].status.addresses[?(@.type=="InternalIP")].address}')
+  step "HTTP from this machine to the same, by a port of a node: http://$node_ip:30080/"
+  curl -sS --max-time 10 "http://$node_ip:30080/"
   step "Why $client runs where it does"
   dhow why "$client"
   cat <<END

@@ -89,3 +89,26 @@ it('lets pods of different nodes, and this machine, talk to pods', async () => {
   }
   expect(new Set(pods.map(({ spec }) => spec.nodeName)).size).toBeGreaterThan(1);
 });
+
+it('answers by the name of a Service, and at a port of every node', async () => {
+  await cluster.must('apply', '-f', join(FOLDER, '15-service.yaml'));
+  await cluster.must('rollout', 'status', 'deploy/echo', '--timeout=60s');
+  const pods = await cluster.pods('-l', 'app=echo');
+  const names = pods.map(({ metadata }) => metadata.name).sort();
+  const seen = async (ask: () => Promise<string>) =>
+    cluster.until('answers of both', async () => {
+      const answers = new Set<string>();
+      for (let count = 0; count < 20; count++) answers.add((await ask()).trim());
+      answers.delete('');
+      return answers.size === names.length ? [...answers].sort() : undefined;
+    });
+  for (const client of names) {
+    const wget = `timeout 10 wget -qO- http://echo/`;
+    expect(await seen(() => cluster.must('exec', client, '--', 'sh', '-c', wget))).toEqual(names);
+  }
+  const query = 'jsonpath={.items[*].status.addresses[?(@.type=="InternalIP")].address}';
+  const addresses = (await cluster.must('get', 'nodes', '-o', query)).split(' ');
+  expect(addresses.length).toBeGreaterThan(1);
+  for (const address of addresses)
+    expect(await seen(() => curl(`http://${address}:30080/`))).toEqual(names);
+});
