@@ -219,9 +219,10 @@ export class TestCluster implements AsyncDisposable {
   }
 }
 
-const MADE_BY_TESTS = 'deploy,ds,sts,rs,cj,jobs,pods,pdb,cm,secrets';
+const MADE_BY_TESTS = 'netpol,svc,deploy,ds,sts,rs,cj,jobs,pods,pdb,cm,secrets';
 
-const isOfCluster = (name: string): boolean => name === 'default' || name.startsWith('kube-');
+const isOfCluster = (name: string): boolean =>
+  ['default', 'kubernetes'].includes(name) || name.startsWith('kube-');
 
 /** How a command ended, as a shell tells it: its code, or 128 and the signal's number. */
 export const exitStatus = async (child: ChildProcess): Promise<number> => {
