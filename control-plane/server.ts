@@ -347,8 +347,15 @@ const controllersFor = (
       caCertificate: pki.caCertificate,
       authority: pki,
       nodeGracePeriodMs: config.nodeGraceSeconds * 1000,
+      reservedPorts: ownPortsOf(config),
     },
   );
+};
+
+/** A service that got one of these at the nodes' addresses would cut the nodes off. */
+const ownPortsOf = ({ listen, agentsListen }: ServerConfig): readonly number[] => {
+  const { port } = parseAddress(listen);
+  return [port, agentsListen === undefined ? port + 1 : parseAddress(agentsListen).port];
 };
 
 /** Where every part says which object it cannot handle. */

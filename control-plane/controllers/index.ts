@@ -29,6 +29,7 @@ import { PodGcController } from './node-lifecycle/pod-gc';
 import { TaintEvictionController } from './node-lifecycle/taint-eviction';
 import { ReplicaSetController } from './replica-set';
 import { ResourceQuotaController } from './resource-quota';
+import { ServiceLoadBalancerController } from './service-load-balancer/service-load-balancer';
 import { StatefulSetController } from './stateful-set/stateful-set';
 import { VolumeBinderController } from './volumes/binder';
 import { EphemeralVolumeController } from './volumes/ephemeral';
@@ -47,12 +48,14 @@ export interface ControllersOptions {
   /** Signs the certificates that people ask for. Default: nobody does. */
   readonly authority?: RequestAuthority;
   readonly nodeGracePeriodMs: number;
+  /** Of the nodes: no service of type LoadBalancer gets them. */
+  readonly reservedPorts?: readonly number[];
 }
 
 /** Makes all controllers. Do so before the informers run. */
 export const createControllers = (
   { eventsFor, ...shared }: ControllersDeps,
-  { served, caCertificate, authority, nodeGracePeriodMs }: ControllersOptions,
+  { served, caCertificate, authority, nodeGracePeriodMs, reservedPorts = [] }: ControllersOptions,
 ): readonly Controller[] => {
   const as = (component: string): ControllerDeps => ({ ...shared, events: eventsFor(component) });
   const { informers } = shared;
@@ -75,6 +78,7 @@ export const createControllers = (
     new NamespaceDefaultsController(as('namespace-controller'), caCertificate),
     new EndpointSliceController(as('endpoint-slice-controller'), selected),
     new EndpointsController(as('endpoint-controller'), selected),
+    new ServiceLoadBalancerController(as('service-controller'), new Set(reservedPorts)),
     new EndpointSliceMirroringController(as('endpoint-slice-mirroring-controller')),
     new ResourceQuotaController(as('resourcequota-controller'), served),
     new VolumeBinderController(as('persistentvolume-controller')),
