@@ -6,39 +6,69 @@ import { join } from 'node:path';
 import { buildSync } from 'esbuild';
 import { silentLog, type Log } from '../lib/log';
 import { type Timings } from './network/in-namespace';
+import { type ServiceTimings } from './network/services';
 import { type BenchResult } from './result';
+
+/** Pods that are connected one by one, and services, each in a network namespace of their own. */
+export const bench = async (log: Log = silentLog): Promise<BenchResult[]> => [
+  ...benchPods(log),
+  ...benchServices(),
+];
 
 /**
  * Connecting a pod whose namespace exists, against the CNI bridge and host-local plugins as container
- * runtimes run them: one process each. Both in a network namespace of their own, pods one by one.
- * Our detach leaves the interface to the end of its namespace, which comes next in a pod's life.
+ * runtimes run them: one process each. Our detach leaves the interface to the end of its namespace, which
+ * comes next in a pod's life.
  */
-export const bench = async (log: Log = silentLog): Promise<BenchResult[]> => {
+const benchPods = (log: Log): BenchResult[] => {
   if (!existsSync(join(CNI_DIR, 'bridge'))) {
     log.warn({ package: 'containernetworking-plugins' }, 'network bench skipped: no CNI plugins');
     return [];
   }
-  const timings = measure();
-  return (['attach', 'detach'] as const).map((metric) => {
-    const [ours, peerValue] = [median(timings.ours[metric]), median(timings.cni[metric])];
-    return {
-      bench: 'network',
-      metric: `${metric} p50`,
-      ours,
-      peer: 'CNI bridge + host-local',
-      peerValue,
-      ratio: peerValue / ours,
-      unit: 'ms',
-    };
-  });
+  const timings = measure('in-namespace') as { readonly ours: Timings; readonly cni: Timings };
+  return (['attach', 'detach'] as const).map((metric) =>
+    resultOf(
+      `${metric} p50`,
+      median(timings.ours[metric]),
+      'CNI bridge + host-local',
+      median(timings.cni[metric]),
+    ),
+  );
 };
 
-const measure = (): { readonly ours: Timings; readonly cni: Timings } => {
+/** Five endpoints a service. What should not depend on how many services there are is its own peer. */
+const benchServices = (): BenchResult[] => {
+  const { load, change, connect } = measure('services') as ServiceTimings;
+  return [
+    resultOf('load 1,000 services', load.ours, "kube-proxy's chains by nft", load.chains),
+    resultOf('load 10,000 services', load.oursMany, 'ours, 1,000 ten times', load.ours * 10),
+    resultOf(
+      'replace an endpoint among 10,000 services p50',
+      median(change.many),
+      'ours, among 100',
+      median(change.few),
+    ),
+    resultOf(
+      'connect by the address of a service p50',
+      median(connect.service),
+      'by that of the pod',
+      median(connect.direct),
+    ),
+  ];
+};
+
+const resultOf = (metric: string, ours: number, peer: string, peerValue: number): BenchResult => ({
+  ...{ bench: 'network', metric, ours, peer, peerValue },
+  ratio: peerValue / ours,
+  unit: 'ms',
+});
+
+const measure = (name: string): unknown => {
   const dir = mkdtempSync(join(tmpdir(), 'network-bench-'));
   const namespace = `network-bench-${randomBytes(3).toString('hex')}`;
   try {
     execFileSync('ip', ['netns', 'add', namespace]);
-    const program = build(dir);
+    const program = build(dir, name);
     const args = [
       `--net=/run/netns/${namespace}`,
       process.execPath,
@@ -52,17 +82,17 @@ const measure = (): { readonly ours: Timings; readonly cni: Timings } => {
       timeout: TIMEOUT_MS,
       env: { ...process.env, NODE_PATH: join(ROOT, 'node_modules') },
     });
-    return JSON.parse(output) as ReturnType<typeof measure>;
+    return JSON.parse(output);
   } finally {
     execFileSync('sh', ['-c', REMOVE_NAMESPACES, 'sh', namespace]);
     rmSync(dir, { recursive: true, force: true });
   }
 };
 
-const build = (dir: string): string => {
-  const outfile = join(dir, 'in-namespace.js');
+const build = (dir: string, name: string): string => {
+  const outfile = join(dir, `${name}.js`);
   buildSync({
-    entryPoints: [join(ROOT, 'bench/network/in-namespace.ts')],
+    entryPoints: [join(ROOT, `bench/network/${name}.ts`)],
     outfile,
     bundle: true,
     platform: 'node',
