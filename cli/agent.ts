@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { Command } from 'commander';
 import { bytesOf } from '../api/quantity';
 import { describeError } from '../lib/describe-error';
@@ -159,7 +159,7 @@ const configOf = (flags: Flags) => ({
   unpackWorkerPath: join(__dirname, 'unpack-worker.js'),
   meterWorkerPath: join(__dirname, 'meter-worker.js'),
   resolverPath: join(__dirname, 'dns-resolver.js'),
-  resolvConf: flags.resolvConf,
+  resolvConf: flags.resolvConf === undefined ? undefined : resolve(flags.resolvConf),
   logLevel: flags.logLevel,
 });
 

@@ -15,6 +15,8 @@ const PODS = tests('api/pods.test.ts');
 const SCORES = tests('control-plane/scheduler/plugins/scores.test.ts');
 
 const NAMES = shown(FIELDS('names the pod and resolves names for it as it says'));
+const DNS = tests('node-agent/containers/pod-dns.test.ts');
+const DNS_CONFIG = shown(DNS('adds what the pod says to what its policy gives, each once'));
 const ACCOUNT = shown(
   'control-plane/api-server/auth/tokens.test.ts: ends with the pod that it is bound to',
   FIELDS('takes variables from all that they can come from'),
@@ -44,7 +46,9 @@ export const POD_EFFECTS: Effects = {
       'control-plane/api-server/admission/service-account.test.ts: mounts the token of its account into a pod',
     ),
     containers: shown(WORKER('runs a pod and tells its story in events')),
-    ...all(['dnsConfig', 'dnsPolicy', 'hostname', 'subdomain'], NAMES),
+    ...all(['hostname', 'subdomain'], NAMES),
+    dnsConfig: DNS_CONFIG,
+    dnsPolicy: shown(DNS('goes by the policy')),
     enableServiceLinks: shown(
       'node-agent/pod-spec/service-variables.test.ts: names the API alone where a pod wants no links',
     ),
@@ -138,11 +142,8 @@ export const POD_EFFECTS: Effects = {
     shown(FIELDS('filters system calls by the profile of the container')),
   ),
   Sysctl: all(['name', 'value'], SHARED),
-  PodDNSConfig: {
-    ...all(['nameservers', 'searches'], NAMES),
-    options: shown(SPEC('writes hosts and resolv.conf')),
-  },
-  PodDNSConfigOption: all(['name', 'value'], shown(SPEC('writes hosts and resolv.conf'))),
+  PodDNSConfig: all(['nameservers', 'searches', 'options'], DNS_CONFIG),
+  PodDNSConfigOption: all(['name', 'value'], DNS_CONFIG),
   HostAlias: all(['hostnames', 'ip'], shown(SPEC('writes hosts and resolv.conf'))),
   LocalObjectReference: {
     name: shown('control-plane/nodes/assignments.test.ts: finds every way in which a pod names'),

@@ -40,7 +40,7 @@ class TcpListener implements Listener {
     clock: Clock,
     private readonly limits: TcpLimits,
   ) {
-    this.server = createServer({ noDelay: true }, (socket) => {
+    this.server = createServer({ noDelay: true, allowHalfOpen: true }, (socket) => {
       const client = socket.remoteAddress ?? '';
       const count = this.perClient.get(client) ?? 0;
       if (this.connections.size >= limits.connections || count >= limits.perClient) {
@@ -101,6 +101,8 @@ class Connection {
       this.readOn();
     });
     socket.on('drain', () => this.readOn());
+    // Who asks no more still waits for what was asked.
+    socket.on('end', () => this.finish());
   }
 
   /** Ends once what was asked is answered. */
