@@ -50,6 +50,19 @@ export class MergeRules {
     return stringifyJson(keys.map((key) => member(item, key) ?? this.defaultOf(key)));
   }
 
+  /** Are there keys beside the merge key, so that several items may share that? */
+  get hasFurtherKeys(): boolean {
+    return this.identityKeys.length > 1;
+  }
+
+  /** The merge key of an item, for comparison. */
+  mergeKeyOf(item: unknown): string {
+    const { mergeKey } = this;
+    return mergeKey !== undefined && isJsonObject(item)
+      ? stringifyJson([member(item, mergeKey) ?? null])
+      : stringifyJson([item]);
+  }
+
   /** The item's keys alone, as directives name it. */
   keysOf(item: Json): Json {
     const present = this.identityKeys.filter((key) => Object.hasOwn(item, key));

@@ -3,6 +3,7 @@ import type { KindName } from '../schema/definitions';
 import { applyJsonPatch } from './json-patch';
 import { applyMergePatch } from './merge-patch';
 import { applyStrategicMergePatch } from './strategic-merge';
+import { withWrittenLists } from './written-lists';
 import { isJsonObject } from '../../lib/json';
 
 export const JSON_PATCH = 'application/json-patch+json';
@@ -29,7 +30,7 @@ export const applyPatch = (
       if (!isJsonObject(patch)) throw new ApiError('BadRequest', 'a merge patch is an object');
       return applyMergePatch(document, patch);
     case STRATEGIC_MERGE_PATCH:
-      return applyStrategicMergePatch(kind, document, patch);
+      return applyStrategicMergePatch(kind, document, withWrittenLists(kind, document, patch));
     default:
       throw new ApiError(
         'UnsupportedMediaType',

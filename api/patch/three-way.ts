@@ -39,7 +39,8 @@ const diffObject = (last: Json, live: Json, desired: Json, rules: MergeRules): J
   );
 };
 
-const diffField = (
+/** The members of the patch that bring one field to what is desired. */
+export const diffField = (
   key: string,
   lastParent: Json,
   liveParent: Json,

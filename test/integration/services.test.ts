@@ -81,22 +81,33 @@ it('gives addresses and ports once each, and knows them after a restart', async 
 });
 
 it('keeps a pair of TCP and UDP apart, by either way of applying', async () => {
-  const dns = (...protocols: string[]) =>
-    serviceOf(
-      'pair',
-      `{ports: [${protocols.map((each) => `{name: ${each.toLowerCase()}, port: 9000, protocol: ${each}}`).join(', ')}]}`,
-    );
-  const ports = async () =>
-    (await kubectl.ok('get svc pair -o jsonpath={.spec.ports[*].protocol}')).trim();
-  const all = [['TCP'], ['TCP', 'UDP'], ['UDP'], ['UDP', 'TCP']];
-  for (const [how, steps] of [
-    // Where one of the pair goes, this kubectl reckons by the number alone, and asks for too little.
-    ['apply -f -', all.slice(0, 2)],
-    ['apply --server-side --force-conflicts -f -', all],
-  ] as const) {
+  const pair = (...ports: string[]) =>
+    serviceOf('pair', `{type: NodePort, ports: [${ports.join(', ')}]}`);
+  const live = async () => {
+    const { spec } = JSON.parse(await kubectl.ok('get svc pair -o json')) as Service;
+    return spec?.ports ?? [];
+  };
+  const tcp = '{name: tcp, port: 9000}';
+  const udp = '{name: udp, port: 9000, protocol: UDP}';
+  const changed = '{name: udp, port: 9000, protocol: UDP, targetPort: 53}';
+  const steps = [[tcp], [tcp, udp], [tcp, changed], [changed], [tcp, udp], [udp, tcp], [tcp]];
+  for (const how of ['apply -f -', 'apply --server-side --force-conflicts -f -']) {
+    let before = new Map<string | undefined, number | undefined>();
     for (const wanted of steps) {
-      await kubectl.ok(how, dns(...wanted));
-      expect((await ports()).split(' ').sort()).toEqual(wanted.toSorted());
+      await kubectl.ok(how, pair(...wanted));
+      const ports = await live();
+      const shown = ports.map(({ name, protocol, targetPort }) => [name, protocol, targetPort]);
+      expect(shown).toEqual(
+        wanted.map((port) => [
+          ...(port === tcp ? ['tcp', 'TCP'] : ['udp', 'UDP']),
+          port === changed ? 53 : 9000,
+        ]),
+      );
+      const staying = ports.filter(({ name }) => before.has(name));
+      for (const { name, nodePort } of staying) expect(nodePort).toBe(before.get(name));
+      before = new Map(ports.map(({ name, nodePort }) => [name, nodePort]));
+      if (how === 'apply -f -')
+        expect(await kubectl.ok(how, pair(...wanted))).toBe('service/pair unchanged\n');
     }
     await kubectl.ok('delete svc pair');
   }
