@@ -24,6 +24,11 @@ export class AgentLink implements Transport {
   /** Everything open breaks, and nothing can be opened. */
   cut(): void {
     this.state = 'cut';
+    this.drop();
+  }
+
+  /** Everything open breaks; what is opened after is new. */
+  drop(): void {
     for (const stream of [...this.open]) stream.break();
   }
 
@@ -63,7 +68,9 @@ export class AgentLink implements Transport {
       removeListener: () => undefined,
     };
     const messages = up as AsyncIterator<SessionRequest, undefined>;
-    this.server.serve(this.holder(), { call, messages, peer: this.address }).then(
+    const served = async () =>
+      this.server.serve(this.holder(), { call, messages, peer: this.address });
+    served().then(
       () => down.end(),
       (error: unknown) => down.fail(error),
     );
@@ -88,6 +95,6 @@ export class AgentLink implements Transport {
   }
 
   close(): void {
-    for (const stream of [...this.open]) stream.break();
+    this.drop();
   }
 }

@@ -1,5 +1,5 @@
 import { ApiError } from '../../api/errors';
-import type { ApiClient } from '../../client/api-client';
+import { onAbort } from '../../lib/async/on-abort';
 import { TaskGroup } from '../../lib/async/task-group';
 
 /** Where a process dies: after so many of its writes, the last of which may or may not take effect. */
@@ -8,27 +8,35 @@ export interface Death {
   readonly takesEffect: boolean;
 }
 
-/** A process of controllers. Once it is dead, nothing that is left of it changes anything. */
-export class Incarnation {
-  readonly client: ApiClient;
+type Kind = 'read' | 'write' | 'stream';
+
+/** A process and its way to what outlives it. Once it is dead, nothing that is left of it changes anything. */
+export class Incarnation<T extends object> {
+  /** What the process has in the place of what was given. */
+  readonly client: T;
+  readonly signal: AbortSignal;
   private readonly stop = new AbortController();
-  private readonly group = new TaskGroup(this.stop.signal);
+  private readonly group: TaskGroup;
   private death: Death | undefined;
   private writes = 0;
 
-  constructor(client: ApiClient) {
+  /** @param parent The process in which this one lives, if any. */
+  constructor(client: T, kindOf: (method: string) => Kind, parent?: AbortSignal) {
+    this.signal = this.stop.signal;
+    this.group = new TaskGroup(this.signal);
+    onAbort(parent, () => this.kill());
     this.client = new Proxy(client, {
-      get: (target, key: keyof ApiClient) => {
-        if (key === 'watch') return target.watch.bind(target);
-        const call = target[key].bind(target) as (...args: unknown[]) => Promise<unknown>;
-        const isWrite = key !== 'get' && key !== 'list';
-        return (...args: unknown[]) => this.pass(isWrite, () => call(...args));
+      get: (target, key) => {
+        const call = (Reflect.get(target, key) as Call).bind(target);
+        const kind = kindOf(String(key));
+        if (kind === 'stream') return call;
+        return (...args: unknown[]) => this.pass(kind, () => call(...args) as Promise<unknown>);
       },
     });
   }
 
   get isDead(): boolean {
-    return this.stop.signal.aborted;
+    return this.signal.aborted;
   }
 
   run(task: (signal: AbortSignal) => Promise<void>): void {
@@ -50,14 +58,29 @@ export class Incarnation {
     await this.group[Symbol.asyncDispose]();
   }
 
-  private async pass(isWrite: boolean, call: () => Promise<unknown>): Promise<unknown> {
+  private async pass(kind: Kind, call: () => Promise<unknown>): Promise<unknown> {
     if (this.isDead) throw DEAD;
-    const isLast = isWrite && this.death !== undefined && ++this.writes > this.death.afterWrites;
+    const { death } = this;
+    const isLast = kind === 'write' && death !== undefined && ++this.writes > death.afterWrites;
     if (!isLast) return call();
     this.kill();
-    if (this.death?.takesEffect === true) await call();
+    if (death.takesEffect) await call();
     throw DEAD;
   }
 }
+
+/** Of the API, as controllers use it. */
+export const ofApi = (method: string): Kind =>
+  method === 'watch' ? 'stream' : ['get', 'list'].includes(method) ? 'read' : 'write';
+
+/** Of the store, as a server uses it. */
+export const ofStore = (method: string): Kind =>
+  method === 'watch'
+    ? 'stream'
+    : ['create', 'update', 'delete'].includes(method)
+      ? 'write'
+      : 'read';
+
+type Call = (...args: unknown[]) => unknown;
 
 const DEAD = new ApiError('ServiceUnavailable', 'the process is dead');

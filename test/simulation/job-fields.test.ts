@@ -3,7 +3,8 @@ import { EVENTS, JOBS, NAMESPACES, NODES, PODS } from '../../api/resources';
 import type { Job, Pod } from '../../api/types';
 import { folderOfWorlds } from './folder';
 import { endOf, indexOf, jobOf, podsOf, templateOf } from './job-support';
-import { World, type Ending } from './world';
+import type { Ending } from './played-nodes';
+import { World } from './world';
 
 /* What the fields of a Job do, in a world whose nodes play pods that end. */
 

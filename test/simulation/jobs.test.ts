@@ -4,7 +4,8 @@ import { JOBS } from '../../api/resources';
 import type { Pod } from '../../api/types';
 import { folderOfWorlds } from './folder';
 import { endOf, jobOf, podsOf } from './job-support';
-import { World, type Ending } from './world';
+import type { Ending } from './played-nodes';
+import { World } from './world';
 
 jest.setTimeout(300_000);
 

@@ -21,7 +21,7 @@ const VERSIONS_MAX = 100;
 
 export interface SimulatedAgentDeps {
   readonly client: ApiClient;
-  readonly server: NodesServer;
+  readonly server: Pick<NodesServer, 'serve'>;
   readonly clock: Clock;
   readonly random: Random;
   /** Of this machine alone. */
