@@ -34,6 +34,7 @@ import type {
   PodDisruptionBudget,
   PriorityClass,
   ReplicaSet,
+  ReplicationController,
   ResourceQuota,
   Role,
   RoleBinding,
@@ -136,6 +137,12 @@ export const CONTROLLER_REVISIONS = resource<ControllerRevision>(
   'v1',
   'ControllerRevision',
   'controllerrevisions',
+);
+export const REPLICATION_CONTROLLERS = resource<ReplicationController>(
+  '',
+  'v1',
+  'ReplicationController',
+  'replicationcontrollers',
 );
 export const STATEFUL_SETS = resource<StatefulSet>('apps', 'v1', 'StatefulSet', 'statefulsets');
 export const DAEMON_SETS = resource<DaemonSet>('apps', 'v1', 'DaemonSet', 'daemonsets');

@@ -1,5 +1,6 @@
 import { labelValueProblems, qualifiedNameProblems } from './names';
-import type { LabelSelector } from './types';
+import { isOfKind } from './owners';
+import type { ApiObject, LabelSelector } from './types';
 
 export type Labels = Readonly<Record<string, string>>;
 
@@ -33,6 +34,16 @@ export const matchesLabelSelector = (
   selector: LabelSelector | undefined,
   labels: Labels = {},
 ): boolean => selector !== undefined && matchesRequirements(requirementsOf(selector), labels);
+
+/** What an object finds its pods by. Services and ReplicationControllers say it by labels alone. */
+export const podSelectorOf = (workload: ApiObject): LabelSelector | undefined => {
+  const { selector } = (workload as { readonly spec?: { readonly selector?: object } }).spec ?? {};
+  const isByLabels = BY_LABELS.some((kind) => isOfKind(workload, { group: '', kind }));
+  if (selector === undefined || !isByLabels) return selector;
+  return { matchLabels: selector as Labels };
+};
+
+const BY_LABELS = ['Service', 'ReplicationController'];
 
 /** A `LabelSelector` object as requirements. Unknown operators match nothing (validation refuses). */
 export const requirementsOf = (selector: LabelSelector): readonly LabelRequirement[] => [

@@ -76,6 +76,7 @@ export type Namespace = Kind<core.Namespace>;
 export type Node = Kind<core.Node, 'spec' | 'status'>;
 export type Pod = Kind<core.Pod, 'spec' | 'status'>;
 export type ReplicaSet = Kind<apps.ReplicaSet, 'spec' | 'status'>;
+export type ReplicationController = Kind<core.ReplicationController, 'spec' | 'status'>;
 export type Deployment = Kind<apps.Deployment, 'spec' | 'status'>;
 export type ConfigMap = Kind<core.ConfigMap>;
 export type Secret = Kind<core.Secret>;

@@ -11,9 +11,8 @@ describe('what Dhow does not serve yet', () => {
   );
 
   it.each([
-    ['rc', 'ReplicationController'],
-    ['replicationcontrollers', 'ReplicationController'],
-    ['ReplicationController', 'ReplicationController'],
+    ['podtemplates', 'PodTemplate'],
+    ['PodTemplate', 'PodTemplate'],
     ['csidrivers.storage.k8s.io', 'CSIDriver'],
     ['widgets', undefined],
     ['', undefined],

@@ -1,5 +1,5 @@
 import { PODS, SERVICES, type Resource } from '../api/resources';
-import { formatLabelSelector } from '../api/selectors';
+import { formatLabelSelector, podSelectorOf } from '../api/selectors';
 import type { ApiObject, Pod } from '../api/types';
 import type { CliContext } from './context';
 import { UsageError } from './usage-error';
@@ -125,9 +125,8 @@ export const workloadOf = async (
   readonly labelSelector: string;
   readonly pods: readonly Pod[];
 }> => {
-  const workload = (await client.get(info, { namespace, name }, signal)) as Selecting;
-  const given = workload.spec?.selector;
-  const selector = isService(info) ? matching(given) : given;
+  const workload = await client.get(info, { namespace, name }, signal);
+  const selector = podSelectorOf(workload);
   if (selector === undefined)
     throw new UsageError(`"${arg}" has no pods: name a pod, or a workload`);
   const labelSelector = formatLabelSelector(selector);
@@ -137,16 +136,6 @@ export const workloadOf = async (
 
 export const isService = ({ kind, group }: Pick<Resource, 'kind' | 'group'>): boolean =>
   kind === SERVICES.kind && group === SERVICES.group;
-
-/** A service selects by labels alone, and says just those. */
-const matching = (labels: unknown): Selector | undefined =>
-  labels === undefined ? undefined : { matchLabels: labels as Record<string, string> };
-
-type Selector = NonNullable<Parameters<typeof formatLabelSelector>[0]>;
-
-type Selecting = ApiObject & {
-  readonly spec?: { readonly selector?: Selector };
-};
 
 /** The namespace to ask in; '' for a kind without. */
 export const namespaceFor = (

@@ -29,6 +29,7 @@ const ROOTS = {
     'PersistentVolumeClaim',
     'Service',
     'Endpoints',
+    'ReplicationController',
   ],
   'api.apps.v1': ['Deployment', 'ReplicaSet', 'StatefulSet', 'DaemonSet', 'ControllerRevision'],
   'api.certificates.v1': ['CertificateSigningRequest'],

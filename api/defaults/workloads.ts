@@ -1,4 +1,5 @@
 import type * as apps from 'kubernetes-types/apps/v1';
+import type * as core from 'kubernetes-types/core/v1';
 import { defaultPodSpec } from './pod';
 import { defaultClaim } from './storage';
 
@@ -26,6 +27,22 @@ export const defaultReplicaSet = (replicaSet: apps.ReplicaSet): void => {
   spec.replicas ??= 1;
   if (spec.template?.spec !== undefined) defaultPodSpec(spec.template.spec);
 };
+
+/** Changes the controller in place: what it does not say of labels is as its template has it. */
+export const defaultReplicationController = (controller: core.ReplicationController): void => {
+  const { spec } = controller;
+  if (spec === undefined) return;
+  spec.replicas ??= 1;
+  const labels = spec.template?.metadata?.labels;
+  if (labels !== undefined) {
+    if (isEmpty(spec.selector)) spec.selector = { ...labels };
+    const metadata = (controller.metadata ??= {});
+    if (isEmpty(metadata.labels)) metadata.labels = { ...labels };
+  }
+  if (spec.template?.spec !== undefined) defaultPodSpec(spec.template.spec);
+};
+
+const isEmpty = (labels: object | undefined): boolean => Object.keys(labels ?? {}).length === 0;
 
 /** Changes the stateful set in place. */
 export const defaultStatefulSet = ({ spec }: apps.StatefulSet): void => {

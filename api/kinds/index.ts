@@ -23,6 +23,7 @@ import { POD_DISRUPTION_BUDGET_KIND } from './pod-disruption-budget';
 import { POD_EXPLANATION_KIND } from './pod-explanation';
 import { PRIORITY_CLASS_KIND } from './priority-class';
 import { REPLICA_SET_KIND } from './replica-set';
+import { REPLICATION_CONTROLLER_KIND } from './replication-controller';
 import { RESOURCE_QUOTA_KIND } from './resource-quota';
 import { ROLE_KIND } from './role';
 import { ROLE_BINDING_KIND } from './role-binding';
@@ -63,6 +64,7 @@ export const KINDS: readonly KindInfo[] = [
   EVENT_VIEW_KIND,
   LEASE_KIND,
   REPLICA_SET_KIND,
+  REPLICATION_CONTROLLER_KIND,
   DEPLOYMENT_KIND,
   POD_DISRUPTION_BUDGET_KIND,
   SERVICE_KIND,

@@ -47,10 +47,17 @@ it('is as its author wishes', () => {
   });
 });
 
-it('follows pods and services too', () => {
+it('follows pods, services and replication controllers too', () => {
   const pod = objectOf('Pod', { containers: [{ ports: [{ containerPort: 8080 }] }] }, { a: 'b' });
   expect(serviceDraft(pod, {})).toMatchObject({
     spec: { selector: { a: 'b' }, ports: [{ port: 8080, protocol: 'TCP', targetPort: 8080 }] },
+  });
+  const controller = objectOf('ReplicationController', {
+    selector: { a: 'c' },
+    template: { spec: { containers } },
+  });
+  expect(serviceDraft(controller, { port: '80' })).toMatchObject({
+    spec: { selector: { a: 'c' }, ports: [{ port: 80, protocol: 'TCP', targetPort: 80 }] },
   });
   const other = objectOf('Service', {
     selector: { a: 'b' },

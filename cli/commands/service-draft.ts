@@ -70,6 +70,11 @@ const selectorOf = ({ kind, metadata, spec }: Exposed): Labels => {
       return filled(metadata.labels, 'the pod has no labels and cannot be exposed');
     case 'Service':
       return filled(spec?.selector, 'the service has no pod selector set');
+    case 'ReplicationController':
+      return filled(
+        spec?.selector,
+        'invalid replicationcontroller: no selectors, therefore cannot be exposed',
+      );
     case 'Deployment':
     case 'ReplicaSet': {
       const { matchLabels, matchExpressions = [] } = spec?.selector ?? {};

@@ -42,6 +42,9 @@ const VIEW = [
       'pods',
       'pods/log',
       'pods/status',
+      'replicationcontrollers',
+      'replicationcontrollers/scale',
+      'replicationcontrollers/status',
       'resourcequotas',
       'resourcequotas/status',
       'serviceaccounts',
@@ -84,6 +87,7 @@ const EDIT = [
   rule('', ['pods/eviction', 'serviceaccounts/token'], ['create']),
   rule('', ['serviceaccounts'], ['impersonate', ...WRITE]),
   rule('', ['configmaps', 'events', 'persistentvolumeclaims', 'pods', 'services'], WRITE),
+  rule('', ['replicationcontrollers', 'replicationcontrollers/scale'], WRITE),
   rule(
     'apps',
     [

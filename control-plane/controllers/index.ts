@@ -27,7 +27,7 @@ import { NamespaceDefaultsController } from './namespace-defaults';
 import { NodeHealthController } from './node-lifecycle/node-health';
 import { PodGcController } from './node-lifecycle/pod-gc';
 import { TaintEvictionController } from './node-lifecycle/taint-eviction';
-import { ReplicaSetController } from './replica-set';
+import { ReplicaSetController, ReplicationControllerController } from './replica-set';
 import { ResourceQuotaController } from './resource-quota';
 import { ServiceLoadBalancerController } from './service-load-balancer/service-load-balancer';
 import { StatefulSetController } from './stateful-set/stateful-set';
@@ -62,6 +62,7 @@ export const createControllers = (
   const selected = new SelectedPods(informers.of(SERVICES), informers.of(PODS));
   return [
     new ReplicaSetController(as('replicaset-controller')),
+    new ReplicationControllerController(as('replication-controller')),
     new DeploymentController(as('deployment-controller')),
     new StatefulSetController(as('statefulset-controller')),
     new DaemonSetController(as('daemonset-controller')),

@@ -1,6 +1,9 @@
 import type { Trouble } from './creation-limiter';
 import { isPodReady } from '../../api/pods';
-import type { Pod, ReplicaSet } from '../../api/types';
+import type { Pod, ReplicaSet, ReplicationController } from '../../api/types';
+
+/** What wants a number of pods, and no more than that. */
+export type Replicas = ReplicaSet | ReplicationController;
 
 export interface ReplicaPlan {
   readonly createCount: number;
@@ -75,14 +78,14 @@ const restarts = ({ status }: Pod): number =>
 const created = ({ metadata }: Pod): number => Date.parse(metadata.creationTimestamp ?? '') || 0;
 
 /** The status that these pods amount to. `trouble` is why pods are not created at full speed. */
-export const replicaSetStatus = (
-  replicaSet: ReplicaSet,
+export const replicaStatus = (
+  owner: Replicas,
   pods: readonly Pod[],
   available: number,
   trouble: Trouble | undefined,
   nowText: string,
 ): ReplicaSet['status'] => {
-  const { spec, metadata, status } = replicaSet;
+  const { spec, metadata, status } = owner;
   const templateLabels = Object.entries(spec.template?.metadata?.labels ?? {});
   const isLabelled = (pod: Pod) =>
     templateLabels.every(([name, value]) => pod.metadata.labels?.[name] === value);

@@ -1,105 +1,113 @@
 import { isPodActive, isTerminal } from '../../api/pods';
-import { PODS, REPLICA_SETS } from '../../api/resources';
-import { type Pod, type ReplicaSet, uidOf } from '../../api/types';
+import { PODS, REPLICA_SETS, REPLICATION_CONTROLLERS, type Resource } from '../../api/resources';
+import { podSelectorOf } from '../../api/selectors';
+import { type Pod, type ReplicaSet, type ReplicationController, uidOf } from '../../api/types';
 import { rfc3339 } from '../../lib/clock';
 import { Availability } from './availability';
 import type { ControllerDeps } from './controller';
 import { CreationLimiter, type Trouble } from './creation-limiter';
 import { OwnedController } from './owned/owned-controller';
 import { podFromTemplate, PodControl } from './owned/pod-control';
-import { planReplicas, waitOf, replicaSetStatus } from './replica-set-plan';
+import { planReplicas, waitOf, replicaStatus, type Replicas } from './replica-set-plan';
 
-/** Keeps `spec.replicas` active pods per ReplicaSet. */
-export class ReplicaSetController extends OwnedController<ReplicaSet, Pod> {
-  private readonly pods: PodControl<ReplicaSet>;
+/** Keeps `spec.replicas` active pods per owner: of both kinds that want just that, as upstream. */
+abstract class ReplicaController<O extends Replicas> extends OwnedController<O, Pod> {
+  private readonly pods: PodControl<O>;
   private readonly limiter: CreationLimiter;
   private readonly availability: Availability;
 
-  constructor(deps: ControllerDeps) {
-    super('replica-set', deps, {
-      owners: REPLICA_SETS,
+  constructor(name: string, deps: ControllerDeps, owners: Resource<O>) {
+    super(name, deps, {
+      owners,
       children: PODS,
-      selectorOf: ({ spec }) => spec.selector,
+      selectorOf: podSelectorOf,
       isWanted: isPodActive,
     });
-    this.pods = new PodControl(REPLICA_SETS, this.children, deps);
+    this.pods = new PodControl(owners, this.children, deps);
     this.limiter = new CreationLimiter(deps.clock);
     this.availability = new Availability(deps.clock);
   }
 
-  protected override ownerGone(replicaSet: ReplicaSet): void {
-    this.limiter.forget(uidOf(replicaSet));
-    this.availability.forget(uidOf(replicaSet));
+  protected override ownerGone(owner: O): void {
+    this.limiter.forget(uidOf(owner));
+    this.availability.forget(uidOf(owner));
   }
 
   protected override childGone(pod: Pod): void {
     this.pods.gone(pod);
   }
 
-  protected override async reconcile(replicaSet: ReplicaSet, signal: AbortSignal): Promise<void> {
-    const claimed = await this.claims.claim(replicaSet, signal);
+  protected override async reconcile(owner: O, signal: AbortSignal): Promise<void> {
+    const claimed = await this.claims.claim(owner, signal);
     const pods = claimed.filter((pod) => isPodActive(pod) && !this.pods.isLeaving(pod));
-    if (replicaSet.metadata.deletionTimestamp === undefined) {
-      await this.scale(replicaSet, pods, signal);
+    if (owner.metadata.deletionTimestamp === undefined) {
+      await this.scale(owner, pods, signal);
     }
-    const trouble =
-      this.limiter.troubleOf(uidOf(replicaSet)) ?? waitOf(replicaSet.spec.replicas ?? 1, pods);
-    await this.tellStatus(replicaSet, trouble, signal);
+    const trouble = this.limiter.troubleOf(uidOf(owner)) ?? waitOf(owner.spec.replicas ?? 1, pods);
+    await this.tellStatus(owner, trouble, signal);
   }
 
-  private async scale(
-    replicaSet: ReplicaSet,
-    pods: readonly Pod[],
-    signal: AbortSignal,
-  ): Promise<void> {
-    const owner = uidOf(replicaSet);
-    const size = replicaSet.spec.replicas ?? 1;
-    this.limiter.observe(owner, pods.map(uidOf), (uid) => this.endOf(replicaSet, uid));
+  private async scale(owner: O, pods: readonly Pod[], signal: AbortSignal): Promise<void> {
+    const uid = uidOf(owner);
+    const size = owner.spec.replicas ?? 1;
+    this.limiter.observe(uid, pods.map(uidOf), (pod) => this.endOf(owner, pod));
     const plan = planReplicas(size, pods);
     for (const pod of plan.remove) {
-      this.limiter.released(owner, uidOf(pod));
-      await this.pods.remove(replicaSet, pod, signal);
+      this.limiter.released(uid, uidOf(pod));
+      await this.pods.remove(owner, pod, signal);
     }
-    const { count, retryInMs } = this.limiter.allowance(owner, plan.createCount, size);
-    this.enqueueAfter(replicaSet, retryInMs);
-    if (count > 0) await this.create(replicaSet, Math.min(count, BURST), signal);
-    if (plan.createCount > BURST) this.enqueue(replicaSet);
+    const { count, retryInMs } = this.limiter.allowance(uid, plan.createCount, size);
+    this.enqueueAfter(owner, retryInMs);
+    if (count > 0) await this.create(owner, Math.min(count, BURST), signal);
+    if (plan.createCount > BURST) this.enqueue(owner);
   }
 
   /** How a pod of the set ended, in a word; undefined for one that is gone. */
-  private endOf(replicaSet: ReplicaSet, uid: string): string | undefined {
-    const pod = this.index.ownedBy(replicaSet).find((each) => uidOf(each) === uid);
+  private endOf(owner: O, uid: string): string | undefined {
+    const pod = this.index.ownedBy(owner).find((each) => uidOf(each) === uid);
     if (pod === undefined || !isTerminal(pod)) return undefined;
     return pod.status.reason ?? pod.status.phase;
   }
 
-  private async create(replicaSet: ReplicaSet, count: number, signal: AbortSignal): Promise<void> {
-    const draft = podFromTemplate(replicaSet, replicaSet.spec.template);
+  private async create(owner: O, count: number, signal: AbortSignal): Promise<void> {
+    const draft = podFromTemplate(owner, owner.spec.template);
     const drafts = Array.from({ length: count }, () => draft);
-    const { uids, refusal } = await this.pods.createMany(replicaSet, drafts, signal);
-    const owner = uidOf(replicaSet);
-    this.limiter.created(owner, uids, refusal);
+    const { uids, refusal } = await this.pods.createMany(owner, drafts, signal);
+    const uid = uidOf(owner);
+    this.limiter.created(uid, uids, refusal);
     if (refusal === undefined) return;
-    const { retryInMs } = this.limiter.allowance(owner, 1, 1);
-    this.enqueueAfter(replicaSet, retryInMs ?? 0);
+    const { retryInMs } = this.limiter.allowance(uid, 1, 1);
+    this.enqueueAfter(owner, retryInMs ?? 0);
   }
 
   private async tellStatus(
-    replicaSet: ReplicaSet,
+    owner: O,
     trouble: Trouble | undefined,
     signal: AbortSignal,
   ): Promise<void> {
-    const pods = this.index.ownedBy(replicaSet).filter(isPodActive);
+    const pods = this.index.ownedBy(owner).filter(isPodActive);
     const { available, nextInMs } = this.availability.count(
-      uidOf(replicaSet),
+      uidOf(owner),
       pods,
-      replicaSet.spec.minReadySeconds ?? 0,
-      replicaSet.status.availableReplicas ?? 0,
+      owner.spec.minReadySeconds ?? 0,
+      owner.status.availableReplicas ?? 0,
     );
-    this.enqueueAfter(replicaSet, nextInMs);
+    this.enqueueAfter(owner, nextInMs);
     const now = rfc3339(this.deps.clock.now());
-    const status = replicaSetStatus(replicaSet, pods, available, trouble, now);
-    await this.writeStatus(replicaSet, status, signal);
+    const status = replicaStatus(owner, pods, available, trouble, now);
+    await this.writeStatus(owner, status, signal);
+  }
+}
+
+export class ReplicaSetController extends ReplicaController<ReplicaSet> {
+  constructor(deps: ControllerDeps) {
+    super('replica-set', deps, REPLICA_SETS);
+  }
+}
+
+export class ReplicationControllerController extends ReplicaController<ReplicationController> {
+  constructor(deps: ControllerDeps) {
+    super('replication-controller', deps, REPLICATION_CONTROLLERS);
   }
 }
 

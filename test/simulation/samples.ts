@@ -75,6 +75,11 @@ export const SAMPLES: readonly Sample[] = [
       spec: { accessModes: ['ReadWriteOnce'], resources: { requests: { storage: '1Gi' } } },
     },
   },
+  {
+    group: '',
+    kind: 'ReplicationController',
+    more: { spec: { replicas: 1, selector: selector.matchLabels, template } },
+  },
   { group: 'apps', kind: 'ControllerRevision', more: { data: { spec: {} }, revision: 1 } },
   {
     group: 'apps',

@@ -18,6 +18,9 @@ const READY = shown(FIELDS('counts a pod as available only once it has been read
 
 const SCALED = shown('control-plane/api-server/rest/rest-api.test.ts: scales through /scale');
 
+const CONTROLLER = tests('test/simulation/replication-controller.test.ts');
+const CONTROLS = CONTROLLER('keeps as many pods as it should');
+
 const STATEFUL = tests('test/simulation/stateful-set.test.ts');
 const STATEFUL_PLAN = tests('control-plane/controllers/stateful-set/plan.test.ts');
 const IDENTITY = tests('control-plane/controllers/stateful-set/identity.test.ts');
@@ -56,6 +59,13 @@ export const WORKLOAD_EFFECTS: Effects = {
     replicas: shown(PLAN('lands on the desired count from any state')),
     selector: SELECTOR,
     template: shown(HEALS),
+  },
+  ReplicationController: { ...OBJECT, spec: shown(CONTROLS), status: STATUS },
+  ReplicationControllerSpec: {
+    minReadySeconds: shown(CONTROLLER('counts a pod as available only once')),
+    replicas: shown(CONTROLS),
+    selector: shown(CONTROLLER('takes over what its selector finds')),
+    template: shown(CONTROLS),
   },
   StatefulSet: { ...OBJECT, spec: shown(IN_ORDER), status: STATUS },
   StatefulSetSpec: {

@@ -3,7 +3,8 @@ import { AGE, CONTAINERS, count, IMAGES, NAME, printer, SELECTOR } from '../prin
 import { numberAt } from './mutable';
 import { serveKind, WITH_SPEC } from './served-kind';
 
-const PRINTER = printer(
+/** Of a ReplicationController too. */
+export const REPLICAS_PRINTER = printer(
   NAME,
   count('Desired', (object) => numberAt(object, 'spec', 'replicas')),
   count('Current', (object) => numberAt(object, 'status', 'replicas')),
@@ -14,4 +15,7 @@ const PRINTER = printer(
   SELECTOR,
 );
 
-export const REPLICA_SET = serveKind(REPLICA_SET_KIND, { strategy: WITH_SPEC, printer: PRINTER });
+export const REPLICA_SET = serveKind(REPLICA_SET_KIND, {
+  strategy: WITH_SPEC,
+  printer: REPLICAS_PRINTER,
+});

@@ -31,6 +31,8 @@ export interface Strategy {
   graceSeconds?(object: ApiObject, requested: Int64 | undefined): Int64;
   /** Of an object that now waits to vanish. */
   prepareDelete?(object: MutableObject): void;
+  /** Who deletes one and says nothing of its dependents leaves them. Default: they go too. */
+  readonly orphansByDefault?: boolean;
   /** Does something besides finalizers keep a deleted object? */
   isHeld?(object: ApiObject): boolean;
 }

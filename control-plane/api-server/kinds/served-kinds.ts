@@ -23,6 +23,7 @@ import { POD_DISRUPTION_BUDGET } from './pod-disruption-budget';
 import { POD_EXPLANATION } from './pod-explanation';
 import { PRIORITY_CLASS } from './priority-class';
 import { REPLICA_SET } from './replica-set';
+import { REPLICATION_CONTROLLER } from './replication-controller';
 import { NODE_METRICS_KIND, POD_METRICS_KIND } from './resource-metrics';
 import { RESOURCE_QUOTA } from './resource-quota';
 import { RUNTIME_CLASS } from './runtime-class';
@@ -61,6 +62,7 @@ export const STORED_KINDS: readonly ServedKind[] = [
   EVENT_VIEW,
   LEASE,
   REPLICA_SET,
+  REPLICATION_CONTROLLER,
   DEPLOYMENT,
   POD_DISRUPTION_BUDGET,
   SERVICE,

@@ -1,5 +1,4 @@
 import { SERVICE_KIND } from '../../../api/kinds/service';
-import { formatLabelSelector } from '../../../api/selectors';
 import {
   dropUnneeded,
   keepAllocated,
@@ -7,8 +6,8 @@ import {
   type ServiceSpec,
 } from '../../../api/service-fields';
 import type { ApiObject, Service } from '../../../api/types';
-import { AGE, NAME, orNone, printer, text, wide } from '../printing/columns';
-import { fieldsAt, listAt, numberAt, textAt } from './mutable';
+import { AGE, NAME, orNone, printer, SELECTOR, text } from '../printing/columns';
+import { listAt, numberAt, textAt } from './mutable';
 import { serveKind, WITH_SPEC, type Strategy } from './served-kind';
 
 const STRATEGY: Strategy = {
@@ -65,11 +64,7 @@ const PRINTER = printer(
   text('External-IP', outside),
   text('Port(s)', ports),
   AGE,
-  wide('Selector', (service) =>
-    formatLabelSelector({
-      matchLabels: fieldsAt(service, 'spec', 'selector') as Record<string, string>,
-    }),
-  ),
+  SELECTOR,
 );
 
 export const SERVICE = serveKind(SERVICE_KIND, { strategy: STRATEGY, printer: PRINTER });

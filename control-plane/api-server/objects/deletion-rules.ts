@@ -32,6 +32,17 @@ export const finalizersFor = (
   return policy === 'Orphan' ? [...rest, ORPHAN_FINALIZER] : rest;
 };
 
+/** What becomes of dependents when nobody says it; undefined: what was asked for before, or they go. */
+export const defaultPolicy = (
+  { strategy }: ServedKind,
+  { metadata }: ApiObject,
+): PropagationPolicy | undefined =>
+  strategy.orphansByDefault === true &&
+  metadata.deletionTimestamp === undefined &&
+  metadata.finalizers?.includes(FOREGROUND_FINALIZER) !== true
+    ? 'Orphan'
+    : undefined;
+
 /** What is to go is held by nothing that comes later. @throws Invalid */
 export const checkFinalizers = (
   { resource }: ServedKind,

@@ -9,7 +9,7 @@ import { askedIn, type AdmissionAttributes } from '../admission/attributes';
 import { ConversionError } from '../conversion';
 import { copyOf, type MutableObject } from '../kinds/mutable';
 import type { ServedKind } from '../kinds/served-kind';
-import { finalizersFor, isHeld, type PropagationPolicy } from './deletion-rules';
+import { defaultPolicy, finalizersFor, isHeld, type PropagationPolicy } from './deletion-rules';
 import type { Item } from './item';
 import { checkPreconditions } from './metadata';
 import type { ListQuery, ObjectReader } from './object-reader';
@@ -198,7 +198,8 @@ const mark = (
   nowMs: number,
 ): MutableObject => {
   const next = copyOf(old);
-  const finalizers = finalizersFor(old.metadata.finalizers ?? [], propagationPolicy);
+  const policy = propagationPolicy ?? defaultPolicy(kind, old);
+  const finalizers = finalizersFor(old.metadata.finalizers ?? [], policy);
   if (finalizers.length > 0) next.metadata.finalizers = finalizers;
   else Reflect.deleteProperty(next.metadata, 'finalizers');
   const asked = kind.strategy.graceSeconds?.(old, gracePeriodSeconds) ?? 0;

@@ -1,6 +1,6 @@
 import type { ApiObject } from '../../../api/types';
 import { fieldsAt, listAt, textAt } from '../kinds/mutable';
-import { formatLabelSelector } from '../../../api/selectors';
+import { formatLabelSelector, podSelectorOf } from '../../../api/selectors';
 import { ageOf } from './ages';
 import type { Cell, Column, Printer } from './printer';
 
@@ -41,7 +41,7 @@ export const CREATED_AT: ColumnRule = text(
 export const CONTAINERS: ColumnRule = wide('Containers', (object) => containers(object, 'name'));
 export const IMAGES: ColumnRule = wide('Images', (object) => containers(object, 'image'));
 export const SELECTOR: ColumnRule = wide('Selector', (object) =>
-  formatLabelSelector(fieldsAt(object, 'spec', 'selector')),
+  formatLabelSelector(podSelectorOf(object) ?? {}),
 );
 
 export const printer = (...rules: readonly ColumnRule[]): Printer => ({

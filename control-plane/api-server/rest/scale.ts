@@ -1,12 +1,11 @@
 import { ApiError, conflict, hasReason, notFound } from '../../../api/errors';
 import type { Scale } from '../../../api/scale';
-import { formatLabelSelector } from '../../../api/selectors';
-import type { ApiObject, LabelSelector, ObjectName } from '../../../api/types';
+import { formatLabelSelector, podSelectorOf } from '../../../api/selectors';
+import type { ApiObject, ObjectName } from '../../../api/types';
 import { invalid, invalidError } from '../../../api/validation/field-error';
 import { askedIn, type AdmissionAttributes } from '../admission/attributes';
 import {
   copyOf,
-  fieldsAt,
   isFields,
   numberAt,
   textAt,
@@ -48,8 +47,7 @@ const DEPLOYMENT_PATHS: Omit<ScalePaths, 'selector'> = {
 const selectorOf = (scale: ScalePaths | undefined, object: ApiObject) => {
   if (scale !== undefined)
     return scale.selector.length === 0 ? {} : { selector: textAt(object, ...scale.selector) };
-  const selector = fieldsAt(object, 'spec', 'selector') as LabelSelector;
-  return { selector: formatLabelSelector(selector) };
+  return { selector: formatLabelSelector(podSelectorOf(object) ?? {}) };
 };
 
 /** @throws NotFound, also for a kind that has no scales */

@@ -3,6 +3,7 @@ import {
   CUSTOM_RESOURCE_DEFINITIONS,
   DEPLOYMENTS,
   REPLICA_SETS,
+  REPLICATION_CONTROLLERS,
   STATEFUL_SETS,
   type Resource,
 } from '../../../api/resources';
@@ -34,6 +35,7 @@ export class Scales {
   private readonly replicaSets;
   private readonly deployments;
   private readonly statefulSets;
+  private readonly replicationControllers;
   private readonly definitions;
 
   constructor(
@@ -43,11 +45,13 @@ export class Scales {
     this.replicaSets = deps.informers.of(REPLICA_SETS);
     this.deployments = deps.informers.of(DEPLOYMENTS);
     this.statefulSets = deps.informers.of(STATEFUL_SETS);
+    this.replicationControllers = deps.informers.of(REPLICATION_CONTROLLERS);
     this.definitions = deps.informers.of(CUSTOM_RESOURCE_DEFINITIONS);
   }
 
   get informers(): readonly Pick<Informer<ApiObject>, 'whenSynced'>[] {
-    return [this.replicaSets, this.deployments, this.statefulSets, this.definitions];
+    const { replicaSets, replicationControllers, deployments, statefulSets, definitions } = this;
+    return [replicaSets, replicationControllers, deployments, statefulSets, definitions];
   }
 
   /** @throws UnknownScaleError for a pod whose owner is not there, or says no scale; ApiError */
@@ -75,6 +79,8 @@ export class Scales {
     signal: AbortSignal,
   ): Promise<Scale | undefined> {
     if (isOfKind(owner, STATEFUL_SETS)) return scaled(find(this.statefulSets, namespace, owner));
+    if (isOfKind(owner, REPLICATION_CONTROLLERS))
+      return scaled(find(this.replicationControllers, namespace, owner));
     if (!isOfKind(owner, REPLICA_SETS)) return this.customScale(owner, namespace, signal);
     const set = find(this.replicaSets, namespace, owner);
     const above = set && controllerOf(set);

@@ -1,0 +1,21 @@
+import { defaultReplicationController } from '../defaults/workloads';
+import { podWarnings } from '../pod-warnings';
+import { REPLICATION_CONTROLLERS } from '../resources';
+import {
+  validateReplicationController,
+  validateReplicationControllerStatusUpdate,
+  validateReplicationControllerUpdate,
+} from '../validation/replication-controller';
+import { defineKind } from './kind';
+
+export const REPLICATION_CONTROLLER_KIND = defineKind(REPLICATION_CONTROLLERS, {
+  shortNames: ['rc'],
+  categories: ['all'],
+  subresources: ['status', 'scale'],
+  fields: { 'status.replicas': ({ status }) => String(status.replicas) },
+  applyDefaults: defaultReplicationController,
+  validateCreate: validateReplicationController,
+  validateUpdate: validateReplicationControllerUpdate,
+  validateStatusUpdate: validateReplicationControllerStatusUpdate,
+  warnings: podWarnings,
+});
