@@ -68,6 +68,7 @@ const UNCOUNTED = [
   'ObjectMeta.generation',
   'DeploymentStatus.observedGeneration',
   'ReplicaSetStatus.observedGeneration',
+  'ReplicationControllerStatus.observedGeneration',
   'ValidatingAdmissionPolicyStatus.observedGeneration',
   'Condition.observedGeneration',
   'PodStatus.observedGeneration',
