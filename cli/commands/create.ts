@@ -1,4 +1,4 @@
-import { hasReason } from '../../api/errors';
+import { ApiError } from '../../api/errors';
 import { CRON_JOBS, pathOf, type Resource } from '../../api/resources';
 import type { ApiObject } from '../../api/types';
 import { queryOf } from '../../client/rest-client';
@@ -9,6 +9,7 @@ import { readManifests } from '../manifests';
 import { kindName } from '../selection';
 import { UsageError } from '../usage-error';
 import { readEntries, type DataSources } from './data-sources';
+import * as access from './access-drafts';
 import * as drafts from './drafts';
 import { collectFound, when } from './found';
 
@@ -69,17 +70,17 @@ export const createFromFiles = async (
   if (failure !== undefined) throw failure;
 };
 
-/** As `create`, with a refusal in kubectl's words. */
-const createNew = async (
+/** As `create`, with a refusal in kubectl's words, and its word for the kind. */
+export const createNew = async (
   context: CliContext,
   draft: drafts.Draft,
   options: CreateOptions,
+  what = draft.kind.toLowerCase(),
 ): Promise<void> => {
   try {
     await create(context, draft, options);
   } catch (error) {
-    if (!hasReason(error, 'AlreadyExists')) throw error;
-    const what = draft.kind.toLowerCase();
+    if (!(error instanceof ApiError)) throw error;
     throw new UsageError(`failed to create ${what}: ${error.message}`, { cause: error });
   }
 };
@@ -263,7 +264,7 @@ const createAnyRole =
       nonResourceUrl: nonResourceURLs = [],
     } = options;
     const rules = { verbs, resources, resourceNames, nonResourceURLs };
-    return create(context, drafts.roleDraft(name, isOfCluster, rules), options);
+    return create(context, access.roleDraft(name, isOfCluster, rules), options);
   };
 
 export const createRole = createAnyRole(false);
@@ -294,7 +295,7 @@ const createAnyBinding =
       groups,
       serviceAccounts,
     };
-    return createNew(context, drafts.bindingDraft(name, isOfCluster, binding), options);
+    return createNew(context, access.bindingDraft(name, isOfCluster, binding), options);
   };
 
 export const createRoleBinding = createAnyBinding(false);

@@ -1,7 +1,17 @@
 import { systemClock } from '../../lib/clock';
 import { isOfKind } from '../../api/owners';
-import { EVENTS, NODES, PODS, SERVICES } from '../../api/resources';
+import {
+  DAEMON_SETS,
+  EVENTS,
+  NODES,
+  PODS,
+  REPLICA_SETS,
+  REPLICATION_CONTROLLERS,
+  SERVICES,
+} from '../../api/resources';
+import { formatLabelSelector, podSelectorOf } from '../../api/selectors';
 import type { ApiObject } from '../../api/types';
+import type { ListOptions } from '../../client/api-client';
 import type { CliContext } from '../context';
 import { describeObject } from '../describe/describe';
 import { parseTargets, type Target } from '../targets';
@@ -58,9 +68,20 @@ const surroundingsOf = async ({ client, signal }: CliContext, object: ApiObject)
     { fieldSelector: about, ...(namespace === undefined ? {} : { namespace }) },
     signal,
   );
-  const isService = isOfKind(object, SERVICES);
-  const around = isService ? { namespace: namespace ?? '' } : undefined;
-  const options = isNode ? { fieldSelector: `spec.nodeName=${name}` } : around;
-  const pods = options ? client.list(PODS, options, signal) : Promise.resolve({ items: [] });
+  const selected = podsOf(object);
+  const pods =
+    selected === undefined ? Promise.resolve({ items: [] }) : client.list(PODS, selected, signal);
   return { events: (await events).items, pods: (await pods).items, nowMs: systemClock.now() };
 };
+
+/** Which pods the description speaks of. */
+const podsOf = (object: ApiObject): ListOptions | undefined => {
+  const { name, namespace = '' } = object.metadata;
+  if (isOfKind(object, NODES)) return { fieldSelector: `spec.nodeName=${name}` };
+  if (isOfKind(object, SERVICES)) return { namespace };
+  const isWorkload = WORKLOADS.some((resource) => isOfKind(object, resource));
+  const selector = isWorkload ? podSelectorOf(object) : undefined;
+  return selector && { namespace, labelSelector: formatLabelSelector(selector) };
+};
+
+const WORKLOADS = [DAEMON_SETS, REPLICA_SETS, REPLICATION_CONTROLLERS];

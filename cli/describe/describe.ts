@@ -1,10 +1,15 @@
 import { isOfKind } from '../../api/owners';
 import {
+  CRON_JOBS,
+  DAEMON_SETS,
   DEPLOYMENTS,
   HORIZONTAL_POD_AUTOSCALERS,
   LIMIT_RANGES,
   NODES,
+  POD_DISRUPTION_BUDGETS,
   PODS,
+  REPLICA_SETS,
+  REPLICATION_CONTROLLERS,
   RESOURCE_QUOTAS,
   SECRETS,
   SERVICES,
@@ -22,20 +27,21 @@ import { describeNode } from './node';
 import { describeNotEndpoints } from './not-endpoints';
 import { describePod } from './pod';
 import { describeDeployment } from './deployment';
+import { describeBudget, describeCronJob, describeDaemonSet, describeReplicas } from './workloads';
 import { DescribeWriter } from './writer';
 
 /** What the description of an object draws on besides itself. */
 export interface Surroundings {
   readonly events: readonly Event[];
-  /** For a node: the pods on it. For a service: those of its namespace. */
+  /** Of a node: those on it. Of a service: those of its namespace. Of a workload: those that it selects. */
   readonly pods: readonly Pod[];
   readonly nowMs: number;
 }
 
 /** An object for a person to read, with what happened to it lately. */
 export const describeObject = (object: ApiObject, around: Surroundings): string => {
-  const whole = WHOLE.find(([resource]) => isOfKind(object, resource))?.[1];
-  if (whole !== undefined) return whole(object);
+  const table = WHOLE.find(([resource]) => isOfKind(object, resource))?.[1];
+  if (table !== undefined) return table(object, around);
   const writer = new DescribeWriter();
   writer.field(0, 'Name', object.metadata.name);
   if (object.metadata.namespace !== undefined) {
@@ -69,10 +75,23 @@ const DESCRIPTIONS = [
   }),
 ];
 
-/** Kinds that are all one table, to which nothing happens. */
-const WHOLE: readonly (readonly [Resource, (object: ApiObject) => string])[] = [
-  [RESOURCE_QUOTAS, describeQuota],
-  [LIMIT_RANGES, describeLimits],
+const whole = <T extends ApiObject>(
+  resource: Resource<T>,
+  describe: (object: T, around: Surroundings) => string,
+): readonly [Resource, (object: ApiObject, around: Surroundings) => string] => [
+  resource,
+  (object, around) => describe(object as T, around),
+];
+
+/** Kinds that are all one table. */
+const WHOLE = [
+  whole(RESOURCE_QUOTAS, describeQuota),
+  whole(LIMIT_RANGES, describeLimits),
+  whole(REPLICA_SETS, describeReplicas),
+  whole(REPLICATION_CONTROLLERS, describeReplicas),
+  whole(DAEMON_SETS, describeDaemonSet),
+  whole(POD_DISRUPTION_BUDGETS, describeBudget),
+  whole(CRON_JOBS, describeCronJob),
 ];
 
 const describeAny = (writer: DescribeWriter, object: ApiObject): void => {

@@ -10,7 +10,11 @@ export const templateText = (template: NonNullable<PodTemplate>): string =>
 
 /** The same among what else is described of a workload: aligned. */
 export const alignedTemplate = (template: NonNullable<PodTemplate>): string =>
-  tabbed(templateLines(template).map((line) => line.split('\t')));
+  tabbed(templateRows(template));
+
+/** Its rows, to be aligned with others. */
+export const templateRows = (template: NonNullable<PodTemplate>): readonly (readonly string[])[] =>
+  templateLines(template).map((line) => line.split('\t'));
 
 /** Cells with tabs between them. */
 const templateLines = ({ metadata, spec }: NonNullable<PodTemplate>): readonly string[] => [

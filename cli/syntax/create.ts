@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import type { CreateOptions } from '../commands/create';
 import { collect, wholeNumber } from '../program';
+import { defineMore, type Kind } from './create-more';
 import { changing, examples, inNamespace, lazily, repeated, type Connected } from './command';
 
 type Create = typeof import('../commands/create');
@@ -66,9 +67,9 @@ export const defineCreate = (program: Command, connected: Connected): void => {
   defineJobs(create, define);
   defineAccess(create, define);
   definePriorityClass(create, define);
+  defineMore(create, connected, kind);
 };
 
-type Kind = (parent: Command, name: string, what: string, example: string) => Command;
 type DefineOne = (command: Command, load: (module: Create) => unknown) => Command;
 
 const kind: Kind = (parent, name, what, example) =>
