@@ -31,6 +31,7 @@ abstract class ReplicaController<O extends Replicas> extends OwnedController<O, 
   protected override ownerGone(owner: O): void {
     this.limiter.forget(uidOf(owner));
     this.availability.forget(uidOf(owner));
+    this.pods.forget(owner);
   }
 
   protected override childGone(pod: Pod): void {
@@ -38,6 +39,7 @@ abstract class ReplicaController<O extends Replicas> extends OwnedController<O, 
   }
 
   protected override async reconcile(owner: O, signal: AbortSignal): Promise<void> {
+    await this.pods.settleDoubts(owner, podSelectorOf(owner), signal);
     const claimed = await this.claims.claim(owner, signal);
     const pods = claimed.filter((pod) => isPodActive(pod) && !this.pods.isLeaving(pod));
     if (owner.metadata.deletionTimestamp === undefined) {

@@ -3,6 +3,7 @@ import { isPodReady, isTerminal } from '../../api/pods';
 import type { Pod } from '../../api/types';
 import type { SimulatedAgent } from './simulated-agent';
 import { folderOfWorlds } from './folder';
+import { seedsOf } from './seeds';
 import { deploymentOf, World } from './world';
 
 jest.setTimeout(300_000);
@@ -14,14 +15,7 @@ const APPS = ['a', 'b'];
 /** More than every back-off, grace and eviction together. */
 const REST_MS = 10 * 60_000;
 
-/** One's own: SIMULATION_SEED=7, or a campaign: SIMULATION_SEEDS=5000. */
-const SEEDS =
-  process.env['SIMULATION_SEED'] === undefined
-    ? Array.from(
-        { length: Number(process.env['SIMULATION_SEEDS'] ?? 200) },
-        (_, index) => index + 1,
-      )
-    : [Number(process.env['SIMULATION_SEED'])];
+const SEEDS = seedsOf(200);
 
 it.each(SEEDS)(
   'seed %i: agents that are killed, cut off and switched off run exactly what is wanted in the end',

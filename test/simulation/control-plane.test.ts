@@ -2,6 +2,7 @@ import { controllerOf } from '../../api/owners';
 import { isPodReady } from '../../api/pods';
 import { DEPLOYMENTS, REPLICA_SETS } from '../../api/resources';
 import { folderOfWorlds } from './folder';
+import { seedsOf } from './seeds';
 import { deploymentOf, World } from './world';
 
 jest.setTimeout(300_000);
@@ -10,11 +11,7 @@ const directory = folderOfWorlds();
 
 const name = (app: string) => ({ namespace: 'default', name: app });
 
-/** A seed of one's own: SIMULATION_SEED=7 npx jest --selectProjects simulation */
-const SEEDS =
-  process.env['SIMULATION_SEED'] === undefined
-    ? [1, 2, 3, 4, 5]
-    : [Number(process.env['SIMULATION_SEED'])];
+const SEEDS = seedsOf(5);
 
 it.each(SEEDS)(
   'seed %i: heals to exactly what is wanted, and no node is ever overcommitted',

@@ -24,6 +24,8 @@ export interface StoreTrouble {
   readonly conflict: number;
   /** Takes up to two seconds. */
   readonly slow: number;
+  /** Of the changes that watches tell: comes up to two seconds late, and those after it. */
+  readonly late: number;
 }
 
 /** The object as a write leaves it, undefined once it is gone, and as it was before. */
@@ -109,8 +111,15 @@ export class FaultyStore implements Store {
     return this.answered(last);
   }
 
-  watch(resource: string, fromVersion: number, signal: AbortSignal): AsyncIterable<StoreEvent> {
-    return this.memory.watch(resource, fromVersion, signal);
+  async *watch(
+    resource: string,
+    fromVersion: number,
+    signal: AbortSignal,
+  ): AsyncIterable<StoreEvent> {
+    for await (const event of this.memory.watch(resource, fromVersion, signal)) {
+      await this.delay(this.trouble.late, signal);
+      yield event;
+    }
   }
 
   async currentVersion(signal?: AbortSignal): Promise<number> {
@@ -136,10 +145,14 @@ export class FaultyStore implements Store {
   }
 
   private async reach(signal: AbortSignal | undefined): Promise<void> {
-    const { clock, random } = this.deps;
-    if (this.happens(this.trouble.slow)) await clock.sleep(random.next() * SLOW_MS, signal);
+    await this.delay(this.trouble.slow, signal);
     if (this.happens(this.trouble.refused))
       throw new ApiError('ServiceUnavailable', 'the store is not reached');
+  }
+
+  private async delay(share: number, signal: AbortSignal | undefined): Promise<void> {
+    const { clock, random } = this.deps;
+    if (this.happens(share)) await clock.sleep(random.next() * SLOW_MS, signal);
   }
 
   private answered(stored: StoredObject): StoredObject {
@@ -164,5 +177,7 @@ export class FaultyStore implements Store {
   }
 }
 
-export const CALM: StoreTrouble = { refused: 0, ambiguous: 0, conflict: 0, slow: 0 };
+export const CALM: StoreTrouble = {
+  ...{ refused: 0, ambiguous: 0, conflict: 0, slow: 0, late: 0 },
+};
 const SLOW_MS = 2_000;

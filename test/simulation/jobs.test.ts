@@ -3,6 +3,7 @@ import { isPodActive } from '../../api/pods';
 import { JOBS } from '../../api/resources';
 import type { Pod } from '../../api/types';
 import { folderOfWorlds } from './folder';
+import { seedsOf } from './seeds';
 import { endOf, jobOf, podsOf } from './job-support';
 import type { Ending } from './played-nodes';
 import { World } from './world';
@@ -11,10 +12,7 @@ jest.setTimeout(300_000);
 
 const directory = folderOfWorlds();
 
-const SEEDS =
-  process.env['SIMULATION_SEED'] === undefined
-    ? [1, 2, 3, 4]
-    : [Number(process.env['SIMULATION_SEED'])];
+const SEEDS = seedsOf(4);
 
 const place = (name: string) => ({ namespace: 'default', name });
 

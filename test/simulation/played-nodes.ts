@@ -6,6 +6,7 @@ import { nameOf, type Node, type Pod } from '../../api/types';
 import type { ApiClient } from '../../client/api-client';
 import { rfc3339, rfc3339Micro, type Clock } from '../../lib/clock';
 import type { Random } from '../../lib/random';
+import { hasSettled } from './patience';
 
 /** A node that exists only as an agent would show it: leases, statuses, deletions. */
 export interface SimulatedNode {
@@ -38,6 +39,7 @@ export class PlayedNodes {
   readonly nodes: SimulatedNode[] = [];
   /** How many pods have got an address. */
   private addressCount = 0;
+  private playing: Promise<void> | undefined;
 
   constructor(private readonly deps: PlayedNodesDeps) {}
 
@@ -77,14 +79,27 @@ export class PlayedNodes {
     await this.deps.client.delete(NODES, { namespace: '', name });
   }
 
-  /** Each does what is due now. */
+  /** Each does what is due now, unless they still wait for the server: then they look again later. */
   async play(pods: readonly Pod[]): Promise<void> {
+    this.playing ??= this.playAll(pods).finally(() => {
+      this.playing = undefined;
+    });
+    const { playing } = this;
+    if (await hasSettled(playing)) await playing;
+  }
+
+  private async playAll(pods: readonly Pod[]): Promise<void> {
     for (const node of this.nodes) {
       if (node.isDown) continue;
       await this.heartbeat(node).catch(ifOvertaken);
       for (const pod of pods.filter(({ spec }) => spec.nodeName === node.name))
-        await this.playPod(pod).catch(ifOvertaken);
+        if (!this.isDown(node)) await this.playPod(pod).catch(ifOvertaken);
     }
+  }
+
+  /** It may go down while it waits for the server. */
+  private isDown(node: SimulatedNode): boolean {
+    return node.isDown;
   }
 
   private async playPod(pod: Pod): Promise<void> {

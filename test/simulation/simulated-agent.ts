@@ -15,6 +15,7 @@ import type { ContainerState } from '../../runtime/container-runtime';
 import { FakeImageService } from '../../runtime/images';
 import { FakePodNetwork } from '../../runtime/network';
 import { AgentLink } from './agent-link';
+import type { Ending } from './played-nodes';
 
 const MEMORY_BYTES = 4 * 2 ** 30;
 const VERSIONS_MAX = 100;
@@ -147,6 +148,15 @@ export class SimulatedAgent {
       byUid.set(uid, [...(byUid.get(uid) ?? []), state]);
     }
     return byUid;
+  }
+
+  /** Containers come to the ends that their pods have, by uid, if any. */
+  async endPods(endingOf: (uid: string) => Ending | undefined): Promise<void> {
+    for (const [uid, [state]] of this.running()) {
+      const ending = endingOf(uid);
+      if (ending === undefined || state === undefined) continue;
+      await this.runtime.exitContainer(state.id, ending === 'Succeeded' ? 0 : 1);
+    }
   }
 
   /** The folders that are volumes, by their uids. */

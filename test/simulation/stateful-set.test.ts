@@ -9,6 +9,7 @@ import {
 } from '../../api/resources';
 import type { Pod } from '../../api/types';
 import { folderOfWorlds } from './folder';
+import { seedsOf } from './seeds';
 import { World } from './world';
 
 /* StatefulSets on played nodes: order, identity, claims, and what is lost. */
@@ -144,11 +145,7 @@ const eventsOf = async (world: World) =>
     .filter(({ involvedObject }) => involvedObject.kind === 'StatefulSet')
     .map(({ reason, message }) => `${reason ?? ''}: ${message ?? ''}`);
 
-/** A seed of one's own: SIMULATION_SEED=7 npx jest --selectProjects simulation */
-const SEEDS =
-  process.env['SIMULATION_SEED'] === undefined
-    ? [1, 2, 3, 4]
-    : [Number(process.env['SIMULATION_SEED'])];
+const SEEDS = seedsOf(4);
 
 it.each(SEEDS)(
   'seed %i: never has two pods of an ordinal nor one out of order, whatever fails, and heals',

@@ -8,17 +8,14 @@ import { hasReason } from '../../api/errors';
 import { uidOf } from '../../api/types';
 import { isBoundPair } from '../../api/volumes';
 import { folderOfWorlds } from './folder';
+import { seedsOf } from './seeds';
 import { World } from './world';
 
 jest.setTimeout(300_000);
 
 const directory = folderOfWorlds();
 
-/** One's own: SIMULATION_SEED=7, or a campaign: SIMULATION_SEEDS=500. */
-const SEEDS =
-  process.env['SIMULATION_SEED'] === undefined
-    ? Array.from({ length: Number(process.env['SIMULATION_SEEDS'] ?? 10) }, (_, index) => index + 1)
-    : [Number(process.env['SIMULATION_SEED'])];
+const SEEDS = seedsOf(10);
 
 const name = (each: string) => ({ namespace: 'default', name: each });
 

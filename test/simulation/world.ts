@@ -14,6 +14,7 @@ import { CALM, FaultyStore } from './faulty-store';
 import { flaky, type Write } from './flaky-client';
 import type { Death } from './incarnation';
 import { PlayedNodes, type Ending, type SimulatedNode } from './played-nodes';
+import { patient, patiently, turns } from './patience';
 import { podMetricsOf } from './pod-metrics';
 import { ServerProcess, type ServerProcessDeps } from './server-process';
 import { SimulatedAgent } from './simulated-agent';
@@ -51,7 +52,7 @@ export class World implements AsyncDisposable {
   isSick: (pod: Pod) => boolean = () => false;
   /** Of each pod that has ended by itself: its uid, and how. */
   readonly endings = new Map<string, Ending>();
-  /** The API without faults, for the test itself: of the server that lives. */
+  /** The API without faults, for the test itself: of the server that lives. Time passes while it is awaited. */
   readonly client: ApiClient;
   private readonly played: PlayedNodes;
   private readonly late = lateBound<ApiClient>('the API');
@@ -67,9 +68,9 @@ export class World implements AsyncDisposable {
   ) {
     this.random = seededRandom(seed);
     this.store = new FaultyStore({ clock, random: this.random });
-    this.client = this.late.proxy;
+    this.client = patient(this.late.proxy, clock);
     this.played = new PlayedNodes({
-      ...{ client: this.client, clock, random: this.random, cpuMillis: NODE_CPU_MILLIS },
+      ...{ client: this.late.proxy, clock, random: this.random, cpuMillis: NODE_CPU_MILLIS },
       fates: {
         endingOf: (pod) => this.endingOf(pod),
         isSick: (pod) => this.isSick(pod),
@@ -109,7 +110,8 @@ export class World implements AsyncDisposable {
   async evict({ metadata: { namespace = '', name } }: Pod): Promise<number> {
     const path = `/api/v1/namespaces/${namespace}/pods/${name}/eviction`;
     const body = { apiVersion: 'policy/v1', kind: 'Eviction', metadata: { namespace, name } };
-    return (await requestTo(this.server.api)('POST', path, body)).status;
+    const answered = requestTo(this.server.api)('POST', path, body);
+    return (await patiently(answered, this.clock)).status;
   }
 
   /** The controllers' process dies at one of its next writes. */
@@ -149,13 +151,11 @@ export class World implements AsyncDisposable {
   async advance(ms: number, stepMs = STEP_MS): Promise<void> {
     for (let passed = 0; passed < ms; passed += stepMs) {
       await this.clock.advance(stepMs);
-      for (let turn = 0; turn < TURNS_PER_STEP; turn++) {
-        await new Promise((resolve) => setImmediate(resolve));
-      }
+      await turns(TURNS_PER_STEP);
       const pods = await this.pods();
       await this.played.play(pods);
       this.checkRoom(pods);
-      for (const agent of this.agents) agent.check();
+      await this.playAgents(pods);
     }
   }
 
@@ -218,6 +218,17 @@ export class World implements AsyncDisposable {
       });
       this.agents.push(agent);
       await agent.start();
+    }
+  }
+
+  private async playAgents(pods: readonly Pod[]): Promise<void> {
+    const byUid = new Map(pods.map((pod) => [pod.metadata.uid, pod]));
+    for (const agent of this.agents) {
+      await agent.endPods((uid) => {
+        const pod = byUid.get(uid);
+        return pod && this.endingOf(pod);
+      });
+      agent.check();
     }
   }
 

@@ -44,6 +44,7 @@ export class DaemonSetController extends OwnedController<DaemonSet, Pod> {
   }
 
   protected override ownerGone(set: DaemonSet): void {
+    this.pods.forget(set);
     this.availability.forget(uidOf(set));
     this.failures.forget(uidOf(set));
     this.refusals.forget(uidOf(set));
@@ -79,6 +80,7 @@ export class DaemonSetController extends OwnedController<DaemonSet, Pod> {
     // Its history may be gone already: what its pods are is hard to say then.
     if (set.metadata.deletionTimestamp !== undefined) return;
     const history = await this.revisions.settle(set, signal);
+    await this.pods.settleDoubts(set, set.spec.selector, signal);
     await this.claims.claim(set, signal);
     const hash = history.present.metadata.labels?.[HASH_LABEL] ?? '';
     await this.act(this.viewOf(set, hash), signal);

@@ -1,7 +1,6 @@
 import { controllerOf, isOfKind } from '../../../api/owners';
 import { JOBS, PODS } from '../../../api/resources';
-import { formatLabelSelector } from '../../../api/selectors';
-import { uidOf, type Job, type Pod } from '../../../api/types';
+import type { Job, Pod } from '../../../api/types';
 import { rfc3339 } from '../../../lib/clock';
 import type { ControllerDeps } from '../controller';
 import { OwnedController } from '../owned/owned-controller';
@@ -22,8 +21,6 @@ import { wantedOf, type Wanted } from './wanted';
 export class JobController extends OwnedController<Job, Pod> {
   private readonly pods: PodControl<Job>;
   private readonly clock: JobClock;
-  /** Jobs by uid of which a creation may have taken effect though it failed. */
-  private readonly doubtful = new Set<string>();
 
   constructor(deps: ControllerDeps) {
     super('job', deps, {
@@ -38,7 +35,7 @@ export class JobController extends OwnedController<Job, Pod> {
 
   protected override ownerGone(job: Job): void {
     this.clock.forget(job);
-    this.doubtful.delete(uidOf(job));
+    this.pods.forget(job);
   }
 
   protected override childGone(pod: Pod): void {
@@ -76,7 +73,7 @@ export class JobController extends OwnedController<Job, Pod> {
 
   private async pursue(job: Job, signal: AbortSignal): Promise<void> {
     const wanted = wantedOf(job);
-    await this.settleDoubts(job, signal);
+    await this.pods.settleDoubts(job, job.spec?.selector, signal);
     const before = this.look(job, wanted, await this.claims.claim(job, signal));
     this.clock.observe(job, wanted, before.pods);
     const verdict = verdictOf(job, wanted, before, this.isPastDeadline(job, wanted));
@@ -126,21 +123,8 @@ export class JobController extends OwnedController<Job, Pod> {
       await this.pods.remove(job, pod, signal);
     });
     const drafts = create.map((pod) => podDraft(job, wanted, pod));
-    this.doubtful.add(uidOf(job));
     const { refusal } = await this.pods.createMany(job, drafts, signal);
-    if (refusal === undefined) this.doubtful.delete(uidOf(job));
     return refusal;
-  }
-
-  /** Before more pods are made than are missing: asks what there is. */
-  private async settleDoubts(job: Job, signal: AbortSignal): Promise<void> {
-    const { selector } = job.spec ?? {};
-    if (!this.doubtful.has(uidOf(job)) || selector === undefined) return;
-    const { namespace = '' } = job.metadata;
-    const labelSelector = formatLabelSelector(selector);
-    const { items } = await this.deps.client.list(PODS, { namespace, labelSelector }, signal);
-    for (const pod of items) this.children.noteWritten(pod);
-    this.doubtful.delete(uidOf(job));
   }
 
   private release(pods: readonly Pod[], signal: AbortSignal): Promise<void> {

@@ -1,7 +1,15 @@
 import { ApiError, hasReason } from '../../../api/errors';
 import { controllerRef, isControlledBy } from '../../../api/owners';
 import { PODS, type Resource } from '../../../api/resources';
-import { nameOf, uidOf, type ApiObject, type Pod, type PodTemplate } from '../../../api/types';
+import { formatLabelSelector } from '../../../api/selectors';
+import {
+  nameOf,
+  uidOf,
+  type ApiObject,
+  type LabelSelector,
+  type Pod,
+  type PodTemplate,
+} from '../../../api/types';
 import type { DraftOf } from '../../../client/api-client';
 import type { Informer } from '../../../client/informer';
 import { describeError } from '../../../lib/log';
@@ -29,6 +37,8 @@ export interface PodWords {
 export class PodControl<O extends ApiObject> {
   /** Pods whose deletion we asked for and have not yet seen: they count no more. */
   private readonly leaving = new Set<string>();
+  /** Owners by uid of which a creation may have taken effect though it failed. */
+  private readonly doubtful = new Set<string>();
 
   constructor(
     private readonly resource: Resource<O>,
@@ -47,6 +57,28 @@ export class PodControl<O extends ApiObject> {
     this.leaving.delete(metadata.uid ?? '');
   }
 
+  /** The owner is no more. */
+  forget(owner: O): void {
+    this.doubtful.delete(uidOf(owner));
+  }
+
+  /**
+   * Before more pods are made than are missing: asks what there is, if a pod may be there of which the
+   * cache does not know yet. Pods with names of the server's choice would be made twice.
+   */
+  async settleDoubts(
+    owner: O,
+    selector: LabelSelector | undefined,
+    signal: AbortSignal,
+  ): Promise<void> {
+    if (!this.doubtful.has(uidOf(owner)) || selector === undefined) return;
+    const { namespace = '' } = owner.metadata;
+    const labelSelector = formatLabelSelector(selector);
+    const { items } = await this.deps.client.list(PODS, { namespace, labelSelector }, signal);
+    for (const pod of items) this.pods.noteWritten(pod);
+    this.doubtful.delete(uidOf(owner));
+  }
+
   /**
    * Undefined when the namespace goes away, and takes the owner with it. Of a name that the owner's
    * own pod has already, that pod: the cache was behind.
@@ -61,6 +93,7 @@ export class PodControl<O extends ApiObject> {
       return pod;
     } catch (error) {
       if (isNamespaceTerminating(error)) return undefined;
+      if (draft.metadata.name === undefined && isDoubtful(error)) this.doubtful.add(uidOf(owner));
       const known = await this.ownPod(owner, draft, error, signal);
       if (known !== undefined) return known;
       if (!signal.aborted) this.tellNotCreated(owner, draft, error);
@@ -171,6 +204,11 @@ const refusalOf = (error: unknown, draft: DraftOf<Pod> | undefined): string => {
 export const isNamespaceTerminating = (error: unknown): boolean =>
   hasReason(error, 'Forbidden') &&
   error.details?.causes?.some(({ reason }) => reason === 'NamespaceTerminating') === true;
+
+/** May the write have taken effect? All other refusals say that it has not. */
+const isDoubtful = (error: unknown): boolean =>
+  !(error instanceof ApiError) ||
+  hasReason(error, 'ServiceUnavailable', 'Timeout', 'InternalError');
 
 const FIRST_BATCH = 4;
 

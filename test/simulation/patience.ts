@@ -1,0 +1,40 @@
+import type { ApiClient } from '../../client/api-client';
+import type { ManualClock } from '../../lib/clock';
+
+/** Lets what was begun go on, at one instant. */
+export const turns = async (count: number): Promise<void> => {
+  for (let turn = 0; turn < count; turn++) await new Promise((resolve) => setImmediate(resolve));
+};
+
+/** Has it settled, given all turns that it may need without the clock? */
+export const hasSettled = async (work: Promise<unknown>): Promise<boolean> => {
+  const state = { isSettled: false };
+  const settle = () => {
+    state.isSettled = true;
+  };
+  work.then(settle, settle);
+  for (let turn = 0; turn < TURNS_MAX && !state.isSettled; turn++) await turns(1);
+  return state.isSettled;
+};
+
+/** Awaits what may itself wait for the clock, which nobody else moves meanwhile. */
+export const patiently = async <T>(work: Promise<T>, clock: ManualClock): Promise<T> => {
+  for (let waitedMs = 0; waitedMs < PATIENCE_MS && !(await hasSettled(work)); waitedMs += STEP_MS)
+    await clock.advance(STEP_MS);
+  return work;
+};
+
+/** A client whose calls are awaited patiently. */
+export const patient = (client: ApiClient, clock: ManualClock): ApiClient =>
+  new Proxy(client, {
+    get: (target, key: keyof ApiClient) => {
+      const call = Reflect.get(target, key) as (...args: unknown[]) => unknown;
+      if (key === 'watch') return call;
+      return (...args: unknown[]) => patiently(call(...args) as Promise<unknown>, clock);
+    },
+  });
+
+const TURNS_MAX = 2_000;
+const STEP_MS = 250;
+/** Longer than any call of ours may take. */
+const PATIENCE_MS = 300_000;
