@@ -56,6 +56,13 @@ it('shrinks pods that are not healthy before healthy ones', () => {
   ]);
 });
 
+it('adds no pod while an old set still has those that it was told to give up', () => {
+  const old = set('old', 1);
+  const slow = { ...old, status: { ...old.status, replicas: 2 } };
+  expect(newSetSize(deployment(4, 1, 1), 3, [slow])).toBe(3);
+  expect(newSetSize(deployment(4, 1, 1), 3, [old])).toBe(4);
+});
+
 it('rolls any deployment to its new set within the surge and the minimum', () => {
   const size = fc.integer({ min: 1, max: 12 });
   fc.assert(

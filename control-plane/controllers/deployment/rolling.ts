@@ -27,7 +27,10 @@ export const rollingLimits = ({ spec }: Deployment): RollingLimits => {
 const share = (value: string | number, whole: number, round: (n: number) => number): number =>
   typeof value === 'number' ? value : round((Number.parseInt(value, 10) * whole) / 100);
 
-/** How large the new set may be now: no more than desired, no more in all than the surge allows. */
+/**
+ * How large the new set may be now: no more than desired, no more in all than the surge allows. What
+ * other sets have been told to give up and have not yet counts too, which upstream leaves out.
+ */
 export const newSetSize = (
   deployment: Deployment,
   current: number,
@@ -35,7 +38,7 @@ export const newSetSize = (
 ): number => {
   const desired = deployment.spec.replicas ?? 1;
   if (deployment.spec.strategy?.type === 'Recreate') return desired;
-  const roomLeft = desired + rollingLimits(deployment).maxSurge - (current + sizeOf(others));
+  const roomLeft = desired + rollingLimits(deployment).maxSurge - (current + podsOf(others));
   return roomLeft <= 0 ? current : Math.min(current + roomLeft, desired);
 };
 
@@ -103,6 +106,13 @@ export const scaleProportionally = (
 
 export const sizeOf = (sets: readonly ReplicaSet[]): number =>
   sets.reduce((sum, { spec }) => sum + (spec.replicas ?? 1), 0);
+
+/** Those that are there or will be. */
+const podsOf = (sets: readonly ReplicaSet[]): number =>
+  sets.reduce(
+    (sum, { spec, status }) => sum + Math.max(spec.replicas ?? 1, status.replicas || 0),
+    0,
+  );
 
 export const availableOf = (sets: readonly ReplicaSet[]): number =>
   sets.reduce((sum, { status }) => sum + (status.availableReplicas ?? 0), 0);
