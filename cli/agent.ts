@@ -68,10 +68,7 @@ export const main = (argv: readonly string[]): Promise<number> => {
       'longest grace of a pod that a soft threshold evicts; default 0',
       wholeNumber('--eviction-max-pod-grace-period'),
     )
-    .option(
-      '--resolv-conf <file>',
-      'names the DNS servers of the world outside; default /etc/resolv.conf',
-    )
+    .option('--resolv-conf <file>', 'names other DNS servers; default /etc/resolv.conf')
     .option('--insecure-registry <host>', 'pull from it without TLS', collect)
     .addOption(logLevel('what to log'))
     .addHelpText('after', EXAMPLES)
