@@ -1,6 +1,5 @@
-import { execFileSync, spawn } from 'node:child_process';
+import { execFileSync } from 'node:child_process';
 import {
-  copyFileSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
@@ -16,6 +15,7 @@ import { silentLog, type Log } from '../lib/log';
 import type { ContainerRuntime, ContainerSpec } from '../runtime/container-runtime';
 import { createContainerRuntime, destroyEverything } from '../runtime/containers';
 import type { BenchResult } from './result';
+import { makeRootfs, ociConfig, runRunc } from './support/runc';
 
 /**
  * Containers that run `true`, against `runc run`, and the memory of what watches a container, against
@@ -58,7 +58,9 @@ const measureRuns = async (host: Host): Promise<BenchResult[]> => {
       await runContainer(host, `p-${i}`, `pc-${i}`);
       await host.runtime.removeSandbox(`p-${i}`);
     });
-    await samples.runc.take(host, () => runRunc(host, `dhow-bench-${i}`));
+    await samples.runc.take(host, () =>
+      runRunc(join(host.dir, 'runc'), host.bundle, `dhow-bench-${i}`),
+    );
   }
   const compare = (ours: Sample, what: string): BenchResult[] => [
     result(`${what} p50`, ours.p50Ms(), 'runc', samples.runc.p50Ms(), 'ms'),
@@ -73,7 +75,8 @@ const measureRuns = async (host: Host): Promise<BenchResult[]> => {
 /** An agent runs for weeks: its code is compiled long before most of its containers start. */
 const warmUp = async (host: Host): Promise<void> => {
   for (let i = 0; i < WARM_UP; i++) await runContainer(host, 'warm', `w-${i}`);
-  for (let i = 0; i < WARM_UP_PEER; i++) await runRunc(host, `dhow-bench-w-${i}`);
+  for (let i = 0; i < WARM_UP_PEER; i++)
+    await runRunc(join(host.dir, 'runc'), host.bundle, `dhow-bench-w-${i}`);
 };
 
 /** Wall and CPU time of everything in the bench's cgroup, processes of containers included. */
@@ -111,17 +114,6 @@ const runContainer = async ({ runtime, dir }: Host, sandboxId: string, id: strin
   done.abort();
   await runtime.removeContainer(id);
 };
-
-const runRunc = ({ dir, bundle }: Host, id: string): Promise<void> =>
-  new Promise((resolve, reject) => {
-    const args = ['--root', join(dir, 'runc'), 'run', '-b', bundle, id];
-    const child = spawn('/usr/sbin/runc', args, { stdio: 'ignore' });
-    child.on('error', reject);
-    child.on('exit', (code) => {
-      if (code === 0) resolve();
-      else reject(new Error(`runc run exited with ${String(code)}`));
-    });
-  });
 
 const measureMemory = async (host: Host): Promise<BenchResult[]> => {
   const { runtime, dir } = host;
@@ -187,9 +179,7 @@ const openHost = async (): Promise<Host> => {
   const dir = mkdtempSync('/dev/shm/bench-');
   const group = `dhow-bench-${dir.slice(-6)}`;
   const rootfs = join(dir, 'rootfs');
-  mkdirSync(join(rootfs, 'bin'), { recursive: true });
-  copyFileSync('/bin/busybox', join(rootfs, 'bin/busybox'));
-  execFileSync('chroot', [rootfs, '/bin/busybox', '--install', '-s', '/bin']);
+  makeRootfs(rootfs);
   const bundle = join(dir, 'bundle');
   mkdirSync(bundle);
   writeFileSync(join(bundle, 'config.json'), ociConfig(rootfs, ['/bin/true'], group));
@@ -221,20 +211,6 @@ const removeGroups = (group: string): void => {
       // Not made for this controller.
     }
   }
-};
-
-const ociConfig = (rootfs: string, args: readonly string[], group?: string): string => {
-  const dir = mkdtempSync('/dev/shm/bench-spec-');
-  execFileSync('/usr/sbin/runc', ['spec'], { cwd: dir });
-  const config = JSON.parse(readFileSync(join(dir, 'config.json'), 'utf8'));
-  rmSync(dir, { recursive: true });
-  config.process.args = args;
-  config.process.terminal = false;
-  // A host without CAP_SYS_RESOURCE cannot raise them.
-  config.process.rlimits = [];
-  config.root = { path: rootfs, readonly: false };
-  if (group !== undefined) config.linux.cgroupsPath = `/${group}/runc`;
-  return JSON.stringify(config);
 };
 
 const specOf = (

@@ -1,7 +1,7 @@
-import { readdirSync, readFileSync } from 'node:fs';
 import { silentLog, type Log } from '../lib/log';
 import type { BenchResult } from './result';
 import { clusterProblem, median, withCluster } from './support/cluster';
+import { nodeOf, processesOf, type Process } from './support/processes';
 
 /**
  * Resident memory of a cluster with nothing to do. The server's peer is the sum of upstream's
@@ -39,34 +39,6 @@ const figure = (metric: string, ours: number, peer: string, peerValue: number): 
   ratio: peerValue / ours,
   unit: 'MB',
 });
-
-interface Process {
-  readonly command: string;
-  readonly residentMb: number;
-}
-
-/** All processes whose command names a folder of the cluster. */
-const processesOf = (cluster: string): Process[] =>
-  readdirSync('/proc')
-    .filter((entry) => /^\d+$/.test(entry))
-    .flatMap((pid) => {
-      try {
-        const command = readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ');
-        const status = readFileSync(`/proc/${pid}/status`, 'utf8');
-        const residentKb = Number(/^VmRSS:\s+(\d+)/m.exec(status)?.[1] ?? 0);
-        const isOurs = command.includes(`/dhow/${cluster}/`);
-        return isOurs ? [{ command, residentMb: (residentKb * 1024) / 1e6 }] : [];
-      } catch {
-        // It ended while we looked.
-        return [];
-      }
-    });
-
-/** `server` or `node-N`. An agent's command names a folder of the server too: its join token's. */
-const nodeOf = (command: string, cluster: string): string | undefined => {
-  const folder = (name: string) => new RegExp(`/dhow/${cluster}/(${name})\\b`).exec(command)?.[1];
-  return folder('node-\\d+') ?? folder('server');
-};
 
 const NODE_COUNT = 3;
 /** Long enough for start-up garbage to be collected and for several heartbeats. */
