@@ -15,6 +15,7 @@ export interface ServiceTimings {
   readonly connect: Readonly<Record<'direct' | 'service', readonly number[]>>;
 }
 
+const NODE_ADDRESS = '192.168.99.1';
 const FEW = 100;
 const SOME = 1_000;
 const MANY = 10_000;
@@ -24,8 +25,9 @@ const CONNECTIONS = 2_000;
 
 const measure = async (namespace: string): Promise<ServiceTimings> => {
   execFileSync('ip', ['link', 'set', 'lo', 'up']);
+  execFileSync('ip', ['address', 'add', NODE_ADDRESS, 'dev', 'lo']);
   await using network = await createPodNetwork({
-    ...{ podCidr: '10.77.0.0/16', nodeAddress: '127.0.0.1', interfacePrefix: 'nws' },
+    ...{ podCidr: '10.77.0.0/16', nodeAddress: NODE_ADDRESS, interfacePrefix: 'nws' },
     log: silentLog,
   });
   const { services } = network;
