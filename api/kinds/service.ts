@@ -1,6 +1,5 @@
 import { defaultService } from '../defaults/service';
 import { SERVICES } from '../resources';
-import { unsupportedInService } from '../unsupported';
 import {
   validateService,
   validateServiceStatusUpdate,
@@ -20,5 +19,4 @@ export const SERVICE_KIND = defineKind(SERVICES, {
   validateCreate: validateService,
   validateUpdate: validateServiceUpdate,
   validateStatusUpdate: validateServiceStatusUpdate,
-  warnings: unsupportedInService,
 });

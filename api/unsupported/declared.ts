@@ -17,18 +17,6 @@ const isFilled = (value: unknown): boolean =>
     ? value !== null && Object.keys(value).length > 0
     : value !== '' && value !== undefined;
 
-/** With more than defaults. */
-const has =
-  (field: string) =>
-  (value: unknown): boolean =>
-    typeof value === 'object' && value !== null && Object.hasOwn(value, field);
-
-export const unsupportedInService = declared(
-  'spec',
-  'no name leads to its address, and nobody is reached by it',
-  (spec) => has('ports')(spec) || has('externalName')(spec) || has('selector')(spec),
-);
-
 export const unsupportedInEndpoints = declared('subsets', 'nobody is reached by them');
 
 export const unsupportedInEndpointSlice = declared('endpoints', 'nobody is reached by them');

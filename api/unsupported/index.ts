@@ -20,7 +20,6 @@ export {
   unsupportedInEndpointSlice,
   unsupportedInIngress,
   unsupportedInIngressClass,
-  unsupportedInService,
 } from './declared';
 export {
   unsupportedInLease,

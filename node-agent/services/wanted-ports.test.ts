@@ -90,31 +90,29 @@ describe('the endpoints of a node', () => {
   });
 });
 
-const service = (spec: object, more: object = {}): Service =>
-  ({
-    apiVersion: 'v1',
-    kind: 'Service',
-    metadata: { namespace: 'ns', name: 'web' },
-    spec: { clusterIP: '10.96.1.1', clusterIPs: ['10.96.1.1'], type: 'ClusterIP', ...spec },
-    ...more,
-  });
+const service = (spec: object, more: object = {}): Service => ({
+  apiVersion: 'v1',
+  kind: 'Service',
+  metadata: { namespace: 'ns', name: 'web' },
+  spec: { clusterIP: '10.96.1.1', clusterIPs: ['10.96.1.1'], type: 'ClusterIP', ...spec },
+  ...more,
+});
 
-const slice = (more: object = {}): EndpointSlice =>
-  ({
-    apiVersion: 'discovery.k8s.io/v1',
-    kind: 'EndpointSlice',
-    metadata: { namespace: 'ns', name: 'web-1' },
-    addressType: 'IPv4',
-    ports: [
-      { name: 'http', port: 8080, protocol: 'TCP' },
-      { name: 'dns', port: 5353, protocol: 'UDP' },
-    ],
-    endpoints: [
-      { addresses: ['10.42.1.1'], nodeName: 'n1', conditions: { ready: true } },
-      { addresses: ['10.42.2.1'], nodeName: 'n2' },
-    ],
-    ...more,
-  });
+const slice = (more: object = {}): EndpointSlice => ({
+  apiVersion: 'discovery.k8s.io/v1',
+  kind: 'EndpointSlice',
+  metadata: { namespace: 'ns', name: 'web-1' },
+  addressType: 'IPv4',
+  ports: [
+    { name: 'http', port: 8080, protocol: 'TCP' },
+    { name: 'dns', port: 5353, protocol: 'UDP' },
+  ],
+  endpoints: [
+    { addresses: ['10.42.1.1'], nodeName: 'n1', conditions: { ready: true } },
+    { addresses: ['10.42.2.1'], nodeName: 'n2' },
+  ],
+  ...more,
+});
 
 const PORTS = [
   { name: 'http', port: 80, protocol: 'TCP', nodePort: 30080 },

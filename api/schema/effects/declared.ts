@@ -3,11 +3,6 @@ import { OBJECT, STATUS } from './metadata';
 
 /** Kinds that nothing acts on yet: all of their specs is warned of. */
 export const DECLARED_EFFECTS: Effects = {
-  Service: {
-    ...OBJECT,
-    spec: warned({ ports: [{ port: 80 }] }, { type: 'ExternalName', externalName: 'a.example' }),
-    status: STATUS,
-  },
   Endpoints: {
     ...OBJECT,
     subsets: warned([{ addresses: [{ ip: '192.0.2.1' }], ports: [{ port: 80 }] }]),

@@ -13,6 +13,7 @@ import { METADATA_EFFECTS } from './metadata';
 import { NETWORK_POLICY_EFFECTS } from './network-policies';
 import { POD_EFFECTS } from './pods';
 import { POLICY_EFFECTS } from './policies';
+import { SERVICE_EFFECTS } from './services';
 import { STORAGE_EFFECTS } from './storage';
 import { VOLUME_EFFECTS } from './volumes';
 import { WEBHOOK_EFFECTS } from './webhooks';
@@ -27,6 +28,7 @@ export const EFFECT_TABLES: readonly Effects[] = [
   POD_EFFECTS,
   CONTAINER_EFFECTS,
   VOLUME_EFFECTS,
+  SERVICE_EFFECTS,
   STORAGE_EFFECTS,
   WORKLOAD_EFFECTS,
   BATCH_EFFECTS,
