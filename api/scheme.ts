@@ -32,13 +32,21 @@ export const validate = (
 ): void => {
   const rules = kindOf(resource)?.rules;
   if (rules === undefined) return;
-  const errors =
+  const found =
     old === undefined
       ? rules.validateCreate(object)
       : subresource === 'status'
         ? (rules.validatePart['status'] ?? rules.validateUpdate)(object, old)
         : rules.validateUpdate(object, old);
+  const errors = rules.judge === undefined ? found : completed(rules.judge(object, old, found));
   if (errors.length > 0) throw invalidError(resource, object.metadata.name, errors);
+};
+
+const completed = <T>(steps: Generator<void, T, void>): T => {
+  for (;;) {
+    const step = steps.next();
+    if (step.done === true) return step.value;
+  }
 };
 
 /** What the author should know although the object is accepted. */

@@ -35,6 +35,7 @@ import {
 } from '../structural/json-schema';
 import { itemByKeys } from './list-types';
 import { Sameness } from './sameness';
+import type { Steps } from './steps';
 import { isJsonObject } from '../../lib/json';
 
 /** A rule in CEL, ready to be asked. */
@@ -45,9 +46,6 @@ interface CompiledRule {
   /** What it cost the last time: about as much as it will the next. */
   lastCost: number;
 }
-
-/** Work that may be long, in steps that are not: others may run between them. */
-export type Steps<T> = Generator<void, T, void>;
 
 /** Rules of one schema, not of those inside it. @throws CelCompileError with the rule's place */
 export const compileRule = (
@@ -152,7 +150,7 @@ class Evaluation {
     isRoot: boolean,
   ): Steps<void> {
     if (!hasRules(schema) || value === null || this.errors.length >= ERRORS_MAX) return;
-    for (const each of rulesOf(schema, isRoot)) {
+    for (const each of yield* this.rulesOf(schema, isRoot)) {
       if (this.sinceRest + each.lastCost > STEP_MAX) yield* this.rest();
       const { remaining } = this.budget;
       this.ask(each, value, path, old);
@@ -178,6 +176,22 @@ class Evaluation {
     const was = itemByKeys(schema, old?.value);
     for (const [index, item] of value.entries())
       yield* this.visit(item, items, `${path}[${index}]`, was(item), false);
+  }
+
+  /** Compiled when they are first asked, as costs go: a character takes about two microseconds. */
+  private *rulesOf(schema: JsonSchema, isRoot: boolean): Steps<readonly CompiledRule[]> {
+    const there = known.get(schema);
+    if (there !== undefined) return there;
+    const compiled: CompiledRule[] = [];
+    for (const rule of schema['x-kubernetes-validations'] ?? []) {
+      const { length } = `${rule.rule}${rule.messageExpression ?? ''}`;
+      const cost = COMPILE_COST * (length + SHORTEST);
+      if (this.sinceRest + cost > STEP_MAX) yield* this.rest();
+      compiled.push(compileRule(schema, rule, isRoot));
+      this.sinceRest += cost;
+    }
+    known.set(schema, compiled);
+    return compiled;
   }
 
   private *rest(): Steps<void> {
@@ -242,19 +256,13 @@ const failure = (field: string, value: unknown, text: string, reason?: string): 
   }
 };
 
-const rulesOf = (schema: JsonSchema, isRoot: boolean): readonly CompiledRule[] => {
-  let compiled = known.get(schema);
-  if (compiled === undefined) {
-    const rules = schema['x-kubernetes-validations'] ?? [];
-    known.set(schema, (compiled = rules.map((rule) => compileRule(schema, rule, isRoot))));
-  }
-  return compiled;
-};
-
 /** About five milliseconds. A single rule may take longer, up to what one call may cost. */
 const STEP_MAX = 40_000;
 /** What a rule costs beside what its expression does. */
 const RULE_COST = 8;
+/** Of each character, and of a rule that has hardly any. */
+const COMPILE_COST = 16;
+const SHORTEST = 100;
 /** Nobody reads more. */
 const ERRORS_MAX = 100;
 const known = new WeakMap<JsonSchema, readonly CompiledRule[]>();

@@ -1,30 +1,29 @@
 import { versionsIn } from './definitions';
 import type { CustomResourceDefinition } from '../types';
 import { isKnownFormat } from './formats';
-import { itemsOf, partsWithPaths, type JsonSchema } from '../structural/json-schema';
+import { itemsOf, partsIn, type JsonSchema } from '../structural/json-schema';
 
 /** What a definition says and nothing comes of, in upstream's words. */
 export const formatWarnings = ({ spec }: Partial<CustomResourceDefinition>): readonly string[] => {
-  const schemas = versionsIn(spec)
-    .map(({ schema }) => schema?.openAPIV3Schema as JsonSchema | undefined)
-    .filter((schema) => schema !== undefined);
-  const parts = schemas.flatMap((schema) => [...partsWithPaths(schema, '')].map(([part]) => part));
+  const formats = new Set<string>();
+  const setItems = new Set<string>();
+  for (const { schema } of versionsIn(spec)) {
+    const whole = schema?.openAPIV3Schema as JsonSchema | undefined;
+    for (const part of whole === undefined ? [] : partsIn(whole)) {
+      if (hasUnknownFormat(part)) formats.add(`unrecognized format "${part.format ?? ''}"`);
+      const type = part['x-kubernetes-list-type'] === 'set' ? itemsOf(part)?.type : undefined;
+      if (type === 'object' || type === 'array') setItems.add(type);
+    }
+  }
   return [
-    ...new Set([
-      ...parts
-        .filter(hasUnknownFormat)
-        .map(({ format }) => `unrecognized format "${format ?? ''}"`),
-      ...parts
-        .filter((part) => part['x-kubernetes-list-type'] === 'set')
-        .map((part) => itemsOf(part)?.type ?? '')
-        .filter((type) => type === 'object' || type === 'array')
-        .sort()
-        .map(
-          (type) =>
-            `x-kubernetes-list-type: set for items of type "${type}" is not supported by server-side ` +
-            'apply or CEL validation rules',
-        ),
-    ]),
+    ...formats,
+    ...[...setItems]
+      .sort()
+      .map(
+        (type) =>
+          `x-kubernetes-list-type: set for items of type "${type}" is not supported by server-side ` +
+          'apply or CEL validation rules',
+      ),
   ];
 };
 

@@ -23,7 +23,8 @@ import { schemaOfVersion } from '../custom-resources/definitions';
 import { embeddedProblems } from '../custom-resources/embedded-problems';
 import { propertyOf, type JsonSchema } from '../structural/json-schema';
 import { listProblems } from '../custom-resources/list-types';
-import { hasRules, ruleProblems, type Steps } from '../custom-resources/rules';
+import { hasRules, ruleProblems } from '../custom-resources/rules';
+import type { Steps } from '../custom-resources/steps';
 import { publishedDefinition } from '../custom-resources/published';
 import { finalizerWarnings } from '../custom-resources/finalizers';
 

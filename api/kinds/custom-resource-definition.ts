@@ -2,6 +2,7 @@ import { formatWarnings } from '../custom-resources/warnings';
 import { defaultCustomResourceDefinition } from '../defaults/custom-resource-definition';
 import { CUSTOM_RESOURCE_DEFINITIONS } from '../resources';
 import {
+  judgeCustomResourceDefinition,
   validateCustomResourceDefinition,
   validateCustomResourceDefinitionStatusUpdate,
   validateCustomResourceDefinitionUpdate,
@@ -16,5 +17,6 @@ export const CUSTOM_RESOURCE_DEFINITION_KIND = defineKind(CUSTOM_RESOURCE_DEFINI
   validateCreate: validateCustomResourceDefinition,
   validateUpdate: validateCustomResourceDefinitionUpdate,
   validateStatusUpdate: validateCustomResourceDefinitionStatusUpdate,
+  judge: judgeCustomResourceDefinition,
   warnings: formatWarnings,
 });

@@ -111,26 +111,13 @@ const valuesOf = (schema: JsonSchema): readonly JsonSchema[] => [
   ...[additionalOf(schema), itemsOf(schema)].filter((each) => each !== undefined),
 ];
 
-/** Every schema inside a schema, and itself, each with where it is. */
-export function* partsWithPaths(
-  schema: JsonSchema,
-  path: string,
-): Generator<readonly [JsonSchema, string]> {
-  yield [schema, path];
-  for (const [part, name] of partsOf(schema)) yield* partsWithPaths(part, `${path}.${name}`);
-}
-
-const partsOf = (schema: JsonSchema): readonly (readonly [JsonSchema, string])[] => {
+/** Every schema inside a schema, and itself. */
+export function* partsIn(schema: JsonSchema): Generator<JsonSchema> {
+  yield schema;
   const { items, additionalProperties, not } = schema;
-  const listed = isJsonList(items) ? [] : [[items, 'items']];
-  const single = [...listed, [additionalProperties, 'additionalProperties'], [not, 'not']] as const;
-  return [
-    ...single.filter((each): each is [JsonSchema, string] => typeof each[0] === 'object'),
-    ...(['allOf', 'anyOf', 'oneOf'] as const).flatMap((name) =>
-      (schema[name] ?? []).map((each, i) => [each, `${name}[${i}]`] as const),
-    ),
-    ...Object.entries(schema.properties ?? {}).map(
-      ([name, each]) => [each, `properties[${name}]`] as const,
-    ),
-  ];
-};
+  for (const each of [isJsonList(items) ? undefined : items, additionalProperties, not])
+    if (typeof each === 'object') yield* partsIn(each);
+  for (const name of ['allOf', 'anyOf', 'oneOf'] as const)
+    for (const each of schema[name] ?? []) yield* partsIn(each);
+  for (const each of Object.values(schema.properties ?? {})) yield* partsIn(each);
+}

@@ -20,7 +20,8 @@ import { dns1035LabelProblems, dns1123SubdomainProblems } from '../../names';
 import { CONVERSION_REVIEW_VERSIONS } from '../conversion';
 import { validateNames } from './names';
 import { exceedsCosts } from './rules';
-import { schemaOf, validateVersions } from './versions';
+import { Pacer, type Steps } from '../steps';
+import { schemaOf, schemaProblems, validateVersions } from './versions';
 
 /* Source: apiextensions-apiserver/pkg/apis/apiextensions/validation/validation.go, in its order. */
 
@@ -64,14 +65,35 @@ export const validateCustomResourceDefinitionUpdate = (
   return [
     ...versionProblems(definition),
     ...validateMetadataUpdate(definition, old, METADATA),
-    // What is being deleted only loses its finalizers: its schemas were judged, perhaps by other rules.
-    ...(jsonEqual(spec, oldSpec) ? [] : validateSpec(spec, () => !hasDearRules(oldSpec))),
+    ...(jsonEqual(spec, oldSpec) ? [] : validateSpec(spec)),
     ...(isEstablished(old) ? unchanged(spec, oldSpec, ['scope', 'kind']) : []),
     ...unchanged(spec, oldSpec, ['group', 'plural']),
     ...validateStatus(definition),
     ...(isApprovalSame ? [] : validateApproval(definition)),
   ];
 };
+
+/** All that is wrong, with what `errors` do not say: what is wrong with the schemas. In upstream's order. */
+export function* judgeCustomResourceDefinition(
+  definition: CustomResourceDefinition,
+  old: CustomResourceDefinition | undefined,
+  errors: readonly FieldError[],
+): Steps<readonly FieldError[]> {
+  const [spec, oldSpec] = [specOf(definition), old && specOf(old)];
+  // What is being deleted only loses its finalizers: its schemas were judged, perhaps by other rules.
+  if (oldSpec !== undefined && jsonEqual(spec, oldSpec)) return errors;
+  const pacer = new Pacer();
+  const problems = yield* schemaProblems(spec, pacer, function* () {
+    return oldSpec === undefined || !(yield* hasDearRules(oldSpec, pacer));
+  });
+  const later = errors.findIndex(({ field }) => !BEFORE_SCHEMAS.test(field));
+  const at = later < 0 ? errors.length : later;
+  return [...errors.slice(0, at), ...problems, ...errors.slice(at)];
+}
+
+/** Fields that are judged before schemas are. */
+const BEFORE_SCHEMAS =
+  /^(?:metadata\.(?!annotations\[)|spec\.(?:group|scope)$|spec\.versions\[\d+\]\.(?:schema|name|deprecationWarning))/;
 
 export const validateCustomResourceDefinitionStatusUpdate = (
   definition: CustomResourceDefinition,
@@ -116,16 +138,15 @@ const unchanged = (
   });
 
 /** What was too dear before may be so on: the bound came later. */
-const hasDearRules = ({ versions = [] }: Spec): boolean =>
-  versions.some((version) => {
+function* hasDearRules({ versions = [] }: Spec, pacer: Pacer): Steps<boolean> {
+  for (const version of versions) {
     const schema = schemaOf(version);
-    return schema !== undefined && exceedsCosts(schema);
-  });
+    if (schema !== undefined && (yield* exceedsCosts(schema, pacer))) return true;
+  }
+  return false;
+}
 
-const validateSpec = (
-  spec: Spec,
-  isCostHeld: () => boolean = () => true,
-): readonly FieldError[] => {
+const validateSpec = (spec: Spec): readonly FieldError[] => {
   const { names = {} as NonNullable<Spec['names']> } = spec;
   const versions = spec.versions ?? [];
   return [
@@ -136,7 +157,7 @@ const validateSpec = (
         ? [required(`spec.versions[${i}].schema.openAPIV3Schema`)]
         : [],
     ),
-    ...validateVersions({ ...spec, versions }, isCostHeld),
+    ...validateVersions({ ...spec, versions }),
     ...versionSetProblems(versions),
     ...(['plural', 'singular', 'kind', 'listKind'] as const)
       .filter((name) => (names[name] ?? '') === '')

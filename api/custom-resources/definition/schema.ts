@@ -13,6 +13,7 @@ import {
   required,
   type FieldError,
 } from '../../validation/field-error';
+import { gathered, type Found, type Pacer, type Steps } from '../steps';
 
 /*
  * What OpenAPI v3 schemas of custom resources may say at all. Source: upstream's
@@ -28,22 +29,27 @@ interface Place {
   readonly noDefaults?: string;
 }
 
-export const validateSchema = (schema: JsonSchema, path: string): readonly FieldError[] =>
-  validateAt(schema, { path, isRoot: true, isMeta: false });
+export const validateSchema = (
+  schema: JsonSchema,
+  path: string,
+  pacer: Pacer,
+): Steps<readonly FieldError[]> =>
+  gathered(validateAt(schema, { path, isRoot: true, isMeta: false }), pacer);
 
-const validateAt = (schema: JsonSchema, place: Place): readonly FieldError[] => [
-  ...validateFeatures(schema, place),
-  ...validateUnique(schema, place.path),
-  ...validateAdditional(schema, place),
-  ...validateParts(schema, place),
-  ...validateItems(schema, place),
-  ...validateExtensions(schema, place.path),
-  ...validateListMap(schema, place.path),
-  ...validateListItems(schema, place.path),
-  ...(schema['x-kubernetes-validations'] ?? []).flatMap((rule, i) =>
-    validateRule(rule, `${place.path}.x-kubernetes-validations[${i}]`),
-  ),
-];
+function* validateAt(schema: JsonSchema, place: Place): Found {
+  yield [...validateFeatures(schema, place), ...validateUnique(schema, place.path)];
+  yield* validateAdditional(schema, place);
+  yield* validateParts(schema, place);
+  yield* validateItems(schema, place);
+  yield [
+    ...validateExtensions(schema, place.path),
+    ...validateListMap(schema, place.path),
+    ...validateListItems(schema, place.path),
+    ...(schema['x-kubernetes-validations'] ?? []).flatMap((rule, i) =>
+      validateRule(rule, `${place.path}.x-kubernetes-validations[${i}]`),
+    ),
+  ];
+}
 
 const TYPES = ['array', 'boolean', 'integer', 'number', 'object', 'string'];
 
@@ -102,57 +108,46 @@ const validateUnique = ({ uniqueItems }: JsonSchema, path: string): readonly Fie
       ]
     : [];
 
-const validateAdditional = (
+function* validateAdditional(
   { additionalProperties, properties = {} }: JsonSchema,
   place: Place,
-): readonly FieldError[] => {
-  if (additionalProperties === undefined) return [];
+): Found {
+  if (additionalProperties === undefined) return;
   const path = `${place.path}.additionalProperties`;
-  const isClash = Object.keys(properties).length > 0 && additionalProperties !== true;
-  const within: Place = {
-    ...place,
-    ...{ path, isRoot: false },
-    ...(place.isMeta
-      ? { noDefaults: 'inside additionalProperties applying to object metadata' }
-      : {}),
-  };
-  return [
-    ...(isClash
-      ? [forbidden(path, 'additionalProperties and properties are mutual exclusive')]
-      : []),
-    ...(typeof additionalProperties === 'object' ? validateAt(additionalProperties, within) : []),
-  ];
-};
+  if (Object.keys(properties).length > 0 && additionalProperties !== true)
+    yield [forbidden(path, 'additionalProperties and properties are mutual exclusive')];
+  if (typeof additionalProperties !== 'object') return;
+  const noDefaults = 'inside additionalProperties applying to object metadata';
+  const within: Place = { ...place, path, isRoot: false, ...(place.isMeta ? { noDefaults } : {}) };
+  yield* validateAt(additionalProperties, within);
+}
 
-const validateParts = (schema: JsonSchema, place: Place): readonly FieldError[] => {
+function* validateParts(schema: JsonSchema, place: Place): Found {
   const within = (path: string): Place => ({ ...place, path, isRoot: false });
   const isObject = place.isRoot || schema['x-kubernetes-embedded-resource'] === true;
-  return [
-    ...Object.entries(schema.properties ?? {}).flatMap(([name, property]) => {
-      const at = within(`${place.path}.properties[${name}]`);
-      if (!isObject || !META_FIELDS.has(name)) return validateAt(property, at);
-      const noDefaults = place.isRoot ? { noDefaults: `in top-level ${name}` } : {};
-      return validateAt(property, { ...at, isMeta: true, ...noDefaults });
-    }),
-    ...(schema.not === undefined ? [] : validateAt(schema.not, within(`${place.path}.not`))),
-    ...(['allOf', 'oneOf', 'anyOf'] as const).flatMap((name) =>
-      (schema[name] ?? []).flatMap((each, i) =>
-        validateAt(each, within(`${place.path}.${name}[${i}]`)),
-      ),
-    ),
-    ...Object.entries(schema.definitions ?? {}).flatMap(([name, each]) =>
-      validateAt(each, within(`${place.path}.definitions[${name}]`)),
-    ),
-  ];
-};
+  for (const [name, property] of Object.entries(schema.properties ?? {})) {
+    const at = within(`${place.path}.properties[${name}]`);
+    const isMeta = isObject && META_FIELDS.has(name);
+    const noDefaults = place.isRoot ? { noDefaults: `in top-level ${name}` } : {};
+    yield* validateAt(property, isMeta ? { ...at, isMeta, ...noDefaults } : at);
+  }
+  if (schema.not !== undefined) yield* validateAt(schema.not, within(`${place.path}.not`));
+  for (const name of ['allOf', 'oneOf', 'anyOf'] as const)
+    for (const [i, each] of (schema[name] ?? []).entries())
+      yield* validateAt(each, within(`${place.path}.${name}[${i}]`));
+  for (const [name, each] of Object.entries(schema.definitions ?? {}))
+    yield* validateAt(each, within(`${place.path}.definitions[${name}]`));
+}
 
-const validateItems = ({ items }: JsonSchema, place: Place): readonly FieldError[] => {
-  if (items === undefined) return [];
+function* validateItems({ items }: JsonSchema, place: Place): Found {
+  if (items === undefined) return;
   const path = `${place.path}.items`;
   const within = { ...place, path, isRoot: false };
-  if (!isJsonList(items)) return validateAt(items, within);
-  return items.flatMap((each, i) => validateAt(each, { ...within, path: `${path}[${i}]` }));
-};
+  if (!isJsonList(items)) yield* validateAt(items, within);
+  else
+    for (const [i, each] of items.entries())
+      yield* validateAt(each, { ...within, path: `${path}[${i}]` });
+}
 
 const validateExtensions = (schema: JsonSchema, path: string): readonly FieldError[] => {
   const mapType = schema['x-kubernetes-map-type'];

@@ -9,6 +9,7 @@ import {
 } from '../../structural/json-schema';
 import { jsonEqual } from '../../json-value';
 import { forbidden, invalid, required, type FieldError } from '../../validation/field-error';
+import { gathered, type Found, type Pacer, type Steps } from '../steps';
 
 /*
  * A schema is structural when it says of every field what it is, outside of allOf, anyOf, oneOf and not:
@@ -19,47 +20,43 @@ import { forbidden, invalid, required, type FieldError } from '../../validation/
 type Level = 'root' | 'item' | 'field';
 
 /** @returns the errors in the order of their texts, as upstream */
-export const validateStructural = (schema: JsonSchema, path: string): readonly FieldError[] =>
-  [...invariants(schema, 'root', path), ...missingIn(schema, schema, path, path)].sort((a, b) =>
-    textOf(a) < textOf(b) ? -1 : 1,
-  );
+export function* validateStructural(
+  schema: JsonSchema,
+  path: string,
+  pacer: Pacer,
+): Steps<readonly FieldError[]> {
+  const errors = yield* gathered(problemsIn(schema, path), pacer);
+  return [...errors].sort((a, b) => (textOf(a) < textOf(b) ? -1 : 1));
+}
+
+function* problemsIn(schema: JsonSchema, path: string): Found {
+  yield* invariants(schema, 'root', path);
+  yield* missingIn(schema, schema, path, path);
+}
 
 const textOf = ({ field, message }: FieldError): string => `${field}: ${message}`;
 
-const invariants = (schema: JsonSchema, level: Level, path: string): readonly FieldError[] => {
-  const items = itemsOf(schema);
-  const { properties = {} } = schema;
-  const skipsAny = isIntOrString(schema.anyOf);
-  const skipsFirst = isIntOrString(schema.allOf?.[0]?.anyOf);
-  return [
+function* invariants(schema: JsonSchema, level: Level, path: string): Found {
+  const [items, additional] = [itemsOf(schema), additionalOf(schema)];
+  yield [
     ...(schema.type === 'array' && items === undefined
       ? [required(`${path}.items`, 'must be specified')]
       : []),
-    ...(items === undefined ? [] : invariants(items, 'item', `${path}.items`)),
-    ...Object.entries(properties).flatMap(([name, property]) =>
-      invariants(property, 'field', `${path}.properties[${name}]`),
-    ),
-    ...additionalInvariants(schema, level, path),
+    ...(level === 'root' && schema.additionalProperties !== undefined
+      ? [forbidden(`${path}.additionalProperties`, 'must not be used at the root')]
+      : []),
     ...extensionInvariants(schema, path),
-    ...valueInvariants(schema, skipsAny, skipsFirst, path),
     ...typeInvariants(schema, level, path),
     ...metaInvariants(schema, level, path),
   ];
-};
-
-const additionalInvariants = (
-  schema: JsonSchema,
-  level: Level,
-  path: string,
-): readonly FieldError[] => {
-  if (schema.additionalProperties === undefined) return [];
-  const at = `${path}.additionalProperties`;
-  const within = additionalOf(schema);
-  return [
-    ...(level === 'root' ? [forbidden(at, 'must not be used at the root')] : []),
-    ...(within === undefined ? [] : invariants(within, 'field', at)),
-  ];
-};
+  const skipsFirst = isIntOrString(schema.allOf?.[0]?.anyOf);
+  yield* valueInvariants(schema, isIntOrString(schema.anyOf), skipsFirst, path);
+  if (items !== undefined) yield* invariants(items, 'item', `${path}.items`);
+  for (const [name, property] of Object.entries(schema.properties ?? {}))
+    yield* invariants(property, 'field', `${path}.properties[${name}]`);
+  if (additional !== undefined)
+    yield* invariants(additional, 'field', `${path}.additionalProperties`);
+}
 
 const extensionInvariants = (schema: JsonSchema, path: string): readonly FieldError[] => {
   if (schema['x-kubernetes-int-or-string'] !== true) return [];
@@ -158,24 +155,21 @@ const INT_OR_STRING: readonly JsonSchema[] = [{ type: 'integer' }, { type: 'stri
 const isIntOrString = (schemas: readonly JsonSchema[] | undefined): boolean =>
   schemas !== undefined && jsonEqual(schemas, INT_OR_STRING);
 
-const valueInvariants = (
+function* valueInvariants(
   schema: JsonSchema,
   skipsAny: boolean,
   skipsFirst: boolean,
   path: string,
-): readonly FieldError[] => [
-  ...(skipsAny ? [] : (schema.anyOf ?? [])).flatMap((each, i) =>
-    nestedInvariants(each, false, `${path}.anyOf[${i}]`),
-  ),
-  ...(schema.allOf ?? []).flatMap((each, i) =>
-    nestedInvariants(each, skipsFirst && i === 0, `${path}.allOf[${i}]`),
-  ),
-  ...(schema.oneOf ?? []).flatMap((each, i) =>
-    nestedInvariants(each, false, `${path}.oneOf[${i}]`),
-  ),
-  ...(schema.not === undefined ? [] : nestedInvariants(schema.not, false, `${path}.not`)),
-  ...patternProblems(schema.pattern ?? '', path),
-];
+): Found {
+  for (const [i, each] of (skipsAny ? [] : (schema.anyOf ?? [])).entries())
+    yield* nestedInvariants(each, false, `${path}.anyOf[${i}]`);
+  for (const [i, each] of (schema.allOf ?? []).entries())
+    yield* nestedInvariants(each, skipsFirst && i === 0, `${path}.allOf[${i}]`);
+  for (const [i, each] of (schema.oneOf ?? []).entries())
+    yield* nestedInvariants(each, false, `${path}.oneOf[${i}]`);
+  if (schema.not !== undefined) yield* nestedInvariants(schema.not, false, `${path}.not`);
+  yield patternProblems(schema.pattern ?? '', path);
+}
 
 const patternProblems = (pattern: string, path: string): readonly FieldError[] => {
   try {
@@ -188,18 +182,13 @@ const patternProblems = (pattern: string, path: string): readonly FieldError[] =
   }
 };
 
-const nestedInvariants = (
-  schema: JsonSchema,
-  skipsAny: boolean,
-  path: string,
-): readonly FieldError[] => {
+function* nestedInvariants(schema: JsonSchema, skipsAny: boolean, path: string): Found {
   const items = itemsOf(schema);
-  return [
-    ...valueInvariants(schema, skipsAny, false, path),
-    ...(items === undefined ? [] : nestedInvariants(items, false, `${path}.items`)),
-    ...Object.entries(schema.properties ?? {}).flatMap(([name, property]) =>
-      nestedInvariants(property, false, `${path}.properties[${name}]`),
-    ),
+  yield* valueInvariants(schema, skipsAny, false, path);
+  if (items !== undefined) yield* nestedInvariants(items, false, `${path}.items`);
+  for (const [name, property] of Object.entries(schema.properties ?? {}))
+    yield* nestedInvariants(property, false, `${path}.properties[${name}]`);
+  yield [
     ...FORBIDDEN_IN_JUNCTORS.filter(([name]) => isSaid(schema[name])).map(([name, why]) =>
       forbidden(`${path}.${name}`, `must be ${why} to be structural`),
     ),
@@ -207,7 +196,7 @@ const nestedInvariants = (
       ? []
       : [forbidden(`${path}.properties[metadata]`, 'must not be specified in a nested context')]),
   ];
-};
+}
 
 const FORBIDDEN_IN_JUNCTORS: readonly (readonly [keyof JsonSchema, string])[] = [
   ['type', 'empty'],
@@ -234,40 +223,33 @@ const isSaid = (value: unknown): boolean =>
 // ---- What junctors speak of must be there
 
 /** Fields that a junctor of `schema` speaks of and that `structural` does not have. */
-const missingIn = (
-  schema: JsonSchema,
-  structural: JsonSchema,
-  path: string,
-  at: string,
-): readonly FieldError[] => [
-  ...(schema.not === undefined ? [] : missingNested(schema.not, structural, path, `${at}.not`)),
-  ...(['allOf', 'anyOf', 'oneOf'] as const).flatMap((name) =>
-    (schema[name] ?? []).flatMap((each, i) =>
-      missingNested(each, structural, path, `${at}.${name}[${i}]`),
-    ),
-  ),
-];
+function* missingIn(schema: JsonSchema, structural: JsonSchema, path: string, at: string): Found {
+  if (schema.not !== undefined) yield* missingNested(schema.not, structural, path, `${at}.not`);
+  for (const name of ['allOf', 'anyOf', 'oneOf'] as const)
+    for (const [i, each] of (schema[name] ?? []).entries())
+      yield* missingNested(each, structural, path, `${at}.${name}[${i}]`);
+}
 
-const missingNested = (
+function* missingNested(
   schema: JsonSchema,
   structural: JsonSchema | undefined,
   path: string,
   at: string,
-): readonly FieldError[] => {
-  if (structural === undefined) return [required(path, `because it is defined in ${at}`)];
+): Found {
+  if (structural === undefined) {
+    yield [required(path, `because it is defined in ${at}`)];
+    return;
+  }
+  yield [];
   const items = itemsOf(schema);
-  return [
-    ...missingIn(schema, structural, path, at),
-    ...(items === undefined
-      ? []
-      : missingNested(items, itemsOf(structural), `${path}.items`, `${at}.items`)),
-    ...Object.entries(schema.properties ?? {}).flatMap(([name, property]) =>
-      missingNested(
-        property,
-        propertyOf(structural, name),
-        `${path}.properties[${name}]`,
-        `${at}.properties[${name}]`,
-      ),
-    ),
-  ];
-};
+  yield* missingIn(schema, structural, path, at);
+  if (items !== undefined)
+    yield* missingNested(items, itemsOf(structural), `${path}.items`, `${at}.items`);
+  for (const [name, property] of Object.entries(schema.properties ?? {}))
+    yield* missingNested(
+      property,
+      propertyOf(structural, name),
+      `${path}.properties[${name}]`,
+      `${at}.properties[${name}]`,
+    );
+}

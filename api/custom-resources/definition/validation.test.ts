@@ -1,4 +1,7 @@
 import { CUSTOM_RESOURCE_DEFINITIONS } from '../../resources';
+import { CUSTOM_RESOURCE_DEFINITION_KIND } from '../../kinds/custom-resource-definition';
+import type { KindRules } from '../../kinds/kind';
+import type { CustomResourceDefinition } from '../../types';
 import { made, refusal } from '../../testing';
 import { warningsFor } from '../../scheme';
 
@@ -382,4 +385,32 @@ describe('what rules may cost', () => {
     expect(refused(list({}, UNIQUE, { rule: 'true' }), old)).toEqual([]);
     expect(refused(list({}, UNIQUE), list({}))).toHaveLength(3);
   });
+});
+
+it('tells what is wrong with a schema between the scope and the names', () => {
+  const names = { names: { plural: 'things' } };
+  expect(refused(definition({ ...names, scope: 'World' }, { nullable: true }))).toEqual([
+    'spec.scope: Unsupported value: "World": supported values: "Cluster", "Namespaced"',
+    'spec.validation.openAPIV3Schema.nullable: Forbidden: nullable cannot be true at the root',
+    'spec.names.singular: Required value',
+    'spec.names.kind: Required value',
+    'spec.names.listKind: Required value',
+  ]);
+});
+
+it.each<[string, object]>([
+  ['fields', { type: 'string' }],
+  [
+    'rules',
+    { type: 'string', 'x-kubernetes-validations': [{ rule: `'${'a'.repeat(200)}' != ''` }] },
+  ],
+  ['fields of a junctor', { type: 'string', not: { minLength: 5 } }],
+])('judges many %s in many steps', (_what, field) => {
+  const properties = Object.fromEntries(Array.from({ length: 800 }, (_, i) => [`f${i}`, field]));
+  const made = definition({}, { properties }) as unknown as CustomResourceDefinition;
+  const { judge } = CUSTOM_RESOURCE_DEFINITION_KIND.rules as unknown as KindRules<typeof made>;
+  const steps = judge?.(made, undefined, []);
+  let count = 0;
+  for (let step = steps?.next(); step?.done === false; step = steps?.next()) count++;
+  expect(count).toBeGreaterThan(8);
 });

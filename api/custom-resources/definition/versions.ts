@@ -5,6 +5,7 @@ import { forbidden, invalid, required, type FieldError } from '../../validation/
 import { validateDefaults } from './defaults';
 import { label } from './names';
 import { validatePath, validateSelectable } from './paths';
+import type { Pacer, Steps } from '../steps';
 import { rulesProblems } from './rules';
 import { validateSchema } from './schema';
 import { validateStructural } from './structural';
@@ -19,17 +20,11 @@ export const schemaOf = ({ schema }: Version): JsonSchema | undefined => schema?
  * Every version by itself. What is the same in all versions is judged once and named as if the
  * definition said it of the whole: `spec.validation`, as upstream does, whose own form has it so.
  */
-export const validateVersions = (
-  { versions = [] }: Spec,
-  isCostHeld: () => boolean,
-): readonly FieldError[] => [
+export const validateVersions = ({ versions = [] }: Spec): readonly FieldError[] => [
   ...versions.flatMap((version, i) => [
     ...label(version.name, `spec.versions[${i}].name`, true),
     ...deprecationProblems(version, `spec.versions[${i}].deprecationWarning`),
   ]),
-  ...judged(versions, 'schema', 'validation', (version, path, all) =>
-    validateVersionSchema(version, path, all, isCostHeld),
-  ),
   ...judged(versions, 'subresources', 'subresources', validateSubresources),
   ...judged(versions, 'additionalPrinterColumns', 'additionalPrinterColumns', validateColumns),
   ...judged(
@@ -52,13 +47,38 @@ const judged = (
   own: keyof Version,
   common: string,
   judge: Judge,
-): readonly FieldError[] => {
+): readonly FieldError[] =>
+  apart(versions, own, common).flatMap(({ version, path, all }) => judge(version, path, all));
+
+const apart = (
+  versions: readonly Version[],
+  own: keyof Version,
+  common: string,
+): readonly {
+  readonly version: Version;
+  readonly path: string;
+  readonly all: readonly Version[];
+}[] => {
   const [first] = versions;
   if (first === undefined) return [];
   const isSame = versions.every((version) => jsonEqual(version[own], first[own]));
-  if (isSame) return judge(first, `spec.${common}`, versions);
-  return versions.flatMap((version, i) => judge(version, `spec.versions[${i}].${own}`, [version]));
+  if (isSame) return [{ version: first, path: `spec.${common}`, all: versions }];
+  return versions.map((version, i) => ({
+    ...{ version, path: `spec.versions[${i}].${own}`, all: [version] },
+  }));
 };
+
+/** What is wrong with their schemas, the rules in CEL among them: that alone may take long. */
+export function* schemaProblems(
+  { versions = [] }: Spec,
+  pacer: Pacer,
+  isCostHeld: () => Steps<boolean>,
+): Steps<readonly FieldError[]> {
+  const problems: FieldError[] = [];
+  for (const { version, path, all } of apart(versions, 'schema', 'validation'))
+    problems.push(...(yield* validateVersionSchema(version, path, all, pacer, isCostHeld)));
+  return problems;
+}
 
 const deprecationProblems = (
   { deprecated = false, deprecationWarning: text }: Version,
@@ -85,29 +105,31 @@ const deprecationProblems = (
   ];
 };
 
-const validateVersionSchema = (
+function* validateVersionSchema(
   version: Version,
   parent: string,
   all: readonly Version[],
-  isCostHeld: () => boolean,
-): readonly FieldError[] => {
+  pacer: Pacer,
+  isCostHeld: () => Steps<boolean>,
+): Steps<readonly FieldError[]> {
   const schema = schemaOf(version);
   if (schema === undefined) return [];
   const path = `${parent}.openAPIV3Schema`;
   const hasStatus = all.some(({ subresources }) => subresources?.status !== undefined);
-  const structural = validateStructural(schema, path);
-  const keywords = validateSchema(schema, path);
+  const structural = yield* validateStructural(schema, path, pacer);
+  const keywords = yield* validateSchema(schema, path, pacer);
+  const isSound = structural.length + keywords.length === 0;
   return [
     ...(hasStatus ? rootProblems(schema, path) : []),
     ...(schema.nullable === true
       ? [forbidden(`${path}.nullable`, 'nullable cannot be true at the root')]
       : []),
-    ...(structural.length > 0 ? structural : validateDefaults(schema, path)),
+    ...(structural.length > 0 ? structural : yield* validateDefaults(schema, path, pacer)),
     ...keywords,
     // Rules of a schema that is wrong say nothing that its author could use.
-    ...(structural.length + keywords.length > 0 ? [] : rulesProblems(schema, path, isCostHeld)),
+    ...(isSound ? yield* rulesProblems(schema, path, pacer, isCostHeld) : []),
   ];
-};
+}
 
 /** With a status of its own, the root says nothing that would be lost for it. */
 const rootProblems = (schema: JsonSchema, path: string): readonly FieldError[] => {
