@@ -22,6 +22,19 @@ export const quantitiesOf = (
 export const textsOf = (amounts: Amounts): Readonly<Record<string, string>> =>
   Object.fromEntries(inOrder(amounts).map(([name, amount]) => [name, formatQuantity(amount)]));
 
+/** Do they read the same? Without writing them down, which takes long for many. */
+export const isSameText = (a: Amounts, b: Amounts): boolean =>
+  a === b ||
+  (a.size === b.size &&
+    [...a].every(([name, amount]) => {
+      const other = b.get(name);
+      return other !== undefined && readsAs(amount, other);
+    }));
+
+const readsAs = (a: Quantity, b: Quantity): boolean =>
+  a.nanos === b.nanos &&
+  ((a.format === b.format && a.isCapped === b.isCapped) || formatQuantity(a) === formatQuantity(b));
+
 /** `cpu=2,pods=1`, as messages list them. */
 export const listed = (amounts: Amounts): string =>
   inOrder(amounts)

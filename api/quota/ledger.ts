@@ -1,6 +1,7 @@
 import {
   addQuantities,
   excessOf,
+  isSameText,
   listed,
   NOTHING,
   only,
@@ -10,7 +11,6 @@ import {
   without,
   type Amounts,
 } from '../amounts';
-import { jsonEqual } from '../json-value';
 import { compareQuantities, type Quantity } from '../quantity';
 import { PODS } from '../resources';
 import { uidOf, type ApiObject, type Pod, type ResourceQuota } from '../types';
@@ -47,8 +47,8 @@ export const isCountedOut = ({ hard, used }: Ledger): boolean =>
 export const isSameLedger = (a: Ledger, b: Ledger): boolean =>
   a.pending.length === b.pending.length &&
   a.pending.every(({ id }, i) => id === b.pending[i]?.id) &&
-  jsonEqual(textsOf(a.used), textsOf(b.used)) &&
-  jsonEqual(textsOf(a.hard), textsOf(b.hard));
+  isSameText(a.used, b.used) &&
+  isSameText(a.hard, b.hard);
 
 /** The quota with the ledger in it, as it is stored. */
 export const withLedger = (quota: ResourceQuota, ledger: Ledger): ResourceQuota => {
@@ -163,10 +163,14 @@ export const settled = (ledger: Ledger, ids: ReadonlySet<string>): Ledger => {
 
 /**
  * Counts anew. The stock must be all that the quota bounds, and at least as new as the quota itself;
- * what is under way counts beside it.
+ * what is under way counts beside it. `known` is what the quota says.
  */
-export const recounted = (quota: ResourceQuota, stock: readonly Stock[], nowMs: number): Ledger => {
-  const { hard, pending } = ledgerOf(quota);
+export const recounted = (
+  quota: ResourceQuota,
+  { hard, pending }: Ledger,
+  stock: readonly Stock[],
+  nowMs: number,
+): Ledger => {
   const used = new Map<string, Quantity>();
   for (const name of hard.keys()) used.set(name, { nanos: 0n, format: 'DecimalSI' });
   const noted = new Set(pending.map(({ uid }) => uid));

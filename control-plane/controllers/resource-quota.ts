@@ -9,6 +9,7 @@ import type { ApiObject, ResourceQuota } from '../../api/types';
 import type { Informer } from '../../client/informer';
 import type { ServedResources } from '../../client/served-resources';
 import { WorkQueue } from '../../client/work-queue';
+import { TimeSlice } from '../../lib/async/time-slice';
 import { AllObjects, type AllObjectsHandlers } from './all-objects';
 import { Subscriptions, type Controller, type ControllerDeps } from './controller';
 
@@ -117,10 +118,14 @@ export class ResourceQuotaController implements Controller {
       ),
     );
     let isUnderWay = false;
+    // Of hundreds of quotas, with hundreds of resources each, counting alone takes a second.
+    const slice = new TimeSlice(clock);
     for (const quota of quotas) {
-      const ledger = recounted(quota, stock, clock.now());
+      if (slice.isOver) await slice.turn();
+      const known = ledgerOf(quota);
+      const ledger = recounted(quota, known, stock, clock.now());
       isUnderWay ||= ledger.pending.length > 0;
-      if (isOutdated(quota) || !isSameLedger(ledger, ledgerOf(quota)))
+      if (isOutdated(quota) || !isSameLedger(ledger, known))
         await this.write(withLedger(quota, ledger), signal);
     }
     this.queue.addAfter(namespace, isUnderWay ? PENDING_LIFE_MS : RESYNC_MS);

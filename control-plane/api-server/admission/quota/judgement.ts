@@ -81,8 +81,9 @@ export const judgeAnew = (
   batch: Batch,
   nowMs: number,
 ): Judgement => {
-  const { verdicts, ledger } = judge(quota, recounted(quota, stock, nowMs), batch, nowMs);
-  return { verdicts, ledger, isChanged: !isSameLedger(ledger, ledgerOf(quota)) };
+  const known = ledgerOf(quota);
+  const { verdicts, ledger } = judge(quota, recounted(quota, known, stock, nowMs), batch, nowMs);
+  return { verdicts, ledger, isChanged: !isSameLedger(ledger, known) };
 };
 
 const versionOf = (object: ApiObject | undefined): string => object?.metadata.resourceVersion ?? '';
