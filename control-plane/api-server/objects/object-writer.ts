@@ -288,7 +288,9 @@ export class ObjectWriter {
     return this.deps.admission.storing<Verdict<Item>>(asked, context.signal, {
       check: async () => {
         await this.checkUpdated(asked, object, old, context);
+        await pace?.pause();
         if (isSame(object, old)) return unwritten(current);
+        await pace?.pause();
         if (kind.strategy.hasGeneration && isChangedInSpec(kind, object, old))
           object.metadata.generation = (old.metadata.generation ?? 0) + 1;
         await pace?.pause();
