@@ -70,6 +70,7 @@ afterAll(async () => {
 /** Notes what others feel, and holds it to what they may. */
 const attack = async (what: string, work: () => Promise<unknown>): Promise<Felt> => {
   const startMs = performance.now();
+  const lagBefore = await lagCounts();
   const path = '/api/v1/namespaces/other/configmaps/mine';
   const felt = await feltDuring(server, { token: other.token, path }, work).catch(
     (error: unknown) => {
@@ -84,11 +85,28 @@ const attack = async (what: string, work: () => Promise<unknown>): Promise<Felt>
   figures.push({
     ...{ what, seconds, 'get p99': get.p99, 'get max': get.max },
     ...{ 'livez p99': livez.p99, 'livez max': livez.max, memoryMb },
+    'loop lag below': lagBound(lagBefore, await lagCounts()),
   });
   expect(server.exit()).toBeUndefined();
   expectInTime(felt.livez);
   expectInTime(felt.get);
   return felt;
+};
+
+/** How often the server's event loop was no later than so many seconds. */
+const lagCounts = async (): Promise<ReadonlyMap<string, number>> => {
+  const { text } = await server.ask('GET', '/metrics');
+  const lines = text.matchAll(/^dhow_event_loop_lag_seconds_bucket\{le="([^"]+)"\} (\d+)$/gm);
+  return new Map([...lines].map(([, bound = '', count]) => [bound, Number(count)]));
+};
+
+/** The lowest bound, in seconds, that it was never later than in between. */
+const lagBound = (
+  before: ReadonlyMap<string, number>,
+  after: ReadonlyMap<string, number>,
+): string | undefined => {
+  const grown = (bound: string) => (after.get(bound) ?? 0) - (before.get(bound) ?? 0);
+  return [...after.keys()].find((bound) => grown(bound) === grown('+Inf'));
 };
 
 /** Does `work` so often, by so many at a time. */
