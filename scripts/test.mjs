@@ -97,7 +97,8 @@ const apart = (command, room) => {
     mkdirSync(own, { recursive: true });
     return `mkdir -p ${folder} && mount --bind ${own} ${folder}`;
   });
-  const script = ['ip link set lo up', ...mounts, 'exec "$@"'].join(' && ');
+  // The shell stays, since the first process of a room has to reap those whose parents are gone.
+  const script = `set -e; ${['ip link set lo up', ...mounts].join('; ')}; set +e; "$@"; exit $?`;
   return [
     ...['unshare', '--net', '--mount', '--pid', '--ipc', '--uts', '--fork', '--mount-proc'],
     ...['--kill-child=KILL', '--propagation', 'private', 'sh', '-c', script, 'sh', ...command],
