@@ -1,6 +1,5 @@
 import { defaultEndpoints } from '../defaults/endpoints';
 import { ENDPOINTS } from '../resources';
-import { unsupportedInEndpoints } from '../unsupported';
 import { validateEndpoints, validateEndpointsUpdate } from '../validation/endpoints';
 import { defineKind } from './kind';
 
@@ -9,5 +8,4 @@ export const ENDPOINTS_KIND = defineKind(ENDPOINTS, {
   applyDefaults: defaultEndpoints,
   validateCreate: validateEndpoints,
   validateUpdate: validateEndpointsUpdate,
-  warnings: unsupportedInEndpoints,
 });

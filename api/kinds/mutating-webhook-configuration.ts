@@ -1,6 +1,5 @@
 import { defaultMutatingWebhooks } from '../defaults/webhooks';
 import { MUTATING_WEBHOOKS } from '../resources';
-import { unsupportedInWebhooks } from '../unsupported';
 import { validateWebhooks, validateWebhooksUpdate } from '../validation/webhooks';
 import { defineKind } from './kind';
 
@@ -9,5 +8,4 @@ export const MUTATING_WEBHOOK_CONFIGURATION_KIND = defineKind(MUTATING_WEBHOOKS,
   applyDefaults: defaultMutatingWebhooks,
   validateCreate: validateWebhooks,
   validateUpdate: validateWebhooksUpdate,
-  warnings: unsupportedInWebhooks,
 });

@@ -1,6 +1,5 @@
 import { defaultValidatingWebhooks } from '../defaults/webhooks';
 import { VALIDATING_WEBHOOKS } from '../resources';
-import { unsupportedInWebhooks } from '../unsupported';
 import { validateWebhooks, validateWebhooksUpdate } from '../validation/webhooks';
 import { defineKind } from './kind';
 
@@ -9,5 +8,4 @@ export const VALIDATING_WEBHOOK_CONFIGURATION_KIND = defineKind(VALIDATING_WEBHO
   applyDefaults: defaultValidatingWebhooks,
   validateCreate: validateWebhooks,
   validateUpdate: validateWebhooksUpdate,
-  warnings: unsupportedInWebhooks,
 });

@@ -17,10 +17,6 @@ const isFilled = (value: unknown): boolean =>
     ? value !== null && Object.keys(value).length > 0
     : value !== '' && value !== undefined;
 
-export const unsupportedInEndpoints = declared('subsets', 'nobody is reached by them');
-
-export const unsupportedInEndpointSlice = declared('endpoints', 'nobody is reached by them');
-
 export const unsupportedInIngress = declared('spec', 'no traffic is let in by it');
 
 export const unsupportedInIngressClass = declared('spec', 'ingresses of it let no traffic in');

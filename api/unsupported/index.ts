@@ -15,12 +15,7 @@ export const unsupportedInPod = (pod: PodIn): readonly string[] => [
 
 export { annotationsOfNamespace as unsupportedInNamespace } from './annotations';
 export { unsupportedInAutoscaler } from './autoscaler';
-export {
-  unsupportedInEndpoints,
-  unsupportedInEndpointSlice,
-  unsupportedInIngress,
-  unsupportedInIngressClass,
-} from './declared';
+export { unsupportedInIngress, unsupportedInIngressClass } from './declared';
 export {
   unsupportedInLease,
   unsupportedInNode,
@@ -32,4 +27,3 @@ export {
   unsupportedInPersistentVolume,
   unsupportedInStorageClass,
 } from './storage';
-export { unsupportedInWebhooks } from './webhooks';

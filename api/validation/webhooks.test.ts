@@ -1,5 +1,4 @@
 import { MUTATING_WEBHOOKS, VALIDATING_WEBHOOKS } from '../resources';
-import { warningsFor } from '../scheme';
 import { made, refusal } from '../testing';
 
 type Json = Record<string, unknown>;
@@ -43,14 +42,6 @@ it('completes what the author left out, in upstream words', () => {
   expect(made(MUTATING_WEBHOOKS, body)).toMatchObject({
     webhooks: [{ ...common, reinvocationPolicy: 'Never' }],
   });
-});
-
-it('says that there are no services yet', () => {
-  expect(warningsFor(made(MUTATING_WEBHOOKS, withService({})))).toEqual([
-    'webhooks[0].clientConfig.service: services are not supported by Dhow yet; calls of the ' +
-      'webhook will fail. Use clientConfig.url',
-  ]);
-  expect(warningsFor(made(MUTATING_WEBHOOKS, configuration(HOOK)))).toEqual([]);
 });
 
 it.each<[Json, ...string[]]>([

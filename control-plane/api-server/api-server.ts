@@ -1,7 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { ClusterNetwork } from '../../api/cluster-network';
-import { ApiError } from '../../api/errors';
 import { isNodeKey } from '../../api/node-identity';
 import type { ApiClient } from '../../client/api-client';
 import type { NodeConnections } from '../../client/node-connections';
@@ -61,7 +60,7 @@ import {
 import { RestApi } from './rest/rest-api';
 import { RoundPacer } from '../../lib/async/round-pacer';
 import { WatchLimit } from './rest/watch-limit';
-import { WebhookClient, type ResolveService } from './webhook-client';
+import { cachedServices, WebhookClient } from './webhook-client';
 import type { Pod } from '../../api/types';
 import { issuePodToken, type PodTokenOrder } from './auth/pod-token';
 import { ensureSystemObjects } from './system-objects';
@@ -90,8 +89,6 @@ export interface ApiServerDeps {
   readonly webhookCalls?: WebhookCalls;
   /** Where services have their addresses from. Default: as a server's without options. */
   readonly network?: ClusterNetwork;
-  /** Where a service is to be reached. Default: there are none. */
-  readonly resolveService?: ResolveService;
   /** Rules of other rooms: asked after this room's own. Default: none. */
   readonly admissionPlugins?: readonly AdmissionPlugin[];
   /** Writes down who does what. Default: nobody does. */
@@ -238,7 +235,8 @@ const besidesObjects = (deps: ApiServerDeps, parts: Parts, kinds: KindRegistry) 
   };
 };
 
-const webhooksFor = ({ clock, webhookCalls, resolveService = noServices }: ApiServerDeps) => {
+const webhooksFor = ({ clock, random, caches, webhookCalls }: ApiServerDeps) => {
+  const resolveService = cachedServices(caches, random);
   const admission = new WebhookClient({ clock, resolveService });
   // Apart from the others: what converts may be silent without keeping what admits from its calls.
   const limits = { answerBytesPerByte: 4 };
@@ -251,11 +249,6 @@ const webhooksFor = ({ clock, webhookCalls, resolveService = noServices }: ApiSe
     conversionsWithin: ({ conversionBytes: bytesMax }: ApiServerBudget) =>
       new Conversions({ call: (...asked) => converting.call(...asked), clock, bytesMax }),
   };
-};
-
-/** In upstream's words. */
-const noServices: ResolveService = async (_namespace, name) => {
-  throw new ApiError('NotFound', `service ${JSON.stringify(name)} not found`);
 };
 
 /** Caches of all that is stored, and no more of what is not. */

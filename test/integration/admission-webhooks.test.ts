@@ -1,6 +1,8 @@
+import { execFile } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { stringifyJson } from '../../lib/json';
 import { Kubectl } from './support/kubectl';
 import { startServer, type RunningServer } from './support/running-server';
@@ -73,6 +75,25 @@ const apply = async (text: string) => {
   const { code, stderr } = await kubectl('apply -f -', text);
   expect([code, stderr]).toEqual([0, '']);
 };
+/** One that selects nothing: who is behind it is said by hand. */
+const serviceWith = (addresses: readonly string[], port = 1) =>
+  stringifyJson({
+    ...{ apiVersion: 'v1', kind: 'List' },
+    items: [
+      {
+        ...{ apiVersion: 'v1', kind: 'Service', metadata: { name: 'hooks' } },
+        spec: { ports: [{ name: 'https', port: 8443 }] },
+      },
+      {
+        ...{ apiVersion: 'discovery.k8s.io/v1', kind: 'EndpointSlice', addressType: 'IPv4' },
+        metadata: { name: 'hooks', labels: { 'kubernetes.io/service-name': 'hooks' } },
+        ports: [{ name: 'https', port }],
+        endpoints: addresses.length === 0 ? [] : [{ addresses }],
+      },
+    ],
+  });
+const ip = (change: 'add' | 'del', address: string) =>
+  promisify(execFile)('ip', ['address', change, `${address}/32`, 'dev', 'lo']);
 const KINDS = ['mutating', 'validating'];
 const remove = (kind: string) =>
   kubectl(`delete ${kind}webhookconfiguration test --ignore-not-found`);
@@ -85,6 +106,38 @@ it('lists what is configured', async () => {
   await apply(configuration('Mutating', '/mutate'));
   const { stdout } = await kubectl('get mutatingwebhookconfigurations --no-headers');
   expect(stdout.trim().split(/\s+/).slice(0, 2)).toEqual(['test', '1']);
+});
+
+it('asks a webhook behind a service where its endpoints are', async () => {
+  // Endpoints may not be of this machine alone, as 127.0.0.1 is.
+  const address = '192.0.2.80';
+  await ip('add', address);
+  try {
+    await using behind = await startWebhookServer(
+      (_path, { request, apiVersion, kind }, response) =>
+        sendJson(response, {
+          ...{ apiVersion, kind },
+          response: { uid: request.uid, ...ANSWERS['/deny'] },
+        }),
+      ['hooks.default.svc'],
+      address,
+    );
+    const service = { namespace: 'default', name: 'hooks', path: '/deny', port: 8443 };
+    const clientConfig = { service, caBundle: behind.caBundle };
+    await apply(configuration('Validating', '', { clientConfig }));
+    const refusal = async (name: string) => (await kubectl(`create configmap ${name}`)).stderr;
+    expect(await refusal('s1')).toContain('service "hooks" not found');
+    await apply(serviceWith([]));
+    expect(await refusal('s2')).toContain('no endpoints available for service "hooks"');
+    await apply(serviceWith([address], behind.port));
+    await expect(refusal('s3')).resolves.toContain('denied the request: no data here');
+    expect(behind.asked.map(({ body }) => body.request.name)).toEqual(['s3']);
+    await cli.ok('delete service hooks');
+    expect(await refusal('s4')).toContain('service "hooks" not found');
+  } finally {
+    await kubectl('delete service,endpointslice hooks --ignore-not-found');
+    await ip('del', address);
+  }
 });
 
 it('lets a webhook change what is made', async () => {

@@ -26,7 +26,19 @@ const STICKY = shown(
   PACKETS('keeps a client with its endpoint while that is there'),
 );
 const BALANCER = 'control-plane/controllers/service-load-balancer/plan.test.ts';
+const CHOICE = shown(
+  WANTED('are those meant for the node, else for its zone, if all say whom they are for'),
+);
+const NAMES = tests('node-agent/dns/serving/name-server.test.ts');
+const READY = shown(
+  WANTED('are the ready ones, else those that serve while they end, else none'),
+  NAMES('has no name for a headless Service with nothing ready, unless it tells of all'),
+);
+const MIRRORED = shown(
+  'control-plane/controllers/endpoint-slice-mirroring/plan.test.ts: makes a slice for each family and set of ports',
+);
 
+/** Services, and who is behind them. */
 export const SERVICE_EFFECTS: Effects = {
   Service: { ...OBJECT, spec: LEADS, status: STATUS },
   ServiceSpec: {
@@ -66,4 +78,32 @@ export const SERVICE_EFFECTS: Effects = {
   },
   SessionAffinityConfig: { clientIP: STICKY },
   ClientIPConfig: { timeoutSeconds: STICKY },
+  Endpoints: { ...OBJECT, subsets: MIRRORED },
+  EndpointSubset: all(['addresses', 'notReadyAddresses', 'ports'], MIRRORED),
+  EndpointAddress: all(['hostname', 'ip', 'nodeName', 'targetRef'], MIRRORED),
+  EndpointSlice: {
+    ...OBJECT,
+    addressType: shown(
+      'control-plane/api-server/kinds/endpoints.test.ts: holds addresses to their type',
+    ),
+    ...all(['endpoints', 'ports'], BY_NAME),
+  },
+  EndpointPort: {
+    appProtocol: kept('for programs that read it'),
+    ...all(['name', 'port', 'protocol'], BY_NAME),
+  },
+  Endpoint: {
+    addresses: shown(PACKETS('leads to each endpoint, from pods, the node and other nodes')),
+    conditions: READY,
+    deprecatedTopology: kept('what slices of an older version said; v1 has zone and nodeName'),
+    hints: CHOICE,
+    hostname: shown(NAMES('answers for a headless Service with what is ready behind it')),
+    nodeName: shown(WANTED('are chosen among those on the node by themselves')),
+    targetRef: kept('whom the endpoint stands for, for who reads it'),
+    zone: kept('where the endpoint is; nodes go by the hints that follow from it'),
+  },
+  EndpointConditions: all(['ready', 'serving', 'terminating'], READY),
+  EndpointHints: all(['forNodes', 'forZones'], CHOICE),
+  ForNode: { name: CHOICE },
+  ForZone: { name: CHOICE },
 };

@@ -5,7 +5,6 @@ const MATCHING = tests('control-plane/api-server/admission/matching/matching.tes
 const HOOKS = tests('control-plane/api-server/admission/webhooks/webhooks.test.ts');
 const MUTATING = tests('control-plane/api-server/admission/webhooks/mutating.test.ts');
 const CLIENT = tests('test/integration/webhook-client.test.ts');
-const VALIDATION = tests('api/validation/webhooks.test.ts');
 
 const TOLD = shown(HOOKS('is who asks for what, with the object'));
 const RULES = shown(MATCHING('tells by a rule whether it is for %s'));
@@ -52,8 +51,8 @@ export const WEBHOOK_EFFECTS: Effects = {
   WebhookClientConfig: {
     caBundle: shown(CLIENT('trusts the authority of the configuration and no other')),
     service: shown(
-      VALIDATION('says that there are no services yet'),
-      HOOKS('reaches a service by nothing yet, and says so'),
+      'test/integration/admission-webhooks.test.ts: asks a webhook behind a service where its endpoints are',
+      HOOKS('says why it does not reach a service, as soon as that changes'),
     ),
     url: shown(CLIENT('sends JSON and returns what is answered, over one connection')),
   },

@@ -10,7 +10,7 @@ type Review = any;
 
 /** A webhook as somebody else writes it: HTTPS, with an authority of its own. */
 export interface WebhookServer extends AsyncDisposable {
-  /** `https://127.0.0.1:port` */
+  /** `https://address:port` */
   readonly url: string;
   readonly port: number;
   /** For a configuration. */
@@ -30,6 +30,7 @@ export type Answering = (
 export const startWebhookServer = async (
   answer: Answering,
   names: readonly string[] = ['127.0.0.1'],
+  address = '127.0.0.1',
 ): Promise<WebhookServer> => {
   const authority = await CertificateAuthority.create(Date.now());
   const use = { commonName: names[0] ?? 'localhost', use: 'server', names } as const;
@@ -46,10 +47,10 @@ export const startWebhookServer = async (
     })().catch(() => response.destroy());
   });
   server.on('secureConnection', () => connectionCount++);
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  await new Promise<void>((resolve) => server.listen(0, address, resolve));
   const { port } = server.address() as AddressInfo;
   return {
-    url: `https://127.0.0.1:${port}`,
+    url: `https://${address}:${port}`,
     port,
     caBundle: Buffer.from(authority.pem.certificate).toString('base64'),
     asked,

@@ -422,25 +422,30 @@ describe('a webhook that is for everything and is down', () => {
   });
 });
 
-it('reaches a service by nothing yet, and says so', async () => {
+it('says why it does not reach a service, as soon as that changes', async () => {
   await using real = await startTestServer();
-  const body = {
+  const post = (path: string, body: object) => real.request('POST', path, body);
+  const clientConfig = { service: { namespace: 'default', name: 's', path: '/x' } };
+  const { status, headers } = await post(`${CONFIGURATIONS}/validatingwebhookconfigurations`, {
     ...{ apiVersion: 'admissionregistration.k8s.io/v1', kind: 'ValidatingWebhookConfiguration' },
     metadata: { name: 'v' },
-    webhooks: [
-      hook('/v', { clientConfig: { service: { namespace: 'n', name: 's', path: '/x' } } }),
-    ],
+    webhooks: [hook('/v', { clientConfig })],
+  });
+  expect([status, headers['warning']]).toEqual([201, undefined]);
+  const refusal = async () => {
+    const { json } = await post(`${CORE}/configmaps`, map('a'));
+    return json.message as string;
   };
-  const path = `${CONFIGURATIONS}/validatingwebhookconfigurations`;
-  const { status, headers } = await real.request('POST', path, body);
-  expect([status, headers['warning']]).toEqual([
-    201,
-    [expect.stringContaining('not supported by Dhow yet')],
-  ]);
-  await real.request('GET', path);
-  const { json } = await real.request('POST', `${CORE}/configmaps`, map('a'));
-  expect(json.message).toBe(
+  const failed = (why: string) =>
     'Internal error occurred: failed calling webhook "v.hooks.example": failed to call webhook: ' +
-      'Post "https://s.n.svc:443/x?timeout=10s": service "s" not found',
-  );
+    `Post "https://s.default.svc:443/x?timeout=10s": ${why}`;
+  await real.request('GET', `${CONFIGURATIONS}/validatingwebhookconfigurations`);
+  expect(await refusal()).toBe(failed('service "s" not found'));
+  const spec = { ports: [{ port: 443 }] };
+  await post(`${CORE}/services`, {
+    ...{ apiVersion: 'v1', kind: 'Service', metadata: { name: 's' } },
+    spec,
+  });
+  await real.request('GET', `${CORE}/services`);
+  expect(await refusal()).toBe(failed('no endpoints available for service "s"'));
 });
