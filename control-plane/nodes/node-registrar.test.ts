@@ -15,6 +15,7 @@ beforeEach(async () => {
     client: server.api.client,
     clock: server.clock,
     clusterCidr: '10.42.0.0/16',
+    serviceCidrs: ['10.96.0.0/16', 'fd00:96::/112'],
     isLive: (name) => live.has(name),
   });
 });
@@ -65,6 +66,19 @@ describe('an address of another node', () => {
   it.each(['::ffff:192.0.2.1', '192.0.2.01', 'n1', '0x7f.1'])('has no other spelling: %s', (text) =>
     expect(register('n2', text)).rejects.toThrow('is no address of a node'),
   );
+});
+
+describe('an address of the services', () => {
+  it.each([
+    ['10.96.3.4', '10.96.0.0/16'],
+    ['fd00:96::7', 'fd00:96::/112'],
+  ])('is refused to a node: %s', async (address, range) => {
+    const why = `node "n1" has the address ${address}, which is in the range of services ${range}`;
+    await expect(register('n1', address, address)).rejects.toThrow(why);
+    await expect(addressOf('n1')).rejects.toThrow('not found');
+    const node = await register('n1', '10.97.0.1');
+    await expect(claim(node, address)).rejects.toThrow(why);
+  });
 });
 
 it('keeps of an agent’s labels those that a node may give itself', () => {

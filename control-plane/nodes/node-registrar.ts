@@ -10,6 +10,7 @@ import type { Node, NodeCondition, Taint } from '../../api/types';
 import type { ApiClient } from '../../client/api-client';
 import { Semaphore } from '../../lib/async/semaphore';
 import { rfc3339, type Clock } from '../../lib/clock';
+import { parseCidr, parseIp, prefixContains } from '../../lib/net/ip';
 import { internalIpOf } from './peer-view';
 import { grpcError } from './node-identity';
 import { allocatePodCidr } from './pod-cidr';
@@ -32,13 +33,14 @@ export class NodeRegistrar {
       readonly client: ApiClient;
       readonly clock: Clock;
       readonly clusterCidr: string;
+      readonly serviceCidrs: readonly string[];
       readonly isLive: (nodeName: string) => boolean;
     },
   ) {}
 
   /**
    * The stored Node, with a pod range. `peer` is where the agent calls from.
-   * @throws ALREADY_EXISTS when the address is another node's
+   * @throws ALREADY_EXISTS when the address is another node's, INVALID_ARGUMENT when it is none of a node
    */
   register(name: string, draft: NodeDraft, peer: string, signal: AbortSignal): Promise<Node> {
     return this.turn.use(async () => {
@@ -119,6 +121,8 @@ export class NodeRegistrar {
         status.INVALID_ARGUMENT,
         `${JSON.stringify(address)} is no address of a node`,
       );
+    const range = this.deps.serviceCidrs.find((cidr) => isWithin(cidr, address));
+    if (range !== undefined) throw addressOfServices(name, address, range);
     for (const other of nodes) {
       if (other.metadata.name === name || internalIpOf(other) !== address) continue;
       if (peer !== address || this.deps.isLive(other.metadata.name))
@@ -210,6 +214,20 @@ const withTaints = ({ spec }: Node, draft: NodeDraft): readonly Taint[] => {
 
 const internalIpIn = ({ addresses }: Node['status']): string | undefined =>
   addresses?.find(({ type }) => type === 'InternalIP')?.address;
+
+const isWithin = (cidr: string, address: string): boolean => {
+  const [prefix, ip] = [parseCidr(cidr), parseIp(address)];
+  return typeof prefix !== 'string' && typeof ip !== 'string' && prefixContains(prefix, ip);
+};
+
+/** What is sent to the node would be taken for what is sent to a service. */
+const addressOfServices = (name: string, address: string, range: string): Error =>
+  grpcError(
+    status.INVALID_ARGUMENT,
+    `node "${name}" has the address ${address}, which is in the range of services ${range}: choose ` +
+      'another one of the machine with --address, or start the server with another ' +
+      '--service-cluster-ip-range',
+  );
 
 const addressTaken = (name: string, address: string, other: string): Error =>
   grpcError(

@@ -93,6 +93,7 @@ class GrpcNodesServer implements NodesServer {
     this.nodeVolumes = new NodeVolumes({ ...deps, podIndex: this.podIndex });
     this.peers = new PeerView(deps.nodes);
     const { clusterCidr, network } = settings;
+    const { serviceCidrs } = network;
     this.policyRows = new PolicyRows(deps, network.clusterDns);
     this.networkRows = new NetworkRows(deps, { podCidrs: [clusterCidr], ...network });
     this.ignoreNodes = deps.nodes.subscribe({ onDelete: (node) => this.endSession(node) });
@@ -105,7 +106,7 @@ class GrpcNodesServer implements NodesServer {
       peers: this.peers,
       networkRows: this.networkRows,
       policyRows: this.policyRows,
-      registrar: new NodeRegistrar({ client, clock, clusterCidr, isLive }),
+      registrar: new NodeRegistrar({ client, clock, clusterCidr, serviceCidrs, isLive }),
       statuses: new StatusIntake({ client, pods, log }),
       events: new EventWriter({ client, clock, log }),
     };
