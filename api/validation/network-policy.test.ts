@@ -1,5 +1,4 @@
 import { NETWORK_POLICIES } from '../resources';
-import { warningsFor } from '../scheme';
 import { made, refusal } from '../testing';
 
 const policy = (spec: object) => ({ metadata: { name: 'a' }, spec: { podSelector: {}, ...spec } });
@@ -10,12 +9,6 @@ it('is about what it says something of', () => {
   expect(made(NETWORK_POLICIES, policy({ egress: [{ ports: [{ port: 53 }] }] }))).toMatchObject({
     spec: { policyTypes: ['Ingress', 'Egress'], egress: [{ ports: [{ protocol: 'TCP' }] }] },
   });
-});
-
-it('tells the author of each policy that no traffic is held back', () => {
-  expect(warningsFor(made(NETWORK_POLICIES, policy({})))).toEqual([
-    'spec: not acted on yet; no traffic is held back by it, and all pods reach each other',
-  ]);
 });
 
 const PEER = 'spec.ingress[0].from[0]';
