@@ -1,7 +1,9 @@
 import { systemClock } from '../../lib/clock';
+import { SERVICE_NAME_LABEL } from '../../api/endpoint-slices';
 import { isOfKind } from '../../api/owners';
 import {
   DAEMON_SETS,
+  ENDPOINT_SLICES,
   EVENTS,
   NODES,
   PODS,
@@ -71,7 +73,20 @@ const surroundingsOf = async ({ client, signal }: CliContext, object: ApiObject)
   const selected = podsOf(object);
   const pods =
     selected === undefined ? Promise.resolve({ items: [] }) : client.list(PODS, selected, signal);
-  return { events: (await events).items, pods: (await pods).items, nowMs: systemClock.now() };
+  const slices = isOfKind(object, SERVICES)
+    ? client.list(
+        ENDPOINT_SLICES,
+        { labelSelector: `${SERVICE_NAME_LABEL}=${name}`, namespace: namespace ?? '' },
+        signal,
+      )
+    : Promise.resolve({ items: [] });
+  const [happened, found, behind] = await Promise.all([events, pods, slices]);
+  return {
+    events: happened.items,
+    pods: found.items,
+    slices: behind.items,
+    nowMs: systemClock.now(),
+  };
 };
 
 /** Which pods the description speaks of. */

@@ -3,8 +3,11 @@ import {
   CRON_JOBS,
   DAEMON_SETS,
   DEPLOYMENTS,
+  ENDPOINT_SLICES,
+  ENDPOINTS,
   HORIZONTAL_POD_AUTOSCALERS,
   LIMIT_RANGES,
+  NETWORK_POLICIES,
   NODES,
   POD_DISRUPTION_BUDGETS,
   PODS,
@@ -15,7 +18,7 @@ import {
   SERVICES,
   type Resource,
 } from '../../api/resources';
-import type { ApiObject, Event, Pod } from '../../api/types';
+import type { ApiObject, EndpointSlice, Event, Pod, Service } from '../../api/types';
 import { formatAge } from '../../lib/age';
 import { stringifyJson } from '../../lib/json';
 import { lastSeenMs } from '../event-times';
@@ -23,11 +26,19 @@ import { formatTable } from '../output/table';
 import { printable } from '../output/terminal';
 import { describeAutoscaler } from './autoscaler';
 import { describeLimits, describeQuota } from './limits';
+import {
+  endpointSliceRows,
+  endpointsRows,
+  networkPolicyRows,
+  serviceRows,
+  type Rows,
+} from './network';
 import { describeNode } from './node';
 import { describeNotEndpoints } from './not-endpoints';
 import { describePod } from './pod';
 import { describeDeployment } from './deployment';
 import { describeBudget, describeCronJob, describeDaemonSet, describeReplicas } from './workloads';
+import { tabbed } from './tabbed';
 import { DescribeWriter } from './writer';
 
 /** What the description of an object draws on besides itself. */
@@ -35,6 +46,8 @@ export interface Surroundings {
   readonly events: readonly Event[];
   /** Of a node: those on it. Of a service: those of its namespace. Of a workload: those that it selects. */
   readonly pods: readonly Pod[];
+  /** Of a service: its own. */
+  readonly slices?: readonly EndpointSlice[];
   readonly nowMs: number;
 }
 
@@ -69,10 +82,6 @@ const DESCRIPTIONS = [
   description(NODES, (writer, node, { pods }) => describeNode(writer, node, pods)),
   description(DEPLOYMENTS, describeDeployment),
   description(HORIZONTAL_POD_AUTOSCALERS, describeAutoscaler),
-  description(SERVICES, (writer, service, { pods }) => {
-    describeAny(writer, service);
-    describeNotEndpoints(writer, service, pods);
-  }),
 ];
 
 const whole = <T extends ApiObject>(
@@ -92,7 +101,25 @@ const WHOLE = [
   whole(DAEMON_SETS, describeDaemonSet),
   whole(POD_DISRUPTION_BUDGETS, describeBudget),
   whole(CRON_JOBS, describeCronJob),
+  whole(SERVICES, describeService),
+  whole(ENDPOINTS, (endpoints, around) => withEvents(endpointsRows(endpoints), around)),
+  whole(ENDPOINT_SLICES, (slice, around) => withEvents(endpointSliceRows(slice), around)),
+  whole(NETWORK_POLICIES, (policy) => tabbed(networkPolicyRows(policy))),
 ];
+
+/** As kubectl, and who is kept from being behind it. */
+function describeService(service: Service, around: Surroundings): string {
+  const more = new DescribeWriter();
+  describeNotEndpoints(more, service, around.pods);
+  return withEvents(serviceRows(service, around.slices ?? []), around, more);
+}
+
+function withEvents(rows: Rows, around: Surroundings, more = new DescribeWriter()): string {
+  if (more.toString() === '' && around.events.length === 0)
+    return tabbed([...rows, ['Events:', '<none>']]);
+  describeEvents(more, around);
+  return tabbed(rows) + more.toString();
+}
 
 const describeAny = (writer: DescribeWriter, object: ApiObject): void => {
   const { apiVersion, kind, metadata, ...rest } = object;
