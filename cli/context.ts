@@ -4,7 +4,8 @@ import { RestClient } from '../client/rest-client';
 import { clusterPaths, mayListClusters, recordedClusters } from './cluster-paths';
 import { Discovery, type OfferedResource } from './discovery';
 import { unservedKind } from './not-served';
-import { printable, type Terminal } from './output/terminal';
+import type { Terminal } from './output/terminal';
+import { warningWriter } from './output/warnings';
 import { UsageError } from './usage-error';
 import type { NamedResource } from './well-known';
 
@@ -45,9 +46,7 @@ export const connect = async (
 ): Promise<CliContext> => {
   const path = configPath(options);
   const config = await readKubeconfig(path, options.context);
-  const client = new RestClient(config, (text) =>
-    terminal.err.write(`Warning: ${printable(text)}\n`),
-  );
+  const client = new RestClient(config, warningWriter(terminal.err));
   return {
     terminal,
     client,
