@@ -24,9 +24,11 @@ export class Stack {
     this.file = join(__dirname, '..', 'stacks', `${name}.yaml`);
   }
 
+  /** One apply, of which nobody is warned. */
   async apply(): Promise<void> {
     this.before = await this.objects();
-    await this.run('apply', '-f', this.file);
+    const { stderr } = await this.run('apply', '-f', this.file);
+    if (stderr !== '') throw new Error(`apply: ${stderr}`);
   }
 
   /** Until all Deployments of a namespace are available. */
