@@ -24,6 +24,10 @@ export const NETWORK_ROW = {
   services: 'services',
   /** By `namespace/name`, as an EndpointSlice, cut down likewise. */
   endpointSlices: 'endpointslices',
+  /** By `namespace/name`, as an Ingress that the nodes serve, cut down likewise. */
+  ingresses: 'ingresses',
+  /** By `namespace/name`: of the secrets that those name, certificate and key. */
+  ingressSecrets: 'ingresssecrets',
   /** One row, `CLUSTER_KEY`: whoever has it has been told all of the others. */
   clusterNetwork: 'clusternetwork',
 } as const;

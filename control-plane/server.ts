@@ -5,6 +5,8 @@ import { join } from 'node:path';
 import {
   CONFIG_MAPS,
   ENDPOINT_SLICES,
+  INGRESS_CLASSES,
+  INGRESSES,
   NAMESPACES,
   NETWORK_POLICIES,
   NODES,
@@ -247,6 +249,8 @@ const usedByPods = (informers: Informers) => ({
 const networkViewsIn = (informers: Informers) => ({
   services: informers.of(SERVICES),
   endpointSlices: informers.of(ENDPOINT_SLICES),
+  ingresses: informers.of(INGRESSES),
+  ingressClasses: informers.of(INGRESS_CLASSES),
   namespaces: informers.of(NAMESPACES),
   networkPolicies: informers.of(NETWORK_POLICIES),
 });

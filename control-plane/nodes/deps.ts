@@ -7,6 +7,8 @@ import type {
   ApiObject,
   ConfigMap,
   EndpointSlice,
+  Ingress,
+  IngressClass,
   Namespace,
   NetworkPolicy,
   Node,
@@ -46,6 +48,8 @@ export interface NodesServerDeps {
   readonly runtimeClasses: ObjectView<RuntimeClass>;
   readonly services: ObjectView<Service>;
   readonly endpointSlices: ObjectView<EndpointSlice>;
+  readonly ingresses: ObjectView<Ingress>;
+  readonly ingressClasses: ObjectView<IngressClass>;
   /** Who this server is (asked again by `showNewCertificate`), and who makes agents into nodes. */
   readonly pki: Pick<Pki, 'caCertificate' | 'server' | 'signNodeRequest'>;
   /** Whoever has a live token may join. */

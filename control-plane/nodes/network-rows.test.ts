@@ -1,5 +1,13 @@
 import type { ClusterNetwork } from '../../api/cluster-network';
-import { keyOf, type ApiObject, type EndpointSlice, type Service } from '../../api/types';
+import {
+  keyOf,
+  type ApiObject,
+  type EndpointSlice,
+  type Ingress,
+  type IngressClass,
+  type Secret,
+  type Service,
+} from '../../api/types';
 import type { ObjectView } from './deps';
 import { NetworkRows } from './network-rows';
 
@@ -12,10 +20,11 @@ const CLUSTER: ClusterNetwork = {
 };
 
 /** An informer that the test speaks for. */
-const view = <T extends ApiObject>() => {
+const view = <T extends ApiObject>(stored: readonly T[] = []) => {
   let handlers: Parameters<ObjectView<T>['subscribe']>[0] = {};
   return {
     view: {
+      get: (key: string) => stored.find((object) => keyOf(object) === key),
       subscribe: (given: typeof handlers) => {
         handlers = given;
         return () => (handlers = {});
@@ -30,10 +39,18 @@ const view = <T extends ApiObject>() => {
 const world = () => {
   const services = view<Service>();
   const slices = view<EndpointSlice>();
-  const rows = new NetworkRows({ services: services.view, endpointSlices: slices.view }, CLUSTER);
+  const ingresses = view<Ingress>();
+  const classes = view<IngressClass>();
+  const secrets = view<Secret>([secret('cert'), secret('other')]);
+  const views = {
+    ...{ services: services.view, endpointSlices: slices.view, secrets: secrets.view },
+    ...{ ingresses: ingresses.view, ingressClasses: classes.view },
+  };
+  const rows = new NetworkRows(views, CLUSTER);
   const told: string[] = [];
   rows.onChange((resource, key) => told.push(`${resource} ${key}`));
-  return { services, slices, rows, told: () => told.splice(0) };
+  const served = { ingresses, classes, secrets };
+  return { services, slices, ...served, rows, told: () => told.splice(0) };
 };
 
 const service = (patch: Partial<Service['metadata']> = {}): Service => ({
@@ -66,6 +83,26 @@ const slice = (ready: boolean): EndpointSlice => ({
   addressType: 'IPv4',
   endpoints: [{ addresses: ['10.42.0.2'], conditions: { ready } }],
   ports: [{ port: 80 }],
+});
+
+const secret = (name: string): Secret => ({
+  ...{ apiVersion: 'v1', kind: 'Secret', metadata: { namespace: 'ns', name } },
+  data: { 'tls.crt': 'Yw==', 'tls.key': 'aw==', password: 'cA==' },
+});
+
+const ingress = (className: string, ...secretNames: string[]): Ingress => ({
+  apiVersion: 'networking.k8s.io/v1',
+  kind: 'Ingress',
+  metadata: { namespace: 'ns', name: 'web', annotations: { note: 'x' } },
+  spec: {
+    ingressClassName: className,
+    tls: secretNames.map((secretName) => ({ hosts: ['a.example'], secretName })),
+  },
+});
+
+const ingressClass = (controller: string): IngressClass => ({
+  ...{ apiVersion: 'networking.k8s.io/v1', kind: 'IngressClass', metadata: { name: 'dhow' } },
+  spec: { controller },
 });
 
 const valuesOf = (rows: NetworkRows) =>
@@ -136,4 +173,49 @@ it('encodes a row once for all who are told of it', () => {
   const [first] = rows.rows();
   const { rows: again } = rows.changesOf(new Map([['services', new Set(['ns/web'])]]));
   expect(again[0]).toBe(first);
+});
+
+describe('ingresses', () => {
+  it('tells of those of its own classes, and of the secrets that those name', () => {
+    const { ingresses, classes, rows, told } = world();
+    ingresses.add(ingress('dhow', 'cert', 'missing'));
+    expect(told()).toEqual([]);
+    classes.add(ingressClass('dhow.dev/ingress'));
+    expect(told()).toEqual(['ingresssecrets ns/cert', 'ingresses ns/web']);
+    expect(valuesOf(rows).slice(0, 2)).toEqual([
+      [
+        'ingresses',
+        'ns/web',
+        { ...ingress('dhow', 'cert', 'missing'), metadata: { namespace: 'ns', name: 'web' } },
+      ],
+      [
+        'ingresssecrets',
+        'ns/cert',
+        { ...secret('cert'), data: { 'tls.crt': 'Yw==', 'tls.key': 'aw==' } },
+      ],
+    ]);
+    classes.update(ingressClass('example.com/other'));
+    expect(told()).toEqual(['ingresssecrets ns/cert', 'ingresses ns/web']);
+    expect(valuesOf(rows)).toHaveLength(1);
+  });
+
+  it('follows secrets while an ingress names them, and no longer', () => {
+    const { ingresses, classes, secrets, rows, told } = world();
+    classes.add(ingressClass('dhow.dev/ingress'));
+    ingresses.add(ingress('dhow', 'cert'));
+    told();
+    secrets.update({ ...secret('cert'), data: { 'tls.crt': 'bmV3' } });
+    secrets.update(secret('other'));
+    expect(told()).toEqual(['ingresssecrets ns/cert']);
+    ingresses.update(ingress('dhow', 'other'));
+    expect(told()).toEqual([
+      'ingresssecrets ns/other',
+      'ingresssecrets ns/cert',
+      'ingresses ns/web',
+    ]);
+    secrets.update(secret('cert'));
+    ingresses.remove(ingress('dhow', 'other'));
+    expect(told()).toEqual(['ingresssecrets ns/other', 'ingresses ns/web']);
+    expect(valuesOf(rows)).toHaveLength(1);
+  });
 });

@@ -5,6 +5,7 @@ import { keyOf, type ApiObject, type EndpointSlice, type Service } from '../../a
 import { stringifyJson } from '../../lib/json';
 import type { Changes, Row } from '../../proto/gen/dhow/agent/v1/agent';
 import type { NodesServerDeps, ObjectView } from './deps';
+import { followIngresses, type IngressViews } from './ingress-rows';
 
 type Listener = (resource: NetworkRowResource, key: string) => void;
 
@@ -16,19 +17,25 @@ export class NetworkRows implements Disposable {
   private readonly tables: Readonly<Record<NetworkRowResource, Map<string, Row>>> = {
     [NETWORK_ROW.services]: new Map(),
     [NETWORK_ROW.endpointSlices]: new Map(),
+    [NETWORK_ROW.ingresses]: new Map(),
+    [NETWORK_ROW.ingressSecrets]: new Map(),
     [NETWORK_ROW.clusterNetwork]: new Map(),
   };
   private readonly listeners = new Set<Listener>();
   private readonly undo: readonly (() => void)[];
 
   constructor(
-    views: Pick<NodesServerDeps, 'services' | 'endpointSlices'>,
+    views: Pick<NodesServerDeps, 'services' | 'endpointSlices'> & IngressViews,
     cluster: ClusterNetwork,
   ) {
     this.put(NETWORK_ROW.clusterNetwork, CLUSTER_KEY, cluster);
     this.undo = [
       this.follow(NETWORK_ROW.services, views.services, serviceForNodes),
       this.follow(NETWORK_ROW.endpointSlices, views.endpointSlices, sliceForNodes),
+      followIngresses(views, (resource, key, value) => {
+        if (value === undefined) this.remove(resource, key);
+        else this.put(resource, key, value);
+      }),
     ];
   }
 
@@ -68,11 +75,12 @@ export class NetworkRows implements Disposable {
       name: 'nodes',
       onAdd: put,
       onUpdate: put,
-      onDelete: (object) => {
-        const key = keyOf(object);
-        if (this.tables[resource].delete(key)) this.tell(resource, key);
-      },
+      onDelete: (object) => this.remove(resource, keyOf(object)),
     });
+  }
+
+  private remove(resource: NetworkRowResource, key: string): void {
+    if (this.tables[resource].delete(key)) this.tell(resource, key);
   }
 
   private put(resource: NetworkRowResource, key: string, value: object): void {

@@ -118,9 +118,11 @@ class GrpcNodesServer implements NodesServer {
   async listen(address: string): Promise<number> {
     const { pods, nodes, secrets, configMaps, claims, volumes } = this.deps;
     const { runtimeClasses, services, endpointSlices, namespaces, networkPolicies } = this.deps;
+    const { ingresses, ingressClasses } = this.deps;
     const views = [
       ...[pods, nodes, secrets, configMaps, claims, volumes],
       ...[runtimeClasses, services, endpointSlices, namespaces, networkPolicies],
+      ...[ingresses, ingressClasses],
     ];
     await Promise.all(views.map((view) => view.whenSynced()));
     return this.listener.listen(address);

@@ -11,7 +11,7 @@ import {
 } from '../../api/assignment-rows';
 import type { ClusterNetwork } from '../../api/cluster-network';
 import type { AddressChunk, NodePolicy, PodPolicies } from '../../api/network-policies/rows';
-import type { EndpointSlice, Service } from '../../api/types';
+import type { EndpointSlice, Ingress, Secret, Service } from '../../api/types';
 import { linkedController } from '../../lib/async/linked-controller';
 import type { Clock } from '../../lib/clock';
 import { parseJson, stringifyJson } from '../../lib/json';
@@ -34,6 +34,9 @@ export interface RowTable<T> {
 export interface NetworkView {
   readonly services: RowTable<Service>;
   readonly endpointSlices: RowTable<EndpointSlice>;
+  /** Those that nodes serve. */
+  readonly ingresses: RowTable<Ingress>;
+  readonly ingressSecrets: RowTable<Secret>;
   /** One row, `CLUSTER_KEY`. */
   readonly clusterNetwork: RowTable<ClusterNetwork>;
   readonly policyAddresses: RowTable<AddressChunk>;
@@ -50,6 +53,8 @@ export interface NetworkView {
 export class NetworkTables implements NetworkView {
   readonly services = new Table<Service>(objectSchema());
   readonly endpointSlices = new Table<EndpointSlice>(objectSchema());
+  readonly ingresses = new Table<Ingress>(objectSchema());
+  readonly ingressSecrets = new Table<Secret>(objectSchema());
   readonly clusterNetwork = new Table<ClusterNetwork>(clusterSchema());
   readonly policyAddresses = new Table<AddressChunk>(chunkSchema());
   readonly networkPolicies = new Table<NodePolicy>(policySchema());
@@ -60,6 +65,8 @@ export class NetworkTables implements NetworkView {
     [POLICY_ROW.podPolicies]: this.podPolicies,
     [NETWORK_ROW.services]: this.services,
     [NETWORK_ROW.endpointSlices]: this.endpointSlices,
+    [NETWORK_ROW.ingresses]: this.ingresses,
+    [NETWORK_ROW.ingressSecrets]: this.ingressSecrets,
     [NETWORK_ROW.clusterNetwork]: this.clusterNetwork,
   };
   private readonly journal: RowJournal;

@@ -2,6 +2,8 @@ import { ApiError } from '../../api/errors';
 import {
   CONFIG_MAPS,
   ENDPOINT_SLICES,
+  INGRESS_CLASSES,
+  INGRESSES,
   NAMESPACES,
   NETWORK_POLICIES,
   NODES,
@@ -165,6 +167,8 @@ export class ServerProcess {
       volumes: informers.of(PERSISTENT_VOLUMES),
       runtimeClasses: informers.of(RUNTIME_CLASSES),
       services: informers.of(SERVICES),
+      ingresses: informers.of(INGRESSES),
+      ingressClasses: informers.of(INGRESS_CLASSES),
       endpointSlices: informers.of(ENDPOINT_SLICES),
       namespaces: informers.of(NAMESPACES),
       networkPolicies: informers.of(NETWORK_POLICIES),

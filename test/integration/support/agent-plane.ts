@@ -3,6 +3,8 @@ import { join } from 'node:path';
 import {
   CONFIG_MAPS,
   ENDPOINT_SLICES,
+  INGRESS_CLASSES,
+  INGRESSES,
   NAMESPACES,
   NETWORK_POLICIES,
   NODES,
@@ -88,6 +90,8 @@ export const startPlane = async (
     volumes: informers.of(PERSISTENT_VOLUMES),
     runtimeClasses: informers.of(RUNTIME_CLASSES),
     services: informers.of(SERVICES),
+    ingresses: informers.of(INGRESSES),
+    ingressClasses: informers.of(INGRESS_CLASSES),
     endpointSlices: informers.of(ENDPOINT_SLICES),
     namespaces: informers.of(NAMESPACES),
     networkPolicies: informers.of(NETWORK_POLICIES),

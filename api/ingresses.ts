@@ -1,0 +1,42 @@
+import { keyOf, type Ingress, type IngressClass } from './types';
+
+/** Of the classes whose ingresses the nodes serve. */
+export const INGRESS_CONTROLLER = 'dhow.dev/ingress';
+
+/** The class that a new cluster has. */
+export const INGRESS_CLASS_NAME = 'dhow';
+
+/**
+ * Pure: whether the nodes serve an ingress: its class is one of theirs. One that names none, and was there
+ * before any class was the default, is nobody's. The annotation is what came before the field.
+ */
+export const isServedIngress = (
+  { metadata, spec }: Ingress,
+  classNamed: (name: string) => IngressClass | undefined,
+): boolean => {
+  const name = spec?.ingressClassName ?? metadata.annotations?.[CLASS_ANNOTATION];
+  return name !== undefined && classNamed(name)?.spec?.controller === INGRESS_CONTROLLER;
+};
+
+/** Pure: of the secrets that hold its certificates, `namespace/name` each, once. */
+export const secretKeysOf = ({
+  metadata: { namespace = '' },
+  spec,
+}: Ingress): readonly string[] => [
+  ...new Set(
+    (spec?.tls ?? []).flatMap(({ secretName = '' }) =>
+      secretName === '' ? [] : [`${namespace}/${secretName}`],
+    ),
+  ),
+];
+
+/** Pure: where two want the same, the one that was there first has it. */
+export const byAge = (a: Ingress, b: Ingress): number => {
+  const [ageA, ageB] = [ageOf(a), ageOf(b)];
+  return ageA < ageB ? -1 : Number(ageA > ageB);
+};
+
+const ageOf = (ingress: Ingress): string =>
+  `${ingress.metadata.creationTimestamp ?? ''} ${keyOf(ingress)}`;
+
+const CLASS_ANNOTATION = 'kubernetes.io/ingress.class';
