@@ -20,7 +20,8 @@ import { NodeSignals } from './eviction/node-signals';
 import { PodUses } from './eviction/pod-uses';
 import { parseThresholds } from './eviction/thresholds';
 import type { ClusterNames } from './containers/pod-dns';
-import { ResolverKeeper, RESOLVER_FOLDER } from './dns';
+import { COMPANION_FOLDER } from './companion/record';
+import { ResolverKeeper } from './dns';
 import { ImageCollector } from './images/image-collector';
 import { ImagePuller } from './images/image-puller';
 import { PullRecords } from './images/pull-records';
@@ -328,7 +329,7 @@ class NodeAgent implements Agent {
     const { config, clock, random, log } = this.deps;
     const { resolverPath: program, clusterDns, resolvConf, runDir } = config;
     if (program === undefined || clusterDns.length > 0) return undefined;
-    const directory = join(runDir, RESOLVER_FOLDER);
+    const directory = join(runDir, COMPANION_FOLDER.resolver);
     const { network } = this.assignments;
     return new ResolverKeeper({ directory, program, network, resolvConf, clock, random, log });
   }

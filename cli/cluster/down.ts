@@ -2,7 +2,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { systemClock } from '../../lib/clock';
 import { startTimeOf, stopProcess } from '../../lib/process-identity';
-import { RESOLVER_FOLDER, stopResolver } from '../../node-agent/dns/control/record';
+import { COMPANION_FOLDER, stopCompanion } from '../../node-agent/companion/record';
 import { destroyEverything } from '../../runtime/containers';
 import { destroyLabNetwork } from '../../runtime/network/lab';
 import type { ClusterPaths } from '../cluster-paths';
@@ -24,7 +24,8 @@ export const down = async (name: string, progress: Progress): Promise<void> => {
   await Promise.all([...names].map((node) => processes.stop(node, STOP_GRACE_MS)));
   // They outlive their agents.
   for (const node of names)
-    await stopResolver(join(paths.nodeRunDir(node), RESOLVER_FOLDER), systemClock);
+    for (const folder of Object.values(COMPANION_FOLDER))
+      await stopCompanion(join(paths.nodeRunDir(node), folder), systemClock);
   progress('containers');
   for (const node of names) {
     await destroyEverything(join(paths.nodeRunDir(node), 'runtime'), cgroupOf(name, node));

@@ -1,2 +1,1 @@
-export { RESOLVER_FOLDER } from './control/record';
 export { ResolverKeeper } from './keeper/resolver-keeper';

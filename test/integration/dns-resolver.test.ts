@@ -6,7 +6,7 @@ import { systemClock } from '../../lib/clock';
 import { silentLog } from '../../lib/log';
 import { systemRandom } from '../../lib/random';
 import { stringifyJson } from '../../lib/json';
-import { readRecord, stopResolver } from '../../node-agent/dns/control/record';
+import { readRecord, stopCompanion } from '../../node-agent/companion/record';
 import { ResolverKeeper } from '../../node-agent/dns/keeper/resolver-keeper';
 import { queryFor, readAnswer, service, slice } from '../../node-agent/dns/testing';
 import { NetworkTables } from '../../node-agent/session/network-tables';
@@ -44,7 +44,7 @@ beforeEach(() => {
 afterEach(async () => {
   for (const { stop } of running) await stop();
   running = [];
-  await stopResolver(join(directory, 'dns'), systemClock);
+  await stopCompanion(join(directory, 'dns'), systemClock);
   rmSync(directory, { recursive: true, force: true });
 });
 

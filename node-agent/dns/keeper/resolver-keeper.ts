@@ -1,165 +1,44 @@
-import { spawn } from 'node:child_process';
-import { createHash } from 'node:crypto';
-import {
-  closeSync,
-  existsSync,
-  mkdirSync,
-  openSync,
-  readFileSync,
-  rmSync,
-  statSync,
-} from 'node:fs';
-import { join } from 'node:path';
-
-import { backoffMs } from '../../../lib/async/backoff';
-import type { Clock } from '../../../lib/clock';
-import { describeError, type Log } from '../../../lib/log';
-import {
-  isRunning,
-  startTimeOf,
-  stopProcess,
-  type ProcessIdentity,
-} from '../../../lib/process-identity';
-import type { Random } from '../../../lib/random';
+import { CLUSTER_KEY } from '../../../api/assignment-rows';
+import { CompanionKeeper, type CompanionKeeperDeps } from '../../companion/companion-keeper';
 import type { NetworkView } from '../../session/network-tables';
-import type { ResolverState } from '../control/messages';
-import { controlledPids, controlPath, readRecord } from '../control/record';
-import { feedResolver } from './resolver-link';
+import type { ResolverSettings } from '../control/resolver';
 
-export interface ResolverKeeperDeps {
-  readonly directory: string;
-  /** The resolver's bundle. */
-  readonly program: string;
+type Shared = Pick<
+  CompanionKeeperDeps<ResolverSettings>,
+  'directory' | 'program' | 'clock' | 'random' | 'log'
+>;
+
+export interface ResolverKeeperDeps extends Shared {
   /** Default: 53. */
   readonly port?: number;
   readonly network: NetworkView;
   readonly resolvConf: string;
-  readonly clock: Clock;
-  readonly random: Random;
-  readonly log: Log;
 }
 
-/**
- * Sees to it that a resolver runs on this node: takes over the one that an earlier agent has left, or has another
- * follow it when its program is another; begins one anew that has ended or hangs.
- */
-export class ResolverKeeper {
-  private state: ResolverState | undefined;
-
-  constructor(private readonly deps: ResolverKeeperDeps) {}
-
-  /** Until `signal` aborts; a resolver that answers runs on. */
-  async run(signal: AbortSignal): Promise<void> {
-    const { network, clock, random, log } = this.deps;
-    for (let failures = 0; !signal.aborted;) {
-      if (!network.isKnown) {
-        await network.whenKnown(LOOK_MS, clock, signal);
-        continue;
-      }
-      const startMs = clock.monotonicMs();
-      try {
-        await this.keep(signal);
-        if (isAborted(signal)) return;
-        log.warn({}, 'the resolver has ended');
-      } catch (error) {
-        if (isAborted(signal)) return;
-        log.error({ err: describeError(error) }, 'the resolver does not answer');
-      }
-      if (clock.monotonicMs() - startMs > STEADY_MS) failures = 0;
-      await clock.sleep(backoffMs(failures++, BACKOFF, random), signal);
-    }
-  }
-
-  /** Feeds one resolver until it ends. */
-  private async keep(signal: AbortSignal): Promise<void> {
-    const { directory } = this.deps;
-    mkdirSync(directory, { recursive: true, mode: 0o700 });
-    await this.removeTraces();
-    const identity = (await this.running()) ?? (await this.start(signal));
-    this.state = undefined;
-    try {
-      const path = controlPath(directory, identity.pid);
-      await feedResolver(path, { ...this.deps, onState: (state) => this.note(state) }, signal);
-    } finally {
-      // One that hangs, or that nobody has been led to yet, is of no use to those who come after us.
-      const isOurs = readRecord(directory)?.pid === identity.pid;
-      if (!isOurs || !signal.aborted) await stopProcess(identity, this.deps.clock, STOP_GRACE_MS);
-    }
-  }
-
-  private async running(): Promise<ProcessIdentity | undefined> {
-    const record = readRecord(this.deps.directory);
-    if (record === undefined || record.version !== this.version()) return undefined;
-    return (await isRunning(record)) ? record : undefined;
-  }
-
-  private async start(signal: AbortSignal): Promise<ProcessIdentity> {
-    const { directory, program, port = DNS_PORT, clock } = this.deps;
-    const output = openSync(this.logFile(), 'a', 0o600);
-    const child = spawn(
-      process.execPath,
-      ['--max-old-space-size=256', program, directory, this.version(), String(port)],
-      // A session of its own: it is not to end with the agent.
-      { detached: true, stdio: ['ignore', output, output], cwd: '/' },
-    );
-    closeSync(output);
-    const pid = await new Promise<number>((resolve, reject) => {
-      child.once('spawn', () => resolve(child.pid ?? 0));
-      child.once('error', reject);
+/** Sees to it that a resolver runs on this node, which knows the cluster's names. */
+export class ResolverKeeper extends CompanionKeeper<ResolverSettings> {
+  constructor({ port = DNS_PORT, network, resolvConf, ...shared }: ResolverKeeperDeps) {
+    super({
+      ...shared,
+      name: 'resolver',
+      args: [String(port)],
+      heapMaxMb: 256,
+      network,
+      feed: {
+        tables: { services: network.services, endpointslices: network.endpointSlices },
+        settings: () => settingsOf(network, resolvConf),
+        onSettings: (listener) => network.clusterNetwork.onChange(listener),
+      },
     });
-    child.unref();
-    const identity = { pid, startTime: (await startTimeOf(pid)) ?? '' };
-    const endMs = clock.monotonicMs() + START_MAX_MS;
-    while (!existsSync(controlPath(directory, pid))) {
-      if (signal.aborted || clock.monotonicMs() > endMs || !(await isRunning(identity))) {
-        await stopProcess(identity, clock, STOP_GRACE_MS);
-        throw new Error(`the resolver did not start; ${this.logFile()} says why`);
-      }
-      await clock.sleep(POLL_MS, signal);
-    }
-    return identity;
-  }
-
-  private note(state: ResolverState): void {
-    const { log } = this.deps;
-    const before = this.state;
-    this.state = state;
-    if (state.isServing && before?.isServing !== true) log.info({}, 'names are answered');
-    if (state.problem !== undefined && state.problem !== before?.problem)
-      log.warn({ problem: state.problem }, 'names are not answered yet');
-    log.debug({ ...state.counts }, 'names so far');
-  }
-
-  /** Of resolvers that were killed. */
-  private async removeTraces(): Promise<void> {
-    const { directory } = this.deps;
-    for (const pid of controlledPids(directory))
-      if ((await startTimeOf(pid)) === undefined)
-        rmSync(controlPath(directory, pid), { force: true });
-  }
-
-  /** Starts anew when it has become long: a resolver says little. */
-  private logFile(): string {
-    const path = join(this.deps.directory, 'resolver.log');
-    const isLong = (statSync(path, { throwIfNoEntry: false })?.size ?? 0) > LOG_MAX_BYTES;
-    if (isLong) rmSync(path, { force: true });
-    return path;
-  }
-
-  private version(): string {
-    return createHash('sha256').update(readFileSync(this.deps.program)).digest('hex').slice(0, 16);
   }
 }
 
-// Behind a call, so that the compiler does not take an earlier look for the present one.
-const isAborted = (signal: AbortSignal): boolean => signal.aborted;
+const settingsOf = (network: NetworkView, resolvConf: string): ResolverSettings | undefined => {
+  const cluster = network.clusterNetwork.get(CLUSTER_KEY);
+  if (cluster === undefined) return undefined;
+  const { clusterDns: addresses, clusterDomain, podCidrs, serviceCidrs } = cluster;
+  const domain = clusterDomain.toLowerCase().replace(/\.$/, '');
+  return { domain, addresses, ranges: [...podCidrs, ...serviceCidrs], resolvConf };
+};
 
-/** The first time almost at once: nobody on this node can ask for a name. */
-const BACKOFF = { initialMs: 100, maxMs: 10_000 };
 const DNS_PORT = 53;
-const STEADY_MS = 60_000;
-const LOOK_MS = 60_000;
-const POLL_MS = 20;
-const START_MAX_MS = 20_000;
-const STOP_GRACE_MS = 2_000;
-const LOG_MAX_BYTES = 1024 * 1024;

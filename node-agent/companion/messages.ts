@@ -1,41 +1,31 @@
 import type { Socket } from 'node:net';
-import { parseJson, stringifyJson } from '../../../lib/json';
-import type { DnsCounts } from '../serving/counters';
-
-/** What a resolver needs to know besides names. */
-export interface ResolverSettings {
-  readonly domain: string;
-  readonly addresses: readonly string[];
-  readonly ranges: readonly string[];
-  /** The node's own, which names the servers of all other names. */
-  readonly resolvConf: string;
-}
-
-export type NamedResource = 'services' | 'endpointslices';
+import { parseJson, stringifyJson } from '../../lib/json';
 
 /** From the agent. All rows come between `begin` and `end`, later changes one by one. */
-export type ToResolver =
-  | { readonly op: 'begin'; readonly settings: ResolverSettings }
+export type ToCompanion<Settings> =
+  | { readonly op: 'begin'; readonly settings: Settings }
   | {
       readonly op: 'row';
-      readonly resource: NamedResource;
+      readonly resource: string;
       readonly key: string;
       /** Absent: it is gone. */
       readonly value?: unknown;
     }
   | { readonly op: 'end' };
 
-/** From the resolver, now and then: it lives. */
-export interface ResolverState {
-  /** Answers at all of its addresses. */
+/** From the companion, now and then: it lives. */
+export interface CompanionState {
+  /** At all of its addresses. */
   readonly isServing: boolean;
-  /** Why it does not. */
+  /** Why it does not, or not as it should. */
   readonly problem?: string;
-  readonly counts: DnsCounts;
+  readonly counts: object;
 }
 
-export const sendMessage = (socket: Socket, message: ToResolver | ResolverState): boolean =>
-  socket.write(`${stringifyJson(message)}\n`);
+export const sendMessage = (
+  socket: Socket,
+  message: ToCompanion<unknown> | CompanionState,
+): boolean => socket.write(`${stringifyJson(message)}\n`);
 
 /** Calls `take` with each message; one that cannot be read, or never ends, ends the connection. */
 export const receiveMessages = (

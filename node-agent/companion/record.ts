@@ -2,12 +2,12 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
 
-import type { Clock } from '../../../lib/clock';
-import { parseJson, stringifyJson } from '../../../lib/json';
-import { isRunning, stopProcess } from '../../../lib/process-identity';
-import { writeFileAtomic } from '../../files';
+import type { Clock } from '../../lib/clock';
+import { parseJson, stringifyJson } from '../../lib/json';
+import { isRunning, stopProcess } from '../../lib/process-identity';
+import { writeFileAtomic } from '../files';
 
-/** The resolver that answers on this node. It writes so itself, once it does. */
+/** The companion that serves on this node. It writes so itself, once it does. */
 const recordSchema = z.object({
   pid: z.number().int().positive(),
   startTime: z.string(),
@@ -15,10 +15,10 @@ const recordSchema = z.object({
   version: z.string(),
 });
 
-export type ResolverRecord = Readonly<z.output<typeof recordSchema>>;
+export type CompanionRecord = Readonly<z.output<typeof recordSchema>>;
 
 /** Undefined when there is none, or none that can be read. */
-export const readRecord = (directory: string): ResolverRecord | undefined => {
+export const readRecord = (directory: string): CompanionRecord | undefined => {
   try {
     return recordSchema.parse(parseJson(readFileSync(recordPath(directory), 'utf8')));
   } catch {
@@ -26,17 +26,14 @@ export const readRecord = (directory: string): ResolverRecord | undefined => {
   }
 };
 
-export const writeRecord = (directory: string, record: ResolverRecord): void =>
+export const writeRecord = (directory: string, record: CompanionRecord): void =>
   writeFileAtomic(recordPath(directory), stringifyJson(record));
 
-/** Where a node's resolvers keep all this, in the run folder of its agent. */
-export const RESOLVER_FOLDER = 'dns';
-
-/** Where the resolver with a pid is spoken to. */
+/** Where the companion with a pid is spoken to. */
 export const controlPath = (directory: string, pid: number): string =>
   join(directory, `${pid}.sock`);
 
-/** Of every resolver that there is or was. */
+/** Of every one that there is or was. */
 export const controlledPids = (directory: string): readonly number[] => {
   try {
     return readdirSync(directory).flatMap((name) => {
@@ -48,13 +45,16 @@ export const controlledPids = (directory: string): readonly number[] => {
   }
 };
 
-/** Ends the resolver of a node that runs no pods any more. Idempotent. */
-export const stopResolver = async (directory: string, clock: Clock): Promise<void> => {
+/** Ends the companion of a node that runs no pods any more. Idempotent. */
+export const stopCompanion = async (directory: string, clock: Clock): Promise<void> => {
   const record = readRecord(directory);
   if (record !== undefined && (await isRunning(record)))
     await stopProcess(record, clock, STOP_GRACE_MS);
 };
 
-const recordPath = (directory: string): string => join(directory, 'resolver.json');
+/** Where a node's companions keep all this, each its own, in the run folder of their agent. */
+export const COMPANION_FOLDER = { resolver: 'dns' } as const;
+
+const recordPath = (directory: string): string => join(directory, 'serving.json');
 
 const STOP_GRACE_MS = 2_000;
