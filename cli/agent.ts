@@ -78,8 +78,21 @@ export const main = (argv: readonly string[]): Promise<number> => {
       checkJoined(parseAgentConfig(config));
       await runAgent(config, stopSignal(), powerSignal());
     });
-  return runProgram(program, argv.slice(1));
+  return runProgram(withIngressPorts(program), argv.slice(1));
 };
+
+const withIngressPorts = (program: Command): Command =>
+  program
+    .option(
+      '--ingress-http-port <port>',
+      'serve ingresses there at its address; 0: do not; default 80',
+      wholeNumber('--ingress-http-port'),
+    )
+    .option(
+      '--ingress-https-port <port>',
+      'the same with TLS; default 443',
+      wholeNumber('--ingress-https-port'),
+    );
 
 interface Flags {
   readonly server: string;
@@ -110,6 +123,8 @@ interface Flags {
   readonly evictionMinimumReclaim?: readonly string[];
   readonly evictionPressureTransitionPeriod?: string;
   readonly evictionMaxPodGracePeriod?: number;
+  readonly ingressHttpPort?: number;
+  readonly ingressHttpsPort?: number;
   readonly insecureRegistry?: readonly string[];
   readonly resolvConf?: string;
   readonly logLevel?: string;
@@ -155,6 +170,9 @@ const configOf = (flags: Flags) => ({
   launcherPath: join(__dirname, 'dhow-launcher'),
   unpackWorkerPath: join(__dirname, 'unpack-worker.js'),
   meterWorkerPath: join(__dirname, 'meter-worker.js'),
+  ingressHttpPort: flags.ingressHttpPort,
+  ingressHttpsPort: flags.ingressHttpsPort,
+  ingressPath: join(__dirname, 'ingress-proxy.js'),
   resolverPath: join(__dirname, 'dns-resolver.js'),
   resolvConf: flags.resolvConf === undefined ? undefined : resolve(flags.resolvConf),
   logLevel: flags.logLevel,

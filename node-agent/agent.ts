@@ -22,6 +22,7 @@ import { parseThresholds } from './eviction/thresholds';
 import type { ClusterNames } from './containers/pod-dns';
 import { COMPANION_FOLDER } from './companion/record';
 import { ResolverKeeper } from './dns';
+import { IngressKeeper } from './ingress';
 import { ImageCollector } from './images/image-collector';
 import { ImagePuller } from './images/image-puller';
 import { PullRecords } from './images/pull-records';
@@ -36,7 +37,7 @@ import type { NodeInfo, PodDeps } from './containers/pod-deps';
 import { PodManager } from './pods/pod-manager';
 import { PodPaths } from './inventory/pod-paths';
 import { ProbeRunner, type ProbeAction } from './probes/probe-runner';
-import { ServiceProxy } from './services/service-proxy';
+import { nodeObject, ServiceProxy } from './services/service-proxy';
 import { AssignmentStore } from './session/assignment-store';
 import { EventOutbox } from './outbox/event-outbox';
 import { SessionClient, type SessionHandlers } from './session/session-client';
@@ -247,6 +248,8 @@ class NodeAgent implements Agent {
     tasks.run((s) => this.session.run(s));
     const resolver = this.resolverKeeper();
     if (resolver !== undefined) tasks.run((s) => resolver.run(s));
+    const ingress = this.ingressKeeper();
+    if (ingress !== undefined) tasks.run((s) => ingress.run(s));
     tasks.run((s) => this.serviceProxy().run(s));
     await tasks.wait();
     await this.pods.stop();
@@ -332,6 +335,23 @@ class NodeAgent implements Agent {
     const directory = join(runDir, COMPANION_FOLDER.resolver);
     const { network } = this.assignments;
     return new ResolverKeeper({ directory, program, network, resolvConf, clock, random, log });
+  }
+
+  private ingressKeeper(): IngressKeeper | undefined {
+    const { config, nodeIp, clock, random, log } = this.deps;
+    const { ingressPath: program, ingressHttpPort, ingressHttpsPort, nodeName } = config;
+    if (program === undefined || ingressHttpPort + ingressHttpsPort === 0) return undefined;
+    return new IngressKeeper({
+      directory: join(config.runDir, COMPANION_FOLDER.ingress),
+      program,
+      network: this.assignments.network,
+      settings: { address: nodeIp, httpPort: ingressHttpPort, httpsPort: ingressHttpsPort },
+      onProblem: (message) => {
+        const event = { type: 'Warning', reason: 'IngressNotServed', message } as const;
+        this.events.emit(nodeObject(nodeName), event);
+      },
+      ...{ clock, random, log },
+    });
   }
 
   private serviceProxy(): ServiceProxy {

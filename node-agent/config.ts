@@ -102,6 +102,11 @@ const agentConfigSchema = z.object({
   clusterDomain: z.string().optional(),
   /** The bundled program that answers for the cluster's names; default: this node has none. */
   resolverPath: z.string().optional(),
+  /** Where this node serves ingresses at its address; 0: not at all. */
+  ingressHttpPort: port.or(z.literal(0)).default(80),
+  ingressHttpsPort: port.or(z.literal(0)).default(443),
+  /** The bundled program that serves ingresses; default: this node serves none. */
+  ingressPath: z.string().optional(),
   /** Names the servers of all names that are not the cluster's. */
   resolvConf: z.string().default('/etc/resolv.conf'),
   logMaxBytes: z

@@ -18,6 +18,7 @@ const PROGRAMS = {
   'unpack-worker': 'runtime/rootfs/unpack-worker.ts',
   'meter-worker': 'node-agent/storage/meter-worker.ts',
   'dns-resolver': 'node-agent/dns/resolver-process.ts',
+  'ingress-proxy': 'node-agent/ingress/ingress-process.ts',
   'write-code-cache': 'cli/write-code-cache.ts',
 };
 

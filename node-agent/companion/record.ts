@@ -53,7 +53,7 @@ export const stopCompanion = async (directory: string, clock: Clock): Promise<vo
 };
 
 /** Where a node's companions keep all this, each its own, in the run folder of their agent. */
-export const COMPANION_FOLDER = { resolver: 'dns' } as const;
+export const COMPANION_FOLDER = { resolver: 'dns', ingress: 'ingress' } as const;
 
 const recordPath = (directory: string): string => join(directory, 'serving.json');
 

@@ -207,7 +207,7 @@ export class ServiceProxy {
 }
 
 /** As the kubelet refers to its node in events: by its name for a uid. */
-const nodeObject = (name: string): ApiObject => ({
+export const nodeObject = (name: string): ApiObject => ({
   apiVersion: 'v1',
   kind: 'Node',
   metadata: { name, uid: name },

@@ -1,0 +1,1 @@
+export { IngressKeeper } from './keeper/ingress-keeper';

@@ -1,0 +1,114 @@
+import { SERVICE_NAME_LABEL } from '../../../api/endpoint-slices';
+import type { EndpointSlice, Service } from '../../../api/types';
+import {
+  chooseEndpoints,
+  conditionsOf,
+  type CandidateEndpoint,
+} from '../../services/endpoint-choice';
+import type { ServiceBackend } from '../routing/route-table';
+
+export interface Endpoint {
+  readonly address: string;
+  readonly port: number;
+}
+
+/**
+ * The endpoints behind ports of Services, in turn. Followed as they change: the ready ones, and while there are
+ * none those that still serve as they end.
+ */
+export class EndpointTable {
+  private readonly services = new Map<string, Service>();
+  private readonly slices = new Map<string, EndpointSlice>();
+  private readonly slicesOf = new Map<string, Set<string>>();
+  /** What has been worked out, by Service and then by port. */
+  private readonly rotations = new Map<string, Map<number | string, Rotation>>();
+
+  get serviceKeys(): IterableIterator<string> {
+    return this.services.keys();
+  }
+
+  get sliceKeys(): IterableIterator<string> {
+    return this.slices.keys();
+  }
+
+  setService(key: string, service: Service | undefined): void {
+    if (service === undefined) this.services.delete(key);
+    else this.services.set(key, service);
+    this.rotations.delete(key);
+  }
+
+  setSlice(key: string, slice: EndpointSlice | undefined): void {
+    for (const each of [this.slices.get(key), slice]) {
+      const owner = each && ownerOf(each);
+      if (owner === undefined) continue;
+      const keys = this.slicesOf.get(owner) ?? new Set();
+      if (each === slice) keys.add(key);
+      else keys.delete(key);
+      if (keys.size > 0) this.slicesOf.set(owner, keys);
+      else this.slicesOf.delete(owner);
+      this.rotations.delete(owner);
+    }
+    if (slice === undefined) this.slices.delete(key);
+    else this.slices.set(key, slice);
+  }
+
+  /** Every endpoint once, the one whose turn it is first. */
+  inTurn(backend: ServiceBackend): readonly Endpoint[] {
+    const key = `${backend.namespace}/${backend.name}`;
+    const ports = this.rotations.get(key) ?? new Map<number | string, Rotation>();
+    this.rotations.set(key, ports);
+    const rotation = ports.get(backend.port) ?? {
+      endpoints: this.find(key, backend.port),
+      next: 0,
+    };
+    ports.set(backend.port, rotation);
+    const { endpoints, next } = rotation;
+    rotation.next = endpoints.length === 0 ? 0 : (next + 1) % endpoints.length;
+    return [...endpoints.slice(next), ...endpoints.slice(0, next)];
+  }
+
+  private find(key: string, wanted: number | string): readonly Endpoint[] {
+    const service = this.services.get(key);
+    // Its name is somebody else's to say: an ingress must not be led out of its namespace by it.
+    if (service?.spec?.type === 'ExternalName') return [];
+    const port = service?.spec?.ports?.find(({ name, port: number }) =>
+      typeof wanted === 'string' ? name === wanted : number === wanted,
+    );
+    if (port === undefined || (port.protocol ?? 'TCP') !== 'TCP') return [];
+    const candidates = [...(this.slicesOf.get(key) ?? [])].flatMap((sliceKey) => {
+      const slice = this.slices.get(sliceKey);
+      return slice === undefined ? [] : candidatesIn(slice, port.name ?? '');
+    });
+    const { endpoints } = chooseEndpoints(candidates, { name: '', zone: undefined });
+    const all = endpoints.map(({ address, port: number }): [string, Endpoint] => [
+      `${address} ${number}`,
+      { address, port: number },
+    ]);
+    return [...new Map(all).values()];
+  }
+}
+
+interface Rotation {
+  readonly endpoints: readonly Endpoint[];
+  next: number;
+}
+
+const candidatesIn = (
+  { addressType, endpoints, ports }: EndpointSlice,
+  portName: string,
+): readonly CandidateEndpoint[] => {
+  const port = ports?.find(({ name = '' }) => name === portName)?.port;
+  if (port === undefined || addressType === 'FQDN') return [];
+  return endpoints.flatMap((endpoint) => {
+    const [address] = endpoint.addresses;
+    if (address === undefined) return [];
+    return [{ address, port, isLocal: false, ...conditionsOf(endpoint) }];
+  });
+};
+
+const ownerOf = ({
+  metadata: { namespace = '', labels = {} },
+}: EndpointSlice): string | undefined => {
+  const name = labels[SERVICE_NAME_LABEL];
+  return name === undefined ? undefined : `${namespace}/${name}`;
+};
