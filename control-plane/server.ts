@@ -49,7 +49,7 @@ import { parseAuditPolicy } from './api-server/audit/policy';
 import { createApiServer, type ApiServer } from './api-server/api-server';
 import { parseAddress, parseServerConfig, type ServerConfig } from './config';
 import { createControllers, runControllers } from './controllers';
-import { ensureDefaultStorageClass } from './default-storage-class';
+import { ensureDefaultClasses } from './default-classes';
 import { memoryBudgetOf } from './memory-budget';
 import { createNodesServer, type NodesServer } from './nodes';
 import { BootstrapTokens } from './pki/bootstrap-tokens';
@@ -220,7 +220,7 @@ const startSystemObjects = async (
   apiPort: number,
   group: TaskGroup,
 ): Promise<void> => {
-  await ensureDefaultStorageClass(client);
+  await ensureDefaultClasses(client);
   const { host } = parseAddress(config.listen);
   const all = isAnyAddress(host) ? [...namesOf(host)].sort(ipv4First) : [host];
   const apiAddress = config.advertiseAddress ?? all.find(isReachable);

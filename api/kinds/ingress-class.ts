@@ -1,6 +1,5 @@
 import { defaultIngressClass } from '../defaults/networking';
 import { INGRESS_CLASSES } from '../resources';
-import { unsupportedInIngressClass } from '../unsupported';
 import { validateIngressClass, validateIngressClassUpdate } from '../validation/ingress-class';
 import { defineKind } from './kind';
 
@@ -8,5 +7,4 @@ export const INGRESS_CLASS_KIND = defineKind(INGRESS_CLASSES, {
   applyDefaults: defaultIngressClass,
   validateCreate: validateIngressClass,
   validateUpdate: validateIngressClassUpdate,
-  warnings: unsupportedInIngressClass,
 });

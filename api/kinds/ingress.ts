@@ -1,5 +1,4 @@
 import { INGRESSES } from '../resources';
-import { unsupportedInIngress } from '../unsupported';
 import {
   validateIngress,
   validateIngressStatusUpdate,
@@ -13,5 +12,4 @@ export const INGRESS_KIND = defineKind(INGRESSES, {
   validateCreate: validateIngress,
   validateUpdate: validateIngressUpdate,
   validateStatusUpdate: validateIngressStatusUpdate,
-  warnings: unsupportedInIngress,
 });

@@ -17,6 +17,4 @@ const isFilled = (value: unknown): boolean =>
     ? value !== null && Object.keys(value).length > 0
     : value !== '' && value !== undefined;
 
-export const unsupportedInIngress = declared('spec', 'no traffic is let in by it');
 
-export const unsupportedInIngressClass = declared('spec', 'ingresses of it let no traffic in');

@@ -17,6 +17,10 @@ export { annotationsOfNamespace as unsupportedInNamespace } from './annotations'
 export { unsupportedInAutoscaler } from './autoscaler';
 export { unsupportedInIngress, unsupportedInIngressClass } from './declared';
 export {
+  unsupportedInEndpoints,
+  unsupportedInEndpointSlice,
+} from './declared';
+export {
   unsupportedInLease,
   unsupportedInNode,
   unsupportedInPriorityClass,

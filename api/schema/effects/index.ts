@@ -8,6 +8,7 @@ import { DECLARED_EFFECTS } from './declared';
 import { CUSTOM_RESOURCE_EFFECTS } from './custom-resources';
 import { DISRUPTION_EFFECTS } from './disruption';
 import type { Effects } from './effect';
+import { INGRESS_EFFECTS } from './ingresses';
 import { LIMIT_EFFECTS } from './limits';
 import { METADATA_EFFECTS } from './metadata';
 import { NETWORK_POLICY_EFFECTS } from './network-policies';
@@ -37,6 +38,7 @@ export const EFFECT_TABLES: readonly Effects[] = [
   CERTIFICATE_EFFECTS,
   LIMIT_EFFECTS,
   DECLARED_EFFECTS,
+  INGRESS_EFFECTS,
   DISRUPTION_EFFECTS,
   ACCESS_EFFECTS,
   CUSTOM_RESOURCE_EFFECTS,
