@@ -15,11 +15,6 @@ export const unsupportedInPod = (pod: PodIn): readonly string[] => [
 
 export { annotationsOfNamespace as unsupportedInNamespace } from './annotations';
 export { unsupportedInAutoscaler } from './autoscaler';
-export { unsupportedInIngress, unsupportedInIngressClass } from './declared';
-export {
-  unsupportedInEndpoints,
-  unsupportedInEndpointSlice,
-} from './declared';
 export {
   unsupportedInLease,
   unsupportedInNode,

@@ -4,7 +4,6 @@ import { AUTOSCALING_EFFECTS } from './autoscaling';
 import { CERTIFICATE_EFFECTS } from './certificates';
 import { CLUSTER_EFFECTS } from './cluster';
 import { CONTAINER_EFFECTS } from './containers';
-import { DECLARED_EFFECTS } from './declared';
 import { CUSTOM_RESOURCE_EFFECTS } from './custom-resources';
 import { DISRUPTION_EFFECTS } from './disruption';
 import type { Effects } from './effect';
@@ -37,7 +36,6 @@ export const EFFECT_TABLES: readonly Effects[] = [
   CLUSTER_EFFECTS,
   CERTIFICATE_EFFECTS,
   LIMIT_EFFECTS,
-  DECLARED_EFFECTS,
   INGRESS_EFFECTS,
   DISRUPTION_EFFECTS,
   ACCESS_EFFECTS,
