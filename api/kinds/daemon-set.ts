@@ -1,11 +1,7 @@
 import { defaultDaemonSet } from '../defaults/workloads';
 import { podWarnings } from '../pod-warnings';
 import { DAEMON_SETS } from '../resources';
-import {
-  validateDaemonSet,
-  validateDaemonSetStatusUpdate,
-  validateDaemonSetUpdate,
-} from '../validation/daemon-set';
+import { DAEMON_SET_RULES } from '../validation/daemon-set';
 import { defineKind } from './kind';
 
 export const DAEMON_SET_KIND = defineKind(DAEMON_SETS, {
@@ -13,8 +9,6 @@ export const DAEMON_SET_KIND = defineKind(DAEMON_SETS, {
   categories: ['all'],
   subresources: ['status'],
   applyDefaults: defaultDaemonSet,
-  validateCreate: validateDaemonSet,
-  validateUpdate: validateDaemonSetUpdate,
-  validateStatusUpdate: validateDaemonSetStatusUpdate,
+  ...DAEMON_SET_RULES,
   warnings: podWarnings,
 });

@@ -1,11 +1,7 @@
 import { defaultDeployment } from '../defaults/workloads';
 import { podWarnings } from '../pod-warnings';
 import { DEPLOYMENTS } from '../resources';
-import {
-  validateDeployment,
-  validateDeploymentStatusUpdate,
-  validateDeploymentUpdate,
-} from '../validation/workloads';
+import { DEPLOYMENT_RULES } from '../validation/workloads';
 import { defineKind } from './kind';
 
 export const DEPLOYMENT_KIND = defineKind(DEPLOYMENTS, {
@@ -13,8 +9,6 @@ export const DEPLOYMENT_KIND = defineKind(DEPLOYMENTS, {
   categories: ['all'],
   subresources: ['status', 'scale'],
   applyDefaults: defaultDeployment,
-  validateCreate: validateDeployment,
-  validateUpdate: validateDeploymentUpdate,
-  validateStatusUpdate: validateDeploymentStatusUpdate,
+  ...DEPLOYMENT_RULES,
   warnings: podWarnings,
 });

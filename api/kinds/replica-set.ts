@@ -1,11 +1,7 @@
 import { defaultReplicaSet } from '../defaults/workloads';
 import { podWarnings } from '../pod-warnings';
 import { REPLICA_SETS } from '../resources';
-import {
-  validateReplicaSet,
-  validateReplicaSetStatusUpdate,
-  validateReplicaSetUpdate,
-} from '../validation/workloads';
+import { REPLICA_SET_RULES } from '../validation/workloads';
 import { defineKind } from './kind';
 
 export const REPLICA_SET_KIND = defineKind(REPLICA_SETS, {
@@ -14,8 +10,6 @@ export const REPLICA_SET_KIND = defineKind(REPLICA_SETS, {
   subresources: ['status', 'scale'],
   fields: { 'status.replicas': ({ status }) => String(status.replicas) },
   applyDefaults: defaultReplicaSet,
-  validateCreate: validateReplicaSet,
-  validateUpdate: validateReplicaSetUpdate,
-  validateStatusUpdate: validateReplicaSetStatusUpdate,
+  ...REPLICA_SET_RULES,
   warnings: podWarnings,
 });

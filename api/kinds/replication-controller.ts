@@ -1,11 +1,7 @@
 import { defaultReplicationController } from '../defaults/workloads';
 import { podWarnings } from '../pod-warnings';
 import { REPLICATION_CONTROLLERS } from '../resources';
-import {
-  validateReplicationController,
-  validateReplicationControllerStatusUpdate,
-  validateReplicationControllerUpdate,
-} from '../validation/replication-controller';
+import { REPLICATION_CONTROLLER_RULES } from '../validation/replication-controller';
 import { defineKind } from './kind';
 
 export const REPLICATION_CONTROLLER_KIND = defineKind(REPLICATION_CONTROLLERS, {
@@ -14,8 +10,6 @@ export const REPLICATION_CONTROLLER_KIND = defineKind(REPLICATION_CONTROLLERS, {
   subresources: ['status', 'scale'],
   fields: { 'status.replicas': ({ status }) => String(status.replicas) },
   applyDefaults: defaultReplicationController,
-  validateCreate: validateReplicationController,
-  validateUpdate: validateReplicationControllerUpdate,
-  validateStatusUpdate: validateReplicationControllerStatusUpdate,
+  ...REPLICATION_CONTROLLER_RULES,
   warnings: podWarnings,
 });

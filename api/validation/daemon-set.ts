@@ -1,49 +1,26 @@
 import type { ApiObject, DaemonSet } from '../types';
 import { validateLabelSelector } from './affinity';
 import { invalid, nonNegative, notSupported, required, type FieldError } from './field-error';
-import {
-  subdomainName,
-  validateMetadata,
-  validateMetadataUpdate,
-  type MetadataRules,
-} from './metadata';
 import { amountOf, notMoreThanAll, validateIntOrPercent } from './percents';
-import { validatePodAnnotations } from './pod-annotations';
 import {
   notEmpty,
   selectorOf,
-  validateCounts,
   validateForGood,
   validateMatch,
   validatePodTemplate,
   validateSameSelector,
 } from './pod-template';
-import { validateProtections } from './protections';
-
-const RULES: MetadataRules = { isNamespaced: true, name: subdomainName };
+import { workloadRules } from './workload-rules';
 
 /** A body may lack what its type promises. */
 type Spec = Partial<DaemonSet['spec']>;
 type Body = ApiObject & { readonly spec?: Spec; readonly status?: Partial<DaemonSet['status']> };
 
-export const validateDaemonSet = (set: Body): readonly FieldError[] => [
-  ...validateMetadata(set, RULES),
-  ...validateSpec(set.spec ?? {}),
-  ...validateProtections(set),
-  ...validatePodAnnotations(set),
-];
-
-export const validateDaemonSetUpdate = (set: Body, old: Body): readonly FieldError[] => [
-  ...validateMetadataUpdate(set, old, RULES),
-  ...validateSpec(set.spec ?? {}),
-  ...validateSameSelector(set.spec?.selector ?? {}, old.spec?.selector ?? {}),
-  ...validateProtections(set, old),
-  ...validatePodAnnotations(set, old),
-];
-
-export const validateDaemonSetStatusUpdate = (set: Body, old: Body): readonly FieldError[] => [
-  ...validateMetadataUpdate(set, old, RULES),
-  ...validateCounts(set.status, [
+export const DAEMON_SET_RULES = workloadRules<Body>({
+  validateSpec: ({ spec = {} }) => validateSpec(spec),
+  validateChange: ({ spec }, { spec: old }) =>
+    validateSameSelector(spec?.selector ?? {}, old?.selector ?? {}),
+  counts: [
     'currentNumberScheduled',
     'numberMisscheduled',
     'desiredNumberScheduled',
@@ -53,8 +30,8 @@ export const validateDaemonSetStatusUpdate = (set: Body, old: Body): readonly Fi
     'numberAvailable',
     'numberUnavailable',
     'collisionCount',
-  ]),
-];
+  ],
+});
 
 const validateSpec = (spec: Spec): readonly FieldError[] => {
   const selector = selectorOf(spec);

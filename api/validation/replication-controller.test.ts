@@ -1,8 +1,7 @@
 import type { ApiObject } from '../types';
-import {
-  validateReplicationController,
-  validateReplicationControllerUpdate,
-} from './replication-controller';
+import { REPLICATION_CONTROLLER_RULES } from './replication-controller';
+
+const { validateCreate, validateUpdate } = REPLICATION_CONTROLLER_RULES;
 
 const controllerOf = (spec: object) =>
   ({
@@ -25,17 +24,13 @@ const template = {
 const RIGHT = { replicas: 1, selector: { app: 'old' }, template };
 
 const problems = (spec: object): readonly string[] =>
-  validateReplicationController(controllerOf(spec)).map(
-    ({ field, message }) => `${field}: ${message}`,
-  );
+  validateCreate(controllerOf(spec)).map(({ field, message }) => `${field}: ${message}`);
 
 it('takes what is right, and another selector later', () => {
   expect(problems(RIGHT)).toEqual([]);
   const next = { ...RIGHT, selector: { app: 'new' } };
   const renamed = { ...next, template: { ...template, metadata: { labels: { app: 'new' } } } };
-  expect(validateReplicationControllerUpdate(controllerOf(renamed), controllerOf(RIGHT))).toEqual(
-    [],
-  );
+  expect(validateUpdate(controllerOf(renamed), controllerOf(RIGHT))).toEqual([]);
 });
 
 it.each([

@@ -1,90 +1,37 @@
 import type { Deployment, ReplicaSet } from '../types';
 import { forbidden, invalid, nonNegative, notSupported, type FieldError } from './field-error';
-import {
-  subdomainName,
-  validateMetadata,
-  validateMetadataUpdate,
-  type MetadataRules,
-} from './metadata';
-import { validatePodAnnotations } from './pod-annotations';
 import { amountOf, notMoreThanAll, validateIntOrPercent } from './percents';
 import {
   selectorOf,
-  validateCounts,
   validateSameSelector,
   validateSelector,
   validateTemplate,
 } from './pod-template';
-import { validateProtections } from './protections';
+import { workloadRules } from './workload-rules';
 
-const RULES: MetadataRules = { isNamespaced: true, name: subdomainName };
+export const DEPLOYMENT_RULES = workloadRules<Deployment>({
+  validateSpec: ({ spec }) => validateDeploymentSpec(spec),
+  validateChange: ({ spec }, { spec: old }) => validateSameSelector(spec.selector, old.selector),
+  counts: [
+    'observedGeneration',
+    'replicas',
+    'updatedReplicas',
+    'readyReplicas',
+    'availableReplicas',
+  ],
+});
 
-export const validateDeployment = (deployment: Deployment): readonly FieldError[] => [
-  ...validateMetadata(deployment, RULES),
-  ...validateDeploymentSpec(deployment.spec),
-  ...validateProtections(deployment),
-  ...validatePodAnnotations(deployment),
-];
-
-export const validateDeploymentUpdate = (
-  deployment: Deployment,
-  old: Deployment,
-): readonly FieldError[] => [
-  ...validateMetadataUpdate(deployment, old, RULES),
-  ...validateDeploymentSpec(deployment.spec),
-  ...validateSameSelector(deployment.spec.selector, old.spec.selector),
-  ...validateProtections(deployment, old),
-  ...validatePodAnnotations(deployment, old),
-];
-
-export const validateDeploymentStatusUpdate = (
-  deployment: Deployment,
-  old: Deployment,
-): readonly FieldError[] => [
-  ...validateMetadataUpdate(deployment, old, RULES),
-  ...validateCounts(deployment.status, DEPLOYMENT_COUNTS),
-];
-
-export const validateReplicaSet = (replicaSet: ReplicaSet): readonly FieldError[] => [
-  ...validateMetadata(replicaSet, RULES),
-  ...validateReplicaSetSpec(replicaSet.spec),
-  ...validateProtections(replicaSet),
-  ...validatePodAnnotations(replicaSet),
-];
-
-export const validateReplicaSetUpdate = (
-  replicaSet: ReplicaSet,
-  old: ReplicaSet,
-): readonly FieldError[] => [
-  ...validateMetadataUpdate(replicaSet, old, RULES),
-  ...validateReplicaSetSpec(replicaSet.spec),
-  ...validateSameSelector(replicaSet.spec.selector, old.spec.selector),
-  ...validateProtections(replicaSet, old),
-  ...validatePodAnnotations(replicaSet, old),
-];
-
-export const validateReplicaSetStatusUpdate = (
-  replicaSet: ReplicaSet,
-  old: ReplicaSet,
-): readonly FieldError[] => [
-  ...validateMetadataUpdate(replicaSet, old, RULES),
-  ...validateCounts(replicaSet.status, REPLICA_SET_COUNTS),
-];
-
-const REPLICA_SET_COUNTS = [
-  'replicas',
-  'fullyLabeledReplicas',
-  'readyReplicas',
-  'availableReplicas',
-  'observedGeneration',
-] as const;
-const DEPLOYMENT_COUNTS = [
-  'observedGeneration',
-  'replicas',
-  'updatedReplicas',
-  'readyReplicas',
-  'availableReplicas',
-] as const;
+export const REPLICA_SET_RULES = workloadRules<ReplicaSet>({
+  validateSpec: ({ spec }) => validateReplicaSetSpec(spec),
+  validateChange: ({ spec }, { spec: old }) => validateSameSelector(spec.selector, old.selector),
+  counts: [
+    'replicas',
+    'fullyLabeledReplicas',
+    'readyReplicas',
+    'availableReplicas',
+    'observedGeneration',
+  ],
+});
 
 const validateDeploymentSpec = (spec: Deployment['spec']): readonly FieldError[] => {
   const { progressDeadlineSeconds, minReadySeconds = 0 } = spec;
