@@ -1,6 +1,6 @@
-import { SERVICE_NAME_LABEL } from '../../api/endpoint-slices';
 import { CLUSTER_KEY } from '../../api/assignment-rows';
-import type { ApiObject, EndpointSlice } from '../../api/types';
+import { SlicesByService } from '../../api/slices-by-service';
+import type { ApiObject } from '../../api/types';
 import { linkedController } from '../../lib/async/linked-controller';
 import type { Clock } from '../../lib/clock';
 import { describeError, type Log } from '../../lib/log';
@@ -32,9 +32,7 @@ interface ServiceProxyDeps {
  */
 export class ServiceProxy {
   private readonly dirty = new Set<string>();
-  /** Service → slices, and back. */
-  private readonly slicesOf = new Map<string, Set<string>>();
-  private readonly ownerOf = new Map<string, string>();
+  private readonly slices = new SlicesByService();
   /** Names of the ports that the kernel has, by Service. */
   private readonly applied = new Map<string, readonly string[]>();
   private readonly healthChecks = new Map<string, HealthCheck>();
@@ -130,7 +128,7 @@ export class ServiceProxy {
       const { ports, healthCheck } =
         service === undefined
           ? { ports: new Map<string, ServicePort>(), healthCheck: undefined }
-          : wantedService(service, this.slices(key), node);
+          : wantedService(service, this.slices.of(key), node);
       const names = [...ports.keys()].map((port) => `${key}:${port}`);
       for (const name of this.applied.get(key) ?? []) changes.set(name, undefined);
       for (const [port, wanted] of ports) changes.set(`${key}:${port}`, wanted);
@@ -140,12 +138,6 @@ export class ServiceProxy {
       else this.healthChecks.set(key, healthCheck);
     }
     return changes;
-  }
-
-  private slices(key: string): readonly EndpointSlice[] {
-    return [...(this.slicesOf.get(key) ?? [])].flatMap(
-      (slice) => this.deps.view.endpointSlices.get(slice) ?? [],
-    );
   }
 
   private markAll(): void {
@@ -160,29 +152,7 @@ export class ServiceProxy {
   }
 
   private markSlices(keys: Iterable<string>): void {
-    for (const key of keys) {
-      const before = this.ownerOf.get(key);
-      const slice = this.deps.view.endpointSlices.get(key);
-      const name = slice?.metadata.labels?.[SERVICE_NAME_LABEL];
-      const owner = name === undefined ? undefined : `${slice?.metadata.namespace ?? ''}/${name}`;
-      if (before !== undefined && before !== owner) this.dropSlice(before, key);
-      if (owner === undefined) this.ownerOf.delete(key);
-      else this.addSlice(owner, key);
-      for (const service of [before, owner]) if (service !== undefined) this.dirty.add(service);
-    }
-    this.wake?.();
-  }
-
-  private addSlice(service: string, slice: string): void {
-    this.ownerOf.set(slice, service);
-    const slices = this.slicesOf.get(service) ?? new Set();
-    this.slicesOf.set(service, slices.add(slice));
-  }
-
-  private dropSlice(service: string, slice: string): void {
-    const slices = this.slicesOf.get(service);
-    slices?.delete(slice);
-    if (slices?.size === 0) this.slicesOf.delete(service);
+    for (const key of keys) this.mark(this.slices.set(key, this.deps.view.endpointSlices.get(key)));
   }
 
   private tellHealed(fault: string | undefined): void {

@@ -1,5 +1,6 @@
 import { BlockList, isIPv4 } from 'node:net';
 
+import { SlicesByService } from '../../../api/slices-by-service';
 import type { EndpointSlice, Service } from '../../../api/types';
 import { describeError, type Log } from '../../../lib/log';
 import { TYPE } from '../wire/constants';
@@ -28,8 +29,7 @@ export type Found =
 /** The names of the cluster, kept up by the Services and slices that change. Knows no network. */
 export class RecordTable {
   private readonly services = new Map<string, Service>();
-  private readonly slices = new Map<string, EndpointSlice>();
-  private readonly sliceKeysOf = new Map<string, Set<string>>();
+  private readonly slices = new SlicesByService();
   /** Names by namespace, then by Service. */
   private readonly names = new Map<string, Map<string, ServiceNames>>();
   private readonly reverse = new Map<string, Map<string, readonly string[]>>();
@@ -74,17 +74,7 @@ export class RecordTable {
 
   /** Undefined removes it. */
   setSlice(key: string, slice: EndpointSlice | undefined): void {
-    const before = this.slices.get(key);
-    if (before !== undefined) this.unlinkSlice(key, serviceOf(before));
-    this.slices.delete(key);
-    if (slice === undefined) return;
-    this.slices.set(key, slice);
-    const owner = serviceOf(slice);
-    if (owner === undefined) return;
-    const keys = this.sliceKeysOf.get(owner);
-    if (keys === undefined) this.sliceKeysOf.set(owner, new Set([key]));
-    else keys.add(key);
-    this.dirty.add(owner);
+    for (const service of this.slices.set(key, slice)) this.dirty.add(service);
   }
 
   /** Makes what was set be what is told. */
@@ -154,26 +144,15 @@ export class RecordTable {
   private namesOf(key: string, namespace: string, name: string): ServiceNames | undefined {
     const service = this.services.get(key);
     if (service === undefined) return undefined;
-    const slices = [...(this.sliceKeysOf.get(key) ?? [])].flatMap(
-      (sliceKey) => this.slices.get(sliceKey) ?? [],
-    );
     try {
       return serviceNamesOf({
-        ...{ service, slices, ttlSeconds: TTL_SECONDS },
+        ...{ service, slices: this.slices.of(key), ttlSeconds: TTL_SECONDS },
         name: `${name}.${namespace}${SERVICES}${this.suffix}`,
       });
     } catch (error) {
       this.log.error({ service: key, err: describeError(error) }, 'service that has no names');
       return undefined;
     }
-  }
-
-  private unlinkSlice(key: string, owner: string | undefined): void {
-    if (owner === undefined) return;
-    const keys = this.sliceKeysOf.get(owner);
-    keys?.delete(key);
-    if (keys?.size === 0) this.sliceKeysOf.delete(owner);
-    this.dirty.add(owner);
   }
 
   private linkReverse(key: string, { reverse }: ServiceNames): void {
@@ -195,11 +174,6 @@ export class RecordTable {
     }
   }
 }
-
-const serviceOf = ({ metadata }: EndpointSlice): string | undefined => {
-  const name = metadata.labels?.['kubernetes.io/service-name'];
-  return name === undefined ? undefined : `${metadata.namespace ?? ''}/${name}`;
-};
 
 const rangesOf = ({ ranges }: ZoneSettings): BlockList => {
   const list = new BlockList();

@@ -1,4 +1,4 @@
-import { SERVICE_NAME_LABEL } from '../../../api/endpoint-slices';
+import { SlicesByService } from '../../../api/slices-by-service';
 import type { EndpointSlice, Service } from '../../../api/types';
 import {
   chooseEndpoints,
@@ -18,8 +18,7 @@ export interface Endpoint {
  */
 export class EndpointTable {
   private readonly services = new Map<string, Service>();
-  private readonly slices = new Map<string, EndpointSlice>();
-  private readonly slicesOf = new Map<string, Set<string>>();
+  private readonly slices = new SlicesByService();
   /** What has been worked out, by Service and then by port. */
   private readonly rotations = new Map<string, Map<number | string, Rotation>>();
 
@@ -38,18 +37,7 @@ export class EndpointTable {
   }
 
   setSlice(key: string, slice: EndpointSlice | undefined): void {
-    for (const each of [this.slices.get(key), slice]) {
-      const owner = each && ownerOf(each);
-      if (owner === undefined) continue;
-      const keys = this.slicesOf.get(owner) ?? new Set();
-      if (each === slice) keys.add(key);
-      else keys.delete(key);
-      if (keys.size > 0) this.slicesOf.set(owner, keys);
-      else this.slicesOf.delete(owner);
-      this.rotations.delete(owner);
-    }
-    if (slice === undefined) this.slices.delete(key);
-    else this.slices.set(key, slice);
+    for (const service of this.slices.set(key, slice)) this.rotations.delete(service);
   }
 
   /** Every endpoint once, the one whose turn it is first. */
@@ -75,10 +63,7 @@ export class EndpointTable {
       typeof wanted === 'string' ? name === wanted : number === wanted,
     );
     if (port === undefined || (port.protocol ?? 'TCP') !== 'TCP') return [];
-    const candidates = [...(this.slicesOf.get(key) ?? [])].flatMap((sliceKey) => {
-      const slice = this.slices.get(sliceKey);
-      return slice === undefined ? [] : candidatesIn(slice, port.name ?? '');
-    });
+    const candidates = this.slices.of(key).flatMap((slice) => candidatesIn(slice, port.name ?? ''));
     const { endpoints } = chooseEndpoints(candidates, { name: '', zone: undefined });
     const all = endpoints.map(({ address, port: number }): [string, Endpoint] => [
       `${address} ${number}`,
@@ -104,11 +89,4 @@ const candidatesIn = (
     if (address === undefined) return [];
     return [{ address, port, isLocal: false, ...conditionsOf(endpoint) }];
   });
-};
-
-const ownerOf = ({
-  metadata: { namespace = '', labels = {} },
-}: EndpointSlice): string | undefined => {
-  const name = labels[SERVICE_NAME_LABEL];
-  return name === undefined ? undefined : `${namespace}/${name}`;
 };
