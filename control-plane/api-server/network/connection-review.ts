@@ -27,8 +27,8 @@ import type { Authorizer } from '../auth/authorizer';
 import type { User } from '../auth/user';
 import type { CreateOnlyResource } from '../discovery/discovery';
 import { jsonResponse, type ApiRequest, type ApiResponse } from '../http/exchange';
-import { parseResourcePath } from '../http/request-target';
 import { readValue } from '../rest/body';
+import { askedNamespace } from '../rest/create-only';
 import { isFields } from '../kinds/mutable';
 import { questionIn, type CheckedQuestion } from './question';
 import {
@@ -62,16 +62,9 @@ export const serveConnectionReview = async (
   request: ApiRequest,
   deps: ConnectionReviewDeps,
 ): Promise<ApiResponse | undefined> => {
-  const target = parseResourcePath(request.path);
-  const { group, version, kind, plural } = CONNECTION_REVIEWS;
-  if (target?.group !== group || target.version !== version || target.plural !== plural)
-    return undefined;
-  const { namespace } = target;
-  if (request.method !== 'POST' || target.name !== '' || namespace === '')
-    throw new ApiError(
-      'MethodNotAllowed',
-      'the server does not allow this method on the requested resource',
-    );
+  const namespace = askedNamespace(request, CONNECTION_REVIEWS);
+  if (namespace === undefined) return undefined;
+  const { group, version, kind } = CONNECTION_REVIEWS;
   const access = new Access(request.user, deps.authorizer);
   access.require('create', CONNECTION_REVIEWS, namespace);
   const body = (await readValue(request)) ?? {};

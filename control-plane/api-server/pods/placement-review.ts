@@ -1,5 +1,4 @@
 import { SCHEDULING_GROUP } from '../../../api/decisions';
-import { ApiError } from '../../../api/errors';
 import { PODS } from '../../../api/resources';
 import type { Pod } from '../../../api/types';
 import type { Placements } from '../../../client/placements';
@@ -9,9 +8,9 @@ import { sharerOf } from '../auth/user';
 import type { CreateOnlyResource } from '../discovery/discovery';
 import { jsonResponse, type ApiRequest, type ApiResponse } from '../http/exchange';
 import type { HeavyLane } from '../http/heavy-lane';
-import { parseResourcePath } from '../http/request-target';
 import type { ObjectService } from '../objects/object-service';
 import { readObject } from '../rest/body';
+import { askedNamespace } from '../rest/create-only';
 import { writeContextOf } from '../rest/options';
 
 export const PLACEMENT_REVIEWS: CreateOnlyResource = {
@@ -37,16 +36,9 @@ export const servePlacementReview = async (
   request: ApiRequest,
   { service, authorizer, heavyLane, placements }: PlacementReviewDeps,
 ): Promise<ApiResponse | undefined> => {
-  const target = parseResourcePath(request.path);
-  const { group, version, kind, plural } = PLACEMENT_REVIEWS;
-  if (target?.group !== group || target.version !== version || target.plural !== plural)
-    return undefined;
-  const { namespace } = target;
-  if (request.method !== 'POST' || target.name !== '' || namespace === '')
-    throw new ApiError(
-      'MethodNotAllowed',
-      'the server does not allow this method on the requested resource',
-    );
+  const namespace = askedNamespace(request, PLACEMENT_REVIEWS);
+  if (namespace === undefined) return undefined;
+  const { group, version, kind } = PLACEMENT_REVIEWS;
   const asked = { verb: 'create', group: '', resource: PODS.plural, subresource: '' };
   const permit = Permit.of(request.user, { ...asked, namespace, name: '' }, authorizer);
   using pace = heavyLane.pace(request.signal, sharerOf(request.user));
