@@ -1,5 +1,4 @@
 import type { ApiClient } from '../../client/api-client';
-import type { ManualClock } from '../../lib/clock';
 
 /** Lets what was begun go on, at one instant. */
 export const turns = async (count: number): Promise<void> => {
@@ -17,20 +16,23 @@ export const hasSettled = async (work: Promise<unknown>): Promise<boolean> => {
   return state.isSettled;
 };
 
+/** Lets time pass, for all that live in it. */
+export type Advance = (ms: number) => Promise<void>;
+
 /** Awaits what may itself wait for the clock, which nobody else moves meanwhile. */
-export const patiently = async <T>(work: Promise<T>, clock: ManualClock): Promise<T> => {
+export const patiently = async <T>(work: Promise<T>, advance: Advance): Promise<T> => {
   for (let waitedMs = 0; waitedMs < PATIENCE_MS && !(await hasSettled(work)); waitedMs += STEP_MS)
-    await clock.advance(STEP_MS);
+    await advance(STEP_MS);
   return work;
 };
 
 /** A client whose calls are awaited patiently. */
-export const patient = (client: ApiClient, clock: ManualClock): ApiClient =>
+export const patient = (client: ApiClient, advance: Advance): ApiClient =>
   new Proxy(client, {
     get: (target, key: keyof ApiClient) => {
       const call = Reflect.get(target, key) as (...args: unknown[]) => unknown;
       if (key === 'watch') return call;
-      return (...args: unknown[]) => patiently(call(...args) as Promise<unknown>, clock);
+      return (...args: unknown[]) => patiently(call(...args) as Promise<unknown>, advance);
     },
   });
 

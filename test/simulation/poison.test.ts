@@ -1,3 +1,4 @@
+import { hasReason } from '../../api/errors';
 import { isPodReady } from '../../api/pods';
 import { definitionOf, resolveSchema } from '../../api/schema/definitions';
 import type { Schema } from '../../api/schema/schema';
@@ -14,7 +15,7 @@ import {
   REPLICA_SETS,
   type Resource,
 } from '../../api/resources';
-import type { ApiObject } from '../../api/types';
+import { nameOf, type ApiObject } from '../../api/types';
 import { parseJson, stringifyJson } from '../../lib/json';
 import { folderOfWorlds } from './folder';
 import { deploymentOf, World } from './world';
@@ -152,30 +153,53 @@ const plant = async (
   { path }: Leaf,
   text: string,
 ): Promise<boolean> => {
-  const name = `x-${++planted}`;
+  const fresh = `x-${++planted}`;
   const draft = withValue(object, path, parseJson(text)) as { metadata: object };
   const { namespace: _namespace, ...clusterMeta } = meta;
-  const own = path[0] === 'metadata' && path[1] === 'name' ? {} : { name };
+  const own = path[0] === 'metadata' && path[1] === 'name' ? {} : { name: fresh };
   const base = resource.isNamespaced ? meta : clusterMeta;
   const metadata = { ...base, ...draft.metadata, ...own };
   const apiVersion =
     resource.group === '' ? resource.version : `${resource.group}/${resource.version}`;
   const full = { ...draft, apiVersion, kind: resource.kind, metadata } as ApiObject;
   try {
-    const created = await world.client.create(resource, full);
+    const name = nameOf(await world.client.create(resource, full));
     if (path[0] !== 'status') return true;
-    const status = (full as { status?: unknown }).status;
-    const next = { ...created, status } as ApiObject;
-    await world.client.update(resource, next, { subresource: 'status' });
-    return true;
+    const { status } = full as { status?: unknown };
+    for (;;) {
+      const current = await world.client.get(resource, name);
+      const next = { ...current, status } as ApiObject;
+      try {
+        await world.client.update(resource, next, { subresource: 'status' });
+        return true;
+      } catch (error) {
+        // Its controller has written meanwhile.
+        if (!hasReason(error, 'Conflict')) throw error;
+      }
+    }
   } catch {
     return false;
   }
 };
 
+/** There is a node that what is planted has to leave alone: it may fill all others. */
+const RESERVED = { key: 'reserved', effect: 'NoSchedule' } as const;
+
+const reserveNode = async (): Promise<void> => {
+  await world.addNode('node-4');
+  const node = await world.client.get(NODES, { namespace: '', name: 'node-4' });
+  await world.client.update(NODES, { ...node, spec: { ...node.spec, taints: [RESERVED] } });
+};
+
+const tolerant = (deployment: ReturnType<typeof deploymentOf>): typeof deployment => {
+  const { template } = deployment.spec;
+  const spec = { ...template.spec, tolerations: [RESERVED] };
+  return { ...deployment, spec: { ...deployment.spec, template: { ...template, spec } } };
+};
+
 /** Healthy work of every kind goes on: made, placed, run, scaled, evicted, collected. */
 const expectProgress = async (app: string): Promise<void> => {
-  await world.client.create(DEPLOYMENTS, deploymentOf(app, 2, 1));
+  await world.client.create(DEPLOYMENTS, tolerant(deploymentOf(app, 2, 1)));
   await world.advance(15_000);
   const own = async () =>
     (await world.client.list(PODS)).items.filter(
@@ -200,6 +224,7 @@ it.each(SEEDS.map((seed) => [`${seed.resource.plural} ${seed.parts.join(', ')}`,
     const allocatable = { ...node.status.allocatable, pods: '1000' };
     const roomy = { ...node, status: { ...node.status, allocatable } };
     await world.client.update(NODES, roomy, { subresource: 'status' });
+    await reserveNode();
     let accepted = 0;
     for (const part of seed.parts) {
       for (const leaf of leavesOf(root.properties?.[part] ?? {}, [part])) {

@@ -68,7 +68,7 @@ export class World implements AsyncDisposable {
   ) {
     this.random = seededRandom(seed);
     this.store = new FaultyStore({ clock, random: this.random });
-    this.client = patient(this.late.proxy, clock);
+    this.client = patient(this.late.proxy, (ms) => this.advance(ms));
     this.played = new PlayedNodes({
       ...{ client: this.late.proxy, clock, random: this.random, cpuMillis: NODE_CPU_MILLIS },
       fates: {
@@ -111,7 +111,7 @@ export class World implements AsyncDisposable {
     const path = `/api/v1/namespaces/${namespace}/pods/${name}/eviction`;
     const body = { apiVersion: 'policy/v1', kind: 'Eviction', metadata: { namespace, name } };
     const answered = requestTo(this.server.api)('POST', path, body);
-    return (await patiently(answered, this.clock)).status;
+    return (await patiently(answered, (ms) => this.advance(ms))).status;
   }
 
   /** The controllers' process dies at one of its next writes. */
