@@ -14,7 +14,7 @@ import type { Random } from '../lib/random';
 import type { ContainerRuntime } from '../runtime/container-runtime';
 import type { ImageService } from '../runtime/image-service';
 import type { PodNetwork } from '../runtime/pod-network';
-import type { AgentConfig } from './config';
+import { ingressPortsIn, type AgentConfig } from './config';
 import { EvictionManager } from './eviction/eviction-manager';
 import { NodeSignals } from './eviction/node-signals';
 import { PodUses } from './eviction/pod-uses';
@@ -340,7 +340,7 @@ class NodeAgent implements Agent {
   private ingressKeeper(): IngressKeeper | undefined {
     const { config, nodeIp, clock, random, log } = this.deps;
     const { ingressPath: program, ingressHttpPort, ingressHttpsPort, nodeName } = config;
-    if (program === undefined || ingressHttpPort + ingressHttpsPort === 0) return undefined;
+    if (program === undefined || ingressPortsIn(config).length === 0) return undefined;
     return new IngressKeeper({
       directory: join(config.runDir, COMPANION_FOLDER.ingress),
       program,

@@ -1,4 +1,4 @@
-import { parseAgentConfig } from './config';
+import { ingressPortsIn, parseAgentConfig } from './config';
 
 const config = (labels: Readonly<Record<string, string>>) =>
   parseAgentConfig({ server: '192.0.2.1', launcherPath: '/launcher', labels });
@@ -15,3 +15,13 @@ it.each(['node-role.kubernetes.io/control-plane', 'node-restriction.kubernetes.i
       `label ${key} is not for nodes to give themselves`,
     ),
 );
+
+it('says where ingresses are served: nowhere without the program', () => {
+  const minimal = { server: '192.0.2.1', launcherPath: '/launcher' };
+  const ports = (more: object) => ingressPortsIn(parseAgentConfig({ ...minimal, ...more }));
+  const ingressPath = '/proxy';
+  expect(ports({})).toEqual([]);
+  expect(ports({ ingressPath })).toEqual([80, 443]);
+  expect(ports({ ingressPath, ingressHttpPort: 0 })).toEqual([443]);
+  expect(ports({ ingressPath, ingressHttpPort: 0, ingressHttpsPort: 0 })).toEqual([]);
+});

@@ -121,6 +121,14 @@ const agentConfigSchema = z.object({
 export type AgentConfig = Readonly<z.output<typeof agentConfigSchema>>;
 export type AgentConfigInput = z.input<typeof agentConfigSchema>;
 
+/** Where the node serves ingresses: plain http first. */
+export const ingressPortsIn = ({
+  ingressPath,
+  ingressHttpPort,
+  ingressHttpsPort,
+}: Pick<AgentConfig, 'ingressPath' | 'ingressHttpPort' | 'ingressHttpsPort'>): readonly number[] =>
+  ingressPath === undefined ? [] : [ingressHttpPort, ingressHttpsPort].filter((each) => each !== 0);
+
 /** @throws Error that names each wrong field. */
 export const parseAgentConfig = (input: unknown): AgentConfig => {
   const result = agentConfigSchema.safeParse(input);

@@ -2,6 +2,7 @@ import { status } from '@grpc/grpc-js';
 
 import { ApiError } from '../../api/errors';
 import { IMAGE_LAYERS_ANNOTATION, IMAGE_LAYERS_LENGTH_MAX } from '../../api/image-layers';
+import { INGRESS_PORTS_ANNOTATION, normalIngressPorts } from '../../api/ingress-ports';
 import { NETWORK_MTU_ANNOTATION } from '../../api/network-mtu';
 import type { Node, NodeCondition } from '../../api/types';
 import { linkedController } from '../../lib/async/linked-controller';
@@ -40,6 +41,7 @@ export class NodeKeeper {
   private reported: Node['status'];
   private imageLayers = '';
   private mtu = 0;
+  private ingressPorts = '';
   /** What this session has found of the agent's clock, and the skew that it tells of. */
   private clockCondition: NodeCondition | undefined;
   private toldSkewMs: number | undefined;
@@ -70,7 +72,7 @@ export class NodeKeeper {
   }
 
   /** @throws INVALID_ARGUMENT */
-  report({ status: bytes, imageLayers, mtu }: NodeStatus): void {
+  report({ status: bytes, imageLayers, mtu, ingressPorts }: NodeStatus): void {
     const reported =
       bytes.length <= MAX_STATUS_BYTES ? parseObject<Node['status']>(bytes) : undefined;
     if (reported === undefined)
@@ -78,6 +80,7 @@ export class NodeKeeper {
     this.reported = reported;
     this.imageLayers = imageLayers;
     this.mtu = mtu;
+    this.ingressPorts = ingressPorts;
     this.isNews = true;
     this.wake();
   }
@@ -177,6 +180,9 @@ export class NodeKeeper {
         ? {}
         : { [IMAGE_LAYERS_ANNOTATION]: this.imageLayers.slice(0, IMAGE_LAYERS_LENGTH_MAX) }),
       ...(this.mtu === 0 ? {} : { [NETWORK_MTU_ANNOTATION]: String(this.mtu) }),
+      ...(this.ingressPorts === ''
+        ? {}
+        : { [INGRESS_PORTS_ANNOTATION]: normalIngressPorts(this.ingressPorts) }),
     };
     if (Object.entries(reported).every(([key, value]) => known?.[key] === value)) return;
     this.node = await this.deps.registrar.annotate(name, reported, signal);

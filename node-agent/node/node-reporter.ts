@@ -2,9 +2,10 @@ import { statfsSync } from 'node:fs';
 import { statfs } from 'node:fs/promises';
 
 import { formatImageLayers } from '../../api/image-layers';
+import { formatIngressPorts } from '../../api/ingress-ports';
 import type { Node } from '../../api/types';
 import type { ImageService } from '../../runtime/image-service';
-import type { AgentConfig } from '../config';
+import { ingressPortsIn, type AgentConfig } from '../config';
 import { parseThresholds, type NodePressure } from '../eviction/thresholds';
 import type { HostFacts } from './host';
 import { allocatableOf, defaultLabels, nodeStatusOf, type NodeStatusInput } from './node-status';
@@ -17,6 +18,7 @@ export interface NodeReport {
   readonly imageLayers: string;
   /** 0: not known yet. */
   readonly mtu: number;
+  readonly ingressPorts: string;
 }
 
 export const AGENT_VERSION = '0.1.0';
@@ -64,7 +66,8 @@ export class NodeReporter {
     const whole = `${text}${imageLayers} ${mtu}`;
     if (whole === this.lastSent) return undefined;
     this.lastSent = whole;
-    return { status: Buffer.from(text), imageLayers, mtu };
+    const ingressPorts = formatIngressPorts(ingressPortsIn(this.deps.config));
+    return { status: Buffer.from(text), imageLayers, mtu, ingressPorts };
   }
 
   allocatable(): Readonly<Record<string, string>> {

@@ -424,6 +424,7 @@ describe('whatever it sends', () => {
           status: json(node().status),
           imageLayers: fc.constantFrom('', 'x', 'l'.repeat(100_000)),
           mtu: fc.constantFrom(0, 68, 1400, 2 ** 32 - 1),
+          ingressPorts: fc.constantFrom('', 'none', '80,443', 'p'.repeat(100_000)),
         }),
       }),
       fc.record({

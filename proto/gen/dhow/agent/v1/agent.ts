@@ -107,6 +107,8 @@ export interface NodeStatus {
   imageLayers: string;
   /** Value of the node's annotation dhow.dev/network-mtu; 0 leaves it as it is. */
   mtu: number;
+  /** Value of the node's annotation dhow.dev/ingress-ports; empty leaves it as it is. */
+  ingressPorts: string;
 }
 
 export interface EventBatch {
@@ -1406,7 +1408,7 @@ export const PodStatusUpdate: MessageFns<PodStatusUpdate> = {
 };
 
 function createBaseNodeStatus(): NodeStatus {
-  return { session: 0n, status: Buffer.alloc(0), imageLayers: "", mtu: 0 };
+  return { session: 0n, status: Buffer.alloc(0), imageLayers: "", mtu: 0, ingressPorts: "" };
 }
 
 export const NodeStatus: MessageFns<NodeStatus> = {
@@ -1425,6 +1427,9 @@ export const NodeStatus: MessageFns<NodeStatus> = {
     }
     if (message.mtu !== 0) {
       writer.uint32(32).uint32(message.mtu);
+    }
+    if (message.ingressPorts !== "") {
+      writer.uint32(42).string(message.ingressPorts);
     }
     return writer;
   },
@@ -1474,6 +1479,14 @@ export const NodeStatus: MessageFns<NodeStatus> = {
             message.mtu = reader.uint32();
             continue;
           }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.ingressPorts = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1496,6 +1509,11 @@ export const NodeStatus: MessageFns<NodeStatus> = {
         ? globalThis.String(object.image_layers)
         : "",
       mtu: isSet(object.mtu) ? globalThis.Number(object.mtu) : 0,
+      ingressPorts: isSet(object.ingressPorts)
+        ? globalThis.String(object.ingressPorts)
+        : isSet(object.ingress_ports)
+        ? globalThis.String(object.ingress_ports)
+        : "",
     };
   },
 
@@ -1513,6 +1531,9 @@ export const NodeStatus: MessageFns<NodeStatus> = {
     if (message.mtu !== 0) {
       obj.mtu = Math.round(message.mtu);
     }
+    if (message.ingressPorts !== "") {
+      obj.ingressPorts = message.ingressPorts;
+    }
     return obj;
   },
 
@@ -1525,6 +1546,7 @@ export const NodeStatus: MessageFns<NodeStatus> = {
     message.status = object.status ?? Buffer.alloc(0);
     message.imageLayers = object.imageLayers ?? "";
     message.mtu = object.mtu ?? 0;
+    message.ingressPorts = object.ingressPorts ?? "";
     return message;
   },
 };
