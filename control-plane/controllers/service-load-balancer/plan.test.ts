@@ -90,6 +90,22 @@ it('gives a port of the nodes once: to the older service, and never their own', 
   );
 });
 
+it('leaves a port at which nodes serve ingresses to these, and takes the other nodes', () => {
+  const proxied = (one: Node): Node => ({
+    ...one,
+    metadata: { ...one.metadata, annotations: { 'dhow.dev/ingress-ports': '80,443' } },
+  });
+  const nodes = [proxied(A), B];
+  expect(plan(service('web'), { nodes }).addresses).toEqual(['192.168.0.2']);
+  expect(plan(service('web'), { nodes: nodes.map(proxied) })).toEqual({
+    addresses: [],
+    conflict: 'port 80/TCP of the nodes serves ingresses',
+  });
+  const others = [{ port: 8080 }, { port: 443, protocol: 'UDP' }];
+  for (const port of others)
+    expect(plan(service('web', { ports: [port] }), { nodes }).addresses).toHaveLength(2);
+});
+
 it('leaves those that have a class to whoever that is', () => {
   expect(isBalancedByNodes(service('web'))).toBe(true);
   expect(isBalancedByNodes(service('web', { loadBalancerClass: 'example.com/lb' }))).toBe(false);

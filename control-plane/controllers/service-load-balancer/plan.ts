@@ -1,5 +1,6 @@
-import { isNodeReady } from '../../../api/nodes';
+import { ingressPortsOf } from '../../../api/ingress-ports';
 import type { EndpointSlice, Node, Service } from '../../../api/types';
+import { canBalance, outerAddressesOf } from '../outer-addresses';
 
 export type LoadBalancerPlan =
   | { readonly addresses: readonly string[]; readonly conflict?: undefined }
@@ -13,7 +14,8 @@ export const isBalancedByNodes = ({ spec }: Service): boolean =>
 /**
  * Pure: the addresses that lead to a service, as k3s' ServiceLB gives them: those of all nodes that are
  * ready and not excluded; when traffic is to stay local, of those that have a ready endpoint. Two
- * services cannot have the same port of the same nodes: the older has it.
+ * services cannot have the same port of the same nodes: the older has it. Nor can a service have one at
+ * which a node serves ingresses: it gets the other nodes.
  */
 export const planLoadBalancer = (
   service: Service,
@@ -24,6 +26,11 @@ export const planLoadBalancer = (
 ): LoadBalancerPlan => {
   const conflict = conflictOf(service, others, reservedPorts);
   if (conflict !== undefined) return { addresses: [], conflict };
+  const balancing = nodes.filter(canBalance);
+  const free = balancing.filter((node) => ingressPortIn(service, node) === undefined);
+  const [served] = balancing.flatMap((node) => ingressPortIn(service, node) ?? []);
+  if (free.length === 0 && served !== undefined)
+    return { addresses: [], conflict: `port ${served}/TCP of the nodes serves ingresses` };
   const isLocal = service.spec?.externalTrafficPolicy === 'Local';
   const serving = new Set(
     slices.flatMap(({ endpoints }) =>
@@ -32,26 +39,16 @@ export const planLoadBalancer = (
       ),
     ),
   );
-  const addresses = nodes
-    .filter(canBalance)
-    .filter(({ metadata }) => !isLocal || serving.has(metadata.name))
-    .flatMap(addressesOf);
-  return { addresses: [...new Set(addresses)].sort() };
+  const chosen = free.filter(({ metadata }) => !isLocal || serving.has(metadata.name));
+  return { addresses: outerAddressesOf(chosen) };
 };
 
-const canBalance = (node: Node): boolean =>
-  isNodeReady(node) &&
-  node.metadata.deletionTimestamp === undefined &&
-  node.metadata.labels?.[EXCLUDE_LABEL] === undefined;
-
-/** The outer ones if a node has any. */
-const addressesOf = ({ status }: Node): readonly string[] => {
-  const of = (wanted: string): readonly string[] =>
-    (status.addresses ?? [])
-      .filter(({ type, address }) => type === wanted && !address.includes(':'))
-      .map(({ address }) => address);
-  const external = of('ExternalIP');
-  return external.length > 0 ? external : of('InternalIP');
+/** Of the service's ports, the one at which the node serves ingresses. */
+const ingressPortIn = ({ spec }: Service, node: Node): number | undefined => {
+  const taken = ingressPortsOf(node);
+  return spec?.ports?.find(
+    ({ port, protocol = 'TCP' }) => protocol === 'TCP' && taken.includes(port),
+  )?.port;
 };
 
 const conflictOf = (
@@ -86,5 +83,3 @@ const isBefore = ({ metadata: a }: Service, { metadata: b }: Service): boolean =
   );
   return (older ?? '') < (newer ?? '');
 };
-
-const EXCLUDE_LABEL = 'node.kubernetes.io/exclude-from-external-load-balancers';

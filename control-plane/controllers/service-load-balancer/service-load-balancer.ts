@@ -6,6 +6,7 @@ import type { Informer } from '../../../client/informer';
 import { WorkQueue } from '../../../client/work-queue';
 import { subject, Subscriptions, type Controller, type ControllerDeps } from '../controller';
 import { KeyedIndex } from '../keyed-index';
+import { apparentOf } from '../outer-addresses';
 import { isBalancedByNodes, planLoadBalancer } from './plan';
 
 /**
@@ -69,7 +70,7 @@ export class ServiceLoadBalancerController implements Controller {
         name,
         onAdd: enqueueAll,
         onUpdate: (node, previous) => {
-          if (!jsonEqual(apparent(node), apparent(previous))) enqueueAll();
+          if (!jsonEqual(apparentOf(node), apparentOf(previous))) enqueueAll();
         },
         onDelete: enqueueAll,
       }),
@@ -124,14 +125,6 @@ export class ServiceLoadBalancerController implements Controller {
     }
   }
 }
-
-/** What of a node an address may follow from: heartbeats change much else. */
-const apparent = ({ metadata, status }: Node) => ({
-  labels: metadata.labels,
-  isDeleted: metadata.deletionTimestamp !== undefined,
-  addresses: status.addresses,
-  ready: status.conditions?.find(({ type }) => type === 'Ready')?.status,
-});
 
 const serviceKeyOf = ({ metadata: { namespace = '', labels } }: EndpointSlice) => {
   const name = labels?.[SERVICE_NAME_LABEL];
