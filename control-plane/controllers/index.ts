@@ -19,6 +19,7 @@ import { SelectedPods } from './endpoint-slice/selected-pods';
 import { EndpointSliceMirroringController } from './endpoint-slice-mirroring/endpoint-slice-mirroring';
 import { EndpointsController } from './endpoints/endpoints';
 import { GarbageCollector } from './garbage-collector';
+import { IngressStatusController } from './ingress-status/ingress-status';
 import { JobController } from './job/job';
 import { JobOrphans } from './job/orphans';
 import { HorizontalPodAutoscalerController } from './horizontal-pod-autoscaler/horizontal-pod-autoscaler';
@@ -80,6 +81,7 @@ export const createControllers = (
     new EndpointSliceController(as('endpoint-slice-controller'), selected),
     new EndpointsController(as('endpoint-controller'), selected),
     new ServiceLoadBalancerController(as('service-controller'), new Set(reservedPorts)),
+    new IngressStatusController(as('ingress-controller')),
     new EndpointSliceMirroringController(as('endpoint-slice-mirroring-controller')),
     new ResourceQuotaController(as('resourcequota-controller'), served),
     new VolumeBinderController(as('persistentvolume-controller')),

@@ -1,0 +1,116 @@
+import { isServedIngress } from '../../../api/ingresses';
+import { jsonEqual } from '../../../api/json-value';
+import { INGRESS_CLASSES, INGRESSES, NODES, SERVICES } from '../../../api/resources';
+import {
+  keyOf,
+  uidOf,
+  type Ingress,
+  type IngressClass,
+  type Node,
+  type Service,
+} from '../../../api/types';
+import type { Informer } from '../../../client/informer';
+import { WorkQueue } from '../../../client/work-queue';
+import { subject, Subscriptions, type Controller, type ControllerDeps } from '../controller';
+import { apparentOf } from '../outer-addresses';
+import { ingressAddresses, namesService, unservedBackends } from './plan';
+
+/**
+ * Says of the ingresses that the nodes serve at which addresses they are reached, and which of their
+ * backends nobody serves. Those of other classes are left to whoever serves those.
+ */
+export class IngressStatusController implements Controller {
+  readonly name = 'ingress-status';
+  private readonly queue: WorkQueue;
+  private readonly ingresses: Informer<Ingress>;
+  private readonly classes: Informer<IngressClass>;
+  private readonly services: Informer<Service>;
+  private readonly nodes: Informer<Node>;
+  /** What was last told of the backends of an ingress, by uid. */
+  private readonly told = new Map<string, string>();
+
+  constructor(private readonly deps: ControllerDeps) {
+    this.ingresses = deps.informers.of(INGRESSES);
+    this.classes = deps.informers.of(INGRESS_CLASSES);
+    this.services = deps.informers.of(SERVICES);
+    this.nodes = deps.informers.of(NODES);
+    this.queue = new WorkQueue(this.name, deps, {
+      subjectOf: (key) => subject(INGRESSES, this.ingresses.get(key)),
+    });
+  }
+
+  async run(signal: AbortSignal): Promise<void> {
+    const { name } = this;
+    using subscriptions = new Subscriptions();
+    const enqueue = (ingress: Ingress) => this.queue.add(keyOf(ingress));
+    const enqueueAll = () => {
+      for (const ingress of this.ingresses.list()) enqueue(ingress);
+    };
+    const enqueueOf = ({ metadata }: Service) => {
+      for (const ingress of this.ingresses.list())
+        if (
+          ingress.metadata.namespace === metadata.namespace &&
+          namesService(ingress, metadata.name)
+        )
+          enqueue(ingress);
+    };
+    subscriptions.add(
+      this.ingresses.subscribe({
+        ...{ name, onAdd: enqueue, onUpdate: enqueue },
+        onDelete: (ingress) => this.told.delete(uidOf(ingress)),
+      }),
+    );
+    subscriptions.add(
+      this.classes.subscribe({
+        ...{ name, onAdd: enqueueAll, onUpdate: enqueueAll, onDelete: enqueueAll },
+      }),
+    );
+    subscriptions.add(
+      this.services.subscribe({
+        ...{ name, onAdd: enqueueOf, onDelete: enqueueOf },
+        onUpdate: (service, previous) => {
+          if (service.spec?.type !== previous.spec?.type) enqueueOf(service);
+        },
+      }),
+    );
+    subscriptions.add(
+      this.nodes.subscribe({
+        ...{ name, onAdd: enqueueAll, onDelete: enqueueAll },
+        onUpdate: (node, previous) => {
+          if (!jsonEqual(apparentOf(node), apparentOf(previous))) enqueueAll();
+        },
+      }),
+    );
+    const needed = [this.ingresses, this.classes, this.services, this.nodes];
+    await Promise.all(needed.map((informer) => informer.whenSynced()));
+    await this.queue.run((key, work) => this.reconcile(key, work), WORKERS, signal);
+  }
+
+  private async reconcile(key: string, signal: AbortSignal): Promise<void> {
+    const ingress = this.ingresses.get(key);
+    if (ingress === undefined || ingress.metadata.deletionTimestamp !== undefined) return;
+    if (!isServedIngress(ingress, (name) => this.classes.get(name))) return;
+    this.tellUnserved(ingress);
+    const points = ingressAddresses([...this.nodes.list()]).map((ip) => ({ ip }));
+    if (jsonEqual(ingress.status?.loadBalancer?.ingress ?? [], points)) return;
+    const loadBalancer = points.length === 0 ? {} : { ingress: points };
+    const changed = { ...ingress, status: { ...ingress.status, loadBalancer } };
+    const { client } = this.deps;
+    const written = await client.update(INGRESSES, changed, { subresource: 'status' }, signal);
+    this.ingresses.noteWritten(written);
+  }
+
+  /** Once for the same words. */
+  private tellUnserved(ingress: Ingress): void {
+    const uid = uidOf(ingress);
+    const unserved = unservedBackends(ingress, (key) => this.services.get(key)).join(', ');
+    if (unserved === '') this.told.delete(uid);
+    else if (this.told.get(uid) !== unserved) {
+      this.told.set(uid, unserved);
+      const message = `Answered with 503, for nodes cannot serve it: ${unserved}`;
+      this.deps.events.event(INGRESSES, ingress, 'Warning', 'BackendNotServed', message);
+    }
+  }
+}
+
+const WORKERS = 2;
