@@ -5,6 +5,7 @@ import {
   DAEMON_SETS,
   ENDPOINT_SLICES,
   EVENTS,
+  INGRESSES,
   NODES,
   PODS,
   REPLICA_SETS,
@@ -73,18 +74,20 @@ const surroundingsOf = async ({ client, signal }: CliContext, object: ApiObject)
   const selected = podsOf(object);
   const pods =
     selected === undefined ? Promise.resolve({ items: [] }) : client.list(PODS, selected, signal);
-  const slices = isOfKind(object, SERVICES)
-    ? client.list(
-        ENDPOINT_SLICES,
-        { labelSelector: `${SERVICE_NAME_LABEL}=${name}`, namespace: namespace ?? '' },
-        signal,
-      )
+  const sliced = slicesOf(object);
+  const slices =
+    sliced === undefined
+      ? Promise.resolve({ items: [] })
+      : client.list(ENDPOINT_SLICES, sliced, signal);
+  const services = isOfKind(object, INGRESSES)
+    ? client.list(SERVICES, { namespace: namespace ?? '' }, signal)
     : Promise.resolve({ items: [] });
-  const [happened, found, behind] = await Promise.all([events, pods, slices]);
+  const [happened, found, behind, named] = await Promise.all([events, pods, slices, services]);
   return {
     events: happened.items,
     pods: found.items,
     slices: behind.items,
+    services: named.items,
     nowMs: systemClock.now(),
   };
 };
@@ -97,6 +100,14 @@ const podsOf = (object: ApiObject): ListOptions | undefined => {
   const isWorkload = WORKLOADS.some((resource) => isOfKind(object, resource));
   const selector = isWorkload ? podSelectorOf(object) : undefined;
   return selector && { namespace, labelSelector: formatLabelSelector(selector) };
+};
+
+const slicesOf = (object: ApiObject): ListOptions | undefined => {
+  const { name, namespace = '' } = object.metadata;
+  if (isOfKind(object, INGRESSES)) return { namespace };
+  return isOfKind(object, SERVICES)
+    ? { labelSelector: `${SERVICE_NAME_LABEL}=${name}`, namespace }
+    : undefined;
 };
 
 const WORKLOADS = [DAEMON_SETS, REPLICA_SETS, REPLICATION_CONTROLLERS];

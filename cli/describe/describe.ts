@@ -6,6 +6,8 @@ import {
   ENDPOINT_SLICES,
   ENDPOINTS,
   HORIZONTAL_POD_AUTOSCALERS,
+  INGRESS_CLASSES,
+  INGRESSES,
   LIMIT_RANGES,
   NETWORK_POLICIES,
   NODES,
@@ -25,6 +27,7 @@ import { lastSeenMs } from '../event-times';
 import { formatTable } from '../output/table';
 import { printable } from '../output/terminal';
 import { describeAutoscaler } from './autoscaler';
+import { ingressClassRows, ingressRows } from './ingress';
 import { describeLimits, describeQuota } from './limits';
 import {
   endpointSliceRows,
@@ -46,8 +49,10 @@ export interface Surroundings {
   readonly events: readonly Event[];
   /** Of a node: those on it. Of a service: those of its namespace. Of a workload: those that it selects. */
   readonly pods: readonly Pod[];
-  /** Of a service: its own. */
+  /** Of a service: its own. Of an ingress: those of its namespace. */
   readonly slices?: readonly EndpointSlice[];
+  /** Of an ingress: those of its namespace. */
+  readonly services?: readonly Service[];
   readonly nowMs: number;
 }
 
@@ -104,6 +109,11 @@ const WHOLE = [
   whole(SERVICES, describeService),
   whole(ENDPOINTS, (endpoints, around) => withEvents(endpointsRows(endpoints), around)),
   whole(ENDPOINT_SLICES, (slice, around) => withEvents(endpointSliceRows(slice), around)),
+  whole(INGRESSES, (ingress, around) => {
+    const { services = [], slices = [] } = around;
+    return withEvents(ingressRows(ingress, { services, slices }), around);
+  }),
+  whole(INGRESS_CLASSES, (one, around) => withEvents(ingressClassRows(one), around)),
   whole(NETWORK_POLICIES, (policy) => tabbed(networkPolicyRows(policy))),
 ];
 

@@ -50,7 +50,7 @@ const portRows = (port: Port, slices: readonly EndpointSlice[]): Rows => {
 };
 
 /** The first few that are ready, and how many more there are. */
-const endpointsText = (portName: string, slices: readonly EndpointSlice[]): string => {
+export const endpointsText = (portName: string, slices: readonly EndpointSlice[]): string => {
   const all = slices.flatMap(({ endpoints, ports = [] }) =>
     ports
       .filter(({ name = '' }) => name === portName)
@@ -128,7 +128,7 @@ export const networkPolicyRows = (policy: NetworkPolicy): Rows => {
     ['Name:', policy.metadata.name],
     ['Namespace:', policy.metadata.namespace ?? ''],
     ['Created on:', createdOn(creationTimestamp ?? '')],
-    ...labelRows(policy),
+    ...labelRows(policy).flat(),
     ['Spec:'],
     [`  PodSelector:     ${pods === '<none>' ? all : pods}`],
     ...(policyTypes.includes('Ingress')
@@ -197,15 +197,17 @@ const peerRows = ({ podSelector, namespaceSelector, ipBlock }: Rule['peers'][num
 const headRows = (object: ApiObject): Rows => [
   ['Name:', object.metadata.name],
   ['Namespace:', object.metadata.namespace ?? ''],
-  ...labelRows(object),
+  ...labelRows(object).flat(),
 ];
 
-/** Without what `apply` keeps for itself: it repeats the object. */
-const labelRows = ({ metadata: { labels, annotations } }: ApiObject): Rows => {
+/** The labels, and the annotations without what `apply` keeps for itself: it repeats the object. */
+export const labelRows = ({
+  metadata: { labels, annotations },
+}: ApiObject): readonly [Rows, Rows] => {
   const { [LAST_APPLIED]: _own, ...others } = annotations ?? {};
   return [
-    ...listRows('Labels:', pairsOf(labels, '=')),
-    ...listRows('Annotations:', pairsOf(others, ': ')),
+    listRows('Labels:', pairsOf(labels, '=')),
+    listRows('Annotations:', pairsOf(others, ': ')),
   ];
 };
 
