@@ -112,3 +112,30 @@ it('answers by the name of a Service, and at a port of every node', async () => 
   for (const address of addresses)
     expect(await seen(() => curl(`http://${address}:30080/`))).toEqual(names);
 });
+
+it('answers for a host, by path, at port 80 of every node', async () => {
+  await cluster.must('apply', '-f', join(FOLDER, '16-ingress.yaml'));
+  for (const name of ['front', 'orders'])
+    await cluster.must('rollout', 'status', `deploy/${name}`, '--timeout=60s');
+  const query = 'jsonpath={.items[*].status.addresses[?(@.type=="InternalIP")].address}';
+  const nodes = (await cluster.must('get', 'nodes', '-o', query)).split(' ').sort();
+  const told = 'jsonpath={.status.loadBalancer.ingress[*].ip}';
+  const addresses = await cluster.until('addresses of all nodes', async () => {
+    const found = (await cluster.must('get', 'ingress', 'shop', '-o', told)).split(' ').sort();
+    return found.length === nodes.length && found;
+  });
+  expect(addresses).toEqual(nodes);
+  for (const address of addresses) {
+    const ask = (host: string, path: string) => curl(`-H 'Host: ${host}' http://${address}${path}`);
+    await cluster.until(`both at ${address}`, async () => {
+      const [front, orders] = [
+        await ask('shop.example', '/'),
+        await ask('shop.example', '/orders/'),
+      ];
+      return /^welcome, says front-/.test(front) && orders === 'no orders yet\n';
+    });
+    expect(await ask('other.example', '/')).toBe('404 page not found\n');
+  }
+  const described = await cluster.must('describe', 'ingress', 'shop');
+  expect(described).toMatch(/^ +\/orders +orders:http \(10\.42\.\d+\.\d+:8080\)$/m);
+});
