@@ -219,7 +219,7 @@ export class TestCluster implements AsyncDisposable {
   }
 }
 
-const MADE_BY_TESTS = 'netpol,svc,deploy,ds,sts,rs,cj,jobs,pods,pdb,cm,secrets';
+const MADE_BY_TESTS = 'netpol,ing,svc,deploy,ds,sts,rs,cj,jobs,pods,pdb,cm,secrets';
 
 const isOfCluster = (name: string): boolean =>
   ['default', 'kubernetes'].includes(name) || name.startsWith('kube-');
@@ -321,6 +321,8 @@ const run = (
         resolve({ code, stdout, stderr });
       },
     );
+    // One that ends before it has read all says by its code how it went.
+    child.stdin?.on('error', () => undefined);
     child.stdin?.end(options.input ?? '');
   });
 
