@@ -1,4 +1,6 @@
-import { deploymentYaml, shell } from './support/cluster';
+import { Agent, get } from 'node:http';
+import { text } from 'node:stream/consumers';
+import { deploymentYaml, podYaml, shell } from './support/cluster';
 import { sharedCluster } from './support/shared-cluster';
 
 jest.setTimeout(180_000);
@@ -14,6 +16,15 @@ const pathTo = (path: string, name: string) => ({
   backend: { service: { name, port: { number: 80 } } },
 });
 
+const ingressJson = (spec: object) =>
+  JSON.stringify({
+    ...{ apiVersion: 'networking.k8s.io/v1', kind: 'Ingress', metadata: { name: 'web' } },
+    spec,
+  });
+
+const nodeAddress = () =>
+  cluster.must('get', 'nodes', '-o', 'jsonpath={.items[0].status.addresses[0].address}');
+
 it('leads hosts and paths to the services that an ingress names', async () => {
   for (const name of ['one', 'two']) {
     await cluster.apply(deploymentYaml(name, 1, ['sh', '-c', serve(name)]));
@@ -22,17 +33,81 @@ it('leads hosts and paths to the services that an ingress names', async () => {
   const rules = [
     { host: 'a.example', http: { paths: [pathTo('/', 'one'), pathTo('/index.html', 'two')] } },
   ];
-  const ingress = {
-    apiVersion: 'networking.k8s.io/v1',
-    kind: 'Ingress',
-    metadata: { name: 'web' },
-  };
-  await cluster.apply(JSON.stringify({ ...ingress, spec: { rules } }));
-  const path = 'jsonpath={.items[0].status.addresses[0].address}';
-  const address = await cluster.must('get', 'nodes', '-o', path);
+  await cluster.apply(ingressJson({ rules }));
+  const address = await nodeAddress();
   const ask = async (host: string, url: string) =>
     (await shell(`curl -s --max-time 10 -H 'Host: ${host}' http://${address}${url}`)).stdout.trim();
   await cluster.until('one', async () => (await ask('a.example', '/')) === 'one');
   await cluster.until('two', async () => (await ask('a.example', '/index.html')) === 'two');
   expect(await ask('b.example', '/')).toBe('404 page not found');
+});
+
+/** Pods that listen for a moment after they have been told to end, until nobody sends them anything. */
+const steadyYaml = (word: string) => {
+  const container = {
+    readinessProbe: { httpGet: { path: '/', port: 8080 }, periodSeconds: 1 },
+    lifecycle: { preStop: { sleep: { seconds: 2 } } },
+  };
+  const command = ['sh', '-c', serve(word)];
+  const pod = podYaml('web', command, container, { terminationGracePeriodSeconds: 4 });
+  const { spec } = JSON.parse(pod) as { readonly spec: object };
+  const template = { metadata: { labels: { app: 'web' } }, spec };
+  return deploymentYaml('web', 2, command, { template });
+};
+
+/** What answers, or why nothing does. */
+const outcome = (address: string, agent: Agent | false): Promise<string> =>
+  new Promise((resolve) => {
+    const request = get({ host: address, agent, timeout: 10_000 }, (response) => {
+      text(response).then(
+        (body) => resolve(response.statusCode === 200 ? body.trim() : `${response.statusCode}`),
+        (error: unknown) => resolve(String(error)),
+      );
+    });
+    request.once('timeout', () => request.destroy(new Error('no answer')));
+    request.once('error', (error) => resolve(String(error)));
+  });
+
+it('loses no request while the pods behind it are replaced', async () => {
+  await cluster.apply(steadyYaml('first'));
+  await cluster.must('rollout', 'status', 'deploy/web', '--timeout=60s');
+  await cluster.must('expose', 'deploy/web', '--port=80', '--target-port=8080');
+  await cluster.apply(ingressJson({ defaultBackend: pathTo('/', 'web').backend }));
+  const address = await nodeAddress();
+  await cluster.until('first', async () => (await outcome(address, false)) === 'first');
+  const kept = new Agent({ keepAlive: true, maxSockets: 1 });
+  let isDone = false;
+  const client = async (agent: Agent | false) => {
+    const seen = new Set<string>();
+    while (!isDone) seen.add(await outcome(address, agent));
+    return [...seen];
+  };
+  const clients = [client(false), client(kept)];
+  try {
+    await cluster.apply(steadyYaml('second'));
+    await cluster.must('rollout', 'status', 'deploy/web', '--timeout=90s');
+    // The last of the old ones ends after the rollout.
+    await cluster.until('two pods', async () => (await cluster.pods()).length === 2);
+  } finally {
+    isDone = true;
+    await Promise.all(clients);
+    kept.destroy();
+  }
+  for (const seen of await Promise.all(clients)) expect(seen).toEqual(['first', 'second']);
+});
+
+it('keeps a load balancer off the ports at which nodes serve ingresses', async () => {
+  await cluster.must('create', 'service', 'loadbalancer', 'web', '--tcp=80:8080');
+  const words = 'Error syncing load balancer: port 80/TCP of the nodes serves ingresses';
+  await cluster.until('the event', async () =>
+    (await cluster.must('describe', 'service', 'web')).includes(words),
+  );
+  await cluster.must('create', 'service', 'loadbalancer', 'other', '--tcp=8081:8080');
+  const point = 'jsonpath={.status.loadBalancer.ingress[*].ip}';
+  const address = await nodeAddress();
+  await cluster.until(
+    'an address',
+    async () => (await cluster.must('get', 'service', 'other', '-o', point)) === address,
+  );
+  expect(await cluster.must('get', 'service', 'web', '-o', point)).toBe('');
 });
