@@ -97,3 +97,16 @@ it('warns once of backends that nodes cannot serve', async () => {
     `away ${words}: service "away" is of type ExternalName`,
   ]);
 });
+
+it('hears of agents which nodes serve none', async () => {
+  await using world = await World.start(1, directory(), 1, { hasAgents: true });
+  await createClass(world, 'own', 'dhow.dev/ingress');
+  await create(world, 'web', { ingressClassName: 'own', defaultBackend: to('web') });
+  await world.advance(10_000);
+  const [node] = (await world.client.list(NODES)).items;
+  expect(node?.status.conditions).toContainEqual(
+    expect.objectContaining({ type: 'Ready', status: 'True' }),
+  );
+  expect(node?.metadata.annotations?.['dhow.dev/ingress-ports']).toBe('none');
+  expect(await addressesOf(world, 'web')).toEqual([]);
+});
