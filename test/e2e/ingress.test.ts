@@ -40,6 +40,10 @@ it('leads hosts and paths to the services that an ingress names', async () => {
   await cluster.until('one', async () => (await ask('a.example', '/')) === 'one');
   await cluster.until('two', async () => (await ask('a.example', '/index.html')) === 'two');
   expect(await ask('b.example', '/')).toBe('404 page not found');
+  for (const what of ['ingress/web', 'ingressclass/dhow']) {
+    const { stdout } = await cluster.kubectl('describe', what);
+    expect(await cluster.must('describe', what)).toBe(stdout.replace(/ +$/gm, ''));
+  }
 });
 
 /** Pods that listen for a moment after they have been told to end, until nobody sends them anything. */
