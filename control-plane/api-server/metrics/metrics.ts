@@ -5,7 +5,8 @@ import { storeNameOf } from '../kinds/served-kind';
 import type { CertificateLife } from '../../../lib/certificate-life';
 import type { LagHistogram } from '../../../lib/event-loop-monitor';
 import type { WebhookMetrics } from '../admission/webhooks';
-import { histogram, metric, type RequestMetrics } from './request-metrics';
+import { METRICS_TYPE, metric, processMetrics } from '../../../lib/metrics-text';
+import type { RequestMetrics } from './request-metrics';
 
 /** What is measured beside requests. */
 interface Measured {
@@ -23,7 +24,6 @@ export const metricsResponse = (
   kinds: KindRegistry,
   { caches, webhooks, auditor, lag, objectFaults, certificates }: Measured,
 ): ApiResponse => {
-  const { user, system } = process.cpuUsage();
   const lines = [
     ...requests.lines(),
     ...metric(
@@ -34,13 +34,6 @@ export const metricsResponse = (
         (name) => [`resource="${name}"`, caches.of(name).list().items.length] as const,
       ),
     ),
-    ...(lag === undefined
-      ? []
-      : histogram(
-          'dhow_event_loop_lag_seconds',
-          'How late the event loop ran what was due.',
-          lag(),
-        )),
     ...webhooks.lines(),
     ...(auditor === undefined
       ? []
@@ -61,16 +54,11 @@ export const metricsResponse = (
         ([name, { untilMs }]) => [`certificate="${name}"`, untilMs / 1000] as const,
       ),
     ),
-    ...metric('process_cpu_seconds_total', 'counter', 'CPU time of the process.', [
-      ['', (user + system) / 1e6],
-    ]),
-    ...metric('process_resident_memory_bytes', 'gauge', 'Resident memory of the process.', [
-      ['', process.memoryUsage.rss()],
-    ]),
+    ...processMetrics(lag?.()),
   ];
   return {
     status: 200,
-    headers: { 'content-type': 'text/plain; version=0.0.4; charset=utf-8' },
+    headers: { 'content-type': METRICS_TYPE },
     body: `${lines.join('\n')}\n`,
   };
 };

@@ -1,3 +1,5 @@
+import { metric } from '../../../lib/metrics-text';
+
 /** Counts requests, for whoever collects metrics. Memory is bounded by kinds, verbs and codes. */
 export class RequestMetrics {
   private readonly counts = new Map<string, number>();
@@ -25,37 +27,5 @@ export class RequestMetrics {
     );
   }
 }
-
-/** One metric with its series. */
-export const metric = (
-  name: string,
-  type: 'counter' | 'gauge',
-  help: string,
-  series: readonly (readonly [labels: string, value: number])[],
-): readonly string[] => [
-  `# HELP ${name} ${help}`,
-  `# TYPE ${name} ${type}`,
-  ...series.map(([labels, value]) => `${name}${labels === '' ? '' : `{${labels}}`} ${value}`),
-];
-
-interface Histogram {
-  readonly buckets: readonly (readonly [upTo: number, count: number])[];
-  readonly sumSeconds: number;
-  readonly count: number;
-}
-
-/** A histogram without labels. */
-export const histogram = (
-  name: string,
-  help: string,
-  { buckets, sumSeconds, count }: Histogram,
-): readonly string[] => [
-  `# HELP ${name} ${help}`,
-  `# TYPE ${name} histogram`,
-  ...buckets.map(([upTo, below]) => `${name}_bucket{le="${upTo}"} ${below}`),
-  `${name}_bucket{le="+Inf"} ${count}`,
-  `${name}_sum ${sumSeconds}`,
-  `${name}_count ${count}`,
-];
 
 const SERIES_MAX = 5000;

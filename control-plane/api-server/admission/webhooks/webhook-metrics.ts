@@ -1,4 +1,4 @@
-import { metric } from '../../metrics/request-metrics';
+import { metric } from '../../../../lib/metrics-text';
 
 /** In which round a webhook is asked, as upstream's metrics call it. */
 export type HookStep = 'admit' | 'validating';
