@@ -234,6 +234,8 @@ export interface ContainerStats {
   readonly memoryBytes: number;
   /** Without what the kernel can drop at once: file pages not used of late. As the kubelet reckons. */
   readonly memoryWorkingSetBytes: number;
+  /** What processes have for themselves, without pages of files. */
+  readonly memoryRssBytes: number;
   readonly pidsCount: number;
 }
 

@@ -69,12 +69,13 @@ describe('what a cgroup has used', () => {
     put({
       'memory/cgroup.procs': '',
       'memory/a/memory.usage_in_bytes': '1000\n',
-      'memory/a/memory.stat': 'inactive_file 1\ntotal_inactive_file 300\n',
+      'memory/a/memory.stat': 'inactive_file 1\ntotal_inactive_file 300\ntotal_rss 600\n',
       'cpuacct/a/cpuacct.usage': '5000\n',
       'pids/a/pids.current': '3\n',
     });
     expect(new CgroupV1Driver(root).stats('a')).toEqual({
       ...{ cpuNanos: 5000, memoryBytes: 1000, memoryWorkingSetBytes: 700, pidsCount: 3 },
+      memoryRssBytes: 600,
     });
   });
 
@@ -87,6 +88,7 @@ describe('what a cgroup has used', () => {
     });
     expect(new CgroupV2Driver(root).stats('a')).toEqual({
       ...{ cpuNanos: 5000, memoryBytes: 1000, memoryWorkingSetBytes: 700, pidsCount: 3 },
+      memoryRssBytes: 600,
     });
   });
 

@@ -101,11 +101,13 @@ export class CgroupV1Driver implements CgroupDriver {
   stats(path: string): ContainerStats {
     const memory = this.dir('memory', path);
     const memoryBytes = Number(readControl(memory, 'memory.usage_in_bytes') ?? 0);
-    const inactive = keyedNumber(readControl(memory, 'memory.stat'), 'total_inactive_file');
+    const stat = readControl(memory, 'memory.stat');
+    const inactive = keyedNumber(stat, 'total_inactive_file');
     return {
       cpuNanos: Number(readControl(this.dir('cpuacct', path), 'cpuacct.usage') ?? 0),
       memoryBytes,
       memoryWorkingSetBytes: Math.max(0, memoryBytes - inactive),
+      memoryRssBytes: keyedNumber(stat, 'total_rss'),
       pidsCount: Number(readControl(this.dir('pids', path), 'pids.current') ?? 0),
     };
   }

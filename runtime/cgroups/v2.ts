@@ -101,6 +101,7 @@ export class CgroupV2Driver implements CgroupDriver {
       cpuNanos: keyedNumber(readControl(dir, 'cpu.stat'), 'usage_usec') * 1000,
       memoryBytes,
       memoryWorkingSetBytes: Math.max(0, memoryBytes - inactive),
+      memoryRssBytes: keyedNumber(memory, 'anon'),
       pidsCount: Number(readControl(dir, 'pids.current') ?? 0),
     };
   }

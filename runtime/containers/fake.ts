@@ -236,6 +236,7 @@ export class FakeContainerRuntime implements ContainerRuntime {
       cpuNanos: 1_000_000,
       memoryBytes: 1 << 20,
       memoryWorkingSetBytes: 1 << 20,
+      memoryRssBytes: 1 << 19,
       pidsCount: 1,
       ...this.options.statsOf?.(stateOf(this.need(id))),
     });
@@ -255,6 +256,7 @@ export class FakeContainerRuntime implements ContainerRuntime {
       cpuNanos: 10_000_000,
       memoryBytes: 1 << 30,
       memoryWorkingSetBytes: 1 << 29,
+      memoryRssBytes: 1 << 28,
       pidsCount: 100,
       ...this.options.hostStats?.(),
     });
@@ -417,6 +419,7 @@ const NO_USE: ContainerStats = {
   cpuNanos: 0,
   memoryBytes: 0,
   memoryWorkingSetBytes: 0,
+  memoryRssBytes: 0,
   pidsCount: 0,
 };
 
@@ -424,6 +427,7 @@ const addStats = (a: ContainerStats, b: ContainerStats): ContainerStats => ({
   cpuNanos: a.cpuNanos + b.cpuNanos,
   memoryBytes: a.memoryBytes + b.memoryBytes,
   memoryWorkingSetBytes: a.memoryWorkingSetBytes + b.memoryWorkingSetBytes,
+  memoryRssBytes: a.memoryRssBytes + b.memoryRssBytes,
   pidsCount: a.pidsCount + b.pidsCount,
 });
 
