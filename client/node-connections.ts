@@ -18,7 +18,14 @@ export interface NodeConnections {
 
   /** What the node and its containers have used up to now, within seconds. @throws ApiError */
   usage(nodeName: string, signal: AbortSignal): Promise<UsageReport>;
+
+  /** A page of the kubelet's metrics, as the node says, unchecked, up to some MiB. @throws ApiError */
+  metrics(nodeName: string, path: MetricsPath, signal: AbortSignal): Promise<Uint8Array>;
 }
+
+/** Source: upstream's `pkg/kubelet/server/server.go`. */
+export const METRICS_PATHS = ['metrics', 'metrics/cadvisor', 'metrics/resource'] as const;
+export type MetricsPath = (typeof METRICS_PATHS)[number];
 
 /** As a node says, unchecked. */
 export interface UsageReport {

@@ -1,5 +1,4 @@
 import { mkdirSync } from 'node:fs';
-import { statfs } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import { JobThread } from '../lib/async/job-thread';
@@ -9,6 +8,7 @@ import { Semaphore } from '../lib/async/semaphore';
 import { TaskGroup } from '../lib/async/task-group';
 import type { Activities } from '../lib/activities';
 import type { Clock } from '../lib/clock';
+import type { LagHistogram } from '../lib/event-loop-monitor';
 import type { Log } from '../lib/log';
 import type { Random } from '../lib/random';
 import type { ContainerRuntime } from '../runtime/container-runtime';
@@ -23,17 +23,19 @@ import type { ClusterNames } from './containers/pod-dns';
 import { COMPANION_FOLDER } from './companion/record';
 import { ResolverKeeper } from './dns';
 import { IngressKeeper } from './ingress';
+import { diskUseOf } from './images/disk-use';
 import { ImageCollector } from './images/image-collector';
 import { ImagePuller } from './images/image-puller';
 import { PullRecords } from './images/pull-records';
 import { NodeNetwork, type NetworkRange } from './network/node-network';
 import { bootedAtMs, type HostFacts } from './node/host';
+import { nodeInfoOf } from './node/node-info';
 import { AGENT_VERSION, NodeReporter } from './node/node-reporter';
-import { podsShareOf, unallocatableOf } from './node/reserved';
+import { podsShareOf } from './node/reserved';
 import { refuseToAdmit } from './plan/admission';
 import { QosGroups } from './containers/qos-groups';
 import { ExitBell } from './containers/exit-bell';
-import type { NodeInfo, PodDeps } from './containers/pod-deps';
+import type { PodDeps } from './containers/pod-deps';
 import { PodManager } from './pods/pod-manager';
 import { PodPaths } from './inventory/pod-paths';
 import { ProbeRunner, type ProbeAction } from './probes/probe-runner';
@@ -54,6 +56,7 @@ import { StorageKeeper } from './storage/storage-keeper';
 import { storagePlacesOf } from './storage/storage-places';
 import { withOwnUid } from './streams/own-uid';
 import { StreamServer } from './streams/stream-server';
+import { MetricsPages } from './usage/metrics-pages';
 import { UsageMeter } from './usage/usage-meter';
 import type { Mounter } from './volumes/mounter';
 import { FolderRemover } from './volumes/folder-remover';
@@ -79,6 +82,8 @@ export interface AgentDeps {
   readonly probeAction?: ProbeAction;
   /** What this process is at. */
   readonly activities?: Activities;
+  /** How late this process's event loop has been. Default: nobody measures it. */
+  readonly lag?: () => LagHistogram;
 }
 
 export interface Agent {
@@ -115,10 +120,13 @@ class NodeAgent implements Agent {
   private readonly collector: ImageCollector;
   private readonly eviction: EvictionManager;
   private readonly shutdown: NodeShutdown;
+  private readonly resolver: ResolverKeeper | undefined;
+  private readonly ingress: IngressKeeper | undefined;
+  private readonly services: ServiceProxy;
   private hasSnapshot = false;
 
   constructor(private readonly deps: AgentDeps) {
-    const { config, clock, random, log, runtime, images, transport } = deps;
+    const { config, clock, random, log, images, transport } = deps;
     const { restartBackoffMaxMs } = config;
     this.settings = { ...DEFAULT_SETTINGS, restartBackoffMaxMs, ...deps.settings };
     this.manifests = this.manifestFolder();
@@ -167,11 +175,10 @@ class NodeAgent implements Agent {
     this.pods = new PodManager(this.podDeps(paths));
     this.eviction = this.evictionManager(paths);
     this.shutdown = this.nodeShutdown();
-    const pods = this.pods;
-    const { nodeName } = config;
-    const node = { nodeName, bootedAtMs: bootedAtMs(), memoryBytes: facts.memoryBytes };
-    const usage = new UsageMeter({ runtime, node, clock });
-    this.streams = new StreamServer({ transport, runtime, pods, paths, usage, clock, log });
+    this.resolver = this.resolverKeeper();
+    this.ingress = this.ingressKeeper();
+    this.services = this.serviceProxy();
+    this.streams = this.streamServer(paths);
     this.session = new SessionClient({
       transport,
       hello: () => this.hello(),
@@ -246,11 +253,10 @@ class NodeAgent implements Agent {
     tasks.run((s) => this.manifests?.run(s) ?? Promise.resolve());
     tasks.run((s) => this.policies.run(s));
     tasks.run((s) => this.session.run(s));
-    const resolver = this.resolverKeeper();
+    const { resolver, ingress } = this;
     if (resolver !== undefined) tasks.run((s) => resolver.run(s));
-    const ingress = this.ingressKeeper();
     if (ingress !== undefined) tasks.run((s) => ingress.run(s));
-    tasks.run((s) => this.serviceProxy().run(s));
+    tasks.run((s) => this.services.run(s));
     await tasks.wait();
     await this.pods.stop();
   }
@@ -369,6 +375,24 @@ class NodeAgent implements Agent {
     });
   }
 
+  private streamServer(paths: PodPaths): StreamServer {
+    const { config, facts, transport, runtime, clock, log, lag } = this.deps;
+    const { pods } = this;
+    const { nodeName } = config;
+    const { cpuMillis, memoryBytes } = facts;
+    const node = { nodeName, bootedAtMs: bootedAtMs(), memoryBytes };
+    const usage = new UsageMeter({ runtime, node, clock });
+    const metrics = new MetricsPages({
+      ...{ nodeName, cpuMillis, memoryBytes, meter: usage, runtime },
+      podOf: (uid) => pods.worker(uid)?.current,
+      services: () => this.services.counts,
+      resolver: () => this.resolver?.counts,
+      ingress: () => this.ingress?.counts,
+      lag: () => lag?.(),
+    });
+    return new StreamServer({ transport, runtime, pods, paths, usage, metrics, clock, log });
+  }
+
   private nodeShutdown(): NodeShutdown {
     const { config, clock, log } = this.deps;
     const { events, statuses } = this;
@@ -385,15 +409,10 @@ class NodeAgent implements Agent {
   private imageCollector(): ImageCollector {
     const { images, clock, log, config } = this.deps;
     const records = this.pullRecords;
-    const diskUse = async (): Promise<number> => {
-      const { blocks, bfree, bavail } = await statfs(config.stateDir);
-      // As df counts: what only root may use is not there.
-      return (blocks - bfree) / Math.max(1, blocks - bfree + bavail);
-    };
     return new ImageCollector({
       images,
       pods: () => this.assignments.pods.values(),
-      diskUse,
+      diskUse: () => diskUseOf(config.stateDir),
       records,
       clock,
       log,
@@ -449,28 +468,11 @@ class NodeAgent implements Agent {
     return new QosGroups({ runtime, pods: () => this.pods.active(), allPods, log });
   }
 
-  private nodeInfo(): NodeInfo {
-    const { config, nodeIp, facts } = this.deps;
-    const { cpuMillis, memoryBytes } = facts;
-    // Of the disk, pods are told nothing by default.
-    const reserved = unallocatableOf(config, parseThresholds(config), {
-      memoryBytes,
-      diskBytes: 0,
-    });
-    return {
-      name: config.nodeName,
-      ip: nodeIp,
-      cpuMillis: cpuMillis - reserved.cpuMillis,
-      memoryBytes: memoryBytes - reserved.memoryBytes,
-      capacityBytes: memoryBytes,
-    };
-  }
-
   private podDeps(paths: PodPaths): PodDeps {
     const { config, runtime, images, clock, random, log } = this.deps;
     const { settings, events, assignments } = this;
     const action = this.deps.probeAction;
-    const node = this.nodeInfo();
+    const node = nodeInfoOf(config, this.deps.nodeIp, this.deps.facts);
     const { volumes } = this;
     const places = { runtime, volumes, paths };
     return {

@@ -37,7 +37,7 @@ export const runAgent = async (
   const log = createLog(config.logLevel, { node: config.nodeName });
   log.info({ config: { ...config, token: undefined } }, 'starting');
   const activities = new Activities();
-  using _monitor = new EventLoopMonitor({ clock: systemClock, log, activities });
+  using monitor = new EventLoopMonitor({ clock: systemClock, log, activities });
   for (const folder of [config.stateDir, config.runDir])
     mkdirSync(folder, { recursive: true, mode: 0o700 });
   const host = hostOf(config.server);
@@ -61,6 +61,7 @@ export const runAgent = async (
     ...shared,
     config,
     activities,
+    lag: () => monitor.histogram,
     agentId: store.agentId(),
     nodeIp,
     facts: readHostFacts(),

@@ -179,4 +179,5 @@ export const NO_NODES: NodeConnections = {
   exec: () => Promise.reject(new Error('no nodes')),
   connect: () => Promise.reject(new Error('no nodes')),
   usage: () => Promise.reject(new Error('no nodes')),
+  metrics: () => Promise.reject(new Error('no nodes')),
 };

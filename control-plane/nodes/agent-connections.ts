@@ -8,6 +8,7 @@ import type {
   ExecRequest,
   ExecSession,
   LogsRequest,
+  MetricsPath,
   NodeConnections,
   PodTarget,
   PortConnection,
@@ -28,7 +29,7 @@ import type { NodeSession } from './node-session';
 import type { OpenedStream, StreamBroker } from './stream-broker';
 import { linkedController } from '../../lib/async/linked-controller';
 
-/** Logs, exec, ports and usage over the agents' own connections. */
+/** Logs, exec, ports, usage and metrics over the agents' own connections. */
 export class AgentConnections implements NodeConnections {
   constructor(
     private readonly deps: {
@@ -88,14 +89,28 @@ export class AgentConnections implements NodeConnections {
   }
 
   async usage(nodeName: string, signal: AbortSignal): Promise<UsageReport> {
-    const what = `the usage of node "${nodeName}"`;
-    const deadline = { what, limitMs: USAGE_MS, clock: this.deps.clock, signal };
+    return this.report(nodeName, { $case: 'usage', value: {} }, readUsage, signal);
+  }
+
+  async metrics(nodeName: string, path: MetricsPath, signal: AbortSignal): Promise<Uint8Array> {
+    return this.report(nodeName, { $case: 'metrics', value: { path } }, readMetrics, signal);
+  }
+
+  /** What a node says of itself at once, read in time or not at all. */
+  private async report<T>(
+    nodeName: string,
+    kind: NonNullable<OpenStream['kind']>,
+    read: (opened: OpenedStream) => Promise<T>,
+    signal: AbortSignal,
+  ): Promise<T> {
+    const what = `the ${kind.$case} of node "${nodeName}"`;
+    const deadline = { what, limitMs: REPORT_MS, clock: this.deps.clock, signal };
     try {
       return await withDeadline(deadline, async (stop) => {
-        const opened = await this.open(nodeName, { $case: 'usage', value: {} }, stop);
+        const opened = await this.open(nodeName, kind, stop);
         const undo = cancelOnAbort(opened, stop);
         try {
-          return await readUsage(opened);
+          return await read(opened);
         } finally {
           undo();
           opened.call.end();
@@ -130,6 +145,19 @@ export class AgentConnections implements NodeConnections {
 
 /** @throws ApiError */
 const readUsage = async (opened: OpenedStream): Promise<UsageReport> => {
+  const { reading, data } = await readReport(opened, 'usage', USAGE_BYTES_MAX);
+  if (reading === undefined) throw ofEarlierRelease('usage');
+  return { ...reading, summary: data };
+};
+
+/** @throws ApiError */
+const readMetrics = async (opened: OpenedStream): Promise<Uint8Array> => {
+  const { data } = await readReport(opened, 'metrics', METRICS_BYTES_MAX);
+  if (data.length === 0) throw ofEarlierRelease('metrics');
+  return data;
+};
+
+const readReport = async (opened: OpenedStream, what: string, bytesMax: number) => {
   let reading: UsageReading | undefined;
   const pieces: Uint8Array[] = [];
   let byteCount = 0;
@@ -138,22 +166,22 @@ const readUsage = async (opened: OpenedStream): Promise<UsageReport> => {
     if (message?.$case === 'usage') reading = message.value;
     if (message?.$case !== 'stdout') continue;
     byteCount += message.value.length;
-    if (byteCount > USAGE_BYTES_MAX)
-      throw new ApiError('InternalError', 'the node reports more usage than can be taken');
+    if (byteCount > bytesMax)
+      throw new ApiError('InternalError', `the node reports more ${what} than can be taken`);
     pieces.push(message.value);
   }
-  // It has ended what it does not know.
-  if (reading === undefined)
-    throw new ApiError(
-      'ServiceUnavailable',
-      'the node reports no usage: it is of an earlier release',
-    );
-  return { ...reading, summary: Buffer.concat(pieces) };
+  return { reading, data: Buffer.concat(pieces) };
 };
 
-const USAGE_MS = 5000;
+/** It has ended what it does not know. */
+const ofEarlierRelease = (what: string): ApiError =>
+  new ApiError('ServiceUnavailable', `the node reports no ${what}: it is of an earlier release`);
+
+const REPORT_MS = 5000;
 /** Of ten thousand containers. */
 const USAGE_BYTES_MAX = 4 * 1024 * 1024;
+/** Of some thousand containers: each has a line in a dozen metrics. */
+const METRICS_BYTES_MAX = 8 * 1024 * 1024;
 
 /** The way to the agent of a stream that goes both ways. */
 class StreamInput {

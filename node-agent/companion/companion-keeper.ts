@@ -53,6 +53,11 @@ export class CompanionKeeper<Settings> {
 
   constructor(private readonly deps: CompanionKeeperDeps<Settings>) {}
 
+  /** What the one that runs has counted since it began; undefined until it has said. */
+  get counts(): object | undefined {
+    return this.state?.counts;
+  }
+
   /** Until `signal` aborts; one that serves runs on. */
   async run(signal: AbortSignal): Promise<void> {
     const { name, network, clock, random, log } = this.deps;

@@ -77,6 +77,7 @@ const running = () => {
     network.services.services.get(`ns/${name}:`)?.endpoints.map(({ address }) => address);
   return {
     ...{ tables, network: network.services, events, endpoints },
+    counts: () => proxy.counts,
     [Symbol.asyncDispose]: async () => {
       stop.abort();
       await done;
@@ -130,9 +131,13 @@ it('tries again what has failed, and tells of what it had to put back', async ()
   tables.applySnapshot([service('a'), CLUSTER]);
   await until(() => network.applyCount === 2);
   expect(network.services.has('ns/a:')).toBe(true);
+  // Of the port that has gone in: what failed counts for nothing.
+  await until(() => proxy.counts().changeCount > 0);
+  expect(proxy.counts()).toEqual({ changeCount: 1, restoredCount: 0 });
   network.nextFault = 'rules of services were changed';
   await until(() => events.length === 1);
   expect(events[0]).toMatchObject({ type: 'Warning', reason: 'ServiceRulesRestored' });
+  expect(proxy.counts()).toEqual({ changeCount: 1, restoredCount: 1 });
 });
 
 const freePort = async (): Promise<number> => {

@@ -25,6 +25,13 @@ interface ServiceProxyDeps {
   readonly log: Log;
 }
 
+export interface ServiceCounts {
+  /** Ports of services that have been put in, changed or taken out. */
+  readonly changeCount: number;
+  /** How often somebody else had changed the rules. */
+  readonly restoredCount: number;
+}
+
 /**
  * Keeps the kernel's services as the cluster has them. Before it is known what there is, nothing is
  * touched: what the agent before has set up goes on. The first of several changes goes in at once, the
@@ -42,8 +49,15 @@ export class ServiceProxy {
   private checkedMs = 0;
   private problem = '';
   private wake: (() => void) | undefined;
+  private changeCount = 0;
+  private restoredCount = 0;
 
   constructor(private readonly deps: ServiceProxyDeps) {}
+
+  /** Since this agent began. */
+  get counts(): ServiceCounts {
+    return { changeCount: this.changeCount, restoredCount: this.restoredCount };
+  }
 
   /** Until `signal` aborts; what is set up goes on. */
   async run(signal: AbortSignal): Promise<void> {
@@ -79,6 +93,7 @@ export class ServiceProxy {
       await this.configure(network);
       const changes = this.changesOf(taken);
       if (changes.size > 0 || !this.isStarted) this.tellHealed(await network.apply(changes));
+      this.changeCount += changes.size;
       this.isStarted = true;
       await this.check(network);
       servers.setHealthy(true);
@@ -157,6 +172,7 @@ export class ServiceProxy {
 
   private tellHealed(fault: string | undefined): void {
     if (fault === undefined) return;
+    this.restoredCount++;
     this.deps.log.warn({ fault }, 'service rules were put back');
     const message = `Service rules of the node had been changed and were put back: ${fault}`;
     const event = { type: 'Warning', reason: 'ServiceRulesRestored', message } as const;

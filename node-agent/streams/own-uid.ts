@@ -22,6 +22,7 @@ export const withOwnUid = (request: OpenStream, ownUid: (uid: string) => string)
         kind: { $case: 'port', value: { ...kind.value, target: translated(kind.value.target) } },
       };
     case 'usage':
+    case 'metrics':
     case undefined:
       return request;
   }

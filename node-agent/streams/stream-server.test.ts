@@ -30,6 +30,7 @@ afterEach(async () => {
 });
 
 const NO_USAGE = { report: () => Promise.reject(new Error('not to be asked')) };
+const NO_METRICS = { page: () => Promise.reject(new Error('not to be asked')) };
 
 /** A client who says nothing and leaves at once. */
 const leaving: MessageStream<AttachRequest, AttachResponse> = {
@@ -58,6 +59,7 @@ it.each([
     const server = new StreamServer({
       ...{ runtime, pods: manager, paths: deps.paths, clock: bench.clock, log: silentLog },
       usage: NO_USAGE,
+      metrics: NO_METRICS,
       transport: { openAttach: () => leaving } as unknown as Transport,
     });
     const target = { namespace: 'default', podName: 'web', podUid: 'uid-1', container: 'web' };
@@ -93,6 +95,7 @@ describe('a port of a pod', () => {
     const server = new StreamServer({
       ...{ runtime, pods: manager, paths: deps.paths, clock: bench.clock, log: silentLog },
       usage: NO_USAGE,
+      metrics: NO_METRICS,
       dial: dial,
       transport: { openAttach: () => stream } as unknown as Transport,
     });
@@ -141,7 +144,9 @@ describe('a port of a pod', () => {
 });
 
 describe('the usage of a node', () => {
-  const serve = async (): Promise<readonly AttachRequest['message'][]> => {
+  const serve = async (
+    kind: OpenStream['kind'] = { $case: 'usage', value: {} },
+  ): Promise<readonly AttachRequest['message'][]> => {
     const { runtime, manager, deps, clock } = bench;
     const sent: AttachRequest['message'][] = [];
     const stream = {
@@ -152,16 +157,28 @@ describe('the usage of a node', () => {
     const server = new StreamServer({
       ...{ runtime, pods: manager, paths: deps.paths, clock, log: silentLog },
       usage: new UsageMeter({ runtime, node, clock }),
+      metrics: { page: async (path) => (path === 'metrics' ? 'x'.repeat(100_000) : undefined) },
       transport: { openAttach: () => stream } as unknown as Transport,
     });
-    const request: OpenStream = { streamId: '1', kind: { $case: 'usage', value: {} } };
-    await server.serve(request, new AbortController().signal);
+    await server.serve({ streamId: '1', kind }, new AbortController().signal);
     return sent.slice(1);
   };
   const summaryIn = (sent: readonly AttachRequest['message'][]) =>
     parseJson(
       Buffer.concat(sent.flatMap((each) => (each?.$case === 'stdout' ? [each.value] : []))),
     );
+
+  it('is told in pages of metrics as well, and of no others', async () => {
+    const page = (path: string) => serve({ $case: 'metrics', value: { path } });
+    const texts = (await page('metrics')).map((part) =>
+      part?.$case === 'stdout' ? Buffer.from(part.value).toString() : '',
+    );
+    expect(texts.length).toBeGreaterThan(1);
+    expect(texts.join('')).toBe('x'.repeat(100_000));
+    expect(await page('metrics/probes')).toEqual([
+      { $case: 'error', value: { reason: 'NotFound', message: 'the node has no such metrics' } },
+    ]);
+  });
 
   it('is told as the kubelet tells it, after when it was read', async () => {
     await bench.run(testPod({}));

@@ -14,6 +14,7 @@ import type { PodManager } from '../pods/pod-manager';
 import type { PodPaths } from '../inventory/pod-paths';
 import type { MessageStream, Transport } from '../session/transport';
 import { containerNamed } from '../pod-spec/environment';
+import type { MetricsPages } from '../usage/metrics-pages';
 import type { UsageMeter } from '../usage/usage-meter';
 import { findRun, findSandbox, StreamFailure } from './container-finder';
 import { carryPort, type Dial } from './port-stream';
@@ -31,7 +32,7 @@ const MAX_STREAMS = 256;
 const TERMINAL_SIZE_WAIT_MS = 500;
 const DIAL_MS = 10_000;
 
-/** Answers the server's requests for logs, exec, attach, ports and usage. */
+/** Answers the server's requests for logs, exec, attach, ports, usage and metrics. */
 export class StreamServer {
   private openCount = 0;
 
@@ -42,6 +43,7 @@ export class StreamServer {
       readonly pods: PodManager;
       readonly paths: PodPaths;
       readonly usage: Pick<UsageMeter, 'report'>;
+      readonly metrics: Pick<MetricsPages, 'page'>;
       readonly clock: Clock;
       readonly log: Log;
       /** `dial` of the runtime; tests have their own. */
@@ -62,6 +64,7 @@ export class StreamServer {
       else if (kind?.$case === 'exec') await this.exec(stream, kind.value, controller);
       else if (kind?.$case === 'port') await this.port(stream, kind.value, controller.signal);
       else if (kind?.$case === 'usage') await this.usage(stream);
+      else if (kind?.$case === 'metrics') await this.metrics(stream, kind.value.path);
       stream.end();
     } catch (error) {
       await this.fail(stream, error);
@@ -119,6 +122,13 @@ export class StreamServer {
     const { summary, ...value } = await this.deps.usage.report();
     await stream.write({ message: { $case: 'usage', value } });
     for (const piece of pieces(summary))
+      await stream.write({ message: { $case: 'stdout', value: piece } });
+  }
+
+  private async metrics(stream: Attach, path: string): Promise<void> {
+    const text = await this.deps.metrics.page(path);
+    if (text === undefined) throw new StreamFailure('NotFound', 'the node has no such metrics');
+    for (const piece of pieces(Buffer.from(text)))
       await stream.write({ message: { $case: 'stdout', value: piece } });
   }
 

@@ -3,11 +3,21 @@ import type { ContainerStats } from '../../runtime/container-runtime';
 
 /** One container that runs, with what it has used. */
 export interface MeasuredContainer {
+  readonly id: string;
+  readonly sandboxId: string;
+  readonly image: string;
   readonly namespace: string;
   readonly podName: string;
   readonly podUid: string;
   readonly name: string;
   readonly startedAtMs: number;
+  readonly stats: ContainerStats;
+}
+
+/** One pod with what its containers have used, those that have ended too. */
+export interface MeasuredPod {
+  readonly namespace: string;
+  readonly podName: string;
   readonly stats: ContainerStats;
 }
 

@@ -3,9 +3,9 @@ import { randomUUID } from 'node:crypto';
 import { TimeSlice } from '../../lib/async/time-slice';
 import type { Clock } from '../../lib/clock';
 import { stringifyJson } from '../../lib/json';
-import type { ContainerRuntime, ContainerState } from '../../runtime/container-runtime';
+import type { ContainerRuntime, ContainerState, Sandbox } from '../../runtime/container-runtime';
 import { LABEL } from '../inventory/labels';
-import { summaryOf, type MeasuredContainer, type MeasuredNode } from './summary';
+import { summaryOf, type MeasuredContainer, type MeasuredNode, type MeasuredPod } from './summary';
 
 export interface UsageReport {
   /** Names the clock of `monotonicMs`. */
@@ -15,48 +15,82 @@ export interface UsageReport {
   readonly summary: Uint8Array;
 }
 
+/** All that has been read at one time, by the wall clock. */
+export interface Measurement {
+  readonly atMs: number;
+  readonly node: MeasuredNode;
+  readonly containers: readonly MeasuredContainer[];
+}
+
 /** Reads what everything on this node has used, when somebody asks: nothing is counted meanwhile. */
 export class UsageMeter {
   private readonly clockId = randomUUID();
 
   constructor(
     private readonly deps: {
-      readonly runtime: Pick<ContainerRuntime, 'containers' | 'stats' | 'hostStats'>;
+      readonly runtime: Pick<
+        ContainerRuntime,
+        'containers' | 'sandboxes' | 'stats' | 'sandboxStats' | 'hostStats'
+      >;
       readonly node: Omit<MeasuredNode, 'stats'>;
       readonly clock: Clock;
     },
   ) {}
 
   async report(): Promise<UsageReport> {
-    const { runtime, clock, node } = this.deps;
-    const [nowMs, monotonicMs] = [clock.now(), clock.monotonicMs()];
-    const stats = await runtime.hostStats();
-    const containers: MeasuredContainer[] = [];
-    const slice = new TimeSlice(clock);
-    for (const state of runtime.containers()) {
-      const measured = await this.measure(state);
-      if (measured !== undefined) containers.push(measured);
-      if (slice.isOver) await slice.turn();
-    }
-    const summary = Buffer.from(stringifyJson(summaryOf({ ...node, stats }, containers, nowMs)));
+    const monotonicMs = this.deps.clock.monotonicMs();
+    const { node, containers, atMs } = await this.measure();
+    const summary = Buffer.from(stringifyJson(summaryOf(node, containers, atMs)));
     return { clockId: this.clockId, monotonicMs, summary };
   }
 
-  private async measure(state: ContainerState): Promise<MeasuredContainer | undefined> {
-    const { id, status, labels } = state;
-    if (status !== 'running') return undefined;
-    try {
-      return {
-        namespace: labels[LABEL.namespace] ?? '',
-        podName: labels[LABEL.podName] ?? '',
-        podUid: labels[LABEL.uid] ?? '',
-        name: labels[LABEL.container] ?? '',
-        startedAtMs: state.startedAtMs,
-        stats: await this.deps.runtime.stats(id),
-      };
-    } catch {
-      // Removed since it was listed.
-      return undefined;
+  /** The node and the containers that run. */
+  async measure(): Promise<Measurement> {
+    const { runtime, clock, node } = this.deps;
+    const atMs = clock.now();
+    const stats = await runtime.hostStats();
+    const containers = await this.each(runtime.containers(), (state) => this.container(state));
+    return { atMs, node: { ...node, stats }, containers };
+  }
+
+  pods(): Promise<readonly MeasuredPod[]> {
+    return this.each(this.deps.runtime.sandboxes(), (sandbox) => this.pod(sandbox));
+  }
+
+  /** What could be read; what has been removed since it was listed cannot. */
+  private async each<T, M>(
+    all: readonly T[],
+    read: (one: T) => Promise<M | undefined>,
+  ): Promise<readonly M[]> {
+    const found: M[] = [];
+    const slice = new TimeSlice(this.deps.clock);
+    for (const one of all) {
+      const measured = await read(one).catch(() => undefined);
+      if (measured !== undefined) found.push(measured);
+      if (slice.isOver) await slice.turn();
     }
+    return found;
+  }
+
+  private async container(state: ContainerState): Promise<MeasuredContainer | undefined> {
+    const { id, sandboxId, status, labels } = state;
+    if (status !== 'running') return undefined;
+    return {
+      ...{ id, sandboxId, image: labels[LABEL.image] ?? '' },
+      namespace: labels[LABEL.namespace] ?? '',
+      podName: labels[LABEL.podName] ?? '',
+      podUid: labels[LABEL.uid] ?? '',
+      name: labels[LABEL.container] ?? '',
+      startedAtMs: state.startedAtMs,
+      stats: await this.deps.runtime.stats(id),
+    };
+  }
+
+  private async pod({ id, labels }: Sandbox): Promise<MeasuredPod> {
+    return {
+      namespace: labels[LABEL.namespace] ?? '',
+      podName: labels[LABEL.podName] ?? '',
+      stats: await this.deps.runtime.sandboxStats(id),
+    };
   }
 }

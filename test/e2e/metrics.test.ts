@@ -57,6 +57,44 @@ it('shows what a busy container, its pod and its node use', async () => {
   expect(busy?.containers[0]?.memory.workingSetBytes).toBeGreaterThan(0);
 });
 
+/** The value of one series of a page of metrics. */
+const valueIn = (page: string, name: string, ...labels: readonly string[]): number => {
+  const line = page
+    .split('\n')
+    .find((each) => each.startsWith(name) && labels.every((label) => each.includes(label)));
+  return Number(/^\S+ (\S+)/.exec(line ?? '')?.[1]);
+};
+
+it('has the pages of metrics of a node, which whoever collects them reads', async () => {
+  await cluster.apply(podYaml('busy', BUSY));
+  await cluster.podIsReady('busy');
+  const page = (path: string) => cluster.must('get', '--raw', `/api/v1/nodes/node-1/proxy/${path}`);
+  const own = ['container="main"', 'namespace="default"', 'pod="busy"'];
+  const resource = await cluster.until('it has been at work', async () => {
+    const text = await page('metrics/resource');
+    return valueIn(text, 'container_cpu_usage_seconds_total', ...own) > 0.1 ? text : undefined;
+  });
+  expect(valueIn(resource, 'pod_cpu_usage_seconds_total', 'pod="busy"')).toBeGreaterThan(0.1);
+  expect(valueIn(resource, 'node_memory_working_set_bytes')).toBeGreaterThan(2 ** 20);
+  expect(valueIn(resource, 'container_start_time_seconds', ...own)).toBeGreaterThan(1e9);
+  expect(valueIn(resource, 'resource_scrape_error')).toBe(0);
+  const cadvisor = await page('metrics/cadvisor');
+  expect(valueIn(cadvisor, 'container_memory_rss', ...own, 'image="')).toBeGreaterThan(0);
+  expect(valueIn(cadvisor, 'container_spec_cpu_shares', ...own)).toBe(2);
+  expect(valueIn(cadvisor, 'machine_cpu_cores')).toBeGreaterThan(0);
+  const metrics = await cluster.until('the rules of services are in', async () => {
+    const text = await page('metrics');
+    return valueIn(text, 'dhow_service_changes_total') > 0 ? text : undefined;
+  });
+  expect(valueIn(metrics, 'kubelet_running_pods')).toBeGreaterThan(0);
+  const running = 'container_state="running"';
+  expect(valueIn(metrics, 'kubelet_running_containers', running)).toBeGreaterThan(0);
+  expect(valueIn(metrics, 'process_resident_memory_bytes')).toBeGreaterThan(2 ** 20);
+  expect(valueIn(metrics, 'dhow_event_loop_lag_seconds_count')).toBeGreaterThan(0);
+  const none = await cluster.kubectl('get', '--raw', '/api/v1/nodes/node-1/proxy/metrics/probes');
+  expect([none.code, none.stderr]).toEqual([1, expect.stringContaining('(NotFound)')]);
+});
+
 /** Busy while there is a file, for at most a fifth of a core. */
 const busyOnDemand = (): string => {
   const script = 'while :; do if [ -f /tmp/busy ]; then :; else sleep 0.2; fi; done';

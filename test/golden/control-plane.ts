@@ -48,6 +48,7 @@ const main = async (directory: string): Promise<void> => {
       exec: () => Promise.reject(new Error('no nodes')),
       connect: () => Promise.reject(new Error('no nodes')),
       usage: () => Promise.reject(new Error('no nodes')),
+      metrics: () => Promise.reject(new Error('no nodes')),
     },
     virtualResources: [scheduler.decisions, scheduler.explanations],
     clock,

@@ -41,6 +41,7 @@ const serve = async (store: Store): Promise<ApiClient> => {
     tls: { caCertificate: '', server: { certificate: '', key: '' } },
     nodeConnections: {
       ...{ isConnected: () => false, logs: refuse, exec: refuse, connect: refuse, usage: refuse },
+      metrics: refuse,
     },
     virtualResources: [],
     random: systemRandom,

@@ -37,6 +37,7 @@ beforeAll(async () => {
       exec: () => Promise.reject(new Error('no nodes')),
       connect: () => Promise.reject(new Error('no nodes')),
       usage: () => Promise.reject(new Error('no nodes')),
+      metrics: () => Promise.reject(new Error('no nodes')),
     },
     virtualResources: [],
     clock: systemClock,

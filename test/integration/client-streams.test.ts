@@ -41,6 +41,7 @@ const NODE: NodeConnections = {
     };
   },
   usage: () => Promise.reject(new ApiError('ServiceUnavailable', 'not measured')),
+  metrics: () => Promise.reject(new ApiError('ServiceUnavailable', 'not measured')),
 };
 
 const POD = `

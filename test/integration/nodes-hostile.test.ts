@@ -357,6 +357,21 @@ describe('the usage that it reports', () => {
     stream.cancel();
   });
 
+  it('is in pages of metrics not taken without end either, and an empty one is none', async () => {
+    const page = '/api/v1/nodes/mallory/proxy/metrics/cadvisor';
+    const piece = { $case: 'stdout', value: Buffer.alloc(MB, 'x') } as const;
+    const endless = await reporting(...Array.from({ length: 9 }, () => piece));
+    const tooMuch = await server.ask('GET', page);
+    expect([tooMuch.status, tooMuch.text]).toEqual([
+      500,
+      expect.stringContaining('reports more metrics than can be taken'),
+    ]);
+    endless.cancel();
+    const empty = await reporting();
+    expect((await server.ask('GET', page)).status).toBe(503);
+    empty.cancel();
+  });
+
   it('hides no other node, whatever it says', async () => {
     const cpu = { usageCoreNanoSeconds: -1 };
     const nonsense = {

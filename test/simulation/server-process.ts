@@ -187,4 +187,5 @@ const NO_CONNECTIONS = {
   exec: () => Promise.reject(notHere()),
   connect: () => Promise.reject(notHere()),
   usage: () => Promise.reject(notHere()),
+  metrics: () => Promise.reject(notHere()),
 };

@@ -4,9 +4,11 @@ import { startTestServer, type TestServer } from '../testing';
 
 const NODE = { apiVersion: 'v1', kind: 'Node', metadata: { name: 'n1' } };
 const SUMMARY = '/api/v1/nodes/n1/proxy/stats/summary';
+const METRICS = '/api/v1/nodes/n1/proxy/metrics';
 
 let server: TestServer;
 let answer: NodeConnections['usage'];
+let metrics: NodeConnections['metrics'];
 
 const says = (text: string) => async () => ({
   ...{ clockId: 'one', monotonicMs: 1, summary: Buffer.from(text) },
@@ -14,7 +16,12 @@ const says = (text: string) => async () => ({
 
 beforeEach(async () => {
   answer = says('{"node":{"cpu":{"usageCoreNanoSeconds":9007199254740993}}}');
-  server = await startTestServer({ nodes: { usage: (...args) => answer(...args) } });
+  server = await startTestServer({
+    nodes: {
+      usage: (...args) => answer(...args),
+      metrics: (...args) => metrics(...args),
+    },
+  });
   await server.request('POST', '/api/v1/nodes', NODE);
 });
 
@@ -35,16 +42,38 @@ it.each(['', 'no JSON', '[1]', '{"a":1'])('passes on nothing but an object: %j',
   expect(response.json).toMatchObject({ code: 500, message: 'the node answers no summary' });
 });
 
+it.each(['metrics', 'metrics/cadvisor', 'metrics/resource'])(
+  'answers %s as the text that the node says, whatever it is',
+  async (path) => {
+    const asked: unknown[] = [];
+    metrics = async (...args) => {
+      asked.push(args.slice(0, 2));
+      return Buffer.from('<b>\u0000up 1\n');
+    };
+    const { status, headers, text } = await server.request('GET', `/api/v1/nodes/n1/proxy/${path}`);
+    expect([status, text, asked]).toEqual([200, '<b>\u0000up 1\n', [['n1', path]]]);
+    expect(headers).toMatchObject({
+      'content-type': 'text/plain; version=0.0.4; charset=utf-8',
+      'x-content-type-options': 'nosniff',
+    });
+  },
+);
+
 it('says why the node does not answer', async () => {
-  answer = () => Promise.reject(new ApiError('ServiceUnavailable', 'node "n1" is not connected'));
-  expect((await server.request('GET', SUMMARY)).json).toMatchObject({
-    ...{ code: 503, message: 'node "n1" is not connected' },
-  });
+  const away = () =>
+    Promise.reject(new ApiError('ServiceUnavailable', 'node "n1" is not connected'));
+  [answer, metrics] = [away, away];
+  for (const path of [SUMMARY, METRICS])
+    expect((await server.request('GET', path)).json).toMatchObject({
+      ...{ code: 503, message: 'node "n1" is not connected' },
+    });
 });
 
 it.each([
   ['GET', '/api/v1/nodes/n2/proxy/stats/summary', 404],
-  ['GET', '/api/v1/nodes/n1/proxy/metrics', 404],
+  ['GET', '/api/v1/nodes/n2/proxy/metrics', 404],
+  ['GET', '/api/v1/nodes/n1/proxy/metrics/probes', 404],
+  ['POST', '/api/v1/nodes/n1/proxy/metrics', 405],
   ['GET', '/api/v1/nodes/n1/proxy/stats/summary/more', 404],
   ['GET', '/api/v1/nodes/n1/proxy', 404],
   ['POST', SUMMARY, 405],
@@ -76,6 +105,12 @@ it('is for those who may proxy to nodes', async () => {
   });
   const ask = async () => (await server.request('GET', SUMMARY, undefined, { user })).status;
   expect(await ask()).toBe(403);
+  // That is for who asks a kubelet itself: it is the server that asks here.
+  await server.request('PUT', `${roles}/reader`, role(['nodes/metrics', 'nodes/stats']));
+  expect(await ask()).toBe(403);
+  expect((await server.request('GET', METRICS, undefined, { user })).status).toBe(403);
   await server.request('PUT', `${roles}/reader`, role(['nodes/proxy']));
   expect(await ask()).toBe(200);
+  metrics = async () => Buffer.from('up 1\n');
+  expect((await server.request('GET', METRICS, undefined, { user })).status).toBe(200);
 });

@@ -208,7 +208,9 @@ export interface OpenStream {
   /** An agent that does not know it ends the stream at once. */
   { $case: "port"; value: PortParams } | //
   /** As well. */
-  { $case: "usage"; value: UsageParams } | undefined;
+  { $case: "usage"; value: UsageParams } | //
+  /** As well. */
+  { $case: "metrics"; value: MetricsParams } | undefined;
 }
 
 export interface ContainerTarget {
@@ -256,6 +258,11 @@ export interface PortParams {
  * stdout, after the reading that says when.
  */
 export interface UsageParams {
+}
+
+/** A page of the kubelet's metrics by its path, metrics/cadvisor: its text as stdout, never empty. */
+export interface MetricsParams {
+  path: string;
 }
 
 /** Agent to server. */
@@ -2799,6 +2806,9 @@ export const OpenStream: MessageFns<OpenStream> = {
       case "usage":
         UsageParams.encode(message.kind.value, writer.uint32(42).fork()).join();
         break;
+      case "metrics":
+        MetricsParams.encode(message.kind.value, writer.uint32(50).fork()).join();
+        break;
     }
     return writer;
   },
@@ -2856,6 +2866,14 @@ export const OpenStream: MessageFns<OpenStream> = {
             message.kind = { $case: "usage", value: UsageParams.decode(reader, reader.uint32()) };
             continue;
           }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.kind = { $case: "metrics", value: MetricsParams.decode(reader, reader.uint32()) };
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2883,6 +2901,8 @@ export const OpenStream: MessageFns<OpenStream> = {
         ? { $case: "port", value: PortParams.fromJSON(object.port) }
         : isSet(object.usage)
         ? { $case: "usage", value: UsageParams.fromJSON(object.usage) }
+        : isSet(object.metrics)
+        ? { $case: "metrics", value: MetricsParams.fromJSON(object.metrics) }
         : undefined,
     };
   },
@@ -2900,6 +2920,8 @@ export const OpenStream: MessageFns<OpenStream> = {
       obj.port = PortParams.toJSON(message.kind.value);
     } else if (message.kind?.$case === "usage") {
       obj.usage = UsageParams.toJSON(message.kind.value);
+    } else if (message.kind?.$case === "metrics") {
+      obj.metrics = MetricsParams.toJSON(message.kind.value);
     }
     return obj;
   },
@@ -2932,6 +2954,12 @@ export const OpenStream: MessageFns<OpenStream> = {
       case "usage": {
         if (object.kind?.value !== undefined && object.kind?.value !== null) {
           message.kind = { $case: "usage", value: UsageParams.fromPartial(object.kind.value) };
+        }
+        break;
+      }
+      case "metrics": {
+        if (object.kind?.value !== undefined && object.kind?.value !== null) {
+          message.kind = { $case: "metrics", value: MetricsParams.fromPartial(object.kind.value) };
         }
         break;
       }
@@ -3574,6 +3602,73 @@ export const UsageParams: MessageFns<UsageParams> = {
   },
   fromPartial(_: DeepPartial<UsageParams>): UsageParams {
     const message = createBaseUsageParams();
+    return message;
+  },
+};
+
+function createBaseMetricsParams(): MetricsParams {
+  return { path: "" };
+}
+
+export const MetricsParams: MessageFns<MetricsParams> = {
+  encode(message: MetricsParams, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.path !== "") {
+      writer.uint32(10).string(message.path);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): MetricsParams {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseMetricsParams();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.path = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): MetricsParams {
+    return { path: isSet(object.path) ? globalThis.String(object.path) : "" };
+  },
+
+  toJSON(message: MetricsParams): unknown {
+    const obj: any = {};
+    if (message.path !== "") {
+      obj.path = message.path;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<MetricsParams>): MetricsParams {
+    return MetricsParams.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<MetricsParams>): MetricsParams {
+    const message = createBaseMetricsParams();
+    message.path = object.path ?? "";
     return message;
   },
 };

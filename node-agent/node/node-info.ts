@@ -1,0 +1,21 @@
+import type { AgentConfig } from '../config';
+import type { NodeInfo } from '../containers/pod-deps';
+import { parseThresholds } from '../eviction/thresholds';
+import type { HostFacts } from './host';
+import { unallocatableOf } from './reserved';
+
+/** What pods are told of their node: how much of it is for them. */
+export const nodeInfoOf = (config: AgentConfig, ip: string, facts: HostFacts): NodeInfo => {
+  const { cpuMillis, memoryBytes } = facts;
+  // Of the disk, pods are told nothing by default.
+  const reserved = unallocatableOf(config, parseThresholds(config), {
+    memoryBytes,
+    diskBytes: 0,
+  });
+  return {
+    ...{ name: config.nodeName, ip },
+    cpuMillis: cpuMillis - reserved.cpuMillis,
+    memoryBytes: memoryBytes - reserved.memoryBytes,
+    capacityBytes: memoryBytes,
+  };
+};
