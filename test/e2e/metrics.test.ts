@@ -91,6 +91,11 @@ it('has the pages of metrics of a node, which whoever collects them reads', asyn
   expect(valueIn(metrics, 'kubelet_running_containers', running)).toBeGreaterThan(0);
   expect(valueIn(metrics, 'process_resident_memory_bytes')).toBeGreaterThan(2 ** 20);
   expect(valueIn(metrics, 'dhow_event_loop_lag_seconds_count')).toBeGreaterThan(0);
+  // The resolver says every few seconds what it has counted.
+  await cluster.until('a question to the resolver is counted', async () => {
+    await cluster.kubectl('exec', 'busy', '--', 'nslookup', 'kubernetes.default.svc.cluster.local');
+    return valueIn(await page('metrics'), 'dhow_dns_queries_total', 'type="A"') > 0;
+  });
   const none = await cluster.kubectl('get', '--raw', '/api/v1/nodes/node-1/proxy/metrics/probes');
   expect([none.code, none.stderr]).toEqual([1, expect.stringContaining('(NotFound)')]);
 });
