@@ -103,6 +103,13 @@ describe('what a cgroup has used', () => {
     });
   });
 
+  it('is nothing on v2 where nothing is counted, whatever the host uses', () => {
+    put({ 'a/cgroup.procs': '', 'proc/meminfo': 'MemTotal: 9 kB\nMemFree: 7 kB\n' });
+    expect(new CgroupV2Driver(root, join(root, 'proc')).stats('a')).toMatchObject({
+      ...{ cpuNanos: 0, memoryBytes: 0, memoryWorkingSetBytes: 0, pidsCount: 0 },
+    });
+  });
+
   it('is no less than nothing', () => {
     put({ 'a/memory.current': '100\n', 'a/memory.stat': 'inactive_file 300\n' });
     expect(new CgroupV2Driver(root).stats('a').memoryWorkingSetBytes).toBe(0);

@@ -94,8 +94,9 @@ export class CgroupV2Driver implements CgroupDriver {
     const dir = this.dir(path);
     const memory = readControl(dir, 'memory.stat');
     const current = readControl(dir, 'memory.current');
-    // The root has no such file.
-    const memoryBytes = current === undefined ? this.hostMemoryBytes() : Number(current);
+    // The root has no such file; nor has what is gone, or what nothing is counted of.
+    const isRoot = current === undefined && path === '';
+    const memoryBytes = isRoot ? this.hostMemoryBytes() : Number(current ?? 0);
     const inactive = keyedNumber(memory, 'inactive_file');
     return {
       cpuNanos: keyedNumber(readControl(dir, 'cpu.stat'), 'usage_usec') * 1000,
