@@ -4,17 +4,11 @@ import {
   SLICE_MANAGED_BY_LABEL,
 } from '../../../api/endpoint-slices';
 import { ENDPOINT_SLICES, ENDPOINTS, SERVICES } from '../../../api/resources';
-import {
-  keyOf,
-  uidOf,
-  nameOf,
-  type Endpoints,
-  type EndpointSlice,
-  type Service,
-} from '../../../api/types';
+import { keyOf, type Endpoints, type EndpointSlice, type Service } from '../../../api/types';
 import type { Informer } from '../../../client/informer';
 import { WorkQueue } from '../../../client/work-queue';
 import { subject, Subscriptions, type Controller, type ControllerDeps } from '../controller';
+import { carryOut } from '../endpoint-slice/carry-out';
 import { KeyedIndex } from '../keyed-index';
 import { isNamespaceTerminating } from '../owned/pod-control';
 import { ADDRESSES_MAX, isMirrored, planMirror, type MirrorPlan } from './plan';
@@ -71,28 +65,19 @@ export class EndpointSliceMirroringController implements Controller {
     const slices = this.slicesOf
       .in(key)
       .filter(({ metadata }) => metadata.deletionTimestamp === undefined);
+    const written = { client: this.deps.client, slices: this.slices };
     if (!isMirrored(endpoints, this.services.get(key))) {
-      for (const slice of slices) await this.remove(slice, signal);
+      await carryOut({ create: [], update: [], remove: slices }, written, signal);
       return;
     }
     const plan = planMirror(endpoints, slices);
-    const { client } = this.deps;
     try {
-      for (const slice of plan.create)
-        this.slices.noteWritten(await client.create(ENDPOINT_SLICES, slice, {}, signal));
-      for (const slice of plan.update)
-        this.slices.noteWritten(await client.update(ENDPOINT_SLICES, slice, {}, signal));
-      for (const slice of plan.remove) await this.remove(slice, signal);
+      await carryOut(plan, written, signal);
     } catch (error) {
       if (isNamespaceTerminating(error)) return;
       throw error;
     }
     this.tellLeftOut(endpoints, plan);
-  }
-
-  private async remove(slice: EndpointSlice, signal: AbortSignal): Promise<void> {
-    const options = { preconditions: { uid: uidOf(slice) } };
-    await this.deps.client.delete(ENDPOINT_SLICES, nameOf(slice), options, signal);
   }
 
   private tellLeftOut(endpoints: Endpoints, { invalidCount, skippedCount }: MirrorPlan): void {

@@ -1,27 +1,21 @@
 import {
   LAST_CHANGE_TRIGGER_TIME,
-  SERVICE_NAME_LABEL,
   SLICE_CONTROLLER,
   SLICE_MANAGED_BY_LABEL,
 } from '../../../api/endpoint-slices';
 import { hasReason } from '../../../api/errors';
 import { ENDPOINT_SLICES, NODES, PODS, SERVICES } from '../../../api/resources';
 import { hasSelector, isPublishedAnyway } from '../../../api/service-endpoints';
-import {
-  keyOf,
-  uidOf,
-  type EndpointSlice,
-  type Node,
-  type Pod,
-  type Service,
-} from '../../../api/types';
+import { serviceKeyOf } from '../../../api/slices-by-service';
+import { keyOf, type EndpointSlice, type Node, type Pod, type Service } from '../../../api/types';
 import type { Informer } from '../../../client/informer';
 import { WorkQueue } from '../../../client/work-queue';
 import { describeError } from '../../../lib/log';
 import { subject, Subscriptions, type Controller, type ControllerDeps } from '../controller';
 import { KeyedIndex } from '../keyed-index';
 import { isNamespaceTerminating } from '../owned/pod-control';
-import { groupEndpoints, planSlices, type SlicePlan } from './plan';
+import { carryOut } from './carry-out';
+import { groupEndpoints, planSlices } from './plan';
 import type { SelectedPods } from './selected-pods';
 import { TriggerTimes } from './trigger-times';
 
@@ -47,7 +41,7 @@ export class EndpointSliceController implements Controller {
     this.pods = deps.informers.of(PODS);
     this.nodes = deps.informers.of(NODES);
     this.slices = deps.informers.of(ENDPOINT_SLICES);
-    this.slicesOf = new KeyedIndex(this.slices, serviceKeyOf);
+    this.slicesOf = new KeyedIndex(this.slices, ownKeyOf);
     this.queue = new WorkQueue(this.name, deps, {
       subjectOf: (key) => subject(SERVICES, this.services.get(key)),
     });
@@ -58,7 +52,7 @@ export class EndpointSliceController implements Controller {
     using subscriptions = new Subscriptions();
     const enqueue = (service: Service) => this.queue.add(keyOf(service));
     const enqueueService = (slice: EndpointSlice) => {
-      const key = serviceKeyOf(slice);
+      const key = ownKeyOf(slice);
       if (key !== undefined) this.queue.add(key);
     };
     subscriptions.add(
@@ -100,28 +94,14 @@ export class EndpointSliceController implements Controller {
     const time = this.triggerTimes.look(key, service, selected);
     const groups = groupEndpoints(service, pods, ({ spec }) => this.nodes.get(spec.nodeName ?? ''));
     try {
-      await this.carryOut(planSlices(service, groups, slices), time, signal);
+      const { create, update, remove } = planSlices(service, groups, slices);
+      const date = (slice: EndpointSlice) => dated(slice, time);
+      const plan = { create: create.map(date), update: update.map(date), remove };
+      await carryOut(plan, { client: this.deps.client, slices: this.slices }, signal);
     } catch (error) {
       if (isNamespaceTerminating(error)) return;
       if (!signal.aborted && !hasReason(error, 'Conflict', 'NotFound')) this.tell(service, error);
       throw error;
-    }
-  }
-
-  private async carryOut(
-    { create, update, remove }: SlicePlan,
-    time: string | undefined,
-    signal: AbortSignal,
-  ): Promise<void> {
-    const { client } = this.deps;
-    for (const slice of create)
-      this.slices.noteWritten(await client.create(ENDPOINT_SLICES, dated(slice, time), {}, signal));
-    for (const slice of update)
-      this.slices.noteWritten(await client.update(ENDPOINT_SLICES, dated(slice, time), {}, signal));
-    for (const slice of remove) {
-      const { namespace = '', name } = slice.metadata;
-      const options = { preconditions: { uid: uidOf(slice) } };
-      await client.delete(ENDPOINT_SLICES, { namespace, name }, options, signal);
     }
   }
 
@@ -137,11 +117,10 @@ export class EndpointSliceController implements Controller {
 }
 
 /** Of slices that this controller writes. */
-const serviceKeyOf = ({ metadata: { namespace = '', labels = {} } }: EndpointSlice) => {
-  const service = labels[SERVICE_NAME_LABEL] ?? '';
-  const isOurs = labels[SLICE_MANAGED_BY_LABEL] === SLICE_CONTROLLER && service !== '';
-  return isOurs ? `${namespace}/${service}` : undefined;
-};
+const ownKeyOf = (slice: EndpointSlice) =>
+  slice.metadata.labels?.[SLICE_MANAGED_BY_LABEL] === SLICE_CONTROLLER
+    ? serviceKeyOf(slice)
+    : undefined;
 
 const dated = (slice: EndpointSlice, time: string | undefined): EndpointSlice => {
   const { [LAST_CHANGE_TRIGGER_TIME]: _before, ...others } = slice.metadata.annotations ?? {};

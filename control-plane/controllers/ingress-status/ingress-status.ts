@@ -12,6 +12,7 @@ import {
 import type { Informer } from '../../../client/informer';
 import { WorkQueue } from '../../../client/work-queue';
 import { subject, Subscriptions, type Controller, type ControllerDeps } from '../controller';
+import { LastWords } from '../last-words';
 import { apparentOf } from '../outer-addresses';
 import { ingressAddresses, namesService, unservedBackends } from './plan';
 
@@ -26,8 +27,8 @@ export class IngressStatusController implements Controller {
   private readonly classes: Informer<IngressClass>;
   private readonly services: Informer<Service>;
   private readonly nodes: Informer<Node>;
-  /** What was last told of the backends of an ingress, by uid. */
-  private readonly told = new Map<string, string>();
+  /** Which of their backends are not served. */
+  private readonly told = new LastWords();
 
   constructor(private readonly deps: ControllerDeps) {
     this.ingresses = deps.informers.of(INGRESSES);
@@ -57,7 +58,7 @@ export class IngressStatusController implements Controller {
     subscriptions.add(
       this.ingresses.subscribe({
         ...{ name, onAdd: enqueue, onUpdate: enqueue },
-        onDelete: (ingress) => this.told.delete(uidOf(ingress)),
+        onDelete: (ingress) => this.told.forget(uidOf(ingress)),
       }),
     );
     subscriptions.add(
@@ -102,14 +103,11 @@ export class IngressStatusController implements Controller {
 
   /** Once for the same words. */
   private tellUnserved(ingress: Ingress): void {
-    const uid = uidOf(ingress);
-    const unserved = unservedBackends(ingress, (key) => this.services.get(key)).join(', ');
-    if (unserved === '') this.told.delete(uid);
-    else if (this.told.get(uid) !== unserved) {
-      this.told.set(uid, unserved);
-      const message = `Answered with 503, for nodes cannot serve it: ${unserved}`;
-      this.deps.events.event(INGRESSES, ingress, 'Warning', 'BackendNotServed', message);
-    }
+    const unserved = unservedBackends(ingress, (key) => this.services.get(key));
+    const words = unserved.length === 0 ? undefined : unserved.join(', ');
+    if (!this.told.areNew(uidOf(ingress), words)) return;
+    const message = `Answered with 503, for nodes cannot serve it: ${words}`;
+    this.deps.events.event(INGRESSES, ingress, 'Warning', 'BackendNotServed', message);
   }
 }
 

@@ -1,11 +1,12 @@
-import { SERVICE_NAME_LABEL } from '../../../api/endpoint-slices';
 import { jsonEqual } from '../../../api/json-value';
 import { ENDPOINT_SLICES, NODES, SERVICES } from '../../../api/resources';
+import { serviceKeyOf } from '../../../api/slices-by-service';
 import { keyOf, uidOf, type EndpointSlice, type Node, type Service } from '../../../api/types';
 import type { Informer } from '../../../client/informer';
 import { WorkQueue } from '../../../client/work-queue';
 import { subject, Subscriptions, type Controller, type ControllerDeps } from '../controller';
 import { KeyedIndex } from '../keyed-index';
+import { LastWords } from '../last-words';
 import { apparentOf } from '../outer-addresses';
 import { isBalancedByNodes, planLoadBalancer } from './plan';
 
@@ -20,8 +21,8 @@ export class ServiceLoadBalancerController implements Controller {
   private readonly nodes: Informer<Node>;
   private readonly slices: Informer<EndpointSlice>;
   private readonly slicesOf: KeyedIndex<EndpointSlice>;
-  /** What was last told of a service that gets none, by uid. */
-  private readonly conflicts = new Map<string, string>();
+  /** Why services get none. */
+  private readonly conflicts = new LastWords();
 
   /** @param reservedPorts of the nodes, which no service may have */
   constructor(
@@ -60,7 +61,7 @@ export class ServiceLoadBalancerController implements Controller {
           if (isBalancedByNodes(service) || isBalancedByNodes(previous)) enqueueAll();
         },
         onDelete: (service) => {
-          this.conflicts.delete(uidOf(service));
+          this.conflicts.forget(uidOf(service));
           if (isBalancedByNodes(service)) enqueueAll();
         },
       }),
@@ -116,19 +117,10 @@ export class ServiceLoadBalancerController implements Controller {
 
   /** Once for each reason. */
   private tellConflict(service: Service, conflict: string | undefined): void {
-    const uid = uidOf(service);
-    if (conflict === undefined) this.conflicts.delete(uid);
-    else if (this.conflicts.get(uid) !== conflict) {
-      this.conflicts.set(uid, conflict);
-      const message = `Error syncing load balancer: ${conflict}`;
-      this.deps.events.event(SERVICES, service, 'Warning', 'SyncLoadBalancerFailed', message);
-    }
+    if (!this.conflicts.areNew(uidOf(service), conflict)) return;
+    const message = `Error syncing load balancer: ${conflict}`;
+    this.deps.events.event(SERVICES, service, 'Warning', 'SyncLoadBalancerFailed', message);
   }
 }
-
-const serviceKeyOf = ({ metadata: { namespace = '', labels } }: EndpointSlice) => {
-  const name = labels?.[SERVICE_NAME_LABEL];
-  return name === undefined ? undefined : `${namespace}/${name}`;
-};
 
 const WORKERS = 2;
