@@ -56,9 +56,12 @@ export class ServiceLoadBalancerController implements Controller {
         onAdd: (service) => {
           if (isBalancedByNodes(service)) this.queue.add(keyOf(service));
         },
-        // One that lets a port go makes room for others.
         onUpdate: (service, previous) => {
-          if (isBalancedByNodes(service) || isBalancedByNodes(previous)) enqueueAll();
+          const isBalanced = isBalancedByNodes(service);
+          if (!isBalanced && !isBalancedByNodes(previous)) return;
+          // One that lets a port go makes room for others; what is written of its status concerns none.
+          if (!jsonEqual(claimOf(service), claimOf(previous))) enqueueAll();
+          else if (isBalanced) this.queue.add(keyOf(service));
         },
         onDelete: (service) => {
           this.conflicts.forget(uidOf(service));
@@ -122,5 +125,10 @@ export class ServiceLoadBalancerController implements Controller {
     this.deps.events.event(SERVICES, service, 'Warning', 'SyncLoadBalancerFailed', message);
   }
 }
+
+/** What of a service others may follow from. */
+const claimOf = ({ spec, metadata: { uid, deletionTimestamp } }: Service) => {
+  return { uid, spec, deletionTimestamp };
+};
 
 const WORKERS = 2;
