@@ -158,8 +158,10 @@ export class PolicyIndex implements Disposable {
     const record = this.namespaceOf(namespace);
     const key = nameKey({ namespace, name });
     const before = record.policies.get(name);
+    // Of one that is deleted nothing stays, also when it never had a spec.
+    if (policy !== undefined && before !== undefined)
+      if (isDeepStrictEqual(before.object.spec, policy.spec)) return;
     const after = policy && { object: policy, compiled: compilePolicy(policy) };
-    if (before !== undefined && isDeepStrictEqual(before.object.spec, after?.object.spec)) return;
     if (after === undefined) record.policies.delete(name);
     else record.policies.set(name, after);
     for (const [id, definition] of after?.compiled.sets ?? []) this.sets.use(id, definition);
