@@ -57,9 +57,7 @@ export const clusterNetworkOf = (options: ClusterNetworkOptions): ClusterNetwork
 
 /** The first address of the first service range: that of the API itself. */
 export const apiAddressOf = ({ serviceCidrs }: ClusterNetwork): string => {
-  const range = parseCidr(serviceCidrs[0] ?? '');
-  if (typeof range === 'string') throw new Error(range);
-  return addressAt(range, API_OFFSET);
+  return addressAt(parsedRange(serviceCidrs[0] ?? ''), API_OFFSET);
 };
 
 /**
@@ -75,7 +73,7 @@ export const checkApartFrom = (
   for (const text of subnets) {
     const subnet = parseCidr(text);
     if (typeof subnet === 'string' || subnet.length === widthOf(subnet.address)) continue;
-    const range = serviceCidrs.find((each) => overlap(parsed(each), subnet));
+    const range = serviceCidrs.find((each) => overlap(parsedRange(each), subnet));
     if (range !== undefined)
       throw new Error(
         `--service-cluster-ip-range ${range} overlaps ${formatPrefix(masked(subnet))}, ` +
@@ -137,7 +135,8 @@ const parsePortRange = (text: string): PortRange => {
 const overlap = (a: IpPrefix, b: IpPrefix): boolean =>
   prefixContains(a, b.address) || prefixContains(b, a.address);
 
-const parsed = (cidr: string): IpPrefix => {
+/** @throws Error when it is no range */
+export const parsedRange = (cidr: string): IpPrefix => {
   const range = parseCidr(cidr);
   if (typeof range === 'string') throw new Error(range);
   return range;

@@ -1,6 +1,6 @@
 import type * as networking from 'kubernetes-types/networking/v1';
 
-import { parseCidr, parseIp, prefixContains } from '../../lib/net/ip';
+import { cidrContains } from '../../lib/net/ip';
 import { matchesLabelSelector, type Labels } from '../selectors';
 import type { DeepReadonly, NetworkPolicy } from '../types';
 import { portNamed, type PolicySubject, type Protocol } from './subject';
@@ -66,9 +66,4 @@ export const portMatches = (
   if (port === undefined) return true;
   if (typeof port === 'number') return asked.port >= port && asked.port <= (endPort ?? port);
   return to?.isSelectable === true && portNamed(to, port, asked.protocol) === asked.port;
-};
-
-const cidrContains = (cidr: string, address: string): boolean => {
-  const [prefix, ip] = [parseCidr(cidr), parseIp(address)];
-  return typeof prefix !== 'string' && typeof ip !== 'string' && prefixContains(prefix, ip);
 };

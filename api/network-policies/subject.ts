@@ -1,4 +1,4 @@
-import { isTerminal } from '../pods';
+import { isRestartableInit, isTerminal } from '../pods';
 import type { Labels } from '../selectors';
 import type { Pod } from '../types';
 
@@ -53,7 +53,7 @@ export const portNamed = (
   namedPorts.find((port) => port.name === name && port.protocol === protocol)?.port;
 
 const namedPortsOf = ({ containers, initContainers = [] }: Pod['spec']): readonly NamedPort[] => {
-  const sidecars = initContainers.filter(({ restartPolicy }) => restartPolicy === 'Always');
+  const sidecars = initContainers.filter(isRestartableInit);
   return [...containers, ...sidecars].flatMap(({ ports = [] }) =>
     ports.flatMap(({ name = '', protocol = 'TCP', containerPort }) =>
       name === '' ? [] : [{ name, protocol: protocol as Protocol, port: containerPort }],

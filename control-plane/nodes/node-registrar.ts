@@ -10,7 +10,7 @@ import type { Node, NodeCondition, Taint } from '../../api/types';
 import type { ApiClient } from '../../client/api-client';
 import { Semaphore } from '../../lib/async/semaphore';
 import { rfc3339, type Clock } from '../../lib/clock';
-import { parseCidr, parseIp, prefixContains } from '../../lib/net/ip';
+import { cidrContains } from '../../lib/net/ip';
 import { internalIpOf } from './peer-view';
 import { grpcError } from './node-identity';
 import { allocatePodCidr } from './pod-cidr';
@@ -121,7 +121,7 @@ export class NodeRegistrar {
         status.INVALID_ARGUMENT,
         `${JSON.stringify(address)} is no address of a node`,
       );
-    const range = this.deps.serviceCidrs.find((cidr) => isWithin(cidr, address));
+    const range = this.deps.serviceCidrs.find((cidr) => cidrContains(cidr, address));
     if (range !== undefined) throw addressOfServices(name, address, range);
     for (const other of nodes) {
       if (other.metadata.name === name || internalIpOf(other) !== address) continue;
@@ -214,11 +214,6 @@ const withTaints = ({ spec }: Node, draft: NodeDraft): readonly Taint[] => {
 
 const internalIpIn = ({ addresses }: Node['status']): string | undefined =>
   addresses?.find(({ type }) => type === 'InternalIP')?.address;
-
-const isWithin = (cidr: string, address: string): boolean => {
-  const [prefix, ip] = [parseCidr(cidr), parseIp(address)];
-  return typeof prefix !== 'string' && typeof ip !== 'string' && prefixContains(prefix, ip);
-};
 
 /** What is sent to the node would be taken for what is sent to a service. */
 const addressOfServices = (name: string, address: string, range: string): Error =>

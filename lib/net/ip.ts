@@ -51,6 +51,12 @@ export const prefixContains = ({ address, length }: IpPrefix, ip: IpAddress): bo
   return address.bits >> shift === ip.bits >> shift;
 };
 
+/** The same of texts; nothing is in what is no range, and what is no address is nowhere. */
+export const cidrContains = (cidr: string, address: string): boolean => {
+  const [prefix, ip] = [parseCidr(cidr), parseIp(address)];
+  return typeof prefix !== 'string' && typeof ip !== 'string' && prefixContains(prefix, ip);
+};
+
 /** The address of the range itself, or of all that are in it: nobody can have those. */
 export const isEdge = (range: IpPrefix, { family, bits }: IpAddress): boolean => {
   const size = 1n << BigInt(widthOf(range.address) - range.length);

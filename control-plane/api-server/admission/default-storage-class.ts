@@ -4,7 +4,7 @@ import { isDefaultClass } from '../kinds/storage';
 import type { AdmissionPlugin } from './admission-plugin';
 import type { AdmissionReader } from './admission-reader';
 import { isWriteOf, objectOf } from './attributes';
-import { newestFirst } from './newest-first';
+import { newestDefault } from './newest-default';
 
 /** Gives a claim that names no class the default one; of several the newest. `''` names none. */
 export const defaultStorageClass = (reader: AdmissionReader): AdmissionPlugin => ({
@@ -14,8 +14,7 @@ export const defaultStorageClass = (reader: AdmissionReader): AdmissionPlugin =>
     const claim = objectOf(asked);
     if (valueAt(claim, 'spec', 'storageClassName') !== undefined) return false;
     if (claim.metadata.annotations?.[OLD_CLASS] !== undefined) return false;
-    await reader.ready(STORED, signal);
-    const [newest] = reader.list(STORED).filter(isDefaultClass).sort(newestFirst);
+    const newest = await newestDefault(reader, STORED, isDefaultClass, signal);
     if (newest === undefined) return false;
     claim.spec = { ...claim.spec, storageClassName: newest.metadata.name };
     return true;

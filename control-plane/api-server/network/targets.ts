@@ -3,7 +3,7 @@ import type { ConnectionQuestion } from '../../../api/network-policies/review';
 import { containersIn } from '../../../api/pod-in';
 import { isPodReady, isTerminal } from '../../../api/pods';
 import { formatLabelSelector, matchesLabelSelector } from '../../../api/selectors';
-import type { EndpointSlice, Pod, Service } from '../../../api/types';
+import { keyOf, type EndpointSlice, type Pod, type Service } from '../../../api/types';
 
 /** What could be connected to. */
 export interface Target {
@@ -37,8 +37,8 @@ export const addressProblem = (pod: Pod): string => {
   if (endOfPod(pod) !== undefined) return '';
   const { phase = 'Pending' } = pod.status;
   return isTerminal(pod)
-    ? `pod ${fullName(pod)} has ended: it is ${phase}`
-    : `pod ${fullName(pod)} has no address yet: it is ${phase}`;
+    ? `pod ${keyOf(pod)} has ended: it is ${phase}`
+    : `pod ${keyOf(pod)} has no address yet: it is ${phase}`;
 };
 
 /** The ports of a pod that are meant. Any number may be asked for: nothing has to be declared. */
@@ -52,7 +52,7 @@ export const targetsInPod = (pod: Pod, { port, protocol }: Asked): Targets => {
     (each) => port === undefined || each.port === port || each.name === port,
   );
   const targets = meant.map((each) => ({ end, port: each.port, protocol: each.protocol }));
-  const notes = isPodReady(pod) ? [] : [`pod ${fullName(pod)} is not ready`];
+  const notes = isPodReady(pod) ? [] : [`pod ${keyOf(pod)} is not ready`];
   if (targets.length > 0) return { targets, problems: [], notes };
   if (typeof port === 'number')
     return {
@@ -60,14 +60,14 @@ export const targetsInPod = (pod: Pod, { port, protocol }: Asked): Targets => {
       problems: [],
       notes: [
         ...notes,
-        `no container of pod ${fullName(pod)} declares port ${port}/${protocol ?? 'TCP'}: ` +
+        `no container of pod ${keyOf(pod)} declares port ${port}/${protocol ?? 'TCP'}: ` +
           'nothing may listen there',
       ],
     };
   return problem(
     port === undefined
-      ? `pod ${fullName(pod)} declares no port: say which one`
-      : `pod ${fullName(pod)} names no port "${port}"`,
+      ? `pod ${keyOf(pod)} declares no port: say which one`
+      : `pod ${keyOf(pod)} names no port "${port}"`,
   );
 };
 
@@ -75,9 +75,7 @@ export const targetsInPod = (pod: Pod, { port, protocol }: Asked): Targets => {
 export const targetsOfService = (service: Service, asked: Asked, world: TargetWorld): Targets => {
   const { type = 'ClusterIP', externalName = '', ports = [] } = service.spec ?? {};
   if (type === 'ExternalName')
-    return problem(
-      `service ${fullName(service)} is a name for ${externalName}, outside the cluster`,
-    );
+    return problem(`service ${keyOf(service)} is a name for ${externalName}, outside the cluster`);
   const meant = ports.filter(
     ({ name, port, protocol = 'TCP' }) =>
       (asked.port === undefined || asked.port === port || asked.port === name) &&
@@ -111,7 +109,7 @@ const targetsOfPort = (
   });
   if (targets.length > 0) return { targets, problems: [], notes: [] };
   return problem(
-    `service ${fullName(service)} has no ready endpoint for port ${own}: ` +
+    `service ${keyOf(service)} has no ready endpoint for port ${own}: ` +
       whyNoEndpoint(service, targetPort, world),
   );
 };
@@ -151,7 +149,7 @@ const noSuchPort = (service: Service, { port, protocol }: Asked): string => {
     (each) => `${each.port}/${each.protocol ?? 'TCP'}${each.name ? ` (${each.name})` : ''}`,
   );
   const wanted = [port, protocol].filter((each) => each !== undefined).join('/');
-  return `service ${fullName(service)} has no port ${wanted}: it has ${has.join(', ') || 'none'}`;
+  return `service ${keyOf(service)} has no port ${wanted}: it has ${has.join(', ') || 'none'}`;
 };
 
 const portsOf = ({ spec }: Pod) =>
@@ -164,8 +162,5 @@ const portsOf = ({ spec }: Pod) =>
   );
 
 const problem = (text: string): Targets => ({ targets: [], problems: [text], notes: [] });
-
-const fullName = ({ metadata }: Pod | Service): string =>
-  `${metadata.namespace ?? ''}/${metadata.name}`;
 
 const NAMED_MAX = 5;

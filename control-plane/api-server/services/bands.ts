@@ -1,12 +1,5 @@
-import type { PortRange } from '../../../api/cluster-network';
-import {
-  formatIp,
-  isEdge,
-  parseIp,
-  prefixContains,
-  widthOf,
-  type IpPrefix,
-} from '../../../lib/net/ip';
+import { addressAt, type PortRange } from '../../../api/cluster-network';
+import { isEdge, parseIp, prefixContains, widthOf, type IpPrefix } from '../../../lib/net/ip';
 import type { Random } from '../../../lib/random';
 
 /**
@@ -27,7 +20,7 @@ export const addressesOf = (range: IpPrefix): Numbers<string> => {
   return {
     count: size - (range.address.family === 4 ? 2 : 1),
     lowerCount: Math.max(0, lowerBand(size, ADDRESSES) - 1),
-    at: (index) => formatIp({ ...range.address, bits: range.address.bits + BigInt(index + 1) }),
+    at: (index) => addressAt(range, index + 1),
   };
 };
 

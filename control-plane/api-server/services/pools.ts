@@ -1,5 +1,5 @@
-import { parseCidr, type IpPrefix } from '../../../lib/net/ip';
-import type { ClusterNetwork } from '../../../api/cluster-network';
+import type { IpPrefix } from '../../../lib/net/ip';
+import { parsedRange, type ClusterNetwork } from '../../../api/cluster-network';
 import type { Random } from '../../../lib/random';
 import { addressesOf, anyFree, isWithin, portsOf } from './bands';
 import type { Holding } from './holdings';
@@ -64,11 +64,7 @@ export class Pools {
   private readonly ranges: readonly IpPrefix[];
 
   constructor(readonly network: ClusterNetwork) {
-    this.ranges = network.serviceCidrs.map((cidr) => {
-      const range = parseCidr(cidr);
-      if (typeof range === 'string') throw new Error(range);
-      return range;
-    });
+    this.ranges = network.serviceCidrs.map(parsedRange);
     const family = ({ address }: IpPrefix): IpFamily => (address.family === 4 ? 'IPv4' : 'IPv6');
     this.families = this.ranges.map(family);
     this.addresses = new Map(this.ranges.map((range) => [family(range), addressesOf(range)]));
