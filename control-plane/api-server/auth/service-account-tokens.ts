@@ -71,15 +71,20 @@ export class ServiceAccountTokens {
     signal: AbortSignal,
   ): Promise<User | undefined> {
     if (!LOOKS_LIKE_TOKEN.test(token)) return undefined;
-    const claims = this.verified.get(token) ?? verifiedClaims(token, await this.signingKey());
+    const claims = this.verified.get(token) ?? (await this.verify(token));
     if (claims === undefined) return undefined;
-    this.verified.set(token, claims);
     const nowSeconds = this.deps.clock.now() / 1000;
     const isMeant = listAt(claims, 'aud').some((audience) => audiences.includes(String(audience)));
     const isNow =
       numberAt(claims, 'exp') > nowSeconds && numberAt(claims, 'nbf') <= nowSeconds + SKEW_SECONDS;
     if (claims['iss'] !== ISSUER || !isMeant || !isNow) return undefined;
     return (await this.stillHolds(claims, signal)) ? userIn(claims) : undefined;
+  }
+
+  private async verify(token: string): Promise<Fields | undefined> {
+    const claims = verifiedClaims(token, await this.signingKey());
+    if (claims !== undefined) this.verified.set(token, claims);
+    return claims;
   }
 
   /** By which they are signed. */

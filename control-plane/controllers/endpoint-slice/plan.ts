@@ -40,12 +40,15 @@ export const groupEndpoints = (
   nodeOf: (pod: Pod) => Node | undefined,
 ): readonly EndpointGroup[] => {
   const groups = new Map<string, EndpointGroup & { readonly endpoints: Endpoint[] }>();
+  const candidates = pods
+    .filter((each) => mayBeEndpoint(each, true))
+    .map((pod) => ({ pod, ports: endpointPortsOf(service, pod) }))
+    .map((each) => ({ ...each, key: portsKey(each.ports) }));
   for (const type of addressTypesOf(service))
-    for (const pod of pods.filter((each) => mayBeEndpoint(each, true))) {
+    for (const { pod, ports, key: portsOfPod } of candidates) {
       const endpoint = endpointOf(service, pod, nodeOf(pod), type);
       if (endpoint === undefined) continue;
-      const ports = endpointPortsOf(service, pod);
-      const key = `${type} ${portsKey(ports)}`;
+      const key = `${type} ${portsOfPod}`;
       const group = groups.get(key) ?? { type, ports, endpoints: [] };
       group.endpoints.push(endpoint);
       groups.set(key, group);

@@ -54,7 +54,9 @@ export class SelectedPods {
 
   private note(before: Pod | undefined, after: Pod | undefined): void {
     const from = before === undefined ? [] : this.selectorsOf(before);
-    const to = after === undefined ? [] : this.selectorsOf(after);
+    // Nearly every change of a pod is one of its status: who selects it goes by its labels.
+    const isSame = before !== undefined && after !== undefined && hasSameLabels(before, after);
+    const to = isSame ? from : after === undefined ? [] : this.selectorsOf(after);
     const isNews =
       before === undefined || after === undefined || !jsonEqual(factsOf(before), factsOf(after));
     if (before !== undefined) for (const key of from) this.podsOf.get(key)?.delete(keyOf(before));
@@ -74,6 +76,9 @@ export class SelectedPods {
     );
   }
 }
+
+const hasSameLabels = ({ metadata: a }: Pod, { metadata: b }: Pod): boolean =>
+  jsonEqual(a.labels ?? {}, b.labels ?? {});
 
 const isSameSelection = (a: Service, b: Service): boolean =>
   hasSelector(a) === hasSelector(b) && jsonEqual(a.spec?.selector ?? {}, b.spec?.selector ?? {});

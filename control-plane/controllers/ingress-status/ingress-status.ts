@@ -55,6 +55,9 @@ export class IngressStatusController implements Controller {
         )
           enqueue(ingress);
     };
+    const enqueueIfName = (service: Service) => {
+      if (service.spec?.type === 'ExternalName') enqueueOf(service);
+    };
     subscriptions.add(
       this.ingresses.subscribe({
         ...{ name, onAdd: enqueue, onUpdate: enqueue },
@@ -68,7 +71,8 @@ export class IngressStatusController implements Controller {
     );
     subscriptions.add(
       this.services.subscribe({
-        ...{ name, onAdd: enqueueOf, onDelete: enqueueOf },
+        // Only an ExternalName is told of: whether any other Service is there changes nothing.
+        ...{ name, onAdd: enqueueIfName, onDelete: enqueueIfName },
         onUpdate: (service, previous) => {
           if (service.spec?.type !== previous.spec?.type) enqueueOf(service);
         },

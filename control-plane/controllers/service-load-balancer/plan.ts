@@ -19,6 +19,7 @@ export const isBalancedByNodes = ({ spec }: Service): boolean =>
  */
 export const planLoadBalancer = (
   service: Service,
+  /** It may be among them. */
   others: readonly Service[],
   nodes: readonly Node[],
   slices: readonly EndpointSlice[],
@@ -28,9 +29,11 @@ export const planLoadBalancer = (
   if (conflict !== undefined) return { addresses: [], conflict };
   const balancing = nodes.filter(canBalance);
   const free = balancing.filter((node) => ingressPortIn(service, node) === undefined);
-  const [served] = balancing.flatMap((node) => ingressPortIn(service, node) ?? []);
-  if (free.length === 0 && served !== undefined)
-    return { addresses: [], conflict: `port ${served}/TCP of the nodes serves ingresses` };
+  const [first] = balancing;
+  if (free.length === 0 && first !== undefined) {
+    const conflict = `port ${ingressPortIn(service, first)}/TCP of the nodes serves ingresses`;
+    return { addresses: [], conflict };
+  }
   const isLocal = service.spec?.externalTrafficPolicy === 'Local';
   const serving = new Set(
     slices.flatMap(({ endpoints }) =>
@@ -56,9 +59,9 @@ const conflictOf = (
   others: readonly Service[],
   reservedPorts: ReadonlySet<number>,
 ): string | undefined => {
-  const wanted = new Set(portsOf(service));
   const reserved = (service.spec?.ports ?? []).find(({ port }) => reservedPorts.has(port));
   if (reserved !== undefined) return `port ${reserved.port} of the nodes is the cluster's own`;
+  const wanted = new Set(portsOf(service));
   const older = others.filter(
     (other) =>
       isBalancedByNodes(other) &&

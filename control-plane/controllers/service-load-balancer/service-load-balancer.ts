@@ -96,10 +96,10 @@ export class ServiceLoadBalancerController implements Controller {
     const service = this.services.get(key);
     if (service === undefined || !isBalancedByNodes(service)) return;
     if (service.metadata.deletionTimestamp !== undefined) return;
-    const others = [...this.services.list()].filter((other) => keyOf(other) !== key);
+    const all = [...this.services.list()];
     const slices = this.slicesOf.in(key);
     const nodes = [...this.nodes.list()];
-    const plan = planLoadBalancer(service, others, nodes, slices, this.reservedPorts);
+    const plan = planLoadBalancer(service, all, nodes, slices, this.reservedPorts);
     this.tellConflict(service, plan.conflict);
     const ingress = plan.addresses.map((ip) => ({ ip, ipMode: 'VIP' }));
     const before = service.status?.loadBalancer?.ingress ?? [];
