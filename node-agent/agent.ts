@@ -39,9 +39,9 @@ import type { PodDeps } from './containers/pod-deps';
 import { PodManager } from './pods/pod-manager';
 import { PodPaths } from './inventory/pod-paths';
 import { ProbeRunner, type ProbeAction } from './probes/probe-runner';
-import { nodeObject, ServiceProxy } from './services/service-proxy';
+import { ServiceProxy } from './services/service-proxy';
 import { AssignmentStore } from './session/assignment-store';
-import { EventOutbox } from './outbox/event-outbox';
+import { EventOutbox, nodeObject } from './outbox/event-outbox';
 import { SessionClient, type SessionHandlers } from './session/session-client';
 import { ManifestFolder } from './static-pods/manifest-folder';
 import { StaticPods } from './static-pods/static-pods';
@@ -443,13 +443,15 @@ class NodeAgent implements Agent {
       },
       onChanges: (changes) => {
         using _work = activities?.begin('change of assignments');
+        const touched = new Set(
+          [...changes.rows, ...changes.removed].map(({ resource }) => resource),
+        );
         const touches = (...resources: readonly string[]) =>
-          [...changes.rows, ...changes.removed].some(({ resource }) =>
-            resources.includes(resource),
-          );
+          resources.some((each) => touched.has(each));
         this.assignments.applyChanges(changes);
         if (touches(ROW.peers)) this.network.changed();
-        this.syncPods();
+        // The network of the whole cluster changes more often than what concerns this node.
+        if (touches(...Object.values(ROW))) this.syncPods();
         const { secrets, configMaps, claims, volumes, tokens, runtimeClasses } = ROW;
         if (touches(secrets, configMaps, claims, volumes, tokens, runtimeClasses))
           this.pods.objectsChanged();

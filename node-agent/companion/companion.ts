@@ -138,7 +138,7 @@ export class Companion<Settings> {
     const { service, directory, identity, version } = this.deps;
     const problem = await service.serve();
     const isServing = problem === undefined;
-    if (isServing && readRecord(directory)?.pid !== identity.pid && !this.isServing)
+    if (isServing && !this.isServing && readRecord(directory)?.pid !== identity.pid)
       writeRecord(directory, { ...identity, version });
     if (isServing === this.isServing && problem === this.problem) return;
     if (problem !== undefined) this.deps.log.warn({ problem }, 'cannot listen yet');

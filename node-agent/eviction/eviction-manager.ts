@@ -4,7 +4,7 @@ import type { Pod } from '../../api/types';
 import { linkedController } from '../../lib/async/linked-controller';
 import type { Clock } from '../../lib/clock';
 import { describeError, type Log } from '../../lib/log';
-import type { EventSink } from '../outbox/event-outbox';
+import { nodeObject, type EventSink } from '../outbox/event-outbox';
 import type { Refusal } from '../plan/admission';
 import type { PodEnding } from '../plan/status';
 import { isCritical } from '../pod-spec/critical';
@@ -186,8 +186,7 @@ export class EvictionManager {
 
   private emit(type: 'Normal' | 'Warning', reason: string, message: string): void {
     const { nodeName, events } = this.deps;
-    const metadata = { name: nodeName, uid: nodeName };
-    events.emit({ apiVersion: 'v1', kind: 'Node', metadata }, { type, reason, message });
+    events.emit(nodeObject(nodeName), { type, reason, message });
   }
 }
 

@@ -14,6 +14,13 @@ export interface EventSink {
   emit(object: ApiObject, event: EventReport, fieldPath?: string): void;
 }
 
+/** As the kubelet refers to its node in events: by its name for a uid. */
+export const nodeObject = (name: string): ApiObject => ({
+  apiVersion: 'v1',
+  kind: 'Node',
+  metadata: { name, uid: name },
+});
+
 const MAX_WAITING_EVENTS = 1000;
 /** Events are in nobody's way for this long, and then go several at a time. */
 const HOLD_MS = 100;

@@ -6,6 +6,7 @@ import {
   type QosClass,
   type ResourceAmounts,
 } from '../../api/pods';
+import { NODE_CRITICAL_PRIORITY } from '../../api/priorities';
 import type { Container, Pod } from '../../api/types';
 import type { CgroupResources, SandboxGroup } from '../../runtime/container-runtime';
 
@@ -14,8 +15,6 @@ const QUOTA_MIN_MICROS = 1_000;
 const SHARES_MIN = 2;
 const SHARES_MAX = 262_144;
 const GUARANTEED_OOM_SCORE = -997;
-/** Of the class system-node-critical. */
-const NODE_CRITICAL_PRIORITY = 2_000_001_000;
 
 /** Limits of a container's cgroup. */
 export const containerResources = (

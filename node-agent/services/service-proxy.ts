@@ -1,12 +1,12 @@
 import { CLUSTER_KEY } from '../../api/assignment-rows';
 import { SlicesByService } from '../../api/slices-by-service';
-import type { ApiObject } from '../../api/types';
+import { keyOf } from '../../api/types';
 import { linkedController } from '../../lib/async/linked-controller';
 import type { Clock } from '../../lib/clock';
 import { describeError, type Log } from '../../lib/log';
 import type { PodNetwork } from '../../runtime/pod-network';
 import type { ServiceNetwork, ServicePort } from '../../runtime/service-network';
-import type { EventSink } from '../outbox/event-outbox';
+import { nodeObject, type EventSink } from '../outbox/event-outbox';
 import type { NetworkView } from '../session/network-tables';
 import type { AgentSettings } from '../settings';
 import { HealthChecks } from './health-checks';
@@ -191,16 +191,6 @@ export class ServiceProxy {
     this.wake = undefined;
   }
 }
-
-/** As the kubelet refers to its node in events: by its name for a uid. */
-export const nodeObject = (name: string): ApiObject => ({
-  apiVersion: 'v1',
-  kind: 'Node',
-  metadata: { name, uid: name },
-});
-
-const keyOf = ({ metadata }: { metadata: { namespace?: string; name: string } }): string =>
-  `${metadata.namespace ?? ''}/${metadata.name}`;
 
 const isIpv4 = (text: string): boolean => !text.includes(':');
 

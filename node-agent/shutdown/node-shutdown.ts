@@ -1,7 +1,7 @@
 import type { Pod } from '../../api/types';
 import type { Clock } from '../../lib/clock';
 import type { Log } from '../../lib/log';
-import type { EventSink } from '../outbox/event-outbox';
+import { nodeObject, type EventSink } from '../outbox/event-outbox';
 import type { Refusal } from '../plan/admission';
 import type { PodEnding } from '../plan/status';
 import { shutdownOrder, type ShutdownStep } from './plan';
@@ -54,12 +54,8 @@ export class NodeShutdown {
     if (steps.length === 0 || this.hasBegun) return;
     this.hasBegun = true;
     log.info({}, 'the node is shutting down');
-    const metadata = { name: nodeName, uid: nodeName };
     const message = 'Shutdown manager detected shutdown event';
-    events.emit(
-      { apiVersion: 'v1', kind: 'Node', metadata },
-      { type: 'Normal', reason: 'NodeShutdown', message },
-    );
+    events.emit(nodeObject(nodeName), { type: 'Normal', reason: 'NodeShutdown', message });
     onBegin();
     const all = pods();
     for (const step of shutdownOrder(steps, all)) {

@@ -8,6 +8,7 @@ import { forgetDatagrams } from './netlink/conntrack';
 import { decodeAddress, listAddresses } from './netlink/requests';
 import { type NetlinkSocket } from './netlink/socket';
 import { nft, type RuleSet } from './rule-set';
+import { withoutTable } from './without-table';
 
 interface HostPortsDeps {
   readonly prefix: string;
@@ -166,8 +167,6 @@ const allowLoopback = (interfaceName: string | undefined): void => {
 };
 
 const tableNameOf = (prefix: string): string => `dhow-${prefix}-ports`;
-
-const withoutTable = (table: string): string => `add table ip ${table}\ndelete table ip ${table}\n`;
 
 const PROTOCOLS = ['tcp', 'udp', 'sctp'];
 const ANY_IP = '0.0.0.0';

@@ -21,6 +21,7 @@ import { NETLINK_NETFILTER, NetlinkError, NetlinkSocket } from '../netlink/socke
 import { ipv4Bytes, u16be, u8 } from '../netlink/wire';
 import { type RuleGenerations } from '../rule-generations';
 import { nft } from '../rule-set';
+import { withoutTable } from '../without-table';
 import { afterChange, differenceOf, type AppliedTable, type TableDifference } from './difference';
 import { planPolicies, wouldPass, type PolicyPlan } from './plan';
 import {
@@ -28,7 +29,6 @@ import {
   FIXED_RULE_COUNT,
   ruleCountOf,
   tableText,
-  withoutTable,
   type Container,
   type ElementChange,
 } from './text';

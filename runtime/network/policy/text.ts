@@ -1,4 +1,5 @@
 import { formatCidr } from '../ipv4';
+import { withoutTable } from '../without-table';
 import type { PlannedChain, PlannedPeer, PlannedPorts, PolicyPlan, SetKind } from './plan';
 
 /** A set or map of the table, its elements by key; a map's have the chain that decides. */
@@ -38,9 +39,6 @@ ${containers.join('')}${chains.join('')}${FIXED_CHAINS}
 }
 `;
 };
-
-export const withoutTable = (table: string): string =>
-  `add table ip ${table}\ndelete table ip ${table}\n`;
 
 export interface ElementChange {
   readonly container: string;

@@ -13,12 +13,13 @@ import { decodeFlow, forgetFlow, listFlows } from '../netlink/conntrack';
 import { decodeAddress, listAddresses } from '../netlink/requests';
 import { NETLINK_NETFILTER, NetlinkError, NetlinkSocket } from '../netlink/socket';
 import { nft, type RuleSet } from '../rule-set';
+import { withoutTable } from '../without-table';
 import { Anchor } from './anchor';
 import { MAX_KEEP_CLASS } from './groups';
 import { applyChanges, readElements, readSeal, readShape, sealOf } from './kernel-tables';
 import { differences, ServiceTables, type Change } from './service-tables';
 import { leavesFlows, staleFlows } from './stale-flows';
-import { fullTable, keepChain, sealText, withoutTable, type StructureFacts } from './structure';
+import { fullTable, keepChain, sealText, type StructureFacts } from './structure';
 
 interface ServiceRulesDeps {
   readonly prefix: string;
@@ -38,6 +39,8 @@ export class ServiceRules implements ServiceNetwork, Disposable {
   /** Seconds → class. */
   private readonly keepClasses = new Map<number, number>();
   private facts: ServiceNetworkFacts | undefined;
+  /** As of the last look, which `check` repeats. */
+  private isAnchored = false;
   private structure: StructureFacts | undefined;
   private seal: string | undefined;
   private isFirst = true;
@@ -52,8 +55,9 @@ export class ServiceRules implements ServiceNetwork, Disposable {
 
   async configure(facts: ServiceNetworkFacts): Promise<void> {
     await this.turn.use(async () => {
+      const isNews = !this.isAnchored || !isDeepStrictEqual(this.facts, facts);
       this.facts = facts;
-      await this.keepAnchor();
+      if (isNews) await this.keepAnchor();
       if (!this.isFirst && this.hasNewStructure()) await this.rebuild();
     });
   }
@@ -207,7 +211,9 @@ export class ServiceRules implements ServiceNetwork, Disposable {
   private async keepAnchor(): Promise<void> {
     if (this.facts === undefined) return;
     const { serviceCidrs, dnsAddresses } = this.facts;
+    this.isAnchored = false;
     await this.anchor.ensure(serviceCidrs, dnsAddresses, this.deps.nodeAddress());
+    this.isAnchored = true;
   }
 
   private hasNewStructure(): boolean {

@@ -1,5 +1,6 @@
 import { CONNECTION_MARK } from '../marks';
 import { sandboxInterfaces } from '../names';
+import { withoutTable } from '../without-table';
 import { TABLE_NAMES, TABLES, type FieldType, type TableName, type TableSpec } from './elements';
 import { MAX_PARTS, MAX_SLOTS, SIZE_MASK, STICKY } from './groups';
 import { type Tables } from './service-tables';
@@ -17,9 +18,6 @@ export interface StructureFacts {
 
 /** Class → for how many seconds a client stays with its endpoint. */
 export type KeepClasses = ReadonlyMap<number, number>;
-
-export const withoutTable = (table: string): string =>
-  `add table ip ${table}\ndelete table ip ${table}\n`;
 
 /**
  * The whole table as one transaction, in place of the one that may be there: packets meet the old one or
