@@ -1,3 +1,4 @@
+import { isTerminal } from '../../api/pods';
 import type { Pod } from '../../api/types';
 import type { Clock } from '../../lib/clock';
 import type { Log } from '../../lib/log';
@@ -9,6 +10,7 @@ import { shutdownOrder, type ShutdownStep } from './plan';
 /** A pod that ends with its node. */
 export interface EndingPod {
   readonly uid: string;
+  /** With the status that was reported last. */
   readonly current: Pod;
   readonly hasStopped: boolean;
   evict(ending: PodEnding, graceMs: number): void;
@@ -18,7 +20,7 @@ interface NodeShutdownDeps {
   readonly steps: readonly ShutdownStep[];
   readonly nodeName: string;
   readonly pods: () => readonly EndingPod[];
-  /** Whether the server knows how a pod has ended. */
+  /** Whether the server has stored what was reported of a pod last. */
   readonly isTold: (uid: string) => boolean;
   readonly events: EventSink;
   /** The node takes no pods any more. */
@@ -66,7 +68,11 @@ export class NodeShutdown {
         step.graceMs + KILL_MS,
       );
     }
-    await this.until(() => all.every(({ uid }) => this.deps.isTold(uid)), TELL_LIMIT_MS);
+    // A pod's processes are gone before its worker reports that it has failed.
+    await this.until(
+      () => all.every(({ uid, current }) => isTerminal(current) && this.deps.isTold(uid)),
+      TELL_LIMIT_MS,
+    );
   }
 
   private async until(isDone: () => boolean, limitMs: number): Promise<void> {
@@ -85,4 +91,4 @@ const ENDING: PodEnding = {
 const POLL_MS = 100;
 const KILL_MS = 1_000;
 /** The server may be down already. */
-const TELL_LIMIT_MS = 3_000;
+const TELL_LIMIT_MS = 5_000;

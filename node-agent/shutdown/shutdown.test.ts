@@ -115,3 +115,31 @@ it('ends pods in order, says why, and lets none in any more', async () => {
     await rm(directory, { recursive: true, force: true });
   }
 });
+
+it('waits until the server knows how a pod ended, not only that its processes are gone', async () => {
+  const clock = new ManualClock(Date.UTC(2026, 0, 1));
+  const pod = {
+    uid: 'u',
+    current: testPod({ status: { phase: 'Running' } }),
+    hasStopped: true,
+    evict: () => undefined,
+  };
+  const shutdown = new NodeShutdown({
+    steps: shutdownSteps(grace(30_000, 10_000)),
+    nodeName: 'n1',
+    pods: () => [pod],
+    // That it ran is stored already.
+    isTold: () => true,
+    events: { emit: () => undefined },
+    onBegin: () => undefined,
+    clock,
+    log: silentLog,
+  });
+  let isDone = false;
+  const running = shutdown.run().then(() => (isDone = true));
+  await clock.advance(2_000);
+  expect(isDone).toBe(false);
+  pod.current = testPod({ status: { phase: 'Failed' } });
+  await clock.advance(200);
+  await running;
+});

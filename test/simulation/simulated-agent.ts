@@ -43,7 +43,9 @@ export class SimulatedAgent {
   private readonly agentId: string;
   private key = '';
   private lives = 0;
-  private life: { readonly link: AgentLink; end(): void } | undefined;
+  private life:
+    | { readonly link: AgentLink; readonly agent: { readonly isConnected: boolean }; end(): void }
+    | undefined;
 
   constructor(private readonly deps: SimulatedAgentDeps) {
     const { clock, client, name, index } = deps;
@@ -116,6 +118,7 @@ export class SimulatedAgent {
     void agent.run(stop.signal);
     this.life = {
       link,
+      agent,
       end: () => {
         stop.abort();
         link.cut();
@@ -172,6 +175,12 @@ export class SimulatedAgent {
       if (new Set(names).size < names.length)
         throw new Error(`${this.deps.name} runs a container of pod ${uid} twice: ${names.join()}`);
     }
+  }
+
+  /** What its agent is up to, for whoever wonders why something is left here. */
+  get condition(): string {
+    if (this.life === undefined) return 'no agent';
+    return this.life.agent.isConnected ? 'connected' : 'not connected';
   }
 
   /** Uids of pods that hold anything here. */

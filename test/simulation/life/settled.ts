@@ -146,7 +146,9 @@ export const remains = (day: Day): readonly string[] => {
     .filter(({ status }) => status?.phase === 'Bound')
     .map(({ metadata }) => `${metadata.name} is bound`);
   const machines = world.agents.flatMap((agent) => [
-    ...agent.sandboxUids().map((uid) => `${agent.name} has the sandbox of ${uid}`),
+    ...agent
+      .sandboxUids()
+      .map((uid) => `${agent.name} (${agent.condition}) has the sandbox of ${uid}`),
     ...agent.volumeFolders().map((folder) => `${agent.name} has the folder ${folder}`),
   ]);
   return [...left, ...bound, ...machines, ...leaks(day)];
