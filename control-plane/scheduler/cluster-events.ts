@@ -10,12 +10,13 @@ import {
 } from '../../api/types';
 import { claimKeysOf, claimOf } from '../../api/volumes';
 import type { FaultReporter } from '../../client/object-faults';
-import { firstRefusal } from './decide';
+import { filtersFor, firstRefusal } from './filters';
 import type { ConditionWriter } from './condition-writer';
 import { gatedMessage } from './message';
 import { isGated, podInfoOf, type PodInfo } from './pod-info';
 import type { WakeEvent } from './plugins/plugin';
 import type { SchedulingQueue } from './queue';
+import { DEFAULT_PROFILE } from './profile';
 import type { Snapshot } from './snapshot';
 import { jsonEqual } from '../../api/json-value';
 import type { VolumeView } from './volumes/volume-view';
@@ -133,7 +134,9 @@ export const mayFit =
     if (place === ANY_CLAIM) return info.claims.length > 0;
     if (place.startsWith(CLAIM)) return info.claims.includes(place.slice(CLAIM.length));
     const node = snapshot.node(place);
-    return node !== undefined && firstRefusal(volumes?.resolve(info) ?? info, node) === undefined;
+    if (node === undefined) return false;
+    const filters = filtersFor(volumes?.resolve(info) ?? info, snapshot, DEFAULT_PROFILE);
+    return firstRefusal(filters, node) === undefined;
   };
 
 /** What changed, where that is no node: no node is called so. */

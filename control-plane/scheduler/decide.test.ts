@@ -1,7 +1,9 @@
 import fc from 'fast-check';
 import { hostPortsClash } from '../../api/pods';
-import { decide, firstRefusal } from './decide';
+import { decide } from './decide';
+import { filtersFor, firstRefusal } from './filters';
 import { podInfoOf } from './pod-info';
+import { DEFAULT_PROFILE } from './profile';
 import { Snapshot } from './snapshot';
 import { testNode, testPod } from './testing';
 
@@ -81,7 +83,8 @@ describe('decide', () => {
             expect(refused + decision.nodesFeasible).toBe(snapshot.nodes.length);
             expect(decision.nodeName === undefined).toBe(decision.nodesFeasible === 0);
             if (decision.nodeName === undefined) continue;
-            expect(firstRefusal(pod, snapshot.node(decision.nodeName)!)).toBeUndefined();
+            const filters = filtersFor(pod, snapshot, DEFAULT_PROFILE);
+            expect(firstRefusal(filters, snapshot.node(decision.nodeName)!)).toBeUndefined();
             expect(decision.top[0]!.node).toBe(decision.nodeName);
             snapshot.assume(pod, decision.nodeName);
             if (everOvercommitted.has(decision.nodeName)) continue;

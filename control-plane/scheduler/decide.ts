@@ -1,13 +1,13 @@
 import type { RankedNode, RefusalCount } from '../../api/decisions';
+import { filtersFor, firstRefusal, laterRefusals } from './filters';
 import { mixHashes } from './hash';
 import { noNodesMessage, unschedulableMessage, type RefusalCounts } from './message';
 import type { NodeView } from './node-info';
-import type { FilterPlugin, Refusal, ScorePlugin } from './plugins/plugin';
-import { MAX_NODE_SCORE } from './plugins/plugin';
+import type { ScorePlugin, ScoreTerm } from './plugins/plugin';
 import type { PodInfo } from './pod-info';
 import { DEFAULT_PROFILE, type Profile } from './profile';
 import { RefusalTally } from './refusal-tally';
-import type { SnapshotView } from './snapshot';
+import type { ClusterView } from './snapshot';
 
 /** The outcome of one attempt. Equal pod, snapshot and seed give an equal decision. */
 export interface Decision {
@@ -31,7 +31,7 @@ export interface Decision {
 /** Filters and scores every node; pure. Ties go to the largest hash of node, pod and seed. */
 export const decide = (
   pod: PodInfo,
-  snapshot: SnapshotView,
+  snapshot: ClusterView,
   seed: number,
   profile: Profile = DEFAULT_PROFILE,
 ): Decision => {
@@ -57,51 +57,6 @@ export const decide = (
   };
 };
 
-/** The first plugin of the profile that refuses, or `undefined` where the pod fits. */
-export const firstRefusal = (
-  pod: PodInfo,
-  node: NodeView,
-  profile: Profile = DEFAULT_PROFILE,
-): Refused | undefined => rejectionOf(pod, profile) ?? refusalBy(profile, pod, node);
-
-interface Refused {
-  readonly plugin: FilterPlugin;
-  readonly refusal: Refusal;
-}
-
-/** What speaks against the pod on any node; the first plugin that says so. */
-const rejectionOf = (pod: PodInfo, { filters }: Profile): Refused | undefined => {
-  for (const plugin of filters) {
-    const refusal = plugin.preFilter?.(pod);
-    if (refusal !== undefined) return { plugin, refusal };
-  }
-  return undefined;
-};
-
-const refusalBy = ({ filters }: Profile, pod: PodInfo, node: NodeView): Refused | undefined => {
-  for (const plugin of filters) {
-    const refusal = verdictOf(plugin, pod, node);
-    if (refusal !== undefined) return { plugin, refusal };
-  }
-  return undefined;
-};
-
-/**
- * The plugin's verdict. A plugin that breaks on one node refuses that node: were the attempt to
- * fail, one broken node would keep every pod from all others.
- */
-export const verdictOf = (
-  plugin: FilterPlugin,
-  pod: PodInfo,
-  node: NodeView,
-): Refusal | undefined => {
-  try {
-    return plugin.filter(pod, node);
-  } catch {
-    return { reasons: [`node(s) could not be judged by ${plugin.name}`], isPodBound: false };
-  }
-};
-
 interface Filtered {
   readonly feasible: readonly NodeView[];
   readonly firstReasons: ReadonlyMap<string, number>;
@@ -112,23 +67,23 @@ interface Filtered {
   readonly rejection: string | undefined;
 }
 
-const filterNodes = (pod: PodInfo, { nodes }: SnapshotView, profile: Profile): Filtered => {
+const filterNodes = (pod: PodInfo, snapshot: ClusterView, profile: Profile): Filtered => {
   const feasible: NodeView[] = [];
   const firstReasons = new Map<string, number>();
   const allReasons = new Map<string, number>();
   const refusedBy = new Set<string>();
   const refusals = new RefusalTally();
   let podBoundCount = 0;
-  const rejected = rejectionOf(pod, profile);
-  for (const node of nodes) {
-    const refused = rejected ?? refusalBy(profile, pod, node);
+  const filters = filtersFor(pod, snapshot, profile);
+  const { rejection: rejected } = filters;
+  for (const node of snapshot.nodes) {
+    const refused = firstRefusal(filters, node);
     if (refused === undefined) {
       feasible.push(node);
       continue;
     }
     const { plugin, refusal } = refused;
-    const later = rejected === undefined ? laterRefusals(plugin, pod, node, profile) : NONE;
-    refusals.add(refusal, later);
+    refusals.add(refusal, rejected === undefined ? laterRefusals(filters, plugin, node) : []);
     refusedBy.add(plugin.name);
     if (refusal.isPodBound) podBoundCount++;
     increment(firstReasons, refusal.reasons[0]);
@@ -141,27 +96,9 @@ const filterNodes = (pod: PodInfo, { nodes }: SnapshotView, profile: Profile): F
   return { feasible, firstReasons, refusedBy, counts, refusals, rejection };
 };
 
-/** What the plugins behind the first one that refused have against the node as well. */
-const laterRefusals = (
-  first: FilterPlugin,
-  pod: PodInfo,
-  node: NodeView,
-  { filters }: Profile,
-): readonly Refusal[] => {
-  let found: Refusal[] | undefined;
-  for (let i = filters.indexOf(first) + 1; i < filters.length; i++) {
-    const plugin = filters[i];
-    const refusal = plugin === undefined ? undefined : verdictOf(plugin, pod, node);
-    if (refusal !== undefined) (found ??= []).push(refusal);
-  }
-  return found ?? NONE;
-};
-
-const NONE: readonly Refusal[] = [];
-
 const messageOf = (
   { pod }: PodInfo,
-  { nodes }: SnapshotView,
+  { nodes }: ClusterView,
   { counts, rejection }: Filtered,
 ): string =>
   nodes.length === 0
@@ -176,40 +113,37 @@ const messageOf = (
 export const scoreNodes = (
   pod: PodInfo,
   nodes: readonly NodeView[],
-  snapshot: SnapshotView,
+  cluster: ClusterView,
   { scores }: Profile = DEFAULT_PROFILE,
 ): readonly (readonly number[])[] =>
   scores.map(({ plugin, weight }) => {
-    if (!plugin.isActive(pod)) return nodes.map(() => 0);
-    const raw = nodes.map((node) => scoreOf(plugin, pod, node, snapshot));
-    return normalized(plugin, raw).map((score) => score * weight);
+    const term = scoreTermOf(plugin, pod, cluster, nodes);
+    if (term === undefined) return nodes.map(() => 0);
+    const raw = nodes.map((node) => scoreOf(term, node));
+    return (term.normalize?.(raw) ?? raw).map((score) => (score ?? 0) * weight);
   });
 
-/** A plugin that breaks on one node has nothing to say for it. */
-const scoreOf = (
+/** A plugin that breaks has nothing to say: of the pod, or of one node. */
+const scoreTermOf = (
   plugin: ScorePlugin,
   pod: PodInfo,
-  node: NodeView,
-  snapshot: SnapshotView,
-): number => {
+  cluster: ClusterView,
+  nodes: readonly NodeView[],
+): ScoreTerm | undefined => {
   try {
-    const score = plugin.score(pod, node, snapshot);
-    return Number.isFinite(score) ? score : 0;
+    return plugin.prepare(pod, cluster, nodes);
   } catch {
-    return 0;
+    return undefined;
   }
 };
 
-// Upstream's DefaultNormalizeScore: integers, by the largest over the feasible nodes.
-const normalized = ({ normalization }: ScorePlugin, raw: readonly number[]): readonly number[] => {
-  if (normalization === 'none') return raw;
-  const isInverted = normalization === 'by-max-inverted';
-  const max = raw.reduce((a, b) => Math.max(a, b), 0);
-  if (max === 0) return isInverted ? raw.map(() => MAX_NODE_SCORE) : raw;
-  return raw.map((score) => {
-    const scaled = Math.floor((score * MAX_NODE_SCORE) / max);
-    return isInverted ? MAX_NODE_SCORE - scaled : scaled;
-  });
+const scoreOf = (term: ScoreTerm, node: NodeView): number | undefined => {
+  try {
+    const score = term.score(node);
+    return Number.isFinite(score) ? score : undefined;
+  } catch {
+    return undefined;
+  }
 };
 
 interface Candidate {
@@ -221,7 +155,7 @@ interface Candidate {
 const rank = (
   pod: PodInfo,
   nodes: readonly NodeView[],
-  snapshot: SnapshotView,
+  snapshot: ClusterView,
   seed: number,
   profile: Profile,
 ): readonly RankedNode[] => {

@@ -1,10 +1,12 @@
 import type { NodeExplanation } from '../../api/decisions';
-import { scoreNodes, firstRefusal, verdictOf } from './decide';
+import { clusterWithout } from './changed-cluster';
+import { scoreNodes } from './decide';
+import { filtersFor, firstRefusal, verdictOf, type PodFilters, type Rule } from './filters';
 import type { NodeInfo } from './node-info';
-import type { FilterPlugin, Finding } from './plugins/plugin';
+import type { Finding } from './plugins/plugin';
 import type { PodInfo } from './pod-info';
 import { DEFAULT_PROFILE, type Profile } from './profile';
-import type { Snapshot } from './snapshot';
+import type { ClusterView } from './snapshot';
 
 /**
  * Every node's verdict with all reasons, by the plugins that schedule. A pod that is bound already
@@ -13,12 +15,13 @@ import type { Snapshot } from './snapshot';
  */
 export const explainNodes = (
   pod: PodInfo,
-  snapshot: Snapshot,
+  cluster: ClusterView,
   profile: Profile = DEFAULT_PROFILE,
 ): readonly NodeExplanation[] => {
-  const nodes = nodesWithout(pod, snapshot);
-  const feasible = nodes.filter((node) => firstRefusal(pod, node, profile) === undefined);
-  const columns = scoreNodes(pod, feasible, snapshot, profile);
+  const others = clusterWithout(pod, cluster);
+  const filters = filtersFor(pod, others, profile);
+  const feasible = others.nodes.filter((node) => firstRefusal(filters, node) === undefined);
+  const columns = scoreNodes(pod, feasible, others, profile);
   const fitting = feasible.map((node, index) => {
     const scores = Object.fromEntries(
       profile.scores.map(({ plugin }, column) => [plugin.name, columns[column]?.[index] ?? 0]),
@@ -27,32 +30,28 @@ export const explainNodes = (
     return { node: node.name, fits: true, reasons: [], scores, total };
   });
   const fits = new Set(feasible);
-  const refusing = nodes
+  const refusing = others.nodes
     .filter((node) => !fits.has(node))
-    .map((node) => explainRefusal(pod, node, profile));
+    .map((node) => explainRefusal(filters, node));
   return [
     ...fitting.sort((a, b) => b.total - a.total || (a.node < b.node ? -1 : 1)),
     ...refusing.sort((a, b) => a.reasons.length - b.reasons.length || (a.node < b.node ? -1 : 1)),
   ];
 };
 
-/** The nodes as they would be without this pod. */
-export const nodesWithout = ({ uid }: PodInfo, { nodes }: Snapshot): readonly NodeInfo[] =>
-  nodes.map((node) => (node.pods.has(uid) ? node.with({ without: new Set([uid]) }) : node));
-
-const explainRefusal = (pod: PodInfo, node: NodeInfo, profile: Profile): NodeExplanation => ({
+const explainRefusal = ({ rules }: PodFilters, node: NodeInfo): NodeExplanation => ({
   node: node.name,
   fits: false,
-  reasons: profile.filters.flatMap((plugin) =>
-    findingsOf(plugin, pod, node).map((finding) => ({ plugin: plugin.name, ...finding })),
+  reasons: rules.flatMap((rule) =>
+    findingsOf(rule, node).map((finding) => ({ plugin: rule.plugin.name, ...finding })),
   ),
 });
 
-const findingsOf = (plugin: FilterPlugin, pod: PodInfo, node: NodeInfo): readonly Finding[] => {
-  const refusal = verdictOf(plugin, pod, node);
+const findingsOf = (rule: Rule, node: NodeInfo): readonly Finding[] => {
+  const refusal = verdictOf(rule, node);
   if (refusal === undefined) return [];
   try {
-    return plugin.explain(pod, node);
+    return rule.term.explain(node);
   } catch {
     const [reason] = refusal.reasons;
     return [{ reason, detail: reason }];

@@ -1,19 +1,15 @@
 import type { Node, Pod } from '../../api/types';
 import type { Layer } from './images';
-import { NodeInfo, type NodeView } from './node-info';
+import { NodeInfo } from './node-info';
 import { podInfoOf, type PodInfo } from './pod-info';
 
-/** What score plugins may ask of the cluster as a whole. */
+/** What plugins may ask of the cluster as a whole. Nothing in it changes while a decision is taken. */
 export interface ClusterView {
+  readonly nodes: readonly NodeInfo[];
   readonly nodeCount: number;
   /** The layers of an image, if some node holds it. */
   layersOf(image: string): readonly Layer[] | undefined;
   nodesHolding(digest: string): number;
-}
-
-/** What `decide` reads. Nothing in it changes while a decision is taken. */
-export interface SnapshotView extends ClusterView {
-  readonly nodes: readonly NodeView[];
 }
 
 interface Placement {
@@ -27,7 +23,7 @@ interface Placement {
  * the watch confirms it or its binding definitely failed; no timer ever drops an assumption, for a
  * slow binding would then be counted twice.
  */
-export class Snapshot implements SnapshotView {
+export class Snapshot implements ClusterView {
   private readonly byName = new Map<string, NodeInfo>();
   private readonly placements = new Map<string, Placement>();
   /** Pods by node name, also of nodes not seen yet: their sums must be there when the node comes. */

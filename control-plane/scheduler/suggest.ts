@@ -1,12 +1,12 @@
 import type { ResourceAmounts } from '../../api/pods';
 import { formatBytes, formatCpuMillis } from '../../api/quantity';
-import { firstRefusal, verdictOf } from './decide';
-import { nodesWithout } from './explain';
+import { ChangedCluster, clusterWithout } from './changed-cluster';
+import { filtersFor, firstRefusal, verdictOf, type PodFilters } from './filters';
 import { NodeInfo } from './node-info';
 import { COST, type Placement, type Remedy } from './plugins/plugin';
 import type { PodInfo } from './pod-info';
 import { DEFAULT_PROFILE, type Profile } from './profile';
-import type { Snapshot } from './snapshot';
+import type { ClusterView } from './snapshot';
 
 /**
  * The smallest change that would make the pod fit, in words, verified by running every filter on
@@ -14,13 +14,15 @@ import type { Snapshot } from './snapshot';
  */
 export const suggest = (
   pod: PodInfo,
-  snapshot: Snapshot,
+  cluster: ClusterView,
   { nodeName, profile = DEFAULT_PROFILE }: Question = {},
 ): string | undefined => {
-  const nodes = nodesWithout(pod, snapshot).filter(isAskedFor(nodeName));
+  const without = clusterWithout(pod, cluster);
+  const filters = filtersFor(pod, without, profile);
+  const nodes = without.nodes.filter(isAskedFor(nodeName));
   // It fits already: there is nothing to change.
-  if (nodes.some((node) => firstRefusal(pod, node, profile) === undefined)) return undefined;
-  const [best, ...others] = plansOrNone(pod, snapshot, { nodeName, profile });
+  if (nodes.some((node) => firstRefusal(filters, node) === undefined)) return undefined;
+  const [best, ...others] = plansOrNone(pod, without, { nodeName, profile });
   if (best === undefined) return undefined;
   const other =
     best.cost < ALTERNATIVE_FROM_COST
@@ -41,9 +43,9 @@ const isAskedFor =
     nodeName === undefined || name === nodeName;
 
 /** A courtesy: what breaks it must not break the attempt, or the explanation, that it is part of. */
-const plansOrNone = (pod: PodInfo, snapshot: Snapshot, question: Question): readonly Plan[] => {
+const plansOrNone = (pod: PodInfo, cluster: ClusterView, question: Question): readonly Plan[] => {
   try {
-    return plansFor(pod, snapshot, question);
+    return plansFor(pod, cluster, question);
   } catch {
     return [];
   }
@@ -60,49 +62,63 @@ export interface Plan {
 /** Ways to make the pod fit what is asked for, the smallest change first. */
 export const plansFor = (
   pod: PodInfo,
-  snapshot: Snapshot,
+  cluster: ClusterView,
   { nodeName, profile = DEFAULT_PROFILE }: Question = {},
 ): readonly Plan[] => {
-  const nodes = nodesWithout(pod, snapshot).filter(isAskedFor(nodeName));
-  const plans = closestNodes(pod, nodes, profile).flatMap((node) =>
-    plansFrom({ pod, node }, profile),
+  const question = { cluster: clusterWithout(pod, cluster), profile };
+  const plans = closestNodes(pod, question, nodeName).flatMap((node) =>
+    plansFrom({ pod, node }, question),
   );
-  const others = nodeName === undefined ? newNodePlans(pod, profile) : [];
+  const others = nodeName === undefined ? newNodePlans(pod, question) : [];
   return [...plans, ...others].sort((a, b) => a.cost - b.cost || (a.words < b.words ? -1 : 1));
 };
 
 /** Nodes that the fewest plugins refuse; few enough that a large cluster costs no more. */
 const closestNodes = (
   pod: PodInfo,
-  nodes: readonly NodeInfo[],
-  { filters }: Profile,
-): readonly NodeInfo[] =>
-  nodes
+  { cluster, profile }: Place,
+  nodeName: string | undefined,
+): readonly NodeInfo[] => {
+  const { rules } = filtersFor(pod, cluster, profile);
+  return cluster.nodes
+    .filter(isAskedFor(nodeName))
     .map((node) => ({
       node,
-      count: filters.filter((plugin) => verdictOf(plugin, pod, node) !== undefined).length,
+      count: rules.filter((rule) => verdictOf(rule, node) !== undefined).length,
     }))
     .filter(({ count }) => count > 0)
     .sort((a, b) => a.count - b.count || (a.node.name < b.node.name ? -1 : 1))
     .slice(0, NODES_MAX)
     .map(({ node }) => node);
+};
+
+/** Where, and by which rules, a pod is to be placed. */
+interface Place {
+  readonly cluster: ClusterView;
+  readonly profile: Profile;
+}
 
 /** Satisfies one refusing plugin after another; a remedy may satisfy several. */
 const plansFrom = (
   placement: Placement,
-  profile: Profile,
+  place: Place,
   taken: readonly Remedy[] = [],
 ): readonly Plan[] => {
-  const refused = firstRefusal(placement.pod, placement.node, profile);
-  if (refused === undefined) return [planOf(taken, placement)];
-  if (taken.length >= profile.filters.length) return [];
-  const { plugin } = refused;
-  return plugin.remedies(placement.pod, placement.node).flatMap((remedy) => {
+  const { rules } = filtersAt(placement, place);
+  const refusing = rules.find((rule) => verdictOf(rule, placement.node) !== undefined);
+  if (refusing === undefined) return [planOf(taken, placement)];
+  if (taken.length >= rules.length) return [];
+  return refusing.term.remedies(placement.node).flatMap((remedy) => {
     const next = remedy.apply(placement);
-    const helps = verdictOf(plugin, next.pod, next.node) === undefined;
-    return helps ? plansFrom(next, profile, [...taken, remedy]) : [];
+    const same = filtersAt(next, place).rules.find(({ plugin }) => plugin === refusing.plugin);
+    const helps = same === undefined || verdictOf(same, next.node) === undefined;
+    return helps ? plansFrom(next, place, [...taken, remedy]) : [];
   });
 };
+
+/** As the rules see the pod once the node is as the placement has it. */
+const filtersAt = ({ pod, node }: Placement, { cluster, profile }: Place): PodFilters =>
+  filtersFor(pod, new ChangedCluster(cluster, node), profile);
 
 const planOf = (remedies: readonly Remedy[], outcome: Placement): Plan => {
   const targets = new Set(remedies.map(({ target }) => target));
@@ -116,7 +132,7 @@ const planOf = (remedies: readonly Remedy[], outcome: Placement): Plan => {
 };
 
 /** An empty node with exactly what the pod asks for. */
-const newNodePlans = (pod: PodInfo, profile: Profile): readonly Plan[] => {
+const newNodePlans = (pod: PodInfo, place: Place): readonly Plan[] => {
   const { allocatable, words } = describeRequests(pod.requests);
   const node = new NodeInfo({
     apiVersion: 'v1',
@@ -126,7 +142,7 @@ const newNodePlans = (pod: PodInfo, profile: Profile): readonly Plan[] => {
     status: { allocatable: { ...allocatable, pods: '1' } },
   });
   const size = words.length === 0 ? '' : ` with ${words.join(' and ')} to allocate`;
-  return plansFrom({ pod, node }, profile)
+  return plansFrom({ pod, node }, place)
     .filter(({ touches }) => touches === 'node')
     .map((plan) => ({
       ...plan,

@@ -1,5 +1,4 @@
 import type { NodeView } from '../node-info';
-import type { PodInfo } from '../pod-info';
 import type { ClusterView } from '../snapshot';
 import { MAX_NODE_SCORE, type ScorePlugin } from './plugin';
 
@@ -11,18 +10,25 @@ import { MAX_NODE_SCORE, type ScorePlugin } from './plugin';
 export const imageLocality: ScorePlugin = {
   name: 'ImageLocality',
   scope: 'domain',
-  normalization: 'none',
-  isActive: ({ images }) => images.length > 0,
 
-  score(pod, node, cluster) {
-    if (node.layers.size === 0) return 0;
-    const maxBytes = MAX_CONTAINER_BYTES * pod.images.length;
-    const bytes = Math.min(maxBytes, Math.max(MIN_BYTES, weighedBytes(pod, node, cluster)));
-    return Math.floor((MAX_NODE_SCORE * (bytes - MIN_BYTES)) / (maxBytes - MIN_BYTES));
+  prepare({ images }, cluster) {
+    if (images.length === 0) return undefined;
+    const maxBytes = MAX_CONTAINER_BYTES * images.length;
+    return {
+      score(node) {
+        if (node.layers.size === 0) return 0;
+        const bytes = Math.min(maxBytes, Math.max(MIN_BYTES, weighedBytes(images, node, cluster)));
+        return Math.floor((MAX_NODE_SCORE * (bytes - MIN_BYTES)) / (maxBytes - MIN_BYTES));
+      },
+    };
   },
 };
 
-const weighedBytes = ({ images }: PodInfo, { layers }: NodeView, cluster: ClusterView): number => {
+const weighedBytes = (
+  images: readonly string[],
+  { layers }: NodeView,
+  cluster: ClusterView,
+): number => {
   const counted = new Set<string>();
   let bytes = 0;
   for (const image of images) {

@@ -4,23 +4,23 @@ import { MAX_NODE_SCORE, type ScorePlugin } from './plugin';
 export const leastAllocated: ScorePlugin = {
   name: 'NodeResourcesFit',
   scope: 'node',
-  normalization: 'none',
-  isActive: () => true,
 
-  score(pod, node) {
-    const { cpuMillis, memoryBytes } = node.allocatable;
-    let sum = 0;
-    let count = 0;
-    if (cpuMillis > 0) {
-      sum += freeShare(node.scoringCpuMillis + pod.scoringCpuMillis, cpuMillis);
-      count++;
-    }
-    if (memoryBytes > 0) {
-      sum += freeShare(node.scoringMemoryBytes + pod.scoringMemoryBytes, memoryBytes);
-      count++;
-    }
-    return count === 0 ? 0 : Math.floor(sum / count);
-  },
+  prepare: (pod) => ({
+    score(node) {
+      const { cpuMillis, memoryBytes } = node.allocatable;
+      let sum = 0;
+      let count = 0;
+      if (cpuMillis > 0) {
+        sum += freeShare(node.scoringCpuMillis + pod.scoringCpuMillis, cpuMillis);
+        count++;
+      }
+      if (memoryBytes > 0) {
+        sum += freeShare(node.scoringMemoryBytes + pod.scoringMemoryBytes, memoryBytes);
+        count++;
+      }
+      return count === 0 ? 0 : Math.floor(sum / count);
+    },
+  }),
 };
 
 const freeShare = (requested: number, allocatable: number): number =>

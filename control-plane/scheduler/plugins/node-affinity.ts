@@ -8,8 +8,15 @@ import {
 } from '../../../api/node-affinity';
 import type { NodeSelectorRequirement, PodSpec } from '../../../api/types';
 import type { NodeView } from '../node-info';
-import type { PodInfo } from '../pod-info';
-import { COST, nodeRemedy, type FilterPlugin, type ScorePlugin } from './plugin';
+import {
+  byMax,
+  COST,
+  nodeRemedy,
+  type FilterPlugin,
+  type FilterTerm,
+  type Remedy,
+  type ScorePlugin,
+} from './plugin';
 
 /** Keeps pods to nodes that their nodeSelector and required node affinity allow. */
 export const nodeAffinity: FilterPlugin = {
@@ -17,45 +24,55 @@ export const nodeAffinity: FilterPlugin = {
   scope: 'static',
   wakeOn: ['NodeLabelsChanged'],
 
-  filter({ pod: { spec } }, { node }) {
-    if (spec.nodeSelector === undefined && spec.affinity?.nodeAffinity === undefined) return;
+  prepare({ pod: { spec } }) {
+    const isFree = spec.nodeSelector === undefined && requiredOf(spec) === undefined;
+    return isFree ? undefined : termOf(spec);
+  },
+};
+
+const termOf = (spec: PodSpec): FilterTerm => ({
+  refuse({ node }) {
     if (matchesNodeAffinity(spec, node)) return undefined;
     return isMeantForOthers(spec, node.metadata.name) ? NOT_MEANT : REFUSAL;
   },
 
-  explain({ pod: { spec } }, node) {
+  explain(node) {
     const reason = isMeantForOthers(spec, node.name) ? NOT_MEANT.reasons[0] : REASON;
     return lacking(spec, node).map((detail) => ({ reason, detail }));
   },
 
-  remedies(pod, node) {
-    const changes = smallestLabelChange(pod, node);
-    if (changes === undefined) return [];
-    const words = [...changes].map(([key, value]) =>
-      value === undefined ? `${key}-` : `${key}=${value}`,
-    );
-    return [
-      nodeRemedy(
-        `label ${node.name} ${words.join(' ')}`,
-        COST.label + changes.size - 1,
-        (object) => ({
-          ...object,
-          metadata: { ...object.metadata, labels: labelsAfter(object.metadata.labels, changes) },
-        }),
-      ),
-    ];
+  remedies(node) {
+    const changes = smallestLabelChange(spec, node);
+    return changes === undefined ? [] : [labelRemedy(node.name, changes)];
   },
+});
+
+/** Labels to set, or to remove where the value is undefined. */
+export type LabelChanges = ReadonlyMap<string, string | undefined>;
+
+export const labelRemedy = (nodeName: string, changes: LabelChanges): Remedy => {
+  const words = [...changes].map(([key, value]) =>
+    value === undefined ? `${key}-` : `${key}=${value}`,
+  );
+  return nodeRemedy(
+    `label ${nodeName} ${words.join(' ')}`,
+    COST.label + changes.size - 1,
+    (object) => ({
+      ...object,
+      metadata: { ...object.metadata, labels: labelsAfter(object.metadata.labels, changes) },
+    }),
+  );
 };
 
 /** Prefers nodes that meet more of the preferred terms, by their weights. */
 export const nodeAffinityScore: ScorePlugin = {
   name: 'NodeAffinity',
   scope: 'static',
-  normalization: 'by-max',
-  isActive: ({ pod }) =>
-    (pod.spec.affinity?.nodeAffinity?.preferredDuringSchedulingIgnoredDuringExecution ?? [])
-      .length > 0,
-  score: ({ pod }, { node }) => preferredAffinityWeight(pod.spec, node),
+  prepare({ pod: { spec } }) {
+    const preferred = spec.affinity?.nodeAffinity?.preferredDuringSchedulingIgnoredDuringExecution;
+    if (preferred === undefined || preferred.length === 0) return undefined;
+    return { normalize: byMax, score: ({ node }) => preferredAffinityWeight(spec, node) };
+  },
 };
 
 /** Does the pod name its nodes, as a daemon does, and not this one? */
@@ -89,12 +106,9 @@ const stateOf = (key: string, labels: NodeView['labels']): string =>
 const requiredOf = (spec: PodSpec) =>
   spec.affinity?.nodeAffinity?.requiredDuringSchedulingIgnoredDuringExecution;
 
-/** Labels to set, or to remove where the value is undefined. */
-type LabelChanges = ReadonlyMap<string, string | undefined>;
-
 /** What would satisfy the pod, or `undefined` where no label can. */
 const smallestLabelChange = (
-  { pod: { spec } }: PodInfo,
+  spec: PodSpec,
   { node, labels }: NodeView,
 ): LabelChanges | undefined => {
   const bySelector = Object.entries(spec.nodeSelector ?? {})

@@ -6,17 +6,17 @@ export const nodeName: FilterPlugin = {
   scope: 'static',
   wakeOn: [],
 
-  filter({ pod: { spec } }, { name }) {
+  prepare({ pod: { spec } }) {
     const { nodeName: wanted = '' } = spec;
-    return wanted === '' || wanted === name ? undefined : { reasons: [REASON], isPodBound: false };
+    if (wanted === '') return undefined;
+    const finding = { reason: REASON, detail: `the pod asks for node ${wanted}` };
+    return {
+      refuse: ({ name }) => (name === wanted ? undefined : REFUSAL),
+      explain: ({ name }) => (name === wanted ? [] : [finding]),
+      remedies: () => [],
+    };
   },
-
-  explain(pod, node) {
-    if (this.filter(pod, node) === undefined) return [];
-    return [{ reason: REASON, detail: `the pod asks for node ${pod.pod.spec.nodeName ?? ''}` }];
-  },
-
-  remedies: () => [],
 };
 
 const REASON = "node(s) didn't match the requested node name";
+const REFUSAL = { reasons: [REASON], isPodBound: false } as const;

@@ -1,7 +1,6 @@
 import { hostPortsClash, type HostPort } from '../../../api/pods';
 import type { HeldPort, NodeView } from '../node-info';
-import type { PodInfo } from '../pod-info';
-import { COST, removalRemedy, type FilterPlugin } from './plugin';
+import { COST, removalRemedy, type FilterPlugin, type FilterTerm } from './plugin';
 
 /** Keeps pods off nodes where another pod holds a host port they ask for. */
 export const nodePorts: FilterPlugin = {
@@ -9,36 +8,37 @@ export const nodePorts: FilterPlugin = {
   scope: 'node',
   wakeOn: ['PodRemoved'],
 
-  filter({ hostPorts }, { heldPorts }) {
-    if (hostPorts.length === 0 || heldPorts.length === 0) return undefined;
-    const isTaken = hostPorts.some((port) => heldPorts.some((held) => hostPortsClash(port, held)));
-    return isTaken ? REFUSAL : undefined;
-  },
-
-  explain(pod, node) {
-    return clashes(pod, node).map(([port, held]) => ({
-      reason: REASON,
-      detail: `host port ${formatPort(port)} is held by pod ${held.holder.key}${asHeld(port, held)}`,
-    }));
-  },
-
-  remedies(pod, node) {
-    const holders = new Map(
-      clashes(pod, node).map(([, { holder }]) => [holder.uid, holder] as const),
-    );
-    const pods = [...holders.values()];
-    if (pods.length === 0) return [];
-    const ports = clashes(pod, node).map(([port]) => formatPort(port));
-    const gain = `free host port ${[...new Set(ports)].join(' and ')} on ${node.name}`;
-    return [removalRemedy(gain, COST.deletePods + pods.length, pods)];
-  },
+  prepare: ({ hostPorts }) => (hostPorts.length === 0 ? undefined : termOf(hostPorts)),
 };
 
+const termOf = (ports: readonly HostPort[]): FilterTerm => ({
+  refuse: ({ heldPorts }) =>
+    heldPorts.length > 0 &&
+    ports.some((port) => heldPorts.some((held) => hostPortsClash(port, held)))
+      ? REFUSAL
+      : undefined,
+
+  explain: (node) =>
+    clashes(ports, node).map(([port, held]) => ({
+      reason: REASON,
+      detail: `host port ${formatPort(port)} is held by pod ${held.holder.key}${asHeld(port, held)}`,
+    })),
+
+  remedies(node) {
+    const found = clashes(ports, node);
+    const pods = [...new Map(found.map(([, { holder }]) => [holder.uid, holder])).values()];
+    if (pods.length === 0) return [];
+    const names = new Set(found.map(([port]) => formatPort(port)));
+    const gain = `free host port ${[...names].join(' and ')} on ${node.name}`;
+    return [removalRemedy(gain, COST.deletePods + pods.length, pods)];
+  },
+});
+
 const clashes = (
-  { hostPorts }: PodInfo,
+  ports: readonly HostPort[],
   { heldPorts }: NodeView,
 ): readonly (readonly [HostPort, HeldPort])[] =>
-  hostPorts.flatMap((port) =>
+  ports.flatMap((port) =>
     heldPorts.filter((held) => hostPortsClash(port, held)).map((held) => [port, held] as const),
   );
 

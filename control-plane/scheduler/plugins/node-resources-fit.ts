@@ -11,24 +11,26 @@ export const nodeResourcesFit: FilterPlugin = {
   scope: 'node',
   wakeOn: ['PodRemoved', 'NodeAllocatableChanged'],
 
-  filter(pod, node) {
-    // The common case allocates nothing: this runs for every node of every attempt.
-    if (node.pods.size < node.podCountMax && fitsAmounts(pod.requests, node)) return undefined;
-    const lacking = shortagesOf(pod, node);
-    const [first, ...rest] = lacking.map(({ reason }) => reason);
-    if (first === undefined) return undefined;
-    return {
-      reasons: [first, ...rest],
-      isPodBound: lacking.every(({ wanted, total }) => wanted <= total),
-    };
-  },
+  prepare: (pod) => ({
+    refuse(node) {
+      // The common case allocates nothing: this runs for every node of every attempt.
+      if (node.pods.size < node.podCountMax && fitsAmounts(pod.requests, node)) return undefined;
+      const lacking = shortagesOf(pod, node);
+      const [first, ...rest] = lacking.map(({ reason }) => reason);
+      if (first === undefined) return undefined;
+      return {
+        reasons: [first, ...rest],
+        isPodBound: lacking.every(({ wanted, total }) => wanted <= total),
+      };
+    },
 
-  explain: (pod, node) => shortagesOf(pod, node).map((shortage) => findingOf(pod, node, shortage)),
+    explain: (node) => shortagesOf(pod, node).map((shortage) => findingOf(pod, node, shortage)),
 
-  remedies: (pod, node) => {
-    const shortages = shortagesOf(pod, node);
-    return [...removals(shortages, node), ...smallerRequests(pod, shortages)];
-  },
+    remedies(node) {
+      const shortages = shortagesOf(pod, node);
+      return [...removals(shortages, node), ...smallerRequests(pod, shortages)];
+    },
+  }),
 };
 
 /** One resource that does not suffice. */

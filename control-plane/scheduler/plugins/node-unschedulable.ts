@@ -1,5 +1,5 @@
 import { isTolerated } from '../../../api/taints';
-import { COST, nodeRemedy, type FilterPlugin } from './plugin';
+import { COST, nodeRemedy, type FilterPlugin, type FilterTerm } from './plugin';
 
 /** Keeps pods off cordoned nodes, unless they tolerate the taint that stands for the cordon. */
 export const nodeUnschedulable: FilterPlugin = {
@@ -7,19 +7,21 @@ export const nodeUnschedulable: FilterPlugin = {
   scope: 'static',
   wakeOn: ['NodeTaintsChanged'],
 
-  filter({ pod: { spec } }, { isUnschedulable }) {
-    return isUnschedulable && !isTolerated(spec.tolerations, CORDON_TAINT)
-      ? { reasons: [REASON], isPodBound: false }
-      : undefined;
-  },
+  prepare: ({ pod: { spec } }) => (isTolerated(spec.tolerations, CORDON_TAINT) ? undefined : TERM),
+};
 
-  explain(pod, node) {
-    if (this.filter(pod, node) === undefined) return [];
-    return [{ reason: REASON, detail: `${node.name} is cordoned` }];
-  },
+const REASON = 'node(s) were unschedulable';
+const REFUSAL = { reasons: [REASON], isPodBound: false } as const;
+const CORDON_TAINT = { key: 'node.kubernetes.io/unschedulable', effect: 'NoSchedule' };
+
+const TERM: FilterTerm = {
+  refuse: ({ isUnschedulable }) => (isUnschedulable ? REFUSAL : undefined),
+
+  explain: ({ isUnschedulable, name }) =>
+    isUnschedulable ? [{ reason: REASON, detail: `${name} is cordoned` }] : [],
 
   // Cordoning also taints the node: lifting one lifts the other.
-  remedies: (_pod, { name }) => [
+  remedies: ({ name }) => [
     nodeRemedy(`uncordon ${name}`, COST.setting, (node) => ({
       ...node,
       spec: {
@@ -30,6 +32,3 @@ export const nodeUnschedulable: FilterPlugin = {
     })),
   ],
 };
-
-const REASON = 'node(s) were unschedulable';
-const CORDON_TAINT = { key: 'node.kubernetes.io/unschedulable', effect: 'NoSchedule' };

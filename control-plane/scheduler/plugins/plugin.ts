@@ -55,27 +55,65 @@ interface PluginBase {
   readonly scope: TermScope;
 }
 
-/** Synchronous and pure: a pod and a node in, a verdict out. */
+/**
+ * A rule that keeps pods off nodes, in two steps: `prepare` looks at the pod and the cluster once an
+ * attempt, and the term that it gives judges one node after another. Synchronous and pure.
+ */
 export interface FilterPlugin extends PluginBase {
   readonly wakeOn: readonly WakeEvent[];
-  /** What speaks against the pod wherever it would go, asked before any node is looked at. */
-  preFilter?(pod: PodInfo): Refusal | undefined;
-  /** `undefined` when the node fits. Runs for every node of every attempt: keep it cheap. */
-  filter(pod: PodInfo, node: NodeView): Refusal | undefined;
-  /** Every reason with its detail; empty when the node fits. */
-  explain(pod: PodInfo, node: NodeView): readonly Finding[];
-  /** Ways out, on a node that `filter` refuses. */
-  remedies(pod: PodInfo, node: NodeInfo): readonly Remedy[];
+  /** `undefined` where the rule has nothing to say about this pod. */
+  prepare(pod: PodInfo, cluster: ClusterView): FilterTerm | undefined;
 }
 
-export interface ScorePlugin extends PluginBase {
-  /** False where the plugin has nothing to say about this pod: it then adds 0 everywhere. */
-  isActive(pod: PodInfo): boolean;
-  /** Raw score of a node that fits, an integer of 0 or more; 0 to 100 without normalisation. */
-  score(pod: PodInfo, node: NodeView, cluster: ClusterView): number;
-  /** How raw scores become 0 to 100: by the largest, inverted, or not at all. */
-  readonly normalization: 'none' | 'by-max' | 'by-max-inverted';
+/** What one rule says of one pod in one cluster. */
+export interface FilterTerm {
+  /** What speaks against the pod wherever it would go; then no node is looked at. */
+  readonly rejection?: Refusal | undefined;
+  /** `undefined` when the node fits. Runs for every node of every attempt: keep it cheap. */
+  refuse(node: NodeView): Refusal | undefined;
+  /** Every reason with its detail; empty when the node fits. */
+  explain(node: NodeView): readonly Finding[];
+  /** Ways out, on a node that `refuse` refuses. */
+  remedies(node: NodeInfo): readonly Remedy[];
 }
+
+/** A preference among nodes that fit, in the same two steps. */
+export interface ScorePlugin extends PluginBase {
+  /** `undefined` where it has nothing to say about this pod: it then adds 0 everywhere. */
+  prepare(
+    pod: PodInfo,
+    cluster: ClusterView,
+    feasible: readonly NodeView[],
+  ): ScoreTerm | undefined;
+}
+
+export interface ScoreTerm {
+  /** Raw score of a node that fits, an integer; `undefined` gives the node 0 in the end. */
+  score(node: NodeView): number | undefined;
+  /** Raw scores to 0 to 100. Absent: they are that already. */
+  readonly normalize?: Normalization;
+}
+
+/** Raw scores of all feasible nodes to 0 to 100. */
+export type Normalization = (
+  raw: readonly (number | undefined)[],
+) => readonly (number | undefined)[];
+
+/** By the largest; upstream's DefaultNormalizeScore. */
+export const byMax: Normalization = (raw) => {
+  const max = largestOf(raw);
+  return max === 0 ? raw : raw.map((score) => score && Math.floor((score * MAX_NODE_SCORE) / max));
+};
+
+/** As `byMax`, where less is better. */
+export const byMaxInverted: Normalization = (raw) => {
+  const max = largestOf(raw);
+  const share = (score: number) => (max === 0 ? 0 : Math.floor((score * MAX_NODE_SCORE) / max));
+  return raw.map((score) => (score === undefined ? undefined : MAX_NODE_SCORE - share(score)));
+};
+
+const largestOf = (raw: readonly (number | undefined)[]): number =>
+  raw.reduce<number>((max, score) => Math.max(max, score ?? 0), 0);
 
 export const MAX_NODE_SCORE = 100;
 

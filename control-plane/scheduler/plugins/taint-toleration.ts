@@ -2,7 +2,14 @@ import { formatTaint, isTolerated } from '../../../api/taints';
 import type { Taint } from '../../../api/types';
 import type { NodeView } from '../node-info';
 import type { PodInfo } from '../pod-info';
-import { COST, nodeRemedy, type FilterPlugin, type Remedy, type ScorePlugin } from './plugin';
+import {
+  byMaxInverted,
+  COST,
+  nodeRemedy,
+  type FilterPlugin,
+  type Remedy,
+  type ScorePlugin,
+} from './plugin';
 
 /** Keeps pods off nodes with NoSchedule or NoExecute taints that they do not tolerate. */
 export const taintToleration: FilterPlugin = {
@@ -10,33 +17,33 @@ export const taintToleration: FilterPlugin = {
   scope: 'static',
   wakeOn: ['NodeTaintsChanged'],
 
-  filter(pod, node) {
-    return node.taints.some((taint) => keepsOff(taint, pod)) ? REFUSAL : undefined;
-  },
+  prepare: (pod) => ({
+    refuse: ({ taints }) => (taints.some((taint) => keepsOff(taint, pod)) ? REFUSAL : undefined),
 
-  explain(pod, node) {
-    return blocking(pod, node).map((taint) => ({
-      reason: REASON,
-      detail: `taint ${formatTaint(taint)} is not tolerated${hintOf(taint)}`,
-    }));
-  },
+    explain: (node) =>
+      blocking(pod, node).map((taint) => ({
+        reason: REASON,
+        detail: `taint ${formatTaint(taint)} is not tolerated${hintOf(taint)}`,
+      })),
 
-  remedies(pod, node) {
-    const taints = blocking(pod, node);
-    return taints.some(isHealthTaint) ? [recover(taints, node)] : [untaint(taints, node)];
-  },
+    remedies(node) {
+      const taints = blocking(pod, node);
+      return taints.some(isHealthTaint) ? [recover(taints, node)] : [untaint(taints, node)];
+    },
+  }),
 };
 
 /** Prefers nodes with fewer PreferNoSchedule taints that the pod does not tolerate. */
 export const taintTolerationScore: ScorePlugin = {
   name: 'TaintToleration',
   scope: 'static',
-  normalization: 'by-max-inverted',
-  isActive: () => true,
-  score: ({ pod }, { taints }) =>
-    taints.filter(
-      (taint) => taint.effect === 'PreferNoSchedule' && !isTolerated(pod.spec.tolerations, taint),
-    ).length,
+  prepare: ({ pod: { spec } }) => ({
+    normalize: byMaxInverted,
+    score: ({ taints }) =>
+      taints.filter(
+        (taint) => taint.effect === 'PreferNoSchedule' && !isTolerated(spec.tolerations, taint),
+      ).length,
+  }),
 };
 
 const keepsOff = (taint: Taint, { pod }: PodInfo): boolean =>

@@ -1,7 +1,12 @@
 import { formatNodeRequirement } from '../../../api/node-affinity';
 import { keyOf } from '../../../api/types';
-import { planVolumes, VOLUME_REASONS, type PodVolumes } from '../volumes/pod-volumes';
-import { COST, type FilterPlugin, type Refusal } from './plugin';
+import {
+  planVolumes,
+  VOLUME_REASONS,
+  type PodVolumes,
+  type VolumeProblem,
+} from '../volumes/pod-volumes';
+import { COST, type FilterPlugin, type FilterTerm, type Refusal, type Remedy } from './plugin';
 
 /** Keeps pods where their volumes are, or can be made; and waiting while there is nothing to mount. */
 export const volumeBinding: FilterPlugin = {
@@ -9,42 +14,44 @@ export const volumeBinding: FilterPlugin = {
   scope: 'static',
   wakeOn: ['NodeLabelsChanged', 'ClaimChanged', 'VolumeChanged', 'StorageClassChanged'],
 
-  preFilter({ volumes }) {
-    const reason = volumes?.problem?.reason;
-    return reason === undefined ? undefined : { reasons: [reason], isPodBound: false };
-  },
-
-  filter(pod, { node }) {
-    const { volumes } = pod;
+  prepare({ volumes }) {
     if (volumes === undefined) return undefined;
-    if (volumes.problem !== undefined) return this.preFilter?.(pod);
+    return volumes.problem === undefined ? placedBy(volumes) : heldBy(volumes.problem);
+  },
+};
+
+/** Where the volumes are decides. */
+const placedBy = (volumes: PodVolumes): FilterTerm => ({
+  refuse({ node }) {
     const plan = planVolumes(volumes, node);
     return plan.kind === 'refused' ? REFUSALS[plan.reason] : undefined;
   },
 
-  explain({ volumes }, { node }) {
-    if (volumes === undefined) return [];
-    const { problem } = volumes;
-    if (problem !== undefined)
-      return [{ reason: problem.reason, detail: `claim ${problem.claim}: ${problem.reason}` }];
+  explain({ node }) {
     const plan = planVolumes(volumes, node);
     if (plan.kind === 'fits') return [];
     const detail = detailOf(volumes, plan.claim);
     return [{ reason: VOLUME_REASONS[plan.reason], detail }];
   },
 
-  remedies({ volumes }) {
-    const { problem } = volumes ?? {};
-    if (problem?.isMissing !== true) return [];
-    return [
-      {
-        words: `create the PersistentVolumeClaim ${problem.claim}`,
-        cost: COST.request,
-        target: 'pod',
-        apply: ({ pod: { volumes: _missing, ...pod }, node }) => ({ pod, node }),
-      },
-    ];
-  },
+  remedies: () => [],
+});
+
+/** There is nothing to mount anywhere. */
+const heldBy = ({ reason, claim, isMissing }: VolumeProblem): FilterTerm => {
+  const rejection: Refusal = { reasons: [reason], isPodBound: false };
+  const remedy: Remedy = {
+    words: `create the PersistentVolumeClaim ${claim}`,
+    cost: COST.request,
+    target: 'pod',
+    apply: ({ pod: { volumes: _missing, ...pod }, node }) => ({ pod, node }),
+  };
+  return {
+    rejection,
+    refuse: () => rejection,
+    explain: () => [{ reason, detail: `claim ${claim}: ${reason}` }],
+    remedies: () => (isMissing ? [remedy] : []),
+  };
 };
 
 /** Where the claim's volume is, or why none is to be had. */

@@ -7,16 +7,16 @@ export const volumeRestrictions: FilterPlugin = {
   scope: 'domain',
   wakeOn: ['PodRemoved', 'ClaimChanged'],
 
-  filter({ volumes }) {
-    return volumes?.taken === undefined ? undefined : REFUSAL;
+  prepare({ volumes }) {
+    const { taken } = volumes ?? {};
+    if (taken === undefined) return undefined;
+    const detail = `claim ${keyOf(taken)} is used by another pod`;
+    return {
+      refuse: () => REFUSAL,
+      explain: () => [{ reason: REASON, detail }],
+      remedies: () => [],
+    };
   },
-
-  explain({ volumes }) {
-    if (volumes?.taken === undefined) return [];
-    return [{ reason: REASON, detail: `claim ${keyOf(volumes.taken)} is used by another pod` }];
-  },
-
-  remedies: () => [],
 };
 
 /** Upstream's words (pkg/scheduler/framework/plugins/volumerestrictions). */

@@ -1,0 +1,39 @@
+import type { Layer } from './images';
+import type { NodeInfo } from './node-info';
+import type { PodInfo } from './pod-info';
+import type { ClusterView } from './snapshot';
+
+/** A cluster as it would be with one node changed, or one more. What images weigh stays as it is. */
+export class ChangedCluster implements ClusterView {
+  readonly nodes: readonly NodeInfo[];
+
+  constructor(
+    private readonly before: ClusterView,
+    changed: NodeInfo,
+  ) {
+    const isThere = before.nodes.some(({ name }) => name === changed.name);
+    this.nodes = isThere
+      ? before.nodes.map((node) => (node.name === changed.name ? changed : node))
+      : [...before.nodes, changed];
+  }
+
+  get nodeCount(): number {
+    return this.nodes.length;
+  }
+
+  layersOf(image: string): readonly Layer[] | undefined {
+    return this.before.layersOf(image);
+  }
+
+  nodesHolding(digest: string): number {
+    return this.before.nodesHolding(digest);
+  }
+}
+
+/** The cluster as it would be without this pod, which is not to stand in its own way. */
+export const clusterWithout = ({ uid }: PodInfo, cluster: ClusterView): ClusterView => {
+  const node = cluster.nodes.find(({ pods }) => pods.has(uid));
+  return node === undefined
+    ? cluster
+    : new ChangedCluster(cluster, node.with({ without: new Set([uid]) }));
+};
