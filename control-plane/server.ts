@@ -211,6 +211,7 @@ const viewsIn = (informers: Informers) => ({
   claims: informers.of(PERSISTENT_VOLUME_CLAIMS),
   volumes: informers.of(PERSISTENT_VOLUMES),
   classes: informers.of(STORAGE_CLASSES),
+  namespaces: informers.of(NAMESPACES),
 });
 
 /** What a cluster has from its beginning, besides what the API itself needs. */

@@ -1,12 +1,10 @@
 import { containersIn, type PodIn } from '../pod-in';
 import { unsupportedInContainer } from './containers';
-import { unsupportedPlacement } from './placement';
 import { unsupportedInVolume } from './volumes';
 import { always, IGNORED, is, presentIn, type Rules } from './words';
 
 export const unsupportedInPod = ({ spec, field }: PodIn): readonly string[] => [
   ...presentIn(spec, POD_FIELDS, field),
-  ...unsupportedPlacement(spec, field),
   ...presentIn(spec.securityContext, SECURITY_FIELDS, `${field}.securityContext`),
   ...(spec.volumes ?? []).flatMap((volume, i) =>
     unsupportedInVolume(volume, `${field}.volumes[${i}]`),

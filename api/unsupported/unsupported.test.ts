@@ -31,28 +31,6 @@ it('tells what is accepted and not carried out', () => {
   ]);
 });
 
-it('says loudly that a demand about other pods may not be met', () => {
-  const term = { topologyKey: 'zone', labelSelector: { matchLabels: { a: 'b' } } };
-  const spread = (whenUnsatisfiable: string) => ({ ...term, maxSkew: 1, whenUnsatisfiable });
-  const required = { requiredDuringSchedulingIgnoredDuringExecution: [term] };
-  const preferred = {
-    preferredDuringSchedulingIgnoredDuringExecution: [{ weight: 1, podAffinityTerm: term }],
-  };
-  const spec = {
-    affinity: { podAffinity: preferred, podAntiAffinity: required },
-    topologySpreadConstraints: [spread('DoNotSchedule'), spread('ScheduleAnyway')],
-  };
-  const at = 'spec.template.spec';
-  const affinity = 'has no effect: the scheduler does not know inter-pod affinity yet';
-  const topology = 'has no effect: the scheduler does not know topology spread yet';
-  expect(said(REPLICA_SETS, deployment({}, spec))).toEqual([
-    `${at}.affinity.podAffinity.preferredDuringSchedulingIgnoredDuringExecution: ${affinity}`,
-    `${at}.affinity.podAntiAffinity.requiredDuringSchedulingIgnoredDuringExecution: ${affinity}, and may place the pod against it`,
-    `${at}.topologySpreadConstraints[0]: ${topology}, and may place the pod against it`,
-    `${at}.topologySpreadConstraints[1]: ${topology}`,
-  ]);
-});
-
 it('says nothing of what is false', () => {
   const spec = {
     shareProcessNamespace: false,

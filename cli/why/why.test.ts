@@ -30,7 +30,6 @@ const scene = async (
   }
   const queue = new SchedulingQueue({
     clock,
-    mayFit: () => true,
     wakeEventsOf: () => ['PodRemoved'],
   });
   const decisions = new DecisionLog();

@@ -128,7 +128,10 @@ const listed = (names: readonly string[]): string =>
   `${names.slice(0, -1).join(', ')} and ${names.at(-1) ?? ''}`;
 
 const scoreTable = ({ top, decidedBy }: Attempt, style: TextStyle): readonly string[] => {
-  const plugins = Object.keys(top[0]?.scores ?? {});
+  // Those without a point for any node had nothing to say.
+  const plugins = Object.keys(top[0]?.scores ?? {}).filter((plugin) =>
+    top.some(({ scores }) => (scores[plugin] ?? 0) !== 0),
+  );
   const title = (plugin: string) =>
     (COLUMN_TITLES[plugin] ?? plugin.toUpperCase()) + (plugin === decidedBy ? '*' : '');
   const row = ({ node, total, scores }: RankedNode, index: number) => [
@@ -245,6 +248,8 @@ const NODES_SHOWN_MAX = 20;
 const COLUMN_TITLES: Readonly<Record<string, string>> = {
   TaintToleration: 'TAINTS',
   NodeAffinity: 'AFFINITY',
+  PodTopologySpread: 'SPREAD',
+  InterPodAffinity: 'PODS',
   NodeResourcesFit: 'FREE',
   NodeResourcesBalancedAllocation: 'BALANCE',
   ImageLocality: 'IMAGE',

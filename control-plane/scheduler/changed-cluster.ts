@@ -1,5 +1,6 @@
 import type { Layer } from './images';
 import type { NodeInfo } from './node-info';
+import type { NamespaceLabels } from './pod-affinity';
 import type { PodInfo } from './pod-info';
 import type { ClusterView } from './snapshot';
 
@@ -19,6 +20,10 @@ export class ChangedCluster implements ClusterView {
 
   get nodeCount(): number {
     return this.nodes.length;
+  }
+
+  get namespaceLabels(): NamespaceLabels {
+    return this.before.namespaceLabels;
   }
 
   layersOf(image: string): readonly Layer[] | undefined {

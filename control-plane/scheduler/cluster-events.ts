@@ -3,6 +3,7 @@ import { PODS } from '../../api/resources';
 import {
   keyOf,
   nameKey,
+  type Namespace,
   type Node,
   type PersistentVolume,
   type PersistentVolumeClaim,
@@ -10,20 +11,19 @@ import {
 } from '../../api/types';
 import { claimKeysOf, claimOf } from '../../api/volumes';
 import type { FaultReporter } from '../../client/object-faults';
-import { filtersFor, firstRefusal } from './filters';
+import type { Changes } from './changes';
 import type { ConditionWriter } from './condition-writer';
 import { gatedMessage } from './message';
-import { isGated, podInfoOf, type PodInfo } from './pod-info';
+import { isGated, podInfoOf } from './pod-info';
 import type { WakeEvent } from './plugins/plugin';
 import type { SchedulingQueue } from './queue';
-import { DEFAULT_PROFILE } from './profile';
 import type { Snapshot } from './snapshot';
 import { jsonEqual } from '../../api/json-value';
-import type { VolumeView } from './volumes/volume-view';
 
 export interface ClusterEventsDeps {
   readonly snapshot: Snapshot;
   readonly queue: SchedulingQueue;
+  readonly changes: Changes;
   readonly conditions: ConditionWriter;
   /** Pods that name another scheduler are not ours to place; their requests count all the same. */
   readonly schedulerName: string;
@@ -37,18 +37,19 @@ export class ClusterEvents {
   constructor(private readonly deps: ClusterEventsDeps) {}
 
   podChanged(pod: Pod, previous?: Pod): void {
-    const { queue, snapshot } = this.deps;
+    const { queue, snapshot, changes } = this.deps;
     const { uid = '' } = pod.metadata;
     if (isTerminal(pod)) this.podGone(pod);
     else if (isBound(pod)) {
       if (previous !== undefined && isBound(previous) && asksTheSame(previous, pod)) return;
       const before = snapshot.nodeOf(uid);
-      snapshot.setPod(pod);
+      const info = snapshot.setPod(pod);
       queue.remove(uid);
+      queue.wake(changes.ofPod(info));
       // A binding that the watch confirms frees nothing; a move or a smaller request does.
       const isConfirmed =
         before === pod.spec.nodeName && !(previous !== undefined && isBound(previous));
-      if (before !== undefined && !isConfirmed) queue.wake('PodRemoved', before);
+      if (before !== undefined && !isConfirmed) queue.wake(changes.ofNode('PodRemoved', before));
     } else if (this.isOurs(pod)) this.podWaits(pod);
     else queue.remove(uid);
   }
@@ -64,41 +65,67 @@ export class ClusterEvents {
 
   podGone(pod: Pod): void {
     const { uid = '' } = pod.metadata;
-    const { queue, snapshot } = this.deps;
+    const { queue, snapshot, changes } = this.deps;
     queue.remove(uid);
+    const info = snapshot.pod(uid);
     const nodeName = snapshot.removePod(uid);
-    if (nodeName === undefined) return;
-    queue.wake('PodRemoved', nodeName);
+    if (nodeName === undefined || info === undefined) return;
+    this.freed(nodeName);
+    queue.wake(changes.ofPod(info));
     // Another may have waited for its claim, on any node.
-    for (const key of claimKeysOf(pod)) queue.wake('ClaimChanged', claimPlace(key));
+    for (const key of claimKeysOf(pod)) queue.wake(changes.ofClaim('ClaimChanged', key));
+  }
+
+  /** A pod left the node, or was never to come. */
+  freed(nodeName: string): void {
+    const { queue, changes } = this.deps;
+    queue.wake(changes.ofNode('PodRemoved', nodeName));
   }
 
   claimChanged(claim: PersistentVolumeClaim): void {
-    this.deps.queue.wake('ClaimChanged', claimPlace(keyOf(claim)));
+    const { queue, changes } = this.deps;
+    queue.wake(changes.ofClaim('ClaimChanged', keyOf(claim)));
   }
 
   volumeChanged(volume: PersistentVolume): void {
+    const { queue, changes } = this.deps;
     const claim = claimOf(volume);
-    const place = claim === undefined ? ANY_CLAIM : claimPlace(nameKey(claim));
-    this.deps.queue.wake('VolumeChanged', place);
+    queue.wake(
+      claim === undefined
+        ? changes.ofAnyClaim('VolumeChanged')
+        : changes.ofClaim('VolumeChanged', nameKey(claim)),
+    );
   }
 
   storageClassChanged(): void {
-    this.deps.queue.wake('StorageClassChanged', ANY_CLAIM);
+    const { queue, changes } = this.deps;
+    queue.wake(changes.ofAnyClaim('StorageClassChanged'));
+  }
+
+  namespaceChanged({ metadata: { name, labels } }: Namespace, previous?: Namespace): void {
+    const { queue, changes } = this.deps;
+    if (!jsonEqual(labels, previous?.metadata.labels)) queue.wake(changes.ofNamespace(name));
   }
 
   nodeAdded(node: Node): void {
-    this.deps.snapshot.setNode(node);
-    this.deps.queue.wake('NodeAdded', node.metadata.name);
+    const { queue, changes, snapshot } = this.deps;
+    snapshot.setNode(node);
+    queue.wake(changes.ofNode('NodeAdded', node.metadata.name));
+    queue.wake(changes.ofDomains());
   }
 
   nodeChanged(node: Node, previous: Node): void {
-    this.deps.snapshot.setNode(node);
-    for (const event of changesOf(node, previous)) this.deps.queue.wake(event, node.metadata.name);
+    const { queue, changes, snapshot } = this.deps;
+    snapshot.setNode(node);
+    const events = changesOf(node, previous);
+    for (const event of events) queue.wake(changes.ofNode(event, node.metadata.name));
+    if (events.length > 0) queue.wake(changes.ofDomains());
   }
 
   nodeGone(node: Node): void {
-    this.deps.snapshot.removeNode(node.metadata.name);
+    const { queue, changes, snapshot } = this.deps;
+    snapshot.removeNode(node.metadata.name);
+    queue.wake(changes.ofDomains());
   }
 
   /** Offers again what a full queue turned away, once there is room. */
@@ -127,23 +154,6 @@ export class ClusterEvents {
   }
 }
 
-/** The queue's hint: would the pod fit this node right now? Of claims: are they the pod's? */
-export const mayFit =
-  (snapshot: Snapshot, volumes?: Pick<VolumeView, 'resolve'>) =>
-  (info: PodInfo, place: string): boolean => {
-    if (place === ANY_CLAIM) return info.claims.length > 0;
-    if (place.startsWith(CLAIM)) return info.claims.includes(place.slice(CLAIM.length));
-    const node = snapshot.node(place);
-    if (node === undefined) return false;
-    const filters = filtersFor(volumes?.resolve(info) ?? info, snapshot, DEFAULT_PROFILE);
-    return firstRefusal(filters, node) === undefined;
-  };
-
-/** What changed, where that is no node: no node is called so. */
-const CLAIM = 'claim:';
-const claimPlace = (key: string): string => `${CLAIM}${key}`;
-const ANY_CLAIM = 'claims:';
-
 export const isBound = ({ spec: { nodeName = '' } }: Pod): boolean => nodeName !== '';
 
 /** What of a node's change can matter to a waiting pod; heartbeats give nothing. */
@@ -156,10 +166,13 @@ export const changesOf = (node: Node, previous: Node): readonly WakeEvent[] => {
   return changes;
 };
 
+/** Nothing changed that placing goes by. */
 const asksTheSame = (a: Pod, b: Pod): boolean =>
   a.spec.nodeName === b.spec.nodeName &&
   a.metadata.uid === b.metadata.uid &&
   !isTerminal(a) &&
+  isTerminating(a) === isTerminating(b) &&
+  jsonEqual(a.metadata.labels, b.metadata.labels) &&
   jsonEqual(a.spec, b.spec);
 
 /** In reports of objects that could not be handled. */

@@ -14,7 +14,6 @@ const setUp = (hasSynced = true, options: PodOptions = { cpu: '8' }) => {
   const clock = new ManualClock(Date.parse('2026-11-25T00:00:00Z'));
   const queue = new SchedulingQueue({
     clock,
-    mayFit: () => true,
     wakeEventsOf: () => ['PodRemoved'],
   });
   const pods = { hasSynced, get: (key: string) => (key === 'default/web' ? pod : undefined) };
@@ -35,7 +34,7 @@ describe('PodExplanations', () => {
       queue: 'unschedulable',
       waitingFor: ['a new node', 'a pod that ends or is deleted'],
     });
-    queue.wake('PodRemoved', 'n1');
+    queue.wake({ event: 'PodRemoved', key: 'n1', mayHelp: () => true });
     const popping = queue.pop(AbortSignal.timeout(10));
     expect((await get()).status).toMatchObject({
       queue: 'backoff',

@@ -136,6 +136,8 @@ const EVENT_WORDS: Readonly<Record<WakeEvent, string>> = {
   NodeTaintsChanged: 'a change of node taints',
   NodeAllocatableChanged: 'a change of what a node can allocate',
   PodRemoved: 'a pod that ends or is deleted',
+  PodsChanged: 'a change of pods that it goes by',
+  DomainsChanged: 'a change of the domains that it is spread over',
   ClaimChanged: 'a change of its claims',
   VolumeChanged: 'a change of volumes',
   StorageClassChanged: 'a change of storage classes',

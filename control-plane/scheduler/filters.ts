@@ -22,7 +22,11 @@ export interface Refused {
 }
 
 /** Once an attempt. */
-export const filtersFor = (pod: PodInfo, cluster: ClusterView, { filters }: Profile): PodFilters => {
+export const filtersFor = (
+  pod: PodInfo,
+  cluster: ClusterView,
+  { filters }: Profile,
+): PodFilters => {
   const rules: Rule[] = [];
   for (const plugin of filters) {
     const term = termOf(plugin, pod, cluster);

@@ -27,6 +27,8 @@ export interface NodeView {
   readonly scoringCpuMillis: number;
   readonly scoringMemoryBytes: number;
   readonly heldPorts: readonly HeldPort[];
+  /** Those of `pods` that wish anything of others. */
+  readonly affinityPods: readonly PodInfo[];
   readonly layers: ReadonlyMap<string, number>;
   /** Part of the tie break. */
   readonly hash: number;
@@ -45,6 +47,7 @@ export class NodeInfo implements NodeView {
   scoringCpuMillis = 0;
   scoringMemoryBytes = 0;
   heldPorts: readonly HeldPort[] = [];
+  affinityPods: readonly PodInfo[] = [];
   labels: Readonly<Record<string, string>> = {};
   taints: readonly Taint[] = [];
   isUnschedulable = false;
@@ -90,6 +93,7 @@ export class NodeInfo implements NodeView {
     this.removePod(pod.uid);
     this.pods.set(pod.uid, pod);
     this.count(pod, 1);
+    if (pod.affinity !== undefined) this.affinityPods = [...this.affinityPods, pod];
     if (pod.hostPorts.length === 0) return;
     const held = pod.hostPorts.map((port) => ({ ...port, holder: pod }));
     this.heldPorts = [...this.heldPorts, ...held];
@@ -100,6 +104,8 @@ export class NodeInfo implements NodeView {
     if (pod === undefined) return undefined;
     this.pods.delete(uid);
     this.count(pod, -1);
+    if (pod.affinity !== undefined)
+      this.affinityPods = this.affinityPods.filter((each) => each.uid !== uid);
     if (pod.hostPorts.length > 0) {
       this.heldPorts = this.heldPorts.filter(({ holder }) => holder.uid !== uid);
     }

@@ -1,21 +1,28 @@
 import {
   effectiveRequests,
   hostPortsOf,
+  isTerminating,
   type HostPort,
   type ResourceAmounts,
 } from '../../api/pods';
+import type { Labels } from '../../api/selectors';
 import { keyOf, type Container, type Pod, type PodSpec } from '../../api/types';
 import { claimKeysOf } from '../../api/volumes';
 import { imageKey } from './images';
 import { hashText } from './hash';
+import { podAffinityOf, type PodAffinityTerms } from './pod-affinity';
 import type { PodVolumes } from './volumes/pod-volumes';
 
 /** A pod with what scheduling reads worked out once. Immutable. */
 export interface PodInfo {
   readonly pod: Pod;
   readonly uid: string;
+  readonly namespace: string;
   /** `namespace/name` */
   readonly key: string;
+  readonly labels: Labels;
+  /** On its way out: it takes room, but is no company. */
+  readonly isTerminating: boolean;
   readonly priority: number;
   readonly requests: ResourceAmounts;
   /** Requests with upstream's defaults where a container names none: what scores spread by. */
@@ -26,6 +33,8 @@ export interface PodInfo {
   readonly images: readonly string[];
   /** `NAMESPACE/NAME` of the claims that it uses. */
   readonly claims: readonly string[];
+  /** What it wishes of other pods; absent where it wishes nothing. */
+  readonly affinity?: PodAffinityTerms;
   /** What is behind them now; absent where there are none, and of pods that have a node. */
   readonly volumes?: PodVolumes;
   /** Part of the tie break. */
@@ -35,11 +44,15 @@ export interface PodInfo {
 export const podInfoOf = (pod: Pod): PodInfo => {
   const uid = pod.metadata.uid ?? keyOf(pod);
   const scoring = effectiveRequests(withDefaultRequests(pod.spec));
+  const affinity = podAffinityOf(pod);
   const containers = [...(pod.spec.initContainers ?? []), ...pod.spec.containers];
   return {
     pod,
     uid,
+    namespace: pod.metadata.namespace ?? '',
     key: keyOf(pod),
+    labels: pod.metadata.labels ?? {},
+    isTerminating: isTerminating(pod),
     priority: pod.spec.priority ?? 0,
     requests: effectiveRequests(pod.spec),
     scoringCpuMillis: scoring.cpuMillis,
@@ -47,6 +60,7 @@ export const podInfoOf = (pod: Pod): PodInfo => {
     hostPorts: hostPortsOf(pod.spec),
     images: containers.flatMap(({ image }) => (image === undefined ? [] : [imageKey(image)])),
     claims: claimKeysOf(pod),
+    ...(affinity === undefined ? {} : { affinity }),
     hash: hashText(uid),
   };
 };

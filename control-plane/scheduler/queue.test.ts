@@ -11,14 +11,15 @@ const WAKE_EVENTS: Readonly<Record<string, readonly WakeEvent[]>> = {
   TaintToleration: ['NodeTaintsChanged'],
 };
 
-const create = (mayFit: (pod: string, node: string) => boolean = () => true) => {
+const create = (mayHelp: (node: string) => boolean = () => true) => {
   const clock = new ManualClock(0);
   const abort = new AbortController();
   const queue = new SchedulingQueue({
     clock,
-    mayFit: ({ pod }, node) => mayFit(pod.metadata.name, node),
     wakeEventsOf: (plugin) => WAKE_EVENTS[plugin] ?? [],
   });
+  const wake = (event: WakeEvent, key: string) =>
+    queue.wake({ event, key, mayHelp: () => mayHelp(key) });
   const popped: string[] = [];
   /** Everything that can be popped now. */
   const drain = async () => {
@@ -40,7 +41,7 @@ const create = (mayFit: (pod: string, node: string) => boolean = () => true) => 
   const last = new Map<string, string>();
   const refuse = (name: string, plugin = 'NodeResourcesFit') =>
     queue.refused(`uid-${name}`, new Set([plugin]));
-  return { clock, abort, queue, drain, refuse, last };
+  return { clock, abort, queue, wake, drain, refuse, last };
 };
 
 describe('SchedulingQueue', () => {
@@ -80,45 +81,45 @@ describe('SchedulingQueue', () => {
   });
 
   it('wakes a refused pod by events that its refusing plugin names, and by no other', async () => {
-    const { queue, drain, refuse, clock, last } = create();
+    const { queue, wake, drain, refuse, clock, last } = create();
     queue.offer(info('a'));
     await drain();
     refuse('a', 'TaintToleration');
     await clock.advance(20_000);
-    queue.wake('PodRemoved', 'n1');
-    queue.wake('NodeLabelsChanged', 'n1');
+    wake('PodRemoved', 'n1');
+    wake('NodeLabelsChanged', 'n1');
     expect(await drain()).toEqual([]);
-    queue.wake('NodeTaintsChanged', 'n1');
+    wake('NodeTaintsChanged', 'n1');
     expect(await drain()).toEqual(['a']);
     expect(last.get('a')).toBe('NodeTaintsChanged');
   });
 
   it('does not wake a pod for a node that it would not fit', async () => {
-    const { queue, drain, refuse, clock } = create((_pod, node) => node === 'good');
+    const { queue, wake, drain, refuse, clock } = create((node) => node === 'good');
     queue.offer(info('a'));
     await drain();
     refuse('a');
     await clock.advance(20_000);
-    queue.wake('NodeAdded', 'bad');
+    wake('NodeAdded', 'bad');
     expect(await drain()).toEqual([]);
-    queue.wake('NodeAdded', 'good');
+    wake('NodeAdded', 'good');
     expect(await drain()).toEqual(['a']);
   });
 
   it('replays what happened during the attempt', async () => {
-    const { queue, drain, refuse } = create();
+    const { queue, wake, drain, refuse } = create();
     queue.offer(info('a'));
     await drain();
-    queue.wake('PodRemoved', 'n1');
+    wake('PodRemoved', 'n1');
     refuse('a');
     expect(queue.inspect('uid-a')?.state).toBe('backoff');
   });
 
   it('replays every event of a node, not only its last', async () => {
-    const { queue, drain, refuse } = create();
+    const { queue, wake, drain, refuse } = create();
     queue.offer(info('a'));
     await drain();
-    for (const event of ['PodRemoved', 'NodeTaintsChanged'] as const) queue.wake(event, 'n1');
+    for (const event of ['PodRemoved', 'NodeTaintsChanged'] as const) wake(event, 'n1');
     refuse('a');
     expect(queue.inspect('uid-a')?.state).toBe('backoff');
   });
@@ -127,12 +128,12 @@ describe('SchedulingQueue', () => {
     expect([1, 2, 3, 4, 5, 6, 60].map(backoffMsAfter)).toEqual([
       1_000, 2_000, 4_000, 8_000, 10_000, 10_000, 10_000,
     ]);
-    const { queue, drain, refuse, clock } = create();
+    const { queue, wake, drain, refuse, clock } = create();
     queue.offer(info('a'));
     for (const waitMs of [1_000, 2_000, 4_000, 8_000, 10_000, 10_000]) {
       expect(await drain()).toEqual(['a']);
       refuse('a');
-      queue.wake('PodRemoved', 'n1');
+      wake('PodRemoved', 'n1');
       await drain();
       await clock.advance(waitMs - 1);
       expect(await drain()).toEqual([]);
@@ -165,14 +166,14 @@ describe('SchedulingQueue', () => {
   });
 
   it('forgets removed pods wherever they wait', async () => {
-    const { queue, drain, refuse } = create();
+    const { queue, wake, drain, refuse } = create();
     queue.offer(info('active'));
     queue.remove('uid-active');
     queue.offer(info('parked'));
     await drain();
     refuse('parked');
     queue.remove('uid-parked');
-    queue.wake('NodeAdded', 'n1');
+    wake('NodeAdded', 'n1');
     expect(await drain()).toEqual([]);
     expect(queue.size).toBe(0);
   });

@@ -1,5 +1,6 @@
 import { onAbort } from '../../lib/async/on-abort';
 import type { Clock } from '../../lib/clock';
+import type { Change } from './changes';
 import { Heap } from './heap';
 import type { WakeEvent } from './plugins/plugin';
 import { isGated, type PodInfo } from './pod-info';
@@ -37,14 +38,12 @@ export interface Waiting {
 
 export interface QueueDeps {
   readonly clock: Clock;
-  /** Exact hint: could the pod go to this node now? An event elsewhere cannot have helped it. */
-  readonly mayFit: (info: PodInfo, nodeName: string) => boolean;
   /** The events that may lift a refusal by this plugin. */
   readonly wakeEventsOf: (plugin: string) => readonly WakeEvent[];
 }
 
-/** What happened to which node. */
-type ChangedNodes = Map<string, Set<WakeEvent>>;
+/** By what changed and how. */
+type PendingChanges = Map<string, Change>;
 
 interface Entry {
   info: PodInfo;
@@ -57,8 +56,8 @@ interface Entry {
   lastAttemptMs: number;
   parkedAtMs: number;
   wakeOn: ReadonlySet<WakeEvent>;
-  /** Nodes that changed while the pod was in flight. */
-  missed: ChangedNodes;
+  /** What changed while the pod was in flight. */
+  missed: PendingChanges;
 }
 
 /** Carries its own sort keys: an entry may change while a stale item of it is in a heap. */
@@ -78,7 +77,7 @@ export class SchedulingQueue {
   private readonly parked = new Map<string, Entry>();
   private readonly byEvent = new Map<WakeEvent, Set<Entry>>();
   private readonly inFlight = new Set<Entry>();
-  private readonly changedNodes: ChangedNodes = new Map();
+  private readonly changes: PendingChanges = new Map();
   private ticket = 0;
   private notify: () => void = () => undefined;
 
@@ -136,10 +135,13 @@ export class SchedulingQueue {
     this.notify();
   }
 
-  /** A node changed, or a pod left it: pods that this may help are tried again. */
-  wake(event: WakeEvent, nodeName: string): void {
-    noteChange(this.changedNodes, nodeName, event);
-    for (const { missed } of this.inFlight) noteChange(missed, nodeName, event);
+  /** Pods that the change may help are tried again. */
+  wake(change: Change): void {
+    const key = `${change.event} ${change.key}`;
+    for (const { missed } of this.inFlight) missed.set(key, change);
+    // Nobody waits for most changes, and there are many.
+    if ((this.byEvent.get(change.event)?.size ?? 0) === 0) return;
+    this.changes.set(key, change);
     this.notify();
   }
 
@@ -149,7 +151,7 @@ export class SchedulingQueue {
       this.settle();
       const entry = this.takeActive();
       if (entry !== undefined) return this.launch(entry);
-      if (this.changedNodes.size > 0) await nextTurn();
+      if (this.changes.size > 0) await nextTurn();
       else await this.waitForChange(signal);
     }
     return undefined;
@@ -167,10 +169,9 @@ export class SchedulingQueue {
     const { missed } = entry;
     this.leave(entry);
     this.park(entry, refusedBy);
-    for (const [nodeName, events] of missed) {
-      const event = [...events].find((each) => entry.wakeOn.has(each));
-      if (event === undefined || !this.deps.mayFit(entry.info, nodeName)) continue;
-      this.reactivate(entry, event);
+    for (const change of missed.values()) {
+      if (!entry.wakeOn.has(change.event) || !change.mayHelp(entry.info)) continue;
+      this.reactivate(entry, change.event);
       return;
     }
   }
@@ -210,14 +211,12 @@ export class SchedulingQueue {
 
   private applyEvents(): void {
     let checks = 0;
-    for (const [nodeName, events] of this.changedNodes) {
+    for (const [key, change] of this.changes) {
       if (checks > CHECKS_PER_TURN) return;
-      this.changedNodes.delete(nodeName);
-      for (const event of events) {
-        for (const entry of [...(this.byEvent.get(event) ?? [])]) {
-          checks++;
-          if (this.deps.mayFit(entry.info, nodeName)) this.reactivate(entry, event);
-        }
+      this.changes.delete(key);
+      for (const entry of [...(this.byEvent.get(change.event) ?? [])]) {
+        checks++;
+        if (change.mayHelp(entry.info)) this.reactivate(entry, change.event);
       }
     }
   }
@@ -337,12 +336,6 @@ const itemOf = (entry: Entry): Item => ({
 // A status write, such as our own condition, changes nothing about what the pod asks for.
 const asksDifferently = ({ pod: a }: PodInfo, { pod: b }: PodInfo): boolean =>
   !jsonEqual(a.spec, b.spec) || !jsonEqual(a.metadata.labels, b.metadata.labels);
-
-const noteChange = (nodes: ChangedNodes, nodeName: string, event: WakeEvent): void => {
-  const events = nodes.get(nodeName);
-  if (events === undefined) nodes.set(nodeName, new Set([event]));
-  else events.add(event);
-};
 
 const nextTurn = () => new Promise((resolve) => setImmediate(resolve));
 

@@ -11,7 +11,8 @@ import { TaskGroup } from '../../lib/async/task-group';
 import type { Clock } from '../../lib/clock';
 import type { Log } from '../../lib/log';
 import type { Random } from '../../lib/random';
-import { ClusterEvents, DEFAULT_SCHEDULER_NAME, mayFit } from './cluster-events';
+import { Changes } from './changes';
+import { ClusterEvents, DEFAULT_SCHEDULER_NAME } from './cluster-events';
 import { ConditionWriter } from './condition-writer';
 import { DecisionLog } from './decisions/decision-log';
 import { Segments } from './decisions/segments';
@@ -61,14 +62,17 @@ export const createScheduler = (deps: SchedulerDeps): Scheduler => {
     deps.events ?? new ApiEventRecorder({ client, clock, log, component: schedulerName });
   const segments = dir === undefined ? undefined : new Segments({ dir, clock, log });
   const decisions = new DecisionLog(segments);
-  const snapshot = new Snapshot();
+  const snapshot = new Snapshot((name) => views.namespaces.get(name)?.metadata.labels);
   const volumes = new VolumeView({
     ...views,
     isClaimUsed: (claimKey, butUid) => snapshot.isClaimUsed(claimKey, butUid),
   });
-  const queue = new SchedulingQueue({ clock, mayFit: mayFit(snapshot, volumes), wakeEventsOf });
+  const queue = new SchedulingQueue({ clock, wakeEventsOf });
+  const changes = new Changes({ snapshot, volumes, profile: DEFAULT_PROFILE });
   const conditions = new ConditionWriter({ client, clock, log });
-  const cluster = new ClusterEvents({ snapshot, queue, conditions, schedulerName, faults });
+  const cluster = new ClusterEvents({
+    ...{ snapshot, queue, changes, conditions, schedulerName, faults },
+  });
   const seed = deps.seed ?? Math.floor(random.next() * 2 ** 32);
   const volumeBinder = new VolumeBinder({
     ...{ client, clock, claims: views.claims, volumes: views.volumes },

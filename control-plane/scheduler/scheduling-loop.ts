@@ -210,7 +210,7 @@ export class SchedulingLoop {
   }
 
   private freed(nodeName: string): void {
-    this.deps.queue.wake('PodRemoved', nodeName);
+    this.deps.cluster.freed(nodeName);
   }
 
   private record(attempt: Attempt, decision: Decision, latencyMicros: number): void {

@@ -1,6 +1,7 @@
 import type { Node, Pod } from '../../api/types';
 import type { Layer } from './images';
 import { NodeInfo } from './node-info';
+import type { NamespaceLabels } from './pod-affinity';
 import { podInfoOf, type PodInfo } from './pod-info';
 
 /** What plugins may ask of the cluster as a whole. Nothing in it changes while a decision is taken. */
@@ -10,6 +11,7 @@ export interface ClusterView {
   /** The layers of an image, if some node holds it. */
   layersOf(image: string): readonly Layer[] | undefined;
   nodesHolding(digest: string): number;
+  readonly namespaceLabels: NamespaceLabels;
 }
 
 interface Placement {
@@ -33,6 +35,9 @@ export class Snapshot implements ClusterView {
   private readonly imageLayers = new Map<string, readonly Layer[]>();
   private readonly layerHolders = new Map<string, number>();
   private list: readonly NodeInfo[] | undefined;
+
+  /** Without `namespaceLabels`, no namespace is known. */
+  constructor(readonly namespaceLabels: NamespaceLabels = () => undefined) {}
 
   get nodes(): readonly NodeInfo[] {
     return (this.list ??= [...this.byName.values()]);
@@ -90,9 +95,15 @@ export class Snapshot implements ClusterView {
   }
 
   /** A pod that the API says is bound: confirms an assumption, or corrects it. */
-  setPod(pod: Pod): void {
+  setPod(pod: Pod): PodInfo {
     const { nodeName } = pod.spec;
-    if (nodeName !== undefined && nodeName !== '') this.place(podInfoOf(pod), nodeName, false);
+    const info = podInfoOf(pod);
+    if (nodeName !== undefined && nodeName !== '') this.place(info, nodeName, false);
+    return info;
+  }
+
+  pod(uid: string): PodInfo | undefined {
+    return this.placements.get(uid)?.info;
   }
 
   assume(info: PodInfo, nodeName: string): void {

@@ -1,4 +1,5 @@
 import {
+  NAMESPACES,
   NODES,
   PERSISTENT_VOLUME_CLAIMS,
   PERSISTENT_VOLUMES,
@@ -10,6 +11,7 @@ import {
   keyOf,
   nameKey,
   type ApiObject,
+  type Namespace,
   type Node,
   type PersistentVolume,
   type PersistentVolumeClaim,
@@ -29,6 +31,7 @@ export interface Views {
   readonly claims: Informer<PersistentVolumeClaim>;
   readonly volumes: Informer<PersistentVolume>;
   readonly classes: Informer<StorageClass>;
+  readonly namespaces: Informer<Namespace>;
 }
 
 /** Those given, which somebody runs, and the others of one's own, to be run. */
@@ -48,6 +51,7 @@ export const viewsOf = (
     claims: given.claims ?? made(PERSISTENT_VOLUME_CLAIMS),
     volumes: given.volumes ?? made(PERSISTENT_VOLUMES),
     classes: given.classes ?? made(STORAGE_CLASSES),
+    namespaces: given.namespaces ?? made(NAMESPACES),
   };
   return { views, own };
 };
@@ -56,7 +60,7 @@ export const viewsOf = (
 export const subscribe = (
   cluster: ClusterEvents,
   binder: Pick<VolumeBinder, 'changed'>,
-  { pods, nodes, claims, volumes, classes }: Views,
+  { pods, nodes, claims, volumes, classes, namespaces }: Views,
 ): (() => void) => {
   const name = CONSUMER;
   const claim = (each: PersistentVolumeClaim) => {
@@ -74,6 +78,11 @@ export const subscribe = (
     volumes.subscribe({ name, onAdd: volume, onUpdate: volume, onDelete: volume }),
     classes.subscribe({
       ...{ name, onAdd: storageClass, onUpdate: storageClass, onDelete: storageClass },
+    }),
+    namespaces.subscribe({
+      name,
+      onAdd: (each) => cluster.namespaceChanged(each),
+      onUpdate: (each, previous) => cluster.namespaceChanged(each, previous),
     }),
     nodes.subscribe({
       name,

@@ -22,10 +22,14 @@ const ACCOUNT = shown(
   FIELDS('takes variables from all that they can come from'),
 );
 const SHARED = shown(SANDBOX('gives a pod the namespaces of its node'));
-const TERM = { topologyKey: 'zone', labelSelector: { matchLabels: { a: 'b' } } };
-const AFFINITY = warned(
-  { requiredDuringSchedulingIgnoredDuringExecution: [TERM] },
-  { preferredDuringSchedulingIgnoredDuringExecution: [{ weight: 1, podAffinityTerm: TERM }] },
+const DOMAINS = tests('control-plane/scheduler/plugins/domains.test.ts');
+const AFFINITY = shown(
+  DOMAINS('lets a pod in exactly where the words of its terms, and of others, do'),
+);
+const PREFERENCE = shown(DOMAINS('prefers by the weights of both sides, from 0 to 100'));
+const SPREAD = shown(
+  DOMAINS('lets a pod in exactly where the words of its constraints do'),
+  DOMAINS('prefers emptier domains where it may not insist'),
 );
 const NODE_AFFINITY = shown(
   PODS('matches node affinity'),
@@ -103,10 +107,7 @@ export const POD_EFFECTS: Effects = {
       WORKER('kills what ignores SIGTERM when its grace is over, then vanishes'),
     ),
     tolerations: shown(PODS('toleration %j tolerates')),
-    topologySpreadConstraints: warned(
-      [{ ...TERM, maxSkew: 1, whenUnsatisfiable: 'DoNotSchedule' }],
-      [{ ...TERM, maxSkew: 1, whenUnsatisfiable: 'ScheduleAnyway' }],
-    ),
+    topologySpreadConstraints: SPREAD,
     volumes: shown('node-agent/volumes/volumes.test.ts: bounds memory volumes, shares disk ones'),
   },
   PodSecurityContext: {
@@ -156,6 +157,30 @@ export const POD_EFFECTS: Effects = {
     name: shown('control-plane/scheduler/explanations.test.ts: name the gate that holds a pod'),
   },
   Affinity: { nodeAffinity: NODE_AFFINITY, podAffinity: AFFINITY, podAntiAffinity: AFFINITY },
+  ...Object.fromEntries(
+    ['PodAffinity', 'PodAntiAffinity'].map((name) => [
+      name,
+      {
+        requiredDuringSchedulingIgnoredDuringExecution: AFFINITY,
+        preferredDuringSchedulingIgnoredDuringExecution: PREFERENCE,
+      },
+    ]),
+  ),
+  PodAffinityTerm: all(
+    [
+      ...['labelSelector', 'matchLabelKeys', 'mismatchLabelKeys'],
+      ...['namespaceSelector', 'namespaces', 'topologyKey'],
+    ],
+    AFFINITY,
+  ),
+  WeightedPodAffinityTerm: all(['podAffinityTerm', 'weight'], PREFERENCE),
+  TopologySpreadConstraint: all(
+    [
+      ...['labelSelector', 'matchLabelKeys', 'maxSkew', 'minDomains', 'nodeAffinityPolicy'],
+      ...['nodeTaintsPolicy', 'topologyKey', 'whenUnsatisfiable'],
+    ],
+    SPREAD,
+  ),
   NodeAffinity: {
     requiredDuringSchedulingIgnoredDuringExecution: NODE_AFFINITY,
     preferredDuringSchedulingIgnoredDuringExecution: shown(

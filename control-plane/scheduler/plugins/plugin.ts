@@ -15,6 +15,8 @@ export type WakeEvent =
   | 'NodeTaintsChanged'
   | 'NodeAllocatableChanged'
   | 'PodRemoved'
+  | 'PodsChanged'
+  | 'DomainsChanged'
   | 'ClaimChanged'
   | 'VolumeChanged'
   | 'StorageClassChanged';
@@ -80,11 +82,7 @@ export interface FilterTerm {
 /** A preference among nodes that fit, in the same two steps. */
 export interface ScorePlugin extends PluginBase {
   /** `undefined` where it has nothing to say about this pod: it then adds 0 everywhere. */
-  prepare(
-    pod: PodInfo,
-    cluster: ClusterView,
-    feasible: readonly NodeView[],
-  ): ScoreTerm | undefined;
+  prepare(pod: PodInfo, cluster: ClusterView, feasible: readonly NodeView[]): ScoreTerm | undefined;
 }
 
 export interface ScoreTerm {

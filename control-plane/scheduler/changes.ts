@@ -1,0 +1,93 @@
+import { NODES } from '../../api/resources';
+import { filtersFor, firstRefusal } from './filters';
+import type { WakeEvent } from './plugins/plugin';
+import type { PodInfo } from './pod-info';
+import type { Profile } from './profile';
+import type { ClusterView, Snapshot } from './snapshot';
+import type { VolumeView } from './volumes/volume-view';
+
+/** Something happened, and it may let a pod in that waits. */
+export interface Change {
+  readonly event: WakeEvent;
+  /** What changed. Of the same thing and event, the later change stands for both. */
+  readonly key: string;
+  /** A hint: false only where the pod cannot go anywhere because of this. */
+  mayHelp(info: PodInfo): boolean;
+}
+
+export interface ChangesDeps {
+  readonly snapshot: Snapshot;
+  readonly profile: Profile;
+  /** Finds what is behind the claims of pods. Default: they have none. */
+  readonly volumes?: Pick<VolumeView, 'resolve'> | undefined;
+}
+
+/** What may wake pods, and which. */
+export class Changes {
+  constructor(private readonly deps: ChangesDeps) {}
+
+  /** On a node: it helps those who fit it right now. */
+  ofNode(event: WakeEvent, nodeName: string): Change {
+    return {
+      event,
+      key: `${NODES.plural}/${nodeName}`,
+      mayHelp: (info) => this.fits(info, nodeName),
+    };
+  }
+
+  ofClaim(event: WakeEvent, claim: string): Change {
+    return { event, key: `claims/${claim}`, mayHelp: ({ claims }) => claims.includes(claim) };
+  }
+
+  ofAnyClaim(event: WakeEvent): Change {
+    return { event, key: 'claims', mayHelp: ({ claims }) => claims.length > 0 };
+  }
+
+  /** A pod came to a node, changed or went: of interest to those who count such pods, or shun them. */
+  ofPod(pod: PodInfo): Change {
+    const { snapshot } = this.deps;
+    return {
+      event: 'PodsChanged',
+      key: `pods/${pod.uid}`,
+      mayHelp: (info) => concerns(info, pod, snapshot),
+    };
+  }
+
+  /** A namespace has other labels: selectors of namespaces may select others. */
+  ofNamespace(name: string): Change {
+    return {
+      event: 'PodsChanged',
+      key: `namespaces/${name}`,
+      mayHelp: ({ affinity }) => affinity !== undefined,
+    };
+  }
+
+  /** A node came, went, or has other labels or taints: what is emptiest may be another domain. */
+  ofDomains(): Change {
+    return {
+      event: 'DomainsChanged',
+      key: 'domains',
+      mayHelp: ({ pod }) => (pod.spec.topologySpreadConstraints ?? []).length > 0,
+    };
+  }
+
+  private fits(info: PodInfo, nodeName: string): boolean {
+    const { snapshot, volumes, profile } = this.deps;
+    const node = snapshot.node(nodeName);
+    if (node === undefined) return false;
+    const filters = filtersFor(volumes?.resolve(info) ?? info, snapshot, profile);
+    return firstRefusal(filters, node) === undefined;
+  }
+}
+
+/** May it matter to the first pod where the second is? */
+const concerns = (waiting: PodInfo, pod: PodInfo, { namespaceLabels }: ClusterView): boolean => {
+  const { required = [], antiRequired = [] } = waiting.affinity ?? {};
+  const { antiRequired: shunning = [] } = pod.affinity ?? {};
+  return (
+    [...required, ...antiRequired].some((term) => term.selects(pod, namespaceLabels)) ||
+    shunning.some((term) => term.selects(waiting, namespaceLabels)) ||
+    ((waiting.pod.spec.topologySpreadConstraints ?? []).length > 0 &&
+      waiting.namespace === pod.namespace)
+  );
+};
