@@ -206,6 +206,9 @@ export class SessionClient {
     const { statuses, events, folders, statics, clock } = this.deps;
     let told = -1;
     while (!signal.aborted) {
+      // Who calls while this writes is heard as well.
+      using woken = linkedController(signal);
+      this.wake = () => woken.abort();
       const { version } = statics;
       const pods = version === told ? undefined : statics.toMirror();
       told = version;
@@ -222,10 +225,7 @@ export class SessionClient {
         await stream.write({ message: { $case: 'foldersRemoved', value: { session, uids } } });
       const isMore = uids.length === MAX_UPDATES_PER_MESSAGE;
       const idleMs = isMore ? 0 : Math.min(statuses.idleMs(), events.idleMs(), MAX_IDLE_MS);
-      if (idleMs === 0) continue;
-      using woken = linkedController(signal);
-      this.wake = () => woken.abort();
-      await clock.sleep(idleMs, woken.signal);
+      if (idleMs > 0) await clock.sleep(idleMs, woken.signal);
     }
   }
 
@@ -234,19 +234,22 @@ export class SessionClient {
     hello: ServerHello,
     signal: AbortSignal,
   ): Promise<void> {
-    const { session, heartbeatIntervalMs } = hello;
-    const intervalMs = Math.max(100, heartbeatIntervalMs);
-    while (!signal.aborted) {
+    const intervalMs = Math.max(100, hello.heartbeatIntervalMs);
+    // The hello was the first sign of life.
+    for (let isDue = false; !aborted(signal); isDue = true) {
       using nudged = linkedController(signal);
       this.nudge = () => nudged.abort();
+      if (isDue) await this.tellNode(stream, hello.session);
       await this.deps.clock.sleep(intervalMs, nudged.signal);
-      if (aborted(signal)) return;
-      const clock = this.readClock();
-      await stream.write({ message: { $case: 'heartbeat', value: { session, clock } } });
-      const report = await this.deps.changedNodeReport();
-      if (report !== undefined)
-        await stream.write({ message: { $case: 'nodeStatus', value: { session, ...report } } });
     }
+  }
+
+  private async tellNode(stream: SessionStream, session: bigint): Promise<void> {
+    const clock = this.readClock();
+    await stream.write({ message: { $case: 'heartbeat', value: { session, clock } } });
+    const report = await this.deps.changedNodeReport();
+    if (report !== undefined)
+      await stream.write({ message: { $case: 'nodeStatus', value: { session, ...report } } });
   }
 }
 
