@@ -100,6 +100,22 @@ it('does not take the storing of an older report for that of a newer', async () 
   expect(acknowledged).toEqual(['a']);
 });
 
+it('stores a newer report after the older, whose late writing would undo it', async () => {
+  let finish: (pod: Pod) => void = () => undefined;
+  outcome = () => new Promise((resolve) => (finish = resolve));
+  keeper.report(update('a', 'Pending'));
+  await settled();
+  keeper.report(update('a', 'Running'));
+  await settled();
+  expect(accepted).toHaveLength(1);
+  finish(podOf('a', statusOf('Pending'), '1'));
+  await settled();
+  expect(accepted).toEqual([update('a', 'Pending'), update('a', 'Running')]);
+  finish(podOf('a', statusOf('Running'), '2'));
+  await settled();
+  expect(acknowledged).toEqual(['a']);
+});
+
 it('stores a report again when the stored status says something else', async () => {
   keeper.report(update('a'));
   await settled();

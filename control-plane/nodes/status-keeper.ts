@@ -20,7 +20,6 @@ export interface StatusKeeperDeps {
 interface Entry {
   readonly update: PodStatusUpdate;
   readonly sizeBytes: number;
-  isStoring: boolean;
   /** Not to be stored before, on the monotonic clock. */
   dueMs: number;
   failureCount: number;
@@ -40,7 +39,8 @@ export class StatusKeeper {
   /** Those of them that are to be stored. */
   private readonly pending = new Set<Entry>();
   private pendingBytes = 0;
-  private storingCount = 0;
+  /** Uids of pods of which a report is being stored: an older one must not come to lie over a newer. */
+  private readonly storing = new Set<string>();
   private wake: () => void = () => undefined;
   private roomMade: () => void = () => undefined;
 
@@ -60,7 +60,6 @@ export class StatusKeeper {
       // A copy: the message that it came in may be large.
       update: { ...update, status: Buffer.from(update.status) },
       sizeBytes,
-      isStoring: false,
       dueMs: clock.monotonicMs(),
       failureCount: 0,
       agreedVersion: undefined,
@@ -114,18 +113,17 @@ export class StatusKeeper {
     const nowMs = this.deps.clock.monotonicMs();
     const due: Entry[] = [];
     for (const entry of this.pending) {
-      if (this.storingCount >= MAX_STORING) break;
-      if (entry.isStoring || entry.dueMs > nowMs) continue;
-      entry.isStoring = true;
-      this.storingCount++;
+      if (this.storing.size >= MAX_STORING) break;
+      if (this.storing.has(entry.update.uid) || entry.dueMs > nowMs) continue;
+      this.storing.add(entry.update.uid);
       due.push(entry);
     }
     return due;
   }
 
   private idleMs(): number {
-    if (this.storingCount >= MAX_STORING) return MAX_IDLE_MS;
-    const waiting = [...this.pending].filter(({ isStoring }) => !isStoring);
+    if (this.storing.size >= MAX_STORING) return MAX_IDLE_MS;
+    const waiting = [...this.pending].filter(({ update }) => !this.storing.has(update.uid));
     const dueMs = Math.min(...waiting.map((entry) => entry.dueMs));
     return Math.min(MAX_IDLE_MS, Math.max(0, dueMs - this.deps.clock.monotonicMs()));
   }
@@ -143,8 +141,7 @@ export class StatusKeeper {
       log[entry.failureCount === 0 ? 'warn' : 'debug'](fields, 'pod status not stored yet');
       entry.dueMs = clock.monotonicMs() + backoffMs(entry.failureCount++, RETRY, random);
     } finally {
-      entry.isStoring = false;
-      this.storingCount--;
+      this.storing.delete(update.uid);
       this.wake();
     }
   }
