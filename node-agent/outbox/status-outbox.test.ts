@@ -50,6 +50,10 @@ describe('StatusOutbox', () => {
     expect(take()).toEqual([]);
     await clock.advance(outbox.idleMs());
     expect(take()).toEqual([later]);
+    // This may be a late answer to the older one.
+    outbox.acknowledge('u1');
+    expect(outbox.isStored('u1')).toBe(false);
+    expect(take()).toEqual([later]);
     outbox.acknowledge('u1');
     expect(outbox.isStored('u1')).toBe(true);
     expect(outbox.idleMs()).toBe(Infinity);

@@ -33,6 +33,8 @@ interface Entry extends Update {
   readonly sentMs?: number;
   /** A newer report came while an older one was on its way. */
   readonly next?: Update | undefined;
+  /** Older ones on their way whose answers may still come: an answer does not say what it is to. */
+  readonly olderCount: number;
 }
 
 /** Steps on the way to running wait this long, so that most pods report once: that they run. */
@@ -65,7 +67,11 @@ export class StatusOutbox {
     if (entry?.state === 'sent')
       this.entries.set(report.uid, { ...entry, next: isKnown ? undefined : update });
     else if (entry?.state !== 'stored' || !isKnown)
-      this.entries.set(report.uid, { ...update, state: 'waiting' });
+      this.entries.set(report.uid, {
+        ...update,
+        state: 'waiting',
+        olderCount: entry?.olderCount ?? 0,
+      });
     this.wake?.();
   }
 
@@ -79,14 +85,14 @@ export class StatusOutbox {
     const entry = this.entries.get(uid);
     if (entry === undefined) return;
     const { message, dueMs, next } = entry;
-    this.entries.set(uid, { ...(next ?? { message, dueMs }), state: 'waiting' });
+    this.entries.set(uid, { ...(next ?? { message, dueMs }), state: 'waiting', olderCount: 0 });
     this.wake?.();
   }
 
   /** A new session begins: say everything again, the server skips what it knows. */
   restart(): void {
     for (const [uid, { message, dueMs, next }] of this.entries)
-      this.entries.set(uid, { ...(next ?? { message, dueMs }), state: 'waiting' });
+      this.entries.set(uid, { ...(next ?? { message, dueMs }), state: 'waiting', olderCount: 0 });
     this.wake?.();
   }
 
@@ -99,7 +105,8 @@ export class StatusOutbox {
     });
     return due.slice(0, count).map(({ uid, entry, name }) => {
       const { message, dueMs } = entry.next ?? entry;
-      this.entries.set(uid, { message, dueMs, state: 'sent', sentMs: nowMs });
+      const olderCount = entry.olderCount + (entry.next === undefined ? 0 : 1);
+      this.entries.set(uid, { message, dueMs, state: 'sent', sentMs: nowMs, olderCount });
       return { ...message, uid: name };
     });
   }
@@ -109,9 +116,11 @@ export class StatusOutbox {
     const uid = this.names.ownUid(reportedUid);
     const entry = this.entries.get(uid);
     if (entry?.state !== 'sent') return;
-    const { next } = entry;
-    if (next === undefined) this.entries.set(uid, { ...entry, state: 'stored' });
-    else this.entries.set(uid, { ...next, state: 'waiting' });
+    const { next, message, dueMs, olderCount } = entry;
+    if (next !== undefined) this.entries.set(uid, { ...next, state: 'waiting', olderCount });
+    else if (olderCount === 0) this.entries.set(uid, { ...entry, state: 'stored' });
+    // It may have been the answer to an older one: that to the next cannot be.
+    else this.entries.set(uid, { message, dueMs, state: 'waiting', olderCount: olderCount - 1 });
     this.wake?.();
   }
 
