@@ -12,19 +12,20 @@ const SLEEP = ['sleep', '1000000'];
 
 it('shows the tree of what a deployment owns, and its scale as kubectl does', async () => {
   await cluster.apply(deploymentYaml('web', 1, SLEEP));
-  const drawn = await cluster.until('a ready tree', async () => {
-    const text = await cluster.must('tree', 'deploy/web');
-    return text.includes('True') ? text : undefined;
-  });
-  expect(drawn).toMatch(
+  await cluster.untilSaid(
     /^default +Deployment\/web .*\n.*└─ReplicaSet\/web-\w+ .*\n.* {2}└─Pod\/web-\w+-\w+ +True /m,
+    () => cluster.dhow('tree', 'deploy/web'),
   );
   const scale = ['get', 'deploy', 'web', '--subresource=scale'];
-  for (const format of ['name', 'yaml']) {
-    const { stdout } = await cluster.kubectl(...scale, '-o', format);
-    expect(await cluster.must(...scale, '-o', format)).toBe(stdout);
-  }
-  expect(await cluster.must(...scale)).toMatch(/^NAME +DESIRED +AVAILABLE +AGE\nweb +1 +1 /);
+  // Its version goes on with the status of the deployment.
+  for (const format of ['name', 'yaml'])
+    await cluster.untilSame(
+      async () => (await cluster.kubectl(...scale, '-o', format)).stdout,
+      () => cluster.must(...scale, '-o', format),
+    );
+  await cluster.untilSaid(/^NAME +DESIRED +AVAILABLE +AGE\nweb +1 +1 /, () =>
+    cluster.dhow(...scale),
+  );
   const bulk = ['get', 'pods', '--subresource=status'];
   expect(await cluster.dhow(...bulk)).toEqual(await cluster.kubectl(...bulk));
 });
@@ -67,8 +68,13 @@ it('says what keeps a pod from running, in a column and at the end of a rollout'
   expect(ours.stdout.replace(/\d+s/, '')).toBe(theirs.stdout.replace(/\d+s/, ''));
   const crash = ['sh', '-c', 'echo one; echo no database; exit 3'];
   await cluster.apply(
-    deploymentYaml('bad', 1, crash, { minReadySeconds: 4, progressDeadlineSeconds: 5 }),
+    deploymentYaml('bad', 1, crash, { minReadySeconds: 4, progressDeadlineSeconds: 20 }),
   );
+  // Its deadline might pass before a container has said anything.
+  await cluster.until('a crash', async () => {
+    const [pod] = await cluster.pods('-l', 'app=bad');
+    return pod?.status.containerStatuses?.[0]?.state?.waiting?.reason === 'CrashLoopBackOff';
+  });
   const { code, stderr } = await cluster.dhow('rollout', 'status', 'deploy/bad');
   expect(code).toBe(1);
   expect(stderr).toMatch(

@@ -41,19 +41,21 @@ it('leads hosts and paths to the services that an ingress names', async () => {
   await cluster.until('two', async () => (await ask('a.example', '/index.html')) === 'two');
   expect(await ask('b.example', '/')).toBe('404 page not found');
   for (const what of ['ingress/web', 'ingressclass/dhow']) {
-    const { stdout } = await cluster.kubectl('describe', what);
-    expect(await cluster.must('describe', what)).toBe(stdout.replace(/ +$/gm, ''));
+    await cluster.untilSame(
+      async () => (await cluster.kubectl('describe', what)).stdout.replace(/ +$/gm, ''),
+      () => cluster.must('describe', what),
+    );
   }
 });
 
-/** Pods that listen for a moment after they have been told to end, until nobody sends them anything. */
+/** Pods that listen for a while after they have been told to end, until nobody sends them anything. */
 const steadyYaml = (word: string) => {
   const container = {
     readinessProbe: { httpGet: { path: '/', port: 8080 }, periodSeconds: 1 },
-    lifecycle: { preStop: { sleep: { seconds: 2 } } },
+    lifecycle: { preStop: { sleep: { seconds: 8 } } },
   };
   const command = ['sh', '-c', serve(word)];
-  const pod = podYaml('web', command, container, { terminationGracePeriodSeconds: 4 });
+  const pod = podYaml('web', command, container, { terminationGracePeriodSeconds: 10 });
   const { spec } = JSON.parse(pod) as { readonly spec: object };
   const template = { metadata: { labels: { app: 'web' } }, spec };
   return deploymentYaml('web', 2, command, { template });

@@ -44,7 +44,7 @@ describe('kubectl', () => {
       return pods.length === 4 && pods.every(isReady);
     });
     expect(await must('describe', 'deploy', 'app')).toContain('ScalingReplicaSet');
-    expect(await must('logs', 'deploy/app')).toBe('v1\n');
+    await cluster.untilSaid('v1\n', () => cluster.kubectl('logs', 'deploy/app'));
     expect(await must('exec', 'deploy/app', '--', 'echo', 'hi')).toBe('hi\n');
     await must('delete', 'deploy', 'app', '--timeout=60s');
     await cluster.until('no pods', async () => (await cluster.pods()).length === 0);

@@ -13,7 +13,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 import type { Node } from '../../api/types';
-import { podYaml, TestCluster } from './support/cluster';
+import { isReady, podYaml, TestCluster } from './support/cluster';
 import { machineState } from './support/machine';
 
 jest.setTimeout(240_000);
@@ -107,7 +107,7 @@ it('evicts by memory who takes more than it asked for, tells why, and lets nothi
   expect(existsSync(join(CGROUPS, NAME, node, 'besteffort', await uidOf('greedy')))).toBe(true);
   expect(existsSync(join(CGROUPS, NAME, node, await uidOf('honest')))).toBe(true);
   await restartAgent('--eviction-hard', 'memory.available<99%');
-  const { status } = await cluster.podIs('greedy', 'Failed');
+  const { status } = await cluster.podIs('greedy', 'Failed', 120_000);
   expect(status.reason).toBe('Evicted');
   expect(status.message).toMatch(
     /^The node was low on resource: memory\. Threshold quantity: \d+(Ki)?, available: \d+Ki\. Container main was using \d+Ki, request is 0, has larger consumption of memory\. $/,
@@ -157,16 +157,17 @@ it('runs a static pod, shows its mirror and logs, and restarts it with its file'
     put('first');
     await restartAgent('--pod-manifest-path', folder);
     const name = `web-${node}`;
-    await cluster.podIsReady(name);
-    expect(await cluster.must('logs', name)).toBe('first\n');
+    const logs = () => cluster.dhow('logs', name);
+    const { metadata } = await cluster.podIsReady(name, 120_000);
+    await cluster.untilSaid('first\n', logs);
     expect((await cluster.kubectl('delete', 'pod', name, '--wait=false')).code).toBe(0);
-    await cluster.podIsReady(name);
-    expect(await cluster.must('logs', name)).toBe('first\n');
-    put('second');
-    await cluster.until('the other text', async () => {
-      const { code, stdout } = await cluster.dhow('logs', name);
-      return code === 0 && stdout === 'second\n';
+    await cluster.until('another mirror', async () => {
+      const pod = await cluster.pod(name);
+      return pod?.metadata.uid !== metadata.uid && isReady(pod);
     });
+    await cluster.untilSaid('first\n', logs);
+    put('second');
+    await cluster.untilSaid('second\n', logs);
     rmSync(join(folder, 'web.json'));
     await cluster.until('the end', async () => (await cluster.pod(name)) === undefined);
   } finally {
@@ -181,9 +182,8 @@ it('ends its pods in order when the machine goes down', async () => {
     '--shutdown-grace-period-critical-pods',
     '10s',
   );
-  await cluster.until('the node', async () => (await condition('Ready'))?.status === 'True');
   await cluster.apply(podYaml('last', ['sleep', '1000000']));
-  await cluster.podIsReady('last');
+  await cluster.podIsReady('last', 120_000);
   const ended = once(agent ?? process, 'exit');
   agent?.kill('SIGPWR');
   await ended;

@@ -87,6 +87,7 @@ it('leads to all pods of a deployment, from every node and from outside, as they
       const [said = ''] = await askFrom(from, address);
       return said.includes('refused') ? true : undefined;
     });
+  await cluster.until('no pod', async () => (await cluster.pods('-l', 'app=web')).length === 0);
   await cluster.must('scale', 'deploy/web', '--replicas=2');
   await cluster.must('rollout', 'status', 'deploy/web', '--timeout=90s');
   await all(() => askFrom(names[1]!, address, 10), await servers());

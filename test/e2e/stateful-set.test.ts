@@ -108,8 +108,8 @@ describe('a StatefulSet', () => {
     expect(JSON.parse(scale)).toMatchObject({
       ...{ spec: { replicas: 1 }, status: { replicas: 1, selector: 'app=db' } },
     });
-    expect(await events()).toMatch(
-      /SuccessfulDelete .*Delete Pod db-1 in StatefulSet db successful/,
+    await cluster.untilSaid(/SuccessfulDelete .*Delete Pod db-1 in StatefulSet db successful/, () =>
+      cluster.kubectl('events', '--for', 'sts/db'),
     );
   });
 

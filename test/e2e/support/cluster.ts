@@ -126,6 +126,33 @@ export class TestCluster implements AsyncDisposable {
     }
   }
 
+  /** Polls until a command succeeds with this text, or what matches, on stdout; gives that. */
+  async untilSaid(wanted: string | RegExp, command: () => Promise<Result>): Promise<string> {
+    let last: Result | undefined;
+    const isWanted = ({ code, stdout }: Result) =>
+      code === 0 && (typeof wanted === 'string' ? stdout === wanted : wanted.test(stdout));
+    try {
+      await this.until(String(wanted), async () => isWanted((last = await command())));
+    } catch (error) {
+      throw new Error(`said last: ${JSON.stringify(last)}`, { cause: error });
+    }
+    return last?.stdout ?? '';
+  }
+
+  /** Polls until two readings agree: what is read may change between them. Gives what both read. */
+  async untilSame(first: () => Promise<string>, second: () => Promise<string>): Promise<string> {
+    const readings = ['', ''];
+    try {
+      await this.until('the same twice', async () => {
+        readings.splice(0, 2, await first(), await second());
+        return readings[0] === readings[1];
+      });
+    } catch {
+      expect(readings[1]).toBe(readings[0]);
+    }
+    return readings[0] ?? '';
+  }
+
   podIs(name: string, phase: string, timeoutMs = 60_000): Promise<Pod> {
     return this.until(
       `pod ${name} ${phase}`,
