@@ -6,7 +6,7 @@ import { clusterPaths } from '../../cli/cluster-paths';
 import { isReady, podYaml } from './support/cluster';
 import { sharedCluster } from './support/shared-cluster';
 
-jest.setTimeout(300_000);
+jest.setTimeout(480_000);
 
 const NAME = 'e2e-crashes';
 const NODE = 'node-1';
@@ -99,11 +99,15 @@ it('kill -9 of the agent at any moment of pods that come and go leaves nothing o
   };
   await cluster.apply(JSON.stringify(map));
   await cluster.apply(podOf('first', 1));
-  await cluster.podIsReady('first');
+  const { uid = '' } = (await cluster.podIsReady('first')).metadata;
   await cluster.must('delete', 'pod', 'first', '--grace-period', '0', '--force');
   await cluster.until('nothing', async () => (await cluster.pods()).length === 0);
-  await cluster.until('quiet', () => Promise.resolve(!nodeState().join('\n').includes('/pods/')));
-  const clean = nodeState();
+  const isOfPod = (line: string) => ['/pods/', uid, ' dhv'].some((mark) => line.includes(mark));
+  const clean = await cluster.until('quiet', () => {
+    const state = nodeState();
+    const isQuiet = state.includes('monitors 0') && !state.some(isOfPod);
+    return Promise.resolve(isQuiet && state);
+  });
   for (let round = 0; round < ROUNDS; round++) {
     const names = Array.from({ length: 6 }, (_, index) => `pod-${round}-${index}`);
     await cluster.apply(names.map((name, index) => podOf(name, index)).join('\n---\n'));
@@ -115,11 +119,15 @@ it('kill -9 of the agent at any moment of pods that come and go leaves nothing o
     process.kill(cluster.pid(NODE), 'SIGKILL');
     await cluster.up();
   }
-  await cluster.until('those of the last round', async () => {
-    const pods = await cluster.pods();
-    const steady = pods.filter(({ metadata }) => !/-[03]$/.test(metadata.name));
-    return steady.length === 4 && steady.every(isReady);
-  });
+  await cluster.until(
+    'those of the last round',
+    async () => {
+      const pods = await cluster.pods();
+      const steady = pods.filter(({ metadata }) => !/-[03]$/.test(metadata.name));
+      return steady.length === 4 && steady.every(isReady);
+    },
+    120_000,
+  );
   await cluster.until('one monitor for each', () => Promise.resolve(count('dhow-monitor') <= 6));
   await cluster.must('delete', 'pods', '--all', '--grace-period', '0', '--force');
   const isClean = () => Promise.resolve(nodeState().join('\n') === clean.join('\n'));

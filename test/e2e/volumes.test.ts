@@ -95,7 +95,7 @@ it('keeps what a pod wrote for the next one, over kill -9 of its agent and of th
   process.kill(cluster.pid('server'), 'SIGKILL');
   await cluster.up();
   await cluster.apply(usingYaml('reader', 'kept', 'cat /data/file'));
-  const reader = await cluster.podIs('reader', 'Succeeded');
+  const reader = await cluster.podIs('reader', 'Succeeded', 120_000);
   expect(reader.spec.nodeName).toBe(spec.nodeName);
   expect(await cluster.must('logs', 'reader')).toBe('precious\n');
 });
