@@ -162,11 +162,11 @@ it('answers those it knows through a crowd that finishes nothing', async () => {
   expect(await asAdmin('/api/v1/nodes')).toBe(200);
   expect(await asAdmin('/livez')).toBe(200);
   // No more than its bound of one address is left.
-  const deadlineMs = Date.now() + 20_000;
+  const deadlineMs = Date.now() + 60_000;
   while (opened.size > 513 && Date.now() < deadlineMs)
     await new Promise((resolve) => setTimeout(resolve, 20));
   expect(opened.size).toBeLessThanOrEqual(513);
-}, 60_000);
+});
 
 /** The ticket by which the next connection of a client without a certificate goes on with its session. */
 const ticket = async (): Promise<Buffer> => {
@@ -204,4 +204,4 @@ it('counts those whose session goes on among the strangers', async () => {
   while (opened.size > 513 && Date.now() < deadlineMs)
     await new Promise((resolve) => setTimeout(resolve, 20));
   expect(opened.size).toBeLessThanOrEqual(513);
-}, 60_000);
+});

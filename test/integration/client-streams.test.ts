@@ -55,7 +55,7 @@ let host: KubectlServer;
 
 beforeAll(async () => {
   host = await startKubectlServer({ nodeConnections: NODE });
-}, 60_000);
+});
 
 afterAll(() => host[Symbol.asyncDispose]());
 
@@ -79,7 +79,7 @@ it('carries ports and commands of clients that know no tunnels', async () => {
       .filter((line) => line !== '')
       .sort();
   try {
-    const deadlineMs = Date.now() + 20_000;
+    const deadlineMs = Date.now() + 60_000;
     while (linesOf().length < 4 && Date.now() < deadlineMs)
       await new Promise((resolve) => setTimeout(resolve, 50));
     expect(linesOf()).toEqual([
@@ -91,4 +91,4 @@ it('carries ports and commands of clients that know no tunnels', async () => {
   } finally {
     child.kill('SIGKILL');
   }
-}, 60_000);
+});

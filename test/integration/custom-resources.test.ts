@@ -50,7 +50,7 @@ beforeAll(async () => {
     new AbortController().signal,
   );
   server = await start();
-}, 60_000);
+});
 
 afterAll(async () => {
   await server[Symbol.asyncDispose]();
@@ -185,7 +185,7 @@ it('a kind is defined, used, kept over a restart and deleted by kubectl', async 
   expect((await kubectl('get ct')).stderr).toContain(
     'the server could not find the requested resource (get crontabs.stable.example.com)',
   );
-}, 60_000);
+});
 
 it('sets of definitions as large as those of others are served within seconds', async () => {
   const wide = (depth: number): object =>
@@ -223,7 +223,7 @@ it('sets of definitions as large as those of others are served within seconds', 
   expect(process.memoryUsage().heapUsed - before).toBeLessThan(512 * 1024 * 1024);
   expect(await ok('explain bigas.spec.field0.field1')).toContain('field2');
   await ok('delete crd --all');
-}, 60_000);
+});
 
 /*
  * What the definitions of cert-manager, the Gateway API, Argo CD and the Prometheus operator have in
@@ -270,7 +270,7 @@ it('a kind as others publish them is applied on either side, and holds its objec
   expect(guarded.stderr).toContain('denied request: no trials on top of what is stable');
   await ok('delete validatingadmissionpolicybinding,validatingadmissionpolicy --all');
   await ok('delete crd --all');
-}, 60_000);
+});
 
 const BERTH = { name: 'north', port: 1, address: '10.0.0.1', depth: 12 };
 

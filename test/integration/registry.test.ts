@@ -366,9 +366,9 @@ const statusOf = (options: RequestOptions): Promise<number | undefined> =>
   });
 
 const until = async (holds: () => Promise<boolean>): Promise<void> => {
-  const deadlineMs = Date.now() + 10_000;
+  const deadlineMs = Date.now() + 60_000;
   while (!(await holds())) {
-    if (Date.now() > deadlineMs) throw new Error('not within 10 s');
+    if (Date.now() > deadlineMs) throw new Error('not within a minute');
     await new Promise((resolve) => setTimeout(resolve, 10));
   }
 };

@@ -165,7 +165,7 @@ describe('a container among the processes of another', () => {
     expect(rest.slice(0, -1).filter((line) => !ofGuest.test(line))).toEqual([]);
     const [, processes] = /^saw (\d+) processes/.exec(rest.at(-1) ?? '') ?? [];
     expect(Number(processes)).toBeGreaterThan(GUESTS / 2);
-  }, 60_000);
+  });
 
   it('leaves the other as it is when it ends, and takes all of its own with it', async () => {
     await start('main', 'exec sleep 1000');

@@ -136,9 +136,9 @@ export const layersWith = (host: RuntimeHost, name: string): readonly string[] =
   return [layer, ...host.lowerDirs];
 };
 
-/** @throws Error when the condition does not come true within 15 s */
+/** @throws Error when the condition does not come true within a minute */
 export const until = async (condition: () => boolean | Promise<boolean>): Promise<void> => {
-  const giveUp = Date.now() + 15_000;
+  const giveUp = Date.now() + 60_000;
   while (!(await condition())) {
     if (Date.now() > giveUp) throw new Error(`never: ${condition.toString()}`);
     await new Promise((resolve) => setTimeout(resolve, 10));

@@ -73,7 +73,7 @@ describe('streams of a container', () => {
     for (const process of processes) await process[Symbol.asyncDispose]();
     // A place that was left is free again.
     let again: ExecProcess | undefined;
-    for (const giveUp = Date.now() + 15_000; again === undefined && Date.now() < giveUp;)
+    for (const giveUp = Date.now() + 60_000; again === undefined && Date.now() < giveUp;)
       again = await host.runtime.attach('c1', OPEN).catch(() => undefined);
     expect(again).toBeDefined();
     await again?.[Symbol.asyncDispose]();

@@ -8,8 +8,6 @@ import { systemClock } from '../../lib/clock';
 import { silentLog, type LogFields } from '../../lib/log';
 import { openEtcd, type EtcdForTest } from './support/etcd';
 
-jest.setTimeout(60_000);
-
 let etcd: EtcdForTest;
 let connection: EtcdConnection;
 

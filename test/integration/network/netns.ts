@@ -108,7 +108,7 @@ export class NetworkNode {
 
   /** Resolves once the condition holds. */
   async until(condition: () => boolean): Promise<void> {
-    const deadlineMs = Date.now() + 10_000;
+    const deadlineMs = Date.now() + 60_000;
     while (!condition()) {
       if (Date.now() > deadlineMs) throw new Error('the condition never held');
       await new Promise((resolve) => setImmediate(resolve));

@@ -227,7 +227,7 @@ export const startAgent = async (
 
 export const eventually = async <T>(
   look: () => Promise<T | undefined | false>,
-  withinMs = 20_000,
+  withinMs = 60_000,
 ): Promise<T> => {
   const deadline = Date.now() + withinMs;
   for (;;) {

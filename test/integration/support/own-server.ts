@@ -81,7 +81,7 @@ const bundle = (outfile: string) =>
   });
 
 const startedAt = async (child: ChildProcess, log: () => string): Promise<string> => {
-  const deadlineMs = Date.now() + 30_000;
+  const deadlineMs = Date.now() + 60_000;
   for (;;) {
     const url = /API:\s+(https:\S+)/.exec(log())?.[1];
     if (url !== undefined) return url;
