@@ -39,7 +39,8 @@ export class Stack {
 
   /** Deletes it by its file. Gives what is there that was not there before, in the end. */
   async delete(): Promise<readonly string[]> {
-    await this.run('delete', '-f', this.file);
+    // What is in a namespace may go with it before its own turn has come.
+    await this.run('delete', '-f', this.file, '--ignore-not-found');
     await this.run('delete', 'pvc', '--all');
     const left = async () =>
       (await this.objects()).filter((object) => !this.before.includes(object));
