@@ -31,7 +31,10 @@ it('works off a queue into a database that is backed up, grows with load, and co
   // Each node's own collector answers at its port, on the node with the taint too.
   const worked: string[] = [];
   for (const node of ['node-1', 'node-2']) {
-    const [title, ...lines] = (await stack.ask(node, 30482, '/cgi-bin/logs')).trim().split('\n');
+    const said = await stack.askUntil(node, 30482, '/cgi-bin/logs', (answer) =>
+      answer.startsWith('logs of'),
+    );
+    const [title, ...lines] = said.trim().split('\n');
     expect(title).toBe(`logs of ${node}`);
     worked.push(...lines);
   }

@@ -26,10 +26,13 @@ it('a guest book: found by names and variables; a drain keeps budgets and loses 
   const stack = new Stack(cluster, 'guestbook', 'kubectl');
   await stack.apply();
   await stack.isAvailable();
-  expect(await stack.ask('node-1', 30180, '/cgi-bin/add?first')).toBe('added first\n');
-  expect(await stack.ask('node-2', 30180, '/cgi-bin/add?second')).toBe('added second\n');
-  const both = /^first\nsecond\nserved by frontend-\S+\n$/;
   const list = '/cgi-bin/list';
+  // Pods are available before every node knows the way to them.
+  const add = (node: string, word: string) =>
+    stack.askUntil(node, 30180, `/cgi-bin/add?${word}`, (answer) => answer === `added ${word}\n`);
+  await add('node-1', 'first');
+  await add('node-2', 'second');
+  const both = /^first\nsecond\nserved by frontend-\S+\n$/;
   for (const node of ['node-1', 'node-2'])
     expect(await stack.askUntil(node, 30180, list, (answer) => both.test(answer))).toMatch(both);
 
@@ -64,6 +67,7 @@ it('votes: through a queue and a worker into a database that outlives its pod', 
   await stack.apply();
   await stack.isAvailable();
   await stack.run('rollout', 'status', 'sts/db', '--timeout=60s');
+  await stack.askUntil('node-1', 30280, '/', (answer) => answer === 'vote\n');
   for (const vote of ['cats', 'dogs', 'cats'])
     expect(await stack.ask('node-1', 30280, `/cgi-bin/vote?${vote}`)).toBe(`queued ${vote}\n`);
   const counted = /^ +2 cats\n +1 dogs\n$/;
