@@ -30,6 +30,7 @@ import {
 import { seccompFilter } from '../seccomp';
 import { capabilityMask, capabilityNames, hostCapabilityMask } from './capabilities';
 import { encodeFrame, encodeNumbers, FrameType } from './frames';
+import { ContainerTable } from './container-table';
 import { hostDevices } from './host-devices';
 import { containerPlan, execPlan } from './launch-plan';
 import { LauncherClient } from './launcher-client';
@@ -80,7 +81,7 @@ class HostContainerRuntime implements ContainerRuntime {
   private readonly launcher: LauncherClient;
   private readonly filter: NonNullable<ContainerRuntimeOptions['seccompFilter']>;
   private readonly boxes: Sandboxes;
-  private readonly containersById = new Map<string, MonitoredContainer>();
+  private readonly table = new ContainerTable();
   private readonly listeners = new Set<Channel<RuntimeEvent>>();
   private readonly limits: RuntimeLimits;
   private readonly creations: Semaphore;
@@ -168,7 +169,7 @@ class HostContainerRuntime implements ContainerRuntime {
   /** Its id, once it runs. */
   private async ensureHolder(sandbox: SandboxSpec): Promise<string> {
     const id = holderIdOf(sandbox.id);
-    if (this.containersById.get(id)?.state().status === 'running') return id;
+    if (this.table.get(id)?.state().status === 'running') return id;
     await this.removeContainer(id);
     const rootDir = holderRoot(this.options.stateDir, this.options.launcherPath);
     const logPath = join(this.files.containerDir(id), 'log');
@@ -183,12 +184,12 @@ class HostContainerRuntime implements ContainerRuntime {
     sandbox: SandboxSpec,
     signal?: AbortSignal,
   ): Promise<ContainerState> {
-    if (this.containersById.has(spec.id)) {
+    if (this.table.has(spec.id)) {
       const message = `container "${spec.id}" exists already`;
       return Promise.reject(new RuntimeError('create', message));
     }
     const container = this.monitored({ spec, createdAtMs: this.clock.now() });
-    this.containersById.set(spec.id, container);
+    this.table.put(container);
     const made = this.make(container, sandbox, signal).finally(() => this.making.delete(spec.id));
     this.making.set(spec.id, made);
     return made;
@@ -223,16 +224,16 @@ class HostContainerRuntime implements ContainerRuntime {
 
   removeContainer(id: string): Promise<void> {
     return this.removals.run(id, async () => {
-      const container = this.containersById.get(id);
+      const container = this.table.get(id);
       if (container === undefined) return;
       container.cancelCreation();
       await Promise.allSettled([this.making.get(id)]);
       // What could not be made has gone already.
-      if (!this.containersById.has(id)) return;
+      if (!this.table.has(id)) return;
       await this.end(container);
       await this.discard(id, this.cgroupOfContainer(container.record.spec));
       container.release();
-      this.containersById.delete(id);
+      this.table.delete(id);
     });
   }
 
@@ -293,14 +294,13 @@ class HostContainerRuntime implements ContainerRuntime {
   }
 
   containers(sandboxId?: string): readonly ContainerState[] {
-    return [...this.containersById.values()]
-      .filter(({ record }) => sandboxId === undefined || record.spec.sandboxId === sandboxId)
+    return [...(sandboxId === undefined ? this.table.all() : this.table.in(sandboxId))]
       .filter(({ record }) => !isHolder(record.spec))
       .map((container) => container.state());
   }
 
   container(id: string): ContainerState | undefined {
-    return this.containersById.get(id)?.state();
+    return this.table.get(id)?.state();
   }
 
   events(signal: AbortSignal): AsyncIterable<RuntimeEvent> {
@@ -315,7 +315,7 @@ class HostContainerRuntime implements ContainerRuntime {
 
   /** Lets go of everything; containers run on. */
   [Symbol.asyncDispose](): Promise<void> {
-    for (const container of this.containersById.values()) container.release();
+    for (const container of this.table.all()) container.release();
     for (const listener of this.listeners) listener.end();
     this.listeners.clear();
     this.launcher[Symbol.dispose]();
@@ -333,7 +333,7 @@ class HostContainerRuntime implements ContainerRuntime {
       const { spec } = container.record;
       container.release();
       await this.discard(spec.id, this.cgroupOfContainer(spec));
-      this.containersById.delete(spec.id);
+      this.table.delete(spec.id);
       if (error instanceof DeadlineExceededError) await this.launcher.replaceIfDeaf();
       throw error;
     }
@@ -388,11 +388,11 @@ class HostContainerRuntime implements ContainerRuntime {
 
   private processesOf({ id: own, processesOf: id, sandboxId }: ContainerSpec) {
     if (id === undefined) return undefined;
-    const state = this.containersById.get(id)?.state();
+    const state = this.table.get(id)?.state();
     if (state?.status !== 'running' || state.sandboxId !== sandboxId)
       throw new RuntimeError('create', `container "${id}" does not run in the same sandbox`);
     // What it is made of could be looked at, and changed, by whoever may trace among these processes.
-    for (const { record, hasExited } of this.containersById.values()) {
+    for (const { record, hasExited } of this.table.all()) {
       const { id: other, security, processesOf } = record.spec;
       const isAmong = other === id || (processesOf === id && other !== own);
       if (hasExited || !isAmong || security.privileged) continue;
@@ -462,7 +462,7 @@ class HostContainerRuntime implements ContainerRuntime {
       return;
     }
     const container = this.monitored(record);
-    this.containersById.set(id, container);
+    this.table.put(container);
     await container.adopt();
   }
 
@@ -513,7 +513,7 @@ class HostContainerRuntime implements ContainerRuntime {
   }
 
   private need(id: string): MonitoredContainer {
-    const container = this.containersById.get(id);
+    const container = this.table.get(id);
     if (container === undefined) throw new RuntimeError('find', `container "${id}" does not exist`);
     return container;
   }
