@@ -437,24 +437,23 @@ class NodeAgent implements Agent {
         this.assignments.applySnapshot(rows);
         this.hasSnapshot = true;
         this.network.changed();
-        this.syncPods();
+        // First: pods that are new have all of it from their beginning.
         this.pods.objectsChanged();
+        this.syncPods();
         this.folders.changed();
       },
       onChanges: (changes) => {
         using _work = activities?.begin('change of assignments');
-        const touched = new Set(
-          [...changes.rows, ...changes.removed].map(({ resource }) => resource),
-        );
+        const objects = [...changes.rows, ...changes.removed];
+        const touched = new Set(objects.map(({ resource }) => resource));
         const touches = (...resources: readonly string[]) =>
           resources.some((each) => touched.has(each));
         this.assignments.applyChanges(changes);
         if (touches(ROW.peers)) this.network.changed();
+        // First: pods that are new have all of it from their beginning.
+        this.pods.objectsChanged(objects);
         // The network of the whole cluster changes more often than what concerns this node.
         if (touches(...Object.values(ROW))) this.syncPods();
-        const { secrets, configMaps, claims, volumes, tokens, runtimeClasses } = ROW;
-        if (touches(secrets, configMaps, claims, volumes, tokens, runtimeClasses))
-          this.pods.objectsChanged();
         if (touches(ROW.volumes)) this.folders.changed();
       },
       onOpenStream: (request) => {

@@ -10,6 +10,7 @@ import { listFolder } from '../files';
 import { wantedHostPorts } from '../pod-spec/host-ports';
 import { LABEL, sandboxIdOf } from '../inventory/labels';
 import type { PodDeps } from '../containers/pod-deps';
+import { usersOf, type ChangedObject } from './object-users';
 import { PodWorker } from './pod-worker';
 import { removeSandbox } from '../containers/pod-sandbox';
 
@@ -34,9 +35,10 @@ export class PodManager {
     }
   }
 
-  /** Secrets or configmaps changed: volumes and waiting containers look again. */
-  objectsChanged(): void {
-    for (const worker of this.workers.values()) worker.retryNow();
+  /** Volumes and waiting containers look again, where they may use what changed: anything, unless told. */
+  objectsChanged(objects?: readonly ChangedObject[]): void {
+    const isUser = objects === undefined ? () => true : usersOf(objects);
+    for (const worker of this.workers.values()) if (isUser(worker.current)) worker.retryNow();
   }
 
   private wakeAll(): void {
