@@ -1,9 +1,9 @@
+import { Alarm } from '../../lib/async/alarm';
 import { onAbort } from '../../lib/async/on-abort';
 import type { Clock } from '../../lib/clock';
 import { describeError, type Log } from '../../lib/log';
 import type { HostPort, NetworkPeer, PodNetwork } from '../../runtime/pod-network';
 import type { AgentSettings } from '../settings';
-import { linkedController } from '../../lib/async/linked-controller';
 
 export interface NetworkRange {
   /** This node's range for pods. */
@@ -38,11 +38,13 @@ export class NodeNetwork {
   private network: PodNetwork | undefined;
   private mtu: number | undefined;
   private isDirty = false;
-  private wake: (() => void) | undefined;
+  private readonly alarm: Alarm;
   private opened: (network: PodNetwork) => void = () => undefined;
   private readonly whenOpened = new Promise<PodNetwork>((resolve) => (this.opened = resolve));
 
-  constructor(private readonly deps: NodeNetworkDeps) {}
+  constructor(private readonly deps: NodeNetworkDeps) {
+    this.alarm = new Alarm(deps.clock);
+  }
 
   get current(): PodNetwork | undefined {
     return this.network;
@@ -72,7 +74,7 @@ export class NodeNetwork {
   /** The facts have changed. */
   changed(): void {
     this.isDirty = true;
-    this.wake?.();
+    this.alarm.wake();
   }
 
   /** Keeps the network in order until `signal` aborts; what is attached stays attached. */
@@ -124,10 +126,6 @@ export class NodeNetwork {
   }
 
   private async rest(ms: number, signal: AbortSignal): Promise<void> {
-    if (this.isDirty) return;
-    using woken = linkedController(signal);
-    this.wake = () => woken.abort();
-    await this.deps.clock.sleep(ms, woken.signal);
-    this.wake = undefined;
+    if (!this.isDirty) await this.alarm.sleep(ms, signal);
   }
 }

@@ -1,3 +1,4 @@
+import { Alarm } from '../../lib/async/alarm';
 import { onAbort } from '../../lib/async/on-abort';
 import { isTerminal, isTerminating } from '../../api/pods';
 import { type Container, type Pod, type PodStatus, uidOf } from '../../api/types';
@@ -40,7 +41,7 @@ export class PodWorker {
   private readonly controller = new AbortController();
   private readonly tasks: ContainerTasks;
   private readonly log: Log;
-  private wakeUp: (() => void) | undefined;
+  private readonly alarm: Alarm;
   private isDirty = true;
   private isRemoved = false;
   private isAdmitted = false;
@@ -65,6 +66,7 @@ export class PodWorker {
     private pod: Pod,
   ) {
     this.log = deps.log.child({ pod: `${nameOf(pod).namespace}/${nameOf(pod).name}` });
+    this.alarm = new Alarm(deps.clock);
     this.runClock = new RunClock(deps.clock);
     this.watches = new Stopwatches(deps.clock);
     this.tasks = new ContainerTasks({
@@ -147,7 +149,7 @@ export class PodWorker {
   /** Something outside changed: look again soon. */
   wake(): void {
     this.isDirty = true;
-    this.wakeUp?.();
+    this.alarm.wake();
   }
 
   /** Until the pod is gone, or `signal` aborts; then containers run on. */
@@ -184,11 +186,7 @@ export class PodWorker {
   }
 
   private async waitForWork(idleMs: number): Promise<void> {
-    if (this.isDirty) return;
-    const stop = new AbortController();
-    this.wakeUp = () => stop.abort();
-    await this.deps.clock.sleep(idleMs, stop.signal);
-    this.wakeUp = undefined;
+    if (!this.isDirty) await this.alarm.sleep(idleMs);
   }
 
   /** True when nothing of the pod is left to care for. */

@@ -1,4 +1,4 @@
-import { linkedController } from '../../lib/async/linked-controller';
+import { Alarm } from '../../lib/async/alarm';
 import type { Clock } from '../../lib/clock';
 import { describeError, type Log } from '../../lib/log';
 import type { PodNetwork } from '../../runtime/pod-network';
@@ -20,12 +20,15 @@ export interface PolicyKeeperDeps {
  */
 export class PolicyKeeper {
   private readonly book: PolicyBook;
-  private readonly waiting = new Set<() => void>();
   private isDirty = true;
-  private wake: (() => void) | undefined;
+  private readonly alarm: Alarm;
+  /** Of the pods that wait for what holds for them. */
+  private readonly news: Alarm;
   private problem = '';
 
   constructor(private readonly deps: PolicyKeeperDeps) {
+    this.alarm = new Alarm(deps.clock);
+    this.news = new Alarm(deps.clock);
     this.book = new PolicyBook(deps.tables, deps.ownPods, () => this.changed());
   }
 
@@ -53,11 +56,7 @@ export class PolicyKeeper {
       signal.throwIfAborted();
       const leftMs = deadlineMs - clock.monotonicMs();
       if (leftMs <= 0) throw new Error('the network policies of the pod are not known yet');
-      using woken = linkedController(signal);
-      const wake = () => woken.abort();
-      this.waiting.add(wake);
-      await clock.sleep(leftMs, woken.signal);
-      this.waiting.delete(wake);
+      await this.news.sleep(leftMs, signal);
     }
     await this.sync();
   }
@@ -89,16 +88,12 @@ export class PolicyKeeper {
 
   private changed(): void {
     this.isDirty = true;
-    this.wake?.();
-    for (const wake of this.waiting) wake();
+    this.alarm.wake();
+    this.news.wake();
   }
 
   private async rest(signal: AbortSignal): Promise<void> {
-    if (this.isDirty || signal.aborted) return;
-    using woken = linkedController(signal);
-    this.wake = () => woken.abort();
-    await this.deps.clock.sleep(CHECK_MS, woken.signal);
-    this.wake = undefined;
+    if (!this.isDirty) await this.alarm.sleep(CHECK_MS, signal);
   }
 }
 

@@ -1,5 +1,6 @@
 import { status } from '@grpc/grpc-js';
 
+import { Alarm } from '../../lib/async/alarm';
 import { backoffMs } from '../../lib/async/backoff';
 import { TaskGroup } from '../../lib/async/task-group';
 import type { NodeReport } from '../node/node-reporter';
@@ -66,16 +67,18 @@ const MAX_IDLE_MS = 3_600_000;
 
 /** Keeps a session with the server for as long as the agent lives. */
 export class SessionClient {
-  private wake: (() => void) | undefined;
+  /** Of who sends. */
+  private readonly alarm: Alarm;
+  private readonly heart: Alarm;
   private isLive = false;
   private lastHeardMs = 0;
   /** The last acknowledgement that asks for the clock, and when it came. */
   private probe: { readonly number: bigint; readonly atMs: number } | undefined;
-  /** Sends the next heartbeat, and with it a changed node status, at once. */
-  nudge: () => void = () => undefined;
 
   constructor(private readonly deps: SessionClientDeps) {
-    const wake = () => this.wake?.();
+    this.alarm = new Alarm(deps.clock);
+    this.heart = new Alarm(deps.clock);
+    const wake = () => this.alarm.wake();
     deps.statuses.onWaiting(wake);
     deps.events.onWaiting(wake);
     deps.folders.onRemoved(wake);
@@ -84,6 +87,11 @@ export class SessionClient {
 
   get isConnected(): boolean {
     return this.isLive;
+  }
+
+  /** Sends the next heartbeat, and with it a changed node status, at once. */
+  nudge(): void {
+    this.heart.wake();
   }
 
   /** Connects again and again until `signal` aborts. */
@@ -203,12 +211,11 @@ export class SessionClient {
 
   /** Statuses and events, as soon as they are due and the stream has room. */
   private async send(stream: SessionStream, session: bigint, signal: AbortSignal): Promise<void> {
-    const { statuses, events, folders, statics, clock } = this.deps;
+    const { statuses, events, folders, statics } = this.deps;
     let told = -1;
     while (!signal.aborted) {
       // Who calls while this writes is heard as well.
-      using woken = linkedController(signal);
-      this.wake = () => woken.abort();
+      const { wakes } = this.alarm;
       const { version } = statics;
       const pods = version === told ? undefined : statics.toMirror();
       told = version;
@@ -225,7 +232,7 @@ export class SessionClient {
         await stream.write({ message: { $case: 'foldersRemoved', value: { session, uids } } });
       const isMore = uids.length === MAX_UPDATES_PER_MESSAGE;
       const idleMs = isMore ? 0 : Math.min(statuses.idleMs(), events.idleMs(), MAX_IDLE_MS);
-      if (idleMs > 0) await clock.sleep(idleMs, woken.signal);
+      if (idleMs > 0) await this.alarm.sleep(idleMs, signal, wakes);
     }
   }
 
@@ -237,10 +244,9 @@ export class SessionClient {
     const intervalMs = Math.max(100, hello.heartbeatIntervalMs);
     // The hello was the first sign of life.
     for (let isDue = false; !aborted(signal); isDue = true) {
-      using nudged = linkedController(signal);
-      this.nudge = () => nudged.abort();
+      const { wakes } = this.heart;
       if (isDue) await this.tellNode(stream, hello.session);
-      await this.deps.clock.sleep(intervalMs, nudged.signal);
+      await this.heart.sleep(intervalMs, signal, wakes);
     }
   }
 
