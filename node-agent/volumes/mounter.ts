@@ -1,3 +1,6 @@
+import { lstatSync } from 'node:fs';
+import { dirname } from 'node:path';
+
 import koffi from 'koffi';
 
 import { mountPointsIn } from '../../lib/mount-points';
@@ -12,7 +15,7 @@ export interface TmpfsOptions {
 
 /** Mounts that the agent itself makes, outside any container. */
 export interface Mounter {
-  /** Idempotent: a folder that is a mount point already stays as it is. */
+  /** Idempotent: a folder on which a file system is mounted already stays as it is. */
   mountTmpfs(path: string, options: TmpfsOptions): void;
   /**
    * Takes away whatever is mounted on the folder or in it: a container with shared propagation may have
@@ -29,8 +32,9 @@ const EINVAL = 22;
 const ENOENT = 2;
 const NUL = Buffer.from([0]);
 
+/** Whether a file system of its own is there: asked in each start of a pod, and the list of mounts is long. */
 const isMountPoint = (path: string): boolean =>
-  mountPointsIn(path).some((found) => found.equals(Buffer.from(path)));
+  lstatSync(path).dev !== lstatSync(dirname(path)).dev;
 
 /** By libc, in this process's mount namespace. */
 export const createMounter = (): Mounter => {
