@@ -2,7 +2,6 @@ import { matchesNodeAffinity } from '../../api/node-affinity';
 import {
   addAmounts,
   amountsOf,
-  effectiveRequests,
   hostPortsClash,
   hostPortsOf,
   NO_RESOURCES,
@@ -10,6 +9,7 @@ import {
 } from '../../api/pods';
 import { firstUntolerated } from '../../api/taints';
 import type { Pod, Taint } from '../../api/types';
+import { requestsOf } from '../pod-spec/requests';
 import type { PodEnding } from './status';
 
 /** Of a Node, what decides whether a pod may be on it. */
@@ -63,9 +63,9 @@ const otherSystem = ({ pod }: AdmissionInput): Refusal | undefined => {
 /** Resources that the node does not count, such as ones only a device plugin would know, are let pass. */
 const shortage = ({ pod, others, allocatable }: AdmissionInput): Refusal | undefined => {
   const free = countsOf(amountsOf(allocatable));
-  const wanted = countsOf(effectiveRequests(pod.spec), 1);
+  const wanted = countsOf(requestsOf(pod.spec), 1);
   const used = countsOf(
-    others.map(({ spec }) => effectiveRequests(spec)).reduce(addAmounts, NO_RESOURCES),
+    others.map(({ spec }) => requestsOf(spec)).reduce(addAmounts, NO_RESOURCES),
     others.length,
   );
   for (const [resource, requested] of wanted) {

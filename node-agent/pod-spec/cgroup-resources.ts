@@ -1,14 +1,8 @@
-import {
-  amountsOf,
-  effectiveLimits,
-  effectiveRequests,
-  qosClassOf,
-  type QosClass,
-  type ResourceAmounts,
-} from '../../api/pods';
+import { amountsOf, effectiveLimits, type QosClass, type ResourceAmounts } from '../../api/pods';
 import { NODE_CRITICAL_PRIORITY } from '../../api/priorities';
 import type { Container, Pod } from '../../api/types';
 import type { CgroupResources, SandboxGroup } from '../../runtime/container-runtime';
+import { classOf, requestsOf } from './requests';
 
 const PERIOD_MICROS = 100_000;
 const QUOTA_MIN_MICROS = 1_000;
@@ -36,7 +30,7 @@ export const podResources = (pod: Pod, pidsLimit: number): CgroupResources => {
     cpuMillis: everyContainerHas(pod, ({ cpuMillis }) => cpuMillis) ? limits.cpuMillis : 0,
     memoryBytes: podMemoryLimitBytes(pod),
   };
-  return { ...cgroupOf(effectiveRequests(pod.spec), bounded), pidsLimit };
+  return { ...cgroupOf(requestsOf(pod.spec), bounded), pidsLimit };
 };
 
 /** What all containers of a pod may have together; 0 when one of them may have any amount. */
@@ -71,7 +65,7 @@ const cgroupOf = (requests: ResourceAmounts, limits: ResourceAmounts): CgroupRes
 };
 
 /** The cgroup of pods of a class of service; guaranteed ones are beside the groups of all others. */
-export const groupOf = ({ spec }: Pod): SandboxGroup => GROUPS[qosClassOf(spec)];
+export const groupOf = ({ spec }: Pod): SandboxGroup => GROUPS[classOf(spec)];
 
 const GROUPS: Readonly<Record<QosClass, SandboxGroup>> = {
   Guaranteed: '',
@@ -89,7 +83,7 @@ export const groupResources = (
 ): ReadonlyMap<SandboxGroup, CgroupResources> => {
   const asked = pods
     .filter((pod) => groupOf(pod) === 'burstable')
-    .reduce((sum, { spec }) => sum + effectiveRequests(spec).cpuMillis, 0);
+    .reduce((sum, { spec }) => sum + requestsOf(spec).cpuMillis, 0);
   const { cpuMillis, memoryBytes } = allPods;
   return new Map<SandboxGroup, CgroupResources>([
     ['', { cpuShares: sharesOf(cpuMillis), memoryLimitBytes: memoryBytes }],
@@ -105,7 +99,7 @@ export const groupResources = (
  */
 const oomScoreAdjOf = (pod: Pod, requestBytes: number, nodeMemoryBytes: number): number => {
   if ((pod.spec.priority ?? 0) >= NODE_CRITICAL_PRIORITY) return GUARANTEED_OOM_SCORE;
-  switch (qosClassOf(pod.spec)) {
+  switch (classOf(pod.spec)) {
     case 'Guaranteed':
       return GUARANTEED_OOM_SCORE;
     case 'BestEffort':
