@@ -33,21 +33,26 @@ export interface LinkSettings {
   readonly source: number | undefined;
 }
 
-/** Makes both ends and sets them up. Leaves nothing when it fails. */
+/**
+ * Makes both ends, and sets them up once `guarded` has resolved: no packet passes before. Leaves nothing
+ * when it fails.
+ */
 export const createSandboxLink = async (
   host: NetlinkSocket,
   { sandboxId, address }: Omit<SandboxLink, 'hostInterface'>,
   netnsPath: string,
   settings: LinkSettings,
+  guarded: Promise<unknown>,
 ): Promise<SandboxLink> => {
   const hostInterface = interfaceNameOf(settings.prefix, sandboxId, randomUUID());
   const link = { sandboxId, address, hostInterface };
   try {
-    await createPair(host, link, netnsPath, settings.mtu);
+    await Promise.all([createPair(host, link, netnsPath, settings.mtu), guarded]);
     const hostEnd = decodeLink(await host.get(getLink(hostInterface)));
     using inside = NetlinkSocket.openIn(netnsPath);
     await configure(host, hostEnd, inside, link, settings);
   } catch (error) {
+    await Promise.allSettled([guarded]);
     await host.run([deleteLink(hostInterface)]);
     throw error;
   }

@@ -74,10 +74,10 @@ export class SandboxLinks {
     }
     const address = this.pool.allocate(sandboxId);
     try {
-      // Whoever had it before, and however that went.
-      await rules.forget([forgetFlowsTo(address)]);
-      await this.deps.guard({ sandboxId, address });
-      const link = await createSandboxLink(host, { sandboxId, address }, netnsPath, settings);
+      const own = { sandboxId, address };
+      // Flows of whoever had the address before, however that went, and what holds for who has it now.
+      const guarded = Promise.all([rules.forget([forgetFlowsTo(address)]), this.deps.guard(own)]);
+      const link = await createSandboxLink(host, own, netnsPath, settings, guarded);
       this.links.set(sandboxId, link);
       return link;
     } catch (error) {
