@@ -4,7 +4,7 @@ import { PODS } from '../../api/resources';
 import { apiReferenceOf, CONFIG, isMirrorPod } from '../../api/static-pods';
 import { nameKey, nameOf, type Node, type Pod } from '../../api/types';
 import type { ApiClient } from '../../client/api-client';
-import { linkedController } from '../../lib/async/linked-controller';
+import { Alarm } from '../../lib/async/alarm';
 import type { Clock } from '../../lib/clock';
 import { isJsonObject } from '../../lib/json';
 import { describeError, type Log } from '../../lib/log';
@@ -50,11 +50,13 @@ export const planMirrors = (
 /** Shows a node's static pods on the server, as its agent tells of them: who deletes one sees it come back. */
 export class MirrorKeeper {
   private wanted: ReadonlyMap<string, Pod> | undefined;
-  private wake: () => void = () => undefined;
+  private readonly alarm: Alarm;
   private isDirty = false;
   private hasJustCome = true;
 
-  constructor(private readonly deps: MirrorKeeperDeps) {}
+  constructor(private readonly deps: MirrorKeeperDeps) {
+    this.alarm = new Alarm(deps.clock);
+  }
 
   /** All static pods that the node has. What it must not make is left out. */
   report(bodies: readonly Uint8Array[]): void {
@@ -66,11 +68,11 @@ export class MirrorKeeper {
   /** The node's pods are others. */
   changed(): void {
     this.isDirty = true;
-    this.wake();
+    this.alarm.wake();
   }
 
   async run(signal: AbortSignal): Promise<void> {
-    const { clock, log } = this.deps;
+    const { log } = this.deps;
     while (!signal.aborted) {
       let idleMs = Infinity;
       this.isDirty = false;
@@ -82,9 +84,7 @@ export class MirrorKeeper {
         idleMs = RETRY_MS;
       }
       if (this.hasNews()) continue;
-      using woken = linkedController(signal);
-      this.wake = () => woken.abort();
-      await clock.sleep(Math.min(idleMs, IDLE_MAX_MS), woken.signal);
+      await this.alarm.sleep(Math.min(idleMs, IDLE_MAX_MS), signal);
     }
   }
 

@@ -5,7 +5,7 @@ import { IMAGE_LAYERS_ANNOTATION, IMAGE_LAYERS_LENGTH_MAX } from '../../api/imag
 import { INGRESS_PORTS_ANNOTATION, normalIngressPorts } from '../../api/ingress-ports';
 import { NETWORK_MTU_ANNOTATION } from '../../api/network-mtu';
 import type { Node, NodeCondition } from '../../api/types';
-import { linkedController } from '../../lib/async/linked-controller';
+import { Alarm } from '../../lib/async/alarm';
 import type { Clock } from '../../lib/clock';
 import { describeError, type Log } from '../../lib/log';
 import type { NodeStatus } from '../../proto/gen/dhow/agent/v1/agent';
@@ -52,7 +52,7 @@ export class NodeKeeper {
   private wasRefused = false;
   private isShown = false;
   private roundCount = 0;
-  private wake: () => void = () => undefined;
+  private readonly alarm: Alarm;
 
   /** `registered`: as it was stored at the start of the session. */
   constructor(
@@ -60,6 +60,7 @@ export class NodeKeeper {
     registered: Node,
     reported: Node['status'],
   ) {
+    this.alarm = new Alarm(deps.clock);
     this.node = registered;
     this.reported = reported;
   }
@@ -68,7 +69,7 @@ export class NodeKeeper {
   beat(skew?: ClockSkew): void {
     this.hasBeat = true;
     if (skew !== undefined) this.noteSkew(skew);
-    this.wake();
+    this.alarm.wake();
   }
 
   /** @throws INVALID_ARGUMENT */
@@ -82,7 +83,7 @@ export class NodeKeeper {
     this.mtu = mtu;
     this.ingressPorts = ingressPorts;
     this.isNews = true;
-    this.wake();
+    this.alarm.wake();
   }
 
   /** True while the stored node is as ready as its agent says. */
@@ -94,18 +95,17 @@ export class NodeKeeper {
   async run(signal: AbortSignal): Promise<void> {
     const { name } = this.node.metadata;
     const onChange = ({ metadata }: Node) => {
-      if (metadata.name === name) this.wake();
+      if (metadata.name === name) this.alarm.wake();
     };
     const subscriber = { onAdd: onChange, onUpdate: onChange, onDelete: onChange };
     const unsubscribe = this.deps.nodes.subscribe(subscriber);
     try {
       while (!signal.aborted) {
-        using woken = linkedController(signal);
-        this.wake = () => woken.abort();
+        const { wakes } = this.alarm;
         await this.round(signal);
         // What comes within a round's pause is done by the next.
         await this.deps.clock.sleep(PAUSE_MS, signal);
-        if (!this.hasBeat && !this.isNews) await this.deps.clock.sleep(MAX_IDLE_MS, woken.signal);
+        if (!this.hasBeat && !this.isNews) await this.alarm.sleep(MAX_IDLE_MS, signal, wakes);
       }
     } finally {
       unsubscribe();

@@ -1,7 +1,7 @@
 import { DEFAULT_TOKEN_SECONDS, tokenKey, type PodToken } from '../../api/assignment-rows';
 import { isPodActive } from '../../api/pods';
 import { type Pod, uidOf } from '../../api/types';
-import { linkedController } from '../../lib/async/linked-controller';
+import { Alarm } from '../../lib/async/alarm';
 import type { Clock } from '../../lib/clock';
 import { describeError, type Log } from '../../lib/log';
 import type { IssueToken } from './deps';
@@ -36,13 +36,17 @@ interface Wanted {
  */
 export class PodTokens {
   private readonly held = new Map<string, Held>();
-  private wake: () => void = () => undefined;
+  private readonly alarm: Alarm;
+  /** Of who waits until all are issued. */
+  private readonly issued: Alarm;
   /** How often pods changed, and how many of these changes all tokens are issued for. */
   private changeCount = 1;
   private issuedCount = 0;
-  private caughtUp: () => void = () => undefined;
 
-  constructor(private readonly deps: PodTokensDeps) {}
+  constructor(private readonly deps: PodTokensDeps) {
+    this.alarm = new Alarm(deps.clock);
+    this.issued = new Alarm(deps.clock);
+  }
 
   tokens(): readonly PodToken[] {
     return [...this.held.values()].map(({ row }) => row);
@@ -50,7 +54,7 @@ export class PodTokens {
 
   podsChanged(): void {
     this.changeCount++;
-    this.wake();
+    this.alarm.wake();
   }
 
   /**
@@ -59,24 +63,21 @@ export class PodTokens {
    */
   async whenIssued(timeoutMs: number, signal: AbortSignal): Promise<void> {
     if (this.issuedCount === this.changeCount) return;
-    using wait = linkedController(signal);
-    this.caughtUp = () => wait.abort();
-    await this.deps.clock.sleep(timeoutMs, wait.signal);
+    await this.issued.sleep(timeoutMs, signal);
   }
 
   /** Issues what is missing or due until `signal` aborts. */
   async run(signal: AbortSignal): Promise<void> {
     const { clock, onChange } = this.deps;
     while (!signal.aborted) {
-      using woken = linkedController(signal);
-      this.wake = () => woken.abort();
+      const { wakes } = this.alarm;
       const { changeCount } = this;
       if (await this.issueDue(signal)) onChange();
       this.issuedCount = changeCount;
-      if (changeCount === this.changeCount) this.caughtUp();
+      if (changeCount === this.changeCount) this.issued.wake();
       const dueMs = Math.min(...[...this.held.values()].map((each) => each.dueMs));
       const idleMs = Math.min(IDLE_MAX_MS, Math.max(0, dueMs - clock.monotonicMs()));
-      await clock.sleep(idleMs, woken.signal);
+      await this.alarm.sleep(idleMs, signal, wakes);
     }
   }
 
@@ -124,6 +125,15 @@ export class PodTokens {
 
 /** Of a pod of another shape than the API lets in, none: its agent says what is wrong. */
 const ordersOf = (pod: Pod): readonly Wanted[] => {
+  const orders = remembered.get(pod) ?? findOrders(pod);
+  remembered.set(pod, orders);
+  return orders;
+};
+
+/** Pods are never changed in place, and each change on a node asks for those of all of its pods. */
+const remembered = new WeakMap<Pod, readonly Wanted[]>();
+
+const findOrders = (pod: Pod): readonly Wanted[] => {
   try {
     return (pod.spec.volumes ?? [])
       .flatMap(({ projected }) => projected?.sources ?? [])

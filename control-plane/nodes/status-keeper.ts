@@ -1,4 +1,5 @@
 import { nameKey, type Pod } from '../../api/types';
+import { Alarm } from '../../lib/async/alarm';
 import { backoffMs } from '../../lib/async/backoff';
 import { linkedController } from '../../lib/async/linked-controller';
 import { TaskGroup } from '../../lib/async/task-group';
@@ -41,10 +42,12 @@ export class StatusKeeper {
   private pendingBytes = 0;
   /** Uids of pods of which a report is being stored: an older one must not come to lie over a newer. */
   private readonly storing = new Set<string>();
-  private wake: () => void = () => undefined;
+  private readonly alarm: Alarm;
   private roomMade: () => void = () => undefined;
 
-  constructor(private readonly deps: StatusKeeperDeps) {}
+  constructor(private readonly deps: StatusKeeperDeps) {
+    this.alarm = new Alarm(deps.clock);
+  }
 
   /** Takes a report in the place of an earlier one of the same pod. */
   report(update: PodStatusUpdate): void {
@@ -102,10 +105,9 @@ export class StatusKeeper {
   async run(signal: AbortSignal): Promise<void> {
     await using tasks = new TaskGroup(signal);
     while (!signal.aborted) {
-      using woken = linkedController(tasks.signal);
-      this.wake = () => woken.abort();
+      const { wakes } = this.alarm;
       for (const entry of this.takeDue()) tasks.run((s) => this.store(entry, s));
-      await this.deps.clock.sleep(this.idleMs(), woken.signal);
+      await this.alarm.sleep(this.idleMs(), tasks.signal, wakes);
     }
   }
 
@@ -142,7 +144,7 @@ export class StatusKeeper {
       entry.dueMs = clock.monotonicMs() + backoffMs(entry.failureCount++, RETRY, random);
     } finally {
       this.storing.delete(update.uid);
-      this.wake();
+      this.alarm.wake();
     }
   }
 
@@ -158,7 +160,7 @@ export class StatusKeeper {
     entry.dueMs = dueMs;
     this.pending.add(entry);
     this.pendingBytes += entry.sizeBytes;
-    this.wake();
+    this.alarm.wake();
   }
 
   private unlist(entry: Entry | undefined): void {

@@ -1,4 +1,4 @@
-import { onAbort } from '../../lib/async/on-abort';
+import { Alarm } from '../../lib/async/alarm';
 import type { Clock } from '../../lib/clock';
 import type { Change } from './changes';
 import { Heap } from './heap';
@@ -79,9 +79,11 @@ export class SchedulingQueue {
   private readonly inFlight = new Set<Entry>();
   private readonly changes: PendingChanges = new Map();
   private ticket = 0;
-  private notify: () => void = () => undefined;
+  private readonly alarm: Alarm;
 
-  constructor(private readonly deps: QueueDeps) {}
+  constructor(private readonly deps: QueueDeps) {
+    this.alarm = new Alarm(deps.clock);
+  }
 
   get size(): number {
     return this.entries.size;
@@ -132,7 +134,7 @@ export class SchedulingQueue {
     if (entry === undefined) return;
     this.leave(entry);
     this.entries.delete(uid);
-    this.notify();
+    this.alarm.wake();
   }
 
   /** Pods that the change may help are tried again. */
@@ -142,7 +144,7 @@ export class SchedulingQueue {
     // Nobody waits for most changes, and there are many.
     if ((this.byEvent.get(change.event)?.size ?? 0) === 0) return;
     this.changes.set(key, change);
-    this.notify();
+    this.alarm.wake();
   }
 
   /** Waits for the next pod; `undefined` once `signal` aborts. */
@@ -243,7 +245,7 @@ export class SchedulingQueue {
     entry.state = 'active';
     entry.trigger = trigger;
     this.active.push(itemOf(entry));
-    this.notify();
+    this.alarm.wake();
   }
 
   /** To `active`, or to `backoff` while the pod was tried too recently. */
@@ -259,7 +261,7 @@ export class SchedulingQueue {
     entry.trigger = trigger;
     entry.readyAtMs = entry.lastAttemptMs + backoffMsAfter(entry.attempts);
     this.backoff.push(itemOf(entry));
-    this.notify();
+    this.alarm.wake();
   }
 
   private park(entry: Entry, refusedBy: ReadonlySet<string>): void {
@@ -289,13 +291,7 @@ export class SchedulingQueue {
     const [oldest] = this.parked.values();
     const nextFlushMs = (oldest?.parkedAtMs ?? Infinity) + UNSCHEDULABLE_MAX_MS;
     const waitMs = Math.min(nextBackoffMs, nextFlushMs, this.nowMs() + WAIT_MAX_MS) - this.nowMs();
-    const wake = new AbortController();
-    const stop = () => wake.abort();
-    onAbort(signal, stop);
-    this.notify = stop;
-    await this.deps.clock.sleep(Math.max(0, waitMs), wake.signal);
-    this.notify = () => undefined;
-    signal.removeEventListener('abort', stop);
+    await this.alarm.sleep(Math.max(0, waitMs), signal);
   }
 
   private newEntry(info: PodInfo, attempts: number): Entry {
