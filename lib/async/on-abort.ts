@@ -7,7 +7,13 @@ import { setMaxListeners } from 'node:events';
  */
 export const onAbort = (signal: AbortSignal | undefined, listener: () => void): (() => void) => {
   if (signal === undefined) return () => undefined;
-  setMaxListeners(0, signal);
+  if (!unbounded.has(signal)) {
+    setMaxListeners(0, signal);
+    unbounded.add(signal);
+  }
   signal.addEventListener('abort', listener, { once: true });
   return () => signal.removeEventListener('abort', listener);
 };
+
+/** Signals that have been told: to tell one again costs more than all else here. */
+const unbounded = new WeakSet<AbortSignal>();

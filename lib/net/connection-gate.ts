@@ -57,8 +57,9 @@ export class ConnectionGate {
     else if (this.count > totalMax) this.cutOldest(this.mostCrowded());
   }
 
-  /** The connection has shown who it is: it no longer counts. */
+  /** The connection has shown who it is: it no longer counts. May be called with every request. */
   prove(socket: GatedSocket): void {
+    if (this.count === 0) return;
     const { address, port } = endpointOf(socket);
     this.forget(address, port);
   }

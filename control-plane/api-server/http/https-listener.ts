@@ -12,9 +12,9 @@ import { Compression } from './compression';
 import { statusResponse, toApiError, type ApiRequest, type ApiResponse } from './exchange';
 import { ByteBudget } from './in-flight';
 import { MAX_BODY_BYTES, readBody } from './read-body';
+import { RequestSignals } from './request-signals';
 import { send } from './send';
 import { UnreadBytes } from './unread-bytes';
-import { linkedController } from '../../../lib/async/linked-controller';
 import { timedController } from '../../../lib/async/timed-controller';
 import { publicKeyHashOf } from '../../../lib/public-key';
 import { systemClock } from '../../../lib/clock';
@@ -55,7 +55,7 @@ export interface ListenAddress {
 /** HTTPS with client certificates. Knows sockets, limits and shutdown; nothing of objects. */
 export class HttpsListener implements AsyncDisposable {
   private readonly server: Server;
-  private readonly stopping = new AbortController();
+  private readonly underWay = new RequestSignals();
   private readonly bodies: ByteBudget;
   private readonly sending: { readonly unread: UnreadBytes };
   private readonly gate: ConnectionGate;
@@ -120,12 +120,12 @@ export class HttpsListener implements AsyncDisposable {
 
   /** Takes no more requests, ends watches, lets short requests finish, then closes. */
   async [Symbol.asyncDispose](): Promise<void> {
-    if (this.stopping.signal.aborted) return;
+    if (this.underWay.isStopped) return;
     const closed = new Promise<void>((resolve) => {
       if (this.server.listening) this.server.close(() => resolve());
       else resolve();
     });
-    this.stopping.abort();
+    this.underWay.stop();
     this.server.closeIdleConnections();
     using limit = timedController(systemClock, DRAIN_MS);
     onAbort(limit.signal, () => this.server.closeAllConnections());
@@ -133,9 +133,9 @@ export class HttpsListener implements AsyncDisposable {
   }
 
   private async serve(raw: IncomingMessage, response: ServerResponse): Promise<void> {
-    const gone = linkedController(this.stopping.signal);
+    const gone = this.underWay.begin();
     const { signal } = gone;
-    response.once('close', () => gone.abort());
+    response.once('close', () => this.underWay.end(gone));
     // A peer that vanishes in mid-answer is its own affair.
     response.on('error', () => undefined);
     try {
@@ -222,10 +222,10 @@ export class HttpsListener implements AsyncDisposable {
   }
 
   private async upgrade(raw: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
-    const gone = linkedController(this.stopping.signal);
+    const gone = this.underWay.begin();
     const { signal } = gone;
-    socket.once('close', () => gone.abort());
-    socket.on('error', () => gone.abort());
+    socket.once('close', () => this.underWay.end(gone));
+    socket.on('error', () => this.underWay.end(gone));
     try {
       await this.handlers.upgrade(this.toApiRequest(raw, signal), raw, socket, head);
     } catch (error) {

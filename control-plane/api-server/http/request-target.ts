@@ -27,7 +27,8 @@ export const parseResourcePath = (path: string): ResourceTarget | undefined => {
 
 const decodeSegments = (path: string): string[] | undefined => {
   try {
-    const segments = path.split('/').slice(1).map(decodeURIComponent);
+    const parts = path.split('/').slice(1);
+    const segments = path.includes('%') ? parts.map(decodeURIComponent) : parts;
     if (segments.at(-1) === '') segments.pop();
     return segments.some((segment) => segment === '' || segment.includes('/'))
       ? undefined
