@@ -62,6 +62,9 @@ export interface ApiHandlerDeps extends HealthDeps {
   readonly paths: readonly Answerer[];
 }
 
+/** What the request's path names, if that is a resource. */
+type Target = ResourceTarget | undefined;
+
 type Answerer = (request: ApiRequest) => Promise<ApiResponse | undefined>;
 
 /** The whole API for one request: who asks, may they, and which part answers. */
@@ -71,13 +74,13 @@ export class ApiHandler {
   /** Never throws: what goes wrong is an answer too. */
   async handle(request: ApiRequest): Promise<ApiResponse> {
     using _work = this.deps.activities.begin(`${request.method} ${request.path.slice(0, 256)}`);
-    const response = await orRefusal(() => this.answer(request));
-    this.count(request, response.status);
+    const target = parseResourcePath(request.path);
+    const response = await orRefusal(() => this.answer(request, target));
+    this.count(request, target, response.status);
     return response;
   }
 
-  private count(request: ApiRequest, status: number): void {
-    const target = parseResourcePath(request.path);
+  private count(request: ApiRequest, target: Target, status: number): void {
     const kind = target && this.deps.kinds.find(target.group, target.version, target.plural);
     // Paths that name nothing served are anyone's invention: they count as one.
     const isResource = target !== undefined && kind !== undefined;
@@ -88,10 +91,11 @@ export class ApiHandler {
 
   /** exec, attach and portforward. @throws ApiError before the upgrade */
   async upgrade(asked: ApiRequest, connection: UpgradingConnection): Promise<void> {
-    const { caller, request } = await this.identified(asked);
-    const record = this.recordOf(caller, request);
+    const target = parseResourcePath(asked.path);
+    const { caller, request } = await this.identified(asked, target);
+    const record = this.recordOf(caller, request, target);
     try {
-      await this.serveStream(request, connection, () => record?.upgraded());
+      await this.serveStream(request, target, connection, () => record?.upgraded());
     } catch (error) {
       record?.answered(statusResponse(toApiError(error).toStatus()));
       throw error;
@@ -100,10 +104,10 @@ export class ApiHandler {
 
   private async serveStream(
     request: ApiRequest,
+    target: Target,
     connection: UpgradingConnection,
     onBegin: () => void,
   ): Promise<void> {
-    const target = parseResourcePath(request.path);
     const kind = target && this.deps.kinds.find(target.group, target.version, target.plural);
     const isStream = STREAMS.has(target?.subresource ?? '');
     if (target === undefined || kind === undefined || !isStream) throw notServed();
@@ -128,18 +132,17 @@ export class ApiHandler {
     return { [Symbol.dispose]: callOff };
   }
 
-  private async answer(asked: ApiRequest): Promise<ApiResponse> {
+  private async answer(asked: ApiRequest, target: Target): Promise<ApiResponse> {
     const open = await servePublic(asked, this.deps);
     if (open !== undefined) return open;
-    const { caller, request } = await this.identified(asked);
-    const record = this.recordOf(caller, request);
-    const answer = () => this.placedAnswer(record?.observed ?? request);
+    const { caller, request } = await this.identified(asked, target);
+    const record = this.recordOf(caller, request, target);
+    const answer = () => this.placedAnswer(record?.observed ?? request, target);
     if (record === undefined) return answer();
     return record.answered(await orRefusal(answer));
   }
 
-  private async placedAnswer(request: ApiRequest): Promise<ApiResponse> {
-    const target = parseResourcePath(request.path);
+  private async placedAnswer(request: ApiRequest, target: Target): Promise<ApiResponse> {
     using place = await this.place(request, target);
     const placed = place === undefined ? request : { ...request, place };
     const response = await this.identifiedAnswer(placed, target);
@@ -148,12 +151,12 @@ export class ApiHandler {
   }
 
   /** The request as the user it acts for. @throws Unauthorized, Forbidden; both are recorded */
-  private async identified(request: ApiRequest): Promise<Identified> {
+  private async identified(request: ApiRequest, target: Target): Promise<Identified> {
     const { auditor, authorizer } = this.deps;
-    const attributes = requestAttributes(request);
+    const attributes = requestAttributes(request, target);
     const caller = await callerOf(request, this.deps);
     if (caller === undefined || (isAnonymous(caller) && !this.deps.takesAnonymous(request.path))) {
-      auditor?.refused(request, attributes, parseResourcePath(request.path)?.version ?? '');
+      auditor?.refused(request, attributes, target?.version ?? '');
       throw new ApiError('Unauthorized', 'Unauthorized');
     }
     if (!isAnonymous(caller)) request.noteIdentified?.(caller);
@@ -161,17 +164,21 @@ export class ApiHandler {
       const user = actingUser(caller, request.headers, attributes, authorizer);
       return { caller, request: { ...request, user } };
     } catch (error) {
-      const record = this.recordOf(caller, { ...request, user: caller }, FORBIDDEN);
+      const record = this.recordOf(caller, { ...request, user: caller }, target, FORBIDDEN);
       record?.answered(statusResponse(toApiError(error).toStatus()));
       throw error;
     }
   }
 
-  private recordOf(user: User, request: ApiRequest, given?: Verdict): AuditRecord | undefined {
+  private recordOf(
+    user: User,
+    request: ApiRequest,
+    target: Target,
+    given?: Verdict,
+  ): AuditRecord | undefined {
     const { auditor, authorizer } = this.deps;
     if (auditor === undefined) return undefined;
-    const target = parseResourcePath(request.path);
-    const attributes = requestAttributes(request);
+    const attributes = requestAttributes(request, target);
     return auditor.begin(request, {
       user,
       ...(request.user === user ? {} : { acting: request.user }),
@@ -182,10 +189,7 @@ export class ApiHandler {
   }
 
   /** @throws TooManyRequests */
-  private async place(
-    request: ApiRequest,
-    target: ResourceTarget | undefined,
-  ): Promise<Place | undefined> {
+  private async place(request: ApiRequest, target: Target): Promise<Place | undefined> {
     if (isLongRunning(request, target)) return undefined;
     const requestClass = request.method === 'GET' ? 'readonly' : 'mutating';
     const sharer = sharerOf(request.user);
@@ -199,10 +203,7 @@ export class ApiHandler {
     return new Place(await inFlight.enter(requestClass, caller, request.signal), request.signal);
   }
 
-  private async identifiedAnswer(
-    request: ApiRequest,
-    target: ResourceTarget | undefined,
-  ): Promise<ApiResponse> {
+  private async identifiedAnswer(request: ApiRequest, target: Target): Promise<ApiResponse> {
     const kind = target && this.deps.kinds.find(target.group, target.version, target.plural);
     if (target !== undefined && kind !== undefined) {
       const permit = Permit.of(request.user, attributesOf(request, target), this.deps.authorizer);
@@ -223,7 +224,7 @@ export class ApiHandler {
   }
 
   /** In a group version that is always there; those that users define come and go. */
-  private isOfOwnGroup(target: ResourceTarget | undefined): boolean {
+  private isOfOwnGroup(target: Target): boolean {
     if (target === undefined) return false;
     const { discovery, kinds } = this.deps;
     const isCustom = kinds.kinds.some(
@@ -272,7 +273,7 @@ class Place implements Yielding, Disposable {
   }
 }
 
-const isLease = (target: ResourceTarget | undefined): boolean =>
+const isLease = (target: Target): boolean =>
   target?.group === LEASES.group && target.plural === LEASES.plural;
 
 /** What lasts as long as its caller likes. */
@@ -287,10 +288,8 @@ interface Identified {
   readonly request: ApiRequest;
 }
 
-const requestAttributes = (request: ApiRequest): Attributes => {
-  const target = parseResourcePath(request.path);
-  return target === undefined ? pathAttributes(request) : attributesOf(request, target);
-};
+const requestAttributes = (request: ApiRequest, target: Target): Attributes =>
+  target === undefined ? pathAttributes(request) : attributesOf(request, target);
 
 /** What the API refuses is an answer too. */
 const orRefusal = async (answer: () => Promise<ApiResponse>): Promise<ApiResponse> => {
