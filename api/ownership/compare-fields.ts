@@ -50,7 +50,7 @@ class Comparison implements Changes {
   }
 
   private members(map: MapStructure, before: Json, after: Json): void {
-    for (const name of new Set([...Object.keys(before), ...Object.keys(after)]))
+    for (const name of namesIn(before, after))
       this.at(fieldStep(name), map.member(name), member(before, name), member(after, name));
   }
 
@@ -79,5 +79,11 @@ const isBare = (value: unknown): boolean =>
   (Array.isArray(value)
     ? value.length === 0
     : isJsonObject(value) && Object.keys(value).length === 0);
+
+/** Most of what is compared is new: nothing has to be told apart then. */
+const namesIn = (before: Json, after: Json): Iterable<string> => {
+  const [old, next] = [Object.keys(before), Object.keys(after)];
+  return old.length === 0 ? next : new Set([...old, ...next]);
+};
 
 const asObject = (value: unknown): Json => (isJsonObject(value) ? value : {});

@@ -61,10 +61,12 @@ export const intersection = (a: FieldSet, b: FieldSet): FieldSet =>
 
 /** The fields of `a` that are not in `b`. */
 export const difference = (a: FieldSet, b: FieldSet): FieldSet =>
-  withChildren(
-    [...a.members].filter((step) => !b.members.has(step)),
-    [...a.children].map(([step, child]) => [step, difference(child, below(b, step))]),
-  );
+  isEmptySet(b)
+    ? a
+    : withChildren(
+        [...a.members].filter((step) => !b.members.has(step)),
+        [...a.children].map(([step, child]) => [step, difference(child, below(b, step))]),
+      );
 
 export const equalSets = (a: FieldSet, b: FieldSet): boolean =>
   a.members.size === b.members.size &&
@@ -82,8 +84,11 @@ export function* pathsOf(set: FieldSet, prefix: FieldPath = []): Generator<Field
 }
 
 /** All steps that lead on from here, sorted. */
-export const stepsOf = ({ members, children }: FieldSet): readonly string[] =>
-  [...new Set([...members, ...children.keys()])].sort();
+export const stepsOf = ({ members, children }: FieldSet): readonly string[] => {
+  const steps = [...members];
+  for (const step of children.keys()) if (!members.has(step)) steps.push(step);
+  return steps.sort();
+};
 
 const withChildren = (
   members: readonly string[],

@@ -15,15 +15,17 @@ export class FieldsV1Error extends Error {
 }
 
 /** The wire form: `{"f:metadata":{"f:labels":{".":{},"f:app":{}}}}`. */
-export const encodeFields = (set: FieldSet): Json =>
-  Object.fromEntries(
-    stepsOf(set).map((step) => {
-      const child = below(set, step);
-      if (isEmptySet(child)) return [step, {}];
-      const self = set.members.has(step) ? { [SELF]: {} } : {};
-      return [step, { ...self, ...encodeFields(child) }];
-    }),
-  );
+export const encodeFields = (set: FieldSet): Json => encodeInto({}, set);
+
+/** No step has a name that an object has of itself. */
+const encodeInto = (fields: Record<string, Json>, set: FieldSet): Json => {
+  for (const step of stepsOf(set)) {
+    const child = below(set, step);
+    const isOwned = set.members.has(step) && !isEmptySet(child);
+    fields[step] = encodeInto(isOwned ? { [SELF]: {} } : {}, child);
+  }
+  return fields;
+};
 
 /** @throws FieldsV1Error */
 export const decodeFields = (value: unknown): FieldSet => {

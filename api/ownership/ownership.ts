@@ -64,11 +64,11 @@ const placesOf = (
   apiVersion: string,
   elsewhere: ChangesByVersion | undefined,
 ): ((manager: Manager) => Place) => {
-  const here = placeOf(changes);
+  let here: Place | undefined;
   const others = new Map([...(elsewhere ?? [])].map(([version, each]) => [version, placeOf(each)]));
   return (manager) =>
     elsewhere === undefined || manager.apiVersion === apiVersion
-      ? here
+      ? (here ??= placeOf(changes))
       : (others.get(manager.apiVersion) ?? NOWHERE);
 };
 

@@ -66,11 +66,20 @@ const make = (schema: Schema): Structure => {
 
 const isAtomic = (schema: Schema): boolean => schema['x-kubernetes-map-type'] === 'atomic';
 
-const ofStruct = (properties: Readonly<Record<string, Schema>>): Structure => ({
-  kind: 'map',
-  declares: (name) => Object.hasOwn(properties, name),
-  member: (name) => (Object.hasOwn(properties, name) ? ofSchema(properties[name] ?? {}) : ANY),
-});
+const ofStruct = (properties: Readonly<Record<string, Schema>>): Structure => {
+  const members = new Map<string, Structure>();
+  const memberOf = (name: string): Structure => {
+    if (!Object.hasOwn(properties, name)) return ANY;
+    const structure = ofSchema(properties[name] ?? {});
+    members.set(name, structure);
+    return structure;
+  };
+  return {
+    kind: 'map',
+    declares: (name) => Object.hasOwn(properties, name),
+    member: (name) => members.get(name) ?? memberOf(name),
+  };
+};
 
 const ofMap = (member: Structure): Structure => ({
   kind: 'map',
