@@ -23,9 +23,11 @@ const ineffective = (
   annotations: Readonly<Record<string, string>> | undefined,
   metadataField: string,
 ): readonly string[] =>
-  Object.entries(effects)
-    .filter(([key]) => Object.hasOwn(annotations ?? {}, key))
-    .map(([key, why]) => `${metadataField}.annotations[${key}]: ${why}`);
+  annotations === undefined
+    ? []
+    : Object.keys(effects)
+        .filter((key) => Object.hasOwn(annotations, key))
+        .map((key) => `${metadataField}.annotations[${key}]: ${effects[key] ?? ''}`);
 
 /** Where the field says something too, the field counts. */
 const oldSeccomp = ({ spec, annotations, metadataField }: PodIn): readonly string[] => {

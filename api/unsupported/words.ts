@@ -23,8 +23,16 @@ export const presentIn = (
   value: object | null | undefined,
   rules: Rules,
   field: string,
-): readonly string[] =>
-  Object.entries(rules)
-    .filter(([name]) => value !== null && value !== undefined && Object.hasOwn(value, name))
-    .filter(([name, { when }]) => when?.((value as Record<string, unknown>)[name]) !== false)
-    .map(([name, { why }]) => `${field}.${name}: ${why}`);
+): readonly string[] => {
+  if (value === null || value === undefined) return NONE;
+  const sentences: string[] = [];
+  for (const name in rules) {
+    if (!Object.hasOwn(value, name)) continue;
+    const { why, when } = rules[name] as Rule;
+    if (when?.((value as Record<string, unknown>)[name]) !== false)
+      sentences.push(`${field}.${name}: ${why}`);
+  }
+  return sentences;
+};
+
+const NONE: readonly string[] = [];

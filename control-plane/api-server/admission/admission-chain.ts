@@ -7,12 +7,25 @@ import type { AdmissionAttributes } from './attributes';
  * when the object has its defaults and is valid, `validate`. The first refusal ends it.
  */
 export class AdmissionChain {
-  constructor(private readonly plugins: readonly AdmissionPlugin[]) {}
+  private readonly steps: Readonly<Record<Step, readonly AdmissionPlugin[]>>;
+
+  constructor(plugins: readonly AdmissionPlugin[]) {
+    const having = (step: Step) => plugins.filter((plugin) => plugin[step] !== undefined);
+    this.steps = {
+      admit: having('admit'),
+      needsAnotherRound: having('needsAnotherRound'),
+      allocate: having('allocate'),
+      validate: having('validate'),
+      reserve: having('reserve'),
+    };
+  }
 
   /** Has anything changed the object? Then it needs its defaults again. @throws ApiError */
   async admit(asked: AdmissionAttributes, signal: AbortSignal): Promise<boolean> {
     const isChanged = await this.round(asked, false, signal);
-    const isAnotherNeeded = this.plugins.some((plugin) => plugin.needsAnotherRound?.(asked));
+    const isAnotherNeeded = this.steps.needsAnotherRound.some((plugin) =>
+      plugin.needsAnotherRound?.(asked),
+    );
     if (!isAnotherNeeded) return isChanged;
     await this.round(asked, true, signal);
     return true;
@@ -24,7 +37,7 @@ export class AdmissionChain {
     signal: AbortSignal,
   ): Promise<boolean> {
     let isChanged = false;
-    for (const plugin of this.plugins) {
+    for (const plugin of this.steps.admit) {
       if (plugin.admit === undefined || !plugin.handles(asked)) continue;
       const isChangedNow =
         isAgain && plugin.readmit !== undefined
@@ -37,9 +50,8 @@ export class AdmissionChain {
 
   /** @throws ApiError */
   async validate(asked: AdmissionAttributes, signal: AbortSignal): Promise<void> {
-    for (const plugin of this.plugins)
-      if (plugin.validate !== undefined && plugin.handles(asked))
-        await plugin.validate(asked, signal);
+    for (const plugin of this.steps.validate)
+      if (plugin.handles(asked)) await plugin.validate?.(asked, signal);
   }
 
   /**
@@ -53,9 +65,9 @@ export class AdmissionChain {
   ): Promise<T> {
     const held: Reservation[] = [];
     const hold = async (step: 'allocate' | 'reserve') => {
-      for (const plugin of this.plugins) {
-        if (plugin[step] === undefined || !plugin.handles(asked)) continue;
-        const reservation = await plugin[step](asked, signal);
+      for (const plugin of this.steps[step]) {
+        if (!plugin.handles(asked)) continue;
+        const reservation = await plugin[step]?.(asked, signal);
         if (reservation !== undefined) held.push(reservation);
       }
     };
@@ -73,7 +85,8 @@ export class AdmissionChain {
       if (outcome === 'unknown' && isRefusal(error)) outcome = 'refused';
       throw error;
     } finally {
-      await Promise.allSettled(held.map(async (reservation) => reservation.settle(outcome)));
+      if (held.length > 0)
+        await Promise.allSettled(held.map(async (reservation) => reservation.settle(outcome)));
     }
   }
 
@@ -83,6 +96,9 @@ export class AdmissionChain {
     await this.validate(asked, signal);
   }
 }
+
+/** What a plugin may have to do with a request. */
+type Step = 'admit' | 'needsAnotherRound' | 'allocate' | 'validate' | 'reserve';
 
 interface Steps<T> {
   /** Judges the object as it would be stored. An answer means that nothing has to be. @throws ApiError */

@@ -35,12 +35,14 @@ export class Round {
   }
 
   end({ object }: AdmissionAttributes): void {
-    this.output = object === undefined ? undefined : cloneJson(object);
+    // Of no use unless somebody wants to be asked again.
+    const isNeeded = object !== undefined && this.invoked.size > 0;
+    this.output = isNeeded ? cloneJson(object) : undefined;
   }
 
   /** The second round. Other plugins may have changed the object after all: then all are due. */
   next({ object }: AdmissionAttributes): Round {
-    const isOther = !jsonEqual(object, this.output);
+    const isOther = this.invoked.size > 0 && !jsonEqual(object, this.output);
     return new Round(new Set([...this.due, ...(isOther ? this.invoked : [])]));
   }
 }
