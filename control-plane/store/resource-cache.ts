@@ -44,6 +44,10 @@ export class ResourceCache implements WatchCache {
 
   async ready(signal?: AbortSignal): Promise<void> {
     // Any version will do: the first list sets one.
+    if (this.versions.version >= 1 && !this.stopped.signal.aborted) {
+      signal?.throwIfAborted();
+      return;
+    }
     using ended = this.endedBy(signal);
     const reached = await this.versions.wait(1, ended.signal);
     signal?.throwIfAborted();
