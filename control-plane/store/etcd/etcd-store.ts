@@ -16,6 +16,7 @@ import { GroupCommit, type CommitResult } from './group-commit';
 import { decodeKey, encodeKey, headKey, LEADER_KEY, rangeOf } from './keys';
 import { listRange } from './list-range';
 import { findOwnWrite, type OwnWrite } from './own-write';
+import { SharedWrites } from './shared-writes';
 import { storeEvents } from './store-events';
 import { watchRange } from './watch-range';
 
@@ -37,6 +38,7 @@ interface Committed {
 /** The store in etcd. Concurrent writes share transactions, see `GroupCommit`. */
 export class EtcdStore implements Store {
   private readonly commits: GroupCommit;
+  private readonly shared = new SharedWrites();
   /** Deletions made without a head, by resource: etcd was out of space. */
   private readonly headlessRevisions = new Map<string, number>();
 
@@ -113,7 +115,8 @@ export class EtcdStore implements Store {
       (await this.progress(resource, signal)).changedVersion >= versionOf(revision, 0);
     const deps = { ...this.deps, hasChangedSince };
     const items = watchRange(deps, rangeOf(resource), Math.max(1, startRevision), signal);
-    return storeEvents({ ...this.deps, resource, fromVersion, known }, items);
+    const { shared } = this;
+    return storeEvents({ ...this.deps, resource, fromVersion, known, shared }, items);
   }
 
   async currentVersion(signal?: AbortSignal): Promise<number> {
@@ -149,10 +152,10 @@ export class EtcdStore implements Store {
     const encoded = encodeObject(object);
     const value = sealObject(encoded);
     const write = { ...this.write(key, expectedRevision, value), ...guarded(guards) };
+    const shared = this.shared.begin(key, value, encoded);
     const { result, own } = await this.commit(write, signal);
     const place = own ?? (result.outcome === 'done' ? result : undefined);
-    if (place !== undefined)
-      return decodeObject(key, encoded, versionOf(place.revision, place.index));
+    if (place !== undefined) return shared.stored(versionOf(place.revision, place.index));
     const isThere = result.outcome === 'conflict' && result.current !== undefined;
     if (guards[0] !== undefined && !isThere) throw keyConflict(guards[0].key);
     if (expectedRevision === 0) throw keyExists(key);

@@ -9,6 +9,7 @@ import type { EtcdConnection } from './connection';
 import { decodeHead, openObject, type DeletionIndexes } from './envelope';
 import { decodeKey, headKey } from './keys';
 import type { WatchItem } from './revision-assembler';
+import type { SharedWrites } from './shared-writes';
 
 export interface StoreEventsDeps {
   readonly connection: EtcdConnection;
@@ -16,6 +17,8 @@ export interface StoreEventsDeps {
   readonly resource: string;
   readonly fromVersion: number;
   readonly known?: KnownStates | undefined;
+  /** What this process wrote itself. */
+  readonly shared: SharedWrites;
 }
 
 /**
@@ -79,7 +82,7 @@ const change = (
   prevKv: KeyValue | undefined,
 ): StoreEvent | undefined => {
   if (prevKv === undefined && kv.createRevision !== kv.modRevision) throw previousLostError();
-  const current = stored(key, kv);
+  const current = written(deps, key, kv) ?? stored(key, kv);
   if (current === undefined) return deletion(deps, key, versionOf(kv.modRevision, 0), prevKv, true);
   return { type: 'put', current, previous: prevKv && before(deps, key, prevKv) };
 };
@@ -111,6 +114,15 @@ const before = (
   return state?.resourceVersion === versionOf(prevKv.modRevision, opened.index)
     ? state
     : stored(key, prevKv);
+};
+
+const written = (
+  { shared }: StoreEventsDeps,
+  key: StoreKey,
+  { value, modRevision }: KeyValue,
+): StoredObject | undefined => {
+  const opened = openObject(value);
+  return opened && shared.take(key, value, versionOf(modRevision, opened.index));
 };
 
 const stored = (key: StoreKey, { value, modRevision }: KeyValue): StoredObject | undefined => {
