@@ -60,7 +60,18 @@ const isoOf = (ms: number): string =>
   new Date(Math.min(Math.max(ms, FIRST_MOMENT_MS), LAST_MOMENT_MS)).toISOString();
 
 /** RFC 3339 with whole seconds, as Kubernetes writes `metav1.Time`. Years end at 9999. */
-export const rfc3339 = (ms: number): string => isoOf(ms).slice(0, 19) + 'Z';
+export const rfc3339 = (ms: number): string => {
+  const second = Math.floor(ms / 1000);
+  if (second !== lastSecond) {
+    lastText = isoOf(ms).slice(0, 19) + 'Z';
+    lastSecond = second;
+  }
+  return lastText;
+};
+
+// Thousands of objects a second are stamped with the same one.
+let lastSecond = Number.NaN;
+let lastText = '';
 
 /** RFC 3339 with microseconds, as Kubernetes writes `metav1.MicroTime`. */
 export const rfc3339Micro = (ms: number): string => isoOf(ms).slice(0, 23) + '000Z';

@@ -35,8 +35,9 @@ export const seededRandom = (seed: number): Random => {
 const NAME_ALPHABET = 'bcdfghjklmnpqrstvwxz2456789';
 
 /** `count` characters of the alphabet that Kubernetes uses for `generateName` and pod hashes. */
-export const randomSuffix = (random: Random, count = 5): string =>
-  Array.from(
-    { length: count },
-    () => NAME_ALPHABET[Math.floor(random.next() * NAME_ALPHABET.length)],
-  ).join('');
+export const randomSuffix = (random: Random, count = 5): string => {
+  let suffix = '';
+  for (let i = 0; i < count; i++)
+    suffix += NAME_ALPHABET.charAt(Math.floor(random.next() * NAME_ALPHABET.length));
+  return suffix;
+};

@@ -16,7 +16,7 @@ export const resetSystemMetadata = (
 ): void => {
   metadata.uid = uuid(random);
   metadata.creationTimestamp = rfc3339(clock.now());
-  for (const field of SYSTEM_FIELDS) Reflect.deleteProperty(metadata, field);
+  for (const field of SYSTEM_FIELDS) if (field in metadata) Reflect.deleteProperty(metadata, field);
   if (hasGeneration) metadata.generation = 1;
 };
 
@@ -95,10 +95,12 @@ export const checkPreconditions = (
 };
 
 const uuid = (random: Random): string => {
-  const bytes = Buffer.from(Array.from({ length: 16 }, () => Math.floor(random.next() * 256)));
+  const bytes = Buffer.allocUnsafe(16);
+  for (let i = 0; i < bytes.length; i++) bytes[i] = Math.floor(random.next() * 256);
   bytes[6] = ((bytes[6] ?? 0) & 0x0f) | 0x40;
   bytes[8] = ((bytes[8] ?? 0) & 0x3f) | 0x80;
-  return bytes.toString('hex').replace(/^(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-');
+  const hex = bytes.toString('hex');
+  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`;
 };
 
 const SYSTEM_FIELDS = [

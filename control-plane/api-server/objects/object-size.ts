@@ -49,10 +49,16 @@ const withoutOwners = (object: unknown): unknown => {
 const countOf = (value: unknown, max: number): number => {
   if (typeof value !== 'object' || value === null) return 1;
   let count = 1;
-  const members: readonly unknown[] = Array.isArray(value) ? value : Object.values(value);
-  for (const member of members) {
-    count += countOf(member, max - count);
-    if (count > max) break;
-  }
+  if (Array.isArray(value))
+    for (const item of value as readonly unknown[]) {
+      count += countOf(item, max - count);
+      if (count > max) break;
+    }
+  else
+    // Without a list of them: nothing of JSON has members that are not its own.
+    for (const name in value) {
+      count += countOf((value as Readonly<Record<string, unknown>>)[name], max - count);
+      if (count > max) break;
+    }
   return count;
 };

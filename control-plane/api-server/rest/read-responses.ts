@@ -18,16 +18,18 @@ export interface View {
 
 export const itemResponse = (
   { kind, representation, includeObject, nowMs }: View,
-  { object, raw }: Item,
+  item: Item,
   status = 200,
   headers: ApiResponse['headers'] = {},
 ): ApiResponse => {
   switch (representation) {
     case 'object':
-      return rawResponse(raw, status, headers);
+      // Its object is parsed when somebody looks at it.
+      return rawResponse(item.raw, status, headers);
     case 'metadata':
-      return jsonResponse(partialMetadata(object), status, headers);
+      return jsonResponse(partialMetadata(item.object), status, headers);
     case 'table': {
+      const { object } = item;
       const { resourceVersion = '' } = object.metadata;
       const table = tableOf(kind, [object], { resourceVersion }, includeObject, nowMs);
       return jsonResponse(table, status, headers);
