@@ -66,6 +66,23 @@ describe('a server under requests that are large', () => {
     for (const { tookMs } of small) expect(tookMs).toBeLessThan(3000);
   });
 
+  it('answers each of many that send much and are told much, on connections that stay', async () => {
+    const name = 'A'.repeat(50_000);
+    const body = configMap(name, { text: 'x'.repeat(150_000) });
+    const ask = async () => {
+      const statuses: number[] = [];
+      for (let i = 0; i < 6; i++) {
+        const { status, text } = await server.ask('POST', MAPS, body);
+        statuses.push(status);
+        if (status === 422) expect(text.length).toBeGreaterThan(name.length);
+      }
+      return statuses;
+    };
+    const statuses = (await Promise.all(Array.from({ length: 64 }, ask))).flat();
+    expect(statuses.filter((status) => status !== 422 && status !== 429)).toEqual([]);
+    expect(statuses).toContain(422);
+  });
+
   it('measures how late its event loop was', async () => {
     const { text } = await server.ask('GET', '/metrics');
     expect(text).toMatch(/^dhow_event_loop_lag_seconds_bucket\{le="0\.1"\} \d+$/m);

@@ -3,6 +3,7 @@ import type { ServerResponse } from 'node:http';
 import type { ApiResponse } from './exchange';
 import { timedController } from '../../../lib/async/timed-controller';
 import { systemClock } from '../../../lib/clock';
+import { readSteadily } from './steady-reading';
 import type { UnreadBytes } from './unread-bytes';
 
 interface SendOptions {
@@ -24,6 +25,7 @@ export const send = async (
     const bytes = typeof body === 'string' ? Buffer.from(body) : body;
     response.setHeader('content-length', bytes.byteLength);
     response.end(omitsBody ? undefined : bytes);
+    readSteadily(response.socket);
     unread.note(response);
     return;
   }
@@ -76,6 +78,7 @@ class CoalescingWriter {
     this.response.write(this.pending.length === 1 ? first : Buffer.concat(this.pending));
     this.pending = [];
     this.pendingBytes = 0;
+    readSteadily(this.response.socket);
     this.unread.note(this.response);
   }
 
