@@ -13,6 +13,7 @@ import type {
   WriteOptions,
 } from '../../client/api-client';
 import { Permit } from './auth/permit';
+import { OwnPace } from './http/heavy-lane';
 import type { ServedKind } from './kinds/served-kind';
 import type { ObjectService } from './objects/object-service';
 import type { WatchItem } from './objects/object-watcher';
@@ -169,6 +170,7 @@ const contextOf = (
   isForced: false,
   fieldValidation: 'Strict',
   warnings: [],
+  pace: new OwnPace(),
   signal,
 });
 

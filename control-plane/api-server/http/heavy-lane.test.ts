@@ -1,4 +1,4 @@
-import { HeavyLane } from './heavy-lane';
+import { HeavyLane, OwnPace } from './heavy-lane';
 
 const NEVER = new AbortController().signal;
 const HEAVY = 1_000_000;
@@ -108,4 +108,20 @@ it('has it back when what was waited for fails', async () => {
   pace[Symbol.dispose]();
   using next = lane.pace(NEVER);
   await next.weigh(HEAVY);
+});
+
+it('lets others run between the steps of a component of the server, but never makes it wait', async () => {
+  const order: string[] = [];
+  const work = async (name: string, bytes: number) => {
+    const pace = new OwnPace();
+    await pace.weigh(bytes);
+    order.push(`${name} begins`);
+    await pace.pause();
+    order.push(`${name} ends`);
+  };
+  await Promise.all([work('heavy', HEAVY), work('other', HEAVY), work('light', 100)]);
+  expect(order).toEqual([
+    ...['heavy begins', 'other begins', 'light begins'],
+    ...['light ends', 'heavy ends', 'other ends'],
+  ]);
 });
