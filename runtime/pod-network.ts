@@ -44,6 +44,14 @@ export interface HostPort {
 export interface AttachRequest {
   readonly sandboxId: string;
   readonly netnsPath: string;
+  /** Hold from the first packet on, as long as the sandbox is attached. Default: none. */
+  readonly limits?: BandwidthLimits;
+}
+
+/** What a sandbox may receive and send; undefined: all that it can. */
+export interface BandwidthLimits {
+  readonly ingressBitsPerSecond?: number;
+  readonly egressBitsPerSecond?: number;
 }
 
 export interface Attachment {

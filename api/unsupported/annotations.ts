@@ -1,5 +1,7 @@
+import { bandwidthAnnotations, bandwidthOf } from '../bandwidth';
 import { containersIn, type PodIn } from '../pod-in';
 import type { ApiObject } from '../types';
+import { describeError } from '../../lib/log';
 
 /*
  * Annotations with a defined meaning that have no effect: in upstream's words where it has some.
@@ -9,6 +11,7 @@ import type { ApiObject } from '../types';
 export const annotationsOfPod = (pod: PodIn): readonly string[] => [
   ...ineffective(OF_PODS, pod.annotations, pod.metadataField),
   ...oldSeccomp(pod),
+  ...bandwidthWithoutEffect(pod),
 ];
 
 export const annotationsOfNode = ({ metadata }: ApiObject): readonly string[] =>
@@ -42,12 +45,25 @@ const oldSeccomp = ({ spec, annotations, metadataField }: PodIn): readonly strin
   return keys.map((key) => `${metadataField}.annotations[${key}]: ${USE_FIELD}`);
 };
 
+/** Where it would be in force, a value that nobody can read keeps the pod from starting. */
+const bandwidthWithoutEffect = ({ spec, annotations, metadataField }: PodIn): readonly string[] =>
+  Object.entries(bandwidthAnnotations(annotations)).flatMap(([key, value]) => {
+    const field = `${metadataField}.annotations[${key}]`;
+    if (spec.hostNetwork === true) return [`${field}: ${NOT_SHAPED}`];
+    try {
+      bandwidthOf({ [key]: value });
+      return [];
+    } catch (error) {
+      return [`${field}: no node starts the pod: ${describeError(error)}`];
+    }
+  });
+
 const SECCOMP_POD = 'seccomp.security.alpha.kubernetes.io/pod';
 const SECCOMP = 'container.seccomp.security.alpha.kubernetes.io/';
 const USE_FIELD = 'non-functional in v1.27+; use the "seccompProfile" field instead';
 
 const NO_AUTOSCALER = 'has no effect: there is no autoscaler';
-const NO_SHAPING = 'not supported by Dhow yet; the bandwidth is not limited';
+const NOT_SHAPED = 'has no effect on a pod in the network of its node';
 const NO_NODE_SELECTOR = 'has no effect: the PodNodeSelector admission does not exist';
 const NO_TOLERATIONS = 'has no effect: the PodTolerationRestriction admission does not exist';
 
@@ -59,8 +75,6 @@ const OF_PODS = {
   'security.alpha.kubernetes.io/unsafe-sysctls':
     'non-functional in v1.11+; use the "sysctls" field instead',
   'cluster-autoscaler.kubernetes.io/safe-to-evict': NO_AUTOSCALER,
-  'kubernetes.io/ingress-bandwidth': NO_SHAPING,
-  'kubernetes.io/egress-bandwidth': NO_SHAPING,
 };
 const OF_NODES = { 'cluster-autoscaler.kubernetes.io/scale-down-disabled': NO_AUTOSCALER };
 const OF_NAMESPACES = {

@@ -90,8 +90,8 @@ it.each<[string, Resource, object, string]>([
   [
     'kubernetes.io/egress-bandwidth',
     PODS,
-    pod(),
-    'not supported by Dhow yet; the bandwidth is not limited',
+    pod({ hostNetwork: true }),
+    'has no effect on a pod in the network of its node',
   ],
   [
     'scheduler.alpha.kubernetes.io/node-selector',

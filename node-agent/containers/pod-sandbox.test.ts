@@ -130,3 +130,29 @@ it('calls the host by the name that overrides all others', async () => {
     ...['FieldValueInvalid', 'FieldValueTooLong', 'FieldValueForbidden', 'FieldValueForbidden'],
   ]);
 });
+
+const INGRESS = 'kubernetes.io/ingress-bandwidth';
+const limited = (value: string) => testPod({ metadata: { annotations: { [INGRESS]: value } } });
+const { signal } = new AbortController();
+
+it('limits the bandwidth of a pod as its annotations said when it came', async () => {
+  const attach = jest.spyOn(bench.network, 'attach');
+  for (const value of ['10M', '20M', 'fast'])
+    await ensureSandbox(bench.deps, limited(value), signal);
+  expect(attach.mock.calls.map(([{ limits }]) => limits)).toEqual(
+    Array(3).fill({ ingressBitsPerSecond: 10_000_000 }),
+  );
+});
+
+it('makes none for a pod whose bandwidth cannot be read, unless it is not to be limited', async () => {
+  await expect(ensureSandbox(bench.deps, limited('1'), signal)).rejects.toThrow(
+    'failed to get bandwidth info from annotations: resource is unreasonably small (< 1kbit)',
+  );
+  expect(bench.runtime.sandboxes()).toEqual([]);
+  const { spec, metadata } = limited('1');
+  await ensureSandbox(
+    bench.deps,
+    testPod({ metadata, spec: { ...spec, hostNetwork: true } }),
+    signal,
+  );
+});

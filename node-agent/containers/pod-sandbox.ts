@@ -2,7 +2,11 @@
 import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
+import { bandwidthAnnotations, bandwidthOf } from '../../api/bandwidth';
 import { type Pod, uidOf } from '../../api/types';
+import { describeError } from '../../lib/log';
+import type { Sandbox } from '../../runtime/container-runtime';
+import type { AttachRequest, BandwidthLimits } from '../../runtime/pod-network';
 import { writeFileAtomic } from '../files';
 import { groupOf, podResources } from '../pod-spec/cgroup-resources';
 import { readNodeResolvConf } from '../resolv-conf';
@@ -41,8 +45,8 @@ type SandboxDeps = Pick<
 
 /**
  * Makes the sandbox be there, with network and files. Idempotent, also over restarts of the agent: what
- * there is already stays, whatever has become of its class.
- * @throws when this node has no runtime for the pod's class
+ * there is already stays, whatever has become of its class and annotations.
+ * @throws when this node has no runtime for the pod's class, or cannot read how it is to be limited
  */
 export const ensureSandbox = async (
   deps: SandboxDeps,
@@ -51,18 +55,20 @@ export const ensureSandbox = async (
 ): Promise<ReadySandbox> => {
   const { runtime, node, podPidsLimit } = deps;
   const id = sandboxIdOf(uidOf(pod));
-  if (!runtime.sandboxes().some((sandbox) => sandbox.id === id))
+  const hostNetwork = pod.spec.hostNetwork === true;
+  if (!runtime.sandboxes().some((sandbox) => sandbox.id === id)) {
     checkRuntimeHandler(pod, deps.runtimeClass);
+    if (!hostNetwork) limitsOf(pod.metadata.annotations);
+  }
   const shortName = hostnameOf(pod, node().name);
   const hostname = kernelNameOf(pod, shortName, deps.clusterNames().domain);
-  const hostNetwork = pod.spec.hostNetwork === true;
   const sysctls = pod.spec.securityContext?.sysctls ?? [];
   deps.groups.update();
   const sandbox = await runtime.createSandbox(
     {
       id,
       hostname,
-      labels: podLabels(pod),
+      labels: { ...podLabels(pod), ...bandwidthAnnotations(pod.metadata.annotations) },
       hostNetwork,
       hostIpc: pod.spec.hostIPC === true,
       sysctls: Object.fromEntries(sysctls.map(({ name, value }) => [name, value])),
@@ -78,10 +84,25 @@ export const ensureSandbox = async (
   const podIp =
     network === undefined || netnsPath === undefined
       ? node().ip
-      : (await network.attach({ sandboxId: id, netnsPath }, signal)).ip;
+      : (await network.attach(attachRequest(sandbox, netnsPath), signal)).ip;
   if (hasHostPorts(pod.spec)) await deps.network.publishHostPorts();
   const etcFiles = writeEtcFiles(deps, pod, { hostname, shortName }, podIp);
   return { id, podIp, hostname, etcFiles };
+};
+
+/** Limits are as they were when the pod came: they are not changed under it. */
+const attachRequest = ({ id, labels }: Sandbox, netnsPath: string): AttachRequest => ({
+  ...{ sandboxId: id, netnsPath },
+  limits: limitsOf(labels),
+});
+
+const limitsOf = (annotations: Readonly<Record<string, string>> | undefined): BandwidthLimits => {
+  try {
+    return bandwidthOf(annotations);
+  } catch (error) {
+    const message = `failed to get bandwidth info from annotations: ${describeError(error)}`;
+    throw new Error(message, { cause: error });
+  }
 };
 
 /** Removes namespaces, address and whatever still runs in them. Idempotent. */

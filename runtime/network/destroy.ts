@@ -2,7 +2,7 @@ import { NetworkError } from './errors';
 import { removeOwnAddress } from './host';
 import { removeFirewall } from './firewall';
 import { removeHostPorts } from './host-ports';
-import { isInterfacePrefix, isSandboxInterface } from './names';
+import { isInterfacePrefix, isSandboxInterface, shapedBy } from './names';
 import { NetlinkSocket } from './netlink/socket';
 import {
   decodeLink,
@@ -32,7 +32,10 @@ export const destroyNetwork = async (interfacePrefix: string): Promise<void> => 
   using host = NetlinkSocket.open();
   const names = (await host.dump(listLinks())).map((message) => decodeLink(message).name);
   const ours = names.filter(
-    (name) => isSandboxInterface(interfacePrefix, name) || name === tunnelNameOf(interfacePrefix),
+    (name) =>
+      isSandboxInterface(interfacePrefix, name) ||
+      shapedBy(interfacePrefix, name) !== undefined ||
+      name === tunnelNameOf(interfacePrefix),
   );
   await host.run(ours.map(deleteLink));
   const routes = (await host.dump(listRoutes())).map(decodeRoute);

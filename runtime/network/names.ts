@@ -30,6 +30,20 @@ export const isSandboxInterface = (prefix: string, name: string): boolean =>
   name.startsWith(`${prefix}v`) &&
   /^[0-9a-f]+$/.test(name.slice(prefix.length + 1));
 
+/** Where the traffic from a sandbox waits its turn: named after the host end of its link. */
+export const shaperNameOf = (hostInterface: string): string =>
+  hostInterface.replace(LINK_HEAD, '$1i');
+
+/** The host end whose traffic an interface shapes; undefined for any other interface. */
+export const shapedBy = (prefix: string, name: string): string | undefined => {
+  const head = `${prefix}i`;
+  const hostEnd = `${prefix}v${name.slice(head.length)}`;
+  return name.startsWith(head) && isSandboxInterface(prefix, hostEnd) ? hostEnd : undefined;
+};
+
+/** The digits that end a name are hexadecimal: its last `v` is ours. */
+const LINK_HEAD = /^(.*)v/;
+
 /** `length` hexadecimal digits that stand for any text. */
 export const shortHash = (text: string, length: number): string =>
   createHash('sha256').update(text).digest('hex').slice(0, length);

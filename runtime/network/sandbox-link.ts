@@ -1,7 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { closeSync, openSync, writeFileSync } from 'node:fs';
 import { formatIpv4, parseIpv4 } from './ipv4';
-import { interfaceNameOf } from './names';
+import { type BandwidthLimits } from '../pod-network';
+import { limitBandwidth } from './bandwidth';
+import { interfaceNameOf, shaperNameOf } from './names';
 import { NetlinkSocket } from './netlink/socket';
 import {
   createVeth,
@@ -33,27 +35,33 @@ export interface LinkSettings {
   readonly source: number | undefined;
 }
 
+interface LinkConditions {
+  readonly guarded: Promise<unknown>;
+  readonly limits?: BandwidthLimits | undefined;
+}
+
 /**
- * Makes both ends, and sets them up once `guarded` has resolved: no packet passes before. Leaves nothing
- * when it fails.
+ * Makes both ends, and sets them up once `guarded` has resolved: no packet passes before. A link has its
+ * label only once its limits hold. Leaves nothing when it fails.
  */
 export const createSandboxLink = async (
   host: NetlinkSocket,
   { sandboxId, address }: Omit<SandboxLink, 'hostInterface'>,
   netnsPath: string,
   settings: LinkSettings,
-  guarded: Promise<unknown>,
+  { guarded, limits = {} }: LinkConditions,
 ): Promise<SandboxLink> => {
   const hostInterface = interfaceNameOf(settings.prefix, sandboxId, randomUUID());
   const link = { sandboxId, address, hostInterface };
   try {
     await Promise.all([createPair(host, link, netnsPath, settings.mtu), guarded]);
     const hostEnd = decodeLink(await host.get(getLink(hostInterface)));
+    await limitBandwidth(host, hostEnd, limits);
     using inside = NetlinkSocket.openIn(netnsPath);
     await configure(host, hostEnd, inside, link, settings);
   } catch (error) {
     await Promise.allSettled([guarded]);
-    await host.run([deleteLink(hostInterface)]);
+    await removeSandboxLink(host, hostInterface);
     throw error;
   }
   return link;
@@ -89,10 +97,11 @@ export const restoreHostRoute = async (
 };
 
 /**
- * Takes the route and the label away; the interface itself goes with its namespace, which the kernel
- * does later and far more cheaply than on request.
+ * Takes the route, the label and what shaped its traffic away; the interface itself goes with its
+ * namespace, which the kernel does later and far more cheaply than on request.
  */
 export const releaseSandboxLink = async (host: NetlinkSocket, link: SandboxLink): Promise<void> => {
+  await host.run([deleteLink(shaperNameOf(link.hostInterface))]);
   const hostEnd = await findLink(host, link.hostInterface);
   if (hostEnd === undefined) return;
   await host.run([
@@ -100,6 +109,10 @@ export const releaseSandboxLink = async (host: NetlinkSocket, link: SandboxLink)
     setLink(hostEnd.name, { alias: '' }),
   ]);
 };
+
+/** At once, with all that was made for it. Idempotent. */
+export const removeSandboxLink = (host: NetlinkSocket, hostInterface: string): Promise<void> =>
+  host.run([deleteLink(hostInterface), deleteLink(shaperNameOf(hostInterface))]);
 
 /** The label on a host interface: which sandbox it serves, and where. */
 export const aliasOf = ({ sandboxId, address }: Omit<SandboxLink, 'hostInterface'>): string =>

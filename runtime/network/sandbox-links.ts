@@ -3,15 +3,16 @@ import { type Log } from '../../lib/log';
 import { type AttachRequest } from '../pod-network';
 import { AddressPool } from './address-pool';
 import { type Ipv4Cidr } from './ipv4';
-import { isSandboxInterface } from './names';
+import { isSandboxInterface, shapedBy } from './names';
 import { forgetFlowsTo } from './netlink/conntrack';
-import { decodeLink, deleteLink, listLinks } from './netlink/requests';
+import { decodeLink, deleteLink, listLinks, type Link } from './netlink/requests';
 import { type NetlinkSocket } from './netlink/socket';
 import { type RuleSet } from './rule-set';
 import {
   createSandboxLink,
   parseAlias,
   releaseSandboxLink,
+  removeSandboxLink,
   repairSandboxLink,
   type LinkSettings,
   type SandboxLink,
@@ -55,14 +56,26 @@ export class SandboxLinks {
         this.links.set(known.sandboxId, known);
       } else {
         log.info({ interface: link.name, alias: link.alias }, 'removing a stray interface');
-        await host.run([deleteLink(link.name)]);
+        await removeSandboxLink(host, link.name);
       }
     }
+    await this.removeStrayShapers(links);
+  }
+
+  /** A crash came before its link had a label, or after it had been let go. */
+  private async removeStrayShapers(links: readonly Link[]): Promise<void> {
+    const { host, prefix } = this.deps;
+    const known = new Set(this.list().map(({ hostInterface }) => hostInterface));
+    const strays = links.filter(({ name }) => {
+      const shaped = shapedBy(prefix, name);
+      return shaped !== undefined && !known.has(shaped);
+    });
+    await host.run(strays.map(({ name }) => deleteLink(name)));
   }
 
   /** The sandbox's link in its full state, made if need be. Leaves nothing when it fails. */
   async ensure(
-    { sandboxId, netnsPath }: AttachRequest,
+    { sandboxId, netnsPath, limits }: AttachRequest,
     settings: LinkSettings,
   ): Promise<SandboxLink> {
     const { host, rules } = this.deps;
@@ -70,14 +83,14 @@ export class SandboxLinks {
     if (known !== undefined) {
       await this.deps.guard(known);
       if (await repairSandboxLink(host, known, netnsPath, settings)) return known;
-      await host.run([deleteLink(known.hostInterface)]);
+      await removeSandboxLink(host, known.hostInterface);
     }
     const address = this.pool.allocate(sandboxId);
     try {
       const own = { sandboxId, address };
       // Flows of whoever had the address before, however that went, and what holds for who has it now.
       const guarded = Promise.all([rules.forget([forgetFlowsTo(address)]), this.deps.guard(own)]);
-      const link = await createSandboxLink(host, own, netnsPath, settings, guarded);
+      const link = await createSandboxLink(host, own, netnsPath, settings, { guarded, limits });
       this.links.set(sandboxId, link);
       return link;
     } catch (error) {

@@ -22,6 +22,7 @@ const label = (kind: WellKnown['kind'], key: string, effect: FieldEffect): WellK
   effect,
 });
 
+const BANDWIDTH = 'test/integration/network-bandwidth.test.ts';
 const SECURITY = 'control-plane/api-server/admission/pod-security.test.ts';
 const OLD_LABELS = shown(
   'control-plane/api-server/kinds/node.test.ts: gives nodes the labels that old selectors',
@@ -51,8 +52,14 @@ export const WELL_KNOWN: readonly WellKnown[] = [
     'kubectl.kubernetes.io/default-container',
     shown('control-plane/api-server/pods/pods.test.ts: takes the container that the pod names'),
   ),
-  annotation('Pod', 'kubernetes.io/egress-bandwidth', warned('1M')),
-  annotation('Pod', 'kubernetes.io/ingress-bandwidth', warned('1M')),
+  annotation('Pod', 'kubernetes.io/egress-bandwidth', {
+    ...shown(`${BANDWIDTH}: lets out what a pod may send`),
+    ...warned('1', 'fast'),
+  }),
+  annotation('Pod', 'kubernetes.io/ingress-bandwidth', {
+    ...shown(`${BANDWIDTH}: lets in what a pod may receive`),
+    ...warned('1', 'fast'),
+  }),
   annotation('Pod', 'scheduler.alpha.kubernetes.io/critical-pod', warned('')),
   annotation('Pod', 'seccomp.security.alpha.kubernetes.io/pod', warned('runtime/default')),
   annotation('Pod', 'security.alpha.kubernetes.io/sysctls', warned('a=b')),

@@ -86,6 +86,12 @@ export const u32 = (value: number): Buffer => {
   return bytes;
 };
 
+export const u64 = (value: bigint): Buffer => {
+  const bytes = Buffer.alloc(8);
+  bytes.writeBigUInt64LE(value);
+  return bytes;
+};
+
 export const u16be = (value: number): Buffer => {
   const bytes = Buffer.alloc(2);
   bytes.writeUInt16BE(value);
