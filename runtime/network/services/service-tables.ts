@@ -93,30 +93,33 @@ export class ServiceTables {
     const elements =
       service === undefined ? [] : unique(planService(name, service, turn, keepClassOf));
     const numbers = turn.finish();
-    for (const { table, key } of [...before.elements, ...elements]) {
-      const id = `${table} ${key}`;
+    const { gone, claimed } = comparison(before.elements, elements);
+    for (const { table, key } of [...gone, ...claimed]) {
+      const id = idOf(table, key);
       if (touched.has(id)) continue;
       const current = this.lookUp(table, key);
       touched.set(id, { table, key, before: current, after: current });
     }
-    for (const element of before.elements) this.withdraw(name, element);
-    for (const element of elements) this.claim(name, element);
+    for (const element of gone) this.withdraw(name, element);
+    for (const element of claimed) this.claim(name, element);
     if (service === undefined) this.placed.delete(name);
     else this.placed.set(name, { elements, numbers });
   }
 
+  /** One that the service has had with other data is replaced. */
   private claim(name: string, { table, key, data }: Element): void {
-    const id = `${table} ${key}`;
+    const id = idOf(table, key);
     if (data === '') this.counts.set(id, (this.counts.get(id) ?? 0) + 1);
     if (data === '' || OWN_TABLES.has(table)) {
       this.tables.get(table)?.set(key, data);
       return;
     }
-    this.decide(table, key, [...(this.claims.get(id) ?? []), { name, data }].sort(byName));
+    const others = (this.claims.get(id) ?? []).filter((claim) => claim.name !== name);
+    this.decide(table, key, [...others, { name, data }].sort(byName));
   }
 
   private withdraw(name: string, { table, key, data }: Element): void {
-    const id = `${table} ${key}`;
+    const id = idOf(table, key);
     const others = data === '' ? (this.counts.get(id) ?? 1) - 1 : 0;
     if (others > 0) this.counts.set(id, others);
     else this.counts.delete(id);
@@ -131,7 +134,7 @@ export class ServiceTables {
   }
 
   private decide(table: TableName, key: string, claims: readonly Claim[]): void {
-    const id = `${table} ${key}`;
+    const id = idOf(table, key);
     const [first] = claims;
     if (first === undefined) {
       this.claims.delete(id);
@@ -188,10 +191,30 @@ const frontsOf = (
   };
 };
 
+/**
+ * What of a service goes, and what is new or has other data; all else is left as it is. That is more than
+ * thrift: a map is slow to find a key that was often deleted and put back.
+ */
+const comparison = (before: readonly Element[], after: readonly Element[]) => {
+  const claimed = byId(after);
+  const gone = before.filter(({ table, key, data }) => {
+    const id = idOf(table, key);
+    const now = claimed.get(id);
+    if (now?.data === data) claimed.delete(id);
+    return now === undefined;
+  });
+  return { gone, claimed: [...claimed.values()] };
+};
+
 /** The first of each key. */
 const unique = (elements: readonly Element[]): readonly Element[] => [
-  ...new Map(elements.toReversed().map((one) => [`${one.table} ${one.key}`, one])).values(),
+  ...byId(elements.toReversed()).values(),
 ];
+
+const byId = (elements: readonly Element[]): Map<string, Element> =>
+  new Map(elements.map((one) => [idOf(one.table, one.key), one]));
+
+const idOf = (table: TableName, key: string): string => `${table} ${key}`;
 
 const filtered = (
   numbers: ReadonlyMap<string, number>,
