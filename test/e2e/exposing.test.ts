@@ -1,5 +1,7 @@
 import { connect } from 'node:net';
 import { text } from 'node:stream/consumers';
+
+import type { Pod } from '../../api/types';
 import { deploymentYaml, podYaml } from './support/cluster';
 import { sharedCluster } from './support/shared-cluster';
 
@@ -76,3 +78,32 @@ it('runs pods of a class of its own, and says why it does not run those of other
     await cluster.must('delete', 'runtimeclass', 'own', 'boxed');
   }
 });
+
+it('sends no faster than the annotation of a pod says, and starts none that cannot be read', async () => {
+  const podOf = (name: string, bandwidth: string): string => {
+    const pod = JSON.parse(podYaml(name, ['sh', '-c', SERVE_LARGE])) as Pod;
+    const annotations = { 'kubernetes.io/egress-bandwidth': bandwidth };
+    return JSON.stringify({ ...pod, metadata: { ...pod.metadata, annotations } });
+  };
+  await cluster.apply(podOf('slow', '8M'));
+  await cluster.apply(podOf('none', '8'));
+  await cluster.must('wait', 'pod/slow', '--for=condition=Ready', '--timeout=60s');
+  const ip = await cluster.must('get', 'pod', 'slow', '-o', 'jsonpath={.status.podIP}');
+  await cluster.apply(podYaml('client', ['sleep', '1000000']));
+  await cluster.must('wait', 'pod/client', '--for=condition=Ready', '--timeout=60s');
+  const fetched = `for i in $(seq 50); do wget -qO /large http://${ip}:8080/large && break; done`;
+  const line = `${fetched}; date +%s > /a; wget -qO /large http://${ip}:8080/large; date +%s > /b; cat /a /b; wc -c < /large`;
+  const said = await cluster.must('exec', 'client', '--', 'sh', '-c', line);
+  const [before, after, bytes] = said.trim().split('\n').map(Number);
+  expect(bytes).toBe(LARGE_BYTES);
+  // Four megabytes at one a second; the clock has whole seconds.
+  expect(after! - before!).toBeGreaterThanOrEqual(3);
+  const events = await cluster.until('an event', async () => {
+    const told = await cluster.must('events', '--for', 'pod/none');
+    return told.includes('FailedCreatePodSandBox') ? told : undefined;
+  });
+  expect(events).toContain('resource is unreasonably small (< 1kbit)');
+});
+
+const LARGE_BYTES = 4 << 20;
+const SERVE_LARGE = `mkdir /w; cd /w; head -c ${LARGE_BYTES} /dev/zero > large; exec httpd -f -p 8080`;
