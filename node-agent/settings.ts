@@ -15,6 +15,8 @@ export interface AgentSettings {
   readonly housekeepingMs: number;
   /** How often routes and firewall rules are compared with what they should be. */
   readonly networkCheckMs: number;
+  /** How often the node's interface is asked whether its link was lost: then they are compared at once. */
+  readonly linkCheckMs: number;
   /** How often the kernel is asked whether somebody else has changed the rules of services. */
   readonly serviceCheckMs: number;
   readonly concurrentStarts: number;
@@ -44,6 +46,7 @@ export const DEFAULT_SETTINGS: AgentSettings = {
   retryMs: 2_000,
   housekeepingMs: 10_000,
   networkCheckMs: 10_000,
+  linkCheckMs: 1_000,
   serviceCheckMs: 1_000,
   concurrentStarts: 4,
   startHoldMs: 2_000,

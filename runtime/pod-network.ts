@@ -27,6 +27,11 @@ export interface PodNetwork extends AsyncDisposable {
   syncPolicies(policies: PacketPolicies): Promise<void>;
   readonly services: ServiceNetwork;
   attachments(): readonly Attachment[];
+  /**
+   * Another number once the node's interface has lost or found its link, with which the kernel may take
+   * routes away: then call `syncPeers`. Cheap. Undefined while there is no interface.
+   */
+  linkChanges(): Promise<number | undefined>;
   /** The largest packet that this node's interface takes, for its peers; it may change. */
   readonly mtu: number;
 }

@@ -85,6 +85,20 @@ it('follows the peers at once, and looks after them though nothing changes', asy
   await end();
 });
 
+it('looks after the routes within a second of a lost or found link', async () => {
+  const { clock, fake, synced, tell, end } = setUp();
+  await tell([PEER]);
+  const before = synced.length;
+  for (const changes of [1, 2]) {
+    fake.linkChangeCount = changes;
+    await clock.advance(DEFAULT_SETTINGS.linkCheckMs);
+    expect(synced.length).toBe(before + changes);
+  }
+  await clock.advance(DEFAULT_SETTINGS.networkCheckMs - DEFAULT_SETTINGS.linkCheckMs);
+  expect(synced.length).toBe(before + 2);
+  await end();
+});
+
 it('lets nobody wait for it beyond their own end', async () => {
   const { network, tell, end } = setUp();
   const leaving = new AbortController();

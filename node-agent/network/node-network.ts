@@ -37,6 +37,8 @@ export class NodeNetwork {
   problem: string | undefined = 'the pod network is not set up yet';
   private network: PodNetwork | undefined;
   private mtu: number | undefined;
+  /** Before the last look at routes. */
+  private linkChanges: number | undefined;
   private isDirty = false;
   private readonly alarm: Alarm;
   private opened: (network: PodNetwork) => void = () => undefined;
@@ -96,6 +98,8 @@ export class NodeNetwork {
         this.network = await this.deps.open({ podCidr, clusterCidr });
         this.opened(this.network);
       }
+      // First: what changes meanwhile is looked at again.
+      this.linkChanges = await this.network.linkChanges();
       await this.network.syncPeers(peers);
       this.tell(undefined, this.network.mtu);
       return await this.keepHostPorts();
@@ -126,6 +130,19 @@ export class NodeNetwork {
   }
 
   private async rest(ms: number, signal: AbortSignal): Promise<void> {
-    if (!this.isDirty) await this.alarm.sleep(ms, signal);
+    const { linkCheckMs } = this.deps.settings;
+    for (let leftMs = ms; leftMs > 0 && !this.isDirty && !signal.aborted; leftMs -= linkCheckMs) {
+      await this.alarm.sleep(Math.min(leftMs, linkCheckMs), signal);
+      if (await this.hasLinkChanged()) return;
+    }
+  }
+
+  private async hasLinkChanged(): Promise<boolean> {
+    try {
+      return (await this.network?.linkChanges()) !== this.linkChanges;
+    } catch {
+      // Whatever stands in the way is told by the next look at all.
+      return false;
+    }
   }
 }

@@ -19,6 +19,8 @@ export class FakePodNetwork implements PodNetwork {
   private readonly attached = new Map<string, Attachment>();
   private currentPeers: readonly NetworkPeer[] = [];
   mtu = 1500;
+  /** What `linkChanges` tells. */
+  linkChangeCount = 0;
   readonly services = new FakeServiceNetwork();
   /** What `syncHostPorts` was last given. */
   hostPorts: readonly HostPort[] = [];
@@ -68,6 +70,10 @@ export class FakePodNetwork implements PodNetwork {
 
   async syncPolicies(policies: PacketPolicies): Promise<void> {
     this.policies = policies;
+  }
+
+  linkChanges(): Promise<number | undefined> {
+    return Promise.resolve(this.linkChangeCount);
   }
 
   attachments(): readonly Attachment[] {

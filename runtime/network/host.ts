@@ -1,11 +1,13 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { constants } from 'node:os';
 import { NetlinkError, type NetlinkSocket } from './netlink/socket';
+import { type NetlinkRequest } from './netlink/wire';
 import {
   decodeAddress,
   decodeLink,
   decodeRoute,
   getLink,
+  getLinkByIndex,
   listAddresses,
   listLinks,
   deleteAddress,
@@ -55,9 +57,18 @@ export const routeTo = async (
   }
 };
 
-export const findLink = async (socket: NetlinkSocket, name: string): Promise<Link | undefined> => {
+export const findLink = (socket: NetlinkSocket, name: string): Promise<Link | undefined> =>
+  linkOf(socket, getLink(name));
+
+export const findLinkByIndex = (socket: NetlinkSocket, index: number): Promise<Link | undefined> =>
+  linkOf(socket, getLinkByIndex(index));
+
+const linkOf = async (
+  socket: NetlinkSocket,
+  request: NetlinkRequest,
+): Promise<Link | undefined> => {
   try {
-    return decodeLink(await socket.get(getLink(name)));
+    return decodeLink(await socket.get(request));
   } catch (error) {
     if (error instanceof NetlinkError && error.errno === constants.errno.ENODEV) return undefined;
     throw error;

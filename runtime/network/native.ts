@@ -9,7 +9,13 @@ import {
   type PodNetwork,
 } from '../pod-network';
 import { NetworkError } from './errors';
-import { addOwnAddress, enableForwarding, findUnderlay, type Underlay } from './host';
+import {
+  addOwnAddress,
+  enableForwarding,
+  findLinkByIndex,
+  findUnderlay,
+  type Underlay,
+} from './host';
 import { formatCidr, formatIpv4, parseCidr, parseIpv4, type Ipv4Cidr } from './ipv4';
 import { Firewall } from './firewall';
 import { HostPorts } from './host-ports';
@@ -147,6 +153,13 @@ class NativePodNetwork implements PodNetwork {
 
   async syncPolicies(policies: PacketPolicies): Promise<void> {
     await this.turn.use(() => this.policies.sync(policies, this.addresses()));
+  }
+
+  async linkChanges(): Promise<number | undefined> {
+    const { interfaceIndex } = this.underlay;
+    if (interfaceIndex === 0) return undefined;
+    const link = await findLinkByIndex(this.host, interfaceIndex);
+    return link?.carrierChanges;
   }
 
   attachments(): readonly Attachment[] {

@@ -10,7 +10,7 @@ import {
   serve,
   type NetworkNode,
 } from './network/netns';
-import { attach, pairIn } from './network/pairs';
+import { attach, pairIn, wireOf } from './network/pairs';
 
 let lab: NetnsLab;
 beforeEach(() => {
@@ -321,6 +321,39 @@ describe('the rules', () => {
     expect(wrong).toEqual([]);
     expect(answers.filter((answer) => answer === 'held waits').length).toBeLessThan(3);
     expect(await current.call('checkServices')).toBeNull();
+  });
+
+  it('go on over a link between nodes that comes and goes', async () => {
+    const { nsA, nsB, podB, podD, a, b, ipB, peerA, peerB } = await cluster();
+    await using _b = await serve(podB, 80, 'b');
+    await set(
+      a,
+      servicePort({ endpoints: to(ipB) }),
+      servicePort({ port: 8001, endpoints: [{ address: ipB, port: 81 }] }),
+    );
+    await using connecting = keepConnecting(podD, VIP, 8000);
+    const flows = (wanted: string) => {
+      const seen = connecting.answers().length;
+      return a.until(() => connecting.answers().slice(seen).includes(wanted));
+    };
+    await flows('held echoed');
+    for (let round = 0; round < 6; round++) {
+      // Each node's own end by turns: the other's loses its link only.
+      const [netns, node, peer] = round % 2 === 0 ? [nsA, a, peerB] : [nsB, b, peerA];
+      const changes = await node.call<number>('linkChanges');
+      inNetns(netns, 'ip', 'link', 'set', wireOf(netns), 'down');
+      await flows('held waits');
+      // What an agent does when it looks in between: pods learn at once that there is no way.
+      if (round > 1) await node.call('syncPeers', [{ ...peer, isUnreachable: false }]);
+      inNetns(netns, 'ip', 'link', 'set', wireOf(netns), 'up');
+      expect(await node.call<number>('linkChanges')).toBeGreaterThan(changes);
+      await node.call('syncPeers', [{ ...peer, isUnreachable: false }]);
+      await flows('held echoed');
+      await flows('10.77.1.4 b');
+    }
+    const lost = connecting.answers().filter((answer) => /held (?!echoed|waits)/.test(answer));
+    expect(lost).toEqual([]);
+    for (const node of [a, b]) expect(await node.call('checkServices')).toBeNull();
   });
 
   it('vanish with the network', async () => {

@@ -25,6 +25,8 @@ export interface Link {
   readonly mtu: number;
   /** Of the other end, in whichever namespace it is. */
   readonly peerIndex: number;
+  /** How often it has lost or found its link. */
+  readonly carrierChanges: number;
 }
 
 export interface VethSpec {
@@ -147,6 +149,13 @@ export const getLink = (name: string): NetlinkRequest => ({
   body: Buffer.concat([linkHeader(), attribute(IFLA_IFNAME, cString(name))]),
 });
 
+export const getLinkByIndex = (index: number): NetlinkRequest => ({
+  type: RTM_GETLINK,
+  flags: 0,
+  what: `interface ${index}`,
+  body: linkHeader(index),
+});
+
 export const listLinks = (): NetlinkRequest => ({
   type: RTM_GETLINK,
   flags: 0,
@@ -162,6 +171,7 @@ export const decodeLink = ({ payload }: NetlinkMessage): Link => {
     alias: fromCString(attributes.get(IFLA_IFALIAS) ?? Buffer.alloc(0)),
     mtu: attributes.get(IFLA_MTU)?.readUInt32LE() ?? 0,
     peerIndex: attributes.get(IFLA_LINK)?.readUInt32LE() ?? 0,
+    carrierChanges: attributes.get(IFLA_CARRIER_CHANGES)?.readUInt32LE() ?? 0,
   };
 };
 
@@ -414,6 +424,7 @@ const IFLA_LINKINFO = 18;
 const IFLA_IFALIAS = 20;
 const IFLA_AF_SPEC = 26;
 const IFLA_NET_NS_FD = 28;
+const IFLA_CARRIER_CHANGES = 35;
 const IFLA_INET_CONF = 1;
 const IPV4_DEVCONF_RP_FILTER = 8;
 const RP_FILTER_STRICT = 1;

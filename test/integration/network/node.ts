@@ -47,6 +47,8 @@ const handlersOf = (network: PodNetwork, { interfacePrefix }: NodeOptions) => ({
     network.services.apply(new Map(changes.map(([name, port]) => [name, port ?? undefined]))),
   checkServices: () => network.services.check(),
   attachments: () => Promise.resolve(network.attachments()),
+  linkChanges: () => network.linkChanges(),
+  memory: () => Promise.resolve(process.memoryUsage()),
   mtu: () => Promise.resolve(network.mtu),
   warnings: () => Promise.resolve(warnings),
   destroy: () => destroyNetwork(interfacePrefix),
