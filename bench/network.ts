@@ -6,13 +6,15 @@ import { join } from 'node:path';
 import { buildSync } from 'esbuild';
 import { silentLog, type Log } from '../lib/log';
 import { type Timings } from './network/in-namespace';
+import { type PolicyTimings } from './network/policies';
 import { type ServiceTimings } from './network/services';
 import { type BenchResult } from './result';
 
-/** Pods that are connected one by one, and services, each in a network namespace of their own. */
+/** Pods that are connected one by one, services and policies, each in a network namespace of their own. */
 export const bench = async (log: Log = silentLog): Promise<BenchResult[]> => [
   ...benchPods(log),
   ...benchServices(),
+  ...benchPolicies(),
 ];
 
 /**
@@ -61,6 +63,19 @@ const benchServices = (): BenchResult[] => {
       median(connect.service),
       'by that of the pod',
       median(connect.direct),
+    ),
+  ];
+};
+
+/** Until packets of new flows tell that a policy has changed: a node's part of the way from its author. */
+const benchPolicies = (): BenchResult[] => {
+  const { few, many } = measure('policies') as PolicyTimings;
+  return [
+    resultOf(
+      'enforce a change of a policy among 1,000 p50',
+      median(many),
+      'ours, among 10',
+      median(few),
     ),
   ];
 };
