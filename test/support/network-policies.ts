@@ -322,5 +322,5 @@ export const madeUpWorld = () => {
         : undefined,
     nodeAddresses: (name) => NODE_ADDRESSES.get(name) ?? [],
   };
-  return { pods, policies, namespaces, nodes, apply, known };
+  return { server, pods, policies, namespaces, nodes, apply, known };
 };

@@ -10,6 +10,7 @@ import { wouldPass } from '../../runtime/network/policy/plan';
 import {
   madeUpWorld,
   NODE_ADDRESSES,
+  NODES,
   OUTSIDE,
   RESOLVER,
   someChange,
@@ -29,6 +30,32 @@ it('tells each node, change by change, what it would be told anew', () => {
       }
     }),
     { numRuns: 300 },
+  );
+});
+
+it('encodes once what several nodes are told, and anew what has changed', () => {
+  const rowsOf = ({ server }: ReturnType<typeof madeUpWorld>) => {
+    const rows = new Map<string, Buffer>();
+    for (const { resource, key, json } of NODES.flatMap((name) => server.rows(name))) {
+      const before = rows.get(`${resource} ${key}`);
+      if (before !== undefined) expect(json).toBe(before);
+      rows.set(`${resource} ${key}`, json);
+    }
+    return rows;
+  };
+  fc.assert(
+    fc.property(fc.array(someChange, { minLength: 10, maxLength: 40 }), (changes) => {
+      const [asked, anew] = [madeUpWorld(), madeUpWorld()];
+      for (const each of changes) {
+        asked.apply(each);
+        rowsOf(asked);
+        anew.apply(each);
+      }
+      const texts = (world: typeof asked) =>
+        [...rowsOf(world)].map(([key, json]) => `${key} ${json.toString()}`).sort();
+      expect(texts(asked)).toEqual(texts(anew));
+    }),
+    { numRuns: 100 },
   );
 });
 

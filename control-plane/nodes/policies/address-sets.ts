@@ -12,7 +12,11 @@ interface AddressSet {
 }
 
 /** What members on one node bring in. */
-type Chunk = Map<Member, readonly string[]>;
+interface Chunk {
+  readonly members: Map<Member, readonly string[]>;
+  /** The same object for all nodes that are told, as long as it is right. */
+  told: AddressChunk | undefined;
+}
 
 /** Stands for one subject from when it comes until it goes. */
 export interface Member {
@@ -71,7 +75,7 @@ export class AddressSets {
     if (set === undefined || --set.users > 0) return;
     for (const [nodeName, chunk] of set.chunks) {
       this.onChange(id, nodeName);
-      for (const member of chunk.keys()) member.memberOf.delete(id);
+      for (const member of chunk.members.keys()) member.memberOf.delete(id);
     }
     this.sets.delete(id);
     this.ofManyNamespaces.delete(set);
@@ -110,11 +114,12 @@ export class AddressSets {
     }
   }
 
+  /** Another object only where it has changed. */
   chunk(set: string, nodeName: string): AddressChunk | undefined {
-    const members = this.sets.get(set)?.chunks.get(nodeName);
-    if (members === undefined) return undefined;
-    const entries = [...new Set([...members.values()].flat())].sort();
-    return { set, nodeName, entries };
+    const chunk = this.sets.get(set)?.chunks.get(nodeName);
+    if (chunk === undefined) return undefined;
+    const entriesNow = () => [...new Set([...chunk.members.values()].flat())].sort();
+    return (chunk.told ??= { set, nodeName, entries: entriesNow() });
   }
 
   /** The nodes whose pods are in the set. */
@@ -169,16 +174,19 @@ export class AddressSets {
       return;
     }
     member.memberOf.add(set.id);
-    const chunk = set.chunks.get(nodeName) ?? new Map<Member, readonly string[]>();
-    if (chunk.get(member)?.join() === entries.join()) return;
-    set.chunks.set(nodeName, chunk.set(member, entries));
+    const chunk: Chunk = set.chunks.get(nodeName) ?? { members: new Map(), told: undefined };
+    if (chunk.members.get(member)?.join() === entries.join()) return;
+    chunk.members.set(member, entries);
+    chunk.told = undefined;
+    set.chunks.set(nodeName, chunk);
     this.onChange(set.id, nodeName);
   }
 
   private takeOut(set: AddressSet, nodeName: string, member: Member): void {
     const chunk = set.chunks.get(nodeName);
-    if (chunk?.delete(member) !== true) return;
-    if (chunk.size === 0) set.chunks.delete(nodeName);
+    if (chunk?.members.delete(member) !== true) return;
+    chunk.told = undefined;
+    if (chunk.members.size === 0) set.chunks.delete(nodeName);
     this.onChange(set.id, nodeName);
   }
 }

@@ -11,6 +11,8 @@ import { PolicyIndex } from './policy-index';
  */
 export class PolicyRows implements Disposable {
   private readonly index: PolicyIndex;
+  /** Of what many nodes are told: encoded for the first of them. */
+  private readonly encoded = new WeakMap<object, Buffer>();
 
   constructor(
     views: Pick<NodesServerDeps, 'pods' | 'namespaces' | 'networkPolicies'>,
@@ -73,27 +75,33 @@ export class PolicyRows implements Disposable {
     part: { readonly set: string; readonly nodeName: string },
   ): Row | undefined {
     const chunk = this.index.chunkFor(nodeName, part.set, part.nodeName);
-    return chunk && rowOf(POLICY_ROW.addresses, chunkKey(part), chunk);
+    return chunk && rowOf(POLICY_ROW.addresses, chunkKey(part), this.encode(chunk));
   }
 
   private policyRow(nodeName: string, key: string): Row | undefined {
     const policy = this.index.policyFor(nodeName, key);
-    return policy && rowOf(POLICY_ROW.policies, key, policy);
+    return policy && rowOf(POLICY_ROW.policies, key, this.encode(policy));
   }
 
   private podRow(nodeName: string, uid: string): Row | undefined {
     const policies = this.index.policiesOf(nodeName, uid);
     if (policies === undefined) return undefined;
-    return rowOf(POLICY_ROW.podPolicies, uid, { uid, policies } satisfies PodPolicies);
+    const value = { uid, policies } satisfies PodPolicies;
+    return rowOf(POLICY_ROW.podPolicies, uid, encoded(value));
+  }
+
+  private encode(shared: object): Buffer {
+    const known = this.encoded.get(shared) ?? encoded(shared);
+    this.encoded.set(shared, known);
+    return known;
   }
 }
 
-const rowOf = (resource: PolicyRowResource, key: string, value: object): Row => ({
-  resource,
-  key,
-  version: '',
-  json: Buffer.from(stringifyJson(value)),
+const rowOf = (resource: PolicyRowResource, key: string, json: Buffer): Row => ({
+  ...{ resource, key, version: '', json },
 });
+
+const encoded = (value: object): Buffer => Buffer.from(stringifyJson(value));
 
 /** What is spoken of comes first. */
 const ORDER = [POLICY_ROW.addresses, POLICY_ROW.policies, POLICY_ROW.podPolicies] as const;
