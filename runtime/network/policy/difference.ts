@@ -1,5 +1,11 @@
 import type { PlannedChain, PolicyPlan } from './plan';
-import { containersOf, type Container, type ElementChange } from './text';
+import {
+  containersOf,
+  GO_WITH_DECIDERS,
+  HOLD_BACK,
+  type Container,
+  type ElementChange,
+} from './text';
 
 /** What the kernel has of the table, as far as this process has put it there. */
 export interface AppliedTable {
@@ -37,11 +43,13 @@ export const differenceOf = (applied: AppliedTable, plan: PolicyPlan): TableDiff
     elementCount: changes.reduce((sum, { added, removed }) => sum + added.size + removed.length, 0),
     unusedCount:
       missing(applied.chains, plan.chains).size + missing(applied.containers, wanted).size,
-    isStricter: changes.some(
-      ({ kind, added, removed }) =>
-        (kind === 'decider' && added.size > 0) || (kind !== 'pair' && removed.length > 0),
-    ),
+    isStricter: changes.some(isStricter),
   };
+};
+
+const isStricter = ({ container, added, removed }: ElementChange): boolean => {
+  if (GO_WITH_DECIDERS.has(container)) return false;
+  return HOLD_BACK.has(container) ? added.size > 0 : removed.length > 0;
 };
 
 /** Pure: the table after the difference. */

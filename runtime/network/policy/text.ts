@@ -79,6 +79,10 @@ export const EGRESS = 'egress_of';
 const ISOLATED = 'isolated';
 const ITSELF = 'itself';
 const GUARDED = 'guarded';
+/** The more elements they have, the less passes; with all others it is the other way round. */
+export const HOLD_BACK: ReadonlySet<string> = new Set([INGRESS, EGRESS, GUARDED]);
+/** They only repeat which addresses have a decider. */
+export const GO_WITH_DECIDERS: ReadonlySet<string> = new Set([ISOLATED, ITSELF]);
 /** As many as are in `FIXED_CHAINS`. */
 export const FIXED_RULE_COUNT = 13;
 
