@@ -54,11 +54,11 @@ export const WELL_KNOWN: readonly WellKnown[] = [
   ),
   annotation('Pod', 'kubernetes.io/egress-bandwidth', {
     ...shown(`${BANDWIDTH}: lets out what a pod may send`),
-    ...warned('1', 'fast'),
+    ...warned('1', '2P'),
   }),
   annotation('Pod', 'kubernetes.io/ingress-bandwidth', {
     ...shown(`${BANDWIDTH}: lets in what a pod may receive`),
-    ...warned('1', 'fast'),
+    ...warned('1', '2P'),
   }),
   annotation('Pod', 'scheduler.alpha.kubernetes.io/critical-pod', warned('')),
   annotation('Pod', 'seccomp.security.alpha.kubernetes.io/pod', warned('runtime/default')),
