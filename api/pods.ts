@@ -191,7 +191,10 @@ export const withNodeConditions = (
 const DISRUPTION_TARGET = 'DisruptionTarget';
 const BY_KUBELET = 'TerminationByKubelet';
 
-const NODE_CONDITIONS = ['PodReadyToStartContainers', 'Initialized', 'ContainersReady', 'Ready'];
+const NODE_CONDITIONS = [
+  ...['PodReadyToStartContainers', 'Initialized', 'ContainersReady', 'Ready'],
+  ...['PodResizePending', 'PodResizeInProgress'],
+];
 
 export const podCondition = (
   { status }: { readonly status?: PodStatus },

@@ -52,6 +52,8 @@ export interface KindDraft<T extends ApiObject>
   readonly validateApprovalUpdate?: KindRules<T>['validateUpdate'];
   /** Through `ephemeralcontainers`, of kinds that have it. */
   readonly validateEphemeralContainersUpdate?: KindRules<T>['validateUpdate'];
+  /** Through `resize`, of kinds that have it. */
+  readonly validateResizeUpdate?: KindRules<T>['validateUpdate'];
 }
 
 /**
@@ -64,7 +66,7 @@ export const defineKind = <T extends ApiObject>(
 ): KindInfo => {
   const { applyDefaults, validateCreate, validateUpdate, validateStatusUpdate, ...others } = draft;
   const { validateApprovalUpdate, validateEphemeralContainersUpdate, ...besides } = others;
-  const { warnings, judge, ...info } = besides;
+  const { validateResizeUpdate, warnings, judge, ...info } = besides;
   return {
     resource,
     singular: resource.kind.toLowerCase(),
@@ -84,6 +86,7 @@ export const defineKind = <T extends ApiObject>(
         ...(validateEphemeralContainersUpdate === undefined
           ? {}
           : { ephemeralcontainers: validateEphemeralContainersUpdate }),
+        ...(validateResizeUpdate === undefined ? {} : { resize: validateResizeUpdate }),
       },
       warnings: warnings ?? (() => []),
       ...(judge === undefined ? {} : { judge }),

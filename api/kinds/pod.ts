@@ -6,6 +6,7 @@ import {
   validatePod,
   validatePodStatusUpdate,
   validatePodUpdate,
+  validateResizeUpdate,
 } from '../validation/pod';
 import { defineKind } from './kind';
 
@@ -21,6 +22,7 @@ export const POD_KIND = defineKind(PODS, {
     'attach',
     'portforward',
     'ephemeralcontainers',
+    'resize',
   ],
   fields: {
     'spec.nodeName': ({ spec }) => spec.nodeName ?? '',
@@ -38,5 +40,6 @@ export const POD_KIND = defineKind(PODS, {
   validateUpdate: validatePodUpdate,
   validateStatusUpdate: validatePodStatusUpdate,
   validateEphemeralContainersUpdate,
+  validateResizeUpdate,
   warnings: podWarnings,
 });

@@ -10,6 +10,7 @@ import {
   type Amounts,
 } from '../amounts';
 import { secondsToMs } from '../int64';
+import { countedSpec } from '../pod-resources';
 import { isTerminal, podTotal, type Arithmetic } from '../pods';
 import type { Quantity } from '../quantity';
 import { isExtendedQuotaResource, isExtendedResource, isHugePages } from '../resource-names';
@@ -52,7 +53,7 @@ export const usageOf = (kind: Counted, object: ApiObject, nowMs: number): Amount
       return isCharged(object as Pod, nowMs)
         ? sumOf(
             counts,
-            memoized(object, () => podUsage((object as Pod).spec)),
+            memoized(object, () => podUsage(countedSpec(object as Pod))),
           )
         : counts;
     case SERVICES:

@@ -21,6 +21,7 @@ import {
   portNameProblems,
 } from '../names';
 import { validateLifecycle, validateProbe, validateSingleSuccess } from './probes';
+import { validateResizePolicy } from './pod-resize';
 import { validateResources } from './resources';
 import { validateRestartRules } from './restart-rules';
 import { validateSecurityContext } from './security';
@@ -39,6 +40,8 @@ export interface ContainerContext {
   readonly hostNetwork: boolean;
   /** `spec.os.name`. */
   readonly os: string | undefined;
+  /** `spec.restartPolicy`. */
+  readonly restartPolicy: string | undefined;
   /** Names taken so far, in any list of containers of the pod. */
   readonly names: Set<string>;
 }
@@ -62,6 +65,7 @@ export const validateContainers = (
         ...validateLifecycle(container.lifecycle, `${at}.lifecycle`, context.os),
         ...validateProbes(container, at),
         ...validateRestartRules(container, at),
+        ...validateResizePolicy(container, at, context.restartPolicy),
       ];
     }),
     ...validateHostPorts(containers, field),
@@ -82,13 +86,25 @@ export const validateInitContainers = (
         ? [
             ...validateLifecycle(container.lifecycle, `${at}.lifecycle`, context.os),
             ...validateProbes(container, at),
+            ...validateResizePolicy(container, at, context.restartPolicy),
           ]
-        : PROBES_AND_LIFECYCLE.filter((name) => container[name] !== undefined).map((name) =>
-            forbidden(
-              `${at}.${name}`,
-              'may not be set for init containers without restartPolicy=Always',
+        : [
+            ...(container.resizePolicy === undefined
+              ? []
+              : [
+                  invalid(
+                    `${at}.resizePolicy`,
+                    container.resizePolicy,
+                    'must not be set for init containers',
+                  ),
+                ]),
+            ...PROBES_AND_LIFECYCLE.filter((name) => container[name] !== undefined).map((name) =>
+              forbidden(
+                `${at}.${name}`,
+                'may not be set for init containers without restartPolicy=Always',
+              ),
             ),
-          )),
+          ]),
     ];
   });
 

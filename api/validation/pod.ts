@@ -11,6 +11,7 @@ import {
   type MetadataRules,
 } from './metadata';
 import { validatePodAnnotations } from './pod-annotations';
+import { validatePodResize } from './pod-resize';
 import { validatePodSpec } from './pod-spec';
 import { validateProtections } from './protections';
 
@@ -57,6 +58,13 @@ export const validateEphemeralContainersUpdate = (pod: Pod, old: Pod): readonly 
   ...validatePodSpec(pod.spec, 'spec'),
   ...validateProtections(pod, old),
   ...validateEphemeralContainersKept(pod, old),
+];
+
+/** Through its own subresource, which leaves all else as it is. */
+export const validateResizeUpdate = (pod: Pod, old: Pod): readonly FieldError[] => [
+  ...validateMetadataUpdate(pod, old, RULES),
+  ...validatePodSpec(pod.spec, 'spec'),
+  ...validatePodResize(pod, old),
 ];
 
 /** Status is the agent's word; only what would confuse every reader is refused. */

@@ -1,4 +1,5 @@
 import { isTerminal, isTerminating } from '../../api/pods';
+import { countedSpec } from '../../api/pod-resources';
 import { PODS } from '../../api/resources';
 import {
   keyOf,
@@ -173,7 +174,14 @@ const asksTheSame = (a: Pod, b: Pod): boolean =>
   !isTerminal(a) &&
   isTerminating(a) === isTerminating(b) &&
   jsonEqual(a.metadata.labels, b.metadata.labels) &&
-  jsonEqual(a.spec, b.spec);
+  jsonEqual(a.spec, b.spec) &&
+  isCountedAlike(a, b);
+
+/** Of one spec, while a resize is under way: does its node give as much? */
+const isCountedAlike = (a: Pod, b: Pod): boolean => {
+  const [x, y] = [countedSpec(a), countedSpec(b)];
+  return (x === a.spec && y === b.spec) || jsonEqual(x, y);
+};
 
 /** In reports of objects that could not be handled. */
 export const CONSUMER = 'scheduler';

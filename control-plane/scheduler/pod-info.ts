@@ -1,3 +1,4 @@
+import { countedSpec } from '../../api/pod-resources';
 import {
   effectiveRequests,
   hostPortsOf,
@@ -43,8 +44,9 @@ export interface PodInfo {
 
 export const podInfoOf = (pod: Pod): PodInfo => {
   const uid = pod.metadata.uid ?? keyOf(pod);
-  const scoring = effectiveRequests(withDefaultRequests(pod.spec));
   const affinity = podAffinityOf(pod);
+  const counted = countedSpec(pod);
+  const scoring = effectiveRequests(withDefaultRequests(counted));
   const containers = [...(pod.spec.initContainers ?? []), ...pod.spec.containers];
   return {
     pod,
@@ -54,7 +56,7 @@ export const podInfoOf = (pod: Pod): PodInfo => {
     labels: pod.metadata.labels ?? {},
     isTerminating: isTerminating(pod),
     priority: pod.spec.priority ?? 0,
-    requests: effectiveRequests(pod.spec),
+    requests: effectiveRequests(counted),
     scoringCpuMillis: scoring.cpuMillis,
     scoringMemoryBytes: scoring.memoryBytes,
     hostPorts: hostPortsOf(pod.spec),

@@ -67,6 +67,22 @@ it('looks to kubectl as upstream does', async () => {
   );
 });
 
+it('counts what a pod is resized to before it is', async () => {
+  await kubectl.ok('create namespace team-r');
+  await kubectl.ok('create quota q -n team-r --hard=cpu=1');
+  await eventually(async () => (await usedBy('q', 'team-r')) !== undefined);
+  await kubectl.ok('create -n team-r -f -', JSON.stringify(pod('r1', '400m', 'team-r')));
+  const resize = (cpu: string) =>
+    `patch pod r1 -n team-r --subresource resize -p {"spec":{"containers":[{"name":"c","resources":{"requests":{"cpu":"${cpu}"}}}]}}`;
+  expect(await refusal(resize('1100m'))).toContain(
+    'pods "r1" is forbidden: exceeded quota: q, requested: cpu=700m, used: cpu=400m, limited: cpu=1',
+  );
+  await kubectl.ok(resize('900m'));
+  expect((await usedBy('q', 'team-r'))?.['cpu']).toBe('900m');
+  await kubectl.ok(resize('100m'));
+  await eventually(async () => (await usedBy('q', 'team-r'))?.['cpu'] === '100m');
+});
+
 const create = async (name: string, cpu: string, namespace: string): Promise<boolean> => {
   try {
     await client.create(PODS, pod(name, cpu, namespace));

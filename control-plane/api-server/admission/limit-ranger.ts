@@ -20,7 +20,7 @@ export const limitRanger = (reader: AdmissionReader): AdmissionPlugin => {
   };
   return {
     name: 'LimitRanger',
-    handles: (asked) => isNewPod(asked) || isClaim(asked),
+    handles: (asked) => isNewPod(asked) || isResizedPod(asked) || isClaim(asked),
     admit: async (asked, signal) => {
       if (!isNewPod(asked)) return false;
       const ranges = await rangesFor(asked, signal);
@@ -87,6 +87,9 @@ const problemsOf = (asked: AdmissionAttributes, range: LimitRange): readonly str
 
 const storageOf = (claim: ApiObject | undefined): Amounts =>
   quantitiesOf(fieldsAt(claim, 'spec', 'resources', 'requests') as Record<string, string>);
+
+const isResizedPod = ({ kind: { resource }, subresource }: AdmissionAttributes) =>
+  resource === PODS && subresource === 'resize';
 
 /** Claims may grow: they are held to the limits again. */
 const isClaim = ({ kind: { resource }, subresource, operation, old }: AdmissionAttributes) =>

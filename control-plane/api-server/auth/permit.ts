@@ -58,7 +58,7 @@ const effectsOf = ({ verb, subresource }: Attributes): readonly Effect[] =>
 
 /** Subresources that are a part of the object: a write to them is an update of it. */
 const PARTS: ReadonlySet<string> = new Set([
-  ...['status', 'finalize', 'scale', 'approval', 'ephemeralcontainers'],
+  ...['status', 'finalize', 'scale', 'approval', 'ephemeralcontainers', 'resize'],
 ]);
 
 const EFFECTS: Readonly<Partial<Record<string, readonly Effect[]>>> = {

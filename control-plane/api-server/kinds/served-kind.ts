@@ -160,4 +160,5 @@ const SERVED_SUBRESOURCES: ReadonlySet<string> = new Set([
   'token',
   'approval',
   'ephemeralcontainers',
+  'resize',
 ]);

@@ -22,6 +22,7 @@ import {
   resetSystemMetadata,
 } from './metadata';
 import type { ObjectReader } from './object-reader';
+import { isPart, PARTS, WITHOUT_LABELS } from './parts';
 import { checkStoredValueCount, checkValueCount } from './object-size';
 import { applyDefaults, checkCreate, checkUpdate } from './rules';
 import { waitingOf, type WriteContext } from './write-context';
@@ -418,34 +419,12 @@ const isolate = (
   if (subresource === 'finalize') return kept;
   if (next.metadata.managedFields !== undefined)
     kept.metadata.managedFields = next.metadata.managedFields;
-  if (strategy.isStatusAlone === true || subresource === 'ephemeralcontainers') return kept;
+  if (strategy.isStatusAlone === true || WITHOUT_LABELS.has(subresource)) return kept;
   if (next.metadata.annotations !== undefined)
     kept.metadata.annotations = next.metadata.annotations;
   if (next.metadata.labels !== undefined) kept.metadata.labels = next.metadata.labels;
   return kept;
 };
-
-/** Subresources that change a part which the object itself does not: what of `next` they take over. */
-const PARTS: Readonly<Partial<Record<string, (kept: MutableObject, next: MutableObject) => void>>> =
-  {
-    status: (kept, { status }) => {
-      if (status === undefined) Reflect.deleteProperty(kept, 'status');
-      else kept.status = status;
-    },
-    finalize: (kept, { spec }) => {
-      kept.spec = { ...kept.spec, finalizers: spec?.['finalizers'] ?? [] };
-    },
-    approval: (kept, { status }) => {
-      kept.status = { ...kept.status, conditions: status?.['conditions'] ?? [] };
-    },
-    ephemeralcontainers: (kept, { spec }) => {
-      const { ephemeralContainers: _, ...others } = { ...kept.spec };
-      const wanted = spec?.['ephemeralContainers'];
-      kept.spec = wanted === undefined ? others : { ...others, ephemeralContainers: wanted };
-    },
-  };
-
-const isPart = (subresource: string): boolean => PARTS[subresource] !== undefined;
 
 const isSame = (object: MutableObject, old: ApiObject): boolean => {
   object.metadata.resourceVersion = old.metadata.resourceVersion ?? '';

@@ -37,7 +37,7 @@ export const handleSubresource = async (
 type Handler = (deps: RestDeps, asked: KindRequest, method: string) => Promise<ApiResponse>;
 
 const part =
-  (subresource: 'status' | 'finalize' | 'approval' | 'ephemeralcontainers'): Handler =>
+  (subresource: 'status' | 'finalize' | 'approval' | 'ephemeralcontainers' | 'resize'): Handler =>
   async (deps, asked, method) => {
     const { request, kind, target, permit } = asked;
     const view = viewOf(deps, asked);
@@ -114,6 +114,7 @@ const HANDLERS: Readonly<Partial<Record<string, Handler>>> = {
   finalize: part('finalize'),
   approval: part('approval'),
   ephemeralcontainers: part('ephemeralcontainers'),
+  resize: part('resize'),
   scale,
   binding,
   eviction,

@@ -34,7 +34,7 @@ export const resourceQuota = (deps: ResourceQuotaDeps): AdmissionPlugin => {
   return {
     name: 'ResourceQuota',
     handles: ({ operation, subresource, kind: { resource } }) =>
-      subresource === '' &&
+      (subresource === '' || subresource === 'resize') &&
       isCounted(resource) &&
       (operation === 'CREATE' || (operation === 'UPDATE' && mayGrow(resource))),
     reserve: async (asked, signal) => {
