@@ -10,6 +10,8 @@ export interface ContainerRuntime extends AsyncDisposable {
   createSandbox(spec: SandboxSpec, signal?: AbortSignal): Promise<Sandbox>;
   /** Limits all sandboxes of a group together, or with `''` those of all groups. Idempotent. */
   limitGroup(group: SandboxGroup, resources: CgroupResources): void;
+  /** Applies new limits to all containers of a sandbox together. What is absent stays. Idempotent. */
+  updateSandbox(id: string, resources: CgroupResources): Promise<void>;
   /** Kills what is left in it, then unpins. Idempotent. */
   removeSandbox(id: string, signal?: AbortSignal): Promise<void>;
 
@@ -29,7 +31,7 @@ export interface ContainerRuntime extends AsyncDisposable {
    */
   attach(id: string, options: AttachOptions, signal?: AbortSignal): Promise<ExecProcess>;
 
-  /** Applies new limits to a running container. */
+  /** Applies new limits to a running container. What is absent stays. Idempotent. */
   updateResources(id: string, resources: CgroupResources): Promise<void>;
   stats(id: string): Promise<ContainerStats>;
   /** Of all containers of a sandbox, those that have ended too; without an id, of all sandboxes together. */

@@ -60,11 +60,21 @@ interface FakeContainer {
   pid: number;
 }
 
+type FailingMethod =
+  | 'createSandbox'
+  | 'updateSandbox'
+  | 'createContainer'
+  | 'startContainer'
+  | 'updateResources'
+  | 'exec';
+
 /**
  * The runtime without a kernel, for tests of what stands above it. It keeps the contract of
  * `ContainerRuntime` (the same suite runs against both); processes are async functions.
  */
 export class FakeContainerRuntime implements ContainerRuntime {
+  /** What the cgroups of sandboxes were given last, by id. */
+  readonly sandboxResources = new Map<string, CgroupResources>();
   readonly groups = new Map<SandboxGroup, CgroupResources>();
   /** Every call that changes something, in order: `createContainer web-1`. */
   readonly calls: string[] = [];
@@ -81,7 +91,7 @@ export class FakeContainerRuntime implements ContainerRuntime {
   }
 
   /** The next call of `method` throws `error`. */
-  failNext(method: 'createSandbox' | 'createContainer' | 'startContainer' | 'exec', error: Error) {
+  failNext(method: FailingMethod, error: Error) {
     this.failures.set(method, [...(this.failures.get(method) ?? []), error]);
   }
 
@@ -95,6 +105,11 @@ export class FakeContainerRuntime implements ContainerRuntime {
     const container = this.need(id);
     this.finish(container, { exitCode, ...more });
     await container.process?.exited;
+  }
+
+  /** What the container's cgroup has now. */
+  resourcesOf(id: string): CgroupResources {
+    return this.need(id).resources;
   }
 
   /** What was created, with all its settings. */
@@ -113,6 +128,7 @@ export class FakeContainerRuntime implements ContainerRuntime {
         createdAtMs: this.clock.now(),
       };
       this.sandboxesById.set(spec.id, { spec, sandbox });
+      this.sandboxResources.set(spec.id, spec.cgroup);
       return sandbox;
     });
   }
@@ -227,6 +243,13 @@ export class FakeContainerRuntime implements ContainerRuntime {
     return this.call('updateResources', id, () => {
       const container = this.need(id);
       container.resources = { ...container.resources, ...resources };
+    });
+  }
+
+  updateSandbox(id: string, resources: CgroupResources): Promise<void> {
+    return this.call('updateSandbox', id, () => {
+      if (!this.sandboxesById.has(id)) throw new RuntimeError('cgroup', `no sandbox "${id}"`);
+      this.sandboxResources.set(id, { ...this.sandboxResources.get(id), ...resources });
     });
   }
 

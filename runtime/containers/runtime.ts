@@ -267,6 +267,11 @@ class HostContainerRuntime implements ContainerRuntime {
     return Promise.resolve();
   }
 
+  updateSandbox(id: string, resources: CgroupResources): Promise<void> {
+    this.cgroups.apply(this.boxes.cgroupOf(id), resources);
+    return Promise.resolve();
+  }
+
   stats(id: string): Promise<ContainerStats> {
     const { spec } = this.need(id).record;
     return Promise.resolve(this.cgroups.stats(this.cgroupOfContainer(spec)));
