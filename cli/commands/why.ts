@@ -29,6 +29,7 @@ import {
   renderDecisions,
   renderWhy,
   renderWorkload,
+  resizeTroublesOf,
   troublesOf,
   withEvidence,
   type TextStyle,
@@ -85,7 +86,8 @@ const whyPod = async (
 
 const podTroubles = async ({ client, signal }: CliContext, name: ObjectName) => {
   const pod = await client.get(PODS, name, signal);
-  return withEvidence(client, pod, troublesOf(pod), signal);
+  const troubles = [...troublesOf(pod), ...resizeTroublesOf(pod)];
+  return withEvidence(client, pod, troubles, signal);
 };
 
 const whyWorkload = async (

@@ -1,5 +1,6 @@
 import { formatTaint } from '../../api/taints';
-import { addAmounts, effectiveRequests, isTerminal, NO_RESOURCES } from '../../api/pods';
+import { countedRequests } from '../../api/pod-resources';
+import { addAmounts, isTerminal, NO_RESOURCES } from '../../api/pods';
 import type { Node, Pod } from '../../api/types';
 import { formatTable } from '../output/table';
 import { printable } from '../output/terminal';
@@ -43,7 +44,7 @@ const describePodsOn = (writer: DescribeWriter, pods: readonly Pod[]): void => {
     return;
   }
   writer.heading(0, 'Pods');
-  const requests = active.map(({ spec }) => effectiveRequests(spec));
+  const requests = active.map(countedRequests);
   const rows = active.map(({ metadata }, i) => [
     metadata.namespace ?? '',
     metadata.name,

@@ -1,3 +1,4 @@
+import { isSameResources, resourcesOf } from '../../api/pod-resources';
 import type { Container, ContainerStatus, Pod } from '../../api/types';
 import { formatTable } from '../output/table';
 import { printable } from '../output/terminal';
@@ -72,6 +73,11 @@ const describeContainers = (
     writer.field(2, 'Restart Count', status?.restartCount ?? 0);
     writer.pairs(2, 'Limits', container.resources?.limits);
     writer.pairs(2, 'Requests', container.resources?.requests);
+    const { resources: inForce } = status ?? {};
+    if (inForce !== undefined && !isSameResources(inForce, resourcesOf(container))) {
+      writer.pairs(2, 'Limits in force', inForce.limits);
+      writer.pairs(2, 'Requests in force', inForce.requests);
+    }
     const env = Object.fromEntries(
       (container.env ?? []).map(({ name, value, valueFrom }) => [
         name,

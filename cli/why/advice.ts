@@ -15,6 +15,10 @@ const podAdvice = (pod: Pod, { reason }: Trouble): string | undefined => {
       ? lookAtNode(pod)
       : `it goes once its finalizers are taken off, by those who set them: ${finalizers.join(', ')}`;
   if (reason === 'ReadinessGatesNotReady') return undefined;
+  if (reason === 'ResizeDeferred')
+    return `it is granted once other pods leave as much: dhow describe node ${pod.spec.nodeName ?? ''}`;
+  if (reason === 'ResizeInfeasible') return 'ask for less, or make the pod anew on a larger node';
+  if (reason === 'ResizeError') return 'it is tried again until it can be done';
   if (pod.status.phase !== 'Failed') return lookAtNode(pod);
   const owner = controllerOf(pod);
   return owner === undefined

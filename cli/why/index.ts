@@ -4,7 +4,7 @@ export { lastLines, withEvidence } from './evidence';
 export { fitLine } from './fit';
 export { renderWhy } from './why';
 export type { TextStyle } from './text';
-export { troublesOf } from './trouble';
+export { resizeTroublesOf, troublesOf } from './trouble';
 export { lastWordsText } from './last-words';
 export {
   DETAILED_GROUPS_MAX,

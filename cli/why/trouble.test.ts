@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import type { Event, Pod, PodStatus } from '../../api/types';
 import { renderWhy, type KnownExplanation } from './why';
 import { lastEventAbout } from './evidence';
-import { troublesOf } from './trouble';
+import { resizeTroublesOf, troublesOf } from './trouble';
 import type { KnownTrouble } from './known-trouble';
 
 const STYLE = { color: false, width: 100 };
@@ -330,4 +330,31 @@ describe('the last event', () => {
     });
     expect(lastEventAbout([], { reason: 'x' })).toBeUndefined();
   });
+});
+
+it('tells of a resize that waits, and of one that cannot be brought into force', () => {
+  const condition = (type: string, reason: string, message: string) => ({
+    ...{ type, status: 'True', reason, message, lastTransitionTime: T1 },
+  });
+  const pod = podWith({
+    phase: 'Running',
+    conditions: [
+      { type: 'Ready', status: 'True' },
+      condition('PodResizePending', 'Deferred', 'no room'),
+      condition('PodResizeInProgress', 'Error', 'too much is used'),
+    ],
+  });
+  expect(troublesOf(pod)).toEqual([]);
+  expect(resizeTroublesOf(pod)).toEqual([
+    {
+      ...{ reason: 'ResizeDeferred', message: 'no room', since: T1 },
+      next: 'it is granted once other pods leave as much: dhow describe node node-1',
+    },
+    {
+      ...{ reason: 'ResizeError', message: 'too much is used', since: T1 },
+      next: 'it is tried again until it can be done',
+    },
+  ]);
+  const going = { type: 'PodResizeInProgress', status: 'True' };
+  expect(resizeTroublesOf(podWith({ conditions: [going] }))).toEqual([]);
 });

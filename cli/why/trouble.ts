@@ -1,4 +1,5 @@
 import type { Trouble, Termination, OwnReason } from './known-trouble';
+import { RESIZE_IN_PROGRESS, RESIZE_PENDING } from '../../api/pod-resources';
 import { isRestartableInit, isTerminating, podCondition } from '../../api/pods';
 import type { Container, ContainerStatus, Pod } from '../../api/types';
 import { rfc3339 } from '../../lib/clock';
@@ -15,6 +16,19 @@ export const troublesOf = (pod: Pod): readonly Trouble[] => {
   const all = troubles.length > 0 ? troubles : unreadyPod(pod);
   return all.map((trouble) => advised(pod, trouble));
 };
+
+/** Pure: a resize that waits, or that cannot be brought into force. Nothing of it keeps the pod from running. */
+export const resizeTroublesOf = (pod: Pod): readonly Trouble[] =>
+  [RESIZE_PENDING, RESIZE_IN_PROGRESS].flatMap((type) => {
+    const { reason, message, lastTransitionTime } = podCondition(pod, type) ?? {};
+    if (reason === undefined) return [];
+    const trouble = {
+      reason: `Resize${reason}`,
+      ...text(message),
+      ...sinceText(lastTransitionTime),
+    };
+    return [advised(pod, trouble)];
+  });
 
 const advised = (pod: Pod, trouble: Trouble): Trouble => {
   const next = adviceFor(pod, trouble);
