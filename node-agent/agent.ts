@@ -32,11 +32,12 @@ import { bootedAtMs, type HostFacts } from './node/host';
 import { nodeInfoOf } from './node/node-info';
 import { AGENT_VERSION, NodeReporter } from './node/node-reporter';
 import { podsShareOf } from './node/reserved';
-import { refuseToAdmit } from './plan/admission';
 import { QosGroups } from './containers/qos-groups';
 import { ExitBell } from './containers/exit-bell';
 import type { PodDeps } from './containers/pod-deps';
 import { PodManager } from './pods/pod-manager';
+import { roomOnNode } from './pods/room-on-node';
+import { AllocationStore } from './inventory/allocation-store';
 import { PodPaths } from './inventory/pod-paths';
 import { ProbeRunner, type ProbeAction } from './probes/probe-runner';
 import { ServiceProxy } from './services/service-proxy';
@@ -519,15 +520,13 @@ class NodeAgent implements Agent {
         holdMaxMs: settings.startHoldMs,
         clock,
       }),
-      admit: (pod) =>
-        this.shutdown.refuse() ??
-        this.eviction.refuse(pod) ??
-        refuseToAdmit({
-          pod,
-          others: this.pods.active(),
-          allocatable: this.reporter.allocatable(),
-          node: assignments.facts.node,
-        }),
+      ...roomOnNode({
+        active: () => this.pods.active(),
+        allocatable: () => this.reporter.allocatable(),
+        node: () => assignments.facts.node,
+        closed: (pod) => this.shutdown.refuse() ?? this.eviction.refuse(pod),
+      }),
+      allocations: new AllocationStore(join(config.stateDir, 'allocations'), log),
       noteStatus: (uid, status) => assignments.noteStatus(uid, status),
       clock,
       random,

@@ -2,7 +2,6 @@ import type { Container } from '../types';
 import { always, IGNORED, presentIn, type Rules } from './words';
 
 export const unsupportedInContainer = (container: Container, field: string): readonly string[] => [
-  ...presentIn(container, CONTAINER_FIELDS, field),
   ...presentIn(container.resources, RESOURCES, `${field}.resources`),
   ...(container.env ?? []).flatMap(({ valueFrom }, i) =>
     presentIn(valueFrom, ENV_SOURCES, `${field}.env[${i}].valueFrom`),
@@ -12,7 +11,6 @@ export const unsupportedInContainer = (container: Container, field: string): rea
   ),
 ];
 
-const CONTAINER_FIELDS = always(IGNORED, 'resizePolicy');
 const RESOURCES: Rules = {
   claims: { why: IGNORED, when: (value) => Array.isArray(value) && value.length > 0 },
 };

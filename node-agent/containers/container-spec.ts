@@ -1,7 +1,9 @@
 import { join } from 'node:path';
 
+import { resourcesOf } from '../../api/pod-resources';
 import { ownStopSignal } from '../../api/stop-signals';
 import type { Container, Pod, Service } from '../../api/types';
+import { stringifyJson } from '../../lib/json';
 import type { ContainerSpec, MountSpec } from '../../runtime/container-runtime';
 import type { LocalImage } from '../../runtime/image-service';
 import type { PreparedVolumes } from '../volumes/volume-manager';
@@ -61,6 +63,7 @@ export const containerSpecOf = (input: ContainerSpecInput): ContainerSpec => {
       [LABEL.imageId]: image.repoDigests[0] ?? image.id,
       [LABEL.logPath]: input.logPath,
       [LABEL.stopSignal]: String(signalOf(container, image)),
+      [LABEL.resources]: stringifyJson(resourcesOf(container)),
     },
     rootfs: { lowerDirs: image.lowerDirs, isReadOnly: own?.readOnlyRootFilesystem === true },
     process: {

@@ -16,9 +16,11 @@ import type { VolumeManager } from '../volumes/volume-manager';
 import type { ObjectSource } from '../pod-spec/environment';
 import type { QosGroups } from './qos-groups';
 import type { ExitBell } from './exit-bell';
+import type { AllocationStore } from '../inventory/allocation-store';
 import type { PodPaths } from '../inventory/pod-paths';
 import type { ClusterNames } from './pod-dns';
 import type { Refusal } from '../plan/admission';
+import type { ResizeRefusal } from '../plan/resize';
 
 /** What a pod needs to know of the node it is on. */
 export interface NodeInfo {
@@ -78,6 +80,9 @@ export interface PodDeps {
   readonly startSlots: Semaphore;
   /** Why this pod cannot run here, beside the pods that do; undefined when it can. */
   readonly admit: (pod: Pod) => Refusal | undefined;
+  /** Why this pod cannot have what it asks for now; undefined when it can. */
+  readonly refuseResize: (pod: Pod) => ResizeRefusal | undefined;
+  readonly allocations: AllocationStore;
   /** Keeps a status for the next start of the agent. */
   readonly noteStatus: (uid: string, status: Pod['status']) => void;
   readonly clock: Clock;

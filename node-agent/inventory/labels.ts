@@ -12,6 +12,8 @@ export const LABEL = {
   imageId: 'dhow.dev/image-id',
   logPath: 'dhow.dev/log-path',
   stopSignal: 'dhow.dev/stop-signal',
+  /** What the container was made with: a resize leaves it as it is. */
+  resources: 'dhow.dev/resources',
 } as const;
 
 export const podLabels = (pod: Pod): Record<string, string> => {

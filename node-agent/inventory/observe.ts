@@ -1,5 +1,7 @@
 import { containersIn } from '../../api/pod-in';
+import type { ContainerResources } from '../../api/pod-resources';
 import type { ContainerStatus, Pod } from '../../api/types';
+import { parseJson } from '../../lib/json';
 import type { ContainerExit, ContainerState } from '../../runtime/container-runtime';
 import { CONTAINER_ID_PREFIX, LABEL } from './labels';
 
@@ -24,6 +26,8 @@ export interface ObservedContainer {
   readonly state: ObservedState;
   /** False when the runtime no longer has it and the pod's status tells of it. */
   readonly exists: boolean;
+  /** What it was made with; undefined of what an agent has made that did not note it. */
+  readonly resources?: ContainerResources;
   /** Overrides the reason worked out from the exit. */
   readonly reason?: string;
 }
@@ -72,7 +76,11 @@ const runOf = (state: ContainerState): ObservedContainer => ({
   imageId: state.labels[LABEL.imageId] ?? '',
   state,
   exists: true,
+  ...notedResources(state.labels[LABEL.resources]),
 });
+
+const notedResources = (text: string | undefined): Pick<ObservedContainer, 'resources'> =>
+  text === undefined ? {} : { resources: parseJson(text) as ContainerResources };
 
 type TerminatedState = NonNullable<NonNullable<ContainerStatus['state']>['terminated']>;
 

@@ -1,4 +1,5 @@
 import { matchesNodeAffinity } from '../../api/node-affinity';
+import { countedSpec } from '../../api/pod-resources';
 import {
   addAmounts,
   amountsOf,
@@ -40,7 +41,7 @@ export interface Refusal extends PodEnding {
  */
 export const refuseToAdmit = (input: AdmissionInput): Refusal | undefined => {
   const refusal =
-    otherSystem(input) ?? shortage(input) ?? otherNode(input) ?? takenPort(input) ?? taint(input);
+    otherSystem(input) ?? shortageOf(input) ?? otherNode(input) ?? takenPort(input) ?? taint(input);
   if (refusal === undefined) return undefined;
   return { ...refusal, message: `Pod was rejected: ${refusal.message}` };
 };
@@ -61,11 +62,15 @@ const otherSystem = ({ pod }: AdmissionInput): Refusal | undefined => {
 };
 
 /** Resources that the node does not count, such as ones only a device plugin would know, are let pass. */
-const shortage = ({ pod, others, allocatable }: AdmissionInput): Refusal | undefined => {
+export const shortageOf = ({
+  pod,
+  others,
+  allocatable,
+}: Pick<AdmissionInput, 'pod' | 'others' | 'allocatable'>): Refusal | undefined => {
   const free = countsOf(amountsOf(allocatable));
   const wanted = countsOf(requestsOf(pod.spec), 1);
   const used = countsOf(
-    others.map(({ spec }) => requestsOf(spec)).reduce(addAmounts, NO_RESOURCES),
+    others.map((each) => requestsOf(countedSpec(each))).reduce(addAmounts, NO_RESOURCES),
     others.length,
   );
   for (const [resource, requested] of wanted) {

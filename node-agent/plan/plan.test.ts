@@ -49,6 +49,7 @@ const plan = (
     settings: DEFAULT_SETTINGS,
     isEnding,
     isStarted: () => true,
+    needsRestart: () => false,
     isReplaced: ({ id }) => replaced.includes(id),
   });
 };

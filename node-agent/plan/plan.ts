@@ -45,6 +45,8 @@ export interface PlanInput {
   readonly isStarted: (run: ObservedContainer) => boolean;
   /** Ended because its definition changed: it starts again whatever the restart policy says. */
   readonly isReplaced: (run: ObservedContainer) => boolean;
+  /** It can only be resized by another run. */
+  readonly needsRestart: (run: ObservedContainer, container: Container) => boolean;
 }
 
 /** Pure: the difference between what a pod wants and what is there. */
@@ -124,9 +126,14 @@ class PlanDraft {
 
   private replaceOutdated(container: Container): void {
     const run = runOf(this.input.observation, container.name);
-    if (run?.exists !== true || !isAlive(run) || !hasOtherImage(run, container)) return;
-    const message = `Container ${container.name} definition changed, will be restarted`;
-    this.kills.push({ containerId: run.id, container, message });
+    if (run?.exists !== true || !isAlive(run)) return;
+    const { name } = container;
+    const message = hasOtherImage(run, container)
+      ? `Container ${name} definition changed, will be restarted`
+      : this.input.needsRestart(run, container)
+        ? `Container ${name} resize requires restart`
+        : undefined;
+    if (message !== undefined) this.kills.push({ containerId: run.id, container, message });
   }
 
   private ensure(

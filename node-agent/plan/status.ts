@@ -1,9 +1,17 @@
 import {
+  resizableIn,
+  resourcesOf,
+  RESIZE_IN_PROGRESS,
+  RESIZE_PENDING,
+  type ContainerResources,
+} from '../../api/pod-resources';
+import {
   isNodeCondition,
   isRestartableInit,
   qosClassOf,
   withCondition,
   withNodeConditions,
+  type ConditionInput,
 } from '../../api/pods';
 import type { Container, ContainerStatus, Pod, PodCondition, PodStatus } from '../../api/types';
 import { rfc3339 } from '../../lib/clock';
@@ -28,6 +36,7 @@ export interface PodEnding {
 }
 
 export interface StatusInput {
+  /** With what it has been granted in its spec. */
   readonly pod: Pod;
   readonly observation: PodObservation;
   readonly plan: PodPlan;
@@ -44,6 +53,13 @@ export interface StatusInput {
   readonly isRejected: boolean;
   /** The pod is being deleted: what has ended does not start again. */
   readonly isEnding: boolean;
+  /** What a container has; undefined: what its spec says. */
+  readonly resourcesOf: (
+    name: string,
+    run: ObservedContainer | undefined,
+  ) => ContainerResources | undefined;
+  /** How far a resize is. */
+  readonly resize: readonly ConditionInput[];
   readonly nowMs: number;
   /** Delay of the back-off a container waits in, for its message. */
   readonly backoffDelayMs: (run: ObservedContainer) => number;
@@ -62,7 +78,9 @@ export const computePodStatus = (input: StatusInput): PodStatus => {
     ephemeralStatus(input, container as Container),
   );
   const phase = ending === undefined ? phaseOf(input, init, main) : 'Failed';
+  const { generation } = pod.metadata;
   return {
+    ...(generation === undefined ? {} : { observedGeneration: generation }),
     phase,
     conditions: conditionsOf(input, phase, init, main, now),
     ...(ending === undefined ? {} : { reason: ending.reason, message: ending.message }),
@@ -115,6 +133,7 @@ const containerStatus = (
     restartCount: run?.restartCount ?? 0,
     ready: isReady,
     started,
+    ...resourcesIn(input, container, run),
     ...(run === undefined || run.id === '' ? {} : { containerID: CONTAINER_ID_PREFIX + run.id }),
   };
   const waiting = waitingOf(input, container, run, plan);
@@ -123,6 +142,20 @@ const containerStatus = (
     ...identity,
     state: waiting === undefined ? stateOf(input, run) : { waiting },
     lastState: last?.state.status === 'exited' ? terminatedState(input, last) : {},
+  };
+};
+
+/** What it has been granted, and what of that is in force. */
+const resourcesIn = (
+  { pod, resourcesOf: inForce }: StatusInput,
+  container: Container,
+  run: ObservedContainer | undefined,
+): Pick<ContainerStatus, 'resources' | 'allocatedResources'> => {
+  const { requests } = resourcesOf(container);
+  const isResizable = resizableIn(pod.spec).includes(container);
+  return {
+    ...(isResizable && requests !== undefined ? { allocatedResources: requests } : {}),
+    resources: inForce(container.name, run) ?? resourcesOf(container),
   };
 };
 
@@ -268,10 +301,16 @@ const conditionsOf = (
     type: 'PodReadyToStartContainers',
     status: input.hasSandbox && end === undefined ? ('True' as const) : ('False' as const),
   };
-  const inputs = [...disruptionOf(input), sandbox, initialized, ready, containersReady];
+  const inputs = [
+    ...[...input.resize, ...disruptionOf(input)],
+    ...[sandbox, initialized, ready, containersReady],
+  ];
+  const isOver = ({ type }: PodCondition): boolean =>
+    (type === RESIZE_PENDING || type === RESIZE_IN_PROGRESS) &&
+    !input.resize.some((each) => each.type === type);
   return inputs.reduce<readonly PodCondition[]>(
     (conditions, condition) => withCondition(conditions, condition, now),
-    pod.status.conditions ?? [],
+    (pod.status.conditions ?? []).filter((each) => !isOver(each)),
   );
 };
 

@@ -142,7 +142,7 @@ export class PodManager {
 
   /** What is left of pods that no worker has: deleted while the agent was away, or half removed. */
   private async removeOrphans(): Promise<void> {
-    const { runtime, volumes, images, network, paths, log } = this.deps;
+    const { runtime, volumes, images, network, paths, allocations, log } = this.deps;
     const isOrphan = (uid: string) => !this.workers.has(uid);
     for (const { labels } of runtime.sandboxes()) {
       const uid = labels[LABEL.uid];
@@ -159,6 +159,7 @@ export class PodManager {
     for (const uid of images.pinOwners().filter(isOrphan)) images.unpin(uid);
     for (const uid of volumes.podUids().filter(isOrphan))
       await this.attempt('its volumes', uid, () => volumes.remove(uid));
+    for (const uid of (await allocations.uids()).filter(isOrphan)) allocations.remove(uid);
     for (const folder of await listFolder(paths.logRoot)) {
       const uid = folder.slice(folder.lastIndexOf('_') + 1);
       if (isOrphan(uid))

@@ -20,6 +20,7 @@ import { observePod, type ObservedContainer, type PodObservation } from '../inve
 import { nextBackoff, planPod, type PodPlan } from '../plan/plan';
 import type { PodDeps } from '../containers/pod-deps';
 import { watchProbes } from './pod-probes';
+import { PodResizer } from './pod-resizer';
 import { ensureSandbox, removeSandbox, type ReadySandbox } from '../containers/pod-sandbox';
 import { deadlineMsOf, graceMsOf } from '../pod-spec/pod-times';
 import { RunClock } from '../inventory/run-times';
@@ -58,6 +59,7 @@ export class PodWorker {
   private readonly replaced = new Set<string>();
   private readonly backoffsTold = new Map<string, number>();
   private readonly runClock: RunClock;
+  private readonly resizer: PodResizer;
   private readonly watches: Stopwatches;
 
   constructor(
@@ -68,6 +70,7 @@ export class PodWorker {
     this.log = deps.log.child({ pod: `${nameOf(pod).namespace}/${nameOf(pod).name}` });
     this.alarm = new Alarm(deps.clock);
     this.runClock = new RunClock(deps.clock);
+    this.resizer = new PodResizer(deps);
     this.watches = new Stopwatches(deps.clock);
     this.tasks = new ContainerTasks({
       deps,
@@ -89,9 +92,9 @@ export class PodWorker {
     return this.isRemoved || this.ending !== undefined || isTerminating(this.pod);
   }
 
-  /** The pod as wanted, with the status reported last. */
+  /** The pod as wanted, but with what it has been granted of it; with the status reported last. */
   get current(): Pod {
-    return this.pod;
+    return this.resizer.grantedPod(this.pod);
   }
 
   /** True while it takes room on the node. What the server has forgotten has none to defend. */
@@ -226,16 +229,18 @@ export class PodWorker {
   }
 
   private async runPod(): Promise<void> {
+    this.resizer.decide(this.pod, this.observe());
     // Containers of an earlier agent are not reported before their probes are known again.
     if (this.runs().length === 0) this.report(this.plan());
     const sandbox = await this.ensureSandbox();
     if (sandbox === undefined) return;
     const volumes = this.ensureVolumes(sandbox);
     this.watchProbes(sandbox.podIp);
+    await this.resizer.enforce(this.pod, this.runs());
     const plan = this.plan();
     this.replaceOutdated(plan);
     if (volumes !== undefined)
-      this.tasks.startNext(plan.starts, { pod: this.pod, sandbox, volumes }, this.observe());
+      this.tasks.startNext(plan.starts, { pod: this.current, sandbox, volumes }, this.observe());
     this.tellBackoffs(plan);
     this.report(plan);
     if (plan.isComplete) await this.killAll(this.graceMs());
@@ -255,7 +260,7 @@ export class PodWorker {
     const { startSignal } = this.tasks;
     try {
       this.sandbox = await this.step('the making of its sandbox', startSignal, (signal) =>
-        ensureSandbox(this.deps, this.pod, signal),
+        ensureSandbox(this.deps, this.current, signal),
       );
       return this.sandbox;
     } catch (error) {
@@ -349,6 +354,7 @@ export class PodWorker {
     await this.step('the removal of its logs', signal, () =>
       removeTree(this.deps.paths.logFolder(this.pod)),
     );
+    this.deps.allocations.remove(this.uid);
     this.deps.statuses.forget(this.uid);
     return true;
   }
@@ -419,7 +425,7 @@ export class PodWorker {
   private plan(): PodPlan {
     const { clock, settings, probes } = this.deps;
     return planPod({
-      pod: this.pod,
+      pod: this.current,
       observation: this.observe(),
       nowMs: clock.monotonicMs(),
       timesOf: (run) => this.runClock.timesOf(run),
@@ -427,6 +433,7 @@ export class PodWorker {
       isEnding: this.isEnding,
       isStarted: ({ id, name }) => probes.isStarted(id) && !this.tasks.isStarting(name),
       isReplaced: ({ id }) => this.replaced.has(id),
+      needsRestart: (run, container) => this.resizer.needsRestart(run, container),
     });
   }
 
@@ -434,7 +441,7 @@ export class PodWorker {
     const { clock, probes, node, settings, runtime } = this.deps;
     const observation = this.observe();
     const status = computePodStatus({
-      pod: this.pod,
+      pod: this.current,
       observation,
       plan,
       waiting: this.tasks.waiting,
@@ -448,6 +455,8 @@ export class PodWorker {
       // Also one that an earlier agent has rejected: a pod let in has statuses of its containers.
       isRejected: this.pod.status.containerStatuses === undefined,
       isEnding: this.isEnding,
+      resourcesOf: (name, run) => this.resizer.resourcesOf(name, run),
+      resize: isTerminal(this.pod) ? [] : this.resizer.conditions(),
       nowMs: clock.now(),
       backoffDelayMs: (run) => nextBackoff(run, this.runClock.timesOf(run).ranMs, settings).delayMs,
     });
@@ -481,6 +490,7 @@ export class PodWorker {
       ...(this.sandbox === undefined && !this.isTornDown ? [this.sandboxRetryAtMs] : []),
       ...(this.refusedSinceMs === undefined ? [] : [this.refusedSinceMs + settings.retryMs]),
       ...(deadlineMs === undefined ? [] : [deadlineMs]),
+      ...(this.resizer.dueMs === undefined ? [] : [this.resizer.dueMs]),
     ].filter((atMs) => atMs > nowMs);
     return Math.min(...dueMs) - nowMs;
   }

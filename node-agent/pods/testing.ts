@@ -22,6 +22,7 @@ import { QosGroups } from '../containers/qos-groups';
 import { ExitBell } from '../containers/exit-bell';
 import type { PodDeps } from '../containers/pod-deps';
 import { PodManager } from './pod-manager';
+import { AllocationStore } from '../inventory/allocation-store';
 import { PodPaths } from '../inventory/pod-paths';
 
 export const testContainer = (more: Partial<Container> = {}): Container => ({
@@ -73,6 +74,7 @@ export interface PodBenchOptions {
   readonly probeAction?: ProbeAction;
   readonly objects?: ObjectSource;
   readonly admit?: PodDeps['admit'];
+  readonly refuseResize?: PodDeps['refuseResize'];
   readonly runtimeClass?: PodDeps['runtimeClass'];
 }
 
@@ -124,6 +126,8 @@ export const createPodBench = (options: PodBenchOptions): PodBench => {
     resolvConfPath: '/etc/resolv.conf',
     startSlots: new Semaphore(4, { holdMaxMs: settings.startHoldMs, clock }),
     admit,
+    refuseResize: options.refuseResize ?? (() => undefined),
+    allocations: new AllocationStore(`${directory}/allocations`, silentLog),
     noteStatus: () => undefined,
     clock,
     random,

@@ -17,6 +17,11 @@ const MOUNTS = shown(FIELDS('mounts a volume as it is asked to'));
 const STREAM = shown(FIELDS('runs a container where and on what it says'));
 const ARGUMENTS = shown(SPEC('takes command and arguments from %j'));
 const AMOUNTS = shown(SPEC('turns requests and limits into cgroup values'));
+const RESIZE = shown(
+  'node-agent/plan/resize.test.ts: resizes cpu by the policy %j: %s',
+  'node-agent/pods/pod-resize.test.ts: resizes a running container and its pod',
+  'node-agent/pods/pod-resize.test.ts: restarts a container whose policy asks for it',
+);
 const PORTS = shown('api/pods.test.ts: lets one port serve several addresses and protocols');
 const THRESHOLDS = shown(RUNNER('believes a probe after as many answers as its thresholds say'));
 
@@ -32,8 +37,8 @@ export const CONTAINER_EFFECTS: Effects = {
     name: shown(WORKER('runs init containers in order')),
     ports: PORTS,
     readinessProbe: shown(WORKER('is ready only while its readiness probe says so')),
-    resizePolicy: warned([{ resourceName: 'cpu', restartPolicy: 'NotRequired' }]),
-    resources: AMOUNTS,
+    resizePolicy: RESIZE,
+    resources: { ...AMOUNTS, shown: [...(AMOUNTS.shown ?? []), ...(RESIZE.shown ?? [])] },
     restartPolicy: shown(
       WORKER('runs init containers in order, keeps sidecars, and completes'),
       RESTARTS('restarts a container by its own policy'),
@@ -56,6 +61,7 @@ export const CONTAINER_EFFECTS: Effects = {
     volumeMounts: MOUNTS,
     workingDir: STREAM,
   },
+  ContainerResizePolicy: all(['resourceName', 'restartPolicy'], RESIZE),
   ContainerRestartRule: all(
     ['action', 'exitCodes'],
     shown(RESTARTS('restarts a container by the first of its rules that matches')),

@@ -1,0 +1,32 @@
+import { uidOf, type Pod } from '../../api/types';
+import type { PodDeps } from '../containers/pod-deps';
+import { refuseToAdmit, type AdmittingNode, type Refusal } from '../plan/admission';
+import { refuseToResize } from '../plan/resize';
+
+interface RoomDeps {
+  /** Those that take room on the node. */
+  readonly active: () => readonly Pod[];
+  /** A Node's `status.allocatable`. */
+  readonly allocatable: () => Readonly<Record<string, string>>;
+  readonly node: () => AdmittingNode | undefined;
+  /** Why the node takes no pod now, whatever there is room for. */
+  readonly closed: (pod: Pod) => Refusal | undefined;
+}
+
+/** What keeps pods, and pods that are to grow, from a node. */
+export const roomOnNode = ({
+  active,
+  allocatable,
+  node,
+  closed,
+}: RoomDeps): Pick<PodDeps, 'admit' | 'refuseResize'> => ({
+  admit: (pod) =>
+    closed(pod) ??
+    refuseToAdmit({ pod, others: active(), allocatable: allocatable(), node: node() }),
+  refuseResize: (pod) =>
+    refuseToResize({
+      pod,
+      others: active().filter((other) => uidOf(other) !== uidOf(pod)),
+      allocatable: allocatable(),
+    }),
+});
