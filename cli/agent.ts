@@ -47,12 +47,6 @@ export const main = (argv: readonly string[]): Promise<number> => {
       'instead of both: time of the pods from a priority on',
       collect,
     )
-    .option('--container-log-max-size <amount>', 'of one log file; default 10Mi')
-    .option(
-      '--container-log-max-files <n>',
-      'of one container, at least 2; default 5',
-      wholeNumber('--container-log-max-files'),
-    )
     .option('--system-reserved <resource=amount>', "kept from pods for the system's own", collect)
     .option('--kube-reserved <resource=amount>', "kept from pods for Dhow's own", collect)
     .option('--eviction-hard <signal<amount>', 'evict pods at once below it', collect)
@@ -78,8 +72,21 @@ export const main = (argv: readonly string[]): Promise<number> => {
       checkJoined(parseAgentConfig(config));
       await runAgent(config, stopSignal(), powerSignal());
     });
-  return runProgram(withIngressPorts(program), argv.slice(1));
+  return runProgram(withIngressPorts(withLogs(program)), argv.slice(1));
 };
+
+const withLogs = (program: Command): Command =>
+  program
+    .option(
+      '--log-dir <dir>',
+      "where log collectors look, in its folders pods and containers; default /var/log for a machine's own agent",
+    )
+    .option('--container-log-max-size <amount>', 'of one log file; default 10Mi')
+    .option(
+      '--container-log-max-files <n>',
+      'of one container, at least 2; default 5',
+      wholeNumber('--container-log-max-files'),
+    );
 
 const withIngressPorts = (program: Command): Command =>
   program
@@ -100,6 +107,7 @@ interface Flags {
   readonly tokenFile?: string;
   readonly name?: string;
   readonly stateDir?: string;
+  readonly logDir?: string;
   readonly runDir?: string;
   readonly address?: string;
   readonly label?: readonly string[];
@@ -152,6 +160,8 @@ const configOf = (flags: Flags) => ({
     flags.shutdownGracePeriodCriticalPods,
   ),
   shutdownGraceByPriority: flags.shutdownGracePeriodByPodPriority?.map(parseStep),
+  // Of several agents on a machine each has a folder of its own, and its logs there.
+  logDir: flags.logDir ?? (flags.stateDir === undefined ? '/var/log' : undefined),
   logMaxBytes: bytesFlag('--container-log-max-size', flags.containerLogMaxSize),
   logMaxFiles: flags.containerLogMaxFiles,
   systemReserved: pairs('--system-reserved', '=', flags.systemReserved),

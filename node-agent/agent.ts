@@ -36,9 +36,9 @@ import { QosGroups } from './containers/qos-groups';
 import { ExitBell } from './containers/exit-bell';
 import type { PodDeps } from './containers/pod-deps';
 import { PodManager } from './pods/pod-manager';
+import { podStores } from './pods/pod-stores';
 import { roomOnNode } from './pods/room-on-node';
-import { AllocationStore } from './inventory/allocation-store';
-import { PodPaths } from './inventory/pod-paths';
+import type { PodPaths } from './inventory/pod-paths';
 import { ProbeRunner, type ProbeAction } from './probes/probe-runner';
 import { ServiceProxy } from './services/service-proxy';
 import { AssignmentStore } from './session/assignment-store';
@@ -157,7 +157,8 @@ class NodeAgent implements Agent {
     this.reporter = new NodeReporter({ config, facts, nodeIp, images, notReady, pressures, mtu });
     const path = config.meterWorkerPath;
     this.meter = new JobThread({ path, run: measure, heapMaxMb: METER_HEAP_MAX_MB });
-    const paths = new PodPaths(config.stateDir, config.runDir);
+    const stores = podStores(config, deps.log);
+    const { paths } = stores;
     const { stateDir, runDir } = config;
     this.volumes = new VolumeManager({
       ...{ stateDir, runDir, mounter: deps.mounter },
@@ -173,7 +174,7 @@ class NodeAgent implements Agent {
       log,
     });
     this.collector = this.imageCollector();
-    this.pods = new PodManager(this.podDeps(paths));
+    this.pods = new PodManager(this.podDeps(stores));
     this.eviction = this.evictionManager(paths);
     this.shutdown = this.nodeShutdown();
     this.resolver = this.resolverKeeper();
@@ -470,13 +471,13 @@ class NodeAgent implements Agent {
     return new QosGroups({ runtime, pods: () => this.pods.active(), allPods, log });
   }
 
-  private podDeps(paths: PodPaths): PodDeps {
+  private podDeps(stores: ReturnType<typeof podStores>): PodDeps {
     const { config, runtime, images, clock, random, log } = this.deps;
     const { settings, events, assignments } = this;
     const action = this.deps.probeAction;
     const node = nodeInfoOf(config, this.deps.nodeIp, this.deps.facts);
     const { volumes } = this;
-    const places = { runtime, volumes, paths };
+    const places = { runtime, volumes, paths: stores.paths };
     return {
       runtime,
       images,
@@ -509,7 +510,7 @@ class NodeAgent implements Agent {
       statuses: this.statuses,
       events,
       exits: new ExitBell(),
-      paths,
+      ...stores,
       node: () => node,
       settings,
       podPidsLimit: config.podPidsLimit,
@@ -526,7 +527,6 @@ class NodeAgent implements Agent {
         node: () => assignments.facts.node,
         closed: (pod) => this.shutdown.refuse() ?? this.eviction.refuse(pod),
       }),
-      allocations: new AllocationStore(join(config.stateDir, 'allocations'), log),
       noteStatus: (uid, status) => assignments.noteStatus(uid, status),
       clock,
       random,

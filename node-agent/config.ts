@@ -109,6 +109,8 @@ const agentConfigSchema = z.object({
   ingressPath: z.string().optional(),
   /** Names the servers of all names that are not the cluster's. */
   resolvConf: z.string().default('/etc/resolv.conf'),
+  /** Where log collectors look for those of pods and containers; default: logs stay in `stateDir`. */
+  logDir: z.string().optional(),
   logMaxBytes: z
     .number()
     .int()

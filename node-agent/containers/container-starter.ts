@@ -67,7 +67,7 @@ export class ContainerStarter {
     signal: AbortSignal,
   ): Promise<string> {
     signal.throwIfAborted();
-    const { runtime, images, paths, node, random } = this.deps;
+    const { runtime, images, paths, logs, node, random } = this.deps;
     const { pod, start, sandbox, volumes, runs } = request;
     const uid = uidOf(pod);
     const { name } = start.container;
@@ -77,7 +77,7 @@ export class ContainerStarter {
     // The run before the last can no longer be asked for.
     rmSync(paths.terminationMessage(uid, name, start.restartCount - 2), { force: true });
     const logPath = paths.logPath(pod, name, start.restartCount);
-    mkdirSync(dirname(logPath), { recursive: true, mode: 0o750 });
+    logs.prepare(logPath);
     const id = randomHex(random);
     const spec = containerSpecOf({
       pod,
@@ -99,6 +99,7 @@ export class ContainerStarter {
     });
     images.pin(image.id, uid);
     await runtime.createContainer(spec, signal);
+    logs.publish(spec);
     signal.throwIfAborted();
     this.emit(request, 'Normal', 'Created', `Created container ${name}`);
     const state = await runtime.startContainer(id, signal);

@@ -18,6 +18,7 @@ import type { QosGroups } from './qos-groups';
 import type { ExitBell } from './exit-bell';
 import type { AllocationStore } from '../inventory/allocation-store';
 import type { PodPaths } from '../inventory/pod-paths';
+import type { PodLogs } from '../logs/pod-logs';
 import type { ClusterNames } from './pod-dns';
 import type { Refusal } from '../plan/admission';
 import type { ResizeRefusal } from '../plan/resize';
@@ -68,6 +69,7 @@ export interface PodDeps {
   readonly events: EventSink;
   readonly exits: ExitBell;
   readonly paths: PodPaths;
+  readonly logs: PodLogs;
   readonly node: () => NodeInfo;
   readonly settings: AgentSettings;
   readonly podPidsLimit: number;

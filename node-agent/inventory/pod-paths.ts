@@ -1,3 +1,4 @@
+import { lstatSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { nameOf, type Pod, uidOf } from '../../api/types';
@@ -7,16 +8,34 @@ export class PodPaths {
   constructor(
     private readonly stateDir: string,
     private readonly runDir: string,
+    /** Where log collectors look: `pods` and `containers` are in it. Undefined: this node has no such place. */
+    private readonly logDir?: string,
   ) {}
 
-  /** `NAMESPACE_NAME_UID`, in the folder of logs; of a long name, as much as a file name may have. */
+  /** In the folder where collectors look, if there is one; a pod that has its logs elsewhere keeps them there. */
   logFolder(pod: Pod): string {
+    const name = this.logFolderName(pod);
+    const own = join(this.logRoot, name);
+    return this.podLogsDir === undefined || isFolder(own) ? own : join(this.podLogsDir, name);
+  }
+
+  /** `NAMESPACE_NAME_UID`; of a long name, as much as a file name may have. */
+  logFolderName(pod: Pod): string {
     const { namespace, name } = nameOf(pod);
     const uid = uidOf(pod);
     const readable = `${namespace}_${name}`.slice(0, FILE_NAME_MAX - uid.length - 1);
-    return join(this.logRoot, `${readable}_${uid}`);
+    return `${readable}_${uid}`;
   }
 
+  get podLogsDir(): string | undefined {
+    return this.logDir === undefined ? undefined : join(this.logDir, 'pods');
+  }
+
+  get containerLogsDir(): string | undefined {
+    return this.logDir === undefined ? undefined : join(this.logDir, 'containers');
+  }
+
+  /** The agent's own: one entry a pod, the logs themselves or a link to them. */
   get logRoot(): string {
     return join(this.stateDir, 'logs');
   }
@@ -43,6 +62,10 @@ export class PodPaths {
     return join(this.stateDir, 'seccomp');
   }
 }
+
+/** Links are none. */
+const isFolder = (path: string): boolean =>
+  lstatSync(path, { throwIfNoEntry: false })?.isDirectory() === true;
 
 /** Bytes, and of Kubernetes' names also characters. */
 const FILE_NAME_MAX = 255;

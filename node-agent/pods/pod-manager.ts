@@ -1,10 +1,7 @@
-import { join } from 'node:path';
-
 import { isStaticPod } from '../../api/static-pods';
 import { nameKey, nameOf, type Pod } from '../../api/types';
 import { withDeadline } from '../../lib/async/deadline';
 import { describeError } from '../../lib/log';
-import { removeTree } from '../../lib/remove-tree';
 import type { HostPort } from '../../runtime/pod-network';
 import { listFolder } from '../files';
 import { wantedHostPorts } from '../pod-spec/host-ports';
@@ -96,6 +93,7 @@ export class PodManager {
       try {
         if (mayRemoveOrphans()) await this.removeOrphans();
         this.deps.groups.update();
+        await this.deps.logs.tidy(this.deps.runtime.containers());
         storage.look(this.activeWorkers(), signal);
       } catch (error) {
         log.warn({ err: describeError(error) }, 'housekeeping failed');
@@ -142,7 +140,7 @@ export class PodManager {
 
   /** What is left of pods that no worker has: deleted while the agent was away, or half removed. */
   private async removeOrphans(): Promise<void> {
-    const { runtime, volumes, images, network, paths, allocations, log } = this.deps;
+    const { runtime, volumes, images, network, paths, logs, allocations, log } = this.deps;
     const isOrphan = (uid: string) => !this.workers.has(uid);
     for (const { labels } of runtime.sandboxes()) {
       const uid = labels[LABEL.uid];
@@ -162,8 +160,7 @@ export class PodManager {
     for (const uid of (await allocations.uids()).filter(isOrphan)) allocations.remove(uid);
     for (const folder of await listFolder(paths.logRoot)) {
       const uid = folder.slice(folder.lastIndexOf('_') + 1);
-      if (isOrphan(uid))
-        await this.attempt('its logs', uid, () => removeTree(join(paths.logRoot, folder)));
+      if (isOrphan(uid)) await this.attempt('its logs', uid, () => logs.remove(folder));
     }
   }
 

@@ -7,7 +7,6 @@ import { isStaticPod } from '../../api/static-pods';
 import { withDeadline } from '../../lib/async/deadline';
 import { describeError, type Log } from '../../lib/log';
 import { Stopwatches } from '../../lib/stopwatches';
-import { removeTree } from '../../lib/remove-tree';
 import { fieldPathOf } from '../images/image-puller';
 import { NotYetError } from '../volumes/volume-content';
 import type { PreparedVolumes } from '../volumes/volume-manager';
@@ -352,7 +351,7 @@ export class PodWorker {
     }
     const { signal } = this.controller;
     await this.step('the removal of its logs', signal, () =>
-      removeTree(this.deps.paths.logFolder(this.pod)),
+      this.deps.logs.remove(this.deps.paths.logFolderName(this.pod)),
     );
     this.deps.allocations.remove(this.uid);
     this.deps.statuses.forget(this.uid);

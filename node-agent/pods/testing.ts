@@ -24,6 +24,7 @@ import type { PodDeps } from '../containers/pod-deps';
 import { PodManager } from './pod-manager';
 import { AllocationStore } from '../inventory/allocation-store';
 import { PodPaths } from '../inventory/pod-paths';
+import { PodLogs } from '../logs/pod-logs';
 
 export const testContainer = (more: Partial<Container> = {}): Container => ({
   name: 'web',
@@ -76,6 +77,7 @@ export interface PodBenchOptions {
   readonly admit?: PodDeps['admit'];
   readonly refuseResize?: PodDeps['refuseResize'];
   readonly runtimeClass?: PodDeps['runtimeClass'];
+  readonly logDir?: string;
 }
 
 const settings = DEFAULT_SETTINGS;
@@ -100,7 +102,7 @@ export const createPodBench = (options: PodBenchOptions): PodBench => {
   const { seen, events } = recordedEvents();
   const { statuses, reports } = storedStatuses(clock);
   const random = seededRandom(1);
-  const paths = new PodPaths(directory, `${directory}/run`);
+  const paths = new PodPaths(directory, `${directory}/run`, options.logDir);
   const volumes = volumesIn(directory);
   const active = () => manager.active();
   const deps: PodDeps = {
@@ -118,6 +120,7 @@ export const createPodBench = (options: PodBenchOptions): PodBench => {
     events,
     exits: new ExitBell(),
     paths,
+    logs: new PodLogs(paths, silentLog),
     node: () => NODE,
     settings,
     podPidsLimit: 100,

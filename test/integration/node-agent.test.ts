@@ -28,7 +28,8 @@ describe('pods as real processes', () => {
     const images = new FakeImageService();
     images.publish('web:1', { lowerDirs: host.lowerDirs });
     const runtime = await host.reopen();
-    return startAgent(plane, directory, { runtime, images, mounter: createMounter() });
+    const logDir = join(directory, 'var-log');
+    return startAgent(plane, directory, { runtime, images, mounter: createMounter(), logDir });
   };
 
   beforeEach(async () => {
@@ -375,6 +376,34 @@ describe('pods as real processes', () => {
     expect(kept.length).toBeGreaterThan(800);
     expect(kept.length).toBeLessThan(2000);
     expect(kept).toEqual(all.slice(-kept.length));
+  });
+
+  it('lets who collects logs find those of all containers, until their pods are gone', async () => {
+    const logDir = join(directory, 'var-log');
+    await createPod(podDraft('web', script('echo said by web; exec sleep 1000')));
+    await podWhere(isReady);
+    const collector = {
+      ...script(`cd ${logDir}/containers; while sleep 0.1; do ls; cat web_*.log; done 2>/dev/null`),
+      // As collectors do: links lead to where they lead on the node.
+      volumeMounts: [{ name: 'log', mountPath: logDir, readOnly: true }],
+    };
+    const volumes = [{ name: 'log', hostPath: { path: logDir } }];
+    await createPod(podDraft('collector', collector, { volumes }));
+    const found = await podWhere(isReady, 'collector');
+    await eventually(async () => / stdout F\S* said by web\n/.test(await logOf(found)));
+    expect(await logOf(found)).toMatch(/^web_default_web-[0-9a-f]{32}\.log$/m);
+    // An agent that died between the making of a container and its link.
+    await agent.stop();
+    await rm(join(logDir, 'containers'), { recursive: true });
+    await mkdir(join(logDir, 'containers'));
+    agent = await start();
+    await eventually(async () => readdirSync(join(logDir, 'containers')).length === 2);
+    const web = { namespace: 'default', name: 'web' };
+    await plane.client.delete(PODS, web, { gracePeriodSeconds: 1 });
+    await eventually(async () => readdirSync(join(logDir, 'pods')).length === 1);
+    expect(readdirSync(join(logDir, 'containers'))).toEqual([
+      expect.stringMatching(/^collector_default_/),
+    ]);
   });
 
   it('cleans up pods that were deleted while the agent was away', async () => {

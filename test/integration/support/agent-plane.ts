@@ -140,6 +140,7 @@ export interface AgentOptions {
   readonly log?: Log;
   readonly meterWorkerPath?: string;
   readonly podManifestPath?: string;
+  readonly logDir?: string;
 }
 
 export const startAgent = async (
@@ -162,6 +163,7 @@ export const startAgent = async (
     // This machine has less left than the one that the agent is told of.
     evictionHard: {},
     ...(more.podManifestPath === undefined ? {} : { podManifestPath: more.podManifestPath }),
+    ...(more.logDir === undefined ? {} : { logDir: more.logDir }),
     ...(more.meterWorkerPath === undefined ? {} : { meterWorkerPath: more.meterWorkerPath }),
   });
   const store = new IdentityStore(config.stateDir);
