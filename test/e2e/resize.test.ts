@@ -135,6 +135,26 @@ it('lowers no memory limit below what is used', async () => {
   expect((await figures('full')).memoryBytes).toBe(32 * MIB);
 });
 
+it('kill -9 of the agent: what was asked for comes into force all the same, and stays', async () => {
+  await cluster.apply(podYaml('web', ['sleep', '1000000'], { resources: both('100m', '64Mi') }));
+  const before = await cluster.podIsReady('web');
+  await resize('web', both('200m', '128Mi'));
+  process.kill(cluster.pid('node-1'), 'SIGKILL');
+  await cluster.up();
+  await untilInForce('web', '200m', '128Mi');
+  process.kill(cluster.pid('node-1'), 'SIGKILL');
+  await cluster.up();
+  await cluster.until('an answer', async () =>
+    (await cluster.kubectl('exec', 'web', '--', 'true')).code === 0 ? true : undefined,
+  );
+  const after = await untilInForce('web', '200m', '128Mi');
+  expect(after.status.containerStatuses?.[0]).toMatchObject({
+    restartCount: 0,
+    containerID: before.status.containerStatuses?.[0]?.containerID,
+  });
+  expect(await figures('web')).toMatchObject({ quotaMicros: 20_000, memoryBytes: 128 * MIB });
+});
+
 it('refuses what cannot be resized, in upstream’s words, and changes nothing by the pod itself', async () => {
   await cluster.apply(podYaml('web', ['sleep', '1000000'], { resources: both('100m', '64Mi') }));
   await cluster.podIsReady('web');
