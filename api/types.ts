@@ -22,7 +22,7 @@ import type { Event as EventsEvent } from 'kubernetes-types/events/v1';
 import type * as discovery from 'kubernetes-types/discovery/v1';
 import type { RuntimeClass as NodeRuntimeClass } from 'kubernetes-types/node/v1';
 import type { PriorityClass as SchedulingPriorityClass } from 'kubernetes-types/scheduling/v1';
-import type { StorageClass as StorageStorageClass } from 'kubernetes-types/storage/v1';
+import type * as storage from 'kubernetes-types/storage/v1';
 import type * as core from 'kubernetes-types/core/v1';
 import type { Int64, INT64_FIELDS } from './int64';
 import type * as networking from 'kubernetes-types/networking/v1';
@@ -30,6 +30,23 @@ import type * as autoscaling from 'kubernetes-types/autoscaling/v2';
 import type { HorizontalPodAutoscaler as AutoscalingV1 } from 'kubernetes-types/autoscaling/v1';
 import type * as batch from 'kubernetes-types/batch/v1';
 import type * as meta from 'kubernetes-types/meta/v1';
+
+/** Newer than the declarations. */
+declare module 'kubernetes-types/core/v1' {
+  interface Volume {
+    image?: { reference?: string; pullPolicy?: string };
+  }
+}
+
+declare module 'kubernetes-types/storage/v1' {
+  interface CSIDriverSpec {
+    nodeAllocatableUpdatePeriodSeconds?: number;
+    serviceAccountTokenInSecrets?: boolean;
+  }
+  interface VolumeError {
+    errorCode?: number;
+  }
+}
 
 /**
  * An object shared by every reader: copy to change it. A 64-bit integer is an `Int64`, whatever the
@@ -108,7 +125,11 @@ export type StatefulSet = Kind<apps.StatefulSet, 'spec' | 'status'>;
 export type DaemonSet = Kind<apps.DaemonSet, 'spec' | 'status'>;
 export type Job = Kind<batch.Job>;
 export type CronJob = Kind<batch.CronJob>;
-export type StorageClass = Kind<StorageStorageClass>;
+export type StorageClass = Kind<storage.StorageClass>;
+export type CSIDriver = Kind<storage.CSIDriver>;
+export type CSINode = Kind<storage.CSINode>;
+export type CSIStorageCapacity = Kind<storage.CSIStorageCapacity>;
+export type VolumeAttachment = Kind<storage.VolumeAttachment>;
 export type PersistentVolume = Kind<core.PersistentVolume>;
 export type PersistentVolumeClaim = Kind<core.PersistentVolumeClaim>;
 export type PriorityClass = Kind<SchedulingPriorityClass>;

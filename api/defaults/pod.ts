@@ -97,6 +97,8 @@ const defaultVolume = (volume: core.Volume): void => {
   for (const source of [volume.secret, volume.configMap, volume.downwardAPI, volume.projected]) {
     if (source !== undefined) source.defaultMode ??= DEFAULT_MODE;
   }
+  if (volume.image !== undefined)
+    volume.image.pullPolicy ??= pullPolicyOf(volume.image.reference ?? '');
   defaultFieldRefs(volume.downwardAPI?.items);
   for (const source of volume.projected?.sources ?? []) {
     defaultFieldRefs(source.downwardAPI?.items);

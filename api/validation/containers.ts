@@ -25,7 +25,7 @@ import { validateResizePolicy } from './pod-resize';
 import { validateResources } from './resources';
 import { validateRestartRules } from './restart-rules';
 import { validateSecurityContext } from './security';
-import { validateDescendingPath } from './volumes';
+import { PULL_POLICIES, validateDescendingPath } from './volumes';
 
 type EnvVar = DeepReadonly<core.EnvVar>;
 type EnvVarSource = DeepReadonly<core.EnvVarSource>;
@@ -47,7 +47,6 @@ export interface ContainerContext {
 }
 
 const PROTOCOLS = ['SCTP', 'TCP', 'UDP'];
-const PULL_POLICIES = ['Always', 'IfNotPresent', 'Never'];
 const MESSAGE_POLICIES = ['FallbackToLogsOnError', 'File'];
 const PROPAGATIONS = ['Bidirectional', 'HostToContainer', 'None'];
 

@@ -36,7 +36,7 @@ export const validatePodSpec = (spec: PodSpec, field: string): readonly FieldErr
     names: new Set(),
   };
   return [
-    ...validateVolumes(spec.volumes ?? [], `${field}.volumes`),
+    ...validateVolumes(spec.volumes ?? [], `${field}.volumes`, field === 'spec'),
     ...validateContainers(spec.containers, `${field}.containers`, context),
     ...validateInitContainers(spec.initContainers ?? [], `${field}.initContainers`, context),
     ...validateEphemeralContainers(

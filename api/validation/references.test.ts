@@ -55,3 +55,12 @@ it.each<[object, readonly string[]]>([
     expected.map((why) => `spec.containers[0].volumeMounts[0].recursiveReadOnly: ${why}`),
   );
 });
+
+it('holds a volume of an image to a reference and a policy', () => {
+  const withImage = (image: object) => refusal(PODS, pod({ volumes: [{ name: 'v', image }] }));
+  const at = 'spec.volumes[0].image';
+  expect(withImage({ reference: '' })).toEqual([`${at}.reference: Required value`]);
+  expect(withImage({ reference: 'r', pullPolicy: 'Sometimes' })).toEqual([
+    `${at}.pullPolicy: Unsupported value: "Sometimes": supported values: "Always", "IfNotPresent", "Never"`,
+  ]);
+});

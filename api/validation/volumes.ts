@@ -8,6 +8,7 @@ import {
   invalid,
   invalidFor,
   notSupported,
+  oneOf,
   required,
   type FieldError,
 } from './field-error';
@@ -29,6 +30,7 @@ const HOST_PATH_TYPES = [
   'FileOrCreate',
   'Socket',
 ];
+export const PULL_POLICIES = ['Always', 'IfNotPresent', 'Never'];
 const MODE_RANGE = 'must be a number between 0 and 0777 (octal), both inclusive';
 const TOKEN_SECONDS_MIN = 600;
 const TOKEN_SECONDS_MAX = 2 ** 32;
@@ -40,9 +42,11 @@ export const volumeSourcesOf = (volume: Volume): readonly string[] =>
 export const mayBeBlock = ({ persistentVolumeClaim, ephemeral }: Volume): boolean =>
   persistentVolumeClaim !== undefined || ephemeral !== undefined;
 
+/** `isPod`: they are of a pod itself; a template may leave to others which image a volume shows. */
 export const validateVolumes = (
   volumes: readonly Volume[],
   field: string,
+  isPod: boolean,
 ): readonly FieldError[] => {
   const seen = new Set<string>();
   return volumes.flatMap((volume, i) => {
@@ -50,6 +54,7 @@ export const validateVolumes = (
     const { name } = volume;
     const errors = [
       ...validateSource(volume, at),
+      ...(volume.image === undefined ? [] : validateImage(volume.image, `${at}.image`, isPod)),
       ...(name === ''
         ? [required(`${at}.name`)]
         : invalidFor(`${at}.name`, name, dns1123LabelProblems(name))),
@@ -105,6 +110,15 @@ const validateSource = (volume: Volume, field: string): readonly FieldError[] =>
         ]),
   ];
 };
+
+const validateImage = (
+  { reference = '', pullPolicy }: NonNullable<Volume['image']>,
+  field: string,
+  isPod: boolean,
+): readonly FieldError[] => [
+  ...(isPod && reference === '' ? [required(`${field}.reference`)] : []),
+  ...oneOf(`${field}.pullPolicy`, pullPolicy, PULL_POLICIES),
+];
 
 const validateHostPath = (
   { path, type }: DeepReadonly<core.HostPathVolumeSource>,

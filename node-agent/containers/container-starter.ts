@@ -8,6 +8,7 @@ import { fieldPathOf, ImageWaitError } from '../images/image-puller';
 import type { PreparedVolumes } from '../volumes/volume-manager';
 import type { KillRequest } from './container-killer';
 import { containerSpecOf } from './container-spec';
+import { ensureImageVolumes } from './image-volumes';
 import { ContainerConfigError } from '../pod-spec/environment';
 import { nodeViewOf } from '../pod-spec/field-refs';
 import { runHook } from '../handlers/hooks';
@@ -44,13 +45,16 @@ export class ContainerStarter {
   async start(request: StartRequest, signal: AbortSignal): Promise<StartFailure | undefined> {
     try {
       const { pod, start } = request;
-      const image = await this.deps.puller.ensure(pod, start.container, signal);
+      const { container } = start;
+      const found = await ensureImageVolumes(this.deps, pod, container, signal);
+      const image = await this.deps.puller.ensure(pod, container, signal);
+      const volumes = new Map([...request.volumes, ...found]);
       const { startSlots, settings, clock } = this.deps;
       await this.deps.services.whenKnown(settings.servicesWaitMs, clock, signal);
-      const what = `the start of container "${start.container.name}"`;
+      const what = `the start of container "${container.name}"`;
       const deadline = { what, limitMs: settings.startLimitMs, clock, signal };
       const id = await startSlots.use(
-        () => withDeadline(deadline, (over) => this.launch(request, image, over)),
+        () => withDeadline(deadline, (over) => this.launch({ ...request, volumes }, image, over)),
         signal,
       );
       await this.postStart(request, id, signal);

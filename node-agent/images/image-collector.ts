@@ -99,8 +99,12 @@ export class ImageCollector {
   private async usedIds(): Promise<ReadonlySet<string>> {
     const ids = new Set<string>();
     for (const { spec } of this.deps.pods()) {
-      for (const [{ image }] of containersIn(spec)) {
-        const local = await this.deps.images.find(image ?? '').catch(() => undefined);
+      const names = [
+        ...containersIn(spec).map(([{ image }]) => image),
+        ...(spec.volumes ?? []).map(({ image }) => image?.reference),
+      ];
+      for (const name of names) {
+        const local = await this.deps.images.find(name ?? '').catch(() => undefined);
         if (local !== undefined) ids.add(local.id);
       }
     }

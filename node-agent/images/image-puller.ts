@@ -34,7 +34,16 @@ interface Failure {
   readonly message: string;
 }
 
-/** What is wanted for one container. */
+export type ImageVolumeSource = NonNullable<NonNullable<Pod['spec']['volumes']>[number]['image']>;
+
+interface Wanted {
+  readonly reference: string;
+  readonly policy: string | undefined;
+  /** What of the pod its events are about; undefined: all of it. */
+  readonly path: string | undefined;
+}
+
+/** What is wanted for one container, or as a volume. */
 interface Request {
   readonly pod: Pod;
   readonly reference: string;
@@ -64,12 +73,23 @@ export class ImagePuller {
     },
   ) {}
 
-  /** @throws ImageWaitError */
-  async ensure(pod: Pod, container: Container, signal: AbortSignal): Promise<LocalImage> {
-    const reference = container.image ?? '';
-    const emit = (event: EventReport) =>
-      this.deps.events.emit(pod, event, fieldPathOf(pod, container));
-    const policy = container.imagePullPolicy ?? defaultPolicy(reference);
+  /** The image that a container runs. @throws ImageWaitError */
+  ensure(pod: Pod, container: Container, signal: AbortSignal): Promise<LocalImage> {
+    const { image = '', imagePullPolicy } = container;
+    const path = fieldPathOf(pod, container);
+    return this.ensureImage(pod, { reference: image, policy: imagePullPolicy, path }, signal);
+  }
+
+  /** The image that is a volume of the pod. @throws ImageWaitError */
+  ensureVolume(pod: Pod, source: ImageVolumeSource, signal: AbortSignal): Promise<LocalImage> {
+    const { reference = '', pullPolicy: policy } = source;
+    return this.ensureImage(pod, { reference, policy, path: undefined }, signal);
+  }
+
+  private async ensureImage(pod: Pod, wanted: Wanted, signal: AbortSignal): Promise<LocalImage> {
+    const { reference, path } = wanted;
+    const emit = (event: EventReport) => this.deps.events.emit(pod, event, path);
+    const policy = wanted.policy ?? defaultPolicy(reference);
     const present = await this.find(reference, emit);
     if (policy === 'Never' && present === undefined) throw this.neverPull(reference, emit);
     const request = { pod, reference, policy, emit, offered: this.offeredBy(pod, reference) };

@@ -16,6 +16,7 @@ import { DEFAULT_SETTINGS } from '../settings';
 import { measure, METER_HEAP_MAX_MB } from '../storage/meter';
 import { StorageKeeper } from '../storage/storage-keeper';
 import { storagePlacesOf } from '../storage/storage-places';
+import { fakeMounter } from '../volumes/fake-mounter';
 import { VolumeManager } from '../volumes/volume-manager';
 import type { ObjectSource } from '../pod-spec/environment';
 import { QosGroups } from '../containers/qos-groups';
@@ -186,7 +187,7 @@ const volumesIn = (directory: string): VolumeManager =>
   new VolumeManager({
     stateDir: directory,
     runDir: `${directory}/run`,
-    mounter: { mountTmpfs: () => undefined, unmountAll: () => undefined },
+    mounter: fakeMounter(),
     claims: { claim: () => undefined, volume: () => undefined },
     tokens: (key) => ({ key, token: `token of ${key}` }),
     node: () => undefined,

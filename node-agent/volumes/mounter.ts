@@ -1,4 +1,10 @@
-import { lstatSync } from 'node:fs';
+import {
+  closeSync,
+  constants,
+  lstatSync,
+  // eslint-disable-next-line @typescript-eslint/no-restricted-imports -- folders of the agent itself
+  openSync,
+} from 'node:fs';
 import { dirname } from 'node:path';
 
 import koffi from 'koffi';
@@ -18,22 +24,37 @@ export interface Mounter {
   /** Idempotent: a folder on which a file system is mounted already stays as it is. */
   mountTmpfs(path: string, options: TmpfsOptions): void;
   /**
+   * Shows the merged layers, topmost first, at the empty folder `path`: read-only, and nothing of them
+   * can be executed. Idempotent.
+   */
+  mountLayers(path: string, lowerDirs: readonly string[]): void;
+  /** Is something mounted on the folder itself? */
+  isMounted(path: string): boolean;
+  /**
    * Takes away whatever is mounted on the folder or in it: a container with shared propagation may have
    * mounted there what must not be deleted with the folder. Idempotent. @throws when something stays
    */
   unmountAll(folder: string): void;
 }
 
+const MS_RDONLY = 1;
 const MS_NOSUID = 2;
 const MS_NODEV = 4;
+const MS_NOEXEC = 8;
+/** Not in `constants` of node:fs. */
+const O_PATH = 0o10000000;
 const MNT_DETACH = 2;
 const UMOUNT_NOFOLLOW = 8;
 const EINVAL = 22;
 const ENOENT = 2;
 const NUL = Buffer.from([0]);
 
-/** Whether a file system of its own is there: asked in each start of a pod, and the list of mounts is long. */
+/** Also where a folder of the same file system is mounted. */
 const isMountPoint = (path: string): boolean =>
+  mountPointsIn(path).some((found) => found.equals(Buffer.from(path)));
+
+/** Whether a file system of its own is there: asked in each start of a pod, and the list of mounts is long. */
+const isFileSystem = (path: string): boolean =>
   lstatSync(path).dev !== lstatSync(dirname(path)).dev;
 
 /** By libc, in this process's mount namespace. */
@@ -48,10 +69,22 @@ export const createMounter = (): Mounter => {
   ) => number;
   return {
     mountTmpfs: (path, options) => {
-      if (isMountPoint(path)) return;
+      if (isFileSystem(path)) return;
       if (mount('dhow-volume', path, 'tmpfs', MS_NOSUID | MS_NODEV, tmpfsData(options)) !== 0)
         throw new Error(`cannot mount a tmpfs at ${path}: errno ${koffi.errno()}`);
     },
+    mountLayers: (path, lowerDirs) => {
+      if (isFileSystem(path)) return;
+      const flags = MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC;
+      withFolders([...lowerDirs, path], (folders) => {
+        const [type, data] =
+          lowerDirs.length === 0 ? ['tmpfs', ''] : ['overlay', `lowerdir=${folders.join(':')}`];
+        if (data.length >= PAGE_BYTES) throw new Error('too many layers');
+        if (mount('dhow-volume', path, type, flags, data) !== 0)
+          throw new Error(`cannot mount the layers at ${path}: errno ${koffi.errno()}`);
+      });
+    },
+    isMounted: isMountPoint,
     unmountAll: (folder) => {
       // Detached with all that is mounted on it in turn; mounts may also lie on one another.
       for (const path of [...mountPointsIn(folder)].reverse()) {
@@ -65,6 +98,25 @@ export const createMounter = (): Mounter => {
     },
   };
 };
+
+/**
+ * The folders by descriptor: short enough for many of them in one page of options, whatever they are
+ * called. The last, which is empty, is there since the kernel wants two layers at least.
+ */
+const withFolders = (
+  folders: readonly string[],
+  work: (paths: readonly string[]) => void,
+): void => {
+  const fds: number[] = [];
+  try {
+    for (const folder of folders) fds.push(openSync(folder, O_PATH | constants.O_DIRECTORY));
+    work(fds.map((fd) => `/proc/self/fd/${fd}`));
+  } finally {
+    for (const fd of fds) closeSync(fd);
+  }
+};
+
+const PAGE_BYTES = 4096;
 
 const tmpfsData = ({ sizeBytes, inodeCount, mode, groupId }: TmpfsOptions): string =>
   [

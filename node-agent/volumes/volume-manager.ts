@@ -61,10 +61,13 @@ export class VolumeManager {
     this.folders = new VolumeFolders(options.stateDir, options.runDir);
   }
 
-  /** Makes every volume be there and up to date. Idempotent. @throws VolumeError, NotYetError */
+  /**
+   * Makes every volume be there and up to date, but for images, which come with the containers that
+   * mount them. Idempotent. @throws VolumeError, NotYetError
+   */
   prepare(given: Omit<ContentSource, 'tokens'>): PreparedVolumes {
     const source = { ...given, tokens: this.options.tokens };
-    const volumes = source.pod.spec.volumes ?? [];
+    const volumes = (source.pod.spec.volumes ?? []).filter(({ image }) => image === undefined);
     return new Map(
       volumes.map((volume) => {
         try {
@@ -82,6 +85,20 @@ export class VolumeManager {
     const volume = pod.spec.volumes?.find((each) => each.name === name);
     if (volume?.emptyDir === undefined || volume.emptyDir.medium === 'Memory') return undefined;
     return this.pathOf(uidOf(pod), volume);
+  }
+
+  /** Where the image lies that is the pod's volume of that name; undefined while none is mounted. */
+  imagePath(podUid: string, name: string): string | undefined {
+    const path = this.imagePathOf(podUid, name);
+    return this.options.mounter.isMounted(path) ? path : undefined;
+  }
+
+  /** Mounts layers, topmost first, as the pod's volume of that name. Idempotent. Returns its path. */
+  mountImage(podUid: string, name: string, lowerDirs: readonly string[]): string {
+    const path = this.imagePathOf(podUid, name);
+    mkdirSync(path, { recursive: true, mode: 0o755 });
+    this.options.mounter.mountLayers(path, lowerDirs);
+    return path;
   }
 
   /**
@@ -164,6 +181,10 @@ export class VolumeManager {
     } else if (medium !== undefined && medium !== '')
       throw new Error(`unknown storage medium "${medium}"`);
     else if (!existsSync(path)) makeFolder(path, mode, groupId);
+  }
+
+  private imagePathOf(podUid: string, name: string): string {
+    return join(this.options.runDir, 'pods', podUid, 'image', name);
   }
 
   private pathOf(uid: string, { name, emptyDir }: Volume): string {

@@ -15,6 +15,7 @@ import { join } from 'node:path';
 import type { ConfigMap, Pod, Secret } from '../../api/types';
 import { testContainer, testPod } from '../pods/testing';
 import { checkVolumePath, writeVolumeFiles } from './atomic-writer';
+import { fakeMounter } from './fake-mounter';
 import type { Mounter } from './mounter';
 import { NotYetError, type ContentSource } from './volume-content';
 import { VolumeManager } from './volume-manager';
@@ -23,6 +24,7 @@ let directory: string;
 let manager: VolumeManager;
 const mounts: string[] = [];
 const mounter: Mounter = {
+  ...fakeMounter(),
   mountTmpfs: (path, { sizeBytes, mode, groupId }) =>
     void mounts.push(
       `mount ${path.split('/').at(-1) ?? ''} ${sizeBytes ?? ''} ${mode.toString(8)} ${groupId ?? ''}`,

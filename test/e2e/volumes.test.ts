@@ -119,6 +119,53 @@ it('removes the data when its claim is deleted, and not while a pod uses it', as
   expect(existsSync(folder)).toBe(false);
 });
 
+it('shows an image as a volume, over kill -9 of the agent: read-only, and nothing of it can be run', async () => {
+  const script =
+    'ls /image; cat /sub/passwd >/dev/null && echo sub; touch /image/x || echo read-only; ' +
+    '/image/bin/busybox true || echo no-exec; exec sleep 1000000';
+  const volumeMounts = [
+    { name: 'tools', mountPath: '/image' },
+    { name: 'tools', mountPath: '/sub', subPath: 'etc' },
+  ];
+  const image = { reference: 'dhow.local/busybox:1' };
+  await cluster.apply(
+    podYaml(
+      'shower',
+      ['sh', '-c', script],
+      { volumeMounts },
+      { volumes: [{ name: 'tools', image }] },
+    ),
+  );
+  const pod = await cluster.podIsReady('shower');
+  await cluster.until('its words', async () =>
+    (await cluster.must('logs', 'shower')).includes('no-exec'),
+  );
+  const log = await cluster.must('logs', 'shower');
+  expect(log).toMatch(/^bin$/m);
+  expect(log).toMatch(/^sub$/m);
+  expect(log).toMatch(/^read-only$/m);
+  process.kill(cluster.pid(pod.spec.nodeName ?? ''), 'SIGKILL');
+  await cluster.up();
+  await cluster.until('its agent', async () =>
+    (await cluster.dhow('exec', 'shower', '--', 'ls', '/image')).stdout.includes('bin'),
+  );
+  await cluster.apply(
+    podYaml(
+      'misser',
+      ['true'],
+      { volumeMounts: volumeMounts.slice(0, 1) },
+      {
+        volumes: [
+          { name: 'tools', image: { reference: 'dhow.local/none:1', pullPolicy: 'Never' } },
+        ],
+      },
+    ),
+  );
+  await cluster.until('why', async () =>
+    (await cluster.must('why', 'misser')).includes('ErrImageNeverPull'),
+  );
+});
+
 it('keeps a read-only mount, a subPath and the group of a pod', async () => {
   await cluster.apply(claimYaml('parts'));
   const spec = { securityContext: { fsGroup: 4242 } };

@@ -1,3 +1,4 @@
+import { fakeMounter } from '../../node-agent/volumes/fake-mounter';
 import { cpSync, existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 
@@ -109,7 +110,7 @@ export class SimulatedAgent {
         this.network ??= new FakePodNetwork(podCidr, clock);
         return Promise.resolve(part(this.network));
       },
-      mounter: { mountTmpfs: () => undefined, unmountAll: () => undefined },
+      mounter: fakeMounter(),
       clock,
       random,
       log: silentLog,

@@ -5,6 +5,9 @@ const VOLUMES = tests('node-agent/volumes/volumes.test.ts');
 const FILES = shown(VOLUMES('gives the files of config maps and of the pod itself the modes'));
 const SECRETS = shown(VOLUMES('gives secrets their modes, and a group the right to read'));
 const PROJECTED = shown(VOLUMES('joins sources in a projected volume'));
+const IMAGE = shown(
+  'node-agent/pods/image-volumes.test.ts: brings an image that is a volume, by its own policy',
+);
 const EMPTY = shown(VOLUMES('bounds memory volumes, shares disk ones, and removes both'));
 
 /** Sources that no node has: the pod waits, and says for what. */
@@ -21,7 +24,6 @@ const MISSING = {
   gcePersistentDisk: { pdName: 'd' },
   gitRepo: { repository: 'r' },
   glusterfs: { endpoints: 'e', path: 'p' },
-  image: { reference: 'r' },
   iscsi: { targetPortal: 't', iqn: 'iqn', lun: 0 },
   nfs: { server: 's', path: '/' },
   photonPersistentDisk: { pdID: 'd' },
@@ -45,10 +47,12 @@ export const VOLUME_EFFECTS: Effects = {
     persistentVolumeClaim: shown(
       'node-agent/volumes/claims.test.ts: gives pods the folder of their claim, which outlives them',
     ),
+    image: IMAGE,
     projected: PROJECTED,
     secret: SECRETS,
     ...Object.fromEntries(Object.entries(MISSING).map(([name, source]) => [name, warned(source)])),
   },
+  ImageVolumeSource: all(['pullPolicy', 'reference'], IMAGE),
   EmptyDirVolumeSource: {
     medium: { ...warned('HugePages', 'HugePages-2Mi'), ...EMPTY },
     sizeLimit: shown(

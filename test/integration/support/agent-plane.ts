@@ -33,6 +33,7 @@ import { IdentityStore, type NodeIdentity } from '../../../node-agent/identity/i
 import { ensureIdentity, joinAgain } from '../../../node-agent/identity/join';
 import { createTransport } from '../../../node-agent/session/transport';
 import type { ContainerRuntime } from '../../../runtime/container-runtime';
+import { fakeMounter } from '../../../node-agent/volumes/fake-mounter';
 import type { Mounter } from '../../../node-agent/volumes/mounter';
 import { FakeContainerRuntime } from '../../../runtime/containers';
 import { FakeImageService } from '../../../runtime/images';
@@ -198,7 +199,7 @@ export const startAgent = async (
     runtime,
     images,
     openNetwork: () => Promise.resolve(network),
-    mounter: more.mounter ?? { mountTmpfs: () => undefined, unmountAll: () => undefined },
+    mounter: more.mounter ?? fakeMounter(),
     clock: more.clock ?? systemClock,
     random: systemRandom,
     log: more.log ?? silentLog,

@@ -1,0 +1,16 @@
+import type { Mounter } from './mounter';
+
+/** Remembers what is mounted where, and mounts nothing. */
+export const fakeMounter = (): Mounter & { readonly mounts: ReadonlyMap<string, string> } => {
+  const mounts = new Map<string, string>();
+  return {
+    mounts,
+    mountTmpfs: (path) => void mounts.set(path, 'tmpfs'),
+    mountLayers: (path, lowerDirs) => void mounts.set(path, lowerDirs.join(':')),
+    isMounted: (path) => mounts.has(path),
+    unmountAll: (folder) => {
+      for (const path of mounts.keys())
+        if (path === folder || path.startsWith(`${folder}/`)) mounts.delete(path);
+    },
+  };
+};
