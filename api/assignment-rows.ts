@@ -7,6 +7,10 @@ export const ROW = {
   configMaps: 'configmaps',
   claims: 'persistentvolumeclaims',
   runtimeClasses: 'runtimeclasses',
+  /** All CSI drivers of the cluster. */
+  csiDrivers: 'csidrivers',
+  /** Of volumes, to this node. */
+  attachments: 'volumeattachments',
   /** Those behind the claims, and those that the node keeps. */
   volumes: 'persistentvolumes',
   /** By which its pods are known to the API. */

@@ -44,6 +44,10 @@ import type {
   ServiceAccount,
   StatefulSet,
   StorageClass,
+  CSIDriver,
+  CSINode,
+  CSIStorageCapacity,
+  VolumeAttachment,
   ValidatingAdmissionPolicy,
   ValidatingAdmissionPolicyBinding,
   ValidatingWebhookConfiguration,
@@ -153,6 +157,27 @@ export const STORAGE_CLASSES = resource<StorageClass>(
   'v1',
   'StorageClass',
   'storageclasses',
+  false,
+);
+export const CSI_DRIVERS = resource<CSIDriver>(
+  'storage.k8s.io',
+  'v1',
+  'CSIDriver',
+  'csidrivers',
+  false,
+);
+export const CSI_NODES = resource<CSINode>('storage.k8s.io', 'v1', 'CSINode', 'csinodes', false);
+export const CSI_STORAGE_CAPACITIES = resource<CSIStorageCapacity>(
+  'storage.k8s.io',
+  'v1',
+  'CSIStorageCapacity',
+  'csistoragecapacities',
+);
+export const VOLUME_ATTACHMENTS = resource<VolumeAttachment>(
+  'storage.k8s.io',
+  'v1',
+  'VolumeAttachment',
+  'volumeattachments',
   false,
 );
 export const PERSISTENT_VOLUMES = resource<PersistentVolume>(

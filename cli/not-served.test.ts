@@ -13,7 +13,7 @@ describe('what Dhow does not serve yet', () => {
   it.each([
     ['podtemplates', 'PodTemplate'],
     ['PodTemplate', 'PodTemplate'],
-    ['csidrivers.storage.k8s.io', 'CSIDriver'],
+    ['podtemplates.v1', 'PodTemplate'],
     ['widgets', undefined],
     ['', undefined],
   ])('knows %j as %s', (name, kind) => {

@@ -3,9 +3,6 @@
  * like a misspelling. A kind that becomes served is taken off this list; a test compares the two.
  */
 const KINDS: readonly (readonly [kind: string, plural: string, ...shortNames: string[]])[] = [
-  ['CSIDriver', 'csidrivers'],
-  ['CSINode', 'csinodes'],
-  ['VolumeAttachment', 'volumeattachments'],
   ['PodTemplate', 'podtemplates'],
 ];
 

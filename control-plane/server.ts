@@ -17,6 +17,8 @@ import {
   SECRETS,
   SERVICES,
   STORAGE_CLASSES,
+  CSI_DRIVERS,
+  VOLUME_ATTACHMENTS,
 } from '../api/resources';
 import {
   apiAddressOf,
@@ -244,6 +246,8 @@ const usedByPods = (informers: Informers) => ({
   secrets: informers.of(SECRETS),
   configMaps: informers.of(CONFIG_MAPS),
   runtimeClasses: informers.of(RUNTIME_CLASSES),
+  csiDrivers: informers.of(CSI_DRIVERS),
+  attachments: informers.of(VOLUME_ATTACHMENTS),
 });
 
 /** What agents are told of the network. */

@@ -6,20 +6,14 @@ import type { Pod } from '../api/types';
 import { CLUSTER_KEY, ROW } from '../api/assignment-rows';
 import { Semaphore } from '../lib/async/semaphore';
 import { TaskGroup } from '../lib/async/task-group';
-import type { Activities } from '../lib/activities';
-import type { Clock } from '../lib/clock';
-import type { LagHistogram } from '../lib/event-loop-monitor';
-import type { Log } from '../lib/log';
-import type { Random } from '../lib/random';
-import type { ContainerRuntime } from '../runtime/container-runtime';
-import type { ImageService } from '../runtime/image-service';
-import type { PodNetwork } from '../runtime/pod-network';
-import { ingressPortsIn, type AgentConfig } from './config';
+import type { Agent, AgentDeps } from './agent-deps';
+import { ingressPortsIn } from './config';
 import { EvictionManager } from './eviction/eviction-manager';
 import { NodeSignals } from './eviction/node-signals';
 import { PodUses } from './eviction/pod-uses';
 import { parseThresholds } from './eviction/thresholds';
 import type { ClusterNames } from './containers/pod-dns';
+import { createNodeCsi, type NodeCsi } from './csi/node-csi';
 import { COMPANION_FOLDER } from './companion/record';
 import { ResolverKeeper } from './dns';
 import { IngressKeeper } from './ingress';
@@ -27,8 +21,8 @@ import { diskUseOf } from './images/disk-use';
 import { ImageCollector } from './images/image-collector';
 import { ImagePuller } from './images/image-puller';
 import { PullRecords } from './images/pull-records';
-import { NodeNetwork, type NetworkRange } from './network/node-network';
-import { bootedAtMs, type HostFacts } from './node/host';
+import { NodeNetwork } from './network/node-network';
+import { bootedAtMs } from './node/host';
 import { nodeInfoOf } from './node/node-info';
 import { AGENT_VERSION, NodeReporter } from './node/node-reporter';
 import { podsShareOf } from './node/reserved';
@@ -39,7 +33,7 @@ import { PodManager } from './pods/pod-manager';
 import { podStores } from './pods/pod-stores';
 import { roomOnNode } from './pods/room-on-node';
 import type { PodPaths } from './inventory/pod-paths';
-import { ProbeRunner, type ProbeAction } from './probes/probe-runner';
+import { ProbeRunner } from './probes/probe-runner';
 import { ServiceProxy } from './services/service-proxy';
 import { AssignmentStore } from './session/assignment-store';
 import { EventOutbox, nodeObject } from './outbox/event-outbox';
@@ -47,7 +41,6 @@ import { SessionClient, type SessionHandlers } from './session/session-client';
 import { ManifestFolder } from './static-pods/manifest-folder';
 import { StaticPods } from './static-pods/static-pods';
 import { StatusOutbox } from './outbox/status-outbox';
-import type { Transport } from './session/transport';
 import { PolicyKeeper } from './policy/policy-keeper';
 import { DEFAULT_SETTINGS, type AgentSettings } from './settings';
 import { measure, METER_HEAP_MAX_MB, type MeterJob, type MeterReading } from './storage/meter';
@@ -59,41 +52,10 @@ import { withOwnUid } from './streams/own-uid';
 import { StreamServer } from './streams/stream-server';
 import { MetricsPages } from './usage/metrics-pages';
 import { UsageMeter } from './usage/usage-meter';
-import type { Mounter } from './volumes/mounter';
 import { FolderRemover } from './volumes/folder-remover';
 import { VolumeManager } from './volumes/volume-manager';
 
-export interface AgentDeps {
-  readonly config: AgentConfig;
-  readonly agentId: string;
-  readonly nodeIp: string;
-  readonly facts: HostFacts;
-  readonly transport: Transport;
-  /** Gets the node, which the cluster has taken out, into it again. Default: it can't. */
-  readonly joinAgain?: () => Promise<void>;
-  readonly runtime: ContainerRuntime;
-  readonly images: ImageService;
-  /** Called once, when the node's range is known. */
-  readonly openNetwork: (range: NetworkRange) => Promise<PodNetwork>;
-  readonly mounter: Mounter;
-  readonly clock: Clock;
-  readonly random: Random;
-  readonly log: Log;
-  readonly settings?: Partial<AgentSettings>;
-  readonly probeAction?: ProbeAction;
-  /** What this process is at. */
-  readonly activities?: Activities;
-  /** How late this process's event loop has been. Default: nobody measures it. */
-  readonly lag?: () => LagHistogram;
-}
-
-export interface Agent {
-  /** Until `signal` aborts. Containers run on afterwards; disposing of `deps` is the caller's. */
-  run(signal: AbortSignal): Promise<void>;
-  /** The machine goes down: ends all pods, in order. Resolves when `run` may end. */
-  shutDown(): Promise<void>;
-  readonly isConnected: boolean;
-}
+export type { Agent, AgentDeps } from './agent-deps';
 
 /** The part of Dhow that runs pods on one machine. */
 export const createAgent = (deps: AgentDeps): Agent => new NodeAgent(deps);
@@ -117,6 +79,7 @@ class NodeAgent implements Agent {
   private readonly network: NodeNetwork;
   private readonly policies: PolicyKeeper;
   private readonly volumes: VolumeManager;
+  private readonly csi: NodeCsi;
   private readonly folders: FolderRemover;
   private readonly collector: ImageCollector;
   private readonly eviction: EvictionManager;
@@ -148,13 +111,9 @@ class NodeAgent implements Agent {
       images,
       log,
     });
-    const { facts, nodeIp } = deps;
     this.network = this.nodeNetwork();
     this.policies = this.policyKeeper();
-    const notReady = () => this.shutdown.problem ?? this.network.problem;
-    const mtu = () => this.network.current?.mtu;
-    const pressures = () => this.eviction.pressures;
-    this.reporter = new NodeReporter({ config, facts, nodeIp, images, notReady, pressures, mtu });
+    this.reporter = this.nodeReporter();
     const path = config.meterWorkerPath;
     this.meter = new JobThread({ path, run: measure, heapMaxMb: METER_HEAP_MAX_MB });
     const stores = podStores(config, deps.log);
@@ -166,6 +125,8 @@ class NodeAgent implements Agent {
       tokens: (key) => this.assignments.token(key),
       node: () => this.assignments.facts.node,
     });
+    const onDrivers = () => this.pods.objectsChanged();
+    this.csi = createNodeCsi({ ...deps, objects: this.assignments, onDrivers });
     this.folders = new FolderRemover({
       folders: this.volumes.folders,
       volumes: () => this.assignments.volumes(),
@@ -191,6 +152,7 @@ class NodeAgent implements Agent {
       changedNodeReport: () => this.reporter.changedReport(),
       folders: this.folders,
       statics: this.statics,
+      plugins: this.csi.plugins,
       clock,
       random,
       log,
@@ -249,6 +211,7 @@ class NodeAgent implements Agent {
       this.hasSnapshot && this.network.current !== undefined && this.manifests?.isRead !== false;
     tasks.run((s) => this.pods.followRuntime(s));
     tasks.run((s) => this.pods.keepHouse(mayRemove, s));
+    tasks.run((s) => this.csi.plugins.run(s));
     tasks.run((s) => this.folders.run(() => this.hasSnapshot, s));
     tasks.run((s) => this.collector.run(s));
     tasks.run((s) => this.eviction.run(s));
@@ -261,6 +224,17 @@ class NodeAgent implements Agent {
     tasks.run((s) => this.services.run(s));
     await tasks.wait();
     await this.pods.stop();
+  }
+
+  private nodeReporter(): NodeReporter {
+    const { config, facts, nodeIp, images } = this.deps;
+    return new NodeReporter({
+      ...{ config, facts, nodeIp, images },
+      notReady: () => this.shutdown.problem ?? this.network.problem,
+      pressures: () => this.eviction.pressures,
+      mtu: () => this.network.current?.mtu,
+      volumesInUse: () => this.csi.volumes.inUse(this.volumes.podUids()),
+    });
   }
 
   private policyKeeper(): PolicyKeeper {
@@ -494,6 +468,7 @@ class NodeAgent implements Agent {
       network: this.network,
       policies: this.policies,
       volumes,
+      csi: this.csi.volumes,
       objects: assignments,
       services: {
         list: () => assignments.network.services.list(),

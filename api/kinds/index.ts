@@ -3,6 +3,9 @@ import { CLUSTER_ROLE_KIND } from './cluster-role';
 import { CLUSTER_ROLE_BINDING_KIND } from './cluster-role-binding';
 import { CONFIG_MAP_KIND } from './config-map';
 import { CONTROLLER_REVISION_KIND } from './controller-revision';
+import { CSI_DRIVER_KIND } from './csi-driver';
+import { CSI_NODE_KIND } from './csi-node';
+import { CSI_STORAGE_CAPACITY_KIND } from './csi-storage-capacity';
 import { CUSTOM_RESOURCE_DEFINITION_KIND } from './custom-resource-definition';
 import { DEPLOYMENT_KIND } from './deployment';
 import { ENDPOINTS_KIND } from './endpoints';
@@ -44,6 +47,7 @@ import { DAEMON_SET_KIND } from './daemon-set';
 import { JOB_KIND } from './job';
 import { CRON_JOB_KIND } from './cron-job';
 import { STORAGE_CLASS_KIND } from './storage-class';
+import { VOLUME_ATTACHMENT_KIND } from './volume-attachment';
 import { VALIDATING_WEBHOOK_CONFIGURATION_KIND } from './validating-webhook-configuration';
 import { VALIDATING_POLICY_KIND } from './validating-admission-policy';
 import { VALIDATING_POLICY_BINDING_KIND } from './validating-admission-policy-binding';
@@ -81,6 +85,10 @@ export const KINDS: readonly KindInfo[] = [
   JOB_KIND,
   CRON_JOB_KIND,
   STORAGE_CLASS_KIND,
+  CSI_DRIVER_KIND,
+  CSI_NODE_KIND,
+  CSI_STORAGE_CAPACITY_KIND,
+  VOLUME_ATTACHMENT_KIND,
   PERSISTENT_VOLUME_KIND,
   PERSISTENT_VOLUME_CLAIM_KIND,
   PRIORITY_CLASS_KIND,

@@ -24,5 +24,6 @@ export {
 export {
   unsupportedInClaim,
   unsupportedInPersistentVolume,
+  unsupportedInCsiDriver,
   unsupportedInStorageClass,
 } from './storage';

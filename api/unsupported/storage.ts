@@ -1,11 +1,12 @@
-import type { PersistentVolume, PersistentVolumeClaim, StorageClass } from '../types';
+import type { CSIDriver, PersistentVolume, PersistentVolumeClaim, StorageClass } from '../types';
 import { always, IGNORED, is, presentIn, type Rules } from './words';
 
 const NO_PODS = 'not supported by Dhow yet; pods that use it will not start';
 
 export const unsupportedInPersistentVolume = ({
   spec,
-}: Partial<PersistentVolume>): readonly string[] => presentIn(spec, VOLUME, 'spec');
+}: Partial<PersistentVolume>): readonly string[] =>
+  presentIn(spec, spec?.csi === undefined ? { ...VOLUME, ...MOUNT_OPTIONS } : VOLUME, 'spec');
 
 export const unsupportedInClaim = ({ spec }: Partial<PersistentVolumeClaim>): readonly string[] =>
   presentIn(spec, CLAIM, 'spec');
@@ -13,17 +14,19 @@ export const unsupportedInClaim = ({ spec }: Partial<PersistentVolumeClaim>): re
 export const unsupportedInStorageClass = (storage: StorageClass): readonly string[] =>
   presentIn(storage, CLASS, '').map((text) => text.slice(1));
 
+export const unsupportedInCsiDriver = ({ spec }: Partial<CSIDriver>): readonly string[] =>
+  presentIn(spec, DRIVER, 'spec');
+
 const isFilled = (value: unknown): boolean => Array.isArray(value) && value.length > 0;
 const BLOCK: Rules = { volumeMode: { why: NO_PODS, when: is('Block') } };
 const MOUNT_OPTIONS: Rules = { mountOptions: { why: NO_PODS, when: isFilled } };
 
 const VOLUME: Rules = {
   ...BLOCK,
-  ...MOUNT_OPTIONS,
   ...always(IGNORED, 'volumeAttributesClassName'),
   ...always(
     NO_PODS,
-    ...['awsElasticBlockStore', 'azureDisk', 'azureFile', 'cephfs', 'cinder', 'csi', 'fc'],
+    ...['awsElasticBlockStore', 'azureDisk', 'azureFile', 'cephfs', 'cinder', 'fc'],
     ...['flexVolume', 'flocker', 'gcePersistentDisk', 'glusterfs', 'iscsi', 'nfs'],
     ...['photonPersistentDisk', 'portworxVolume', 'quobyte', 'rbd', 'scaleIO', 'storageos'],
     'vsphereVolume',
@@ -37,6 +40,15 @@ const CLAIM: Rules = {
     'not supported by Dhow yet; no volume is made for it',
     ...['dataSource', 'dataSourceRef'],
   ),
+};
+
+const DRIVER: Rules = {
+  ...always(IGNORED, 'nodeAllocatableUpdatePeriodSeconds', 'preventPodSchedulingIfMissing'),
+  seLinuxMount: { why: IGNORED, when: is(true) },
+  storageCapacity: {
+    why: 'not supported by Dhow yet; pods are placed whatever room there is',
+    when: is(true),
+  },
 };
 
 const CLASS: Rules = MOUNT_OPTIONS;

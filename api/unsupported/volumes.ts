@@ -18,7 +18,7 @@ export const unsupportedInVolume = (
 
 const SOURCES = [
   ...['emptyDir', 'hostPath', 'configMap', 'secret', 'projected', 'downwardAPI'],
-  ...['persistentVolumeClaim', 'ephemeral', 'image'],
+  ...['persistentVolumeClaim', 'ephemeral', 'image', 'csi'],
 ];
 const EMPTY_DIR: Rules = {
   medium: { why: NOT_STARTED, when: (value) => value !== '' && value !== 'Memory' },

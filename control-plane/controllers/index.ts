@@ -3,6 +3,7 @@ import type { EventRecorder } from '../../client/events';
 import type { ServedResources } from '../../client/served-resources';
 import { keepRunning, type KeepRunningDeps } from '../../lib/async/keep-running';
 import { TaskGroup } from '../../lib/async/task-group';
+import { AttachDetachController } from './attach-detach/attach-detach';
 import {
   CertificateCleaner,
   CertificateSigner,
@@ -85,6 +86,7 @@ export const createControllers = (
     new EndpointSliceMirroringController(as('endpoint-slice-mirroring-controller')),
     new ResourceQuotaController(as('resourcequota-controller'), served),
     new VolumeBinderController(as('persistentvolume-controller')),
+    new AttachDetachController(as('attachdetach-controller')),
     new LocalPathController(as('dhow.dev/local-path')),
     new EphemeralVolumeController(as('ephemeral_volume')),
     new CustomResourceDefinitionController(as('customresourcedefinition-controller'), served),

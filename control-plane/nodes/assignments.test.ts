@@ -41,6 +41,7 @@ it('finds every way in which a pod names secrets and config maps', () => {
     volumes: [
       { name: 'a', secret: { secretName: 'volume' } },
       { name: 'b', configMap: { name: 'map-volume' } },
+      { name: 'd', csi: { driver: 'd.example.org', nodePublishSecretRef: { name: 'driver' } } },
       {
         name: 'c',
         projected: {
@@ -51,7 +52,7 @@ it('finds every way in which a pod names secrets and config maps', () => {
   });
   const { secrets, configmaps } = referencesOf(subject);
   expect([...secrets].sort()).toEqual(
-    ['env', 'env-from', 'projected', 'pull', 'volume'].map((name) => `ns/${name}`),
+    ['driver', 'env', 'env-from', 'projected', 'pull', 'volume'].map((name) => `ns/${name}`),
   );
   expect([...configmaps].sort()).toEqual(
     ['map-env', 'map-from', 'map-p', 'map-volume'].map((name) => `ns/${name}`),
@@ -101,6 +102,7 @@ const world = () => {
     claims: new Map<string, PersistentVolumeClaim>(),
     volumes: [] as PersistentVolume[],
     runtimeClasses: new Map<string, RuntimeClass>(),
+    driverSecrets: [] as string[],
     peers: new Map([peer('n2'), peer('n3')].map((each) => [each.nodeName, each])),
     node: own(),
     network: [networkRow('services', 'ns/a'), networkRow('clusternetwork', 'cluster')],
@@ -114,6 +116,7 @@ const world = () => {
     claims: { get: (key) => state.claims.get(key) },
     nodeVolumes: { volumesOf: () => state.volumes },
     tokens: { tokens: () => [] },
+    csi: { drivers: () => [], attachmentsOf: () => [], secretKeysOf: () => state.driverSecrets },
     runtimeClasses: { get: (key) => state.runtimeClasses.get(key) },
     peers: {
       peer: (name) => state.peers.get(name),

@@ -15,10 +15,12 @@ import {
   type Pod,
   type RuntimeClass,
   type Secret,
+  type VolumeAttachment,
 } from '../../api/types';
 import { stringifyJson } from '../../lib/json';
 import type { Changes } from '../../proto/gen/dhow/agent/v1/agent';
 import type { ObjectView } from './deps';
+import type { CsiView } from './csi-view';
 import type { NetworkRows } from './network-rows';
 import type { NodeVolumes } from './node-volumes';
 import type { PeerView } from './peer-view';
@@ -36,6 +38,7 @@ export interface AssignmentsDeps {
   readonly claims: Pick<ObjectView<PersistentVolumeClaim>, 'get'>;
   readonly tokens: Pick<PodTokens, 'tokens'>;
   readonly nodeVolumes: Pick<NodeVolumes, 'volumesOf'>;
+  readonly csi: Pick<CsiView, 'drivers' | 'attachmentsOf' | 'secretKeysOf'>;
   readonly runtimeClasses: Pick<ObjectView<RuntimeClass>, 'get'>;
   readonly peers: Pick<PeerView, 'peer' | 'peersOf'>;
   readonly networkRows: Pick<NetworkRows, 'rows' | 'changesOf'>;
@@ -69,9 +72,10 @@ export class Assignments {
   /** Something of this kind may have changed for the node. */
   mark(resource: Exclude<RowResource, typeof ROW.peers>): void {
     this.marked.add(resource);
-    // Other pods use other objects, and other claims other volumes.
+    // Other pods use other objects, other claims other volumes, and those other secrets.
     if (resource === ROW.pods) for (const each of REFERENCED) this.marked.add(each);
     if (this.marked.has(ROW.claims)) this.marked.add(ROW.volumes);
+    if (this.marked.has(ROW.volumes)) this.marked.add(ROW.secrets);
   }
 
   markPeer(nodeName: string): void {
@@ -152,6 +156,12 @@ export class Assignments {
         return this.usedObjects(resource).map((object) => objectRow(keyOf(object), object));
       case ROW.volumes:
         return this.volumes().map((object) => objectRow(uidOf(object), object));
+      case ROW.csiDrivers:
+        return this.deps.csi.drivers().map((object) => objectRow(keyOf(object), object));
+      case ROW.attachments:
+        return this.deps.csi
+          .attachmentsOf(nodeName)
+          .map((object) => attachmentRow(keyOf(object), object));
       case ROW.tokens:
         return this.deps.tokens.tokens().map((token) => plainRow(token.key, token));
       case ROW.nodes:
@@ -164,7 +174,10 @@ export class Assignments {
   /** What does not exist is left out. */
   private usedObjects(resource: ReferencedResource): readonly ApiObject[] {
     const { nodeName, podIndex } = this.deps;
-    const keys = new Set(podIndex.podsOn(nodeName).flatMap((pod) => referencesOf(pod)[resource]));
+    const keys = new Set([
+      ...podIndex.podsOn(nodeName).flatMap((pod) => referencesOf(pod)[resource]),
+      ...(resource === ROW.secrets ? this.deps.csi.secretKeysOf(nodeName) : []),
+    ]);
     return [...keys].flatMap((key) => this.find(resource, key) ?? []);
   }
 
@@ -185,6 +198,10 @@ export class Assignments {
         return claims.get(key);
       case ROW.volumes:
         return this.volumes().find((volume) => uidOf(volume) === key);
+      case ROW.csiDrivers:
+        return this.deps.csi.drivers().find((driver) => keyOf(driver) === key);
+      case ROW.attachments:
+        return this.deps.csi.attachmentsOf(nodeName).find((each) => keyOf(each) === key);
       case ROW.runtimeClasses:
         return runtimeClasses.get(key);
       case ROW.nodes:
@@ -204,7 +221,7 @@ const markKey = <R>(marked: Map<R, Set<string>> | undefined, resource: R, key: s
 };
 
 const ORDER = [
-  ...[ROW.nodes, ROW.peers, ROW.volumes, ROW.tokens],
+  ...[ROW.nodes, ROW.peers, ROW.volumes, ROW.tokens, ROW.csiDrivers, ROW.attachments],
   ...REFERENCED,
   ROW.pods,
 ] as const;
@@ -225,6 +242,13 @@ const objectRow = (key: string, object: ApiObject): WantedRow => ({
     if (bytes.length > MAX_OBJECT_BYTES) throw new Error(`it takes ${bytes.length} bytes`);
     return bytes;
   },
+});
+
+/** Its status is what the node waits for. */
+const attachmentRow = (key: string, attachment: VolumeAttachment): WantedRow => ({
+  ...objectRow(key, attachment),
+  essence: () =>
+    stringifyJson([attachment.metadata.deletionTimestamp, attachment.spec, attachment.status]),
 });
 
 /** A message carries one object at least; etcd takes 1.5 MB. */

@@ -6,6 +6,7 @@ import {
 import type {
   ApiObject,
   ConfigMap,
+  CSIDriver,
   EndpointSlice,
   Ingress,
   IngressClass,
@@ -18,6 +19,7 @@ import type {
   RuntimeClass,
   Secret,
   Service,
+  VolumeAttachment,
 } from '../../api/types';
 import type { ApiClient } from '../../client/api-client';
 import type { Informer } from '../../client/informer';
@@ -46,6 +48,8 @@ export interface NodesServerDeps {
   /** A token of the pod's account, bound to the pod. @throws ApiError */
   readonly issueToken: IssueToken;
   readonly runtimeClasses: ObjectView<RuntimeClass>;
+  readonly csiDrivers: ObjectView<CSIDriver>;
+  readonly attachments: ObjectView<VolumeAttachment>;
   readonly services: ObjectView<Service>;
   readonly endpointSlices: ObjectView<EndpointSlice>;
   readonly ingresses: ObjectView<Ingress>;

@@ -255,11 +255,12 @@ export const mergeNodeStatus = (
   stored: Node['status'],
   reported: Node['status'],
   now: string,
-): Node['status'] => ({
-  ...stored,
-  ...reported,
-  conditions: mergeConditions(stored.conditions ?? [], reported.conditions ?? [], now),
-});
+): Node['status'] => {
+  // A node that has none says nothing of them.
+  const { volumesInUse: _before, ...kept } = stored;
+  const conditions = mergeConditions(stored.conditions ?? [], reported.conditions ?? [], now);
+  return { ...kept, ...reported, conditions };
+};
 
 const mergeConditions = (
   stored: readonly NodeCondition[],

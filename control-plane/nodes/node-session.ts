@@ -26,6 +26,8 @@ import { MirrorKeeper } from './mirror-keeper';
 import { NodeKeeper, type NodeKeeperDeps } from './node-keeper';
 import type { NetworkRows } from './network-rows';
 import type { NodeRegistrar } from './node-registrar';
+import { CsiNodeKeeper } from './csi-node-keeper';
+import type { CsiView } from './csi-view';
 import type { NodeVolumes } from './node-volumes';
 import type { PeerView } from './peer-view';
 import type { PodIndex } from './pod-index';
@@ -47,6 +49,7 @@ export interface SessionDeps extends NodesServerDeps {
   readonly settings: NodesOptions;
   readonly podIndex: PodIndex;
   readonly nodeVolumes: NodeVolumes;
+  readonly csi: CsiView;
   readonly peers: PeerView;
   readonly networkRows: NetworkRows;
   readonly policyRows: PolicyRows;
@@ -73,6 +76,7 @@ export class NodeSession {
   private readonly statuses: StatusKeeper;
   private readonly keeper: NodeKeeper;
   private readonly mirrors: MirrorKeeper;
+  private readonly drivers: CsiNodeKeeper;
   private readonly events: EventIntake;
   private readonly log: Log;
   private readonly silence: SilenceMeter;
@@ -92,6 +96,7 @@ export class NodeSession {
     this.tokens = new PodTokens({
       ...deps,
       nodeName: this.name,
+      csiOrdersOf: (pod) => deps.csi.ordersOf(pod),
       onChange: () => {
         this.assignments.mark(ROW.tokens);
         this.wake?.();
@@ -133,6 +138,11 @@ export class NodeSession {
       clock,
       log: this.log,
     });
+    this.drivers = new CsiNodeKeeper({
+      client: deps.client,
+      node: () => deps.nodes.get(this.name) ?? this.node,
+      ...{ clock, log: this.log },
+    });
     this.statuses = new StatusKeeper({
       ...deps,
       nodeName: this.name,
@@ -153,12 +163,15 @@ export class NodeSession {
 
   /** Serves until the agent leaves, `close` is called, or anything in it fails. */
   async run(): Promise<void> {
-    const { clock, settings, podIndex, nodeVolumes, peers, networkRows, policyRows } = this.deps;
+    const { clock, settings, podIndex, nodeVolumes, csi, peers } = this.deps;
+    const { networkRows, policyRows } = this.deps;
     await this.writer.write(this.hello());
     const undo = [
       podIndex.onChange(this.name, (change) => {
         this.assignments.mark(change);
         this.wake?.();
+        // What drivers want tokens for hangs on the claims.
+        if (change === ROW.claims) this.tokens.podsChanged();
         if (change === ROW.pods) {
           this.tokens.podsChanged();
           this.mirrors.changed();
@@ -167,6 +180,12 @@ export class NodeSession {
       }),
       nodeVolumes.onChange(this.name, () => {
         this.assignments.mark(ROW.volumes);
+        this.tokens.podsChanged();
+        this.wake?.();
+      }),
+      csi.onChange(this.name, (change) => {
+        this.assignments.mark(change);
+        if (change === ROW.csiDrivers) this.tokens.podsChanged();
         this.wake?.();
       }),
       peers.onPeerChange((nodeName) => {
@@ -197,6 +216,7 @@ export class NodeSession {
       tasks.run((signal) => this.statuses.run(signal));
       tasks.run((signal) => this.keeper.run(signal));
       tasks.run((signal) => this.mirrors.run(signal));
+      tasks.run((signal) => this.drivers.run(signal));
       tasks.run((signal) => this.receive(signal));
       await tasks.wait();
       this.log.info({ session: String(this.number), at: clock.now() }, 'agent left');
@@ -314,6 +334,9 @@ export class NodeSession {
         return;
       case 'staticPods':
         if (message.value.session === this.number) this.mirrors.report(message.value.pods);
+        return;
+      case 'csiDrivers':
+        if (message.value.session === this.number) this.drivers.report(message.value.drivers);
         return;
       case 'hello':
         throw grpcError(status.INVALID_ARGUMENT, 'a session has one hello');

@@ -35,6 +35,7 @@ import { NodeQuota } from './node-quota';
 import { NodeRegistrar } from './node-registrar';
 import { NodeSession, type SessionDeps, type SessionStream } from './node-session';
 import { NetworkRows } from './network-rows';
+import { CsiView } from './csi-view';
 import { NodeVolumes } from './node-volumes';
 import { PeerView } from './peer-view';
 import { PodIndex } from './pod-index';
@@ -72,6 +73,7 @@ class GrpcNodesServer implements NodesServer {
   private readonly sessionDeps: SessionDeps;
   private readonly podIndex: PodIndex;
   private readonly nodeVolumes: NodeVolumes;
+  private readonly csi: CsiView;
   private readonly peers: PeerView;
   private readonly networkRows: NetworkRows;
   private readonly policyRows: PolicyRows;
@@ -91,6 +93,8 @@ class GrpcNodesServer implements NodesServer {
     this.broker = new StreamBroker(clock);
     this.podIndex = new PodIndex(deps);
     this.nodeVolumes = new NodeVolumes({ ...deps, podIndex: this.podIndex });
+    const { podIndex, nodeVolumes } = this;
+    this.csi = new CsiView({ ...deps, podIndex, nodeVolumes });
     this.peers = new PeerView(deps.nodes);
     const { clusterCidr, network } = settings;
     const { serviceCidrs } = network;
@@ -103,6 +107,7 @@ class GrpcNodesServer implements NodesServer {
       settings,
       podIndex: this.podIndex,
       nodeVolumes: this.nodeVolumes,
+      csi: this.csi,
       peers: this.peers,
       networkRows: this.networkRows,
       policyRows: this.policyRows,
@@ -118,11 +123,11 @@ class GrpcNodesServer implements NodesServer {
   async listen(address: string): Promise<number> {
     const { pods, nodes, secrets, configMaps, claims, volumes } = this.deps;
     const { runtimeClasses, services, endpointSlices, namespaces, networkPolicies } = this.deps;
-    const { ingresses, ingressClasses } = this.deps;
+    const { ingresses, ingressClasses, csiDrivers, attachments } = this.deps;
     const views = [
       ...[pods, nodes, secrets, configMaps, claims, volumes],
       ...[runtimeClasses, services, endpointSlices, namespaces, networkPolicies],
-      ...[ingresses, ingressClasses],
+      ...[ingresses, ingressClasses, csiDrivers, attachments],
     ];
     await Promise.all(views.map((view) => view.whenSynced()));
     return this.listener.listen(address);
@@ -135,6 +140,7 @@ class GrpcNodesServer implements NodesServer {
   async [Symbol.asyncDispose](): Promise<void> {
     this.sessions.closeAll(grpcError(status.UNAVAILABLE, 'the server is stopping'));
     this.listener[Symbol.dispose]();
+    this.csi[Symbol.dispose]();
     this.nodeVolumes[Symbol.dispose]();
     this.podIndex[Symbol.dispose]();
     this.peers[Symbol.dispose]();

@@ -52,6 +52,7 @@ const findReferences = (pod: Pod): PodReferences => {
   for (const volume of spec.volumes ?? []) {
     add(ROW.secrets, volume.secret?.secretName);
     add(ROW.configMaps, volume.configMap?.name);
+    add(ROW.secrets, volume.csi?.nodePublishSecretRef?.name);
     for (const source of volume.projected?.sources ?? []) {
       add(ROW.secrets, source.secret?.name);
       add(ROW.configMaps, source.configMap?.name);

@@ -27,6 +27,7 @@ const setUp = (...pods: readonly Pod[]) => {
   const clock = new ManualClock(0);
   const state = { pods, issued: 0, failure: undefined as Error | undefined, changes: 0 };
   const tokens = new PodTokens({
+    csiOrdersOf: () => [],
     nodeName: 'n1',
     podIndex: { podsOn: () => state.pods },
     issueToken: (pod, { audience, lifetimeSeconds }) =>

@@ -1,4 +1,9 @@
-import { DEFAULT_TOKEN_SECONDS, tokenKey, type PodToken } from '../../api/assignment-rows';
+import {
+  DEFAULT_TOKEN_SECONDS,
+  tokenKey,
+  type PodToken,
+  type TokenOrder,
+} from '../../api/assignment-rows';
 import { isPodActive } from '../../api/pods';
 import { type Pod, uidOf } from '../../api/types';
 import { Alarm } from '../../lib/async/alarm';
@@ -11,6 +16,8 @@ export interface PodTokensDeps {
   readonly nodeName: string;
   readonly podIndex: Pick<PodIndex, 'podsOn'>;
   readonly issueToken: IssueToken;
+  /** What the drivers of its volumes want. */
+  readonly csiOrdersOf: (pod: Pod) => readonly TokenOrder[];
   readonly clock: Clock;
   readonly log: Log;
   /** There are other tokens now. */
@@ -117,37 +124,45 @@ export class PodTokens {
   }
 
   private wanted(): ReadonlyMap<string, Wanted> {
-    const { podIndex, nodeName } = this.deps;
-    const all = podIndex.podsOn(nodeName).filter(isPodActive).flatMap(ordersOf);
+    const { podIndex, nodeName, csiOrdersOf } = this.deps;
+    const all = podIndex
+      .podsOn(nodeName)
+      .filter(isPodActive)
+      .flatMap((pod) => ordersOf(pod, csiOrdersOf));
     return new Map(all.map((each) => [each.key, each]));
   }
 }
 
-/** Of a pod of another shape than the API lets in, none: its agent says what is wrong. */
-const ordersOf = (pod: Pod): readonly Wanted[] => {
-  const orders = remembered.get(pod) ?? findOrders(pod);
-  remembered.set(pod, orders);
-  return orders;
+const ordersOf = (pod: Pod, csiOrdersOf: PodTokensDeps['csiOrdersOf']): readonly Wanted[] => {
+  const own = remembered.get(pod) ?? projectedOrders(pod);
+  remembered.set(pod, own);
+  // What drivers ask for may change while the pod does not.
+  const orders = csiOrdersOf(pod);
+  return orders.length === 0 ? own : [...own, ...orders.map((order) => wantedBy(pod, order))];
 };
 
 /** Pods are never changed in place, and each change on a node asks for those of all of its pods. */
 const remembered = new WeakMap<Pod, readonly Wanted[]>();
 
-const findOrders = (pod: Pod): readonly Wanted[] => {
+/** Of a pod of another shape than the API lets in, none: its agent says what is wrong. */
+const projectedOrders = (pod: Pod): readonly Wanted[] => {
   try {
     return (pod.spec.volumes ?? [])
       .flatMap(({ projected }) => projected?.sources ?? [])
-      .flatMap(({ serviceAccountToken }) => serviceAccountToken ?? [])
-      .map((order) => ({
-        key: tokenKey(uidOf(pod), order),
-        pod,
-        audience: order.audience ?? '',
-        lifetimeSeconds: order.expirationSeconds ?? DEFAULT_TOKEN_SECONDS,
-      }));
+      .flatMap(({ serviceAccountToken }) =>
+        serviceAccountToken === undefined ? [] : [wantedBy(pod, serviceAccountToken)],
+      );
   } catch {
     return [];
   }
 };
+
+const wantedBy = (pod: Pod, order: TokenOrder): Wanted => ({
+  key: tokenKey(uidOf(pod), order),
+  pod,
+  audience: order.audience ?? '',
+  lifetimeSeconds: Number(order.expirationSeconds ?? DEFAULT_TOKEN_SECONDS),
+});
 
 const REFRESH_AT = 0.8;
 /** However long a token lives. */

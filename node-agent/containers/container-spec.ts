@@ -198,6 +198,7 @@ const isReadOnlyVolume = ({ spec }: Pod, name: string): boolean => {
   const volume = spec.volumes?.find((candidate) => candidate.name === name);
   if (volume?.persistentVolumeClaim !== undefined)
     return volume.persistentVolumeClaim.readOnly === true;
+  if (volume?.csi !== undefined) return volume.csi.readOnly === true;
   return [volume?.hostPath, volume?.emptyDir, volume?.ephemeral].every(
     (source) => source === undefined,
   );

@@ -6,6 +6,7 @@ import type { Random } from '../../lib/random';
 import type { ContainerRuntime } from '../../runtime/container-runtime';
 import type { ImageService } from '../../runtime/image-service';
 import type { PodNetwork } from '../../runtime/pod-network';
+import type { CsiVolumes } from '../csi/csi-volumes';
 import type { ImagePuller } from '../images/image-puller';
 import type { ProbeRunner } from '../probes/probe-runner';
 import type { EventSink } from '../outbox/event-outbox';
@@ -54,6 +55,8 @@ export interface PodDeps {
     prepare(podUid: string, signal: AbortSignal): Promise<void>;
   };
   readonly volumes: VolumeManager;
+  /** Volumes that drivers provide. */
+  readonly csi: Pick<CsiVolumes, 'prepare' | 'release'>;
   readonly storage: StorageKeeper;
   readonly objects: ObjectSource;
   /** Containers are told of them by their environment. */

@@ -37,6 +37,7 @@ export class NodeReporter {
       readonly pressures: () => ReadonlySet<NodePressure>;
       /** The largest packet that the node's interface takes. */
       readonly mtu: () => number | undefined;
+      readonly volumesInUse: () => readonly string[];
     },
   ) {}
 
@@ -103,6 +104,7 @@ export class NodeReporter {
       diskTotalBytes,
       pressures: pressures(),
       images,
+      volumesInUse: this.deps.volumesInUse(),
       notReady: notReady(),
     };
   }

@@ -22,6 +22,8 @@ export interface NodeStatusInput {
   readonly diskTotalBytes: number;
   readonly pressures: ReadonlySet<NodePressure>;
   readonly images: readonly LocalImage[];
+  /** Attachable ones that pods have, or may still have. */
+  readonly volumesInUse: readonly string[];
   /** Why pods cannot run here for now; undefined: they can. */
   readonly notReady: string | undefined;
 }
@@ -47,6 +49,7 @@ export const nodeStatusOf = (input: NodeStatusInput): Node['status'] => ({
     operatingSystem: 'linux',
     architecture: ARCHITECTURE[arch] ?? arch,
   },
+  ...(input.volumesInUse.length === 0 ? {} : { volumesInUse: [...input.volumesInUse] }),
   // The first is what pods without a class get.
   runtimeHandlers: ['', ...RUNTIME_HANDLERS].map((name) => ({ name })),
   images: [...input.images]

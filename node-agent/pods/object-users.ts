@@ -27,6 +27,8 @@ export const usersOf = (objects: readonly ChangedObject[]): ((pod: Pod) => boole
         break;
       case ROW.volumes:
       case ROW.runtimeClasses:
+      case ROW.csiDrivers:
+      case ROW.attachments:
         isForAll = true;
     }
   return (pod) => isForAll || uids.has(uidOf(pod)) || namespaces.has(nameOf(pod).namespace);

@@ -140,7 +140,7 @@ export class PodManager {
 
   /** What is left of pods that no worker has: deleted while the agent was away, or half removed. */
   private async removeOrphans(): Promise<void> {
-    const { runtime, volumes, images, network, paths, logs, allocations, log } = this.deps;
+    const { runtime, volumes, csi, images, network, paths, logs, allocations, log } = this.deps;
     const isOrphan = (uid: string) => !this.workers.has(uid);
     for (const { labels } of runtime.sandboxes()) {
       const uid = labels[LABEL.uid];
@@ -156,7 +156,10 @@ export class PodManager {
         );
     for (const uid of images.pinOwners().filter(isOrphan)) images.unpin(uid);
     for (const uid of volumes.podUids().filter(isOrphan))
-      await this.attempt('its volumes', uid, () => volumes.remove(uid));
+      await this.attempt('its volumes', uid, async (signal) => {
+        await csi.release(uid, signal);
+        await volumes.remove(uid);
+      });
     for (const uid of (await allocations.uids()).filter(isOrphan)) allocations.remove(uid);
     for (const folder of await listFolder(paths.logRoot)) {
       const uid = folder.slice(folder.lastIndexOf('_') + 1);
@@ -165,7 +168,11 @@ export class PodManager {
   }
 
   /** What cannot be removed, or not in time, is tried again later and keeps nobody else waiting. */
-  private async attempt(part: string, uid: string, work: () => Promise<unknown>): Promise<void> {
+  private async attempt(
+    part: string,
+    uid: string,
+    work: (signal: AbortSignal) => Promise<unknown>,
+  ): Promise<void> {
     const { clock, settings, log } = this.deps;
     const { signal } = this.controller;
     const what = `the removal of ${part}`;

@@ -233,7 +233,7 @@ export class PodWorker {
     if (this.runs().length === 0) this.report(this.plan());
     const sandbox = await this.ensureSandbox();
     if (sandbox === undefined) return;
-    const volumes = this.ensureVolumes(sandbox);
+    const volumes = await this.ensureVolumes(sandbox);
     this.watchProbes(sandbox.podIp);
     await this.resizer.enforce(this.pod, this.runs());
     const plan = this.plan();
@@ -271,16 +271,31 @@ export class PodWorker {
     }
   }
 
-  private ensureVolumes({ podIp }: ReadySandbox): PreparedVolumes | undefined {
+  private async ensureVolumes({ podIp }: ReadySandbox): Promise<PreparedVolumes | undefined> {
     const { volumes, objects, events, node } = this.deps;
+    const { startSignal } = this.tasks;
     try {
-      return volumes.prepare({ pod: this.pod, objects, node: nodeViewOf(node(), podIp) });
+      const own = volumes.prepare({ pod: this.pod, objects, node: nodeViewOf(node(), podIp) });
+      return await this.withDriverVolumes(own, startSignal);
     } catch (error) {
-      if (error instanceof NotYetError) return undefined;
+      if (error instanceof NotYetError || startSignal.aborted) return undefined;
       const message = describeError(error);
       events.emit(this.pod, { type: 'Warning', reason: 'FailedMount', message });
       return undefined;
     }
+  }
+
+  private async withDriverVolumes(
+    own: PreparedVolumes,
+    startSignal: AbortSignal,
+  ): Promise<PreparedVolumes> {
+    const { volumes, csi } = this.deps;
+    const provided = volumes.csiVolumes(this.pod);
+    if (provided.length === 0) return own;
+    const paths = await this.step('the mounting of its volumes', startSignal, (signal) =>
+      csi.prepare(this.pod, provided, signal),
+    );
+    return new Map([...own, ...paths]);
   }
 
   private watchProbes(podIp: string): void {
@@ -372,11 +387,14 @@ export class PodWorker {
   }
 
   private async tearDown(): Promise<void> {
-    const { volumes, images } = this.deps;
+    const { volumes, csi, images } = this.deps;
     this.report(this.plan());
     const { signal } = this.controller;
     await this.step('the removal of its sandbox', signal, () => removeSandbox(this.deps, this.uid));
-    await this.step('the removal of its volumes', signal, () => volumes.remove(this.uid));
+    await this.step('the removal of its volumes', signal, async (s) => {
+      await csi.release(this.uid, s);
+      await volumes.remove(this.uid);
+    });
     images.unpin(this.uid);
     this.sandbox = undefined;
     this.isTornDown = true;

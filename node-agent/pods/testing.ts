@@ -79,6 +79,7 @@ export interface PodBenchOptions {
   readonly refuseResize?: PodDeps['refuseResize'];
   readonly runtimeClass?: PodDeps['runtimeClass'];
   readonly logDir?: string;
+  readonly csi?: PodDeps['csi'];
 }
 
 const settings = DEFAULT_SETTINGS;
@@ -91,6 +92,10 @@ const NODE = {
 };
 const NO_SERVICES: PodDeps['services'] = { list: () => [], whenKnown: () => Promise.resolve() };
 const NO_POLICIES: PodDeps['policies'] = { prepare: () => Promise.resolve() };
+const NO_DRIVERS: PodDeps['csi'] = {
+  prepare: () => Promise.reject(new Error('no driver')),
+  release: () => Promise.resolve(),
+};
 const NO_OBJECTS: ObjectSource = { secret: () => undefined, configMap: () => undefined };
 
 export const createPodBench = (options: PodBenchOptions): PodBench => {
@@ -113,6 +118,7 @@ export const createPodBench = (options: PodBenchOptions): PodBench => {
     network: openNetwork(network, () => manager.hostPorts()),
     policies: NO_POLICIES,
     volumes,
+    csi: options.csi ?? NO_DRIVERS,
     storage: storageKeeper({ runtime, volumes, paths }),
     ...{ objects, services: NO_SERVICES },
     runtimeClass: options.runtimeClass ?? (() => undefined),

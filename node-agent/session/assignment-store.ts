@@ -8,12 +8,14 @@ import {
   keyOf,
   nameKey,
   type ConfigMap,
+  type CSIDriver,
   type Node,
   type PersistentVolume,
   type PersistentVolumeClaim,
   type Pod,
   type RuntimeClass,
   type Secret,
+  type VolumeAttachment,
   uidOf,
 } from '../../api/types';
 import { describeError, type Log } from '../../lib/log';
@@ -44,6 +46,8 @@ const KEYS: Readonly<Record<RowResource, (value: never) => string>> = {
   [ROW.volumes]: (volume: PersistentVolume) => uidOf(volume),
   [ROW.tokens]: (token: PodToken) => token.key,
   [ROW.runtimeClasses]: (runtimeClass: RuntimeClass) => keyOf(runtimeClass),
+  [ROW.csiDrivers]: (driver: CSIDriver) => keyOf(driver),
+  [ROW.attachments]: (attachment: VolumeAttachment) => keyOf(attachment),
   [ROW.nodes]: (node: Node) => node.metadata.name,
   [ROW.peers]: (peer: Peer) => peer.nodeName,
 };
@@ -62,6 +66,8 @@ export class AssignmentStore {
   private readonly volumesByUid = new Map<string, PersistentVolume>();
   private readonly tokens = new Map<string, PodToken>();
   private readonly runtimeClasses = new Map<string, RuntimeClass>();
+  private readonly csiDrivers = new Map<string, CSIDriver>();
+  private readonly attachments = new Map<string, VolumeAttachment>();
   private readonly nodes = new Map<string, Node>();
   private readonly peers = new Map<string, Peer>();
   private readonly tables: Readonly<Record<RowResource, Map<string, unknown>>> = {
@@ -72,6 +78,8 @@ export class AssignmentStore {
     [ROW.volumes]: this.volumesByUid,
     [ROW.tokens]: this.tokens,
     [ROW.runtimeClasses]: this.runtimeClasses,
+    [ROW.csiDrivers]: this.csiDrivers,
+    [ROW.attachments]: this.attachments,
     [ROW.nodes]: this.nodes,
     [ROW.peers]: this.peers,
   };
@@ -119,6 +127,14 @@ export class AssignmentStore {
 
   token(key: string): PodToken | undefined {
     return this.tokens.get(key);
+  }
+
+  csiDriver(name: string): CSIDriver | undefined {
+    return this.csiDrivers.get(name);
+  }
+
+  attachment(name: string): VolumeAttachment | undefined {
+    return this.attachments.get(name);
   }
 
   runtimeClass(name: string): RuntimeClass | undefined {
@@ -255,6 +271,8 @@ const SHAPES: Readonly<Record<RowResource, z.ZodType>> = {
   [ROW.volumes]: objectSchema,
   [ROW.tokens]: z.looseObject({ key: z.string() }),
   [ROW.runtimeClasses]: objectSchema.extend({ handler: z.string() }),
+  [ROW.csiDrivers]: objectSchema,
+  [ROW.attachments]: objectSchema,
   [ROW.nodes]: z.looseObject({
     metadata: z.looseObject({
       name: z.string(),

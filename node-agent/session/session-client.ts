@@ -18,6 +18,7 @@ import type {
   SessionResponse,
 } from '../../proto/gen/dhow/agent/v1/agent';
 import type { EventOutbox } from '../outbox/event-outbox';
+import type { PluginRegistry } from '../csi/plugin-registry';
 import type { FolderRemover } from '../volumes/folder-remover';
 import type { StaticPods } from '../static-pods/static-pods';
 import type { StatusOutbox } from '../outbox/status-outbox';
@@ -47,6 +48,8 @@ export interface SessionClientDeps {
   readonly folders: Pick<FolderRemover, 'onRemoved' | 'takeRemoved'>;
   /** The node's own pods, for the server to show. */
   readonly statics: Pick<StaticPods, 'version' | 'toMirror' | 'onChanged'>;
+  /** The CSI drivers of the node. */
+  readonly plugins: Pick<PluginRegistry, 'version' | 'toReport' | 'onChanged'>;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
@@ -83,6 +86,7 @@ export class SessionClient {
     deps.events.onWaiting(wake);
     deps.folders.onRemoved(wake);
     deps.statics.onChanged(wake);
+    deps.plugins.onChanged(wake);
   }
 
   get isConnected(): boolean {
@@ -211,8 +215,9 @@ export class SessionClient {
 
   /** Statuses and events, as soon as they are due and the stream has room. */
   private async send(stream: SessionStream, session: bigint, signal: AbortSignal): Promise<void> {
-    const { statuses, events, folders, statics } = this.deps;
+    const { statuses, events, folders, statics, plugins } = this.deps;
     let told = -1;
+    let driversTold = -1;
     while (!signal.aborted) {
       // Who calls while this writes is heard as well.
       const { wakes } = this.alarm;
@@ -221,6 +226,10 @@ export class SessionClient {
       told = version;
       if (pods !== undefined)
         await stream.write({ message: { $case: 'staticPods', value: { session, pods } } });
+      const drivers = plugins.version === driversTold ? undefined : plugins.toReport();
+      driversTold = plugins.version;
+      if (drivers !== undefined)
+        await stream.write({ message: { $case: 'csiDrivers', value: { session, drivers } } });
       const updates = statuses.take(MAX_UPDATES_PER_MESSAGE);
       if (updates.length > 0)
         await stream.write({ message: { $case: 'statuses', value: { session, updates } } });

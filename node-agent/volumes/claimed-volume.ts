@@ -56,7 +56,8 @@ export const claimedVolume = (
 const checkKind = ({ spec, metadata: { name } }: PersistentVolume): void => {
   if (spec?.volumeMode === 'Block')
     throw new Error(`volume "${name}" has volumeMode Block, which is not supported`);
-  if ((spec?.mountOptions ?? []).length > 0)
+  // Drivers know what to do with them.
+  if (spec?.csi === undefined && (spec?.mountOptions ?? []).length > 0)
     throw new Error(`volume "${name}" has mount options, which it cannot be mounted with`);
 };
 

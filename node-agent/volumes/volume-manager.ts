@@ -11,30 +11,18 @@ import {
 import { join } from 'node:path';
 
 import { bytesOf } from '../../api/quantity';
-import { type Pod, uidOf } from '../../api/types';
+import { type PersistentVolume, type Pod, uidOf } from '../../api/types';
 import { claimNameOf } from '../../api/volumes';
 import { removeTree } from '../../lib/remove-tree';
 import { hasErrorCode, listFolderSync } from '../files';
 import { podMemoryLimitBytes } from '../pod-spec/cgroup-resources';
 import { writeVolumeFiles, type VolumeFile } from './atomic-writer';
 import type { Mounter } from './mounter';
+import type { CsiVolume } from './csi-volume';
 import { claimedVolume, isFolderOf, type ClaimSource, type ReachingNode } from './claimed-volume';
 import { VolumeFolders } from './volume-folders';
+import { VolumeError } from './volume-error';
 import { NotYetError, volumeFiles, type ContentSource, type Volume } from './volume-content';
-
-/** A volume could not be set up; the FailedMount event and the pod's wait say why. */
-class VolumeError extends Error {
-  override readonly name = 'VolumeError';
-
-  constructor(
-    readonly volumeName: string,
-    cause: unknown,
-  ) {
-    // In the message rather than as cause: it would be printed twice.
-    const why = cause instanceof Error ? cause.message : String(cause);
-    super(`MountVolume.SetUp failed for volume "${volumeName}" : ${why}`);
-  }
-}
 
 export interface VolumeManagerOptions {
   /** Disk-backed volumes; survives reboots. */
@@ -63,21 +51,43 @@ export class VolumeManager {
 
   /**
    * Makes every volume be there and up to date, but for images, which come with the containers that
-   * mount them. Idempotent. @throws VolumeError, NotYetError
+   * mount them, and `csiVolumes`. Idempotent. @throws VolumeError, NotYetError
    */
   prepare(given: Omit<ContentSource, 'tokens'>): PreparedVolumes {
     const source = { ...given, tokens: this.options.tokens };
     const volumes = (source.pod.spec.volumes ?? []).filter(({ image }) => image === undefined);
     return new Map(
-      volumes.map((volume) => {
-        try {
-          return [volume.name, this.prepareOne(volume, source)];
-        } catch (error) {
-          if (error instanceof NotYetError) throw error;
-          throw new VolumeError(volume.name, error);
-        }
+      volumes.flatMap((volume) =>
+        this.attempt(volume, () => {
+          const path = this.prepareOne(volume, source);
+          return path === undefined ? [] : [[volume.name, path] as const];
+        }),
+      ),
+    );
+  }
+
+  /** Those that drivers provide, once they may be used here. @throws VolumeError */
+  csiVolumes(pod: Pod): readonly CsiVolume[] {
+    return (pod.spec.volumes ?? []).flatMap((each): readonly CsiVolume[] =>
+      this.attempt(each, () => {
+        const { name, csi: inline } = each;
+        if (inline !== undefined) return [{ name, inline }];
+        const claimName = claimNameOf(pod, each);
+        const volume = claimName === undefined ? undefined : this.claimed(pod, each, claimName);
+        if (volume?.spec?.csi === undefined) return [];
+        const isReadOnly = each.persistentVolumeClaim?.readOnly === true;
+        return [{ name, volume, isReadOnly }];
       }),
     );
+  }
+
+  private attempt<T>({ name }: Volume, work: () => T): T {
+    try {
+      return work();
+    } catch (error) {
+      if (error instanceof NotYetError) throw error;
+      throw new VolumeError(name, error);
+    }
   }
 
   /** Where the disk-backed emptyDir of that name lies; undefined when there is none. */
@@ -129,8 +139,10 @@ export class VolumeManager {
     return [...new Set([stateDir, runDir].flatMap((dir) => listFolderSync(join(dir, 'pods'))))];
   }
 
-  private prepareOne(volume: Volume, source: ContentSource): string {
-    const { hostPath, emptyDir } = volume;
+  /** Undefined where somebody else provides it. */
+  private prepareOne(volume: Volume, source: ContentSource): string | undefined {
+    const { hostPath, emptyDir, csi } = volume;
+    if (csi !== undefined) return undefined;
     if (hostPath !== undefined) return prepareHostPath(hostPath.path, hostPath.type ?? '');
     const claimName = claimNameOf(source.pod, volume);
     if (claimName !== undefined) return this.prepareClaimed(source.pod, volume, claimName);
@@ -149,7 +161,7 @@ export class VolumeManager {
   }
 
   /** The volume that the claim is bound to, once it may be used here. */
-  private prepareClaimed(pod: Pod, podVolume: Volume, claimName: string): string {
+  private claimed(pod: Pod, podVolume: Volume, claimName: string): PersistentVolume {
     const { claims, node } = this.options;
     const volume = claimedVolume(pod, podVolume, claimName, {
       claims,
@@ -157,6 +169,12 @@ export class VolumeManager {
       isUser: (each) => this.folders.isUser(each, uidOf(pod)),
     });
     this.folders.use(volume, uidOf(pod));
+    return volume;
+  }
+
+  private prepareClaimed(pod: Pod, podVolume: Volume, claimName: string): string | undefined {
+    const volume = this.claimed(pod, podVolume, claimName);
+    if (volume.spec?.csi !== undefined) return undefined;
     if (isFolderOf(volume)) return this.folders.prepare(volume, pod.spec.securityContext?.fsGroup);
     const { hostPath, local } = volume.spec ?? {};
     if (hostPath !== undefined) return prepareHostPath(hostPath.path, hostPath.type ?? '');

@@ -342,8 +342,8 @@ describe('bad input', () => {
       code: 1,
       stderr: 'Error from server (NotFound): pods "nope" not found\n',
     });
-    expect((await cluster.dhow('get', 'csinodes')).stderr).toBe(
-      'error: the server doesn\'t have a resource type "csinodes": CSINode is not served yet\n',
+    expect((await cluster.dhow('get', 'podtemplates')).stderr).toBe(
+      'error: the server doesn\'t have a resource type "podtemplates": PodTemplate is not served yet\n',
     );
     expect((await cluster.dhow('why', 'pod', 'nope')).stderr).toContain('pods "nope" not found');
     expect((await cluster.dhow('apply', '-f', '/nope.yaml')).stderr).toContain('does not exist');

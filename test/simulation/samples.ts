@@ -56,6 +56,28 @@ export const SAMPLES: readonly Sample[] = [
     more: { addressType: 'IPv4', endpoints: [{ addresses: ['192.0.2.1'] }] },
   },
   { group: 'policy', kind: 'PodDisruptionBudget', more: { spec: { minAvailable: 1, selector } } },
+  { group: 'storage.k8s.io', kind: 'CSIDriver', more: { spec: { attachRequired: false } } },
+  {
+    group: 'storage.k8s.io',
+    kind: 'CSINode',
+    more: { spec: { drivers: [{ name: 'csi.example.org', nodeID: 'n' }] } },
+  },
+  {
+    group: 'storage.k8s.io',
+    kind: 'CSIStorageCapacity',
+    more: { storageClassName: 'fast', capacity: '1Gi' },
+  },
+  {
+    group: 'storage.k8s.io',
+    kind: 'VolumeAttachment',
+    more: {
+      spec: {
+        attacher: 'csi.example.org',
+        nodeName: 'node-1',
+        source: { persistentVolumeName: 'pv' },
+      },
+    },
+  },
   { group: 'storage.k8s.io', kind: 'StorageClass', more: { provisioner: 'example.org/none' } },
   {
     group: '',

@@ -11,6 +11,8 @@ import {
   PERSISTENT_VOLUMES,
   PODS,
   RUNTIME_CLASSES,
+  CSI_DRIVERS,
+  VOLUME_ATTACHMENTS,
   SECRETS,
   SERVICES,
 } from '../../api/resources';
@@ -166,6 +168,8 @@ export class ServerProcess {
       claims: informers.of(PERSISTENT_VOLUME_CLAIMS),
       volumes: informers.of(PERSISTENT_VOLUMES),
       runtimeClasses: informers.of(RUNTIME_CLASSES),
+      csiDrivers: informers.of(CSI_DRIVERS),
+      attachments: informers.of(VOLUME_ATTACHMENTS),
       services: informers.of(SERVICES),
       ingresses: informers.of(INGRESSES),
       ingressClasses: informers.of(INGRESS_CLASSES),

@@ -115,6 +115,7 @@ it('reaches an agent whole, and once', () => {
       claims: { get: () => undefined },
       nodeVolumes: { volumesOf: () => [] },
       tokens: { tokens: () => [] },
+      csi: { drivers: () => [], attachmentsOf: () => [], secretKeysOf: () => [] },
       runtimeClasses: { get: () => undefined },
       peers: { peer: () => undefined, peersOf: () => [] },
       policyRows: { rows: () => [], changesOf: () => ({ rows: [], removed: [] }) },

@@ -21,6 +21,7 @@ import {
   SECRETS,
   SERVICES,
   SERVICE_ACCOUNTS,
+  CSI_DRIVERS,
   STORAGE_CLASSES,
   VALIDATING_POLICIES,
   VALIDATING_POLICY_BINDINGS,
@@ -148,6 +149,7 @@ const ELSEWHERE: Readonly<Record<string, readonly Home[]>> = {
   DaemonSet: [{ resource: DAEMON_SETS, base: named, path: '' }],
   Job: [{ resource: JOBS, base: named, path: '' }],
   CronJob: [{ resource: CRON_JOBS, base: named, path: '' }],
+  CSIDriverSpec: [{ resource: CSI_DRIVERS, base: { ...named, spec: {} }, path: 'spec' }],
   StorageClass: [
     { resource: STORAGE_CLASSES, base: { ...named, provisioner: 'example.com/disk' }, path: '' },
   ],

@@ -68,7 +68,18 @@ export const REQUEST_EFFECTS: Effects = {
     status: STATUS,
   },
   TokenReviewSpec: all(['audiences', 'token'], shown(TOKENS('is good for its audiences alone'))),
-  TokenRequest: { ...OBJECT, spec: shown(TOKENS('ends with its time')), status: STATUS },
+  TokenRequest: {
+    // Of the same name: what a CSI driver asks for.
+    ...all(
+      ['audience', 'expirationSeconds'],
+      shown(
+        'test/integration/csi-volumes.test.ts: tells the driver what its object asks for: the pod, its tokens, secrets',
+      ),
+    ),
+    ...OBJECT,
+    spec: shown(TOKENS('ends with its time')),
+    status: STATUS,
+  },
   TokenRequestSpec: {
     audiences: shown(TOKENS('is good for its audiences alone')),
     boundObjectRef: BOUND,

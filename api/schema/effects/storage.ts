@@ -21,13 +21,97 @@ const PREPARED = shown(
 
 /** Sources that no node has: pods wait, and say for what. */
 const MISSING = [
-  ...['awsElasticBlockStore', 'azureDisk', 'azureFile', 'cephfs', 'cinder', 'csi', 'fc'],
+  ...['awsElasticBlockStore', 'azureDisk', 'azureFile', 'cephfs', 'cinder', 'fc'],
   ...['flexVolume', 'flocker', 'gcePersistentDisk', 'glusterfs', 'iscsi', 'nfs'],
   ...['photonPersistentDisk', 'portworxVolume', 'quobyte', 'rbd', 'scaleIO', 'storageos'],
   'vsphereVolume',
 ];
 
+const CSI = tests('test/integration/csi-volumes.test.ts');
+const STAGED = shown(
+  CSI('stages a volume once for a node, publishes it to each pod, and takes all of it back'),
+);
+const TOLD = shown(CSI('tells the driver what its object asks for: the pod, its tokens, secrets'));
+const GROUP = shown(CSI('has %s: %d'));
+const INLINE = shown(
+  CSI('makes a volume that lives with its pod, unless the driver has none of these'),
+);
+const SHOWN_NODE = shown(
+  'control-plane/nodes/csi-node-keeper.test.ts: shows the drivers of a node, and where it is',
+);
+const ATTACHED = shown(
+  'control-plane/controllers/attach-detach/plan.test.ts: attaches what the pods of a node use',
+);
+const FOR_OTHERS = kept('for the controllers of the driver, which run beside it');
+
 export const STORAGE_EFFECTS: Effects = {
+  CSIDriver: { ...OBJECT, spec: TOLD },
+  CSIDriverSpec: {
+    attachRequired: shown(
+      CSI('waits until the volume is attached, and passes on what that has told'),
+    ),
+    fsGroupPolicy: GROUP,
+    nodeAllocatableUpdatePeriodSeconds: warned(60),
+    podInfoOnMount: TOLD,
+    preventPodSchedulingIfMissing: warned(true),
+    requiresRepublish: shown(
+      CSI('tells a driver again that wants to be, when there is something new'),
+    ),
+    seLinuxMount: warned(true),
+    serviceAccountTokenInSecrets: shown(
+      CSI('puts tokens among the secrets where the driver wants them there'),
+    ),
+    storageCapacity: warned(true),
+    tokenRequests: TOLD,
+    volumeLifecycleModes: INLINE,
+  },
+  CSINode: { ...OBJECT, spec: SHOWN_NODE },
+  CSINodeSpec: { drivers: SHOWN_NODE },
+  CSINodeDriver: {
+    allocatable: SHOWN_NODE,
+    name: SHOWN_NODE,
+    nodeID: FOR_OTHERS,
+    topologyKeys: FOR_OTHERS,
+  },
+  VolumeNodeResources: { count: SHOWN_NODE },
+  CSIStorageCapacity: {
+    ...OBJECT,
+    ...all(
+      ['capacity', 'maximumVolumeSize', 'nodeTopology', 'storageClassName'],
+      kept(
+        'what a driver says of its room is shown; pods are placed without it: that is warned of',
+      ),
+    ),
+  },
+  VolumeAttachment: {
+    ...OBJECT,
+    spec: shown(CSI('waits until the volume is attached, and passes on what that has told')),
+    status: STATUS,
+  },
+  VolumeAttachmentSpec: {
+    attacher: FOR_OTHERS,
+    nodeName: shown(CSI('waits until the volume is attached, and passes on what that has told')),
+    source: ATTACHED,
+  },
+  VolumeAttachmentSource: {
+    inlineVolumeSpec: FOR_OTHERS,
+    persistentVolumeName: ATTACHED,
+  },
+  CSIPersistentVolumeSource: {
+    ...all(['controllerExpandSecretRef', 'controllerPublishSecretRef', 'readOnly'], FOR_OTHERS),
+    driver: STAGED,
+    fsType: GROUP,
+    nodeExpandSecretRef: kept('a node grows no volumes'),
+    ...all(['nodePublishSecretRef', 'nodeStageSecretRef', 'volumeAttributes'], TOLD),
+    volumeHandle: STAGED,
+  },
+  SecretReference: all(['name', 'namespace'], TOLD),
+  CSIVolumeSource: {
+    ...all(['driver', 'fsType', 'readOnly', 'volumeAttributes'], INLINE),
+    nodePublishSecretRef: shown(
+      'control-plane/nodes/assignments.test.ts: finds every way in which a pod names secrets and config maps',
+    ),
+  },
   StorageClass: {
     ...OBJECT,
     metadata: shown(
@@ -60,7 +144,8 @@ export const STORAGE_EFFECTS: Effects = {
     capacity: SIZE,
     claimRef: NAMED,
     ...all(['hostPath', 'local'], PREPARED),
-    mountOptions: warned(['ro']),
+    mountOptions: { ...warned(['ro']), ...TOLD },
+    csi: STAGED,
     nodeAffinity: shown(PLACES('goes where its volume is')),
     persistentVolumeReclaimPolicy: shown(PLANS('releases a volume whose claim is gone: %s')),
     storageClassName: LEFT,

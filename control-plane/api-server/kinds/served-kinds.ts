@@ -42,6 +42,7 @@ import { STATEFUL_SET } from './stateful-set';
 import { DAEMON_SET } from './daemon-set';
 import { JOB } from './job';
 import { CRON_JOB } from './cron-job';
+import { CSI_DRIVER, CSI_NODE, CSI_STORAGE_CAPACITY, VOLUME_ATTACHMENT } from './csi';
 import { PERSISTENT_VOLUME, PERSISTENT_VOLUME_CLAIM, STORAGE_CLASS } from './storage';
 import {
   MUTATING_WEBHOOK_CONFIGURATION,
@@ -79,6 +80,10 @@ export const STORED_KINDS: readonly ServedKind[] = [
   JOB,
   CRON_JOB,
   STORAGE_CLASS,
+  CSI_DRIVER,
+  CSI_NODE,
+  CSI_STORAGE_CAPACITY,
+  VOLUME_ATTACHMENT,
   PERSISTENT_VOLUME,
   PERSISTENT_VOLUME_CLAIM,
   PRIORITY_CLASS,

@@ -55,7 +55,32 @@ export interface SessionRequest {
     | { $case: "heartbeat"; value: Heartbeat }
     | { $case: "foldersRemoved"; value: FoldersRemoved }
     | { $case: "staticPods"; value: StaticPods }
+    | { $case: "csiDrivers"; value: CsiDrivers }
     | undefined;
+}
+
+/**
+ * All CSI drivers that have registered on the node. Until the agent has said so once in a session, the server
+ * leaves what it knows of them.
+ */
+export interface CsiDrivers {
+  session: bigint;
+  drivers: CsiDriver[];
+}
+
+export interface CsiDriver {
+  name: string;
+  /** The driver's own name for this node. */
+  nodeId: string;
+  /** Volumes of it that the node can have at once; 0: the driver does not say. */
+  volumeCountMax: bigint;
+  /** Where volumes must be accessible: becomes labels of the node. */
+  topology: { [key: string]: string };
+}
+
+export interface CsiDriver_TopologyEntry {
+  key: string;
+  value: string;
 }
 
 /** All pods that the node has from files of its own: the server shows them, and deletes what it shows of others. */
@@ -706,6 +731,9 @@ export const SessionRequest: MessageFns<SessionRequest> = {
       case "staticPods":
         StaticPods.encode(message.message.value, writer.uint32(58).fork()).join();
         break;
+      case "csiDrivers":
+        CsiDrivers.encode(message.message.value, writer.uint32(66).fork()).join();
+        break;
     }
     return writer;
   },
@@ -779,6 +807,14 @@ export const SessionRequest: MessageFns<SessionRequest> = {
             message.message = { $case: "staticPods", value: StaticPods.decode(reader, reader.uint32()) };
             continue;
           }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.message = { $case: "csiDrivers", value: CsiDrivers.decode(reader, reader.uint32()) };
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -813,6 +849,10 @@ export const SessionRequest: MessageFns<SessionRequest> = {
         ? { $case: "staticPods", value: StaticPods.fromJSON(object.staticPods) }
         : isSet(object.static_pods)
         ? { $case: "staticPods", value: StaticPods.fromJSON(object.static_pods) }
+        : isSet(object.csiDrivers)
+        ? { $case: "csiDrivers", value: CsiDrivers.fromJSON(object.csiDrivers) }
+        : isSet(object.csi_drivers)
+        ? { $case: "csiDrivers", value: CsiDrivers.fromJSON(object.csi_drivers) }
         : undefined,
     };
   },
@@ -833,6 +873,8 @@ export const SessionRequest: MessageFns<SessionRequest> = {
       obj.foldersRemoved = FoldersRemoved.toJSON(message.message.value);
     } else if (message.message?.$case === "staticPods") {
       obj.staticPods = StaticPods.toJSON(message.message.value);
+    } else if (message.message?.$case === "csiDrivers") {
+      obj.csiDrivers = CsiDrivers.toJSON(message.message.value);
     }
     return obj;
   },
@@ -885,7 +927,346 @@ export const SessionRequest: MessageFns<SessionRequest> = {
         }
         break;
       }
+      case "csiDrivers": {
+        if (object.message?.value !== undefined && object.message?.value !== null) {
+          message.message = { $case: "csiDrivers", value: CsiDrivers.fromPartial(object.message.value) };
+        }
+        break;
+      }
     }
+    return message;
+  },
+};
+
+function createBaseCsiDrivers(): CsiDrivers {
+  return { session: 0n, drivers: [] };
+}
+
+export const CsiDrivers: MessageFns<CsiDrivers> = {
+  encode(message: CsiDrivers, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.session !== 0n) {
+      if (BigInt.asUintN(64, message.session) !== message.session) {
+        throw new globalThis.Error("value provided for field message.session of type uint64 too large");
+      }
+      writer.uint32(8).uint64(message.session);
+    }
+    for (const v of message.drivers) {
+      CsiDriver.encode(v!, writer.uint32(18).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): CsiDrivers {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseCsiDrivers();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.session = reader.uint64() as bigint;
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.drivers.push(CsiDriver.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): CsiDrivers {
+    return {
+      session: isSet(object.session) ? BigInt(object.session) : 0n,
+      drivers: globalThis.Array.isArray(object?.drivers) ? object.drivers.map((e: any) => CsiDriver.fromJSON(e)) : [],
+    };
+  },
+
+  toJSON(message: CsiDrivers): unknown {
+    const obj: any = {};
+    if (message.session !== 0n) {
+      obj.session = message.session.toString();
+    }
+    if (message.drivers?.length) {
+      obj.drivers = message.drivers.map((e) => CsiDriver.toJSON(e));
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<CsiDrivers>): CsiDrivers {
+    return CsiDrivers.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<CsiDrivers>): CsiDrivers {
+    const message = createBaseCsiDrivers();
+    message.session = (object.session !== undefined && object.session !== null) ? BigInt(object.session) : 0n;
+    message.drivers = object.drivers?.map((e) => CsiDriver.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseCsiDriver(): CsiDriver {
+  return { name: "", nodeId: "", volumeCountMax: 0n, topology: {} };
+}
+
+export const CsiDriver: MessageFns<CsiDriver> = {
+  encode(message: CsiDriver, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.name !== "") {
+      writer.uint32(10).string(message.name);
+    }
+    if (message.nodeId !== "") {
+      writer.uint32(18).string(message.nodeId);
+    }
+    if (message.volumeCountMax !== 0n) {
+      if (BigInt.asIntN(64, message.volumeCountMax) !== message.volumeCountMax) {
+        throw new globalThis.Error("value provided for field message.volumeCountMax of type int64 too large");
+      }
+      writer.uint32(24).int64(message.volumeCountMax);
+    }
+    globalThis.Object.entries(message.topology).forEach(([key, value]: [string, string]) => {
+      CsiDriver_TopologyEntry.encode({ key: key as any, value }, writer.uint32(34).fork()).join();
+    });
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): CsiDriver {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseCsiDriver();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.nodeId = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.volumeCountMax = reader.int64() as bigint;
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            const entry4 = CsiDriver_TopologyEntry.decode(reader, reader.uint32());
+            if (entry4.value !== undefined) {
+              message.topology[entry4.key] = entry4.value;
+            }
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): CsiDriver {
+    return {
+      name: isSet(object.name) ? globalThis.String(object.name) : "",
+      nodeId: isSet(object.nodeId)
+        ? globalThis.String(object.nodeId)
+        : isSet(object.node_id)
+        ? globalThis.String(object.node_id)
+        : "",
+      volumeCountMax: isSet(object.volumeCountMax)
+        ? BigInt(object.volumeCountMax)
+        : isSet(object.volume_count_max)
+        ? BigInt(object.volume_count_max)
+        : 0n,
+      topology: isObject(object.topology)
+        ? (globalThis.Object.entries(object.topology) as [string, any][]).reduce(
+          (acc: { [key: string]: string }, [key, value]: [string, any]) => {
+            globalThis.Object.defineProperty(acc, key, {
+              value: globalThis.String(value),
+              enumerable: true,
+              configurable: true,
+              writable: true,
+            });
+            return acc;
+          },
+          {},
+        )
+        : {},
+    };
+  },
+
+  toJSON(message: CsiDriver): unknown {
+    const obj: any = {};
+    if (message.name !== "") {
+      obj.name = message.name;
+    }
+    if (message.nodeId !== "") {
+      obj.nodeId = message.nodeId;
+    }
+    if (message.volumeCountMax !== 0n) {
+      obj.volumeCountMax = message.volumeCountMax.toString();
+    }
+    if (message.topology) {
+      const entries = globalThis.Object.entries(message.topology) as [string, string][];
+      if (entries.length > 0) {
+        obj.topology = {};
+        entries.forEach(([k, v]) => {
+          obj.topology[k] = v;
+        });
+      }
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<CsiDriver>): CsiDriver {
+    return CsiDriver.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<CsiDriver>): CsiDriver {
+    const message = createBaseCsiDriver();
+    message.name = object.name ?? "";
+    message.nodeId = object.nodeId ?? "";
+    message.volumeCountMax = (object.volumeCountMax !== undefined && object.volumeCountMax !== null)
+      ? BigInt(object.volumeCountMax)
+      : 0n;
+    message.topology = (globalThis.Object.entries(object.topology ?? {}) as [string, string][]).reduce(
+      (acc: { [key: string]: string }, [key, value]: [string, string]) => {
+        if (value !== undefined) {
+          acc[key] = globalThis.String(value);
+        }
+        return acc;
+      },
+      {},
+    );
+    return message;
+  },
+};
+
+function createBaseCsiDriver_TopologyEntry(): CsiDriver_TopologyEntry {
+  return { key: "", value: "" };
+}
+
+export const CsiDriver_TopologyEntry: MessageFns<CsiDriver_TopologyEntry> = {
+  encode(message: CsiDriver_TopologyEntry, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.key !== "") {
+      writer.uint32(10).string(message.key);
+    }
+    if (message.value !== "") {
+      writer.uint32(18).string(message.value);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): CsiDriver_TopologyEntry {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseCsiDriver_TopologyEntry();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.key = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.value = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): CsiDriver_TopologyEntry {
+    return {
+      key: isSet(object.key) ? globalThis.String(object.key) : "",
+      value: isSet(object.value) ? globalThis.String(object.value) : "",
+    };
+  },
+
+  toJSON(message: CsiDriver_TopologyEntry): unknown {
+    const obj: any = {};
+    if (message.key !== "") {
+      obj.key = message.key;
+    }
+    if (message.value !== "") {
+      obj.value = message.value;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<CsiDriver_TopologyEntry>): CsiDriver_TopologyEntry {
+    return CsiDriver_TopologyEntry.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<CsiDriver_TopologyEntry>): CsiDriver_TopologyEntry {
+    const message = createBaseCsiDriver_TopologyEntry();
+    message.key = object.key ?? "";
+    message.value = object.value ?? "";
     return message;
   },
 };
@@ -4540,6 +4921,10 @@ type DeepPartial<T> = T extends bigint ? string | number | bigint
   : T extends { $case: string; value: unknown } ? { $case: T["$case"]; value?: DeepPartial<T["value"]> }
   : T extends {} ? { [K in keyof T]?: DeepPartial<T[K]> }
   : Partial<T>;
+
+function isObject(value: any): boolean {
+  return typeof value === "object" && value !== null;
+}
 
 function isSet(value: any): boolean {
   return value !== null && value !== undefined;

@@ -1,0 +1,47 @@
+import type { Activities } from '../lib/activities';
+import type { Clock } from '../lib/clock';
+import type { LagHistogram } from '../lib/event-loop-monitor';
+import type { Log } from '../lib/log';
+import type { Random } from '../lib/random';
+import type { ContainerRuntime } from '../runtime/container-runtime';
+import type { ImageService } from '../runtime/image-service';
+import type { PodNetwork } from '../runtime/pod-network';
+import type { AgentConfig } from './config';
+import type { NetworkRange } from './network/node-network';
+import type { HostFacts } from './node/host';
+import type { ProbeAction } from './probes/probe-runner';
+import type { Transport } from './session/transport';
+import type { AgentSettings } from './settings';
+import type { Mounter } from './volumes/mounter';
+
+export interface AgentDeps {
+  readonly config: AgentConfig;
+  readonly agentId: string;
+  readonly nodeIp: string;
+  readonly facts: HostFacts;
+  readonly transport: Transport;
+  /** Gets the node, which the cluster has taken out, into it again. Default: it can't. */
+  readonly joinAgain?: () => Promise<void>;
+  readonly runtime: ContainerRuntime;
+  readonly images: ImageService;
+  /** Called once, when the node's range is known. */
+  readonly openNetwork: (range: NetworkRange) => Promise<PodNetwork>;
+  readonly mounter: Mounter;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+  readonly settings?: Partial<AgentSettings>;
+  readonly probeAction?: ProbeAction;
+  /** What this process is at. */
+  readonly activities?: Activities;
+  /** How late this process's event loop has been. Default: nobody measures it. */
+  readonly lag?: () => LagHistogram;
+}
+
+export interface Agent {
+  /** Until `signal` aborts. Containers run on afterwards; disposing of `deps` is the caller's. */
+  run(signal: AbortSignal): Promise<void>;
+  /** The machine goes down: ends all pods, in order. Resolves when `run` may end. */
+  shutDown(): Promise<void>;
+  readonly isConnected: boolean;
+}

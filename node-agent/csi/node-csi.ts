@@ -1,0 +1,44 @@
+import { join } from 'node:path';
+
+import type { Clock } from '../../lib/clock';
+import type { Log } from '../../lib/log';
+import type { Random } from '../../lib/random';
+import type { ObjectSource } from '../pod-spec/environment';
+import type { Mounter } from '../volumes/mounter';
+import type { ContentSource } from '../volumes/volume-content';
+import { CsiVolumes } from './csi-volumes';
+import { PluginRegistry } from './plugin-registry';
+import type { CsiObjects } from './requests';
+
+interface NodeCsiDeps {
+  readonly config: { readonly stateDir: string; readonly nodeName: string };
+  readonly facts: { readonly bootId: string };
+  readonly mounter: Mounter;
+  /** What the server has told of. */
+  readonly objects: ObjectSource & CsiObjects & { readonly token: ContentSource['tokens'] };
+  /** There are other drivers now. */
+  readonly onDrivers: () => void;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+}
+
+/** The drivers of a node, and the volumes that they provide. */
+export interface NodeCsi {
+  readonly plugins: PluginRegistry;
+  readonly volumes: CsiVolumes;
+}
+
+export const createNodeCsi = (deps: NodeCsiDeps): NodeCsi => {
+  const { config, facts, objects, onDrivers } = deps;
+  const { stateDir, nodeName } = config;
+  const plugins = new PluginRegistry({ ...deps, folder: join(stateDir, 'plugins_registry') });
+  plugins.onDrivers(onDrivers);
+  const volumes = new CsiVolumes({
+    ...deps,
+    ...{ stateDir, bootId: facts.bootId },
+    driver: (name) => plugins.driver(name),
+    source: { nodeName, objects, csi: objects, tokens: (key) => objects.token(key) },
+  });
+  return { plugins, volumes };
+};

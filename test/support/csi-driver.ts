@@ -1,0 +1,195 @@
+import {
+  Server,
+  ServerCredentials,
+  status,
+  type ServerUnaryCall,
+  type sendUnaryData,
+} from '@grpc/grpc-js';
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, readdirSync, rmdirSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+
+import { mountPointsIn } from '../../lib/mount-points';
+import {
+  NodeService,
+  NodeServiceCapability_RPC_Type as Capability,
+  type NodeGetInfoResponse,
+  type NodePublishVolumeRequest,
+  type NodeStageVolumeRequest,
+} from '../../proto/gen/csi/v1/node';
+import { RegistrationService } from '../../proto/gen/pluginregistration/v1/api';
+
+export interface CsiDriverOptions {
+  readonly name: string;
+  /** For its socket and the volumes, each a folder by its handle. */
+  readonly folder: string;
+  /** The node's folder for the sockets of plugins. */
+  readonly registry: string;
+  readonly info?: Partial<NodeGetInfoResponse>;
+  readonly capabilities?: readonly Capability[];
+}
+
+type Call = 'stage' | 'publish' | 'unpublish' | 'unstage';
+
+/** A driver for the node, to the letter of CSI: its volumes are folders, staged and published by bind mounts. */
+export class TestCsiDriver implements AsyncDisposable {
+  /** `stage HANDLE`, in order, calls that failed on purpose included. */
+  readonly calls: string[] = [];
+  readonly stages: NodeStageVolumeRequest[] = [];
+  readonly publishes: NodePublishVolumeRequest[] = [];
+  readonly registrations: { readonly pluginRegistered: boolean; readonly error: string }[] = [];
+  /** Runs in each call after its work; what it throws is what the caller hears. */
+  afterCall: (call: Call) => void = () => undefined;
+  private readonly servers: Server[] = [];
+
+  private constructor(private readonly options: CsiDriverOptions) {}
+
+  static async start(options: CsiDriverOptions): Promise<TestCsiDriver> {
+    const driver = new TestCsiDriver(options);
+    mkdirSync(options.folder, { recursive: true });
+    mkdirSync(options.registry, { recursive: true });
+    await driver.serveNode();
+    await driver.register();
+    return driver;
+  }
+
+  volumePath(handle: string): string {
+    const path = join(this.options.folder, 'volumes', handle);
+    mkdirSync(path, { recursive: true });
+    return path;
+  }
+
+  unregister(): void {
+    rmSync(join(this.options.registry, `${this.options.name}-reg.sock`), { force: true });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.unregister();
+    for (const server of this.servers) server.forceShutdown();
+    rmSync(this.options.folder, { recursive: true, force: true });
+    return Promise.resolve();
+  }
+
+  private get socket(): string {
+    return join(this.options.folder, 'csi.sock');
+  }
+
+  private async register(): Promise<void> {
+    const { name, registry } = this.options;
+    const server = new Server();
+    server.addService(RegistrationService, {
+      getInfo: (_call: unknown, done: sendUnaryData<unknown>) =>
+        done(null, {
+          type: 'CSIPlugin',
+          name,
+          endpoint: this.socket,
+          supportedVersions: ['1.0.0'],
+        }),
+      notifyRegistrationStatus: (
+        { request }: ServerUnaryCall<TestCsiDriver['registrations'][number], unknown>,
+        done: sendUnaryData<unknown>,
+      ) => {
+        this.registrations.push(request);
+        done(null, {});
+      },
+    });
+    await listen(server, join(registry, `${name}-reg.sock`));
+    this.servers.push(server);
+  }
+
+  private async serveNode(): Promise<void> {
+    const { info, capabilities = [Capability.STAGE_UNSTAGE_VOLUME] } = this.options;
+    const server = new Server();
+    server.addService(NodeService, {
+      nodeGetInfo: (_call: unknown, done: sendUnaryData<unknown>) =>
+        done(null, {
+          nodeId: 'test-node',
+          maxVolumesPerNode: 0n,
+          accessibleTopology: undefined,
+          ...info,
+        }),
+      nodeGetCapabilities: (_call: unknown, done: sendUnaryData<unknown>) =>
+        done(null, {
+          capabilities: capabilities.map((type) => ({ type: { $case: 'rpc', value: { type } } })),
+        }),
+      nodeStageVolume: this.handler('stage', (request: NodeStageVolumeRequest) => {
+        this.stages.push(request);
+        bind(this.volumePath(request.volumeId), request.stagingTargetPath);
+      }),
+      nodePublishVolume: this.handler('publish', (request: NodePublishVolumeRequest) => {
+        this.publishes.push(request);
+        mkdirSync(request.targetPath, { recursive: true });
+        const { volumeId, stagingTargetPath, targetPath } = request;
+        bind(stagingTargetPath === '' ? this.volumePath(volumeId) : stagingTargetPath, targetPath);
+        if (request.readonly) execFileSync('mount', ['-o', 'remount,bind,ro', targetPath]);
+      }),
+      nodeUnpublishVolume: this.handler(
+        'unpublish',
+        ({ targetPath }: { volumeId: string; targetPath: string }) => {
+          unbind(targetPath);
+          try {
+            rmdirSync(targetPath);
+          } catch {
+            // It was never made.
+          }
+        },
+      ),
+      nodeUnstageVolume: this.handler(
+        'unstage',
+        ({ stagingTargetPath }: { volumeId: string; stagingTargetPath: string }) =>
+          unbind(stagingTargetPath),
+      ),
+    });
+    await listen(server, this.socket);
+    this.servers.push(server);
+  }
+
+  private handler<Request extends { readonly volumeId: string }>(
+    call: Call,
+    work: (request: Request) => void,
+  ) {
+    return ({ request }: ServerUnaryCall<Request, unknown>, done: sendUnaryData<unknown>) => {
+      this.calls.push(`${call} ${request.volumeId}`);
+      try {
+        work(request);
+        this.afterCall(call);
+        done(null, {});
+      } catch (error) {
+        done({ code: status.INTERNAL, details: error instanceof Error ? error.message : '' });
+      }
+    };
+  }
+}
+
+/** Asked again, it leaves it as it is. */
+const bind = (source: string, target: string): void => {
+  if (isMounted(target)) return;
+  execFileSync('mount', ['--bind', source, target]);
+};
+
+const isMounted = (path: string): boolean =>
+  mountPointsIn(path).some((found) => found.toString() === path);
+
+const unbind = (path: string): void => {
+  if (isMounted(path)) execFileSync('umount', [path]);
+};
+
+/** How many mounts there are at or below the folder. */
+export const mountCount = (folder: string): number => mountPointsIn(folder).length;
+
+/** Names of what is in it. */
+export const namesIn = (folder: string): readonly string[] => {
+  try {
+    return readdirSync(folder);
+  } catch {
+    return [];
+  }
+};
+
+const listen = (server: Server, path: string): Promise<void> =>
+  new Promise((resolve, reject) => {
+    rmSync(path, { force: true });
+    server.bindAsync(`unix:${path}`, ServerCredentials.createInsecure(), (error) =>
+      error === null ? resolve() : reject(error),
+    );
+  });
