@@ -4,6 +4,7 @@ import { hasReason } from '../api/errors';
 import { withPlainFlags } from './boolean-flags';
 import { connect, type CliContext, type ConnectOptions } from './context';
 import { messageOf } from './message';
+import { withTemplate } from './output/template-flag';
 import { systemTerminal, type Terminal } from './output/terminal';
 import { verbElsewhere } from './not-served';
 import { codeOfStop, hintAt, Stopped } from './program';
@@ -98,7 +99,7 @@ const buildProgram = async (
 const connectedTo =
   (terminal: Terminal, signal: AbortSignal, setExitCode: (code: number) => void): Connected =>
   <A extends readonly unknown[]>(command: Command, action: Action<A>) =>
-    hintAt(command)
+    withTemplate(hintAt(command))
       .option('--kubeconfig <file>', 'the cluster and user, as kubectl has them')
       .option('--context <name>', 'a context of that file')
       .option('--cluster <name>', 'a cluster made by `dhow up` on this machine')
@@ -116,7 +117,7 @@ const connectedTo =
 const localTo =
   (terminal: Terminal, setExitCode: (code: number) => void): Local =>
   <A extends readonly unknown[]>(command: Command, action: LocalAction<A>) =>
-    hintAt(command)
+    withTemplate(hintAt(command))
       .option('--kubeconfig <file>', 'this file, and not the one that is found')
       .action(async (...args: unknown[]) => {
         const result = await action(terminal, ...(args.slice(0, -1) as unknown as A));

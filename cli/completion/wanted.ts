@@ -159,7 +159,7 @@ const CONTEXT_COMMANDS: ReadonlySet<string> = new Set([
 ]);
 
 const VALUES: Readonly<Record<string, readonly string[]>> = {
-  output: ['yaml', 'json', 'name', 'wide', 'jsonpath=', 'custom-columns='],
+  output: ['yaml', 'json', 'name', 'wide', 'jsonpath=', 'go-template=', 'custom-columns='],
   dryRun: ['server', 'client', 'none'],
   subresource: ['status', 'scale'],
 };

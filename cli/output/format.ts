@@ -4,6 +4,7 @@ import { stringifyJson } from '../../lib/json';
 import { UsageError } from '../usage-error';
 import { printableJson } from './terminal';
 import { customColumns, customColumnsOfFile } from './custom-columns';
+import { goTemplate } from './go-template';
 import { parseJsonPath } from './jsonpath';
 
 const FORMATS = ['json', 'name', 'wide', 'yaml'] as const;
@@ -27,14 +28,9 @@ export const outputFormat = (value: string | undefined): OutputFormat => {
 
 const templateOf = (value: string): Template | undefined => {
   const [name, argument] = split(value);
-  if (GO_TEMPLATES.includes(name))
-    throw new UsageError(
-      `-o ${name} needs an interpreter of Go's templates, which dhow does not have: ` +
-        'jsonpath and custom-columns tell the same, and kubectl prints templates',
-    );
   const make = Object.hasOwn(TEMPLATES, name) ? TEMPLATES[name] : undefined;
   if (make === undefined) return undefined;
-  if (argument === undefined && name.startsWith('jsonpath')) {
+  if ((argument ?? '') === '' && !name.startsWith('custom-columns')) {
     throw new UsageError('template format specified but no template given');
   }
   return { render: make(argument ?? '') };
@@ -58,11 +54,13 @@ const itemsOf = (document: unknown): readonly unknown[] => {
 const TEMPLATES: Readonly<Record<string, (argument: string) => (document: unknown) => string>> = {
   'custom-columns': (spec) => columnsOf(customColumns(spec)),
   'custom-columns-file': (file) => columnsOf(customColumnsOfFile(readText(file))),
+  'go-template': goTemplate,
+  'go-template-file': (file) => goTemplate(readText(file)),
   jsonpath: (template) => parseJsonPath(template).render,
   'jsonpath-file': (file) => parseJsonPath(readText(file)).render,
+  template: goTemplate,
+  templatefile: (file) => goTemplate(readText(file)),
 };
-
-const GO_TEMPLATES = ['go-template', 'go-template-file', 'template', 'templatefile'];
 
 const readText = (file: string): string => {
   try {

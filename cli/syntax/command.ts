@@ -51,7 +51,7 @@ export const examples = (...lines: readonly string[]): string =>
 
 /** What `-o` takes where objects are printed. */
 export const OUTPUT_FORMATS =
-  'wide, yaml, json, name, jsonpath=TEMPLATE or custom-columns=TITLE:PATH,...';
+  'wide, yaml, json, name, jsonpath=TEMPLATE, go-template=TEMPLATE or custom-columns=TITLE:PATH,...';
 
 /** For commands that change objects. */
 export const changing = (command: Command): Command =>
