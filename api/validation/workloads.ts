@@ -18,6 +18,7 @@ export const DEPLOYMENT_RULES = workloadRules<Deployment>({
     'updatedReplicas',
     'readyReplicas',
     'availableReplicas',
+    'terminatingReplicas',
   ],
 });
 
@@ -29,6 +30,7 @@ export const REPLICA_SET_RULES = workloadRules<ReplicaSet>({
     'fullyLabeledReplicas',
     'readyReplicas',
     'availableReplicas',
+    'terminatingReplicas',
     'observedGeneration',
   ],
 });

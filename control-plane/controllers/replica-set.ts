@@ -1,4 +1,4 @@
-import { isPodActive, isTerminal } from '../../api/pods';
+import { isPodActive, isTerminal, isTerminating } from '../../api/pods';
 import { PODS, REPLICA_SETS, REPLICATION_CONTROLLERS, type Resource } from '../../api/resources';
 import { podSelectorOf } from '../../api/selectors';
 import { type Pod, type ReplicaSet, type ReplicationController, uidOf } from '../../api/types';
@@ -82,12 +82,18 @@ abstract class ReplicaController<O extends Replicas> extends OwnedController<O, 
     this.enqueueAfter(owner, retryInMs ?? 0);
   }
 
+  /** What the status says of the pods that are on their way out. */
+  protected ending(_owned: readonly Pod[]): Partial<ReplicaSet['status']> {
+    return {};
+  }
+
   private async tellStatus(
     owner: O,
     trouble: Trouble | undefined,
     signal: AbortSignal,
   ): Promise<void> {
-    const pods = this.index.ownedBy(owner).filter(isPodActive);
+    const owned = this.index.ownedBy(owner);
+    const pods = owned.filter(isPodActive);
     const { available, nextInMs } = this.availability.count(
       uidOf(owner),
       pods,
@@ -97,13 +103,18 @@ abstract class ReplicaController<O extends Replicas> extends OwnedController<O, 
     this.enqueueAfter(owner, nextInMs);
     const now = rfc3339(this.deps.clock.now());
     const status = replicaStatus(owner, pods, available, trouble, now);
-    await this.writeStatus(owner, status, signal);
+    await this.writeStatus(owner, { ...status, ...this.ending(owned) }, signal);
   }
 }
 
 export class ReplicaSetController extends ReplicaController<ReplicaSet> {
   constructor(deps: ControllerDeps) {
     super('replica-set', deps, REPLICA_SETS);
+  }
+
+  protected override ending(owned: readonly Pod[]): Partial<ReplicaSet['status']> {
+    const isEnding = (pod: Pod) => isTerminating(pod) && !isTerminal(pod);
+    return { terminatingReplicas: owned.filter(isEnding).length };
   }
 }
 

@@ -1,4 +1,5 @@
-import { DEPLOYMENTS, REPLICA_SETS } from '../../api/resources';
+import { DEPLOYMENTS, PODS, REPLICA_SETS } from '../../api/resources';
+import { nameOf } from '../../api/types';
 import { folderOfWorlds } from './folder';
 import { deploymentOf, World } from './world';
 
@@ -91,4 +92,20 @@ it('says that a rollout makes no progress after progressDeadlineSeconds', async 
   expect(await progressing()).not.toBe('ProgressDeadlineExceeded');
   await world.advance(15_000);
   expect(await progressing()).toBe('ProgressDeadlineExceeded');
+});
+
+it('tells how many pods are on their way out, of a replica set and in sum', async () => {
+  const { template } = deploymentOf('a', 2, 1).spec;
+  // Nobody there says that they have ended.
+  await create({ template: { ...template, spec: { ...template.spec, nodeName: 'silent' } } });
+  await world.advance(2000);
+  const pods = await world.pods();
+  for (const pod of pods) await world.client.delete(PODS, nameOf(pod), {});
+  await world.advance(2000);
+  expect(await status()).toMatchObject({ replicas: 2, terminatingReplicas: 2 });
+  const { items } = await world.client.list(REPLICA_SETS);
+  expect(items.map((set) => set.status.terminatingReplicas)).toEqual([2]);
+  for (const pod of pods) await world.client.delete(PODS, nameOf(pod), { gracePeriodSeconds: 0 });
+  await world.advance(2000);
+  expect(await status()).toMatchObject({ replicas: 2, terminatingReplicas: 0 });
 });

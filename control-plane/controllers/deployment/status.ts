@@ -32,6 +32,7 @@ export const deploymentStatus = (deployment: Deployment, observed: Observed): St
     ...positive('readyReplicas', ready),
     ...positive('availableReplicas', available),
     ...positive('unavailableReplicas', unavailable),
+    ...terminatingOf(sets),
     ...(deployment.status.collisionCount === undefined
       ? {}
       : { collisionCount: deployment.status.collisionCount }),
@@ -177,6 +178,12 @@ const stamped = (
 
 const conditionOf = ({ status }: Deployment, type: string): Condition | undefined =>
   status.conditions?.find((condition) => condition.type === type);
+
+/** Nothing is said before all sets say theirs. Source: GetTerminatingReplicaCountForReplicaSets. */
+const terminatingOf = (sets: readonly ReplicaSet[]): Pick<Status, 'terminatingReplicas'> =>
+  sets.every(({ status }) => status.terminatingReplicas !== undefined)
+    ? { terminatingReplicas: sum(sets, ({ status }) => status.terminatingReplicas ?? 0) }
+    : {};
 
 const sum = (sets: readonly ReplicaSet[], value: (set: ReplicaSet) => number): number =>
   sets.reduce((total, set) => total + value(set), 0);
