@@ -103,3 +103,12 @@ describe('a path that names nothing', () => {
     else expect(answer.json.reason).toBe('NotFound');
   });
 });
+
+it.each([
+  ['/api/v1', undefined],
+  ['/apis/apps/v1', 'v1'],
+])('says at %s of its own form what upstream says: %s', async (path, apiVersion) => {
+  const { json } = await server.request('GET', path);
+  expect(json).toMatchObject({ kind: 'APIResourceList' });
+  expect((json as { apiVersion?: string }).apiVersion).toBe(apiVersion);
+});

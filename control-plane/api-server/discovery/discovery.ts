@@ -68,7 +68,8 @@ export class Discovery {
     if (found === undefined) return undefined;
     return {
       kind: 'APIResourceList',
-      apiVersion: 'v1',
+      // Upstream's list of the core group is of before lists had versions.
+      ...(group === '' ? {} : { apiVersion: 'v1' }),
       groupVersion: groupVersionOf(group, version),
       resources: [
         ...found.kinds.flatMap(resourceEntries),

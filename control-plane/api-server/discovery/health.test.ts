@@ -82,3 +82,9 @@ it('tells the reason of one check, to who asks for it by name', async () => {
   expect(await serveCheck(ask('/livez/poststarthook/rbac'), deps)).toBeUndefined();
   expect(await serveCheck(ask('/readyz/other'), deps)).toBeUndefined();
 });
+
+it('writes its version for people to read, as upstream', async () => {
+  const version = { major: '1', minor: '36' } as VersionInfo;
+  const answer = await servePublic(ask('/version'), { ...deps, version });
+  expect(answer?.body).toBe('{\n  "major": "1",\n  "minor": "36"\n}');
+});

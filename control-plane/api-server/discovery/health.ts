@@ -43,7 +43,7 @@ export const servePublic = async (
   { checks, version, clock }: HealthDeps,
 ): Promise<ApiResponse | undefined> => {
   if (method !== 'GET') return undefined;
-  if (path === '/version' || path === '/version/') return jsonResponse(version);
+  if (path === '/version' || path === '/version/') return versionResponse(version);
   const { endpoint, name } = healthPath(path) ?? {};
   if (endpoint === undefined || name !== undefined) return undefined;
   const excluded = new Set(query.getAll('exclude').slice(0, EXCLUDED_MAX));
@@ -74,6 +74,12 @@ export const serveCheck = async (
     ? textResponse('ok')
     : textResponse(`internal server error: ${why}\n`, 500);
 };
+
+/** Upstream writes this one document for people to read. */
+const versionResponse = (version: VersionInfo): ApiResponse => ({
+  ...jsonResponse(version),
+  body: stringifyJson(version, 2),
+});
 
 interface Result {
   readonly name: string;
