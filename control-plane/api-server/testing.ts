@@ -1,3 +1,4 @@
+import { ApiError } from '../../api/errors';
 import type { ClusterNetwork } from '../../api/cluster-network';
 import { linkedController } from '../../lib/async/linked-controller';
 import { parseJson, stringifyJson } from '../../lib/json';
@@ -171,13 +172,17 @@ const take = async (
   return lines.slice(0, count);
 };
 
+/** As of nodes that have never called. */
 export const NO_NODES: NodeConnections = {
   isConnected: () => false,
-  logs: () => {
-    throw new Error('no nodes');
+  logs: (nodeName) => {
+    throw notConnected(nodeName);
   },
-  exec: () => Promise.reject(new Error('no nodes')),
-  connect: () => Promise.reject(new Error('no nodes')),
-  usage: () => Promise.reject(new Error('no nodes')),
-  metrics: () => Promise.reject(new Error('no nodes')),
+  exec: (nodeName) => Promise.reject(notConnected(nodeName)),
+  connect: (nodeName) => Promise.reject(notConnected(nodeName)),
+  usage: (nodeName) => Promise.reject(notConnected(nodeName)),
+  metrics: (nodeName) => Promise.reject(notConnected(nodeName)),
 };
+
+const notConnected = (nodeName: string) =>
+  new ApiError('ServiceUnavailable', `node "${nodeName}" is not connected`);

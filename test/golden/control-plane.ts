@@ -6,6 +6,7 @@ import { ApiEventRecorder } from '../../client/events';
 import { Informers } from '../../client/informers';
 import { writeKubeconfig } from '../../control-plane/pki/kubeconfig';
 import { createApiServer } from '../../control-plane/api-server/api-server';
+import { NO_NODES } from '../../control-plane/api-server/testing';
 import { createControllers, runControllers } from '../../control-plane/controllers';
 import { openPki } from '../../control-plane/pki/pki';
 import { ensureSystemServices } from '../../control-plane/system-services';
@@ -40,16 +41,7 @@ const main = async (directory: string): Promise<void> => {
     caches,
     tls: pki,
     serviceAccountKey: pki.serviceAccountKey,
-    nodeConnections: {
-      isConnected: () => false,
-      logs: () => {
-        throw new Error('no nodes');
-      },
-      exec: () => Promise.reject(new Error('no nodes')),
-      connect: () => Promise.reject(new Error('no nodes')),
-      usage: () => Promise.reject(new Error('no nodes')),
-      metrics: () => Promise.reject(new Error('no nodes')),
-    },
+    nodeConnections: NO_NODES,
     virtualResources: [scheduler.decisions, scheduler.explanations],
     clock,
     random,

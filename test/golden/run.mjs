@@ -1,13 +1,15 @@
 // Plays recorded kubectl and helm commands against Dhow's control plane and counts how many come
-// out as recorded. The recordings are reference data outside this repository:
+// out as recorded, and which of the others differ as differences.mjs says. It ends with code 1 when one
+// differs otherwise. The recordings are reference data outside this repository:
 //   DHOW_GOLDEN=/path/to/recordings node test/golden/run.mjs [--only REGEX] [--show REGEX] [--keep]
 import { spawn, spawnSync } from 'node:child_process';
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
+import { DIFFERENCES, withoutDifferences } from './differences.mjs';
 
 const here = dirname(fileURLToPath(import.meta.url));
 const golden = process.env.DHOW_GOLDEN;
@@ -104,19 +106,75 @@ const main = async () => {
     stdio: ['ignore', process.argv.includes('--verbose') ? 'inherit' : 'ignore', 'inherit'],
   });
   await new Promise((resolve) => player.once('exit', resolve));
-  const compared = spawnSync(
+  if (show !== undefined) console.log(compare(golden, recording, ['--show', show]));
+  const report = reportOf(recording);
+  console.log(report);
+  writeFileSync(join(directory, 'report.txt'), report);
+};
+
+const compare = (expected, actual, flags) =>
+  spawnSync(
     process.execPath,
     [
       join(golden, 'tools', 'compare.mjs'),
-      golden,
-      recording,
+      expected,
+      actual,
       ...(only === undefined ? [] : ['--only', only]),
-      ...(show === undefined ? [] : ['--show', show]),
+      ...flags,
     ],
     { encoding: 'utf8', maxBuffer: 1 << 28 },
-  );
-  console.log(compared.stdout);
-  writeFileSync(join(directory, 'report.txt'), compared.stdout);
+  ).stdout;
+
+const reportOf = (recording) => {
+  const rows = rowsOf(golden, recording);
+  const different = rows.filter(({ verdict }) => verdict !== 'same');
+  const byChance = alikeWithout(different, recording, (kind) => kind === 'chance');
+  const explained = alikeWithout(different, recording, () => true);
+  const lines = different
+    .filter(({ name }) => !byChance.has(name))
+    .map((row) => ({ ...row, reason: explained.has(row.name) ? reasonOf(row.name) : undefined }));
+  const unexplained = lines.filter(({ reason }) => reason === undefined);
+  if (unexplained.length > 0) process.exitCode = 1;
+  const count = (wanted) => lines.filter(({ reason }) => reason?.kind === wanted).length;
+  return [
+    ...lines.map(({ name, verdict, reason }) =>
+      reason === undefined
+        ? `${verdict.padEnd(9)}${name}`
+        : `${reason.kind.padEnd(9)}${name}  ${reason.why}`,
+    ),
+    `${rows.length - lines.length} of ${rows.length} same; ${count('wanted')} differ as wanted, ` +
+      `${count('missing')} by what is missing, ${unexplained.length} otherwise`,
+  ].join('\n');
+};
+
+/** The comparer ends its JSON with a line for people. */
+const rowsOf = (expected, actual) =>
+  JSON.parse(compare(expected, actual, ['--json']).split('\n')[0]);
+
+const differencesOf = (name) => DIFFERENCES.filter(({ commands }) => commands.test(name));
+
+const reasonOf = (name) => differencesOf(name).find(({ kind }) => kind !== 'chance');
+
+/** Those of `rows` that come out as recorded once what differences of some kinds allow is taken out. */
+const alikeWithout = (rows, recording, isCounted) => {
+  const pair = mkdtempSync(join(directory, 'alike-'));
+  const sides = { expected: golden, actual: recording };
+  for (const { name } of rows) {
+    const differences = differencesOf(name).filter(({ kind }) => isCounted(kind));
+    for (const [side, from] of Object.entries(sides)) {
+      const to = join(pair, side, name);
+      mkdirSync(to, { recursive: true });
+      for (const file of ['rc', 'stdout', 'stderr']) {
+        const path = join(from, name, file);
+        if (!existsSync(path)) continue;
+        const text = readFileSync(path, 'utf8');
+        writeFileSync(join(to, file), withoutDifferences(text, differences));
+      }
+    }
+  }
+  if (rows.length === 0) return new Set();
+  const compared = rowsOf(join(pair, 'expected'), join(pair, 'actual'));
+  return new Set(compared.filter(({ verdict }) => verdict === 'same').map(({ name }) => name));
 };
 
 const cleanUp = () => {
