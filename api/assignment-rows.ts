@@ -64,8 +64,9 @@ export const DEFAULT_TOKEN_SECONDS = 3600;
 /** Another node, as the routes to its pods need it. */
 export interface Peer {
   readonly nodeName: string;
-  readonly address: string;
-  readonly podCidr: string;
+  /** One of each IP family at most, that it is known by first. */
+  readonly addresses: readonly string[];
+  readonly podCidrs: readonly string[];
   readonly unreachable: boolean;
   /** The largest packet that its interface takes; 0: not known. */
   readonly mtu: number;

@@ -20,9 +20,13 @@ it('says what a cluster has where nothing else is asked for', () => {
 });
 
 it('takes two families, of which the first counts', () => {
-  const dual = network({ serviceClusterIpRange: 'fd00::/108, 10.43.0.7/24' });
+  const dual = network({
+    clusterCidr: 'fd01::/48,10.42.0.0/16',
+    serviceClusterIpRange: 'fd00::/108, 10.43.0.7/24',
+  });
+  expect(dual.podCidrs).toEqual(['fd01::/48', '10.42.0.0/16']);
   expect(dual.serviceCidrs).toEqual(['fd00::/108', '10.43.0.0/24']);
-  expect(dual.clusterDns).toEqual(['fd00::a']);
+  expect(dual.clusterDns).toEqual(['fd00::a', '10.43.0.10']);
   expect(apiAddressOf(dual)).toBe('fd00::1');
 });
 
@@ -41,7 +45,16 @@ it.each([
   ],
   [{ serviceClusterIpRange: '10.40.0.0/13' }, 'overlaps --cluster-cidr 10.42.0.0/16'],
   [{ serviceClusterIpRange: '10.96.0.0/29' }, 'is too small: it must hold 16 addresses at least'],
-  [{ clusterCidr: 'fd01::/48' }, '--cluster-cidr fd01::/48: pods have one IPv4 range'],
+  [{ clusterCidr: 'fd01::/48' }, 'pods have no IPv4 addresses, by --cluster-cidr fd01::/48'],
+  [{ serviceClusterIpRange: '10.96.0.0/16,fd02::/112' }, 'pods have no IPv6 addresses'],
+  [
+    { clusterCidr: 'fd01::/48,10.42.0.0/16' },
+    '--service-cluster-ip-range 10.96.0.0/16 and --cluster-cidr fd01::/48,10.42.0.0/16 begin with different IP families',
+  ],
+  [{ clusterCidr: '10.42.0.0/25' }, '--cluster-cidr 10.42.0.0/25 is too small'],
+  [{ clusterCidr: '10.42.0.0/16,fd01::/65' }, '--cluster-cidr fd01::/65 is too small'],
+  [{ clusterCidr: '10.42.0.0/16,fd01::/47' }, '--cluster-cidr fd01::/47 is too large'],
+  [{ clusterCidr: '10.42.0.0/16,10.43.0.0/16' }, 'at most one range of each IP family'],
   [{ serviceClusterIpRange: 'x' }, '--service-cluster-ip-range x: not a range as 10.96.0.0/16'],
   [{ serviceClusterIpRange: '10.96.0.0/16,10.97.0.0/16' }, 'at most one range of each IP family'],
   [{ serviceNodePortRange: '32767-30000' }, 'not a range of ports as 30000-32767'],

@@ -1,4 +1,13 @@
-import { formatIp, masked, parseCidr, prefixContains, widthOf, type IpPrefix } from '../lib/net/ip';
+import {
+  formatIp,
+  formatPrefix,
+  ipAt,
+  masked,
+  parseCidr,
+  prefixesOverlap,
+  widthOf,
+  type IpPrefix,
+} from '../lib/net/ip';
 import { dns1123SubdomainProblems } from './names';
 
 /** From the first to the last, both within. */
@@ -9,11 +18,12 @@ export interface PortRange {
 
 /** Where services and pods have their addresses and names, in one cluster. */
 export interface ClusterNetwork {
+  /** One of each family at most, that which pods are known by first. */
   readonly podCidrs: readonly string[];
   /** One of each family at most, that of most services first. */
   readonly serviceCidrs: readonly string[];
   readonly nodePortRange: PortRange;
-  /** The tenth address of the first service range, at which each node answers for names. */
+  /** The tenth address of each service range, at which each node answers for names. */
   readonly clusterDns: readonly string[];
   /** `cluster.local` */
   readonly clusterDomain: string;
@@ -21,6 +31,7 @@ export interface ClusterNetwork {
 
 /** As a server is told, by upstream's flags of the same names. */
 export interface ClusterNetworkOptions {
+  /** As the next. */
   readonly clusterCidr: string;
   /** One range, or two of different families, joined by a comma. */
   readonly serviceClusterIpRange: string;
@@ -39,9 +50,9 @@ export const DEFAULT_CLUSTER_NETWORK: ClusterNetworkOptions = {
 /** @throws Error that names the option and says what is wrong with it */
 export const clusterNetworkOf = (options: ClusterNetworkOptions): ClusterNetwork => {
   const pods = rangesOf('--cluster-cidr', options.clusterCidr);
-  if (pods.length > 1 || pods[0]?.address.family !== 4)
-    throw new Error(`--cluster-cidr ${options.clusterCidr}: pods have one IPv4 range`);
+  for (const range of pods) checkPodRange(range);
   const services = rangesOf('--service-cluster-ip-range', options.serviceClusterIpRange);
+  checkFamilies(options, pods, services);
   for (const range of services) checkServiceRange(range, pods);
   const problems = dns1123SubdomainProblems(options.clusterDomain);
   if (problems[0] !== undefined)
@@ -50,7 +61,7 @@ export const clusterNetworkOf = (options: ClusterNetworkOptions): ClusterNetwork
     podCidrs: pods.map(formatPrefix),
     serviceCidrs: services.map(formatPrefix),
     nodePortRange: parsePortRange(options.serviceNodePortRange),
-    clusterDns: services.slice(0, 1).map((range) => addressAt(range, DNS_OFFSET)),
+    clusterDns: services.map((range) => addressAt(range, DNS_OFFSET)),
     clusterDomain: options.clusterDomain,
   };
 };
@@ -73,7 +84,7 @@ export const checkApartFrom = (
   for (const text of subnets) {
     const subnet = parseCidr(text);
     if (typeof subnet === 'string' || subnet.length === widthOf(subnet.address)) continue;
-    const range = serviceCidrs.find((each) => overlap(parsedRange(each), subnet));
+    const range = serviceCidrs.find((each) => prefixesOverlap(parsedRange(each), subnet));
     if (range !== undefined)
       throw new Error(
         `--service-cluster-ip-range ${range} overlaps ${formatPrefix(masked(subnet))}, ` +
@@ -82,13 +93,40 @@ export const checkApartFrom = (
   }
 };
 
-/** `10.0.0.0/8` */
-export const formatPrefix = ({ address, length }: IpPrefix): string =>
-  `${formatIp(address)}/${length}`;
-
 /** The address that many after the range's own. */
-export const addressAt = ({ address }: IpPrefix, offset: number): string =>
-  formatIp({ ...address, bits: address.bits + BigInt(offset) });
+export const addressAt = (range: IpPrefix, offset: number): string => formatIp(ipAt(range, offset));
+
+/** A service of a family that no pod has would lead nowhere. */
+const checkFamilies = (
+  { clusterCidr, serviceClusterIpRange }: ClusterNetworkOptions,
+  pods: readonly IpPrefix[],
+  services: readonly IpPrefix[],
+): void => {
+  const families = new Set(pods.map(({ address }) => address.family));
+  const stray = services.find(({ address }) => !families.has(address.family));
+  if (stray !== undefined)
+    throw new Error(
+      `--service-cluster-ip-range ${serviceClusterIpRange}: pods have no IPv${stray.address.family} ` +
+        `addresses, by --cluster-cidr ${clusterCidr}`,
+    );
+  if (services[0]?.address.family !== pods[0]?.address.family)
+    throw new Error(
+      `--service-cluster-ip-range ${serviceClusterIpRange} and --cluster-cidr ${clusterCidr} begin with ` +
+        'different IP families',
+    );
+};
+
+/** Nodes get a /24 or a /64 of it; upstream's nodes, too, may not be more than 2^16. */
+const checkPodRange = (range: IpPrefix): void => {
+  const text = formatPrefix(range);
+  const length = range.address.family === 4 ? 24 : 64;
+  if (range.length > length)
+    throw new Error(`--cluster-cidr ${text} is too small: each node gets a /${length} of it`);
+  if (range.address.family === 6 && length - range.length > NODE_BITS_MAX)
+    throw new Error(
+      `--cluster-cidr ${text} is too large: it may hold 2^${NODE_BITS_MAX} nodes, as a /48 does`,
+    );
+};
 
 const checkServiceRange = (range: IpPrefix, pods: readonly IpPrefix[]): void => {
   const text = formatPrefix(range);
@@ -101,7 +139,7 @@ const checkServiceRange = (range: IpPrefix, pods: readonly IpPrefix[]): void => 
       `--service-cluster-ip-range ${text} is too large: it may hold 2^${SERVICE_BITS_MAX} addresses, ` +
         'as a /12 of IPv4 and a /108 of IPv6 do',
     );
-  const rival = pods.find((pod) => overlap(pod, range));
+  const rival = pods.find((pod) => prefixesOverlap(pod, range));
   if (rival !== undefined)
     throw new Error(
       `--service-cluster-ip-range ${text} overlaps --cluster-cidr ${formatPrefix(rival)}: ` +
@@ -132,9 +170,6 @@ const parsePortRange = (text: string): PortRange => {
   return { first: from, last };
 };
 
-const overlap = (a: IpPrefix, b: IpPrefix): boolean =>
-  prefixContains(a, b.address) || prefixContains(b, a.address);
-
 /** @throws Error when it is no range */
 export const parsedRange = (cidr: string): IpPrefix => {
   const range = parseCidr(cidr);
@@ -145,6 +180,7 @@ export const parsedRange = (cidr: string): IpPrefix => {
 const API_OFFSET = 1;
 const DNS_OFFSET = 10;
 const SERVICE_BITS_MIN = 4;
-/** Upstream's bound. */
+/** Upstream's bounds. */
+const NODE_BITS_MAX = 16;
 const SERVICE_BITS_MAX = 20;
 const PORT_MAX = 65_535;

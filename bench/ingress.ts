@@ -62,7 +62,7 @@ const withProxy = async (dir: string, work: (pid: number) => Promise<Rates>): Pr
   const directory = join(dir, 'ingress');
   const keeper = new IngressKeeper({
     ...{ directory, program: join(process.cwd(), 'dist/ingress-proxy.js'), network: tables },
-    settings: { address: ADDRESS, httpPort: OUR_PORT, httpsPort: OUR_PORT + 1 },
+    settings: { addresses: [ADDRESS], httpPort: OUR_PORT, httpsPort: OUR_PORT + 1 },
     onProblem: (problem) => console.error(problem),
     ...{ clock: systemClock, random: systemRandom, log: silentLog },
   });

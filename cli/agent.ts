@@ -20,7 +20,7 @@ export const main = (argv: readonly string[]): Promise<number> => {
     .option('--name <name>', 'the name of the node; default the host name')
     .option('--state-dir <dir>', 'what survives a reboot; default /var/lib/dhow/agent')
     .option('--run-dir <dir>', 'on tmpfs; default /run/dhow/agent')
-    .option('--address <ip>', 'address that other nodes reach this one by')
+    .option('--address <ip>', 'where other nodes reach this one; IP,IP: one of each family')
     .option('--label <key=value>', 'a label of the node', collect)
     .option('--taint <key=value:effect>', 'a taint of the node', collect)
     .option('--cgroup-parent <path>', 'parent of all pod cgroups; default dhow')

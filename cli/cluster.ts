@@ -44,6 +44,14 @@ const defineUp = (program: Command): void => {
       wholeNumber('--eviction-after'),
       10,
     )
+    .option(
+      '--cluster-cidr <cidr>',
+      'range of the pods, or one of each IP family; default a free one',
+    )
+    .option(
+      '--service-cluster-ip-range <cidr>',
+      'range of the services, or one of each IP family; default 10.96.0.0/16',
+    )
     .option('--isolated', 'give the cluster no way out of its own network')
     .addOption(logLevel('of server and agents').default('info'))
     .option('-o, --output <format>', 'print the status of the cluster: wide, yaml, json or name')
@@ -53,6 +61,7 @@ const defineUp = (program: Command): void => {
         'dhow up                        three nodes, named node-1 to node-3',
         'dhow up --nodes 5 --name big   another cluster beside it',
         'dhow up --isolated             one that reaches no other network',
+        'dhow up --cluster-cidr 10.42.0.0/16,fd42::/48 --service-cluster-ip-range 10.96.0.0/16,fd96::/112',
       ),
     )
     .action(runUp);

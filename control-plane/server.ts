@@ -337,7 +337,7 @@ const keeperFor = (
 });
 
 const nodesOptionsOf = (config: ServerConfig) => ({
-  clusterCidr: config.clusterCidr,
+  clusterCidrs: clusterNetworkOf(config).podCidrs,
   heartbeatIntervalMs: config.heartbeatSeconds * 1000,
   network: clusterNetworkOf(config),
 });

@@ -1,4 +1,4 @@
-import { isIP } from 'node:net';
+import { familyOf } from '../lib/net/ip';
 import { apiAddressOf, type ClusterNetwork } from '../api/cluster-network';
 import { hasReason } from '../api/errors';
 import { jsonEqual } from '../api/json-value';
@@ -57,18 +57,18 @@ export const ensureSystemServices = async (
 const keepApiService = (deps: SystemServicesDeps, signal?: AbortSignal): Promise<void> =>
   keepService(
     deps,
-    serviceOf(API_NAME, apiAddressOf(deps.network), API_LABELS, [
+    serviceOf(API_NAME, [apiAddressOf(deps.network)], API_LABELS, [
       { name: 'https', port: 443, protocol: 'TCP', targetPort: deps.apiPort },
     ]),
     signal,
   );
 
 const keepDnsService = async (deps: SystemServicesDeps, signal?: AbortSignal): Promise<void> => {
-  for (const address of deps.network.clusterDns)
+  if (deps.network.clusterDns.length > 0)
     await keepService(
       deps,
       // No selector: each node answers by itself.
-      serviceOf(DNS_NAME, address, { 'k8s-app': DNS_NAME.name }, [
+      serviceOf(DNS_NAME, deps.network.clusterDns, { 'k8s-app': DNS_NAME.name }, [
         { name: 'dns', port: 53, protocol: 'UDP', targetPort: 53 },
         { name: 'dns-tcp', port: 53, protocol: 'TCP', targetPort: 53 },
       ]),
@@ -91,7 +91,7 @@ const keepApiEndpoints = async (
     ENDPOINT_SLICES,
     {
       ...headOf(ENDPOINT_SLICES, API_NAME, { 'kubernetes.io/service-name': API_NAME.name }),
-      addressType: isIP(apiAddress) === 6 ? 'IPv6' : 'IPv4',
+      addressType: familyOf(apiAddress) === 6 ? 'IPv6' : 'IPv4',
       endpoints: [{ addresses: [apiAddress], conditions: { ready: true } }],
       ports,
     },
@@ -161,13 +161,15 @@ const covers = (current: unknown, wanted: unknown): boolean => {
 
 const serviceOf = (
   name: ObjectNames,
-  clusterIP: string,
+  clusterIPs: readonly string[],
   labels: Readonly<Record<string, string>>,
   ports: readonly object[],
 ): Wanted => ({
   ...headOf(SERVICES, name, labels),
   spec: {
-    ...{ type: 'ClusterIP', clusterIP, clusterIPs: [clusterIP], ports },
+    ...{ type: 'ClusterIP', clusterIP: clusterIPs[0] ?? '', clusterIPs, ports },
+    ipFamilies: clusterIPs.map((ip) => (familyOf(ip) === 6 ? 'IPv6' : 'IPv4')),
+    ipFamilyPolicy: clusterIPs.length > 1 ? 'RequireDualStack' : 'SingleStack',
     ...{ selector: null, sessionAffinity: 'None' },
   },
 });

@@ -17,7 +17,8 @@ import type { Mounter } from './volumes/mounter';
 export interface AgentDeps {
   readonly config: AgentConfig;
   readonly agentId: string;
-  readonly nodeIp: string;
+  /** One of each family at most, that other nodes know it by first. */
+  readonly nodeIps: readonly string[];
   readonly facts: HostFacts;
   readonly transport: Transport;
   /** Gets the node, which the cluster has taken out, into it again. Default: it can't. */

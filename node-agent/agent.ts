@@ -227,9 +227,9 @@ class NodeAgent implements Agent {
   }
 
   private nodeReporter(): NodeReporter {
-    const { config, facts, nodeIp, images } = this.deps;
+    const { config, facts, nodeIps, images } = this.deps;
     return new NodeReporter({
-      ...{ config, facts, nodeIp, images },
+      ...{ config, facts, nodeIps, images },
       notReady: () => this.shutdown.problem ?? this.network.problem,
       pressures: () => this.eviction.pressures,
       mtu: () => this.network.current?.mtu,
@@ -320,14 +320,14 @@ class NodeAgent implements Agent {
   }
 
   private ingressKeeper(): IngressKeeper | undefined {
-    const { config, nodeIp, clock, random, log } = this.deps;
+    const { config, nodeIps, clock, random, log } = this.deps;
     const { ingressPath: program, ingressHttpPort, ingressHttpsPort, nodeName } = config;
     if (program === undefined || ingressPortsIn(config).length === 0) return undefined;
     return new IngressKeeper({
       directory: join(config.runDir, COMPANION_FOLDER.ingress),
       program,
       network: this.assignments.network,
-      settings: { address: nodeIp, httpPort: ingressHttpPort, httpsPort: ingressHttpsPort },
+      settings: { addresses: nodeIps, httpPort: ingressHttpPort, httpsPort: ingressHttpsPort },
       onProblem: (message) => {
         const event = { type: 'Warning', reason: 'IngressNotServed', message } as const;
         this.events.emit(nodeObject(nodeName), event);
@@ -449,7 +449,7 @@ class NodeAgent implements Agent {
     const { config, runtime, images, clock, random, log } = this.deps;
     const { settings, events, assignments } = this;
     const action = this.deps.probeAction;
-    const node = nodeInfoOf(config, this.deps.nodeIp, this.deps.facts);
+    const node = nodeInfoOf(config, this.deps.nodeIps, this.deps.facts);
     const { volumes } = this;
     const places = { runtime, volumes, paths: stores.paths };
     return {

@@ -4,6 +4,7 @@ import { z } from 'zod';
 import { DEFAULT_EVICTION_HARD, parseThresholds } from './eviction/thresholds';
 import { problemOfReservation } from './node/reserved';
 import { shutdownSteps } from './shutdown/plan';
+import { familyOf } from '../lib/net/ip';
 import { isLabelForNodes } from '../api/node-restriction';
 
 const port = z.number().int().min(1).max(65_535);
@@ -26,6 +27,11 @@ const reservation = quantities.default({}).superRefine((given, context) => {
   }
 });
 
+const isNodeAddress = (text: string): boolean => {
+  const families = text.split(',').map(familyOf);
+  return !families.includes(undefined) && new Set(families).size === families.length;
+};
+
 /** What an agent is told at start; every field has a default but the server. */
 const agentConfigSchema = z.object({
   /** Host name or address of the server; a scheme and a port are ignored. */
@@ -39,8 +45,11 @@ const agentConfigSchema = z.object({
   stateDir: z.string().default('/var/lib/dhow/agent'),
   /** On tmpfs: checkpoint, secrets, runtime state. */
   runDir: z.string().default('/run/dhow/agent'),
-  /** Address that other nodes reach this one by; default: that of the interface that routes to the server. */
-  nodeAddress: z.string().optional(),
+  /** Address, or one of each IP family, that other nodes reach this one by; default: that of the interface that routes to the server. */
+  nodeAddress: z
+    .string()
+    .refine(isNodeAddress, 'an IP address, or one of each family, joined by a comma')
+    .optional(),
   labels: labels.default({}),
   taints: z
     .array(
@@ -95,7 +104,7 @@ const agentConfigSchema = z.object({
     .regex(/^[a-z0-9]{1,6}$/)
     .default('dh'),
   /** Ranges of the node's addresses that have node ports; default: all but loopback. */
-  nodePortAddresses: z.array(z.cidrv4()).default([]),
+  nodePortAddresses: z.array(z.union([z.cidrv4(), z.cidrv6()])).default([]),
   /** DNS servers of pods that stand in for the cluster's own; then this node has no resolver. */
   clusterDns: z.array(z.string()).default([]),
   /** Default: the cluster's own. */

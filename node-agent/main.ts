@@ -46,7 +46,7 @@ export const runAgent = async (
   const shared = { clock: systemClock, random: systemRandom, log };
   const joining = { host, token, agentsPort, nodeName, clock: systemClock };
   const identity = await ensureIdentity(store, joining);
-  const nodeIp = config.nodeAddress ?? (await addressToward(host, identity.agentsPort));
+  const nodeIps = await nodeIpsOf(config, host, identity.agentsPort);
   const renew = (request: Buffer): Promise<string> => transport.renew(request);
   const renewer = new CertificateRenewer({ ...shared, store, renew }, identity);
   const transport = createTransport(host, () => renewer.current, systemClock);
@@ -63,17 +63,17 @@ export const runAgent = async (
     activities,
     lag: () => monitor.histogram,
     agentId: store.agentId(),
-    nodeIp,
+    nodeIps,
     facts: readHostFacts(),
     transport,
     joinAgain: async () => renewer.use(await joinAgain(store, joining)),
     runtime,
     images,
-    openNetwork: ({ podCidr, clusterCidr }) =>
+    openNetwork: ({ podCidrs, clusterCidrs }) =>
       createPodNetwork({
-        podCidr,
-        clusterCidr,
-        nodeAddress: nodeIp,
+        podCidrs,
+        clusterCidrs,
+        nodeAddresses: nodeIps,
         interfacePrefix: config.interfacePrefix,
         log,
       }),
@@ -96,6 +96,12 @@ export const runAgent = async (
     transport.close();
   }
 };
+
+const nodeIpsOf = async (
+  { nodeAddress }: AgentConfig,
+  server: string,
+  port: number,
+): Promise<readonly string[]> => nodeAddress?.split(',') ?? [await addressToward(server, port)];
 
 const openRuntime = (config: AgentConfig, log: Log): Promise<ContainerRuntime> =>
   createContainerRuntime({

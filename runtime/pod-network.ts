@@ -4,8 +4,8 @@ import { type ServiceNetwork } from './service-network';
 /** Addresses and routes of the sandboxes on one host, by rtnetlink. */
 export interface PodNetwork extends AsyncDisposable {
   /**
-   * Gives the sandbox an address of this node's range, an `eth0` and a default route. Idempotent by
-   * `sandboxId`: after a restart the same address comes back, read from what exists.
+   * Gives the sandbox an address of each of this node's ranges, an `eth0` and default routes. Idempotent by
+   * `sandboxId`: after a restart the same addresses come back, read from what exists.
    */
   attach(request: AttachRequest, signal?: AbortSignal): Promise<Attachment>;
   /** Call after the namespace is unpinned. Frees the address after a while. Idempotent. */
@@ -39,7 +39,7 @@ export interface PodNetwork extends AsyncDisposable {
 /** What arrives at a port of the node goes to a port of the sandbox at `podIp`. */
 export interface HostPort {
   readonly protocol: 'tcp' | 'udp' | 'sctp';
-  /** An address of the node; `0.0.0.0`: all of them. */
+  /** An address of the node; `0.0.0.0`: all of them, `::`: all of IPv6. */
   readonly hostIp: string;
   readonly hostPort: number;
   readonly podIp: string;
@@ -61,15 +61,17 @@ export interface BandwidthLimits {
 
 export interface Attachment {
   readonly sandboxId: string;
-  readonly ip: string;
+  /** One of each family that pods have, the more important first. */
+  readonly ips: readonly string[];
   readonly hostInterface: string;
 }
 
-/** Another node: packets for `podCidr` go to `address`. */
+/** Another node: packets for its ranges go to its addresses. */
 export interface NetworkPeer {
   readonly nodeName: string;
-  readonly address: string;
-  readonly podCidr: string;
+  /** One of each family at most, the first of which it is known by. */
+  readonly addresses: readonly string[];
+  readonly podCidrs: readonly string[];
   /** The largest packet that its interface takes; absent: not known. */
   readonly mtu?: number;
   /** NotReady: answer at once rather than let packets vanish. */

@@ -74,7 +74,7 @@ const cni = (stateDir: string, pluginDir: string): Contender => {
 const main = async (): Promise<void> => {
   const [namespace = '', stateDir = '', pluginDir = ''] = process.argv.slice(2);
   await using network = await createPodNetwork({
-    podCidr: '10.77.0.0/16',
+    podCidrs: ['10.77.0.0/16'],
     interfacePrefix: 'nwb',
     log: silentLog,
   });

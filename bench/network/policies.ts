@@ -20,15 +20,15 @@ const PORT = 7000;
 const measure = async (namespace: string): Promise<PolicyTimings> => {
   execFileSync('ip', ['link', 'set', 'lo', 'up']);
   await using network = await createPodNetwork({
-    ...{ podCidr: '10.77.0.0/16', interfacePrefix: 'nwb', log: silentLog },
+    ...{ podCidrs: ['10.77.0.0/16'], interfacePrefix: 'nwb', log: silentLog },
   });
   const [server, client] = [`${namespace}-server`, `${namespace}-client`];
   await network.syncPolicies(policiesOf(FEW, server, client, ''));
   const addresses: string[] = [];
   for (const pod of [server, client]) {
     execFileSync('ip', ['netns', 'add', pod]);
-    const { ip } = await network.attach({ sandboxId: pod, netnsPath: `/run/netns/${pod}` });
-    addresses.push(ip);
+    const { ips } = await network.attach({ sandboxId: pod, netnsPath: `/run/netns/${pod}` });
+    addresses.push(ips[0] ?? '');
   }
   const [serverIp = '', clientIp = ''] = addresses;
   const run = (pod: string, program: string) =>

@@ -40,8 +40,10 @@ const measure = async (namespace: string, withMany: boolean): Promise<ServiceTim
   const change = await changes({ few: small.services, many: services });
   const pod = `${namespace}-pod`;
   execFileSync('ip', ['netns', 'add', pod]);
-  const { ip } = await network.attach({ sandboxId: pod, netnsPath: `/run/netns/${pod}` });
-  await services.apply(new Map([['pod', servicePort(MANY * 2, [{ address: ip, port: 80 }])]]));
+  const { ips } = await network.attach({ sandboxId: pod, netnsPath: `/run/netns/${pod}` });
+  await services.apply(
+    new Map([['pod', servicePort(MANY * 2, [{ address: ips[0] ?? '', port: 80 }])]]),
+  );
   const server = spawn('ip', ['netns', 'exec', pod, process.execPath, '-e', SERVE]);
   try {
     await once(server.stdout, 'data');
@@ -49,7 +51,7 @@ const measure = async (namespace: string, withMany: boolean): Promise<ServiceTim
     const service: number[] = [];
     // By turns: what else the machine does hits both alike.
     for (let i = 0; i < CONNECTIONS; i++) {
-      direct.push(await timed(() => ask(ip)));
+      direct.push(await timed(() => ask(ips[0] ?? '')));
       service.push(await timed(() => ask(addressOf(MANY * 2))));
     }
     return {
@@ -70,7 +72,7 @@ const openNetwork = async (
   servicesHead: string,
 ): Promise<PodNetwork> => {
   const network = await createPodNetwork({
-    ...{ podCidr, nodeAddress: NODE_ADDRESS, interfacePrefix, log: silentLog },
+    ...{ podCidrs: [podCidr], nodeAddresses: [NODE_ADDRESS], interfacePrefix, log: silentLog },
   });
   await network.services.configure({
     serviceCidrs: [`${servicesHead}.0.0/12`],

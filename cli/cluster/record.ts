@@ -17,13 +17,14 @@ export interface UpOptions {
   readonly logLevel: string;
   /** No way out of the cluster's network. */
   readonly isolated?: boolean;
+  /** As the server's flags; default: ranges of IPv4 that are free. */
+  readonly clusterCidr?: string;
+  readonly serviceClusterIpRange?: string;
 }
 
 /** What is kept of how a cluster was started. */
 export interface ClusterRecord extends UpOptions {
   readonly createdAt: string;
-  /** Where its pods are. */
-  readonly clusterCidr?: string;
 }
 
 /** Called with each step as it begins, for people who wait. */

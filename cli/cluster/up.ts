@@ -31,7 +31,10 @@ import {
 } from './record';
 import { makeRunFolder } from './run-folder';
 import { closeUplink, oneAtATime, openUplink } from './uplinks';
+import { clusterNetworkOf, DEFAULT_CLUSTER_NETWORK } from '../../api/cluster-network';
+import { describeError } from '../../lib/describe-error';
 import { stringifyJson } from '../../lib/json';
+import { familyOf, networkOf, type IpFamily } from '../../lib/net/ip';
 
 /**
  * Starts a cluster, or what is missing of it: network, server, one agent a node. Resolves when all
@@ -52,6 +55,7 @@ export const up = async (
       `cluster ${options.name} has ${known.nodes} nodes; to have ${options.nodes}: dhow down --name ${options.name}, then up`,
     );
   }
+  checkRanges(options, known);
   try {
     using _lock = await lockCluster(paths.lock);
     const record = known ?? (await newRecord(options, paths));
@@ -69,14 +73,48 @@ export const up = async (
 const newRecord = (options: UpOptions, paths: ClusterPaths): Promise<ClusterRecord> =>
   oneAtATime(async () => {
     // Clusters that are down have no routes, but will want them again.
-    const others = recordedClusters().flatMap((name) => readRecord(name)?.clusterCidr ?? []);
-    const clusterCidr = await freePodRange(others);
+    const others = recordedClusters().flatMap(
+      (name) => readRecord(name)?.clusterCidr?.split(',') ?? [],
+    );
+    const clusterCidr = options.clusterCidr ?? (await freePodRange(others));
     const createdAt = new Date(systemClock.now()).toISOString();
     const record = { ...options, clusterCidr, createdAt };
     mkdirSync(paths.stateDir, { recursive: true, mode: 0o700 });
     writeFileSync(paths.manifest, stringifyJson(record, 2), { mode: 0o600 });
     return record;
   });
+
+/** @throws UsageError before anything is made: the server would refuse it much later */
+const checkRanges = (options: UpOptions, known: ClusterRecord | undefined): void => {
+  for (const [option, field] of RANGE_OPTIONS) {
+    const given = options[field];
+    if (given !== undefined && known !== undefined && known[field] !== given)
+      throw new UsageError(
+        `cluster ${options.name} has ${option} ${known[field] ?? 'by default'}: it cannot be changed`,
+      );
+  }
+  const { clusterCidr, serviceClusterIpRange } = { ...DEFAULT_CLUSTER_NETWORK, ...options };
+  try {
+    clusterNetworkOf({ ...DEFAULT_CLUSTER_NETWORK, clusterCidr, serviceClusterIpRange });
+  } catch (error) {
+    throw new UsageError(describeError(error));
+  }
+};
+
+const RANGE_OPTIONS = [
+  ['--cluster-cidr', 'clusterCidr'],
+  ['--service-cluster-ip-range', 'serviceClusterIpRange'],
+] as const;
+
+/** Of its pods, in their order. */
+const familiesOf = ({ clusterCidr = FIRST_CLUSTER_CIDR }: ClusterRecord): readonly IpFamily[] =>
+  clusterCidr.split(',').flatMap((text) => networkOf(text.trim())?.address.family ?? []);
+
+/** Where server and agents meet, by the family that comes first. */
+const serverAt = (record: ClusterRecord, { gateway, gateway6 }: LabNetwork): string =>
+  familiesOf(record)[0] === 6 && gateway6 !== undefined
+    ? `[${gateway6}]:${API_PORT}`
+    : `${gateway}:${API_PORT}`;
 
 /** What the steps of a start have in common. */
 class Start {
@@ -117,7 +155,10 @@ const start = async (begun: Start): Promise<void> => {
 
 const startNetwork = async ({ record, progress }: Start): Promise<LabNetwork> => {
   const { name, nodes, isolated = false } = record;
-  const network = await createLabNetwork({ name, nodes, isIsolated: isolated });
+  const network = await createLabNetwork({
+    ...{ name, nodes, isIsolated: isolated },
+    hasIpv6: familiesOf(record).includes(6),
+  });
   if (isolated) await closeUplink(name);
   else await openUplink(name, network.subnet, progress);
   return network;
@@ -127,10 +168,12 @@ const startNetwork = async ({ record, progress }: Start): Promise<LabNetwork> =>
 const reachPods = async ({ record, paths }: Start): Promise<void> => {
   const nodes = await withClient(paths, async (client) => (await client.list(NODES)).items);
   const routes = nodes.flatMap(({ spec, status }) => {
-    const nodeAddress = status.addresses?.find(({ type }) => type === 'InternalIP')?.address;
-    return spec.podCIDR === undefined || nodeAddress === undefined
-      ? []
-      : [{ podCidr: spec.podCIDR, nodeAddress }];
+    const addresses = (status.addresses ?? []).filter(({ type }) => type === 'InternalIP');
+    return (spec.podCIDRs ?? []).flatMap((podCidr) => {
+      const family = networkOf(podCidr)?.address.family;
+      const node = addresses.find(({ address }) => familyOf(address) === family);
+      return node === undefined ? [] : [{ podCidr, nodeAddress: node.address }];
+    });
   });
   await routeToPods(record.name, routes);
 };
@@ -138,7 +181,7 @@ const reachPods = async ({ record, paths }: Start): Promise<void> => {
 const API_PORT = 6443;
 
 /** True when it was not running before. */
-const startServer = async (begun: Start, { gateway }: LabNetwork): Promise<boolean> => {
+const startServer = async (begun: Start, network: LabNetwork): Promise<boolean> => {
   const { record, paths, processes, bundleDir } = begun;
   const isNew = (await processes.pidOf('server')) === undefined;
   if (isNew) {
@@ -146,12 +189,15 @@ const startServer = async (begun: Start, { gateway }: LabNetwork): Promise<boole
     rmSync(join(paths.serverDir, 'join-token'), { force: true });
     const flags = [
       ...['--data-dir', paths.serverDir, '--run-dir', join(paths.runDir, 'server')],
-      ...['--listen', `${gateway}:${API_PORT}`, '--cluster-name', record.name],
+      ...['--listen', serverAt(record, network), '--cluster-name', record.name],
       ...['--node-grace', String(record.nodeGrace)],
       ...['--eviction-after', String(record.evictionAfter)],
       ...['--heartbeat', String(Math.max(1, Math.floor(record.nodeGrace / 4)))],
       ...['--log-level', record.logLevel],
       ...['--cluster-cidr', record.clusterCidr ?? FIRST_CLUSTER_CIDR],
+      ...(record.serviceClusterIpRange === undefined
+        ? []
+        : ['--service-cluster-ip-range', record.serviceClusterIpRange]),
     ];
     const command = [process.execPath, join(bundleDir, 'dhow.js'), 'server', ...flags];
     await processes.start('server', command, paths.log('server'));
@@ -171,14 +217,19 @@ const startServer = async (begun: Start, { gateway }: LabNetwork): Promise<boole
 const startAgent = async (
   { record, paths, processes, bundleDir }: Start,
   node: LabNode,
-  { gateway }: LabNetwork,
+  network: LabNetwork,
 ): Promise<boolean> => {
   if ((await processes.pidOf(node.name)) !== undefined) return false;
   const flags = [
-    ...['--server', `${gateway}:${API_PORT}`, '--name', node.name],
+    ...['--server', serverAt(record, network), '--name', node.name],
     ...['--token-file', join(paths.serverDir, 'join-token')],
     ...['--state-dir', paths.nodeStateDir(node.name), '--run-dir', paths.nodeRunDir(node.name)],
-    ...['--address', node.address, '--cgroup-parent', cgroupOf(record.name, node.name)],
+    ...[
+      '--address',
+      addressesOf(record, node),
+      '--cgroup-parent',
+      cgroupOf(record.name, node.name),
+    ],
     // The disk is the machine's and everybody's on it: how full others made it is not these nodes' to judge.
     ...['--eviction-hard', 'memory.available<100Mi'],
     ...['--log-level', record.logLevel],
@@ -190,6 +241,11 @@ const startAgent = async (
   await processes.start(node.name, command, paths.log(node.name));
   return true;
 };
+
+const addressesOf = (record: ClusterRecord, { address, address6 }: LabNode): string =>
+  familiesOf(record)
+    .flatMap((family) => (family === 4 ? address : (address6 ?? [])))
+    .join();
 
 const waitForNodes = async (
   begun: Start,

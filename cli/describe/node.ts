@@ -14,6 +14,8 @@ export const describeNode = (writer: DescribeWriter, node: Node, pods: readonly 
   writer.field(0, 'Taints', (spec.taints ?? []).map(formatTaint).join(', '));
   writer.field(0, 'Unschedulable', spec.unschedulable === true);
   writer.field(0, 'PodCIDR', spec.podCIDR);
+  const { podCIDRs = [] } = spec;
+  if (podCIDRs.length > 1) writer.field(0, 'PodCIDRs', podCIDRs.join(','));
   writer.heading(0, 'Conditions');
   const conditions = (status.conditions ?? []).map((condition) => [
     condition.type,

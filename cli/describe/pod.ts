@@ -23,6 +23,8 @@ export const describePod = (writer: DescribeWriter, pod: Pod): void => {
   if (status.reason !== undefined) writer.field(0, 'Reason', status.reason);
   if (status.message !== undefined) writer.field(0, 'Message', status.message);
   writer.field(0, 'IP', status.podIP);
+  const others = (status.podIPs ?? []).slice(1).flatMap(({ ip }) => ip ?? []);
+  if (others.length > 0) writer.field(0, 'IPs', [status.podIP, ...others].join(', '));
   const [owner] = metadata.ownerReferences ?? [];
   if (owner !== undefined) writer.field(0, 'Controlled By', `${owner.kind}/${owner.name}`);
   if (spec.initContainers !== undefined && spec.initContainers.length > 0) {

@@ -1,4 +1,6 @@
 import { INGRESS_PORTS_ANNOTATION } from '../../api/ingress-ports';
+import { isOfType } from '../../api/service-endpoints';
+import type { AddressType } from '../../api/endpoint-slices';
 import { isNodeReady, readyCondition } from '../../api/nodes';
 import type { Node } from '../../api/types';
 
@@ -8,14 +10,19 @@ export const canBalance = (node: Node): boolean =>
   node.metadata.deletionTimestamp === undefined &&
   node.metadata.labels?.[EXCLUDE_LABEL] === undefined;
 
-/** Pure: of all nodes, each once: of a node the outer ones if it has any. */
-export const outerAddressesOf = (nodes: readonly Node[]): readonly string[] =>
-  [...new Set(nodes.flatMap(addressesOf))].sort();
+/** Pure: of all nodes, each once, one family after the other: of a node the outer ones if it has any. */
+export const outerAddressesOf = (
+  nodes: readonly Node[],
+  families: readonly AddressType[],
+): readonly string[] =>
+  families.flatMap((family) => [
+    ...new Set(nodes.flatMap((node) => addressesOf(node, family)).sort()),
+  ]);
 
-const addressesOf = ({ status }: Node): readonly string[] => {
+const addressesOf = ({ status }: Node, family: AddressType): readonly string[] => {
   const of = (wanted: string): readonly string[] =>
     (status.addresses ?? [])
-      .filter(({ type, address }) => type === wanted && !address.includes(':'))
+      .filter(({ type, address }) => type === wanted && isOfType(address, family))
       .map(({ address }) => address);
   const external = of('ExternalIP');
   return external.length > 0 ? external : of('InternalIP');

@@ -82,8 +82,8 @@ const own = (
 
 const peer = (nodeName: string, mtu = 0) => ({
   nodeName,
-  address: '192.0.2.7',
-  podCidr: '10.1.0.0/24',
+  addresses: ['192.0.2.7'],
+  podCidrs: ['10.1.0.0/24'],
   unreachable: false,
   mtu,
 });

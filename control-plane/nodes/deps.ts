@@ -71,16 +71,16 @@ export type IssueToken = (
 ) => Promise<string>;
 
 export interface NodesOptions {
-  /** Range that the nodes' pod ranges (/24 each) are cut from. Default 10.42.0.0/16. */
-  readonly clusterCidr: string;
+  /** Ranges that the nodes' pod ranges are cut from, one of each family at most. Default 10.42.0.0/16. */
+  readonly clusterCidrs: readonly string[];
   /** How often an agent says that it lives; the lease lasts four times as long. Default 10 s. */
   readonly heartbeatIntervalMs: number;
-  /** What agents are told of it besides `clusterCidr`. */
+  /** What agents are told of it besides `clusterCidrs`. */
   readonly network: Omit<ClusterNetwork, 'podCidrs'>;
 }
 
 export const DEFAULT_NODES_OPTIONS: NodesOptions = {
-  clusterCidr: DEFAULT_CLUSTER_NETWORK.clusterCidr,
+  clusterCidrs: [DEFAULT_CLUSTER_NETWORK.clusterCidr],
   heartbeatIntervalMs: 10_000,
   network: clusterNetworkOf(DEFAULT_CLUSTER_NETWORK),
 };

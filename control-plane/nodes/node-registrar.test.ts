@@ -14,7 +14,7 @@ beforeEach(async () => {
   registrar = new NodeRegistrar({
     client: server.api.client,
     clock: server.clock,
-    clusterCidr: '10.42.0.0/16',
+    clusterCidrs: ['10.42.0.0/16'],
     serviceCidrs: ['10.96.0.0/16', 'fd00:96::/112'],
     isLive: (name) => live.has(name),
   });

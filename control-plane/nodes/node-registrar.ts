@@ -11,9 +11,9 @@ import type { ApiClient } from '../../client/api-client';
 import { Semaphore } from '../../lib/async/semaphore';
 import { rfc3339, type Clock } from '../../lib/clock';
 import { cidrContains } from '../../lib/net/ip';
-import { internalIpOf } from './peer-view';
+import { internalIpsIn, internalIpsOf, podCidrsOf } from './peer-view';
 import { grpcError } from './node-identity';
-import { allocatePodCidr } from './pod-cidr';
+import { allocatePodCidrs } from './pod-cidr';
 
 /** What an agent says of its node, after parsing. */
 export interface NodeDraft {
@@ -32,26 +32,27 @@ export class NodeRegistrar {
     private readonly deps: {
       readonly client: ApiClient;
       readonly clock: Clock;
-      readonly clusterCidr: string;
+      readonly clusterCidrs: readonly string[];
       readonly serviceCidrs: readonly string[];
       readonly isLive: (nodeName: string) => boolean;
     },
   ) {}
 
   /**
-   * The stored Node, with a pod range. `peer` is where the agent calls from.
-   * @throws ALREADY_EXISTS when the address is another node's, INVALID_ARGUMENT when it is none of a node
+   * The stored Node, with a pod range of each family. One that has ranges keeps just these, as upstream. `peer` is where the agent calls from.
+   * @throws ALREADY_EXISTS when an address is another node's, INVALID_ARGUMENT when it is none of a node
    */
   register(name: string, draft: NodeDraft, peer: string, signal: AbortSignal): Promise<Node> {
     return this.turn.use(async () => {
       const { items } = await this.deps.client.list(NODES, {}, signal);
-      await this.takeAddress(name, draft.status, peer, items, signal);
+      await this.takeAddresses(name, draft.status, peer, items, signal);
       const existing = items.find(({ metadata }) => metadata.name === name);
-      const podCidr = existing?.spec.podCIDR ?? this.freeCidr(items);
+      const known = existing === undefined ? [] : podCidrsOf(existing);
+      const podCidrs = known.length > 0 ? known : this.freeCidrs(items);
       const node =
         existing === undefined
-          ? await this.create(name, draft, podCidr, signal)
-          : await this.adopt(existing, draft, podCidr, signal);
+          ? await this.create(name, draft, podCidrs, signal)
+          : await this.adopt(existing, draft, podCidrs, signal);
       return await this.writeStatus(node, draft.status, signal).catch((error: unknown) => {
         // A node that is known already serves on though the store is full: that frees it.
         if (existing === undefined || !hasReason(error, 'InsufficientStorage')) throw error;
@@ -70,10 +71,10 @@ export class NodeRegistrar {
     peer: string,
     signal: AbortSignal,
   ): Promise<void> {
-    if (internalIpIn(reported) === internalIpIn(node.status)) return;
+    if (internalIpsIn(reported).join() === internalIpsIn(node.status).join()) return;
     await this.turn.use(async () => {
       const { items } = await this.deps.client.list(NODES, {}, signal);
-      await this.takeAddress(name, reported, peer, items, signal);
+      await this.takeAddresses(name, reported, peer, items, signal);
     });
   }
 
@@ -106,15 +107,24 @@ export class NodeRegistrar {
    * or not, unless the other proves by its connection that the address is its own now: then a machine
    * has got a new address, and the old owner tells its own when it is back.
    */
-  private async takeAddress(
+  private async takeAddresses(
     name: string,
     reported: Node['status'],
     peer: string,
     nodes: readonly Node[],
     signal: AbortSignal,
   ): Promise<void> {
-    const address = internalIpIn(reported);
-    if (address === undefined) return;
+    for (const address of internalIpsIn(reported))
+      await this.takeAddress(name, address, peer, nodes, signal);
+  }
+
+  private async takeAddress(
+    name: string,
+    address: string,
+    peer: string,
+    nodes: readonly Node[],
+    signal: AbortSignal,
+  ): Promise<void> {
     // One address has one spelling here, or a second node could have it by another.
     if (isIP(address) === 0 || address.toLowerCase().startsWith('::ffff:'))
       throw grpcError(
@@ -124,7 +134,7 @@ export class NodeRegistrar {
     const range = this.deps.serviceCidrs.find((cidr) => cidrContains(cidr, address));
     if (range !== undefined) throw addressOfServices(name, address, range);
     for (const other of nodes) {
-      if (other.metadata.name === name || internalIpOf(other) !== address) continue;
+      if (other.metadata.name === name || !internalIpsOf(other).includes(address)) continue;
       if (peer !== address || this.deps.isLive(other.metadata.name))
         throw addressTaken(name, address, other.metadata.name);
       await this.dropAddress(other, address, signal);
@@ -146,22 +156,22 @@ export class NodeRegistrar {
     );
   }
 
-  private freeCidr(nodes: readonly Node[]): string {
-    const used = new Set(nodes.flatMap(({ spec }) => spec.podCIDR ?? []));
-    return allocatePodCidr(this.deps.clusterCidr, used);
+  private freeCidrs(nodes: readonly Node[]): readonly string[] {
+    const used = new Set(nodes.flatMap(podCidrsOf));
+    return allocatePodCidrs(this.deps.clusterCidrs, used);
   }
 
   private create(
     name: string,
     draft: NodeDraft,
-    podCIDR: string,
+    podCIDRs: readonly string[],
     signal: AbortSignal,
   ): Promise<Node> {
     const node = {
       apiVersion: 'v1',
       kind: 'Node',
       metadata: { name, labels: draft.labels },
-      spec: { podCIDR, podCIDRs: [podCIDR], taints: draft.taints },
+      spec: { podCIDR: podCIDRs[0] ?? '', podCIDRs, taints: draft.taints },
       status: draft.status,
     };
     return this.deps.client.create(NODES, node, {}, signal);
@@ -170,10 +180,11 @@ export class NodeRegistrar {
   private async adopt(
     node: Node,
     draft: NodeDraft,
-    podCIDR: string,
+    podCIDRs: readonly string[],
     signal: AbortSignal,
   ): Promise<Node> {
     const { client } = this.deps;
+    const [podCIDR = ''] = podCIDRs;
     return await withConflictRetry(
       node,
       () => client.get(NODES, { namespace: '', name: node.metadata.name }, signal),
@@ -185,7 +196,7 @@ export class NodeRegistrar {
           current.spec.podCIDR === podCIDR &&
           Object.entries(labels).every(([key, value]) => current.metadata.labels?.[key] === value);
         if (isSame) return current;
-        const spec = { ...current.spec, taints, podCIDR, podCIDRs: [podCIDR] };
+        const spec = { ...current.spec, taints, podCIDR, podCIDRs };
         const metadata = { ...current.metadata, labels };
         return await client
           .update(NODES, { ...current, metadata, spec }, {}, signal)
@@ -211,9 +222,6 @@ const withTaints = ({ spec }: Node, draft: NodeDraft): readonly Taint[] => {
     known.some((taint) => taint.key === key && taint.effect === effect);
   return [...known, ...taints.filter((taint) => !isKnown(taint))];
 };
-
-const internalIpIn = ({ addresses }: Node['status']): string | undefined =>
-  addresses?.find(({ type }) => type === 'InternalIP')?.address;
 
 /** What is sent to the node would be taken for what is sent to a service. */
 const addressOfServices = (name: string, address: string, range: string): Error =>

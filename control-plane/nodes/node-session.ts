@@ -29,7 +29,7 @@ import type { NodeRegistrar } from './node-registrar';
 import { CsiNodeKeeper } from './csi-node-keeper';
 import type { CsiView } from './csi-view';
 import type { NodeVolumes } from './node-volumes';
-import type { PeerView } from './peer-view';
+import { podCidrsOf, type PeerView } from './peer-view';
 import type { PodIndex } from './pod-index';
 import type { PolicyRows } from './policies/policy-rows';
 import { PodTokens } from './pod-tokens';
@@ -232,13 +232,13 @@ export class NodeSession {
   }
 
   private hello(): SessionResponse {
-    const { clusterCidr, heartbeatIntervalMs } = this.deps.settings;
-    const podCidr = this.node.spec.podCIDR ?? '';
+    const { clusterCidrs, heartbeatIntervalMs } = this.deps.settings;
+    const podCidrs = [...podCidrsOf(this.node)];
     const value = {
       session: this.number,
-      podCidr,
+      podCidrs,
       heartbeatIntervalMs,
-      clusterCidr,
+      clusterCidrs: [...clusterCidrs],
       acknowledgesHeartbeats: true,
     };
     return { message: { $case: 'hello', value } };

@@ -96,10 +96,10 @@ class GrpcNodesServer implements NodesServer {
     const { podIndex, nodeVolumes } = this;
     this.csi = new CsiView({ ...deps, podIndex, nodeVolumes });
     this.peers = new PeerView(deps.nodes);
-    const { clusterCidr, network } = settings;
+    const { clusterCidrs, network } = settings;
     const { serviceCidrs } = network;
     this.policyRows = new PolicyRows(deps, network.clusterDns);
-    this.networkRows = new NetworkRows(deps, { podCidrs: [clusterCidr], ...network });
+    this.networkRows = new NetworkRows(deps, { podCidrs: clusterCidrs, ...network });
     this.ignoreNodes = deps.nodes.subscribe({ onDelete: (node) => this.endSession(node) });
     const isLive = (name: string) => this.sessions.get(name) !== undefined;
     this.sessionDeps = {
@@ -111,7 +111,7 @@ class GrpcNodesServer implements NodesServer {
       peers: this.peers,
       networkRows: this.networkRows,
       policyRows: this.policyRows,
-      registrar: new NodeRegistrar({ client, clock, clusterCidr, serviceCidrs, isLive }),
+      registrar: new NodeRegistrar({ client, clock, clusterCidrs, serviceCidrs, isLive }),
       statuses: new StatusIntake({ client, pods, log }),
       events: new EventWriter({ client, clock, log }),
     };

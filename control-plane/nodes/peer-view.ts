@@ -59,12 +59,26 @@ export class PeerView implements Disposable {
 
 /** Pure: undefined while it has no address or no range. */
 export const peerOf = (node: Node): Peer | undefined => {
-  const address = internalIpOf(node);
-  const podCidr = node.spec.podCIDR;
-  if (address === undefined || podCidr === undefined) return undefined;
+  const addresses = internalIpsOf(node);
+  const podCidrs = podCidrsOf(node);
+  if (addresses.length === 0 || podCidrs.length === 0) return undefined;
   const { name: nodeName } = node.metadata;
-  return { nodeName, address, podCidr, unreachable: !isNodeReady(node), mtu: networkMtuOf(node) };
+  return {
+    nodeName,
+    addresses,
+    podCidrs,
+    unreachable: !isNodeReady(node),
+    mtu: networkMtuOf(node),
+  };
 };
 
-export const internalIpOf = ({ status }: Node): string | undefined =>
-  status.addresses?.find(({ type }) => type === 'InternalIP')?.address;
+export const internalIpsOf = ({ status }: Node): readonly string[] => internalIpsIn(status);
+
+export const internalIpsIn = ({ addresses = [] }: Node['status']): readonly string[] =>
+  addresses.flatMap(({ type, address }) => (type === 'InternalIP' ? [address] : []));
+
+/** Of each family that its pods have. */
+export const podCidrsOf = ({ spec }: Node): readonly string[] =>
+  spec.podCIDRs !== undefined && spec.podCIDRs.length > 0
+    ? spec.podCIDRs
+    : [spec.podCIDR ?? []].flat();

@@ -1,7 +1,10 @@
 import { isIPv4, isIPv6 } from 'node:net';
 
+export type IpFamily = 4 | 6;
+
+/** The one place that knows how long addresses are and how they are written. */
 export interface IpAddress {
-  readonly family: 4 | 6;
+  readonly family: IpFamily;
   readonly bits: bigint;
 }
 
@@ -34,6 +37,46 @@ export const parseCidr = (text: string): IpPrefix | string => {
   return { address, length };
 };
 
+/** The address; undefined when it is none. */
+export const ipOf = (text: string): IpAddress | undefined => {
+  const ip = parseIp(text);
+  return typeof ip === 'string' ? undefined : ip;
+};
+
+/** Undefined for what is no address. */
+export const familyOf = (text: string): IpFamily | undefined =>
+  isIPv4(text) ? 4 : ipOf(text)?.family;
+
+/** The canonical text of an address of that family; undefined for all else. */
+export const textIn = (family: IpFamily, text: string): string | undefined => {
+  if (isIPv4(text)) return family === 4 ? text : undefined;
+  const ip = family === 6 ? ipOf(text) : undefined;
+  return ip === undefined ? undefined : formatIp(ip);
+};
+
+/** `10.0.0.0/8` with no bit set beyond the prefix; undefined otherwise. */
+export const rangeOf = (text: string): IpPrefix | undefined => {
+  const range = parseCidr(text);
+  if (typeof range === 'string') return undefined;
+  return masked(range).address.bits === range.address.bits ? range : undefined;
+};
+
+/** The same of what has bits set beyond it. */
+export const networkOf = (text: string): IpPrefix | undefined => {
+  const range = parseCidr(text);
+  return typeof range === 'string' ? undefined : masked(range);
+};
+
+/** The first of each family, in their order. */
+export const onePerFamily = <T>(
+  all: readonly T[],
+  family: (one: T) => IpFamily | undefined,
+): readonly T[] =>
+  all.filter((one, i) => {
+    const own = family(one);
+    return own !== undefined && all.findIndex((other) => family(other) === own) === i;
+  });
+
 export const widthOf = ({ family }: IpAddress): number => (family === 4 ? 32 : 128);
 
 export const sameIp = (a: IpAddress, b: IpAddress): boolean =>
@@ -57,6 +100,47 @@ export const cidrContains = (cidr: string, address: string): boolean => {
   return typeof prefix !== 'string' && typeof ip !== 'string' && prefixContains(prefix, ip);
 };
 
+export const prefixesOverlap = (a: IpPrefix, b: IpPrefix): boolean =>
+  prefixContains(a, b.address) || prefixContains(b, a.address);
+
+/** The address alone, as a range. */
+export const hostPrefix = (address: IpAddress): IpPrefix => ({
+  address,
+  length: widthOf(address),
+});
+
+/** How many addresses the range holds. */
+export const prefixSize = ({ address, length }: IpPrefix): bigint =>
+  1n << BigInt(widthOf(address) - length);
+
+/** The address that many after the range's own. */
+export const ipAt = ({ address }: IpPrefix, offset: number | bigint): IpAddress => ({
+  ...address,
+  bits: address.bits + BigInt(offset),
+});
+
+export const lastOf = (range: IpPrefix): IpAddress => ipAt(range, prefixSize(range) - 1n);
+
+/** From the first to the last, which belong to it. */
+export const prefixBetween = (first: IpAddress, last: IpAddress): IpPrefix => {
+  const spread = first.bits ^ last.bits;
+  const free = spread === 0n ? 0 : spread.toString(2).length;
+  return { address: first, length: widthOf(first) - free };
+};
+
+/** As it travels: four bytes, or sixteen. */
+export const ipBytes = ({ family, bits }: IpAddress): Buffer =>
+  Buffer.from(bits.toString(16).padStart(family === 4 ? 8 : 32, '0'), 'hex');
+
+/** Undefined when they are neither four nor sixteen. */
+export const ipOfBytes = (bytes: Uint8Array): IpAddress | undefined => {
+  if (bytes.length !== 4 && bytes.length !== 16) return undefined;
+  return {
+    family: bytes.length === 4 ? 4 : 6,
+    bits: BigInt(`0x${Buffer.from(bytes).toString('hex')}`),
+  };
+};
+
 /** The address of the range itself, or of all that are in it: nobody can have those. */
 export const isEdge = (range: IpPrefix, { family, bits }: IpAddress): boolean => {
   const size = 1n << BigInt(widthOf(range.address) - range.length);
@@ -67,6 +151,17 @@ export const isEdge = (range: IpPrefix, { family, bits }: IpAddress): boolean =>
 /** In the canonical form: RFC 5952 for IPv6. */
 export const formatIp = ({ family, bits }: IpAddress): string =>
   family === 4 ? parts(bits, 4, 8n).join('.') : formatIp6(parts(bits, 8, 16n));
+
+/** `10.0.0.0/8` */
+export const formatPrefix = ({ address, length }: IpPrefix): string =>
+  `${formatIp(address)}/${length}`;
+
+/** Zero: no address, or all of them. */
+export const isUnspecified = ({ bits }: IpAddress): boolean => bits === 0n;
+
+/** Of one link, and of no use beyond it. */
+export const isLinkLocal = (address: IpAddress): boolean =>
+  LINK_LOCAL.some((range) => prefixContains(range, address));
 
 const parts = (bits: bigint, count: number, width: bigint): readonly number[] =>
   Array.from({ length: count }, (_, i) =>
@@ -110,5 +205,6 @@ const groupsOf = (text: string): bigint[] =>
         return [bits >> 16n, bits & 0xffffn];
       });
 
-const JSON_QUOTE = (text: string): string => `"${text}"`;
 const TEXT_MAX = 64;
+const JSON_QUOTE = (text: string): string => `"${text}"`;
+const LINK_LOCAL = ['169.254.0.0/16', 'fe80::/10'].flatMap((text) => networkOf(text) ?? []);

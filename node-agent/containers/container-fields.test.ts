@@ -24,8 +24,8 @@ afterAll(() => rmSync(profilesDir, { recursive: true, force: true }));
 
 const node = {
   nodeName: 'n1',
-  hostIp: '192.0.2.1',
-  podIp: '10.42.0.9',
+  hostIps: ['192.0.2.1'],
+  podIps: ['10.42.0.9'],
   allocatableCpuMillis: 2000,
   allocatableMemoryBytes: 2 ** 30,
 };
@@ -215,7 +215,7 @@ it('names the pod and resolves names for it as it says', () => {
   const input = {
     pod,
     hostname,
-    podIp: '10.42.0.9',
+    podIps: ['10.42.0.9'],
     hostHosts: '',
     clusterDomain: 'cluster.local',
   };

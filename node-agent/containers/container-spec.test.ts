@@ -45,8 +45,8 @@ const specOf = (
     objects: { secret: () => undefined, configMap: () => undefined },
     node: {
       nodeName: 'n1',
-      hostIp: '192.0.2.1',
-      podIp: '10.42.0.9',
+      hostIps: ['192.0.2.1'],
+      podIps: ['10.42.0.9'],
       allocatableCpuMillis: 2000,
       allocatableMemoryBytes: 2 ** 30,
     },
@@ -218,7 +218,7 @@ it('writes hosts and resolv.conf', () => {
       },
     }),
     hostname: 'web',
-    podIp: '10.42.0.9',
+    podIps: ['10.42.0.9'],
     hostHosts: '',
     clusterDomain: 'cluster.local',
   };

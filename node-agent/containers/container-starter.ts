@@ -93,7 +93,7 @@ export class ContainerStarter {
       volumes,
       objects: this.deps.objects,
       services: this.deps.services.list(),
-      node: nodeViewOf(node(), sandbox.podIp),
+      node: nodeViewOf(node(), sandbox.podIps),
       nodeMemoryBytes: node().capacityBytes,
       etcFiles: sandbox.etcFiles,
       terminationMessageFile: messageFile,
@@ -142,7 +142,7 @@ export class ContainerStarter {
     const { container } = start;
     const hook = container.lifecycle?.postStart;
     if (hook === undefined) return;
-    const { podIp } = sandbox;
+    const [podIp = ''] = sandbox.podIps;
     try {
       await runHook(this.deps, { containerId: id, container, podIp }, hook, signal);
     } catch (error) {

@@ -5,7 +5,7 @@ import type { Pod } from '../../api/types';
 export interface EtcInput {
   readonly pod: Pod;
   readonly hostname: string;
-  readonly podIp: string;
+  readonly podIps: readonly string[];
   /** The node's own /etc/hosts. */
   readonly hostHosts: string;
   readonly clusterDomain: string;
@@ -44,7 +44,13 @@ export const kernelNameOf = (pod: Pod, hostname: string, clusterDomain: string):
 /** Source: uname(2), `nodename`. */
 const KERNEL_NAME_MAX = 64;
 
-export const hostsFile = ({ pod, hostname, podIp, hostHosts, clusterDomain }: EtcInput): string => {
+export const hostsFile = ({
+  pod,
+  hostname,
+  podIps,
+  hostHosts,
+  clusterDomain,
+}: EtcInput): string => {
   const aliases = (pod.spec.hostAliases ?? []).map(
     ({ ip, hostnames = [] }) => `${ip ?? ''}\t${hostnames.join('\t')}`,
   );
@@ -66,7 +72,7 @@ export const hostsFile = ({ pod, hostname, podIp, hostHosts, clusterDomain }: Et
     'fe00::0\tip6-mcastprefix',
     'fe00::1\tip6-allnodes',
     'fe00::2\tip6-allrouters',
-    ...(podIp === '' ? [] : [`${podIp}\t${names}`]),
+    ...podIps.map((ip) => `${ip}\t${names}`),
     ...extra,
     '',
   ].join('\n');

@@ -27,7 +27,8 @@ import type { ResizeRefusal } from '../plan/resize';
 /** What a pod needs to know of the node it is on. */
 export interface NodeInfo {
   readonly name: string;
-  readonly ip: string;
+  /** One of each family at most, that it is known by first. */
+  readonly ips: readonly string[];
   /** What pods may have. */
   readonly cpuMillis: number;
   readonly memoryBytes: number;

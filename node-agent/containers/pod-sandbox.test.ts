@@ -32,12 +32,12 @@ const sandboxOf = async (spec: Partial<PodSpec>) => {
     asked.push(sandbox);
     return create(sandbox);
   };
-  const { podIp } = await ensureSandbox(
+  const { podIps } = await ensureSandbox(
     bench.deps,
     testPod({ spec }),
     new AbortController().signal,
   );
-  return { ...asked[0], podIp };
+  return { ...asked[0], podIps };
 };
 
 it('gives a pod namespaces, a name and an address of its own', async () => {
@@ -46,7 +46,7 @@ it('gives a pod namespaces, a name and an address of its own', async () => {
     hostNetwork: false,
     hostIpc: false,
     sysctls: {},
-    podIp: expect.stringMatching(/^10\.42\.0\./) as string,
+    podIps: [expect.stringMatching(/^10\.42\.0\./)],
   });
 });
 
@@ -69,7 +69,7 @@ it('gives a pod the namespaces of its node, and kernel parameters, where it asks
     hostNetwork: true,
     hostIpc: true,
     sysctls: { 'kernel.shm_rmid_forced': '1' },
-    podIp: '192.0.2.1',
+    podIps: ['192.0.2.1'],
   });
 });
 
@@ -92,9 +92,9 @@ it('makes none for a class whose runtime the node has not', async () => {
 
 it('keeps the one that there is when its class has gone', async () => {
   define('own', 'dhow');
-  const { podIp } = await sandboxOf({ runtimeClassName: 'own' });
+  const { podIps } = await sandboxOf({ runtimeClassName: 'own' });
   classes.clear();
-  expect((await sandboxOf({ runtimeClassName: 'own' })).podIp).toBe(podIp);
+  expect((await sandboxOf({ runtimeClassName: 'own' })).podIps).toEqual(podIps);
 });
 
 it('is made once the class is known', async () => {

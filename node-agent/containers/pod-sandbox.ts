@@ -20,7 +20,8 @@ import type { PodDeps } from './pod-deps';
 /** The namespaces and the address of a pod. */
 export interface ReadySandbox {
   readonly id: string;
-  readonly podIp: string;
+  /** One of each family that pods have, that it is known by first. */
+  readonly podIps: readonly string[];
   /** As its kernel knows it. */
   readonly hostname: string;
   /** Target in containers → file on the host. */
@@ -81,13 +82,13 @@ export const ensureSandbox = async (
   const { netnsPath } = sandbox;
   const network = netnsPath === undefined ? undefined : await deps.network.whenOpen(signal);
   if (network !== undefined) await deps.policies.prepare(uidOf(pod), signal);
-  const podIp =
+  const podIps =
     network === undefined || netnsPath === undefined
-      ? node().ip
-      : (await network.attach(attachRequest(sandbox, netnsPath), signal)).ip;
+      ? node().ips
+      : (await network.attach(attachRequest(sandbox, netnsPath), signal)).ips;
   if (hasHostPorts(pod.spec)) await deps.network.publishHostPorts();
-  const etcFiles = writeEtcFiles(deps, pod, { hostname, shortName }, podIp);
-  return { id, podIp, hostname, etcFiles };
+  const etcFiles = writeEtcFiles(deps, pod, { hostname, shortName }, podIps);
+  return { id, podIps, hostname, etcFiles };
 };
 
 /** Limits are as they were when the pod came: they are not changed under it. */
@@ -120,11 +121,11 @@ const writeEtcFiles = (
   deps: SandboxDeps,
   pod: Pod,
   { hostname, shortName }: { readonly hostname: string; readonly shortName: string },
-  podIp: string,
+  podIps: readonly string[],
 ): ReadonlyMap<string, string> => {
   const { paths, volumes } = deps;
   const cluster = deps.clusterNames();
-  const hosts = { pod, hostname: shortName, podIp, clusterDomain: cluster.domain };
+  const hosts = { pod, hostname: shortName, podIps, clusterDomain: cluster.domain };
   volumes.lend(paths.lentFolder(uidOf(pod)));
   const folder = paths.etcFolder(uidOf(pod));
   const contents: readonly (readonly [string, () => string])[] = [

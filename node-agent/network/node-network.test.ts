@@ -7,17 +7,17 @@ import { NodeNetwork, type NetworkFacts } from './node-network';
 
 const PEER = {
   nodeName: 'b',
-  address: '192.0.2.2',
-  podCidr: '10.42.1.0/24',
+  addresses: ['192.0.2.2'],
+  podCidrs: ['10.42.1.0/24'],
   isUnreachable: false,
 };
 
 const setUp = () => {
   const clock = new ManualClock();
-  const fake = new FakePodNetwork('10.42.0.0/24', clock);
+  const fake = new FakePodNetwork(['10.42.0.0/24'], clock);
   const failures: Error[] = [];
   const synced: number[] = [];
-  let facts: NetworkFacts = { podCidr: '', clusterCidr: '', peers: [] };
+  let facts: NetworkFacts = { podCidrs: [], clusterCidrs: [], peers: [] };
   const sync = fake.syncPeers.bind(fake);
   fake.syncPeers = async (peers) => {
     synced.push(clock.now());
@@ -42,7 +42,7 @@ const setUp = () => {
   const stop = new AbortController();
   const running = network.run(stop.signal);
   const tell = async (peers: NetworkFacts['peers']) => {
-    facts = { podCidr: '10.42.0.0/24', clusterCidr: '10.42.0.0/16', peers };
+    facts = { podCidrs: ['10.42.0.0/24'], clusterCidrs: ['10.42.0.0/16'], peers };
     network.changed();
     await clock.advance(0);
   };

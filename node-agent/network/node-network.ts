@@ -6,12 +6,12 @@ import type { HostPort, NetworkPeer, PodNetwork } from '../../runtime/pod-networ
 import type { AgentSettings } from '../settings';
 
 export interface NetworkRange {
-  /** This node's range for pods. */
-  readonly podCidr: string;
-  readonly clusterCidr: string;
+  /** This node's ranges for pods. */
+  readonly podCidrs: readonly string[];
+  readonly clusterCidrs: readonly string[];
 }
 
-/** What the server has said of the network; `podCidr` is empty until it has. */
+/** What the server has said of the network; `podCidrs` is empty until it has. */
 export interface NetworkFacts extends NetworkRange {
   readonly peers: readonly NetworkPeer[];
 }
@@ -91,11 +91,11 @@ export class NodeNetwork {
   }
 
   private async settle(): Promise<boolean> {
-    const { podCidr, clusterCidr, peers } = this.deps.facts();
-    if (podCidr === '') return true;
+    const { podCidrs, clusterCidrs, peers } = this.deps.facts();
+    if (podCidrs.length === 0) return true;
     try {
       if (this.network === undefined) {
-        this.network = await this.deps.open({ podCidr, clusterCidr });
+        this.network = await this.deps.open({ podCidrs, clusterCidrs });
         this.opened(this.network);
       }
       // First: what changes meanwhile is looked at again.

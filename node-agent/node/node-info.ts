@@ -5,7 +5,11 @@ import type { HostFacts } from './host';
 import { unallocatableOf } from './reserved';
 
 /** What pods are told of their node: how much of it is for them. */
-export const nodeInfoOf = (config: AgentConfig, ip: string, facts: HostFacts): NodeInfo => {
+export const nodeInfoOf = (
+  config: AgentConfig,
+  ips: readonly string[],
+  facts: HostFacts,
+): NodeInfo => {
   const { cpuMillis, memoryBytes } = facts;
   // Of the disk, pods are told nothing by default.
   const reserved = unallocatableOf(config, parseThresholds(config), {
@@ -13,7 +17,7 @@ export const nodeInfoOf = (config: AgentConfig, ip: string, facts: HostFacts): N
     diskBytes: 0,
   });
   return {
-    ...{ name: config.nodeName, ip },
+    ...{ name: config.nodeName, ips },
     cpuMillis: cpuMillis - reserved.cpuMillis,
     memoryBytes: memoryBytes - reserved.memoryBytes,
     capacityBytes: memoryBytes,

@@ -31,7 +31,7 @@ export class NodeReporter {
     private readonly deps: {
       readonly config: AgentConfig;
       readonly facts: HostFacts;
-      readonly nodeIp: string;
+      readonly nodeIps: readonly string[];
       readonly images: ImageService;
       readonly notReady: () => string | undefined;
       readonly pressures: () => ReadonlySet<NodePressure>;
@@ -93,11 +93,11 @@ export class NodeReporter {
   }
 
   private input(images: NodeStatusInput['images'], diskTotalBytes: number): NodeStatusInput {
-    const { config, facts, nodeIp, notReady, pressures } = this.deps;
+    const { config, facts, nodeIps, notReady, pressures } = this.deps;
     return {
       facts,
       nodeName: config.nodeName,
-      nodeIp,
+      nodeIps,
       version: AGENT_VERSION,
       unallocatable: this.unallocatable(diskTotalBytes),
       maxPods: config.maxPods,

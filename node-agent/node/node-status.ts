@@ -14,7 +14,7 @@ const MAX_LISTED_IMAGES = 50;
 export interface NodeStatusInput {
   readonly facts: HostFacts;
   readonly nodeName: string;
-  readonly nodeIp: string;
+  readonly nodeIps: readonly string[];
   readonly version: string;
   /** What pods may not have. */
   readonly unallocatable: Reserved;
@@ -33,7 +33,7 @@ export const nodeStatusOf = (input: NodeStatusInput): Node['status'] => ({
   capacity: resourceList(input, NOTHING),
   allocatable: allocatableOf(input),
   addresses: [
-    { type: 'InternalIP', address: input.nodeIp },
+    ...input.nodeIps.map((address) => ({ type: 'InternalIP', address })),
     { type: 'Hostname', address: input.nodeName },
   ],
   conditions: conditionsOf(input),

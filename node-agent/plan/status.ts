@@ -46,8 +46,9 @@ export interface StatusInput {
   readonly isStarted: (run: ObservedContainer) => boolean;
   readonly terminationMessage: (run: ObservedContainer) => string | undefined;
   readonly hasSandbox: boolean;
-  readonly podIp: string | undefined;
-  readonly hostIp: string;
+  /** One of each family at most, as the next; empty until it has some. */
+  readonly podIps: readonly string[];
+  readonly hostIps: readonly string[];
   readonly ending: PodEnding | undefined;
   /** It was never let in: nothing of it is or was here. */
   readonly isRejected: boolean;
@@ -67,7 +68,7 @@ export interface StatusInput {
 
 /** Pure: the status of a pod from all that is known of it. */
 export const computePodStatus = (input: StatusInput): PodStatus => {
-  const { pod, ending, hostIp, podIp } = input;
+  const { pod, ending, hostIps, podIps } = input;
   const now = rfc3339(input.nowMs);
   if (ending !== undefined && input.isRejected) return rejectedStatus(pod, ending, now);
   const init = (pod.spec.initContainers ?? []).map((container) =>
@@ -84,9 +85,9 @@ export const computePodStatus = (input: StatusInput): PodStatus => {
     phase,
     conditions: conditionsOf(input, phase, init, main, now),
     ...(ending === undefined ? {} : { reason: ending.reason, message: ending.message }),
-    hostIP: hostIp,
-    hostIPs: [{ ip: hostIp }],
-    ...(podIp === undefined ? {} : { podIP: podIp, podIPs: [{ ip: podIp }] }),
+    hostIP: hostIps[0] ?? '',
+    hostIPs: hostIps.map((ip) => ({ ip })),
+    ...(podIps[0] === undefined ? {} : { podIP: podIps[0], podIPs: podIps.map((ip) => ({ ip })) }),
     startTime: pod.status.startTime ?? now,
     ...(init.length === 0 ? {} : { initContainerStatuses: init }),
     containerStatuses: main,

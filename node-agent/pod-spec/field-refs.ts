@@ -5,8 +5,10 @@ import type { Container, Pod } from '../../api/types';
 /** What a pod may learn of itself and its node. */
 export interface NodeView {
   readonly nodeName: string;
-  readonly hostIp: string;
-  readonly podIp: string | undefined;
+  /** One of each family at most, as the next. */
+  readonly hostIps: readonly string[];
+  /** Empty until it has some. */
+  readonly podIps: readonly string[];
   readonly allocatableCpuMillis: number;
   readonly allocatableMemoryBytes: number;
 }
@@ -14,15 +16,15 @@ export interface NodeView {
 export const nodeViewOf = (
   node: {
     readonly name: string;
-    readonly ip: string;
+    readonly ips: readonly string[];
     readonly cpuMillis: number;
     readonly memoryBytes: number;
   },
-  podIp: string | undefined,
+  podIps: readonly string[],
 ): NodeView => ({
   nodeName: node.name,
-  hostIp: node.ip,
-  podIp,
+  hostIps: node.ips,
+  podIps,
   allocatableCpuMillis: node.cpuMillis,
   allocatableMemoryBytes: node.memoryBytes,
 });
@@ -51,11 +53,13 @@ export const fieldValue = (pod: Pod, path: string, node: NodeView): string => {
     case 'spec.serviceAccountName':
       return spec.serviceAccountName ?? 'default';
     case 'status.hostIP':
+      return node.hostIps[0] ?? '';
     case 'status.hostIPs':
-      return node.hostIp;
+      return node.hostIps.join();
     case 'status.podIP':
+      return node.podIps[0] ?? '';
     case 'status.podIPs':
-      return node.podIp ?? '';
+      return node.podIps.join();
     default:
       throw new Error(`unsupported fieldPath: ${path}`);
   }

@@ -58,13 +58,13 @@ export class PodManager {
   /** Of all pods that have an address of their own now; those that others may have been given last. */
   hostPorts(): readonly HostPort[] {
     const attachments = this.deps.network.current?.attachments() ?? [];
-    const addresses = new Map(attachments.map(({ sandboxId, ip }) => [sandboxId, ip]));
+    const addresses = new Map(attachments.map(({ sandboxId, ips }) => [sandboxId, ips]));
     const workers = [...this.workers.values()].sort(
       (a, b) => Number(a.isForgotten) - Number(b.isForgotten),
     );
     return workers.flatMap(({ uid, current }) => {
-      const ip = addresses.get(sandboxIdOf(uid));
-      return ip === undefined ? [] : wantedHostPorts(current, ip);
+      const ips = addresses.get(sandboxIdOf(uid)) ?? [];
+      return ips.flatMap((ip) => wantedHostPorts(current, ip));
     });
   }
 

@@ -1,6 +1,7 @@
 import { Alarm } from '../../lib/async/alarm';
 import { onAbort } from '../../lib/async/on-abort';
 import { isTerminal, isTerminating } from '../../api/pods';
+import { addressesOf } from '../../api/service-endpoints';
 import { type Container, type Pod, type PodStatus, uidOf } from '../../api/types';
 import { nameOf } from '../../api/types';
 import { isStaticPod } from '../../api/static-pods';
@@ -234,7 +235,7 @@ export class PodWorker {
     const sandbox = await this.ensureSandbox();
     if (sandbox === undefined) return;
     const volumes = await this.ensureVolumes(sandbox);
-    this.watchProbes(sandbox.podIp);
+    this.watchProbes(sandbox.podIps);
     await this.resizer.enforce(this.pod, this.runs());
     const plan = this.plan();
     this.replaceOutdated(plan);
@@ -271,11 +272,11 @@ export class PodWorker {
     }
   }
 
-  private async ensureVolumes({ podIp }: ReadySandbox): Promise<PreparedVolumes | undefined> {
+  private async ensureVolumes({ podIps }: ReadySandbox): Promise<PreparedVolumes | undefined> {
     const { volumes, objects, events, node } = this.deps;
     const { startSignal } = this.tasks;
     try {
-      const own = volumes.prepare({ pod: this.pod, objects, node: nodeViewOf(node(), podIp) });
+      const own = volumes.prepare({ pod: this.pod, objects, node: nodeViewOf(node(), podIps) });
       return await this.withDriverVolumes(own, startSignal);
     } catch (error) {
       if (error instanceof NotYetError || startSignal.aborted) return undefined;
@@ -298,7 +299,7 @@ export class PodWorker {
     return new Map([...own, ...paths]);
   }
 
-  private watchProbes(podIp: string): void {
+  private watchProbes([podIp = '']: readonly string[]): void {
     const { pod, deps, tasks } = this;
     const probed = {
       pod,
@@ -330,7 +331,7 @@ export class PodWorker {
     graceMs: number,
     message: string,
   ): Promise<void> {
-    const podIp = this.sandbox?.podIp ?? '';
+    const podIp = this.sandbox?.podIps[0] ?? '';
     return this.tasks.kill({ pod: this.pod, container, containerId, graceMs, podIp, message });
   }
 
@@ -354,7 +355,7 @@ export class PodWorker {
   private async end(): Promise<boolean> {
     this.endingSinceMs ??= this.deps.clock.monotonicMs();
     if (!this.isTornDown) {
-      this.watchProbes(this.sandbox?.podIp ?? this.pod.status.podIP ?? '');
+      this.watchProbes(this.sandbox?.podIps ?? addressesOf(this.pod));
       const spentMs = this.deps.clock.monotonicMs() - this.endingSinceMs;
       const graceMs = Math.max(0, this.graceMs() - spentMs);
       if (!(await this.killAll(graceMs))) return this.again();
@@ -466,8 +467,8 @@ export class PodWorker {
       isStarted: ({ id }) => probes.isStarted(id),
       terminationMessage: (run) => terminationMessageOf(this.deps.paths, this.pod, run),
       hasSandbox: this.sandbox !== undefined,
-      podIp: this.sandbox?.podIp ?? this.pod.status.podIP,
-      hostIp: node().ip,
+      podIps: this.sandbox?.podIps ?? addressesOf(this.pod),
+      hostIps: node().ips,
       ending: this.ending,
       // Also one that an earlier agent has rejected: a pod let in has statuses of its containers.
       isRejected: this.pod.status.containerStatuses === undefined,

@@ -85,7 +85,7 @@ export interface PodBenchOptions {
 const settings = DEFAULT_SETTINGS;
 const NODE = {
   name: 'n1',
-  ip: '192.0.2.1',
+  ips: ['192.0.2.1'],
   cpuMillis: 2000,
   memoryBytes: 2 ** 31,
   capacityBytes: 2 ** 31,
@@ -104,7 +104,7 @@ export const createPodBench = (options: PodBenchOptions): PodBench => {
   const runtime = options.runtime ?? new FakeContainerRuntime({ clock });
   const images = new FakeImageService();
   images.publish('web:1');
-  const network = new FakePodNetwork('10.42.0.0/24', clock);
+  const network = new FakePodNetwork(['10.42.0.0/24'], clock);
   const { seen, events } = recordedEvents();
   const { statuses, reports } = storedStatuses(clock);
   const random = seededRandom(1);

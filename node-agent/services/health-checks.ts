@@ -48,7 +48,8 @@ export class HealthChecks implements AsyncDisposable {
     try {
       await new Promise<void>((resolve, reject) => {
         server.once('error', reject);
-        server.listen(port, '0.0.0.0', resolve);
+        // At all addresses, of both families where there are both.
+        server.listen(port, resolve);
       });
       this.servers.set(port, server);
       this.refused.delete(port);

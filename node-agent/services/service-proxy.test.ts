@@ -95,7 +95,7 @@ it('touches nothing before it knows all, and then follows each change', async ()
   await until(() => network.services.size === 2);
   expect(network.facts).toEqual({
     serviceCidrs: ['10.96.0.0/16'],
-    podCidrs: ['10.42.0.0/16'],
+    podCidrs: ['10.42.0.0/16', 'fd00::/64'],
     dnsAddresses: ['10.96.0.10'],
     nodePortAddresses: [],
   });

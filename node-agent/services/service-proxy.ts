@@ -123,9 +123,9 @@ export class ServiceProxy {
     if (zone !== this.zone) this.markAll();
     this.zone = zone;
     await network.configure({
-      serviceCidrs: cluster.serviceCidrs.filter(isIpv4),
-      podCidrs: cluster.podCidrs.filter(isIpv4),
-      dnsAddresses: cluster.clusterDns.filter(isIpv4),
+      serviceCidrs: cluster.serviceCidrs,
+      podCidrs: cluster.podCidrs,
+      dnsAddresses: cluster.clusterDns,
       nodePortAddresses: this.deps.nodePortAddresses,
     });
   }
@@ -191,8 +191,6 @@ export class ServiceProxy {
     this.wake = undefined;
   }
 }
-
-const isIpv4 = (text: string): boolean => !text.includes(':');
 
 const ZONE_LABEL = 'topology.kubernetes.io/zone';
 /** Changes that follow one another so closely go in together. */

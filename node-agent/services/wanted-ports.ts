@@ -1,5 +1,6 @@
 import { SERVICE_PROXY_LABEL } from '../../api/endpoint-slices';
 import type { EndpointSlice, Service } from '../../api/types';
+import { familyOf, networkOf } from '../../lib/net/ip';
 import type { ExternalAddress, ServicePort } from '../../runtime/service-network';
 import {
   chooseEndpoints,
@@ -49,8 +50,14 @@ export const wantedService = (
     clusterIps[0] !== '';
   if (!isServed) return NOTHING;
   const ports = (spec.ports ?? []).map((port): readonly [string, ServicePort] => {
-    const candidates = candidatesOf(slices, port.name ?? '', protocolOf(port.protocol), node);
-    const { endpoints, localEndpoints } = chooseEndpoints(candidates, node);
+    // Each family by itself: one may have nobody who is ready while the other has.
+    const chosen = ADDRESS_TYPES.map((type) => {
+      const own = slices.filter(({ addressType }) => addressType === type);
+      const protocol = protocolOf(port.protocol);
+      return chooseEndpoints(candidatesOf(own, port.name ?? '', protocol, node), node);
+    });
+    const endpoints = chosen.flatMap((one) => one.endpoints);
+    const localEndpoints = chosen.flatMap((one) => one.localEndpoints);
     const hasNodePort = isNodePorted(spec.type) && (port.nodePort ?? 0) > 0;
     return [
       port.name ?? '',
@@ -82,14 +89,12 @@ const candidatesOf = (
   protocol: ServicePort['protocol'],
   node: ChoosingNode,
 ): readonly CandidateEndpoint[] =>
-  slices
-    .filter(({ addressType }) => addressType === 'IPv4')
-    .flatMap((slice) => {
-      const port = slice.ports?.find(
-        (one) => (one.name ?? '') === portName && protocolOf(one.protocol) === protocol,
-      )?.port;
-      return port === undefined ? [] : candidatesIn(slice, port, node);
-    });
+  slices.flatMap((slice) => {
+    const port = slice.ports?.find(
+      (one) => (one.name ?? '') === portName && protocolOf(one.protocol) === protocol,
+    )?.port;
+    return port === undefined ? [] : candidatesIn(slice, port, node);
+  });
 
 const candidatesIn = (
   { endpoints }: EndpointSlice,
@@ -124,7 +129,11 @@ const isGiven = <T>(hints: readonly T[] | undefined): hints is readonly T[] =>
 
 /** An address that a load balancer outside leads to the nodes by itself (`Proxy`) is none of ours. */
 const externalAddressesOf = ({ spec, status }: Service): readonly ExternalAddress[] => {
-  const sources = (spec?.loadBalancerSourceRanges ?? []).filter((range) => !range.includes(':'));
+  // Where none of an address' family is named, anybody may: as upstream's proxy.
+  const sourcesOf = (address: string): readonly string[] =>
+    (spec?.loadBalancerSourceRanges ?? []).filter(
+      (range) => networkOf(range.trim())?.address.family === familyOf(address),
+    );
   const balanced =
     spec?.type === 'LoadBalancer'
       ? (status?.loadBalancer?.ingress ?? []).flatMap(({ ip, ipMode }) =>
@@ -133,7 +142,10 @@ const externalAddressesOf = ({ spec, status }: Service): readonly ExternalAddres
       : [];
   const others = (spec?.externalIPs ?? []).filter((address) => !balanced.includes(address));
   return [
-    ...balanced.map((address) => ({ address, ...(sources.length > 0 ? { sources } : {}) })),
+    ...balanced.map((address) => {
+      const sources = sourcesOf(address);
+      return { address, ...(sources.length > 0 ? { sources } : {}) };
+    }),
     ...others.map((address) => ({ address })),
   ];
 };
@@ -165,6 +177,7 @@ const isNodePorted = (type: string | undefined): boolean =>
 const protocolOf = (protocol: string | undefined): ServicePort['protocol'] =>
   protocol === 'UDP' ? 'udp' : protocol === 'SCTP' ? 'sctp' : 'tcp';
 
+const ADDRESS_TYPES = ['IPv4', 'IPv6'] as const;
 const NOTHING: WantedService = { ports: new Map(), healthCheck: undefined };
 /** Upstream's DefaultClientIPServiceAffinitySeconds. */
 const DEFAULT_AFFINITY_SECONDS = 10_800;

@@ -64,12 +64,12 @@ it.each(['', 'null', '[]', '{}', '7', '{"metadata":null}', '{"peers":7}', '\0\0'
     const metadata = { namespace: 'ns', name: 's', uid: 'uid-s' };
     const secret: Secret = { apiVersion: 'v1', kind: 'Secret', metadata };
     const store = open();
-    store.applyHello({ podCidr: '10.1.0.0/24', clusterCidr: '10.1.0.0/16' } as ServerHello);
+    store.applyHello({ podCidrs: ['10.1.0.0/24'], clusterCidrs: ['10.1.0.0/16'] } as ServerHello);
     store.applySnapshot([
       row('pods', 'uid-1', testPod()),
       row('secrets', 'ns/s', secret),
       row('nodes', 'n1', { metadata: { name: 'n1' }, spec: {} }),
-      row('peers', 'n2', { nodeName: 'n2', address: '192.0.2.7', podCidr: '10.1.1.0/24' }),
+      row('peers', 'n2', { nodeName: 'n2', addresses: ['192.0.2.7'], podCidrs: ['10.1.1.0/24'] }),
     ]);
     for (const kind of ['pods', 'secrets', 'nodes', 'peers', 'facts'])
       for (const name of readdirSync(join(directory, kind)))
@@ -77,7 +77,7 @@ it.each(['', 'null', '[]', '{}', '7', '{"metadata":null}', '{"peers":7}', '\0\0'
     const again = open();
     expect([...again.pods]).toEqual([]);
     expect(again.secret('ns', 's')).toBeUndefined();
-    expect(again.facts).toEqual({ podCidr: '', clusterCidr: '', peers: [], node: undefined });
+    expect(again.facts).toEqual({ podCidrs: [], clusterCidrs: [], peers: [], node: undefined });
   },
 );
 
@@ -95,8 +95,8 @@ it('takes one row after the other, and passes over kinds that it does not know',
   const store = open();
   const peer = (nodeName: string) => ({
     nodeName,
-    address: '192.0.2.7',
-    podCidr: '10.1.1.0/24',
+    addresses: ['192.0.2.7'],
+    podCidrs: ['10.1.1.0/24'],
   });
   store.applySnapshot([row('peers', 'b', peer('b')), row('sails', 'ns/web', {})]);
   store.applyChanges({

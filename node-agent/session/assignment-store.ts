@@ -26,8 +26,9 @@ import { parseJson, stringifyJson } from '../../lib/json';
 import { NetworkTables } from './network-tables';
 
 interface NodeRange {
-  readonly podCidr: string;
-  readonly clusterCidr: string;
+  /** Empty until the server has said. */
+  readonly podCidrs: readonly string[];
+  readonly clusterCidrs: readonly string[];
 }
 
 /** What a node must know of the cluster besides its pods. */
@@ -85,7 +86,7 @@ export class AssignmentStore {
   };
   /** What all nodes are told alike; those who act on it subscribe. */
   readonly network: NetworkTables;
-  private range: NodeRange = { podCidr: '', clusterCidr: '' };
+  private range: NodeRange = { podCidrs: [], clusterCidrs: [] };
   private known: NodeFacts | undefined;
 
   constructor(
@@ -152,8 +153,8 @@ export class AssignmentStore {
     this.network.load();
   }
 
-  applyHello({ podCidr, clusterCidr }: ServerHello): void {
-    this.range = { podCidr, clusterCidr };
+  applyHello({ podCidrs, clusterCidrs }: ServerHello): void {
+    this.range = { podCidrs, clusterCidrs };
     this.known = undefined;
     this.write('facts', FACTS_KEY, this.range);
   }
@@ -280,8 +281,15 @@ const SHAPES: Readonly<Record<RowResource, z.ZodType>> = {
     }),
     spec: z.looseObject({ taints: z.array(z.looseObject({})).optional() }),
   }),
-  [ROW.peers]: z.looseObject({ nodeName: z.string(), address: z.string(), podCidr: z.string() }),
+  [ROW.peers]: z.looseObject({
+    nodeName: z.string(),
+    addresses: z.array(z.string()),
+    podCidrs: z.array(z.string()),
+  }),
 };
-const rangeSchema = z.looseObject({ podCidr: z.string(), clusterCidr: z.string() });
+const rangeSchema = z.looseObject({
+  podCidrs: z.array(z.string()),
+  clusterCidrs: z.array(z.string()),
+});
 
 const FACTS_KEY = 'node';

@@ -23,7 +23,7 @@ const setUp = () => {
     message: {
       $case: 'hello',
       value: {
-        ...{ session: 1n, podCidr: '10.42.0.0/24', clusterCidr: '10.42.0.0/16' },
+        ...{ session: 1n, podCidrs: ['10.42.0.0/24'], clusterCidrs: ['10.42.0.0/16'] },
         ...{ heartbeatIntervalMs: INTERVAL_MS, acknowledgesHeartbeats: false },
       },
     },

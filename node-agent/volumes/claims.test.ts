@@ -88,7 +88,7 @@ const podOf = (uid: string, claimName: string, spec: object = {}): Pod => ({
   status: {},
 });
 const node = {
-  ...{ nodeName: 'n1', hostIp: '192.0.2.1', podIp: '10.42.0.2' },
+  ...{ nodeName: 'n1', hostIps: ['192.0.2.1'], podIps: ['10.42.0.2'] },
   ...{ allocatableCpuMillis: 2000, allocatableMemoryBytes: 2 ** 31 },
 };
 const objects = { secret: () => undefined, configMap: () => undefined };

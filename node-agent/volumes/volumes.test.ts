@@ -51,8 +51,8 @@ afterEach(() => rmSync(directory, { recursive: true, force: true }));
 
 const node = {
   nodeName: 'n1',
-  hostIp: '192.0.2.1',
-  podIp: '10.42.0.2',
+  hostIps: ['192.0.2.1'],
+  podIps: ['10.42.0.2'],
   allocatableCpuMillis: 2000,
   allocatableMemoryBytes: 2 ** 31,
 };

@@ -1,20 +1,29 @@
 import fc from 'fast-check';
 import { ManualClock } from '../../lib/clock';
 import { AddressPool, ADDRESS_HOLD_MS } from './address-pool';
-import { formatIpv4, parseCidr } from './ipv4';
+import { formatIp, ipAt, rangeOf, type IpAddress } from '../../lib/net/ip';
 
 const poolOf = (cidr: string) => {
   const clock = new ManualClock();
-  return { clock, pool: new AddressPool(parseCidr(cidr)!, clock) };
+  return { clock, pool: new AddressPool(rangeOf(cidr)!, clock) };
 };
 
 describe('AddressPool', () => {
   it('gives an owner the same address again', () => {
     const { pool } = poolOf('10.1.2.0/24');
     const first = pool.allocate('a');
-    expect(formatIpv4(first)).toBe('10.1.2.2');
-    expect(pool.allocate('a')).toBe(first);
+    expect(formatIp(first)).toBe('10.1.2.2');
+    expect(pool.allocate('a')).toEqual(first);
     expect(pool.usedCount).toBe(1);
+  });
+
+  it('gives addresses of a range that nobody can use up, and the last one of IPv6', () => {
+    const { pool } = poolOf('fd00:1::/64');
+    expect([formatIp(pool.allocate('a')), formatIp(pool.allocate('b'))]).toEqual([
+      'fd00:1::2',
+      'fd00:1::3',
+    ]);
+    expect(poolOf('fd00:1::/126').pool.capacity).toBe(1);
   });
 
   it('says which range is used up', () => {
@@ -34,19 +43,19 @@ describe('AddressPool', () => {
     const first = pool.allocate('a');
     pool.release('a');
     const others = ['b', 'c', 'd', 'e'].map((owner) => pool.allocate(owner));
-    expect(others).not.toContain(first);
-    expect(pool.allocate('f')).toBe(first);
+    expect(others).not.toContainEqual(first);
+    expect(pool.allocate('f')).toEqual(first);
 
     pool.release('b');
     await clock.advance(ADDRESS_HOLD_MS);
-    expect(pool.allocate('g')).toBe(others[0]);
+    expect(pool.allocate('g')).toEqual(others[0]);
   });
 
   it('keeps what was claimed and refuses a second owner', () => {
     const { pool } = poolOf('10.1.2.0/24');
-    const address = parseCidr('10.1.2.0/24')!.base + 2;
+    const address = ipAt(rangeOf('10.1.2.0/24')!, 2);
     pool.claim('old', address);
-    expect(pool.allocate('new')).not.toBe(address);
+    expect(pool.allocate('new')).not.toEqual(address);
     expect(() => {
       pool.claim('thief', address);
     }).toThrow('address 10.1.2.2 of sandbox thief already belongs to sandbox old');
@@ -56,7 +65,7 @@ describe('AddressPool', () => {
     fc.assert(
       fc.property(fc.array(fc.tuple(fc.nat(9), fc.boolean()), { maxLength: 60 }), (steps) => {
         const { pool } = poolOf('10.1.2.0/29');
-        const held = new Map<string, number>();
+        const held = new Map<string, IpAddress>();
         for (const [n, isRelease] of steps) {
           const owner = `s${n}`;
           if (isRelease) {
@@ -66,7 +75,7 @@ describe('AddressPool', () => {
             held.set(owner, pool.allocate(owner));
           }
         }
-        expect(new Set(held.values()).size).toBe(held.size);
+        expect(new Set([...held.values()].map(formatIp)).size).toBe(held.size);
         expect(pool.usedCount).toBe(held.size);
       }),
     );

@@ -1,5 +1,6 @@
+import { ipAt } from '../../lib/net/ip';
 import { NetworkError } from './errors';
-import { removeOwnAddress } from './host';
+import { OWN_ADDRESS_OFFSET, removeOwnAddress } from './host';
 import { removeFirewall } from './firewall';
 import { removeHostPorts } from './host-ports';
 import { isInterfacePrefix, isSandboxInterface, shapedBy } from './names';
@@ -13,14 +14,14 @@ import {
   listRoutes,
   ROUTE_PROTOCOL,
 } from './netlink/requests';
-import { removePolicyTable } from './policy/policy-table';
+import { removePolicyTables } from './policy/policy-tables';
 import { removeAnchor } from './services/anchor';
-import { removeServices } from './services/native';
+import { removeServices } from './services/service-rules';
 import { tunnelNameOf } from './vxlan';
 
 /**
  * Removes the interfaces, routes and firewall tables of a pod network from the namespace this process
- * is in; `net.ipv4.ip_forward` stays on. Needs no state. Idempotent.
+ * is in; the kernel goes on forwarding. Needs no state. Idempotent.
  */
 export const destroyNetwork = async (interfacePrefix: string): Promise<void> => {
   if (!isInterfacePrefix(interfacePrefix)) {
@@ -38,14 +39,18 @@ export const destroyNetwork = async (interfacePrefix: string): Promise<void> => 
       name === tunnelNameOf(interfacePrefix),
   );
   await host.run(ours.map(deleteLink));
-  const routes = (await host.dump(listRoutes())).map(decodeRoute);
-  await host.run(
-    routes.flatMap((route) => (route?.protocol === ROUTE_PROTOCOL ? [deleteRoute(route)] : [])),
+  const routes = (await host.dump(listRoutes()))
+    .map(decodeRoute)
+    .flatMap((route) => (route?.protocol === ROUTE_PROTOCOL ? [route] : []));
+  // Of the range itself the node may have the first address.
+  const own = routes.flatMap(({ type, destination }) =>
+    type === 'unreachable' ? [ipAt(destination, OWN_ADDRESS_OFFSET)] : [],
   );
-  await removeOwnAddress(host, interfacePrefix);
+  await host.run(routes.map(deleteRoute));
+  await removeOwnAddress(host, interfacePrefix, own);
   await removeFirewall(interfacePrefix);
   await removeHostPorts(interfacePrefix);
-  await removePolicyTable(interfacePrefix);
+  await removePolicyTables(interfacePrefix);
   await removeAnchor(host, interfacePrefix);
   await removeServices(interfacePrefix);
 };

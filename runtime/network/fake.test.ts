@@ -4,9 +4,9 @@ const request = (sandboxId: string) => ({ sandboxId, netnsPath: `/run/netns/${sa
 
 describe('FakePodNetwork', () => {
   it('attaches once, frees on detach', async () => {
-    const network = new FakePodNetwork('10.1.0.0/24');
+    const network = new FakePodNetwork(['10.1.0.0/24', 'fd00:1::/64']);
     const first = await network.attach(request('a'));
-    expect(first.ip).toBe('10.1.0.2');
+    expect(first.ips).toEqual(['10.1.0.2', 'fd00:1::2']);
     expect(await network.attach(request('a'))).toEqual(first);
     expect(network.attachments()).toEqual([first]);
     await network.detach('a');

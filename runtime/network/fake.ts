@@ -1,4 +1,5 @@
 import { type Clock, systemClock } from '../../lib/clock';
+import { formatIp, rangeOf } from '../../lib/net/ip';
 import {
   type AttachRequest,
   type Attachment,
@@ -9,13 +10,12 @@ import {
 import type { PacketPolicies } from '../packet-policies';
 import { AddressPool } from './address-pool';
 import { NetworkError } from './errors';
-import { formatIpv4, parseCidr } from './ipv4';
 import { interfaceNameOf } from './names';
 import { FakeServiceNetwork } from './services/fake';
 
 /** A pod network in memory: same addresses, errors and idempotence, no kernel. */
 export class FakePodNetwork implements PodNetwork {
-  private readonly pool: AddressPool;
+  private readonly pools: readonly AddressPool[];
   private readonly attached = new Map<string, Attachment>();
   private currentPeers: readonly NetworkPeer[] = [];
   mtu = 1500;
@@ -31,10 +31,12 @@ export class FakePodNetwork implements PodNetwork {
   /** When set, the next `syncHostPorts` fails with it. */
   nextHostPortsError: Error | undefined;
 
-  constructor(podCidr = '10.244.0.0/24', clock: Clock = systemClock) {
-    const cidr = parseCidr(podCidr);
-    if (cidr === undefined) throw new NetworkError('address', `pod range ${podCidr} is not a CIDR`);
-    this.pool = new AddressPool(cidr, clock);
+  constructor(podCidrs: readonly string[] = ['10.244.0.0/24'], clock: Clock = systemClock) {
+    this.pools = podCidrs.map((text) => {
+      const range = rangeOf(text);
+      if (range === undefined) throw new NetworkError('address', `pod range ${text} is not a CIDR`);
+      return new AddressPool(range, clock);
+    });
   }
 
   async attach({ sandboxId }: AttachRequest, signal?: AbortSignal): Promise<Attachment> {
@@ -45,16 +47,16 @@ export class FakePodNetwork implements PodNetwork {
 
     const existing = this.attached.get(sandboxId);
     if (existing !== undefined) return existing;
-    const address = this.pool.allocate(sandboxId);
-    const hostInterface = interfaceNameOf('dh', sandboxId, address);
-    const attachment = { sandboxId, ip: formatIpv4(address), hostInterface };
+    const ips = this.pools.map((pool) => formatIp(pool.allocate(sandboxId)));
+    const hostInterface = interfaceNameOf('dh', sandboxId, ips.join());
+    const attachment = { sandboxId, ips, hostInterface };
     this.attached.set(sandboxId, attachment);
     return attachment;
   }
 
   async detach(sandboxId: string): Promise<void> {
     this.attached.delete(sandboxId);
-    this.pool.release(sandboxId);
+    for (const pool of this.pools) pool.release(sandboxId);
   }
 
   async syncPeers(peers: readonly NetworkPeer[]): Promise<void> {

@@ -1,11 +1,14 @@
 import { type Log } from '../../lib/log';
+import { familyOf, networkOf, type IpFamily } from '../../lib/net/ip';
+import { IP_FAMILIES, nftOf } from './family';
 import { sandboxInterfaces } from './names';
 import { nft, type RuleSet } from './rule-set';
 import { VXLAN_PORT } from './vxlan';
 
 /** What the rules follow from. */
 export interface FirewallFacts {
-  readonly podCidr: string;
+  /** One of each family that pods have. */
+  readonly podCidrs: readonly string[];
   /** What pods reach under their own address. */
   readonly clusterCidrs: readonly string[];
   /** Addresses of this node and its peers. */
@@ -15,7 +18,7 @@ export interface FirewallFacts {
 /**
  * Hides pods that talk to the world behind their node's address (inside the cluster they keep their
  * own), and believes no pod that speaks under an address other than its own: what comes in on a
- * sandbox's link and would not go back out on it is dropped, as is IPv6, which pods do not have, what
+ * sandbox's link and would not go back out on it is dropped, as is a family that pods do not have, what
  * would enter the tunnel between nodes from the side, and what is for the node's own loopback. Each link
  * checks sources by itself, too (`checksSource` in netlink/requests.ts): that holds where there is no
  * nft, this where somebody has loosened rp_filter.
@@ -48,7 +51,7 @@ export const removeFirewall = async (prefix: string): Promise<void> => {
 const tableNameOf = (prefix: string): string => `dhow-${prefix}`;
 
 const withoutTables = (table: string): string =>
-  ['ip', 'inet']
+  ['ip', 'ip6', 'inet']
     .map((family) => `add table ${family} ${table}\ndelete table ${family} ${table}\n`)
     .join('');
 
@@ -56,41 +59,60 @@ const withoutTables = (table: string): string =>
  * Ranges are rules and no set: for a moment after a table has been replaced the kernel finds nothing in
  * its sets of ranges (their commit comes after that of the rules), and would hide pods from each other.
  */
-const rulesOf = (
-  prefix: string,
-  { podCidr, clusterCidrs, nodeAddresses }: FirewallFacts,
-): string => {
+const rulesOf = (prefix: string, facts: FirewallFacts): string => {
   const table = tableNameOf(prefix);
-  const nodes = nodeAddresses.length === 0 ? '' : `elements = { ${sorted(nodeAddresses)} }`;
+  const families = IP_FAMILIES.filter((family) => inFamily(facts.podCidrs, family).length > 0);
   return `
 ${withoutTables(table)}
-table ip ${table} {
-  chain postrouting {
-    type nat hook postrouting priority srcnat; policy accept;
-    ip saddr != ${podCidr} accept
-${unique(clusterCidrs)
-  .map((cidr) => `    ip daddr ${cidr} accept\n`)
-  .join('')}    ip daddr 224.0.0.0/4 accept
-    masquerade
-  }
-}
+${families.map((family) => hidingTable(table, family, facts)).join('')}
 table inet ${table} {
-  set nodes {
-    type ipv4_addr
-    ${nodes}
-  }
+${IP_FAMILIES.map((family) => nodeSet(family, facts)).join('')}
   chain sources {
     type filter hook prerouting priority raw; policy accept;
     iifname != "${sandboxInterfaces(prefix)}" accept
-    meta nfproto ipv6 drop
-    ip saddr 0.0.0.0/8 drop
-    ip daddr 127.0.0.0/8 drop
+${IP_FAMILIES.filter((family) => !families.includes(family))
+  .map((family) => `    meta nfproto ipv${family} drop\n`)
+  .join('')}    ip saddr 0.0.0.0/8 drop
+    ip daddr ${nftOf(4).loopback} drop
     fib saddr . iif oif 0 drop
-    ip daddr @nodes udp dport ${VXLAN_PORT} drop
+${IP_FAMILIES.map(
+  (family) => `    ${nftOf(family).word} daddr @${nodesOf(family)} udp dport ${VXLAN_PORT} drop\n`,
+).join('')}
   }
 }
 `;
 };
+
+const hidingTable = (
+  table: string,
+  family: IpFamily,
+  { podCidrs, clusterCidrs }: FirewallFacts,
+): string => {
+  const { word, multicast } = nftOf(family);
+  const kept = [...unique(inFamily(clusterCidrs, family)), multicast];
+  return `
+table ${word} ${table} {
+  chain postrouting {
+    type nat hook postrouting priority srcnat; policy accept;
+    ${word} saddr != ${inFamily(podCidrs, family)[0] ?? ''} accept
+${kept.map((cidr) => `    ${word} daddr ${cidr} accept\n`).join('')}    masquerade
+  }
+}`;
+};
+
+const nodeSet = (family: IpFamily, { nodeAddresses }: FirewallFacts): string => {
+  const nodes = nodeAddresses.filter((address) => familyOf(address) === family);
+  return `  set ${nodesOf(family)} {
+    type ${nftOf(family).type}
+    ${nodes.length === 0 ? '' : `elements = { ${sorted(nodes)} }`}
+  }
+`;
+};
+
+const nodesOf = (family: IpFamily): string => (family === 4 ? 'nodes' : 'nodes6');
+
+const inFamily = (cidrs: readonly string[], family: IpFamily): readonly string[] =>
+  cidrs.filter((cidr) => networkOf(cidr)?.address.family === family);
 
 const sorted = (elements: readonly string[]): string => unique(elements).join(', ');
 const unique = (elements: readonly string[]): readonly string[] => [...new Set(elements)].sort();

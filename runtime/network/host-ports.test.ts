@@ -1,3 +1,4 @@
+import { ipOf } from '../../lib/net/ip';
 import { type HostPort } from '../pod-network';
 import { changedPorts, hostPortRules } from './host-ports';
 
@@ -9,12 +10,25 @@ const port = (more: Partial<HostPort> = {}): HostPort => ({
   podPort: 80,
   ...more,
 });
-const rulesOf = (...ports: readonly HostPort[]) => hostPortRules('dh', ports, 0xc0000201);
+const rulesOf = (...ports: readonly HostPort[]) =>
+  hostPortRules('dh', ports, [ipOf('192.0.2.1')!, ipOf('fd00::1')!]);
 
-it('makes no table without ports, and none for addresses that are no IPv4', () => {
-  const nothing = 'add table ip dhow-dh-ports\ndelete table ip dhow-dh-ports\n';
+it('makes no table without ports, and none for addresses of another family than the pod has', () => {
+  const nothing = ['ip', 'ip6']
+    .map((word) => `add table ${word} dhow-dh-ports\ndelete table ${word} dhow-dh-ports\n`)
+    .join('');
   expect(rulesOf()).toBe(nothing);
   expect(rulesOf(port({ hostIp: '::' }))).toBe(nothing);
+  expect(rulesOf(port({ hostIp: '192.0.2.1', podIp: 'fd00:1::2' }))).toBe(nothing);
+  expect(rulesOf(port({ podIp: '10.42.0.300' }))).toBe(nothing);
+});
+
+it('leads to a pod by the family that it has', () => {
+  const rules = rulesOf(port(), port({ podIp: 'fd00:1::2' }));
+  expect(rules).toContain('elements = { tcp . 8080 : 10.42.0.2 . 80 }');
+  expect(rules).toContain('elements = { tcp . 8080 : fd00:1::2 . 80 }');
+  expect(rules).toContain('ct status dnat ip6 saddr ::1 snat to fd00::1');
+  expect(rulesOf(port({ podIp: 'fd00:1::2' }))).not.toContain('table ip dhow-dh-ports {');
 });
 
 it('tells ports of all addresses from those of one', () => {

@@ -2,7 +2,9 @@ import { writeFileSync } from 'node:fs';
 
 import { type HostPort } from '../pod-network';
 import { NetworkError } from './errors';
-import { formatIpv4, parseIpv4 } from './ipv4';
+import { familyOf, formatIp, ipOf, type IpAddress, type IpFamily } from '../../lib/net/ip';
+import { IP_FAMILIES, nftOf } from './family';
+import { addressIn } from './host';
 import { sandboxInterfaces } from './names';
 import { forgetDatagrams } from './netlink/conntrack';
 import { decodeAddress, listAddresses } from './netlink/requests';
@@ -33,11 +35,11 @@ export class HostPorts {
    */
   async sync(
     ports: readonly HostPort[],
-    nodeAddress: number | undefined,
+    nodeAddresses: readonly IpAddress[],
     interfaceOf: (ip: string) => string | undefined,
   ): Promise<void> {
     const { prefix, rules } = this.deps;
-    const isSet = await rules.sync('host ports', hostPortRules(prefix, ports, nodeAddress));
+    const isSet = await rules.sync('host ports', hostPortRules(prefix, ports, nodeAddresses));
     if (!isSet && ports.length > 0)
       throw new NetworkError('host ports', 'nft is not installed: ports of the node lead nowhere');
     // Only now: what guards the node's loopback from pods is in the same transaction.
@@ -54,7 +56,7 @@ export class HostPorts {
     const own = (await host.dump(listAddresses())).map(decodeAddress);
     const addresses = own.flatMap(({ address }) => address ?? []);
     const requests = changed.flatMap(({ hostIp, hostPort }) =>
-      (hostIp === ANY_IP ? addresses : [parseIpv4(hostIp) ?? 0]).map((address) =>
+      (isAny(hostIp) ? addresses : [ipOf(hostIp) ?? []].flat()).map((address) =>
         forgetDatagrams(address, hostPort),
       ),
     );
@@ -71,44 +73,64 @@ export const removeHostPorts = async (prefix: string): Promise<void> => {
 export const hostPortRules = (
   prefix: string,
   ports: readonly HostPort[],
-  nodeAddress: number | undefined,
+  nodeAddresses: readonly IpAddress[],
 ): string => {
   const table = tableNameOf(prefix);
-  const valid = ports.filter(
-    ({ hostIp, podIp, protocol }) =>
-      PROTOCOLS.includes(protocol) && parseIpv4(hostIp) !== undefined && parseIpv4(podIp),
+  return (
+    withoutTable(table) +
+    IP_FAMILIES.map((family) => {
+      const own = ports.filter((port) => isOf(family, port));
+      const address = addressIn(nodeAddresses, family);
+      return own.length === 0 ? '' : familyTable(prefix, family, own, address);
+    }).join('')
   );
-  if (valid.length === 0) return withoutTable(table);
-  const isAny = ({ hostIp }: HostPort): boolean => hostIp === ANY_IP;
+};
+
+/** What pods have of a family is reached by the node's addresses of that family. */
+const isOf = (family: IpFamily, { hostIp, podIp, protocol }: HostPort): boolean =>
+  PROTOCOLS.includes(protocol) &&
+  familyOf(podIp) === family &&
+  (hostIp === ANY_IP || familyOf(hostIp) === family);
+
+const familyTable = (
+  prefix: string,
+  family: IpFamily,
+  ports: readonly HostPort[],
+  nodeAddress: IpAddress | undefined,
+): string => {
+  const { word, type, loopback } = nftOf(family);
   const keyOf = ({ protocol, hostPort }: HostPort): string => `${protocol} . ${hostPort}`;
   const targetOf = ({ podIp, podPort }: HostPort): string => `${podIp} . ${podPort}`;
-  const everywhere = elements(valid.filter(isAny), keyOf, targetOf);
+  const everywhere = elements(
+    ports.filter(({ hostIp }) => isAny(hostIp)),
+    keyOf,
+    targetOf,
+  );
   const atAddress = elements(
-    valid.filter((port) => !isAny(port)),
+    ports.filter(({ hostIp }) => !isAny(hostIp)),
     (port) => `${port.hostIp} . ${keyOf(port)}`,
     targetOf,
   );
-  const pods = [...new Set(valid.map(({ podIp }) => podIp))].sort();
+  const pods = [...new Set(ports.map(({ podIp }) => podIp))].sort();
   // An address that the answer comes back to: neither loopback nor the pod's own would.
-  const hide = nodeAddress === undefined ? 'masquerade' : `snat to ${formatIpv4(nodeAddress)}`;
+  const hide = nodeAddress === undefined ? 'masquerade' : `snat to ${formatIp(nodeAddress)}`;
   return `
-${withoutTable(table)}
-table ip ${table} {
+table ${word} ${tableNameOf(prefix)} {
   map at_address {
-    type ipv4_addr . inet_proto . inet_service : ipv4_addr . inet_service
+    type ${type} . inet_proto . inet_service : ${type} . inet_service
     ${atAddress}
   }
   map everywhere {
-    type inet_proto . inet_service : ipv4_addr . inet_service
+    type inet_proto . inet_service : ${type} . inet_service
     ${everywhere}
   }
   set own {
-    type ipv4_addr . ipv4_addr
+    type ${type} . ${type}
     elements = { ${pods.map((ip) => `${ip} . ${ip}`).join(', ')} }
   }
   chain lead {
-    meta l4proto { tcp, udp, sctp } dnat ip to ip daddr . meta l4proto . th dport map @at_address
-    meta l4proto { tcp, udp, sctp } dnat ip to meta l4proto . th dport map @everywhere
+    meta l4proto { tcp, udp, sctp } dnat ${word} to ${word} daddr . meta l4proto . th dport map @at_address
+    meta l4proto { tcp, udp, sctp } dnat ${word} to meta l4proto . th dport map @everywhere
   }
   chain prerouting {
     type nat hook prerouting priority dstnat; policy accept;
@@ -121,8 +143,8 @@ table ip ${table} {
   chain postrouting {
     type nat hook postrouting priority srcnat - 1; policy accept;
     oifname != "${sandboxInterfaces(prefix)}" accept
-    ct status dnat ip saddr 127.0.0.0/8 ${hide}
-    ct status dnat ip saddr . ip daddr @own ${hide}
+    ct status dnat ${word} saddr ${loopback} ${hide}
+    ct status dnat ${word} saddr . ${word} daddr @own ${hide}
   }
 }
 `;
@@ -169,4 +191,6 @@ const allowLoopback = (interfaceName: string | undefined): void => {
 const tableNameOf = (prefix: string): string => `dhow-${prefix}-ports`;
 
 const PROTOCOLS = ['tcp', 'udp', 'sctp'];
+/** Of both families; the other of IPv6 alone. */
 const ANY_IP = '0.0.0.0';
+const isAny = (hostIp: string): boolean => hostIp === ANY_IP || hostIp === '::';

@@ -2,8 +2,18 @@ import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { readdir } from 'node:fs/promises';
 import { promisify } from 'node:util';
+import {
+  formatIp,
+  formatPrefix,
+  hostPrefix,
+  ipAt,
+  ipOf,
+  networkOf,
+  prefixesOverlap,
+  rangeOf,
+  type IpPrefix,
+} from '../../lib/net/ip';
 import { NetworkError } from './errors';
-import { cidrsOverlap, formatCidr, formatIpv4, parseCidr, parseIpv4, type Ipv4Cidr } from './ipv4';
 import { shortHash } from './names';
 
 export interface LabNetworkOptions {
@@ -13,6 +23,8 @@ export interface LabNetworkOptions {
   readonly nodes: number;
   /** A /24. Default: one that overlaps nothing on this machine, the same each time if it can be. */
   readonly subnet?: string;
+  /** Whether nodes have IPv6, too: in a range of their own, made of the name. Default false. */
+  readonly hasIpv6?: boolean;
   /** Nodes that know no way out: what is outside the lab is unreachable at once. Default false. */
   readonly isIsolated?: boolean;
 }
@@ -21,6 +33,8 @@ export interface LabNetwork {
   readonly bridge: string;
   /** The bridge's address: this machine, as nodes see it. */
   readonly gateway: string;
+  /** Likewise of IPv6, where the lab has that. */
+  readonly gateway6?: string;
   readonly subnet: string;
   readonly nodes: readonly LabNode[];
 }
@@ -31,6 +45,8 @@ export interface LabNode {
   /** Path of the network namespace, to enter it with. */
   readonly netns: string;
   readonly address: string;
+  /** Of IPv6, where the lab has that. */
+  readonly address6?: string;
   readonly gateway: string;
 }
 
@@ -47,18 +63,26 @@ export const createLabNetwork = async (options: LabNetworkOptions): Promise<LabN
   }
   const bridge = bridgeNameOf(name);
   const subnet = (await subnetOf(bridge)) ?? (await chooseSubnet(options));
-  const gateway = formatIpv4(subnet.base + 1);
-  await ensureBridge(name, bridge, `${gateway}/${subnet.prefixLength}`);
+  const gateway = formatIp(ipAt(subnet, 1));
+  await ensureBridge(name, bridge, `${gateway}/${subnet.length}`);
+  const subnet6 = options.hasIpv6 === true ? subnet6Of(name) : undefined;
+  if (subnet6 !== undefined) await giveIpv6(bridge, formatIp(ipAt(subnet6, 1)));
   const existing = new Set(await namesOf('link', 'show', 'type', 'veth'));
   const nodes: LabNode[] = [];
   for (let number = 1; number <= nodeCount; number++) {
-    const address = formatIpv4(subnet.base + FIRST_NODE_OFFSET + number - 1);
+    const address = formatIp(ipAt(subnet, FIRST_NODE_OFFSET + number - 1));
     const node = { name: `node-${number}`, netns: netnsPathOf(name, number), address, gateway };
-    await ensureNode(name, number, node, subnet.prefixLength, existing);
+    await ensureNode(name, number, node, subnet.length, existing);
     await setWayOut(node, options.isIsolated === true);
-    nodes.push(node);
+    if (subnet6 === undefined) nodes.push(node);
+    else {
+      const address6 = formatIp(ipAt(subnet6, FIRST_NODE_OFFSET + number - 1));
+      await giveIpv6('eth0', address6, namespaceOf(node));
+      nodes.push({ ...node, address6 });
+    }
   }
-  return { bridge, gateway, subnet: formatCidr(subnet), nodes };
+  const gateway6 = subnet6 === undefined ? {} : { gateway6: formatIp(ipAt(subnet6, 1)) };
+  return { bridge, gateway, ...gateway6, subnet: formatPrefix(subnet), nodes };
 };
 
 /** Leaves nothing of the lab's namespaces and interfaces, whatever state they were in. Idempotent. */
@@ -100,7 +124,7 @@ const ensureNode = async (
   prefixLength: number,
   existingLinks: ReadonlySet<string>,
 ): Promise<void> => {
-  const namespace = netns.slice(NETNS_DIR.length + 1);
+  const namespace = namespaceOf({ netns });
   const isNew = await ip(['netns', 'add', namespace], EXISTS);
   const wire = `${wirePrefixOf(name)}${number}`;
   // A wire whose namespace is new leads to one that is gone.
@@ -114,6 +138,25 @@ const ensureNode = async (
   await inside('link', 'set', 'lo', 'up');
   await inside('address', 'replace', `${address}/${prefixLength}`, 'dev', 'eth0');
   await inside('link', 'set', 'eth0', 'up');
+};
+
+const namespaceOf = ({ netns }: Pick<LabNode, 'netns'>): string =>
+  netns.slice(NETNS_DIR.length + 1);
+
+/** At once: nobody else is on the wire who might have the address. */
+const giveIpv6 = async (link: string, address: string, namespace?: string): Promise<void> => {
+  const where = namespace === undefined ? [] : ['-n', namespace];
+  const prefixed = `${address}/${SUBNET6_LENGTH}`;
+  await ip([...where, '-6', 'address', 'replace', prefixed, 'dev', link, 'nodad']);
+};
+
+/** Of the unique local ranges (RFC 4193), which are for everybody: one by the name. */
+const subnet6Of = (name: string): IpPrefix => {
+  const id = shortHash(`ipv6 ${name}`, 14);
+  const groups = [`fd${id.slice(0, 2)}`, id.slice(2, 6), id.slice(6, 10), id.slice(10)];
+  const range = networkOf(`${groups.join(':')}::/${SUBNET6_LENGTH}`);
+  if (range === undefined) throw new NetworkError('lab', `no range of IPv6 for ${name}`);
+  return range;
 };
 
 const setWayOut = async ({ netns, gateway }: LabNode, isIsolated: boolean): Promise<void> => {
@@ -137,50 +180,53 @@ export const routeToPods = async (name: string, routes: readonly PodRoute[]): Pr
 
 /** A /16 for pods that overlaps neither `others` nor what this machine has a route to. */
 export const freePodRange = async (others: readonly string[]): Promise<string> => {
-  const taken = [...(await takenRanges()), ...others.flatMap((text) => parseCidr(text) ?? [])];
+  const taken = [...(await takenRanges()), ...others.flatMap((text) => rangeOf(text) ?? [])];
   for (const second of POD_RANGES) {
-    const range = { base: (10 << 24) + (second << 16), prefixLength: 16 };
-    if (!taken.some((other) => cidrsOverlap(other, range))) return formatCidr(range);
+    const text = `10.${second}.0.0/16`;
+    const range = rangeOf(text);
+    if (range !== undefined && !taken.some((other) => prefixesOverlap(other, range))) return text;
   }
   throw new NetworkError('lab', 'no free /16 for pods between 10.42.0.0 and 10.95.0.0');
 };
 
 /** Of a bridge that exists. */
-const subnetOf = async (bridge: string): Promise<Ipv4Cidr | undefined> => {
+const subnetOf = async (bridge: string): Promise<IpPrefix | undefined> => {
   for (const { ifname, addr_info: addresses } of await ipJson('-4', 'address', 'show')) {
     if (ifname !== bridge || !Array.isArray(addresses)) continue;
     for (const { local } of addresses as { local?: string }[]) {
-      const address = parseIpv4(local ?? '');
-      if (address !== undefined) return { base: address - (address % 256), prefixLength: 24 };
+      const subnet = networkOf(`${local ?? ''}/${SUBNET_LENGTH}`);
+      if (subnet !== undefined) return subnet;
     }
   }
   return undefined;
 };
 
-const chooseSubnet = async ({ name, subnet: text }: LabNetworkOptions): Promise<Ipv4Cidr> => {
+const chooseSubnet = async ({ name, subnet: text }: LabNetworkOptions): Promise<IpPrefix> => {
   const taken = await takenRanges();
-  const isFree = (subnet: Ipv4Cidr) => !taken.some((other) => cidrsOverlap(other, subnet));
+  const isFree = (subnet: IpPrefix) => !taken.some((other) => prefixesOverlap(other, subnet));
   if (text !== undefined) {
-    const subnet = parseCidr(text);
-    if (subnet?.prefixLength !== 24) throw new NetworkError('lab', `subnet ${text} is not a /24`);
+    const subnet = rangeOf(text);
+    if (subnet?.length !== SUBNET_LENGTH || subnet.address.family !== 4)
+      throw new NetworkError('lab', `subnet ${text} is not a /24`);
     if (!isFree(subnet)) throw new NetworkError('lab', `subnet ${text} is in use on this machine`);
     return subnet;
   }
   const first = createHash('sha256').update(name).digest().readUInt32BE(0);
   for (let tried = 0; tried < SUBNET_COUNT; tried++) {
-    const base = SUBNETS_BASE + ((first + tried) % SUBNET_COUNT) * 256;
-    const subnet = { base, prefixLength: 24 };
+    const offset = ((first + tried) % SUBNET_COUNT) * 256;
+    const subnet = { address: ipAt(SUBNETS, offset), length: SUBNET_LENGTH };
     if (isFree(subnet)) return subnet;
   }
   throw new NetworkError('lab', 'no free /24 in 10.128.0.0/10');
 };
 
 /** Every destination this machine has a route to, but the default one. */
-const takenRanges = async (): Promise<Ipv4Cidr[]> =>
+const takenRanges = async (): Promise<IpPrefix[]> =>
   (await ipJson('-4', 'route', 'show', 'table', 'all')).flatMap(({ dst }) => {
     if (typeof dst !== 'string') return [];
-    const cidr = parseCidr(dst.includes('/') ? dst : `${dst}/32`);
-    return cidr === undefined || cidr.prefixLength === 0 ? [] : [cidr];
+    const alone = ipOf(dst);
+    const range = alone === undefined ? rangeOf(dst) : hostPrefix(alone);
+    return range === undefined || range.length === 0 ? [] : [range];
   });
 
 const netnsEntries = async (): Promise<string[]> => {
@@ -251,7 +297,9 @@ const NETNS_DIR = '/run/netns';
 /** The bridge has .1. */
 const FIRST_NODE_OFFSET = 11;
 /** 10.128.0.0/10: clear of the usual pod (10.244.0.0/16) and service (10.96.0.0/12) ranges. */
-const SUBNETS_BASE = 0x0a800000;
+const SUBNETS = { address: ipOf('10.128.0.0') ?? { family: 4, bits: 0n }, length: 10 } as const;
+const SUBNET_LENGTH = 24;
+const SUBNET6_LENGTH = 64;
 const SUBNET_COUNT = 64 * 256;
 /** 10.42.0.0/16 first; 10.43.0.0/16 is where services usually are. */
 const POD_RANGES = Array.from({ length: 54 }, (_none, i) => 42 + i).filter((i) => i !== 43);

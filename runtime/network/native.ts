@@ -2,6 +2,17 @@ import { Semaphore } from '../../lib/async/semaphore';
 import { type Clock, systemClock } from '../../lib/clock';
 import { describeError, type Log } from '../../lib/log';
 import {
+  formatIp,
+  formatPrefix,
+  ipAt,
+  ipOf,
+  rangeOf,
+  sameIp,
+  type IpAddress,
+  type IpFamily,
+  type IpPrefix,
+} from '../../lib/net/ip';
+import {
   type AttachRequest,
   type Attachment,
   type HostPort,
@@ -10,13 +21,14 @@ import {
 } from '../pod-network';
 import { NetworkError } from './errors';
 import {
+  addressIn,
   addOwnAddress,
   enableForwarding,
   findLinkByIndex,
   findUnderlay,
+  OWN_ADDRESS_OFFSET,
   type Underlay,
 } from './host';
-import { formatCidr, formatIpv4, parseCidr, parseIpv4, type Ipv4Cidr } from './ipv4';
 import { Firewall } from './firewall';
 import { HostPorts } from './host-ports';
 import { isInterfacePrefix } from './names';
@@ -24,22 +36,22 @@ import { NetlinkSocket } from './netlink/socket';
 import { NodeRoutes } from './node-routes';
 import { RuleSet } from './rule-set';
 import { planPeers, type PlannedPeer } from './peers';
-import { ServiceRules } from './services/native';
+import { ServiceRules } from './services/service-rules';
 import { type LinkSettings, type SandboxLink } from './sandbox-link';
 import { SandboxLinks } from './sandbox-links';
-import { VXLAN_OVERHEAD_BYTES } from './vxlan';
-import { PolicyTable } from './policy/policy-table';
+import { vxlanOverheadBytes } from './vxlan';
+import { PolicyTables } from './policy/policy-tables';
 import type { PacketPolicies } from '../packet-policies';
 
 export interface PodNetworkOptions {
-  /** This node's range, as `10.244.3.0/24`. */
-  readonly podCidr: string;
-  /** Where peers reach this node. Default: the address on the way to the world. */
-  readonly nodeAddress?: string;
+  /** This node's ranges, as `10.244.3.0/24`: one, or one of each family, the more important first. */
+  readonly podCidrs: readonly string[];
+  /** Where peers reach this node, one of each family at most. Default: those on the way to the world. */
+  readonly nodeAddresses?: readonly string[];
   /** Starts the name of every interface; one to six of `[a-z0-9]`, unique in the network namespace. */
   readonly interfacePrefix: string;
-  /** Reached by pods under their own address. Default: this node's range and those of its peers. */
-  readonly clusterCidr?: string;
+  /** Reached by pods under their own address. Default: this node's ranges and those of its peers. */
+  readonly clusterCidrs?: readonly string[];
   readonly log: Log;
   readonly clock?: Clock;
 }
@@ -61,10 +73,11 @@ export const createPodNetwork = async (options: PodNetworkOptions): Promise<PodN
 };
 
 interface Deps {
-  readonly podCidr: Ipv4Cidr;
-  readonly nodeAddress: number | undefined;
+  readonly podCidrs: readonly IpPrefix[];
+  readonly families: readonly IpFamily[];
+  readonly nodeAddresses: readonly IpAddress[];
   readonly prefix: string;
-  readonly clusterCidr: string | undefined;
+  readonly clusterCidrs: readonly string[] | undefined;
   readonly log: Log;
   readonly clock: Clock;
 }
@@ -78,39 +91,38 @@ class NativePodNetwork implements PodNetwork {
   private readonly rules = new RuleSet();
   private readonly firewall: Firewall;
   private readonly hostPorts: HostPorts;
-  private readonly policies: PolicyTable;
+  private readonly policies: PolicyTables;
   readonly services: ServiceRules;
-  private underlay: Underlay = { address: undefined, interfaceIndex: 0, mtu: 1500 };
+  private underlay: Underlay = { addresses: [], interfaceIndex: 0, mtu: 1500 };
   private problems = '';
 
   constructor(private readonly deps: Deps) {
     const { host } = this;
-    this.policies = new PolicyTable({ ...deps, host, generations: this.rules.generations });
-    const guard = async ({ sandboxId, address }: Omit<SandboxLink, 'hostInterface'>) =>
-      this.policies.admit(sandboxId, this.addresses().set(sandboxId, formatIpv4(address)));
+    this.policies = new PolicyTables({ ...deps, host, generations: this.rules.generations });
+    const guard = async ({ sandboxId, addresses }: Omit<SandboxLink, 'hostInterface'>) =>
+      this.policies.admit(sandboxId, this.addresses().set(sandboxId, addresses.map(formatIp)));
     this.links = new SandboxLinks({ ...deps, host, rules: this.rules, guard });
     this.routes = new NodeRoutes({ ...deps, host });
     this.firewall = new Firewall({ ...deps, rules: this.rules });
     this.hostPorts = new HostPorts({ ...deps, host, rules: this.rules });
     this.services = new ServiceRules({
-      ...{ prefix: deps.prefix, host, rules: this.rules, log: deps.log },
-      nodeAddress: () => this.underlay.address,
+      ...{ prefix: deps.prefix, families: deps.families, host, rules: this.rules, log: deps.log },
+      nodeAddresses: () => this.underlay.addresses,
     });
   }
 
   async start(): Promise<void> {
-    const { log, nodeAddress, podCidr } = this.deps;
-    enableForwarding();
-    this.underlay = await findUnderlay(this.host, nodeAddress);
-    if (nodeAddress !== undefined && this.underlay.address !== nodeAddress) {
-      log.warn({ nodeAddress: formatIpv4(nodeAddress) }, 'no interface has the node address');
-    }
-    if (this.underlay.address === undefined) await this.useOwnAddress();
+    const { log, nodeAddresses, podCidrs, families } = this.deps;
+    enableForwarding(families);
+    this.underlay = await this.underlayNow();
+    for (const told of nodeAddresses)
+      if (!this.underlay.addresses.some((address) => sameIp(address, told)))
+        log.warn({ nodeAddress: formatIp(told) }, 'no interface has the node address');
     await this.links.recover();
     await this.routes.start();
     await this.syncFirewall([]);
     const attached = this.links.list().length;
-    log.info({ podCidr: formatCidr(podCidr), attached }, 'pod network ready');
+    log.info({ podCidrs: podCidrs.map(formatPrefix), attached }, 'pod network ready');
   }
 
   async attach(request: AttachRequest, signal?: AbortSignal): Promise<Attachment> {
@@ -135,8 +147,8 @@ class NativePodNetwork implements PodNetwork {
   async syncPeers(peers: readonly NetworkPeer[]): Promise<void> {
     await this.turn.use(async () => {
       await this.refreshUnderlay();
-      const { podCidr } = this.deps;
-      const plan = planPeers(peers, { podCidr, address: this.underlay.address });
+      const { podCidrs } = this.deps;
+      const plan = planPeers(peers, { podCidrs, addresses: this.underlay.addresses });
       this.tellProblems(plan.problems);
       const settings = (): LinkSettings => this.linkSettings;
       await this.routes.sync(plan.peers, this.underlay, this.links.list(), settings);
@@ -146,8 +158,12 @@ class NativePodNetwork implements PodNetwork {
 
   async syncHostPorts(ports: readonly HostPort[]): Promise<void> {
     await this.turn.use(async () => {
-      const links = new Map(this.attachments().map(({ ip, hostInterface }) => [ip, hostInterface]));
-      await this.hostPorts.sync(ports, this.underlay.address, (ip) => links.get(ip));
+      const links = new Map(
+        this.attachments().flatMap(({ ips, hostInterface }) =>
+          ips.map((ip) => [ip, hostInterface] as const),
+        ),
+      );
+      await this.hostPorts.sync(ports, this.underlay.addresses, (ip) => links.get(ip));
     });
   }
 
@@ -179,9 +195,9 @@ class NativePodNetwork implements PodNetwork {
     });
   }
 
-  private addresses(): Map<string, string> {
+  private addresses(): Map<string, readonly string[]> {
     return new Map(
-      this.links.list().map(({ sandboxId, address }) => [sandboxId, formatIpv4(address)]),
+      this.links.list().map(({ sandboxId, addresses }) => [sandboxId, addresses.map(formatIp)]),
     );
   }
 
@@ -196,42 +212,57 @@ class NativePodNetwork implements PodNetwork {
 
   /** The node may have a new address since: routes with the old one as their source went with it. */
   private async refreshUnderlay(): Promise<void> {
-    const underlay = await findUnderlay(this.host, this.deps.nodeAddress);
-    const { address } = underlay;
-    if (address === undefined) return;
-    if (address !== this.underlay.address)
-      this.deps.log.info({ address: formatIpv4(address) }, 'node address changed');
+    const underlay = await this.underlayNow();
+    const { addresses } = underlay;
+    const before = this.underlay.addresses;
+    if (addresses.map(formatIp).join() !== before.map(formatIp).join())
+      this.deps.log.info({ addresses: addresses.map(formatIp) }, 'node addresses changed');
     this.underlay = underlay;
   }
 
-  private async useOwnAddress(): Promise<void> {
-    const address = this.deps.podCidr.base + 1;
+  /** Of each family that pods have there is an address: where the node has none, it gets one. */
+  private async underlayNow(): Promise<Underlay> {
+    const { nodeAddresses, families, podCidrs } = this.deps;
+    const before = this.underlay;
+    const found = await findUnderlay(this.host, nodeAddresses, families);
+    const addresses: IpAddress[] = [];
+    for (const family of new Set([...nodeAddresses.map((each) => each.family), ...families])) {
+      const range = podCidrs.find(({ address }) => address.family === family);
+      const address = addressIn(found.addresses, family) ?? addressIn(before.addresses, family);
+      if (address !== undefined) addresses.push(address);
+      else if (range !== undefined) addresses.push(await this.ownAddress(range));
+    }
+    return found.addresses.length === 0 && before.addresses.length > 0
+      ? before
+      : { ...found, addresses };
+  }
+
+  private async ownAddress(range: IpPrefix): Promise<IpAddress> {
+    const address = ipAt(range, OWN_ADDRESS_OFFSET);
     await addOwnAddress(this.host, this.deps.prefix, address);
-    this.underlay = { ...this.underlay, address };
+    return address;
   }
 
   private get linkSettings(): LinkSettings {
-    const { address, mtu } = this.underlay;
+    const { addresses, mtu } = this.underlay;
+    const overheadBytes = vxlanOverheadBytes(addresses[0]?.family ?? 4);
     return {
       prefix: this.deps.prefix,
-      mtu: this.routes.hasTunnel ? mtu - VXLAN_OVERHEAD_BYTES : mtu,
-      source: address,
+      mtu: this.routes.hasTunnel ? mtu - overheadBytes : mtu,
+      sources: addresses,
     };
   }
 
   private async syncFirewall(peers: readonly PlannedPeer[]): Promise<void> {
-    const { clusterCidr, podCidr, log } = this.deps;
-    const own = formatCidr(podCidr);
-    const cluster =
-      clusterCidr === undefined ? peers.map((peer) => formatCidr(peer.podCidr)) : [clusterCidr];
+    const { clusterCidrs, podCidrs, log } = this.deps;
+    const own = podCidrs.map(formatPrefix);
+    const cluster = clusterCidrs ?? peers.flatMap((peer) => peer.podCidrs.map(formatPrefix));
+    const nodes = [this.underlay, ...peers].flatMap(({ addresses }) => addresses.map(formatIp));
     try {
-      const { address } = this.underlay;
       await this.firewall.sync({
-        podCidr: own,
-        clusterCidrs: [own, ...cluster],
-        nodeAddresses: [address, ...peers.map((peer) => peer.address)].flatMap((known) =>
-          known === undefined ? [] : [formatIpv4(known)],
-        ),
+        podCidrs: own,
+        clusterCidrs: [...own, ...cluster],
+        nodeAddresses: nodes,
       });
     } catch (error) {
       // Pods still reach each other; the next sync tries again.
@@ -240,28 +271,36 @@ class NativePodNetwork implements PodNetwork {
   }
 }
 
-const attachmentOf = ({ sandboxId, address, hostInterface }: SandboxLink): Attachment => ({
+const attachmentOf = ({ sandboxId, addresses, hostInterface }: SandboxLink): Attachment => ({
   sandboxId,
-  ip: formatIpv4(address),
+  ips: addresses.map(formatIp),
   hostInterface,
 });
 
 const parseOptions = (options: PodNetworkOptions): Deps => {
-  const { podCidr: podCidrText, nodeAddress: addressText, clusterCidr, interfacePrefix } = options;
-  const podCidr = parseCidr(podCidrText);
-  if (podCidr === undefined) throw invalid('podCidr', podCidrText, 'an IPv4 CIDR');
-  const nodeAddress = addressText === undefined ? undefined : parseIpv4(addressText);
-  if (addressText !== undefined && nodeAddress === undefined) {
-    throw invalid('nodeAddress', addressText, 'an IPv4 address');
-  }
-  if (clusterCidr !== undefined && parseCidr(clusterCidr) === undefined) {
-    throw invalid('clusterCidr', clusterCidr, 'an IPv4 CIDR');
-  }
+  const { interfacePrefix, clusterCidrs } = options;
+  const podCidrs = options.podCidrs.map((text) => rangeOption('podCidrs', text));
+  const families = podCidrs.map(({ address }) => address.family);
+  if (podCidrs.length === 0 || new Set(families).size < families.length)
+    throw invalid('podCidrs', options.podCidrs.join(), 'one range, or one of each family');
+  const nodeAddresses = (options.nodeAddresses ?? []).map((text) => {
+    const address = ipOf(text);
+    if (address === undefined) throw invalid('nodeAddresses', text, 'an address');
+    return address;
+  });
+  for (const text of clusterCidrs ?? []) rangeOption('clusterCidrs', text);
   if (!isInterfacePrefix(interfacePrefix)) {
     throw invalid('interfacePrefix', interfacePrefix, 'one to six of [a-z0-9], a letter first');
   }
   const { log, clock = systemClock } = options;
-  return { podCidr, nodeAddress, prefix: interfacePrefix, clusterCidr, log, clock };
+  const prefix = interfacePrefix;
+  return { podCidrs, families, nodeAddresses, prefix, clusterCidrs, log, clock };
+};
+
+const rangeOption = (option: string, text: string): IpPrefix => {
+  const range = rangeOf(text);
+  if (range === undefined) throw invalid(option, text, 'a range');
+  return range;
 };
 
 const invalid = (option: string, value: string, wanted: string): NetworkError =>

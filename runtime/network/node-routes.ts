@@ -1,6 +1,6 @@
 import { type Log } from '../../lib/log';
-import { findLink, routeTo, type Underlay } from './host';
-import { formatCidr, formatIpv4, type Ipv4Cidr } from './ipv4';
+import { formatPrefix, hostPrefix, type IpPrefix } from '../../lib/net/ip';
+import { addressIn, findLink, routeTo, type Underlay } from './host';
 import {
   decodeRoute,
   deleteRoute,
@@ -12,16 +12,16 @@ import {
 import { type NetlinkSocket } from './netlink/socket';
 import { narrowMtu, type PlannedPeer } from './peers';
 import { restoreHostRoute, type LinkSettings, type SandboxLink } from './sandbox-link';
-import { tunnelNameOf, VxlanTunnel } from './vxlan';
+import { tunnelNameOf, VxlanTunnel, type Distant } from './vxlan';
 
 interface NodeRoutesDeps {
   readonly host: NetlinkSocket;
   readonly prefix: string;
-  readonly podCidr: Ipv4Cidr;
+  readonly podCidrs: readonly IpPrefix[];
   readonly log: Log;
 }
 
-/** This node's routes: to its own range, to the ranges of its peers, to its sandboxes. */
+/** This node's routes: to its own ranges, to the ranges of its peers, to its sandboxes. */
 export class NodeRoutes {
   /** Some peers are reached through the tunnel, which takes room in every packet. */
   hasTunnel = false;
@@ -29,13 +29,13 @@ export class NodeRoutes {
   private cutOff = '';
 
   constructor(private readonly deps: NodeRoutesDeps) {
-    this.tunnel = new VxlanTunnel(deps.host, deps.prefix, deps.podCidr);
+    this.tunnel = new VxlanTunnel(deps.host, deps.prefix, deps.podCidrs);
   }
 
   async start(): Promise<void> {
     const { host, prefix } = this.deps;
     this.hasTunnel = (await findLink(host, tunnelNameOf(prefix))) !== undefined;
-    await host.run([setRoute(this.ownRange)]);
+    await host.run(this.ownRanges.map((route) => setRoute(route)));
   }
 
   /** Makes the routes to peers be exactly these, and puts back what others have taken away. */
@@ -47,45 +47,66 @@ export class NodeRoutes {
   ): Promise<void> {
     const routes = await this.routesTo(peers, underlay);
     await this.deps.host.run(routes.map((route) => setRoute(route)));
+    const own = this.ownRanges;
     const present = await this.removeOthers([
-      formatCidr(this.deps.podCidr),
-      ...routes.map(({ destination }) => formatCidr(destination)),
-      ...links.map(hostCidr),
+      ...[...own, ...routes].map(({ destination }) => formatPrefix(destination)),
+      ...links.flatMap(hostCidrs),
     ]);
-    if (!present.has(formatCidr(this.deps.podCidr)))
-      await this.deps.host.run([setRoute(this.ownRange)]);
+    const missing = own.filter(({ destination }) => !present.has(formatPrefix(destination)));
+    await this.deps.host.run(missing.map((route) => setRoute(route)));
     for (const link of links)
-      if (!present.has(hostCidr(link))) await restoreHostRoute(this.deps.host, link, settings());
+      if (!hostCidrs(link).every((cidr) => present.has(cidr)))
+        await restoreHostRoute(this.deps.host, link, settings());
   }
 
   /** Straight to a neighbour, through the tunnel to others, nowhere to a node that does not answer. */
   private async routesTo(peers: readonly PlannedPeer[], underlay: Underlay): Promise<Route[]> {
     const routes: Route[] = [];
-    const distant: PlannedPeer[] = [];
+    const distant: Distant[] = [];
     const cutOff: string[] = [];
     for (const peer of peers) {
-      const { podCidr: destination, address: gateway } = peer;
-      const way = peer.isUnreachable ? undefined : await routeTo(this.deps.host, gateway);
-      if (way?.interfaceIndex === undefined || way.type !== 'unicast') {
-        routes.push({ destination, type: 'unreachable' });
-        if (!peer.isUnreachable) cutOff.push(peer.nodeName);
-      } else if (way.gateway === undefined) {
-        const { interfaceIndex } = way;
-        const mtu = narrowMtu(peer, underlay);
-        routes.push({
-          destination,
-          type: 'unicast',
-          gateway,
-          interfaceIndex,
-          isOnLink: true,
-          ...mtu,
-        });
-      } else distant.push(peer);
+      const tunnelled: IpPrefix[] = [];
+      let isCutOff = false;
+      for (const range of peer.podCidrs) {
+        const way = peer.isUnreachable ? 'none' : await this.wayTo(peer, range, underlay);
+        if (way === 'none') {
+          routes.push({ destination: range, type: 'unreachable' });
+          isCutOff = !peer.isUnreachable;
+        } else if (way === 'tunnel') tunnelled.push(range);
+        else routes.push(way);
+      }
+      if (isCutOff) cutOff.push(peer.nodeName);
+      if (tunnelled.length > 0) distant.push({ peer, ranges: tunnelled });
     }
     this.tellCutOff(cutOff);
     const tunnelled = await this.tunnel.sync(distant, underlay);
     this.hasTunnel = tunnelled.length > 0;
     return [...routes, ...tunnelled];
+  }
+
+  /**
+   * A range whose family the nodes have no addresses of goes through the tunnel, too, which needs one family
+   * only.
+   */
+  private async wayTo(
+    peer: PlannedPeer,
+    destination: IpPrefix,
+    underlay: Underlay,
+  ): Promise<Route | 'tunnel' | 'none'> {
+    const { family } = destination.address;
+    const gateway = addressIn(peer.addresses, family);
+    const way = gateway === undefined ? undefined : await routeTo(this.deps.host, gateway);
+    const isReached = way?.type === 'unicast' && way.interfaceIndex !== undefined;
+    if (isReached && way.gateway === undefined && gateway !== undefined)
+      return {
+        ...{ destination, type: 'unicast', gateway, isOnLink: true },
+        interfaceIndex: way.interfaceIndex,
+        ...narrowMtu(peer, underlay),
+      };
+    const outer = addressIn(peer.addresses, underlay.addresses[0]?.family ?? family);
+    if (outer === undefined) return 'none';
+    const around = outer === gateway ? way : await routeTo(this.deps.host, outer);
+    return around?.type === 'unicast' && around.interfaceIndex !== undefined ? 'tunnel' : 'none';
   }
 
   private tellCutOff(nodes: readonly string[]): void {
@@ -101,15 +122,16 @@ export class NodeRoutes {
     const routes = (await this.deps.host.dump(listRoutes()))
       .map(decodeRoute)
       .flatMap((route) => (route?.protocol === ROUTE_PROTOCOL ? [route] : []));
-    const stale = routes.filter(({ destination }) => !wanted.has(formatCidr(destination)));
+    const stale = routes.filter(({ destination }) => !wanted.has(formatPrefix(destination)));
     await this.deps.host.run(stale.map(deleteRoute));
-    return new Set(routes.map(({ destination }) => formatCidr(destination)));
+    return new Set(routes.map(({ destination }) => formatPrefix(destination)));
   }
 
   /** Answers at once for pods that are gone, rather than send their packets round the world. */
-  private get ownRange(): Route {
-    return { destination: this.deps.podCidr, type: 'unreachable' };
+  private get ownRanges(): readonly Route[] {
+    return this.deps.podCidrs.map((destination) => ({ destination, type: 'unreachable' }));
   }
 }
 
-const hostCidr = ({ address }: SandboxLink): string => `${formatIpv4(address)}/32`;
+const hostCidrs = ({ addresses }: SandboxLink): readonly string[] =>
+  addresses.map((address) => formatPrefix(hostPrefix(address)));

@@ -1,13 +1,13 @@
 import { type NetworkPeer } from '../pod-network';
-import { parseCidr, parseIpv4 } from './ipv4';
+import { ipOf, rangeOf } from '../../lib/net/ip';
 import { narrowMtu, planPeers } from './peers';
 
-const own = { podCidr: parseCidr('10.244.0.0/24')!, address: parseIpv4('192.0.2.10') };
+const own = { podCidrs: [rangeOf('10.244.0.0/24')!], addresses: [ipOf('192.0.2.10')!] };
 
 const peer = (more: Partial<NetworkPeer> = {}): NetworkPeer => ({
   nodeName: 'n1',
-  address: '192.0.2.11',
-  podCidr: '10.244.1.0/24',
+  addresses: ['192.0.2.11'],
+  podCidrs: ['10.244.1.0/24'],
   isUnreachable: false,
   ...more,
 });
@@ -19,21 +19,27 @@ describe('planPeers', () => {
     expect(peers).toEqual([
       {
         nodeName: 'n1',
-        address: parseIpv4('192.0.2.11'),
-        podCidr: parseCidr('10.244.1.0/24'),
+        addresses: [ipOf('192.0.2.11')!],
+        podCidrs: [rangeOf('10.244.1.0/24')!],
         isUnreachable: true,
       },
     ]);
   });
 
   it.each<[Partial<NetworkPeer>, string]>([
-    [{ address: 'node-1' }, 'node n1: address "node-1" is not IPv4'],
-    [{ podCidr: '' }, 'node n1: pod range "" is not an IPv4 CIDR'],
-    [{ podCidr: '10.244.1.7/24' }, 'node n1: pod range "10.244.1.7/24" is not an IPv4 CIDR'],
-    [{ address: '192.0.2.10' }, "node n1: address 192.0.2.10 is this node's own"],
-    [{ podCidr: '0.0.0.0/0' }, 'node n1: pod range 0.0.0.0/0 is too large'],
-    [{ podCidr: '192.0.2.0/24' }, 'node n1: pod range 192.0.2.0/24 contains the address of a node'],
-    [{ podCidr: '10.244.0.0/16' }, 'node n1: pod range 10.244.0.0/16 overlaps this node'],
+    [{ addresses: ['node-1'] }, 'node n1: address "node-1" is none'],
+    [{ podCidrs: [''] }, 'node n1: pod range "" is not a CIDR'],
+    [{ podCidrs: ['10.244.1.7/24'] }, 'node n1: pod range "10.244.1.7/24" is not a CIDR'],
+    [{ addresses: [] }, 'node n1: it has no address'],
+    [{ podCidrs: [] }, 'node n1: it has no pod range'],
+    [{ podCidrs: ['10.244.1.0/24', 'fd00::/8'] }, 'node n1: pod range fd00::/8 is too large'],
+    [{ addresses: ['192.0.2.10'] }, "node n1: address 192.0.2.10 is this node's own"],
+    [{ podCidrs: ['0.0.0.0/0'] }, 'node n1: pod range 0.0.0.0/0 is too large'],
+    [
+      { podCidrs: ['192.0.2.0/24'] },
+      'node n1: pod range 192.0.2.0/24 contains the address of a node',
+    ],
+    [{ podCidrs: ['10.244.0.0/16'] }, 'node n1: pod range 10.244.0.0/16 overlaps this node'],
   ])('leaves out %j and says why', (more, problem) => {
     const { peers, problems } = planPeers([peer(more)], own);
     expect(peers).toEqual([]);
@@ -53,7 +59,7 @@ describe('planPeers', () => {
   });
 
   it('gives a range claimed twice to the first by name, whatever the order', () => {
-    const rivals = [peer({ nodeName: 'n2', address: '192.0.2.12' }), peer()];
+    const rivals = [peer({ nodeName: 'n2', addresses: ['192.0.2.12'] }), peer()];
     for (const order of [rivals, rivals.toReversed()]) {
       const { peers, problems } = planPeers(order, own);
       expect(peers.map(({ nodeName }) => nodeName)).toEqual(['n1']);

@@ -1,18 +1,22 @@
 import { type NetworkPeer } from '../pod-network';
 import {
-  cidrContains,
-  cidrsOverlap,
-  formatCidr,
-  parseCidr,
-  parseIpv4,
-  type Ipv4Cidr,
-} from './ipv4';
+  formatPrefix,
+  ipOf,
+  onePerFamily,
+  prefixContains,
+  prefixesOverlap,
+  rangeOf,
+  sameIp,
+  type IpAddress,
+  type IpPrefix,
+} from '../../lib/net/ip';
 
 /** A peer whose values were checked. */
 export interface PlannedPeer {
   readonly nodeName: string;
-  readonly podCidr: Ipv4Cidr;
-  readonly address: number;
+  /** One of each family at most, the first of which it is known by. */
+  readonly podCidrs: readonly IpPrefix[];
+  readonly addresses: readonly IpAddress[];
   readonly isUnreachable: boolean;
   /** Absent: not known, or not to be believed. */
   readonly mtu?: number;
@@ -25,8 +29,8 @@ export interface PeerPlan {
 }
 
 export interface OwnNode {
-  readonly podCidr: Ipv4Cidr;
-  readonly address: number | undefined;
+  readonly podCidrs: readonly IpPrefix[];
+  readonly addresses: readonly IpAddress[];
 }
 
 /**
@@ -36,9 +40,10 @@ export interface OwnNode {
 export const planPeers = (peers: readonly NetworkPeer[], own: OwnNode): PeerPlan => {
   const planned: PlannedPeer[] = [];
   const problems: string[] = [];
-  const nodeAddresses = [own.address, ...peers.map(({ address }) => parseIpv4(address))].filter(
-    (address) => address !== undefined,
-  );
+  const nodeAddresses = [
+    ...own.addresses,
+    ...peers.flatMap(({ addresses }) => addresses.flatMap((text) => ipOf(text) ?? [])),
+  ];
   const sorted = [...peers].sort((a, b) => (a.nodeName < b.nodeName ? -1 : 1));
   for (const peer of sorted) {
     const checked = checkPeer(peer, own, planned, nodeAddresses);
@@ -60,32 +65,59 @@ export const narrowMtu = (
   peer.mtu !== undefined && peer.mtu < own.mtu ? { mtu: peer.mtu - overheadBytes } : {};
 
 const checkPeer = (
-  { nodeName, address: addressText, podCidr: cidrText, isUnreachable, mtu }: NetworkPeer,
+  { nodeName, addresses: addressTexts, podCidrs: cidrTexts, isUnreachable, mtu }: NetworkPeer,
   own: OwnNode,
   accepted: readonly PlannedPeer[],
-  nodeAddresses: readonly number[],
+  nodeAddresses: readonly IpAddress[],
 ): PlannedPeer | string => {
-  const address = parseIpv4(addressText);
-  const podCidr = parseCidr(cidrText);
-  if (address === undefined) return `address ${JSON.stringify(addressText)} is not IPv4`;
-  if (podCidr === undefined) return `pod range ${JSON.stringify(cidrText)} is not an IPv4 CIDR`;
-  if (address === own.address) return `address ${addressText} is this node's own`;
-  if (podCidr.prefixLength < MIN_PREFIX_LENGTH) return `pod range ${cidrText} is too large`;
-  if (nodeAddresses.some((other) => cidrContains(podCidr, other))) {
-    return `pod range ${cidrText} contains the address of a node`;
+  const addresses: IpAddress[] = [];
+  for (const text of addressTexts) {
+    const address = ipOf(text);
+    if (address === undefined) return `address ${JSON.stringify(text)} is none`;
+    if (own.addresses.some((one) => sameIp(one, address)))
+      return `address ${text} is this node's own`;
+    addresses.push(address);
   }
-  if (cidrsOverlap(podCidr, own.podCidr)) {
-    return `pod range ${cidrText} overlaps this node's ${formatCidr(own.podCidr)}`;
+  if (addresses.length === 0) return 'it has no address';
+  const podCidrs: IpPrefix[] = [];
+  for (const text of cidrTexts) {
+    const podCidr = checkRange(text, own, accepted, nodeAddresses);
+    if (typeof podCidr === 'string') return podCidr;
+    podCidrs.push(podCidr);
   }
-  const rival = accepted.find((other) => cidrsOverlap(other.podCidr, podCidr));
-  if (rival !== undefined) {
-    return `pod range ${cidrText} overlaps that of node ${rival.nodeName}`;
-  }
+  if (podCidrs.length === 0) return 'it has no pod range';
   const isMtu = mtu !== undefined && Number.isInteger(mtu) && mtu >= MIN_MTU && mtu <= MAX_MTU;
-  return { nodeName, podCidr, address, isUnreachable, ...(isMtu ? { mtu } : {}) };
+  return {
+    nodeName,
+    podCidrs: onePerFamily(podCidrs, ({ address }) => address.family),
+    addresses: onePerFamily(addresses, ({ family }) => family),
+    isUnreachable,
+    ...(isMtu ? { mtu } : {}),
+  };
 };
 
-const MIN_PREFIX_LENGTH = 8;
+const checkRange = (
+  text: string,
+  own: OwnNode,
+  accepted: readonly PlannedPeer[],
+  nodeAddresses: readonly IpAddress[],
+): IpPrefix | string => {
+  const podCidr = rangeOf(text);
+  if (podCidr === undefined) return `pod range ${JSON.stringify(text)} is not a CIDR`;
+  if (podCidr.length < MIN_PREFIX_LENGTH[podCidr.address.family])
+    return `pod range ${text} is too large`;
+  if (nodeAddresses.some((other) => prefixContains(podCidr, other)))
+    return `pod range ${text} contains the address of a node`;
+  const ours = own.podCidrs.find((range) => prefixesOverlap(podCidr, range));
+  if (ours !== undefined) return `pod range ${text} overlaps this node's ${formatPrefix(ours)}`;
+  const rival = accepted.find((other) =>
+    other.podCidrs.some((range) => prefixesOverlap(range, podCidr)),
+  );
+  if (rival !== undefined) return `pod range ${text} overlaps that of node ${rival.nodeName}`;
+  return podCidr;
+};
+
+const MIN_PREFIX_LENGTH = { 4: 8, 6: 16 } as const;
 /** Every host takes this much. */
 const MIN_MTU = 576;
 const MAX_MTU = 65_535;

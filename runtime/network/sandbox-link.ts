@@ -1,6 +1,13 @@
 import { randomUUID } from 'node:crypto';
 import { closeSync, openSync, writeFileSync } from 'node:fs';
-import { formatIpv4, parseIpv4 } from './ipv4';
+import {
+  formatIp,
+  hostPrefix,
+  ipBytes,
+  ipOf,
+  type IpAddress,
+  type IpFamily,
+} from '../../lib/net/ip';
 import { type BandwidthLimits } from '../pod-network';
 import { limitBandwidth } from './bandwidth';
 import { interfaceNameOf, shaperNameOf } from './names';
@@ -19,20 +26,21 @@ import {
   type Link,
   type Route,
 } from './netlink/requests';
-import { findLink, LOOPBACK_INDEX } from './host';
+import { addressIn, findLink, LOOPBACK_INDEX } from './host';
 
-/** The link of one sandbox: a veth pair, a /32 route to it, and a gateway that is nobody's address. */
+/** The link of one sandbox: a veth pair, a route to each address, and gateways that are nobody's address. */
 export interface SandboxLink {
   readonly sandboxId: string;
-  readonly address: number;
+  /** One of each family that pods have, the first of which it is known by. */
+  readonly addresses: readonly IpAddress[];
   readonly hostInterface: string;
 }
 
 export interface LinkSettings {
   readonly prefix: string;
   readonly mtu: number;
-  /** What the node's own packets to pods carry. */
-  readonly source: number | undefined;
+  /** What the node's own packets to pods carry, by family. */
+  readonly sources: readonly IpAddress[];
 }
 
 interface LinkConditions {
@@ -46,13 +54,13 @@ interface LinkConditions {
  */
 export const createSandboxLink = async (
   host: NetlinkSocket,
-  { sandboxId, address }: Omit<SandboxLink, 'hostInterface'>,
+  { sandboxId, addresses }: Omit<SandboxLink, 'hostInterface'>,
   netnsPath: string,
   settings: LinkSettings,
   { guarded, limits = {} }: LinkConditions,
 ): Promise<SandboxLink> => {
   const hostInterface = interfaceNameOf(settings.prefix, sandboxId, randomUUID());
-  const link = { sandboxId, address, hostInterface };
+  const link = { sandboxId, addresses, hostInterface };
   try {
     await Promise.all([createPair(host, link, netnsPath, settings.mtu), guarded]);
     const hostEnd = decodeLink(await host.get(getLink(hostInterface)));
@@ -86,7 +94,7 @@ export const repairSandboxLink = async (
   return true;
 };
 
-/** Puts the way to the sandbox back; nothing when its interface has gone. */
+/** Puts the ways to the sandbox back; nothing when its interface has gone. */
 export const restoreHostRoute = async (
   host: NetlinkSocket,
   link: SandboxLink,
@@ -97,7 +105,7 @@ export const restoreHostRoute = async (
 };
 
 /**
- * Takes the route, the label and what shaped its traffic away; the interface itself goes with its
+ * Takes the routes, the label and what shaped its traffic away; the interface itself goes with its
  * namespace, which the kernel does later and far more cheaply than on request.
  */
 export const releaseSandboxLink = async (host: NetlinkSocket, link: SandboxLink): Promise<void> => {
@@ -105,7 +113,7 @@ export const releaseSandboxLink = async (host: NetlinkSocket, link: SandboxLink)
   const hostEnd = await findLink(host, link.hostInterface);
   if (hostEnd === undefined) return;
   await host.run([
-    deleteRoute(podRoute(link.address, hostEnd.index)),
+    ...link.addresses.map((address) => deleteRoute(podRoute(address, hostEnd.index))),
     setLink(hostEnd.name, { alias: '' }),
   ]);
 };
@@ -115,19 +123,20 @@ export const removeSandboxLink = (host: NetlinkSocket, hostInterface: string): P
   host.run([deleteLink(hostInterface), deleteLink(shaperNameOf(hostInterface))]);
 
 /** The label on a host interface: which sandbox it serves, and where. */
-export const aliasOf = ({ sandboxId, address }: Omit<SandboxLink, 'hostInterface'>): string =>
-  `dhow sandbox=${encodeURIComponent(sandboxId)} ip=${formatIpv4(address)}`;
+export const aliasOf = ({ sandboxId, addresses }: Omit<SandboxLink, 'hostInterface'>): string =>
+  `dhow sandbox=${encodeURIComponent(sandboxId)} ip=${addresses.map(formatIp).join()}`;
 
 /** What an interface's label says; undefined when it has none of ours. */
 export const parseAlias = ({
   name,
   alias,
 }: Pick<Link, 'name' | 'alias'>): SandboxLink | undefined => {
-  const [, encodedId, ip] = ALIAS.exec(alias) ?? [];
-  const address = parseIpv4(ip ?? '');
-  if (encodedId === undefined || address === undefined) return undefined;
+  const [, encodedId, list = ''] = ALIAS.exec(alias) ?? [];
+  const texts = list.split(',');
+  const addresses = texts.flatMap((text) => ipOf(text) ?? []);
+  if (encodedId === undefined || addresses.length !== texts.length) return undefined;
   try {
-    return { sandboxId: decodeURIComponent(encodedId), address, hostInterface: name };
+    return { sandboxId: decodeURIComponent(encodedId), addresses, hostInterface: name };
   } catch {
     return undefined;
   }
@@ -135,13 +144,13 @@ export const parseAlias = ({
 
 const createPair = async (
   host: NetlinkSocket,
-  { address, hostInterface }: SandboxLink,
+  { addresses, hostInterface }: SandboxLink,
   netnsPath: string,
   mtu: number,
 ): Promise<void> => {
   const netnsFd = openSync(netnsPath, 'r');
   try {
-    const peer = { name: POD_INTERFACE, mac: podMac(address), netnsFd };
+    const peer = { name: POD_INTERFACE, mac: podMac(addresses), netnsFd };
     await host.run([createVeth({ name: hostInterface, mac: GATEWAY_MAC, mtu, peer })]);
   } finally {
     closeSync(netnsFd);
@@ -157,13 +166,17 @@ const configure = async (
   settings: LinkSettings,
 ): Promise<void> => {
   const podEnd = decodeLink(await inside.get(getLink(POD_INTERFACE)));
+  const { addresses } = link;
   await inside.run([
     setLink(LOOPBACK_INDEX, { isUp: true }),
-    setAddress(podEnd.index, link.address),
+    ...(hasIpv6(addresses) ? [setLink(podEnd.index, { hasNoLinkLocal: true })] : []),
+    ...addresses.map((address) => setAddress(podEnd.index, address)),
     setLink(podEnd.index, { isUp: true }),
-    setNeighbour(podEnd.index, GATEWAY, GATEWAY_MAC),
-    setRoute(podRoute(GATEWAY, podEnd.index), STATIC_ROUTE_PROTOCOL),
-    setRoute(defaultRoute(podEnd.index), STATIC_ROUTE_PROTOCOL),
+    ...addresses.flatMap(({ family }) => [
+      setNeighbour(podEnd.index, GATEWAYS[family], GATEWAY_MAC),
+      setRoute(podRoute(GATEWAYS[family], podEnd.index), STATIC_ROUTE_PROTOCOL),
+      setRoute(defaultRoute(family, podEnd.index), STATIC_ROUTE_PROTOCOL),
+    ]),
   ]);
   await configureHostEnd(host, hostEnd, link, settings);
 };
@@ -172,18 +185,29 @@ const configureHostEnd = async (
   host: NetlinkSocket,
   hostEnd: Link,
   link: SandboxLink,
-  { source }: LinkSettings,
+  { sources }: LinkSettings,
 ): Promise<void> => {
-  const route = podRoute(link.address, hostEnd.index);
-  disableIpv6(hostEnd.name);
+  const { addresses } = link;
+  const ipv6 = hasIpv6(addresses);
+  if (!ipv6) disableIpv6(hostEnd.name);
   await host.run([
+    ...(ipv6 ? [setLink(hostEnd.index, { hasNoLinkLocal: true })] : []),
     setLink(hostEnd.index, { isUp: true, alias: aliasOf(link), checksSource: true }),
-    setNeighbour(hostEnd.index, link.address, podMac(link.address)),
-    setRoute(source === undefined ? route : { ...route, source }),
+    ...addresses.flatMap((address) => {
+      const route = podRoute(address, hostEnd.index);
+      const source = addressIn(sources, address.family);
+      return [
+        setNeighbour(hostEnd.index, address, podMac(addresses)),
+        setRoute(source === undefined ? route : { ...route, source }),
+      ];
+    }),
   ]);
 };
 
-/** Pods have none: a link-local address would be a way round every check of theirs. */
+const hasIpv6 = (addresses: readonly IpAddress[]): boolean =>
+  addresses.some(({ family }) => family === 6);
+
+/** Where pods have none, a link-local address would be a way round every check of theirs. */
 const disableIpv6 = (name: string): void => {
   try {
     writeFileSync(`/proc/sys/net/ipv6/conf/${name}/disable_ipv6`, '1');
@@ -192,30 +216,33 @@ const disableIpv6 = (name: string): void => {
   }
 };
 
-const podRoute = (address: number, interfaceIndex: number): Route => ({
-  destination: { base: address, prefixLength: 32 },
+const podRoute = (address: IpAddress, interfaceIndex: number): Route => ({
+  destination: hostPrefix(address),
   type: 'unicast',
   interfaceIndex,
 });
 
-const defaultRoute = (interfaceIndex: number): Route => ({
-  destination: { base: 0, prefixLength: 0 },
+const defaultRoute = (family: IpFamily, interfaceIndex: number): Route => ({
+  destination: { address: { family, bits: 0n }, length: 0 },
   type: 'unicast',
-  gateway: GATEWAY,
+  gateway: GATEWAYS[family],
   interfaceIndex,
   isOnLink: true,
 });
 
-/** Locally administered, and derived: a neighbour entry made from the address is never stale. */
-const podMac = (address: number): Uint8Array => {
-  const mac = Buffer.from([0x02, 0x64, 0, 0, 0, 0]);
-  mac.writeUInt32BE(address, 2);
-  return mac;
-};
+/** Locally administered, and derived: a neighbour entry made from the first address is never stale. */
+const podMac = ([first]: readonly IpAddress[]): Uint8Array =>
+  Buffer.concat([
+    Buffer.from([0x02, 0x64]),
+    ipBytes({ family: 4, bits: (first?.bits ?? 0n) & 0xffff_ffffn }),
+  ]);
 
 const POD_INTERFACE = 'eth0';
-/** 169.254.1.1: no interface has it; the permanent neighbour entry makes it answerable. */
-const GATEWAY = 0xa9fe0101;
+/** 169.254.1.1 and fe80::1: no interface has them; permanent neighbour entries make them answerable. */
+const GATEWAYS: Readonly<Record<IpFamily, IpAddress>> = {
+  4: { family: 4, bits: 0xa9fe_0101n },
+  6: { family: 6, bits: (0xfe80n << 112n) | 1n },
+};
 /** The same on every host end: each is alone on its link. */
 const GATEWAY_MAC = Uint8Array.from([0x02, 0x64, 0x68, 0x6f, 0x77, 0x01]);
-const ALIAS = /^dhow sandbox=(\S+) ip=([\d.]+)$/;
+const ALIAS = /^dhow sandbox=(\S+) ip=([\da-f.:,]+)$/;

@@ -1,8 +1,8 @@
 import { type Clock } from '../../lib/clock';
 import { type Log } from '../../lib/log';
+import { type IpAddress, type IpPrefix } from '../../lib/net/ip';
 import { type AttachRequest } from '../pod-network';
 import { AddressPool } from './address-pool';
-import { type Ipv4Cidr } from './ipv4';
 import { isSandboxInterface, shapedBy } from './names';
 import { forgetFlowsTo } from './netlink/conntrack';
 import { decodeLink, deleteLink, listLinks, type Link } from './netlink/requests';
@@ -22,7 +22,8 @@ interface SandboxLinksDeps {
   readonly host: NetlinkSocket;
   readonly rules: RuleSet;
   readonly prefix: string;
-  readonly podCidr: Ipv4Cidr;
+  /** One of each family that pods have. */
+  readonly podCidrs: readonly IpPrefix[];
   readonly clock: Clock;
   readonly log: Log;
   /** What must hold before the sandbox can send anything. */
@@ -32,10 +33,10 @@ interface SandboxLinksDeps {
 /** The links of all sandboxes on this node, and whose each address is. The caller takes turns. */
 export class SandboxLinks {
   private readonly links = new Map<string, SandboxLink>();
-  private readonly pool: AddressPool;
+  private readonly pools: readonly AddressPool[];
 
   constructor(private readonly deps: SandboxLinksDeps) {
-    this.pool = new AddressPool(deps.podCidr, deps.clock);
+    this.pools = deps.podCidrs.map((range) => new AddressPool(range, deps.clock));
   }
 
   list(): readonly SandboxLink[] {
@@ -52,7 +53,8 @@ export class SandboxLinks {
     for (const link of links.filter(({ name }) => isSandboxInterface(prefix, name))) {
       const known = parseAlias(link);
       if (known !== undefined && this.isUnclaimed(known)) {
-        this.pool.claim(known.sandboxId, known.address);
+        for (const address of known.addresses)
+          this.poolOf(address)?.claim(known.sandboxId, address);
         this.links.set(known.sandboxId, known);
       } else {
         log.info({ interface: link.name, alias: link.alias }, 'removing a stray interface');
@@ -85,17 +87,18 @@ export class SandboxLinks {
       if (await repairSandboxLink(host, known, netnsPath, settings)) return known;
       await removeSandboxLink(host, known.hostInterface);
     }
-    const address = this.pool.allocate(sandboxId);
     try {
-      const own = { sandboxId, address };
-      // Flows of whoever had the address before, however that went, and what holds for who has it now.
-      const guarded = Promise.all([rules.forget([forgetFlowsTo(address)]), this.deps.guard(own)]);
+      const addresses = this.pools.map((pool) => pool.allocate(sandboxId));
+      const own = { sandboxId, addresses };
+      // Flows of whoever had them before, however that went, and what holds for who has them now.
+      const forgotten = rules.forget(addresses.map(forgetFlowsTo));
+      const guarded = Promise.all([forgotten, this.deps.guard(own)]);
       const link = await createSandboxLink(host, own, netnsPath, settings, { guarded, limits });
       this.links.set(sandboxId, link);
       return link;
     } catch (error) {
       this.links.delete(sandboxId);
-      this.pool.release(sandboxId);
+      this.letGo(sandboxId);
       throw error;
     }
   }
@@ -106,10 +109,21 @@ export class SandboxLinks {
     if (link === undefined) return;
     await releaseSandboxLink(this.deps.host, link);
     this.links.delete(sandboxId);
-    this.pool.release(sandboxId);
+    this.letGo(sandboxId);
   }
 
-  private isUnclaimed({ sandboxId, address }: SandboxLink): boolean {
-    return !this.links.has(sandboxId) && this.pool.ownerOfAddress(address) === undefined;
+  private letGo(sandboxId: string): void {
+    for (const pool of this.pools) pool.release(sandboxId);
+  }
+
+  /** None for an address of a family that pods had once. */
+  private poolOf({ family }: IpAddress): AddressPool | undefined {
+    return this.pools.find(({ range }) => range.address.family === family);
+  }
+
+  private isUnclaimed({ sandboxId, addresses }: SandboxLink): boolean {
+    const isFree = (address: IpAddress) =>
+      this.poolOf(address)?.ownerOfAddress(address) === undefined;
+    return !this.links.has(sandboxId) && addresses.every(isFree);
   }
 }

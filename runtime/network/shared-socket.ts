@@ -1,6 +1,6 @@
 import { closeSync } from 'node:fs';
-import { isIPv4 } from 'node:net';
 import koffi from 'koffi';
+import { ipBytes, ipOf, type IpAddress } from '../../lib/net/ip';
 import { NetworkError } from './errors';
 
 /**
@@ -8,8 +8,9 @@ import { NetworkError } from './errors';
  * server can take over from another. Its descriptor is the caller's. @throws NetworkError, with the name of errno
  */
 export const sharedTcpSocket = (address: string, port: number): number => {
-  if (!isIPv4(address)) throw new NetworkError('listen', `${address}: not an IPv4 address`);
-  const fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  const ip = ipOf(address);
+  if (ip === undefined) throw new NetworkError('listen', `${address}: not an IP address`);
+  const fd = socket(ip.family === 4 ? AF_INET : AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0);
   if (fd < 0) throw failure('socket', address);
   const on = Buffer.alloc(4);
   on.writeInt32LE(1);
@@ -17,7 +18,7 @@ export const sharedTcpSocket = (address: string, port: number): number => {
     for (const option of [SO_REUSEADDR, SO_REUSEPORT])
       if (setsockopt(fd, SOL_SOCKET, option, on, on.length) !== 0)
         throw failure('setsockopt', address);
-    const bytes = socketAddress(address, port);
+    const bytes = socketAddress(ip, port);
     if (bind(fd, bytes, bytes.length) !== 0) throw failure('bind', address);
     return fd;
   } catch (error) {
@@ -32,12 +33,12 @@ const failure = (call: string, address: string): NetworkError => {
   return new NetworkError('listen', `${call} ${address}: ${code ?? `errno ${errno}`}`);
 };
 
-/** `struct sockaddr_in`: the family is in the host's order, all else in the network's. */
-const socketAddress = (address: string, port: number): Buffer => {
-  const bytes = Buffer.alloc(16);
-  bytes.writeUInt16LE(AF_INET, 0);
+/** `struct sockaddr_in` or `sockaddr_in6`: the family is in the host's order, all else in the network's. */
+const socketAddress = (ip: IpAddress, port: number): Buffer => {
+  const bytes = Buffer.alloc(ip.family === 4 ? 16 : 28);
+  bytes.writeUInt16LE(ip.family === 4 ? AF_INET : AF_INET6, 0);
   bytes.writeUInt16BE(port, 2);
-  Buffer.from(address.split('.').map(Number)).copy(bytes, 4);
+  ipBytes(ip).copy(bytes, ip.family === 4 ? 4 : 8);
   return bytes;
 };
 
@@ -48,6 +49,7 @@ const setsockopt = libc.func('int setsockopt(int, int, int, const void *, uint)'
 const bind = libc.func('int bind(int, const void *, uint)') as Call;
 
 const AF_INET = 2;
+const AF_INET6 = 10;
 const SOCK_STREAM = 1;
 const SOCK_CLOEXEC = 0o2000000;
 const SOL_SOCKET = 1;

@@ -1,5 +1,5 @@
-import { findLink, type Underlay } from './host';
-import { formatIpv4, type Ipv4Cidr } from './ipv4';
+import { formatIp, ipBytes, type IpAddress, type IpFamily, type IpPrefix } from '../../lib/net/ip';
+import { addressIn, findLink, type Underlay } from './host';
 import { type NetlinkSocket } from './netlink/socket';
 import {
   createVxlan,
@@ -15,6 +15,12 @@ import {
 } from './netlink/requests';
 import { narrowMtu, type PlannedPeer } from './peers';
 
+/** A peer, and those of its ranges that the tunnel leads to. */
+export interface Distant {
+  readonly peer: PlannedPeer;
+  readonly ranges: readonly IpPrefix[];
+}
+
 /** Carries pod packets to peers behind a router. Nothing is learnt: all entries follow from the peers. */
 export class VxlanTunnel {
   private readonly name: string;
@@ -22,40 +28,50 @@ export class VxlanTunnel {
   constructor(
     private readonly host: NetlinkSocket,
     prefix: string,
-    private readonly podCidr: Ipv4Cidr,
+    private readonly podCidrs: readonly IpPrefix[],
   ) {
     this.name = tunnelNameOf(prefix);
   }
 
-  /** Makes the tunnel lead to exactly these peers; returns their routes. Goes away with the last peer. */
-  async sync(peers: readonly PlannedPeer[], underlay: Underlay): Promise<Route[]> {
-    if (peers.length === 0) {
+  /**
+   * Makes the tunnel lead to exactly these peers; returns their routes. Goes away with the last peer.
+   * @param peers that have an address of the family of this node's first
+   */
+  async sync(peers: readonly Distant[], underlay: Underlay): Promise<Route[]> {
+    const [local] = underlay.addresses;
+    if (peers.length === 0 || local === undefined) {
       if ((await findLink(this.host, this.name)) !== undefined) {
         await this.host.run([deleteLink(this.name)]);
       }
       return [];
     }
-    const index = await this.ensureDevice(underlay);
-    await this.removeStale(index, peers);
+    const index = await this.ensureDevice(underlay, local);
+    const ends = peers.flatMap(({ peer, ranges }) => {
+      const node = addressIn(peer.addresses, local.family);
+      return node === undefined ? [] : [{ peer, ranges, node, mac: tunnelMac(peer.podCidrs) }];
+    });
+    await this.removeStale(index, ends);
     await this.host.run(
-      peers.flatMap(({ podCidr, address }) => [
-        setNeighbour(index, podCidr.base, tunnelMac(podCidr)),
-        setForwarding(index, address, tunnelMac(podCidr)),
+      ends.flatMap(({ ranges, node, mac }) => [
+        ...ranges.map((range) => setNeighbour(index, gatewayOf(range, mac), mac)),
+        setForwarding(index, node, mac),
       ]),
     );
-    return peers.map((peer) => ({
-      destination: peer.podCidr,
-      type: 'unicast',
-      gateway: peer.podCidr.base,
-      interfaceIndex: index,
-      isOnLink: true,
-      ...narrowMtu(peer, underlay, VXLAN_OVERHEAD_BYTES),
-    }));
+    return ends.flatMap(({ peer, ranges, mac }) =>
+      ranges.map((destination) => ({
+        destination,
+        type: 'unicast' as const,
+        gateway: gatewayOf(destination, mac),
+        interfaceIndex: index,
+        isOnLink: true,
+        ...narrowMtu(peer, underlay, vxlanOverheadBytes(local.family)),
+      })),
+    );
   }
 
-  private async ensureDevice(underlay: Underlay): Promise<number> {
+  private async ensureDevice(underlay: Underlay, local: IpAddress): Promise<number> {
     const { name } = this;
-    const wantedAlias = aliasOf(underlay);
+    const wantedAlias = aliasOf(underlay, local);
     const existing = await findLink(this.host, name);
     // Its ends cannot be changed, only made anew.
     if (existing !== undefined && existing.alias !== wantedAlias) {
@@ -64,25 +80,31 @@ export class VxlanTunnel {
     await this.host.run([
       createVxlan({
         name,
-        mac: tunnelMac(this.podCidr),
-        mtu: underlay.mtu - VXLAN_OVERHEAD_BYTES,
+        mac: tunnelMac(this.podCidrs),
+        mtu: underlay.mtu - vxlanOverheadBytes(local.family),
         vni: VNI,
         port: VXLAN_PORT,
-        local: underlay.address ?? 0,
+        local,
         underlayIndex: underlay.interfaceIndex,
       }),
     ]);
     const device = await findLink(this.host, name);
     if (device === undefined) throw new Error(`interface ${name} vanished`);
+    const own = this.podCidrs.map(({ address }) => address);
     await this.host.run([
-      setAddress(device.index, this.podCidr.base),
+      ...(addressIn(own, 6) === undefined ? [] : [setLink(device.index, { hasNoLinkLocal: true })]),
+      // Of IPv6 the node's own packets take another address of the node.
+      ...own.flatMap((each) => (each.family === 4 ? [setAddress(device.index, each)] : [])),
       setLink(device.index, { isUp: true, alias: wantedAlias }),
     ]);
     return device.index;
   }
 
-  private async removeStale(index: number, peers: readonly PlannedPeer[]): Promise<void> {
-    const wanted = new Set(peers.map(({ podCidr, address }) => keyOf(address, tunnelMac(podCidr))));
+  private async removeStale(
+    index: number,
+    ends: readonly { readonly node: IpAddress; readonly mac: Uint8Array }[],
+  ): Promise<void> {
+    const wanted = new Set(ends.map(({ node, mac }) => keyOf(node, mac)));
     const entries = (await this.host.dump(listForwarding(index))).map(decodeForwarding);
     await this.host.run(
       entries.flatMap(({ interfaceIndex, node, mac }) =>
@@ -100,20 +122,29 @@ export class VxlanTunnel {
 /** No pod's interface has this name: theirs go on in hexadecimal. */
 export const tunnelNameOf = (prefix: string): string => `${prefix}vxlan`;
 
-const keyOf = (node: number, mac: Uint8Array): string =>
-  `${node} ${Buffer.from(mac).toString('hex')}`;
+const keyOf = (node: IpAddress, mac: Uint8Array): string =>
+  `${formatIp(node)} ${Buffer.from(mac).toString('hex')}`;
 
-const aliasOf = ({ address, interfaceIndex, mtu }: Underlay): string =>
-  `dhow tunnel from=${formatIpv4(address ?? 0)} over=${interfaceIndex} mtu=${mtu}`;
+const aliasOf = ({ interfaceIndex, mtu }: Underlay, local: IpAddress): string =>
+  `dhow tunnel from=${formatIp(local)} over=${interfaceIndex} mtu=${mtu}`;
 
-/** From the pod range, so that it survives the node's reboot and no peer holds a stale one. */
-const tunnelMac = ({ base }: Ipv4Cidr): Uint8Array => {
-  const mac = Buffer.from([0x02, 0x76, 0, 0, 0, 0]);
-  mac.writeUInt32BE(base, 2);
-  return mac;
+/**
+ * From the first pod range, so that it survives the node's reboot and no peer holds a stale one. Ranges that
+ * are cut from one differ in at most 32 bits that follow each other: so do their folds.
+ */
+const tunnelMac = ([first]: readonly IpPrefix[]): Uint8Array => {
+  let fold = 0n;
+  for (let bits = first?.address.bits ?? 0n; bits > 0n; bits >>= 32n) fold ^= bits & 0xffff_ffffn;
+  return Buffer.concat([Buffer.from([0x02, 0x76]), ipBytes({ family: 4, bits: fold })]);
 };
 
-/** Outer IPv4, UDP and VXLAN headers and the inner Ethernet header. */
-export const VXLAN_OVERHEAD_BYTES = 50;
+/** Nobody's but the tunnel's. IPv6 takes none as the gateway of a range that is in that range. */
+const gatewayOf = ({ address }: IpPrefix, mac: Uint8Array): IpAddress =>
+  address.family === 4
+    ? address
+    : { family: 6, bits: (0xfe80n << 112n) | BigInt(`0x${Buffer.from(mac).toString('hex')}`) };
+
+/** Outer IP, UDP and VXLAN headers and the inner Ethernet header. */
+export const vxlanOverheadBytes = (outer: IpFamily): number => (outer === 4 ? 50 : 70);
 const VNI = 0x6468;
 export const VXLAN_PORT = 4789;

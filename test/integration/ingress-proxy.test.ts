@@ -95,7 +95,7 @@ const keep = (program = PROGRAM) => {
   const stopping = new AbortController();
   const keeper = new IngressKeeper({
     ...{ directory: join(directory, 'ingress'), program, network: tables },
-    settings: { address: ADDRESS, httpPort: port, httpsPort: port + 1 },
+    settings: { addresses: [ADDRESS], httpPort: port, httpsPort: port + 1 },
     onProblem: (problem) => problems.push(problem),
     ...{ clock: systemClock, random: systemRandom, log: silentLog },
   });

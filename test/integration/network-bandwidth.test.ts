@@ -12,7 +12,7 @@ afterEach(async () => {
   await lab.dispose();
 });
 
-const OPTIONS = { podCidr: '10.77.1.0/24', interfacePrefix: 'nwt' };
+const OPTIONS = { podCidrs: ['10.77.1.0/24'], interfacePrefix: 'nwt' };
 
 /** A node with one pod that is limited, and one that is not. */
 const nodeWith = async (limits: BandwidthLimits) => {
@@ -56,14 +56,14 @@ const isAbout = (bits: number, rate: number): void => {
 
 it('lets in what a pod may receive', async () => {
   const { free, limited, one, other } = await nodeWith({ ingressBitsPerSecond: RATE });
-  isAbout(await measure(free, limited, one.ip), RATE);
-  expect(await measure(limited, free, other.ip)).toBeGreaterThan(RATE * 4);
+  isAbout(await measure(free, limited, one.ips[0]!), RATE);
+  expect(await measure(limited, free, other.ips[0]!)).toBeGreaterThan(RATE * 4);
 });
 
 it('lets out what a pod may send', async () => {
   const { free, limited, one, other } = await nodeWith({ egressBitsPerSecond: RATE });
-  isAbout(await measure(limited, free, other.ip), RATE);
-  expect(await measure(free, limited, one.ip)).toBeGreaterThan(RATE * 4);
+  isAbout(await measure(limited, free, other.ips[0]!), RATE);
+  expect(await measure(free, limited, one.ips[0]!)).toBeGreaterThan(RATE * 4);
 });
 
 it('keeps limits over kill -9, and lets them go with the pod', async () => {
@@ -110,8 +110,10 @@ it('takes the least and the most that is allowed', async () => {
   for (const bits of [1_000, 1e15]) {
     const pod = lab.netns(`p${bits}`);
     const limits = { ingressBitsPerSecond: bits, egressBitsPerSecond: bits };
-    const { ip } = await attach(node, `p${bits}`, pod, limits);
-    if (bits > RATE) expect(pings(nodeNs, ip)).toBe(true);
+    const {
+      ips: [ip],
+    } = await attach(node, `p${bits}`, pod, limits);
+    if (bits > RATE) expect(pings(nodeNs, ip!)).toBe(true);
   }
   expect(inNetns(nodeNs, 'tc', 'qdisc', 'show')).toMatch(/tbf.* rate 1Kbit/);
 });

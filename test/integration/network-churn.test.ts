@@ -22,7 +22,7 @@ jest.setTimeout(120_000 + SECONDS * 10_000);
 const setUp = async () => {
   const nodeNs = lab.netns('node');
   inNetns(nodeNs, 'ip', 'link', 'set', 'lo', 'up');
-  const node = await lab.node(nodeNs, { podCidr: '10.77.1.0/24', interfacePrefix: 'nwt' });
+  const node = await lab.node(nodeNs, { podCidrs: ['10.77.1.0/24'], interfacePrefix: 'nwt' });
   await node.call('configureServices', {
     serviceCidrs: ['10.96.0.0/16'],
     podCidrs: ['10.77.0.0/16'],

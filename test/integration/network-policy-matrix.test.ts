@@ -52,10 +52,14 @@ beforeAll(async () => {
   const started: NetworkNode[] = [];
   for (const [i, netns] of places.entries()) {
     const node = await lab.node(netns, {
-      ...{ podCidr: ranges[i]!, nodeAddress: addresses[i]!, interfacePrefix: 'nwm' },
+      ...{ podCidrs: [ranges[i]!], nodeAddresses: [addresses[i]!], interfacePrefix: 'nwm' },
     });
     const other = 1 - i;
-    const peer = { nodeName: `n${other + 1}`, address: addresses[other], podCidr: ranges[other] };
+    const peer = {
+      nodeName: `n${other + 1}`,
+      addresses: [addresses[other]],
+      podCidrs: [ranges[other]],
+    };
     await node.call('syncPeers', [{ ...peer, isUnreachable: false }]);
     for (let n = 0; n < PODS_PER_NODE; n++) pods.push(await startPod(node, `n${i + 1}`, n));
     started.push(node);

@@ -29,7 +29,7 @@ const NONE: WirePolicies = {
 const setUp = async () => {
   const nodeNs = lab.netns('node');
   inNetns(nodeNs, 'ip', 'link', 'set', 'lo', 'up');
-  const node = await lab.node(nodeNs, { podCidr: '10.77.1.0/24', interfacePrefix: 'nwp' });
+  const node = await lab.node(nodeNs, { podCidrs: ['10.77.1.0/24'], interfacePrefix: 'nwp' });
   await node.call('syncPolicies', NONE);
   const pod = async (name: string) => {
     const path = lab.netns(name);
@@ -192,7 +192,7 @@ it('goes on while there is no agent, is taken over by the next, and goes with th
   await sync(node, onlyClients([client.ip]));
   await node.kill();
   expect(await reach(other.peer, web.ip)).toBe('silence');
-  const again = await lab.node(nodeNs, { podCidr: '10.77.1.0/24', interfacePrefix: 'nwp' });
+  const again = await lab.node(nodeNs, { podCidrs: ['10.77.1.0/24'], interfacePrefix: 'nwp' });
   expect(await reach(other.peer, web.ip)).toBe('silence');
   expect(await reach(client.peer, web.ip)).toBe('reached');
   await sync(again, onlyClients([other.ip]));

@@ -188,7 +188,7 @@ describe('affinity', () => {
     const [chosen] = namesIn(askMany(podD, VIP, 8000, 4));
     for (let round = 0; round < 4; round++) {
       const again = await lab.node(nsA, {
-        ...{ podCidr: peerA.podCidr, nodeAddress: peerA.address, interfacePrefix: 'nwt' },
+        ...{ podCidrs: peerA.podCidrs, nodeAddresses: peerA.addresses, interfacePrefix: 'nwt' },
       });
       await again.call('configureServices', FACTS);
       await set(again, sticky);
@@ -209,14 +209,14 @@ describe('from outside', () => {
     });
     await set(a, service);
     for (const from of [outside, nsB, nsA, podD])
-      expect(namesIn(askMany(from, peerA.address, 30080, 20))).toEqual(['a', 'b']);
+      expect(namesIn(askMany(from, peerA.addresses[0]!, 30080, 20))).toEqual(['a', 'b']);
     expect(new Set(askMany(outside, '192.168.50.1', 30080, 20))).toEqual(
       new Set(['192.168.77.1 a', '192.168.77.1 b']),
     );
     expect(ask(nsA, 'tcp', '127.0.0.1', 30080)).toBe('ECONNREFUSED');
     expect(ask(podD, 'tcp', '10.96.0.10', 30080)).toBe('ECONNREFUSED');
     await set(a, { ...service, endpoints: [], localEndpoints: [] });
-    expect(ask(outside, 'tcp', peerA.address, 30080)).toBe('ECONNREFUSED');
+    expect(ask(outside, 'tcp', peerA.addresses[0]!, 30080)).toBe('ECONNREFUSED');
   });
 
   it('the local policy keeps the client, and leads the cluster everywhere', async () => {
@@ -233,10 +233,10 @@ describe('from outside', () => {
       new Set(['192.168.50.9 a']),
     );
     for (const from of [podD, nsA])
-      expect(namesIn(askMany(from, peerA.address, 30080, 20))).toEqual(['a', 'b']);
+      expect(namesIn(askMany(from, peerA.addresses[0]!, 30080, 20))).toEqual(['a', 'b']);
     await set(a, { ...service, endpoints: to(ipB), localEndpoints: [] });
     expect(ask(outside, 'tcp', '192.168.50.1', 30080)).toBe('silence');
-    expect(ask(podD, 'tcp', peerA.address, 30080)).toContain('b');
+    expect(ask(podD, 'tcp', peerA.addresses[0]!, 30080)).toContain('b');
   });
 
   it('other addresses lead in for who may', async () => {
@@ -307,7 +307,7 @@ describe('the rules', () => {
       await current.kill();
       await changing.catch(() => undefined);
       current = await lab.node(nsA, {
-        ...{ podCidr: peerA.podCidr, nodeAddress: peerA.address, interfacePrefix: 'nwt' },
+        ...{ podCidrs: peerA.podCidrs, nodeAddresses: peerA.addresses, interfacePrefix: 'nwt' },
       });
       await current.call('configureServices', FACTS);
       await set(current, ...ports(ipA, ipC));

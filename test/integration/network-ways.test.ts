@@ -91,10 +91,10 @@ describe('ports of the node', () => {
     const { ip: ipBeside } = await attach(a, 'beside', beside);
     await using _server = await serve(podA, 80);
     await a.call('syncHostPorts', [portTo(ipA), portTo(ipA, { protocol: 'udp' })]);
-    const { address } = peerA;
+    const [address = ''] = peerA.addresses;
     for (const protocol of ['tcp', 'udp'] as const) {
-      expect(ask(nsB, protocol, address, 8080)).toContain(peerB.address);
-      expect(ask(podB, protocol, address, 8080)).toContain(peerB.address);
+      expect(ask(nsB, protocol, address, 8080)).toContain(peerB.addresses[0]!);
+      expect(ask(podB, protocol, address, 8080)).toContain(peerB.addresses[0]!);
       expect(ask(beside, protocol, address, 8080)).toContain(ipBeside);
       expect(ask(nsA, protocol, address, 8080)).toContain(address);
       expect(ask(nsA, protocol, '127.0.0.1', 8080)).toContain(address);
@@ -116,9 +116,9 @@ describe('ports of the node', () => {
       portTo(ipA, { hostIp: '::', hostPort: 8082 }),
     ]);
     expect(ask(nsB, 'tcp', '192.168.77.9', 8080)).toContain('192.168.77.2');
-    expect(ask(nsB, 'tcp', peerA.address, 8080)).toBe('ECONNREFUSED');
-    expect(ask(nsA, 'tcp', '127.0.0.1', 8081)).toContain(peerA.address);
-    expect(ask(nsB, 'tcp', peerA.address, 8081)).toBe('ECONNREFUSED');
+    expect(ask(nsB, 'tcp', peerA.addresses[0]!, 8080)).toBe('ECONNREFUSED');
+    expect(ask(nsA, 'tcp', '127.0.0.1', 8081)).toContain(peerA.addresses[0]!);
+    expect(ask(nsB, 'tcp', peerA.addresses[0]!, 8081)).toBe('ECONNREFUSED');
   });
 
   it('lead datagrams anew when the pod is another, also of who goes on sending', async () => {
@@ -126,7 +126,7 @@ describe('ports of the node', () => {
     const next = lab.netns('next');
     const { ip: ipNext } = await attach(a, 'next', next);
     const udp = { protocol: 'udp' } as const;
-    await using asking = keepAsking(nsB, peerA.address, 8080);
+    await using asking = keepAsking(nsB, peerA.addresses[0]!, 8080);
     const isAnswered = async () => {
       const before = asking.answers();
       await a.until(() => asking.answers() > before + 2);
@@ -144,8 +144,12 @@ describe('ports of the node', () => {
 
   it('lead nobody on to the next owner of an address', async () => {
     const { nsA, nsB, podA, a, ipA, peerA } = await pair();
-    const options = { podCidr: peerA.podCidr, nodeAddress: peerA.address, interfacePrefix: 'nwt' };
-    await using asking = keepAsking(nsB, peerA.address, 8080);
+    const options = {
+      podCidrs: peerA.podCidrs,
+      nodeAddresses: peerA.addresses,
+      interfacePrefix: 'nwt',
+    };
+    await using asking = keepAsking(nsB, peerA.addresses[0]!, 8080);
     {
       await using _server = await serve(podA, 80);
       await a.call('syncHostPorts', [portTo(ipA, { protocol: 'udp' })]);
@@ -180,17 +184,21 @@ describe('ports of the node', () => {
 
   it('go on over kill -9, come back after a flush, and vanish with the network', async () => {
     const { nsA, nsB, podA, a, ipA, peerA } = await pair();
-    const options = { podCidr: peerA.podCidr, nodeAddress: peerA.address, interfacePrefix: 'nwt' };
+    const options = {
+      podCidrs: peerA.podCidrs,
+      nodeAddresses: peerA.addresses,
+      interfacePrefix: 'nwt',
+    };
     await using _server = await serve(podA, 80);
     await a.call('syncHostPorts', [portTo(ipA)]);
     await a.kill();
     const again = await lab.node(nsA, options);
-    expect(ask(nsB, 'tcp', peerA.address, 8080)).toContain('192.168.77.2');
+    expect(ask(nsB, 'tcp', peerA.addresses[0]!, 8080)).toContain('192.168.77.2');
     await again.call('syncHostPorts', [portTo(ipA, { hostPort: 8081 })]);
-    expect(ask(nsB, 'tcp', peerA.address, 8080)).toBe('ECONNREFUSED');
+    expect(ask(nsB, 'tcp', peerA.addresses[0]!, 8080)).toBe('ECONNREFUSED');
     inNetns(nsA, 'nft', 'flush', 'ruleset');
     await again.call('syncPeers', []);
-    expect(ask(nsB, 'tcp', peerA.address, 8081)).toContain('192.168.77.2');
+    expect(ask(nsB, 'tcp', peerA.addresses[0]!, 8081)).toContain('192.168.77.2');
     const before = inNetns(nsA, 'nft', '-a', 'list', 'tables');
     await again.call('syncPeers', []);
     await again.call('syncHostPorts', [portTo(ipA, { hostPort: 8081 })]);

@@ -15,7 +15,7 @@ afterEach(async () => {
 const single = async () => {
   const nodeNs = lab.netns('node');
   inNetns(nodeNs, 'ip', 'link', 'set', 'lo', 'up');
-  const options = { podCidr: '10.77.1.0/24', interfacePrefix: 'nwt' };
+  const options = { podCidrs: ['10.77.1.0/24'], interfacePrefix: 'nwt' };
   return { nodeNs, options, node: await lab.node(nodeNs, options) };
 };
 
@@ -60,7 +60,8 @@ describe('on one node', () => {
     await node.kill();
 
     const again = await lab.node(nodeNs, options);
-    expect(await again.call('attachments')).toEqual([before]);
+    const { ip: _ip, ...attachment } = before;
+    expect(await again.call('attachments')).toEqual([attachment]);
     expect(await attach(again, 'one', pod)).toEqual(before);
     const other = lab.netns('p2');
     expect((await attach(again, 'two', other)).ip).not.toBe(before.ip);
@@ -85,8 +86,8 @@ describe('on one node', () => {
       current = await lab.node(nodeNs, options);
     }
     const attached = await current.call<Attachment[]>('attachAll', requests);
-    expect(new Set(attached.map(({ ip }) => ip)).size).toBe(requests.length);
-    for (const { ip } of attached) expect(pings(nodeNs, ip)).toBe(true);
+    expect(new Set(attached.map(({ ips }) => ips[0])).size).toBe(requests.length);
+    for (const { ips } of attached) expect(pings(nodeNs, ips[0]!)).toBe(true);
     expect(inNetns(nodeNs, 'ip', '-br', 'link').match(/nwtv/g)).toHaveLength(requests.length);
   });
 
@@ -103,7 +104,9 @@ describe('on one node', () => {
 
     const again = await lab.node(nodeNs, options);
     expect(inNetns(nodeNs, 'ip', '-br', 'link')).not.toContain(orphan);
-    expect(await attach(again, 'one', pod)).toEqual({ sandboxId: 'one', ip, hostInterface });
+    expect(await attach(again, 'one', pod)).toEqual({
+      ...{ sandboxId: 'one', ip, ips: [ip], hostInterface },
+    });
     expect(pings(nodeNs, ip)).toBe(true);
   });
 
@@ -325,8 +328,13 @@ describe('across nodes', () => {
   it('leaves out a peer whose range would draw in other traffic', async () => {
     const { a, nsA, peerB } = await pair();
     await a.call('syncPeers', [
-      { ...peerB, podCidr: '10.77.1.0/25', isUnreachable: false },
-      { nodeName: 'c', address: '192.168.77.3', podCidr: '192.168.77.0/24', isUnreachable: false },
+      { ...peerB, podCidrs: ['10.77.1.0/25'], isUnreachable: false },
+      {
+        nodeName: 'c',
+        addresses: ['192.168.77.3'],
+        podCidrs: ['192.168.77.0/24'],
+        isUnreachable: false,
+      },
     ]);
     expect(inNetns(nsA, 'ip', 'route')).not.toMatch(/10\.77\.1\.0\/25|proto 99.*192\.168/);
     expect(JSON.stringify(await a.call('warnings'))).toContain('overlaps this node');
@@ -340,7 +348,7 @@ describe('across nodes', () => {
     expect(inNetns(podA, 'ip', 'link', 'show', 'eth0')).toContain('mtu 1450');
 
     await b.kill();
-    const again = await lab.node(nsB, { podCidr: peerB.podCidr, interfacePrefix: 'nwt' });
+    const again = await lab.node(nsB, { podCidrs: peerB.podCidrs, interfacePrefix: 'nwt' });
     const podC = lab.netns('pc');
     await attach(again, 'pc', podC);
     expect(inNetns(podC, 'ip', 'link', 'show', 'eth0')).toContain('mtu 1450');

@@ -69,7 +69,7 @@ describe('an agent and its server', () => {
     await createPod(podDraft('web'));
     const pod = await running('web');
     expect(pod.status.phase).toBe('Running');
-    expect(pod.status.podIP).toBe(agent.network.attachments()[0]?.ip);
+    expect(pod.status.podIP).toBe(agent.network.attachments()[0]?.ips[0]);
     expect(pod.status.containerStatuses?.[0]).toMatchObject({
       ready: true,
       restartCount: 0,

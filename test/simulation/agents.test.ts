@@ -108,7 +108,7 @@ const expectOnMachine = (agent: SimulatedAgent, pods: readonly Pod[]): void => {
   expect(
     agent.network
       ?.attachments()
-      .map(({ ip }) => ip)
+      .map(({ ips }) => ips[0])
       .sort() ?? [],
   ).toEqual(addresses);
 };

@@ -97,7 +97,7 @@ export class SimulatedAgent {
         launcherPath: '/nonexistent',
       }),
       agentId: this.agentId,
-      nodeIp: this.address,
+      nodeIps: [this.address],
       facts: {
         ...{ cpuMillis, memoryBytes: MEMORY_BYTES, machineId: name, bootId: 'b' },
         ...{ kernelVersion: '6', osImage: 'Linux' },
@@ -106,8 +106,8 @@ export class SimulatedAgent {
       joinAgain: () => this.join(),
       runtime: part(this.runtime),
       images: part(this.images),
-      openNetwork: ({ podCidr }) => {
-        this.network ??= new FakePodNetwork(podCidr, clock);
+      openNetwork: ({ podCidrs }) => {
+        this.network ??= new FakePodNetwork(podCidrs, clock);
         return Promise.resolve(part(this.network));
       },
       mounter: fakeMounter(),

@@ -14,6 +14,7 @@ import {
 } from '../../api/types';
 import type { ObjectView } from '../../control-plane/nodes/deps';
 import { PolicyRows } from '../../control-plane/nodes/policies/policy-rows';
+import { addressesOf } from '../../api/service-endpoints';
 import { parseJson } from '../../lib/json';
 import { sandboxIdOf } from '../../node-agent/inventory/labels';
 import { PolicyBook } from '../../node-agent/policy/policy-book';
@@ -139,11 +140,11 @@ export class TestNode {
   }
 
   plan(pods: Iterable<Pod>): PolicyPlan {
-    const addresses = new Map<string, string>();
+    const addresses = new Map<string, readonly string[]>();
     for (const pod of pods)
       if (pod.spec.nodeName === this.name && pod.spec.hostNetwork !== true && pod.status.podIP)
-        addresses.set(sandboxIdOf(uidOf(pod)), pod.status.podIP);
-    const plan = planPolicies(this.wanted(), addresses);
+        addresses.set(sandboxIdOf(uidOf(pod)), addressesOf(pod));
+    const plan = planPolicies(this.wanted(), addresses, 4);
     const difference = differenceOf(this.kernel, plan);
     const before = this.kernel;
     this.kernel = afterChange(this.kernel, plan);

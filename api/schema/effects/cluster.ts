@@ -41,7 +41,7 @@ export const CLUSTER_EFFECTS: Effects = {
     configSource: warned({ configMap: { name: 'a', namespace: 'b', kubeletConfigKey: 'c' } }),
     externalID: warned('x'),
     podCIDR: shown(ASSIGNMENTS('knows peers by address, range and packet size')),
-    podCIDRs: kept('the server writes it; podCIDR decides'),
+    podCIDRs: shown(ASSIGNMENTS('knows peers by address, range and packet size')),
     providerID: kept('the name that a cloud has for the machine, for whoever asks the cloud'),
     taints: {
       ...warned([{ key: 'node.kubernetes.io/out-of-service', effect: 'NoExecute' }]),

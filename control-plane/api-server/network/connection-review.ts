@@ -21,6 +21,7 @@ import {
   SERVICES,
   type Resource,
 } from '../../../api/resources';
+import { isOfType } from '../../../api/service-endpoints';
 import { nameKey, type ApiObject, type Service } from '../../../api/types';
 import type { ApiClient } from '../../../client/api-client';
 import type { Authorizer } from '../auth/authorizer';
@@ -186,7 +187,7 @@ const throughService = (service: Service, asked: Asked, cluster: Cluster): Targe
     slicesOf: () => [
       {
         ...{ apiVersion: 'discovery.k8s.io/v1', kind: 'EndpointSlice', metadata: { name: '' } },
-        addressType: 'IPv4',
+        addressType: isOfType(clusterIP, 'IPv6') ? 'IPv6' : 'IPv4',
         endpoints: [{ addresses: [clusterIP] }],
         ports,
       },

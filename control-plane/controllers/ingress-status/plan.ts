@@ -4,7 +4,10 @@ import { canBalance, outerAddressesOf } from '../outer-addresses';
 
 /** Pure: where ingresses are reached: at the nodes that serve them and that traffic may be led to. */
 export const ingressAddresses = (nodes: readonly Node[]): readonly string[] =>
-  outerAddressesOf(nodes.filter((node) => canBalance(node) && ingressPortsOf(node).length > 0));
+  outerAddressesOf(
+    nodes.filter((node) => canBalance(node) && ingressPortsOf(node).length > 0),
+    ['IPv4', 'IPv6'],
+  );
 
 /** Pure: of an ingress's backends those that the nodes cannot serve, in words, each once. */
 export const unservedBackends = (

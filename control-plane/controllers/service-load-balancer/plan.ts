@@ -1,5 +1,6 @@
 import { ingressPortsOf } from '../../../api/ingress-ports';
 import type { EndpointSlice, Node, Service } from '../../../api/types';
+import { addressTypesOf } from '../../../api/service-endpoints';
 import { canBalance, outerAddressesOf } from '../outer-addresses';
 
 export type LoadBalancerPlan =
@@ -43,7 +44,7 @@ export const planLoadBalancer = (
     ),
   );
   const chosen = free.filter(({ metadata }) => !isLocal || serving.has(metadata.name));
-  return { addresses: outerAddressesOf(chosen) };
+  return { addresses: outerAddressesOf(chosen, addressTypesOf(service)) };
 };
 
 /** Of the service's ports, the one at which the node serves ingresses. */

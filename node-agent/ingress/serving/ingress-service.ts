@@ -15,7 +15,8 @@ import { Proxy } from './proxy';
 
 /** Where a node's ingress listens; port 0: not at all. */
 export interface IngressSettings {
-  readonly address: string;
+  /** Of the node. */
+  readonly addresses: readonly string[];
   readonly httpPort: number;
   readonly httpsPort: number;
 }
@@ -27,17 +28,18 @@ interface IngressServiceDeps {
   readonly log: Log;
 }
 
-/** Serves the cluster's ingresses at one address. */
+/** Serves the cluster's ingresses at the addresses of a node. */
 export class IngressService implements CompanionService<IngressSettings> {
   private readonly ingresses = new Map<string, Ingress>();
   private readonly secrets = new Map<string, Secret>();
   private readonly endpoints = new EndpointTable();
   private readonly certificates: CertificateTable;
   private readonly proxy: Proxy;
-  private readonly servers = new Map<Scheme, { readonly server: Server; readonly at: string }>();
+  /** By scheme, address and port. */
+  private readonly servers = new Map<string, Server>();
   private routes = new RouteTable([]);
   private isDirty = false;
-  private settings: IngressSettings = { address: '', httpPort: 0, httpsPort: 0 };
+  private settings: IngressSettings = { addresses: [], httpPort: 0, httpsPort: 0 };
 
   private constructor(private readonly deps: IngressServiceDeps) {
     const { limits, clock, log } = deps;
@@ -102,35 +104,41 @@ export class IngressService implements CompanionService<IngressSettings> {
   }
 
   async serve(): Promise<string | undefined> {
-    const { httpPort, httpsPort } = this.settings;
-    const problems = [
-      await this.listen('http', httpPort),
-      await this.listen('https', httpsPort),
-    ].filter((problem) => problem !== undefined);
+    const { addresses, httpPort, httpsPort } = this.settings;
+    const places = addresses.flatMap((address): readonly Place[] => [
+      { scheme: 'http', address, port: httpPort },
+      { scheme: 'https', address, port: httpsPort },
+    ]);
+    const wanted = new Map(
+      places.filter(({ port }) => port !== 0).map((place) => [placeKeyOf(place), place]),
+    );
+    for (const [key, server] of this.servers)
+      if (!wanted.has(key)) {
+        server.close();
+        this.servers.delete(key);
+      }
+    const problems: string[] = [];
+    for (const [key, place] of wanted)
+      if (!this.servers.has(key)) problems.push(...(await this.listen(key, place)));
     return problems.length === 0 ? undefined : problems.join('; ');
   }
 
   async close(): Promise<void> {
     this.proxy.isClosing = true;
-    for (const { server } of this.servers.values()) server.close();
+    for (const server of this.servers.values()) server.close();
     this.servers.clear();
   }
 
-  private async listen(scheme: Scheme, port: number): Promise<string | undefined> {
-    const at = `${this.settings.address}:${port}`;
-    const open = this.servers.get(scheme);
-    if (open?.at === at) return undefined;
-    open?.server.close();
-    this.servers.delete(scheme);
-    if (port === 0) return undefined;
+  private async listen(key: string, { scheme, address, port }: Place): Promise<readonly string[]> {
     const server = this.serverFor(scheme);
     try {
-      await listenAt(server, sharedTcpSocket(this.settings.address, port));
-      this.servers.set(scheme, { server, at });
-      return undefined;
+      await listenAt(server, sharedTcpSocket(address, port));
+      this.servers.set(key, server);
+      return [];
     } catch (error) {
       server.close();
-      return `cannot listen at ${at}: ${describeError(error)}`;
+      const at = address.includes(':') ? `[${address}]` : address;
+      return [`cannot listen at ${at}:${port}: ${describeError(error)}`];
     }
   }
 
@@ -166,6 +174,14 @@ export class IngressService implements CompanionService<IngressSettings> {
 }
 
 type Scheme = 'http' | 'https';
+
+interface Place {
+  readonly scheme: Scheme;
+  readonly address: string;
+  readonly port: number;
+}
+
+const placeKeyOf = ({ scheme, address, port }: Place): string => `${scheme} ${address} ${port}`;
 
 const listenAt = async (server: Server, fd: number): Promise<void> => {
   await new Promise<void>((resolve, reject) => {

@@ -1,4 +1,6 @@
+import type { IpFamily } from '../../../lib/net/ip';
 import {
+  afOf,
   attribute,
   cString,
   decodeAttributes,
@@ -21,8 +23,18 @@ export interface SetElement {
   readonly goto?: string;
 }
 
+/** Two tables of different families may have one name. */
+export interface NftTable {
+  readonly family: IpFamily;
+  readonly name: string;
+}
+
+/** Begins each request about a table. */
+export const familyHeader = (table: Pick<NftTable, 'family'>): Buffer =>
+  u8(afOf(table), NFNETLINK_V0, 0, 0);
+
 interface SetOf {
-  readonly table: string;
+  readonly table: NftTable;
   readonly set: string;
 }
 
@@ -49,29 +61,29 @@ export const deleteElements = (
 export const keyPart = (bytes: Uint8Array): Buffer =>
   Buffer.concat([bytes, Buffer.alloc((4 - (bytes.length % 4)) % 4)]);
 
-export const getTable = (table: string): NetlinkRequest => ({
+export const getTable = (table: NftTable): NetlinkRequest => ({
   type: messageType(NFT_MSG_GETTABLE),
   flags: 0,
-  what: `table ${table}`,
-  body: Buffer.concat([IPV4_HEADER, attribute(NFTA_TABLE_NAME, cString(table))]),
+  what: `table ${table.name}`,
+  body: Buffer.concat([familyHeader(table), attribute(NFTA_TABLE_NAME, cString(table.name))]),
 });
 
 /** `handle` is another whenever a table is made anew; `useCount` counts its chains and sets. */
 export const decodeTable = ({
   payload,
 }: NetlinkMessage): { readonly handle: bigint; readonly useCount: number } => {
-  const attributes = decodeAttributes(payload.subarray(IPV4_HEADER.length));
+  const attributes = decodeAttributes(payload.subarray(FAMILY_HEADER_BYTES));
   return {
     handle: attributes.get(NFTA_TABLE_HANDLE)?.readBigUInt64BE() ?? 0n,
     useCount: attributes.get(NFTA_TABLE_USE)?.readUInt32BE() ?? 0,
   };
 };
 
-export const listRules = (table: string): NetlinkRequest => ({
+export const listRules = (table: NftTable): NetlinkRequest => ({
   type: messageType(NFT_MSG_GETRULE),
   flags: 0,
-  what: `rules of table ${table}`,
-  body: Buffer.concat([IPV4_HEADER, attribute(NFTA_RULE_TABLE, cString(table))]),
+  what: `rules of table ${table.name}`,
+  body: Buffer.concat([familyHeader(table), attribute(NFTA_RULE_TABLE, cString(table.name))]),
 });
 
 const elementRequests = (
@@ -88,8 +100,8 @@ const elementRequests = (
       flags,
       what: `elements of ${set}`,
       body: Buffer.concat([
-        IPV4_HEADER,
-        attribute(NFTA_SET_ELEM_LIST_TABLE, cString(table)),
+        familyHeader(table),
+        attribute(NFTA_SET_ELEM_LIST_TABLE, cString(table.name)),
         attribute(NFTA_SET_ELEM_LIST_SET, cString(set)),
         nestedAttribute(NFTA_SET_ELEM_LIST_ELEMENTS, ...some),
       ]),
@@ -133,9 +145,8 @@ const bracket = (type: number): NetlinkRequest => ({
 const messageType = (type: number): number => (NFNL_SUBSYS_NFTABLES << 8) | type;
 
 const AF_UNSPEC = 0;
-const AF_INET = 2;
 const NFNETLINK_V0 = 0;
-const IPV4_HEADER = u8(AF_INET, NFNETLINK_V0, 0, 0);
+const FAMILY_HEADER_BYTES = 4;
 const NFNL_SUBSYS_NFTABLES = 10;
 const NFNL_MSG_BATCH_BEGIN = 0x10;
 const NFNL_MSG_BATCH_END = 0x11;

@@ -1,3 +1,4 @@
+import { familyHeader, type NftTable } from './nft-elements';
 import {
   attribute,
   cString,
@@ -19,20 +20,20 @@ export interface KeptElement {
   readonly chain?: string;
 }
 
-export const listElements = (table: string, set: string): NetlinkRequest => ({
+export const listElements = (table: NftTable, set: string): NetlinkRequest => ({
   type: messageType(NFT_MSG_GETSETELEM),
   flags: 0,
   what: `list elements of ${set}`,
   body: Buffer.concat([
-    IPV4_HEADER,
-    attribute(NFTA_SET_ELEM_LIST_TABLE, cString(table)),
+    familyHeader(table),
+    attribute(NFTA_SET_ELEM_LIST_TABLE, cString(table.name)),
     attribute(NFTA_SET_ELEM_LIST_SET, cString(set)),
   ]),
 });
 
 /** Each message has many. `chain`: what a verdict leads to. */
 export const decodeElements = ({ payload }: NetlinkMessage): readonly KeptElement[] => {
-  const attributes = decodeAttributes(payload.subarray(IPV4_HEADER.length));
+  const attributes = decodeAttributes(payload.subarray(FAMILY_HEADER_BYTES));
   return listAttributes(attributes.get(NFTA_SET_ELEM_LIST_ELEMENTS) ?? EMPTY).map(([, element]) => {
     const parts = decodeAttributes(element);
     const valueOf = (type: number): Buffer | undefined =>
@@ -53,26 +54,27 @@ export const decodeElements = ({ payload }: NetlinkMessage): readonly KeptElemen
 export const ruleBytes = ({ payload }: NetlinkMessage, table: string): Buffer | undefined =>
   bytesOf(payload, table, NFTA_RULE_HANDLE, NFTA_RULE_POSITION);
 
-export const listChains = (): NetlinkRequest => ({
+/** Of all tables of its family. */
+export const listChains = (table: NftTable): NetlinkRequest => ({
   type: messageType(NFT_MSG_GETCHAIN),
   flags: 0,
   what: 'list chains',
-  body: IPV4_HEADER,
+  body: familyHeader(table),
 });
 
 /** The same for a chain. */
 export const chainBytes = ({ payload }: NetlinkMessage, table: string): Buffer | undefined =>
   bytesOf(payload, table, NFTA_CHAIN_HANDLE, NFTA_CHAIN_ID);
 
-export const listSets = (table: string): NetlinkRequest => ({
+export const listSets = (table: NftTable): NetlinkRequest => ({
   type: messageType(NFT_MSG_GETSET),
   flags: 0,
-  what: `list sets of ${table}`,
-  body: Buffer.concat([IPV4_HEADER, attribute(NFTA_SET_TABLE, cString(table))]),
+  what: `list sets of ${table.name}`,
+  body: Buffer.concat([familyHeader(table), attribute(NFTA_SET_TABLE, cString(table.name))]),
 });
 
 export const decodeSetName = ({ payload }: NetlinkMessage): string =>
-  fromCString(decodeAttributes(payload.subarray(IPV4_HEADER.length)).get(NFTA_SET_NAME) ?? EMPTY);
+  fromCString(decodeAttributes(payload.subarray(FAMILY_HEADER_BYTES)).get(NFTA_SET_NAME) ?? EMPTY);
 
 /** The first attribute is the table's name in rules and chains alike. */
 const bytesOf = (
@@ -80,7 +82,7 @@ const bytesOf = (
   table: string,
   ...left: readonly number[]
 ): Buffer | undefined => {
-  const attributes = listAttributes(payload.subarray(IPV4_HEADER.length));
+  const attributes = listAttributes(payload.subarray(FAMILY_HEADER_BYTES));
   const owner = attributes.find(([type]) => type === NFTA_RULE_TABLE)?.[1];
   if (owner === undefined || fromCString(owner) !== table) return undefined;
   return Buffer.concat(
@@ -91,9 +93,7 @@ const bytesOf = (
 const messageType = (type: number): number => (NFNL_SUBSYS_NFTABLES << 8) | type;
 
 const EMPTY = Buffer.alloc(0);
-const AF_INET = 2;
-const NFNETLINK_V0 = 0;
-const IPV4_HEADER = u8(AF_INET, NFNETLINK_V0, 0, 0);
+const FAMILY_HEADER_BYTES = 4;
 const NFNL_SUBSYS_NFTABLES = 10;
 const NFT_MSG_GETCHAIN = 4;
 const NFT_MSG_GETSET = 10;

@@ -1,11 +1,21 @@
 import { constants } from 'node:os';
-import { formatCidr, formatIpv4, type Ipv4Cidr } from '../ipv4';
 import {
+  formatIp,
+  formatPrefix,
+  ipBytes,
+  ipOfBytes,
+  widthOf,
+  type IpAddress,
+  type IpPrefix,
+} from '../../../lib/net/ip';
+import {
+  afOf,
+  AF_UNSPEC,
   attribute,
   cString,
   decodeAttributes,
+  familyOfAf,
   fromCString,
-  ipv4Bytes,
   NLM_F_CREATE,
   NLM_F_EXCL,
   NLM_F_REPLACE,
@@ -82,7 +92,8 @@ export interface VxlanSpec {
   readonly mtu: number;
   readonly vni: number;
   readonly port: number;
-  readonly local: number;
+  /** An end of the tunnel; those of its peers have the same family. */
+  readonly local: IpAddress;
   readonly underlayIndex: number;
 }
 
@@ -104,7 +115,10 @@ export const createVxlan = (spec: VxlanSpec): NetlinkRequest => ({
         IFLA_INFO_DATA,
         attribute(IFLA_VXLAN_ID, u32(spec.vni)),
         attribute(IFLA_VXLAN_LINK, u32(spec.underlayIndex)),
-        attribute(IFLA_VXLAN_LOCAL, ipv4Bytes(spec.local)),
+        attribute(
+          spec.local.family === 4 ? IFLA_VXLAN_LOCAL : IFLA_VXLAN_LOCAL6,
+          ipBytes(spec.local),
+        ),
         attribute(IFLA_VXLAN_LEARNING, u8(0)),
         attribute(IFLA_VXLAN_PORT, u16be(spec.port)),
       ),
@@ -119,6 +133,8 @@ export const setLink = (
     readonly alias?: string;
     /** Drop what would not go back out on it: the strict reverse path filter of RFC 3704. */
     readonly checksSource?: true;
+    /** Never gets an address of IPv6 by itself, and so never looks for whoever else has that. */
+    readonly hasNoLinkLocal?: true;
   },
 ): NetlinkRequest => ({
   type: RTM_SETLINK,
@@ -129,9 +145,20 @@ export const setLink = (
     linkHeader(typeof target === 'number' ? target : 0, change.isUp === true ? IFF_UP : 0),
     ...(typeof target === 'string' ? [attribute(IFLA_IFNAME, cString(target))] : []),
     ...(change.alias === undefined ? [] : [attribute(IFLA_IFALIAS, Buffer.from(change.alias))]),
-    ...(change.checksSource === undefined ? [] : [strictSources()]),
+    ...familySettings(change),
   ]),
 });
+
+const familySettings = (change: {
+  readonly checksSource?: true;
+  readonly hasNoLinkLocal?: true;
+}): readonly Buffer[] => {
+  const settings = [
+    ...(change.checksSource === undefined ? [] : [strictSources()]),
+    ...(change.hasNoLinkLocal === undefined ? [] : [noLinkLocal()]),
+  ];
+  return settings.length === 0 ? [] : [attribute(IFLA_AF_SPEC, ...settings)];
+};
 
 /** Slow: the kernel waits about 30 ms. Dropping the peer's namespace does the same for nothing. */
 export const deleteLink = (name: string): NetlinkRequest => ({
@@ -176,25 +203,25 @@ export const decodeLink = ({ payload }: NetlinkMessage): Link => {
 };
 
 /** @param label starts with the interface's name */
-export const setAddress = (index: number, address: number, label?: string): NetlinkRequest => ({
+export const setAddress = (index: number, address: IpAddress, label?: string): NetlinkRequest => ({
   type: RTM_NEWADDR,
   flags: NLM_F_CREATE | NLM_F_REPLACE,
-  what: `set address ${formatIpv4(address)}`,
+  what: `set address ${formatIp(address)}`,
   body: addressBody(index, address, label),
 });
 
 /** One that the kernel never chooses as the source of a packet by itself. */
-export const setHostAddress = (index: number, address: number): NetlinkRequest => ({
+export const setHostAddress = (index: number, address: IpAddress): NetlinkRequest => ({
   type: RTM_NEWADDR,
   flags: NLM_F_CREATE | NLM_F_REPLACE,
-  what: `set address ${formatIpv4(address)}`,
+  what: `set address ${formatIp(address)}`,
   body: addressBody(index, address, undefined, RT_SCOPE_HOST),
 });
 
-export const deleteAddress = (index: number, address: number): NetlinkRequest => ({
+export const deleteAddress = (index: number, address: IpAddress): NetlinkRequest => ({
   type: RTM_DELADDR,
   flags: 0,
-  what: `delete address ${formatIpv4(address)}`,
+  what: `delete address ${formatIp(address)}`,
   accepts: [EADDRNOTAVAIL, ENODEV],
   body: addressBody(index, address),
 });
@@ -203,25 +230,26 @@ export const listAddresses = (): NetlinkRequest => ({
   type: RTM_GETADDR,
   flags: 0,
   what: 'list addresses',
-  body: Buffer.concat([u8(AF_INET, 0, 0, 0), u32(0)]),
+  body: Buffer.concat([u8(AF_UNSPEC, 0, 0, 0), u32(0)]),
 });
 
+/** `address` is undefined for what is neither IPv4 nor IPv6. */
 export const decodeAddress = ({ payload }: NetlinkMessage) => {
   const attributes = decodeAttributes(payload.subarray(ADDRESS_HEADER_BYTES));
   const address = attributes.get(IFA_LOCAL) ?? attributes.get(IFA_ADDRESS);
   return {
     interfaceIndex: payload.readUInt32LE(4),
-    address: address?.readUInt32BE(),
+    address: address === undefined ? undefined : ipOfBytes(address),
     label: fromCString(attributes.get(IFA_LABEL) ?? Buffer.alloc(0)),
   };
 };
 
 export interface Route {
-  readonly destination: Ipv4Cidr;
+  readonly destination: IpPrefix;
   readonly type: 'unicast' | 'unreachable' | 'local';
-  readonly gateway?: number;
+  readonly gateway?: IpAddress;
   readonly interfaceIndex?: number;
-  readonly source?: number;
+  readonly source?: IpAddress;
   /** The gateway is a neighbour whatever the addresses say. */
   readonly isOnLink?: boolean;
   /** The largest packet that fits the way, where that is less than the interface takes. */
@@ -231,27 +259,27 @@ export interface Route {
 export const setRoute = (route: Route, protocol = ROUTE_PROTOCOL): NetlinkRequest => ({
   type: RTM_NEWROUTE,
   flags: NLM_F_CREATE | NLM_F_REPLACE,
-  what: `set route to ${formatCidr(route.destination)}`,
+  what: `set route to ${formatPrefix(route.destination)}`,
   body: routeBody(route, protocol),
 });
 
 export const deleteRoute = (route: Route): NetlinkRequest => ({
   type: RTM_DELROUTE,
   flags: 0,
-  what: `delete route to ${formatCidr(route.destination)}`,
+  what: `delete route to ${formatPrefix(route.destination)}`,
   accepts: [ESRCH, ENODEV],
   body: routeBody(route, ROUTE_PROTOCOL),
 });
 
 /** Which way a packet to `address` goes. */
-export const lookUpRoute = (address: number): NetlinkRequest => ({
+export const lookUpRoute = (address: IpAddress): NetlinkRequest => ({
   type: RTM_GETROUTE,
   flags: 0,
-  what: `look up route to ${formatIpv4(address)}`,
+  what: `look up route to ${formatIp(address)}`,
   body: Buffer.concat([
-    u8(AF_INET, 32, 0, 0, 0, 0, 0, 0),
+    u8(afOf(address), widthOf(address), 0, 0, 0, 0, 0, 0),
     u32(0),
-    attribute(RTA_DST, ipv4Bytes(address)),
+    attribute(RTA_DST, ipBytes(address)),
   ]),
 });
 
@@ -259,7 +287,7 @@ export const listRoutes = (): NetlinkRequest => ({
   type: RTM_GETROUTE,
   flags: 0,
   what: 'list routes',
-  body: Buffer.concat([u8(AF_INET, 0, 0, 0, 0, 0, 0, 0), u32(0)]),
+  body: Buffer.concat([u8(AF_UNSPEC, 0, 0, 0, 0, 0, 0, 0), u32(0)]),
 });
 
 /** A route with where it came from; undefined for what this room has no use for. */
@@ -267,14 +295,19 @@ export const decodeRoute = ({
   payload,
 }: NetlinkMessage): (Route & { readonly protocol: number }) | undefined => {
   const type = ROUTE_TYPES.find(([, number]) => number === payload.readUInt8(7))?.[0];
-  if (type === undefined || payload.readUInt8(0) !== AF_INET) return undefined;
+  const family = familyOfAf(payload.readUInt8(0));
+  if (type === undefined || family === undefined) return undefined;
   const attributes = decodeAttributes(payload.subarray(ROUTE_HEADER_BYTES));
-  const gateway = attributes.get(RTA_GATEWAY)?.readUInt32BE();
+  const addressIn = (type: number): IpAddress | undefined => {
+    const bytes = attributes.get(type);
+    return bytes === undefined ? undefined : ipOfBytes(bytes);
+  };
+  const gateway = addressIn(RTA_GATEWAY);
   const interfaceIndex = attributes.get(RTA_OIF)?.readUInt32LE();
-  const source = attributes.get(RTA_PREFSRC)?.readUInt32BE();
-  const base = attributes.get(RTA_DST)?.readUInt32BE() ?? 0;
+  const source = addressIn(RTA_PREFSRC);
+  const address = addressIn(RTA_DST) ?? { family, bits: 0n };
   return {
-    destination: { base, prefixLength: payload.readUInt8(1) },
+    destination: { address, length: payload.readUInt8(1) },
     type,
     protocol: payload.readUInt8(5),
     ...(gateway === undefined ? {} : { gateway }),
@@ -283,26 +316,34 @@ export const decodeRoute = ({
   };
 };
 
-/** Never asked for by ARP, never aged out. */
-export const setNeighbour = (index: number, address: number, mac: Uint8Array): NetlinkRequest => ({
+/** Never asked for, by ARP or by neighbour discovery; never aged out. */
+export const setNeighbour = (
+  index: number,
+  address: IpAddress,
+  mac: Uint8Array,
+): NetlinkRequest => ({
   type: RTM_NEWNEIGH,
   flags: NLM_F_CREATE | NLM_F_REPLACE,
-  what: `set neighbour ${formatIpv4(address)}`,
-  body: neighbourBody(AF_INET, index, 0, address, mac),
+  what: `set neighbour ${formatIp(address)}`,
+  body: neighbourBody(afOf(address), index, 0, address, mac),
 });
 
 /** Which node the tunnel sends a hardware address to. */
-export const setForwarding = (index: number, node: number, mac: Uint8Array): NetlinkRequest => ({
+export const setForwarding = (index: number, node: IpAddress, mac: Uint8Array): NetlinkRequest => ({
   type: RTM_NEWNEIGH,
   flags: NLM_F_CREATE | NLM_F_REPLACE,
-  what: `set tunnel end ${formatIpv4(node)}`,
+  what: `set tunnel end ${formatIp(node)}`,
   body: neighbourBody(AF_BRIDGE, index, NTF_SELF, node, mac),
 });
 
-export const deleteForwarding = (index: number, node: number, mac: Uint8Array): NetlinkRequest => ({
+export const deleteForwarding = (
+  index: number,
+  node: IpAddress,
+  mac: Uint8Array,
+): NetlinkRequest => ({
   type: RTM_DELNEIGH,
   flags: 0,
-  what: `delete tunnel end ${formatIpv4(node)}`,
+  what: `delete tunnel end ${formatIp(node)}`,
   accepts: [ENOENT],
   body: neighbourBody(AF_BRIDGE, index, NTF_SELF, node, mac),
 });
@@ -317,51 +358,54 @@ export const listForwarding = (index: number): NetlinkRequest => ({
 
 export const decodeForwarding = ({ payload }: NetlinkMessage) => {
   const attributes = decodeAttributes(payload.subarray(NEIGHBOUR_HEADER_BYTES));
+  const node = attributes.get(NDA_DST);
   return {
     interfaceIndex: payload.readUInt32LE(4),
-    node: attributes.get(NDA_DST)?.readUInt32BE(),
+    node: node === undefined ? undefined : ipOfBytes(node),
     mac: attributes.get(NDA_LLADDR),
   };
 };
 
 const addressBody = (
   index: number,
-  address: number,
+  address: IpAddress,
   label?: string,
   scope = RT_SCOPE_UNIVERSE,
 ): Buffer =>
   Buffer.concat([
-    u8(AF_INET, 32, 0, scope),
+    // An address of IPv6 may be used at once: nobody else can have it, so nobody is asked.
+    u8(afOf(address), widthOf(address), address.family === 6 ? IFA_F_NODAD : 0, scope),
     u32(index),
-    attribute(IFA_LOCAL, ipv4Bytes(address)),
-    attribute(IFA_ADDRESS, ipv4Bytes(address)),
-    ...(label === undefined ? [] : [attribute(IFA_LABEL, cString(label))]),
+    attribute(IFA_LOCAL, ipBytes(address)),
+    attribute(IFA_ADDRESS, ipBytes(address)),
+    // Addresses of IPv6 have no labels.
+    ...(label === undefined || address.family === 6 ? [] : [attribute(IFA_LABEL, cString(label))]),
   ]);
 
 const neighbourBody = (
   family: number,
   index: number,
   flags: number,
-  address: number,
+  address: IpAddress,
   mac: Uint8Array,
 ): Buffer =>
   Buffer.concat([
     u8(family, 0, 0, 0),
     u32(index),
     u8(NUD_PERMANENT, 0, flags, 0),
-    attribute(NDA_DST, ipv4Bytes(address)),
+    attribute(NDA_DST, ipBytes(address)),
     attribute(NDA_LLADDR, mac),
   ]);
 
 /** Interface settings as under /proc/sys/net/ipv4/conf, without a file for each. */
 const strictSources = (): Buffer =>
   attribute(
-    IFLA_AF_SPEC,
-    attribute(
-      AF_INET,
-      attribute(IFLA_INET_CONF, attribute(IPV4_DEVCONF_RP_FILTER, u32(RP_FILTER_STRICT))),
-    ),
+    AF_INET,
+    attribute(IFLA_INET_CONF, attribute(IPV4_DEVCONF_RP_FILTER, u32(RP_FILTER_STRICT))),
   );
+
+const noLinkLocal = (): Buffer =>
+  attribute(AF_INET6, attribute(IFLA_INET6_ADDR_GEN_MODE, u8(IN6_ADDR_GEN_MODE_NONE)));
 
 const linkHeader = (index = 0, up = 0): Buffer =>
   Buffer.concat([u8(0, 0, 0, 0), u32(index), u32(up), u32(up)]);
@@ -372,12 +416,12 @@ const routeBody = (route: Route, protocol: number): Buffer => {
   const type = ROUTE_TYPES.find(([name]) => name === route.type)?.[1] ?? 0;
   const scope = isDirect ? RT_SCOPE_LINK : RT_SCOPE_UNIVERSE;
   return Buffer.concat([
-    u8(AF_INET, destination.prefixLength, 0, 0, RT_TABLE_MAIN, protocol, scope, type),
+    u8(afOf(destination.address), destination.length, 0, 0, RT_TABLE_MAIN, protocol, scope, type),
     u32(isOnLink === true ? RTNH_F_ONLINK : 0),
-    attribute(RTA_DST, ipv4Bytes(destination.base)),
-    ...(gateway === undefined ? [] : [attribute(RTA_GATEWAY, ipv4Bytes(gateway))]),
+    attribute(RTA_DST, ipBytes(destination.address)),
+    ...(gateway === undefined ? [] : [attribute(RTA_GATEWAY, ipBytes(gateway))]),
     ...(interfaceIndex === undefined ? [] : [attribute(RTA_OIF, u32(interfaceIndex))]),
-    ...(source === undefined ? [] : [attribute(RTA_PREFSRC, ipv4Bytes(source))]),
+    ...(source === undefined ? [] : [attribute(RTA_PREFSRC, ipBytes(source))]),
     ...(mtu === undefined ? [] : [attribute(RTA_METRICS, attribute(RTAX_MTU, u32(mtu)))]),
   ]);
 };
@@ -399,6 +443,7 @@ const LINK_HEADER_BYTES = 16;
 const ADDRESS_HEADER_BYTES = 8;
 const ROUTE_HEADER_BYTES = 12;
 const AF_INET = 2;
+const AF_INET6 = 10;
 const AF_BRIDGE = 7;
 const IFF_UP = 1;
 
@@ -428,6 +473,8 @@ const IFLA_CARRIER_CHANGES = 35;
 const IFLA_INET_CONF = 1;
 const IPV4_DEVCONF_RP_FILTER = 8;
 const RP_FILTER_STRICT = 1;
+const IFLA_INET6_ADDR_GEN_MODE = 8;
+const IN6_ADDR_GEN_MODE_NONE = 1;
 const IFLA_INFO_KIND = 1;
 const IFLA_INFO_DATA = 2;
 const VETH_INFO_PEER = 1;
@@ -436,7 +483,9 @@ const IFLA_VXLAN_LINK = 3;
 const IFLA_VXLAN_LOCAL = 4;
 const IFLA_VXLAN_LEARNING = 7;
 const IFLA_VXLAN_PORT = 15;
+const IFLA_VXLAN_LOCAL6 = 17;
 
+const IFA_F_NODAD = 2;
 const IFA_ADDRESS = 1;
 const IFA_LOCAL = 2;
 const IFA_LABEL = 3;

@@ -1,3 +1,5 @@
+import type { IpAddress, IpFamily } from '../../../lib/net/ip';
+
 /** One request to rtnetlink: a fixed header that depends on the type, then attributes. */
 export interface NetlinkRequest {
   readonly type: number;
@@ -104,13 +106,6 @@ export const u32be = (value: number): Buffer => {
   return bytes;
 };
 
-/** An IPv4 address as it travels. */
-export const ipv4Bytes = (address: number): Buffer => {
-  const bytes = Buffer.alloc(4);
-  bytes.writeUInt32BE(address);
-  return bytes;
-};
-
 export const cString = (text: string): Buffer => Buffer.from(`${text}\0`);
 
 export const fromCString = (bytes: Buffer): string => bytes.toString('utf8').replace(/\0.*$/s, '');
@@ -138,3 +133,15 @@ export const NLM_F_ACK_TLVS = 0x200;
 
 export const NLMSG_ERROR = 2;
 export const NLMSG_DONE = 3;
+
+export const AF_UNSPEC = 0;
+const AF_INET = 2;
+const AF_INET6 = 10;
+
+/** As the kernel counts families. */
+export const afOf = ({ family }: Pick<IpAddress, 'family'>): number =>
+  family === 4 ? AF_INET : AF_INET6;
+
+/** Undefined for what is neither IPv4 nor IPv6. */
+export const familyOfAf = (af: number): IpFamily | undefined =>
+  af === AF_INET ? 4 : af === AF_INET6 ? 6 : undefined;

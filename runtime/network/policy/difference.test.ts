@@ -12,16 +12,16 @@ const policies = (
   addressSets: new Map([['clients', clients]]),
   ...more,
 });
-const WEB = new Map([['web', '10.42.0.2']]);
+const WEB = new Map([['web', ['10.42.0.2']]]);
 
 /** From `web` isolated, with one client, to something else. */
-const stepTo = (after: PacketPolicies, addresses: ReadonlyMap<string, string>) => {
-  const before = planPolicies(policies(['10.42.0.3']), WEB);
+const stepTo = (after: PacketPolicies, addresses: ReadonlyMap<string, readonly string[]>) => {
+  const before = planPolicies(policies(['10.42.0.3']), WEB, 4);
   const applied = afterChange({ chains: new Map(), containers: new Map() }, before);
-  return differenceOf(applied, planPolicies(after, addresses));
+  return differenceOf(applied, planPolicies(after, addresses, 4));
 };
 
-it.each<[string, boolean, PacketPolicies, ReadonlyMap<string, string>]>([
+it.each<[string, boolean, PacketPolicies, ReadonlyMap<string, readonly string[]>]>([
   ['the same', false, policies(['10.42.0.3']), WEB],
   ['one more client', false, policies(['10.42.0.3', '10.42.0.4']), WEB],
   ['a client less', true, policies([]), WEB],

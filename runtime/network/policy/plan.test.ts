@@ -2,7 +2,7 @@ import { NO_POLICIES, type PacketPolicies, type PacketRule } from '../../packet-
 import { planPolicies, wouldPass } from './plan';
 import { tableText } from './text';
 
-const ADDRESSES = new Map([['web', '10.42.0.2']]);
+const ADDRESSES = new Map([['web', ['10.42.0.2']]]);
 
 const planOf = (rule: PacketRule, more: Partial<PacketPolicies> = {}) =>
   planPolicies(
@@ -13,6 +13,7 @@ const planOf = (rule: PacketRule, more: Partial<PacketPolicies> = {}) =>
       ...more,
     },
     ADDRESSES,
+    4,
   );
 
 const from = (source: string, port = 80, protocol = 'tcp') => ({

@@ -1,5 +1,12 @@
 import { shortHash } from '../names';
-import { cidrContains, parseIpv4, type Ipv4Cidr } from '../ipv4';
+import {
+  ipOf,
+  networkOf,
+  prefixContains,
+  textIn,
+  type IpFamily,
+  type IpPrefix,
+} from '../../../lib/net/ip';
 import type {
   PacketPeer,
   PacketPolicies,
@@ -12,6 +19,7 @@ import type {
 
 /** What the kernel is to have. Names stand for content: what has a name never becomes another thing. */
 export interface PolicyPlan {
+  readonly family: IpFamily;
   readonly chains: ReadonlyMap<string, PlannedChain>;
   /** Elements by the name of their set, in nft's notation. */
   readonly sets: ReadonlyMap<string, PlannedSet>;
@@ -40,7 +48,7 @@ export interface PlannedRule {
 }
 
 export type PlannedPeer =
-  { readonly set: string } | { readonly block: Ipv4Cidr; readonly except: readonly Ipv4Cidr[] };
+  { readonly set: string } | { readonly block: IpPrefix; readonly except: readonly IpPrefix[] };
 
 export type PlannedPorts =
   | { readonly protocol: TransportProtocol; readonly ranges: readonly PortRange[] | 'all' }
@@ -54,11 +62,12 @@ export interface PortRange {
 
 /**
  * Pure: what the kernel is to have so that exactly what the policies allow passes, for the sandboxes of
- * which the address is known. IPv6 blocks match nothing: sandboxes have no such addresses.
+ * which the addresses are known, among packets of one family.
  */
 export const planPolicies = (
   policies: PacketPolicies,
-  addresses: ReadonlyMap<string, string>,
+  addresses: ReadonlyMap<string, readonly string[]>,
+  family: IpFamily,
 ): PolicyPlan => {
   const chains = new Map<string, PlannedChain>();
   const add = ({ name, chain }: NamedChain): string => {
@@ -68,22 +77,25 @@ export const planPolicies = (
   const decider = onceByKey((key: string, direction: Direction, ids: readonly string[]) => {
     const own = ids.flatMap((id) => {
       const policy = policies.policies.get(id);
-      return policy === undefined ? [] : chainsOf(policy)[direction];
+      return policy === undefined ? [] : chainsOf(policy, family)[direction];
     });
     return add(named({ direction, tries: [...new Set(own.map(add))].sort() }));
   });
   const decidersOf = (direction: Direction): ReadonlyMap<string, string> => {
     const deciders = new Map<string, string>();
-    for (const [sandbox, address] of addresses) {
+    for (const [sandbox, all] of addresses) {
+      const address = all.flatMap((each) => textIn(family, each) ?? [])[0];
       const ids = (policies.sandboxes.get(sandbox) ?? NOTHING_PASSES)[direction];
-      if (ids !== undefined)
+      if (ids !== undefined && address !== undefined)
         deciders.set(address, decider([direction, ...ids].join('\n'), direction, ids));
     }
     return deciders;
   };
   const [ingress, egress] = [decidersOf('ingress'), decidersOf('egress')];
-  const guarded = [...new Set(policies.guardedAddresses)].filter(isIpv4).sort();
-  return { chains, sets: setsOf(chains, policies), ingress, egress, guarded };
+  const guarded = [...new Set(policies.guardedAddresses)]
+    .flatMap((text) => textIn(family, text) ?? [])
+    .sort();
+  return { family, chains, sets: setsOf(chains, policies, family), ingress, egress, guarded };
 };
 
 /** Whether the kernel would let a new flow pass here, by the plan. Pure. */
@@ -123,9 +135,9 @@ const chainPasses = (plan: PolicyPlan, name: string, flow: Flow): boolean => {
 const peerPasses = (plan: PolicyPlan, peer: PlannedPeer | undefined, address: string): boolean => {
   if (peer === undefined) return true;
   if ('set' in peer) return plan.sets.get(peer.set)?.elements.has(address) === true;
-  const number = parseIpv4(address);
-  if (number === undefined || !cidrContains(peer.block, number)) return false;
-  return !peer.except.some((hole) => cidrContains(hole, number));
+  const ip = ipOf(address);
+  if (ip === undefined || !prefixContains(peer.block, ip)) return false;
+  return !peer.except.some((hole) => prefixContains(hole, ip));
 };
 
 const portsPass = (plan: PolicyPlan, ports: PlannedPorts | undefined, flow: Flow): boolean => {
@@ -145,22 +157,31 @@ interface NamedChain {
 }
 
 /** What a policy asks for, in chains that are made once as long as it is the same. */
-const chainsOf = (policy: PacketPolicy): PolicyChains => {
-  const known = POLICY_CHAINS.get(policy) ?? {
-    ingress: ruleChain('ingress', policy),
-    egress: ruleChain('egress', policy),
+const chainsOf = (policy: PacketPolicy, family: IpFamily): PolicyChains => {
+  const known = POLICY_CHAINS[family].get(policy) ?? {
+    ingress: ruleChain('ingress', policy, family),
+    egress: ruleChain('egress', policy, family),
   };
-  POLICY_CHAINS.set(policy, known);
+  POLICY_CHAINS[family].set(policy, known);
   return known;
 };
 
 type PolicyChains = Readonly<Record<Direction, readonly NamedChain[]>>;
 
-const POLICY_CHAINS = new WeakMap<PacketPolicy, PolicyChains>();
+const perFamily = <K extends WeakKey, V>(): Readonly<Record<IpFamily, WeakMap<K, V>>> => ({
+  4: new WeakMap<K, V>(),
+  6: new WeakMap<K, V>(),
+});
+
+const POLICY_CHAINS = perFamily<PacketPolicy, PolicyChains>();
 
 /** None where there are no rules: nothing passes by it. */
-const ruleChain = (direction: Direction, policy: PacketPolicy): readonly NamedChain[] => {
-  const rules = plannedRules(policy[direction]);
+const ruleChain = (
+  direction: Direction,
+  policy: PacketPolicy,
+  family: IpFamily,
+): readonly NamedChain[] => {
+  const rules = plannedRules(policy[direction], family);
   return rules.length === 0 ? [] : [named({ direction, rules })];
 };
 
@@ -181,9 +202,10 @@ const onceByKey = <A extends readonly unknown[], T>(make: (key: string, ...args:
 };
 
 /** One for each peer with each kind of ports: a packet has one of each. */
-const plannedRules = (rules: readonly PacketRule[]): readonly PlannedRule[] =>
+const plannedRules = (rules: readonly PacketRule[], family: IpFamily): readonly PlannedRule[] =>
   rules.flatMap(({ peers, ports }) => {
-    const allPeers = peers === undefined ? [undefined] : peers.flatMap(plannedPeer);
+    const allPeers =
+      peers === undefined ? [undefined] : peers.flatMap((peer) => plannedPeer(peer, family));
     const allPorts = ports === undefined ? [undefined] : plannedPorts(ports);
     return allPeers.flatMap((peer) =>
       allPorts.map((each) => ({
@@ -193,11 +215,13 @@ const plannedRules = (rules: readonly PacketRule[]): readonly PlannedRule[] =>
     );
   });
 
-const plannedPeer = (peer: PacketPeer): readonly PlannedPeer[] => {
+/** Blocks of the other family match nothing. */
+const plannedPeer = (peer: PacketPeer, family: IpFamily): readonly PlannedPeer[] => {
   if ('set' in peer) return [{ set: setName(peer.set) }];
   const block = networkOf(peer.cidr);
-  if (block === undefined) return [];
-  return [{ block, except: outermost(peer.except.flatMap((cidr) => networkOf(cidr) ?? [])) }];
+  if (block?.address.family !== family) return [];
+  const holes = peer.except.flatMap((cidr) => networkOf(cidr) ?? []);
+  return [{ block, except: outermost(holes.filter(({ address }) => address.family === family)) }];
 };
 
 const plannedPorts = (ports: readonly PacketPorts[]): readonly PlannedPorts[] => {
@@ -227,61 +251,62 @@ const joined = (ranges: readonly PortRange[]): readonly PortRange[] => {
 };
 
 /** Without those that lie in others. */
-const outermost = (cidrs: readonly Ipv4Cidr[]): readonly Ipv4Cidr[] => {
-  const sorted = [...cidrs].sort((a, b) => a.prefixLength - b.prefixLength || a.base - b.base);
-  const result: Ipv4Cidr[] = [];
+const outermost = (cidrs: readonly IpPrefix[]): readonly IpPrefix[] => {
+  const sorted = [...cidrs].sort(
+    (a, b) => a.length - b.length || (a.address.bits < b.address.bits ? -1 : 1),
+  );
+  const result: IpPrefix[] = [];
   for (const cidr of sorted)
-    if (!result.some((each) => cidrContains(each, cidr.base))) result.push(cidr);
+    if (!result.some((each) => prefixContains(each, cidr.address))) result.push(cidr);
   return result;
-};
-
-/** Bits beyond the prefix may be set. */
-const networkOf = (text: string): Ipv4Cidr | undefined => {
-  const [addressText = '', lengthText = ''] = text.split('/');
-  const address = parseIpv4(addressText);
-  if (address === undefined || !/^\d{1,2}$/.test(lengthText)) return undefined;
-  const prefixLength = Number(lengthText);
-  if (prefixLength > 32) return undefined;
-  const size = 2 ** (32 - prefixLength);
-  return { base: address - (address % size), prefixLength };
 };
 
 /** All that the rules speak of, also those that have no members. */
 const setsOf = (
   chains: ReadonlyMap<string, PlannedChain>,
   { addressSets, portSets }: PacketPolicies,
+  family: IpFamily,
 ): ReadonlyMap<string, PlannedSet> => {
   const sets = new Map<string, PlannedSet>();
   for (const chain of chains.values())
     for (const { peer, ports } of 'rules' in chain ? chain.rules : []) {
       if (peer !== undefined && 'set' in peer && !sets.has(peer.set))
-        sets.set(peer.set, addressSet(addressSets.get(peer.set.slice(1)) ?? EMPTY));
+        sets.set(peer.set, addressSet(addressSets.get(peer.set.slice(1)) ?? EMPTY, family));
       if (ports !== undefined && 'set' in ports && !sets.has(ports.set))
-        sets.set(ports.set, portSet(portSets.get(ports.set.slice(1)) ?? EMPTY));
+        sets.set(ports.set, portSet(portSets.get(ports.set.slice(1)) ?? EMPTY, family));
     }
   return sets;
 };
 
 /** The same set for the same list: most lists are as they were. */
-const addressSet = (list: readonly string[]): PlannedSet => {
-  const known = ADDRESS_SETS.get(list);
+const addressSet = (list: readonly string[], family: IpFamily): PlannedSet => {
+  const known = ADDRESS_SETS[family].get(list);
   if (known !== undefined) return known;
-  const set = { kind: 'address' as const, elements: new Set(list.filter(isIpv4)) };
-  ADDRESS_SETS.set(list, set);
+  const set = {
+    kind: 'address' as const,
+    elements: new Set(list.flatMap((text) => textIn(family, text) ?? [])),
+  };
+  ADDRESS_SETS[family].set(list, set);
   return set;
 };
 
-const portSet = (list: readonly Parameters<typeof portElement>[0][]): PlannedSet => {
-  const known = PORT_SETS.get(list);
+const portSet = (
+  list: readonly Parameters<typeof portElement>[0][],
+  family: IpFamily,
+): PlannedSet => {
+  const known = PORT_SETS[family].get(list);
   if (known !== undefined) return known;
-  const elements = list.filter(({ address }) => isIpv4(address)).map(portElement);
+  const elements = list.flatMap((each) => {
+    const address = textIn(family, each.address);
+    return address === undefined ? [] : [portElement({ ...each, address })];
+  });
   const set = { kind: 'port' as const, elements: new Set(elements) };
-  PORT_SETS.set(list, set);
+  PORT_SETS[family].set(list, set);
   return set;
 };
 
-const ADDRESS_SETS = new WeakMap<object, PlannedSet>();
-const PORT_SETS = new WeakMap<object, PlannedSet>();
+const ADDRESS_SETS = perFamily<object, PlannedSet>();
+const PORT_SETS = perFamily<object, PlannedSet>();
 const EMPTY: readonly never[] = [];
 
 export const portElement = ({
@@ -296,9 +321,13 @@ export const portElement = ({
 
 const NOTHING_PASSES: SandboxPolicies = { ingress: [], egress: [] };
 
-const isIpv4 = (text: string): boolean => parseIpv4(text) !== undefined;
-
-const contentHash = (chain: PlannedChain): string => shortHash(JSON.stringify(chain), HASH_DIGITS);
+const contentHash = (chain: PlannedChain): string =>
+  shortHash(
+    JSON.stringify(chain, (_key, value: unknown) =>
+      typeof value === 'bigint' ? value.toString(16) : value,
+    ),
+    HASH_DIGITS,
+  );
 
 export const PROTOCOLS = ['tcp', 'udp', 'sctp'] as const;
 /** Nobody finds two policies of one name: that would let the wrong packets pass. */

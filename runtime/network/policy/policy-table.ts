@@ -3,7 +3,7 @@ import { constants } from 'node:os';
 import { describeError, type Log } from '../../../lib/log';
 import type { PacketPolicies } from '../../packet-policies';
 import { NetworkError } from '../errors';
-import { formatIpv4, parseIpv4 } from '../ipv4';
+import { formatIp, ipBytes, ipOf, type IpFamily } from '../../../lib/net/ip';
 import { decodeFlow, forgetFlow, listFlows, type TrackedFlow } from '../netlink/conntrack';
 import {
   addElements,
@@ -13,15 +13,15 @@ import {
   getTable,
   keyPart,
   listRules,
+  type NftTable,
   type SetElement,
 } from '../netlink/nft-elements';
 import { decodeElements, listElements } from '../netlink/nft-listing';
 import { decodeAddress, listAddresses } from '../netlink/requests';
 import { NETLINK_NETFILTER, NetlinkError, NetlinkSocket } from '../netlink/socket';
-import { ipv4Bytes, u16be, u8 } from '../netlink/wire';
+import { u16be, u8 } from '../netlink/wire';
 import { type RuleGenerations } from '../rule-generations';
 import { nft } from '../rule-set';
-import { withoutTable } from '../without-table';
 import { afterChange, differenceOf, type AppliedTable, type TableDifference } from './difference';
 import { planPolicies, wouldPass, type PolicyPlan } from './plan';
 import {
@@ -29,11 +29,13 @@ import {
   FIXED_RULE_COUNT,
   ruleCountOf,
   tableText,
+  withoutPolicies,
   type Container,
   type ElementChange,
 } from './text';
 
 export interface PolicyTableDeps {
+  readonly family: IpFamily;
   readonly host: NetlinkSocket;
   readonly prefix: string;
   readonly generations: RuleGenerations;
@@ -41,7 +43,7 @@ export interface PolicyTableDeps {
 }
 
 /**
- * Holds what sandboxes send and get to policies, in an nftables table of its own. Elements are changed by
+ * Holds what sandboxes send and get of one family to policies, in an nftables table of its own. Elements are changed by
  * netlink, in well under a millisecond; chains and sets come by nft; and the whole is made anew, in one
  * transaction, when somebody else has touched it. The caller takes turns.
  */
@@ -65,13 +67,16 @@ export class PolicyTable implements Disposable {
    * Makes exactly these hold, for the sandboxes with these addresses; flows that they forbid are cut.
    * @throws NetworkError where there is no nft and something is to be held back
    */
-  async sync(policies: PacketPolicies, addresses: ReadonlyMap<string, string>): Promise<void> {
+  async sync(
+    policies: PacketPolicies,
+    addresses: ReadonlyMap<string, readonly string[]>,
+  ): Promise<void> {
     this.policies = policies;
     await this.apply(addresses);
   }
 
   /** The sandboxes have other addresses now: what they may do holds when this is done. */
-  async update(addresses: ReadonlyMap<string, string>): Promise<void> {
+  async update(addresses: ReadonlyMap<string, readonly string[]>): Promise<void> {
     if (this.policies !== undefined) await this.apply(addresses);
   }
 
@@ -79,7 +84,7 @@ export class PolicyTable implements Disposable {
    * Before a sandbox gets a link: what holds for it holds from its first packet on.
    * @throws NetworkError when it is not known what that is
    */
-  async admit(sandboxId: string, addresses: ReadonlyMap<string, string>): Promise<void> {
+  async admit(sandboxId: string, addresses: ReadonlyMap<string, readonly string[]>): Promise<void> {
     if (this.policies === undefined) return;
     if (!this.policies.sandboxes.has(sandboxId))
       throw new NetworkError('policies', `nobody has said which policies hold for ${sandboxId}`);
@@ -90,7 +95,7 @@ export class PolicyTable implements Disposable {
     this.firewall[Symbol.dispose]();
   }
 
-  private async apply(addresses: ReadonlyMap<string, string>): Promise<void> {
+  private async apply(addresses: ReadonlyMap<string, readonly string[]>): Promise<void> {
     const { policies } = this;
     if (policies === undefined) return;
     const plan = this.planFor(policies, addresses);
@@ -108,19 +113,28 @@ export class PolicyTable implements Disposable {
   }
 
   /** Asked again and again for the same. */
-  private planFor(policies: PacketPolicies, addresses: ReadonlyMap<string, string>): PolicyPlan {
-    const text = [...addresses].join();
+  private planFor(
+    policies: PacketPolicies,
+    addresses: ReadonlyMap<string, readonly string[]>,
+  ): PolicyPlan {
+    const text = [...addresses].map((one) => one.join()).join(';');
     if (this.planned?.policies === policies && this.planned.addresses === text)
       return this.planned.plan;
-    const plan = planPolicies(policies, addresses);
+    const plan = planPolicies(policies, addresses, this.deps.family);
     this.planned = { policies, addresses: text, plan };
     return plan;
+  }
+
+  private get table(): NftTable {
+    return { family: this.deps.family, name: policyTableOf(this.deps.prefix) };
   }
 
   private async removeTable(): Promise<void> {
     if (this.applied === 'none') return;
     // Where there is no nft nothing of ours is there either.
-    await this.deps.generations.change(() => nft(withoutTable(policyTableOf(this.deps.prefix))));
+    await this.deps.generations.change(() =>
+      nft(withoutPolicies(this.deps.family, policyTableOf(this.deps.prefix))),
+    );
     this.applied = 'none';
   }
 
@@ -148,9 +162,11 @@ export class PolicyTable implements Disposable {
     try {
       await this.deps.generations.change(async () => {
         if (isStructure || elementCount > ELEMENTS_MAX)
-          await runNft(changeText(table, { chains, containers }, changes));
+          await runNft(changeText(this.deps.family, table, { chains, containers }, changes));
         else
-          await this.firewall.transact(asTransaction(changes.flatMap((c) => requestsOf(table, c))));
+          await this.firewall.transact(
+            asTransaction(changes.flatMap((c) => requestsOf(this.table, c))),
+          );
       });
       this.applied = afterChange(applied, plan);
       if (isStructure) await this.remember();
@@ -161,13 +177,12 @@ export class PolicyTable implements Disposable {
   }
 
   private async remember(): Promise<void> {
-    const table = policyTableOf(this.deps.prefix);
-    this.mark = decodeTable(await this.firewall.get(getTable(table)));
+    this.mark = decodeTable(await this.firewall.get(getTable(this.table)));
   }
 
   /** Whether all that was put into the kernel seems to be there. */
   private async isIntact({ chains, containers }: AppliedTable): Promise<boolean> {
-    const table = policyTableOf(this.deps.prefix);
+    const { table } = this;
     const foreignChanges = await this.deps.generations.foreignChanges();
     if (foreignChanges === this.verified) return true;
     try {
@@ -186,7 +201,7 @@ export class PolicyTable implements Disposable {
 
   /** Whether all sets have as many elements as they should. */
   private async isFull(containers: AppliedTable['containers']): Promise<boolean> {
-    const table = policyTableOf(this.deps.prefix);
+    const { table } = this;
     for (const [set, { elements }] of containers) {
       const parts = await this.firewall.dump(listElements(table, set));
       const count = parts.reduce((sum, part) => sum + decodeElements(part).length, 0);
@@ -208,19 +223,16 @@ export class PolicyTable implements Disposable {
   /** Flows that are under way and may not be any more; no others. */
   private async cut(plan: PolicyPlan): Promise<void> {
     const own = (await this.deps.host.dump(listAddresses())).map(decodeAddress);
-    const hosts = new Set(own.flatMap(({ address }) => address ?? []).map(formatIpv4));
-    const flows = (await this.firewall.dump(listFlows())).flatMap((m) => decodeFlow(m) ?? []);
+    const hosts = new Set(own.flatMap(({ address }) => address ?? []).map(formatIp));
+    const flows = (await this.firewall.dump(listFlows(this.deps.family))).flatMap(
+      (m) => decodeFlow(m) ?? [],
+    );
     const forbidden = flows.filter((flow) => isForbidden(plan, hosts, flow));
     if (forbidden.length === 0) return;
     await this.firewall.run(forbidden.map(forgetFlow));
     this.deps.log.info({ count: forbidden.length }, 'connections cut by network policies');
   }
 }
-
-/** Idempotent. */
-export const removePolicyTable = async (prefix: string): Promise<void> => {
-  await nft(withoutTable(policyTableOf(prefix)));
-};
 
 export const policyTableOf = (prefix: string): string => `dhow-${prefix}-policy`;
 
@@ -235,14 +247,14 @@ const isForbidden = (
   hosts: ReadonlySet<string>,
   { source: from, destination: to, protocol, port }: TrackedFlow,
 ): boolean => {
-  const [source, destination] = [formatIpv4(from), formatIpv4(to)];
+  const [source, destination] = [formatIp(from), formatIp(to)];
   if (hosts.has(source)) return false;
   if (hosts.has(destination) && !plan.guarded.includes(destination)) return false;
   const name = PROTOCOL_NAMES.get(protocol) ?? `${protocol}`;
   return !wouldPass(plan, { source, destination, protocol: name, port });
 };
 
-const requestsOf = (table: string, { container, kind, added, removed }: ElementChange) => {
+const requestsOf = (table: NftTable, { container, kind, added, removed }: ElementChange) => {
   const of = { table, set: container };
   const gone = removed.map((key) => ({ key: keyBytes(kind, key) }));
   const more = [...added].map(([key, chain]): SetElement => ({
@@ -257,18 +269,21 @@ const keyBytes = (kind: Container['kind'], key: string): Buffer => {
   switch (kind) {
     case 'address':
     case 'decider':
-      return ipv4Key(address);
+      return ipKey(address);
     case 'pair':
-      return Buffer.concat([ipv4Key(address), ipv4Key(second)]);
+      return Buffer.concat([ipKey(address), ipKey(second)]);
     case 'port': {
       const protocol = PROTOCOL_NUMBERS.get(second) ?? 0;
       const parts = [u8(protocol), u16be(Number(port))].map(keyPart);
-      return Buffer.concat([ipv4Key(address), ...parts]);
+      return Buffer.concat([ipKey(address), ...parts]);
     }
   }
 };
 
-const ipv4Key = (address: string): Buffer => ipv4Bytes(parseIpv4(address) ?? 0);
+const ipKey = (address: string): Buffer => {
+  const ip = ipOf(address);
+  return ip === undefined ? Buffer.alloc(0) : ipBytes(ip);
+};
 
 const PROTOCOL_NAMES: ReadonlyMap<number, string> = new Map([
   [6, 'tcp'],

@@ -1,5 +1,5 @@
-import { formatCidr } from '../ipv4';
-import { withoutTable } from '../without-table';
+import { formatPrefix, type IpFamily } from '../../../lib/net/ip';
+import { nftOf } from '../family';
 import type { PlannedChain, PlannedPeer, PlannedPorts, PolicyPlan, SetKind } from './plan';
 
 /** A set or map of the table, its elements by key; a map's have the chain that decides. */
@@ -28,16 +28,24 @@ export const containersOf = (plan: PolicyPlan): ReadonlyMap<string, Container> =
 
 /** The whole table as one transaction: whatever was there of its name goes. */
 export const tableText = (table: string, plan: PolicyPlan): string => {
+  const { family } = plan;
+  const { word } = nftOf(family);
   const containers = [...containersOf(plan)].map(([name, container]) =>
-    containerText(name, container),
+    containerText(family, name, container),
   );
-  const chains = [...plan.chains].map(([name, chain]) => chainText(name, chain));
+  const chains = [...plan.chains].map(([name, chain]) => chainText(family, name, chain));
   return `
-${withoutTable(table)}
-table ip ${table} {
-${containers.join('')}${chains.join('')}${FIXED_CHAINS}
+${withoutPolicies(family, table)}
+table ${word} ${table} {
+${containers.join('')}${chains.join('')}${fixedChains(word)}
 }
 `;
+};
+
+/** Text that takes the table of one family away, whether or not it is there. */
+export const withoutPolicies = (family: IpFamily, table: string): string => {
+  const { word } = nftOf(family);
+  return `add table ${word} ${table}\ndelete table ${word} ${table}\n`;
 };
 
 export interface ElementChange {
@@ -49,6 +57,7 @@ export interface ElementChange {
 
 /** What is new in the structure, and changes of elements, as one transaction. */
 export const changeText = (
+  family: IpFamily,
   table: string,
   added: {
     readonly chains: ReadonlyMap<string, PlannedChain>;
@@ -56,19 +65,20 @@ export const changeText = (
   },
   changes: readonly ElementChange[],
 ): string => {
+  const { word } = nftOf(family);
   const containers = [...added.containers].map(([name, container]) =>
-    containerText(name, container),
+    containerText(family, name, container),
   );
-  const chains = [...added.chains].map(([name, chain]) => chainText(name, chain));
+  const chains = [...added.chains].map(([name, chain]) => chainText(family, name, chain));
   const structure =
     containers.length + chains.length === 0
       ? ''
-      : `table ip ${table} {\n${containers.join('')}${chains.join('')}}\n`;
+      : `table ${word} ${table} {\n${containers.join('')}${chains.join('')}}\n`;
   const elements = changes.map(({ container, kind, added: more, removed }) => {
     const less = removed.length === 0 ? '' : `{ ${removed.join(', ')} }`;
     return [
-      less === '' ? '' : `delete element ip ${table} ${container} ${less}\n`,
-      more.size === 0 ? '' : `add element ip ${table} ${container} ${listOf(kind, more)}\n`,
+      less === '' ? '' : `delete element ${word} ${table} ${container} ${less}\n`,
+      more.size === 0 ? '' : `add element ${word} ${table} ${container} ${listOf(kind, more)}\n`,
     ].join('');
   });
   return structure + elements.join('');
@@ -83,27 +93,28 @@ const GUARDED = 'guarded';
 export const HOLD_BACK: ReadonlySet<string> = new Set([INGRESS, EGRESS, GUARDED]);
 /** They only repeat which addresses have a decider. */
 export const GO_WITH_DECIDERS: ReadonlySet<string> = new Set([ISOLATED, ITSELF]);
-/** As many as are in `FIXED_CHAINS`. */
+/** As many as are in `fixedChains`. */
 export const FIXED_RULE_COUNT = 13;
 
 /**
  * What has been let pass goes on. What goes between a sandbox and its own host is not forwarded, and
  * meets no rule but at guarded addresses. A flow that is taken up in its middle is no new connection:
- * one that was cut must not come back from its other end.
+ * one that was cut must not come back from its other end. Neighbours are found
+ * on the link: that is not forwarded either.
  */
-const FIXED_CHAINS = `
+const fixedChains = (word: string): string => `
   chain decide_ingress {
-    ip daddr vmap @${INGRESS}
+    ${word} daddr vmap @${INGRESS}
     accept
   }
   chain middle {
-    ip saddr @${ISOLATED} drop
-    ip daddr @${ISOLATED} drop
+    ${word} saddr @${ISOLATED} drop
+    ${word} daddr @${ISOLATED} drop
   }
   chain decide {
-    ip saddr . ip daddr @${ITSELF} accept
+    ${word} saddr . ${word} daddr @${ITSELF} accept
     ct state new tcp flags & (fin | syn | rst | ack) != syn jump middle
-    ip saddr vmap @${EGRESS}
+    ${word} saddr vmap @${EGRESS}
     goto decide_ingress
   }
   chain forwarded {
@@ -113,23 +124,26 @@ const FIXED_CHAINS = `
   }
   chain received {
     type filter hook input priority filter; policy accept;
-    ip daddr != @${GUARDED} accept
+    ${word} daddr != @${GUARDED} accept
     ct state established,related accept
     jump decide
   }`;
 
-const containerText = (name: string, container: Container): string => {
+const containerText = (family: IpFamily, name: string, container: Container): string => {
   const { kind, elements } = container;
   const list = elements.size > 0 ? `\n    elements = ${listOf(kind, elements)}` : '';
   const keyword = kind === 'decider' ? 'map' : 'set';
-  return `  ${keyword} ${name} {\n    type ${TYPES[kind]}${list}\n  }\n`;
+  return `  ${keyword} ${name} {\n    type ${typesOf(family)[kind]}${list}\n  }\n`;
 };
 
-const TYPES: Readonly<Record<Container['kind'], string>> = {
-  address: 'ipv4_addr',
-  port: 'ipv4_addr . inet_proto . inet_service',
-  pair: 'ipv4_addr . ipv4_addr',
-  decider: 'ipv4_addr : verdict',
+const typesOf = (family: IpFamily): Readonly<Record<Container['kind'], string>> => {
+  const { type } = nftOf(family);
+  return {
+    address: type,
+    port: `${type} . inet_proto . inet_service`,
+    pair: `${type} . ${type}`,
+    decider: `${type} : verdict`,
+  };
 };
 
 const listOf = (kind: Container['kind'], elements: ReadonlyMap<string, string>): string => {
@@ -139,39 +153,41 @@ const listOf = (kind: Container['kind'], elements: ReadonlyMap<string, string>):
   return `{ ${items.join(', ')} }`;
 };
 
-const chainText = (name: string, chain: PlannedChain): string => {
-  const lines = linesOf(chain).map((line) => `    ${line}\n`);
+const chainText = (family: IpFamily, name: string, chain: PlannedChain): string => {
+  const lines = linesOf(family, chain).map((line) => `    ${line}\n`);
   return `  chain ${name} {\n${lines.join('')}  }\n`;
 };
 
 /** What passes on its way out is still to be let in. */
-const linesOf = (chain: PlannedChain): readonly string[] => {
+const linesOf = (family: IpFamily, chain: PlannedChain): readonly string[] => {
+  const { word } = nftOf(family);
   if ('tries' in chain) return [...chain.tries.map((name) => `jump ${name}`), 'drop'];
   const verdict = chain.direction === 'ingress' ? 'accept' : 'goto decide_ingress';
-  const side = chain.direction === 'ingress' ? 'saddr' : 'daddr';
+  const side = `${word} ${chain.direction === 'ingress' ? 'saddr' : 'daddr'}`;
   return chain.rules.map(({ peer, ports }) =>
-    [peerText(peer, side), portsText(ports), verdict].filter((part) => part !== '').join(' '),
+    [peerText(peer, side), portsText(word, ports), verdict].filter((part) => part !== '').join(' '),
   );
 };
 
 const peerText = (peer: PlannedPeer | undefined, side: string): string => {
   if (peer === undefined) return '';
-  if ('set' in peer) return `ip ${side} @${peer.set}`;
-  const inside = peer.block.prefixLength === 0 ? '' : `ip ${side} ${formatCidr(peer.block)}`;
+  if ('set' in peer) return `${side} @${peer.set}`;
+  const inside = peer.block.length === 0 ? '' : `${side} ${formatPrefix(peer.block)}`;
   if (peer.except.length === 0) return inside;
-  return `${inside} ip ${side} != { ${peer.except.map(formatCidr).join(', ')} }`.trim();
+  return `${inside} ${side} != { ${peer.except.map(formatPrefix).join(', ')} }`.trim();
 };
 
-const portsText = (ports: PlannedPorts | undefined): string => {
+const portsText = (word: string, ports: PlannedPorts | undefined): string => {
   if (ports === undefined) return '';
-  if ('set' in ports) return `ip daddr . meta l4proto . th dport @${ports.set}`;
+  if ('set' in ports) return `${word} daddr . meta l4proto . th dport @${ports.set}`;
   const { protocol, ranges } = ports;
   if (ranges === 'all') return `meta l4proto ${protocol}`;
   const texts = ranges.map(({ first, last }) => (first === last ? `${first}` : `${first}-${last}`));
   return `${protocol} dport { ${texts.join(', ')} }`;
 };
 
-export const ruleCountOf = (chain: PlannedChain): number => linesOf(chain).length;
+export const ruleCountOf = (chain: PlannedChain): number =>
+  'tries' in chain ? chain.tries.length + 1 : chain.rules.length;
 
 const keysOnly = (keys: Iterable<string>): ReadonlyMap<string, string> =>
   new Map([...keys].map((key) => [key, '']));

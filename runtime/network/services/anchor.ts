@@ -1,5 +1,12 @@
-import { findLink, routeTo } from '../host';
-import { parseCidr, parseIpv4, type Ipv4Cidr } from '../ipv4';
+import {
+  formatIp,
+  ipOf,
+  isLinkLocal,
+  rangeOf,
+  type IpAddress,
+  type IpPrefix,
+} from '../../../lib/net/ip';
+import { addressIn, findLink, routeTo } from '../host';
 import {
   createBridge,
   decodeAddress,
@@ -30,59 +37,66 @@ export class Anchor {
   async ensure(
     serviceCidrs: readonly string[],
     dnsAddresses: readonly string[],
-    nodeAddress: number | undefined,
+    nodeAddresses: readonly IpAddress[],
   ): Promise<boolean> {
     const { host, prefix } = this.deps;
     const name = anchorNameOf(prefix);
-    const ranges = serviceCidrs.flatMap((text) => parseCidr(text) ?? []);
-    const addresses = dnsAddresses.flatMap((text) => parseIpv4(text) ?? []);
+    const ranges = serviceCidrs.flatMap((text) => rangeOf(text) ?? []);
+    const addresses = dnsAddresses.flatMap((text) => ipOf(text) ?? []);
     const index = (await findLink(host, name))?.index;
     if (index !== undefined && (await this.isComplete(index, ranges, addresses))) return false;
-    await host.run([createBridge(name), setLink(name, { alias: 'dhow services' })]);
+    await host.run([
+      createBridge(name),
+      setLink(name, {
+        alias: 'dhow services',
+        ...(addressIn(addresses, 6) === undefined ? {} : { hasNoLinkLocal: true }),
+      }),
+    ]);
     const made = (await findLink(host, name))?.index ?? 0;
     await host.run([
       setLink(made, { isUp: true }),
       ...(await this.strays(made, addresses)),
       ...addresses.map((address) => setHostAddress(made, address)),
-      ...ranges.map((destination) =>
-        setRoute(
+      ...ranges.map((destination) => {
+        const source = addressIn(nodeAddresses, destination.address.family);
+        return setRoute(
           {
-            destination,
-            type: 'unicast',
-            interfaceIndex: made,
-            ...(nodeAddress === undefined ? {} : { source: nodeAddress }),
+            ...{ destination, type: 'unicast', interfaceIndex: made },
+            ...(source === undefined ? {} : { source }),
           },
           SERVICE_ROUTE_PROTOCOL,
-        ),
-      ),
+        );
+      }),
     ]);
     return true;
   }
 
   private async isComplete(
     index: number,
-    ranges: readonly Ipv4Cidr[],
-    addresses: readonly number[],
+    ranges: readonly IpPrefix[],
+    addresses: readonly IpAddress[],
   ): Promise<boolean> {
-    for (const { base } of ranges)
+    for (const { address } of ranges)
       // The first address of a range is nobody's.
-      if ((await routeTo(this.deps.host, base))?.interfaceIndex !== index) return false;
-    const present = new Set(await this.addressesOn(index));
-    return present.size === new Set(addresses).size && addresses.every((one) => present.has(one));
+      if ((await routeTo(this.deps.host, address))?.interfaceIndex !== index) return false;
+    const present = new Set((await this.addressesOn(index)).map(formatIp));
+    const wanted = new Set(addresses.map(formatIp));
+    return present.size === wanted.size && [...wanted].every((one) => present.has(one));
   }
 
   /** Resolvers of before. */
-  private async strays(index: number, wanted: readonly number[]) {
+  private async strays(index: number, wanted: readonly IpAddress[]) {
+    const kept = new Set(wanted.map(formatIp));
     const present = await this.addressesOn(index);
     return present
-      .filter((address) => !wanted.includes(address))
+      .filter((address) => !kept.has(formatIp(address)))
       .map((address) => deleteAddress(index, address));
   }
 
-  private async addressesOn(index: number): Promise<readonly number[]> {
+  private async addressesOn(index: number): Promise<readonly IpAddress[]> {
     const all = (await this.deps.host.dump(listAddresses())).map(decodeAddress);
     return all.flatMap(({ address, interfaceIndex }) =>
-      address !== undefined && interfaceIndex === index ? [address] : [],
+      address !== undefined && interfaceIndex === index && !isLinkLocal(address) ? [address] : [],
     );
   }
 }

@@ -1,4 +1,15 @@
-import { formatIpv4, parseCidr, parseIpv4 } from '../ipv4';
+import {
+  formatIp,
+  formatPrefix,
+  ipBytes,
+  ipOf,
+  ipOfBytes,
+  lastOf,
+  prefixBetween,
+  rangeOf,
+  type IpAddress,
+  type IpFamily,
+} from '../../../lib/net/ip';
 
 /**
  * The maps and sets whose elements are the state of all services; their elements carry no verdicts, so
@@ -58,47 +69,65 @@ export const OWN_TABLES: ReadonlySet<TableName> = new Set([
 export const joined = (...fields: readonly (string | number)[]): string => fields.join(' . ');
 export const fieldsOf = (text: string): readonly string[] => text.split(' . ');
 
-/** As the kernel keeps it: each field fills four bytes. The end of a key with a range is its last. */
-export const encodeFields = (types: readonly FieldType[], text: string, end = false): Buffer => {
-  const bytes = Buffer.alloc(types.length * FIELD_BYTES);
-  fieldsOf(text).forEach((field, i) => {
-    const at = i * FIELD_BYTES;
-    const type = types[i];
-    if (type === 'address') bytes.writeUInt32BE(parseIpv4(field) ?? 0, at);
-    else if (type === 'range') bytes.writeUInt32BE(edgeOf(field, end), at);
-    else if (type === 'protocol') bytes.writeUInt8(PROTOCOLS[field as keyof typeof PROTOCOLS], at);
-    else if (type === 'port') bytes.writeUInt16BE(Number(field), at);
-    else bytes.writeUInt32LE(Number(field), at);
-  });
-  return bytes;
+/**
+ * As the kernel keeps it: each field fills four bytes, an address of IPv6 sixteen. The end of a key with a
+ * range is its last.
+ */
+export const encodeFields = (
+  types: readonly FieldType[],
+  text: string,
+  family: IpFamily,
+  end = false,
+): Buffer => {
+  const fields = fieldsOf(text);
+  return Buffer.concat(
+    types.map((type, i) => {
+      const field = fields[i] ?? '';
+      if (type === 'address') return ipBytes(ipOf(field) ?? { family, bits: 0n });
+      if (type === 'range') return ipBytes(edgeOf(field, family, end));
+      const bytes = Buffer.alloc(FIELD_BYTES);
+      if (type === 'protocol') bytes.writeUInt8(PROTOCOLS[field as keyof typeof PROTOCOLS]);
+      else if (type === 'port') bytes.writeUInt16BE(Number(field));
+      else bytes.writeUInt32LE(Number(field));
+      return bytes;
+    }),
+  );
 };
 
 /** The reverse; `end` is needed where there is a range. */
-export const decodeFields = (types: readonly FieldType[], bytes: Buffer, end?: Buffer): string =>
-  joined(
-    ...types.map((type, i) => {
-      const at = i * FIELD_BYTES;
-      if (bytes.length < at + FIELD_BYTES) return '';
-      if (type === 'address') return formatIpv4(bytes.readUInt32BE(at));
+export const decodeFields = (
+  types: readonly FieldType[],
+  bytes: Buffer,
+  family: IpFamily,
+  end?: Buffer,
+): string => {
+  let at = 0;
+  return joined(
+    ...types.map((type) => {
+      const from = at;
+      at += type === 'address' || type === 'range' ? ADDRESS_BYTES[family] : FIELD_BYTES;
+      if (bytes.length < at) return '';
+      const address = (of: Buffer): IpAddress =>
+        ipOfBytes(of.subarray(from, at)) ?? { family, bits: 0n };
+      if (type === 'address') return formatIp(address(bytes));
       if (type === 'range')
-        return formatRange(bytes.readUInt32BE(at), end?.readUInt32BE(at) ?? bytes.readUInt32BE(at));
-      if (type === 'protocol') return PROTOCOL_NAMES.get(bytes.readUInt8(at)) ?? '';
-      if (type === 'port') return bytes.readUInt16BE(at);
-      return bytes.readUInt32LE(at);
+        return formatPrefix(prefixBetween(address(bytes), address(end ?? bytes)));
+      if (type === 'protocol') return PROTOCOL_NAMES.get(bytes.readUInt8(from)) ?? '';
+      if (type === 'port') return bytes.readUInt16BE(from);
+      return bytes.readUInt32LE(from);
     }),
   );
-
-const edgeOf = (range: string, end: boolean): number => {
-  const cidr = parseCidr(range);
-  if (cidr === undefined) return 0;
-  return end ? cidr.base + 2 ** (32 - cidr.prefixLength) - 1 : cidr.base;
 };
 
-const formatRange = (first: number, last: number): string =>
-  `${formatIpv4(first)}/${32 - Math.round(Math.log2(last - first + 1))}`;
+const edgeOf = (text: string, family: IpFamily, end: boolean): IpAddress => {
+  const range = rangeOf(text);
+  if (range === undefined) return { family, bits: 0n };
+  return end ? lastOf(range) : range.address;
+};
 
 export const PROTOCOLS = { tcp: 6, udp: 17, sctp: 132 } as const;
 const PROTOCOL_NAMES: ReadonlyMap<number, string> = new Map(
   Object.entries(PROTOCOLS).map(([name, number]) => [number, name]),
 );
 const FIELD_BYTES = 4;
+const ADDRESS_BYTES = { 4: 4, 6: 16 } as const;

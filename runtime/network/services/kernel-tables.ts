@@ -6,6 +6,7 @@ import {
   asTransaction,
   deleteElements,
   listRules,
+  type NftTable,
   type SetElement,
 } from '../netlink/nft-elements';
 import {
@@ -32,15 +33,15 @@ export interface KernelTables {
 
 export const readElements = async (
   firewall: NetlinkSocket,
-  name: string,
+  nftTable: NftTable,
 ): Promise<KernelTables | undefined> => {
   const tables = new Map<TableName, Map<string, string>>();
   try {
     for (const table of TABLE_NAMES) {
-      const messages = await firewall.dump(listElements(name, table));
-      tables.set(table, await decodeAll(table, messages));
+      const messages = await firewall.dump(listElements(nftTable, table));
+      tables.set(table, await decodeAll(nftTable, table, messages));
     }
-    const keeps = (await firewall.dump(listElements(name, 'keeps'))).flatMap(decodeElements);
+    const keeps = (await firewall.dump(listElements(nftTable, 'keeps'))).flatMap(decodeElements);
     const keepClasses = new Map(
       keeps.map(({ key, chain }) => [key.readUInt32LE(), Number(chain?.slice('keep'.length))]),
     );
@@ -57,15 +58,19 @@ export const readElements = async (
  */
 export const readShape = async (
   firewall: NetlinkSocket,
-  name: string,
+  table: NftTable,
 ): Promise<string | undefined> => {
   const hash = createHash('sha256');
   try {
-    const rules = (await firewall.dump(listRules(name))).flatMap((m) => ruleBytes(m, name) ?? []);
-    const chains = (await firewall.dump(listChains())).flatMap((m) => chainBytes(m, name) ?? []);
+    const rules = (await firewall.dump(listRules(table))).flatMap(
+      (m) => ruleBytes(m, table.name) ?? [],
+    );
+    const chains = (await firewall.dump(listChains(table))).flatMap(
+      (m) => chainBytes(m, table.name) ?? [],
+    );
     for (const bytes of [...rules, ...chains]) hash.update(bytes);
     for (const set of SHAPE_SETS) {
-      const elements = (await firewall.dump(listElements(name, set))).flatMap(decodeElements);
+      const elements = (await firewall.dump(listElements(table, set))).flatMap(decodeElements);
       const texts = elements.map(({ key, chain }) => `${key.toString('hex')}${chain ?? ''}`);
       hash.update(texts.sort().join());
     }
@@ -79,10 +84,10 @@ export const readShape = async (
 /** The seal that was put on the table once it was whole. */
 export const readSeal = async (
   firewall: NetlinkSocket,
-  name: string,
+  table: NftTable,
 ): Promise<string | undefined> => {
   try {
-    const sets = (await firewall.dump(listSets(name))).map(decodeSetName);
+    const sets = (await firewall.dump(listSets(table))).map(decodeSetName);
     return sets.find((set) => set.startsWith(SEAL));
   } catch (error) {
     if (isGone(error)) return undefined;
@@ -100,7 +105,7 @@ export const sealOf = (text: string, shape: string): string =>
  */
 export const applyChanges = async (
   firewall: NetlinkSocket,
-  name: string,
+  table: NftTable,
   changes: readonly Change[],
   inTurn: (transaction: () => Promise<void>) => Promise<void>,
 ): Promise<void> => {
@@ -109,7 +114,7 @@ export const applyChanges = async (
   const first = changes.filter((change) => isOwn(change) && !isLast(change));
   const ordered = [...first, ...changes.filter((change) => !isOwn(change))];
   for (const some of [...pieces(ordered), ...pieces(changes.filter(isLast))])
-    await inTurn(() => firewall.transact(asTransaction(requestsOf(name, some))));
+    await inTurn(() => firewall.transact(asTransaction(requestsOf(table, some))));
 };
 
 const pieces = (changes: readonly Change[]): readonly (readonly Change[])[] =>
@@ -117,12 +122,12 @@ const pieces = (changes: readonly Change[]): readonly (readonly Change[])[] =>
     changes.slice(i * MAX_CHANGES, (i + 1) * MAX_CHANGES),
   );
 
-const requestsOf = (name: string, changes: readonly Change[]): readonly NetlinkRequest[] =>
+const requestsOf = (nftTable: NftTable, changes: readonly Change[]): readonly NetlinkRequest[] =>
   TABLE_NAMES.flatMap((table) => {
     const own = changes.filter((change) => change.table === table);
     const encode = (key: string, data: string | undefined): SetElement =>
-      encodeElement(table, key, data);
-    const of = { table: name, set: table };
+      encodeElement(nftTable, table, key, data);
+    const of = { table: nftTable, set: table };
     return [
       ...deleteElements(
         of,
@@ -136,6 +141,7 @@ const requestsOf = (name: string, changes: readonly Change[]): readonly NetlinkR
   });
 
 const encodeElement = (
+  { family }: NftTable,
   table: TableName,
   text: string,
   dataText: string | undefined,
@@ -143,14 +149,17 @@ const encodeElement = (
   const { key, data } = TABLES[table];
   const hasRange = table === 'allowed';
   return {
-    key: encodeFields(key, text),
-    ...(hasRange ? { keyEnd: encodeFields(key, text, true) } : {}),
-    ...(dataText === undefined || dataText === '' ? {} : { data: encodeFields(data, dataText) }),
+    key: encodeFields(key, text, family),
+    ...(hasRange ? { keyEnd: encodeFields(key, text, family, true) } : {}),
+    ...(dataText === undefined || dataText === ''
+      ? {}
+      : { data: encodeFields(data, dataText, family) }),
   };
 };
 
 /** In small steps: there may be a hundred thousand. */
 const decodeAll = async (
+  { family }: NftTable,
   table: TableName,
   messages: readonly NetlinkMessage[],
 ): Promise<Map<string, string>> => {
@@ -160,8 +169,8 @@ const decodeAll = async (
     if (i % MESSAGES_A_STEP === MESSAGES_A_STEP - 1) await setImmediate();
     for (const { key, keyEnd, data } of decodeElements(message))
       elements.set(
-        decodeFields(keyTypes, key, keyEnd),
-        data === undefined ? '' : decodeFields(dataTypes, data),
+        decodeFields(keyTypes, key, family, keyEnd),
+        data === undefined ? '' : decodeFields(dataTypes, data, family),
       );
   }
   return elements;

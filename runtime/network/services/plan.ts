@@ -1,4 +1,12 @@
-import { cidrsOverlap, formatCidr, parseCidr, parseIpv4, type Ipv4Cidr } from '../ipv4';
+import {
+  formatPrefix,
+  ipOf,
+  isUnspecified,
+  prefixesOverlap,
+  rangeOf,
+  type IpFamily,
+  type IpPrefix,
+} from '../../../lib/net/ip';
 import { joined, PROTOCOLS, type Element, type TableName } from './elements';
 import { planGroup, type GroupNumbers } from './groups';
 import { type Endpoint, type ServicePort } from '../../service-network';
@@ -7,15 +15,47 @@ import { type Endpoint, type ServicePort } from '../../service-network';
 export type KeepClassOf = (seconds: number) => number | undefined;
 
 /**
- * Pure: all elements of one port of a service. `name` is the service's; the groups are named after it.
+ * Pure: all elements of one port of a service in the table of one family. `name` is the service's; the groups
+ * are named after it.
  */
 export const planService = (
+  name: string,
+  all: ServicePort,
+  family: IpFamily,
+  numbers: GroupNumbers,
+  keepClassOf: KeepClassOf,
+): readonly Element[] => {
+  const service = partOf(all, family);
+  if (service === undefined || !Object.hasOwn(PROTOCOLS, service.protocol) || !isPort(service.port))
+    return [];
+  return planPart(name, service, numbers, keepClassOf);
+};
+
+/** Of one family; undefined for a service that has addresses of the other only. */
+export const partOf = (service: ServicePort, family: IpFamily): ServicePort | undefined => {
+  const { clusterAddresses, externalAddresses, endpoints, localEndpoints } = service;
+  const isOwn = (address: string): boolean => {
+    const ip = ipOf(address);
+    return ip?.family === family && !isUnspecified(ip);
+  };
+  const isOwnPoint = ({ address }: { readonly address: string }): boolean => isOwn(address);
+  const own = clusterAddresses.filter(isOwn);
+  if (own.length === 0 && clusterAddresses.length > 0) return undefined;
+  return {
+    ...service,
+    clusterAddresses: own,
+    externalAddresses: externalAddresses.filter(isOwnPoint),
+    endpoints: endpoints.filter(isOwnPoint),
+    localEndpoints: localEndpoints.filter(isOwnPoint),
+  };
+};
+
+const planPart = (
   name: string,
   service: ServicePort,
   numbers: GroupNumbers,
   keepClassOf: KeepClassOf,
 ): readonly Element[] => {
-  if (!Object.hasOwn(PROTOCOLS, service.protocol) || !isPort(service.port)) return [];
   const { affinitySeconds } = service;
   const isKept =
     affinitySeconds !== undefined &&
@@ -53,7 +93,7 @@ const insideFronts = (
   all: number | undefined,
   local: number | undefined,
 ): Element[] =>
-  clusterAddresses.filter(isAddress).map((address) => {
+  clusterAddresses.map((address) => {
     const key = joined(address, protocol, port);
     const mark = internalPolicy === 'local' ? local : all;
     if (mark !== undefined) return mapped('front', key, mark);
@@ -65,17 +105,15 @@ const externalFronts = (
   all: number | undefined,
   local: number | undefined,
 ): Element[] =>
-  externalAddresses
-    .filter(({ address }) => isAddress(address))
-    .flatMap(({ address, sources }) => {
-      const key = joined(address, protocol, port);
-      return [
-        ...ways(key, externalPolicy, all, local, {
-          ...{ front: 'front', out: 'front_out', drops: 'drops_out', rejects: 'rejects' },
-        }),
-        ...(sources === undefined ? [] : guards(key, sources)),
-      ];
-    });
+  externalAddresses.flatMap(({ address, sources }) => {
+    const key = joined(address, protocol, port);
+    return [
+      ...ways(key, externalPolicy, all, local, {
+        ...{ front: 'front', out: 'front_out', drops: 'drops_out', rejects: 'rejects' },
+      }),
+      ...(sources === undefined ? [] : guards(key, ipOf(address)?.family, sources)),
+    ];
+  });
 
 const nodePortFronts = (
   { protocol, nodePort, externalPolicy }: ServicePort,
@@ -116,22 +154,26 @@ const ways = (
 };
 
 /** Sources that can be read; when none can, nobody may connect. */
-const guards = (key: string, sources: readonly string[]): Element[] => {
+const guards = (
+  key: string,
+  family: IpFamily | undefined,
+  sources: readonly string[],
+): Element[] => {
   const ranges = sources.flatMap((source) => {
-    const cidr = parseCidr(source.trim());
-    return cidr === undefined ? [] : [cidr];
+    const range = rangeOf(source.trim());
+    return range?.address.family === family ? (range ?? []) : [];
   });
   return [
     member('guarded', key),
-    ...widest(ranges).map((range) => member('allowed', joined(key, formatCidr(range)))),
+    ...widest(ranges).map((range) => member('allowed', joined(key, formatPrefix(range)))),
   ];
 };
 
 /** The kernel takes no ranges that overlap: those that others hold are left out. */
-const widest = (ranges: readonly Ipv4Cidr[]): readonly Ipv4Cidr[] => {
-  const kept: Ipv4Cidr[] = [];
-  for (const range of [...ranges].sort((a, b) => a.prefixLength - b.prefixLength))
-    if (!kept.some((other) => cidrsOverlap(other, range))) kept.push(range);
+const widest = (ranges: readonly IpPrefix[]): readonly IpPrefix[] => {
+  const kept: IpPrefix[] = [];
+  for (const range of [...ranges].sort((a, b) => a.length - b.length))
+    if (!kept.some((other) => prefixesOverlap(other, range))) kept.push(range);
   return kept;
 };
 
@@ -143,10 +185,6 @@ const mapped = (table: TableName, key: string, mark: number): Element => ({
 const member = (table: TableName, key: string): Element => ({ table, key, data: '' });
 
 const isPort = (port: number): boolean => Number.isInteger(port) && port >= 1 && port <= 65_535;
-const isAddress = (address: string): boolean => {
-  const value = parseIpv4(address);
-  return value !== undefined && value !== 0;
-};
-const isEndpoint = ({ address, port }: Endpoint): boolean => isAddress(address) && isPort(port);
+const isEndpoint = ({ port }: Endpoint): boolean => isPort(port);
 /** A day: as long as upstream's API allows. */
 const MAX_AFFINITY_SECONDS = 86_400;

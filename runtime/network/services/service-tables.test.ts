@@ -116,12 +116,12 @@ it('any sequence of changes ends with the tables of the last', () => {
   fc.assert(
     fc.property(history, fc.nat(), (steps, first) => {
       const model = new Model();
-      const tables = new ServiceTables(first);
+      const tables = new ServiceTables(4, first);
       for (const changes of steps) {
         model.apply(tables.set(changes, classOf));
         expect(model.tables).toEqual(tables.current);
       }
-      const fresh = new ServiceTables(1);
+      const fresh = new ServiceTables(4, 1);
       fresh.set(finalOf(steps), classOf);
       expect(meaning(model.tables)).toEqual(meaning(fresh.current));
     }),
@@ -132,11 +132,11 @@ it('a process that takes over changes nothing that is right, and leaves nothing 
   fc.assert(
     fc.property(history, step, fc.nat(), (steps, missed, first) => {
       const model = new Model();
-      const tables = new ServiceTables(first);
+      const tables = new ServiceTables(4, first);
       for (const changes of steps) model.apply(tables.set(changes, classOf));
       const before = finalOf(steps);
       const takeOver = (wanted: ReadonlyMap<string, ServicePort>) => {
-        const next = new ServiceTables(first + 7);
+        const next = new ServiceTables(4, first + 7);
         next.adopt(wanted, model.tables);
         next.set(wanted, classOf);
         return next.current;
@@ -147,7 +147,7 @@ it('a process that takes over changes nothing that is right, and leaves nothing 
       const wanted = finalOf([...steps, missed]);
       const changed = takeOver(wanted);
       model.apply(differences(model.tables, changed));
-      const fresh = new ServiceTables(1);
+      const fresh = new ServiceTables(4, 1);
       fresh.set(wanted, classOf);
       expect(meaning(model.tables)).toEqual(meaning(fresh.current));
       expect(countOf(model.tables)).toBe(countOf(changed));
@@ -195,7 +195,7 @@ const plain = (more: Partial<ServicePort>): ServicePort => ({
 it.each([1, 128, 129, 256, 1000, MAX_SLOTS * MAX_PARTS, 10_000])(
   '%i endpoints all have their share',
   (count) => {
-    const tables = new ServiceTables(1);
+    const tables = new ServiceTables(4, 1);
     tables.set(new Map([['a', plain({ endpoints: many(count, 1) })]]), classOf);
     const shares = new Map<string, number>();
     const mark = Number(tables.current.get('front')?.get('10.96.0.1 . tcp . 80'));
@@ -221,7 +221,7 @@ it.each([1, 128, 129, 256, 1000, MAX_SLOTS * MAX_PARTS, 10_000])(
 );
 
 it('one endpoint replaced is one element', () => {
-  const tables = new ServiceTables(1);
+  const tables = new ServiceTables(4, 1);
   const others = Array.from({ length: 1000 }, (_none, i): [string, ServicePort] => [
     `other-${i}`,
     plain({ clusterAddresses: [`10.96.${1 + (i >> 8)}.${i & 255}`], endpoints: many(5, 1) }),
@@ -236,13 +236,13 @@ it('one endpoint replaced is one element', () => {
 
 it('keys are written as the kernel keeps them', () => {
   const { key } = TABLES.front;
-  expect(encodeFields(key, '10.96.0.1 . udp . 53').toString('hex')).toBe(
+  expect(encodeFields(key, '10.96.0.1 . udp . 53', 4).toString('hex')).toBe(
     '0a600001' + '11000000' + '00350000',
   );
   const range = TABLES.allowed.key;
   const text = '10.96.0.1 . tcp . 80 . 10.0.0.0/8';
-  const [start, end] = [encodeFields(range, text), encodeFields(range, text, true)];
+  const [start, end] = [encodeFields(range, text, 4), encodeFields(range, text, 4, true)];
   expect(end.subarray(12).toString('hex')).toBe('0affffff');
-  expect(decodeFields(range, start, end)).toBe(text);
+  expect(decodeFields(range, start, 4, end)).toBe(text);
   expect(fieldsOf(text)).toHaveLength(4);
 });

@@ -1,6 +1,7 @@
 import { joined, OWN_TABLES, TABLE_NAMES, type Element, type TableName } from './elements';
 import { NO_NUMBERS, Numbers, numbersIn, type LookUp, type ServiceNumbers } from './numbers';
-import { planService, type KeepClassOf } from './plan';
+import { partOf, planService, type KeepClassOf } from './plan';
+import type { IpFamily } from '../../../lib/net/ip';
 import { type ServicePort } from '../../service-network';
 
 /** By table and key; what the kernel has, or is to have. */
@@ -20,7 +21,7 @@ interface Placed {
 }
 
 /**
- * What the tables hold for the services that were set, kept up one service at a time. Pure: it changes
+ * What the tables of one family hold for the services that were set, kept up one service at a time. Pure: it changes
  * nothing but itself. Of two services that claim the same address and port, the one whose name comes
  * first has it.
  */
@@ -39,7 +40,10 @@ export class ServiceTables {
   private readonly lookUp: LookUp = (table, key) => this.tables.get(table)?.get(key);
 
   /** @param firstNumber anything; another one than the last process began with */
-  constructor(firstNumber: number) {
+  constructor(
+    private readonly family: IpFamily,
+    firstNumber: number,
+  ) {
     this.numbers = new Numbers(firstNumber);
   }
 
@@ -53,7 +57,9 @@ export class ServiceTables {
    */
   adopt(services: ReadonlyMap<string, ServicePort>, kernel: Tables): void {
     const lookUp: LookUp = (table, key) => kernel.get(table)?.get(key);
-    for (const [name, service] of services) {
+    for (const [name, whole] of services) {
+      const service = partOf(whole, this.family);
+      if (service === undefined) continue;
       const known = numbersIn(name, frontsOf(service, lookUp), lookUp);
       const numbers = {
         groups: filtered(known.groups, (number) => this.numbers.claimGroup(number)),
@@ -91,7 +97,9 @@ export class ServiceTables {
       (table, key) => this.lookUp(table, key) ?? this.adopted?.get(table)?.get(key),
     );
     const elements =
-      service === undefined ? [] : unique(planService(name, service, turn, keepClassOf));
+      service === undefined
+        ? []
+        : unique(planService(name, service, this.family, turn, keepClassOf));
     const numbers = turn.finish();
     const { gone, claimed } = comparison(before.elements, elements);
     for (const { table, key } of [...gone, ...claimed]) {

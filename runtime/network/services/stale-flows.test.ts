@@ -1,5 +1,5 @@
 import { type ServicePort } from '../../service-network';
-import { parseIpv4 } from '../ipv4';
+import { ipOf } from '../../../lib/net/ip';
 import { type TrackedFlow } from '../netlink/conntrack';
 import { ServiceTables, type Change } from './service-tables';
 import { leavesFlows, staleFlows } from './stale-flows';
@@ -18,15 +18,15 @@ const service = (more: Partial<ServicePort> = {}): ServicePort => ({
 });
 const to = (...addresses: readonly string[]) =>
   addresses.map((address) => ({ address, port: 5300 }));
-const number = (address: string): number => parseIpv4(address) ?? 0;
+const ip = (address: string) => ipOf(address)!;
 
 const flow = (target: string, targetPort: number, answerer = target, answererPort = targetPort) =>
   ({
-    source: number('10.77.0.9'),
-    destination: number(answerer),
+    source: ip('10.77.0.9'),
+    destination: ip(answerer),
     protocol: 17,
     port: answererPort,
-    target: number(target),
+    target: ip(target),
     targetPort,
     tuple: Buffer.alloc(0),
   }) satisfies TrackedFlow;
@@ -37,9 +37,9 @@ const stale = (
   flows: readonly TrackedFlow[],
   changes: readonly Change[] = [],
 ): readonly TrackedFlow[] => {
-  const tables = new ServiceTables(1);
+  const tables = new ServiceTables(4, 1);
   tables.set(new Map([['dns', wanted]]), () => 1);
-  return staleFlows(flows, tables.current, changes, new Set([number(NODE)]));
+  return staleFlows(flows, tables.current, changes, new Set([NODE]));
 };
 
 it('flows that one of the endpoints answers stay, as do those of others', () => {
@@ -71,10 +71,10 @@ it('flows to a service without endpoints, or to none at all, go when they are le
   const led = [flow('10.96.0.7', 53, '10.77.0.1', 5300), flow(NODE, 30053, '10.77.0.1', 5300)];
   const others = [flow('10.96.0.7', 53), flow('10.96.0.9', 53, '10.77.0.1', 5300)];
   expect(stale(service({ endpoints: [] }), [...led, ...others])).toEqual(led);
-  const tables = new ServiceTables(1);
+  const tables = new ServiceTables(4, 1);
   tables.set(new Map([['dns', service()]]), () => 1);
   const changes = tables.set(new Map([['dns', undefined]]), () => 1);
-  const own = new Set([number(NODE)]);
+  const own = new Set([NODE]);
   expect(staleFlows([...led, ...others], tables.current, changes, own)).toEqual(led);
 });
 

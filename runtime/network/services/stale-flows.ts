@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 
-import { formatIpv4 } from '../ipv4';
+import { formatIp, sameIp } from '../../../lib/net/ip';
 import { type TrackedFlow } from '../netlink/conntrack';
 import { joined, PROTOCOLS, type TableName } from './elements';
 import { MAX_SLOTS } from './groups';
@@ -39,7 +39,7 @@ export const staleFlows = (
   flows: readonly TrackedFlow[],
   tables: Tables,
   changes: readonly Change[],
-  nodeAddresses: ReadonlySet<number>,
+  nodeAddresses: ReadonlySet<string>,
 ): readonly TrackedFlow[] => {
   const gone = new Set(
     changes.flatMap(({ table, key, after }) =>
@@ -54,13 +54,14 @@ export const staleFlows = (
   };
   return flows.filter((flow) => {
     if (flow.protocol !== PROTOCOLS.udp) return false;
-    const address = joined(formatIpv4(flow.target), 'udp', flow.targetPort);
+    const target = formatIp(flow.target);
+    const address = joined(target, 'udp', flow.targetPort);
     const port = joined('udp', flow.targetPort);
-    const isOwn = nodeAddresses.has(flow.target);
+    const isOwn = nodeAddresses.has(target);
     const live = answerersOf(address, ['front', 'front_out']);
     const now = live.size > 0 || !isOwn ? live : answerersOf(port, ['node_port', 'node_port_out']);
-    if (now.size > 0) return !now.has(joined(formatIpv4(flow.destination), flow.port));
-    const isLed = flow.destination !== flow.target || flow.port !== flow.targetPort;
+    if (now.size > 0) return !now.has(joined(formatIp(flow.destination), flow.port));
+    const isLed = !sameIp(flow.destination, flow.target) || flow.port !== flow.targetPort;
     const isRefused = (table: TableName, key: string) => tables.get(table)?.has(key) === true;
     return (
       isLed &&

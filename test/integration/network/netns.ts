@@ -40,7 +40,8 @@ export class NetnsLab {
       [a, nameA, addressA],
       [b, nameB, addressB],
     ] as const) {
-      inNetns(netns, 'ip', 'addr', 'add', address, 'dev', name);
+      const now = address.includes(':') ? ['nodad'] : [];
+      inNetns(netns, 'ip', 'addr', 'add', address, 'dev', name, ...now);
       inNetns(netns, 'ip', 'link', 'set', name, 'up');
       inNetns(netns, 'ip', 'link', 'set', 'lo', 'up');
     }
@@ -297,7 +298,7 @@ socket.on('error', (error) => console.log(error.code));`;
 const SERVE = `
 const port = Number(process.argv[1]);
 const answer = (address) => (address + ' ' + (process.argv[2] ?? '')).trim();
-const udp = require('node:dgram').createSocket('udp4');
+const udp = require('node:dgram').createSocket(process.argv[3].includes(':') ? 'udp6' : 'udp4');
 udp.on('message', (_data, from) => udp.send(answer(from.address), from.port, from.address));
 const tcp = require('node:net').createServer((socket) => {
   socket.on('error', () => undefined);
@@ -357,7 +358,7 @@ if (protocol === 'tcp') {
   socket.on('data', (data) => say(data.toString()));
   socket.on('error', (error) => say(error.code));
 } else {
-  const socket = require('node:dgram').createSocket('udp4');
+  const socket = require('node:dgram').createSocket(address.includes(':') ? 'udp6' : 'udp4');
   socket.on('message', (data) => say(data.toString()));
   socket.on('error', (error) => say(error.code));
   socket.connect(Number(port), address, () => socket.send('x'));

@@ -12,8 +12,8 @@ import {
 } from '../../../runtime/pod-network';
 
 export interface NodeOptions {
-  readonly podCidr: string;
-  readonly nodeAddress?: string;
+  readonly podCidrs: readonly string[];
+  readonly nodeAddresses?: readonly string[];
   readonly interfacePrefix: string;
 }
 

@@ -187,7 +187,7 @@ export const startAgent = async (
   const agent = createAgent({
     config,
     agentId: store.agentId(),
-    nodeIp,
+    nodeIps: [nodeIp],
     facts: {
       cpuMillis: 2000,
       memoryBytes: 2 ** 31,

@@ -170,9 +170,11 @@ export interface SessionResponse {
 
 export interface ServerHello {
   session: bigint;
-  podCidr: string;
+  /** Of the node's pods: one range, or one of each IP family, the more important first. */
+  podCidrs: string[];
   heartbeatIntervalMs: number;
-  clusterCidr: string;
+  /** What the ranges of all nodes are cut from. */
+  clusterCidrs: string[];
   /** An agent that hears nothing for several intervals may take the session for dead. */
   acknowledgesHeartbeats: boolean;
 }
@@ -2404,7 +2406,7 @@ export const SessionResponse: MessageFns<SessionResponse> = {
 };
 
 function createBaseServerHello(): ServerHello {
-  return { session: 0n, podCidr: "", heartbeatIntervalMs: 0, clusterCidr: "", acknowledgesHeartbeats: false };
+  return { session: 0n, podCidrs: [], heartbeatIntervalMs: 0, clusterCidrs: [], acknowledgesHeartbeats: false };
 }
 
 export const ServerHello: MessageFns<ServerHello> = {
@@ -2415,14 +2417,14 @@ export const ServerHello: MessageFns<ServerHello> = {
       }
       writer.uint32(8).uint64(message.session);
     }
-    if (message.podCidr !== "") {
-      writer.uint32(18).string(message.podCidr);
+    for (const v of message.podCidrs) {
+      writer.uint32(18).string(v!);
     }
     if (message.heartbeatIntervalMs !== 0) {
       writer.uint32(24).uint32(message.heartbeatIntervalMs);
     }
-    if (message.clusterCidr !== "") {
-      writer.uint32(34).string(message.clusterCidr);
+    for (const v of message.clusterCidrs) {
+      writer.uint32(34).string(v!);
     }
     if (message.acknowledgesHeartbeats !== false) {
       writer.uint32(40).bool(message.acknowledgesHeartbeats);
@@ -2456,7 +2458,7 @@ export const ServerHello: MessageFns<ServerHello> = {
               break;
             }
 
-            message.podCidr = reader.string();
+            message.podCidrs.push(reader.string());
             continue;
           }
           case 3: {
@@ -2472,7 +2474,7 @@ export const ServerHello: MessageFns<ServerHello> = {
               break;
             }
 
-            message.clusterCidr = reader.string();
+            message.clusterCidrs.push(reader.string());
             continue;
           }
           case 5: {
@@ -2498,21 +2500,21 @@ export const ServerHello: MessageFns<ServerHello> = {
   fromJSON(object: any): ServerHello {
     return {
       session: isSet(object.session) ? BigInt(object.session) : 0n,
-      podCidr: isSet(object.podCidr)
-        ? globalThis.String(object.podCidr)
-        : isSet(object.pod_cidr)
-        ? globalThis.String(object.pod_cidr)
-        : "",
+      podCidrs: globalThis.Array.isArray(object?.podCidrs)
+        ? object.podCidrs.map((e: any) => globalThis.String(e))
+        : globalThis.Array.isArray(object?.pod_cidrs)
+        ? object.pod_cidrs.map((e: any) => globalThis.String(e))
+        : [],
       heartbeatIntervalMs: isSet(object.heartbeatIntervalMs)
         ? globalThis.Number(object.heartbeatIntervalMs)
         : isSet(object.heartbeat_interval_ms)
         ? globalThis.Number(object.heartbeat_interval_ms)
         : 0,
-      clusterCidr: isSet(object.clusterCidr)
-        ? globalThis.String(object.clusterCidr)
-        : isSet(object.cluster_cidr)
-        ? globalThis.String(object.cluster_cidr)
-        : "",
+      clusterCidrs: globalThis.Array.isArray(object?.clusterCidrs)
+        ? object.clusterCidrs.map((e: any) => globalThis.String(e))
+        : globalThis.Array.isArray(object?.cluster_cidrs)
+        ? object.cluster_cidrs.map((e: any) => globalThis.String(e))
+        : [],
       acknowledgesHeartbeats: isSet(object.acknowledgesHeartbeats)
         ? globalThis.Boolean(object.acknowledgesHeartbeats)
         : isSet(object.acknowledges_heartbeats)
@@ -2526,14 +2528,14 @@ export const ServerHello: MessageFns<ServerHello> = {
     if (message.session !== 0n) {
       obj.session = message.session.toString();
     }
-    if (message.podCidr !== "") {
-      obj.podCidr = message.podCidr;
+    if (message.podCidrs?.length) {
+      obj.podCidrs = message.podCidrs;
     }
     if (message.heartbeatIntervalMs !== 0) {
       obj.heartbeatIntervalMs = Math.round(message.heartbeatIntervalMs);
     }
-    if (message.clusterCidr !== "") {
-      obj.clusterCidr = message.clusterCidr;
+    if (message.clusterCidrs?.length) {
+      obj.clusterCidrs = message.clusterCidrs;
     }
     if (message.acknowledgesHeartbeats !== false) {
       obj.acknowledgesHeartbeats = message.acknowledgesHeartbeats;
@@ -2547,9 +2549,9 @@ export const ServerHello: MessageFns<ServerHello> = {
   fromPartial(object: DeepPartial<ServerHello>): ServerHello {
     const message = createBaseServerHello();
     message.session = (object.session !== undefined && object.session !== null) ? BigInt(object.session) : 0n;
-    message.podCidr = object.podCidr ?? "";
+    message.podCidrs = object.podCidrs?.map((e) => e) || [];
     message.heartbeatIntervalMs = object.heartbeatIntervalMs ?? 0;
-    message.clusterCidr = object.clusterCidr ?? "";
+    message.clusterCidrs = object.clusterCidrs?.map((e) => e) || [];
     message.acknowledgesHeartbeats = object.acknowledgesHeartbeats ?? false;
     return message;
   },

@@ -1,46 +1,41 @@
-import { randomInt } from 'node:crypto';
+import { createHash, randomInt } from 'node:crypto';
+import { readFileSync } from 'node:fs';
 import { isDeepStrictEqual } from 'node:util';
 import { Semaphore } from '../../../lib/async/semaphore';
 import { type Log } from '../../../lib/log';
-import {
-  type ServiceNetwork,
-  type ServiceNetworkFacts,
-  type ServicePort,
-} from '../../service-network';
+import { formatIp, networkOf, type IpAddress, type IpFamily } from '../../../lib/net/ip';
+import { type ServiceNetworkFacts, type ServicePort } from '../../service-network';
 import { NetworkError } from '../errors';
-import { formatIpv4, parseCidr } from '../ipv4';
+import { addressIn } from '../host';
 import { decodeFlow, forgetFlow, listFlows } from '../netlink/conntrack';
+import { type NftTable } from '../netlink/nft-elements';
 import { decodeAddress, listAddresses } from '../netlink/requests';
 import { NETLINK_NETFILTER, NetlinkError, NetlinkSocket } from '../netlink/socket';
 import { nft, type RuleSet } from '../rule-set';
-import { withoutTable } from '../without-table';
-import { Anchor } from './anchor';
 import { MAX_KEEP_CLASS } from './groups';
 import { applyChanges, readElements, readSeal, readShape, sealOf } from './kernel-tables';
 import { differences, ServiceTables, type Change } from './service-tables';
 import { leavesFlows, staleFlows } from './stale-flows';
 import { fullTable, keepChain, sealText, type StructureFacts } from './structure';
 
-interface ServiceRulesDeps {
+interface FamilyRulesDeps {
+  readonly family: IpFamily;
   readonly prefix: string;
   readonly host: NetlinkSocket;
   readonly rules: RuleSet;
-  readonly nodeAddress: () => number | undefined;
+  readonly nodeAddresses: () => readonly IpAddress[];
   readonly log: Log;
 }
 
-/** The services of the namespace this process is in, in a table of their own. */
-export class ServiceRules implements ServiceNetwork, Disposable {
+/** What leads to services by addresses of one family, in a table of its own. */
+export class FamilyRules implements Disposable {
   private readonly firewall = NetlinkSocket.open(NETLINK_NETFILTER);
   private readonly turn = new Semaphore(1);
-  private readonly anchor: Anchor;
-  private tables = new ServiceTables(0);
+  private tables: ServiceTables;
   private readonly wanted = new Map<string, ServicePort>();
   /** Seconds → class. */
   private readonly keepClasses = new Map<number, number>();
   private facts: ServiceNetworkFacts | undefined;
-  /** As of the last look, which `check` repeats. */
-  private isAnchored = false;
   private structure: StructureFacts | undefined;
   private seal: string | undefined;
   private isFirst = true;
@@ -49,15 +44,13 @@ export class ServiceRules implements ServiceNetwork, Disposable {
   /** How many foreign changes there had been when the kernel was last seen to be right. */
   private verified: number | undefined;
 
-  constructor(private readonly deps: ServiceRulesDeps) {
-    this.anchor = new Anchor(deps);
+  constructor(private readonly deps: FamilyRulesDeps) {
+    this.tables = new ServiceTables(deps.family, 0);
   }
 
   async configure(facts: ServiceNetworkFacts): Promise<void> {
     await this.turn.use(async () => {
-      const isNews = !this.isAnchored || !isDeepStrictEqual(this.facts, facts);
       this.facts = facts;
-      if (isNews) await this.keepAnchor();
       if (!this.isFirst && this.hasNewStructure()) await this.rebuild();
     });
   }
@@ -82,10 +75,11 @@ export class ServiceRules implements ServiceNetwork, Disposable {
     });
   }
 
-  async check(): Promise<string | undefined> {
+  /** @param before comes first, once there is something to look at */
+  async check(before: () => Promise<void>): Promise<string | undefined> {
     return this.turn.use(async () => {
       if (this.isFirst) return undefined;
-      await this.keepAnchor();
+      await before();
       const { generations } = this.deps.rules;
       if (!this.isWhole || this.hasNewStructure()) await this.rebuild();
       const foreign = await generations.foreignChanges();
@@ -104,11 +98,11 @@ export class ServiceRules implements ServiceNetwork, Disposable {
   /** Takes over what an earlier process left when it is whole; else replaces it as a whole. */
   private async start(): Promise<string | undefined> {
     this.structure = this.structureNow();
-    this.tables = new ServiceTables(randomInt(MAX_FIRST_NUMBER));
-    const { name } = this;
-    const seal = await readSeal(this.firewall, name);
-    const shape = await readShape(this.firewall, name);
-    const kernel = await readElements(this.firewall, name);
+    this.tables = new ServiceTables(this.deps.family, randomInt(MAX_FIRST_NUMBER));
+    const { table } = this;
+    const seal = await readSeal(this.firewall, table);
+    const shape = await readShape(this.firewall, table);
+    const kernel = await readElements(this.firewall, table);
     const isOurs = shape !== undefined && seal === sealOf(this.shapeText(), shape);
     if (kernel !== undefined && isOurs) {
       this.seal = seal;
@@ -133,7 +127,7 @@ export class ServiceRules implements ServiceNetwork, Disposable {
     try {
       const added = [...this.keepClasses].filter(([seconds]) => !classes.has(seconds));
       if (added.length > 0) await this.addKeepClasses(added);
-      await applyChanges(this.firewall, this.name, changes, (transaction) =>
+      await applyChanges(this.firewall, this.table, changes, (transaction) =>
         this.deps.rules.generations.change(transaction),
       );
       return undefined;
@@ -167,38 +161,41 @@ export class ServiceRules implements ServiceNetwork, Disposable {
   }
 
   private async addKeepClasses(added: readonly (readonly [number, number])[]): Promise<void> {
-    const text = added.map(([seconds, number]) => keepChain(this.name, number, seconds)).join('');
+    const text = added.map(([seconds, number]) => keepChain(this.names, number, seconds)).join('');
     await this.deps.rules.generations.change(() => nft(text));
     await this.putSeal();
   }
 
   /** Tells the next process that the table was whole, and how it looked then. */
   private async putSeal(): Promise<void> {
-    const shape = await readShape(this.firewall, this.name);
+    const shape = await readShape(this.firewall, this.table);
     if (shape === undefined) return;
     const seal = sealOf(this.shapeText(), shape);
-    const text = sealText(this.name, seal, this.seal);
+    const text = sealText(this.names, seal, this.seal);
     await this.deps.rules.generations.change(() => nft(text));
     this.seal = seal;
   }
 
   /** Undefined: the kernel has just what it should. */
   private async findFault(): Promise<string | undefined> {
-    const shape = await readShape(this.firewall, this.name);
+    const shape = await readShape(this.firewall, this.table);
     if (shape === undefined) return 'the table of services was removed';
     if (this.seal !== sealOf(this.shapeText(), shape)) return 'rules of services were changed';
-    const kernel = await readElements(this.firewall, this.name);
+    const kernel = await readElements(this.firewall, this.table);
     const changes = differences(kernel?.tables ?? new Map(), this.tables.current);
     return changes.length === 0 ? undefined : `${changes.length} elements of services were changed`;
   }
 
   private async forgetStale(changes: readonly Change[]): Promise<void> {
     try {
-      const flows = (await this.firewall.dump(listFlows())).flatMap(
+      const { family } = this.deps;
+      const flows = (await this.firewall.dump(listFlows(family))).flatMap(
         (message) => decodeFlow(message) ?? [],
       );
       const addresses = (await this.deps.host.dump(listAddresses())).map(decodeAddress);
-      const own = new Set(addresses.flatMap(({ address }) => address ?? []));
+      const own = new Set(
+        addresses.flatMap(({ address }) => (address === undefined ? [] : [formatIp(address)])),
+      );
       const stale = staleFlows(flows, this.tables.current, changes, own);
       await this.firewall.run(stale.map(forgetFlow));
     } catch (error) {
@@ -208,30 +205,24 @@ export class ServiceRules implements ServiceNetwork, Disposable {
     }
   }
 
-  private async keepAnchor(): Promise<void> {
-    if (this.facts === undefined) return;
-    const { serviceCidrs, dnsAddresses } = this.facts;
-    this.isAnchored = false;
-    await this.anchor.ensure(serviceCidrs, dnsAddresses, this.deps.nodeAddress());
-    this.isAnchored = true;
-  }
-
   private hasNewStructure(): boolean {
     return !isDeepStrictEqual(this.structure, this.structureNow());
   }
 
   private structureNow(): StructureFacts {
-    const address = this.deps.nodeAddress();
+    const { family, prefix } = this.deps;
+    const address = addressIn(this.deps.nodeAddresses(), family);
     const { serviceCidrs = [], podCidrs = [], nodePortAddresses = [] } = this.facts ?? {};
-    const readable = (cidrs: readonly string[]): readonly string[] =>
-      cidrs.filter((text) => parseCidr(text) !== undefined);
+    const own = (cidrs: readonly string[]): readonly string[] =>
+      cidrs.filter((text) => networkOf(text)?.address.family === family);
     return {
-      table: this.name,
-      prefix: this.deps.prefix,
-      nodeAddress: address === undefined ? undefined : formatIpv4(address),
-      serviceCidrs: readable(serviceCidrs),
-      podCidrs: readable(podCidrs),
-      nodePortAddresses: readable(nodePortAddresses),
+      ...this.names,
+      prefix,
+      nodeAddress: address === undefined ? undefined : formatIp(address),
+      serviceCidrs: own(serviceCidrs),
+      podCidrs: own(podCidrs),
+      // With none of this family, all addresses of it have node ports, as upstream.
+      nodePortAddresses: own(nodePortAddresses),
     };
   }
 
@@ -249,21 +240,33 @@ export class ServiceRules implements ServiceNetwork, Disposable {
     return number;
   };
 
-  private get name(): string {
-    return tableNameOf(this.deps.prefix);
+  private get names() {
+    const { family, prefix } = this.deps;
+    return { family, table: serviceTableOf(prefix), hashSeeds: HASH_SEEDS };
+  }
+
+  private get table(): NftTable {
+    return { family: this.deps.family, name: serviceTableOf(this.deps.prefix) };
   }
 }
 
-/** Idempotent. */
-export const removeServices = async (prefix: string): Promise<void> => {
-  await nft(withoutTable(tableNameOf(prefix)));
-};
-
-const tableNameOf = (prefix: string): string => `dhow-${prefix}-services`;
+export const serviceTableOf = (prefix: string): string => `dhow-${prefix}-services`;
 
 const shapeTextOf = (structure: StructureFacts | undefined): string =>
   structure === undefined ? '' : fullTable(structure, new Map(), new Map());
 
+/** From what pods cannot read, and what stays over a restart: else choices would be lost by it. */
+const hashSeedsOf = (machineIdFile: string): readonly number[] => {
+  let secret = '';
+  try {
+    secret = readFileSync(machineIdFile, 'utf8');
+  } catch {
+    // A machine without one: its seeds are no secret.
+  }
+  const digest = createHash('sha256').update(`kept choices ${secret}`).digest();
+  return [0, 4].map((at) => digest.readUInt32BE(at));
+};
+const HASH_SEEDS = hashSeedsOf('/etc/machine-id');
 const MAX_FIRST_NUMBER = 1 << 22;
 /** A hundred thousand elements on a busy machine. */
 const REBUILD_TIMEOUT_MS = 60_000;
