@@ -87,7 +87,7 @@ const clientOf = (of: NftNames): string => {
 
 const keptSpecOf = ({ family, hashSeeds }: NftNames): string =>
   family === 4
-    ? 'type ipv4_addr . ipv4_addr . inet_proto . inet_service : mark'
+    ? `type ${nftOf(family).type} . ${nftOf(family).type} . inet_proto . inet_service : mark`
     : // Numbers, as hashes are.
       `typeof ${hashSeeds.map(() => 'numgen random mod 2').join(' . ')} . meta l4proto . th dport : meta mark`;
 
