@@ -43,7 +43,7 @@ export class HttpClient {
     return new Promise((resolve, reject) => {
       const socket = connect({
         ...this.tlsOptions(),
-        host: this.base.hostname,
+        host: hostIn(this.base),
         port: Number(this.base.port || 443),
       });
       socket.once('secureConnect', () => resolve(socket));
@@ -69,7 +69,7 @@ export class HttpClient {
       const { body, signal } = request;
       const outgoing = httpsRequest(
         {
-          host: this.base.hostname,
+          host: hostIn(this.base),
           port: this.base.port || 443,
           method: request.method,
           path: request.path,
@@ -157,3 +157,6 @@ const readText = async (response: IncomingMessage): Promise<string> => {
 };
 
 const MAX_BODY_BYTES = 512 * 1024 * 1024;
+
+/** As sockets take it: in a URL an address of IPv6 has brackets. */
+const hostIn = ({ hostname }: URL): string => hostname.replace(/^\[(.*)\]$/, '$1');

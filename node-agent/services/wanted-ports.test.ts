@@ -231,3 +231,29 @@ describe('a Service', () => {
     expect(check([slice()], { externalTrafficPolicy: 'Cluster' })).toBeUndefined();
   });
 });
+
+it('chooses among the endpoints of each family by itself', () => {
+  const slice = (addressType: string, address: string, conditions: object) =>
+    ({
+      ...{ apiVersion: 'discovery.k8s.io/v1', kind: 'EndpointSlice', metadata: { name: address } },
+      ...{ addressType, ports: [{ name: '', port: 8080, protocol: 'TCP' }] },
+      endpoints: [{ addresses: [address], conditions, nodeName: 'n1' }],
+    }) as unknown as Parameters<typeof wantedService>[1][number];
+  const dual = service({
+    ...{ clusterIPs: ['10.96.1.1', 'fd96::1'], ports: [{ port: 80, protocol: 'TCP' }] },
+  });
+  const ending = { ready: false, serving: true, terminating: true };
+  const slices = [
+    slice('IPv4', '10.42.0.1', { ready: true }),
+    slice('IPv6', 'fd42::1', ending),
+    slice('FQDN', 'web.example', { ready: true }),
+  ];
+  const { ports } = wantedService(dual, slices, { name: 'n1', zone: undefined, dnsAddresses: [] });
+  expect(ports.get('')).toMatchObject({
+    clusterAddresses: ['10.96.1.1', 'fd96::1'],
+    endpoints: [
+      { address: '10.42.0.1', port: 8080 },
+      { address: 'fd42::1', port: 8080 },
+    ],
+  });
+});

@@ -8,7 +8,10 @@ const service = (name: string, spec: object = {}, createdSecond = 0): Service =>
     ...{ namespace: 'ns', name, uid: name },
     creationTimestamp: `2030-01-01T00:00:0${createdSecond}Z`,
   },
-  spec: { type: 'LoadBalancer', ports: [{ port: 80, protocol: 'TCP' }], ...spec },
+  spec: {
+    ...{ type: 'LoadBalancer', ports: [{ port: 80, protocol: 'TCP' }], ipFamilies: ['IPv4'] },
+    ...spec,
+  },
 });
 
 const node = (name: string, addresses: readonly (readonly [string, string])[], more: object = {}) =>
@@ -54,6 +57,13 @@ it('gives the addresses of the nodes that are ready, the outer ones where there 
   expect(plan(service('web'), { nodes: [B, A, OUTER, DOWN, EXCLUDED] })).toEqual({
     addresses: ['192.168.0.1', '192.168.0.2', '203.0.113.3'],
   });
+});
+
+it('gives addresses of the families that the service has, in their order', () => {
+  const families = (...ipFamilies: readonly string[]) =>
+    plan(service('web', { ipFamilies })).addresses;
+  expect(families('IPv6')).toEqual(['fd00::1']);
+  expect(families('IPv6', 'IPv4')).toEqual(['fd00::1', '192.168.0.1', '192.168.0.2']);
 });
 
 it('gives those that have an endpoint when traffic stays local', () => {
