@@ -19,7 +19,12 @@ import { parseJson } from '../../lib/json';
 import { sandboxIdOf } from '../../node-agent/inventory/labels';
 import { PolicyBook } from '../../node-agent/policy/policy-book';
 import type { RowTable } from '../../node-agent/session/network-tables';
-import { afterChange, differenceOf } from '../../runtime/network/policy/difference';
+import type { IpFamily } from '../../lib/net/ip';
+import {
+  afterChange,
+  differenceOf,
+  type AppliedTable,
+} from '../../runtime/network/policy/difference';
 import { planPolicies, type PolicyPlan } from '../../runtime/network/policy/plan';
 import { containersOf } from '../../runtime/network/policy/text';
 import type { PacketPolicies } from '../../runtime/packet-policies';
@@ -31,11 +36,11 @@ import type { PacketPolicies } from '../../runtime/packet-policies';
 
 export const NODES = ['n1', 'n2'] as const;
 export const NODE_ADDRESSES = new Map([
-  ['n1', ['192.168.0.1']],
-  ['n2', ['192.168.0.2']],
+  ['n1', ['192.168.0.1', 'fd99::1']],
+  ['n2', ['192.168.0.2', 'fd99::2']],
 ]);
 export const RESOLVER = '10.96.0.10';
-export const OUTSIDE = ['203.0.113.7', '203.0.113.200'];
+export const OUTSIDE = ['203.0.113.7', '203.0.113.200', '2001:db8::7', '2001:db8:1::7'];
 const NAMESPACES = ['a', 'b', 'kube-system'];
 
 const view = <T extends ApiObject>() => {
@@ -93,9 +98,10 @@ export class TestNode {
     isKnown: true,
   };
   private readonly book = new PolicyBook(this.tables, NO_OWN_PODS, () => undefined);
-  private kernel = { chains: new Map(), containers: new Map() } as Parameters<
-    typeof afterChange
-  >[0];
+  private readonly kernels: Record<IpFamily, AppliedTable> = {
+    4: { chains: new Map(), containers: new Map() },
+    6: { chains: new Map(), containers: new Map() },
+  };
 
   constructor(
     readonly name: string,
@@ -139,15 +145,15 @@ export class TestNode {
     return this.book.wanted(() => true)!;
   }
 
-  plan(pods: Iterable<Pod>): PolicyPlan {
+  plan(pods: Iterable<Pod>, family: IpFamily): PolicyPlan {
     const addresses = new Map<string, readonly string[]>();
     for (const pod of pods)
       if (pod.spec.nodeName === this.name && pod.spec.hostNetwork !== true && pod.status.podIP)
         addresses.set(sandboxIdOf(uidOf(pod)), addressesOf(pod));
-    const plan = planPolicies(this.wanted(), addresses, 4);
-    const difference = differenceOf(this.kernel, plan);
-    const before = this.kernel;
-    this.kernel = afterChange(this.kernel, plan);
+    const plan = planPolicies(this.wanted(), addresses, family);
+    const difference = differenceOf(this.kernels[family], plan);
+    const before = this.kernels[family];
+    this.kernels[family] = afterChange(before, plan);
     // What a kernel has after the changes is what the plan asks for.
     for (const { container, added, removed } of difference.changes) {
       const elements = new Map(before.containers.get(container)!.elements);
@@ -193,7 +199,9 @@ const BLOCKS = [
   { cidr: '10.42.1.0/24', except: ['10.42.1.3/32'] },
   { cidr: '192.168.0.0/16' },
   { cidr: '10.96.0.0/16' },
-  { cidr: '2001:db8::/32' },
+  { cidr: '2001:db8::/32', except: ['2001:db8:1::/48'] },
+  { cidr: '::/0' },
+  { cidr: 'fd42:0:0:1::/64', except: ['fd42:0:0:1::3/128'] },
 ];
 const peerOf = (blocks: typeof BLOCKS) =>
   fc.oneof(
@@ -276,10 +284,18 @@ const pod = fc
       },
       status:
         given.hasAddress && node !== '' && podIP !== undefined
-          ? { podIP, phase: given.phase }
+          ? { podIP, podIPs: bothOf(podIP, node), phase: given.phase }
           : { phase: 'Pending' },
     };
   });
+/** Of a pod, or of the node that it shares. */
+const bothOf = (podIP: string, node: string) => {
+  const [, , third = '', fourth = ''] = podIP.split('.');
+  const shared = NODE_ADDRESSES.get(node)?.includes(podIP) === true;
+  const six = shared ? NODE_ADDRESSES.get(node)?.[1] : `fd42:0:0:${third}::${fourth}`;
+  return [podIP, six ?? ''].map((ip) => ({ ip }));
+};
+
 export const someChange = fc.oneof(
   { weight: 4, arbitrary: pod.map((object) => ({ pod: object })) },
   { weight: 4, arbitrary: policy.map((object) => ({ policy: object })) },

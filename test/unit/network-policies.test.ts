@@ -6,7 +6,9 @@ import {
   subjectOf,
   type ConnectionEnd,
 } from '../../api/network-policies';
-import { wouldPass } from '../../runtime/network/policy/plan';
+import { familyOf } from '../../lib/net/ip';
+import { IP_FAMILIES } from '../../runtime/network/family';
+import { wouldPass, type PolicyPlan } from '../../runtime/network/policy/plan';
 import {
   madeUpWorld,
   NODE_ADDRESSES,
@@ -69,10 +71,13 @@ it('lets exactly those packets pass on the nodes that the API lets pass', () => 
         apply(each);
         for (const node of nodes) {
           node.hear();
-          node.plan(pods.objects.values());
+          for (const family of IP_FAMILIES) node.plan(pods.objects.values(), family);
         }
       }
-      const plans = new Map(nodes.map((node) => [node.name, node.plan(pods.objects.values())]));
+      const plans = { 4: new Map<string, PolicyPlan>(), 6: new Map<string, PolicyPlan>() };
+      for (const node of nodes)
+        for (const family of IP_FAMILIES)
+          plans[family].set(node.name, node.plan(pods.objects.values(), family));
       const podEnds = [...pods.objects.values()].flatMap((object) => {
         const subject = subjectOf(object);
         return subject.addresses.map((address) => ({ address, subject }));
@@ -87,6 +92,8 @@ it('lets exactly those packets pass on the nodes that the API lets pass', () => 
             ['UDP', 53],
             ['TCP', 85],
           ] as const) {
+            const family = familyOf(from.address);
+            if (family === undefined || family !== familyOf(to.address)) continue;
             const connection = { from, to, protocol: proto, port: number };
             const { isAllowed } = decideConnection(connection, known);
             const flow = {
@@ -101,7 +108,7 @@ it('lets exactly those packets pass on the nodes that the API lets pass', () => 
               const own = NODE_ADDRESSES.get(host) ?? [];
               return !own.includes(from.address) && !own.includes(to.address);
             });
-            const passes = meets.every((host) => wouldPass(plans.get(host)!, flow));
+            const passes = meets.every((host) => wouldPass(plans[family].get(host)!, flow));
             asked++;
             if (!isAllowed) denied++;
             if (passes !== isAllowed)
