@@ -48,7 +48,7 @@ it.each<[string, boolean, PacketPolicies, ReadonlyMap<string, readonly string[]>
         ['db', { ingress: ['p'] }],
       ]),
     }),
-    new Map([...WEB, ['db', '10.42.0.5']]),
+    new Map([...WEB, ['db', ['10.42.0.5']]]),
   ],
 ])('%s: flows have to be looked at: %s', (_what, isStricter, after, addresses) => {
   expect(stepTo(after, addresses).isStricter).toBe(isStricter);
