@@ -129,12 +129,9 @@ const validateNodeDrivers = (node: CSINode): readonly FieldError[] => {
   const seen = new Set<string>();
   return driversOf(node).flatMap((driver, i) => {
     const at = `spec.drivers[${i}]`;
-    const {
-      name = '',
-      nodeID = '',
-      topologyKeys = [],
-      allocatable,
-    } = driver as Partial<NodeDriver>;
+    const { name = '', nodeID = '', allocatable } = driver as Partial<NodeDriver>;
+    // Null where it was left out: the field is always written.
+    const topologyKeys = driver.topologyKeys ?? [];
     const isRepeated = seen.has(name);
     seen.add(name);
     return [

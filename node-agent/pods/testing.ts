@@ -100,6 +100,7 @@ const NO_OBJECTS: ObjectSource = { secret: () => undefined, configMap: () => und
 
 export const createPodBench = (options: PodBenchOptions): PodBench => {
   const { directory, objects = NO_OBJECTS, admit = () => undefined, probeAction } = options;
+  const { csi = NO_DRIVERS, runtimeClass = () => undefined } = options;
   const clock = options.clock ?? new ManualClock(Date.UTC(2026, 0, 1));
   const runtime = options.runtime ?? new FakeContainerRuntime({ clock });
   const images = new FakeImageService();
@@ -118,10 +119,9 @@ export const createPodBench = (options: PodBenchOptions): PodBench => {
     network: openNetwork(network, () => manager.hostPorts()),
     policies: NO_POLICIES,
     volumes,
-    csi: options.csi ?? NO_DRIVERS,
     storage: storageKeeper({ runtime, volumes, paths }),
     ...{ objects, services: NO_SERVICES },
-    runtimeClass: options.runtimeClass ?? (() => undefined),
+    ...{ csi, runtimeClass, admit },
     probes: probesOf({ runtime, clock, random }, probeAction),
     statuses,
     events,
@@ -135,7 +135,6 @@ export const createPodBench = (options: PodBenchOptions): PodBench => {
     clusterNames: () => ({ servers: ['10.96.0.10'], domain: 'cluster.local' }),
     resolvConfPath: '/etc/resolv.conf',
     startSlots: new Semaphore(4, { holdMaxMs: settings.startHoldMs, clock }),
-    admit,
     refuseResize: options.refuseResize ?? (() => undefined),
     allocations: new AllocationStore(`${directory}/allocations`, silentLog),
     noteStatus: () => undefined,

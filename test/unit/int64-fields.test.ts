@@ -39,6 +39,10 @@ const BOUNDED_ELSEWHERE: Readonly<Record<string, readonly [file: string, title: 
     'control-plane/api-server/auth/tokens.test.ts',
     'refuses %j',
   ],
+  'TokenRequest.expirationSeconds': [
+    'api/validation/csi.test.ts',
+    'bounds the life of a driver’s token: %s',
+  ],
   'ControllerRevision.revision': [
     'control-plane/controllers/owned/revisions.test.ts',
     'reckons with numbers of 64 bits',
@@ -58,6 +62,7 @@ const BOUNDED_ELSEWHERE: Readonly<Record<string, readonly [file: string, title: 
  * nobody counts.
  */
 const UNCOUNTED = [
+  'CSIDriverSpec.nodeAllocatableUpdatePeriodSeconds',
   'CronJobSpec.startingDeadlineSeconds',
   'JobSpec.activeDeadlineSeconds',
   'DaemonSetStatus.observedGeneration',

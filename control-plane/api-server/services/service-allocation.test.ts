@@ -269,7 +269,10 @@ it('says when there is nothing left, and goes on when there is', async () => {
 });
 
 it('gives two families where the cluster has both', async () => {
-  await start({ serviceClusterIpRange: '10.96.0.0/16,fd00::/112' });
+  await start({
+    clusterCidr: '10.42.0.0/16,fd42::/48',
+    serviceClusterIpRange: '10.96.0.0/16,fd00::/112',
+  });
   const { spec } = (await create('a', { ipFamilyPolicy: 'PreferDualStack' })).json;
   expect(spec.clusterIPs).toHaveLength(2);
   expect(spec.ipFamilies).toEqual(['IPv4', 'IPv6']);
