@@ -46,6 +46,12 @@ export interface SchedulingDecision extends ApiObject {
     readonly margin?: number;
     /** The plugin whose score separates winner and runner-up most; `tie` when equal. */
     readonly decidedBy?: string;
+    /** Of a pod that fits nowhere: who was evicted for it, and where. */
+    readonly preemption?: {
+      readonly nodeName: string;
+      /** `namespace/name`, the most important first. */
+      readonly victims: readonly string[];
+    };
     /** The message of the PodScheduled condition and of the event. */
     readonly message: string;
     /** For a pending pod: the smallest change that would make it fit, in words. */

@@ -1,6 +1,5 @@
 import { defaultPriorityClass } from '../defaults/access';
 import { PRIORITY_CLASSES } from '../resources';
-import { unsupportedInPriorityClass } from '../unsupported';
 import { validatePriorityClass, validatePriorityClassUpdate } from '../validation/priority';
 import { defineKind } from './kind';
 
@@ -9,5 +8,4 @@ export const PRIORITY_CLASS_KIND = defineKind(PRIORITY_CLASSES, {
   applyDefaults: defaultPriorityClass,
   validateCreate: validatePriorityClass,
   validateUpdate: validatePriorityClassUpdate,
-  warnings: unsupportedInPriorityClass,
 });

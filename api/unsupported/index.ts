@@ -18,7 +18,6 @@ export { unsupportedInAutoscaler } from './autoscaler';
 export {
   unsupportedInLease,
   unsupportedInNode,
-  unsupportedInPriorityClass,
   unsupportedInSecret,
 } from './kinds';
 export {

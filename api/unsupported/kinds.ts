@@ -1,6 +1,6 @@
-import type { Lease, Node, PriorityClass, Secret } from '../types';
+import type { Lease, Node, Secret } from '../types';
 import { annotationsOfNode } from './annotations';
-import { always, IGNORED, is, presentIn, type Rules } from './words';
+import { always, IGNORED, presentIn, type Rules } from './words';
 
 /*
  * Fields of kinds other than those that make pods.
@@ -8,9 +8,6 @@ import { always, IGNORED, is, presentIn, type Rules } from './words';
 
 export const unsupportedInSecret = (secret: Secret): readonly string[] =>
   presentAtTop(secret, SECRET);
-
-export const unsupportedInPriorityClass = (priority: PriorityClass): readonly string[] =>
-  presentAtTop(priority, PRIORITY);
 
 export const unsupportedInNode = (node: Node): readonly string[] => [
   ...presentIn(node.spec, NODE, 'spec'),
@@ -39,12 +36,6 @@ const SECRET: Rules = {
     why: 'not supported by Dhow yet; no token is put into it or taken from it',
     when: (value) =>
       value === 'kubernetes.io/service-account-token' || value === 'bootstrap.kubernetes.io/token',
-  },
-};
-const PRIORITY: Rules = {
-  preemptionPolicy: {
-    why: 'no pod is evicted for another yet; the priority decides who is placed first',
-    when: is('PreemptLowerPriority'),
   },
 };
 const NODE = {

@@ -3,7 +3,6 @@ import {
   NAMESPACES,
   NODES,
   PODS,
-  PRIORITY_CLASSES,
   REPLICA_SETS,
   type Resource,
 } from '../resources';
@@ -40,15 +39,6 @@ it('says nothing of what is false', () => {
 });
 
 it.each<[string, Resource, object, readonly string[]]>([
-  [
-    'a priority class',
-    PRIORITY_CLASSES,
-    { value: 1 },
-    [
-      'preemptionPolicy: no pod is evicted for another yet; the priority decides who is placed first',
-    ],
-  ],
-  ['a priority class that evicts nobody', PRIORITY_CLASSES, { preemptionPolicy: 'Never' }, []],
   [
     'a node',
     NODES,

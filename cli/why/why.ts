@@ -188,6 +188,13 @@ const waitOf = ({ spec, status }: PodExplanation): string => {
 
 const progressOf = (status: PodExplanation['status']): readonly string[] => {
   const { attempts, lastDecision, queue, retryAt, waitingFor = [] } = status;
+  const evicted = (lastDecision?.preemption?.victims ?? []).map(plain);
+  const preempts =
+    evicted.length === 0
+      ? []
+      : [
+          `evicted for it on ${plain(lastDecision?.preemption?.nodeName ?? '')}: ${evicted.join(', ')}`,
+        ];
   const tried =
     attempts === 0 ? 'not tried yet' : attempts === 1 ? 'tried once' : `tried ${attempts} times`;
   const last = lastDecision === undefined ? '' : `, last ${shortTime(lastDecision.time)}`;
@@ -199,7 +206,7 @@ const progressOf = (status: PodExplanation['status']): readonly string[] => {
         : queue === 'active'
           ? ['next in line']
           : [];
-  return [tried + last, ...next];
+  return [tried + last, ...preempts, ...next];
 };
 
 const nodeTable = (nodes: readonly NodeExplanation[], style: TextStyle): readonly string[] => {

@@ -2,7 +2,7 @@ import type { Layer } from './images';
 import type { NodeInfo } from './node-info';
 import type { NamespaceLabels } from './pod-affinity';
 import type { PodInfo } from './pod-info';
-import type { ClusterView } from './snapshot';
+import type { BudgetsIn, ClusterView } from './snapshot';
 
 /** A cluster as it would be with one node changed, or one more. What images weigh stays as it is. */
 export class ChangedCluster implements ClusterView {
@@ -24,6 +24,18 @@ export class ChangedCluster implements ClusterView {
 
   get namespaceLabels(): NamespaceLabels {
     return this.before.namespaceLabels;
+  }
+
+  get budgetsIn(): BudgetsIn {
+    return this.before.budgetsIn;
+  }
+
+  nominatedOn(nodeName: string): readonly PodInfo[] {
+    return this.before.nominatedOn(nodeName);
+  }
+
+  nominationOf(uid: string): string | undefined {
+    return this.before.nominationOf(uid);
   }
 
   layersOf(image: string): readonly Layer[] | undefined {

@@ -46,13 +46,17 @@ export class ClusterEvents {
       const before = snapshot.nodeOf(uid);
       const info = snapshot.setPod(pod);
       queue.remove(uid);
+      this.endNomination(uid);
       queue.wake(changes.ofPod(info));
       // A binding that the watch confirms frees nothing; a move or a smaller request does.
       const isConfirmed =
         before === pod.spec.nodeName && !(previous !== undefined && isBound(previous));
       if (before !== undefined && !isConfirmed) queue.wake(changes.ofNode('PodRemoved', before));
     } else if (this.isOurs(pod)) this.podWaits(pod);
-    else queue.remove(uid);
+    else {
+      queue.remove(uid);
+      this.endNomination(uid);
+    }
   }
 
   private podWaits(pod: Pod): void {
@@ -60,7 +64,11 @@ export class ClusterEvents {
     const info = podInfoOf(pod);
     // The watch is behind our own binding: the assumption knows better.
     if (snapshot.isAssumed(info.uid)) return;
-    if (isGated(info)) conditions.write(pod, 'SchedulingGated', gatedMessage);
+    if (isGated(info)) conditions.write(pod, { reason: 'SchedulingGated', message: gatedMessage });
+    // An earlier run may have promised it a node; what this one did, it knows better.
+    const { nominatedNodeName = '' } = pod.status;
+    if (nominatedNodeName !== '' && snapshot.nominationOf(info.uid) === undefined)
+      snapshot.nominate(info, nominatedNodeName);
     if (!queue.offer(info)) this.hasOverflowed = true;
   }
 
@@ -68,6 +76,7 @@ export class ClusterEvents {
     const { uid = '' } = pod.metadata;
     const { queue, snapshot, changes } = this.deps;
     queue.remove(uid);
+    this.endNomination(uid);
     const info = snapshot.pod(uid);
     const nodeName = snapshot.removePod(uid);
     if (nodeName === undefined || info === undefined) return;
@@ -75,6 +84,12 @@ export class ClusterEvents {
     queue.wake(changes.ofPod(info));
     // Another may have waited for its claim, on any node.
     for (const key of claimKeysOf(pod)) queue.wake(changes.ofClaim('ClaimChanged', key));
+  }
+
+  /** Nobody waits for the pod any more: the room that was kept for it is everybody's. */
+  endNomination(uid: string): void {
+    const nodeName = this.deps.snapshot.endNomination(uid);
+    if (nodeName !== undefined) this.freed(nodeName);
   }
 
   /** A pod left the node, or was never to come. */

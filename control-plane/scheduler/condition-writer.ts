@@ -16,6 +16,8 @@ interface Wanted {
   readonly pod: Pod;
   readonly reason: string;
   readonly message: string;
+  /** Where others end for the pod. */
+  readonly nominatedNodeName?: string | undefined;
 }
 
 /**
@@ -35,13 +37,17 @@ export class ConditionWriter {
     for (let count = 0; count < Math.min(WORKERS_MAX, this.waiting.size); count++) this.addWorker();
   }
 
-  write(pod: Pod, reason: string, message: string): void {
+  write(pod: Pod, wanted: Omit<Wanted, 'pod'>): void {
+    const { reason, message, nominatedNodeName = '' } = wanted;
     const current = podCondition(pod, 'PodScheduled');
     const isWritten =
-      current?.status === 'False' && current.reason === reason && current.message === message;
+      current?.status === 'False' &&
+      current.reason === reason &&
+      current.message === message &&
+      (pod.status.nominatedNodeName ?? '') === nominatedNodeName;
     const { uid = '' } = pod.metadata;
     if (isWritten || this.waiting.size >= WAITING_MAX) return;
-    this.waiting.set(uid, { pod, reason, message });
+    this.waiting.set(uid, { pod, ...wanted });
     this.addWorker();
   }
 
@@ -64,7 +70,8 @@ export class ConditionWriter {
     }
   }
 
-  private async patch({ pod, reason, message }: Wanted, signal: AbortSignal): Promise<void> {
+  private async patch(wanted: Wanted, signal: AbortSignal): Promise<void> {
+    const { pod, reason, message, nominatedNodeName = null } = wanted;
     const { client, clock, log } = this.deps;
     const current = podCondition(pod, 'PodScheduled');
     const { uid, generation } = pod.metadata;
@@ -81,7 +88,9 @@ export class ConditionWriter {
       ...(generation === undefined ? {} : { observedGeneration: generation }),
     };
     // The uid makes the write fail on another pod that took the name.
-    const body = { metadata: { uid }, status: { conditions: [condition] } };
+    const isNews = nominatedNodeName !== (pod.status.nominatedNodeName ?? null);
+    const nomination = isNews ? { nominatedNodeName } : {};
+    const body = { metadata: { uid }, status: { conditions: [condition], ...nomination } };
     try {
       const options = { subresource: 'status' } as const;
       await client.patch(PODS, nameOf(pod), 'strategic', body, options, signal);

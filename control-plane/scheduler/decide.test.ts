@@ -164,7 +164,7 @@ describe('decide', () => {
     expect(message).toBe(
       '0/3 nodes are available: 1 Insufficient memory, 1 node(s) had untolerated taint(s), ' +
         '2 Insufficient cpu. no new claims to deallocate, preemption: 0/3 nodes are available: ' +
-        '1 Preemption is not supported, 2 Preemption is not helpful for scheduling.',
+        '1 No preemption victims found for incoming pod, 2 Preemption is not helpful for scheduling.',
     );
     expect(reasons).toEqual({ 'node(s) had untolerated taint(s)': 1, 'Insufficient cpu': 2 });
     const sets = refusals.map(({ reasons: set, count }) => `${count} ${set.join(' + ')}`);

@@ -1,10 +1,12 @@
 import type { RankedNode, RefusalCount } from '../../api/decisions';
-import { filtersFor, firstRefusal, laterRefusals } from './filters';
+import { ChangedCluster } from './changed-cluster';
+import { filtersFor, firstRefusal, laterRefusals, type Refused } from './filters';
 import { mixHashes } from './hash';
 import { noNodesMessage, unschedulableMessage, type RefusalCounts } from './message';
-import type { NodeView } from './node-info';
+import type { NodeInfo, NodeView } from './node-info';
 import type { ScorePlugin, ScoreTerm } from './plugins/plugin';
 import type { PodInfo } from './pod-info';
+import { planPreemption, type Preemption } from './preemption';
 import { DEFAULT_PROFILE, type Profile } from './profile';
 import { RefusalTally } from './refusal-tally';
 import type { ClusterView } from './snapshot';
@@ -26,6 +28,10 @@ export interface Decision {
   readonly message: string;
   /** The plugins that refused a node: what a waiting pod is woken by. */
   readonly refusedBy: ReadonlySet<string>;
+  /** Where no node fits: the pods whose end would let this one in. */
+  readonly preemption?: Preemption;
+  /** Where room is being made for the pod, now or since an earlier attempt. */
+  readonly nominatedNodeName?: string;
 }
 
 /** Filters and scores every node; pure. Ties go to the largest hash of node, pod and seed. */
@@ -44,7 +50,7 @@ export const decide = (
     refusals: filtered.refusals.counts(),
   };
   if (filtered.feasible.length === 0) {
-    return { ...base, top: [], message: messageOf(pod, snapshot, filtered) };
+    return { ...base, top: [], ...refusalOf(pod, { snapshot, filtered, profile }) };
   }
   const top = rank(pod, filtered.feasible, snapshot, seed, profile);
   const [winner, runnerUp] = top;
@@ -73,11 +79,11 @@ const filterNodes = (pod: PodInfo, snapshot: ClusterView, profile: Profile): Fil
   const allReasons = new Map<string, number>();
   const refusedBy = new Set<string>();
   const refusals = new RefusalTally();
-  let podBoundCount = 0;
   const filters = filtersFor(pod, snapshot, profile);
   const { rejection: rejected } = filters;
   for (const node of snapshot.nodes) {
-    const refused = firstRefusal(filters, node);
+    const refused =
+      firstRefusal(filters, node) ?? refusalBeside(pod, node, { cluster: snapshot, profile });
     if (refused === undefined) {
       feasible.push(node);
       continue;
@@ -85,29 +91,57 @@ const filterNodes = (pod: PodInfo, snapshot: ClusterView, profile: Profile): Fil
     const { plugin, refusal } = refused;
     refusals.add(refusal, rejected === undefined ? laterRefusals(filters, plugin, node) : []);
     refusedBy.add(plugin.name);
-    if (refusal.isPodBound) podBoundCount++;
     increment(firstReasons, refusal.reasons[0]);
     for (const reason of refusal.reasons) increment(allReasons, reason);
   }
-  const counts = { reasons: allReasons, podBoundCount };
+  const counts = { reasons: allReasons };
   // Without a node there is none to refuse: what would let the pod in is asked for all the same.
   if (rejected !== undefined) refusedBy.add(rejected.plugin.name);
   const rejection = rejected?.refusal.reasons[0];
   return { feasible, firstReasons, refusedBy, counts, refusals, rejection };
 };
 
-const messageOf = (
-  { pod }: PodInfo,
-  { nodes }: ClusterView,
-  { counts, rejection }: Filtered,
-): string =>
-  nodes.length === 0
-    ? noNodesMessage
-    : unschedulableMessage(
-        nodes.length,
-        rejection === undefined ? counts : { ...counts, rejection },
-        pod.spec.preemptionPolicy === 'Never',
-      );
+/** What speaks against the pod once those have come for whom room is being made, if they go before it. */
+const refusalBeside = (
+  pod: PodInfo,
+  node: NodeInfo,
+  { cluster, profile }: { readonly cluster: ClusterView; readonly profile: Profile },
+): Refused | undefined => {
+  const also = cluster
+    .nominatedOn(node.name)
+    .filter(({ uid, priority }) => uid !== pod.uid && priority >= pod.priority);
+  if (also.length === 0) return undefined;
+  const changed = node.with({ also });
+  return firstRefusal(filtersFor(pod, new ChangedCluster(cluster, changed), profile), changed);
+};
+
+interface Attempted {
+  readonly snapshot: ClusterView;
+  readonly filtered: Filtered;
+  readonly profile: Profile;
+}
+
+/** What is said of a pod that fits nowhere, and who could make room for it. */
+const refusalOf = (
+  pod: PodInfo,
+  { snapshot, filtered: { counts, rejection }, profile }: Attempted,
+): Pick<Decision, 'message' | 'preemption' | 'nominatedNodeName'> => {
+  const nodeCount = snapshot.nodes.length;
+  if (nodeCount === 0) return { message: noNodesMessage };
+  const outcome = planPreemption(pod, snapshot, profile);
+  const all = rejection === undefined ? counts : { ...counts, rejection };
+  const message = unschedulableMessage(nodeCount, all, outcome);
+  switch (outcome.kind) {
+    case 'found': {
+      const { preemption } = outcome;
+      return { message, preemption, nominatedNodeName: preemption.nodeName };
+    }
+    case 'waiting':
+      return { message, nominatedNodeName: outcome.nodeName };
+    default:
+      return { message };
+  }
+};
 
 /** Weighted scores of every feasible node, per plugin of the profile. */
 export const scoreNodes = (

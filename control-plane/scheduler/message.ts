@@ -1,9 +1,9 @@
+import type { PreemptionOutcome } from './preemption';
+
 /** How the nodes refused, for upstream's one-line message. */
 export interface RefusalCounts {
   /** Every reason of each node's first refusing plugin: these may add up to more than the nodes. */
   readonly reasons: ReadonlyMap<string, number>;
-  /** Nodes where removing pods could help. */
-  readonly podBoundCount: number;
   /** What speaks against the pod wherever it would go: then nodes are not counted. */
   readonly rejection?: string;
 }
@@ -11,39 +11,44 @@ export interface RefusalCounts {
 export const noNodesMessage = 'no nodes available to schedule pods';
 
 /**
- * Upstream's wording, since people and tools match it. Its tail speaks of resource claims and
- * preemption, and Dhow has neither yet. Where preemption might help, upstream's words would say that
- * victims were looked for: it says that nobody looks.
+ * Upstream's wording, since people and tools match it. Its tail speaks of resource claims, which Dhow does
+ * not have, and of preemption where that does not help.
  */
 export const unschedulableMessage = (
   nodeCount: number,
-  { reasons, podBoundCount, rejection }: RefusalCounts,
-  neverPreempts: boolean,
+  { reasons, rejection }: RefusalCounts,
+  preemption: PreemptionOutcome,
 ): string => {
-  const head = `0/${nodeCount} nodes are available`;
-  const preemption = neverPreempts
-    ? 'not eligible due to preemptionPolicy=Never.'
-    : `${head}: ${histogram(preemptionCounts(nodeCount, podBoundCount))}.`;
-  return (
-    `${head}: ${rejection ?? histogram(reasons)}. ` +
-    `no new claims to deallocate, preemption: ${preemption}`
-  );
+  const available = `0/${nodeCount} nodes are available`;
+  const head = `${available}: ${rejection ?? histogram(reasons)}.`;
+  const why = preemptionWords(available, preemption);
+  return why === undefined ? head : `${head} no new claims to deallocate, preemption: ${why}`;
 };
+
+const preemptionWords = (available: string, outcome: PreemptionOutcome): string | undefined => {
+  switch (outcome.kind) {
+    case 'found':
+      return undefined;
+    case 'none':
+      return `${available}: ${histogram(outcome.counts)}.`;
+    case 'never':
+      return 'not eligible due to preemptionPolicy=Never.';
+    case 'waiting':
+      return 'not eligible due to a terminating pod on the nominated node.';
+  }
+};
+
+/** Of a pod that had to make room, in upstream's words. */
+export const preemptedMessage = (preemptorUid: string, nodeName: string): string =>
+  `Preempted by pod ${preemptorUid} on node ${nodeName}`;
+
+export const disruptedMessage = (schedulerName: string): string =>
+  `${schedulerName}: preempting to accommodate a higher priority pod`;
 
 export const assignedMessage = (podKey: string, nodeName: string): string =>
   `Successfully assigned ${podKey} to ${nodeName}`;
 
 export const gatedMessage = 'Scheduling is blocked due to non-empty scheduling gates';
-
-const preemptionCounts = (nodeCount: number, podBoundCount: number): ReadonlyMap<string, number> =>
-  new Map(
-    (
-      [
-        ['Preemption is not supported', podBoundCount],
-        ['Preemption is not helpful for scheduling', nodeCount - podBoundCount],
-      ] as const
-    ).filter(([, count]) => count > 0),
-  );
 
 const histogram = (counts: ReadonlyMap<string, number>): string =>
   [...counts]

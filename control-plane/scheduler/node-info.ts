@@ -36,6 +36,14 @@ export interface NodeView {
   requestedOther(name: string): number;
 }
 
+interface NodeChange {
+  readonly node?: Node;
+  /** Pods that are not there, by uid. */
+  readonly without?: ReadonlySet<string>;
+  /** Pods that are there besides. */
+  readonly also?: readonly PodInfo[];
+}
+
 /** A node with sums over its pods, kept as pods come and go. Integers below 2^53 stay exact. */
 export class NodeInfo implements NodeView {
   readonly pods = new Map<string, PodInfo>();
@@ -113,9 +121,9 @@ export class NodeInfo implements NodeView {
   }
 
   /** A copy to try things on: with other pods, or as another node object. */
-  with(change: { readonly node?: Node; readonly without?: ReadonlySet<string> }): NodeInfo {
-    const kept = [...this.pods.values()].filter(({ uid }) => change.without?.has(uid) !== true);
-    return new NodeInfo(change.node ?? this.current, kept);
+  with({ node = this.current, without, also = [] }: NodeChange): NodeInfo {
+    const kept = [...this.pods.values()].filter(({ uid }) => without?.has(uid) !== true);
+    return new NodeInfo(node, [...kept, ...also]);
   }
 
   private count({ requests, ...pod }: PodInfo, sign: 1 | -1): void {

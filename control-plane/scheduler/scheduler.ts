@@ -4,6 +4,7 @@ import { keyOf, type Pod } from '../../api/types';
 import type { ApiClient } from '../../client/api-client';
 import { ApiEventRecorder, type EventRecorder } from '../../client/events';
 import { loggedFaults, type FaultReporter } from '../../client/object-faults';
+import { NamespaceIndex } from '../../client/namespace-index';
 import type { Placements } from '../../client/placements';
 import type { VirtualResource } from '../../client/virtual-resource';
 import { keepRunning } from '../../lib/async/keep-running';
@@ -17,6 +18,7 @@ import { ConditionWriter } from './condition-writer';
 import { DecisionLog } from './decisions/decision-log';
 import { Segments } from './decisions/segments';
 import { PodExplanations } from './explanations';
+import { Preemptor } from './preemptor';
 import { SnapshotPlacements } from './placements';
 import { DEFAULT_PROFILE } from './profile';
 import { SchedulingQueue } from './queue';
@@ -62,7 +64,11 @@ export const createScheduler = (deps: SchedulerDeps): Scheduler => {
     deps.events ?? new ApiEventRecorder({ client, clock, log, component: schedulerName });
   const segments = dir === undefined ? undefined : new Segments({ dir, clock, log });
   const decisions = new DecisionLog(segments);
-  const snapshot = new Snapshot((name) => views.namespaces.get(name)?.metadata.labels);
+  const budgets = new NamespaceIndex(views.budgets);
+  const snapshot = new Snapshot({
+    namespaceLabels: (name) => views.namespaces.get(name)?.metadata.labels,
+    budgetsIn: (namespace) => budgets.in(namespace),
+  });
   const volumes = new VolumeView({
     ...views,
     isClaimUsed: (claimKey, butUid) => snapshot.isClaimUsed(claimKey, butUid),
@@ -79,9 +85,10 @@ export const createScheduler = (deps: SchedulerDeps): Scheduler => {
     node: (name) => snapshot.node(name)?.node,
     isWanted: (pod) => isWanted(cluster, pods.get(keyOf(pod)), pod),
   });
+  const preemptor = new Preemptor({ client, events, clock, log, schedulerName });
   const loop = new SchedulingLoop({
     ...{ client, clock, random, log, events, decisions, snapshot, queue, cluster, conditions },
-    ...{ pods, seed, faults, volumes, volumeBinder },
+    ...{ pods, seed, faults, volumes, volumeBinder, preemptor },
   });
 
   const run = async (signal: AbortSignal): Promise<void> => {

@@ -13,6 +13,7 @@ import type { DecisionLog } from './decisions/decision-log';
 import { assignedMessage } from './message';
 import type { Attempt, SchedulingQueue } from './queue';
 import type { Snapshot } from './snapshot';
+import type { Preemptor } from './preemptor';
 import { suggest } from './suggest';
 import type { PodInfo } from './pod-info';
 import { planVolumes } from './volumes/pod-volumes';
@@ -31,6 +32,7 @@ export interface SchedulingLoopDeps extends BinderDeps {
   readonly faults: FaultReporter;
   readonly volumes: VolumeView;
   readonly volumeBinder: VolumeBinder;
+  readonly preemptor: Preemptor;
 }
 
 /**
@@ -78,7 +80,7 @@ export class SchedulingLoop {
   }
 
   private place(attempt: Attempt, pod: Pod, group: TaskGroup): void {
-    const { clock, conditions, queue, snapshot, seed, events, volumes } = this.deps;
+    const { clock, queue, snapshot, seed, volumes } = this.deps;
     const info = volumes.resolve(attempt.info);
     const startMs = clock.monotonicMs();
     const decision = decide(info, snapshot, seed);
@@ -86,16 +88,27 @@ export class SchedulingLoop {
     this.record({ ...attempt, info }, decision, latencyMicros);
     const { nodeName } = decision;
     if (nodeName === undefined) {
-      queue.refused(info.uid, decision.refusedBy);
-      conditions.write(pod, 'Unschedulable', decision.message);
-      events.event(PODS, pod, 'Warning', 'FailedScheduling', decision.message);
+      this.refuse(pod, info, decision, group);
       return;
     }
     snapshot.assume(attempt.info, nodeName);
+    this.deps.cluster.endNomination(info.uid);
     queue.scheduled(info.uid);
     const promise = this.promiseFor(info, nodeName);
     if (promise === undefined) group.run((signal) => this.bind(attempt, pod, nodeName, signal));
     else group.run((signal) => this.bindWithVolumes(attempt, pod, promise, signal));
+  }
+
+  /** It waits: for others to end, where that helps, or for something else to change. */
+  private refuse(pod: Pod, info: PodInfo, decision: Decision, group: TaskGroup): void {
+    const { queue, conditions, events, snapshot, cluster, preemptor } = this.deps;
+    const { refusedBy, message, preemption, nominatedNodeName } = decision;
+    if (nominatedNodeName === undefined) cluster.endNomination(info.uid);
+    else snapshot.nominate(info, nominatedNodeName);
+    queue.refused(info.uid, refusedBy);
+    conditions.write(pod, { reason: 'Unschedulable', message, nominatedNodeName });
+    events.event(PODS, pod, 'Warning', 'FailedScheduling', message);
+    if (preemption !== undefined) group.run((signal) => preemptor.evict(info, preemption, signal));
   }
 
   /** What must be done about the pod's claims before it is bound; undefined when nothing. */

@@ -1,4 +1,4 @@
-import type { Node, Pod } from '../../api/types';
+import type { Node, Pod, PodDisruptionBudget } from '../../api/types';
 import type { Layer } from './images';
 import { NodeInfo } from './node-info';
 import type { NamespaceLabels } from './pod-affinity';
@@ -12,6 +12,20 @@ export interface ClusterView {
   layersOf(image: string): readonly Layer[] | undefined;
   nodesHolding(digest: string): number;
   readonly namespaceLabels: NamespaceLabels;
+  readonly budgetsIn: BudgetsIn;
+  /** Pods for which others are evicted from the node, and which have not come yet. */
+  nominatedOn(nodeName: string): readonly PodInfo[];
+  /** The node on which others are evicted for the pod. */
+  nominationOf(uid: string): string | undefined;
+}
+
+/** The disruption budgets of a namespace. */
+export type BudgetsIn = (namespace: string) => readonly PodDisruptionBudget[];
+
+/** What of the cluster is kept elsewhere. */
+export interface Surroundings {
+  readonly namespaceLabels?: NamespaceLabels;
+  readonly budgetsIn?: BudgetsIn;
 }
 
 interface Placement {
@@ -36,8 +50,16 @@ export class Snapshot implements ClusterView {
   private readonly layerHolders = new Map<string, number>();
   private list: readonly NodeInfo[] | undefined;
 
-  /** Without `namespaceLabels`, no namespace is known. */
-  constructor(readonly namespaceLabels: NamespaceLabels = () => undefined) {}
+  /** Pods by uid, with the node that they were promised. */
+  private readonly nominations = new Map<string, { info: PodInfo; nodeName: string }>();
+  readonly namespaceLabels: NamespaceLabels;
+  readonly budgetsIn: BudgetsIn;
+
+  /** What is not given has nothing in it. */
+  constructor({ namespaceLabels = () => undefined, budgetsIn = () => [] }: Surroundings = {}) {
+    this.namespaceLabels = namespaceLabels;
+    this.budgetsIn = budgetsIn;
+  }
 
   get nodes(): readonly NodeInfo[] {
     return (this.list ??= [...this.byName.values()]);
@@ -108,6 +130,29 @@ export class Snapshot implements ClusterView {
 
   assume(info: PodInfo, nodeName: string): void {
     this.place(info, nodeName, true);
+  }
+
+  /** Keeps the room that a pod is about to get from those that are less important. */
+  nominate(info: PodInfo, nodeName: string): void {
+    this.nominations.set(info.uid, { info, nodeName });
+  }
+
+  nominationOf(uid: string): string | undefined {
+    return this.nominations.get(uid)?.nodeName;
+  }
+
+  /** Returns the node whose room is nobody's any more. */
+  endNomination(uid: string): string | undefined {
+    const nodeName = this.nominationOf(uid);
+    this.nominations.delete(uid);
+    return nodeName;
+  }
+
+  nominatedOn(nodeName: string): readonly PodInfo[] {
+    const found: PodInfo[] = [];
+    for (const each of this.nominations.values())
+      if (each.nodeName === nodeName) found.push(each.info);
+    return found;
   }
 
   isAssumed(uid: string): boolean {

@@ -3,6 +3,7 @@ import {
   NODES,
   PERSISTENT_VOLUME_CLAIMS,
   PERSISTENT_VOLUMES,
+  POD_DISRUPTION_BUDGETS,
   PODS,
   STORAGE_CLASSES,
   type Resource,
@@ -16,6 +17,7 @@ import {
   type PersistentVolume,
   type PersistentVolumeClaim,
   type Pod,
+  type PodDisruptionBudget,
   type StorageClass,
 } from '../../api/types';
 import { claimKeysOf, claimOf } from '../../api/volumes';
@@ -32,6 +34,7 @@ export interface Views {
   readonly volumes: Informer<PersistentVolume>;
   readonly classes: Informer<StorageClass>;
   readonly namespaces: Informer<Namespace>;
+  readonly budgets: Informer<PodDisruptionBudget>;
 }
 
 /** Those given, which somebody runs, and the others of one's own, to be run. */
@@ -52,6 +55,7 @@ export const viewsOf = (
     volumes: given.volumes ?? made(PERSISTENT_VOLUMES),
     classes: given.classes ?? made(STORAGE_CLASSES),
     namespaces: given.namespaces ?? made(NAMESPACES),
+    budgets: given.budgets ?? made(POD_DISRUPTION_BUDGETS),
   };
   return { views, own };
 };

@@ -97,6 +97,76 @@ describe('dhow timeline', () => {
   });
 });
 
+describe('rules about other pods', () => {
+  afterEach(async () => {
+    await cluster.clear();
+    await cluster.must('delete', 'priorityclass', 'urgent', '--ignore-not-found');
+  });
+
+  /** Three or more of an app, with this in the spec of its pods. */
+  const appOf = (name: string, replicas: number, podSpec: object): string => {
+    const app = JSON.parse(deploymentYaml(name, replicas, SLEEP)) as {
+      spec: { template: { spec: object } };
+    };
+    Object.assign(app.spec.template.spec, podSpec);
+    return JSON.stringify(app);
+  };
+  const nodesOf = async (app: string) =>
+    (await cluster.pods('-l', `app=${app}`)).map(({ spec }) => spec.nodeName ?? '').sort();
+  const HOSTNAME = 'kubernetes.io/hostname';
+
+  it('spread pods over the nodes, and keep apart those that shun each other, and say who is in the way', async () => {
+    const term = (app: string) => ({
+      topologyKey: HOSTNAME,
+      labelSelector: { matchLabels: { app } },
+    });
+    const spread = { ...term('even'), maxSkew: 1, whenUnsatisfiable: 'DoNotSchedule' };
+    await cluster.apply(appOf('even', 3, { topologySpreadConstraints: [spread] }));
+    const podAntiAffinity = { requiredDuringSchedulingIgnoredDuringExecution: [term('apart')] };
+    await cluster.apply(appOf('apart', 4, { affinity: { podAntiAffinity } }));
+    const each = ['node-1', 'node-2', 'node-3'];
+    await cluster.until('all placed', async () => {
+      const [even, apart] = [await nodesOf('even'), await nodesOf('apart')];
+      return even.join() === each.join() && apart.join() === ['', ...each].join();
+    });
+    const pending = (await cluster.pods('-l', 'app=apart')).find(({ spec }) => !spec.nodeName);
+    const why = await cluster.must('why', pending!.metadata.name);
+    expect(why).toContain('none of 3 nodes fits');
+    expect(why).toMatch(/pod default\/apart-\S+ on node-2\s+matches app=apart, which the pod must/);
+    // A companion is wanted where there is none, until there is.
+    const podAffinity = { requiredDuringSchedulingIgnoredDuringExecution: [term('friend')] };
+    await cluster.apply(podYaml('lonely', SLEEP, {}, { affinity: { podAffinity } }));
+    await cluster.until('the wait', async () =>
+      (await cluster.must('why', 'lonely')).includes('no pod that matches app=friend runs in'),
+    );
+    await cluster.apply(podYaml('friend', SLEEP, {}, { nodeSelector: { [HOSTNAME]: 'node-3' } }));
+    expect((await cluster.podIsReady('lonely')).spec.nodeName).toBe('node-3');
+  });
+
+  it('evict a pod for one that matters more, and tell of both', async () => {
+    await cluster.must('create', 'priorityclass', 'urgent', '--value', '1000');
+    const port = { ports: [{ containerPort: 80, hostPort: 7777 }] };
+    const there = { nodeSelector: { [HOSTNAME]: 'node-2' } };
+    await cluster.apply(podYaml('holder', SLEEP, port, there));
+    const { metadata } = await cluster.podIsReady('holder');
+    await cluster.apply(podYaml('urgent', SLEEP, port, { ...there, priorityClassName: 'urgent' }));
+    const urgent = await cluster.podIsReady('urgent');
+    expect(await cluster.pod('holder')).toBeUndefined();
+    const { uid = '' } = urgent.metadata;
+    await cluster.until('the event', async () =>
+      (await cluster.must('get', 'events')).includes(`Preempted by pod ${uid} on node node-2`),
+    );
+    const { items } = JSON.parse(await cluster.must('decisions', '-o', 'json')) as {
+      items: { spec: { podUID: string }; status: { preemption?: object } }[];
+    };
+    const preemption = { nodeName: 'node-2', victims: ['default/holder'] };
+    expect(
+      items.filter(({ spec }) => spec.podUID === uid).map(({ status }) => status.preemption),
+    ).toContainEqual(preemption);
+    expect(metadata.uid).not.toBe(uid);
+  });
+});
+
 describe('dhow apply --dry-run', () => {
   it.each(['server', 'client'])('says whether it would fit: %s', async (mode) => {
     const dry = async (manifest: string) => {

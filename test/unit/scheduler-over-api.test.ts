@@ -145,7 +145,7 @@ describe('scheduler over the API', () => {
       reason: 'Unschedulable',
       message:
         '0/1 nodes are available: 1 Insufficient cpu. no new claims to deallocate, preemption: ' +
-        '0/1 nodes are available: 1 Preemption is not supported.',
+        '0/1 nodes are available: 1 No preemption victims found for incoming pod.',
     });
     const { json: why } = await cluster.server.request(
       'GET',

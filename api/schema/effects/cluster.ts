@@ -127,10 +127,10 @@ export const CLUSTER_EFFECTS: Effects = {
     ...OBJECT,
     description: TOLD,
     globalDefault: shown(PRIORITY('gives a pod without class the default')),
-    preemptionPolicy: {
-      ...warned('PreemptLowerPriority'),
-      ...shown(PRIORITY('gives a pod the priority of its class')),
-    },
+    preemptionPolicy: shown(
+      PRIORITY('gives a pod the priority of its class'),
+      'control-plane/scheduler/preemption.test.ts: does not evict %s, and says so',
+    ),
     value: shown(PRIORITY('gives a pod the priority of its class')),
   },
 };

@@ -13,7 +13,7 @@ import type { ServedResources } from '../../../client/served-resources';
 import { WorkQueue } from '../../../client/work-queue';
 import { rfc3339 } from '../../../lib/clock';
 import { subject, Subscriptions, type Controller, type ControllerDeps } from '../controller';
-import { NamespaceIndex } from '../namespace-index';
+import { NamespaceIndex } from '../../../client/namespace-index';
 import { awaitedIn, budgetStatus, demandOf, isOfScale, type Awaited } from './plan';
 import { Scales, UnknownScaleError, type ExpectedScale } from './scales';
 

@@ -4,7 +4,7 @@ import { addressesOf, hasSelector, isSelectedBy } from '../../../api/service-end
 import { keyOf, type Pod, type Service } from '../../../api/types';
 import type { Informer } from '../../../client/informer';
 import { KeyedIndex } from '../keyed-index';
-import { NamespaceIndex } from '../namespace-index';
+import { NamespaceIndex } from '../../../client/namespace-index';
 
 /**
  * Which pods each Service selects, kept from the informers' changes: a pod that changes is compared

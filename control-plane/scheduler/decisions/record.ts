@@ -4,6 +4,7 @@ import { apiVersionOf, SCHEDULING_DECISIONS } from '../../../api/resources';
 import { rfc3339 } from '../../../lib/clock';
 import type { Decision } from '../decide';
 import { assignedMessage } from '../message';
+import type { Preemption } from '../preemption';
 import type { Attempt } from '../queue';
 import { parseJson } from '../../../lib/json';
 
@@ -34,11 +35,17 @@ export const recordOf = (
     top,
     ...(decision.margin === undefined ? {} : { margin: decision.margin }),
     ...(decision.decidedBy === undefined ? {} : { decidedBy: decision.decidedBy }),
+    ...(decision.preemption === undefined ? {} : { preemption: preemptionOf(decision.preemption) }),
     message: nodeName === undefined ? decision.message : assignedMessage(key, nodeName),
     ...(suggestion === undefined ? {} : { suggestion }),
     latencyMicros,
   });
 };
+
+const preemptionOf = ({ nodeName, victims }: Preemption) => ({
+  nodeName,
+  victims: victims.map(({ key }) => key),
+});
 
 /** An attempt that broke: the decision stood, carrying it out failed. */
 export const errorRecordOf = (

@@ -31,7 +31,7 @@ interface World {
 }
 
 const snapshotOf = ({ nodes, placed, namespaces }: World): Snapshot => {
-  const snapshot = new Snapshot((name) => namespaces[name]);
+  const snapshot = new Snapshot({ namespaceLabels: (name) => namespaces[name] });
   for (const node of nodes) snapshot.setNode(node);
   for (const { pod, node } of placed) snapshot.assume(podInfoOf(pod), node);
   return snapshot;
@@ -260,7 +260,7 @@ describe('inter-pod affinity', () => {
     expect(decide(shy, snapshot, 1).message).toBe(
       "0/2 nodes are available: 2 node(s) didn't match pod anti-affinity rules. " +
         'no new claims to deallocate, preemption: ' +
-        '0/2 nodes are available: 2 Preemption is not supported.',
+        '0/2 nodes are available: 2 No preemption victims found for incoming pod.',
     );
     const [n1, n2] = explainNodes(shy, snapshot);
     expect([n1, n2].map((each) => each?.reasons.map(({ detail }) => detail))).toEqual([

@@ -1,5 +1,5 @@
-import { keyOf, type ApiObject } from '../../api/types';
-import type { Informer } from '../../client/informer';
+import { keyOf, type ApiObject } from '../api/types';
+import type { Informer } from './informer';
 
 /** Finds the objects of a namespace without walking all of them. */
 export class NamespaceIndex<T extends ApiObject> {
