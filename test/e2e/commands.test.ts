@@ -160,7 +160,8 @@ describe('what is printed', () => {
       code: 1,
       stdout: '',
       stderr: expect.stringContaining(
-        'allowed formats are: custom-columns,custom-columns-file,json,jsonpath,jsonpath-file,name,wide,yaml',
+        'allowed formats are: custom-columns,custom-columns-file,go-template,go-template-file,json,' +
+          'jsonpath,jsonpath-file,name,template,templatefile,wide,yaml',
       ),
     });
   });
