@@ -6,7 +6,7 @@ import { text } from 'node:stream/consumers';
 
 import { clusterPaths } from '../../cli/cluster-paths';
 import { podYaml, TestCluster } from './support/cluster';
-import { machineState } from './support/machine';
+import { leftBehind, machineState } from './support/machine';
 
 jest.setTimeout(240_000);
 
@@ -23,7 +23,7 @@ beforeAll(async () => {
 
 afterAll(async () => {
   await cluster[Symbol.asyncDispose]();
-  expect(machineState(NAME)).toEqual(before);
+  expect(leftBehind(NAME, before)).toEqual([]);
 });
 
 afterEach(() => cluster.clear());

@@ -7,7 +7,7 @@ import { attachmentNameOf } from '../../api/volumes';
 import { clusterPaths } from '../../cli/cluster-paths';
 import { mountCount, namesIn, TestCsiDriver } from '../support/csi-driver';
 import { podYaml, TestCluster } from './support/cluster';
-import { machineState } from './support/machine';
+import { leftBehind, machineState } from './support/machine';
 
 jest.setTimeout(240_000);
 
@@ -39,7 +39,7 @@ afterAll(async () => {
   await driver[Symbol.asyncDispose]();
   await cluster[Symbol.asyncDispose]();
   rmSync(folder, { recursive: true, force: true });
-  expect(machineState(NAME)).toEqual(before);
+  expect(leftBehind(NAME, before)).toEqual([]);
 });
 
 const apply = (...objects: readonly object[]) =>

@@ -1,7 +1,7 @@
 import { clusterPaths } from '../../cli/cluster-paths';
 import { stringifyJson } from '../../lib/json';
 import { deploymentYaml, podYaml, shell, TestCluster } from './support/cluster';
-import { machineState } from './support/machine';
+import { leftBehind, machineState } from './support/machine';
 
 jest.setTimeout(300_000);
 
@@ -18,7 +18,7 @@ beforeAll(async () => {
 
 afterAll(async () => {
   await cluster[Symbol.asyncDispose]();
-  expect(machineState(NAME)).toEqual(before);
+  expect(leftBehind(NAME, before)).toEqual([]);
 });
 
 const SERVE = 'mkdir /w; cd /w; hostname > index.html; exec httpd -f -p 8080';

@@ -14,7 +14,7 @@ import { join } from 'node:path';
 
 import type { Node } from '../../api/types';
 import { isReady, podYaml, TestCluster } from './support/cluster';
-import { machineState } from './support/machine';
+import { leftBehind, machineState } from './support/machine';
 
 jest.setTimeout(240_000);
 
@@ -34,7 +34,7 @@ beforeAll(async () => {
 afterAll(async () => {
   await endAgent();
   await cluster[Symbol.asyncDispose]();
-  expect(machineState(NAME)).toEqual(before);
+  expect(leftBehind(NAME, before)).toEqual([]);
 });
 
 const endAgent = async (): Promise<void> => {

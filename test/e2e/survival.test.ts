@@ -1,5 +1,5 @@
 import { deploymentYaml, isReady, podYaml, shell, TestCluster } from './support/cluster';
-import { machineState } from './support/machine';
+import { leftBehind, machineState } from './support/machine';
 
 jest.setTimeout(360_000);
 
@@ -19,7 +19,7 @@ beforeAll(async () => {
 
 afterAll(async () => {
   await cluster[Symbol.asyncDispose]();
-  expect(machineState(NAME)).toEqual(before);
+  expect(leftBehind(NAME, before)).toEqual([]);
 });
 
 afterEach(() => cluster.clear());
@@ -211,6 +211,6 @@ it('down after everything was killed leaves nothing', async () => {
     process.kill(cluster.pid(name), 'SIGKILL');
   process.kill(cluster.etcdPid(), 'SIGKILL');
   await cluster[Symbol.asyncDispose]();
-  expect(machineState(NAME)).toEqual(before);
+  expect(leftBehind(NAME, before)).toEqual([]);
   cluster = await TestCluster.start(NAME, { nodes: 1 });
 });

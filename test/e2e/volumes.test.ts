@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import type { ApiObject, PersistentVolume, PersistentVolumeClaim } from '../../api/types';
 import { clusterPaths } from '../../cli/cluster-paths';
 import { podYaml, TestCluster } from './support/cluster';
-import { machineState } from './support/machine';
+import { leftBehind, machineState } from './support/machine';
 
 jest.setTimeout(240_000);
 
@@ -21,7 +21,7 @@ beforeAll(async () => {
 
 afterAll(async () => {
   await cluster[Symbol.asyncDispose]();
-  expect(machineState(NAME)).toEqual(before);
+  expect(leftBehind(NAME, before)).toEqual([]);
 });
 
 afterEach(async () => {

@@ -3,7 +3,14 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { bridgeNameOf } from '../../../runtime/network/lab';
 
-/** All that a cluster could leave on a machine, as sorted lines: equal before and after, or a leak. */
+/** What a cluster has left on a machine that was not there before: a leak. */
+export const leftBehind = (cluster: string, before: readonly string[]): readonly string[] =>
+  machineState(cluster).filter((line) => !before.includes(line));
+
+/**
+ * All that a cluster could leave on a machine, as lines. What an earlier one has left, since it was
+ * killed, may be gone after: its successor cleans up.
+ */
 export const machineState = (cluster: string): readonly string[] => [
   ...processes(cluster),
   ...mounts(cluster),

@@ -1,6 +1,6 @@
 import { lateBound } from '../../../lib/late-bound';
 import { TestCluster, type ClusterOptions } from './cluster';
-import { machineState } from './machine';
+import { leftBehind, machineState } from './machine';
 
 /** One cluster for all tests of a file, started before the first; after the last it has left nothing. */
 export const sharedCluster = (name: string, options: ClusterOptions = {}): TestCluster => {
@@ -14,7 +14,7 @@ export const sharedCluster = (name: string, options: ClusterOptions = {}): TestC
   });
   afterAll(async () => {
     await started[Symbol.asyncDispose]();
-    expect(machineState(name)).toEqual(before);
+    expect(leftBehind(name, before)).toEqual([]);
   });
   return cluster.proxy;
 };
