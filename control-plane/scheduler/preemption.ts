@@ -128,9 +128,9 @@ const byBudgets = (pods: readonly PodInfo[], { budgetsIn }: ClusterView) => {
 const byImportance = (a: PodInfo, b: PodInfo): number =>
   b.priority - a.priority || startOf(a) - startOf(b) || (a.key < b.key ? -1 : 1);
 
-/** One that has not started is the least to lose. */
-const startOf = ({ pod }: PodInfo): number => {
-  const at = Date.parse(pod.status.startTime ?? '');
+/** One that has not started is the least to lose. Snapshots do not follow when it did: then, since when it is there. */
+const startOf = ({ pod: { status, metadata } }: PodInfo): number => {
+  const at = Date.parse(status.startTime ?? metadata.creationTimestamp ?? '');
   return Number.isNaN(at) ? Infinity : at;
 };
 

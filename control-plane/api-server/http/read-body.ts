@@ -4,8 +4,8 @@ import type { Clock } from '../../../lib/clock';
 
 /**
  * The whole body, within the limit. `hold` hears of each piece, and may throw to refuse it.
- * It leaves the connection open, whatever
- * happens. @throws RequestEntityTooLarge, BadRequest when it is cut off or late
+ * It leaves the connection open, whatever happens.
+ * @throws RequestEntityTooLarge, BadRequest when it is cut off or late
  */
 export const readBody = async (
   request: IncomingMessage,
