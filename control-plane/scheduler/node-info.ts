@@ -64,6 +64,7 @@ export class NodeInfo implements NodeView {
   images: ReadonlyMap<string, readonly Layer[]> = new Map();
   layers: ReadonlyMap<string, number> = new Map();
   private readonly others = new Map<string, number>();
+  private least: number | undefined;
 
   constructor(
     private current: Node,
@@ -97,9 +98,19 @@ export class NodeInfo implements NodeView {
     return this.others.get(name) ?? 0;
   }
 
+  /** Of the least important pod on it; Infinity where there is none. Remembered: every pod that fits nowhere asks. */
+  get leastPriority(): number {
+    if (this.least === undefined) {
+      this.least = Infinity;
+      for (const { priority } of this.pods.values()) this.least = Math.min(this.least, priority);
+    }
+    return this.least;
+  }
+
   addPod(pod: PodInfo): void {
     this.removePod(pod.uid);
     this.pods.set(pod.uid, pod);
+    if (this.least !== undefined) this.least = Math.min(this.least, pod.priority);
     this.count(pod, 1);
     if (pod.affinity !== undefined) this.affinityPods = [...this.affinityPods, pod];
     if (pod.hostPorts.length === 0) return;
@@ -111,6 +122,7 @@ export class NodeInfo implements NodeView {
     const pod = this.pods.get(uid);
     if (pod === undefined) return undefined;
     this.pods.delete(uid);
+    if (pod.priority === this.least) this.least = undefined;
     this.count(pod, -1);
     if (pod.affinity !== undefined)
       this.affinityPods = this.affinityPods.filter((each) => each.uid !== uid);

@@ -188,6 +188,27 @@ it('waits for those that end already, and keeps their room from lesser pods', ()
   expect(decide(big, snapshot, 1).nodeName).toBe('n0');
 });
 
+it('knows the least priority on a node, whoever comes and goes', () => {
+  const step = fc.record({
+    index: fc.nat(5),
+    priority: fc.integer({ min: -3, max: 3 }),
+    isThere: fc.boolean(),
+  });
+  fc.assert(
+    fc.property(fc.array(step), (steps) => {
+      const snapshot = clusterOf([[]]);
+      const there = new Map<number, number>();
+      for (const { index, priority, isThere } of steps) {
+        if (isThere) snapshot.assume(podInfoOf(testPod(`x${index}`, { priority })), 'n0');
+        else snapshot.removePod(`uid-x${index}`);
+        if (isThere) there.set(index, priority);
+        else there.delete(index);
+        expect(snapshot.node('n0')!.leastPriority).toBe(Math.min(Infinity, ...there.values()));
+      }
+    }),
+  );
+});
+
 it('finds victims that suffice, are all less important, and none of whom could stay', () => {
   const pod = fc.record({
     cpu: fc.constantFrom('500m', '1', '2'),

@@ -74,10 +74,10 @@ interface Place {
 
 /** The pods to evict from this node, or why that does not help. */
 const victimsOn = (pod: PodInfo, node: NodeInfo, { cluster, profile }: Place) => {
+  if (node.leastPriority >= pod.priority) return NO_VICTIMS;
   const lesser = [...node.pods.values()]
     .filter(({ priority }) => priority < pod.priority)
     .sort(byImportance);
-  if (lesser.length === 0) return NO_VICTIMS;
   const without = new Set(lesser.map(({ uid }) => uid));
   const refusal = () => {
     const changed = node.with({ without });
