@@ -6,6 +6,7 @@ import {
   NODES,
   POD_DISRUPTION_BUDGETS,
   PODS,
+  RESOURCE_QUOTAS,
   type Resource,
 } from '../../api/resources';
 import { controllerRef } from '../../api/owners';
@@ -97,6 +98,29 @@ describe('the budget', () => {
     expect(await status(world)).toMatchObject({ disruptionsAllowed: 1, currentHealthy: 3 });
     expect((await status(world))?.disruptedPods).toBeUndefined();
     expect(await reasons(world)).toContain('NotDeleted');
+  });
+
+  it('goes by what the owner wants now, also where no pod comes or goes for it', async () => {
+    await world.client.create(DEPLOYMENTS, deploymentOf('web', 3, 1));
+    await protect(world, { maxUnavailable: 1 });
+    await world.advance(20_000);
+    expect(await status(world)).toMatchObject({ expectedPods: 3, disruptionsAllowed: 1 });
+    await world.client.create(RESOURCE_QUOTAS, {
+      apiVersion: 'v1',
+      kind: 'ResourceQuota',
+      metadata: { name: 'full', namespace: 'default' },
+      spec: { hard: { pods: '3' } },
+    });
+    await world.advance(5_000);
+    const scale = async (replicas: number) => {
+      await world.client.patch(DEPLOYMENTS, WEB, 'merge', { spec: { replicas } });
+      await world.advance(5_000);
+      expect(await healthy(world)).toHaveLength(3);
+    };
+    await scale(4);
+    expect(await status(world)).toMatchObject({ expectedPods: 4, disruptionsAllowed: 0 });
+    await scale(3);
+    expect(await status(world)).toMatchObject({ expectedPods: 3, disruptionsAllowed: 1 });
   });
 
   it('allows nothing when nobody knows how many pods there should be', async () => {

@@ -72,6 +72,12 @@ export class DisruptionController implements Controller {
         onDelete: (pod) => this.enqueueOver(pod),
       }),
     );
+    // Also where no pod comes or goes for it: one too many may never have been made.
+    subscriptions.add(
+      this.scales.follow(name, (namespace) => {
+        for (const budget of this.budgetsOf.in(namespace)) if (isOfScale(budget)) enqueue(budget);
+      }),
+    );
     const needed = [this.budgets, this.pods, ...this.scales.informers];
     await Promise.all(needed.map((informer) => informer.whenSynced()));
     await this.queue.run((key, work) => this.reconcile(key, work), WORKERS, signal);

@@ -54,6 +54,22 @@ export class Scales {
     return [replicaSets, replicationControllers, deployments, statefulSets, definitions];
   }
 
+  /** Tells of namespaces in which an owner wants another number of pods; returns the undo. */
+  follow(name: string, onChange: (namespace: string) => void): () => void {
+    const onUpdate = (owner: ApiObject, previous: ApiObject) => {
+      if (scaled(owner)?.replicas !== scaled(previous)?.replicas)
+        onChange(owner.metadata.namespace ?? '');
+    };
+    const { replicaSets, replicationControllers, deployments, statefulSets } = this;
+    const undo = [
+      replicaSets.subscribe({ name, onUpdate }),
+      replicationControllers.subscribe({ name, onUpdate }),
+      deployments.subscribe({ name, onUpdate }),
+      statefulSets.subscribe({ name, onUpdate }),
+    ];
+    return () => undo.forEach((each) => each());
+  }
+
   /** @throws UnknownScaleError for a pod whose owner is not there, or says no scale; ApiError */
   async expected(pods: readonly Pod[], signal: AbortSignal): Promise<ExpectedScale> {
     const replicas = new Map<string, number>();
