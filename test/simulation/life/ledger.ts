@@ -1,8 +1,10 @@
 import { controllerOf } from '../../../api/owners';
-import { isPodActive, isTerminal, isTerminating } from '../../../api/pods';
+import { isPodActive, isTerminating } from '../../../api/pods';
 import type { ApiObject, CronJob, DaemonSet, Deployment, Job, Pod } from '../../../api/types';
 import { uidOf } from '../../../api/types';
 import type { StoreKey } from '../../../control-plane/store/store';
+import { usageOf } from '../../../api/quota/usage';
+import { PODS } from '../../../api/resources';
 import { endOf } from '../job-support';
 import type { World } from '../world';
 
@@ -112,9 +114,13 @@ export class Ledger {
       .current('resourcequotas')
       .find((each) => each.metadata.namespace === namespace);
     if (quota === undefined) return;
-    const counted = (this.world.store.current('pods') as readonly Pod[]).filter(
-      (pod) => pod.metadata.namespace === namespace && !isTerminal(pod),
-    );
+    // One that should be gone by now is not charged any more, though its node may be away.
+    const nowMs = this.world.clock.now();
+    const counted = this.world.store
+      .current('pods')
+      .filter(
+        (pod) => pod.metadata.namespace === namespace && usageOf(PODS, pod, nowMs).has('pods'),
+      );
     this.checkCount('the namespace', counted.length, this.lately(uidOf(quota)));
   }
 
