@@ -6,10 +6,10 @@ import { remains, unsettled } from './settled';
 import { cordon, make, nodesOf, rollWeb, tried, USERS, type Act } from './users';
 import {
   BUDGET_UNAVAILABLE,
+  isOfPeople,
   openShop,
   place,
   QUOTA_PODS,
-  SHOP,
   WEB_REPLICAS,
   type Shape,
 } from './workloads';
@@ -121,7 +121,10 @@ const closeShop = async (day: Day): Promise<void> => {
     await tried(client.delete(resource, place(name), { propagationPolicy }));
     await day.pass(day.pick(8) * 250, 250);
   }
-  await client.delete(NAMESPACES, { namespace: '', name: SHOP });
+  // Whoever made an annex may have been refused, or not heard, when it was to go.
+  for (const { metadata } of day.world.store.current('namespaces'))
+    if (isOfPeople(metadata.name))
+      await tried(client.delete(NAMESPACES, { namespace: '', name: metadata.name }));
   await settle(day, () => remains(day));
 };
 

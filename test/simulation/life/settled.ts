@@ -19,7 +19,7 @@ import type { ApiObject, Job, PersistentVolume, Pod } from '../../../api/types';
 import { qualifiedResource } from '../../../api/errors';
 import { endOf } from '../job-support';
 import type { Day } from './day';
-import { SHOP } from './workloads';
+import { isOfPeople, SHOP } from './workloads';
 
 /** What is not as it was asked for, in words; nothing once the cluster has come to rest. */
 export const unsettled = (day: Day): readonly string[] => {
@@ -135,12 +135,12 @@ export const leaks = ({ world }: Day): readonly string[] => {
   });
 };
 
-/** What is left of the shop although everything in it was deleted. */
+/** What is left although everything that people made was deleted. */
 export const remains = (day: Day): readonly string[] => {
   const { world } = day;
   const left = world.store
     .everything()
-    .filter(([, { metadata }]) => metadata.namespace === SHOP || metadata.name === SHOP)
+    .filter(([, { metadata }]) => isOfPeople(metadata.namespace) || isOfPeople(metadata.name))
     .map(([resource, { metadata }]) => `${resource} ${metadata.name} is left`);
   const bound = (world.store.current('persistentvolumes') as readonly PersistentVolume[])
     .filter(({ status }) => status?.phase === 'Bound')

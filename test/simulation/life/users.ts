@@ -15,7 +15,7 @@ import {
 import { nameOf, type Job, type Pod } from '../../../api/types';
 import { deploymentOf } from '../world';
 import type { Day } from './day';
-import { containersOf, jobOf, place, QUOTA_PODS, SHOP } from './workloads';
+import { ANNEX, containersOf, jobOf, place, QUOTA_PODS, SHOP } from './workloads';
 
 /** Something that a user does, or that befalls the cluster. */
 export type Act = (day: Day) => Promise<void>;
@@ -98,7 +98,7 @@ export const USERS: Readonly<Record<string, Act>> = {
     );
   },
   async namespace(day) {
-    const name = `annex-${++day.jobCount}`;
+    const name = `${ANNEX}${++day.jobCount}`;
     const { client } = day.world;
     const namespace = { apiVersion: 'v1', kind: 'Namespace', metadata: { name } };
     await tried(client.create(NAMESPACES, namespace));

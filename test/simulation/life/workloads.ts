@@ -20,6 +20,10 @@ import type { World } from '../world';
 /* What people run on the day: one workload of each kind, small enough for three of four nodes. */
 
 export const SHOP = 'shop';
+/** How namespaces are called that somebody makes beside the shop. */
+export const ANNEX = 'annex-';
+/** Is it a namespace that people made? */
+export const isOfPeople = (name = ''): boolean => name === SHOP || name.startsWith(ANNEX);
 export const BUDGET_UNAVAILABLE = 1;
 export const WEB_REPLICAS = 4;
 /** Pods, the ones that end not counted; more than all workloads together want. */
