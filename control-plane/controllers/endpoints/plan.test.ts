@@ -123,6 +123,12 @@ const pairs = (of: readonly Subset[]): ReadonlySet<string> =>
     ),
   );
 
+it('keeps addresses without ports apart from the same with one', () => {
+  const addresses = [addressOf(1)];
+  const given = [{ addresses, ports: [{ port: 80 }] }, { addresses }];
+  expect(repack(given)).toEqual([{ addresses }, { addresses, ports: [{ port: 80 }] }]);
+});
+
 it('reaches the same after packing, each address once a port, and packs the packed no further', () => {
   fc.assert(
     fc.property(subsets, (given) => {

@@ -39,7 +39,9 @@ export const repack = (subsets: readonly Subset[]): readonly Subset[] => {
   for (const { ports, reached } of byPort.values()) {
     const sorted = [...reached].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, each]) => each);
     if (sorted.length === 0) continue;
-    const key = canonicalJson(sorted.map(({ address, isReady }) => [addressKey(address), isReady]));
+    const same = sorted.map(({ address, isReady }) => [addressKey(address), isReady]);
+    // Addresses without ports keep to themselves: beside a port nobody would see that they have none.
+    const key = canonicalJson([ports.length > 0, same]);
     const before = merged.get(key)?.ports ?? [];
     merged.set(key, { ports: [...before, ...ports], reached: sorted });
   }
