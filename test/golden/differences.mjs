@@ -166,12 +166,6 @@ export const DIFFERENCES = [
     alike: [[/^eyJhbGciOi(JSUzI1NiIs|JFUzI1NiIs)/g, 'HEADER']],
   },
   {
-    commands: /-create-priorityclass$/,
-    kind: 'missing',
-    why: 'no pod is evicted for another yet, and the server says so',
-    alike: [[/^Warning: preemptionPolicy: no pod is evicted.*\n/gm, '']],
-  },
-  {
     commands: /-get-leases$/,
     kind: 'wanted',
     why: 'there is one server, which tells its identity to no other',
