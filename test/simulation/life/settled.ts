@@ -140,7 +140,9 @@ export const remains = (day: Day): readonly string[] => {
   const { world } = day;
   const left = world.store
     .everything()
-    .filter(([, { metadata }]) => isOfPeople(metadata.namespace) || isOfPeople(metadata.name))
+    .filter(([resource, { metadata }]) =>
+      isOfPeople(resource === 'namespaces' ? metadata.name : metadata.namespace),
+    )
     .map(([resource, { metadata }]) => `${resource} ${metadata.name} is left`);
   const bound = (world.store.current('persistentvolumes') as readonly PersistentVolume[])
     .filter(({ status }) => status?.phase === 'Bound')
