@@ -4,15 +4,19 @@ import type { NodeView } from './node-info';
 export class Domains {
   private readonly byKey = new Map<string, Map<string, number>>();
 
-  add(key: string, value: string, amount: number): void {
+  /** To the domain of the node, if it is in one. */
+  addAt(node: NodeView, key: string, amount: number): void {
+    const value = domainOf(node, key);
+    if (value === undefined) return;
     const values = this.byKey.get(key);
     if (values === undefined) this.byKey.set(key, new Map([[value, amount]]));
     else values.set(value, (values.get(value) ?? 0) + amount);
   }
 
-  /** 0 where nothing was added. */
-  of(key: string, value: string): number {
-    return this.byKey.get(key)?.get(value) ?? 0;
+  /** Of the node's domain; 0 where nothing was added, or it is in none. */
+  at(node: NodeView, key: string): number {
+    const value = domainOf(node, key);
+    return value === undefined ? 0 : (this.byKey.get(key)?.get(value) ?? 0);
   }
 
   values(key: string): ReadonlyMap<string, number> {

@@ -39,10 +39,8 @@ const domainsThatShun = (pod: PodInfo, cluster: ClusterView): Domains => {
   const domains = new Domains();
   for (const node of cluster.nodes)
     for (const other of node.affinityPods)
-      for (const { topologyKey } of shunnedBy(other, pod, cluster)) {
-        const domain = domainOf(node, topologyKey);
-        if (domain !== undefined) domains.add(topologyKey, domain, 1);
-      }
+      for (const { topologyKey } of shunnedBy(other, pod, cluster))
+        domains.addAt(node, topologyKey, 1);
   return domains;
 };
 
@@ -79,7 +77,7 @@ class AffinityFilter implements FilterTerm {
 
   refuse(node: NodeView): Refusal | undefined {
     if (!this.hasCompany(node)) return NO_COMPANY;
-    if (this.isNear(node, this.wishes.antiRequired, this.shunned)) return SHUNNED;
+    if (this.isNearShunned(node)) return SHUNNED;
     return this.isShunnedAt(node) ? SHUNNING : undefined;
   }
 
@@ -125,9 +123,10 @@ class AffinityFilter implements FilterTerm {
 
   private count(node: NodeView, other: PodInfo): void {
     const { required, antiRequired } = this.wishes;
-    if (required.length > 0 && this.meetsAll(other)) addNear(this.wanted, node, required);
+    if (required.length > 0 && this.meetsAll(other))
+      for (const { topologyKey } of required) this.wanted.addAt(node, topologyKey, 1);
     for (const term of antiRequired)
-      if (this.selects(term, other)) addNear(this.shunned, node, [term]);
+      if (this.selects(term, other)) this.shunned.addAt(node, term.topologyKey, 1);
   }
 
   private meetsAll(other: PodInfo): boolean {
@@ -139,20 +138,17 @@ class AffinityFilter implements FilterTerm {
   }
 
   private hasCompany(node: NodeView): boolean {
-    const { required } = this.wishes;
-    const domains = required.map(({ topologyKey }) => [topologyKey, domainOf(node, topologyKey)]);
-    if (domains.some(([, value]) => value === undefined)) return false;
-    return (
-      this.isFirstOfItsKind ||
-      domains.every(([key = '', value = '']) => this.wanted.of(key, value) > 0)
+    return this.wishes.required.every(({ topologyKey }) =>
+      this.isFirstOfItsKind
+        ? domainOf(node, topologyKey) !== undefined
+        : this.wanted.at(node, topologyKey) > 0,
     );
   }
 
-  private isNear(node: NodeView, terms: readonly AffinityTerm[], domains: Domains): boolean {
-    return terms.some(({ topologyKey }) => {
-      const domain = domainOf(node, topologyKey);
-      return domain !== undefined && domains.of(topologyKey, domain) > 0;
-    });
+  private isNearShunned(node: NodeView): boolean {
+    return this.wishes.antiRequired.some(
+      ({ topologyKey }) => this.shunned.at(node, topologyKey) > 0,
+    );
   }
 
   private isShunnedAt(node: NodeView): boolean {
@@ -161,8 +157,7 @@ class AffinityFilter implements FilterTerm {
   }
 
   private isShunnedBy(node: NodeView, key: string): boolean {
-    const domain = domainOf(node, key);
-    return domain !== undefined && this.wishes.shunning.of(key, domain) > 0;
+    return this.wishes.shunning.at(node, key) > 0;
   }
 
   private keepsAway(other: PodInfo, key: string): boolean {
@@ -175,7 +170,7 @@ class AffinityFilter implements FilterTerm {
       const reason = NO_COMPANY.reasons[0];
       if (domain === undefined)
         return [{ reason, detail: `the node has no label ${topologyKey}, which affinity goes by` }];
-      if (this.isFirstOfItsKind || this.wanted.of(topologyKey, domain) > 0) return [];
+      if (this.isFirstOfItsKind || this.wanted.at(node, topologyKey) > 0) return [];
       return [{ reason, detail: `no pod that matches ${words} runs in ${topologyKey}=${domain}` }];
     });
   }
@@ -222,10 +217,8 @@ export const interPodAffinityScore: ScorePlugin = {
     const { preferred = NONE, antiPreferred = NONE } = pod.affinity ?? {};
     const domains = new Domains();
     const { namespaceLabels } = cluster;
-    const add = (node: NodeView, { topologyKey }: AffinityTerm, amount: number) => {
-      const domain = domainOf(node, topologyKey);
-      if (domain !== undefined) domains.add(topologyKey, domain, amount);
-    };
+    const add = (node: NodeView, { topologyKey }: AffinityTerm, amount: number) =>
+      domains.addAt(node, topologyKey, amount);
     const hasWishes = preferred.length > 0 || antiPreferred.length > 0;
     for (const node of cluster.nodes) {
       for (const other of hasWishes ? node.pods.values() : node.affinityPods) {
@@ -246,8 +239,7 @@ export const interPodAffinityScore: ScorePlugin = {
     const keys = [...domains.keys()];
     return {
       normalize: byRange,
-      score: (node) =>
-        keys.reduce((sum, key) => sum + domains.of(key, domainOf(node, key) ?? ''), 0),
+      score: (node) => keys.reduce((sum, key) => sum + domains.at(node, key), 0),
     };
   },
 };
@@ -260,13 +252,6 @@ const byRange: Normalization = (raw) => {
   return scores.map((score) =>
     range === 0 ? 0 : Math.floor((MAX_NODE_SCORE * (score - min)) / range),
   );
-};
-
-const addNear = (domains: Domains, node: NodeView, terms: readonly AffinityTerm[]): void => {
-  for (const { topologyKey } of terms) {
-    const domain = domainOf(node, topologyKey);
-    if (domain !== undefined) domains.add(topologyKey, domain, 1);
-  }
 };
 
 const isSame = (a: NodeView, b: NodeView, key: string): boolean => {

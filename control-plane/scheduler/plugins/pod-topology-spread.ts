@@ -117,11 +117,7 @@ class SpreadFilter implements FilterTerm {
       const counts = new Domains();
       for (const node of nodes)
         if (constraint.isIncluded(node))
-          counts.add(
-            topologyKey,
-            domainOf(node, topologyKey) ?? '',
-            countOn(node, constraint, pod),
-          );
+          counts.addAt(node, topologyKey, countOn(node, constraint, pod));
       const values = [...counts.values(topologyKey).values()];
       const least = values.length < minDomains ? 0 : Math.min(...values);
       return { ...constraint, counts, least };
@@ -130,9 +126,8 @@ class SpreadFilter implements FilterTerm {
 
   refuse(node: NodeView): Refusal | undefined {
     for (const constraint of this.constraints) {
-      const domain = domainOf(node, constraint.topologyKey);
-      if (domain === undefined) return NO_LABEL;
-      if (skewAt(constraint, domain) > constraint.maxSkew) return SKEWED;
+      if (domainOf(node, constraint.topologyKey) === undefined) return NO_LABEL;
+      if (skewAt(constraint, node) > constraint.maxSkew) return SKEWED;
     }
     return undefined;
   }
@@ -148,9 +143,9 @@ class SpreadFilter implements FilterTerm {
             detail: `the node has no label ${topologyKey}, which the pods are spread by`,
           },
         ];
-      const skew = skewAt(constraint, domain);
+      const skew = skewAt(constraint, node);
       if (skew <= maxSkew) return [];
-      const count = counts.of(topologyKey, domain);
+      const count = counts.at(node, topologyKey);
       const domains = counts.values(topologyKey).size;
       const against =
         domains < minDomains
@@ -181,8 +176,8 @@ class SpreadFilter implements FilterTerm {
   }
 }
 
-const skewAt = ({ counts, topologyKey, own, least }: Counted, domain: string): number =>
-  counts.of(topologyKey, domain) + own - least;
+const skewAt = ({ counts, topologyKey, own, least }: Counted, node: NodeView): number =>
+  counts.at(node, topologyKey) + own - least;
 
 /** Prefers domains with fewer pods of the kind. Source: podtopologyspread/scoring.go. */
 export const podTopologySpreadScore: ScorePlugin = {
@@ -225,17 +220,17 @@ const weighedBy = (
     return { maxSkew, at: (node: NodeView) => countOn(node, constraint, pod) * weight };
   }
   const domains = new Domains();
-  for (const node of counted) domains.add(topologyKey, domainOf(node, topologyKey) ?? '', 0);
+  for (const node of counted) domains.addAt(node, topologyKey, 0);
   const known = domains.values(topologyKey);
   for (const node of cluster.nodes) {
     const domain = domainOf(node, topologyKey) ?? '';
     if (known.has(domain) && hasAllKeys(node, constraints) && constraint.isIncluded(node))
-      domains.add(topologyKey, domain, countOn(node, constraint, pod));
+      domains.addAt(node, topologyKey, countOn(node, constraint, pod));
   }
   const weight = weightOf(known.size);
   return {
     maxSkew,
-    at: (node: NodeView) => domains.of(topologyKey, domainOf(node, topologyKey) ?? '') * weight,
+    at: (node: NodeView) => domains.at(node, topologyKey) * weight,
   };
 };
 
