@@ -67,7 +67,7 @@ export class Changes {
     return {
       event: 'DomainsChanged',
       key: 'domains',
-      mayHelp: ({ pod }) => (pod.spec.topologySpreadConstraints ?? []).length > 0,
+      mayHelp: isSpread,
     };
   }
 
@@ -87,7 +87,9 @@ const concerns = (waiting: PodInfo, pod: PodInfo, { namespaceLabels }: ClusterVi
   return (
     [...required, ...antiRequired].some((term) => term.selects(pod, namespaceLabels)) ||
     shunning.some((term) => term.selects(waiting, namespaceLabels)) ||
-    ((waiting.pod.spec.topologySpreadConstraints ?? []).length > 0 &&
-      waiting.namespace === pod.namespace)
+    (isSpread(waiting) && waiting.namespace === pod.namespace)
   );
 };
+
+const isSpread = ({ pod }: PodInfo): boolean =>
+  (pod.spec.topologySpreadConstraints ?? []).length > 0;

@@ -69,8 +69,8 @@ interface Filtered {
   readonly refusedBy: ReadonlySet<string>;
   readonly counts: RefusalCounts;
   readonly refusals: RefusalTally;
-  /** Why no node was looked at. */
-  readonly rejection: string | undefined;
+  /** Nodes where what speaks against the pod is other pods. */
+  readonly podBound: readonly NodeInfo[];
 }
 
 const filterNodes = (pod: PodInfo, snapshot: ClusterView, profile: Profile): Filtered => {
@@ -79,11 +79,13 @@ const filterNodes = (pod: PodInfo, snapshot: ClusterView, profile: Profile): Fil
   const allReasons = new Map<string, number>();
   const refusedBy = new Set<string>();
   const refusals = new RefusalTally();
+  const podBound: NodeInfo[] = [];
   const filters = filtersFor(pod, snapshot, profile);
   const { rejection: rejected } = filters;
   for (const node of snapshot.nodes) {
-    const refused =
-      firstRefusal(filters, node) ?? refusalBeside(pod, node, { cluster: snapshot, profile });
+    const own = firstRefusal(filters, node);
+    if (own?.refusal.isPodBound === true) podBound.push(node);
+    const refused = own ?? refusalBeside(pod, node, { cluster: snapshot, profile });
     if (refused === undefined) {
       feasible.push(node);
       continue;
@@ -94,11 +96,11 @@ const filterNodes = (pod: PodInfo, snapshot: ClusterView, profile: Profile): Fil
     increment(firstReasons, refusal.reasons[0]);
     for (const reason of refusal.reasons) increment(allReasons, reason);
   }
-  const counts = { reasons: allReasons };
   // Without a node there is none to refuse: what would let the pod in is asked for all the same.
   if (rejected !== undefined) refusedBy.add(rejected.plugin.name);
   const rejection = rejected?.refusal.reasons[0];
-  return { feasible, firstReasons, refusedBy, counts, refusals, rejection };
+  const counts = { reasons: allReasons, ...(rejection === undefined ? {} : { rejection }) };
+  return { feasible, firstReasons, refusedBy, counts, refusals, podBound };
 };
 
 /** What speaks against the pod once those have come for whom room is being made, if they go before it. */
@@ -124,13 +126,11 @@ interface Attempted {
 /** What is said of a pod that fits nowhere, and who could make room for it. */
 const refusalOf = (
   pod: PodInfo,
-  { snapshot, filtered: { counts, rejection }, profile }: Attempted,
+  { snapshot: cluster, filtered: { counts, podBound }, profile }: Attempted,
 ): Pick<Decision, 'message' | 'preemption' | 'nominatedNodeName'> => {
-  const nodeCount = snapshot.nodes.length;
-  if (nodeCount === 0) return { message: noNodesMessage };
-  const outcome = planPreemption(pod, snapshot, profile);
-  const all = rejection === undefined ? counts : { ...counts, rejection };
-  const message = unschedulableMessage(nodeCount, all, outcome);
+  if (cluster.nodeCount === 0) return { message: noNodesMessage };
+  const outcome = planPreemption(pod, podBound, { cluster, profile });
+  const message = unschedulableMessage(cluster.nodeCount, counts, outcome);
   switch (outcome.kind) {
     case 'found': {
       const { preemption } = outcome;

@@ -5,7 +5,7 @@ import { ChangedCluster } from './changed-cluster';
 import { decide } from './decide';
 import { filtersFor, firstRefusal } from './filters';
 import { podInfoOf } from './pod-info';
-import { planPreemption, type Preemption } from './preemption';
+import type { Preemption } from './preemption';
 import { DEFAULT_PROFILE } from './profile';
 import { Snapshot } from './snapshot';
 import { testNode, testPod, type PodOptions } from './testing';
@@ -53,10 +53,8 @@ const clusterOf = (
 };
 
 const wants = (options: PodOptions) => podInfoOf(testPod('big', { priority: 100, ...options }));
-const plan = (options: PodOptions, snapshot: Snapshot): Preemption | undefined => {
-  const outcome = planPreemption(wants(options), snapshot, DEFAULT_PROFILE);
-  return outcome.kind === 'found' ? outcome.preemption : undefined;
-};
+const plan = (options: PodOptions, snapshot: Snapshot): Preemption | undefined =>
+  decide(wants(options), snapshot, 1).preemption;
 const named = (found: Preemption | undefined) =>
   found && [found.nodeName, ...found.victims.map(({ pod }) => pod.metadata.name)];
 

@@ -1,7 +1,7 @@
 import { isBudgetOver } from '../../api/disruption-budgets';
 import type { PodDisruptionBudget } from '../../api/types';
 import { ChangedCluster } from './changed-cluster';
-import { filtersFor, firstRefusal, type PodFilters } from './filters';
+import { filtersFor, firstRefusal } from './filters';
 import type { NodeInfo } from './node-info';
 import type { PodInfo } from './pod-info';
 import type { Profile } from './profile';
@@ -25,31 +25,34 @@ export type PreemptionOutcome =
   /** Others are ending for it on this node already. */
   | { readonly kind: 'waiting'; readonly nodeName: string };
 
+/** Where, and by which rules, room is looked for. */
+interface Place {
+  readonly cluster: ClusterView;
+  readonly profile: Profile;
+}
+
 /**
  * Looks for pods of less priority whose end would let this one in: as few as can be, none without need,
- * budgets kept where there is a choice. Pure. Source: upstream's defaultpreemption and
- * framework/preemption.
+ * budgets kept where there is a choice. `candidates` are the nodes where what speaks against the pod is
+ * other pods. Pure. Source: upstream's defaultpreemption and framework/preemption.
  */
 export const planPreemption = (
   pod: PodInfo,
-  cluster: ClusterView,
-  profile: Profile,
+  candidates: readonly NodeInfo[],
+  { cluster, profile }: Place,
 ): PreemptionOutcome => {
   if (pod.pod.spec.preemptionPolicy === 'Never') return { kind: 'never' };
   const promised = cluster.nominationOf(pod.uid) ?? pod.pod.status.nominatedNodeName;
   if (promised !== undefined && isMakingRoom(promised, pod, cluster))
     return { kind: 'waiting', nodeName: promised };
-  const filters = filtersFor(pod, cluster, profile);
-  const counts = new Map<string, number>();
-  const count = (reason: string) => counts.set(reason, (counts.get(reason) ?? 0) + 1);
+  const hopeless = cluster.nodeCount - candidates.length;
+  const counts = new Map(hopeless === 0 ? [] : [[NOT_HELPFUL, hopeless]]);
   const found: Preemption[] = [];
-  for (const node of cluster.nodes) {
-    if (!isWorthTrying(filters, node)) count(NOT_HELPFUL);
-    else if (found.length < candidatesMax(cluster)) {
-      const tried = victimsOn(pod, node, { cluster, profile });
-      if (typeof tried === 'string') count(tried);
-      else found.push(tried);
-    }
+  for (const node of candidates) {
+    if (found.length === candidatesMax(cluster)) break;
+    const tried = victimsOn(pod, node, { cluster, profile });
+    if (typeof tried === 'string') counts.set(tried, (counts.get(tried) ?? 0) + 1);
+    else found.push(tried);
   }
   const [best] = found.sort(byHarm);
   return best === undefined ? { kind: 'none', counts } : { kind: 'found', preemption: best };
@@ -62,15 +65,6 @@ const isMakingRoom = (nodeName: string, { priority }: PodInfo, { nodes }: Cluste
     if (other.isTerminating && other.priority < priority) return true;
   return false;
 };
-
-/** Only where what speaks against the pod is other pods. */
-const isWorthTrying = (filters: PodFilters, node: NodeInfo): boolean =>
-  firstRefusal(filters, node)?.refusal.isPodBound === true;
-
-interface Place {
-  readonly cluster: ClusterView;
-  readonly profile: Profile;
-}
 
 /** The pods to evict from this node, or why that does not help. */
 const victimsOn = (pod: PodInfo, node: NodeInfo, { cluster, profile }: Place) => {
@@ -120,8 +114,10 @@ const byBudgets = (pods: readonly PodInfo[], { budgetsIn }: ClusterView) => {
     }
     return isOver;
   };
-  const violating = pods.filter(isViolating);
-  return { violating, others: pods.filter((each) => !violating.includes(each)) };
+  const violating: PodInfo[] = [];
+  const others: PodInfo[] = [];
+  for (const each of pods) (isViolating(each) ? violating : others).push(each);
+  return { violating, others };
 };
 
 /** Those of more priority first, then those that have run longer. */
@@ -163,8 +159,8 @@ const later = (a: Preemption, b: Preemption): number => {
 };
 
 /** Upstream's bounds: a tenth of the nodes, and a hundred at least. */
-const candidatesMax = ({ nodes }: ClusterView): number =>
-  Math.max(CANDIDATES_MIN, Math.floor(nodes.length / 10));
+const candidatesMax = ({ nodeCount }: ClusterView): number =>
+  Math.max(CANDIDATES_MIN, Math.floor(nodeCount / 10));
 
 const CANDIDATES_MIN = 100;
 const PRIORITY_OFFSET = 2 ** 31;

@@ -48,10 +48,9 @@ export class Snapshot implements ClusterView {
   private readonly byClaim = new Map<string, Set<string>>();
   private readonly imageLayers = new Map<string, readonly Layer[]>();
   private readonly layerHolders = new Map<string, number>();
-  private list: readonly NodeInfo[] | undefined;
-
   /** Pods by uid, with the node that they were promised. */
   private readonly nominations = new Map<string, { info: PodInfo; nodeName: string }>();
+  private list: readonly NodeInfo[] | undefined;
   readonly namespaceLabels: NamespaceLabels;
   readonly budgetsIn: BudgetsIn;
 
