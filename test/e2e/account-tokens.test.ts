@@ -6,7 +6,7 @@ import { text } from 'node:stream/consumers';
 
 import { clusterPaths } from '../../cli/cluster-paths';
 import { podYaml, TestCluster } from './support/cluster';
-import { leftBehind, machineState } from './support/machine';
+import { leftBehind, sharedState } from './support/machine';
 
 jest.setTimeout(240_000);
 
@@ -17,7 +17,7 @@ let before: readonly string[];
 let cluster: TestCluster;
 
 beforeAll(async () => {
-  before = machineState(NAME);
+  before = sharedState();
   cluster = await TestCluster.start(NAME, { nodes: 1 });
 });
 

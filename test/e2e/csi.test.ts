@@ -7,7 +7,7 @@ import { attachmentNameOf } from '../../api/volumes';
 import { clusterPaths } from '../../cli/cluster-paths';
 import { mountCount, namesIn, TestCsiDriver } from '../support/csi-driver';
 import { podYaml, TestCluster } from './support/cluster';
-import { leftBehind, machineState } from './support/machine';
+import { leftBehind, sharedState } from './support/machine';
 
 jest.setTimeout(240_000);
 
@@ -23,7 +23,7 @@ let folder: string;
 const stateDir = () => clusterPaths(NAME).nodeStateDir(NODE);
 
 beforeAll(async () => {
-  before = machineState(NAME);
+  before = sharedState();
   cluster = await TestCluster.start(NAME, { nodes: 1 });
   folder = mkdtempSync(join(tmpdir(), 'dhow-driver-'));
   driver = await TestCsiDriver.start({

@@ -1,7 +1,7 @@
 import { clusterPaths } from '../../cli/cluster-paths';
 import { stringifyJson } from '../../lib/json';
 import { deploymentYaml, podYaml, shell, TestCluster } from './support/cluster';
-import { leftBehind, machineState } from './support/machine';
+import { leftBehind, sharedState } from './support/machine';
 
 jest.setTimeout(300_000);
 
@@ -12,7 +12,7 @@ let before: readonly string[];
 let cluster: TestCluster;
 
 beforeAll(async () => {
-  before = machineState(NAME);
+  before = sharedState();
   cluster = await TestCluster.start(NAME, { nodes: 2 });
 });
 

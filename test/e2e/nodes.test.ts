@@ -14,7 +14,7 @@ import { join } from 'node:path';
 
 import type { Node } from '../../api/types';
 import { isReady, podYaml, TestCluster } from './support/cluster';
-import { leftBehind, machineState } from './support/machine';
+import { leftBehind, sharedState } from './support/machine';
 
 jest.setTimeout(240_000);
 
@@ -26,7 +26,7 @@ let agent: ChildProcess | undefined;
 let node: string;
 
 beforeAll(async () => {
-  before = machineState(NAME);
+  before = sharedState();
   cluster = await TestCluster.start(NAME, { nodes: 1 });
   const nodes = JSON.parse(await cluster.must('get', 'nodes', '-o', 'json')) as { items: Node[] };
   node = nodes.items[0]?.metadata.name ?? '';

@@ -3,7 +3,7 @@ import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { clusterPaths } from '../../cli/cluster-paths';
 import { isReady, shell, TestCluster } from './support/cluster';
-import { leftBehind, machineState } from './support/machine';
+import { leftBehind, sharedState } from './support/machine';
 
 jest.setTimeout(300_000);
 
@@ -29,7 +29,7 @@ let before: readonly string[];
 let cluster: TestCluster;
 
 beforeAll(() => {
-  before = machineState(NAME);
+  before = sharedState();
   cluster = TestCluster.of(NAME);
 });
 

@@ -1,5 +1,5 @@
 import { deploymentYaml, isReady, podYaml, shell, TestCluster } from './support/cluster';
-import { leftBehind, machineState } from './support/machine';
+import { leftBehind, sharedState } from './support/machine';
 
 jest.setTimeout(360_000);
 
@@ -10,7 +10,7 @@ let before: readonly string[];
 let cluster: TestCluster;
 
 beforeAll(async () => {
-  before = machineState(NAME);
+  before = sharedState();
   // Longer than a machine with much else to do needs to start an agent again.
   cluster = await TestCluster.start(NAME, {
     flags: ['--node-grace', '20', '--eviction-after', '10'],

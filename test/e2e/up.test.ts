@@ -3,7 +3,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { clusterPaths } from '../../cli/cluster-paths';
 import { startTimeOf } from '../../lib/process-identity';
 import { exitStatus, podYaml, runDhow, shell, startDhow, TestCluster } from './support/cluster';
-import { leftBehind, machineState } from './support/machine';
+import { leftBehind, sharedState } from './support/machine';
 
 jest.setTimeout(240_000);
 
@@ -27,7 +27,7 @@ describe('dhow up, interrupted', () => {
   it.each(['network', 'control plane', 'agents'])(
     'leaves nothing behind when it is at: %s',
     async (stage) => {
-      const before = machineState(NAME);
+      const before = sharedState();
       const up = startDhow('up', '--name', NAME, '--nodes', '2');
       const ended = exitStatus(up);
       await saying(up, stage);
@@ -39,7 +39,7 @@ describe('dhow up, interrupted', () => {
   );
 
   it('is taken up again, or removed, after kill -9', async () => {
-    const before = machineState(NAME);
+    const before = sharedState();
     for (const next of ['up', 'down']) {
       const up = startDhow('up', '--name', NAME, '--nodes', '1');
       const ended = once(up, 'exit');
@@ -55,18 +55,18 @@ describe('dhow up, interrupted', () => {
 
 describe('clusters of one machine', () => {
   const NAMES = ['e2e-left', 'e2e-right'] as const;
-  let before: readonly (readonly string[])[];
+  let before: readonly string[];
   let clusters: TestCluster[] = [];
 
   beforeAll(async () => {
-    before = NAMES.map(machineState);
+    before = sharedState();
     for (const name of NAMES) clusters.push(await TestCluster.start(name, { nodes: 1 }));
   });
 
   afterAll(async () => {
     for (const cluster of clusters) await cluster[Symbol.asyncDispose]();
     clusters = [];
-    expect(NAMES.flatMap((name, i) => leftBehind(name, before[i] ?? []))).toEqual([]);
+    expect(NAMES.flatMap((name) => leftBehind(name, before))).toEqual([]);
   });
 
   it('know nothing of each other', async () => {

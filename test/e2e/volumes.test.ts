@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import type { ApiObject, PersistentVolume, PersistentVolumeClaim } from '../../api/types';
 import { clusterPaths } from '../../cli/cluster-paths';
 import { podYaml, TestCluster } from './support/cluster';
-import { leftBehind, machineState } from './support/machine';
+import { leftBehind, sharedState } from './support/machine';
 
 jest.setTimeout(240_000);
 
@@ -15,7 +15,7 @@ let before: readonly string[];
 let cluster: TestCluster;
 
 beforeAll(async () => {
-  before = machineState(NAME);
+  before = sharedState();
   cluster = await TestCluster.start(NAME, { nodes: 2 });
 });
 

@@ -3,15 +3,27 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { bridgeNameOf } from '../../../runtime/network/lab';
 
-/** What a cluster has left on a machine that was not there before: a leak. */
-export const leftBehind = (cluster: string, before: readonly string[]): readonly string[] =>
-  machineState(cluster).filter((line) => !before.includes(line));
-
 /**
- * All that a cluster could leave on a machine, as lines. What an earlier one has left, since it was
- * killed, may be gone after: its successor cleans up.
+ * Lines of what a cluster that has ended has left of its own, and of what it has changed of the machine's:
+ * each a leak. `before` is what `sharedState` was when nothing had started.
  */
-export const machineState = (cluster: string): readonly string[] => [
+export const leftBehind = (cluster: string, before: readonly string[]): readonly string[] => {
+  const now = sharedState();
+  return [
+    ...stateOf(cluster),
+    ...now.filter((line) => !before.includes(line)),
+    ...before.filter((line) => !now.includes(line)).map((line) => `no more: ${line}`),
+  ];
+};
+
+/** What all clusters and others have together, as lines. */
+export const sharedState = (): readonly string[] => [
+  ...lines('nft', ['list', 'tables']).map((line) => `nft ${line}`),
+  `forwarding ${readFileSync('/proc/sys/net/ipv4/ip_forward', 'utf8').trim()}`,
+];
+
+/** All that is a cluster's alone, as lines. */
+const stateOf = (cluster: string): readonly string[] => [
   ...processes(cluster),
   ...mounts(cluster),
   ...cgroups(cluster),
@@ -20,8 +32,6 @@ export const machineState = (cluster: string): readonly string[] => [
     .map((line) => `netns ${line}`),
   ...ofNetwork(cluster, lines('ip', ['-o', 'link'])),
   ...ofNetwork(cluster, lines('ip', ['route'])),
-  ...lines('nft', ['list', 'tables']).map((line) => `nft ${line}`),
-  `forwarding ${readFileSync('/proc/sys/net/ipv4/ip_forward', 'utf8').trim()}`,
   ...[`/var/lib/dhow/${cluster}`, `/run/dhow/${cluster}`, `/run/dhow/${cluster}.lock`]
     .filter(existsSync)
     .map((path) => `folder ${path}`),

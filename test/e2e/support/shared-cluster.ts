@@ -1,6 +1,6 @@
 import { lateBound } from '../../../lib/late-bound';
 import { TestCluster, type ClusterOptions } from './cluster';
-import { leftBehind, machineState } from './machine';
+import { leftBehind, sharedState } from './machine';
 
 /** One cluster for all tests of a file, started before the first; after the last it has left nothing. */
 export const sharedCluster = (name: string, options: ClusterOptions = {}): TestCluster => {
@@ -8,7 +8,7 @@ export const sharedCluster = (name: string, options: ClusterOptions = {}): TestC
   let before: readonly string[];
   let started: TestCluster;
   beforeAll(async () => {
-    before = machineState(name);
+    before = sharedState();
     started = await TestCluster.start(name, options);
     cluster.bind(started);
   });
