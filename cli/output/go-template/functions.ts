@@ -7,9 +7,9 @@ import {
   kindOf,
   memberOf,
   plainText,
+  sizeOf,
   sliceOf,
   typeName,
-  entriesOf,
   type Value,
 } from './values';
 
@@ -113,7 +113,7 @@ const length = (item: Value): number => {
     case 'slice':
       return sliceOf(item).length;
     case 'map':
-      return entriesOf(item).length;
+      return sizeOf(item);
     default:
       return fail(`len of type ${typeName(item)}`);
   }

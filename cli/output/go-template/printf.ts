@@ -116,7 +116,7 @@ const number = (value: Value, verb: string, options: Options): string => {
   const made =
     kindOf(value) === 'int' ? integerText(value, verb, options) : floating(value, verb, options);
   if (made === undefined) return wrong(value, verb);
-  return padded(signed(made, 'int', options), options);
+  return padded(signed(made, options), options);
 };
 
 const integerText = (value: Value, verb: string, { flags }: Options): string | undefined => {
@@ -176,8 +176,7 @@ const significant = (value: number, digits: number): string => {
     : String(Number(rounded));
 };
 
-const signed = (made: string, kind: string, { flags }: Options): string => {
-  if (kind !== 'int' && kind !== 'float') return made;
+const signed = (made: string, { flags }: Options): string => {
   if (made.startsWith('-') || made.startsWith('U')) return made;
   if (flags.includes('+')) return `+${made}`;
   return flags.includes(' ') ? ` ${made}` : made;

@@ -69,10 +69,8 @@ export const operandText = (operand: Operand): string => {
       return fieldsText(operand.names);
     case 'variable':
       return `${operand.name}${fieldsText(operand.names)}`;
-    case 'chain': {
-      const of = operandText(operand.of);
-      return `${of}${fieldsText(operand.names)}`;
-    }
+    case 'chain':
+      return `${operandText(operand.of)}${fieldsText(operand.names)}`;
     case 'function':
       return operand.name;
     case 'pipeline':
@@ -85,7 +83,7 @@ const fieldsText = (names: readonly string[]): string => names.map((name) => `.$
 export const commandText = ({ operands }: Command): string => operands.map(operandText).join(' ');
 
 export const pipelineText = ({ variables, isAssignment, commands }: Pipeline): string => {
-  const declared = variables.length === 0 ? '' : variables.join(', ');
-  const prefix = declared === '' ? '' : `${declared} ${isAssignment ? '=' : ':='} `;
+  const prefix =
+    variables.length === 0 ? '' : `${variables.join(', ')} ${isAssignment ? '=' : ':='} `;
   return prefix + commands.map(commandText).join(' | ');
 };

@@ -41,6 +41,9 @@ export const sliceOf = (value: Value): readonly Value[] => value as readonly Val
 export const entriesOf = (map: Value): readonly (readonly [string, Value])[] =>
   Object.entries(map as Readonly<Record<string, Value>>).sort(([a], [b]) => compareText(a, b));
 
+/** How many keys a map has. */
+export const sizeOf = (map: Value): number => Object.keys(map as object).length;
+
 export const compareText = (a: string, b: string): number =>
   Buffer.compare(Buffer.from(a), Buffer.from(b));
 
@@ -72,7 +75,7 @@ export const isTrue = (value: Value): boolean => {
     case 'slice':
       return sliceOf(value).length > 0;
     case 'map':
-      return entriesOf(value).length > 0;
+      return sizeOf(value) > 0;
   }
 };
 
