@@ -82,7 +82,7 @@ const change = (
   prevKv: KeyValue | undefined,
 ): StoreEvent | undefined => {
   if (prevKv === undefined && kv.createRevision !== kv.modRevision) throw previousLostError();
-  const current = written(deps, key, kv) ?? stored(key, kv);
+  const current = put(deps, key, kv);
   if (current === undefined) return deletion(deps, key, versionOf(kv.modRevision, 0), prevKv, true);
   return { type: 'put', current, previous: prevKv && before(deps, key, prevKv) };
 };
@@ -116,13 +116,16 @@ const before = (
     : stored(key, prevKv);
 };
 
-const written = (
+/** The state after a change: what this process wrote itself is at hand. */
+const put = (
   { shared }: StoreEventsDeps,
   key: StoreKey,
   { value, modRevision }: KeyValue,
 ): StoredObject | undefined => {
   const opened = openObject(value);
-  return opened && shared.take(key, value, versionOf(modRevision, opened.index));
+  if (opened === undefined) return undefined;
+  const version = versionOf(modRevision, opened.index);
+  return shared.take(key, value, version) ?? decodeStored(key, opened, version);
 };
 
 const stored = (key: StoreKey, { value, modRevision }: KeyValue): StoredObject | undefined => {
