@@ -38,6 +38,15 @@ declare module 'kubernetes-types/core/v1' {
   }
 }
 
+declare module 'kubernetes-types/apps/v1' {
+  interface DeploymentStatus {
+    terminatingReplicas?: number;
+  }
+  interface ReplicaSetStatus {
+    terminatingReplicas?: number;
+  }
+}
+
 declare module 'kubernetes-types/storage/v1' {
   interface CSIDriverSpec {
     nodeAllocatableUpdatePeriodSeconds?: number;
@@ -89,17 +98,12 @@ export type Kind<T, K extends keyof T = never> = ApiObject &
     readonly [Key in K]-?: DeepReadonly<NonNullable<T[Key]>>;
   };
 
-/** The declarations are of a version without it. */
-type WithEnding<T extends { readonly status: object }> = Omit<T, 'status'> & {
-  readonly status: T['status'] & { readonly terminatingReplicas?: number };
-};
-
 export type Namespace = Kind<core.Namespace>;
 export type Node = Kind<core.Node, 'spec' | 'status'>;
 export type Pod = Kind<core.Pod, 'spec' | 'status'>;
-export type ReplicaSet = WithEnding<Kind<apps.ReplicaSet, 'spec' | 'status'>>;
+export type ReplicaSet = Kind<apps.ReplicaSet, 'spec' | 'status'>;
 export type ReplicationController = Kind<core.ReplicationController, 'spec' | 'status'>;
-export type Deployment = WithEnding<Kind<apps.Deployment, 'spec' | 'status'>>;
+export type Deployment = Kind<apps.Deployment, 'spec' | 'status'>;
 export type ConfigMap = Kind<core.ConfigMap>;
 export type Secret = Kind<core.Secret>;
 export type ServiceAccount = Kind<core.ServiceAccount>;
