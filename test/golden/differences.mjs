@@ -11,8 +11,7 @@ const NOT_SERVED = [
   ...['bindings', 'componentstatuses', 'podtemplates'],
   ...['flowschemas', 'prioritylevelconfigurations', 'ipaddresses', 'servicecidrs'],
   ...['deviceclasses', 'resourceclaims', 'resourceclaimtemplates', 'resourceslices'],
-  ...['csidrivers', 'csinodes', 'csistoragecapacities'],
-  ...['volumeattachments', 'volumeattributesclasses'],
+  'volumeattributesclasses',
 ];
 const OWN = ['connectionreviews', 'podexplanations', 'schedulingdecisions', 'placementreviews'];
 const GROUPS = ['flowcontrol.apiserver.k8s.io', 'resource.k8s.io', '[a-z]+.dhow.dev'];
@@ -80,13 +79,7 @@ export const DIFFERENCES = [
     kind: 'missing',
     why: 'these resources are not served; of nodes only reading is passed on; no hash of a storage version',
     alike: [
-      [
-        new RegExp(
-          `\\{"name":"(${OTHER_KINDS}|pods/proxy|pods/resize|services/proxy)"[^{}]*\\},?`,
-          'g',
-        ),
-        '',
-      ],
+      [new RegExp(`\\{"name":"(${OTHER_KINDS}|pods/proxy|services/proxy)"[^{}]*\\},?`, 'g'), ''],
       [/,"storageVersionHash":"[^"]*"/g, ''],
       [/("name":"nodes\/proxy".*?"verbs":)\[.*?\]/g, '$1[]'],
     ],
