@@ -275,11 +275,9 @@ class Evaluation {
     if (called === undefined) return this.fail(`${quoted(name)} is not a defined function`);
     this.checkCount(name, called, operands.length, last === undefined ? 0 : 1);
     const args: Value[] = [];
-    const isEnough = (value: Value) =>
-      (name === 'or' && isTrue(value)) || (name === 'and' && !isTrue(value));
     for (const [index, operand] of operands.entries()) {
       const value = this.argument(operand, called.fixed[index] ?? 'any', dot);
-      if (isEnough(value)) return { value, isBoxed: false };
+      if (called.isDecided?.(value) === true) return { value, isBoxed: false };
       args.push(value);
     }
     if (last !== undefined) args.push(this.fitting(last, called.fixed[args.length] ?? 'any'));

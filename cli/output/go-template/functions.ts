@@ -21,6 +21,8 @@ export interface TemplateFunction {
   readonly isVariadic: boolean;
   /** @throws TemplateError saying why not */
   readonly call: (...args: Value[]) => Value;
+  /** Is this argument the result already? Then those after it are not looked at. */
+  readonly isDecided?: (arg: Value) => boolean;
 }
 
 const of = (
@@ -28,6 +30,12 @@ const of = (
   isVariadic: boolean,
   call: (...args: Value[]) => Value,
 ): TemplateFunction => ({ fixed, isVariadic, call });
+
+/** The first argument that decides, or the last one. */
+const decidedBy = (isDecided: (arg: Value) => boolean): TemplateFunction => ({
+  ...of(['any'], true, (...args) => args.at(-1)),
+  isDecided,
+});
 
 const fail = (message: string): never => {
   throw new TemplateError(message);
@@ -191,11 +199,11 @@ const urlquery = (text: string): string =>
     .replace(/[!'()*]/g, (c) => `%${c.charCodeAt(0).toString(16).toUpperCase()}`)
     .replaceAll('%20', '+');
 
-/** Those of Go's text/template, and two of kubectl's; `and` and `or` are carried out apart. */
+/** Those of Go's text/template, and two of kubectl's. */
 export const FUNCTIONS: ReadonlyMap<string, TemplateFunction> = new Map(
   Object.entries({
-    and: of(['any'], true, (...args) => args.find((arg) => !isTrue(arg)) ?? args.at(-1)),
-    or: of(['any'], true, (...args) => args.find(isTrue) ?? args.at(-1)),
+    and: decidedBy((arg) => !isTrue(arg)),
+    or: decidedBy(isTrue),
     not: of(['any'], false, (value) => !isTrue(value)),
     len: of(['any'], false, length),
     index: of(['any'], true, index),
