@@ -37,81 +37,86 @@ export interface Token {
 }
 
 /** The tokens of a template, the last one `end` or `error`. */
-export function* tokensOf(source: string): Generator<Token, void> {
-  let at = 0;
-  let line = 1;
-  const token = (kind: TokenKind, text: string): Token => {
-    const made = { kind, text, at, line };
-    at += text.length;
-    line += newlines(text);
-    return made;
-  };
-  const skip = (length: number) => {
-    line += newlines(source.slice(at, at + length));
-    at += length;
-  };
-  const error = (message: string): Token => ({ kind: 'error', text: message, at, line });
-  while (at < source.length) {
-    const open = source.indexOf('{{', at);
-    const isLast = open < 0;
-    const piece = source.slice(at, isLast ? source.length : open);
-    const isTrimmed = !isLast && /^\{\{-[ \t\r\n]/.test(source.slice(open, open + 4));
-    const kept = isTrimmed ? piece.replace(/[ \t\r\n]+$/, '') : piece;
-    if (kept !== '') yield token('text', kept);
-    if (isLast) break;
-    skip(open - at);
-    const markerLength = isTrimmed ? 4 : 2;
-    if (source.startsWith('/*', at + markerLength)) {
-      const end = commentEnd(source, at + markerLength);
-      if (typeof end === 'string') {
-        yield error(end);
-        return;
-      }
-      skip(end - at);
-      continue;
-    }
-    yield { kind: 'open', text: '{{', at, line };
-    skip(markerLength);
-    let depth = 0;
+export const tokensOf = (source: string): Generator<Token, void> => new Lexer(source).tokens();
+
+class Lexer {
+  private at = 0;
+  private line = 1;
+
+  constructor(private readonly source: string) {}
+
+  *tokens(): Generator<Token, void> {
     for (;;) {
-      const rest = source.slice(at, at + LOOK_AHEAD);
-      if (at >= source.length) {
-        yield error('unclosed action');
-        return;
-      }
-      if (/^(?:[ \t\r\n]-)?\}\}/.test(rest)) {
-        if (depth > 0) {
-          yield error('unclosed left paren');
-          return;
-        }
-        const trim = /^[ \t\r\n]-\}\}[ \t\r\n]*/.exec(source.slice(at));
-        yield { kind: 'close', text: '}}', at, line };
-        skip(trim?.[0].length ?? 2);
-        break;
-      }
-      const found = inAction(source, at);
-      if (found.kind === 'error') {
-        yield error(found.text);
-        return;
-      }
-      if (found.kind === 'openParen') depth++;
-      if (found.kind === 'closeParen' && --depth < 0) {
-        yield error('unexpected right paren');
-        return;
-      }
-      yield token(found.kind, found.text);
+      const markerLength = yield* this.text();
+      if (markerLength === undefined) break;
+      const isComment = this.source.startsWith('/*', this.at + markerLength);
+      const problem = isComment ? this.comment(markerLength) : yield* this.action(markerLength);
+      if (problem === undefined) continue;
+      yield this.token('error', problem);
+      return;
     }
+    yield this.token('end', '');
   }
-  yield token('end', '');
+
+  /** What stands before the next action. Returns how long the marker of that is; undefined: there is none. */
+  private *text(): Generator<Token, number | undefined> {
+    const open = this.source.indexOf('{{', this.at);
+    const isTrimmed = open >= 0 && /^\{\{-[ \t\r\n]/.test(this.source.slice(open, open + 4));
+    const piece = this.source.slice(this.at, open < 0 ? undefined : open);
+    const kept = isTrimmed ? piece.replace(/[ \t\r\n]+$/, '') : piece;
+    if (kept !== '') yield this.token('text', kept);
+    this.skip(piece.length);
+    if (open < 0) return undefined;
+    return isTrimmed ? 4 : 2;
+  }
+
+  /** Returns what is wrong with it. */
+  private comment(markerLength: number): string | undefined {
+    const end = this.source.indexOf('*/', this.at + markerLength);
+    if (end < 0) return 'unclosed comment';
+    const close = takeAt(CLOSE, this.source, end + 2);
+    if (close === '') return 'comment ends before closing delimiter';
+    this.skip(end + 2 + close.length - this.at);
+    return undefined;
+  }
+
+  /** Returns what is wrong with it. */
+  private *action(markerLength: number): Generator<Token, string | undefined> {
+    yield this.token('open', '{{');
+    this.skip(markerLength);
+    let depth = 0;
+    while (this.at < this.source.length) {
+      const close = takeAt(CLOSE, this.source, this.at);
+      if (close !== '') {
+        if (depth > 0) return 'unclosed left paren';
+        yield this.token('close', '}}');
+        this.skip(close.length);
+        return undefined;
+      }
+      const { kind, text } = inAction(this.source, this.at);
+      if (kind === 'error') return text;
+      if (kind === 'openParen') depth++;
+      if (kind === 'closeParen' && --depth < 0) return 'unexpected right paren';
+      yield this.token(kind, text);
+      this.skip(text.length);
+    }
+    return 'unclosed action';
+  }
+
+  private token(kind: TokenKind, text: string): Token {
+    return { kind, text, at: this.at, line: this.line };
+  }
+
+  private skip(length: number): void {
+    this.line += newlines(this.source.slice(this.at, this.at + length));
+    this.at += length;
+  }
 }
 
-/** Where the text after a comment begins, or what is wrong with the comment. */
-const commentEnd = (source: string, from: number): number | string => {
-  const end = source.indexOf('*/', from);
-  if (end < 0) return 'unclosed comment';
-  const close = /^(?:[ \t\r\n]-\}\}[ \t\r\n]*|\}\})/.exec(source.slice(end + 2));
-  if (close === null) return 'comment ends before closing delimiter';
-  return end + 2 + close[0].length;
+/** What a sticky pattern finds at a place; nothing: an empty text. */
+const takeAt = (pattern: RegExp, source: string, at: number): string => {
+  pattern.lastIndex = at;
+  return pattern.exec(source)?.[0] ?? '';
 };
 
 type Found = Pick<Token, 'kind' | 'text'>;
@@ -119,10 +124,7 @@ type Found = Pick<Token, 'kind' | 'text'>;
 /** The token at `at` within an action. */
 const inAction = (source: string, at: number): Found => {
   const first = source.charAt(at);
-  const take = (pattern: RegExp): string => {
-    pattern.lastIndex = at;
-    return pattern.exec(source)?.[0] ?? '';
-  };
+  const take = (pattern: RegExp) => takeAt(pattern, source, at);
   const space = take(SPACE);
   if (space !== '') {
     // A space before the marker of a trim belongs to the marker.
@@ -183,6 +185,8 @@ const KEYWORDS: ReadonlySet<string> = new Set([
 const SINGLE: Readonly<Record<string, TokenKind>> = {
   ...{ '=': 'assign', '|': 'pipe', '(': 'openParen', ')': 'closeParen' },
 };
+/** A marker, with all that one which trims takes away. */
+const CLOSE = /[ \t\r\n]-\}\}[ \t\r\n]*|\}\}/y;
 const SPACE = /[ \t\r\n]+/y;
 const STRING = /"(?:[^"\\\n]|\\[^\n])*"/y;
 const RAW_STRING = /`[^`]*`/y;
@@ -191,4 +195,3 @@ const NUMBER = /[+-]?\.?[0-9](?:[eEpP][+-]|[0-9A-Za-z_.])*|[+-]/y;
 const GOOD_NUMBER =
   /^[+-]?(?:0[xX][0-9a-fA-F_]+|0[oO]?[0-7_]*|0[bB][01_]+|[0-9][0-9_]*(?:\.[0-9_]*)?(?:[eE][+-]?[0-9]+)?|\.[0-9]+(?:[eE][+-]?[0-9]+)?)$/;
 const WORD = /[.$]?[\p{L}\p{Nd}_]+|[.$]/uy;
-const LOOK_AHEAD = 4;
