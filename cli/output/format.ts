@@ -6,6 +6,7 @@ import { printableJson } from './terminal';
 import { customColumns, customColumnsOfFile } from './custom-columns';
 import { goTemplate } from './go-template';
 import { parseJsonPath } from './jsonpath';
+import { TEMPLATE_FORMATS } from './template-flag';
 
 const FORMATS = ['json', 'name', 'wide', 'yaml'] as const;
 
@@ -30,7 +31,7 @@ const templateOf = (value: string): Template | undefined => {
   const [name, argument] = split(value);
   const make = Object.hasOwn(TEMPLATES, name) ? TEMPLATES[name] : undefined;
   if (make === undefined) return undefined;
-  if ((argument ?? '') === '' && !name.startsWith('custom-columns')) {
+  if ((argument ?? '') === '' && TEMPLATE_FORMATS.has(name)) {
     throw new UsageError('template format specified but no template given');
   }
   return { render: make(argument ?? '') };

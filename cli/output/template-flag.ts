@@ -15,10 +15,11 @@ export const withTemplate = (command: Command): Command => {
 export const outputWith = (output: string | undefined, template: string): string | undefined => {
   if (template === '') return output;
   if (output === undefined || output === '') return `go-template=${template}`;
-  return TEMPLATES.has(output) ? `${output}=${template}` : output;
+  return TEMPLATE_FORMATS.has(output) ? `${output}=${template}` : output;
 };
 
-const TEMPLATES: ReadonlySet<string> = new Set([
+/** The formats that make no sense without a template. */
+export const TEMPLATE_FORMATS: ReadonlySet<string> = new Set([
   ...['go-template', 'go-template-file', 'template', 'templatefile'],
   ...['jsonpath', 'jsonpath-file'],
 ]);
