@@ -1,4 +1,5 @@
 import { isSameResources, resourcesOf } from '../../api/pod-resources';
+import { addressesOf } from '../../api/service-endpoints';
 import type { Container, ContainerStatus, Pod } from '../../api/types';
 import { formatTable } from '../output/table';
 import { printable } from '../output/terminal';
@@ -23,8 +24,8 @@ export const describePod = (writer: DescribeWriter, pod: Pod): void => {
   if (status.reason !== undefined) writer.field(0, 'Reason', status.reason);
   if (status.message !== undefined) writer.field(0, 'Message', status.message);
   writer.field(0, 'IP', status.podIP);
-  const others = (status.podIPs ?? []).slice(1).flatMap(({ ip }) => ip ?? []);
-  if (others.length > 0) writer.field(0, 'IPs', [status.podIP, ...others].join(', '));
+  const addresses = addressesOf(pod);
+  if (addresses.length > 1) writer.field(0, 'IPs', addresses.join(', '));
   const [owner] = metadata.ownerReferences ?? [];
   if (owner !== undefined) writer.field(0, 'Controlled By', `${owner.kind}/${owner.name}`);
   if (spec.initContainers !== undefined && spec.initContainers.length > 0) {
