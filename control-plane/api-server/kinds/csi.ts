@@ -3,12 +3,9 @@ import { CSI_NODE_KIND } from '../../../api/kinds/csi-node';
 import { CSI_STORAGE_CAPACITY_KIND } from '../../../api/kinds/csi-storage-capacity';
 import { VOLUME_ATTACHMENT_KIND } from '../../../api/kinds/volume-attachment';
 import type { ApiObject } from '../../../api/types';
-import { AGE, count, NAME, printer, text } from '../printing/columns';
+import { AGE, count, NAME, printer, saysAt, text } from '../printing/columns';
 import { listAt, textAt, valueAt } from './mutable';
 import { PLAIN, serveKind, WITH_SPEC } from './served-kind';
-
-const saysAt = (object: ApiObject, ...path: readonly string[]): string =>
-  String(valueAt(object, ...path) === true);
 
 const audiencesOf = (driver: ApiObject): string => {
   const requests = valueAt(driver, 'spec', 'tokenRequests');

@@ -1,12 +1,12 @@
 import { PRIORITY_CLASS_KIND } from '../../../api/kinds/priority-class';
-import { AGE, count, NAME, printer, text } from '../printing/columns';
-import { numberAt, textAt, valueAt } from './mutable';
+import { AGE, count, NAME, printer, saysAt, text } from '../printing/columns';
+import { numberAt, textAt } from './mutable';
 import { serveKind } from './served-kind';
 
 const PRINTER = printer(
   NAME,
   count('Value', (object) => numberAt(object, 'value')),
-  text('Global-Default', (object) => String(valueAt(object, 'globalDefault') === true)),
+  text('Global-Default', (object) => saysAt(object, 'globalDefault')),
   AGE,
   text('PreemptionPolicy', (object) => textAt(object, 'preemptionPolicy')),
 );

@@ -2,8 +2,8 @@ import { PERSISTENT_VOLUME_KIND } from '../../../api/kinds/persistent-volume';
 import { PERSISTENT_VOLUME_CLAIM_KIND } from '../../../api/kinds/persistent-volume-claim';
 import { STORAGE_CLASS_KIND } from '../../../api/kinds/storage-class';
 import type { ApiObject } from '../../../api/types';
-import { AGE, NAME, printer, text, wide } from '../printing/columns';
-import { fieldsAt, listAt, textAt, valueAt } from './mutable';
+import { AGE, NAME, printer, saysAt, text, wide } from '../printing/columns';
+import { fieldsAt, listAt, textAt } from './mutable';
 import { serveKind, WITH_SPEC, type Strategy } from './served-kind';
 
 /** What holds a volume is written by whoever binds it. */
@@ -50,9 +50,7 @@ const STORAGE_CLASS_PRINTER = printer(
   text('Provisioner', (object) => textAt(object, 'provisioner')),
   text('ReclaimPolicy', (object) => textAt(object, 'reclaimPolicy')),
   text('VolumeBindingMode', (object) => textAt(object, 'volumeBindingMode')),
-  text('AllowVolumeExpansion', (object) =>
-    String(valueAt(object, 'allowVolumeExpansion') === true),
-  ),
+  text('AllowVolumeExpansion', (object) => saysAt(object, 'allowVolumeExpansion')),
   AGE,
 );
 

@@ -1,5 +1,5 @@
 import type { ApiObject } from '../../../api/types';
-import { fieldsAt, listAt, textAt } from '../kinds/mutable';
+import { fieldsAt, listAt, textAt, valueAt } from '../kinds/mutable';
 import { formatLabelSelector, podSelectorOf } from '../../../api/selectors';
 import { ageOf } from './ages';
 import type { Cell, Column, Printer } from './printer';
@@ -51,6 +51,10 @@ export const printer = (...rules: readonly ColumnRule[]): Printer => ({
 
 /** What stands for nothing. */
 export const orNone = (value: string): string => (value === '' ? '<none>' : value);
+
+/** What is not there is as good as `false`. */
+export const saysAt = (object: ApiObject, ...path: readonly string[]): string =>
+  String(valueAt(object, ...path) === true);
 
 /** How many keys a map has. */
 export const keyCount = (object: ApiObject, field: string): number =>
