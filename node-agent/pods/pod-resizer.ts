@@ -75,10 +75,10 @@ export class PodResizer {
   }
 
   /** Grants what the pod asks for, or keeps why not. A pod that was let in has what it came with. */
-  decide(pod: Pod, observation: PodObservation): void {
+  decide(pod: Pod, observe: () => PodObservation): void {
     const uid = uidOf(pod);
     const known = (this.allocation ??=
-      this.deps.allocations.read(uid) ?? firstAllocation(pod, observation));
+      this.deps.allocations.read(uid) ?? firstAllocation(pod, observe()));
     const wanted = wantedOf(pod);
     if (isGranted(wanted, known)) {
       this.pending = undefined;
@@ -149,12 +149,12 @@ export class PodResizer {
   }
 
   /** Puts in force what was granted, as far as no container has to end for it. Its sandbox is there. */
-  async enforce(pod: Pod, runs: readonly ObservedContainer[]): Promise<void> {
+  async enforce(pod: Pod, runs: () => readonly ObservedContainer[]): Promise<void> {
     const { allocation } = this;
     const { clock, settings } = this.deps;
     if (allocation?.resizing === undefined || clock.monotonicMs() < this.retryAtMs) return;
     try {
-      await this.apply(this.grantedPod(pod), allocation, allocation.resizing, runs);
+      await this.apply(this.grantedPod(pod), allocation, allocation.resizing, runs());
       this.error = undefined;
     } catch (error) {
       const text = describeError(error);

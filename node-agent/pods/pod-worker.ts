@@ -229,14 +229,14 @@ export class PodWorker {
   }
 
   private async runPod(): Promise<void> {
-    this.resizer.decide(this.pod, this.observe());
+    this.resizer.decide(this.pod, () => this.observe());
     // Containers of an earlier agent are not reported before their probes are known again.
     if (this.runs().length === 0) this.report(this.plan());
     const sandbox = await this.ensureSandbox();
     if (sandbox === undefined) return;
     const volumes = await this.ensureVolumes(sandbox);
     this.watchProbes(sandbox.podIps);
-    await this.resizer.enforce(this.pod, this.runs());
+    await this.resizer.enforce(this.pod, () => this.runs());
     const plan = this.plan();
     this.replaceOutdated(plan);
     if (volumes !== undefined)
