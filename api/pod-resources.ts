@@ -51,17 +51,9 @@ export const countedSpec = (pod: Pod): PodSpec => {
   const isInfeasible = podCondition(pod, RESIZE_PENDING)?.reason === INFEASIBLE;
   const counted = (container: Container): Container =>
     countedContainer(container, statuses.get(container.name), isInfeasible);
-  const containers = mapped(spec.containers, counted);
-  const initContainers = mapped(spec.initContainers ?? [], (container) =>
-    isRestartableInit(container) ? counted(container) : container,
+  return withContainers(spec, (container, isInit) =>
+    isInit && !isRestartableInit(container) ? container : counted(container),
   );
-  if (containers === spec.containers && initContainers === (spec.initContainers ?? initContainers))
-    return spec;
-  return {
-    ...spec,
-    containers,
-    ...(spec.initContainers === undefined ? {} : { initContainers }),
-  };
 };
 
 /** What a pod takes from its node now. @throws QuantityError */
@@ -113,6 +105,18 @@ const isSameAmounts = (a: Amounts, b: Amounts): boolean => {
 
 const isEmpty = (list: Amounts | undefined): boolean =>
   list === undefined || Object.keys(list).length === 0;
+
+/** The spec with its main and init containers changed; the spec itself where none is. */
+export const withContainers = (
+  spec: PodSpec,
+  change: (container: Container, isInit: boolean) => Container,
+): PodSpec => {
+  const { initContainers: before = [] } = spec;
+  const containers = mapped(spec.containers, (each) => change(each, false));
+  const initContainers = mapped(before, (each) => change(each, true));
+  if (containers === spec.containers && initContainers === before) return spec;
+  return { ...spec, containers, ...(initContainers.length === 0 ? {} : { initContainers }) };
+};
 
 /** The list itself where nothing in it changes. */
 const mapped = (

@@ -3,13 +3,16 @@ import {
   isSameResources,
   resizableIn,
   resourcesOf,
+  withContainers,
   type ContainerResources,
 } from '../../api/pod-resources';
-import { amountsOf, effectiveRequests } from '../../api/pods';
+import { amountsOf, isRestartableInit } from '../../api/pods';
 import type { Container, Pod } from '../../api/types';
+import { stringifyJson } from '../../lib/json';
 import type { CgroupResources } from '../../runtime/container-runtime';
 import type { PodAllocation } from '../inventory/allocation-store';
 import type { ObservedContainer, PodObservation } from '../inventory/observe';
+import { requestsOf } from '../pod-spec/requests';
 import { shortageOf, type AdmissionInput } from './admission';
 
 export interface ResizeRefusal {
@@ -22,7 +25,7 @@ export interface ResizeRefusal {
 export const refuseToResize = (
   input: Pick<AdmissionInput, 'pod' | 'others' | 'allocatable'>,
 ): ResizeRefusal | undefined => {
-  const wanted = effectiveRequests(input.pod.spec);
+  const wanted = requestsOf(input.pod.spec);
   const capacity = amountsOf(input.allocatable);
   const beyond = (
     [
@@ -86,14 +89,8 @@ export const withResources = (
     const { requests: _requests, limits: _limits, ...others } = container.resources ?? {};
     return { ...container, resources: { ...others, ...own } };
   };
-  const { containers, initContainers = [] } = pod.spec;
-  const [main, init] = [containers.map(given), initContainers.map(given)];
-  const isSame = [...main, ...init].every(
-    (each, i) => each === [...containers, ...initContainers][i],
-  );
-  if (isSame) return pod;
-  const spec = { ...pod.spec, containers: main };
-  return { ...pod, spec: init.length === 0 ? spec : { ...spec, initContainers: init } };
+  const spec = withContainers(pod.spec, given);
+  return spec === pod.spec ? pod : { ...pod, spec };
 };
 
 /** What is in force in a run. */
@@ -175,18 +172,16 @@ export const resizeMessage = (
   { spec }: Pod,
   what: string,
   generation: number,
-  stringify: (value: unknown) => string,
   error = '',
 ): string => {
   const listed = (list: readonly Container[]) =>
     list.map((each) => ({ name: each.name, resources: resourcesOf(each) }));
-  const all = resizableIn(spec);
-  const sidecars = all.filter((each) => spec.initContainers?.includes(each) === true);
+  const sidecars = (spec.initContainers ?? []).filter(isRestartableInit);
   const summary = {
     ...(sidecars.length === 0 ? {} : { initContainers: listed(sidecars) }),
     containers: listed(spec.containers),
     generation,
     ...(error === '' ? {} : { error }),
   };
-  return `Pod resize ${what}: ${stringify(summary)}`;
+  return `Pod resize ${what}: ${stringifyJson(summary)}`;
 };

@@ -5,7 +5,6 @@ import {
 } from '../../api/pod-resources';
 import { amountsOf, type ConditionInput } from '../../api/pods';
 import { uidOf, type Container, type Pod } from '../../api/types';
-import { stringifyJson } from '../../lib/json';
 import { describeError } from '../../lib/log';
 import type { PodDeps } from '../containers/pod-deps';
 import type { PodAllocation } from '../inventory/allocation-store';
@@ -44,6 +43,13 @@ type ResizerDeps = Pick<
   | 'podPidsLimit'
   | 'groups'
 >;
+
+/** A run, how it should be, and what it has. */
+interface Resizing {
+  readonly run: ObservedContainer;
+  readonly container: Container;
+  readonly actual: ContainerResources;
+}
 
 /**
  * What one pod has been granted of what it asks for, and what of that is in force in its containers. A
@@ -218,7 +224,7 @@ export class PodResizer {
     pod: Pod,
     before: Pod,
     isLast: boolean,
-    updates: readonly { readonly run: ObservedContainer; readonly actual: ContainerResources }[],
+    updates: readonly Resizing[],
   ): Promise<void> {
     const { runtime } = this.deps;
     const changes: MemoryChange[] = [];
@@ -230,10 +236,10 @@ export class PodResizer {
       const { memoryBytes } = await runtime.sandboxStats(sandboxIdOf(uidOf(pod)));
       changes.push({ of: 'pod', ...ofPod, usedBytes: memoryBytes });
     }
-    for (const { run, actual } of updates) {
+    for (const { run, container, actual } of updates) {
       const limits = {
         beforeBytes: amountsOf(actual.limits).memoryBytes,
-        afterBytes: amountsOf(containerNamed(pod, run.name)?.resources?.limits).memoryBytes,
+        afterBytes: amountsOf(container.resources?.limits).memoryBytes,
       };
       if (!isDecrease(limits)) continue;
       const { memoryBytes } = await runtime.stats(run.id);
@@ -262,7 +268,7 @@ export class PodResizer {
     generation: number,
     error?: string,
   ): void {
-    const message = resizeMessage(pod, what, generation, stringifyJson, error);
+    const message = resizeMessage(pod, what, generation, error);
     this.deps.events.emit(pod, { type, reason, message });
   }
 }
