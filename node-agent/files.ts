@@ -1,6 +1,7 @@
 import {
   closeSync,
   fsyncSync,
+  lstatSync,
   mkdirSync,
   openSync,
   readdirSync,
@@ -61,6 +62,17 @@ export const listFolderSync = (path: string): readonly string[] => {
     return readdirSync(path);
   } catch (error) {
     if (hasErrorCode(error, 'ENOENT')) return [];
+    throw error;
+  }
+};
+
+/** Is anything there? Also a link that leads nowhere. */
+export const existsAtAll = (path: string): boolean => {
+  try {
+    lstatSync(path);
+    return true;
+  } catch (error) {
+    if (hasErrorCode(error, 'ENOENT', 'ENOTDIR')) return false;
     throw error;
   }
 };

@@ -68,4 +68,4 @@ const isFolder = (path: string): boolean =>
   lstatSync(path, { throwIfNoEntry: false })?.isDirectory() === true;
 
 /** Bytes, and of Kubernetes' names also characters. */
-const FILE_NAME_MAX = 255;
+export const FILE_NAME_MAX = 255;

@@ -1,12 +1,12 @@
-import { lstatSync, mkdirSync, readlinkSync, rmSync, symlinkSync } from 'node:fs';
+import { mkdirSync, readlinkSync, rmSync, symlinkSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 
 import { describeError, type Log } from '../../lib/log';
 import { removeTree } from '../../lib/remove-tree';
 import type { ContainerState } from '../../runtime/container-runtime';
-import { hasErrorCode, listFolder } from '../files';
+import { existsAtAll, hasErrorCode, listFolder } from '../files';
 import { LABEL } from '../inventory/labels';
-import type { PodPaths } from '../inventory/pod-paths';
+import { FILE_NAME_MAX, type PodPaths } from '../inventory/pod-paths';
 
 type Labelled = Pick<ContainerState, 'id' | 'labels'>;
 
@@ -46,7 +46,7 @@ export class PodLogs {
   /** Publishes what an agent that died had not, and takes away what leads nowhere any more. */
   async tidy(containers: readonly Labelled[]): Promise<void> {
     for (const container of containers) this.publish(container);
-    await this.removeLinks((target) => !exists(target));
+    await this.removeLinks((target) => !existsAtAll(target));
   }
 
   /** Removes all logs of a pod, by the name of its folder. Idempotent. */
@@ -111,15 +111,4 @@ const targetOf = (path: string): string | undefined => {
   }
 };
 
-const exists = (path: string): boolean => {
-  try {
-    lstatSync(path);
-    return true;
-  } catch (error) {
-    if (hasErrorCode(error, 'ENOENT', 'ENOTDIR')) return false;
-    throw error;
-  }
-};
-
 const SUFFIX = '.log';
-const FILE_NAME_MAX = 255;

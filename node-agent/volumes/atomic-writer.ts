@@ -1,7 +1,6 @@
 import {
   chmodSync,
   chownSync,
-  lstatSync,
   mkdirSync,
   readdirSync,
   // eslint-disable-next-line @typescript-eslint/no-restricted-imports -- read-only to containers
@@ -15,7 +14,7 @@ import {
 import { dirname, join, normalize } from 'node:path';
 
 import { systemClock } from '../../lib/clock';
-import { hasErrorCode } from '../files';
+import { existsAtAll, hasErrorCode } from '../files';
 
 export interface VolumeFile {
   readonly data: Uint8Array;
@@ -142,14 +141,5 @@ const linkTopLevel = (directory: string, files: ReadonlyMap<string, VolumeFile>)
   for (const name of wanted) {
     const link = join(directory, name);
     if (!existsAtAll(link)) symlinkSync(join(CURRENT, name), link);
-  }
-};
-
-const existsAtAll = (path: string): boolean => {
-  try {
-    lstatSync(path);
-    return true;
-  } catch {
-    return false;
   }
 };
