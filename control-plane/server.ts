@@ -41,6 +41,7 @@ import { formatJoinToken } from '../lib/join-token';
 import { lateBound } from '../lib/late-bound';
 import { memoryLimitBytes } from '../lib/memory-limit';
 import { createLog, type Log } from '../lib/log';
+import { hostPort } from '../lib/net/ip';
 import { systemRandom as random } from '../lib/random';
 import { AuditLog } from './api-server/audit/audit-log';
 import { Auditor } from './api-server/audit/auditor';
@@ -437,6 +438,3 @@ const subnetsAround = (host: string): readonly string[] =>
   );
 
 const isAnyAddress = (host: string): boolean => host === '0.0.0.0' || host === '::';
-
-const hostPort = (host: string, port: number): string =>
-  host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;

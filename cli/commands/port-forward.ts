@@ -4,6 +4,7 @@ import { isPodReady } from '../../api/pods';
 import { SERVICES } from '../../api/resources';
 import type { Service } from '../../api/types';
 import { onAbort } from '../../lib/async/on-abort';
+import { hostPort } from '../../lib/net/ip';
 import { SpdySession, type SpdyStream } from '../../lib/net/spdy/session';
 import type { CliContext } from '../context';
 import { durationMs } from '../durations';
@@ -114,8 +115,7 @@ class LocalPorts implements Disposable {
         );
       }
       this.servers.push(server);
-      const shown = host.includes(':') ? `[${host}]` : host;
-      this.context.terminal.out.write(`Forwarding from ${shown}:${port} -> ${remote}\n`);
+      this.context.terminal.out.write(`Forwarding from ${hostPort(host, port)} -> ${remote}\n`);
     }
   }
 

@@ -77,6 +77,10 @@ export const onePerFamily = <T>(
     return own !== undefined && all.findIndex((other) => family(other) === own) === i;
   });
 
+/** `HOST:PORT`, where an IPv6 address needs brackets. */
+export const hostPort = (host: string, port: number): string =>
+  host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
+
 export const widthOf = ({ family }: IpAddress): number => (family === 4 ? 32 : 128);
 
 export const sameIp = (a: IpAddress, b: IpAddress): boolean =>

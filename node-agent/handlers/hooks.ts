@@ -5,6 +5,7 @@ import { onAbort } from '../../lib/async/on-abort';
 import type { Container } from '../../api/types';
 import type { Clock } from '../../lib/clock';
 import { describeError } from '../../lib/describe-error';
+import { hostPort } from '../../lib/net/ip';
 import type { ContainerRuntime } from '../../runtime/container-runtime';
 import { secondsToMs } from '../../api/int64';
 import { timedController } from '../../lib/async/timed-controller';
@@ -97,7 +98,7 @@ const urlOf = (
   { host, path = '/', port, scheme = 'HTTP' }: HttpAction,
 ): URL => {
   const name = host === undefined || host === '' ? podIp : host;
-  const authority = `${name.includes(':') ? `[${name}]` : name}:${portOf(container, port)}`;
+  const authority = hostPort(name, portOf(container, port));
   return new URL(`${scheme.toLowerCase()}://${authority}${path.startsWith('/') ? '' : '/'}${path}`);
 };
 

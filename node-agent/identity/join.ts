@@ -5,6 +5,7 @@ import { connect, type DetailedPeerCertificate, type PeerCertificate } from 'nod
 import { certificateLifeOf } from '../../lib/certificate-life';
 import { systemClock, type Clock } from '../../lib/clock';
 import { bootstrapTokenOf, parseJoinToken, type JoinToken } from '../../lib/join-token';
+import { hostPort } from '../../lib/net/ip';
 import { BootstrapServiceClient, type JoinResponse } from '../../proto/gen/dhow/agent/v1/agent';
 import type { IdentityStore, NodeIdentity } from './identity-store';
 import { createKey } from './key';
@@ -80,7 +81,7 @@ const join = async (
   const { key, certificateRequest } = await createKey();
   const request = { token: bootstrapTokenOf(token), nodeName, agentId, certificateRequest };
   const client = new BootstrapServiceClient(
-    `${bracketed(host)}:${port}`,
+    hostPort(host, port),
     serverCredentials(caCertificate),
     SERVER_NAME_OPTIONS,
   );
@@ -156,6 +157,3 @@ const findByHash = (leaf: DetailedPeerCertificate, caHash: string): string | und
 
 const joinError = (error: ServiceError): Error =>
   new Error(`the server refused the join: ${error.details}`, { cause: error });
-
-/** For `HOST:PORT`, where an IPv6 address needs brackets. */
-export const bracketed = (host: string): string => (host.includes(':') ? `[${host}]` : host);

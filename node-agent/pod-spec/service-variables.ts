@@ -1,5 +1,6 @@
 import { isHeadless } from '../../api/service-endpoints';
 import type { Pod, Service } from '../../api/types';
+import { hostPort } from '../../lib/net/ip';
 
 /**
  * What a container learns of services by its environment: those of its namespace, unless its pod says
@@ -55,6 +56,3 @@ const variablesOf = ({ metadata, spec }: Service): readonly (readonly [string, s
 };
 
 const inCapitals = (name: string): string => name.replaceAll('-', '_').toUpperCase();
-
-const hostPort = (address: string, port: number): string =>
-  address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`;

@@ -6,6 +6,7 @@ import { onAbort } from '../../lib/async/on-abort';
 import type { Container } from '../../api/types';
 import type { Clock } from '../../lib/clock';
 import { describeError } from '../../lib/log';
+import { hostPort } from '../../lib/net/ip';
 import type { ContainerRuntime } from '../../runtime/container-runtime';
 import {
   portOf,
@@ -73,7 +74,7 @@ const runGrpc = (
 ): Promise<ActionResult> =>
   // eslint-disable-next-line no-restricted-syntax -- the call has a deadline
   new Promise((resolve) => {
-    const address = `${podIp.includes(':') ? `[${podIp}]` : podIp}:${port}`;
+    const address = hostPort(podIp, port);
     // A proxy of the agent's environment is not for its pods.
     const options = { 'grpc.enable_http_proxy': 0, 'grpc.use_local_subchannel_pool': 1 };
     const client = new Client(address, credentials.createInsecure(), options);

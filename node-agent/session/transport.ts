@@ -15,8 +15,9 @@ import {
   type MessageSource,
 } from '../../lib/async/message-stream';
 import type { Clock } from '../../lib/clock';
+import { hostPort } from '../../lib/net/ip';
 import type { NodeIdentity } from '../identity/identity-store';
-import { bracketed, serverCredentials, SERVER_NAME_OPTIONS } from '../identity/join';
+import { serverCredentials, SERVER_NAME_OPTIONS } from '../identity/join';
 
 /** One two-way stream to the server. */
 export interface MessageStream<Outgoing, Incoming> {
@@ -69,7 +70,7 @@ export const createTransport = (
 
 const clientOf = (host: string, identity: NodeIdentity): NodeServiceClient =>
   new NodeServiceClient(
-    `${bracketed(host)}:${identity.agentsPort}`,
+    hostPort(host, identity.agentsPort),
     serverCredentials(identity.caCertificate, identity),
     {
       ...SERVER_NAME_OPTIONS,

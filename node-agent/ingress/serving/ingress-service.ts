@@ -4,6 +4,7 @@ import type { Socket } from 'node:net';
 import type { EndpointSlice, Ingress, Secret, Service } from '../../../api/types';
 import type { Clock } from '../../../lib/clock';
 import { describeError, type Log } from '../../../lib/log';
+import { hostPort } from '../../../lib/net/ip';
 import { sharedTcpSocket } from '../../../runtime/network/shared-socket';
 import type { Service as CompanionService } from '../../companion/companion';
 import { RouteTable } from '../routing/route-table';
@@ -137,8 +138,7 @@ export class IngressService implements CompanionService<IngressSettings> {
       return [];
     } catch (error) {
       server.close();
-      const at = address.includes(':') ? `[${address}]` : address;
-      return [`cannot listen at ${at}:${port}: ${describeError(error)}`];
+      return [`cannot listen at ${hostPort(address, port)}: ${describeError(error)}`];
     }
   }
 
