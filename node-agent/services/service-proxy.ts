@@ -1,7 +1,7 @@
 import { CLUSTER_KEY } from '../../api/assignment-rows';
 import { SlicesByService } from '../../api/slices-by-service';
 import { keyOf } from '../../api/types';
-import { linkedController } from '../../lib/async/linked-controller';
+import { Alarm } from '../../lib/async/alarm';
 import type { Clock } from '../../lib/clock';
 import { describeError, type Log } from '../../lib/log';
 import type { PodNetwork } from '../../runtime/pod-network';
@@ -48,11 +48,13 @@ export class ServiceProxy {
   private isStarted = false;
   private checkedMs = 0;
   private problem = '';
-  private wake: (() => void) | undefined;
+  private readonly alarm: Alarm;
   private changeCount = 0;
   private restoredCount = 0;
 
-  constructor(private readonly deps: ServiceProxyDeps) {}
+  constructor(private readonly deps: ServiceProxyDeps) {
+    this.alarm = new Alarm(deps.clock);
+  }
 
   /** Since this agent began. */
   get counts(): ServiceCounts {
@@ -76,7 +78,8 @@ export class ServiceProxy {
       while (!signal.aborted) {
         const isFine = await this.settle(network, servers);
         await clock.sleep(isFine ? HOLD_MS : settings.retryMs, signal);
-        if (isFine && this.dirty.size === 0) await this.restUntilDirty(signal);
+        if (isFine && this.dirty.size === 0)
+          await this.alarm.sleep(settings.serviceCheckMs, signal);
       }
     } catch (error) {
       if (!signal.aborted) throw error;
@@ -163,7 +166,7 @@ export class ServiceProxy {
 
   private mark(keys: Iterable<string>): void {
     for (const key of keys) this.dirty.add(key);
-    this.wake?.();
+    this.alarm.wake();
   }
 
   private markSlices(keys: Iterable<string>): void {
@@ -182,13 +185,6 @@ export class ServiceProxy {
   private tellProblem(problem: string): void {
     if (problem !== this.problem) this.deps.log.error({ err: problem }, 'cannot serve services');
     this.problem = problem;
-  }
-
-  private async restUntilDirty(signal: AbortSignal): Promise<void> {
-    using woken = linkedController(signal);
-    this.wake = () => woken.abort();
-    await this.deps.clock.sleep(this.deps.settings.serviceCheckMs, woken.signal);
-    this.wake = undefined;
   }
 }
 

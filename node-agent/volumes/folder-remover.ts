@@ -1,5 +1,5 @@
 import { type PersistentVolume, uidOf } from '../../api/types';
-import { linkedController } from '../../lib/async/linked-controller';
+import { Alarm } from '../../lib/async/alarm';
 import type { Clock } from '../../lib/clock';
 import { describeError, type Log } from '../../lib/log';
 import { isDoomed, type VolumeFolders } from './volume-folders';
@@ -19,14 +19,16 @@ export interface FolderRemoverDeps {
  */
 export class FolderRemover {
   private readonly removed = new Set<string>();
-  private wake: () => void = () => undefined;
+  private readonly alarm: Alarm;
   private announce: () => void = () => undefined;
 
-  constructor(private readonly deps: FolderRemoverDeps) {}
+  constructor(private readonly deps: FolderRemoverDeps) {
+    this.alarm = new Alarm(deps.clock);
+  }
 
   /** The server has told of volumes, or of changes of them. */
   changed(): void {
-    this.wake();
+    this.alarm.wake();
   }
 
   onRemoved(listener: () => void): void {
@@ -42,12 +44,12 @@ export class FolderRemover {
 
   /** Works until `signal` aborts; `mayRemove` once what the server wants is known. */
   async run(mayRemove: () => boolean, signal: AbortSignal): Promise<void> {
-    const { clock, settings } = this.deps;
+    const { settings } = this.deps;
     while (!signal.aborted) {
-      using woken = linkedController(signal);
-      this.wake = () => woken.abort();
+      // What is told of while this works is looked at as well.
+      const { wakes } = this.alarm;
       if (mayRemove()) await this.removeAll(signal);
-      await clock.sleep(settings.housekeepingMs, woken.signal);
+      await this.alarm.sleep(settings.housekeepingMs, signal, wakes);
     }
   }
 
