@@ -21,14 +21,12 @@ export interface PolicyKeeperDeps {
 export class PolicyKeeper {
   private readonly book: PolicyBook;
   private isDirty = true;
+  /** Of who keeps the rules, and of the pods that wait for what holds for them. */
   private readonly alarm: Alarm;
-  /** Of the pods that wait for what holds for them. */
-  private readonly news: Alarm;
   private problem = '';
 
   constructor(private readonly deps: PolicyKeeperDeps) {
     this.alarm = new Alarm(deps.clock);
-    this.news = new Alarm(deps.clock);
     this.book = new PolicyBook(deps.tables, deps.ownPods, () => this.changed());
   }
 
@@ -56,7 +54,7 @@ export class PolicyKeeper {
       signal.throwIfAborted();
       const leftMs = deadlineMs - clock.monotonicMs();
       if (leftMs <= 0) throw new Error('the network policies of the pod are not known yet');
-      await this.news.sleep(leftMs, signal);
+      await this.alarm.sleep(leftMs, signal);
     }
     await this.sync();
   }
@@ -89,7 +87,6 @@ export class PolicyKeeper {
   private changed(): void {
     this.isDirty = true;
     this.alarm.wake();
-    this.news.wake();
   }
 
   private async rest(signal: AbortSignal): Promise<void> {
