@@ -66,7 +66,7 @@ export class VolumeManager {
     );
   }
 
-  /** Those that drivers provide, once they may be used here. @throws VolumeError */
+  /** Those that drivers provide: `prepare`, first, has noted that they are used. @throws VolumeError */
   csiVolumes(pod: Pod): readonly CsiVolume[] {
     return (pod.spec.volumes ?? []).flatMap((each): readonly CsiVolume[] =>
       this.attempt(each, () => {
@@ -163,17 +163,16 @@ export class VolumeManager {
   /** The volume that the claim is bound to, once it may be used here. */
   private claimed(pod: Pod, podVolume: Volume, claimName: string): PersistentVolume {
     const { claims, node } = this.options;
-    const volume = claimedVolume(pod, podVolume, claimName, {
+    return claimedVolume(pod, podVolume, claimName, {
       claims,
       node: node(),
       isUser: (each) => this.folders.isUser(each, uidOf(pod)),
     });
-    this.folders.use(volume, uidOf(pod));
-    return volume;
   }
 
   private prepareClaimed(pod: Pod, podVolume: Volume, claimName: string): string | undefined {
     const volume = this.claimed(pod, podVolume, claimName);
+    this.folders.use(volume, uidOf(pod));
     if (volume.spec?.csi !== undefined) return undefined;
     if (isFolderOf(volume)) return this.folders.prepare(volume, pod.spec.securityContext?.fsGroup);
     const { hostPath, local } = volume.spec ?? {};
