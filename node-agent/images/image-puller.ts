@@ -12,6 +12,7 @@ import type { AgentSettings } from '../settings';
 import type { ObjectSource } from '../pod-spec/environment';
 import { pullSecretsOf, type SecretCredentials } from './pull-credentials';
 import type { PullRecords } from './pull-records';
+import type { Volume } from '../volumes/volume-content';
 import { stringifyJson } from '../../lib/json';
 
 /** The image is not there yet; becomes the container's waiting reason. */
@@ -34,7 +35,7 @@ interface Failure {
   readonly message: string;
 }
 
-export type ImageVolumeSource = NonNullable<NonNullable<Pod['spec']['volumes']>[number]['image']>;
+type ImageVolumeSource = NonNullable<Volume['image']>;
 
 interface Wanted {
   readonly reference: string;
