@@ -9,7 +9,7 @@ import {
 import { CSI_NODES, NODES } from '../../api/resources';
 import type { CSINode, Node } from '../../api/types';
 import type { ApiClient } from '../../client/api-client';
-import { linkedController } from '../../lib/async/linked-controller';
+import { Alarm } from '../../lib/async/alarm';
 import type { Clock } from '../../lib/clock';
 import { parseJson, stringifyJson } from '../../lib/json';
 import { describeError, type Log } from '../../lib/log';
@@ -29,23 +29,23 @@ export const NODE_ID = 'csi.volume.kubernetes.io/nodeid';
 /** Shows the CSI drivers of a node, as its agent tells of them: its CSINode, and where it is as labels. */
 export class CsiNodeKeeper {
   private wanted: readonly CsiDriver[] | undefined;
-  private wake: () => void = () => undefined;
-  private isDirty = false;
+  private readonly alarm: Alarm;
 
-  constructor(private readonly deps: CsiNodeKeeperDeps) {}
+  constructor(private readonly deps: CsiNodeKeeperDeps) {
+    this.alarm = new Alarm(deps.clock);
+  }
 
   /** All drivers that the node has. What cannot be one is left out. */
   report(drivers: readonly CsiDriver[]): void {
     this.wanted = drivers.filter(isSound).slice(0, DRIVERS_MAX);
-    this.isDirty = true;
-    this.wake();
+    this.alarm.wake();
   }
 
   async run(signal: AbortSignal): Promise<void> {
-    const { clock, log } = this.deps;
+    const { log } = this.deps;
     while (!signal.aborted) {
+      const { wakes } = this.alarm;
       let idleMs = IDLE_MAX_MS;
-      this.isDirty = false;
       try {
         if (this.wanted !== undefined) await this.reconcile(this.wanted, signal);
       } catch (error) {
@@ -53,15 +53,8 @@ export class CsiNodeKeeper {
         log.warn({ err: describeError(error) }, 'CSI drivers are not shown yet');
         idleMs = RETRY_MS;
       }
-      if (this.hasNews()) continue;
-      using woken = linkedController(signal);
-      this.wake = () => woken.abort();
-      await clock.sleep(idleMs, woken.signal);
+      await this.alarm.sleep(idleMs, signal, wakes);
     }
-  }
-
-  private hasNews(): boolean {
-    return this.isDirty;
   }
 
   /** The labels first: who sees that the node has a driver may count on them. */

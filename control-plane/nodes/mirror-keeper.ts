@@ -51,7 +51,6 @@ export const planMirrors = (
 export class MirrorKeeper {
   private wanted: ReadonlyMap<string, Pod> | undefined;
   private readonly alarm: Alarm;
-  private isDirty = false;
   private hasJustCome = true;
 
   constructor(private readonly deps: MirrorKeeperDeps) {
@@ -67,15 +66,14 @@ export class MirrorKeeper {
 
   /** The node's pods are others. */
   changed(): void {
-    this.isDirty = true;
     this.alarm.wake();
   }
 
   async run(signal: AbortSignal): Promise<void> {
     const { log } = this.deps;
     while (!signal.aborted) {
-      let idleMs = Infinity;
-      this.isDirty = false;
+      const { wakes } = this.alarm;
+      let idleMs = IDLE_MAX_MS;
       try {
         await this.reconcile(signal);
       } catch (error) {
@@ -83,13 +81,8 @@ export class MirrorKeeper {
         log.warn({ err: describeError(error) }, 'static pods are not shown yet');
         idleMs = RETRY_MS;
       }
-      if (this.hasNews()) continue;
-      await this.alarm.sleep(Math.min(idleMs, IDLE_MAX_MS), signal);
+      await this.alarm.sleep(idleMs, signal, wakes);
     }
-  }
-
-  private hasNews(): boolean {
-    return this.isDirty;
   }
 
   private async reconcile(signal: AbortSignal): Promise<void> {

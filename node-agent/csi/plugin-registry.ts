@@ -3,8 +3,8 @@ import { mkdirSync, statSync, watch } from 'node:fs';
 import { join } from 'node:path';
 
 import { dns1123SubdomainProblems } from '../../api/names';
+import { Alarm } from '../../lib/async/alarm';
 import { backoffMs } from '../../lib/async/backoff';
-import { linkedController } from '../../lib/async/linked-controller';
 import type { Clock } from '../../lib/clock';
 import { describeError, type Log } from '../../lib/log';
 import type { Random } from '../../lib/random';
@@ -39,13 +39,15 @@ interface Plugin {
 export class PluginRegistry {
   private readonly plugins = new Map<string, Plugin>();
   private hasLooked = false;
-  private wake: () => void = () => undefined;
+  private readonly alarm: Alarm;
   private announce: () => void = () => undefined;
   private changed: () => void = () => undefined;
   /** Grows with every change of what the server is to be told. */
   version = 0;
 
-  constructor(private readonly deps: PluginRegistryDeps) {}
+  constructor(private readonly deps: PluginRegistryDeps) {
+    this.alarm = new Alarm(deps.clock);
+  }
 
   /** @throws Error while there is no such driver, in upstream's words */
   driver(name: string): CsiDriver {
@@ -75,19 +77,18 @@ export class PluginRegistry {
   }
 
   async run(signal: AbortSignal): Promise<void> {
-    const { folder, clock, log } = this.deps;
+    const { folder, log } = this.deps;
     mkdirSync(folder, { recursive: true, mode: 0o750 });
-    using watcher = watching(folder, () => this.wake());
+    using watcher = watching(folder, () => this.alarm.wake());
     if (watcher === undefined) log.warn({ folder }, 'plugins are looked for now and then only');
     while (!signal.aborted) {
-      using woken = linkedController(signal);
-      this.wake = () => woken.abort();
+      const { wakes } = this.alarm;
       try {
         await this.look(signal);
       } catch (error) {
         log.warn({ err: describeError(error) }, 'plugins cannot be looked for');
       }
-      await clock.sleep(LOOK_MS, woken.signal);
+      await this.alarm.sleep(LOOK_MS, signal, wakes);
     }
   }
 
