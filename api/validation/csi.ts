@@ -110,17 +110,18 @@ export const validateCsiNode = (node: CSINode): readonly FieldError[] => [
 export const validateCsiNodeUpdate = (node: CSINode, old: CSINode): readonly FieldError[] => [
   ...validateMetadataUpdate(node, old, CLUSTER),
   ...validateNodeDrivers(node),
-  // How many volumes there may be is the only thing of a driver that changes.
   ...driversOf(node).flatMap((driver) => {
     const before = driversOf(old).find(({ name }) => name === driver.name);
-    const isSame =
-      before === undefined ||
-      jsonEqual({ ...driver, allocatable: null }, { ...before, allocatable: null });
+    const isSame = before === undefined || isSameNodeDriver(driver, before);
     return isSame ? [] : [immutable('spec.drivers', driver)];
   }),
 ];
 
 type NodeDriver = NonNullable<CSINode['spec']>['drivers'][number];
+
+/** How many volumes there may be is the only thing of a driver that changes. */
+export const isSameNodeDriver = (a: NodeDriver, b: NodeDriver): boolean =>
+  jsonEqual({ ...a, allocatable: null }, { ...b, allocatable: null });
 
 const driversOf = ({ spec }: Partial<CSINode>): readonly NodeDriver[] =>
   (spec as Partial<CSINode['spec']>)?.drivers ?? [];

@@ -8,6 +8,7 @@ import {
 } from '../../api/names';
 import { CSI_NODES, NODES } from '../../api/resources';
 import type { CSINode, Node } from '../../api/types';
+import { isSameNodeDriver } from '../../api/validation/csi';
 import type { ApiClient } from '../../client/api-client';
 import { Alarm } from '../../lib/async/alarm';
 import type { Clock } from '../../lib/clock';
@@ -18,7 +19,7 @@ import { withConflictRetry } from './node-registrar';
 
 interface CsiNodeKeeperDeps {
   readonly client: Pick<ApiClient, 'get' | 'create' | 'update'>;
-  readonly node: () => Node;
+  readonly nodeName: string;
   readonly clock: Clock;
   readonly log: Log;
 }
@@ -59,17 +60,13 @@ export class CsiNodeKeeper {
 
   /** The labels first: who sees that the node has a driver may count on them. */
   private async reconcile(drivers: readonly CsiDriver[], signal: AbortSignal): Promise<void> {
-    const { client, log } = this.deps;
-    const { name } = this.deps.node().metadata;
-    const node = await client.get(NODES, { namespace: '', name }, signal);
-    await withConflictRetry(
-      node,
-      () => client.get(NODES, { namespace: '', name }, signal),
-      async (current) => {
-        const next = shownOn(current, drivers, (why) => log.error({ why }, 'CSI topology refused'));
-        return next === current ? current : await client.update(NODES, next, {}, signal);
-      },
-    );
+    const { client, nodeName, log } = this.deps;
+    const read = () => client.get(NODES, { namespace: '', name: nodeName }, signal);
+    const node = await read();
+    await withConflictRetry(node, read, async (current) => {
+      const next = shownOn(current, drivers, (why) => log.error({ why }, 'CSI topology refused'));
+      return next === current ? current : await client.update(NODES, next, {}, signal);
+    });
     await this.writeCsiNode(node, drivers, signal);
   }
 
@@ -93,43 +90,27 @@ export class CsiNodeKeeper {
     await withConflictRetry(found, read, async (current) => {
       if (jsonEqual(current.spec, wanted.spec)) return current;
       // A driver that is called otherwise now is another one, which may not take its place at once.
-      const changed = wanted.spec?.drivers.filter((driver) => !isSameDriver(current, driver)) ?? [];
-      const without = current.spec?.drivers.filter(
-        ({ name: each }) => !changed.some((driver) => driver.name === each),
+      const known = current.spec?.drivers ?? [];
+      const kept = known.filter(
+        (driver) =>
+          !wanted.spec.drivers.some(
+            (next) => next.name === driver.name && !isSameNodeDriver(next, driver),
+          ),
       );
-      const isReplaced = changed.some(({ name: each }) =>
-        current.spec?.drivers.some((driver) => driver.name === each),
-      );
-      const cleared = isReplaced
-        ? await client.update(
-            CSI_NODES,
-            { ...current, spec: { drivers: without ?? [] } },
-            {},
-            signal,
-          )
-        : current;
-      return await client.update(CSI_NODES, { ...cleared, ...specOf(wanted) }, {}, signal);
+      const cleared =
+        kept.length < known.length
+          ? await client.update(CSI_NODES, { ...current, spec: { drivers: kept } }, {}, signal)
+          : current;
+      return await client.update(CSI_NODES, { ...cleared, spec: wanted.spec }, {}, signal);
     });
   }
 }
-
-const specOf = ({ spec }: CSINode) => (spec === undefined ? {} : { spec });
-
-type NodeDriver = NonNullable<CSINode['spec']>['drivers'][number];
-
-const isSameDriver = ({ spec }: CSINode, driver: NodeDriver): boolean => {
-  const before = spec?.drivers.find(({ name }) => name === driver.name);
-  return (
-    before === undefined ||
-    jsonEqual({ ...before, allocatable: null }, { ...driver, allocatable: null })
-  );
-};
 
 /** Pure: the CSINode of a node with these drivers. */
 export const csiNodeOf = (
   { metadata: { name, uid = '' } }: Node,
   drivers: readonly CsiDriver[],
-): CSINode => ({
+): CSINode & Required<Pick<CSINode, 'spec'>> => ({
   apiVersion: 'storage.k8s.io/v1',
   kind: 'CSINode',
   metadata: { name, ownerReferences: [{ apiVersion: 'v1', kind: 'Node', name, uid }] },

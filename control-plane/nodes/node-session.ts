@@ -140,7 +140,7 @@ export class NodeSession {
     });
     this.drivers = new CsiNodeKeeper({
       client: deps.client,
-      node: () => deps.nodes.get(this.name) ?? this.node,
+      nodeName: this.name,
       ...{ clock, log: this.log },
     });
     this.statuses = new StatusKeeper({
