@@ -22,6 +22,7 @@ import {
   validateMetadataUpdate,
   type MetadataRules,
 } from './metadata';
+import { validateTokenSeconds } from './token-seconds';
 
 /* Source: pkg/apis/storage/validation/validation.go. Bodies may lack what their types promise. */
 
@@ -31,8 +32,6 @@ const NAMESPACED: MetadataRules = { isNamespaced: true, name: subdomainName };
 const NODE_ID_MAX = 256;
 const METADATA_BYTES_MAX = 256 * 1024;
 const MESSAGE_MAX = 1024;
-const TOKEN_SECONDS_MIN = 600;
-const TOKEN_SECONDS_MAX = 2 ** 32;
 const UPDATE_SECONDS_MIN = 10;
 
 export const validateCsiDriver = (driver: CSIDriver): readonly FieldError[] => [
@@ -89,18 +88,6 @@ const validateDriverSpec = ({ spec }: Partial<CSIDriver>): readonly FieldError[]
 };
 
 const MODES: readonly string[] = ['Persistent', 'Ephemeral'];
-
-const validateTokenSeconds = (
-  seconds: number | bigint | undefined,
-  field: string,
-): readonly FieldError[] => {
-  if (seconds === undefined) return [];
-  if (seconds < TOKEN_SECONDS_MIN)
-    return [invalid(field, seconds, 'may not specify a duration less than 10 minutes')];
-  return seconds > TOKEN_SECONDS_MAX
-    ? [invalid(field, seconds, 'may not specify a duration larger than 2^32 seconds')]
-    : [];
-};
 
 export const validateCsiNode = (node: CSINode): readonly FieldError[] => [
   ...validateMetadata(node, CLUSTER),

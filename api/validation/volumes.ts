@@ -13,6 +13,7 @@ import {
   type FieldError,
 } from './field-error';
 import { validateResourceFieldRef, validateVolumeFieldRef } from './field-refs';
+import { validateTokenSeconds } from './token-seconds';
 import { dns1123LabelProblems } from '../names';
 
 type Volume = DeepReadonly<core.Volume>;
@@ -32,8 +33,6 @@ const HOST_PATH_TYPES = [
 ];
 export const PULL_POLICIES = ['Always', 'IfNotPresent', 'Never'];
 const MODE_RANGE = 'must be a number between 0 and 0777 (octal), both inclusive';
-const TOKEN_SECONDS_MIN = 600;
-const TOKEN_SECONDS_MAX = 2 ** 32;
 
 /** The fields of a volume that say where its content comes from. */
 export const volumeSourcesOf = (volume: Volume): readonly string[] =>
@@ -212,23 +211,13 @@ const validateProjection = (source: Projection, field: string): readonly FieldEr
     ...(token === undefined
       ? []
       : [
-          ...validateTokenSeconds(token.expirationSeconds, `${field}.serviceAccountToken`),
+          ...validateTokenSeconds(
+            token.expirationSeconds,
+            `${field}.serviceAccountToken.expirationSeconds`,
+          ),
           ...validateFilePath(token.path, `${field}.serviceAccountToken.path`),
         ]),
   ];
-};
-
-const validateTokenSeconds = (
-  seconds: number | undefined,
-  field: string,
-): readonly FieldError[] => {
-  if (seconds === undefined) return [];
-  const at = `${field}.expirationSeconds`;
-  if (seconds < TOKEN_SECONDS_MIN)
-    return [invalid(at, seconds, 'may not specify a duration less than 10 minutes')];
-  return seconds > TOKEN_SECONDS_MAX
-    ? [invalid(at, seconds, 'may not specify a duration larger than 2^32 seconds')]
-    : [];
 };
 
 const validateMode = (mode: number | undefined, field: string): readonly FieldError[] =>

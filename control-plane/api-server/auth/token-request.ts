@@ -1,6 +1,7 @@
 import { ApiError, conflict } from '../../../api/errors';
 import { cloneJson } from '../../../api/json-value';
 import { invalid, invalidError } from '../../../api/validation/field-error';
+import { validateTokenSeconds } from '../../../api/validation/token-seconds';
 import { rfc3339 } from '../../../lib/clock';
 import type { ApiObject, ObjectName } from '../../../api/types';
 import { jsonResponse, type ApiResponse } from '../http/exchange';
@@ -92,18 +93,13 @@ const checkBound = (account: ObjectName, boundTo: ApiObject | undefined): void =
 
 const lifetimeOf = (spec: Fields): number => {
   const given = spec['expirationSeconds'] ?? DEFAULT_SECONDS;
-  const why =
+  const at = 'spec.expirationSeconds';
+  const errors =
     typeof given !== 'number' || !Number.isInteger(given)
-      ? 'must be a whole number of seconds'
-      : given < MIN_SECONDS
-        ? 'may not specify a duration less than 10 minutes'
-        : given > MAX_SECONDS
-          ? 'may not specify a duration larger than 2^32 seconds'
-          : undefined;
-  if (why !== undefined)
-    throw invalidError({ group: 'authentication.k8s.io', kind: 'TokenRequest' }, '', [
-      invalid('spec.expirationSeconds', given, why),
-    ]);
+      ? [invalid(at, given, 'must be a whole number of seconds')]
+      : validateTokenSeconds(given, at);
+  if (errors.length > 0)
+    throw invalidError({ group: 'authentication.k8s.io', kind: 'TokenRequest' }, '', errors);
   return given as number;
 };
 
@@ -138,5 +134,3 @@ const BINDABLE: ReadonlyMap<string, string> = new Map([
   ['Node', 'nodes'],
 ]);
 const DEFAULT_SECONDS = 3600;
-const MIN_SECONDS = 600;
-const MAX_SECONDS = 2 ** 32;
