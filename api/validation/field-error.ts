@@ -53,6 +53,14 @@ export const oneOf = (
 ): readonly FieldError[] =>
   value === undefined || supported.includes(value) ? [] : [notSupported(field, value, supported)];
 
+/** As `oneOf`, of what must be there. */
+export const requiredOneOf = (
+  field: string,
+  value: string | undefined,
+  supported: readonly string[],
+): readonly FieldError[] =>
+  value === '' || value === undefined ? [required(field)] : oneOf(field, value, supported);
+
 /** The values are listed as given: upstream sorts some lists and not others. */
 export const notSupported = (
   field: string,

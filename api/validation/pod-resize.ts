@@ -3,14 +3,7 @@ import { resizableIn, type ContainerResources } from '../pod-resources';
 import { isRestartableInit, qosClassOf } from '../pods';
 import { isMirrorPod } from '../static-pods';
 import type { Container, Pod, PodSpec } from '../types';
-import {
-  duplicate,
-  forbidden,
-  invalid,
-  notSupported,
-  required,
-  type FieldError,
-} from './field-error';
+import { duplicate, forbidden, invalid, requiredOneOf, type FieldError } from './field-error';
 
 /** What of a container may be resized how. */
 export const validateResizePolicy = (
@@ -22,8 +15,8 @@ export const validateResizePolicy = (
   const names = resizePolicy.map(({ resourceName }) => resourceName);
   return resizePolicy.flatMap(({ resourceName, restartPolicy }, i) => [
     ...(names.indexOf(resourceName) < i ? [duplicate(`${at}[${i}]`, resourceName)] : []),
-    ...oneOfOrRequired(at, resourceName, RESOURCES),
-    ...oneOfOrRequired(at, restartPolicy, POLICIES),
+    ...requiredOneOf(at, resourceName, RESOURCES),
+    ...requiredOneOf(at, restartPolicy, POLICIES),
     ...(podRestartPolicy === 'Never' && restartPolicy !== 'NotRequired'
       ? [invalid(at, restartPolicy, "must be 'NotRequired' when `restartPolicy` is 'Never'")]
       : []),
@@ -147,15 +140,6 @@ const withoutCompute = (container: Container): Container => ({
 const othersIn = (list: Readonly<Record<string, string>> | undefined): Record<string, string> => {
   const { cpu: _cpu, memory: _memory, ...others } = list ?? {};
   return others;
-};
-
-const oneOfOrRequired = (
-  field: string,
-  value: string | undefined,
-  values: readonly string[],
-): readonly FieldError[] => {
-  if ((value ?? '') === '') return [required(field)];
-  return values.includes(value ?? '') ? [] : [notSupported(field, value ?? '', values)];
 };
 
 const sizeOf = (list: object | undefined): number => Object.keys(list ?? {}).length;

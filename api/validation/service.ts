@@ -18,6 +18,7 @@ import {
   required,
   type FieldError,
   oneOf,
+  requiredOneOf,
 } from './field-error';
 import { validateIpModes, validateLoadBalancerPoints } from './load-balancer-status';
 import {
@@ -316,10 +317,3 @@ const validateHints = ({ metadata }: Service): readonly FieldError[] => {
 const CLASS = 'spec.loadBalancerClass';
 const HINTS = 'service.kubernetes.io/topology-aware-hints';
 const MODE = 'service.kubernetes.io/topology-mode';
-
-const requiredOneOf = (
-  field: string,
-  value: string | undefined,
-  supported: readonly string[],
-): readonly FieldError[] =>
-  value === '' || value === undefined ? [required(field)] : oneOf(field, value, supported);
