@@ -50,6 +50,25 @@ export const isBoundPair = (
   uidOf(claim) !== '' &&
   volume.spec?.claimRef?.uid === uidOf(claim);
 
+/** Where claims are found by `NAMESPACE/NAME`, and volumes by name. */
+export interface ClaimSource {
+  readonly claim: (key: string) => PersistentVolumeClaim | undefined;
+  readonly volume: (name: string) => PersistentVolume | undefined;
+}
+
+/** The volume that a pod has by a claim; undefined until the two name each other. */
+export const boundVolumeOf = (
+  pod: Pod,
+  volume: PodVolume,
+  source: ClaimSource,
+): PersistentVolume | undefined => {
+  const name = claimNameOf(pod, volume);
+  if (name === undefined) return undefined;
+  const claim = source.claim(nameKey({ namespace: pod.metadata.namespace ?? '', name }));
+  const bound = source.volume(claim?.spec?.volumeName ?? '');
+  return claim !== undefined && isBoundPair(bound, claim) ? bound : undefined;
+};
+
 export const isBindCompleted = ({ metadata }: PersistentVolumeClaim): boolean =>
   metadata.annotations?.[BIND_COMPLETED] !== undefined;
 

@@ -9,7 +9,7 @@ import {
   type Secret,
   type VolumeAttachment,
 } from '../../api/types';
-import { claimNameOf, claimOf, isBoundPair } from '../../api/volumes';
+import { boundVolumeOf, claimOf, type ClaimSource } from '../../api/volumes';
 import { KeyedListeners } from '../../lib/keyed-listeners';
 import type { ObjectView } from './deps';
 import type { NodeVolumes } from './node-volumes';
@@ -85,7 +85,14 @@ export class CsiView implements Disposable {
 
   /** The tokens that drivers want of the pod. */
   ordersOf(pod: Pod): readonly TokenOrder[] {
-    const names = new Set((pod.spec.volumes ?? []).flatMap((each) => this.driverOf(pod, each)));
+    const source: ClaimSource = {
+      claim: (key) => this.deps.claims.get(key),
+      volume: (name) => this.deps.volumes.get(name),
+    };
+    const drivers = (pod.spec.volumes ?? []).flatMap(
+      (each) => each.csi?.driver ?? boundVolumeOf(pod, each, source)?.spec?.csi?.driver ?? [],
+    );
+    const names = new Set(drivers);
     return [...names].flatMap((name) => this.deps.csiDrivers.get(name)?.spec?.tokenRequests ?? []);
   }
 
@@ -98,20 +105,6 @@ export class CsiView implements Disposable {
       undo();
       this.driverListeners.delete(ofDriver);
     };
-  }
-
-  private driverOf(
-    pod: Pod,
-    volume: NonNullable<Pod['spec']['volumes']>[number],
-  ): readonly string[] {
-    if (volume.csi !== undefined) return [volume.csi.driver];
-    const name = claimNameOf(pod, volume);
-    if (name === undefined) return [];
-    const claim = this.deps.claims.get(nameKey({ namespace: pod.metadata.namespace ?? '', name }));
-    const bound = this.deps.volumes.get(claim?.spec?.volumeName ?? '');
-    if (claim === undefined || bound?.spec?.csi === undefined || !isBoundPair(bound, claim))
-      return [];
-    return [bound.spec.csi.driver];
   }
 
   private noteAttachment(

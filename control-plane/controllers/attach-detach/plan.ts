@@ -1,18 +1,15 @@
 import { isNodeReady } from '../../../api/nodes';
 import { isTerminal } from '../../../api/pods';
+import type { CSIDriver, Node, PersistentVolume, Pod, VolumeAttachment } from '../../../api/types';
 import {
-  nameKey,
-  type CSIDriver,
-  type Node,
-  type PersistentVolume,
-  type PersistentVolumeClaim,
-  type Pod,
-  type VolumeAttachment,
-} from '../../../api/types';
-import { attachmentNameOf, claimNameOf, isBoundPair, uniqueVolumeName } from '../../../api/volumes';
+  attachmentNameOf,
+  boundVolumeOf,
+  uniqueVolumeName,
+  type ClaimSource,
+} from '../../../api/volumes';
 
 /** What is looked at for one node. */
-export interface NodeWorld {
+export interface NodeWorld extends ClaimSource {
   readonly nodeName: string;
   /** Undefined when there is no such node. */
   readonly node: Node | undefined;
@@ -20,8 +17,6 @@ export interface NodeWorld {
   readonly pods: readonly Pod[];
   /** Of this node. */
   readonly attachments: readonly VolumeAttachment[];
-  readonly claim: (key: string) => PersistentVolumeClaim | undefined;
-  readonly volume: (name: string) => PersistentVolume | undefined;
   readonly driver: (name: string) => CSIDriver | undefined;
   /** Nodes that the volume is attached to, or is to be. */
   readonly nodesOf: (volumeName: string) => readonly string[];
@@ -91,17 +86,13 @@ const wantedOf = (world: NodeWorld): ReadonlyMap<string, Attachable> => {
 };
 
 /** Those behind the pod's claims whose driver has them attached. */
-const volumesOf = (pod: Pod, { claim, volume, driver }: NodeWorld): readonly PersistentVolume[] =>
+const volumesOf = (pod: Pod, world: NodeWorld): readonly PersistentVolume[] =>
   (pod.spec.volumes ?? []).flatMap((each) => {
-    const name = claimNameOf(pod, each);
-    if (name === undefined) return [];
-    const found = claim(nameKey({ namespace: pod.metadata.namespace ?? '', name }));
-    const bound = volume(found?.spec?.volumeName ?? '');
+    const bound = boundVolumeOf(pod, each, world);
     const source = bound?.spec?.csi;
-    if (found === undefined || bound === undefined || source === undefined) return [];
-    if (!isBoundPair(bound, found)) return [];
+    if (bound === undefined || source === undefined) return [];
     // One that says nothing of itself wants it, as upstream.
-    return driver(source.driver)?.spec?.attachRequired === false ? [] : [bound];
+    return world.driver(source.driver)?.spec?.attachRequired === false ? [] : [bound];
   });
 
 const isForOneNode = ({ spec }: PersistentVolume): boolean => {
