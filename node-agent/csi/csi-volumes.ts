@@ -195,7 +195,7 @@ export class CsiVolumes {
       !request.readonly &&
       givesToGroup(volume, object)
     )
-      await giveToGroup(target, groupId, false, signal);
+      await giveToGroup(target, groupId, signal);
     records.noteReady(podUid, specName);
   }
 

@@ -24,23 +24,17 @@ const FOLDER = constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW
 export const giveToGroup = async (
   root: string,
   groupId: number,
-  isReadOnly: boolean,
   signal: AbortSignal,
 ): Promise<void> => {
   let count = 0;
-  for (const _ of walk(root, groupId, isReadOnly, 0)) {
+  for (const _ of walk(root, groupId, 0)) {
     if (++count % TURN_COUNT !== 0) continue;
     await new Promise((resolve) => setImmediate(resolve));
     signal.throwIfAborted();
   }
 };
 
-function* walk(
-  path: string,
-  groupId: number,
-  isReadOnly: boolean,
-  depth: number,
-): Generator<undefined> {
+function* walk(path: string, groupId: number, depth: number): Generator<undefined> {
   if (depth > DEPTH_MAX) throw new Error('the volume is too deep to be given to a group');
   const entry = openOrGone(path, PATH_ONLY);
   if (entry === undefined) return;
@@ -50,23 +44,17 @@ function* walk(
     if (stats.isSymbolicLink()) lchownSync(path, stats.uid, groupId);
     else {
       chownSync(own, stats.uid, groupId);
-      const bits = isReadOnly ? 0o440 : 0o660;
-      const more = stats.isDirectory() ? 0o2110 : 0;
-      chmodSync(own, (stats.mode & 0o7777) | bits | more);
+      const bits = stats.isDirectory() ? FOLDER_BITS : FILE_BITS;
+      chmodSync(own, (stats.mode & 0o7777) | bits);
     }
     yield;
-    if (stats.isDirectory()) yield* children(`${own}/.`, groupId, isReadOnly, depth);
+    if (stats.isDirectory()) yield* children(`${own}/.`, groupId, depth);
   } finally {
     closeSync(entry);
   }
 }
 
-function* children(
-  path: string,
-  groupId: number,
-  isReadOnly: boolean,
-  depth: number,
-): Generator<undefined> {
+function* children(path: string, groupId: number, depth: number): Generator<undefined> {
   const folder = openOrGone(path, FOLDER);
   if (folder === undefined) return;
   try {
@@ -74,7 +62,7 @@ function* children(
     const names = opendirSync(own);
     try {
       for (let next = names.readSync(); next !== null; next = names.readSync())
-        yield* walk(`${own}/${next.name}`, groupId, isReadOnly, depth + 1);
+        yield* walk(`${own}/${next.name}`, groupId, depth + 1);
     } finally {
       names.closeSync();
     }
@@ -92,5 +80,7 @@ const openOrGone = (path: string, flags: number): number | undefined => {
   }
 };
 
+const FILE_BITS = 0o660;
+const FOLDER_BITS = 0o2770;
 const TURN_COUNT = 256;
 const DEPTH_MAX = 200;
