@@ -9,6 +9,7 @@ import {
   type VolumeAttachment,
 } from '../../api/types';
 import { attachmentNameOf } from '../../api/volumes';
+import { rfc3339 } from '../../lib/clock';
 import { parseJson, stringifyJson } from '../../lib/json';
 import {
   VolumeCapability_AccessMode_Mode as Mode,
@@ -127,7 +128,7 @@ const expiryOf = (token: string): string => {
   try {
     const [, payload = ''] = token.split('.');
     const { exp } = parseJson(Buffer.from(payload, 'base64url')) as { exp?: number };
-    return exp === undefined ? '' : new Date(exp * 1000).toISOString().replace('.000Z', 'Z');
+    return exp === undefined ? '' : rfc3339(exp * 1000);
   } catch {
     return '';
   }
