@@ -98,11 +98,10 @@ export class CsiRecords {
     await rm(this.stageFolder(record), { recursive: true, force: true });
   }
 
-  /** All of it but the folder of the volume itself, which is a mount no more. */
+  /** Where the volume was mounted goes first: the record stays while that cannot go. */
   async forgetPod(podUid: string, specName: string): Promise<void> {
     const folder = this.folderOf(podUid, specName);
-    await rm(join(folder, 'mount'), { recursive: true, force: true });
-    rmSync(join(folder, DATA), { force: true });
+    await rm(this.targetPath(podUid, specName), { recursive: true, force: true });
     await rm(folder, { recursive: true, force: true });
   }
 
