@@ -23,6 +23,7 @@ import {
   handleOf,
   publishContextOf,
   secretsFor,
+  sourceOf,
   specNameOf,
   volumeContextOf,
   type RequestSource,
@@ -168,9 +169,6 @@ export class CsiVolumes {
     records.notePod(podUid, specName, record);
     if (isStaged && !records.isStaged(record)) {
       await records.makeStage(record);
-      const attributes = {
-        ...('volume' in volume ? volume.volume.spec?.csi?.volumeAttributes : {}),
-      };
       await driver.stage(
         {
           volumeId: record.volumeHandle,
@@ -178,7 +176,7 @@ export class CsiVolumes {
           stagingTargetPath: records.stagePath(record),
           volumeCapability,
           secrets: stageSecrets,
-          volumeContext: attributes,
+          volumeContext: { ...sourceOf(volume).volumeAttributes },
         },
         signal,
       );
