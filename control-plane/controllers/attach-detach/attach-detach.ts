@@ -78,6 +78,9 @@ export class AttachDetachController implements Controller {
     const ofPod = (pod: Pod) => {
       if (claimKeysOf(pod).length > 0) this.queue.add(pod.spec.nodeName ?? '');
     };
+    const ofVolume = ({ spec }: PersistentVolume) => {
+      if (spec?.csi !== undefined) this.addAll();
+    };
     const all = () => this.addAll();
     return [
       this.pods.subscribe({ name, onAdd: ofPod, onUpdate: ofPod, onDelete: ofPod }),
@@ -99,11 +102,9 @@ export class AttachDetachController implements Controller {
       }),
       this.volumes.subscribe({
         name,
-        onAdd: (volume) => {
-          if (volume.spec?.csi !== undefined) this.addAll();
-        },
+        onAdd: ofVolume,
         onUpdate: (volume, before) => {
-          if (!jsonEqual(volume.spec?.claimRef, before.spec?.claimRef)) this.addAll();
+          if (!jsonEqual(volume.spec?.claimRef, before.spec?.claimRef)) ofVolume(volume);
         },
       }),
       this.drivers.subscribe({ name, onAdd: all, onUpdate: all, onDelete: all }),
