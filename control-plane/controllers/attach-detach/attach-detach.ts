@@ -141,8 +141,7 @@ export class AttachDetachController implements Controller {
         });
     }
     for (const { volume, pods } of plan.blocked)
-      for (const pod of pods)
-        events.event(PODS, pod, 'Warning', 'FailedAttachVolume', multiAttach(volume));
+      for (const pod of pods) events.event(PODS, pod, 'Warning', FAILED, multiAttach(volume));
     if (plan.blocked.length > 0) this.queue.addAfter(nodeName, LOOK_MS);
     for (const attachment of [...plan.detach, ...this.forced(plan, nodeName, node)])
       await client
@@ -202,17 +201,10 @@ export class AttachDetachController implements Controller {
       attachments: [],
       nodesOf: () => [],
     }).attach.find((each) => each.name === attachment.metadata.name);
-    for (const pod of wanted?.pods ?? [])
-      if (isNew)
-        this.deps.events.event(
-          ...([PODS, pod, 'Normal', 'SuccessfulAttachVolume'] as const),
-          `AttachVolume.Attach succeeded for volume "${name}" `,
-        );
-      else
-        this.deps.events.event(
-          ...([PODS, pod, 'Warning', 'FailedAttachVolume'] as const),
-          `AttachVolume.Attach failed for volume "${name}" : ${attachError?.message ?? ''}`,
-        );
+    const [type, reason, message] = isNew
+      ? (['Normal', 'SuccessfulAttachVolume', attachSucceeded(name)] as const)
+      : (['Warning', FAILED, attachFailed(name, attachError?.message ?? '')] as const);
+    for (const pod of wanted?.pods ?? []) this.deps.events.event(PODS, pod, type, reason, message);
   }
 }
 
@@ -227,9 +219,16 @@ const draftOf = (name: string, nodeName: string, { metadata, spec }: PersistentV
   },
 });
 
+const attachSucceeded = (name: string): string =>
+  `AttachVolume.Attach succeeded for volume "${name}" `;
+
+const attachFailed = (name: string, why: string): string =>
+  `AttachVolume.Attach failed for volume "${name}" : ${why}`;
+
 const multiAttach = ({ metadata: { name } }: PersistentVolume): string =>
   `Multi-Attach error for volume "${name}" Volume is already exclusively attached to one node and can't be attached to another`;
 
+const FAILED = 'FailedAttachVolume';
 const WORKERS = 2;
 const LOOK_MS = 30_000;
 /** Upstream's maxWaitForUnmountDuration. */
