@@ -127,15 +127,17 @@ export class CsiView implements Disposable {
     before: PersistentVolume | undefined,
     after: PersistentVolume | undefined,
   ): void {
-    for (const key of before === undefined ? [] : secretKeysIn(before)) {
-      const users = this.secretUsers.get(key);
-      users?.delete(before?.metadata.name ?? '');
-      if (users?.size === 0) this.secretUsers.delete(key);
-    }
-    for (const key of after === undefined ? [] : secretKeysIn(after)) {
-      const users = this.secretUsers.get(key) ?? new Map<string, PersistentVolume>();
-      if (after !== undefined) this.secretUsers.set(key, users.set(after.metadata.name, after));
-    }
+    if (before !== undefined)
+      for (const key of secretKeysIn(before)) {
+        const users = this.secretUsers.get(key);
+        users?.delete(before.metadata.name);
+        if (users?.size === 0) this.secretUsers.delete(key);
+      }
+    if (after !== undefined)
+      for (const key of secretKeysIn(after)) {
+        const users = this.secretUsers.get(key) ?? new Map<string, PersistentVolume>();
+        this.secretUsers.set(key, users.set(after.metadata.name, after));
+      }
   }
 
   private secretChanged(key: string): void {
