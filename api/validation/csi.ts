@@ -60,9 +60,7 @@ const validateDriverSpec = ({ spec }: Partial<CSIDriver>): readonly FieldError[]
     ...(spec?.attachRequired === undefined ? [required('spec.attachedRequired')] : []),
     ...(spec?.podInfoOnMount === undefined ? [required('spec.podInfoOnMount')] : []),
     ...(spec?.storageCapacity === undefined ? [required('spec.storageCapacity')] : []),
-    ...oneOf('spec.fsGroupPolicy', spec?.fsGroupPolicy, [
-      ...['File', 'None', 'ReadWriteOnceWithFSType'],
-    ]),
+    ...oneOf('spec.fsGroupPolicy', spec?.fsGroupPolicy, GROUP_POLICIES),
     ...tokenRequests.flatMap((request, i) =>
       tokenRequests.findIndex(({ audience }) => audience === request.audience) < i
         ? [duplicate(`spec.tokenRequests[${i}].audience`, request.audience)]
@@ -88,6 +86,7 @@ const validateDriverSpec = ({ spec }: Partial<CSIDriver>): readonly FieldError[]
 };
 
 const MODES: readonly string[] = ['Persistent', 'Ephemeral'];
+const GROUP_POLICIES = ['File', 'None', 'ReadWriteOnceWithFSType'];
 
 export const validateCsiNode = (node: CSINode): readonly FieldError[] => [
   ...validateMetadata(node, CLUSTER),
