@@ -11,7 +11,7 @@ import type { ApiClient } from '../../client/api-client';
 import { Semaphore } from '../../lib/async/semaphore';
 import { rfc3339, type Clock } from '../../lib/clock';
 import { cidrContains } from '../../lib/net/ip';
-import { internalIpsIn, internalIpsOf, podCidrsOf } from './peer-view';
+import { internalIpsIn, podCidrsOf } from './peer-view';
 import { grpcError } from './node-identity';
 import { allocatePodCidrs } from './pod-cidr';
 
@@ -39,7 +39,8 @@ export class NodeRegistrar {
   ) {}
 
   /**
-   * The stored Node, with a pod range of each family. One that has ranges keeps just these, as upstream. `peer` is where the agent calls from.
+   * The stored Node, with a pod range of each family. One that has ranges keeps just these, as upstream.
+   * `peer` is where the agent calls from.
    * @throws ALREADY_EXISTS when an address is another node's, INVALID_ARGUMENT when it is none of a node
    */
   register(name: string, draft: NodeDraft, peer: string, signal: AbortSignal): Promise<Node> {
@@ -134,7 +135,7 @@ export class NodeRegistrar {
     const range = this.deps.serviceCidrs.find((cidr) => cidrContains(cidr, address));
     if (range !== undefined) throw addressOfServices(name, address, range);
     for (const other of nodes) {
-      if (other.metadata.name === name || !internalIpsOf(other).includes(address)) continue;
+      if (other.metadata.name === name || !internalIpsIn(other.status).includes(address)) continue;
       if (peer !== address || this.deps.isLive(other.metadata.name))
         throw addressTaken(name, address, other.metadata.name);
       await this.dropAddress(other, address, signal);

@@ -59,7 +59,7 @@ export class PeerView implements Disposable {
 
 /** Pure: undefined while it has no address or no range. */
 export const peerOf = (node: Node): Peer | undefined => {
-  const addresses = internalIpsOf(node);
+  const addresses = internalIpsIn(node.status);
   const podCidrs = podCidrsOf(node);
   if (addresses.length === 0 || podCidrs.length === 0) return undefined;
   const { name: nodeName } = node.metadata;
@@ -72,13 +72,11 @@ export const peerOf = (node: Node): Peer | undefined => {
   };
 };
 
-export const internalIpsOf = ({ status }: Node): readonly string[] => internalIpsIn(status);
-
 export const internalIpsIn = ({ addresses = [] }: Node['status']): readonly string[] =>
   addresses.flatMap(({ type, address }) => (type === 'InternalIP' ? [address] : []));
 
 /** Of each family that its pods have. */
-export const podCidrsOf = ({ spec }: Node): readonly string[] =>
-  spec.podCIDRs !== undefined && spec.podCIDRs.length > 0
-    ? spec.podCIDRs
-    : [spec.podCIDR ?? []].flat();
+export const podCidrsOf = ({ spec }: Node): readonly string[] => {
+  const { podCIDR, podCIDRs = [] } = spec;
+  return podCIDRs.length > 0 || podCIDR === undefined ? podCIDRs : [podCIDR];
+};
