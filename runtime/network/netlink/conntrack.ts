@@ -1,8 +1,8 @@
 import { constants } from 'node:os';
 
 import { ipBytes, ipOfBytes, type IpAddress, type IpFamily } from '../../../lib/net/ip';
+import { familyHeader, NETFILTER_HEADER_BYTES } from './netfilter';
 import {
-  afOf,
   attribute,
   decodeAttributes,
   nestedAttribute as nested,
@@ -23,7 +23,7 @@ export const forgetDatagrams = (address: IpAddress, port: number): NetlinkReques
   what: `forget datagrams to port ${port}`,
   accepts: [constants.errno.ENOENT],
   body: Buffer.concat([
-    u8(afOf(address), NFNETLINK_V0, 0, 0),
+    familyHeader(address),
     nested(
       CTA_TUPLE_ORIG,
       nested(CTA_TUPLE_IP, attribute(fieldsOf(address).target, ipBytes(address))),
@@ -47,7 +47,7 @@ export const forgetFlowsTo = (address: IpAddress): NetlinkRequest => ({
   what: 'forget what was led to an address',
   accepts: [constants.errno.ENOENT],
   body: Buffer.concat([
-    u8(afOf(address), NFNETLINK_V0, 0, 0),
+    familyHeader(address),
     // Answers come from there.
     nested(
       CTA_TUPLE_REPLY,
@@ -79,12 +79,12 @@ export const listFlows = (family: IpFamily): NetlinkRequest => ({
   type: (NFNL_SUBSYS_CTNETLINK << 8) | IPCTNL_MSG_CT_GET,
   flags: 0,
   what: 'list tracked flows',
-  body: u8(afOf({ family }), NFNETLINK_V0, 0, 0),
+  body: familyHeader({ family }),
 });
 
 /** Undefined for what is no flow between addresses. */
 export const decodeFlow = ({ payload }: NetlinkMessage): TrackedFlow | undefined => {
-  const attributes = decodeAttributes(payload.subarray(NFGENMSG_BYTES));
+  const attributes = decodeAttributes(payload.subarray(NETFILTER_HEADER_BYTES));
   const tuple = attributes.get(CTA_TUPLE_ORIG);
   const [opening, answer] = [tuple, attributes.get(CTA_TUPLE_REPLY)].map(addressOf);
   if (tuple === undefined || opening === undefined || answer === undefined) return undefined;
@@ -105,7 +105,7 @@ export const forgetFlow = ({
   flags: 0,
   what: 'forget a flow',
   accepts: [constants.errno.ENOENT],
-  body: Buffer.concat([u8(afOf(source), NFNETLINK_V0, 0, 0), nested(CTA_TUPLE_ORIG, tuple)]),
+  body: Buffer.concat([familyHeader(source), nested(CTA_TUPLE_ORIG, tuple)]),
 });
 
 const addressOf = (tuple: Buffer | undefined) => {
@@ -136,8 +136,6 @@ const FIELDS_4 = { source: 1, target: 2 };
 const FIELDS_6 = { source: 3, target: 4 };
 const fieldsOf = ({ family }: IpAddress) => (family === 4 ? FIELDS_4 : FIELDS_6);
 
-const NFGENMSG_BYTES = 4;
-const NFNETLINK_V0 = 0;
 const IPPROTO_UDP = 17;
 const NFNL_SUBSYS_CTNETLINK = 1;
 const IPCTNL_MSG_CT_GET = 1;

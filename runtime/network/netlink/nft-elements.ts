@@ -1,13 +1,18 @@
 import type { IpFamily } from '../../../lib/net/ip';
 import {
-  afOf,
+  commonHeader,
+  familyHeader,
+  NETFILTER_HEADER_BYTES,
+  NFNL_SUBSYS_NFTABLES,
+  nftMessage,
+} from './netfilter';
+import {
   attribute,
   cString,
   decodeAttributes,
   nestedAttribute,
   NLM_F_CREATE,
   u32be,
-  u8,
   type NetlinkMessage,
   type NetlinkRequest,
 } from './wire';
@@ -28,10 +33,6 @@ export interface NftTable {
   readonly family: IpFamily;
   readonly name: string;
 }
-
-/** Begins each request about a table. */
-export const familyHeader = (table: Pick<NftTable, 'family'>): Buffer =>
-  u8(afOf(table), NFNETLINK_V0, 0, 0);
 
 interface SetOf {
   readonly table: NftTable;
@@ -62,7 +63,7 @@ export const keyPart = (bytes: Uint8Array): Buffer =>
   Buffer.concat([bytes, Buffer.alloc((4 - (bytes.length % 4)) % 4)]);
 
 export const getTable = (table: NftTable): NetlinkRequest => ({
-  type: messageType(NFT_MSG_GETTABLE),
+  type: nftMessage(NFT_MSG_GETTABLE),
   flags: 0,
   what: `table ${table.name}`,
   body: Buffer.concat([familyHeader(table), attribute(NFTA_TABLE_NAME, cString(table.name))]),
@@ -72,7 +73,7 @@ export const getTable = (table: NftTable): NetlinkRequest => ({
 export const decodeTable = ({
   payload,
 }: NetlinkMessage): { readonly handle: bigint; readonly useCount: number } => {
-  const attributes = decodeAttributes(payload.subarray(FAMILY_HEADER_BYTES));
+  const attributes = decodeAttributes(payload.subarray(NETFILTER_HEADER_BYTES));
   return {
     handle: attributes.get(NFTA_TABLE_HANDLE)?.readBigUInt64BE() ?? 0n,
     useCount: attributes.get(NFTA_TABLE_USE)?.readUInt32BE() ?? 0,
@@ -80,7 +81,7 @@ export const decodeTable = ({
 };
 
 export const listRules = (table: NftTable): NetlinkRequest => ({
-  type: messageType(NFT_MSG_GETRULE),
+  type: nftMessage(NFT_MSG_GETRULE),
   flags: 0,
   what: `rules of table ${table.name}`,
   body: Buffer.concat([familyHeader(table), attribute(NFTA_RULE_TABLE, cString(table.name))]),
@@ -96,7 +97,7 @@ const elementRequests = (
   for (let first = 0; first < elements.length; first += ELEMENTS_PER_MESSAGE) {
     const some = elements.slice(first, first + ELEMENTS_PER_MESSAGE).map(encoded);
     requests.push({
-      type: messageType(type),
+      type: nftMessage(type),
       flags,
       what: `elements of ${set}`,
       body: Buffer.concat([
@@ -139,15 +140,9 @@ const bracket = (type: number): NetlinkRequest => ({
   flags: 0,
   what: 'transaction',
   isBracket: true,
-  body: u8(AF_UNSPEC, NFNETLINK_V0, 0, NFNL_SUBSYS_NFTABLES),
+  body: commonHeader(NFNL_SUBSYS_NFTABLES),
 });
 
-const messageType = (type: number): number => (NFNL_SUBSYS_NFTABLES << 8) | type;
-
-const AF_UNSPEC = 0;
-const NFNETLINK_V0 = 0;
-const FAMILY_HEADER_BYTES = 4;
-const NFNL_SUBSYS_NFTABLES = 10;
 const NFNL_MSG_BATCH_BEGIN = 0x10;
 const NFNL_MSG_BATCH_END = 0x11;
 const NFT_MSG_GETTABLE = 1;

@@ -1,4 +1,5 @@
-import { familyHeader, type NftTable } from './nft-elements';
+import { familyHeader, NETFILTER_HEADER_BYTES, nftMessage } from './netfilter';
+import { type NftTable } from './nft-elements';
 import {
   attribute,
   cString,
@@ -21,7 +22,7 @@ export interface KeptElement {
 }
 
 export const listElements = (table: NftTable, set: string): NetlinkRequest => ({
-  type: messageType(NFT_MSG_GETSETELEM),
+  type: nftMessage(NFT_MSG_GETSETELEM),
   flags: 0,
   what: `list elements of ${set}`,
   body: Buffer.concat([
@@ -33,7 +34,7 @@ export const listElements = (table: NftTable, set: string): NetlinkRequest => ({
 
 /** Each message has many. `chain`: what a verdict leads to. */
 export const decodeElements = ({ payload }: NetlinkMessage): readonly KeptElement[] => {
-  const attributes = decodeAttributes(payload.subarray(FAMILY_HEADER_BYTES));
+  const attributes = decodeAttributes(payload.subarray(NETFILTER_HEADER_BYTES));
   return listAttributes(attributes.get(NFTA_SET_ELEM_LIST_ELEMENTS) ?? EMPTY).map(([, element]) => {
     const parts = decodeAttributes(element);
     const valueOf = (type: number): Buffer | undefined =>
@@ -56,7 +57,7 @@ export const ruleBytes = ({ payload }: NetlinkMessage, table: string): Buffer | 
 
 /** Of all tables of its family. */
 export const listChains = (table: NftTable): NetlinkRequest => ({
-  type: messageType(NFT_MSG_GETCHAIN),
+  type: nftMessage(NFT_MSG_GETCHAIN),
   flags: 0,
   what: 'list chains',
   body: familyHeader(table),
@@ -67,14 +68,16 @@ export const chainBytes = ({ payload }: NetlinkMessage, table: string): Buffer |
   bytesOf(payload, table, NFTA_CHAIN_HANDLE, NFTA_CHAIN_ID);
 
 export const listSets = (table: NftTable): NetlinkRequest => ({
-  type: messageType(NFT_MSG_GETSET),
+  type: nftMessage(NFT_MSG_GETSET),
   flags: 0,
   what: `list sets of ${table.name}`,
   body: Buffer.concat([familyHeader(table), attribute(NFTA_SET_TABLE, cString(table.name))]),
 });
 
 export const decodeSetName = ({ payload }: NetlinkMessage): string =>
-  fromCString(decodeAttributes(payload.subarray(FAMILY_HEADER_BYTES)).get(NFTA_SET_NAME) ?? EMPTY);
+  fromCString(
+    decodeAttributes(payload.subarray(NETFILTER_HEADER_BYTES)).get(NFTA_SET_NAME) ?? EMPTY,
+  );
 
 /** The first attribute is the table's name in rules and chains alike. */
 const bytesOf = (
@@ -82,7 +85,7 @@ const bytesOf = (
   table: string,
   ...left: readonly number[]
 ): Buffer | undefined => {
-  const attributes = listAttributes(payload.subarray(FAMILY_HEADER_BYTES));
+  const attributes = listAttributes(payload.subarray(NETFILTER_HEADER_BYTES));
   const owner = attributes.find(([type]) => type === NFTA_RULE_TABLE)?.[1];
   if (owner === undefined || fromCString(owner) !== table) return undefined;
   return Buffer.concat(
@@ -90,11 +93,7 @@ const bytesOf = (
   );
 };
 
-const messageType = (type: number): number => (NFNL_SUBSYS_NFTABLES << 8) | type;
-
 const EMPTY = Buffer.alloc(0);
-const FAMILY_HEADER_BYTES = 4;
-const NFNL_SUBSYS_NFTABLES = 10;
 const NFT_MSG_GETCHAIN = 4;
 const NFT_MSG_GETSET = 10;
 const NFT_MSG_GETSETELEM = 13;
