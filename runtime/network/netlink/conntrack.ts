@@ -1,8 +1,9 @@
 import { constants } from 'node:os';
 
-import { ipBytes, ipOfBytes, type IpAddress, type IpFamily } from '../../../lib/net/ip';
+import { ipBytes, type IpAddress, type IpFamily } from '../../../lib/net/ip';
 import { familyHeader, NETFILTER_HEADER_BYTES } from './netfilter';
 import {
+  addressAmong,
   attribute,
   decodeAttributes,
   nestedAttribute as nested,
@@ -114,12 +115,8 @@ const addressOf = (tuple: Buffer | undefined) => {
   const [ip, proto] = [parts.get(CTA_TUPLE_IP), parts.get(CTA_TUPLE_PROTO)];
   if (ip === undefined || proto === undefined) return undefined;
   const ends = decodeAttributes(ip);
-  const addressAt = (...types: readonly number[]): IpAddress | undefined => {
-    const bytes = types.map((type) => ends.get(type)).find((found) => found !== undefined);
-    return bytes === undefined ? undefined : ipOfBytes(bytes);
-  };
-  const source = addressAt(FIELDS_4.source, FIELDS_6.source);
-  const target = addressAt(FIELDS_4.target, FIELDS_6.target);
+  const source = addressAmong(ends, FIELDS_4.source, FIELDS_6.source);
+  const target = addressAmong(ends, FIELDS_4.target, FIELDS_6.target);
   const of = decodeAttributes(proto);
   if (source === undefined || target === undefined) return undefined;
   return {

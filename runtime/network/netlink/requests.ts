@@ -3,13 +3,15 @@ import {
   formatIp,
   formatPrefix,
   ipBytes,
-  ipOfBytes,
   widthOf,
   type IpAddress,
   type IpPrefix,
 } from '../../../lib/net/ip';
 import {
+  addressAmong,
   afOf,
+  AF_INET,
+  AF_INET6,
   AF_UNSPEC,
   attribute,
   cString,
@@ -236,10 +238,9 @@ export const listAddresses = (): NetlinkRequest => ({
 /** `address` is undefined for what is neither IPv4 nor IPv6. */
 export const decodeAddress = ({ payload }: NetlinkMessage) => {
   const attributes = decodeAttributes(payload.subarray(ADDRESS_HEADER_BYTES));
-  const address = attributes.get(IFA_LOCAL) ?? attributes.get(IFA_ADDRESS);
   return {
     interfaceIndex: payload.readUInt32LE(4),
-    address: address === undefined ? undefined : ipOfBytes(address),
+    address: addressAmong(attributes, IFA_LOCAL, IFA_ADDRESS),
     label: fromCString(attributes.get(IFA_LABEL) ?? Buffer.alloc(0)),
   };
 };
@@ -298,14 +299,10 @@ export const decodeRoute = ({
   const family = familyOfAf(payload.readUInt8(0));
   if (type === undefined || family === undefined) return undefined;
   const attributes = decodeAttributes(payload.subarray(ROUTE_HEADER_BYTES));
-  const addressIn = (type: number): IpAddress | undefined => {
-    const bytes = attributes.get(type);
-    return bytes === undefined ? undefined : ipOfBytes(bytes);
-  };
-  const gateway = addressIn(RTA_GATEWAY);
+  const gateway = addressAmong(attributes, RTA_GATEWAY);
   const interfaceIndex = attributes.get(RTA_OIF)?.readUInt32LE();
-  const source = addressIn(RTA_PREFSRC);
-  const address = addressIn(RTA_DST) ?? { family, bits: 0n };
+  const source = addressAmong(attributes, RTA_PREFSRC);
+  const address = addressAmong(attributes, RTA_DST) ?? { family, bits: 0n };
   return {
     destination: { address, length: payload.readUInt8(1) },
     type,
@@ -358,10 +355,9 @@ export const listForwarding = (index: number): NetlinkRequest => ({
 
 export const decodeForwarding = ({ payload }: NetlinkMessage) => {
   const attributes = decodeAttributes(payload.subarray(NEIGHBOUR_HEADER_BYTES));
-  const node = attributes.get(NDA_DST);
   return {
     interfaceIndex: payload.readUInt32LE(4),
-    node: node === undefined ? undefined : ipOfBytes(node),
+    node: addressAmong(attributes, NDA_DST),
     mac: attributes.get(NDA_LLADDR),
   };
 };
@@ -442,8 +438,6 @@ const ROUTE_TYPES = [
 const LINK_HEADER_BYTES = 16;
 const ADDRESS_HEADER_BYTES = 8;
 const ROUTE_HEADER_BYTES = 12;
-const AF_INET = 2;
-const AF_INET6 = 10;
 const AF_BRIDGE = 7;
 const IFF_UP = 1;
 

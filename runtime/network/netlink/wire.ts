@@ -1,4 +1,4 @@
-import type { IpAddress, IpFamily } from '../../../lib/net/ip';
+import { ipOfBytes, type IpAddress, type IpFamily } from '../../../lib/net/ip';
 
 /** One request to rtnetlink: a fixed header that depends on the type, then attributes. */
 export interface NetlinkRequest {
@@ -66,6 +66,15 @@ export const nestedAttribute = (type: number, ...payload: readonly Uint8Array[])
 /** By type; the last of a kind wins. */
 export const decodeAttributes = (bytes: Buffer): ReadonlyMap<number, Buffer> =>
   new Map(listAttributes(bytes));
+
+/** What the first of these types that is there holds; undefined when it is no address, or none is there. */
+export const addressAmong = (
+  attributes: ReadonlyMap<number, Buffer>,
+  ...types: readonly number[]
+): IpAddress | undefined => {
+  const bytes = types.map((type) => attributes.get(type)).find((found) => found !== undefined);
+  return bytes === undefined ? undefined : ipOfBytes(bytes);
+};
 
 /** In their order, also where there are many of a kind. */
 export const listAttributes = (bytes: Buffer): readonly (readonly [number, Buffer])[] => {
@@ -135,8 +144,8 @@ export const NLMSG_ERROR = 2;
 export const NLMSG_DONE = 3;
 
 export const AF_UNSPEC = 0;
-const AF_INET = 2;
-const AF_INET6 = 10;
+export const AF_INET = 2;
+export const AF_INET6 = 10;
 
 /** As the kernel counts families. */
 export const afOf = ({ family }: Pick<IpAddress, 'family'>): number =>
