@@ -3,7 +3,9 @@ import { Socket } from 'node:net';
 import { getSystemErrorName } from 'node:util';
 import koffi from 'koffi';
 import { systemClock, type Clock } from '../../lib/clock';
+import type { IpAddress } from '../../lib/net/ip';
 import { inNamespace } from './namespace';
+import { socketAddress } from './socket-address';
 
 /** Nobody answers at the port; `message` says why. */
 export class DialError extends Error {
@@ -24,10 +26,10 @@ export interface DialOptions {
  */
 export const dial = async (options: DialOptions, signal: AbortSignal): Promise<Socket> => {
   try {
-    return await connectTo(ipv4(options.port), options, signal);
+    return await connectTo(LOOPBACK_4, options, signal);
   } catch (error) {
     if (!(error instanceof DialError) || signal.aborted) throw error;
-    return connectTo(ipv6(options.port), options, signal).catch((second: unknown) => {
+    return connectTo(LOOPBACK_6, options, signal).catch((second: unknown) => {
       // What most would have meant is the more telling failure.
       throw second instanceof DialError ? error : second;
     });
@@ -35,12 +37,13 @@ export const dial = async (options: DialOptions, signal: AbortSignal): Promise<S
 };
 
 const connectTo = async (
-  address: Buffer,
+  ip: IpAddress,
   { netnsPath, port, limitMs, clock = systemClock }: DialOptions,
   signal: AbortSignal,
 ): Promise<Socket> => {
   const refused = (errno: number) =>
     new DialError(`failed to connect to localhost:${port}: ${getSystemErrorName(-errno)}`);
+  const address = socketAddress(ip, port);
   const entered =
     netnsPath === undefined
       ? { result: begin(address) }
@@ -88,24 +91,6 @@ const isConnected = (fd: number): boolean => {
   return libc.getpeername(fd, Buffer.alloc(128), length) === 0;
 };
 
-/** `struct sockaddr_in` of 127.0.0.1. */
-const ipv4 = (port: number): Buffer => {
-  const address = Buffer.alloc(16);
-  address.writeUInt16LE(AF_INET, 0);
-  address.writeUInt16BE(port, 2);
-  address.set([127, 0, 0, 1], 4);
-  return address;
-};
-
-/** `struct sockaddr_in6` of ::1. */
-const ipv6 = (port: number): Buffer => {
-  const address = Buffer.alloc(28);
-  address.writeUInt16LE(AF_INET6, 0);
-  address.writeUInt16BE(port, 2);
-  address.writeUInt8(1, 23);
-  return address;
-};
-
 const library = koffi.load(null);
 const libc = {
   socket: library.func('int socket(int, int, int)') as (...args: number[]) => number,
@@ -124,8 +109,8 @@ const libc = {
   ) => number,
 };
 
-const AF_INET = 2;
-const AF_INET6 = 10;
+const LOOPBACK_4 = { family: 4, bits: 0x7f00_0001n } as const;
+const LOOPBACK_6 = { family: 6, bits: 1n } as const;
 const SOCK_STREAM_NONBLOCK_CLOEXEC = 0x80801;
 const SOL_SOCKET = 1;
 const SO_ERROR = 4;

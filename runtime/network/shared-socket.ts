@@ -1,7 +1,9 @@
 import { closeSync } from 'node:fs';
 import koffi from 'koffi';
-import { ipBytes, ipOf, type IpAddress } from '../../lib/net/ip';
+import { ipOf } from '../../lib/net/ip';
 import { NetworkError } from './errors';
+import { afOf } from './netlink/wire';
+import { socketAddress } from './socket-address';
 
 /**
  * A TCP socket bound to an address where other processes may listen too, which Node 20 cannot ask for: so that one
@@ -10,7 +12,7 @@ import { NetworkError } from './errors';
 export const sharedTcpSocket = (address: string, port: number): number => {
   const ip = ipOf(address);
   if (ip === undefined) throw new NetworkError('listen', `${address}: not an IP address`);
-  const fd = socket(ip.family === 4 ? AF_INET : AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  const fd = socket(afOf(ip), SOCK_STREAM | SOCK_CLOEXEC, 0);
   if (fd < 0) throw failure('socket', address);
   const on = Buffer.alloc(4);
   on.writeInt32LE(1);
@@ -33,23 +35,12 @@ const failure = (call: string, address: string): NetworkError => {
   return new NetworkError('listen', `${call} ${address}: ${code ?? `errno ${errno}`}`);
 };
 
-/** `struct sockaddr_in` or `sockaddr_in6`: the family is in the host's order, all else in the network's. */
-const socketAddress = (ip: IpAddress, port: number): Buffer => {
-  const bytes = Buffer.alloc(ip.family === 4 ? 16 : 28);
-  bytes.writeUInt16LE(ip.family === 4 ? AF_INET : AF_INET6, 0);
-  bytes.writeUInt16BE(port, 2);
-  ipBytes(ip).copy(bytes, ip.family === 4 ? 4 : 8);
-  return bytes;
-};
-
 const libc = koffi.load(null);
 type Call = (...args: readonly unknown[]) => number;
 const socket = libc.func('int socket(int, int, int)') as Call;
 const setsockopt = libc.func('int setsockopt(int, int, int, const void *, uint)') as Call;
 const bind = libc.func('int bind(int, const void *, uint)') as Call;
 
-const AF_INET = 2;
-const AF_INET6 = 10;
 const SOCK_STREAM = 1;
 const SOCK_CLOEXEC = 0o2000000;
 const SOL_SOCKET = 1;
