@@ -4,6 +4,7 @@ import { IP_FAMILIES, nftOf } from './family';
 import { sandboxInterfaces } from './names';
 import { nft, type RuleSet } from './rule-set';
 import { VXLAN_PORT } from './vxlan';
+import { withoutTable, withoutTableOf } from './without-table';
 
 /** What the rules follow from. */
 export interface FirewallFacts {
@@ -51,9 +52,7 @@ export const removeFirewall = async (prefix: string): Promise<void> => {
 const tableNameOf = (prefix: string): string => `dhow-${prefix}`;
 
 const withoutTables = (table: string): string =>
-  ['ip', 'ip6', 'inet']
-    .map((family) => `add table ${family} ${table}\ndelete table ${family} ${table}\n`)
-    .join('');
+  withoutTable(table) + withoutTableOf('inet', table);
 
 /**
  * Ranges are rules and no set: for a moment after a table has been replaced the kernel finds nothing in

@@ -3,6 +3,7 @@ import { constants } from 'node:os';
 import { describeError, type Log } from '../../../lib/log';
 import type { PacketPolicies } from '../../packet-policies';
 import { NetworkError } from '../errors';
+import { nftOf } from '../family';
 import { formatIp, ipBytes, ipOf, type IpFamily } from '../../../lib/net/ip';
 import { decodeFlow, forgetFlow, listFlows, type TrackedFlow } from '../netlink/conntrack';
 import {
@@ -22,6 +23,7 @@ import { NETLINK_NETFILTER, NetlinkError, NetlinkSocket } from '../netlink/socke
 import { u16be, u8 } from '../netlink/wire';
 import { type RuleGenerations } from '../rule-generations';
 import { nft } from '../rule-set';
+import { withoutTableOf } from '../without-table';
 import { afterChange, differenceOf, type AppliedTable, type TableDifference } from './difference';
 import { planPolicies, wouldPass, type PolicyPlan } from './plan';
 import {
@@ -29,7 +31,6 @@ import {
   FIXED_RULE_COUNT,
   ruleCountOf,
   tableText,
-  withoutPolicies,
   type Container,
   type ElementChange,
 } from './text';
@@ -133,7 +134,7 @@ export class PolicyTable implements Disposable {
     if (this.applied === 'none') return;
     // Where there is no nft nothing of ours is there either.
     await this.deps.generations.change(() =>
-      nft(withoutPolicies(this.deps.family, policyTableOf(this.deps.prefix))),
+      nft(withoutTableOf(nftOf(this.deps.family).word, policyTableOf(this.deps.prefix))),
     );
     this.applied = 'none';
   }

@@ -1,5 +1,6 @@
 import { formatPrefix, type IpFamily } from '../../../lib/net/ip';
 import { nftOf } from '../family';
+import { withoutTableOf } from '../without-table';
 import type { PlannedChain, PlannedPeer, PlannedPorts, PolicyPlan, SetKind } from './plan';
 
 /** A set or map of the table, its elements by key; a map's have the chain that decides. */
@@ -35,17 +36,11 @@ export const tableText = (table: string, plan: PolicyPlan): string => {
   );
   const chains = [...plan.chains].map(([name, chain]) => chainText(family, name, chain));
   return `
-${withoutPolicies(family, table)}
+${withoutTableOf(word, table)}
 table ${word} ${table} {
 ${containers.join('')}${chains.join('')}${fixedChains(word)}
 }
 `;
-};
-
-/** Text that takes the table of one family away, whether or not it is there. */
-export const withoutPolicies = (family: IpFamily, table: string): string => {
-  const { word } = nftOf(family);
-  return `add table ${word} ${table}\ndelete table ${word} ${table}\n`;
 };
 
 export interface ElementChange {

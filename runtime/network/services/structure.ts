@@ -2,6 +2,7 @@ import type { IpFamily } from '../../../lib/net/ip';
 import { nftOf } from '../family';
 import { CONNECTION_MARK } from '../marks';
 import { sandboxInterfaces } from '../names';
+import { withoutTableOf } from '../without-table';
 import { TABLE_NAMES, TABLES, type FieldType, type TableName, type TableSpec } from './elements';
 import { MAX_PARTS, MAX_SLOTS, SIZE_MASK, STICKY } from './groups';
 import { type Tables } from './service-tables';
@@ -37,9 +38,7 @@ export const fullTable = (
   keepClasses: KeepClasses,
   tables: Tables,
 ): string => `
-add table ${wordOf(facts)} ${facts.table}
-delete table ${wordOf(facts)} ${facts.table}
-table ${wordOf(facts)} ${facts.table} {
+${withoutTableOf(wordOf(facts), facts.table)}table ${wordOf(facts)} ${facts.table} {
 ${sets(facts)}
 ${choosingChains(facts)}
 ${leadingChains(facts)}
