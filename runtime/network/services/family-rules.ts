@@ -75,11 +75,9 @@ export class FamilyRules implements Disposable {
     });
   }
 
-  /** @param before comes first, once there is something to look at */
-  async check(before: () => Promise<void>): Promise<string | undefined> {
+  async check(): Promise<string | undefined> {
     return this.turn.use(async () => {
       if (this.isFirst) return undefined;
-      await before();
       const { generations } = this.deps.rules;
       if (!this.isWhole || this.hasNewStructure()) await this.rebuild();
       const foreign = await generations.foreignChanges();

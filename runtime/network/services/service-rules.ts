@@ -53,7 +53,8 @@ export class ServiceRules implements ServiceNetwork, Disposable {
   }
 
   async check(): Promise<string | undefined> {
-    return this.firstOf((part) => part.check(() => this.turn.use(() => this.keepAnchor())));
+    await this.turn.use(() => this.keepAnchor());
+    return this.firstOf((part) => part.check());
   }
 
   [Symbol.dispose](): void {
