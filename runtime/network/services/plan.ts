@@ -28,7 +28,7 @@ export const planService = (
   const service = partOf(all, family);
   if (service === undefined || !Object.hasOwn(PROTOCOLS, service.protocol) || !isPort(service.port))
     return [];
-  return planPart(name, service, numbers, keepClassOf);
+  return planPart(name, service, family, numbers, keepClassOf);
 };
 
 /** Of one family; undefined for a service that has addresses of the other only. */
@@ -53,6 +53,7 @@ export const partOf = (service: ServicePort, family: IpFamily): ServicePort | un
 const planPart = (
   name: string,
   service: ServicePort,
+  family: IpFamily,
   numbers: GroupNumbers,
   keepClassOf: KeepClassOf,
 ): readonly Element[] => {
@@ -73,7 +74,7 @@ const planPart = (
   const local = needsLocal ? group('local', service.localEndpoints) : undefined;
   const fronts = [
     ...insideFronts(service, all?.mark, local?.mark),
-    ...externalFronts(service, all?.mark, local?.mark),
+    ...externalFronts(service, family, all?.mark, local?.mark),
     ...nodePortFronts(service, all?.mark, local?.mark),
   ];
   const inUse = new Set(fronts.map(({ data }) => data));
@@ -102,6 +103,7 @@ const insideFronts = (
 
 const externalFronts = (
   { protocol, port, externalAddresses, externalPolicy }: ServicePort,
+  family: IpFamily,
   all: number | undefined,
   local: number | undefined,
 ): Element[] =>
@@ -111,7 +113,7 @@ const externalFronts = (
       ...ways(key, externalPolicy, all, local, {
         ...{ front: 'front', out: 'front_out', drops: 'drops_out', rejects: 'rejects' },
       }),
-      ...(sources === undefined ? [] : guards(key, ipOf(address)?.family, sources)),
+      ...(sources === undefined ? [] : guards(key, family, sources)),
     ];
   });
 
@@ -154,14 +156,10 @@ const ways = (
 };
 
 /** Sources that can be read; when none can, nobody may connect. */
-const guards = (
-  key: string,
-  family: IpFamily | undefined,
-  sources: readonly string[],
-): Element[] => {
+const guards = (key: string, family: IpFamily, sources: readonly string[]): Element[] => {
   const ranges = sources.flatMap((source) => {
     const range = rangeOf(source.trim());
-    return range?.address.family === family ? (range ?? []) : [];
+    return range?.address.family === family ? [range] : [];
   });
   return [
     member('guarded', key),
