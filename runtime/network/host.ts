@@ -31,8 +31,8 @@ export interface Underlay {
 
 /**
  * The interface with the first of `nodeAddresses`, else the one towards the world, else a guess.
- * @param families that pods have; for each without an address among `nodeAddresses`, that of the way to
- * the world is taken.
+ * @param families in the order in which addresses are wanted; for each without one among `nodeAddresses`,
+ * that of the way to the world is taken.
  */
 export const findUnderlay = async (
   socket: NetlinkSocket,
@@ -40,18 +40,15 @@ export const findUnderlay = async (
   families: readonly IpFamily[],
 ): Promise<Underlay> => {
   const present = (await socket.dump(listAddresses())).map(decodeAddress);
-  const [known] = nodeAddresses;
-  const own = present.find(
-    ({ address }) => address !== undefined && known !== undefined && sameIp(address, known),
-  );
-  const order = [...new Set([...nodeAddresses.map(({ family }) => family), ...families])];
-  const addresses: IpAddress[] = [];
-  let interfaceIndex = own?.interfaceIndex;
-  for (const family of order) {
-    const told = nodeAddresses.find((address) => address.family === family);
-    const isThere = present.some(
-      ({ address }) => address !== undefined && told !== undefined && sameIp(address, told),
+  const holderOf = (wanted: IpAddress | undefined) =>
+    present.find(
+      ({ address }) => address !== undefined && wanted !== undefined && sameIp(address, wanted),
     );
+  const addresses: IpAddress[] = [];
+  let interfaceIndex = holderOf(nodeAddresses[0])?.interfaceIndex;
+  for (const family of families) {
+    const told = addressIn(nodeAddresses, family);
+    const isThere = holderOf(told) !== undefined;
     const way = isThere ? undefined : await routeTo(socket, outside(family));
     const address = isThere ? told : way?.source;
     if (address === undefined || isLinkLocal(address)) continue;

@@ -224,9 +224,10 @@ class NativePodNetwork implements PodNetwork {
   private async underlayNow(): Promise<Underlay> {
     const { nodeAddresses, families, podCidrs } = this.deps;
     const before = this.underlay;
-    const found = await findUnderlay(this.host, nodeAddresses, families);
+    const order = [...new Set([...nodeAddresses.map((each) => each.family), ...families])];
+    const found = await findUnderlay(this.host, nodeAddresses, order);
     const addresses: IpAddress[] = [];
-    for (const family of new Set([...nodeAddresses.map((each) => each.family), ...families])) {
+    for (const family of order) {
       const range = podCidrs.find(({ address }) => address.family === family);
       const address = addressIn(found.addresses, family) ?? addressIn(before.addresses, family);
       if (address !== undefined) addresses.push(address);
