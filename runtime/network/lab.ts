@@ -66,7 +66,8 @@ export const createLabNetwork = async (options: LabNetworkOptions): Promise<LabN
   const gateway = formatIp(ipAt(subnet, 1));
   await ensureBridge(name, bridge, `${gateway}/${subnet.length}`);
   const subnet6 = options.hasIpv6 === true ? subnet6Of(name) : undefined;
-  if (subnet6 !== undefined) await giveIpv6(bridge, formatIp(ipAt(subnet6, 1)));
+  const gateway6 = subnet6 === undefined ? undefined : formatIp(ipAt(subnet6, 1));
+  if (gateway6 !== undefined) await giveIpv6(bridge, gateway6);
   const existing = new Set(await namesOf('link', 'show', 'type', 'veth'));
   const nodes: LabNode[] = [];
   for (let number = 1; number <= nodeCount; number++) {
@@ -81,8 +82,8 @@ export const createLabNetwork = async (options: LabNetworkOptions): Promise<LabN
       nodes.push({ ...node, address6 });
     }
   }
-  const gateway6 = subnet6 === undefined ? {} : { gateway6: formatIp(ipAt(subnet6, 1)) };
-  return { bridge, gateway, ...gateway6, subnet: formatPrefix(subnet), nodes };
+  const ofIpv6 = gateway6 === undefined ? {} : { gateway6 };
+  return { bridge, gateway, ...ofIpv6, subnet: formatPrefix(subnet), nodes };
 };
 
 /** Leaves nothing of the lab's namespaces and interfaces, whatever state they were in. Idempotent. */
@@ -159,8 +160,9 @@ const subnet6Of = (name: string): IpPrefix => {
   return range;
 };
 
-const setWayOut = async ({ netns, gateway }: LabNode, isIsolated: boolean): Promise<void> => {
-  const inside = ['-n', netns.slice(NETNS_DIR.length + 1), 'route'];
+const setWayOut = async (node: LabNode, isIsolated: boolean): Promise<void> => {
+  const { gateway } = node;
+  const inside = ['-n', namespaceOf(node), 'route'];
   if (isIsolated) await ip([...inside, 'delete', 'default'], NO_ROUTE);
   else await ip([...inside, 'replace', 'default', 'via', gateway]);
 };
