@@ -147,9 +147,8 @@ export const ipOfBytes = (bytes: Uint8Array): IpAddress | undefined => {
 
 /** The address of the range itself, or of all that are in it: nobody can have those. */
 export const isEdge = (range: IpPrefix, { family, bits }: IpAddress): boolean => {
-  const size = 1n << BigInt(widthOf(range.address) - range.length);
   const offset = bits - masked(range).address.bits;
-  return offset === 0n || (family === 4 && offset === size - 1n);
+  return offset === 0n || (family === 4 && offset === prefixSize(range) - 1n);
 };
 
 /** In the canonical form: RFC 5952 for IPv6. */
