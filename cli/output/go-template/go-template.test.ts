@@ -81,6 +81,7 @@ it.each([
   ['{{.a', 'unclosed action'],
   ['x\n{{.a\n', 'unclosed action started at output:2', 3],
   ['{{/* x', 'unclosed comment'],
+  ['{{/*/}}', 'unclosed comment'],
   ['{{end}}', 'unexpected {{end}}'],
   ['{{if}}', 'missing value for if'],
   ['{{if true}}x', 'unexpected EOF'],

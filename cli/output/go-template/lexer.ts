@@ -72,7 +72,8 @@ class Lexer {
 
   /** Returns what is wrong with it. */
   private comment(markerLength: number): string | undefined {
-    const end = this.source.indexOf('*/', this.at + markerLength);
+    // Behind its own opening, so that one star does not serve both.
+    const end = this.source.indexOf('*/', this.at + markerLength + '/*'.length);
     if (end < 0) return 'unclosed comment';
     const close = takeAt(CLOSE, this.source, end + 2);
     if (close === '') return 'comment ends before closing delimiter';
