@@ -1,5 +1,11 @@
 import { jsonEqual } from './json-value';
-import { effectiveRequests, isRestartableInit, podCondition, type ResourceAmounts } from './pods';
+import {
+  effectiveRequests,
+  isRestartableInit,
+  podCondition,
+  RESIZE_PENDING,
+  type ResourceAmounts,
+} from './pods';
 import { compareQuantities, parseQuantity } from './quantity';
 import type { Container, ContainerStatus, Pod, PodSpec } from './types';
 
@@ -11,8 +17,6 @@ export interface ContainerResources {
 
 type Amounts = Readonly<Record<string, string>>;
 
-export const RESIZE_PENDING = 'PodResizePending';
-export const RESIZE_IN_PROGRESS = 'PodResizeInProgress';
 /** The reason of a pending resize that the pod's node can never grant. */
 export const INFEASIBLE = 'Infeasible';
 

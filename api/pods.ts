@@ -188,12 +188,25 @@ export const withNodeConditions = (
   ];
 };
 
-const DISRUPTION_TARGET = 'DisruptionTarget';
-const BY_KUBELET = 'TerminationByKubelet';
+export const DISRUPTION_TARGET = 'DisruptionTarget';
+
+/** What `DISRUPTION_TARGET` says where a pod's node ends it. */
+export const BY_KUBELET = 'TerminationByKubelet';
+
+/** The condition that tells whoever sees a pod end that something else than itself ended it, and why. */
+export const disruption = (reason: string, message: string) => ({
+  type: DISRUPTION_TARGET,
+  status: 'True' as const,
+  reason,
+  message,
+});
+
+export const RESIZE_PENDING = 'PodResizePending';
+export const RESIZE_IN_PROGRESS = 'PodResizeInProgress';
 
 const NODE_CONDITIONS = [
   ...['PodReadyToStartContainers', 'Initialized', 'ContainersReady', 'Ready'],
-  ...['PodResizePending', 'PodResizeInProgress'],
+  ...[RESIZE_PENDING, RESIZE_IN_PROGRESS],
 ];
 
 export const podCondition = (

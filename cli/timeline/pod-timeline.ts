@@ -1,5 +1,6 @@
 import type { SchedulingDecision } from '../../api/decisions';
 import { controllerOf } from '../../api/owners';
+import { DISRUPTION_TARGET } from '../../api/pods';
 import type { ContainerStatus, Event, Pod } from '../../api/types';
 import { rfc3339, rfc3339Micro } from '../../lib/clock';
 import { lastSeenMs } from '../event-times';
@@ -187,7 +188,7 @@ const conditions = (pod: Pod): readonly Moment[] =>
     ({ type, status, lastTransitionTime, reason, message }): Moment[] => {
       const isReady = type === 'Ready' && status === 'True';
       const isLost = type === 'Ready' && status === 'False' && wasReady(pod);
-      if (!isReady && !isLost && type !== 'DisruptionTarget') return [];
+      if (!isReady && !isLost && type !== DISRUPTION_TARGET) return [];
       const why = [reason, message].filter((part) => part !== undefined && part !== '');
       return [
         {

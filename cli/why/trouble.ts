@@ -1,6 +1,11 @@
 import type { Trouble, Termination, OwnReason } from './known-trouble';
-import { RESIZE_IN_PROGRESS, RESIZE_PENDING } from '../../api/pod-resources';
-import { isRestartableInit, isTerminating, podCondition } from '../../api/pods';
+import {
+  isRestartableInit,
+  isTerminating,
+  podCondition,
+  RESIZE_IN_PROGRESS,
+  RESIZE_PENDING,
+} from '../../api/pods';
 import type { Container, ContainerStatus, Pod } from '../../api/types';
 import { rfc3339 } from '../../lib/clock';
 import { adviceFor } from './advice';

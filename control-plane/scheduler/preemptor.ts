@@ -1,4 +1,5 @@
 import { hasReason } from '../../api/errors';
+import { disruption } from '../../api/pods';
 import { PODS } from '../../api/resources';
 import { nameOf, uidOf } from '../../api/types';
 import type { ApiClient } from '../../client/api-client';
@@ -49,10 +50,7 @@ export class Preemptor {
     const uid = uidOf(pod);
     const { generation } = pod.metadata;
     const condition = {
-      type: 'DisruptionTarget',
-      status: 'True',
-      reason: 'PreemptionByScheduler',
-      message: disruptedMessage(schedulerName),
+      ...disruption('PreemptionByScheduler', disruptedMessage(schedulerName)),
       lastTransitionTime: rfc3339(clock.now()),
       ...(generation === undefined ? {} : { observedGeneration: generation }),
     };

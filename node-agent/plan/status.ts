@@ -1,14 +1,12 @@
+import { resizableIn, resourcesOf, type ContainerResources } from '../../api/pod-resources';
 import {
-  resizableIn,
-  resourcesOf,
-  RESIZE_IN_PROGRESS,
-  RESIZE_PENDING,
-  type ContainerResources,
-} from '../../api/pod-resources';
-import {
+  BY_KUBELET,
+  disruption,
   isNodeCondition,
   isRestartableInit,
   qosClassOf,
+  RESIZE_IN_PROGRESS,
+  RESIZE_PENDING,
   withCondition,
   withNodeConditions,
   type ConditionInput,
@@ -317,8 +315,7 @@ const conditionsOf = (
 
 const disruptionOf = ({ ending }: StatusInput) => {
   if (ending?.isDisruption !== true) return [];
-  const [type, reason] = ['DisruptionTarget', 'TerminationByKubelet'];
-  return [{ type, status: 'True' as const, reason, message: ending.message }];
+  return [disruption(BY_KUBELET, ending.message)];
 };
 
 const readyCondition = (

@@ -1,9 +1,5 @@
-import {
-  RESIZE_IN_PROGRESS,
-  RESIZE_PENDING,
-  type ContainerResources,
-} from '../../api/pod-resources';
-import { amountsOf, type ConditionInput } from '../../api/pods';
+import type { ContainerResources } from '../../api/pod-resources';
+import { amountsOf, RESIZE_IN_PROGRESS, RESIZE_PENDING, type ConditionInput } from '../../api/pods';
 import { uidOf, type Container, type Pod } from '../../api/types';
 import { describeError } from '../../lib/log';
 import type { PodDeps } from '../containers/pod-deps';

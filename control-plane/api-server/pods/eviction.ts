@@ -1,6 +1,6 @@
 import { ApiError, hasReason } from '../../../api/errors';
 import { cloneJson } from '../../../api/json-value';
-import { isTerminal, isTerminating, withCondition } from '../../../api/pods';
+import { disruption, isTerminal, isTerminating, withCondition } from '../../../api/pods';
 import type { ObjectName, Pod } from '../../../api/types';
 import { rfc3339 } from '../../../lib/clock';
 import { askedIn } from '../admission/attributes';
@@ -122,12 +122,7 @@ const deleteJudged = async (
 };
 
 /** Tells whoever sees the pod end why it did. Source: eviction.go, addConditionAndDeletePod. */
-const EVICTED = {
-  type: 'DisruptionTarget',
-  status: 'True',
-  reason: 'EvictionByEvictionAPI',
-  message: 'Eviction API: evicting',
-} as const;
+const EVICTED = disruption('EvictionByEvictionAPI', 'Eviction API: evicting');
 
 const evictionOf = ({ namespace, name }: ObjectName, body: Fields): MutableObject => ({
   ...cloneJson(body),

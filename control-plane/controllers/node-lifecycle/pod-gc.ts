@@ -1,5 +1,5 @@
 import { hasReason } from '../../../api/errors';
-import { isTerminal, isTerminating, withCondition } from '../../../api/pods';
+import { disruption, isTerminal, isTerminating, withCondition } from '../../../api/pods';
 import { NODES, PODS } from '../../../api/resources';
 import { nameOf, type Pod } from '../../../api/types';
 import { rfc3339 } from '../../../lib/clock';
@@ -94,12 +94,7 @@ const isHeld = (pod: Pod): boolean =>
   isTerminating(pod) && isTerminal(pod) && Number(pod.metadata.deletionGracePeriodSeconds) === 0;
 
 /** Source: gc_controller.go. */
-const NODE_GONE = {
-  type: 'DisruptionTarget',
-  status: 'True',
-  reason: 'DeletionByPodGC',
-  message: 'PodGC: node no longer exists',
-} as const;
+const NODE_GONE = disruption('DeletionByPodGC', 'PodGC: node no longer exists');
 
 const excessEnded = (pods: readonly Pod[], max: number): Pod[] => {
   const ended = pods.filter(isTerminal);

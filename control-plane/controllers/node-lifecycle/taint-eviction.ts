@@ -1,5 +1,5 @@
 import { hasReason } from '../../../api/errors';
-import { isPodActive, withCondition } from '../../../api/pods';
+import { disruption, isPodActive, withCondition } from '../../../api/pods';
 import { NODES, PODS } from '../../../api/resources';
 import { keyOf, nameOf, type Node, type Pod, type PodStatus } from '../../../api/types';
 import type { Informer } from '../../../client/informer';
@@ -117,12 +117,10 @@ export class TaintEvictionController implements Controller {
 }
 
 /** Source: taint_eviction.go. */
-const TAINTED = {
-  type: 'DisruptionTarget',
-  status: 'True',
-  reason: 'DeletionByTaintManager',
-  message: 'Taint manager: deleting due to NoExecute taint',
-} as const;
+const TAINTED = disruption(
+  'DeletionByTaintManager',
+  'Taint manager: deleting due to NoExecute taint',
+);
 
 const WORKERS = 4;
 const RECONCILES_PER_CLEANING = 10_000;
