@@ -77,10 +77,9 @@ export const DIFFERENCES = [
   {
     commands: /-raw-api$/,
     kind: 'missing',
-    why: 'these resources are not served; of nodes only reading is passed on; no hash of a storage version',
+    why: 'these resources are not served; of nodes only reading is passed on',
     alike: [
       [new RegExp(`\\{"name":"(${OTHER_KINDS}|pods/proxy|services/proxy)"[^{}]*\\},?`, 'g'), ''],
-      [/,"storageVersionHash":"[^"]*"/g, ''],
       [/("name":"nodes\/proxy".*?"verbs":)\[.*?\]/g, '$1[]'],
     ],
   },

@@ -112,3 +112,16 @@ it.each([
   expect(json).toMatchObject({ kind: 'APIResourceList' });
   expect((json as { apiVersion?: string }).apiVersion).toBe(apiVersion);
 });
+
+it('tells by a hash in which version the objects of a kind are stored', async () => {
+  type Entries = { resources: { name: string; storageVersionHash?: string }[] };
+  const hashOf = async (path: string, plural: string) => {
+    const { resources } = (await server.request('GET', path)).json as unknown as Entries;
+    return resources.find(({ name }) => name === plural)?.storageVersionHash;
+  };
+  expect(await hashOf('/api/v1', 'pods')).toBe('xPOwRZ+Yhw8=');
+  expect(await hashOf('/api/v1', 'pods/status')).toBeUndefined();
+  expect(await hashOf('/api/v1', 'events')).toBe('r2yiGXH7wu8=');
+  expect(await hashOf('/apis/events.k8s.io/v1', 'events')).toBe('r2yiGXH7wu8=');
+  expect(await hashOf('/apis/apiregistration.k8s.io/v1', 'apiservices')).toBeUndefined();
+});

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { compareVersions } from '../../../api/versions';
 import type { ServedKind } from '../kinds/served-kind';
 import type { KindRegistry } from '../kinds/kind-registry';
@@ -212,6 +213,7 @@ const resourceEntries = (kind: ServedKind): readonly ResourceEntry[] => {
       verbs,
       ...(shortNames.length === 0 ? {} : { shortNames }),
       ...(categories.length === 0 ? {} : { categories }),
+      ...(kind.virtual === undefined ? { storageVersionHash: storageVersionHash(kind) } : {}),
     },
     ...subresources.map((name) => {
       const facts = subresourceFacts(kind, name);
@@ -238,7 +240,15 @@ interface ResourceEntry {
   readonly verbs: readonly string[];
   readonly shortNames?: readonly string[];
   readonly categories?: readonly string[];
+  readonly storageVersionHash?: string;
 }
+
+/** Tells those who migrate what is stored that it is kept in another version. Source: storageversionhash.go. */
+const storageVersionHash = ({ resource, storedAs = resource }: ServedKind): string => {
+  const { group, version, kind } = storedAs;
+  const hash = createHash('sha256').update(`${group}/${version}/${kind}`).digest();
+  return hash.subarray(0, 8).toString('base64');
+};
 
 const createOnlyEntry = ({
   plural,

@@ -31,7 +31,7 @@ export const customKinds = (
   const reached = served.length === 0 && isTerminating(definition) ? [storage] : served;
   if (definition.spec.conversion?.strategy !== 'Webhook')
     return reached.map((version) => ({
-      ...servedVersion(definition, version),
+      ...servedVersion(definition, version, storage),
       present: presenter(apiVersionOf(definition, version), schemaOfVersion(version)),
       toStored: storer(apiVersionOf(definition, storage), schemaOfVersion(storage)),
     }));
@@ -40,7 +40,7 @@ export const customKinds = (
   for (const version of reached) {
     const apiVersion = apiVersionOf(definition, version);
     const conversion = conversionOf(apiVersion);
-    const kind = { ...servedVersion(definition, version), conversion, asStored, versions };
+    const kind = { ...servedVersion(definition, version, storage), conversion, asStored, versions };
     versions.set(apiVersion, kind);
   }
   return [...versions.values()];
@@ -70,6 +70,7 @@ const storedAsItIs = (
 const servedVersion = (
   definition: CustomResourceDefinition,
   version: CustomResourceDefinitionVersion,
+  storage: CustomResourceDefinitionVersion,
 ): ServedKind => {
   const info = customKind(definition, version);
   const { scale } = version.subresources ?? {};
@@ -79,6 +80,7 @@ const servedVersion = (
       printer: customPrinter(version.additionalPrinterColumns ?? []),
     }),
     definitionName: definition.metadata.name,
+    storedAs: { ...info.resource, version: storage.name },
     ...(scale === undefined ? {} : { scale: scalePathsOf(scale) }),
     ...(version.deprecated === true
       ? {
