@@ -21,6 +21,7 @@ export const POD_KIND = defineKind(PODS, {
     'exec',
     'attach',
     'portforward',
+    'proxy',
     'ephemeralcontainers',
     'resize',
   ],

@@ -10,7 +10,7 @@ import { defineKind } from './kind';
 export const SERVICE_KIND = defineKind(SERVICES, {
   shortNames: ['svc'],
   categories: ['all'],
-  subresources: ['status'],
+  subresources: ['status', 'proxy'],
   fields: {
     'spec.clusterIP': ({ spec }) => spec?.clusterIP ?? '',
     'spec.type': ({ spec }) => spec?.type ?? '',

@@ -78,7 +78,9 @@ export const tagOf = (group: string, version = ''): string => {
 
 /** Subresources that take or give another kind than their parent. */
 export const subresourceKind = (resource: Resource, name: string): KindName =>
-  SUBRESOURCE_KINDS[name] ?? resource;
+  name === 'proxy'
+    ? { group: '', version: 'v1', kind: `${resource.kind}ProxyOptions` }
+    : (SUBRESOURCE_KINDS[name] ?? resource);
 
 /** A kind that brings its own schema has its list described likewise. */
 export const listKindOf = ({ group, version, kind, definition }: KindName): KindName => ({
@@ -146,7 +148,6 @@ const SUBRESOURCE_KINDS: Readonly<Record<string, KindName | undefined>> = {
   exec: { group: '', version: 'v1', kind: 'PodExecOptions' },
   attach: { group: '', version: 'v1', kind: 'PodAttachOptions' },
   portforward: { group: '', version: 'v1', kind: 'PodPortForwardOptions' },
-  proxy: { group: '', version: 'v1', kind: 'NodeProxyOptions' },
 };
 
 const SUBRESOURCE_METHODS: Readonly<Record<string, readonly string[] | undefined>> = {
@@ -154,14 +155,19 @@ const SUBRESOURCE_METHODS: Readonly<Record<string, readonly string[] | undefined
   eviction: ['post'],
   token: ['post'],
   log: ['get'],
-  proxy: ['get'],
   finalize: ['put'],
   approval: ['get', 'put', 'patch'],
   ...Object.fromEntries(['exec', 'attach', 'portforward'].map((name) => [name, ['get', 'post']])),
 };
 
+/** Pods and services are asked whatever there is to ask; what a node says of itself is read. */
+const methodsOf = ({ kind }: Resource, name: string): readonly string[] => {
+  if (name !== 'proxy') return SUBRESOURCE_METHODS[name] ?? ['get', 'put', 'patch'];
+  return kind === 'Node' ? ['get'] : ['get', 'put', 'post', 'patch', 'delete'];
+};
+
 const ofSubresource = (resource: Resource, name: string): readonly Described[] => {
-  const methods = SUBRESOURCE_METHODS[name] ?? ['get', 'put', 'patch'];
+  const methods = methodsOf(resource, name);
   const place = { parent: resource, scope: titled(name) };
   const kind = subresourceKind(resource, name);
   return [...ITEM, ...COLLECTION.slice(0, 1)]

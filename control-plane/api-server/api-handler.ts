@@ -1,6 +1,6 @@
 import { onAbort } from '../../lib/async/on-abort';
 import { ApiError } from '../../api/errors';
-import { LEASES } from '../../api/resources';
+import { LEASES, NODES } from '../../api/resources';
 import type { Activities } from '../../lib/activities';
 import { onIdle } from '../../lib/net/idle';
 import type { AuditRecord, Auditor } from './audit/auditor';
@@ -29,6 +29,7 @@ import type { InFlightLimit } from './http/in-flight';
 import { parseResourcePath, type ResourceTarget } from './http/request-target';
 import { checkProtocol, type ExecGateway, type UpgradingConnection } from './pods/exec';
 import type { PortForwardGateway } from './pods/port-forward';
+import type { ProxyGateway } from './proxy/proxy-gateway';
 import { isTrue } from './rest/options';
 import type { RestApi } from './rest/rest-api';
 import { notServed, type KindRegistry } from './kinds/kind-registry';
@@ -54,6 +55,7 @@ export interface ApiHandlerDeps extends HealthDeps {
   readonly discovery: Discovery;
   readonly exec: ExecGateway;
   readonly portForward: PortForwardGateway;
+  readonly proxies: ProxyGateway;
   /** A stream that carries nothing for so long ends. */
   readonly streamIdleMs: number;
   /** What one can only ask; each says whether the user may. Undefined for what it does not know. */
@@ -89,7 +91,7 @@ export class ApiHandler {
     this.deps.metrics.count(verb, isResource ? storeNameOf(kind) : '', status);
   }
 
-  /** exec, attach and portforward. @throws ApiError before the upgrade */
+  /** exec, attach, portforward, and what goes on to a pod by proxy. @throws ApiError before the upgrade */
   async upgrade(asked: ApiRequest, connection: UpgradingConnection): Promise<void> {
     const target = parseResourcePath(asked.path);
     const { caller, request } = await this.identified(asked, target);
@@ -111,7 +113,14 @@ export class ApiHandler {
     const kind = target && this.deps.kinds.find(target.group, target.version, target.plural);
     const isStream = STREAMS.has(target?.subresource ?? '');
     if (target === undefined || kind === undefined || !isStream) throw notServed();
-    const { exec, portForward, authorizer } = this.deps;
+    const { exec, portForward, proxies, authorizer } = this.deps;
+    if (target.subresource === 'proxy') {
+      if (!isProxied(target)) throw notServed();
+      authorizer.authorize(request.user, attributesOf(request, target));
+      using _idle = this.endsWhenIdle(connection);
+      await proxies.upgrade({ kind, target, request }, connection);
+      return;
+    }
     authorizer.authorize(request.user, upgradeAttributes(request, target));
     if (target.subresource === 'portforward') {
       const plan = await portForward.plan(kind, target, request);
@@ -278,9 +287,14 @@ const isLease = (target: Target): boolean =>
 
 /** What lasts as long as its caller likes. */
 const isLongRunning = ({ method, query }: ApiRequest, target?: ResourceTarget): boolean =>
-  method === 'GET' &&
   target !== undefined &&
-  (isTrue(query, 'watch') || (target.subresource === 'log' && isTrue(query, 'follow')));
+  (isProxied(target) ||
+    (method === 'GET' &&
+      (isTrue(query, 'watch') || (target.subresource === 'log' && isTrue(query, 'follow')))));
+
+/** Answered by a pod: a node says no more than this server asks it for. */
+const isProxied = ({ group, plural, subresource }: ResourceTarget): boolean =>
+  subresource === 'proxy' && group === '' && plural !== NODES.plural;
 
 interface Identified {
   /** Who asks, whomever the request acts as. */
@@ -315,7 +329,7 @@ const callerOf = async (
 
 /** Of who may not act as whom they name. */
 const FORBIDDEN: Verdict = { isAllowed: false, why: '' };
-const STREAMS: ReadonlySet<string> = new Set(['exec', 'attach', 'portforward']);
+const STREAMS: ReadonlySet<string> = new Set(['exec', 'attach', 'portforward', 'proxy']);
 /** The answer is copied to the kernel at once. */
 const SMALL_BYTES = 64 * 1024;
 const METHODS = new Set(['GET', 'POST', 'PUT', 'PATCH', 'DELETE']);

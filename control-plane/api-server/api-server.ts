@@ -52,6 +52,7 @@ import { createObjectService, type ObjectService } from './objects/object-servic
 import { CONNECTION_REVIEWS, serveConnectionReview } from './network/connection-review';
 import { ExecGateway, type UpgradingConnection } from './pods/exec';
 import { PortForwardGateway } from './pods/port-forward';
+import { ProxyGateway } from './proxy/proxy-gateway';
 import {
   PLACEMENT_REVIEWS,
   servePlacementReview,
@@ -162,6 +163,7 @@ export const createApiServer = (deps: ApiServerDeps): ApiServer => {
   const heavyLane = new HeavyLane();
   const watchLimit = new WatchLimit(budget.watchesMax);
   const watchPacer = new RoundPacer(deps.clock);
+  const gateways = gatewaysOf(deps, service);
   const handler = new ApiHandler({
     kinds,
     authorizer,
@@ -174,9 +176,8 @@ export const createApiServer = (deps: ApiServerDeps): ApiServer => {
     scrape: () => metricsResponse(metrics, kinds, { ...deps, webhooks: webhooks.metrics }),
     activities: deps.activities ?? new Activities(),
     inFlight: new InFlightLimit(deps.clock),
-    rest: new RestApi({ service, nodes, random, heavyLane, watchLimit, watchPacer }),
-    exec: new ExecGateway({ service, nodes }),
-    portForward: new PortForwardGateway({ service, nodes, clock: deps.clock }),
+    rest: new RestApi({ service, nodes, ...gateways, random, heavyLane, watchLimit, watchPacer }),
+    ...gateways,
     checks: healthChecks(deps, kinds, stopping.signal),
     ...{ clock: deps.clock, streamIdleMs: deps.streamIdleMs ?? STREAM_IDLE_MS },
     version: versionInfo(deps.version),
@@ -214,6 +215,16 @@ export const createApiServer = (deps: ApiServerDeps): ApiServer => {
     },
   };
 };
+
+/** What leads on to containers. */
+const gatewaysOf = (
+  { nodeConnections: nodes, clock, random }: ApiServerDeps,
+  service: ObjectService,
+) => ({
+  exec: new ExecGateway({ service, nodes }),
+  portForward: new PortForwardGateway({ service, nodes, clock }),
+  proxies: new ProxyGateway({ service, nodes, clock, random }),
+});
 
 type Parts = Omit<PlacementReviewDeps, 'placements'> & { readonly client: ApiClient };
 

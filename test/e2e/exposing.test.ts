@@ -35,6 +35,8 @@ it('exposes a workload, and forwards the ports of the service to one of its pods
   socket.write('GET /index.html HTTP/1.0\r\n\r\n');
   expect(await text(socket)).toContain('from-pod\n');
   forwarding.kill('SIGINT');
+  const proxied = '/api/v1/namespaces/default/services/web:80/proxy/index.html';
+  expect(await cluster.must('get', '--raw', proxied)).toContain('from-pod');
   const missing = await cluster.dhow('port-forward', 'svc/web', '81');
   expect(missing.stderr).toContain('Service web does not have a service port 81');
 });

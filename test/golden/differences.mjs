@@ -79,7 +79,7 @@ export const DIFFERENCES = [
     kind: 'missing',
     why: 'these resources are not served; of nodes only reading is passed on',
     alike: [
-      [new RegExp(`\\{"name":"(${OTHER_KINDS}|pods/proxy|services/proxy)"[^{}]*\\},?`, 'g'), ''],
+      [new RegExp(`\\{"name":"(${OTHER_KINDS})"[^{}]*\\},?`, 'g'), ''],
       [/("name":"nodes\/proxy".*?"verbs":)\[.*?\]/g, '$1[]'],
     ],
   },

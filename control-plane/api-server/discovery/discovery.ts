@@ -286,7 +286,9 @@ const subresourceFacts = ({ resource }: ServedKind, name: string) => {
     case 'portforward':
       return { group, version, kind: 'PodPortForwardOptions', verbs: ['create', 'get'] };
     case 'proxy':
-      return { group, version, kind: 'NodeProxyOptions', verbs: ['get'] };
+      return kind === 'Node'
+        ? { group, version, kind: 'NodeProxyOptions', verbs: ['get'] }
+        : { group, version, kind: `${kind}ProxyOptions`, verbs: PROXY_VERBS };
     case 'log':
       return { group, version, kind, verbs: ['get'] };
     case 'finalize':
@@ -299,4 +301,5 @@ const subresourceFacts = ({ resource }: ServedKind, name: string) => {
 const groupVersionOf = (group: string, version: string): string =>
   group === '' ? version : `${group}/${version}`;
 
+const PROXY_VERBS = ['create', 'delete', 'get', 'patch', 'update'];
 const READ_WRITE = ['get', 'patch', 'update'];

@@ -8,7 +8,7 @@ export interface ResourceTarget {
   /** `''` for a collection. */
   readonly name: string;
   readonly subresource: string;
-  /** What follows `proxy`, without the slash between: `stats/summary`. */
+  /** What follows `proxy/`, as it is written: `stats/summary`. Undefined where not even the slash does. */
   readonly rest?: string;
 }
 
@@ -17,13 +17,21 @@ export interface ResourceTarget {
  * for text that is not valid percent-encoding.
  */
 export const parseResourcePath = (path: string): ResourceTarget | undefined => {
-  const segments = decodeSegments(path);
+  const [, proxied, rest] = PROXIED.exec(path) ?? [];
+  const segments = decodeSegments(proxied ?? path);
   if (segments === undefined) return undefined;
-  const [root, ...rest] = segments;
+  const target = fromRoot(segments);
+  return target?.subresource === 'proxy' && rest !== undefined ? { ...target, rest } : target;
+};
+
+const fromRoot = ([root, ...rest]: readonly string[]): ResourceTarget | undefined => {
   if (root === 'api') return fromSegments('', rest);
   if (root === 'apis') return fromSegments(rest[0] ?? '', rest.slice(1));
   return undefined;
 };
+
+/** What follows is another server's path, and none of our business. */
+const PROXIED = /^(\/api\/v1\/(?:namespaces\/[^/]+\/)?[^/]+\/[^/]+\/proxy)(?:\/(.*))?$/s;
 
 const decodeSegments = (path: string): string[] | undefined => {
   try {
@@ -45,9 +53,7 @@ const fromSegments = (group: string, segments: readonly string[]): ResourceTarge
   const namespace = isInNamespace ? (rest[1] ?? '') : '';
   const [plural = '', name = '', subresource = '', ...more] = isInNamespace ? rest.slice(2) : rest;
   if (version === '' || plural === '') return undefined;
-  const target = { group, version, plural, namespace, name, subresource };
-  if (subresource === 'proxy') return { ...target, rest: more.join('/') };
-  return more.length > 0 ? undefined : target;
+  return more.length > 0 ? undefined : { group, version, plural, namespace, name, subresource };
 };
 
 const NAMESPACE_SUBRESOURCES = new Set(['status', 'finalize']);

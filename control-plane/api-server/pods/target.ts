@@ -24,7 +24,7 @@ export const podPlacementOf = async (
   signal: AbortSignal,
 ): Promise<PodPlacement> => {
   const item = await reader.get(pods, name, undefined, new URLSearchParams(), { signal });
-  return placed(item.object as Pod, name);
+  return placedPod(item.object as Pod, name);
 };
 
 /** @throws NotFound, or BadRequest when the pod has no such container or no node yet. */
@@ -38,11 +38,12 @@ export const placementOf = async (
   const item = await reader.get(pods, name, undefined, new URLSearchParams(), { signal });
   const pod = item.object as Pod;
   const container = containerOf(pod, containerName);
-  const { nodeName, target } = placed(pod, name);
+  const { nodeName, target } = placedPod(pod, name);
   return { nodeName, target: { ...target, container } };
 };
 
-const placed = (pod: Pod, { namespace, name }: ObjectName): PodPlacement => {
+/** Pure. @throws BadRequest when the pod has no node yet. */
+export const placedPod = (pod: Pod, { namespace, name }: ObjectName): PodPlacement => {
   const { nodeName = '' } = pod.spec;
   if (nodeName === '')
     throw new ApiError('BadRequest', `pod ${name} does not have a host assigned`);

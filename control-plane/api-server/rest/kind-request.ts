@@ -16,6 +16,7 @@ import { bodyLimitsOf, JSON_PATCH_LIMITS } from './body-limits';
 import { representationOf } from './negotiation';
 import { parseForce } from './options';
 import { PATCH_TYPES, type PatchRequest } from './patching';
+import type { ProxyGateway } from '../proxy/proxy-gateway';
 import type { View } from './read-responses';
 import type { RoundPacer } from '../../../lib/async/round-pacer';
 import type { WatchLimit } from './watch-limit';
@@ -23,6 +24,7 @@ import type { WatchLimit } from './watch-limit';
 export interface RestDeps {
   readonly service: ObjectService;
   readonly nodes: NodeConnections;
+  readonly proxies: ProxyGateway;
   readonly random: Random;
   readonly heavyLane: HeavyLane;
   readonly watchLimit: WatchLimit;

@@ -93,7 +93,9 @@ const log: Handler = async ({ service, nodes }, { kind, target, request }, metho
   return podLog(service, nodes, kind, target, request);
 };
 
-const proxy: Handler = async ({ service, nodes }, { kind, target, request }, method) => {
+const proxy: Handler = async ({ service, nodes, proxies }, asked, method) => {
+  const { kind, target, request } = asked;
+  if (kind.resource.plural !== 'nodes') return proxies.answer(asked);
   if (method !== 'GET') throw notAllowed();
   return proxyToNode(service, nodes, kind, target, request.signal);
 };
