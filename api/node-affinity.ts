@@ -6,8 +6,11 @@ export interface AffinityNode {
   readonly metadata: { readonly name: string; readonly labels?: Labels };
 }
 
+/** What node affinity reads of a pod. */
+type AffinityOf = Pick<PodSpec, 'nodeSelector' | 'affinity'>;
+
 /** True when the pod's `nodeSelector` and required node affinity both allow the node. */
-export const matchesNodeAffinity = (spec: PodSpec, node: AffinityNode): boolean =>
+export const matchesNodeAffinity = (spec: PodSpec | AffinityOf, node: AffinityNode): boolean =>
   matchesSelectorLabels(spec.nodeSelector, node.metadata.labels) &&
   matchesNodeSelector(
     spec.affinity?.nodeAffinity?.requiredDuringSchedulingIgnoredDuringExecution,
@@ -74,7 +77,7 @@ export const matchesNodeRequirement = (
 };
 
 /** Sum of the weights of the preferred terms that the node meets. */
-export const preferredAffinityWeight = (spec: PodSpec, node: AffinityNode): number =>
+export const preferredAffinityWeight = (spec: PodSpec | AffinityOf, node: AffinityNode): number =>
   (spec.affinity?.nodeAffinity?.preferredDuringSchedulingIgnoredDuringExecution ?? [])
     .filter(({ preference }) => matchesPreference(preference, node))
     .reduce((sum, { weight }) => sum + weight, 0);

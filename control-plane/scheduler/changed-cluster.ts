@@ -2,6 +2,7 @@ import type { Layer } from './images';
 import type { NodeInfo } from './node-info';
 import type { NamespaceLabels } from './pod-affinity';
 import type { PodInfo } from './pod-info';
+import type { SelectorFor } from './pod-selectors';
 import type { BudgetsIn, ClusterView } from './snapshot';
 
 /** A cluster as it would be with one node changed, or one more. What images weigh stays as it is. */
@@ -28,6 +29,10 @@ export class ChangedCluster implements ClusterView {
 
   get budgetsIn(): BudgetsIn {
     return this.before.budgetsIn;
+  }
+
+  get selectorFor(): SelectorFor {
+    return this.before.selectorFor;
   }
 
   nominatedOn(nodeName: string): readonly PodInfo[] {

@@ -2,7 +2,7 @@ import { NODES } from '../../api/resources';
 import { filtersFor, firstRefusal } from './filters';
 import type { WakeEvent } from './plugins/plugin';
 import type { PodInfo } from './pod-info';
-import type { Profile } from './profile';
+import type { Profiles } from './profile';
 import type { ClusterView, Snapshot } from './snapshot';
 import type { VolumeView } from './volumes/volume-view';
 
@@ -17,7 +17,7 @@ export interface Change {
 
 export interface ChangesDeps {
   readonly snapshot: Snapshot;
-  readonly profile: Profile;
+  readonly profiles: Profiles;
   /** Finds what is behind the claims of pods. Default: they have none. */
   readonly volumes?: Pick<VolumeView, 'resolve'> | undefined;
 }
@@ -49,7 +49,8 @@ export class Changes {
     return {
       event: 'PodsChanged',
       key: `pods/${pod.uid}`,
-      mayHelp: (info) => concerns(info, pod, snapshot),
+      mayHelp: (info) =>
+        concerns(info, pod, snapshot) || (this.isSpread(info) && info.namespace === pod.namespace),
     };
   }
 
@@ -67,16 +68,22 @@ export class Changes {
     return {
       event: 'DomainsChanged',
       key: 'domains',
-      mayHelp: isSpread,
+      mayHelp: (info) => this.isSpread(info),
     };
   }
 
   private fits(info: PodInfo, nodeName: string): boolean {
-    const { snapshot, volumes, profile } = this.deps;
+    const { snapshot, volumes, profiles } = this.deps;
     const node = snapshot.node(nodeName);
     if (node === undefined) return false;
-    const filters = filtersFor(volumes?.resolve(info) ?? info, snapshot, profile);
+    const filters = filtersFor(volumes?.resolve(info) ?? info, snapshot, profiles.of(info.pod));
     return firstRefusal(filters, node) === undefined;
+  }
+
+  /** Does it go by how many of its kind are in each domain? */
+  private isSpread({ pod }: PodInfo): boolean {
+    const own = pod.spec.topologySpreadConstraints ?? [];
+    return own.length > 0 || this.deps.profiles.of(pod).isSpreadByDefault;
   }
 }
 
@@ -86,10 +93,6 @@ const concerns = (waiting: PodInfo, pod: PodInfo, { namespaceLabels }: ClusterVi
   const { antiRequired: shunning = [] } = pod.affinity ?? {};
   return (
     [...required, ...antiRequired].some((term) => term.selects(pod, namespaceLabels)) ||
-    shunning.some((term) => term.selects(waiting, namespaceLabels)) ||
-    (isSpread(waiting) && waiting.namespace === pod.namespace)
+    shunning.some((term) => term.selects(waiting, namespaceLabels))
   );
 };
-
-const isSpread = ({ pod }: PodInfo): boolean =>
-  (pod.spec.topologySpreadConstraints ?? []).length > 0;

@@ -17,6 +17,7 @@ import type { ConditionWriter } from './condition-writer';
 import { gatedMessage } from './message';
 import { isGated, podInfoOf } from './pod-info';
 import type { WakeEvent } from './plugins/plugin';
+import type { Profiles } from './profile';
 import type { SchedulingQueue } from './queue';
 import type { Snapshot } from './snapshot';
 import { jsonEqual } from '../../api/json-value';
@@ -27,7 +28,7 @@ export interface ClusterEventsDeps {
   readonly changes: Changes;
   readonly conditions: ConditionWriter;
   /** Pods that name another scheduler are not ours to place; their requests count all the same. */
-  readonly schedulerName: string;
+  readonly profiles: Profiles;
   readonly faults: FaultReporter;
 }
 
@@ -160,9 +161,8 @@ export class ClusterEvents {
 
   /** Ours to place, and still wanting a node. */
   isOurs(pod: Pod): boolean {
-    const { schedulerName = DEFAULT_SCHEDULER_NAME } = pod.spec;
     return (
-      schedulerName === this.deps.schedulerName &&
+      this.deps.profiles.find(pod) !== undefined &&
       !isTerminating(pod) &&
       !isTerminal(pod) &&
       !isBound(pod)
@@ -200,5 +200,4 @@ const isCountedAlike = (a: Pod, b: Pod): boolean => {
 
 /** In reports of objects that could not be handled. */
 export const CONSUMER = 'scheduler';
-export const DEFAULT_SCHEDULER_NAME = 'default-scheduler';
 const REOFFER_BELOW = 100_000;

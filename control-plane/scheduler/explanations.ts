@@ -5,11 +5,12 @@ import { apiVersionOf, POD_EXPLANATIONS } from '../../api/resources';
 import { nameKey, type ObjectName, type Pod } from '../../api/types';
 import type { VirtualResource } from '../../client/virtual-resource';
 import { rfc3339Micro } from '../../lib/clock';
-import { DEFAULT_SCHEDULER_NAME, isBound } from './cluster-events';
+import { isBound } from './cluster-events';
 import type { DecisionLog } from './decisions/decision-log';
 import { explainNodes } from './explain';
 import { podInfoOf, type PodInfo } from './pod-info';
 import type { WakeEvent } from './plugins/plugin';
+import { DEFAULT_PROFILES, DEFAULT_SCHEDULER_NAME, type Profiles } from './profile';
 import type { SchedulingQueue, Waiting } from './queue';
 import type { Snapshot } from './snapshot';
 import { suggest } from './suggest';
@@ -20,8 +21,8 @@ export interface PodExplanationsDeps {
   readonly snapshot: Snapshot;
   readonly queue: SchedulingQueue;
   readonly decisions: DecisionLog;
-  /** Pods that name another are not this scheduler's to place. */
-  readonly schedulerName?: string;
+  /** Pods that name another scheduler are not this one's to place. Default: upstream's one. */
+  readonly profiles?: Profiles;
   /** Finds what is behind the claims of pods. Default: they have none. */
   readonly volumes?: Pick<VolumeView, 'resolve'>;
 }
@@ -30,7 +31,11 @@ export interface PodExplanationsDeps {
 export class PodExplanations implements VirtualResource<PodExplanation> {
   readonly resource = POD_EXPLANATIONS;
 
-  constructor(private readonly deps: PodExplanationsDeps) {}
+  private readonly profiles: Profiles;
+
+  constructor(private readonly deps: PodExplanationsDeps) {
+    this.profiles = deps.profiles ?? DEFAULT_PROFILES;
+  }
 
   async get(name: ObjectName, query: URLSearchParams): Promise<PodExplanation> {
     const pod = this.podNamed(name);
@@ -75,9 +80,8 @@ export class PodExplanations implements VirtualResource<PodExplanation> {
         ? { nodeName, nodeIsMissing: true }
         : { nodeName };
     const { schedulerName = DEFAULT_SCHEDULER_NAME } = pod.spec;
-    const ours = this.deps.schedulerName ?? DEFAULT_SCHEDULER_NAME;
     if (isTerminal(pod) || isTerminating(pod)) return {};
-    if (schedulerName !== ours)
+    if (this.profiles.find(pod) === undefined)
       return { schedulerName, waitingFor: [`the scheduler ${schedulerName} to place it`] };
     const waiting = queue.inspect(info.uid);
     const suggestion = this.suggestionFor(pod, info, asked);
@@ -91,7 +95,8 @@ export class PodExplanations implements VirtualResource<PodExplanation> {
 
   /** What to change so that it runs; a gate comes first, and may not be all. */
   private suggestionFor({ spec }: Pod, info: PodInfo, nodeName: string | undefined) {
-    const change = suggest(info, this.deps.snapshot, { nodeName });
+    const profile = this.profiles.of(info.pod);
+    const change = suggest(info, this.deps.snapshot, { nodeName, profile });
     const gates = (spec.schedulingGates ?? []).map(({ name }) => name);
     if (gates.length === 0) return change;
     const lift = `remove the scheduling gate ${gates.join(' and ')} from the pod`;
@@ -99,7 +104,7 @@ export class PodExplanations implements VirtualResource<PodExplanation> {
   }
 
   private nodesFor(info: PodInfo, nodeName: string | undefined) {
-    const nodes = explainNodes(info, this.deps.snapshot);
+    const nodes = explainNodes(info, this.deps.snapshot, this.profiles.of(info.pod));
     if (nodeName === undefined) return nodes;
     const asked = nodes.filter(({ node }) => node === nodeName);
     if (asked.length === 0) throw notFound('nodes', '', nodeName);

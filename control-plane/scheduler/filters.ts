@@ -25,7 +25,7 @@ export interface Refused {
 export const filtersFor = (
   pod: PodInfo,
   cluster: ClusterView,
-  { filters }: Profile,
+  { filters }: Pick<Profile, 'filters'>,
 ): PodFilters => {
   const rules: Rule[] = [];
   for (const plugin of filters) {

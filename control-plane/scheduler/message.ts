@@ -21,14 +21,22 @@ export const unschedulableMessage = (
 ): string => {
   const available = `0/${nodeCount} nodes are available`;
   const head = `${available}: ${rejection ?? histogram(reasons)}.`;
-  const why = preemptionWords(available, preemption);
-  return why === undefined ? head : `${head} no new claims to deallocate, preemption: ${why}`;
+  const tail = `${head} no new claims to deallocate`;
+  switch (preemption.kind) {
+    case 'found':
+      return head;
+    case 'off':
+      return tail;
+    default:
+      return `${tail}, preemption: ${preemptionWords(available, preemption)}`;
+  }
 };
 
-const preemptionWords = (available: string, outcome: PreemptionOutcome): string | undefined => {
+const preemptionWords = (
+  available: string,
+  outcome: Exclude<PreemptionOutcome, { readonly kind: 'found' | 'off' }>,
+): string => {
   switch (outcome.kind) {
-    case 'found':
-      return undefined;
     case 'none':
       return `${available}: ${histogram(outcome.counts)}.`;
     case 'never':

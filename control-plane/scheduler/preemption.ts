@@ -4,6 +4,7 @@ import { ChangedCluster } from './changed-cluster';
 import { filtersFor, firstRefusal } from './filters';
 import type { NodeInfo } from './node-info';
 import type { PodInfo } from './pod-info';
+import type { PreemptionLimits } from './plugins/registry';
 import type { Profile } from './profile';
 import type { ClusterView } from './snapshot';
 
@@ -20,6 +21,8 @@ export type PreemptionOutcome =
   | { readonly kind: 'found'; readonly preemption: Preemption }
   /** Reasons, in upstream's words, with the number of nodes. */
   | { readonly kind: 'none'; readonly counts: ReadonlyMap<string, number> }
+  /** By the pod's profile nobody is evicted. */
+  | { readonly kind: 'off' }
   /** The pod may not evict anybody. */
   | { readonly kind: 'never' }
   /** Others are ending for it on this node already. */
@@ -41,6 +44,7 @@ export const planPreemption = (
   candidates: readonly NodeInfo[],
   { cluster, profile }: Place,
 ): PreemptionOutcome => {
+  if (profile.preemption === undefined) return { kind: 'off' };
   if (pod.pod.spec.preemptionPolicy === 'Never') return { kind: 'never' };
   const promised = cluster.nominationOf(pod.uid) ?? pod.pod.status.nominatedNodeName;
   if (promised !== undefined && isMakingRoom(promised, pod, cluster))
@@ -48,8 +52,9 @@ export const planPreemption = (
   const hopeless = cluster.nodeCount - candidates.length;
   const counts = new Map(hopeless === 0 ? [] : [[NOT_HELPFUL, hopeless]]);
   const found: Preemption[] = [];
+  const triedMax = candidatesMax(cluster, profile.preemption);
   for (const node of candidates) {
-    if (found.length === candidatesMax(cluster)) break;
+    if (found.length === triedMax) break;
     const tried = victimsOn(pod, node, { cluster, profile });
     if (typeof tried === 'string') counts.set(tried, (counts.get(tried) ?? 0) + 1);
     else found.push(tried);
@@ -158,11 +163,13 @@ const later = (a: Preemption, b: Preemption): number => {
   return x === y ? 0 : y - x;
 };
 
-/** Upstream's bounds: a tenth of the nodes, and a hundred at least. */
-const candidatesMax = ({ nodeCount }: ClusterView): number =>
-  Math.max(CANDIDATES_MIN, Math.floor(nodeCount / 10));
+/** By default a tenth of the nodes, and a hundred at least. */
+const candidatesMax = ({ nodeCount }: ClusterView, limits: PreemptionLimits): number =>
+  Math.max(
+    limits.minCandidateNodesAbsolute,
+    Math.floor((nodeCount * limits.minCandidateNodesPercentage) / 100),
+  );
 
-const CANDIDATES_MIN = 100;
 const PRIORITY_OFFSET = 2 ** 31;
 const NOT_HELPFUL = 'Preemption is not helpful for scheduling';
 const NO_VICTIMS = 'No preemption victims found for incoming pod';

@@ -125,7 +125,7 @@ describe('SchedulingQueue', () => {
   });
 
   it('doubles the wait from one second to ten', async () => {
-    expect([1, 2, 3, 4, 5, 6, 60].map(backoffMsAfter)).toEqual([
+    expect([1, 2, 3, 4, 5, 6, 60].map((count) => backoffMsAfter(count))).toEqual([
       1_000, 2_000, 4_000, 8_000, 10_000, 10_000, 10_000,
     ]);
     const { queue, wake, drain, refuse, clock } = create();

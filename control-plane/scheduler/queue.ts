@@ -40,6 +40,14 @@ export interface QueueDeps {
   readonly clock: Clock;
   /** The events that may lift a refusal by this plugin. */
   readonly wakeEventsOf: (plugin: string) => readonly WakeEvent[];
+  /** Default: upstream's. */
+  readonly backoff?: Backoff;
+}
+
+/** How long a pod waits after an attempt: doubling from the first to the last. */
+export interface Backoff {
+  readonly initialMs: number;
+  readonly maxMs: number;
 }
 
 /** By what changed and how. */
@@ -250,7 +258,7 @@ export class SchedulingQueue {
 
   /** To `active`, or to `backoff` while the pod was tried too recently. */
   private reactivate(entry: Entry, trigger: string): void {
-    const readyAtMs = entry.lastAttemptMs + backoffMsAfter(entry.attempts);
+    const readyAtMs = entry.lastAttemptMs + this.backoffMsAfter(entry.attempts);
     if (readyAtMs <= this.nowMs()) this.activate(entry, trigger);
     else this.delay(entry, trigger);
   }
@@ -259,7 +267,7 @@ export class SchedulingQueue {
     this.leave(entry);
     entry.state = 'backoff';
     entry.trigger = trigger;
-    entry.readyAtMs = entry.lastAttemptMs + backoffMsAfter(entry.attempts);
+    entry.readyAtMs = entry.lastAttemptMs + this.backoffMsAfter(entry.attempts);
     this.backoff.push(itemOf(entry));
     this.alarm.wake();
   }
@@ -309,14 +317,19 @@ export class SchedulingQueue {
     };
   }
 
+  private backoffMsAfter(attempts: number): number {
+    return backoffMsAfter(attempts, this.deps.backoff);
+  }
+
   private nowMs(): number {
     return this.deps.clock.monotonicMs();
   }
 }
 
-/** Upstream's figures: one second, doubling up to ten. */
-export const backoffMsAfter = (attempts: number): number =>
-  Math.min(BACKOFF_MAX_MS, BACKOFF_INITIAL_MS * 2 ** Math.max(0, Math.min(attempts - 1, 30)));
+export const backoffMsAfter = (
+  attempts: number,
+  { initialMs, maxMs }: Backoff = DEFAULT_BACKOFF,
+): number => Math.min(maxMs, initialMs * 2 ** Math.max(0, Math.min(attempts - 1, 30)));
 
 // Tickets are given out in order: among equals the earlier arrival goes first.
 const isAhead = (a: Item, b: Item): boolean =>
@@ -335,8 +348,8 @@ const asksDifferently = ({ pod: a }: PodInfo, { pod: b }: PodInfo): boolean =>
 
 const nextTurn = () => new Promise((resolve) => setImmediate(resolve));
 
-const BACKOFF_INITIAL_MS = 1_000;
-const BACKOFF_MAX_MS = 10_000;
+/** Upstream's figures. */
+export const DEFAULT_BACKOFF: Backoff = { initialMs: 1_000, maxMs: 10_000 };
 const UNSCHEDULABLE_MAX_MS = 300_000;
 /** Beyond this, new pods wait in the API until there is room. */
 const QUEUE_SIZE_MAX = 200_000;

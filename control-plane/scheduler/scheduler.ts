@@ -13,15 +13,16 @@ import type { Clock } from '../../lib/clock';
 import type { Log } from '../../lib/log';
 import type { Random } from '../../lib/random';
 import { Changes } from './changes';
-import { ClusterEvents, DEFAULT_SCHEDULER_NAME } from './cluster-events';
+import { ClusterEvents } from './cluster-events';
 import { ConditionWriter } from './condition-writer';
 import { DecisionLog } from './decisions/decision-log';
 import { Segments } from './decisions/segments';
 import { PodExplanations } from './explanations';
 import { Preemptor } from './preemptor';
 import { SnapshotPlacements } from './placements';
-import { DEFAULT_PROFILE } from './profile';
-import { SchedulingQueue } from './queue';
+import { selectorsFrom } from './pod-selectors';
+import { DEFAULT_PROFILE, DEFAULT_SCHEDULER_NAME, Profiles, type Profile } from './profile';
+import { SchedulingQueue, type Backoff } from './queue';
 import { SchedulingLoop } from './scheduling-loop';
 import { Snapshot } from './snapshot';
 import { subscribe, synced, viewsOf, type Views } from './views';
@@ -42,8 +43,9 @@ export interface SchedulerDeps extends Partial<Views> {
   readonly events?: EventRecorder;
   /** Told of objects that the scheduler cannot handle. Default: they are only logged. */
   readonly faults?: FaultReporter;
-  /** Pods with another `spec.schedulerName` are left alone. Default `default-scheduler`. */
-  readonly schedulerName?: string;
+  /** Pods whose `spec.schedulerName` is of none are left alone. Default: upstream's one. */
+  readonly profiles?: readonly Profile[];
+  readonly backoff?: Backoff;
 }
 
 export interface Scheduler {
@@ -56,28 +58,27 @@ export interface Scheduler {
 
 /** Puts a scheduler together. What it answers may be served before and after `run`. */
 export const createScheduler = (deps: SchedulerDeps): Scheduler => {
-  const { client, clock, random, log, dir, schedulerName = DEFAULT_SCHEDULER_NAME } = deps;
+  const { client, clock, random, log, dir } = deps;
+  const profiles = new Profiles(deps.profiles ?? [DEFAULT_PROFILE]);
   const { faults = loggedFaults(log) } = deps;
   const { views, own } = viewsOf(deps, { client, clock, random, log, faults });
   const { pods } = views;
-  const events =
-    deps.events ?? new ApiEventRecorder({ client, clock, log, component: schedulerName });
+  const eventsFor = recordersOf(deps);
   const segments = dir === undefined ? undefined : new Segments({ dir, clock, log });
   const decisions = new DecisionLog(segments);
-  const budgets = new NamespaceIndex(views.budgets);
-  const snapshot = new Snapshot({
-    namespaceLabels: (name) => views.namespaces.get(name)?.metadata.labels,
-    budgetsIn: (namespace) => budgets.in(namespace),
-  });
+  const snapshot = snapshotAmid(views);
   const volumes = new VolumeView({
     ...views,
     isClaimUsed: (claimKey, butUid) => snapshot.isClaimUsed(claimKey, butUid),
   });
-  const queue = new SchedulingQueue({ clock, wakeEventsOf });
-  const changes = new Changes({ snapshot, volumes, profile: DEFAULT_PROFILE });
+  const queue = new SchedulingQueue({
+    ...{ clock, wakeEventsOf: (plugin: string) => profiles.wakeEventsOf(plugin) },
+    ...(deps.backoff === undefined ? {} : { backoff: deps.backoff }),
+  });
+  const changes = new Changes({ snapshot, volumes, profiles });
   const conditions = new ConditionWriter({ client, clock, log });
   const cluster = new ClusterEvents({
-    ...{ snapshot, queue, changes, conditions, schedulerName, faults },
+    ...{ snapshot, queue, changes, conditions, profiles, faults },
   });
   const seed = deps.seed ?? Math.floor(random.next() * 2 ** 32);
   const volumeBinder = new VolumeBinder({
@@ -85,10 +86,10 @@ export const createScheduler = (deps: SchedulerDeps): Scheduler => {
     node: (name) => snapshot.node(name)?.node,
     isWanted: (pod) => isWanted(cluster, pods.get(keyOf(pod)), pod),
   });
-  const preemptor = new Preemptor({ client, events, clock, log, schedulerName });
+  const preemptor = new Preemptor({ client, eventsFor, clock, log });
   const loop = new SchedulingLoop({
-    ...{ client, clock, random, log, events, decisions, snapshot, queue, cluster, conditions },
-    ...{ pods, seed, faults, volumes, volumeBinder, preemptor },
+    ...{ client, clock, random, log, eventsFor, decisions, snapshot, queue, cluster, conditions },
+    ...{ pods, seed, faults, volumes, volumeBinder, preemptor, profiles },
   });
 
   const run = async (signal: AbortSignal): Promise<void> => {
@@ -119,10 +120,10 @@ export const createScheduler = (deps: SchedulerDeps): Scheduler => {
   return {
     decisions,
     explanations: new PodExplanations({
-      ...{ pods, snapshot, queue, decisions, schedulerName, volumes },
+      ...{ pods, snapshot, queue, decisions, profiles, volumes },
     }),
     placements: new SnapshotPlacements({
-      ...{ snapshot, sources: Object.values(views), schedulerName, volumes },
+      ...{ snapshot, sources: Object.values(views), profiles, volumes },
     }),
     run,
   };
@@ -132,7 +133,25 @@ export const createScheduler = (deps: SchedulerDeps): Scheduler => {
 const isWanted = (cluster: ClusterEvents, now: Pod | undefined, { metadata }: Pod): boolean =>
   now !== undefined && now.metadata.uid === metadata.uid && cluster.isOurs(now);
 
-const wakeEventsOf = (plugin: string) =>
-  DEFAULT_PROFILE.filters.find(({ name }) => name === plugin)?.wakeOn ?? [];
+const snapshotAmid = (views: Views): Snapshot => {
+  const budgets = new NamespaceIndex(views.budgets);
+  const services = new NamespaceIndex(views.services);
+  return new Snapshot({
+    namespaceLabels: (name) => views.namespaces.get(name)?.metadata.labels,
+    budgetsIn: (namespace) => budgets.in(namespace),
+    selectorFor: selectorsFrom({ ...views, servicesIn: (namespace) => services.in(namespace) }),
+  });
+};
+
+/** Events come from the scheduler that the pod names: one recorder for each. */
+const recordersOf = ({ events, ...deps }: SchedulerDeps): ((pod: Pod) => EventRecorder) => {
+  const recorders = new Map<string, EventRecorder>();
+  return ({ spec: { schedulerName: component = DEFAULT_SCHEDULER_NAME } }) => {
+    if (events !== undefined) return events;
+    const recorder = recorders.get(component) ?? new ApiEventRecorder({ ...deps, component });
+    recorders.set(component, recorder);
+    return recorder;
+  };
+};
 
 const NOTHING: AsyncDisposable = { [Symbol.asyncDispose]: async () => undefined };

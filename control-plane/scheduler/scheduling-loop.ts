@@ -12,6 +12,7 @@ import { decide, type Decision } from './decide';
 import type { DecisionLog } from './decisions/decision-log';
 import { assignedMessage } from './message';
 import type { Attempt, SchedulingQueue } from './queue';
+import type { Profiles } from './profile';
 import type { Snapshot } from './snapshot';
 import type { Preemptor } from './preemptor';
 import { suggest } from './suggest';
@@ -21,7 +22,8 @@ import type { VolumeBinder } from './volumes/volume-binder';
 import type { VolumePromise, VolumeView } from './volumes/volume-view';
 
 export interface SchedulingLoopDeps extends BinderDeps {
-  readonly events: EventRecorder;
+  /** In the name of the pod's scheduler. */
+  readonly eventsFor: (pod: Pod) => EventRecorder;
   readonly conditions: ConditionWriter;
   readonly decisions: DecisionLog;
   readonly snapshot: Snapshot;
@@ -33,6 +35,7 @@ export interface SchedulingLoopDeps extends BinderDeps {
   readonly volumes: VolumeView;
   readonly volumeBinder: VolumeBinder;
   readonly preemptor: Preemptor;
+  readonly profiles: Profiles;
 }
 
 /**
@@ -80,10 +83,10 @@ export class SchedulingLoop {
   }
 
   private place(attempt: Attempt, pod: Pod, group: TaskGroup): void {
-    const { clock, queue, snapshot, seed, volumes } = this.deps;
+    const { clock, queue, snapshot, seed, volumes, profiles } = this.deps;
     const info = volumes.resolve(attempt.info);
     const startMs = clock.monotonicMs();
-    const decision = decide(info, snapshot, seed);
+    const decision = decide(info, snapshot, seed, profiles.of(pod));
     const latencyMicros = Math.round((clock.monotonicMs() - startMs) * 1000);
     this.record({ ...attempt, info }, decision, latencyMicros);
     const { nodeName } = decision;
@@ -101,13 +104,13 @@ export class SchedulingLoop {
 
   /** It waits: for others to end, where that helps, or for something else to change. */
   private refuse(pod: Pod, info: PodInfo, decision: Decision, group: TaskGroup): void {
-    const { queue, conditions, events, snapshot, cluster, preemptor } = this.deps;
+    const { queue, conditions, eventsFor, snapshot, cluster, preemptor } = this.deps;
     const { refusedBy, message, preemption, nominatedNodeName } = decision;
     if (nominatedNodeName === undefined) cluster.endNomination(info.uid);
     else snapshot.nominate(info, nominatedNodeName);
     queue.refused(info.uid, refusedBy);
     conditions.write(pod, { reason: 'Unschedulable', message, nominatedNodeName });
-    events.event(PODS, pod, 'Warning', 'FailedScheduling', message);
+    eventsFor(pod).event(PODS, pod, 'Warning', 'FailedScheduling', message);
     if (preemption !== undefined) group.run((signal) => preemptor.evict(info, preemption, signal));
   }
 
@@ -127,11 +130,11 @@ export class SchedulingLoop {
     promise: VolumePromise,
     signal: AbortSignal,
   ): Promise<void> {
-    const { volumes, volumeBinder, events, faults } = this.deps;
+    const { volumes, volumeBinder, eventsFor, faults, profiles } = this.deps;
     const { nodeName } = promise;
     const release = volumes.promise(promise);
     try {
-      const result = await volumeBinder.bind(pod, promise, signal);
+      const result = await volumeBinder.bind(pod, promise, profiles.of(pod).bindTimeoutMs, signal);
       if (result.kind === 'bound') {
         await this.bind(attempt, pod, nodeName, signal);
         return;
@@ -142,7 +145,7 @@ export class SchedulingLoop {
       }
       const message = `running PreBind plugin "VolumeBinding": ${result.message}`;
       this.recordError(attempt, message);
-      events.event(PODS, pod, 'Warning', 'FailedScheduling', message);
+      eventsFor(pod).event(PODS, pod, 'Warning', 'FailedScheduling', message);
       this.forget(attempt.info.uid);
       this.retry(attempt);
     } catch (error) {
@@ -174,11 +177,11 @@ export class SchedulingLoop {
   }
 
   private conclude(attempt: Attempt, pod: Pod, nodeName: string, result: BindResult): void {
-    const { events, snapshot, log } = this.deps;
+    const { eventsFor, snapshot, log } = this.deps;
     const { uid, key } = attempt.info;
     switch (result.kind) {
       case 'bound':
-        events.event(PODS, pod, 'Normal', 'Scheduled', assignedMessage(key, nodeName));
+        eventsFor(pod).event(PODS, pod, 'Normal', 'Scheduled', assignedMessage(key, nodeName));
         this.warnOfEviction(pod, nodeName);
         return;
       case 'bound-elsewhere':
@@ -201,12 +204,12 @@ export class SchedulingLoop {
 
   /** A pod that tolerates a NoExecute taint for a while only will not stay: better said now. */
   private warnOfEviction(pod: Pod, nodeName: string): void {
-    const { events, snapshot } = this.deps;
+    const { eventsFor, snapshot } = this.deps;
     const taints = snapshot.node(nodeName)?.taints ?? [];
     const seconds = tolerationSecondsFor(pod.spec.tolerations, taints);
     if (seconds === undefined) return;
     const message = `${nodeName} has a NoExecute taint that the pod tolerates for ${seconds} s only`;
-    events.event(PODS, pod, 'Warning', 'EvictionExpected', message);
+    eventsFor(pod).event(PODS, pod, 'Warning', 'EvictionExpected', message);
   }
 
   private retry(attempt: Attempt): void {
@@ -227,11 +230,14 @@ export class SchedulingLoop {
   }
 
   private record(attempt: Attempt, decision: Decision, latencyMicros: number): void {
-    const { clock, decisions, snapshot, queue } = this.deps;
+    const { clock, decisions, snapshot, queue, profiles } = this.deps;
+    const profile = profiles.of(attempt.info.pod);
     // It costs more than the decision: with a crowd waiting, only live explanations work it out.
     const hasTime = queue.readyCount < CROWD;
     const suggestion =
-      decision.nodeName === undefined && hasTime ? suggest(attempt.info, snapshot) : undefined;
+      decision.nodeName === undefined && hasTime
+        ? suggest(attempt.info, snapshot, { profile })
+        : undefined;
     decisions.record(decision, {
       attempt,
       timeMs: clock.now(),

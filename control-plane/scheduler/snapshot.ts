@@ -3,6 +3,7 @@ import type { Layer } from './images';
 import { NodeInfo } from './node-info';
 import type { NamespaceLabels } from './pod-affinity';
 import { podInfoOf, type PodInfo } from './pod-info';
+import type { SelectorFor } from './pod-selectors';
 
 /** What plugins may ask of the cluster as a whole. Nothing in it changes while a decision is taken. */
 export interface ClusterView {
@@ -13,6 +14,7 @@ export interface ClusterView {
   nodesHolding(digest: string): number;
   readonly namespaceLabels: NamespaceLabels;
   readonly budgetsIn: BudgetsIn;
+  readonly selectorFor: SelectorFor;
   /** Pods for which others are evicted from the node, and which have not come yet. */
   nominatedOn(nodeName: string): readonly PodInfo[];
   /** The node on which others are evicted for the pod. */
@@ -26,6 +28,7 @@ export type BudgetsIn = (namespace: string) => readonly PodDisruptionBudget[];
 export interface Surroundings {
   readonly namespaceLabels?: NamespaceLabels;
   readonly budgetsIn?: BudgetsIn;
+  readonly selectorFor?: SelectorFor;
 }
 
 interface Placement {
@@ -53,11 +56,17 @@ export class Snapshot implements ClusterView {
   private list: readonly NodeInfo[] | undefined;
   readonly namespaceLabels: NamespaceLabels;
   readonly budgetsIn: BudgetsIn;
+  readonly selectorFor: SelectorFor;
 
   /** What is not given has nothing in it. */
-  constructor({ namespaceLabels = () => undefined, budgetsIn = () => [] }: Surroundings = {}) {
+  constructor({
+    namespaceLabels = () => undefined,
+    budgetsIn = () => [],
+    selectorFor = () => [],
+  }: Surroundings = {}) {
     this.namespaceLabels = namespaceLabels;
     this.budgetsIn = budgetsIn;
+    this.selectorFor = selectorFor;
   }
 
   get nodes(): readonly NodeInfo[] {

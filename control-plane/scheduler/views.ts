@@ -5,6 +5,10 @@ import {
   PERSISTENT_VOLUMES,
   POD_DISRUPTION_BUDGETS,
   PODS,
+  REPLICA_SETS,
+  REPLICATION_CONTROLLERS,
+  SERVICES,
+  STATEFUL_SETS,
   STORAGE_CLASSES,
   type Resource,
 } from '../../api/resources';
@@ -18,6 +22,10 @@ import {
   type PersistentVolumeClaim,
   type Pod,
   type PodDisruptionBudget,
+  type ReplicaSet,
+  type ReplicationController,
+  type Service,
+  type StatefulSet,
   type StorageClass,
 } from '../../api/types';
 import { claimKeysOf, claimOf } from '../../api/volumes';
@@ -35,6 +43,11 @@ export interface Views {
   readonly classes: Informer<StorageClass>;
   readonly namespaces: Informer<Namespace>;
   readonly budgets: Informer<PodDisruptionBudget>;
+  /** What pods are selected by: default constraints of how they are spread need it. */
+  readonly services: Informer<Service>;
+  readonly replicationControllers: Informer<ReplicationController>;
+  readonly replicaSets: Informer<ReplicaSet>;
+  readonly statefulSets: Informer<StatefulSet>;
 }
 
 /** Those given, which somebody runs, and the others of one's own, to be run. */
@@ -56,6 +69,10 @@ export const viewsOf = (
     classes: given.classes ?? made(STORAGE_CLASSES),
     namespaces: given.namespaces ?? made(NAMESPACES),
     budgets: given.budgets ?? made(POD_DISRUPTION_BUDGETS),
+    services: given.services ?? made(SERVICES),
+    replicationControllers: given.replicationControllers ?? made(REPLICATION_CONTROLLERS),
+    replicaSets: given.replicaSets ?? made(REPLICA_SETS),
+    statefulSets: given.statefulSets ?? made(STATEFUL_SETS),
   };
   return { views, own };
 };

@@ -1,25 +1,38 @@
 import { MAX_NODE_SCORE, type ScorePlugin } from './plugin';
+import { exactAmountsOf } from './resource-allocation';
 
-/** Prefers nodes where the pod leaves CPU and memory used in like shares. */
-export const balancedAllocation: ScorePlugin = {
+/** Prefers nodes where the pod leaves these resources, CPU and memory by default, used in like shares. */
+export const balancedAllocation = (resources: readonly string[]): ScorePlugin => ({
   name: 'NodeResourcesBalancedAllocation',
   scope: 'node',
 
   prepare({ requests }) {
-    // A pod that asks for nothing unbalances nothing.
-    if (requests.cpuMillis === 0 && requests.memoryBytes === 0) return undefined;
+    const { cpuMillis, memoryBytes, ephemeralStorageBytes, others } = requests;
+    const wanted: Readonly<Record<string, number>> = {
+      ...others,
+      ...{ cpu: cpuMillis, memory: memoryBytes, 'ephemeral-storage': ephemeralStorageBytes },
+    };
+    // A pod that asks for none of them unbalances nothing.
+    if (resources.every((name) => !Object.hasOwn(wanted, name) || wanted[name] === 0))
+      return undefined;
+    const amounts = resources.map((name) => exactAmountsOf(name, requests));
     return {
       score(node) {
-        const { cpuMillis, memoryBytes } = node.allocatable;
-        if (cpuMillis === 0 || memoryBytes === 0) return MAX_NODE_SCORE;
-        const cpu = shareOf(node.requestedCpuMillis + requests.cpuMillis, cpuMillis);
-        const memory = shareOf(node.requestedMemoryBytes + requests.memoryBytes, memoryBytes);
-        // Half the distance is the standard deviation of two shares.
-        return Math.floor((1 - Math.abs(cpu - memory) / 2) * MAX_NODE_SCORE);
+        const shares: number[] = [];
+        for (const each of amounts) {
+          const allocatable = each.allocatable(node);
+          if (allocatable > 0) shares.push(Math.min(1, each.requested(node) / allocatable));
+        }
+        return Math.floor((1 - deviationOf(shares)) * MAX_NODE_SCORE);
       },
     };
   },
-};
+});
 
-const shareOf = (requested: number, allocatable: number): number =>
-  Math.min(1, requested / allocatable);
+/** The standard deviation: of two shares it is half their distance, exactly. */
+const deviationOf = (shares: readonly number[]): number => {
+  const [first = 0, second = first, ...more] = shares;
+  if (more.length === 0) return Math.abs(first - second) / 2;
+  const mean = shares.reduce((sum, share) => sum + share, 0) / shares.length;
+  return Math.sqrt(shares.reduce((sum, share) => sum + (share - mean) ** 2, 0) / shares.length);
+};

@@ -13,6 +13,10 @@ import { suggest } from '../suggest';
 import { testNode, testPod, type PodOptions } from '../testing';
 import { interPodAffinity, interPodAffinityScore } from './inter-pod-affinity';
 import { podTopologySpread, podTopologySpreadScore } from './pod-topology-spread';
+import { DEFAULT_ARGS } from './registry';
+
+const affinityScore = interPodAffinityScore(DEFAULT_ARGS.InterPodAffinity);
+const spreadScore = podTopologySpreadScore(DEFAULT_ARGS.PodTopologySpread);
 
 /**
  * Both rules are checked against the words of upstream's documentation, each written down here in the
@@ -220,7 +224,7 @@ const worldOf = (pods: fc.Arbitrary<PodOptions>) =>
 
 const judges = (plugin: typeof interPodAffinity, world: World, pod: Pod) => {
   const snapshot = snapshotOf(world);
-  const filters = filtersFor(podInfoOf(pod), snapshot, { filters: [plugin], scores: [] });
+  const filters = filtersFor(podInfoOf(pod), snapshot, { filters: [plugin] });
   return snapshot.nodes.map((each) => firstRefusal(filters, each) === undefined);
 };
 
@@ -319,7 +323,7 @@ describe('inter-pod affinity', () => {
     snapshot.assume(x('a', like('podAffinity', 30)), 'n1');
     snapshot.assume(x('b', like('podAntiAffinity', 50)), 'n2');
     const scored = (pod: ReturnType<typeof x>) => {
-      const score = interPodAffinityScore.prepare(pod, snapshot, snapshot.nodes);
+      const score = affinityScore.prepare(pod, snapshot, snapshot.nodes);
       const raw = snapshot.nodes.map((each) => score?.score(each));
       return score?.normalize?.(raw);
     };
@@ -327,7 +331,7 @@ describe('inter-pod affinity', () => {
     expect(scored(x('p'))).toEqual([100, 0, 62]);
     // 10 more for each node that holds one.
     expect(scored(x('p', like('podAffinity', 10)))).toEqual([100, 0, 50]);
-    expect(interPodAffinityScore.prepare(podInfoOf(testPod('q')), snapshot, snapshot.nodes)).toBe(
+    expect(affinityScore.prepare(podInfoOf(testPod('q')), snapshot, snapshot.nodes)).toBe(
       undefined,
     );
   });
@@ -350,7 +354,7 @@ describe('topology spread', () => {
     fc.assert(
       fc.property(worldOf(fc.constant({})), podIn(options), (world, drawn) => {
         const pod = podOf('p', drawn);
-        expect(judges(podTopologySpread, world, pod)).toEqual(
+        expect(judges(podTopologySpread(DEFAULT_ARGS.PodTopologySpread), world, pod)).toEqual(
           world.nodes.map((each) => allowsSpread(pod, each, world)),
         );
       }),
@@ -440,7 +444,7 @@ describe('topology spread', () => {
     ] as const)
       snapshot.assume(web(name, {}), at);
     const pod = web('p', spreadBy('zone', { whenUnsatisfiable: 'ScheduleAnyway' }));
-    const score = podTopologySpreadScore.prepare(pod, snapshot, snapshot.nodes)!;
+    const score = spreadScore.prepare(pod, snapshot, snapshot.nodes)!;
     // Weighed by the logarithm of four: 2.77 and 1.39, rounded.
     expect(snapshot.nodes.map((each) => score.score(each))).toEqual([3, 1, undefined]);
     expect(score.normalize?.([3, 1, undefined])).toEqual([33, 100, undefined]);

@@ -208,8 +208,19 @@ class AffinityFilter implements FilterTerm {
   }
 }
 
+/** Upstream's InterPodAffinityArgs. */
+export interface AffinityWeights {
+  /** What it counts that another pod requires to be near this one, 0 to 100. */
+  readonly hardPodAffinityWeight: number;
+  /** A pod that prefers nothing itself is not drawn or pushed by what others wish. */
+  readonly ignorePreferredTermsOfExistingPods: boolean;
+}
+
 /** Prefers nodes near pods that this one likes, and that like it. Source: interpodaffinity/scoring.go. */
-export const interPodAffinityScore: ScorePlugin = {
+export const interPodAffinityScore = ({
+  hardPodAffinityWeight,
+  ignorePreferredTermsOfExistingPods,
+}: AffinityWeights): ScorePlugin => ({
   name: 'InterPodAffinity',
   scope: 'domain',
 
@@ -220,6 +231,7 @@ export const interPodAffinityScore: ScorePlugin = {
     const add = (node: NodeView, { topologyKey }: AffinityTerm, amount: number) =>
       domains.addAt(node, topologyKey, amount);
     const hasWishes = preferred.length > 0 || antiPreferred.length > 0;
+    if (ignorePreferredTermsOfExistingPods && !hasWishes) return undefined;
     for (const node of cluster.nodes) {
       for (const other of hasWishes ? node.pods.values() : node.affinityPods) {
         for (const term of preferred)
@@ -227,8 +239,8 @@ export const interPodAffinityScore: ScorePlugin = {
         for (const term of antiPreferred)
           if (term.selects(other, namespaceLabels)) add(node, term, -term.weight);
         if (other.affinity === undefined) continue;
-        for (const term of other.affinity.required)
-          if (term.selects(pod, namespaceLabels)) add(node, term, HARD_WEIGHT);
+        for (const term of hardPodAffinityWeight > 0 ? other.affinity.required : NONE)
+          if (term.selects(pod, namespaceLabels)) add(node, term, hardPodAffinityWeight);
         for (const term of other.affinity.preferred)
           if (term.selects(pod, namespaceLabels)) add(node, term, term.weight);
         for (const term of other.affinity.antiPreferred)
@@ -242,7 +254,7 @@ export const interPodAffinityScore: ScorePlugin = {
       score: (node) => keys.reduce((sum, key) => sum + domains.at(node, key), 0),
     };
   },
-};
+});
 
 /** The lowest gets 0, the highest 100. */
 const byRange: Normalization = (raw) => {
@@ -261,8 +273,6 @@ const isSame = (a: NodeView, b: NodeView, key: string): boolean => {
 
 const NONE: readonly never[] = [];
 const SHOWN_MAX = 3;
-/** Upstream's hardPodAffinityWeight. */
-const HARD_WEIGHT = 1;
 
 const NO_COMPANY = {
   reasons: ["node(s) didn't match pod affinity rules"],

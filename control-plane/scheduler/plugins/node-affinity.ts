@@ -6,7 +6,7 @@ import {
   namedNodes,
   preferredAffinityWeight,
 } from '../../../api/node-affinity';
-import type { NodeSelectorRequirement, PodSpec } from '../../../api/types';
+import type { Affinity, NodeSelectorRequirement, PodSpec } from '../../../api/types';
 import type { NodeView } from '../node-info';
 import {
   byMax,
@@ -18,32 +18,58 @@ import {
   type ScorePlugin,
 } from './plugin';
 
-/** Keeps pods to nodes that their nodeSelector and required node affinity allow. */
-export const nodeAffinity: FilterPlugin = {
-  name: 'NodeAffinity',
-  scope: 'static',
-  wakeOn: ['NodeLabelsChanged'],
+/** What the profile asks of nodes besides what pods do: upstream's addedAffinity. */
+export type AddedAffinity = NonNullable<Affinity['nodeAffinity']>;
 
-  prepare({ pod: { spec } }) {
-    const isFree = spec.nodeSelector === undefined && requiredOf(spec) === undefined;
-    return isFree ? undefined : termOf(spec);
-  },
+/** Keeps pods to nodes that their nodeSelector and required node affinity, and the profile's, allow. */
+export const nodeAffinity = (added?: AddedAffinity): FilterPlugin => {
+  const enforced = requiredOf(specOf(added)) === undefined ? undefined : specOf(added);
+  return {
+    name: 'NodeAffinity',
+    scope: 'static',
+    wakeOn: ['NodeLabelsChanged'],
+
+    prepare({ pod: { spec } }) {
+      const isFree = spec.nodeSelector === undefined && requiredOf(spec) === undefined;
+      const own = isFree ? undefined : spec;
+      return own === undefined && enforced === undefined ? undefined : termOf(own, enforced);
+    },
+  };
 };
 
-const termOf = (spec: PodSpec): FilterTerm => ({
+/** What node affinity reads of a pod; an added one stands for a pod that asks for just that. */
+type Asked = Pick<PodSpec, 'nodeSelector' | 'affinity'>;
+
+const specOf = (added: AddedAffinity | undefined): Asked =>
+  added === undefined ? {} : { affinity: { nodeAffinity: added } };
+
+const termOf = (own: Asked = {}, enforced: Asked = {}): FilterTerm => ({
   refuse({ node }) {
-    if (matchesNodeAffinity(spec, node)) return undefined;
-    return isMeantForOthers(spec, node.metadata.name) ? NOT_MEANT : REFUSAL;
+    if (!matchesNodeAffinity(enforced, node)) return ENFORCED;
+    if (matchesNodeAffinity(own, node)) return undefined;
+    return isMeantForOthers(own, node.metadata.name) ? NOT_MEANT : REFUSAL;
   },
 
   explain(node) {
-    const reason = isMeantForOthers(spec, node.name) ? NOT_MEANT.reasons[0] : REASON;
-    return lacking(spec, node).map((detail) => ({ reason, detail }));
+    const reason = isMeantForOthers(own, node.name) ? NOT_MEANT.reasons[0] : REASON;
+    return [
+      ...lacking(enforced, node).map((detail) => ({
+        reason: ENFORCED.reasons[0],
+        detail: `of the scheduler's profile, ${detail}`,
+      })),
+      ...lacking(own, node).map((detail) => ({ reason, detail })),
+    ];
   },
 
   remedies(node) {
-    const changes = smallestLabelChange(spec, node);
-    return changes === undefined ? [] : [labelRemedy(node.name, changes)];
+    const all = new Map<string, string | undefined>();
+    for (const spec of [enforced, own]) {
+      if (matchesNodeAffinity(spec, node.node)) continue;
+      const changes = smallestLabelChange(spec, node);
+      if (changes === undefined) return [];
+      for (const [key, value] of changes) all.set(key, value);
+    }
+    return all.size === 0 ? [] : [labelRemedy(node.name, all)];
   },
 });
 
@@ -64,22 +90,32 @@ export const labelRemedy = (nodeName: string, changes: LabelChanges): Remedy => 
   );
 };
 
-/** Prefers nodes that meet more of the preferred terms, by their weights. */
-export const nodeAffinityScore: ScorePlugin = {
-  name: 'NodeAffinity',
-  scope: 'static',
-  prepare({ pod: { spec } }) {
-    const preferred = spec.affinity?.nodeAffinity?.preferredDuringSchedulingIgnoredDuringExecution;
-    if (preferred === undefined || preferred.length === 0) return undefined;
-    return { normalize: byMax, score: ({ node }) => preferredAffinityWeight(spec, node) };
-  },
+/** Prefers nodes that meet more of the preferred terms, the pod's and the profile's, by their weights. */
+export const nodeAffinityScore = (added?: AddedAffinity): ScorePlugin => {
+  const enforced = preferredIn(specOf(added)) ? specOf(added) : undefined;
+  return {
+    name: 'NodeAffinity',
+    scope: 'static',
+    prepare({ pod: { spec } }) {
+      const specs = [...(enforced === undefined ? [] : [enforced]), spec].filter(preferredIn);
+      if (specs.length === 0) return undefined;
+      return {
+        normalize: byMax,
+        score: ({ node }) =>
+          specs.reduce((sum, each) => sum + preferredAffinityWeight(each, node), 0),
+      };
+    },
+  };
 };
 
+const preferredIn = ({ affinity }: Asked): boolean =>
+  (affinity?.nodeAffinity?.preferredDuringSchedulingIgnoredDuringExecution ?? []).length > 0;
+
 /** Does the pod name its nodes, as a daemon does, and not this one? */
-const isMeantForOthers = (spec: PodSpec, nodeName: string): boolean =>
+const isMeantForOthers = (spec: Asked, nodeName: string): boolean =>
   namedNodes(requiredOf(spec))?.has(nodeName) === false;
 
-const lacking = (spec: PodSpec, { node, labels }: NodeView): readonly string[] => {
+const lacking = (spec: Asked, { node, labels }: NodeView): readonly string[] => {
   const selector = Object.entries(spec.nodeSelector ?? {})
     .filter(
       ([key, value]) => !matchesNodeRequirement({ key, operator: 'In', values: [value] }, labels),
@@ -103,14 +139,11 @@ const lacking = (spec: PodSpec, { node, labels }: NodeView): readonly string[] =
 const stateOf = (key: string, labels: NodeView['labels']): string =>
   Object.hasOwn(labels, key) ? `the node has ${key}=${labels[key] ?? ''}` : 'the node has none';
 
-const requiredOf = (spec: PodSpec) =>
+const requiredOf = (spec: Asked) =>
   spec.affinity?.nodeAffinity?.requiredDuringSchedulingIgnoredDuringExecution;
 
 /** What would satisfy the pod, or `undefined` where no label can. */
-const smallestLabelChange = (
-  spec: PodSpec,
-  { node, labels }: NodeView,
-): LabelChanges | undefined => {
+const smallestLabelChange = (spec: Asked, { node, labels }: NodeView): LabelChanges | undefined => {
   const bySelector = Object.entries(spec.nodeSelector ?? {})
     .filter(([key, value]) => labels[key] !== value)
     .map(([key, value]) => ({ key, operator: 'In', values: [value] }));
@@ -182,6 +215,10 @@ const IDENTITY_LABELS = new Set([
 
 const REASON = "node(s) didn't match Pod's node affinity/selector";
 const REFUSAL = { reasons: [REASON], isPodBound: false } as const;
+const ENFORCED = {
+  reasons: ["node(s) didn't match scheduler-enforced node affinity"],
+  isPodBound: false,
+} as const;
 // Upstream does not look at such nodes at all, and counts them so.
 const NOT_MEANT = {
   reasons: ["node(s) didn't satisfy plugin(s) [NodeAffinity]"],

@@ -3,35 +3,71 @@ import { approximateBytes, formatBytes, formatCpuMillis } from '../../../api/qua
 import type { Container, PodSpec } from '../../../api/types';
 import type { NodeInfo, NodeView } from '../node-info';
 import { withSpec, type PodInfo } from '../pod-info';
-import { COST, removalRemedy, type FilterPlugin, type Finding, type Remedy } from './plugin';
+import {
+  COST,
+  removalRemedy,
+  type FilterPlugin,
+  type FilterTerm,
+  type Finding,
+  type Remedy,
+} from './plugin';
+import { ownAmount } from './resource-allocation';
+
+/** Extended resources that somebody else sees to: by name, and by what stands before the slash. */
+export interface IgnoredResources {
+  readonly ignoredResources: readonly string[];
+  readonly ignoredResourceGroups: readonly string[];
+}
 
 /** Keeps pods off nodes whose free amounts do not cover their requests, or that hold too many pods. */
-export const nodeResourcesFit: FilterPlugin = {
-  name: 'NodeResourcesFit',
-  scope: 'node',
-  wakeOn: ['PodRemoved', 'NodeAllocatableChanged'],
-
-  prepare: (pod) => ({
-    refuse(node) {
-      // The common case allocates nothing: this runs for every node of every attempt.
-      if (node.pods.size < node.podCountMax && fitsAmounts(pod.requests, node)) return undefined;
-      const lacking = shortagesOf(pod, node);
-      const [first, ...rest] = lacking.map(({ reason }) => reason);
-      if (first === undefined) return undefined;
-      return {
-        reasons: [first, ...rest],
-        isPodBound: lacking.every(({ wanted, total }) => wanted <= total),
-      };
-    },
-
-    explain: (node) => shortagesOf(pod, node).map((shortage) => findingOf(pod, node, shortage)),
-
-    remedies(node) {
-      const shortages = shortagesOf(pod, node);
-      return [...removals(shortages, node), ...smallerRequests(pod, shortages)];
-    },
-  }),
+export const nodeResourcesFit = ({
+  ignoredResources,
+  ignoredResourceGroups,
+}: IgnoredResources): FilterPlugin => {
+  const names = new Set(ignoredResources);
+  const groups = new Set(ignoredResourceGroups);
+  const isIgnored = (name: string) =>
+    isExtended(name) && (names.has(name) || groups.has(name.split('/')[0] ?? ''));
+  const isAnyIgnored = names.size + groups.size > 0;
+  return {
+    name: 'NodeResourcesFit',
+    scope: 'node',
+    wakeOn: ['PodRemoved', 'NodeAllocatableChanged'],
+    prepare: (pod) => termOf(isAnyIgnored ? asking(pod, (name) => !isIgnored(name)) : pod),
+  };
 };
+
+/** The pod as if it asked for none of the other resources but these. */
+const asking = (pod: PodInfo, isAsked: (name: string) => boolean): PodInfo => {
+  const { others } = pod.requests;
+  const kept = Object.fromEntries(Object.entries(others).filter(([name]) => isAsked(name)));
+  return { ...pod, requests: { ...pod.requests, others: kept } };
+};
+
+/** Upstream's IsExtendedResourceName: a name of somebody's domain, not Kubernetes' own. */
+const isExtended = (name: string): boolean =>
+  name.includes('/') && !(name.split('/')[0] ?? '').endsWith('kubernetes.io');
+
+const termOf = (pod: PodInfo): FilterTerm => ({
+  refuse(node) {
+    // The common case allocates nothing: this runs for every node of every attempt.
+    if (node.pods.size < node.podCountMax && fitsAmounts(pod.requests, node)) return undefined;
+    const lacking = shortagesOf(pod, node);
+    const [first, ...rest] = lacking.map(({ reason }) => reason);
+    if (first === undefined) return undefined;
+    return {
+      reasons: [first, ...rest],
+      isPodBound: lacking.every(({ wanted, total }) => wanted <= total),
+    };
+  },
+
+  explain: (node) => shortagesOf(pod, node).map((shortage) => findingOf(pod, node, shortage)),
+
+  remedies(node) {
+    const shortages = shortagesOf(pod, node);
+    return [...removals(shortages, node), ...smallerRequests(pod, shortages)];
+  },
+});
 
 /** One resource that does not suffice. */
 interface Shortage {
@@ -109,9 +145,6 @@ const shortage = (resource: string, wanted: number, used: number, total: number)
   free: total - used,
   total,
 });
-
-const ownAmount = (amounts: Readonly<Record<string, number>>, name: string): number =>
-  Object.hasOwn(amounts, name) ? (amounts[name] ?? 0) : 0;
 
 /** An amount as a person writes it: exact where that is short, else rounded the safe way. */
 const amount = (resource: string, value: number, round: (value: number) => number): string => {

@@ -19,20 +19,37 @@ import {
   type ScorePlugin,
 } from './plugin';
 
+/** A constraint for pods that have none of their own; whom it counts is up to their services and owners. */
+export interface DefaultConstraint {
+  readonly topologyKey: string;
+  readonly maxSkew: number;
+  readonly whenUnsatisfiable: string;
+  readonly minDomains?: number | undefined;
+  readonly nodeAffinityPolicy?: string | undefined;
+  readonly nodeTaintsPolicy?: string | undefined;
+}
+
+/** Upstream's PodTopologySpreadArgs. */
+export interface SpreadDefaults {
+  readonly constraints: readonly DefaultConstraint[];
+  /** They are upstream's own: then a node without one of the labels is still weighed by the others. */
+  readonly isSystem: boolean;
+}
+
 /**
  * Keeps pods from nodes whose domain has more of their kind than the emptiest by more than they
  * allow. Source: upstream's podtopologyspread/filtering.go; KEP-895, KEP-3022, KEP-3094, KEP-3243.
  */
-export const podTopologySpread: FilterPlugin = {
+export const podTopologySpread = (defaults: SpreadDefaults): FilterPlugin => ({
   name: 'PodTopologySpread',
   scope: 'domain',
   wakeOn: ['PodsChanged', 'DomainsChanged'],
 
   prepare(pod, cluster) {
-    const constraints = constraintsOf(pod, 'DoNotSchedule');
+    const constraints = constraintsOf(pod, 'DoNotSchedule', { defaults, cluster });
     return constraints.length === 0 ? undefined : new SpreadFilter(pod, cluster, constraints);
   },
-};
+});
 
 /** One constraint of one pod. */
 interface Constraint {
@@ -47,30 +64,45 @@ interface Constraint {
   isIncluded(node: NodeView): boolean;
 }
 
-type Spread = NonNullable<PodSpec['topologySpreadConstraints']>[number];
+interface Defaulting {
+  readonly defaults: SpreadDefaults;
+  readonly cluster: ClusterView;
+}
+
+const hasOwn = ({ pod }: PodInfo): boolean => (pod.spec.topologySpreadConstraints ?? []).length > 0;
 
 const constraintsOf = (
-  { pod: { spec }, labels }: PodInfo,
+  pod: PodInfo,
   whenUnsatisfiable: string,
-): readonly Constraint[] =>
-  (spec.topologySpreadConstraints ?? [])
-    .filter((constraint) => constraint.whenUnsatisfiable === whenUnsatisfiable)
-    .map((constraint) => {
-      const requirements = withLabelKeys(constraint.labelSelector, labels, constraint);
-      return {
-        topologyKey: constraint.topologyKey,
-        maxSkew: constraint.maxSkew,
-        minDomains: constraint.minDomains ?? 1,
-        requirements: requirements ?? [],
-        words: wordsOf(requirements),
-        own: requirements !== undefined && matchesRequirements(requirements, labels) ? 1 : 0,
-        isIncluded: (node) => isIncluded(spec, constraint, node),
-      };
-    });
+  { defaults, cluster }: Defaulting,
+): readonly Constraint[] => {
+  const isMeant = (each: DefaultConstraint) => each.whenUnsatisfiable === whenUnsatisfiable;
+  if (hasOwn(pod))
+    return (pod.pod.spec.topologySpreadConstraints ?? [])
+      .filter(isMeant)
+      .map((each) => constraintOf(pod, each, withLabelKeys(each.labelSelector, pod.labels, each)));
+  const meant = defaults.constraints.filter(isMeant);
+  const selector = meant.length === 0 ? [] : cluster.selectorFor(pod);
+  return selector.length === 0 ? [] : meant.map((each) => constraintOf(pod, each, selector));
+};
+
+const constraintOf = (
+  { pod: { spec }, labels }: PodInfo,
+  constraint: DefaultConstraint,
+  requirements: readonly LabelRequirement[] | undefined,
+): Constraint => ({
+  topologyKey: constraint.topologyKey,
+  maxSkew: constraint.maxSkew,
+  minDomains: constraint.minDomains ?? 1,
+  requirements: requirements ?? [],
+  words: wordsOf(requirements),
+  own: requirements !== undefined && matchesRequirements(requirements, labels) ? 1 : 0,
+  isIncluded: (node) => isIncluded(spec, constraint, node),
+});
 
 const isIncluded = (
   spec: PodSpec,
-  { nodeAffinityPolicy = 'Honor', nodeTaintsPolicy = 'Ignore' }: Spread,
+  { nodeAffinityPolicy = 'Honor', nodeTaintsPolicy = 'Ignore' }: DefaultConstraint,
   { node, taints }: NodeView,
 ): boolean =>
   (nodeAffinityPolicy === 'Ignore' || matchesNodeAffinity(spec, node)) &&
@@ -180,58 +212,62 @@ const skewAt = ({ counts, topologyKey, own, least }: Counted, node: NodeView): n
   counts.at(node, topologyKey) + own - least;
 
 /** Prefers domains with fewer pods of the kind. Source: podtopologyspread/scoring.go. */
-export const podTopologySpreadScore: ScorePlugin = {
+export const podTopologySpreadScore = (defaults: SpreadDefaults): ScorePlugin => ({
   name: 'PodTopologySpread',
   scope: 'domain',
 
   prepare(pod, cluster, feasible) {
-    const constraints = constraintsOf(pod, 'ScheduleAnyway');
+    const constraints = constraintsOf(pod, 'ScheduleAnyway', { defaults, cluster });
     if (constraints.length === 0) return undefined;
-    const counted = feasible.filter((node) => hasAllKeys(node, constraints));
+    const isOnSystem = defaults.isSystem && !hasOwn(pod);
+    const isCounted = (node: NodeView) => isOnSystem || hasAllKeys(node, constraints);
+    const counted = feasible.filter(isCounted);
     const weighed = constraints.map((constraint) =>
-      weighedBy(pod, constraint, { counted, cluster, constraints }),
+      weighedBy(pod, constraint, { counted, cluster, isCounted }),
     );
     return {
       normalize: byLeast,
       score: (node) =>
-        hasAllKeys(node, constraints)
-          ? Math.round(weighed.reduce((sum, { maxSkew, at }) => sum + at(node) + maxSkew - 1, 0))
+        isCounted(node)
+          ? Math.round(weighed.reduce((sum, each) => sum + (each(node) ?? 0), 0))
           : undefined,
     };
   },
-};
+});
 
 interface Counting {
-  /** Nodes that fit and have all labels. */
+  /** Nodes that fit and are counted. */
   readonly counted: readonly NodeView[];
   readonly cluster: ClusterView;
-  readonly constraints: readonly Constraint[];
+  readonly isCounted: (node: NodeView) => boolean;
 }
 
-/** The pods in a node's domain, weighed so that few domains do not drown many. */
+/**
+ * The pods in a node's domain, weighed so that few domains do not drown many; undefined where the node
+ * is in none.
+ */
 const weighedBy = (
   pod: PodInfo,
   constraint: Constraint,
-  { counted, cluster, constraints }: Counting,
-) => {
+  { counted, cluster, isCounted }: Counting,
+): ((node: NodeView) => number | undefined) => {
   const { topologyKey, maxSkew } = constraint;
+  const scored = (node: NodeView, count: () => number, weight: number) =>
+    domainOf(node, topologyKey) === undefined ? undefined : count() * weight + maxSkew - 1;
   if (topologyKey === HOSTNAME) {
     const weight = weightOf(counted.length);
-    return { maxSkew, at: (node: NodeView) => countOn(node, constraint, pod) * weight };
+    return (node) => scored(node, () => countOn(node, constraint, pod), weight);
   }
   const domains = new Domains();
   for (const node of counted) domains.addAt(node, topologyKey, 0);
   const known = domains.values(topologyKey);
   for (const node of cluster.nodes) {
-    const domain = domainOf(node, topologyKey) ?? '';
-    if (known.has(domain) && hasAllKeys(node, constraints) && constraint.isIncluded(node))
+    const domain = domainOf(node, topologyKey);
+    if (domain !== undefined && known.has(domain) && isCounted(node) && constraint.isIncluded(node))
       domains.addAt(node, topologyKey, countOn(node, constraint, pod));
   }
   const weight = weightOf(known.size);
-  return {
-    maxSkew,
-    at: (node: NodeView) => domains.at(node, topologyKey) * weight,
-  };
+  return (node) => scored(node, () => domains.at(node, topologyKey), weight);
 };
 
 const weightOf = (domainCount: number): number => Math.log(domainCount + 2);

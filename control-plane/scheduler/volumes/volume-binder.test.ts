@@ -78,7 +78,9 @@ const begin = (
     return outcome.value;
   };
   const start = () =>
-    void binder.bind(testPod('p'), promise, stop.signal).then((value) => (outcome.value = value));
+    void binder
+      .bind(testPod('p'), promise, 600_000, stop.signal)
+      .then((value) => (outcome.value = value));
   const change = (object: ApiObject) => {
     put(object);
     binder.changed('default/c');

@@ -45,7 +45,12 @@ export class VolumeBinder {
     for (const wake of this.waiting.get(claimKey) ?? []) wake();
   }
 
-  async bind(pod: Pod, promise: VolumePromise, signal: AbortSignal): Promise<VolumesBound> {
+  async bind(
+    pod: Pod,
+    promise: VolumePromise,
+    timeoutMs: number,
+    signal: AbortSignal,
+  ): Promise<VolumesBound> {
     const { clock } = this.deps;
     try {
       await this.writeDown(promise, signal);
@@ -53,7 +58,7 @@ export class VolumeBinder {
       if (signal.aborted) return { kind: 'stopped' };
       return { kind: 'refused', message: `binding volumes: ${describeError(error)}` };
     }
-    const deadlineMs = clock.monotonicMs() + BIND_TIMEOUT_MS;
+    const deadlineMs = clock.monotonicMs() + timeoutMs;
     for (;;) {
       // From here on, so that no change falls between the look and the wait.
       using changed = linkedController(signal);
@@ -153,6 +158,4 @@ const refused = (why: string): VolumesBound => ({
   message: `binding volumes: ${why}`,
 });
 
-/** Upstream's bindTimeoutSeconds. */
-const BIND_TIMEOUT_MS = 600_000;
 const LOOK_MS = 30_000;
