@@ -1,4 +1,5 @@
 import { existsSync, readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
 import { Command } from 'commander';
 import { toYaml } from '../api/yaml/write';
 import { labNetworkNames } from '../runtime/network/lab';
@@ -52,6 +53,10 @@ const defineUp = (program: Command): void => {
       '--service-cluster-ip-range <cidr>',
       'range of the services, or one of each IP family; default 10.96.0.0/16',
     )
+    .option(
+      '--scheduler-config <file>',
+      'a KubeSchedulerConfiguration; read again whenever the server starts',
+    )
     .option('--isolated', 'give the cluster no way out of its own network')
     .addOption(logLevel('of server and agents').default('info'))
     .option('-o, --output <format>', 'print the status of the cluster: wide, yaml, json or name')
@@ -72,7 +77,9 @@ const runUp = async ({ output, ...flags }: UpFlags): Promise<void> => {
   const { name } = flags;
   const nodes = flags.nodes ?? readRecord(name)?.nodes ?? 3;
   if (nodes < 1 || nodes > MAX_NODES) throw new UsageError(`--nodes takes 1 to ${MAX_NODES}`);
-  await up({ ...flags, nodes }, __dirname, progress, stopSignal());
+  const { schedulerConfig } = flags;
+  const whole = schedulerConfig === undefined ? {} : { schedulerConfig: resolve(schedulerConfig) };
+  await up({ ...flags, ...whole, nodes }, __dirname, progress, stopSignal());
   if (output !== undefined) process.stdout.write(formatStatus(await allOf([name]), format));
   else {
     const which = recordedClusters().length > 1 ? ` --cluster ${name}` : '';

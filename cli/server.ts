@@ -47,6 +47,10 @@ export const main = (argv: readonly string[]): Promise<number> => {
         '--authentication-config <file>',
         'an AuthenticationConfiguration, in place of the --oidc flags; read again when it changes',
       )
+      .option(
+        '--scheduler-config <file>',
+        'a KubeSchedulerConfiguration: profiles of the scheduler, and their plugins',
+      )
       .option('--anonymous-auth', 'answer requests without a name as far as roles allow it')
       .option(
         '--accept-etcd-history',
@@ -120,6 +124,7 @@ interface Flags {
   readonly etcdQuota?: number;
   readonly acceptEtcdHistory?: boolean;
   readonly authenticationConfig?: string;
+  readonly schedulerConfig?: string;
   readonly oidcIssuerUrl?: string;
   readonly oidcClientId?: string;
   readonly oidcUsernameClaim?: string;
@@ -160,6 +165,7 @@ const configOf = (flags: Flags) => ({
   oidc: oidcOf(flags),
   anonymousAuth: flags.anonymousAuth,
   authenticationConfigFile: flags.authenticationConfig,
+  schedulerConfigFile: flags.schedulerConfig,
   auditPolicyFile: flags.auditPolicyFile,
   auditLogPath: flags.auditLogPath,
   auditLogMaxSizeMib: flags.auditLogMaxsize,

@@ -15,7 +15,10 @@ import {
   PODS,
   RUNTIME_CLASSES,
   SECRETS,
+  REPLICA_SETS,
+  REPLICATION_CONTROLLERS,
   SERVICES,
+  STATEFUL_SETS,
   STORAGE_CLASSES,
   CSI_DRIVERS,
   VOLUME_ATTACHMENTS,
@@ -61,7 +64,7 @@ import { writeKubeconfig } from './pki/kubeconfig';
 import { openPki, type Pki } from './pki/pki';
 import { createRegistry } from './registry';
 import { createResourceMetrics } from './resource-metrics';
-import { createScheduler } from './scheduler';
+import { createScheduler, parseSchedulerConfiguration } from './scheduler';
 import { createWatchCaches, openStore } from './store';
 import { ensureSystemServices, keepSystemServices } from './system-services';
 import { linkedController } from '../lib/async/linked-controller';
@@ -157,10 +160,10 @@ const serve = async (
   const informers = new Informers({ ...shared, faults, client: apiClient.proxy });
   const views = viewsIn(informers);
   const scheduler = createScheduler({
-    ...shared,
+    ...{ ...shared, ...(await schedulerConfigurationOf(config, log)) },
     client: apiClient.proxy,
     dir: join(config.dataDir, 'decisions'),
-    ...views,
+    ...{ ...views, ...selectorViewsIn(informers) },
     faults,
   });
   const connections = nodeConnections.proxy;
@@ -206,6 +209,22 @@ const serve = async (
   onStarted(started);
   await group.wait();
 };
+
+/** By the file, if there is one; what it says in vain is logged. */
+const schedulerConfigurationOf = async ({ schedulerConfigFile: file }: ServerConfig, log: Log) => {
+  if (file === undefined) return {};
+  const { warnings, ...configuration } = parseSchedulerConfiguration(await readFile(file, 'utf8'));
+  for (const warning of warnings) log.warn({ file, warning }, 'scheduler configuration');
+  return configuration;
+};
+
+/** What selects pods, of which the controllers are told as well. */
+const selectorViewsIn = (informers: Informers) => ({
+  services: informers.of(SERVICES),
+  replicationControllers: informers.of(REPLICATION_CONTROLLERS),
+  replicaSets: informers.of(REPLICA_SETS),
+  statefulSets: informers.of(STATEFUL_SETS),
+});
 
 /** What both the scheduler and the agents are told of. */
 const viewsIn = (informers: Informers) => ({

@@ -20,6 +20,8 @@ export interface UpOptions {
   /** As the server's flags; default: ranges of IPv4 that are free. */
   readonly clusterCidr?: string;
   readonly serviceClusterIpRange?: string;
+  /** A file, by its whole path: it is read at each start. */
+  readonly schedulerConfig?: string;
 }
 
 /** What is kept of how a cluster was started. */

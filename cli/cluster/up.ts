@@ -1,6 +1,7 @@
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { NODES } from '../../api/resources';
+import { parseSchedulerConfiguration } from '../../control-plane/scheduler';
 import { systemClock } from '../../lib/clock';
 import {
   createLabNetwork,
@@ -56,6 +57,7 @@ export const up = async (
     );
   }
   checkRanges(options, known);
+  checkSchedulerConfig(options, known);
   try {
     using _lock = await lockCluster(paths.lock);
     const record = known ?? (await newRecord(options, paths));
@@ -98,6 +100,23 @@ const checkRanges = (options: UpOptions, known: ClusterRecord | undefined): void
     clusterNetworkOf({ ...DEFAULT_CLUSTER_NETWORK, clusterCidr, serviceClusterIpRange });
   } catch (error) {
     throw new UsageError(describeError(error));
+  }
+};
+
+/** What is wrong with the file is better said now than in the server's log. @throws UsageError */
+const checkSchedulerConfig = (
+  { name, schedulerConfig: file }: UpOptions,
+  known: ClusterRecord | undefined,
+): void => {
+  if (file === undefined) return;
+  if (known !== undefined && known.schedulerConfig !== file)
+    throw new UsageError(
+      `cluster ${name} has --scheduler-config ${known.schedulerConfig ?? 'by default'}: it cannot be changed`,
+    );
+  try {
+    parseSchedulerConfiguration(readFileSync(file, 'utf8'));
+  } catch (error) {
+    throw new UsageError(`--scheduler-config ${file}: ${describeError(error)}`);
   }
 };
 
@@ -198,6 +217,9 @@ const startServer = async (begun: Start, network: LabNetwork): Promise<boolean> 
       ...(record.serviceClusterIpRange === undefined
         ? []
         : ['--service-cluster-ip-range', record.serviceClusterIpRange]),
+      ...(record.schedulerConfig === undefined
+        ? []
+        : ['--scheduler-config', record.schedulerConfig]),
     ];
     const command = [process.execPath, join(bundleDir, 'dhow.js'), 'server', ...flags];
     await processes.start('server', command, paths.log('server'));

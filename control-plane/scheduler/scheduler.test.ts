@@ -3,9 +3,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ApiError } from '../../api/errors';
 import { PODS } from '../../api/resources';
+import type { Pod } from '../../api/types';
 import { ManualClock } from '../../lib/clock';
 import { silentLog } from '../../lib/log';
 import { seededRandom } from '../../lib/random';
+import { parseSchedulerConfiguration } from './configuration/configuration';
 import { createScheduler, type SchedulerDeps } from './scheduler';
 import { FakeApi, FakeEvents, testNode, testPod } from './testing';
 
@@ -33,6 +35,14 @@ const until = async (clock: ManualClock, condition: () => boolean | Promise<bool
   }
   throw new Error('condition not reached');
 };
+
+const TWO_PROFILES = `apiVersion: kubescheduler.config.k8s.io/v1
+kind: KubeSchedulerConfiguration
+profiles:
+- {}
+- schedulerName: packing
+  pluginConfig: [{name: NodeResourcesFit, args: {scoringStrategy: {type: MostAllocated}}}]
+`;
 
 const bound = (api: FakeApi, name: string) => () => api.pod(name).spec.nodeName !== undefined;
 
@@ -186,6 +196,30 @@ describe('scheduler', () => {
     await until(clock, () => conditionOf(api, 'ours') !== undefined);
     expect(api.pod('theirs').spec.nodeName).toBeUndefined();
     expect(api.pod('ours').spec.nodeName).toBeUndefined();
+    await stop();
+  });
+
+  it('places pods by the profile that they name, on the same nodes, and never overcommits them', async () => {
+    const api = new FakeApi();
+    for (let i = 0; i < 4; i++) api.putNode(testNode(`n${i}`, { cpu: '2' }));
+    for (let i = 0; i < 24; i++) {
+      const schedulerName = ['default-scheduler', 'packing', 'unknown'][i % 3]!;
+      api.putPod(testPod(`p${i}`, { cpu: '700m', schedulerName }));
+    }
+    const { profiles } = parseSchedulerConfiguration(TWO_PROFILES);
+    const { clock, stop } = start(api, { profiles });
+    const placed = () =>
+      [...api.objects.values()]
+        .filter(({ kind }) => kind === 'Pod')
+        .filter((pod) => (pod as Pod).spec.nodeName !== undefined) as Pod[];
+    await until(clock, () => placed().length === 8);
+    await until(clock, () => api.patches.length === 8);
+    const perNode = new Map<string, number>();
+    for (const { spec } of placed())
+      perNode.set(spec.nodeName!, (perNode.get(spec.nodeName!) ?? 0) + 1);
+    expect([...perNode.values()]).toEqual([2, 2, 2, 2]);
+    const named = placed().map(({ spec }) => spec.schedulerName);
+    expect(new Set(named)).toEqual(new Set(['default-scheduler', 'packing']));
     await stop();
   });
 
