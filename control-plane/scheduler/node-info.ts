@@ -34,6 +34,8 @@ export interface NodeView {
   readonly hash: number;
   /** Requests for any resource beyond cpu, memory and ephemeral storage. */
   requestedOther(name: string): number;
+  /** What `count` gives of its pods; remembered by the key until they change. */
+  counted(key: string, count: (pods: NodeView['pods']) => number): number;
 }
 
 interface NodeChange {
@@ -65,6 +67,7 @@ export class NodeInfo implements NodeView {
   layers: ReadonlyMap<string, number> = new Map();
   private readonly others = new Map<string, number>();
   private least: number | undefined;
+  private readonly counts = new Map<string, number>();
 
   constructor(
     private current: Node,
@@ -98,6 +101,15 @@ export class NodeInfo implements NodeView {
     return this.others.get(name) ?? 0;
   }
 
+  counted(key: string, count: (pods: NodeView['pods']) => number): number {
+    const known = this.counts.get(key);
+    if (known !== undefined) return known;
+    if (this.counts.size >= COUNTS_MAX) this.counts.clear();
+    const found = count(this.pods);
+    this.counts.set(key, found);
+    return found;
+  }
+
   /** Of the least important pod on it; Infinity where there is none. Remembered: every pod that fits nowhere asks. */
   get leastPriority(): number {
     if (this.least === undefined) {
@@ -110,6 +122,7 @@ export class NodeInfo implements NodeView {
   addPod(pod: PodInfo): void {
     this.removePod(pod.uid);
     this.pods.set(pod.uid, pod);
+    this.counts.clear();
     if (this.least !== undefined) this.least = Math.min(this.least, pod.priority);
     this.count(pod, 1);
     if (pod.affinity !== undefined) this.affinityPods = [...this.affinityPods, pod];
@@ -122,6 +135,7 @@ export class NodeInfo implements NodeView {
     const pod = this.pods.get(uid);
     if (pod === undefined) return undefined;
     this.pods.delete(uid);
+    this.counts.clear();
     if (pod.priority === this.least) this.least = undefined;
     this.count(pod, -1);
     if (pod.affinity !== undefined)
@@ -149,6 +163,9 @@ export class NodeInfo implements NodeView {
     }
   }
 }
+
+/** Of as many selectors: there are few at a time, and each is asked about all nodes. */
+const COUNTS_MAX = 64;
 
 const capacityOf = ({ status }: Node) => {
   try {

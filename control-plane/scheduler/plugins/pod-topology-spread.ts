@@ -2,6 +2,7 @@ import { matchesNodeAffinity } from '../../../api/node-affinity';
 import { matchesRequirements, type LabelRequirement } from '../../../api/selectors';
 import { isTolerated } from '../../../api/taints';
 import type { PodSpec } from '../../../api/types';
+import { stringifyJson } from '../../../lib/json';
 import { Domains, domainOf } from '../domains';
 import type { NodeInfo, NodeView } from '../node-info';
 import { withLabelKeys, wordsOf } from '../pod-affinity';
@@ -58,6 +59,8 @@ interface Constraint {
   readonly minDomains: number;
   readonly requirements: readonly LabelRequirement[];
   readonly words: string;
+  /** Names whom it counts. */
+  readonly key: string;
   /** 1 where the pod itself will count. */
   readonly own: number;
   /** Whether the pods of a node count, and its domain exists. */
@@ -87,7 +90,7 @@ const constraintsOf = (
 };
 
 const constraintOf = (
-  { pod: { spec }, labels }: PodInfo,
+  { pod: { spec }, labels, namespace }: PodInfo,
   constraint: DefaultConstraint,
   requirements: readonly LabelRequirement[] | undefined,
 ): Constraint => ({
@@ -96,6 +99,7 @@ const constraintOf = (
   minDomains: constraint.minDomains ?? 1,
   requirements: requirements ?? [],
   words: wordsOf(requirements),
+  key: `${namespace} ${stringifyJson(requirements ?? [])}`,
   own: requirements !== undefined && matchesRequirements(requirements, labels) ? 1 : 0,
   isIncluded: (node) => isIncluded(spec, constraint, node),
 });
@@ -115,22 +119,23 @@ const hasAllKeys = (node: NodeView, constraints: readonly Constraint[]): boolean
   constraints.every(({ topologyKey }) => domainOf(node, topologyKey) !== undefined);
 
 /** Pods of the same namespace that are meant and are not on their way out. A selector without a word means none. */
-const countOn = (
-  { pods }: NodeView,
-  { requirements }: Constraint,
-  { namespace, uid }: PodInfo,
-): number => {
+const countOn = (node: NodeView, { requirements, key }: Constraint, pod: PodInfo): number => {
   if (requirements.length === 0) return 0;
-  let count = 0;
-  for (const other of pods.values())
-    if (
-      other.namespace === namespace &&
-      other.uid !== uid &&
-      !other.isTerminating &&
-      matchesRequirements(requirements, other.labels)
-    )
-      count++;
-  return count;
+  const { namespace, uid } = pod;
+  const count = (pods: NodeView['pods']): number => {
+    let found = 0;
+    for (const other of pods.values())
+      if (
+        other.namespace === namespace &&
+        other.uid !== uid &&
+        !other.isTerminating &&
+        matchesRequirements(requirements, other.labels)
+      )
+        found++;
+    return found;
+  };
+  // Pods of a kind come one after another: most nodes are as they were for the last one.
+  return node.pods.has(uid) ? count(node.pods) : node.counted(key, count);
 };
 
 interface Counted extends Constraint {
