@@ -334,6 +334,57 @@ it('joins the two ends of an upgraded connection, and passes on a refusal', asyn
   expect(refused).toMatch(/^HTTP\/1.1 403 Forbidden\r\n[^]*\r\n\r\nno$/);
 });
 
+it('gives nobody what an endpoint says unasked, and upgrades nobody who did not ask', async () => {
+  const answerOf = (body: string) => `HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n${body}`;
+  let unasked: () => void = () => undefined;
+  const server = createTcpServer((socket) => {
+    socket.on('error', () => undefined);
+    socket.on('data', (data: Buffer) => {
+      if (data.includes('GET /up'))
+        socket.write(
+          'HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n',
+        );
+      else socket.write(answerOf('ok'));
+    });
+    unasked = () => socket.write(answerOf('no'));
+  });
+  await serveOne(await backend(server));
+  for (let i = 0; i < 10; i++) {
+    expect((await ask('web.example')).body).toBe('ok');
+    unasked();
+  }
+  expect((await ask('web.example', '/up')).status).toBe(502);
+});
+
+it('asks once more when a connection that was kept turns out to be closed', async () => {
+  let requestCount = 0;
+  const server = createTcpServer((socket) => {
+    let isUsed = false;
+    socket.on('error', () => undefined);
+    socket.on('data', () => {
+      requestCount++;
+      if (isUsed) socket.destroy();
+      else socket.write('HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok');
+      isUsed = true;
+    });
+  });
+  await serveOne(await backend(server));
+  for (let i = 0; i < 3; i++) expect((await ask('web.example')).body).toBe('ok');
+  expect(requestCount).toBe(5);
+});
+
+it('breaks an answer off where its endpoint does', async () => {
+  const server = createTcpServer((socket) => {
+    socket.on('error', () => undefined);
+    socket.once('data', () =>
+      socket.end('HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n'),
+    );
+  });
+  await serveOne(await backend(server));
+  const answer = await sendRaw('GET / HTTP/1.1\r\nHost: web.example\r\n\r\n');
+  expect(answer).toMatch(/^HTTP\/1.1 200 OK\r\n[^]*\r\n5\r\nhello\r\n$/);
+});
+
 it.each([
   ['two lengths', 'Content-Length: 3\r\nContent-Length: 4'],
   ['equal lengths', 'Content-Length: 3\r\nContent-Length: 3'],

@@ -13,7 +13,7 @@ export interface RequestTarget {
  * resolved: a backend would do so, and must not be led out of the path that its rule names.
  */
 export const targetOf = (url: string, hostHeader: string): RequestTarget | undefined => {
-  const absolute = /^https?:\/\/([^/?#]*)([^#]*)$/i.exec(url);
+  const absolute = url.startsWith('/') ? null : /^https?:\/\/([^/?#]*)([^#]*)$/i.exec(url);
   // An absolute form says the host itself, whatever the header says.
   const authority = absolute === null ? hostHeader : (absolute[1] ?? '');
   const given = absolute === null ? url : absolute[2] || '/';
@@ -23,7 +23,7 @@ export const targetOf = (url: string, hostHeader: string): RequestTarget | undef
   if (host === undefined) return undefined;
   const queryAt = origin.indexOf('?');
   const raw = queryAt < 0 ? origin : origin.slice(0, queryAt);
-  const decoded = raw.replace(/%[0-9a-f]{2}/gi, decodeUnreserved);
+  const decoded = !raw.includes('%') ? raw : raw.replace(/%[0-9a-f]{2}/gi, decodeUnreserved);
   const path = withoutDots(decoded);
   const query = queryAt < 0 ? '' : origin.slice(queryAt);
   return { host, path, forwarded: path === decoded ? origin : `${path}${query}` };

@@ -40,8 +40,8 @@ export class EndpointTable {
     for (const service of this.slices.set(key, slice)) this.rotations.delete(service);
   }
 
-  /** Every endpoint once, the one whose turn it is first. */
-  inTurn(backend: ServiceBackend): readonly Endpoint[] {
+  /** Up to `maxCount` endpoints, each once, the one whose turn it is first. */
+  inTurn(backend: ServiceBackend, maxCount: number): readonly Endpoint[] {
     const key = `${backend.namespace}/${backend.name}`;
     const ports = this.rotations.get(key) ?? new Map<number | string, Rotation>();
     this.rotations.set(key, ports);
@@ -52,7 +52,10 @@ export class EndpointTable {
     ports.set(backend.port, rotation);
     const { endpoints, next } = rotation;
     rotation.next = endpoints.length === 0 ? 0 : (next + 1) % endpoints.length;
-    return [...endpoints.slice(next), ...endpoints.slice(0, next)];
+    const chosen = endpoints.slice(next, next + maxCount);
+    return chosen.length === maxCount || next === 0
+      ? chosen
+      : chosen.concat(endpoints.slice(0, Math.min(next, maxCount - chosen.length)));
   }
 
   private find(key: string, wanted: number | string): readonly Endpoint[] {

@@ -15,17 +15,25 @@ export interface Arrival {
  * the second is nobody's request (RFC 9112, 6.1 and 11.2). Node's parser refuses most of these itself.
  */
 export const ambiguityOf = ({ rawHeaders, httpVersion }: Ambiguous): string | undefined => {
-  const valuesOf = (name: string) =>
-    [...pairsOf(rawHeaders)].flatMap(([each, value]) =>
-      each.toLowerCase() === name ? [value] : [],
-    );
-  const [lengths, encodings] = [valuesOf('content-length'), valuesOf('transfer-encoding')];
-  if (lengths.length + encodings.length > 1) return 'more than one length';
-  if (lengths.some((length) => !/^\d{1,15}$/.test(length))) return 'no such length';
-  if (encodings.some((encoding) => encoding.toLowerCase() !== 'chunked')) return 'unknown encoding';
-  if (encodings.length > 0 && httpVersion === '1.0') return 'an encoding that HTTP/1.0 has not';
-  if (valuesOf('host').length > 1) return 'more than one host';
-  return undefined;
+  let [lengthCount, encodingCount, hostCount] = [0, 0, 0];
+  for (let i = 0; i + 1 < rawHeaders.length; i += 2) {
+    const value = rawHeaders[i + 1] ?? '';
+    switch (rawHeaders[i]?.toLowerCase()) {
+      case 'content-length':
+        lengthCount++;
+        if (!/^\d{1,15}$/.test(value)) return 'no such length';
+        break;
+      case 'transfer-encoding':
+        encodingCount++;
+        if (value.toLowerCase() !== 'chunked') return 'unknown encoding';
+        break;
+      case 'host':
+        hostCount++;
+    }
+  }
+  if (lengthCount + encodingCount > 1) return 'more than one length';
+  if (encodingCount > 0 && httpVersion === '1.0') return 'an encoding that HTTP/1.0 has not';
+  return hostCount > 1 ? 'more than one host' : undefined;
 };
 
 type Ambiguous = Pick<IncomingMessage, 'rawHeaders' | 'httpVersion'>;
@@ -34,39 +42,56 @@ type Ambiguous = Pick<IncomingMessage, 'rawHeaders' | 'httpVersion'>;
 export const requestHeaders = (
   { rawHeaders, host }: { readonly rawHeaders: RawHeaders; readonly host: string },
   { address, proto, port }: Arrival,
-): string[] => [
-  ...['Host', host],
-  ...endToEnd(rawHeaders).flatMap(([name, value]) =>
-    REPLACED.has(name.toLowerCase().replaceAll('_', '-')) ? [] : [name, value],
-  ),
-  ...['X-Forwarded-For', address, 'X-Forwarded-Host', host, 'X-Forwarded-Port', String(port)],
-  ...['X-Forwarded-Proto', proto, 'X-Real-Ip', address],
-];
-
-/** Pure: what a client is answered. */
-export const responseHeaders = (rawHeaders: RawHeaders): string[] => endToEnd(rawHeaders).flat();
-
-/** Without those that are said to the next hop only (RFC 9110, 7.6.1). */
-const endToEnd = (rawHeaders: RawHeaders): readonly (readonly [string, string])[] => {
-  const pairs = [...pairsOf(rawHeaders)];
-  const named = pairs.flatMap(([name, value]) =>
-    name.toLowerCase() === 'connection' ? value.split(',').map((each) => each.trim()) : [],
-  );
-  const dropped = new Set([...HOP_BY_HOP, ...named.map((name) => name.toLowerCase())]);
-  // Whoever names these wants them lost.
-  for (const name of ['content-length', 'host']) dropped.delete(name);
-  return pairs.filter(([name]) => !dropped.has(name.toLowerCase()));
+): string[] => {
+  const headers = ['Host', host];
+  addEndToEnd(headers, rawHeaders, (name) => REPLACED.has(name.replaceAll('_', '-')));
+  headers.push('X-Forwarded-For', address, 'X-Forwarded-Host', host);
+  headers.push('X-Forwarded-Port', String(port), 'X-Forwarded-Proto', proto, 'X-Real-Ip', address);
+  return headers;
 };
 
-function* pairsOf(rawHeaders: RawHeaders): Iterable<readonly [string, string]> {
-  for (let i = 0; i + 1 < rawHeaders.length; i += 2)
-    yield [rawHeaders[i] ?? '', rawHeaders[i + 1] ?? ''];
-}
+/** Pure: what a client is answered. */
+export const responseHeaders = (rawHeaders: RawHeaders): string[] => {
+  const headers: string[] = [];
+  addEndToEnd(headers, rawHeaders, () => false);
+  return headers;
+};
 
-const HOP_BY_HOP = [
-  ...['connection', 'keep-alive', 'proxy-authenticate', 'proxy-authorization'],
+/** Without those that are said to the next hop only (RFC 9110, 7.6.1), and those that `isDropped` names. */
+const addEndToEnd = (
+  headers: string[],
+  rawHeaders: RawHeaders,
+  isDropped: (lowerName: string) => boolean,
+): void => {
+  const named = namedByConnection(rawHeaders);
+  for (let i = 0; i + 1 < rawHeaders.length; i += 2) {
+    const [given, value] = [rawHeaders[i] ?? '', rawHeaders[i + 1] ?? ''];
+    const name = given.toLowerCase();
+    if (!HOP_BY_HOP.has(name) && !named.has(name) && !isDropped(name)) headers.push(given, value);
+  }
+};
+
+/** Which further headers the sender says are for the next hop. */
+const namedByConnection = (rawHeaders: RawHeaders): ReadonlySet<string> => {
+  let named = NONE;
+  for (let i = 0; i + 1 < rawHeaders.length; i += 2) {
+    const [name, value] = [rawHeaders[i] ?? '', (rawHeaders[i + 1] ?? '').toLowerCase()];
+    if (name.length !== CONNECTION.length || name.toLowerCase() !== CONNECTION) continue;
+    if (value === 'keep-alive' || value === 'close') continue;
+    named = new Set([...named, ...value.split(',').map((each) => each.trim())]);
+  }
+  // Whoever names these wants them lost.
+  return named === NONE ? NONE : new Set([...named].filter((name) => !KEPT.has(name)));
+};
+
+const NONE: ReadonlySet<string> = new Set();
+const CONNECTION = 'connection';
+const KEPT = new Set(['content-length', 'host']);
+
+const HOP_BY_HOP = new Set([
+  ...[CONNECTION, 'keep-alive', 'proxy-authenticate', 'proxy-authorization'],
   ...['proxy-connection', 'te', 'trailer', 'transfer-encoding', 'upgrade'],
-];
+]);
 
 /** With `_` as `-`: to many backends they are one. `Expect` has been met by then. */
 const REPLACED = new Set([

@@ -92,11 +92,10 @@ export class Proxy {
         outbound.destroy();
         return;
       }
-      outbound.once('upgrade', (accepted, upstream, head) => {
+      await this.relay(inbound, answer, outbound, (accepted, upstream, head) => {
         answer.detachSocket(socket);
         this.join([socket, early], [upstream, head], accepted);
       });
-      await this.relay(inbound, answer, outbound);
     } catch (error) {
       this.fail(inbound, answer, error);
     }
@@ -107,13 +106,14 @@ export class Proxy {
   }
 
   private wayOf(inbound: IncomingMessage, proto: Arrival['proto'], extra: readonly string[]): Way {
-    const { routes, endpoints } = this.deps;
+    const { routes, endpoints, limits } = this.deps;
     const hostHeader = inbound.headers.host ?? '';
     const target = targetOf(inbound.url ?? '', hostHeader);
     if (target === undefined || ambiguityOf(inbound) !== undefined) return { status: 400 };
     const route = routes().route(target);
     if (route === undefined) return { status: 404 };
-    const found = route.backend === undefined ? [] : endpoints.inTurn(route.backend);
+    const found =
+      route.backend === undefined ? [] : endpoints.inTurn(route.backend, limits.attempts);
     if (found.length === 0) return { status: 503 };
     const { remoteAddress = '', localPort = 0 } = inbound.socket;
     const arrival = { address: remoteAddress.replace(/^::ffff:/, ''), proto, port: localPort };
@@ -161,12 +161,19 @@ export class Proxy {
     inbound: IncomingMessage,
     answer: ServerResponse,
     outbound: ClientRequest,
+    onUpgrade?: (accepted: IncomingMessage, upstream: Socket, head: Buffer) => void,
   ): Promise<void> {
     return new Promise((resolve, reject) => {
-      const { idleMs } = this.deps.limits;
-      outbound.setTimeout(idleMs, () => outbound.destroy(new UpstreamTimeout('no answer')));
       outbound.once('error', reject);
-      outbound.once('upgrade', () => resolve());
+      outbound.once('upgrade', (accepted, upstream, head) => {
+        if (onUpgrade === undefined) {
+          upstream.destroy();
+          reject(new Error('an upgrade that nobody asked for'));
+          return;
+        }
+        onUpgrade(accepted, upstream, head);
+        resolve();
+      });
       answer.once('close', () => {
         if (answer.writableFinished) return;
         outbound.destroy();
@@ -180,7 +187,8 @@ export class Proxy {
           reject(new Error('an answer that cannot be passed on', { cause: error }));
           return;
         }
-        pipeline(response, answer, () => resolve());
+        passOn(response, answer);
+        response.once('close', resolve);
       });
       outbound.once('close', () => {
         inbound.unpipe(outbound);
@@ -239,7 +247,30 @@ const refuse = (
 const writeHead = (answer: ServerResponse, response: IncomingMessage): void => {
   const { statusCode = 502, statusMessage = '', rawHeaders } = response;
   answer.writeHead(statusCode, statusMessage, responseHeaders(rawHeaders));
-  answer.flushHeaders();
+};
+
+/**
+ * The body as it comes, no faster than it is taken; an answer that breaks off breaks off here too. The head goes with
+ * what has come of the body, in one write: by itself only when nothing has.
+ */
+const passOn = (response: IncomingMessage, answer: ServerResponse): void => {
+  let isWritten = false;
+  response.on('data', (chunk: Buffer) => {
+    isWritten = true;
+    if (!answer.write(chunk)) response.pause();
+  });
+  answer.on('drain', () => response.resume());
+  response.once('end', () => {
+    isWritten = true;
+    answer.end();
+  });
+  response.once('close', () => {
+    if (!response.complete) answer.destroy();
+  });
+  // After the turn in which the stream begins to flow.
+  process.nextTick(() => {
+    if (!isWritten) answer.flushHeaders();
+  });
 };
 
 /** What says how long a body is, to the next hop: a length passes as it is. */

@@ -1,6 +1,8 @@
-import { Agent, request, type ClientRequest } from 'node:http';
+import { request, type ClientRequest } from 'node:http';
 import type { Clock } from '../../../lib/clock';
+import { hostPort } from '../../../lib/net/ip';
 import type { Endpoint } from './endpoint-table';
+import { KeptConnections } from './kept-connections';
 import type { ProxyLimits } from './limits';
 
 /** What an endpoint is asked, but for the body. */
@@ -13,12 +15,14 @@ export interface UpstreamHead {
 
 /** Connections to endpoints, which are used again. */
 export class Upstreams {
-  private readonly agent = new Agent({ keepAlive: true, maxFreeSockets: 64, timeout: FREE_MS });
+  private readonly agent: KeptConnections;
 
   constructor(
     private readonly limits: ProxyLimits,
     private readonly clock: Clock,
-  ) {}
+  ) {
+    this.agent = new KeptConnections({ idleMs: limits.idleMs, onIdle: giveUp, clock });
+  }
 
   /**
    * A request on a connection to the first endpoint that takes one; nothing of it has been sent yet.
@@ -30,7 +34,7 @@ export class Upstreams {
     { isUpgrade = false } = {},
   ): Promise<ClientRequest> {
     let failure: unknown;
-    for (const endpoint of endpoints.slice(0, this.limits.attempts))
+    for (const endpoint of endpoints)
       try {
         return await this.connect(head, endpoint, isUpgrade);
       } catch (error) {
@@ -47,15 +51,17 @@ export class Upstreams {
     { method, path, headers }: UpstreamHead,
     { address: host, port }: Endpoint,
     isUpgrade: boolean,
-  ): Promise<ClientRequest> {
-    const { connectMs, headerBytes } = this.limits;
-    const outbound = request({
-      ...{ host, port, method, path, headers, maxHeaderSize: headerBytes },
-      // One that becomes something else is of no use to the next.
-      agent: isUpgrade ? false : this.agent,
-    });
+  ): ClientRequest | Promise<ClientRequest> {
+    const { connectMs, headerBytes: maxHeaderSize, idleMs } = this.limits;
+    // One that becomes something else is of no use to the next.
+    const agent = isUpgrade ? false : this.agent;
+    const outbound = request({ host, port, method, path, headers, maxHeaderSize, agent });
+    if (isUpgrade) outbound.setTimeout(idleMs, () => giveUp(outbound));
+    // It has one already: there is nothing to wait for.
+    if (outbound.reusedSocket) return outbound;
     return new Promise((resolve, reject) => {
-      const late = () => outbound.destroy(new UpstreamTimeout(`no connection to ${host}:${port}`));
+      const late = () =>
+        outbound.destroy(new UpstreamTimeout(`no connection to ${hostPort(host, port)}`));
       const callOff = this.clock.after(connectMs, late);
       const onError = (error: Error) => {
         callOff();
@@ -78,5 +84,6 @@ export class Upstreams {
 /** An endpoint that says nothing for too long. */
 export class UpstreamTimeout extends Error {}
 
-/** Shorter than most servers wait: the one that closes should be us. */
-const FREE_MS = 4_000;
+const giveUp = (outbound: ClientRequest): void => {
+  outbound.destroy(new UpstreamTimeout('no answer'));
+};
