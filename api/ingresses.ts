@@ -36,7 +36,28 @@ export const byAge = (a: Ingress, b: Ingress): number => {
   return ageA < ageB ? -1 : Number(ageA > ageB);
 };
 
+/** Pure: whether plain requests are answered with the same address by TLS. */
+export const isSslRedirected = ({ metadata }: Ingress): boolean =>
+  metadata.annotations?.[SSL_REDIRECT] === 'true';
+
+/** Pure: of the annotations, those that the nodes act on. */
+export const annotationsForNodes = ({
+  metadata: { annotations = {} },
+}: Ingress): Readonly<Record<string, string>> | undefined =>
+  annotations[SSL_REDIRECT] === undefined
+    ? undefined
+    : { [SSL_REDIRECT]: annotations[SSL_REDIRECT] };
+
+/** Pure: a value that says neither is met with a warning. */
+export const ingressWarnings = ({ metadata }: Ingress): readonly string[] => {
+  const value = metadata.annotations?.[SSL_REDIRECT];
+  return value === undefined || ['true', 'false'].includes(value)
+    ? []
+    : [`metadata.annotations[${SSL_REDIRECT}]: neither "true" nor "false"; it is without effect`];
+};
+
 const ageOf = (ingress: Ingress): string =>
   `${ingress.metadata.creationTimestamp ?? ''} ${keyOf(ingress)}`;
 
 const CLASS_ANNOTATION = 'kubernetes.io/ingress.class';
+const SSL_REDIRECT = 'ingress.dhow.dev/ssl-redirect';

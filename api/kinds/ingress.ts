@@ -1,3 +1,4 @@
+import { ingressWarnings } from '../ingresses';
 import { INGRESSES } from '../resources';
 import {
   validateIngress,
@@ -12,4 +13,5 @@ export const INGRESS_KIND = defineKind(INGRESSES, {
   validateCreate: validateIngress,
   validateUpdate: validateIngressUpdate,
   validateStatusUpdate: validateIngressStatusUpdate,
+  warnings: ingressWarnings,
 });

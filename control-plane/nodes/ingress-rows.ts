@@ -1,5 +1,5 @@
 import { NETWORK_ROW } from '../../api/assignment-rows';
-import { isServedIngress, secretKeysOf } from '../../api/ingresses';
+import { annotationsForNodes, isServedIngress, secretKeysOf } from '../../api/ingresses';
 import {
   keyOf,
   type ApiObject,
@@ -103,10 +103,16 @@ class ServedIngresses {
 }
 
 /** Pure: of an Ingress, what a node acts on. */
-const ingressForNodes = ({ apiVersion, kind, metadata, spec }: Ingress): Ingress => ({
-  ...{ apiVersion, kind, metadata: identityOf(metadata) },
-  ...(spec === undefined ? {} : { spec }),
-});
+const ingressForNodes = (ingress: Ingress): Ingress => {
+  const { apiVersion, kind, metadata, spec } = ingress;
+  const annotations = annotationsForNodes(ingress);
+  const identity = identityOf(metadata);
+  return {
+    ...{ apiVersion, kind },
+    metadata: annotations === undefined ? identity : { ...identity, annotations },
+    ...(spec === undefined ? {} : { spec }),
+  };
+};
 
 /** Pure: whatever else a secret holds stays where it is. */
 const secretForNodes = ({ apiVersion, kind, metadata, data = {} }: Secret): Secret => ({

@@ -199,6 +199,20 @@ describe('ingresses', () => {
     expect(valuesOf(rows)).toHaveLength(1);
   });
 
+  it('tells of those annotations alone that nodes act on', () => {
+    const { ingresses, classes, rows } = world();
+    classes.add(ingressClass('dhow.dev/ingress'));
+    const { metadata, ...rest } = ingress('dhow');
+    const annotations = { 'ingress.dhow.dev/ssl-redirect': 'true', other: 'x' };
+    ingresses.add({ ...rest, metadata: { ...metadata, annotations } });
+    expect(valuesOf(rows)[0]?.[2]).toMatchObject({
+      metadata: {
+        ...{ namespace: 'ns', name: 'web' },
+        annotations: { 'ingress.dhow.dev/ssl-redirect': 'true' },
+      },
+    });
+  });
+
   it('follows secrets while an ingress names them, and no longer', () => {
     const { ingresses, classes, secrets, rows, told } = world();
     classes.add(ingressClass('dhow.dev/ingress'));

@@ -202,6 +202,21 @@ it('routes by host and path, tells backends who asked, and follows what changes'
   await until(async () => (await ask('a.example')).status === 404);
 });
 
+it('sends plain requests on to TLS where the ingress asks for it', async () => {
+  const annotations = { 'ingress.dhow.dev/ssl-redirect': 'true' };
+  const metadata = { namespace: 'ns', name: 'secure', annotations };
+  tell(
+    row('ingresses', 'secure', { metadata, spec: { rules: [ruleFor('a.example', 'web', '/a')] } }),
+  );
+  await serveOne(await echo('web'));
+  const { status, headers } = await ask('A.example:1', '/a/b/../c?d=//e');
+  expect([status, headers.location]).toEqual([308, `https://a.example:${port + 1}/a/c?d=//e`]);
+  expect((await ask('web.example')).status).toBe(200);
+  const socket = connectByTls({ host: ADDRESS, port: port + 1, rejectUnauthorized: false });
+  socket.write('GET /a HTTP/1.1\r\nHost: a.example\r\nConnection: close\r\n\r\n');
+  expect(await text(socket)).toMatch(/^HTTP\/1.1 200 /);
+});
+
 it('gives each endpoint its turn, and another one what the first does not take', async () => {
   const [a, b] = [await echo('a'), await echo('b')];
   const closed = await backend(createTcpServer());

@@ -108,8 +108,24 @@ it('says of a backend of another kind that it cannot be served, and of none that
   const resource = { resource: { apiGroup: 'a.example', kind: 'Bucket', name: 'b' } };
   const ingress = { ...ingressOf('i', [], false), spec: { defaultBackend: resource } };
   const target = targetOf('/', 'h')!;
-  expect(new RouteTable([ingress]).route(target)).toEqual({ backend: undefined });
+  expect(new RouteTable([ingress]).route(target)).toEqual({
+    ...{ backend: undefined, isSslRedirected: false },
+  });
   expect(new RouteTable([]).route(target)).toBeUndefined();
+});
+
+it('redirects by the ingress whose rule it is', () => {
+  const secure = ingressOf('i', [['a.example', 'Prefix', '/']], false);
+  const annotations = { 'ingress.dhow.dev/ssl-redirect': 'true' };
+  const table = new RouteTable([
+    { ...secure, metadata: { ...secure.metadata, annotations } },
+    ingressOf('ii', [['a.example', 'Exact', '/plain']], true),
+  ]);
+  const isRedirected = (host: string, url: string) =>
+    table.route(targetOf(url, host)!)?.isSslRedirected;
+  expect(isRedirected('a.example', '/x')).toBe(true);
+  expect(isRedirected('a.example', '/plain')).toBe(false);
+  expect(isRedirected('b.example', '/x')).toBe(false);
 });
 
 it('reads a target as its backend would', () => {

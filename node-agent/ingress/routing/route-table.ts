@@ -1,4 +1,4 @@
-import { byAge } from '../../../api/ingresses';
+import { byAge, isSslRedirected } from '../../../api/ingresses';
 import type { Ingress } from '../../../api/types';
 import { prefixOf, wildcardOf, type RequestTarget } from './host-and-path';
 
@@ -15,6 +15,8 @@ export type Backend = ServiceBackend | undefined;
 /** Where a request goes: `undefined` when no rule is for it. */
 export interface Route {
   readonly backend: Backend;
+  /** A plain request is told to come by TLS. */
+  readonly isSslRedirected: boolean;
 }
 
 type GivenBackend = NonNullable<NonNullable<Ingress['spec']>['defaultBackend']>;
@@ -46,14 +48,19 @@ export class RouteTable {
     return undefined;
   }
 
-  private add({ metadata: { namespace = '' }, spec }: Ingress): void {
-    const fallback = spec?.defaultBackend && routeTo(namespace, spec.defaultBackend);
+  private add(ingress: Ingress): void {
+    const { spec } = ingress;
+    const routeTo = (backend: GivenBackend): Route => ({
+      backend: backendOf(ingress.metadata.namespace ?? '', backend),
+      isSslRedirected: isSslRedirected(ingress),
+    });
+    const fallback = spec?.defaultBackend && routeTo(spec.defaultBackend);
     if (fallback !== undefined) addOnce(this.defaults, ANY, fallback);
     for (const { host = '', http } of spec?.rules ?? []) {
       const name = host.toLowerCase();
       if (fallback !== undefined) addOnce(this.defaults, name, fallback);
       for (const { path = '/', pathType, backend } of http?.paths ?? [])
-        this.routesOf(name).add(path, pathType === 'Exact', routeTo(namespace, backend));
+        this.routesOf(name).add(path, pathType === 'Exact', routeTo(backend));
     }
   }
 
@@ -105,10 +112,10 @@ const namesFor = (host: string): readonly string[] => {
   return wildcard === undefined ? [host, ''] : [host, wildcard, ''];
 };
 
-const routeTo = (namespace: string, { service }: GivenBackend): Route => {
+const backendOf = (namespace: string, { service }: GivenBackend): Backend => {
   const port = service?.port?.name ?? service?.port?.number;
-  if (service === undefined || port === undefined) return { backend: undefined };
-  return { backend: { namespace, name: service.name, port: portOf(port) } };
+  if (service === undefined || port === undefined) return undefined;
+  return { namespace, name: service.name, port: portOf(port) };
 };
 
 const portOf = (port: unknown): number | string => (typeof port === 'string' ? port : Number(port));

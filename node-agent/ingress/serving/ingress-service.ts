@@ -46,7 +46,8 @@ export class IngressService implements CompanionService<IngressSettings> {
     const { limits, clock, log } = deps;
     this.certificates = new CertificateTable((key) => this.secrets.get(key), log);
     const { endpoints } = this;
-    this.proxy = new Proxy({ routes: () => this.routes, endpoints, limits, clock, log });
+    const [routes, httpsPort] = [() => this.routes, () => this.settings.httpsPort];
+    this.proxy = new Proxy({ routes, httpsPort, endpoints, limits, clock, log });
   }
 
   static async create(deps: {

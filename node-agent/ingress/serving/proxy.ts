@@ -3,8 +3,9 @@ import type { Socket } from 'node:net';
 import { pipeline } from 'node:stream';
 import type { Clock } from '../../../lib/clock';
 import { describeError, type Log } from '../../../lib/log';
-import { targetOf } from '../routing/host-and-path';
+import { targetOf, type RequestTarget } from '../routing/host-and-path';
 import type { RouteTable } from '../routing/route-table';
+import { hasBody, passOn, refuse, writeHead, type Refusal } from './answer';
 import type { Endpoint, EndpointTable } from './endpoint-table';
 import { ambiguityOf, requestHeaders, responseHeaders, type Arrival } from './headers';
 import type { ProxyLimits } from './limits';
@@ -12,6 +13,8 @@ import { Upstreams, UpstreamTimeout, type UpstreamHead } from './upstream';
 
 export interface ProxyDeps {
   readonly routes: () => RouteTable;
+  /** Where this node serves TLS; 0: nowhere. */
+  readonly httpsPort: () => number;
   readonly endpoints: Pick<EndpointTable, 'inTurn'>;
   readonly limits: ProxyLimits;
   readonly clock: Clock;
@@ -25,7 +28,7 @@ type Way =
       readonly endpoints: readonly Endpoint[];
       readonly status?: undefined;
     }
-  | { readonly status: keyof typeof TEXTS };
+  | Refusal;
 
 /** Passes requests on to the endpoints that their host and path lead to. Bodies flow through: none is kept. */
 export class Proxy {
@@ -54,7 +57,7 @@ export class Proxy {
     if (this.isClosing) answer.shouldKeepAlive = false;
     const way = this.wayOf(inbound, proto, bodyHeaders(inbound));
     if (way.status !== undefined) {
-      refuse(inbound, answer, way.status);
+      refuse(inbound, answer, way);
       return;
     }
     try {
@@ -83,7 +86,7 @@ export class Proxy {
     const extra = isPlain ? [] : ['Connection', 'Upgrade', 'Upgrade', wanted];
     const way = hasBody(inbound) ? ({ status: 400 } as const) : this.wayOf(inbound, proto, extra);
     if (way.status !== undefined) {
-      refuse(inbound, answer, way.status);
+      refuse(inbound, answer, way);
       return;
     }
     try {
@@ -106,12 +109,14 @@ export class Proxy {
   }
 
   private wayOf(inbound: IncomingMessage, proto: Arrival['proto'], extra: readonly string[]): Way {
-    const { routes, endpoints, limits } = this.deps;
+    const { routes, httpsPort, endpoints, limits } = this.deps;
     const hostHeader = inbound.headers.host ?? '';
     const target = targetOf(inbound.url ?? '', hostHeader);
     if (target === undefined || ambiguityOf(inbound) !== undefined) return { status: 400 };
     const route = routes().route(target);
     if (route === undefined) return { status: 404 };
+    if (route.isSslRedirected && proto === 'http' && httpsPort() !== 0)
+      return secureWay(target, httpsPort());
     const found =
       route.backend === undefined ? [] : endpoints.inTurn(route.backend, limits.attempts);
     if (found.length === 0) return { status: 503 };
@@ -228,49 +233,15 @@ export class Proxy {
     this.failureCount++;
     this.deps.log.debug({ err: describeError(error) }, 'an endpoint did not answer');
     if (answer.headersSent) answer.destroy();
-    else refuse(inbound, answer, error instanceof UpstreamTimeout ? 504 : 502);
+    else refuse(inbound, answer, { status: error instanceof UpstreamTimeout ? 504 : 502 });
   }
 }
 
-/** Says it all, and reads no body for it. */
-const refuse = (
-  inbound: IncomingMessage,
-  answer: ServerResponse,
-  status: keyof typeof TEXTS,
-): void => {
-  if (answer.destroyed) return;
-  if (status === 400 || hasBody(inbound)) answer.shouldKeepAlive = false;
-  const text = TEXTS[status];
-  answer.writeHead(status, { 'Content-Type': 'text/plain; charset=utf-8' }).end(`${text}\n`);
-};
-
-const writeHead = (answer: ServerResponse, response: IncomingMessage): void => {
-  const { statusCode = 502, statusMessage = '', rawHeaders } = response;
-  answer.writeHead(statusCode, statusMessage, responseHeaders(rawHeaders));
-};
-
-/**
- * The body as it comes, no faster than it is taken; an answer that breaks off breaks off here too. The head goes with
- * what has come of the body, in one write: by itself only when nothing has.
- */
-const passOn = (response: IncomingMessage, answer: ServerResponse): void => {
-  let isWritten = false;
-  response.on('data', (chunk: Buffer) => {
-    isWritten = true;
-    if (!answer.write(chunk)) response.pause();
-  });
-  answer.on('drain', () => response.resume());
-  response.once('end', () => {
-    isWritten = true;
-    answer.end();
-  });
-  response.once('close', () => {
-    if (!response.complete) answer.destroy();
-  });
-  // After the turn in which the stream begins to flow.
-  process.nextTick(() => {
-    if (!isWritten) answer.flushHeaders();
-  });
+/** To where the same is served by TLS: only what has a host can be told. */
+const secureWay = ({ host, forwarded }: RequestTarget, port: number): Refusal => {
+  const authority = port === 443 ? host : `${host}:${port}`;
+  const path = forwarded === '*' ? '/' : forwarded;
+  return host === '' ? { status: 400 } : { status: 308, location: `https://${authority}${path}` };
 };
 
 /** What says how long a body is, to the next hop: a length passes as it is. */
@@ -280,20 +251,8 @@ const bodyHeaders = (inbound: IncomingMessage): readonly string[] => {
   return length === undefined && !BODILESS.has(inbound.method ?? '') ? ['Content-Length', '0'] : [];
 };
 
-const hasBody = ({ headers }: IncomingMessage): boolean =>
-  headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0;
-
 const pairLines = (headers: readonly string[]): string =>
   headers.reduce((text, each, i) => text + each + (i % 2 === 0 ? ': ' : '\r\n'), '');
-
-/** Status and text, as widely known proxies have them. */
-const TEXTS = {
-  400: '400 bad request',
-  404: '404 page not found',
-  502: 'bad gateway',
-  503: 'no available server',
-  504: 'gateway timeout',
-} as const;
 
 const SAFE_METHODS = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE']);
 const BODILESS = new Set([...SAFE_METHODS, 'DELETE']);
