@@ -1,3 +1,4 @@
+import { NOWHERE, placementsOf } from '../../../api/daemon-pods';
 import { jsonEqual } from '../../../api/json-value';
 import { DAEMON_SETS, NODES, PODS } from '../../../api/resources';
 import { keyOf, uidOf, type DaemonSet, type Node, type Pod } from '../../../api/types';
@@ -7,7 +8,7 @@ import type { ControllerDeps, Subscriptions } from '../controller';
 import { OwnedController } from '../owned/owned-controller';
 import { PodControl } from '../owned/pod-control';
 import { Revisions, type History } from '../owned/revisions';
-import { daemonPod, HASH_LABEL, NOWHERE, placementsOf, targetOf } from './placement';
+import { daemonPod, HASH_LABEL, targetOf } from './placement';
 import {
   daemonSetStatus,
   isGone,

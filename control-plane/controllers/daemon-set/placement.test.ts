@@ -1,5 +1,6 @@
 import type { DaemonSet, Node, Pod, PodSpec, Taint, Toleration } from '../../../api/types';
-import { daemonPod, daemonTolerations, placementsOf, targetOf } from './placement';
+import { daemonTolerations, placementsOf } from '../../../api/daemon-pods';
+import { daemonPod, targetOf } from './placement';
 
 const setOf = (spec: object, annotations: Readonly<Record<string, string>> = {}): DaemonSet => ({
   apiVersion: 'apps/v1',

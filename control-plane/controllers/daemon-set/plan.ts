@@ -1,6 +1,7 @@
 import { isPodReady, isTerminal, isTerminating } from '../../../api/pods';
 import type { DaemonSet, Pod } from '../../../api/types';
-import { HASH_LABEL, type Placement } from './placement';
+import type { Placement } from '../../../api/daemon-pods';
+import { HASH_LABEL } from './placement';
 
 /** A node, what the set has to do with it, and its pods that are there or meant for it. */
 export interface DaemonNode extends Placement {
