@@ -1,8 +1,7 @@
 import type { RankedNode, RefusalCount } from '../../api/decisions';
 import { ChangedCluster } from './changed-cluster';
 import { filtersFor, firstRefusal, laterRefusals, type Refused } from './filters';
-import { mixHashes } from './hash';
-import { noNodesMessage, unschedulableMessage, type RefusalCounts } from './message';
+import { noNodesMessage, unschedulableMessage } from './message';
 import type { NodeInfo, NodeView } from './node-info';
 import type { ScorePlugin, ScoreTerm } from './plugins/plugin';
 import type { PodInfo } from './pod-info';
@@ -10,6 +9,7 @@ import { planPreemption, type Preemption } from './preemption';
 import { DEFAULT_PROFILE, type Profile } from './profile';
 import { RefusalTally } from './refusal-tally';
 import type { ClusterView } from './snapshot';
+import { ringDistance, ringPlaceOf, ringStartOf } from './tie-break';
 
 /** The outcome of one attempt. Equal pod, snapshot and seed give an equal decision. */
 export interface Decision {
@@ -34,25 +34,53 @@ export interface Decision {
   readonly nominatedNodeName?: string;
 }
 
-/** Filters and scores every node; pure. Ties go to the largest hash of node, pod and seed. */
+/** Filters and scores every node; pure. Ties go by the ring of `tie-break.ts`. */
 export const decide = (
   pod: PodInfo,
-  snapshot: ClusterView,
+  cluster: ClusterView,
   seed: number,
   profile: Profile = DEFAULT_PROFILE,
 ): Decision => {
-  const filtered = filterNodes(pod, snapshot, profile);
+  const { feasible, tally, podBound } = filterNodes(pod, cluster, profile);
+  return conclude(
+    pod,
+    {
+      nodesFeasible: feasible.length,
+      tally,
+      podBound: () => podBound,
+      top: () => rank(pod, feasible, cluster, seed, profile),
+    },
+    { cluster, profile },
+  );
+};
+
+/** What all nodes say, however it was found out. */
+export interface Judgement {
+  readonly nodesFeasible: number;
+  readonly tally: RefusalTally;
+  /** Nodes where what speaks against the pod is other pods, in the cluster's order. Asked where none fits. */
+  readonly podBound: () => readonly NodeInfo[];
+  /** The best nodes, best first. Asked where some fit. */
+  readonly top: () => readonly RankedNode[];
+}
+
+interface Place {
+  readonly cluster: ClusterView;
+  readonly profile: Profile;
+}
+
+/** The decision that follows from the judgement of every node. */
+export const conclude = (pod: PodInfo, judgement: Judgement, place: Place): Decision => {
+  const { nodesFeasible, tally } = judgement;
   const base = {
-    nodesConsidered: snapshot.nodes.length,
-    nodesFeasible: filtered.feasible.length,
-    reasons: Object.fromEntries(filtered.firstReasons),
-    refusedBy: filtered.refusedBy,
-    refusals: filtered.refusals.counts(),
+    nodesConsidered: place.cluster.nodeCount,
+    nodesFeasible,
+    reasons: tally.firstReasons(),
+    refusedBy: tally.refusedBy,
+    refusals: tally.counts(),
   };
-  if (filtered.feasible.length === 0) {
-    return { ...base, top: [], ...refusalOf(pod, { snapshot, filtered, profile }) };
-  }
-  const top = rank(pod, filtered.feasible, snapshot, seed, profile);
+  if (nodesFeasible === 0) return { ...base, top: [], ...refusalOf(pod, judgement, place) };
+  const top = judgement.top();
   const [winner, runnerUp] = top;
   return {
     ...base,
@@ -65,49 +93,31 @@ export const decide = (
 
 interface Filtered {
   readonly feasible: readonly NodeView[];
-  readonly firstReasons: ReadonlyMap<string, number>;
-  readonly refusedBy: ReadonlySet<string>;
-  readonly counts: RefusalCounts;
-  readonly refusals: RefusalTally;
-  /** Nodes where what speaks against the pod is other pods. */
+  readonly tally: RefusalTally;
   readonly podBound: readonly NodeInfo[];
 }
 
-const filterNodes = (pod: PodInfo, snapshot: ClusterView, profile: Profile): Filtered => {
+const filterNodes = (pod: PodInfo, cluster: ClusterView, profile: Profile): Filtered => {
   const feasible: NodeView[] = [];
-  const firstReasons = new Map<string, number>();
-  const allReasons = new Map<string, number>();
-  const refusedBy = new Set<string>();
-  const refusals = new RefusalTally();
   const podBound: NodeInfo[] = [];
-  const filters = filtersFor(pod, snapshot, profile);
-  const { rejection: rejected } = filters;
-  for (const node of snapshot.nodes) {
+  const filters = filtersFor(pod, cluster, profile);
+  const tally = new RefusalTally(filters.rejection);
+  for (const node of cluster.nodes) {
     const own = firstRefusal(filters, node);
     if (own?.refusal.isPodBound === true) podBound.push(node);
-    const refused = own ?? refusalBeside(pod, node, { cluster: snapshot, profile });
-    if (refused === undefined) {
-      feasible.push(node);
-      continue;
-    }
-    const { plugin, refusal } = refused;
-    refusals.add(refusal, rejected === undefined ? laterRefusals(filters, plugin, node) : []);
-    refusedBy.add(plugin.name);
-    increment(firstReasons, refusal.reasons[0]);
-    for (const reason of refusal.reasons) increment(allReasons, reason);
+    const refused = own ?? refusalBeside(pod, node, { cluster, profile });
+    if (refused === undefined) feasible.push(node);
+    else if (filters.rejection !== undefined) tally.add(refused, []);
+    else tally.add(refused, laterRefusals(filters, refused.plugin, node));
   }
-  // Without a node there is none to refuse: what would let the pod in is asked for all the same.
-  if (rejected !== undefined) refusedBy.add(rejected.plugin.name);
-  const rejection = rejected?.refusal.reasons[0];
-  const counts = { reasons: allReasons, ...(rejection === undefined ? {} : { rejection }) };
-  return { feasible, firstReasons, refusedBy, counts, refusals, podBound };
+  return { feasible, tally, podBound };
 };
 
 /** What speaks against the pod once those have come for whom room is being made, if they go before it. */
-const refusalBeside = (
+export const refusalBeside = (
   pod: PodInfo,
   node: NodeInfo,
-  { cluster, profile }: { readonly cluster: ClusterView; readonly profile: Profile },
+  { cluster, profile }: Place,
 ): Refused | undefined => {
   const also = cluster
     .nominatedOn(node.name)
@@ -117,20 +127,15 @@ const refusalBeside = (
   return firstRefusal(filtersFor(pod, new ChangedCluster(cluster, changed), profile), changed);
 };
 
-interface Attempted {
-  readonly snapshot: ClusterView;
-  readonly filtered: Filtered;
-  readonly profile: Profile;
-}
-
 /** What is said of a pod that fits nowhere, and who could make room for it. */
 const refusalOf = (
   pod: PodInfo,
-  { snapshot: cluster, filtered: { counts, podBound }, profile }: Attempted,
+  { tally, podBound }: Judgement,
+  { cluster, profile }: Place,
 ): Pick<Decision, 'message' | 'preemption' | 'nominatedNodeName'> => {
   if (cluster.nodeCount === 0) return { message: noNodesMessage };
-  const outcome = planPreemption(pod, podBound, { cluster, profile });
-  const message = unschedulableMessage(cluster.nodeCount, counts, outcome);
+  const outcome = planPreemption(pod, podBound(), { cluster, profile });
+  const message = unschedulableMessage(cluster.nodeCount, tally, outcome);
   switch (outcome.kind) {
     case 'found': {
       const { preemption } = outcome;
@@ -183,22 +188,25 @@ const scoreOf = (term: ScoreTerm, node: NodeView): number | undefined => {
 interface Candidate {
   readonly index: number;
   readonly total: number;
-  readonly tieBreak: number;
+  /** The nearer wins. */
+  readonly distance: number;
 }
 
 const rank = (
   pod: PodInfo,
   nodes: readonly NodeView[],
-  snapshot: ClusterView,
+  cluster: ClusterView,
   seed: number,
   profile: Profile,
 ): readonly RankedNode[] => {
-  const columns = scoreNodes(pod, nodes, snapshot, profile);
+  const columns = scoreNodes(pod, nodes, cluster, profile);
+  const start = ringStartOf(pod.hash, seed);
   const best: Candidate[] = [];
   nodes.forEach((node, index) => {
     let total = 0;
     for (const column of columns) total += column[index] ?? 0;
-    keepBest(best, { index, total, tieBreak: mixHashes(node.hash, pod.hash, seed) }, nodes);
+    const distance = ringDistance(ringPlaceOf(node.hash), start);
+    keepBest(best, { index, total, distance }, nodes);
   });
   return best.map(({ index, total }) => ({
     node: nodes[index]?.name ?? '',
@@ -223,7 +231,7 @@ const keepBest = (best: Candidate[], next: Candidate, nodes: readonly NodeView[]
 // Names settle equal hashes, so that the order nodes arrived in never matters.
 const compare = (a: Candidate, b: Candidate, nodes: readonly NodeView[]): number =>
   b.total - a.total ||
-  b.tieBreak - a.tieBreak ||
+  a.distance - b.distance ||
   ((nodes[a.index]?.name ?? '') < (nodes[b.index]?.name ?? '') ? -1 : 1);
 
 const separation = (winner: RankedNode, runnerUp: RankedNode) => {
@@ -240,10 +248,6 @@ const separation = (winner: RankedNode, runnerUp: RankedNode) => {
   return { margin, decidedBy: margin === 0 ? TIE : decidedBy };
 };
 
-const increment = (counts: Map<string, number>, key: string): void => {
-  counts.set(key, (counts.get(key) ?? 0) + 1);
-};
-
 /** `decidedBy` when winner and runner-up have equal totals. */
 export const TIE = 'tie';
-const TOP_COUNT = 3;
+export const TOP_COUNT = 3;
