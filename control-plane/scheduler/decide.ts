@@ -163,7 +163,7 @@ export const scoreNodes = (
   });
 
 /** A plugin that breaks has nothing to say: of the pod, or of one node. */
-const scoreTermOf = (
+export const scoreTermOf = (
   plugin: ScorePlugin,
   pod: PodInfo,
   cluster: ClusterView,
@@ -176,7 +176,7 @@ const scoreTermOf = (
   }
 };
 
-const scoreOf = (term: ScoreTerm, node: NodeView): number | undefined => {
+export const scoreOf = (term: ScoreTerm, node: NodeView): number | undefined => {
   try {
     const score = term.score(node);
     return Number.isFinite(score) ? score : undefined;

@@ -65,6 +65,10 @@ export class NodeInfo implements NodeView {
   podCountMax = 0;
   images: ReadonlyMap<string, readonly Layer[]> = new Map();
   layers: ReadonlyMap<string, number> = new Map();
+  /** Rises with each node object. */
+  nodeVersion = 0;
+  /** Rises with whatever else of the node plugins may see; kept by the snapshot. */
+  podsVersion = 0;
   private readonly others = new Map<string, number>();
   private least: number | undefined;
   private readonly counts = new Map<string, number>();
@@ -85,6 +89,7 @@ export class NodeInfo implements NodeView {
 
   set node(node: Node) {
     this.current = node;
+    this.nodeVersion++;
     this.labels = node.metadata.labels ?? {};
     this.taints = node.spec.taints ?? [];
     this.isUnschedulable = node.spec.unschedulable === true;

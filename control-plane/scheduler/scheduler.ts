@@ -17,6 +17,7 @@ import { ClusterEvents } from './cluster-events';
 import { ConditionWriter } from './condition-writer';
 import { DecisionLog } from './decisions/decision-log';
 import { Segments } from './decisions/segments';
+import { IndexedEngine } from './engine/indexed-engine';
 import { PodExplanations } from './explanations';
 import { Preemptor } from './preemptor';
 import { SnapshotPlacements } from './placements';
@@ -90,6 +91,7 @@ export const createScheduler = (deps: SchedulerDeps): Scheduler => {
   const loop = new SchedulingLoop({
     ...{ client, clock, random, log, eventsFor, decisions, snapshot, queue, cluster, conditions },
     ...{ pods, seed, faults, volumes, volumeBinder, preemptor, profiles },
+    engine: new IndexedEngine({ cluster: snapshot }),
   });
 
   const run = async (signal: AbortSignal): Promise<void> => {

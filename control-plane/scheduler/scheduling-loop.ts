@@ -8,8 +8,9 @@ import { describeError } from '../../lib/log';
 import { Binder, type BinderDeps, type BindResult } from './binder';
 import { CONSUMER, type ClusterEvents } from './cluster-events';
 import type { ConditionWriter } from './condition-writer';
-import { decide, type Decision } from './decide';
+import type { Decision } from './decide';
 import type { DecisionLog } from './decisions/decision-log';
+import type { IndexedEngine } from './engine/indexed-engine';
 import { assignedMessage } from './message';
 import type { Attempt, SchedulingQueue } from './queue';
 import type { Profiles } from './profile';
@@ -27,6 +28,7 @@ export interface SchedulingLoopDeps extends BinderDeps {
   readonly conditions: ConditionWriter;
   readonly decisions: DecisionLog;
   readonly snapshot: Snapshot;
+  readonly engine: IndexedEngine;
   readonly queue: SchedulingQueue;
   readonly cluster: ClusterEvents;
   readonly pods: { get(key: string): Pod | undefined; list(): Iterable<Pod> };
@@ -83,10 +85,10 @@ export class SchedulingLoop {
   }
 
   private place(attempt: Attempt, pod: Pod, group: TaskGroup): void {
-    const { clock, queue, snapshot, seed, volumes, profiles } = this.deps;
+    const { clock, queue, snapshot, engine, seed, volumes, profiles } = this.deps;
     const info = volumes.resolve(attempt.info);
     const startMs = clock.monotonicMs();
-    const decision = decide(info, snapshot, seed, profiles.of(pod));
+    const decision = engine.decide(info, seed, profiles.of(pod));
     const latencyMicros = Math.round((clock.monotonicMs() - startMs) * 1000);
     this.record({ ...attempt, info }, decision, latencyMicros);
     const { nodeName } = decision;

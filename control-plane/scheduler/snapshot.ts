@@ -1,4 +1,5 @@
 import type { Node, Pod, PodDisruptionBudget } from '../../api/types';
+import { ChangeLog } from './engine/change-log';
 import type { Layer } from './images';
 import { NodeInfo } from './node-info';
 import type { NamespaceLabels } from './pod-affinity';
@@ -19,6 +20,20 @@ export interface ClusterView {
   nominatedOn(nodeName: string): readonly PodInfo[];
   /** The node on which others are evicted for the pod. */
   nominationOf(uid: string): string | undefined;
+}
+
+/** What an index keeps itself up to date by. */
+export interface TrackedView extends ClusterView {
+  node(name: string): NodeInfo | undefined;
+  nodeOf(uid: string): string | undefined;
+  /** Rises when a node comes or goes. */
+  readonly nodesVersion: number;
+  /** Rises with whatever else a plugin's `basis` may tell of. */
+  readonly factsVersion: number;
+  /** Nodes that are not as they were, or whose pods are not. */
+  readonly touched: ChangeLog<NodeInfo>;
+  /** Does any pod that is placed or nominated wish anything of others? */
+  readonly hasAffinityPods: boolean;
 }
 
 /** The disruption budgets of a namespace. */
@@ -42,7 +57,7 @@ interface Placement {
  * the watch confirms it or its binding definitely failed; no timer ever drops an assumption, for a
  * slow binding would then be counted twice.
  */
-export class Snapshot implements ClusterView {
+export class Snapshot implements TrackedView {
   private readonly byName = new Map<string, NodeInfo>();
   private readonly placements = new Map<string, Placement>();
   /** Pods by node name, also of nodes not seen yet: their sums must be there when the node comes. */
@@ -53,7 +68,13 @@ export class Snapshot implements ClusterView {
   private readonly layerHolders = new Map<string, number>();
   /** Pods by uid, with the node that they were promised. */
   private readonly nominations = new Map<string, { info: PodInfo; nodeName: string }>();
+  /** The same by node name, so that each node need not look through all. */
+  private readonly nominatedByNode = new Map<string, Map<string, PodInfo>>();
   private list: readonly NodeInfo[] | undefined;
+  private affinityPodCount = 0;
+  nodesVersion = 0;
+  factsVersion = 0;
+  readonly touched = new ChangeLog<NodeInfo>();
   readonly namespaceLabels: NamespaceLabels;
   readonly budgetsIn: BudgetsIn;
   readonly selectorFor: SelectorFor;
@@ -107,13 +128,14 @@ export class Snapshot implements ClusterView {
       this.countLayers(known, -1);
       known.node = node;
       this.countLayers(known, 1);
+      this.touched.add(known);
       return;
     }
     this.removeNode(node.metadata.name);
     const info = new NodeInfo(node, this.podsOn(node.metadata.name));
     this.byName.set(info.name, info);
     this.countLayers(info, 1);
-    this.list = undefined;
+    this.nodesChanged();
   }
 
   removeNode(name: string): void {
@@ -121,7 +143,12 @@ export class Snapshot implements ClusterView {
     if (known === undefined) return;
     this.countLayers(known, -1);
     this.byName.delete(name);
+    this.nodesChanged();
+  }
+
+  private nodesChanged(): void {
     this.list = undefined;
+    this.nodesVersion++;
   }
 
   /** A pod that the API says is bound: confirms an assumption, or corrects it. */
@@ -142,7 +169,13 @@ export class Snapshot implements ClusterView {
 
   /** Keeps the room that a pod is about to get from those that are less important. */
   nominate(info: PodInfo, nodeName: string): void {
+    this.endNomination(info.uid);
     this.nominations.set(info.uid, { info, nodeName });
+    const there = this.nominatedByNode.get(nodeName);
+    if (there === undefined) this.nominatedByNode.set(nodeName, new Map([[info.uid, info]]));
+    else there.set(info.uid, info);
+    this.countAffinity(info, 1);
+    this.touch(nodeName);
   }
 
   nominationOf(uid: string): string | undefined {
@@ -151,16 +184,25 @@ export class Snapshot implements ClusterView {
 
   /** Returns the node whose room is nobody's any more. */
   endNomination(uid: string): string | undefined {
-    const nodeName = this.nominationOf(uid);
+    const nomination = this.nominations.get(uid);
+    if (nomination === undefined) return undefined;
+    const { info, nodeName } = nomination;
     this.nominations.delete(uid);
+    const there = this.nominatedByNode.get(nodeName);
+    there?.delete(uid);
+    if (there?.size === 0) this.nominatedByNode.delete(nodeName);
+    this.countAffinity(info, -1);
+    this.touch(nodeName);
     return nodeName;
   }
 
   nominatedOn(nodeName: string): readonly PodInfo[] {
-    const found: PodInfo[] = [];
-    for (const each of this.nominations.values())
-      if (each.nodeName === nodeName) found.push(each.info);
-    return found;
+    const there = this.nominatedByNode.get(nodeName);
+    return there === undefined ? NOBODY : [...there.values()];
+  }
+
+  get hasAffinityPods(): boolean {
+    return this.affinityPodCount > 0;
   }
 
   isAssumed(uid: string): boolean {
@@ -191,6 +233,8 @@ export class Snapshot implements ClusterView {
     uids?.delete(uid);
     if (uids?.size === 0) this.byNode.delete(nodeName);
     this.byName.get(nodeName)?.removePod(uid);
+    this.countAffinity(placement.info, -1);
+    this.touch(nodeName);
     return nodeName;
   }
 
@@ -203,6 +247,22 @@ export class Snapshot implements ClusterView {
     if (uids === undefined) this.byNode.set(nodeName, new Set([info.uid]));
     else uids.add(info.uid);
     this.byName.get(nodeName)?.addPod(info);
+    this.countAffinity(info, 1);
+    this.touch(nodeName);
+  }
+
+  /** Its pods are not as they were, or those for which room is made there. */
+  private touch(nodeName: string): void {
+    const node = this.byName.get(nodeName);
+    if (node === undefined) return;
+    node.podsVersion++;
+    this.touched.add(node);
+  }
+
+  private countAffinity({ affinity }: PodInfo, sign: 1 | -1): void {
+    if (affinity === undefined) return;
+    this.affinityPodCount += sign;
+    this.factsVersion++;
   }
 
   private podsOn(nodeName: string): readonly PodInfo[] {
@@ -213,6 +273,7 @@ export class Snapshot implements ClusterView {
   }
 
   private countLayers(info: NodeInfo, sign: 1 | -1): void {
+    if (info.images.size > 0) this.factsVersion++;
     for (const digest of info.layers.keys()) {
       const count = this.nodesHolding(digest) + sign;
       if (count > 0) this.layerHolders.set(digest, count);
@@ -226,3 +287,5 @@ export class Snapshot implements ClusterView {
     }
   }
 }
+
+const NOBODY: readonly never[] = [];

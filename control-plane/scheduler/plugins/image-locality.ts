@@ -11,6 +11,12 @@ export const imageLocality: ScorePlugin = {
   name: 'ImageLocality',
   scope: 'domain',
 
+  basis: ({ images }, cluster) =>
+    images
+      .flatMap((image) => cluster.layersOf(image) ?? [])
+      .map(({ digest, sizeBytes }) => `${digest} ${sizeBytes} ${cluster.nodesHolding(digest)}`)
+      .join(),
+
   prepare({ images }, cluster) {
     if (images.length === 0) return undefined;
     const maxBytes = MAX_CONTAINER_BYTES * images.length;

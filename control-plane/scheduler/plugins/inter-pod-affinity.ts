@@ -2,7 +2,7 @@ import { Domains, domainOf } from '../domains';
 import type { NodeInfo, NodeView } from '../node-info';
 import type { AffinityTerm, PodAffinityTerms } from '../pod-affinity';
 import type { PodInfo } from '../pod-info';
-import type { ClusterView } from '../snapshot';
+import type { ClusterView, TrackedView } from '../snapshot';
 import { labelRemedy } from './node-affinity';
 import {
   COST,
@@ -25,6 +25,7 @@ export const interPodAffinity: FilterPlugin = {
   name: 'InterPodAffinity',
   scope: 'domain',
   wakeOn: ['PodsChanged', 'NodeLabelsChanged'],
+  basis: basisOf,
 
   prepare(pod, cluster) {
     const shunning = domainsThatShun(pod, cluster);
@@ -33,6 +34,11 @@ export const interPodAffinity: FilterPlugin = {
     return new AffinityFilter(pod, cluster, { required, antiRequired, shunning });
   },
 };
+
+/** Mostly nobody wishes anything of others. */
+function basisOf(pod: PodInfo, { hasAffinityPods }: TrackedView): string | undefined {
+  return pod.affinity === undefined && !hasAffinityPods ? '' : undefined;
+}
 
 /** Where pods are that require this one to stay away. */
 const domainsThatShun = (pod: PodInfo, cluster: ClusterView): Domains => {
@@ -223,6 +229,7 @@ export const interPodAffinityScore = ({
 }: AffinityWeights): ScorePlugin => ({
   name: 'InterPodAffinity',
   scope: 'domain',
+  basis: basisOf,
 
   prepare(pod, cluster) {
     const { preferred = NONE, antiPreferred = NONE } = pod.affinity ?? {};

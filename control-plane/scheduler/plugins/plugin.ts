@@ -1,10 +1,11 @@
 import type { NodeInfo, NodeView } from '../node-info';
 import type { PodInfo } from '../pod-info';
-import type { ClusterView } from '../snapshot';
+import type { ClusterView, TrackedView } from '../snapshot';
 
 /**
  * What a term depends on, so that an index knows when to work it out again: `static` on the node
- * object alone, `node` also on the pods of that node, `domain` on more nodes than one.
+ * object alone, `node` also on the pods of that node, `domain` on more nodes than one. Only a plugin of
+ * scope `domain` may ask anything of the cluster, or of the nodes that fit.
  */
 export type TermScope = 'static' | 'node' | 'domain';
 
@@ -55,6 +56,11 @@ export interface Remedy {
 interface PluginBase {
   readonly name: string;
   readonly scope: TermScope;
+  /**
+   * Of scope `domain`: what of the cluster the term goes by besides the node it is asked about, as a text.
+   * While that is the same an index keeps what the term said. `undefined`: it must be asked anew each time.
+   */
+  basis?(pod: PodInfo, cluster: TrackedView): string | undefined;
 }
 
 /**
@@ -92,7 +98,7 @@ export interface ScoreTerm {
   readonly normalize?: Normalization;
 }
 
-/** Raw scores of all feasible nodes to 0 to 100. */
+/** Raw scores of all feasible nodes to 0 to 100. It goes by which scores there are, not by how many nodes have one. */
 export type Normalization = (
   raw: readonly (number | undefined)[],
 ) => readonly (number | undefined)[];

@@ -45,6 +45,8 @@ export const podTopologySpread = (defaults: SpreadDefaults): FilterPlugin => ({
   name: 'PodTopologySpread',
   scope: 'domain',
   wakeOn: ['PodsChanged', 'DomainsChanged'],
+  basis: (pod, cluster) =>
+    constraintsOf(pod, 'DoNotSchedule', { defaults, cluster }).length === 0 ? '' : undefined,
 
   prepare(pod, cluster) {
     const constraints = constraintsOf(pod, 'DoNotSchedule', { defaults, cluster });
@@ -220,6 +222,8 @@ const skewAt = ({ counts, topologyKey, own, least }: Counted, node: NodeView): n
 export const podTopologySpreadScore = (defaults: SpreadDefaults): ScorePlugin => ({
   name: 'PodTopologySpread',
   scope: 'domain',
+  basis: (pod, cluster) =>
+    constraintsOf(pod, 'ScheduleAnyway', { defaults, cluster }).length === 0 ? '' : undefined,
 
   prepare(pod, cluster, feasible) {
     const constraints = constraintsOf(pod, 'ScheduleAnyway', { defaults, cluster });

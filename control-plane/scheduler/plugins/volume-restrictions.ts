@@ -7,6 +7,8 @@ export const volumeRestrictions: FilterPlugin = {
   scope: 'domain',
   wakeOn: ['PodRemoved', 'ClaimChanged'],
 
+  basis: ({ volumes }) => (volumes?.taken === undefined ? '' : undefined),
+
   prepare({ volumes }) {
     const { taken } = volumes ?? {};
     if (taken === undefined) return undefined;

@@ -1,0 +1,107 @@
+import { conclude, decide, type Decision } from '../decide';
+import type { PodInfo } from '../pod-info';
+import { DEFAULT_PROFILE, type Profile } from '../profile';
+import type { TrackedView } from '../snapshot';
+import { ClassIndex } from './class-index';
+import { NodeRing } from './node-ring';
+import { classKeyOf, modelOf } from './pod-class';
+
+export interface IndexedEngineDeps {
+  readonly cluster: TrackedView;
+  /** A class is kept from this pod of it on: most of those that are seen once are not seen again. Default 2. */
+  readonly keptFrom?: number;
+}
+
+/**
+ * Decides as `decide` does, to the last digit, but keeps what nodes said of pods of the same class. Pods
+ * of whom nothing can be kept, and classes not seen before, are decided by `decide` itself.
+ */
+export class IndexedEngine {
+  /** Least recently used first. A number counts the pods of a class that is not kept yet. */
+  private readonly classes = new Map<string, ClassIndex | number>();
+  private keptCount = 0;
+  private ring: NodeRing | undefined;
+  private nodesVersion = -1;
+  private readonly keptFrom: number;
+
+  constructor(private readonly deps: IndexedEngineDeps) {
+    this.keptFrom = deps.keptFrom ?? KEPT_FROM;
+  }
+
+  decide(pod: PodInfo, seed: number, profile: Profile = DEFAULT_PROFILE): Decision {
+    const { cluster } = this.deps;
+    const index = this.indexFor(pod, profile);
+    return index === undefined
+      ? decide(pod, cluster, seed, profile)
+      : conclude(pod, index.judgementOf(pod, seed), { cluster, profile });
+  }
+
+  private indexFor(pod: PodInfo, profile: Profile): ClassIndex | undefined {
+    const { cluster } = this.deps;
+    // A pod that has a place, or is promised one, is judged without itself.
+    if (cluster.nodeOf(pod.uid) !== undefined || cluster.nominationOf(pod.uid) !== undefined)
+      return undefined;
+    const ring = this.currentRing();
+    const own = classKeyOf(pod, cluster);
+    if (own === undefined) return undefined;
+    const key = `${profile.schedulerName} ${own}`;
+    const index = this.kept(
+      key,
+      () => ClassIndex.of(modelOf(pod), { cluster, profile, ring }),
+      ring,
+    );
+    if (index?.refresh() !== false) return index;
+    // It goes by something else now.
+    this.drop(key);
+    return undefined;
+  }
+
+  private kept(
+    key: string,
+    make: () => ClassIndex | undefined,
+    ring: NodeRing,
+  ): ClassIndex | undefined {
+    const known = this.classes.get(key) ?? 0;
+    this.classes.delete(key);
+    const entry = typeof known === 'number' ? known + 1 : known;
+    const index = entry === this.keptFrom ? make() : entry;
+    if (index === undefined) return undefined;
+    if (typeof index !== 'number' && index !== known) this.keptCount++;
+    this.classes.set(key, index);
+    this.makeRoom(ring);
+    return typeof index === 'number' ? undefined : index;
+  }
+
+  /** The first is the one that has not been asked for longest. */
+  private makeRoom({ length }: NodeRing): void {
+    const keptMax = Math.max(KEPT_MIN, Math.floor(SLOTS_MAX / Math.max(1, length)));
+    for (const key of this.classes.keys()) {
+      if (this.classes.size <= CLASSES_MAX && this.keptCount <= keptMax) return;
+      this.drop(key);
+    }
+  }
+
+  private drop(key: string): void {
+    const entry = this.classes.get(key);
+    if (entry !== undefined && typeof entry !== 'number') this.keptCount--;
+    this.classes.delete(key);
+  }
+
+  /** Nodes that come or go move the others to other slots: then nothing is kept. */
+  private currentRing(): NodeRing {
+    const { cluster } = this.deps;
+    if (this.ring === undefined || this.nodesVersion !== cluster.nodesVersion) {
+      this.ring = new NodeRing(cluster.nodes);
+      this.nodesVersion = cluster.nodesVersion;
+      for (const key of this.classes.keys()) this.classes.set(key, this.keptFrom - 1);
+      this.keptCount = 0;
+    }
+    return this.ring;
+  }
+}
+
+const KEPT_FROM = 2;
+const CLASSES_MAX = 4096;
+const KEPT_MIN = 8;
+/** Nodes times kept classes: some hundred bytes each. */
+const SLOTS_MAX = 1_000_000;
