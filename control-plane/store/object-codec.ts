@@ -7,6 +7,8 @@ import type { StoreKey, StoredObject } from './store';
 export interface EncodedObject {
   readonly json: Uint8Array;
   readonly versionOffset: number;
+  /** What was encoded, where parsing the JSON would make nothing else of it. Nobody changes it any more. */
+  readonly source?: ApiObject;
 }
 
 /**
@@ -28,20 +30,41 @@ export const encodeObject = (object: ApiObject): EncodedObject => {
     head + stringifyJson({ ...metadata, resourceVersion: undefined }).slice(1) + tail,
   );
   if (json.length > OBJECT_BYTES_MAX) throw objectTooLarge();
-  return { json, versionOffset: Buffer.byteLength(head) };
+  const encoded = { json, versionOffset: Buffer.byteLength(head) };
+  return isAsParsed(object) ? { ...encoded, source: object } : encoded;
 };
 
 /** In upstream's words. No retry helps. */
 const objectTooLarge = (): ApiError =>
   new ApiError('RequestEntityTooLarge', `Request entity too large: limit is ${OBJECT_BYTES_MAX}`);
 
-/** One stored version; `object` is parsed on first use. */
+/**
+ * One stored version; `object` is parsed on first use. Just written by this process, it is what was
+ * written, for whoever asks before the garbage collector has been.
+ */
 export const decodeObject = (
   key: StoreKey,
-  { json, versionOffset }: EncodedObject,
+  { json, versionOffset, source }: EncodedObject,
   resourceVersion: number,
-): StoredObject =>
-  new LazyObject(key, resourceVersion, spliceVersion(json, versionOffset, resourceVersion));
+): StoredObject => {
+  const raw = spliceVersion(json, versionOffset, resourceVersion);
+  const loose = source === undefined ? undefined : new WeakRef(atVersion(source, resourceVersion));
+  return new LazyObject(key, resourceVersion, raw, loose);
+};
+
+/** With its members in the order in which `encodeObject` writes them. */
+const atVersion = (
+  { apiVersion, kind, metadata, ...rest }: ApiObject,
+  version: number,
+): ApiObject => {
+  const resourceVersion = String(version);
+  return {
+    apiVersion,
+    kind,
+    metadata: Object.assign({ resourceVersion }, metadata, { resourceVersion }),
+    ...rest,
+  };
+};
 
 /**
  * Like `decodeObject` for what a store holds: undefined unless it is an object of that name. Bytes
@@ -80,12 +103,12 @@ class LazyObject implements StoredObject {
   private parsed: ApiObject | undefined;
   private isRetired = false;
 
-  /** `loose` is `raw` parsed: taken up if somebody asks before it is collected. */
+  /** `loose` is what `raw` says: taken up if somebody asks before it is collected. */
   constructor(
     readonly key: StoreKey,
     readonly resourceVersion: number,
     readonly raw: Uint8Array,
-    private loose?: WeakRef<ApiObject>,
+    private loose: WeakRef<ApiObject> | undefined,
   ) {}
 
   get object(): ApiObject {
@@ -106,6 +129,34 @@ const spliceVersion = (json: Uint8Array, offset: number, version: number): Uint8
   const isAlone = json[offset] === CLOSING_BRACE;
   const field = Buffer.from(`"resourceVersion":"${version}"${isAlone ? '' : ','}`, 'latin1');
   return Buffer.concat([json.subarray(0, offset), field, json.subarray(offset)]);
+};
+
+/** Would the value come back from JSON as it is? An absent member would, `undefined` would not. */
+const isAsParsed = (value: unknown): boolean => {
+  switch (typeof value) {
+    case 'string':
+    case 'boolean':
+      return true;
+    case 'number':
+      return isNumberAsParsed(value);
+    case 'object':
+      if (value === null) return true;
+      return Array.isArray(value) ? value.every(isAsParsed) : hasMembersAsParsed(value);
+    default:
+      return false;
+  }
+};
+
+/** Whole numbers beyond 2^53 come back as `bigint`, the negative zero as zero. */
+const isNumberAsParsed = (value: number): boolean =>
+  Number.isInteger(value)
+    ? Number.isSafeInteger(value) && !Object.is(value, -0)
+    : Number.isFinite(value);
+
+const hasMembersAsParsed = (value: object): boolean => {
+  for (const name in value)
+    if (!isAsParsed((value as Readonly<Record<string, unknown>>)[name])) return false;
+  return true;
 };
 
 const CLOSING_BRACE = 0x7d;
