@@ -15,12 +15,13 @@ const draft = (message: string, name = 'web'): EventDraft => ({
   source: { component: 'kubelet', host: 'node-1' },
 });
 
-const setUp = () => {
+const setUp = (gate: () => Promise<void> = () => Promise.resolve()) => {
   const stored = new Map<string, Event>();
   const client = {
-    create: (_resource: unknown, event: Event) => {
+    create: async (_resource: unknown, event: Event) => {
+      await gate();
       stored.set(event.metadata.name, event);
-      return Promise.resolve(event);
+      return event;
     },
     patch: (_resource: unknown, { name }: { name: string }, _type: string, body: object) => {
       const event = stored.get(name);
@@ -49,6 +50,23 @@ describe('EventWriter', () => {
       firstTimestamp: '2026-01-01T00:00:00Z',
       count: 1,
     });
+  });
+
+  it('writes a crowd of them a few at a time, each once', async () => {
+    let underWay = 0;
+    let most = 0;
+    const { stored, clock, writer } = setUp(async () => {
+      most = Math.max(most, ++underWay);
+      await Promise.resolve();
+      underWay--;
+    });
+    for (let i = 0; i < 500; i++) writer.record(draft('pulled', `pod-${i}`));
+    await clock.advance(LATER_MS);
+    expect(stored.size).toBe(500);
+    expect(most).toBe(32);
+    writer.record(draft('started', 'pod-0'));
+    await clock.advance(LATER_MS);
+    expect(stored.size).toBe(501);
   });
 
   it('counts what is said again, whether the first one waits or is written', async () => {

@@ -28,8 +28,9 @@ interface Written extends ObjectName {
 }
 
 /**
- * Writes `v1 Event` objects, a little later and several at a time: they inform people and must not
- * hold up the writes that make things happen. One like an earlier one raises the count of that.
+ * Writes `v1 Event` objects, a little later and a few at a time: they inform people and must not
+ * hold up the writes that make things happen, nor the thread that makes them. One like an earlier one
+ * raises the count of that.
  * At most `MAX_WAITING` wait, later ones are dropped with a log line. Of one source about one object
  * they are bounded by a `SpamFilter`.
  */
@@ -62,9 +63,14 @@ export class EventWriter {
       await this.deps.clock.sleep(DELAY_MS);
       const batch = this.waiting;
       this.waiting = new Map();
-      await Promise.all([...batch].map(([key, waiting]) => this.write(key, waiting)));
+      const rest = batch.entries();
+      await Promise.all(Array.from({ length: WRITERS }, () => this.writeEach(rest)));
     }
     this.isWriting = false;
+  }
+
+  private async writeEach(rest: Iterable<readonly [string, Waiting]>): Promise<void> {
+    for (const [key, waiting] of rest) await this.write(key, waiting);
   }
 
   private async write(key: string, { event, count }: Waiting): Promise<void> {
@@ -138,6 +144,8 @@ const subjectOf = ({ involvedObject, source }: EventDraft): string => {
 };
 
 const DELAY_MS = 200;
+/** Enough to fill a commit of the store. */
+const WRITERS = 32;
 const MAX_WAITING = 1000;
 const MAX_REMEMBERED = 4096;
 const MAX_MESSAGE_LENGTH = 1024;
