@@ -45,8 +45,8 @@ const withoutOwners = (object: unknown): unknown => {
   return managedFields === undefined ? object : { ...object, metadata };
 };
 
-/** Stops counting beyond `max`. */
-const countOf = (value: unknown, max: number): number => {
+/** How many values there are, itself counted. Stops counting beyond `max`. */
+export const countOf = (value: unknown, max = Infinity): number => {
   if (typeof value !== 'object' || value === null) return 1;
   let count = 1;
   if (Array.isArray(value))

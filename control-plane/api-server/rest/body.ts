@@ -8,7 +8,7 @@ import type { Pace } from '../http/heavy-lane';
 import type { JsonLimits } from '../http/json-size';
 import { isFields, type Fields, type MutableObject } from '../kinds/mutable';
 import type { ServedKind } from '../kinds/served-kind';
-import { duplicateFields } from './duplicate-fields';
+import { duplicateFieldsIn } from './duplicate-fields';
 import { checkValueCount } from '../objects/object-size';
 import { decodeObject } from '../objects/rules';
 import type { WriteContext } from '../objects/write-context';
@@ -84,11 +84,10 @@ const readDocument = async (
   return parse(bytes, limits);
 };
 
-const parseJsonBody = (bytes: Buffer, limits: JsonLimits): BodyDocument => ({
-  value: parseText(bytes, limits),
-  unread: [],
-  duplicates: () => duplicateFields(bytes.toString('utf8')),
-});
+const parseJsonBody = (bytes: Buffer, limits: JsonLimits): BodyDocument => {
+  const value = parseText(bytes, limits);
+  return { value, unread: [], duplicates: () => duplicateFieldsIn(bytes, value) };
+};
 
 const parseYamlBody = (bytes: Buffer): BodyDocument => {
   try {

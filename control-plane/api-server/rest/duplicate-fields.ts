@@ -1,4 +1,16 @@
 import { parseJson } from '../../../lib/json';
+import { brokenLimitOf } from '../http/json-size';
+import { countOf } from '../objects/object-size';
+
+/**
+ * The paths of keys that the JSON body held twice which `value` was parsed from. Each costs the value a
+ * member: where the text holds no more values than came of it, nobody need look for them.
+ */
+export const duplicateFieldsIn = (body: Buffer, value: unknown): readonly string[] => {
+  const limits = { ...NO_LIMITS, valueCountMax: countOf(value) };
+  return brokenLimitOf(body, limits) === undefined ? [] : duplicateFields(body.toString('utf8'));
+};
+
 /** Where a walk through JSON text stands: in an object with its keys, or in an array. */
 interface Frame {
   readonly path: string;
@@ -53,3 +65,4 @@ const pathIn = ({ path, keys, key, index }: Frame): string => {
 
 const TOKEN = /"(?:[^"\\]|\\.)*"|[{}[\],]/g;
 const MAX_REPORTED = 100;
+const NO_LIMITS = { depthMax: Infinity, keyBytesMax: Infinity };
