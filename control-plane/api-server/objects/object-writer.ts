@@ -444,9 +444,9 @@ const isChangedInSpec = (
 ): boolean => {
   const isWanted = (field: string) =>
     field !== 'metadata' && (field !== 'status' || !strategy.hasStatus);
-  const wanted = (each: MutableObject) =>
+  const wanted = (each: ApiObject) =>
     Object.fromEntries(Object.entries(each).filter(([field]) => isWanted(field)));
-  return !jsonEqual(wanted(object), wanted(copyOf(old)));
+  return !jsonEqual(wanted(object), wanted(old));
 };
 
 const MAX_CREATE_ATTEMPTS = 8;
