@@ -197,7 +197,7 @@ export const createApiServer = (deps: ApiServerDeps): ApiServer => {
   return {
     client,
     kinds,
-    issueToken: (...args) => issuePodToken({ client, tokens: service.tokens }, ...args),
+    issueToken: (...args) => issuePodToken(service, ...args),
     handle: (request) => handler.handle(request),
     upgrade: (request, connection) => handler.upgrade(request, connection),
     listen: async (address) => {

@@ -158,3 +158,33 @@ it.each([
   expect(answer.status).toBe(status);
   expect(answer.json.message).toContain(message);
 });
+
+it('is given to a pod that starts without a question to the store', async () => {
+  const metadata = { name: 'web', namespace: 'default' };
+  const containers = [{ name: 'main', image: 'example.org/app:1' }];
+  const spec = { serviceAccountName: 'bot', containers };
+  const made = await server.request('POST', PODS, {
+    apiVersion: 'v1',
+    kind: 'Pod',
+    metadata,
+    spec,
+  });
+  // Each waits until the cache has what was made.
+  for (const path of [ACCOUNTS, PODS]) await server.request('GET', path);
+  const { signal } = new AbortController();
+  const asked = (['get', 'list', 'progress', 'currentVersion'] as const).map((read) =>
+    jest.spyOn(server.store, read),
+  );
+  const issued = { audience: '', lifetimeSeconds: 3600 };
+  const token = await server.api.issueToken(made.json, issued, signal);
+  for (const read of asked) expect(read).not.toHaveBeenCalled();
+  expect((await whoAmI(token)).json.status.userInfo).toMatchObject({
+    username: 'system:serviceaccount:default:bot',
+    extra: { 'authentication.kubernetes.io/pod-name': ['web'] },
+  });
+  const stranger = { ...made.json, spec: { ...spec, serviceAccountName: 'nobody' } };
+  await expect(server.api.issueToken(stranger, issued, signal)).rejects.toMatchObject({
+    reason: 'NotFound',
+    message: 'serviceaccounts "nobody" not found',
+  });
+});

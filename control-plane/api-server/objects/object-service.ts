@@ -48,6 +48,8 @@ export interface ObjectService {
   /** For what is asked of objects without being stored: what is, meets it in the writer and deleter. */
   readonly admission: AdmissionChain;
   readonly tokens: ServiceAccountTokens;
+  /** What rules look up: cached, or the newest state when the cache has none. */
+  readonly find: AdmissionReader['find'];
   /** Of those who take from one object: at once, they would only make each other try again. */
   readonly turns: Turns;
   readonly clock: Clock;
@@ -115,9 +117,10 @@ export const createObjectService = (deps: ObjectServiceDeps): ObjectService => {
     admission,
     tokens: new ServiceAccountTokens({
       signingKey: deps.serviceAccountKey ?? makeSigningKey,
-      find: (...asked) => found.find(...asked),
+      find: found.find,
       clock,
     }),
+    find: found.find,
     turns: new Turns(),
     clock,
   };
