@@ -7,6 +7,7 @@ import { pruned, withoutNulls } from '../structural/prune';
 import { definitionNamed, definitionOf, type KindName } from './definitions';
 import { shapeOfDefinition, type Shape, type StructShape } from './shapes';
 import { int64, isInt64, type Int64 } from '../int64';
+import { ahead, placesOf, type Place } from './decode-ahead';
 import { isJsonObject } from '../../lib/json';
 
 /** What to do with fields the kind does not have: drop, drop and warn, or refuse. */
@@ -42,18 +43,37 @@ export const decode = <T extends ApiObject = ApiObject>(
   kind: KindName,
   value: unknown,
   options: DecodeOptions = {},
+  parts?: Parts,
 ): Decoded<T> => {
   try {
-    return convert<T>(kind, value, options);
+    return convert<T>(kind, value, options, parts);
   } catch (error) {
-    if (!(error instanceof DecodeError)) throw error;
-    throw new ApiError(
-      'BadRequest',
-      `${kind.kind} in version "${kind.version}" cannot be handled as a ${kind.kind}: ${error.message}`,
-      { cause: error, ...detailsOf(error) },
-    );
+    throw asBadRequest(kind, error);
   }
 };
+
+/**
+ * `decode` in steps of some milliseconds, however large the value: others may run between them. What
+ * users define comes in one. @throws ApiError as `decode`
+ */
+export function* decodeInSteps(
+  kind: KindName,
+  value: unknown,
+  options: DecodeOptions = {},
+): Generator<void, Decoded, void> {
+  const parts: Parts = new Map();
+  yield* decodedAhead(kind, value, options, parts);
+  return decode(kind, value, options, parts);
+}
+
+const asBadRequest = (kind: KindName, error: unknown): unknown =>
+  error instanceof DecodeError
+    ? new ApiError(
+        'BadRequest',
+        `${kind.kind} in version "${kind.version}" cannot be handled as a ${kind.kind}: ${error.message}`,
+        { cause: error, ...detailsOf(error) },
+      )
+    : error;
 
 const detailsOf = ({ fields, message }: DecodeError) =>
   fields.length === 0
@@ -69,6 +89,7 @@ export const convert = <T extends ApiObject = ApiObject>(
   kind: KindName,
   value: unknown,
   options: DecodeOptions = {},
+  parts?: Parts,
 ): Decoded<T> => {
   const definition = definitionOf(kind);
   if (definition.structural !== undefined)
@@ -80,13 +101,50 @@ export const convert = <T extends ApiObject = ApiObject>(
       `json: cannot unmarshal ${jsonKind(value)} into Go value of type v1.${kind.kind}`,
     );
   }
-  const decoder = new Decoder(options.isPartial ?? false);
+  const decoder = new Decoder(options.isPartial ?? false, parts);
   const body = decoder.struct(shape, value, ROOT);
   const warnings = judged(decoder, options);
   // The kind's validation turns this into the type it promises.
   const metadata = shape.field('metadata') === undefined ? {} : { metadata: {} };
   return { object: { ...metadata, ...body, ...typeOf(kind) } as unknown as T, warnings };
 };
+
+/** What was decoded before the whole, by its value, with what there was to note of it. */
+type Parts = Map<unknown, Part>;
+
+interface Part extends Pick<Decoder, 'unknown' | 'remarks'> {
+  readonly shape: Shape;
+  readonly path: Path;
+  readonly decoded: unknown;
+}
+
+/** One value may stand in two places, as YAML has it: then what is noted of it names another. */
+const isFor = (part: Part, shape: Shape, path: Path): boolean =>
+  part.shape === shape &&
+  ((part.unknown.length === 0 && part.remarks.length === 0) || textOf(part.path) === textOf(path));
+
+/** Fills `parts` in the order of the value. What is wrong is left to whoever decodes the whole. */
+function* decodedAhead(
+  kind: KindName,
+  value: unknown,
+  { isPartial = false }: DecodeOptions,
+  parts: Parts,
+): Generator<void, void, void> {
+  const definition = definitionOf(kind);
+  if (definition.structural !== undefined) return;
+  const decodePart = ({ shape, value: each, path }: Place<Path>): void => {
+    if (typeof each !== 'object' || each === null) return;
+    const decoder = new Decoder(isPartial, parts);
+    const { unknown, remarks } = decoder;
+    parts.set(each, { shape, path, decoded: decoder.value(shape, each, path), unknown, remarks });
+  };
+  const whole = { shape: shapeOfDefinition(definition), value, path: ROOT };
+  try {
+    yield* ahead(whole, (place) => placesOf(place, below), decodePart);
+  } catch (error) {
+    if (!(error instanceof DecodeError)) throw error;
+  }
+}
 
 const typeOf = ({ group, version, kind }: KindName) => ({
   apiVersion: group === '' ? version : `${group}/${version}`,
@@ -151,6 +209,12 @@ interface Path {
 
 const ROOT: Path = { struct: '', segment: '' };
 
+const below = (parent: Path, struct: string, segment: string | number): Path => ({
+  parent,
+  struct,
+  segment,
+});
+
 const segmentsOf = (path: Path): readonly Path[] =>
   path.parent === undefined ? [] : [...segmentsOf(path.parent), path];
 
@@ -183,11 +247,18 @@ class Decoder {
   /** What the author should hear of values that are kept as something else. */
   readonly remarks: string[] = [];
 
-  constructor(private readonly isPartial: boolean) {}
+  constructor(
+    private readonly isPartial: boolean,
+    private readonly parts?: Parts,
+  ) {}
 
   /** A field that the kind does not have. */
   note(field: string): void {
     if (this.unknown.length < UNKNOWN_MAX) this.unknown.push(field);
+  }
+
+  private remark(text: string): void {
+    if (this.remarks.length < PROBLEMS_MAX) this.remarks.push(text);
   }
 
   /** The metadata of an object that is at `path`; of the whole when that is empty. */
@@ -214,7 +285,9 @@ class Decoder {
     return this.isPartial ? out : filled(shape, out);
   }
 
-  private value(shape: Shape, value: unknown, path: Path): unknown {
+  value(shape: Shape, value: unknown, path: Path): unknown {
+    const part = this.parts?.get(value);
+    if (part !== undefined && isFor(part, shape, path)) return this.taken(part);
     try {
       return this.convert(shape, value, path);
     } catch (error) {
@@ -222,6 +295,12 @@ class Decoder {
       if (error instanceof DecodeError && error.fields.length === 0) error.fields = [textOf(path)];
       throw error;
     }
+  }
+
+  private taken({ decoded, unknown, remarks }: Part): unknown {
+    for (const field of unknown) this.note(field);
+    for (const text of remarks) this.remark(text);
+    return decoded;
   }
 
   private convert(shape: Shape, value: unknown, path: Path): unknown {
@@ -286,8 +365,7 @@ class Decoder {
   /** `owner:` in YAML is null, which the API keeps as an empty text: seldom what was meant. */
   private tellOfNull(shape: Shape, item: unknown, path: Path): void {
     if (item !== null || this.isPartial || shape.kind !== 'string') return;
-    if (this.remarks.length < PROBLEMS_MAX)
-      this.remarks.push(`${textOf(path)}: null counts as an empty text`);
+    this.remark(`${textOf(path)}: null counts as an empty text`);
   }
 
   private quantity(value: unknown, path: Path): string {
@@ -295,10 +373,8 @@ class Decoder {
     try {
       const parsed = parseQuantity(text);
       const canonical = formatQuantity(parsed);
-      if (parsed.isCapped === true && this.remarks.length < PROBLEMS_MAX)
-        this.remarks.push(
-          `${textOf(path)}: ${text} is beyond all range and counts as ${canonical}`,
-        );
+      if (parsed.isCapped === true)
+        this.remark(`${textOf(path)}: ${text} is beyond all range and counts as ${canonical}`);
       return canonical;
     } catch (error) {
       if (error instanceof QuantityError) throw new DecodeError(error.message, { cause: error });

@@ -12,11 +12,12 @@ const VALUE_COUNT_MAX = 10_000;
 /** The same with `managedFields`, which hold one more for each field and each of its owners. */
 export const VALUE_COUNT_WITH_OWNERS_MAX = 3 * VALUE_COUNT_MAX;
 
-/** @throws RequestEntityTooLarge for an object of more values than the server works on */
-export const checkValueCount = (kind: Sized, object: unknown): void => {
+/** Returns the count. @throws RequestEntityTooLarge for an object of more values than the server works on */
+export const checkValueCount = (kind: Sized, object: unknown): number => {
   const max = VALUE_COUNT_MAX * scaleOf(kind);
-  if (countOf(withoutOwners(object), max) > max)
-    throw tooManyValues(max, 'managedFields not counted');
+  const count = countOf(withoutOwners(object), max);
+  if (count > max) throw tooManyValues(max, 'managedFields not counted');
+  return count;
 };
 
 /** The same for what is to be stored. @throws RequestEntityTooLarge */

@@ -6,7 +6,7 @@ import {
   STRATEGIC_MERGE_PATCH,
 } from '../../../api/patch/patch';
 import type { Resource } from '../../../api/resources';
-import { convert, decode, DecodeError } from '../../../api/schema/decode';
+import { convert, decode, DecodeError, decodeInSteps } from '../../../api/schema/decode';
 import type { ApiObject } from '../../../api/types';
 import { invalid, invalidError, type FieldError } from '../../../api/validation/field-error';
 import type { PatchType } from '../../../client/api-client';
@@ -27,6 +27,24 @@ export const decodeObject = (
   const decoded = decode(resource, value, { fieldValidation, duplicateFields });
   warnings.push(...decoded.warnings);
   return decoded.object as unknown as MutableObject;
+};
+
+/** The same for a value of any size: large ones let others run meanwhile. @throws BadRequest */
+export const decodeLarge = async (
+  { resource }: ServedKind,
+  value: unknown,
+  { fieldValidation, warnings, pace }: WriteContext,
+  duplicateFields: readonly string[],
+): Promise<MutableObject> => {
+  const steps = decodeInSteps(resource, value, { fieldValidation, duplicateFields });
+  for (let step = steps.next(); ; step = steps.next()) {
+    if (step.done !== true) {
+      await pace?.pause();
+      continue;
+    }
+    warnings.push(...step.value.warnings);
+    return step.value.object as unknown as MutableObject;
+  }
 };
 
 /** Fills in what the client left out. */

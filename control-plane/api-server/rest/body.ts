@@ -10,7 +10,7 @@ import { isFields, type Fields, type MutableObject } from '../kinds/mutable';
 import type { ServedKind } from '../kinds/served-kind';
 import { duplicateFieldsIn } from './duplicate-fields';
 import { checkValueCount } from '../objects/object-size';
-import { decodeObject } from '../objects/rules';
+import { decodeLarge, decodeObject } from '../objects/rules';
 import type { WriteContext } from '../objects/write-context';
 import { BODY_LIMITS, bodyLimitsOf, checkJsonSize, YAML_LIMITS } from './body-limits';
 
@@ -30,12 +30,13 @@ export const readObject = async (
         'it is not a JSON object',
     );
   checkType(kind.resource, value);
-  checkValueCount(kind, value);
+  const valueCount = checkValueCount(kind, value);
   noteUnread(kind, document.unread, context);
   await pace?.pause();
   const duplicates = context.fieldValidation === 'Ignore' ? [] : document.duplicates();
   await pace?.pause();
-  return decodeObject(kind, value, context, duplicates);
+  const decodeAll = valueCount > LARGE_VALUES ? decodeLarge : decodeObject;
+  return decodeAll(kind, value, context, duplicates);
 };
 
 /** What only a newer client's message has is never lost in silence, whatever the client asks for. */
@@ -173,5 +174,7 @@ const PARSERS = new Map<string, (bytes: Buffer, limits: JsonLimits) => BodyDocum
   ['application/yaml', parseYamlBody],
   [PROTOBUF_MEDIA_TYPE, parseProtobufBody],
 ]);
+/** Takes a few milliseconds to decode. */
+const LARGE_VALUES = 5000;
 const OPENING_BRACE = 0x7b;
 const SPACE = 0x20;
