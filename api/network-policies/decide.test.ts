@@ -1,5 +1,6 @@
 import type { NetworkPolicy } from '../types';
 import { decideConnection, type ConnectionEnd, type DirectionVerdict } from './decide';
+import { PoliciesByLabel } from './policies-by-label';
 import { resolverSubject, subjectOf, type Protocol } from './subject';
 
 type Spec = NonNullable<NetworkPolicy['spec']>;
@@ -49,7 +50,8 @@ const asked = (
   decideConnection(
     { from, to, protocol, port },
     {
-      policiesIn: (name) => policies.filter(({ metadata }) => metadata.namespace === name),
+      isolating: (subject, direction) =>
+        new PoliciesByLabel(policies).isolating(subject, direction),
       namespaceLabels: (name) => NAMESPACES.get(name),
       nodeAddresses: (name) => (name === 'n1' ? ['192.168.0.1', '10.42.1.1'] : ['192.168.0.2']),
     },

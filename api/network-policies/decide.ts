@@ -1,8 +1,6 @@
 import { keyOf, type NetworkPolicy } from '../types';
 import {
   blockContains,
-  isAbout,
-  isolates,
   portMatches,
   rulesOf,
   selectsPeer,
@@ -27,7 +25,8 @@ export interface Connection {
 
 /** The cluster as policies see it. */
 export interface PolicyWorld {
-  readonly policiesIn: (namespace: string) => readonly NetworkPolicy[];
+  /** The policies that isolate a pod, in the order in which they are asked. */
+  readonly isolating: (subject: PolicySubject, direction: Direction) => readonly NetworkPolicy[];
   readonly namespaceLabels: NamespaceLabels;
   /** All addresses of a node. */
   readonly nodeAddresses: (nodeName: string) => readonly string[];
@@ -85,11 +84,10 @@ const directionVerdict = (
   const { subject } = own;
   if (subject === undefined || !subject.isSelectable || subject.isService === true)
     return { isAllowed: true, because: 'Exempt' };
-  if (from.address === to.address) return { isAllowed: true, because: 'Itself' };
+  if (from.address === to.address || isSamePod(from, to))
+    return { isAllowed: true, because: 'Itself' };
   if (isOwnNode(subject, other, world)) return { isAllowed: true, because: 'OwnNode' };
-  const policies = world
-    .policiesIn(subject.namespace)
-    .filter((policy) => isAbout(policy, direction) && isolates(policy, subject));
+  const policies = world.isolating(subject, direction);
   if (policies.length === 0) return { isAllowed: true, because: 'NotIsolated' };
   const lacks: PolicyLack[] = [];
   for (const policy of policies) {
@@ -103,6 +101,13 @@ const directionVerdict = (
   }
   return { isAllowed: false, because: 'NoRule', policies: lacks };
 };
+
+/** It may have an address of each family. */
+const isSamePod = ({ subject: a }: ConnectionEnd, { subject: b }: ConnectionEnd): boolean =>
+  a?.isSelectable === true &&
+  b?.isSelectable === true &&
+  a.namespace === b.namespace &&
+  a.name === b.name;
 
 /** The resolver listens on the node, and is what policies say of it all the same. */
 const isOwnNode = (

@@ -7,6 +7,7 @@ export {
   type PolicyLack,
   type PolicyWorld,
 } from './decide';
+export { PoliciesByLabel } from './policies-by-label';
 export {
   isAbout,
   isolates,

@@ -13,6 +13,7 @@ it.each([
   ['po/a', 'web', { pod: 'a' }, { pod: 'web' }],
   ['a', '10.1.2.3:80', { pod: 'a' }, { address: '10.1.2.3', port: 80 }],
   ['a', '2001:db8::1', { pod: 'a' }, { address: '2001:db8::1' }],
+  ['fd00::2', '[fd00::1]:80', { address: 'fd00::2' }, { address: 'fd00::1', port: 80 }],
 ])('understands %s and %s', (from, to, source, target) => {
   expect(questionOf(from, to, undefined)).toEqual({ from: source, to: target });
   expect(questionOf(from, to, 'udp')).toEqual({ from: source, to: target, protocol: 'UDP' });

@@ -49,7 +49,7 @@ export const whyBlocked = async (
 
 /**
  * Pure: `pod/client`, `client` or an address, and `svc/web:80`, `svc/web.namespace:http`, `pod/web:8080`
- * or `10.1.2.3:80`. @throws UsageError
+ * `10.1.2.3:80` or `[fd00::1]:80`. @throws UsageError
  */
 export const questionOf = (
   from: string,
@@ -75,7 +75,8 @@ const sourceOf = (text: string): ConnectionQuestion['from'] => {
 };
 
 const targetOf = (text: string): ConnectionQuestion['to'] => {
-  const [, end = '', portText] = /^(.*?)(?::([A-Za-z0-9-]+))?$/.exec(text) ?? [];
+  const [, whole = '', portText] = /^(.*?)(?::([A-Za-z0-9-]+))?$/.exec(text) ?? [];
+  const end = /^\[(.*)\]$/.exec(whole)?.[1] ?? whole;
   const port = portText === undefined ? {} : { port: portOf(portText) };
   if (isAddress(text)) return { address: text };
   if (isAddress(end)) return { address: end, ...port };

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 
 import { CLUSTER_KEY, POLICY_ROW, type PolicyRowResource } from '../../api/assignment-rows';
 import type { ClusterNetwork } from '../../api/cluster-network';
-import type { PolicyWorld, Protocol } from '../../api/network-policies';
+import { isAbout, isolates, type PolicyWorld, type Protocol } from '../../api/network-policies';
 import type { AddressChunk, NodePolicy, PodPolicies } from '../../api/network-policies/rows';
 import {
   keyOf,
@@ -331,8 +331,10 @@ export const madeUpWorld = () => {
       });
   };
   const known: PolicyWorld = {
-    policiesIn: (name) =>
-      [...policies.objects.values()].filter(({ metadata }) => metadata.namespace === name),
+    isolating: (subject, direction) =>
+      [...policies.objects.values()].filter(
+        (policy) => isAbout(policy, direction) && isolates(policy, subject),
+      ),
     namespaceLabels: (name) =>
       namespaces.objects.has(name)
         ? (namespaces.objects.get(name)?.metadata.labels ?? {})

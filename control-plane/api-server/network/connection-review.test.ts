@@ -9,7 +9,7 @@ const REVIEW = { apiVersion: 'networking.dhow.dev/v1', kind: 'ConnectionReview' 
 
 const pod = async (
   name: string,
-  { ip = '', app = name, ready = true, namespace = 'default', port = 8080 } = {},
+  { ip = '', six = '', app = name, ready = true, namespace = 'default', port = 8080 } = {},
 ) => {
   const path = `/api/v1/namespaces/${namespace}/pods`;
   const ports = [{ name: 'http', containerPort: port }];
@@ -18,7 +18,12 @@ const pod = async (
   await created(path, { apiVersion: 'v1', kind: 'Pod', metadata, spec });
   if (ip === '') return;
   const conditions = [{ type: 'Ready', status: ready ? 'True' : 'False' }];
-  const status = { phase: 'Running', podIP: ip, podIPs: [{ ip }], conditions };
+  const status = {
+    phase: 'Running',
+    podIP: ip,
+    podIPs: six === '' ? [{ ip }] : [{ ip }, { ip: six }],
+    conditions,
+  };
   const patch = { status };
   const options = { headers: { 'content-type': 'application/merge-patch+json' } };
   const answer = await server.request('PATCH', `${path}/${name}/status`, patch, options);
@@ -234,5 +239,31 @@ it('is found by discovery', async () => {
     namespaced: true,
     kind: 'ConnectionReview',
     verbs: ['create'],
+  });
+});
+
+it('knows a pod by each of its addresses, and asks by that of the family', async () => {
+  await pod('six-client', { ip: '10.42.9.1', six: 'fd42::9:1' });
+  await pod('six-web', { ip: '10.42.9.2', six: 'fd42::9:2' });
+  await pod('four-only', { ip: '10.42.9.3' });
+  await policy('six', {
+    podSelector: { matchLabels: { app: 'six-web' } },
+    ingress: [{ from: [{ ipBlock: { cidr: 'fd42::9:1/128' } }] }],
+  });
+  const ask = (from: string, address: string) => answerOf({ pod: from }, { address, port: 8080 });
+  expect(await ask('six-client', 'FD42:0::9:2')).toMatchObject({
+    reachable: true,
+    attempts: [{ pod: 'default/six-web', address: 'fd42::9:2', ingress: { because: 'Rule' } }],
+  });
+  expect(await ask('six-client', '10.42.9.2')).toMatchObject({
+    reachable: false,
+    attempts: [{ pod: 'default/six-web', ingress: { because: 'NoRule' } }],
+  });
+  expect(await ask('six-web', 'fd42::9:2')).toMatchObject({
+    attempts: [{ ingress: { because: 'Itself' } }],
+  });
+  expect(await ask('four-only', 'fd42::9:2')).toMatchObject({
+    ...{ reachable: false, attempts: [] },
+    problems: ['the source has no address of the family of fd42::9:2'],
   });
 });

@@ -1,29 +1,19 @@
-import { SERVICE_NAME_LABEL } from '../../../api/endpoint-slices';
 import { ApiError, notFound } from '../../../api/errors';
 import {
   decideConnection,
-  resolverSubject,
   type ConnectionEnd,
   type DirectionVerdict,
-  type PolicyWorld,
 } from '../../../api/network-policies';
 import {
   NETWORKING_GROUP,
   type ConnectionAnswer,
   type ConnectionAttempt,
 } from '../../../api/network-policies/review';
-import {
-  ENDPOINT_SLICES,
-  NAMESPACES,
-  NETWORK_POLICIES,
-  NODES,
-  PODS,
-  SERVICES,
-  type Resource,
-} from '../../../api/resources';
+import { NETWORK_POLICIES, PODS, SERVICES, type Resource } from '../../../api/resources';
 import { isOfType } from '../../../api/service-endpoints';
-import { nameKey, type ApiObject, type Service } from '../../../api/types';
+import { nameKey, type Service } from '../../../api/types';
 import type { ApiClient } from '../../../client/api-client';
+import { familyOf } from '../../../lib/net/ip';
 import type { Authorizer } from '../auth/authorizer';
 import type { User } from '../auth/user';
 import type { CreateOnlyResource } from '../discovery/discovery';
@@ -31,6 +21,7 @@ import { jsonResponse, type ApiRequest, type ApiResponse } from '../http/exchang
 import { readValue } from '../rest/body';
 import { askedNamespace } from '../rest/create-only';
 import { isFields } from '../kinds/mutable';
+import { clusterOf, type KnownCluster } from './known-cluster';
 import { questionIn, type CheckedQuestion } from './question';
 import {
   addressProblem,
@@ -102,15 +93,18 @@ class Access {
 }
 
 type Question = CheckedQuestion;
-type Cluster = Awaited<ReturnType<typeof clusterOf>>;
 
-const answer = (spec: Question, cluster: Cluster, access: Access): ConnectionAnswer => {
+const answer = (spec: Question, cluster: KnownCluster, access: Access): ConnectionAnswer => {
   const found = targetsOf(spec, cluster, access);
   const source = sourceOf(spec, cluster, access);
-  const problems = [...source.problems, ...found.problems];
-  const { end: from } = source;
+  const unmet = new Set<string>();
   const attempts = found.targets.flatMap(({ end: to, port, protocol }): ConnectionAttempt[] => {
-    if (from === undefined) return [];
+    if (source.end === undefined) return [];
+    const from = towards(source.end, to);
+    if (from === undefined) {
+      unmet.add(`the source has no address of the family of ${to.address}`);
+      return [];
+    }
     const verdict = decideConnection({ from, to, protocol, port }, cluster.world);
     const { subject } = to;
     const isShown =
@@ -127,12 +121,21 @@ const answer = (spec: Question, cluster: Cluster, access: Access): ConnectionAns
     ];
   });
   const isOpen = attempts.length > 0 && attempts.every(({ reachable }) => reachable);
+  const problems = [...source.problems, ...found.problems, ...unmet];
   return { reachable: isOpen && problems.length === 0, attempts, problems, notes: found.notes };
+};
+
+/** The source by the address that the target sees; undefined when it has none of that family. */
+const towards = (from: ConnectionEnd, { address }: ConnectionEnd): ConnectionEnd | undefined => {
+  const family = familyOf(address);
+  if (familyOf(from.address) === family) return from;
+  const own = from.subject?.addresses.find((each) => familyOf(each) === family);
+  return own === undefined ? undefined : { ...from, address: own };
 };
 
 const sourceOf = (
   { from }: Question,
-  { pod, endAt }: Cluster,
+  { pod, endAt }: KnownCluster,
   access: Access,
 ): { readonly end?: ConnectionEnd; readonly problems: readonly string[] } => {
   if (from.pod === undefined) return { end: endAt(from.address ?? ''), problems: [] };
@@ -143,7 +146,7 @@ const sourceOf = (
   return end === undefined ? { problems: [addressProblem(found)] } : { end, problems: [] };
 };
 
-const targetsOf = ({ to, protocol }: Question, cluster: Cluster, access: Access): Targets => {
+const targetsOf = ({ to, protocol }: Question, cluster: KnownCluster, access: Access): Targets => {
   const asked = {
     ...(to.port === undefined ? {} : { port: to.port }),
     ...(protocol === undefined ? {} : { protocol }),
@@ -178,7 +181,7 @@ const targetsOf = ({ to, protocol }: Question, cluster: Cluster, access: Access)
 };
 
 /** The resolver answers on every node, at the address of its Service. */
-const throughService = (service: Service, asked: Asked, cluster: Cluster): Targets => {
+const throughService = (service: Service, asked: Asked, cluster: KnownCluster): Targets => {
   const { clusterIP = '', ports = [] } = service.spec ?? {};
   const end = cluster.endAt(clusterIP);
   if (end.subject?.isService !== true) return targetsOfService(service, asked, cluster);
@@ -219,58 +222,4 @@ const shownTo = (verdict: DirectionVerdict, access: Access): DirectionVerdict =>
     case 'Exempt':
       return verdict;
   }
-};
-
-const clusterOf = async (client: ConnectionReviewDeps['client'], signal: AbortSignal) => {
-  const all = async <T extends ApiObject>(resource: Resource<T>) =>
-    (await client.list(resource, {}, signal)).items;
-  const [pods, services, slices] = [
-    await all(PODS),
-    await all(SERVICES),
-    await all(ENDPOINT_SLICES),
-  ];
-  const [policies, namespaces, nodes] = [
-    await all(NETWORK_POLICIES),
-    await all(NAMESPACES),
-    await all(NODES),
-  ];
-  const keyed = <T extends ApiObject>(items: readonly T[]) =>
-    new Map(items.map((each) => [`${each.metadata.namespace ?? ''}/${each.metadata.name}`, each]));
-  const [podsByKey, servicesByKey] = [keyed(pods), keyed(services)];
-  const resolver = servicesByKey.get('kube-system/kube-dns')?.spec?.clusterIP ?? '';
-  const ends = pods.flatMap((pod) => endOfPod(pod) ?? []);
-  const world: PolicyWorld = {
-    policiesIn: (namespace) => policies.filter(({ metadata }) => metadata.namespace === namespace),
-    namespaceLabels: (name) => {
-      const found = namespaces.find(({ metadata }) => metadata.name === name);
-      return found && (found.metadata.labels ?? {});
-    },
-    nodeAddresses: (name) =>
-      (nodes.find(({ metadata }) => metadata.name === name)?.status.addresses ?? []).map(
-        ({ address }) => address,
-      ),
-  };
-  return {
-    world,
-    pod: (namespace: string, name: string) => podsByKey.get(`${namespace}/${name}`),
-    service: (namespace: string, name: string) => servicesByKey.get(`${namespace}/${name}`),
-    serviceAt: (address: string) =>
-      services.find(
-        ({ spec: { clusterIPs = [], clusterIP = '', externalIPs = [] } = {} }) =>
-          address !== '' && [clusterIP, ...clusterIPs, ...externalIPs].includes(address),
-      ),
-    endAt: (address: string): ConnectionEnd => {
-      if (resolver !== '' && address === resolver)
-        return { address, subject: resolverSubject([address]) };
-      const isPods = ({ subject, ...end }: ConnectionEnd) =>
-        end.address === address && subject?.isSelectable === true;
-      return ends.find(isPods) ?? { address };
-    },
-    podsIn: (namespace: string) => pods.filter(({ metadata }) => metadata.namespace === namespace),
-    slicesOf: ({ metadata }: Service) =>
-      slices.filter(
-        ({ metadata: { namespace, labels = {} } }) =>
-          namespace === metadata.namespace && labels[SERVICE_NAME_LABEL] === metadata.name,
-      ),
-  };
 };
