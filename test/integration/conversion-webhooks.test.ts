@@ -1,10 +1,17 @@
+import { execFile } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { stringifyJson } from '../../lib/json';
 import { Kubectl } from './support/kubectl';
 import { startServer, type RunningServer } from './support/running-server';
-import { sendJson, startWebhookServer, type WebhookServer } from './support/webhook-server';
+import {
+  sendJson,
+  startWebhookServer,
+  type Answering,
+  type WebhookServer,
+} from './support/webhook-server';
 
 /* A conversion webhook as its author has it: real HTTPS, the real kubectl, a whole control plane on etcd. */
 
@@ -27,16 +34,18 @@ const convert = (object: Widget, apiVersion: string): Widget => {
   return { ...object, apiVersion, spec };
 };
 
+const answer: Answering = (_path, { request, apiVersion, kind }, response) => {
+  const { uid, objects, desiredAPIVersion } = request;
+  const result = mood === 'right' ? { status: 'Success' } : { status: 'Failed', message: 'no' };
+  const convertedObjects = (objects as readonly Widget[]).map((each) =>
+    convert(each, desiredAPIVersion as string),
+  );
+  sendJson(response, { apiVersion, kind, response: { uid, result, convertedObjects } });
+};
+
 beforeAll(async () => {
   directory = await mkdtemp(join(tmpdir(), 'dhow-conversion-'));
-  hook = await startWebhookServer((_path, { request, apiVersion, kind }, response) => {
-    const { uid, objects, desiredAPIVersion } = request;
-    const result = mood === 'right' ? { status: 'Success' } : { status: 'Failed', message: 'no' };
-    const convertedObjects = (objects as readonly Widget[]).map((each) =>
-      convert(each, desiredAPIVersion as string),
-    );
-    sendJson(response, { apiVersion, kind, response: { uid, result, convertedObjects } });
-  });
+  hook = await startWebhookServer(answer);
   server = await startServer(directory);
   cli = await Kubectl.unpack(directory, server.kubeconfig);
 });
@@ -64,7 +73,9 @@ const version = (name: string, field: string, type: string) => ({
   },
 });
 
-const definition = () => ({
+const definition = (
+  clientConfig: object = { url: `${hook.url}/convert`, caBundle: hook.caBundle },
+) => ({
   apiVersion: 'apiextensions.k8s.io/v1',
   kind: 'CustomResourceDefinition',
   metadata: { name: 'widgets.parts.example' },
@@ -75,7 +86,7 @@ const definition = () => ({
     conversion: {
       strategy: 'Webhook',
       webhook: {
-        clientConfig: { url: `${hook.url}/convert`, caBundle: hook.caBundle },
+        clientConfig,
         conversionReviewVersions: ['v1'],
       },
     },
@@ -108,4 +119,50 @@ it('lets kubectl work in either version, and delete when the webhook is dead', a
   const deleted = await kubectl('delete widgets.v2.parts.example a b --wait=false');
   expect([deleted.code, deleted.stderr]).toEqual([0, '']);
   expect((await kubectl('delete crd widgets.parts.example --timeout=30s')).code).toBe(0);
+});
+
+const ip = (change: 'add' | 'del', address: string) =>
+  promisify(execFile)('ip', ['address', change, `${address}/32`, 'dev', 'lo']);
+
+/** One that selects nothing: who is behind it is said by hand. */
+const serviceWith = (addresses: readonly string[], port: number) =>
+  stringifyJson({
+    ...{ apiVersion: 'v1', kind: 'List' },
+    items: [
+      {
+        ...{ apiVersion: 'v1', kind: 'Service', metadata: { name: 'converters' } },
+        spec: { ports: [{ name: 'https', port: 8443 }] },
+      },
+      {
+        ...{ apiVersion: 'discovery.k8s.io/v1', kind: 'EndpointSlice', addressType: 'IPv4' },
+        metadata: { name: 'converters', labels: { 'kubernetes.io/service-name': 'converters' } },
+        ports: [{ name: 'https', port }],
+        endpoints: addresses.map((each) => ({ addresses: [each] })),
+      },
+    ],
+  });
+
+it('asks a webhook behind a service where its endpoints are', async () => {
+  // Endpoints may not be of this machine alone, as 127.0.0.1 is.
+  const address = '192.0.2.81';
+  await ip('add', address);
+  try {
+    await using behind = await startWebhookServer(answer, ['converters.default.svc'], address);
+    const service = { namespace: 'default', name: 'converters', path: '/convert', port: 8443 };
+    const config = definition({ service, caBundle: behind.caBundle });
+    expect((await kubectl('apply -f -', stringifyJson(config))).stderr).toBe('');
+    await kubectl('wait --for=condition=Established crd/widgets.parts.example --timeout=30s');
+    await kubectl('apply -f -', widget('a', { size: '3' }));
+    const width = () => kubectl('get widgets.v2.parts.example a -o jsonpath={.spec.width}');
+    expect((await width()).stderr).toContain('service "converters" not found');
+    await kubectl('apply -f -', serviceWith([], behind.port));
+    expect((await width()).stderr).toContain('no endpoints available for service "converters"');
+    await kubectl('apply -f -', serviceWith([address], behind.port));
+    expect(await width()).toEqual({ code: 0, stdout: '3', stderr: '' });
+    expect(behind.asked.map(({ path }) => path)).toEqual(['/convert?timeout=30s']);
+  } finally {
+    await kubectl('delete service,endpointslice converters --ignore-not-found');
+    await kubectl('delete crd widgets.parts.example --ignore-not-found --timeout=30s');
+    await ip('del', address);
+  }
 });
