@@ -1,4 +1,7 @@
-import { deploymentYaml, podYaml, TestCluster } from './support/cluster';
+import { connect } from 'node:net';
+import { text } from 'node:stream/consumers';
+
+import { deploymentYaml, podYaml, shell, TestCluster } from './support/cluster';
 
 jest.setTimeout(300_000);
 
@@ -90,4 +93,60 @@ it('runs with IPv6 alone', async () => {
   await cluster.podIsReady('client');
   await cluster.until('the name leads', async () => (await wget(cluster, 'http://web/')) === 'web');
   expect(await cluster.must('get', 'pods', '-o', 'wide')).toContain(web.status.podIP);
+  await leadsFromOutside(cluster);
+  await explains(cluster);
 });
+
+/** By a forwarded port, and by the ingress of a node. */
+const leadsFromOutside = async (cluster: TestCluster): Promise<void> => {
+  const forwarding = cluster.follow('port-forward', 'svc/web', ':80');
+  let said = '';
+  forwarding.stdout?.on('data', (data: Buffer) => (said += data.toString()));
+  const port = await cluster.until('a port', async () => /127.0.0.1:(\d+) -> 8080/.exec(said)?.[1]);
+  const socket = connect(Number(port), '127.0.0.1');
+  socket.write('GET / HTTP/1.0\r\n\r\n');
+  expect(await text(socket)).toMatch(/\r\n\r\nweb\n$/);
+  forwarding.kill('SIGINT');
+
+  const defaultBackend = { service: { name: 'web', port: { number: 80 } } };
+  await cluster.apply(
+    JSON.stringify({
+      ...{ apiVersion: 'networking.k8s.io/v1', kind: 'Ingress', metadata: { name: 'web' } },
+      spec: { defaultBackend },
+    }),
+  );
+  const addresses = 'jsonpath={.items[*].status.addresses[?(@.type=="InternalIP")].address}';
+  for (const address of (await cluster.must('get', 'nodes', '-o', addresses)).split(' ')) {
+    expect(address).toMatch(/:/);
+    const ask = () => shell(`curl -sg --max-time 10 http://[${address}]/`);
+    await cluster.until(`${address} leads`, async () => (await ask()).stdout === 'web\n');
+  }
+  const points = ['get', 'ingress', 'web', '-o', 'jsonpath={.status.loadBalancer.ingress[*].ip}'];
+  await cluster.until('its addresses', async () => /:.* .*:/.test(await cluster.must(...points)));
+};
+
+/** A policy, and the question what stands in the way. */
+const explains = async (cluster: TestCluster): Promise<void> => {
+  const ask = async (target: string) => {
+    const { code, stdout } = await cluster.dhow('why-blocked', 'pod/client', target);
+    return { code, stdout };
+  };
+  const web = (await cluster.pod('web'))?.status.podIP ?? '';
+  for (const target of ['svc/web:80', `[${web}]:8080`])
+    expect(await ask(target)).toMatchObject({ code: 0 });
+  await cluster.apply(
+    JSON.stringify({
+      ...{ apiVersion: 'networking.k8s.io/v1', kind: 'NetworkPolicy', metadata: { name: 'shut' } },
+      spec: {
+        podSelector: { matchLabels: { app: 'web' } },
+        ingress: [{ from: [{ ipBlock: { cidr: 'fd99::/64' } }] }],
+      },
+    }),
+  );
+  for (const target of ['svc/web:80', `[${web}]:8080`])
+    await cluster.until(`${target} is blocked`, async () => {
+      const { code, stdout } = await ask(target);
+      return code === 1 && stdout.includes('shut');
+    });
+  await cluster.until('nothing comes', async () => (await wget(cluster, 'http://web/')) === '');
+};
