@@ -21,6 +21,8 @@ import {
   STATEFUL_SETS,
   STORAGE_CLASSES,
   CSI_DRIVERS,
+  CSI_NODES,
+  CSI_STORAGE_CAPACITIES,
   VOLUME_ATTACHMENTS,
 } from '../api/resources';
 import {
@@ -234,6 +236,10 @@ const viewsIn = (informers: Informers) => ({
   volumes: informers.of(PERSISTENT_VOLUMES),
   classes: informers.of(STORAGE_CLASSES),
   namespaces: informers.of(NAMESPACES),
+  csiNodes: informers.of(CSI_NODES),
+  csiDrivers: informers.of(CSI_DRIVERS),
+  capacities: informers.of(CSI_STORAGE_CAPACITIES),
+  attachments: informers.of(VOLUME_ATTACHMENTS),
 });
 
 /** What a cluster has from its beginning, besides what the API itself needs. */
@@ -266,8 +272,6 @@ const usedByPods = (informers: Informers) => ({
   secrets: informers.of(SECRETS),
   configMaps: informers.of(CONFIG_MAPS),
   runtimeClasses: informers.of(RUNTIME_CLASSES),
-  csiDrivers: informers.of(CSI_DRIVERS),
-  attachments: informers.of(VOLUME_ATTACHMENTS),
 });
 
 /** What agents are told of the network. */

@@ -45,10 +45,6 @@ const CLAIM: Rules = {
 const DRIVER: Rules = {
   ...always(IGNORED, 'nodeAllocatableUpdatePeriodSeconds', 'preventPodSchedulingIfMissing'),
   seLinuxMount: { why: IGNORED, when: is(true) },
-  storageCapacity: {
-    why: 'not supported by Dhow yet; pods are placed whatever room there is',
-    when: is(true),
-  },
 };
 
 const CLASS: Rules = MOUNT_OPTIONS;

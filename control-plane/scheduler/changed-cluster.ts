@@ -4,6 +4,7 @@ import type { NamespaceLabels } from './pod-affinity';
 import type { PodInfo } from './pod-info';
 import type { SelectorFor } from './pod-selectors';
 import type { BudgetsIn, ClusterView } from './snapshot';
+import type { StorageFacts } from './volumes/storage-facts';
 
 /** A cluster as it would be with one node changed, or one more. What images weigh stays as it is. */
 export class ChangedCluster implements ClusterView {
@@ -33,6 +34,10 @@ export class ChangedCluster implements ClusterView {
 
   get selectorFor(): SelectorFor {
     return this.before.selectorFor;
+  }
+
+  get storage(): StorageFacts {
+    return this.before.storage;
   }
 
   nominatedOn(nodeName: string): readonly PodInfo[] {

@@ -1,4 +1,5 @@
 import { NODES } from '../../api/resources';
+import { keyOf, type CSIStorageCapacity } from '../../api/types';
 import { filtersFor, firstRefusal } from './filters';
 import type { WakeEvent } from './plugins/plugin';
 import type { PodInfo } from './pod-info';
@@ -43,6 +44,18 @@ export class Changes {
     return { event, key: 'claims', mayHelp: ({ claims }) => claims.length > 0 };
   }
 
+  /** Where its driver can make volumes has changed: of interest to claims of its class. */
+  ofCapacity(capacity: CSIStorageCapacity): Change {
+    return {
+      event: 'StorageCapacityChanged',
+      key: `capacities/${keyOf(capacity)}`,
+      mayHelp: (info) =>
+        this.resolved(info).volumes?.delayed.some(
+          ({ storageClass }) => storageClass.metadata.name === capacity.storageClassName,
+        ) === true,
+    };
+  }
+
   /** A pod came to a node, changed or went: of interest to those who count such pods, or shun them. */
   ofPod(pod: PodInfo): Change {
     const { snapshot } = this.deps;
@@ -73,10 +86,10 @@ export class Changes {
   }
 
   private fits(info: PodInfo, nodeName: string): boolean {
-    const { snapshot, volumes, profiles } = this.deps;
+    const { snapshot, profiles } = this.deps;
     const node = snapshot.node(nodeName);
     if (node === undefined) return false;
-    const filters = filtersFor(volumes?.resolve(info) ?? info, snapshot, profiles.of(info.pod));
+    const filters = filtersFor(this.resolved(info), snapshot, profiles.of(info.pod));
     return firstRefusal(filters, node) === undefined;
   }
 
@@ -84,6 +97,10 @@ export class Changes {
   private isSpread({ pod }: PodInfo): boolean {
     const own = pod.spec.topologySpreadConstraints ?? [];
     return own.length > 0 || this.deps.profiles.of(pod).isSpreadByDefault;
+  }
+
+  private resolved(info: PodInfo): PodInfo {
+    return this.deps.volumes?.resolve(info) ?? info;
   }
 }
 

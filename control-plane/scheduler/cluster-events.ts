@@ -1,14 +1,18 @@
 import { isTerminal, isTerminating } from '../../api/pods';
 import { countedSpec } from '../../api/pod-resources';
+import { compareQuantities, parseQuantity } from '../../api/quantity';
 import { PODS } from '../../api/resources';
 import {
   keyOf,
   nameKey,
+  type CSINode,
+  type CSIStorageCapacity,
   type Namespace,
   type Node,
   type PersistentVolume,
   type PersistentVolumeClaim,
   type Pod,
+  type VolumeAttachment,
 } from '../../api/types';
 import { claimKeysOf, claimOf } from '../../api/volumes';
 import type { FaultReporter } from '../../client/object-faults';
@@ -119,6 +123,30 @@ export class ClusterEvents {
     queue.wake(changes.ofAnyClaim('StorageClassChanged'));
   }
 
+  /** A driver has other rules for where volumes can be made. */
+  csiDriverChanged(): void {
+    const { queue, changes } = this.deps;
+    queue.wake(changes.ofAnyClaim('StorageCapacityChanged'));
+  }
+
+  /** Less room helps nobody. */
+  capacityChanged(capacity: CSIStorageCapacity, previous?: CSIStorageCapacity): void {
+    const { queue, changes } = this.deps;
+    if (previous === undefined || !offersNoMore(capacity, previous))
+      queue.wake(changes.ofCapacity(capacity));
+  }
+
+  /** A node may have more volumes now, or a driver that counts them no longer. */
+  csiNodeChanged({ metadata }: CSINode): void {
+    const { queue, changes } = this.deps;
+    queue.wake(changes.ofNode('CSINodeChanged', metadata.name));
+  }
+
+  detached({ spec }: VolumeAttachment): void {
+    const { queue, changes } = this.deps;
+    queue.wake(changes.ofNode('VolumeDetached', spec?.nodeName ?? ''));
+  }
+
   namespaceChanged({ metadata: { name, labels } }: Namespace, previous?: Namespace): void {
     const { queue, changes } = this.deps;
     if (!jsonEqual(labels, previous?.metadata.labels)) queue.wake(changes.ofNamespace(name));
@@ -180,6 +208,15 @@ export const changesOf = (node: Node, previous: Node): readonly WakeEvent[] => {
   if (differs(({ spec }) => [spec.taints, spec.unschedulable])) changes.push('NodeTaintsChanged');
   if (differs(({ status }) => status.allocatable)) changes.push('NodeAllocatableChanged');
   return changes;
+};
+
+const offersNoMore = (now: CSIStorageCapacity, before: CSIStorageCapacity): boolean => {
+  const sizeOf = ({ maximumVolumeSize, capacity }: CSIStorageCapacity) =>
+    parseQuantity(maximumVolumeSize ?? capacity ?? '0');
+  return (
+    jsonEqual(now.nodeTopology, before.nodeTopology) &&
+    compareQuantities(sizeOf(now), sizeOf(before)) <= 0
+  );
 };
 
 /** Nothing changed that placing goes by. */

@@ -146,4 +146,7 @@ const EVENT_WORDS: Readonly<Record<WakeEvent, string>> = {
   ClaimChanged: 'a change of its claims',
   VolumeChanged: 'a change of volumes',
   StorageClassChanged: 'a change of storage classes',
+  StorageCapacityChanged: 'more room for new volumes',
+  CSINodeChanged: 'a node that can have more volumes',
+  VolumeDetached: 'a volume that is detached from a node',
 };

@@ -27,6 +27,7 @@ import { SchedulingQueue, type Backoff } from './queue';
 import { SchedulingLoop } from './scheduling-loop';
 import { Snapshot } from './snapshot';
 import { subscribe, synced, viewsOf, type Views } from './views';
+import { DriverFacts } from './volumes/storage-facts';
 import { VolumeBinder } from './volumes/volume-binder';
 import { VolumeView } from './volumes/volume-view';
 
@@ -138,11 +139,16 @@ const isWanted = (cluster: ClusterEvents, now: Pod | undefined, { metadata }: Po
 const snapshotAmid = (views: Views): Snapshot => {
   const budgets = new NamespaceIndex(views.budgets);
   const services = new NamespaceIndex(views.services);
-  return new Snapshot({
+  const snapshot: Snapshot = new Snapshot({
     namespaceLabels: (name) => views.namespaces.get(name)?.metadata.labels,
     budgetsIn: (namespace) => budgets.in(namespace),
     selectorFor: selectorsFrom({ ...views, servicesIn: (namespace) => services.in(namespace) }),
+    storage: new DriverFacts({
+      ...views,
+      isClaimUsedOn: (claimKey, nodeName) => snapshot.isClaimUsedOn(claimKey, nodeName),
+    }),
   });
+  return snapshot;
 };
 
 /** Events come from the scheduler that the pod names: one recorder for each. */

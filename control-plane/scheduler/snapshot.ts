@@ -5,6 +5,7 @@ import { NodeInfo } from './node-info';
 import type { NamespaceLabels } from './pod-affinity';
 import { podInfoOf, type PodInfo } from './pod-info';
 import type { SelectorFor } from './pod-selectors';
+import { NO_STORAGE, type StorageFacts } from './volumes/storage-facts';
 
 /** What plugins may ask of the cluster as a whole. Nothing in it changes while a decision is taken. */
 export interface ClusterView {
@@ -16,6 +17,7 @@ export interface ClusterView {
   readonly namespaceLabels: NamespaceLabels;
   readonly budgetsIn: BudgetsIn;
   readonly selectorFor: SelectorFor;
+  readonly storage: StorageFacts;
   /** Pods for which others are evicted from the node, and which have not come yet. */
   nominatedOn(nodeName: string): readonly PodInfo[];
   /** The node on which others are evicted for the pod. */
@@ -44,6 +46,7 @@ export interface Surroundings {
   readonly namespaceLabels?: NamespaceLabels;
   readonly budgetsIn?: BudgetsIn;
   readonly selectorFor?: SelectorFor;
+  readonly storage?: StorageFacts;
 }
 
 interface Placement {
@@ -78,16 +81,19 @@ export class Snapshot implements TrackedView {
   readonly namespaceLabels: NamespaceLabels;
   readonly budgetsIn: BudgetsIn;
   readonly selectorFor: SelectorFor;
+  readonly storage: StorageFacts;
 
   /** What is not given has nothing in it. */
   constructor({
     namespaceLabels = () => undefined,
     budgetsIn = () => [],
     selectorFor = () => [],
+    storage = NO_STORAGE,
   }: Surroundings = {}) {
     this.namespaceLabels = namespaceLabels;
     this.budgetsIn = budgetsIn;
     this.selectorFor = selectorFor;
+    this.storage = storage;
   }
 
   get nodes(): readonly NodeInfo[] {
@@ -120,6 +126,13 @@ export class Snapshot implements TrackedView {
   isClaimUsed(claimKey: string, butUid: string): boolean {
     const uids = this.byClaim.get(claimKey);
     return uids !== undefined && uids.size > (uids.has(butUid) ? 1 : 0);
+  }
+
+  /** Does a pod that is placed on the node use the claim? */
+  isClaimUsedOn(claimKey: string, nodeName: string): boolean {
+    for (const uid of this.byClaim.get(claimKey) ?? [])
+      if (this.nodeOf(uid) === nodeName) return true;
+    return false;
   }
 
   setNode(node: Node): void {

@@ -1,4 +1,7 @@
 import {
+  CSI_DRIVERS,
+  CSI_NODES,
+  CSI_STORAGE_CAPACITIES,
   NAMESPACES,
   NODES,
   PERSISTENT_VOLUME_CLAIMS,
@@ -10,12 +13,16 @@ import {
   SERVICES,
   STATEFUL_SETS,
   STORAGE_CLASSES,
+  VOLUME_ATTACHMENTS,
   type Resource,
 } from '../../api/resources';
 import {
   keyOf,
   nameKey,
   type ApiObject,
+  type CSIDriver,
+  type CSINode,
+  type CSIStorageCapacity,
   type Namespace,
   type Node,
   type PersistentVolume,
@@ -27,6 +34,7 @@ import {
   type Service,
   type StatefulSet,
   type StorageClass,
+  type VolumeAttachment,
 } from '../../api/types';
 import { claimKeysOf, claimOf } from '../../api/volumes';
 import { Informer, type InformerDeps } from '../../client/informer';
@@ -48,6 +56,10 @@ export interface Views {
   readonly replicationControllers: Informer<ReplicationController>;
   readonly replicaSets: Informer<ReplicaSet>;
   readonly statefulSets: Informer<StatefulSet>;
+  readonly csiNodes: Informer<CSINode>;
+  readonly csiDrivers: Informer<CSIDriver>;
+  readonly capacities: Informer<CSIStorageCapacity>;
+  readonly attachments: Informer<VolumeAttachment>;
 }
 
 /** Those given, which somebody runs, and the others of one's own, to be run. */
@@ -73,6 +85,10 @@ export const viewsOf = (
     replicationControllers: given.replicationControllers ?? made(REPLICATION_CONTROLLERS),
     replicaSets: given.replicaSets ?? made(REPLICA_SETS),
     statefulSets: given.statefulSets ?? made(STATEFUL_SETS),
+    csiNodes: given.csiNodes ?? made(CSI_NODES),
+    csiDrivers: given.csiDrivers ?? made(CSI_DRIVERS),
+    capacities: given.capacities ?? made(CSI_STORAGE_CAPACITIES),
+    attachments: given.attachments ?? made(VOLUME_ATTACHMENTS),
   };
   return { views, own };
 };
@@ -81,8 +97,9 @@ export const viewsOf = (
 export const subscribe = (
   cluster: ClusterEvents,
   binder: Pick<VolumeBinder, 'changed'>,
-  { pods, nodes, claims, volumes, classes, namespaces }: Views,
+  views: Views,
 ): (() => void) => {
+  const { pods, nodes, claims, volumes, classes, namespaces } = views;
   const name = CONSUMER;
   const claim = (each: PersistentVolumeClaim) => {
     cluster.claimChanged(each);
@@ -95,6 +112,7 @@ export const subscribe = (
   };
   const storageClass = () => cluster.storageClassChanged();
   const stops = [
+    ...subscribeDrivers(cluster, views),
     claims.subscribe({ name, onAdd: claim, onUpdate: claim, onDelete: claim }),
     volumes.subscribe({ name, onAdd: volume, onUpdate: volume, onDelete: volume }),
     classes.subscribe({
@@ -122,6 +140,26 @@ export const subscribe = (
     }),
   ];
   return () => stops.forEach((stop) => stop());
+};
+
+/** What drivers say of themselves. */
+const subscribeDrivers = (
+  cluster: ClusterEvents,
+  { csiNodes, csiDrivers, capacities, attachments }: Views,
+): readonly (() => void)[] => {
+  const name = CONSUMER;
+  const node = (each: CSINode) => cluster.csiNodeChanged(each);
+  const driver = () => cluster.csiDriverChanged();
+  return [
+    csiNodes.subscribe({ name, onAdd: node, onUpdate: node, onDelete: node }),
+    csiDrivers.subscribe({ name, onAdd: driver, onUpdate: driver, onDelete: driver }),
+    capacities.subscribe({
+      name,
+      onAdd: (each) => cluster.capacityChanged(each),
+      onUpdate: (each, previous) => cluster.capacityChanged(each, previous),
+    }),
+    attachments.subscribe({ name, onDelete: (each) => cluster.detached(each) }),
+  ];
 };
 
 /** Placing before all lists are in would take full nodes for empty ones. */

@@ -39,6 +39,15 @@ const INLINE = shown(
 const SHOWN_NODE = shown(
   'control-plane/nodes/csi-node-keeper.test.ts: shows the drivers of a node, and where it is',
 );
+const DRIVERS = tests('control-plane/scheduler/volumes/drivers.test.ts');
+const LIMITED = shown(
+  DRIVERS(
+    'counts what the pods of a node have of a driver, each volume once, and says who could go',
+  ),
+);
+const ROOM = shown(
+  DRIVERS('goes where the driver says that there is room for the volume, if it wants that gone by'),
+);
 const ATTACHED = shown(
   'control-plane/controllers/attach-detach/plan.test.ts: attaches what the pods of a node use',
 );
@@ -61,27 +70,22 @@ export const STORAGE_EFFECTS: Effects = {
     serviceAccountTokenInSecrets: shown(
       CSI('puts tokens among the secrets where the driver wants them there'),
     ),
-    storageCapacity: warned(true),
+    storageCapacity: ROOM,
     tokenRequests: TOLD,
     volumeLifecycleModes: INLINE,
   },
   CSINode: { ...OBJECT, spec: SHOWN_NODE },
   CSINodeSpec: { drivers: SHOWN_NODE },
   CSINodeDriver: {
-    allocatable: SHOWN_NODE,
+    allocatable: LIMITED,
     name: SHOWN_NODE,
     nodeID: FOR_OTHERS,
     topologyKeys: FOR_OTHERS,
   },
-  VolumeNodeResources: { count: SHOWN_NODE },
+  VolumeNodeResources: { count: LIMITED },
   CSIStorageCapacity: {
     ...OBJECT,
-    ...all(
-      ['capacity', 'maximumVolumeSize', 'nodeTopology', 'storageClassName'],
-      kept(
-        'what a driver says of its room is shown; pods are placed without it: that is warned of',
-      ),
-    ),
+    ...all(['capacity', 'maximumVolumeSize', 'nodeTopology', 'storageClassName'], ROOM),
   },
   VolumeAttachment: {
     ...OBJECT,

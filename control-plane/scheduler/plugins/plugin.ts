@@ -20,7 +20,10 @@ export type WakeEvent =
   | 'DomainsChanged'
   | 'ClaimChanged'
   | 'VolumeChanged'
-  | 'StorageClassChanged';
+  | 'StorageClassChanged'
+  | 'StorageCapacityChanged'
+  | 'CSINodeChanged'
+  | 'VolumeDetached';
 
 /** A verdict against a node. `reasons` are upstream's phrases, which messages count. */
 export interface Refusal {

@@ -10,6 +10,7 @@ import { nodeName } from './node-name';
 import { nodePorts } from './node-ports';
 import { nodeResourcesFit, type IgnoredResources } from './node-resources-fit';
 import { nodeUnschedulable } from './node-unschedulable';
+import { nodeVolumeLimits } from './node-volume-limits';
 import type { FilterPlugin, ScorePlugin } from './plugin';
 import {
   podTopologySpread,
@@ -20,6 +21,7 @@ import { CPU_AND_MEMORY, resourceAllocation, type ScoringStrategy } from './reso
 import { taintToleration, taintTolerationScore } from './taint-toleration';
 import { volumeBinding } from './volume-binding';
 import { volumeRestrictions } from './volume-restrictions';
+import { volumeZone } from './volume-zone';
 
 /** Where upstream's framework calls plugins, by the names of its configuration. */
 export const EXTENSION_POINTS = [
@@ -100,10 +102,16 @@ export const KNOWN_PLUGINS: readonly KnownPlugin[] = [
     filter: () => volumeRestrictions,
   },
   {
+    name: 'NodeVolumeLimits',
+    points: ['preFilter', 'filter'],
+    filter: () => nodeVolumeLimits,
+  },
+  {
     name: 'VolumeBinding',
     points: ['preFilter', 'filter', 'preScore', 'score', 'reserve', 'preBind'],
     filter: () => volumeBinding,
   },
+  { name: 'VolumeZone', points: ['preFilter', 'filter'], filter: () => volumeZone },
   {
     name: 'PodTopologySpread',
     points: ['preFilter', 'filter', 'preScore', 'score'],
@@ -129,11 +137,7 @@ export const KNOWN_PLUGINS: readonly KnownPlugin[] = [
 ];
 
 /** Upstream's plugins that Dhow has not: a profile may turn them off, and not on. */
-export const ABSENT_PLUGINS: ReadonlySet<string> = new Set([
-  'DynamicResources',
-  'NodeVolumeLimits',
-  'VolumeZone',
-]);
+export const ABSENT_PLUGINS: ReadonlySet<string> = new Set(['DynamicResources']);
 
 /** Upstream's: few of a kind on one machine, and in one zone. Source: podtopologyspread/plugin.go. */
 const SYSTEM_SPREAD: SpreadDefaults = {

@@ -1,4 +1,5 @@
 import { formatNodeRequirement } from '../../../api/node-affinity';
+import { compareQuantities, parseQuantity } from '../../../api/quantity';
 import { keyOf } from '../../../api/types';
 import {
   planVolumes,
@@ -12,7 +13,10 @@ import { COST, type FilterPlugin, type FilterTerm, type Refusal, type Remedy } f
 export const volumeBinding: FilterPlugin = {
   name: 'VolumeBinding',
   scope: 'static',
-  wakeOn: ['NodeLabelsChanged', 'ClaimChanged', 'VolumeChanged', 'StorageClassChanged'],
+  wakeOn: [
+    ...(['NodeLabelsChanged', 'ClaimChanged', 'VolumeChanged', 'StorageClassChanged'] as const),
+    'StorageCapacityChanged',
+  ],
 
   prepare({ volumes }) {
     if (volumes === undefined) return undefined;
@@ -30,7 +34,8 @@ const placedBy = (volumes: PodVolumes): FilterTerm => ({
   explain({ node }) {
     const plan = planVolumes(volumes, node);
     if (plan.kind === 'fits') return [];
-    const detail = detailOf(volumes, plan.claim);
+    const detail =
+      plan.reason === 'noRoom' ? roomOf(volumes, plan.claim) : detailOf(volumes, plan.claim);
     return [{ reason: VOLUME_REASONS[plan.reason], detail }];
   },
 
@@ -75,8 +80,25 @@ const detailOf = ({ bound, delayed }: PodVolumes, key: string): string => {
   );
 };
 
+/** How much room the driver says there is, wherever that is. */
+const roomOf = ({ delayed }: PodVolumes, key: string): string => {
+  const found = delayed.find(({ claim }) => keyOf(claim) === key);
+  const { claim, storageClass, capacities = [] } = found ?? {};
+  const wanted = claim?.spec?.resources?.requests?.['storage'] ?? '0';
+  const sizes = capacities.flatMap(({ nodeTopology, maximumVolumeSize, capacity }) =>
+    nodeTopology === undefined ? [] : (maximumVolumeSize ?? capacity ?? []),
+  );
+  const [largest] = sizes.sort((a, b) => compareQuantities(parseQuantity(b), parseQuantity(a)));
+  const { provisioner = '', metadata: { name = '' } = {} } = storageClass ?? {};
+  return (
+    `claim ${key} asks for ${wanted}: ${provisioner} says of no room so large for class ${name} here` +
+    (largest === undefined ? ', nor anywhere' : `, at most of ${largest} anywhere`)
+  );
+};
+
 const REFUSALS: Readonly<Record<keyof typeof VOLUME_REASONS, Refusal>> = {
   conflict: { reasons: [VOLUME_REASONS.conflict], isPodBound: false },
+  noRoom: { reasons: [VOLUME_REASONS.noRoom], isPodBound: false },
   noVolume: { reasons: [VOLUME_REASONS.noVolume], isPodBound: false },
   missing: { reasons: [VOLUME_REASONS.missing], isPodBound: false },
 };

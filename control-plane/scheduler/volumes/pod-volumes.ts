@@ -1,7 +1,9 @@
 import type { AffinityNode } from '../../../api/node-affinity';
-import { compareQuantities } from '../../../api/quantity';
+import { compareQuantities, parseQuantity } from '../../../api/quantity';
+import { matchesLabelSelector } from '../../../api/selectors';
 import {
   keyOf,
+  type CSIStorageCapacity,
   type PersistentVolume,
   type PersistentVolumeClaim,
   type StorageClass,
@@ -38,6 +40,8 @@ export interface DelayedClaim {
   readonly candidates: readonly PersistentVolume[];
   /** Where its volume is being made already. */
   readonly nodeName: string | undefined;
+  /** What its driver says of its room for the class; absent where that is not gone by. */
+  readonly capacities?: readonly CSIStorageCapacity[];
 }
 
 /** What a node means for the claims of a pod. */
@@ -53,6 +57,7 @@ export type VolumePlan =
 /** Upstream's reasons, word by word (pkg/scheduler/framework/plugins/volumebinding/binder.go). */
 export const VOLUME_REASONS = {
   conflict: "node(s) didn't match PersistentVolume's node affinity",
+  noRoom: 'node(s) did not have enough free storage',
   noVolume: "node(s) didn't find available persistent volumes to bind",
   missing: 'node(s) unavailable due to one or more pvc(s) bound to non-existent pv(s)',
 } as const;
@@ -79,8 +84,9 @@ export const planVolumes = ({ bound, delayed }: PodVolumes, node: AffinityNode):
     if (match !== undefined) {
       taken.add(match.metadata.name);
       matches.push({ claim: keyOf(claim), volumeName: match.metadata.name });
-    } else if (canBeMadeOn(each, node)) provisions.push(keyOf(claim));
-    else return refused('noVolume', claim);
+    } else if (!canBeMadeOn(each, node)) return refused('noVolume', claim);
+    else if (!hasRoomOn(each, node)) return refused('noRoom', claim);
+    else provisions.push(keyOf(claim));
   }
   return { kind: 'fits', matches, provisions };
 };
@@ -106,3 +112,24 @@ const canBeMadeOn = (
         ({ key, values }) => Object.hasOwn(labels, key) && values.includes(labels[key] ?? ''),
       ),
     ));
+
+/** Source: volumebinding/binder.go, hasEnoughCapacity */
+const hasRoomOn = (
+  { claim, capacities }: DelayedClaim,
+  { metadata: { labels = {} } }: AffinityNode,
+): boolean =>
+  capacities === undefined ||
+  capacities.some(
+    (each) =>
+      isLargeEnough(each, claim) &&
+      // Without a topology no node reaches it.
+      each.nodeTopology !== undefined &&
+      matchesLabelSelector(each.nodeTopology, labels),
+  );
+
+const isLargeEnough = (
+  { capacity, maximumVolumeSize = capacity }: CSIStorageCapacity,
+  { spec }: PersistentVolumeClaim,
+): boolean =>
+  maximumVolumeSize !== undefined &&
+  compareQuantities(parseQuantity(maximumVolumeSize), storageOf(spec?.resources?.requests)) >= 0;

@@ -1,6 +1,8 @@
 import {
   keyOf,
   nameKey,
+  type CSIDriver,
+  type CSIStorageCapacity,
   type PersistentVolume,
   type PersistentVolumeClaim,
   type StorageClass,
@@ -26,6 +28,8 @@ export interface VolumeViewDeps {
   readonly claims: Cache<PersistentVolumeClaim>;
   readonly volumes: Cache<PersistentVolume>;
   readonly classes: Cache<StorageClass>;
+  readonly csiDrivers: Cache<CSIDriver>;
+  readonly capacities: Cache<CSIStorageCapacity>;
   /** Does a pod that has a node, other than this one, use the claim? */
   readonly isClaimUsed: (claimKey: string, butUid: string) => boolean;
 }
@@ -119,7 +123,25 @@ export class VolumeView {
       return (owner === undefined || owner === key) && isFitFor(volume, claim);
     });
     const nodeName = claim.metadata.annotations?.[SELECTED_NODE] ?? this.chosen.get(key);
-    return [{ claim, storageClass, candidates, nodeName }];
+    const capacities = this.capacitiesFor(storageClass);
+    return [
+      {
+        ...{ claim, storageClass, candidates, nodeName },
+        ...(capacities === undefined ? {} : { capacities }),
+      },
+    ];
+  }
+
+  /** Only of drivers that ask for it. */
+  private capacitiesFor({
+    metadata,
+    provisioner,
+  }: StorageClass): readonly CSIStorageCapacity[] | undefined {
+    const { csiDrivers, capacities } = this.deps;
+    if (csiDrivers.get(provisioner)?.spec?.storageCapacity !== true) return undefined;
+    return [...capacities.list()].filter(
+      ({ storageClassName }) => storageClassName === metadata.name,
+    );
   }
 }
 

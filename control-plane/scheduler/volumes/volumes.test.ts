@@ -73,6 +73,7 @@ const setUp = (
   });
   const view = new VolumeView({
     ...{ claims: cache(claims), volumes: cache(volumes), classes: cache([local]) },
+    ...{ csiDrivers: cache([]), capacities: cache([]) },
     isClaimUsed: (key, uid) => snapshot.isClaimUsed(key, uid),
   });
   const info = (name: string, ...names: readonly string[]) =>

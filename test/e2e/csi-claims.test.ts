@@ -1,0 +1,140 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+import { clusterPaths } from '../../cli/cluster-paths';
+import { TestCsiDriver } from '../support/csi-driver';
+import { podYaml, TestCluster } from './support/cluster';
+import { leftBehind, sharedState } from './support/machine';
+
+jest.setTimeout(240_000);
+
+const NAME = 'e2e-claims';
+const NODE = 'node-1';
+const DRIVER = 'claims.test';
+
+let before: readonly string[];
+let cluster: TestCluster;
+let driver: TestCsiDriver;
+let folder: string;
+
+beforeAll(async () => {
+  before = sharedState();
+  cluster = await TestCluster.start(NAME, { nodes: 1 });
+  folder = mkdtempSync(join(tmpdir(), 'dhow-driver-'));
+  driver = await TestCsiDriver.start({
+    name: DRIVER,
+    folder,
+    registry: join(clusterPaths(NAME).nodeStateDir(NODE), 'plugins_registry'),
+    info: { maxVolumesPerNode: 1n },
+  });
+  await cluster.until('its CSINode', () => cluster.object('csinode', NODE));
+});
+
+afterAll(async () => {
+  await cluster.clear();
+  await driver[Symbol.asyncDispose]();
+  await cluster[Symbol.asyncDispose]();
+  rmSync(folder, { recursive: true, force: true });
+  expect(leftBehind(NAME, before)).toEqual([]);
+});
+
+const apply = (...objects: readonly object[]) =>
+  cluster.apply(objects.map((object) => JSON.stringify(object)).join('\n---\n'));
+const driverYaml = (spec: object) => ({
+  apiVersion: 'storage.k8s.io/v1',
+  kind: 'CSIDriver',
+  metadata: { name: DRIVER },
+  spec: { attachRequired: false, ...spec },
+});
+const classYaml = (name: string, more: object = {}) => ({
+  apiVersion: 'storage.k8s.io/v1',
+  kind: 'StorageClass',
+  metadata: { name },
+  provisioner: DRIVER,
+  volumeBindingMode: 'WaitForFirstConsumer',
+  ...more,
+});
+const volumeYaml = (name: string, labels: object = {}) => ({
+  apiVersion: 'v1',
+  kind: 'PersistentVolume',
+  metadata: { name, labels },
+  spec: {
+    capacity: { storage: '1Gi' },
+    accessModes: ['ReadWriteOnce'],
+    storageClassName: '',
+    csi: { driver: DRIVER, volumeHandle: name },
+  },
+});
+const claimYaml = (name: string, spec: object = { storageClassName: '', volumeName: name }) => ({
+  apiVersion: 'v1',
+  kind: 'PersistentVolumeClaim',
+  metadata: { name },
+  spec: {
+    accessModes: ['ReadWriteOnce'],
+    resources: { requests: { storage: '1Gi' } },
+    ...spec,
+  },
+});
+const usingYaml = (name: string, claimName: string, script = 'exec sleep 1000000') =>
+  podYaml(
+    name,
+    ['sh', '-c', script],
+    { volumeMounts: [{ name: 'data', mountPath: '/data' }] },
+    { volumes: [{ name: 'data', persistentVolumeClaim: { claimName } }] },
+  );
+const saidOf = async (name: string) => (await cluster.pod(name))?.status.conditions?.[0]?.message;
+const waitsFor = (name: string, why: string) =>
+  cluster.until(why, async () => (await saidOf(name))?.includes(why) === true);
+
+it('gives a node as many volumes of a driver as that can have there, and the next when one goes', async () => {
+  await apply(driverYaml({}));
+  for (const name of ['full-a', 'full-b']) await apply(volumeYaml(name), claimYaml(name));
+  await cluster.apply(usingYaml('first', 'full-a'));
+  await cluster.podIsReady('first');
+  await cluster.apply(usingYaml('second', 'full-b'));
+  await waitsFor('second', '1 node(s) exceed max volume count');
+  const why = await cluster.must('why', 'second');
+  expect(why).toContain(`driver ${DRIVER}: 1 more volume needed, 1 of at most 1 in use`);
+  expect(why).toContain('delete pod default/first');
+  await cluster.must('delete', 'pod', 'first');
+  await cluster.podIsReady('second');
+  await cluster.must('delete', 'pod', 'second');
+});
+
+it('places pods in the zones of their volumes', async () => {
+  const zone = 'topology.kubernetes.io/zone';
+  await cluster.must('label', 'node', NODE, `${zone}=here`);
+  await apply(volumeYaml('zoned', { [zone]: 'there' }), claimYaml('zoned'));
+  await cluster.apply(usingYaml('zoned', 'zoned'));
+  await waitsFor('zoned', '1 node(s) had no available volume zone');
+  expect(await cluster.must('why', 'zoned')).toContain("the node's is here");
+  await cluster.must('label', 'pv', 'zoned', `${zone}=there__here`, '--overwrite');
+  await cluster.podIsReady('zoned');
+  await cluster.must('delete', 'pod', 'zoned');
+  await cluster.must('label', 'node', NODE, `${zone}-`);
+});
+
+it('has volumes made where the driver says that there is room', async () => {
+  await apply(driverYaml({ storageCapacity: true }), classYaml('roomy'));
+  await apply(claimYaml('roomy', { storageClassName: 'roomy' }));
+  await cluster.apply(usingYaml('roomy', 'roomy'));
+  await waitsFor('roomy', '1 node(s) did not have enough free storage');
+  const capacity = {
+    apiVersion: 'storage.k8s.io/v1',
+    kind: 'CSIStorageCapacity',
+    metadata: { name: 'room', namespace: 'default' },
+    nodeTopology: { matchLabels: { 'kubernetes.io/hostname': NODE } },
+    storageClassName: 'roomy',
+    capacity: '512Mi',
+  };
+  await apply(capacity);
+  expect(await cluster.must('why', 'roomy')).toContain('at most of 512Mi anywhere');
+  await apply({ ...capacity, capacity: '2Gi' });
+  await cluster.until('its node', async () => {
+    const claim = await cluster.object('pvc', 'roomy');
+    return claim?.metadata.annotations?.['volume.kubernetes.io/selected-node'] === NODE;
+  });
+  await cluster.must('delete', 'pod', 'roomy');
+  await cluster.must('delete', 'csistoragecapacity', 'room');
+});
