@@ -2,8 +2,12 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
+import type { PersistentVolumeClaim } from '../../api/types';
 import { clusterPaths } from '../../cli/cluster-paths';
-import { TestCsiDriver } from '../support/csi-driver';
+import { RestClient } from '../../client/rest-client';
+import { readKubeconfig } from '../../client/kubeconfig';
+import { CsiController, OutOfRoom, type Backend } from '../support/csi-controller';
+import { namesIn, TestCsiDriver } from '../support/csi-driver';
 import { podYaml, TestCluster } from './support/cluster';
 import { leftBehind, sharedState } from './support/machine';
 
@@ -83,9 +87,60 @@ const usingYaml = (name: string, claimName: string, script = 'exec sleep 1000000
     { volumeMounts: [{ name: 'data', mountPath: '/data' }] },
     { volumes: [{ name: 'data', persistentVolumeClaim: { claimName } }] },
   );
+const claimNamed = async (name: string) =>
+  (await cluster.object('pvc', name)) as PersistentVolumeClaim | undefined;
 const saidOf = async (name: string) => (await cluster.pod(name))?.status.conditions?.[0]?.message;
 const waitsFor = (name: string, why: string) =>
   cluster.until(why, async () => (await saidOf(name))?.includes(why) === true);
+
+/** A client with the rights that the documents of external-provisioner ask for, and no others. */
+const controllerClient = async (): Promise<RestClient> => {
+  const all = ['get', 'list', 'watch'];
+  const metadata = { name: 'claims-test-controller' };
+  const subject = { kind: 'ServiceAccount', name: 'claims-test', namespace: 'default' };
+  await apply(
+    {
+      ...{ apiVersion: 'v1', kind: 'ServiceAccount' },
+      metadata: { name: subject.name, namespace: subject.namespace },
+    },
+    {
+      ...{ apiVersion: 'rbac.authorization.k8s.io/v1', kind: 'ClusterRole', metadata },
+      rules: [
+        {
+          apiGroups: [''],
+          resources: ['persistentvolumes'],
+          verbs: [...all, 'create', 'update', 'patch', 'delete'],
+        },
+        { apiGroups: [''], resources: ['persistentvolumeclaims'], verbs: [...all, 'update'] },
+        { apiGroups: ['storage.k8s.io'], resources: ['storageclasses', 'csinodes'], verbs: all },
+      ],
+    },
+    {
+      ...{ apiVersion: 'rbac.authorization.k8s.io/v1', kind: 'ClusterRoleBinding', metadata },
+      roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: metadata.name },
+      subjects: [subject],
+    },
+  );
+  const token = (await cluster.must('create', 'token', subject.name)).trim();
+  const config = await readKubeconfig(clusterPaths(NAME).kubeconfig);
+  return new RestClient({ ...config, cert: undefined, key: undefined, token });
+};
+
+/** Volumes are folders of the test driver. */
+class Folders implements Backend {
+  isFull = false;
+  readonly removed = new Set<string>();
+
+  create(handle: string): void {
+    if (this.isFull) throw new OutOfRoom('the pool is full');
+    driver.volumePath(handle);
+  }
+
+  remove(handle: string): void {
+    this.removed.add(handle);
+    rmSync(driver.volumePath(handle), { recursive: true, force: true });
+  }
+}
 
 it('gives a node as many volumes of a driver as that can have there, and the next when one goes', async () => {
   await apply(driverYaml({}));
@@ -137,4 +192,41 @@ it('has volumes made where the driver says that there is room', async () => {
   });
   await cluster.must('delete', 'pod', 'roomy');
   await cluster.must('delete', 'csistoragecapacity', 'room');
+});
+
+it('has a controller beside the driver make volumes, choose again where it cannot, and delete them', async () => {
+  const backend = new Folders();
+  const client = await controllerClient();
+  await using controller = new CsiController({ client, driverName: DRIVER, backend });
+  await apply(
+    driverYaml({}),
+    classYaml('made'),
+    classYaml('at-once', { volumeBindingMode: 'Immediate', reclaimPolicy: 'Retain' }),
+  );
+  backend.isFull = true;
+  await apply(claimYaml('made', { storageClassName: 'made' }));
+  await cluster.apply(usingYaml('made', 'made', 'echo hello > /data/x; exec sleep 1000000'));
+  await cluster.until('it is asked for elsewhere', async () =>
+    (await cluster.must('get', 'events')).includes('provisioning failed for PVC "made"'),
+  );
+  backend.isFull = false;
+  await cluster.podIsReady('made');
+  const name = (await claimNamed('made'))?.spec?.volumeName ?? '';
+  expect(namesIn(driver.volumePath(name))).toEqual(['x']);
+  await cluster.must('delete', 'pod', 'made');
+  await cluster.must('delete', 'pvc', 'made');
+  await cluster.until('no volume', async () => (await cluster.object('pv', name)) === undefined);
+  expect(backend.removed).toEqual(new Set([name]));
+
+  await apply(claimYaml('at-once', { storageClassName: 'at-once' }));
+  const kept = await cluster.until('bound without a pod', async () => {
+    const claim = await claimNamed('at-once');
+    return claim?.status?.phase === 'Bound' && claim.spec?.volumeName;
+  });
+  await cluster.must('delete', 'pvc', 'at-once');
+  await cluster.untilSaid('Released', () =>
+    cluster.dhow('get', 'pv', kept, '-o', 'jsonpath={.status.phase}'),
+  );
+  expect(backend.removed.has(kept)).toBe(false);
+  expect(controller.failures).toEqual([]);
 });
