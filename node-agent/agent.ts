@@ -52,6 +52,7 @@ import { withOwnUid } from './streams/own-uid';
 import { StreamServer } from './streams/stream-server';
 import { MetricsPages } from './usage/metrics-pages';
 import { UsageMeter } from './usage/usage-meter';
+import { VolumeGrower } from './csi/volume-grower';
 import { FolderRemover } from './volumes/folder-remover';
 import { VolumeManager } from './volumes/volume-manager';
 
@@ -81,6 +82,7 @@ class NodeAgent implements Agent {
   private readonly volumes: VolumeManager;
   private readonly csi: NodeCsi;
   private readonly folders: FolderRemover;
+  private readonly grower: VolumeGrower;
   private readonly collector: ImageCollector;
   private readonly eviction: EvictionManager;
   private readonly shutdown: NodeShutdown;
@@ -134,6 +136,7 @@ class NodeAgent implements Agent {
       clock,
       log,
     });
+    this.grower = this.volumeGrower();
     this.collector = this.imageCollector();
     this.pods = new PodManager(this.podDeps(stores));
     this.eviction = this.evictionManager(paths);
@@ -151,6 +154,7 @@ class NodeAgent implements Agent {
       events: this.events,
       changedNodeReport: () => this.reporter.changedReport(),
       folders: this.folders,
+      grower: this.grower,
       statics: this.statics,
       plugins: this.csi.plugins,
       clock,
@@ -213,6 +217,7 @@ class NodeAgent implements Agent {
     tasks.run((s) => this.pods.keepHouse(mayRemove, s));
     tasks.run((s) => this.csi.plugins.run(s));
     tasks.run((s) => this.folders.run(() => this.hasSnapshot, s));
+    tasks.run((s) => this.grower.run(s));
     tasks.run((s) => this.collector.run(s));
     tasks.run((s) => this.eviction.run(s));
     tasks.run((s) => this.manifests?.run(s) ?? Promise.resolve());
@@ -224,6 +229,17 @@ class NodeAgent implements Agent {
     tasks.run((s) => this.services.run(s));
     await tasks.wait();
     await this.pods.stop();
+  }
+
+  private volumeGrower(): VolumeGrower {
+    const { config, clock } = this.deps;
+    return new VolumeGrower({
+      pods: () => this.pods.activeWorkers().map(({ current }) => current),
+      csiVolumesOf: (pod) => this.volumes.csiVolumes(pod),
+      claims: this.assignments,
+      volumes: this.csi.volumes,
+      ...{ events: this.events, settings: this.settings, nodeName: config.nodeName, clock },
+    });
   }
 
   private nodeReporter(): NodeReporter {
@@ -417,6 +433,7 @@ class NodeAgent implements Agent {
         this.pods.objectsChanged();
         this.syncPods();
         this.folders.changed();
+        this.grower.changed();
       },
       onChanges: (changes) => {
         using _work = activities?.begin('change of assignments');
@@ -431,6 +448,7 @@ class NodeAgent implements Agent {
         // The network of the whole cluster changes more often than what concerns this node.
         if (touches(...Object.values(ROW))) this.syncPods();
         if (touches(ROW.volumes)) this.folders.changed();
+        if (touches(ROW.volumes, ROW.claims)) this.grower.changed();
       },
       onOpenStream: (request) => {
         const own = withOwnUid(request, (uid) => this.statics.ownUid(uid));

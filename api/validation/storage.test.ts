@@ -77,7 +77,7 @@ it.each<[string, Resource, object, readonly string[]]>([
 const IMMUTABLE =
   'spec: Forbidden: spec is immutable after creation except resources.requests and volumeAttributesClassName for bound claims';
 const sized = (storage: string) => ({ ...CLAIM, resources: { requests: { storage } } });
-const bound = { status: { phase: 'Bound' } };
+const bound = { status: { phase: 'Bound', capacity: { storage: '512Mi' } } };
 
 it.each<[string, object, object, readonly string[]]>([
   ['gets its volume', {}, { ...CLAIM, volumeName: 'v' }, []],
@@ -88,8 +88,9 @@ it.each<[string, object, object, readonly string[]]>([
     'shrinks',
     bound,
     sized('1Mi'),
-    ['spec.resources.requests.storage: Forbidden: field can not be less than previous value'],
+    ['spec.resources.requests.storage: Forbidden: field can not be less than status.capacity'],
   ],
+  ['takes back what it was not given', bound, sized('768Mi'), []],
 ])('judges a claim that %s', (_what, more, spec, expected) => {
   const old = { ...named, ...more, spec: CLAIM };
   expect(refusal(PERSISTENT_VOLUME_CLAIMS, { ...named, ...more, spec }, old)).toEqual(expected);

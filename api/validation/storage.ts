@@ -201,11 +201,15 @@ const validateClaimChange = (
               'volumeAttributesClassName for bound claims',
           ),
         ]),
-    ...(isBound && compareQuantities(parseQuantity(asked ?? '0'), parseQuantity(had ?? '0')) < 0
-      ? [forbidden('spec.resources.requests.storage', 'field can not be less than previous value')]
+    // Less than was asked for, but more than there is: the way out of a growth that cannot succeed.
+    ...(isBound && isLess(asked, had) && !isLess(old.status.capacity?.['storage'], asked)
+      ? [forbidden('spec.resources.requests.storage', 'field can not be less than status.capacity')]
       : []),
   ];
 };
+
+const isLess = (a = '0', b = '0'): boolean =>
+  compareQuantities(parseQuantity(a), parseQuantity(b)) < 0;
 
 const validateAccessModes = (modes: readonly string[]): readonly FieldError[] => {
   const field = 'spec.accessModes';

@@ -154,8 +154,8 @@ const nodeOf = ({ spec }: VolumeAttachment): string => spec?.nodeName ?? '';
 
 /** Of a volume, those that its node needs. */
 const secretKeysIn = ({ spec }: PersistentVolume): readonly string[] => {
-  const { nodeStageSecretRef, nodePublishSecretRef } = spec?.csi ?? {};
-  return [nodeStageSecretRef, nodePublishSecretRef].flatMap((ref) =>
+  const { nodeStageSecretRef, nodePublishSecretRef, nodeExpandSecretRef } = spec?.csi ?? {};
+  return [nodeStageSecretRef, nodePublishSecretRef, nodeExpandSecretRef].flatMap((ref) =>
     ref?.name === undefined || ref.namespace === undefined
       ? []
       : [nameKey({ namespace: ref.namespace, name: ref.name })],

@@ -29,6 +29,7 @@ import type { NodeRegistrar } from './node-registrar';
 import { CsiNodeKeeper } from './csi-node-keeper';
 import type { CsiView } from './csi-view';
 import type { NodeVolumes } from './node-volumes';
+import { noteGrown } from './volume-growth';
 import { podCidrsOf, type PeerView } from './peer-view';
 import type { PodIndex } from './pod-index';
 import type { PolicyRows } from './policies/policy-rows';
@@ -331,6 +332,10 @@ export class NodeSession {
       case 'foldersRemoved':
         if (message.value.session === this.number)
           await this.deps.nodeVolumes.foldersRemoved(this.name, message.value.uids, signal);
+        return;
+      case 'volumesGrown':
+        if (message.value.session === this.number)
+          await noteGrown(this.deps, this.name, message.value.volumes, signal);
         return;
       case 'staticPods':
         if (message.value.session === this.number) this.mirrors.report(message.value.pods);

@@ -5,8 +5,11 @@ import type { Clock } from '../../lib/clock';
 import {
   NodeClient,
   NodeServiceCapability_RPC_Type as Capability,
+  type NodeExpandVolumeRequest,
   type NodeGetCapabilitiesResponse,
   type NodeGetInfoResponse,
+  type NodeGetVolumeStatsRequest,
+  type NodeGetVolumeStatsResponse,
   type NodePublishVolumeRequest,
   type NodeStageVolumeRequest,
   type NodeUnpublishVolumeRequest,
@@ -21,6 +24,11 @@ export interface CsiDriver {
   unstage(request: NodeUnstageVolumeRequest, signal: AbortSignal): Promise<void>;
   publish(request: NodePublishVolumeRequest, signal: AbortSignal): Promise<void>;
   unpublish(request: NodeUnpublishVolumeRequest, signal: AbortSignal): Promise<void>;
+  expand(request: NodeExpandVolumeRequest, signal: AbortSignal): Promise<void>;
+  stats(
+    request: NodeGetVolumeStatsRequest,
+    signal: AbortSignal,
+  ): Promise<NodeGetVolumeStatsResponse>;
 }
 
 export { Capability };
@@ -65,6 +73,11 @@ export const csiDriverAt = (path: string, clock: Clock): CsiDriver => {
     unpublish: async (request, signal) => {
       await call((client, done) => client.nodeUnpublishVolume(request, done), signal);
     },
+    expand: async (request, signal) => {
+      await call((client, done) => client.nodeExpandVolume(request, done), signal);
+    },
+    stats: (request, signal) =>
+      call((client, done) => client.nodeGetVolumeStats(request, done), signal),
   };
 };
 

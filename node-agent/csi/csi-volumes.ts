@@ -1,6 +1,7 @@
 import { mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
 
+import { bytesOf } from '../../api/quantity';
 import { type Pod, uidOf } from '../../api/types';
 import { uniqueVolumeName } from '../../api/volumes';
 import { Turns } from '../../lib/async/turns';
@@ -101,6 +102,56 @@ export class CsiVolumes {
     return [...names].sort();
   }
 
+  /**
+   * Has the driver grow a volume that the pod has mounted. Returns whether it has: it may be that the
+   * driver needs not be asked, or that the volume is not there yet. Idempotent.
+   */
+  async grow(pod: Pod, volume: CsiVolume, storage: string, signal: AbortSignal): Promise<boolean> {
+    const grown = await this.withMounted(
+      { pod, volume },
+      async ({ driver, ...place }) => {
+        const can = await driver.capabilities(signal);
+        if (!can.has(Capability.EXPAND_VOLUME)) return false;
+        const groupId = pod.spec.securityContext?.fsGroup;
+        await driver.expand(
+          {
+            ...place,
+            capacityRange: { requiredBytes: BigInt(bytesOf(storage)), limitBytes: 0n },
+            volumeCapability: capabilityOf(volume, can, groupId),
+            secrets: secretsFor('NodeExpand', volume, { ...this.deps.source, pod }),
+          },
+          signal,
+        );
+        return true;
+      },
+      signal,
+    );
+    return grown === true;
+  }
+
+  /** Does something about a volume of the pod while it stays mounted; undefined where it is not. */
+  private withMounted<T>(
+    { pod, volume }: { readonly pod: Pod; readonly volume: CsiVolume },
+    work: (mounted: MountedVolume) => Promise<T>,
+    signal: AbortSignal,
+  ): Promise<T | undefined> {
+    const { records, deps } = this;
+    const [podUid, specName] = [uidOf(pod), specNameOf(volume)];
+    const record = recordOf(pod, volume);
+    const volumePath = records.targetPath(podUid, specName);
+    return this.turns.take(
+      keyOf(record),
+      async () => {
+        if (!records.isReady(podUid, specName) || !deps.mounter.isMounted(volumePath))
+          return undefined;
+        const stagingTargetPath = records.isStaged(record) ? records.stagePath(record) : '';
+        const driver = deps.driver(record.driverName);
+        return await work({ driver, volumeId: record.volumeHandle, volumePath, stagingTargetPath });
+      },
+      signal,
+    );
+  }
+
   private async prepareOne(
     volume: CsiVolume,
     source: RequestSource,
@@ -108,11 +159,7 @@ export class CsiVolumes {
   ): Promise<string> {
     const { pod } = source;
     const target = this.records.targetPath(uidOf(pod), specNameOf(volume));
-    const record: CsiRecord = {
-      driverName: driverNameOf(volume),
-      volumeHandle: handleOf(pod, volume),
-      volumeLifecycleMode: 'inline' in volume ? 'Ephemeral' : 'Persistent',
-    };
+    const record = recordOf(pod, volume);
     await this.turns.take(
       keyOf(record),
       () => this.publishOne({ volume, source, record, target }, signal),
@@ -239,6 +286,21 @@ interface Work {
   readonly record: CsiRecord;
   readonly target: string;
 }
+
+/** Where a driver finds what it has mounted. */
+interface MountedVolume {
+  readonly driver: CsiDriver;
+  readonly volumeId: string;
+  readonly volumePath: string;
+  /** `''`: it is not staged. */
+  readonly stagingTargetPath: string;
+}
+
+const recordOf = (pod: Pod, volume: CsiVolume): CsiRecord => ({
+  driverName: driverNameOf(volume),
+  volumeHandle: handleOf(pod, volume),
+  volumeLifecycleMode: 'inline' in volume ? 'Ephemeral' : 'Persistent',
+});
 
 const keyOf = ({ driverName, volumeHandle }: CsiRecord): string => `${driverName}^${volumeHandle}`;
 

@@ -136,7 +136,7 @@ const expiryOf = (token: string): string => {
 
 /** @throws Error naming the secret that is missing */
 export const secretsFor = (
-  step: 'NodeStage' | 'NodePublish',
+  step: SecretStep,
   volume: CsiVolume,
   { pod, objects }: Pick<RequestSource, 'pod' | 'objects'>,
 ): Record<string, string> => {
@@ -156,15 +156,22 @@ export const secretsFor = (
   );
 };
 
-const secretRefOf = (step: 'NodeStage' | 'NodePublish', volume: CsiVolume, pod: Pod) => {
+type SecretStep = 'NodeStage' | 'NodePublish' | 'NodeExpand';
+
+const secretRefOf = (step: SecretStep, volume: CsiVolume, pod: Pod) => {
   if ('inline' in volume) {
     const { name = '' } = volume.inline.nodePublishSecretRef ?? {};
     const namespace = pod.metadata.namespace ?? '';
-    return step === 'NodeStage' || name === '' ? undefined : { namespace, name };
+    return step !== 'NodePublish' || name === '' ? undefined : { namespace, name };
   }
-  const { nodeStageSecretRef, nodePublishSecretRef } = volume.volume.spec?.csi ?? {};
-  const { namespace = '', name = '' } =
-    (step === 'NodeStage' ? nodeStageSecretRef : nodePublishSecretRef) ?? {};
+  const { nodeStageSecretRef, nodePublishSecretRef, nodeExpandSecretRef } =
+    volume.volume.spec?.csi ?? {};
+  const refs = {
+    NodeStage: nodeStageSecretRef,
+    NodePublish: nodePublishSecretRef,
+    NodeExpand: nodeExpandSecretRef,
+  };
+  const { namespace = '', name = '' } = refs[step] ?? {};
   return name === '' ? undefined : { namespace, name };
 };
 

@@ -72,6 +72,7 @@ const setUp = () => {
       return Promise.resolve(isChanged ? report : undefined);
     },
     folders: { onRemoved: () => undefined, takeRemoved: () => [] },
+    grower: { onGrown: () => undefined, takeGrown: () => [] },
     plugins: { version: 0, toReport: () => undefined, onChanged: () => undefined },
     statics,
     clock,

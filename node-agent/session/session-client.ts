@@ -19,6 +19,7 @@ import type {
 } from '../../proto/gen/dhow/agent/v1/agent';
 import type { EventOutbox } from '../outbox/event-outbox';
 import type { PluginRegistry } from '../csi/plugin-registry';
+import type { VolumeGrower } from '../csi/volume-grower';
 import type { FolderRemover } from '../volumes/folder-remover';
 import type { StaticPods } from '../static-pods/static-pods';
 import type { StatusOutbox } from '../outbox/status-outbox';
@@ -46,6 +47,7 @@ export interface SessionClientDeps {
   readonly changedNodeReport: () => Promise<NodeReport | undefined>;
   /** Folders that are to be announced as removed. */
   readonly folders: Pick<FolderRemover, 'onRemoved' | 'takeRemoved'>;
+  readonly grower: Pick<VolumeGrower, 'onGrown' | 'takeGrown'>;
   /** The node's own pods, for the server to show. */
   readonly statics: Pick<StaticPods, 'version' | 'toMirror' | 'onChanged'>;
   /** The CSI drivers of the node. */
@@ -85,6 +87,7 @@ export class SessionClient {
     deps.statuses.onWaiting(wake);
     deps.events.onWaiting(wake);
     deps.folders.onRemoved(wake);
+    deps.grower.onGrown(wake);
     deps.statics.onChanged(wake);
     deps.plugins.onChanged(wake);
   }
@@ -215,7 +218,7 @@ export class SessionClient {
 
   /** Statuses and events, as soon as they are due and the stream has room. */
   private async send(stream: SessionStream, session: bigint, signal: AbortSignal): Promise<void> {
-    const { statuses, events, folders, statics, plugins } = this.deps;
+    const { statuses, events, folders, grower, statics, plugins } = this.deps;
     let told = -1;
     let driversTold = -1;
     while (!signal.aborted) {
@@ -239,6 +242,9 @@ export class SessionClient {
       const uids = [...folders.takeRemoved(MAX_UPDATES_PER_MESSAGE)];
       if (uids.length > 0)
         await stream.write({ message: { $case: 'foldersRemoved', value: { session, uids } } });
+      const volumes = [...grower.takeGrown(MAX_UPDATES_PER_MESSAGE)];
+      if (volumes.length > 0)
+        await stream.write({ message: { $case: 'volumesGrown', value: { session, volumes } } });
       const isMore = uids.length === MAX_UPDATES_PER_MESSAGE;
       const idleMs = isMore ? 0 : Math.min(statuses.idleMs(), events.idleMs(), MAX_IDLE_MS);
       if (idleMs > 0) await this.alarm.sleep(idleMs, signal, wakes);

@@ -6,6 +6,7 @@ import type { PersistentVolumeClaim } from '../../api/types';
 import { clusterPaths } from '../../cli/cluster-paths';
 import { RestClient } from '../../client/rest-client';
 import { readKubeconfig } from '../../client/kubeconfig';
+import { Capability } from '../../node-agent/csi/csi-driver';
 import { CsiController, OutOfRoom, type Backend } from '../support/csi-controller';
 import { namesIn, TestCsiDriver } from '../support/csi-driver';
 import { podYaml, TestCluster } from './support/cluster';
@@ -31,6 +32,7 @@ beforeAll(async () => {
     folder,
     registry: join(clusterPaths(NAME).nodeStateDir(NODE), 'plugins_registry'),
     info: { maxVolumesPerNode: 1n },
+    capabilities: [Capability.STAGE_UNSTAGE_VOLUME, Capability.EXPAND_VOLUME],
   });
   await cluster.until('its CSINode', () => cluster.object('csinode', NODE));
 });
@@ -93,7 +95,7 @@ const saidOf = async (name: string) => (await cluster.pod(name))?.status.conditi
 const waitsFor = (name: string, why: string) =>
   cluster.until(why, async () => (await saidOf(name))?.includes(why) === true);
 
-/** A client with the rights that the documents of external-provisioner ask for, and no others. */
+/** A client with the rights that the documents of external-provisioner and -resizer ask for, and no others. */
 const controllerClient = async (): Promise<RestClient> => {
   const all = ['get', 'list', 'watch'];
   const metadata = { name: 'claims-test-controller' };
@@ -112,6 +114,11 @@ const controllerClient = async (): Promise<RestClient> => {
           verbs: [...all, 'create', 'update', 'patch', 'delete'],
         },
         { apiGroups: [''], resources: ['persistentvolumeclaims'], verbs: [...all, 'update'] },
+        {
+          apiGroups: [''],
+          resources: ['persistentvolumeclaims/status'],
+          verbs: ['update', 'patch'],
+        },
         { apiGroups: ['storage.k8s.io'], resources: ['storageclasses', 'csinodes'], verbs: all },
       ],
     },
@@ -134,6 +141,10 @@ class Folders implements Backend {
   create(handle: string): void {
     if (this.isFull) throw new OutOfRoom('the pool is full');
     driver.volumePath(handle);
+  }
+
+  expand(): boolean {
+    return true;
   }
 
   remove(handle: string): void {
@@ -229,4 +240,49 @@ it('has a controller beside the driver make volumes, choose again where it canno
   );
   expect(backend.removed.has(kept)).toBe(false);
   expect(controller.failures).toEqual([]);
+});
+
+it('grows a claim by its controller and on the node, over kill -9 of the agent, and says each step', async () => {
+  const client = await controllerClient();
+  await using controller = new CsiController({
+    ...{ client, driverName: DRIVER, backend: new Folders() },
+  });
+  await apply(driverYaml({}), classYaml('growing', { allowVolumeExpansion: true }));
+  await apply(claimYaml('growing', { storageClassName: 'growing' }));
+  await cluster.apply(usingYaml('growing', 'growing'));
+  await cluster.podIsReady('growing');
+  driver.afterCall = (call) => {
+    if (call === 'expand') throw new Error('the file system is busy');
+  };
+  const asked = { spec: { resources: { requests: { storage: '2Gi' } } } };
+  await cluster.must('patch', 'pvc', 'growing', '--type', 'merge', '-p', JSON.stringify(asked));
+  await cluster.until('the failure', async () =>
+    (await cluster.must('get', 'events')).includes('desc = the file system is busy'),
+  );
+  const { status } = (await claimNamed('growing')) ?? {};
+  expect(status).toMatchObject({
+    capacity: { storage: '1Gi' },
+    allocatedResources: { storage: '2Gi' },
+    allocatedResourceStatuses: { storage: 'NodeResizePending' },
+    conditions: [{ type: 'FileSystemResizePending', status: 'True' }],
+  });
+  process.kill(cluster.pid(NODE), 'SIGKILL');
+  driver.afterCall = () => undefined;
+  await cluster.up();
+  await cluster.until('its size', async () => {
+    const claim = await claimNamed('growing');
+    return claim?.status?.capacity?.['storage'] === '2Gi';
+  });
+  const grown = await claimNamed('growing');
+  expect(grown?.status).toEqual({
+    phase: 'Bound',
+    accessModes: ['ReadWriteOnce'],
+    capacity: { storage: '2Gi' },
+    allocatedResources: { storage: '2Gi' },
+  });
+  const events = await cluster.must('describe', 'pvc', 'growing');
+  expect(events).toContain('waiting for an external controller to expand this PVC');
+  expect(events).toContain('MountVolume.NodeExpandVolume succeeded for volume');
+  expect(controller.failures).toEqual([]);
+  await cluster.must('delete', 'pod', 'growing');
 });

@@ -1,6 +1,7 @@
 import { chmodSync, mkdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
+import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 
 import type { CSIDriver, Pod, Secret, VolumeAttachment } from '../../api/types';
@@ -114,6 +115,7 @@ const claimed = (csi: object = {}, more: object = {}, isReadOnly = false): CsiVo
   },
   isReadOnly,
 });
+const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex');
 const inline: CsiVolume = { name: 'scratch', inline: { driver: NAME } };
 const secretOf = (name: string, key: string): void => {
   secrets.set(name, {
@@ -334,4 +336,35 @@ describe('the group of a pod', () => {
       value: { volumeMountGroup: '4242' },
     });
   });
+});
+
+it('grows a volume where it is mounted, with the secret that is for it', async () => {
+  secretOf('grow', 'key');
+  const volume = claimed({ nodeExpandSecretRef: { namespace: 'ns', name: 'grow' } });
+  const grow = () => agent().grow(podOf('a'), volume, '2Gi', signal);
+  expect(await grow()).toBe(false);
+  const path = await pathOf('a', volume);
+  // This one cannot: then whoever made the volume larger has done all.
+  expect(await grow()).toBe(false);
+  expect(driver.expansions).toEqual([]);
+  await driver[Symbol.asyncDispose]();
+  stop.abort();
+  await running;
+  await startDriver([Capability.STAGE_UNSTAGE_VOLUME, Capability.EXPAND_VOLUME]);
+  expect(await grow()).toBe(true);
+  expect(driver.expansions).toMatchObject([
+    {
+      volumeId: 'vol-1',
+      volumePath: path,
+      stagingTargetPath: join(
+        path.split('/pods/')[0] ?? '',
+        'plugins/kubernetes.io/csi',
+        NAME,
+        sha256('vol-1'),
+        'globalmount',
+      ),
+      capacityRange: { requiredBytes: 2n ** 31n, limitBytes: 0n },
+      secrets: { key: 'of grow' },
+    },
+  ]);
 });

@@ -16,6 +16,8 @@ export interface Backend {
   /** Asked again for the same volume, it has it already. @throws OutOfRoom */
   create(handle: string, bytes: number): void;
   remove(handle: string): void;
+  /** Whether nodes have to do their part. @throws Error */
+  expand(handle: string, bytes: number): boolean;
 }
 
 /** There is no room for the volume where it is to be. */
@@ -29,8 +31,8 @@ export interface CsiControllerOptions {
 }
 
 /**
- * What runs beside a driver and makes volumes for claims, by nothing but the public API: the ways of
- * sig-storage-lib-external-provisioner, without its speed.
+ * What runs beside a driver and makes volumes for claims, larger ones when they ask for that, by nothing
+ * but the public API: the ways of external-provisioner and external-resizer, without their speed.
  */
 export class CsiController implements AsyncDisposable {
   private readonly stop = new AbortController();
@@ -53,7 +55,10 @@ export class CsiController implements AsyncDisposable {
       try {
         const classes = (await client.list(STORAGE_CLASSES)).items;
         for (const claim of (await client.list(PERSISTENT_VOLUME_CLAIMS)).items)
-          await this.attempt(keyOf(claim), () => this.provision(claim, classes));
+          await this.attempt(keyOf(claim), async () => {
+            await this.provision(claim, classes);
+            await this.resize(claim);
+          });
         for (const volume of (await client.list(PERSISTENT_VOLUMES)).items)
           await this.attempt(keyOf(volume), () => this.reclaim(volume));
       } catch (error) {
@@ -103,6 +108,48 @@ export class CsiController implements AsyncDisposable {
     } catch (error) {
       if (!hasReason(error, 'AlreadyExists')) throw error;
     }
+  }
+
+  private async resize(claim: PersistentVolumeClaim): Promise<void> {
+    const { client, driverName, backend } = this.options;
+    const storage = claim.spec?.resources?.requests?.['storage'] ?? '0';
+    const asked = bytesOf(storage);
+    const { capacity, phase, conditions = [] } = claim.status ?? {};
+    if (phase !== 'Bound' || asked <= bytesOf(capacity?.['storage'])) return;
+    if (conditions.some(({ type }) => type === 'FileSystemResizePending')) return;
+    const name = { namespace: '', name: claim.spec?.volumeName ?? '' };
+    const volume = await client.get(PERSISTENT_VOLUMES, name);
+    if (volume.spec?.csi?.driver !== driverName) return;
+    const status = { subresource: 'status' } as const;
+    const allocated = { allocatedResources: { storage } };
+    const resizing = await client.update(
+      PERSISTENT_VOLUME_CLAIMS,
+      {
+        ...claim,
+        status: {
+          ...claim.status,
+          ...allocated,
+          conditions: [{ type: 'Resizing', status: 'True' }],
+          allocatedResourceStatuses: { storage: 'ControllerResizeInProgress' },
+        },
+      },
+      status,
+    );
+    const isForNodes = backend.expand(volume.spec.csi.volumeHandle, asked);
+    const spec = { ...volume.spec, capacity: { storage } };
+    await client.update(PERSISTENT_VOLUMES, { ...volume, spec });
+    const { conditions: _c, allocatedResourceStatuses: _s, ...before } = resizing.status ?? {};
+    const after = isForNodes
+      ? {
+          conditions: [{ type: 'FileSystemResizePending', status: 'True' }],
+          allocatedResourceStatuses: { storage: 'NodeResizePending' },
+        }
+      : { capacity: { storage } };
+    await client.update(
+      PERSISTENT_VOLUME_CLAIMS,
+      { ...resizing, status: { ...before, ...after } },
+      status,
+    );
   }
 
   private async reclaim(volume: PersistentVolume): Promise<void> {

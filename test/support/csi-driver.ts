@@ -13,7 +13,9 @@ import { mountPointsIn } from '../../lib/mount-points';
 import {
   NodeService,
   NodeServiceCapability_RPC_Type as Capability,
+  type NodeExpandVolumeRequest,
   type NodeGetInfoResponse,
+  type NodeGetVolumeStatsResponse,
   type NodePublishVolumeRequest,
   type NodeStageVolumeRequest,
 } from '../../proto/gen/csi/v1/node';
@@ -29,7 +31,7 @@ export interface CsiDriverOptions {
   readonly capabilities?: readonly Capability[];
 }
 
-type Call = 'stage' | 'publish' | 'unpublish' | 'unstage';
+type Call = 'stage' | 'publish' | 'unpublish' | 'unstage' | 'expand';
 
 /** A driver for the node, to the letter of CSI: its volumes are folders, staged and published by bind mounts. */
 export class TestCsiDriver implements AsyncDisposable {
@@ -37,6 +39,9 @@ export class TestCsiDriver implements AsyncDisposable {
   readonly calls: string[] = [];
   readonly stages: NodeStageVolumeRequest[] = [];
   readonly publishes: NodePublishVolumeRequest[] = [];
+  readonly expansions: NodeExpandVolumeRequest[] = [];
+  /** What it says of every volume. */
+  stats: NodeGetVolumeStatsResponse = { usage: [], volumeCondition: undefined };
   readonly registrations: { readonly pluginRegistered: boolean; readonly error: string }[] = [];
   /** Runs in each call after its work; what it throws is what the caller hears. */
   afterCall: (call: Call) => void = () => undefined;
@@ -112,6 +117,7 @@ export class TestCsiDriver implements AsyncDisposable {
         done(null, {
           capabilities: capabilities.map((type) => ({ type: { $case: 'rpc', value: { type } } })),
         }),
+      ...this.mountedHandlers,
       nodeStageVolume: this.handler('stage', (request: NodeStageVolumeRequest) => {
         this.stages.push(request);
         bind(this.volumePath(request.volumeId), request.stagingTargetPath);
@@ -144,16 +150,28 @@ export class TestCsiDriver implements AsyncDisposable {
     this.servers.push(server);
   }
 
+  /** What can be asked of a volume that is mounted. */
+  private get mountedHandlers() {
+    return {
+      nodeExpandVolume: this.handler('expand', (request: NodeExpandVolumeRequest) => {
+        this.expansions.push(request);
+        if (!isMounted(request.volumePath)) throw new Error('it is not mounted');
+        return { capacityBytes: request.capacityRange?.requiredBytes ?? 0n };
+      }),
+      nodeGetVolumeStats: (_call: unknown, done: sendUnaryData<unknown>) => done(null, this.stats),
+    };
+  }
+
   private handler<Request extends { readonly volumeId: string }>(
     call: Call,
-    work: (request: Request) => void,
+    work: (request: Request) => unknown,
   ) {
     return ({ request }: ServerUnaryCall<Request, unknown>, done: sendUnaryData<unknown>) => {
       this.calls.push(`${call} ${request.volumeId}`);
       try {
-        work(request);
+        const response = work(request) ?? {};
         this.afterCall(call);
-        done(null, {});
+        done(null, response);
       } catch (error) {
         done({ code: status.INTERNAL, details: error instanceof Error ? error.message : '' });
       }

@@ -105,7 +105,9 @@ export const STORAGE_EFFECTS: Effects = {
     ...all(['controllerExpandSecretRef', 'controllerPublishSecretRef', 'readOnly'], FOR_OTHERS),
     driver: STAGED,
     fsType: GROUP,
-    nodeExpandSecretRef: kept('a node grows no volumes'),
+    nodeExpandSecretRef: shown(
+      CSI('grows a volume where it is mounted, with the secret that is for it'),
+    ),
     ...all(['nodePublishSecretRef', 'nodeStageSecretRef', 'volumeAttributes'], TOLD),
     volumeHandle: STAGED,
   },
@@ -123,6 +125,7 @@ export const STORAGE_EFFECTS: Effects = {
     ),
     allowVolumeExpansion: shown(
       'control-plane/api-server/admission/storage-in-use.test.ts: gets it where its class lets it: %s',
+      'test/e2e/csi-claims.test.ts: grows a claim by its controller and on the node, over kill -9',
     ),
     allowedTopologies: shown(
       PLACES('lets volumes be made where the class allows it, and stays with the node once chosen'),

@@ -1,3 +1,4 @@
+import { compareQuantities } from '../../../api/quantity';
 import { PERSISTENT_VOLUMES } from '../../../api/resources';
 import { keyOf, type PersistentVolume, type PersistentVolumeClaim } from '../../../api/types';
 import {
@@ -15,6 +16,7 @@ import {
   SELECTED_NODE,
   STORAGE_PROVISIONER,
   STORAGE_PROVISIONER_BETA,
+  storageOf,
 } from '../../../api/volumes';
 import { planClaimProtection } from './plan-protection';
 import {
@@ -105,12 +107,22 @@ const bind = (volume: PersistentVolume, claim: PersistentVolumeClaim): Step => {
   }
   if (claim.spec?.volumeName !== volume.metadata.name || !isBindCompleted(claim))
     return claimWrite(withVolume(claim, volume.metadata.name));
-  return claimPhase(claim, {
-    phase: 'Bound',
-    accessModes,
-    // Kept while it grows: what holds the data says when it has.
-    ...(claim.status?.phase === 'Bound' && claim.status.capacity !== undefined ? {} : { capacity }),
-  });
+  // Kept while it grows: what holds the data says when it has.
+  const isKept = claim.status?.phase === 'Bound' && claim.status.capacity !== undefined;
+  const status = { phase: 'Bound', accessModes, ...(isKept ? {} : { capacity }) };
+  return claimPhase(claim, status, isKept ? growthTold(volume, claim) : undefined);
+};
+
+/** Source: pkg/controller/volume/expand, syncHandler: whoever made the volume is to make it larger. */
+const growthTold = (volume: PersistentVolume, claim: PersistentVolumeClaim): Told | undefined => {
+  const asked = storageOf(claim.spec?.resources?.requests);
+  const isDue =
+    volume.spec?.csi !== undefined &&
+    compareQuantities(asked, storageOf(claim.status?.capacity)) > 0 &&
+    compareQuantities(asked, storageOf(volume.spec.capacity)) > 0;
+  if (!isDue) return undefined;
+  const message = 'waiting for an external controller to expand this PVC';
+  return { type: 'Normal', reason: 'ExternalExpanding', message };
 };
 
 const withVolume = (claim: PersistentVolumeClaim, volumeName: string): PersistentVolumeClaim => {

@@ -223,6 +223,108 @@ export interface NodeUnpublishVolumeRequest {
 export interface NodeUnpublishVolumeResponse {
 }
 
+export interface NodeGetVolumeStatsRequest {
+  volumeId: string;
+  volumePath: string;
+  stagingTargetPath: string;
+}
+
+export interface NodeGetVolumeStatsResponse {
+  usage: VolumeUsage[];
+  volumeCondition: VolumeCondition | undefined;
+}
+
+export interface VolumeUsage {
+  available: bigint;
+  total: bigint;
+  used: bigint;
+  unit: VolumeUsage_Unit;
+}
+
+export enum VolumeUsage_Unit {
+  UNKNOWN = "UNKNOWN",
+  BYTES = "BYTES",
+  INODES = "INODES",
+  UNRECOGNIZED = "UNRECOGNIZED",
+}
+
+export function volumeUsage_UnitFromJSON(object: any): VolumeUsage_Unit {
+  switch (object) {
+    case 0:
+    case "UNKNOWN":
+      return VolumeUsage_Unit.UNKNOWN;
+    case 1:
+    case "BYTES":
+      return VolumeUsage_Unit.BYTES;
+    case 2:
+    case "INODES":
+      return VolumeUsage_Unit.INODES;
+    case -1:
+    case "UNRECOGNIZED":
+    default:
+      return VolumeUsage_Unit.UNRECOGNIZED;
+  }
+}
+
+export function volumeUsage_UnitToJSON(object: VolumeUsage_Unit): string {
+  switch (object) {
+    case VolumeUsage_Unit.UNKNOWN:
+      return "UNKNOWN";
+    case VolumeUsage_Unit.BYTES:
+      return "BYTES";
+    case VolumeUsage_Unit.INODES:
+      return "INODES";
+    case VolumeUsage_Unit.UNRECOGNIZED:
+    default:
+      return "UNRECOGNIZED";
+  }
+}
+
+export function volumeUsage_UnitToNumber(object: VolumeUsage_Unit): number {
+  switch (object) {
+    case VolumeUsage_Unit.UNKNOWN:
+      return 0;
+    case VolumeUsage_Unit.BYTES:
+      return 1;
+    case VolumeUsage_Unit.INODES:
+      return 2;
+    case VolumeUsage_Unit.UNRECOGNIZED:
+    default:
+      return -1;
+  }
+}
+
+export interface VolumeCondition {
+  abnormal: boolean;
+  message: string;
+}
+
+export interface CapacityRange {
+  requiredBytes: bigint;
+  limitBytes: bigint;
+}
+
+export interface NodeExpandVolumeRequest {
+  volumeId: string;
+  volumePath: string;
+  capacityRange: CapacityRange | undefined;
+  stagingTargetPath: string;
+  volumeCapability:
+    | VolumeCapability
+    | undefined;
+  /** Never to be logged. */
+  secrets: { [key: string]: string };
+}
+
+export interface NodeExpandVolumeRequest_SecretsEntry {
+  key: string;
+  value: string;
+}
+
+export interface NodeExpandVolumeResponse {
+  capacityBytes: bigint;
+}
+
 export interface NodeGetCapabilitiesRequest {
 }
 
@@ -2417,6 +2519,897 @@ export const NodeUnpublishVolumeResponse: MessageFns<NodeUnpublishVolumeResponse
   },
 };
 
+function createBaseNodeGetVolumeStatsRequest(): NodeGetVolumeStatsRequest {
+  return { volumeId: "", volumePath: "", stagingTargetPath: "" };
+}
+
+export const NodeGetVolumeStatsRequest: MessageFns<NodeGetVolumeStatsRequest> = {
+  encode(message: NodeGetVolumeStatsRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.volumeId !== "") {
+      writer.uint32(10).string(message.volumeId);
+    }
+    if (message.volumePath !== "") {
+      writer.uint32(18).string(message.volumePath);
+    }
+    if (message.stagingTargetPath !== "") {
+      writer.uint32(26).string(message.stagingTargetPath);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): NodeGetVolumeStatsRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseNodeGetVolumeStatsRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.volumeId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.volumePath = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.stagingTargetPath = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): NodeGetVolumeStatsRequest {
+    return {
+      volumeId: isSet(object.volumeId)
+        ? globalThis.String(object.volumeId)
+        : isSet(object.volume_id)
+        ? globalThis.String(object.volume_id)
+        : "",
+      volumePath: isSet(object.volumePath)
+        ? globalThis.String(object.volumePath)
+        : isSet(object.volume_path)
+        ? globalThis.String(object.volume_path)
+        : "",
+      stagingTargetPath: isSet(object.stagingTargetPath)
+        ? globalThis.String(object.stagingTargetPath)
+        : isSet(object.staging_target_path)
+        ? globalThis.String(object.staging_target_path)
+        : "",
+    };
+  },
+
+  toJSON(message: NodeGetVolumeStatsRequest): unknown {
+    const obj: any = {};
+    if (message.volumeId !== "") {
+      obj.volumeId = message.volumeId;
+    }
+    if (message.volumePath !== "") {
+      obj.volumePath = message.volumePath;
+    }
+    if (message.stagingTargetPath !== "") {
+      obj.stagingTargetPath = message.stagingTargetPath;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<NodeGetVolumeStatsRequest>): NodeGetVolumeStatsRequest {
+    return NodeGetVolumeStatsRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<NodeGetVolumeStatsRequest>): NodeGetVolumeStatsRequest {
+    const message = createBaseNodeGetVolumeStatsRequest();
+    message.volumeId = object.volumeId ?? "";
+    message.volumePath = object.volumePath ?? "";
+    message.stagingTargetPath = object.stagingTargetPath ?? "";
+    return message;
+  },
+};
+
+function createBaseNodeGetVolumeStatsResponse(): NodeGetVolumeStatsResponse {
+  return { usage: [], volumeCondition: undefined };
+}
+
+export const NodeGetVolumeStatsResponse: MessageFns<NodeGetVolumeStatsResponse> = {
+  encode(message: NodeGetVolumeStatsResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.usage) {
+      VolumeUsage.encode(v!, writer.uint32(10).fork()).join();
+    }
+    if (message.volumeCondition !== undefined) {
+      VolumeCondition.encode(message.volumeCondition, writer.uint32(18).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): NodeGetVolumeStatsResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseNodeGetVolumeStatsResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.usage.push(VolumeUsage.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.volumeCondition = VolumeCondition.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): NodeGetVolumeStatsResponse {
+    return {
+      usage: globalThis.Array.isArray(object?.usage) ? object.usage.map((e: any) => VolumeUsage.fromJSON(e)) : [],
+      volumeCondition: isSet(object.volumeCondition)
+        ? VolumeCondition.fromJSON(object.volumeCondition)
+        : isSet(object.volume_condition)
+        ? VolumeCondition.fromJSON(object.volume_condition)
+        : undefined,
+    };
+  },
+
+  toJSON(message: NodeGetVolumeStatsResponse): unknown {
+    const obj: any = {};
+    if (message.usage?.length) {
+      obj.usage = message.usage.map((e) => VolumeUsage.toJSON(e));
+    }
+    if (message.volumeCondition !== undefined) {
+      obj.volumeCondition = VolumeCondition.toJSON(message.volumeCondition);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<NodeGetVolumeStatsResponse>): NodeGetVolumeStatsResponse {
+    return NodeGetVolumeStatsResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<NodeGetVolumeStatsResponse>): NodeGetVolumeStatsResponse {
+    const message = createBaseNodeGetVolumeStatsResponse();
+    message.usage = object.usage?.map((e) => VolumeUsage.fromPartial(e)) || [];
+    message.volumeCondition = (object.volumeCondition !== undefined && object.volumeCondition !== null)
+      ? VolumeCondition.fromPartial(object.volumeCondition)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseVolumeUsage(): VolumeUsage {
+  return { available: 0n, total: 0n, used: 0n, unit: VolumeUsage_Unit.UNKNOWN };
+}
+
+export const VolumeUsage: MessageFns<VolumeUsage> = {
+  encode(message: VolumeUsage, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.available !== 0n) {
+      if (BigInt.asIntN(64, message.available) !== message.available) {
+        throw new globalThis.Error("value provided for field message.available of type int64 too large");
+      }
+      writer.uint32(8).int64(message.available);
+    }
+    if (message.total !== 0n) {
+      if (BigInt.asIntN(64, message.total) !== message.total) {
+        throw new globalThis.Error("value provided for field message.total of type int64 too large");
+      }
+      writer.uint32(16).int64(message.total);
+    }
+    if (message.used !== 0n) {
+      if (BigInt.asIntN(64, message.used) !== message.used) {
+        throw new globalThis.Error("value provided for field message.used of type int64 too large");
+      }
+      writer.uint32(24).int64(message.used);
+    }
+    if (message.unit !== VolumeUsage_Unit.UNKNOWN) {
+      writer.uint32(32).int32(volumeUsage_UnitToNumber(message.unit));
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): VolumeUsage {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseVolumeUsage();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.available = reader.int64() as bigint;
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.total = reader.int64() as bigint;
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.used = reader.int64() as bigint;
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.unit = volumeUsage_UnitFromJSON(reader.int32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): VolumeUsage {
+    return {
+      available: isSet(object.available) ? BigInt(object.available) : 0n,
+      total: isSet(object.total) ? BigInt(object.total) : 0n,
+      used: isSet(object.used) ? BigInt(object.used) : 0n,
+      unit: isSet(object.unit) ? volumeUsage_UnitFromJSON(object.unit) : VolumeUsage_Unit.UNKNOWN,
+    };
+  },
+
+  toJSON(message: VolumeUsage): unknown {
+    const obj: any = {};
+    if (message.available !== 0n) {
+      obj.available = message.available.toString();
+    }
+    if (message.total !== 0n) {
+      obj.total = message.total.toString();
+    }
+    if (message.used !== 0n) {
+      obj.used = message.used.toString();
+    }
+    if (message.unit !== VolumeUsage_Unit.UNKNOWN) {
+      obj.unit = volumeUsage_UnitToJSON(message.unit);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<VolumeUsage>): VolumeUsage {
+    return VolumeUsage.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<VolumeUsage>): VolumeUsage {
+    const message = createBaseVolumeUsage();
+    message.available = (object.available !== undefined && object.available !== null) ? BigInt(object.available) : 0n;
+    message.total = (object.total !== undefined && object.total !== null) ? BigInt(object.total) : 0n;
+    message.used = (object.used !== undefined && object.used !== null) ? BigInt(object.used) : 0n;
+    message.unit = object.unit ?? VolumeUsage_Unit.UNKNOWN;
+    return message;
+  },
+};
+
+function createBaseVolumeCondition(): VolumeCondition {
+  return { abnormal: false, message: "" };
+}
+
+export const VolumeCondition: MessageFns<VolumeCondition> = {
+  encode(message: VolumeCondition, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.abnormal !== false) {
+      writer.uint32(8).bool(message.abnormal);
+    }
+    if (message.message !== "") {
+      writer.uint32(18).string(message.message);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): VolumeCondition {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseVolumeCondition();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.abnormal = reader.bool();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.message = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): VolumeCondition {
+    return {
+      abnormal: isSet(object.abnormal) ? globalThis.Boolean(object.abnormal) : false,
+      message: isSet(object.message) ? globalThis.String(object.message) : "",
+    };
+  },
+
+  toJSON(message: VolumeCondition): unknown {
+    const obj: any = {};
+    if (message.abnormal !== false) {
+      obj.abnormal = message.abnormal;
+    }
+    if (message.message !== "") {
+      obj.message = message.message;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<VolumeCondition>): VolumeCondition {
+    return VolumeCondition.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<VolumeCondition>): VolumeCondition {
+    const message = createBaseVolumeCondition();
+    message.abnormal = object.abnormal ?? false;
+    message.message = object.message ?? "";
+    return message;
+  },
+};
+
+function createBaseCapacityRange(): CapacityRange {
+  return { requiredBytes: 0n, limitBytes: 0n };
+}
+
+export const CapacityRange: MessageFns<CapacityRange> = {
+  encode(message: CapacityRange, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.requiredBytes !== 0n) {
+      if (BigInt.asIntN(64, message.requiredBytes) !== message.requiredBytes) {
+        throw new globalThis.Error("value provided for field message.requiredBytes of type int64 too large");
+      }
+      writer.uint32(8).int64(message.requiredBytes);
+    }
+    if (message.limitBytes !== 0n) {
+      if (BigInt.asIntN(64, message.limitBytes) !== message.limitBytes) {
+        throw new globalThis.Error("value provided for field message.limitBytes of type int64 too large");
+      }
+      writer.uint32(16).int64(message.limitBytes);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): CapacityRange {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseCapacityRange();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.requiredBytes = reader.int64() as bigint;
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.limitBytes = reader.int64() as bigint;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): CapacityRange {
+    return {
+      requiredBytes: isSet(object.requiredBytes)
+        ? BigInt(object.requiredBytes)
+        : isSet(object.required_bytes)
+        ? BigInt(object.required_bytes)
+        : 0n,
+      limitBytes: isSet(object.limitBytes)
+        ? BigInt(object.limitBytes)
+        : isSet(object.limit_bytes)
+        ? BigInt(object.limit_bytes)
+        : 0n,
+    };
+  },
+
+  toJSON(message: CapacityRange): unknown {
+    const obj: any = {};
+    if (message.requiredBytes !== 0n) {
+      obj.requiredBytes = message.requiredBytes.toString();
+    }
+    if (message.limitBytes !== 0n) {
+      obj.limitBytes = message.limitBytes.toString();
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<CapacityRange>): CapacityRange {
+    return CapacityRange.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<CapacityRange>): CapacityRange {
+    const message = createBaseCapacityRange();
+    message.requiredBytes = (object.requiredBytes !== undefined && object.requiredBytes !== null)
+      ? BigInt(object.requiredBytes)
+      : 0n;
+    message.limitBytes = (object.limitBytes !== undefined && object.limitBytes !== null)
+      ? BigInt(object.limitBytes)
+      : 0n;
+    return message;
+  },
+};
+
+function createBaseNodeExpandVolumeRequest(): NodeExpandVolumeRequest {
+  return {
+    volumeId: "",
+    volumePath: "",
+    capacityRange: undefined,
+    stagingTargetPath: "",
+    volumeCapability: undefined,
+    secrets: {},
+  };
+}
+
+export const NodeExpandVolumeRequest: MessageFns<NodeExpandVolumeRequest> = {
+  encode(message: NodeExpandVolumeRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.volumeId !== "") {
+      writer.uint32(10).string(message.volumeId);
+    }
+    if (message.volumePath !== "") {
+      writer.uint32(18).string(message.volumePath);
+    }
+    if (message.capacityRange !== undefined) {
+      CapacityRange.encode(message.capacityRange, writer.uint32(26).fork()).join();
+    }
+    if (message.stagingTargetPath !== "") {
+      writer.uint32(34).string(message.stagingTargetPath);
+    }
+    if (message.volumeCapability !== undefined) {
+      VolumeCapability.encode(message.volumeCapability, writer.uint32(42).fork()).join();
+    }
+    globalThis.Object.entries(message.secrets).forEach(([key, value]: [string, string]) => {
+      NodeExpandVolumeRequest_SecretsEntry.encode({ key: key as any, value }, writer.uint32(50).fork()).join();
+    });
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): NodeExpandVolumeRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseNodeExpandVolumeRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.volumeId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.volumePath = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.capacityRange = CapacityRange.decode(reader, reader.uint32());
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.stagingTargetPath = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.volumeCapability = VolumeCapability.decode(reader, reader.uint32());
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            const entry6 = NodeExpandVolumeRequest_SecretsEntry.decode(reader, reader.uint32());
+            if (entry6.value !== undefined) {
+              message.secrets[entry6.key] = entry6.value;
+            }
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): NodeExpandVolumeRequest {
+    return {
+      volumeId: isSet(object.volumeId)
+        ? globalThis.String(object.volumeId)
+        : isSet(object.volume_id)
+        ? globalThis.String(object.volume_id)
+        : "",
+      volumePath: isSet(object.volumePath)
+        ? globalThis.String(object.volumePath)
+        : isSet(object.volume_path)
+        ? globalThis.String(object.volume_path)
+        : "",
+      capacityRange: isSet(object.capacityRange)
+        ? CapacityRange.fromJSON(object.capacityRange)
+        : isSet(object.capacity_range)
+        ? CapacityRange.fromJSON(object.capacity_range)
+        : undefined,
+      stagingTargetPath: isSet(object.stagingTargetPath)
+        ? globalThis.String(object.stagingTargetPath)
+        : isSet(object.staging_target_path)
+        ? globalThis.String(object.staging_target_path)
+        : "",
+      volumeCapability: isSet(object.volumeCapability)
+        ? VolumeCapability.fromJSON(object.volumeCapability)
+        : isSet(object.volume_capability)
+        ? VolumeCapability.fromJSON(object.volume_capability)
+        : undefined,
+      secrets: isObject(object.secrets)
+        ? (globalThis.Object.entries(object.secrets) as [string, any][]).reduce(
+          (acc: { [key: string]: string }, [key, value]: [string, any]) => {
+            globalThis.Object.defineProperty(acc, key, {
+              value: globalThis.String(value),
+              enumerable: true,
+              configurable: true,
+              writable: true,
+            });
+            return acc;
+          },
+          {},
+        )
+        : {},
+    };
+  },
+
+  toJSON(message: NodeExpandVolumeRequest): unknown {
+    const obj: any = {};
+    if (message.volumeId !== "") {
+      obj.volumeId = message.volumeId;
+    }
+    if (message.volumePath !== "") {
+      obj.volumePath = message.volumePath;
+    }
+    if (message.capacityRange !== undefined) {
+      obj.capacityRange = CapacityRange.toJSON(message.capacityRange);
+    }
+    if (message.stagingTargetPath !== "") {
+      obj.stagingTargetPath = message.stagingTargetPath;
+    }
+    if (message.volumeCapability !== undefined) {
+      obj.volumeCapability = VolumeCapability.toJSON(message.volumeCapability);
+    }
+    if (message.secrets) {
+      const entries = globalThis.Object.entries(message.secrets) as [string, string][];
+      if (entries.length > 0) {
+        obj.secrets = {};
+        entries.forEach(([k, v]) => {
+          obj.secrets[k] = v;
+        });
+      }
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<NodeExpandVolumeRequest>): NodeExpandVolumeRequest {
+    return NodeExpandVolumeRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<NodeExpandVolumeRequest>): NodeExpandVolumeRequest {
+    const message = createBaseNodeExpandVolumeRequest();
+    message.volumeId = object.volumeId ?? "";
+    message.volumePath = object.volumePath ?? "";
+    message.capacityRange = (object.capacityRange !== undefined && object.capacityRange !== null)
+      ? CapacityRange.fromPartial(object.capacityRange)
+      : undefined;
+    message.stagingTargetPath = object.stagingTargetPath ?? "";
+    message.volumeCapability = (object.volumeCapability !== undefined && object.volumeCapability !== null)
+      ? VolumeCapability.fromPartial(object.volumeCapability)
+      : undefined;
+    message.secrets = (globalThis.Object.entries(object.secrets ?? {}) as [string, string][]).reduce(
+      (acc: { [key: string]: string }, [key, value]: [string, string]) => {
+        if (value !== undefined) {
+          acc[key] = globalThis.String(value);
+        }
+        return acc;
+      },
+      {},
+    );
+    return message;
+  },
+};
+
+function createBaseNodeExpandVolumeRequest_SecretsEntry(): NodeExpandVolumeRequest_SecretsEntry {
+  return { key: "", value: "" };
+}
+
+export const NodeExpandVolumeRequest_SecretsEntry: MessageFns<NodeExpandVolumeRequest_SecretsEntry> = {
+  encode(message: NodeExpandVolumeRequest_SecretsEntry, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.key !== "") {
+      writer.uint32(10).string(message.key);
+    }
+    if (message.value !== "") {
+      writer.uint32(18).string(message.value);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): NodeExpandVolumeRequest_SecretsEntry {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseNodeExpandVolumeRequest_SecretsEntry();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.key = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.value = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): NodeExpandVolumeRequest_SecretsEntry {
+    return {
+      key: isSet(object.key) ? globalThis.String(object.key) : "",
+      value: isSet(object.value) ? globalThis.String(object.value) : "",
+    };
+  },
+
+  toJSON(message: NodeExpandVolumeRequest_SecretsEntry): unknown {
+    const obj: any = {};
+    if (message.key !== "") {
+      obj.key = message.key;
+    }
+    if (message.value !== "") {
+      obj.value = message.value;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<NodeExpandVolumeRequest_SecretsEntry>): NodeExpandVolumeRequest_SecretsEntry {
+    return NodeExpandVolumeRequest_SecretsEntry.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<NodeExpandVolumeRequest_SecretsEntry>): NodeExpandVolumeRequest_SecretsEntry {
+    const message = createBaseNodeExpandVolumeRequest_SecretsEntry();
+    message.key = object.key ?? "";
+    message.value = object.value ?? "";
+    return message;
+  },
+};
+
+function createBaseNodeExpandVolumeResponse(): NodeExpandVolumeResponse {
+  return { capacityBytes: 0n };
+}
+
+export const NodeExpandVolumeResponse: MessageFns<NodeExpandVolumeResponse> = {
+  encode(message: NodeExpandVolumeResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.capacityBytes !== 0n) {
+      if (BigInt.asIntN(64, message.capacityBytes) !== message.capacityBytes) {
+        throw new globalThis.Error("value provided for field message.capacityBytes of type int64 too large");
+      }
+      writer.uint32(8).int64(message.capacityBytes);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): NodeExpandVolumeResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseNodeExpandVolumeResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.capacityBytes = reader.int64() as bigint;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): NodeExpandVolumeResponse {
+    return {
+      capacityBytes: isSet(object.capacityBytes)
+        ? BigInt(object.capacityBytes)
+        : isSet(object.capacity_bytes)
+        ? BigInt(object.capacity_bytes)
+        : 0n,
+    };
+  },
+
+  toJSON(message: NodeExpandVolumeResponse): unknown {
+    const obj: any = {};
+    if (message.capacityBytes !== 0n) {
+      obj.capacityBytes = message.capacityBytes.toString();
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<NodeExpandVolumeResponse>): NodeExpandVolumeResponse {
+    return NodeExpandVolumeResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<NodeExpandVolumeResponse>): NodeExpandVolumeResponse {
+    const message = createBaseNodeExpandVolumeResponse();
+    message.capacityBytes = (object.capacityBytes !== undefined && object.capacityBytes !== null)
+      ? BigInt(object.capacityBytes)
+      : 0n;
+    return message;
+  },
+};
+
 function createBaseNodeGetCapabilitiesRequest(): NodeGetCapabilitiesRequest {
   return {};
 }
@@ -2907,6 +3900,28 @@ export const NodeService = {
       Buffer.from(NodeUnpublishVolumeResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): NodeUnpublishVolumeResponse => NodeUnpublishVolumeResponse.decode(value),
   },
+  nodeGetVolumeStats: {
+    path: "/csi.v1.Node/NodeGetVolumeStats" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: NodeGetVolumeStatsRequest): Buffer =>
+      Buffer.from(NodeGetVolumeStatsRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): NodeGetVolumeStatsRequest => NodeGetVolumeStatsRequest.decode(value),
+    responseSerialize: (value: NodeGetVolumeStatsResponse): Buffer =>
+      Buffer.from(NodeGetVolumeStatsResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): NodeGetVolumeStatsResponse => NodeGetVolumeStatsResponse.decode(value),
+  },
+  nodeExpandVolume: {
+    path: "/csi.v1.Node/NodeExpandVolume" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: NodeExpandVolumeRequest): Buffer =>
+      Buffer.from(NodeExpandVolumeRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): NodeExpandVolumeRequest => NodeExpandVolumeRequest.decode(value),
+    responseSerialize: (value: NodeExpandVolumeResponse): Buffer =>
+      Buffer.from(NodeExpandVolumeResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): NodeExpandVolumeResponse => NodeExpandVolumeResponse.decode(value),
+  },
   nodeGetCapabilities: {
     path: "/csi.v1.Node/NodeGetCapabilities" as const,
     requestStream: false as const,
@@ -2934,6 +3949,8 @@ export interface NodeServer extends UntypedServiceImplementation {
   nodeUnstageVolume: handleUnaryCall<NodeUnstageVolumeRequest, NodeUnstageVolumeResponse>;
   nodePublishVolume: handleUnaryCall<NodePublishVolumeRequest, NodePublishVolumeResponse>;
   nodeUnpublishVolume: handleUnaryCall<NodeUnpublishVolumeRequest, NodeUnpublishVolumeResponse>;
+  nodeGetVolumeStats: handleUnaryCall<NodeGetVolumeStatsRequest, NodeGetVolumeStatsResponse>;
+  nodeExpandVolume: handleUnaryCall<NodeExpandVolumeRequest, NodeExpandVolumeResponse>;
   nodeGetCapabilities: handleUnaryCall<NodeGetCapabilitiesRequest, NodeGetCapabilitiesResponse>;
   nodeGetInfo: handleUnaryCall<NodeGetInfoRequest, NodeGetInfoResponse>;
 }
@@ -2998,6 +4015,36 @@ export interface NodeClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: NodeUnpublishVolumeResponse) => void,
+  ): ClientUnaryCall;
+  nodeGetVolumeStats(
+    request: NodeGetVolumeStatsRequest,
+    callback: (error: ServiceError | null, response: NodeGetVolumeStatsResponse) => void,
+  ): ClientUnaryCall;
+  nodeGetVolumeStats(
+    request: NodeGetVolumeStatsRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: NodeGetVolumeStatsResponse) => void,
+  ): ClientUnaryCall;
+  nodeGetVolumeStats(
+    request: NodeGetVolumeStatsRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: NodeGetVolumeStatsResponse) => void,
+  ): ClientUnaryCall;
+  nodeExpandVolume(
+    request: NodeExpandVolumeRequest,
+    callback: (error: ServiceError | null, response: NodeExpandVolumeResponse) => void,
+  ): ClientUnaryCall;
+  nodeExpandVolume(
+    request: NodeExpandVolumeRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: NodeExpandVolumeResponse) => void,
+  ): ClientUnaryCall;
+  nodeExpandVolume(
+    request: NodeExpandVolumeRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: NodeExpandVolumeResponse) => void,
   ): ClientUnaryCall;
   nodeGetCapabilities(
     request: NodeGetCapabilitiesRequest,

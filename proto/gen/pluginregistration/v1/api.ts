@@ -20,8 +20,8 @@ import {
 } from "@grpc/grpc-js";
 
 /**
- * How a plugin of a node makes itself known, as in k8s.io/kubelet (pkg/apis/pluginregistration/v1), release
- * 1.34. Names and field numbers are upstream's, whose licence is the Apache License, Version 2.0.
+ * How a plugin of a node makes itself known, as in k8s.io/kubelet (pkg/apis/pluginregistration/v1, at commit
+ * 63b3249). Names and field numbers are upstream's, whose licence is the Apache License, Version 2.0.
  */
 
 export interface PluginInfo {

@@ -56,6 +56,7 @@ export interface SessionRequest {
     | { $case: "foldersRemoved"; value: FoldersRemoved }
     | { $case: "staticPods"; value: StaticPods }
     | { $case: "csiDrivers"; value: CsiDrivers }
+    | { $case: "volumesGrown"; value: VolumesGrown }
     | undefined;
 }
 
@@ -98,6 +99,22 @@ export interface FoldersRemoved {
   session: bigint;
   /** Of PersistentVolumes. */
   uids: string[];
+}
+
+/**
+ * Volumes that have the size that their PersistentVolume says on the node as well. Said again for as long as the
+ * server tells of claims that do not know.
+ */
+export interface VolumesGrown {
+  session: bigint;
+  volumes: VolumeGrown[];
+}
+
+export interface VolumeGrown {
+  /** Of the PersistentVolume. */
+  uid: string;
+  /** The capacity that it said, a quantity. */
+  storage: string;
 }
 
 export interface AgentHello {
@@ -736,6 +753,9 @@ export const SessionRequest: MessageFns<SessionRequest> = {
       case "csiDrivers":
         CsiDrivers.encode(message.message.value, writer.uint32(66).fork()).join();
         break;
+      case "volumesGrown":
+        VolumesGrown.encode(message.message.value, writer.uint32(74).fork()).join();
+        break;
     }
     return writer;
   },
@@ -817,6 +837,14 @@ export const SessionRequest: MessageFns<SessionRequest> = {
             message.message = { $case: "csiDrivers", value: CsiDrivers.decode(reader, reader.uint32()) };
             continue;
           }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.message = { $case: "volumesGrown", value: VolumesGrown.decode(reader, reader.uint32()) };
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -855,6 +883,10 @@ export const SessionRequest: MessageFns<SessionRequest> = {
         ? { $case: "csiDrivers", value: CsiDrivers.fromJSON(object.csiDrivers) }
         : isSet(object.csi_drivers)
         ? { $case: "csiDrivers", value: CsiDrivers.fromJSON(object.csi_drivers) }
+        : isSet(object.volumesGrown)
+        ? { $case: "volumesGrown", value: VolumesGrown.fromJSON(object.volumesGrown) }
+        : isSet(object.volumes_grown)
+        ? { $case: "volumesGrown", value: VolumesGrown.fromJSON(object.volumes_grown) }
         : undefined,
     };
   },
@@ -877,6 +909,8 @@ export const SessionRequest: MessageFns<SessionRequest> = {
       obj.staticPods = StaticPods.toJSON(message.message.value);
     } else if (message.message?.$case === "csiDrivers") {
       obj.csiDrivers = CsiDrivers.toJSON(message.message.value);
+    } else if (message.message?.$case === "volumesGrown") {
+      obj.volumesGrown = VolumesGrown.toJSON(message.message.value);
     }
     return obj;
   },
@@ -932,6 +966,12 @@ export const SessionRequest: MessageFns<SessionRequest> = {
       case "csiDrivers": {
         if (object.message?.value !== undefined && object.message?.value !== null) {
           message.message = { $case: "csiDrivers", value: CsiDrivers.fromPartial(object.message.value) };
+        }
+        break;
+      }
+      case "volumesGrown": {
+        if (object.message?.value !== undefined && object.message?.value !== null) {
+          message.message = { $case: "volumesGrown", value: VolumesGrown.fromPartial(object.message.value) };
         }
         break;
       }
@@ -1445,6 +1485,179 @@ export const FoldersRemoved: MessageFns<FoldersRemoved> = {
     const message = createBaseFoldersRemoved();
     message.session = (object.session !== undefined && object.session !== null) ? BigInt(object.session) : 0n;
     message.uids = object.uids?.map((e) => e) || [];
+    return message;
+  },
+};
+
+function createBaseVolumesGrown(): VolumesGrown {
+  return { session: 0n, volumes: [] };
+}
+
+export const VolumesGrown: MessageFns<VolumesGrown> = {
+  encode(message: VolumesGrown, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.session !== 0n) {
+      if (BigInt.asUintN(64, message.session) !== message.session) {
+        throw new globalThis.Error("value provided for field message.session of type uint64 too large");
+      }
+      writer.uint32(8).uint64(message.session);
+    }
+    for (const v of message.volumes) {
+      VolumeGrown.encode(v!, writer.uint32(18).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): VolumesGrown {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseVolumesGrown();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.session = reader.uint64() as bigint;
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.volumes.push(VolumeGrown.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): VolumesGrown {
+    return {
+      session: isSet(object.session) ? BigInt(object.session) : 0n,
+      volumes: globalThis.Array.isArray(object?.volumes) ? object.volumes.map((e: any) => VolumeGrown.fromJSON(e)) : [],
+    };
+  },
+
+  toJSON(message: VolumesGrown): unknown {
+    const obj: any = {};
+    if (message.session !== 0n) {
+      obj.session = message.session.toString();
+    }
+    if (message.volumes?.length) {
+      obj.volumes = message.volumes.map((e) => VolumeGrown.toJSON(e));
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<VolumesGrown>): VolumesGrown {
+    return VolumesGrown.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<VolumesGrown>): VolumesGrown {
+    const message = createBaseVolumesGrown();
+    message.session = (object.session !== undefined && object.session !== null) ? BigInt(object.session) : 0n;
+    message.volumes = object.volumes?.map((e) => VolumeGrown.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseVolumeGrown(): VolumeGrown {
+  return { uid: "", storage: "" };
+}
+
+export const VolumeGrown: MessageFns<VolumeGrown> = {
+  encode(message: VolumeGrown, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.uid !== "") {
+      writer.uint32(10).string(message.uid);
+    }
+    if (message.storage !== "") {
+      writer.uint32(18).string(message.storage);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): VolumeGrown {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseVolumeGrown();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.uid = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.storage = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): VolumeGrown {
+    return {
+      uid: isSet(object.uid) ? globalThis.String(object.uid) : "",
+      storage: isSet(object.storage) ? globalThis.String(object.storage) : "",
+    };
+  },
+
+  toJSON(message: VolumeGrown): unknown {
+    const obj: any = {};
+    if (message.uid !== "") {
+      obj.uid = message.uid;
+    }
+    if (message.storage !== "") {
+      obj.storage = message.storage;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<VolumeGrown>): VolumeGrown {
+    return VolumeGrown.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<VolumeGrown>): VolumeGrown {
+    const message = createBaseVolumeGrown();
+    message.uid = object.uid ?? "";
+    message.storage = object.storage ?? "";
     return message;
   },
 };
