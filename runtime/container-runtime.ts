@@ -149,6 +149,8 @@ export interface CgroupResources {
   readonly memoryLimitBytes?: number;
   readonly pidsLimit?: number;
   readonly oomScoreAdj?: number;
+  /** The processors that it may run on, as the kernel lists them: `0-2,7`. Default: those of its parent. */
+  readonly cpus?: string;
 }
 
 export interface SecuritySpec {

@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 
@@ -30,6 +30,10 @@ describe('cgroup values', () => {
       'memory.max=67108864',
       'pids.max=32',
     ]);
+  });
+
+  it('sets processors apart on v2 as the kernel lists them', () => {
+    expect(v2Settings({ cpus: '0-2,7' })).toEqual([{ file: 'cpuset.cpus', value: '0-2,7' }]);
   });
 
   it('limits nothing that is not asked for', () => {
@@ -113,5 +117,51 @@ describe('what a cgroup has used', () => {
   it('is no less than nothing', () => {
     put({ 'a/memory.current': '100\n', 'a/memory.stat': 'inactive_file 300\n' });
     expect(new CgroupV2Driver(root).stats('a').memoryWorkingSetBytes).toBe(0);
+  });
+});
+
+describe('processors set apart', () => {
+  let root: string;
+
+  beforeEach(() => {
+    root = mkdtempSync(join(tmpdir(), 'cgroups-'));
+  });
+  afterEach(() => rmSync(root, { recursive: true, force: true }));
+
+  const put = (file: string, text: string): void => {
+    mkdirSync(dirname(join(root, file)), { recursive: true });
+    writeFileSync(join(root, file), text);
+  };
+  const textOf = (file: string) => readFileSync(join(root, file), 'utf8');
+
+  it('are handed down on v2 to where they are asked for, and not before', () => {
+    for (const dir of ['.', 'p', 'p/c']) {
+      put(`${dir}/cgroup.controllers`, 'cpuset cpu memory pids\n');
+      put(`${dir}/cgroup.subtree_control`, '');
+    }
+    const driver = new CgroupV2Driver(root);
+    driver.create('p/c');
+    expect(textOf('p/cgroup.subtree_control')).not.toContain('cpuset');
+    driver.apply('p/c', { cpus: '1' });
+    // Of a real file each write adds to what was there.
+    expect(textOf('cgroup.subtree_control')).toBe('+cpuset');
+    expect(textOf('p/cgroup.subtree_control')).toBe('+cpuset');
+    expect(textOf('p/c/cpuset.cpus')).toBe('1');
+  });
+
+  it('leave the hierarchy of v1 alone until then', () => {
+    put('cpuset/cgroup.procs', '');
+    put('memory/cgroup.procs', '');
+    const driver = new CgroupV1Driver(root);
+    driver.create('p/c');
+    expect(driver.joinFiles('p/c')).toEqual([join(root, 'memory/p/c/tasks')]);
+    expect(existsSync(join(root, 'cpuset/p'))).toBe(false);
+  });
+
+  it('are refused in words where v1 has no such hierarchy', () => {
+    put('memory/cgroup.procs', '');
+    const driver = new CgroupV1Driver(root);
+    driver.create('c');
+    expect(() => driver.apply('c', { cpus: '0' })).toThrow('cpuset is not mounted');
   });
 });

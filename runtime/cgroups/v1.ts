@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 
-import type { CgroupResources, ContainerStats } from '../container-runtime';
+import { RuntimeError, type CgroupResources, type ContainerStats } from '../container-runtime';
 import type { CgroupDriver, CgroupMount } from './driver';
 import {
   keyedNumber,
@@ -35,6 +35,7 @@ export class CgroupV1Driver implements CgroupDriver {
         writeControl(this.dir(controller, path), file, value);
       }
     }
+    if (resources.cpus !== undefined) this.confine(path, resources.cpus);
   }
 
   restrictDevices(path: string, allowsAll: boolean): void {
@@ -55,7 +56,7 @@ export class CgroupV1Driver implements CgroupDriver {
   joinFiles(path: string): readonly string[] {
     // A thread that moves itself needs no lock; through `cgroup.procs` the kernel would hold up every
     // fork and exec on the host for a grace period, six times for each container.
-    return this.controllers.map((name) => join(this.dir(name, path), 'tasks'));
+    return this.controllersOf(path).map((name) => join(this.dir(name, path), 'tasks'));
   }
 
   killDir(path: string): string {
@@ -91,7 +92,7 @@ export class CgroupV1Driver implements CgroupDriver {
   }
 
   async remove(path: string): Promise<void> {
-    const dirs = this.controllers.map((controller) => this.dir(controller, path));
+    const dirs = this.controllersOf(path).map((controller) => this.dir(controller, path));
     // After its container has ended there is nothing in it and nothing below.
     if (dirs.every(removeEmpty)) return;
     await this.killAll(path);
@@ -119,6 +120,46 @@ export class CgroupV1Driver implements CgroupDriver {
       data: name,
     }));
     return [{ type: 'tmpfs', target: '/sys/fs/cgroup', data: 'mode=755' }, ...each];
+  }
+
+  /** Its processes run on `cpus` only, and so do those that join it from now on. */
+  private confine(path: string, cpus: string): void {
+    if (!existsSync(join(this.root, CPUSET, 'cgroup.procs')))
+      throw new RuntimeError('cgroup', `no processors can be set apart: ${CPUSET} is not mounted`);
+    let dir = join(this.root, CPUSET);
+    for (const part of path.split('/')) {
+      const parent = dir;
+      dir = join(dir, part);
+      makeDir(dir);
+      // A new one has none of either, and nothing may join it before it has.
+      for (const file of ['cpuset.mems', 'cpuset.cpus'])
+        if ((readControl(dir, file) ?? '').trim() === '')
+          writeControl(dir, file, (readControl(parent, file) ?? '').trim());
+    }
+    writeControl(dir, 'cpuset.cpus', cpus);
+    this.moveInto(dir, path);
+  }
+
+  /** What was made before its container was confined, and what that forks meanwhile. */
+  private moveInto(dir: string, path: string): void {
+    for (let round = 0; round < MAX_MOVES; round++) {
+      const inside = new Set(processesIn(dir));
+      const outside = this.processes(path).filter((pid) => !inside.has(pid));
+      if (outside.length === 0) return;
+      for (const pid of outside) {
+        try {
+          writeControl(dir, 'cgroup.procs', String(pid));
+        } catch (error) {
+          // Ended meanwhile, or is looked at again.
+          if (round === MAX_MOVES - 1) throw error;
+        }
+      }
+    }
+  }
+
+  /** Those that a cgroup is in: cpuset only once it is confined. */
+  private controllersOf(path: string): readonly string[] {
+    return existsSync(this.dir(CPUSET, path)) ? [...this.controllers, CPUSET] : this.controllers;
   }
 
   private tryFreeze(path: string, isFrozen: boolean): void {
@@ -160,8 +201,9 @@ export const v1Settings = (resources: CgroupResources): V1Setting[] => {
   return settings;
 };
 
-/** cpuset is left alone on purpose: joining it needs its values copied from every parent. */
+/** Without cpuset: joining that needs its values copied from every parent. */
 const CONTROLLERS = ['memory', 'cpu', 'cpuacct', 'pids', 'devices', 'freezer'];
+const CPUSET = 'cpuset';
 
 /** mknod of anything, but use only of null, zero, full, random, urandom, tty, console and ptys. */
 const DEVICE_RULES = [
@@ -178,3 +220,4 @@ const DEVICE_RULES = [
   'c 136:* rwm',
 ];
 const MAX_ROUNDS = 500;
+const MAX_MOVES = 10;

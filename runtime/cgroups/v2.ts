@@ -28,15 +28,12 @@ export class CgroupV2Driver implements CgroupDriver {
     makeDir(this.dir(path));
     // Nobody can pass on what was not passed on to him: then all above is done, too.
     if (this.passesAllOn(dirname(path))) return;
-    const parents: string[] = [];
-    for (let parent = dirname(path); parent !== '.' && parent !== '/'; parent = dirname(parent)) {
-      parents.unshift(parent);
-    }
-    for (const parent of ['.', ...parents]) this.delegate(this.dir(parent));
+    this.delegateAll(path, CONTROLLERS);
   }
 
   apply(path: string, resources: CgroupResources): void {
     const dir = this.dir(path);
+    if (resources.cpus !== undefined) this.delegateAll(path, [CPUSET]);
     for (const { file, value } of v2Settings(resources)) writeControl(dir, file, value);
   }
 
@@ -122,10 +119,19 @@ export class CgroupV2Driver implements CgroupDriver {
     return CONTROLLERS.every((name) => enabled?.includes(name) === true);
   }
 
+  /** From the root down to `path`. */
+  private delegateAll(path: string, names: readonly string[]): void {
+    const parents: string[] = [];
+    for (let parent = dirname(path); parent !== '.' && parent !== '/'; parent = dirname(parent)) {
+      parents.unshift(parent);
+    }
+    for (const parent of ['.', ...parents]) this.delegate(this.dir(parent), names);
+  }
+
   /** Hands the controllers that exist here to the children; each on its own, as one may refuse. */
-  private delegate(dir: string): void {
+  private delegate(dir: string, names: readonly string[]): void {
     const available = (readControl(dir, 'cgroup.controllers') ?? '').trim().split(' ');
-    for (const name of CONTROLLERS) {
+    for (const name of names) {
       if (available.includes(name)) writeControl(dir, 'cgroup.subtree_control', `+${name}`);
     }
   }
@@ -158,6 +164,7 @@ export const v2Settings = (resources: CgroupResources): V2Setting[] => {
   if (pidsLimit !== undefined) {
     settings.push({ file: 'pids.max', value: pidsLimit > 0 ? String(pidsLimit) : 'max' });
   }
+  if (resources.cpus !== undefined) settings.push({ file: 'cpuset.cpus', value: resources.cpus });
   return settings;
 };
 
@@ -173,4 +180,6 @@ export const cpuWeight = (shares: number): number => {
 };
 
 const CONTROLLERS = ['cpu', 'memory', 'pids'];
+/** Handed down only where processors are set apart. */
+const CPUSET = 'cpuset';
 const MAX_ROUNDS = 500;

@@ -352,7 +352,6 @@ class HostContainerRuntime implements ContainerRuntime {
   ): Promise<void> {
     const { spec } = container.record;
     const path = this.cgroupOfContainer(spec);
-    const plan = this.plan(spec, sandbox);
     this.files.makeContainer(container.record);
     mkdirSync(dirname(spec.logPath), { recursive: true, mode: 0o755 });
     // A cgroup of this name may be left from a crash: never join one with old processes.
@@ -361,7 +360,7 @@ class HostContainerRuntime implements ContainerRuntime {
     this.cgroups.apply(path, spec.resources);
     this.cgroups.restrictDevices(path, spec.security.privileged);
     this.cgroups.setOomGroup(path);
-    await container.create(this.launcher, plan, signal);
+    await container.create(this.launcher, this.plan(spec, sandbox), signal);
   }
 
   private plan(spec: ContainerSpec, sandbox: SandboxSpec): Buffer {
