@@ -49,6 +49,11 @@ export const main = (argv: readonly string[]): Promise<number> => {
     )
     .option('--system-reserved <resource=amount>', "kept from pods for the system's own", collect)
     .option('--kube-reserved <resource=amount>', "kept from pods for Dhow's own", collect)
+    .option('--reserved-cpus <list>', 'kept from pods, as 0-1,6, instead of their amount')
+    .option(
+      '--cpu-manager-policy <policy>',
+      'static: whole processors for guaranteed pods that ask for such; default none',
+    )
     .option('--eviction-hard <signal<amount>', 'evict pods at once below it', collect)
     .option('--eviction-soft <signal<amount>', 'evict pods when it is less for a while', collect)
     .option('--eviction-soft-grace-period <signal=duration>', 'that while', collect)
@@ -125,6 +130,8 @@ interface Flags {
   readonly containerLogMaxFiles?: number;
   readonly systemReserved?: readonly string[];
   readonly kubeReserved?: readonly string[];
+  readonly reservedCpus?: string;
+  readonly cpuManagerPolicy?: string;
   readonly evictionHard?: readonly string[];
   readonly evictionSoft?: readonly string[];
   readonly evictionSoftGracePeriod?: readonly string[];
@@ -166,6 +173,8 @@ const configOf = (flags: Flags) => ({
   logMaxFiles: flags.containerLogMaxFiles,
   systemReserved: pairs('--system-reserved', '=', flags.systemReserved),
   kubeReserved: pairs('--kube-reserved', '=', flags.kubeReserved),
+  reservedCpus: flags.reservedCpus,
+  cpuManagerPolicy: flags.cpuManagerPolicy,
   evictionHard: pairs('--eviction-hard', '<', flags.evictionHard),
   evictionSoft: pairs('--eviction-soft', '<', flags.evictionSoft),
   evictionSoftGracePeriodMs: periodsOf(flags.evictionSoftGracePeriod),

@@ -7,6 +7,7 @@ import type { ContainerRuntime } from '../runtime/container-runtime';
 import type { ImageService } from '../runtime/image-service';
 import type { PodNetwork } from '../runtime/pod-network';
 import type { AgentConfig } from './config';
+import type { CpuTopology } from './cpus/topology';
 import type { NetworkRange } from './network/node-network';
 import type { HostFacts } from './node/host';
 import type { ProbeAction } from './probes/probe-runner';
@@ -20,6 +21,8 @@ export interface AgentDeps {
   /** One of each family at most, that other nodes know it by first. */
   readonly nodeIps: readonly string[];
   readonly facts: HostFacts;
+  /** Default: that of this machine. */
+  readonly topology?: CpuTopology;
   readonly transport: Transport;
   /** Gets the node, which the cluster has taken out, into it again. Default: it can't. */
   readonly joinAgain?: () => Promise<void>;

@@ -14,6 +14,8 @@ import { PodUses } from './eviction/pod-uses';
 import { parseThresholds } from './eviction/thresholds';
 import type { ClusterNames } from './containers/pod-dns';
 import { createNodeCsi, type NodeCsi } from './csi/node-csi';
+import { createCpuManager } from './cpus/node-cpus';
+import type { CpuManager } from './cpus/pod-cpus';
 import { COMPANION_FOLDER } from './companion/record';
 import { ResolverKeeper } from './dns';
 import { IngressKeeper } from './ingress';
@@ -84,6 +86,7 @@ class NodeAgent implements Agent {
   private readonly folders: FolderRemover;
   private readonly grower: VolumeGrower;
   private readonly collector: ImageCollector;
+  private readonly cpus: CpuManager;
   private readonly eviction: EvictionManager;
   private readonly shutdown: NodeShutdown;
   private readonly resolver: ResolverKeeper | undefined;
@@ -138,6 +141,8 @@ class NodeAgent implements Agent {
     });
     this.grower = this.volumeGrower();
     this.collector = this.imageCollector();
+    const hasGivenUp = (uid: string) => this.pods.worker(uid)?.hasGivenUp ?? false;
+    this.cpus = createCpuManager({ ...deps, hasGivenUp });
     this.pods = new PodManager(this.podDeps(stores));
     this.eviction = this.evictionManager(paths);
     this.shutdown = this.nodeShutdown();
@@ -519,7 +524,9 @@ class NodeAgent implements Agent {
         allocatable: () => this.reporter.allocatable(),
         node: () => assignments.facts.node,
         closed: (pod) => this.shutdown.refuse() ?? this.eviction.refuse(pod),
+        cpus: this.cpus,
       }),
+      cpus: this.cpus,
       noteStatus: (uid, status) => assignments.noteStatus(uid, status),
       clock,
       random,

@@ -1,6 +1,9 @@
 import { hostname } from 'node:os';
 import { z } from 'zod';
 
+import { amountsOf } from '../api/pods';
+import { describeError } from '../lib/log';
+import { parseCpuList } from './cpus/cpu-list';
 import { DEFAULT_EVICTION_HARD, parseThresholds } from './eviction/thresholds';
 import { problemOfReservation } from './node/reserved';
 import { shutdownSteps } from './shutdown/plan';
@@ -24,6 +27,17 @@ const reservation = quantities.default({}).superRefine((given, context) => {
   for (const [name, text] of Object.entries(given)) {
     const message = problemOfReservation(name, text);
     if (message !== undefined) context.addIssue({ code: 'custom', message });
+  }
+});
+
+type CpuManagerPolicy = 'none' | 'static';
+
+const cpuList = z.string().superRefine((text, context) => {
+  try {
+    parseCpuList(text);
+  } catch (error) {
+    const message = `unable to parse the CPUs to reserve: ${describeError(error)}`;
+    context.addIssue({ code: 'custom', message });
   }
 });
 
@@ -65,6 +79,15 @@ const agentConfigSchema = z.object({
   /** Kept from pods, for the system's and for Kubernetes' own: quantities by the names of resources. */
   systemReserved: reservation,
   kubeReserved: reservation,
+  /** `static`: whole processors for containers that are guaranteed them. */
+  cpuManagerPolicy: z
+    .string()
+    .default('none')
+    .refine((text): text is CpuManagerPolicy => text === 'none' || text === 'static', {
+      error: ({ input }) => `unknown policy: "${String(input)}"`,
+    }),
+  /** Processors as the kernel lists them, instead of the `cpu` of both reservations. */
+  reservedCpus: cpuList.default(''),
   /** Upstream's thresholds, by signal. */
   evictionHard: quantities.default({ ...DEFAULT_EVICTION_HARD }),
   evictionSoft: quantities.default({}),
@@ -132,6 +155,28 @@ const agentConfigSchema = z.object({
 export type AgentConfig = Readonly<z.output<typeof agentConfigSchema>>;
 export type AgentConfigInput = z.input<typeof agentConfigSchema>;
 
+/** Named processors stand in for amounts of them. */
+const reservationsOf = ({
+  reservedCpus,
+  systemReserved,
+  kubeReserved,
+}: AgentConfig): Pick<AgentConfig, 'systemReserved' | 'kubeReserved'> => {
+  const { length } = parseCpuList(reservedCpus);
+  if (length === 0) return { systemReserved, kubeReserved };
+  const { cpu: _cpu, ...others } = kubeReserved;
+  return { systemReserved: { ...systemReserved, cpu: String(length) }, kubeReserved: others };
+};
+
+/** Those that share must have some to run on. @throws Error in upstream's words */
+const checkPolicy = ({ cpuManagerPolicy, systemReserved, kubeReserved }: AgentConfig): void => {
+  const reserved = amountsOf(systemReserved).cpuMillis + amountsOf(kubeReserved).cpuMillis;
+  if (cpuManagerPolicy === 'static' && reserved === 0)
+    throw new Error(
+      'invalid agent configuration: [cpumanager] the static policy requires ' +
+        'systemreserved.cpu + kubereserved.cpu to be greater than zero',
+    );
+};
+
 /** Where the node serves ingresses: plain http first. */
 export const ingressPortsIn = ({
   ingressPath,
@@ -146,7 +191,9 @@ export const parseAgentConfig = (input: unknown): AgentConfig => {
   if (result.success) {
     parseThresholds(result.data);
     shutdownSteps(result.data);
-    return result.data;
+    const config = { ...result.data, ...reservationsOf(result.data) };
+    checkPolicy(config);
+    return config;
   }
   const problems = result.error.issues.map(({ path, message }) => `${path.join('.')}: ${message}`);
   throw new Error(`invalid agent configuration: ${problems.join('; ')}`);

@@ -8,6 +8,7 @@ import type { ContainerSpec, MountSpec } from '../../runtime/container-runtime';
 import type { LocalImage } from '../../runtime/image-service';
 import type { PreparedVolumes } from '../volumes/volume-manager';
 import { containerResources } from '../pod-spec/cgroup-resources';
+import type { CpuShare } from '../pod-spec/cpu-share';
 import { ContainerConfigError, environmentOf, type ObjectSource } from '../pod-spec/environment';
 import { expand } from '../pod-spec/expansion';
 import type { NodeView } from '../pod-spec/field-refs';
@@ -30,6 +31,8 @@ export interface ContainerSpecInput {
   readonly services?: Iterable<Service>;
   readonly node: NodeView;
   readonly nodeMemoryBytes: number;
+  /** Default: any processor. */
+  readonly cpuShare?: CpuShare | undefined;
   /** Files that the agent made for this pod: target in the container → path on the host. */
   readonly etcFiles: ReadonlyMap<string, string>;
   /** A file of this run's own: mounted at terminationMessagePath. */
@@ -73,7 +76,7 @@ export const containerSpecOf = (input: ContainerSpecInput): ContainerSpec => {
       user,
     },
     mounts: mountsOf(input, values),
-    resources: containerResources(pod, container, input.nodeMemoryBytes),
+    resources: containerResources(pod, container, input.nodeMemoryBytes, input.cpuShare),
     security: securityOf(pod, container, input.profilesDir),
     logPath: input.logPath,
     stdin: container.stdin === true,

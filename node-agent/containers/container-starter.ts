@@ -71,7 +71,7 @@ export class ContainerStarter {
     signal: AbortSignal,
   ): Promise<string> {
     signal.throwIfAborted();
-    const { runtime, images, paths, logs, node, random } = this.deps;
+    const { runtime, images, paths, logs, node, cpus, random } = this.deps;
     const { pod, start, sandbox, volumes, runs } = request;
     const uid = uidOf(pod);
     const { name } = start.container;
@@ -95,6 +95,7 @@ export class ContainerStarter {
       services: this.deps.services.list(),
       node: nodeViewOf(node(), sandbox.podIps),
       nodeMemoryBytes: node().capacityBytes,
+      cpuShare: cpus.shareOf(uid, name),
       etcFiles: sandbox.etcFiles,
       terminationMessageFile: messageFile,
       ...this.besideOf(request),
@@ -103,6 +104,8 @@ export class ContainerStarter {
     });
     images.pin(image.id, uid);
     await runtime.createContainer(spec, signal);
+    // What it is to share may have changed while it was made.
+    cpus.place(id);
     logs.publish(spec);
     signal.throwIfAborted();
     this.emit(request, 'Normal', 'Created', `Created container ${name}`);

@@ -6,6 +6,7 @@ import type { Random } from '../../lib/random';
 import type { ContainerRuntime } from '../../runtime/container-runtime';
 import type { ImageService } from '../../runtime/image-service';
 import type { PodNetwork } from '../../runtime/pod-network';
+import type { CpuManager } from '../cpus/pod-cpus';
 import type { CsiVolumes } from '../csi/csi-volumes';
 import type { ImagePuller } from '../images/image-puller';
 import type { ProbeRunner } from '../probes/probe-runner';
@@ -78,6 +79,7 @@ export interface PodDeps {
   readonly settings: AgentSettings;
   readonly podPidsLimit: number;
   readonly groups: Pick<QosGroups, 'update'>;
+  readonly cpus: CpuManager;
   /** As far as the node has been told. */
   readonly clusterNames: () => ClusterNames;
   /** The node's own. */

@@ -39,6 +39,7 @@ type SandboxDeps = Pick<
   | 'runtimeClass'
   | 'podPidsLimit'
   | 'groups'
+  | 'cpus'
   | 'clusterNames'
   | 'resolvConfPath'
   | 'events'
@@ -73,7 +74,7 @@ export const ensureSandbox = async (
       hostNetwork,
       hostIpc: pod.spec.hostIPC === true,
       sysctls: Object.fromEntries(sysctls.map(({ name, value }) => [name, value])),
-      cgroup: podResources(pod, podPidsLimit),
+      cgroup: podResources(pod, podPidsLimit, deps.cpus.isOwner(uidOf(pod))),
       group: groupOf(pod),
       sharesProcesses: pod.spec.shareProcessNamespace === true,
     },

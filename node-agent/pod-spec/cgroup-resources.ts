@@ -2,6 +2,7 @@ import { amountsOf, effectiveLimits, type QosClass, type ResourceAmounts } from 
 import { NODE_CRITICAL_PRIORITY } from '../../api/priorities';
 import type { Container, Pod } from '../../api/types';
 import type { CgroupResources, SandboxGroup } from '../../runtime/container-runtime';
+import type { CpuShare } from './cpu-share';
 import { classOf, requestsOf } from './requests';
 
 const PERIOD_MICROS = 100_000;
@@ -15,19 +16,30 @@ export const containerResources = (
   pod: Pod,
   container: Container,
   nodeMemoryBytes: number,
+  share?: CpuShare,
 ): CgroupResources => {
   const requests = amountsOf(container.resources?.requests);
   const limits = amountsOf(container.resources?.limits);
   const oomScoreAdj = oomScoreAdjOf(pod, requests.memoryBytes, nodeMemoryBytes);
-  return { ...cgroupOf(requests, limits), oomScoreAdj };
+  // Who has processors to himself is held back by nothing else on them.
+  const bounded = share?.isOwn === true ? { ...limits, cpuMillis: 0 } : limits;
+  return {
+    ...cgroupOf(requests, bounded),
+    oomScoreAdj,
+    ...(share === undefined ? {} : { cpus: share.cpus }),
+  };
 };
 
-/** Limits of the cgroup that holds the whole pod; a limit applies when every container has one. */
-export const podResources = (pod: Pod, pidsLimit: number): CgroupResources => {
+/**
+ * Limits of the cgroup that holds the whole pod; a limit applies when every container has one. Processor time
+ * is not limited when `ownsCpus`: some are for one of its containers alone.
+ */
+export const podResources = (pod: Pod, pidsLimit: number, ownsCpus = false): CgroupResources => {
   const limits = effectiveLimits(pod.spec);
+  const limitsCpu = !ownsCpus && everyContainerHas(pod, ({ cpuMillis }) => cpuMillis);
   const bounded = {
     ...limits,
-    cpuMillis: everyContainerHas(pod, ({ cpuMillis }) => cpuMillis) ? limits.cpuMillis : 0,
+    cpuMillis: limitsCpu ? limits.cpuMillis : 0,
     memoryBytes: podMemoryLimitBytes(pod),
   };
   return { ...cgroupOf(requestsOf(pod.spec), bounded), pidsLimit };

@@ -93,6 +93,7 @@ export class PodManager {
       try {
         if (mayRemoveOrphans()) await this.removeOrphans();
         this.deps.groups.update();
+        this.deps.cpus.update();
         await this.deps.logs.tidy(this.deps.runtime.containers());
         storage.look(this.activeWorkers(), signal);
       } catch (error) {
@@ -140,7 +141,8 @@ export class PodManager {
 
   /** What is left of pods that no worker has: deleted while the agent was away, or half removed. */
   private async removeOrphans(): Promise<void> {
-    const { runtime, volumes, csi, images, network, paths, logs, allocations, log } = this.deps;
+    const { runtime, volumes, csi, images, network, paths, logs, allocations, cpus, log } =
+      this.deps;
     const isOrphan = (uid: string) => !this.workers.has(uid);
     for (const { labels } of runtime.sandboxes()) {
       const uid = labels[LABEL.uid];
@@ -161,6 +163,8 @@ export class PodManager {
         await volumes.remove(uid);
       });
     for (const uid of (await allocations.uids()).filter(isOrphan)) allocations.remove(uid);
+    const isGone = (uid: string) => !runtime.sandboxes().some(({ id }) => id === sandboxIdOf(uid));
+    for (const uid of cpus.podUids()) if (isOrphan(uid) && isGone(uid)) cpus.release(uid);
     for (const folder of await listFolder(paths.logRoot)) {
       const uid = folder.slice(folder.lastIndexOf('_') + 1);
       if (isOrphan(uid)) await this.attempt('its logs', uid, () => logs.remove(folder));

@@ -107,6 +107,11 @@ export class PodWorker {
     return this.runs().every(({ state }) => state.status === 'exited');
   }
 
+  /** What it was given to run with is of no use to it any more. */
+  get hasGivenUp(): boolean {
+    return this.isTornDown || (isTerminal(this.pod) && this.hasStopped);
+  }
+
   /** The server has removed the pod, and may have given its room to another. */
   get isForgotten(): boolean {
     return this.isRemoved;
@@ -207,6 +212,7 @@ export class PodWorker {
 
   private admit(): void {
     const isKnown = this.runs().length > 0 || this.pod.status.startTime !== undefined;
+    if (isKnown) this.takeCpusAgain();
     const refusal = isKnown ? undefined : this.deps.admit(this.pod);
     if (refusal === undefined) {
       this.isAdmitted = true;
@@ -219,6 +225,12 @@ export class PodWorker {
       refusal.mayBeStale !== true || clock.monotonicMs() >= this.refusedSinceMs + settings.retryMs;
     const { reason, message } = refusal;
     if (isFinal) this.evict({ reason, message });
+  }
+
+  /** It was let in before; that it has no processors of its own any more does not end it. */
+  private takeCpusAgain(): void {
+    const shortage = this.deps.cpus.take(this.pod);
+    if (shortage !== undefined) this.log.warn({ err: shortage.message }, 'a pod shares processors');
   }
 
   private checkDeadline(): void {
@@ -397,6 +409,7 @@ export class PodWorker {
       await volumes.remove(this.uid);
     });
     images.unpin(this.uid);
+    this.deps.cpus.release(this.uid);
     this.sandbox = undefined;
     this.isTornDown = true;
     if (hasHostPorts(this.pod.spec)) this.deps.network.changed();

@@ -1,4 +1,5 @@
 import { uidOf, type Pod } from '../../api/types';
+import type { CpuManager } from '../cpus/pod-cpus';
 import type { PodDeps } from '../containers/pod-deps';
 import { refuseToAdmit, type AdmittingNode, type Refusal } from '../plan/admission';
 import { refuseToResize } from '../plan/resize';
@@ -11,6 +12,7 @@ interface RoomDeps {
   readonly node: () => AdmittingNode | undefined;
   /** Why the node takes no pod now, whatever there is room for. */
   readonly closed: (pod: Pod) => Refusal | undefined;
+  readonly cpus: CpuManager;
 }
 
 /** What keeps pods, and pods that are to grow, from a node. */
@@ -19,11 +21,15 @@ export const roomOnNode = ({
   allocatable,
   node,
   closed,
+  cpus,
 }: RoomDeps): Pick<PodDeps, 'admit' | 'refuseResize'> => ({
   admit: (pod) =>
     closed(pod) ??
-    refuseToAdmit({ pod, others: active(), allocatable: allocatable(), node: node() }),
+    cpus.refuse(pod) ??
+    refuseToAdmit({ pod, others: active(), allocatable: allocatable(), node: node() }) ??
+    cpus.take(pod),
   refuseResize: (pod) =>
+    cpus.refuseResize(pod) ??
     refuseToResize({
       pod,
       others: active().filter((other) => uidOf(other) !== uidOf(pod)),

@@ -19,6 +19,7 @@ import { storagePlacesOf } from '../storage/storage-places';
 import { fakeMounter } from '../volumes/fake-mounter';
 import { VolumeManager } from '../volumes/volume-manager';
 import type { ObjectSource } from '../pod-spec/environment';
+import { ANY_CPUS } from '../cpus/pod-cpus';
 import { QosGroups } from '../containers/qos-groups';
 import { ExitBell } from '../containers/exit-bell';
 import type { PodDeps } from '../containers/pod-deps';
@@ -80,6 +81,10 @@ export interface PodBenchOptions {
   readonly runtimeClass?: PodDeps['runtimeClass'];
   readonly logDir?: string;
   readonly csi?: PodDeps['csi'];
+  readonly cpus?: (deps: {
+    readonly runtime: FakeContainerRuntime;
+    readonly hasGivenUp: (uid: string) => boolean;
+  }) => PodDeps['cpus'];
 }
 
 const settings = DEFAULT_SETTINGS;
@@ -120,8 +125,7 @@ export const createPodBench = (options: PodBenchOptions): PodBench => {
     policies: NO_POLICIES,
     volumes,
     storage: storageKeeper({ runtime, volumes, paths }),
-    ...{ objects, services: NO_SERVICES },
-    ...{ csi, runtimeClass, admit },
+    ...{ objects, services: NO_SERVICES, csi, runtimeClass, admit },
     probes: probesOf({ runtime, clock, random }, probeAction),
     statuses,
     events,
@@ -132,6 +136,7 @@ export const createPodBench = (options: PodBenchOptions): PodBench => {
     settings,
     podPidsLimit: 100,
     groups: new QosGroups({ ...{ runtime, allPods: NODE, log: silentLog }, pods: active }),
+    cpus: options.cpus?.({ runtime, hasGivenUp: givenUpIn(() => manager) }) ?? ANY_CPUS,
     clusterNames: () => ({ servers: ['10.96.0.10'], domain: 'cluster.local' }),
     resolvConfPath: '/etc/resolv.conf',
     startSlots: new Semaphore(4, { holdMaxMs: settings.startHoldMs, clock }),
@@ -168,6 +173,11 @@ export const createPodBench = (options: PodBenchOptions): PodBench => {
     },
   };
 };
+
+const givenUpIn =
+  (manager: () => PodManager) =>
+  (uid: string): boolean =>
+    manager().worker(uid)?.hasGivenUp ?? false;
 
 const probesOf = (
   deps: Pick<PodDeps, 'runtime' | 'clock' | 'random'>,

@@ -30,7 +30,7 @@ import { formatJoinToken } from '../../../lib/join-token';
 import { silentLog, type Log } from '../../../lib/log';
 import { systemRandom } from '../../../lib/random';
 import { createAgent, type Agent } from '../../../node-agent/agent';
-import { parseAgentConfig } from '../../../node-agent/config';
+import { parseAgentConfig, type AgentConfigInput } from '../../../node-agent/config';
 import { IdentityStore, type NodeIdentity } from '../../../node-agent/identity/identity-store';
 import { ensureIdentity, joinAgain } from '../../../node-agent/identity/join';
 import { createTransport } from '../../../node-agent/session/transport';
@@ -146,6 +146,8 @@ export interface AgentOptions {
   readonly meterWorkerPath?: string;
   readonly podManifestPath?: string;
   readonly logDir?: string;
+  /** Further settings of the agent. */
+  readonly config?: Partial<AgentConfigInput>;
 }
 
 export const startAgent = async (
@@ -167,6 +169,7 @@ export const startAgent = async (
     launcherPath: '/nonexistent',
     // This machine has less left than the one that the agent is told of.
     evictionHard: {},
+    ...more.config,
     ...(more.podManifestPath === undefined ? {} : { podManifestPath: more.podManifestPath }),
     ...(more.logDir === undefined ? {} : { logDir: more.logDir }),
     ...(more.meterWorkerPath === undefined ? {} : { meterWorkerPath: more.meterWorkerPath }),
