@@ -1,8 +1,29 @@
 import type { Placement } from '../api/decisions';
-import type { Pod } from '../api/types';
+import type { PlacementPlanStatus } from '../api/placement-plans';
+import type { Node, Pod } from '../api/types';
 
-/** Answers whether a pod would be placed now. Implemented by the scheduler, asked by the api-server. */
+/** Answers where pods would be placed. Implemented by the scheduler, asked by the api-server. */
 export interface Placements {
   /** Changes nothing. @throws ServiceUnavailable while the nodes are not known yet */
   review(pod: Pod): Placement;
+  /** What would become of pods; changes nothing. @throws ServiceUnavailable, NotFound for a node */
+  plan(question: PlacementQuestion, signal: AbortSignal): Promise<PlacementPlanStatus>;
+}
+
+export interface PlacementQuestion {
+  readonly pods: readonly PlannedPod[];
+  /** Uids of what makes pods: those that it has made are taken off first. */
+  readonly replacedOwners?: ReadonlySet<string>;
+  readonly drain?: readonly string[];
+  readonly without?: readonly string[];
+  readonly addNodes?: readonly Node[];
+  /** Count how many more like this there is room for. */
+  readonly more?: PlannedPod;
+}
+
+/** A pod as it would be stored. */
+export interface PlannedPod {
+  readonly pod: Pod;
+  /** `Deployment/web` */
+  readonly owner?: string;
 }

@@ -53,6 +53,7 @@ import { CONNECTION_REVIEWS, serveConnectionReview } from './network/connection-
 import { ExecGateway, type UpgradingConnection } from './pods/exec';
 import { PortForwardGateway } from './pods/port-forward';
 import { ProxyGateway } from './proxy/proxy-gateway';
+import { PLACEMENT_PLANS, servePlacementPlan } from './pods/placement-plan';
 import {
   PLACEMENT_REVIEWS,
   servePlacementReview,
@@ -237,6 +238,7 @@ const besidesObjects = (deps: ApiServerDeps, parts: Parts, kinds: KindRegistry) 
     reviews: [
       (request: ApiRequest) => serveReview(request, parts.authorizer, { tokens, oidc: deps.oidc }),
       placementReviews(deps, parts),
+      placementPlans(deps, parts),
       (request: ApiRequest) => serveConnectionReview(request, parts),
     ],
     paths: [
@@ -288,12 +290,17 @@ const isStored = (kinds: KindRegistry, name: string): boolean =>
 const reviewsOf = ({ placements }: ApiServerDeps) =>
   placements === undefined
     ? [...REVIEWS, CONNECTION_REVIEWS]
-    : [...REVIEWS, CONNECTION_REVIEWS, PLACEMENT_REVIEWS];
+    : [...REVIEWS, CONNECTION_REVIEWS, PLACEMENT_REVIEWS, PLACEMENT_PLANS];
 
 const placementReviews =
   ({ placements }: ApiServerDeps, parts: Parts) =>
   async (request: ApiRequest): Promise<ApiResponse | undefined> =>
     placements && servePlacementReview(request, { ...parts, placements });
+
+const placementPlans =
+  ({ placements }: ApiServerDeps, parts: Parts) =>
+  async (request: ApiRequest): Promise<ApiResponse | undefined> =>
+    placements && servePlacementPlan(request, { ...parts, placements });
 
 const cachedPods = (caches: WatchCaches): PodReader => ({
   pod: (namespace, name) => caches.of('pods').get(namespace, name)?.object,

@@ -1,6 +1,8 @@
+import { systemClock } from '../../lib/clock';
 import { SnapshotPlacements } from './placements';
-import { podInfoOf } from './pod-info';
+import { podInfoOf, type PodInfo } from './pod-info';
 import { Snapshot } from './snapshot';
+import type { Pod } from '../../api/types';
 import { testNode, testPod } from './testing';
 
 const snapshotOf = (...nodes: readonly ReturnType<typeof testNode>[]): Snapshot => {
@@ -16,9 +18,19 @@ const NODES = [
 ];
 
 const SYNCED = [{ hasSynced: true }];
+const SIGNAL = new AbortController().signal;
+
+const placementsOf = (
+  snapshot: Snapshot,
+  sources = SYNCED,
+  waiting: readonly PodInfo[] = [],
+): SnapshotPlacements =>
+  new SnapshotPlacements({
+    ...{ snapshot, sources, queue: { waiting: () => waiting }, clock: systemClock, seed: 1 },
+  });
 
 it('counts the nodes that would take the pod, and what the others have against it', () => {
-  const placements = new SnapshotPlacements({ snapshot: snapshotOf(...NODES), sources: SYNCED });
+  const placements = placementsOf(snapshotOf(...NODES));
   expect(placements.review(testPod('new', { cpu: '4' }))).toEqual({
     nodesConsidered: 3,
     nodesFeasible: 1,
@@ -30,7 +42,7 @@ it('counts the nodes that would take the pod, and what the others have against i
 });
 
 it('says what would help where no node takes it, and who else would have to act', () => {
-  const placements = new SnapshotPlacements({ snapshot: snapshotOf(...NODES), sources: SYNCED });
+  const placements = placementsOf(snapshotOf(...NODES));
   const pod = testPod('new', { cpu: '9' });
   const spec = { ...pod.spec, schedulerName: 'other', schedulingGates: [{ name: 'a/b' }] };
   const review = placements.review({ ...pod, spec });
@@ -40,7 +52,7 @@ it('says what would help where no node takes it, and who else would have to act'
 
 it('leaves no trace: what was reviewed takes no room', () => {
   const snapshot = snapshotOf(testNode('n1', { cpu: '2' }));
-  const placements = new SnapshotPlacements({ snapshot, sources: SYNCED });
+  const placements = placementsOf(snapshot);
   for (let i = 0; i < 3; i++)
     expect(placements.review(testPod('new', { cpu: '2' })).nodesFeasible).toBe(1);
   snapshot.assume(podInfoOf(testPod('there', { cpu: '1' })), 'n1');
@@ -49,6 +61,125 @@ it('leaves no trace: what was reviewed takes no room', () => {
 
 it('does not answer from what it has not read yet', () => {
   const sources = [{ hasSynced: true }, { hasSynced: false }];
-  const placements = new SnapshotPlacements({ snapshot: new Snapshot(), sources });
+  const placements = placementsOf(new Snapshot(), sources);
   expect(() => placements.review(testPod('new'))).toThrow('has not read nodes and pods yet');
+});
+
+describe('a plan', () => {
+  const ownedBy = (kind: string, pod: Pod): Pod => ({
+    ...pod,
+    metadata: {
+      ...pod.metadata,
+      ownerReferences: [{ apiVersion: 'apps/v1', kind, name: 'set', uid: 'set', controller: true }],
+    },
+  });
+  const on = (nodeName: string, pod: Pod): Pod => ({ ...pod, spec: { ...pod.spec, nodeName } });
+  const planned = (...pods: readonly Pod[]) =>
+    pods.map((pod) => ({ pod, owner: 'Deployment/web' }));
+
+  it('takes pods one after another, each with those before it there, and leaves no trace', async () => {
+    const snapshot = snapshotOf(testNode('n1', { cpu: '2' }), testNode('n2', { cpu: '2' }));
+    const pods = planned(...['a', 'b', 'c'].map((name) => testPod(name, { cpu: '2' })));
+    const plan = await placementsOf(snapshot).plan({ pods }, SIGNAL);
+    expect(plan.placements.map(({ pod, outcome }) => [pod, outcome])).toEqual([
+      ['default/a', 'Scheduled'],
+      ['default/b', 'Scheduled'],
+      ['default/c', 'Unschedulable'],
+    ]);
+    expect(new Set(plan.placements.map(({ nodeName }) => nodeName))).toEqual(
+      new Set(['n1', 'n2', undefined]),
+    );
+    expect(plan.placements[2]).toMatchObject({
+      ...{ cause: 'Planned', owner: 'Deployment/web', nodesConsidered: 2, nodesFeasible: 0 },
+      refusals: [{ reasons: ['Insufficient cpu'], count: 2 }],
+      suggestion: expect.stringContaining('cpu') as string,
+    });
+    expect(plan.nodes).toMatchObject([
+      { node: 'n1', before: { pods: 0, cpu: '0' }, after: { pods: 1, cpu: '2' } },
+      { node: 'n2', before: { pods: 0, cpu: '0' }, after: { pods: 1, cpu: '2' } },
+    ]);
+    expect(snapshot.nodes.map(({ pods: there }) => there.size)).toEqual([0, 0]);
+  });
+
+  it('gives the important theirs first, and says who would have to go', async () => {
+    const snapshot = snapshotOf(testNode('n1', { cpu: '2' }));
+    snapshot.setPod(on('n1', ownedBy('ReplicaSet', testPod('low', { cpu: '2' }))));
+    const pods = planned(
+      testPod('same', { cpu: '1' }),
+      testPod('high', { cpu: '2', priority: 100 }),
+    );
+    const { placements } = await placementsOf(snapshot).plan({ pods }, SIGNAL);
+    expect(placements).toMatchObject([
+      { pod: 'default/high', outcome: 'Scheduled', nodeName: 'n1', evicts: ['default/low'] },
+      { pod: 'default/same', outcome: 'Unschedulable' },
+      { pod: 'default/low', cause: 'Evicted', from: 'n1', outcome: 'Unschedulable' },
+    ]);
+    expect(snapshot.pod('uid-low')).toBeDefined();
+  });
+
+  it('empties a drained node, but for what belongs to it, and tells what nobody makes anew', async () => {
+    const snapshot = snapshotOf(testNode('n1'), testNode('n2'));
+    snapshot.setPod(on('n1', ownedBy('ReplicaSet', testPod('web'))));
+    snapshot.setPod(on('n1', ownedBy('DaemonSet', testPod('daemon'))));
+    snapshot.setPod(on('n1', testPod('bare')));
+    const plan = await placementsOf(snapshot).plan({ pods: [], drain: ['n1'] }, SIGNAL);
+    expect(plan.placements).toMatchObject([
+      { pod: 'default/web', cause: 'Moved', from: 'n1', outcome: 'Scheduled', nodeName: 'n2' },
+      { pod: 'default/bare', cause: 'Moved', from: 'n1', outcome: 'Lost' },
+    ]);
+    expect(plan.nodes).toMatchObject([
+      { node: 'n1', change: 'Drained', before: { pods: 3 }, after: { pods: 1 } },
+      { node: 'n2', before: { pods: 0 }, after: { pods: 1 } },
+    ]);
+    const nowhere = placementsOf(snapshot).plan({ pods: [], without: ['n1', 'n3'] }, SIGNAL);
+    await expect(nowhere).rejects.toThrow('nodes "n3" not found');
+  });
+
+  it('lets those that wait have a node that is added', async () => {
+    const snapshot = snapshotOf(testNode('n1', { cpu: '1' }));
+    const waiting = [
+      podInfoOf(testPod('big', { cpu: '4' })),
+      podInfoOf(testPod('huge', { cpu: '9' })),
+    ];
+    const plan = { pods: [], addNodes: [testNode('new', { cpu: '4' })] };
+    const { placements } = await placementsOf(snapshot, SYNCED, waiting).plan(plan, SIGNAL);
+    expect(placements).toMatchObject([
+      { pod: 'default/big', cause: 'Waiting', outcome: 'Scheduled', nodeName: 'new' },
+      { pod: 'default/huge', cause: 'Waiting', outcome: 'Unschedulable' },
+    ]);
+  });
+
+  it('counts the room that is left for more', async () => {
+    const snapshot = snapshotOf(testNode('n1', { cpu: '4' }), testNode('n2', { cpu: '3' }));
+    const pod = testPod('web', { cpu: '2' });
+    const { more } = await placementsOf(snapshot).plan(
+      { pods: planned(pod), more: { pod, owner: 'Deployment/web' } },
+      SIGNAL,
+    );
+    expect(more).toMatchObject({
+      ...{ owner: 'Deployment/web', count: 2, isAtLimit: false },
+      refusals: [{ reasons: ['Insufficient cpu'], count: 2 }],
+    });
+  });
+
+  it('takes off first what the planned pods replace', async () => {
+    const snapshot = snapshotOf(testNode('n1', { cpu: '2' }));
+    snapshot.setPod(on('n1', ownedBy('ReplicaSet', testPod('old', { cpu: '2' }))));
+    const pods = planned(testPod('new', { cpu: '2' }));
+    const question = { pods, replacedOwners: new Set(['set']) };
+    const plan = await placementsOf(snapshot).plan(question, SIGNAL);
+    expect(plan).toMatchObject({ replaced: 1, placements: [{ nodeName: 'n1' }] });
+  });
+
+  it('says what would not be tried', async () => {
+    const pods = planned(
+      testPod('gated', { schedulingGates: [{ name: 'a/b' }] }),
+      testPod('theirs', { schedulerName: 'other' }),
+    );
+    const { placements } = await placementsOf(snapshotOf(...NODES)).plan({ pods }, SIGNAL);
+    expect(placements).toMatchObject([
+      { outcome: 'Held', message: 'held back by a/b' },
+      { outcome: 'Held', message: 'only the scheduler other, which it names, would place it' },
+    ]);
+  });
 });

@@ -1,10 +1,14 @@
 import type { Placement } from '../../api/decisions';
 import { ApiError } from '../../api/errors';
+import type { PlacementPlanStatus } from '../../api/placement-plans';
 import type { Pod } from '../../api/types';
-import type { Placements } from '../../client/placements';
+import type { PlacementQuestion, Placements } from '../../client/placements';
+import type { Clock } from '../../lib/clock';
 import { decide } from './decide';
-import { podInfoOf } from './pod-info';
+import { planPlacements } from './plans/plan';
+import { podInfoOf, type PodInfo } from './pod-info';
 import { DEFAULT_PROFILES, DEFAULT_SCHEDULER_NAME, type Profiles } from './profile';
+import type { SchedulingQueue } from './queue';
 import type { Snapshot } from './snapshot';
 import { suggest } from './suggest';
 import type { VolumeView } from './volumes/volume-view';
@@ -13,6 +17,10 @@ export interface SnapshotPlacementsDeps {
   readonly snapshot: Snapshot;
   /** What the snapshot is made from. */
   readonly sources: readonly { readonly hasSynced: boolean }[];
+  readonly queue: Pick<SchedulingQueue, 'waiting'>;
+  readonly clock: Clock;
+  /** Breaks ties, as for pods that are placed. */
+  readonly seed: number;
   /** Pods that name another scheduler are not this one's to place. Default: upstream's one. */
   readonly profiles?: Profiles;
   /** Finds what is behind the claims of pods. Default: they have none. */
@@ -21,16 +29,18 @@ export interface SnapshotPlacementsDeps {
 
 /** Reviews by the live snapshot and the code that schedules; nothing is assumed, queued or recorded. */
 export class SnapshotPlacements implements Placements {
-  constructor(private readonly deps: SnapshotPlacementsDeps) {}
+  private readonly profiles: Profiles;
+
+  constructor(private readonly deps: SnapshotPlacementsDeps) {
+    this.profiles = deps.profiles ?? DEFAULT_PROFILES;
+  }
 
   review(pod: Pod): Placement {
-    const { snapshot, sources, volumes, profiles = DEFAULT_PROFILES } = this.deps;
-    if (!sources.every(({ hasSynced }) => hasSynced))
-      throw new ApiError('ServiceUnavailable', 'the scheduler has not read nodes and pods yet');
-    const profile = profiles.of(pod);
-    const unresolved = podInfoOf(pod);
-    const info = volumes?.resolve(unresolved) ?? unresolved;
-    const { nodesConsidered, nodesFeasible, refusals } = decide(info, snapshot, ANY_SEED, profile);
+    this.checkSynced();
+    const { snapshot, seed } = this.deps;
+    const profile = this.profiles.of(pod);
+    const info = this.resolved(podInfoOf(pod));
+    const { nodesConsidered, nodesFeasible, refusals } = decide(info, snapshot, seed, profile);
     const suggestion = nodesFeasible > 0 ? undefined : suggest(info, snapshot, { profile });
     const { schedulerName = DEFAULT_SCHEDULER_NAME, schedulingGates = [] } = pod.spec;
     return {
@@ -38,11 +48,37 @@ export class SnapshotPlacements implements Placements {
       nodesFeasible,
       refusals,
       ...(suggestion === undefined ? {} : { suggestion }),
-      ...(profiles.find(pod) !== undefined ? {} : { schedulerName }),
+      ...(this.profiles.find(pod) !== undefined ? {} : { schedulerName }),
       ...(schedulingGates.length === 0 ? {} : { gates: schedulingGates.map(({ name }) => name) }),
     };
   }
+
+  /** On a copy, so that it may take its time: the event loop turns meanwhile. */
+  async plan(question: PlacementQuestion, signal: AbortSignal): Promise<PlacementPlanStatus> {
+    this.checkSynced();
+    const { snapshot, queue, clock, seed } = this.deps;
+    const steps = planPlacements(question, {
+      ...{ cluster: snapshot.copy(), waiting: queue.waiting(), profiles: this.profiles, seed },
+      resolve: (info) => this.resolved(info),
+    });
+    let turnStartedAtMs = clock.monotonicMs();
+    for (let step = steps.next(); ; step = steps.next()) {
+      if (step.done === true) return step.value;
+      if (clock.monotonicMs() - turnStartedAtMs < TURN_MS) continue;
+      await new Promise((resolve) => setImmediate(resolve));
+      if (signal.aborted) throw new ApiError('ServiceUnavailable', 'the request was given up');
+      turnStartedAtMs = clock.monotonicMs();
+    }
+  }
+
+  private resolved(info: PodInfo): PodInfo {
+    return this.deps.volumes?.resolve(info) ?? info;
+  }
+
+  private checkSynced(): void {
+    if (this.deps.sources.every(({ hasSynced }) => hasSynced)) return;
+    throw new ApiError('ServiceUnavailable', 'the scheduler has not read nodes and pods yet');
+  }
 }
 
-/** Which of several nodes would be chosen is not asked. */
-const ANY_SEED = 0;
+const TURN_MS = 5;

@@ -114,6 +114,14 @@ export class SchedulingQueue {
     return { state, attempts, retryAtMs: state === 'backoff' ? wallMs : undefined, wakeOn };
   }
 
+  /** All pods that want a node and are not being tried, in no order. */
+  waiting(): readonly PodInfo[] {
+    const found: PodInfo[] = [];
+    for (const { info, state } of this.entries.values())
+      if (state !== 'in-flight') found.push(info);
+    return found;
+  }
+
   /** Queues a pod, or takes note that it changed. False when full: offer it again later. */
   offer(info: PodInfo): boolean {
     const known = this.entries.get(info.uid);

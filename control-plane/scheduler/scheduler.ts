@@ -126,7 +126,8 @@ export const createScheduler = (deps: SchedulerDeps): Scheduler => {
       ...{ pods, snapshot, queue, decisions, profiles, volumes },
     }),
     placements: new SnapshotPlacements({
-      ...{ snapshot, sources: Object.values(views), profiles, volumes },
+      ...{ snapshot, queue, clock, seed, profiles, volumes },
+      sources: Object.values(views),
     }),
     run,
   };

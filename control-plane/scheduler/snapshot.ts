@@ -251,6 +251,16 @@ export class Snapshot implements TrackedView {
     return nodeName;
   }
 
+  /** The same as now, to try things on: what becomes of one is nothing to the other. */
+  copy(): Snapshot {
+    const copy = new Snapshot(this);
+    for (const { node } of this.nodes) copy.setNode(node);
+    for (const { info, nodeName, isAssumed } of this.placements.values())
+      copy.place(info, nodeName, isAssumed);
+    for (const { info, nodeName } of this.nominations.values()) copy.nominate(info, nodeName);
+    return copy;
+  }
+
   private place(info: PodInfo, nodeName: string, isAssumed: boolean): void {
     this.removePod(info.uid);
     this.placements.set(info.uid, { info, nodeName, isAssumed });

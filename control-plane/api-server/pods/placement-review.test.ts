@@ -12,6 +12,7 @@ beforeEach(async () => {
         reviewed.push(pod);
         return { nodesConsidered: 3, nodesFeasible: 2, refusals: [] };
       },
+      plan: () => Promise.reject(new Error('is not asked')),
     },
   });
 });

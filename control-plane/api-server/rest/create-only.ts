@@ -8,16 +8,31 @@ import { parseResourcePath } from '../http/request-target';
  * when it is about something else. @throws MethodNotAllowed
  */
 export const askedNamespace = (
-  { path, method }: ApiRequest,
-  { group, version, plural }: CreateOnlyResource,
+  request: ApiRequest,
+  resource: CreateOnlyResource,
 ): string | undefined => {
+  const target = targetOf(request, resource);
+  if (target !== undefined && target.namespace === '') throw notAllowed();
+  return target?.namespace;
+};
+
+/** Does it ask for one that is of the whole cluster? @throws MethodNotAllowed */
+export const isAskedOfCluster = (request: ApiRequest, resource: CreateOnlyResource): boolean => {
+  const target = targetOf(request, resource);
+  if (target !== undefined && target.namespace !== '') throw notAllowed();
+  return target !== undefined;
+};
+
+const targetOf = ({ path, method }: ApiRequest, { group, version, plural }: CreateOnlyResource) => {
   const target = parseResourcePath(path);
   if (target?.group !== group || target.version !== version || target.plural !== plural)
     return undefined;
-  if (method !== 'POST' || target.name !== '' || target.namespace === '')
-    throw new ApiError(
-      'MethodNotAllowed',
-      'the server does not allow this method on the requested resource',
-    );
-  return target.namespace;
+  if (method !== 'POST' || target.name !== '') throw notAllowed();
+  return target;
 };
+
+const notAllowed = () =>
+  new ApiError(
+    'MethodNotAllowed',
+    'the server does not allow this method on the requested resource',
+  );

@@ -1,0 +1,157 @@
+import type { PlacementQuestion } from '../../../client/placements';
+import { startTestServer, type TestServer } from '../testing';
+
+let server: TestServer;
+let asked: PlacementQuestion[];
+
+beforeEach(async () => {
+  asked = [];
+  server = await startTestServer({
+    placements: {
+      review: () => ({ nodesConsidered: 0, nodesFeasible: 0, refusals: [] }),
+      plan: async (question) => {
+        asked.push(question);
+        return { placements: [], replaced: 0, nodes: [] };
+      },
+    },
+  });
+});
+afterEach(() => server[Symbol.asyncDispose]());
+
+const PATH = '/apis/scheduling.dhow.dev/v1/placementplans';
+const APPS = '/apis/apps/v1/namespaces/default';
+const DEV = { name: 'dev', groups: ['system:authenticated'] };
+
+const workload = (kind: string, spec: object = {}, image = 'web:1') => ({
+  apiVersion: 'apps/v1',
+  kind,
+  metadata: { name: 'web', namespace: 'default' },
+  spec: {
+    selector: { matchLabels: { app: 'web' } },
+    template: {
+      metadata: { labels: { app: 'web' } },
+      spec: { containers: [{ name: 'main', image }] },
+    },
+    ...spec,
+  },
+});
+
+const post = async (path: string, body: object): Promise<Record<string, unknown>> => {
+  const { status, json } = await server.request('POST', path, body);
+  if (status !== 201) throw new Error(JSON.stringify(json));
+  return json as Record<string, unknown>;
+};
+
+const planned = async (spec: object): Promise<PlacementQuestion> => {
+  await post(PATH, { spec });
+  return asked.pop()!;
+};
+
+const namesOf = ({ pods }: PlacementQuestion) => pods.map(({ pod: { metadata } }) => metadata.name);
+
+it('asks about the pods that each kind would make, as they would be stored', async () => {
+  const { pods, more } = await planned({
+    objects: [workload('Deployment', { replicas: 2 })],
+    countsMore: true,
+  });
+  expect(pods.map(({ owner, pod }) => [owner, pod.metadata.name])).toEqual([
+    ['Deployment/web', 'web-1'],
+    ['Deployment/web', 'web-2'],
+  ]);
+  expect(pods[0]?.pod.metadata.labels).toMatchObject({
+    app: 'web',
+    'pod-template-hash': 'planned',
+  });
+  expect(pods[0]?.pod.spec).toMatchObject({ schedulerName: 'default-scheduler' });
+  expect(new Set(pods.map(({ pod }) => pod.metadata.uid)).size).toBe(2);
+  expect(more?.owner).toBe('Deployment/web');
+  const set = workload('StatefulSet', { replicas: 2, ordinals: { start: 3 } });
+  expect(namesOf(await planned({ objects: [set] }))).toEqual(['web-3', 'web-4']);
+  const { template } = set.spec;
+  const job = { ...workload('Job'), apiVersion: 'batch/v1' };
+  const jobOf = (spec: object) => ({ ...job, spec: { template, ...spec } });
+  const never = { ...template, spec: { ...template.spec, restartPolicy: 'Never' } };
+  const two = jobOf({ parallelism: 5, completions: 2, template: never });
+  expect(namesOf(await planned({ objects: [two] }))).toEqual(['web-1', 'web-2']);
+  const { data } = { data: { a: 'b' } };
+  const config = { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'c' }, data };
+  expect(namesOf(await planned({ objects: [config] }))).toEqual([]);
+});
+
+it('asks of a DaemonSet for each node that it wants, those that are added too', async () => {
+  const node = (name: string, taints: readonly object[] = []) => ({
+    ...{ apiVersion: 'v1', kind: 'Node', metadata: { name } },
+    spec: { taints },
+  });
+  await post('/api/v1/nodes', node('n1'));
+  await post('/api/v1/nodes', node('n2'));
+  await post('/api/v1/nodes', node('n3', [{ key: 'a', effect: 'NoSchedule' }]));
+  const question = await planned({
+    objects: [workload('DaemonSet')],
+    addNodes: [{ name: 'n4', allocatable: { cpu: '4', memory: '8Gi' }, labels: { a: 'b' } }],
+    without: ['n2'],
+  });
+  expect(namesOf(question)).toEqual(['web-n1', 'web-n4']);
+  const { affinity } = question.pods[1]!.pod.spec;
+  expect(JSON.stringify(affinity)).toContain('"values":["n4"]');
+  expect(question.addNodes).toMatchObject([
+    {
+      metadata: { name: 'n4', labels: { a: 'b', 'kubernetes.io/hostname': 'n4' } },
+      status: { allocatable: { cpu: '4', memory: '8Gi', pods: '110' } },
+    },
+  ]);
+});
+
+it('asks only for what is missing, or for all where the template is another', async () => {
+  const { metadata } = await post(`${APPS}/replicasets`, workload('ReplicaSet', { replicas: 3 }));
+  const { uid, name } = metadata as { uid: string; name: string };
+  const owner = { apiVersion: 'apps/v1', kind: 'ReplicaSet', name, uid, controller: true };
+  await post('/api/v1/namespaces/default/pods', {
+    ...{ apiVersion: 'v1', kind: 'Pod' },
+    metadata: { name: 'web-abcde', labels: { app: 'web' }, ownerReferences: [owner] },
+    spec: { containers: [{ name: 'main', image: 'web:1' }] },
+  });
+  const { json: live } = await server.request('GET', `${APPS}/replicasets/web`);
+  const same = await planned({ objects: [live] });
+  expect([namesOf(same).length, [...same.replacedOwners!]]).toEqual([2, []]);
+  const other = await planned({ objects: [workload('ReplicaSet', { replicas: 3 }, 'web:2')] });
+  expect([namesOf(other).length, [...other.replacedOwners!]]).toEqual([3, [uid]]);
+});
+
+it('tells what the API would not take, and asks about the rest', async () => {
+  const bad = workload('Deployment', { replicas: 2 });
+  bad.spec.template.spec.containers = [];
+  const good = { ...workload('Deployment'), metadata: { name: 'good', namespace: 'default' } };
+  const { status } = await post(PATH, { spec: { objects: [bad, good] } });
+  expect(namesOf(asked[0]!)).toEqual(['good-1']);
+  expect((status as { placements: object[] }).placements).toMatchObject([
+    {
+      pod: 'default/web-1',
+      outcome: 'Refused',
+      message: expect.stringContaining('containers') as string,
+    },
+    { pod: 'default/web-2', outcome: 'Refused' },
+  ]);
+  expect((await server.request('GET', '/api/v1/pods')).json.items).toEqual([]);
+});
+
+it.each([
+  ['spec.drain', { drain: 'n1' }],
+  ['spec', { unknown: 1 }],
+  [
+    'spec.addNodes.0.allocatable.cpu: is no amount',
+    { addNodes: [{ name: 'n', allocatable: { cpu: 'x' } }] },
+  ],
+  ['at most 2000 pods', { objects: [workload('Deployment', { replicas: 100_000 })] }],
+])('refuses %s', async (text, spec) => {
+  const { status, json } = await server.request('POST', PATH, { spec });
+  expect([status, json.message]).toEqual([400, expect.stringContaining(text)]);
+  expect(asked).toEqual([]);
+});
+
+it('is for those who may create plans', async () => {
+  const { status, json } = await server.request('POST', PATH, { spec: {} }, { user: DEV });
+  expect(status).toBe(403);
+  expect(json.message).toContain('cannot create resource "placementplans"');
+  expect((await server.request('GET', PATH, undefined)).status).toBe(405);
+});

@@ -1,0 +1,167 @@
+import { SCHEDULING_GROUP } from '../../../api/decisions';
+import { ApiError } from '../../../api/errors';
+import type { PlannedPlacement } from '../../../api/placement-plans';
+import { plannedPodsOf, plannedSpec, type PlannedPods } from '../../../api/planned-pods';
+import { NODES, PODS } from '../../../api/resources';
+import type { ApiObject, Node, Pod } from '../../../api/types';
+import type { ApiClient } from '../../../client/api-client';
+import type { PlannedPod } from '../../../client/placements';
+import { Permit } from '../auth/permit';
+import { sharerOf } from '../auth/user';
+import type { CreateOnlyResource } from '../discovery/discovery';
+import { jsonResponse, type ApiRequest, type ApiResponse } from '../http/exchange';
+import type { Pace } from '../http/heavy-lane';
+import { decodeObject } from '../objects/rules';
+import { readValue } from '../rest/body';
+import { isAskedOfCluster } from '../rest/create-only';
+import { writeContextOf } from '../rest/options';
+import type { PlacementReviewDeps } from './placement-review';
+import { nodeOf, planSpecIn } from './plan-question';
+import { presentOf } from './present-pods';
+
+export const PLACEMENT_PLANS: CreateOnlyResource = {
+  group: SCHEDULING_GROUP,
+  version: 'v1',
+  kind: 'PlacementPlan',
+  plural: 'placementplans',
+};
+
+export interface PlacementPlanDeps extends PlacementReviewDeps {
+  /** The server's own: what is there already is counted, whoever asks. */
+  readonly client: Pick<ApiClient, 'get' | 'list'>;
+}
+
+/**
+ * POST placementplans: what would become of pods if these objects and nodes were there, or not? Each
+ * template is admitted once, as the creation of its pods would be, as a dry run; nothing is stored. For
+ * those who may create `placementplans`: the answer names pods and nodes of the whole cluster. Undefined
+ * for other requests.
+ */
+export const servePlacementPlan = async (
+  request: ApiRequest,
+  deps: PlacementPlanDeps,
+): Promise<ApiResponse | undefined> => {
+  if (!isAskedOfCluster(request, PLACEMENT_PLANS)) return undefined;
+  const { group, version, kind, plural } = PLACEMENT_PLANS;
+  const asked = { verb: 'create', group, resource: plural, subresource: '' };
+  deps.authorizer.authorize(request.user, { ...asked, namespace: '', name: '' });
+  const spec = planSpecIn(await readValue(request));
+  using pace = deps.heavyLane.pace(request.signal, sharerOf(request.user));
+  const { drain, without, objects, countsMore } = spec;
+  const addNodes = spec.addNodes.map(nodeOf);
+  const nodes = await nodesOf(deps.client, { addNodes, without }, request.signal);
+  const wanted = await Promise.all(
+    objects.map((object) => wantedOf(object, nodes, deps, { request, pace })),
+  );
+  const last = countsMore
+    ? wanted.findLast(({ sample }) => sample !== undefined)?.sample
+    : undefined;
+  const status = await deps.placements.plan(
+    {
+      pods: wanted.flatMap(({ pods }) => pods),
+      replacedOwners: new Set(wanted.flatMap(({ replaced }) => replaced)),
+      ...{ drain, without, addNodes },
+      ...(last === undefined ? {} : { more: last }),
+    },
+    request.signal,
+  );
+  const refused = wanted.flatMap((each) => each.refused);
+  const plan = {
+    kind,
+    apiVersion: `${group}/${version}`,
+    metadata: { creationTimestamp: null },
+    spec: { drain, without, addNodes: spec.addNodes, countsMore },
+    status: { ...status, placements: [...status.placements, ...refused] },
+  };
+  return jsonResponse(plan, 201);
+};
+
+interface Wanted {
+  readonly pods: readonly PlannedPod[];
+  readonly refused: readonly PlannedPlacement[];
+  /** Uids of what makes pods that these replace. */
+  readonly replaced: readonly string[];
+  /** One like the others. */
+  readonly sample?: PlannedPod;
+}
+
+interface Asking {
+  readonly request: ApiRequest;
+  readonly pace: Pace;
+}
+
+const wantedOf = async (
+  object: ApiObject,
+  nodes: readonly Node[],
+  deps: PlacementPlanDeps,
+  asking: Asking,
+): Promise<Wanted> => {
+  const all = plannedPodsOf(object, nodes);
+  if (all === undefined) return NOTHING;
+  if (all.names.length > PODS_MAX)
+    throw new ApiError('BadRequest', `a plan has at most ${PODS_MAX} pods of one object`);
+  const { missing, replaced, hash } = await presentOf(object, all, deps, asking.request.signal);
+  const owned = all.owner === undefined ? {} : { owner: all.owner };
+  const named = missing.map((index) => ({ index, name: all.names[index] ?? '' }));
+  try {
+    const sample = await admitted(all, hash, deps, asking);
+    const pods = named.map(({ index, name }) => ({
+      ...owned,
+      pod: podOf(sample, all, index, name),
+    }));
+    return { pods, refused: [], replaced, sample: { ...owned, pod: sample } };
+  } catch (error) {
+    if (!(error instanceof ApiError) || error.reason === 'ServiceUnavailable') throw error;
+    const refused = named.map(({ name }) => ({
+      ...{ pod: `${all.namespace}/${name}`, ...owned },
+      ...({ cause: 'Planned', outcome: 'Refused', message: error.message } as const),
+    }));
+    return { pods: [], refused, replaced };
+  }
+};
+
+/** A pod of the template as it would be stored. */
+const admitted = async (
+  { namespace, labels, annotations, spec, names }: PlannedPods,
+  hash: string | undefined,
+  { service, authorizer }: PlacementPlanDeps,
+  { request, pace }: Asking,
+): Promise<Pod> => {
+  const asked = { verb: 'create', group: '', resource: PODS.plural, subresource: '' };
+  const permit = Permit.of(request.user, { ...asked, namespace, name: '' }, authorizer);
+  const context = { ...writeContextOf(request, permit), isDryRun: true, pace };
+  const pods = service.kinds.of(PODS);
+  const metadata = {
+    generateName: `${names[0] ?? 'planned'}-`,
+    ...{ namespace, annotations },
+    labels: hash === undefined ? labels : { ...labels, [HASH_LABEL]: hash },
+  };
+  const draft = decodeObject(pods, { apiVersion: 'v1', kind: 'Pod', metadata, spec }, context);
+  return (await service.writer.create(pods, namespace, draft, context)).object as Pod;
+};
+
+const podOf = (sample: Pod, all: PlannedPods, index: number, name: string): Pod => {
+  const uid = `planned/${all.namespace}/${all.owner ?? 'Pod'}/${name}`;
+  return {
+    ...sample,
+    metadata: { ...sample.metadata, name, uid },
+    spec: all.nodes === undefined ? sample.spec : plannedSpec({ ...all, spec: sample.spec }, index),
+  };
+};
+
+const nodesOf = async (
+  client: PlacementPlanDeps['client'],
+  {
+    addNodes,
+    without,
+  }: { readonly addNodes: readonly Node[]; readonly without: readonly string[] },
+  signal: AbortSignal,
+): Promise<readonly Node[]> => {
+  const gone = new Set([...without, ...addNodes.map(({ metadata }) => metadata.name)]);
+  const { items } = await client.list(NODES, {}, signal);
+  return [...items.filter(({ metadata }) => !gone.has(metadata.name)), ...addNodes];
+};
+
+const NOTHING: Wanted = { pods: [], refused: [], replaced: [] };
+const PODS_MAX = 2_000;
+const HASH_LABEL = 'pod-template-hash';
