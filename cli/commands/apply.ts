@@ -180,7 +180,7 @@ const versionOf = ({ group, version }: NamedResource): string =>
  * Puts everything with `dryRun=All`. A refusal that names what an earlier document of the same input
  * makes is let pass: the rehearsal makes nothing, so that the later one cannot find it.
  */
-const rehearse = async (
+export const rehearse = async (
   context: CliContext,
   wanted: readonly Wanted[],
   how: Omit<PutOptions, 'dryRun'>,

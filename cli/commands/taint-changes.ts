@@ -35,7 +35,7 @@ export const parseTaints = (args: readonly string[]): TaintChanges => {
   return { added, removed };
 };
 
-const parseTaint = (text: string): Taint => {
+export const parseTaint = (text: string): Taint => {
   const [, key, value, effect] = /^([^=:]+)(?:=([^:]*))?:([^:]+)$/.exec(text) ?? [];
   if (key === undefined || effect === undefined)
     throw new UsageError(`invalid taint spec: ${text}`);

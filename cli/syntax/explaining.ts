@@ -1,8 +1,9 @@
 import type { Command } from 'commander';
+import type { PlanOptions } from '../commands/plan';
 import type { TimelineOptions } from '../commands/timeline';
 import type { WhyBlockedOptions } from '../commands/why-blocked';
 import type { DecisionsOptions, WhyOptions } from '../commands/why';
-import { examples, inNamespace, inNamespaces, lazily, type Connected } from './command';
+import { examples, inNamespace, inNamespaces, lazily, repeated, type Connected } from './command';
 
 export const defineWhy = (program: Command, connected: Connected): void => {
   connected<[string, string | undefined, WhyOptions]>(
@@ -49,6 +50,39 @@ export const defineWhyBlocked = (program: Command, connected: Connected): void =
         ),
     ),
     lazily(async () => (await import('../commands/why-blocked.js')).whyBlocked),
+  );
+};
+
+export const definePlan = (program: Command, connected: Connected): void => {
+  connected<[string[], PlanOptions]>(
+    inNamespace(
+      program
+        .command('plan [kind-or-name...]')
+        .usage('[options] [-f FILE] [KIND/NAME...]')
+        .description(
+          'Where pods would go, who would be evicted, what would wait; nothing is written',
+        )
+        .option('-f, --filename <path...>', 'the pods and workloads of these files')
+        .option('-R, --recursive', 'also the folders in the folders')
+        .option('--drain <node>', 'as if this node was drained', repeated)
+        .option('--without <node>', 'as if this node was gone', repeated)
+        .option('--add-node <node>', 'as if there was one more: cpu=4,memory=8Gi,...', repeated)
+        .option('--more', 'how many more replicas of the last there would be room for')
+        .option('-o, --output <format>', 'wide (all pods), yaml, json or name')
+        .addHelpText(
+          'after',
+          examples(
+            'dhow plan -f web.yaml             where its pods would go, in which order, and why',
+            'dhow plan --drain node-2          where the pods of a node would go',
+            'dhow plan --without node-2        what would be lost with it',
+            'dhow plan --add-node cpu=4,memory=8Gi,labels=disk=ssd,taints=a=b:NoSchedule,count=2',
+            '                                  which pods that wait would run',
+            'dhow plan --more deploy/web       how many more replicas fit',
+            'dhow plan -f web.yaml --without node-1 -o json',
+          ),
+        ),
+    ),
+    lazily(async () => (await import('../commands/plan.js')).plan),
   );
 };
 

@@ -2,6 +2,7 @@ export { renderBlocked } from './blocked';
 export { renderDecisions, type DecisionsStyle } from './decisions';
 export { lastLines, withEvidence } from './evidence';
 export { fitLine } from './fit';
+export { renderPlan } from './plan-text';
 export { renderWhy } from './why';
 export type { TextStyle } from './text';
 export { resizeTroublesOf, troublesOf } from './trouble';

@@ -90,6 +90,11 @@ export class TestCluster implements AsyncDisposable {
     return run(kubectlPath(this.directory), args, { env: this.env });
   }
 
+  /** As `kubectl`, with a text on stdin. */
+  kubectlWith(input: string, ...args: string[]): Promise<Result> {
+    return run(kubectlPath(this.directory), args, { env: this.env, input });
+  }
+
   /** A command that goes on, for `-w` and `-f`. The caller ends it. */
   follow(...args: string[]): ChildProcess {
     return spawn(DHOW, args, { env: this.env, stdio: ['ignore', 'pipe', 'pipe'] });
