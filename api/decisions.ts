@@ -112,6 +112,12 @@ export interface PodExplanation extends ApiObject {
     readonly queue?: string;
     /** RFC 3339; set while in `backoff`. */
     readonly retryAt?: string;
+    /** RFC 3339; set while `unschedulable`: it is tried again then, though nothing happened. */
+    readonly retryBy?: string;
+    /** Set while `active`: 1 is next. */
+    readonly queuePosition?: number;
+    /** How many pods wait, each for whatever it is; set while this one does. */
+    readonly queueSize?: number;
     /** What would wake it, in words. */
     readonly waitingFor?: readonly string[];
     readonly attempts: number;

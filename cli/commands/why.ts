@@ -26,6 +26,7 @@ import {
   explainWorkload,
   lastLines,
   lastWordsText,
+  placementGroupsOf,
   renderDecisions,
   renderWhy,
   renderWorkload,
@@ -97,10 +98,24 @@ const whyWorkload = async (
   format: OutputFormat,
 ): Promise<void> => {
   const { terminal } = context;
-  const { document } = await workloadExplanation(context, target, arg);
+  const { document: explained, pods } = await workloadExplanation(context, target, arg);
+  const placements = await placementsOf(context, pods);
+  const document = {
+    ...explained,
+    status: { ...explained.status, ...(placements === undefined ? {} : { placements }) },
+  };
   const table = (isWide: boolean) => renderWorkload(document, styleOf(terminal, isWide));
   const names = [`${qualifiedKind(target.info)}/${target.name}`];
   terminal.out.write(formatViews({ document, names, table }, format));
+};
+
+/** Why they are where they are; undefined where this user may not ask. */
+const placementsOf = async (
+  { client, namespace = 'default', signal }: CliContext,
+  pods: readonly Pod[],
+) => {
+  const records = await unlessForbidden(client.list(SCHEDULING_DECISIONS, { namespace }, signal));
+  return records === undefined ? undefined : placementGroupsOf(pods, records.items);
 };
 
 /**

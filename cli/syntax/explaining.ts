@@ -19,7 +19,7 @@ export const defineWhy = (program: Command, connected: Connected): void => {
           examples(
             'dhow why pod/web-1             why here, who was second, which plugin decided',
             'dhow why web-1 --node node-2   why (not) on this node',
-            'dhow why deploy/web            which pods of a deployment do not run, and why',
+            'dhow why deploy/web            where its pods are and why, and which do not run',
           ),
         ),
     ),

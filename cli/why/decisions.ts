@@ -41,7 +41,8 @@ const rowOf = (
     reasonOf(status),
   ].map(plain);
 
-const reasonOf = (status: SchedulingDecision['status']): string => {
+/** In a line. */
+export const reasonOf = (status: SchedulingDecision['status']): string => {
   const { outcome, margin, decidedBy, message, top } = status;
   if (outcome === 'Error') return message;
   if (outcome === 'Unschedulable') return refusalsOf(status) || message;

@@ -3,6 +3,7 @@ export { renderDecisions, type DecisionsStyle } from './decisions';
 export { lastLines, withEvidence } from './evidence';
 export { fitLine } from './fit';
 export { renderPlan } from './plan-text';
+export { placementGroupsOf } from './pod-placements';
 export { renderWhy } from './why';
 export type { TextStyle } from './text';
 export { resizeTroublesOf, troublesOf } from './trouble';

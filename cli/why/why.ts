@@ -187,7 +187,7 @@ const waitOf = ({ spec, status }: PodExplanation): string => {
 };
 
 const progressOf = (status: PodExplanation['status']): readonly string[] => {
-  const { attempts, lastDecision, queue, retryAt, waitingFor = [] } = status;
+  const { attempts, lastDecision, queue, retryAt, retryBy, waitingFor = [] } = status;
   const evicted = (lastDecision?.preemption?.victims ?? []).map(plain);
   const preempts =
     evicted.length === 0
@@ -204,10 +204,16 @@ const progressOf = (status: PodExplanation['status']): readonly string[] => {
       : waitingFor.length > 0
         ? [`tried again after ${waitingFor.map(plain).join(', or ')}`]
         : queue === 'active'
-          ? ['next in line']
+          ? [turnOf(status)]
           : [];
-  return [tried + last, ...preempts, ...next];
+  const latest = retryBy === undefined ? [] : [`at the latest at ${shortTime(retryBy)}`];
+  return [tried + last, ...preempts, ...next, ...latest];
 };
+
+const turnOf = ({ queuePosition = 1, queueSize = 1 }: PodExplanation['status']): string =>
+  queuePosition === 1
+    ? 'next in line'
+    : `${plural(queuePosition - 1, 'pod')} before it in line, of ${queueSize} that wait`;
 
 const nodeTable = (nodes: readonly NodeExplanation[], style: TextStyle): readonly string[] => {
   const shown = nodes.slice(0, NODES_SHOWN_MAX);

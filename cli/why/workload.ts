@@ -3,6 +3,7 @@ import { controllerOf } from '../../api/owners';
 import { isPodReady, podCondition } from '../../api/pods';
 import type { ApiObject, Pod } from '../../api/types';
 import { named } from './advice';
+import { placementLines, type PlacementGroup } from './pod-placements';
 import { titleOf, troubleLines } from './trouble-text';
 import { columns, plain, plural, shortTime, toned, wrap, type TextStyle } from './text';
 import { troublesOf } from './trouble';
@@ -33,6 +34,8 @@ export interface WorkloadExplanation extends ApiObject {
     readonly conditions: readonly WorkloadCondition[];
     /** Those of the latest template first, then the most frequent. */
     readonly troubles: readonly TroubleGroup[];
+    /** Why its pods are where they are, or nowhere; absent where that is not known. */
+    readonly placements?: readonly PlacementGroup[];
   };
 }
 
@@ -130,7 +133,7 @@ export const renderWorkload = (
   { metadata, spec, status }: WorkloadExplanation,
   style: TextStyle,
 ): string => {
-  const { troubles, conditions, ready, pods } = status;
+  const { troubles, conditions, ready, pods, placements = [] } = status;
   const wanted = spec.desired ?? pods;
   const isWell = troubles.length === 0 && conditions.length === 0 && ready >= wanted;
   const name = plain(`${metadata.namespace ?? ''}/${metadata.name}`);
@@ -140,6 +143,7 @@ export const renderWorkload = (
     toned(head, isWell ? 'good' : 'bad', style),
     ...(missing > 0 ? [`  ${plural(missing, 'pod')} not made yet`] : []),
     ...conditions.flatMap((condition) => conditionLines(condition, style)),
+    ...placementLines(placements, style),
     ...(troubles.length === 0 ? [] : ['', ...groupTable(troubles, style)]),
     ...troubles
       .slice(0, DETAILED_GROUPS_MAX)

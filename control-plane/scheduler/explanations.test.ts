@@ -27,11 +27,17 @@ describe('PodExplanations', () => {
   it('tell where the pod waits, until when, and for what', async () => {
     const { get, queue, info } = setUp();
     queue.offer(info);
-    expect((await get()).status).toMatchObject({ queue: 'active', attempts: 0 });
+    expect((await get()).status).toMatchObject({
+      ...{ queue: 'active', attempts: 0, queuePosition: 1, queueSize: 1 },
+    });
+    queue.offer(podInfoOf(testPod('first', { priority: 9 })));
+    expect((await get()).status).toMatchObject({ queuePosition: 2, queueSize: 2 });
+    queue.remove('uid-first');
     await queue.pop(new AbortController().signal);
     queue.refused(info.uid, new Set(['NodeResourcesFit']));
     expect((await get()).status).toMatchObject({
       queue: 'unschedulable',
+      retryBy: '2026-11-25T00:05:00.000000Z',
       waitingFor: ['a new node', 'a pod that ends or is deleted'],
     });
     queue.wake({ event: 'PodRemoved', key: 'n1', mayHelp: () => true });

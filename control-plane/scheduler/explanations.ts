@@ -86,8 +86,7 @@ export class PodExplanations implements VirtualResource<PodExplanation> {
     const waiting = queue.inspect(info.uid);
     const suggestion = this.suggestionFor(pod, info, asked);
     return {
-      ...(waiting === undefined ? {} : { queue: waiting.state }),
-      ...(waiting?.retryAtMs === undefined ? {} : { retryAt: rfc3339Micro(waiting.retryAtMs) }),
+      ...(waiting === undefined ? {} : turnOf(waiting)),
       ...waitingForOf(pod, waiting),
       ...(suggestion === undefined ? {} : { suggestion }),
     };
@@ -125,6 +124,14 @@ const unbound = (pod: Pod): Pod => {
   const { nodeName: _bound, ...spec } = pod.spec;
   return { ...pod, spec };
 };
+
+/** Where it stands in the queue, and when it is tried. */
+const turnOf = ({ state, queueSize, retryAtMs, retryByMs, aheadCount }: Waiting) => ({
+  ...{ queue: state, queueSize },
+  ...(retryAtMs === undefined ? {} : { retryAt: rfc3339Micro(retryAtMs) }),
+  ...(retryByMs === undefined ? {} : { retryBy: rfc3339Micro(retryByMs) }),
+  ...(aheadCount === undefined ? {} : { queuePosition: aheadCount + 1 }),
+});
 
 const waitingForOf = ({ spec }: Pod, waiting: Waiting | undefined) => {
   if (waiting?.state === 'gated') {

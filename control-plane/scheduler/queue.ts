@@ -33,6 +33,12 @@ export interface Waiting {
   readonly attempts: number;
   /** Wall-clock time, while in backoff. */
   readonly retryAtMs: number | undefined;
+  /** Wall-clock time, while unschedulable: when it is tried again though nothing happened. */
+  readonly retryByMs: number | undefined;
+  /** While active: how many go before it. */
+  readonly aheadCount: number | undefined;
+  /** How many pods wait, each for whatever it is. */
+  readonly queueSize: number;
   readonly wakeOn: ReadonlySet<WakeEvent>;
 }
 
@@ -109,9 +115,22 @@ export class SchedulingQueue {
   inspect(uid: string): Waiting | undefined {
     const entry = this.entries.get(uid);
     if (entry === undefined) return undefined;
-    const { state, attempts, readyAtMs, wakeOn } = entry;
-    const wallMs = this.deps.clock.now() + readyAtMs - this.nowMs();
-    return { state, attempts, retryAtMs: state === 'backoff' ? wallMs : undefined, wakeOn };
+    const { state, attempts, readyAtMs, parkedAtMs, wakeOn } = entry;
+    const wallMs = (ms: number) => this.deps.clock.now() + ms - this.nowMs();
+    return {
+      ...{ state, attempts, wakeOn, queueSize: this.entries.size },
+      retryAtMs: state === 'backoff' ? wallMs(readyAtMs) : undefined,
+      retryByMs: state === 'unschedulable' ? wallMs(parkedAtMs + UNSCHEDULABLE_MAX_MS) : undefined,
+      aheadCount: state === 'active' ? this.aheadOf(entry) : undefined,
+    };
+  }
+
+  private aheadOf(entry: Entry): number {
+    const own = itemOf(entry);
+    let count = 0;
+    for (const other of this.entries.values())
+      if (other.state === 'active' && isAhead(itemOf(other), own)) count++;
+    return count;
   }
 
   /** All pods that want a node and are not being tried, in no order. */

@@ -129,9 +129,15 @@ describe('rules about other pods', () => {
       const [even, apart] = [await nodesOf('even'), await nodesOf('apart')];
       return even.join() === each.join() && apart.join() === ['', ...each].join();
     });
+    const workload = await cluster.must('why', 'deploy/apart');
+    expect(workload).toMatch(
+      /\n {2}PODS +NODE +FIT +WHY\n {2}1 +- +0\/3 +3 node\(s\) didn't match pod anti-/,
+    );
+    expect(workload).toMatch(/\n {2}1 +node-2 +\d\/3 +\S/);
     const pending = (await cluster.pods('-l', 'app=apart')).find(({ spec }) => !spec.nodeName);
     const why = await cluster.must('why', pending!.metadata.name);
     expect(why).toContain('none of 3 nodes fits');
+    expect(why).toMatch(/tried again after a new node, or .*\n +at the latest at 20/);
     expect(why).toMatch(/pod default\/apart-\S+ on node-2\s+matches app=apart, which the pod must/);
     // A companion is wanted where there is none, until there is.
     const podAffinity = { requiredDuringSchedulingIgnoredDuringExecution: [term('friend')] };
