@@ -24,6 +24,7 @@ export const POD_KIND = defineKind(PODS, {
     'proxy',
     'ephemeralcontainers',
     'resize',
+    'scheduling',
   ],
   fields: {
     'spec.nodeName': ({ spec }) => spec.nodeName ?? '',

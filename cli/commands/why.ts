@@ -216,6 +216,10 @@ const styleOf = ({ isInteractive, columns }: Terminal, isWide: boolean): TextSty
 export interface DecisionsOptions {
   readonly watch?: boolean;
   readonly pod?: string;
+  readonly node?: string;
+  readonly outcome?: string;
+  readonly reason?: string;
+  readonly fieldSelector?: string;
   readonly since?: string;
   readonly limit?: string;
   readonly output?: string;
@@ -225,7 +229,11 @@ export interface DecisionsOptions {
 export const decisions = async (context: CliContext, options: DecisionsOptions): Promise<void> => {
   const { client, terminal, signal, namespace } = context;
   const format = outputFormat(options.output);
-  const place = namespace === undefined ? {} : { namespace };
+  const fieldSelector = selectorOf(options);
+  const place = {
+    ...(namespace === undefined ? {} : { namespace }),
+    ...(fieldSelector === '' ? {} : { fieldSelector }),
+  };
   const isWanted = wantedBy(options, systemClock.now());
   const list = await client.list(SCHEDULING_DECISIONS, place, signal);
   const latest = latestOf(list.items.filter(isWanted), options.limit);
@@ -245,12 +253,23 @@ export const decisions = async (context: CliContext, options: DecisionsOptions):
 };
 
 /** @throws UsageError */
-const wantedBy = ({ pod, since }: DecisionsOptions, nowMs: number) => {
+const wantedBy = ({ since }: DecisionsOptions, nowMs: number) => {
   const fromMs = since === undefined ? -Infinity : nowMs - durationSeconds('--since', since) * 1000;
-  const podName = pod?.replace(/^pods?\//, '');
-  return ({ spec }: SchedulingDecision): boolean =>
-    (podName === undefined || spec.podName === podName) && Date.parse(spec.time) >= fromMs;
+  return ({ spec }: SchedulingDecision): boolean => Date.parse(spec.time) >= fromMs;
 };
+
+/** What the server is to choose by. */
+const selectorOf = ({ pod, node, outcome, reason, fieldSelector }: DecisionsOptions): string =>
+  [
+    ...fieldTerm('spec.podName', pod?.replace(/^pods?\//, '')),
+    ...fieldTerm('status.nodeName', node?.replace(/^nodes?\//, '')),
+    ...fieldTerm('status.outcome', outcome),
+    ...fieldTerm('status.reason', reason),
+    ...(fieldSelector === undefined ? [] : [fieldSelector]),
+  ].join(',');
+
+const fieldTerm = (field: string, value: string | undefined): readonly string[] =>
+  value === undefined ? [] : [`${field}=${value.replace(/[\\,=]/g, '\\$&')}`];
 
 /** They come oldest first. @throws UsageError */
 const latestOf = <T>(items: readonly T[], limit: string | undefined): readonly T[] => {

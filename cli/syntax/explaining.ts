@@ -115,6 +115,10 @@ export const defineDecisions = (program: Command, connected: Connected): void =>
         .description("The scheduler's latest decisions")
         .option('-w, --watch', 'go on as decisions are made')
         .option('--pod <name>', 'about one pod')
+        .option('--node <name>', 'that placed a pod on this node')
+        .option('--outcome <name>', 'that ended so: Scheduled, Unschedulable or Error')
+        .option('--reason <text>', 'that most nodes refused for this: "Insufficient cpu"')
+        .option('--field-selector <fields>', 'with these field values')
         .option('--since <duration>', 'made in the last 10s, 5m, 1h')
         .option('--limit <n>', 'the latest n only')
         .option('-o, --output <format>', 'wide, yaml, json or name')
@@ -124,6 +128,9 @@ export const defineDecisions = (program: Command, connected: Connected): void =>
             'dhow decisions -A          of all namespaces, the oldest first',
             'dhow decisions -w          as they are made',
             'dhow decisions --pod web-1 --since 10m --limit 5',
+            'dhow decisions -A --node node-2                 what came to a node',
+            "dhow decisions -A --reason 'Insufficient cpu'   who was refused for it",
+            'dhow decisions --field-selector spec.hour=2026-11-30T02,status.outcome!=Scheduled',
             'dhow decisions -o json     with the score of every plugin',
           ),
         ),

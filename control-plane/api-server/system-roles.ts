@@ -41,6 +41,7 @@ const VIEW = [
       'persistentvolumeclaims/status',
       'pods',
       'pods/log',
+      'pods/scheduling',
       'pods/status',
       'replicationcontrollers',
       'replicationcontrollers/scale',

@@ -1,3 +1,4 @@
+import { POD_EXPLANATIONS } from '../../../api/resources';
 import { createHash } from 'node:crypto';
 import { compareVersions } from '../../../api/versions';
 import type { ServedKind } from '../kinds/served-kind';
@@ -289,6 +290,8 @@ const subresourceFacts = ({ resource }: ServedKind, name: string) => {
       return kind === 'Node'
         ? { group, version, kind: 'NodeProxyOptions', verbs: ['get'] }
         : { group, version, kind: `${kind}ProxyOptions`, verbs: PROXY_VERBS };
+    case 'scheduling':
+      return { ...EXPLAINED, verbs: ['get'] };
     case 'log':
       return { group, version, kind, verbs: ['get'] };
     case 'finalize':
@@ -302,4 +305,5 @@ const groupVersionOf = (group: string, version: string): string =>
   group === '' ? version : `${group}/${version}`;
 
 const PROXY_VERBS = ['create', 'delete', 'get', 'patch', 'update'];
+const EXPLAINED = (({ group, version, kind }) => ({ group, version, kind }))(POD_EXPLANATIONS);
 const READ_WRITE = ['get', 'patch', 'update'];

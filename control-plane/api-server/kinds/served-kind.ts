@@ -161,4 +161,5 @@ const SERVED_SUBRESOURCES: ReadonlySet<string> = new Set([
   'approval',
   'ephemeralcontainers',
   'resize',
+  'scheduling',
 ]);

@@ -1,4 +1,5 @@
 import { ApiError } from '../../../api/errors';
+import { POD_EXPLANATIONS } from '../../../api/resources';
 import { cloneJson } from '../../../api/json-value';
 import { requestToken } from '../auth/token-request';
 import { notServed } from '../kinds/kind-registry';
@@ -93,6 +94,16 @@ const log: Handler = async ({ service, nodes }, { kind, target, request }, metho
   return podLog(service, nodes, kind, target, request);
 };
 
+/** Why the pod is where it is, or nowhere: the scheduler says so when asked. */
+const scheduling: Handler = async (deps, asked, method) => {
+  if (method !== 'GET') throw notAllowed();
+  const { request, target } = asked;
+  const { kinds, reader } = deps.service;
+  const kind = kinds.of(POD_EXPLANATIONS);
+  const item = await reader.get(kind, target, undefined, request.query, waitingIn(request));
+  return itemResponse(viewOf(deps, { ...asked, kind }), item);
+};
+
 const proxy: Handler = async ({ service, nodes, proxies }, asked, method) => {
   const { kind, target, request } = asked;
   if (kind.resource.plural !== 'nodes') return proxies.answer(asked);
@@ -120,6 +131,7 @@ const HANDLERS: Readonly<Partial<Record<string, Handler>>> = {
   scale,
   binding,
   eviction,
+  scheduling,
   log,
   proxy,
   token,
