@@ -181,7 +181,7 @@ const serve = async (
     budget,
     lag: () => monitor.histogram,
     virtualResources: [scheduler.decisions, scheduler.explanations, ...metrics.resources],
-    placements: scheduler.placements,
+    ...{ placements: scheduler.placements, moreMetrics: [scheduler.metrics] },
     registry,
     objectFaults: faults,
     certificates: () => pki.lives(),

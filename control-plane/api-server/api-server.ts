@@ -77,6 +77,8 @@ export interface ApiServerDeps {
   readonly virtualResources: readonly VirtualResource[];
   /** Answers placement reviews. Default: they are not served. */
   readonly placements?: Placements;
+  /** Answered beside the server's own. Default: none. */
+  readonly moreMetrics?: readonly { lines(): readonly string[] }[];
   /** Answers /v2/ for authenticated callers: images for the nodes. */
   readonly registry?: { handle(request: IncomingMessage, response: ServerResponse): void };
   /** Counts of objects that components could not handle, for /metrics. */

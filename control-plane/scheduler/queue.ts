@@ -4,6 +4,7 @@ import type { Change } from './changes';
 import { Heap } from './heap';
 import type { WakeEvent } from './plugins/plugin';
 import { isGated, type PodInfo } from './pod-info';
+import { DEFAULT_SCHEDULER_NAME } from './profile';
 import { jsonEqual } from '../../api/json-value';
 
 /** One try at placing one pod, handed out by `pop`. */
@@ -13,6 +14,10 @@ export interface Attempt {
   readonly number: number;
   /** What made the scheduler try. */
   readonly trigger: string;
+  /** Monotonic: when the pod was first queued. */
+  readonly queuedAtMs: number;
+  /** Monotonic: when it was taken to be tried. */
+  readonly takenAtMs: number;
 }
 
 /**
@@ -42,8 +47,17 @@ export interface Waiting {
   readonly wakeOn: ReadonlySet<WakeEvent>;
 }
 
+/** How many pods wait now. */
+export interface QueueCounts {
+  readonly pending: Readonly<Record<Exclude<QueueState, 'in-flight'>, number>>;
+  /** By scheduler and plugin that refused them at their last attempt. */
+  readonly unschedulable: ReadonlyMap<string, ReadonlyMap<string, number>>;
+}
+
 export interface QueueDeps {
   readonly clock: Clock;
+  /** Told of each pod that comes to a queue, and by what. */
+  readonly onQueued?: (queue: QueueState, event: string) => void;
   /** The events that may lift a refusal by this plugin. */
   readonly wakeEventsOf: (plugin: string) => readonly WakeEvent[];
   /** Default: upstream's. */
@@ -69,6 +83,9 @@ interface Entry {
   readyAtMs: number;
   lastAttemptMs: number;
   parkedAtMs: number;
+  queuedAtMs: number;
+  /** At the last attempt. */
+  refusedBy: ReadonlySet<string>;
   wakeOn: ReadonlySet<WakeEvent>;
   /** What changed while the pod was in flight. */
   missed: PendingChanges;
@@ -125,6 +142,21 @@ export class SchedulingQueue {
     };
   }
 
+  /** Looks at every pod: for who asks now and then. */
+  counts(): QueueCounts {
+    const pending = { active: 0, backoff: 0, unschedulable: 0, gated: 0 };
+    const unschedulable = new Map<string, Map<string, number>>();
+    for (const { state, info, refusedBy } of this.entries.values()) {
+      if (state !== 'in-flight') pending[state]++;
+      if (refusedBy.size === 0) continue;
+      const { schedulerName = DEFAULT_SCHEDULER_NAME } = info.pod.spec;
+      const own = unschedulable.get(schedulerName) ?? new Map<string, number>();
+      for (const plugin of refusedBy) own.set(plugin, (own.get(plugin) ?? 0) + 1);
+      unschedulable.set(schedulerName, own);
+    }
+    return { pending, unschedulable };
+  }
+
   private aheadOf(entry: Entry): number {
     const own = itemOf(entry);
     let count = 0;
@@ -151,15 +183,17 @@ export class SchedulingQueue {
     if (this.entries.size >= QUEUE_SIZE_MAX) return false;
     const entry = this.newEntry(info, 0);
     this.entries.set(info.uid, entry);
-    if (isGated(info)) entry.state = 'gated';
-    else this.activate(entry, 'PodAdded');
+    if (isGated(info)) {
+      entry.state = 'gated';
+      this.deps.onQueued?.('gated', 'PodAdded');
+    } else this.activate(entry, 'PodAdded');
     return true;
   }
 
   /** Takes back an attempt whose binding failed after `scheduled`. */
-  retry({ info, number }: Attempt, trigger: string): void {
+  retry({ info, number, queuedAtMs }: Attempt, trigger: string): void {
     if (this.entries.has(info.uid)) return;
-    const entry = this.newEntry(info, number);
+    const entry = { ...this.newEntry(info, number), queuedAtMs };
     this.entries.set(info.uid, entry);
     this.delay(entry, trigger);
   }
@@ -224,8 +258,10 @@ export class SchedulingQueue {
   private update(entry: Entry, info: PodInfo): void {
     const { info: before, state } = entry;
     entry.info = info;
-    if (state === 'gated' && !isGated(info)) this.activate(entry, 'GatesLifted');
-    else if (state === 'unschedulable' && asksDifferently(before, info)) {
+    if (state === 'gated' && !isGated(info)) {
+      entry.queuedAtMs = this.nowMs();
+      this.activate(entry, 'GatesLifted');
+    } else if (state === 'unschedulable' && asksDifferently(before, info)) {
       this.reactivate(entry, 'PodUpdated');
     }
   }
@@ -238,7 +274,7 @@ export class SchedulingQueue {
       const isStale = item.ticket !== item.entry.ticket;
       if (!isStale && item.readyAtMs > nowMs) break;
       this.backoff.pop();
-      if (!isStale) this.activate(item.entry, item.entry.trigger);
+      if (!isStale) this.activate(item.entry, item.entry.trigger, 'BackoffComplete');
     }
     for (const entry of this.parked.values()) {
       if (entry.parkedAtMs + UNSCHEDULABLE_MAX_MS > nowMs) break;
@@ -271,14 +307,17 @@ export class SchedulingQueue {
     entry.attempts++;
     entry.lastAttemptMs = this.nowMs();
     entry.missed = new Map();
+    entry.refusedBy = NOBODY;
     this.inFlight.add(entry);
-    return { info: entry.info, number: entry.attempts, trigger: entry.trigger };
+    const { info, attempts, trigger, queuedAtMs, lastAttemptMs } = entry;
+    return { info, number: attempts, trigger, queuedAtMs, takenAtMs: lastAttemptMs };
   }
 
-  private activate(entry: Entry, trigger: string): void {
+  private activate(entry: Entry, trigger: string, event = trigger): void {
     this.leave(entry);
     entry.state = 'active';
     entry.trigger = trigger;
+    this.deps.onQueued?.('active', event);
     this.active.push(itemOf(entry));
     this.alarm.wake();
   }
@@ -294,6 +333,7 @@ export class SchedulingQueue {
     this.leave(entry);
     entry.state = 'backoff';
     entry.trigger = trigger;
+    this.deps.onQueued?.('backoff', trigger);
     entry.readyAtMs = entry.lastAttemptMs + this.backoffMsAfter(entry.attempts);
     this.backoff.push(itemOf(entry));
     this.alarm.wake();
@@ -302,6 +342,8 @@ export class SchedulingQueue {
   private park(entry: Entry, refusedBy: ReadonlySet<string>): void {
     entry.state = 'unschedulable';
     entry.parkedAtMs = this.nowMs();
+    entry.refusedBy = refusedBy;
+    this.deps.onQueued?.('unschedulable', 'AttemptFailed');
     entry.wakeOn = new Set<WakeEvent>([
       'NodeAdded',
       ...[...refusedBy].flatMap((plugin) => this.deps.wakeEventsOf(plugin)),
@@ -339,6 +381,8 @@ export class SchedulingQueue {
       readyAtMs: 0,
       lastAttemptMs: this.nowMs(),
       parkedAtMs: 0,
+      queuedAtMs: this.nowMs(),
+      refusedBy: NOBODY,
       wakeOn: new Set(),
       missed: new Map(),
     };
@@ -372,6 +416,8 @@ const itemOf = (entry: Entry): Item => ({
 // A status write, such as our own condition, changes nothing about what the pod asks for.
 const asksDifferently = ({ pod: a }: PodInfo, { pod: b }: PodInfo): boolean =>
   !jsonEqual(a.spec, b.spec) || !jsonEqual(a.metadata.labels, b.metadata.labels);
+
+const NOBODY: ReadonlySet<string> = new Set();
 
 const nextTurn = () => new Promise((resolve) => setImmediate(resolve));
 

@@ -270,4 +270,40 @@ describe('scheduler', () => {
       await rm(dir, { recursive: true });
     }
   });
+
+  it("measures under upstream's names", async () => {
+    const api = new FakeApi();
+    api.putNode(testNode('node-1', { cpu: '1' }));
+    api.putPod(testPod('big', { cpu: '8' }));
+    api.putPod(testPod('gated', { schedulingGates: [{ name: 'a/b' }] }));
+    api.putPod(testPod('web', { cpu: '500m' }));
+    const { scheduler, clock, stop } = start(api);
+    await until(clock, bound(api, 'web'));
+    const profile = 'profile="default-scheduler"';
+    await until(clock, () =>
+      scheduler.metrics
+        .lines()
+        .includes(`scheduler_schedule_attempts_total{result="scheduled",${profile}} 1`),
+    );
+    expect(scheduler.metrics.lines()).toEqual(
+      expect.arrayContaining([
+        `scheduler_schedule_attempts_total{result="unschedulable",${profile}} 1`,
+        `scheduler_scheduling_attempt_duration_seconds_count{result="scheduled",${profile}} 1`,
+        'scheduler_scheduling_algorithm_duration_seconds_count 2',
+        'scheduler_pod_scheduling_sli_duration_seconds_bucket{attempts="1",le="+Inf"} 1',
+        'scheduler_pod_scheduling_attempts_bucket{le="1"} 1',
+        'scheduler_pending_pods{queue="unschedulable"} 1',
+        'scheduler_pending_pods{queue="gated"} 1',
+        'scheduler_pending_pods{queue="active"} 0',
+        'scheduler_queue_incoming_pods_total{queue="active",event="PodAdd"} 2',
+        'scheduler_queue_incoming_pods_total{queue="gated",event="PodAdd"} 1',
+        'scheduler_queue_incoming_pods_total{queue="unschedulable",event="ScheduleAttemptFailure"} 1',
+        'scheduler_preemption_attempts_total 0',
+        'scheduler_unschedulable_pods{plugin="NodeResourcesFit",profile="default-scheduler"} 1',
+        'dhow_scheduler_plugin_refusals_total{plugin="NodeResourcesFit"} 1',
+        'dhow_scheduler_node_refusals_total{reason="Insufficient cpu"} 1',
+      ]),
+    );
+    await stop();
+  });
 });

@@ -24,6 +24,7 @@ import { SnapshotPlacements } from './placements';
 import { selectorsFrom } from './pod-selectors';
 import { DEFAULT_PROFILE, DEFAULT_SCHEDULER_NAME, Profiles, type Profile } from './profile';
 import { SchedulingQueue, type Backoff } from './queue';
+import { SchedulerMetrics } from './scheduler-metrics';
 import { SchedulingLoop } from './scheduling-loop';
 import { Snapshot } from './snapshot';
 import { subscribe, synced, viewsOf, type Views } from './views';
@@ -54,6 +55,8 @@ export interface Scheduler {
   readonly decisions: VirtualResource<SchedulingDecision>;
   readonly explanations: VirtualResource<PodExplanation>;
   readonly placements: Placements;
+  /** For whoever collects metrics. */
+  readonly metrics: Pick<SchedulerMetrics, 'lines'>;
   /** Places pods until `signal` aborts. Call once, and on one server at a time. */
   run(signal: AbortSignal): Promise<void>;
 }
@@ -73,10 +76,7 @@ export const createScheduler = (deps: SchedulerDeps): Scheduler => {
     ...views,
     isClaimUsed: (claimKey, butUid) => snapshot.isClaimUsed(claimKey, butUid),
   });
-  const queue = new SchedulingQueue({
-    ...{ clock, wakeEventsOf: (plugin: string) => profiles.wakeEventsOf(plugin) },
-    ...(deps.backoff === undefined ? {} : { backoff: deps.backoff }),
-  });
+  const { queue, metrics } = measuredQueue(deps, profiles);
   const changes = new Changes({ snapshot, volumes, profiles });
   const conditions = new ConditionWriter({ client, clock, log });
   const cluster = new ClusterEvents({
@@ -91,7 +91,7 @@ export const createScheduler = (deps: SchedulerDeps): Scheduler => {
   const preemptor = new Preemptor({ client, eventsFor, clock, log });
   const loop = new SchedulingLoop({
     ...{ client, clock, random, log, eventsFor, decisions, snapshot, queue, cluster, conditions },
-    ...{ pods, seed, faults, volumes, volumeBinder, preemptor, profiles },
+    ...{ pods, seed, faults, volumes, volumeBinder, preemptor, profiles, metrics },
     engine: new IndexedEngine({ cluster: snapshot }),
   });
 
@@ -122,6 +122,7 @@ export const createScheduler = (deps: SchedulerDeps): Scheduler => {
 
   return {
     decisions,
+    metrics,
     explanations: new PodExplanations({
       ...{ pods, snapshot, queue, decisions, profiles, volumes },
     }),
@@ -136,6 +137,16 @@ export const createScheduler = (deps: SchedulerDeps): Scheduler => {
 /** Is it still there, and still to be placed? */
 const isWanted = (cluster: ClusterEvents, now: Pod | undefined, { metadata }: Pod): boolean =>
   now !== undefined && now.metadata.uid === metadata.uid && cluster.isOurs(now);
+
+const measuredQueue = ({ clock, backoff }: SchedulerDeps, profiles: Profiles) => {
+  const queue: SchedulingQueue = new SchedulingQueue({
+    ...{ clock, wakeEventsOf: (plugin: string) => profiles.wakeEventsOf(plugin) },
+    ...(backoff === undefined ? {} : { backoff }),
+    onQueued: (name, event) => metrics.queued(name, event),
+  });
+  const metrics = new SchedulerMetrics(queue);
+  return { queue, metrics };
+};
 
 const snapshotAmid = (views: Views): Snapshot => {
   const budgets = new NamespaceIndex(views.budgets);

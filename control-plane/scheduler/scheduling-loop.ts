@@ -13,7 +13,8 @@ import type { DecisionLog } from './decisions/decision-log';
 import type { IndexedEngine } from './engine/indexed-engine';
 import { assignedMessage } from './message';
 import type { Attempt, SchedulingQueue } from './queue';
-import type { Profiles } from './profile';
+import { DEFAULT_SCHEDULER_NAME, type Profiles } from './profile';
+import type { EndedAttempt, SchedulerMetrics } from './scheduler-metrics';
 import type { Snapshot } from './snapshot';
 import type { Preemptor } from './preemptor';
 import { suggest } from './suggest';
@@ -38,6 +39,7 @@ export interface SchedulingLoopDeps extends BinderDeps {
   readonly volumeBinder: VolumeBinder;
   readonly preemptor: Preemptor;
   readonly profiles: Profiles;
+  readonly metrics: SchedulerMetrics;
 }
 
 /**
@@ -81,7 +83,15 @@ export class SchedulingLoop {
       queue.failed(info.uid, 'AttemptFailed');
       this.deps.faults.report({ consumer: CONSUMER, resource: PODS, object: pod, error });
       this.recordError(attempt, describeError(error));
+      this.ended(attempt, 'error');
     }
+  }
+
+  private ended({ info, takenAtMs }: Attempt, result: EndedAttempt['result']): void {
+    const { clock, metrics } = this.deps;
+    const { schedulerName = DEFAULT_SCHEDULER_NAME } = info.pod.spec;
+    const seconds = (clock.monotonicMs() - takenAtMs) / 1000;
+    metrics.ended({ result, profile: schedulerName, seconds });
   }
 
   private place(attempt: Attempt, pod: Pod, group: TaskGroup): void {
@@ -90,10 +100,12 @@ export class SchedulingLoop {
     const startMs = clock.monotonicMs();
     const decision = engine.decide(info, seed, profiles.of(pod));
     const latencyMicros = Math.round((clock.monotonicMs() - startMs) * 1000);
+    this.deps.metrics.decided(decision, latencyMicros / 1e6);
     this.record({ ...attempt, info }, decision, latencyMicros);
     const { nodeName } = decision;
     if (nodeName === undefined) {
       this.refuse(pod, info, decision, group);
+      this.ended(attempt, 'unschedulable');
       return;
     }
     snapshot.assume(attempt.info, nodeName);
@@ -147,6 +159,7 @@ export class SchedulingLoop {
       }
       const message = `running PreBind plugin "VolumeBinding": ${result.message}`;
       this.recordError(attempt, message);
+      this.ended(attempt, 'error');
       eventsFor(pod).event(PODS, pod, 'Warning', 'FailedScheduling', message);
       this.forget(attempt.info.uid);
       this.retry(attempt);
@@ -179,12 +192,14 @@ export class SchedulingLoop {
   }
 
   private conclude(attempt: Attempt, pod: Pod, nodeName: string, result: BindResult): void {
-    const { eventsFor, snapshot, log } = this.deps;
+    const { eventsFor, snapshot, log, metrics, clock } = this.deps;
     const { uid, key } = attempt.info;
     switch (result.kind) {
       case 'bound':
         eventsFor(pod).event(PODS, pod, 'Normal', 'Scheduled', assignedMessage(key, nodeName));
         this.warnOfEviction(pod, nodeName);
+        this.ended(attempt, 'scheduled');
+        metrics.bound(attempt.number, (clock.monotonicMs() - attempt.queuedAtMs) / 1000);
         return;
       case 'bound-elsewhere':
         snapshot.setPod(result.pod);
@@ -196,6 +211,7 @@ export class SchedulingLoop {
       case 'refused':
         log.warn({ pod: key, node: nodeName, why: result.message }, 'binding refused');
         this.recordError(attempt, `binding to ${nodeName} failed: ${result.message}`);
+        this.ended(attempt, 'error');
         this.forget(uid);
         this.retry(attempt);
         return;

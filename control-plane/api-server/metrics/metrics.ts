@@ -12,6 +12,8 @@ import type { RequestMetrics } from './request-metrics';
 interface Measured {
   readonly caches: WatchCaches;
   readonly webhooks: Pick<WebhookMetrics, 'lines'>;
+  /** What others measure of themselves, in the text format. */
+  readonly moreMetrics?: readonly { lines(): readonly string[] }[];
   readonly auditor?: { readonly lostCount: number };
   readonly lag?: () => LagHistogram;
   readonly certificates?: () => Readonly<Record<string, CertificateLife>>;
@@ -22,7 +24,7 @@ interface Measured {
 export const metricsResponse = (
   requests: RequestMetrics,
   kinds: KindRegistry,
-  { caches, webhooks, auditor, lag, objectFaults, certificates }: Measured,
+  { caches, webhooks, auditor, lag, objectFaults, certificates, moreMetrics = [] }: Measured,
 ): ApiResponse => {
   const lines = [
     ...requests.lines(),
@@ -35,6 +37,7 @@ export const metricsResponse = (
       ),
     ),
     ...webhooks.lines(),
+    ...moreMetrics.flatMap((each) => each.lines()),
     ...(auditor === undefined
       ? []
       : metric('apiserver_audit_error_total', 'counter', 'Audit events that were lost.', [

@@ -7,9 +7,14 @@ import type { ListResult, WatchEvent } from '../../../client/api-client';
 import type { VirtualResource } from '../../../client/virtual-resource';
 import { Channel } from '../../../lib/async/channel';
 import type { Decision } from '../decide';
-import type { Attempt } from '../queue';
 import { RecordHistory, type RecordEvent } from './record-history';
-import { errorRecordOf, parseRecord, recordOf, type RecordContext } from './record';
+import {
+  errorRecordOf,
+  parseRecord,
+  recordOf,
+  type RecordContext,
+  type RecordedAttempt,
+} from './record';
 import type { Segments } from './segments';
 import { stringifyJson } from '../../../lib/json';
 
@@ -55,7 +60,7 @@ export class DecisionLog implements VirtualResource<SchedulingDecision> {
     return this.publish(recordOf(decision, context, ++this.sequence));
   }
 
-  recordError(attempt: Attempt, message: string, timeMs: number): SchedulingDecision {
+  recordError(attempt: RecordedAttempt, message: string, timeMs: number): SchedulingDecision {
     this.makeRoom();
     return this.publish(errorRecordOf(attempt, message, timeMs, ++this.sequence));
   }

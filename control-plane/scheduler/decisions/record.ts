@@ -8,9 +8,12 @@ import type { Preemption } from '../preemption';
 import type { Attempt } from '../queue';
 import { parseJson } from '../../../lib/json';
 
+/** What a record tells of an attempt. */
+export type RecordedAttempt = Pick<Attempt, 'info' | 'number' | 'trigger'>;
+
 /** Everything a record says beyond the decision itself. */
 export interface RecordContext {
-  readonly attempt: Attempt;
+  readonly attempt: RecordedAttempt;
   /** Wall-clock milliseconds. */
   readonly timeMs: number;
   readonly latencyMicros: number;
@@ -49,7 +52,7 @@ const preemptionOf = ({ nodeName, victims }: Preemption) => ({
 
 /** An attempt that broke: the decision stood, carrying it out failed. */
 export const errorRecordOf = (
-  attempt: Attempt,
+  attempt: RecordedAttempt,
   message: string,
   timeMs: number,
   sequence: number,
@@ -76,7 +79,7 @@ export const parseRecord = (line: string): SchedulingDecision | undefined => {
 };
 
 const objectOf = (
-  { info, number, trigger }: Attempt,
+  { info, number, trigger }: RecordedAttempt,
   timeMs: number,
   sequence: number,
   status: SchedulingDecision['status'],
