@@ -1,17 +1,21 @@
 import type { Command } from 'commander';
 import type { TopNodesOptions, TopPodsOptions } from '../commands/top';
+import type { TopSchedulerOptions } from '../commands/top-scheduler';
 import { examples, inNamespaces, lazily, type Connected } from './command';
 
 export const defineTop = (program: Command, connected: Connected): void => {
   const top = program
     .command('top')
-    .description('Show what pods and nodes use of processors and memory')
+    .description(
+      'Show what pods and nodes use of processors and memory, and how the scheduler does',
+    )
     .addHelpText(
       'after',
       examples(
         'dhow top pods -A --sort-by=cpu',
         'dhow top pod web-1 --containers',
         'dhow top nodes',
+        'dhow top scheduler',
       ),
     );
   const measuring = (command: Command): Command =>
@@ -35,5 +39,20 @@ export const defineTop = (program: Command, connected: Connected): void => {
       .option('--show-capacity', 'shares of all that a node has, not of what pods may have')
       .addHelpText('after', examples('dhow top nodes --sort-by=memory')),
     lazily(async () => (await import('../commands/top.js')).topNodes),
+  );
+  connected<[TopSchedulerOptions]>(
+    top
+      .command('scheduler')
+      .description('Show queues, rates, times, what refuses most, and where pods came to')
+      .option('--since <duration>', 'rates and reasons of this while: 10m unless told')
+      .option('-o, --output <format>', 'wide (all rows), yaml, json or name')
+      .addHelpText(
+        'after',
+        examples(
+          'dhow top scheduler               of the last ten minutes, and since its start',
+          'dhow top scheduler --since 1m -o json',
+        ),
+      ),
+    lazily(async () => (await import('../commands/top-scheduler.js')).topScheduler),
   );
 };

@@ -90,6 +90,21 @@ describe('decisions', () => {
     await cluster.must('delete', 'serviceaccount', 'reader');
   });
 
+  it('are summed up: how the scheduler does, in figures that others can collect', async () => {
+    const { stdout: metrics } = await cluster.kubectl('get', '--raw', '/metrics');
+    expect(metrics).toMatch(/\nscheduler_pending_pods\{queue="unschedulable"\} 1\n/);
+    expect(metrics).toMatch(/\nscheduler_unschedulable_pods\{plugin="NodeResourcesFit",profile=/);
+    const text = await cluster.must('top', 'scheduler');
+    expect(text).toMatch(/^queue +0 active, 0 backoff, 1 unschedulable, 0 gated\n/);
+    expect(text).toMatch(/\nNodeResourcesFit +\d+ +1\n/);
+    expect(text).toMatch(/\nInsufficient cpu +\d+\n/);
+    expect(text).toMatch(/\nHOT NODE +PLACED\nnode-\d +1\n/);
+    const json = JSON.parse(await cluster.must('top', 'scheduler', '-o', 'json')) as {
+      status: { recent: { placed: number } };
+    };
+    expect(json.status.recent.placed).toBe(2);
+  });
+
   it('are told as they are made, and outlive the server', async () => {
     const watch = cluster.follow('decisions', '-w', '--node', 'node-3');
     let said = '';
