@@ -21,7 +21,7 @@ import { claimKeysOf } from '../../../api/volumes';
 import type { Informer } from '../../../client/informer';
 import { WorkQueue } from '../../../client/work-queue';
 import { subject, Subscriptions, type Controller, type ControllerDeps } from '../controller';
-import { KeyedIndex } from '../keyed-index';
+import { KeyedIndex } from '../../../client/keyed-index';
 import { isUnresponsive, planAttachments, type AttachPlan, type NodeWorld } from './plan';
 
 /**

@@ -9,7 +9,7 @@ import type { Informer } from '../../../client/informer';
 import { WorkQueue } from '../../../client/work-queue';
 import { subject, Subscriptions, type Controller, type ControllerDeps } from '../controller';
 import { carryOut } from '../endpoint-slice/carry-out';
-import { KeyedIndex } from '../keyed-index';
+import { KeyedIndex } from '../../../client/keyed-index';
 import { isNamespaceTerminating } from '../owned/pod-control';
 import { ADDRESSES_MAX, isMirrored, planMirror, type MirrorPlan } from './plan';
 

@@ -12,7 +12,7 @@ import type { Informer } from '../../../client/informer';
 import { WorkQueue } from '../../../client/work-queue';
 import { describeError } from '../../../lib/log';
 import { subject, Subscriptions, type Controller, type ControllerDeps } from '../controller';
-import { KeyedIndex } from '../keyed-index';
+import { KeyedIndex } from '../../../client/keyed-index';
 import { isNamespaceTerminating } from '../owned/pod-control';
 import { carryOut } from './carry-out';
 import { groupEndpoints, planSlices } from './plan';

@@ -3,7 +3,7 @@ import { isPodReady, isTerminal, isTerminating } from '../../../api/pods';
 import { addressesOf, hasSelector, isSelectedBy } from '../../../api/service-endpoints';
 import { keyOf, type Pod, type Service } from '../../../api/types';
 import type { Informer } from '../../../client/informer';
-import { KeyedIndex } from '../keyed-index';
+import { KeyedIndex } from '../../../client/keyed-index';
 import { NamespaceIndex } from '../../../client/namespace-index';
 
 /**

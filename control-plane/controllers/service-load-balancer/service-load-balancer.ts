@@ -5,7 +5,7 @@ import { keyOf, uidOf, type EndpointSlice, type Node, type Service } from '../..
 import type { Informer } from '../../../client/informer';
 import { WorkQueue } from '../../../client/work-queue';
 import { subject, Subscriptions, type Controller, type ControllerDeps } from '../controller';
-import { KeyedIndex } from '../keyed-index';
+import { KeyedIndex } from '../../../client/keyed-index';
 import { LastWords } from '../last-words';
 import { apparentOf } from '../outer-addresses';
 import { isBalancedByNodes, planLoadBalancer } from './plan';

@@ -1,5 +1,5 @@
-import { keyOf, type ApiObject } from '../../api/types';
-import type { Informer } from '../../client/informer';
+import { keyOf, type ApiObject } from '../api/types';
+import type { Informer } from './informer';
 
 /** Finds the objects under a key of the caller's making, without walking all of them. */
 export class KeyedIndex<T extends ApiObject> {
