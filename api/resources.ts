@@ -1,3 +1,4 @@
+import type { PodGroup } from './pod-groups';
 import { SCHEDULING_GROUP, type PodExplanation, type SchedulingDecision } from './decisions';
 import type { Definition } from './schema/definitions';
 import type {
@@ -199,6 +200,12 @@ export const PRIORITY_CLASSES = resource<PriorityClass>(
   'PriorityClass',
   'priorityclasses',
   false,
+);
+export const POD_GROUPS = resource<PodGroup>(
+  'scheduling.x-k8s.io',
+  'v1alpha1',
+  'PodGroup',
+  'podgroups',
 );
 export const RUNTIME_CLASSES = resource<RuntimeClass>(
   'node.k8s.io',

@@ -15,6 +15,7 @@ import {
   PODS,
   RUNTIME_CLASSES,
   SECRETS,
+  POD_GROUPS,
   REPLICA_SETS,
   REPLICATION_CONTROLLERS,
   SERVICES,
@@ -220,12 +221,13 @@ const schedulerConfigurationOf = async ({ schedulerConfigFile: file }: ServerCon
   return configuration;
 };
 
-/** What selects pods, of which the controllers are told as well. */
+/** What selects and joins pods, of which the controllers are told as well. */
 const selectorViewsIn = (informers: Informers) => ({
   services: informers.of(SERVICES),
   replicationControllers: informers.of(REPLICATION_CONTROLLERS),
   replicaSets: informers.of(REPLICA_SETS),
   statefulSets: informers.of(STATEFUL_SETS),
+  groups: informers.of(POD_GROUPS),
 });
 
 /** What both the scheduler and the agents are told of. */

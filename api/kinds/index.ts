@@ -24,6 +24,7 @@ import { PERSISTENT_VOLUME_CLAIM_KIND } from './persistent-volume-claim';
 import { POD_KIND } from './pod';
 import { POD_DISRUPTION_BUDGET_KIND } from './pod-disruption-budget';
 import { POD_EXPLANATION_KIND } from './pod-explanation';
+import { POD_GROUP_KIND } from './pod-group';
 import { PRIORITY_CLASS_KIND } from './priority-class';
 import { REPLICA_SET_KIND } from './replica-set';
 import { REPLICATION_CONTROLLER_KIND } from './replication-controller';
@@ -91,6 +92,7 @@ export const KINDS: readonly KindInfo[] = [
   VOLUME_ATTACHMENT_KIND,
   PERSISTENT_VOLUME_KIND,
   PERSISTENT_VOLUME_CLAIM_KIND,
+  POD_GROUP_KIND,
   PRIORITY_CLASS_KIND,
   RUNTIME_CLASS_KIND,
   CERTIFICATE_REQUEST_KIND,

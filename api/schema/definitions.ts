@@ -2,6 +2,7 @@ import type { JsonSchema } from '../structural/json-schema';
 import { CRD_DEFINITIONS } from './crd-definitions';
 import type { Schema, Definitions } from './schema';
 import { DHOW_DEFINITIONS } from './dhow-definitions';
+import { POD_GROUP_DEFINITIONS } from './pod-group-definitions';
 
 /** A schema, and what OpenAPI calls it: `io.k8s.api.core.v1.Pod`. */
 export interface Definition {
@@ -22,7 +23,12 @@ export interface KindName {
 
 /** Every definition, by OpenAPI name (`io.k8s.api.core.v1.Pod`). Read on first use: it is large. */
 export const definitions = (): Definitions => {
-  cached ??= { ...loadGenerated(), ...CRD_DEFINITIONS, ...DHOW_DEFINITIONS };
+  cached ??= {
+    ...loadGenerated(),
+    ...CRD_DEFINITIONS,
+    ...DHOW_DEFINITIONS,
+    ...POD_GROUP_DEFINITIONS,
+  };
   return cached;
 };
 

@@ -17,6 +17,7 @@ export { annotationsOfNamespace as unsupportedInNamespace } from './annotations'
 export { unsupportedInAutoscaler } from './autoscaler';
 export {
   unsupportedInLease,
+  unsupportedInPodGroup,
   unsupportedInNode,
   unsupportedInSecret,
 } from './kinds';

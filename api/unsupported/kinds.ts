@@ -1,3 +1,4 @@
+import type { PodGroup } from '../pod-groups';
 import type { Lease, Node, Secret } from '../types';
 import { annotationsOfNode } from './annotations';
 import { always, IGNORED, presentIn, type Rules } from './words';
@@ -17,6 +18,9 @@ export const unsupportedInNode = (node: Node): readonly string[] => [
 
 export const unsupportedInLease = ({ spec }: Lease): readonly string[] =>
   presentIn(spec, LEASE, 'spec');
+
+export const unsupportedInPodGroup = ({ spec }: PodGroup): readonly string[] =>
+  presentIn(spec, POD_GROUP, 'spec');
 
 const presentAtTop = (object: object, rules: Rules): readonly string[] =>
   presentIn(object, rules, '').map((text) => text.slice(1));
@@ -43,3 +47,7 @@ const NODE = {
   ...always('this field is deprecated, and is unused by Kubernetes', 'externalID'),
 };
 const LEASE = always(IGNORED, 'preferredHolder', 'strategy');
+const POD_GROUP = always(
+  'has no effect: each pod is placed by what it asks for itself',
+  'minResources',
+);

@@ -29,6 +29,7 @@ import { NamespaceDefaultsController } from './namespace-defaults';
 import { NodeHealthController } from './node-lifecycle/node-health';
 import { PodGcController } from './node-lifecycle/pod-gc';
 import { TaintEvictionController } from './node-lifecycle/taint-eviction';
+import { PodGroupController } from './pod-group/pod-group';
 import { ReplicaSetController, ReplicationControllerController } from './replica-set';
 import { ResourceQuotaController } from './resource-quota';
 import { ServiceLoadBalancerController } from './service-load-balancer/service-load-balancer';
@@ -89,6 +90,7 @@ export const createControllers = (
     new AttachDetachController(as('attachdetach-controller')),
     new LocalPathController(as('dhow.dev/local-path')),
     new EphemeralVolumeController(as('ephemeral_volume')),
+    new PodGroupController(as('podgroup-controller')),
     new CustomResourceDefinitionController(as('customresourcedefinition-controller'), served),
     ...(authority === undefined
       ? []

@@ -1,3 +1,4 @@
+import { groupKeyOf } from '../../api/pod-groups';
 import { NODES } from '../../api/resources';
 import { keyOf, type CSIStorageCapacity } from '../../api/types';
 import { filtersFor, firstRefusal } from './filters';
@@ -32,12 +33,22 @@ export class Changes {
     return {
       event,
       key: `${NODES.plural}/${nodeName}`,
-      mayHelp: (info) => this.fits(info, nodeName),
+      // By itself a member may fit, or not, whatever becomes of its group.
+      mayHelp: (info) => groupKeyOf(info.pod) !== undefined || this.fits(info, nodeName),
     };
   }
 
   ofClaim(event: WakeEvent, claim: string): Change {
     return { event, key: `claims/${claim}`, mayHelp: ({ claims }) => claims.includes(claim) };
+  }
+
+  /** A group of pods, or who belongs to it. */
+  ofGroup(groupKey: string): Change {
+    return {
+      event: 'PodGroupChanged',
+      key: `groups/${groupKey}`,
+      mayHelp: ({ pod }) => groupKeyOf(pod) === groupKey,
+    };
   }
 
   ofAnyClaim(event: WakeEvent): Change {

@@ -1,4 +1,5 @@
 import { isTerminal, isTerminating } from '../../api/pods';
+import { groupKeyOf, type PodGroup } from '../../api/pod-groups';
 import { countedSpec } from '../../api/pod-resources';
 import { compareQuantities, parseQuantity } from '../../api/quantity';
 import { PODS } from '../../api/resources';
@@ -57,15 +58,15 @@ export class ClusterEvents {
       const isConfirmed =
         before === pod.spec.nodeName && !(previous !== undefined && isBound(previous));
       if (before !== undefined && !isConfirmed) queue.wake(changes.ofNode('PodRemoved', before));
-    } else if (this.isOurs(pod)) this.podWaits(pod);
+    } else if (this.isOurs(pod)) this.podWaits(pod, previous);
     else {
       queue.remove(uid);
       this.endNomination(uid);
     }
   }
 
-  private podWaits(pod: Pod): void {
-    const { conditions, queue, snapshot } = this.deps;
+  private podWaits(pod: Pod, previous: Pod | undefined): void {
+    const { changes, conditions, queue, snapshot } = this.deps;
     const info = podInfoOf(pod);
     // The watch is behind our own binding: the assumption knows better.
     if (snapshot.isAssumed(info.uid)) return;
@@ -74,6 +75,8 @@ export class ClusterEvents {
     const { nominatedNodeName = '' } = pod.status;
     if (nominatedNodeName !== '' && snapshot.nominationOf(info.uid) === undefined)
       snapshot.nominate(info, nominatedNodeName);
+    const groupKey = groupKeyOf(pod);
+    if (groupKey !== undefined && isNewMember(pod, previous)) queue.wake(changes.ofGroup(groupKey));
     if (!queue.offer(info)) this.hasOverflowed = true;
   }
 
@@ -147,6 +150,12 @@ export class ClusterEvents {
     queue.wake(changes.ofNode('VolumeDetached', spec?.nodeName ?? ''));
   }
 
+  groupChanged(group: PodGroup, previous?: PodGroup): void {
+    const { queue, changes } = this.deps;
+    if (previous === undefined || !jsonEqual(group.spec, previous.spec))
+      queue.wake(changes.ofGroup(keyOf(group)));
+  }
+
   namespaceChanged({ metadata: { name, labels } }: Namespace, previous?: Namespace): void {
     const { queue, changes } = this.deps;
     if (!jsonEqual(labels, previous?.metadata.labels)) queue.wake(changes.ofNamespace(name));
@@ -197,6 +206,13 @@ export class ClusterEvents {
     );
   }
 }
+
+/** Others of the group may have waited for it: it came, joined, or its last gate was lifted. */
+const isNewMember = (pod: Pod, previous: Pod | undefined): boolean =>
+  previous === undefined ||
+  groupKeyOf(previous) !== groupKeyOf(pod) ||
+  ((previous.spec.schedulingGates ?? []).length > 0 &&
+    (pod.spec.schedulingGates ?? []).length === 0);
 
 export const isBound = ({ spec: { nodeName = '' } }: Pod): boolean => nodeName !== '';
 

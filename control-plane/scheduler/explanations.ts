@@ -8,6 +8,8 @@ import { rfc3339Micro } from '../../lib/clock';
 import { isBound } from './cluster-events';
 import type { DecisionLog } from './decisions/decision-log';
 import { explainNodes } from './explain';
+import { lackOf } from './gangs/gang-message';
+import type { Gang, Gangs } from './gangs/gangs';
 import { podInfoOf, type PodInfo } from './pod-info';
 import type { WakeEvent } from './plugins/plugin';
 import { DEFAULT_PROFILES, DEFAULT_SCHEDULER_NAME, type Profiles } from './profile';
@@ -23,6 +25,8 @@ export interface PodExplanationsDeps {
   readonly decisions: DecisionLog;
   /** Pods that name another scheduler are not this one's to place. Default: upstream's one. */
   readonly profiles?: Profiles;
+  /** Which pods are placed together. Default: none. */
+  readonly gangs?: Pick<Gangs, 'of'>;
   /** Finds what is behind the claims of pods. Default: they have none. */
   readonly volumes?: Pick<VolumeView, 'resolve'>;
 }
@@ -87,7 +91,7 @@ export class PodExplanations implements VirtualResource<PodExplanation> {
     const suggestion = this.suggestionFor(pod, info, asked);
     return {
       ...(waiting === undefined ? {} : turnOf(waiting)),
-      ...waitingForOf(pod, waiting),
+      ...waitingForOf(pod, waiting, this.deps.gangs?.of(pod)),
       ...(suggestion === undefined ? {} : { suggestion }),
     };
   }
@@ -133,13 +137,17 @@ const turnOf = ({ state, queueSize, retryAtMs, retryByMs, aheadCount }: Waiting)
   ...(aheadCount === undefined ? {} : { queuePosition: aheadCount + 1 }),
 });
 
-const waitingForOf = ({ spec }: Pod, waiting: Waiting | undefined) => {
+const waitingForOf = ({ spec }: Pod, waiting: Waiting | undefined, gang: Gang | undefined) => {
   if (waiting?.state === 'gated') {
     const gates = (spec.schedulingGates ?? []).map(({ name }) => name);
     return { gates, waitingFor: gates.map((name) => `the scheduling gate ${name} being lifted`) };
   }
   if (waiting?.state !== 'unschedulable') return {};
-  return { waitingFor: [...waiting.wakeOn].map((event) => EVENT_WORDS[event]) };
+  const lack = gang !== undefined && gang.neededCount > 0 ? [lackOf(gang)] : [];
+  const events = [...waiting.wakeOn].filter(
+    (event) => lack.length === 0 || event !== 'PodGroupChanged',
+  );
+  return { waitingFor: [...lack, ...events.map((event) => EVENT_WORDS[event])] };
 };
 
 const EVENT_WORDS: Readonly<Record<WakeEvent, string>> = {
@@ -156,4 +164,5 @@ const EVENT_WORDS: Readonly<Record<WakeEvent, string>> = {
   StorageCapacityChanged: 'more room for new volumes',
   CSINodeChanged: 'a node that can have more volumes',
   VolumeDetached: 'a volume that is detached from a node',
+  PodGroupChanged: 'another member of its pod group',
 };

@@ -190,6 +190,14 @@ export class SchedulingQueue {
     return true;
   }
 
+  /** Hands out a pod before its turn; undefined where it does not wait, or must not be tried yet. */
+  take(uid: string): Attempt | undefined {
+    const entry = this.entries.get(uid);
+    if (entry === undefined || entry.state === 'gated' || entry.state === 'in-flight')
+      return undefined;
+    return this.launch(entry);
+  }
+
   /** Takes back an attempt whose binding failed after `scheduled`. */
   retry({ info, number, queuedAtMs }: Attempt, trigger: string): void {
     if (this.entries.has(info.uid)) return;

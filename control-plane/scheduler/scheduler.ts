@@ -18,9 +18,11 @@ import { ConditionWriter } from './condition-writer';
 import { DecisionLog } from './decisions/decision-log';
 import { Segments } from './decisions/segments';
 import { IndexedEngine } from './engine/indexed-engine';
+import { COSCHEDULING, Gangs } from './gangs/gangs';
 import { PodExplanations } from './explanations';
 import { Preemptor } from './preemptor';
 import { SnapshotPlacements } from './placements';
+import type { WakeEvent } from './plugins/plugin';
 import { selectorsFrom } from './pod-selectors';
 import { DEFAULT_PROFILE, DEFAULT_SCHEDULER_NAME, Profiles, type Profile } from './profile';
 import { SchedulingQueue, type Backoff } from './queue';
@@ -68,6 +70,7 @@ export const createScheduler = (deps: SchedulerDeps): Scheduler => {
   const { faults = loggedFaults(log) } = deps;
   const { views, own } = viewsOf(deps, { client, clock, random, log, faults });
   const { pods } = views;
+  const seed = seedOf(deps);
   const eventsFor = recordersOf(deps);
   const segments = dir === undefined ? undefined : new Segments({ dir, clock, log });
   const decisions = new DecisionLog(segments);
@@ -82,16 +85,17 @@ export const createScheduler = (deps: SchedulerDeps): Scheduler => {
   const cluster = new ClusterEvents({
     ...{ snapshot, queue, changes, conditions, profiles, faults },
   });
-  const seed = deps.seed ?? Math.floor(random.next() * 2 ** 32);
   const volumeBinder = new VolumeBinder({
     ...{ client, clock, claims: views.claims, volumes: views.volumes },
     node: (name) => snapshot.node(name)?.node,
     isWanted: (pod) => isWanted(cluster, pods.get(keyOf(pod)), pod),
   });
+  const isAssumed = (uid: string) => snapshot.isAssumed(uid);
+  const gangs = new Gangs({ groups: views.groups, pods, isAssumed });
   const preemptor = new Preemptor({ client, eventsFor, clock, log });
   const loop = new SchedulingLoop({
     ...{ client, clock, random, log, eventsFor, decisions, snapshot, queue, cluster, conditions },
-    ...{ pods, seed, faults, volumes, volumeBinder, preemptor, profiles, metrics },
+    ...{ pods, seed, faults, volumes, volumeBinder, preemptor, profiles, gangs, metrics },
     engine: new IndexedEngine({ cluster: snapshot }),
   });
 
@@ -124,7 +128,7 @@ export const createScheduler = (deps: SchedulerDeps): Scheduler => {
     decisions,
     metrics,
     explanations: new PodExplanations({
-      ...{ pods, snapshot, queue, decisions, profiles, volumes },
+      ...{ pods, snapshot, queue, decisions, profiles, volumes, gangs },
     }),
     placements: new SnapshotPlacements({
       ...{ snapshot, queue, clock, seed, profiles, volumes },
@@ -134,13 +138,21 @@ export const createScheduler = (deps: SchedulerDeps): Scheduler => {
   };
 };
 
+const wakeEventsIn =
+  (profiles: Profiles) =>
+  (plugin: string): readonly WakeEvent[] =>
+    plugin === COSCHEDULING ? ['PodGroupChanged'] : profiles.wakeEventsOf(plugin);
+
+const seedOf = ({ seed, random }: SchedulerDeps): number =>
+  seed ?? Math.floor(random.next() * 2 ** 32);
+
 /** Is it still there, and still to be placed? */
 const isWanted = (cluster: ClusterEvents, now: Pod | undefined, { metadata }: Pod): boolean =>
   now !== undefined && now.metadata.uid === metadata.uid && cluster.isOurs(now);
 
 const measuredQueue = ({ clock, backoff }: SchedulerDeps, profiles: Profiles) => {
   const queue: SchedulingQueue = new SchedulingQueue({
-    ...{ clock, wakeEventsOf: (plugin: string) => profiles.wakeEventsOf(plugin) },
+    ...{ clock, wakeEventsOf: wakeEventsIn(profiles) },
     ...(backoff === undefined ? {} : { backoff }),
     onQueued: (name, event) => metrics.queued(name, event),
   });

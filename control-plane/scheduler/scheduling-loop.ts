@@ -1,6 +1,6 @@
 import { PODS } from '../../api/resources';
 import { tolerationSecondsFor } from '../../api/taints';
-import type { Pod } from '../../api/types';
+import { uidOf, type Pod } from '../../api/types';
 import type { EventRecorder } from '../../client/events';
 import type { FaultReporter } from '../../client/object-faults';
 import type { TaskGroup } from '../../lib/async/task-group';
@@ -11,9 +11,11 @@ import type { ConditionWriter } from './condition-writer';
 import type { Decision } from './decide';
 import type { DecisionLog } from './decisions/decision-log';
 import type { IndexedEngine } from './engine/indexed-engine';
+import { GangPlacer, type Member } from './gangs/gang-placer';
+import type { Gangs } from './gangs/gangs';
 import { assignedMessage } from './message';
 import type { Attempt, SchedulingQueue } from './queue';
-import { DEFAULT_SCHEDULER_NAME, type Profiles } from './profile';
+import { DEFAULT_SCHEDULER_NAME, type Profile, type Profiles } from './profile';
 import type { EndedAttempt, SchedulerMetrics } from './scheduler-metrics';
 import type { Snapshot } from './snapshot';
 import type { Preemptor } from './preemptor';
@@ -40,6 +42,7 @@ export interface SchedulingLoopDeps extends BinderDeps {
   readonly preemptor: Preemptor;
   readonly profiles: Profiles;
   readonly metrics: SchedulerMetrics;
+  readonly gangs: Gangs;
 }
 
 /**
@@ -51,12 +54,14 @@ export class SchedulingLoop {
   private bindingCount = 0;
   private bindingEnded: () => void = () => undefined;
   private turnStartedAtMs = 0;
+  private gangs: GangPlacer | undefined;
 
   constructor(private readonly deps: SchedulingLoopDeps) {
     this.binder = new Binder(deps);
   }
 
   async run(group: TaskGroup, signal: AbortSignal): Promise<void> {
+    this.finishGangs(group);
     for (;;) {
       await this.bindingSlot(signal);
       const attempt = await this.deps.queue.pop(signal);
@@ -64,6 +69,18 @@ export class SchedulingLoop {
       this.tryOne(attempt, group);
       this.deps.cluster.offerTurnedAway(this.deps.pods.list());
       await this.giveWay();
+    }
+  }
+
+  /** Groups of which a crash left a part go before all others. */
+  private finishGangs(group: TaskGroup): void {
+    const { cluster, gangs, pods, queue } = this.deps;
+    for (const pod of pods.list()) {
+      const gang = cluster.isOurs(pod) ? gangs.of(pod) : undefined;
+      if (gang === undefined || gang.neededCount <= 0 || gang.neededCount === gang.minMember)
+        continue;
+      const attempt = queue.take(uidOf(pod));
+      if (attempt !== undefined) this.tryOne(attempt, group);
     }
   }
 
@@ -95,12 +112,14 @@ export class SchedulingLoop {
   }
 
   private place(attempt: Attempt, pod: Pod, group: TaskGroup): void {
-    const { clock, queue, snapshot, engine, seed, volumes, profiles } = this.deps;
+    const { snapshot, volumes, profiles, gangs } = this.deps;
+    const gang = gangs.of(pod);
+    if (gang !== undefined && gang.neededCount > 0) {
+      this.gangPlacer(group).place(attempt, pod, gang, group);
+      return;
+    }
     const info = volumes.resolve(attempt.info);
-    const startMs = clock.monotonicMs();
-    const decision = engine.decide(info, seed, profiles.of(pod));
-    const latencyMicros = Math.round((clock.monotonicMs() - startMs) * 1000);
-    this.deps.metrics.decided(decision, latencyMicros / 1e6);
+    const { decision, latencyMicros } = this.decide(info, profiles.of(pod));
     this.record({ ...attempt, info }, decision, latencyMicros);
     const { nodeName } = decision;
     if (nodeName === undefined) {
@@ -109,11 +128,57 @@ export class SchedulingLoop {
       return;
     }
     snapshot.assume(attempt.info, nodeName);
+    this.carryOut({ attempt, pod, info }, nodeName, group);
+  }
+
+  private decide(info: PodInfo, profile: Profile) {
+    const { clock, engine, seed, metrics } = this.deps;
+    const startMs = clock.monotonicMs();
+    const decision = engine.decide(info, seed, profile);
+    const latencyMicros = Math.round((clock.monotonicMs() - startMs) * 1000);
+    metrics.decided(decision, latencyMicros / 1e6);
+    return { decision, latencyMicros };
+  }
+
+  /** The pod is assumed on its node. */
+  private carryOut({ attempt, pod, info }: Member, nodeName: string, group: TaskGroup): void {
+    const { queue } = this.deps;
     this.deps.cluster.endNomination(info.uid);
     queue.scheduled(info.uid);
     const promise = this.promiseFor(info, nodeName);
     if (promise === undefined) group.run((signal) => this.bind(attempt, pod, nodeName, signal));
     else group.run((signal) => this.bindWithVolumes(attempt, pod, promise, signal));
+  }
+
+  private gangPlacer(group: TaskGroup): GangPlacer {
+    const { cluster, volumes, profiles } = this.deps;
+    const took = new WeakMap<Decision, number>();
+    const resolved = (member: Member): Member => ({
+      ...member,
+      info: volumes.resolve(member.attempt.info),
+    });
+    const record = ({ attempt, info }: Member, decision: Decision) =>
+      this.record({ ...this.numbered(attempt), info }, decision, took.get(decision) ?? 0);
+    return (this.gangs ??= new GangPlacer({
+      ...this.deps,
+      isWaiting: (pod) => cluster.isOurs(pod),
+      decide: (member) => {
+        const { preemption: _none, ...profile } = profiles.of(member.pod);
+        const { decision, latencyMicros } = this.decide(resolved(member).info, profile);
+        took.set(decision, latencyMicros);
+        return decision;
+      },
+      accept: (member, decision) => {
+        const { nodeName = '' } = decision;
+        record(resolved(member), decision);
+        this.carryOut(resolved(member), nodeName, group);
+      },
+      refuse: (member, decision) => {
+        record(resolved(member), decision);
+        this.refuse(member.pod, member.info, decision, group);
+        this.ended(member.attempt, 'unschedulable');
+      },
+    }));
   }
 
   /** It waits: for others to end, where that helps, or for something else to change. */

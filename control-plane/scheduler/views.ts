@@ -7,6 +7,7 @@ import {
   PERSISTENT_VOLUME_CLAIMS,
   PERSISTENT_VOLUMES,
   POD_DISRUPTION_BUDGETS,
+  POD_GROUPS,
   PODS,
   REPLICA_SETS,
   REPLICATION_CONTROLLERS,
@@ -36,6 +37,7 @@ import {
   type StorageClass,
   type VolumeAttachment,
 } from '../../api/types';
+import type { PodGroup } from '../../api/pod-groups';
 import { claimKeysOf, claimOf } from '../../api/volumes';
 import { Informer, type InformerDeps } from '../../client/informer';
 import { onAbort } from '../../lib/async/on-abort';
@@ -51,6 +53,7 @@ export interface Views {
   readonly classes: Informer<StorageClass>;
   readonly namespaces: Informer<Namespace>;
   readonly budgets: Informer<PodDisruptionBudget>;
+  readonly groups: Informer<PodGroup>;
   /** What pods are selected by: default constraints of how they are spread need it. */
   readonly services: Informer<Service>;
   readonly replicationControllers: Informer<ReplicationController>;
@@ -81,6 +84,7 @@ export const viewsOf = (
     classes: given.classes ?? made(STORAGE_CLASSES),
     namespaces: given.namespaces ?? made(NAMESPACES),
     budgets: given.budgets ?? made(POD_DISRUPTION_BUDGETS),
+    groups: given.groups ?? made(POD_GROUPS),
     services: given.services ?? made(SERVICES),
     replicationControllers: given.replicationControllers ?? made(REPLICATION_CONTROLLERS),
     replicaSets: given.replicaSets ?? made(REPLICA_SETS),
@@ -99,7 +103,7 @@ export const subscribe = (
   binder: Pick<VolumeBinder, 'changed'>,
   views: Views,
 ): (() => void) => {
-  const { pods, nodes, claims, volumes, classes, namespaces } = views;
+  const { pods, nodes, claims, volumes, classes, namespaces, groups } = views;
   const name = CONSUMER;
   const claim = (each: PersistentVolumeClaim) => {
     cluster.claimChanged(each);
@@ -117,6 +121,12 @@ export const subscribe = (
     volumes.subscribe({ name, onAdd: volume, onUpdate: volume, onDelete: volume }),
     classes.subscribe({
       ...{ name, onAdd: storageClass, onUpdate: storageClass, onDelete: storageClass },
+    }),
+    groups.subscribe({
+      name,
+      onAdd: (each) => cluster.groupChanged(each),
+      onUpdate: (each, previous) => cluster.groupChanged(each, previous),
+      onDelete: (each) => cluster.groupChanged(each),
     }),
     namespaces.subscribe({
       name,

@@ -37,6 +37,7 @@ export const SAMPLES: readonly Sample[] = [
   { group: '', kind: 'Secret', more: {} },
   { group: '', kind: 'ServiceAccount', more: {} },
   { group: 'scheduling.k8s.io', kind: 'PriorityClass', more: { value: 7 } },
+  { group: 'scheduling.x-k8s.io', kind: 'PodGroup', more: { spec: { minMember: 2 } } },
   { group: 'node.k8s.io', kind: 'RuntimeClass', more: { handler: 'dhow' } },
   { group: RBAC_GROUP, kind: 'Role', more: { rules: [] } },
   { group: RBAC_GROUP, kind: 'ClusterRole', more: { rules: [] } },

@@ -25,7 +25,7 @@ import { createApiServer, type ApiServer } from '../../control-plane/api-server/
 import { createControllers, runControllers } from '../../control-plane/controllers';
 import { createNodesServer, type NodesServer } from '../../control-plane/nodes';
 import type { openPki } from '../../control-plane/pki/pki';
-import { createScheduler } from '../../control-plane/scheduler';
+import { createScheduler, type SchedulerDeps } from '../../control-plane/scheduler';
 import { createWatchCaches } from '../../control-plane/store';
 import type { Store } from '../../control-plane/store/store';
 import type { Clock } from '../../lib/clock';
@@ -40,6 +40,8 @@ export interface ServerProcessDeps {
   readonly seed: number;
   readonly pki: Awaited<ReturnType<typeof openPki>>;
   readonly podMetrics: VirtualResource;
+  /** Of the scheduler. Default: the usual one. */
+  readonly profiles?: SchedulerDeps['profiles'];
   /** What stands between the components and the API. */
   readonly spoil: (client: ApiClient) => ApiClient;
 }
@@ -61,7 +63,7 @@ export class ServerProcess {
   private nodes: NodesServer | undefined;
 
   constructor(private readonly deps: ServerProcessDeps) {
-    const { store, clock, seed, pki, podMetrics } = deps;
+    const { store, clock, seed, pki, podMetrics, profiles } = deps;
     this.life = new Incarnation(store, ofStore);
     const base = { random: seededRandom(seed), clock, log: silentLog };
     const late = lateBound<ApiClient>('the API');
@@ -69,7 +71,10 @@ export class ServerProcess {
     this.shared = { ...base, faults: new ObjectFaults({ log: silentLog, events }) };
     const { faults } = this.shared;
     this.caches = createWatchCaches({ store: this.life.client, clock, log: silentLog });
-    this.scheduler = createScheduler({ ...base, client: late.proxy, seed, faults });
+    this.scheduler = createScheduler({
+      ...{ ...base, client: late.proxy, seed, faults },
+      ...(profiles === undefined ? {} : { profiles }),
+    });
     this.api = createApiServer({
       ...base,
       store: this.life.client,

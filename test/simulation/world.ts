@@ -27,6 +27,8 @@ const TURNS_PER_STEP = 60;
 export interface WorldOptions {
   /** The nodes are real agents, on fake runtimes, instead of being played. Default false. */
   readonly hasAgents?: boolean;
+  /** Of the scheduler. Default: the usual one. */
+  readonly profiles?: ServerProcessDeps['profiles'];
 }
 
 /**
@@ -65,6 +67,7 @@ export class World implements AsyncDisposable {
     readonly clock: ManualClock,
     private readonly pki: ServerProcessDeps['pki'],
     private readonly hasAgents: boolean,
+    private readonly profiles: ServerProcessDeps['profiles'],
   ) {
     this.random = seededRandom(seed);
     this.store = new FaultyStore({ clock, random: this.random });
@@ -83,11 +86,11 @@ export class World implements AsyncDisposable {
     seed: number,
     directory: string,
     nodeCount: number,
-    { hasAgents = false }: WorldOptions = {},
+    { hasAgents = false, profiles }: WorldOptions = {},
   ): Promise<World> {
     const pki = await openPki({ directory, serverNames: [], clock: systemClock });
     const clock = new ManualClock(Date.parse('2030-01-01T00:00:00Z'));
-    const world = new World(seed, clock, pki, hasAgents);
+    const world = new World(seed, clock, pki, hasAgents, profiles);
     const server = world.openServer();
     for (const name of ['default', 'kube-node-lease']) {
       await world.client.create(
@@ -194,6 +197,7 @@ export class World implements AsyncDisposable {
       ...{ store: this.store, clock: this.clock, pki: this.pki },
       seed: this.seed + this.servers.length,
       podMetrics: podMetricsOf(() => this),
+      ...(this.profiles === undefined ? {} : { profiles: this.profiles }),
       spoil: (client) =>
         flaky(client, {
           draw: () => this.random.next(),

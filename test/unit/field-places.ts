@@ -16,6 +16,7 @@ import {
   PERSISTENT_VOLUME_CLAIMS,
   PODS,
   POD_DISRUPTION_BUDGETS,
+  POD_GROUPS,
   PRIORITY_CLASSES,
   REPLICA_SETS,
   SECRETS,
@@ -115,6 +116,7 @@ const ELSEWHERE: Readonly<Record<string, readonly Home[]>> = {
     { resource: CUSTOM_RESOURCE_DEFINITIONS, base: DEFINITION, path: 'spec.conversion' },
   ],
   NodeSpec: [{ resource: NODES, base: named, path: 'spec' }],
+  PodGroupSpec: [{ resource: POD_GROUPS, base: named, path: 'spec' }],
   LeaseSpec: [{ resource: LEASES, base: named, path: 'spec' }],
   ServiceAccount: [{ resource: SERVICE_ACCOUNTS, base: named, path: '' }],
   Secret: [

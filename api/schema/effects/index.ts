@@ -12,6 +12,7 @@ import { LIMIT_EFFECTS } from './limits';
 import { METADATA_EFFECTS } from './metadata';
 import { NETWORK_POLICY_EFFECTS } from './network-policies';
 import { POD_EFFECTS } from './pods';
+import { POD_GROUP_EFFECTS } from './pod-groups';
 import { POLICY_EFFECTS } from './policies';
 import { SERVICE_EFFECTS } from './services';
 import { STORAGE_EFFECTS } from './storage';
@@ -26,6 +27,7 @@ export { WELL_KNOWN, type WellKnown } from './well-known';
 export const EFFECT_TABLES: readonly Effects[] = [
   METADATA_EFFECTS,
   POD_EFFECTS,
+  POD_GROUP_EFFECTS,
   CONTAINER_EFFECTS,
   VOLUME_EFFECTS,
   SERVICE_EFFECTS,

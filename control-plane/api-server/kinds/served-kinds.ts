@@ -21,6 +21,7 @@ import { NODE } from './node';
 import { POD } from './pod';
 import { POD_DISRUPTION_BUDGET } from './pod-disruption-budget';
 import { POD_EXPLANATION } from './pod-explanation';
+import { POD_GROUP } from './pod-group';
 import { PRIORITY_CLASS } from './priority-class';
 import { REPLICA_SET } from './replica-set';
 import { REPLICATION_CONTROLLER } from './replication-controller';
@@ -86,6 +87,7 @@ export const STORED_KINDS: readonly ServedKind[] = [
   VOLUME_ATTACHMENT,
   PERSISTENT_VOLUME,
   PERSISTENT_VOLUME_CLAIM,
+  POD_GROUP,
   PRIORITY_CLASS,
   RUNTIME_CLASS,
   CERTIFICATE_REQUEST,

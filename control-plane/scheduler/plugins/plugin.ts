@@ -23,7 +23,8 @@ export type WakeEvent =
   | 'StorageClassChanged'
   | 'StorageCapacityChanged'
   | 'CSINodeChanged'
-  | 'VolumeDetached';
+  | 'VolumeDetached'
+  | 'PodGroupChanged';
 
 /** A verdict against a node. `reasons` are upstream's phrases, which messages count. */
 export interface Refusal {

@@ -1,0 +1,139 @@
+import { hasReason } from '../../../api/errors';
+import { isPlacedMember } from '../../../api/pod-groups';
+import { PODS } from '../../../api/resources';
+import { nameOf, uidOf, type Pod } from '../../../api/types';
+import type { ApiClient } from '../../../client/api-client';
+import type { EventRecorder } from '../../../client/events';
+import type { TaskGroup } from '../../../lib/async/task-group';
+import type { Clock } from '../../../lib/clock';
+import { describeError, type Log } from '../../../lib/log';
+import type { Decision } from '../decide';
+import type { PodInfo } from '../pod-info';
+import type { Attempt, SchedulingQueue } from '../queue';
+import type { Snapshot } from '../snapshot';
+import { heldBack, heldMessage, tooFewMessage, undecided } from './gang-message';
+import type { Gang, Gangs } from './gangs';
+import { placeTogether, type Together } from './place-together';
+
+/** A pod of a group whose turn it is. */
+export interface Member {
+  readonly attempt: Attempt;
+  readonly pod: Pod;
+  readonly info: PodInfo;
+}
+
+export interface GangPlacerDeps {
+  readonly client: ApiClient;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly gangs: Gangs;
+  readonly snapshot: Snapshot;
+  readonly queue: SchedulingQueue;
+  readonly eventsFor: (pod: Pod) => EventRecorder;
+  /** By the member's profile, evicting nobody: a victim would be for nothing if the others do not fit. */
+  readonly decide: (member: Member) => Decision;
+  /** It is assumed on the node of the decision, and may be bound. */
+  readonly accept: (member: Member, decision: Decision) => void;
+  readonly refuse: (member: Member, decision: Decision) => void;
+  /** Is it this scheduler's to place? */
+  readonly isWaiting: (pod: Pod) => boolean;
+}
+
+/**
+ * Places the pods of a group together or not at all. All are decided in one go and none is bound before
+ * enough have a place: nothing is held while others are waited for, so that two groups cannot block each
+ * other. A crash between two bindings leaves a group in part; the rest goes first when the scheduler is
+ * back, and if it does not fit within the group's time, those that were placed give their room back.
+ */
+export class GangPlacer {
+  /** Groups in part, whose time runs. */
+  private readonly timed = new Set<string>();
+
+  constructor(private readonly deps: GangPlacerDeps) {}
+
+  place(popped: Attempt, pod: Pod, gang: Gang, group: TaskGroup): void {
+    const members = this.waiting({ attempt: popped, pod, info: popped.info }, gang);
+    if (!gang.wasWhole && gang.neededCount < gang.minMember) this.limit(gang, group);
+    if (members.length < gang.neededCount) {
+      const { nodeCount } = this.deps.snapshot;
+      for (const member of members)
+        this.deps.refuse(member, undecided(tooFewMessage(member.info, gang, nodeCount), nodeCount));
+      return;
+    }
+    const together = this.tried(members, gang);
+    if (together.isWhole) this.carryOut(together);
+    else this.holdBack(together, gang);
+  }
+
+  /** Takes those of the group that wait, wherever in the queue they are. */
+  private waiting(first: Member, { members }: Gang): readonly Member[] {
+    const { queue, isWaiting } = this.deps;
+    const others = members.flatMap((pod): readonly Member[] => {
+      if (uidOf(pod) === first.info.uid || !isWaiting(pod)) return [];
+      const attempt = queue.take(uidOf(pod));
+      return attempt === undefined ? [] : [{ attempt, pod, info: attempt.info }];
+    });
+    return [first, ...others];
+  }
+
+  private tried(members: readonly Member[], { neededCount }: Gang): Together<Member> {
+    const { snapshot, queue, decide } = this.deps;
+    try {
+      return placeTogether(members, neededCount, snapshot, decide);
+    } catch (error) {
+      for (const { info } of members) {
+        snapshot.forget(info.uid);
+        queue.failed(info.uid, 'AttemptFailed');
+      }
+      throw error;
+    }
+  }
+
+  private carryOut({ placed, refused }: Together<Member>): void {
+    for (const { member, decision } of placed) this.deps.accept(member, decision);
+    // Enough run: those beyond wait as any pod does.
+    for (const { member, decision } of refused) this.deps.refuse(member, decision);
+  }
+
+  private holdBack(together: Together<Member>, gang: Gang): void {
+    const { refuse, snapshot } = this.deps;
+    const message = heldMessage(gang, together);
+    const refusedBy = new Set(together.refused.flatMap(({ decision }) => [...decision.refusedBy]));
+    for (const { member, decision } of together.placed)
+      refuse(member, heldBack(decision, message, refusedBy));
+    for (const { member, decision } of together.refused)
+      refuse(member, heldBack(decision, decision.message, refusedBy));
+    for (const member of together.untried)
+      refuse(member, heldBack(undecided(message, snapshot.nodeCount), message, refusedBy));
+  }
+
+  /** A group that is there in part gives its room back in the end. */
+  private limit({ key, timeoutMs }: Gang, group: TaskGroup): void {
+    if (this.timed.has(key)) return;
+    this.timed.add(key);
+    group.run(async (signal) => {
+      try {
+        await this.deps.clock.sleep(timeoutMs, signal);
+        const now = this.deps.gangs.find(key);
+        if (now !== undefined && !now.wasWhole && now.neededCount > 0) await this.end(now, signal);
+      } finally {
+        this.timed.delete(key);
+      }
+    });
+  }
+
+  private async end({ key, members, timeoutMs }: Gang, signal: AbortSignal): Promise<void> {
+    const { client, eventsFor, log } = this.deps;
+    for (const pod of members.filter(isPlacedMember)) {
+      try {
+        await client.delete(PODS, nameOf(pod), { preconditions: { uid: uidOf(pod) } }, signal);
+        const message = `PodGroup ${key} was not whole within ${timeoutMs / 1000} s: its pods give their room back`;
+        eventsFor(pod).event(PODS, pod, 'Warning', 'PodGroupTimeout', message);
+      } catch (error) {
+        if (signal.aborted) return;
+        if (!hasReason(error, 'NotFound') && !hasReason(error, 'Conflict'))
+          log.warn({ group: key, err: describeError(error) }, 'a pod of a group in part stays');
+      }
+    }
+  }
+}

@@ -1,0 +1,209 @@
+import fc from 'fast-check';
+import { POD_GROUP_LABEL, type PodGroup } from '../../../api/pod-groups';
+import { POD_GROUPS, PODS } from '../../../api/resources';
+import type { Pod } from '../../../api/types';
+import { ManualClock } from '../../../lib/clock';
+import { silentLog } from '../../../lib/log';
+import { seededRandom } from '../../../lib/random';
+import { decide } from '../decide';
+import { podInfoOf } from '../pod-info';
+import { createScheduler } from '../scheduler';
+import { Snapshot } from '../snapshot';
+import { FakeApi, FakeEvents, testNode, testPod, type PodOptions } from '../testing';
+import { placeTogether } from './place-together';
+
+const member = (group: string, name: string, options: PodOptions = {}): Pod => {
+  const pod = testPod(name, options);
+  return { ...pod, metadata: { ...pod.metadata, labels: { [POD_GROUP_LABEL]: group } } };
+};
+const groupOf = (name: string, spec: PodGroup['spec'], status = {}): PodGroup => ({
+  apiVersion: 'scheduling.x-k8s.io/v1alpha1',
+  kind: 'PodGroup',
+  metadata: { name, namespace: 'default', uid: `uid-${name}` },
+  ...(spec === undefined ? {} : { spec }),
+  status,
+});
+
+const start = (api: FakeApi) => {
+  const clock = new ManualClock(1_000_000);
+  const events = new FakeEvents();
+  const random = seededRandom(1);
+  const scheduler = createScheduler({
+    client: api,
+    clock,
+    random,
+    log: silentLog,
+    events,
+    seed: 7,
+  });
+  const abort = new AbortController();
+  const running = scheduler.run(abort.signal);
+  const stop = async () => {
+    abort.abort();
+    await running;
+  };
+  return { clock, events, stop };
+};
+
+const until = async (clock: ManualClock, condition: () => boolean) => {
+  for (let turn = 0; turn < 20_000; turn++) {
+    if (condition()) return;
+    await clock.advance(0);
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  throw new Error('condition not reached');
+};
+
+const messageOf = (api: FakeApi, name: string) =>
+  api.pod(name).status.conditions?.find(({ type }) => type === 'PodScheduled')?.message;
+const boundNames = (api: FakeApi) =>
+  [...api.objects.values()]
+    .filter(({ kind }) => kind === 'Pod')
+    .filter((pod) => (pod as Pod).spec.nodeName !== undefined)
+    .map(({ metadata }) => metadata.name)
+    .sort();
+
+describe('a pod group', () => {
+  it('is placed whole, and its members one by one once it is', async () => {
+    const api = new FakeApi();
+    api.put(POD_GROUPS, groupOf('g', { minMember: 2 }));
+    api.putNode(testNode('n1', { cpu: '2' }));
+    api.putNode(testNode('n2', { cpu: '1' }));
+    for (const name of ['a', 'b', 'c', 'd']) api.putPod(member('g', name, { cpu: '1' }));
+    const { clock, stop } = start(api);
+    await until(clock, () => boundNames(api).length === 3 && messageOf(api, 'd') !== undefined);
+    expect(boundNames(api)).toEqual(['a', 'b', 'c']);
+    expect(messageOf(api, 'd')).toContain('2 Insufficient cpu');
+    await stop();
+  });
+
+  it('waits for members that are not there, says so, and goes on when they come', async () => {
+    const api = new FakeApi();
+    api.put(POD_GROUPS, groupOf('g', { minMember: 2 }));
+    api.putNode(testNode('n1', { cpu: '4' }));
+    api.putPod(member('g', 'a', { cpu: '1' }));
+    const { clock, stop } = start(api);
+    await until(clock, () => messageOf(api, 'a') !== undefined);
+    expect(messageOf(api, 'a')).toBe(
+      '0/1 nodes are available: pre-filter pod default/a cannot find enough sibling pods, ' +
+        'current pods number: 1, minMember of group: 2. no new claims to deallocate',
+    );
+    api.putPod(member('g', 'b', { cpu: '1' }));
+    await until(clock, () => boundNames(api).length === 2);
+    await stop();
+  });
+
+  it('is not placed in part, names who is in the way, and is placed when there is room', async () => {
+    const api = new FakeApi();
+    api.put(POD_GROUPS, groupOf('g', { minMember: 3 }));
+    api.putNode(testNode('n1', { cpu: '2' }));
+    for (const name of ['a', 'b', 'c']) api.putPod(member('g', name, { cpu: '1' }));
+    api.putPod(testPod('later', { cpu: '2' }));
+    const { clock, stop } = start(api);
+    await until(clock, () => messageOf(api, 'c') !== undefined && boundNames(api).length === 1);
+    // Nothing is held for a group that does not fit: another has the node.
+    expect(boundNames(api)).toEqual(['later']);
+    expect(messageOf(api, 'a')).toBe(
+      'PodGroup default/g: 2 of the 3 members that it lacks fit at once; default/c: ' +
+        '0/1 nodes are available: 1 Insufficient cpu. no new claims to deallocate',
+    );
+    expect(messageOf(api, 'c')).toContain('1 Insufficient cpu');
+    api.putNode(testNode('n2', { cpu: '3' }));
+    await clock.advance(11_000);
+    await until(clock, () => boundNames(api).length === 4);
+    await stop();
+  });
+
+  it('does not stop another of which each could have half of the room', async () => {
+    const api = new FakeApi();
+    for (const group of ['g', 'h']) {
+      api.put(POD_GROUPS, groupOf(group, { minMember: 3 }));
+      for (const name of ['a', 'b', 'c'])
+        api.putPod(member(group, `${group}${name}`, { cpu: '1' }));
+    }
+    api.putNode(testNode('n1', { cpu: '4' }));
+    const { clock, stop } = start(api);
+    await until(clock, () => boundNames(api).length === 3 && messageOf(api, 'ha') !== undefined);
+    expect(boundNames(api)).toEqual(['ga', 'gb', 'gc']);
+    for (const name of ['ga', 'gb', 'gc']) await api.delete(PODS, { namespace: 'default', name });
+    await clock.advance(11_000);
+    await until(clock, () => boundNames(api).length === 3);
+    expect(boundNames(api)).toEqual(['ha', 'hb', 'hc']);
+    await stop();
+  });
+
+  it('that a crash left in part goes before all others', async () => {
+    const api = new FakeApi();
+    api.put(POD_GROUPS, groupOf('g', { minMember: 2 }, { phase: 'Scheduling' }));
+    api.putNode(testNode('n1', { cpu: '2' }));
+    api.putPod(testPod('first', { cpu: '1', priority: 100, preemptionPolicy: 'Never' }));
+    api.putPod(member('g', 'a', { cpu: '1', nodeName: 'n1' }));
+    api.putPod(member('g', 'b', { cpu: '1' }));
+    const { clock, stop } = start(api);
+    await until(clock, () => messageOf(api, 'first') !== undefined && boundNames(api).length > 1);
+    expect(boundNames(api)).toEqual(['a', 'b']);
+    await stop();
+  });
+
+  it('gives its room back where the rest does not fit in time, unless it has been whole', async () => {
+    for (const [phase, stays] of [
+      ['Scheduling', false],
+      ['Unknown', true],
+    ] as const) {
+      const api = new FakeApi();
+      const spec = { minMember: 2, scheduleTimeoutSeconds: 30 };
+      api.put(POD_GROUPS, groupOf('g', spec, { phase }));
+      api.putNode(testNode('n1', { cpu: '1' }));
+      api.putPod(member('g', 'a', { cpu: '1', nodeName: 'n1' }));
+      api.putPod(member('g', 'b', { cpu: '1' }));
+      const { clock, events, stop } = start(api);
+      await until(clock, () => messageOf(api, 'b') !== undefined);
+      await clock.advance(29_000);
+      expect(boundNames(api)).toEqual(['a']);
+      await clock.advance(2_000);
+      if (!stays) await until(clock, () => api.objects.get('pods/default/a') === undefined);
+      expect(boundNames(api)).toEqual(stays ? ['a'] : []);
+      const told = events.said.filter(({ reason }) => reason === 'PodGroupTimeout');
+      expect(told.map(({ object }) => object)).toEqual(stays ? [] : ['a']);
+      await stop();
+    }
+  });
+
+  it('that is not there does not hold a pod that names it', async () => {
+    const api = new FakeApi();
+    api.putNode(testNode('n1'));
+    api.putPod(member('nobody', 'a'));
+    const { clock, stop } = start(api);
+    await until(clock, () => boundNames(api).length === 1);
+    await stop();
+  });
+});
+
+it('leaves the cluster as it was, or enough in it, whatever the members ask for', () => {
+  const cpu = fc.constantFrom('100m', '500m', '1', '2', '5');
+  fc.assert(
+    fc.property(
+      fc.array(cpu, { minLength: 1, maxLength: 4 }),
+      fc.array(cpu, { minLength: 1, maxLength: 6 }),
+      fc.integer({ min: 1, max: 6 }),
+      (nodes, pods, needed) => {
+        const snapshot = new Snapshot();
+        nodes.forEach((each, i) => snapshot.setNode(testNode(`n${i}`, { cpu: each })));
+        const members = pods.map((each, i) => ({
+          info: podInfoOf(testPod(`p${i}`, { cpu: each })),
+        }));
+        const { isWhole, placed, refused, untried } = placeTogether(
+          members,
+          needed,
+          snapshot,
+          ({ info }) => decide(info, snapshot, 1),
+        );
+        expect(placed.length + refused.length + untried.length).toBe(members.length);
+        expect(isWhole).toBe(placed.length >= needed);
+        expect(snapshot.assumedCount).toBe(isWhole ? placed.length : 0);
+        for (const { allocatable, requestedCpuMillis } of snapshot.nodes)
+          expect(requestedCpuMillis).toBeLessThanOrEqual(allocatable.cpuMillis);
+      },
+    ),
+  );
+});

@@ -1,0 +1,77 @@
+import {
+  groupKeyOf,
+  isPlacedMember,
+  type PodGroup,
+  type PodGroupPhase,
+} from '../../../api/pod-groups';
+import { keyOf, uidOf, type Pod } from '../../../api/types';
+import type { Informer } from '../../../client/informer';
+import { KeyedIndex } from '../../../client/keyed-index';
+
+/** A group of pods that are to be placed together. */
+export interface Gang {
+  /** `NAMESPACE/NAME` */
+  readonly key: string;
+  readonly minMember: number;
+  readonly timeoutMs: number;
+  /** It has been whole once. */
+  readonly wasWhole: boolean;
+  /** Its pods that are there, whether they have a node or not. */
+  readonly members: readonly Pod[];
+  /** How many more of them must be placed before any of it may run. */
+  readonly neededCount: number;
+}
+
+export interface GangsDeps {
+  readonly groups: Informer<PodGroup>;
+  readonly pods: Informer<Pod>;
+  /** A node is promised to the pod: its binding is on the way. */
+  readonly isAssumed: (uid: string) => boolean;
+}
+
+/** Which pods belong together. */
+export class Gangs {
+  private readonly members: KeyedIndex<Pod>;
+
+  constructor(private readonly deps: GangsDeps) {
+    this.members = new KeyedIndex(deps.pods, groupKeyOf);
+  }
+
+  /** `undefined`: the pod names no group, or one that is not there, and is placed by itself. */
+  of(pod: Pod): Gang | undefined {
+    const key = groupKeyOf(pod);
+    return key === undefined ? undefined : this.find(key);
+  }
+
+  find(key: string): Gang | undefined {
+    const { groups, isAssumed } = this.deps;
+    const group = groups.get(key);
+    if (group === undefined) return undefined;
+    const { minMember = 0, scheduleTimeoutSeconds = TIMEOUT_SECONDS } = group.spec ?? {};
+    const members = this.members.in(keyOf(group));
+    const placedCount = members.filter(
+      (pod) => isPlacedMember(pod) || isAssumed(uidOf(pod)),
+    ).length;
+    return {
+      key,
+      minMember,
+      timeoutMs: scheduleTimeoutSeconds * 1000,
+      wasWhole: WHOLE.has(group.status?.phase ?? 'Pending'),
+      members,
+      neededCount: minMember - placedCount,
+    };
+  }
+}
+
+const WHOLE: ReadonlySet<PodGroupPhase> = new Set([
+  'Scheduled',
+  'Running',
+  'Unknown',
+  'Finished',
+  'Failed',
+]);
+
+/** Upstream's default of permitWaitingTimeSeconds. */
+const TIMEOUT_SECONDS = 60;
+/** Upstream's name of the plugin: what a member is held back by that would fit by itself. */
+export const COSCHEDULING = 'Coscheduling';
