@@ -1,3 +1,5 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { DEFAULT_PROFILE } from '../profile';
 import { parseSchedulerConfiguration } from './configuration';
 
@@ -194,6 +196,21 @@ describe('what is wrong', () => {
   ])('arguments of %s %s are refused by their field', (name, given, problem) =>
     expect(refused(args(name, given))).toContain(problem),
   );
+});
+
+it('reads the file that is shipped, by which pods are packed', () => {
+  const file = join(__dirname, '../../../deploy/scheduler/bin-packing.yaml');
+  const { profiles, warnings } = parseSchedulerConfiguration(readFileSync(file, 'utf8'));
+  expect(warnings).toEqual([]);
+  const [usual, packing] = profiles;
+  expect(usual!.scores.length).toBe(DEFAULT_PROFILE.scores.length);
+  expect(packing!.scores.map(({ plugin, weight }) => `${plugin.name} ${weight}`)).toEqual([
+    'NodeResourcesFit 5',
+    'TaintToleration 3',
+    'NodeAffinity 2',
+    'InterPodAffinity 2',
+    'ImageLocality 1',
+  ]);
 });
 
 it('says of each field that changes nothing why', () => {
