@@ -31,6 +31,36 @@ describe('effective requests', () => {
     expect(requestPhases(spec).main.cpuMillis).toBe(1750);
   });
 
+  // Words of KEP-753: before `=` init containers in order, those with `+` keep running; behind it the main ones.
+  it.each([
+    ['=1', 1],
+    ['=1 2', 3],
+    ['5=1 2', 5],
+    ['2=1 2', 3],
+    ['2 5=1 2', 5],
+    ['+1=1', 2],
+    ['+1 +2=1', 4],
+    ['5 +1=1', 5],
+    ['+1 5=1', 6],
+    ['+1 5 +2=1', 6],
+    ['5 +2 +3=1', 6],
+    ['+2 1 +3 4=1', 9],
+    ['3 +2 4 +1=2', 6],
+  ])('of %s are %i', (text, total) => {
+    const [init = '', main = ''] = text.split('=');
+    const numbers = (list: string) => list.split(' ').filter((each) => each !== '');
+    const spec: PodSpec = {
+      initContainers: numbers(init).map((each) =>
+        each.startsWith('+')
+          ? container(each.slice(1), { restartPolicy: 'Always' })
+          : container(each),
+      ),
+      containers: numbers(main).map((each) => container(each)),
+      overhead: { cpu: '100m' },
+    };
+    expect(effectiveRequests(spec).cpuMillis).toBe(total * 1000 + 100);
+  });
+
   it('adds overhead and counts extended resources', () => {
     const spec: PodSpec = {
       overhead: { cpu: '10m', memory: '1Mi' },
