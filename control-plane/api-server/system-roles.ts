@@ -78,6 +78,7 @@ const VIEW = [
   rule('networking.k8s.io', ['ingresses', 'ingresses/status', 'networkpolicies'], READ),
   rule('policy', ['poddisruptionbudgets', 'poddisruptionbudgets/status'], READ),
   rule('coordination.k8s.io', ['leases'], READ),
+  rule('scheduling.x-k8s.io', ['podgroups', 'podgroups/status'], READ),
   rule('scheduling.dhow.dev', ['schedulingdecisions', 'podexplanations'], READ),
   rule('networking.dhow.dev', ['connectionreviews'], ['create']),
 ];
@@ -106,6 +107,7 @@ const EDIT = [
   rule('autoscaling', ['horizontalpodautoscalers'], WRITE),
   rule('networking.k8s.io', ['ingresses', 'networkpolicies'], WRITE),
   rule('policy', ['poddisruptionbudgets'], WRITE),
+  rule('scheduling.x-k8s.io', ['podgroups'], WRITE),
   rule('coordination.k8s.io', ['leases'], WRITE),
 ];
 

@@ -216,3 +216,34 @@ it('keeps a binding with its role', async () => {
   const { json } = await server.request('PUT', path, changed);
   expect(json.message).toContain('cannot change roleRef');
 });
+
+it('lets who edits a namespace make groups of its pods, and who views it only see them', async () => {
+  const bound = {
+    ...binding('groups'),
+    roleRef: { kind: 'ClusterRole', name: 'view' },
+  };
+  await server.request('POST', `${RBAC}/namespaces/default/rolebindings`, bound);
+  const editing = {
+    ...binding('editing', { kind: 'User', name: 'editor' }),
+    roleRef: { kind: 'ClusterRole', name: 'edit' },
+  };
+  await server.request('POST', `${RBAC}/namespaces/default/rolebindings`, editing);
+  await waitForCaches();
+  const path = '/apis/scheduling.x-k8s.io/v1alpha1/namespaces/default/podgroups';
+  const group = {
+    apiVersion: 'scheduling.x-k8s.io/v1alpha1',
+    kind: 'PodGroup',
+    metadata: { name: 'train' },
+    spec: { minMember: 2 },
+  };
+  const editor: User = { name: 'editor', groups: ['system:authenticated'] };
+  expect((await server.request('POST', path, group, as(DEV))).status).toBe(403);
+  expect((await server.request('POST', path, group, as(editor))).status).toBe(201);
+  expect((await server.request('GET', path, undefined, as(DEV))).status).toBe(200);
+  const wrong = { ...group, metadata: { name: 'b' }, spec: { scheduleTimeoutSeconds: -1 } };
+  const refused = await server.request('POST', path, wrong, as(editor));
+  expect(refused.json.message).toBe(
+    'PodGroup.scheduling.x-k8s.io "b" is invalid: spec.scheduleTimeoutSeconds: ' +
+      'Invalid value: -1: must be positive',
+  );
+});
