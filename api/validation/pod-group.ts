@@ -19,9 +19,15 @@ export const validatePodGroupUpdate = (group: PodGroup, old: PodGroup): readonly
 
 const validateSpec = ({ spec = {} }: PodGroup): readonly FieldError[] => [
   ...nonNegative('spec.minMember', spec.minMember),
+  ...((spec.minMember ?? 0) > MIN_MEMBER_MAX
+    ? [invalid('spec.minMember', spec.minMember, `must be at most ${MIN_MEMBER_MAX}`)]
+    : []),
   ...(spec.scheduleTimeoutSeconds !== undefined && spec.scheduleTimeoutSeconds < 1
     ? [invalid('spec.scheduleTimeoutSeconds', spec.scheduleTimeoutSeconds, 'must be positive')]
     : []),
 ];
+
+/** All are decided in one go, while all other pods wait. */
+const MIN_MEMBER_MAX = 1000;
 
 const RULES: MetadataRules = { isNamespaced: true, name: subdomainName };

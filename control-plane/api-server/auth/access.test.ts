@@ -240,10 +240,14 @@ it('lets who edits a namespace make groups of its pods, and who views it only se
   expect((await server.request('POST', path, group, as(DEV))).status).toBe(403);
   expect((await server.request('POST', path, group, as(editor))).status).toBe(201);
   expect((await server.request('GET', path, undefined, as(DEV))).status).toBe(200);
-  const wrong = { ...group, metadata: { name: 'b' }, spec: { scheduleTimeoutSeconds: -1 } };
+  const wrong = {
+    ...group,
+    metadata: { name: 'b' },
+    spec: { minMember: 1001, scheduleTimeoutSeconds: -1 },
+  };
   const refused = await server.request('POST', path, wrong, as(editor));
   expect(refused.json.message).toBe(
-    'PodGroup.scheduling.x-k8s.io "b" is invalid: spec.scheduleTimeoutSeconds: ' +
-      'Invalid value: -1: must be positive',
+    'PodGroup.scheduling.x-k8s.io "b" is invalid: [spec.minMember: Invalid value: 1001: ' +
+      'must be at most 1000, spec.scheduleTimeoutSeconds: Invalid value: -1: must be positive]',
   );
 });

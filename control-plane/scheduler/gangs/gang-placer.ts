@@ -66,14 +66,16 @@ export class GangPlacer {
   }
 
   /** Takes those of the group that wait, wherever in the queue they are. */
-  private waiting(first: Member, { members }: Gang): readonly Member[] {
+  private waiting(first: Member, { members, neededCount }: Gang): readonly Member[] {
     const { queue, isWaiting } = this.deps;
-    const others = members.flatMap((pod): readonly Member[] => {
-      if (uidOf(pod) === first.info.uid || !isWaiting(pod)) return [];
+    const found = [first];
+    for (const pod of members) {
+      if (found.length >= neededCount + SPARE_MAX) break;
+      if (uidOf(pod) === first.info.uid || !isWaiting(pod)) continue;
       const attempt = queue.take(uidOf(pod));
-      return attempt === undefined ? [] : [{ attempt, pod, info: attempt.info }];
-    });
-    return [first, ...others];
+      if (attempt !== undefined) found.push({ attempt, pod, info: attempt.info });
+    }
+    return found;
   }
 
   private tried(members: readonly Member[], { neededCount }: Gang): Together<Member> {
@@ -137,3 +139,6 @@ export class GangPlacer {
     }
   }
 }
+
+/** Members beyond those that are needed which are tried as well: some may fit where others do not. */
+const SPARE_MAX = 64;
