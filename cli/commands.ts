@@ -178,6 +178,7 @@ const DEFINITIONS: ReadonlyMap<string, () => Promise<Define>> = new Map([
   ['taint', async () => (await nodes()).defineTaint],
   ['why', async () => (await explaining()).defineWhy],
   ['why-blocked', async () => (await explaining()).defineWhyBlocked],
+  ['replay', async () => (await explaining()).defineReplay],
   ['plan', async () => (await explaining()).definePlan],
   ['timeline', async () => (await explaining()).defineTimeline],
   ['tree', async () => (await explaining()).defineTree],

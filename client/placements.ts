@@ -1,3 +1,4 @@
+import type { DecisionReplaySpec, DecisionReplayStatus } from '../api/decision-replays';
 import type { Placement } from '../api/decisions';
 import type { PlacementPlanStatus } from '../api/placement-plans';
 import type { Node, Pod } from '../api/types';
@@ -8,6 +9,8 @@ export interface Placements {
   review(pod: Pod): Placement;
   /** What would become of pods; changes nothing. @throws ServiceUnavailable, NotFound for a node */
   plan(question: PlacementQuestion, signal: AbortSignal): Promise<PlacementPlanStatus>;
+  /** The last decisions once more; records nothing. @throws BadRequest for a configuration that is wrong */
+  replay(question: DecisionReplaySpec, signal: AbortSignal): Promise<DecisionReplayStatus>;
 }
 
 export interface PlacementQuestion {

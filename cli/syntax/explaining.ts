@@ -1,8 +1,10 @@
 import type { Command } from 'commander';
 import type { PlanOptions } from '../commands/plan';
+import type { ReplayOptions } from '../commands/replay';
 import type { TimelineOptions } from '../commands/timeline';
 import type { WhyBlockedOptions } from '../commands/why-blocked';
 import type { DecisionsOptions, WhyOptions } from '../commands/why';
+import { wholeNumber } from '../program';
 import { examples, inNamespace, inNamespaces, lazily, repeated, type Connected } from './command';
 
 export const defineWhy = (program: Command, connected: Connected): void => {
@@ -83,6 +85,25 @@ export const definePlan = (program: Command, connected: Connected): void => {
         ),
     ),
     lazily(async () => (await import('../commands/plan.js')).plan),
+  );
+};
+
+export const defineReplay = (program: Command, connected: Connected): void => {
+  connected<[ReplayOptions]>(
+    program
+      .command('replay')
+      .description('Take the last decisions again, as they were or by another configuration')
+      .option('--last <n>', 'how many: 100 unless told', wholeNumber('--last'))
+      .option('--config <file>', 'by this KubeSchedulerConfiguration')
+      .option('-o, --output <format>', 'yaml, json or name')
+      .addHelpText(
+        'after',
+        examples(
+          'dhow replay --last 20                       do they come out the same?',
+          'dhow replay --last 500 --config other.yaml  which pods would be elsewhere, and why',
+        ),
+      ),
+    lazily(async () => (await import('../commands/replay.js')).replay),
   );
 };
 

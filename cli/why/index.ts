@@ -4,6 +4,7 @@ export { lastLines, withEvidence } from './evidence';
 export { fitLine } from './fit';
 export { renderPlan } from './plan-text';
 export { placementGroupsOf } from './pod-placements';
+export { renderReplay } from './replay-text';
 export { renderWhy } from './why';
 export type { TextStyle } from './text';
 export { resizeTroublesOf, troublesOf } from './trouble';

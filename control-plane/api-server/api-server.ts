@@ -53,6 +53,7 @@ import { CONNECTION_REVIEWS, serveConnectionReview } from './network/connection-
 import { ExecGateway, type UpgradingConnection } from './pods/exec';
 import { PortForwardGateway } from './pods/port-forward';
 import { ProxyGateway } from './proxy/proxy-gateway';
+import { DECISION_REPLAYS, serveDecisionReplay } from './pods/decision-replay';
 import { PLACEMENT_PLANS, servePlacementPlan } from './pods/placement-plan';
 import {
   PLACEMENT_REVIEWS,
@@ -241,6 +242,7 @@ const besidesObjects = (deps: ApiServerDeps, parts: Parts, kinds: KindRegistry) 
       (request: ApiRequest) => serveReview(request, parts.authorizer, { tokens, oidc: deps.oidc }),
       placementReviews(deps, parts),
       placementPlans(deps, parts),
+      decisionReplays(deps, parts),
       (request: ApiRequest) => serveConnectionReview(request, parts),
     ],
     paths: [
@@ -292,7 +294,7 @@ const isStored = (kinds: KindRegistry, name: string): boolean =>
 const reviewsOf = ({ placements }: ApiServerDeps) =>
   placements === undefined
     ? [...REVIEWS, CONNECTION_REVIEWS]
-    : [...REVIEWS, CONNECTION_REVIEWS, PLACEMENT_REVIEWS, PLACEMENT_PLANS];
+    : [...REVIEWS, CONNECTION_REVIEWS, PLACEMENT_REVIEWS, PLACEMENT_PLANS, DECISION_REPLAYS];
 
 const placementReviews =
   ({ placements }: ApiServerDeps, parts: Parts) =>
@@ -303,6 +305,11 @@ const placementPlans =
   ({ placements }: ApiServerDeps, parts: Parts) =>
   async (request: ApiRequest): Promise<ApiResponse | undefined> =>
     placements && servePlacementPlan(request, { ...parts, placements });
+
+const decisionReplays =
+  ({ placements }: ApiServerDeps, { authorizer }: Parts) =>
+  async (request: ApiRequest): Promise<ApiResponse | undefined> =>
+    placements && serveDecisionReplay(request, { authorizer, placements });
 
 const cachedPods = (caches: WatchCaches): PodReader => ({
   pod: (namespace, name) => caches.of('pods').get(namespace, name)?.object,

@@ -1,6 +1,7 @@
 import { systemClock } from '../../lib/clock';
 import { SnapshotPlacements } from './placements';
 import { podInfoOf, type PodInfo } from './pod-info';
+import { Journal } from './replay/journal';
 import { Snapshot } from './snapshot';
 import type { Pod } from '../../api/types';
 import { testNode, testPod } from './testing';
@@ -27,6 +28,7 @@ const placementsOf = (
 ): SnapshotPlacements =>
   new SnapshotPlacements({
     ...{ snapshot, sources, queue: { waiting: () => waiting }, clock: systemClock, seed: 1 },
+    journal: new Journal(new Snapshot()),
   });
 
 it('counts the nodes that would take the pod, and what the others have against it', () => {

@@ -1,14 +1,19 @@
+import type { DecisionReplaySpec, DecisionReplayStatus } from '../../api/decision-replays';
 import type { Placement } from '../../api/decisions';
 import { ApiError } from '../../api/errors';
 import type { PlacementPlanStatus } from '../../api/placement-plans';
 import type { Pod } from '../../api/types';
 import type { PlacementQuestion, Placements } from '../../client/placements';
 import type { Clock } from '../../lib/clock';
+import { describeError } from '../../lib/log';
+import { parseSchedulerConfiguration } from './configuration/configuration';
 import { decide } from './decide';
 import { planPlacements } from './plans/plan';
 import { podInfoOf, type PodInfo } from './pod-info';
-import { DEFAULT_PROFILES, DEFAULT_SCHEDULER_NAME, type Profiles } from './profile';
+import { DEFAULT_PROFILES, DEFAULT_SCHEDULER_NAME, Profiles } from './profile';
 import type { SchedulingQueue } from './queue';
+import type { Journal } from './replay/journal';
+import { replayDecisions } from './replay/replay';
 import type { Snapshot } from './snapshot';
 import { suggest } from './suggest';
 import type { VolumeView } from './volumes/volume-view';
@@ -19,6 +24,7 @@ export interface SnapshotPlacementsDeps {
   readonly sources: readonly { readonly hasSynced: boolean }[];
   readonly queue: Pick<SchedulingQueue, 'waiting'>;
   readonly clock: Clock;
+  readonly journal: Journal;
   /** Breaks ties, as for pods that are placed. */
   readonly seed: number;
   /** Pods that name another scheduler are not this one's to place. Default: upstream's one. */
@@ -61,14 +67,19 @@ export class SnapshotPlacements implements Placements {
       ...{ cluster: snapshot.copy(), waiting: queue.waiting(), profiles: this.profiles, seed },
       resolve: (info) => this.resolved(info),
     });
-    let turnStartedAtMs = clock.monotonicMs();
-    for (let step = steps.next(); ; step = steps.next()) {
-      if (step.done === true) return step.value;
-      if (clock.monotonicMs() - turnStartedAtMs < TURN_MS) continue;
-      await new Promise((resolve) => setImmediate(resolve));
-      if (signal.aborted) throw new ApiError('ServiceUnavailable', 'the request was given up');
-      turnStartedAtMs = clock.monotonicMs();
-    }
+    return paced(steps, clock, signal);
+  }
+
+  async replay(
+    { last, config }: DecisionReplaySpec,
+    signal: AbortSignal,
+  ): Promise<DecisionReplayStatus> {
+    this.checkSynced();
+    const { journal, seed, clock } = this.deps;
+    const given = config === undefined ? undefined : configurationIn(config);
+    const profiles = given === undefined ? this.profiles : new Profiles(given.profiles);
+    const steps = replayDecisions(journal, { last, profiles, seed });
+    return { ...(await paced(steps, clock, signal)), warnings: given?.warnings ?? [] };
   }
 
   private resolved(info: PodInfo): PodInfo {
@@ -80,5 +91,29 @@ export class SnapshotPlacements implements Placements {
     throw new ApiError('ServiceUnavailable', 'the scheduler has not read nodes and pods yet');
   }
 }
+
+/** Steps to the end, between which others get their turn. */
+const paced = async <T>(
+  steps: Generator<void, T>,
+  clock: Clock,
+  signal: AbortSignal,
+): Promise<T> => {
+  let turnStartedAtMs = clock.monotonicMs();
+  for (let step = steps.next(); ; step = steps.next()) {
+    if (step.done === true) return step.value;
+    if (clock.monotonicMs() - turnStartedAtMs < TURN_MS) continue;
+    await new Promise((resolve) => setImmediate(resolve));
+    if (signal.aborted) throw new ApiError('ServiceUnavailable', 'the request was given up');
+    turnStartedAtMs = clock.monotonicMs();
+  }
+};
+
+const configurationIn = (text: string) => {
+  try {
+    return parseSchedulerConfiguration(text);
+  } catch (error) {
+    throw new ApiError('BadRequest', describeError(error), { cause: error });
+  }
+};
 
 const TURN_MS = 5;

@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ApiError } from '../../api/errors';
-import { PODS } from '../../api/resources';
+import { NODES, PODS } from '../../api/resources';
 import type { Pod } from '../../api/types';
 import { ManualClock } from '../../lib/clock';
 import { silentLog } from '../../lib/log';
@@ -304,6 +304,33 @@ describe('scheduler', () => {
         'dhow_scheduler_node_refusals_total{reason="Insufficient cpu"} 1',
       ]),
     );
+    await stop();
+  });
+
+  it('takes its decisions again in the state in which they were taken', async () => {
+    const api = new FakeApi();
+    for (const name of ['n1', 'n2', 'n3']) api.putNode(testNode(name, { cpu: '4' }));
+    const { scheduler, clock, stop } = start(api);
+    for (let i = 0; i < 9; i++) api.putPod(testPod(`p-${i}`, { cpu: '1' }));
+    api.putPod(testPod('huge', { cpu: '9' }));
+    await until(clock, () => [...Array(9).keys()].every((i) => bound(api, `p-${i}`)()));
+    await until(clock, () => conditionOf(api, 'huge') !== undefined);
+    api.take(NODES, testNode('n1'));
+    api.putNode(testNode('n2', { cpu: '4', labels: { a: 'b' } }));
+    const { signal } = new AbortController();
+    const same = await scheduler.placements.replay({ last: 100 }, signal);
+    expect(same).toMatchObject({ replayed: 10, same: 10, rescored: 0, differences: [] });
+    const config = TWO_PROFILES.replace('- {}\n', '').replace('packing', 'default-scheduler');
+    const packed = await scheduler.placements.replay({ last: 9, config }, signal);
+    expect(packed.replayed).toBe(9);
+    expect(packed.same).toBeLessThan(9);
+    expect(packed.differences[0]?.was.nodeName).not.toBe(packed.differences[0]?.now.nodeName);
+    const others = { last: 1, config: TWO_PROFILES.replace('- {}\n', '') };
+    const [other] = (await scheduler.placements.replay(others, signal)).differences;
+    expect(other?.now.message).toBe('no profile of the configuration is for it');
+    await expect(
+      scheduler.placements.replay({ last: 1, config: 'kind: Other' }, signal),
+    ).rejects.toMatchObject({ reason: 'BadRequest' });
     await stop();
   });
 });

@@ -26,6 +26,7 @@ import type { WakeEvent } from './plugins/plugin';
 import { selectorsFrom } from './pod-selectors';
 import { DEFAULT_PROFILE, DEFAULT_SCHEDULER_NAME, Profiles, type Profile } from './profile';
 import { SchedulingQueue, type Backoff } from './queue';
+import { Journal } from './replay/journal';
 import { SchedulerMetrics } from './scheduler-metrics';
 import { SchedulingLoop } from './scheduling-loop';
 import { Snapshot } from './snapshot';
@@ -75,6 +76,7 @@ export const createScheduler = (deps: SchedulerDeps): Scheduler => {
   const segments = dir === undefined ? undefined : new Segments({ dir, clock, log });
   const decisions = new DecisionLog(segments);
   const snapshot = snapshotAmid(views);
+  const journal = new Journal(snapshot);
   const volumes = new VolumeView({
     ...views,
     isClaimUsed: (claimKey, butUid) => snapshot.isClaimUsed(claimKey, butUid),
@@ -82,9 +84,7 @@ export const createScheduler = (deps: SchedulerDeps): Scheduler => {
   const { queue, metrics } = measuredQueue(deps, profiles);
   const changes = new Changes({ snapshot, volumes, profiles });
   const conditions = new ConditionWriter({ client, clock, log });
-  const cluster = new ClusterEvents({
-    ...{ snapshot, queue, changes, conditions, profiles, faults },
-  });
+  const cluster = new ClusterEvents({ snapshot, queue, changes, conditions, profiles, faults });
   const volumeBinder = new VolumeBinder({
     ...{ client, clock, claims: views.claims, volumes: views.volumes },
     node: (name) => snapshot.node(name)?.node,
@@ -95,7 +95,7 @@ export const createScheduler = (deps: SchedulerDeps): Scheduler => {
   const preemptor = new Preemptor({ client, eventsFor, clock, log });
   const loop = new SchedulingLoop({
     ...{ client, clock, random, log, eventsFor, decisions, snapshot, queue, cluster, conditions },
-    ...{ pods, seed, faults, volumes, volumeBinder, preemptor, profiles, gangs, metrics },
+    ...{ pods, seed, faults, volumes, volumeBinder, preemptor, profiles, gangs, metrics, journal },
     engine: new IndexedEngine({ cluster: snapshot }),
   });
 
@@ -131,7 +131,7 @@ export const createScheduler = (deps: SchedulerDeps): Scheduler => {
       ...{ pods, snapshot, queue, decisions, profiles, volumes, gangs },
     }),
     placements: new SnapshotPlacements({
-      ...{ snapshot, queue, clock, seed, profiles, volumes },
+      ...{ snapshot, queue, clock, journal, seed, profiles, volumes },
       sources: Object.values(views),
     }),
     run,

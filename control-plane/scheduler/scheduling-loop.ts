@@ -1,3 +1,4 @@
+import type { SchedulingDecision } from '../../api/decisions';
 import { PODS } from '../../api/resources';
 import { tolerationSecondsFor } from '../../api/taints';
 import { uidOf, type Pod } from '../../api/types';
@@ -16,6 +17,7 @@ import type { Gangs } from './gangs/gangs';
 import { assignedMessage } from './message';
 import type { Attempt, SchedulingQueue } from './queue';
 import { DEFAULT_SCHEDULER_NAME, type Profile, type Profiles } from './profile';
+import type { Journal } from './replay/journal';
 import type { EndedAttempt, SchedulerMetrics } from './scheduler-metrics';
 import type { Snapshot } from './snapshot';
 import type { Preemptor } from './preemptor';
@@ -43,6 +45,7 @@ export interface SchedulingLoopDeps extends BinderDeps {
   readonly profiles: Profiles;
   readonly metrics: SchedulerMetrics;
   readonly gangs: Gangs;
+  readonly journal: Pick<Journal, 'note'>;
 }
 
 /**
@@ -112,7 +115,7 @@ export class SchedulingLoop {
   }
 
   private place(attempt: Attempt, pod: Pod, group: TaskGroup): void {
-    const { snapshot, volumes, profiles, gangs } = this.deps;
+    const { snapshot, volumes, profiles, gangs, journal } = this.deps;
     const gang = gangs.of(pod);
     if (gang !== undefined && gang.neededCount > 0) {
       this.gangPlacer(group).place(attempt, pod, gang, group);
@@ -120,7 +123,9 @@ export class SchedulingLoop {
     }
     const info = volumes.resolve(attempt.info);
     const { decision, latencyMicros } = this.decide(info, profiles.of(pod));
-    this.record({ ...attempt, info }, decision, latencyMicros);
+    const record = this.record({ ...attempt, info }, decision, latencyMicros);
+    // Those of a group are left out: none was taken for itself.
+    journal.note({ kind: 'decision', info, record });
     const { nodeName } = decision;
     if (nodeName === undefined) {
       this.refuse(pod, info, decision, group);
@@ -312,7 +317,7 @@ export class SchedulingLoop {
     this.deps.cluster.freed(nodeName);
   }
 
-  private record(attempt: Attempt, decision: Decision, latencyMicros: number): void {
+  private record(attempt: Attempt, decision: Decision, latencyMicros: number): SchedulingDecision {
     const { clock, decisions, snapshot, queue, profiles } = this.deps;
     const profile = profiles.of(attempt.info.pod);
     // It costs more than the decision: with a crowd waiting, only live explanations work it out.
@@ -321,7 +326,7 @@ export class SchedulingLoop {
       decision.nodeName === undefined && hasTime
         ? suggest(attempt.info, snapshot, { profile })
         : undefined;
-    decisions.record(decision, {
+    return decisions.record(decision, {
       attempt,
       timeMs: clock.now(),
       latencyMicros,

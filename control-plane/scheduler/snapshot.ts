@@ -5,6 +5,7 @@ import { NodeInfo } from './node-info';
 import type { NamespaceLabels } from './pod-affinity';
 import { podInfoOf, type PodInfo } from './pod-info';
 import type { SelectorFor } from './pod-selectors';
+import { isSameToRules, type SnapshotChange } from './snapshot-change';
 import { NO_STORAGE, type StorageFacts } from './volumes/storage-facts';
 
 /** What plugins may ask of the cluster as a whole. Nothing in it changes while a decision is taken. */
@@ -78,6 +79,8 @@ export class Snapshot implements TrackedView {
   nodesVersion = 0;
   factsVersion = 0;
   readonly touched = new ChangeLog<NodeInfo>();
+  /** Told of each change. */
+  onChange: ((change: SnapshotChange) => void) | undefined;
   readonly namespaceLabels: NamespaceLabels;
   readonly budgetsIn: BudgetsIn;
   readonly selectorFor: SelectorFor;
@@ -139,6 +142,8 @@ export class Snapshot implements TrackedView {
     const known = this.byName.get(node.metadata.name);
     if (known?.node.metadata.uid === node.metadata.uid && known !== undefined) {
       this.countLayers(known, -1);
+      if (this.onChange !== undefined && !isSameToRules(known.node, node))
+        this.onChange({ kind: 'node', node });
       known.node = node;
       this.countLayers(known, 1);
       this.touched.add(known);
@@ -149,6 +154,7 @@ export class Snapshot implements TrackedView {
     this.byName.set(info.name, info);
     this.countLayers(info, 1);
     this.nodesChanged();
+    this.onChange?.({ kind: 'node', node });
   }
 
   removeNode(name: string): void {
@@ -157,6 +163,7 @@ export class Snapshot implements TrackedView {
     this.countLayers(known, -1);
     this.byName.delete(name);
     this.nodesChanged();
+    this.onChange?.({ kind: 'node-gone', name });
   }
 
   private nodesChanged(): void {
@@ -189,6 +196,7 @@ export class Snapshot implements TrackedView {
     else there.set(info.uid, info);
     this.countAffinity(info, 1);
     this.touch(nodeName);
+    this.onChange?.({ kind: 'nominated', info, nodeName });
   }
 
   nominationOf(uid: string): string | undefined {
@@ -206,6 +214,7 @@ export class Snapshot implements TrackedView {
     if (there?.size === 0) this.nominatedByNode.delete(nodeName);
     this.countAffinity(info, -1);
     this.touch(nodeName);
+    this.onChange?.({ kind: 'nomination-ended', uid });
     return nodeName;
   }
 
@@ -233,6 +242,12 @@ export class Snapshot implements TrackedView {
 
   /** Returns the name of the node that the pod was on. */
   removePod(uid: string): string | undefined {
+    const nodeName = this.displace(uid);
+    if (nodeName !== undefined) this.onChange?.({ kind: 'pod-gone', uid });
+    return nodeName;
+  }
+
+  private displace(uid: string): string | undefined {
     const placement = this.placements.get(uid);
     if (placement === undefined) return undefined;
     const { nodeName } = placement;
@@ -262,7 +277,8 @@ export class Snapshot implements TrackedView {
   }
 
   private place(info: PodInfo, nodeName: string, isAssumed: boolean): void {
-    this.removePod(info.uid);
+    this.onChange?.({ kind: 'placed', info, nodeName });
+    this.displace(info.uid);
     this.placements.set(info.uid, { info, nodeName, isAssumed });
     for (const key of info.claims)
       this.byClaim.set(key, (this.byClaim.get(key) ?? new Set()).add(info.uid));

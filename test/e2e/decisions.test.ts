@@ -1,3 +1,6 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import type { PodExplanation, SchedulingDecision } from '../../api/decisions';
 import { podYaml } from './support/cluster';
 import { sharedCluster } from './support/shared-cluster';
@@ -103,6 +106,34 @@ describe('decisions', () => {
       status: { recent: { placed: number } };
     };
     expect(json.status.recent.placed).toBe(2);
+  });
+
+  it('are taken again, as they were and by another configuration', async () => {
+    const replay = async (config: string | undefined) => {
+      if (config === undefined) return cluster.dhow('replay', '--last', '20');
+      const directory = mkdtempSync(join(tmpdir(), 'dhow-replay-'));
+      try {
+        const file = join(directory, 'scheduler.yaml');
+        writeFileSync(file, config);
+        return await cluster.dhow('replay', '--last', '20', '--config', file);
+      } finally {
+        rmSync(directory, { recursive: true });
+      }
+    };
+    const same = await replay(undefined);
+    expect(same.stdout).toMatch(/^(\d+) of \1 decisions come out the same\n$/);
+    expect(same.code).toBe(0);
+    const head = 'apiVersion: kubescheduler.config.k8s.io/v1\nkind: KubeSchedulerConfiguration\n';
+    const loose = `${head}profiles: [{plugins: {filter: {disabled: [{name: NodeResourcesFit}]}}}]`;
+    const other = await replay(loose);
+    expect(other.code).toBe(1);
+    expect(other.stdout).toMatch(/ default\/huge +1 +- +node-\d \(\d+\) /);
+    expect(other.stdout).toMatch(/ decisions come out the same.*, \d+ differently\n$/);
+    const wrong = await replay(`${head}profiles: 7`);
+    expect([wrong.code, wrong.stderr]).toEqual([
+      1,
+      expect.stringContaining('invalid scheduler configuration'),
+    ]);
   });
 
   it('are told as they are made, and outlive the server', async () => {

@@ -13,6 +13,8 @@ beforeEach(async () => {
         asked.push(question);
         return { placements: [], replaced: 0, nodes: [] };
       },
+      replay: ({ last }) =>
+        Promise.resolve({ replayed: last, same: last, rescored: 0, differences: [], warnings: [] }),
     },
   });
 });
@@ -154,4 +156,18 @@ it('is for those who may create plans', async () => {
   expect(status).toBe(403);
   expect(json.message).toContain('cannot create resource "placementplans"');
   expect((await server.request('GET', PATH, undefined)).status).toBe(405);
+});
+
+describe('a replay', () => {
+  const REPLAYS = '/apis/scheduling.dhow.dev/v1/decisionreplays';
+
+  it('is asked for, within bounds, by those who may', async () => {
+    const { status, json } = await server.request('POST', REPLAYS, { spec: { last: 7 } });
+    expect([status, json.kind]).toEqual([201, 'DecisionReplay']);
+    expect(json.status).toMatchObject({ replayed: 7, same: 7 });
+    const many = await server.request('POST', REPLAYS, { spec: { last: 1e9 } });
+    expect([many.status, many.json.message]).toEqual([400, expect.stringContaining('spec.last')]);
+    const refused = await server.request('POST', REPLAYS, {}, { user: DEV });
+    expect(refused.status).toBe(403);
+  });
 });
