@@ -143,7 +143,7 @@ export class Snapshot implements TrackedView {
     if (known?.node.metadata.uid === node.metadata.uid && known !== undefined) {
       this.countLayers(known, -1);
       if (this.onChange !== undefined && !isSameToRules(known.node, node))
-        this.onChange({ kind: 'node', node });
+        this.onChange({ kind: 'node', name: known.name, before: known.node, after: node });
       known.node = node;
       this.countLayers(known, 1);
       this.touched.add(known);
@@ -154,7 +154,7 @@ export class Snapshot implements TrackedView {
     this.byName.set(info.name, info);
     this.countLayers(info, 1);
     this.nodesChanged();
-    this.onChange?.({ kind: 'node', node });
+    this.onChange?.({ kind: 'node', name: info.name, before: undefined, after: node });
   }
 
   removeNode(name: string): void {
@@ -163,7 +163,7 @@ export class Snapshot implements TrackedView {
     this.countLayers(known, -1);
     this.byName.delete(name);
     this.nodesChanged();
-    this.onChange?.({ kind: 'node-gone', name });
+    this.onChange?.({ kind: 'node', name, before: known.node, after: undefined });
   }
 
   private nodesChanged(): void {
@@ -196,7 +196,8 @@ export class Snapshot implements TrackedView {
     else there.set(info.uid, info);
     this.countAffinity(info, 1);
     this.touch(nodeName);
-    this.onChange?.({ kind: 'nominated', info, nodeName });
+    const { uid } = info;
+    this.onChange?.({ kind: 'nomination', uid, before: undefined, after: { info, nodeName } });
   }
 
   nominationOf(uid: string): string | undefined {
@@ -214,7 +215,7 @@ export class Snapshot implements TrackedView {
     if (there?.size === 0) this.nominatedByNode.delete(nodeName);
     this.countAffinity(info, -1);
     this.touch(nodeName);
-    this.onChange?.({ kind: 'nomination-ended', uid });
+    this.onChange?.({ kind: 'nomination', uid, before: nomination, after: undefined });
     return nodeName;
   }
 
@@ -242,8 +243,9 @@ export class Snapshot implements TrackedView {
 
   /** Returns the name of the node that the pod was on. */
   removePod(uid: string): string | undefined {
+    const before = this.placements.get(uid);
     const nodeName = this.displace(uid);
-    if (nodeName !== undefined) this.onChange?.({ kind: 'pod-gone', uid });
+    if (before !== undefined) this.onChange?.({ kind: 'placement', uid, before, after: undefined });
     return nodeName;
   }
 
@@ -277,9 +279,11 @@ export class Snapshot implements TrackedView {
   }
 
   private place(info: PodInfo, nodeName: string, isAssumed: boolean): void {
-    this.onChange?.({ kind: 'placed', info, nodeName });
-    this.displace(info.uid);
-    this.placements.set(info.uid, { info, nodeName, isAssumed });
+    const { uid } = info;
+    const after = { info, nodeName, isAssumed };
+    this.onChange?.({ kind: 'placement', uid, before: this.placements.get(uid), after });
+    this.displace(uid);
+    this.placements.set(uid, after);
     for (const key of info.claims)
       this.byClaim.set(key, (this.byClaim.get(key) ?? new Set()).add(info.uid));
     const uids = this.byNode.get(nodeName);

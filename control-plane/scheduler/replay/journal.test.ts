@@ -36,7 +36,7 @@ const stateOf = ({ nodes }: Snapshot, nominatedOn: (name: string) => readonly { 
 
 const picture = (s: Snapshot) => stateOf(s, (name) => s.nominatedOn(name));
 
-it('gives the state in which each decision was taken, however much was folded', () => {
+it('gives the state in which each decision was taken, however much was forgotten', () => {
   fc.assert(
     fc.property(fc.array(step, { maxLength: 60 }), fc.integer({ min: 1, max: 9 }), (steps, max) => {
       const snapshot = new Snapshot();

@@ -1,6 +1,6 @@
 import type { SchedulingDecision } from '../../../api/decisions';
 import type { PodInfo } from '../pod-info';
-import { Snapshot } from '../snapshot';
+import type { Snapshot } from '../snapshot';
 import type { SnapshotChange } from '../snapshot-change';
 
 /** A decision among the changes of what it was taken by. */
@@ -14,71 +14,78 @@ export interface JournalDecision {
 export type JournalEntry = SnapshotChange | JournalDecision;
 
 /**
- * What the snapshot has been lately, step by step, with the decisions between the steps: each can be taken
- * again in the very state in which it was taken. Bounded: what is older is folded into the state with which
- * the steps begin. In memory only. What namespaces, budgets, selectors and storage say is as it is now.
+ * How the snapshot has become what it is, step by step, with the decisions between the steps: taken back
+ * from a copy, they give the very state in which each decision was taken. Bounded, and in memory only. What
+ * namespaces, budgets, selectors and storage say is as it is now.
  */
 export class Journal {
-  private readonly base: Snapshot;
   private entries: JournalEntry[] = [];
 
-  /** Follows the snapshot from now on; it must be empty yet. */
+  /** Follows the snapshot from now on. */
   constructor(
-    snapshot: Snapshot,
+    private readonly snapshot: Snapshot,
     private readonly entryCountMax = ENTRY_COUNT_MAX,
   ) {
-    this.base = snapshot.copy();
     snapshot.onChange = (change) => this.note(change);
   }
 
   note(entry: JournalEntry): void {
     this.entries.push(entry);
-    if (this.entries.length < 2 * this.entryCountMax) return;
-    for (const each of this.entries.slice(0, this.entryCountMax)) applyTo(this.base, each);
-    this.entries = this.entries.slice(this.entryCountMax);
+    if (this.entries.length >= 2 * this.entryCountMax)
+      this.entries = this.entries.slice(this.entryCountMax);
   }
 
   /**
-   * The last decisions, the oldest first, each with the state before it, which the next step changes.
-   * Yields nothing for the steps between that do not need a look.
+   * The last decisions, the oldest first, each with the state before it, which the next step changes. Yields
+   * nothing for the steps between, so that whoever goes through them may let others run.
    */
   *last(count: number): Generator<{ decision: JournalDecision; cluster: Snapshot } | undefined> {
-    const entries = this.entries;
-    let left = entries.filter(isDecision).length;
-    const cluster = this.base.copy();
+    const entries = this.entries.slice(firstOfLast(this.entries, count));
+    const cluster = this.snapshot.copy();
+    for (const entry of entries.toReversed()) {
+      if (!isDecision(entry)) become(cluster, entry, 'before');
+      yield undefined;
+    }
     for (const entry of entries) {
-      if (!isDecision(entry)) applyTo(cluster, entry);
-      else if (left-- <= count) yield { decision: entry, cluster };
-      // So that whoever goes through them may let others run.
+      if (isDecision(entry)) yield { decision: entry, cluster };
+      else become(cluster, entry, 'after');
       yield undefined;
     }
   }
 }
 
+/** Where the last so many decisions begin. */
+const firstOfLast = (entries: readonly JournalEntry[], count: number): number => {
+  let left = count;
+  for (let i = entries.length - 1; i >= 0; i--) {
+    if (entries[i]?.kind === 'decision' && --left === 0) return i;
+  }
+  return 0;
+};
+
 const isDecision = (entry: JournalEntry): entry is JournalDecision => entry.kind === 'decision';
 
-const applyTo = (cluster: Snapshot, entry: JournalEntry): void => {
-  switch (entry.kind) {
-    case 'node':
-      cluster.setNode(entry.node);
+/** As it was before the step, or after it. */
+const become = (cluster: Snapshot, change: SnapshotChange, side: 'before' | 'after'): void => {
+  switch (change.kind) {
+    case 'node': {
+      const node = change[side];
+      if (node === undefined) cluster.removeNode(change.name);
+      else cluster.setNode(node);
       return;
-    case 'node-gone':
-      cluster.removeNode(entry.name);
+    }
+    case 'placement': {
+      const placed = change[side];
+      if (placed === undefined) cluster.removePod(change.uid);
+      else cluster.assume(placed.info, placed.nodeName);
       return;
-    case 'placed':
-      cluster.assume(entry.info, entry.nodeName);
+    }
+    case 'nomination': {
+      const promised = change[side];
+      if (promised === undefined) cluster.endNomination(change.uid);
+      else cluster.nominate(promised.info, promised.nodeName);
       return;
-    case 'pod-gone':
-      cluster.removePod(entry.uid);
-      return;
-    case 'nominated':
-      cluster.nominate(entry.info, entry.nodeName);
-      return;
-    case 'nomination-ended':
-      cluster.endNomination(entry.uid);
-      return;
-    case 'decision':
-      return;
+    }
   }
 };
 
