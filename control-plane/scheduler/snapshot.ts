@@ -271,9 +271,10 @@ export class Snapshot implements TrackedView {
   /** The same as now, to try things on: what becomes of one is nothing to the other. */
   copy(): Snapshot {
     const copy = new Snapshot(this);
-    for (const { node } of this.nodes) copy.setNode(node);
+    // Pods first: a node that comes to its pods is summed up once.
     for (const { info, nodeName, isAssumed } of this.placements.values())
       copy.place(info, nodeName, isAssumed);
+    for (const { node } of this.nodes) copy.setNode(node);
     for (const { info, nodeName } of this.nominations.values()) copy.nominate(info, nodeName);
     return copy;
   }
