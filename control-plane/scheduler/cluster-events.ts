@@ -157,8 +157,10 @@ export class ClusterEvents {
   }
 
   namespaceChanged({ metadata: { name, labels } }: Namespace, previous?: Namespace): void {
-    const { queue, changes } = this.deps;
-    if (!jsonEqual(labels, previous?.metadata.labels)) queue.wake(changes.ofNamespace(name));
+    const { queue, changes, snapshot } = this.deps;
+    if (jsonEqual(labels, previous?.metadata.labels)) return;
+    snapshot.namespacesChanged();
+    queue.wake(changes.ofNamespace(name));
   }
 
   nodeAdded(node: Node): void {

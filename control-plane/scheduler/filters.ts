@@ -85,7 +85,7 @@ export const verdictOf = ({ plugin, term }: Rule, node: NodeView): Refusal | und
 };
 
 /** A plugin that breaks on the pod itself refuses all nodes, and the other rules are told as well. */
-const termOf = (
+export const termOf = (
   plugin: FilterPlugin,
   pod: PodInfo,
   cluster: ClusterView,

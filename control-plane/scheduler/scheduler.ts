@@ -96,7 +96,7 @@ export const createScheduler = (deps: SchedulerDeps): Scheduler => {
   const loop = new SchedulingLoop({
     ...{ client, clock, random, log, eventsFor, decisions, snapshot, queue, cluster, conditions },
     ...{ pods, seed, faults, volumes, volumeBinder, preemptor, profiles, gangs, metrics, journal },
-    engine: new IndexedEngine({ cluster: snapshot }),
+    engine: engineOver(snapshot, log),
   });
 
   const run = async (signal: AbortSignal): Promise<void> => {
@@ -145,6 +145,12 @@ const wakeEventsIn =
 
 const seedOf = ({ seed, random }: SchedulerDeps): number =>
   seed ?? Math.floor(random.next() * 2 ** 32);
+
+const engineOver = (cluster: Snapshot, log: Log): IndexedEngine =>
+  new IndexedEngine({
+    cluster,
+    onFault: (error) => log.error({ err: error }, 'what nodes say of a class of pods is not kept'),
+  });
 
 /** Is it still there, and still to be placed? */
 const isWanted = (cluster: ClusterEvents, now: Pod | undefined, { metadata }: Pod): boolean =>

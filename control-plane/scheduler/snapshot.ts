@@ -1,3 +1,4 @@
+import { jsonEqual } from '../../api/json-value';
 import type { Node, Pod, PodDisruptionBudget } from '../../api/types';
 import { ChangeLog } from './engine/change-log';
 import type { Layer } from './images';
@@ -29,14 +30,18 @@ export interface ClusterView {
 export interface TrackedView extends ClusterView {
   node(name: string): NodeInfo | undefined;
   nodeOf(uid: string): string | undefined;
-  /** Rises when a node comes or goes. */
+  /** Rises when a node comes or goes, or has other labels. */
   readonly nodesVersion: number;
+  /** Rises when a namespace has other labels. */
+  readonly namespacesVersion: number;
   /** Rises with whatever else a plugin's `basis` may tell of. */
   readonly factsVersion: number;
   /** Nodes that are not as they were, or whose pods are not. */
   readonly touched: ChangeLog<NodeInfo>;
   /** Does any pod that is placed or nominated wish anything of others? */
   readonly hasAffinityPods: boolean;
+  /** Is room being made for any pod? */
+  readonly hasNominations: boolean;
 }
 
 /** The disruption budgets of a namespace. */
@@ -77,6 +82,7 @@ export class Snapshot implements TrackedView {
   private list: readonly NodeInfo[] | undefined;
   private affinityPodCount = 0;
   nodesVersion = 0;
+  namespacesVersion = 0;
   factsVersion = 0;
   readonly touched = new ChangeLog<NodeInfo>();
   /** Told of each change. */
@@ -141,6 +147,7 @@ export class Snapshot implements TrackedView {
   setNode(node: Node): void {
     const known = this.byName.get(node.metadata.name);
     if (known?.node.metadata.uid === node.metadata.uid && known !== undefined) {
+      if (!jsonEqual(known.labels, node.metadata.labels ?? {})) this.nodesVersion++;
       this.countLayers(known, -1);
       if (this.onChange !== undefined && !isSameToRules(known.node, node))
         this.onChange({ kind: 'node', name: known.name, before: known.node, after: node });
@@ -222,6 +229,15 @@ export class Snapshot implements TrackedView {
   nominatedOn(nodeName: string): readonly PodInfo[] {
     const there = this.nominatedByNode.get(nodeName);
     return there === undefined ? NOBODY : [...there.values()];
+  }
+
+  /** What selectors of namespaces select may be others now. */
+  namespacesChanged(): void {
+    this.namespacesVersion++;
+  }
+
+  get hasNominations(): boolean {
+    return this.nominations.size > 0;
   }
 
   get hasAffinityPods(): boolean {

@@ -1,6 +1,6 @@
 import type { RankedNode } from '../../../api/decisions';
 import { refusalBeside, TOP_COUNT, type Judgement } from '../decide';
-import { filtersFor, verdictOf, type Rule } from '../filters';
+import { termOf, verdictOf, type Rule } from '../filters';
 import type { NodeInfo } from '../node-info';
 import type { Refusal } from '../plugins/plugin';
 import type { PodInfo } from '../pod-info';
@@ -8,6 +8,10 @@ import type { Profile } from '../profile';
 import { RefusalTally } from '../refusal-tally';
 import type { TrackedView } from '../snapshot';
 import { ringStartOf } from '../tie-break';
+import { basisOf } from './basis';
+import type { Column } from './column';
+import { FollowedColumn } from './followed-column';
+import { FollowedRule } from './followed-rule';
 import { MaxTree } from './max-tree';
 import type { NodeRing } from './node-ring';
 import { ScoreColumn } from './score-column';
@@ -19,14 +23,20 @@ export interface ClassIndexDeps {
   readonly ring: NodeRing;
 }
 
+/** A rule, asked of each node, or followed by domains. */
+interface KeptRule extends Rule {
+  readonly followed?: FollowedRule;
+}
+
 /**
  * What every node says of the pods of one class, kept: only nodes that changed since the class was last
  * asked are asked again, and of those, what their pods cannot change is not.
  */
 export class ClassIndex {
-  private readonly rules: readonly Rule[];
+  private readonly rules: readonly KeptRule[];
+  private readonly followed: readonly FollowedRule[];
   private readonly filterBasis: string;
-  private readonly columns: readonly ScoreColumn[];
+  private readonly columns: readonly Column[];
   private readonly totals: MaxTree;
   private readonly verdicts = new Verdicts();
   /** By slot; `undefined` where the node fits. */
@@ -38,28 +48,19 @@ export class ClassIndex {
   private feasibleCount = 0;
   private position = -1;
   private factsVersion: number;
+  private readonly namespacesVersion: number;
 
-  /** `undefined` where nothing can be kept of what is said of such pods. */
-  static of(model: PodInfo, deps: ClassIndexDeps): ClassIndex | undefined {
-    const filterBasis = basisOf(model, deps);
-    if (filterBasis === undefined) return undefined;
-    const { rules, rejection } = filtersFor(model, deps.cluster, deps.profile);
-    if (rejection !== undefined) return undefined;
-    const index = new ClassIndex(model, rules, filterBasis, deps);
-    return index.columns.some(({ isLost }) => isLost) ? undefined : index;
-  }
-
-  private constructor(
+  constructor(
     private readonly model: PodInfo,
-    rules: readonly Rule[],
-    filterBasis: string,
     private readonly deps: ClassIndexDeps,
   ) {
     const { cluster, profile, ring } = deps;
-    this.rules = rules;
-    this.filterBasis = filterBasis;
+    this.rules = rulesFor(model, deps);
+    this.followed = this.rules.flatMap(({ followed }) => followed ?? []);
+    this.filterBasis = basisOfFilters(model, deps);
+    this.columns = profile.scores.map((each) => columnFor(each, model, deps));
     this.factsVersion = cluster.factsVersion;
-    this.columns = profile.scores.map((each) => new ScoreColumn(each, model, cluster, ring.length));
+    this.namespacesVersion = cluster.namespacesVersion;
     this.totals = new MaxTree(ring.length);
     this.verdictAt = new Array<Verdict | undefined>(ring.length).fill(undefined);
     this.statics = new Array<undefined>(ring.length).fill(undefined);
@@ -67,14 +68,38 @@ export class ClassIndex {
     this.seenPods = new Int32Array(ring.length).fill(-1);
   }
 
+  /** Can nothing be kept of what is said of such pods now? */
+  get isLost(): boolean {
+    const { cluster, profile } = this.deps;
+    return (
+      this.columns.some(({ isLost }) => isLost) ||
+      this.rules.some(({ term }) => term.rejection !== undefined) ||
+      profile.filters.some(
+        (plugin) =>
+          plugin.follow === undefined && basisOf(plugin, this.model, cluster) === undefined,
+      )
+    );
+  }
+
+  /** Does it go by other nodes than the one that is asked about? Then room that is being made is not foreseen. */
+  get isOfDomains(): boolean {
+    return this.followed.length > 0;
+  }
+
+  /** Does it go by pods that are selected, maybe by the labels of their namespaces? */
+  private get followsPods(): boolean {
+    return this.isOfDomains || this.columns.some((each) => each instanceof FollowedColumn);
+  }
+
   /** Takes up what changed. False where it goes by something else now, and must be built anew. */
   refresh(): boolean {
     const { cluster, ring } = this.deps;
+    if (this.followsPods && this.namespacesVersion !== cluster.namespacesVersion) return false;
     const touched = this.takeUp();
     let isAll = touched.length * BULK_SHARE > ring.length;
     if (this.factsVersion !== cluster.factsVersion) {
       this.factsVersion = cluster.factsVersion;
-      if (basisOf(this.model, this.deps) !== this.filterBasis) return false;
+      if (basisOfFilters(this.model, this.deps) !== this.filterBasis) return false;
       for (const column of this.columns) {
         isAll = column.prepare(() => this.fitting()) || isAll;
         if (column.isLost) return false;
@@ -103,27 +128,38 @@ export class ClassIndex {
       if (this.verdictAt[slot] === undefined) yield [slot, node];
   }
 
-  /** Asks the nodes that changed, and returns their slots. */
+  /** Asks the nodes that changed, or whose domains did, and returns their slots. */
   private takeUp(): readonly number[] {
     const { cluster, ring } = this.deps;
     const changed = cluster.touched.since(this.position);
     this.position = cluster.touched.end;
-    const touched: number[] = [];
+    const touched = new Set<number>();
     for (const node of changed ?? ring.nodes) {
       const slot = ring.slotOf(node);
-      if (slot !== undefined && this.ask(slot, node)) touched.push(slot);
+      if (slot !== undefined && !this.isSeen(slot, node)) touched.add(slot);
     }
-    return touched;
+    // All numbers first: what a node says may go by any of them.
+    for (const slot of touched) this.tell(ring.nodes[slot] as NodeInfo);
+    for (const each of this.followed) for (const slot of each.takeChanged()) touched.add(slot);
+    for (const slot of touched) this.ask(slot, ring.nodes[slot] as NodeInfo);
+    return [...touched];
   }
 
-  /** True where the node is not as it was when it was last asked. */
-  private ask(slot: number, node: NodeInfo): boolean {
+  private isSeen(slot: number, node: NodeInfo): boolean {
+    return this.seenNode[slot] === node.nodeVersion && this.seenPods[slot] === node.podsVersion;
+  }
+
+  private tell(node: NodeInfo): void {
+    for (const each of this.followed) each.update(node);
+    for (const column of this.columns) column.update(node);
+  }
+
+  private ask(slot: number, node: NodeInfo): void {
     const isOther = this.seenNode[slot] !== node.nodeVersion;
-    if (!isOther && this.seenPods[slot] === node.podsVersion) return false;
-    const isFirst = this.seenPods[slot] === -1;
+    const areOthers = this.seenPods[slot] !== node.podsVersion;
     const before = this.verdictAt[slot];
-    const didFit = !isFirst && before === undefined;
-    if (!isFirst && before !== undefined) this.verdicts.remove(before);
+    const didFit = this.seenPods[slot] !== -1 && before === undefined;
+    if (before !== undefined) this.verdicts.remove(before);
     if (isOther) this.statics[slot] = this.staticRefusals(node);
     this.seenNode[slot] = node.nodeVersion;
     this.seenPods[slot] = node.podsVersion;
@@ -132,12 +168,11 @@ export class ClassIndex {
     const fits = verdict === undefined;
     this.feasibleCount += Number(fits) - Number(didFit);
     for (const column of this.columns) {
-      const isKept = didFit && fits && !isOther && !column.isOfPods;
+      const isKept = didFit && fits && !isOther && !(column.isOfPods && areOthers);
       if (isKept) continue;
-      if (didFit) column.leave(slot);
+      if (didFit) column.leave(slot, node);
       if (fits) column.enter(slot, node);
     }
-    return true;
   }
 
   private staticRefusals(node: NodeInfo): (Refusal | undefined)[] | undefined {
@@ -151,14 +186,12 @@ export class ClassIndex {
   }
 
   private judge(slot: number, node: NodeInfo): Verdict | undefined {
-    const { rules } = this;
-    const statics = this.statics[slot];
     let first: Rule | undefined;
     let refusal: Refusal | undefined;
     let later: Refusal[] | undefined;
-    for (let index = 0; index < rules.length; index++) {
-      const rule = rules[index] as Rule;
-      const own = rule.plugin.scope === 'static' ? statics?.[index] : verdictOf(rule, node);
+    for (let index = 0; index < this.rules.length; index++) {
+      const rule = this.rules[index] as KeptRule;
+      const own = this.verdictBy(rule, index, slot, node);
       if (own === undefined) continue;
       if (refusal === undefined) [first, refusal] = [rule, own];
       else (later ??= []).push(own);
@@ -167,8 +200,13 @@ export class ClassIndex {
       const refused = { plugin: first.plugin, refusal };
       return this.verdicts.add(refused, later ?? NONE, refusal.isPodBound);
     }
-    const beside = refusalBeside(this.model, node, this.deps);
+    const beside = this.isOfDomains ? undefined : refusalBeside(this.model, node, this.deps);
     return beside === undefined ? undefined : this.verdicts.add(beside, NONE, false);
+  }
+
+  private verdictBy(rule: KeptRule, index: number, slot: number, node: NodeInfo) {
+    if (rule.followed !== undefined) return rule.followed.refusalAt(slot);
+    return rule.plugin.scope === 'static' ? this.statics[slot]?.[index] : verdictOf(rule, node);
   }
 
   private totalAt(slot: number): number {
@@ -207,19 +245,38 @@ export class ClassIndex {
     return found.map(({ slot, total }) => ({
       node: ring.nodes[slot]?.name ?? '',
       total,
-      scores: Object.fromEntries(this.columns.map((each) => [each.plugin.name, each.at(slot)])),
+      scores: Object.fromEntries(this.columns.map((each) => [each.name, each.at(slot)])),
     }));
   }
 }
 
-/** What the rules go by of the cluster; `undefined` where one must be asked anew each time. */
-const basisOf = (model: PodInfo, { cluster, profile }: ClassIndexDeps): string | undefined => {
-  const bases = profile.filters.map((plugin) =>
-    plugin.scope === 'domain' ? plugin.basis?.(model, cluster) : '',
-  );
-  return bases.includes(undefined) ? undefined : bases.join('\n');
+const rulesFor = (model: PodInfo, { cluster, profile, ring }: ClassIndexDeps) =>
+  profile.filters.flatMap((plugin): readonly KeptRule[] => {
+    if (plugin.follow !== undefined && basisOf(plugin, model, cluster) === undefined) {
+      const term = plugin.follow(model, cluster);
+      return [{ plugin, term, followed: new FollowedRule({ plugin, term }, ring) }];
+    }
+    const term = termOf(plugin, model, cluster);
+    return term === undefined ? [] : [{ plugin, term }];
+  });
+
+const columnFor = (
+  score: Profile['scores'][number],
+  model: PodInfo,
+  { cluster, ring }: ClassIndexDeps,
+): Column => {
+  const { plugin, weight } = score;
+  if (plugin.follow === undefined || basisOf(plugin, model, cluster) !== undefined)
+    return new ScoreColumn(score, model, cluster, ring.length);
+  const term = plugin.follow(model, cluster);
+  return new FollowedColumn({ name: plugin.name, weight, term, ring });
 };
 
+/** What the rules go by of the cluster. */
+const basisOfFilters = (model: PodInfo, { cluster, profile }: ClassIndexDeps): string =>
+  profile.filters.map((plugin) => basisOf(plugin, model, cluster) ?? FOLLOWED).join('\n');
+
 const NONE: readonly never[] = [];
+const FOLLOWED = 'its domains';
 /** Beyond this share of the nodes, one pass over all totals is cheaper than many ways up the tree. */
 const BULK_SHARE = 8;

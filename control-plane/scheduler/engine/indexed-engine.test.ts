@@ -1,6 +1,11 @@
 import { seededRandom } from '../../../lib/random';
 import { stringifyJson } from '../../../lib/json';
 import { decide, type Decision } from '../decide';
+import type { FilterPlugin } from '../plugins/plugin';
+import { podInfoOf } from '../pod-info';
+import { DEFAULT_PROFILE, type Profile } from '../profile';
+import { Snapshot } from '../snapshot';
+import { testNode, testPod } from '../testing';
 import { IndexedEngine } from './indexed-engine';
 import { RandomCluster } from './random-cluster-testing';
 
@@ -20,7 +25,13 @@ const compare = (seed: number, hasDomains: boolean): number => {
   const random = seededRandom(seed);
   const cluster = new RandomCluster({ random, nodeCountMax: 30, hasDomains });
   const { snapshot } = cluster;
-  const engine = new IndexedEngine({ cluster: snapshot, keptFrom: 1 });
+  const engine = new IndexedEngine({
+    cluster: snapshot,
+    keptFrom: 1,
+    onFault: (error) => {
+      throw error;
+    },
+  });
   for (let step = 0; step < STEPS; step++) {
     if (random.next() < 0.3) cluster.happen();
     const pod = cluster.nextPod();
@@ -38,6 +49,30 @@ const compare = (seed: number, hasDomains: boolean): number => {
   return STEPS;
 };
 
+/** A cluster of two nodes, and an engine that keeps from the first pod on. */
+const small = () => {
+  const snapshot = new Snapshot();
+  for (const name of ['n0', 'n1']) snapshot.setNode(testNode(name));
+  return { snapshot, engine: new IndexedEngine({ cluster: snapshot, keptFrom: 1 }) };
+};
+
+/** A profile with one filter more, which refuses nodes by what it is told here. */
+const withFilter = (filter: Partial<FilterPlugin>, refuses: (name: string) => boolean): Profile => {
+  const plugin: FilterPlugin = {
+    name: 'Extra',
+    scope: 'domain',
+    wakeOn: [],
+    prepare: () => ({
+      refuse: ({ name }) =>
+        refuses(name) ? { reasons: ['not now'], isPodBound: false } : undefined,
+      explain: () => [],
+      remedies: () => [],
+    }),
+    ...filter,
+  };
+  return { ...DEFAULT_PROFILE, filters: [...DEFAULT_PROFILE.filters, plugin] };
+};
+
 const STEPS = 500;
 const DECISIONS = Number(process.env['DHOW_DECISIONS'] ?? 20_000);
 
@@ -49,5 +84,55 @@ describe('the indexed engine', () => {
       for (let seed = 1; count < DECISIONS; seed++) count += compare(seed, hasDomains);
       expect(count).toBeGreaterThanOrEqual(DECISIONS);
     },
+    // A million takes minutes.
+    3_600_000,
   );
+
+  it('keeps nothing of a plugin that cannot tell what it goes by', () => {
+    const { engine } = small();
+    let refused = 'n0';
+    const profile = withFilter({}, (name) => name === refused);
+    const nodeFor = () => engine.decide(podInfoOf(testPod('p')), 1, profile).nodeName;
+    expect(nodeFor()).toBe('n1');
+    refused = 'n1';
+    expect(nodeFor()).toBe('n0');
+  });
+
+  it('keeps what a plugin said until it goes by something else', () => {
+    const { engine, snapshot } = small();
+    let refused = 'n0';
+    const profile = withFilter({ basis: () => refused }, (name) => name === refused);
+    const nodeFor = () => engine.decide(podInfoOf(testPod('p')), 1, profile).nodeName;
+    expect(nodeFor()).toBe('n1');
+    refused = 'n1';
+    snapshot.nominate(podInfoOf(testPod('other', { affinity: { podAffinity: {} } })), 'n0');
+    snapshot.endNomination('uid-other');
+    expect(nodeFor()).toBe('n0');
+  });
+
+  it('asks again only the node that changed', () => {
+    const { engine, snapshot } = small();
+    const asked: string[] = [];
+    const profile = withFilter({ scope: 'node' }, (name) => asked.push(name) < 0);
+    engine.decide(podInfoOf(testPod('a')), 1, profile);
+    expect(asked.sort()).toEqual(['n0', 'n1']);
+    snapshot.assume(podInfoOf(testPod('b')), 'n1');
+    engine.decide(podInfoOf(testPod('c')), 1, profile);
+    expect(asked).toEqual(['n0', 'n1', 'n1']);
+  });
+
+  it('decides all the same where what it keeps breaks, and says so', () => {
+    const faults: unknown[] = [];
+    const { snapshot } = small();
+    const engine = new IndexedEngine({
+      ...{ cluster: snapshot, keptFrom: 1 },
+      onFault: (fault) => faults.push(fault),
+    });
+    const follow = () => {
+      throw new Error('broken');
+    };
+    const profile = withFilter({ follow }, (name) => name === 'n0');
+    expect(engine.decide(podInfoOf(testPod('p')), 1, profile).nodeName).toBe('n1');
+    expect(faults).toHaveLength(1);
+  });
 });

@@ -10,6 +10,8 @@ export interface IndexedEngineDeps {
   readonly cluster: TrackedView;
   /** A class is kept from this pod of it on: most of those that are seen once are not seen again. Default 2. */
   readonly keptFrom?: number;
+  /** Told of what should not have happened; the pod is decided all the same. */
+  readonly onFault?: (error: unknown) => void;
 }
 
 /**
@@ -45,31 +47,42 @@ export class IndexedEngine {
     const own = classKeyOf(pod, cluster);
     if (own === undefined) return undefined;
     const key = `${profile.schedulerName} ${own}`;
-    const index = this.kept(
-      key,
-      () => ClassIndex.of(modelOf(pod), { cluster, profile, ring }),
-      ring,
-    );
-    if (index?.refresh() !== false) return index;
-    // It goes by something else now.
-    this.drop(key);
-    return undefined;
+    try {
+      const make = () => new ClassIndex(modelOf(pod), { cluster, profile, ring });
+      return this.kept(key, make, ring);
+    } catch (error) {
+      // What breaks there is told by the plain engine, plugin by plugin.
+      this.drop(key);
+      this.deps.onFault?.(error);
+      return undefined;
+    }
   }
 
-  private kept(
-    key: string,
-    make: () => ClassIndex | undefined,
-    ring: NodeRing,
-  ): ClassIndex | undefined {
+  private kept(key: string, make: () => ClassIndex, ring: NodeRing): ClassIndex | undefined {
     const known = this.classes.get(key) ?? 0;
-    this.classes.delete(key);
-    const entry = typeof known === 'number' ? known + 1 : known;
-    const index = entry === this.keptFrom ? make() : entry;
-    if (index === undefined) return undefined;
-    if (typeof index !== 'number' && index !== known) this.keptCount++;
-    this.classes.set(key, index);
+    this.drop(key);
+    if (typeof known === 'number' && known + 1 < this.keptFrom) {
+      this.keep(key, known + 1, ring);
+      return undefined;
+    }
+    const index = typeof known === 'number' ? make() : known;
+    const usable = this.refreshed(index) ?? (index === known ? this.refreshed(make()) : undefined);
+    this.keep(key, usable ?? known, ring);
+    return usable;
+  }
+
+  /** `undefined` where it cannot be asked: not now, or not at all. */
+  private refreshed(index: ClassIndex): ClassIndex | undefined {
+    // Room that is being made elsewhere may matter to it, and it does not foresee that.
+    if (index.isLost || (index.isOfDomains && this.deps.cluster.hasNominations)) return undefined;
+    return index.refresh() ? index : undefined;
+  }
+
+  /** As the one that was asked for last. */
+  private keep(key: string, entry: ClassIndex | number, ring: NodeRing): void {
+    this.classes.set(key, entry);
+    if (typeof entry !== 'number') this.keptCount++;
     this.makeRoom(ring);
-    return typeof index === 'number' ? undefined : index;
   }
 
   /** The first is the one that has not been asked for longest. */

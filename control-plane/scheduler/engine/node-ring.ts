@@ -1,5 +1,15 @@
+import { domainOf } from '../domains';
 import type { NodeInfo } from '../node-info';
 import { ringPlaceOf } from '../tie-break';
+
+/** The domains of one topology key, numbered. */
+export interface RingDomains {
+  /** By slot; -1 where the node is in none. */
+  readonly numberAt: Int32Array;
+  /** By number: one of its nodes. */
+  readonly sample: readonly NodeInfo[];
+  readonly numbers: ReadonlyMap<string, number>;
+}
 
 /** The nodes in the order in which ties are broken, each in a slot of its own. */
 export class NodeRing {
@@ -8,6 +18,7 @@ export class NodeRing {
   readonly inOrder: Int32Array;
   private readonly places: Float64Array;
   private readonly slots = new Map<NodeInfo, number>();
+  private readonly domains = new Map<string, RingDomains>();
 
   constructor(nodes: readonly NodeInfo[]) {
     const placed = nodes.map((node) => ({ node, place: ringPlaceOf(node.hash) }));
@@ -36,5 +47,27 @@ export class NodeRing {
       else high = middle;
     }
     return low;
+  }
+
+  /** As the labels were when this was first asked: they must not change while the ring is used. */
+  domainsOf(key: string): RingDomains {
+    const known = this.domains.get(key);
+    if (known !== undefined) return known;
+    const numbers = new Map<string, number>();
+    const sample: NodeInfo[] = [];
+    const numberAt = new Int32Array(this.length).fill(-1);
+    this.nodes.forEach((node, slot) => {
+      const value = domainOf(node, key);
+      if (value === undefined) return;
+      const number = numbers.get(value) ?? numbers.size;
+      if (number === numbers.size) {
+        numbers.set(value, number);
+        sample.push(node);
+      }
+      numberAt[slot] = number;
+    });
+    const found = { numberAt, sample, numbers };
+    this.domains.set(key, found);
+    return found;
   }
 }

@@ -14,8 +14,16 @@ export interface RandomClusterOptions {
 /** A cluster to which all kinds of things happen, by chance. */
 export class RandomCluster {
   readonly snapshot = new Snapshot({
-    namespaceLabels: (name) => (name === 'default' ? { team: 'a' } : undefined),
+    namespaceLabels: (name) => (name === 'default' ? { team: this.team } : undefined),
+    selectorFor: ({ labels }) => {
+      const { app } = labels;
+      const isSelected = this.hasServices && app !== undefined;
+      return isSelected ? [{ key: 'app', operator: 'in', values: [app] }] : [];
+    },
   });
+  /** Those are spread by default. */
+  private hasServices = false;
+  private team = 'a';
   private readonly nodes = new Map<string, Node>();
   private readonly placed = new Map<string, Pod>();
   private readonly templates: readonly PodOptions[];
@@ -26,6 +34,7 @@ export class RandomCluster {
 
   constructor(private readonly options: RandomClusterOptions) {
     this.hasPriorities = this.chance(0.2);
+    this.hasServices = options.hasDomains && this.chance(0.3);
     this.templates = this.times(4 + this.below(8), () => this.template());
     this.labels = [{}, { app: 'a' }, { app: 'b' }, { app: 'a', tier: 'web' }];
     for (const _ of this.times(this.below(options.nodeCountMax), () => 0)) this.addNode();
@@ -58,7 +67,13 @@ export class RandomCluster {
     else if (roll < 86) this.podIsResized();
     else if (roll < 90) this.podIsRelabelled();
     else if (roll < 95) this.podComesBound();
-    else this.nominationEnds();
+    else if (roll < 98) this.nominationEnds();
+    else this.namespaceChanges();
+  }
+
+  private namespaceChanges(): void {
+    this.team = this.team === 'a' ? 'b' : 'a';
+    this.snapshot.namespacesChanged();
   }
 
   private addNode(): void {

@@ -4,10 +4,13 @@ import type { ScorePlugin, ScoreTerm } from '../plugins/plugin';
 import type { PodInfo } from '../pod-info';
 import type { Profile } from '../profile';
 import type { TrackedView } from '../snapshot';
+import { basisOf } from './basis';
+import type { Column } from './column';
 
-/** What one plugin gives each node that fits, for the pods of one class. */
-export class ScoreColumn {
-  readonly plugin: ScorePlugin;
+/** What a plugin gives each node by itself: a node is scored again only when it changed. */
+export class ScoreColumn implements Column {
+  readonly name: string;
+  private readonly plugin: ScorePlugin;
   private readonly weight: number;
   /** By slot; NaN stands for no score. */
   private readonly raw: Float64Array;
@@ -24,27 +27,28 @@ export class ScoreColumn {
     private readonly cluster: TrackedView,
     slotCount: number,
   ) {
+    this.name = plugin.name;
     this.plugin = plugin;
     this.weight = weight;
     this.raw = new Float64Array(slotCount);
-    this.basis = basisOfScore(plugin, model, cluster);
+    this.basis = basisOf(plugin, model, cluster);
     this.term = scoreTermOf(plugin, model, cluster, NO_NODES);
   }
 
-  /** Does it go by the pods of a node? */
   get isOfPods(): boolean {
     return this.plugin.scope === 'node';
   }
 
-  /** Can it be kept at all? */
   get isLost(): boolean {
     return this.basis === undefined;
   }
 
-  /** Takes up what it goes by of the cluster; where that is another, `fitting` are scored again. True then. */
+  /** It is told by `enter` and `leave`. */
+  update(): void {}
+
   prepare(fitting: () => Iterable<readonly [slot: number, node: NodeView]>): boolean {
     const { plugin, model, cluster } = this;
-    const basis = basisOfScore(plugin, model, cluster);
+    const basis = basisOf(plugin, model, cluster);
     if (basis === this.basis) return false;
     this.basis = basis;
     this.term = scoreTermOf(plugin, model, cluster, NO_NODES);
@@ -54,7 +58,6 @@ export class ScoreColumn {
     return true;
   }
 
-  /** A node fits now. */
   enter(slot: number, node: NodeView): void {
     const { term } = this;
     if (term === undefined) return;
@@ -66,7 +69,6 @@ export class ScoreColumn {
     if (count === 0) this.isStale = true;
   }
 
-  /** A node that fitted does not, or is to be scored again. */
   leave(slot: number): void {
     if (this.term?.normalize === undefined) return;
     const score = this.raw[slot] ?? NaN;
@@ -78,7 +80,6 @@ export class ScoreColumn {
     }
   }
 
-  /** Works out what raw scores are worth. True where one that was there before is worth something else. */
   settle(): boolean {
     const normalize = this.term?.normalize;
     if (!this.isStale || normalize === undefined) return false;
@@ -92,7 +93,6 @@ export class ScoreColumn {
     return scores.some((score) => before.get(score) !== this.points.get(score));
   }
 
-  /** Weighted, of a node that fits. */
   at(slot: number): number {
     const { term } = this;
     if (term === undefined) return 0;
@@ -101,11 +101,5 @@ export class ScoreColumn {
     return Number.isNaN(score) ? 0 : score * this.weight;
   }
 }
-
-const basisOfScore = (
-  plugin: ScorePlugin,
-  model: PodInfo,
-  cluster: TrackedView,
-): string | undefined => (plugin.scope === 'domain' ? plugin.basis?.(model, cluster) : '');
 
 const NO_NODES: readonly never[] = [];

@@ -1,4 +1,11 @@
-import { Domains, domainOf } from '../domains';
+import {
+  Domains,
+  domainOf,
+  NodeShares,
+  shareOf,
+  type DomainName,
+  type NodeShare,
+} from '../domains';
 import type { NodeInfo, NodeView } from '../node-info';
 import type { AffinityTerm, PodAffinityTerms } from '../pod-affinity';
 import type { PodInfo } from '../pod-info';
@@ -9,11 +16,13 @@ import {
   MAX_NODE_SCORE,
   removalRemedy,
   type FilterPlugin,
-  type FilterTerm,
+  type FollowingFilter,
+  type FollowingScore,
   type Finding,
   type Normalization,
   type Refusal,
   type Remedy,
+  type ScorePart,
   type ScorePlugin,
 } from './plugin';
 
@@ -28,27 +37,18 @@ export const interPodAffinity: FilterPlugin = {
   basis: basisOf,
 
   prepare(pod, cluster) {
-    const shunning = domainsThatShun(pod, cluster);
-    const { required = [], antiRequired = [] } = pod.affinity ?? {};
-    if (shunning.isEmpty && required.length === 0 && antiRequired.length === 0) return undefined;
-    return new AffinityFilter(pod, cluster, { required, antiRequired, shunning });
+    const term = new AffinityFilter(pod, cluster);
+    for (const node of cluster.nodes) term.add(node);
+    return term.isIdle ? undefined : term;
   },
+
+  follow: (pod, cluster) => new AffinityFilter(pod, cluster),
 };
 
 /** Mostly nobody wishes anything of others. */
 function basisOf(pod: PodInfo, { hasAffinityPods }: TrackedView): string | undefined {
   return pod.affinity === undefined && !hasAffinityPods ? '' : undefined;
 }
-
-/** Where pods are that require this one to stay away. */
-const domainsThatShun = (pod: PodInfo, cluster: ClusterView): Domains => {
-  const domains = new Domains();
-  for (const node of cluster.nodes)
-    for (const other of node.affinityPods)
-      for (const { topologyKey } of shunnedBy(other, pod, cluster))
-        domains.addAt(node, topologyKey, 1);
-  return domains;
-};
 
 /** The terms by which the first pod keeps the second away. */
 const shunnedBy = (
@@ -58,27 +58,56 @@ const shunnedBy = (
 ): readonly AffinityTerm[] =>
   (other.affinity?.antiRequired ?? NONE).filter((term) => term.selects(pod, namespaceLabels));
 
-interface Wishes extends Pick<PodAffinityTerms, 'required' | 'antiRequired'> {
-  readonly shunning: Domains;
-}
-
-class AffinityFilter implements FilterTerm {
+class AffinityFilter implements FollowingFilter {
+  private readonly wishes: Pick<PodAffinityTerms, 'required' | 'antiRequired'>;
   /** Pods that meet all that is required, in the domains of each of its terms. */
   private readonly wanted = new Domains();
   private readonly shunned = new Domains();
-  private readonly isFirstOfItsKind: boolean;
+  /** Pods that require this one to stay away. */
+  private readonly shunning = new Domains();
+  private readonly meetsItself: boolean;
+  private readonly shares = new NodeShares();
+  private wasFirst: boolean | undefined;
 
   constructor(
     private readonly pod: PodInfo,
     private readonly cluster: ClusterView,
-    private readonly wishes: Wishes,
   ) {
-    const { required, antiRequired } = wishes;
-    if (required.length > 0 || antiRequired.length > 0)
-      for (const node of cluster.nodes)
-        for (const other of node.pods.values()) this.count(node, other);
-    // Were a pod that wants its own kind near refused while there is none, there would never be one.
-    this.isFirstOfItsKind = this.wanted.isEmpty && this.meetsAll(pod);
+    const { required = NONE, antiRequired = NONE } = pod.affinity ?? {};
+    this.wishes = { required, antiRequired };
+    this.meetsItself = this.meetsAll(pod);
+  }
+
+  get isIdle(): boolean {
+    const { required, antiRequired } = this.wishes;
+    return this.shunning.isEmpty && required.length === 0 && antiRequired.length === 0;
+  }
+
+  get keys(): readonly string[] {
+    const { required, antiRequired } = this.wishes;
+    const own = [...required, ...antiRequired].map(({ topologyKey }) => topologyKey);
+    return [...new Set([...own, ...this.shunning.keys()])];
+  }
+
+  add(node: NodeView): void {
+    for (const share of this.sharesOf(node)) share.to.add(share);
+  }
+
+  update(node: NodeView): void {
+    this.shares.replace(node.name, this.sharesOf(node));
+  }
+
+  takeChanged(): readonly DomainName[] | 'all' {
+    const changed = this.shares.takeChanged();
+    const isFirst = this.isFirstOfItsKind;
+    const isSame = isFirst === this.wasFirst;
+    this.wasFirst = isFirst;
+    return isSame ? changed : 'all';
+  }
+
+  /** Were a pod that wants its own kind near refused while there is none, there would never be one. */
+  private get isFirstOfItsKind(): boolean {
+    return this.meetsItself && this.wanted.isEmpty;
   }
 
   refuse(node: NodeView): Refusal | undefined {
@@ -95,9 +124,7 @@ class AffinityFilter implements FilterTerm {
         detail: `${found} matches ${term.words}, which the pod must not be near`,
       })),
     );
-    const keys = new Set(
-      [...this.wishes.shunning.keys()].filter((key) => this.isShunnedBy(node, key)),
-    );
+    const keys = new Set([...this.shunning.keys()].filter((key) => this.isShunnedBy(node, key)));
     const shunning = [...keys].flatMap((key) =>
       this.podsNear(node, key, (other) => this.keepsAway(other, key)).map((found) => ({
         reason: SHUNNING.reasons[0],
@@ -127,12 +154,22 @@ class AffinityFilter implements FilterTerm {
     return [removalRemedy(`make room on ${node.name}`, COST.deletePods + pods.length, pods)];
   }
 
-  private count(node: NodeView, other: PodInfo): void {
+  private sharesOf(node: NodeView): readonly NodeShare[] {
     const { required, antiRequired } = this.wishes;
-    if (required.length > 0 && this.meetsAll(other))
-      for (const { topologyKey } of required) this.wanted.addAt(node, topologyKey, 1);
-    for (const term of antiRequired)
-      if (this.selects(term, other)) this.shunned.addAt(node, term.topologyKey, 1);
+    const shares: NodeShare[] = [];
+    for (const other of node.affinityPods)
+      for (const { topologyKey } of shunnedBy(other, this.pod, this.cluster))
+        shares.push(...shareOf(node, topologyKey, this.shunning, 1));
+    if (required.length === 0 && antiRequired.length === 0) return shares;
+    for (const other of node.pods.values()) {
+      if (required.length > 0 && this.meetsAll(other))
+        for (const { topologyKey } of required)
+          shares.push(...shareOf(node, topologyKey, this.wanted, 1));
+      for (const term of antiRequired)
+        if (this.selects(term, other))
+          shares.push(...shareOf(node, term.topologyKey, this.shunned, 1));
+    }
+    return shares;
   }
 
   private meetsAll(other: PodInfo): boolean {
@@ -158,12 +195,12 @@ class AffinityFilter implements FilterTerm {
   }
 
   private isShunnedAt(node: NodeView): boolean {
-    for (const key of this.wishes.shunning.keys()) if (this.isShunnedBy(node, key)) return true;
+    for (const key of this.shunning.keys()) if (this.isShunnedBy(node, key)) return true;
     return false;
   }
 
   private isShunnedBy(node: NodeView, key: string): boolean {
-    return this.wishes.shunning.at(node, key) > 0;
+    return this.shunning.at(node, key) > 0;
   }
 
   private keepsAway(other: PodInfo, key: string): boolean {
@@ -223,45 +260,101 @@ export interface AffinityWeights {
 }
 
 /** Prefers nodes near pods that this one likes, and that like it. Source: interpodaffinity/scoring.go. */
-export const interPodAffinityScore = ({
-  hardPodAffinityWeight,
-  ignorePreferredTermsOfExistingPods,
-}: AffinityWeights): ScorePlugin => ({
-  name: 'InterPodAffinity',
-  scope: 'domain',
-  basis: basisOf,
+export const interPodAffinityScore = (weights: AffinityWeights): ScorePlugin => {
+  const isIndifferent = (pod: PodInfo) =>
+    weights.ignorePreferredTermsOfExistingPods && !hasWishes(pod);
+  return {
+    name: 'InterPodAffinity',
+    scope: 'domain',
+    basis: (pod, cluster) => (isIndifferent(pod) ? '' : basisOf(pod, cluster)),
 
-  prepare(pod, cluster) {
+    prepare(pod, cluster) {
+      if (isIndifferent(pod)) return undefined;
+      const term = new AffinityScore(pod, cluster, weights);
+      for (const node of cluster.nodes) term.add(node);
+      return term.isIdle ? undefined : term;
+    },
+
+    follow: (pod, cluster) => new AffinityScore(pod, cluster, weights),
+  };
+};
+
+const hasWishes = ({ affinity }: PodInfo): boolean =>
+  affinity !== undefined && affinity.preferred.length + affinity.antiPreferred.length > 0;
+
+class AffinityScore implements FollowingScore {
+  readonly normalize = byRange;
+  private readonly domains = new Domains();
+  private readonly shares = new NodeShares();
+
+  constructor(
+    private readonly pod: PodInfo,
+    private readonly cluster: ClusterView,
+    private readonly weights: AffinityWeights,
+  ) {}
+
+  get isIdle(): boolean {
+    return this.domains.isEmpty;
+  }
+
+  get parts(): readonly ScorePart[] {
+    const { domains } = this;
+    return [...domains.keys()].map((key) => ({
+      key,
+      isOfNode: false,
+      weight: 1,
+      more: 0,
+      amountAt: (node) => domains.at(node, key),
+    }));
+  }
+
+  score(node: NodeView): number {
+    let sum = 0;
+    for (const key of this.domains.keys()) sum += this.domains.at(node, key);
+    return sum;
+  }
+
+  isScored(): boolean {
+    return true;
+  }
+
+  add(node: NodeView): void {
+    for (const share of this.sharesOf(node)) share.to.add(share);
+  }
+
+  update(node: NodeView): boolean {
+    return this.shares.replace(node.name, this.sharesOf(node));
+  }
+
+  /** It goes by all nodes, whether they fit or not. */
+  enter(): void {}
+
+  leave(): void {}
+
+  private sharesOf(node: NodeView): readonly NodeShare[] {
+    const { pod } = this;
     const { preferred = NONE, antiPreferred = NONE } = pod.affinity ?? {};
-    const domains = new Domains();
-    const { namespaceLabels } = cluster;
-    const add = (node: NodeView, { topologyKey }: AffinityTerm, amount: number) =>
-      domains.addAt(node, topologyKey, amount);
-    const hasWishes = preferred.length > 0 || antiPreferred.length > 0;
-    if (ignorePreferredTermsOfExistingPods && !hasWishes) return undefined;
-    for (const node of cluster.nodes) {
-      for (const other of hasWishes ? node.pods.values() : node.affinityPods) {
-        for (const term of preferred)
-          if (term.selects(other, namespaceLabels)) add(node, term, term.weight);
-        for (const term of antiPreferred)
-          if (term.selects(other, namespaceLabels)) add(node, term, -term.weight);
-        if (other.affinity === undefined) continue;
-        for (const term of hardPodAffinityWeight > 0 ? other.affinity.required : NONE)
-          if (term.selects(pod, namespaceLabels)) add(node, term, hardPodAffinityWeight);
-        for (const term of other.affinity.preferred)
-          if (term.selects(pod, namespaceLabels)) add(node, term, term.weight);
-        for (const term of other.affinity.antiPreferred)
-          if (term.selects(pod, namespaceLabels)) add(node, term, -term.weight);
-      }
+    const { hardPodAffinityWeight } = this.weights;
+    const { namespaceLabels } = this.cluster;
+    const shares: NodeShare[] = [];
+    const add = ({ topologyKey }: AffinityTerm, amount: number) =>
+      shares.push(...shareOf(node, topologyKey, this.domains, amount));
+    for (const other of hasWishes(pod) ? node.pods.values() : node.affinityPods) {
+      for (const term of preferred)
+        if (term.selects(other, namespaceLabels)) add(term, term.weight);
+      for (const term of antiPreferred)
+        if (term.selects(other, namespaceLabels)) add(term, -term.weight);
+      if (other.affinity === undefined) continue;
+      for (const term of hardPodAffinityWeight > 0 ? other.affinity.required : NONE)
+        if (term.selects(pod, namespaceLabels)) add(term, hardPodAffinityWeight);
+      for (const term of other.affinity.preferred)
+        if (term.selects(pod, namespaceLabels)) add(term, term.weight);
+      for (const term of other.affinity.antiPreferred)
+        if (term.selects(pod, namespaceLabels)) add(term, -term.weight);
     }
-    if (domains.isEmpty) return undefined;
-    const keys = [...domains.keys()];
-    return {
-      normalize: byRange,
-      score: (node) => keys.reduce((sum, key) => sum + domains.at(node, key), 0),
-    };
-  },
-});
+    return shares;
+  }
+}
 
 /** The lowest gets 0, the highest 100. */
 const byRange: Normalization = (raw) => {

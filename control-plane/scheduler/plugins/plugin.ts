@@ -1,3 +1,4 @@
+import { domainOf, type DomainName } from '../domains';
 import type { NodeInfo, NodeView } from '../node-info';
 import type { PodInfo } from '../pod-info';
 import type { ClusterView, TrackedView } from '../snapshot';
@@ -62,7 +63,7 @@ interface PluginBase {
   readonly scope: TermScope;
   /**
    * Of scope `domain`: what of the cluster the term goes by besides the node it is asked about, as a text.
-   * While that is the same an index keeps what the term said. `undefined`: it must be asked anew each time.
+   * While that is the same an index keeps what the term said. `undefined`: it must `follow` the nodes.
    */
   basis?(pod: PodInfo, cluster: TrackedView): string | undefined;
 }
@@ -75,6 +76,8 @@ export interface FilterPlugin extends PluginBase {
   readonly wakeOn: readonly WakeEvent[];
   /** `undefined` where the rule has nothing to say about this pod. */
   prepare(pod: PodInfo, cluster: ClusterView): FilterTerm | undefined;
+  /** The same term of no node yet, to be told of each and of all that changes: what an index keeps. */
+  follow?(pod: PodInfo, cluster: TrackedView): FollowingFilter;
 }
 
 /** What one rule says of one pod in one cluster. */
@@ -89,11 +92,55 @@ export interface FilterTerm {
   remedies(node: NodeInfo): readonly Remedy[];
 }
 
+/** A term that judges a node by the domains it is in, and follows the nodes that make them up. */
+export interface FollowingFilter extends FilterTerm {
+  /** The topology keys that it goes by: nodes with equal labels of these are judged alike. */
+  readonly keys: readonly string[];
+  /** Takes the node as it is now, in place of what it was. */
+  update(node: NodeView): void;
+  /** The domains whose nodes may be judged otherwise than when this was last asked. */
+  takeChanged(): readonly DomainName[] | 'all';
+}
+
 /** A preference among nodes that fit, in the same two steps. */
 export interface ScorePlugin extends PluginBase {
   /** `undefined` where it has nothing to say about this pod: it then adds 0 everywhere. */
   prepare(pod: PodInfo, cluster: ClusterView, feasible: readonly NodeView[]): ScoreTerm | undefined;
+  /** As of a filter. */
+  follow?(pod: PodInfo, cluster: TrackedView): FollowingScore;
 }
+
+/** A score that is the sum of its parts, by `scoreByParts`, and follows the nodes that make up the domains. */
+export interface FollowingScore extends ScoreTerm {
+  readonly parts: readonly ScorePart[];
+  /** Takes the node as it is now, in place of what it was. True where that may matter to any node. */
+  update(node: NodeView): boolean;
+  /** The node fits now. */
+  enter(node: NodeView): void;
+  /** The node does not fit any more. */
+  leave(node: NodeView): void;
+  /** Does it score the node at all? Goes by the node's labels. */
+  isScored(node: NodeView): boolean;
+}
+
+/** What one topology key adds: `amount * weight + more` where the node is in a domain of it, else nothing. */
+export interface ScorePart {
+  readonly key: string;
+  /** Is the amount the node's own, whatever others are in its domain? */
+  readonly isOfNode: boolean;
+  readonly weight: number;
+  readonly more: number;
+  amountAt(node: NodeView): number;
+}
+
+/** The raw score by its parts. */
+export const scoreByParts = (parts: readonly ScorePart[], node: NodeView): number => {
+  let sum = 0;
+  for (const part of parts)
+    if (domainOf(node, part.key) !== undefined)
+      sum += part.amountAt(node) * part.weight + part.more;
+  return Math.round(sum);
+};
 
 export interface ScoreTerm {
   /** Raw score of a node that fits, an integer; `undefined` gives the node 0 in the end. */

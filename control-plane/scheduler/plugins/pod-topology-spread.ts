@@ -3,7 +3,14 @@ import { matchesRequirements, type LabelRequirement } from '../../../api/selecto
 import { isTolerated } from '../../../api/taints';
 import type { PodSpec } from '../../../api/types';
 import { stringifyJson } from '../../../lib/json';
-import { Domains, domainOf } from '../domains';
+import {
+  Domains,
+  domainOf,
+  NodeShares,
+  shareOf,
+  type DomainName,
+  type NodeShare,
+} from '../domains';
 import type { NodeInfo, NodeView } from '../node-info';
 import { withLabelKeys, wordsOf } from '../pod-affinity';
 import type { PodInfo } from '../pod-info';
@@ -11,12 +18,15 @@ import type { ClusterView } from '../snapshot';
 import { labelRemedy } from './node-affinity';
 import {
   MAX_NODE_SCORE,
+  scoreByParts,
   type FilterPlugin,
-  type FilterTerm,
+  type FollowingFilter,
+  type FollowingScore,
   type Finding,
   type Normalization,
   type Refusal,
   type Remedy,
+  type ScorePart,
   type ScorePlugin,
 } from './plugin';
 
@@ -50,8 +60,14 @@ export const podTopologySpread = (defaults: SpreadDefaults): FilterPlugin => ({
 
   prepare(pod, cluster) {
     const constraints = constraintsOf(pod, 'DoNotSchedule', { defaults, cluster });
-    return constraints.length === 0 ? undefined : new SpreadFilter(pod, cluster, constraints);
+    if (constraints.length === 0) return undefined;
+    const term = new SpreadFilter(pod, constraints);
+    for (const node of cluster.nodes) term.add(node);
+    return term;
   },
+
+  follow: (pod, cluster) =>
+    new SpreadFilter(pod, constraintsOf(pod, 'DoNotSchedule', { defaults, cluster })),
 });
 
 /** One constraint of one pod. */
@@ -142,25 +158,47 @@ const countOn = (node: NodeView, { requirements, key }: Constraint, pod: PodInfo
 
 interface Counted extends Constraint {
   readonly counts: Domains;
-  /** Pods in the emptiest domain; 0 while there are fewer domains than are wanted. */
-  readonly least: number;
 }
 
-class SpreadFilter implements FilterTerm {
+class SpreadFilter implements FollowingFilter {
   private readonly constraints: readonly Counted[];
+  private readonly shares = new NodeShares();
+  /** Of each constraint, when changes were last taken. */
+  private leasts: readonly number[] = [];
 
-  constructor(pod: PodInfo, cluster: ClusterView, constraints: readonly Constraint[]) {
-    const nodes = cluster.nodes.filter((node) => hasAllKeys(node, constraints));
-    this.constraints = constraints.map((constraint) => {
-      const { topologyKey, minDomains } = constraint;
-      const counts = new Domains();
-      for (const node of nodes)
-        if (constraint.isIncluded(node))
-          counts.addAt(node, topologyKey, countOn(node, constraint, pod));
-      const values = [...counts.values(topologyKey).values()];
-      const least = values.length < minDomains ? 0 : Math.min(...values);
-      return { ...constraint, counts, least };
-    });
+  constructor(
+    private readonly pod: PodInfo,
+    constraints: readonly Constraint[],
+  ) {
+    this.constraints = constraints.map((each) => ({ ...each, counts: new Domains() }));
+  }
+
+  get keys(): readonly string[] {
+    return this.constraints.map(({ topologyKey }) => topologyKey);
+  }
+
+  add(node: NodeView): void {
+    for (const share of this.sharesOf(node)) share.to.add(share);
+  }
+
+  update(node: NodeView): void {
+    this.shares.replace(node.name, this.sharesOf(node));
+  }
+
+  takeChanged(): readonly DomainName[] | 'all' {
+    const changed = this.shares.takeChanged();
+    const before = this.leasts;
+    this.leasts = this.constraints.map(leastOf);
+    return this.leasts.every((least, index) => least === before[index]) ? changed : 'all';
+  }
+
+  private sharesOf(node: NodeView): readonly NodeShare[] {
+    if (!hasAllKeys(node, this.constraints)) return [];
+    return this.constraints.flatMap((each) =>
+      each.isIncluded(node)
+        ? shareOf(node, each.topologyKey, each.counts, countOn(node, each, this.pod))
+        : [],
+    );
   }
 
   refuse(node: NodeView): Refusal | undefined {
@@ -173,7 +211,7 @@ class SpreadFilter implements FilterTerm {
 
   explain(node: NodeView): readonly Finding[] {
     return this.constraints.flatMap((constraint): readonly Finding[] => {
-      const { topologyKey, maxSkew, words, counts, least, minDomains } = constraint;
+      const { topologyKey, maxSkew, words, counts, minDomains } = constraint;
       const domain = domainOf(node, topologyKey);
       if (domain === undefined)
         return [
@@ -189,7 +227,7 @@ class SpreadFilter implements FilterTerm {
       const against =
         domains < minDomains
           ? `only ${domains} of ${minDomains} domains are there`
-          : `the emptiest has ${least}`;
+          : `the emptiest has ${leastOf(constraint)}`;
       return [
         {
           reason: SKEWED.reasons[0],
@@ -215,8 +253,12 @@ class SpreadFilter implements FilterTerm {
   }
 }
 
-const skewAt = ({ counts, topologyKey, own, least }: Counted, node: NodeView): number =>
-  counts.at(node, topologyKey) + own - least;
+const skewAt = (constraint: Counted, node: NodeView): number =>
+  constraint.counts.at(node, constraint.topologyKey) + constraint.own - leastOf(constraint);
+
+/** Pods in the emptiest domain; 0 while there are fewer domains than are wanted. */
+const leastOf = ({ counts, topologyKey, minDomains }: Counted): number =>
+  counts.values(topologyKey).size < minDomains ? 0 : counts.least(topologyKey);
 
 /** Prefers domains with fewer pods of the kind. Source: podtopologyspread/scoring.go. */
 export const podTopologySpreadScore = (defaults: SpreadDefaults): ScorePlugin => ({
@@ -228,56 +270,104 @@ export const podTopologySpreadScore = (defaults: SpreadDefaults): ScorePlugin =>
   prepare(pod, cluster, feasible) {
     const constraints = constraintsOf(pod, 'ScheduleAnyway', { defaults, cluster });
     if (constraints.length === 0) return undefined;
-    const isOnSystem = defaults.isSystem && !hasOwn(pod);
-    const isCounted = (node: NodeView) => isOnSystem || hasAllKeys(node, constraints);
-    const counted = feasible.filter(isCounted);
-    const weighed = constraints.map((constraint) =>
-      weighedBy(pod, constraint, { counted, cluster, isCounted }),
-    );
-    return {
-      normalize: byLeast,
-      score: (node) =>
-        isCounted(node)
-          ? Math.round(weighed.reduce((sum, each) => sum + (each(node) ?? 0), 0))
-          : undefined,
-    };
+    const term = new SpreadScore(pod, constraints, defaults.isSystem && !hasOwn(pod));
+    for (const node of feasible) term.enter(node);
+    for (const node of cluster.nodes) term.add(node);
+    return term;
   },
+
+  follow: (pod, cluster) =>
+    new SpreadScore(
+      pod,
+      constraintsOf(pod, 'ScheduleAnyway', { defaults, cluster }),
+      defaults.isSystem && !hasOwn(pod),
+    ),
 });
 
-interface Counting {
-  /** Nodes that fit and are counted. */
-  readonly counted: readonly NodeView[];
-  readonly cluster: ClusterView;
-  readonly isCounted: (node: NodeView) => boolean;
+interface Weighed extends Constraint {
+  /** Pods by domain. */
+  readonly counts: Domains;
+  /** The domains of nodes that fit. */
+  readonly known: Domains;
 }
 
-/**
- * The pods in a node's domain, weighed so that few domains do not drown many; undefined where the node
- * is in none.
- */
-const weighedBy = (
-  pod: PodInfo,
-  constraint: Constraint,
-  { counted, cluster, isCounted }: Counting,
-): ((node: NodeView) => number | undefined) => {
-  const { topologyKey, maxSkew } = constraint;
-  const scored = (node: NodeView, count: () => number, weight: number) =>
-    domainOf(node, topologyKey) === undefined ? undefined : count() * weight + maxSkew - 1;
-  if (topologyKey === HOSTNAME) {
-    const weight = weightOf(counted.length);
-    return (node) => scored(node, () => countOn(node, constraint, pod), weight);
+class SpreadScore implements FollowingScore {
+  readonly normalize = byLeast;
+  readonly parts: readonly ScorePart[];
+  private readonly constraints: readonly Weighed[];
+  private readonly shares = new NodeShares();
+  /** Of nodes that fit and are scored: their domains. */
+  private readonly entered = new Map<string, readonly NodeShare[]>();
+
+  constructor(
+    private readonly pod: PodInfo,
+    constraints: readonly Constraint[],
+    /** Then a node without one of the labels is still weighed by the others. */
+    private readonly isLenient: boolean,
+  ) {
+    this.constraints = constraints.map((each) => ({
+      ...each,
+      counts: new Domains(),
+      known: new Domains(),
+    }));
+    this.parts = this.constraints.map((each) => this.partOf(each));
   }
-  const domains = new Domains();
-  for (const node of counted) domains.addAt(node, topologyKey, 0);
-  const known = domains.values(topologyKey);
-  for (const node of cluster.nodes) {
-    const domain = domainOf(node, topologyKey);
-    if (domain !== undefined && known.has(domain) && isCounted(node) && constraint.isIncluded(node))
-      domains.addAt(node, topologyKey, countOn(node, constraint, pod));
+
+  score(node: NodeView): number | undefined {
+    return this.isScored(node) ? scoreByParts(this.parts, node) : undefined;
   }
-  const weight = weightOf(known.size);
-  return (node) => scored(node, () => domains.at(node, topologyKey), weight);
-};
+
+  isScored(node: NodeView): boolean {
+    return this.isLenient || hasAllKeys(node, this.constraints);
+  }
+
+  add(node: NodeView): void {
+    for (const share of this.sharesOf(node)) share.to.add(share);
+  }
+
+  update(node: NodeView): boolean {
+    return this.shares.replace(node.name, this.sharesOf(node));
+  }
+
+  enter(node: NodeView): void {
+    if (!this.isScored(node)) return;
+    const domains = this.constraints.flatMap(({ topologyKey, known }) =>
+      shareOf(node, topologyKey, known, 0),
+    );
+    for (const share of domains) share.to.add(share);
+    this.entered.set(node.name, domains);
+  }
+
+  leave({ name }: NodeView): void {
+    for (const share of this.entered.get(name) ?? []) share.to.remove(share);
+    this.entered.delete(name);
+  }
+
+  private sharesOf(node: NodeView): readonly NodeShare[] {
+    if (!this.isScored(node)) return [];
+    return this.constraints.flatMap((each) =>
+      each.topologyKey === HOSTNAME || each.isIncluded(node)
+        ? shareOf(node, each.topologyKey, each.counts, countOn(node, each, this.pod))
+        : [],
+    );
+  }
+
+  /** The pods in a node's domain, weighed so that few domains do not drown many. */
+  private partOf(constraint: Weighed): ScorePart {
+    const { topologyKey: key, maxSkew, counts, known } = constraint;
+    const { entered, pod } = this;
+    const isOfNode = key === HOSTNAME;
+    return {
+      key,
+      isOfNode,
+      more: maxSkew - 1,
+      get weight() {
+        return weightOf(isOfNode ? entered.size : known.values(key).size);
+      },
+      amountAt: (node) => (isOfNode ? countOn(node, constraint, pod) : counts.at(node, key)),
+    };
+  }
+}
 
 const weightOf = (domainCount: number): number => Math.log(domainCount + 2);
 

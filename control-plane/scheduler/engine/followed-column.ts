@@ -1,0 +1,88 @@
+import type { NodeInfo } from '../node-info';
+import type { FollowingScore } from '../plugins/plugin';
+import type { Column } from './column';
+import type { NodeRing } from './node-ring';
+
+export interface FollowedColumnDeps {
+  readonly name: string;
+  readonly weight: number;
+  readonly term: FollowingScore;
+  readonly ring: NodeRing;
+}
+
+/**
+ * What a plugin gives each node by the domains it is in. When any number changed, all nodes that fit are
+ * scored again, by arrays: mostly it is the whole domain that changed.
+ */
+export class FollowedColumn implements Column {
+  readonly name: string;
+  readonly isOfPods = false;
+  readonly isLost = false;
+  private readonly doesFit: Uint8Array;
+  private readonly points: Float64Array;
+  private isStale = true;
+
+  constructor(private readonly deps: FollowedColumnDeps) {
+    this.name = deps.name;
+    this.doesFit = new Uint8Array(deps.ring.length);
+    this.points = new Float64Array(deps.ring.length);
+  }
+
+  update(node: NodeInfo): void {
+    if (this.deps.term.update(node)) this.isStale = true;
+  }
+
+  prepare(): boolean {
+    return false;
+  }
+
+  enter(slot: number, node: NodeInfo): void {
+    this.deps.term.enter(node);
+    this.doesFit[slot] = 1;
+    this.isStale = true;
+  }
+
+  leave(slot: number, node: NodeInfo): void {
+    this.deps.term.leave(node);
+    this.doesFit[slot] = 0;
+    this.isStale = true;
+  }
+
+  settle(): boolean {
+    if (!this.isStale) return false;
+    this.isStale = false;
+    const { term, weight } = this.deps;
+    const slots: number[] = [];
+    for (let slot = 0; slot < this.doesFit.length; slot++)
+      if (this.doesFit[slot] === 1) slots.push(slot);
+    const raw = this.rawOf(slots);
+    const shares = term.normalize?.(raw) ?? raw;
+    for (let i = 0; i < slots.length; i++) this.points[slots[i] ?? 0] = (shares[i] ?? 0) * weight;
+    return true;
+  }
+
+  at(slot: number): number {
+    return this.points[slot] ?? 0;
+  }
+
+  /** As `scoreByParts` does, each domain looked up once. */
+  private rawOf(slots: readonly number[]): readonly (number | undefined)[] {
+    const { term, ring } = this.deps;
+    const sums = new Float64Array(ring.length);
+    for (const part of term.parts) {
+      const { numberAt, sample } = ring.domainsOf(part.key);
+      const { weight, more, isOfNode } = part;
+      const worth = (node: NodeInfo) => part.amountAt(node) * weight + more;
+      const byDomain = isOfNode ? undefined : sample.map(worth);
+      for (const slot of slots) {
+        const number = numberAt[slot] ?? -1;
+        if (number < 0) continue;
+        const own = byDomain?.[number] ?? worth(ring.nodes[slot] as NodeInfo);
+        sums[slot] = (sums[slot] ?? 0) + own;
+      }
+    }
+    return slots.map((slot) =>
+      term.isScored(ring.nodes[slot] as NodeInfo) ? Math.round(sums[slot] ?? 0) : undefined,
+    );
+  }
+}
