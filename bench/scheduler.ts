@@ -1,5 +1,5 @@
-import { decide } from '../control-plane/scheduler/decide';
 import { DecisionLog } from '../control-plane/scheduler/decisions/decision-log';
+import { IndexedEngine } from '../control-plane/scheduler/engine/indexed-engine';
 import { podInfoOf } from '../control-plane/scheduler/pod-info';
 import { createScheduler } from '../control-plane/scheduler';
 import { Snapshot } from '../control-plane/scheduler/snapshot';
@@ -66,12 +66,13 @@ const POD = { cpu: '100m', memory: '128Mi' };
 const decisionRate = (nodeCount: number): number => {
   const snapshot = new Snapshot();
   const log = new DecisionLog();
+  const engine = new IndexedEngine({ cluster: snapshot });
   for (let i = 0; i < nodeCount; i++) snapshot.setNode(testNode(`n${i}`, { cpu: '32' }));
   const startMs = performance.now();
   let count = 0;
   for (; performance.now() - startMs < RUN_MS; count++) {
     const info = podInfoOf(testPod(`p${count}`, POD));
-    const decision = decide(info, snapshot, 1);
+    const decision = engine.decide(info, 1);
     const attempt = { info, number: 1, trigger: 'PodAdded' };
     log.record(decision, { attempt, timeMs: Date.now(), latencyMicros: 0 });
     if (decision.nodeName !== undefined) snapshot.assume(info, decision.nodeName);
