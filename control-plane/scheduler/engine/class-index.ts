@@ -41,8 +41,8 @@ export class ClassIndex {
   private readonly verdicts = new Verdicts();
   /** By slot; `undefined` where the node fits. */
   private readonly verdictAt: (Verdict | undefined)[];
-  /** By slot: what rules say that go by the node object alone; `undefined` where none refuses. */
-  private readonly statics: ((Refusal | undefined)[] | undefined)[];
+  /** By slot: what rules say that go by the node and its pods; `undefined` where none refuses. */
+  private readonly ownAt: ((Refusal | undefined)[] | undefined)[];
   private readonly seenNode: Int32Array;
   private readonly seenPods: Int32Array;
   private feasibleCount = 0;
@@ -63,7 +63,7 @@ export class ClassIndex {
     this.namespacesVersion = cluster.namespacesVersion;
     this.totals = new MaxTree(ring.length);
     this.verdictAt = new Array<Verdict | undefined>(ring.length).fill(undefined);
-    this.statics = new Array<undefined>(ring.length).fill(undefined);
+    this.ownAt = new Array<undefined>(ring.length).fill(undefined);
     this.seenNode = new Int32Array(ring.length).fill(-1);
     this.seenPods = new Int32Array(ring.length).fill(-1);
   }
@@ -139,7 +139,7 @@ export class ClassIndex {
       if (slot !== undefined && !this.isSeen(slot, node)) touched.add(slot);
     }
     // All numbers first: what a node says may go by any of them.
-    for (const slot of touched) this.tell(ring.nodes[slot] as NodeInfo);
+    for (const slot of touched) this.tell(slot, ring.nodes[slot] as NodeInfo);
     for (const each of this.followed) for (const slot of each.takeChanged()) touched.add(slot);
     for (const slot of touched) this.ask(slot, ring.nodes[slot] as NodeInfo);
     return [...touched];
@@ -149,9 +149,9 @@ export class ClassIndex {
     return this.seenNode[slot] === node.nodeVersion && this.seenPods[slot] === node.podsVersion;
   }
 
-  private tell(node: NodeInfo): void {
+  private tell(slot: number, node: NodeInfo): void {
     for (const each of this.followed) each.update(node);
-    for (const column of this.columns) column.update(node);
+    for (const column of this.columns) column.update(slot, node);
   }
 
   private ask(slot: number, node: NodeInfo): void {
@@ -160,7 +160,7 @@ export class ClassIndex {
     const before = this.verdictAt[slot];
     const didFit = this.seenPods[slot] !== -1 && before === undefined;
     if (before !== undefined) this.verdicts.remove(before);
-    if (isOther) this.statics[slot] = this.staticRefusals(node);
+    if (isOther || areOthers) this.ownAt[slot] = this.ownRefusals(slot, node, isOther);
     this.seenNode[slot] = node.nodeVersion;
     this.seenPods[slot] = node.podsVersion;
     const verdict = this.judge(slot, node);
@@ -175,13 +175,17 @@ export class ClassIndex {
     }
   }
 
-  private staticRefusals(node: NodeInfo): (Refusal | undefined)[] | undefined {
+  /** Where the node object is the same, static rules say what they said. */
+  private ownRefusals(slot: number, node: NodeInfo, isOther: boolean) {
+    const before = this.ownAt[slot];
     let found: (Refusal | undefined)[] | undefined;
-    this.rules.forEach((rule, index) => {
-      if (rule.plugin.scope !== 'static') return;
-      const refusal = verdictOf(rule, node);
+    for (let index = 0; index < this.rules.length; index++) {
+      const rule = this.rules[index] as KeptRule;
+      if (rule.followed !== undefined) continue;
+      const isKept = !isOther && rule.plugin.scope === 'static';
+      const refusal = isKept ? before?.[index] : verdictOf(rule, node);
       if (refusal !== undefined) (found ??= [])[index] = refusal;
-    });
+    }
     return found;
   }
 
@@ -189,12 +193,13 @@ export class ClassIndex {
     let first: Rule | undefined;
     let refusal: Refusal | undefined;
     let later: Refusal[] | undefined;
+    const own = this.ownAt[slot];
     for (let index = 0; index < this.rules.length; index++) {
       const rule = this.rules[index] as KeptRule;
-      const own = this.verdictBy(rule, index, slot, node);
-      if (own === undefined) continue;
-      if (refusal === undefined) [first, refusal] = [rule, own];
-      else (later ??= []).push(own);
+      const said = rule.followed === undefined ? own?.[index] : rule.followed.refusalAt(slot);
+      if (said === undefined) continue;
+      if (refusal === undefined) [first, refusal] = [rule, said];
+      else (later ??= []).push(said);
     }
     if (first !== undefined && refusal !== undefined) {
       const refused = { plugin: first.plugin, refusal };
@@ -202,11 +207,6 @@ export class ClassIndex {
     }
     const beside = this.isOfDomains ? undefined : refusalBeside(this.model, node, this.deps);
     return beside === undefined ? undefined : this.verdicts.add(beside, NONE, false);
-  }
-
-  private verdictBy(rule: KeptRule, index: number, slot: number, node: NodeInfo) {
-    if (rule.followed !== undefined) return rule.followed.refusalAt(slot);
-    return rule.plugin.scope === 'static' ? this.statics[slot]?.[index] : verdictOf(rule, node);
   }
 
   private totalAt(slot: number): number {

@@ -9,7 +9,7 @@ export interface Column {
   /** True once nothing can be kept of what the plugin says. */
   readonly isLost: boolean;
   /** A node is not as it was, or its pods are not; before it enters or leaves. */
-  update(node: NodeInfo): void;
+  update(slot: number, node: NodeInfo): void;
   /** Takes up what it goes by of the cluster; where that is another, `fitting` are scored again. True then. */
   prepare(fitting: () => Iterable<readonly [slot: number, node: NodeInfo]>): boolean;
   /** A node fits now. */

@@ -1,5 +1,5 @@
 import type { NodeInfo } from '../node-info';
-import type { FollowingScore } from '../plugins/plugin';
+import type { FollowingScore, ScorePart } from '../plugins/plugin';
 import type { Column } from './column';
 import type { NodeRing } from './node-ring';
 
@@ -20,16 +20,25 @@ export class FollowedColumn implements Column {
   readonly isLost = false;
   private readonly doesFit: Uint8Array;
   private readonly points: Float64Array;
+  /** By slot, 1 where the node is scored at all: labels stay while a class is kept. */
+  private readonly isScored: Uint8Array;
+  /** By slot, of parts whose amounts are the node's own. */
+  private readonly own: ReadonlyMap<ScorePart, Float64Array>;
   private isStale = true;
 
   constructor(private readonly deps: FollowedColumnDeps) {
     this.name = deps.name;
     this.doesFit = new Uint8Array(deps.ring.length);
     this.points = new Float64Array(deps.ring.length);
+    this.isScored = Uint8Array.from(deps.ring.nodes, (node) => Number(deps.term.isScored(node)));
+    const own = deps.term.parts.filter(({ isOfNode }) => isOfNode);
+    this.own = new Map(own.map((part) => [part, new Float64Array(deps.ring.length)]));
   }
 
-  update(node: NodeInfo): void {
-    if (this.deps.term.update(node)) this.isStale = true;
+  update(slot: number, node: NodeInfo): void {
+    if (!this.deps.term.update(node)) return;
+    this.isStale = true;
+    for (const [part, amounts] of this.own) amounts[slot] = part.amountAt(node);
   }
 
   prepare(): boolean {
@@ -71,18 +80,18 @@ export class FollowedColumn implements Column {
     const sums = new Float64Array(ring.length);
     for (const part of term.parts) {
       const { numberAt, sample } = ring.domainsOf(part.key);
-      const { weight, more, isOfNode } = part;
-      const worth = (node: NodeInfo) => part.amountAt(node) * weight + more;
-      const byDomain = isOfNode ? undefined : sample.map(worth);
+      const { weight, more } = part;
+      const own = this.own.get(part);
+      const amounts = own ?? Float64Array.from(sample, (node) => part.amountAt(node));
       for (const slot of slots) {
         const number = numberAt[slot] ?? -1;
         if (number < 0) continue;
-        const own = byDomain?.[number] ?? worth(ring.nodes[slot] as NodeInfo);
-        sums[slot] = (sums[slot] ?? 0) + own;
+        const amount = amounts[own === undefined ? number : slot] ?? 0;
+        sums[slot] = (sums[slot] ?? 0) + (amount * weight + more);
       }
     }
     return slots.map((slot) =>
-      term.isScored(ring.nodes[slot] as NodeInfo) ? Math.round(sums[slot] ?? 0) : undefined,
+      this.isScored[slot] === 1 ? Math.round(sums[slot] ?? 0) : undefined,
     );
   }
 }

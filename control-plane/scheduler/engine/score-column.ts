@@ -1,5 +1,5 @@
 import { scoreOf, scoreTermOf } from '../decide';
-import type { NodeView } from '../node-info';
+import type { NodeInfo } from '../node-info';
 import type { ScorePlugin, ScoreTerm } from '../plugins/plugin';
 import type { PodInfo } from '../pod-info';
 import type { Profile } from '../profile';
@@ -14,6 +14,9 @@ export class ScoreColumn implements Column {
   private readonly weight: number;
   /** By slot; NaN stands for no score. */
   private readonly raw: Float64Array;
+  /** By slot: the versions of what was scored last. */
+  private readonly scoredNode: Int32Array;
+  private readonly scoredPods: Int32Array;
   private term: ScoreTerm | undefined;
   private basis: string | undefined;
   /** Of raw scores that are brought to 0 to 100: how many nodes that fit have each. */
@@ -31,6 +34,8 @@ export class ScoreColumn implements Column {
     this.plugin = plugin;
     this.weight = weight;
     this.raw = new Float64Array(slotCount);
+    this.scoredNode = new Int32Array(slotCount).fill(-1);
+    this.scoredPods = new Int32Array(slotCount).fill(-1);
     this.basis = basisOf(plugin, model, cluster);
     this.term = scoreTermOf(plugin, model, cluster, NO_NODES);
   }
@@ -46,27 +51,38 @@ export class ScoreColumn implements Column {
   /** It is told by `enter` and `leave`. */
   update(): void {}
 
-  prepare(fitting: () => Iterable<readonly [slot: number, node: NodeView]>): boolean {
+  prepare(fitting: () => Iterable<readonly [slot: number, node: NodeInfo]>): boolean {
     const { plugin, model, cluster } = this;
     const basis = basisOf(plugin, model, cluster);
     if (basis === this.basis) return false;
     this.basis = basis;
     this.term = scoreTermOf(plugin, model, cluster, NO_NODES);
     this.holders.clear();
+    this.scoredNode.fill(-1);
     this.isStale = true;
     for (const [slot, node] of fitting()) this.enter(slot, node);
     return true;
   }
 
-  enter(slot: number, node: NodeView): void {
+  enter(slot: number, node: NodeInfo): void {
     const { term } = this;
     if (term === undefined) return;
-    const score = scoreOf(term, node) ?? NaN;
-    this.raw[slot] = score;
+    const score = this.scoreAt(slot, node, term);
     if (term.normalize === undefined) return;
     const count = this.holders.get(score) ?? 0;
     this.holders.set(score, count + 1);
     if (count === 0) this.isStale = true;
+  }
+
+  /** A node that only did not fit for a while is not scored again. */
+  private scoreAt(slot: number, node: NodeInfo, term: ScoreTerm): number {
+    const isKnown =
+      this.scoredNode[slot] === node.nodeVersion &&
+      (!this.isOfPods || this.scoredPods[slot] === node.podsVersion);
+    if (isKnown) return this.raw[slot] ?? NaN;
+    this.scoredNode[slot] = node.nodeVersion;
+    this.scoredPods[slot] = node.podsVersion;
+    return (this.raw[slot] = scoreOf(term, node) ?? NaN);
   }
 
   leave(slot: number): void {

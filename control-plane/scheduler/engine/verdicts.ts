@@ -15,9 +15,24 @@ export interface Verdict {
 /** The ways in which the nodes refuse one class of pods, counted. */
 export class Verdicts {
   private readonly byKey = new Map<string, Verdict>();
+  /** Most refusals are constants of their plugins: no key is made for those. */
+  private readonly byRefusal = new WeakMap<Refusal, Verdict>();
 
   /** One node more. */
   add(refused: Refused, later: readonly Refusal[], isPodBound: boolean): Verdict {
+    const { plugin, refusal } = refused;
+    const isPlain = later.length === 0 && isPodBound === refusal.isPodBound;
+    const same = isPlain ? this.byRefusal.get(refusal) : undefined;
+    if (same !== undefined && same.count > 0 && same.refused.plugin === plugin) {
+      same.count++;
+      return same;
+    }
+    const verdict = this.byReasons(refused, later, isPodBound);
+    if (isPlain) this.byRefusal.set(refusal, verdict);
+    return verdict;
+  }
+
+  private byReasons(refused: Refused, later: readonly Refusal[], isPodBound: boolean): Verdict {
     const key = keyOf(refused, later, isPodBound);
     const known = this.byKey.get(key);
     if (known !== undefined) {
