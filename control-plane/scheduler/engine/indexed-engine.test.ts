@@ -110,6 +110,26 @@ describe('the indexed engine', () => {
     expect(nodeFor()).toBe('n0');
   });
 
+  it('knows what changed however much did since it was asked', () => {
+    const { engine, snapshot } = small();
+    const pod = podInfoOf(testPod('p', { cpu: '1' }));
+    engine.decide(pod, 1);
+    for (let i = 0; i < 20_000; i++)
+      snapshot.assume(podInfoOf(testPod('other', { cpu: i % 2 === 0 ? '1' : '4' })), 'n0');
+    expect(textOf(engine.decide(pod, 1))).toBe(textOf(decide(pod, snapshot, 1)));
+    expect(engine.decide(pod, 1).nodeName).toBe('n1');
+  });
+
+  it('keeps a bounded number of classes, those that were asked for last', () => {
+    const { engine, snapshot } = small();
+    const kinds = Array.from({ length: 5_000 }, (_, i) =>
+      podInfoOf(testPod(`p${i}`, { cpu: `${1 + (i % 900)}m`, priority: i })),
+    );
+    for (const pod of [...kinds, ...kinds.slice(-10), ...kinds.slice(0, 10)])
+      expect(engine.decide(pod, 1).top).toEqual(decide(pod, snapshot, 1).top);
+    expect(engine.classCount).toBeLessThan(kinds.length);
+  });
+
   it('asks again only the node that changed', () => {
     const { engine, snapshot } = small();
     const asked: string[] = [];

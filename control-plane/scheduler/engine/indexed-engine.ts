@@ -38,6 +38,11 @@ export class IndexedEngine {
       : conclude(pod, index.judgementOf(pod, seed), { cluster, profile });
   }
 
+  /** Classes that are known, whether they are kept yet or not. */
+  get classCount(): number {
+    return this.classes.size;
+  }
+
   private indexFor(pod: PodInfo, profile: Profile): ClassIndex | undefined {
     const { cluster } = this.deps;
     // A pod that has a place, or is promised one, is judged without itself.
