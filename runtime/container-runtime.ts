@@ -91,6 +91,8 @@ export interface ContainerSpec {
    * /sys, ...) come first. */
   readonly mounts: readonly MountSpec[];
   readonly resources: CgroupResources;
+  /** Besides the usual ones. Default: none. */
+  readonly devices?: readonly DeviceSpec[];
   readonly security: SecuritySpec;
   /** CRI-format log; the file stays after the container is removed. */
   readonly logPath: string;
@@ -139,6 +141,20 @@ export type MountSpec =
       /** Default 0o1777. */
       readonly mode?: number;
     };
+
+/** A device of the host that a container may use. */
+export interface DeviceSpec {
+  /** A device node of the host; links are followed. */
+  readonly hostPath: string;
+  /** Of the node in the container, below `/dev`. */
+  readonly path: string;
+  /** Of `r`, `w` and `m` (make nodes of it). Cgroup v2 has no such limit: there the mode of the node decides. */
+  readonly access: string;
+  /** Permission bits, and who has it; default: as on the host, and root. */
+  readonly fileMode?: number;
+  readonly uid?: number;
+  readonly gid?: number;
+}
 
 /** Limits of one cgroup; what is absent is not limited. */
 export interface CgroupResources {

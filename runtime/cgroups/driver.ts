@@ -7,8 +7,8 @@ export interface CgroupDriver {
   create(path: string): void;
   /** @throws RuntimeError naming file and value. */
   apply(path: string, resources: CgroupResources): void;
-  /** Only the container's usual devices, unless `allowsAll`. */
-  restrictDevices(path: string, allowsAll: boolean): void;
+  /** Only the container's usual devices and those that are granted, unless `allowsAll`. */
+  restrictDevices(path: string, allowsAll: boolean, granted: readonly GrantedDeviceNumber[]): void;
   /** Kills the container as a whole when one of its processes is out of memory. */
   setOomGroup(path: string): void;
   /** The files a process of one thread writes a 0 into to join. */
@@ -29,6 +29,15 @@ export interface CgroupDriver {
   stats(path: string): ContainerStats;
   /** Mounts that show a container its own cgroup. */
   mounts(): readonly CgroupMount[];
+}
+
+export interface GrantedDeviceNumber {
+  /** As `st_mode`: tells the type. */
+  readonly mode: number;
+  readonly major: number;
+  readonly minor: number;
+  /** Of `r`, `w` and `m`. */
+  readonly access: string;
 }
 
 export interface CgroupMount {

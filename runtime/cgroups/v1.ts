@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { RuntimeError, type CgroupResources, type ContainerStats } from '../container-runtime';
-import type { CgroupDriver, CgroupMount } from './driver';
+import type { CgroupDriver, CgroupMount, GrantedDeviceNumber } from './driver';
 import {
   keyedNumber,
   killProcess,
@@ -38,7 +38,7 @@ export class CgroupV1Driver implements CgroupDriver {
     if (resources.cpus !== undefined) this.confine(path, resources.cpus);
   }
 
-  restrictDevices(path: string, allowsAll: boolean): void {
+  restrictDevices(path: string, allowsAll: boolean, granted: readonly GrantedDeviceNumber[]): void {
     if (!this.controllers.includes('devices')) return;
     const dir = this.dir('devices', path);
     if (allowsAll) {
@@ -46,7 +46,11 @@ export class CgroupV1Driver implements CgroupDriver {
       return;
     }
     writeControl(dir, 'devices.deny', 'a');
-    writeControls(dir, 'devices.allow', DEVICE_RULES);
+    const rules = granted.map(({ mode, major, minor, access }) => {
+      const type = (mode & S_IFMT) === S_IFBLK ? 'b' : 'c';
+      return `${type} ${major}:${minor} ${access}`;
+    });
+    writeControls(dir, 'devices.allow', [...DEVICE_RULES, ...rules]);
   }
 
   setOomGroup(): void {
@@ -221,3 +225,5 @@ const DEVICE_RULES = [
 ];
 const MAX_ROUNDS = 500;
 const MAX_MOVES = 10;
+const S_IFMT = 0o170000;
+const S_IFBLK = 0o060000;

@@ -1,6 +1,7 @@
-import { lstatSync, readdirSync } from 'node:fs';
+import { lstatSync, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 
+import { RuntimeError, type DeviceSpec } from '../container-runtime';
 import type { DeviceNode } from './launch-plan';
 
 /** The host's device nodes, for a privileged container; terminals and what is made anyway excepted. */
@@ -18,6 +19,28 @@ export const hostDevices = (dir = '/dev', depth = 0): DeviceNode[] => {
   }
   return found.slice(0, MAX_DEVICES);
 };
+
+/** A node with what may be done to it. */
+export interface GrantedDevice extends DeviceNode {
+  readonly access: string;
+}
+
+/** As they are now. @throws RuntimeError that names what is no device, or cannot be one of a container */
+export const grantedDevices = (specs: readonly DeviceSpec[]): readonly GrantedDevice[] =>
+  specs.map(({ hostPath, path, access, fileMode, uid = 0, gid = 0 }) => {
+    const info = statSync(hostPath, { throwIfNoEntry: false });
+    if (info === undefined) throw new RuntimeError('device', `there is no device ${hostPath}`);
+    if (!info.isCharacterDevice() && !info.isBlockDevice())
+      throw new RuntimeError('device', `${hostPath} is no device`);
+    if (!/^(\/[^/]+)+$/.test(path) || !path.startsWith('/dev/') || /\/\.\.?(\/|$)/.test(path))
+      throw new RuntimeError('device', `"${path}" is no place for a device: not below /dev`);
+    if (SKIPPED.has(path))
+      throw new RuntimeError('device', `"${path}" is one of the container's own`);
+    if (!/^[rwm]{1,3}$/.test(access))
+      throw new RuntimeError('device', `"${access}" is no access to a device`);
+    const mode = (info.mode & S_IFMT) | ((fileMode === undefined ? info.mode : fileMode) & 0o777);
+    return { path, mode, ...deviceNumbers(info.rdev), uid, gid, access };
+  });
 
 /** The kernel's encoding of st_rdev, as glibc's gnu_dev_major and gnu_dev_minor take it apart. */
 const deviceNumbers = (rdev: number): { major: number; minor: number } => ({
@@ -38,5 +61,6 @@ const SKIPPED = new Set([
   '/dev/random',
   '/dev/urandom',
 ]);
+const S_IFMT = 0o170000;
 const MAX_DEPTH = 2;
 const MAX_DEVICES = 1024;

@@ -25,7 +25,7 @@ export interface ContainerPlanInput {
   readonly processesOf: { readonly pid: number; readonly containerId: string } | undefined;
   readonly capabilities: bigint;
   readonly seccomp: Uint8Array | undefined;
-  /** Host device nodes of a privileged container. */
+  /** Device nodes of the host that it gets. */
   readonly devices: readonly DeviceNode[];
   readonly logMaxBytes: number;
   readonly logMaxFiles: number;
@@ -48,6 +48,9 @@ export interface DeviceNode {
   readonly mode: number;
   readonly major: number;
   readonly minor: number;
+  /** Default: root. */
+  readonly uid?: number;
+  readonly gid?: number;
 }
 
 /** Everything the launcher does for a container, in order. Pure: the same input, the same bytes. */
@@ -180,8 +183,8 @@ const addRoot = (plan: TlvWriter, input: ContainerPlanInput): void => {
     plan.add(Tag.mount, flags, 1, type, type, target, data);
   mount(NOSUID | NODEV | NOEXEC, 'proc', '/proc');
   mount(NOSUID | STRICTATIME, 'tmpfs', '/dev', 'mode=755,size=65536k');
-  for (const [path, minor] of DEVICES) plan.add(Tag.device, S_IFCHR | 0o666, 1, minor, path);
-  plan.add(Tag.device, S_IFCHR | 0o666, 5, 0, '/dev/tty');
+  for (const [path, minor] of DEVICES) plan.add(Tag.device, S_IFCHR | 0o666, 1, minor, 0, 0, path);
+  plan.add(Tag.device, S_IFCHR | 0o666, 5, 0, 0, 0, '/dev/tty');
   mount(NOSUID | NOEXEC, 'devpts', '/dev/pts', 'newinstance,ptmxmode=0666,mode=0620,gid=5');
   for (const [content, path] of LINKS) plan.add(Tag.symlink, content, path);
   // Before any mount of the spec: a volume at /dev/pts or /dev/console may be anything.
@@ -196,8 +199,8 @@ const addRoot = (plan: TlvWriter, input: ContainerPlanInput): void => {
     const access = isPrivileged || type === 'tmpfs' ? 0 : RDONLY;
     plan.add(Tag.mount, NOSUID | NODEV | NOEXEC | access, 1, type, type, target, data);
   }
-  for (const { path, mode, major, minor } of input.devices) {
-    plan.add(Tag.device, mode, major, minor, path);
+  for (const { path, mode, major, minor, uid = 0, gid = 0 } of input.devices) {
+    plan.add(Tag.device, mode, major, minor, uid, gid, path);
   }
   for (const each of byDepth(spec.mounts)) addMount(plan, each, isPrivileged);
   if (!isPrivileged && spec.security.procMount === 'Default') {

@@ -31,8 +31,8 @@ import { seccompFilter } from '../seccomp';
 import { capabilityMask, capabilityNames, hostCapabilityMask } from './capabilities';
 import { encodeFrame, encodeNumbers, FrameType } from './frames';
 import { ContainerTable } from './container-table';
-import { hostDevices } from './host-devices';
-import { containerPlan, execPlan } from './launch-plan';
+import { grantedDevices, hostDevices } from './host-devices';
+import { containerPlan, execPlan, type DeviceNode } from './launch-plan';
 import { LauncherClient } from './launcher-client';
 import { DEFAULT_LIMITS, type RuntimeLimits } from './limits';
 import { listenerAt } from './monitor-process';
@@ -358,7 +358,11 @@ class HostContainerRuntime implements ContainerRuntime {
     await this.cgroups.killAll(path);
     this.cgroups.create(path);
     this.cgroups.apply(path, spec.resources);
-    this.cgroups.restrictDevices(path, spec.security.privileged);
+    this.cgroups.restrictDevices(
+      path,
+      spec.security.privileged,
+      grantedDevices(spec.devices ?? []),
+    );
     this.cgroups.setOomGroup(path);
     await container.create(this.launcher, this.plan(spec, sandbox), signal);
   }
@@ -384,7 +388,7 @@ class HostContainerRuntime implements ContainerRuntime {
       namespaces: pinsOf(sandbox, sandboxDir),
       processesOf: this.processesOf(spec),
       ...this.securityOf(spec.security),
-      devices: spec.security.privileged ? hostDevices() : [],
+      devices: devicesOf(spec),
       logMaxBytes: this.options.logMaxBytes ?? 10 << 20,
       logMaxFiles: this.options.logMaxFiles ?? 5,
     });
@@ -534,6 +538,15 @@ class HostContainerRuntime implements ContainerRuntime {
     return join(this.boxes.cgroupOf(spec.sandboxId), spec.id);
   }
 }
+
+/** Where the host's own are all there, those that are named come in their place. */
+const devicesOf = ({ devices = [], security }: ContainerSpec): readonly DeviceNode[] => {
+  const granted = new Map<string, DeviceNode>(
+    security.privileged ? hostDevices().map((device) => [device.path, device]) : [],
+  );
+  for (const device of grantedDevices(devices)) granted.set(device.path, device);
+  return [...granted.values()];
+};
 
 const checkId = (id: string): void => {
   if (!/^[a-z0-9-]{1,63}$/.test(id)) throw new RuntimeError('create', `"${id}" is not a valid id`);

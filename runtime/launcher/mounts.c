@@ -177,6 +177,11 @@ int make_device(int root, const struct plan_step *step, struct devices *devices)
   if (parent < 0 || make_node(parent, name, step->numbers[0], number) < 0) {
     return fail("dev", "make device %s", path);
   }
+  uid_t uid = step->numbers[3];
+  gid_t gid = step->numbers[4];
+  if ((uid != 0 || gid != 0) && fchownat(parent, name, uid, gid, AT_SYMLINK_NOFOLLOW) < 0) {
+    return fail("dev", "give device %s", path);
+  }
   if (devices->null >= 0 || number != NULL_DEVICE) return 0;
   devices->null = open_device(parent, name, number);
   return devices->null < 0 ? fail("dev", "open %s", path) : 0;

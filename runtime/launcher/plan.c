@@ -51,7 +51,7 @@ static int add_step(struct plan *plan, uint16_t tag, struct value *value) {
     uint8_t numbers, strings;
   } shape[] = {
       [TAG_MOUNT] = {2, 4},  [TAG_BIND] = {2, 3}, [TAG_SYMLINK] = {0, 2},
-      [TAG_DEVICE] = {3, 1}, [TAG_MASK] = {0, 1}, [TAG_READONLY] = {0, 1}, [TAG_TERMINAL] = {1, 0},
+      [TAG_DEVICE] = {5, 1}, [TAG_MASK] = {0, 1}, [TAG_READONLY] = {0, 1}, [TAG_TERMINAL] = {1, 0},
   };
   struct plan_step *step = &plan->steps[plan->step_count++];
   step->tag = tag;

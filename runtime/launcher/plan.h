@@ -18,7 +18,7 @@ enum plan_tag {
   TAG_MOUNT = 12,       /* u32 MS_ flags, u32 is strict, type, source, target, data */
   TAG_BIND = 13,        /* u32 MOUNT_ATTR_ flags, u32 MS_ propagation, source, target, sub path */
   TAG_SYMLINK = 14,     /* content, path */
-  TAG_DEVICE = 15,      /* u32 mode, u32 major, u32 minor, path */
+  TAG_DEVICE = 15,      /* u32 mode, u32 major, u32 minor, u32 uid, u32 gid, path */
   TAG_MASK = 16,        /* path */
   TAG_READONLY = 17,    /* path */
   TAG_ROOT_READONLY = 18,
@@ -50,7 +50,7 @@ enum plan_tag {
 /* One step of building the root, in the plan's order. */
 struct plan_step {
   enum plan_tag tag;
-  uint32_t numbers[3];
+  uint32_t numbers[5];
   const char *strings[4];
   int tree_fd; /* TAG_BIND with shared propagation: cloned before the tree becomes a slave */
 };
