@@ -49,11 +49,6 @@ export const main = (argv: readonly string[]): Promise<number> => {
     )
     .option('--system-reserved <resource=amount>', "kept from pods for the system's own", collect)
     .option('--kube-reserved <resource=amount>', "kept from pods for Dhow's own", collect)
-    .option('--reserved-cpus <list>', 'kept from pods, as 0-1,6, instead of their amount')
-    .option(
-      '--cpu-manager-policy <policy>',
-      'static: whole processors for guaranteed pods that ask for such; default none',
-    )
     .option('--eviction-hard <signal<amount>', 'evict pods at once below it', collect)
     .option('--eviction-soft <signal<amount>', 'evict pods when it is less for a while', collect)
     .option('--eviction-soft-grace-period <signal=duration>', 'that while', collect)
@@ -77,8 +72,21 @@ export const main = (argv: readonly string[]): Promise<number> => {
       checkJoined(parseAgentConfig(config));
       await runAgent(config, stopSignal(), powerSignal());
     });
-  return runProgram(withIngressPorts(withLogs(program)), argv.slice(1));
+  return runProgram(withDevices(withIngressPorts(withLogs(program))), argv.slice(1));
 };
+
+const withDevices = (program: Command): Command =>
+  program
+    .option(
+      '--devices <resource=cdi-device,…>',
+      'count CDI devices as devices.dhow.dev/NAME, which pods may ask for',
+      collect,
+    )
+    .option('--reserved-cpus <list>', 'kept from pods, as 0-1,6, instead of their amount')
+    .option(
+      '--cpu-manager-policy <policy>',
+      'static: whole processors for guaranteed pods that ask for such; default none',
+    );
 
 const withLogs = (program: Command): Command =>
   program
@@ -130,6 +138,7 @@ interface Flags {
   readonly containerLogMaxFiles?: number;
   readonly systemReserved?: readonly string[];
   readonly kubeReserved?: readonly string[];
+  readonly devices?: readonly string[];
   readonly reservedCpus?: string;
   readonly cpuManagerPolicy?: string;
   readonly evictionHard?: readonly string[];
@@ -173,6 +182,7 @@ const configOf = (flags: Flags) => ({
   logMaxFiles: flags.containerLogMaxFiles,
   systemReserved: pairs('--system-reserved', '=', flags.systemReserved),
   kubeReserved: pairs('--kube-reserved', '=', flags.kubeReserved),
+  devices: devicesOf(flags.devices),
   reservedCpus: flags.reservedCpus,
   cpuManagerPolicy: flags.cpuManagerPolicy,
   evictionHard: pairs('--eviction-hard', '<', flags.evictionHard),
@@ -227,6 +237,16 @@ const pairs = (flag: string, separator: '<' | '=', given: readonly string[] | un
     }),
   );
 };
+
+/** `devices.dhow.dev/gpu=vendor.com/gpu=0,vendor.com/gpu=1` */
+const devicesOf = (given: readonly string[] = []): Readonly<Record<string, readonly string[]>> =>
+  Object.fromEntries(
+    given.map((text) => {
+      const equals = text.indexOf('=');
+      if (equals < 1) throw new UsageError(`--devices: "${text}" is not RESOURCE=DEVICE,DEVICE`);
+      return [text.slice(0, equals), text.slice(equals + 1).split(',')];
+    }),
+  );
 
 const bytesFlag = (flag: string, text: string | undefined): number | undefined => {
   try {

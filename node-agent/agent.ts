@@ -17,6 +17,7 @@ import { createNodeCsi, type NodeCsi } from './csi/node-csi';
 import { createCpuManager } from './cpus/node-cpus';
 import type { CpuManager } from './cpus/pod-cpus';
 import { COMPANION_FOLDER } from './companion/record';
+import { createNodeDevices, type NodeDevices } from './devices/node-devices';
 import { ResolverKeeper } from './dns';
 import { IngressKeeper } from './ingress';
 import { diskUseOf } from './images/disk-use';
@@ -87,12 +88,15 @@ class NodeAgent implements Agent {
   private readonly grower: VolumeGrower;
   private readonly collector: ImageCollector;
   private readonly cpus: CpuManager;
+  private readonly devices: NodeDevices;
   private readonly eviction: EvictionManager;
   private readonly shutdown: NodeShutdown;
   private readonly resolver: ResolverKeeper | undefined;
   private readonly ingress: IngressKeeper | undefined;
   private readonly services: ServiceProxy;
   private hasSnapshot = false;
+  private readonly hasGivenUp = (podUid: string): boolean =>
+    this.pods.worker(podUid)?.hasGivenUp ?? false;
 
   constructor(private readonly deps: AgentDeps) {
     const { config, clock, random, log, images, transport } = deps;
@@ -141,8 +145,8 @@ class NodeAgent implements Agent {
     });
     this.grower = this.volumeGrower();
     this.collector = this.imageCollector();
-    const hasGivenUp = (uid: string) => this.pods.worker(uid)?.hasGivenUp ?? false;
-    this.cpus = createCpuManager({ ...deps, hasGivenUp });
+    this.cpus = createCpuManager({ ...deps, hasGivenUp: this.hasGivenUp });
+    this.devices = this.nodeDevices();
     this.pods = new PodManager(this.podDeps(stores));
     this.eviction = this.evictionManager(paths);
     this.shutdown = this.nodeShutdown();
@@ -194,6 +198,11 @@ class NodeAgent implements Agent {
     }
   }
 
+  private nodeDevices(): NodeDevices {
+    const { deps, hasGivenUp } = this;
+    return createNodeDevices({ ...deps, hasGivenUp, onChange: () => this.session.nudge() });
+  }
+
   private syncPods(): void {
     this.pods.sync(this.statics.merged(this.assignments.pods));
   }
@@ -221,6 +230,7 @@ class NodeAgent implements Agent {
     tasks.run((s) => this.pods.followRuntime(s));
     tasks.run((s) => this.pods.keepHouse(mayRemove, s));
     tasks.run((s) => this.csi.plugins.run(s));
+    tasks.run((s) => this.devices.plugins.run(s));
     tasks.run((s) => this.folders.run(() => this.hasSnapshot, s));
     tasks.run((s) => this.grower.run(s));
     tasks.run((s) => this.collector.run(s));
@@ -254,6 +264,7 @@ class NodeAgent implements Agent {
       notReady: () => this.shutdown.problem ?? this.network.problem,
       pressures: () => this.eviction.pressures,
       mtu: () => this.network.current?.mtu,
+      devices: () => this.devices.manager.counts(),
       volumesInUse: () => this.csi.volumes.inUse(this.volumes.podUids()),
     });
   }
@@ -525,8 +536,10 @@ class NodeAgent implements Agent {
         node: () => assignments.facts.node,
         closed: (pod) => this.shutdown.refuse() ?? this.eviction.refuse(pod),
         cpus: this.cpus,
+        devices: this.devices.manager,
       }),
       cpus: this.cpus,
+      devices: this.devices.manager,
       noteStatus: (uid, status) => assignments.noteStatus(uid, status),
       clock,
       random,

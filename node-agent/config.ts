@@ -3,6 +3,8 @@ import { z } from 'zod';
 
 import { amountsOf } from '../api/pods';
 import { describeError } from '../lib/log';
+import { qualifiedNameProblems } from '../api/names';
+import { isCdiName } from './devices/cdi';
 import { parseCpuList } from './cpus/cpu-list';
 import { DEFAULT_EVICTION_HARD, parseThresholds } from './eviction/thresholds';
 import { problemOfReservation } from './node/reserved';
@@ -40,6 +42,23 @@ const cpuList = z.string().superRefine((text, context) => {
     context.addIssue({ code: 'custom', message });
   }
 });
+
+const checkDevices = (
+  given: Readonly<Record<string, readonly string[]>>,
+  context: z.RefinementCtx,
+): void => {
+  for (const [resource, names] of Object.entries(given)) {
+    const problems = qualifiedNameProblems(resource).concat(
+      resource.startsWith(DEVICES_DOMAIN) ? [] : [`not in ${DEVICES_DOMAIN}`],
+      names.filter((name) => !isCdiName(name)).map((name) => `"${name}" is not VENDOR/CLASS=NAME`),
+      new Set(names).size < names.length ? ['a device is counted twice'] : [],
+    );
+    for (const problem of problems)
+      context.addIssue({ code: 'custom', message: `devices ${resource}: ${problem}` });
+  }
+};
+
+const DEVICES_DOMAIN = 'devices.dhow.dev/';
 
 const isNodeAddress = (text: string): boolean => {
   const families = text.split(',').map(familyOf);
@@ -106,6 +125,10 @@ const agentConfigSchema = z.object({
   shutdownGraceByPriority: z
     .array(z.object({ priority: z.number().int(), graceMs: z.number().int().min(0) }))
     .default([]),
+  /** Devices that are counted here, each by its CDI name: `devices.dhow.dev/NAME` → those of it. */
+  devices: z.record(z.string(), z.array(z.string()).min(1)).default({}).superRefine(checkDevices),
+  /** Where CDI devices are described; later folders count before earlier ones. */
+  cdiSpecDirs: z.array(z.string()).default(['/etc/cdi', '/var/run/cdi']),
   maxPods: z.number().int().min(1).default(110),
   /** The longest that a container which ends again and again waits for its next start. */
   restartBackoffMaxMs: z.number().int().min(1_000).default(300_000),

@@ -4,9 +4,10 @@ import { resourcesOf } from '../../api/pod-resources';
 import { ownStopSignal } from '../../api/stop-signals';
 import type { Container, Pod, Service } from '../../api/types';
 import { stringifyJson } from '../../lib/json';
-import type { ContainerSpec, MountSpec } from '../../runtime/container-runtime';
+import type { ContainerSpec, MountSpec, UserSpec } from '../../runtime/container-runtime';
 import type { LocalImage } from '../../runtime/image-service';
 import type { PreparedVolumes } from '../volumes/volume-manager';
+import { NO_EDITS, type DeviceEdits } from '../devices/edits';
 import { containerResources } from '../pod-spec/cgroup-resources';
 import type { CpuShare } from '../pod-spec/cpu-share';
 import { ContainerConfigError, environmentOf, type ObjectSource } from '../pod-spec/environment';
@@ -33,6 +34,8 @@ export interface ContainerSpecInput {
   readonly nodeMemoryBytes: number;
   /** Default: any processor. */
   readonly cpuShare?: CpuShare | undefined;
+  /** Default: it has no devices. */
+  readonly deviceEdits?: DeviceEdits;
   /** Files that the agent made for this pod: target in the container → path on the host. */
   readonly etcFiles: ReadonlyMap<string, string>;
   /** A file of this run's own: mounted at terminationMessagePath. */
@@ -53,7 +56,8 @@ export const containerSpecOf = (input: ContainerSpecInput): ContainerSpec => {
   const own = container.securityContext;
   const inherited = serviceVariablesOf(pod, input.services ?? []);
   const values = environmentOf(pod, container, objects, node, inherited);
-  const user = userOf(pod, container, image);
+  const { deviceEdits = NO_EDITS } = input;
+  const user = withGroups(userOf(pod, container, image), deviceEdits.additionalGids);
   return {
     id: input.id,
     sandboxId: input.sandboxId,
@@ -77,6 +81,7 @@ export const containerSpecOf = (input: ContainerSpecInput): ContainerSpec => {
     },
     mounts: mountsOf(input, values),
     resources: containerResources(pod, container, input.nodeMemoryBytes, input.cpuShare),
+    ...(deviceEdits.devices.length === 0 ? {} : { devices: deviceEdits.devices }),
     security: securityOf(pod, container, input.profilesDir),
     logPath: input.logPath,
     stdin: container.stdin === true,
@@ -85,6 +90,11 @@ export const containerSpecOf = (input: ContainerSpecInput): ContainerSpec => {
     ...(input.processesOf === undefined ? {} : { processesOf: input.processesOf }),
   };
 };
+
+const withGroups = (user: UserSpec, gids: readonly number[]): UserSpec =>
+  gids.length === 0
+    ? user
+    : { ...user, supplementalGids: [...new Set([...user.supplementalGids, ...gids])] };
 
 /** The container's own comes before its image's. */
 const signalOf = ({ lifecycle, image: name }: Container, { id, config }: LocalImage): number => {
@@ -116,7 +126,7 @@ const argsOf = (
 const environmentList = (
   { config }: LocalImage,
   values: ReadonlyMap<string, string>,
-  { hostname, start }: ContainerSpecInput,
+  { hostname, start, deviceEdits = NO_EDITS }: ContainerSpecInput,
 ): readonly string[] => {
   const merged = new Map<string, string>([
     ['PATH', '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'],
@@ -127,7 +137,12 @@ const environmentList = (
   }
   merged.set('HOSTNAME', hostname);
   if (start.container.tty === true) merged.set('TERM', 'xterm');
+  for (const [name, value] of Object.entries(deviceEdits.env)) merged.set(name, value);
   for (const [name, value] of values) merged.set(name, value);
+  for (const entry of deviceEdits.lastEnv) {
+    const equals = entry.indexOf('=');
+    merged.set(entry.slice(0, equals), entry.slice(equals + 1));
+  }
   return [...merged].map(([name, value]) => {
     // The kernel would end the value there, and nobody would know.
     if (value.includes('\0')) throw new ContainerConfigError(`variable "${name}" contains a NUL`);
@@ -141,7 +156,7 @@ const workingDirOf = ({ workingDir }: Container, { config }: LocalImage): string
 };
 
 const mountsOf = (
-  { pod, start, volumes, etcFiles, terminationMessageFile }: ContainerSpecInput,
+  { pod, start, volumes, etcFiles, terminationMessageFile, deviceEdits }: ContainerSpecInput,
   values: ReadonlyMap<string, string>,
 ): readonly MountSpec[] => {
   const { container } = start;
@@ -174,7 +189,15 @@ const mountsOf = (
     target: cleanTarget(container.terminationMessagePath ?? '/dev/termination-log'),
     isReadOnly: false,
   };
-  return [...files, message].filter(({ target }) => !taken.has(target)).concat(own);
+  const ofDevices = (deviceEdits?.mounts ?? []).map(
+    ({ hostPath, containerPath, isReadOnly }): MountSpec => ({
+      type: 'bind',
+      source: hostPath,
+      target: cleanTarget(containerPath),
+      isReadOnly,
+    }),
+  );
+  return [...files, message, ...ofDevices].filter(({ target }) => !taken.has(target)).concat(own);
 };
 
 /** One spelling for each path: `/data/in/` and `data//in` are `/data/in`. */

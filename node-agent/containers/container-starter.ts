@@ -82,6 +82,8 @@ export class ContainerStarter {
     rmSync(paths.terminationMessage(uid, name, start.restartCount - 2), { force: true });
     const logPath = paths.logPath(pod, name, start.restartCount);
     logs.prepare(logPath);
+    const deviceEdits = await this.deps.devices.prepare(pod, start.container, signal);
+    signal.throwIfAborted();
     const id = randomHex(random);
     const spec = containerSpecOf({
       pod,
@@ -96,6 +98,7 @@ export class ContainerStarter {
       node: nodeViewOf(node(), sandbox.podIps),
       nodeMemoryBytes: node().capacityBytes,
       cpuShare: cpus.shareOf(uid, name),
+      deviceEdits,
       etcFiles: sandbox.etcFiles,
       terminationMessageFile: messageFile,
       ...this.besideOf(request),

@@ -8,6 +8,7 @@ import type { ImageService } from '../../runtime/image-service';
 import type { PodNetwork } from '../../runtime/pod-network';
 import type { CpuManager } from '../cpus/pod-cpus';
 import type { CsiVolumes } from '../csi/csi-volumes';
+import type { PodDeviceAccess } from '../devices/device-manager';
 import type { ImagePuller } from '../images/image-puller';
 import type { ProbeRunner } from '../probes/probe-runner';
 import type { EventSink } from '../outbox/event-outbox';
@@ -80,6 +81,7 @@ export interface PodDeps {
   readonly podPidsLimit: number;
   readonly groups: Pick<QosGroups, 'update'>;
   readonly cpus: CpuManager;
+  readonly devices: PodDeviceAccess;
   /** As far as the node has been told. */
   readonly clusterNames: () => ClusterNames;
   /** The node's own. */

@@ -9,6 +9,7 @@ import { FakeContainerRuntime } from '../../runtime/containers';
 import { createPodBench, testContainer, testPod, type PodBench } from '../pods/testing';
 import { roomOnNode } from '../pods/room-on-node';
 import { parseAgentConfig } from '../config';
+import { NO_DEVICES } from '../devices/device-manager';
 import { createCpuManager } from './node-cpus';
 import type { CpuManager } from './pod-cpus';
 import { machine } from './testing';
@@ -56,6 +57,7 @@ describe('processors of containers', () => {
         node: () => undefined,
         closed: () => undefined,
         cpus,
+        devices: NO_DEVICES,
       });
     bench = createPodBench({
       ...{ directory, runtime, clock },

@@ -7,6 +7,7 @@ import type { Node } from '../../api/types';
 import type { ImageService } from '../../runtime/image-service';
 import { ingressPortsIn, type AgentConfig } from '../config';
 import { parseThresholds, type NodePressure } from '../eviction/thresholds';
+import type { DeviceCounts } from '../devices/device-manager';
 import type { HostFacts } from './host';
 import { allocatableOf, defaultLabels, nodeStatusOf, type NodeStatusInput } from './node-status';
 import { unallocatableOf, type Reserved } from './reserved';
@@ -37,6 +38,7 @@ export class NodeReporter {
       readonly pressures: () => ReadonlySet<NodePressure>;
       /** The largest packet that the node's interface takes. */
       readonly mtu: () => number | undefined;
+      readonly devices: () => DeviceCounts;
       readonly volumesInUse: () => readonly string[];
     },
   ) {}
@@ -76,7 +78,8 @@ export class NodeReporter {
     const { blocks, bsize } = statfsSync(config.stateDir);
     const diskTotalBytes = blocks * bsize;
     const unallocatable = this.unallocatable(diskTotalBytes);
-    return allocatableOf({ ...config, facts, diskTotalBytes, unallocatable });
+    const devices = this.deps.devices();
+    return allocatableOf({ ...config, facts, diskTotalBytes, unallocatable, devices });
   }
 
   private async observe(): Promise<{
@@ -104,6 +107,7 @@ export class NodeReporter {
       diskTotalBytes,
       pressures: pressures(),
       images,
+      devices: this.deps.devices(),
       volumesInUse: this.deps.volumesInUse(),
       notReady: notReady(),
     };

@@ -4,6 +4,7 @@ import { KUBERNETES_VERSION } from '../../api/release';
 import { formatBytes, formatCpuMillis } from '../../api/quantity';
 import type { Node, NodeCondition } from '../../api/types';
 import type { LocalImage } from '../../runtime/image-service';
+import type { DeviceCounts } from '../devices/device-manager';
 import { RUNTIME_HANDLERS } from '../pod-spec/runtime-handler';
 import { CONDITION_WORDS, type NodePressure } from '../eviction/thresholds';
 import type { HostFacts } from './host';
@@ -22,6 +23,7 @@ export interface NodeStatusInput {
   readonly diskTotalBytes: number;
   readonly pressures: ReadonlySet<NodePressure>;
   readonly images: readonly LocalImage[];
+  readonly devices: DeviceCounts;
   /** Attachable ones that pods have, or may still have. */
   readonly volumesInUse: readonly string[];
   /** Why pods cannot run here for now; undefined: they can. */
@@ -30,7 +32,7 @@ export interface NodeStatusInput {
 
 /** Pure: `status` of this node. */
 export const nodeStatusOf = (input: NodeStatusInput): Node['status'] => ({
-  capacity: resourceList(input, NOTHING),
+  capacity: { ...resourceList(input, NOTHING), ...input.devices.capacity },
   allocatable: allocatableOf(input),
   addresses: [
     ...input.nodeIps.map((address) => ({ type: 'InternalIP', address })),
@@ -63,8 +65,11 @@ export const nodeStatusOf = (input: NodeStatusInput): Node['status'] => ({
 
 /** What pods may take. */
 export const allocatableOf = (
-  input: ResourceInput & Pick<NodeStatusInput, 'unallocatable'>,
-): Readonly<Record<string, string>> => resourceList(input, input.unallocatable);
+  input: ResourceInput & Pick<NodeStatusInput, 'unallocatable' | 'devices'>,
+): Readonly<Record<string, string>> => ({
+  ...resourceList(input, input.unallocatable),
+  ...input.devices.allocatable,
+});
 
 export const defaultLabels = (nodeName: string): Readonly<Record<string, string>> => ({
   'kubernetes.io/hostname': nodeName,

@@ -141,7 +141,7 @@ export class PodManager {
 
   /** What is left of pods that no worker has: deleted while the agent was away, or half removed. */
   private async removeOrphans(): Promise<void> {
-    const { runtime, volumes, csi, images, network, paths, logs, allocations, cpus, log } =
+    const { runtime, volumes, csi, images, network, paths, logs, allocations, cpus, devices, log } =
       this.deps;
     const isOrphan = (uid: string) => !this.workers.has(uid);
     for (const { labels } of runtime.sandboxes()) {
@@ -165,6 +165,7 @@ export class PodManager {
     for (const uid of (await allocations.uids()).filter(isOrphan)) allocations.remove(uid);
     const isGone = (uid: string) => !runtime.sandboxes().some(({ id }) => id === sandboxIdOf(uid));
     for (const uid of cpus.podUids()) if (isOrphan(uid) && isGone(uid)) cpus.release(uid);
+    for (const uid of devices.podUids()) if (isOrphan(uid) && isGone(uid)) devices.release(uid);
     for (const folder of await listFolder(paths.logRoot)) {
       const uid = folder.slice(folder.lastIndexOf('_') + 1);
       if (isOrphan(uid)) await this.attempt('its logs', uid, () => logs.remove(folder));

@@ -8,6 +8,7 @@ import { isStaticPod } from '../../api/static-pods';
 import { withDeadline } from '../../lib/async/deadline';
 import { describeError, type Log } from '../../lib/log';
 import { Stopwatches } from '../../lib/stopwatches';
+import { UNEXPECTED, unexpectedMessage } from '../devices/device-manager';
 import { fieldPathOf } from '../images/image-puller';
 import { NotYetError } from '../volumes/volume-content';
 import type { PreparedVolumes } from '../volumes/volume-manager';
@@ -244,6 +245,7 @@ export class PodWorker {
     this.resizer.decide(this.pod, () => this.observe());
     // Containers of an earlier agent are not reported before their probes are known again.
     if (this.runs().length === 0) this.report(this.plan());
+    if (!(await this.ensureDevices())) return;
     const sandbox = await this.ensureSandbox();
     if (sandbox === undefined) return;
     const volumes = await this.ensureVolumes(sandbox);
@@ -262,6 +264,23 @@ export class PodWorker {
     for (const { containerId, container, message } of kills) {
       this.replaced.add(containerId);
       void this.kill(containerId, container, this.graceMs(), message);
+    }
+  }
+
+  /** A pod whose containers run has what it will ever have. */
+  private async ensureDevices(): Promise<boolean> {
+    const { pod, deps, tasks } = this;
+    if (this.sandbox !== undefined || this.runs().length > 0 || !deps.devices.lacks(pod))
+      return true;
+    try {
+      await this.step('the allocation of its devices', tasks.startSignal, (signal) =>
+        deps.devices.allocate(pod, signal),
+      );
+      return true;
+    } catch (error) {
+      if (!tasks.startSignal.aborted)
+        this.evict({ reason: UNEXPECTED, message: unexpectedMessage(describeError(error)) });
+      return false;
     }
   }
 
@@ -410,6 +429,7 @@ export class PodWorker {
     });
     images.unpin(this.uid);
     this.deps.cpus.release(this.uid);
+    this.deps.devices.release(this.uid);
     this.sandbox = undefined;
     this.isTornDown = true;
     if (hasHostPorts(this.pod.spec)) this.deps.network.changed();

@@ -1,5 +1,6 @@
 import { uidOf, type Pod } from '../../api/types';
 import type { CpuManager } from '../cpus/pod-cpus';
+import type { PodDeviceAccess } from '../devices/device-manager';
 import type { PodDeps } from '../containers/pod-deps';
 import { refuseToAdmit, type AdmittingNode, type Refusal } from '../plan/admission';
 import { refuseToResize } from '../plan/resize';
@@ -13,6 +14,7 @@ interface RoomDeps {
   /** Why the node takes no pod now, whatever there is room for. */
   readonly closed: (pod: Pod) => Refusal | undefined;
   readonly cpus: CpuManager;
+  readonly devices: Pick<PodDeviceAccess, 'refuse' | 'reserve'>;
 }
 
 /** What keeps pods, and pods that are to grow, from a node. */
@@ -22,12 +24,15 @@ export const roomOnNode = ({
   node,
   closed,
   cpus,
+  devices,
 }: RoomDeps): Pick<PodDeps, 'admit' | 'refuseResize'> => ({
   admit: (pod) =>
     closed(pod) ??
     cpus.refuse(pod) ??
+    devices.refuse(pod) ??
     refuseToAdmit({ pod, others: active(), allocatable: allocatable(), node: node() }) ??
-    cpus.take(pod),
+    cpus.take(pod) ??
+    devices.reserve(pod),
   refuseResize: (pod) =>
     cpus.refuseResize(pod) ??
     refuseToResize({

@@ -20,6 +20,7 @@ import { fakeMounter } from '../volumes/fake-mounter';
 import { VolumeManager } from '../volumes/volume-manager';
 import type { ObjectSource } from '../pod-spec/environment';
 import { ANY_CPUS } from '../cpus/pod-cpus';
+import { NO_DEVICES } from '../devices/device-manager';
 import { QosGroups } from '../containers/qos-groups';
 import { ExitBell } from '../containers/exit-bell';
 import type { PodDeps } from '../containers/pod-deps';
@@ -81,6 +82,7 @@ export interface PodBenchOptions {
   readonly runtimeClass?: PodDeps['runtimeClass'];
   readonly logDir?: string;
   readonly csi?: PodDeps['csi'];
+  readonly devices?: PodDeps['devices'];
   readonly cpus?: (deps: {
     readonly runtime: FakeContainerRuntime;
     readonly hasGivenUp: (uid: string) => boolean;
@@ -105,7 +107,7 @@ const NO_OBJECTS: ObjectSource = { secret: () => undefined, configMap: () => und
 
 export const createPodBench = (options: PodBenchOptions): PodBench => {
   const { directory, objects = NO_OBJECTS, admit = () => undefined, probeAction } = options;
-  const { csi = NO_DRIVERS, runtimeClass = () => undefined } = options;
+  const { csi = NO_DRIVERS, devices = NO_DEVICES, runtimeClass = () => undefined } = options;
   const clock = options.clock ?? new ManualClock(Date.UTC(2026, 0, 1));
   const runtime = options.runtime ?? new FakeContainerRuntime({ clock });
   const images = new FakeImageService();
@@ -125,7 +127,7 @@ export const createPodBench = (options: PodBenchOptions): PodBench => {
     policies: NO_POLICIES,
     volumes,
     storage: storageKeeper({ runtime, volumes, paths }),
-    ...{ objects, services: NO_SERVICES, csi, runtimeClass, admit },
+    ...{ objects, services: NO_SERVICES, csi, devices, runtimeClass, admit },
     probes: probesOf({ runtime, clock, random }, probeAction),
     statuses,
     events,
