@@ -8,10 +8,8 @@ import { Semaphore } from '../lib/async/semaphore';
 import { TaskGroup } from '../lib/async/task-group';
 import type { Agent, AgentDeps } from './agent-deps';
 import { ingressPortsIn } from './config';
-import { EvictionManager } from './eviction/eviction-manager';
-import { NodeSignals } from './eviction/node-signals';
-import { PodUses } from './eviction/pod-uses';
-import { parseThresholds } from './eviction/thresholds';
+import type { EvictionManager } from './eviction/eviction-manager';
+import { createEvictionManager } from './eviction/node-eviction';
 import type { ClusterNames } from './containers/pod-dns';
 import { createNodeCsi, type NodeCsi } from './csi/node-csi';
 import { createCpuManager } from './cpus/node-cpus';
@@ -136,13 +134,7 @@ class NodeAgent implements Agent {
     });
     const onDrivers = () => this.pods.objectsChanged();
     this.csi = createNodeCsi({ ...deps, objects: this.assignments, onDrivers });
-    this.folders = new FolderRemover({
-      folders: this.volumes.folders,
-      volumes: () => this.assignments.volumes(),
-      settings: this.settings,
-      clock,
-      log,
-    });
+    this.folders = this.folderRemover();
     this.grower = this.volumeGrower();
     this.collector = this.imageCollector();
     this.cpus = createCpuManager({ ...deps, hasGivenUp: this.hasGivenUp });
@@ -300,35 +292,32 @@ class NodeAgent implements Agent {
       },
       onChange: () => this.session.nudge(),
       settings: this.settings,
-      clock,
-      log,
+      ...{ clock, log },
     });
   }
 
   private evictionManager(paths: PodPaths): EvictionManager {
-    const { config, facts, runtime, clock, log } = this.deps;
-    const { meter, volumes, events } = this;
-    const { memoryBytes } = facts;
-    const places = { runtime, volumes, paths };
-    return new EvictionManager({
-      thresholds: parseThresholds(config),
-      transitionMs: config.evictionPressureTransitionMs,
-      softGraceMaxMs: config.evictionMaxPodGraceSeconds * 1000,
-      nodeName: config.nodeName,
-      signals: new NodeSignals({
-        runtime,
-        memoryBytes,
-        podsMemoryBytes: podsShareOf(facts, config).memoryBytes,
-        nodeDir: config.stateDir,
-        imageDir: join(config.stateDir, 'images'),
-      }),
-      uses: new PodUses({ runtime, meter, placesOf: (pod) => storagePlacesOf(pod, places), clock }),
+    const { config, facts, runtime } = this.deps;
+    const places = { runtime, volumes: this.volumes, paths };
+    return createEvictionManager({
+      ...this.deps,
+      memoryBytes: facts.memoryBytes,
+      podsMemoryBytes: podsShareOf(facts, config).memoryBytes,
+      ...{ meter: this.meter, events: this.events },
+      placesOf: (pod) => storagePlacesOf(pod, places),
       pods: () => this.pods.activeWorkers(),
       reclaimDisk: (signal) => this.collector.removeUnused(signal),
-      events,
       onChange: () => this.session.nudge(),
-      clock,
-      log,
+    });
+  }
+
+  private folderRemover(): FolderRemover {
+    const { clock, log } = this.deps;
+    return new FolderRemover({
+      folders: this.volumes.folders,
+      volumes: () => this.assignments.volumes(),
+      settings: this.settings,
+      ...{ clock, log },
     });
   }
 
@@ -378,8 +367,7 @@ class NodeAgent implements Agent {
       nodePortAddresses: config.nodePortAddresses,
       events: this.events,
       settings: this.settings,
-      clock,
-      log,
+      ...{ clock, log },
     });
   }
 
@@ -422,8 +410,7 @@ class NodeAgent implements Agent {
       pods: () => this.assignments.pods.values(),
       diskUse: () => diskUseOf(config.stateDir),
       records,
-      clock,
-      log,
+      ...{ clock, log },
     });
   }
 
@@ -538,6 +525,7 @@ class NodeAgent implements Agent {
         cpus: this.cpus,
         devices: this.devices.manager,
       }),
+      resizeInOrder: () => this.pods.resizeInOrder(),
       cpus: this.cpus,
       devices: this.devices.manager,
       noteStatus: (uid, status) => assignments.noteStatus(uid, status),

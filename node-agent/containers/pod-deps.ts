@@ -92,6 +92,8 @@ export interface PodDeps {
   readonly admit: (pod: Pod) => Refusal | undefined;
   /** Why this pod cannot have what it asks for now; undefined when it can. */
   readonly refuseResize: (pod: Pod) => ResizeRefusal | undefined;
+  /** Decides of all pods that wait to be resized, each in its turn. */
+  readonly resizeInOrder: () => void;
   readonly allocations: AllocationStore;
   /** Keeps a status for the next start of the agent. */
   readonly noteStatus: (uid: string, status: Pod['status']) => void;

@@ -16,6 +16,8 @@ export interface PodAllocation {
   readonly actuated: Readonly<Record<string, ContainerResources>>;
   /** The pod's generation that asked for what is not in force yet; absent: all is. */
   readonly resizing?: number;
+  /** Runs that were ended to be resized, by runtime id. */
+  readonly ended?: readonly string[];
 }
 
 /** A file for each pod that was ever resized. Where there is none, containers have what they were made with. */
@@ -66,4 +68,5 @@ const schema = z.object({
   allocated: resources,
   actuated: resources,
   resizing: z.number().optional(),
+  ended: z.array(z.string()).optional(),
 });

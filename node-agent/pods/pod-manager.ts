@@ -4,6 +4,7 @@ import { withDeadline } from '../../lib/async/deadline';
 import { describeError } from '../../lib/log';
 import type { HostPort } from '../../runtime/pod-network';
 import { listFolder } from '../files';
+import { byResizeOrder } from '../plan/resize-order';
 import { wantedHostPorts } from '../pod-spec/host-ports';
 import { LABEL, sandboxIdOf } from '../inventory/labels';
 import type { PodDeps } from '../containers/pod-deps';
@@ -53,6 +54,16 @@ export class PodManager {
 
   activeWorkers(): readonly PodWorker[] {
     return [...this.workers.values()].filter(({ isActive }) => isActive);
+  }
+
+  /** Lets each pod that waits for more, or less, have it if there is room, who comes first first. */
+  resizeInOrder(): void {
+    const waiting = this.activeWorkers().flatMap((worker) => {
+      const resize = worker.waitingResize;
+      return resize === undefined ? [] : [{ worker, resize }];
+    });
+    waiting.sort((a, b) => byResizeOrder(a.resize, b.resize));
+    for (const { worker } of waiting) worker.resizeNow();
   }
 
   /** Of all pods that have an address of their own now; those that others may have been given last. */

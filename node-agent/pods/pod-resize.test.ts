@@ -223,3 +223,79 @@ it('leaves no note of a pod that is gone', async () => {
   await bench.run();
   await bench.until(() => !existsSync(note));
 });
+
+it('gives room that comes free to who comes first, whoever looks first', async () => {
+  let roomMillis = 0;
+  const grownTo = (pod: Pod) => Number(pod.spec.containers[0]?.resources?.limits?.['cpu'] ?? 0);
+  const deferred: ResizeRefusal = { reason: 'Deferred', message: 'no room' };
+  start({
+    refuseResize: (pod) => {
+      if (grownTo(pod) > 1 && roomMillis < 1000) return deferred;
+      if (grownTo(pod) > 1) roomMillis -= 1000;
+      return undefined;
+    },
+  });
+  const pod = (name: string, cpu: string, priority: number, limits = { cpu, memory: '64Mi' }) =>
+    testPod({
+      metadata: { name, uid: name, generation: Number(cpu) },
+      spec: {
+        priority,
+        containers: [testContainer({ resources: { limits, requests: { cpu, memory: '64Mi' } } })],
+      },
+    });
+  const burstable = { cpu: '2', memory: '65Mi' };
+  const all = (cpu: string) => [
+    pod('low', cpu, 0),
+    pod('burst', cpu, 5, cpu === '1' ? { cpu, memory: '65Mi' } : burstable),
+    pod('high', cpu, 5),
+  ];
+  const granted = () =>
+    ['low', 'burst', 'high'].filter(
+      (uid) => bench.status(uid).containerStatuses?.[0]?.allocatedResources?.['cpu'] === '2',
+    );
+  await bench.run(...all('1'));
+  await bench.until(() =>
+    ['low', 'burst', 'high'].every(
+      (uid) => bench.status(uid).containerStatuses?.[0]?.state?.running !== undefined,
+    ),
+  );
+  await bench.run(...all('2'));
+  await bench.until(
+    () => bench.status('low').conditions?.some(({ reason }) => reason === 'Deferred') === true,
+  );
+  for (const expected of [['high'], ['burst', 'high'], ['low', 'burst', 'high']]) {
+    roomMillis = 1000;
+    bench.manager.worker('low')?.wake();
+    await bench.until(() => granted().length === expected.length);
+    expect(granted()).toEqual(expected);
+  }
+});
+
+it('starts a container again that an agent before this one ended to resize it', async () => {
+  const clock = new ManualClock(Date.UTC(2026, 0, 1));
+  const runtime = new FakeContainerRuntime({ clock });
+  const never = { restartPolicy: 'Never' as const };
+  const more = { resizePolicy: [{ resourceName: 'cpu', restartPolicy: 'RestartContainer' }] };
+  const pod = (generation: number, cpu: string): Pod => {
+    const plain = podOf(generation, of(cpu, '64Mi'), more);
+    return { ...plain, spec: { ...plain.spec, ...never } };
+  };
+  start({ clock, runtime });
+  await bench.run(pod(1, '500m'));
+  await bench.until(isRunning);
+  // Its end is on its way, and nobody is there to see it.
+  runtime.hang('startContainer', () => true);
+  await bench.run(pod(2, '1'));
+  await bench.until(() => runtime.containers().some(({ status }) => status === 'exited'));
+  const status = bench.status();
+  await bench.stop();
+  const [ended] = runtime.containers().filter(({ status: each }) => each === 'exited');
+  for (const { id, status: each } of runtime.containers())
+    if (each !== 'exited') await runtime.removeContainer(id);
+  runtime.hang('startContainer', () => false);
+  expect(ended).toBeDefined();
+  start({ clock, runtime });
+  await bench.run({ ...pod(2, '1'), status });
+  await bench.until(() => isRunning() && has('1')());
+  expect(bench.status().phase).toBe('Running');
+});

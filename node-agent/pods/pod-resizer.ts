@@ -76,11 +76,21 @@ export class PodResizer {
     return this.error === undefined ? undefined : this.retryAtMs;
   }
 
-  /** Grants what the pod asks for, or keeps why not. A pod that was let in has what it came with. */
-  decide(pod: Pod, observe: () => PodObservation): void {
+  /** What an agent before this one has noted. A pod that was let in has what it came with. */
+  load(pod: Pod, observe: () => PodObservation): void {
+    this.allocation ??= this.deps.allocations.read(uidOf(pod)) ?? firstAllocation(pod, observe());
+  }
+
+  /** Does it ask for what it has not been granted? */
+  isWaiting(pod: Pod): boolean {
+    return this.allocation !== undefined && !isGranted(wantedOf(pod), this.allocation);
+  }
+
+  /** Grants what the pod asks for, or keeps why not. It has been loaded. */
+  decide(pod: Pod): void {
     const uid = uidOf(pod);
-    const known = (this.allocation ??=
-      this.deps.allocations.read(uid) ?? firstAllocation(pod, observe()));
+    const known = this.allocation;
+    if (known === undefined) return;
     const wanted = wantedOf(pod);
     if (isGranted(wanted, known)) {
       this.pending = undefined;
@@ -89,8 +99,7 @@ export class PodResizer {
     const generation = pod.metadata.generation ?? 0;
     const refusal = this.deps.refuseResize(pod);
     if (refusal === undefined) {
-      const { actuated } = known;
-      this.keep(uid, { allocated: wanted, actuated, resizing: generation });
+      this.keep(uid, { ...known, allocated: wanted, resizing: generation });
       this.pending = undefined;
       this.error = undefined;
       this.retryAtMs = -Infinity;
@@ -111,6 +120,20 @@ export class PodResizer {
       allocation?.resizing !== undefined &&
       resizeStepOf(container, actualOf(run, allocation)) === 'restart'
     );
+  }
+
+  /** Noted before the run is ended to be resized: the next starts whatever the restart policy says. */
+  noteEnd(pod: Pod, runId: string): void {
+    const known = this.allocation;
+    if (known === undefined || this.wasEnded(runId)) return;
+    const others = (known.ended ?? []).filter(
+      (id) => this.deps.runtime.container(id) !== undefined,
+    );
+    this.keep(uidOf(pod), { ...known, ended: [...others, runId] });
+  }
+
+  wasEnded(runId: string): boolean {
+    return this.allocation?.ended?.includes(runId) === true;
   }
 
   /** What the run has now; of one that does not run, what its next will have. */
@@ -209,10 +232,10 @@ export class PodResizer {
           step === 'update' ? (allocation.allocated[run.name] ?? {}) : actual,
         ]),
     );
-    const { allocated } = allocation;
-    if (isLast) this.settle(pod, { allocated, actuated }, generation);
+    const { resizing: _resizing, ...others } = allocation;
+    if (isLast) this.settle(pod, { ...others, actuated }, generation);
     else if (updates.length > 0)
-      this.keep(uidOf(pod), { allocated, actuated, resizing: generation });
+      this.keep(uidOf(pod), { ...others, actuated, resizing: generation });
   }
 
   /** @throws when a limit would go below what is used under it */

@@ -25,6 +25,7 @@ import { PodResizer } from './pod-resizer';
 import { ensureSandbox, removeSandbox, type ReadySandbox } from '../containers/pod-sandbox';
 import { deadlineMsOf, graceMsOf } from '../pod-spec/pod-times';
 import { RunClock } from '../inventory/run-times';
+import type { WaitingResize } from '../plan/resize-order';
 import { adoptConditions, computePodStatus, type PodEnding } from '../plan/status';
 import { terminationMessageOf } from '../containers/termination-message';
 import { jsonEqual } from '../../api/json-value';
@@ -116,6 +117,18 @@ export class PodWorker {
   /** The server has removed the pod, and may have given its room to another. */
   get isForgotten(): boolean {
     return this.isRemoved;
+  }
+
+  /** What it asks for beyond what it has; undefined: it has all. */
+  get waitingResize(): WaitingResize | undefined {
+    const isWaiting = !this.isEnding && this.resizer.isWaiting(this.pod);
+    return isWaiting ? { asked: this.pod, granted: this.current } : undefined;
+  }
+
+  /** Tries to get it what it waits for, in its turn. */
+  resizeNow(): void {
+    this.resizer.decide(this.pod);
+    if (!this.resizer.isWaiting(this.pod)) this.wake();
   }
 
   update(pod: Pod): void {
@@ -242,7 +255,10 @@ export class PodWorker {
   }
 
   private async runPod(): Promise<void> {
-    this.resizer.decide(this.pod, () => this.observe());
+    this.resizer.load(this.pod, () => this.observe());
+    // Others may wait for the same room, and come first.
+    if (this.resizer.isWaiting(this.pod)) this.deps.resizeInOrder();
+    else this.resizer.decide(this.pod);
     // Containers of an earlier agent are not reported before their probes are known again.
     if (this.runs().length === 0) this.report(this.plan());
     if (!(await this.ensureDevices())) return;
@@ -262,6 +278,9 @@ export class PodWorker {
 
   private replaceOutdated({ kills }: PodPlan): void {
     for (const { containerId, container, message } of kills) {
+      const run = this.runs().find(({ id }) => id === containerId);
+      if (run !== undefined && this.resizer.needsRestart(run, container))
+        this.resizer.noteEnd(this.pod, containerId);
       this.replaced.add(containerId);
       void this.kill(containerId, container, this.graceMs(), message);
     }
@@ -483,7 +502,7 @@ export class PodWorker {
       settings,
       isEnding: this.isEnding,
       isStarted: ({ id, name }) => probes.isStarted(id) && !this.tasks.isStarting(name),
-      isReplaced: ({ id }) => this.replaced.has(id),
+      isReplaced: ({ id }) => this.replaced.has(id) || this.resizer.wasEnded(id),
       needsRestart: (run, container) => this.resizer.needsRestart(run, container),
     });
   }
