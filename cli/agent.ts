@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { Command } from 'commander';
+import { Command, Option } from 'commander';
 import { bytesOf } from '../api/quantity';
 import { describeError } from '../lib/describe-error';
 import { parseAgentConfig, runAgent, type AgentConfig } from '../node-agent';
@@ -72,7 +72,10 @@ export const main = (argv: readonly string[]): Promise<number> => {
       checkJoined(parseAgentConfig(config));
       await runAgent(config, stopSignal(), powerSignal());
     });
-  return runProgram(withDevices(withIngressPorts(withLogs(program))), argv.slice(1));
+  return runProgram(
+    withNetworkPlugin(withDevices(withIngressPorts(withLogs(program)))),
+    argv.slice(1),
+  );
 };
 
 const withDevices = (program: Command): Command =>
@@ -86,6 +89,20 @@ const withDevices = (program: Command): Command =>
     .option(
       '--cpu-manager-policy <policy>',
       'static: whole processors for guaranteed pods that ask for such; default none',
+    );
+
+const withNetworkPlugin = (program: Command): Command =>
+  program
+    .addOption(
+      new Option('--network-plugin <name>', 'who connects pods; default native').choices([
+        'native',
+        'cni',
+      ]),
+    )
+    .option('--cni-conf-dir <dir>', 'holds the CNI network; default /etc/cni/net.d')
+    .option(
+      '--cni-bin-dir <dirs>',
+      'hold CNI plugins; default $CNI_PATH, or /opt/cni/bin:/usr/lib/cni',
     );
 
 const withLogs = (program: Command): Command =>
@@ -128,6 +145,9 @@ interface Flags {
   readonly cgroupParent?: string;
   readonly interfacePrefix?: string;
   readonly nodeportAddresses?: readonly string[];
+  readonly networkPlugin?: 'native' | 'cni';
+  readonly cniConfDir?: string;
+  readonly cniBinDir?: string;
   readonly maxPods?: number;
   readonly restartBackoffMax?: number;
   readonly podManifestPath?: string;
@@ -166,6 +186,9 @@ const configOf = (flags: Flags) => ({
   cgroupParent: flags.cgroupParent,
   interfacePrefix: flags.interfacePrefix,
   nodePortAddresses: flags.nodeportAddresses,
+  networkPlugin: flags.networkPlugin,
+  cniConfDir: flags.cniConfDir,
+  cniBinDirs: foldersIn(flags.cniBinDir ?? process.env['CNI_PATH']),
   maxPods: flags.maxPods,
   restartBackoffMaxMs:
     flags.restartBackoffMax === undefined ? undefined : flags.restartBackoffMax * 1000,
@@ -289,3 +312,7 @@ const EXAMPLES = examples(
   'dhow agent --server 10.0.0.1:6443 --token-file join-token',
   'dhow agent --server 10.0.0.1:6443 --name edge-1 --label zone=a --taint dedicated=db:NoSchedule',
 );
+
+/** As in `CNI_PATH`. */
+const foldersIn = (path: string | undefined): readonly string[] | undefined =>
+  path === undefined || path === '' ? undefined : path.split(':').filter((each) => each !== '');

@@ -149,6 +149,12 @@ const agentConfigSchema = z.object({
     .string()
     .regex(/^[a-z0-9]{1,6}$/)
     .default('dh'),
+  /** Who makes the links of pods: Dhow by itself, or CNI plugins. */
+  networkPlugin: z.enum(['native', 'cni']).default('native'),
+  /** Holds the CNI network's configuration. */
+  cniConfDir: z.string().default('/etc/cni/net.d'),
+  /** Folders with CNI plugins. */
+  cniBinDirs: z.array(z.string().startsWith('/')).min(1).default(['/opt/cni/bin', '/usr/lib/cni']),
   /** Ranges of the node's addresses that have node ports; default: all but loopback. */
   nodePortAddresses: z.array(z.union([z.cidrv4(), z.cidrv6()])).default([]),
   /** DNS servers of pods that stand in for the cluster's own; then this node has no resolver. */

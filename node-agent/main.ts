@@ -11,13 +11,15 @@ import { systemRandom } from '../lib/random';
 import type { ContainerRuntime } from '../runtime/container-runtime';
 import { createContainerRuntime } from '../runtime/containers';
 import { createImageService, type RegistryTls } from '../runtime/images';
-import { createPodNetwork } from '../runtime/network';
+import { createCniNetwork, createPodNetwork } from '../runtime/network';
+import type { PodNetwork } from '../runtime/pod-network';
 import { createAgent } from './agent';
 import { hostOf, parseAgentConfig, type AgentConfig } from './config';
 import { IdentityStore, type NodeIdentity } from './identity/identity-store';
 import { endpointsOf } from './images/endpoints';
 import { CertificateRenewer } from './identity/certificate-renewer';
 import { ensureIdentity, joinAgain } from './identity/join';
+import type { NetworkRange } from './network/node-network';
 import { addressToward, readHostFacts } from './node/host';
 import { createTransport } from './session/transport';
 import { createMounter } from './volumes/mounter';
@@ -69,14 +71,7 @@ export const runAgent = async (
     joinAgain: async () => renewer.use(await joinAgain(store, joining)),
     runtime,
     images,
-    openNetwork: ({ podCidrs, clusterCidrs }) =>
-      createPodNetwork({
-        podCidrs,
-        clusterCidrs,
-        nodeAddresses: nodeIps,
-        interfacePrefix: config.interfacePrefix,
-        log,
-      }),
+    openNetwork: (range) => openNetwork(config, range, nodeIps, log),
     mounter: createMounter(),
   });
   let isEndingPods = false;
@@ -114,6 +109,24 @@ const openRuntime = (config: AgentConfig, log: Log): Promise<ContainerRuntime> =
     log,
     clock: systemClock,
   });
+
+const openNetwork = (
+  config: AgentConfig,
+  range: NetworkRange,
+  nodeAddresses: readonly string[],
+  log: Log,
+): Promise<PodNetwork> => {
+  const { interfacePrefix, networkPlugin, cniConfDir, cniBinDirs, stateDir } = config;
+  const options = { ...range, nodeAddresses, interfacePrefix, log };
+  return networkPlugin === 'native'
+    ? createPodNetwork(options)
+    : createCniNetwork({
+        ...options,
+        configDir: cniConfDir,
+        pluginPath: cniBinDirs,
+        recordDir: join(stateDir, 'cni', 'results'),
+      });
+};
 
 /** The server's certificate always bears this name, whatever address it is reached by. */
 const registryTls = ({ caCertificate: ca, certificate: cert, key }: NodeIdentity): RegistryTls => ({

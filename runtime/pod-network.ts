@@ -1,13 +1,15 @@
 import type { PacketPolicies } from './packet-policies';
 import { type ServiceNetwork } from './service-network';
 
-/** Addresses and routes of the sandboxes on one host, by rtnetlink. */
+/** Addresses and routes of the sandboxes on one host. */
 export interface PodNetwork extends AsyncDisposable {
   /**
    * Gives the sandbox an address of each of this node's ranges, an `eth0` and default routes. Idempotent by
    * `sandboxId`: after a restart the same addresses come back, read from what exists.
    */
   attach(request: AttachRequest, signal?: AbortSignal): Promise<Attachment>;
+  /** Call while the namespace is still pinned: what can only be undone there is. Idempotent. */
+  release(sandboxId: string): Promise<void>;
   /** Call after the namespace is unpinned. Frees the address after a while. Idempotent. */
   detach(sandboxId: string): Promise<void>;
   /**
@@ -51,6 +53,10 @@ export interface AttachRequest {
   readonly netnsPath: string;
   /** Hold from the first packet on, as long as the sandbox is attached. Default: none. */
   readonly limits?: BandwidthLimits;
+  /** For networks that lead ports of the node to a sandbox as they attach it. */
+  readonly hostPorts?: readonly Omit<HostPort, 'podIp'>[];
+  /** What plugins are told about whom they attach, by name. */
+  readonly pluginArgs?: Readonly<Record<string, string>>;
 }
 
 /** What a sandbox may receive and send; undefined: all that it can. */
@@ -63,6 +69,7 @@ export interface Attachment {
   readonly sandboxId: string;
   /** One of each family that pods have, the more important first. */
   readonly ips: readonly string[];
+  /** Empty where the network names none. */
   readonly hostInterface: string;
 }
 

@@ -12,7 +12,7 @@ import { groupOf, podResources } from '../pod-spec/cgroup-resources';
 import { readNodeResolvConf } from '../resolv-conf';
 import { hostnameOf, hostsFile, kernelNameOf } from './etc-files';
 import { podDnsOf, type ClusterNames } from './pod-dns';
-import { hasHostPorts } from '../pod-spec/host-ports';
+import { hasHostPorts, ownHostPorts } from '../pod-spec/host-ports';
 import { checkRuntimeHandler } from '../pod-spec/runtime-handler';
 import { podLabels, sandboxIdOf } from '../inventory/labels';
 import type { PodDeps } from './pod-deps';
@@ -86,16 +86,25 @@ export const ensureSandbox = async (
   const podIps =
     network === undefined || netnsPath === undefined
       ? node().ips
-      : (await network.attach(attachRequest(sandbox, netnsPath), signal)).ips;
+      : (await network.attach(attachRequest(pod, sandbox, netnsPath), signal)).ips;
   if (hasHostPorts(pod.spec)) await deps.network.publishHostPorts();
   const etcFiles = writeEtcFiles(deps, pod, { hostname, shortName }, podIps);
   return { id, podIps, hostname, etcFiles };
 };
 
 /** Limits are as they were when the pod came: they are not changed under it. */
-const attachRequest = ({ id, labels }: Sandbox, netnsPath: string): AttachRequest => ({
+const attachRequest = (pod: Pod, { id, labels }: Sandbox, netnsPath: string): AttachRequest => ({
   ...{ sandboxId: id, netnsPath },
   limits: limitsOf(labels),
+  hostPorts: ownHostPorts(pod),
+  // Upstream's, which plugins know.
+  pluginArgs: {
+    IgnoreUnknown: '1',
+    K8S_POD_NAMESPACE: pod.metadata.namespace ?? '',
+    K8S_POD_NAME: pod.metadata.name,
+    K8S_POD_INFRA_CONTAINER_ID: id,
+    K8S_POD_UID: uidOf(pod),
+  },
 });
 
 const limitsOf = (annotations: Readonly<Record<string, string>> | undefined): BandwidthLimits => {
@@ -113,6 +122,7 @@ export const removeSandbox = async (
   uid: string,
 ): Promise<void> => {
   const id = sandboxIdOf(uid);
+  await network.current?.release(id);
   await runtime.removeSandbox(id);
   // A network that is not open has nothing attached: interfaces go with their namespaces.
   await network.current?.detach(id);

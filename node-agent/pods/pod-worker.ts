@@ -441,7 +441,7 @@ export class PodWorker {
     const { volumes, csi, images } = this.deps;
     this.report(this.plan());
     const { signal } = this.controller;
-    await this.step('the removal of its sandbox', signal, () => removeSandbox(this.deps, this.uid));
+    await this.removeSandbox(signal);
     await this.step('the removal of its volumes', signal, async (s) => {
       await csi.release(this.uid, s);
       await volumes.remove(this.uid);
@@ -452,6 +452,20 @@ export class PodWorker {
     this.sandbox = undefined;
     this.isTornDown = true;
     if (hasHostPorts(this.pod.spec)) this.deps.network.changed();
+  }
+
+  private async removeSandbox(signal: AbortSignal): Promise<void> {
+    try {
+      await this.step('the removal of its sandbox', signal, () =>
+        removeSandbox(this.deps, this.uid),
+      );
+    } catch (error) {
+      if (!signal.aborted) {
+        const message = `error killing pod: ${describeError(error)}`;
+        this.deps.events.emit(this.pod, { type: 'Warning', reason: 'FailedKillPod', message });
+      }
+      throw error;
+    }
   }
 
   /** Whatever a step does, the worker goes on in time, and at once when it must stop. */

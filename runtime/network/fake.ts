@@ -54,6 +54,10 @@ export class FakePodNetwork implements PodNetwork {
     return attachment;
   }
 
+  async release(): Promise<void> {
+    // Nothing here needs the namespace.
+  }
+
   async detach(sandboxId: string): Promise<void> {
     this.attached.delete(sandboxId);
     for (const pool of this.pools) pool.release(sandboxId);

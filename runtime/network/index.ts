@@ -1,7 +1,9 @@
 export { destroyNetwork } from './destroy';
 export { NetworkError } from './errors';
 export { FakePodNetwork } from './fake';
-export { createPodNetwork, type PodNetworkOptions } from './native';
+export { createCniNetwork } from './cni/cni-pod-network';
+export { createPodNetwork } from './native';
+export { type PodNetworkOptions } from './options';
 export {
   createLabNetwork,
   destroyLabNetwork,

@@ -18,6 +18,8 @@ interface NodeRoutesDeps {
   readonly host: NetlinkSocket;
   readonly prefix: string;
   readonly podCidrs: readonly IpPrefix[];
+  /** Whether packets to addresses of this node's ranges that nobody has are refused here. */
+  readonly ownsRanges: boolean;
   readonly log: Log;
 }
 
@@ -129,7 +131,8 @@ export class NodeRoutes {
 
   /** Answers at once for pods that are gone, rather than send their packets round the world. */
   private get ownRanges(): readonly Route[] {
-    return this.deps.podCidrs.map((destination) => ({ destination, type: 'unreachable' }));
+    const { ownsRanges, podCidrs } = this.deps;
+    return ownsRanges ? podCidrs.map((destination) => ({ destination, type: 'unreachable' })) : [];
   }
 }
 

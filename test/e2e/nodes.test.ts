@@ -1,18 +1,11 @@
-import { spawn, type ChildProcess } from 'node:child_process';
+import { type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import {
-  closeSync,
-  existsSync,
-  mkdtempSync,
-  openSync,
-  readFileSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs';
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 import type { Node } from '../../api/types';
+import { endAgent, takeOver } from './support/agent-takeover';
 import { isReady, podYaml, TestCluster } from './support/cluster';
 import { leftBehind, sharedState } from './support/machine';
 
@@ -32,48 +25,16 @@ beforeAll(async () => {
   node = nodes.items[0]?.metadata.name ?? '';
 });
 afterAll(async () => {
-  await endAgent();
+  await endAgent(agent);
   await cluster[Symbol.asyncDispose]();
   expect(leftBehind(NAME, before)).toEqual([]);
 });
 
-const endAgent = async (): Promise<void> => {
-  const running = agent;
-  agent = undefined;
-  if (running?.exitCode !== null) return;
-  const ended = once(running, 'exit');
-  running.kill('SIGTERM');
-  await ended;
-};
-
 /** The node's agent ends, and one with these flags besides its own takes over. */
 const restartAgent = async (...flags: readonly string[]): Promise<void> => {
   const pid = agent?.pid ?? cluster.pid(node);
-  const commandOf = () => {
-    try {
-      return readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0').slice(0, -1);
-    } catch {
-      return [];
-    }
-  };
-  const isOurs = (word = '') => /^--(eviction|system|shutdown|pod-manifest)-/.test(word);
-  const command = commandOf().filter((word, at, all) => !isOurs(word) && !isOurs(all[at - 1]));
-  const network = openSync(`/proc/${pid}/ns/net`, 'r');
-  try {
-    process.kill(pid, 'SIGTERM');
-    await cluster.until('the end of the agent', async () => commandOf().length === 0);
-    const entry = `--net=/proc/${process.pid}/fd/${network}`;
-    agent = spawn('nsenter', [entry, '--', ...command, ...flags], { stdio: 'ignore' });
-    await once(agent, 'spawn');
-    await cluster.until('the agent', async () => commandIs(agent?.pid, command[0]));
-  } finally {
-    closeSync(network);
-  }
+  agent = await takeOver(cluster, pid, /^--(eviction|system|shutdown|pod-manifest)-/, flags);
 };
-
-/** It has entered the namespace, and become the agent. */
-const commandIs = (pid: number | undefined, program = ''): boolean =>
-  readFileSync(`/proc/${pid ?? 0}/cmdline`, 'utf8').startsWith(program);
 
 const CGROUPS = existsSync('/sys/fs/cgroup/cgroup.controllers')
   ? '/sys/fs/cgroup/dhow'

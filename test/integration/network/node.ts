@@ -1,6 +1,6 @@
 /** Holds a pod network in the namespace it is started in; takes calls as JSON lines on stdin. */
 import { createInterface } from 'node:readline';
-import { createPodNetwork, destroyNetwork } from '../../../runtime/network';
+import { createCniNetwork, createPodNetwork, destroyNetwork } from '../../../runtime/network';
 import type { PacketPolicies } from '../../../runtime/packet-policies';
 import { describeError, silentLog, type Log } from '../../../lib/log';
 import { type ServiceNetworkFacts, type ServicePort } from '../../../runtime/service-network';
@@ -15,6 +15,13 @@ export interface NodeOptions {
   readonly podCidrs: readonly string[];
   readonly nodeAddresses?: readonly string[];
   readonly interfacePrefix: string;
+  /** Then plugins make the links. */
+  readonly cni?: {
+    readonly configDir: string;
+    readonly pluginPath: readonly string[];
+    readonly recordDir: string;
+    readonly pluginTimeoutMs?: number;
+  };
 }
 
 type Maps<T> = {
@@ -38,6 +45,7 @@ const log: Log = { ...silentLog, warn: (fields, message) => warnings.push({ mess
 const handlersOf = (network: PodNetwork, { interfacePrefix }: NodeOptions) => ({
   attach: (request: AttachRequest) => network.attach(request),
   attachAll: (requests: AttachRequest[]) => Promise.all(requests.map((one) => network.attach(one))),
+  release: (sandboxId: string) => network.release(sandboxId),
   detach: (sandboxId: string) => network.detach(sandboxId),
   syncPeers: (peers: NetworkPeer[]) => network.syncPeers(peers),
   syncHostPorts: (ports: HostPort[]) => network.syncHostPorts(ports),
@@ -57,7 +65,10 @@ export type NodeMethod = keyof ReturnType<typeof handlersOf>;
 
 const main = async (): Promise<void> => {
   const options = JSON.parse(process.argv[2] ?? '{}') as NodeOptions;
-  await using network = await createPodNetwork({ ...options, log });
+  const { cni } = options;
+  await using network = await (cni === undefined
+    ? createPodNetwork({ ...options, log })
+    : createCniNetwork({ ...options, ...cni, log }));
   const handlers = handlersOf(network, options) as Record<
     string,
     (argument: unknown) => Promise<unknown>

@@ -1,0 +1,80 @@
+import { describeError } from '../../lib/log';
+import { formatIp, formatPrefix } from '../../lib/net/ip';
+import { type NetworkPeer } from '../pod-network';
+import { Firewall } from './firewall';
+import { type Underlay } from './host';
+import { type NetlinkSocket } from './netlink/socket';
+import { NodeRoutes } from './node-routes';
+import { type NetworkDeps } from './options';
+import { planPeers, type PlannedPeer } from './peers';
+import { type RuleSet } from './rule-set';
+import { type LinkSettings, type SandboxLink } from './sandbox-link';
+
+interface PeerWaysDeps extends Pick<NetworkDeps, 'podCidrs' | 'clusterCidrs' | 'prefix' | 'log'> {
+  readonly host: NetlinkSocket;
+  readonly rules: RuleSet;
+  /** False where somebody else routes this node's ranges. */
+  readonly ownsRanges: boolean;
+}
+
+/** The ways from this node's pods to those of its peers, and out to the world behind the node's address. */
+export class PeerWays {
+  private readonly routes: NodeRoutes;
+  private readonly firewall: Firewall;
+  private problems = '';
+
+  constructor(private readonly deps: PeerWaysDeps) {
+    this.routes = new NodeRoutes(deps);
+    this.firewall = new Firewall(deps);
+  }
+
+  /** Some peers are reached through the tunnel, which takes room in every packet. */
+  get hasTunnel(): boolean {
+    return this.routes.hasTunnel;
+  }
+
+  async start(underlay: Underlay): Promise<void> {
+    await this.routes.start();
+    await this.syncFirewall([], underlay);
+  }
+
+  /** Makes the ways be exactly those to these peers, and puts back what others have taken away. */
+  async sync(
+    peers: readonly NetworkPeer[],
+    underlay: Underlay,
+    links: readonly SandboxLink[],
+    settings: () => LinkSettings,
+  ): Promise<void> {
+    const { podCidrs } = this.deps;
+    const plan = planPeers(peers, { podCidrs, addresses: underlay.addresses });
+    this.tellProblems(plan.problems);
+    await this.routes.sync(plan.peers, underlay, links, settings);
+    await this.syncFirewall(plan.peers, underlay);
+  }
+
+  /** Each set of problems once: this runs again and again. */
+  private tellProblems(problems: readonly string[]): void {
+    const text = problems.join('; ');
+    if (text !== this.problems)
+      for (const problem of problems)
+        this.deps.log.warn({ problem }, 'peer left out of the pod network');
+    this.problems = text;
+  }
+
+  private async syncFirewall(peers: readonly PlannedPeer[], underlay: Underlay): Promise<void> {
+    const { clusterCidrs, podCidrs, log } = this.deps;
+    const own = podCidrs.map(formatPrefix);
+    const cluster = clusterCidrs ?? peers.flatMap((peer) => peer.podCidrs.map(formatPrefix));
+    const nodes = [underlay, ...peers].flatMap(({ addresses }) => addresses.map(formatIp));
+    try {
+      await this.firewall.sync({
+        podCidrs: own,
+        clusterCidrs: [...own, ...cluster],
+        nodeAddresses: nodes,
+      });
+    } catch (error) {
+      // Pods still reach each other; the next sync tries again.
+      log.error({ err: describeError(error) }, 'cannot set up the firewall');
+    }
+  }
+}
