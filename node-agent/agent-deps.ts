@@ -31,6 +31,8 @@ export interface AgentDeps {
   /** Called once, when the node's range is known. */
   readonly openNetwork: (range: NetworkRange) => Promise<PodNetwork>;
   readonly mounter: Mounter;
+  /** Whether programs here can open sockets of SCTP. Default: they can. */
+  readonly speaksSctp?: () => boolean;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;

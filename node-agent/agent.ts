@@ -513,6 +513,7 @@ class NodeAgent implements Agent {
       groups: this.qosGroups(),
       clusterNames: () => this.clusterNames(),
       resolvConfPath: config.resolvConf,
+      speaksSctp: this.deps.speaksSctp ?? (() => true),
       startSlots: new Semaphore(settings.concurrentStarts, {
         holdMaxMs: settings.startHoldMs,
         clock,

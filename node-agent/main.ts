@@ -11,7 +11,7 @@ import { systemRandom } from '../lib/random';
 import type { ContainerRuntime } from '../runtime/container-runtime';
 import { createContainerRuntime } from '../runtime/containers';
 import { createImageService, type RegistryTls } from '../runtime/images';
-import { createCniNetwork, createPodNetwork } from '../runtime/network';
+import { createCniNetwork, createPodNetwork, kernelSpeaksSctp } from '../runtime/network';
 import type { PodNetwork } from '../runtime/pod-network';
 import { createAgent } from './agent';
 import { hostOf, parseAgentConfig, type AgentConfig } from './config';
@@ -73,6 +73,7 @@ export const runAgent = async (
     images,
     openNetwork: (range) => openNetwork(config, range, nodeIps, log),
     mounter: createMounter(),
+    speaksSctp: kernelSpeaksSctp,
   });
   let isEndingPods = false;
   onAbort(machineGoesDown, () => {

@@ -86,6 +86,8 @@ export interface PodDeps {
   readonly clusterNames: () => ClusterNames;
   /** The node's own. */
   readonly resolvConfPath: string;
+  /** Asked only when a pod says that it uses it. */
+  readonly speaksSctp: () => boolean;
   /** Limits how many containers are created at once on the node. */
   readonly startSlots: Semaphore;
   /** Why this pod cannot run here, beside the pods that do; undefined when it can. */

@@ -156,3 +156,27 @@ it('makes none for a pod whose bandwidth cannot be read, unless it is not to be 
     signal,
   );
 });
+
+it('says where the kernel cannot speak what the pod has ports of, and starts it all the same', async () => {
+  let speaksSctp = false;
+  bench = createPodBench({ directory, speaksSctp: () => speaksSctp });
+  const [container] = testPod().spec.containers;
+  const withPort = (protocol: string) => ({
+    containers: [{ ...container!, ports: [{ containerPort: 36412, protocol }] }],
+  });
+  const told = async (protocol: string) => {
+    const before = bench.events().length;
+    const pod = testPod({
+      metadata: { uid: `uid-${protocol}-${speaksSctp}` },
+      spec: withPort(protocol),
+    });
+    await ensureSandbox(bench.deps, pod, new AbortController().signal);
+    return bench.events().slice(before);
+  };
+  expect(await told('SCTP')).toEqual([
+    'SCTPNotSupported: The kernel of the node does not speak SCTP, which the pod has ports of: its sockets cannot be opened',
+  ]);
+  expect(await told('TCP')).toEqual([]);
+  speaksSctp = true;
+  expect(await told('SCTP')).toEqual([]);
+});

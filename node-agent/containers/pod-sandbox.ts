@@ -43,6 +43,7 @@ type SandboxDeps = Pick<
   | 'clusterNames'
   | 'resolvConfPath'
   | 'events'
+  | 'speaksSctp'
 >;
 
 /**
@@ -61,6 +62,7 @@ export const ensureSandbox = async (
   if (!runtime.sandboxes().some((sandbox) => sandbox.id === id)) {
     checkRuntimeHandler(pod, deps.runtimeClass);
     if (!hostNetwork) limitsOf(pod.metadata.annotations);
+    tellMissingSctp(deps, pod);
   }
   const shortName = hostnameOf(pod, node().name);
   const hostname = kernelNameOf(pod, shortName, deps.clusterNames().domain);
@@ -90,6 +92,18 @@ export const ensureSandbox = async (
   if (hasHostPorts(pod.spec)) await deps.network.publishHostPorts();
   const etcFiles = writeEtcFiles(deps, pod, { hostname, shortName }, podIps);
   return { id, podIps, hostname, etcFiles };
+};
+
+/** It may carry a library of its own for it: the pod starts all the same. */
+const tellMissingSctp = ({ events, speaksSctp }: SandboxDeps, pod: Pod): void => {
+  const containers = [...(pod.spec.initContainers ?? []), ...pod.spec.containers];
+  const isUsed = containers.some(({ ports = [] }) =>
+    ports.some(({ protocol }) => protocol === 'SCTP'),
+  );
+  if (!isUsed || speaksSctp()) return;
+  const message =
+    'The kernel of the node does not speak SCTP, which the pod has ports of: its sockets cannot be opened';
+  events.emit(pod, { type: 'Warning', reason: 'SCTPNotSupported', message });
 };
 
 /** Limits are as they were when the pod came: they are not changed under it. */

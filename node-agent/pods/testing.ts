@@ -80,6 +80,7 @@ export interface PodBenchOptions {
   readonly admit?: PodDeps['admit'];
   readonly refuseResize?: PodDeps['refuseResize'];
   readonly runtimeClass?: PodDeps['runtimeClass'];
+  readonly speaksSctp?: PodDeps['speaksSctp'];
   readonly logDir?: string;
   readonly csi?: PodDeps['csi'];
   readonly devices?: PodDeps['devices'];
@@ -107,7 +108,8 @@ const NO_OBJECTS: ObjectSource = { secret: () => undefined, configMap: () => und
 
 export const createPodBench = (options: PodBenchOptions): PodBench => {
   const { directory, objects = NO_OBJECTS, admit = () => undefined, probeAction } = options;
-  const { csi = NO_DRIVERS, devices = NO_DEVICES, runtimeClass = () => undefined } = options;
+  const { csi = NO_DRIVERS, devices = NO_DEVICES } = options;
+  const { runtimeClass = () => undefined, speaksSctp = () => true } = options;
   const clock = options.clock ?? new ManualClock(Date.UTC(2026, 0, 1));
   const runtime = options.runtime ?? new FakeContainerRuntime({ clock });
   const images = new FakeImageService();
@@ -139,7 +141,7 @@ export const createPodBench = (options: PodBenchOptions): PodBench => {
     groups: new QosGroups({ ...{ runtime, allPods: NODE, log: silentLog }, pods: active }),
     cpus: options.cpus?.({ runtime, hasGivenUp: givenUpIn(() => manager) }) ?? ANY_CPUS,
     clusterNames: () => ({ servers: ['10.96.0.10'], domain: 'cluster.local' }),
-    resolvConfPath: '/etc/resolv.conf',
+    ...{ resolvConfPath: '/etc/resolv.conf', speaksSctp },
     startSlots: new Semaphore(4, { holdMaxMs: settings.startHoldMs, clock }),
     refuseResize: options.refuseResize ?? (() => undefined),
     resizeInOrder: () => manager.resizeInOrder(),

@@ -4,6 +4,7 @@ export { FakePodNetwork } from './fake';
 export { createCniNetwork } from './cni/cni-pod-network';
 export { createPodNetwork } from './native';
 export { type PodNetworkOptions } from './options';
+export { kernelSpeaksSctp } from './protocols';
 export {
   createLabNetwork,
   destroyLabNetwork,

@@ -325,7 +325,7 @@ class CniPodNetwork implements PodNetwork {
     const unfinished = [...this.known.values()].filter(({ result }) => result === undefined);
     const ids = unfinished.map(({ sandboxId }) => sandboxId);
     await endLeftoverCalls(ids, this.deps.clock);
-    for (const record of unfinished) await this.tryUndo(record);
+    await Promise.all(unfinished.map((record) => this.tryUndo(record)));
   }
 
   /** Before anybody is attached: later it would meet those that are about to be. */
