@@ -98,7 +98,7 @@ class NodeAgent implements Agent {
 
   constructor(private readonly deps: AgentDeps) {
     const { config, clock, random, log, images, transport } = deps;
-    const { restartBackoffMaxMs } = config;
+    const { restartBackoffMaxMs, stateDir, runDir } = config;
     this.settings = { ...DEFAULT_SETTINGS, restartBackoffMaxMs, ...deps.settings };
     this.manifests = this.manifestFolder();
     this.statics = new StaticPods({
@@ -112,12 +112,8 @@ class NodeAgent implements Agent {
     });
     this.statuses = new StatusOutbox(clock, this.statics);
     this.events = new EventOutbox(clock);
-    this.assignments = new AssignmentStore(join(config.runDir, 'checkpoint'), log);
-    this.pullRecords = new PullRecords({
-      directory: join(config.stateDir, 'image-pulls'),
-      images,
-      log,
-    });
+    this.assignments = new AssignmentStore(join(runDir, 'checkpoint'), log);
+    this.pullRecords = new PullRecords({ directory: join(stateDir, 'image-pulls'), images, log });
     this.network = this.nodeNetwork();
     this.policies = this.policyKeeper();
     this.reporter = this.nodeReporter();
@@ -125,7 +121,6 @@ class NodeAgent implements Agent {
     this.meter = new JobThread({ path, run: measure, heapMaxMb: METER_HEAP_MAX_MB });
     const stores = podStores(config, deps.log);
     const { paths } = stores;
-    const { stateDir, runDir } = config;
     this.volumes = new VolumeManager({
       ...{ stateDir, runDir, mounter: deps.mounter },
       claims: this.assignments,
