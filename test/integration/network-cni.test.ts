@@ -241,9 +241,6 @@ describe('services and policies', () => {
 describe('the specification', () => {
   it('has each plugin told what is its, in order, and all of it again when undone', async () => {
     folders.plugin('note', PASS_ON);
-    folders.configure([folders.bridge(), { type: 'note', capabilities: { portMappings: true } }], {
-      cniVersion: '1.1.0',
-    });
     // Debian's speak 1.0 at most.
     folders.configure([folders.bridge(), { type: 'note', capabilities: { portMappings: true } }]);
     const node = await folders.node(lab, nodeNamespace());
