@@ -23,7 +23,6 @@ import { ImageCollector } from './images/image-collector';
 import { ImagePuller } from './images/image-puller';
 import { PullRecords } from './images/pull-records';
 import { NodeNetwork } from './network/node-network';
-import { bootedAtMs } from './node/host';
 import { nodeInfoOf } from './node/node-info';
 import { AGENT_VERSION, NodeReporter } from './node/node-reporter';
 import { podsShareOf } from './node/reserved';
@@ -51,9 +50,7 @@ import { StorageKeeper } from './storage/storage-keeper';
 import { storagePlacesOf } from './storage/storage-places';
 import { withOwnUid } from './streams/own-uid';
 import { StreamServer } from './streams/stream-server';
-import { MetricsPages } from './usage/metrics-pages';
-import { UsageMeter } from './usage/usage-meter';
-import { VolumeGrower } from './csi/volume-grower';
+import { createNodeUsage } from './usage/node-usage';
 import { FolderRemover } from './volumes/folder-remover';
 import { VolumeManager } from './volumes/volume-manager';
 
@@ -83,7 +80,6 @@ class NodeAgent implements Agent {
   private readonly volumes: VolumeManager;
   private readonly csi: NodeCsi;
   private readonly folders: FolderRemover;
-  private readonly grower: VolumeGrower;
   private readonly collector: ImageCollector;
   private readonly cpus: CpuManager;
   private readonly devices: NodeDevices;
@@ -127,10 +123,8 @@ class NodeAgent implements Agent {
       tokens: (key) => this.assignments.token(key),
       node: () => this.assignments.facts.node,
     });
-    const onDrivers = () => this.pods.objectsChanged();
-    this.csi = createNodeCsi({ ...deps, objects: this.assignments, onDrivers });
+    this.csi = this.nodeCsi();
     this.folders = this.folderRemover();
-    this.grower = this.volumeGrower();
     this.collector = this.imageCollector();
     this.cpus = createCpuManager({ ...deps, hasGivenUp: this.hasGivenUp });
     this.devices = this.nodeDevices();
@@ -150,7 +144,7 @@ class NodeAgent implements Agent {
       events: this.events,
       changedNodeReport: () => this.reporter.changedReport(),
       folders: this.folders,
-      grower: this.grower,
+      grower: this.csi.grower,
       statics: this.statics,
       plugins: this.csi.plugins,
       clock,
@@ -190,6 +184,10 @@ class NodeAgent implements Agent {
     return createNodeDevices({ ...deps, hasGivenUp, onChange: () => this.session.nudge() });
   }
 
+  private currentPods(): readonly Pod[] {
+    return this.pods.activeWorkers().map(({ current }) => current);
+  }
+
   private syncPods(): void {
     this.pods.sync(this.statics.merged(this.assignments.pods));
   }
@@ -219,7 +217,7 @@ class NodeAgent implements Agent {
     tasks.run((s) => this.csi.plugins.run(s));
     tasks.run((s) => this.devices.plugins.run(s));
     tasks.run((s) => this.folders.run(() => this.hasSnapshot, s));
-    tasks.run((s) => this.grower.run(s));
+    tasks.run((s) => this.csi.grower.run(s));
     tasks.run((s) => this.collector.run(s));
     tasks.run((s) => this.eviction.run(s));
     tasks.run((s) => this.manifests?.run(s) ?? Promise.resolve());
@@ -233,14 +231,12 @@ class NodeAgent implements Agent {
     await this.pods.stop();
   }
 
-  private volumeGrower(): VolumeGrower {
-    const { config, clock } = this.deps;
-    return new VolumeGrower({
-      pods: () => this.pods.activeWorkers().map(({ current }) => current),
+  private nodeCsi(): NodeCsi {
+    return createNodeCsi({
+      ...{ ...this.deps, objects: this.assignments, events: this.events, settings: this.settings },
+      onDrivers: () => this.pods.objectsChanged(),
+      pods: () => this.currentPods(),
       csiVolumesOf: (pod) => this.volumes.csiVolumes(pod),
-      claims: this.assignments,
-      volumes: this.csi.volumes,
-      ...{ events: this.events, settings: this.settings, nodeName: config.nodeName, clock },
     });
   }
 
@@ -368,13 +364,14 @@ class NodeAgent implements Agent {
 
   private streamServer(paths: PodPaths): StreamServer {
     const { config, facts, transport, runtime, clock, log, lag } = this.deps;
-    const { pods } = this;
-    const { nodeName } = config;
+    const { pods, events } = this;
     const { cpuMillis, memoryBytes } = facts;
-    const node = { nodeName, bootedAtMs: bootedAtMs(), memoryBytes };
-    const usage = new UsageMeter({ runtime, node, clock });
-    const metrics = new MetricsPages({
-      ...{ nodeName, cpuMillis, memoryBytes, meter: usage, runtime },
+    const { usage, metrics } = createNodeUsage({
+      ...{ nodeName: config.nodeName, cpuMillis, memoryBytes, runtime, events, clock },
+      pods: () => this.currentPods(),
+      claims: this.assignments,
+      folderOf: (volume) => this.volumes.folders.folderOf(volume),
+      csiFigures: (pod, volume, signal) => this.csi.mounted.figures(pod, volume, signal),
       podOf: (uid) => pods.worker(uid)?.current,
       services: () => this.services.counts,
       resolver: () => this.resolver?.counts,
@@ -431,7 +428,7 @@ class NodeAgent implements Agent {
         this.pods.objectsChanged();
         this.syncPods();
         this.folders.changed();
-        this.grower.changed();
+        this.csi.grower.changed();
       },
       onChanges: (changes) => {
         using _work = activities?.begin('change of assignments');
@@ -446,7 +443,7 @@ class NodeAgent implements Agent {
         // The network of the whole cluster changes more often than what concerns this node.
         if (touches(...Object.values(ROW))) this.syncPods();
         if (touches(ROW.volumes)) this.folders.changed();
-        if (touches(ROW.volumes, ROW.claims)) this.grower.changed();
+        if (touches(ROW.volumes, ROW.claims)) this.csi.grower.changed();
       },
       onOpenStream: (request) => {
         const own = withOwnUid(request, (uid) => this.statics.ownUid(uid));

@@ -1,7 +1,6 @@
 import { mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
 
-import { bytesOf } from '../../api/quantity';
 import { type Pod, uidOf } from '../../api/types';
 import { uniqueVolumeName } from '../../api/volumes';
 import { Turns } from '../../lib/async/turns';
@@ -102,35 +101,8 @@ export class CsiVolumes {
     return [...names].sort();
   }
 
-  /**
-   * Has the driver grow a volume that the pod has mounted. Returns whether it has: it may be that the
-   * driver needs not be asked, or that the volume is not there yet. Idempotent.
-   */
-  async grow(pod: Pod, volume: CsiVolume, storage: string, signal: AbortSignal): Promise<boolean> {
-    const grown = await this.withMounted(
-      { pod, volume },
-      async ({ driver, ...place }) => {
-        const can = await driver.capabilities(signal);
-        if (!can.has(Capability.EXPAND_VOLUME)) return false;
-        const groupId = pod.spec.securityContext?.fsGroup;
-        await driver.expand(
-          {
-            ...place,
-            capacityRange: { requiredBytes: BigInt(bytesOf(storage)), limitBytes: 0n },
-            volumeCapability: capabilityOf(volume, can, groupId),
-            secrets: secretsFor('NodeExpand', volume, { ...this.deps.source, pod }),
-          },
-          signal,
-        );
-        return true;
-      },
-      signal,
-    );
-    return grown === true;
-  }
-
   /** Does something about a volume of the pod while it stays mounted; undefined where it is not. */
-  private withMounted<T>(
+  withMounted<T>(
     { pod, volume }: { readonly pod: Pod; readonly volume: CsiVolume },
     work: (mounted: MountedVolume) => Promise<T>,
     signal: AbortSignal,
@@ -288,7 +260,7 @@ interface Work {
 }
 
 /** Where a driver finds what it has mounted. */
-interface MountedVolume {
+export interface MountedVolume {
   readonly driver: CsiDriver;
   readonly volumeId: string;
   readonly volumePath: string;

@@ -12,13 +12,13 @@ import { describeError } from '../../lib/log';
 import type { EventSink } from '../outbox/event-outbox';
 import type { ClaimSource } from '../volumes/claimed-volume';
 import type { CsiVolume } from '../volumes/csi-volume';
-import type { CsiVolumes } from './csi-volumes';
+import type { MountedVolumes } from './mounted-volumes';
 
 export interface VolumeGrowerDeps {
   readonly pods: () => readonly Pod[];
   readonly csiVolumesOf: (pod: Pod) => readonly CsiVolume[];
   readonly claims: ClaimSource;
-  readonly volumes: Pick<CsiVolumes, 'grow'>;
+  readonly volumes: Pick<MountedVolumes, 'grow'>;
   readonly events: EventSink;
   readonly nodeName: string;
   readonly settings: { readonly housekeepingMs: number };

@@ -156,7 +156,10 @@ describe('the usage of a node', () => {
     const node = { nodeName: 'n1', bootedAtMs: 0, memoryBytes: 2 ** 31 };
     const server = new StreamServer({
       ...{ runtime, pods: manager, paths: deps.paths, clock, log: silentLog },
-      usage: new UsageMeter({ runtime, node, clock }),
+      usage: new UsageMeter({
+        ...{ runtime, node, clock },
+        volumes: { measure: () => Promise.resolve([]) },
+      }),
       metrics: { page: async (path) => (path === 'metrics' ? 'x'.repeat(100_000) : undefined) },
       transport: { openAttach: () => stream } as unknown as Transport,
     });

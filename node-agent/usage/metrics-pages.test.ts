@@ -19,6 +19,11 @@ afterEach(async () => {
   rmSync(directory, { recursive: true, force: true });
 });
 
+const VOLUMES = ['v', 'w'].map((name) => ({
+  ...{ podUid: 'u', name, namespace: 'ns', claimName: 'data', atMs: 1_000 },
+  ...{ availableBytes: 60, capacityBytes: 100, usedBytes: 40 },
+  condition: { abnormal: true, message: 'scratched' },
+}));
 const LAG = { buckets: [[0.1, 1]] as const, sumSeconds: 0.2, count: 2 };
 const RESOURCES = {
   requests: { cpu: '250m' },
@@ -30,7 +35,12 @@ const pages = (resolver?: object, ingress?: object): MetricsPages => {
   const node = { nodeName: 'n1', bootedAtMs: 0, memoryBytes: 2 ** 31 };
   return new MetricsPages({
     ...{ nodeName: 'n1', cpuMillis: 2000, memoryBytes: 2 ** 31, runtime },
-    meter: new UsageMeter({ runtime, node, clock }),
+    meter: new UsageMeter({
+      runtime,
+      node,
+      clock,
+      volumes: { measure: () => Promise.resolve(VOLUMES) },
+    }),
     podOf: (uid) => manager.worker(uid)?.current,
     services: () => ({ changeCount: 3, restoredCount: 1 }),
     resolver: () => resolver,
@@ -138,4 +148,15 @@ it.each([[undefined], [{}], [{ queries: 'many', responses: [1], outside: { miss:
 
 it.each(['', 'metrics/', 'metrics/probes', '__proto__'])('has no page at %j', async (path) => {
   expect(await pages().page(path)).toBeUndefined();
+});
+
+it('tells how full the volume of each claim is, once', async () => {
+  const series = await seriesOf('metrics');
+  const claim = '{namespace="ns",persistentvolumeclaim="data"}';
+  expect([...series].filter(([name]) => name.startsWith('kubelet_volume_stats_'))).toEqual([
+    [`kubelet_volume_stats_capacity_bytes${claim}`, '100'],
+    [`kubelet_volume_stats_available_bytes${claim}`, '60'],
+    [`kubelet_volume_stats_used_bytes${claim}`, '40'],
+    [`kubelet_volume_stats_health_status_abnormal${claim}`, '1'],
+  ]);
 });

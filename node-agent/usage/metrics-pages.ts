@@ -9,12 +9,13 @@ import { cadvisorMetrics } from './cadvisor-metrics';
 import { resourceMetrics } from './resource-metrics';
 import type { MeasuredContainer } from './summary';
 import type { UsageMeter } from './usage-meter';
+import { volumeMetrics } from './volume-metrics';
 
-interface MetricsPagesDeps {
+export interface MetricsPagesDeps {
   readonly nodeName: string;
   readonly cpuMillis: number;
   readonly memoryBytes: number;
-  readonly meter: Pick<UsageMeter, 'measure' | 'pods'>;
+  readonly meter: Pick<UsageMeter, 'measure' | 'pods' | 'volumes'>;
   readonly runtime: Pick<ContainerRuntime, 'containers' | 'sandboxes'>;
   readonly podOf: (uid: string) => Pod | undefined;
   readonly services: () => ServiceCounts;
@@ -38,7 +39,7 @@ export class MetricsPages {
     const { meter, cpuMillis } = this.deps;
     switch (path) {
       case 'metrics':
-        return this.own();
+        return [...this.own(), ...volumeMetrics(await meter.volumes())];
       case 'metrics/resource':
         return resourceMetrics(await meter.measure(), await meter.pods());
       case 'metrics/cadvisor':

@@ -1,5 +1,6 @@
 import { rfc3339 } from '../../lib/clock';
 import type { ContainerStats } from '../../runtime/container-runtime';
+import type { MeasuredVolume } from './volume-meter';
 
 /** One container that runs, with what it has used. */
 export interface MeasuredContainer {
@@ -30,12 +31,13 @@ export interface MeasuredNode {
 }
 
 /**
- * What the kubelet tells under `stats/summary` of processors and memory: counters, and no rates, which
- * are for whoever asks twice. Source: upstream's `pkg/apis/stats/v1alpha1`.
+ * What the kubelet tells under `stats/summary` of processors, memory and volumes behind claims: counters,
+ * and no rates, which are for whoever asks twice. Source: upstream's `pkg/apis/stats/v1alpha1`.
  */
 export const summaryOf = (
   node: MeasuredNode,
   containers: readonly MeasuredContainer[],
+  volumes: readonly MeasuredVolume[],
   nowMs: number,
 ) => {
   const time = rfc3339(nowMs);
@@ -57,8 +59,23 @@ export const summaryOf = (
         startTime: rfc3339(startedAtMs),
         ...usageOf(stats, time),
       })),
+      ...volumesOf(volumes.filter(({ podUid }) => podUid === uid)),
     })),
   };
+};
+
+const volumesOf = (volumes: readonly MeasuredVolume[]) => {
+  if (volumes.length === 0) return {};
+  const volume = volumes.map(
+    ({ podUid: _pod, name, namespace, claimName, atMs, condition, ...figures }) => ({
+      time: rfc3339(atMs),
+      name,
+      pvcRef: { name: claimName, namespace },
+      ...figures,
+      ...(condition === undefined ? {} : { volumeHealthStats: { abnormal: condition.abnormal } }),
+    }),
+  );
+  return { volume };
 };
 
 const byPod = (containers: readonly MeasuredContainer[]) => {

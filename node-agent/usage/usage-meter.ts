@@ -5,6 +5,7 @@ import type { Clock } from '../../lib/clock';
 import { stringifyJson } from '../../lib/json';
 import type { ContainerRuntime, ContainerState, Sandbox } from '../../runtime/container-runtime';
 import { LABEL } from '../inventory/labels';
+import type { MeasuredVolume, VolumeMeter } from './volume-meter';
 import { summaryOf, type MeasuredContainer, type MeasuredNode, type MeasuredPod } from './summary';
 
 export interface UsageReport {
@@ -33,6 +34,7 @@ export class UsageMeter {
         'containers' | 'sandboxes' | 'stats' | 'sandboxStats' | 'hostStats'
       >;
       readonly node: Omit<MeasuredNode, 'stats'>;
+      readonly volumes: Pick<VolumeMeter, 'measure'>;
       readonly clock: Clock;
     },
   ) {}
@@ -40,7 +42,8 @@ export class UsageMeter {
   async report(): Promise<UsageReport> {
     const monotonicMs = this.deps.clock.monotonicMs();
     const { node, containers, atMs } = await this.measure();
-    const summary = Buffer.from(stringifyJson(summaryOf(node, containers, atMs)));
+    const volumes = await this.volumes();
+    const summary = Buffer.from(stringifyJson(summaryOf(node, containers, volumes, atMs)));
     return { clockId: this.clockId, monotonicMs, summary };
   }
 
@@ -51,6 +54,11 @@ export class UsageMeter {
     const stats = await runtime.hostStats();
     const containers = await this.each(runtime.containers(), (state) => this.container(state));
     return { atMs, node: { ...node, stats }, containers };
+  }
+
+  /** Those behind claims. */
+  volumes(): Promise<readonly MeasuredVolume[]> {
+    return this.deps.volumes.measure();
   }
 
   pods(): Promise<readonly MeasuredPod[]> {

@@ -40,6 +40,11 @@ export class VolumeFolders {
     return path;
   }
 
+  /** Where a volume lies that is a folder of this node; undefined for all others. */
+  folderOf(volume: PersistentVolume): string | undefined {
+    return isFolderOf(volume) ? this.pathOf(uidOf(volume)) : volume.spec?.local?.path;
+  }
+
   /**
    * Notes that the pod uses the volume, until all of the pod's is removed.
    * @throws Error when the volume is for one pod at a time, and another has it

@@ -7,6 +7,7 @@ import { clusterPaths } from '../../cli/cluster-paths';
 import { RestClient } from '../../client/rest-client';
 import { readKubeconfig } from '../../client/kubeconfig';
 import { Capability } from '../../node-agent/csi/csi-driver';
+import { VolumeUsage_Unit } from '../../proto/gen/csi/v1/node';
 import { CsiController, OutOfRoom, type Backend } from '../support/csi-controller';
 import { namesIn, TestCsiDriver } from '../support/csi-driver';
 import { podYaml, TestCluster } from './support/cluster';
@@ -32,7 +33,10 @@ beforeAll(async () => {
     folder,
     registry: join(clusterPaths(NAME).nodeStateDir(NODE), 'plugins_registry'),
     info: { maxVolumesPerNode: 1n },
-    capabilities: [Capability.STAGE_UNSTAGE_VOLUME, Capability.EXPAND_VOLUME],
+    capabilities: [
+      ...[Capability.STAGE_UNSTAGE_VOLUME, Capability.EXPAND_VOLUME],
+      ...[Capability.GET_VOLUME_STATS, Capability.VOLUME_CONDITION],
+    ],
   });
   await cluster.until('its CSINode', () => cluster.object('csinode', NODE));
 });
@@ -285,4 +289,45 @@ it('grows a claim by its controller and on the node, over kill -9 of the agent, 
   expect(events).toContain('MountVolume.NodeExpandVolume succeeded for volume');
   expect(controller.failures).toEqual([]);
   await cluster.must('delete', 'pod', 'growing');
+});
+
+it('tells how full volumes are, and what their driver finds wrong with them', async () => {
+  await apply(driverYaml({}), volumeYaml('counted'), claimYaml('counted'));
+  driver.stats = {
+    usage: [{ unit: VolumeUsage_Unit.BYTES, available: 60n, total: 100n, used: 40n }],
+    volumeCondition: { abnormal: true, message: 'scratched' },
+  };
+  await cluster.apply(usingYaml('counted', 'counted'));
+  const { metadata } = await cluster.podIsReady('counted');
+  // What was counted before counts for a minute.
+  const series =
+    'kubelet_volume_stats_used_bytes{namespace="default",persistentvolumeclaim="counted"} 40';
+  const proxied = (path: string) =>
+    cluster.must('get', '--raw', `/api/v1/nodes/${NODE}/proxy/${path}`);
+  await cluster.until(
+    'the figures',
+    async () => (await proxied('metrics')).includes(series),
+    90_000,
+  );
+  const summary = JSON.parse(await proxied('stats/summary')) as {
+    readonly pods: readonly { readonly podRef: object; readonly volume?: readonly object[] }[];
+  };
+  const pod = { name: 'counted', namespace: 'default', uid: metadata.uid };
+  expect(
+    summary.pods.find(({ podRef }) => 'uid' in podRef && podRef.uid === pod.uid),
+  ).toMatchObject({
+    podRef: pod,
+    volume: [
+      {
+        name: 'data',
+        pvcRef: { name: 'counted', namespace: 'default' },
+        ...{ availableBytes: 60, capacityBytes: 100, usedBytes: 40 },
+        volumeHealthStats: { abnormal: true },
+      },
+    ],
+  });
+  await cluster.until('the event', async () =>
+    (await cluster.must('get', 'events')).includes('Volume data: scratched'),
+  );
+  await cluster.must('delete', 'pod', 'counted');
 });

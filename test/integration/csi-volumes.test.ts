@@ -9,8 +9,10 @@ import { systemClock } from '../../lib/clock';
 import { silentLog } from '../../lib/log';
 import { systemRandom } from '../../lib/random';
 import { CsiVolumes } from '../../node-agent/csi/csi-volumes';
+import { MountedVolumes } from '../../node-agent/csi/mounted-volumes';
 import { Capability } from '../../node-agent/csi/csi-driver';
 import { PluginRegistry } from '../../node-agent/csi/plugin-registry';
+import { VolumeUsage_Unit } from '../../proto/gen/csi/v1/node';
 import { attachmentNameOf } from '../../api/volumes';
 import type { CsiVolume } from '../../node-agent/volumes/csi-volume';
 import { createMounter } from '../../node-agent/volumes/mounter';
@@ -86,6 +88,11 @@ const agent = () =>
       },
       tokens: (key) => ({ key, token }),
     },
+  });
+
+const mounted = () =>
+  new MountedVolumes(agent(), {
+    objects: { secret: (_ns, name) => secrets.get(name), configMap: () => undefined },
   });
 
 const driverObject = (spec: NonNullable<CSIDriver['spec']>): CSIDriver => ({
@@ -341,7 +348,7 @@ describe('the group of a pod', () => {
 it('grows a volume where it is mounted, with the secret that is for it', async () => {
   secretOf('grow', 'key');
   const volume = claimed({ nodeExpandSecretRef: { namespace: 'ns', name: 'grow' } });
-  const grow = () => agent().grow(podOf('a'), volume, '2Gi', signal);
+  const grow = () => mounted().grow(podOf('a'), volume, '2Gi', signal);
   expect(await grow()).toBe(false);
   const path = await pathOf('a', volume);
   // This one cannot: then whoever made the volume larger has done all.
@@ -367,4 +374,29 @@ it('grows a volume where it is mounted, with the secret that is for it', async (
       secrets: { key: 'of grow' },
     },
   ]);
+});
+
+it('asks a driver how full a volume is, where it counts that and the volume is mounted', async () => {
+  const figures = () => mounted().figures(podOf('a'), claimed(), signal);
+  driver.stats = {
+    usage: [
+      { unit: VolumeUsage_Unit.BYTES, available: 60n, total: 100n, used: 40n },
+      { unit: VolumeUsage_Unit.INODES, available: 6n, total: 10n, used: 4n },
+    ],
+    volumeCondition: { abnormal: true, message: 'scratched' },
+  };
+  const { stats } = driver;
+  await pathOf('a');
+  expect(await figures()).toBeUndefined();
+  await driver[Symbol.asyncDispose]();
+  stop.abort();
+  await running;
+  await startDriver([Capability.STAGE_UNSTAGE_VOLUME, Capability.GET_VOLUME_STATS]);
+  driver.stats = stats;
+  expect(await figures()).toEqual({
+    ...{ availableBytes: 60, capacityBytes: 100, usedBytes: 40 },
+    ...{ inodesFree: 6, inodes: 10, inodesUsed: 4 },
+  });
+  await agent().release('a', signal);
+  expect(await figures()).toBeUndefined();
 });
