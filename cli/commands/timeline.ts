@@ -7,6 +7,7 @@ import { printable } from '../output/terminal';
 import { podName } from '../targets';
 import { podTimeline, type TimelineEntry } from '../timeline/pod-timeline';
 import { unlessForbidden } from '../unless-forbidden';
+import { driverVolumesOf } from '../why';
 
 export interface TimelineOptions {
   readonly output?: string;
@@ -26,14 +27,16 @@ export const timeline = async (
   const pod = await client.get(PODS, { namespace, name }, signal);
   const { uid = '' } = pod.metadata;
   const ofPod = { namespace, fieldSelector: `involvedObject.uid=${uid}` };
-  const [events, decisions] = await Promise.all([
+  const [events, decisions, volumes] = await Promise.all([
     unlessForbidden(client.list(EVENTS, ofPod, signal)),
     unlessForbidden(client.list(SCHEDULING_DECISIONS, { namespace }, signal)),
+    pod.spec.nodeName === undefined ? [] : driverVolumesOf(client, pod, signal),
   ]);
   const entries = podTimeline(
     pod,
     events?.items ?? [],
     (decisions?.items ?? []).filter(({ spec }) => spec.podUID === uid),
+    volumes.flatMap(({ attachment }) => attachment?.value ?? []),
   );
   const document = {
     apiVersion: apiVersionOf(SCHEDULING_DECISIONS),

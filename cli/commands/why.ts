@@ -23,6 +23,7 @@ import { UsageError } from '../usage-error';
 import type { Place } from '../waiting';
 import {
   DETAILED_GROUPS_MAX,
+  driverVolumesOf,
   explainWorkload,
   lastLines,
   lastWordsText,
@@ -32,6 +33,7 @@ import {
   renderWorkload,
   resizeTroublesOf,
   troublesOf,
+  volumeTroubles,
   withEvidence,
   type TextStyle,
   type WorkloadExplanation,
@@ -87,9 +89,14 @@ const whyPod = async (
 
 const podTroubles = async ({ client, signal }: CliContext, name: ObjectName) => {
   const pod = await client.get(PODS, name, signal);
-  const troubles = [...troublesOf(pod), ...resizeTroublesOf(pod)];
-  return withEvidence(client, pod, troubles, signal);
+  const own = [...troublesOf(pod), ...resizeTroublesOf(pod)];
+  // What its containers wait for before they are made may be a volume.
+  const isWaiting = own.some(({ reason }) => WAITING.has(reason));
+  const volumes = isWaiting ? await driverVolumesOf(client, pod, signal) : [];
+  return withEvidence(client, pod, [...volumeTroubles(pod, volumes), ...own], signal);
 };
+
+const WAITING: ReadonlySet<string> = new Set(['ContainerCreating', 'PodInitializing', 'Pending']);
 
 const whyWorkload = async (
   context: CliContext,

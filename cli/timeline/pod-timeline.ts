@@ -1,7 +1,7 @@
 import type { SchedulingDecision } from '../../api/decisions';
 import { controllerOf } from '../../api/owners';
 import { DISRUPTION_TARGET } from '../../api/pods';
-import type { ContainerStatus, Event, Pod } from '../../api/types';
+import type { ContainerStatus, Event, Pod, VolumeAttachment } from '../../api/types';
 import { rfc3339, rfc3339Micro } from '../../lib/clock';
 import { lastSeenMs } from '../event-times';
 
@@ -41,17 +41,20 @@ enum Order {
 /**
  * A pod's life, in order: from its creation over each decision of the scheduler and what its node told,
  * to its containers' starts and ends and its being ready. From what is still known: events last a
- * day at most, a status holds the latest end of a container only. `events` and `decisions` are those of this pod.
+ * day at most, a status holds the latest end of a container only. `events` and `decisions` are those of this pod,
+ * `attachments` those of its volumes.
  */
 export const podTimeline = (
   pod: Pod,
   events: readonly Event[],
   decisions: readonly SchedulingDecision[],
+  attachments: readonly VolumeAttachment[] = [],
 ): readonly TimelineEntry[] => {
   const moments = [
     created(pod),
     ...scheduling(pod, decisions),
     ...told(events),
+    ...attachments.map(attaching),
     ...(pod.status.initContainerStatuses ?? []).flatMap(runs),
     ...(pod.status.containerStatuses ?? []).flatMap(runs),
     ...(pod.status.ephemeralContainerStatuses ?? []).flatMap(runs),
@@ -122,6 +125,18 @@ const decisionText = (status: SchedulingDecision['status']): string => {
     return suggestion === undefined ? status.message : `${status.message} Try: ${suggestion}`;
   const why = decidedBy === undefined ? '' : `, decided by ${decidedBy}`;
   return `to ${nodeName}: ${nodesFeasible} of ${nodesConsidered} nodes fit${why}`;
+};
+
+/** Also where it has not been done: who has not answered is named. What became of it events tell. */
+const attaching = ({ metadata, spec, status }: VolumeAttachment): Moment => {
+  const { attacher = '?', nodeName = '?', source } = spec ?? {};
+  const what = `volume ${source?.persistentVolumeName ?? '?'} to ${nodeName}, by ${attacher}`;
+  return {
+    atMs: msOf(metadata.creationTimestamp),
+    order: Order.told,
+    step: 'Attaching',
+    message: status?.attached === true ? what : `${what}: not done yet`,
+  };
 };
 
 /** What the scheduler decided, and what a status tells of starts, is told better there. */

@@ -1,5 +1,6 @@
 export { renderBlocked } from './blocked';
 export { renderDecisions, type DecisionsStyle } from './decisions';
+export { driverVolumesOf } from './driver-volumes';
 export { lastLines, withEvidence } from './evidence';
 export { fitLine } from './fit';
 export { renderPlan } from './plan-text';
@@ -8,6 +9,7 @@ export { renderReplay } from './replay-text';
 export { renderWhy } from './why';
 export type { TextStyle } from './text';
 export { resizeTroublesOf, troublesOf } from './trouble';
+export { volumeTroubles } from './volume-waits';
 export { lastWordsText } from './last-words';
 export {
   DETAILED_GROUPS_MAX,

@@ -34,4 +34,11 @@ export interface EventNote {
 export type Termination = NonNullable<NonNullable<ContainerStatus['state']>['terminated']>;
 
 /** For what a status says by its form and not by a word. */
-export type OwnReason = 'NotReady' | 'NotStarted' | 'Pending' | 'Restarted' | 'Terminating';
+export type OwnReason =
+  | 'DriverNotRegistered'
+  | 'NotReady'
+  | 'NotStarted'
+  | 'Pending'
+  | 'Restarted'
+  | 'Terminating'
+  | 'VolumeNotAttached';

@@ -79,6 +79,8 @@ const usingYaml = (name: string, volume: object, script = 'exec sleep 1000000') 
     { volumeMounts: [{ name: 'data', mountPath: '/data' }] },
     { volumes: [{ name: 'data', ...volume }] },
   );
+/** As one line: it is wrapped for the terminal. */
+const why = async (name: string) => (await cluster.must('why', name)).replace(/\s+/g, ' ');
 const claimed = (claimName: string) => ({ persistentVolumeClaim: { claimName } });
 
 it('knows a driver by its socket: a CSINode, and where the node is', async () => {
@@ -119,11 +121,22 @@ it('waits for a volume to be attached, keeps it over kill -9 of the agent, and l
     nodeName: NODE,
     source: { persistentVolumeName: 'pv-a' },
   });
-  const status = { attached: true, attachmentMetadata: { device: 'd' } };
-  await cluster.must(
-    ...['patch', 'volumeattachment', name, '--subresource', 'status', '--type', 'merge'],
-    ...['-p', JSON.stringify({ status })],
+  const patched = (status: object) =>
+    cluster.must(
+      ...['patch', 'volumeattachment', name, '--subresource', 'status', '--type', 'merge'],
+      ...['-p', JSON.stringify({ status })],
+    );
+  const waits = `volume data (pv-a) waits for the attacher of ${DRIVER} to attach it to ${NODE}`;
+  await cluster.until('why', async () => (await why('user')).includes(waits));
+  expect(await cluster.must('timeline', 'user')).toMatch(
+    /Attaching +volume pv-a to node-1, by csi\.test: not done yet/,
   );
+  await patched({ attached: false, attachError: { message: 'no such disk' } });
+  expect(await why('user')).toContain(
+    `volume data (pv-a) cannot be attached to ${NODE} by ${DRIVER}: no such disk`,
+  );
+  const status = { attached: true, attachError: null, attachmentMetadata: { device: 'd' } };
+  await patched(status);
   const pod = await cluster.podIsReady('user');
   expect(driver.calls).toEqual(['stage pv-a', 'publish pv-a']);
   expect(driver.publishes[0]?.publishContext).toEqual({ device: 'd' });
@@ -169,5 +182,8 @@ it('says in upstream’s words what a pod waits for', async () => {
     (await cluster.must('get', 'events')).includes(
       'volume mode "Ephemeral" not supported by driver none.test (no CSIDriver object)',
     ),
+  );
+  expect(await why('waiter')).toContain(
+    `volume data needs the driver none.test, which is not registered on ${NODE}: ${DRIVER} is`,
   );
 });
