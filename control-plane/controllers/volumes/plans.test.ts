@@ -256,3 +256,20 @@ it('gives both the finalizers that they lack', () => {
   expect(all.byName.get('v')?.metadata.finalizers).toEqual(['kubernetes.io/pv-protection']);
   expect(all.claims.get('ns/c')?.metadata.finalizers).toEqual(['kubernetes.io/pvc-protection']);
 });
+
+it('says who is waited for while a volume of a driver is smaller than its claim asks for', () => {
+  const csi = { csi: { driver: 'csi.test', volumeHandle: 'h' }, hostPath: undefined };
+  const all = world(testVolume('v', csi), testClaim('c')).settle();
+  expect(all.told).toEqual([]);
+  const grown = { resources: { requests: { storage: '2Gi' } } };
+  const claim = all.claims.get('ns/c')!;
+  all.put({ ...claim, spec: { ...claim.spec, ...grown } }).settle();
+  const waits = 'ExternalExpanding: waiting for an external controller to expand this PVC';
+  expect(new Set(reasons(all))).toEqual(new Set([waits]));
+  // Once the volume is larger its node is waited for, and the claim knows no more than before.
+  const volume = all.byName.get('v')!;
+  all.told.splice(0);
+  all.put({ ...volume, spec: { ...volume.spec, capacity: { storage: '2Gi' } } }).settle();
+  expect(all.told).toEqual([]);
+  expect(all.claims.get('ns/c')?.status?.capacity).toEqual({ storage: '1Gi' });
+});
