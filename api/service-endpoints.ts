@@ -110,9 +110,13 @@ export const hostnameOf = ({ spec }: Pod, service: Service): string | undefined 
     ? spec.hostname
     : undefined;
 
+/** Whether zones are to have as many endpoints as they have of the processors; else `trafficDistribution` counts. */
+export const isTopologyAware = ({ metadata: { annotations = {} } }: Service): boolean =>
+  ['Auto', 'auto'].includes(annotations[OLD_TOPOLOGY_MODE] ?? annotations[TOPOLOGY_MODE] ?? '');
+
 /** For which zone and node the endpoint is the nearest. Source: KEP-4444, KEP-3015, trafficdist.go. */
-const hintsOf = ({ spec }: Service, { zone, nodeName }: Endpoint): Endpoint['hints'] => {
-  const wish = spec?.trafficDistribution ?? '';
+const hintsOf = (service: Service, { zone, nodeName }: Endpoint): Endpoint['hints'] => {
+  const wish = isTopologyAware(service) ? '' : (service.spec?.trafficDistribution ?? '');
   const forZones = CLOSE.includes(wish) && zone !== undefined ? [{ name: zone }] : [];
   const forNodes = wish === SAME_NODE && nodeName !== undefined ? [{ name: nodeName }] : [];
   if (forZones.length + forNodes.length === 0) return undefined;
@@ -123,5 +127,7 @@ const hintsOf = ({ spec }: Service, { zone, nodeName }: Endpoint): Endpoint['hin
 };
 
 const ZONE_LABEL = 'topology.kubernetes.io/zone';
+const TOPOLOGY_MODE = 'service.kubernetes.io/topology-mode';
+const OLD_TOPOLOGY_MODE = 'service.kubernetes.io/topology-aware-hints';
 const SAME_NODE = 'PreferSameNode';
 const CLOSE = ['PreferClose', 'PreferSameZone', SAME_NODE];

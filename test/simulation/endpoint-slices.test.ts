@@ -1,5 +1,13 @@
 import { isPodReady, isTerminal, isTerminating } from '../../api/pods';
-import { DEPLOYMENTS, ENDPOINT_SLICES, ENDPOINTS, PODS, SERVICES } from '../../api/resources';
+import {
+  DEPLOYMENTS,
+  ENDPOINT_SLICES,
+  ENDPOINTS,
+  EVENTS,
+  NODES,
+  PODS,
+  SERVICES,
+} from '../../api/resources';
 import type { EndpointSlice, Pod } from '../../api/types';
 import { folderOfWorlds } from './folder';
 import { deploymentOf, World } from './world';
@@ -173,4 +181,44 @@ it.each([1, 2, 3, 4])('seed %i: says what is in the end, whatever fails', async 
   await world.advance(90_000);
   await expectTrue(world);
   expect(await told(world)).toHaveLength(5);
+});
+
+it('hints by the shares of zones, and says when it cannot', async () => {
+  await using world = await World.start(5, directory(), 2);
+  await createService(world);
+  await world.client.create(DEPLOYMENTS, deploymentOf('web', 4, 1));
+  await world.advance(20_000);
+  const zonesOf = async () =>
+    (await slicesIn(world))
+      .flatMap(({ endpoints }) => endpoints)
+      .map(({ hints }) => hints?.forZones?.map(({ name }) => name).join() ?? '-')
+      .sort();
+  const annotate = async (mode: string) => {
+    const service = await world.client.get(SERVICES, WEB);
+    const annotations = { 'service.kubernetes.io/topology-mode': mode };
+    const metadata = { ...service.metadata, annotations };
+    await world.client.update(SERVICES, { ...service, metadata });
+    await world.advance(5_000);
+  };
+  const saidOf = async (reason: string) =>
+    (await world.client.list(EVENTS)).items.filter((event) => event.reason === reason);
+  await annotate('Auto');
+  expect(await zonesOf()).toEqual(['-', '-', '-', '-']);
+  expect(await saidOf('TopologyAwareHintsDisabled')).toMatchObject([
+    {
+      message:
+        'Insufficient Node information: allocatable CPU or zone not specified on one or more nodes, ' +
+        'addressType: IPv4',
+    },
+  ]);
+  for (const [i, node] of (await world.client.list(NODES)).items.entries()) {
+    const labels = { ...node.metadata.labels, 'topology.kubernetes.io/zone': `z${i}` };
+    await world.client.update(NODES, { ...node, metadata: { ...node.metadata, labels } });
+  }
+  await world.advance(5_000);
+  await annotate('Auto');
+  expect(await zonesOf()).toEqual(['z0', 'z0', 'z1', 'z1']);
+  expect(await saidOf('TopologyAwareHintsEnabled')).toHaveLength(1);
+  await annotate('Disabled');
+  expect(await zonesOf()).toEqual(['-', '-', '-', '-']);
 });

@@ -4,8 +4,15 @@ import {
   SLICE_MANAGED_BY_LABEL,
 } from '../../../api/endpoint-slices';
 import { hasReason } from '../../../api/errors';
+import { jsonEqual } from '../../../api/json-value';
+import { isNodeReady } from '../../../api/nodes';
 import { ENDPOINT_SLICES, NODES, PODS, SERVICES } from '../../../api/resources';
-import { hasSelector, isPublishedAnyway } from '../../../api/service-endpoints';
+import {
+  addressTypesOf,
+  hasSelector,
+  isPublishedAnyway,
+  isTopologyAware,
+} from '../../../api/service-endpoints';
 import { serviceKeyOf } from '../../../api/slices-by-service';
 import { keyOf, type EndpointSlice, type Node, type Pod, type Service } from '../../../api/types';
 import type { Informer } from '../../../client/informer';
@@ -15,9 +22,10 @@ import { subject, Subscriptions, type Controller, type ControllerDeps } from '..
 import { KeyedIndex } from '../../../client/keyed-index';
 import { isNamespaceTerminating } from '../owned/pod-control';
 import { carryOut } from './carry-out';
-import { groupEndpoints, planSlices } from './plan';
+import { groupEndpoints, planSlices, type EndpointGroup } from './plan';
 import type { SelectedPods } from './selected-pods';
 import { TriggerTimes } from './trigger-times';
+import { withZoneHints, zoneShares, type ZoneShares } from './zone-hints';
 
 /**
  * Keeps, for each Service with a selector, the EndpointSlices that say by which pods it is served. Those
@@ -32,6 +40,9 @@ export class EndpointSliceController implements Controller {
   private readonly slices: Informer<EndpointSlice>;
   private readonly slicesOf: KeyedIndex<EndpointSlice>;
   private readonly triggerTimes = new TriggerTimes();
+  private shares: ZoneShares;
+  /** Services with endpoints that are hinted by the shares of zones. */
+  private readonly aware = new Set<string>();
 
   constructor(
     private readonly deps: ControllerDeps,
@@ -60,7 +71,10 @@ export class EndpointSliceController implements Controller {
         name,
         onAdd: enqueue,
         onUpdate: enqueue,
-        onDelete: (service) => this.triggerTimes.forget(keyOf(service)),
+        onDelete: (service) => {
+          this.triggerTimes.forget(keyOf(service));
+          this.aware.delete(keyOf(service));
+        },
       }),
     );
     subscriptions.add(this.selected.onChange((key) => this.queue.add(key)));
@@ -76,8 +90,18 @@ export class EndpointSliceController implements Controller {
         onDelete: enqueueService,
       }),
     );
+    const onNodes = () => this.lookAtZones();
+    subscriptions.add(
+      this.nodes.subscribe({
+        ...{ name, onAdd: onNodes, onDelete: onNodes },
+        onUpdate: (node, previous) => {
+          if (!jsonEqual(zoneFactsOf(node), zoneFactsOf(previous))) onNodes();
+        },
+      }),
+    );
     const needed = [this.services, this.pods, this.nodes, this.slices];
     await Promise.all(needed.map((informer) => informer.whenSynced()));
+    this.lookAtZones();
     await this.queue.run((key, work) => this.reconcile(key, work), WORKERS, signal);
   }
 
@@ -92,7 +116,8 @@ export class EndpointSliceController implements Controller {
       .in(key)
       .filter(({ metadata }) => metadata.deletionTimestamp === undefined);
     const time = this.triggerTimes.look(key, service, selected);
-    const groups = groupEndpoints(service, pods, ({ spec }) => this.nodes.get(spec.nodeName ?? ''));
+    const found = groupEndpoints(service, pods, ({ spec }) => this.nodes.get(spec.nodeName ?? ''));
+    const groups = this.hinted(service, found, slices);
     try {
       const { create, update, remove } = planSlices(service, groups, slices);
       const date = (slice: EndpointSlice) => dated(slice, time);
@@ -103,6 +128,41 @@ export class EndpointSliceController implements Controller {
       if (!signal.aborted && !hasReason(error, 'Conflict', 'NotFound')) this.tell(service, error);
       throw error;
     }
+  }
+
+  /** Services whose hints go by the shares of zones are looked at again when these are others. */
+  private lookAtZones(): void {
+    if (!this.nodes.hasSynced || !this.services.hasSynced) return;
+    const shares = zoneShares(this.nodes.list());
+    if (jsonEqual([...(shares ?? [])], [...(this.shares ?? [])])) return;
+    this.shares = shares;
+    for (const service of this.services.list())
+      if (isTopologyAware(service)) this.queue.add(keyOf(service));
+  }
+
+  private hinted(
+    service: Service,
+    groups: readonly EndpointGroup[],
+    slices: readonly EndpointSlice[],
+  ): readonly EndpointGroup[] {
+    const key = keyOf(service);
+    const say = (type: 'Normal' | 'Warning', reason: string, message: string) =>
+      this.deps.events.event(SERVICES, service, type, reason, message);
+    const types = addressTypesOf(service);
+    if (!isTopologyAware(service)) {
+      if (this.aware.delete(key))
+        for (const type of types)
+          say('Warning', DISABLED, `${WERE_DISABLED}, addressType: ${type}`);
+      return groups;
+    }
+    const { groups: hinted, problems } = withZoneHints(types, groups, slices, this.shares);
+    for (const problem of problems) say('Warning', DISABLED, problem);
+    if (problems.length > 0) this.aware.delete(key);
+    else if (!this.aware.has(key)) {
+      this.aware.add(key);
+      for (const type of types) say('Normal', ENABLED, `${WERE_ENABLED}, addressType: ${type}`);
+    }
+    return hinted;
   }
 
   private isOnUnknownNode({ spec: { nodeName = '' } }: Pod): boolean {
@@ -128,5 +188,14 @@ const dated = (slice: EndpointSlice, time: string | undefined): EndpointSlice =>
   return { ...slice, metadata: { ...slice.metadata, annotations } };
 };
 
+/** Of a node, what the shares of zones go by. */
+const zoneFactsOf = (node: Node): readonly unknown[] => [
+  ...[node.metadata.labels ?? {}, isNodeReady(node), node.status.allocatable?.['cpu'] ?? null],
+];
+
+const ENABLED = 'TopologyAwareHintsEnabled';
+const DISABLED = 'TopologyAwareHintsDisabled';
+const WERE_ENABLED = 'Topology Aware Hints has been enabled';
+const WERE_DISABLED = 'Topology Aware Hints has been disabled';
 const NODE_RETRY_MS = 1_000;
 const WORKERS = 5;

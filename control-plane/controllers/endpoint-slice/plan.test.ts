@@ -285,6 +285,15 @@ it('has slices of each family that the service has, and of no other', () => {
   expect(plan(old, []).create.map(({ addressType }) => addressType)).toEqual(['IPv6']);
 });
 
+it('leaves hints to the shares of zones where the annotation asks for them', () => {
+  const of = (annotations: object) =>
+    plan(service({ trafficDistribution: 'PreferClose' }, { annotations }), [pod(1)]).create[0]
+      ?.endpoints[0]?.hints;
+  expect(of({ 'service.kubernetes.io/topology-mode': 'Auto' })).toBeUndefined();
+  expect(of({ 'service.kubernetes.io/topology-aware-hints': 'auto' })).toBeUndefined();
+  expect(of({ 'service.kubernetes.io/topology-mode': 'Disabled' })).toBeDefined();
+});
+
 it.each([
   ['PreferClose', { forZones: [{ name: 'z1' }] }],
   ['PreferSameZone', { forZones: [{ name: 'z1' }] }],
