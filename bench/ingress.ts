@@ -56,7 +56,7 @@ interface Rates {
 }
 
 const withProxy = async (dir: string, work: (pid: number) => Promise<Rates>): Promise<Rates> => {
-  const tables = new NetworkTables(dir, silentLog);
+  const tables = new NetworkTables(dir, silentLog, systemClock);
   tables.applyChanges({ rows: rows(), removed: [] });
   const stopping = new AbortController();
   const directory = join(dir, 'ingress');

@@ -108,7 +108,7 @@ class NodeAgent implements Agent {
     });
     this.statuses = new StatusOutbox(clock, this.statics);
     this.events = new EventOutbox(clock);
-    this.assignments = new AssignmentStore(join(runDir, 'checkpoint'), log);
+    this.assignments = new AssignmentStore(join(runDir, 'checkpoint'), log, clock);
     this.pullRecords = new PullRecords({ directory: join(stateDir, 'image-pulls'), images, log });
     this.network = this.nodeNetwork();
     this.policies = this.policyKeeper();

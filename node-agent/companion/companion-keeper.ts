@@ -63,7 +63,7 @@ export class CompanionKeeper<Settings> {
     const { name, network, clock, random, log } = this.deps;
     for (let failures = 0; !signal.aborted;) {
       if (!network.isKnown) {
-        await network.whenKnown(LOOK_MS, clock, signal);
+        await network.whenKnown(LOOK_MS, signal);
         continue;
       }
       const startMs = clock.monotonicMs();

@@ -50,7 +50,7 @@ export class ContainerStarter {
       const image = await this.deps.puller.ensure(pod, container, signal);
       const volumes = new Map([...request.volumes, ...found]);
       const { startSlots, settings, clock } = this.deps;
-      await this.deps.services.whenKnown(settings.servicesWaitMs, clock, signal);
+      await this.deps.services.whenKnown(settings.servicesWaitMs, signal);
       const what = `the start of container "${container.name}"`;
       const deadline = { what, limitMs: settings.startLimitMs, clock, signal };
       const id = await startSlots.use(

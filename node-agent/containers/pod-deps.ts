@@ -66,7 +66,7 @@ export interface PodDeps {
   readonly services: {
     list(): Iterable<Service>;
     /** Resolves when they are known, after `ms`, or when `signal` aborts. */
-    whenKnown(ms: number, clock: Clock, signal: AbortSignal): Promise<void>;
+    whenKnown(ms: number, signal: AbortSignal): Promise<void>;
   };
   /** Undefined when there is no class of the name. */
   readonly runtimeClass: (name: string) => RuntimeClass | undefined;

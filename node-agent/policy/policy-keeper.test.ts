@@ -22,7 +22,7 @@ let mirrors: Map<string, string>;
 beforeEach(() => {
   directory = mkdtempSync(join(tmpdir(), 'policy-keeper-'));
   clock = new ManualClock();
-  tables = new NetworkTables(directory, silentLog);
+  tables = new NetworkTables(directory, silentLog, clock);
   network = new FakePodNetwork(['10.42.0.0/24'], clock);
   stop = new AbortController();
   mirrors = new Map();

@@ -57,7 +57,7 @@ const until = async (condition: () => boolean): Promise<void> => {
 };
 
 const running = () => {
-  const tables = new NetworkTables(directory, silentLog);
+  const tables = new NetworkTables(directory, silentLog, systemClock);
   const network = new FakePodNetwork();
   const events: EventReport[] = [];
   const proxy = new ServiceProxy({

@@ -72,8 +72,7 @@ export class ServiceProxy {
     ];
     try {
       const { services: network } = await this.deps.whenOpen(signal);
-      while (!view.isKnown && !signal.aborted)
-        await view.whenKnown(settings.retryMs, clock, signal);
+      while (!view.isKnown && !signal.aborted) await view.whenKnown(settings.retryMs, signal);
       this.markAll();
       while (!signal.aborted) {
         const isFine = await this.settle(network, servers);

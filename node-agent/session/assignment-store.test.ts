@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 import type { Secret } from '../../api/types';
+import { systemClock } from '../../lib/clock';
 import { silentLog } from '../../lib/log';
 import type { Row, ServerHello } from '../../proto/gen/dhow/agent/v1/agent';
 import { testPod } from '../pods/testing';
@@ -15,7 +16,7 @@ beforeEach(() => {
 afterEach(() => rmSync(directory, { recursive: true, force: true }));
 
 const open = (): AssignmentStore => {
-  const store = new AssignmentStore(directory, silentLog);
+  const store = new AssignmentStore(directory, silentLog, systemClock);
   store.load();
   return store;
 };

@@ -18,6 +18,7 @@ import {
   type VolumeAttachment,
   uidOf,
 } from '../../api/types';
+import type { Clock } from '../../lib/clock';
 import { describeError, type Log } from '../../lib/log';
 import type { Changes, Row, ServerHello } from '../../proto/gen/dhow/agent/v1/agent';
 import type { AdmittingNode } from '../plan/admission';
@@ -92,8 +93,9 @@ export class AssignmentStore {
   constructor(
     private readonly directory: string,
     private readonly log: Log,
+    clock: Clock,
   ) {
-    this.network = new NetworkTables(directory, log);
+    this.network = new NetworkTables(directory, log, clock);
   }
 
   get facts(): NodeFacts {

@@ -14,7 +14,7 @@ beforeEach(() => {
 afterEach(() => rmSync(directory, { recursive: true, force: true }));
 
 const open = (): NetworkTables => {
-  const tables = new NetworkTables(directory, silentLog);
+  const tables = new NetworkTables(directory, silentLog, systemClock);
   tables.load();
   return tables;
 };
@@ -119,9 +119,9 @@ it('tells of all that came together at once, when every table has it', () => {
 it('makes those wait who need to know, no longer than they will', async () => {
   const tables = open();
   const { signal } = new AbortController();
-  await tables.whenKnown(1, systemClock, signal);
+  await tables.whenKnown(1, signal);
   expect(tables.isKnown).toBe(false);
-  const known = tables.whenKnown(60_000, systemClock, signal);
+  const known = tables.whenKnown(60_000, signal);
   tables.applySnapshot([cluster]);
   await known;
   expect(tables.isKnown).toBe(true);

@@ -12,7 +12,7 @@ import {
 import type { ClusterNetwork } from '../../api/cluster-network';
 import type { AddressChunk, NodePolicy, PodPolicies } from '../../api/network-policies/rows';
 import type { EndpointSlice, Ingress, Secret, Service } from '../../api/types';
-import { linkedController } from '../../lib/async/linked-controller';
+import { Alarm } from '../../lib/async/alarm';
 import type { Clock } from '../../lib/clock';
 import { parseJson, stringifyJson } from '../../lib/json';
 import { describeError, type Log } from '../../lib/log';
@@ -46,7 +46,7 @@ export interface NetworkView {
   /** The server has told all that there is, to this agent or to the one before it. */
   readonly isKnown: boolean;
   /** Resolves when it is known, after `ms`, or when `signal` aborts. */
-  whenKnown(ms: number, clock: Clock, signal: AbortSignal): Promise<void>;
+  whenKnown(ms: number, signal: AbortSignal): Promise<void>;
 }
 
 /** Keeps the network's rows in memory and in a checkpoint. */
@@ -70,12 +70,14 @@ export class NetworkTables implements NetworkView {
     [NETWORK_ROW.clusterNetwork]: this.clusterNetwork,
   };
   private readonly journal: RowJournal;
-  private readonly waiting = new Set<() => void>();
+  private readonly known: Alarm;
 
   constructor(
     directory: string,
     private readonly log: Log,
+    clock: Clock,
   ) {
+    this.known = new Alarm(clock);
     this.journal = new RowJournal(join(directory, 'network.jsonl'), log);
   }
 
@@ -83,13 +85,8 @@ export class NetworkTables implements NetworkView {
     return this.clusterNetwork.get(CLUSTER_KEY) !== undefined;
   }
 
-  async whenKnown(ms: number, clock: Clock, signal: AbortSignal): Promise<void> {
-    if (this.isKnown) return;
-    using woken = linkedController(signal);
-    const wake = () => woken.abort();
-    this.waiting.add(wake);
-    await clock.sleep(ms, woken.signal);
-    this.waiting.delete(wake);
+  async whenKnown(ms: number, signal: AbortSignal): Promise<void> {
+    if (!this.isKnown) await this.known.sleep(ms, signal);
   }
 
   /** Reads the checkpoint; what is damaged there is dropped, the server sends it again. */
@@ -141,7 +138,7 @@ export class NetworkTables implements NetworkView {
 
   private tell(): void {
     for (const resource of RESOURCES) this.tables[resource].tell(this.log);
-    if (this.isKnown) for (const wake of this.waiting) wake();
+    if (this.isKnown) this.known.wake();
   }
 
   private *all(): Iterable<JournalEntry> {

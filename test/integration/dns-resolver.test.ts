@@ -37,7 +37,7 @@ let nextPort = 15_300 + (process.pid % 1000) * 20;
 
 beforeEach(() => {
   directory = mkdtempSync(join(tmpdir(), 'dns-'));
-  tables = new NetworkTables(directory, silentLog);
+  tables = new NetworkTables(directory, silentLog, systemClock);
   server = { address: ADDRESS, port: nextPort++ };
 });
 
@@ -116,7 +116,7 @@ it('outlives its agent, and is taken over by the next, with what has changed', a
   const pid = recordedPid();
   await first.stop();
   expect((await ask(server, WEB))?.answers).toEqual(['A 10.96.0.7']);
-  const later = new NetworkTables(join(directory, 'later'), silentLog);
+  const later = new NetworkTables(join(directory, 'later'), silentLog, systemClock);
   const api = row('services', ...service('api', { clusterIP: '10.96.0.9' }));
   later.applySnapshot([api, cluster]);
   keep(later);

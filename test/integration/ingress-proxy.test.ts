@@ -35,7 +35,7 @@ let problems: string[];
 
 beforeEach(() => {
   directory = mkdtempSync(join(tmpdir(), 'ingress-'));
-  tables = new NetworkTables(directory, silentLog);
+  tables = new NetworkTables(directory, silentLog, systemClock);
   port += 2;
   keepers = [];
   servers = [];

@@ -31,7 +31,7 @@ export const startToldNode = async (
   const stop = new AbortController();
   const transport = createTransport('127.0.0.1', () => identity, systemClock);
   const stream = transport.openSession(stop.signal);
-  const network = new NetworkTables(join(directory, name), silentLog);
+  const network = new NetworkTables(join(directory, name), silentLog, systemClock);
   const rows: string[] = [];
   const messageBytes: number[] = [];
   const status = { addresses: [{ type: 'InternalIP', address: '127.0.0.1' }] };
