@@ -42,6 +42,8 @@ class CompanionLink<Settings> {
   /** What is still to be told: what changes again before it is told once. */
   private readonly changed: ReadonlyMap<string, Set<string>>;
   private mustTellAll = true;
+  /** Begun, and not all of it told. */
+  private isTellingAll = false;
   private failure: Error | undefined;
 
   constructor(
@@ -87,30 +89,33 @@ class CompanionLink<Settings> {
     }
   }
 
+  /** As much as there is room for; the rest when there is room again. */
   private tell(): void {
     const { socket } = this;
     if (socket.connecting || socket.destroyed) return;
-    if (this.mustTellAll) this.tellAll();
+    if (this.mustTellAll && !this.begin()) return;
     for (const [resource, keys] of this.changed)
       for (const key of keys) {
-        // The rest when there is room again.
         if (socket.writableNeedDrain) return;
         keys.delete(key);
         sendMessage(socket, this.row(resource, key));
       }
+    if (!this.isTellingAll) return;
+    this.isTellingAll = false;
+    sendMessage(socket, { op: 'end' });
   }
 
-  private tellAll(): void {
+  /** Every row is still to be told from now on; false while the settings are not known. */
+  private begin(): boolean {
     const { feed } = this.deps;
     const settings = feed.settings();
-    if (settings === undefined) return;
+    if (settings === undefined) return false;
     this.mustTellAll = false;
+    this.isTellingAll = true;
     sendMessage(this.socket, { op: 'begin', settings });
     for (const [resource, table] of Object.entries(feed.tables))
-      for (const object of table.list())
-        sendMessage(this.socket, this.row(resource, keyOf(object)));
-    sendMessage(this.socket, { op: 'end' });
-    for (const keys of this.changed.values()) keys.clear();
+      for (const object of table.list()) this.changed.get(resource)?.add(keyOf(object));
+    return true;
   }
 
   private row(resource: string, key: string): ToCompanion<Settings> {
