@@ -1,4 +1,3 @@
- 
 import { readFileSync, rmSync } from 'node:fs';
 import { z } from 'zod';
 
