@@ -125,8 +125,7 @@ export const createScheduler = (deps: SchedulerDeps): Scheduler => {
   };
 
   return {
-    decisions,
-    metrics,
+    ...{ decisions, metrics },
     explanations: new PodExplanations({
       ...{ pods, snapshot, queue, decisions, profiles, volumes, gangs },
     }),
