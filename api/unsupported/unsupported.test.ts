@@ -1,11 +1,4 @@
-import {
-  LEASES,
-  NAMESPACES,
-  NODES,
-  PODS,
-  REPLICA_SETS,
-  type Resource,
-} from '../resources';
+import { LEASES, NAMESPACES, NODES, PODS, REPLICA_SETS, type Resource } from '../resources';
 import { warningsFor } from '../scheme';
 import { deployment, made, pod } from '../testing';
 

@@ -108,8 +108,7 @@ const NO_OBJECTS: ObjectSource = { secret: () => undefined, configMap: () => und
 
 export const createPodBench = (options: PodBenchOptions): PodBench => {
   const { directory, objects = NO_OBJECTS, admit = () => undefined, probeAction } = options;
-  const { csi = NO_DRIVERS, devices = NO_DEVICES } = options;
-  const { runtimeClass = () => undefined, speaksSctp = () => true } = options;
+  const { csi = NO_DRIVERS, devices = NO_DEVICES, runtimeClass = () => undefined } = options;
   const clock = options.clock ?? new ManualClock(Date.UTC(2026, 0, 1));
   const runtime = options.runtime ?? new FakeContainerRuntime({ clock });
   const images = new FakeImageService();
@@ -141,7 +140,7 @@ export const createPodBench = (options: PodBenchOptions): PodBench => {
     groups: new QosGroups({ ...{ runtime, allPods: NODE, log: silentLog }, pods: active }),
     cpus: options.cpus?.({ runtime, hasGivenUp: givenUpIn(() => manager) }) ?? ANY_CPUS,
     clusterNames: () => ({ servers: ['10.96.0.10'], domain: 'cluster.local' }),
-    ...{ resolvConfPath: '/etc/resolv.conf', speaksSctp },
+    ...{ resolvConfPath: '/etc/resolv.conf', speaksSctp: options.speaksSctp ?? (() => true) },
     startSlots: new Semaphore(4, { holdMaxMs: settings.startHoldMs, clock }),
     refuseResize: options.refuseResize ?? (() => undefined),
     resizeInOrder: () => manager.resizeInOrder(),

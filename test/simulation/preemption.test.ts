@@ -66,7 +66,11 @@ it.each(seedsOf(4))(
       await world.advance(20_000);
     }
     world.faultRate = 0;
-    for (let passed = 0; passed < 20 && (await serving(world, 'important')) < IMPORTANT_COUNT; passed++)
+    for (
+      let passed = 0;
+      passed < 20 && (await serving(world, 'important')) < IMPORTANT_COUNT;
+      passed++
+    )
       await world.advance(30_000);
     await world.advance(60_000);
 
