@@ -10,6 +10,8 @@ export interface MemoryBudget {
   readonly bodyBytes: number;
   /** Answers, and news of watches, that wait for their readers. */
   readonly unreadBytes: number;
+  /** What nodes said of classes of pods: a class takes 200 bytes a node. */
+  readonly podClassBytes: number;
   /** A connection with TLS takes 60 to 100 KB. */
   readonly connectionsMax: number;
   readonly watchesMax: number;
@@ -26,11 +28,13 @@ export const memoryBudgetOf = (limitBytes: number): MemoryBudget => {
   const bytes = Math.min(Math.max(limitBytes, 128 * MB), 1024 * MB);
   const connectionsMax = Math.min(10_000, Math.round(Math.max(limitBytes, 128 * MB) / (256 * KB)));
   return {
-    historyBytes: bytes * 0.07,
+    historyBytes: bytes * 0.06,
     snapshotBytes: bytes * 0.05,
     conversionBytes: bytes * 0.02,
     bodyBytes: bytes * 0.05,
-    unreadBytes: bytes * 0.06,
+    unreadBytes: bytes * 0.05,
+    // A large machine may serve thousands of nodes.
+    podClassBytes: Math.min(Math.max(limitBytes, 128 * MB) * 0.02, 256 * MB),
     connectionsMax,
     // The others are for those who ask, and for nodes.
     watchesMax: Math.round(connectionsMax * 0.8),

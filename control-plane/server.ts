@@ -165,7 +165,7 @@ const serve = async (
   const scheduler = createScheduler({
     ...{ ...shared, ...(await schedulerConfigurationOf(config, log)) },
     client: apiClient.proxy,
-    dir: join(config.dataDir, 'decisions'),
+    ...{ dir: join(config.dataDir, 'decisions'), podClassBytes: budget.podClassBytes },
     ...{ ...views, ...selectorViewsIn(informers) },
     faults,
   });

@@ -52,6 +52,8 @@ export interface SchedulerDeps extends Partial<Views> {
   /** Pods whose `spec.schedulerName` is of none are left alone. Default: upstream's one. */
   readonly profiles?: readonly Profile[];
   readonly backoff?: Backoff;
+  /** What nodes said of classes of pods may take up so much. */
+  readonly podClassBytes?: number;
 }
 
 export interface Scheduler {
@@ -96,7 +98,7 @@ export const createScheduler = (deps: SchedulerDeps): Scheduler => {
   const loop = new SchedulingLoop({
     ...{ client, clock, random, log, eventsFor, decisions, snapshot, queue, cluster, conditions },
     ...{ pods, seed, faults, volumes, volumeBinder, preemptor, profiles, gangs, metrics, journal },
-    engine: engineOver(snapshot, log),
+    engine: engineOver(snapshot, deps),
   });
 
   const run = async (signal: AbortSignal): Promise<void> => {
@@ -145,9 +147,10 @@ const wakeEventsIn =
 const seedOf = ({ seed, random }: SchedulerDeps): number =>
   seed ?? Math.floor(random.next() * 2 ** 32);
 
-const engineOver = (cluster: Snapshot, log: Log): IndexedEngine =>
+const engineOver = (cluster: Snapshot, { log, podClassBytes }: SchedulerDeps): IndexedEngine =>
   new IndexedEngine({
     cluster,
+    ...(podClassBytes === undefined ? {} : { bytesMax: podClassBytes }),
     onFault: (error) => log.error({ err: error }, 'what nodes say of a class of pods is not kept'),
   });
 

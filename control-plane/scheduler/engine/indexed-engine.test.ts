@@ -141,6 +141,22 @@ describe('the indexed engine', () => {
     expect(asked).toEqual(['n0', 'n1', 'n1']);
   });
 
+  it('keeps no more than there is room for', () => {
+    const { snapshot } = small();
+    const engine = new IndexedEngine({ cluster: snapshot, keptFrom: 1, bytesMax: 20 * 2 * 200 });
+    let askedCount = 0;
+    const profile = withFilter({ scope: 'node' }, () => ++askedCount < 0);
+    const kinds = Array.from({ length: 30 }, (_, i) =>
+      podInfoOf(testPod('p', { cpu: `${i + 1}m` })),
+    );
+    for (const pod of kinds) engine.decide(pod, 1, profile);
+    askedCount = 0;
+    for (const pod of kinds.slice(-20)) engine.decide(pod, 1, profile);
+    expect(askedCount).toBe(0);
+    engine.decide(kinds[0]!, 1, profile);
+    expect(askedCount).toBe(2);
+  });
+
   it('decides all the same where what it keeps breaks, and says so', () => {
     const faults: unknown[] = [];
     const { snapshot } = small();

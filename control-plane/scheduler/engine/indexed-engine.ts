@@ -10,6 +10,8 @@ export interface IndexedEngineDeps {
   readonly cluster: TrackedView;
   /** A class is kept from this pod of it on: most of those that are seen once are not seen again. Default 2. */
   readonly keptFrom?: number;
+  /** What all classes that are kept may take up, beyond a few. Default 64 MiB. */
+  readonly bytesMax?: number;
   /** Told of what should not have happened; the pod is decided all the same. */
   readonly onFault?: (error: unknown) => void;
 }
@@ -25,9 +27,11 @@ export class IndexedEngine {
   private ring: NodeRing | undefined;
   private nodesVersion = -1;
   private readonly keptFrom: number;
+  private readonly bytesMax: number;
 
   constructor(private readonly deps: IndexedEngineDeps) {
     this.keptFrom = deps.keptFrom ?? KEPT_FROM;
+    this.bytesMax = deps.bytesMax ?? BYTES_MAX;
   }
 
   decide(pod: PodInfo, seed: number, profile: Profile = DEFAULT_PROFILE): Decision {
@@ -92,7 +96,10 @@ export class IndexedEngine {
 
   /** The first is the one that has not been asked for longest. */
   private makeRoom({ length }: NodeRing): void {
-    const keptMax = Math.max(KEPT_MIN, Math.floor(SLOTS_MAX / Math.max(1, length)));
+    const keptMax = Math.max(
+      KEPT_MIN,
+      Math.floor(this.bytesMax / (SLOT_BYTES * Math.max(1, length))),
+    );
     for (const key of this.classes.keys()) {
       if (this.classes.size <= CLASSES_MAX && this.keptCount <= keptMax) return;
       this.drop(key);
@@ -121,5 +128,6 @@ export class IndexedEngine {
 const KEPT_FROM = 2;
 const CLASSES_MAX = 4096;
 const KEPT_MIN = 8;
-/** Nodes times kept classes: some hundred bytes each. */
-const SLOTS_MAX = 1_000_000;
+/** Of a node, for a class: two numbers and two versions for each score, its verdict, its place in the tree. */
+const SLOT_BYTES = 200;
+const BYTES_MAX = 64 * 1024 * 1024;
