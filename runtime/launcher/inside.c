@@ -178,8 +178,10 @@ int make_link(int folder, const char *name, const char *content) {
   return symlinkat(content, folder, name) < 0 && errno != EEXIST ? -1 : 0;
 }
 
-int make_node(int folder, const char *name, mode_t mode, dev_t number) {
-  return mknodat(folder, name, mode, number) < 0 && errno != EEXIST ? -1 : 0;
+int make_node(int folder, const char *name, struct new_entry kind, dev_t number) {
+  if (mknodat(folder, name, kind.mode, number) < 0) return errno == EEXIST ? 0 : -1;
+  if (kind.uid == 0 && kind.gid == 0) return 0;
+  return fchownat(folder, name, kind.uid, kind.gid, AT_SYMLINK_NOFOLLOW);
 }
 
 /* Looks at what it is before it opens it, since opening alone may do something, and once more

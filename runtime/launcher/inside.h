@@ -27,9 +27,9 @@ int find_inside(int root, const char *path, uint64_t resolve);
 /* The same; what is missing is made first. With RESOLVE_ROOT a link to nothing is followed, and what it
  * names is made inside the root, as runc does. */
 int make_inside(int root, const char *path, uint64_t resolve, struct new_entry kind);
-/* A link or device in an open folder; one that is there already stays. */
+/* A link or device in an open folder; one that is there already stays as it is. */
 int make_link(int folder, const char *name, const char *content);
-int make_node(int folder, const char *name, mode_t mode, dev_t number);
+int make_node(int folder, const char *name, struct new_entry kind, dev_t number);
 /* Reading and writing; ENODEV when it is anything but the character device `number`. Passes no link. */
 int open_device(int root, const char *path, dev_t number);
 /* The first size - 1 bytes of a regular file, ended with NUL; EINVAL when it is anything else. */

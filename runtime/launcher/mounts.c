@@ -174,13 +174,10 @@ int make_device(int root, const struct plan_step *step, struct devices *devices)
   const char *path = step->strings[0], *name;
   int parent = open_parent(root, path, &name);
   dev_t number = makedev(step->numbers[1], step->numbers[2]);
-  if (parent < 0 || make_node(parent, name, step->numbers[0], number) < 0) {
+  struct new_entry kind = {
+      .mode = step->numbers[0], .uid = step->numbers[3], .gid = step->numbers[4]};
+  if (parent < 0 || make_node(parent, name, kind, number) < 0) {
     return fail("dev", "make device %s", path);
-  }
-  uid_t uid = step->numbers[3];
-  gid_t gid = step->numbers[4];
-  if ((uid != 0 || gid != 0) && fchownat(parent, name, uid, gid, AT_SYMLINK_NOFOLLOW) < 0) {
-    return fail("dev", "give device %s", path);
   }
   if (devices->null >= 0 || number != NULL_DEVICE) return 0;
   devices->null = open_device(parent, name, number);
