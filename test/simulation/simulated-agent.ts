@@ -1,5 +1,5 @@
 import { fakeMounter } from '../../node-agent/volumes/fake-mounter';
-import { cpSync, existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
+import { cpSync, existsSync, lstatSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 
 import type { ApiClient } from '../../client/api-client';
@@ -199,7 +199,9 @@ export class SimulatedAgent {
     const before = join(this.deps.directory, String(this.lives));
     const directory = join(this.deps.directory, String(++this.lives));
     mkdirSync(before, { recursive: true });
-    cpSync(before, directory, { recursive: true });
+    // A socket is its process's: it cannot be copied.
+    const filter = (path: string) => !lstatSync(path).isSocket();
+    cpSync(before, directory, { recursive: true, filter });
     return directory;
   }
 }
