@@ -368,6 +368,8 @@ class NodeAgent implements Agent {
     const { cpuMillis, memoryBytes } = facts;
     const { usage, metrics } = createNodeUsage({
       ...{ nodeName: config.nodeName, cpuMillis, memoryBytes, runtime, events, clock },
+      ...{ meter: this.meter, stateDir: config.stateDir },
+      logFolderOf: (pod, container) => join(paths.logFolder(pod), container),
       pods: () => this.currentPods(),
       claims: this.assignments,
       folderOf: (volume) => this.volumes.folders.folderOf(volume),

@@ -2,7 +2,7 @@ import { bytesOf } from '../../api/quantity';
 import type { Pod } from '../../api/types';
 import { VolumeUsage_Unit as Unit, type VolumeUsage } from '../../proto/gen/csi/v1/node';
 import type { CsiVolume } from '../volumes/csi-volume';
-import type { VolumeFigures } from '../usage/volume-meter';
+import type { VolumeFigures } from '../volumes/volume-figures';
 import { Capability } from './csi-driver';
 import type { CsiVolumes } from './csi-volumes';
 import { capabilityOf, secretsFor, type RequestSource } from './requests';

@@ -157,8 +157,9 @@ describe('the usage of a node', () => {
     const server = new StreamServer({
       ...{ runtime, pods: manager, paths: deps.paths, clock, log: silentLog },
       usage: new UsageMeter({
-        ...{ runtime, node, clock },
+        ...{ runtime, node, clock, filesOf: () => undefined, stateDir: '/nowhere' },
         volumes: { measure: () => Promise.resolve([]) },
+        disks: { measure: () => Promise.resolve(new Map()) },
       }),
       metrics: { page: async (path) => (path === 'metrics' ? 'x'.repeat(100_000) : undefined) },
       transport: { openAttach: () => stream } as unknown as Transport,

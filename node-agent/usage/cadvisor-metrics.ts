@@ -1,14 +1,16 @@
 import { labelText, metric, type Series } from '../../lib/metrics-text';
 import type { CgroupResources, ContainerStats } from '../../runtime/container-runtime';
+import type { MeasuredDisks } from './disk-meter';
 import type { MeasuredContainer } from './summary';
 import type { Measurement } from './usage-meter';
 
 /**
- * What the kubelet tells under `metrics/cadvisor` of processors and memory: of each container that runs,
+ * What the kubelet tells under `metrics/cadvisor` of processors, memory and disk: of each container that runs,
  * and of the machine under the id `/`. Source: cAdvisor's `metrics/prometheus.go`.
  */
 export const cadvisorMetrics = (
   { node, containers, atMs }: Measurement,
+  disks: MeasuredDisks,
   cpuMillis: number,
   resourcesOf: (container: MeasuredContainer) => CgroupResources | undefined,
 ): readonly string[] => {
@@ -38,6 +40,7 @@ export const cadvisorMetrics = (
         }),
       ),
     ),
+    ...diskMetrics(own, disks),
     ...metric(
       'container_start_time_seconds',
       'gauge',
@@ -49,6 +52,52 @@ export const cadvisorMetrics = (
     ]),
     ...metric('machine_memory_bytes', 'gauge', 'Amount of memory installed on the machine.', [
       ['', node.memoryBytes],
+    ]),
+  ];
+};
+
+/** Of what a container has written itself, its logs included, and under the id `/` of all. */
+const diskMetrics = (
+  own: readonly { readonly id: string; readonly labels: string }[],
+  { byId, fileSystem }: MeasuredDisks,
+): readonly string[] => {
+  const root = labelsOf(ROOT);
+  const containers = own.flatMap(({ id, labels }) => {
+    const disk = byId.get(id);
+    return disk === undefined ? [] : [{ labels, ...disk }];
+  });
+  const all = (value: number | undefined): readonly Series[] =>
+    value === undefined ? [] : [[root, value]];
+  return [
+    ...metric(
+      'container_fs_usage_bytes',
+      'gauge',
+      'Number of bytes that are consumed by the container on this filesystem.',
+      [
+        ...all(fileSystem?.usedBytes),
+        ...containers.map(({ labels, rootfs, logs, atMs }): Series => [
+          labels,
+          rootfs.usedBytes + logs.usedBytes,
+          atMs,
+        ]),
+      ],
+    ),
+    ...metric(
+      'container_fs_limit_bytes',
+      'gauge',
+      'Number of bytes that can be consumed by the container on this filesystem.',
+      [
+        ...all(fileSystem?.capacityBytes),
+        ...containers.flatMap(({ labels }): readonly Series[] =>
+          fileSystem?.capacityBytes === undefined ? [] : [[labels, fileSystem.capacityBytes]],
+        ),
+      ],
+    ),
+    ...metric('container_fs_inodes_free', 'gauge', 'Number of available Inodes', [
+      ...all(fileSystem?.inodesFree),
+    ]),
+    ...metric('container_fs_inodes_total', 'gauge', 'Number of Inodes', [
+      ...all(fileSystem?.inodes),
     ]),
   ];
 };

@@ -24,6 +24,7 @@ const VOLUMES = ['v', 'w'].map((name) => ({
   ...{ availableBytes: 60, capacityBytes: 100, usedBytes: 40 },
   condition: { abnormal: true, message: 'scratched' },
 }));
+const use = (usedBytes: number) => ({ usedBytes, inodesUsed: 1 });
 const LAG = { buckets: [[0.1, 1]] as const, sumSeconds: 0.2, count: 2 };
 const RESOURCES = {
   requests: { cpu: '250m' },
@@ -40,6 +41,12 @@ const pages = (resolver?: object, ingress?: object): MetricsPages => {
       node,
       clock,
       volumes: { measure: () => Promise.resolve(VOLUMES) },
+      disks: {
+        measure: async (subjects) =>
+          new Map(subjects.map(({ id }) => [id, { rootfs: use(40), logs: use(2), atMs: 5_000 }])),
+      },
+      filesOf: ({ id }) => ({ layer: `/layers/${id}`, logs: '/logs' }),
+      stateDir: directory,
     }),
     podOf: (uid) => manager.worker(uid)?.current,
     services: () => ({ changeCount: 3, restoredCount: 1 }),
@@ -108,6 +115,9 @@ it('tells of containers as cAdvisor does, with what they may use', async () => {
     [`container_spec_cpu_shares${own}`]: '256',
     [`container_spec_memory_limit_bytes${own}`]: String(64 * 2 ** 20),
     ...{ machine_cpu_cores: '2', machine_memory_bytes: String(2 ** 31) },
+    [`container_fs_usage_bytes${own}`]: '42 5000',
+    [`container_fs_usage_bytes${root}`]: expect.stringMatching(/^[1-9]\d*$/),
+    [`container_fs_limit_bytes${root}`]: expect.stringMatching(/^[1-9]\d*$/),
   });
 });
 

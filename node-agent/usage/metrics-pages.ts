@@ -8,14 +8,14 @@ import { agentMetrics } from './agent-metrics';
 import { cadvisorMetrics } from './cadvisor-metrics';
 import { resourceMetrics } from './resource-metrics';
 import type { MeasuredContainer } from './summary';
-import type { UsageMeter } from './usage-meter';
+import type { Measurement, UsageMeter } from './usage-meter';
 import { volumeMetrics } from './volume-metrics';
 
 export interface MetricsPagesDeps {
   readonly nodeName: string;
   readonly cpuMillis: number;
   readonly memoryBytes: number;
-  readonly meter: Pick<UsageMeter, 'measure' | 'pods' | 'volumes'>;
+  readonly meter: Pick<UsageMeter, 'measure' | 'pods' | 'volumes' | 'disks'>;
   readonly runtime: Pick<ContainerRuntime, 'containers' | 'sandboxes'>;
   readonly podOf: (uid: string) => Pod | undefined;
   readonly services: () => ServiceCounts;
@@ -36,17 +36,23 @@ export class MetricsPages {
   }
 
   private async lines(path: string): Promise<readonly string[] | undefined> {
-    const { meter, cpuMillis } = this.deps;
+    const { meter } = this.deps;
     switch (path) {
       case 'metrics':
         return [...this.own(), ...volumeMetrics(await meter.volumes())];
       case 'metrics/resource':
         return resourceMetrics(await meter.measure(), await meter.pods());
       case 'metrics/cadvisor':
-        return cadvisorMetrics(await meter.measure(), cpuMillis, (each) => this.resourcesOf(each));
+        return this.cadvisor(await meter.measure());
       default:
         return undefined;
     }
+  }
+
+  private async cadvisor(measured: Measurement): Promise<readonly string[]> {
+    const { meter, cpuMillis } = this.deps;
+    const disks = await meter.disks(measured.containers);
+    return cadvisorMetrics(measured, disks, cpuMillis, (each) => this.resourcesOf(each));
   }
 
   private own(): readonly string[] {

@@ -5,7 +5,8 @@ import type { Clock } from '../../lib/clock';
 import { stringifyJson } from '../../lib/json';
 import type { ContainerRuntime, ContainerState, Sandbox } from '../../runtime/container-runtime';
 import { LABEL } from '../inventory/labels';
-import type { MeasuredVolume, VolumeMeter } from './volume-meter';
+import type { DiskMeter, DiskSubject, MeasuredDisks } from './disk-meter';
+import { fileSystemFigures, type MeasuredVolume, type VolumeMeter } from './volume-meter';
 import { summaryOf, type MeasuredContainer, type MeasuredNode, type MeasuredPod } from './summary';
 
 export interface UsageReport {
@@ -23,27 +24,33 @@ export interface Measurement {
   readonly containers: readonly MeasuredContainer[];
 }
 
+export interface UsageMeterDeps {
+  readonly runtime: Pick<
+    ContainerRuntime,
+    'containers' | 'sandboxes' | 'stats' | 'sandboxStats' | 'hostStats'
+  >;
+  readonly node: Omit<MeasuredNode, 'stats'>;
+  readonly volumes: Pick<VolumeMeter, 'measure'>;
+  readonly disks: Pick<DiskMeter, 'measure'>;
+  /** Where a container's files are; undefined where that is known no more. */
+  readonly filesOf: (container: MeasuredContainer) => Omit<DiskSubject, 'id'> | undefined;
+  /** On the file system that holds what containers write. */
+  readonly stateDir: string;
+  readonly clock: Clock;
+}
+
 /** Reads what everything on this node has used, when somebody asks: nothing is counted meanwhile. */
 export class UsageMeter {
   private readonly clockId = randomUUID();
 
-  constructor(
-    private readonly deps: {
-      readonly runtime: Pick<
-        ContainerRuntime,
-        'containers' | 'sandboxes' | 'stats' | 'sandboxStats' | 'hostStats'
-      >;
-      readonly node: Omit<MeasuredNode, 'stats'>;
-      readonly volumes: Pick<VolumeMeter, 'measure'>;
-      readonly clock: Clock;
-    },
-  ) {}
+  constructor(private readonly deps: UsageMeterDeps) {}
 
   async report(): Promise<UsageReport> {
     const monotonicMs = this.deps.clock.monotonicMs();
     const { node, containers, atMs } = await this.measure();
-    const volumes = await this.volumes();
-    const summary = Buffer.from(stringifyJson(summaryOf(node, containers, volumes, atMs)));
+    const [volumes, disks] = await Promise.all([this.volumes(), this.disks(containers)]);
+    const measured = { node, containers, volumes, disks };
+    const summary = Buffer.from(stringifyJson(summaryOf(measured, atMs)));
     return { clockId: this.clockId, monotonicMs, summary };
   }
 
@@ -59,6 +66,18 @@ export class UsageMeter {
   /** Those behind claims. */
   volumes(): Promise<readonly MeasuredVolume[]> {
     return this.deps.volumes.measure();
+  }
+
+  /** What these containers have written, and what the file system has room for. */
+  async disks(containers: readonly MeasuredContainer[]): Promise<MeasuredDisks> {
+    const { disks, filesOf, stateDir } = this.deps;
+    const subjects = containers.flatMap((container): readonly DiskSubject[] => {
+      const files = filesOf(container);
+      return files === undefined ? [] : [{ id: container.id, ...files }];
+    });
+    const fileSystem = await fileSystemFigures(stateDir).catch(() => undefined);
+    const byId = await disks.measure(subjects);
+    return { byId, ...(fileSystem === undefined ? {} : { fileSystem }) };
   }
 
   pods(): Promise<readonly MeasuredPod[]> {

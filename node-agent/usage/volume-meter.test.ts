@@ -4,7 +4,8 @@ import { join } from 'node:path';
 
 import type { PersistentVolume, PersistentVolumeClaim, Pod } from '../../api/types';
 import { ManualClock } from '../../lib/clock';
-import { VolumeMeter, type VolumeFigures } from './volume-meter';
+import type { VolumeFigures } from '../volumes/volume-figures';
+import { VolumeMeter } from './volume-meter';
 
 let directory: string;
 beforeEach(() => {

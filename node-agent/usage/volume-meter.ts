@@ -7,18 +7,7 @@ import type { Clock } from '../../lib/clock';
 import type { EventSink } from '../outbox/event-outbox';
 import type { CsiVolume } from '../volumes/csi-volume';
 import type { ClaimSource } from '../volumes/claimed-volume';
-
-/** What is told of a volume; what nobody counts is absent. */
-export interface VolumeFigures {
-  readonly availableBytes?: number;
-  readonly capacityBytes?: number;
-  readonly usedBytes?: number;
-  readonly inodesFree?: number;
-  readonly inodes?: number;
-  readonly inodesUsed?: number;
-  /** As its driver finds it. */
-  readonly condition?: { readonly abnormal: boolean; readonly message: string };
-}
+import type { VolumeFigures } from '../volumes/volume-figures';
 
 /** A volume behind a claim, as a pod has it. */
 export interface MeasuredVolume extends VolumeFigures {
@@ -141,7 +130,7 @@ interface Order {
 }
 
 /** Of the whole file system that it is part of, as upstream. Source: pkg/volume, NewMetricsStatFS */
-const fileSystemFigures = async (folder: string): Promise<VolumeFigures> => {
+export const fileSystemFigures = async (folder: string): Promise<VolumeFigures> => {
   const { bsize, blocks, bfree, bavail, files, ffree } = await statfs(folder);
   return {
     availableBytes: bavail * bsize,

@@ -1,5 +1,6 @@
 import { labelText, metric, type Series } from '../../lib/metrics-text';
-import type { MeasuredVolume, VolumeFigures } from './volume-meter';
+import type { VolumeFigures } from '../volumes/volume-figures';
+import type { MeasuredVolume } from './volume-meter';
 
 /** Of each claim once, however many pods have it. Source: pkg/kubelet/metrics/collectors/volume_stats.go */
 export const volumeMetrics = (volumes: readonly MeasuredVolume[]): readonly string[] => {

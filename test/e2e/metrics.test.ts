@@ -68,6 +68,8 @@ const valueIn = (page: string, name: string, ...labels: readonly string[]): numb
 it('has the pages of metrics of a node, which whoever collects them reads', async () => {
   await cluster.apply(podYaml('busy', BUSY));
   await cluster.podIsReady('busy');
+  // Before anybody counts: it is done once a minute.
+  await cluster.must('exec', 'busy', '--', 'sh', '-c', 'head -c 1000000 /dev/zero > /filled');
   const page = (path: string) => cluster.must('get', '--raw', `/api/v1/nodes/node-1/proxy/${path}`);
   const own = ['container="main"', 'namespace="default"', 'pod="busy"'];
   const resource = await cluster.until('it has been at work', async () => {
@@ -82,6 +84,12 @@ it('has the pages of metrics of a node, which whoever collects them reads', asyn
   expect(valueIn(cadvisor, 'container_memory_rss', ...own, 'image="')).toBeGreaterThan(0);
   expect(valueIn(cadvisor, 'container_spec_cpu_shares', ...own)).toBe(2);
   expect(valueIn(cadvisor, 'machine_cpu_cores')).toBeGreaterThan(0);
+  const filled = await cluster.until('its files are counted', async () => {
+    const text = await page('metrics/cadvisor');
+    return text.includes('container_fs_usage_bytes{container="main"') ? text : undefined;
+  });
+  expect(valueIn(filled, 'container_fs_usage_bytes', ...own)).toBeGreaterThanOrEqual(1_000_000);
+  expect(valueIn(filled, 'container_fs_limit_bytes', 'id="/"')).toBeGreaterThan(1_000_000);
   const metrics = await cluster.until('the rules of services are in', async () => {
     const text = await page('metrics');
     return valueIn(text, 'dhow_service_changes_total') > 0 ? text : undefined;
