@@ -75,7 +75,9 @@ describe('decisions', () => {
     expect(list.stdout).toMatch(/ second +Scheduled +node-2 +1\/3 /);
     const place = '/api/v1/namespaces/default/pods';
     const why = await raw<PodExplanation>(`${place}/huge/scheduling`);
-    expect(why).toMatchObject({ kind: 'PodExplanation', status: { attempts: 1 } });
+    expect(why.kind).toBe('PodExplanation');
+    // A change of a node may have it tried again.
+    expect(why.status.attempts).toBeGreaterThanOrEqual(1);
     expect(why.status.nodes.map(({ fits }) => fits)).toEqual([false, false, false]);
     const one = await raw<PodExplanation>(`${place}/first/scheduling?node=node-2`);
     expect(one.status.nodes).toMatchObject([{ node: 'node-2', fits: false }]);
