@@ -77,13 +77,15 @@ export class SchedulingLoop {
 
   /** Groups of which a crash left a part go before all others. */
   private finishGangs(group: TaskGroup): void {
-    const { cluster, gangs, pods, queue } = this.deps;
-    for (const pod of pods.list()) {
-      const gang = cluster.isOurs(pod) ? gangs.of(pod) : undefined;
-      if (gang === undefined || gang.neededCount <= 0 || gang.neededCount === gang.minMember)
-        continue;
-      const attempt = queue.take(uidOf(pod));
-      if (attempt !== undefined) this.tryOne(attempt, group);
+    const { cluster, gangs, queue } = this.deps;
+    for (const { members } of gangs.inPart()) {
+      for (const pod of members) {
+        const attempt = cluster.isOurs(pod) ? queue.take(uidOf(pod)) : undefined;
+        if (attempt === undefined) continue;
+        // The others are tried with it.
+        this.tryOne(attempt, group);
+        break;
+      }
     }
   }
 

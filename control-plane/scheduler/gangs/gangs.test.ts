@@ -145,6 +145,21 @@ describe('a pod group', () => {
     await stop();
   });
 
+  it('that a crash left in part is tried once, however many of it wait', async () => {
+    const api = new FakeApi();
+    api.put(POD_GROUPS, groupOf('g', { minMember: 6 }, { phase: 'Scheduling' }));
+    api.putNode(testNode('n1', { cpu: '1' }));
+    api.putPod(member('g', 'a', { cpu: '1', nodeName: 'n1' }));
+    const names = ['b', 'c', 'd', 'e', 'f'];
+    for (const name of names) api.putPod(member('g', name, { cpu: '1' }));
+    api.putPod(testPod('last', { cpu: '1' }));
+    const { clock, events, stop } = start(api);
+    await until(clock, () => messageOf(api, 'last') !== undefined);
+    const told = events.said.filter(({ reason }) => reason === 'FailedScheduling');
+    expect(told.map(({ object }) => object).sort()).toEqual([...names, 'last']);
+    await stop();
+  });
+
   it('gives its room back where the rest does not fit in time, unless it has been whole', async () => {
     for (const [phase, stays] of [
       ['Scheduling', false],

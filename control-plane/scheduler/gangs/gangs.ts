@@ -43,6 +43,15 @@ export class Gangs {
     return key === undefined ? undefined : this.find(key);
   }
 
+  /** Those of which some have a place and others lack one, as a crash may leave them. */
+  *inPart(): Generator<Gang> {
+    for (const group of this.deps.groups.list()) {
+      const gang = this.find(keyOf(group));
+      if (gang !== undefined && gang.neededCount > 0 && gang.neededCount < gang.minMember)
+        yield gang;
+    }
+  }
+
   find(key: string): Gang | undefined {
     const { groups, isAssumed } = this.deps;
     const group = groups.get(key);
