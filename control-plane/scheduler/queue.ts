@@ -193,9 +193,13 @@ export class SchedulingQueue {
   /** Hands out a pod before its turn; undefined where it does not wait, or must not be tried yet. */
   take(uid: string): Attempt | undefined {
     const entry = this.entries.get(uid);
-    if (entry === undefined || entry.state === 'gated' || entry.state === 'in-flight')
-      return undefined;
-    return this.launch(entry);
+    return entry !== undefined && mayBeTried(entry) ? this.launch(entry) : undefined;
+  }
+
+  /** Would `take` hand it out? */
+  canTake(uid: string): boolean {
+    const entry = this.entries.get(uid);
+    return entry !== undefined && mayBeTried(entry);
   }
 
   /** Takes back an attempt whose binding failed after `scheduled`. */
@@ -420,6 +424,8 @@ const itemOf = (entry: Entry): Item => ({
   priority: entry.info.priority,
   readyAtMs: entry.readyAtMs,
 });
+
+const mayBeTried = ({ state }: Entry): boolean => state !== 'gated' && state !== 'in-flight';
 
 // A status write, such as our own condition, changes nothing about what the pod asks for.
 const asksDifferently = ({ pod: a }: PodInfo, { pod: b }: PodInfo): boolean =>

@@ -52,30 +52,37 @@ export class GangPlacer {
   constructor(private readonly deps: GangPlacerDeps) {}
 
   place(popped: Attempt, pod: Pod, gang: Gang, group: TaskGroup): void {
-    const members = this.waiting({ attempt: popped, pod, info: popped.info }, gang);
+    const first = { attempt: popped, pod, info: popped.info };
+    const others = this.waiting(first, gang);
     if (!gang.wasWhole && gang.neededCount < gang.minMember) this.limit(gang, group);
-    if (members.length < gang.neededCount) {
+    if (others.length + 1 < gang.neededCount) {
       const { nodeCount } = this.deps.snapshot;
-      for (const member of members)
-        this.deps.refuse(member, undecided(tooFewMessage(member.info, gang, nodeCount), nodeCount));
+      // It alone: were the others told at once, each that comes would cost as much as all before it.
+      this.deps.refuse(first, undecided(tooFewMessage(first.info, gang, nodeCount), nodeCount));
       return;
     }
-    const together = this.tried(members, gang);
+    const together = this.tried([first, ...this.taken(others)], gang);
     if (together.isWhole) this.carryOut(together);
     else this.holdBack(together, gang);
   }
 
-  /** Takes those of the group that wait, wherever in the queue they are. */
-  private waiting(first: Member, { members, neededCount }: Gang): readonly Member[] {
+  /** The others of the group that wait, wherever in the queue they are. */
+  private waiting(first: Member, { members, neededCount }: Gang): readonly Pod[] {
     const { queue, isWaiting } = this.deps;
-    const found = [first];
+    const found: Pod[] = [];
     for (const pod of members) {
-      if (found.length >= neededCount + SPARE_MAX) break;
-      if (uidOf(pod) === first.info.uid || !isWaiting(pod)) continue;
-      const attempt = queue.take(uidOf(pod));
-      if (attempt !== undefined) found.push({ attempt, pod, info: attempt.info });
+      if (found.length + 1 >= neededCount + SPARE_MAX) break;
+      const uid = uidOf(pod);
+      if (uid !== first.info.uid && isWaiting(pod) && queue.canTake(uid)) found.push(pod);
     }
     return found;
+  }
+
+  private taken(pods: readonly Pod[]): readonly Member[] {
+    return pods.flatMap((pod) => {
+      const attempt = this.deps.queue.take(uidOf(pod));
+      return attempt === undefined ? [] : [{ attempt, pod, info: attempt.info }];
+    });
   }
 
   private tried(members: readonly Member[], { neededCount }: Gang): Together<Member> {

@@ -93,6 +93,27 @@ describe('a pod group', () => {
     await stop();
   });
 
+  it('costs one attempt for each member that comes while there are too few', async () => {
+    const api = new FakeApi();
+    api.put(POD_GROUPS, groupOf('g', { minMember: 13 }));
+    api.putNode(testNode('n1', { cpu: '16' }));
+    const { clock, events, stop } = start(api);
+    const names = Array.from('abcdefghijkl');
+    for (const name of names) {
+      api.putPod(member('g', name, { cpu: '1' }));
+      await until(clock, () => messageOf(api, name) !== undefined);
+    }
+    const told = events.said.filter(({ reason }) => reason === 'FailedScheduling');
+    expect(told.map(({ object }) => object)).toEqual(names);
+    expect(messageOf(api, 'l')).toContain('current pods number: 12, minMember of group: 13');
+    // Those told of fewer are told anew, at the pace of their backoff.
+    await clock.advance(11_000);
+    await until(clock, () => messageOf(api, 'a')?.includes('current pods number: 12') === true);
+    api.putPod(member('g', 'm', { cpu: '1' }));
+    await until(clock, () => boundNames(api).length === 13);
+    await stop();
+  });
+
   it('is not placed in part, names who is in the way, and is placed when there is room', async () => {
     const api = new FakeApi();
     api.put(POD_GROUPS, groupOf('g', { minMember: 3 }));
