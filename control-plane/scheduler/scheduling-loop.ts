@@ -48,6 +48,12 @@ export interface SchedulingLoopDeps extends BinderDeps {
   readonly journal: Pick<Journal, 'note'>;
 }
 
+/** Volumes that nobody else gets before `release` is called. */
+interface Promised {
+  readonly promise: VolumePromise;
+  readonly release: () => void;
+}
+
 /**
  * Takes pods one at a time, decides, assumes, and lets the binding finish behind: the next pod sees
  * the assumption, and bindings in flight together are committed together by the store.
@@ -135,7 +141,7 @@ export class SchedulingLoop {
       return;
     }
     snapshot.assume(attempt.info, nodeName);
-    this.carryOut({ attempt, pod, info }, nodeName, group);
+    this.carryOut({ attempt, pod, info }, nodeName, this.promised(info, nodeName), group);
   }
 
   private decide(info: PodInfo, profile: Profile) {
@@ -147,18 +153,23 @@ export class SchedulingLoop {
     return { decision, latencyMicros };
   }
 
-  /** The pod is assumed on its node. */
-  private carryOut({ attempt, pod, info }: Member, nodeName: string, group: TaskGroup): void {
+  /** The pod is assumed on its node, and its volumes are promised. */
+  private carryOut(
+    { attempt, pod, info }: Member,
+    nodeName: string,
+    promised: Promised | undefined,
+    group: TaskGroup,
+  ): void {
     const { queue } = this.deps;
     this.deps.cluster.endNomination(info.uid);
     queue.scheduled(info.uid);
-    const promise = this.promiseFor(info, nodeName);
-    if (promise === undefined) group.run((signal) => this.bind(attempt, pod, nodeName, signal));
-    else group.run((signal) => this.bindWithVolumes(attempt, pod, promise, signal));
+    if (promised === undefined) group.run((signal) => this.bind(attempt, pod, nodeName, signal));
+    else group.run((signal) => this.bindWithVolumes(attempt, pod, promised, signal));
   }
 
   private gangPlacer(group: TaskGroup): GangPlacer {
-    const { cluster, volumes, profiles } = this.deps;
+    const { cluster, snapshot, volumes, profiles } = this.deps;
+    const promises = new Map<string, Promised>();
     const took = new WeakMap<Decision, number>();
     const resolved = (member: Member): Member => ({
       ...member,
@@ -169,6 +180,19 @@ export class SchedulingLoop {
     return (this.gangs ??= new GangPlacer({
       ...this.deps,
       isWaiting: (pod) => cluster.isOurs(pod),
+      room: {
+        assume: (info, nodeName) => {
+          snapshot.assume(info, nodeName);
+          // Or those after it would count on the same volumes.
+          const promised = this.promised(volumes.resolve(info), nodeName);
+          if (promised !== undefined) promises.set(info.uid, promised);
+        },
+        forget: (uid) => {
+          promises.get(uid)?.release();
+          promises.delete(uid);
+          snapshot.forget(uid);
+        },
+      },
       decide: (member) => {
         const { preemption: _none, ...profile } = profiles.of(member.pod);
         const { decision, latencyMicros } = this.decide(resolved(member).info, profile);
@@ -177,8 +201,11 @@ export class SchedulingLoop {
       },
       accept: (member, decision) => {
         const { nodeName = '' } = decision;
-        record(resolved(member), decision);
-        this.carryOut(resolved(member), nodeName, group);
+        const { uid } = member.info;
+        const promised = promises.get(uid);
+        promises.delete(uid);
+        record(member, decision);
+        this.carryOut(member, nodeName, promised, group);
       },
       refuse: (member, decision) => {
         record(resolved(member), decision);
@@ -201,24 +228,25 @@ export class SchedulingLoop {
   }
 
   /** What must be done about the pod's claims before it is bound; undefined when nothing. */
-  private promiseFor({ volumes }: PodInfo, nodeName: string): VolumePromise | undefined {
+  private promised({ volumes }: PodInfo, nodeName: string): Promised | undefined {
     const node = this.deps.snapshot.node(nodeName)?.node;
     if (volumes === undefined || volumes.delayed.length === 0 || node === undefined)
       return undefined;
     const plan = planVolumes(volumes, node);
-    return plan.kind === 'refused' ? undefined : { ...plan, nodeName };
+    if (plan.kind === 'refused') return undefined;
+    const promise = { ...plan, nodeName };
+    return { promise, release: this.deps.volumes.promise(promise) };
   }
 
   /** However long its volumes take: pods without any are not held up by it. */
   private async bindWithVolumes(
     attempt: Attempt,
     pod: Pod,
-    promise: VolumePromise,
+    { promise, release }: Promised,
     signal: AbortSignal,
   ): Promise<void> {
-    const { volumes, volumeBinder, eventsFor, faults, profiles } = this.deps;
+    const { volumeBinder, eventsFor, faults, profiles } = this.deps;
     const { nodeName } = promise;
-    const release = volumes.promise(promise);
     try {
       const result = await volumeBinder.bind(pod, promise, profiles.of(pod).bindTimeoutMs, signal);
       if (result.kind === 'bound') {

@@ -188,8 +188,8 @@ export class FakeApi implements ApiClient {
     throw new Error('not part of this fake');
   }
 
-  update(): never {
-    throw new Error('not part of this fake');
+  async update<T extends ApiObject>(resource: Resource<T>, object: T): Promise<T> {
+    return this.put(resource, object);
   }
 
   async delete<T extends ApiObject>(resource: Resource<T>, name: ObjectName): Promise<void> {

@@ -10,10 +10,9 @@ import { describeError, type Log } from '../../../lib/log';
 import type { Decision } from '../decide';
 import type { PodInfo } from '../pod-info';
 import type { Attempt, SchedulingQueue } from '../queue';
-import type { Snapshot } from '../snapshot';
 import { heldBack, heldMessage, tooFewMessage, undecided } from './gang-message';
 import type { Gang, Gangs } from './gangs';
-import { placeTogether, type Together } from './place-together';
+import { placeTogether, type Room, type Together } from './place-together';
 
 /** A pod of a group whose turn it is. */
 export interface Member {
@@ -27,7 +26,9 @@ export interface GangPlacerDeps {
   readonly clock: Clock;
   readonly log: Log;
   readonly gangs: Gangs;
-  readonly snapshot: Snapshot;
+  readonly snapshot: { readonly nodeCount: number };
+  /** Where members have their places while the others are tried, with all that they take there. */
+  readonly room: Room;
   readonly queue: SchedulingQueue;
   readonly eventsFor: (pod: Pod) => EventRecorder;
   /** By the member's profile, evicting nobody: a victim would be for nothing if the others do not fit. */
@@ -86,12 +87,12 @@ export class GangPlacer {
   }
 
   private tried(members: readonly Member[], { neededCount }: Gang): Together<Member> {
-    const { snapshot, queue, decide } = this.deps;
+    const { room, queue, decide } = this.deps;
     try {
-      return placeTogether(members, neededCount, snapshot, decide);
+      return placeTogether(members, neededCount, room, decide);
     } catch (error) {
       for (const { info } of members) {
-        snapshot.forget(info.uid);
+        room.forget(info.uid);
         queue.failed(info.uid, 'AttemptFailed');
       }
       throw error;

@@ -1,7 +1,13 @@
 import fc from 'fast-check';
 import { POD_GROUP_LABEL, type PodGroup } from '../../../api/pod-groups';
-import { POD_GROUPS, PODS } from '../../../api/resources';
-import type { Pod } from '../../../api/types';
+import {
+  PERSISTENT_VOLUME_CLAIMS,
+  PERSISTENT_VOLUMES,
+  POD_GROUPS,
+  PODS,
+  STORAGE_CLASSES,
+} from '../../../api/resources';
+import type { PersistentVolume, Pod } from '../../../api/types';
 import { ManualClock } from '../../../lib/clock';
 import { silentLog } from '../../../lib/log';
 import { seededRandom } from '../../../lib/random';
@@ -61,6 +67,37 @@ const boundNames = (api: FakeApi) =>
     .filter(({ kind }) => kind === 'Pod')
     .filter((pod) => (pod as Pod).spec.nodeName !== undefined)
     .map(({ metadata }) => metadata.name)
+    .sort();
+
+/** For pods of a class without provisioner that wait for their node, each with a claim of its name. */
+const putVolume = (api: FakeApi, name: string) =>
+  api.put(PERSISTENT_VOLUMES, {
+    ...{ apiVersion: 'v1', kind: 'PersistentVolume', metadata: { name, uid: `uid-${name}` } },
+    spec: {
+      ...{ capacity: { storage: '1Gi' }, accessModes: ['ReadWriteOnce'] },
+      ...{ storageClassName: 'local', local: { path: '/srv' } },
+    },
+    status: { phase: 'Available' },
+  });
+const putClaiming = (api: FakeApi, pod: Pod) => {
+  const { name } = pod.metadata;
+  api.put(PERSISTENT_VOLUME_CLAIMS, {
+    apiVersion: 'v1',
+    kind: 'PersistentVolumeClaim',
+    metadata: { name, namespace: 'default', uid: `uid-claim-${name}` },
+    spec: {
+      ...{ accessModes: ['ReadWriteOnce'], storageClassName: 'local' },
+      resources: { requests: { storage: '1Gi' } },
+    },
+    status: { phase: 'Pending' },
+  });
+  const volumes = [{ name: 'data', persistentVolumeClaim: { claimName: name } }];
+  api.putPod({ ...pod, spec: { ...pod.spec, volumes } });
+};
+const claimants = (api: FakeApi) =>
+  [...api.objects.values()]
+    .filter(({ kind }) => kind === 'PersistentVolume')
+    .flatMap((volume) => (volume as PersistentVolume).spec?.claimRef?.name ?? [])
     .sort();
 
 describe('a pod group', () => {
@@ -132,6 +169,29 @@ describe('a pod group', () => {
     api.putNode(testNode('n2', { cpu: '3' }));
     await clock.advance(11_000);
     await until(clock, () => boundNames(api).length === 4);
+    await stop();
+  });
+
+  it('has a volume for each member that needs one, or none of them', async () => {
+    const api = new FakeApi();
+    api.put(STORAGE_CLASSES, {
+      ...{ apiVersion: 'storage.k8s.io/v1', kind: 'StorageClass', metadata: { name: 'local' } },
+      ...{ provisioner: 'kubernetes.io/no-provisioner', volumeBindingMode: 'WaitForFirstConsumer' },
+    });
+    api.put(POD_GROUPS, groupOf('g', { minMember: 2 }));
+    api.putNode(testNode('n1'));
+    putVolume(api, 'v1');
+    for (const name of ['a', 'b']) putClaiming(api, member('g', name));
+    const { clock, stop } = start(api);
+    await until(clock, () => boundNames(api).length > 0 || messageOf(api, 'b') !== undefined);
+    expect(boundNames(api)).toEqual([]);
+    expect(messageOf(api, 'b')).toContain("1 node(s) didn't find available persistent volumes");
+    expect(claimants(api)).toEqual([]);
+    // What was held while the others were tried is free again.
+    putVolume(api, 'v2');
+    await clock.advance(11_000);
+    await until(clock, () => claimants(api).length === 2);
+    expect(claimants(api)).toEqual(['a', 'b']);
     await stop();
   });
 
