@@ -39,7 +39,7 @@ const until = async (clock: ManualClock, condition: () => boolean | Promise<bool
 const TWO_PROFILES = `apiVersion: kubescheduler.config.k8s.io/v1
 kind: KubeSchedulerConfiguration
 profiles:
-- {}
+- schedulerName: default-scheduler
 - schedulerName: packing
   pluginConfig: [{name: NodeResourcesFit, args: {scoringStrategy: {type: MostAllocated}}}]
 `;
@@ -320,12 +320,13 @@ describe('scheduler', () => {
     const { signal } = new AbortController();
     const same = await scheduler.placements.replay({ last: 100 }, signal);
     expect(same).toMatchObject({ replayed: 10, same: 10, rescored: 0, differences: [] });
-    const config = TWO_PROFILES.replace('- {}\n', '').replace('packing', 'default-scheduler');
+    const onlyPacking = TWO_PROFILES.replace('- schedulerName: default-scheduler\n', '');
+    const config = onlyPacking.replace('packing', 'default-scheduler');
     const packed = await scheduler.placements.replay({ last: 9, config }, signal);
     expect(packed.replayed).toBe(9);
     expect(packed.same).toBeLessThan(9);
     expect(packed.differences[0]?.was.nodeName).not.toBe(packed.differences[0]?.now.nodeName);
-    const others = { last: 1, config: TWO_PROFILES.replace('- {}\n', '') };
+    const others = { last: 1, config: onlyPacking };
     const [other] = (await scheduler.placements.replay(others, signal)).differences;
     expect(other?.now.message).toBe('no profile of the configuration is for it');
     await expect(

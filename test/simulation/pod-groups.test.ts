@@ -16,7 +16,7 @@ const { profiles } = parseSchedulerConfiguration(`
 apiVersion: kubescheduler.config.k8s.io/v1
 kind: KubeSchedulerConfiguration
 profiles:
-- {}
+- schedulerName: default-scheduler
 - schedulerName: packing
   pluginConfig: [{name: NodeResourcesFit, args: {scoringStrategy: {type: MostAllocated}}}]
 `);

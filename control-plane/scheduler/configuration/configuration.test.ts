@@ -91,6 +91,7 @@ describe('what is wrong', () => {
     ['podsPerCore: 3', 'unknown field "podsPerCore"'],
     ['profiles: [{schedulername: a}]', 'unknown field "profiles[0].schedulername"'],
     ['profiles: [{schedulerName: ""}]', 'profiles[0].schedulerName: Required value'],
+    ['profiles: [{schedulerName: a}, {}]', 'profiles[1].schedulerName: Required value'],
     [
       'profiles: [{schedulerName: a}, {schedulerName: a}]',
       'profiles[1].schedulerName: Duplicate value: "a"',

@@ -45,7 +45,7 @@ const invalid = (problems: readonly string[]): Error =>
 
 const readConfiguration = (input: ConfigurationInput) => {
   // As upstream: without any, the one profile that everybody has.
-  const profiles = (input.profiles.length === 0 ? [USUAL] : input.profiles).map(readProfile);
+  const profiles = (input.profiles.length === 0 ? [UNNAMED] : input.profiles).map(readProfile);
   return {
     profiles: profiles.map(({ profile }) => profile),
     backoff: {
@@ -57,11 +57,7 @@ const readConfiguration = (input: ConfigurationInput) => {
   };
 };
 
-const USUAL: ProfileInput = {
-  schedulerName: DEFAULT_SCHEDULER_NAME,
-  plugins: {},
-  pluginConfig: [],
-};
+const UNNAMED: ProfileInput = { plugins: {}, pluginConfig: [] };
 
 const problemsIn = ({
   profiles,
@@ -69,11 +65,14 @@ const problemsIn = ({
   podInitialBackoffSeconds,
   podMaxBackoffSeconds,
 }: ConfigurationInput): readonly string[] => [
-  ...profiles.flatMap(({ schedulerName }, index) =>
-    profiles.findIndex((each) => each.schedulerName === schedulerName) < index
-      ? [`${fieldAt('profiles', index, 'schedulerName')}: Duplicate value: "${schedulerName}"`]
-      : [],
-  ),
+  ...profiles.flatMap(({ schedulerName }, index) => {
+    const field = fieldAt('profiles', index, 'schedulerName');
+    // Only one that is alone has the usual name without saying so.
+    if (schedulerName === undefined) return profiles.length > 1 ? [`${field}: Required value`] : [];
+    return profiles.findIndex((each) => each.schedulerName === schedulerName) < index
+      ? [`${field}: Duplicate value: "${schedulerName}"`]
+      : [];
+  }),
   ...(podMaxBackoffSeconds < podInitialBackoffSeconds
     ? [
         `podMaxBackoffSeconds: Invalid value: ${podMaxBackoffSeconds}: must be greater than or equal to PodInitialBackoffSeconds`,
@@ -112,7 +111,7 @@ const readProfile = (input: ProfileInput, index: number) => {
   const sets: PluginSets = input.plugins;
   const { args, problems, warnings } = argsOf(input, base);
   const at = (point: ExtensionPoint) => enabledAt(point, sets, KNOWN_PLUGINS);
-  const { schedulerName } = input;
+  const { schedulerName = DEFAULT_SCHEDULER_NAME } = input;
   const profile = profileOf({
     schedulerName,
     filters: at('filter').map(({ plugin }) => plugin),

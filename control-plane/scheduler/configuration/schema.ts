@@ -31,7 +31,7 @@ const pluginSet = z
   .transform((value) => value ?? undefined);
 
 const profile = z.strictObject({
-  schedulerName: name.default('default-scheduler'),
+  schedulerName: name.optional(),
   percentageOfNodesToScore: percent.nullish(),
   plugins: z
     .strictObject({
