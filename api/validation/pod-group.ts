@@ -1,5 +1,5 @@
 import type { PodGroup } from '../pod-groups';
-import { invalid, nonNegative, type FieldError } from './field-error';
+import { invalid, type FieldError } from './field-error';
 import {
   subdomainName,
   validateMetadata,
@@ -18,7 +18,16 @@ export const validatePodGroupUpdate = (group: PodGroup, old: PodGroup): readonly
 ];
 
 const validateSpec = ({ spec = {} }: PodGroup): readonly FieldError[] => [
-  ...nonNegative('spec.minMember', spec.minMember),
+  // Words of upstream's, whose schema says so.
+  ...(spec.minMember !== undefined && spec.minMember < 1
+    ? [
+        invalid(
+          'spec.minMember',
+          spec.minMember,
+          'spec.minMember in body should be greater than or equal to 1',
+        ),
+      ]
+    : []),
   ...((spec.minMember ?? 0) > MIN_MEMBER_MAX
     ? [invalid('spec.minMember', spec.minMember, `must be at most ${MIN_MEMBER_MAX}`)]
     : []),
