@@ -13,7 +13,8 @@ export class KeyedIndex<T extends ApiObject> {
     informer.subscribe({
       onAdd: (object) => this.put(object),
       onUpdate: (object, previous) => {
-        this.remove(previous);
+        // Where it stays, it keeps its place among the others.
+        if (groupOf(previous) !== groupOf(object)) this.remove(previous);
         this.put(object);
       },
       onDelete: (object) => this.remove(object),
