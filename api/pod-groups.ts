@@ -24,6 +24,15 @@ export interface PodGroupStatus {
 export type PodGroupPhase =
   'Pending' | 'Scheduling' | 'Scheduled' | 'Running' | 'Unknown' | 'Finished' | 'Failed';
 
+/** Of groups that have been whole once. */
+export const WHOLE_PHASES: ReadonlySet<PodGroupPhase> = new Set([
+  'Scheduled',
+  'Running',
+  'Unknown',
+  'Finished',
+  'Failed',
+]);
+
 /** On a pod: the name of its group, in its own namespace. */
 export const POD_GROUP_LABEL = 'scheduling.x-k8s.io/pod-group';
 

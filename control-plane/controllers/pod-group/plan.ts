@@ -1,5 +1,6 @@
 import {
   isPlacedMember,
+  WHOLE_PHASES,
   type PodGroup,
   type PodGroupPhase,
   type PodGroupStatus,
@@ -61,16 +62,9 @@ const phaseOf = (
   if (failed > 0 && failed + running + succeeded >= minMember) return 'Failed';
   if (running + succeeded >= minMember) return 'Running';
   if (placed >= minMember) return 'Scheduled';
-  if (before !== undefined && WAS_WHOLE.has(before)) return 'Unknown';
+  if (before !== undefined && WHOLE_PHASES.has(before)) return 'Unknown';
   return members >= minMember ? 'Scheduling' : 'Pending';
 };
-
-const WAS_WHOLE: ReadonlySet<PodGroupPhase> = new Set([
-  'Scheduled',
-  'Running',
-  'Failed',
-  'Unknown',
-]);
 
 const ownersOf = (pods: readonly Pod[]): string | undefined => {
   for (const { metadata } of pods) {

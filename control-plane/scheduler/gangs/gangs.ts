@@ -1,9 +1,4 @@
-import {
-  groupKeyOf,
-  isPlacedMember,
-  type PodGroup,
-  type PodGroupPhase,
-} from '../../../api/pod-groups';
+import { groupKeyOf, isPlacedMember, WHOLE_PHASES, type PodGroup } from '../../../api/pod-groups';
 import { keyOf, uidOf, type Pod } from '../../../api/types';
 import type { Informer } from '../../../client/informer';
 import { KeyedIndex } from '../../../client/keyed-index';
@@ -65,20 +60,12 @@ export class Gangs {
       key,
       minMember,
       timeoutMs: scheduleTimeoutSeconds * 1000,
-      wasWhole: WHOLE.has(group.status?.phase ?? 'Pending'),
+      wasWhole: WHOLE_PHASES.has(group.status?.phase ?? 'Pending'),
       members,
       neededCount: minMember - placedCount,
     };
   }
 }
-
-const WHOLE: ReadonlySet<PodGroupPhase> = new Set([
-  'Scheduled',
-  'Running',
-  'Unknown',
-  'Finished',
-  'Failed',
-]);
 
 /** Upstream's default of permitWaitingTimeSeconds. */
 const TIMEOUT_SECONDS = 60;
