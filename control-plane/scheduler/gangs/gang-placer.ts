@@ -1,5 +1,6 @@
 import { hasReason } from '../../../api/errors';
 import { isPlacedMember } from '../../../api/pod-groups';
+import { isTerminal } from '../../../api/pods';
 import { PODS } from '../../../api/resources';
 import { nameOf, uidOf, type Pod } from '../../../api/types';
 import type { ApiClient } from '../../../client/api-client';
@@ -134,7 +135,8 @@ export class GangPlacer {
 
   private async end({ key, members, timeoutMs }: Gang, signal: AbortSignal): Promise<void> {
     const { client, eventsFor, log } = this.deps;
-    for (const pod of members.filter(isPlacedMember)) {
+    // One that has done its part holds nothing, and is not to do it again.
+    for (const pod of members.filter((each) => isPlacedMember(each) && !isTerminal(each))) {
       try {
         await client.delete(PODS, nameOf(pod), { preconditions: { uid: uidOf(pod) } }, signal);
         const message = `PodGroup ${key} was not whole within ${timeoutMs / 1000} s: its pods give their room back`;

@@ -265,6 +265,22 @@ describe('a pod group', () => {
     }
   });
 
+  it('keeps a member that has done its part when it gives its room back', async () => {
+    const api = new FakeApi();
+    const spec = { minMember: 3, scheduleTimeoutSeconds: 30 };
+    api.put(POD_GROUPS, groupOf('g', spec, { phase: 'Scheduling' }));
+    api.putNode(testNode('n1', { cpu: '1' }));
+    api.putPod(member('g', 'done', { cpu: '1', nodeName: 'n1', phase: 'Succeeded' }));
+    api.putPod(member('g', 'runs', { cpu: '1', nodeName: 'n1', phase: 'Running' }));
+    api.putPod(member('g', 'waits', { cpu: '1' }));
+    const { clock, stop } = start(api);
+    await until(clock, () => messageOf(api, 'waits') !== undefined);
+    await clock.advance(31_000);
+    await until(clock, () => api.objects.get('pods/default/runs') === undefined);
+    expect(boundNames(api)).toEqual(['done']);
+    await stop();
+  });
+
   it('that is not there does not hold a pod that names it', async () => {
     const api = new FakeApi();
     api.putNode(testNode('n1'));
