@@ -1,4 +1,5 @@
 import type { LagHistogram } from './event-loop-monitor';
+import type { Histogram } from './histogram';
 
 /** What has been measured under one set of labels; the time, by the wall clock, when it is not now. */
 export type Series = readonly [labels: string, value: number, atMs?: number];
@@ -30,6 +31,17 @@ export const histogram = (
   `${name}_bucket{le="+Inf"} ${count}`,
   `${name}_sum ${sumSeconds}`,
   `${name}_count ${count}`,
+];
+
+/** Histograms of one name, each with its labels. */
+export const histograms = (
+  name: string,
+  help: string,
+  series: readonly (readonly [labels: string, values: Histogram])[],
+): readonly string[] => [
+  `# HELP ${name} ${help}`,
+  `# TYPE ${name} histogram`,
+  ...series.flatMap(([labels, values]) => values.lines(name, labels)),
 ];
 
 /** Whatever the values are, they stay within their quotes and on their line. */

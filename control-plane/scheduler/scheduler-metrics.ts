@@ -1,5 +1,5 @@
 import { exponentialBounds, Histogram } from '../../lib/histogram';
-import { labelText, metric } from '../../lib/metrics-text';
+import { histograms, labelText, metric } from '../../lib/metrics-text';
 import type { Decision } from './decide';
 import type { QueueCounts } from './queue';
 
@@ -153,16 +153,6 @@ export class SchedulerMetrics {
     ];
   }
 }
-
-const histograms = (
-  name: string,
-  help: string,
-  series: readonly (readonly [labels: string, values: Histogram])[],
-): readonly string[] => [
-  `# HELP ${name} ${help}`,
-  `# TYPE ${name} histogram`,
-  ...series.flatMap(([labels, values]) => values.lines(name, labels)),
-];
 
 const increase = (counts: Map<string, number>, labels: string, by = 1): void => {
   const known = counts.get(labels);

@@ -1,4 +1,5 @@
-import { metric } from '../../../../lib/metrics-text';
+import { Histogram } from '../../../../lib/histogram';
+import { histograms, metric } from '../../../../lib/metrics-text';
 
 /** In which round a webhook is asked, as upstream's metrics call it. */
 export type HookStep = 'admit' | 'validating';
@@ -18,7 +19,7 @@ export class WebhookMetrics {
   private readonly requests = new Map<string, number>();
   private readonly rejections = new Map<string, number>();
   private readonly failedOpen = new Map<string, number>();
-  private readonly durations = new Map<string, Duration>();
+  private readonly durations = new Map<string, Histogram>();
 
   observe({ hook, step, operation, code, isRejected, seconds }: Observation): void {
     const common = `name="${hook}",type="${step}",operation="${operation}"`;
@@ -26,12 +27,8 @@ export class WebhookMetrics {
     const labels = `${common},rejected="${isRejected}"`;
     const known = this.durations.get(labels);
     if (known === undefined && this.durations.size >= SERIES_MAX) return;
-    const duration = known ?? { counts: BUCKETS.map(() => 0), sum: 0, count: 0 };
-    BUCKETS.forEach(
-      (upTo, i) => (duration.counts[i] = (duration.counts[i] ?? 0) + (seconds <= upTo ? 1 : 0)),
-    );
-    duration.sum += seconds;
-    duration.count++;
+    const duration = known ?? new Histogram(BOUNDS);
+    duration.observe(seconds);
     this.durations.set(labels, duration);
   }
 
@@ -65,17 +62,13 @@ export class WebhookMetrics {
         'Calls of admission webhooks that failed and were let through, by name and type.',
         [...this.failedOpen],
       ),
-      `# HELP ${DURATION} How long admission webhooks took, by name, type, operation and refusal.`,
-      `# TYPE ${DURATION} histogram`,
-      ...[...this.durations].flatMap(([labels, duration]) => durationLines(labels, duration)),
+      ...histograms(
+        'apiserver_admission_webhook_admission_duration_seconds',
+        'How long admission webhooks took, by name, type, operation and refusal.',
+        [...this.durations],
+      ),
     ];
   }
-}
-
-interface Duration {
-  readonly counts: number[];
-  sum: number;
-  count: number;
 }
 
 const add = (counts: Map<string, number>, labels: string): void => {
@@ -84,13 +77,5 @@ const add = (counts: Map<string, number>, labels: string): void => {
   counts.set(labels, (known ?? 0) + 1);
 };
 
-const durationLines = (labels: string, { counts, sum, count }: Duration): readonly string[] => [
-  ...BUCKETS.map((upTo, i) => `${DURATION}_bucket{${labels},le="${upTo}"} ${counts[i] ?? 0}`),
-  `${DURATION}_bucket{${labels},le="+Inf"} ${count}`,
-  `${DURATION}_sum{${labels}} ${sum}`,
-  `${DURATION}_count{${labels}} ${count}`,
-];
-
-const DURATION = 'apiserver_admission_webhook_admission_duration_seconds';
-const BUCKETS = [0.005, 0.025, 0.1, 0.5, 1, 2.5, 10, 25];
+const BOUNDS = [0.005, 0.025, 0.1, 0.5, 1, 2.5, 10, 25];
 const SERIES_MAX = 1000;
