@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { DEFAULT_PROFILE } from '../profile';
+import { argsOf } from './args';
 import { parseSchedulerConfiguration } from './configuration';
 
 const HEAD = 'apiVersion: kubescheduler.config.k8s.io/v1\nkind: KubeSchedulerConfiguration\n';
@@ -84,6 +85,19 @@ describe('the plugins of a profile', () => {
     const off = 'plugins: {postFilter: {disabled: [{name: DefaultPreemption}]}}';
     expect(profile(off).preemption).toBeUndefined();
   });
+});
+
+it('takes a weight of 0 for the usual one', () => {
+  const resources = [{ name: 'cpu', weight: 0 }, { name: 'memory' }, { name: 'a/b', weight: 2 }];
+  const given = { scoringStrategy: { type: 'MostAllocated', resources } };
+  const pluginConfig = [{ name: 'NodeResourcesFit', args: given }];
+  const { args, problems } = argsOf({ plugins: {}, pluginConfig }, []);
+  expect(problems).toEqual([]);
+  expect(args.NodeResourcesFit.scoringStrategy.resources).toEqual([
+    { name: 'cpu', weight: 1 },
+    { name: 'memory', weight: 1 },
+    { name: 'a/b', weight: 2 },
+  ]);
 });
 
 describe('what is wrong', () => {

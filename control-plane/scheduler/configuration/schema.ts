@@ -67,10 +67,12 @@ export const configurationSchema = z.strictObject({
 
 export type ConfigurationInput = z.output<typeof configurationSchema>;
 
-const resource = (weight: z.ZodType<number>) => z.strictObject({ name, weight: weight.default(1) });
+/** As upstream, 0 is what is usual. */
+const resource = (weight: z.ZodType<number>) =>
+  z.strictObject({ name, weight: weight.default(1).transform((given) => given || 1) });
 const WEIGHT = 'resource weight not in valid range [1-100]';
-const weighted = resource(int32.min(1, WEIGHT).max(100, WEIGHT));
-const unweighted = resource(int32.min(1, 'must be 1').max(1, 'must be 1'));
+const weighted = resource(int32.min(0, WEIGHT).max(100, WEIGHT));
+const unweighted = resource(int32.min(0, 'must be 1').max(1, 'must be 1'));
 
 const requirement = z.strictObject({
   key: z.string(),
