@@ -1,4 +1,5 @@
 import { daemonPodSpec, placementsOf } from './daemon-pods';
+import { ApiError } from './errors';
 import { podIn } from './pod-in';
 import type { ApiObject, DaemonSet, Job, Node, PodSpec, StatefulSet } from './types';
 
@@ -18,7 +19,8 @@ export interface PlannedPods {
 
 /**
  * The pods that an object asks for, were it new; undefined for what makes no pods. Claims that a
- * StatefulSet would make first are left out: what they will ask of nodes is not known.
+ * StatefulSet would make first are left out: what they will ask of nodes is not known. Objects are as
+ * somebody sent them. @throws BadRequest for more pods than a plan has of one object
  */
 export const plannedPodsOf = (
   object: ApiObject,
@@ -36,7 +38,7 @@ export const plannedPodsOf = (
   const first = kind === 'StatefulSet' ? ordinalOf(object as StatefulSet) : 1;
   return {
     ...owned,
-    names: Array.from({ length: countOf(object) }, (_, i) => `${name}-${first + i}`),
+    names: Array.from({ length: bounded(countOf(object)) }, (_, i) => `${name}-${first + i}`),
     spec: kind === 'StatefulSet' ? withoutClaims(object as StatefulSet, spec) : spec,
   };
 };
@@ -58,6 +60,7 @@ export const plannedSpec = ({ spec, nodes }: PlannedPods, index: number): PodSpe
 const daemonPods = (set: DaemonSet, nodes: readonly Node[]) => {
   const placementOn = placementsOf(set);
   const wanted = nodes.filter((node) => placementOn(node).shouldRun);
+  bounded(wanted.length);
   const names = wanted.map(({ metadata }) => metadata.name);
   return { names: names.map((node) => `${set.metadata.name}-${node}`), nodes: names };
 };
@@ -69,6 +72,13 @@ const countOf = (object: ApiObject): number => {
   if (job === undefined) return (object as Replicated).spec?.replicas ?? 1;
   const { parallelism = 1, completions = parallelism, suspend = false } = job;
   return suspend ? 0 : Math.min(parallelism, completions);
+};
+
+/** Before there is a name for each. */
+const bounded = (count: number): number => {
+  if (count > PODS_MAX)
+    throw new ApiError('BadRequest', `a plan has at most ${PODS_MAX} pods of one object`);
+  return count;
 };
 
 const jobSpecOf = (object: ApiObject): Job['spec'] | undefined => {
@@ -88,3 +98,4 @@ const withoutClaims = ({ spec: { volumeClaimTemplates = [] } }: StatefulSet, spe
 };
 
 type Replicated = ApiObject & { readonly spec?: { readonly replicas?: number } };
+const PODS_MAX = 2_000;

@@ -145,6 +145,8 @@ it.each([
     { addNodes: [{ name: 'n', allocatable: { cpu: 'x' } }] },
   ],
   ['at most 2000 pods', { objects: [workload('Deployment', { replicas: 100_000 })] }],
+  // More than there could be names for.
+  ['at most 2000 pods of one', { objects: [workload('Deployment', { replicas: 1e12 })] }],
 ])('refuses %s', async (text, spec) => {
   const { status, json } = await server.request('POST', PATH, { spec });
   expect([status, json.message]).toEqual([400, expect.stringContaining(text)]);

@@ -98,8 +98,6 @@ const wantedOf = async (
 ): Promise<Wanted> => {
   const all = plannedPodsOf(object, nodes);
   if (all === undefined) return NOTHING;
-  if (all.names.length > PODS_MAX)
-    throw new ApiError('BadRequest', `a plan has at most ${PODS_MAX} pods of one object`);
   const { missing, replaced, hash } = await presentOf(object, all, deps, asking.request.signal);
   const owned = all.owner === undefined ? {} : { owner: all.owner };
   const named = missing.map((index) => ({ index, name: all.names[index] ?? '' }));
@@ -163,5 +161,4 @@ const nodesOf = async (
 };
 
 const NOTHING: Wanted = { pods: [], refused: [], replaced: [] };
-const PODS_MAX = 2_000;
 const HASH_LABEL = 'pod-template-hash';
