@@ -38,6 +38,14 @@ export interface NodeView {
   counted(key: string, count: (pods: NodeView['pods']) => number): number;
 }
 
+/** What a node object says of itself, worked out once. */
+interface NodeFacts extends Pick<
+  NodeView,
+  'labels' | 'taints' | 'isUnschedulable' | 'allocatable' | 'podCountMax' | 'layers'
+> {
+  readonly images: ReadonlyMap<string, readonly Layer[]>;
+}
+
 interface NodeChange {
   readonly node?: Node;
   /** Pods that are not there, by uid. */
@@ -58,15 +66,8 @@ export class NodeInfo implements NodeView {
   scoringMemoryBytes = 0;
   heldPorts: readonly HeldPort[] = [];
   affinityPods: readonly PodInfo[] = [];
-  labels: Readonly<Record<string, string>> = {};
-  taints: readonly Taint[] = [];
-  isUnschedulable = false;
-  allocatable = NO_RESOURCES;
-  podCountMax = 0;
-  images: ReadonlyMap<string, readonly Layer[]> = new Map();
-  layers: ReadonlyMap<string, number> = new Map();
   /** Rises with each node object. */
-  nodeVersion = 0;
+  nodeVersion = 1;
   /** Rises with whatever else of the node plugins may see; kept by the snapshot. */
   podsVersion = 0;
   private readonly others = new Map<string, number>();
@@ -76,10 +77,10 @@ export class NodeInfo implements NodeView {
   constructor(
     private current: Node,
     pods: Iterable<PodInfo> = [],
+    private facts = factsOf(current),
   ) {
     this.name = current.metadata.name;
     this.hash = hashText(current.metadata.uid ?? this.name);
-    this.node = current;
     for (const pod of pods) this.addPod(pod);
   }
 
@@ -89,17 +90,36 @@ export class NodeInfo implements NodeView {
 
   set node(node: Node) {
     this.current = node;
+    this.facts = factsOf(node);
     this.nodeVersion++;
-    this.labels = node.metadata.labels ?? {};
-    this.taints = node.spec.taints ?? [];
-    this.isUnschedulable = node.spec.unschedulable === true;
-    const { allocatable, podCountMax } = capacityOf(node);
-    this.allocatable = allocatable;
-    this.podCountMax = podCountMax;
-    this.images = imagesOf(node);
-    this.layers = new Map(
-      [...this.images.values()].flat().map(({ digest, sizeBytes }) => [digest, sizeBytes]),
-    );
+  }
+
+  get labels(): NodeFacts['labels'] {
+    return this.facts.labels;
+  }
+
+  get taints(): NodeFacts['taints'] {
+    return this.facts.taints;
+  }
+
+  get isUnschedulable(): boolean {
+    return this.facts.isUnschedulable;
+  }
+
+  get allocatable(): ResourceAmounts {
+    return this.facts.allocatable;
+  }
+
+  get podCountMax(): number {
+    return this.facts.podCountMax;
+  }
+
+  get images(): NodeFacts['images'] {
+    return this.facts.images;
+  }
+
+  get layers(): NodeFacts['layers'] {
+    return this.facts.layers;
   }
 
   requestedOther(name: string): number {
@@ -151,10 +171,21 @@ export class NodeInfo implements NodeView {
     return pod;
   }
 
+  /** The same as now: what becomes of one is nothing to the other. */
+  copy(): NodeInfo {
+    const { pods, others, counts: _counts, ...rest } = this;
+    const copy = new NodeInfo(this.current, [], this.facts);
+    Object.assign(copy, rest);
+    for (const [uid, pod] of pods) copy.pods.set(uid, pod);
+    for (const [name, amount] of others) copy.others.set(name, amount);
+    return copy;
+  }
+
   /** A copy to try things on: with other pods, or as another node object. */
   with({ node = this.current, without, also = [] }: NodeChange): NodeInfo {
     const kept = [...this.pods.values()].filter(({ uid }) => without?.has(uid) !== true);
-    return new NodeInfo(node, [...kept, ...also]);
+    const facts = node === this.current ? this.facts : undefined;
+    return new NodeInfo(node, [...kept, ...also], facts);
   }
 
   private count({ requests, ...pod }: PodInfo, sign: 1 | -1): void {
@@ -171,6 +202,20 @@ export class NodeInfo implements NodeView {
 
 /** Of as many selectors: there are few at a time, and each is asked about all nodes. */
 const COUNTS_MAX = 64;
+
+const factsOf = (node: Node): NodeFacts => {
+  const images = imagesOf(node);
+  return {
+    labels: node.metadata.labels ?? {},
+    taints: node.spec.taints ?? [],
+    isUnschedulable: node.spec.unschedulable === true,
+    ...capacityOf(node),
+    images,
+    layers: new Map(
+      [...images.values()].flat().map(({ digest, sizeBytes }) => [digest, sizeBytes]),
+    ),
+  };
+};
 
 const capacityOf = ({ status }: Node) => {
   try {

@@ -287,11 +287,15 @@ export class Snapshot implements TrackedView {
   /** The same as now, to try things on: what becomes of one is nothing to the other. */
   copy(): Snapshot {
     const copy = new Snapshot(this);
-    // Pods first: a node that comes to its pods is summed up once.
-    for (const { info, nodeName, isAssumed } of this.placements.values())
-      copy.place(info, nodeName, isAssumed);
-    for (const { node } of this.nodes) copy.setNode(node);
-    for (const { info, nodeName } of this.nominations.values()) copy.nominate(info, nodeName);
+    fill(copy.placements, this.placements);
+    fill(copy.byNode, this.byNode, (uids) => new Set(uids));
+    fill(copy.byClaim, this.byClaim, (uids) => new Set(uids));
+    fill(copy.byName, this.byName, (node) => node.copy());
+    fill(copy.imageLayers, this.imageLayers);
+    fill(copy.layerHolders, this.layerHolders);
+    fill(copy.nominations, this.nominations);
+    fill(copy.nominatedByNode, this.nominatedByNode, (there) => new Map(there));
+    copy.affinityPodCount = this.affinityPodCount;
     return copy;
   }
 
@@ -347,5 +351,14 @@ export class Snapshot implements TrackedView {
     }
   }
 }
+
+/** With all of the other, whose values are shared unless told how to copy them. */
+const fill = <K, V>(
+  copy: Map<K, V>,
+  from: ReadonlyMap<K, V>,
+  copyOf: (value: V) => V = (value) => value,
+): void => {
+  for (const [key, value] of from) copy.set(key, copyOf(value));
+};
 
 const NOBODY: readonly never[] = [];
