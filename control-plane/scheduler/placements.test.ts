@@ -184,4 +184,16 @@ describe('a plan', () => {
       { outcome: 'Held', message: 'only the scheduler other, which it names, would place it' },
     ]);
   });
+
+  it('reads nothing of pods beyond those that it tries', async () => {
+    const gated = testPod('gated', { schedulingGates: [{ name: 'a/b' }] });
+    const pod = testPod('late');
+    const read = jest.fn(() => pod.spec.containers);
+    const spec = Object.defineProperty({ ...pod.spec }, 'containers', { get: read });
+    const late = { ...pod, spec };
+    const pods = planned(...Array<Pod>(2000).fill(gated), late, late);
+    const plan = await placementsOf(snapshotOf(...NODES)).plan({ pods }, SIGNAL);
+    expect([plan.placements.length, plan.omitted]).toEqual([2000, 2]);
+    expect(read).not.toHaveBeenCalled();
+  });
 });

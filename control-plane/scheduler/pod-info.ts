@@ -74,7 +74,8 @@ export const withSpec = ({ pod, volumes }: PodInfo, spec: PodSpec): PodInfo => (
 });
 
 /** Not to be tried yet: somebody still has to lift a scheduling gate. */
-export const isGated = ({ pod }: PodInfo): boolean => (pod.spec.schedulingGates ?? []).length > 0;
+export const isGated = ({ pod }: Pick<PodInfo, 'pod'>): boolean =>
+  (pod.spec.schedulingGates ?? []).length > 0;
 
 const withDefaultRequests = (spec: PodSpec): PodSpec => ({
   ...spec,

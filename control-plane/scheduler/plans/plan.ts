@@ -1,6 +1,6 @@
 import { controllerOf } from '../../../api/owners';
 import type { PlacementPlanStatus, PlannedPlacement } from '../../../api/placement-plans';
-import type { Pod } from '../../../api/types';
+import { keyOf, type Pod } from '../../../api/types';
 import type { PlacementQuestion } from '../../../client/placements';
 import { decide, type Decision } from '../decide';
 import { isGated, podInfoOf, type PodInfo } from '../pod-info';
@@ -22,9 +22,9 @@ export interface PlanSetting {
   readonly profiles: Profiles;
 }
 
-/** One pod that wants a node. */
+/** One pod that wants a node. What scheduling reads of it is worked out at its turn: many have none. */
 interface Wish {
-  readonly info: PodInfo;
+  readonly pod: Pod;
   readonly owner?: string;
   readonly cause: PlannedPlacement['cause'];
   readonly from?: string;
@@ -49,10 +49,10 @@ export function* planPlacements(
   const tried = yield* tryAll(
     [
       // Where no node changes, they have just been found to fit nowhere.
-      ...(changesNodes ? setting.waiting : []).map((info) => wishOf(info, 'Waiting')),
-      ...moved.map(({ info, from }) => ({ ...wishOf(info, 'Moved'), from })),
+      ...(changesNodes ? setting.waiting : []).map(({ pod }) => wishOf(pod, 'Waiting')),
+      ...moved.map(({ info, from }) => ({ ...wishOf(info.pod, 'Moved'), from })),
       ...question.pods.map(({ pod, owner }) => ({
-        ...wishOf(podInfoOf(pod), 'Planned'),
+        ...wishOf(pod, 'Planned'),
         ...(owner === undefined ? {} : { owner }),
       })),
     ],
@@ -68,22 +68,22 @@ function* tryAll(
   wishes: readonly Wish[],
   setting: PlanSetting,
 ): Generator<void, Pick<PlacementPlanStatus, 'placements' | 'omitted'>> {
-  const waiting = wishes.toSorted((a, b) => b.info.priority - a.info.priority);
+  const waiting = wishes.toSorted((a, b) => priorityOf(b) - priorityOf(a));
   const placements: PlannedPlacement[] = [];
   const suggested = new Set<string>();
   for (let wish = waiting.shift(); wish !== undefined; wish = waiting.shift()) {
     if (placements.length >= ATTEMPTS_MAX) return { placements, omitted: waiting.length + 1 };
     const { placement, victims } = attempt(wish, setting, suggested);
     placements.push(placement);
-    for (const info of victims)
-      insert(waiting, { ...wishOf(info, 'Evicted'), from: placement.nodeName ?? '' });
+    for (const { pod } of victims)
+      insert(waiting, { ...wishOf(pod, 'Evicted'), from: placement.nodeName ?? '' });
     yield;
   }
   return { placements };
 }
 
 const insert = (waiting: Wish[], wish: Wish): void => {
-  const place = waiting.findIndex(({ info }) => info.priority < wish.info.priority);
+  const place = waiting.findIndex((each) => priorityOf(each) < priorityOf(wish));
   waiting.splice(place < 0 ? waiting.length : place, 0, wish);
 };
 
@@ -94,22 +94,23 @@ interface Attempted {
 
 const attempt = (wish: Wish, setting: PlanSetting, suggested: Set<string>): Attempted => {
   const { cluster, seed } = setting;
-  const profile = setting.profiles.of(wish.info.pod);
-  const known = { pod: wish.info.key, cause: wish.cause, ...whence(wish) };
+  const profile = setting.profiles.of(wish.pod);
+  const known = { pod: keyOf(wish.pod), cause: wish.cause, ...whence(wish) };
   const nowhere = notTried(wish, setting);
   if (nowhere !== undefined) return { placement: { ...known, ...nowhere }, victims: [] };
-  const named = wish.info.pod.spec.nodeName ?? '';
+  const own = podInfoOf(unplaced(wish));
+  const named = own.pod.spec.nodeName ?? '';
   if (named !== '') {
-    cluster.assume(wish.info, named);
+    cluster.assume(own, named);
     return { placement: { ...known, outcome: 'Scheduled', nodeName: named }, victims: [] };
   }
-  const info = setting.resolve(wish.info);
+  const info = setting.resolve(own);
   const decision = decide(info, cluster, seed, profile);
   const victims = decision.preemption?.victims ?? [];
   for (const { uid } of victims) cluster.removePod(uid);
   const nodeName = decision.nodeName ?? decision.preemption?.nodeName;
   if (nodeName !== undefined) {
-    cluster.assume(wish.info, nodeName);
+    cluster.assume(own, nodeName);
     cluster.endNomination(info.uid);
     return { placement: { ...known, ...scheduled(decision, nodeName) }, victims };
   }
@@ -131,17 +132,17 @@ const attempt = (wish: Wish, setting: PlanSetting, suggested: Set<string>): Atte
 };
 
 /** Why it would not be tried at all. */
-const notTried = ({ info, cause }: Wish, { profiles }: PlanSetting) => {
-  const { spec } = info.pod;
-  if ((cause === 'Moved' || cause === 'Evicted') && controllerOf(info.pod) === undefined)
+const notTried = ({ pod, cause }: Wish, { profiles }: PlanSetting) => {
+  const { spec } = pod;
+  if ((cause === 'Moved' || cause === 'Evicted') && controllerOf(pod) === undefined)
     return { outcome: 'Lost', message: 'no controller makes it anew' } as const;
   const { schedulerName: named = DEFAULT_SCHEDULER_NAME } = spec;
-  if (profiles.find(info.pod) === undefined)
+  if (profiles.find(pod) === undefined)
     return {
       outcome: 'Held',
       message: `only the scheduler ${named}, which it names, would place it`,
     } as const;
-  if (!isGated(info)) return undefined;
+  if (!isGated({ pod })) return undefined;
   const gates = (spec.schedulingGates ?? []).map(({ name }) => name);
   return { outcome: 'Held', message: `held back by ${gates.join(' and ')}` } as const;
 };
@@ -171,14 +172,12 @@ const scheduled = (decision: Decision, nodeName: string) => {
   } as const;
 };
 
-const wishOf = (info: PodInfo, cause: Wish['cause']): Wish => ({
-  info: podInfoOf(unplaced(info.pod, cause)),
-  ...ownerOf(info.pod),
-  cause,
-});
+const wishOf = (pod: Pod, cause: Wish['cause']): Wish => ({ pod, ...ownerOf(pod), cause });
+
+const priorityOf = ({ pod }: Wish): number => pod.spec.priority ?? 0;
 
 /** One that is made anew has no node yet; of the others a node that it names itself counts. */
-const unplaced = (pod: Pod, cause: Wish['cause']): Pod => {
+const unplaced = ({ pod, cause }: Wish): Pod => {
   if (cause === 'Planned') return pod;
   const { nodeName: _left, ...spec } = pod.spec;
   return { ...pod, spec };
