@@ -196,4 +196,31 @@ describe('a plan', () => {
     expect([plan.placements.length, plan.omitted]).toEqual([2000, 2]);
     expect(read).not.toHaveBeenCalled();
   });
+
+  it('shares the turns of the event loop with other plans', async () => {
+    let [turn, timeMs, isOver] = [0, 0, false];
+    const count = () => {
+      turn++;
+      if (!isOver) setImmediate(count);
+    };
+    count();
+    const tried: number[] = [];
+    const placements = new SnapshotPlacements({
+      ...{ snapshot: snapshotOf(...NODES), sources: SYNCED, queue: { waiting: () => [] }, seed: 1 },
+      journal: new Journal(new Snapshot()),
+      // Each step takes longer than a turn.
+      clock: { ...systemClock, monotonicMs: () => (timeMs += 100) },
+      volumes: {
+        resolve: (info) => {
+          tried.push(turn);
+          return info;
+        },
+      },
+    });
+    const pods = planned(...['a', 'b', 'c'].map((name) => testPod(name)));
+    const plans = Array.from({ length: 4 }, () => placements.plan({ pods }, SIGNAL));
+    const all = await Promise.all(plans).finally(() => (isOver = true));
+    const outcomes = all.flatMap(({ placements: each }) => each);
+    expect([outcomes.length, tried.length, new Set(tried).size]).toEqual([12, 12, 12]);
+  });
 });

@@ -4,6 +4,7 @@ import { ApiError } from '../../api/errors';
 import type { PlacementPlanStatus } from '../../api/placement-plans';
 import type { Pod } from '../../api/types';
 import type { PlacementQuestion, Placements } from '../../client/placements';
+import { Semaphore } from '../../lib/async/semaphore';
 import type { Clock } from '../../lib/clock';
 import { describeError } from '../../lib/log';
 import { parseSchedulerConfiguration } from './configuration/configuration';
@@ -36,6 +37,8 @@ export interface SnapshotPlacementsDeps {
 /** Reviews by the live snapshot and the code that schedules; nothing is assumed, queued or recorded. */
 export class SnapshotPlacements implements Placements {
   private readonly profiles: Profiles;
+  /** However many plans and replays there are, one of them has this turn of the event loop. */
+  private readonly turn = new Semaphore(1);
 
   constructor(private readonly deps: SnapshotPlacementsDeps) {
     this.profiles = deps.profiles ?? DEFAULT_PROFILES;
@@ -62,12 +65,13 @@ export class SnapshotPlacements implements Placements {
   /** On a copy, so that it may take its time: the event loop turns meanwhile. */
   async plan(question: PlacementQuestion, signal: AbortSignal): Promise<PlacementPlanStatus> {
     this.checkSynced();
-    const { snapshot, queue, clock, seed } = this.deps;
-    const steps = planPlacements(question, {
-      ...{ cluster: snapshot.copy(), waiting: queue.waiting(), profiles: this.profiles, seed },
-      resolve: (info) => this.resolved(info),
-    });
-    return paced(steps, clock, signal);
+    const { snapshot, queue, seed } = this.deps;
+    const begin = () =>
+      planPlacements(question, {
+        ...{ cluster: snapshot.copy(), waiting: queue.waiting(), profiles: this.profiles, seed },
+        resolve: (info) => this.resolved(info),
+      });
+    return this.paced(begin, signal);
   }
 
   async replay(
@@ -75,11 +79,26 @@ export class SnapshotPlacements implements Placements {
     signal: AbortSignal,
   ): Promise<DecisionReplayStatus> {
     this.checkSynced();
-    const { journal, seed, clock } = this.deps;
+    const { journal, seed } = this.deps;
     const given = config === undefined ? undefined : configurationIn(config);
     const profiles = given === undefined ? this.profiles : new Profiles(given.profiles);
-    const steps = replayDecisions(journal, { last, profiles, seed });
-    return { ...(await paced(steps, clock, signal)), warnings: given?.warnings ?? [] };
+    const begin = () => replayDecisions(journal, { last, profiles, seed });
+    return { ...(await this.paced(begin, signal)), warnings: given?.warnings ?? [] };
+  }
+
+  /** Steps to the end, between which others get their turn. */
+  private async paced<T>(begin: () => Generator<void, T>, signal: AbortSignal): Promise<T> {
+    let steps: Generator<void, T> | undefined;
+    const next = async () => {
+      if (signal.aborted) throw new ApiError('ServiceUnavailable', 'the request was given up');
+      const step = someOf((steps ??= begin()), this.deps.clock);
+      await new Promise((resolve) => setImmediate(resolve));
+      return step;
+    };
+    for (;;) {
+      const step = await this.turn.use(next);
+      if (step.done === true) return step.value;
+    }
   }
 
   private resolved(info: PodInfo): PodInfo {
@@ -92,20 +111,12 @@ export class SnapshotPlacements implements Placements {
   }
 }
 
-/** Steps to the end, between which others get their turn. */
-const paced = async <T>(
-  steps: Generator<void, T>,
-  clock: Clock,
-  signal: AbortSignal,
-): Promise<T> => {
-  let turnStartedAtMs = clock.monotonicMs();
-  for (let step = steps.next(); ; step = steps.next()) {
-    if (step.done === true) return step.value;
-    if (clock.monotonicMs() - turnStartedAtMs < TURN_MS) continue;
-    await new Promise((resolve) => setImmediate(resolve));
-    if (signal.aborted) throw new ApiError('ServiceUnavailable', 'the request was given up');
-    turnStartedAtMs = clock.monotonicMs();
-  }
+/** Steps until a turn is over, or to the end. */
+const someOf = <T>(steps: Generator<void, T>, clock: Clock): IteratorResult<void, T> => {
+  const startedAtMs = clock.monotonicMs();
+  let step = steps.next();
+  while (step.done !== true && clock.monotonicMs() - startedAtMs < TURN_MS) step = steps.next();
+  return step;
 };
 
 const configurationIn = (text: string) => {
