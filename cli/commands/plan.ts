@@ -1,5 +1,9 @@
 import { SCHEDULING_GROUP } from '../../api/decisions';
-import type { PlacementPlan, PlacementPlanSpec } from '../../api/placement-plans';
+import type {
+  PlacementPlan,
+  PlacementPlanSpec,
+  PlacementPlanStatus,
+} from '../../api/placement-plans';
 import { podIn } from '../../api/pod-in';
 import type { ApiObject } from '../../api/types';
 import { stringifyJson } from '../../lib/json';
@@ -23,7 +27,7 @@ export interface PlanOptions {
 
 /**
  * What would become of pods, by the code that places them on a copy of what it knows. The exit code is 1
- * when a pod would not be placed that does not wait now.
+ * when a pod would not be placed that does not wait now, or was not tried.
  */
 export const plan = async (
   context: CliContext,
@@ -44,9 +48,13 @@ export const plan = async (
   const table = (isWide: boolean) => renderPlan(status, { ...style, isWide });
   const names = status.placements.map(({ pod }) => `pod/${pod.slice(pod.indexOf('/') + 1)}`);
   terminal.out.write(formatViews({ document: answer, names, table }, format));
-  const left = status.placements.filter(({ outcome }) => outcome !== 'Scheduled');
-  return left.every(({ cause }) => cause === 'Waiting') ? 0 : 1;
+  return isWell(status) ? 0 : 1;
 };
+
+/** Pure: nobody is left without a node but those that wait already, as far as is known of all. */
+export const isWell = ({ placements, omitted = 0 }: PlacementPlanStatus): boolean =>
+  omitted === 0 &&
+  placements.every(({ outcome, cause }) => outcome === 'Scheduled' || cause === 'Waiting');
 
 const specOf = async (
   context: CliContext,
