@@ -82,3 +82,13 @@ n2         1
     'last 600s     0 attempts (0/s), 0 placed\n',
   );
 });
+
+it('counts on a node of any name', () => {
+  const decisions = ['constructor', '__proto__', 'constructor'].map((nodeName) =>
+    decision({ nodeName }),
+  );
+  expect(schedulerUsage(undefined, decisions, 60).recent.hotNodes).toEqual([
+    { node: 'constructor', placed: 2 },
+    { node: '__proto__', placed: 1 },
+  ]);
+});

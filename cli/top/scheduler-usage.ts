@@ -47,10 +47,9 @@ export const schedulerUsage = (
 
 const sinceStartOf = (samples: readonly Sample[]): NonNullable<SchedulerUsage['sinceStart']> => {
   const named = (name: string) => samples.filter((each) => each.name === name);
-  const by = (name: string, label: string): Record<string, number> => {
-    const sums: Record<string, number> = {};
-    for (const { labels, value } of named(name))
-      sums[labels[label] ?? ''] = (sums[labels[label] ?? ''] ?? 0) + value;
+  const by = (name: string, label: string): ReadonlyMap<string, number> => {
+    const sums = new Map<string, number>();
+    for (const { labels, value } of named(name)) increase(sums, labels[label] ?? '', value);
     return sums;
   };
   const sum = (name: string) => named(name).reduce((all, { value }) => all + value, 0);
@@ -58,13 +57,13 @@ const sinceStartOf = (samples: readonly Sample[]): NonNullable<SchedulerUsage['s
   const [p50, p99] = [quantile(waits, 0.5), quantile(waits, 0.99)];
   const waiting = by('scheduler_unschedulable_pods', 'plugin');
   return {
-    attempts: by('scheduler_schedule_attempts_total', 'result'),
-    pending: by('scheduler_pending_pods', 'queue'),
+    attempts: Object.fromEntries(by('scheduler_schedule_attempts_total', 'result')),
+    pending: Object.fromEntries(by('scheduler_pending_pods', 'queue')),
     ...(p50 === undefined || p99 === undefined ? {} : { waitSeconds: { p50, p99 } }),
     preemptions: sum('scheduler_preemption_attempts_total'),
     preemptionVictims: sum('scheduler_preemption_victims_sum'),
     plugins: mostOf(by('dhow_scheduler_plugin_refusals_total', 'plugin')).map(
-      ([plugin, refusals]) => ({ plugin, refusals, waiting: waiting[plugin] ?? 0 }),
+      ([plugin, refusals]) => ({ plugin, refusals, waiting: waiting.get(plugin) ?? 0 }),
     ),
   };
 };
@@ -73,13 +72,11 @@ const recentOf = (
   decisions: readonly SchedulingDecision[],
   seconds: number,
 ): SchedulerUsage['recent'] => {
-  const reasons: Record<string, number> = {};
-  const nodes: Record<string, number> = {};
+  const reasons = new Map<string, number>();
+  const nodes = new Map<string, number>();
   for (const { status } of decisions) {
-    for (const [reason, count] of Object.entries(status.reasons))
-      reasons[reason] = (reasons[reason] ?? 0) + count;
-    const { nodeName } = status;
-    if (nodeName !== undefined) nodes[nodeName] = (nodes[nodeName] ?? 0) + 1;
+    for (const [reason, count] of Object.entries(status.reasons)) increase(reasons, reason, count);
+    if (status.nodeName !== undefined) increase(nodes, status.nodeName, 1);
   }
   const times = decisions
     .filter(({ status }) => status.outcome !== 'Error')
@@ -95,9 +92,14 @@ const recentOf = (
   };
 };
 
+/** By a map: names are others' choice, and an object has some of its own. */
+const increase = (counts: Map<string, number>, key: string, by: number): void => {
+  counts.set(key, (counts.get(key) ?? 0) + by);
+};
+
 /** The largest first. */
-const mostOf = (counts: Readonly<Record<string, number>>): readonly [string, number][] =>
-  Object.entries(counts).sort(([a, n], [b, m]) => m - n || (a < b ? -1 : 1));
+const mostOf = (counts: ReadonlyMap<string, number>): readonly [string, number][] =>
+  [...counts].sort(([a, n], [b, m]) => m - n || (a < b ? -1 : 1));
 
 /** For a person: sums first, then who refuses, for what, and where pods came to. */
 export const schedulerTable = (
