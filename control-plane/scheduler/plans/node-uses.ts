@@ -5,9 +5,15 @@ import type { NodeInfo } from '../node-info';
 import type { ClusterView } from '../snapshot';
 
 interface Known {
-  readonly use: NodeUse;
-  readonly allocatable: NodeUse;
+  readonly used: Amounts;
+  readonly allocatable: Amounts;
   readonly uids: ReadonlySet<string>;
+}
+
+interface Amounts {
+  readonly pods: number;
+  readonly cpuMillis: number;
+  readonly memoryBytes: number;
 }
 
 /** What is taken of each node, by its name. */
@@ -20,36 +26,47 @@ export const changedUses = (
   cluster: ClusterView,
   changes: Required<Pick<PlacementQuestion, 'addNodes' | 'drain' | 'without'>>,
 ): readonly PlannedNodeUse[] => {
-  const after = usesOf(cluster);
+  const after = new Map(cluster.nodes.map((node) => [node.name, node]));
   const names = [...new Set([...before.keys(), ...after.keys()])].sort();
   return names.flatMap((name) => {
     const [was, is] = [before.get(name), after.get(name)];
     const change = changeOf(name, changes);
     if (change === undefined && hasSamePods(was, is)) return [];
+    // Most nodes are as they were: only of the others is there anything to write.
+    const now = is === undefined ? undefined : knownOf(is);
     return {
       node: name,
       ...(change === undefined ? {} : { change }),
-      before: was?.use ?? NOTHING,
-      after: is?.use ?? NOTHING,
-      allocatable: (is ?? was)?.allocatable ?? NOTHING,
+      before: useOf(was?.used),
+      after: useOf(now?.used),
+      allocatable: useOf((now ?? was)?.allocatable),
     };
   });
 };
 
 const knownOf = (node: NodeInfo): Known => ({
-  use: useOf(node.pods.size, node.requestedCpuMillis, node.requestedMemoryBytes),
-  allocatable: useOf(node.podCountMax, node.allocatable.cpuMillis, node.allocatable.memoryBytes),
+  used: {
+    pods: node.pods.size,
+    cpuMillis: node.requestedCpuMillis,
+    memoryBytes: node.requestedMemoryBytes,
+  },
+  allocatable: {
+    pods: node.podCountMax,
+    cpuMillis: node.allocatable.cpuMillis,
+    memoryBytes: node.allocatable.memoryBytes,
+  },
   uids: new Set(node.pods.keys()),
 });
 
-const useOf = (pods: number, cpuMillis: number, memoryBytes: number): NodeUse => ({
+const useOf = ({ pods, cpuMillis, memoryBytes }: Amounts = NOTHING): NodeUse => ({
   pods,
   cpu: formatCpuMillis(cpuMillis),
   memory: formatBytes(memoryBytes),
 });
 
-const hasSamePods = (a: Known | undefined, b: Known | undefined): boolean =>
-  a?.uids.size === b?.uids.size && [...(a?.uids ?? [])].every((uid) => b?.uids.has(uid));
+const hasSamePods = (was: Known | undefined, is: NodeInfo | undefined): boolean =>
+  was?.uids.size === is?.pods.size &&
+  [...(is?.pods.keys() ?? [])].every((uid) => was?.uids.has(uid));
 
 const changeOf = (
   name: string,
@@ -60,4 +77,4 @@ const changeOf = (
   return addNodes.some(({ metadata }) => metadata.name === name) ? 'Added' : undefined;
 };
 
-const NOTHING: NodeUse = { pods: 0, cpu: '0', memory: '0' };
+const NOTHING: Amounts = { pods: 0, cpuMillis: 0, memoryBytes: 0 };
