@@ -17,7 +17,7 @@ import { isAskedOfCluster } from '../rest/create-only';
 import { writeContextOf } from '../rest/options';
 import type { PlacementReviewDeps } from './placement-review';
 import { nodeOf, planSpecIn } from './plan-question';
-import { presentOf } from './present-pods';
+import { listingOnce, presentOf } from './present-pods';
 
 export const PLACEMENT_PLANS: CreateOnlyResource = {
   group: SCHEDULING_GROUP,
@@ -39,8 +39,9 @@ export interface PlacementPlanDeps extends PlacementReviewDeps {
  */
 export const servePlacementPlan = async (
   request: ApiRequest,
-  deps: PlacementPlanDeps,
+  own: PlacementPlanDeps,
 ): Promise<ApiResponse | undefined> => {
+  const deps = { ...own, client: listingOnce(own.client) };
   if (!isAskedOfCluster(request, PLACEMENT_PLANS)) return undefined;
   const { group, version, kind, plural } = PLACEMENT_PLANS;
   const asked = { verb: 'create', group, resource: plural, subresource: '' };

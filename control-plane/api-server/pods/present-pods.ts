@@ -16,7 +16,8 @@ import {
   type Resource,
 } from '../../../api/resources';
 import type { ApiObject, Pod } from '../../../api/types';
-import type { ApiClient } from '../../../client/api-client';
+import type { ApiClient, ListOptions, ListResult } from '../../../client/api-client';
+import { stringifyJson } from '../../../lib/json';
 
 /** What of an object's pods is there already. */
 export interface PresentPods {
@@ -28,11 +29,31 @@ export interface PresentPods {
   readonly hash?: string;
 }
 
+/** Lists what is in each namespace once, however many objects are compared with it. */
+export const listingOnce = (client: Lists): Lists => {
+  const known = new Map<string, Promise<ListResult<ApiObject>>>();
+  return {
+    get: (resource, name, signal) => client.get(resource, name, signal),
+    list: <T extends ApiObject>(
+      resource: Resource<T>,
+      options: ListOptions = {},
+      signal?: AbortSignal,
+    ) => {
+      const key = `${resource.plural} ${stringifyJson(options)}`;
+      const found = known.get(key) ?? client.list(resource, options, signal);
+      known.set(key, found);
+      return found as Promise<ListResult<T>>;
+    },
+  };
+};
+
+type Lists = Pick<ApiClient, 'get' | 'list'>;
+
 /** Compares an object as it is to be with what is there of that name. */
 export const presentOf = async (
   object: ApiObject,
   all: PlannedPods,
-  { client }: { readonly client: Pick<ApiClient, 'get' | 'list'> },
+  { client }: { readonly client: Lists },
   signal: AbortSignal,
 ): Promise<PresentPods> => {
   const everything = all.names.map((_, index) => index);
