@@ -1,4 +1,4 @@
-import type { SchedulingDecision } from '../../api/decisions';
+import type { RefusalCount, SchedulingDecision } from '../../api/decisions';
 import { columns, plain, shortTime, toned, type TextStyle } from './text';
 
 export interface DecisionsStyle extends TextStyle {
@@ -46,10 +46,20 @@ export const reasonOf = (status: SchedulingDecision['status']): string => {
   const { outcome, margin, decidedBy, message, top } = status;
   if (outcome === 'Error') return message;
   if (outcome === 'Unschedulable') return refusalsOf(status) || message;
-  const runnerUp = top[1]?.node;
-  if (runnerUp === undefined || margin === undefined) return 'the only node that fits';
-  return margin === 0 ? `tie with ${runnerUp}` : `${decidedBy ?? ''}, +${margin} over ${runnerUp}`;
+  return leadOf({ runnerUp: top[1]?.node, margin, decidedBy });
 };
+
+/** Why a pod is there and not on the second best node. */
+export const leadOf = ({ runnerUp, margin, decidedBy = '' }: Lead): string => {
+  if (runnerUp === undefined || margin === undefined) return 'the only node that fits';
+  return margin === 0 ? `tie with ${runnerUp}` : `${decidedBy}, +${margin} over ${runnerUp}`;
+};
+
+interface Lead {
+  readonly runnerUp?: string | undefined;
+  readonly margin?: number | undefined;
+  readonly decidedBy?: string | undefined;
+}
 
 /** Most frequent first: `2 Insufficient cpu, 1 Too many pods`. */
 export const histogram = (reasons: Readonly<Record<string, number>>): string =>
@@ -60,9 +70,10 @@ export const histogram = (reasons: Readonly<Record<string, number>>): string =>
 
 /** All that each node had against the pod: `2 Insufficient cpu, 1 Insufficient cpu + Too many pods`. */
 export const refusalsOf = ({ refusals, reasons }: SchedulingDecision['status']): string =>
-  refusals === undefined
-    ? histogram(reasons)
-    : refusals.map((each) => `${each.count} ${each.reasons.join(' + ')}`).join(', ');
+  refusals === undefined ? histogram(reasons) : refusalsText(refusals);
+
+export const refusalsText = (refusals: readonly RefusalCount[]): string =>
+  refusals.map(({ count, reasons }) => `${count} ${reasons.join(' + ')}`).join(', ');
 
 const headerOf = (isWide: boolean): readonly string[] => [
   ...['TIME', 'POD', 'TRY', 'OUTCOME', 'NODE', 'FIT'],

@@ -4,7 +4,7 @@ import type {
   PlannedPlacement,
   RoomForMore,
 } from '../../api/placement-plans';
-import type { RefusalCount } from '../../api/decisions';
+import { leadOf, refusalsText } from './decisions';
 import { columns, plain, plural, toned, wrap, type TextStyle } from './text';
 
 export interface PlanStyle extends TextStyle {
@@ -78,14 +78,8 @@ const reasonOf = (placement: PlannedPlacement): string => {
   }
 };
 
-const whyThere = ({ runnerUp, margin, decidedBy, nodesFeasible }: PlannedPlacement): string => {
-  if (nodesFeasible === undefined) return 'names its node itself';
-  if (runnerUp === undefined || margin === undefined) return 'the only node that fits';
-  return margin === 0 ? `tie with ${runnerUp}` : `${decidedBy ?? ''}, +${margin} over ${runnerUp}`;
-};
-
-const refusalsText = (refusals: readonly RefusalCount[]): string =>
-  refusals.map(({ count, reasons }) => `${count} ${reasons.join(' + ')}`).join(', ');
+const whyThere = (placement: PlannedPlacement): string =>
+  placement.nodesFeasible === undefined ? 'names its node itself' : leadOf(placement);
 
 /** What would help those that wait, once for all that are alike. */
 const problemLines = (
