@@ -8,7 +8,6 @@ export interface RingDomains {
   readonly numberAt: Int32Array;
   /** By number: one of its nodes. */
   readonly sample: readonly NodeInfo[];
-  readonly numbers: ReadonlyMap<string, number>;
 }
 
 /** The nodes in the order in which ties are broken, each in a slot of its own. */
@@ -66,7 +65,7 @@ export class NodeRing {
       }
       numberAt[slot] = number;
     });
-    const found = { numberAt, sample, numbers };
+    const found = { numberAt, sample };
     this.domains.set(key, found);
     return found;
   }
