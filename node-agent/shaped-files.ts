@@ -40,6 +40,21 @@ export const readSmallFile = async (path: string, maxBytes: number): Promise<Buf
   }
 };
 
+/** The same, at once. */
+export const readSmallFileSync = (path: string, maxBytes: number): Buffer => {
+  const file = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
+  try {
+    const info = fstatSync(file);
+    if (!info.isFile()) throw new NotRegularFileError(path);
+    if (info.size > maxBytes) throw new Error(`${path} holds more than ${maxBytes} bytes`);
+    // It may have been cut short meanwhile.
+    const buffer = Buffer.alloc(info.size);
+    return buffer.subarray(0, readSync(file, buffer, 0, info.size, 0));
+  } finally {
+    closeSync(file);
+  }
+};
+
 /** The end of a regular file, at most `maxBytes`; undefined when it cannot be read. */
 export const readEndOfShapedFile = (path: string, maxBytes: number): Buffer | undefined => {
   let file: number | undefined;

@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -94,6 +94,19 @@ describe('descriptions of devices', () => {
     expect([...read().keys()]).toEqual(['v.com/nic=0']);
     expect(problems).toHaveLength(1);
     expect(() => resolve('v.com/gpu=0')).toThrow('unresolvable CDI devices v.com/gpu=0');
+  });
+
+  it('are read from regular files only, and from folders that are some', () => {
+    put('etc/b.json', spec({}));
+    symlinkSync('/dev/null', join(root, 'etc/a.json'));
+    writeFileSync(join(root, 'file'), '');
+    const folders = [join(root, 'file'), join(root, 'etc')];
+    const devices = readCdiDevices(folders, (_path, message) => problems.push(message));
+    expect([...devices.keys()]).toEqual(['v.com/gpu=0']);
+    expect(problems).toEqual([
+      expect.stringContaining('ENOTDIR'),
+      expect.stringContaining('a.json is not a regular file'),
+    ]);
   });
 
   it.each(['v.com/gpu=0', 'v/gpu-x=a.b:c', 'V/g=A'])('take the name %s', (name) => {

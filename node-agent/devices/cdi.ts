@@ -1,10 +1,10 @@
-import { readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
 
 import { readYaml } from '../../api/yaml/read';
 import { describeError } from '../../lib/log';
 import { listFolderSync } from '../files';
+import { readSmallFileSync } from '../shaped-files';
 import { mergeEdits, type DeviceEdits } from './edits';
 
 /** `vendor.com/class=name`. */
@@ -20,12 +20,12 @@ export type CdiDevices = ReadonlyMap<string, DeviceEdits | Error>;
  */
 export const readCdiDevices = (
   folders: readonly string[],
-  onProblem: (file: string, message: string) => void,
+  onProblem: (path: string, message: string) => void,
 ): CdiDevices => {
   const devices = new Map<string, DeviceEdits | Error>();
   for (const folder of folders) {
     const inFolder = new Set<string>();
-    for (const file of specFiles(folder)) {
+    for (const file of specFiles(folder, onProblem)) {
       try {
         for (const [name, edits] of devicesIn(file)) {
           const isTwice = inFolder.has(name);
@@ -56,17 +56,26 @@ export const resolveCdi = (
   });
 };
 
-const specFiles = (folder: string): readonly string[] =>
-  listFolderSync(folder)
-    .filter((name) => /\.(json|ya?ml)$/.test(name) && !name.startsWith('.'))
-    .sort()
-    .slice(0, FILES_MAX)
-    .map((name) => join(folder, name));
+const specFiles = (
+  folder: string,
+  onProblem: (path: string, message: string) => void,
+): readonly string[] => {
+  try {
+    return listFolderSync(folder)
+      .filter((name) => /\.(json|ya?ml)$/.test(name) && !name.startsWith('.'))
+      .sort()
+      .slice(0, FILES_MAX)
+      .map((name) => join(folder, name));
+  } catch (error) {
+    onProblem(folder, describeError(error));
+    return [];
+  }
+};
 
+/** @throws Error when it is no regular file, too large, or wrong */
 const devicesIn = (file: string): readonly (readonly [string, DeviceEdits | Error])[] => {
-  const { size } = statSync(file);
-  if (size > FILE_BYTES_MAX) throw new Error(`${size} bytes are too many`);
-  const [document] = readYaml(readFileSync(file), { bytesMax: FILE_BYTES_MAX });
+  const text = readSmallFileSync(file, FILE_BYTES_MAX);
+  const [document] = readYaml(text, { bytesMax: FILE_BYTES_MAX });
   const result = specSchema.safeParse(document?.value);
   if (!result.success) {
     const [issue] = result.error.issues;
