@@ -101,7 +101,9 @@ export class PluginServer {
     log.info({ resource: resourceName }, 'device plugin registered');
     watches.run(async (signal) => {
       await plugin.watch(signal);
-      if (!signal.aborted) log.warn({ resource: resourceName }, 'device plugin has ended');
+      const isLatest = this.plugins.get(resourceName) === plugin;
+      if (isLatest && !signal.aborted)
+        log.warn({ resource: resourceName }, 'device plugin has ended');
     });
   }
 }

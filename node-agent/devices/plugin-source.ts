@@ -23,6 +23,7 @@ interface PluginDeps {
 export class PluginSource implements DeviceSource, Disposable {
   private readonly client: DevicePluginClient;
   private known: ReadonlyMap<string, boolean> = new Map();
+  private cancel: () => void = () => undefined;
   isGone = false;
 
   constructor(private readonly deps: PluginDeps) {
@@ -33,8 +34,9 @@ export class PluginSource implements DeviceSource, Disposable {
   watch(signal: AbortSignal): Promise<void> {
     const { onChange } = this.deps;
     const stream = this.client.listAndWatch({});
-    const release = onAbort(signal, () => stream.cancel());
-    // Ended by the plugin's end, by its error or by the signal.
+    this.cancel = () => stream.cancel();
+    const release = onAbort(signal, this.cancel);
+    // Ended by the plugin's end, by its error, by the signal or by `dispose`.
 
     return new Promise((resolve) => {
       const end = () => {
@@ -103,8 +105,10 @@ export class PluginSource implements DeviceSource, Disposable {
     );
   }
 
+  /** A client that is closed lets its streams run on. */
   [Symbol.dispose](): void {
     this.isGone = true;
+    this.cancel();
     this.client.close();
   }
 

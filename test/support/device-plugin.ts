@@ -38,6 +38,8 @@ export class TestDevicePlugin implements AsyncDisposable {
   readonly allocations: string[][] = [];
   readonly starts: string[][] = [];
   readonly preferences: PreferredAllocationRequest[] = [];
+  /** From which the node has, or had, its devices. */
+  streamCount = 0;
   /** The error of the next allocations; '': none. */
   refusal = '';
   prefer: (available: readonly string[], count: number) => string[] = (ids, n) => ids.slice(-n);
@@ -60,13 +62,18 @@ export class TestDevicePlugin implements AsyncDisposable {
     return plugin;
   }
 
+  /** How many of its streams are open. */
+  get watcherCount(): number {
+    return this.watchers.size;
+  }
+
   setHealth(id: string, isHealthy: boolean): void {
     this.devices.set(id, isHealthy);
     for (const watcher of this.watchers) watcher.write(this.list());
   }
 
   /** @throws Error with what the node says against it */
-  register(): Promise<void> {
+  register(more: Partial<RegisterRequest> = {}): Promise<void> {
     const { folder, resource, options, register } = this.given;
     const client = new RegistrationClient(
       `unix:${join(folder, 'kubelet.sock')}`,
@@ -75,7 +82,7 @@ export class TestDevicePlugin implements AsyncDisposable {
     const all = { preStartRequired: false, getPreferredAllocationAvailable: false, ...options };
     const request = { version: 'v1beta1', endpoint: this.endpoint, resourceName: resource };
     return new Promise((resolve, reject) => {
-      client.register({ ...request, options: all, ...register }, (error) => {
+      client.register({ ...request, options: all, ...register, ...more }, (error) => {
         client.close();
         if (error === null) resolve();
         else reject(new Error(error.details));
@@ -107,6 +114,7 @@ export class TestDevicePlugin implements AsyncDisposable {
       getDevicePluginOptions: (_call: unknown, done: sendUnaryData<unknown>) =>
         done(null, this.given.options ?? {}),
       listAndWatch: (stream: ServerWritableStream<Empty, ListAndWatchResponse>) => {
+        this.streamCount++;
         this.watchers.add(stream);
         stream.on('cancelled', () => this.watchers.delete(stream));
         stream.write(this.list());
