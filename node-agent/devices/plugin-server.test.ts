@@ -56,3 +56,14 @@ it('lets go of a plugin that makes itself known again', async () => {
   await until(() => plugin.streamCount === 4 && plugin.watcherCount === 1);
   expect(offered).toHaveLength(4);
 });
+
+it('takes a plugin for so many resources only', async () => {
+  const plugin = await start();
+  for (let count = 1; count < 128; count++)
+    await plugin.register({ resourceName: `example.com/x${count}` });
+  await expect(plugin.register({ resourceName: 'example.com/more' })).rejects.toThrow(
+    'there are 128 resources of plugins already',
+  );
+  await plugin.register();
+  expect(new Set(offered).size).toBe(128);
+});

@@ -64,7 +64,7 @@ export class PluginServer {
         { request }: ServerUnaryCall<RegisterRequest, Empty>,
         done: sendUnaryData<Empty>,
       ) => {
-        const problem = problemOf(request);
+        const problem = problemOf(request) ?? this.excessOf(request);
         if (problem !== undefined) {
           this.deps.log.warn(
             { plugin: request.resourceName, err: problem },
@@ -85,6 +85,13 @@ export class PluginServer {
     } finally {
       server.forceShutdown();
     }
+  }
+
+  /** Each is told to the server, and kept for the next agent. */
+  private excessOf({ resourceName }: RegisterRequest): string | undefined {
+    return this.plugins.size < RESOURCES_MAX || this.plugins.has(resourceName)
+      ? undefined
+      : `there are ${RESOURCES_MAX} resources of plugins already`;
   }
 
   private register({ resourceName, endpoint, options }: RegisterRequest, watches: TaskGroup): void {
@@ -135,5 +142,7 @@ const removeSocket = (path: string): void => {
 
 const VERSION = 'v1beta1';
 const SOCKET = 'kubelet.sock';
+/** More than a node has. */
+const RESOURCES_MAX = 128;
 const RETRY_MS = 10_000;
 const LOOK_MS = 60_000;
