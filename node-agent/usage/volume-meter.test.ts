@@ -43,7 +43,8 @@ const pod = (...claims: readonly string[]): Pod => ({
 
 const setUp = (
   csiFigures: (name: string, signal: AbortSignal) => Promise<VolumeFigures | undefined>,
-  ...claims: readonly string[]
+  claims: readonly string[],
+  fileSystem?: (folder: string) => Promise<VolumeFigures>,
 ) => {
   const clock = new ManualClock();
   const events: string[] = [];
@@ -56,6 +57,7 @@ const setUp = (
       asked.push(name);
       return csiFigures(name, signal);
     },
+    ...(fileSystem === undefined ? {} : { fileSystem }),
     events: { emit: (_object, { reason, message }) => events.push(`${reason}: ${message}`) },
     clock,
   });
@@ -64,7 +66,7 @@ const setUp = (
 
 it('counts the file systems of folders, and what drivers say of theirs, once a minute', async () => {
   const figures = { availableBytes: 1, capacityBytes: 3, usedBytes: 2 };
-  const { meter, clock, asked } = setUp(() => Promise.resolve(figures), 'folder', 'disk');
+  const { meter, clock, asked } = setUp(() => Promise.resolve(figures), ['folder', 'disk']);
   const [folder, disk] = await meter.measure();
   expect(folder?.capacityBytes).toBeGreaterThan(0);
   expect(folder?.inodes).toBeGreaterThanOrEqual(0);
@@ -83,16 +85,34 @@ it('leaves out what fails, or does not answer in time', async () => {
     });
   const { meter, clock } = setUp(
     (name, signal) => (name === 'slow' ? never(signal) : Promise.reject(new Error('broken'))),
-    ...['slow', 'broken', 'folder'],
+    ['slow', 'broken', 'folder'],
   );
   const measured = meter.measure();
   await clock.advance(5_000);
   expect((await measured).map(({ name }) => name)).toEqual(['folder']);
 });
 
+it('asks once, and goes on without it, for a file system that never answers', async () => {
+  const folders: string[] = [];
+  const { meter, clock } = setUp(
+    () => Promise.resolve({ usedBytes: 2 }),
+    ['folder', 'disk'],
+    (folder) => {
+      folders.push(folder);
+      return new Promise(() => undefined);
+    },
+  );
+  for (let round = 0; round < 2; round++) {
+    const measured = meter.measure();
+    await clock.advance(60_000);
+    expect((await measured).map(({ name }) => name)).toEqual(['disk']);
+  }
+  expect(folders).toEqual([directory]);
+});
+
 it('says once of a volume what its driver finds wrong with it', async () => {
   const condition = { abnormal: true, message: 'scratched' };
-  const { meter, clock, events } = setUp(() => Promise.resolve({ condition }), 'disk');
+  const { meter, clock, events } = setUp(() => Promise.resolve({ condition }), ['disk']);
   await meter.measure();
   await clock.advance(60_000);
   await meter.measure();

@@ -2,7 +2,8 @@ import { statfs } from 'node:fs/promises';
 
 import { uidOf, type PersistentVolume, type Pod } from '../../api/types';
 import { claimNameOf, isBoundPair } from '../../api/volumes';
-import { linkedController } from '../../lib/async/linked-controller';
+import { withDeadline } from '../../lib/async/deadline';
+import { SingleFlight } from '../../lib/async/single-flight';
 import type { Clock } from '../../lib/clock';
 import type { EventSink } from '../outbox/event-outbox';
 import type { CsiVolume } from '../volumes/csi-volume';
@@ -29,6 +30,8 @@ export interface VolumeMeterDeps {
     volume: CsiVolume,
     signal: AbortSignal,
   ) => Promise<VolumeFigures | undefined>;
+  /** Of the file system that a folder is part of. Default: as the kernel says. */
+  readonly fileSystem?: (folder: string) => Promise<VolumeFigures>;
   readonly events: EventSink;
   readonly clock: Clock;
 }
@@ -40,6 +43,8 @@ export interface VolumeMeterDeps {
 export class VolumeMeter {
   private last:
     { readonly atMs: number; readonly volumes: Promise<readonly MeasuredVolume[]> } | undefined;
+  /** By folder. One that hangs holds a thread until it answers: it is asked by no second one. */
+  private readonly fileSystems = new SingleFlight<string, VolumeFigures>();
   /** By pod and volume: what was said of it, so that it is said once. */
   private abnormal = new Map<string, string>();
 
@@ -53,19 +58,13 @@ export class VolumeMeter {
   }
 
   private async measureAll(): Promise<readonly MeasuredVolume[]> {
-    const { pods, clock } = this.deps;
-    using limit = linkedController();
-    const callOff = clock.after(LIMIT_MS, () => limit.abort(new Error('it takes too long')));
-    try {
-      const orders = pods()
-        .flatMap((pod) => this.ordersOf(pod))
-        .slice(0, VOLUMES_MAX);
-      const found = await Promise.all(orders.map((order) => this.measureOne(order, limit.signal)));
-      this.tellAbnormal(orders, found);
-      return found.flatMap((each) => each ?? []);
-    } finally {
-      callOff();
-    }
+    const orders = this.deps
+      .pods()
+      .flatMap((pod) => this.ordersOf(pod))
+      .slice(0, VOLUMES_MAX);
+    const found = await Promise.all(orders.map((order) => this.measureOne(order)));
+    this.tellAbnormal(orders, found);
+    return found.flatMap((each) => each ?? []);
   }
 
   private ordersOf(pod: Pod): readonly Order[] {
@@ -80,12 +79,17 @@ export class VolumeMeter {
     });
   }
 
-  private async measureOne(
-    { pod, name, claimName, volume }: Order,
-    signal: AbortSignal,
-  ): Promise<MeasuredVolume | undefined> {
+  private async measureOne({
+    pod,
+    name,
+    claimName,
+    volume,
+  }: Order): Promise<MeasuredVolume | undefined> {
     const { clock } = this.deps;
-    const figures = await this.figuresOf(pod, name, volume, signal).catch(() => undefined);
+    const limit = { what: `the figures of volume "${name}"`, limitMs: LIMIT_MS, clock };
+    const figures = await withDeadline(limit, (signal) =>
+      this.figuresOf(pod, name, volume, signal),
+    ).catch(() => undefined);
     if (figures === undefined) return undefined;
     const { namespace = '' } = pod.metadata;
     return { podUid: uidOf(pod), name, namespace, claimName, atMs: clock.now(), ...figures };
@@ -97,11 +101,13 @@ export class VolumeMeter {
     volume: PersistentVolume,
     signal: AbortSignal,
   ): Promise<VolumeFigures | undefined> {
-    const { folderOf, csiFigures } = this.deps;
+    const { folderOf, csiFigures, fileSystem = fileSystemFigures } = this.deps;
     if (volume.spec?.csi !== undefined)
       return csiFigures(pod, { name, volume, isReadOnly: false }, signal);
     const folder = folderOf(volume);
-    return folder === undefined ? undefined : fileSystemFigures(folder);
+    return folder === undefined
+      ? undefined
+      : this.fileSystems.run(folder, () => fileSystem(folder));
   }
 
   private tellAbnormal(
