@@ -1,17 +1,18 @@
 import * as fc from 'fast-check';
 
 import type { PersistentVolume, PersistentVolumeClaim, Pod } from '../../api/types';
+import { onAbort } from '../../lib/async/on-abort';
 import { ManualClock } from '../../lib/clock';
 import { growthDue, VolumeGrower } from './volume-grower';
 
-const volume = (storage: string): PersistentVolume => ({
+const volume = (storage: string, driver = 'csi.test'): PersistentVolume => ({
   apiVersion: 'v1',
   kind: 'PersistentVolume',
   metadata: { name: 'pv', uid: 'uid-pv' },
   spec: {
     capacity: { storage },
     claimRef: { namespace: 'ns', name: 'c', uid: 'uid-c' },
-    csi: { driver: 'csi.test', volumeHandle: 'h' },
+    csi: { driver, volumeHandle: 'h' },
   },
 });
 const claim = (storage: string, more: object = {}): PersistentVolumeClaim => ({
@@ -29,18 +30,25 @@ const pod: Pod = {
   status: {},
 };
 
-const setUp = (failure = '') => {
+const setUp = (failure = '', stuckDriver?: string) => {
   const clock = new ManualClock();
   const events: string[] = [];
   const asked: string[] = [];
   const state = { volume: volume('2Gi'), claim: claim('1Gi'), failure, isReadOnly: false };
   const grower = new VolumeGrower({
     pods: () => [pod],
-    csiVolumesOf: () => [{ name: 'v', volume: state.volume, isReadOnly: state.isReadOnly }],
+    csiVolumesOf: () =>
+      [...(stuckDriver === undefined ? [] : [volume('9Gi', stuckDriver)]), state.volume].map(
+        (each) => ({ name: 'v', volume: each, isReadOnly: state.isReadOnly }),
+      ),
     claims: { claim: () => state.claim, volume: () => state.volume },
     volumes: {
-      grow: (_pod, _volume, storage) => {
+      grow: (_pod, _volume, storage, signal) => {
         asked.push(storage);
+        if (storage === '9Gi')
+          return new Promise((_resolve, reject) => {
+            onAbort(signal, () => reject(new Error('called off')));
+          });
         if (state.failure !== '') return Promise.reject(new Error(state.failure));
         return Promise.resolve(true);
       },
@@ -94,6 +102,16 @@ it('asks a driver again that has failed, and grows nothing that is read-only', a
   state.isReadOnly = true;
   await clock.advance(1_000);
   expect(asked).toHaveLength(2);
+  await end();
+});
+
+it('waits for no driver that does not answer, and asks it no second time meanwhile', async () => {
+  const { grower, clock, asked, end } = setUp('', 'csi.stuck');
+  await clock.advance(0);
+  expect(grower.takeGrown(9)).toEqual([{ uid: 'uid-pv', storage: '2Gi' }]);
+  await clock.advance(1_000);
+  expect(grower.takeGrown(9)).toEqual([{ uid: 'uid-pv', storage: '2Gi' }]);
+  expect(asked).toEqual(['9Gi', '2Gi']);
   await end();
 });
 

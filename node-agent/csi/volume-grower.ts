@@ -7,6 +7,7 @@ import {
 } from '../../api/types';
 import { claimOf, isBoundPair } from '../../api/volumes';
 import { Alarm } from '../../lib/async/alarm';
+import { TaskGroup } from '../../lib/async/task-group';
 import type { Clock } from '../../lib/clock';
 import { describeError } from '../../lib/log';
 import type { EventSink } from '../outbox/event-outbox';
@@ -41,6 +42,8 @@ export class VolumeGrower {
   /** By uid of the volume. What is as large as it says is not asked for twice. */
   private readonly grown = new Map<string, string>();
   private readonly untold = new Map<string, string>();
+  /** Drivers that are being asked, and whether there was more for them meanwhile. */
+  private readonly busy = new Map<string, boolean>();
   private readonly alarm: Alarm;
   private announce: () => void = () => undefined;
 
@@ -66,30 +69,49 @@ export class VolumeGrower {
 
   async run(signal: AbortSignal): Promise<void> {
     const { settings } = this.deps;
+    await using tasks = new TaskGroup(signal);
     while (!signal.aborted) {
       // What is told of while this works is looked at as well.
       const { wakes } = this.alarm;
-      await this.look(signal);
+      this.look(tasks);
       await this.alarm.sleep(settings.housekeepingMs, signal, wakes);
     }
   }
 
-  private async look(signal: AbortSignal): Promise<void> {
-    const due = new Set<string>();
-    for (const pod of this.deps.pods()) {
-      for (const volume of this.volumesOf(pod)) {
-        if (signal.aborted) return;
-        if (!('volume' in volume) || volume.isReadOnly) continue;
-        const { namespace = '', name = '' } = claimOf(volume.volume) ?? {};
-        const claim = this.deps.claims.claim(namespace, name);
-        const storage = claim && growthDue(volume.volume, claim);
-        if (claim === undefined || storage === undefined) continue;
-        due.add(uidOf(volume.volume));
-        await this.grow({ pod, volume, claim, storage }, signal);
+  /** A driver is asked for one volume after the other, and keeps no other driver waiting. */
+  private look(tasks: TaskGroup): void {
+    const due = this.deps.pods().flatMap((pod) => this.dueOf(pod));
+    const uids = new Set(due.map(({ volume }) => uidOf(volume.volume)));
+    for (const uid of this.grown.keys()) if (!uids.has(uid)) this.grown.delete(uid);
+    for (const driver of new Set(due.map(driverOf))) {
+      if (this.busy.has(driver)) this.busy.set(driver, true);
+      else {
+        const own = due.filter((each) => driverOf(each) === driver);
+        tasks.run((signal) => this.growAll(driver, own, signal));
       }
     }
-    for (const uid of this.grown.keys()) if (!due.has(uid)) this.grown.delete(uid);
-    if (this.untold.size > 0) this.announce();
+  }
+
+  private dueOf(pod: Pod): readonly Growth[] {
+    return this.volumesOf(pod).flatMap((volume): readonly Growth[] => {
+      if (!('volume' in volume) || volume.isReadOnly) return [];
+      const { namespace = '', name = '' } = claimOf(volume.volume) ?? {};
+      const claim = this.deps.claims.claim(namespace, name);
+      const storage = claim && growthDue(volume.volume, claim);
+      return claim === undefined || storage === undefined ? [] : [{ pod, volume, claim, storage }];
+    });
+  }
+
+  private async growAll(
+    driver: string,
+    works: readonly Growth[],
+    signal: AbortSignal,
+  ): Promise<void> {
+    this.busy.set(driver, false);
+    for (const work of works) if (!signal.aborted) await this.grow(work, signal);
+    const isMore = this.busy.get(driver) === true;
+    this.busy.delete(driver);
+    if (isMore) this.alarm.wake();
   }
 
   private volumesOf(pod: Pod): readonly CsiVolume[] {
@@ -115,6 +137,7 @@ export class VolumeGrower {
           events.emit(object, { type: 'Normal', reason: 'FileSystemResizeSuccessful', message });
       }
       this.untold.set(uid, storage);
+      this.announce();
     } catch (error) {
       if (signal.aborted) return;
       const message = `NodeExpandVolume.NodeExpandVolume failed for volume "${name}" : ${describeError(error)}`;
@@ -130,6 +153,8 @@ interface Growth {
   readonly claim: PersistentVolumeClaim;
   readonly storage: string;
 }
+
+const driverOf = ({ volume }: Growth): string => volume.volume.spec?.csi?.driver ?? '';
 
 /** Pure: how large the volume is by now, where its claim does not know. */
 export const growthDue = (
