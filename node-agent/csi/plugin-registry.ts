@@ -8,7 +8,7 @@ import { backoffMs } from '../../lib/async/backoff';
 import type { Clock } from '../../lib/clock';
 import { describeError, type Log } from '../../lib/log';
 import type { Random } from '../../lib/random';
-import type { CsiDriver as DriverReport } from '../../proto/gen/dhow/agent/v1/agent';
+import { CsiDriver as DriverReport } from '../../proto/gen/dhow/agent/v1/agent';
 import { RegistrationClient, type PluginInfo } from '../../proto/gen/pluginregistration/v1/api';
 import { hasErrorCode, listFolderSync } from '../files';
 import { csiDriverAt, unaryCall, type CsiDriver } from './csi-driver';
@@ -166,7 +166,10 @@ export class PluginRegistry {
     if (nodeId === '') throw new Error(`CSI driver ${name} has no name for this node`);
     const topology = accessibleTopology?.segments ?? {};
     const volumeCountMax = maxVolumesPerNode > 0n ? maxVolumesPerNode : 0n;
-    return { driver, report: { name, nodeId, volumeCountMax, topology } };
+    const report = { name, nodeId, volumeCountMax, topology };
+    if (DriverReport.encode(report).finish().length > REPORT_BYTES_MAX)
+      throw new Error(`CSI driver ${name} says more of this node than the server can be told`);
+    return { driver, report };
   }
 
   private async answer(path: string, error: string, signal: AbortSignal): Promise<void> {
@@ -219,5 +222,7 @@ const watching = (folder: string, onChange: () => void): Disposable | undefined 
 
 const LOOK_MS = 1_000;
 const PLUGINS_MAX = 100;
+/** All of them go in one message. More than the server shows of any. */
+const REPORT_BYTES_MAX = 16 << 10;
 const REGISTER_LIMIT_MS = 10_000;
 const BACKOFF = { initialMs: 500, maxMs: 30_000 };
