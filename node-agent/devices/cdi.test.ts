@@ -1,8 +1,10 @@
-import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
+import { silentLog } from '../../lib/log';
 import { parseAgentConfig } from '../config';
+import { CdiSpecs } from './cdi-source';
 import { isCdiName, readCdiDevices, resolveCdi } from './cdi';
 
 describe('descriptions of devices', () => {
@@ -107,6 +109,23 @@ describe('descriptions of devices', () => {
       expect.stringContaining('ENOTDIR'),
       expect.stringContaining('a.json is not a regular file'),
     ]);
+  });
+
+  it('are read again once they are others', () => {
+    const specs = new CdiSpecs([join(root, 'etc')], silentLog);
+    const variables = () => specs.editsOf(['v.com/gpu=0'])[0]?.lastEnv;
+    put('etc/a.json', spec({ env: ['A=1'] }));
+    expect(variables()).toEqual(['A=1']);
+    const known = specs.devices().get('v.com/gpu=0');
+    expect(specs.devices().get('v.com/gpu=0')).toBe(known);
+    put('etc/b.json', spec({ env: ['A=22'] }));
+    renameSync(join(root, 'etc/b.json'), join(root, 'etc/a.json'));
+    expect(variables()).toEqual(['A=22']);
+    put('etc/a.json', '{');
+    expect(variables).toThrow('unresolvable');
+    rmSync(join(root, 'etc/a.json'));
+    put('etc/c.json', spec({ env: ['A=3'] }));
+    expect(variables()).toEqual(['A=3']);
   });
 
   it.each(['v.com/gpu=0', 'v/gpu-x=a.b:c', 'V/g=A'])('take the name %s', (name) => {

@@ -13,6 +13,9 @@ export const isCdiName = (text: string): boolean => CDI_NAME.test(text);
 /** By the whole name of each device. Why one cannot be had is known, too. */
 export type CdiDevices = ReadonlyMap<string, DeviceEdits | Error>;
 
+/** Of one file, each with its whole name. */
+export type SpecDevices = readonly (readonly [string, DeviceEdits | Error])[];
+
 /**
  * What the files of these folders describe, later folders before earlier ones. A file that is wrong, or
  * describes what this node does not do, takes nothing from the others; of two devices of a name in one folder
@@ -21,13 +24,14 @@ export type CdiDevices = ReadonlyMap<string, DeviceEdits | Error>;
 export const readCdiDevices = (
   folders: readonly string[],
   onProblem: (path: string, message: string) => void,
+  read: (file: string) => SpecDevices = readCdiSpec,
 ): CdiDevices => {
   const devices = new Map<string, DeviceEdits | Error>();
   for (const folder of folders) {
     const inFolder = new Set<string>();
     for (const file of specFiles(folder, onProblem)) {
       try {
-        for (const [name, edits] of devicesIn(file)) {
+        for (const [name, edits] of read(file)) {
           const isTwice = inFolder.has(name);
           const conflict = new Error(`device "${name}" is described twice in ${folder}`);
           devices.set(name, isTwice ? conflict : edits);
@@ -73,7 +77,7 @@ const specFiles = (
 };
 
 /** @throws Error when it is no regular file, too large, or wrong */
-const devicesIn = (file: string): readonly (readonly [string, DeviceEdits | Error])[] => {
+export const readCdiSpec = (file: string): SpecDevices => {
   const text = readSmallFileSync(file, FILE_BYTES_MAX);
   const [document] = readYaml(text, { bytesMax: FILE_BYTES_MAX });
   const result = specSchema.safeParse(document?.value);
