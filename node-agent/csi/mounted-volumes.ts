@@ -46,8 +46,10 @@ export class MountedVolumes {
         const can = await driver.capabilities(signal);
         if (!can.has(Capability.GET_VOLUME_STATS)) return undefined;
         const { usage, volumeCondition } = await driver.stats(place, signal);
-        const isTold = can.has(Capability.VOLUME_CONDITION) && volumeCondition !== undefined;
-        return { ...figuresOf(usage), ...(isTold ? { condition: volumeCondition } : {}) };
+        const figures = figuresOf(usage);
+        if (!can.has(Capability.VOLUME_CONDITION) || volumeCondition === undefined) return figures;
+        const { abnormal, message } = volumeCondition;
+        return { ...figures, condition: { abnormal, message: message.slice(0, MESSAGE_MAX) } };
       },
       signal,
     );
@@ -75,3 +77,6 @@ const figuresOf = (usage: readonly VolumeUsage[]): VolumeFigures => {
         }),
   };
 };
+
+/** It goes into an event: of these, a thousand are kept while the server is away. */
+const MESSAGE_MAX = 1024;
