@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs';
+import { constants, existsSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { RuntimeError, type CgroupResources, type ContainerStats } from '../container-runtime';
@@ -47,7 +47,7 @@ export class CgroupV1Driver implements CgroupDriver {
     }
     writeControl(dir, 'devices.deny', 'a');
     const rules = granted.map(({ mode, major, minor, access }) => {
-      const type = (mode & S_IFMT) === S_IFBLK ? 'b' : 'c';
+      const type = (mode & constants.S_IFMT) === constants.S_IFBLK ? 'b' : 'c';
       return `${type} ${major}:${minor} ${access}`;
     });
     writeControls(dir, 'devices.allow', [...DEVICE_RULES, ...rules]);
@@ -225,5 +225,3 @@ const DEVICE_RULES = [
 ];
 const MAX_ROUNDS = 500;
 const MAX_MOVES = 10;
-const S_IFMT = 0o170000;
-const S_IFBLK = 0o060000;

@@ -1,4 +1,4 @@
-import { lstatSync, readdirSync, statSync } from 'node:fs';
+import { constants, lstatSync, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { RuntimeError, type DeviceSpec } from '../container-runtime';
@@ -38,7 +38,7 @@ export const grantedDevices = (specs: readonly DeviceSpec[]): readonly GrantedDe
       throw new RuntimeError('device', `"${path}" is one of the container's own`);
     if (!/^[rwm]{1,3}$/.test(access))
       throw new RuntimeError('device', `"${access}" is no access to a device`);
-    const mode = (info.mode & S_IFMT) | ((fileMode === undefined ? info.mode : fileMode) & 0o777);
+    const mode = (info.mode & constants.S_IFMT) | ((fileMode ?? info.mode) & 0o777);
     return { path, mode, ...deviceNumbers(info.rdev), uid, gid, access };
   });
 
@@ -61,6 +61,5 @@ const SKIPPED = new Set([
   '/dev/random',
   '/dev/urandom',
 ]);
-const S_IFMT = 0o170000;
 const MAX_DEPTH = 2;
 const MAX_DEVICES = 1024;
