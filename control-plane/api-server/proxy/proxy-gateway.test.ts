@@ -1,7 +1,8 @@
+import { once } from 'node:events';
 import { createServer, IncomingMessage, type Server } from 'node:http';
-import { connect, Socket, type AddressInfo } from 'node:net';
+import { connect, createServer as createTcpServer, Socket, type AddressInfo } from 'node:net';
 import { Duplex, PassThrough } from 'node:stream';
-import { text as textOf } from 'node:stream/consumers';
+import { buffer as bytesOf, text as textOf } from 'node:stream/consumers';
 import { ApiError } from '../../../api/errors';
 import type { NodeConnections, PortConnection } from '../../../client/node-connections';
 import { startTestServer, type TestServer } from '../testing';
@@ -17,6 +18,7 @@ const NO_RAW = new IncomingMessage(new Socket());
 
 let server: TestServer;
 let backend: Server;
+let backendPort: number;
 let asked: IncomingMessage[];
 let connected: unknown[];
 
@@ -24,7 +26,7 @@ let connected: unknown[];
 const connectTo: NodeConnections['connect'] = async (nodeName, request) => {
   connected.push([nodeName, request.podName, request.port]);
   if (request.port === 404) throw new ApiError('ServiceUnavailable', 'connection refused');
-  return overSocket(connect((backend.address() as AddressInfo).port, '127.0.0.1'));
+  return overSocket(connect(backendPort, '127.0.0.1'));
 };
 
 const overSocket = (socket: Socket): PortConnection => ({
@@ -67,6 +69,24 @@ const addService = async (address: object) => {
   });
 };
 
+/** A backend that says this, and never closes a connection itself. */
+const answering = async (head: string): Promise<Disposable> => {
+  const sockets: Socket[] = [];
+  const raw = createTcpServer({ allowHalfOpen: true }, (socket) => {
+    sockets.push(socket);
+    socket.on('error', () => undefined);
+    socket.resume().write(head);
+  });
+  raw.listen(0, '127.0.0.1');
+  await once(raw, 'listening');
+  backendPort = (raw.address() as AddressInfo).port;
+  const close = () => {
+    for (const socket of sockets) socket.destroy();
+    raw.close();
+  };
+  return { [Symbol.dispose]: close };
+};
+
 const ofPod = (ip: string, name: string, namespace = 'default') => ({
   ip,
   targetRef: { kind: 'Pod', namespace, name },
@@ -87,6 +107,7 @@ beforeEach(async () => {
     })();
   });
   await new Promise<void>((resolve) => backend.listen(0, '127.0.0.1', resolve));
+  backendPort = (backend.address() as AddressInfo).port;
   server = await startTestServer({ nodes: { connect: connectTo } });
 });
 
@@ -170,6 +191,14 @@ describe('a pod', () => {
   ])('%s is not reached: %i', async (name, code, message) => {
     const { json } = await server.request('GET', `${PODS}/${name}/proxy/`);
     expect(json).toMatchObject({ kind: 'Status', code, message });
+  });
+
+  it('is not waited for when it upgrades who did not ask', async () => {
+    const head = ['HTTP/1.1 101 Switching Protocols', 'Upgrade: x', 'Connection: Upgrade'];
+    using _raw = await answering([...head, '', ''].join('\r\n'));
+    const { json } = await server.request('GET', `${PODS}/a/proxy/`);
+    const message = 'error trying to reach service: no answer';
+    expect(json).toMatchObject({ kind: 'Status', code: 503, message });
   });
 
   it('is for those who may proxy to it, by what they do', async () => {
@@ -269,6 +298,18 @@ describe('an upgrade', () => {
     await served;
     expect(text).toMatch(/^HTTP\/1\.1 200 OK\r\n/);
     expect(text).toMatch(/Connection: close\r\n\r\nyou said $/);
+  });
+
+  it('has the head of the answer as it is, byte for byte', async () => {
+    backend.on('upgrade', (_request, socket: Socket) => {
+      const lines = ['HTTP/1.1 101 Oui', 'Upgrade: echo', 'Connection: Upgrade', 'X-Name: caf\xe9'];
+      socket.resume().end([...lines, '', ''].join('\r\n'), 'latin1');
+    });
+    const { client, served } = await upgrade(`${PODS}/a/proxy/socket`);
+    client.end();
+    const bytes = await bytesOf(client);
+    await served;
+    expect(bytes.toString('latin1')).toContain('X-Name: caf\xe9\r\n');
   });
 
   it('is not for nodes', async () => {

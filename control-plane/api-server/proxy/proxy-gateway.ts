@@ -65,7 +65,7 @@ export class ProxyGateway {
     taken.catch(() => undefined);
     sent.end();
     const answer = await this.answerTo(sent, 'upgrade', signal);
-    socket.write(headOf(answer));
+    socket.write(headOf(answer), 'latin1');
     if (answer.statusCode !== 101) {
       await joined(answer, socket);
       return;
@@ -148,8 +148,11 @@ export class ProxyGateway {
     using limit = timedController(this.deps.clock, ANSWER_MS, signal);
     const comes = (name: string) =>
       once(sent, name, { signal: limit.signal }) as Promise<[IncomingMessage]>;
+    // Of a backend that upgrades who did not ask, Node says no more than that it is over.
+    const ends = comes('close').then(() => Promise.reject(new Error('no answer')));
     try {
-      const [answer] = await Promise.race([...new Set(['response', event])].map(comes));
+      const answers = [...new Set(['response', event])].map(comes);
+      const [answer] = await Promise.race([...answers, ends]);
       return answer;
     } catch (error) {
       sent.destroy();
