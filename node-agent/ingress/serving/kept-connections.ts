@@ -43,11 +43,13 @@ export class KeptConnections extends Agent {
 
   private take(key: string): Connection | undefined {
     const connections = this.free.get(key);
+    const nowMs = this.deps.clock.monotonicMs();
     for (let found = connections?.pop(); found !== undefined; found = connections?.pop()) {
       this.freeCount--;
       found.isFree = false;
       // What it said while nobody asked must not become the answer to the next request.
-      if (found.socket.writable && found.socket.bytesRead === found.bytesRead) return found;
+      const isSilent = found.socket.bytesRead === found.bytesRead;
+      if (found.socket.writable && isSilent && nowMs < found.untilMs) return found;
       found.socket.destroy();
     }
     return undefined;
