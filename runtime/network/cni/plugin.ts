@@ -104,6 +104,8 @@ const run = (
   signal: AbortSignal,
 ): Promise<Ended> =>
   new Promise((resolve, reject) => {
+    // What cannot be written is found before there is somebody who waits for it.
+    const text = stringifyJson(input);
     const env = { ...process.env, ...variables, CNI_COMMAND: command, CNI_PATH: path.join(':') };
     // A group of its own: with it dies what it has started.
     const child = spawn(file, [], { detached: true, env, stdio: ['pipe', 'pipe', 'pipe'] });
@@ -131,7 +133,7 @@ const run = (
     );
     // It may end before it has read all; its exit status tells.
     child.stdin.on('error', () => undefined);
-    child.stdin.end(stringifyJson(input));
+    child.stdin.end(text);
   });
 
 const killGroup = ({ pid }: ChildProcess): void => {
