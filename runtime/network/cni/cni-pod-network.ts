@@ -71,6 +71,8 @@ class CniPodNetwork implements PodNetwork {
   private readonly policies: PolicyTables;
   readonly services: ServiceRules;
   private readonly known = new Map<string, AttachmentRecord>();
+  /** What their results say: all are asked again whenever one comes. */
+  private readonly read = new WeakMap<AttachmentRecord, Attachment>();
   /** Each sandbox has one call at a time, and the machine not many. */
   private readonly turns = new Turns();
   private readonly calls = new Semaphore(MAX_CALLS);
@@ -102,7 +104,8 @@ class CniPodNetwork implements PodNetwork {
     const { log, families } = this.deps;
     enableForwarding(families);
     await this.underlay.start();
-    for (const record of await this.records.list(log)) this.known.set(record.sandboxId, record);
+    for (const record of await this.records.list(log))
+      this.known.set(record.sandboxId, this.readable(record));
     await this.undoUnfinished();
     await this.collectGarbage();
     log.info({ attached: this.known.size }, 'CNI pod network ready');
@@ -361,13 +364,31 @@ class CniPodNetwork implements PodNetwork {
     return new Map(this.attachments().map(({ sandboxId, ips }) => [sandboxId, ips]));
   }
 
+  /** One whose result says nothing counts as unfinished: it harms no other, and is undone. */
+  private readable(record: AttachmentRecord): AttachmentRecord {
+    try {
+      this.attachmentOf(record);
+      return record;
+    } catch (error) {
+      const { result: _unreadable, ...unfinished } = record;
+      const { sandboxId } = record;
+      this.deps.log.error({ sandboxId, err: describeError(error) }, 'cannot read a CNI result');
+      return unfinished;
+    }
+  }
+
   /** Without addresses while it is being made, or when it could not be undone. */
-  private attachmentOf({ sandboxId, result }: AttachmentRecord): Attachment {
+  private attachmentOf(record: AttachmentRecord): Attachment {
+    const known = this.read.get(record);
+    if (known !== undefined) return known;
+    const { sandboxId, result } = record;
     const { ips, hostInterface } =
       result === undefined
         ? { ips: [], hostInterface: '' }
         : readResult(result, this.deps.families);
-    return { sandboxId, ips, hostInterface };
+    const attachment = { sandboxId, ips, hostInterface };
+    this.read.set(record, attachment);
+    return attachment;
   }
 }
 
