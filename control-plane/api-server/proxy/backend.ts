@@ -45,7 +45,7 @@ export const backendOfPod = async (
   const port = asked.port === '' ? firstPortOf(pod) : portNumber(asked.port);
   if (port === undefined)
     throw new ApiError('BadRequest', `invalid pod request ${JSON.stringify(text)}`);
-  return { ...placedPod(pod, name), scheme: asked.scheme, port };
+  return { ...reachable(pod, name), scheme: asked.scheme, port };
 };
 
 /**
@@ -74,7 +74,17 @@ export const backendOfService = async (
   const pod = (await get(POD, podKey)) as Pod;
   if (!ipsOf(pod).includes(ip))
     throw new ApiError('ServiceUnavailable', `address ${ip} is not that of pod "${podName}"`);
-  return { ...placedPod(pod, podKey), scheme: asked.scheme, port };
+  return { ...reachable(pod, podKey), scheme: asked.scheme, port };
+};
+
+/** From within a pod of the host's network, the way leads to what its node serves to itself alone. */
+const reachable = (pod: Pod, name: ObjectName): PodPlacement => {
+  if (pod.spec.hostNetwork === true)
+    throw new ApiError(
+      'ServiceUnavailable',
+      `pod "${name.name}" is on its node's network, which nothing is proxied to: forward its port`,
+    );
+  return placedPod(pod, name);
 };
 
 interface Address {

@@ -201,6 +201,14 @@ describe('a pod', () => {
     expect(json).toMatchObject({ kind: 'Status', code: 503, message });
   });
 
+  it('is not reached on the network of its node', async () => {
+    const object = pod('host', '10.0.0.2');
+    await create(PODS, { ...object, spec: { ...object.spec, hostNetwork: true } });
+    const { json } = await server.request('GET', `${PODS}/host/proxy/`);
+    expect(json).toMatchObject({ code: 503, message: expect.stringContaining('forward its port') });
+    expect(connected).toEqual([]);
+  });
+
   it('is for those who may proxy to it, by what they do', async () => {
     const user = { name: 'ann', groups: ['system:authenticated'] };
     const answer = await server.request('POST', `${PODS}/a/proxy/`, '', { user });

@@ -34,8 +34,8 @@ export interface ProxyRequest {
 
 /**
  * pods/NAME/proxy and services/NAME/proxy: HTTP through the node's own connection to the port of a pod, so
- * that nothing needs a way to the pod network. The path below, the query and the body go on as they are;
- * a caller's credentials do not.
+ * that nothing needs a way to the pod network. The path below and the body go on as they are, the query as
+ * it is understood; a caller's credentials do not.
  */
 export class ProxyGateway {
   constructor(private readonly deps: ProxyDeps) {}
