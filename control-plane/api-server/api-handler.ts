@@ -97,7 +97,7 @@ export class ApiHandler {
     const { caller, request } = await this.identified(asked, target);
     const record = this.recordOf(caller, request, target);
     try {
-      await this.serveStream(request, target, connection, () => record?.upgraded());
+      await this.serveStream(request, target, connection, record);
     } catch (error) {
       record?.answered(statusResponse(toApiError(error).toStatus()));
       throw error;
@@ -108,7 +108,7 @@ export class ApiHandler {
     request: ApiRequest,
     target: Target,
     connection: UpgradingConnection,
-    onBegin: () => void,
+    record: AuditRecord | undefined,
   ): Promise<void> {
     const kind = target && this.deps.kinds.find(target.group, target.version, target.plural);
     const isStream = STREAMS.has(target?.subresource ?? '');
@@ -118,19 +118,23 @@ export class ApiHandler {
       if (!isProxied(target)) throw notServed();
       authorizer.authorize(request.user, attributesOf(request, target));
       using _idle = this.endsWhenIdle(connection);
-      await proxies.upgrade({ kind, target, request }, connection);
+      await proxies.upgrade({ kind, target, request }, connection, (status) => {
+        if (status === SWITCHING_PROTOCOLS) record?.upgraded();
+        else record?.answered({ status });
+      });
       return;
     }
     authorizer.authorize(request.user, upgradeAttributes(request, target));
     if (target.subresource === 'portforward') {
       const plan = await portForward.plan(kind, target, request);
+      record?.upgraded();
       using _idle = this.endsWhenIdle(connection);
       await portForward.serve(plan, connection, request.signal);
       return;
     }
     const plan = await exec.plan(kind, target, target.subresource === 'attach', request);
     checkProtocol(request);
-    onBegin();
+    record?.upgraded();
     using _idle = this.endsWhenIdle(connection);
     await exec.serve(plan, connection, request.signal);
   }
@@ -329,6 +333,7 @@ const callerOf = async (
 
 /** Of who may not act as whom they name. */
 const FORBIDDEN: Verdict = { isAllowed: false, why: '' };
+const SWITCHING_PROTOCOLS = 101;
 const STREAMS: ReadonlySet<string> = new Set(['exec', 'attach', 'portforward', 'proxy']);
 /** The answer is copied to the kernel at once. */
 const SMALL_BYTES = 64 * 1024;

@@ -49,7 +49,7 @@ export class ProxyGateway {
     sent.end(body);
     const answer = await this.answerTo(sent, 'response', request.signal);
     return {
-      status: answer.statusCode ?? 502,
+      status: answer.statusCode ?? BAD_GATEWAY,
       headers: answerHeaders(answer.headers, prefix),
       body: answer,
       isBatched: true,
@@ -57,7 +57,11 @@ export class ProxyGateway {
   }
 
   /** Hands the connection over to the backend, where that agrees. @throws ApiError before it has answered */
-  async upgrade(asked: ProxyRequest, { socket, head }: UpgradingConnection): Promise<void> {
+  async upgrade(
+    asked: ProxyRequest,
+    { socket, head }: UpgradingConnection,
+    onAnswer: (status: number) => void,
+  ): Promise<void> {
     const { headers, signal } = asked.request;
     const upgrade = headers['upgrade'] ?? '';
     const { sent } = await this.send(asked, { connection: 'Upgrade', upgrade });
@@ -65,6 +69,7 @@ export class ProxyGateway {
     taken.catch(() => undefined);
     sent.end();
     const answer = await this.answerTo(sent, 'upgrade', signal);
+    onAnswer(answer.statusCode ?? BAD_GATEWAY);
     socket.write(headOf(answer), 'latin1');
     if (answer.statusCode !== 101) {
       await joined(answer, socket);
@@ -173,7 +178,11 @@ const unreachable = (error: unknown): ApiError =>
   });
 
 /** An answer that is no upgrade comes without its chunks, and ends with the connection. */
-const headOf = ({ statusCode = 502, statusMessage = '', rawHeaders }: IncomingMessage): string => {
+const headOf = ({
+  statusCode = BAD_GATEWAY,
+  statusMessage = '',
+  rawHeaders,
+}: IncomingMessage): string => {
   const isUpgrade = statusCode === 101;
   const lines = rawHeaders.flatMap((name, i) => {
     if (i % 2 === 1 || (!isUpgrade && FRAMING.has(name.toLowerCase()))) return [];
@@ -191,6 +200,7 @@ const joined = (from: NodeJS.ReadableStream, to: NodeJS.WritableStream): Promise
     pipeline(from, to, () => resolve());
   });
 
+const BAD_GATEWAY = 502;
 /** Some backends think for long. */
 const ANSWER_MS = 300_000;
 const HEADER_BYTES_MAX = 64 * 1024;
