@@ -13,8 +13,14 @@ const NOT_SERVED = [
   ...['deviceclasses', 'resourceclaims', 'resourceclaimtemplates', 'resourceslices'],
   'volumeattributesclasses',
 ];
-const OWN = ['connectionreviews', 'podexplanations', 'schedulingdecisions', 'placementreviews'];
-const GROUPS = ['flowcontrol.apiserver.k8s.io', 'resource.k8s.io', '[a-z]+.dhow.dev'];
+const OWN = [
+  ...['connectionreviews', 'podexplanations', 'schedulingdecisions', 'placementreviews'],
+  ...['placementplans', 'decisionreplays', 'podgroups', 'pods/scheduling'],
+];
+const GROUPS = [
+  ...['flowcontrol.apiserver.k8s.io', 'resource.k8s.io', '[a-z]+.dhow.dev'],
+  'scheduling.x-k8s.io',
+];
 const OTHER_KINDS = [...NOT_SERVED, ...OWN].join('|');
 const OTHER_GROUPS = GROUPS.join('|').replaceAll('.', '\\.');
 
@@ -64,7 +70,7 @@ export const DIFFERENCES = [
     why: 'these kinds and groups are not served, or are of our own; an APIService is read only',
     alike: [
       [new RegExp(`^(${OTHER_KINDS}) .*\n`, 'gm'), ''],
-      [new RegExp(`^(${OTHER_GROUPS})/v1\n`, 'gm'), ''],
+      [new RegExp(`^(${OTHER_GROUPS})/v1(alpha1)?\n`, 'gm'), ''],
       [/^(apiservices .* APIService ).* (?=api-extensions)/gm, '$1'],
     ],
   },
@@ -88,7 +94,7 @@ export const DIFFERENCES = [
     kind: 'missing',
     why: 'these groups are not served, or are of our own; the documents have hashes of their own',
     alike: [
-      [new RegExp(`"apis/(${OTHER_GROUPS})(/v1)?":\\{[^{}]*\\},?`, 'g'), ''],
+      [new RegExp(`"apis/(${OTHER_GROUPS})(/v1(alpha1)?)?":\\{[^{}]*\\},?`, 'g'), ''],
       [/hash=[0-9A-F]+/g, 'hash'],
     ],
   },
