@@ -96,11 +96,16 @@ describe('decisions', () => {
   });
 
   it('are summed up: how the scheduler does, in figures that others can collect', async () => {
-    const { stdout: metrics } = await cluster.kubectl('get', '--raw', '/metrics');
-    expect(metrics).toMatch(/\nscheduler_pending_pods\{queue="unschedulable"\} 1\n/);
+    // It may be backing off for a moment.
+    const metrics = await cluster.until('a pod that waits for a change', async () => {
+      const { stdout } = await cluster.kubectl('get', '--raw', '/metrics');
+      return /\nscheduler_pending_pods\{queue="unschedulable"\} 1\n/.test(stdout) && stdout;
+    });
     expect(metrics).toMatch(/\nscheduler_unschedulable_pods\{plugin="NodeResourcesFit",profile=/);
-    const text = await cluster.must('top', 'scheduler');
-    expect(text).toMatch(/^queue +0 active, 0 backoff, 1 unschedulable, 0 gated\n/);
+    const text = await cluster.until('the same in words', async () => {
+      const told = await cluster.must('top', 'scheduler');
+      return /^queue +0 active, 0 backoff, 1 unschedulable, 0 gated\n/.test(told) && told;
+    });
     expect(text).toMatch(/\nNodeResourcesFit +\d+ +1\n/);
     expect(text).toMatch(/\nInsufficient cpu +\d+\n/);
     expect(text).toMatch(/\nHOT NODE +PLACED\nnode-\d +1\n/);
