@@ -74,9 +74,10 @@ export class CniFolders implements Disposable {
     } catch {
       return [];
     }
+    // What stands behind the last end of a line is being written.
     return text
-      .trim()
       .split('\n')
+      .slice(0, -1)
       .map((line) => {
         const [command = '', sandboxId = '', netns = '', args = '', ...input] = line.split('|');
         return { command, sandboxId, netns, args, input: JSON.parse(input.join('|')) };
