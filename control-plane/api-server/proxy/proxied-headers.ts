@@ -1,4 +1,5 @@
 import type { IncomingHttpHeaders } from 'node:http';
+import { HOP_BY_HOP } from '../../../lib/net/hop-by-hop';
 import type { ApiRequest, ApiResponse } from '../http/exchange';
 import type { Backend } from './backend';
 
@@ -48,7 +49,7 @@ export const answerHeaders = (
       ]),
   );
 
-/** Without what is said to the next hop only (RFC 9110, 7.6.1). */
+/** Without what is said to the next hop only. */
 const endToEnd = <T extends string | readonly string[]>(
   headers: Readonly<Record<string, T | undefined>>,
 ): readonly (readonly [string, T])[] => {
@@ -58,11 +59,6 @@ const endToEnd = <T extends string | readonly string[]>(
     value === undefined || dropped.has(name) ? [] : [[name, value] as const],
   );
 };
-
-const HOP_BY_HOP = [
-  ...['connection', 'keep-alive', 'proxy-authenticate', 'proxy-authorization'],
-  ...['proxy-connection', 'te', 'trailer', 'transfer-encoding', 'upgrade'],
-];
 
 /** Said to this server, or said anew. */
 const OURS: ReadonlySet<string> = new Set([

@@ -1,5 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 
+import { HOP_BY_HOP } from '../../../lib/net/hop-by-hop';
+
 /** Names and values in turn, as Node's `rawHeaders`. */
 export type RawHeaders = readonly string[];
 
@@ -87,11 +89,6 @@ const namedByConnection = (rawHeaders: RawHeaders): ReadonlySet<string> => {
 const NONE: ReadonlySet<string> = new Set();
 const CONNECTION = 'connection';
 const KEPT = new Set(['content-length', 'host']);
-
-const HOP_BY_HOP = new Set([
-  ...[CONNECTION, 'keep-alive', 'proxy-authenticate', 'proxy-authorization'],
-  ...['proxy-connection', 'te', 'trailer', 'transfer-encoding', 'upgrade'],
-]);
 
 /** With `_` as `-`: to many backends they are one. `Expect` has been met by then. */
 const REPLACED = new Set([
