@@ -16,6 +16,7 @@ import { parseOptions, type NetworkDeps, type PodNetworkOptions } from './option
 import { PeerWays } from './peer-ways';
 import { RuleSet } from './rule-set';
 import { ServiceRules } from './services/service-rules';
+import { started } from './started';
 import { type LinkSettings, type SandboxLink } from './sandbox-link';
 import { SandboxLinks } from './sandbox-links';
 import { vxlanOverheadBytes } from './vxlan';
@@ -28,14 +29,7 @@ import type { PacketPolicies } from '../packet-policies';
  * @throws NetworkError naming the option at fault, or the step the kernel refused.
  */
 export const createPodNetwork = async (options: PodNetworkOptions): Promise<PodNetwork> => {
-  const network = new NativePodNetwork(parseOptions(options));
-  try {
-    await network.start();
-  } catch (error) {
-    await network[Symbol.asyncDispose]();
-    throw new NetworkError('start', 'cannot start the pod network', { cause: error });
-  }
-  return network;
+  return started(new NativePodNetwork(parseOptions(options)));
 };
 
 class NativePodNetwork implements PodNetwork {

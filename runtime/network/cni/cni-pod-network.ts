@@ -24,6 +24,7 @@ import { PeerWays } from '../peer-ways';
 import { PolicyTables } from '../policy/policy-tables';
 import { RuleSet } from '../rule-set';
 import { ServiceRules } from '../services/service-rules';
+import { started } from '../started';
 import { AttachmentRecords, type AttachmentRecord } from './attachment-records';
 import { CniChain } from './chain';
 import { whyUnfiltered } from './filtering';
@@ -52,14 +53,7 @@ export interface CniNetworkOptions extends PodNetworkOptions {
  */
 export const createCniNetwork = async (options: CniNetworkOptions): Promise<PodNetwork> => {
   const records = await AttachmentRecords.open(options.recordDir);
-  const network = new CniPodNetwork(parseOptions(options), options, records);
-  try {
-    await network.start();
-  } catch (error) {
-    await network[Symbol.asyncDispose]();
-    throw new NetworkError('start', 'cannot start the pod network', { cause: error });
-  }
-  return network;
+  return started(new CniPodNetwork(parseOptions(options), options, records));
 };
 
 class CniPodNetwork implements PodNetwork {
