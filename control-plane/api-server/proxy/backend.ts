@@ -36,15 +36,12 @@ export const backendOfPod = async (
   { namespace, name: text }: ObjectName,
   signal: AbortSignal,
 ): Promise<Backend> => {
-  const asked = parseProxyName(text);
-  if (asked === undefined)
-    throw new ApiError('BadRequest', `invalid pod request ${JSON.stringify(text)}`);
+  const asked = askedOf('pod', text);
   const name = { namespace, name: asked.name };
   const { object } = await reader.get(pods, name, undefined, NO_QUERY, { signal });
   const pod = object as Pod;
   const port = asked.port === '' ? firstPortOf(pod) : portNumber(asked.port);
-  if (port === undefined)
-    throw new ApiError('BadRequest', `invalid pod request ${JSON.stringify(text)}`);
+  if (port === undefined) throw invalid('pod', text);
   return { ...reachable(pod, name), scheme: asked.scheme, port };
 };
 
@@ -59,9 +56,7 @@ export const backendOfService = async (
   draw: (count: number) => number,
   signal: AbortSignal,
 ): Promise<Backend> => {
-  const asked = parseProxyName(text);
-  if (asked === undefined)
-    throw new ApiError('BadRequest', `invalid service request ${JSON.stringify(text)}`);
+  const asked = askedOf('service', text);
   const name = { namespace, name: asked.name };
   const get = async (kind: ServedKind, named: ObjectName) =>
     (await reader.get(kind, named, undefined, NO_QUERY, { signal })).object;
@@ -76,6 +71,15 @@ export const backendOfService = async (
     throw new ApiError('ServiceUnavailable', `address ${ip} is not that of pod "${podName}"`);
   return { ...reachable(pod, podKey), scheme: asked.scheme, port };
 };
+
+const askedOf = (what: string, text: string): ProxyName => {
+  const asked = parseProxyName(text);
+  if (asked === undefined) throw invalid(what, text);
+  return asked;
+};
+
+const invalid = (what: string, text: string): ApiError =>
+  new ApiError('BadRequest', `invalid ${what} request ${JSON.stringify(text)}`);
 
 /** From within a pod of the host's network, the way leads to what its node serves to itself alone. */
 const reachable = (pod: Pod, name: ObjectName): PodPlacement => {
