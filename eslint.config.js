@@ -101,6 +101,12 @@ const clockSyntax = [
   { selector: "CallExpression[callee.name='Date']", message: TAKE_A_CLOCK },
 ];
 
+/** What a test of the whole line reads once, of something that is written when there is time. */
+const lateWords = ['callee.property.name', 'callee.name'].map((callee) => ({
+  selector: `CallExpression[${callee}=/^(dhow|must|kubectl)$/][arguments.0.value=/^(events|describe)$/]:not(CallExpression[callee.property.name=/^until/] *)`,
+  message: 'Events come a little after what they tell of: read them by untilSaid or until.',
+}));
+
 const abortListener = {
   selector: "CallExpression[callee.property.name='addEventListener'][arguments.0.value='abort']",
   message: 'Signals are shared by more than ten, of which Node warns: use lib/async/on-abort.',
@@ -214,6 +220,10 @@ module.exports = tseslint.config(
   {
     files: ['lib/async/on-abort.ts', '**/*.test.ts', 'test/**/*.ts'],
     rules: { 'no-restricted-syntax': 'off' },
+  },
+  {
+    files: ['test/e2e/**/*.ts'],
+    rules: { 'no-restricted-syntax': ['error', ...lateWords] },
   },
   {
     // What launchers, monitors and containers do may never end: nothing waits for it without limit.

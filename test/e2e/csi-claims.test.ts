@@ -284,9 +284,12 @@ it('grows a claim by its controller and on the node, over kill -9 of the agent, 
     capacity: { storage: '2Gi' },
     allocatedResources: { storage: '2Gi' },
   });
-  const events = await cluster.must('describe', 'pvc', 'growing');
-  expect(events).toContain('waiting for an external controller to expand this PVC');
-  expect(events).toContain('MountVolume.NodeExpandVolume succeeded for volume');
+  const words = [
+    /waiting for an external controller to expand this PVC/,
+    /MountVolume.NodeExpandVolume succeeded for volume/,
+  ];
+  for (const each of words)
+    await cluster.untilSaid(each, () => cluster.dhow('describe', 'pvc', 'growing'));
   expect(controller.failures).toEqual([]);
   await cluster.must('delete', 'pod', 'growing');
 });

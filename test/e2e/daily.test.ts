@@ -116,7 +116,7 @@ it('shows the logs of all pods of a deployment, and what happened to it', async 
     return stdout.split('\n').length > 2 ? stdout : undefined;
   });
   expect(lines).toMatch(/^(\[pod\/web-\S+\/main\] started\n){2}$/);
-  expect(await cluster.must('events', '--for', 'deploy/web')).toContain('ScalingReplicaSet');
+  await cluster.untilSaid(/ScalingReplicaSet/, () => cluster.dhow('events', '--for', 'deploy/web'));
   expect(await cluster.must('explain', 'deploy.spec.replicas')).toContain(
     'FIELD: replicas <integer>',
   );

@@ -43,7 +43,9 @@ describe('kubectl', () => {
       const pods = await cluster.pods('-l', 'app=app');
       return pods.length === 4 && pods.every(isReady);
     });
-    expect(await must('describe', 'deploy', 'app')).toContain('ScalingReplicaSet');
+    await cluster.untilSaid(/ScalingReplicaSet/, () =>
+      cluster.kubectl('describe', 'deploy', 'app'),
+    );
     await cluster.untilSaid('v1\n', () => cluster.kubectl('logs', 'deploy/app'));
     expect(await must('exec', 'deploy/app', '--', 'echo', 'hi')).toBe('hi\n');
     await must('delete', 'deploy', 'app', '--timeout=60s');
@@ -96,7 +98,9 @@ describe('kubectl', () => {
     expect(await must('exec', 'watched', '-c', 'look', '--', 'hostname', '-i')).toBe(
       `${status.podIP}\n`,
     );
-    expect(await must('describe', 'pod', 'watched')).toMatch(/Ephemeral Containers:\n +look:\n/);
+    await cluster.untilSaid(/Ephemeral Containers:\n +look:\n/, () =>
+      cluster.kubectl('describe', 'pod', 'watched'),
+    );
     const list = '{"spec":{"ephemeralContainers":null}}';
     const taken = ['patch', 'pod', 'watched', '--subresource=ephemeralcontainers', '-p', list];
     expect((await cluster.kubectl(...taken)).stderr).toMatch(

@@ -139,6 +139,7 @@ it('answers for a host, by path, at port 80 of every node', async () => {
     });
     expect(await ask('other.example', '/')).toBe('404 page not found\n');
   }
-  const described = await cluster.must('describe', 'ingress', 'shop');
-  expect(described).toMatch(/^ +\/orders +orders:http \(10\.42\.\d+\.\d+:8080\)$/m);
+  await cluster.untilSaid(/^ +\/orders +orders:http \(10\.42\.\d+\.\d+:8080\)$/m, () =>
+    cluster.dhow('describe', 'ingress', 'shop'),
+  );
 });

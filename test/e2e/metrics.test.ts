@@ -155,8 +155,9 @@ it('scales a deployment up under load, and down when it ends', async () => {
     () => cluster.kubectl('describe', 'hpa', 'web'),
   );
   expect(described).toMatch(/ScalingLimited +True +TooManyReplicas/);
-  expect(await cluster.must('describe', 'hpa', 'web')).toMatch(
+  await cluster.untilSaid(
     /Decided by: +a limit: the desired replica count is more than the maximum replica count\n/,
+    () => cluster.dhow('describe', 'hpa', 'web'),
   );
   await cluster.must('exec', busy, '--', 'rm', '/tmp/busy');
   await cluster.until('one replica', async () => (await replicas()) === 1, 120_000);

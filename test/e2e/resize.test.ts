@@ -71,7 +71,7 @@ it('resizes a pod that runs on, up and down, and tells what is in force', async 
   });
   expect(settled.metadata.generation).toBe(3);
   expect(settled.status).toMatchObject({ observedGeneration: 3 });
-  expect(await cluster.must('describe', 'pod', 'web')).toMatch(/ResizeCompleted/);
+  await cluster.untilSaid(/ResizeCompleted/, () => cluster.dhow('describe', 'pod', 'web'));
 });
 
 it('restarts a container only for what its policy says', async () => {
@@ -105,8 +105,8 @@ it('keeps what a pod has where the node cannot give more, and says why', async (
   });
   expect(refused.status.containerStatuses?.[0]?.resources).toEqual(both('100m', '64Mi'));
   expect((await cluster.dhow('why', 'web')).stdout).toContain('ResizeInfeasible');
-  expect((await cluster.dhow('describe', 'pod', 'web')).stdout).toMatch(
-    /Limits in force: +cpu=100m/,
+  await cluster.untilSaid(/Limits in force: +cpu=100m/, () =>
+    cluster.dhow('describe', 'pod', 'web'),
   );
   await resize('web', both('100m', '64Mi'));
   await cluster.until('the wish is forgotten', async () =>

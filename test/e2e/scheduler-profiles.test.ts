@@ -27,8 +27,7 @@ describe('a cluster with a scheduler configuration', () => {
     expect((await place('spread', 'default-scheduler')).size).toBe(2);
     await cluster.clear();
     expect((await place('packed', 'bin-packing')).size).toBe(1);
-    const events = await cluster.must('get', 'events', '-o', 'json');
-    expect(events).toContain('"bin-packing"');
+    await cluster.untilSaid(/"bin-packing"/, () => cluster.dhow('get', 'events', '-o', 'json'));
   });
 
   it('leaves a pod of another scheduler alone, and why says so', async () => {

@@ -46,8 +46,6 @@ const setStep = (step: string) => kubectl('set', 'env', 'sts/db', `STEP=${step}`
 
 const status = async () => ((await cluster.object('sts', 'db')) as StatefulSet).status;
 
-const events = async (): Promise<string> => kubectl('events', '--for', 'sts/db');
-
 afterEach(() => cluster.clear());
 
 describe('a StatefulSet', () => {
@@ -137,7 +135,9 @@ describe('a StatefulSet', () => {
     await cluster.until(
       'word of it',
       async () =>
-        /PodOnLostNode .*kubectl delete pod db-0 --namespace default --force/.test(await events()),
+        /PodOnLostNode .*kubectl delete pod db-0 --namespace default --force/.test(
+          await kubectl('events', '--for', 'sts/db'),
+        ),
       120_000,
     );
     const kept = await cluster.pod('db-0');

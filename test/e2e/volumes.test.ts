@@ -280,9 +280,8 @@ it('grows a claim as far as a folder can, and has kubectl see all that', async (
     ...['wait', 'pvc/grows', '--for=jsonpath={.status.capacity.storage}=5Mi', '--timeout=60s'],
   );
   expect(waited).toMatchObject({ code: 0 });
-  const described = (await cluster.kubectl('describe', 'pvc', 'grows')).stdout;
-  for (const words of ['Used By:       grower', 'WaitForFirstConsumer', 'ProvisioningSucceeded'])
-    expect(described).toContain(words);
+  for (const words of [/Used By: {7}grower/, /WaitForFirstConsumer/, /ProvisioningSucceeded/])
+    await cluster.untilSaid(words, () => cluster.kubectl('describe', 'pvc', 'grows'));
   expect((await cluster.kubectl('get', 'sc')).stdout).toMatch(
     /local-path \(default\) +dhow.dev\/local-path +Delete +WaitForFirstConsumer +true/,
   );
