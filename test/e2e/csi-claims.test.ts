@@ -41,8 +41,9 @@ beforeAll(async () => {
   await cluster.until('its CSINode', () => cluster.object('csinode', NODE));
 });
 
+afterEach(() => cluster.clear());
+
 afterAll(async () => {
-  await cluster.clear();
   await driver[Symbol.asyncDispose]();
   await cluster[Symbol.asyncDispose]();
   rmSync(folder, { recursive: true, force: true });
@@ -169,7 +170,6 @@ it('gives a node as many volumes of a driver as that can have there, and the nex
   expect(why).toContain('delete pod default/first');
   await cluster.must('delete', 'pod', 'first');
   await cluster.podIsReady('second');
-  await cluster.must('delete', 'pod', 'second');
 });
 
 it('places pods in the zones of their volumes', async () => {
@@ -291,7 +291,6 @@ it('grows a claim by its controller and on the node, over kill -9 of the agent, 
   for (const each of words)
     await cluster.untilSaid(each, () => cluster.dhow('describe', 'pvc', 'growing'));
   expect(controller.failures).toEqual([]);
-  await cluster.must('delete', 'pod', 'growing');
 });
 
 it('tells how full volumes are, and what their driver finds wrong with them', async () => {
@@ -332,5 +331,4 @@ it('tells how full volumes are, and what their driver finds wrong with them', as
   await cluster.until('the event', async () =>
     (await cluster.must('get', 'events')).includes('Volume data: scratched'),
   );
-  await cluster.must('delete', 'pod', 'counted');
 });

@@ -34,8 +34,9 @@ beforeAll(async () => {
   });
 });
 
+afterEach(() => cluster.clear());
+
 afterAll(async () => {
-  await cluster.clear();
   await driver[Symbol.asyncDispose]();
   await cluster[Symbol.asyncDispose]();
   rmSync(folder, { recursive: true, force: true });
