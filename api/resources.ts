@@ -44,6 +44,7 @@ import type {
   Service,
   ServiceAccount,
   StatefulSet,
+  StoredPodTemplate,
   StorageClass,
   CSIDriver,
   CSINode,
@@ -149,6 +150,7 @@ export const REPLICATION_CONTROLLERS = resource<ReplicationController>(
   'ReplicationController',
   'replicationcontrollers',
 );
+export const POD_TEMPLATES = resource<StoredPodTemplate>('', 'v1', 'PodTemplate', 'podtemplates');
 export const STATEFUL_SETS = resource<StatefulSet>('apps', 'v1', 'StatefulSet', 'statefulsets');
 export const DAEMON_SETS = resource<DaemonSet>('apps', 'v1', 'DaemonSet', 'daemonsets');
 export const JOBS = resource<Job>('batch', 'v1', 'Job', 'jobs');

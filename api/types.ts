@@ -103,6 +103,8 @@ export type Node = Kind<core.Node, 'spec' | 'status'>;
 export type Pod = Kind<core.Pod, 'spec' | 'status'>;
 export type ReplicaSet = Kind<apps.ReplicaSet, 'spec' | 'status'>;
 export type ReplicationController = Kind<core.ReplicationController, 'spec' | 'status'>;
+/** The kind of that name; `PodTemplate` is what workloads hold of theirs. */
+export type StoredPodTemplate = Kind<core.PodTemplate>;
 export type Deployment = Kind<apps.Deployment, 'spec' | 'status'>;
 export type ConfigMap = Kind<core.ConfigMap>;
 export type Secret = Kind<core.Secret>;

@@ -11,9 +11,10 @@ describe('what Dhow does not serve yet', () => {
   );
 
   it.each([
-    ['podtemplates', 'PodTemplate'],
-    ['PodTemplate', 'PodTemplate'],
-    ['podtemplates.v1', 'PodTemplate'],
+    ['flowschemas', 'FlowSchema'],
+    ['FlowSchema', 'FlowSchema'],
+    ['flowschemas.v1', 'FlowSchema'],
+    ['vac', 'VolumeAttributesClass'],
     ['widgets', undefined],
     ['', undefined],
   ])('knows %j as %s', (name, kind) => {

@@ -3,7 +3,13 @@
  * like a misspelling. A kind that becomes served is taken off this list; a test compares the two.
  */
 const KINDS: readonly (readonly [kind: string, plural: string, ...shortNames: string[]])[] = [
-  ['PodTemplate', 'podtemplates'],
+  ['FlowSchema', 'flowschemas'],
+  ['PriorityLevelConfiguration', 'prioritylevelconfigurations'],
+  ['DeviceClass', 'deviceclasses'],
+  ['ResourceClaim', 'resourceclaims'],
+  ['ResourceClaimTemplate', 'resourceclaimtemplates'],
+  ['ResourceSlice', 'resourceslices'],
+  ['VolumeAttributesClass', 'volumeattributesclasses', 'vac'],
 ];
 
 /** The kind that a user means by `svc`, `service` or `Service` when Dhow does not serve it. */

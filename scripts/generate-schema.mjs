@@ -30,6 +30,7 @@ const ROOTS = {
     'Service',
     'Endpoints',
     'ReplicationController',
+    'PodTemplate',
   ],
   'api.apps.v1': ['Deployment', 'ReplicaSet', 'StatefulSet', 'DaemonSet', 'ControllerRevision'],
   'api.certificates.v1': ['CertificateSigningRequest'],

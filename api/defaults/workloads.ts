@@ -42,6 +42,11 @@ export const defaultReplicationController = (controller: core.ReplicationControl
   if (spec.template?.spec !== undefined) defaultPodSpec(spec.template.spec);
 };
 
+/** Changes the template in place. */
+export const defaultStoredPodTemplate = ({ template }: core.PodTemplate): void => {
+  if (template?.spec !== undefined) defaultPodSpec(template.spec);
+};
+
 const isEmpty = (labels: object | undefined): boolean => Object.keys(labels ?? {}).length === 0;
 
 /** Changes the stateful set in place. */

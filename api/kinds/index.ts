@@ -27,6 +27,7 @@ import { POD_EXPLANATION_KIND } from './pod-explanation';
 import { POD_GROUP_KIND } from './pod-group';
 import { PRIORITY_CLASS_KIND } from './priority-class';
 import { REPLICA_SET_KIND } from './replica-set';
+import { POD_TEMPLATE_KIND } from './pod-template';
 import { REPLICATION_CONTROLLER_KIND } from './replication-controller';
 import { RESOURCE_QUOTA_KIND } from './resource-quota';
 import { ROLE_KIND } from './role';
@@ -70,6 +71,7 @@ export const KINDS: readonly KindInfo[] = [
   LEASE_KIND,
   REPLICA_SET_KIND,
   REPLICATION_CONTROLLER_KIND,
+  POD_TEMPLATE_KIND,
   DEPLOYMENT_KIND,
   POD_DISRUPTION_BUDGET_KIND,
   SERVICE_KIND,

@@ -1,4 +1,4 @@
-import { CRON_JOBS, DAEMON_SETS, JOBS, STATEFUL_SETS } from '../resources';
+import { CRON_JOBS, DAEMON_SETS, JOBS, POD_TEMPLATES, STATEFUL_SETS } from '../resources';
 import { deployment, made, refusal } from '../testing';
 import { scheduleProblem } from './cron-schedule';
 
@@ -41,6 +41,16 @@ it('takes them as they are made', () => {
   expect(refusal(DAEMON_SETS, deployment())).toEqual([]);
   expect(refusal(JOBS, once())).toEqual([]);
   expect(refusal(CRON_JOBS, cron())).toEqual([]);
+});
+
+it('keeps templates of pods by themselves, by the rules of pods', () => {
+  const { template } = deployment().spec;
+  expect(made(POD_TEMPLATES, { metadata: { name: 'web' }, template })).toMatchObject({
+    template: { spec: { restartPolicy: 'Always', dnsPolicy: 'ClusterFirst' } },
+  });
+  expect(refusal(POD_TEMPLATES, { metadata: { name: 'web' }, template: { spec: {} } })).toEqual([
+    'template.spec.containers: Required value',
+  ]);
 });
 
 it('finds the volumes of a stateful set among its claims', () => {

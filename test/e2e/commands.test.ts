@@ -343,8 +343,8 @@ describe('bad input', () => {
       code: 1,
       stderr: 'Error from server (NotFound): pods "nope" not found\n',
     });
-    expect((await cluster.dhow('get', 'podtemplates')).stderr).toBe(
-      'error: the server doesn\'t have a resource type "podtemplates": PodTemplate is not served yet\n',
+    expect((await cluster.dhow('get', 'flowschemas')).stderr).toBe(
+      'error: the server doesn\'t have a resource type "flowschemas": FlowSchema is not served yet\n',
     );
     expect((await cluster.dhow('why', 'pod', 'nope')).stderr).toContain('pods "nope" not found');
     expect((await cluster.dhow('apply', '-f', '/nope.yaml')).stderr).toContain('does not exist');
@@ -417,12 +417,13 @@ describe('apply', () => {
   });
 
   it('names every kind that is not served, at once', async () => {
-    const unserved = 'apiVersion: v1\nkind: PodTemplate\nmetadata: {name: a}\n';
+    const unserved =
+      'apiVersion: flowcontrol.apiserver.k8s.io/v1\nkind: FlowSchema\nmetadata: {name: a}\n';
     const input = [unserved, unserved].join('---\n');
     const { stderr } = await cluster.dhowWith(input, 'apply', '-f', '-');
     expect(stderr.trim().split('\n')).toEqual([
-      'error: STDIN:1: no matches for kind "PodTemplate" in version "v1": it is not served yet',
-      'error: STDIN:5: no matches for kind "PodTemplate" in version "v1": it is not served yet',
+      'error: STDIN:1: no matches for kind "FlowSchema" in version "flowcontrol.apiserver.k8s.io/v1": it is not served yet',
+      'error: STDIN:5: no matches for kind "FlowSchema" in version "flowcontrol.apiserver.k8s.io/v1": it is not served yet',
     ]);
   });
 });

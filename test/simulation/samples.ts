@@ -103,6 +103,7 @@ export const SAMPLES: readonly Sample[] = [
     kind: 'ReplicationController',
     more: { spec: { replicas: 1, selector: selector.matchLabels, template } },
   },
+  { group: '', kind: 'PodTemplate', more: { template } },
   { group: 'apps', kind: 'ControllerRevision', more: { data: { spec: {} }, revision: 1 } },
   {
     group: 'apps',

@@ -61,6 +61,7 @@ export const WORKLOAD_EFFECTS: Effects = {
     template: shown(HEALS),
   },
   ReplicationController: { ...OBJECT, spec: shown(CONTROLS), status: STATUS },
+  PodTemplate: { ...OBJECT, template: kept('it is for clients to make pods of') },
   ReplicationControllerSpec: {
     minReadySeconds: shown(CONTROLLER('counts a pod as available only once')),
     replicas: shown(CONTROLS),

@@ -24,6 +24,7 @@ import { POD_EXPLANATION } from './pod-explanation';
 import { POD_GROUP } from './pod-group';
 import { PRIORITY_CLASS } from './priority-class';
 import { REPLICA_SET } from './replica-set';
+import { POD_TEMPLATE } from './pod-template';
 import { REPLICATION_CONTROLLER } from './replication-controller';
 import { NODE_METRICS_KIND, POD_METRICS_KIND } from './resource-metrics';
 import { RESOURCE_QUOTA } from './resource-quota';
@@ -65,6 +66,7 @@ export const STORED_KINDS: readonly ServedKind[] = [
   LEASE,
   REPLICA_SET,
   REPLICATION_CONTROLLER,
+  POD_TEMPLATE,
   DEPLOYMENT,
   POD_DISRUPTION_BUDGET,
   SERVICE,

@@ -61,7 +61,15 @@ export const keyCount = (object: ApiObject, field: string): number =>
   Object.keys(fieldsAt(object, field)).length;
 
 const containers = (object: ApiObject, field: string): string =>
-  listAt(object, 'spec', 'template', 'spec', 'containers')
+  containersAt(object, field, 'spec', 'template', 'spec', 'containers');
+
+/** One field of each of the containers at a path. */
+export const containersAt = (
+  object: ApiObject,
+  field: string,
+  ...path: readonly string[]
+): string =>
+  listAt(object, ...path)
     .map((container) => textAt(container, field))
     .join(',');
 
