@@ -54,8 +54,20 @@ static int run_step(const struct plan *plan, int root, const struct plan_step *s
   }
 }
 
+/* pivot_root moves what lies at the root of this process. Under chroot that is not the root of the mount
+ * namespace: the host would stay above the container, and setns(2), so every exec, would end up there.
+ * Joining a mount namespace sets the root to its own (namespaces(7)), also when it is ours already. */
+static int enter_namespace_root(void) {
+  cleanup_close int own = open_host(AT_FDCWD, "/proc/self/ns/mnt", O_RDONLY, 0);
+  if (own < 0 || setns(own, CLONE_NEWNS) < 0) return fail("pivot_root", "enter the root of the mounts");
+  /* As before, for what lies outside the root that was ours. */
+  if (mount("", "/", NULL, MS_SLAVE | MS_REC, NULL) < 0) return fail("rootfs", "make / a slave");
+  return 0;
+}
+
 /* Both on the same folder: the old root ends up on top of the new one, until `leave_old_root`. */
 static int pivot(int root) {
+  if (enter_namespace_root() < 0) return -1;
   leave_host();
   if (fchdir(root) < 0) return fail("pivot_root", "enter the new root");
   if (syscall(SYS_pivot_root, ".", ".") < 0) return fail("pivot_root", "pivot_root");

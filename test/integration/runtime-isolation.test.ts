@@ -2,13 +2,16 @@ import { execFileSync } from 'node:child_process';
 import {
   existsSync,
   mkdirSync,
+  mkdtempSync,
   readdirSync,
   readFileSync,
   readlinkSync,
+  rmSync,
   statSync,
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 import type { ContainerSpec, SecuritySpec } from '../../runtime/container-runtime';
@@ -20,7 +23,14 @@ import {
   runToEnd,
   sandboxSpec,
 } from '../../runtime/containers/runtime-suite';
-import { asUser, layersWith, openRuntimeHost, runScript, type RuntimeHost } from './runtime-host';
+import {
+  asUser,
+  buildLauncher,
+  layersWith,
+  openRuntimeHost,
+  runScript,
+  type RuntimeHost,
+} from './runtime-host';
 
 let host: RuntimeHost;
 
@@ -77,7 +87,43 @@ describe('namespaces', () => {
   });
 });
 
+/** As an agent has it that somebody runs in a folder of its machine: `/` is not where the mounts begin. */
+const chrootedLauncher = (): string => {
+  const dir = mkdtempSync(join(tmpdir(), 'chroot-'));
+  folders.push(dir);
+  mkdirSync(join(dir, 'root'));
+  const path = join(dir, 'launcher');
+  const start = `exec -a dhow-launcher '${buildLauncher()}' "$@"`;
+  const lines = [
+    ...['#!/bin/bash', 'export PATH=/usr/sbin:/usr/bin:/sbin:/bin'],
+    `[ "$IS_IN" ] || IS_IN=1 exec unshare --mount --propagation slave "$0" "$@"`,
+    `mount --rbind / '${dir}/root'`,
+    `exec chroot '${dir}/root' bash -c '${start.replaceAll("'", `'\\''`)}' sh "$@"`,
+  ];
+  writeFileSync(path, `${lines.join('\n')}\n`, { mode: 0o755 });
+  return path;
+};
+const folders: string[] = [];
+
+afterAll(() => {
+  for (const folder of folders) rmSync(folder, { recursive: true, force: true });
+});
+
 describe('the root file system', () => {
+  it('is all there is, for an exec too, when the launcher lives under chroot', async () => {
+    await host.close();
+    host = await openRuntimeHost({ launcherPath: chrootedLauncher() });
+    await host.runtime.createSandbox(sandboxSpec('box'));
+    const spec = containerSpec(host, 'caged', 'exec sleep 1000');
+    await host.runtime.createContainer(spec);
+    await host.runtime.startContainer('caged');
+    const looked = await collect(
+      await host.runtime.exec('caged', execSpec('ls -1 /; ls -1 /proc/1/root/')),
+    );
+    const seen = (await run('ls -1 /')).stdout.split('\n');
+    expect(looked.stdout.trim().split('\n')).toEqual([...seen, ...seen]);
+  });
+
   it('keeps writes in the container', async () => {
     const { stdout } = await run('echo x > /etc/new; cat /etc/new; ls /dev');
     expect(stdout.split('\n')).toEqual(
