@@ -59,6 +59,14 @@ unready_pods() {
     $4 != "Completed" && !($4 == "Running" && ready[1] == ready[2]) { print $1, $2, $4 }'
 }
 
+# By what is there for certain: a bare Debian has neither curl nor wget.
+fetch() {
+  node -e '
+    fetch(process.argv[1], { signal: AbortSignal.timeout(10000) })
+      .then((answer) => answer.text())
+      .then((text) => process.stdout.write(text))' "$1"
+}
+
 show() {
   step 'Nodes'
   dhow get nodes -o wide
@@ -81,7 +89,7 @@ show() {
   local node_ip
   node_ip=$(dhow get nodes -o 'jsonpath={.items[0].status.addresses[?(@.type=="InternalIP")].address}')
   step "HTTP from this machine to the same, by a port of a node: http://$node_ip:30080/"
-  curl -sS --max-time 10 "http://$node_ip:30080/"
+  fetch "http://$node_ip:30080/"
   step "Why $client runs where it does"
   dhow why "$client"
   cat <<END
