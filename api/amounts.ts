@@ -70,6 +70,16 @@ export const without = (a: Amounts, b: Amounts): Amounts =>
     }),
   );
 
+/** How exact amounts are read and put together: an `Arithmetic`. */
+export const EXACT = {
+  none: NOTHING,
+  of: quantitiesOf,
+  add: sumOf,
+  max: largerOf,
+  replace: (amounts: Amounts, list: Readonly<Record<string, string>>): Amounts =>
+    new Map([...amounts, ...quantitiesOf(list)]),
+};
+
 /** Of these names alone. */
 export const only = (amounts: Amounts, isWanted: (name: string) => boolean): Amounts =>
   new Map([...amounts].filter(([name]) => isWanted(name)));

@@ -1,5 +1,5 @@
 import type * as core from 'kubernetes-types/core/v1';
-import { largerOf, NOTHING, quantitiesOf, sumOf, type Amounts } from './amounts';
+import { EXACT, NOTHING, quantitiesOf, type Amounts } from './amounts';
 import { podTotal } from './pods';
 import { compareQuantities, formatQuantity, type Quantity } from './quantity';
 import type { DeepReadonly, LimitRange, PodSpec } from './types';
@@ -25,8 +25,8 @@ export const limitProblems = (range: LimitRange, spec: PodSpec): readonly string
         );
       case 'Pod':
         return problems(item, {
-          requests: podTotal(spec, (each) => quantitiesOf(each.resources?.requests), EXACT),
-          limits: podTotal(spec, (each) => quantitiesOf(each.resources?.limits), EXACT),
+          requests: podTotal(spec, 'requests', EXACT),
+          limits: podTotal(spec, 'limits', EXACT),
         });
       default:
         return [];
@@ -66,8 +66,6 @@ type Texts = Readonly<Record<string, string>>;
 
 const itemsOf = ({ spec }: LimitRange): readonly Item[] =>
   (spec?.limits as readonly Item[] | null | undefined) ?? [];
-
-const EXACT = { none: NOTHING, add: sumOf, max: largerOf };
 
 const problems = (item: Item, asked: Bounded): readonly string[] => [
   ...each(item.min).flatMap(belowMin(item.type, asked)),

@@ -1,3 +1,4 @@
+import { hasPodLevelResources, podLevelList, type ResourceList } from './pod-level-resources';
 import { bytesOf, cpuMillisOf } from './quantity';
 import type { Container, Pod, PodCondition, PodSpec, PodStatus } from './types';
 
@@ -40,50 +41,74 @@ export const maxAmounts = (a: ResourceAmounts, b: ResourceAmounts): ResourceAmou
  * What a pod takes from its node, the one figure that scheduler, agent and quota all use.
  * Restartable init containers keep running beside whatever starts after them, so each init step
  * needs its own request plus theirs; the pod needs the largest of the steps and of the main phase.
+ * What the pod itself asks for stands in place of that. Source: upstream's component-helpers/resource.
  */
 export const effectiveRequests = (spec: PodSpec): ResourceAmounts =>
-  effective(spec, (container) => amountsOf(container.resources?.requests));
+  addAmounts(podTotal(spec, 'requests', AMOUNTS), amountsOf(spec.overhead));
 
-/** The same rule over limits. A container without a limit counts as zero: see `hasLimits`. */
-export const effectiveLimits = (spec: PodSpec): ResourceAmounts =>
-  effective(spec, (container) => amountsOf(container.resources?.limits));
-
-/** The init step that asks for most CPU or memory, beside the main phase: for explanations. */
-export const requestPhases = (
-  spec: PodSpec,
-): { readonly init: ResourceAmounts; readonly main: ResourceAmounts } =>
-  phases(spec, (container) => amountsOf(container.resources?.requests));
-
-const effective = (
-  spec: PodSpec,
-  amounts: (container: Container) => ResourceAmounts,
-): ResourceAmounts => addAmounts(podTotal(spec, amounts, ARITHMETIC), amountsOf(spec.overhead));
-
-const phases = (spec: PodSpec, amounts: (container: Container) => ResourceAmounts) =>
-  podPhases(spec, amounts, ARITHMETIC);
-
-/** How amounts of some sort are put together. */
-export interface Arithmetic<T> {
-  readonly none: T;
-  readonly add: (a: T, b: T) => T;
-  readonly max: (a: T, b: T) => T;
-}
-
-/** The rule of `effectiveRequests` over amounts of any sort, without the pod's overhead. */
-export const podTotal = <T>(
-  spec: Pick<PodSpec, 'containers' | 'initContainers'>,
-  amounts: (container: Container) => T,
-  arithmetic: Arithmetic<T>,
-): T => {
-  const { init, main } = podPhases(spec, amounts, arithmetic);
-  return arithmetic.max(main, init);
+/**
+ * The same rule over limits. A container without a limit counts as zero, and overhead adds to what is
+ * limited alone.
+ */
+export const effectiveLimits = (spec: PodSpec): ResourceAmounts => {
+  const limits = podTotal(spec, 'limits', AMOUNTS);
+  return spec.overhead === undefined
+    ? limits
+    : combine(limits, amountsOf(spec.overhead), (limit, more) => (limit > 0 ? limit + more : 0));
 };
 
-const podPhases = <T>(
-  spec: Pick<PodSpec, 'containers' | 'initContainers'>,
-  amounts: (container: Container) => T,
-  { none, add, max }: Arithmetic<T>,
-): { readonly init: T; readonly main: T } => {
+/** The init step that asks for most CPU or memory, beside the main phase: for explanations. */
+export const requestPhases = (spec: PodSpec): Phases<ResourceAmounts> =>
+  podPhases(spec, 'requests', AMOUNTS);
+
+/** How amounts of some sort are read and put together. */
+export interface Arithmetic<T> {
+  readonly none: T;
+  readonly of: (list: Readonly<Record<string, string>> | undefined) => T;
+  readonly add: (a: T, b: T) => T;
+  readonly max: (a: T, b: T) => T;
+  /** The first, with all that the list names as it says. */
+  readonly replace: (amounts: T, list: Readonly<Record<string, string>>) => T;
+}
+
+interface Phases<T> {
+  readonly init: T;
+  readonly main: T;
+}
+
+type Totalled = Pick<PodSpec, 'containers' | 'initContainers' | 'resources'>;
+
+/** The rule of `effectiveRequests` over amounts of any sort, without the pod's overhead. */
+export const podTotal = <T>(spec: Totalled, list: ResourceList, arithmetic: Arithmetic<T>): T =>
+  largest(podPhases(spec, list, arithmetic), arithmetic);
+
+/** The same of its containers alone, whatever the pod itself says. */
+export const containersTotal = <T>(
+  spec: Totalled,
+  list: ResourceList,
+  arithmetic: Arithmetic<T>,
+): T => largest(containerPhases(spec, list, arithmetic), arithmetic);
+
+/** What a pod's containers ask for without what the pod itself does, and without its overhead. */
+export const containerRequests = (spec: Totalled): ResourceAmounts =>
+  containersTotal(spec, 'requests', AMOUNTS);
+
+const largest = <T>({ init, main }: Phases<T>, { max }: Arithmetic<T>): T => max(main, init);
+
+const podPhases = <T>(spec: Totalled, list: ResourceList, arithmetic: Arithmetic<T>): Phases<T> => {
+  const phases = containerPhases(spec, list, arithmetic);
+  const own = podLevelList(spec, list);
+  if (Object.keys(own).length === 0) return phases;
+  const { replace } = arithmetic;
+  return { init: replace(phases.init, own), main: replace(phases.main, own) };
+};
+
+const containerPhases = <T>(
+  spec: Totalled,
+  list: ResourceList,
+  { none, of, add, max }: Arithmetic<T>,
+): Phases<T> => {
+  const amounts = ({ resources }: Container): T => of(resources?.[list]);
   let sidecars = none;
   let init = none;
   for (const container of spec.initContainers ?? []) {
@@ -136,10 +161,15 @@ export const hostnameOverrideOf = (spec: PodSpec): string =>
 
 export type QosClass = 'Guaranteed' | 'Burstable' | 'BestEffort';
 
-/** Guaranteed: every container has equal CPU and memory requests and limits. BestEffort: none. */
+/**
+ * Guaranteed: the pod itself, or every container where it says nothing, has equal CPU and memory requests
+ * and limits. BestEffort: none.
+ */
 export const qosClassOf = (spec: PodSpec): QosClass => {
-  const containers = [...spec.containers, ...(spec.initContainers ?? [])];
-  const amounts = containers.map(({ resources }) => ({
+  const parts: readonly Pick<Container, 'resources'>[] = hasPodLevelResources(spec)
+    ? [spec]
+    : [...spec.containers, ...(spec.initContainers ?? [])];
+  const amounts = parts.map(({ resources }) => ({
     requests: amountsOf(resources?.requests),
     limits: amountsOf(resources?.limits),
   }));
@@ -266,8 +296,18 @@ const combine = (
   };
 };
 
-const ARITHMETIC: Arithmetic<ResourceAmounts> = {
+const AMOUNTS: Arithmetic<ResourceAmounts> = {
   none: NO_RESOURCES,
+  of: amountsOf,
   add: addAmounts,
   max: maxAmounts,
+  replace: (amounts, list) => {
+    const { cpuMillis, memoryBytes, others } = amountsOf(list);
+    return {
+      ...amounts,
+      ...(list['cpu'] === undefined ? {} : { cpuMillis }),
+      ...(list['memory'] === undefined ? {} : { memoryBytes }),
+      others: { ...amounts.others, ...others },
+    };
+  },
 };

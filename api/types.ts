@@ -36,6 +36,9 @@ declare module 'kubernetes-types/core/v1' {
   interface Volume {
     image?: { reference?: string; pullPolicy?: string };
   }
+  interface PodSpec {
+    resources?: ResourceRequirements;
+  }
 }
 
 declare module 'kubernetes-types/apps/v1' {

@@ -1,4 +1,5 @@
 import type * as core from 'kubernetes-types/core/v1';
+import { defaultPodLevelResources } from './pod-level-resources';
 
 /**
  * What a pod, or the pod in a template, gets where its author said nothing. Changes the spec in
@@ -27,6 +28,7 @@ export const defaultPod = (pod: core.Pod): void => {
     // A limit without a request asks for all of it.
     resources.requests = { ...resources.limits, ...resources.requests };
   }
+  defaultPodLevelResources(spec);
 };
 
 const containersOf = (spec: core.PodSpec): readonly core.Container[] => [

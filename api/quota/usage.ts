@@ -1,17 +1,9 @@
 import type * as core from 'kubernetes-types/core/v1';
-import {
-  countOf,
-  largerOf,
-  NOTHING,
-  ONE,
-  only,
-  quantitiesOf,
-  sumOf,
-  type Amounts,
-} from '../amounts';
+import { countOf, EXACT, largerOf, ONE, only, quantitiesOf, sumOf, type Amounts } from '../amounts';
 import { secondsToMs } from '../int64';
 import { countedSpec } from '../pod-resources';
-import { isTerminal, podTotal, type Arithmetic } from '../pods';
+import { hasPodLevelResources } from '../pod-level-resources';
+import { isTerminal, podTotal } from '../pods';
 import type { Quantity } from '../quantity';
 import { isExtendedQuotaResource, isExtendedResource, isHugePages } from '../resource-names';
 import { EVENTS, PODS, qualifiedName, type Resource } from '../resources';
@@ -70,13 +62,15 @@ export const usageOf = (kind: Counted, object: ApiObject, nowMs: number): Amount
 
 /**
  * Which of the containers of a pod do not say what they ask for, by the name of what a quota bounds.
- * Upstream calls it a mistake, and keeps it for cpu and memory.
+ * Upstream calls it a mistake, and keeps it for cpu and memory of pods that say nothing themselves.
  */
 export const unspecifiedIn = (
-  { containers, initContainers = [] }: PodSpec,
+  spec: PodSpec,
   names: readonly string[],
 ): ReadonlyMap<string, readonly string[]> => {
   const missing = new Map<string, string[]>();
+  if (hasPodLevelResources(spec)) return missing;
+  const { containers, initContainers = [] } = spec;
   for (const container of [...containers, ...initContainers]) {
     const usage = computeUsage(container.resources?.requests, container.resources?.limits);
     for (const name of names) {
@@ -139,14 +133,12 @@ const isCharged = (pod: Pod, nowMs: number): boolean => {
 
 const podUsage = (spec: PodSpec): Amounts => {
   const overhead = quantitiesOf(spec.overhead);
-  const requests = podTotal(spec, ({ resources }) => quantitiesOf(resources?.requests), EXACT);
-  const limits = podTotal(spec, ({ resources }) => quantitiesOf(resources?.limits), EXACT);
+  const requests = podTotal(spec, 'requests', EXACT);
+  const limits = podTotal(spec, 'limits', EXACT);
   // Overhead adds to limits only where there are any.
   const overLimits = only(overhead, (name) => limits.has(name));
   return usageFrom(sumOf(requests, overhead), sumOf(limits, overLimits));
 };
-
-const EXACT: Arithmetic<Amounts> = { none: NOTHING, add: sumOf, max: largerOf };
 
 const computeUsage = (requests: Texts | undefined, limits: Texts | undefined): Amounts =>
   usageFrom(quantitiesOf(requests), quantitiesOf(limits));

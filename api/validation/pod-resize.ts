@@ -1,5 +1,6 @@
 import { jsonEqual } from '../json-value';
 import { resizableIn, type ContainerResources } from '../pod-resources';
+import { hasPodLevelResources } from '../pod-level-resources';
 import { isRestartableInit, qosClassOf } from '../pods';
 import { isMirrorPod } from '../static-pods';
 import type { Container, Pod, PodSpec } from '../types';
@@ -48,16 +49,10 @@ export const validatePodResize = (pod: Pod, old: Pod): readonly FieldError[] => 
 };
 
 const whyNever = (pod: Pod, old: Pod): string | undefined => {
-  if ([pod, old].some(hasPodLevelResources))
+  if ([pod, old].some(({ spec }) => hasPodLevelResources(spec)))
     return 'pods with pod-level resources cannot be resized';
   if (isMirrorPod(old)) return 'static pods cannot be resized';
   return old.spec.os?.name === 'windows' ? 'windows pods cannot be resized' : undefined;
-};
-
-/** The declarations lack the field. */
-const hasPodLevelResources = ({ spec }: Pod): boolean => {
-  const { resources } = spec as { readonly resources?: ContainerResources };
-  return sizeOf(resources?.requests) + sizeOf(resources?.limits) > 0;
 };
 
 /** A node that tells what is in force can change it, too. */
@@ -141,8 +136,6 @@ const othersIn = (list: Readonly<Record<string, string>> | undefined): Record<st
   const { cpu: _cpu, memory: _memory, ...others } = list ?? {};
   return others;
 };
-
-const sizeOf = (list: object | undefined): number => Object.keys(list ?? {}).length;
 
 type List = 'containers' | 'initContainers';
 

@@ -17,6 +17,7 @@ import {
   type FieldError,
 } from './field-error';
 import { validateLabels } from './metadata';
+import { validatePodLevelResources } from './pod-level-resources';
 import { dns1123LabelProblems, dns1123SubdomainProblems, qualifiedNameProblems } from '../names';
 import { validateList } from './resources';
 import { validatePodSecurityContext } from './security';
@@ -44,6 +45,7 @@ export const validatePodSpec = (spec: PodSpec, field: string): readonly FieldErr
       `${field}.ephemeralContainers`,
       context,
     ),
+    ...validatePodLevelResources(spec, `${field}.resources`),
     ...validatePolicies(spec, field),
     ...validateLabels(spec.nodeSelector, `${field}.nodeSelector`),
     ...validatePodSecurityContext(spec.securityContext, spec, `${field}.securityContext`),

@@ -21,10 +21,19 @@ export const validateResources = (
   return [
     ...validateList(limits, `${field}.limits`),
     ...validateList(requests, `${field}.requests`),
-    ...Object.entries(requests).flatMap(([name, request]) =>
-      validateAgainstLimit(name, request, own(limits, name), field),
-    ),
+    ...validateRequests(resources, field),
   ];
+};
+
+/** Each request against the limit beside it. */
+export const validateRequests = (
+  resources: Requirements | undefined,
+  field: string,
+): readonly FieldError[] => {
+  const { limits = {}, requests = {} } = resources ?? {};
+  return Object.entries(requests).flatMap(([name, request]) =>
+    validateAgainstLimit(name, request, own(limits, name), field),
+  );
 };
 
 /** What every object inherits is no limit: a resource may be called `toString`. */
@@ -56,7 +65,11 @@ export const validateResourceName = (name: string, field: string): readonly Fiel
   return [invalid(field, name, 'must be a standard resource type or fully qualified')];
 };
 
-const validateAmount = (name: string, text: string, field: string): readonly FieldError[] => {
+export const validateAmount = (
+  name: string,
+  text: string,
+  field: string,
+): readonly FieldError[] => {
   const amount = parseQuantity(text);
   if (amount.nanos < 0n) return [invalid(field, text, 'must be greater than or equal to 0')];
   const isWhole = amount.nanos % 1_000_000_000n === 0n;
