@@ -213,6 +213,13 @@ describe('explanations and suggestions', () => {
       'lower the cpu request from 4 to 1500m, or add a node with 4 cpu to allocate',
     ],
     [
+      'less of what the pod asks for itself',
+      [testNode('n1', { cpu: '1500m' })],
+      {},
+      { cpu: '1', resources: { requests: { cpu: '4' } } },
+      'lower the cpu request from 4 to 1500m, or add a node with 4 cpu to allocate',
+    ],
+    [
       'a larger node for what none is large enough for',
       [testNode('n1')],
       {},

@@ -1,4 +1,5 @@
-import { countedSpec } from '../../api/pod-resources';
+import { podLevelList } from '../../api/pod-level-resources';
+import { countedSpec, withContainers } from '../../api/pod-resources';
 import {
   effectiveRequests,
   hostPortsOf,
@@ -7,7 +8,7 @@ import {
   type ResourceAmounts,
 } from '../../api/pods';
 import type { Labels } from '../../api/selectors';
-import { keyOf, type Container, type Pod, type PodSpec } from '../../api/types';
+import { keyOf, type Pod, type PodSpec } from '../../api/types';
 import { claimKeysOf } from '../../api/volumes';
 import { imageKey } from './images';
 import { hashText } from './hash';
@@ -77,19 +78,31 @@ export const withSpec = ({ pod, volumes }: PodInfo, spec: PodSpec): PodInfo => (
 export const isGated = ({ pod }: Pick<PodInfo, 'pod'>): boolean =>
   (pod.spec.schedulingGates ?? []).length > 0;
 
-const withDefaultRequests = (spec: PodSpec): PodSpec => ({
-  ...spec,
-  containers: spec.containers.map(withDefaults),
-  ...(spec.initContainers === undefined
-    ? {}
-    : { initContainers: spec.initContainers.map(withDefaults) }),
-});
+const withDefaultRequests = (spec: PodSpec): PodSpec => {
+  const defaults = defaultsFor(spec);
+  return withContainers(spec, (container) => ({
+    ...container,
+    resources: {
+      ...container.resources,
+      requests: { ...defaults, ...container.resources?.requests },
+    },
+  }));
+};
 
-// Upstream's GetNonzeroRequests: pods that ask for nothing must still spread.
-const withDefaults = (container: Container): Container => ({
-  ...container,
-  resources: {
-    ...container.resources,
-    requests: { cpu: '100m', memory: '200Mi', ...container.resources?.requests },
-  },
-});
+/**
+ * Upstream's getNonMissingContainerRequests: pods that ask for nothing must still spread. One that asks for
+ * something itself lacks only what none of its containers asks for either.
+ */
+const defaultsFor = (spec: PodSpec): Readonly<Record<string, string>> => {
+  const own = podLevelList(spec, 'requests');
+  if (Object.keys(own).length === 0) return DEFAULT_REQUESTS;
+  const asked = Object.assign(
+    { ...own, ...spec.overhead },
+    ...[...spec.containers, ...(spec.initContainers ?? [])].map((each) => each.resources?.requests),
+  ) as Readonly<Record<string, string>>;
+  return Object.fromEntries(
+    Object.entries(DEFAULT_REQUESTS).filter(([name]) => asked[name] === undefined),
+  );
+};
+
+const DEFAULT_REQUESTS = { cpu: '100m', memory: '200Mi' };

@@ -189,6 +189,17 @@ export class RandomCluster {
       ...(cpu === undefined ? {} : { cpu }),
       ...(memory === undefined ? {} : { memory }),
       image: this.pick(['app:1', 'app:2', 'none:1']) ?? '',
+      ...(this.chance(0.2) ? { resources: { requests: this.podLevelRequests() } } : {}),
+    };
+  }
+
+  /** Of a pod that asks for something itself: less than one container, or more. */
+  private podLevelRequests(): Readonly<Record<string, string>> {
+    const cpu = this.pick(['50m', '1', '2', undefined]);
+    const memory = this.pick(['32Mi', '1Gi', undefined]);
+    return {
+      ...(cpu === undefined ? {} : { cpu }),
+      ...(memory === undefined ? {} : { memory }),
     };
   }
 

@@ -1,6 +1,8 @@
+import { podLevelList } from '../../../api/pod-level-resources';
+import { withContainers } from '../../../api/pod-resources';
 import { requestPhases, type ResourceAmounts } from '../../../api/pods';
 import { approximateBytes, formatBytes, formatCpuMillis } from '../../../api/quantity';
-import type { Container, PodSpec } from '../../../api/types';
+import type { PodSpec } from '../../../api/types';
 import type { NodeInfo, NodeView } from '../node-info';
 import { withSpec, type PodInfo } from '../pod-info';
 import {
@@ -228,10 +230,17 @@ const smallestCover = (
   return undefined;
 };
 
-/** Only where one container's requests are the whole matter: otherwise there is no single figure. */
+/**
+ * Only where the pod itself asks for all that is lacking, or one container's requests are the whole matter:
+ * otherwise there is no single figure.
+ */
 const smallerRequests = (pod: PodInfo, shortages: readonly Shortage[]): readonly Remedy[] => {
-  const { containers, initContainers = [] } = pod.pod.spec;
-  if (containers.length !== 1 || initContainers.length > 0) return [];
+  const { spec } = pod.pod;
+  const withRequests = requestsSetter(
+    spec,
+    shortages.map(({ resource }) => resource),
+  );
+  if (withRequests === undefined) return [];
   const changes = shortages.map(({ resource, wanted, free }) => {
     const to = resource === 'cpu' ? formatCpuMillis(free) : formatBytes(wholeMebibytes(free));
     return { resource, from: amount(resource, wanted, Math.ceil), to, free };
@@ -265,15 +274,28 @@ const shareLost = (shortages: readonly Shortage[]): number =>
 const wholeMebibytes = (bytes: number): number =>
   bytes < 1024 * MEBIBYTE ? bytes : Math.floor(bytes / MEBIBYTE) * MEBIBYTE;
 
-const withRequests = (spec: PodSpec, requests: Readonly<Record<string, string>>): PodSpec => ({
-  ...spec,
-  containers: spec.containers.map((container): Container => ({
-    ...container,
-    resources: {
-      ...container.resources,
-      requests: { ...container.resources?.requests, ...requests },
-    },
-  })),
+type Texts = Readonly<Record<string, string>>;
+
+/** How the pod comes to ask for other amounts of the resources, where one place says how much. */
+const requestsSetter = (
+  spec: PodSpec,
+  names: readonly string[],
+): ((spec: PodSpec, requests: Texts) => PodSpec) | undefined => {
+  const own = podLevelList(spec, 'requests');
+  const ownCount = names.filter((name) => own[name] !== undefined).length;
+  if (ownCount > 0) return ownCount === names.length ? withRequests : undefined;
+  const isAlone = spec.containers.length === 1 && (spec.initContainers ?? []).length === 0;
+  return isAlone
+    ? (before, requests) => withContainers(before, (container) => withRequests(container, requests))
+    : undefined;
+};
+
+const withRequests = <T extends Pick<PodSpec, 'resources'>>(holder: T, requests: Texts): T => ({
+  ...holder,
+  resources: {
+    ...holder.resources,
+    requests: { ...holder.resources?.requests, ...requests },
+  },
 });
 
 const MEBIBYTE = 1024 * 1024;
