@@ -9,6 +9,7 @@ import {
 } from '../pod-spec/cgroup-resources';
 import { containerSpecOf } from './container-spec';
 import { expand } from '../pod-spec/expansion';
+import { nodeViewOf, resourceValue } from '../pod-spec/field-refs';
 import { hostsFile } from './etc-files';
 import { podDnsOf } from './pod-dns';
 import { testContainer, testPod } from '../pods/testing';
@@ -177,6 +178,43 @@ it('turns requests and limits into cgroup values', () => {
     cpuShares: 2,
     oomScoreAdj: 1000,
   });
+});
+
+it('gives a pod what it asks for itself, and its containers no more', () => {
+  const requests = { cpu: '500m', memory: '512Mi' };
+  const limits = { cpu: '1', memory: '768Mi' };
+  const own = { requests: { memory: '128Mi' }, limits: { memory: '256Mi' } };
+  const containers = [testContainer({ name: 'a', resources: own }), testContainer({ name: 'b' })];
+  const pod = testPod({ spec: { resources: { requests, limits }, containers } });
+  expect(podResources(pod, 77)).toEqual({
+    ...{ cpuShares: 512, cpuQuotaMicros: 100_000, cpuPeriodMicros: 100_000 },
+    ...{ memoryLimitBytes: 768 * 2 ** 20, pidsLimit: 77 },
+  });
+  const [a, b] = containers.map((each) => containerResources(pod, each, 2 ** 30));
+  // What the pod asks for beyond its containers is theirs in equal parts: 384Mi are 192Mi each.
+  expect(a).toEqual({
+    ...{ cpuShares: 1024, cpuQuotaMicros: 100_000, cpuPeriodMicros: 100_000 },
+    ...{ memoryLimitBytes: 256 * 2 ** 20, oomScoreAdj: 688 },
+  });
+  expect(b).toMatchObject({ memoryLimitBytes: 768 * 2 ** 20, oomScoreAdj: 813 });
+  const guaranteed = testPod({ spec: { resources: { requests: limits, limits }, containers } });
+  expect(groupOf(guaranteed)).toBe('');
+  expect(containerResources(guaranteed, containers[1]!, 2 ** 30).oomScoreAdj).toBe(-997);
+  const view = nodeViewOf({ name: 'n', ips: [], cpuMillis: 8000, memoryBytes: 2 ** 33 }, []);
+  const valueOf = (name: string, index: number) =>
+    resourceValue(pod, containers[index]!, name, '1Mi', view);
+  expect([valueOf('limits.memory', 0), valueOf('limits.memory', 1)]).toEqual(['256', '768']);
+  expect([valueOf('requests.memory', 0), valueOf('requests.memory', 1)]).toEqual(['128', '0']);
+  expect(resourceValue(pod, containers[0]!, 'limits.cpu', '1m', view)).toBe('1000');
+});
+
+it('lets no sidecar die before those that it is there for', () => {
+  const sidecar = testContainer({ name: 's', restartPolicy: 'Always' });
+  const containers = ['256Mi', '512Mi'].map((memory, i) =>
+    testContainer({ name: `c${i}`, resources: { requests: { memory } } }),
+  );
+  const pod = testPod({ spec: { initContainers: [sidecar], containers } });
+  expect(containerResources(pod, sidecar, 2 ** 30).oomScoreAdj).toBe(750);
 });
 
 it('says who dies first, and what a class of service may have', () => {

@@ -26,6 +26,13 @@ describe('whose own processors are', () => {
     const beside = guaranteed('a', '2');
     expect(ownCpuCount(podOf([beside, testContainer()]), beside)).toBe(0);
   });
+
+  it('are nobody’s where the pod asks for them itself', () => {
+    const own = guaranteed('a', '2');
+    const { resources = {} } = own;
+    const pod = testPod({ spec: { containers: [own], resources } });
+    expect(ownCpuCount(pod, own)).toBe(0);
+  });
 });
 
 describe('the processors of a pod', () => {

@@ -1,3 +1,4 @@
+import { hasPodLevelResources } from '../../api/pod-level-resources';
 import { amountsOf, isRestartableInit } from '../../api/pods';
 import type { Container, Pod } from '../../api/types';
 import { classOf } from '../pod-spec/requests';
@@ -14,10 +15,10 @@ export type CpuPlan =
 
 /**
  * How many processors are to be the container's own: whole ones of a pod that is guaranteed all that it asks
- * for; 0: it shares. Source: guaranteedCPUs of policy_static.go
+ * for, and whose containers alone ask; 0: it shares. Source: guaranteedCPUs of policy_static.go
  */
 export const ownCpuCount = (pod: Pod, { resources }: Container): number => {
-  if (classOf(pod.spec) !== 'Guaranteed') return 0;
+  if (classOf(pod.spec) !== 'Guaranteed' || hasPodLevelResources(pod.spec)) return 0;
   const { cpuMillis } = amountsOf(resources?.requests);
   return cpuMillis % 1000 === 0 ? cpuMillis / 1000 : 0;
 };

@@ -1,8 +1,17 @@
-import { amountsOf, effectiveLimits, type QosClass, type ResourceAmounts } from '../../api/pods';
+import { podLevelList } from '../../api/pod-level-resources';
+import {
+  amountsOf,
+  containerRequests,
+  effectiveLimits,
+  isRestartableInit,
+  type QosClass,
+  type ResourceAmounts,
+} from '../../api/pods';
 import { NODE_CRITICAL_PRIORITY } from '../../api/priorities';
 import type { Container, Pod } from '../../api/types';
 import type { CgroupResources, SandboxGroup } from '../../runtime/container-runtime';
 import type { CpuShare } from './cpu-share';
+import { limitsOf } from './container-limits';
 import { classOf, requestsOf } from './requests';
 
 const PERIOD_MICROS = 100_000;
@@ -19,8 +28,8 @@ export const containerResources = (
   share?: CpuShare,
 ): CgroupResources => {
   const requests = amountsOf(container.resources?.requests);
-  const limits = amountsOf(container.resources?.limits);
-  const oomScoreAdj = oomScoreAdjOf(pod, requests.memoryBytes, nodeMemoryBytes);
+  const limits = limitsOf(pod, container);
+  const oomScoreAdj = oomScoreAdjOf(pod, container, nodeMemoryBytes);
   // Who has processors to himself is held back by nothing else on them.
   const bounded = share?.isOwn === true ? { ...limits, cpuMillis: 0 } : limits;
   return {
@@ -31,12 +40,12 @@ export const containerResources = (
 };
 
 /**
- * Limits of the cgroup that holds the whole pod; a limit applies when every container has one. Processor time
+ * Limits of the cgroup that holds the whole pod; a limit applies when every container, or the pod itself, has one. Processor time
  * is not limited when `ownsCpus`: some are for one of its containers alone.
  */
 export const podResources = (pod: Pod, pidsLimit: number, ownsCpus = false): CgroupResources => {
   const limits = effectiveLimits(pod.spec);
-  const limitsCpu = !ownsCpus && everyContainerHas(pod, ({ cpuMillis }) => cpuMillis);
+  const limitsCpu = !ownsCpus && isWholeLimited(pod, ({ cpuMillis }) => cpuMillis);
   const bounded = {
     ...limits,
     cpuMillis: limitsCpu ? limits.cpuMillis : 0,
@@ -47,11 +56,10 @@ export const podResources = (pod: Pod, pidsLimit: number, ownsCpus = false): Cgr
 
 /** What all containers of a pod may have together; 0 when one of them may have any amount. */
 export const podMemoryLimitBytes = (pod: Pod): number =>
-  everyContainerHas(pod, ({ memoryBytes }) => memoryBytes)
-    ? effectiveLimits(pod.spec).memoryBytes
-    : 0;
+  isWholeLimited(pod, ({ memoryBytes }) => memoryBytes) ? effectiveLimits(pod.spec).memoryBytes : 0;
 
-const everyContainerHas = ({ spec }: Pod, pick: (limits: ResourceAmounts) => number): boolean =>
+const isWholeLimited = ({ spec }: Pod, pick: (limits: ResourceAmounts) => number): boolean =>
+  pick(amountsOf(podLevelList(spec, 'limits'))) > 0 ||
   [...spec.containers, ...(spec.initContainers ?? [])].every(
     ({ resources }) => pick(amountsOf(resources?.limits)) > 0,
   );
@@ -109,7 +117,7 @@ export const groupResources = (
  * a container may not have; without it such pods still come after all others. Source: upstream's
  * pkg/kubelet/qos/policy.go.
  */
-const oomScoreAdjOf = (pod: Pod, requestBytes: number, nodeMemoryBytes: number): number => {
+const oomScoreAdjOf = (pod: Pod, container: Container, nodeMemoryBytes: number): number => {
   if ((pod.spec.priority ?? 0) >= NODE_CRITICAL_PRIORITY) return GUARANTEED_OOM_SCORE;
   switch (classOf(pod.spec)) {
     case 'Guaranteed':
@@ -117,8 +125,21 @@ const oomScoreAdjOf = (pod: Pod, requestBytes: number, nodeMemoryBytes: number):
     case 'BestEffort':
       return 1000;
     case 'Burstable': {
-      const adjusted = 1000 - Math.floor((1000 * requestBytes) / Math.max(1, nodeMemoryBytes));
-      return Math.min(999, Math.max(1000 + GUARANTEED_OOM_SCORE, adjusted));
+      const requestBytes = (each: Container) => amountsOf(each.resources?.requests).memoryBytes;
+      // A sidecar does not die before those that it is there for.
+      const bytes = isRestartableInit(container)
+        ? Math.max(requestBytes(container), Math.min(...pod.spec.containers.map(requestBytes)))
+        : requestBytes(container);
+      const share = (1000 * (bytes + spareBytes(pod.spec))) / Math.max(1, nodeMemoryBytes);
+      return Math.min(999, Math.max(1000 + GUARANTEED_OOM_SCORE, 1000 - Math.floor(share)));
     }
   }
+};
+
+/** For each container, of what the pod itself asks for beyond what its containers do. */
+const spareBytes = (spec: Pod['spec']): number => {
+  const own = amountsOf(podLevelList(spec, 'requests')).memoryBytes;
+  if (own === 0) return 0;
+  const count = spec.containers.length + (spec.initContainers ?? []).length;
+  return Math.floor((own - containerRequests(spec).memoryBytes) / count);
 };

@@ -79,7 +79,7 @@ const valueOf = (
   if (resourceFieldRef !== undefined) {
     const { resource, divisor, containerName } = resourceFieldRef;
     const target = containerNamed(pod, containerName) ?? container;
-    return wrap(() => resourceValue(target, resource, divisor, node));
+    return wrap(() => resourceValue(pod, target, resource, divisor, node));
   }
   if (configMapKeyRef !== undefined) {
     const { name = '', key, optional } = configMapKeyRef;

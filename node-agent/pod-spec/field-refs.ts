@@ -1,6 +1,7 @@
 import { amountsOf } from '../../api/pods';
 import { bytesOf, parseQuantity, quantityMillis } from '../../api/quantity';
 import type { Container, Pod } from '../../api/types';
+import { limitsOf } from './container-limits';
 
 /** What a pod may learn of itself and its node. */
 export interface NodeView {
@@ -72,8 +73,9 @@ const formatMap = (map: Readonly<Record<string, string>> | undefined): string =>
     .map(([key, value]) => `${key}=${JSON.stringify(value)}`)
     .join('\n');
 
-/** The value of a `resourceFieldRef`; a limit that is not set counts as the node's. */
+/** The value of a `resourceFieldRef`; a limit that is not set counts as the pod's, or else as the node's. */
 export const resourceValue = (
+  pod: Pod,
   container: Container,
   resource: string,
   divisor: string | undefined,
@@ -81,9 +83,8 @@ export const resourceValue = (
 ): string => {
   const [list, ...rest] = resource.split('.');
   const name = rest.join('.');
-  const requests = amountsOf(container.resources?.requests);
-  const limits = amountsOf(container.resources?.limits);
-  const chosen = list === 'limits' ? limits : requests;
+  const chosen =
+    list === 'limits' ? limitsOf(pod, container) : amountsOf(container.resources?.requests);
   const isUnset = (value: number) => list === 'limits' && value === 0;
   switch (name) {
     case 'cpu': {

@@ -112,7 +112,7 @@ const addDownward = (
       const { resource, divisor, containerName } = resourceFieldRef;
       const container = containerNamed(pod, containerName);
       if (container === undefined) throw new Error(`container "${containerName ?? ''}" not found`);
-      value = resourceValue(container, resource, divisor, node);
+      value = resourceValue(pod, container, resource, divisor, node);
     }
     files.set(checkVolumePath(path), { data: Buffer.from(value), mode: itemMode ?? mode });
   }
