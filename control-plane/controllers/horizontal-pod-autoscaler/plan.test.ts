@@ -209,6 +209,17 @@ describe('what cannot be decided', () => {
     expect(failing(more).events[0]?.message).toContain(why);
   });
 
+  it('names the pod that asks for something itself, and not for this', () => {
+    const [pod] = [podNamed('p0')];
+    const spec = {
+      ...{ resources: { requests: { memory: '1Gi' } } },
+      containers: [{ name: 'main', image: 'a:1' }],
+    };
+    expect(
+      failing({ pods: [{ ...pod, spec }], answer: podsUsing('1m').answer }).events[0]?.message,
+    ).toBe('failed to get cpu utilization: missing pod-level request for cpu in Pod p0');
+  });
+
   it('names the container that does not say what it needs', () => {
     const [pod] = [podNamed('p0')];
     const bare = { ...pod, spec: { containers: [{ name: 'main', image: 'a:1' }] } };

@@ -1,4 +1,6 @@
-import { isRestartableInit, isTerminating, podCondition } from '../../../api/pods';
+import { EXACT, quantitiesOf } from '../../../api/amounts';
+import { podLevelList } from '../../../api/pod-level-resources';
+import { isRestartableInit, isTerminating, podCondition, podTotal } from '../../../api/pods';
 import { parseQuantity, quantityMillis } from '../../../api/quantity';
 import type { Pod } from '../../../api/types';
 
@@ -78,7 +80,8 @@ export const replicasForAverage = (input: ReplicaInput, targetMillis: bigint): R
   });
 
 /**
- * What the pods' containers, or the one of this name, ask of a resource.
+ * What the pods, or their containers of this name, ask of a resource: pods that ask themselves with what
+ * runs around them, others as their containers do.
  * @throws MetricError for one that does not say
  */
 export const requestsOf = (
@@ -87,22 +90,45 @@ export const requestsOf = (
   containerName: string | undefined,
 ): ReadonlyMap<string, bigint> =>
   new Map(
-    pods.map(({ metadata, spec }) => {
-      const lasting = (spec.initContainers ?? []).filter(isRestartableInit);
-      const asked = [...spec.containers, ...lasting].filter(
-        ({ name }) => containerName === undefined || name === containerName,
-      );
-      const amounts = asked.map(({ name, resources }) => {
-        const request = resources?.requests?.[resource];
-        if (request === undefined)
-          throw new MetricError(
-            `missing request for ${resource} in container ${name} of Pod ${metadata.name}`,
-          );
-        return quantityMillis(parseQuantity(request));
-      });
-      return [metadata.name, sum(amounts)];
+    pods.map((pod) => {
+      const asksItself = Object.keys(podLevelList(pod.spec, 'requests')).length > 0;
+      return [
+        pod.metadata.name,
+        asksItself && containerName === undefined
+          ? requestOfPod(pod, resource)
+          : requestOfContainers(pod, resource, containerName),
+      ];
     }),
   );
+
+const requestOfPod = ({ metadata, spec }: Pod, resource: string): bigint => {
+  const request = podTotal(spec, 'requests', EXACT).get(resource);
+  const overhead = quantitiesOf(spec.overhead).get(resource);
+  if (request === undefined && overhead === undefined)
+    throw new MetricError(`missing pod-level request for ${resource} in Pod ${metadata.name}`);
+  return sum([request, overhead].map((each) => (each === undefined ? 0n : quantityMillis(each))));
+};
+
+const requestOfContainers = (
+  { metadata, spec }: Pod,
+  resource: string,
+  containerName: string | undefined,
+): bigint => {
+  const lasting = (spec.initContainers ?? []).filter(isRestartableInit);
+  const asked = [...spec.containers, ...lasting].filter(
+    ({ name }) => containerName === undefined || name === containerName,
+  );
+  return sum(
+    asked.map(({ name, resources }) => {
+      const request = resources?.requests?.[resource];
+      if (request === undefined)
+        throw new MetricError(
+          `missing request for ${resource} in container ${name} of Pod ${metadata.name}`,
+        );
+      return quantityMillis(parseQuantity(request));
+    }),
+  );
+};
 
 interface Measurement extends Omit<ReplicaProposal, 'replicas'> {
   /** Of usage to its target. */
