@@ -39,6 +39,17 @@ it('keeps the keys of data, and lays longer values out below them', () => {
   expect(text).toContain('Data:\n  app.ini:\n    [server]\n    port = 1\\x1b[2J\n  plain:  one\n');
 });
 
+it('shows what a pod asks for itself before its containers', () => {
+  const text = describeAlone({
+    apiVersion: 'v1',
+    kind: 'Pod',
+    metadata: { name: 'p' },
+    spec: { containers: [], resources: { limits: { cpu: '2' }, requests: { cpu: '1' } } },
+    status: {},
+  });
+  expect(text).toMatch(/Resources:\n  Limits: +cpu=2\n  Requests: +cpu=1\nContainers:/);
+});
+
 it('says of every volume what it is and where its content comes from', () => {
   const text = describeAlone({
     apiVersion: 'v1',

@@ -28,6 +28,11 @@ export const describePod = (writer: DescribeWriter, pod: Pod): void => {
   if (addresses.length > 1) writer.field(0, 'IPs', addresses.join(', '));
   const [owner] = metadata.ownerReferences ?? [];
   if (owner !== undefined) writer.field(0, 'Controlled By', `${owner.kind}/${owner.name}`);
+  if (spec.resources !== undefined) {
+    writer.heading(0, 'Resources');
+    writer.pairs(1, 'Limits', spec.resources.limits);
+    writer.pairs(1, 'Requests', spec.resources.requests);
+  }
   if (spec.initContainers !== undefined && spec.initContainers.length > 0) {
     writer.heading(0, 'Init Containers');
     describeContainers(writer, spec.initContainers, status.initContainerStatuses ?? []);
