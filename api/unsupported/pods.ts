@@ -15,7 +15,7 @@ export const unsupportedInPod = ({ spec, field }: PodIn): readonly string[] => [
 ];
 
 const POD_FIELDS: Rules = {
-  ...always(IGNORED, 'resourceClaims', 'resources', 'schedulingGroup'),
+  ...always(IGNORED, 'resourceClaims', 'schedulingGroup'),
 };
 const SECURITY_FIELDS: Rules = {
   ...always(IGNORED, 'seLinuxChangePolicy'),

@@ -83,7 +83,10 @@ export const POD_EFFECTS: Effects = {
     priorityClassName: shown(PRIORITY('gives a pod the priority of its class')),
     readinessGates: shown(UPDATES('is ready only once its readiness gates are open')),
     resourceClaims: warned([{ name: 'c', resourceClaimName: 'c' }]),
-    resources: warned({ limits: { cpu: '1' } }),
+    resources: shown(
+      'api/pod-level-resources.test.ts: stands in place of what its containers ask for',
+      SPEC('gives a pod what it asks for itself, and its containers no more'),
+    ),
     restartPolicy: shown(
       WORKER('fails the pod when an init container fails and nothing may restart'),
       WORKER('restarts at once, then after 10, 20, 40 s'),
