@@ -40,8 +40,8 @@ export const containerResources = (
 };
 
 /**
- * Limits of the cgroup that holds the whole pod; a limit applies when every container, or the pod itself, has one. Processor time
- * is not limited when `ownsCpus`: some are for one of its containers alone.
+ * Limits of the cgroup that holds the whole pod; a limit applies when every container, or the pod itself,
+ * has one. Processor time is not limited when `ownsCpus`: some are for one of its containers alone.
  */
 export const podResources = (pod: Pod, pidsLimit: number, ownsCpus = false): CgroupResources => {
   const limits = effectiveLimits(pod.spec);
