@@ -146,11 +146,16 @@ export type MountSpec =
 export interface DeviceSpec {
   /** A device node of the host; links are followed. */
   readonly hostPath: string;
-  /** Of the node in the container, below `/dev`. */
+  /** Of the node in the container, below `/dev`; of a `volume`, anywhere. */
   readonly path: string;
-  /** Of `r`, `w` and `m` (make nodes of it). Cgroup v2 has no such limit: there the mode of the node decides. */
+  /**
+   * Of `r`, `w` and `m` (make nodes of it). Cgroup v2 has no such limit: there the mode of the node
+   * decides, and a `volume` must not be limited.
+   */
   readonly access: string;
-  /** Permission bits, and who has it; default: as on the host, and root. */
+  /** A block device, and nothing else, that holds data of its own. Default: no. */
+  readonly isVolume?: boolean;
+  /** Permission bits, and who has it; default: as on the host, and root (of a `volume`, as on the host). */
   readonly fileMode?: number;
   readonly uid?: number;
   readonly gid?: number;

@@ -7,6 +7,8 @@ export interface CgroupDriver {
   create(path: string): void;
   /** @throws RuntimeError naming file and value. */
   apply(path: string, resources: CgroupResources): void;
+  /** Does it hold containers to their devices, and to what they may do to each? */
+  readonly limitsDevices: boolean;
   /** Only the container's usual devices and those that are granted, unless `allowsAll`. */
   restrictDevices(path: string, allowsAll: boolean, granted: readonly GrantedDeviceNumber[]): void;
   /** Kills the container as a whole when one of its processes is out of memory. */

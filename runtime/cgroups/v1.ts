@@ -38,8 +38,12 @@ export class CgroupV1Driver implements CgroupDriver {
     if (resources.cpus !== undefined) this.confine(path, resources.cpus);
   }
 
+  get limitsDevices(): boolean {
+    return this.controllers.includes('devices');
+  }
+
   restrictDevices(path: string, allowsAll: boolean, granted: readonly GrantedDeviceNumber[]): void {
-    if (!this.controllers.includes('devices')) return;
+    if (!this.limitsDevices) return;
     const dir = this.dir('devices', path);
     if (allowsAll) {
       writeControl(dir, 'devices.allow', 'a');

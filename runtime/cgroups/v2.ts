@@ -37,6 +37,8 @@ export class CgroupV2Driver implements CgroupDriver {
     for (const { file, value } of v2Settings(resources)) writeControl(dir, file, value);
   }
 
+  readonly limitsDevices = false;
+
   restrictDevices(): void {
     // There is no file for it: containers get no CAP_MKNOD there, and nodev mounts.
   }

@@ -69,6 +69,24 @@ describe('launch plans', () => {
     expectGolden('privileged', describePlan(containerPlan({ ...input(spec), devices })));
   });
 
+  it('places devices among the mounts by depth, and those of /dev before them', () => {
+    const at = (path: string) => ({ path, mode: 0o060660, major: 7, minor: 3, uid: 1, gid: 6 });
+    const devices = ['/data/disk', '/dev/xvda', '/disk'].map(at);
+    const mounts = ['/data/disk/in', '/data'].map((target) => ({ type: 'tmpfs', target }) as const);
+    const lines = describePlan(containerPlan({ ...input({ mounts }), devices }));
+    const steps = lines.filter((line) => /(disk|xvda|data)/.test(line));
+    expect(steps.map((line) => line.replace(/\\[0-9a-f]{1,2}/g, ' ').split(/\s+/))).toEqual([
+      expect.arrayContaining(['15', '/dev/xvda']),
+      expect.arrayContaining(['12', '/data']),
+      expect.arrayContaining(['43', '/disk']),
+      expect.arrayContaining(['43', '/data/disk']),
+      expect.arrayContaining(['12', '/data/disk/in']),
+    ]);
+    expect(() => containerPlan({ ...input(), devices: [at('/proc/disk')] })).toThrow(
+      'inside /proc',
+    );
+  });
+
   it('describe an exec, whose environment replaces by name', () => {
     const container = containerSpec(harness, 'c1', 'x');
     const exec = execSpec('ls', {

@@ -199,10 +199,16 @@ const addRoot = (plan: TlvWriter, input: ContainerPlanInput): void => {
     const access = isPrivileged || type === 'tmpfs' ? 0 : RDONLY;
     plan.add(Tag.mount, NOSUID | NODEV | NOEXEC | access, 1, type, type, target, data);
   }
-  for (const { path, mode, major, minor, uid = 0, gid = 0 } of input.devices) {
-    plan.add(Tag.device, mode, major, minor, uid, gid, path);
+  const isOfDev = ({ path }: DeviceNode) => path.startsWith('/dev/');
+  for (const each of input.devices.filter(isOfDev)) addDevice(plan, Tag.device, each);
+  const placed = input.devices.filter((each) => !isOfDev(each));
+  const devices = placed.map((device) => ({ target: device.path, device }));
+  for (const each of byDepth([...spec.mounts, ...devices])) {
+    if ('device' in each) {
+      checkTarget(each.target);
+      addDevice(plan, Tag.placedDevice, each.device);
+    } else addMount(plan, each, isPrivileged);
   }
-  for (const each of byDepth(spec.mounts)) addMount(plan, each, isPrivileged);
   if (!isPrivileged && spec.security.procMount === 'Default') {
     for (const path of READONLY_PATHS) plan.add(Tag.readonly, path);
     for (const path of MASKED_PATHS) plan.add(Tag.mask, path);
@@ -212,8 +218,16 @@ const addRoot = (plan: TlvWriter, input: ContainerPlanInput): void => {
 };
 
 /** What lies above comes first: a mount at `/data` would hide one at `/data/in` made before it. */
-const byDepth = (mounts: readonly MountSpec[]): readonly MountSpec[] =>
+const byDepth = <T extends { readonly target: string }>(mounts: readonly T[]): readonly T[] =>
   mounts.toSorted((a, b) => partsOf(a.target).length - partsOf(b.target).length);
+
+const addDevice = (
+  plan: TlvWriter,
+  tag: number,
+  { path, mode, major, minor, uid = 0, gid = 0 }: DeviceNode,
+): void => {
+  plan.add(tag, mode, major, minor, uid, gid, path);
+};
 
 const addMount = (plan: TlvWriter, mount: MountSpec, allowsDevices: boolean): void => {
   checkTarget(mount.target);
@@ -304,6 +318,7 @@ const Tag = {
   socket: 39,
   rootNodev: 40,
   terminal: 41,
+  placedDevice: 43,
 } as const;
 
 const CLONE_NEWNS = 0x20000;

@@ -35,6 +35,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
     'mknodat',
     'symlinkat',
     'fchownat',
+    'unlinkat',
   ],
   // Refuses once the process looks into a container.
   'files.c': ['SYS_openat'],

@@ -31,7 +31,7 @@ import { seccompFilter } from '../seccomp';
 import { capabilityMask, capabilityNames, hostCapabilityMask } from './capabilities';
 import { encodeFrame, encodeNumbers, FrameType } from './frames';
 import { ContainerTable } from './container-table';
-import { grantedDevices, hostDevices } from './host-devices';
+import { checkReadOnly, grantedDevices, hostDevices } from './host-devices';
 import { containerPlan, execPlan, type DeviceNode } from './launch-plan';
 import { LauncherClient } from './launcher-client';
 import { DEFAULT_LIMITS, type RuntimeLimits } from './limits';
@@ -352,6 +352,7 @@ class HostContainerRuntime implements ContainerRuntime {
   ): Promise<void> {
     const { spec } = container.record;
     const path = this.cgroupOfContainer(spec);
+    checkReadOnly(spec, this.cgroups);
     this.files.makeContainer(container.record);
     mkdirSync(dirname(spec.logPath), { recursive: true, mode: 0o755 });
     // A cgroup of this name may be left from a crash: never join one with old processes.

@@ -179,10 +179,16 @@ int make_link(int folder, const char *name, const char *content) {
 }
 
 int make_node(int folder, const char *name, struct new_entry kind, dev_t number) {
-  if (mknodat(folder, name, kind.mode, number) < 0) return errno == EEXIST ? 0 : -1;
+  return make_new_node(folder, name, kind, number) < 0 && errno != EEXIST ? -1 : 0;
+}
+
+int make_new_node(int folder, const char *name, struct new_entry kind, dev_t number) {
+  if (mknodat(folder, name, kind.mode, number) < 0) return -1;
   if (kind.uid == 0 && kind.gid == 0) return 0;
   return fchownat(folder, name, kind.uid, kind.gid, AT_SYMLINK_NOFOLLOW);
 }
+
+int remove_node(int folder, const char *name) { return unlinkat(folder, name, 0); }
 
 /* Looks at what it is before it opens it, since opening alone may do something, and once more
  * afterwards, since it may have been exchanged; O_NONBLOCK for that case. -1 with `refusal` when it is

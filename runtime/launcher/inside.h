@@ -30,6 +30,9 @@ int make_inside(int root, const char *path, uint64_t resolve, struct new_entry k
 /* A link or device in an open folder; one that is there already stays as it is. */
 int make_link(int folder, const char *name, const char *content);
 int make_node(int folder, const char *name, struct new_entry kind, dev_t number);
+/* The same, but EEXIST when there is anything already; and its end. */
+int make_new_node(int folder, const char *name, struct new_entry kind, dev_t number);
+int remove_node(int folder, const char *name);
 /* Reading and writing; ENODEV when it is anything but the character device `number`. Passes no link. */
 int open_device(int root, const char *path, dev_t number);
 /* The first size - 1 bytes of a regular file, ended with NUL; EINVAL when it is anything else. */

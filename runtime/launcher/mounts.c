@@ -184,6 +184,44 @@ int make_device(int root, const struct plan_step *step, struct devices *devices)
   return devices->null < 0 ? fail("dev", "open %s", path) : 0;
 }
 
+/* The container's own /dev, unless a volume covers it by now; whatever else is there is not ours. */
+static int open_own_dev(int root, const struct devices *devices) {
+  struct stat own, found;
+  int dev = make_inside(root, "dev", RESOLVE_STRICT, NEW_FOLDER);
+  if (dev < 0 || fstat(devices->null, &own) < 0 || fstat(dev, &found) < 0) return -1;
+  if (own.st_dev == found.st_dev) return dev;
+  close(dev);
+  errno = EBUSY;
+  return -1;
+}
+
+#define PLACED ".placed"
+
+/* Its node lies in /dev for as long as it takes to mount it elsewhere. */
+static int clone_node(int dev, const struct plan_step *step) {
+  dev_t number = makedev(step->numbers[1], step->numbers[2]);
+  struct new_entry kind = {
+      .mode = step->numbers[0], .uid = step->numbers[3], .gid = step->numbers[4]};
+  if (make_new_node(dev, PLACED, kind, number) < 0) return -1;
+  cleanup_close int node = find_inside(dev, PLACED, RESOLVE_STRICT);
+  return node < 0 ? -1 : clone_tree(node, 0);
+}
+
+int place_device(int root, const struct plan_step *step, const struct devices *devices) {
+  const char *path = step->strings[0];
+  forget_folder();
+  cleanup_close int dev = open_own_dev(root, devices);
+  cleanup_close int tree = dev < 0 ? -1 : clone_node(dev, step);
+  if (tree < 0) return fail("dev", "make device %s", path);
+  cleanup_close int target = make_inside(root, path, RESOLVE_ROOT, NEW_FILE);
+  if (target < 0) return fail("dev", "place device %s", path);
+  if (check_target(root, target, path) < 0) return -1;
+  if (attach_tree(tree, target) < 0 || remove_node(dev, PLACED) < 0) {
+    return fail("dev", "place device %s", path);
+  }
+  return 0;
+}
+
 int bind_console(int root, int terminal) {
   struct stat info;
   cleanup_close int target = make_inside(root, "dev/console", RESOLVE_STRICT, NEW_FILE);

@@ -43,7 +43,8 @@ static int malformed(unsigned tag) {
 }
 
 static bool is_step(uint16_t tag) {
-  return (tag >= TAG_MOUNT && tag <= TAG_READONLY) || tag == TAG_TERMINAL;
+  return (tag >= TAG_MOUNT && tag <= TAG_READONLY) || tag == TAG_TERMINAL ||
+         tag == TAG_PLACED_DEVICE;
 }
 
 static int add_step(struct plan *plan, uint16_t tag, struct value *value) {
@@ -51,7 +52,8 @@ static int add_step(struct plan *plan, uint16_t tag, struct value *value) {
     uint8_t numbers, strings;
   } shape[] = {
       [TAG_MOUNT] = {2, 4},  [TAG_BIND] = {2, 3}, [TAG_SYMLINK] = {0, 2},
-      [TAG_DEVICE] = {5, 1}, [TAG_MASK] = {0, 1}, [TAG_READONLY] = {0, 1}, [TAG_TERMINAL] = {1, 0},
+      [TAG_DEVICE] = {5, 1}, [TAG_PLACED_DEVICE] = {5, 1},
+      [TAG_MASK] = {0, 1}, [TAG_READONLY] = {0, 1}, [TAG_TERMINAL] = {1, 0},
   };
   struct plan_step *step = &plan->steps[plan->step_count++];
   step->tag = tag;

@@ -44,6 +44,7 @@ enum plan_tag {
   TAG_SOCKET = 39,      /* the monitor's own */
   TAG_TERMINAL = 41,    /* u32 with /dev/console: a terminal from the /dev/pts mounted before */
   TAG_PID_OF = 42,      /* u32 pid, its cgroup's name: join the pid namespace of this process */
+  TAG_PLACED_DEVICE = 43, /* as TAG_DEVICE, but anywhere in the root: links are followed inside */
   TAG_KILL_LEFTOVERS = 38, /* the pid namespace is shared: kill the cgroup when init ends */
 };
 

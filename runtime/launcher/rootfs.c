@@ -47,6 +47,7 @@ static int run_step(const struct plan *plan, int root, const struct plan_step *s
     case TAG_BIND: return bind_mount(root, step);
     case TAG_SYMLINK: return make_symlink(root, step);
     case TAG_DEVICE: return make_device(root, step, devices);
+    case TAG_PLACED_DEVICE: return place_device(root, step, devices);
     case TAG_MASK: return mask_path(root, step, devices->null);
     case TAG_READONLY: return make_readonly(root, step);
     case TAG_TERMINAL: return make_terminal(plan, root, step, devices);

@@ -16,6 +16,8 @@ int mount_filesystem(int root, const struct plan_step *step);
 int bind_mount(int root, const struct plan_step *step);
 int make_symlink(int root, const struct plan_step *step);
 int make_device(int root, const struct plan_step *step, struct devices *devices);
+/* A device outside of /dev: where device nodes of the root itself do not work. */
+int place_device(int root, const struct plan_step *step, const struct devices *devices);
 /* A file is covered with `null`, a folder with nothing. */
 int mask_path(int root, const struct plan_step *step, int null);
 /* The terminal becomes /dev/console too. */
