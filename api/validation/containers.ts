@@ -25,6 +25,7 @@ import { validateResizePolicy } from './pod-resize';
 import { validateResources } from './resources';
 import { validateRestartRules } from './restart-rules';
 import { validateSecurityContext } from './security';
+import { validateBesideDevices, validateVolumeDevices, type BlockVolumes } from './volume-devices';
 import { PULL_POLICIES, validateDescendingPath } from './volumes';
 
 type EnvVar = DeepReadonly<core.EnvVar>;
@@ -35,8 +36,7 @@ type VolumeMount = DeepReadonly<core.VolumeMount>;
 
 /** What validation of a container must know of its pod. */
 export interface ContainerContext {
-  /** Each volume's name, and whether it may be a block device. */
-  readonly volumes: ReadonlyMap<string, boolean>;
+  readonly volumes: BlockVolumes;
   readonly hostNetwork: boolean;
   /** `spec.os.name`. */
   readonly os: string | undefined;
@@ -152,7 +152,7 @@ export const validateContainer = (
       validateEnvFrom(from, `${field}.envFrom[${i}]`),
     ),
     ...validateMounts(container, `${field}.volumeMounts`, context.volumes),
-    ...validateDevices(container, `${field}.volumeDevices`, context.volumes),
+    ...validateVolumeDevices(container, `${field}.volumeDevices`, context.volumes),
     ...oneOf(`${field}.imagePullPolicy`, imagePullPolicy, PULL_POLICIES),
     ...validateResources(container.resources, `${field}.resources`),
     ...validateSecurityContext(container.securityContext, `${field}.securityContext`),
@@ -308,9 +308,13 @@ const validateEnvFrom = (
 ];
 
 const validateMounts = (
-  { volumeMounts = [], securityContext }: Pick<Container, 'volumeMounts' | 'securityContext'>,
+  {
+    volumeMounts = [],
+    volumeDevices = [],
+    securityContext,
+  }: Pick<Container, 'volumeMounts' | 'volumeDevices' | 'securityContext'>,
   field: string,
-  volumes: ReadonlyMap<string, boolean>,
+  volumes: BlockVolumes,
 ): readonly FieldError[] => {
   const paths = new Set<string>();
   const mayShare = securityContext?.privileged === true;
@@ -327,6 +331,7 @@ const validateMounts = (
           : [notFoundAt(`${at}.name`, name)]),
       ...(mountPath === '' ? [required(`${at}.mountPath`)] : []),
       ...(isRepeated ? [invalid(`${at}.mountPath`, mountPath, 'must be unique')] : []),
+      ...validateBesideDevices({ volumeDevices }, mount, at),
       ...validateDescendingPath(subPath, `${at}.subPath`),
       ...validateDescendingPath(subPathExpr, `${at}.subPathExpr`),
       ...(subPath !== '' && subPathExpr !== ''
@@ -368,31 +373,3 @@ const validateRecursiveReadOnly = (
       : [forbidden(field, 'may only be specified when mountPropagation is None or not specified')]),
   ];
 };
-
-/** Block devices come from claims, and a volume of one keeps its pod from starting. */
-const validateDevices = (
-  { volumeDevices = [] }: Container,
-  field: string,
-  blockVolumes: ReadonlyMap<string, boolean>,
-): readonly FieldError[] =>
-  volumeDevices.flatMap(({ name, devicePath }, i) => {
-    const at = `${field}[${i}]`;
-    const mayBeBlock = blockVolumes.get(name);
-    return [
-      ...(name === ''
-        ? [required(`${at}.name`)]
-        : mayBeBlock === undefined
-          ? [notFoundAt(`${at}.name`, name)]
-          : mayBeBlock
-            ? []
-            : [
-                invalid(
-                  `${at}.name`,
-                  name,
-                  'can only use volume source type of PersistentVolumeClaim or Ephemeral for ' +
-                    'block mode',
-                ),
-              ]),
-      ...(devicePath === '' ? [required(`${at}.devicePath`)] : []),
-    ];
-  });

@@ -9,7 +9,10 @@ const pod = (ephemeralContainers?: readonly object[]): Pod =>
     spec: {
       containers: [{ name: 'main', image: 'app:1' }],
       initContainers: [{ name: 'init', image: 'app:1' }],
-      volumes: [{ name: 'data', emptyDir: {} }],
+      volumes: [
+        { name: 'data', emptyDir: {} },
+        { name: 'disk', persistentVolumeClaim: { claimName: 'disk' } },
+      ],
       ...(ephemeralContainers === undefined ? {} : { ephemeralContainers }),
     },
     status: {},
@@ -28,6 +31,7 @@ describe('containers added to a running pod', () => {
       ...{ targetContainerName: 'main', command: ['sh'], env: [{ name: 'A', value: 'b' }] },
       ...{ stdin: true, tty: true, stdinOnce: true, workingDir: '/', resources: {}, ports: [] },
       volumeMounts: [{ name: 'data', mountPath: '/data' }],
+      volumeDevices: [{ name: 'disk', devicePath: '/dev/disk' }],
       securityContext: { capabilities: { add: ['SYS_PTRACE'] } },
     });
     expect(problems([whole])).toEqual([]);

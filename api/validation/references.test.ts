@@ -37,6 +37,30 @@ it('knows the block device of a claim only', () => {
   expect(devices('v', { name: 'v', persistentVolumeClaim: { claimName: 'c' } })).toEqual([]);
 });
 
+it('keeps devices and mounts of a container apart', () => {
+  const claim = (name: string) => ({ name, persistentVolumeClaim: { claimName: name } });
+  const problems = (volumeDevices: object[], volumeMounts: object[] = []) =>
+    refusal(PODS, pod({ volumes: ['a', 'b'].map(claim) }, { volumeDevices, volumeMounts })).map(
+      (text) => text.replace('spec.containers[0].', ''),
+    );
+  const device = (name: string, devicePath: string) => ({ name, devicePath });
+  expect(problems([device('a', '/dev/a'), device('b', '/mnt/b')])).toEqual([]);
+  expect(problems([device('a', '/dev/a'), device('a', '/dev/a')])).toEqual([
+    'volumeDevices[1].name: Invalid value: "a": must be unique',
+    'volumeDevices[1].devicePath: Invalid value: "/dev/a": must be unique',
+  ]);
+  expect(problems([device('a', ''), device('b', '/dev/../b')])).toEqual([
+    'volumeDevices[0].devicePath: Required value',
+    `volumeDevices[1].devicePath: Invalid value: "/dev/../b": can not contain backsteps ('..')`,
+  ]);
+  expect(problems([device('a', '/x')], [{ name: 'a', mountPath: '/x' }])).toEqual([
+    'volumeMounts[0].name: Invalid value: "a": must not already exist in volumeDevices',
+    'volumeMounts[0].mountPath: Invalid value: "/x": must not already exist as a path in volumeDevices',
+    'volumeDevices[0].name: Invalid value: "a": must not already exist in volumeMounts',
+    'volumeDevices[0].devicePath: Invalid value: "/x": must not already exist as a path in volumeMounts',
+  ]);
+});
+
 it.each<[object, readonly string[]]>([
   [{ readOnly: true, recursiveReadOnly: 'Enabled' }, []],
   [{ recursiveReadOnly: 'Disabled' }, []],
