@@ -50,6 +50,28 @@ it('shows what a pod asks for itself before its containers', () => {
   expect(text).toMatch(/Resources:\n  Limits: +cpu=2\n  Requests: +cpu=1\nContainers:/);
 });
 
+it('names the devices of a container beside its mounts', () => {
+  const volumeDevices = [
+    { name: 'b', devicePath: '/mnt/b' },
+    { name: 'a', devicePath: '/dev/a' },
+  ];
+  const spec = {
+    containers: [{ name: 'main', image: 'web:1', volumeDevices }],
+    volumes: [{ name: 'a', persistentVolumeClaim: { claimName: 'disk-a', readOnly: true } }],
+  };
+  const metadata = { name: 'p' };
+  const text = describeAlone({ apiVersion: 'v1', kind: 'Pod', metadata, spec, status: {} });
+  expect(text).toMatch(/ Devices: +\/dev\/a from a, \/mnt\/b from b\n/);
+  expect(text).toMatch(
+    / a:\n +Type: +PersistentVolumeClaim \(a reference .*\)\n +ClaimName: +disk-a\n +ReadOnly: +true\n/,
+  );
+  const template = describeAlone({
+    ...{ apiVersion: 'apps/v1', kind: 'Deployment', metadata, status: {} },
+    spec: { selector: {}, template: { spec } },
+  });
+  expect(template).toContain('    Devices:\n      /dev/a from a\n      /mnt/b from b\n');
+});
+
 it('says of every volume what it is and where its content comes from', () => {
   const text = describeAlone({
     apiVersion: 'v1',

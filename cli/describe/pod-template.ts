@@ -61,6 +61,7 @@ const containerLines = (container: Container): readonly string[] => {
     resources,
     env = [],
     volumeMounts = [],
+    volumeDevices = [],
   } = container;
   const portText = (of: (port: NonNullable<Container['ports']>[number]) => number) =>
     ports.map((port) => `${of(port)}/${port.protocol ?? 'TCP'}`).join(', ') || '<none>';
@@ -89,8 +90,19 @@ const containerLines = (container: Container): readonly string[] => {
               `      ${mountPath} from ${volume} (${readOnly === true ? 'ro' : 'rw'})`,
           ),
         ]),
+    ...deviceLines(volumeDevices),
   ];
 };
+
+const deviceLines = (devices: NonNullable<Container['volumeDevices']>): readonly string[] =>
+  devices.length === 0
+    ? []
+    : [
+        '    Devices:',
+        ...devices
+          .toSorted((a, b) => (a.devicePath < b.devicePath ? -1 : 1))
+          .map(({ devicePath, name }) => `      ${devicePath} from ${name}`),
+      ];
 
 const words = (title: string, list: readonly string[] | undefined): readonly string[] =>
   list === undefined ? [] : [`    ${title}:`, ...list.map((word) => `      ${word}`)];

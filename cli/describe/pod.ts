@@ -100,6 +100,9 @@ const describeContainers = (
       ]),
     );
     writer.pairs(2, 'Mounts', mounts);
+    const { volumeDevices = [] } = container;
+    const devices = volumeDevices.map(({ devicePath, name }) => `${devicePath} from ${name}`);
+    if (devices.length > 0) writer.field(2, 'Devices', devices.sort().join(', '));
   }
 };
 

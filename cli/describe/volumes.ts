@@ -20,6 +20,7 @@ export const describeVolumes = (writer: DescribeWriter, { spec }: Pod): void => 
 
 const fieldsOf = (volume: Volume): readonly Field[] => {
   const { emptyDir, hostPath, configMap, secret, downwardAPI, projected } = volume;
+  const { persistentVolumeClaim: claim } = volume;
   if (emptyDir !== undefined)
     return [
       ['Type', "EmptyDir (a temporary directory that shares a pod's lifetime)"],
@@ -31,6 +32,15 @@ const fieldsOf = (volume: Volume): readonly Field[] => {
       ['Type', 'HostPath (bare host directory volume)'],
       ['Path', hostPath.path],
       ['HostPathType', hostPath.type],
+    ];
+  if (claim !== undefined)
+    return [
+      [
+        'Type',
+        'PersistentVolumeClaim (a reference to a PersistentVolumeClaim in the same namespace)',
+      ],
+      ['ClaimName', claim.claimName],
+      ['ReadOnly', claim.readOnly ?? false],
     ];
   if (configMap !== undefined)
     return [
