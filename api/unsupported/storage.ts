@@ -6,7 +6,15 @@ const NO_PODS = 'not supported by Dhow yet; pods that use it will not start';
 export const unsupportedInPersistentVolume = ({
   spec,
 }: Partial<PersistentVolume>): readonly string[] =>
-  presentIn(spec, spec?.csi === undefined ? { ...VOLUME, ...MOUNT_OPTIONS } : VOLUME, 'spec');
+  presentIn(
+    spec,
+    {
+      ...VOLUME,
+      ...(spec?.csi === undefined ? MOUNT_OPTIONS : {}),
+      ...(spec?.csi === undefined && spec?.local === undefined ? BLOCK : {}),
+    },
+    'spec',
+  );
 
 export const unsupportedInClaim = ({ spec }: Partial<PersistentVolumeClaim>): readonly string[] =>
   presentIn(spec, CLAIM, 'spec');
@@ -18,11 +26,15 @@ export const unsupportedInCsiDriver = ({ spec }: Partial<CSIDriver>): readonly s
   presentIn(spec, DRIVER, 'spec');
 
 const isFilled = (value: unknown): boolean => Array.isArray(value) && value.length > 0;
-const BLOCK: Rules = { volumeMode: { why: NO_PODS, when: is('Block') } };
+const BLOCK: Rules = {
+  volumeMode: {
+    why: 'only local volumes and those of CSI drivers can be devices; pods that use it will not start',
+    when: is('Block'),
+  },
+};
 const MOUNT_OPTIONS: Rules = { mountOptions: { why: NO_PODS, when: isFilled } };
 
 const VOLUME: Rules = {
-  ...BLOCK,
   ...always(IGNORED, 'volumeAttributesClassName'),
   ...always(
     NO_PODS,
@@ -34,7 +46,6 @@ const VOLUME: Rules = {
 };
 
 const CLAIM: Rules = {
-  ...BLOCK,
   ...always(IGNORED, 'volumeAttributesClassName'),
   ...always(
     'not supported by Dhow yet; no volume is made for it',

@@ -98,6 +98,10 @@ type ClaimSpec = PersistentVolumeClaim['spec'];
 const isSmaller = (volume: VolumeSpec, claim: ClaimSpec): boolean =>
   compareQuantities(storageOf(volume?.capacity), storageOf(claim?.resources?.requests)) < 0;
 
+/** Is it a device rather than a file system? */
+export const isBlock = ({ spec }: Pick<PersistentVolume, 'spec'>): boolean =>
+  modeOf(spec) === 'Block';
+
 const modeOf = (spec: VolumeSpec | ClaimSpec): string => spec?.volumeMode ?? DEFAULT_MODE;
 
 const offersModes = (volume: VolumeSpec, claim: ClaimSpec): boolean =>

@@ -115,6 +115,26 @@ it('mounts a claim as its volume says', () => {
   expect(mounted(true)).toMatchObject({ isReadOnly: true });
 });
 
+it('gives a container the devices of its volumes', () => {
+  const devicesOf = (devicePath: string, readOnly = false, name = 'v') => {
+    const volumes = [{ name: 'v', persistentVolumeClaim: { claimName: 'c', readOnly } }];
+    return specOf({ volumeDevices: [{ name, devicePath }] }, { volumes });
+  };
+  const device = { hostPath: '/volumes/v', path: '/dev/xvda', access: 'rwm', isVolume: true };
+  expect(devicesOf('/dev/xvda/').devices).toEqual([device]);
+  expect(devicesOf('/mnt/disk').devices).toEqual([{ ...device, path: '/mnt/disk' }]);
+  expect(devicesOf('/dev/xvda', true).devices).toEqual([{ ...device, access: 'r' }]);
+  // What the agent mounts by itself does not hide it.
+  expect(devicesOf('/run/words').mounts).toHaveLength(1);
+  expect(devicesOf('/dev/termination-log').mounts).toEqual([]);
+  expect(() => devicesOf('dev/xvda')).toThrow(
+    'error DevicePath `dev/xvda` must be an absolute path',
+  );
+  expect(() => devicesOf('/dev/xvda', false, 'w')).toThrow(
+    'cannot find volume "w" to pass into container',
+  );
+});
+
 it('takes variables from all that they can come from', () => {
   const ref = (valueFrom: object) => ({ valueFrom });
   expect(

@@ -4,7 +4,12 @@ import { resourcesOf } from '../../api/pod-resources';
 import { ownStopSignal } from '../../api/stop-signals';
 import type { Container, Pod, Service } from '../../api/types';
 import { stringifyJson } from '../../lib/json';
-import type { ContainerSpec, MountSpec, UserSpec } from '../../runtime/container-runtime';
+import type {
+  ContainerSpec,
+  DeviceSpec,
+  MountSpec,
+  UserSpec,
+} from '../../runtime/container-runtime';
 import type { LocalImage } from '../../runtime/image-service';
 import type { PreparedVolumes } from '../volumes/volume-manager';
 import { NO_EDITS, type DeviceEdits } from '../devices/edits';
@@ -57,6 +62,7 @@ export const containerSpecOf = (input: ContainerSpecInput): ContainerSpec => {
   const inherited = serviceVariablesOf(pod, input.services ?? []);
   const values = environmentOf(pod, container, objects, node, inherited);
   const { deviceEdits = NO_EDITS } = input;
+  const devices = [...deviceEdits.devices, ...volumeDevicesOf(input)];
   const user = withGroups(userOf(pod, container, image), deviceEdits.additionalGids);
   return {
     id: input.id,
@@ -81,7 +87,7 @@ export const containerSpecOf = (input: ContainerSpecInput): ContainerSpec => {
     },
     mounts: mountsOf(input, values),
     resources: containerResources(pod, container, input.nodeMemoryBytes, input.cpuShare),
-    ...(deviceEdits.devices.length === 0 ? {} : { devices: deviceEdits.devices }),
+    ...(devices.length === 0 ? {} : { devices }),
     security: securityOf(pod, container, input.profilesDir),
     logPath: input.logPath,
     stdin: container.stdin === true,
@@ -176,7 +182,8 @@ const mountsOf = (
       propagation: propagationOf(mount.mountPropagation),
     };
   });
-  const taken = new Set(own.map(({ target }) => target));
+  const devices = (container.volumeDevices ?? []).map(({ devicePath }) => cleanTarget(devicePath));
+  const taken = new Set([...own.map(({ target }) => target), ...devices]);
   const files: MountSpec[] = [...etcFiles].map(([target, source]) => ({
     type: 'bind',
     source,
@@ -198,6 +205,22 @@ const mountsOf = (
     }),
   );
   return [...files, message, ...ofDevices].filter(({ target }) => !taken.has(target)).concat(own);
+};
+
+/** Source: pkg/kubelet, makeBlockVolumes */
+const volumeDevicesOf = ({ pod, start, volumes }: ContainerSpecInput): readonly DeviceSpec[] => {
+  const { name: container, volumeDevices = [] } = start.container;
+  return volumeDevices.map(({ name, devicePath }) => {
+    if (!devicePath.startsWith('/'))
+      throw new ContainerConfigError(`error DevicePath \`${devicePath}\` must be an absolute path`);
+    const hostPath = volumes.get(name);
+    if (hostPath === undefined)
+      throw new ContainerConfigError(
+        `cannot find volume "${name}" to pass into container "${container}"`,
+      );
+    const access = isReadOnlyVolume(pod, name) ? 'r' : 'rwm';
+    return { hostPath, path: cleanTarget(devicePath), access, isVolume: true };
+  });
 };
 
 /** One spelling for each path: `/data/in/` and `data//in` are `/data/in`. */

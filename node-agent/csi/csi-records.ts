@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { existsSync, readFileSync, rmSync } from 'node:fs';
-import { mkdir, rm } from 'node:fs/promises';
-import { join } from 'node:path';
+import { mkdir, rm, rmdir } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { z } from 'zod';
 
 import { parseJson, stringifyJson } from '../../lib/json';
@@ -12,6 +12,8 @@ const recordSchema = z.looseObject({
   volumeHandle: z.string(),
   /** Why a pod has it: `Persistent` volumes are staged, `Ephemeral` ones are not. */
   volumeLifecycleMode: z.enum(['Persistent', 'Ephemeral']),
+  /** Of a block device, the name of its PersistentVolume; of all others, nothing. */
+  blockOf: z.string().optional(),
 });
 
 /** A volume that a pod has, or is about to get: written before the driver hears of it. */
@@ -28,14 +30,18 @@ export class CsiRecords {
     private readonly bootId: string,
   ) {}
 
-  /** Where the pod sees the volume; the driver makes it. */
-  targetPath(podUid: string, specName: string): string {
-    return join(this.folderOf(podUid, specName), 'mount');
+  /** Where the pod sees the volume, a folder or a device; the driver makes it. */
+  targetPath(podUid: string, specName: string, { blockOf }: Pick<CsiRecord, 'blockOf'>): string {
+    return blockOf === undefined
+      ? join(this.folderOf(podUid, specName), 'mount')
+      : join(this.blockFolder('publish'), blockOf, podUid);
   }
 
   /** Where the volume is staged for all pods of the node. */
   stagePath(record: CsiRecord): string {
-    return join(this.stageFolder(record), 'globalmount');
+    return record.blockOf === undefined
+      ? join(this.stageFolder(record), 'globalmount')
+      : join(this.blockFolder('staging'), record.blockOf);
   }
 
   notePod(podUid: string, specName: string, record: CsiRecord): void {
@@ -77,46 +83,67 @@ export class CsiRecords {
   }
 
   noteStaged(record: CsiRecord): void {
-    writeFileDurable(join(this.stageFolder(record), READY), this.bootId);
+    writeFileDurable(this.stagedMark(record), this.stagedValue(record));
   }
 
   noteUnstaged(record: CsiRecord): void {
-    rmSync(join(this.stageFolder(record), READY), { force: true });
+    rmSync(this.stagedMark(record), { force: true });
   }
 
   isStaged(record: CsiRecord): boolean {
-    return this.holds(join(this.stageFolder(record), READY));
+    return this.holds(this.stagedMark(record), this.stagedValue(record));
   }
 
   /** May a driver have staged it? */
   hasStage(record: CsiRecord): boolean {
-    return existsSync(this.stageFolder(record));
+    return existsSync(
+      record.blockOf === undefined ? this.stageFolder(record) : this.stagePath(record),
+    );
   }
 
   async forgetStage(record: CsiRecord): Promise<void> {
     await rm(this.stagePath(record), { recursive: true, force: true });
-    await rm(this.stageFolder(record), { recursive: true, force: true });
+    if (record.blockOf === undefined)
+      await rm(this.stageFolder(record), { recursive: true, force: true });
   }
 
   /** Where the volume was mounted goes first: the record stays while that cannot go. */
-  async forgetPod(podUid: string, specName: string): Promise<void> {
-    const folder = this.folderOf(podUid, specName);
-    await rm(this.targetPath(podUid, specName), { recursive: true, force: true });
-    await rm(folder, { recursive: true, force: true });
+  async forgetPod(podUid: string, specName: string, record?: CsiRecord): Promise<void> {
+    if (record !== undefined) {
+      const target = this.targetPath(podUid, specName, record);
+      await rm(target, { recursive: true, force: true });
+      if (record.blockOf !== undefined) await removeEmpty(dirname(target));
+    }
+    await rm(this.folderOf(podUid, specName), { recursive: true, force: true });
   }
 
   /** Has another pod of the node the same volume? */
   isUsedByOther(record: CsiRecord, butUid: string): boolean {
-    return listFolderSync(join(this.stateDir, 'pods'))
-      .filter((uid) => uid !== butUid)
-      .some((uid) => this.volumesOf(uid).some((name) => this.isSame(record, uid, name)));
+    // Whose a damaged one is nobody can tell: then it may be this one.
+    return this.othersAtStage(record, butUid).some(
+      (other) => other === 'damaged' || isSame(other, record),
+    );
   }
 
-  private isSame(record: CsiRecord, podUid: string, specName: string): boolean {
-    const other = this.readable(podUid, specName);
-    // Whose it is nobody can tell: then it may be this one.
-    if (other === 'damaged') return true;
-    return other?.driverName === record.driverName && other.volumeHandle === record.volumeHandle;
+  /** @throws Error while the volume that had the name before it is staged for a pod */
+  checkStage(record: CsiRecord, podUid: string): void {
+    for (const other of this.othersAtStage(record, podUid))
+      if (other !== 'damaged' && !isSame(other, record))
+        throw new Error(
+          `${this.stagePath(record)} is still in use by volume ${other.volumeHandle}`,
+        );
+  }
+
+  private othersAtStage(record: CsiRecord, butUid: string): readonly (CsiRecord | 'damaged')[] {
+    const path = this.stagePath(record);
+    return listFolderSync(join(this.stateDir, 'pods'))
+      .filter((uid) => uid !== butUid)
+      .flatMap((uid) => this.volumesOf(uid).map((name) => this.readable(uid, name)))
+      .flatMap((other) =>
+        other === 'damaged' || (other !== undefined && this.stagePath(other) === path)
+          ? [other]
+          : [],
+      );
   }
 
   readable(podUid: string, specName: string): CsiRecord | 'damaged' | undefined {
@@ -127,9 +154,9 @@ export class CsiRecords {
     }
   }
 
-  private holds(path: string): boolean {
+  private holds(path: string, value = this.bootId): boolean {
     try {
-      return readFileSync(path, 'utf8') === this.bootId;
+      return readFileSync(path, 'utf8') === value;
     } catch (error) {
       if (hasErrorCode(error, 'ENOENT')) return false;
       throw error;
@@ -144,11 +171,39 @@ export class CsiRecords {
     return join(this.podFolder(podUid), specName);
   }
 
+  private stagedMark(record: CsiRecord): string {
+    return record.blockOf === undefined
+      ? join(this.stageFolder(record), READY)
+      : join(this.blockFolder('ready'), record.blockOf);
+  }
+
+  /** By its name alone nobody can tell a volume from a later one. */
+  private stagedValue({ blockOf, driverName, volumeHandle }: CsiRecord): string {
+    return blockOf === undefined ? this.bootId : `${this.bootId} ${driverName}^${volumeHandle}`;
+  }
+
+  /** Nothing in these is named by anybody but the volumes themselves. */
+  private blockFolder(name: 'staging' | 'publish' | 'ready'): string {
+    return join(this.stateDir, 'plugins', 'kubernetes.io', 'csi', 'volumeDevices', name);
+  }
+
   private stageFolder({ driverName, volumeHandle }: CsiRecord): string {
     const hash = createHash('sha256').update(volumeHandle).digest('hex');
     return join(this.stateDir, 'plugins', 'kubernetes.io', 'csi', driverName, hash);
   }
 }
+
+const isSame = (a: CsiRecord, b: CsiRecord): boolean =>
+  a.driverName === b.driverName && a.volumeHandle === b.volumeHandle;
+
+/** Unless another pod's volume is in it by now. */
+const removeEmpty = async (folder: string): Promise<void> => {
+  try {
+    await rmdir(folder);
+  } catch (error) {
+    if (!hasErrorCode(error, 'ENOENT', 'ENOTEMPTY')) throw error;
+  }
+};
 
 const DATA = 'vol_data.json';
 const READY = 'ready';

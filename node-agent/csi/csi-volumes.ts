@@ -1,4 +1,4 @@
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 
 import { type Pod, uidOf } from '../../api/types';
@@ -21,6 +21,7 @@ import {
   driverNameOf,
   givesToGroup,
   handleOf,
+  isDevice,
   publishContextOf,
   secretsFor,
   sourceOf,
@@ -69,7 +70,7 @@ export class CsiVolumes {
         paths.set(volume.name, await this.prepareOne(volume, source, signal));
       } catch (error) {
         if (error instanceof NotYetError || signal.aborted) throw error;
-        throw new VolumeError(specNameOf(volume), error);
+        throw new VolumeError(specNameOf(volume), error, isDevice(volume));
       }
     }
     return paths;
@@ -110,11 +111,11 @@ export class CsiVolumes {
     const { records, deps } = this;
     const [podUid, specName] = [uidOf(pod), specNameOf(volume)];
     const record = recordOf(pod, volume);
-    const volumePath = records.targetPath(podUid, specName);
+    const volumePath = records.targetPath(podUid, specName, record);
     return this.turns.take(
       keyOf(record),
       async () => {
-        if (!records.isReady(podUid, specName) || !deps.mounter.isMounted(volumePath))
+        if (!records.isReady(podUid, specName) || !this.isShown(record, volumePath))
           return undefined;
         const stagingTargetPath = records.isStaged(record) ? records.stagePath(record) : '';
         const driver = deps.driver(record.driverName);
@@ -130,8 +131,8 @@ export class CsiVolumes {
     signal: AbortSignal,
   ): Promise<string> {
     const { pod } = source;
-    const target = this.records.targetPath(uidOf(pod), specNameOf(volume));
     const record = recordOf(pod, volume);
+    const target = this.records.targetPath(uidOf(pod), specNameOf(volume), record);
     await this.turns.take(
       keyOf(record),
       () => this.publishOne({ volume, source, record, target }, signal),
@@ -141,10 +142,10 @@ export class CsiVolumes {
   }
 
   private async publishOne(work: Work, signal: AbortSignal): Promise<void> {
-    const { volume, source, target } = work;
+    const { volume, source, record, target } = work;
     const podUid = uidOf(source.pod);
     const isReady =
-      this.records.isReady(podUid, specNameOf(volume)) && this.deps.mounter.isMounted(target);
+      this.records.isReady(podUid, specNameOf(volume)) && this.isShown(record, target);
     const isToldAgain =
       source.csi.csiDriver(driverNameOf(volume))?.spec?.requiresRepublish === true;
     if (isReady && !isToldAgain) return;
@@ -185,6 +186,7 @@ export class CsiVolumes {
       volumeContext,
     };
     if (isReady && !this.isDue(request)) return;
+    if (isStaged) records.checkStage(record, podUid);
     records.notePod(podUid, specName, record);
     if (isStaged && !records.isStaged(record)) {
       await records.makeStage(record);
@@ -202,12 +204,15 @@ export class CsiVolumes {
       records.noteStaged(record);
     }
     mkdirSync(dirname(target), { recursive: true, mode: 0o750 });
-    if (isReady || !deps.mounter.isMounted(target)) await driver.publish(request, signal);
+    if (isReady || !this.isShown(record, target)) await driver.publish(request, signal);
+    if (isDevice(volume) && !this.isShown(record, target))
+      throw new Error(`the driver has made no block device at ${target}`);
     const atMs = deps.clock.monotonicMs();
     this.published.set(target, { told: stringifyJson(request), atMs });
     if (isReady) return;
     if (
       groupId !== undefined &&
+      !isDevice(volume) &&
       !can.has(Capability.VOLUME_MOUNT_GROUP) &&
       !request.readonly &&
       givesToGroup(volume, object)
@@ -234,7 +239,7 @@ export class CsiVolumes {
     const { records } = this;
     const { mounter } = this.deps;
     const volumeId = record.volumeHandle;
-    const targetPath = records.targetPath(podUid, specName);
+    const targetPath = records.targetPath(podUid, specName, record);
     const driver = this.deps.driver(record.driverName);
     records.noteUnready(podUid, specName);
     await driver.unpublish({ volumeId, targetPath }, signal);
@@ -248,7 +253,14 @@ export class CsiVolumes {
       mounter.unmountAll(stagingTargetPath);
       await records.forgetStage(record);
     }
-    await records.forgetPod(podUid, specName);
+    await records.forgetPod(podUid, specName, record);
+  }
+
+  /** Is the volume where the pod is to see it? */
+  private isShown({ blockOf }: CsiRecord, target: string): boolean {
+    return blockOf === undefined
+      ? this.deps.mounter.isMounted(target)
+      : statSync(target, { throwIfNoEntry: false })?.isBlockDevice() === true;
   }
 }
 
@@ -272,6 +284,7 @@ const recordOf = (pod: Pod, volume: CsiVolume): CsiRecord => ({
   driverName: driverNameOf(volume),
   volumeHandle: handleOf(pod, volume),
   volumeLifecycleMode: 'inline' in volume ? 'Ephemeral' : 'Persistent',
+  ...(isDevice(volume) ? { blockOf: specNameOf(volume) } : {}),
 });
 
 const keyOf = ({ driverName, volumeHandle }: CsiRecord): string => `${driverName}^${volumeHandle}`;

@@ -8,7 +8,7 @@ import {
   type Pod,
   type VolumeAttachment,
 } from '../../api/types';
-import { attachmentNameOf } from '../../api/volumes';
+import { attachmentNameOf, isBlock } from '../../api/volumes';
 import { rfc3339 } from '../../lib/clock';
 import { parseJson, stringifyJson } from '../../lib/json';
 import {
@@ -40,6 +40,10 @@ export const sourceOf = (volume: CsiVolume): PersistentSource | NonNullable<Volu
   'inline' in volume ? volume.inline : (volume.volume.spec?.csi as PersistentSource);
 
 export const driverNameOf = (volume: CsiVolume): string => sourceOf(volume).driver;
+
+/** Is it a block device? What lives with its pod never is. */
+export const isDevice = (volume: CsiVolume): boolean =>
+  'volume' in volume && isBlock(volume.volume);
 
 /** The name of its folder: of the PersistentVolume, or within the pod. */
 export const specNameOf = (volume: CsiVolume): string =>
@@ -183,15 +187,13 @@ export const capabilityOf = (
 ): VolumeCapability => {
   const spec = 'inline' in volume ? undefined : volume.volume.spec;
   const hasGroup = groupId !== undefined && can.has(Capability.VOLUME_MOUNT_GROUP);
+  const mount = {
+    fsType: sourceOf(volume).fsType ?? '',
+    mountFlags: [...(spec?.mountOptions ?? [])],
+    volumeMountGroup: hasGroup ? String(groupId) : '',
+  };
   return {
-    accessType: {
-      $case: 'mount',
-      value: {
-        fsType: sourceOf(volume).fsType ?? '',
-        mountFlags: [...(spec?.mountOptions ?? [])],
-        volumeMountGroup: hasGroup ? String(groupId) : '',
-      },
-    },
+    accessType: isDevice(volume) ? { $case: 'block', value: {} } : { $case: 'mount', value: mount },
     accessMode: {
       mode: modeOf(
         spec?.accessModes?.[0] ?? 'ReadWriteOnce',

@@ -11,6 +11,7 @@ import { Stopwatches } from '../../lib/stopwatches';
 import { UNEXPECTED, unexpectedMessage } from '../devices/device-manager';
 import { fieldPathOf } from '../images/image-puller';
 import { NotYetError } from '../volumes/volume-content';
+import { VolumeError } from '../volumes/volume-error';
 import type { PreparedVolumes } from '../volumes/volume-manager';
 import { ContainerTasks } from '../containers/container-tasks';
 import { containerNamed } from '../pod-spec/environment';
@@ -330,8 +331,8 @@ export class PodWorker {
       return await this.withDriverVolumes(own, startSignal);
     } catch (error) {
       if (error instanceof NotYetError || startSignal.aborted) return undefined;
-      const message = describeError(error);
-      events.emit(this.pod, { type: 'Warning', reason: 'FailedMount', message });
+      const reason = error instanceof VolumeError ? error.reason : 'FailedMount';
+      events.emit(this.pod, { type: 'Warning', reason, message: describeError(error) });
       return undefined;
     }
   }

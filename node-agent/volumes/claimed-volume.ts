@@ -1,4 +1,5 @@
 import {
+  isBlock,
   isBoundPair,
   isForPod,
   isReachable,
@@ -48,14 +49,32 @@ export const claimedVolume = (
   // It stays for those that have it, and for nobody else.
   if (claim.metadata.deletionTimestamp !== undefined && !isUser(volume))
     throw new Error(`can't start pod because PVC "${claimName}" is being deleted`);
+  checkUse(pod, podVolume.name, volume);
   checkKind(volume);
   checkPlace(volume, node);
   return volume;
 };
 
-const checkKind = ({ spec, metadata: { name } }: PersistentVolume): void => {
-  if (spec?.volumeMode === 'Block')
-    throw new Error(`volume "${name}" has volumeMode Block, which is not supported`);
+/** As a device or as a folder? Source: pkg/kubelet/volumemanager, desired_state_of_world_populator.go */
+const checkUse = ({ spec }: Pod, name: string, volume: PersistentVolume): void => {
+  const { containers, initContainers = [], ephemeralContainers = [] } = spec;
+  const all = [...containers, ...initContainers, ...ephemeralContainers];
+  const isIn = (field: 'volumeMounts' | 'volumeDevices') =>
+    all.some((container) => container[field]?.some((each) => each.name === name));
+  const wrong = isBlock(volume) ? 'volumeMounts' : 'volumeDevices';
+  if (!isIn(wrong)) return;
+  const mode = isBlock(volume) ? 'Block' : 'Filesystem';
+  throw new Error(`volume ${name} has volumeMode ${mode}, but is specified in ${wrong}`);
+};
+
+const checkKind = (volume: PersistentVolume): void => {
+  const { spec, metadata } = volume;
+  const { name } = metadata;
+  const isDevice = spec?.csi !== undefined || (spec?.local !== undefined && !isFolderOf(volume));
+  if (isBlock(volume) && !isDevice)
+    throw new Error(
+      `volume "${name}" has volumeMode Block, which only local volumes and those of CSI drivers can have`,
+    );
   // Drivers know what to do with them.
   if (spec?.csi === undefined && (spec?.mountOptions ?? []).length > 0)
     throw new Error(`volume "${name}" has mount options, which it cannot be mounted with`);

@@ -125,6 +125,38 @@ it('gives pods the folder of their claim, which outlives them', async () => {
   expect(readFileSync(join(prepare(podOf('2', 'a')), 'file'), 'utf8')).toBe('x');
 });
 
+describe('block devices', () => {
+  /** Any device node will do where nothing is done to it. */
+  const bindLocal = (path: string, volumeMode = 'Block') =>
+    bind('a', { volumeMode, local: { path } }, {}, { annotations: {} });
+  const using = (field: 'volumeDevices' | 'volumeMounts', list = 'containers') =>
+    podOf('1', 'a', {
+      [list]: [{ name: 'c', [field]: [{ name: 'data', devicePath: '/d', mountPath: '/d' }] }],
+    });
+
+  it.each<[string, 'volumeDevices' | 'volumeMounts', string]>([
+    ['Block', 'volumeMounts', 'containers'],
+    ['Filesystem', 'volumeDevices', 'containers'],
+    ['Block', 'volumeMounts', 'initContainers'],
+    ['Filesystem', 'volumeDevices', 'ephemeralContainers'],
+  ])('are no folders, nor the other way round: %s in %s of %s', (mode, field, list) => {
+    bindLocal(directory, mode);
+    expect(() => prepare(using(field, list))).toThrow(
+      `volume data has volumeMode ${mode}, but is specified in ${field}`,
+    );
+  });
+
+  it('are nothing but block devices, of which no file system is measured', () => {
+    for (const path of [directory, join(directory, 'none'), '/dev/null']) {
+      bindLocal(path);
+      expect(() => prepare(using('volumeDevices'))).toThrow(
+        `MapVolume.SetUpDevice failed for volume "pv-a" : path "${path}" is no block device`,
+      );
+    }
+    expect(manager.folders.folderOf(volumes.get('pv-a')!)).toBeUndefined();
+  });
+});
+
 it('gives the folder to the group of the pod', () => {
   bind('a');
   const path = prepare(podOf('1', 'a', { securityContext: { fsGroup: 4242 } }));
@@ -138,7 +170,14 @@ it.each<[string, () => void]>([
   // As when a claim of the same name was made anew: the folder is the former's.
   ['PVC "a" is not bound', () => bind('a', {}, { uid: 'uid-new' })],
   ['PVC "a" is not bound', () => bind('a', { claimRef: { namespace: 'ns', name: 'b', uid: 'u' } })],
-  ['volume "pv-a" has volumeMode Block', () => bind('a', { volumeMode: 'Block' })],
+  [
+    'volume "pv-a" has volumeMode Block, which only local volumes and those of CSI drivers can have',
+    () => bind('a', { volumeMode: 'Block' }),
+  ],
+  [
+    'volume "pv-a" has volumeMode Block, which only local volumes and those of CSI drivers can have',
+    () => bind('a', { volumeMode: 'Block', hostPath: { path: '/dev/loop0' }, local: undefined }),
+  ],
   ['volume "pv-a" has mount options', () => bind('a', { mountOptions: ['ro'] })],
   ['volume "pv-a" is being deleted', () => going('pv-a')],
   [

@@ -10,7 +10,7 @@ import {
 import { join } from 'node:path';
 
 import { type PersistentVolume, uidOf } from '../../api/types';
-import { FOLDER_FINALIZER } from '../../api/volumes';
+import { FOLDER_FINALIZER, isBlock } from '../../api/volumes';
 import { removeTree } from '../../lib/remove-tree';
 import { listFolderSync } from '../files';
 import { isFolderOf } from './claimed-volume';
@@ -42,6 +42,7 @@ export class VolumeFolders {
 
   /** Where a volume lies that is a folder of this node; undefined for all others. */
   folderOf(volume: PersistentVolume): string | undefined {
+    if (isBlock(volume)) return undefined;
     return isFolderOf(volume) ? this.pathOf(uidOf(volume)) : volume.spec?.local?.path;
   }
 

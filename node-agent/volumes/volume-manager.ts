@@ -12,7 +12,7 @@ import { join } from 'node:path';
 
 import { bytesOf } from '../../api/quantity';
 import { type PersistentVolume, type Pod, uidOf } from '../../api/types';
-import { claimNameOf } from '../../api/volumes';
+import { claimNameOf, isBlock } from '../../api/volumes';
 import { removeTree } from '../../lib/remove-tree';
 import { hasErrorCode, listFolderSync } from '../files';
 import { podMemoryLimitBytes } from '../pod-spec/cgroup-resources';
@@ -36,7 +36,7 @@ export interface VolumeManagerOptions {
   readonly node: () => ReachingNode | undefined;
 }
 
-/** Volume name → folder or file on this host. */
+/** Volume name → folder, file or block device on this host. */
 export type PreparedVolumes = ReadonlyMap<string, string>;
 
 /** Makes, updates and removes the volumes of pods. */
@@ -85,7 +85,7 @@ export class VolumeManager {
     try {
       return work();
     } catch (error) {
-      if (error instanceof NotYetError) throw error;
+      if (error instanceof NotYetError || error instanceof VolumeError) throw error;
       throw new VolumeError(name, error);
     }
   }
@@ -178,6 +178,7 @@ export class VolumeManager {
     const { hostPath, local } = volume.spec ?? {};
     if (hostPath !== undefined) return prepareHostPath(hostPath.path, hostPath.type ?? '');
     if (local === undefined) throw new Error('this type of volume is not supported');
+    if (isBlock(volume)) return blockDeviceAt(local.path, volume.metadata.name);
     if (statOf(local.path)?.isDirectory() !== true)
       throw new Error(`path "${local.path}" does not exist`);
     return local.path;
@@ -210,6 +211,12 @@ export class VolumeManager {
     return join(emptyDir.medium === 'Memory' ? runDir : stateDir, 'pods', uid, 'empty-dir', name);
   }
 }
+
+const blockDeviceAt = (path: string, volumeName: string): string => {
+  if (statOf(path)?.isBlockDevice() !== true)
+    throw new VolumeError(volumeName, new Error(`path "${path}" is no block device`), true);
+  return path;
+};
 
 const digestOf = (files: ReadonlyMap<string, VolumeFile>): string => {
   const hash = createHash('sha256');

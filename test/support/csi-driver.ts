@@ -6,7 +6,16 @@ import {
   type sendUnaryData,
 } from '@grpc/grpc-js';
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, readdirSync, rmdirSync, rmSync } from 'node:fs';
+import {
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  rmdirSync,
+  rmSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 
 import { mountPointsIn } from '../../lib/mount-points';
@@ -18,8 +27,10 @@ import {
   type NodeGetVolumeStatsResponse,
   type NodePublishVolumeRequest,
   type NodeStageVolumeRequest,
+  type VolumeCapability,
 } from '../../proto/gen/csi/v1/node';
 import { RegistrationService } from '../../proto/gen/pluginregistration/v1/api';
+import { LoopDevice, makeSparse } from './loop-device';
 
 export interface CsiDriverOptions {
   readonly name: string;
@@ -33,7 +44,10 @@ export interface CsiDriverOptions {
 
 type Call = 'stage' | 'publish' | 'unpublish' | 'unstage' | 'expand';
 
-/** A driver for the node, to the letter of CSI: its volumes are folders, staged and published by bind mounts. */
+/**
+ * A driver for the node, to the letter of CSI: its volumes are folders, staged and published by bind
+ * mounts, or loop devices over a file, published by bind mounts of their nodes.
+ */
 export class TestCsiDriver implements AsyncDisposable {
   /** `stage HANDLE`, in order, calls that failed on purpose included. */
   readonly calls: string[] = [];
@@ -46,6 +60,8 @@ export class TestCsiDriver implements AsyncDisposable {
   /** Runs in each call after its work; what it throws is what the caller hears. */
   afterCall: (call: Call) => void = () => undefined;
   private readonly servers: Server[] = [];
+  /** By handle. */
+  private readonly disks = new Map<string, LoopDevice>();
 
   private constructor(private readonly options: CsiDriverOptions) {}
 
@@ -64,6 +80,18 @@ export class TestCsiDriver implements AsyncDisposable {
     return path;
   }
 
+  /** What a block volume holds: zeros at first. */
+  blockFile(handle: string): string {
+    const file = join(this.options.folder, `${handle}.img`);
+    if (!existsSync(file)) makeSparse(file, BLOCK_BYTES);
+    return file;
+  }
+
+  /** Block volumes whose devices are there. */
+  get diskCount(): number {
+    return this.disks.size;
+  }
+
   unregister(): void {
     rmSync(join(this.options.registry, `${this.options.name}-reg.sock`), { force: true });
   }
@@ -71,6 +99,7 @@ export class TestCsiDriver implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.unregister();
     for (const server of this.servers) server.forceShutdown();
+    for (const handle of [...this.disks.keys()]) this.detach(handle);
     rmSync(this.options.folder, { recursive: true, force: true });
     return Promise.resolve();
   }
@@ -120,10 +149,15 @@ export class TestCsiDriver implements AsyncDisposable {
       ...this.mountedHandlers,
       nodeStageVolume: this.handler('stage', (request: NodeStageVolumeRequest) => {
         this.stages.push(request);
-        bind(this.volumePath(request.volumeId), request.stagingTargetPath);
+        if (isBlock(request)) this.attach(request.volumeId);
+        else bind(this.volumePath(request.volumeId), request.stagingTargetPath);
       }),
       nodePublishVolume: this.handler('publish', (request: NodePublishVolumeRequest) => {
         this.publishes.push(request);
+        if (isBlock(request)) {
+          this.publishBlock(request);
+          return;
+        }
         mkdirSync(request.targetPath, { recursive: true });
         const { volumeId, stagingTargetPath, targetPath } = request;
         bind(stagingTargetPath === '' ? this.volumePath(volumeId) : stagingTargetPath, targetPath);
@@ -133,17 +167,17 @@ export class TestCsiDriver implements AsyncDisposable {
         'unpublish',
         ({ targetPath }: { volumeId: string; targetPath: string }) => {
           unbind(targetPath);
-          try {
-            rmdirSync(targetPath);
-          } catch {
-            // It was never made.
-          }
+          if (!existsSync(targetPath)) return;
+          if (lstatSync(targetPath).isDirectory()) rmdirSync(targetPath);
+          else rmSync(targetPath);
         },
       ),
       nodeUnstageVolume: this.handler(
         'unstage',
-        ({ stagingTargetPath }: { volumeId: string; stagingTargetPath: string }) =>
-          unbind(stagingTargetPath),
+        ({ volumeId, stagingTargetPath }: { volumeId: string; stagingTargetPath: string }) => {
+          unbind(stagingTargetPath);
+          this.detach(volumeId);
+        },
       ),
     });
     await listen(server, this.socket);
@@ -156,10 +190,33 @@ export class TestCsiDriver implements AsyncDisposable {
       nodeExpandVolume: this.handler('expand', (request: NodeExpandVolumeRequest) => {
         this.expansions.push(request);
         if (!isMounted(request.volumePath)) throw new Error('it is not mounted');
+        if (isBlock(request)) this.growDisk(request);
         return { capacityBytes: request.capacityRange?.requiredBytes ?? 0n };
       }),
       nodeGetVolumeStats: (_call: unknown, done: sendUnaryData<unknown>) => done(null, this.stats),
     };
+  }
+
+  private attach(handle: string): LoopDevice {
+    const disk = this.disks.get(handle) ?? LoopDevice.attach({ file: this.blockFile(handle) });
+    this.disks.set(handle, disk);
+    return disk;
+  }
+
+  private detach(handle: string): void {
+    this.disks.get(handle)?.[Symbol.dispose]();
+    this.disks.delete(handle);
+  }
+
+  private publishBlock({ volumeId, targetPath }: NodePublishVolumeRequest): void {
+    const { path } = this.attach(volumeId);
+    if (!existsSync(targetPath)) writeFileSync(targetPath, '');
+    bind(path, targetPath);
+  }
+
+  private growDisk({ volumeId, capacityRange }: NodeExpandVolumeRequest): void {
+    truncateSync(this.blockFile(volumeId), Number(capacityRange?.requiredBytes ?? 0n));
+    execFileSync('losetup', ['--set-capacity', this.attach(volumeId).path]);
   }
 
   private handler<Request extends { readonly volumeId: string }>(
@@ -178,6 +235,14 @@ export class TestCsiDriver implements AsyncDisposable {
     };
   }
 }
+
+const BLOCK_BYTES = 1 << 20;
+
+const isBlock = ({
+  volumeCapability,
+}: {
+  readonly volumeCapability?: VolumeCapability | undefined;
+}) => volumeCapability?.accessType?.$case === 'block';
 
 /** Asked again, it leaves it as it is. */
 const bind = (source: string, target: string): void => {

@@ -14,6 +14,10 @@ const RIGHTS = shown(FIELDS('gives a container the rights that it asks for, and 
 const VARIABLES = shown(FIELDS('takes variables from all that they can come from'));
 const HTTP = shown(PROBES('takes 200 to 399 for success, and sends the headers asked for'));
 const MOUNTS = shown(FIELDS('mounts a volume as it is asked to'));
+const DEVICES = shown(
+  FIELDS('gives a container the devices of its volumes'),
+  'test/e2e/block-volumes.test.ts: keeps what a pod has written to its device for the next one',
+);
 const STREAM = shown(FIELDS('runs a container where and on what it says'));
 const ARGUMENTS = shown(SPEC('takes command and arguments from %j'));
 const AMOUNTS = shown(SPEC('turns requests and limits into cgroup values'));
@@ -57,7 +61,10 @@ export const CONTAINER_EFFECTS: Effects = {
     terminationMessagePath: shown(FIELDS('lets a container leave its last words where it says')),
     terminationMessagePolicy: shown(ENDS('takes the log for last words by the policy %s')),
     tty: STREAM,
-    volumeDevices: refused([{ name: 'v', devicePath: '/dev/x' }]),
+    volumeDevices: {
+      ...refused([{ name: 'v', devicePath: '/dev/x' }]),
+      ...DEVICES,
+    },
     volumeMounts: MOUNTS,
     workingDir: STREAM,
   },
@@ -74,7 +81,8 @@ export const CONTAINER_EFFECTS: Effects = {
     ...all(
       [
         ...['args', 'command', 'env', 'envFrom', 'image', 'imagePullPolicy', 'name', 'tty'],
-        ...['securityContext', 'stdin', 'stdinOnce', 'volumeMounts', 'workingDir'],
+        ...['securityContext', 'stdin', 'stdinOnce', 'workingDir'],
+        ...['volumeDevices', 'volumeMounts'],
         ...['terminationMessagePath', 'terminationMessagePolicy'],
       ],
       // They are started as all containers are.
@@ -94,7 +102,6 @@ export const CONTAINER_EFFECTS: Effects = {
       ],
       kept('refused, as upstream refuses it'),
     ),
-    volumeDevices: kept('refused: no volume can be a device yet'),
   },
   SecurityContext: {
     ...all(['allowPrivilegeEscalation', 'privileged', 'readOnlyRootFilesystem'], RIGHTS),
@@ -150,6 +157,7 @@ export const CONTAINER_EFFECTS: Effects = {
     fieldPath: VARIABLES,
   },
   ResourceFieldSelector: all(['containerName', 'divisor', 'resource'], VARIABLES),
+  VolumeDevice: all(['devicePath', 'name'], DEVICES),
   VolumeMount: {
     ...all(['mountPath', 'mountPropagation', 'name', 'readOnly', 'subPath', 'subPathExpr'], MOUNTS),
     recursiveReadOnly: shown(

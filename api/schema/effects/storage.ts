@@ -51,6 +51,11 @@ const ROOM = shown(
 const ATTACHED = shown(
   'control-plane/controllers/attach-detach/plan.test.ts: attaches what the pods of a node use',
 );
+const DEVICE = shown(
+  ...(LEFT.shown ?? []),
+  'test/e2e/block-volumes.test.ts: keeps what a pod has written to its device for the next one',
+  'test/e2e/block-volumes.test.ts: gives a pod the device of its node, to read only where it says so',
+);
 const FOR_OTHERS = kept('for the controllers of the driver, which run beside it');
 
 export const STORAGE_EFFECTS: Effects = {
@@ -157,7 +162,7 @@ export const STORAGE_EFFECTS: Effects = {
     persistentVolumeReclaimPolicy: shown(PLANS('releases a volume whose claim is gone: %s')),
     storageClassName: LEFT,
     volumeAttributesClassName: warned('fast'),
-    volumeMode: { ...warned('Block'), ...LEFT },
+    volumeMode: { ...warned('Block'), ...DEVICE },
     ...all(MISSING, kept('no node has it, and pods that use it will not start: that is warned of')),
   },
   LocalVolumeSource: {
@@ -174,7 +179,7 @@ export const STORAGE_EFFECTS: Effects = {
     selector: shown(MATCH('selects by labels, and only what the node can reach')),
     storageClassName: LEFT,
     volumeAttributesClassName: warned('fast'),
-    volumeMode: { ...warned('Block'), ...LEFT },
+    volumeMode: DEVICE,
     volumeName: NAMED,
   },
   VolumeResourceRequirements: {
