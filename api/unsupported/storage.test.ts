@@ -15,3 +15,13 @@ it('says of a volume that no node can mount it', () => {
   expect(warnings({ hostPath: { path: '/srv' } })).toEqual([]);
   expect(warnings({ local: { path: '/srv' } })).toEqual([]);
 });
+
+it('says which volumes no node can give as a device', () => {
+  const warnings = (source: object) =>
+    warningsFor(made(PERSISTENT_VOLUMES, volume({ volumeMode: 'Block', ...source })));
+  expect(warnings({ hostPath: { path: '/dev/sdb' } })).toEqual([
+    'spec.volumeMode: only local volumes and those of CSI drivers can be devices; pods that use it will not start',
+  ]);
+  expect(warnings({ local: { path: '/dev/sdb' } })).toEqual([]);
+  expect(warnings({ csi: { driver: 'd.test', volumeHandle: 'h' } })).toEqual([]);
+});
