@@ -1,6 +1,7 @@
 import type { DecisionReplaySpec, DecisionReplayStatus } from '../api/decision-replays';
 import type { Placement } from '../api/decisions';
 import type { PlacementPlanStatus } from '../api/placement-plans';
+import type { RebalancePlanSpec, RebalancePlanStatus } from '../api/rebalance-plans';
 import type { Node, Pod } from '../api/types';
 
 /** Answers where pods would be placed. Implemented by the scheduler, asked by the api-server. */
@@ -9,6 +10,8 @@ export interface Placements {
   review(pod: Pod): Placement;
   /** What would become of pods; changes nothing. @throws ServiceUnavailable, NotFound for a node */
   plan(question: PlacementQuestion, signal: AbortSignal): Promise<PlacementPlanStatus>;
+  /** Which pods would be better off elsewhere; changes nothing. @throws ServiceUnavailable */
+  rebalance(question: RebalancePlanSpec, signal: AbortSignal): Promise<RebalancePlanStatus>;
   /** The last decisions once more; records nothing. @throws BadRequest for a configuration that is wrong */
   replay(question: DecisionReplaySpec, signal: AbortSignal): Promise<DecisionReplayStatus>;
 }

@@ -55,6 +55,7 @@ import { PortForwardGateway } from './pods/port-forward';
 import { ProxyGateway } from './proxy/proxy-gateway';
 import { DECISION_REPLAYS, serveDecisionReplay } from './pods/decision-replay';
 import { PLACEMENT_PLANS, servePlacementPlan } from './pods/placement-plan';
+import { REBALANCE_PLANS, serveRebalancePlan } from './pods/rebalance-plan';
 import {
   PLACEMENT_REVIEWS,
   servePlacementReview,
@@ -242,6 +243,7 @@ const besidesObjects = (deps: ApiServerDeps, parts: Parts, kinds: KindRegistry) 
       (request: ApiRequest) => serveReview(request, parts.authorizer, { tokens, oidc: deps.oidc }),
       placementReviews(deps, parts),
       placementPlans(deps, parts),
+      rebalancePlans(deps, parts),
       decisionReplays(deps, parts),
       (request: ApiRequest) => serveConnectionReview(request, parts),
     ],
@@ -294,7 +296,10 @@ const isStored = (kinds: KindRegistry, name: string): boolean =>
 const reviewsOf = ({ placements }: ApiServerDeps) =>
   placements === undefined
     ? [...REVIEWS, CONNECTION_REVIEWS]
-    : [...REVIEWS, CONNECTION_REVIEWS, PLACEMENT_REVIEWS, PLACEMENT_PLANS, DECISION_REPLAYS];
+    : [
+        ...[...REVIEWS, CONNECTION_REVIEWS, PLACEMENT_REVIEWS, PLACEMENT_PLANS],
+        ...[REBALANCE_PLANS, DECISION_REPLAYS],
+      ];
 
 const placementReviews =
   ({ placements }: ApiServerDeps, parts: Parts) =>
@@ -305,6 +310,11 @@ const placementPlans =
   ({ placements }: ApiServerDeps, parts: Parts) =>
   async (request: ApiRequest): Promise<ApiResponse | undefined> =>
     placements && servePlacementPlan(request, { ...parts, placements });
+
+const rebalancePlans =
+  ({ placements }: ApiServerDeps, { authorizer }: Parts) =>
+  async (request: ApiRequest): Promise<ApiResponse | undefined> =>
+    placements && serveRebalancePlan(request, { authorizer, placements });
 
 const decisionReplays =
   ({ placements }: ApiServerDeps, { authorizer }: Parts) =>

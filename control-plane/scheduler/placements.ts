@@ -2,6 +2,7 @@ import type { DecisionReplaySpec, DecisionReplayStatus } from '../../api/decisio
 import type { Placement } from '../../api/decisions';
 import { ApiError } from '../../api/errors';
 import type { PlacementPlanStatus } from '../../api/placement-plans';
+import type { RebalancePlanSpec, RebalancePlanStatus } from '../../api/rebalance-plans';
 import type { Pod } from '../../api/types';
 import type { PlacementQuestion, Placements } from '../../client/placements';
 import { Semaphore } from '../../lib/async/semaphore';
@@ -13,6 +14,7 @@ import { planPlacements } from './plans/plan';
 import { podInfoOf, type PodInfo } from './pod-info';
 import { DEFAULT_PROFILES, DEFAULT_SCHEDULER_NAME, Profiles } from './profile';
 import type { SchedulingQueue } from './queue';
+import { planRebalance } from './rebalance/plan-rebalance';
 import type { Journal } from './replay/journal';
 import { replayDecisions } from './replay/replay';
 import type { Snapshot } from './snapshot';
@@ -69,6 +71,18 @@ export class SnapshotPlacements implements Placements {
     const begin = () =>
       planPlacements(question, {
         ...{ cluster: snapshot.copy(), waiting: queue.waiting(), profiles: this.profiles, seed },
+        resolve: (info) => this.resolved(info),
+      });
+    return this.paced(begin, signal);
+  }
+
+  /** On a copy, as a plan. */
+  async rebalance(spec: RebalancePlanSpec, signal: AbortSignal): Promise<RebalancePlanStatus> {
+    this.checkSynced();
+    const { snapshot, seed } = this.deps;
+    const begin = () =>
+      planRebalance(spec, {
+        ...{ cluster: snapshot.copy(), profiles: this.profiles, seed },
         resolve: (info) => this.resolved(info),
       });
     return this.paced(begin, signal);

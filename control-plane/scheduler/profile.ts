@@ -19,6 +19,8 @@ export interface Profile {
   readonly preemption?: PreemptionLimits;
   /** Pods without constraints of their own may be refused for how they are spread. */
   readonly isSpreadByDefault: boolean;
+  /** It fills one node after another. */
+  readonly isPacking: boolean;
   readonly bindTimeoutMs: number;
 }
 
@@ -50,6 +52,9 @@ export const profileOf = ({
     args.PodTopologySpread.constraints.some(
       ({ whenUnsatisfiable }) => whenUnsatisfiable === 'DoNotSchedule',
     ),
+  isPacking:
+    scores.some(({ plugin }) => plugin.name === 'NodeResourcesFit') &&
+    args.NodeResourcesFit.scoringStrategy.type === 'MostAllocated',
   bindTimeoutMs: args.VolumeBinding.bindTimeoutMs,
 });
 

@@ -13,6 +13,7 @@ beforeEach(async () => {
         asked.push(question);
         return { placements: [], replaced: 0, nodes: [] };
       },
+      rebalance: () => Promise.reject(new Error('is not asked')),
       replay: ({ last }) =>
         Promise.resolve({ replayed: last, same: last, rescored: 0, differences: [], warnings: [] }),
     },

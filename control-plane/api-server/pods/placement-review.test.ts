@@ -13,6 +13,7 @@ beforeEach(async () => {
         return { nodesConsidered: 3, nodesFeasible: 2, refusals: [] };
       },
       plan: () => Promise.reject(new Error('is not asked')),
+      rebalance: () => Promise.reject(new Error('is not asked')),
       replay: () => Promise.reject(new Error('is not asked')),
     },
   });
