@@ -179,6 +179,7 @@ const DEFINITIONS: ReadonlyMap<string, () => Promise<Define>> = new Map([
   ['why', async () => (await explaining()).defineWhy],
   ['why-blocked', async () => (await explaining()).defineWhyBlocked],
   ['replay', async () => (await explaining()).defineReplay],
+  ['rebalance', async () => (await explaining()).defineRebalance],
   ['plan', async () => (await explaining()).definePlan],
   ['timeline', async () => (await explaining()).defineTimeline],
   ['tree', async () => (await explaining()).defineTree],

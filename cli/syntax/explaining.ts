@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import type { PlanOptions } from '../commands/plan';
+import type { RebalanceOptions } from '../commands/rebalance';
 import type { ReplayOptions } from '../commands/replay';
 import type { TimelineOptions } from '../commands/timeline';
 import type { WhyBlockedOptions } from '../commands/why-blocked';
@@ -85,6 +86,41 @@ export const definePlan = (program: Command, connected: Connected): void => {
         ),
     ),
     lazily(async () => (await import('../commands/plan.js')).plan),
+  );
+};
+
+export const defineRebalance = (program: Command, connected: Connected): void => {
+  connected<[RebalanceOptions]>(
+    program
+      .command('rebalance')
+      .description('Which pods would be better off on other nodes; moves them only when told to')
+      .option('--dry-run', 'show the moves and what they gain, and evict nothing')
+      .option('--yes', 'evict without asking')
+      .option('--max-moves <n>', 'at most so many: 20 unless told', wholeNumber('--max-moves'))
+      .option(
+        '--min-gain <percent>',
+        'by how much fuller a node must be than the other: 10 unless told',
+        wholeNumber('--min-gain'),
+      )
+      .option(
+        '--threshold <percent>',
+        'requested from which a node is to be relieved: 80 unless told',
+        wholeNumber('--threshold'),
+      )
+      .option('--delete-emptydir-data', 'also pods whose emptyDir volumes would be lost')
+      .option('--timeout <duration>', 'for each pod until the next is ready: 5m unless told')
+      .option('-o, --output <format>', 'yaml, json or name')
+      .addHelpText(
+        'after',
+        examples(
+          'dhow rebalance --dry-run                what would move, why, and what is gained',
+          'dhow rebalance --dry-run -o json        the same for programs',
+          'dhow rebalance                          show it, ask, and evict batch after batch',
+          'dhow rebalance --yes --max-moves 5      the five first moves, without asking',
+          'dhow rebalance --dry-run --threshold 70 also take load off nodes that are 70% full',
+        ),
+      ),
+    lazily(async () => (await import('../commands/rebalance.js')).rebalance),
   );
 };
 

@@ -5,6 +5,7 @@ export { lastLines, withEvidence } from './evidence';
 export { fitLine } from './fit';
 export { renderPlan } from './plan-text';
 export { placementGroupsOf } from './pod-placements';
+export { renderRebalance } from './rebalance-text';
 export { renderReplay } from './replay-text';
 export { renderWhy } from './why';
 export type { TextStyle } from './text';
