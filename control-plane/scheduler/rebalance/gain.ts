@@ -18,15 +18,18 @@ export const measure = (cluster: Snapshot): Measured => ({
   nodesInUse: nodesInUse(cluster),
 });
 
-/** Measured on both clusters, and not summed up from moves. */
-export const gainSince = (
+/** Measured on both clusters, and not summed up from moves. Yields after each workload. */
+export function* gainSince(
   before: Measured,
   cluster: Snapshot,
   moved: readonly PodInfo[],
-): { readonly gain: RebalanceGain; readonly workloads: readonly WorkloadSpread[] } => {
+): Generator<
+  void,
+  { readonly gain: RebalanceGain; readonly workloads: readonly WorkloadSpread[] }
+> {
   const deviations = deviationsOf(cluster.nodes);
   const inUse = nodesInUse(cluster);
-  const workloads = workloadsOf(moved, new Spread(before.cluster), new Spread(cluster));
+  const workloads = yield* workloadsOf(moved, before.cluster, cluster);
   const ofNodes = workloads.filter(({ topologyKey }) => topologyKey === HOSTNAME);
   const largest = (at: 'before' | 'after') => Math.max(0, ...ofNodes.map(({ skew }) => skew[at]));
   return {
@@ -38,22 +41,30 @@ export const gainSince = (
     },
     workloads: workloads.filter(({ skew }) => skew.before !== skew.after),
   };
-};
+}
 
-const workloadsOf = (
+function* workloadsOf(
   moved: readonly PodInfo[],
-  before: Spread,
-  after: Spread,
-): readonly WorkloadSpread[] => {
+  clusterBefore: Snapshot,
+  cluster: Snapshot,
+): Generator<void, readonly WorkloadSpread[]> {
+  const before = new Spread(clusterBefore);
+  yield;
+  const after = new Spread(cluster);
+  const found: WorkloadSpread[] = [];
   const samples = new Map(moved.map((info) => [before.nameOf(info), info]));
-  return [...samples].flatMap(([workload, info]) => {
+  for (const [workload, info] of samples) {
+    yield;
     const now = after.skewsOf(info);
-    return [...before.skewsOf(info)].map(([topologyKey, was]) => ({
-      ...{ workload, topologyKey },
-      skew: { before: was, after: now.get(topologyKey) ?? 0 },
-    }));
-  });
-};
+    for (const [topologyKey, was] of before.skewsOf(info))
+      found.push({
+        workload,
+        topologyKey,
+        skew: { before: was, after: now.get(topologyKey) ?? 0 },
+      });
+  }
+  return found;
+}
 
 const nodesInUse = ({ nodes }: Snapshot): ReadonlySet<string> =>
   new Set(

@@ -41,7 +41,7 @@ export function* planRebalance(
   const search = new Search(spec, setting);
   yield* search.pack();
   yield* search.even();
-  return search.result();
+  return yield* search.result();
 }
 
 class Search {
@@ -102,7 +102,7 @@ class Search {
     }
   }
 
-  result(): RebalancePlanStatus {
+  *result(): Generator<void, RebalancePlanStatus> {
     const { cluster } = this.setting;
     const batches = batchesOf(
       this.moves.map(({ info, from, to }) => ({
@@ -114,7 +114,7 @@ class Search {
     const moved = this.moves.map(({ info }) => info);
     return {
       moves,
-      ...gainSince(this.before, cluster, moved),
+      ...(yield* gainSince(this.before, cluster, moved)),
       notMoved: this.notMoved(),
       isAtLimit: this.isGivenUp,
     };
