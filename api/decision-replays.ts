@@ -23,6 +23,8 @@ export interface DecisionReplayStatus {
   readonly same: number;
   /** Of these: with other scores, or another margin. */
   readonly rescored: number;
+  /** Of those that are the same: nodes refused for other reasons, or others did. */
+  readonly rejudged: number;
   /** The first of those that came out differently. */
   readonly differences: readonly ReplayDifference[];
   /** What of the configuration has no effect. */

@@ -2,6 +2,7 @@ import type { DecisionReplaySpec, DecisionReplayStatus } from '../api/decision-r
 import type { Placement } from '../api/decisions';
 import type { PlacementPlanStatus } from '../api/placement-plans';
 import type { RebalancePlanSpec, RebalancePlanStatus } from '../api/rebalance-plans';
+import type { SchedulerCaptureSpec } from '../api/scheduler-captures';
 import type { Node, Pod } from '../api/types';
 
 /** Answers where pods would be placed. Implemented by the scheduler, asked by the api-server. */
@@ -14,6 +15,11 @@ export interface Placements {
   rebalance(question: RebalancePlanSpec, signal: AbortSignal): Promise<RebalancePlanStatus>;
   /** The last decisions once more; records nothing. @throws BadRequest for a configuration that is wrong */
   replay(question: DecisionReplaySpec, signal: AbortSignal): Promise<DecisionReplayStatus>;
+  /**
+   * The last decisions with all that they were taken by: a CapturedState as JSON text.
+   * @throws ServiceUnavailable, NotFound for decisions that are not remembered, RequestEntityTooLarge
+   */
+  capture(question: SchedulerCaptureSpec, signal: AbortSignal): Promise<string>;
 }
 
 export interface PlacementQuestion {

@@ -188,7 +188,7 @@ const serve = async (
     certificates: () => pki.lives(),
     ...{ ...timesOf(config), ...authentication.deps },
     ...(audit === undefined ? {} : { auditor: audit.auditor }),
-    version: process.env['DHOW_VERSION'] ?? '0.0.0',
+    version: VERSION,
   });
   apiClient.bind(server.client);
   await using nodes = createNodesServer({
@@ -213,12 +213,15 @@ const serve = async (
   await group.wait();
 };
 
+const VERSION = process.env['DHOW_VERSION'] ?? '0.0.0';
+
 /** By the file, if there is one; what it says in vain is logged. */
 const schedulerConfigurationOf = async ({ schedulerConfigFile: file }: ServerConfig, log: Log) => {
-  if (file === undefined) return {};
-  const { warnings, ...configuration } = parseSchedulerConfiguration(await readFile(file, 'utf8'));
+  if (file === undefined) return { version: VERSION };
+  const text = await readFile(file, 'utf8');
+  const { warnings, ...configuration } = parseSchedulerConfiguration(text);
   for (const warning of warnings) log.warn({ file, warning }, 'scheduler configuration');
-  return configuration;
+  return { ...configuration, configuration: text, version: VERSION };
 };
 
 /** What selects and joins pods, of which the controllers are told as well. */

@@ -3,7 +3,7 @@ import { columns, plain, plural, shortTime, toned, type TextStyle } from './text
 
 /** Which decisions come out differently, and how many do not, for a person. */
 export const renderReplay = (status: DecisionReplayStatus, style: TextStyle): string => {
-  const { replayed, same, rescored, differences } = status;
+  const { replayed, same, rescored, rejudged, differences } = status;
   const [header = '', ...rows] = columns([
     ['TIME', 'POD', 'TRY', 'WAS', 'NOW', 'WHY'],
     ...differences.map(({ pod, attempt, time, was, now }) => [
@@ -16,6 +16,7 @@ export const renderReplay = (status: DecisionReplayStatus, style: TextStyle): st
   const sum = [
     `${same} of ${plural(replayed, 'decision')} come${replayed === 1 ? 's' : ''} out the same`,
     ...(rescored > 0 ? [`${rescored} of them with other scores`] : []),
+    ...(rejudged > 0 ? [`${rejudged} of them for other reasons`] : []),
     ...(replayed > same ? [`${replayed - same} differently`] : []),
   ].join(', ');
   const lines = [

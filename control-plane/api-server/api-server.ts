@@ -54,6 +54,7 @@ import { ExecGateway, type UpgradingConnection } from './pods/exec';
 import { PortForwardGateway } from './pods/port-forward';
 import { ProxyGateway } from './proxy/proxy-gateway';
 import { DECISION_REPLAYS, serveDecisionReplay } from './pods/decision-replay';
+import { SCHEDULER_CAPTURES, serveSchedulerCapture } from './pods/scheduler-capture';
 import { PLACEMENT_PLANS, servePlacementPlan } from './pods/placement-plan';
 import { REBALANCE_PLANS, serveRebalancePlan } from './pods/rebalance-plan';
 import {
@@ -245,6 +246,7 @@ const besidesObjects = (deps: ApiServerDeps, parts: Parts, kinds: KindRegistry) 
       placementPlans(deps, parts),
       rebalancePlans(deps, parts),
       decisionReplays(deps, parts),
+      schedulerCaptures(deps, parts),
       (request: ApiRequest) => serveConnectionReview(request, parts),
     ],
     paths: [
@@ -298,7 +300,7 @@ const reviewsOf = ({ placements }: ApiServerDeps) =>
     ? [...REVIEWS, CONNECTION_REVIEWS]
     : [
         ...[...REVIEWS, CONNECTION_REVIEWS, PLACEMENT_REVIEWS, PLACEMENT_PLANS],
-        ...[REBALANCE_PLANS, DECISION_REPLAYS],
+        ...[REBALANCE_PLANS, DECISION_REPLAYS, SCHEDULER_CAPTURES],
       ];
 
 const placementReviews =
@@ -320,6 +322,11 @@ const decisionReplays =
   ({ placements }: ApiServerDeps, { authorizer }: Parts) =>
   async (request: ApiRequest): Promise<ApiResponse | undefined> =>
     placements && serveDecisionReplay(request, { authorizer, placements });
+
+const schedulerCaptures =
+  ({ placements }: ApiServerDeps, { authorizer }: Parts) =>
+  async (request: ApiRequest): Promise<ApiResponse | undefined> =>
+    placements && serveSchedulerCapture(request, { authorizer, placements });
 
 const cachedPods = (caches: WatchCaches): PodReader => ({
   pod: (namespace, name) => caches.of('pods').get(namespace, name)?.object,

@@ -19,6 +19,10 @@ const NODES = [
 ];
 
 const SYNCED = [{ hasSynced: true }];
+const EMPTY = { list: () => [] };
+const captured = {
+  ...{ namespaces: EMPTY, budgets: EMPTY, claims: EMPTY, dhowVersion: '0.0.0' },
+};
 const SIGNAL = new AbortController().signal;
 
 const placementsOf = (
@@ -28,7 +32,7 @@ const placementsOf = (
 ): SnapshotPlacements =>
   new SnapshotPlacements({
     ...{ snapshot, sources, queue: { waiting: () => waiting }, clock: systemClock, seed: 1 },
-    journal: new Journal(new Snapshot()),
+    ...{ journal: new Journal(new Snapshot()), captured },
   });
 
 it('counts the nodes that would take the pod, and what the others have against it', () => {
@@ -207,7 +211,7 @@ describe('a plan', () => {
     const tried: number[] = [];
     const placements = new SnapshotPlacements({
       ...{ snapshot: snapshotOf(...NODES), sources: SYNCED, queue: { waiting: () => [] }, seed: 1 },
-      journal: new Journal(new Snapshot()),
+      ...{ journal: new Journal(new Snapshot()), captured },
       // Each step takes longer than a turn.
       clock: { ...systemClock, monotonicMs: () => (timeMs += 100) },
       volumes: {

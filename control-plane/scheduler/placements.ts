@@ -3,11 +3,13 @@ import type { Placement } from '../../api/decisions';
 import { ApiError } from '../../api/errors';
 import type { PlacementPlanStatus } from '../../api/placement-plans';
 import type { RebalancePlanSpec, RebalancePlanStatus } from '../../api/rebalance-plans';
+import type { SchedulerCaptureSpec } from '../../api/scheduler-captures';
 import type { Pod } from '../../api/types';
 import type { PlacementQuestion, Placements } from '../../client/placements';
 import { Semaphore } from '../../lib/async/semaphore';
 import type { Clock } from '../../lib/clock';
 import { describeError } from '../../lib/log';
+import { captureText, type CaptureSources } from './capture/capture';
 import { parseSchedulerConfiguration } from './configuration/configuration';
 import { decide } from './decide';
 import { planPlacements } from './plans/plan';
@@ -34,6 +36,8 @@ export interface SnapshotPlacementsDeps {
   readonly profiles?: Profiles;
   /** Finds what is behind the claims of pods. Default: they have none. */
   readonly volumes?: Pick<VolumeView, 'resolve'>;
+  /** What else a capture tells of. */
+  readonly captured: CaptureSources;
 }
 
 /** Reviews by the live snapshot and the code that schedules; nothing is assumed, queued or recorded. */
@@ -96,8 +100,17 @@ export class SnapshotPlacements implements Placements {
     const { journal, seed } = this.deps;
     const given = config === undefined ? undefined : configurationIn(config);
     const profiles = given === undefined ? this.profiles : new Profiles(given.profiles);
-    const begin = () => replayDecisions(journal, { last, profiles, seed });
+    const begin = () => replayDecisions(journal.last(last), { profiles, seed });
     return { ...(await this.paced(begin, signal)), warnings: given?.warnings ?? [] };
+  }
+
+  async capture(question: SchedulerCaptureSpec, signal: AbortSignal): Promise<string> {
+    this.checkSynced();
+    const { journal, seed, captured: sources, clock } = this.deps;
+    const profiles = this.profiles.all;
+    const begin = () =>
+      captureText(journal, question, { sources, profiles, seed, nowMs: clock.now() });
+    return this.paced(begin, signal);
   }
 
   /** Steps to the end, between which others get their turn. */

@@ -66,6 +66,10 @@ export class Profiles {
     this.byName = new Map(profiles.map((profile) => [profile.schedulerName, profile]));
   }
 
+  get all(): readonly Profile[] {
+    return [...this.byName.values()];
+  }
+
   /** `undefined`: the pod is another scheduler's to place. */
   find(pod: Pod): Profile | undefined {
     return this.byName.get(pod.spec.schedulerName ?? DEFAULT_SCHEDULER_NAME);

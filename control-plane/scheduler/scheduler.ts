@@ -12,6 +12,7 @@ import { TaskGroup } from '../../lib/async/task-group';
 import type { Clock } from '../../lib/clock';
 import type { Log } from '../../lib/log';
 import type { Random } from '../../lib/random';
+import type { CaptureSources } from './capture/capture';
 import { Changes } from './changes';
 import { ClusterEvents } from './cluster-events';
 import { ConditionWriter } from './condition-writer';
@@ -52,6 +53,10 @@ export interface SchedulerDeps extends Partial<Views> {
   /** Pods whose `spec.schedulerName` is of none are left alone. Default: upstream's one. */
   readonly profiles?: readonly Profile[];
   readonly backoff?: Backoff;
+  /** What profiles and backoff were read from: captures hold it. */
+  readonly configuration?: string;
+  /** Of Dhow: captures tell it. */
+  readonly version?: string;
   /** What nodes said of classes of pods may take up so much. */
   readonly podClassBytes?: number;
 }
@@ -133,11 +138,19 @@ export const createScheduler = (deps: SchedulerDeps): Scheduler => {
     }),
     placements: new SnapshotPlacements({
       ...{ snapshot, queue, clock, journal, seed, profiles, volumes },
-      sources: Object.values(views),
+      ...{ sources: Object.values(views), captured: captureSourcesOf(views, deps) },
     }),
     run,
   };
 };
+
+const captureSourcesOf = (
+  { namespaces, budgets, claims }: Views,
+  { configuration, version: dhowVersion = 'development' }: SchedulerDeps,
+): CaptureSources => ({
+  ...{ namespaces, budgets, claims, dhowVersion },
+  ...(configuration === undefined ? {} : { configuration }),
+});
 
 const wakeEventsIn =
   (profiles: Profiles) =>

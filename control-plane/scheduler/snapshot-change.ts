@@ -14,7 +14,7 @@ interface Step<T> {
   readonly after: T | undefined;
 }
 
-interface PodOnNode {
+export interface PodOnNode {
   readonly info: PodInfo;
   readonly nodeName: string;
 }

@@ -6,7 +6,7 @@ import { NodeInfo } from './node-info';
 import type { NamespaceLabels } from './pod-affinity';
 import { podInfoOf, type PodInfo } from './pod-info';
 import type { SelectorFor } from './pod-selectors';
-import { isSameToRules, type SnapshotChange } from './snapshot-change';
+import { isSameToRules, type PodOnNode, type SnapshotChange } from './snapshot-change';
 import { NO_STORAGE, type StorageFacts } from './volumes/storage-facts';
 
 /** What plugins may ask of the cluster as a whole. Nothing in it changes while a decision is taken. */
@@ -55,9 +55,7 @@ export interface Surroundings {
   readonly storage?: StorageFacts;
 }
 
-interface Placement {
-  readonly info: PodInfo;
-  readonly nodeName: string;
+interface Placement extends PodOnNode {
   readonly isAssumed: boolean;
 }
 
@@ -76,7 +74,7 @@ export class Snapshot implements TrackedView {
   private readonly imageLayers = new Map<string, readonly Layer[]>();
   private readonly layerHolders = new Map<string, number>();
   /** Pods by uid, with the node that they were promised. */
-  private readonly nominations = new Map<string, { info: PodInfo; nodeName: string }>();
+  private readonly nominations = new Map<string, PodOnNode>();
   /** The same by node name, so that each node need not look through all. */
   private readonly nominatedByNode = new Map<string, Map<string, PodInfo>>();
   private list: readonly NodeInfo[] | undefined;
@@ -192,6 +190,16 @@ export class Snapshot implements TrackedView {
 
   assume(info: PodInfo, nodeName: string): void {
     this.place(info, nodeName, true);
+  }
+
+  /** Every pod that has a node, also one that is not seen yet, and where. */
+  placed(): Iterable<PodOnNode> {
+    return this.placements.values();
+  }
+
+  /** Every pod for which room is being made, and where. */
+  nominated(): Iterable<PodOnNode> {
+    return this.nominations.values();
   }
 
   /** Keeps the room that a pod is about to get from those that are less important. */

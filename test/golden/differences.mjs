@@ -15,7 +15,8 @@ const NOT_SERVED = [
 ];
 const OWN = [
   ...['connectionreviews', 'podexplanations', 'schedulingdecisions', 'placementreviews'],
-  ...['placementplans', 'rebalanceplans', 'decisionreplays', 'podgroups', 'pods/scheduling'],
+  ...['placementplans', 'rebalanceplans', 'decisionreplays', 'schedulercaptures', 'podgroups'],
+  'pods/scheduling',
 ];
 const GROUPS = [
   ...['flowcontrol.apiserver.k8s.io', 'resource.k8s.io', '[a-z]+.dhow.dev'],

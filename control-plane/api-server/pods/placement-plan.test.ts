@@ -15,7 +15,11 @@ beforeEach(async () => {
       },
       rebalance: () => Promise.reject(new Error('is not asked')),
       replay: ({ last }) =>
-        Promise.resolve({ replayed: last, same: last, rescored: 0, differences: [], warnings: [] }),
+        Promise.resolve({
+          ...{ replayed: last, same: last, rescored: 0, rejudged: 0 },
+          ...{ differences: [], warnings: [] },
+        }),
+      capture: (question) => Promise.resolve(JSON.stringify({ asked: question })),
     },
   });
 });
@@ -171,6 +175,32 @@ describe('a replay', () => {
     const many = await server.request('POST', REPLAYS, { spec: { last: 1e9 } });
     expect([many.status, many.json.message]).toEqual([400, expect.stringContaining('spec.last')]);
     const refused = await server.request('POST', REPLAYS, {}, { user: DEV });
+    expect(refused.status).toBe(403);
+  });
+});
+
+describe('a capture', () => {
+  const CAPTURES = '/apis/scheduling.dhow.dev/v1/schedulercaptures';
+
+  it('is asked for, of all pods or one, by those who may', async () => {
+    const pod = { namespace: 'shop', name: 'web' };
+    const { status, json } = await server.request('POST', CAPTURES, { spec: { last: 7, pod } });
+    expect([status, json]).toEqual([
+      201,
+      {
+        ...{ apiVersion: 'scheduling.dhow.dev/v1', kind: 'SchedulerCapture' },
+        ...{ metadata: { creationTimestamp: null }, spec: { last: 7, pod } },
+        status: { asked: { last: 7, pod } },
+      },
+    ]);
+    const none = await server.request('POST', CAPTURES, {});
+    expect(none.json.spec).toEqual({ last: 100 });
+    const wrong = await server.request('POST', CAPTURES, { spec: { pod: { name: 'web' } } });
+    expect([wrong.status, wrong.json.message]).toEqual([
+      400,
+      expect.stringContaining('spec.pod.namespace'),
+    ]);
+    const refused = await server.request('POST', CAPTURES, {}, { user: DEV });
     expect(refused.status).toBe(403);
   });
 });

@@ -15,6 +15,7 @@ beforeEach(async () => {
       plan: () => Promise.reject(new Error('is not asked')),
       rebalance: () => Promise.reject(new Error('is not asked')),
       replay: () => Promise.reject(new Error('is not asked')),
+      capture: () => Promise.reject(new Error('is not asked')),
     },
   });
 });

@@ -40,27 +40,43 @@ export class Journal {
    * nothing for the steps between, so that whoever goes through them may let others run.
    */
   *last(count: number): Generator<{ decision: JournalDecision; cluster: Snapshot } | undefined> {
-    const entries = this.entries.slice(firstOfLast(this.entries, count));
-    const cluster = this.snapshot.copy();
-    for (const entry of entries.toReversed()) {
-      if (!isDecision(entry)) become(cluster, entry, 'before');
-      yield undefined;
-    }
+    const { start: cluster, entries } = yield* this.stretch(count);
     for (const entry of entries) {
       if (isDecision(entry)) yield { decision: entry, cluster };
       else become(cluster, entry, 'after');
       yield undefined;
     }
   }
+
+  /**
+   * From the first of the last so many decisions that are wanted to the last of them: what there was before,
+   * and what happened. Other decisions are left out. Yields as `last`.
+   */
+  *stretch(
+    count: number,
+    isWanted: (decision: JournalDecision) => boolean = () => true,
+  ): Generator<undefined, { start: Snapshot; entries: readonly JournalEntry[] }> {
+    const entries = this.entries.filter((entry) => !isDecision(entry) || isWanted(entry));
+    const start = this.snapshot.copy();
+    const first = firstOfLast(entries, count);
+    const end = entries.findLastIndex(isDecision) + 1;
+    for (const entry of entries.slice(first).toReversed()) {
+      if (!isDecision(entry)) become(start, entry, 'before');
+      yield undefined;
+    }
+    return { start, entries: entries.slice(first, end) };
+  }
 }
 
-/** Where the last so many decisions begin. */
+/** Where the last so many decisions begin; the end where there is none. */
 const firstOfLast = (entries: readonly JournalEntry[], count: number): number => {
-  let left = count;
-  for (let i = entries.length - 1; i >= 0; i--) {
-    if (entries[i]?.kind === 'decision' && --left === 0) return i;
+  let first = entries.length;
+  for (let i = entries.length - 1, left = count; i >= 0 && left > 0; i--) {
+    if (entries[i]?.kind !== 'decision') continue;
+    first = i;
+    left--;
   }
-  return 0;
+  return first;
 };
 
 const isDecision = (entry: JournalEntry): entry is JournalDecision => entry.kind === 'decision';

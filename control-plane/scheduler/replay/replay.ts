@@ -3,20 +3,31 @@ import type {
   ReplayDifference,
   ReplayOutcome,
 } from '../../../api/decision-replays';
-import type { SchedulingDecision } from '../../../api/decisions';
+import type { CapturedDecision, CapturedOutcome } from '../../../api/scheduler-captures';
 import { jsonEqual } from '../../../api/json-value';
 import { decide, type Decision } from '../decide';
 import type { Profiles } from '../profile';
-import type { Journal } from './journal';
+import type { PodInfo } from '../pod-info';
+import type { ClusterView } from '../snapshot';
 
-/** Takes the last decisions again, by these profiles, and says which come out differently. Yields between. */
+/** A decision, and the state in which it was taken. */
+export interface ReplayStep {
+  readonly decision: {
+    /** With what was behind its claims. */
+    readonly info: PodInfo;
+    readonly record: Pick<CapturedDecision, 'spec' | 'status'>;
+  };
+  readonly cluster: ClusterView;
+}
+
+/** Takes decisions again, by these profiles, and says which come out differently. Yields between. */
 export function* replayDecisions(
-  journal: Journal,
-  { last, profiles, seed }: { last: number; profiles: Profiles; seed: number },
+  steps: Iterable<ReplayStep | undefined>,
+  { profiles, seed }: { profiles: Profiles; seed: number },
 ): Generator<void, Omit<DecisionReplayStatus, 'warnings'>> {
   const differences: ReplayDifference[] = [];
-  const counts = { replayed: 0, same: 0, rescored: 0 };
-  for (const step of journal.last(last)) {
+  const counts = { replayed: 0, same: 0, rescored: 0, rejudged: 0 };
+  for (const step of steps) {
     if (step !== undefined) {
       const { decision, cluster } = step;
       const { info, record } = decision;
@@ -26,6 +37,7 @@ export function* replayDecisions(
       if (again !== undefined && again.nodeName === record.status.nodeName) {
         counts.same++;
         if (!jsonEqual(again.top, record.status.top)) counts.rescored++;
+        if (!jsonEqual(again.reasons, record.status.reasons)) counts.rejudged++;
       } else if (differences.length < DIFFERENCES_MAX) {
         differences.push(differenceOf(info.key, record, again));
       }
@@ -37,7 +49,7 @@ export function* replayDecisions(
 
 const differenceOf = (
   pod: string,
-  { spec, status }: SchedulingDecision,
+  { spec, status }: Pick<CapturedDecision, 'spec' | 'status'>,
   again: Decision | undefined,
 ): ReplayDifference => ({
   ...{ pod, attempt: spec.attempt, time: spec.time, was: outcomeOf(status) },
@@ -54,7 +66,7 @@ const outcomeOf = ({
   margin,
   decidedBy,
   message,
-}: Decision | SchedulingDecision['status']): ReplayOutcome => ({
+}: Decision | CapturedOutcome): ReplayOutcome => ({
   nodesFeasible,
   ...(nodeName === undefined ? { message } : { nodeName }),
   ...(top[0] === undefined ? {} : { total: top[0].total }),
