@@ -180,6 +180,7 @@ const DEFINITIONS: ReadonlyMap<string, () => Promise<Define>> = new Map([
   ['why-blocked', async () => (await explaining()).defineWhyBlocked],
   ['replay', async () => (await explaining()).defineReplay],
   ['rebalance', async () => (await explaining()).defineRebalance],
+  ['scheduler', async () => (await explaining()).defineScheduler],
   ['plan', async () => (await explaining()).definePlan],
   ['timeline', async () => (await explaining()).defineTimeline],
   ['tree', async () => (await explaining()).defineTree],

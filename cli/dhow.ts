@@ -24,9 +24,15 @@ const run = async (argv: readonly string[]): Promise<number> => {
     process.stdout.write(`dhow ${process.env['DHOW_VERSION'] ?? 'development'}\n`);
     return 0;
   }
-  const bundle = loadBundle(BUNDLE_OF_COMMAND[command] ?? 'commands');
+  const bundle = loadBundle(bundleFor(command, words));
   return bundle.main(command === 'help' || command === '' ? ['--help'] : words);
 };
+
+/** Decisions of a file are taken again by the scheduler itself: commands that ask a server go without it. */
+const bundleFor = (command: string, words: readonly string[]): string =>
+  command === 'replay' && words.some((word) => /^--bundle(=|$)/.test(word))
+    ? 'bundle-replay'
+    : (BUNDLE_OF_COMMAND[command] ?? 'commands');
 
 /** What cannot be printed is a failure, but for a reader who has seen enough (`dhow logs | head`). */
 const endUnheard = (error: NodeJS.ErrnoException): never => {

@@ -3,8 +3,8 @@ import type { DecisionReplay } from '../../api/decision-replays';
 import { SCHEDULING_GROUP } from '../../api/decisions';
 import { stringifyJson } from '../../lib/json';
 import type { CliContext } from '../context';
-import { formatViews, outputFormat } from '../output/format';
-import { printable } from '../output/terminal';
+import { formatViews, outputFormat, type OutputFormat } from '../output/format';
+import { printable, type Terminal } from '../output/terminal';
 import { UsageError } from '../usage-error';
 import { renderReplay } from '../why';
 
@@ -33,16 +33,26 @@ export const replay = async (
     }),
     signal,
   });
-  const { status } = answer;
+  return tellReplay(answer, terminal, format);
+};
+
+/** The exit code is 1 when a decision comes out differently. */
+export const tellReplay = (
+  document: DecisionReplay,
+  terminal: Terminal,
+  format: OutputFormat,
+): number => {
+  const { status } = document;
   for (const warning of status.warnings) terminal.err.write(`Warning: ${printable(warning)}\n`);
   const style = { color: terminal.isInteractive, width: terminal.columns };
   const table = () => renderReplay(status, style);
   const names = status.differences.map(({ pod }) => `pod/${pod.slice(pod.indexOf('/') + 1)}`);
-  terminal.out.write(formatViews({ document: answer, names, table }, format));
+  terminal.out.write(formatViews({ document, names, table }, format));
   return status.same === status.replayed ? 0 : 1;
 };
 
-const textOf = async (file: string): Promise<string> => {
+/** @throws UsageError */
+export const textOf = async (file: string): Promise<string> => {
   try {
     return await readFile(file, 'utf8');
   } catch (error) {

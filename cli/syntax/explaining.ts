@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import type { PlanOptions } from '../commands/plan';
 import type { RebalanceOptions } from '../commands/rebalance';
 import type { ReplayOptions } from '../commands/replay';
+import type { CaptureOptions } from '../commands/scheduler-capture';
 import type { TimelineOptions } from '../commands/timeline';
 import type { WhyBlockedOptions } from '../commands/why-blocked';
 import type { DecisionsOptions, WhyOptions } from '../commands/why';
@@ -126,22 +127,68 @@ export const defineRebalance = (program: Command, connected: Connected): void =>
 
 export const defineReplay = (program: Command, connected: Connected): void => {
   connected<[ReplayOptions]>(
-    program
-      .command('replay')
-      .description('Take the last decisions again, as they were or by another configuration')
-      .option('--last <n>', 'how many: 100 unless told', wholeNumber('--last'))
-      .option('--config <file>', 'by this KubeSchedulerConfiguration')
-      .option('-o, --output <format>', 'yaml, json or name')
-      .addHelpText(
-        'after',
-        examples(
-          'dhow replay --last 20                       do they come out the same?',
-          'dhow replay --last 500 --config other.yaml  which pods would be elsewhere, and why',
-        ),
-      ),
+    replayCommand(program),
     lazily(async () => (await import('../commands/replay.js')).replay),
   );
 };
+
+/** With `--bundle` it is of another program: that of a machine needs no cluster. */
+export const replayCommand = (program: Command): Command =>
+  program
+    .command('replay')
+    .description('Take the last decisions again, as they were or by another configuration')
+    .option('--last <n>', 'how many: 100 unless told', wholeNumber('--last'))
+    .option('--bundle <file>', 'those of this file, which `scheduler capture` wrote; no cluster')
+    .option('--config <file>', 'by this KubeSchedulerConfiguration')
+    .option('-o, --output <format>', 'yaml, json or name')
+    .addHelpText(
+      'after',
+      examples(
+        'dhow replay --last 20                       do they come out the same?',
+        'dhow replay --last 500 --config other.yaml  which pods would be elsewhere, and why',
+        'dhow replay --bundle web.json.gz            on any machine; exit code 1 when one differs',
+        'dhow replay --bundle web.json.gz --config other.yaml -o yaml',
+      ),
+    );
+
+export const defineScheduler = (program: Command, connected: Connected): void => {
+  const scheduler = program
+    .command('scheduler')
+    .description('Take decisions of the scheduler to another machine')
+    .addHelpText(
+      'after',
+      examples('dhow scheduler capture web-1', 'dhow scheduler capture --help'),
+    );
+  connected<[string | undefined, CaptureOptions]>(
+    inNamespace(
+      scheduler
+        .command('capture [pod]')
+        .usage('[options] [POD | --last N]')
+        .description(
+          'Write decisions with all that they were taken by to one file, for `dhow replay --bundle`',
+        )
+        .option('--last <n>', 'how many decisions: 100 unless told', wholeNumber('--last'))
+        .option('-o, --output <file>', 'where to; - is standard output', CAPTURE_FILE)
+        .addHelpText('after', CAPTURE_CONTENT)
+        .addHelpText(
+          'after',
+          examples(
+            'dhow scheduler capture web-1 -n shop         what is remembered about one pod',
+            'dhow scheduler capture --last 20 -o web.json.gz',
+            'dhow replay --bundle web.json.gz             elsewhere: do they come out the same?',
+          ),
+        ),
+    ),
+    lazily(async () => (await import('../commands/scheduler-capture.js')).capture),
+  );
+};
+
+const CAPTURE_FILE = 'scheduler-capture.json.gz';
+const CAPTURE_CONTENT = `
+In the file are the configuration of the scheduler; nodes and placed pods as far as it reads them: names,
+labels, taints, resources, ports, images and affinities; the claims and volumes of pods that were decided;
+labels of namespaces; disruption budgets. Never in it are Secrets, ConfigMaps, environment variables, commands
+and annotations of pods. The configuration is copied as it was written.`;
 
 export const defineTimeline = (program: Command, connected: Connected): void => {
   connected<[string, string | undefined, TimelineOptions]>(

@@ -13,6 +13,7 @@ beforeEach(async () => {
       review: () => ({ nodesConsidered: 0, nodesFeasible: 0, refusals: [] }),
       plan: () => Promise.reject(new Error('is not asked')),
       replay: () => Promise.reject(new Error('is not asked')),
+      capture: () => Promise.reject(new Error('is not asked')),
       rebalance: async (spec) => {
         asked.push(spec);
         const gain = {
