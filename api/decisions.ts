@@ -114,6 +114,8 @@ export interface PodExplanation extends ApiObject {
     readonly retryAt?: string;
     /** RFC 3339; set while `unschedulable`: it is tried again then, though nothing happened. */
     readonly retryBy?: string;
+    /** RFC 3339; its PodGroup is placed in part: if it is not whole then, those placed give their room back. */
+    readonly groupEndsAt?: string;
     /** Set while `active`: 1 is next. */
     readonly queuePosition?: number;
     /** How many pods wait, each for whatever it is; set while this one does. */

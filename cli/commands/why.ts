@@ -39,6 +39,7 @@ import {
   type WorkloadExplanation,
 } from '../why';
 import { qualifiedKind } from './get';
+import { isPodGroup, whyGroup } from './why-group';
 
 export interface WhyOptions {
   readonly node?: string;
@@ -63,6 +64,8 @@ export const why = async (
       ? await podOrWorkload(context, arg)
       : await podName(context, arg, ({ spec }) => spec.nodeName === undefined);
   if (typeof target === 'string') await whyPod(context, target, options, format);
+  else if (isPodGroup(target))
+    await whyGroup(context, target, format, (isWide) => styleOf(context.terminal, isWide));
   else await whyWorkload(context, target, arg, format);
 };
 

@@ -24,6 +24,7 @@ export const defineWhy = (program: Command, connected: Connected): void => {
             'dhow why pod/web-1             why here, who was second, which plugin decided',
             'dhow why web-1 --node node-2   why (not) on this node',
             'dhow why deploy/web            where its pods are and why, and which do not run',
+            'dhow why podgroup/train        who of it is placed, who is missing and why, until when',
           ),
         ),
     ),

@@ -3,6 +3,7 @@ export { renderDecisions, type DecisionsStyle } from './decisions';
 export { driverVolumesOf } from './driver-volumes';
 export { lastLines, withEvidence } from './evidence';
 export { fitLine } from './fit';
+export { explainGroup, renderGroup } from './group';
 export { renderPlan } from './plan-text';
 export { placementGroupsOf } from './pod-placements';
 export { renderRebalance } from './rebalance-text';

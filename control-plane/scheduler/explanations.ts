@@ -89,9 +89,11 @@ export class PodExplanations implements VirtualResource<PodExplanation> {
       return { schedulerName, waitingFor: [`the scheduler ${schedulerName} to place it`] };
     const waiting = queue.inspect(info.uid);
     const suggestion = this.suggestionFor(pod, info, asked);
+    const gang = this.deps.gangs?.of(pod);
     return {
       ...(waiting === undefined ? {} : turnOf(waiting)),
-      ...waitingForOf(pod, waiting, this.deps.gangs?.of(pod)),
+      ...waitingForOf(pod, waiting, gang),
+      ...(gang?.endsAtMs === undefined ? {} : { groupEndsAt: rfc3339Micro(gang.endsAtMs) }),
       ...(suggestion === undefined ? {} : { suggestion }),
     };
   }

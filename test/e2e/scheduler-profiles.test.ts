@@ -70,6 +70,12 @@ describe('a cluster with a scheduler configuration', () => {
     expect(why).toContain(
       'more pods of PodGroup default/train: 1 of the 2 that it needs are there',
     );
+    const group = await cluster.must('why', 'podgroup/train');
+    expect(group).toMatch(
+      /^default\/train is Pending: 0 of the 2 pods that it needs have a node\n  1 pod not made yet\n/,
+    );
+    expect(group).toContain('it waits without a limit');
+    expect(group).toMatch(/\n  worker-0 +- +0\/\d +\d the pod group cannot be placed as a whole\n/);
     await cluster.apply(member('worker-1'));
     for (const name of ['worker-0', 'worker-1']) await cluster.podIsReady(name);
     const table = await cluster.until('the phase', async () => {
@@ -78,6 +84,9 @@ describe('a cluster with a scheduler configuration', () => {
     });
     expect(table).toMatch(/^NAME +PHASE +MINMEMBER +RUNNING +SUCCEEDED +FAILED +AGE\n/);
     expect(table).toMatch(/\ntrain +Running +2 +2 /);
+    expect(await cluster.must('why', 'podgroup/train')).toMatch(
+      /^default\/train is Running: 2 of the 2 pods that it needs have a node\n\n  POD +NODE +FIT +WHY\n  worker-0 +node-\d /,
+    );
     await cluster.must('delete', 'podgroup', 'train');
   });
 });

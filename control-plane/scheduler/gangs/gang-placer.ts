@@ -48,9 +48,6 @@ export interface GangPlacerDeps {
  * back, and if it does not fit within the group's time, those that were placed give their room back.
  */
 export class GangPlacer {
-  /** Groups in part, whose time runs. */
-  private readonly timed = new Set<string>();
-
   constructor(private readonly deps: GangPlacerDeps) {}
 
   place(popped: Attempt, pod: Pod, gang: Gang, group: TaskGroup): void {
@@ -120,15 +117,16 @@ export class GangPlacer {
 
   /** A group that is there in part gives its room back in the end. */
   private limit({ key, timeoutMs }: Gang, group: TaskGroup): void {
-    if (this.timed.has(key)) return;
-    this.timed.add(key);
+    const { gangs, clock } = this.deps;
+    if (gangs.ends.has(key)) return;
+    gangs.ends.set(key, clock.now() + timeoutMs);
     group.run(async (signal) => {
       try {
-        await this.deps.clock.sleep(timeoutMs, signal);
-        const now = this.deps.gangs.find(key);
+        await clock.sleep(timeoutMs, signal);
+        const now = gangs.find(key);
         if (now !== undefined && !now.wasWhole && now.neededCount > 0) await this.end(now, signal);
       } finally {
-        this.timed.delete(key);
+        gangs.ends.delete(key);
       }
     });
   }

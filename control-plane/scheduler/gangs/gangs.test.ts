@@ -48,7 +48,7 @@ const start = (api: FakeApi) => {
     abort.abort();
     await running;
   };
-  return { clock, events, stop };
+  return { clock, events, stop, scheduler };
 };
 
 const until = async (clock: ManualClock, condition: () => boolean) => {
@@ -252,8 +252,15 @@ describe('a pod group', () => {
       api.putNode(testNode('n1', { cpu: '1' }));
       api.putPod(member('g', 'a', { cpu: '1', nodeName: 'n1' }));
       api.putPod(member('g', 'b', { cpu: '1' }));
-      const { clock, events, stop } = start(api);
+      const { clock, events, stop, scheduler } = start(api);
       await until(clock, () => messageOf(api, 'b') !== undefined);
+      const { status } = await scheduler.explanations.get(
+        { namespace: 'default', name: 'b' },
+        new URLSearchParams(),
+        new AbortController().signal,
+      );
+      const endsAt = new Date(clock.now() + 30_000).toISOString().slice(0, 19);
+      expect(status.groupEndsAt?.slice(0, 19)).toBe(stays ? undefined : endsAt);
       await clock.advance(29_000);
       expect(boundNames(api)).toEqual(['a']);
       await clock.advance(2_000);

@@ -15,6 +15,8 @@ export interface Gang {
   readonly members: readonly Pod[];
   /** How many more of them must be placed before any of it may run. */
   readonly neededCount: number;
+  /** Wall-clock milliseconds: when it gives its room back, being there in part. */
+  readonly endsAtMs?: number;
 }
 
 export interface GangsDeps {
@@ -27,6 +29,8 @@ export interface GangsDeps {
 /** Which pods belong together. */
 export class Gangs {
   private readonly members: KeyedIndex<Pod>;
+  /** By key: groups in part, whose time runs, and when it ends. */
+  readonly ends = new Map<string, number>();
 
   constructor(private readonly deps: GangsDeps) {
     this.members = new KeyedIndex(deps.pods, groupKeyOf);
@@ -56,7 +60,9 @@ export class Gangs {
     const placedCount = members.filter(
       (pod) => isPlacedMember(pod) || isAssumed(uidOf(pod)),
     ).length;
+    const endsAtMs = this.ends.get(key);
     return {
+      ...(endsAtMs === undefined ? {} : { endsAtMs }),
       key,
       minMember,
       timeoutMs: scheduleTimeoutSeconds * 1000,
