@@ -10,14 +10,14 @@ import { UsageError } from '../usage-error';
 
 export interface CaptureOptions {
   readonly last?: number;
-  readonly output: string;
+  readonly outputFile: string;
 }
 
 /** Writes decisions, with all that they were taken by, to a file that any machine can replay. */
 export const capture = async (
   context: CliContext,
   pod: string | undefined,
-  { last, output: file }: CaptureOptions,
+  { last, outputFile: file }: CaptureOptions,
 ): Promise<void> => {
   if (pod !== undefined && last !== undefined)
     throw new UsageError('name a pod, or say how many with --last');
@@ -58,6 +58,6 @@ const written = async (file: string, bytes: Uint8Array): Promise<void> => {
   try {
     await writeFile(file, bytes, { mode: 0o600 });
   } catch (error) {
-    throw new UsageError(`--output ${file}: ${(error as Error).message}`);
+    throw new UsageError(`--output-file ${file}: ${(error as Error).message}`);
   }
 };

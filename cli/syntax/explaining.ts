@@ -169,7 +169,7 @@ export const defineScheduler = (program: Command, connected: Connected): void =>
           'Write decisions with all that they were taken by to one file, for `dhow replay --bundle`',
         )
         .option('--last <n>', 'how many decisions: 100 unless told', wholeNumber('--last'))
-        .option('-o, --output <file>', 'where to; - is standard output', CAPTURE_FILE)
+        .option('-o, --output-file <file>', 'where to; - is standard output', CAPTURE_FILE)
         .addHelpText('after', CAPTURE_CONTENT)
         .addHelpText(
           'after',

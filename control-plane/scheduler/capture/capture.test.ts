@@ -226,6 +226,38 @@ describe('a bundle', () => {
     expect(here).toEqual({ replayed: 1, same: 1, rescored: 0, rejudged: 0, differences: [] });
   });
 
+  it('knows what drivers said of nodes, also of those that came later', () => {
+    const counted = (key: string) => ({ driver: 'd', id: key });
+    const snapshot = new Snapshot({
+      storage: {
+        limitsOn: () => new Map([['d', 1]]),
+        countedBy: counted,
+        leftovers: () => new Map([['n1', [counted('left')]]]),
+      },
+    });
+    const journal = new Journal(snapshot);
+    snapshot.setNode(testNode('n1'));
+    const volumes = [{ name: 'data', persistentVolumeClaim: { claimName: 'data' } }];
+    const info = podInfoOf(pod('new', { volumes }));
+    expect(take(journal, snapshot, info).nodeName).toBeUndefined();
+    snapshot.setNode(testNode('n2'));
+    expect(take(journal, snapshot, info, 2).nodeName).toBe('n2');
+    const claims = {
+      list: () => [
+        {
+          ...{ apiVersion: 'v1', kind: 'PersistentVolumeClaim' },
+          metadata: { namespace: 'default', name: 'data' },
+        },
+      ],
+    };
+    const text = textOf(journal, sourcesOf({ claims }));
+    expect(parseJson(text)).toMatchObject({
+      storage: { limits: { n1: { d: 1 }, n2: { d: 1 } }, counted: { 'default/data': {} } },
+    });
+    const here = replayed(readCapture(packed(parseJson(text))).steps);
+    expect(here).toEqual({ replayed: 2, same: 2, rescored: 0, rejudged: 0, differences: [] });
+  });
+
   it('goes by the configuration that the scheduler had', () => {
     const { snapshot, journal } = setUp();
     take(journal, snapshot, podInfoOf(pod('new')));

@@ -57,7 +57,7 @@ export function* captureText(
     );
   const text = new BoundedText(CAPTURE_BYTES_MAX);
   // Without its closing bracket: what is large follows piece by piece.
-  text.add(stringifyJson(headOf(start, circumstances)).slice(0, -1));
+  text.add(stringifyJson(headOf(start, nodeNames(start, entries), circumstances)).slice(0, -1));
   text.add(',"start":{"nodes":');
   yield* text.addList(start.nodes, ({ node }) => keptNode(node));
   text.add(',"placements":');
@@ -70,8 +70,16 @@ export function* captureText(
   return text.whole;
 }
 
+/** Those there are at first, and those that come. */
+const nodeNames = ({ nodes }: Snapshot, entries: readonly JournalEntry[]): ReadonlySet<string> =>
+  new Set([
+    ...nodes.map(({ name }) => name),
+    ...entries.flatMap((entry) => (entry.kind === 'node' ? [entry.name] : [])),
+  ]);
+
 const headOf = (
   cluster: Snapshot,
+  nodes: Iterable<string>,
   { sources, profiles, seed, nowMs }: Circumstances,
 ): Omit<CapturedState, 'start' | 'steps'> => ({
   ...{ formatVersion: FORMAT_VERSION, dhowVersion: sources.dhowVersion },
@@ -82,7 +90,7 @@ const headOf = (
     [...sources.namespaces.list()].map(({ metadata }) => [metadata.name, metadata.labels ?? {}]),
   ),
   budgets: [...sources.budgets.list()].map(keptBudget),
-  storage: storageOf(cluster, [...sources.claims.list()].map(keyOf)),
+  storage: storageOf(cluster, [...nodes], [...sources.claims.list()].map(keyOf)),
 });
 
 const profileOf = ({ schedulerName, filters, scores }: Profile): CapturedProfile => ({
@@ -92,13 +100,14 @@ const profileOf = ({ schedulerName, filters, scores }: Profile): CapturedProfile
 });
 
 const storageOf = (
-  { nodes, storage }: ClusterView,
+  { storage }: ClusterView,
+  nodes: readonly string[],
   claims: readonly string[],
 ): CapturedStorage => ({
   limits: Object.fromEntries(
-    nodes.flatMap(({ name }) => {
-      const limits = Object.entries(Object.fromEntries(storage.limitsOn(name)));
-      return limits.length === 0 ? [] : [[name, Object.fromEntries(limits)] as const];
+    nodes.flatMap((name) => {
+      const limits = storage.limitsOn(name);
+      return limits.size === 0 ? [] : [[name, Object.fromEntries(limits)] as const];
     }),
   ),
   counted: Object.fromEntries(
