@@ -1,4 +1,5 @@
 import { BlockList, isIP, isIPv4, isIPv6 } from 'node:net';
+import { parseCidr } from '../../lib/net/ip';
 import { invalid, type FieldError } from './field-error';
 
 /** Addresses of machines. Source of the words: upstream's pkg/apis/core/validation. */
@@ -12,6 +13,12 @@ export const validateIp = (address: string | undefined, field: string): readonly
           'must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)',
         ),
       ];
+
+/** A range of addresses, as `10.9.8.0/24`: bits beyond the prefix are allowed. */
+export const validateCidr = (range: string, field: string): readonly FieldError[] =>
+  typeof parseCidr(range) === 'string'
+    ? [invalid(field, range, 'must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)')]
+    : [];
 
 export const validateIpv4 = (address: string, field: string): readonly FieldError[] =>
   isIPv4(address) ? [] : [invalid(field, address, 'must be a valid IPv4 address')];

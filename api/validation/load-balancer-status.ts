@@ -14,21 +14,35 @@ export const validateLoadBalancerPoints = (
   points: readonly Point[],
   field: string,
 ): readonly FieldError[] =>
-  points.flatMap(({ ip = '', hostname = '' }, i) => [
-    ...(ip === '' ? [] : validateIp(ip, `${field}[${i}].ip`)),
-    ...(hostname === '' ? [] : validateHost(hostname, `${field}[${i}].hostname`)),
+  points.flatMap((point, i) => [
+    ...validateAddress(point, `${field}[${i}]`),
+    ...validateHostname(point, `${field}[${i}]`),
   ]);
 
-/** How a service's address is reached: of no other kind. */
-export const validateIpModes = (points: readonly Point[], field: string): readonly FieldError[] =>
-  points.flatMap(({ ip = '', ipMode }, i) => {
-    const mode = `${field}[${i}].ipMode`;
-    if (ipMode === undefined)
-      return ip === '' ? [] : [required(mode, 'must be specified when `ip` is set')];
-    return ip === ''
-      ? [forbidden(mode, 'may not be specified when `ip` is not set')]
-      : oneOf(mode, ipMode, ['Proxy', 'VIP']);
-  });
+/** As the last, of services: they alone say how an address is reached. */
+export const validateServicePoints = (
+  points: readonly Point[],
+  field: string,
+): readonly FieldError[] =>
+  points.flatMap((point, i) => [
+    ...validateAddress(point, `${field}[${i}]`),
+    ...validateIpMode(point, `${field}[${i}].ipMode`),
+    ...validateHostname(point, `${field}[${i}]`),
+  ]);
+
+const validateAddress = ({ ip = '' }: Point, field: string): readonly FieldError[] =>
+  ip === '' ? [] : validateIp(ip, `${field}.ip`);
+
+const validateIpMode = ({ ip = '', ipMode }: Point, field: string): readonly FieldError[] => {
+  if (ipMode === undefined)
+    return ip === '' ? [] : [required(field, 'must be specified when `ip` is set')];
+  return ip === ''
+    ? [forbidden(field, 'may not be specified when `ip` is not set')]
+    : oneOf(field, ipMode, ['Proxy', 'VIP']);
+};
+
+const validateHostname = ({ hostname = '' }: Point, field: string): readonly FieldError[] =>
+  hostname === '' ? [] : validateHost(hostname, `${field}.hostname`);
 
 const validateHost = (hostname: string, field: string): readonly FieldError[] => [
   ...invalidFor(field, hostname, dns1123SubdomainProblems(hostname)),

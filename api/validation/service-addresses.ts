@@ -121,16 +121,21 @@ const changes = (
 ): readonly FieldError[] => {
   const [now, before] = [spec[list] ?? [], old[list] ?? []];
   const field = `spec.${list}`;
-  const changed = (index: number) => invalid(`${field}[${index}]`, now, 'may not change once set');
+  const changed = (index: number) => invalid(`${field}[${index}]`, now, ONCE_SET);
   if (now.length === before.length)
     return before.flatMap((each, i) =>
       each === now[i] ? [] : [changed(list === 'clusterIPs' ? i : 0)],
     );
+  const addresses = spec.clusterIPs ?? [];
+  // Upstream shows the addresses, of whichever list the first has changed.
   const isOther = before.length > 0 && now.length > 0 && now[0] !== before[0];
-  if (now.length > before.length) return isOther ? [changed(0)] : [];
+  const other = isOther ? [invalid(`${field}[0]`, addresses, ONCE_SET)] : [];
+  if (now.length > before.length) return other;
   return [
-    ...(now.length === 0 ? [invalid(`${field}[0]`, now, `primary ${one} can not be unset`)] : []),
-    ...(isOther ? [changed(0)] : []),
+    ...(addresses.length === 0
+      ? [invalid(`${field}[0]`, spec[list], `primary ${one} can not be unset`)]
+      : []),
+    ...other,
     ...(now.length === 1 && spec.ipFamilyPolicy !== 'SingleStack'
       ? [
           invalid(
@@ -148,4 +153,5 @@ const FIELD = 'spec.clusterIPs';
 const POLICY = 'spec.ipFamilyPolicy';
 const FAMILIES = ['IPv4', 'IPv6'];
 const POLICIES = ['PreferDualStack', 'RequireDualStack', 'SingleStack'];
+const ONCE_SET = 'may not change once set';
 const NOT_FOR_NAMES = 'may not be set for ExternalName services';

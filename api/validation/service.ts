@@ -1,6 +1,6 @@
 import type * as core from 'kubernetes-types/core/v1';
-import { parseCidr } from '../../lib/net/ip';
 import {
+  dns1035LabelProblems,
   dns1123LabelProblems,
   dns1123SubdomainProblems,
   portNameProblems,
@@ -20,9 +20,8 @@ import {
   oneOf,
   requiredOneOf,
 } from './field-error';
-import { validateIpModes, validateLoadBalancerPoints } from './load-balancer-status';
+import { validateServicePoints } from './load-balancer-status';
 import {
-  labelName,
   validateLabels,
   validateMetadata,
   validateMetadataUpdate,
@@ -34,13 +33,13 @@ import {
   validateClusterIps,
   validateNoClusterIps,
 } from './service-addresses';
+import { validateBalancer, validateClassChange } from './service-balancer';
 
-const RULES: MetadataRules = { isNamespaced: true, name: labelName };
+const RULES: MetadataRules = { isNamespaced: true, name: dns1035LabelProblems };
 
 export const validateService = (service: Service): readonly FieldError[] => [
   ...validateMetadata(service, RULES),
-  ...validateHints(service),
-  ...validateSpec(service.spec ?? {}),
+  ...validateBody(service),
 ];
 
 export const validateServiceUpdate = (service: Service, old: Service): readonly FieldError[] => [
@@ -48,8 +47,7 @@ export const validateServiceUpdate = (service: Service, old: Service): readonly 
   ...validateAddressChanges(service.spec ?? {}, old.spec ?? {}),
   ...validateClassChange(service.spec ?? {}, old.spec ?? {}),
   ...validateHealthPortChange(service.spec ?? {}, old.spec ?? {}),
-  ...validateHints(service),
-  ...validateSpec(service.spec ?? {}),
+  ...validateBody(service),
 ];
 
 export const validateServiceStatusUpdate = (
@@ -61,7 +59,7 @@ export const validateServiceStatusUpdate = (
     ...validateMetadataUpdate(service, old, RULES),
     ...(points.length > 0 && service.spec?.type !== 'LoadBalancer'
       ? [forbidden(POINTS, 'may only be used when `spec.type` is LoadBalancer')]
-      : [...validateLoadBalancerPoints(points, POINTS), ...validateIpModes(points, POINTS)]),
+      : validateServicePoints(points, POINTS)),
   ];
 };
 
@@ -76,11 +74,12 @@ const AFFINITIES = ['ClientIP', 'None'];
 const DISTRIBUTIONS = ['PreferClose', 'PreferSameNode', 'PreferSameZone'];
 const STICKY_SECONDS_MAX = 86_400;
 const POINTS = 'status.loadBalancer.ingress';
-const NODE_AGENT_PORT = 10_250;
 
-const validateSpec = (spec: Spec): readonly FieldError[] => {
+const validateBody = (service: Service): readonly FieldError[] => {
+  const { spec = {} } = service;
   const { ports = [], type = '', externalIPs = [] } = spec;
   return [
+    ...validateHints(service),
     ...(ports.length === 0 && !isHeadless(spec) && type !== 'ExternalName'
       ? [required('spec.ports')]
       : []),
@@ -94,30 +93,16 @@ const validateSpec = (spec: Spec): readonly FieldError[] => {
     ...requiredOneOf('spec.type', type, TYPES),
     ...validateNodePorts(spec),
     ...validateDuplicates(ports),
-    ...validateBalancer(spec),
+    ...validateBalancer(service),
     ...validateTraffic(spec),
   ];
 };
 
 const validateType = (spec: Spec): readonly FieldError[] => {
-  const { type, ports = [], externalName = '' } = spec;
+  const { type, externalName = '' } = spec;
   const name = externalName.replace(/\.$/, '');
   switch (type) {
     case 'LoadBalancer':
-      return [
-        ...ports.flatMap(({ port }, i) =>
-          port === NODE_AGENT_PORT
-            ? [
-                invalid(
-                  `spec.ports[${i}]`,
-                  port,
-                  `may not expose port ${port} externally since it is used by kubelet`,
-                ),
-              ]
-            : [],
-        ),
-        ...notHeadless(spec),
-      ];
     case 'NodePort':
       return notHeadless(spec);
     case 'ExternalName':
@@ -147,16 +132,19 @@ const validatePort = (port: Port, index: number, ports: readonly Port[]): readon
     ...(name !== '' && before.some((each) => each.name === name)
       ? [duplicate(`${field}.name`, name)]
       : []),
-    ...inRange(`${field}.port`, port.port, 1, 65_535),
+    ...inRange(`${field}.port`, numberOf(port), 1, 65_535),
     ...requiredOneOf(`${field}.protocol`, protocol, PROTOCOLS),
     ...(typeof targetPort === 'string'
       ? invalidFor(`${field}.targetPort`, targetPort, portNameProblems(targetPort))
-      : inRange(`${field}.targetPort`, targetPort, 1, 65_535)),
+      : inRange(`${field}.targetPort`, targetPort ?? 0, 1, 65_535)),
     ...(appProtocol === undefined
       ? []
       : invalidFor(`${field}.appProtocol`, appProtocol, qualifiedNameProblems(appProtocol))),
   ];
 };
+
+/** As upstream reads it: a port that is not said is a zero. */
+const numberOf = ({ port }: Partial<Port>): number => port ?? 0;
 
 /** Whether a node port may be had is for whoever hands them out to say. */
 const validateNodePorts = ({ type, ports = [] }: Spec): readonly FieldError[] =>
@@ -181,11 +169,15 @@ const validateDuplicates = (ports: readonly Port[]): readonly FieldError[] => {
   };
   return [
     ...repeated('nodePort', ({ nodePort }, i) => duplicate(`spec.ports[${i}].nodePort`, nodePort)),
-    ...repeated('port', ({ protocol, port }, i) =>
-      duplicate(`spec.ports[${i}]`, { ...(protocol === undefined ? {} : { protocol }), port }),
-    ),
+    ...repeated('port', (port, i) => duplicate(`spec.ports[${i}]`, shownPort(port))),
   ];
 };
+
+/** By what two ports are the same, in the words in which upstream shows it. */
+const shownPort = (port: Port) => ({
+  ...{ Name: '', Protocol: port.protocol ?? '', AppProtocol: null },
+  ...{ Port: numberOf(port), TargetPort: 0, NodePort: 0 },
+});
 
 const validateStickiness = ({
   sessionAffinity,
@@ -209,47 +201,6 @@ const validateExternalIp = (address: string, field: string): readonly FieldError
   const wrong = validateIp(address, field);
   return wrong.length > 0 ? wrong : validateNonSpecialIp(address, field);
 };
-
-const validateBalancer = (spec: Spec): readonly FieldError[] => {
-  const { loadBalancerSourceRanges = [], allocateLoadBalancerNodePorts, loadBalancerClass } = spec;
-  const isBalanced = spec.type === 'LoadBalancer';
-  // As upstream spells it.
-  const ranges = 'spec.LoadBalancerSourceRanges';
-  const onlyBalanced = (field: string) =>
-    forbidden(field, "may only be used when `type` is 'LoadBalancer'");
-  return [
-    ...(loadBalancerSourceRanges.length > 0 && !isBalanced ? [onlyBalanced(ranges)] : []),
-    ...loadBalancerSourceRanges.flatMap((range, i) =>
-      typeof parseCidr(range.trim()) === 'string'
-        ? [
-            invalid(
-              `${ranges}[${i}]`,
-              range.trim(),
-              'must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)',
-            ),
-          ]
-        : [],
-    ),
-    ...(allocateLoadBalancerNodePorts !== undefined && !isBalanced
-      ? [onlyBalanced('spec.allocateLoadBalancerNodePorts')]
-      : []),
-    ...(allocateLoadBalancerNodePorts === undefined && isBalanced
-      ? [required('spec.allocateLoadBalancerNodePorts')]
-      : []),
-    ...(loadBalancerClass === undefined
-      ? []
-      : isBalanced
-        ? invalidFor(CLASS, loadBalancerClass, qualifiedNameProblems(loadBalancerClass))
-        : [onlyBalanced(CLASS)]),
-  ];
-};
-
-const validateClassChange = (spec: Spec, old: Spec): readonly FieldError[] =>
-  spec.type === 'LoadBalancer' &&
-  old.type === 'LoadBalancer' &&
-  spec.loadBalancerClass !== old.loadBalancerClass
-    ? [invalid(CLASS, spec.loadBalancerClass, 'may not change once set')]
-    : [];
 
 const validateHealthPortChange = (spec: Spec, old: Spec): readonly FieldError[] =>
   needsHealthPort(spec) &&
@@ -314,6 +265,5 @@ const validateHints = ({ metadata }: Service): readonly FieldError[] => {
       ];
 };
 
-const CLASS = 'spec.loadBalancerClass';
 const HINTS = 'service.kubernetes.io/topology-aware-hints';
 const MODE = 'service.kubernetes.io/topology-mode';
