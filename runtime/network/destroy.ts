@@ -46,7 +46,7 @@ export const destroyNetwork = async (interfacePrefix: string): Promise<void> => 
   const own = routes.flatMap(({ type, destination }) =>
     type === 'unreachable' ? [ipAt(destination, OWN_ADDRESS_OFFSET)] : [],
   );
-  await host.run(routes.map(deleteRoute));
+  await host.run(routes.map((route) => deleteRoute(route)));
   await removeOwnAddress(host, interfacePrefix, own);
   await removeFirewall(interfacePrefix);
   await removeHostPorts(interfacePrefix);

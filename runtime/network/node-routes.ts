@@ -125,7 +125,7 @@ export class NodeRoutes {
       .map(decodeRoute)
       .flatMap((route) => (route?.protocol === ROUTE_PROTOCOL ? [route] : []));
     const stale = routes.filter(({ destination }) => !wanted.has(formatPrefix(destination)));
-    await this.deps.host.run(stale.map(deleteRoute));
+    await this.deps.host.run(stale.map((route) => deleteRoute(route)));
     return new Set(routes.map(({ destination }) => formatPrefix(destination)));
   }
 

@@ -71,6 +71,17 @@ const stranger = (nsA: string): string => {
 const namesIn = (answers: readonly string[]): readonly string[] =>
   [...new Set(answers.map((answer) => answer.split(' ').at(-1) ?? ''))].sort();
 
+it('leads to ranges that come later, and no more to those that go', async () => {
+  const { a, nsA } = await cluster();
+  const routes = () => inNetns(nsA, 'ip', 'route');
+  const serviceCidrs = [...FACTS.serviceCidrs, '10.97.0.0/24'];
+  await a.call('configureServices', { ...FACTS, serviceCidrs });
+  for (const range of serviceCidrs) expect(routes()).toContain(`${range} dev`);
+  await a.call('configureServices', FACTS);
+  expect(routes()).toContain('10.96.0.0/16 dev');
+  expect(routes()).not.toContain('10.97.0.0/24');
+});
+
 describe('the address of a service', () => {
   it('leads to each endpoint, from pods, the node and other nodes', async () => {
     const { nsA, podA, podB, podC, podD, a, b, ipA, ipB, ipC } = await cluster();

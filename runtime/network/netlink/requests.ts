@@ -264,12 +264,13 @@ export const setRoute = (route: Route, protocol = ROUTE_PROTOCOL): NetlinkReques
   body: routeBody(route, protocol),
 });
 
-export const deleteRoute = (route: Route): NetlinkRequest => ({
+/** Only one of that protocol: what somebody else has set is left. */
+export const deleteRoute = (route: Route, protocol = ROUTE_PROTOCOL): NetlinkRequest => ({
   type: RTM_DELROUTE,
   flags: 0,
   what: `delete route to ${formatPrefix(route.destination)}`,
   accepts: [ESRCH, ENODEV],
-  body: routeBody(route, ROUTE_PROTOCOL),
+  body: routeBody(route, protocol),
 });
 
 /** Which way a packet to `address` goes. */

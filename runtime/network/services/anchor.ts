@@ -1,7 +1,9 @@
 import {
   formatIp,
+  formatPrefix,
   ipOf,
   isLinkLocal,
+  masked,
   rangeOf,
   type IpAddress,
   type IpPrefix,
@@ -10,9 +12,12 @@ import { addressIn, findLink, routeTo } from '../host';
 import {
   createBridge,
   decodeAddress,
+  decodeRoute,
   deleteAddress,
   deleteLink,
+  deleteRoute,
   listAddresses,
+  listRoutes,
   setHostAddress,
   setLink,
   setRoute,
@@ -56,6 +61,9 @@ export class Anchor {
     await host.run([
       setLink(made, { isUp: true }),
       ...(await this.strays(made, addresses)),
+      ...(await this.strayRoutes(made, ranges)).map((route) =>
+        deleteRoute(route, SERVICE_ROUTE_PROTOCOL),
+      ),
       ...addresses.map((address) => setHostAddress(made, address)),
       ...ranges.map((destination) => {
         const source = addressIn(nodeAddresses, destination.address.family);
@@ -76,6 +84,7 @@ export class Anchor {
     ranges: readonly IpPrefix[],
     addresses: readonly IpAddress[],
   ): Promise<boolean> {
+    if ((await this.strayRoutes(index, ranges)).length > 0) return false;
     for (const { address } of ranges)
       // The first address of a range is nobody's.
       if ((await routeTo(this.deps.host, address))?.interfaceIndex !== index) return false;
@@ -91,6 +100,20 @@ export class Anchor {
     return present
       .filter((address) => !kept.has(formatIp(address)))
       .map((address) => deleteAddress(index, address));
+  }
+
+  /** To ranges of before. */
+  private async strayRoutes(index: number, ranges: readonly IpPrefix[]) {
+    const kept = new Set(ranges.map((range) => formatPrefix(masked(range))));
+    return (await this.deps.host.dump(listRoutes()))
+      .map(decodeRoute)
+      .filter((route) => route !== undefined)
+      .filter(
+        ({ protocol, interfaceIndex, destination }) =>
+          protocol === SERVICE_ROUTE_PROTOCOL &&
+          interfaceIndex === index &&
+          !kept.has(formatPrefix(destination)),
+      );
   }
 
   private async addressesOn(index: number): Promise<readonly IpAddress[]> {
