@@ -182,5 +182,5 @@ const DNS_OFFSET = 10;
 const SERVICE_BITS_MIN = 4;
 /** Upstream's bounds. */
 const NODE_BITS_MAX = 16;
-const SERVICE_BITS_MAX = 20;
+export const SERVICE_BITS_MAX = 20;
 const PORT_MAX = 65_535;

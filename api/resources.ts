@@ -20,6 +20,7 @@ import type {
   HorizontalPodAutoscalerV1,
   Ingress,
   IngressClass,
+  ServiceCidr,
   Job,
   Lease,
   LimitRange,
@@ -117,6 +118,13 @@ export const INGRESS_CLASSES = resource<IngressClass>(
   'v1',
   'IngressClass',
   'ingressclasses',
+  false,
+);
+export const SERVICE_CIDRS = resource<ServiceCidr>(
+  'networking.k8s.io',
+  'v1',
+  'ServiceCIDR',
+  'servicecidrs',
   false,
 );
 export const HORIZONTAL_POD_AUTOSCALERS = resource<HorizontalPodAutoscaler>(

@@ -11,6 +11,8 @@ import type {
   RoleRef as RbacRoleRef,
   Subject as RbacSubject,
 } from 'kubernetes-types/rbac/v1';
+// Its first version is as this was.
+import type { ServiceCIDR as AlphaServiceCidr } from 'kubernetes-types/networking/v1alpha1';
 import type { PodDisruptionBudget as PolicyPodDisruptionBudget } from 'kubernetes-types/policy/v1';
 import type {
   CustomResourceDefinition as ApiextensionsCustomResourceDefinition,
@@ -130,6 +132,7 @@ export type HorizontalPodAutoscaler = Kind<autoscaling.HorizontalPodAutoscaler>;
 /** The same stored object, as `autoscaling/v1` shows it. */
 export type HorizontalPodAutoscalerV1 = Kind<AutoscalingV1>;
 export type NetworkPolicy = Kind<networking.NetworkPolicy>;
+export type ServiceCidr = Kind<AlphaServiceCidr>;
 /** Whatever its author wrote into it. */
 export type ControllerRevision = ApiObject & {
   readonly data?: unknown;

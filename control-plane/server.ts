@@ -18,6 +18,7 @@ import {
   POD_GROUPS,
   REPLICA_SETS,
   REPLICATION_CONTROLLERS,
+  SERVICE_CIDRS,
   SERVICES,
   STATEFUL_SETS,
   STORAGE_CLASSES,
@@ -197,7 +198,7 @@ const serve = async (
     options: nodesOptionsOf(config),
   });
   nodeConnections.bind(nodes.connections);
-  const controllers = controllersFor({ config, log, pki }, server, informers, faults);
+  const controllers = controllersFor({ config, network, log, pki }, server, informers, faults);
   await using group = new TaskGroup(signal);
   group.run((groupSignal) => informers.run(groupSignal));
   group.run((groupSignal) => authentication.run(groupSignal));
@@ -284,6 +285,7 @@ const networkViewsIn = (informers: Informers) => ({
   services: informers.of(SERVICES),
   endpointSlices: informers.of(ENDPOINT_SLICES),
   ingresses: informers.of(INGRESSES),
+  serviceCidrs: informers.of(SERVICE_CIDRS),
   ingressClasses: informers.of(INGRESS_CLASSES),
   namespaces: informers.of(NAMESPACES),
   networkPolicies: informers.of(NETWORK_POLICIES),
@@ -372,7 +374,7 @@ const nodesOptionsOf = (config: ServerConfig) => ({
 });
 
 const controllersFor = (
-  { config, log, pki }: Pick<Parts, 'config' | 'log' | 'pki'>,
+  { config, network, log, pki }: Pick<Parts, 'config' | 'network' | 'log' | 'pki'>,
   { client, kinds: served }: ApiServer,
   informers: Informers,
   faults: ObjectFaults,
@@ -386,6 +388,7 @@ const controllersFor = (
       authority: pki,
       nodeGracePeriodMs: config.nodeGraceSeconds * 1000,
       reservedPorts: ownPortsOf(config),
+      serviceCidrs: network.serviceCidrs,
     },
   );
 };

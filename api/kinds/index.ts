@@ -36,6 +36,7 @@ import { RUNTIME_CLASS_KIND } from './runtime-class';
 import { SCHEDULING_DECISION_KIND } from './scheduling-decision';
 import { SECRET_KIND } from './secret';
 import { SERVICE_KIND } from './service';
+import { SERVICE_CIDR_KIND } from './service-cidr';
 import { SERVICE_ACCOUNT_KIND } from './service-account';
 import { INGRESS_KIND } from './ingress';
 import { INGRESS_CLASS_KIND } from './ingress-class';
@@ -79,6 +80,7 @@ export const KINDS: readonly KindInfo[] = [
   ENDPOINT_SLICE_KIND,
   INGRESS_KIND,
   INGRESS_CLASS_KIND,
+  SERVICE_CIDR_KIND,
   HORIZONTAL_POD_AUTOSCALER_KIND,
   HORIZONTAL_POD_AUTOSCALER_V1_KIND,
   NETWORK_POLICY_KIND,

@@ -32,6 +32,7 @@ import { TaintEvictionController } from './node-lifecycle/taint-eviction';
 import { PodGroupController } from './pod-group/pod-group';
 import { ReplicaSetController, ReplicationControllerController } from './replica-set';
 import { ResourceQuotaController } from './resource-quota';
+import { ServiceCidrController } from './service-cidr/service-cidr';
 import { ServiceLoadBalancerController } from './service-load-balancer/service-load-balancer';
 import { StatefulSetController } from './stateful-set/stateful-set';
 import { VolumeBinderController } from './volumes/binder';
@@ -53,13 +54,17 @@ export interface ControllersOptions {
   readonly nodeGracePeriodMs: number;
   /** Of the nodes: no service of type LoadBalancer gets them. */
   readonly reservedPorts?: readonly number[];
+  /** Of which the cluster's own ServiceCIDR is made. Default: there is none. */
+  readonly serviceCidrs?: readonly string[];
 }
 
 /** Makes all controllers. Do so before the informers run. */
 export const createControllers = (
   { eventsFor, ...shared }: ControllersDeps,
-  { served, caCertificate, authority, nodeGracePeriodMs, reservedPorts = [] }: ControllersOptions,
+  options: ControllersOptions,
 ): readonly Controller[] => {
+  const { served, caCertificate, authority, nodeGracePeriodMs } = options;
+  const { reservedPorts = [], serviceCidrs = [] } = options;
   const as = (component: string): ControllerDeps => ({ ...shared, events: eventsFor(component) });
   const { informers } = shared;
   const selected = new SelectedPods(informers.of(SERVICES), informers.of(PODS));
@@ -83,6 +88,7 @@ export const createControllers = (
     new EndpointSliceController(as('endpoint-slice-controller'), selected),
     new EndpointsController(as('endpoint-controller'), selected),
     new ServiceLoadBalancerController(as('service-controller'), new Set(reservedPorts)),
+    new ServiceCidrController(as('service-cidr-controller'), serviceCidrs),
     new IngressStatusController(as('ingress-controller')),
     new EndpointSliceMirroringController(as('endpoint-slice-mirroring-controller')),
     new ResourceQuotaController(as('resourcequota-controller'), served),

@@ -19,6 +19,7 @@ import type {
   RuntimeClass,
   Secret,
   Service,
+  ServiceCidr,
   VolumeAttachment,
 } from '../../api/types';
 import type { ApiClient } from '../../client/api-client';
@@ -52,6 +53,7 @@ export interface NodesServerDeps {
   readonly attachments: ObjectView<VolumeAttachment>;
   readonly services: ObjectView<Service>;
   readonly endpointSlices: ObjectView<EndpointSlice>;
+  readonly serviceCidrs: ObjectView<ServiceCidr>;
   readonly ingresses: ObjectView<Ingress>;
   readonly ingressClasses: ObjectView<IngressClass>;
   /** Who this server is (asked again by `showNewCertificate`), and who makes agents into nodes. */

@@ -7,7 +7,9 @@ import {
   type IngressClass,
   type Secret,
   type Service,
+  type ServiceCidr,
 } from '../../api/types';
+import { parseJson } from '../../lib/json';
 import type { ObjectView } from './deps';
 import { NetworkRows } from './network-rows';
 
@@ -25,6 +27,7 @@ const view = <T extends ApiObject>(stored: readonly T[] = []) => {
   return {
     view: {
       get: (key: string) => stored.find((object) => keyOf(object) === key),
+      list: () => stored,
       subscribe: (given: typeof handlers) => {
         handlers = given;
         return () => (handlers = {});
@@ -41,16 +44,18 @@ const world = () => {
   const slices = view<EndpointSlice>();
   const ingresses = view<Ingress>();
   const classes = view<IngressClass>();
+  const known: ServiceCidr[] = [];
+  const ranges = view<ServiceCidr>(known);
   const secrets = view<Secret>([secret('cert'), secret('other')]);
   const views = {
     ...{ services: services.view, endpointSlices: slices.view, secrets: secrets.view },
-    ...{ ingresses: ingresses.view, ingressClasses: classes.view },
+    ...{ ingresses: ingresses.view, ingressClasses: classes.view, serviceCidrs: ranges.view },
   };
   const rows = new NetworkRows(views, CLUSTER);
   const told: string[] = [];
   rows.onChange((resource, key) => told.push(`${resource} ${key}`));
   const served = { ingresses, classes, secrets };
-  return { services, slices, ...served, rows, told: () => told.splice(0) };
+  return { services, slices, ranges, known, ...served, rows, told: () => told.splice(0) };
 };
 
 const service = (patch: Partial<Service['metadata']> = {}): Service => ({
@@ -232,4 +237,32 @@ describe('ingresses', () => {
     expect(told()).toEqual(['ingresssecrets ns/other', 'ingresses ns/web']);
     expect(valuesOf(rows)).toHaveLength(1);
   });
+});
+
+it('tells of all ranges in which services may have addresses, also of those on their way out', () => {
+  const { ranges, known, rows, told } = world();
+  const serviceCidrs = () =>
+    parseJson(
+      rows
+        .rows()
+        .find(({ resource }) => resource === 'clusternetwork')
+        ?.json.toString() ?? '{}',
+    ) as { serviceCidrs: unknown };
+  const more: ServiceCidr = {
+    ...{ apiVersion: 'networking.k8s.io/v1', kind: 'ServiceCIDR' },
+    metadata: { name: 'more', uid: 'u' },
+    spec: { cidrs: ['10.97.0.0/24', 'fd97::/112'] },
+  };
+  known.push(more);
+  ranges.add(more);
+  expect(told()).toEqual(['clusternetwork cluster']);
+  // Of a family that no pod has nothing would come of it.
+  expect(serviceCidrs().serviceCidrs).toEqual(['10.96.0.0/16', '10.97.0.0/24']);
+  const metadata = { ...more.metadata, deletionTimestamp: '2026-01-01T00:00:00Z' };
+  known[0] = { ...more, metadata };
+  ranges.update(known[0]);
+  expect(told()).toEqual([]);
+  known.pop();
+  ranges.remove(more);
+  expect(serviceCidrs().serviceCidrs).toEqual(['10.96.0.0/16']);
 });

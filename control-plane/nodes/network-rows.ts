@@ -1,7 +1,15 @@
 import { CLUSTER_KEY, NETWORK_ROW, type NetworkRowResource } from '../../api/assignment-rows';
-import type { ClusterNetwork } from '../../api/cluster-network';
+import { parsedRange, type ClusterNetwork } from '../../api/cluster-network';
+import { knownRanges } from '../../api/service-cidrs';
+import { formatPrefix } from '../../lib/net/ip';
 import { SERVICE_NAME_LABEL, SERVICE_PROXY_LABEL } from '../../api/endpoint-slices';
-import { keyOf, type ApiObject, type EndpointSlice, type Service } from '../../api/types';
+import {
+  keyOf,
+  type ApiObject,
+  type EndpointSlice,
+  type Service,
+  type ServiceCidr,
+} from '../../api/types';
 import { stringifyJson } from '../../lib/json';
 import type { Changes, Row } from '../../proto/gen/dhow/agent/v1/agent';
 import type { NodesServerDeps, ObjectView } from './deps';
@@ -25,13 +33,15 @@ export class NetworkRows implements Disposable {
   private readonly undo: readonly (() => void)[];
 
   constructor(
-    views: Pick<NodesServerDeps, 'services' | 'endpointSlices'> & IngressViews,
-    cluster: ClusterNetwork,
+    private readonly views: Pick<NodesServerDeps, 'services' | 'endpointSlices' | 'serviceCidrs'> &
+      IngressViews,
+    private readonly cluster: ClusterNetwork,
   ) {
-    this.put(NETWORK_ROW.clusterNetwork, CLUSTER_KEY, cluster);
+    this.putCluster();
     this.undo = [
       this.follow(NETWORK_ROW.services, views.services, serviceForNodes),
       this.follow(NETWORK_ROW.endpointSlices, views.endpointSlices, sliceForNodes),
+      this.followRanges(views.serviceCidrs),
       followIngresses(views, (resource, key, value) => {
         if (value === undefined) this.remove(resource, key);
         else this.put(resource, key, value);
@@ -63,6 +73,22 @@ export class NetworkRows implements Disposable {
   onChange(listener: Listener): () => void {
     this.listeners.add(listener);
     return () => this.listeners.delete(listener);
+  }
+
+  private followRanges(view: ObjectView<ServiceCidr>): () => void {
+    const put = () => this.putCluster();
+    return view.subscribe({ name: 'nodes', onAdd: put, onUpdate: put, onDelete: put });
+  }
+
+  /** With all ranges in which a service may have its address. */
+  get serviceCidrs(): readonly string[] {
+    const configured = this.cluster.serviceCidrs.map(parsedRange);
+    return knownRanges(configured, [...this.views.serviceCidrs.list()]).map(formatPrefix);
+  }
+
+  private putCluster(): void {
+    const { serviceCidrs } = this;
+    this.put(NETWORK_ROW.clusterNetwork, CLUSTER_KEY, { ...this.cluster, serviceCidrs });
   }
 
   private follow<T extends ApiObject>(

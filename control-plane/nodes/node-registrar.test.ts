@@ -15,7 +15,7 @@ beforeEach(async () => {
     client: server.api.client,
     clock: server.clock,
     clusterCidrs: ['10.42.0.0/16'],
-    serviceCidrs: ['10.96.0.0/16', 'fd00:96::/112'],
+    serviceCidrs: () => ['10.96.0.0/16', 'fd00:96::/112'],
     isLive: (name) => live.has(name),
   });
 });

@@ -33,7 +33,8 @@ export class NodeRegistrar {
       readonly client: ApiClient;
       readonly clock: Clock;
       readonly clusterCidrs: readonly string[];
-      readonly serviceCidrs: readonly string[];
+      /** All ranges in which services may have addresses. */
+      readonly serviceCidrs: () => readonly string[];
       readonly isLive: (nodeName: string) => boolean;
     },
   ) {}
@@ -132,7 +133,7 @@ export class NodeRegistrar {
         status.INVALID_ARGUMENT,
         `${JSON.stringify(address)} is no address of a node`,
       );
-    const range = this.deps.serviceCidrs.find((cidr) => cidrContains(cidr, address));
+    const range = this.deps.serviceCidrs().find((cidr) => cidrContains(cidr, address));
     if (range !== undefined) throw addressOfServices(name, address, range);
     for (const other of nodes) {
       if (other.metadata.name === name || !internalIpsIn(other.status).includes(address)) continue;

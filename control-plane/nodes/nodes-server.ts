@@ -97,7 +97,7 @@ class GrpcNodesServer implements NodesServer {
     this.csi = new CsiView({ ...deps, podIndex, nodeVolumes });
     this.peers = new PeerView(deps.nodes);
     const { clusterCidrs, network } = settings;
-    const { serviceCidrs } = network;
+    const serviceCidrs = () => this.networkRows.serviceCidrs;
     this.policyRows = new PolicyRows(deps, network.clusterDns);
     this.networkRows = new NetworkRows(deps, { podCidrs: clusterCidrs, ...network });
     this.ignoreNodes = deps.nodes.subscribe({ onDelete: (node) => this.endSession(node) });
@@ -123,11 +123,11 @@ class GrpcNodesServer implements NodesServer {
   async listen(address: string): Promise<number> {
     const { pods, nodes, secrets, configMaps, claims, volumes } = this.deps;
     const { runtimeClasses, services, endpointSlices, namespaces, networkPolicies } = this.deps;
-    const { ingresses, ingressClasses, csiDrivers, attachments } = this.deps;
+    const { serviceCidrs, ingresses, ingressClasses, csiDrivers, attachments } = this.deps;
     const views = [
       ...[pods, nodes, secrets, configMaps, claims, volumes],
       ...[runtimeClasses, services, endpointSlices, namespaces, networkPolicies],
-      ...[ingresses, ingressClasses, csiDrivers, attachments],
+      ...[serviceCidrs, ingresses, ingressClasses, csiDrivers, attachments],
     ];
     await Promise.all(views.map((view) => view.whenSynced()));
     return this.listener.listen(address);

@@ -9,7 +9,7 @@ const ALL = [[/[\s\S]+/g, '']];
 
 const NOT_SERVED = [
   ...['bindings', 'componentstatuses', 'podtemplates'],
-  ...['flowschemas', 'prioritylevelconfigurations', 'ipaddresses', 'servicecidrs'],
+  ...['flowschemas', 'prioritylevelconfigurations', 'ipaddresses'],
   ...['deviceclasses', 'resourceclaims', 'resourceclaimtemplates', 'resourceslices'],
   'volumeattributesclasses',
 ];

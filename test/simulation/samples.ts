@@ -132,6 +132,11 @@ export const SAMPLES: readonly Sample[] = [
     kind: 'IngressClass',
     more: { spec: { controller: 'example.org/none' } },
   },
+  {
+    group: 'networking.k8s.io',
+    kind: 'ServiceCIDR',
+    more: { spec: { cidrs: ['10.97.0.0/24'] } },
+  },
   { group: 'networking.k8s.io', kind: 'NetworkPolicy', more: { spec: { podSelector: {} } } },
   { group: ADMISSION_GROUP, kind: 'MutatingWebhookConfiguration', more: { webhooks: [] } },
   { group: ADMISSION_GROUP, kind: 'ValidatingWebhookConfiguration', more: { webhooks: [] } },

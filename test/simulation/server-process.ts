@@ -14,6 +14,7 @@ import {
   CSI_DRIVERS,
   VOLUME_ATTACHMENTS,
   SECRETS,
+  SERVICE_CIDRS,
   SERVICES,
 } from '../../api/resources';
 import type { ApiClient } from '../../client/api-client';
@@ -152,7 +153,12 @@ export class ServerProcess {
       new ApiEventRecorder({ ...this.shared, client: this.api.client, component });
     const controllers = createControllers(
       { ...parts, informers, eventsFor },
-      { served: this.api.kinds, caCertificate: pki.caCertificate, nodeGracePeriodMs: 40_000 },
+      {
+        served: this.api.kinds,
+        caCertificate: pki.caCertificate,
+        nodeGracePeriodMs: 40_000,
+        serviceCidrs: ['10.96.0.0/16'],
+      },
     );
     incarnation.run((signal) => informers.run(signal));
     incarnation.run((signal) => runControllers(controllers, this.shared, signal));
@@ -178,6 +184,7 @@ export class ServerProcess {
       services: informers.of(SERVICES),
       ingresses: informers.of(INGRESSES),
       ingressClasses: informers.of(INGRESS_CLASSES),
+      serviceCidrs: informers.of(SERVICE_CIDRS),
       endpointSlices: informers.of(ENDPOINT_SLICES),
       namespaces: informers.of(NAMESPACES),
       networkPolicies: informers.of(NETWORK_POLICIES),

@@ -39,7 +39,13 @@ const MIRRORED = shown(
 );
 
 /** Services, and who is behind them. */
+const RANGES = shown(
+  'control-plane/api-server/services/service-ranges.test.ts: gives addresses of all ranges that are ready',
+);
+
 export const SERVICE_EFFECTS: Effects = {
+  ServiceCIDR: { ...OBJECT, spec: RANGES, status: STATUS },
+  ServiceCIDRSpec: { cidrs: RANGES },
   Service: { ...OBJECT, spec: LEADS, status: STATUS },
   ServiceSpec: {
     ...all(['clusterIP', 'clusterIPs', 'ports', 'selector', 'type'], LEADS),

@@ -33,6 +33,7 @@ import { SCHEDULING_DECISION } from './scheduling-decision';
 import { SECRET } from './secret';
 import { serveKind, type ServedKind } from './served-kind';
 import { SERVICE } from './service';
+import { SERVICE_CIDR } from './service-cidr';
 import { SERVICE_ACCOUNT } from './service-account';
 import { INGRESS, INGRESS_CLASS } from './ingress';
 import {
@@ -74,6 +75,7 @@ export const STORED_KINDS: readonly ServedKind[] = [
   ENDPOINT_SLICE,
   INGRESS,
   INGRESS_CLASS,
+  SERVICE_CIDR,
   HORIZONTAL_POD_AUTOSCALER,
   HORIZONTAL_POD_AUTOSCALER_V1,
   NETWORK_POLICY,

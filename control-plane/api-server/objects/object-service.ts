@@ -3,7 +3,7 @@ import {
   DEFAULT_CLUSTER_NETWORK,
   type ClusterNetwork,
 } from '../../../api/cluster-network';
-import { SERVICES } from '../../../api/resources';
+import { qualifiedName, SERVICE_CIDRS, SERVICES } from '../../../api/resources';
 import type { ApiObject } from '../../../api/types';
 import { Turns } from '../../../lib/async/turns';
 import type { Clock } from '../../../lib/clock';
@@ -31,6 +31,7 @@ import {
 import type { Authorizer } from '../auth/authorizer';
 import { ServiceAccountTokens } from '../auth/service-account-tokens';
 import type { KindRegistry } from '../kinds/kind-registry';
+import { serviceRanges } from '../services/service-ranges';
 import { serviceAllocation } from '../services/service-allocation';
 import { AuthorizedStore } from './authorized-store';
 import { ObjectDeleter } from './object-deleter';
@@ -79,7 +80,7 @@ export interface ObjectServiceDeps {
 }
 
 export const createObjectService = (deps: ObjectServiceDeps): ObjectService => {
-  const { kinds, clock } = deps;
+  const { kinds, clock, network = clusterNetworkOf(DEFAULT_CLUSTER_NETWORK) } = deps;
   const reader = new ObjectReader(deps);
   const found = admissionReader(deps);
   const store = new AuthorizedStore(deps.store);
@@ -93,9 +94,11 @@ export const createObjectService = (deps: ObjectServiceDeps): ObjectService => {
         random: deps.random,
       },
     ),
+    serviceRanges({ network, reader: found }),
     serviceAllocation({
-      network: deps.network ?? clusterNetworkOf(DEFAULT_CLUSTER_NETWORK),
+      network,
       cache: () => deps.caches.of(SERVICES.plural),
+      rangeCache: () => deps.caches.of(qualifiedName(SERVICE_CIDRS)),
       clock,
       random: deps.random,
     }),

@@ -1,5 +1,6 @@
 import { addressAt, type PortRange } from '../../../api/cluster-network';
-import { isEdge, parseIp, prefixContains, widthOf, type IpPrefix } from '../../../lib/net/ip';
+import { holds } from '../../../api/service-cidrs';
+import { parseIp, widthOf, type IpPrefix } from '../../../lib/net/ip';
 import type { Random } from '../../../lib/random';
 
 /**
@@ -41,7 +42,7 @@ export const anyFree = <T>(
 /** Is it an address that a service may have? */
 export const isWithin = (range: IpPrefix, text: string): boolean => {
   const address = parseIp(text);
-  return typeof address !== 'string' && prefixContains(range, address) && !isEdge(range, address);
+  return typeof address !== 'string' && holds(range, address);
 };
 
 const freeBetween = <T>(

@@ -1,5 +1,7 @@
 import type { IpPrefix } from '../../../lib/net/ip';
 import { parsedRange, type ClusterNetwork } from '../../../api/cluster-network';
+import { allocatingRanges } from '../../../api/service-cidrs';
+import type { ServiceCidr } from '../../../api/types';
 import type { Random } from '../../../lib/random';
 import { addressesOf, anyFree, isWithin, portsOf } from './bands';
 import type { Holding } from './holdings';
@@ -24,8 +26,11 @@ export class Taking {
 
   /** Undefined when there is none left. */
   anyAddress(family: IpFamily): string | undefined {
-    const addresses = this.pools.addresses.get(family);
-    return addresses && this.any(addresses);
+    for (const range of this.pools.addresses.get(family) ?? []) {
+      const found = this.any(range);
+      if (found !== undefined) return found;
+    }
+    return undefined;
   }
 
   port(port: number): string | undefined {
@@ -59,15 +64,26 @@ export class Taking {
 /** Where a cluster's services have their addresses and node ports from. */
 export class Pools {
   readonly families: readonly IpFamily[];
-  readonly addresses: ReadonlyMap<IpFamily, ReturnType<typeof addressesOf>>;
+  /** The next is asked when one is full. */
+  readonly addresses: ReadonlyMap<IpFamily, readonly ReturnType<typeof addressesOf>[]>;
   readonly ports: ReturnType<typeof portsOf>;
   private readonly ranges: readonly IpPrefix[];
 
-  constructor(readonly network: ClusterNetwork) {
-    this.ranges = network.serviceCidrs.map(parsedRange);
+  /** @param objects All ServiceCIDRs, which add ranges, and may shut those of the cluster. */
+  constructor(
+    readonly network: ClusterNetwork,
+    objects: readonly ServiceCidr[] = [],
+  ) {
+    const configured = network.serviceCidrs.map(parsedRange);
+    this.ranges = allocatingRanges(configured, objects);
     const family = ({ address }: IpPrefix): IpFamily => (address.family === 4 ? 'IPv4' : 'IPv6');
-    this.families = this.ranges.map(family);
-    this.addresses = new Map(this.ranges.map((range) => [family(range), addressesOf(range)]));
+    this.families = configured.map(family);
+    this.addresses = new Map(
+      this.families.map((each) => [
+        each,
+        this.ranges.filter((range) => family(range) === each).map(addressesOf),
+      ]),
+    );
     this.ports = portsOf(network.nodePortRange);
   }
 

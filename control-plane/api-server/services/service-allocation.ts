@@ -5,6 +5,7 @@ import { SERVICES } from '../../../api/resources';
 import type { Service } from '../../../api/types';
 import type { Clock } from '../../../lib/clock';
 import type { Random } from '../../../lib/random';
+import type { StoredObject } from '../../store/store';
 import type { WatchCache } from '../../store/watch-cache';
 import type { AdmissionPlugin, Reservation } from '../admission/admission-plugin';
 import { isWriteOf, objectOf, type AdmissionAttributes } from '../admission/attributes';
@@ -17,6 +18,8 @@ export interface ServiceAllocationDeps {
   readonly network: ClusterNetwork;
   /** Of all services. */
   readonly cache: () => WatchCache;
+  /** Of all ServiceCIDRs. */
+  readonly rangeCache: () => WatchCache;
   readonly clock: Clock;
   readonly random: Random;
 }
@@ -35,7 +38,9 @@ export const serviceAllocation = (deps: ServiceAllocationDeps): AdmissionPlugin 
 };
 
 class ServiceAllocation {
-  private readonly pools: Pools;
+  private pools: Pools;
+  /** What they were made of. */
+  private ranges: readonly StoredObject[] = [];
   private readonly holdings: Holdings;
 
   constructor(private readonly deps: ServiceAllocationDeps) {
@@ -51,6 +56,7 @@ class ServiceAllocation {
     const object = objectOf(asked);
     if (object.spec === undefined) return undefined;
     await this.deps.cache().ready(signal);
+    await this.deps.rangeCache().ready(signal);
     if (this.holdings.loanCount > LOANS_MAX) await this.refresh(signal);
     const given = cloneJson(object.spec);
     try {
@@ -67,6 +73,7 @@ class ServiceAllocation {
   private assign(asked: AdmissionAttributes): Reservation | undefined {
     const { holdings } = this;
     holdings.follow(this.deps.cache().list().items);
+    this.followRanges(this.deps.rangeCache().list().items);
     const taking = new Taking(this.pools, (each) => holdings.has(each), this.deps.random);
     const old = (asked.old as Service | undefined)?.spec;
     const assignment = {
@@ -80,8 +87,18 @@ class ServiceAllocation {
     return { settle: (outcome) => holdings.settle(loan, outcome) };
   }
 
+  private followRanges(items: readonly StoredObject[]): void {
+    if (items === this.ranges) return;
+    this.ranges = items;
+    this.pools = new Pools(
+      this.deps.network,
+      items.map(({ object }) => object),
+    );
+  }
+
   private async refresh(signal: AbortSignal): Promise<void> {
     const told = this.holdings.settledLoans;
+    await this.deps.rangeCache().waitFresh(signal);
     await this.deps.cache().waitFresh(signal);
     this.holdings.follow(this.deps.cache().list().items);
     for (const loan of told) this.holdings.end(loan);

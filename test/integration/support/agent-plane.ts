@@ -15,6 +15,7 @@ import {
   CSI_DRIVERS,
   VOLUME_ATTACHMENTS,
   SECRETS,
+  SERVICE_CIDRS,
   SERVICES,
 } from '../../../api/resources';
 import type { ApiClient } from '../../../client/api-client';
@@ -97,6 +98,7 @@ export const startPlane = async (
     services: informers.of(SERVICES),
     ingresses: informers.of(INGRESSES),
     ingressClasses: informers.of(INGRESS_CLASSES),
+    serviceCidrs: informers.of(SERVICE_CIDRS),
     endpointSlices: informers.of(ENDPOINT_SLICES),
     namespaces: informers.of(NAMESPACES),
     networkPolicies: informers.of(NETWORK_POLICIES),
