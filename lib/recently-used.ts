@@ -17,6 +17,10 @@ export class RecentlyUsed<K, V> {
     this.entries.delete(oldest as K);
   }
 
+  delete(key: K): void {
+    this.entries.delete(key);
+  }
+
   /** A map keeps the order in which keys were added. */
   private touch(key: K, value: V): void {
     this.entries.delete(key);

@@ -21,6 +21,7 @@ const PROGRAMS = {
   'dns-resolver': 'node-agent/dns/resolver-process.ts',
   'ingress-proxy': 'node-agent/ingress/ingress-process.ts',
   'write-code-cache': 'cli/write-code-cache.ts',
+  'open-telemetry': 'lib/tracing/open-telemetry.ts',
 };
 
 // Node reads a bundle whole before it runs: what is large and seldom used is a file of its own.
@@ -31,6 +32,10 @@ const libraries = {
   setup({ onResolve, onLoad }) {
     onResolve({ filter: new RegExp(`^(${APART.join('|')})$`) }, ({ kind, path }) =>
       kind === 'entry-point' ? undefined : { path: `./${path}.js`, external: true },
+    );
+    // Loaded only where something is traced.
+    onResolve({ filter: /\/open-telemetry\.js$/ }, ({ kind }) =>
+      kind === 'dynamic-import' ? { path: './open-telemetry.js', external: true } : undefined,
     );
     // Commander can start programs as subcommands; ours are functions, and the module is slow to load.
     onResolve({ filter: /^node:child_process$/ }, ({ importer }) =>
@@ -51,6 +56,8 @@ await build({
   platform: 'node',
   target: 'node20',
   format: 'cjs',
+  // Bundles run as scripts with compiled code, which may only require.
+  supported: { 'dynamic-import': false },
   minifySyntax: true,
   // A command reads its whole bundle before it starts.
   minifyWhitespace: true,
