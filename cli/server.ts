@@ -51,6 +51,10 @@ export const main = (argv: readonly string[]): Promise<number> => {
         '--scheduler-config <file>',
         'a KubeSchedulerConfiguration: profiles of the scheduler, and their plugins',
       )
+      .option(
+        '--tracing-config-file <file>',
+        'a TracingConfiguration: send spans to a collector; default: nothing is traced',
+      )
       .option('--anonymous-auth', 'answer requests without a name as far as roles allow it')
       .option(
         '--accept-etcd-history',
@@ -125,6 +129,7 @@ interface Flags {
   readonly acceptEtcdHistory?: boolean;
   readonly authenticationConfig?: string;
   readonly schedulerConfig?: string;
+  readonly tracingConfigFile?: string;
   readonly oidcIssuerUrl?: string;
   readonly oidcClientId?: string;
   readonly oidcUsernameClaim?: string;
@@ -166,6 +171,7 @@ const configOf = (flags: Flags) => ({
   anonymousAuth: flags.anonymousAuth,
   authenticationConfigFile: flags.authenticationConfig,
   schedulerConfigFile: flags.schedulerConfig,
+  tracingConfigFile: flags.tracingConfigFile,
   auditPolicyFile: flags.auditPolicyFile,
   auditLogPath: flags.auditLogPath,
   auditLogMaxSizeMib: flags.auditLogMaxsize,

@@ -64,6 +64,8 @@ export const serverConfigSchema = z.object({
   clusterDomain: z.string().default(DEFAULT_CLUSTER_NETWORK.clusterDomain),
   /** A KubeSchedulerConfiguration: profiles and their plugins. Upstream's `--config` of kube-scheduler. */
   schedulerConfigFile: z.string().optional(),
+  /** A TracingConfiguration. Upstream's `--tracing-config-file` of kube-apiserver. */
+  tracingConfigFile: z.string().optional(),
   /** A node silent for this long is Unknown. Upstream's `--node-monitor-grace-period`. */
   nodeGraceSeconds: seconds.default(40),
   /** How long pods stay on a node that is not ready or unreachable, unless they say otherwise. */

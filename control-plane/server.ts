@@ -33,6 +33,7 @@ import {
   clusterNetworkOf,
   type ClusterNetwork,
 } from '../api/cluster-network';
+import { parseTracingConfiguration } from '../api/tracing-configuration';
 import { validateNonSpecialIp } from '../api/validation/addresses';
 import type { ApiClient } from '../client/api-client';
 import { ApiEventRecorder } from '../client/events';
@@ -50,6 +51,7 @@ import { memoryLimitBytes } from '../lib/memory-limit';
 import { createLog, type Log } from '../lib/log';
 import { hostPort } from '../lib/net/ip';
 import { systemRandom as random } from '../lib/random';
+import { openTracing } from '../lib/tracing/open-tracing';
 import { AuditLog } from './api-server/audit/audit-log';
 import { Auditor } from './api-server/audit/auditor';
 import { httpsDocuments } from './api-server/auth/fetch-document';
@@ -72,6 +74,8 @@ import { createScheduler, parseSchedulerConfiguration } from './scheduler';
 import { createWatchCaches, openStore } from './store';
 import { ensureSystemServices, keepSystemServices } from './system-services';
 import { linkedController } from '../lib/async/linked-controller';
+
+const VERSION = process.env['DHOW_VERSION'] ?? '0.0.0';
 
 /** What a running server tells the one who started it. */
 export interface ServerStarted {
@@ -101,6 +105,7 @@ export const runServer = async (
   for (const folder of [config.dataDir, config.runDir]) {
     await mkdir(folder, { recursive: true, mode: 0o700 });
   }
+  await using tracing = await openTracingBy(config);
   const pki = await openPki({
     directory: join(config.dataDir, 'pki'),
     serverNames: [
@@ -130,7 +135,7 @@ export const runServer = async (
     signal,
   );
   using running = linkedController(signal, opened.lost);
-  await serve({ config, network, log, pki, tokens, opened }, running.signal, onStarted);
+  await serve({ config, network, log, pki, tokens, opened, tracing }, running.signal, onStarted);
   if (!signal.aborted) opened.lost.throwIfAborted();
 };
 
@@ -141,14 +146,15 @@ interface Parts {
   readonly pki: Pki;
   readonly tokens: BootstrapTokens;
   readonly opened: Awaited<ReturnType<typeof openStore>>;
+  readonly tracing: Awaited<ReturnType<typeof openTracingBy>>;
 }
 
 const serve = async (
-  { config, network, log, pki, tokens, opened }: Parts,
+  { config, network, log, pki, tokens, opened, tracing }: Parts,
   signal: AbortSignal,
   onStarted: (started: ServerStarted) => void,
 ): Promise<void> => {
-  const shared = { clock, random, log };
+  const shared = { clock, random, log, ...tracing.deps };
   const budget = memoryBudgetOf(memoryLimitBytes());
   const activities = new Activities();
   using monitor = new EventLoopMonitor({ clock, log, activities });
@@ -183,9 +189,9 @@ const serve = async (
     budget,
     lag: () => monitor.histogram,
     virtualResources: [scheduler.decisions, scheduler.explanations, ...metrics.resources],
-    ...{ placements: scheduler.placements, moreMetrics: [scheduler.metrics] },
-    registry,
-    objectFaults: faults,
+    placements: scheduler.placements,
+    moreMetrics: [scheduler.metrics, ...tracing.metrics],
+    ...{ registry, objectFaults: faults },
     certificates: () => pki.lives(),
     ...{ ...timesOf(config), ...authentication.deps },
     ...(audit === undefined ? {} : { auditor: audit.auditor }),
@@ -214,7 +220,21 @@ const serve = async (
   await group.wait();
 };
 
-const VERSION = process.env['DHOW_VERSION'] ?? '0.0.0';
+/** Traces if that is asked for; otherwise nothing of it is loaded. */
+const openTracingBy = async ({ tracingConfigFile: file, clusterName }: ServerConfig) => {
+  const tracing =
+    file === undefined
+      ? undefined
+      : await openTracing({
+          ...parseTracingConfiguration(await readFile(file, 'utf8')),
+          ...{ service: 'dhow-server', instance: clusterName, version: VERSION },
+        });
+  return {
+    deps: tracing === undefined ? {} : { tracing },
+    metrics: tracing === undefined ? [] : [tracing],
+    [Symbol.asyncDispose]: async () => tracing?.[Symbol.asyncDispose](),
+  };
+};
 
 /** By the file, if there is one; what it says in vain is logged. */
 const schedulerConfigurationOf = async ({ schedulerConfigFile: file }: ServerConfig, log: Log) => {

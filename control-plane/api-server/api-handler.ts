@@ -2,6 +2,7 @@ import { onAbort } from '../../lib/async/on-abort';
 import { ApiError } from '../../api/errors';
 import { LEASES, NODES } from '../../api/resources';
 import type { Activities } from '../../lib/activities';
+import type { Span, Tracing } from '../../lib/tracing/tracing';
 import { onIdle } from '../../lib/net/idle';
 import type { AuditRecord, Auditor } from './audit/auditor';
 import type { Attributes } from './auth/access-attributes';
@@ -34,6 +35,7 @@ import { isTrue } from './rest/options';
 import type { RestApi } from './rest/rest-api';
 import { notServed, type KindRegistry } from './kinds/kind-registry';
 import { storeNameOf } from './kinds/served-kind';
+import { noteAnswer, requestSpan } from './request-span';
 import type { RequestMetrics } from './metrics/request-metrics';
 
 export interface ApiHandlerDeps extends HealthDeps {
@@ -50,6 +52,8 @@ export interface ApiHandlerDeps extends HealthDeps {
   /** Answers /metrics. */
   readonly scrape: () => ApiResponse;
   readonly activities: Activities;
+  /** Absent: nothing is traced. */
+  readonly tracing?: Tracing;
   readonly inFlight: InFlightLimit;
   readonly rest: RestApi;
   readonly discovery: Discovery;
@@ -146,9 +150,45 @@ export class ApiHandler {
   }
 
   private async answer(asked: ApiRequest, target: Target): Promise<ApiResponse> {
+    const { tracing, clock } = this.deps;
+    const receivedMs = tracing && clock.now();
     const open = await servePublic(asked, this.deps);
     if (open !== undefined) return open;
-    const { caller, request } = await this.identified(asked, target);
+    const known = await this.identified(asked, target);
+    if (receivedMs === undefined || isLongRunning(asked, target))
+      return this.recordedAnswer(known, target);
+    return this.tracedAnswer(known, target, receivedMs);
+  }
+
+  private async tracedAnswer(
+    known: Identified,
+    target: Target,
+    receivedMs: number,
+  ): Promise<ApiResponse> {
+    using span = this.spanOf(known, target, receivedMs);
+    if (span === undefined) return await this.recordedAnswer(known, target);
+    const traced = { ...known, request: { ...known.request, span } };
+    const response = await orRefusal(() => this.recordedAnswer(traced, target));
+    noteAnswer(span, response);
+    return response;
+  }
+
+  private spanOf(
+    { caller, request }: Identified,
+    target: Target,
+    receivedMs: number,
+  ): Span | undefined {
+    const { tracing, kinds } = this.deps;
+    const isServed = target && kinds.find(target.group, target.version, target.plural);
+    // Paths that name nothing served are anyone's invention: their spans have one name.
+    const served = isServed === undefined ? undefined : target;
+    return tracing && requestSpan(tracing, { request, caller, target: served, receivedMs });
+  }
+
+  private async recordedAnswer(
+    { caller, request }: Identified,
+    target: Target,
+  ): Promise<ApiResponse> {
     const record = this.recordOf(caller, request, target);
     const answer = () => this.placedAnswer(record?.observed ?? request, target);
     if (record === undefined) return answer();

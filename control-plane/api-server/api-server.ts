@@ -13,6 +13,7 @@ import type { Clock } from '../../lib/clock';
 import type { LagHistogram } from '../../lib/event-loop-monitor';
 import type { Log } from '../../lib/log';
 import type { Random } from '../../lib/random';
+import type { Tracing } from '../../lib/tracing/tracing';
 import type { Store } from '../store/store';
 import type { WatchCaches } from '../store/watch-cache';
 import type { AdmissionPlugin } from './admission/admission-plugin';
@@ -109,6 +110,8 @@ export interface ApiServerDeps {
   /** What this process is at, and how late it runs. Default: not measured. */
   readonly activities?: Activities;
   readonly lag?: () => LagHistogram;
+  /** Default: nothing is traced. */
+  readonly tracing?: Tracing;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
@@ -158,7 +161,7 @@ export const createApiServer = (deps: ApiServerDeps): ApiServer => {
   const authorizer = new Authorizer(cachedRoles(deps.caches), cachedPods(deps.caches));
   const webhooks = webhooksFor(deps);
   const service = createObjectService({ ...deps, ...budget, kinds, authorizer, webhooks });
-  const client = new InProcessClient(service);
+  const client = new InProcessClient(service, deps.tracing);
   const metrics = new RequestMetrics();
   const background = new TaskGroup();
   followKinds(service, metrics, background);
@@ -177,8 +180,7 @@ export const createApiServer = (deps: ApiServerDeps): ApiServer => {
     metrics,
     isOutdated,
     takesAnonymous: deps.takesAnonymous ?? (() => false),
-    ...(deps.auditor === undefined ? {} : { auditor: deps.auditor }),
-    ...(deps.oidc === undefined ? {} : { oidc: deps.oidc }),
+    ...askedForIn(deps),
     scrape: () => metricsResponse(metrics, kinds, { ...deps, webhooks: webhooks.metrics }),
     activities: deps.activities ?? new Activities(),
     inFlight: new InFlightLimit(deps.clock),
@@ -221,6 +223,13 @@ export const createApiServer = (deps: ApiServerDeps): ApiServer => {
     },
   };
 };
+
+/** What is there only when the operator asks for it. */
+const askedForIn = ({ auditor, oidc, tracing }: ApiServerDeps) => ({
+  ...(auditor === undefined ? {} : { auditor }),
+  ...(oidc === undefined ? {} : { oidc }),
+  ...(tracing === undefined ? {} : { tracing }),
+});
 
 /** What leads on to containers. */
 const gatewaysOf = (

@@ -12,6 +12,7 @@ import type {
   WatchOptions,
   WriteOptions,
 } from '../../client/api-client';
+import type { Span, Tracing } from '../../lib/tracing/tracing';
 import { Permit } from './auth/permit';
 import { OwnPace } from './http/heavy-lane';
 import type { ServedKind } from './kinds/served-kind';
@@ -23,6 +24,7 @@ import { parseVersion } from './objects/versions';
 import type { WriteContext } from './objects/write-context';
 import { bindPod } from './pods/binding';
 import { patch } from './rest/patching';
+import { spanNameOf } from './request-span';
 import { readScale, updateScale } from './rest/scale';
 
 /**
@@ -30,7 +32,11 @@ import { readScale, updateScale } from './rest/scale';
  * are the server's own and shared.
  */
 export class InProcessClient implements ApiClient {
-  constructor(private readonly service: ObjectService) {}
+  /** `tracing` undefined: nothing is traced. */
+  constructor(
+    private readonly service: ObjectService,
+    private readonly tracing?: Tracing,
+  ) {}
 
   async get<T extends ApiObject>(
     resource: Resource<T>,
@@ -83,6 +89,26 @@ export class InProcessClient implements ApiClient {
   ): Promise<T> {
     const kind = this.kindOf(resource);
     const context = contextOf(options, signal);
+    return this.tracing === undefined || resource.plural !== PODS.plural
+      ? this.createWith(kind, object, context)
+      : this.createTraced(this.tracing, kind, object, context);
+  }
+
+  private async createTraced<T extends ApiObject>(
+    tracing: Tracing,
+    kind: ServedKind,
+    object: DraftOf<T>,
+    context: WriteContext,
+  ): Promise<T> {
+    using span = creationSpan(tracing, object.metadata.namespace ?? '');
+    return await this.createWith(kind, object, span === undefined ? context : { ...context, span });
+  }
+
+  private async createWith<T extends ApiObject>(
+    kind: ServedKind,
+    object: DraftOf<T>,
+    context: WriteContext,
+  ): Promise<T> {
     const draft = decodeObject(kind, object, context);
     const namespace = object.metadata.namespace ?? '';
     return (await this.service.writer.create(kind, namespace, draft, context)).object as T;
@@ -156,6 +182,17 @@ const toEvent = <T extends ApiObject>(item: WatchItem): WatchEvent<T> =>
   item.type === 'BOOKMARK'
     ? { type: 'BOOKMARK', resourceVersion: String(item.version) }
     : { type: item.type, object: item.item.object as T };
+
+/** A pod that a controller makes has its life traced as one that comes by a request. */
+const creationSpan = (tracing: Tracing, namespace: string): Span | undefined =>
+  tracing.request(spanNameOf('POST', { ...PODS, namespace, name: '', subresource: '' }), {
+    isTrusted: true,
+    attributes: {
+      'k8s.verb': 'create',
+      'k8s.resource': 'pods',
+      'k8s.namespace.name': namespace,
+    },
+  });
 
 const contextOf = (
   { fieldManager, dryRun, subresource }: WriteOptions,

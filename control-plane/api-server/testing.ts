@@ -5,6 +5,7 @@ import { parseJson, stringifyJson } from '../../lib/json';
 import { ManualClock } from '../../lib/clock';
 import { silentLog } from '../../lib/log';
 import { seededRandom } from '../../lib/random';
+import type { Tracing } from '../../lib/tracing/tracing';
 import type { NodeConnections } from '../../client/node-connections';
 import type { Placements } from '../../client/placements';
 import type { VirtualResource } from '../../client/virtual-resource';
@@ -61,6 +62,7 @@ export interface TestServerOptions {
   readonly auditor?: Auditor;
   readonly webhookCalls?: WebhookCalls;
   readonly network?: ClusterNetwork;
+  readonly tracing?: Tracing;
 }
 
 export const startTestServer = async ({
@@ -73,6 +75,7 @@ export const startTestServer = async ({
   auditor,
   webhookCalls,
   network,
+  tracing,
 }: TestServerOptions = {}): Promise<TestServer> => {
   const clock = new ManualClock(Date.UTC(2026, 0, 1));
   const caches = createWatchCaches({ store, clock, log: silentLog });
@@ -87,6 +90,7 @@ export const startTestServer = async ({
     ...(auditor === undefined ? {} : { auditor }),
     ...(placements === undefined ? {} : { placements }),
     ...(network === undefined ? {} : { network }),
+    ...(tracing === undefined ? {} : { tracing }),
     ...(webhookCalls === undefined ? {} : { webhookCalls }),
     clock,
     random: seededRandom(1),

@@ -18,6 +18,8 @@ import {
   type VolumeAttachment,
 } from '../../api/types';
 import { stringifyJson } from '../../lib/json';
+import { formatTraceparent } from '../../lib/tracing/traceparent';
+import type { Tracing } from '../../lib/tracing/tracing';
 import type { Changes } from '../../proto/gen/dhow/agent/v1/agent';
 import type { ObjectView } from './deps';
 import type { CsiView } from './csi-view';
@@ -45,6 +47,8 @@ export interface AssignmentsDeps {
   readonly policyRows: Pick<PolicyRows, 'rows' | 'changesOf'>;
   /** The node itself; undefined while it is not known. */
   readonly node: () => Node | undefined;
+  /** Default: nothing is traced. */
+  readonly tracing?: Pick<Tracing, 'pods'>;
   readonly onUnsendable: (object: ApiObject, error: unknown) => void;
 }
 
@@ -148,7 +152,7 @@ export class Assignments {
     const { nodeName, podIndex, peers, node } = this.deps;
     switch (resource) {
       case ROW.pods:
-        return podIndex.podsOn(nodeName).map((pod) => objectRow(uidOf(pod), pod));
+        return podIndex.podsOn(nodeName).map((pod) => this.podRow(pod));
       case ROW.secrets:
       case ROW.configMaps:
       case ROW.claims:
@@ -169,6 +173,15 @@ export class Assignments {
       case ROW.peers:
         return peers.peersOf(nodeName).map(peerRow);
     }
+  }
+
+  private podRow(pod: Pod): WantedRow {
+    const row = objectRow(uidOf(pod), pod);
+    const { tracing } = this.deps;
+    // The agent is to trace a start, and no pod that runs already.
+    if (tracing === undefined || pod.status.phase !== 'Pending') return row;
+    const context = tracing.pods.of(uidOf(pod));
+    return context === undefined ? row : { ...row, traceparent: formatTraceparent(context) };
   }
 
   /** What does not exist is left out. */

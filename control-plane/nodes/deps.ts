@@ -27,6 +27,7 @@ import type { Informer } from '../../client/informer';
 import type { Clock } from '../../lib/clock';
 import type { Log } from '../../lib/log';
 import type { Random } from '../../lib/random';
+import type { Tracing } from '../../lib/tracing/tracing';
 import type { BootstrapTokens } from '../pki/bootstrap-tokens';
 import type { Pki } from '../pki/pki';
 
@@ -64,6 +65,8 @@ export interface NodesServerDeps {
   readonly random: Random;
   readonly log: Log;
   readonly options?: Partial<NodesOptions>;
+  /** Default: nothing is traced. */
+  readonly tracing?: Tracing;
 }
 
 export type IssueToken = (

@@ -7,7 +7,9 @@ import { linkedController } from '../../lib/async/linked-controller';
 import { TaskGroup } from '../../lib/async/task-group';
 import { stringifyJson } from '../../lib/json';
 import { describeError, type Log } from '../../lib/log';
+import { podSpan, type Span } from '../../lib/tracing/tracing';
 import type {
+  Changes,
   OpenStream,
   PodStatusUpdate,
   SessionRequest,
@@ -258,11 +260,23 @@ export class NodeSession {
       await this.tokens.whenIssued(TOKENS_WAIT_MS, signal);
       await this.collect(networkAtMs + NETWORK_BATCH_MS, signal);
       if (this.assignments.isNetworkMarked) networkAtMs = this.deps.clock.monotonicMs();
-      const parts = partsOf(this.assignments.take(), MAX_PART_BYTES);
+      const changes = this.assignments.take();
+      const spans = this.deps.tracing === undefined ? NO_SPANS : this.sendingSpans(changes);
+      const parts = partsOf(changes, MAX_PART_BYTES);
       for (const message of isFirst ? snapshotOf(parts) : parts.map(changesOf))
         await this.writer.write({ message });
+      for (const span of spans) span[Symbol.dispose]();
       isFirst = false;
     }
+  }
+
+  private sendingSpans({ rows }: Changes): readonly Span[] {
+    const attributes = { 'k8s.node.name': this.name };
+    return rows.flatMap(({ key, traceparent }) =>
+      traceparent === undefined
+        ? []
+        : (podSpan(this.deps.tracing, key, 'Send assignment', () => ({ attributes })) ?? []),
+    );
   }
 
   /** The first change of the network goes out at once, what follows with what comes meanwhile. */
@@ -359,6 +373,8 @@ export class NodeSession {
     }
   }
 }
+
+const NO_SPANS: readonly Span[] = [];
 
 const asReason = (reason: unknown): Error | undefined =>
   reason instanceof Error ? reason : undefined;

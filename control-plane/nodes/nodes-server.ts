@@ -112,7 +112,10 @@ class GrpcNodesServer implements NodesServer {
       networkRows: this.networkRows,
       policyRows: this.policyRows,
       registrar: new NodeRegistrar({ client, clock, clusterCidrs, serviceCidrs, isLive }),
-      statuses: new StatusIntake({ client, pods, log }),
+      statuses: new StatusIntake({
+        ...{ client, pods, log },
+        ...(deps.tracing === undefined ? {} : { tracing: deps.tracing }),
+      }),
       events: new EventWriter({ client, clock, log }),
     };
     const sessionOf = (name: string) => this.sessions.get(name);

@@ -12,6 +12,8 @@ export interface WantedRow {
   readonly essence: () => string;
   /** @throws Error when it cannot be sent */
   readonly json: () => Buffer;
+  /** Of a pod whose start is traced. It is no news by itself. */
+  readonly traceparent?: string;
 }
 
 interface Sent {
@@ -49,7 +51,7 @@ export class SentRows {
   }
 
   private newsOf(resource: RowResource, wanted: WantedRow): Row | undefined {
-    const { key, version } = wanted;
+    const { key, version, traceparent } = wanted;
     const table = this.tableOf(resource);
     const before = table.get(key);
     if (before !== undefined && version !== undefined && before.version === version)
@@ -58,7 +60,9 @@ export class SentRows {
       const digest = createHash('sha256').update(wanted.essence()).digest('base64');
       const json = before?.digest === digest ? undefined : wanted.json();
       table.set(key, { version, digest });
-      return json && { resource, key, version: version ?? '', json };
+      if (json === undefined) return undefined;
+      const row = { resource, key, version: version ?? '', json };
+      return traceparent === undefined ? row : { ...row, traceparent };
     } catch (error) {
       // The agent keeps what it had of it, if anything.
       table.set(key, { version, digest: before?.digest ?? '' });

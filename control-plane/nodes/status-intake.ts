@@ -4,6 +4,7 @@ import { PODS } from '../../api/resources';
 import { nameKey, type ObjectName, type Pod, type PodStatus } from '../../api/types';
 import type { ApiClient } from '../../client/api-client';
 import { describeError, type Log } from '../../lib/log';
+import { podSpan, spanning, type Tracing } from '../../lib/tracing/tracing';
 import type { PodStatusUpdate } from '../../proto/gen/dhow/agent/v1/agent';
 import { parseObject } from './agent-json';
 import type { ObjectView } from './deps';
@@ -17,6 +18,8 @@ export class StatusIntake {
       readonly client: ApiClient;
       readonly pods: ObjectView<Pod>;
       readonly log: Log;
+      /** Default: nothing is traced. */
+      readonly tracing?: Tracing;
     },
   ) {}
 
@@ -38,7 +41,8 @@ export class StatusIntake {
     }
     try {
       const first = this.deps.pods.get(nameKey(name)) ?? (await this.read(name, signal));
-      const stored = await this.storeOrFree(nodeName, first, update, reported, signal);
+      const store = () => this.storeOrFree(nodeName, first, update, reported, signal);
+      const stored = await this.traced(update.uid, reported, store);
       if (update.terminated) await this.finish(stored, update, signal);
       return stored;
     } catch (error) {
@@ -49,6 +53,24 @@ export class StatusIntake {
       this.deps.log.error(fields, 'status refused');
       return undefined;
     }
+  }
+
+  /** Until the pod is ready, or has ended: with that its start has been told. */
+  private async traced(
+    uid: string,
+    { phase = '', conditions = [] }: Partial<PodStatus>,
+    store: () => Promise<Pod>,
+  ): Promise<Pod> {
+    const { tracing } = this.deps;
+    if (tracing === undefined) return store();
+    const attributes = { 'k8s.pod.phase': phase };
+    const stored = await spanning(
+      podSpan(tracing, uid, 'Store status', () => ({ attributes })),
+      store(),
+    );
+    const isReady = conditions.some(({ type, status }) => type === 'Ready' && status === 'True');
+    if (isReady || phase === 'Succeeded' || phase === 'Failed') tracing.pods.forget(uid);
+    return stored;
   }
 
   /** A full store takes no status, but the deletion of the pod, which makes room. */

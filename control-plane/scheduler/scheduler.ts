@@ -12,6 +12,7 @@ import { TaskGroup } from '../../lib/async/task-group';
 import type { Clock } from '../../lib/clock';
 import type { Log } from '../../lib/log';
 import type { Random } from '../../lib/random';
+import type { Tracing } from '../../lib/tracing/tracing';
 import type { CaptureSources } from './capture/capture';
 import { Changes } from './changes';
 import { ClusterEvents } from './cluster-events';
@@ -59,6 +60,8 @@ export interface SchedulerDeps extends Partial<Views> {
   readonly version?: string;
   /** What nodes said of classes of pods may take up so much. */
   readonly podClassBytes?: number;
+  /** Default: nothing is traced. */
+  readonly tracing?: Tracing;
 }
 
 export interface Scheduler {
@@ -104,6 +107,7 @@ export const createScheduler = (deps: SchedulerDeps): Scheduler => {
     ...{ client, clock, random, log, eventsFor, decisions, snapshot, queue, cluster, conditions },
     ...{ pods, seed, faults, volumes, volumeBinder, preemptor, profiles, gangs, metrics, journal },
     engine: engineOver(snapshot, deps),
+    ...(deps.tracing === undefined ? {} : { tracing: deps.tracing }),
   });
 
   const run = async (signal: AbortSignal): Promise<void> => {

@@ -6,6 +6,7 @@ import type { EventRecorder } from '../../client/events';
 import type { FaultReporter } from '../../client/object-faults';
 import type { TaskGroup } from '../../lib/async/task-group';
 import { describeError } from '../../lib/log';
+import { podSpan, spanning, type Tracing } from '../../lib/tracing/tracing';
 import { Binder, type BinderDeps, type BindResult } from './binder';
 import { CONSUMER, type ClusterEvents } from './cluster-events';
 import type { ConditionWriter } from './condition-writer';
@@ -46,6 +47,8 @@ export interface SchedulingLoopDeps extends BinderDeps {
   readonly metrics: SchedulerMetrics;
   readonly gangs: Gangs;
   readonly journal: Pick<Journal, 'note'>;
+  /** Default: nothing is traced. */
+  readonly tracing?: Tracing;
 }
 
 /** Volumes that nobody else gets before `release` is called. */
@@ -280,7 +283,7 @@ export class SchedulingLoop {
   ): Promise<void> {
     this.bindingCount++;
     try {
-      const result = await this.binder.bind(pod, nodeName, signal);
+      const result = await this.bound(pod, nodeName, signal);
       this.conclude(attempt, pod, nodeName, result);
     } catch (error) {
       // What became of the binding is unknown: the assumption stays until the watch tells.
@@ -289,6 +292,19 @@ export class SchedulingLoop {
       this.bindingCount--;
       this.bindingEnded();
     }
+  }
+
+  private bound(pod: Pod, nodeName: string, signal: AbortSignal): Promise<BindResult> {
+    const { tracing } = this.deps;
+    if (tracing === undefined) return this.binder.bind(pod, nodeName, signal);
+    const span = podSpan(tracing, pod.metadata.uid, 'Bind pod', () => ({
+      attributes: { 'k8s.node.name': nodeName },
+    }));
+    const binding = this.binder.bind(pod, nodeName, signal).then((result) => {
+      span?.set({ 'dhow.binding.result': result.kind });
+      return result;
+    });
+    return spanning(span, binding);
   }
 
   private conclude(attempt: Attempt, pod: Pod, nodeName: string, result: BindResult): void {
@@ -350,6 +366,7 @@ export class SchedulingLoop {
   private record(attempt: Attempt, decision: Decision, latencyMicros: number): SchedulingDecision {
     const { clock, decisions, snapshot, queue, profiles } = this.deps;
     const profile = profiles.of(attempt.info.pod);
+    if (this.deps.tracing !== undefined) this.traceAttempt(attempt, decision, latencyMicros);
     // It costs more than the decision: with a crowd waiting, only live explanations work it out.
     const hasTime = queue.readyCount < CROWD;
     const suggestion =
@@ -362,6 +379,23 @@ export class SchedulingLoop {
       latencyMicros,
       ...(suggestion === undefined ? {} : { suggestion }),
     });
+  }
+
+  private traceAttempt(
+    { info, number }: Attempt,
+    { nodeName, message }: Decision,
+    latencyMicros: number,
+  ): void {
+    const { tracing, clock } = this.deps;
+    using span = podSpan(tracing, info.uid, 'Schedule pod', () => ({
+      startMs: clock.now() - latencyMicros / 1000,
+      attributes: {
+        'dhow.scheduling.attempt': number,
+        'dhow.scheduling.result': nodeName === undefined ? 'unschedulable' : 'scheduled',
+        ...(nodeName === undefined ? {} : { 'k8s.node.name': nodeName }),
+      },
+    }));
+    if (nodeName === undefined) span?.fail(message);
   }
 
   /** A broken attempt counts as one of its own: records are never rewritten. */

@@ -1,3 +1,4 @@
+import type { Span } from '../../../lib/tracing/tracing';
 import { ApiError, type Status } from '../../../api/errors';
 import type { Yielding } from './aside';
 import type { User } from '../auth/user';
@@ -23,6 +24,8 @@ export interface ApiRequest {
   readonly place?: Yielding;
   /** Notes something in the record of the request, if there is one. */
   readonly annotate?: Annotate;
+  /** What its parts are traced under; absent where it is not sampled. */
+  readonly span?: Span;
   /** Aborts when the answer is sent, when the caller goes away, or when the server stops. */
   readonly signal: AbortSignal;
 }

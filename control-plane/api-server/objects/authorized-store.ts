@@ -1,11 +1,12 @@
 import type { ApiObject } from '../../../api/types';
+import { spanning } from '../../../lib/tracing/tracing';
 import type { Store, StoredObject, StoreKey, WriteGuard } from '../../store/store';
 import { encodeObject } from '../../store/object-codec';
 import { presented, storeNameOf, type ServedKind, type Waiting } from '../kinds/served-kind';
 import { checkStoredValueCount } from './object-size';
 import { waitingOf, type WriteContext } from './write-context';
 
-type WriteRights = Pick<WriteContext, 'permit' | 'signal' | 'place' | 'pace'>;
+type WriteRights = Pick<WriteContext, 'permit' | 'signal' | 'place' | 'pace' | 'span'>;
 
 /**
  * The only way from a request to a write in the store: each write is held against what its request
@@ -29,7 +30,14 @@ export class AuthorizedStore {
     rights.permit.require('create', kind.resource, key);
     const waiting = waitingOf(rights);
     const form = await storedForm(kind, object, waiting);
-    return presented(kind, await this.store.create(key, form, rights.signal, guards), waiting);
+    return presented(
+      kind,
+      await spanning(
+        rights.span?.child('Create etcd3'),
+        this.store.create(key, form, rights.signal, guards),
+      ),
+      waiting,
+    );
   }
 
   /** @throws NotFound, Conflict unless `old` is what is stored */
@@ -43,14 +51,20 @@ export class AuthorizedStore {
     const { key, resourceVersion } = old;
     const waiting = waitingOf(rights);
     const form = await storedForm(kind, next, waiting);
-    const stored = await this.store.update(key, form, resourceVersion, rights.signal);
+    const stored = await spanning(
+      rights.span?.child('GuaranteedUpdate etcd3'),
+      this.store.update(key, form, resourceVersion, rights.signal),
+    );
     return presented(kind, stored, waiting);
   }
 
   /** @throws NotFound, Conflict unless `old` is what is stored */
   async delete(kind: ServedKind, old: StoredObject, rights: WriteRights): Promise<StoredObject> {
     rights.permit.require('delete', kind.resource, old.key);
-    const gone = await this.store.delete(old.key, old.resourceVersion, rights.signal);
+    const gone = await spanning(
+      rights.span?.child('Delete etcd3'),
+      this.store.delete(old.key, old.resourceVersion, rights.signal),
+    );
     return presented(kind, gone, waitingOf(rights));
   }
 

@@ -9,6 +9,7 @@ import { Turns } from '../../../lib/async/turns';
 import type { Clock } from '../../../lib/clock';
 import type { Log } from '../../../lib/log';
 import type { Random } from '../../../lib/random';
+import type { Tracing } from '../../../lib/tracing/tracing';
 import { makeSigningKey } from '../../../lib/signing-key';
 import type { Store } from '../../store/store';
 import type { WatchCache, WatchCaches } from '../../store/watch-cache';
@@ -77,6 +78,8 @@ export interface ObjectServiceDeps {
   readonly network?: ClusterNetwork;
   /** Rules of other rooms: asked after this room's own. Default: none. */
   readonly admissionPlugins?: readonly AdmissionPlugin[];
+  /** Default: nothing is traced. */
+  readonly tracing?: Tracing;
 }
 
 export const createObjectService = (deps: ObjectServiceDeps): ObjectService => {

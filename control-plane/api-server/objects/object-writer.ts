@@ -1,8 +1,10 @@
+import { PODS } from '../../../api/resources';
 import { alreadyExists, ApiError, conflict, hasReason, notFound } from '../../../api/errors';
 import { cloneJson, jsonEqual } from '../../../api/json-value';
 import type { ApiObject, ObjectName } from '../../../api/types';
 import type { Clock } from '../../../lib/clock';
 import type { Random } from '../../../lib/random';
+import { spanning, type Tracing } from '../../../lib/tracing/tracing';
 import type { StoredObject } from '../../store/store';
 import type { AdmissionChain } from '../admission/admission-chain';
 import { askedIn, type AdmissionAttributes } from '../admission/attributes';
@@ -34,6 +36,8 @@ export interface WriterDeps {
   readonly authorizer: Authorizer;
   readonly clock: Clock;
   readonly random: Random;
+  /** Default: nothing is traced. */
+  readonly tracing?: Tracing;
 }
 
 /** What came of judging one state of an object. */
@@ -67,6 +71,7 @@ export class ObjectWriter {
         isGenerated,
         isAgain: attempt > 1,
       });
+      if (!context.isDryRun) this.noteTrace(kind, object, context);
       try {
         return await this.deps.admission.storing(asked, context.signal, {
           check: () => this.checkCreated(asked, object, context),
@@ -217,7 +222,7 @@ export class ObjectWriter {
     { isGenerated, isAgain }: { readonly isGenerated: boolean; readonly isAgain: boolean },
   ): Promise<AdmissionAttributes> {
     const { clock, random, admission } = this.deps;
-    const { pace, permit, signal } = context;
+    const { pace, permit } = context;
     checkValueCount(kind, object);
     placeObject(kind, object, namespace, '');
     // Before admission too, which would tell whoever may not create what it thinks of the object.
@@ -232,7 +237,7 @@ export class ObjectWriter {
       ...askedIn(context),
       ...{ operation: 'CREATE', kind, subresource: '', namespace, name, object, isAgain },
     };
-    if (await admission.admit(asked, signal)) applyDefaults(kind, object);
+    if (await admit(admission, asked, context)) applyDefaults(kind, object);
     kind.strategy.prepareCreate?.(object, permit.user);
     await pace?.pause();
     return asked;
@@ -248,7 +253,14 @@ export class ObjectWriter {
     await checkCreate(kind, object, context);
     await context.pace?.pause();
     checkStoredValueCount(kind, object);
-    await this.deps.admission.validate(asked, context.signal);
+    await validate(this.deps.admission, asked, context);
+  }
+
+  /** Before it is written: once it is, others begin with it. */
+  private noteTrace({ resource }: ServedKind, object: ApiObject, { span }: WriteContext): void {
+    const { uid } = object.metadata;
+    if (span !== undefined && uid !== undefined && resource.plural === PODS.plural)
+      this.deps.tracing?.pods.note(uid, span.context);
   }
 
   private async dryCreate(
@@ -323,7 +335,7 @@ export class ObjectWriter {
     old: ApiObject,
     context: WriteContext,
   ): Promise<AdmissionAttributes> {
-    const { pace, signal, subresource } = context;
+    const { pace, subresource } = context;
     // A scale was asked about as what it is, before it became an object.
     const admission = subresource === 'scale' ? undefined : this.deps.admission;
     const { namespace = '', name } = old.metadata;
@@ -331,7 +343,7 @@ export class ObjectWriter {
       ...askedIn(context),
       ...{ operation: 'UPDATE', kind, subresource, namespace, name, object, old },
     };
-    if ((await admission?.admit(asked, signal)) === true) {
+    if (admission !== undefined && (await admit(admission, asked, context))) {
       keepSystemMetadata(object, old);
       become(object, isolate(kind, object, old, subresource));
       applyDefaults(kind, object);
@@ -354,7 +366,7 @@ export class ObjectWriter {
     await checkUpdate(kind, object, old, context);
     await context.pace?.pause();
     checkStoredValueCount(kind, object);
-    if (subresource !== 'scale') await this.deps.admission.validate(asked, context.signal);
+    if (subresource !== 'scale') await validate(this.deps.admission, asked, context);
   }
 
   /** The last finalizer has gone from an object that is to be deleted. */
@@ -371,6 +383,22 @@ export class ObjectWriter {
     });
   }
 }
+
+const admit = (
+  admission: AdmissionChain,
+  asked: AdmissionAttributes,
+  { span, signal }: WriteContext,
+): Promise<boolean> => {
+  return spanning(span?.child('Mutating admission'), admission.admit(asked, signal));
+};
+
+const validate = (
+  admission: AdmissionChain,
+  asked: AdmissionAttributes,
+  { span, signal }: WriteContext,
+): Promise<void> => {
+  return spanning(span?.child('Validating admission'), admission.validate(asked, signal));
+};
 
 /** The compare-and-swap lost to another writer: worth another try from the newest state. */
 class LostRaceError extends ApiError {}

@@ -1,3 +1,4 @@
+import type { Span } from '../../../lib/tracing/tracing';
 import type { Permit } from '../auth/permit';
 import type { Yielding } from '../http/aside';
 import type { Waiting } from '../kinds/served-kind';
@@ -33,6 +34,8 @@ export interface WriteContext {
   readonly pace?: Pace;
   /** Absent where nothing is recorded. */
   readonly annotate?: Annotate;
+  /** Absent where the request is not sampled. */
+  readonly span?: Span;
   readonly signal: AbortSignal;
 }
 

@@ -24,7 +24,7 @@ import { isInt64 } from '../../../api/int64';
 
 /** @throws Invalid for an option that has no such value. */
 export const writeContextOf = (
-  { method, query, headers, signal, place, annotate }: ApiRequest,
+  { method, query, headers, signal, place, annotate, span }: ApiRequest,
   permit: Permit,
   subresource = '',
 ): WriteContext => ({
@@ -42,6 +42,7 @@ export const writeContextOf = (
   options: givenOptions(query, OPTIONS_OF[method] ?? ''),
   ...(place === undefined ? {} : { place }),
   ...(annotate === undefined ? {} : { annotate }),
+  ...(span === undefined ? {} : { span }),
   signal,
 });
 

@@ -214,6 +214,8 @@ export interface Row {
   /** The object's resourceVersion; empty where it has none. */
   version: string;
   json: Buffer;
+  /** Of a pod whose start is traced: what the agent's spans are part of, as W3C Trace Context writes it. */
+  traceparent?: string | undefined;
 }
 
 export interface RowKey {
@@ -2841,7 +2843,7 @@ export const HeartbeatAck: MessageFns<HeartbeatAck> = {
 };
 
 function createBaseRow(): Row {
-  return { resource: "", key: "", version: "", json: Buffer.alloc(0) };
+  return { resource: "", key: "", version: "", json: Buffer.alloc(0), traceparent: undefined };
 }
 
 export const Row: MessageFns<Row> = {
@@ -2857,6 +2859,9 @@ export const Row: MessageFns<Row> = {
     }
     if (message.json.length !== 0) {
       writer.uint32(34).bytes(message.json);
+    }
+    if (message.traceparent !== undefined) {
+      writer.uint32(42).string(message.traceparent);
     }
     return writer;
   },
@@ -2906,6 +2911,14 @@ export const Row: MessageFns<Row> = {
             message.json = Buffer.from(reader.bytes());
             continue;
           }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.traceparent = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2924,6 +2937,7 @@ export const Row: MessageFns<Row> = {
       key: isSet(object.key) ? globalThis.String(object.key) : "",
       version: isSet(object.version) ? globalThis.String(object.version) : "",
       json: isSet(object.json) ? Buffer.from(bytesFromBase64(object.json)) : Buffer.alloc(0),
+      traceparent: isSet(object.traceparent) ? globalThis.String(object.traceparent) : undefined,
     };
   },
 
@@ -2941,6 +2955,9 @@ export const Row: MessageFns<Row> = {
     if (message.json.length !== 0) {
       obj.json = base64FromBytes(message.json);
     }
+    if (message.traceparent !== undefined) {
+      obj.traceparent = message.traceparent;
+    }
     return obj;
   },
 
@@ -2953,6 +2970,7 @@ export const Row: MessageFns<Row> = {
     message.key = object.key ?? "";
     message.version = object.version ?? "";
     message.json = object.json ?? Buffer.alloc(0);
+    message.traceparent = object.traceparent ?? undefined;
     return message;
   },
 };
