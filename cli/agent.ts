@@ -63,6 +63,10 @@ export const main = (argv: readonly string[]): Promise<number> => {
       wholeNumber('--eviction-max-pod-grace-period'),
     )
     .option('--resolv-conf <file>', 'names other DNS servers; default /etc/resolv.conf')
+    .option(
+      '--tracing-config-file <file>',
+      'a TracingConfiguration: send spans to a collector; default: nothing is traced',
+    )
     .option('--insecure-registry <host>', 'pull from it without TLS', collect)
     .addOption(logLevel('what to log'))
     .addHelpText('after', EXAMPLES)
@@ -171,6 +175,7 @@ interface Flags {
   readonly ingressHttpsPort?: number;
   readonly insecureRegistry?: readonly string[];
   readonly resolvConf?: string;
+  readonly tracingConfigFile?: string;
   readonly logLevel?: string;
 }
 
@@ -227,6 +232,7 @@ const configOf = (flags: Flags) => ({
   ingressPath: join(__dirname, 'ingress-proxy.js'),
   resolverPath: join(__dirname, 'dns-resolver.js'),
   resolvConf: flags.resolvConf === undefined ? undefined : resolve(flags.resolvConf),
+  tracingConfigFile: flags.tracingConfigFile,
   logLevel: flags.logLevel,
 });
 

@@ -3,6 +3,7 @@ import type { Clock } from '../lib/clock';
 import type { LagHistogram } from '../lib/event-loop-monitor';
 import type { Log } from '../lib/log';
 import type { Random } from '../lib/random';
+import type { Tracing } from '../lib/tracing/tracing';
 import type { ContainerRuntime } from '../runtime/container-runtime';
 import type { ImageService } from '../runtime/image-service';
 import type { PodNetwork } from '../runtime/pod-network';
@@ -42,6 +43,8 @@ export interface AgentDeps {
   readonly activities?: Activities;
   /** How late this process's event loop has been. Default: nobody measures it. */
   readonly lag?: () => LagHistogram;
+  /** Default: nothing is traced. */
+  readonly tracing?: Tracing;
 }
 
 export interface Agent {

@@ -29,6 +29,7 @@ import { podsShareOf } from './node/reserved';
 import { QosGroups } from './containers/qos-groups';
 import { ExitBell } from './containers/exit-bell';
 import type { PodDeps } from './containers/pod-deps';
+import { noteTraces } from './pods/pod-trace';
 import { PodManager } from './pods/pod-manager';
 import { podStores } from './pods/pod-stores';
 import { roomOnNode } from './pods/room-on-node';
@@ -363,7 +364,7 @@ class NodeAgent implements Agent {
   }
 
   private streamServer(paths: PodPaths): StreamServer {
-    const { config, facts, transport, runtime, clock, log, lag } = this.deps;
+    const { config, facts, transport, runtime, clock, log, lag, tracing } = this.deps;
     const { pods, events } = this;
     const { cpuMillis, memoryBytes } = facts;
     const { usage, metrics } = createNodeUsage({
@@ -379,6 +380,7 @@ class NodeAgent implements Agent {
       resolver: () => this.resolver?.counts,
       ingress: () => this.ingress?.counts,
       lag: () => lag?.(),
+      tracing: () => tracing?.lines() ?? [],
     });
     return new StreamServer({ transport, runtime, pods, paths, usage, metrics, clock, log });
   }
@@ -423,6 +425,7 @@ class NodeAgent implements Agent {
       },
       onSnapshot: (rows) => {
         using _work = activities?.begin('snapshot of assignments');
+        noteTraces(this.deps.tracing, rows);
         this.assignments.applySnapshot(rows);
         this.hasSnapshot = true;
         this.network.changed();
@@ -438,6 +441,7 @@ class NodeAgent implements Agent {
         const touched = new Set(objects.map(({ resource }) => resource));
         const touches = (...resources: readonly string[]) =>
           resources.some((each) => touched.has(each));
+        noteTraces(this.deps.tracing, changes.rows);
         this.assignments.applyChanges(changes);
         if (touches(ROW.peers)) this.network.changed();
         // First: pods that are new have all of it from their beginning.
@@ -461,7 +465,7 @@ class NodeAgent implements Agent {
   }
 
   private podDeps(stores: ReturnType<typeof podStores>): PodDeps {
-    const { config, runtime, images, clock, random, log } = this.deps;
+    const { config, runtime, images, clock, random, log, tracing } = this.deps;
     const { settings, events, assignments } = this;
     const action = this.deps.probeAction;
     const node = nodeInfoOf(config, this.deps.nodeIps, this.deps.facts);
@@ -476,7 +480,7 @@ class NodeAgent implements Agent {
         log,
       }),
       puller: new ImagePuller({
-        ...{ images, events, clock, settings },
+        ...{ images, events, clock, settings, tracing },
         records: this.pullRecords,
         objects: assignments,
       }),
@@ -524,6 +528,7 @@ class NodeAgent implements Agent {
       cpus: this.cpus,
       devices: this.devices.manager,
       noteStatus: (uid, status) => assignments.noteStatus(uid, status),
+      tracing,
       clock,
       random,
       log,

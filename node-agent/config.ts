@@ -118,6 +118,8 @@ const agentConfigSchema = z.object({
   evictionMaxPodGraceSeconds: z.number().int().min(0).default(0),
   /** A folder whose files are pods that run here whatever the server says. */
   podManifestPath: z.string().optional(),
+  /** A TracingConfiguration: where spans go. */
+  tracingConfigFile: z.string().optional(),
   /** How long pods have to end when the machine goes down, and of that, those that are critical; 0: no time. */
   shutdownGraceMs: z.number().int().min(0).default(0),
   shutdownGraceCriticalMs: z.number().int().min(0).default(0),

@@ -1,6 +1,8 @@
 import { mkdirSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
+import { parseTracingConfiguration } from '../api/tracing-configuration';
 import { TaskGroup } from '../lib/async/task-group';
 import { onAbort } from '../lib/async/on-abort';
 import { Activities } from '../lib/activities';
@@ -8,6 +10,7 @@ import { systemClock } from '../lib/clock';
 import { EventLoopMonitor } from '../lib/event-loop-monitor';
 import { createLog, type Log } from '../lib/log';
 import { systemRandom } from '../lib/random';
+import { openTracing } from '../lib/tracing/open-tracing';
 import type { ContainerRuntime } from '../runtime/container-runtime';
 import { createContainerRuntime } from '../runtime/containers';
 import { createImageService, type RegistryTls } from '../runtime/images';
@@ -20,6 +23,7 @@ import { endpointsOf } from './images/endpoints';
 import { CertificateRenewer } from './identity/certificate-renewer';
 import { ensureIdentity, joinAgain } from './identity/join';
 import type { NetworkRange } from './network/node-network';
+import { AGENT_VERSION } from './node/node-reporter';
 import { addressToward, readHostFacts } from './node/host';
 import { createTransport } from './session/transport';
 import { createMounter } from './volumes/mounter';
@@ -42,6 +46,7 @@ export const runAgent = async (
   using monitor = new EventLoopMonitor({ clock: systemClock, log, activities });
   for (const folder of [config.stateDir, config.runDir])
     mkdirSync(folder, { recursive: true, mode: 0o700 });
+  await using tracing = await tracingOf(config);
   const host = hostOf(config.server);
   const store = new IdentityStore(config.stateDir);
   const { token, agentsPort, nodeName } = config;
@@ -74,6 +79,7 @@ export const runAgent = async (
     openNetwork: (range) => openNetwork(config, range, nodeIps, log),
     mounter: createMounter(),
     speaksSctp: kernelSpeaksSctp,
+    ...(tracing === undefined ? {} : { tracing }),
   });
   let isEndingPods = false;
   onAbort(machineGoesDown, () => {
@@ -91,6 +97,16 @@ export const runAgent = async (
   } finally {
     transport.close();
   }
+};
+
+/** Undefined: nothing is traced, and nothing of it is loaded. */
+const tracingOf = async ({ tracingConfigFile: file, nodeName }: AgentConfig) => {
+  if (file === undefined) return undefined;
+  const configuration = parseTracingConfiguration(await readFile(file, 'utf8'));
+  return openTracing({
+    ...configuration,
+    ...{ service: 'dhow-agent', instance: nodeName, version: AGENT_VERSION },
+  });
 };
 
 const nodeIpsOf = async (

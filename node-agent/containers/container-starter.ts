@@ -4,6 +4,7 @@ import { dirname } from 'node:path';
 import { type Pod, uidOf } from '../../api/types';
 import { withDeadline } from '../../lib/async/deadline';
 import { describeError } from '../../lib/log';
+import { podSpan, spanning, type Span } from '../../lib/tracing/tracing';
 import { fieldPathOf, ImageWaitError } from '../images/image-puller';
 import type { PreparedVolumes } from '../volumes/volume-manager';
 import type { KillRequest } from './container-killer';
@@ -106,18 +107,27 @@ export class ContainerStarter {
       profilesDir: paths.seccompProfiles,
     });
     images.pin(image.id, uid);
-    await runtime.createContainer(spec, signal);
+    await spanning(this.span(request, 'Create container'), runtime.createContainer(spec, signal));
     // What it is to share may have changed while it was made.
     cpus.place(id);
     logs.publish(spec);
     signal.throwIfAborted();
     this.emit(request, 'Normal', 'Created', `Created container ${name}`);
-    const state = await runtime.startContainer(id, signal);
+    const state = await spanning(
+      this.span(request, 'Start container'),
+      runtime.startContainer(id, signal),
+    );
     signal.throwIfAborted();
     if (state.status === 'exited' && state.exit.startError !== undefined)
       this.emit(request, 'Warning', 'Failed', `Error: ${state.exit.startError}`);
     else this.emit(request, 'Normal', 'Started', `Started container ${name}`);
     return id;
+  }
+
+  private span({ pod, start }: StartRequest, name: string): Span | undefined {
+    return podSpan(this.deps.tracing, uidOf(pod), name, () => ({
+      attributes: { 'k8s.container.name': start.container.name },
+    }));
   }
 
   /** A container that was added to look into another one sees its processes. @throws ContainerConfigError */

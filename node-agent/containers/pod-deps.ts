@@ -3,6 +3,7 @@ import type { Semaphore } from '../../lib/async/semaphore';
 import type { Clock } from '../../lib/clock';
 import type { Log } from '../../lib/log';
 import type { Random } from '../../lib/random';
+import type { Tracing } from '../../lib/tracing/tracing';
 import type { ContainerRuntime } from '../../runtime/container-runtime';
 import type { ImageService } from '../../runtime/image-service';
 import type { PodNetwork } from '../../runtime/pod-network';
@@ -99,6 +100,8 @@ export interface PodDeps {
   readonly allocations: AllocationStore;
   /** Keeps a status for the next start of the agent. */
   readonly noteStatus: (uid: string, status: Pod['status']) => void;
+  /** Undefined: nothing is traced. */
+  readonly tracing?: Tracing | undefined;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;

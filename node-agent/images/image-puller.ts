@@ -1,6 +1,7 @@
 import type { Container, Pod } from '../../api/types';
 import type { Clock } from '../../lib/clock';
 import { describeError } from '../../lib/log';
+import { podSpan, spanning, type Tracing } from '../../lib/tracing/tracing';
 import {
   ImageError,
   type ImageService,
@@ -71,6 +72,8 @@ export class ImagePuller {
       readonly events: EventSink;
       readonly clock: Clock;
       readonly settings: AgentSettings;
+      /** Undefined: nothing is traced. */
+      readonly tracing?: Tracing | undefined;
     },
   ) {}
 
@@ -136,15 +139,18 @@ export class ImagePuller {
   }
 
   private async pull(request: Request, signal: AbortSignal): Promise<LocalImage> {
-    const { images, records, clock } = this.deps;
-    const { reference, emit, offered } = request;
+    const { images, records, clock, tracing } = this.deps;
+    const { pod, reference, emit, offered } = request;
     this.refuseDuringBackoff(request);
     emit({ type: 'Normal', reason: 'Pulling', message: `Pulling image "${reference}"` });
     const startedMs = clock.monotonicMs();
     try {
       const credentials = credentialsOf(request);
       const pull = () => images.pull(reference, { credentials }, signal);
-      const image = await records.recording(reference, offered, pull);
+      const span = podSpan(tracing, pod.metadata.uid, 'Pull image', () => ({
+        attributes: { 'container.image.name': reference },
+      }));
+      const image = await spanning(span, records.recording(reference, offered, pull));
       this.failures.delete(keyOf(request));
       const seconds = ((clock.monotonicMs() - startedMs) / 1000).toFixed(3);
       const message = `Successfully pulled image "${reference}" in ${seconds}s. Image size: ${image.sizeBytes} bytes.`;

@@ -2,8 +2,7 @@ import { Alarm } from '../../lib/async/alarm';
 import { onAbort } from '../../lib/async/on-abort';
 import { isTerminal, isTerminating } from '../../api/pods';
 import { addressesOf } from '../../api/service-endpoints';
-import { type Container, type Pod, type PodStatus, uidOf } from '../../api/types';
-import { nameOf } from '../../api/types';
+import { nameOf, type Container, type Pod, type PodStatus, uidOf } from '../../api/types';
 import { isStaticPod } from '../../api/static-pods';
 import { withDeadline } from '../../lib/async/deadline';
 import { describeError, type Log } from '../../lib/log';
@@ -22,6 +21,7 @@ import { observePod, type ObservedContainer, type PodObservation } from '../inve
 import { nextBackoff, planPod, type PodPlan } from '../plan/plan';
 import type { PodDeps } from '../containers/pod-deps';
 import { watchProbes } from './pod-probes';
+import { PodTrace } from './pod-trace';
 import { PodResizer } from './pod-resizer';
 import { ensureSandbox, removeSandbox, type ReadySandbox } from '../containers/pod-sandbox';
 import { deadlineMsOf, graceMsOf } from '../pod-spec/pod-times';
@@ -64,6 +64,7 @@ export class PodWorker {
   private readonly runClock: RunClock;
   private readonly resizer: PodResizer;
   private readonly watches: Stopwatches;
+  private readonly trace: PodTrace;
 
   constructor(
     private readonly deps: PodDeps,
@@ -75,6 +76,7 @@ export class PodWorker {
     this.runClock = new RunClock(deps.clock);
     this.resizer = new PodResizer(deps);
     this.watches = new Stopwatches(deps.clock);
+    this.trace = new PodTrace(deps);
     this.tasks = new ContainerTasks({
       deps,
       log: this.log,
@@ -192,6 +194,7 @@ export class PodWorker {
       }
     } finally {
       signal.removeEventListener('abort', abort);
+      this.trace.end();
       for (const { id } of this.runs()) this.deps.probes.unwatch(id);
       await this.tasks.drained();
     }
@@ -231,6 +234,7 @@ export class PodWorker {
     const refusal = isKnown ? undefined : this.deps.admit(this.pod);
     if (refusal === undefined) {
       this.isAdmitted = true;
+      if (!isKnown) this.trace.begin(this.pod);
       return;
     }
     const { clock, settings } = this.deps;
@@ -310,8 +314,9 @@ export class PodWorker {
     if (clock.monotonicMs() < this.sandboxRetryAtMs) return undefined;
     const { startSignal } = this.tasks;
     try {
-      this.sandbox = await this.step('the making of its sandbox', startSignal, (signal) =>
-        ensureSandbox(this.deps, this.current, signal),
+      const make = (signal: AbortSignal) => ensureSandbox(this.deps, this.current, signal);
+      this.sandbox = await this.trace.during('Create sandbox', () =>
+        this.step('the making of its sandbox', startSignal, make),
       );
       return this.sandbox;
     } catch (error) {
@@ -328,7 +333,9 @@ export class PodWorker {
     const { startSignal } = this.tasks;
     try {
       const own = volumes.prepare({ pod: this.pod, objects, node: nodeViewOf(node(), podIps) });
-      return await this.withDriverVolumes(own, startSignal);
+      return await this.trace.once('Prepare volumes', () =>
+        this.withDriverVolumes(own, startSignal),
+      );
     } catch (error) {
       if (error instanceof NotYetError || startSignal.aborted) return undefined;
       const reason = error instanceof VolumeError ? error.reason : 'FailedMount';
@@ -551,6 +558,7 @@ export class PodWorker {
 
   private put(status: PodStatus, terminated: boolean): void {
     if (!jsonEqual(status, this.pod.status)) {
+      this.trace.note(status);
       this.pod = { ...this.pod, status };
       this.deps.noteStatus(this.uid, status);
     }

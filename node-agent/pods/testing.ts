@@ -84,6 +84,7 @@ export interface PodBenchOptions {
   readonly logDir?: string;
   readonly csi?: PodDeps['csi'];
   readonly devices?: PodDeps['devices'];
+  readonly tracing?: PodDeps['tracing'];
   readonly cpus?: (deps: {
     readonly runtime: FakeContainerRuntime;
     readonly hasGivenUp: (uid: string) => boolean;
@@ -109,7 +110,7 @@ const NO_OBJECTS: ObjectSource = { secret: () => undefined, configMap: () => und
 export const createPodBench = (options: PodBenchOptions): PodBench => {
   const { directory, objects = NO_OBJECTS, admit = () => undefined, probeAction } = options;
   const { csi = NO_DRIVERS, devices = NO_DEVICES, runtimeClass = () => undefined } = options;
-  const clock = options.clock ?? new ManualClock(Date.UTC(2026, 0, 1));
+  const { tracing, clock = new ManualClock(Date.UTC(2026, 0, 1)) } = options;
   const runtime = options.runtime ?? new FakeContainerRuntime({ clock });
   const images = new FakeImageService();
   images.publish('web:1');
@@ -123,7 +124,7 @@ export const createPodBench = (options: PodBenchOptions): PodBench => {
   const deps: PodDeps = {
     runtime,
     images,
-    puller: pullerOf(directory, { images, objects, events, clock, settings }),
+    puller: pullerOf(directory, { images, objects, events, clock, settings, tracing }),
     network: openNetwork(network, () => manager.hostPorts()),
     policies: NO_POLICIES,
     volumes,
@@ -146,9 +147,7 @@ export const createPodBench = (options: PodBenchOptions): PodBench => {
     resizeInOrder: () => manager.resizeInOrder(),
     allocations: new AllocationStore(`${directory}/allocations`, silentLog),
     noteStatus: () => undefined,
-    clock,
-    random,
-    log: silentLog,
+    ...{ clock, random, log: silentLog, tracing },
   };
   const manager: PodManager = new PodManager(deps);
   let version = 0;

@@ -53,6 +53,7 @@ const pages = (resolver?: object, ingress?: object): MetricsPages => {
     resolver: () => resolver,
     ingress: () => ingress,
     lag: () => LAG,
+    tracing: () => [],
   });
 };
 

@@ -23,6 +23,8 @@ export interface MetricsPagesDeps {
   readonly ingress: () => object | undefined;
   /** Undefined: nobody measures it. */
   readonly lag: () => LagHistogram | undefined;
+  /** Of spans. */
+  readonly tracing: () => readonly string[];
 }
 
 /** The pages of metrics that the kubelet has, read when somebody asks. */
@@ -39,7 +41,7 @@ export class MetricsPages {
     const { meter } = this.deps;
     switch (path) {
       case 'metrics':
-        return [...this.own(), ...volumeMetrics(await meter.volumes())];
+        return [...this.own(), ...volumeMetrics(await meter.volumes()), ...this.deps.tracing()];
       case 'metrics/resource':
         return resourceMetrics(await meter.measure(), await meter.pods());
       case 'metrics/cadvisor':
