@@ -57,6 +57,10 @@ const defineUp = (program: Command): void => {
       '--scheduler-config <file>',
       'a KubeSchedulerConfiguration; read again whenever the server starts',
     )
+    .option(
+      '--tracing-config-file <file>',
+      'a TracingConfiguration for server and agents; read again whenever one starts',
+    )
     .option('--isolated', 'give the cluster no way out of its own network')
     .addOption(logLevel('of server and agents').default('info'))
     .option('-o, --output <format>', 'print the status of the cluster: wide, yaml, json or name')
@@ -77,8 +81,11 @@ const runUp = async ({ output, ...flags }: UpFlags): Promise<void> => {
   const { name } = flags;
   const nodes = flags.nodes ?? readRecord(name)?.nodes ?? 3;
   if (nodes < 1 || nodes > MAX_NODES) throw new UsageError(`--nodes takes 1 to ${MAX_NODES}`);
-  const { schedulerConfig } = flags;
-  const whole = schedulerConfig === undefined ? {} : { schedulerConfig: resolve(schedulerConfig) };
+  const { schedulerConfig, tracingConfigFile } = flags;
+  const whole = {
+    ...(schedulerConfig === undefined ? {} : { schedulerConfig: resolve(schedulerConfig) }),
+    ...(tracingConfigFile === undefined ? {} : { tracingConfigFile: resolve(tracingConfigFile) }),
+  };
   await up({ ...flags, ...whole, nodes }, __dirname, progress, stopSignal());
   if (output !== undefined) process.stdout.write(formatStatus(await allOf([name]), format));
   else {

@@ -22,6 +22,8 @@ export interface UpOptions {
   readonly serviceClusterIpRange?: string;
   /** A file, by its whole path: it is read at each start. */
   readonly schedulerConfig?: string;
+  /** The same, for the server and all agents. */
+  readonly tracingConfigFile?: string;
 }
 
 /** What is kept of how a cluster was started. */

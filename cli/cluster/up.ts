@@ -32,6 +32,7 @@ import {
 } from './record';
 import { makeRunFolder } from './run-folder';
 import { closeUplink, oneAtATime, openUplink } from './uplinks';
+import { parseTracingConfiguration } from '../../api/tracing-configuration';
 import { clusterNetworkOf, DEFAULT_CLUSTER_NETWORK } from '../../api/cluster-network';
 import { describeError } from '../../lib/describe-error';
 import { stringifyJson } from '../../lib/json';
@@ -57,7 +58,7 @@ export const up = async (
     );
   }
   checkRanges(options, known);
-  checkSchedulerConfig(options, known);
+  checkFiles(options, known);
   try {
     using _lock = await lockCluster(paths.lock);
     const record = known ?? (await newRecord(options, paths));
@@ -103,22 +104,30 @@ const checkRanges = (options: UpOptions, known: ClusterRecord | undefined): void
   }
 };
 
-/** What is wrong with the file is better said now than in the server's log. @throws UsageError */
-const checkSchedulerConfig = (
-  { name, schedulerConfig: file }: UpOptions,
-  known: ClusterRecord | undefined,
-): void => {
-  if (file === undefined) return;
-  if (known !== undefined && known.schedulerConfig !== file)
-    throw new UsageError(
-      `cluster ${name} has --scheduler-config ${known.schedulerConfig ?? 'by default'}: it cannot be changed`,
-    );
-  try {
-    parseSchedulerConfiguration(readFileSync(file, 'utf8'));
-  } catch (error) {
-    throw new UsageError(`--scheduler-config ${file}: ${describeError(error)}`);
+/** What is wrong with a file is better said now than in the server's log. @throws UsageError */
+const checkFiles = (options: UpOptions, known: ClusterRecord | undefined): void => {
+  for (const [option, field, parse] of FILE_OPTIONS) {
+    const file = options[field];
+    if (file === undefined) continue;
+    if (known !== undefined && known[field] !== file)
+      throw new UsageError(
+        `cluster ${options.name} has ${option} ${known[field] ?? 'by default'}: it cannot be changed`,
+      );
+    try {
+      parse(readFileSync(file, 'utf8'));
+    } catch (error) {
+      throw new UsageError(`${option} ${file}: ${describeError(error)}`);
+    }
   }
 };
+
+const FILE_OPTIONS = [
+  ['--scheduler-config', 'schedulerConfig', parseSchedulerConfiguration],
+  ['--tracing-config-file', 'tracingConfigFile', parseTracingConfiguration],
+] as const;
+
+const tracingFlags = ({ tracingConfigFile: file }: ClusterRecord): readonly string[] =>
+  file === undefined ? [] : ['--tracing-config-file', file];
 
 const RANGE_OPTIONS = [
   ['--cluster-cidr', 'clusterCidr'],
@@ -220,6 +229,7 @@ const startServer = async (begun: Start, network: LabNetwork): Promise<boolean> 
       ...(record.schedulerConfig === undefined
         ? []
         : ['--scheduler-config', record.schedulerConfig]),
+      ...tracingFlags(record),
     ];
     const command = [process.execPath, join(bundleDir, 'dhow.js'), 'server', ...flags];
     await processes.start('server', command, paths.log('server'));
@@ -255,6 +265,7 @@ const startAgent = async (
     // The disk is the machine's and everybody's on it: how full others made it is not these nodes' to judge.
     ...['--eviction-hard', 'memory.available<100Mi'],
     ...['--log-level', record.logLevel],
+    ...tracingFlags(record),
   ];
   const command = [
     ...['nsenter', `--net=${node.netns}`, '--'],
