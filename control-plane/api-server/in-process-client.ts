@@ -1,4 +1,4 @@
-import { PODS, type Resource } from '../../api/resources';
+import { PODS, qualifiedName, type Resource } from '../../api/resources';
 import type { Scale } from '../../api/scale';
 import type { ApiObject, ObjectName } from '../../api/types';
 import type {
@@ -89,7 +89,7 @@ export class InProcessClient implements ApiClient {
   ): Promise<T> {
     const kind = this.kindOf(resource);
     const context = contextOf(options, signal);
-    return this.tracing === undefined || resource.plural !== PODS.plural
+    return this.tracing === undefined || qualifiedName(resource) !== qualifiedName(PODS)
       ? this.createWith(kind, object, context)
       : this.createTraced(this.tracing, kind, object, context);
   }

@@ -1,4 +1,4 @@
-import { PODS } from '../../../api/resources';
+import { PODS, qualifiedName, type Resource } from '../../../api/resources';
 import { alreadyExists, ApiError, conflict, hasReason, notFound } from '../../../api/errors';
 import { cloneJson, jsonEqual } from '../../../api/json-value';
 import type { ApiObject, ObjectName } from '../../../api/types';
@@ -259,7 +259,7 @@ export class ObjectWriter {
   /** Before it is written: once it is, others begin with it. */
   private noteTrace({ resource }: ServedKind, object: ApiObject, { span }: WriteContext): void {
     const { uid } = object.metadata;
-    if (span !== undefined && uid !== undefined && resource.plural === PODS.plural)
+    if (span !== undefined && uid !== undefined && isOfPods(resource))
       this.deps.tracing?.pods.note(uid, span.context);
   }
 
@@ -383,6 +383,8 @@ export class ObjectWriter {
     });
   }
 }
+
+const isOfPods = (resource: Resource): boolean => qualifiedName(resource) === qualifiedName(PODS);
 
 const admit = (
   admission: AdmissionChain,
