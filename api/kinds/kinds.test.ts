@@ -32,12 +32,14 @@ it('finds events by what they are about and who tells', () => {
   });
 });
 
+const CLAIMS = [{ name: 'c', resourceClaimName: 'c' }];
+
 it.each([
   ['Node', { spec: { externalID: 'x', taints: [{ key: 'node.kubernetes.io/out-of-service' }] } }],
   ['Secret', { type: 'kubernetes.io/service-account-token' }],
   ['Lease', { spec: { strategy: 'x' } }],
-  ['Pod', { spec: { resources: { limits: { cpu: '1' } }, containers: [] } }],
-  ['Deployment', { spec: { template: { spec: { resources: { limits: { cpu: '1' } } } } } }],
+  ['Pod', { spec: { resourceClaims: CLAIMS, containers: [] } }],
+  ['Deployment', { spec: { template: { spec: { resourceClaims: CLAIMS } } } }],
 ])(
   'says of a %s what has no effect, and nothing of its namesake in another group',
   (kind, body) => {
