@@ -3,10 +3,6 @@ import { made, refusal } from '../testing';
 
 const service = (spec: object, name = 'a') => ({ metadata: { name }, spec });
 const PORT = { port: 80 };
-const NAME =
-  "a DNS-1035 label must consist of lower case alphanumeric characters or '-', start with an " +
-  "alphabetic character, and end with an alphanumeric character (e.g. 'my-name',  or 'abc-123', " +
-  "regex used for validation is '[a-z]([-a-z0-9]*[a-z0-9])?')";
 
 it('fills in what all services have, but no address', () => {
   const { spec } = made(SERVICES, service({ type: 'LoadBalancer', ports: [PORT] })) as unknown as {
@@ -268,11 +264,9 @@ it('needs no body to be judged', () => {
   expect(refusal(SERVICES, { metadata: { name: 'a' } })).toEqual(['spec.ports: Required value']);
 });
 
-it('is called as a host is', () => {
+it('is called as a host is, also by a number', () => {
   expect(refusal(SERVICES, service({ ports: [PORT] }, 'a.b'))).toEqual([
-    `metadata.name: Invalid value: "a.b": ${NAME}`,
+    'metadata.name: Invalid value: "a.b": must not contain dots',
   ]);
-  expect(refusal(SERVICES, service({ ports: [PORT] }, '1a'))).toEqual([
-    `metadata.name: Invalid value: "1a": ${NAME}`,
-  ]);
+  expect(refusal(SERVICES, service({ ports: [PORT] }, '1a'))).toEqual([]);
 });

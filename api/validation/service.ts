@@ -1,6 +1,5 @@
 import type * as core from 'kubernetes-types/core/v1';
 import {
-  dns1035LabelProblems,
   dns1123LabelProblems,
   dns1123SubdomainProblems,
   portNameProblems,
@@ -22,6 +21,7 @@ import {
 } from './field-error';
 import { validateServicePoints } from './load-balancer-status';
 import {
+  labelName,
   validateLabels,
   validateMetadata,
   validateMetadataUpdate,
@@ -35,7 +35,7 @@ import {
 } from './service-addresses';
 import { validateBalancer, validateClassChange } from './service-balancer';
 
-const RULES: MetadataRules = { isNamespaced: true, name: dns1035LabelProblems };
+const RULES: MetadataRules = { isNamespaced: true, name: labelName };
 
 export const validateService = (service: Service): readonly FieldError[] => [
   ...validateMetadata(service, RULES),
