@@ -60,18 +60,21 @@ static int run_step(const struct plan *plan, int root, const struct plan_step *s
  * Joining a mount namespace sets the root to its own (namespaces(7)), also when it is ours already. */
 static int enter_namespace_root(void) {
   cleanup_close int own = open_host(AT_FDCWD, "/proc/self/ns/mnt", O_RDONLY, 0);
-  if (own < 0 || setns(own, CLONE_NEWNS) < 0) return fail("pivot_root", "enter the root of the mounts");
-  /* As before, for what lies outside the root that was ours. */
-  if (mount("", "/", NULL, MS_SLAVE | MS_REC, NULL) < 0) return fail("rootfs", "make / a slave");
-  return 0;
+  return own < 0 || setns(own, CLONE_NEWNS) < 0 ? fail("pivot_root", "enter the root of the mounts") : 0;
 }
 
 /* Both on the same folder: the old root ends up on top of the new one, until `leave_old_root`. */
 static int pivot(int root) {
   if (enter_namespace_root() < 0) return -1;
+  cleanup_close int old = open_host(AT_FDCWD, "/", O_PATH | O_DIRECTORY, 0);
   leave_host();
-  if (fchdir(root) < 0) return fail("pivot_root", "enter the new root");
+  if (old < 0 || fchdir(root) < 0) return fail("pivot_root", "enter the new root");
   if (syscall(SYS_pivot_root, ".", ".") < 0) return fail("pivot_root", "pivot_root");
+  /* What lies outside of the root that was ours is a slave from here on; the container's own mounts, which
+   * may be shared, are none of it any more. */
+  if (fchdir(old) < 0 || mount("", ".", NULL, MS_SLAVE | MS_REC, NULL) < 0 || fchdir(root) < 0) {
+    return fail("pivot_root", "make the old root a slave");
+  }
   return 0;
 }
 

@@ -96,7 +96,7 @@ const chrootedLauncher = (): string => {
   const start = `exec -a dhow-launcher '${buildLauncher()}' "$@"`;
   const lines = [
     ...['#!/bin/bash', 'export PATH=/usr/sbin:/usr/bin:/sbin:/bin'],
-    `[ "$IS_IN" ] || IS_IN=1 exec unshare --mount --propagation slave "$0" "$@"`,
+    `[ "$IS_IN" ] || IS_IN=1 exec unshare --mount --propagation shared "$0" "$@"`,
     `mount --rbind / '${dir}/root'`,
     `exec chroot '${dir}/root' bash -c '${start.replaceAll("'", `'\\''`)}' sh "$@"`,
   ];
