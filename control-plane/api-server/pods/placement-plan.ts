@@ -12,8 +12,7 @@ import type { CreateOnlyResource } from '../discovery/discovery';
 import { jsonResponse, type ApiRequest, type ApiResponse } from '../http/exchange';
 import type { Pace } from '../http/heavy-lane';
 import { decodeObject } from '../objects/rules';
-import { readValue } from '../rest/body';
-import { isAskedOfCluster } from '../rest/create-only';
+import { headOf, readQuestion } from '../rest/cluster-question';
 import { writeContextOf } from '../rest/options';
 import type { PlacementReviewDeps } from './placement-review';
 import { nodeOf, planSpecIn } from './plan-question';
@@ -41,12 +40,10 @@ export const servePlacementPlan = async (
   request: ApiRequest,
   own: PlacementPlanDeps,
 ): Promise<ApiResponse | undefined> => {
+  const question = await readQuestion(request, PLACEMENT_PLANS, own.authorizer);
+  if (question === undefined) return undefined;
   const deps = { ...own, client: listingOnce(own.client) };
-  if (!isAskedOfCluster(request, PLACEMENT_PLANS)) return undefined;
-  const { group, version, kind, plural } = PLACEMENT_PLANS;
-  const asked = { verb: 'create', group, resource: plural, subresource: '' };
-  deps.authorizer.authorize(request.user, { ...asked, namespace: '', name: '' });
-  const spec = planSpecIn(await readValue(request));
+  const spec = planSpecIn(question.body);
   using pace = deps.heavyLane.pace(request.signal, sharerOf(request.user));
   const { drain, without, objects, countsMore } = spec;
   const addNodes = spec.addNodes.map(nodeOf);
@@ -68,9 +65,7 @@ export const servePlacementPlan = async (
   );
   const refused = wanted.flatMap((each) => each.refused);
   const plan = {
-    kind,
-    apiVersion: `${group}/${version}`,
-    metadata: { creationTimestamp: null },
+    ...headOf(PLACEMENT_PLANS),
     spec: { drain, without, addNodes: spec.addNodes, countsMore },
     status: { ...status, placements: [...status.placements, ...refused] },
   };

@@ -1,24 +1,18 @@
 import { z } from 'zod';
-import { ApiError } from '../../../api/errors';
 import type { PlacementPlanSpec, PlannedNode } from '../../../api/placement-plans';
 import { parseQuantity } from '../../../api/quantity';
 import type { ApiObject, Node } from '../../../api/types';
+import { specIn } from '../rest/cluster-question';
 
 /** What a plan is asked, read and bounded. @throws BadRequest */
 export const planSpecIn = (body: unknown): Required<PlacementPlanSpec> => {
-  const parsed = PLAN.safeParse(body ?? {});
-  if (parsed.success) {
-    const { objects, addNodes, ...spec } = parsed.data.spec;
-    return {
-      ...spec,
-      // Each is decoded by the rules of pods before it counts.
-      objects: objects as unknown as readonly ApiObject[],
-      addNodes: addNodes as unknown as readonly PlannedNode[],
-    };
-  }
-  const [issue] = parsed.error.issues;
-  const path = issue?.path.join('.') ?? '';
-  throw new ApiError('BadRequest', `PlacementPlan: ${path}: ${issue?.message ?? 'is not valid'}`);
+  const { objects, addNodes, ...spec } = specIn({ kind: 'PlacementPlan' }, PLAN, body);
+  return {
+    ...spec,
+    // Each is decoded by the rules of pods before it counts.
+    objects: objects as unknown as readonly ApiObject[],
+    addNodes: addNodes as unknown as readonly PlannedNode[],
+  };
 };
 
 /** The node as it would register. */

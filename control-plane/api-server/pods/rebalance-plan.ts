@@ -1,13 +1,10 @@
 import { z } from 'zod';
 import { SCHEDULING_GROUP } from '../../../api/decisions';
-import { ApiError } from '../../../api/errors';
-import type { RebalancePlanSpec } from '../../../api/rebalance-plans';
 import type { Placements } from '../../../client/placements';
 import type { Authorizer } from '../auth/authorizer';
 import type { CreateOnlyResource } from '../discovery/discovery';
 import { jsonResponse, type ApiRequest, type ApiResponse } from '../http/exchange';
-import { readValue } from '../rest/body';
-import { isAskedOfCluster } from '../rest/create-only';
+import { headOf, readQuestion, specIn } from '../rest/cluster-question';
 
 export const REBALANCE_PLANS: CreateOnlyResource = {
   group: SCHEDULING_GROUP,
@@ -25,22 +22,11 @@ export const serveRebalancePlan = async (
   request: ApiRequest,
   { placements, authorizer }: { readonly placements: Placements; readonly authorizer: Authorizer },
 ): Promise<ApiResponse | undefined> => {
-  if (!isAskedOfCluster(request, REBALANCE_PLANS)) return undefined;
-  const { group, version, kind, plural } = REBALANCE_PLANS;
-  const asked = { verb: 'create', group, resource: plural, subresource: '' };
-  authorizer.authorize(request.user, { ...asked, namespace: '', name: '' });
-  const spec = specIn(await readValue(request));
+  const question = await readQuestion(request, REBALANCE_PLANS, authorizer);
+  if (question === undefined) return undefined;
+  const spec = specIn(REBALANCE_PLANS, PLAN, question.body);
   const status = await placements.rebalance(spec, request.signal);
-  const metadata = { creationTimestamp: null };
-  return jsonResponse({ kind, apiVersion: `${group}/${version}`, metadata, spec, status }, 201);
-};
-
-const specIn = (body: unknown): RebalancePlanSpec => {
-  const parsed = PLAN.safeParse(body ?? {});
-  if (parsed.success) return parsed.data.spec;
-  const [issue] = parsed.error.issues;
-  const where = issue?.path.join('.') ?? '';
-  throw new ApiError('BadRequest', `RebalancePlan: ${where}: ${issue?.message ?? ''}`);
+  return jsonResponse({ ...headOf(REBALANCE_PLANS), spec, status }, 201);
 };
 
 const MOVES_MAX = 200;
