@@ -247,6 +247,10 @@ export const podCondition = (
 export const isPodReady = (pod: { readonly status?: PodStatus }): boolean =>
   podCondition(pod, 'Ready')?.status === 'True';
 
+/** Its start is over, for good or ill: it is ready, or has ended. */
+export const hasStarted = (pod: { readonly status?: PodStatus }): boolean =>
+  isPodReady(pod) || isTerminal(pod);
+
 /** A condition as a writer states it; `withCondition` fills in the transition time. */
 export interface ConditionInput {
   readonly type: string;

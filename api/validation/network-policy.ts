@@ -2,6 +2,7 @@ import type * as networking from 'kubernetes-types/networking/v1';
 import { parseCidr, prefixContains } from '../../lib/net/ip';
 import { portNameProblems } from '../names';
 import type { DeepReadonly, NetworkPolicy } from '../types';
+import { validateCidr } from './addresses';
 import { validateLabelSelector } from './affinity';
 import {
   forbidden,
@@ -107,16 +108,13 @@ const validatePeers = (peers: readonly Peer[] = [], field: string): readonly Fie
 const validateBlock = ({ cidr = '', except = [] }: Block, field: string): readonly FieldError[] => {
   if (cidr === '') return [required(`${field}.cidr`)];
   const outer = parseCidr(cidr);
-  if (typeof outer === 'string') return [noCidr(`${field}.cidr`, cidr)];
+  if (typeof outer === 'string') return validateCidr(cidr, `${field}.cidr`);
   return except.flatMap((text, i) => {
     const at = `${field}.except[${i}]`;
     const inner = parseCidr(text);
-    if (typeof inner === 'string') return [noCidr(at, text)];
+    if (typeof inner === 'string') return validateCidr(text, at);
     return prefixContains(outer, inner.address) && outer.length < inner.length
       ? []
       : [invalid(at, text, 'must be a strict subset of `cidr`')];
   });
 };
-
-const noCidr = (field: string, text: string): FieldError =>
-  invalid(field, text, 'must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)');

@@ -1,5 +1,5 @@
 import { ApiError, hasReason } from '../../api/errors';
-import { withNodeConditions } from '../../api/pods';
+import { hasStarted, withNodeConditions } from '../../api/pods';
 import { PODS } from '../../api/resources';
 import { nameKey, type ObjectName, type Pod, type PodStatus } from '../../api/types';
 import type { ApiClient } from '../../client/api-client';
@@ -58,7 +58,7 @@ export class StatusIntake {
   /** Until the pod is ready, or has ended: with that its start has been told. */
   private async traced(
     uid: string,
-    { phase = '', conditions = [] }: Partial<PodStatus>,
+    { phase = '' }: Partial<PodStatus>,
     store: () => Promise<Pod>,
   ): Promise<Pod> {
     const { tracing } = this.deps;
@@ -68,8 +68,7 @@ export class StatusIntake {
       podSpan(tracing, uid, 'Store status', () => ({ attributes })),
       store(),
     );
-    const isReady = conditions.some(({ type, status }) => type === 'Ready' && status === 'True');
-    if (isReady || phase === 'Succeeded' || phase === 'Failed') tracing.pods.forget(uid);
+    if (hasStarted(stored)) tracing.pods.forget(uid);
     return stored;
   }
 

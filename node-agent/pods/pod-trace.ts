@@ -1,3 +1,4 @@
+import { hasStarted } from '../../api/pods';
 import { nameOf, type Pod, type PodStatus, uidOf } from '../../api/types';
 import { podSpan, spanning, type Span, type Tracing } from '../../lib/tracing/tracing';
 import { parseTraceparent } from '../../lib/tracing/traceparent';
@@ -48,12 +49,12 @@ export class PodTrace {
     return result;
   }
 
-  note({ phase, conditions = [] }: PodStatus): void {
+  note(status: PodStatus): void {
     if (this.run === undefined) return;
+    const { phase } = status;
     if (phase === 'Running') this.readiness ??= this.run.child('Wait until ready');
     if (phase === 'Failed') this.run.fail('the pod has failed');
-    const isReady = conditions.some(({ type, status }) => type === 'Ready' && status === 'True');
-    if (isReady || phase === 'Succeeded' || phase === 'Failed') this.end();
+    if (hasStarted({ status })) this.end();
   }
 
   /** Later starts of its containers are no part of it. */

@@ -390,17 +390,14 @@ const admit = (
   admission: AdmissionChain,
   asked: AdmissionAttributes,
   { span, signal }: WriteContext,
-): Promise<boolean> => {
-  return spanning(span?.child('Mutating admission'), admission.admit(asked, signal));
-};
+): Promise<boolean> => spanning(span?.child('Mutating admission'), admission.admit(asked, signal));
 
 const validate = (
   admission: AdmissionChain,
   asked: AdmissionAttributes,
   { span, signal }: WriteContext,
-): Promise<void> => {
-  return spanning(span?.child('Validating admission'), admission.validate(asked, signal));
-};
+): Promise<void> =>
+  spanning(span?.child('Validating admission'), admission.validate(asked, signal));
 
 /** The compare-and-swap lost to another writer: worth another try from the newest state. */
 class LostRaceError extends ApiError {}
