@@ -1,12 +1,10 @@
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-import { clusterPaths } from '../../cli/cluster-paths';
-import { mountCount, TestCsiDriver } from '../support/csi-driver';
+import { mountCount, type TestCsiDriver } from '../support/csi-driver';
 import { hasLoopDevices, LoopDevice } from '../support/loop-device';
-import { podYaml, TestCluster } from './support/cluster';
-import { leftBehind, sharedState } from './support/machine';
+import { podYaml, type TestCluster } from './support/cluster';
+import { type DriverCluster, startDriverCluster } from './support/driver-cluster';
 
 jest.setTimeout(240_000);
 
@@ -15,21 +13,16 @@ const NODE = 'node-1';
 const DRIVER = 'block.test';
 
 (hasLoopDevices() ? describe : describe.skip)('block volumes', () => {
-  let before: readonly string[];
+  let running: DriverCluster;
   let cluster: TestCluster;
   let driver: TestCsiDriver;
-  let folder: string;
 
-  const stateDir = () => clusterPaths(NAME).nodeStateDir(NODE);
+  const stateDir = () => running.stateDir;
+  const apply = (...objects: readonly object[]) => running.apply(...objects);
 
   beforeAll(async () => {
-    before = sharedState();
-    cluster = await TestCluster.start(NAME, { nodes: 1 });
-    folder = mkdtempSync(join(tmpdir(), 'dhow-driver-'));
-    driver = await TestCsiDriver.start({
-      ...{ name: DRIVER, folder, registry: join(stateDir(), 'plugins_registry') },
-    });
-    await cluster.until('its CSINode', () => cluster.object('csinode', NODE));
+    running = await startDriverCluster(NAME, NODE, { name: DRIVER });
+    ({ cluster, driver } = running);
     await apply({
       apiVersion: 'storage.k8s.io/v1',
       kind: 'CSIDriver',
@@ -38,16 +31,10 @@ const DRIVER = 'block.test';
     });
   });
 
-  afterAll(async () => {
-    await cluster.clear();
-    await driver[Symbol.asyncDispose]();
-    await cluster[Symbol.asyncDispose]();
-    rmSync(folder, { recursive: true, force: true });
-    expect(leftBehind(NAME, before)).toEqual([]);
-  });
+  afterEach(() => cluster.clear());
 
-  const apply = (...objects: readonly object[]) =>
-    cluster.apply(objects.map((object) => JSON.stringify(object)).join('\n---\n'));
+  afterAll(() => running.end());
+
   const volumeYaml = (name: string, source: object) => ({
     apiVersion: 'v1',
     kind: 'PersistentVolume',

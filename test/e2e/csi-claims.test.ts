@@ -1,6 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { rmSync } from 'node:fs';
 
 import type { PersistentVolumeClaim } from '../../api/types';
 import { clusterPaths } from '../../cli/cluster-paths';
@@ -9,9 +7,9 @@ import { readKubeconfig } from '../../client/kubeconfig';
 import { Capability } from '../../node-agent/csi/csi-driver';
 import { VolumeUsage_Unit } from '../../proto/gen/csi/v1/node';
 import { CsiController, OutOfRoom, type Backend } from '../support/csi-controller';
-import { namesIn, TestCsiDriver } from '../support/csi-driver';
-import { podYaml, TestCluster } from './support/cluster';
-import { leftBehind, sharedState } from './support/machine';
+import { namesIn, type TestCsiDriver } from '../support/csi-driver';
+import { podYaml, type TestCluster } from './support/cluster';
+import { type DriverCluster, startDriverCluster } from './support/driver-cluster';
 
 jest.setTimeout(240_000);
 
@@ -19,39 +17,27 @@ const NAME = 'e2e-claims';
 const NODE = 'node-1';
 const DRIVER = 'claims.test';
 
-let before: readonly string[];
+let running: DriverCluster;
 let cluster: TestCluster;
 let driver: TestCsiDriver;
-let folder: string;
 
 beforeAll(async () => {
-  before = sharedState();
-  cluster = await TestCluster.start(NAME, { nodes: 1 });
-  folder = mkdtempSync(join(tmpdir(), 'dhow-driver-'));
-  driver = await TestCsiDriver.start({
+  running = await startDriverCluster(NAME, NODE, {
     name: DRIVER,
-    folder,
-    registry: join(clusterPaths(NAME).nodeStateDir(NODE), 'plugins_registry'),
     info: { maxVolumesPerNode: 1n },
     capabilities: [
       ...[Capability.STAGE_UNSTAGE_VOLUME, Capability.EXPAND_VOLUME],
       ...[Capability.GET_VOLUME_STATS, Capability.VOLUME_CONDITION],
     ],
   });
-  await cluster.until('its CSINode', () => cluster.object('csinode', NODE));
+  ({ cluster, driver } = running);
 });
 
 afterEach(() => cluster.clear());
 
-afterAll(async () => {
-  await driver[Symbol.asyncDispose]();
-  await cluster[Symbol.asyncDispose]();
-  rmSync(folder, { recursive: true, force: true });
-  expect(leftBehind(NAME, before)).toEqual([]);
-});
+afterAll(() => running.end());
 
-const apply = (...objects: readonly object[]) =>
-  cluster.apply(objects.map((object) => JSON.stringify(object)).join('\n---\n'));
+const apply = (...objects: readonly object[]) => running.apply(...objects);
 const driverYaml = (spec: object) => ({
   apiVersion: 'storage.k8s.io/v1',
   kind: 'CSIDriver',

@@ -1,13 +1,11 @@
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 import type { CSINode, Node, VolumeAttachment } from '../../api/types';
 import { attachmentNameOf } from '../../api/volumes';
-import { clusterPaths } from '../../cli/cluster-paths';
-import { mountCount, namesIn, TestCsiDriver } from '../support/csi-driver';
-import { podYaml, TestCluster } from './support/cluster';
-import { leftBehind, sharedState } from './support/machine';
+import { mountCount, namesIn, type TestCsiDriver } from '../support/csi-driver';
+import { podYaml, type TestCluster } from './support/cluster';
+import { type DriverCluster, startDriverCluster } from './support/driver-cluster';
 
 jest.setTimeout(240_000);
 
@@ -15,36 +13,25 @@ const NAME = 'e2e-csi';
 const NODE = 'node-1';
 const DRIVER = 'csi.test';
 
-let before: readonly string[];
+let running: DriverCluster;
 let cluster: TestCluster;
 let driver: TestCsiDriver;
-let folder: string;
 
-const stateDir = () => clusterPaths(NAME).nodeStateDir(NODE);
+const stateDir = () => running.stateDir;
 
 beforeAll(async () => {
-  before = sharedState();
-  cluster = await TestCluster.start(NAME, { nodes: 1 });
-  folder = mkdtempSync(join(tmpdir(), 'dhow-driver-'));
-  driver = await TestCsiDriver.start({
+  running = await startDriverCluster(NAME, NODE, {
     name: DRIVER,
-    folder,
-    registry: join(stateDir(), 'plugins_registry'),
     info: { maxVolumesPerNode: 8n, accessibleTopology: { segments: { 'csi.test/zone': 'z1' } } },
   });
+  ({ cluster, driver } = running);
 });
 
 afterEach(() => cluster.clear());
 
-afterAll(async () => {
-  await driver[Symbol.asyncDispose]();
-  await cluster[Symbol.asyncDispose]();
-  rmSync(folder, { recursive: true, force: true });
-  expect(leftBehind(NAME, before)).toEqual([]);
-});
+afterAll(() => running.end());
 
-const apply = (...objects: readonly object[]) =>
-  cluster.apply(objects.map((object) => JSON.stringify(object)).join('\n---\n'));
+const apply = (...objects: readonly object[]) => running.apply(...objects);
 const driverYaml = (spec: object) => ({
   apiVersion: 'storage.k8s.io/v1',
   kind: 'CSIDriver',

@@ -6,15 +6,14 @@ import { join } from 'node:path';
 import type { CSIDriver, Pod } from '../../api/types';
 import { systemClock } from '../../lib/clock';
 import { silentLog } from '../../lib/log';
-import { systemRandom } from '../../lib/random';
 import { Capability } from '../../node-agent/csi/csi-driver';
 import { CsiVolumes } from '../../node-agent/csi/csi-volumes';
 import { MountedVolumes } from '../../node-agent/csi/mounted-volumes';
-import { PluginRegistry } from '../../node-agent/csi/plugin-registry';
 import type { CsiVolume } from '../../node-agent/volumes/csi-volume';
 import { createMounter } from '../../node-agent/volumes/mounter';
-import { mountCount, namesIn, TestCsiDriver } from '../support/csi-driver';
+import { mountCount, namesIn, type TestCsiDriver } from '../support/csi-driver';
 import { hasLoopDevices } from '../support/loop-device';
+import { type RegisteredDriver, startRegisteredDriver } from './support/registered-driver';
 
 const NAME = 'block.test.example.org';
 const { signal } = new AbortController();
@@ -31,32 +30,18 @@ const object: CSIDriver = {
   let directory: string;
   let stateDir: string;
   let driver: TestCsiDriver;
-  let registry: PluginRegistry;
-  let stop: AbortController;
-  let running: Promise<void>;
+  let registered: RegisteredDriver;
   let bootId = 'boot-1';
 
   const start = async (capabilities: readonly Capability[]): Promise<void> => {
-    const folder = join(stateDir, 'plugins_registry');
-    driver = await TestCsiDriver.start({
-      ...{ name: NAME, folder: join(directory, 'driver'), registry: folder, capabilities },
-    });
-    const deps = { clock: systemClock, random: systemRandom, log: silentLog };
-    registry = new PluginRegistry({ folder, ...deps });
-    stop = new AbortController();
-    const isKnown = new Promise<void>((resolve) => {
-      registry.onDrivers(() => {
-        if (registry.toReport()?.length === 1) resolve();
-      });
-    });
-    running = registry.run(stop.signal);
-    await isKnown;
+    const folder = join(directory, 'driver');
+    registered = await startRegisteredDriver({ name: NAME, folder, stateDir, capabilities });
+    ({ driver } = registered);
   };
+  // Its loop devices are free once nothing of them is mounted.
   const end = async (): Promise<void> => {
-    stop.abort();
-    await running;
     mounter.unmountAll(directory);
-    await driver[Symbol.asyncDispose]();
+    await registered.end();
   };
 
   beforeEach(async () => {
@@ -74,7 +59,7 @@ const object: CSIDriver = {
   const agent = () =>
     new CsiVolumes({
       ...{ stateDir, bootId, mounter, clock: systemClock, log: silentLog },
-      driver: (name) => registry.driver(name),
+      driver: (name) => registered.registry.driver(name),
       source: {
         ...{ nodeName: 'n1', objects, tokens: () => undefined },
         csi: { csiDriver: () => object, attachment: () => undefined },

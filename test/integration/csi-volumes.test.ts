@@ -7,16 +7,15 @@ import { join } from 'node:path';
 import type { CSIDriver, Pod, Secret, VolumeAttachment } from '../../api/types';
 import { systemClock } from '../../lib/clock';
 import { silentLog } from '../../lib/log';
-import { systemRandom } from '../../lib/random';
 import { CsiVolumes } from '../../node-agent/csi/csi-volumes';
 import { MountedVolumes } from '../../node-agent/csi/mounted-volumes';
 import { Capability } from '../../node-agent/csi/csi-driver';
-import { PluginRegistry } from '../../node-agent/csi/plugin-registry';
 import { VolumeUsage_Unit } from '../../proto/gen/csi/v1/node';
 import { attachmentNameOf } from '../../api/volumes';
 import type { CsiVolume } from '../../node-agent/volumes/csi-volume';
 import { createMounter } from '../../node-agent/volumes/mounter';
-import { mountCount, namesIn, TestCsiDriver } from '../support/csi-driver';
+import { mountCount, namesIn, type TestCsiDriver } from '../support/csi-driver';
+import { type RegisteredDriver, startRegisteredDriver } from './support/registered-driver';
 
 const NAME = 'csi.test.example.org';
 const { signal } = new AbortController();
@@ -25,9 +24,7 @@ const mounter = createMounter();
 let directory: string;
 let stateDir: string;
 let driver: TestCsiDriver;
-let registry: PluginRegistry;
-let stop: AbortController;
-let running: Promise<void>;
+let registered: RegisteredDriver;
 let object: CSIDriver | undefined;
 const attachments = new Map<string, VolumeAttachment>();
 const secrets = new Map<string, Secret>();
@@ -44,41 +41,22 @@ beforeEach(async () => {
   await startDriver();
 });
 afterEach(async () => {
-  stop.abort();
-  await running;
-  await driver[Symbol.asyncDispose]();
+  await registered.end();
   mounter.unmountAll(directory);
   await rm(directory, { recursive: true, force: true });
 });
 
 const startDriver = async (capabilities = [Capability.STAGE_UNSTAGE_VOLUME]): Promise<void> => {
   const folder = join(directory, 'driver');
-  driver = await TestCsiDriver.start({
-    name: NAME,
-    folder,
-    registry: registryFolder(),
-    capabilities,
-  });
-  registry = new PluginRegistry({
-    folder: registryFolder(),
-    ...{ clock: systemClock, random: systemRandom, log: silentLog },
-  });
-  stop = new AbortController();
-  const isKnown = new Promise<void>((resolve) => {
-    registry.onDrivers(() => {
-      if (registry.toReport()?.length === 1) resolve();
-    });
-  });
-  running = registry.run(stop.signal);
-  await isKnown;
+  registered = await startRegisteredDriver({ name: NAME, folder, stateDir, capabilities });
+  ({ driver } = registered);
 };
-const registryFolder = () => join(stateDir, 'plugins_registry');
 
 /** Each agent anew, as after a kill: all that it knows is on disk. */
 const agent = () =>
   new CsiVolumes({
     ...{ stateDir, bootId, mounter, clock: systemClock, log: silentLog },
-    driver: (name) => registry.driver(name),
+    driver: (name) => registered.registry.driver(name),
     source: {
       nodeName: 'n1',
       objects: { secret: (_ns, name) => secrets.get(name), configMap: () => undefined },
@@ -290,7 +268,7 @@ it('waits until the volume is attached, and passes on what that has told', async
 
 it('says that there is no such driver, and takes nothing for gone without it', async () => {
   await pathOf('a');
-  const gone = new Promise<void>((resolve) => registry.onDrivers(resolve));
+  const gone = new Promise<void>((resolve) => registered.registry.onDrivers(resolve));
   driver.unregister();
   await gone;
   await expect(pathOf('b')).rejects.toThrow(
@@ -333,9 +311,7 @@ describe('the group of a pod', () => {
   });
 
   it('is told to drivers that see to it themselves', async () => {
-    stop.abort();
-    await running;
-    await driver[Symbol.asyncDispose]();
+    await registered.end();
     await startDriver([Capability.VOLUME_MOUNT_GROUP]);
     object = driverObject({ fsGroupPolicy: 'File' });
     expect(await groupOf(claimed())).toBe(0);
@@ -354,9 +330,7 @@ it('grows a volume where it is mounted, with the secret that is for it', async (
   // This one cannot: then whoever made the volume larger has done all.
   expect(await grow()).toBe(false);
   expect(driver.expansions).toEqual([]);
-  await driver[Symbol.asyncDispose]();
-  stop.abort();
-  await running;
+  await registered.end();
   await startDriver([Capability.STAGE_UNSTAGE_VOLUME, Capability.EXPAND_VOLUME]);
   expect(await grow()).toBe(true);
   expect(driver.expansions).toMatchObject([
@@ -388,9 +362,7 @@ it('asks a driver how full a volume is, where it counts that and the volume is m
   const { stats } = driver;
   await pathOf('a');
   expect(await figures()).toBeUndefined();
-  await driver[Symbol.asyncDispose]();
-  stop.abort();
-  await running;
+  await registered.end();
   await startDriver([Capability.STAGE_UNSTAGE_VOLUME, Capability.GET_VOLUME_STATS]);
   driver.stats = stats;
   expect(await figures()).toEqual({
