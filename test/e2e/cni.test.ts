@@ -73,9 +73,7 @@ const server = (name: string, node: string, container: object = {}) =>
   );
 
 const fetched = (client: string, url: string): Promise<string> =>
-  cluster.untilSaid(/\S/, () =>
-    cluster.dhow('exec', client, '--', 'timeout', '5', 'wget', '-qO-', url),
-  );
+  cluster.untilSaid(/\S/, () => cluster.wget(client, url, 5));
 
 it('connects pods by plugins: on a node, across nodes, by a Service’s name and by a host port', async () => {
   await cluster.apply(

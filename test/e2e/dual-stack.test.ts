@@ -13,19 +13,8 @@ const service = (name: string, spec: object) =>
     spec: { selector: { app: 'web' }, ports: [{ port: 80, targetPort: 8080 }], ...spec },
   });
 
-const wget = async (cluster: TestCluster, url: string): Promise<string> => {
-  const { stdout } = await cluster.dhow(
-    'exec',
-    'client',
-    '--',
-    'timeout',
-    '3',
-    'wget',
-    '-qO-',
-    url,
-  );
-  return stdout.trim();
-};
+const wget = async (cluster: TestCluster, url: string): Promise<string> =>
+  (await cluster.wget('client', url)).stdout.trim();
 
 const lookUp = async (cluster: TestCluster, ...args: readonly string[]): Promise<string> =>
   (await cluster.dhow('exec', 'client', '--', 'nslookup', ...args)).stdout;

@@ -39,19 +39,7 @@ it('leads services of a range that is added, and keeps the range while they need
   await cluster.apply(service('10.97.0.7'));
   await cluster.podIsReady('web');
   await cluster.podIsReady('client');
-  const ask = async () =>
-    (
-      await cluster.dhow(
-        'exec',
-        'client',
-        '--',
-        'timeout',
-        '3',
-        'wget',
-        '-qO-',
-        'http://10.97.0.7/',
-      )
-    ).stdout;
+  const ask = async () => (await cluster.wget('client', 'http://10.97.0.7/')).stdout;
   await cluster.until('the address leads', async () => (await ask()) === 'web\n');
   await cluster.untilSaid(/CIDRs: +10\.97\.0\.0\/24/, () =>
     cluster.kubectl('describe', 'servicecidr', 'more'),

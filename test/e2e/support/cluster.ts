@@ -100,6 +100,12 @@ export class TestCluster implements AsyncDisposable {
     return spawn(DHOW, args, { env: this.env, stdio: ['ignore', 'pipe', 'pipe'] });
   }
 
+  /** What a pod gets by HTTP. Debian's busybox crashes on wget -T, so the time is bounded from outside. */
+  wget(pod: string, url: string, timeoutSeconds = 3): Promise<Result> {
+    const bounded = ['timeout', String(timeoutSeconds)];
+    return this.dhow('exec', pod, '--', ...bounded, 'wget', '-qO-', url);
+  }
+
   /** `dhow get KIND NAME -o json`, parsed; undefined when it is not there. */
   async object(kind: string, name: string): Promise<ApiObject | undefined> {
     const { code, stdout } = await this.dhow('get', kind, name, '-o', 'json');
