@@ -13,9 +13,15 @@ export interface Change {
   readonly event: WakeEvent;
   /** What changed. Of the same thing and event, the later change stands for both. */
   readonly key: string;
-  /** A hint: false only where the pod cannot go anywhere because of this. */
-  mayHelp(info: PodInfo): boolean;
+  /** A hint: anything but `may-help` only where the pod cannot go anywhere because of this. */
+  effectOn(info: PodInfo): Effect;
 }
+
+/**
+ * What a change means for a waiting pod. Where a plugin keeps the pod from what changed, the pod waits
+ * for what may lift that, too: at its attempt another plugin, or none, had spoken against that place.
+ */
+export type Effect = 'may-help' | 'no-help' | { readonly refusedBy: string };
 
 export interface ChangesDeps {
   readonly snapshot: Snapshot;
@@ -34,12 +40,17 @@ export class Changes {
       event,
       key: `${NODES.plural}/${nodeName}`,
       // By itself a member may fit, or not, whatever becomes of its group.
-      mayHelp: (info) => groupKeyOf(info.pod) !== undefined || this.fits(info, nodeName),
+      effectOn: (info) =>
+        groupKeyOf(info.pod) === undefined ? this.effectOfNode(info, nodeName) : 'may-help',
     };
   }
 
   ofClaim(event: WakeEvent, claim: string): Change {
-    return { event, key: `claims/${claim}`, mayHelp: ({ claims }) => claims.includes(claim) };
+    return {
+      event,
+      key: `claims/${claim}`,
+      effectOn: ({ claims }) => helpIf(claims.includes(claim)),
+    };
   }
 
   /** A group of pods, or who belongs to it. */
@@ -47,12 +58,12 @@ export class Changes {
     return {
       event: 'PodGroupChanged',
       key: `groups/${groupKey}`,
-      mayHelp: ({ pod }) => groupKeyOf(pod) === groupKey,
+      effectOn: ({ pod }) => helpIf(groupKeyOf(pod) === groupKey),
     };
   }
 
   ofAnyClaim(event: WakeEvent): Change {
-    return { event, key: 'claims', mayHelp: ({ claims }) => claims.length > 0 };
+    return { event, key: 'claims', effectOn: ({ claims }) => helpIf(claims.length > 0) };
   }
 
   /** Where its driver can make volumes has changed: of interest to claims of its class. */
@@ -60,10 +71,12 @@ export class Changes {
     return {
       event: 'StorageCapacityChanged',
       key: `capacities/${keyOf(capacity)}`,
-      mayHelp: (info) =>
-        this.resolved(info).volumes?.delayed.some(
-          ({ storageClass }) => storageClass.metadata.name === capacity.storageClassName,
-        ) === true,
+      effectOn: (info) =>
+        helpIf(
+          this.resolved(info).volumes?.delayed.some(
+            ({ storageClass }) => storageClass.metadata.name === capacity.storageClassName,
+          ) === true,
+        ),
     };
   }
 
@@ -73,8 +86,11 @@ export class Changes {
     return {
       event: 'PodsChanged',
       key: `pods/${pod.uid}`,
-      mayHelp: (info) =>
-        concerns(info, pod, snapshot) || (this.isSpread(info) && info.namespace === pod.namespace),
+      effectOn: (info) =>
+        helpIf(
+          concerns(info, pod, snapshot) ||
+            (this.isSpread(info) && info.namespace === pod.namespace),
+        ),
     };
   }
 
@@ -83,7 +99,7 @@ export class Changes {
     return {
       event: 'PodsChanged',
       key: `namespaces/${name}`,
-      mayHelp: ({ affinity }) => affinity !== undefined,
+      effectOn: ({ affinity }) => helpIf(affinity !== undefined),
     };
   }
 
@@ -92,16 +108,17 @@ export class Changes {
     return {
       event: 'DomainsChanged',
       key: 'domains',
-      mayHelp: (info) => this.isSpread(info),
+      effectOn: (info) => helpIf(this.isSpread(info)),
     };
   }
 
-  private fits(info: PodInfo, nodeName: string): boolean {
+  private effectOfNode(info: PodInfo, nodeName: string): Effect {
     const { snapshot, profiles } = this.deps;
     const node = snapshot.node(nodeName);
-    if (node === undefined) return false;
+    if (node === undefined) return 'no-help';
     const filters = filtersFor(this.resolved(info), snapshot, profiles.of(info.pod));
-    return firstRefusal(filters, node) === undefined;
+    const refused = firstRefusal(filters, node);
+    return refused === undefined ? 'may-help' : { refusedBy: refused.plugin.name };
   }
 
   /** Does it go by how many of its kind are in each domain? */
@@ -114,6 +131,8 @@ export class Changes {
     return this.deps.volumes?.resolve(info) ?? info;
   }
 }
+
+const helpIf = (mayHelp: boolean): Effect => (mayHelp ? 'may-help' : 'no-help');
 
 /** May it matter to the first pod where the second is? */
 const concerns = (waiting: PodInfo, pod: PodInfo, { namespaceLabels }: ClusterView): boolean => {

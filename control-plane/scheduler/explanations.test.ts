@@ -40,7 +40,7 @@ describe('PodExplanations', () => {
       retryBy: '2026-11-25T00:05:00.000000Z',
       waitingFor: ['a new node', 'a pod that ends or is deleted'],
     });
-    queue.wake({ event: 'PodRemoved', key: 'n1', mayHelp: () => true });
+    queue.wake({ event: 'PodRemoved', key: 'n1', effectOn: () => 'may-help' });
     const popping = queue.pop(AbortSignal.timeout(10));
     expect((await get()).status).toMatchObject({
       queue: 'backoff',

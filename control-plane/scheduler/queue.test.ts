@@ -1,4 +1,5 @@
 import { ManualClock } from '../../lib/clock';
+import type { Effect } from './changes';
 import { podInfoOf } from './pod-info';
 import type { WakeEvent } from './plugins/plugin';
 import { backoffMsAfter, SchedulingQueue } from './queue';
@@ -11,7 +12,7 @@ const WAKE_EVENTS: Readonly<Record<string, readonly WakeEvent[]>> = {
   TaintToleration: ['NodeTaintsChanged'],
 };
 
-const create = (mayHelp: (node: string) => boolean = () => true) => {
+const create = (effectOf: (node: string) => Effect = () => 'may-help') => {
   const clock = new ManualClock(0);
   const abort = new AbortController();
   const queue = new SchedulingQueue({
@@ -19,7 +20,7 @@ const create = (mayHelp: (node: string) => boolean = () => true) => {
     wakeEventsOf: (plugin) => WAKE_EVENTS[plugin] ?? [],
   });
   const wake = (event: WakeEvent, key: string) =>
-    queue.wake({ event, key, mayHelp: () => mayHelp(key) });
+    queue.wake({ event, key, effectOn: () => effectOf(key) });
   const popped: string[] = [];
   /** Everything that can be popped now. */
   const drain = async () => {
@@ -95,7 +96,9 @@ describe('SchedulingQueue', () => {
   });
 
   it('does not wake a pod for a node that it would not fit', async () => {
-    const { queue, wake, drain, refuse, clock } = create((node) => node === 'good');
+    const { queue, wake, drain, refuse, clock } = create((node) =>
+      node === 'good' ? 'may-help' : 'no-help',
+    );
     queue.offer(info('a'));
     await drain();
     refuse('a');
@@ -104,6 +107,24 @@ describe('SchedulingQueue', () => {
     expect(await drain()).toEqual([]);
     wake('NodeAdded', 'good');
     expect(await drain()).toEqual(['a']);
+  });
+
+  it('waits also for what keeps it from a node that has come', async () => {
+    let effect: Effect = { refusedBy: 'NodeResourcesFit' };
+    const { queue, wake, drain, refuse, clock } = create(() => effect);
+    queue.offer(info('a'));
+    await drain();
+    refuse('a', 'TaintToleration');
+    await clock.advance(20_000);
+    wake('NodeAdded', 'n1');
+    expect(await drain()).toEqual([]);
+    expect(queue.inspect('uid-a')?.wakeOn).toContain('PodRemoved');
+    effect = 'may-help';
+    wake('PodRemoved', 'n1');
+    expect(await drain()).toEqual(['a']);
+    // A later attempt begins anew.
+    refuse('a', 'TaintToleration');
+    expect(queue.inspect('uid-a')?.wakeOn).not.toContain('PodRemoved');
   });
 
   it('replays what happened during the attempt', async () => {

@@ -86,7 +86,7 @@ interface Entry {
   queuedAtMs: number;
   /** At the last attempt. */
   refusedBy: ReadonlySet<string>;
-  wakeOn: ReadonlySet<WakeEvent>;
+  wakeOn: Set<WakeEvent>;
   /** What changed while the pod was in flight. */
   missed: PendingChanges;
 }
@@ -253,9 +253,9 @@ export class SchedulingQueue {
     this.leave(entry);
     this.park(entry, refusedBy);
     for (const change of missed.values()) {
-      if (!entry.wakeOn.has(change.event) || !change.mayHelp(entry.info)) continue;
-      this.reactivate(entry, change.event);
-      return;
+      if (!entry.wakeOn.has(change.event)) continue;
+      this.apply(change, entry);
+      if (!this.parked.has(uid)) return;
     }
   }
 
@@ -301,9 +301,15 @@ export class SchedulingQueue {
       this.changes.delete(key);
       for (const entry of [...(this.byEvent.get(change.event) ?? [])]) {
         checks++;
-        if (change.mayHelp(entry.info)) this.reactivate(entry, change.event);
+        this.apply(change, entry);
       }
     }
+  }
+
+  private apply(change: Change, entry: Entry): void {
+    const effect = change.effectOn(entry.info);
+    if (effect === 'may-help') this.reactivate(entry, change.event);
+    else if (effect !== 'no-help') this.waitAlso(entry, this.deps.wakeEventsOf(effect.refusedBy));
   }
 
   private takeActive(): Entry | undefined {
@@ -356,12 +362,16 @@ export class SchedulingQueue {
     entry.parkedAtMs = this.nowMs();
     entry.refusedBy = refusedBy;
     this.deps.onQueued?.('unschedulable', 'AttemptFailed');
-    entry.wakeOn = new Set<WakeEvent>([
-      'NodeAdded',
-      ...[...refusedBy].flatMap((plugin) => this.deps.wakeEventsOf(plugin)),
-    ]);
+    entry.wakeOn = new Set();
     this.parked.set(entry.info.uid, entry);
-    for (const event of entry.wakeOn) {
+    this.waitAlso(entry, ['NodeAdded']);
+    for (const plugin of refusedBy) this.waitAlso(entry, this.deps.wakeEventsOf(plugin));
+  }
+
+  /** A parked pod waits for these events as well. */
+  private waitAlso(entry: Entry, events: readonly WakeEvent[]): void {
+    for (const event of events) {
+      entry.wakeOn.add(event);
       const waiting = this.byEvent.get(event) ?? new Set();
       this.byEvent.set(event, waiting.add(entry));
     }

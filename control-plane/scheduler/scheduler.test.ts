@@ -9,7 +9,7 @@ import { silentLog } from '../../lib/log';
 import { seededRandom } from '../../lib/random';
 import { parseSchedulerConfiguration } from './configuration/configuration';
 import { createScheduler, type SchedulerDeps } from './scheduler';
-import { FakeApi, FakeEvents, testNode, testPod } from './testing';
+import { FakeApi, FakeEvents, testNode, testPod, type NodeOptions } from './testing';
 
 const start = (api: FakeApi, more: Partial<SchedulerDeps> = {}) => {
   const clock = new ManualClock(1_000_000);
@@ -107,6 +107,41 @@ describe('scheduler', () => {
       [2, 'NodeAdded', 'Scheduled'],
     ]);
     await stop();
+  });
+
+  it('places a pod as soon as a node fits, in whatever steps the node becomes so', async () => {
+    const changes: readonly NodeOptions[] = [
+      { cpu: '4' },
+      { pods: '110' },
+      { labels: { disk: 'ssd' } },
+      { taints: [] },
+      { unschedulable: false },
+    ];
+    for (let seed = 0; seed < 60; seed++) {
+      const random = seededRandom(seed);
+      const api = new FakeApi();
+      api.putNode(testNode('other', { cpu: '1', labels: { disk: 'hdd' } }));
+      let joining: NodeOptions = {
+        ...{ cpu: '0', pods: '0', unschedulable: true },
+        taints: [{ key: 'node.kubernetes.io/not-ready', effect: 'NoSchedule' }],
+      };
+      const steps = changes.map((change) => () => {
+        joining = { ...joining, ...change };
+        api.putNode(testNode('new', joining));
+      });
+      steps.push(() => {
+        api.putPod(testPod('waiting', { cpu: '2', nodeSelector: { disk: 'ssd' } }));
+      });
+      const { clock, stop } = start(api);
+      while (steps.length > 0) {
+        for (const step of steps.splice(Math.floor(random.next() * steps.length), 1)) step();
+        await clock.advance(random.next() < 0.5 ? 0 : 1_500);
+      }
+      // Far less than after what a pod is tried again though nothing happened.
+      await clock.advance(20_000);
+      await until(clock, bound(api, 'waiting'));
+      await stop();
+    }
   });
 
   it('writes the condition again only when it changes', async () => {

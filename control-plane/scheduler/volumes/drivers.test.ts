@@ -236,10 +236,10 @@ it('is woken by more room for a claim of its class, and by nothing else of that 
   });
   const changes = new Changes({ snapshot, volumes: view, profiles: DEFAULT_PROFILES });
   const fast = changes.ofCapacity(capacity('x', 'n1', { capacity: '1Gi' }));
-  expect(fast.mayHelp(info('c'))).toBe(true);
-  expect(fast.mayHelp(info('d'))).toBe(false);
+  expect(fast.effectOn(info('c'))).toBe('may-help');
+  expect(fast.effectOn(info('d'))).toBe('no-help');
   const slow = { ...capacity('x', 'n1', {}), storageClassName: 'slow' };
-  expect(changes.ofCapacity(slow).mayHelp(info('c'))).toBe(false);
+  expect(changes.ofCapacity(slow).effectOn(info('c'))).toBe('no-help');
 });
 
 it('keeps pods in the zones of their volumes, where nodes say in which they are', () => {
