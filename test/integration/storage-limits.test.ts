@@ -98,7 +98,8 @@ it('measures and deletes very many files beside its other work', async () => {
   await becomesReady('later');
   await eventually(async () => !existsSync(folder), 120_000);
   await eventually(async () => (await client.list(PODS)).items.length === 2);
-  expect(turns.longestMs()).toBeLessThan(100);
+  // To remove so many in one turn takes seconds; a busy machine may stretch any turn by some.
+  expect(turns.longestMs()).toBeLessThan(500);
 }, 300_000);
 
 const FILE_COUNT = 200_000;

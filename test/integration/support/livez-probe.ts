@@ -29,14 +29,16 @@ export const livezDuring = async (
   }
 };
 
-/** Nine of ten are in time, and none is far from it: the machine may have other work, too. */
+/**
+ * Most are in time, and none is far from it. No more is asked: on a busy machine a process may wait for
+ * its turn longer than the server ever holds it.
+ */
 export const expectInTime = (probes: readonly Probe[]): void => {
   expect(probes.length).toBeGreaterThan(0);
   for (const { status } of probes) expect(status).toBe(200);
   const tookMs = probes.map((probe) => probe.tookMs).sort((a, b) => a - b);
-  // Of a few, one that met with other work of the machine would be more than a tenth.
-  if (probes.length >= 20) expect(tookMs[Math.floor(tookMs.length * 0.9)]).toBeLessThan(200);
-  expect(tookMs.at(-1)).toBeLessThan(2000);
+  if (probes.length >= 20) expect(tookMs[Math.floor(tookMs.length / 2)]).toBeLessThan(200);
+  expect(tookMs.at(-1)).toBeLessThan(3000);
 };
 
 const PROBER = `
