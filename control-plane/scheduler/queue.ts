@@ -173,6 +173,32 @@ export class SchedulingQueue {
     return found;
   }
 
+  /** Those that have waited for a change so long, longest first. */
+  parkedFor(ms: number): readonly PodInfo[] {
+    const found: PodInfo[] = [];
+    for (const { info, parkedAtMs } of this.parked.values()) {
+      if (parkedAtMs + ms > this.nowMs()) break;
+      found.push(info);
+    }
+    return found;
+  }
+
+  /** Does it wait for a change? */
+  isParked(uid: string): boolean {
+    return this.parked.has(uid);
+  }
+
+  /** Is there a change of which not all that wait have been told? */
+  get hasChanges(): boolean {
+    return this.changes.size > 0;
+  }
+
+  /** Has a pod that waits for a change tried without one. */
+  rouse(uid: string, trigger: string): void {
+    const entry = this.parked.get(uid);
+    if (entry !== undefined) this.reactivate(entry, trigger);
+  }
+
   /** Queues a pod, or takes note that it changed. False when full: offer it again later. */
   offer(info: PodInfo): boolean {
     const known = this.entries.get(info.uid);

@@ -80,6 +80,7 @@ describe('scheduler under disturbance', () => {
       }
       await expectNoOvercommit(api);
       expect(await countBound()).toBe(wanted);
+      expect(scheduler.metrics.lines()).toContain('dhow_scheduler_overslept_pods_total 0');
 
       abort.abort();
       await running;

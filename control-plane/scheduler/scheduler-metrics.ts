@@ -26,6 +26,7 @@ export class SchedulerMetrics {
   private readonly refusing = new Map<string, number>();
   private readonly refusedNodes = new Map<string, number>();
   private preemptions = 0;
+  private oversleepers = 0;
 
   /** `counts` tells of now, when asked. */
   constructor(private readonly queue: { counts(): QueueCounts }) {}
@@ -58,6 +59,11 @@ export class SchedulerMetrics {
     const known = this.waits.get(labels) ?? new Histogram(exponentialBounds(0.01, 2, 20));
     known.observe(seconds);
     this.waits.set(labels, known);
+  }
+
+  /** A pod fitted a node while it waited for a change. */
+  overslept(): void {
+    this.oversleepers++;
   }
 
   /** A pod came to a queue. */
@@ -138,6 +144,12 @@ export class SchedulerMetrics {
 
   private refusalLines(): readonly string[] {
     return [
+      ...metric(
+        'dhow_scheduler_overslept_pods_total',
+        'counter',
+        'Pods that fitted a node and that no change had woken: found by the self-check, and tried.',
+        [['', this.oversleepers]],
+      ),
       ...metric(
         'dhow_scheduler_plugin_refusals_total',
         'counter',

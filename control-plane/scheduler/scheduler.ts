@@ -31,6 +31,7 @@ import { SchedulingQueue, type Backoff } from './queue';
 import { Journal } from './replay/journal';
 import { SchedulerMetrics } from './scheduler-metrics';
 import { SchedulingLoop } from './scheduling-loop';
+import { SelfCheck } from './self-check';
 import { Snapshot } from './snapshot';
 import { subscribe, synced, viewsOf, type Views } from './views';
 import { DriverFacts } from './volumes/storage-facts';
@@ -87,10 +88,7 @@ export const createScheduler = (deps: SchedulerDeps): Scheduler => {
   const decisions = new DecisionLog(segments);
   const snapshot = snapshotAmid(views);
   const journal = new Journal(snapshot);
-  const volumes = new VolumeView({
-    ...views,
-    isClaimUsed: (claimKey, butUid) => snapshot.isClaimUsed(claimKey, butUid),
-  });
+  const volumes = volumesAmid(views, snapshot);
   const { queue, metrics } = measuredQueue(deps, profiles);
   const changes = new Changes({ snapshot, volumes, profiles });
   const conditions = new ConditionWriter({ client, clock, log });
@@ -103,12 +101,14 @@ export const createScheduler = (deps: SchedulerDeps): Scheduler => {
   const isAssumed = (uid: string) => snapshot.isAssumed(uid);
   const gangs = new Gangs({ groups: views.groups, pods, isAssumed });
   const preemptor = new Preemptor({ client, eventsFor, clock, log });
+  const engine = engineOver(snapshot, deps);
   const loop = new SchedulingLoop({
     ...{ client, clock, random, log, eventsFor, decisions, snapshot, queue, cluster, conditions },
     ...{ pods, seed, faults, volumes, volumeBinder, preemptor, profiles, gangs, metrics, journal },
-    engine: engineOver(snapshot, deps),
+    engine,
     ...(deps.tracing === undefined ? {} : { tracing: deps.tracing }),
   });
+  const selfCheck = new SelfCheck({ clock, log, queue, engine, seed, profiles, volumes, metrics });
 
   const run = async (signal: AbortSignal): Promise<void> => {
     await decisions.load(clock.now());
@@ -118,6 +118,7 @@ export const createScheduler = (deps: SchedulerDeps): Scheduler => {
     setMaxListeners(0, group.signal);
     conditions.start(group);
     for (const informer of own) group.run((each) => informer.run(each));
+    group.run((each) => selfCheck.run(each));
     const unsubscribe = subscribe(cluster, volumeBinder, views);
     try {
       group.run(async (each) => {
@@ -199,6 +200,12 @@ const snapshotAmid = (views: Views): Snapshot => {
   });
   return snapshot;
 };
+
+const volumesAmid = (views: Views, snapshot: Snapshot): VolumeView =>
+  new VolumeView({
+    ...views,
+    isClaimUsed: (claimKey, butUid) => snapshot.isClaimUsed(claimKey, butUid),
+  });
 
 /** Events come from the scheduler that the pod names: one recorder for each. */
 const recordersOf = ({ events, ...deps }: SchedulerDeps): ((pod: Pod) => EventRecorder) => {

@@ -140,6 +140,8 @@ export class ServerProcess {
       this.nodes?.[Symbol.asyncDispose](),
       ...this.controllers.map((each) => each.ended()),
     ]);
+    // Whatever was done to it: no pod slept though there was room for it.
+    expect(this.scheduler.metrics.lines()).toContain('dhow_scheduler_overslept_pods_total 0');
     await this.api[Symbol.asyncDispose]();
     await this.caches[Symbol.asyncDispose]();
   }

@@ -13,8 +13,11 @@ export const sharedCluster = (name: string, options: ClusterOptions = {}): TestC
     cluster.bind(started);
   });
   afterAll(async () => {
+    const { code, stdout } = await started.kubectl('get', '--raw', '/metrics');
     await started[Symbol.asyncDispose]();
     expect(leftBehind(name, before)).toEqual([]);
+    // Whatever the tests did: no pod slept though there was room for it.
+    if (code === 0) expect(stdout).toContain('\ndhow_scheduler_overslept_pods_total 0\n');
   });
   return cluster.proxy;
 };
