@@ -294,9 +294,8 @@ describe('across nodes', () => {
       inNetns(podA, 'ip', '-6', 'addr', 'add', 'fd00::1/64', 'dev', 'eth0', 'nodad');
       inNetns(podA, 'ip', '-6', 'route', 'add', 'default', 'dev', 'eth0');
       inNetns(nsA, 'ip', '-6', 'addr', 'add', 'fd00:1::1/128', 'dev', 'lo');
-      const send = sourcesSeen(nsA, 'fd00:1::1', podA, []);
-      inNetns(podA, process.execPath, '-e', SEND_6, 'fd00:1::1');
-      expect(await send).toEqual([]);
+      const send = () => inNetns(podA, process.execPath, '-e', SEND_6, 'fd00:1::1');
+      expect(await sourcesSeen(nsA, 'fd00:1::1', podA, [], { send })).toEqual([]);
     });
 
     it('cannot enter the tunnel between nodes from the side', async () => {

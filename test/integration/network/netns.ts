@@ -244,30 +244,28 @@ const killed = async (child: ChildProcess): Promise<void> => {
 
 /**
  * Sends datagrams to `address`, one from each of `sources`, which the sender just claims as its own.
- * Resolves with the sources that the receiver saw.
+ * Then `send` may send more. Resolves with the sources that the receiver saw.
  */
 export const sourcesSeen = async (
   receiver: string,
   address: string,
   sender: string,
   sources: readonly string[],
-  { port = 4000 } = {},
+  { port = 4000, send = () => undefined }: { port?: number; send?: () => unknown } = {},
 ): Promise<string[]> => {
   for (const source of sources)
     spawnSync('nsenter', [`--net=${sender}`, 'ip', 'addr', 'add', `${source}/32`, 'dev', 'lo']);
   const child = spawn('nsenter', [
-    `--net=${receiver}`,
-    process.execPath,
-    '-e',
-    RECEIVE,
-    address,
-    String(port),
-    String(RECEIVE_MS),
+    ...[`--net=${receiver}`, process.execPath, '-e', RECEIVE, address, String(port)],
   ]);
   const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
+  // It may not even get the port.
+  child.stdin.on('error', () => undefined);
   await lines.next();
   for (const source of sources)
     inNetns(sender, process.execPath, '-e', SEND, source, address, String(port));
+  send();
+  child.stdin.end();
   const seen: string[] = [];
   for (let line = await lines.next(); line.done !== true; line = await lines.next())
     seen.push(line.value);
@@ -276,13 +274,18 @@ export const sourcesSeen = async (
   return seen.sort();
 };
 
-const RECEIVE_MS = 3_000;
+/** Once all is sent, it sends itself a last one: what came before that has been seen by then. */
 const RECEIVE = `
-const [address, port, ms] = process.argv.slice(1);
+const [address, port] = process.argv.slice(1);
 const socket = require('node:dgram').createSocket(address.includes(':') ? 'udp6' : 'udp4');
-socket.on('message', (_data, from) => console.log(from.address));
+socket.on('message', (data, from) => {
+  if (String(data) === 'last') process.exit(0);
+  console.log(from.address);
+});
 socket.bind(Number(port), address, () => console.log('ready'));
-setTimeout(() => process.exit(0), Number(ms));
+process.stdin.on('end', () => setTimeout(() => socket.send('last', Number(port), address), 500));
+process.stdin.resume();
+setTimeout(() => process.exit(1), 60_000);
 `;
 const SEND = `
 const [source, address, port] = process.argv.slice(1);
