@@ -21,6 +21,7 @@ import type {
   Ingress,
   IngressClass,
   ServiceCidr,
+  IpAddress,
   Job,
   Lease,
   LimitRange,
@@ -125,6 +126,14 @@ export const SERVICE_CIDRS = resource<ServiceCidr>(
   'v1',
   'ServiceCIDR',
   'servicecidrs',
+  false,
+);
+/** Not stored: see docs/decisions/0027. */
+export const IP_ADDRESSES = resource<IpAddress>(
+  'networking.k8s.io',
+  'v1',
+  'IPAddress',
+  'ipaddresses',
   false,
 );
 export const HORIZONTAL_POD_AUTOSCALERS = resource<HorizontalPodAutoscaler>(

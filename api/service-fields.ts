@@ -12,8 +12,18 @@ export const HEADLESS = 'None';
 /** Every address and node port that a service holds, each once. */
 export const holdingsOf = ({ spec }: Service): ReadonlySet<string | number> =>
   new Set(
-    spec === undefined ? [] : [...addressesIn(spec), ...nodePortsOf(spec), ...healthPort(spec)],
+    spec === undefined ? [] : [...addressesOf(spec), ...nodePortsOf(spec), ...healthPort(spec)],
   );
+
+/** In the form in which they are compared: what is no address is nobody's. */
+export const addressesOf = (spec: OldSpec): readonly string[] => {
+  if (!needsAddress(spec)) return [];
+  const given = spec.clusterIPs ?? [];
+  return (given.length > 0 ? given : [spec.clusterIP ?? '']).flatMap((text) => {
+    const address = parseIp(text);
+    return typeof address === 'string' ? [] : [formatIp(address)];
+  });
+};
 
 /** What clients have always been allowed to leave out of an update stays as it was. */
 export const keepAllocated = (spec: ServiceSpec, old: OldSpec): void => {
@@ -95,16 +105,6 @@ const keepNodePorts = (spec: ServiceSpec, old: OldSpec): void => {
     const known = before.get(port.name ?? '') ?? 0;
     if (known !== 0 && !now.has(known)) port.nodePort = known;
   }
-};
-
-/** In the form in which they are compared: what is no address is nobody's. */
-const addressesIn = (spec: OldSpec): readonly string[] => {
-  if (!needsAddress(spec)) return [];
-  const given = spec.clusterIPs ?? [];
-  return (given.length > 0 ? given : [spec.clusterIP ?? '']).flatMap((text) => {
-    const address = parseIp(text);
-    return typeof address === 'string' ? [] : [formatIp(address)];
-  });
 };
 
 const healthPort = (spec: OldSpec): readonly number[] => {

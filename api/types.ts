@@ -12,7 +12,10 @@ import type {
   Subject as RbacSubject,
 } from 'kubernetes-types/rbac/v1';
 // Its first version is as this was.
-import type { ServiceCIDR as AlphaServiceCidr } from 'kubernetes-types/networking/v1alpha1';
+import type {
+  IPAddress as AlphaIpAddress,
+  ServiceCIDR as AlphaServiceCidr,
+} from 'kubernetes-types/networking/v1alpha1';
 import type { PodDisruptionBudget as PolicyPodDisruptionBudget } from 'kubernetes-types/policy/v1';
 import type {
   CustomResourceDefinition as ApiextensionsCustomResourceDefinition,
@@ -133,6 +136,7 @@ export type HorizontalPodAutoscaler = Kind<autoscaling.HorizontalPodAutoscaler>;
 export type HorizontalPodAutoscalerV1 = Kind<AutoscalingV1>;
 export type NetworkPolicy = Kind<networking.NetworkPolicy>;
 export type ServiceCidr = Kind<AlphaServiceCidr>;
+export type IpAddress = Kind<AlphaIpAddress>;
 /** Whatever its author wrote into it. */
 export type ControllerRevision = ApiObject & {
   readonly data?: unknown;

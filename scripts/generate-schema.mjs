@@ -46,7 +46,7 @@ const ROOTS = {
     'LocalSubjectAccessReview',
   ],
   'api.rbac.v1': ['Role', 'RoleBinding', 'ClusterRole', 'ClusterRoleBinding'],
-  'api.networking.v1': ['Ingress', 'IngressClass', 'NetworkPolicy', 'ServiceCIDR'],
+  'api.networking.v1': ['Ingress', 'IngressClass', 'NetworkPolicy', 'ServiceCIDR', 'IPAddress'],
   'api.autoscaling.v2': ['HorizontalPodAutoscaler'],
   'api.batch.v1': ['Job', 'CronJob'],
   'api.storage.v1': [

@@ -36,6 +36,7 @@ import { RUNTIME_CLASS_KIND } from './runtime-class';
 import { SCHEDULING_DECISION_KIND } from './scheduling-decision';
 import { SECRET_KIND } from './secret';
 import { SERVICE_KIND } from './service';
+import { IP_ADDRESS_KIND } from './ip-address';
 import { SERVICE_CIDR_KIND } from './service-cidr';
 import { SERVICE_ACCOUNT_KIND } from './service-account';
 import { INGRESS_KIND } from './ingress';
@@ -113,4 +114,5 @@ export const KINDS: readonly KindInfo[] = [
   MUTATING_POLICY_BINDING_KIND,
   SCHEDULING_DECISION_KIND,
   POD_EXPLANATION_KIND,
+  IP_ADDRESS_KIND,
 ];

@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { ClusterNetwork } from '../../api/cluster-network';
 import { isNodeKey } from '../../api/node-identity';
+import { qualifiedName, SERVICES } from '../../api/resources';
 import type { ApiClient } from '../../client/api-client';
 import type { NodeConnections } from '../../client/node-connections';
 import type { Placements } from '../../client/placements';
@@ -44,6 +45,7 @@ import {
 } from './http/https-listener';
 import { InProcessClient } from './in-process-client';
 import { apiServiceKind, LocalApiServices } from './kinds/api-service';
+import { ipAddressKind } from './kinds/ip-address';
 import { KindRegistry } from './kinds/kind-registry';
 import { storeNameOf } from './kinds/served-kind';
 import { metricsResponse } from './metrics/metrics';
@@ -69,6 +71,7 @@ import { WatchLimit } from './rest/watch-limit';
 import { cachedServices, WebhookClient } from './webhook-client';
 import type { Pod } from '../../api/types';
 import { issuePodToken, type PodTokenOrder } from './auth/pod-token';
+import { IpAddresses } from './services/ip-addresses';
 import { ensureSystemObjects } from './system-objects';
 
 export interface ApiServerDeps {
@@ -158,6 +161,7 @@ export const createApiServer = (deps: ApiServerDeps): ApiServer => {
   const { random, nodeConnections: nodes, registry, log, budget = DEFAULT_BUDGET } = deps;
   const kinds = new KindRegistry(deps.virtualResources);
   kinds.add(apiServiceKind(new LocalApiServices(kinds, reviewsOf(deps), deps.clock.now())));
+  kinds.add(ipAddressKind(new IpAddresses(() => deps.caches.of(qualifiedName(SERVICES)))));
   const authorizer = new Authorizer(cachedRoles(deps.caches), cachedPods(deps.caches));
   const webhooks = webhooksFor(deps);
   const service = createObjectService({ ...deps, ...budget, kinds, authorizer, webhooks });

@@ -39,6 +39,9 @@ it('leads services of a range that is added, and keeps the range while they need
   await cluster.apply(service('10.97.0.7'));
   await cluster.podIsReady('web');
   await cluster.podIsReady('client');
+  expect(await kubectl('get', 'ip', '10.97.0.7')).toMatch(
+    /^NAME +PARENTREF\n10\.97\.0\.7 +services\/default\/web\n$/,
+  );
   const ask = async () => (await cluster.wget('client', 'http://10.97.0.7/')).stdout;
   await cluster.until('the address leads', async () => (await ask()) === 'web\n');
   await cluster.untilSaid(/CIDRs: +10\.97\.0\.0\/24/, () =>

@@ -9,7 +9,7 @@ const ALL = [[/[\s\S]+/g, '']];
 
 const NOT_SERVED = [
   ...['bindings', 'componentstatuses', 'podtemplates'],
-  ...['flowschemas', 'prioritylevelconfigurations', 'ipaddresses'],
+  ...['flowschemas', 'prioritylevelconfigurations'],
   ...['deviceclasses', 'resourceclaims', 'resourceclaimtemplates', 'resourceslices'],
   'volumeattributesclasses',
 ];
@@ -68,11 +68,12 @@ export const DIFFERENCES = [
   {
     commands: /-(api-versions|api-resources|api-resources-wide)$/,
     kind: 'missing',
-    why: 'these kinds and groups are not served, or are of our own; an APIService is read only',
+    why: 'these kinds and groups are not served, or are of our own; APIServices and IPAddresses are read only',
     alike: [
       [new RegExp(`^(${OTHER_KINDS}) .*\n`, 'gm'), ''],
       [new RegExp(`^(${OTHER_GROUPS})/v1(alpha1)?\n`, 'gm'), ''],
       [/^(apiservices .* APIService ).* (?=api-extensions)/gm, '$1'],
+      [/^(ipaddresses .* IPAddress) +\S+ *$/gm, '$1'],
     ],
   },
   {

@@ -70,6 +70,7 @@ it('walks all kinds that can be sent', () => {
     .map(([name]) => name);
   expect(others).toEqual([
     // Answers only.
+    'io.k8s.api.networking.v1.IPAddress',
     'io.k8s.apimachinery.pkg.apis.meta.v1.APIGroup',
     'io.k8s.apimachinery.pkg.apis.meta.v1.APIVersions',
     'io.k8s.apimachinery.pkg.apis.meta.v1.Status',
