@@ -20,3 +20,15 @@ it.each([
     warnings.map((text) => expect.stringContaining(text) as string),
   );
 });
+
+it('warns of a class by annotation once, when the ingress is new', () => {
+  const by = (spec: object) => ({
+    ...{ apiVersion: 'networking.k8s.io/v1', kind: 'Ingress', spec },
+    metadata: { name: 'web', annotations: { 'kubernetes.io/ingress.class': 'a' } },
+  });
+  expect(ingressWarnings(by({}))).toEqual([
+    `annotation "kubernetes.io/ingress.class" is deprecated, please use 'spec.ingressClassName' instead`,
+  ]);
+  expect(ingressWarnings(by({}), by({}))).toEqual([]);
+  expect(ingressWarnings(by({ ingressClassName: 'a' }))).toEqual([]);
+});

@@ -48,16 +48,27 @@ export const annotationsForNodes = ({
     ? undefined
     : { [SSL_REDIRECT]: annotations[SSL_REDIRECT] };
 
-/** Pure: a value that says neither is met with a warning. */
-export const ingressWarnings = ({ metadata }: Ingress): readonly string[] => {
-  const value = metadata.annotations?.[SSL_REDIRECT];
-  return value === undefined || ['true', 'false'].includes(value)
-    ? []
-    : [`metadata.annotations[${SSL_REDIRECT}]: neither "true" nor "false"; it is without effect`];
+/** Pure: of a new one that names its class as it was done before there was a field, and of what has no effect. */
+export const ingressWarnings = (
+  { metadata: { annotations = {} }, spec }: Ingress,
+  old?: Ingress,
+): readonly string[] => {
+  const isByAnnotation =
+    annotations[CLASS_ANNOTATION] !== undefined && spec?.ingressClassName === undefined;
+  const redirect = annotations[SSL_REDIRECT];
+  return [
+    ...(old === undefined && isByAnnotation ? [CLASS_WARNING] : []),
+    ...(redirect === undefined || ['true', 'false'].includes(redirect)
+      ? []
+      : [
+          `metadata.annotations[${SSL_REDIRECT}]: neither "true" nor "false"; it is without effect`,
+        ]),
+  ];
 };
 
 const ageOf = (ingress: Ingress): string =>
   `${ingress.metadata.creationTimestamp ?? ''} ${keyOf(ingress)}`;
 
-const CLASS_ANNOTATION = 'kubernetes.io/ingress.class';
+export const CLASS_ANNOTATION = 'kubernetes.io/ingress.class';
+const CLASS_WARNING = `annotation "${CLASS_ANNOTATION}" is deprecated, please use 'spec.ingressClassName' instead`;
 const SSL_REDIRECT = 'ingress.dhow.dev/ssl-redirect';

@@ -12,8 +12,8 @@ export interface KindRules<T extends ApiObject = ApiObject> {
   readonly validatePart: Readonly<
     Partial<Record<string, (object: T, old: T) => readonly FieldError[]>>
   >;
-  /** What the author should know although the object is accepted. */
-  readonly warnings: (object: T) => readonly string[];
+  /** What the author should know although the object is accepted; `old` is absent when it is new. */
+  readonly warnings: (object: T, old?: T) => readonly string[];
   /**
    * All that is wrong where `errors` is what the others found, by rules that may take long: in steps.
    * Absent where there are none.

@@ -14,6 +14,15 @@ export const validateIp = (address: string | undefined, field: string): readonly
         ),
       ];
 
+/** Where a name is wanted: addresses are also read with zeros in front of their numbers, and never with a zone. */
+export const validateNoIp = (host: string, field: string): readonly FieldError[] =>
+  host.includes('%') || isIP(withoutZeros(host)) === 0
+    ? []
+    : [invalid(field, host, 'must be a DNS name, not an IP address')];
+
+const withoutZeros = (text: string): string =>
+  /^[\d.]+$/.test(text) ? text.replace(/(?<!\d)0+(?=\d)/g, '') : text;
+
 /** A range of addresses, as `10.9.8.0/24`: bits beyond the prefix are allowed. */
 export const validateCidr = (range: string, field: string): readonly FieldError[] =>
   typeof parseCidr(range) === 'string'

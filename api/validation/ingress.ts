@@ -1,5 +1,5 @@
-import { isIP } from 'node:net';
 import type * as networking from 'kubernetes-types/networking/v1';
+import { CLASS_ANNOTATION } from '../ingresses';
 import {
   dns1123LabelProblems,
   dns1123SubdomainProblems,
@@ -7,6 +7,7 @@ import {
   wildcardSubdomainProblems,
 } from '../names';
 import type { DeepReadonly, Ingress } from '../types';
+import { validateNoIp } from './addresses';
 import {
   inRange,
   invalid,
@@ -55,21 +56,20 @@ type Path = DeepReadonly<Partial<Omit<networking.HTTPIngressPath, 'pathType'>>> 
   readonly pathType?: string | null;
 };
 
-const CLASS = 'kubernetes.io/ingress.class';
 const PATH_TYPES = ['Exact', 'ImplementationSpecific', 'Prefix'];
 const SEQUENCES = ['//', '/./', '/../', '%2f', '%2F'];
 const ENDINGS = ['/..', '/.'];
 
 /** The older way of naming the class must not say another. */
 const validateClassAnnotation = ({ metadata, spec }: Ingress): readonly FieldError[] => {
-  const value = metadata.annotations?.[CLASS];
+  const value = metadata.annotations?.[CLASS_ANNOTATION];
   return value === undefined ||
     spec?.ingressClassName === undefined ||
     value === spec.ingressClassName
     ? []
     : [
         invalid(
-          `annotations.${CLASS}`,
+          `annotations.${CLASS_ANNOTATION}`,
           value,
           'must match `ingressClassName` when both are specified',
         ),
@@ -87,7 +87,7 @@ const validateSpec = (spec: Spec): readonly FieldError[] => {
       ...(host === ''
         ? []
         : [
-            ...noAddress(host, `spec.rules[${i}].host`),
+            ...validateNoIp(host, `spec.rules[${i}].host`),
             ...validateHost(host, `spec.rules[${i}].host`),
           ]),
       ...(http === undefined ? [] : validatePaths(http.paths, `spec.rules[${i}].http.paths`)),
@@ -107,9 +107,6 @@ const validateSpec = (spec: Spec): readonly FieldError[] => {
       : invalidFor('spec.ingressClassName', name, dns1123SubdomainProblems(name))),
   ];
 };
-
-const noAddress = (host: string, field: string): readonly FieldError[] =>
-  isIP(host) === 0 ? [] : [invalid(field, host, 'must be a DNS name, not an IP address')];
 
 const validateHost = (host: string, field: string): readonly FieldError[] =>
   invalidFor(

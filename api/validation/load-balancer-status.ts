@@ -1,7 +1,6 @@
-import { isIP } from 'node:net';
 import { dns1123SubdomainProblems } from '../names';
-import { validateIp } from './addresses';
-import { forbidden, invalid, invalidFor, oneOf, required, type FieldError } from './field-error';
+import { validateIp, validateNoIp } from './addresses';
+import { forbidden, invalidFor, oneOf, required, type FieldError } from './field-error';
 
 interface Point {
   readonly ip?: string;
@@ -46,7 +45,5 @@ const validateHostname = ({ hostname = '' }: Point, field: string): readonly Fie
 
 const validateHost = (hostname: string, field: string): readonly FieldError[] => [
   ...invalidFor(field, hostname, dns1123SubdomainProblems(hostname)),
-  ...(isIP(hostname) === 0
-    ? []
-    : [invalid(field, hostname, 'must be a DNS name, not an IP address')]),
+  ...validateNoIp(hostname, field),
 ];

@@ -29,6 +29,8 @@ export const validateDomainPath = (field: string, text: string): readonly FieldE
   const [host, path] = [text.slice(0, Math.max(slash, 0)), text.slice(slash + 1)];
   if (host === '' || path === '')
     return [invalid(field, text, 'must be a domain-prefixed path (such as "acme.io/foo")')];
-  const hostProblems = invalidFor(field, host, dns1123SubdomainProblems(host));
-  return hostProblems.length > 0 ? hostProblems : invalidFor(field, path, urlPathProblems(path));
+  return [
+    ...invalidFor(field, host, dns1123SubdomainProblems(host)),
+    ...invalidFor(field, path, urlPathProblems(path)),
+  ];
 };

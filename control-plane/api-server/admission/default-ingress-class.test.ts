@@ -42,3 +42,18 @@ it('leaves an ingress that names a class, in either way', async () => {
   expect(await classOf({ ingressClassName: 'other' })).toBe('other');
   expect(await classOf({}, { 'kubernetes.io/ingress.class': 'older' })).toBeUndefined();
 });
+
+it('tells the author of a new one that names its class by annotation, and of no other', async () => {
+  const path = `${GROUP}/namespaces/default/ingresses`;
+  const { headers, json } = await server.request('POST', path, {
+    ...{ apiVersion: 'networking.k8s.io/v1', kind: 'Ingress' },
+    metadata: { name: 'a', annotations: { 'kubernetes.io/ingress.class': 'older' } },
+    spec: { defaultBackend: BACKEND },
+  });
+  expect(headers['warning']).toEqual([
+    `299 - "annotation \\"kubernetes.io/ingress.class\\" is deprecated, please use 'spec.ingressClassName' instead"`,
+  ]);
+  const next = { ...json, metadata: { ...json.metadata, labels: { changed: 'yes' } } };
+  const updated = await server.request('PUT', `${path}/a`, next);
+  expect([updated.status, updated.headers['warning']]).toEqual([200, undefined]);
+});

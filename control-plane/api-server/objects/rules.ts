@@ -78,7 +78,7 @@ export const checkUpdate = async (
   if (subresource === 'finalize') return;
   const validate = rules.validatePart[subresource] ?? rules.validateUpdate;
   refuse(resource, object, await judged(kind, object, old, validate(object, old), context));
-  if (subresource === '' || subresource === 'scale') warnings.push(...rules.warnings(object));
+  if (subresource === '' || subresource === 'scale') warnings.push(...rules.warnings(object, old));
 };
 
 /** Rules that take long have one lane, and let others run between their steps. */
