@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
@@ -56,10 +57,21 @@ export class AttachmentRecords {
     await syncFolder(this.folder);
   }
 
-  private fileOf({ network, sandboxId, interfaceName }: AttachmentRecord): string {
-    return join(this.folder, `${network.name}-${sandboxId}-${interfaceName}`);
+  private fileOf(record: AttachmentRecord): string {
+    return join(this.folder, recordNameOf(record));
   }
 }
+
+/** Pure: libcni's name of the file, but for one that no folder would hold: then the end is a hash of it. */
+export const recordNameOf = ({ network, sandboxId, interfaceName }: Attaching): string => {
+  const name = `${network.name}-${sandboxId}-${interfaceName}`;
+  if (Buffer.byteLength(name) <= NAME_BYTES_MAX) return name;
+  const hash = createHash('sha256').update(name).digest('hex');
+  return `${network.name.slice(0, NAME_BYTES_MAX - hash.length - 1)}-${hash}`;
+};
+
+/** NAME_MAX, and what is put around a name while its file is written. */
+const NAME_BYTES_MAX = 255 - 14;
 
 /** The file of libcni that holds a cached result. */
 const KIND = 'cniCacheV1';

@@ -33,6 +33,7 @@ it.each([
   [list({ name: '' }), 'no name'],
   [list({ name: undefined }), 'no name'],
   [list({ name: '../x' }), 'invalid characters in network name'],
+  [list({ name: 'n'.repeat(201) }), 'name: no longer than 200 characters'],
   [list({ plugins: undefined }), "no 'plugins' key"],
   [list({ plugins: [] }), 'no plugins in list'],
   [list({ plugins: [{}] }), "missing 'type'"],

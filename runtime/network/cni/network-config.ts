@@ -102,12 +102,13 @@ const pluginSchema = z.looseObject({
 });
 
 const MAX_PLUGINS = 32;
+const NAME_LENGTH_MAX = 200;
 
 const listSchema = z.object({
   name: z
     .string('no name')
     .min(1, 'no name')
-    .max(200)
+    .max(NAME_LENGTH_MAX, `no longer than ${NAME_LENGTH_MAX} characters`)
     .regex(/^[a-zA-Z0-9][a-zA-Z0-9_.-]*$/, 'invalid characters in network name'),
   cniVersion: z.string().default(''),
   cniVersions: z.array(z.string()).max(64).default([]),
