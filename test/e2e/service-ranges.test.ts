@@ -42,6 +42,13 @@ it('leads services of a range that is added, and keeps the range while they need
   expect(await kubectl('get', 'ip', '10.97.0.7')).toMatch(
     /^NAME +PARENTREF\n10\.97\.0\.7 +services\/default\/web\n$/,
   );
+  expect((await cluster.dhow('get', 'ipaddresses')).stdout).toMatch(
+    /^NAME +PARENTREF\n(10\.96\.\S+ +services\/\S+\n)+10\.97\.0\.7 +services\/default\/web\n$/,
+  );
+  await cluster.untilSaid(/=IPv4\n[^]*Parent Reference:\n[^]*Resource: +services\n/, () =>
+    cluster.kubectl('describe', 'ip', '10.97.0.7'),
+  );
+  expect(await kubectl('delete', 'ip', '10.97.0.7')).toMatch(/MethodNotAllowed.*with its Service/);
   const ask = async () => (await cluster.wget('client', 'http://10.97.0.7/')).stdout;
   await cluster.until('the address leads', async () => (await ask()) === 'web\n');
   await cluster.untilSaid(/CIDRs: +10\.97\.0\.0\/24/, () =>
