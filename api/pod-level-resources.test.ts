@@ -218,6 +218,11 @@ describe('resources of a pod', () => {
       { limits: { 'hugepages-2Mi': '2Mi' } },
     ],
     [
+      'spec.resources.limits[hugepages-2Mi]: Invalid value: "1Mi": ' +
+        '1Mi is not positive integer multiple of hugepages-2Mi',
+      { limits: { cpu: '1', 'hugepages-2Mi': '1Mi' } },
+    ],
+    [
       'spec.resources.claims: Forbidden: claims cannot be set for Resources at pod-level',
       { requests: { cpu: '1' }, claims: [{ name: 'c' }] },
     ],

@@ -5,7 +5,12 @@ import { compareQuantities, formatQuantity, type Quantity } from '../quantity';
 import { isHugePages } from '../resource-names';
 import type { PodSpec } from '../types';
 import { forbidden, invalid, notSupported, type FieldError } from './field-error';
-import { validateAmount, validateRequests, validateResourceName } from './resources';
+import {
+  validateAmount,
+  validateHugePages,
+  validateRequests,
+  validateResourceName,
+} from './resources';
 
 /**
  * What a pod itself asks for and is limited in, beside its containers. Source: upstream's
@@ -23,7 +28,7 @@ export const validatePodLevelResources = (spec: PodSpec, field: string): readonl
     ...validateList(limits, `${field}.limits`),
     ...validateList(requests, `${field}.requests`),
     ...validateRequests(resources, field),
-    ...validatePages(Object.keys({ ...limits, ...requests }), field),
+    ...validateHugePages(resources, field),
     ...validateAgainstContainers(spec, quantitiesOf(requests), quantitiesOf(limits), field),
   ];
 };
@@ -43,11 +48,6 @@ const validateName = (name: string, field: string): readonly FieldError[] => {
     ? problems
     : [notSupported(field, name, SUPPORTED)];
 };
-
-const validatePages = (names: readonly string[], field: string): readonly FieldError[] =>
-  names.some(isHugePages) && !names.includes('cpu') && !names.includes('memory')
-    ? [forbidden(field, 'HugePages require cpu or memory')]
-    : [];
 
 /** The pod must have room for what its containers ask for, and for what each of them may use. */
 const validateAgainstContainers = (

@@ -1,12 +1,14 @@
 import type * as core from 'kubernetes-types/core/v1';
+import { isWholePages } from '../huge-pages';
 import { compareQuantities, parseQuantity, type Quantity } from '../quantity';
 import {
+  isHugePages,
   isOvercommitAllowed,
   isStandardContainerResource,
   isStandardResource,
 } from '../resource-names';
 import type { DeepReadonly } from '../types';
-import { invalid, invalidFor, required, type FieldError } from './field-error';
+import { forbidden, invalid, invalidFor, required, type FieldError } from './field-error';
 import { qualifiedNameProblems } from '../names';
 
 type Requirements = DeepReadonly<core.ResourceRequirements>;
@@ -22,8 +24,38 @@ export const validateResources = (
     ...validateList(limits, `${field}.limits`),
     ...validateList(requests, `${field}.requests`),
     ...validateRequests(resources, field),
+    ...validateHugePages(resources, field),
   ];
 };
+
+/** Whole pages only, and beside memory or processors. Source: upstream's validateResourceRequirements. */
+export const validateHugePages = (
+  resources: Requirements | undefined,
+  field: string,
+): readonly FieldError[] => {
+  const { limits = {}, requests = {} } = resources ?? {};
+  const names = Object.keys({ ...limits, ...requests });
+  return [
+    ...validatePages(limits, `${field}.limits`),
+    ...validatePages(requests, `${field}.requests`),
+    ...(names.some(isHugePages) && !names.includes('cpu') && !names.includes('memory')
+      ? [forbidden(field, 'HugePages require cpu or memory')]
+      : []),
+  ];
+};
+
+const validatePages = (list: ResourceList, field: string): readonly FieldError[] =>
+  Object.entries(list).flatMap(([name, amount]) =>
+    isHugePages(name) && !isWholePages(name, amount)
+      ? [
+          invalid(
+            `${field}[${name}]`,
+            amount,
+            `${amount} is not positive integer multiple of ${name}`,
+          ),
+        ]
+      : [],
+  );
 
 /** Each request against the limit beside it. */
 export const validateRequests = (
