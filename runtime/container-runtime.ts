@@ -169,6 +169,8 @@ export interface CgroupResources {
   readonly cpuPeriodMicros?: number;
   readonly memoryLimitBytes?: number;
   readonly pidsLimit?: number;
+  /** Bytes of huge pages by the size of one; none of a size that is not named. Default: no limit here. */
+  readonly hugePageBytes?: Readonly<Record<number, number>>;
   readonly oomScoreAdj?: number;
   /** The processors that it may run on, as the kernel lists them: `0-2,7`. Default: those of its parent. */
   readonly cpus?: string;

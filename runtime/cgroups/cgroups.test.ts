@@ -1,7 +1,16 @@
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 
+import { hugePagePrefix } from './huge-pages';
 import { CgroupV1Driver, CgroupV2Driver, cpuWeight, v1Settings, v2Settings } from './index';
 
 const resources = {
@@ -117,6 +126,78 @@ describe('what a cgroup has used', () => {
   it('is no less than nothing', () => {
     put({ 'a/memory.current': '100\n', 'a/memory.stat': 'inactive_file 300\n' });
     expect(new CgroupV2Driver(root).stats('a').memoryWorkingSetBytes).toBe(0);
+  });
+});
+
+describe('huge pages', () => {
+  let root: string;
+
+  beforeEach(() => {
+    root = mkdtempSync(join(tmpdir(), 'cgroups-'));
+  });
+  afterEach(() => rmSync(root, { recursive: true, force: true }));
+
+  const put = (file: string, text = ''): void => {
+    mkdirSync(dirname(join(root, file)), { recursive: true });
+    writeFileSync(join(root, file), text);
+  };
+  const textOf = (file: string) => readFileSync(join(root, file), 'utf8');
+  const hugePageBytes = { [2 ** 21]: 2 ** 23 };
+
+  it.each([
+    [2 ** 16, 'hugetlb.64KB'],
+    [2 ** 21, 'hugetlb.2MB'],
+    [2 ** 29, 'hugetlb.512MB'],
+    [2 ** 30, 'hugetlb.1GB'],
+    [2 ** 34, 'hugetlb.16GB'],
+  ])('of %d bytes are limited in %s', (pageBytes, prefix) => {
+    expect(hugePagePrefix(pageBytes)).toBe(prefix);
+  });
+
+  it('are limited on v2, in use and set aside; to none of a size that is not asked for', () => {
+    for (const dir of ['.', 'p', 'p/c']) {
+      put(`${dir}/cgroup.controllers`, 'cpu memory hugetlb pids\n');
+      put(`${dir}/cgroup.subtree_control`);
+    }
+    for (const size of ['2MB', '1GB'])
+      for (const file of ['max', 'rsvd.max', 'current', 'events', 'numa_stat'])
+        put(`p/c/hugetlb.${size}.${file}`, '-');
+    const driver = new CgroupV2Driver(root);
+    driver.create('p/c');
+    // Of a real file each write adds to what was there.
+    expect(textOf('p/cgroup.subtree_control')).toBe('+hugetlb');
+    driver.apply('p/c', { hugePageBytes });
+    expect(textOf('p/c/hugetlb.2MB.max')).toBe('8388608');
+    expect(textOf('p/c/hugetlb.2MB.rsvd.max')).toBe('8388608');
+    expect(textOf('p/c/hugetlb.1GB.max')).toBe('0');
+    expect(textOf('p/c/hugetlb.2MB.current')).toBe('-');
+    driver.apply('p/c', {});
+    expect(textOf('p/c/hugetlb.2MB.max')).toBe('8388608');
+  });
+
+  it('are limited on v1, where older kernels know nothing of what is set aside', () => {
+    put('hugetlb/cgroup.procs');
+    put('hugetlb/c/hugetlb.2MB.limit_in_bytes');
+    put('hugetlb/c/hugetlb.2MB.max_usage_in_bytes', '-');
+    const driver = new CgroupV1Driver(root);
+    driver.create('c');
+    driver.apply('c', { hugePageBytes });
+    expect(textOf('hugetlb/c/hugetlb.2MB.limit_in_bytes')).toBe('8388608');
+    expect(textOf('hugetlb/c/hugetlb.2MB.max_usage_in_bytes')).toBe('-');
+    expect(driver.joinFiles('c')).toEqual([join(root, 'hugetlb/c/tasks')]);
+    // It was made before there was such a hierarchy.
+    expect(driver.joinFiles('older')).toEqual([]);
+  });
+
+  it('are not limited where there is no controller', () => {
+    put('memory/cgroup.procs');
+    const v1 = new CgroupV1Driver(root);
+    v1.create('c');
+    v1.apply('c', { hugePageBytes });
+    expect(existsSync(join(root, 'hugetlb'))).toBe(false);
+    put('p/c/cgroup.controllers', 'memory\n');
+    new CgroupV2Driver(root).apply('p/c', { hugePageBytes });
+    expect(readdirSync(join(root, 'p/c'))).toEqual(['cgroup.controllers']);
   });
 });
 

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 
 import { RuntimeError, type CgroupResources, type ContainerStats } from '../container-runtime';
 import type { CgroupDriver, CgroupMount, GrantedDeviceNumber } from './driver';
+import { controlFiles, hugePageSettings } from './huge-pages';
 import {
   keyedNumber,
   killProcess,
@@ -35,7 +36,13 @@ export class CgroupV1Driver implements CgroupDriver {
         writeControl(this.dir(controller, path), file, value);
       }
     }
-    if (resources.cpus !== undefined) this.confine(path, resources.cpus);
+    const { hugePageBytes, cpus } = resources;
+    if (hugePageBytes !== undefined) {
+      const dir = this.dir(HUGETLB, path);
+      for (const { file, value } of hugePageSettings(controlFiles(dir), 1, hugePageBytes))
+        writeControl(dir, file, value);
+    }
+    if (cpus !== undefined) this.confine(path, cpus);
   }
 
   get limitsDevices(): boolean {
@@ -165,9 +172,11 @@ export class CgroupV1Driver implements CgroupDriver {
     }
   }
 
-  /** Those that a cgroup is in: cpuset only once it is confined. */
+  /** Those that a cgroup is in: cpuset only once it is confined, hugetlb not where it was made without. */
   private controllersOf(path: string): readonly string[] {
-    return existsSync(this.dir(CPUSET, path)) ? [...this.controllers, CPUSET] : this.controllers;
+    const isIn = (name: string) => existsSync(this.dir(name, path));
+    const controllers = this.controllers.filter((name) => name !== HUGETLB || isIn(name));
+    return isIn(CPUSET) ? [...controllers, CPUSET] : controllers;
   }
 
   private tryFreeze(path: string, isFrozen: boolean): void {
@@ -210,7 +219,8 @@ export const v1Settings = (resources: CgroupResources): V1Setting[] => {
 };
 
 /** Without cpuset: joining that needs its values copied from every parent. */
-const CONTROLLERS = ['memory', 'cpu', 'cpuacct', 'pids', 'devices', 'freezer'];
+const HUGETLB = 'hugetlb';
+const CONTROLLERS = ['memory', 'cpu', 'cpuacct', 'pids', 'devices', 'freezer', HUGETLB];
 const CPUSET = 'cpuset';
 
 /** mknod of anything, but use only of null, zero, full, random, urandom, tty, console and ptys. */

@@ -3,6 +3,7 @@ import { dirname, join } from 'node:path';
 
 import type { CgroupResources, ContainerStats } from '../container-runtime';
 import type { CgroupDriver, CgroupMount } from './driver';
+import { controlFiles, hugePageSettings } from './huge-pages';
 import {
   keyedNumber,
   killProcess,
@@ -18,6 +19,7 @@ import {
 /** The unified hierarchy. Processes sit in leaves only; controllers are passed down from the root. */
 export class CgroupV2Driver implements CgroupDriver {
   readonly version = 2;
+  private hasHugePages: boolean | undefined;
 
   constructor(
     private readonly root = '/sys/fs/cgroup',
@@ -28,13 +30,17 @@ export class CgroupV2Driver implements CgroupDriver {
     makeDir(this.dir(path));
     // Nobody can pass on what was not passed on to him: then all above is done, too.
     if (this.passesAllOn(dirname(path))) return;
-    this.delegateAll(path, CONTROLLERS);
+    this.delegateAll(path, this.controllers());
   }
 
   apply(path: string, resources: CgroupResources): void {
     const dir = this.dir(path);
     if (resources.cpus !== undefined) this.delegateAll(path, [CPUSET]);
     for (const { file, value } of v2Settings(resources)) writeControl(dir, file, value);
+    const { hugePageBytes } = resources;
+    if (hugePageBytes === undefined) return;
+    for (const { file, value } of hugePageSettings(controlFiles(dir), 2, hugePageBytes))
+      writeControl(dir, file, value);
   }
 
   readonly limitsDevices = false;
@@ -116,9 +122,19 @@ export class CgroupV2Driver implements CgroupDriver {
     return Math.max(0, keyedNumber(info, 'MemTotal') - keyedNumber(info, 'MemFree')) * 1024;
   }
 
+  /** A kernel without huge pages has no controller of them. */
+  private controllers(): readonly string[] {
+    this.hasHugePages ??= this.available('').includes(HUGETLB);
+    return this.hasHugePages ? [...CONTROLLERS, HUGETLB] : CONTROLLERS;
+  }
+
+  private available(path: string): readonly string[] {
+    return (readControl(this.dir(path), 'cgroup.controllers') ?? '').trim().split(' ');
+  }
+
   private passesAllOn(path: string): boolean {
     const enabled = readControl(this.dir(path), 'cgroup.subtree_control')?.trim().split(' ');
-    return CONTROLLERS.every((name) => enabled?.includes(name) === true);
+    return this.controllers().every((name) => enabled?.includes(name) === true);
   }
 
   /** From the root down to `path`. */
@@ -127,14 +143,15 @@ export class CgroupV2Driver implements CgroupDriver {
     for (let parent = dirname(path); parent !== '.' && parent !== '/'; parent = dirname(parent)) {
       parents.unshift(parent);
     }
-    for (const parent of ['.', ...parents]) this.delegate(this.dir(parent), names);
+    for (const parent of ['.', ...parents]) this.delegate(parent, names);
   }
 
   /** Hands the controllers that exist here to the children; each on its own, as one may refuse. */
-  private delegate(dir: string, names: readonly string[]): void {
-    const available = (readControl(dir, 'cgroup.controllers') ?? '').trim().split(' ');
+  private delegate(path: string, names: readonly string[]): void {
+    const available = this.available(path);
     for (const name of names) {
-      if (available.includes(name)) writeControl(dir, 'cgroup.subtree_control', `+${name}`);
+      if (available.includes(name))
+        writeControl(this.dir(path), 'cgroup.subtree_control', `+${name}`);
     }
   }
 
@@ -182,6 +199,7 @@ export const cpuWeight = (shares: number): number => {
 };
 
 const CONTROLLERS = ['cpu', 'memory', 'pids'];
+const HUGETLB = 'hugetlb';
 /** Handed down only where processors are set apart. */
 const CPUSET = 'cpuset';
 const MAX_ROUNDS = 500;
