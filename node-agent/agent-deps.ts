@@ -11,6 +11,7 @@ import type { AgentConfig } from './config';
 import type { CpuTopology } from './cpus/topology';
 import type { NetworkRange } from './network/node-network';
 import type { HostFacts } from './node/host';
+import type { HugePagePools } from './node/huge-pages';
 import type { ProbeAction } from './probes/probe-runner';
 import type { Transport } from './session/transport';
 import type { AgentSettings } from './settings';
@@ -22,6 +23,8 @@ export interface AgentDeps {
   /** One of each family at most, that other nodes know it by first. */
   readonly nodeIps: readonly string[];
   readonly facts: HostFacts;
+  /** What the kernel keeps now. */
+  readonly hugePages: () => HugePagePools;
   /** Default: that of this machine. */
   readonly topology?: CpuTopology;
   readonly transport: Transport;

@@ -249,6 +249,7 @@ class NodeAgent implements Agent {
       pressures: () => this.eviction.pressures,
       mtu: () => this.network.current?.mtu,
       devices: () => this.devices.manager.counts(),
+      hugePages: this.deps.hugePages,
       volumesInUse: () => this.csi.volumes.inUse(this.volumes.podUids()),
     });
   }
@@ -468,7 +469,7 @@ class NodeAgent implements Agent {
     const { config, runtime, images, clock, random, log, tracing } = this.deps;
     const { settings, events, assignments } = this;
     const action = this.deps.probeAction;
-    const node = nodeInfoOf(config, this.deps.nodeIps, this.deps.facts);
+    const node = nodeInfoOf(config, this.deps.nodeIps, this.deps.facts, this.deps.hugePages());
     const { volumes } = this;
     const places = { runtime, volumes, paths: stores.paths };
     return {

@@ -25,6 +25,7 @@ import { ensureIdentity, joinAgain } from './identity/join';
 import type { NetworkRange } from './network/node-network';
 import { AGENT_VERSION } from './node/node-reporter';
 import { addressToward, readHostFacts } from './node/host';
+import { readHugePages } from './node/huge-pages';
 import { createTransport } from './session/transport';
 import { createMounter } from './volumes/mounter';
 
@@ -72,6 +73,7 @@ export const runAgent = async (
     agentId: store.agentId(),
     nodeIps,
     facts: readHostFacts(),
+    hugePages: () => readHugePages(),
     transport,
     joinAgain: async () => renewer.use(await joinAgain(store, joining)),
     runtime,

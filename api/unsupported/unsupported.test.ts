@@ -10,7 +10,8 @@ it('tells what is accepted and not carried out', () => {
       { name: 'v', nfs: { server: 's', path: '/' } },
       { name: 'w' },
       { name: 'x', projected: { sources: [{ serviceAccountToken: { path: 'token' } }] } },
-      { name: 'y', emptyDir: { medium: 'HugePages' } },
+      { name: 'y', emptyDir: { medium: 'Tape' } },
+      { name: 'z', emptyDir: { medium: 'HugePages-2Mi' } },
     ],
   };
   const container = {

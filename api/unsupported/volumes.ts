@@ -1,4 +1,5 @@
 import type * as core from 'kubernetes-types/core/v1';
+import { isHugePageMedium } from '../huge-pages';
 import type { DeepReadonly } from '../types';
 import { volumeSourcesOf } from '../validation/volumes';
 import { always, NOT_STARTED, presentIn, type Rules } from './words';
@@ -21,8 +22,10 @@ const SOURCES = [
   ...['persistentVolumeClaim', 'ephemeral', 'image', 'csi'],
 ];
 const EMPTY_DIR: Rules = {
-  medium: { why: NOT_STARTED, when: (value) => value !== '' && value !== 'Memory' },
+  medium: { why: NOT_STARTED, when: (value) => !isMedium(value) },
 };
+const isMedium = (value: unknown): boolean =>
+  value === '' || value === 'Memory' || (typeof value === 'string' && isHugePageMedium(value));
 const PROJECTIONS: Rules = {
   ...always(NOT_STARTED, 'clusterTrustBundle', 'podCertificate'),
 };

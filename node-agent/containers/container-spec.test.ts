@@ -188,7 +188,7 @@ it('gives a pod what it asks for itself, and its containers no more', () => {
   const pod = testPod({ spec: { resources: { requests, limits }, containers } });
   expect(podResources(pod, 77)).toEqual({
     ...{ cpuShares: 512, cpuQuotaMicros: 100_000, cpuPeriodMicros: 100_000 },
-    ...{ memoryLimitBytes: 768 * 2 ** 20, pidsLimit: 77 },
+    ...{ memoryLimitBytes: 768 * 2 ** 20, pidsLimit: 77, hugePageBytes: {} },
   });
   const [a, b] = containers.map((each) => containerResources(pod, each, 2 ** 30));
   // What the pod asks for beyond its containers is theirs in equal parts: 384Mi are 192Mi each.
@@ -206,6 +206,33 @@ it('gives a pod what it asks for itself, and its containers no more', () => {
   expect([valueOf('limits.memory', 0), valueOf('limits.memory', 1)]).toEqual(['256', '768']);
   expect([valueOf('requests.memory', 0), valueOf('requests.memory', 1)]).toEqual(['128', '0']);
   expect(resourceValue(pod, containers[0]!, 'limits.cpu', '1m', view)).toBe('1000');
+});
+
+it('gives each container its own huge pages, or else those of its pod, and others none', () => {
+  const pages = (amount: string) => {
+    const list = { cpu: '1', 'hugepages-2Mi': amount };
+    return { requests: list, limits: list };
+  };
+  const containers = [
+    testContainer({ name: 'a', resources: pages('4Mi') }),
+    testContainer({ name: 'b' }),
+  ];
+  const pagesOf = (spec: Partial<PodSpec>) => {
+    const pod = testPod({ spec: { containers, ...spec } });
+    return [
+      podResources(pod, 77).hugePageBytes,
+      ...pod.spec.containers.map((each) => containerResources(pod, each, 2 ** 30).hugePageBytes),
+    ];
+  };
+  const size = 2 ** 21;
+  expect(pagesOf({})).toEqual([{ [size]: 2 * size }, { [size]: 2 * size }, {}]);
+  expect(pagesOf({ resources: pages('8Mi') })).toEqual([
+    { [size]: 4 * size },
+    { [size]: 2 * size },
+    { [size]: 4 * size },
+  ]);
+  // Its pod may have none: nothing more is to be said of it.
+  expect(pagesOf({ containers: [testContainer()] })).toEqual([{}, undefined]);
 });
 
 it('lets no sidecar die before those that it is there for', () => {

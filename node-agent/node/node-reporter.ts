@@ -9,6 +9,7 @@ import { ingressPortsIn, type AgentConfig } from '../config';
 import { parseThresholds, type NodePressure } from '../eviction/thresholds';
 import type { DeviceCounts } from '../devices/device-manager';
 import type { HostFacts } from './host';
+import type { HugePagePools } from './huge-pages';
 import { allocatableOf, defaultLabels, nodeStatusOf, type NodeStatusInput } from './node-status';
 import { unallocatableOf, type Reserved } from './reserved';
 import { stringifyJson } from '../../lib/json';
@@ -39,6 +40,7 @@ export class NodeReporter {
       /** The largest packet that the node's interface takes. */
       readonly mtu: () => number | undefined;
       readonly devices: () => DeviceCounts;
+      readonly hugePages: () => HugePagePools;
       readonly volumesInUse: () => readonly string[];
     },
   ) {}
@@ -78,8 +80,8 @@ export class NodeReporter {
     const { blocks, bsize } = statfsSync(config.stateDir);
     const diskTotalBytes = blocks * bsize;
     const unallocatable = this.unallocatable(diskTotalBytes);
-    const devices = this.deps.devices();
-    return allocatableOf({ ...config, facts, diskTotalBytes, unallocatable, devices });
+    const [devices, hugePages] = [this.deps.devices(), this.deps.hugePages()];
+    return allocatableOf({ ...config, facts, diskTotalBytes, unallocatable, devices, hugePages });
   }
 
   private async observe(): Promise<{
@@ -108,6 +110,7 @@ export class NodeReporter {
       pressures: pressures(),
       images,
       devices: this.deps.devices(),
+      hugePages: this.deps.hugePages(),
       volumesInUse: this.deps.volumesInUse(),
       notReady: notReady(),
     };

@@ -1,5 +1,6 @@
 import { arch } from 'node:process';
 
+import { hugePagesOf } from '../../api/huge-pages';
 import { KUBERNETES_VERSION } from '../../api/release';
 import { formatBytes, formatCpuMillis } from '../../api/quantity';
 import type { Node, NodeCondition } from '../../api/types';
@@ -8,6 +9,7 @@ import type { DeviceCounts } from '../devices/device-manager';
 import { RUNTIME_HANDLERS } from '../pod-spec/runtime-handler';
 import { CONDITION_WORDS, type NodePressure } from '../eviction/thresholds';
 import type { HostFacts } from './host';
+import { pooledBytes, type HugePagePools } from './huge-pages';
 import type { Reserved } from './reserved';
 
 const MAX_LISTED_IMAGES = 50;
@@ -17,6 +19,7 @@ export interface NodeStatusInput {
   readonly nodeName: string;
   readonly nodeIps: readonly string[];
   readonly version: string;
+  readonly hugePages: HugePagePools;
   /** What pods may not have. */
   readonly unallocatable: Reserved;
   readonly maxPods: number;
@@ -32,7 +35,11 @@ export interface NodeStatusInput {
 
 /** Pure: `status` of this node. */
 export const nodeStatusOf = (input: NodeStatusInput): Node['status'] => ({
-  capacity: { ...resourceList(input, NOTHING), ...input.devices.capacity },
+  capacity: {
+    ...resourceList(input, NOTHING),
+    ...countsOfPages(input.hugePages),
+    ...input.devices.capacity,
+  },
   allocatable: allocatableOf(input),
   addresses: [
     ...input.nodeIps.map((address) => ({ type: 'InternalIP', address })),
@@ -67,7 +74,12 @@ export const nodeStatusOf = (input: NodeStatusInput): Node['status'] => ({
 export const allocatableOf = (
   input: ResourceInput & Pick<NodeStatusInput, 'unallocatable' | 'devices'>,
 ): Readonly<Record<string, string>> => ({
-  ...resourceList(input, input.unallocatable),
+  ...resourceList(input, {
+    ...input.unallocatable,
+    // No other memory can be had from what is set apart.
+    memoryBytes: input.unallocatable.memoryBytes + pooledBytes(input.hugePages),
+  }),
+  ...countsOfPages(input.hugePages),
   ...input.devices.allocatable,
 });
 
@@ -81,7 +93,7 @@ export const defaultLabels = (nodeName: string): Readonly<Record<string, string>
 
 const ARCHITECTURE: Partial<Record<string, string>> = { x64: 'amd64', arm64: 'arm64' };
 
-type ResourceInput = Pick<NodeStatusInput, 'facts' | 'maxPods' | 'diskTotalBytes'>;
+type ResourceInput = Pick<NodeStatusInput, 'facts' | 'maxPods' | 'diskTotalBytes' | 'hugePages'>;
 
 const resourceList = (
   { facts, maxPods, diskTotalBytes }: ResourceInput,
@@ -92,6 +104,15 @@ const resourceList = (
   'ephemeral-storage': formatBytes(Math.max(0, diskTotalBytes - reserved.ephemeralStorageBytes)),
   pods: String(maxPods),
 });
+
+/** By resource name. */
+const countsOfPages = (pools: HugePagePools): Readonly<Record<string, string>> =>
+  Object.fromEntries(
+    [...pools].map(([pageBytes, count]) => [
+      hugePagesOf(pageBytes),
+      formatBytes(pageBytes * count),
+    ]),
+  );
 
 const conditionsOf = ({ pressures, notReady }: NodeStatusInput): readonly NodeCondition[] => [
   ...PRESSURES.map((type) => pressure(type, pressures.has(type))),

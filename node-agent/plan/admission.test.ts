@@ -48,6 +48,21 @@ it('refuses a host port that another pod has, and only that', () => {
   expect(admit(onPort(7000), there, node('2'))).toEqual(refused);
 });
 
+it('has no huge pages where it counts none', () => {
+  const resources = { requests: { cpu: '1', 'hugepages-2Mi': '4Mi' } };
+  const subject = pod({ containers: [testContainer({ resources })] });
+  expect(admit(subject, [], node('2'))).toEqual({
+    reason: 'OutOfhugepages-2Mi',
+    message:
+      "Pod was rejected: Node didn't have enough resource: hugepages-2Mi, " +
+      'requested: 4194304, used: 0, capacity: 0',
+  });
+  expect(admit(subject, [], { ...node('2'), 'hugepages-2Mi': '4Mi' })).toBeUndefined();
+  expect(admit(subject, [subject], { ...node('2'), 'hugepages-2Mi': '4Mi' })).toMatchObject({
+    message: expect.stringContaining('requested: 4194304, used: 4194304, capacity: 4194304'),
+  });
+});
+
 it('takes no more pods than the node may have', () => {
   expect(admit(pod(), [pod(), pod()], node('2'))).toBeUndefined();
   expect(admit(pod(), [pod(), pod(), pod()], node('2'))?.reason).toBe('OutOfpods');

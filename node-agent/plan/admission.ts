@@ -8,6 +8,7 @@ import {
   NO_RESOURCES,
   type ResourceAmounts,
 } from '../../api/pods';
+import { isHugePages } from '../../api/resource-names';
 import { firstUntolerated } from '../../api/taints';
 import type { Pod, Taint } from '../../api/types';
 import { requestsOf } from '../pod-spec/requests';
@@ -61,7 +62,10 @@ const otherSystem = ({ pod }: AdmissionInput): Refusal | undefined => {
   return undefined;
 };
 
-/** Resources that the node does not count, such as ones only a device plugin would know, are let pass. */
+/**
+ * Resources that the node does not count, such as ones only a device plugin would know, are let pass; of
+ * huge pages that it does not count it has none.
+ */
 export const shortageOf = ({
   pod,
   others,
@@ -74,8 +78,9 @@ export const shortageOf = ({
     others.length,
   );
   for (const [resource, requested] of wanted) {
-    const capacity = free.get(resource);
-    if (allocatable[resource] === undefined || capacity === undefined || requested === 0) continue;
+    const isCounted = allocatable[resource] !== undefined || isHugePages(resource);
+    if (!isCounted || requested === 0) continue;
+    const capacity = free.get(resource) ?? 0;
     const usedNow = used.get(resource) ?? 0;
     if (usedNow + requested <= capacity) continue;
     return {

@@ -1,3 +1,4 @@
+import { pageBytesOf } from '../../api/huge-pages';
 import { podLevelList } from '../../api/pod-level-resources';
 import {
   amountsOf,
@@ -34,6 +35,8 @@ export const containerResources = (
   const bounded = share?.isOwn === true ? { ...limits, cpuMillis: 0 } : limits;
   return {
     ...cgroupOf(requests, bounded),
+    // Who has none in his pod is held back by the limit of that.
+    ...(hasHugePages(pod) ? { hugePageBytes: hugePageBytesOf(limits) } : {}),
     oomScoreAdj,
     ...(share === undefined ? {} : { cpus: share.cpus }),
   };
@@ -51,12 +54,27 @@ export const podResources = (pod: Pod, pidsLimit: number, ownsCpus = false): Cgr
     cpuMillis: limitsCpu ? limits.cpuMillis : 0,
     memoryBytes: podMemoryLimitBytes(pod),
   };
-  return { ...cgroupOf(requestsOf(pod.spec), bounded), pidsLimit };
+  const hugePageBytes = hugePageBytesOf(limits);
+  return { ...cgroupOf(requestsOf(pod.spec), bounded), hugePageBytes, pidsLimit };
 };
 
 /** What all containers of a pod may have together; 0 when one of them may have any amount. */
 export const podMemoryLimitBytes = (pod: Pod): number =>
   isWholeLimited(pod, ({ memoryBytes }) => memoryBytes) ? effectiveLimits(pod.spec).memoryBytes : 0;
+
+const hasHugePages = ({ spec }: Pod): boolean =>
+  Object.keys(hugePageBytesOf(effectiveLimits(spec))).length > 0;
+
+/** By the size of one page. Nobody has any that he does not ask for. */
+export const hugePageBytesOf = ({
+  others,
+}: Pick<ResourceAmounts, 'others'>): Readonly<Record<number, number>> =>
+  Object.fromEntries(
+    Object.entries(others).flatMap(([name, bytes]) => {
+      const pageBytes = pageBytesOf(name);
+      return pageBytes === undefined ? [] : [[pageBytes, bytes] as const];
+    }),
+  );
 
 const isWholeLimited = ({ spec }: Pod, pick: (limits: ResourceAmounts) => number): boolean =>
   pick(amountsOf(podLevelList(spec, 'limits'))) > 0 ||

@@ -8,10 +8,12 @@ import type { Container, Pod } from '../../api/types';
  */
 export const limitsOf = ({ spec }: Pod, { resources }: Container): ResourceAmounts => {
   const limits = amountsOf(resources?.limits);
-  const { cpuMillis, memoryBytes } = amountsOf(podLevelList(spec, 'limits'));
+  const { cpuMillis, memoryBytes, others } = amountsOf(podLevelList(spec, 'limits'));
   return {
     ...limits,
     cpuMillis: limits.cpuMillis || cpuMillis,
     memoryBytes: limits.memoryBytes || memoryBytes,
+    // Of pods themselves, these are huge pages alone.
+    others: { ...others, ...limits.others },
   };
 };

@@ -1,5 +1,6 @@
 import { amountsOf } from '../../api/pods';
 import { bytesOf, parseQuantity, quantityMillis } from '../../api/quantity';
+import { isHugePages } from '../../api/resource-names';
 import type { Container, Pod } from '../../api/types';
 import { limitsOf } from './container-limits';
 
@@ -99,7 +100,8 @@ export const resourceValue = (
     case 'ephemeral-storage':
       return String(Math.ceil(chosen.ephemeralStorageBytes / bytesOf(divisorOf(divisor, '1'))));
     default:
-      throw new Error(`unsupported container resource: ${resource}`);
+      if (!isHugePages(name)) throw new Error(`unsupported container resource: ${resource}`);
+      return String(Math.ceil((chosen.others[name] ?? 0) / bytesOf(divisorOf(divisor, '1'))));
   }
 };
 

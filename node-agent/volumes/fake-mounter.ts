@@ -6,6 +6,8 @@ export const fakeMounter = (): Mounter & { readonly mounts: ReadonlyMap<string, 
   return {
     mounts,
     mountTmpfs: (path) => void mounts.set(path, 'tmpfs'),
+    mountHugePages: (path, { pageBytes, sizeBytes }) =>
+      void mounts.set(path, `hugetlbfs ${pageBytes} ${sizeBytes}`),
     mountLayers: (path, lowerDirs) => void mounts.set(path, lowerDirs.join(':')),
     isMounted: (path) => mounts.has(path),
     unmountAll: (folder) => {

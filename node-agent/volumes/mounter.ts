@@ -19,10 +19,20 @@ export interface TmpfsOptions {
   readonly groupId: number | undefined;
 }
 
+export interface HugePageOptions {
+  /** Of one page: a size that the kernel knows. */
+  readonly pageBytes: number;
+  readonly sizeBytes: number;
+  readonly mode: number;
+  readonly groupId: number | undefined;
+}
+
 /** Mounts that the agent itself makes, outside any container. */
 export interface Mounter {
   /** Idempotent: a folder on which a file system is mounted already stays as it is. */
   mountTmpfs(path: string, options: TmpfsOptions): void;
+  /** The same, of a file system whose files are huge pages: they can be mapped, not written to. */
+  mountHugePages(path: string, options: HugePageOptions): void;
   /**
    * Shows the merged layers, topmost first, at the empty folder `path`: read-only, and nothing of them
    * can be executed. Idempotent.
@@ -72,6 +82,12 @@ export const createMounter = (): Mounter => {
       if (isFileSystem(path)) return;
       if (mount('dhow-volume', path, 'tmpfs', MS_NOSUID | MS_NODEV, tmpfsData(options)) !== 0)
         throw new Error(`cannot mount a tmpfs at ${path}: errno ${koffi.errno()}`);
+    },
+    mountHugePages: (path, options) => {
+      if (isFileSystem(path)) return;
+      const data = hugePageData(options);
+      if (mount('dhow-volume', path, 'hugetlbfs', MS_NOSUID | MS_NODEV, data) !== 0)
+        throw new Error(`cannot mount a hugetlbfs at ${path}: errno ${koffi.errno()}`);
     },
     mountLayers: (path, lowerDirs) => {
       if (isFileSystem(path)) return;
@@ -123,5 +139,13 @@ const tmpfsData = ({ sizeBytes, inodeCount, mode, groupId }: TmpfsOptions): stri
     `mode=0${mode.toString(8)}`,
     ...(sizeBytes === undefined ? [] : [`size=${sizeBytes}`]),
     ...(inodeCount === undefined ? [] : [`nr_inodes=${inodeCount}`]),
+    ...(groupId === undefined ? [] : [`gid=${groupId}`]),
+  ].join(',');
+
+const hugePageData = ({ pageBytes, sizeBytes, mode, groupId }: HugePageOptions): string =>
+  [
+    `pagesize=${pageBytes}`,
+    `size=${sizeBytes}`,
+    `mode=0${mode.toString(8)}`,
     ...(groupId === undefined ? [] : [`gid=${groupId}`]),
   ].join(',');

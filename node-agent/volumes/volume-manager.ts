@@ -10,6 +10,7 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 
+import { isHugePageMedium } from '../../api/huge-pages';
 import { bytesOf } from '../../api/quantity';
 import { type PersistentVolume, type Pod, uidOf } from '../../api/types';
 import { claimNameOf, isBlock } from '../../api/volumes';
@@ -20,6 +21,7 @@ import { writeVolumeFiles, type VolumeFile } from './atomic-writer';
 import type { Mounter } from './mounter';
 import type { CsiVolume } from './csi-volume';
 import { claimedVolume, isFolderOf, type ClaimSource, type ReachingNode } from './claimed-volume';
+import { hugePageVolume } from './huge-page-volume';
 import { VolumeFolders } from './volume-folders';
 import { VolumeError } from './volume-error';
 import { NotYetError, volumeFiles, type ContentSource, type Volume } from './volume-content';
@@ -93,7 +95,7 @@ export class VolumeManager {
   /** Where the disk-backed emptyDir of that name lies; undefined when there is none. */
   diskPath(pod: Pod, name: string): string | undefined {
     const volume = pod.spec.volumes?.find((each) => each.name === name);
-    if (volume?.emptyDir === undefined || volume.emptyDir.medium === 'Memory') return undefined;
+    if (volume?.emptyDir === undefined || isOfMemory(volume.emptyDir.medium)) return undefined;
     return this.pathOf(uidOf(pod), volume);
   }
 
@@ -196,6 +198,13 @@ export class VolumeManager {
       mkdirSync(path, { recursive: true });
       const sizeBytes = memoryVolumeBytes(pod, sizeLimit, node.allocatableMemoryBytes);
       this.options.mounter.mountTmpfs(path, { sizeBytes, mode, groupId });
+    } else if (medium !== undefined && isHugePageMedium(medium)) {
+      const size = hugePageVolume(pod, {
+        medium,
+        ...(sizeLimit === undefined ? {} : { sizeLimit }),
+      });
+      mkdirSync(path, { recursive: true });
+      this.options.mounter.mountHugePages(path, { ...size, mode, groupId });
     } else if (medium !== undefined && medium !== '')
       throw new Error(`unknown storage medium "${medium}"`);
     else if (!existsSync(path)) makeFolder(path, mode, groupId);
@@ -208,9 +217,12 @@ export class VolumeManager {
   private pathOf(uid: string, { name, emptyDir }: Volume): string {
     const { stateDir, runDir } = this.options;
     if (emptyDir === undefined) return join(runDir, 'pods', uid, 'files', name);
-    return join(emptyDir.medium === 'Memory' ? runDir : stateDir, 'pods', uid, 'empty-dir', name);
+    return join(isOfMemory(emptyDir.medium) ? runDir : stateDir, 'pods', uid, 'empty-dir', name);
   }
 }
+
+const isOfMemory = (medium: string | undefined): boolean =>
+  medium === 'Memory' || isHugePageMedium(medium);
 
 const blockDeviceAt = (path: string, volumeName: string): string => {
   if (statOf(path)?.isBlockDevice() !== true)

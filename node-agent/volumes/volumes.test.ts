@@ -280,7 +280,11 @@ it.each<[string, object]>([
     'a projected podCertificate is not supported',
     { projected: { sources: [{ podCertificate: {} }] } },
   ],
-  ['unknown storage medium "HugePages"', { emptyDir: { medium: 'HugePages' } }],
+  ['unknown storage medium "Tape"', { emptyDir: { medium: 'Tape' } }],
+  [
+    'medium HugePages: hugePages storage requested, but there is no resource request for huge pages',
+    { emptyDir: { medium: 'HugePages' } },
+  ],
   ['this type of volume is not supported', { nfs: { server: 's', path: '/' } }],
 ])('makes no volume that is less than was asked for: %s', (why, source) => {
   expect(() => prepare([{ name: 'v', ...source }])).toThrow(why);

@@ -102,6 +102,7 @@ export class SimulatedAgent {
         ...{ cpuMillis, memoryBytes: MEMORY_BYTES, machineId: name, bootId: 'b' },
         ...{ kernelVersion: '6', osImage: 'Linux' },
       },
+      hugePages: () => new Map(),
       transport: link,
       joinAgain: () => this.join(),
       runtime: part(this.runtime),

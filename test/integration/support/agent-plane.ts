@@ -201,6 +201,7 @@ export const startAgent = async (
       kernelVersion: '6',
       osImage: 'Linux',
     },
+    hugePages: () => new Map(),
     transport,
     joinAgain: async () => {
       identity = await joinAgain(store, joining);
