@@ -1,4 +1,5 @@
 import {
+  chmodSync,
   closeSync,
   constants,
   lstatSync,
@@ -51,6 +52,7 @@ const MS_RDONLY = 1;
 const MS_NOSUID = 2;
 const MS_NODEV = 4;
 const MS_NOEXEC = 8;
+const NO_TRICKS = MS_NOSUID | MS_NODEV;
 /** Not in `constants` of node:fs. */
 const O_PATH = 0o10000000;
 const MNT_DETACH = 2;
@@ -80,14 +82,15 @@ export const createMounter = (): Mounter => {
   return {
     mountTmpfs: (path, options) => {
       if (isFileSystem(path)) return;
-      if (mount('dhow-volume', path, 'tmpfs', MS_NOSUID | MS_NODEV, tmpfsData(options)) !== 0)
+      if (mount('dhow-volume', path, 'tmpfs', NO_TRICKS, tmpfsData(options)) !== 0)
         throw new Error(`cannot mount a tmpfs at ${path}: errno ${koffi.errno()}`);
     },
     mountHugePages: (path, options) => {
-      if (isFileSystem(path)) return;
       const data = hugePageData(options);
-      if (mount('dhow-volume', path, 'hugetlbfs', MS_NOSUID | MS_NODEV, data) !== 0)
+      if (!isFileSystem(path) && mount('dhow-volume', path, 'hugetlbfs', NO_TRICKS, data) !== 0)
         throw new Error(`cannot mount a hugetlbfs at ${path}: errno ${koffi.errno()}`);
+      // The mount knows no bit for the group's sake; none at all means that nobody has come further.
+      if ((lstatSync(path).mode & 0o7777) === 0) chmodSync(path, options.mode);
     },
     mountLayers: (path, lowerDirs) => {
       if (isFileSystem(path)) return;
@@ -142,10 +145,10 @@ const tmpfsData = ({ sizeBytes, inodeCount, mode, groupId }: TmpfsOptions): stri
     ...(groupId === undefined ? [] : [`gid=${groupId}`]),
   ].join(',');
 
-const hugePageData = ({ pageBytes, sizeBytes, mode, groupId }: HugePageOptions): string =>
+const hugePageData = ({ pageBytes, sizeBytes, groupId }: HugePageOptions): string =>
   [
     `pagesize=${pageBytes}`,
     `size=${sizeBytes}`,
-    `mode=0${mode.toString(8)}`,
+    'mode=0',
     ...(groupId === undefined ? [] : [`gid=${groupId}`]),
   ].join(',');
