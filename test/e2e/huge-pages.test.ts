@@ -24,7 +24,7 @@ const PAGES = 8;
   afterAll(() => release());
 
   const asking = (pages: number) => {
-    const list = { cpu: '10m', memory: '32Mi', 'hugepages-2Mi': String(pages * PAGE_BYTES) };
+    const list = { cpu: '10m', memory: '32Mi', 'hugepages-2Mi': `${2 * pages}Mi` };
     return { resources: { requests: list, limits: list } };
   };
   const SLEEP = ['sleep', '1000000'];
@@ -79,7 +79,7 @@ const PAGES = 8;
       ),
     });
 
-    await cluster.must('delete', 'pod', 'first', '--now');
+    await cluster.must('delete', 'pod', 'first');
     await cluster.podIsReady('second');
     expect(freePages()).toBe(free);
   });
