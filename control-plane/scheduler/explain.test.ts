@@ -295,6 +295,26 @@ describe('explanations and suggestions', () => {
     );
   });
 
+  it('tell huge pages as one writes them', () => {
+    const node = testNode('n1', {});
+    const allocatable = { ...node.status.allocatable, 'hugepages-2Mi': '8Mi' };
+    const asking = (pages: string): PodOptions => ({
+      containers: [{ name: 'c', image: 'i', resources: { requests: { 'hugepages-2Mi': pages } } }],
+    });
+    const snapshot = snapshotOf([{ ...node, status: { ...node.status, allocatable } }], {
+      n1: [testPod('a', asking('6Mi'))],
+    });
+    expect(explainNodes(wants(asking('4Mi')), snapshot)[0]!.reasons).toMatchObject([
+      {
+        reason: 'Insufficient hugepages-2Mi',
+        detail: 'hugepages-2Mi: 4Mi needed, 2Mi free: lacks 2Mi; held by default/a (6Mi)',
+      },
+    ]);
+    expect(suggest(wants(asking('4Mi')), snapshot)).toBe(
+      'free 2Mi hugepages-2Mi on n1 (delete pod default/a)',
+    );
+  });
+
   it('suggest only what makes the pod fit, whatever is in its way', () => {
     fc.assert(
       fc.property(fc.array(anyNode, { maxLength: 4 }), anyPod, (nodes, options) => {

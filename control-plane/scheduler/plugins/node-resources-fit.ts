@@ -2,6 +2,7 @@ import { podLevelList } from '../../../api/pod-level-resources';
 import { withContainers } from '../../../api/pod-resources';
 import { requestPhases, type ResourceAmounts } from '../../../api/pods';
 import { approximateBytes, formatBytes, formatCpuMillis } from '../../../api/quantity';
+import { isHugePages } from '../../../api/resource-names';
 import type { PodSpec } from '../../../api/types';
 import type { NodeInfo, NodeView } from '../node-info';
 import { withSpec, type PodInfo } from '../pod-info';
@@ -151,9 +152,11 @@ const shortage = (resource: string, wanted: number, used: number, total: number)
 /** An amount as a person writes it: exact where that is short, else rounded the safe way. */
 const amount = (resource: string, value: number, round: (value: number) => number): string => {
   if (resource === 'cpu') return formatCpuMillis(value);
-  return isBytes(resource) ? approximateBytes(value, round) : String(value);
+  const isAmountOfBytes = isBytes(resource) || isHugePages(resource);
+  return isAmountOfBytes ? approximateBytes(value, round) : String(value);
 };
 
+/** What a pod may ask for less of by itself: of huge pages its request is its limit. */
 const isBytes = (resource: string): boolean =>
   resource === 'memory' || resource === 'ephemeral-storage';
 
