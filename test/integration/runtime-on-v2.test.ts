@@ -8,7 +8,8 @@ import {
   execSpec,
   sandboxSpec,
 } from '../../runtime/containers/runtime-suite';
-import { openRuntimeHost, runScript, type RuntimeHost } from './runtime-host';
+import { hasHugePages, PAGE_BYTES, reserveHugePages } from '../support/huge-pages';
+import { layersWith, openRuntimeHost, runScript, type RuntimeHost } from './runtime-host';
 
 /** Only where cgroup v2 is all there is: on a host started with it, or in a virtual machine. */
 const suite = existsSync('/sys/fs/cgroup/cgroup.controllers') ? describe : describe.skip;
@@ -97,6 +98,24 @@ suite('containers on cgroup v2', () => {
       '1',
     ]);
   });
+
+  (hasHugePages ? it : it.skip)(
+    'gives a container the huge pages it asks for, and no more',
+    async () => {
+      const release = reserveHugePages(4);
+      try {
+        const lowerDirs = layersWith(host, 'pages');
+        const rootfs = { lowerDirs, isReadOnly: false };
+        const mapped = async (pages: number) => {
+          const resources = { hugePageBytes: { [PAGE_BYTES]: pages * PAGE_BYTES } };
+          return (await run('pages 4', { rootfs, resources })).stdout.trim();
+        };
+        expect([await mapped(3), await mapped(0)]).toEqual(['3', '0']);
+      } finally {
+        release();
+      }
+    },
+  );
 
   it('lets a container make no use of the host disk', async () => {
     const { stderr } = await run('mknod /dev/disk b 254 0; head -c 1 /dev/disk', {
