@@ -127,6 +127,62 @@ describe('SchedulingQueue', () => {
     expect(queue.inspect('uid-a')?.wakeOn).not.toContain('PodRemoved');
   });
 
+  it('holds a change against a crowd a few at a time', async () => {
+    let checks = 0;
+    const { queue, wake, drain, refuse, clock } = create(() => {
+      checks++;
+      return 'no-help';
+    });
+    const crowd = Array.from({ length: 3_000 }, (_, i) => `p${i}`);
+    for (const name of crowd) queue.offer(info(name));
+    await drain();
+    for (const name of crowd) refuse(name);
+    await clock.advance(20_000);
+    wake('PodRemoved', 'n1');
+    let most = 0;
+    const stop = new AbortController();
+    const popping = queue.pop(stop.signal);
+    for (let before = 0; checks < crowd.length; before = checks) {
+      await new Promise((resolve) => setImmediate(resolve));
+      most = Math.max(most, checks - before);
+    }
+    stop.abort();
+    await popping;
+    expect(most).toBeLessThan(1_500);
+  });
+
+  it('tries all who wait once more changes than can be checked', async () => {
+    let checks = 0;
+    const { queue, wake, drain, refuse, clock } = create(() => {
+      checks++;
+      return 'no-help';
+    });
+    const crowd = Array.from({ length: 1_000 }, (_, i) => `p${i}`);
+    for (const name of crowd) queue.offer(info(name));
+    await drain();
+    for (const name of crowd) refuse(name);
+    await clock.advance(20_000);
+    for (let i = 0; i < 2_000; i++) wake('PodRemoved', `n${i}`);
+    expect((await drain()).toSorted()).toEqual(crowd.toSorted());
+    expect(checks).toBeLessThan(500_001);
+  });
+
+  it('wakes the others where one breaks what is asked about it', async () => {
+    const { queue, wake, drain, refuse, clock } = create((node) => {
+      if (node === 'bad') throw new Error('broken');
+      return 'may-help';
+    });
+    queue.offer(info('a'));
+    queue.offer(info('b'));
+    await drain();
+    refuse('a');
+    refuse('b');
+    await clock.advance(20_000);
+    wake('PodRemoved', 'bad');
+    // Whatever is wrong with it shows at its attempt.
+    expect(await drain()).toEqual(['a', 'b']);
+  });
+
   it('replays what happened during the attempt', async () => {
     const { queue, wake, drain, refuse } = create();
     queue.offer(info('a'));

@@ -1,8 +1,9 @@
 import { Alarm } from '../../lib/async/alarm';
 import type { Clock } from '../../lib/clock';
-import type { Change } from './changes';
+import type { Change, Effect } from './changes';
 import { Heap } from './heap';
 import type { WakeEvent } from './plugins/plugin';
+import { PendingChanges } from './pending-changes';
 import { isGated, type PodInfo } from './pod-info';
 import { DEFAULT_SCHEDULER_NAME } from './profile';
 import { jsonEqual } from '../../api/json-value';
@@ -70,9 +71,6 @@ export interface Backoff {
   readonly maxMs: number;
 }
 
-/** By what changed and how. */
-type PendingChanges = Map<string, Change>;
-
 interface Entry {
   info: PodInfo;
   state: QueueState;
@@ -87,8 +85,8 @@ interface Entry {
   /** At the last attempt. */
   refusedBy: ReadonlySet<string>;
   wakeOn: Set<WakeEvent>;
-  /** What changed while the pod was in flight. */
-  missed: PendingChanges;
+  /** What changed while the pod was in flight, by what changed and how. */
+  missed: Map<string, Change>;
 }
 
 /** Carries its own sort keys: an entry may change while a stale item of it is in a heap. */
@@ -108,7 +106,9 @@ export class SchedulingQueue {
   private readonly parked = new Map<string, Entry>();
   private readonly byEvent = new Map<WakeEvent, Set<Entry>>();
   private readonly inFlight = new Set<Entry>();
-  private readonly changes: PendingChanges = new Map();
+  private readonly changes = new PendingChanges();
+  /** The change that is being held against pods, and those that are left. */
+  private checking: { readonly change: Change; readonly left: Entry[] } | undefined;
   private ticket = 0;
   private readonly alarm: Alarm;
 
@@ -249,8 +249,9 @@ export class SchedulingQueue {
     const key = `${change.event} ${change.key}`;
     for (const { missed } of this.inFlight) missed.set(key, change);
     // Nobody waits for most changes, and there are many.
-    if ((this.byEvent.get(change.event)?.size ?? 0) === 0) return;
-    this.changes.set(key, change);
+    const waitingCount = this.byEvent.get(change.event)?.size ?? 0;
+    if (waitingCount === 0) return;
+    this.changes.add(change, Math.max(1, Math.floor(CHECKS_MAX / waitingCount)));
     this.alarm.wake();
   }
 
@@ -260,7 +261,7 @@ export class SchedulingQueue {
       this.settle();
       const entry = this.takeActive();
       if (entry !== undefined) return this.launch(entry);
-      if (this.changes.size > 0) await nextTurn();
+      if (this.checking !== undefined || this.changes.size > 0) await nextTurn();
       else await this.waitForChange(signal);
     }
     return undefined;
@@ -321,19 +322,34 @@ export class SchedulingQueue {
   }
 
   private applyEvents(): void {
-    let checks = 0;
-    for (const [key, change] of this.changes) {
-      if (checks > CHECKS_PER_TURN) return;
-      this.changes.delete(key);
-      for (const entry of [...(this.byEvent.get(change.event) ?? [])]) {
-        checks++;
-        this.apply(change, entry);
-      }
+    const endMs = this.nowMs() + TURN_MS;
+    for (let checks = 0; checks < CHECKS_PER_TURN && this.nowMs() <= endMs; checks++) {
+      const next = this.nextCheck();
+      if (next === undefined) return;
+      this.apply(next.change, next.entry);
     }
   }
 
+  private nextCheck(): { change: Change; entry: Entry } | undefined {
+    for (;;) {
+      this.checking ??= this.nextChange();
+      if (this.checking === undefined) return undefined;
+      const { change, left } = this.checking;
+      const entry = left.pop();
+      if (entry === undefined) this.checking = undefined;
+      // Since the change was taken up it may have left, or have come back for another reason.
+      else if (this.byEvent.get(change.event)?.has(entry) === true) return { change, entry };
+    }
+  }
+
+  private nextChange(): { change: Change; left: Entry[] } | undefined {
+    const change = this.changes.take();
+    // Those who wait longest are asked first: what is left is taken from its end.
+    return change && { change, left: [...(this.byEvent.get(change.event) ?? [])].reverse() };
+  }
+
   private apply(change: Change, entry: Entry): void {
-    const effect = change.effectOn(entry.info);
+    const effect = effectOn(entry.info, change);
     if (effect === 'may-help') this.reactivate(entry, change.event);
     else if (effect !== 'no-help') this.waitAlso(entry, this.deps.wakeEventsOf(effect.refusedBy));
   }
@@ -467,6 +483,15 @@ const mayBeTried = ({ state }: Entry): boolean => state !== 'gated' && state !==
 const asksDifferently = ({ pod: a }: PodInfo, { pod: b }: PodInfo): boolean =>
   !jsonEqual(a.spec, b.spec) || !jsonEqual(a.metadata.labels, b.metadata.labels);
 
+/** A pod that breaks a plugin harms no other: at its attempt that shows, and is reported. */
+const effectOn = (info: PodInfo, change: Change): Effect => {
+  try {
+    return change.effectOn(info);
+  } catch {
+    return 'may-help';
+  }
+};
+
 const NOBODY: ReadonlySet<string> = new Set();
 
 const nextTurn = () => new Promise((resolve) => setImmediate(resolve));
@@ -476,6 +501,9 @@ export const DEFAULT_BACKOFF: Backoff = { initialMs: 1_000, maxMs: 10_000 };
 const UNSCHEDULABLE_MAX_MS = 300_000;
 /** Beyond this, new pods wait in the API until there is room. */
 const QUEUE_SIZE_MAX = 200_000;
-/** So that one node's change does not hold up pods that could be placed meanwhile. */
-const CHECKS_PER_TURN = 5_000;
+/** So that a change does not hold up the process, nor pods that could be placed meanwhile. */
+const CHECKS_PER_TURN = 500;
+const TURN_MS = 5;
+/** Of the changes of one event. A check costs about what an attempt does: beyond, all are tried again. */
+const CHECKS_MAX = 500_000;
 const WAIT_MAX_MS = 3_600_000;

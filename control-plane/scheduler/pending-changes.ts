@@ -1,0 +1,51 @@
+import type { Change } from './changes';
+import type { WakeEvent } from './plugins/plugin';
+
+/**
+ * What has changed and has not been held against the pods that wait for it: the earliest first. Bounded:
+ * of one event, too many changes become a single one that may help whoever waits.
+ */
+export class PendingChanges {
+  private readonly byKey = new Map<string, Change>();
+  private readonly counts = new Map<WakeEvent, number>();
+
+  get size(): number {
+    return this.byKey.size;
+  }
+
+  /** Of the change's event there are at most so many. */
+  add(change: Change, countMax: number): void {
+    const { event } = change;
+    if (this.byKey.has(keyOf(event, ANY))) return;
+    const key = keyOf(event, change.key);
+    if (!this.byKey.has(key)) {
+      const count = (this.counts.get(event) ?? 0) + 1;
+      if (count > countMax) {
+        this.becomeOne(event);
+        return;
+      }
+      this.counts.set(event, count);
+    }
+    this.byKey.set(key, change);
+  }
+
+  take(): Change | undefined {
+    for (const [key, change] of this.byKey) {
+      this.byKey.delete(key);
+      this.counts.set(change.event, (this.counts.get(change.event) ?? 1) - 1);
+      return change;
+    }
+    return undefined;
+  }
+
+  private becomeOne(event: WakeEvent): void {
+    for (const [key, change] of this.byKey) if (change.event === event) this.byKey.delete(key);
+    this.counts.set(event, 1);
+    this.byKey.set(keyOf(event, ANY), { event, key: ANY, effectOn: () => 'may-help' });
+  }
+}
+
+const keyOf = (event: WakeEvent, key: string): string => `${event} ${key}`;
+
+/** No change is called so. */
+const ANY = '';
