@@ -23,7 +23,9 @@ import {
   type SpanExporter,
   type SpanProcessor,
 } from '@opentelemetry/sdk-trace';
+import { systemClock } from '../clock';
 import { metric } from '../metrics-text';
+import { briefConnections } from './brief-connections';
 import { ObjectTraces } from './object-traces';
 import type { TracingOptions } from './open-tracing';
 import type { TraceContext } from './traceparent';
@@ -36,6 +38,7 @@ export const createTracing = (options: TracingOptions): Tracing =>
     new OTLPTraceExporter({
       url: options.url,
       timeoutMillis: EXPORT_LIMIT_MS,
+      httpAgentOptions: (protocol) => briefConnections(protocol, EXPORT_LIMIT_MS, systemClock),
       concurrencyLimit: QUEUE_MAX / BATCH_MAX,
     }),
   );
