@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, readdir, readFile, rm, stat } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import {
@@ -7,6 +7,7 @@ import {
   readFileIfPresent,
   readWithin,
   replaceFile,
+  writePrivate,
 } from './files';
 
 let folder: string;
@@ -14,6 +15,17 @@ beforeEach(async () => (folder = await mkdtemp(join(tmpdir(), 'dhow-files-'))));
 afterEach(() => rm(folder, { recursive: true, force: true }));
 
 const modeOf = async (path: string): Promise<number> => (await stat(path)).mode & 0o777;
+
+it('writes for the owner alone where a file was for everybody, and to what is no file', async () => {
+  const path = join(folder, 'bundle');
+  await writeFile(path, 'longer than the new', { mode: 0o666 });
+  await writePrivate(path, Buffer.from('new'));
+  expect(await readFile(path, 'utf8')).toBe('new');
+  expect(await modeOf(path)).toBe(0o600);
+  const before = await modeOf('/dev/null');
+  await writePrivate('/dev/null', Buffer.from('new'));
+  expect(await modeOf('/dev/null')).toBe(before);
+});
 
 describe('replaceFile', () => {
   it('leaves the new content for its owner alone, and nothing else', async () => {

@@ -28,6 +28,20 @@ export const replaceFile = async (path: string, content: string): Promise<void> 
   await syncFolder(folder);
 };
 
+/**
+ * Writes where somebody named it, be it a pipe or a device: what is a file is for its owner alone before anything
+ * is in it, also one that was there for everybody.
+ */
+export const writePrivate = async (path: string, content: Uint8Array): Promise<void> => {
+  const file = await open(path, 'w', 0o600);
+  try {
+    if ((await file.stat()).isFile()) await file.chmod(0o600);
+    await file.writeFile(content);
+  } finally {
+    await file.close();
+  }
+};
+
 /** Makes what was created, renamed or deleted in a folder survive a power cut. */
 export const syncFolder = async (path: string): Promise<void> => {
   const folder = await open(path, 'r');

@@ -1,8 +1,8 @@
-import { writeFile } from 'node:fs/promises';
 import { promisify } from 'node:util';
 import { gzip } from 'node:zlib';
 import { SCHEDULING_GROUP } from '../../api/decisions';
 import type { SchedulerCapture } from '../../api/scheduler-captures';
+import { writePrivate } from '../../lib/files';
 import { stringifyJson } from '../../lib/json';
 import type { CliContext } from '../context';
 import { podOrWorkload } from '../targets';
@@ -56,7 +56,7 @@ const podNamed = async (context: CliContext, arg: string) => {
 /** It names nodes and pods of the whole cluster: for its owner alone. */
 const written = async (file: string, bytes: Uint8Array): Promise<void> => {
   try {
-    await writeFile(file, bytes, { mode: 0o600 });
+    await writePrivate(file, bytes);
   } catch (error) {
     throw new UsageError(`--output-file ${file}: ${(error as Error).message}`);
   }
