@@ -227,4 +227,39 @@ describe('a plan', () => {
     const outcomes = all.flatMap(({ placements: each }) => each);
     expect([outcomes.length, tried.length, new Set(tried).size]).toEqual([12, 12, 12]);
   });
+
+  it('copies the cluster for a few at a time, and for nobody who has gone', async () => {
+    const snapshot = snapshotOf(...NODES);
+    let timeMs = 0;
+    const placements = new SnapshotPlacements({
+      ...{ snapshot, sources: SYNCED, queue: { waiting: () => [] }, seed: 1 },
+      ...{ journal: new Journal(new Snapshot()), captured },
+      // Each step takes longer than a turn.
+      clock: { ...systemClock, monotonicMs: () => (timeMs += 100) },
+    });
+    let [copies, over] = [0, 0];
+    let most = 0;
+    const copy = snapshot.copy.bind(snapshot);
+    snapshot.copy = () => {
+      copies++;
+      most = Math.max(most, copies - over);
+      return copy();
+    };
+    const leaving = new AbortController();
+    const ask = (signal: AbortSignal) =>
+      placements.plan({ pods: planned(testPod('a'), testPod('b')) }, signal).then(
+        () => `planned ${over++}`,
+        () => 'gone',
+      );
+    const asked = [
+      ...Array.from({ length: 10 }, () => ask(SIGNAL)),
+      ...Array.from({ length: 10 }, () => ask(leaving.signal)),
+    ];
+    leaving.abort();
+    const outcomes = await Promise.all(asked);
+    expect(outcomes.filter((each) => each === 'gone')).toHaveLength(10);
+    expect([copies, over]).toEqual([10, 10]);
+    // One that has ended is counted a moment later.
+    expect(most).toBeLessThanOrEqual(4 + 1);
+  });
 });

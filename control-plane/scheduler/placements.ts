@@ -45,6 +45,8 @@ export class SnapshotPlacements implements Placements {
   private readonly profiles: Profiles;
   /** However many plans and replays there are, one of them has this turn of the event loop. */
   private readonly turn = new Semaphore(1);
+  /** Each has a copy of all that is in the cluster. */
+  private readonly copies = new Semaphore(COPIES_MAX);
 
   constructor(private readonly deps: SnapshotPlacementsDeps) {
     this.profiles = deps.profiles ?? DEFAULT_PROFILES;
@@ -113,8 +115,12 @@ export class SnapshotPlacements implements Placements {
     return this.paced(begin, signal);
   }
 
-  /** Steps to the end, between which others get their turn. */
-  private async paced<T>(begin: () => Generator<void, T>, signal: AbortSignal): Promise<T> {
+  /** Steps to the end, between which others get their turn; those beyond `COPIES_MAX` begin later. */
+  private paced<T>(begin: () => Generator<void, T>, signal: AbortSignal): Promise<T> {
+    return this.copies.use(() => this.stepped(begin, signal), signal);
+  }
+
+  private async stepped<T>(begin: () => Generator<void, T>, signal: AbortSignal): Promise<T> {
     let steps: Generator<void, T> | undefined;
     const next = async () => {
       if (signal.aborted) throw new ApiError('ServiceUnavailable', 'the request was given up');
@@ -155,3 +161,4 @@ const configurationIn = (text: string) => {
 };
 
 const TURN_MS = 5;
+const COPIES_MAX = 4;
