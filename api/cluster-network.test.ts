@@ -55,6 +55,12 @@ it.each([
   [{ clusterCidr: '10.42.0.0/16,fd01::/65' }, '--cluster-cidr fd01::/65 is too small'],
   [{ clusterCidr: '10.42.0.0/16,fd01::/47' }, '--cluster-cidr fd01::/47 is too large'],
   [{ clusterCidr: '10.42.0.0/16,10.43.0.0/16' }, 'at most one range of each IP family'],
+  [{ serviceClusterIpRange: '127.0.0.0/16' }, 'overlaps 127.0.0.0/8, which every machine has'],
+  [
+    { clusterCidr: '10.42.0.0/16,fd01::/48', serviceClusterIpRange: '10.96.0.0/16,::/112' },
+    'overlaps ::/127, which every machine has',
+  ],
+  [{ clusterCidr: '169.254.0.0/16' }, '--cluster-cidr 169.254.0.0/16 overlaps 169.254.0.0/16'],
   [{ serviceClusterIpRange: 'x' }, '--service-cluster-ip-range x: not a range as 10.96.0.0/16'],
   [{ serviceClusterIpRange: '10.96.0.0/16,10.97.0.0/16' }, 'at most one range of each IP family'],
   [{ serviceNodePortRange: '32767-30000' }, 'not a range of ports as 30000-32767'],

@@ -119,6 +119,7 @@ const checkFamilies = (
 /** Nodes get a /24 or a /64 of it; upstream's nodes, too, may not be more than 2^16. */
 const checkPodRange = (range: IpPrefix): void => {
   const text = formatPrefix(range);
+  checkNotMachines('--cluster-cidr', range);
   const length = range.address.family === 4 ? 24 : 64;
   if (range.length > length)
     throw new Error(`--cluster-cidr ${text} is too small: each node gets a /${length} of it`);
@@ -128,8 +129,21 @@ const checkPodRange = (range: IpPrefix): void => {
     );
 };
 
+/** Pure: what every machine has part of the range for, if for anything; whoever is sent there never leaves it. */
+export const machineRangeIn = (range: IpPrefix): string | undefined =>
+  MACHINE_RANGES.find((each) => prefixesOverlap(parsedRange(each), range));
+
+const checkNotMachines = (option: string, range: IpPrefix): void => {
+  const machines = machineRangeIn(range);
+  if (machines !== undefined)
+    throw new Error(
+      `${option} ${formatPrefix(range)} overlaps ${machines}, which every machine has for itself`,
+    );
+};
+
 const checkServiceRange = (range: IpPrefix, pods: readonly IpPrefix[]): void => {
   const text = formatPrefix(range);
+  checkNotMachines('--service-cluster-ip-range', range);
   if (widthOf(range.address) - range.length < SERVICE_BITS_MIN)
     throw new Error(
       `--service-cluster-ip-range ${text} is too small: it must hold 16 addresses at least`,
@@ -184,3 +198,8 @@ const SERVICE_BITS_MIN = 4;
 const NODE_BITS_MAX = 16;
 export const SERVICE_BITS_MAX = 20;
 const PORT_MAX = 65_535;
+/** Unspecified, loopback, link-local and multicast. Sources: RFC 6890, RFC 5771, RFC 4291. */
+const MACHINE_RANGES = [
+  ...['0.0.0.0/8', '127.0.0.0/8', '169.254.0.0/16', '224.0.0.0/4'],
+  ...['::/127', 'fe80::/10', 'ff00::/8'],
+];

@@ -83,6 +83,9 @@ it('gives none of its own range while the object of that is on its way out', asy
 
 it.each([
   ['10.0.0.0/8', 'Forbidden: 10.0.0.0/8 is too large: it may hold 2^20 addresses'],
+  ['127.0.0.0/24', 'Forbidden: 127.0.0.0/24 overlaps 127.0.0.0/8, which every machine has'],
+  ['224.0.0.0/24', 'Forbidden: 224.0.0.0/24 overlaps 224.0.0.0/4, which every machine has'],
+  ['fe80::/112', 'Forbidden: fe80::/112 overlaps fe80::/10, which every machine has'],
   ['10.42.7.0/24', 'Forbidden: 10.42.7.0/24 overlaps 10.42.0.0/16, where pods are'],
   [
     '192.0.2.0/24',

@@ -1,4 +1,9 @@
-import { parsedRange, SERVICE_BITS_MAX, type ClusterNetwork } from '../../../api/cluster-network';
+import {
+  machineRangeIn,
+  parsedRange,
+  SERVICE_BITS_MAX,
+  type ClusterNetwork,
+} from '../../../api/cluster-network';
 import { ENDPOINT_SLICES, NODES, qualifiedName, SERVICE_CIDRS } from '../../../api/resources';
 import { rangesOf } from '../../../api/service-cidrs';
 import type { ServiceCidr } from '../../../api/types';
@@ -70,6 +75,9 @@ export const rangeErrors = (
         `${text} is too large: it may hold 2^${SERVICE_BITS_MAX} addresses, as a /12 of IPv4 and a /108 of IPv6 do`,
       ),
     ];
+  const machines = machineRangeIn(range);
+  if (machines !== undefined)
+    return [forbidden(field, `${text} overlaps ${machines}, which every machine has for itself`)];
   const rival = pods.find((each) => prefixesOverlap(each, range));
   if (rival !== undefined)
     return [forbidden(field, `${text} overlaps ${formatPrefix(rival)}, where pods are`)];
