@@ -78,6 +78,17 @@ it('cuts texts that are too long', async () => {
   expect(String(span?.attributes['path'])).toHaveLength(1024);
 });
 
+it('keeps no lists, nor whatever else is no text or number, though a node may say so', async () => {
+  const { tracing, ended } = testTracing();
+  const phase = Array(10_000).fill('x') as unknown as string;
+  const attributes = { phase, other: {} as unknown as string, count: 1, is: true };
+  using span = tracing.request('r', { isTrusted: false, attributes });
+  span?.set({ later: phase });
+  span?.[Symbol.dispose]();
+  const [told] = (await ended()) as ReadableSpan[];
+  expect(told?.attributes).toEqual({ count: 1, is: true });
+});
+
 it('remembers no more objects than it has room for, and none that are not sampled', () => {
   const traces = new ObjectTraces();
   for (let i = 0; i <= 10_000; i++) traces.note(String(i), CALLER);

@@ -124,7 +124,7 @@ class StartedSpan implements Span {
   }
 
   set(attributes: SpanAttributes): void {
-    this.span.setAttributes(attributes);
+    this.span.setAttributes(bounded(attributes));
   }
 
   fail(message: string): void {
@@ -198,9 +198,21 @@ class CountingQueue implements SpanProcessor {
 }
 
 const optionsOf = ({ attributes, startMs }: SpanOptions): OtelSpanOptions => ({
-  ...(attributes === undefined ? {} : { attributes }),
+  ...(attributes === undefined ? {} : { attributes: bounded(attributes) }),
   ...(startMs === undefined ? {} : { startTime: startMs }),
 });
+
+/**
+ * Some of it is what others say: the library would keep lists of any length, and each text before it cuts it.
+ */
+const bounded = (attributes: SpanAttributes): SpanAttributes =>
+  Object.fromEntries(
+    Object.entries(attributes)
+      .filter(([, value]) => SCALARS.has(typeof value))
+      .map(([name, value]) => [name, typeof value === 'string' ? value.slice(0, TEXT_MAX) : value]),
+  );
+
+const SCALARS: ReadonlySet<string> = new Set(['string', 'number', 'boolean']);
 
 const remoteOf = ({ traceId, spanId, isSampled }: TraceContext): SpanContext => ({
   traceId,
