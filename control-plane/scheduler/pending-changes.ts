@@ -13,14 +13,16 @@ export class PendingChanges {
     return this.byKey.size;
   }
 
-  /** Of the change's event there are at most so many. */
-  add(change: Change, countMax: number): void {
+  /** @param countMaxOf How many there may be of an event: fewer, the more wait for it. */
+  constructor(private readonly countMaxOf: (event: WakeEvent) => number) {}
+
+  add(change: Change): void {
     const { event } = change;
     if (this.byKey.has(keyOf(event, ANY))) return;
     const key = keyOf(event, change.key);
     if (!this.byKey.has(key)) {
       const count = (this.counts.get(event) ?? 0) + 1;
-      if (count > countMax) {
+      if (count > this.countMaxOf(event)) {
         this.becomeOne(event);
         return;
       }
@@ -30,12 +32,24 @@ export class PendingChanges {
   }
 
   take(): Change | undefined {
-    for (const [key, change] of this.byKey) {
-      this.byKey.delete(key);
-      this.counts.set(change.event, (this.counts.get(change.event) ?? 1) - 1);
-      return change;
+    const [first] = this.byKey.values();
+    if (first === undefined) return undefined;
+    const { event } = first;
+    const count = this.counts.get(event) ?? 1;
+    // More may wait by now than when it came.
+    if (count > this.countMaxOf(event)) {
+      this.becomeOne(event);
+      return this.removed(keyOf(event, ANY));
     }
-    return undefined;
+    return this.removed(keyOf(event, first.key));
+  }
+
+  private removed(key: string): Change | undefined {
+    const change = this.byKey.get(key);
+    if (change === undefined) return undefined;
+    this.byKey.delete(key);
+    this.counts.set(change.event, (this.counts.get(change.event) ?? 1) - 1);
+    return change;
   }
 
   private becomeOne(event: WakeEvent): void {

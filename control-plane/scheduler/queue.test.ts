@@ -167,6 +167,27 @@ describe('SchedulingQueue', () => {
     expect(checks).toBeLessThan(500_001);
   });
 
+  it('tries all who wait also when they have come after the changes', async () => {
+    let checks = 0;
+    const { queue, wake, drain, refuse, clock } = create(() => {
+      checks++;
+      return 'no-help';
+    });
+    const crowd = Array.from({ length: 1_000 }, (_, i) => `p${i}`);
+    const waits = (name: string) => {
+      queue.offer(info(name));
+      queue.take(`uid-${name}`);
+      refuse(name);
+    };
+    waits('p0');
+    for (let i = 0; i < 2_000; i++) wake('PodRemoved', `n${i}`);
+    for (const name of crowd.slice(1)) waits(name);
+    await drain();
+    await clock.advance(20_000);
+    expect((await drain()).toSorted()).toEqual(crowd.toSorted());
+    expect(checks).toBeLessThan(500_001);
+  });
+
   it('wakes the others where one breaks what is asked about it', async () => {
     const { queue, wake, drain, refuse, clock } = create((node) => {
       if (node === 'bad') throw new Error('broken');

@@ -106,7 +106,9 @@ export class SchedulingQueue {
   private readonly parked = new Map<string, Entry>();
   private readonly byEvent = new Map<WakeEvent, Set<Entry>>();
   private readonly inFlight = new Set<Entry>();
-  private readonly changes = new PendingChanges();
+  private readonly changes = new PendingChanges((event) =>
+    Math.max(1, Math.floor(CHECKS_MAX / this.waitingCount(event))),
+  );
   /** The change that is being held against pods, and those that are left. */
   private checking: { readonly change: Change; readonly left: Entry[] } | undefined;
   private ticket = 0;
@@ -249,9 +251,8 @@ export class SchedulingQueue {
     const key = `${change.event} ${change.key}`;
     for (const { missed } of this.inFlight) missed.set(key, change);
     // Nobody waits for most changes, and there are many.
-    const waitingCount = this.byEvent.get(change.event)?.size ?? 0;
-    if (waitingCount === 0) return;
-    this.changes.add(change, Math.max(1, Math.floor(CHECKS_MAX / waitingCount)));
+    if (this.waitingCount(change.event) === 0) return;
+    this.changes.add(change);
     this.alarm.wake();
   }
 
@@ -321,9 +322,14 @@ export class SchedulingQueue {
     }
   }
 
+  private waitingCount(event: WakeEvent): number {
+    return this.byEvent.get(event)?.size ?? 0;
+  }
+
   private applyEvents(): void {
     const endMs = this.nowMs() + TURN_MS;
-    for (let checks = 0; checks < CHECKS_PER_TURN && this.nowMs() <= endMs; checks++) {
+    const checksMax = this.active.size > 0 ? CHECKS_PER_ATTEMPT : CHECKS_PER_TURN;
+    for (let checks = 0; checks < checksMax && this.nowMs() <= endMs; checks++) {
       const next = this.nextCheck();
       if (next === undefined) return;
       this.apply(next.change, next.entry);
@@ -503,6 +509,7 @@ const UNSCHEDULABLE_MAX_MS = 300_000;
 const QUEUE_SIZE_MAX = 200_000;
 /** So that a change does not hold up the process, nor pods that could be placed meanwhile. */
 const CHECKS_PER_TURN = 500;
+const CHECKS_PER_ATTEMPT = 20;
 const TURN_MS = 5;
 /** Of the changes of one event. A check costs about what an attempt does: beyond, all are tried again. */
 const CHECKS_MAX = 500_000;
