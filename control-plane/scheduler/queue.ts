@@ -192,7 +192,7 @@ export class SchedulingQueue {
 
   /** Is there a change of which not all that wait have been told? */
   get hasChanges(): boolean {
-    return this.changes.size > 0;
+    return this.checking !== undefined || this.changes.size > 0;
   }
 
   /** Has a pod that waits for a change tried without one. */
@@ -262,7 +262,7 @@ export class SchedulingQueue {
       this.settle();
       const entry = this.takeActive();
       if (entry !== undefined) return this.launch(entry);
-      if (this.checking !== undefined || this.changes.size > 0) await nextTurn();
+      if (this.hasChanges) await nextTurn();
       else await this.waitForChange(signal);
     }
     return undefined;
