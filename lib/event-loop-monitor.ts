@@ -26,11 +26,14 @@ export class EventLoopMonitor implements Disposable {
   private count = 0;
   private dueMs = 0;
   private quietCount = 0;
-  private cpu = process.cpuUsage();
+  /** Since the last look. */
+  private hasBegun = false;
+  private used: { readonly cpuMs: number; readonly atMs: number };
   private callOff: () => void = () => undefined;
 
   constructor(private readonly deps: EventLoopMonitorDeps) {
     deps.activities.onBegin = () => this.watchClosely();
+    this.used = { cpuMs: cpuMs(), atMs: deps.clock.monotonicMs() };
     this.sampleIn(INTERVAL_MS);
   }
 
@@ -53,12 +56,11 @@ export class EventLoopMonitor implements Disposable {
   }
 
   private watchClosely(): void {
-    if (this.isCalm) {
-      this.callOff();
-      this.cpu = process.cpuUsage();
-      this.sampleIn(INTERVAL_MS);
-    }
+    this.hasBegun = true;
+    if (!this.isCalm) return;
     this.quietCount = 0;
+    this.callOff();
+    this.sampleIn(INTERVAL_MS);
   }
 
   private sampleIn(ms: number): void {
@@ -66,7 +68,8 @@ export class EventLoopMonitor implements Disposable {
     this.dueMs = clock.monotonicMs() + ms;
     this.callOff = clock.after(ms, () => {
       this.sample();
-      this.quietCount = this.wasBusy(ms) ? 0 : this.quietCount + 1;
+      this.quietCount = this.hasBegun || this.wasBusy() ? 0 : this.quietCount + 1;
+      this.hasBegun = false;
       this.sampleIn(this.isCalm ? CALM_INTERVAL_MS : INTERVAL_MS);
     });
   }
@@ -90,13 +93,22 @@ export class EventLoopMonitor implements Disposable {
     activities.forgetEnded();
   }
 
-  /** Whether there was much to do since the last look, named or not. */
-  private wasBusy(waitedMs: number): boolean {
-    const { user, system } = process.cpuUsage(this.cpu);
-    this.cpu = process.cpuUsage();
-    return (user + system) / 1000 > waitedMs * BUSY;
+  /**
+   * Whether there was much to do since it was asked last, named or not. To ask costs a system call, so
+   * that nobody does while things begin.
+   */
+  private wasBusy(): boolean {
+    const before = this.used;
+    this.used = { cpuMs: cpuMs(), atMs: this.deps.clock.monotonicMs() };
+    return this.used.cpuMs - before.cpuMs > (this.used.atMs - before.atMs) * BUSY;
   }
 }
+
+/** What this process has used of processors. */
+const cpuMs = (): number => {
+  const { user, system } = process.cpuUsage();
+  return (user + system) / 1000;
+};
 
 const INTERVAL_MS = 50;
 /** A stall that lasts longer is seen, whoever makes it. */
