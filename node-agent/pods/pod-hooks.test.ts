@@ -85,3 +85,15 @@ it('keeps what a failing preStop hook prints out of its event', async () => {
   await bench.until(() => bench.events().includes('FailedPreStopHook: PreStopHook failed'));
   expect(bench.events().join()).not.toContain('a-secret');
 });
+
+it('kills once what the server no longer knows, however often it says so', async () => {
+  const pod = testPod({ spec: { containers: [testContainer()] } });
+  await bench.run(pod);
+  await bench.until(() => bench.status().phase === 'Running');
+  await bench.run();
+  await bench.until(() => callsOf('kill').length > 0);
+  for (let i = 0; i < 3; i++) await bench.run();
+  await bench.until(() => runtime.containers().every(({ status }) => status === 'exited'));
+  expect(callsOf('kill')).toEqual([expect.stringMatching(/ 15$/), expect.stringMatching(/ 9$/)]);
+  expect(bench.events().filter((event) => event.startsWith('Killing'))).toHaveLength(1);
+});

@@ -119,11 +119,11 @@ export class PodWorker {
     this.retryNow();
   }
 
-  /** The server no longer knows the pod: end it and leave nothing. */
+  /** The server no longer knows the pod: end it and leave nothing. Each change on the node says so anew. */
   remove(): void {
+    if (!this.record.isRemoved) this.tasks.hurryKills();
     this.record.isRemoved = true;
     this.tasks.cancelStarts();
-    this.tasks.hurryKills();
     this.wake();
   }
 
