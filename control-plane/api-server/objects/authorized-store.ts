@@ -1,9 +1,10 @@
-import type { ApiObject } from '../../../api/types';
+import type { ApiObject, ObjectName } from '../../../api/types';
 import { spanning } from '../../../lib/tracing/tracing';
 import type { Store, StoredObject, StoreKey, WriteGuard } from '../../store/store';
 import { encodeObject } from '../../store/object-codec';
 import { presented, storeNameOf, type ServedKind, type Waiting } from '../kinds/served-kind';
 import { checkStoredValueCount } from './object-size';
+import { RecentWrites } from './recent-writes';
 import { waitingOf, type WriteContext } from './write-context';
 
 type WriteRights = Pick<WriteContext, 'permit' | 'signal' | 'place' | 'pace' | 'span'>;
@@ -13,10 +14,23 @@ type WriteRights = Pick<WriteContext, 'permit' | 'signal' | 'place' | 'pace' | '
  * may do, by its effect and not by the verb that led to it.
  */
 export class AuthorizedStore {
+  private readonly recent = new RecentWrites();
+
   constructor(private readonly store: Store) {}
 
   get(key: StoreKey, signal: AbortSignal): Promise<StoredObject | undefined> {
     return this.store.get(key, signal);
+  }
+
+  /** What was last written here, unless whoever has seen all up to `version` has seen that. */
+  async writtenSince(
+    version: number,
+    kind: ServedKind,
+    name: ObjectName,
+    waiting: Waiting,
+  ): Promise<StoredObject | undefined> {
+    const stored = this.recent.since({ resource: storeNameOf(kind), ...name }, version);
+    return stored && presented(kind, stored, waiting);
   }
 
   /** @throws Forbidden, AlreadyExists, Conflict when a guard's object has changed */
@@ -30,14 +44,12 @@ export class AuthorizedStore {
     rights.permit.require('create', kind.resource, key);
     const waiting = waitingOf(rights);
     const form = await storedForm(kind, object, waiting);
-    return presented(
-      kind,
-      await spanning(
-        rights.span?.child('Create etcd3'),
-        this.store.create(key, form, rights.signal, guards),
-      ),
-      waiting,
+    const stored = await spanning(
+      rights.span?.child('Create etcd3'),
+      this.store.create(key, form, rights.signal, guards),
     );
+    this.recent.note(stored);
+    return presented(kind, stored, waiting);
   }
 
   /** @throws NotFound, Conflict unless `old` is what is stored */
@@ -55,6 +67,7 @@ export class AuthorizedStore {
       rights.span?.child('GuaranteedUpdate etcd3'),
       this.store.update(key, form, resourceVersion, rights.signal),
     );
+    this.recent.note(stored);
     return presented(kind, stored, waiting);
   }
 
@@ -65,6 +78,7 @@ export class AuthorizedStore {
       rights.span?.child('Delete etcd3'),
       this.store.delete(old.key, old.resourceVersion, rights.signal),
     );
+    this.recent.forget(old.key);
     return presented(kind, gone, waitingOf(rights));
   }
 

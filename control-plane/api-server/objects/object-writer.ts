@@ -144,7 +144,7 @@ export class ObjectWriter {
 
   /**
    * Runs `work` on the present state until its compare-and-swap wins. The first try may start from
-   * the cache, so what it refuses, and what it finds to be done already, is judged anew unless that
+   * what is known here, so what it refuses, and what it finds to be done already, is judged anew unless that
    * state proves to be the newest. A write whose outcome nobody knows is not tried again.
    * @throws NotFound
    */
@@ -154,7 +154,7 @@ export class ObjectWriter {
     waiting: Waiting,
     work: (current: StoredObject) => Promise<Verdict<T>>,
   ): Promise<T> {
-    const cached = await this.deps.reader.getCachedNow(kind, name, waiting);
+    const cached = await this.known(kind, name, waiting);
     let current = cached ?? (await this.newest(kind, name, waiting));
     let isNewest = cached === undefined;
     for (let attempt = 0; ; attempt++) {
@@ -170,6 +170,18 @@ export class ObjectWriter {
       }
       isNewest = true;
     }
+  }
+
+  /** As this server wrote it last, or as the cache has it: which may be behind. */
+  private async known(
+    kind: ServedKind,
+    name: ObjectName,
+    waiting: Waiting,
+  ): Promise<StoredObject | undefined> {
+    const { reader, store } = this.deps;
+    const { resourceVersion } = reader.cacheOf(kind);
+    const written = await store.writtenSince(resourceVersion, kind, name, waiting);
+    return written ?? reader.getCachedNow(kind, name, waiting);
   }
 
   /** The refusal when it is worth another try from the newest state. */

@@ -89,6 +89,10 @@ const stored = async () => (await store.get(KEY))?.object as unknown as ReturnTy
 /** The watch cache goes on showing `a`; the store holds `state`. */
 const changeBehindTheCache = async (state: string) => {
   store.holdWatches();
+  await changeFromElsewhere(state);
+};
+
+const changeFromElsewhere = async (state: string) => {
   const current = await store.get(KEY);
   await store.update(
     KEY,
@@ -107,6 +111,33 @@ it('writes a replacement that only the cached state seems to have already', asyn
   await changeBehindTheCache('b');
   expect(await server.request('PUT', `${MAPS}/m`, map('a'))).toMatchObject({ status: 200 });
   expect((await stored()).data).toEqual({ state: 'a' });
+});
+
+it('writes again what it has just written without a read of the store', async () => {
+  store.holdWatches();
+  await patch('b');
+  store.getCount = 0;
+  expect(await patch('c')).toMatchObject({ status: 200, json: { data: { state: 'c' } } });
+  expect(store.getCount).toBe(0);
+  expect((await stored()).data).toEqual({ state: 'c' });
+});
+
+it('judges a write anew when another server has written since', async () => {
+  store.holdWatches();
+  await patch('b');
+  await changeFromElsewhere('c');
+  expect(await patch('b')).toMatchObject({ status: 200, json: { data: { state: 'b' } } });
+  expect((await stored()).data).toEqual({ state: 'b' });
+});
+
+it('creates anew what it has written and somebody has deleted', async () => {
+  store.holdWatches();
+  await patch('b');
+  const { resourceVersion } = (await store.get(KEY))!;
+  await store.delete(KEY, resourceVersion);
+  expect(await patch('c')).toMatchObject({ status: 404 });
+  expect(await server.request('POST', MAPS, map('d'))).toMatchObject({ status: 201 });
+  expect((await patch('e')).json.data).toEqual({ state: 'e' });
 });
 
 it('answers a dry run from the newest state', async () => {
