@@ -16,8 +16,8 @@ interface GraphNode {
 
 /**
  * Deletes objects whose owners are all gone, and carries out foreground and orphaning deletion by
- * the finalizers `foregroundDeletion` and `orphan`. An owner counts as gone only after a live read
- * says so: a cache may be behind.
+ * the finalizers `foregroundDeletion` and `orphan`. An owner counts as gone only when its deletion was
+ * seen, or after a live read says so: a cache may be behind.
  */
 export class GarbageCollector implements Controller {
   readonly name = 'garbage-collector';
@@ -28,6 +28,8 @@ export class GarbageCollector implements Controller {
   /** Object and owner uids whose invalid reference was told, while the object lives. */
   private readonly told = new Set<string>();
   private readonly unknownKinds = new Set<string>();
+  /** The last uids whose deletion was seen: what had one never comes back. */
+  private readonly gone = new Set<string>();
 
   constructor(
     private readonly deps: ControllerDeps,
@@ -53,6 +55,8 @@ export class GarbageCollector implements Controller {
   private add(resource: Resource, object: ApiObject): void {
     const uid = uidOf(object);
     this.nodes.set(uid, { resource, object });
+    // A server that has lost its later history may have it again.
+    this.gone.delete(uid);
     const owners = object.metadata.ownerReferences ?? [];
     for (const owner of owners) {
       let dependents = this.dependents.get(owner.uid);
@@ -88,9 +92,18 @@ export class GarbageCollector implements Controller {
     for (const owner of object.metadata.ownerReferences ?? [])
       this.told.delete(`${uid}/${owner.uid}`);
     this.unlink(object);
+    this.noteGone(uid);
     for (const dependent of this.dependents.get(uid) ?? []) this.queue.add(dependent);
     // An owner that waits for its last dependent.
     for (const owner of object.metadata.ownerReferences ?? []) this.queue.add(owner.uid);
+  }
+
+  /** Only what something names as its owner is asked for. */
+  private noteGone(uid: string): void {
+    if (!this.dependents.has(uid)) return;
+    this.gone.add(uid);
+    const [oldest] = this.gone;
+    if (this.gone.size > GONE_MAX && oldest !== undefined) this.gone.delete(oldest);
   }
 
   /** Objects that name owners of a kind were left alone while nobody knew it. */
@@ -193,6 +206,7 @@ export class GarbageCollector implements Controller {
     const ofKind = this.resourceOf(owner);
     // What can't be looked up can't be said to be gone: its dependents are left alone.
     if (ofKind === undefined || isOutOfReach(dependent, ofKind)) return 'present';
+    if (this.gone.has(owner.uid)) return 'absent';
     const cached = this.nodes.get(owner.uid)?.object;
     const isCached = cached !== undefined && isOwnedBy(dependent, owner, cached);
     const known = isCached ? cached : await this.lookUp(dependent, owner, ofKind, signal);
@@ -304,3 +318,4 @@ const isOutOfReach = (dependent: ApiObject, owner: Resource): boolean =>
 
 const WORKERS = 8;
 const UNKNOWN_KINDS_MAX = 1000;
+const GONE_MAX = 1000;
