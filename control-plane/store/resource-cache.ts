@@ -100,7 +100,6 @@ export class ResourceCache implements WatchCache {
 
   /** Feeds the cache until `signal` aborts, whatever happens to the store meanwhile. */
   async run(signal: AbortSignal): Promise<void> {
-    const keepingFresh = this.keepFresh(signal);
     for (let failureCount = 0; !signal.aborted; failureCount++) {
       const version = this.versions.version;
       try {
@@ -114,7 +113,24 @@ export class ResourceCache implements WatchCache {
     }
     this.stopped.abort();
     this.history.close();
-    await keepingFresh;
+  }
+
+  /**
+   * Gives a quiet resource a recent version, and finds a watch that went silent: to be called now and
+   * then, and not before the last call has ended.
+   */
+  async freshen(): Promise<void> {
+    if (!this.hasSynced) return;
+    try {
+      await this.waitFresh();
+      if (this.stopped.signal.aborted) return;
+      const resourceVersion = this.versions.version;
+      const nowMs = this.deps.clock.monotonicMs();
+      this.history.append(resourceVersion, { type: 'progress', resourceVersion }, 0, nowMs);
+    } catch (error) {
+      if (hasReason(error, 'Timeout')) this.watching.abort();
+      this.deps.log.debug({ resource: this.resource, err: error }, 'cannot freshen watch cache');
+    }
   }
 
   private noteFailure(error: unknown, signal: AbortSignal): void {
@@ -160,23 +176,6 @@ export class ResourceCache implements WatchCache {
     this.versions.advance(current.resourceVersion);
   }
 
-  /** Gives a quiet resource a recent version now and then, and finds a watch that went silent. */
-  private async keepFresh(signal: AbortSignal): Promise<void> {
-    while (!signal.aborted) {
-      await this.deps.clock.sleep(FRESHEN_MS, signal);
-      if (!this.hasSynced) continue;
-      try {
-        await this.waitFresh(signal);
-        const resourceVersion = this.versions.version;
-        const nowMs = this.deps.clock.monotonicMs();
-        this.history.append(resourceVersion, { type: 'progress', resourceVersion }, 0, nowMs);
-      } catch (error) {
-        if (hasReason(error, 'Timeout')) this.watching.abort();
-        this.deps.log.debug({ resource: this.resource, err: error }, 'cannot freshen watch cache');
-      }
-    }
-  }
-
   /** Asks the store when a version does not come by itself; gives up after `WAIT_MAX_MS`. */
   private async hasten(version: number, given: AbortController): Promise<void> {
     await this.deps.clock.sleep(HASTEN_AFTER_MS, given.signal);
@@ -214,7 +213,6 @@ export class ResourceCache implements WatchCache {
 const KEPT_PER_BYTE = 1.5;
 const WAIT_MAX_MS = 3_000;
 const HASTEN_AFTER_MS = 100;
-const FRESHEN_MS = 5_000;
 const RETRY = { initialMs: 50, maxMs: 5_000 };
 
 /** Source: apimachinery's NewTooLargeResourceVersionError. */

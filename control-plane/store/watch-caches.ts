@@ -15,11 +15,25 @@ export const createWatchCaches = (deps: WatchCachesDeps): WatchCaches => {
   const limits = { ...DEFAULT_LIMITS, ...deps.limits, budget };
   const tasks = new TaskGroup();
   const caches = new Map<string, Running>();
+  // Together, so that one read of the store may answer for all.
+  const freshenAll = (): void => {
+    for (const running of caches.values()) {
+      if (running.isFreshening) continue;
+      running.isFreshening = true;
+      tasks.run(() => running.cache.freshen().finally(() => (running.isFreshening = false)));
+    }
+  };
+  tasks.run(async (signal) => {
+    while (!signal.aborted) {
+      await deps.clock.sleep(FRESHEN_MS, signal);
+      if (!signal.aborted) freshenAll();
+    }
+  });
   const start = (resource: string): Running => {
     const cache = new ResourceCache(resource, { ...deps, limits });
     const stop = new AbortController();
     const ended = runUntil(stop.signal, tasks, (signal) => cache.run(signal));
-    return { cache, stop, ended };
+    return { cache, stop, ended, isFreshening: false };
   };
   return {
     of: (resource) => {
@@ -41,6 +55,7 @@ interface Running {
   readonly cache: ResourceCache;
   readonly stop: AbortController;
   readonly ended: Promise<void>;
+  isFreshening: boolean;
 }
 
 /** Runs until the group ends, or `stopped` aborts. Resolves then. */
@@ -56,6 +71,7 @@ const runUntil = (
     });
   });
 
+const FRESHEN_MS = 5_000;
 const HISTORY_BYTES_MAX = 40 * 1024 * 1024;
 /** As long as upstream's etcd keeps history before it compacts it. */
 const DEFAULT_LIMITS = { eventCountMax: 65_536, bytesMax: Infinity, ageMsMax: 5 * 60_000 };

@@ -16,7 +16,7 @@ import type {
 } from '../../../proto/gen/etcd/rpc';
 import { describeEtcdError, isUnreachable } from './errors';
 import { EtcdLink, type LinkClients, type UnaryCall } from './link';
-import { rangeRequest, type RangeFields } from './operations';
+import { rangeOp, rangeRequest, type RangeFields } from './operations';
 
 export interface EtcdConnectionOptions {
   /** `host:port`, or `unix:/path`. Calls go to one at a time, and to the next when it fails. */
@@ -24,6 +24,12 @@ export interface EtcdConnectionOptions {
   /** Plaintext by default: the supervised etcd listens on a socket only we can open. */
   readonly credentials?: ChannelCredentials;
   readonly callTimeoutMs?: number;
+}
+
+export interface RangesAnswer {
+  /** Etcd's, at which all were read. */
+  readonly revision: number;
+  readonly ranges: readonly (RangeResponse | undefined)[];
 }
 
 /** One etcd cluster: deadlines on every call, dead links found and left, errors as `ApiError`. */
@@ -88,11 +94,37 @@ export class EtcdConnection implements Disposable {
     fields: RangeFields | ((retryCount: number) => RangeFields),
     signal?: AbortSignal,
   ): Promise<RangeResponse> {
+    return this.repeated((retryCount) => {
+      const request = rangeRequest(typeof fields === 'function' ? fields(retryCount) : fields);
+      return this.callKv((kv) => kv.range.bind(kv), request, signal);
+    }, signal);
+  }
+
+  /** Some reads of one revision, as `range` does them. Their answers are in order. */
+  async ranges(all: readonly RangeFields[]): Promise<RangesAnswer> {
+    const [only] = all;
+    if (only !== undefined && all.length === 1) {
+      const range = await this.range(only);
+      return { revision: range.header?.revision ?? 0, ranges: [range] };
+    }
+    const request = { compare: [], success: all.map(rangeOp), failure: [] };
+    const { header, responses } = await this.repeated(() =>
+      this.callKv((kv) => kv.txn.bind(kv), request),
+    );
+    const ranges = responses.map(({ response }) =>
+      response?.$case === 'responseRange' ? response.value : undefined,
+    );
+    return { revision: header?.revision ?? 0, ranges };
+  }
+
+  private async repeated<T>(
+    read: (retryCount: number) => Promise<T>,
+    signal?: AbortSignal,
+  ): Promise<T> {
     const startMs = systemClock.monotonicMs();
     for (let retryCount = 0; ; retryCount++) {
-      const request = rangeRequest(typeof fields === 'function' ? fields(retryCount) : fields);
       try {
-        return await this.callKv((kv) => kv.range.bind(kv), request, signal);
+        return await read(retryCount);
       } catch (error) {
         const isLate = systemClock.monotonicMs() - startMs > READ_RETRY_FOR_MS;
         const isOver = isLate || this.isClosed || this.replaced.aborted;

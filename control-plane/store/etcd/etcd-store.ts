@@ -13,7 +13,8 @@ import type { EtcdConnection } from './connection';
 import { openObject, sealObject } from './envelope';
 import { OutcomeUnknownError } from './errors';
 import { GroupCommit, type CommitResult } from './group-commit';
-import { decodeKey, encodeKey, headKey, LEADER_KEY, rangeOf } from './keys';
+import { HeadReads } from './head-reads';
+import { decodeKey, encodeKey, LEADER_KEY, rangeOf } from './keys';
 import { listRange } from './list-range';
 import { findOwnWrite, type OwnWrite } from './own-write';
 import { SharedWrites } from './shared-writes';
@@ -38,12 +39,14 @@ interface Committed {
 /** The store in etcd. Concurrent writes share transactions, see `GroupCommit`. */
 export class EtcdStore implements Store {
   private readonly commits: GroupCommit;
+  private readonly heads: HeadReads;
   private readonly shared = new SharedWrites();
   /** Deletions made without a head, by resource: etcd was out of space. */
   private readonly headlessRevisions = new Map<string, number>();
 
   constructor(private readonly deps: EtcdStoreDeps) {
     this.commits = new GroupCommit(deps);
+    this.heads = new HeadReads(deps.connection);
   }
 
   async get(key: StoreKey, signal?: AbortSignal): Promise<StoredObject | undefined> {
@@ -125,12 +128,14 @@ export class EtcdStore implements Store {
   }
 
   async progress(resource: string, signal?: AbortSignal): Promise<StoreProgress> {
-    const { header, kvs } = await this.range(headKey(resource), signal);
+    signal?.throwIfAborted();
+    const head = await this.heads.read(resource);
+    signal?.throwIfAborted();
     const headless = this.headlessRevisions.get(resource) ?? 0;
-    const changedRevision = Math.max(kvs[0]?.modRevision ?? 0, headless);
+    const changedRevision = Math.max(head.changedRevision, headless);
     return {
       changedVersion: changedRevision === 0 ? 0 : snapshotVersion(changedRevision),
-      resourceVersion: snapshotVersion(header?.revision ?? 0),
+      resourceVersion: snapshotVersion(head.revision),
     };
   }
 
