@@ -69,19 +69,21 @@ export class EtcdLink {
     signal?: AbortSignal,
   ): Promise<Response> {
     return new Promise((resolve, reject) => {
+      let isLate = false;
       // gRPC's own deadlines are on the wall clock, which may be set while the call waits.
-      const limit = timedController(systemClock, timeoutMs);
+      const callOff = systemClock.after(timeoutMs, () => {
+        isLate = true;
+        call.cancel();
+      });
       const call = pick(this.clients)(request, new Metadata(), {}, (error, response) => {
-        signal?.removeEventListener('abort', cancel);
-        limit[Symbol.dispose]();
+        forget();
+        callOff();
         this.calls.delete(call);
         this.answeredCount++;
         if (error === null) resolve(response);
-        else reject(limit.signal.aborted ? deadlineExceeded(timeoutMs, error) : error);
+        else reject(isLate ? deadlineExceeded(timeoutMs, error) : error);
       });
-      const cancel = () => call.cancel();
-      onAbort(signal, cancel);
-      onAbort(limit.signal, cancel);
+      const forget = onAbort(signal, () => call.cancel());
       this.calls.set(call, systemClock.monotonicMs());
       this.lateTimer ??= later(LATE_MS, () => this.findLate());
     });
