@@ -1,4 +1,5 @@
 import type { Int64 } from './int64';
+import type { WireguardEnd } from './node-encryption';
 
 /** The kinds of rows of which a node's assignments are made, by the names they travel under. */
 export const ROW = {
@@ -70,6 +71,8 @@ export interface Peer {
   readonly unreachable: boolean;
   /** The largest packet that its interface takes; 0: not known. */
   readonly mtu: number;
+  /** Absent: it does not encrypt. */
+  readonly wireguard?: WireguardEnd;
 }
 
 /** Rows that say which packets pass, in the order in which they come, all of them before pods. */

@@ -107,6 +107,17 @@ const withNetworkPlugin = (program: Command): Command =>
     .option(
       '--cni-bin-dir <dirs>',
       'hold CNI plugins; default $CNI_PATH, or /opt/cni/bin:/usr/lib/cni',
+    )
+    .addOption(
+      new Option(
+        '--node-encryption <name>',
+        'of packets between pods of different nodes, on all nodes or none; default none',
+      ).choices(['none', 'wireguard']),
+    )
+    .option(
+      '--wireguard-port <port>',
+      'of UDP, where those of other nodes come in; default 51820',
+      wholeNumber('--wireguard-port'),
     );
 
 const withLogs = (program: Command): Command =>
@@ -150,6 +161,8 @@ interface Flags {
   readonly interfacePrefix?: string;
   readonly nodeportAddresses?: readonly string[];
   readonly networkPlugin?: 'native' | 'cni';
+  readonly nodeEncryption?: 'none' | 'wireguard';
+  readonly wireguardPort?: number;
   readonly cniConfDir?: string;
   readonly cniBinDir?: string;
   readonly maxPods?: number;
@@ -192,6 +205,8 @@ const configOf = (flags: Flags) => ({
   interfacePrefix: flags.interfacePrefix,
   nodePortAddresses: flags.nodeportAddresses,
   networkPlugin: flags.networkPlugin,
+  nodeEncryption: flags.nodeEncryption,
+  wireguardPort: flags.wireguardPort,
   cniConfDir: flags.cniConfDir,
   cniBinDirs: foldersIn(flags.cniBinDir ?? process.env['CNI_PATH']),
   maxPods: flags.maxPods,

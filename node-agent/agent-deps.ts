@@ -1,3 +1,4 @@
+import type { WireguardEnd } from '../api/node-encryption';
 import type { Activities } from '../lib/activities';
 import type { Clock } from '../lib/clock';
 import type { LagHistogram } from '../lib/event-loop-monitor';
@@ -34,6 +35,8 @@ export interface AgentDeps {
   readonly images: ImageService;
   /** Called once, when the node's range is known. */
   readonly openNetwork: (range: NetworkRange) => Promise<PodNetwork>;
+  /** Under which key others may send to this node. Default: it does not encrypt. */
+  readonly wireguard?: WireguardEnd;
   readonly mounter: Mounter;
   /** Whether programs here can open sockets of SCTP. Default: they can. */
   readonly speaksSctp?: () => boolean;

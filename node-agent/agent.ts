@@ -248,6 +248,7 @@ class NodeAgent implements Agent {
       notReady: () => this.shutdown.problem ?? this.network.problem,
       pressures: () => this.eviction.pressures,
       mtu: () => this.network.current?.mtu,
+      wireguard: this.deps.wireguard,
       devices: () => this.devices.manager.counts(),
       hugePages: this.deps.hugePages,
       volumesInUse: () => this.csi.volumes.inUse(this.volumes.podUids()),
@@ -268,7 +269,7 @@ class NodeAgent implements Agent {
   }
 
   private nodeNetwork(): NodeNetwork {
-    const { openNetwork, clock, log } = this.deps;
+    const { config, openNetwork, clock, log } = this.deps;
     return new NodeNetwork({
       open: openNetwork,
       facts: () => {
@@ -285,7 +286,7 @@ class NodeAgent implements Agent {
       },
       onChange: () => this.session.nudge(),
       settings: this.settings,
-      ...{ clock, log },
+      ...{ nodeName: config.nodeName, events: this.events, clock, log },
     });
   }
 

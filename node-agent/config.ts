@@ -157,6 +157,10 @@ const agentConfigSchema = z.object({
   cniConfDir: z.string().default('/etc/cni/net.d'),
   /** Folders with CNI plugins. */
   cniBinDirs: z.array(z.string().startsWith('/')).min(1).default(['/opt/cni/bin', '/usr/lib/cni']),
+  /** How packets between pods of different nodes are kept from others on the way. */
+  nodeEncryption: z.enum(['none', 'wireguard']).default('none'),
+  /** Of UDP, where other nodes' packets come in. */
+  wireguardPort: port.default(51_820),
   /** Ranges of the node's addresses that have node ports; default: all but loopback. */
   nodePortAddresses: z.array(z.union([z.cidrv4(), z.cidrv6()])).default([]),
   /** DNS servers of pods that stand in for the cluster's own; then this node has no resolver. */

@@ -2,6 +2,7 @@ import { mkdirSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
+import type { WireguardEnd } from '../api/node-encryption';
 import { parseTracingConfiguration } from '../api/tracing-configuration';
 import { TaskGroup } from '../lib/async/task-group';
 import { onAbort } from '../lib/async/on-abort';
@@ -14,7 +15,13 @@ import { openTracing } from '../lib/tracing/open-tracing';
 import type { ContainerRuntime } from '../runtime/container-runtime';
 import { createContainerRuntime } from '../runtime/containers';
 import { createImageService, type RegistryTls } from '../runtime/images';
-import { createCniNetwork, createPodNetwork, kernelSpeaksSctp } from '../runtime/network';
+import {
+  createCniNetwork,
+  createPodNetwork,
+  kernelSpeaksSctp,
+  requireWireguard,
+  type EncryptionOptions,
+} from '../runtime/network';
 import type { PodNetwork } from '../runtime/pod-network';
 import { createAgent } from './agent';
 import { hostOf, parseAgentConfig, type AgentConfig } from './config';
@@ -23,6 +30,7 @@ import { endpointsOf } from './images/endpoints';
 import { CertificateRenewer } from './identity/certificate-renewer';
 import { ensureIdentity, joinAgain } from './identity/join';
 import type { NetworkRange } from './network/node-network';
+import { wireguardKeysAt } from './network/wireguard-key';
 import { AGENT_VERSION } from './node/node-reporter';
 import { addressToward, readHostFacts } from './node/host';
 import { readHugePages } from './node/huge-pages';
@@ -41,6 +49,7 @@ export const runAgent = async (
   const stopping = new AbortController();
   const { signal } = stopping;
   const config = parseAgentConfig(input);
+  if (config.nodeEncryption === 'wireguard') await requireWireguard();
   const log = createLog(config.logLevel, { node: config.nodeName });
   log.info({ config: { ...config, token: undefined } }, 'starting');
   const activities = new Activities();
@@ -54,6 +63,7 @@ export const runAgent = async (
   const shared = { clock: systemClock, random: systemRandom, log };
   const joining = { host, token, agentsPort, nodeName, clock: systemClock };
   const identity = await ensureIdentity(store, joining);
+  const encryption = encryptionOf(config);
   const nodeIps = await nodeIpsOf(config, host, identity.agentsPort);
   const renew = (request: Buffer): Promise<string> => transport.renew(request);
   const renewer = new CertificateRenewer({ ...shared, store, renew }, identity);
@@ -78,7 +88,9 @@ export const runAgent = async (
     joinAgain: async () => renewer.use(await joinAgain(store, joining)),
     runtime,
     images,
-    openNetwork: (range) => openNetwork(config, range, nodeIps, log),
+    openNetwork: (range) =>
+      openNetwork(config, { ...range, nodeAddresses: nodeIps, encryption }, log),
+    ...(encryption === undefined ? {} : { wireguard: endOf(encryption) }),
     mounter: createMounter(),
     speaksSctp: kernelSpeaksSctp,
     ...(tracing === undefined ? {} : { tracing }),
@@ -129,14 +141,33 @@ const openRuntime = (config: AgentConfig, log: Log): Promise<ContainerRuntime> =
     clock: systemClock,
   });
 
+const encryptionOf = ({
+  nodeEncryption,
+  wireguardPort: port,
+  stateDir,
+}: AgentConfig): EncryptionOptions | undefined =>
+  nodeEncryption === 'wireguard'
+    ? { ...wireguardKeysAt(join(stateDir, 'wireguard-key')), port }
+    : undefined;
+
+const endOf = ({ publicKey, port }: EncryptionOptions): WireguardEnd => ({ publicKey, port });
+
 const openNetwork = (
   config: AgentConfig,
-  range: NetworkRange,
-  nodeAddresses: readonly string[],
+  {
+    encryption,
+    ...range
+  }: NetworkRange & {
+    readonly nodeAddresses: readonly string[];
+    readonly encryption: EncryptionOptions | undefined;
+  },
   log: Log,
 ): Promise<PodNetwork> => {
   const { interfacePrefix, networkPlugin, cniConfDir, cniBinDirs, stateDir } = config;
-  const options = { ...range, nodeAddresses, interfacePrefix, log };
+  const options = {
+    ...{ ...range, interfacePrefix, log },
+    ...(encryption === undefined ? {} : { encryption }),
+  };
   return networkPlugin === 'native'
     ? createPodNetwork(options)
     : createCniNetwork({

@@ -28,6 +28,8 @@ export interface PodNetwork extends AsyncDisposable {
    */
   syncPolicies(policies: PacketPolicies): Promise<void>;
   readonly services: ServiceNetwork;
+  /** Of those that `syncPeers` was last given, who is sent nothing because of encryption. */
+  readonly refusedPeers: readonly RefusedPeer[];
   attachments(): readonly Attachment[];
   /**
    * Another number once the node's interface has lost or found its link, with which the kernel may take
@@ -81,6 +83,22 @@ export interface NetworkPeer {
   readonly podCidrs: readonly string[];
   /** The largest packet that its interface takes; absent: not known. */
   readonly mtu?: number;
+  /** Under which key it takes packets, and where; absent: it does not encrypt. */
+  readonly wireguard?: WireguardEnd;
   /** NotReady: answer at once rather than let packets vanish. */
   readonly isUnreachable: boolean;
+}
+
+export interface WireguardEnd {
+  /** Of Curve25519, in base64. */
+  readonly publicKey: string;
+  /** Of UDP. */
+  readonly port: number;
+}
+
+/** Another node that this one has no way to, since not both of them encrypt. */
+export interface RefusedPeer {
+  readonly nodeName: string;
+  /** In words. */
+  readonly why: string;
 }

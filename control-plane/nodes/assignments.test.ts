@@ -291,6 +291,11 @@ it('knows peers by address, range and packet size, and which of them do not answ
     unreachable: true,
   });
   expect(peerOf(node('c', 'True'))).toBeUndefined();
+  const wireguard = { publicKey: Buffer.alloc(32, 7).toString('base64'), port: 7 };
+  const annotations = { 'dhow.dev/wireguard': `${wireguard.publicKey}:7` };
+  const open = node('d', 'True', '10.1.0.0/24');
+  const sealed = { ...open, metadata: { ...open.metadata, annotations } };
+  expect(peerOf(sealed)).toEqual({ ...peer('d'), wireguard });
 });
 
 it('keeps conditions of others and a final phase when an agent reports', () => {

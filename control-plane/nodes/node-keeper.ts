@@ -4,6 +4,12 @@ import { ApiError } from '../../api/errors';
 import { IMAGE_LAYERS_ANNOTATION, IMAGE_LAYERS_LENGTH_MAX } from '../../api/image-layers';
 import { INGRESS_PORTS_ANNOTATION, normalIngressPorts } from '../../api/ingress-ports';
 import { NETWORK_MTU_ANNOTATION } from '../../api/network-mtu';
+import {
+  normalWireguardEnd,
+  parseWireguardEnd,
+  WIREGUARD_ANNOTATION,
+  wireguardEndOf,
+} from '../../api/node-encryption';
 import type { Node, NodeCondition } from '../../api/types';
 import { Alarm } from '../../lib/async/alarm';
 import type { Clock } from '../../lib/clock';
@@ -41,6 +47,7 @@ export class NodeKeeper {
   private reported: Node['status'];
   private imageLayers = '';
   private mtu = 0;
+  private wireguard = '';
   private ingressPorts = '';
   /** What this session has found of the agent's clock, and the skew that it tells of. */
   private clockCondition: NodeCondition | undefined;
@@ -73,7 +80,7 @@ export class NodeKeeper {
   }
 
   /** @throws INVALID_ARGUMENT */
-  report({ status: bytes, imageLayers, mtu, ingressPorts }: NodeStatus): void {
+  report({ status: bytes, imageLayers, mtu, ingressPorts, wireguard }: NodeStatus): void {
     const reported =
       bytes.length <= MAX_STATUS_BYTES ? parseObject<Node['status']>(bytes) : undefined;
     if (reported === undefined)
@@ -81,6 +88,7 @@ export class NodeKeeper {
     this.reported = reported;
     this.imageLayers = imageLayers;
     this.mtu = mtu;
+    this.wireguard = wireguard;
     this.ingressPorts = ingressPorts;
     this.isNews = true;
     this.alarm.wake();
@@ -183,9 +191,24 @@ export class NodeKeeper {
       ...(this.ingressPorts === ''
         ? {}
         : { [INGRESS_PORTS_ANNOTATION]: normalIngressPorts(this.ingressPorts) }),
+      ...(this.wireguard === '' ? {} : { [WIREGUARD_ANNOTATION]: this.wireguardOf(name, known) }),
     };
     if (Object.entries(reported).every(([key, value]) => known?.[key] === value)) return;
     this.node = await this.deps.registrar.annotate(name, reported, signal);
+  }
+
+  /** A key that another node has stays that one's: its peers would take one for the other. */
+  private wireguardOf(name: string, known: Node['metadata']['annotations']): string {
+    const text = normalWireguardEnd(this.wireguard);
+    const end = parseWireguardEnd(text);
+    if (end === undefined || known?.[WIREGUARD_ANNOTATION] === text) return text;
+    const owner = [...this.deps.nodes.list()].find(
+      (node) => node.metadata.name !== name && wireguardEndOf(node)?.publicKey === end.publicKey,
+    );
+    if (owner === undefined) return text;
+    const { name: ownerName } = owner.metadata;
+    this.deps.log.warn({ owner: ownerName }, "the node's key of WireGuard is another node's");
+    return normalWireguardEnd('');
   }
 
   private current(): Node {

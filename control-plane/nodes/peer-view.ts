@@ -2,6 +2,7 @@ import { isDeepStrictEqual } from 'node:util';
 
 import type { Peer } from '../../api/assignment-rows';
 import { networkMtuOf } from '../../api/network-mtu';
+import { wireguardEndOf } from '../../api/node-encryption';
 import { isNodeReady } from '../../api/nodes';
 import type { Node } from '../../api/types';
 import type { ObjectView } from './deps';
@@ -63,12 +64,14 @@ export const peerOf = (node: Node): Peer | undefined => {
   const podCidrs = podCidrsOf(node);
   if (addresses.length === 0 || podCidrs.length === 0) return undefined;
   const { name: nodeName } = node.metadata;
+  const wireguard = wireguardEndOf(node);
   return {
     nodeName,
     addresses,
     podCidrs,
     unreachable: !isNodeReady(node),
     mtu: networkMtuOf(node),
+    ...(wireguard === undefined ? {} : { wireguard }),
   };
 };
 

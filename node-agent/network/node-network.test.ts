@@ -26,6 +26,7 @@ const setUp = () => {
     await sync(peers);
   };
   const problems: (string | undefined)[] = [];
+  const refusals: string[] = [];
   let ports: readonly HostPort[] | undefined;
   const network: NodeNetwork = new NodeNetwork({
     open: () => {
@@ -35,6 +36,11 @@ const setUp = () => {
     facts: () => facts,
     hostPorts: () => ports,
     onChange: () => problems.push(network.problem),
+    nodeName: 'a',
+    events: {
+      emit: ({ metadata }, { reason, message }) =>
+        refusals.push(`${metadata.name} ${reason} ${message}`),
+    },
     settings: DEFAULT_SETTINGS,
     clock,
     log: silentLog,
@@ -51,7 +57,7 @@ const setUp = () => {
     stop.abort();
     await running;
   };
-  return { clock, fake, failures, synced, problems, network, tell, want, end };
+  return { clock, fake, failures, synced, problems, refusals, network, tell, want, end };
 };
 
 it('opens the network when its range is known, and tries again when that fails', async () => {
@@ -121,6 +127,24 @@ it('tells when the node takes packets of another size', async () => {
   fake.mtu = 1320;
   await clock.advance(DEFAULT_SETTINGS.networkCheckMs);
   expect(problems.length).toBe(before + 1);
+  await end();
+});
+
+it('tells once of each set of nodes that are sent nothing because of encryption', async () => {
+  const { clock, fake, refusals, tell, end } = setUp();
+  const refused = (nodeName: string) => ({ nodeName, why: 'it has no key' });
+  fake.refusedPeers = [refused('b')];
+  await tell([PEER]);
+  await clock.advance(2 * DEFAULT_SETTINGS.networkCheckMs);
+  expect(refusals).toEqual([
+    'a PeerNotEncrypted No pod of these nodes is reached, since not both encrypt: node b (it has no key)',
+  ]);
+  fake.refusedPeers = [];
+  await clock.advance(DEFAULT_SETTINGS.networkCheckMs);
+  fake.refusedPeers = Array.from({ length: 5000 }, (_, i) => refused(`n${i}`));
+  await clock.advance(DEFAULT_SETTINGS.networkCheckMs);
+  expect(refusals).toHaveLength(2);
+  expect(refusals[1]).toMatch(/node n9 \(it has no key\) and 4990 more$/);
   await end();
 });
 

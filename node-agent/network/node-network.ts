@@ -2,7 +2,9 @@ import { Alarm } from '../../lib/async/alarm';
 import { onAbort } from '../../lib/async/on-abort';
 import type { Clock } from '../../lib/clock';
 import { describeError, type Log } from '../../lib/log';
-import type { HostPort, NetworkPeer, PodNetwork } from '../../runtime/pod-network';
+import { describeRefused } from '../../runtime/network';
+import type { HostPort, NetworkPeer, PodNetwork, RefusedPeer } from '../../runtime/pod-network';
+import { nodeObject, type EventSink } from '../outbox/event-outbox';
 import type { AgentSettings } from '../settings';
 
 export interface NetworkRange {
@@ -23,6 +25,8 @@ interface NodeNetworkDeps {
   readonly hostPorts: () => readonly HostPort[] | undefined;
   /** `problem` has another value, or the network another `mtu`. */
   readonly onChange: () => void;
+  readonly nodeName: string;
+  readonly events: EventSink;
   readonly settings: AgentSettings;
   readonly clock: Clock;
   readonly log: Log;
@@ -37,6 +41,7 @@ export class NodeNetwork {
   problem: string | undefined = 'the pod network is not set up yet';
   private network: PodNetwork | undefined;
   private mtu: number | undefined;
+  private refused = '';
   /** Before the last look at routes. */
   private linkChanges: number | undefined;
   private isDirty = false;
@@ -101,12 +106,26 @@ export class NodeNetwork {
       // First: what changes meanwhile is looked at again.
       this.linkChanges = await this.network.linkChanges();
       await this.network.syncPeers(peers);
+      this.tellRefused(this.network.refusedPeers);
       this.tell(undefined, this.network.mtu);
       return await this.keepHostPorts();
     } catch (error) {
       this.tell(`pod network: ${describeError(error)}`, this.mtu);
       return false;
     }
+  }
+
+  private tellRefused(peers: readonly RefusedPeer[]): void {
+    const all = peers.map(describeRefused).sort().join(', ');
+    if (all === this.refused) return;
+    this.refused = all;
+    if (all === '') return;
+    const named = peers.slice(0, MAX_NAMED_PEERS).map(describeRefused).join(', ');
+    const more = peers.length - MAX_NAMED_PEERS;
+    const rest = more > 0 ? ` and ${more} more` : '';
+    const message = `No pod of these nodes is reached, since not both encrypt: ${named}${rest}`;
+    const event = { type: 'Warning', reason: 'PeerNotEncrypted', message } as const;
+    this.deps.events.emit(nodeObject(this.deps.nodeName), event);
   }
 
   /** Where they cannot be had, pods that need them say so; the node is well without. */
@@ -146,3 +165,6 @@ export class NodeNetwork {
     }
   }
 }
+
+/** In one event. */
+const MAX_NAMED_PEERS = 10;

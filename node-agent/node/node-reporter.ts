@@ -3,6 +3,7 @@ import { statfs } from 'node:fs/promises';
 
 import { formatImageLayers } from '../../api/image-layers';
 import { formatIngressPorts } from '../../api/ingress-ports';
+import { formatWireguardEnd, type WireguardEnd } from '../../api/node-encryption';
 import type { Node } from '../../api/types';
 import type { ImageService } from '../../runtime/image-service';
 import { ingressPortsIn, type AgentConfig } from '../config';
@@ -21,6 +22,7 @@ export interface NodeReport {
   /** 0: not known yet. */
   readonly mtu: number;
   readonly ingressPorts: string;
+  readonly wireguard: string;
 }
 
 export const AGENT_VERSION = '0.1.0';
@@ -39,6 +41,8 @@ export class NodeReporter {
       readonly pressures: () => ReadonlySet<NodePressure>;
       /** The largest packet that the node's interface takes. */
       readonly mtu: () => number | undefined;
+      /** Undefined: this node does not encrypt. */
+      readonly wireguard: WireguardEnd | undefined;
       readonly devices: () => DeviceCounts;
       readonly hugePages: () => HugePagePools;
       readonly volumesInUse: () => readonly string[];
@@ -72,7 +76,8 @@ export class NodeReporter {
     if (whole === this.lastSent) return undefined;
     this.lastSent = whole;
     const ingressPorts = formatIngressPorts(ingressPortsIn(this.deps.config));
-    return { status: Buffer.from(text), imageLayers, mtu, ingressPorts };
+    const wireguard = formatWireguardEnd(this.deps.wireguard);
+    return { status: Buffer.from(text), imageLayers, mtu, ingressPorts, wireguard };
   }
 
   allocatable(): Readonly<Record<string, string>> {

@@ -287,6 +287,7 @@ const SHAPES: Readonly<Record<RowResource, z.ZodType>> = {
     nodeName: z.string(),
     addresses: z.array(z.string()),
     podCidrs: z.array(z.string()),
+    wireguard: z.looseObject({ publicKey: z.string(), port: z.number() }).optional(),
   }),
 };
 const rangeSchema = z.looseObject({

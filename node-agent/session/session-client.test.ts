@@ -68,7 +68,13 @@ const setUp = () => {
     statuses: new StatusOutbox(clock),
     events: new EventOutbox(clock),
     changedNodeReport: () => {
-      const report = { status: Buffer.of(), imageLayers: '', mtu: 0, ingressPorts: '' };
+      const report = {
+        status: Buffer.of(),
+        imageLayers: '',
+        mtu: 0,
+        ingressPorts: '',
+        wireguard: '',
+      };
       return Promise.resolve(isChanged ? report : undefined);
     },
     folders: { onRemoved: () => undefined, takeRemoved: () => [] },

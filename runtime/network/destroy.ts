@@ -18,6 +18,7 @@ import { removePolicyTables } from './policy/policy-tables';
 import { removeAnchor } from './services/anchor';
 import { removeServices } from './services/service-rules';
 import { tunnelNameOf } from './vxlan';
+import { wireguardNameOf } from './wireguard/device';
 
 /**
  * Removes the interfaces, routes and firewall tables of a pod network from the namespace this process
@@ -36,7 +37,8 @@ export const destroyNetwork = async (interfacePrefix: string): Promise<void> => 
     (name) =>
       isSandboxInterface(interfacePrefix, name) ||
       shapedBy(interfacePrefix, name) !== undefined ||
-      name === tunnelNameOf(interfacePrefix),
+      name === tunnelNameOf(interfacePrefix) ||
+      name === wireguardNameOf(interfacePrefix),
   );
   await host.run(ours.map(deleteLink));
   const routes = (await host.dump(listRoutes()))

@@ -6,6 +6,7 @@ import {
   type HostPort,
   type NetworkPeer,
   type PodNetwork,
+  type RefusedPeer,
 } from '../pod-network';
 import type { PacketPolicies } from '../packet-policies';
 import { AddressPool } from './address-pool';
@@ -22,6 +23,7 @@ export class FakePodNetwork implements PodNetwork {
   /** What `linkChanges` tells. */
   linkChangeCount = 0;
   readonly services = new FakeServiceNetwork();
+  refusedPeers: readonly RefusedPeer[] = [];
   /** What `syncHostPorts` was last given. */
   hostPorts: readonly HostPort[] = [];
   /** What `syncPolicies` was last given. */

@@ -14,6 +14,8 @@ export interface FirewallFacts {
   readonly clusterCidrs: readonly string[];
   /** Addresses of this node and its peers. */
   readonly nodeAddresses: readonly string[];
+  /** The interface that encrypts: pods of other nodes are reached, and heard, through it alone. */
+  readonly sealedBy?: string;
 }
 
 /**
@@ -38,7 +40,10 @@ export class Firewall {
   /** Makes the rules be there, also after somebody has flushed them. */
   async sync(facts: FirewallFacts): Promise<void> {
     const { prefix, rules, log } = this.deps;
-    if ((await rules.sync('firewall', rulesOf(prefix, facts))) || this.isMissingReported) return;
+    if (await rules.sync('firewall', rulesOf(prefix, facts))) return;
+    if (facts.sealedBy !== undefined)
+      throw new Error('nft is not installed, without which nodes cannot be kept to encryption');
+    if (this.isMissingReported) return;
     this.isMissingReported = true;
     log.warn({}, 'nft is not installed: pods cannot reach addresses outside the cluster');
   }
@@ -65,6 +70,7 @@ const rulesOf = (prefix: string, facts: FirewallFacts): string => {
 ${withoutTables(table)}
 ${families.map((family) => hidingTable(table, family, facts)).join('')}
 table inet ${table} {
+${facts.sealedBy === undefined ? '' : sealedChains(facts.sealedBy, families, facts)}
 ${IP_FAMILIES.map((family) => nodeSet(family, facts)).join('')}
   chain sources {
     type filter hook prerouting priority raw; policy accept;
@@ -82,11 +88,8 @@ ${IP_FAMILIES.map(
 `;
 };
 
-const hidingTable = (
-  table: string,
-  family: IpFamily,
-  { podCidrs, clusterCidrs }: FirewallFacts,
-): string => {
+const hidingTable = (table: string, family: IpFamily, facts: FirewallFacts): string => {
+  const { podCidrs, clusterCidrs } = facts;
   const { word, multicast } = nftOf(family);
   const kept = [...unique(inFamily(clusterCidrs, family)), multicast];
   return `
@@ -95,8 +98,58 @@ table ${word} ${table} {
     type nat hook postrouting priority srcnat; policy accept;
     ${word} saddr != ${inFamily(podCidrs, family)[0] ?? ''} accept
 ${kept.map((cidr) => `    ${word} daddr ${cidr} accept\n`).join('')}    masquerade
-  }
+  }${facts.sealedBy === undefined ? '' : hiddenInTunnel(facts.sealedBy, family, facts)}
 }`;
+};
+
+/**
+ * Peers take nothing from this node but what has an address of its range: what is passed on for others is
+ * hidden behind the interface's, before services hide it behind the node's.
+ */
+const hiddenInTunnel = (
+  sealedBy: string,
+  family: IpFamily,
+  { podCidrs, clusterCidrs }: FirewallFacts,
+): string => {
+  const { word } = nftOf(family);
+  const [own = ''] = inFamily(podCidrs, family);
+  const pods = unique(inFamily(clusterCidrs, family));
+  return `
+  chain tunnel {
+    type nat hook postrouting priority srcnat - 3; policy accept;
+    oifname != "${sealedBy}" accept
+    ${word} saddr ${own.replace(/\/.*/, '')} masquerade
+${pods.map((cidr) => `    ${word} saddr ${cidr} accept\n`).join('')}    masquerade
+  }`;
+};
+
+/** What a route that somebody has changed would lead past the encryption is dropped, both ways. */
+const sealedChains = (
+  sealedBy: string,
+  families: readonly IpFamily[],
+  { podCidrs, clusterCidrs }: FirewallFacts,
+): string => {
+  const rules = (field: 'saddr' | 'daddr'): string =>
+    families
+      .flatMap((family) => {
+        const { word } = nftOf(family);
+        const own = inFamily(podCidrs, family);
+        const others = unique(inFamily(clusterCidrs, family)).filter((cidr) => !own.includes(cidr));
+        return [
+          ...own.map((cidr) => `    ${word} ${field} ${cidr} accept\n`),
+          ...others.map((cidr) => `    ${word} ${field} ${cidr} drop\n`),
+        ];
+      })
+      .join('');
+  return `
+  chain sealed_in {
+    type filter hook prerouting priority raw - 1; policy accept;
+    iifname "${sealedBy}" accept
+${rules('saddr')}  }
+  chain sealed_out {
+    type filter hook postrouting priority filter; policy accept;
+    oifname { "${sealedBy}", "lo" } accept
+${rules('daddr')}  }`;
 };
 
 const nodeSet = (family: IpFamily, { nodeAddresses }: FirewallFacts): string => {

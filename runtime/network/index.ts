@@ -3,7 +3,7 @@ export { NetworkError } from './errors';
 export { FakePodNetwork } from './fake';
 export { createCniNetwork } from './cni/cni-pod-network';
 export { createPodNetwork } from './native';
-export { type PodNetworkOptions } from './options';
+export { type EncryptionOptions, type PodNetworkOptions } from './options';
 export { kernelSpeaksSctp } from './protocols';
 export {
   createLabNetwork,
@@ -14,4 +14,6 @@ export {
   type LabNetworkOptions,
   type LabNode,
 } from './lab';
+export { describeRefused } from './wireguard/plan';
+export { requireWireguard } from './wireguard/kernel';
 export { dial, DialError } from './dial';

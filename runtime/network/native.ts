@@ -6,6 +6,7 @@ import {
   type HostPort,
   type NetworkPeer,
   type PodNetwork,
+  type RefusedPeer,
 } from '../pod-network';
 import { NetworkError } from './errors';
 import { enableForwarding } from './host';
@@ -19,7 +20,6 @@ import { ServiceRules } from './services/service-rules';
 import { started } from './started';
 import { type LinkSettings, type SandboxLink } from './sandbox-link';
 import { SandboxLinks } from './sandbox-links';
-import { vxlanOverheadBytes } from './vxlan';
 import { PolicyTables } from './policy/policy-tables';
 import type { PacketPolicies } from '../packet-policies';
 
@@ -120,6 +120,10 @@ class NativePodNetwork implements PodNetwork {
     return this.underlay.linkChanges();
   }
 
+  get refusedPeers(): readonly RefusedPeer[] {
+    return this.ways.refused;
+  }
+
   attachments(): readonly Attachment[] {
     return this.links.list().map(attachmentOf);
   }
@@ -145,10 +149,9 @@ class NativePodNetwork implements PodNetwork {
 
   private get linkSettings(): LinkSettings {
     const { addresses, mtu } = this.underlay.current;
-    const overheadBytes = vxlanOverheadBytes(addresses[0]?.family ?? 4);
     return {
       prefix: this.deps.prefix,
-      mtu: this.ways.hasTunnel ? mtu - overheadBytes : mtu,
+      mtu: mtu - this.ways.overheadBytes(addresses[0]?.family ?? 4),
       sources: addresses,
     };
   }

@@ -1,5 +1,6 @@
 import { type Log } from '../../lib/log';
-import { formatPrefix, hostPrefix, type IpPrefix } from '../../lib/net/ip';
+import { formatPrefix, hostPrefix, type IpFamily, type IpPrefix } from '../../lib/net/ip';
+import { type RefusedPeer } from '../pod-network';
 import { addressIn, findLink, routeTo, type Underlay } from './host';
 import {
   decodeRoute,
@@ -10,9 +11,18 @@ import {
   type Route,
 } from './netlink/requests';
 import { type NetlinkSocket } from './netlink/socket';
+import { type EncryptionOptions } from './options';
 import { narrowMtu, type PlannedPeer } from './peers';
 import { restoreHostRoute, type LinkSettings, type SandboxLink } from './sandbox-link';
-import { tunnelNameOf, VxlanTunnel, type Distant } from './vxlan';
+import { tunnelNameOf, vxlanOverheadBytes, VxlanTunnel, type Distant } from './vxlan';
+import { WireguardLink } from './wireguard/device';
+import {
+  describeRefused,
+  planEncryption,
+  wireguardOverheadBytes,
+  type EncryptionPlan,
+  type SealedPeer,
+} from './wireguard/plan';
 
 interface NodeRoutesDeps {
   readonly host: NetlinkSocket;
@@ -20,18 +30,29 @@ interface NodeRoutesDeps {
   readonly podCidrs: readonly IpPrefix[];
   /** Whether packets to addresses of this node's ranges that nobody has are refused here. */
   readonly ownsRanges: boolean;
+  readonly encryption: EncryptionOptions | undefined;
   readonly log: Log;
 }
 
 /** This node's routes: to its own ranges, to the ranges of its peers, to its sandboxes. */
 export class NodeRoutes {
-  /** Some peers are reached through the tunnel, which takes room in every packet. */
-  hasTunnel = false;
+  /** Peers with no way to them, since not both nodes encrypt. */
+  refused: readonly RefusedPeer[] = [];
+  private hasTunnel = false;
   private readonly tunnel: VxlanTunnel;
+  private readonly wireguard: WireguardLink;
   private cutOff = '';
+  private refusedText = '';
 
   constructor(private readonly deps: NodeRoutesDeps) {
     this.tunnel = new VxlanTunnel(deps.host, deps.prefix, deps.podCidrs);
+    this.wireguard = new WireguardLink(deps.host, deps.prefix, deps.podCidrs);
+  }
+
+  /** What the way to some peers takes of every packet. @param outer what nodes speak to each other */
+  overheadBytes(outer: IpFamily): number {
+    if (this.deps.encryption !== undefined) return wireguardOverheadBytes(outer);
+    return this.hasTunnel ? vxlanOverheadBytes(outer) : 0;
   }
 
   async start(): Promise<void> {
@@ -61,11 +82,52 @@ export class NodeRoutes {
         await restoreHostRoute(this.deps.host, link, settings());
   }
 
-  /** Straight to a neighbour, through the tunnel to others, nowhere to a node that does not answer. */
   private async routesTo(peers: readonly PlannedPeer[], underlay: Underlay): Promise<Route[]> {
+    const { encryption } = this.deps;
+    const outer = underlay.addresses[0]?.family ?? 4;
+    const plan = planEncryption(peers, encryption && { ...encryption, outer });
+    this.tellRefused(plan);
+    const cutOff: string[] = [];
+    const sealed = await this.encrypted(plan.sealed, underlay, cutOff);
+    const open = await this.unencrypted(plan.open, underlay, cutOff);
+    this.tellCutOff(cutOff);
+    return [...plan.refused.flatMap(nowhere), ...sealed, ...open];
+  }
+
+  private async encrypted(
+    peers: readonly SealedPeer[],
+    underlay: Underlay,
+    cutOff: string[],
+  ): Promise<Route[]> {
+    const { encryption, host } = this.deps;
+    if (encryption === undefined) {
+      await this.wireguard.remove();
+      return [];
+    }
+    // Those that do not answer keep their sessions until they do.
+    const routes = await this.wireguard.sync(peers, underlay, encryption);
+    const lost: SealedPeer[] = [];
+    for (const peer of peers) {
+      const way = await routeTo(host, peer.end.endpoint);
+      if (peer.isUnreachable) lost.push(peer);
+      else if (way?.type !== 'unicast') {
+        lost.push(peer);
+        cutOff.push(peer.nodeName);
+      }
+    }
+    const isLost = new Set(lost.flatMap(rangesOf));
+    const kept = routes.filter(({ destination }) => !isLost.has(formatPrefix(destination)));
+    return [...kept, ...lost.flatMap(nowhere)];
+  }
+
+  /** Straight to a neighbour, through the tunnel to others, nowhere to a node that does not answer. */
+  private async unencrypted(
+    peers: readonly PlannedPeer[],
+    underlay: Underlay,
+    cutOff: string[],
+  ): Promise<Route[]> {
     const routes: Route[] = [];
     const distant: Distant[] = [];
-    const cutOff: string[] = [];
     for (const peer of peers) {
       const tunnelled: IpPrefix[] = [];
       let isCutOff = false;
@@ -80,7 +142,6 @@ export class NodeRoutes {
       if (isCutOff) cutOff.push(peer.nodeName);
       if (tunnelled.length > 0) distant.push({ peer, ranges: tunnelled });
     }
-    this.tellCutOff(cutOff);
     const tunnelled = await this.tunnel.sync(distant, underlay);
     this.hasTunnel = tunnelled.length > 0;
     return [...routes, ...tunnelled];
@@ -118,6 +179,14 @@ export class NodeRoutes {
     this.cutOff = names;
   }
 
+  private tellRefused({ refused }: EncryptionPlan): void {
+    this.refused = refused.map(({ nodeName, why }) => ({ nodeName, why }));
+    const text = refused.map(describeRefused).join(', ');
+    if (text !== this.refusedText && text !== '')
+      this.deps.log.warn({ nodes: text }, 'not encrypted, so not reached');
+    this.refusedText = text;
+  }
+
   /** Deletes our routes but `kept`; returns the destinations that had one. */
   private async removeOthers(kept: readonly string[]): Promise<ReadonlySet<string>> {
     const wanted = new Set(kept);
@@ -135,6 +204,11 @@ export class NodeRoutes {
     return ownsRanges ? podCidrs.map((destination) => ({ destination, type: 'unreachable' })) : [];
   }
 }
+
+const rangesOf = ({ podCidrs }: PlannedPeer): readonly string[] => podCidrs.map(formatPrefix);
+
+const nowhere = ({ podCidrs }: PlannedPeer): readonly Route[] =>
+  podCidrs.map((destination) => ({ destination, type: 'unreachable' }));
 
 const hostCidrs = ({ addresses }: SandboxLink): readonly string[] =>
   addresses.map((address) => formatPrefix(hostPrefix(address)));

@@ -13,8 +13,19 @@ export interface PodNetworkOptions {
   readonly interfacePrefix: string;
   /** Reached by pods under their own address. Default: this node's ranges and those of its peers. */
   readonly clusterCidrs?: readonly string[];
+  /** What is sent to pods of other nodes is encrypted, or not sent. Default: it is not encrypted. */
+  readonly encryption?: EncryptionOptions;
   readonly log: Log;
   readonly clock?: Clock;
+}
+
+/** This node's end of WireGuard. */
+export interface EncryptionOptions {
+  /** Of Curve25519, in base64, and clamped: as the kernel gives it back. */
+  readonly privateKey: string;
+  readonly publicKey: string;
+  /** Of UDP, at the node's addresses. */
+  readonly port: number;
 }
 
 export interface NetworkDeps {
@@ -23,13 +34,14 @@ export interface NetworkDeps {
   readonly nodeAddresses: readonly IpAddress[];
   readonly prefix: string;
   readonly clusterCidrs: readonly string[] | undefined;
+  readonly encryption: EncryptionOptions | undefined;
   readonly log: Log;
   readonly clock: Clock;
 }
 
 /** @throws NetworkError naming the option at fault */
 export const parseOptions = (options: PodNetworkOptions): NetworkDeps => {
-  const { interfacePrefix, clusterCidrs } = options;
+  const { interfacePrefix, clusterCidrs, encryption } = options;
   const podCidrs = options.podCidrs.map((text) => rangeOption('podCidrs', text));
   const families = podCidrs.map(({ address }) => address.family);
   if (podCidrs.length === 0 || new Set(families).size < families.length)
@@ -45,7 +57,7 @@ export const parseOptions = (options: PodNetworkOptions): NetworkDeps => {
   }
   const { log, clock = systemClock } = options;
   const prefix = interfacePrefix;
-  return { podCidrs, families, nodeAddresses, prefix, clusterCidrs, log, clock };
+  return { podCidrs, families, nodeAddresses, prefix, clusterCidrs, encryption, log, clock };
 };
 
 const rangeOption = (option: string, text: string): IpPrefix => {

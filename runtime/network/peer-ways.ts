@@ -1,6 +1,6 @@
 import { describeError } from '../../lib/log';
-import { formatIp, formatPrefix } from '../../lib/net/ip';
-import { type NetworkPeer } from '../pod-network';
+import { formatIp, formatPrefix, type IpFamily } from '../../lib/net/ip';
+import { type NetworkPeer, type RefusedPeer } from '../pod-network';
 import { Firewall } from './firewall';
 import { type Underlay } from './host';
 import { type NetlinkSocket } from './netlink/socket';
@@ -9,8 +9,12 @@ import { type NetworkDeps } from './options';
 import { planPeers, type PlannedPeer } from './peers';
 import { type RuleSet } from './rule-set';
 import { type LinkSettings, type SandboxLink } from './sandbox-link';
+import { wireguardNameOf } from './wireguard/device';
 
-interface PeerWaysDeps extends Pick<NetworkDeps, 'podCidrs' | 'clusterCidrs' | 'prefix' | 'log'> {
+interface PeerWaysDeps extends Pick<
+  NetworkDeps,
+  'podCidrs' | 'clusterCidrs' | 'prefix' | 'encryption' | 'log'
+> {
   readonly host: NetlinkSocket;
   readonly rules: RuleSet;
   /** False where somebody else routes this node's ranges. */
@@ -28,9 +32,14 @@ export class PeerWays {
     this.firewall = new Firewall(deps);
   }
 
-  /** Some peers are reached through the tunnel, which takes room in every packet. */
-  get hasTunnel(): boolean {
-    return this.routes.hasTunnel;
+  /** What the way to some peers takes of every packet. @param outer what nodes speak to each other */
+  overheadBytes(outer: IpFamily): number {
+    return this.routes.overheadBytes(outer);
+  }
+
+  /** Peers with no way to them, since not both nodes encrypt. */
+  get refused(): readonly RefusedPeer[] {
+    return this.routes.refused;
   }
 
   async start(underlay: Underlay): Promise<void> {
@@ -48,8 +57,9 @@ export class PeerWays {
     const { podCidrs } = this.deps;
     const plan = planPeers(peers, { podCidrs, addresses: underlay.addresses });
     this.tellProblems(plan.problems);
-    await this.routes.sync(plan.peers, underlay, links, settings);
+    // Before there are ways that it keeps watch over.
     await this.syncFirewall(plan.peers, underlay);
+    await this.routes.sync(plan.peers, underlay, links, settings);
   }
 
   /** Each set of problems once: this runs again and again. */
@@ -62,7 +72,7 @@ export class PeerWays {
   }
 
   private async syncFirewall(peers: readonly PlannedPeer[], underlay: Underlay): Promise<void> {
-    const { clusterCidrs, podCidrs, log } = this.deps;
+    const { clusterCidrs, podCidrs, prefix, encryption, log } = this.deps;
     const own = podCidrs.map(formatPrefix);
     const cluster = clusterCidrs ?? peers.flatMap((peer) => peer.podCidrs.map(formatPrefix));
     const nodes = [underlay, ...peers].flatMap(({ addresses }) => addresses.map(formatIp));
@@ -71,8 +81,11 @@ export class PeerWays {
         podCidrs: own,
         clusterCidrs: [...own, ...cluster],
         nodeAddresses: nodes,
+        ...(encryption === undefined ? {} : { sealedBy: wireguardNameOf(prefix) }),
       });
     } catch (error) {
+      // Nothing else keeps packets from leaving in the clear once somebody has deleted a route.
+      if (encryption !== undefined) throw error;
       // Pods still reach each other; the next sync tries again.
       log.error({ err: describeError(error) }, 'cannot set up the firewall');
     }

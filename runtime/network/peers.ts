@@ -1,4 +1,4 @@
-import { type NetworkPeer } from '../pod-network';
+import { type NetworkPeer, type WireguardEnd } from '../pod-network';
 import {
   formatPrefix,
   ipOf,
@@ -10,6 +10,7 @@ import {
   type IpAddress,
   type IpPrefix,
 } from '../../lib/net/ip';
+import { isWireguardKey } from '../../lib/net/wireguard-key';
 
 /** A peer whose values were checked. */
 export interface PlannedPeer {
@@ -20,6 +21,8 @@ export interface PlannedPeer {
   readonly isUnreachable: boolean;
   /** Absent: not known, or not to be believed. */
   readonly mtu?: number;
+  /** Absent: it does not encrypt, or what it says of that is not to be believed. */
+  readonly wireguard?: WireguardEnd;
 }
 
 export interface PeerPlan {
@@ -65,7 +68,7 @@ export const narrowMtu = (
   peer.mtu !== undefined && peer.mtu < own.mtu ? { mtu: peer.mtu - overheadBytes } : {};
 
 const checkPeer = (
-  { nodeName, addresses: addressTexts, podCidrs: cidrTexts, isUnreachable, mtu }: NetworkPeer,
+  { nodeName, addresses: addressTexts, podCidrs: cidrTexts, ...peer }: NetworkPeer,
   own: OwnNode,
   accepted: readonly PlannedPeer[],
   nodeAddresses: readonly IpAddress[],
@@ -86,6 +89,7 @@ const checkPeer = (
     podCidrs.push(podCidr);
   }
   if (podCidrs.length === 0) return 'it has no pod range';
+  const { isUnreachable, mtu, wireguard } = peer;
   const isMtu = mtu !== undefined && Number.isInteger(mtu) && mtu >= MIN_MTU && mtu <= MAX_MTU;
   return {
     nodeName,
@@ -93,8 +97,12 @@ const checkPeer = (
     addresses: onePerFamily(addresses, ({ family }) => family),
     isUnreachable,
     ...(isMtu ? { mtu } : {}),
+    ...(wireguard !== undefined && isWireguardEnd(wireguard) ? { wireguard } : {}),
   };
 };
+
+const isWireguardEnd = ({ publicKey, port }: WireguardEnd): boolean =>
+  isWireguardKey(publicKey) && Number.isInteger(port) && port >= 1 && port <= MAX_PORT;
 
 const checkRange = (
   text: string,
@@ -121,3 +129,4 @@ const MIN_PREFIX_LENGTH = { 4: 8, 6: 16 } as const;
 /** Every host takes this much. */
 const MIN_MTU = 576;
 const MAX_MTU = 65_535;
+const MAX_PORT = 65_535;

@@ -255,6 +255,35 @@ describe('an agent and its server', () => {
     }
   });
 
+  it('tells each node under which keys the others encrypt, and none that another has', async () => {
+    const key = (n: number) => Buffer.alloc(32, n).toString('base64');
+    const wireguard = { publicKey: key(1), port: 51_820 };
+    await using a = await startAgent(plane, directory, { wireguard });
+    const other = await mkdtemp(join(tmpdir(), 'dhow-nodes-other-'));
+    const second = { name: 'n2', nodeIp: '192.0.2.2' };
+    const annotationOf = async (name: string) =>
+      (await plane.client.get(NODES, { namespace: '', name })).metadata.annotations?.[
+        'dhow.dev/wireguard'
+      ];
+    const says = (name: string, text: string) =>
+      eventually(async () => (await annotationOf(name)) === text);
+    try {
+      await says('n1', `${key(1)}:51820`);
+      const thief = await startAgent(plane, other, { ...second, wireguard });
+      await says('n2', 'none');
+      await eventually(async () => thief.network.peers().some((peer) => peer.wireguard));
+      expect(thief.network.peers()[0]?.wireguard).toEqual(wireguard);
+      await thief.stop();
+      const own = { publicKey: key(2), port: 7 };
+      await using _honest = await startAgent(plane, other, { ...second, wireguard: own });
+      await says('n2', `${key(2)}:7`);
+      await eventually(async () => a.network.peers()[0]?.wireguard?.port === 7);
+      expect(a.network.peers()[0]?.wireguard).toEqual(own);
+    } finally {
+      await rm(other, { recursive: true, force: true });
+    }
+  });
+
   it('refuses a wrong token and a CA that the token does not name', async () => {
     const wrong = plane.token.replace(/.$/, (last) => (last === 'a' ? 'b' : 'a'));
     await expect(startAgent({ ...plane, token: wrong }, directory)).rejects.toThrow(

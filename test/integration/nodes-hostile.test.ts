@@ -440,6 +440,7 @@ describe('whatever it sends', () => {
           imageLayers: fc.constantFrom('', 'x', 'l'.repeat(100_000)),
           mtu: fc.constantFrom(0, 68, 1400, 2 ** 32 - 1),
           ingressPorts: fc.constantFrom('', 'none', '80,443', 'p'.repeat(100_000)),
+          wireguard: fc.constantFrom('', 'none', `${'A'.repeat(43)}=:51820`, 'k'.repeat(100_000)),
         }),
       }),
       fc.record({

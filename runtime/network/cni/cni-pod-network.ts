@@ -11,6 +11,7 @@ import {
   type HostPort,
   type NetworkPeer,
   type PodNetwork,
+  type RefusedPeer,
 } from '../../pod-network';
 import { NetworkError } from '../errors';
 import { enableForwarding, findLink, LOOPBACK_INDEX } from '../host';
@@ -156,6 +157,10 @@ class CniPodNetwork implements PodNetwork {
 
   linkChanges(): Promise<number | undefined> {
     return this.underlay.linkChanges();
+  }
+
+  get refusedPeers(): readonly RefusedPeer[] {
+    return this.ways.refused;
   }
 
   attachments(): readonly Attachment[] {

@@ -88,6 +88,19 @@ export const createBridge = (name: string): NetlinkRequest => ({
   ]),
 });
 
+/** Whom it speaks to, and under which key, is said by netlink/wireguard.ts. */
+export const createWireguard = (name: string): NetlinkRequest => ({
+  type: RTM_NEWLINK,
+  flags: NLM_F_CREATE | NLM_F_EXCL,
+  what: `create interface ${name} (wireguard)`,
+  accepts: [EEXIST],
+  body: Buffer.concat([
+    linkHeader(),
+    attribute(IFLA_IFNAME, cString(name)),
+    attribute(IFLA_LINKINFO, attribute(IFLA_INFO_KIND, cString('wireguard'))),
+  ]),
+});
+
 export interface VxlanSpec {
   readonly name: string;
   readonly mac: Uint8Array;
@@ -133,6 +146,7 @@ export const setLink = (
   change: {
     readonly isUp?: true;
     readonly alias?: string;
+    readonly mtu?: number;
     /** Drop what would not go back out on it: the strict reverse path filter of RFC 3704. */
     readonly checksSource?: true;
     /** Never gets an address of IPv6 by itself, and so never looks for whoever else has that. */
@@ -147,6 +161,7 @@ export const setLink = (
     linkHeader(typeof target === 'number' ? target : 0, change.isUp === true ? IFF_UP : 0),
     ...(typeof target === 'string' ? [attribute(IFLA_IFNAME, cString(target))] : []),
     ...(change.alias === undefined ? [] : [attribute(IFLA_IFALIAS, Buffer.from(change.alias))]),
+    ...(change.mtu === undefined ? [] : [attribute(IFLA_MTU, u32(change.mtu))]),
     ...familySettings(change),
   ]),
 });

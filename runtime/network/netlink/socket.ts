@@ -235,6 +235,7 @@ const AF_NETLINK = 16;
 const SOCK_RAW_CLOEXEC = 0x80003;
 const NETLINK_ROUTE = 0;
 export const NETLINK_NETFILTER = 12;
+export const NETLINK_GENERIC = 16;
 const SOL_SOCKET = 1;
 const SO_SNDBUFFORCE = 32;
 const SEND_BUFFER_BYTES = 4 * 1024 * 1024;

@@ -91,6 +91,12 @@ export const listAttributes = (bytes: Buffer): readonly (readonly [number, Buffe
 
 export const u8 = (...values: readonly number[]): Buffer => Buffer.from(values);
 
+export const u16 = (value: number): Buffer => {
+  const bytes = Buffer.alloc(2);
+  bytes.writeUInt16LE(value);
+  return bytes;
+};
+
 export const u32 = (value: number): Buffer => {
   const bytes = Buffer.alloc(4);
   bytes.writeUInt32LE(value >>> 0);

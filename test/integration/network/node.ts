@@ -1,6 +1,12 @@
 /** Holds a pod network in the namespace it is started in; takes calls as JSON lines on stdin. */
 import { createInterface } from 'node:readline';
-import { createCniNetwork, createPodNetwork, destroyNetwork } from '../../../runtime/network';
+import {
+  createCniNetwork,
+  createPodNetwork,
+  destroyNetwork,
+  requireWireguard,
+  type EncryptionOptions,
+} from '../../../runtime/network';
 import type { PacketPolicies } from '../../../runtime/packet-policies';
 import { describeError, silentLog, type Log } from '../../../lib/log';
 import { type ServiceNetworkFacts, type ServicePort } from '../../../runtime/service-network';
@@ -15,6 +21,8 @@ export interface NodeOptions {
   readonly podCidrs: readonly string[];
   readonly nodeAddresses?: readonly string[];
   readonly interfacePrefix: string;
+  readonly clusterCidrs?: readonly string[];
+  readonly encryption?: EncryptionOptions;
   /** Then plugins make the links. */
   readonly cni?: {
     readonly configDir: string;
@@ -58,6 +66,8 @@ const handlersOf = (network: PodNetwork, { interfacePrefix }: NodeOptions) => ({
   linkChanges: () => network.linkChanges(),
   memory: () => Promise.resolve(process.memoryUsage()),
   mtu: () => Promise.resolve(network.mtu),
+  refusedPeers: () => Promise.resolve(network.refusedPeers),
+  requireWireguard,
   warnings: () => Promise.resolve(warnings),
   destroy: () => destroyNetwork(interfacePrefix),
 });

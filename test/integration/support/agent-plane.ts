@@ -18,6 +18,7 @@ import {
   SERVICE_CIDRS,
   SERVICES,
 } from '../../../api/resources';
+import type { WireguardEnd } from '../../../api/node-encryption';
 import type { ApiClient } from '../../../client/api-client';
 import { Informers } from '../../../client/informers';
 import { startTestServer, type TestServer } from '../../../control-plane/api-server/testing';
@@ -138,6 +139,7 @@ export interface RunningAgent extends AsyncDisposable {
 }
 
 export interface AgentOptions {
+  readonly wireguard?: WireguardEnd;
   readonly name?: string;
   readonly nodeIp?: string;
   readonly runtime?: ContainerRuntime;
@@ -209,6 +211,7 @@ export const startAgent = async (
     runtime,
     images,
     openNetwork: () => Promise.resolve(network),
+    ...(more.wireguard === undefined ? {} : { wireguard: more.wireguard }),
     mounter: more.mounter ?? fakeMounter(),
     clock: more.clock ?? systemClock,
     random: systemRandom,

@@ -151,6 +151,8 @@ export interface NodeStatus {
   mtu: number;
   /** Value of the node's annotation dhow.dev/ingress-ports; empty leaves it as it is. */
   ingressPorts: string;
+  /** Value of the node's annotation dhow.dev/wireguard; empty leaves it as it is. */
+  wireguard: string;
 }
 
 export interface EventBatch {
@@ -2013,7 +2015,7 @@ export const PodStatusUpdate: MessageFns<PodStatusUpdate> = {
 };
 
 function createBaseNodeStatus(): NodeStatus {
-  return { session: 0n, status: Buffer.alloc(0), imageLayers: "", mtu: 0, ingressPorts: "" };
+  return { session: 0n, status: Buffer.alloc(0), imageLayers: "", mtu: 0, ingressPorts: "", wireguard: "" };
 }
 
 export const NodeStatus: MessageFns<NodeStatus> = {
@@ -2035,6 +2037,9 @@ export const NodeStatus: MessageFns<NodeStatus> = {
     }
     if (message.ingressPorts !== "") {
       writer.uint32(42).string(message.ingressPorts);
+    }
+    if (message.wireguard !== "") {
+      writer.uint32(50).string(message.wireguard);
     }
     return writer;
   },
@@ -2092,6 +2097,14 @@ export const NodeStatus: MessageFns<NodeStatus> = {
             message.ingressPorts = reader.string();
             continue;
           }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.wireguard = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2119,6 +2132,7 @@ export const NodeStatus: MessageFns<NodeStatus> = {
         : isSet(object.ingress_ports)
         ? globalThis.String(object.ingress_ports)
         : "",
+      wireguard: isSet(object.wireguard) ? globalThis.String(object.wireguard) : "",
     };
   },
 
@@ -2139,6 +2153,9 @@ export const NodeStatus: MessageFns<NodeStatus> = {
     if (message.ingressPorts !== "") {
       obj.ingressPorts = message.ingressPorts;
     }
+    if (message.wireguard !== "") {
+      obj.wireguard = message.wireguard;
+    }
     return obj;
   },
 
@@ -2152,6 +2169,7 @@ export const NodeStatus: MessageFns<NodeStatus> = {
     message.imageLayers = object.imageLayers ?? "";
     message.mtu = object.mtu ?? 0;
     message.ingressPorts = object.ingressPorts ?? "";
+    message.wireguard = object.wireguard ?? "";
     return message;
   },
 };
