@@ -3,9 +3,10 @@ import { ChangedCluster } from './changed-cluster';
 import { filtersFor, firstRefusal, laterRefusals, type Refused } from './filters';
 import { noNodesMessage, unschedulableMessage } from './message';
 import type { NodeInfo, NodeView } from './node-info';
-import type { ScorePlugin, ScoreTerm } from './plugins/plugin';
+import type { CallMeter, ProfileMeter } from './plugin-metrics';
+import type { Normalization, ScorePlugin, ScoreTerm } from './plugins/plugin';
 import type { PodInfo } from './pod-info';
-import { planPreemption, type Preemption } from './preemption';
+import { planPreemption, type Preemption, type PreemptionOutcome } from './preemption';
 import { DEFAULT_PROFILE, type Profile } from './profile';
 import { RefusalTally } from './refusal-tally';
 import type { ClusterView } from './snapshot';
@@ -134,7 +135,9 @@ const refusalOf = (
   { cluster, profile }: Place,
 ): Pick<Decision, 'message' | 'preemption' | 'nominatedNodeName'> => {
   if (cluster.nodeCount === 0) return { message: noNodesMessage };
-  const outcome = planPreemption(pod, podBound(), { cluster, profile });
+  const outcome = measuredPreemption(profile, () =>
+    planPreemption(pod, podBound(), { cluster, profile }),
+  );
   const message = unschedulableMessage(cluster.nodeCount, tally, outcome);
   switch (outcome.kind) {
     case 'found': {
@@ -148,42 +151,85 @@ const refusalOf = (
   }
 };
 
+const measuredPreemption = (
+  { preemption, meter }: Profile,
+  plan: () => PreemptionOutcome,
+): PreemptionOutcome => {
+  if (preemption === undefined || meter === undefined) return plan();
+  const call = meter.of('DefaultPreemption', 'PostFilter');
+  const startMs = call.begin();
+  const outcome = plan();
+  call.end(startMs, outcome.kind === 'found' ? 'Success' : 'Unschedulable');
+  return outcome;
+};
+
 /** Weighted scores of every feasible node, per plugin of the profile. */
 export const scoreNodes = (
   pod: PodInfo,
   nodes: readonly NodeView[],
   cluster: ClusterView,
-  { scores }: Profile = DEFAULT_PROFILE,
+  { scores, meter }: Profile = DEFAULT_PROFILE,
 ): readonly (readonly number[])[] =>
   scores.map(({ plugin, weight }) => {
-    const term = scoreTermOf(plugin, pod, cluster, nodes);
+    const term = scoreTermOf({ plugin, meter }, pod, cluster, nodes);
     if (term === undefined) return nodes.map(() => 0);
-    const raw = nodes.map((node) => scoreOf(term, node));
-    return (term.normalize?.(raw) ?? raw).map((score) => (score ?? 0) * weight);
+    const call = meter?.of(plugin.name, 'Score');
+    const raw = nodes.map((node) => scoreOf(term, node, call));
+    const shares = normalized(term.normalize, raw, meter?.of(plugin.name, NORMALIZE));
+    return shares.map((score) => (score ?? 0) * weight);
   });
+
+interface MeasuredScore {
+  readonly plugin: ScorePlugin;
+  readonly meter?: ProfileMeter | undefined;
+}
 
 /** A plugin that breaks has nothing to say: of the pod, or of one node. */
 export const scoreTermOf = (
-  plugin: ScorePlugin,
+  { plugin, meter }: MeasuredScore,
   pod: PodInfo,
   cluster: ClusterView,
   nodes: readonly NodeView[],
 ): ScoreTerm | undefined => {
+  const call = meter?.of(plugin.name, 'PreScore');
+  const startMs = call?.begin() ?? 0;
   try {
-    return plugin.prepare(pod, cluster, nodes);
+    const term = plugin.prepare(pod, cluster, nodes);
+    call?.end(startMs, term === undefined ? 'Skip' : 'Success');
+    return term;
   } catch {
+    call?.end(startMs, 'Error');
     return undefined;
   }
 };
 
-export const scoreOf = (term: ScoreTerm, node: NodeView): number | undefined => {
+export const scoreOf = (term: ScoreTerm, node: NodeView, call?: CallMeter): number | undefined => {
+  const startMs = call?.begin() ?? 0;
   try {
     const score = term.score(node);
+    call?.end(startMs, 'Success');
     return Number.isFinite(score) ? score : undefined;
   } catch {
+    call?.end(startMs, 'Error');
     return undefined;
   }
 };
+
+/** Raw scores as they are where there is no way to bring them to 0 to 100. */
+export const normalized = (
+  normalize: Normalization | undefined,
+  raw: readonly (number | undefined)[],
+  call?: CallMeter,
+): readonly (number | undefined)[] => {
+  if (normalize === undefined) return raw;
+  const startMs = call?.begin() ?? 0;
+  const shares = normalize(raw);
+  call?.end(startMs, 'Success');
+  return shares;
+};
+
+/** Upstream's name of it. */
+export const NORMALIZE = 'ScoreExtensionNormalize';
 
 interface Candidate {
   readonly index: number;

@@ -1,4 +1,5 @@
 import type { NodeView } from './node-info';
+import type { CallMeter, CallStatus } from './plugin-metrics';
 import type { FilterPlugin, FilterTerm, Refusal } from './plugins/plugin';
 import type { PodInfo } from './pod-info';
 import type { Profile } from './profile';
@@ -14,6 +15,7 @@ export interface PodFilters {
 export interface Rule {
   readonly plugin: FilterPlugin;
   readonly term: FilterTerm;
+  readonly meter?: CallMeter | undefined;
 }
 
 export interface Refused {
@@ -25,12 +27,12 @@ export interface Refused {
 export const filtersFor = (
   pod: PodInfo,
   cluster: ClusterView,
-  { filters }: Pick<Profile, 'filters'>,
+  { filters, meter }: Pick<Profile, 'filters' | 'meter'>,
 ): PodFilters => {
   const rules: Rule[] = [];
   for (const plugin of filters) {
-    const term = termOf(plugin, pod, cluster);
-    if (term !== undefined) rules.push({ plugin, term });
+    const term = termOf(plugin, pod, cluster, meter?.of(plugin.name, 'PreFilter'));
+    if (term !== undefined) rules.push({ plugin, term, meter: meter?.of(plugin.name, 'Filter') });
   }
   const rejecting = rules.find(({ term }) => term.rejection !== undefined);
   const refusal = rejecting?.term.rejection;
@@ -76,12 +78,21 @@ export const laterRefusals = (
  * The rule's verdict. One that breaks on one node refuses that node: were the attempt to fail, one
  * broken node would keep every pod from all others.
  */
-export const verdictOf = ({ plugin, term }: Rule, node: NodeView): Refusal | undefined => {
+export const verdictOf = ({ plugin, term, meter }: Rule, node: NodeView): Refusal | undefined => {
+  const startMs = meter?.begin() ?? 0;
   try {
-    return term.refuse(node);
+    const refusal = term.refuse(node);
+    meter?.end(startMs, statusOf(refusal));
+    return refusal;
   } catch {
+    meter?.end(startMs, 'Error');
     return unjudged(plugin);
   }
+};
+
+const statusOf = (refusal: Refusal | undefined): CallStatus => {
+  if (refusal === undefined) return 'Success';
+  return refusal.isPodBound ? 'Unschedulable' : 'UnschedulableAndUnresolvable';
 };
 
 /** A plugin that breaks on the pod itself refuses all nodes, and the other rules are told as well. */
@@ -89,10 +100,15 @@ export const termOf = (
   plugin: FilterPlugin,
   pod: PodInfo,
   cluster: ClusterView,
+  meter?: CallMeter,
 ): FilterTerm | undefined => {
+  const startMs = meter?.begin() ?? 0;
   try {
-    return plugin.prepare(pod, cluster);
+    const term = plugin.prepare(pod, cluster);
+    meter?.end(startMs, term === undefined ? 'Skip' : statusOf(term.rejection));
+    return term;
   } catch {
+    meter?.end(startMs, 'Error');
     const refusal = unjudged(plugin);
     const [reason] = refusal.reasons;
     return {

@@ -1,4 +1,5 @@
 import type { Pod } from '../../api/types';
+import type { ProfileMeter } from './plugin-metrics';
 import type { FilterPlugin, ScorePlugin, WakeEvent } from './plugins/plugin';
 import {
   DEFAULT_ARGS,
@@ -22,6 +23,8 @@ export interface Profile {
   /** It fills one node after another. */
   readonly isPacking: boolean;
   readonly bindTimeoutMs: number;
+  /** Told of what plugins are asked. Absent: nothing is measured. */
+  readonly meter?: ProfileMeter;
 }
 
 /** What of the known plugins a profile has, each in its order. */
@@ -68,6 +71,13 @@ export class Profiles {
 
   get all(): readonly Profile[] {
     return [...this.byName.values()];
+  }
+
+  /** The same, whose plugins are measured as well. */
+  measuredBy(meterOf: (schedulerName: string) => ProfileMeter): Profiles {
+    return new Profiles(
+      this.all.map((profile) => ({ ...profile, meter: meterOf(profile.schedulerName) })),
+    );
   }
 
   /** `undefined`: the pod is another scheduler's to place. */

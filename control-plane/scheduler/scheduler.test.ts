@@ -312,7 +312,7 @@ describe('scheduler', () => {
     api.putPod(testPod('big', { cpu: '8' }));
     api.putPod(testPod('gated', { schedulingGates: [{ name: 'a/b' }] }));
     api.putPod(testPod('web', { cpu: '500m' }));
-    const { scheduler, clock, stop } = start(api);
+    const { scheduler, clock, stop } = start(api, { random: { next: () => 0 } });
     await until(clock, bound(api, 'web'));
     const profile = 'profile="default-scheduler"';
     await until(clock, () =>
@@ -337,6 +337,11 @@ describe('scheduler', () => {
         'scheduler_unschedulable_pods{plugin="NodeResourcesFit",profile="default-scheduler"} 1',
         'dhow_scheduler_plugin_refusals_total{plugin="NodeResourcesFit"} 1',
         'dhow_scheduler_node_refusals_total{reason="Insufficient cpu"} 1',
+        `scheduler_plugin_evaluation_total{plugin="NodeResourcesFit",extension_point="Filter",${profile}} 2`,
+        'scheduler_plugin_execution_duration_seconds_count{plugin="DefaultBinder",extension_point="Bind",status="Success"} 1',
+        `scheduler_framework_extension_point_duration_seconds_count{extension_point="Bind",status="Success",${profile}} 1`,
+        `scheduler_framework_extension_point_duration_seconds_count{extension_point="PostFilter",status="Unschedulable",${profile}} 1`,
+        `scheduler_framework_extension_point_duration_seconds_count{extension_point="Filter",status="Success",${profile}} 2`,
       ]),
     );
     await stop();

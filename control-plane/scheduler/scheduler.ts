@@ -25,6 +25,7 @@ import { PodExplanations } from './explanations';
 import { Preemptor } from './preemptor';
 import { SnapshotPlacements } from './placements';
 import type { WakeEvent } from './plugins/plugin';
+import { PluginMetrics } from './plugin-metrics';
 import { selectorsFrom } from './pod-selectors';
 import { DEFAULT_PROFILE, DEFAULT_SCHEDULER_NAME, Profiles, type Profile } from './profile';
 import { SchedulingQueue, type Backoff } from './queue';
@@ -77,9 +78,8 @@ export interface Scheduler {
 
 /** Puts a scheduler together. What it answers may be served before and after `run`. */
 export const createScheduler = (deps: SchedulerDeps): Scheduler => {
-  const { client, clock, random, log, dir } = deps;
+  const { client, clock, random, log, dir, faults = loggedFaults(log) } = deps;
   const profiles = new Profiles(deps.profiles ?? [DEFAULT_PROFILE]);
-  const { faults = loggedFaults(log) } = deps;
   const { views, own } = viewsOf(deps, { client, clock, random, log, faults });
   const { pods } = views;
   const seed = seedOf(deps);
@@ -89,7 +89,7 @@ export const createScheduler = (deps: SchedulerDeps): Scheduler => {
   const snapshot = snapshotAmid(views);
   const journal = new Journal(snapshot);
   const volumes = volumesAmid(views, snapshot);
-  const { queue, metrics } = measuredQueue(deps, profiles);
+  const { queue, metrics, pluginMetrics, measured, lines } = measuredQueue(deps, profiles);
   const changes = new Changes({ snapshot, volumes, profiles });
   const conditions = new ConditionWriter({ client, clock, log });
   const cluster = new ClusterEvents({ snapshot, queue, changes, conditions, profiles, faults });
@@ -105,10 +105,12 @@ export const createScheduler = (deps: SchedulerDeps): Scheduler => {
   const loop = new SchedulingLoop({
     ...{ client, clock, random, log, eventsFor, decisions, snapshot, queue, cluster, conditions },
     ...{ pods, seed, faults, volumes, volumeBinder, preemptor, profiles, gangs, metrics, journal },
-    engine,
+    ...{ pluginMetrics, engine },
     ...(deps.tracing === undefined ? {} : { tracing: deps.tracing }),
   });
-  const selfCheck = new SelfCheck({ clock, log, queue, engine, seed, profiles, volumes, metrics });
+  // What the engine keeps is the same for both, and so must be its profiles.
+  const asked = { engine, seed, profiles: measured, volumes };
+  const selfCheck = new SelfCheck({ clock, log, queue, metrics, ...asked });
 
   const run = async (signal: AbortSignal): Promise<void> => {
     await decisions.load(clock.now());
@@ -137,7 +139,8 @@ export const createScheduler = (deps: SchedulerDeps): Scheduler => {
   };
 
   return {
-    ...{ decisions, metrics },
+    decisions,
+    metrics: { lines },
     explanations: new PodExplanations({
       ...{ pods, snapshot, queue, decisions, profiles, volumes, gangs },
     }),
@@ -176,14 +179,17 @@ const engineOver = (cluster: Snapshot, { log, podClassBytes }: SchedulerDeps): I
 const isWanted = (cluster: ClusterEvents, now: Pod | undefined, { metadata }: Pod): boolean =>
   now !== undefined && now.metadata.uid === metadata.uid && cluster.isOurs(now);
 
-const measuredQueue = ({ clock, backoff }: SchedulerDeps, profiles: Profiles) => {
+const measuredQueue = ({ clock, random, backoff }: SchedulerDeps, profiles: Profiles) => {
   const queue: SchedulingQueue = new SchedulingQueue({
     ...{ clock, wakeEventsOf: wakeEventsIn(profiles) },
     ...(backoff === undefined ? {} : { backoff }),
     onQueued: (name, event) => metrics.queued(name, event),
   });
   const metrics = new SchedulerMetrics(queue);
-  return { queue, metrics };
+  const pluginMetrics = new PluginMetrics({ clock, random });
+  const lines = () => [...metrics.lines(), ...pluginMetrics.lines()];
+  const measured = profiles.measuredBy((name) => pluginMetrics.meterOf(name));
+  return { queue, metrics, pluginMetrics, measured, lines };
 };
 
 const snapshotAmid = (views: Views): Snapshot => {

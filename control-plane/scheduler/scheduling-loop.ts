@@ -16,6 +16,7 @@ import type { IndexedEngine } from './engine/indexed-engine';
 import { GangPlacer, type Member } from './gangs/gang-placer';
 import type { Gangs } from './gangs/gangs';
 import { assignedMessage } from './message';
+import type { PluginMetrics } from './plugin-metrics';
 import type { Attempt, SchedulingQueue } from './queue';
 import { DEFAULT_SCHEDULER_NAME, type Profile, type Profiles } from './profile';
 import type { Journal } from './replay/journal';
@@ -45,6 +46,7 @@ export interface SchedulingLoopDeps extends BinderDeps {
   readonly preemptor: Preemptor;
   readonly profiles: Profiles;
   readonly metrics: SchedulerMetrics;
+  readonly pluginMetrics: PluginMetrics;
   readonly gangs: Gangs;
   readonly journal: Pick<Journal, 'note'>;
   /** Default: nothing is traced. */
@@ -63,6 +65,8 @@ interface Promised {
  */
 export class SchedulingLoop {
   private readonly binder: Binder;
+  /** Those of attempts: what is only asked to explain them is not measured. */
+  private readonly measured: Profiles;
   private bindingCount = 0;
   private bindingEnded: () => void = () => undefined;
   private turnStartedAtMs = 0;
@@ -70,6 +74,7 @@ export class SchedulingLoop {
 
   constructor(private readonly deps: SchedulingLoopDeps) {
     this.binder = new Binder(deps);
+    this.measured = deps.profiles.measuredBy((name) => deps.pluginMetrics.meterOf(name));
   }
 
   async run(group: TaskGroup, signal: AbortSignal): Promise<void> {
@@ -126,14 +131,14 @@ export class SchedulingLoop {
   }
 
   private place(attempt: Attempt, pod: Pod, group: TaskGroup): void {
-    const { snapshot, volumes, profiles, gangs, journal } = this.deps;
+    const { snapshot, volumes, gangs, journal } = this.deps;
     const gang = gangs.of(pod);
     if (gang !== undefined && gang.neededCount > 0) {
       this.gangPlacer(group).place(attempt, pod, gang, group);
       return;
     }
     const info = volumes.resolve(attempt.info);
-    const { decision, latencyMicros } = this.decide(info, profiles.of(pod));
+    const { decision, latencyMicros } = this.decide(info, this.measured.of(pod));
     const record = this.record({ ...attempt, info }, decision, latencyMicros);
     // Those of a group are left out: none was taken for itself.
     journal.note({ kind: 'decision', info, record });
@@ -148,9 +153,11 @@ export class SchedulingLoop {
   }
 
   private decide(info: PodInfo, profile: Profile) {
-    const { clock, engine, seed, metrics } = this.deps;
+    const { clock, engine, seed, metrics, pluginMetrics } = this.deps;
     const startMs = clock.monotonicMs();
-    const decision = engine.decide(info, seed, profile);
+    const decision = pluginMetrics.during(profile.schedulerName, () =>
+      engine.decide(info, seed, profile),
+    );
     const latencyMicros = Math.round((clock.monotonicMs() - startMs) * 1000);
     metrics.decided(decision, latencyMicros / 1e6);
     return { decision, latencyMicros };
@@ -171,7 +178,7 @@ export class SchedulingLoop {
   }
 
   private gangPlacer(group: TaskGroup): GangPlacer {
-    const { cluster, snapshot, volumes, profiles } = this.deps;
+    const { cluster, snapshot, volumes } = this.deps;
     const promises = new Map<string, Promised>();
     const took = new WeakMap<Decision, number>();
     const resolved = (member: Member): Member => ({
@@ -197,7 +204,7 @@ export class SchedulingLoop {
         },
       },
       decide: (member) => {
-        const { preemption: _none, ...profile } = profiles.of(member.pod);
+        const { preemption: _none, ...profile } = this.measured.of(member.pod);
         const { decision, latencyMicros } = this.decide(resolved(member).info, profile);
         took.set(decision, latencyMicros);
         return decision;
@@ -248,10 +255,15 @@ export class SchedulingLoop {
     { promise, release }: Promised,
     signal: AbortSignal,
   ): Promise<void> {
-    const { volumeBinder, eventsFor, faults, profiles } = this.deps;
+    const { volumeBinder, eventsFor, faults, profiles, pluginMetrics } = this.deps;
     const { nodeName } = promise;
     try {
-      const result = await volumeBinder.bind(pod, promise, profiles.of(pod).bindTimeoutMs, signal);
+      const { schedulerName: profile, bindTimeoutMs } = profiles.of(pod);
+      const result = await pluginMetrics.behind(
+        { profile, plugin: 'VolumeBinding', point: 'PreBind' },
+        volumeBinder.bind(pod, promise, bindTimeoutMs, signal),
+        ({ kind }) => (kind === 'bound' ? 'Success' : 'Error'),
+      );
       if (result.kind === 'bound') {
         await this.bind(attempt, pod, nodeName, signal);
         return;
@@ -295,6 +307,15 @@ export class SchedulingLoop {
   }
 
   private bound(pod: Pod, nodeName: string, signal: AbortSignal): Promise<BindResult> {
+    const { pluginMetrics, profiles } = this.deps;
+    return pluginMetrics.behind(
+      { profile: profiles.of(pod).schedulerName, plugin: 'DefaultBinder', point: 'Bind' },
+      this.tracedBinding(pod, nodeName, signal),
+      ({ kind }) => (kind === 'bound' ? 'Success' : 'Error'),
+    );
+  }
+
+  private tracedBinding(pod: Pod, nodeName: string, signal: AbortSignal): Promise<BindResult> {
     const { tracing } = this.deps;
     if (tracing === undefined) return this.binder.bind(pod, nodeName, signal);
     const span = podSpan(tracing, pod.metadata.uid, 'Bind pod', () => ({

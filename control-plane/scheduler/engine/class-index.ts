@@ -252,24 +252,25 @@ export class ClassIndex {
 
 const rulesFor = (model: PodInfo, { cluster, profile, ring }: ClassIndexDeps) =>
   profile.filters.flatMap((plugin): readonly KeptRule[] => {
+    const meter = profile.meter?.of(plugin.name, 'Filter');
     if (plugin.follow !== undefined && basisOf(plugin, model, cluster) === undefined) {
-      const term = plugin.follow(model, cluster);
-      return [{ plugin, term, followed: new FollowedRule({ plugin, term }, ring) }];
+      const rule = { plugin, term: plugin.follow(model, cluster), meter };
+      return [{ ...rule, followed: new FollowedRule(rule, ring) }];
     }
-    const term = termOf(plugin, model, cluster);
-    return term === undefined ? [] : [{ plugin, term }];
+    const term = termOf(plugin, model, cluster, profile.meter?.of(plugin.name, 'PreFilter'));
+    return term === undefined ? [] : [{ plugin, term, meter }];
   });
 
 const columnFor = (
   score: Profile['scores'][number],
   model: PodInfo,
-  { cluster, ring }: ClassIndexDeps,
+  { cluster, ring, profile: { meter } }: ClassIndexDeps,
 ): Column => {
   const { plugin, weight } = score;
   if (plugin.follow === undefined || basisOf(plugin, model, cluster) !== undefined)
-    return new ScoreColumn(score, model, cluster, ring.length);
+    return new ScoreColumn(score, model, cluster, ring.length, meter);
   const term = plugin.follow(model, cluster);
-  return new FollowedColumn({ name: plugin.name, weight, term, ring });
+  return new FollowedColumn({ name: plugin.name, weight, term, ring, meter });
 };
 
 /** What the rules go by of the cluster. */

@@ -1,4 +1,6 @@
+import { NORMALIZE, normalized } from '../decide';
 import type { NodeInfo } from '../node-info';
+import type { ProfileMeter } from '../plugin-metrics';
 import type { FollowingScore, ScorePart } from '../plugins/plugin';
 import type { Column } from './column';
 import type { NodeRing } from './node-ring';
@@ -8,6 +10,7 @@ export interface FollowedColumnDeps {
   readonly weight: number;
   readonly term: FollowingScore;
   readonly ring: NodeRing;
+  readonly meter?: ProfileMeter | undefined;
 }
 
 /**
@@ -60,12 +63,16 @@ export class FollowedColumn implements Column {
   settle(): boolean {
     if (!this.isStale) return false;
     this.isStale = false;
-    const { term, weight } = this.deps;
+    const { term, weight, meter } = this.deps;
     const slots: number[] = [];
     for (let slot = 0; slot < this.doesFit.length; slot++)
       if (this.doesFit[slot] === 1) slots.push(slot);
+    // One call, for all nodes at once.
+    const call = meter?.of(this.name, 'Score');
+    const startMs = call?.begin() ?? 0;
     const raw = this.rawOf(slots);
-    const shares = term.normalize?.(raw) ?? raw;
+    call?.end(startMs, 'Success');
+    const shares = normalized(term.normalize, raw, meter?.of(this.name, NORMALIZE));
     for (let i = 0; i < slots.length; i++) this.points[slots[i] ?? 0] = (shares[i] ?? 0) * weight;
     return true;
   }

@@ -1,5 +1,6 @@
-import { scoreOf, scoreTermOf } from '../decide';
+import { NORMALIZE, normalized, scoreOf, scoreTermOf } from '../decide';
 import type { NodeInfo } from '../node-info';
+import type { CallMeter, ProfileMeter } from '../plugin-metrics';
 import type { ScorePlugin, ScoreTerm } from '../plugins/plugin';
 import type { PodInfo } from '../pod-info';
 import type { Profile } from '../profile';
@@ -23,12 +24,14 @@ export class ScoreColumn implements Column {
   private readonly holders = new Map<number, number>();
   private points: ReadonlyMap<number, number> = new Map();
   private isStale = false;
+  private readonly scoring: CallMeter | undefined;
 
   constructor(
     { plugin, weight }: Profile['scores'][number],
     private readonly model: PodInfo,
     private readonly cluster: TrackedView,
     slotCount: number,
+    private readonly meter?: ProfileMeter,
   ) {
     this.name = plugin.name;
     this.plugin = plugin;
@@ -37,7 +40,8 @@ export class ScoreColumn implements Column {
     this.scoredNode = new Int32Array(slotCount).fill(-1);
     this.scoredPods = new Int32Array(slotCount).fill(-1);
     this.basis = basisOf(plugin, model, cluster);
-    this.term = scoreTermOf(plugin, model, cluster, NO_NODES);
+    this.term = scoreTermOf({ plugin, meter }, model, cluster, NO_NODES);
+    this.scoring = meter?.of(plugin.name, 'Score');
   }
 
   get isOfPods(): boolean {
@@ -52,11 +56,11 @@ export class ScoreColumn implements Column {
   update(): void {}
 
   prepare(fitting: () => Iterable<readonly [slot: number, node: NodeInfo]>): boolean {
-    const { plugin, model, cluster } = this;
+    const { plugin, meter, model, cluster } = this;
     const basis = basisOf(plugin, model, cluster);
     if (basis === this.basis) return false;
     this.basis = basis;
-    this.term = scoreTermOf(plugin, model, cluster, NO_NODES);
+    this.term = scoreTermOf({ plugin, meter }, model, cluster, NO_NODES);
     this.holders.clear();
     this.scoredNode.fill(-1);
     this.isStale = true;
@@ -82,7 +86,7 @@ export class ScoreColumn implements Column {
     if (isKnown) return this.raw[slot] ?? NaN;
     this.scoredNode[slot] = node.nodeVersion;
     this.scoredPods[slot] = node.podsVersion;
-    return (this.raw[slot] = scoreOf(term, node) ?? NaN);
+    return (this.raw[slot] = scoreOf(term, node, this.scoring) ?? NaN);
   }
 
   leave(slot: number): void {
@@ -101,7 +105,8 @@ export class ScoreColumn implements Column {
     if (!this.isStale || normalize === undefined) return false;
     this.isStale = false;
     const scores = [...this.holders.keys()];
-    const shares = normalize(scores.map((score) => (Number.isNaN(score) ? undefined : score)));
+    const raw = scores.map((score) => (Number.isNaN(score) ? undefined : score));
+    const shares = normalized(normalize, raw, this.meter?.of(this.name, NORMALIZE));
     const before = this.points;
     this.points = new Map(
       scores.map((score, index) => [score, (shares[index] ?? 0) * this.weight]),
