@@ -3,6 +3,7 @@ import { isPodReady, isTerminating } from '../../api/pods';
 import { CONTROLLER_REVISIONS, DAEMON_SETS, EVENTS, NODES, PODS } from '../../api/resources';
 import { nameOf, type DaemonSet, type Pod } from '../../api/types';
 import { folderOfWorlds } from './folder';
+import { seedsOf } from './seeds';
 import { World } from './world';
 
 jest.setTimeout(300_000);
@@ -61,7 +62,7 @@ const events = async (world: World, reason: string) =>
 
 const SURGE = { updateStrategy: { rollingUpdate: { maxSurge: 1, maxUnavailable: 0 } } };
 
-it.each([1, 2, 3, 4])(
+it.each(seedsOf(4))(
   'seed %i: has one pod on every node at last, whatever fails and whichever nodes come and go',
   async (seed) => {
     await using world = await World.start(seed, directory(), 3);

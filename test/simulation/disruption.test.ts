@@ -12,6 +12,7 @@ import {
 import { controllerRef } from '../../api/owners';
 import type { ApiObject, Pod } from '../../api/types';
 import { folderOfWorlds } from './folder';
+import { seedsOf } from './seeds';
 import { deploymentOf, World } from './world';
 
 jest.setTimeout(300_000);
@@ -36,7 +37,7 @@ const healthy = async (world: World) =>
 const reasons = async (world: World) =>
   new Set((await world.client.list(EVENTS)).items.map(({ reason }) => reason));
 
-it.each([1, 2, 3])(
+it.each(seedsOf(3))(
   'seed %i: evicts at every chance while calls fail and controllers die, and never takes a pod too many',
   async (seed) => {
     await using world = await World.start(seed, directory(), 4);

@@ -5,6 +5,7 @@ import type { ApiObject } from '../../api/types';
 import type { DraftOf } from '../../client/api-client';
 import { folderOfWorlds } from './folder';
 import { jobOf, templateOf } from './job-support';
+import { seedsOf } from './seeds';
 import { World } from './world';
 
 jest.setTimeout(120_000);
@@ -34,7 +35,7 @@ const OWNERS: readonly (readonly [string, Resource, DraftOf<ApiObject>, number])
   ['job', JOBS, jobOf('a', { completions: 5, parallelism: 5 }), 5],
 ];
 
-describe.each([1, 2, 3])('seed %i', (seed) => {
+describe.each(seedsOf(3))('seed %i', (seed) => {
   it.each(OWNERS)(
     'a %s makes no pod too many while answers are lost and news is late',
     async (_what, resource, draft, count) => {
