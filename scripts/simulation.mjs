@@ -98,7 +98,9 @@ const failuresOf = ({ testResults }) =>
 const tell = ({ path, title, seed, why = '' }) => {
   console.error(`FAILED ${path}: ${title}\n${why}`);
   if (seed !== undefined)
-    console.error(`again: SIMULATION_SEED=${seed} npx jest --selectProjects simulation ${path}`);
+    console.error(
+      `again: SIMULATION_SEED=${seed} npx jest --selectProjects simulation --runInBand ${path}`,
+    );
 };
 
 const main = async () => {
