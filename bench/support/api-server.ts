@@ -74,6 +74,14 @@ const stop = async (child: ChildProcess): Promise<void> => {
   clearTimeout(killing);
 };
 
+interface Call {
+  readonly method: string;
+  readonly path: string;
+  readonly body?: string | undefined;
+  /** Of the body. */
+  readonly type?: string | undefined;
+}
+
 /** As little of a client as there can be: its own work must not hide the server's. */
 export class BenchClient {
   private readonly agent: Agent;
@@ -86,14 +94,14 @@ export class BenchClient {
   }
 
   /** Resolves to the status once the answer is read. */
-  call(method: string, path: string, body?: string): Promise<number> {
-    return this.send(method, path, body, (response) => void response.resume());
+  call(method: string, path: string, body?: string, type?: string): Promise<number> {
+    return this.send({ method, path, body, type }, (response) => void response.resume());
   }
 
   /** The beginning of an answer to a GET. */
   async text(path: string): Promise<string> {
     let text = '';
-    await this.send('GET', path, undefined, (response) => {
+    await this.send({ method: 'GET', path }, (response) => {
       response.on('data', (data: Buffer) => {
         if (text.length < TEXT_LENGTH) text += data.toString();
       });
@@ -102,12 +110,10 @@ export class BenchClient {
   }
 
   private send(
-    method: string,
-    path: string,
-    body: string | undefined,
+    { method, path, body, type = 'application/json' }: Call,
     read: (response: IncomingMessage) => void,
   ): Promise<number> {
-    const headers = body === undefined ? {} : { 'content-type': 'application/json' };
+    const headers = body === undefined ? {} : { 'content-type': type };
     return new Promise((resolve, reject) => {
       const options = { ...this.address(path), agent: this.agent, method, headers };
       const sent = request(options, (response) => {
