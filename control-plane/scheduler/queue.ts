@@ -17,6 +17,8 @@ export interface Attempt {
   readonly trigger: string;
   /** Monotonic: when the pod was first queued. */
   readonly queuedAtMs: number;
+  /** Monotonic: when it was last taken before, or `queuedAtMs`. */
+  readonly waitingSinceMs: number;
   /** Monotonic: when it was taken to be tried. */
   readonly takenAtMs: number;
 }
@@ -371,12 +373,14 @@ export class SchedulingQueue {
     this.leave(entry);
     entry.state = 'in-flight';
     entry.attempts++;
+    const waitingSinceMs = Math.max(entry.queuedAtMs, entry.lastAttemptMs);
     entry.lastAttemptMs = this.nowMs();
     entry.missed = new Map();
     entry.refusedBy = NOBODY;
     this.inFlight.add(entry);
     const { info, attempts, trigger, queuedAtMs, lastAttemptMs } = entry;
-    return { info, number: attempts, trigger, queuedAtMs, takenAtMs: lastAttemptMs };
+    const takenAtMs = lastAttemptMs;
+    return { info, number: attempts, trigger, queuedAtMs, waitingSinceMs, takenAtMs };
   }
 
   private activate(entry: Entry, trigger: string, event = trigger): void {

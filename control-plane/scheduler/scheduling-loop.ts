@@ -112,6 +112,7 @@ export class SchedulingLoop {
       return;
     }
     const attempt = this.numbered(popped);
+    if (this.deps.tracing !== undefined) this.traceWait(attempt);
     try {
       this.place(attempt, pod, group);
     } catch (error) {
@@ -400,6 +401,15 @@ export class SchedulingLoop {
       latencyMicros,
       ...(suggestion === undefined ? {} : { suggestion }),
     });
+  }
+
+  /** It ends as the pod is taken. */
+  private traceWait({ info, number, trigger, waitingSinceMs }: Attempt): void {
+    const { tracing, clock } = this.deps;
+    using _ended = podSpan(tracing, info.uid, 'Wait in queue', () => ({
+      startMs: clock.now() - (clock.monotonicMs() - waitingSinceMs),
+      attributes: { 'dhow.scheduling.attempt': number, 'dhow.scheduling.trigger': trigger },
+    }));
   }
 
   private traceAttempt(

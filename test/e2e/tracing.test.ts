@@ -65,6 +65,7 @@ it('joins what server and agent do for a pod from its creation until it is ready
     'dhow-server: Mutating admission': CREATE,
     'dhow-server: Validating admission': CREATE,
     'dhow-server: Create etcd3': CREATE,
+    'dhow-server: Wait in queue': CREATE,
     'dhow-server: Schedule pod': CREATE,
     'dhow-server: Bind pod': CREATE,
     'dhow-server: Send assignment': CREATE,
@@ -90,6 +91,10 @@ it('joins what server and agent do for a pod from its creation until it is ready
     'k8s.verb': 'create',
     'k8s.resource': 'pods',
     'http.response.status_code': 201,
+  });
+  expect(spans.get('Wait in queue')?.attributes).toMatchObject({
+    'dhow.scheduling.attempt': 1,
+    'dhow.scheduling.trigger': 'PodAdded',
   });
   expect(spans.get('Schedule pod')?.attributes).toMatchObject({
     'dhow.scheduling.result': 'scheduled',
