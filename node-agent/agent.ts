@@ -242,15 +242,13 @@ class NodeAgent implements Agent {
   }
 
   private nodeReporter(): NodeReporter {
-    const { config, facts, nodeIps, images } = this.deps;
+    const { config, facts, nodeIps, images, wireguard, hugePages } = this.deps;
     return new NodeReporter({
-      ...{ config, facts, nodeIps, images },
+      ...{ config, facts, nodeIps, images, wireguard, hugePages },
       notReady: () => this.shutdown.problem ?? this.network.problem,
       pressures: () => this.eviction.pressures,
       mtu: () => this.network.current?.mtu,
-      wireguard: this.deps.wireguard,
       devices: () => this.devices.manager.counts(),
-      hugePages: this.deps.hugePages,
       volumesInUse: () => this.csi.volumes.inUse(this.volumes.podUids()),
     });
   }

@@ -24,9 +24,10 @@ export const createWatchCaches = (deps: WatchCachesDeps): WatchCaches => {
     }
   };
   tasks.run(async (signal) => {
-    while (!signal.aborted) {
+    for (;;) {
       await deps.clock.sleep(FRESHEN_MS, signal);
-      if (!signal.aborted) freshenAll();
+      if (signal.aborted) return;
+      freshenAll();
     }
   });
   const start = (resource: string): Running => {
