@@ -38,7 +38,7 @@ export class WireguardLink {
     await host.run([
       // The node's own packets have a source that the peers take from it.
       ...podCidrs.map(({ address }) => setAddress(link.index, address)),
-      setLink(link.index, { isUp: true, mtu: underlay.mtu - overheadBytes }),
+      setLink(link.index, { isUp: true, mtu: this.mtuOver(underlay, overheadBytes) }),
     ]);
     return peers.flatMap((peer) =>
       peer.podCidrs.flatMap((destination) => {
@@ -50,6 +50,15 @@ export class WireguardLink {
         };
       }),
     );
+  }
+
+  /**
+   * The kernel has no IPv6 on an interface that takes less than each link of it must (RFC 8200 §5). What is
+   * too large for the way under it then goes in parts.
+   */
+  private mtuOver({ mtu }: Underlay, overheadBytes: number): number {
+    const hasIpv6 = this.podCidrs.some(({ address }) => address.family === 6);
+    return Math.max(mtu - overheadBytes, hasIpv6 ? IPV6_MTU_MIN : 0);
   }
 
   /** Idempotent. */
@@ -81,3 +90,5 @@ export const wireguardFamily = async (socket: NetlinkSocket): Promise<number> =>
 
 /** No pod's interface has this name: theirs go on in hexadecimal. */
 export const wireguardNameOf = (prefix: string): string => `${prefix}wg`;
+
+const IPV6_MTU_MIN = 1280;
