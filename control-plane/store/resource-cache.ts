@@ -28,6 +28,8 @@ export class ResourceCache implements WatchCache {
   private readonly stopped = new AbortController();
   private hasSynced = false;
   private watching = new AbortController();
+  /** How often in a row a watch brought nothing after this version. */
+  private silence = { version: 0, count: 0 };
   private progressInFlight: Promise<StoreProgress> | undefined;
   private progressNext: Promise<StoreProgress> | undefined;
 
@@ -122,7 +124,12 @@ export class ResourceCache implements WatchCache {
   async freshen(): Promise<void> {
     if (!this.hasSynced) return;
     try {
-      await this.waitFresh();
+      const { changedVersion, resourceVersion: storeVersion } = await this.freshProgress();
+      await this.waitFor(changedVersion).catch((error: unknown) => {
+        if (hasReason(error, 'Timeout')) this.noteSilence();
+        throw error;
+      });
+      this.versions.advance(storeVersion);
       if (this.stopped.signal.aborted) return;
       const resourceVersion = this.versions.version;
       const nowMs = this.deps.clock.monotonicMs();
@@ -131,6 +138,19 @@ export class ResourceCache implements WatchCache {
       if (hasReason(error, 'Timeout')) this.watching.abort();
       this.deps.log.debug({ resource: this.resource, err: error }, 'cannot freshen watch cache');
     }
+  }
+
+  /**
+   * The store has what the watch does not bring. A new watch may; where watch after watch brings nothing, as
+   * over links that die under a large piece, a list does: its pages are of any size.
+   */
+  private noteSilence(): void {
+    const { version } = this.versions;
+    this.silence = {
+      version,
+      count: this.silence.version === version ? this.silence.count + 1 : 1,
+    };
+    if (this.silence.count >= SILENT_MAX) this.hasSynced = false;
   }
 
   private noteFailure(error: unknown, signal: AbortSignal): void {
@@ -213,6 +233,8 @@ export class ResourceCache implements WatchCache {
 const KEPT_PER_BYTE = 1.5;
 const WAIT_MAX_MS = 3_000;
 const HASTEN_AFTER_MS = 100;
+/** So many times in a row that a watch was found to bring nothing. */
+const SILENT_MAX = 3;
 const RETRY = { initialMs: 50, maxMs: 5_000 };
 
 /** Source: apimachinery's NewTooLargeResourceVersionError. */

@@ -67,6 +67,28 @@ describe('watch cache', () => {
     );
   });
 
+  it('lists anew when watch after watch brings nothing of what the store has', async () => {
+    const clock = new ManualClock(0);
+    const store = new MemoryStore();
+    let watchCount = 0;
+    store.watch = async function* (_resource, _version, signal) {
+      watchCount++;
+      await new Promise((resolve) => signal.addEventListener('abort', resolve));
+      yield* [];
+    };
+    const caches = createWatchCaches({ store, clock, log: silentLog });
+    opened.push(caches);
+    const cache = caches.of('pods');
+    await clock.advance(0);
+    await cache.ready();
+    const { resourceVersion } = await store.create(key('a'), pod('a'));
+    for (let second = 0; second < 60 && cache.resourceVersion < resourceVersion; second++)
+      await clock.advance(1_000);
+    expect(cache.list().items).toHaveLength(1);
+    // Each had the time that a slow one takes.
+    expect(watchCount).toBeLessThanOrEqual(4);
+  });
+
   it('hands out snapshots that stay as they are', async () => {
     const { store, cache } = setUp();
     const a = await store.create(key('a'), pod('a'));

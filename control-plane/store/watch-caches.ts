@@ -18,9 +18,10 @@ export const createWatchCaches = (deps: WatchCachesDeps): WatchCaches => {
   // Together, so that one read of the store may answer for all.
   const freshenAll = (): void => {
     for (const running of caches.values()) {
-      if (running.isFreshening) continue;
-      running.isFreshening = true;
-      tasks.run(() => running.cache.freshen().finally(() => (running.isFreshening = false)));
+      if (deps.clock.monotonicMs() < running.freshFromMs) continue;
+      running.freshFromMs = Infinity;
+      const rest = () => (running.freshFromMs = deps.clock.monotonicMs() + REST_MS);
+      tasks.run(() => running.cache.freshen().finally(rest));
     }
   };
   tasks.run(async (signal) => {
@@ -34,7 +35,7 @@ export const createWatchCaches = (deps: WatchCachesDeps): WatchCaches => {
     const cache = new ResourceCache(resource, { ...deps, limits });
     const stop = new AbortController();
     const ended = runUntil(stop.signal, tasks, (signal) => cache.run(signal));
-    return { cache, stop, ended, isFreshening: false };
+    return { cache, stop, ended, freshFromMs: 0 };
   };
   return {
     of: (resource) => {
@@ -56,7 +57,8 @@ interface Running {
   readonly cache: ResourceCache;
   readonly stop: AbortController;
   readonly ended: Promise<void>;
-  isFreshening: boolean;
+  /** Before that it is let alone: a watch that was begun anew gets time to bring something. */
+  freshFromMs: number;
 }
 
 /** Runs until the group ends, or `stopped` aborts. Resolves then. */
@@ -73,6 +75,7 @@ const runUntil = (
   });
 
 const FRESHEN_MS = 5_000;
+const REST_MS = 4_000;
 const HISTORY_BYTES_MAX = 40 * 1024 * 1024;
 /** As long as upstream's etcd keeps history before it compacts it. */
 const DEFAULT_LIMITS = { eventCountMax: 65_536, bytesMax: Infinity, ageMsMax: 5 * 60_000 };
