@@ -18,8 +18,8 @@ export class PendingChanges {
 
   add(change: Change): void {
     const { event } = change;
-    if (this.byKey.has(keyOf(event, ANY))) return;
-    const key = keyOf(event, change.key);
+    if (this.byKey.has(changeKey(event, ANY))) return;
+    const key = changeKey(event, change.key);
     if (!this.byKey.has(key)) {
       const count = (this.counts.get(event) ?? 0) + 1;
       if (count > this.countMaxOf(event)) {
@@ -39,9 +39,9 @@ export class PendingChanges {
     // More may wait by now than when it came.
     if (count > this.countMaxOf(event)) {
       this.becomeOne(event);
-      return this.removed(keyOf(event, ANY));
+      return this.removed(changeKey(event, ANY));
     }
-    return this.removed(keyOf(event, first.key));
+    return this.removed(changeKey(event, first.key));
   }
 
   private removed(key: string): Change | undefined {
@@ -55,11 +55,12 @@ export class PendingChanges {
   private becomeOne(event: WakeEvent): void {
     for (const [key, change] of this.byKey) if (change.event === event) this.byKey.delete(key);
     this.counts.set(event, 1);
-    this.byKey.set(keyOf(event, ANY), { event, key: ANY, effectOn: () => 'may-help' });
+    this.byKey.set(changeKey(event, ANY), { event, key: ANY, effectOn: () => 'may-help' });
   }
 }
 
-const keyOf = (event: WakeEvent, key: string): string => `${event} ${key}`;
+/** Of the same event and thing, the later change stands for both. */
+export const changeKey = (event: WakeEvent, key: string): string => `${event} ${key}`;
 
 /** No change is called so. */
 const ANY = '';

@@ -61,6 +61,9 @@ export const profileOf = ({
   bindTimeoutMs: args.VolumeBinding.bindTimeoutMs,
 });
 
+/** The same for who is only to be told where there is room as things are. */
+export const withoutPreemption = ({ preemption: _none, ...profile }: Profile): Profile => profile;
+
 /** The profiles of one scheduler, by the names that pods choose them by. */
 export class Profiles {
   private readonly byName: ReadonlyMap<string, Profile>;

@@ -3,7 +3,7 @@ import type { Clock } from '../../lib/clock';
 import type { Change, Effect } from './changes';
 import { Heap } from './heap';
 import type { WakeEvent } from './plugins/plugin';
-import { PendingChanges } from './pending-changes';
+import { changeKey, PendingChanges } from './pending-changes';
 import { isGated, type PodInfo } from './pod-info';
 import { DEFAULT_SCHEDULER_NAME } from './profile';
 import { jsonEqual } from '../../api/json-value';
@@ -250,8 +250,7 @@ export class SchedulingQueue {
 
   /** Pods that the change may help are tried again. */
   wake(change: Change): void {
-    const key = `${change.event} ${change.key}`;
-    for (const { missed } of this.inFlight) missed.set(key, change);
+    for (const { missed } of this.inFlight) missed.set(changeKey(change.event, change.key), change);
     // Nobody waits for most changes, and there are many.
     if (this.waitingCount(change.event) === 0) return;
     this.changes.add(change);

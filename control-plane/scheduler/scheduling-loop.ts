@@ -18,7 +18,7 @@ import type { Gangs } from './gangs/gangs';
 import { assignedMessage } from './message';
 import type { PluginMetrics } from './plugin-metrics';
 import type { Attempt, SchedulingQueue } from './queue';
-import { DEFAULT_SCHEDULER_NAME, type Profile, type Profiles } from './profile';
+import { DEFAULT_SCHEDULER_NAME, withoutPreemption, type Profile, type Profiles } from './profile';
 import type { Journal } from './replay/journal';
 import type { EndedAttempt, SchedulerMetrics } from './scheduler-metrics';
 import type { Snapshot } from './snapshot';
@@ -205,7 +205,7 @@ export class SchedulingLoop {
         },
       },
       decide: (member) => {
-        const { preemption: _none, ...profile } = this.measured.of(member.pod);
+        const profile = withoutPreemption(this.measured.of(member.pod));
         const { decision, latencyMicros } = this.decide(resolved(member).info, profile);
         took.set(decision, latencyMicros);
         return decision;

@@ -3,7 +3,7 @@ import type { Clock } from '../../lib/clock';
 import type { Log } from '../../lib/log';
 import type { IndexedEngine } from './engine/indexed-engine';
 import type { PodInfo } from './pod-info';
-import type { Profiles } from './profile';
+import { withoutPreemption, type Profiles } from './profile';
 import type { SchedulingQueue } from './queue';
 import type { SchedulerMetrics } from './scheduler-metrics';
 import type { VolumeView } from './volumes/volume-view';
@@ -65,7 +65,7 @@ export class SelfCheck {
 
   private nodeFor(info: PodInfo): string | undefined {
     const { engine, seed, profiles, volumes } = this.deps;
-    const { preemption: _none, ...profile } = profiles.of(info.pod);
+    const profile = withoutPreemption(profiles.of(info.pod));
     try {
       return engine.decide(volumes.resolve(info), seed, profile).nodeName;
     } catch {

@@ -69,10 +69,9 @@ export class ResourceCache implements WatchCache {
   }
 
   async waitFresh(signal?: AbortSignal): Promise<void> {
-    const { changedVersion, resourceVersion } = await this.freshProgress();
+    const progress = await this.freshProgress();
     signal?.throwIfAborted();
-    await this.waitFor(changedVersion, signal);
-    this.versions.advance(resourceVersion);
+    await this.reach(progress, signal);
   }
 
   get(namespace: string, name: string): StoredObject | undefined {
@@ -124,12 +123,11 @@ export class ResourceCache implements WatchCache {
   async freshen(): Promise<void> {
     if (!this.hasSynced) return;
     try {
-      const { changedVersion, resourceVersion: storeVersion } = await this.freshProgress();
-      await this.waitFor(changedVersion).catch((error: unknown) => {
+      const progress = await this.freshProgress();
+      await this.reach(progress).catch((error: unknown) => {
         if (hasReason(error, 'Timeout')) this.noteSilence();
         throw error;
       });
-      this.versions.advance(storeVersion);
       if (this.stopped.signal.aborted) return;
       const resourceVersion = this.versions.version;
       const nowMs = this.deps.clock.monotonicMs();
@@ -138,6 +136,15 @@ export class ResourceCache implements WatchCache {
       if (hasReason(error, 'Timeout')) this.watching.abort();
       this.deps.log.debug({ resource: this.resource, err: error }, 'cannot freshen watch cache');
     }
+  }
+
+  /** Has all that the store had then, and knows so. */
+  private async reach(
+    { changedVersion, resourceVersion }: StoreProgress,
+    signal?: AbortSignal,
+  ): Promise<void> {
+    await this.waitFor(changedVersion, signal);
+    this.versions.advance(resourceVersion);
   }
 
   /**
