@@ -6,11 +6,15 @@ import type { Clock } from '../../lib/clock';
 import type { Log } from '../../lib/log';
 import { detectBehaviour, type EtcdBehaviour } from './etcd/behaviour';
 import { EtcdConnection } from './etcd/connection';
+import { Envelopes } from './etcd/envelope';
 import { EtcdStore } from './etcd/etcd-store';
 import { acquireLeadership, inheritLeadership, type Leadership } from './etcd/leadership';
 import { freeSpace, isOutOfSpace, keepCompacting, keepSpace } from './etcd/maintenance';
+import { checkKeys } from './etcd/lost-keys';
+import { Reencryption, type ReencryptionDeps } from './etcd/reencryption';
 import { StoreRecord } from './etcd/store-record';
 import { superviseEtcd, type SupervisedEtcd } from './etcd/supervise-etcd';
+import { ENCRYPTED_RESOURCE, type ValueCipher } from './encryption/value-cipher';
 import type { Store } from './store';
 
 export interface OpenStoreOptions {
@@ -26,6 +30,10 @@ export interface OpenStoreOptions {
   readonly recordFile?: string;
   /** Take what etcd holds for the truth, though the file remembers another or a newer store. */
   readonly isHistoryAccepted?: boolean;
+  /** Default: everything is stored in the clear. */
+  readonly cipher?: ValueCipher;
+  /** Delete what is encrypted with a key that `cipher` does not have, in place of not starting. */
+  readonly isLossAccepted?: boolean;
   readonly etcdBinary?: string;
   readonly quotaBytes?: number;
   readonly clock: Clock;
@@ -42,6 +50,8 @@ export interface OpenedStore extends AsyncDisposable {
    * can go on no more and has to exit. Its reason is an Error for the operator.
    */
   readonly lost: AbortSignal;
+  /** There if there is a cipher. */
+  readonly reencryption: Reencryption | undefined;
   /** Of an etcd of our own. */
   readonly etcdPid: number | undefined;
 }
@@ -89,15 +99,24 @@ const open = async (
     lost.abort(connection.replaced.reason);
   });
   const trustsProgress = behaviour.freshness === 'progress';
-  const store = new EtcdStore({ connection, clock, log, trustsProgress, fence, onFenced });
+  const envelopes = new Envelopes(options.cipher);
+  const deps = { connection, envelopes, clock, log };
+  const store = new EtcdStore({ ...deps, trustsProgress, fence, onFenced });
+  const reencryption = await whenUp(
+    options,
+    () => encrypting(options, { ...deps, store }, signal),
+    signal,
+  );
   const tasks = new TaskGroup();
   for (const task of [keepCompacting, keepSpace])
     tasks.run((taskSignal) => task({ connection, clock, log }, taskSignal));
   if (record !== undefined) tasks.run((taskSignal) => record.keep(taskSignal));
+  if (reencryption !== undefined) tasks.run((taskSignal) => reencryption.run(taskSignal));
   return {
     store,
     behaviour,
     lost: lost.signal,
+    reencryption,
     get etcdPid() {
       return etcd?.pid;
     },
@@ -107,6 +126,17 @@ const open = async (
       await etcd?.[Symbol.asyncDispose]();
     },
   };
+};
+
+const encrypting = async (
+  { cipher, isLossAccepted = false }: OpenStoreOptions,
+  deps: Omit<ReencryptionDeps, 'resource'>,
+  signal: AbortSignal | undefined,
+): Promise<Reencryption | undefined> => {
+  if (cipher === undefined) return undefined;
+  const all = { ...deps, resource: ENCRYPTED_RESOURCE };
+  await checkKeys({ ...all, cipher, isLossAccepted }, signal);
+  return new Reencryption(all);
 };
 
 const recordOf = async (

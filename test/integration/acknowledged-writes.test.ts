@@ -5,6 +5,7 @@ import type { ApiClient } from '../../client/api-client';
 import { createApiServer } from '../../control-plane/api-server/api-server';
 import { ensureSystemObjects } from '../../control-plane/api-server/system-objects';
 import { EtcdConnection } from '../../control-plane/store/etcd/connection';
+import { Envelopes } from '../../control-plane/store/etcd/envelope';
 import { EtcdStore } from '../../control-plane/store/etcd/etcd-store';
 import { createWatchCaches } from '../../control-plane/store/index';
 import type { Store } from '../../control-plane/store/store';
@@ -371,6 +372,7 @@ it('keeps every acknowledged write, once, while the way to etcd breaks', async (
     connection,
     clock: systemClock,
     log: silentLog,
+    envelopes: new Envelopes(),
     trustsProgress: etcd.opened.behaviour.freshness === 'progress',
     fence: [],
     onFenced: () => undefined,

@@ -1,4 +1,5 @@
 import { EtcdConnection } from '../../control-plane/store/etcd/connection';
+import { Envelopes } from '../../control-plane/store/etcd/envelope';
 import { EtcdStore } from '../../control-plane/store/etcd/etcd-store';
 import { createWatchCaches } from '../../control-plane/store/index';
 import type { Store, StoredObject, StoreEvent } from '../../control-plane/store/store';
@@ -28,6 +29,7 @@ beforeEach(async () => {
     connection,
     clock: systemClock,
     log: silentLog,
+    envelopes: new Envelopes(),
     trustsProgress: etcd.opened.behaviour.freshness === 'progress',
     fence: [],
     onFenced: () => undefined,

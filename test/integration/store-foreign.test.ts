@@ -2,7 +2,7 @@ import { EtcdConnection } from '../../control-plane/store/etcd/connection';
 import { deleteOp, putOp } from '../../control-plane/store/etcd/operations';
 import { createWatchCaches } from '../../control-plane/store/index';
 import { encodeKey } from '../../control-plane/store/etcd/keys';
-import { sealObject } from '../../control-plane/store/etcd/envelope';
+import { Envelopes } from '../../control-plane/store/etcd/envelope';
 import { encodeObject } from '../../control-plane/store/object-codec';
 import { systemClock } from '../../lib/clock';
 import { silentLog, type LogFields } from '../../lib/log';
@@ -29,7 +29,8 @@ const object = (name: string) => ({
   metadata: { name, namespace: 'default' },
 });
 
-const sealed = (name: string): Buffer => sealObject(encodeObject(object(name)));
+const sealed = (name: string): Buffer =>
+  new Envelopes().seal('pods', Buffer.from(name), encodeObject(object(name)));
 
 const put = (name: string, value: Buffer) =>
   connection.callKv((kv) => kv.txn.bind(kv), {
@@ -43,7 +44,8 @@ const FOREIGN: readonly (readonly [string, Buffer])[] = [
   ['text', Buffer.from('written by hand')],
   ['nothing', Buffer.alloc(0)],
   ['protobuf of upstream', Buffer.from('k8s\0\n\f\n\u0002v1\u0012\u0006Secret', 'latin1')],
-  ['another format', Buffer.concat([Buffer.from([2]), sealed('odd').subarray(1)])],
+  ['encrypted', Buffer.concat([Buffer.from([2]), sealed('odd').subarray(1)])],
+  ['another format', Buffer.concat([Buffer.from([3]), sealed('odd').subarray(1)])],
   ['torn JSON', sealed('odd').subarray(0, 60)],
   [
     'bytes that are no text',

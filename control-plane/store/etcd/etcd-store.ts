@@ -10,7 +10,7 @@ import { keyConflict, keyExists, keyNotFound } from '../store-errors';
 import { revisionOf, snapshotVersion, versionOf } from '../version';
 import type { Write } from './batch';
 import type { EtcdConnection } from './connection';
-import { openObject, sealObject } from './envelope';
+import type { Envelopes } from './envelope';
 import { OutcomeUnknownError } from './errors';
 import { GroupCommit, type CommitResult } from './group-commit';
 import { HeadReads } from './head-reads';
@@ -23,6 +23,7 @@ import { watchRange } from './watch-range';
 
 export interface EtcdStoreDeps {
   readonly connection: EtcdConnection;
+  readonly envelopes: Envelopes;
   readonly clock: Clock;
   readonly log: Log;
   readonly trustsProgress: boolean;
@@ -100,7 +101,7 @@ export class EtcdStore implements Store {
     if (result.outcome === 'conflict')
       throw result.current === undefined ? keyNotFound(key) : keyConflict(key);
     if (result.isHeadless) this.headlessRevisions.set(key.resource, result.revision);
-    const opened = openObject(result.previous?.value ?? Buffer.alloc(0));
+    const opened = this.deps.envelopes.open(write.key, result.previous?.value ?? Buffer.alloc(0));
     if (opened === undefined) throw keyNotFound(key);
     return decodeObject(key, opened, versionOf(result.revision, result.index));
   }
@@ -155,8 +156,9 @@ export class EtcdStore implements Store {
     guards: readonly WriteGuard[] = [],
   ): Promise<StoredObject> {
     const encoded = encodeObject(object);
-    const value = sealObject(encoded);
-    const write = { ...this.write(key, expectedRevision, value), ...guarded(guards) };
+    const bare = this.write(key, expectedRevision, undefined);
+    const value = this.deps.envelopes.seal(key.resource, bare.key, encoded);
+    const write = { ...bare, value, ...guarded(guards) };
     const shared = this.shared.begin(key, value, encoded);
     const { result, own } = await this.commit(write, signal);
     const place = own ?? (result.outcome === 'done' ? result : undefined);
@@ -183,7 +185,7 @@ export class EtcdStore implements Store {
     const { kvs } = await this.deps.connection.range(fields).catch((error: unknown) => {
       throw new OutcomeUnknownError({ cause: error });
     });
-    const opened = kvs[0] && openObject(kvs[0].value);
+    const opened = kvs[0] && this.deps.envelopes.open(write.key, kvs[0].value);
     if (opened === undefined) throw keyNotFound(key);
     return decodeObject(key, opened, versionOf(own.revision, own.index));
   }
@@ -193,8 +195,9 @@ export class EtcdStore implements Store {
     return key && this.read(key, keyValue);
   }
 
-  private read(key: StoreKey, { value, modRevision }: KeyValue): StoredObject | undefined {
-    const opened = openObject(value);
+  private read(key: StoreKey, keyValue: KeyValue): StoredObject | undefined {
+    const { value, modRevision } = keyValue;
+    const opened = this.deps.envelopes.open(keyValue.key, value);
     const stored = opened && decodeStored(key, opened, versionOf(modRevision, opened.index));
     if (stored !== undefined) return stored;
     this.deps.log.error({ key }, 'etcd holds a value that is not ours');

@@ -13,7 +13,7 @@ import {
   type WriteResult,
 } from './batch';
 import type { EtcdConnection } from './connection';
-import { isSameWrite, openObject } from './envelope';
+import { indexIn, isSameWrite } from './envelope';
 import { isDefinite, isUncertain, OutcomeUnknownError } from './errors';
 
 export interface GroupCommitDeps {
@@ -162,7 +162,7 @@ export class GroupCommit {
       // Still as it was: the refusal holds.
       if ((found?.modRevision ?? 0) === write.expectedRevision) throw refusal;
       if (found !== undefined && isSameWrite(found.value, write.value)) {
-        const index = openObject(found.value)?.index ?? 0;
+        const index = indexIn(found.value) ?? 0;
         resolve({ outcome: 'done', revision: found.modRevision, index, wasUncertain: true });
       } else {
         const revision = header?.revision ?? 0;

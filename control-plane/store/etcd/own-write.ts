@@ -1,7 +1,7 @@
 import type { KeyValue } from '../../../proto/gen/etcd/kv';
 import { HEADLESS_INDEX, type Conflict, type Write } from './batch';
 import type { EtcdConnection } from './connection';
-import { decodeHead, isSameWrite, openObject } from './envelope';
+import { decodeHead, indexIn, isSameWrite } from './envelope';
 import { OutcomeUnknownError } from './errors';
 import { headKey } from './keys';
 
@@ -96,5 +96,5 @@ const isOwn = ({ value }: Write, found: KeyValue | undefined): found is KeyValue
 
 const placeOf = ({ modRevision, value }: KeyValue): OwnWrite => ({
   revision: modRevision,
-  index: openObject(value)?.index ?? 0,
+  index: indexIn(value) ?? 0,
 });

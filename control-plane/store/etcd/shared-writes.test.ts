@@ -1,5 +1,5 @@
 import { encodeObject } from '../object-codec';
-import { sealObject, setIndex } from './envelope';
+import { Envelopes, setIndex } from './envelope';
 import { SharedWrites } from './shared-writes';
 
 const key = { resource: 'configmaps', namespace: 'default', name: 'a' };
@@ -7,7 +7,7 @@ const key = { resource: 'configmaps', namespace: 'default', name: 'a' };
 const begun = (writes: SharedWrites, size: number, at = key) => {
   const object = { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: at.name }, size };
   const encoded = encodeObject(object);
-  const value = sealObject(encoded);
+  const value = new Envelopes().seal('pods', Buffer.from('key'), encoded);
   return { value, write: writes.begin(at, value, encoded) };
 };
 

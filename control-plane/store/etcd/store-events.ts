@@ -6,13 +6,14 @@ import type { KnownStates, StoredObject, StoreEvent, StoreKey, StoreWatchEvent }
 import { snapshotVersion, versionOf } from '../version';
 import { HEADLESS_INDEX } from './batch';
 import type { EtcdConnection } from './connection';
-import { decodeHead, openObject, type DeletionIndexes } from './envelope';
+import { decodeHead, indexIn, type DeletionIndexes, type Envelopes } from './envelope';
 import { decodeKey, headKey } from './keys';
 import type { WatchItem } from './revision-assembler';
 import type { SharedWrites } from './shared-writes';
 
 export interface StoreEventsDeps {
   readonly connection: EtcdConnection;
+  readonly envelopes: Envelopes;
   readonly log: Log;
   readonly resource: string;
   readonly fromVersion: number;
@@ -97,39 +98,43 @@ const deletion = (
   if (prevKv === undefined && mayBeNew) return undefined;
   if (prevKv === undefined) throw previousLostError();
   const previous = before(deps, key, prevKv);
-  const opened = openObject(prevKv.value);
+  const opened = deps.envelopes.open(prevKv.key, prevKv.value);
   if (previous === undefined || opened === undefined) return undefined;
   return { type: 'delete', current: decodeObject(key, opened, version), previous };
 };
 
 /** The state before a change: mostly what the watcher has. */
 const before = (
-  { known }: StoreEventsDeps,
+  { known, envelopes }: StoreEventsDeps,
   key: StoreKey,
   prevKv: KeyValue,
 ): StoredObject | undefined => {
-  const opened = openObject(prevKv.value);
-  if (opened === undefined) return undefined;
+  const index = indexIn(prevKv.value);
+  if (index === undefined) return undefined;
   const state = known?.(key.namespace, key.name);
-  return state?.resourceVersion === versionOf(prevKv.modRevision, opened.index)
+  return state?.resourceVersion === versionOf(prevKv.modRevision, index)
     ? state
-    : stored(key, prevKv);
+    : stored(envelopes, key, prevKv);
 };
 
 /** The state after a change: what this process wrote itself is at hand. */
 const put = (
-  { shared }: StoreEventsDeps,
+  { shared, envelopes }: StoreEventsDeps,
   key: StoreKey,
-  { value, modRevision }: KeyValue,
+  keyValue: KeyValue,
 ): StoredObject | undefined => {
-  const opened = openObject(value);
-  if (opened === undefined) return undefined;
-  const version = versionOf(modRevision, opened.index);
-  return shared.take(key, value, version) ?? decodeStored(key, opened, version);
+  const index = indexIn(keyValue.value);
+  if (index === undefined) return undefined;
+  const version = versionOf(keyValue.modRevision, index);
+  return shared.take(key, keyValue.value, version) ?? stored(envelopes, key, keyValue);
 };
 
-const stored = (key: StoreKey, { value, modRevision }: KeyValue): StoredObject | undefined => {
-  const opened = openObject(value);
+const stored = (
+  envelopes: Envelopes,
+  key: StoreKey,
+  { key: place, value, modRevision }: KeyValue,
+): StoredObject | undefined => {
+  const opened = envelopes.open(place, value);
   return opened && decodeStored(key, opened, versionOf(modRevision, opened.index));
 };
 

@@ -3,7 +3,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { EtcdConnection } from '../../../control-plane/store/etcd/connection';
 import { compact } from '../../../control-plane/store/etcd/maintenance';
-import { openStore, type OpenedStore } from '../../../control-plane/store/index';
+import {
+  openStore,
+  type OpenedStore,
+  type OpenStoreOptions,
+} from '../../../control-plane/store/index';
 import { revisionOf } from '../../../control-plane/store/version';
 import { systemClock } from '../../../lib/clock';
 import { silentLog } from '../../../lib/log';
@@ -19,7 +23,9 @@ export interface EtcdForTest extends AsyncDisposable {
 }
 
 /** A real etcd of its own for one test file, gone with its data when disposed. */
-export const openEtcd = async (options: { quotaBytes?: number } = {}): Promise<EtcdForTest> => {
+export const openEtcd = async (
+  options: Pick<OpenStoreOptions, 'quotaBytes' | 'cipher'> = {},
+): Promise<EtcdForTest> => {
   const folder = await mkdtemp(join(tmpdir(), 'dhow-store-'));
   const [dataDir, runDir] = [join(folder, 'data'), join(folder, 'run')];
   const opened = await openStore({
