@@ -1,5 +1,6 @@
 import type { PodGroup } from './pod-groups';
 import { SCHEDULING_GROUP, type PodExplanation, type SchedulingDecision } from './decisions';
+import { ENCRYPTION_GROUP, type EncryptionKeyView } from './encryption-keys';
 import type { Definition } from './schema/definitions';
 import type {
   ApiObject,
@@ -312,6 +313,14 @@ export const SCHEDULING_DECISIONS = resource<SchedulingDecision>(
   'v1',
   'SchedulingDecision',
   'schedulingdecisions',
+);
+/** Not stored: what the server says of its keys. */
+export const ENCRYPTION_KEYS = resource<EncryptionKeyView>(
+  ENCRYPTION_GROUP,
+  'v1',
+  'EncryptionKey',
+  'encryptionkeys',
+  false,
 );
 export const POD_EXPLANATIONS = resource<PodExplanation>(
   SCHEDULING_GROUP,

@@ -152,6 +152,7 @@ const DEFINITIONS: ReadonlyMap<string, () => Promise<Define>> = new Map([
   ['describe', async () => (await reading()).defineDescribe],
   ['logs', async () => (await reading()).defineLogs],
   ['top', async () => (await import('./syntax/top.js')).defineTop],
+  ['secrets', async () => (await import('./syntax/secrets.js')).defineSecrets],
   ['apply', async () => (await writing()).defineApply],
   ['diff', async () => (await writing()).defineDiff],
   ['create', async () => (await import('./syntax/create.js')).defineCreate],

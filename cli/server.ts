@@ -7,7 +7,7 @@ import { UsageError } from './usage-error';
 /** `dhow server`: a complete control plane in the foreground. */
 export const main = (argv: readonly string[]): Promise<number> => {
   const program = withTimes(
-    new Command('dhow server')
+    withStore(new Command('dhow server'))
       .description('Run a control plane: API, store, scheduler, controllers and registry')
       .option('--data-dir <dir>', 'what survives a reboot')
       .option('--run-dir <dir>', 'sockets and pids; best on tmpfs')
@@ -16,12 +16,6 @@ export const main = (argv: readonly string[]): Promise<number> => {
       .option('--agents-listen <host:port>', "where agents connect; default the API's next port")
       .option('--server-name <name>', 'a further name in the certificate', collect)
       .option('--cluster-name <name>', 'the name in the kubeconfig')
-      .option('--etcd-endpoint <host:port>', 'use this etcd; default: one of its own', collect)
-      .option(
-        '--etcd-quota <mebibytes>',
-        'how large an etcd of its own may grow; default 8192',
-        wholeNumber('--etcd-quota'),
-      )
       .option('--audit-policy-file <file>', 'what is written to the audit log; default: nothing')
       .option('--audit-log-path <file>', 'default audit.log in the data directory')
       .option(
@@ -56,10 +50,6 @@ export const main = (argv: readonly string[]): Promise<number> => {
         'a TracingConfiguration: send spans to a collector; default: nothing is traced',
       )
       .option('--anonymous-auth', 'answer requests without a name as far as roles allow it')
-      .option(
-        '--accept-etcd-history',
-        'go on with an etcd that is another, or older, than the one this server knew',
-      )
       .option('--cluster-cidr <cidr>', 'range of the pods; default 10.42.0.0/16')
       .option('--service-cluster-ip-range <cidr>', 'range of the services; default 10.96.0.0/16')
       .option('--service-node-port-range <ports>', "of services' node ports; default 30000-32767")
@@ -92,6 +82,24 @@ const withoutRights = (error: unknown): UsageError | undefined => {
       )
     : undefined;
 };
+
+/** What it keeps, and how. */
+const withStore = (command: Command): Command =>
+  command
+    .option('--etcd-endpoint <host:port>', 'use this etcd; default: one of its own', collect)
+    .option(
+      '--etcd-quota <mebibytes>',
+      'how large an etcd of its own may grow; default 8192',
+      wholeNumber('--etcd-quota'),
+    )
+    .option(
+      '--accept-etcd-history',
+      'go on with an etcd that is another, or older, than the one this server knew',
+    )
+    .option(
+      '--discard-unreadable-secrets',
+      'delete the Secrets whose key is lost: without it the server does not start beside them',
+    );
 
 const withTimes = (command: Command): Command =>
   command
@@ -127,6 +135,7 @@ interface Flags {
   readonly etcdEndpoint?: readonly string[];
   readonly etcdQuota?: number;
   readonly acceptEtcdHistory?: boolean;
+  readonly discardUnreadableSecrets?: boolean;
   readonly authenticationConfig?: string;
   readonly schedulerConfig?: string;
   readonly tracingConfigFile?: string;
@@ -167,6 +176,7 @@ const configOf = (flags: Flags) => ({
   etcdEndpoints: flags.etcdEndpoint,
   etcdQuotaMib: flags.etcdQuota,
   acceptEtcdHistory: flags.acceptEtcdHistory,
+  discardUnreadableSecrets: flags.discardUnreadableSecrets,
   oidc: oidcOf(flags),
   anonymousAuth: flags.anonymousAuth,
   authenticationConfigFile: flags.authenticationConfig,

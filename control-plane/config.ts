@@ -30,6 +30,8 @@ export const serverConfigSchema = z.object({
   etcdQuotaMib: z.number().int().min(16).max(65_536).default(8_192),
   /** Go on with an etcd that is another, or older, than the one this server knew. */
   acceptEtcdHistory: z.boolean().default(false),
+  /** Delete Secrets whose key is lost, in place of not starting. */
+  discardUnreadableSecrets: z.boolean().default(false),
   /** A Policy of audit.k8s.io/v1: what is written to the audit log. Without one nothing is. */
   auditPolicyFile: z.string().optional(),
   /** Default: DIR/audit.log. */

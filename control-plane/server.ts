@@ -64,13 +64,16 @@ import { createControllers, runControllers } from './controllers';
 import { ensureDefaultClasses } from './default-classes';
 import { memoryBudgetOf } from './memory-budget';
 import { createNodesServer, type NodesServer } from './nodes';
+import { Encryption } from './encryption/encryption';
+import { EncryptionKeys } from './encryption/encryption-keys';
+import { ENCRYPTION_KEY_FILE } from '../api/encryption-keys';
 import { BootstrapTokens } from './pki/bootstrap-tokens';
 import { keepCertificates, type CertificateKeeperDeps } from './pki/certificate-keeper';
 import { writeKubeconfig } from './pki/kubeconfig';
 import { openPki, type Pki } from './pki/pki';
 import { createRegistry } from './registry';
 import { createResourceMetrics } from './resource-metrics';
-import { createScheduler, parseSchedulerConfiguration } from './scheduler';
+import { createScheduler, parseSchedulerConfiguration, type Scheduler } from './scheduler';
 import { createWatchCaches, openStore } from './store';
 import { ensureSystemServices, keepSystemServices } from './system-services';
 import { linkedController } from '../lib/async/linked-controller';
@@ -117,6 +120,9 @@ export const runServer = async (
     lifeMs: config.certificateSeconds * 1000,
     clock,
   });
+  const encryption = await Encryption.open({
+    ...{ keyFile: join(config.dataDir, ENCRYPTION_KEY_FILE), clock, log },
+  });
   const tokens = await BootstrapTokens.open(join(config.dataDir, 'tokens.json'), clock);
   await using opened = await openStore(
     {
@@ -129,13 +135,20 @@ export const runServer = async (
         : { endpoints: config.etcdEndpoints }),
       recordFile: join(config.dataDir, 'store.json'),
       isHistoryAccepted: config.acceptEtcdHistory,
+      cipher: encryption.ring,
+      isLossAccepted: config.discardUnreadableSecrets,
       clock,
       log,
     },
     signal,
   );
+  const encryptionKeys = new EncryptionKeys(encryption, opened.reencryption);
   using running = linkedController(signal, opened.lost);
-  await serve({ config, network, log, pki, tokens, opened, tracing }, running.signal, onStarted);
+  await serve(
+    { config, network, log, pki, encryptionKeys, tokens, opened, tracing },
+    running.signal,
+    onStarted,
+  );
   if (!signal.aborted) opened.lost.throwIfAborted();
 };
 
@@ -144,13 +157,14 @@ interface Parts {
   readonly network: ClusterNetwork;
   readonly log: Log;
   readonly pki: Pki;
+  readonly encryptionKeys: EncryptionKeys;
   readonly tokens: BootstrapTokens;
   readonly opened: Awaited<ReturnType<typeof openStore>>;
   readonly tracing: Awaited<ReturnType<typeof openTracingBy>>;
 }
 
 const serve = async (
-  { config, network, log, pki, tokens, opened, tracing }: Parts,
+  { config, network, log, pki, encryptionKeys, tokens, opened, tracing }: Parts,
   signal: AbortSignal,
   onStarted: (started: ServerStarted) => void,
 ): Promise<void> => {
@@ -188,7 +202,7 @@ const serve = async (
     activities,
     budget,
     lag: () => monitor.histogram,
-    virtualResources: [scheduler.decisions, scheduler.explanations, ...metrics.resources],
+    virtualResources: [...answersOf(scheduler), ...metrics.resources, encryptionKeys],
     placements: scheduler.placements,
     moreMetrics: [scheduler.metrics, ...tracing.metrics],
     ...{ registry, objectFaults: faults },
@@ -206,8 +220,8 @@ const serve = async (
   nodeConnections.bind(nodes.connections);
   const controllers = controllersFor({ config, network, log, pki }, server, informers, faults);
   await using group = new TaskGroup(signal);
-  group.run((groupSignal) => informers.run(groupSignal));
-  group.run((groupSignal) => authentication.run(groupSignal));
+  for (const part of [informers, authentication, encryptionKeys])
+    group.run((groupSignal) => part.run(groupSignal));
   const address = await server.listen(parseAddress(config.listen));
   await startSystemObjects({ config, network, log }, server.client, address.port, group);
   const started = await announce({ config, pki, tokens, nodes, apiPort: address.port });
@@ -219,6 +233,10 @@ const serve = async (
   onStarted(started);
   await group.wait();
 };
+
+/** What the scheduler tells of itself. */
+const answersOf = ({ decisions, explanations }: Pick<Scheduler, 'decisions' | 'explanations'>) =>
+  [decisions, explanations] as const;
 
 /** Traces if that is asked for; otherwise nothing of it is loaded. */
 const openTracingBy = async ({ tracingConfigFile: file, clusterName }: ServerConfig) => {

@@ -1,15 +1,23 @@
+import { SCHEDULING_GROUP } from '../decisions';
+import { ENCRYPTION_GROUP } from '../encryption-keys';
 import { count, flag, list, map, number, object, text } from './describe';
 import type { Definitions, Schema } from './schema';
 
 const META = '#/components/schemas/io.k8s.apimachinery.pkg.apis.meta.v1.';
 const PREFIX = 'dev.dhow.scheduling.v1.';
+const KEYS_PREFIX = 'dev.dhow.encryption.v1.';
 
 const ref = (name: string, description: string): Schema => ({
   description,
   allOf: [{ $ref: name.startsWith('#') ? name : `#/components/schemas/${PREFIX}${name}` }],
 });
 
-const kind = (name: string, description: string, properties: Record<string, Schema>): Schema => ({
+const kind = (
+  name: string,
+  description: string,
+  properties: Record<string, Schema>,
+  group = SCHEDULING_GROUP,
+): Schema => ({
   ...object(description, {
     apiVersion: text(
       'APIVersion defines the versioned schema of this representation of an object.',
@@ -18,21 +26,19 @@ const kind = (name: string, description: string, properties: Record<string, Sche
     metadata: ref(`${META}ObjectMeta`, "Standard object's metadata."),
     ...properties,
   }),
-  'x-kubernetes-group-version-kind': [{ group: 'scheduling.dhow.dev', kind: name, version: 'v1' }],
+  'x-kubernetes-group-version-kind': [{ group, kind: name, version: 'v1' }],
 });
 
-const listKind = (name: string): Schema => ({
+const listKind = (name: string, prefix = PREFIX, group = SCHEDULING_GROUP): Schema => ({
   ...object(`A list of ${name} objects.`, {
     apiVersion: text(
       'APIVersion defines the versioned schema of this representation of an object.',
     ),
-    items: list('The objects.', { allOf: [{ $ref: `#/components/schemas/${PREFIX}${name}` }] }),
+    items: list('The objects.', { allOf: [{ $ref: `#/components/schemas/${prefix}${name}` }] }),
     kind: text('Kind is the REST resource this object represents.'),
     metadata: ref(`${META}ListMeta`, 'Standard list metadata.'),
   }),
-  'x-kubernetes-group-version-kind': [
-    { group: 'scheduling.dhow.dev', kind: `${name}List`, version: 'v1' },
-  ],
+  'x-kubernetes-group-version-kind': [{ group, kind: `${name}List`, version: 'v1' }],
 });
 
 const decisionStatus = {
@@ -123,4 +129,16 @@ export const DHOW_DEFINITIONS: Definitions = {
     plugin: text('The plugin that refuses.'),
     reason: text('The reason as messages count it.'),
   }),
+  [`${KEYS_PREFIX}EncryptionKey`]: kind(
+    'EncryptionKey',
+    'A key that encrypts Secrets in the store, without the key itself.',
+    {
+      status: object('What it is used for.', {
+        current: flag('Whether what is written now is encrypted with it.'),
+        secrets: count('How many Secrets are encrypted with it.'),
+      }),
+    },
+    ENCRYPTION_GROUP,
+  ),
+  [`${KEYS_PREFIX}EncryptionKeyList`]: listKind('EncryptionKey', KEYS_PREFIX, ENCRYPTION_GROUP),
 };

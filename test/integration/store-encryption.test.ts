@@ -2,7 +2,8 @@ import { mkdtemp, readFile, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { ApiObject } from '../../api/types';
-import { KeyRing, newKey } from '../../control-plane/store/encryption/key-ring';
+import { KeyRing } from '../../control-plane/store/encryption/key-ring';
+import { newKey } from '../../lib/encryption-keys';
 import { openStore, type OpenStoreOptions } from '../../control-plane/store/index';
 import { systemClock } from '../../lib/clock';
 import { silentLog } from '../../lib/log';
@@ -72,7 +73,10 @@ it('encrypts what was there in the clear, and all anew after a new key', async (
     await using opened = await open({ cipher: ring });
     const { store, reencryption } = opened;
     const usedOnly = (id: string) =>
-      until(() => reencryption?.use?.get(id) === 2 && reencryption.use.size === 1);
+      until(async () => {
+        const use = await reencryption?.use(AbortSignal.timeout(10_000));
+        return use?.get(id) === 2 && use.size === 1;
+      });
     await usedOnly(first.id);
     ring.replace([second, first]);
     await store.create(key('c'), object('c'));

@@ -1,4 +1,5 @@
-import { KeyRing, newKey } from '../../control-plane/store/encryption/key-ring';
+import { KeyRing } from '../../control-plane/store/encryption/key-ring';
+import { newKey } from '../../lib/encryption-keys';
 import type { OpenStoreOptions } from '../../control-plane/store/index';
 import { describeStore } from '../../control-plane/store/store-suite';
 import { openEtcd } from './support/etcd';

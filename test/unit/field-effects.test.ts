@@ -76,6 +76,7 @@ it('walks all kinds that can be sent', () => {
     'io.k8s.apimachinery.pkg.apis.meta.v1.Status',
     'dev.dhow.scheduling.v1.SchedulingDecision',
     'dev.dhow.scheduling.v1.PodExplanation',
+    'dev.dhow.encryption.v1.EncryptionKey',
   ]);
 });
 

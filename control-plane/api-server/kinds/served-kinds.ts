@@ -29,6 +29,7 @@ import { REPLICATION_CONTROLLER } from './replication-controller';
 import { NODE_METRICS_KIND, POD_METRICS_KIND } from './resource-metrics';
 import { RESOURCE_QUOTA } from './resource-quota';
 import { RUNTIME_CLASS } from './runtime-class';
+import { ENCRYPTION_KEY } from './encryption-key';
 import { SCHEDULING_DECISION } from './scheduling-decision';
 import { SECRET } from './secret';
 import { serveKind, type ServedKind } from './served-kind';
@@ -120,6 +121,7 @@ export const virtualKind = (virtual: VirtualResource): ServedKind => {
 const VIRTUAL_KINDS: readonly ServedKind[] = [
   SCHEDULING_DECISION,
   POD_EXPLANATION,
+  ENCRYPTION_KEY,
   NODE_METRICS_KIND,
   POD_METRICS_KIND,
 ];

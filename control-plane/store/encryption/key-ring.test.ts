@@ -1,5 +1,6 @@
 import fc from 'fast-check';
-import { KeyRing, newKey } from './key-ring';
+import { KeyRing } from './key-ring';
+import { newKey } from '../../../lib/encryption-keys';
 
 const bytes = fc.uint8Array({ maxLength: 300 });
 const ring = () => new KeyRing([newKey(0)]);

@@ -1,13 +1,6 @@
 import { createCipheriv, createDecipheriv, hkdfSync, randomBytes } from 'node:crypto';
+import { KEY_ID, SECRET_BYTES, type EncryptionKey } from '../../../lib/encryption-keys';
 import { ENCRYPTED_RESOURCE, type ValueCipher } from './value-cipher';
-
-export interface EncryptionKey {
-  /** At most 64 letters and digits: it stands beside what the key seals. */
-  readonly id: string;
-  /** 32 bytes. */
-  readonly secret: Uint8Array;
-  readonly createdAtMs: number;
-}
 
 /**
  * AES-256-GCM, each value under a key and a nonce of its own, which HKDF (RFC 5869) derives from the
@@ -97,15 +90,6 @@ export class KeyRing implements ValueCipher {
     return first;
   }
 }
-
-export const newKey = (nowMs: number): EncryptionKey => ({
-  id: randomBytes(6).toString('hex'),
-  secret: randomBytes(SECRET_BYTES),
-  createdAtMs: nowMs,
-});
-
-export const KEY_ID = /^[A-Za-z0-9]{1,64}$/;
-export const SECRET_BYTES = 32;
 
 const derived = ({ secret }: EncryptionKey, salt: Uint8Array) => {
   const bytes = Buffer.from(hkdfSync('sha256', secret, salt, PURPOSE, SECRET_BYTES + NONCE_BYTES));

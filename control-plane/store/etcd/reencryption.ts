@@ -28,15 +28,14 @@ export type KeyUse = ReadonlyMap<string, number>;
  */
 export class Reencryption {
   private readonly alarm: Alarm;
-  private used: KeyUse | undefined;
 
   constructor(private readonly deps: ReencryptionDeps) {
     this.alarm = new Alarm(deps.clock);
   }
 
-  /** As of the last look; undefined before there was one. */
-  get use(): KeyUse | undefined {
-    return this.used;
+  /** As it is now. */
+  async use(signal: AbortSignal): Promise<KeyUse> {
+    return (await this.look(signal)).use;
   }
 
   /** There is a new key. */
@@ -65,10 +64,9 @@ export class Reencryption {
 
   /** How many were not under the newest key, before it wrote them. */
   private async pass(signal: AbortSignal): Promise<number> {
-    const stale = await this.look(signal);
+    const { stale } = await this.look(signal);
     for (const keyValue of stale) await this.rewrite(keyValue, signal);
     if (stale.length > 0) {
-      await this.look(signal);
       this.deps.log.info(
         { resource: this.deps.resource, count: stale.length },
         'encrypted anew with the newest key',
@@ -77,7 +75,7 @@ export class Reencryption {
     return stale.length;
   }
 
-  private async look(signal: AbortSignal): Promise<readonly KeyValue[]> {
+  private async look(signal: AbortSignal) {
     const { connection, envelopes, resource } = this.deps;
     const { keyValues } = await listRange(connection, rangeOf(resource), signal);
     const objects = keyValues.filter(({ key }) => decodeKey(resource, key) !== undefined);
@@ -86,11 +84,11 @@ export class Reencryption {
       const id = envelopes.keyIdOf(value) ?? '';
       use.set(id, (use.get(id) ?? 0) + 1);
     }
-    this.used = use;
-    return objects.filter(
+    const stale = objects.filter(
       ({ key, value }) =>
         !envelopes.isCurrent(resource, value) && envelopes.open(key, value) !== undefined,
     );
+    return { use, stale };
   }
 
   /** Who changed or deleted it meanwhile has done all there is to do. */

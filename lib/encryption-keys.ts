@@ -1,7 +1,24 @@
+import { randomBytes } from 'node:crypto';
 import { z } from 'zod';
-import { readFileIfPresent, replaceFile } from '../../../lib/files';
-import { parseJson, stringifyJson } from '../../../lib/json';
-import { KEY_ID, newKey, SECRET_BYTES, type EncryptionKey } from './key-ring';
+import { readFileIfPresent, replaceFile } from './files';
+import { parseJson, stringifyJson } from './json';
+
+export interface EncryptionKey {
+  /** At most 64 letters and digits: it stands beside what the key seals. */
+  readonly id: string;
+  /** 32 bytes. */
+  readonly secret: Uint8Array;
+  readonly createdAtMs: number;
+}
+
+export const newKey = (nowMs: number): EncryptionKey => ({
+  id: randomBytes(6).toString('hex'),
+  secret: randomBytes(SECRET_BYTES),
+  createdAtMs: nowMs,
+});
+
+export const KEY_ID = /^[A-Za-z0-9]{1,64}$/;
+export const SECRET_BYTES = 32;
 
 /**
  * The keys in a file, newest first: the first seals, all of them open. A file that is not there is made,

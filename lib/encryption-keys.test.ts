@@ -1,8 +1,8 @@
 import { mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { stringifyJson } from '../../../lib/json';
-import { addKey, openKeyFile, readKeyFile } from './key-file';
+import { stringifyJson } from './json';
+import { addKey, openKeyFile, readKeyFile } from './encryption-keys';
 
 let folder: string;
 let path: string;
