@@ -1,6 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
-import { Command } from 'commander';
+import { Command, Option } from 'commander';
 import { toYaml } from '../api/yaml/write';
 import { labNetworkNames } from '../runtime/network/lab';
 import { clusterPaths, mayListClusters, recordedClusters } from './cluster-paths';
@@ -52,6 +52,12 @@ const defineUp = (program: Command): void => {
     .option(
       '--service-cluster-ip-range <cidr>',
       'range of the services, or one of each IP family; default 10.96.0.0/16',
+    )
+    .addOption(
+      new Option(
+        '--node-encryption <name>',
+        'of packets between pods of different nodes; default none',
+      ).choices(['none', 'wireguard']),
     )
     .option(
       '--scheduler-config <file>',

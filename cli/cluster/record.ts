@@ -20,6 +20,8 @@ export interface UpOptions {
   /** As the server's flags; default: ranges of IPv4 that are free. */
   readonly clusterCidr?: string;
   readonly serviceClusterIpRange?: string;
+  /** As the agents' flag; default: none. */
+  readonly nodeEncryption?: 'none' | 'wireguard';
   /** A file, by its whole path: it is read at each start. */
   readonly schedulerConfig?: string;
   /** The same, for the server and all agents. */

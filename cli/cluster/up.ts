@@ -1,7 +1,6 @@
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { NODES } from '../../api/resources';
-import { parseSchedulerConfiguration } from '../../control-plane/scheduler';
 import { systemClock } from '../../lib/clock';
 import {
   createLabNetwork,
@@ -16,6 +15,7 @@ import { checkMachine } from './checks';
 import { down } from './down';
 import { lockCluster } from './lock';
 import type { LifeSigns } from './node-readiness';
+import { checkOptions } from './option-checks';
 import type { Processes } from './processes';
 import {
   cgroupOf,
@@ -32,9 +32,6 @@ import {
 } from './record';
 import { makeRunFolder } from './run-folder';
 import { closeUplink, oneAtATime, openUplink } from './uplinks';
-import { parseTracingConfiguration } from '../../api/tracing-configuration';
-import { clusterNetworkOf, DEFAULT_CLUSTER_NETWORK } from '../../api/cluster-network';
-import { describeError } from '../../lib/describe-error';
 import { stringifyJson } from '../../lib/json';
 import { familyOf, networkOf, type IpFamily } from '../../lib/net/ip';
 
@@ -57,8 +54,7 @@ export const up = async (
       `cluster ${options.name} has ${known.nodes} nodes; to have ${options.nodes}: dhow down --name ${options.name}, then up`,
     );
   }
-  checkRanges(options, known);
-  checkFiles(options, known);
+  await checkOptions(options, known);
   try {
     using _lock = await lockCluster(paths.lock);
     const record = known ?? (await newRecord(options, paths));
@@ -87,52 +83,8 @@ const newRecord = (options: UpOptions, paths: ClusterPaths): Promise<ClusterReco
     return record;
   });
 
-/** @throws UsageError before anything is made: the server would refuse it much later */
-const checkRanges = (options: UpOptions, known: ClusterRecord | undefined): void => {
-  for (const [option, field] of RANGE_OPTIONS) {
-    const given = options[field];
-    if (given !== undefined && known !== undefined && known[field] !== given)
-      throw new UsageError(
-        `cluster ${options.name} has ${option} ${known[field] ?? 'by default'}: it cannot be changed`,
-      );
-  }
-  const { clusterCidr, serviceClusterIpRange } = { ...DEFAULT_CLUSTER_NETWORK, ...options };
-  try {
-    clusterNetworkOf({ ...DEFAULT_CLUSTER_NETWORK, clusterCidr, serviceClusterIpRange });
-  } catch (error) {
-    throw new UsageError(describeError(error));
-  }
-};
-
-/** What is wrong with a file is better said now than in the server's log. @throws UsageError */
-const checkFiles = (options: UpOptions, known: ClusterRecord | undefined): void => {
-  for (const [option, field, parse] of FILE_OPTIONS) {
-    const file = options[field];
-    if (file === undefined) continue;
-    if (known !== undefined && known[field] !== file)
-      throw new UsageError(
-        `cluster ${options.name} has ${option} ${known[field] ?? 'by default'}: it cannot be changed`,
-      );
-    try {
-      parse(readFileSync(file, 'utf8'));
-    } catch (error) {
-      throw new UsageError(`${option} ${file}: ${describeError(error)}`);
-    }
-  }
-};
-
-const FILE_OPTIONS = [
-  ['--scheduler-config', 'schedulerConfig', parseSchedulerConfiguration],
-  ['--tracing-config-file', 'tracingConfigFile', parseTracingConfiguration],
-] as const;
-
 const tracingFlags = ({ tracingConfigFile: file }: ClusterRecord): readonly string[] =>
   file === undefined ? [] : ['--tracing-config-file', file];
-
-const RANGE_OPTIONS = [
-  ['--cluster-cidr', 'clusterCidr'],
-  ['--service-cluster-ip-range', 'serviceClusterIpRange'],
-] as const;
 
 /** Of its pods, in their order. */
 const familiesOf = ({ clusterCidr = FIRST_CLUSTER_CIDR }: ClusterRecord): readonly IpFamily[] =>
@@ -265,6 +217,7 @@ const startAgent = async (
     // The disk is the machine's and everybody's on it: how full others made it is not these nodes' to judge.
     ...['--eviction-hard', 'memory.available<100Mi'],
     ...['--log-level', record.logLevel],
+    ...(record.nodeEncryption === undefined ? [] : ['--node-encryption', record.nodeEncryption]),
     ...tracingFlags(record),
   ];
   const command = [

@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { clusterPaths } from '../../cli/cluster-paths';
@@ -53,6 +54,57 @@ describe('dhow up, interrupted', () => {
   });
 });
 
+describe('dhow up --node-encryption wireguard', () => {
+  const NAME = 'e2e-sealed';
+  const up = ['up', '--name', NAME, '--nodes', '2', '--node-encryption', 'wireguard'];
+  const hasWireguard =
+    spawnSync('unshare', ['--net', 'ip', 'link', 'add', 'probe', 'type', 'wireguard']).status === 0;
+
+  afterEach(async () => {
+    await runDhow('down', '--name', NAME);
+  });
+
+  (hasWireguard ? it.skip : it)(
+    'is refused where the kernel has none, and makes nothing',
+    async () => {
+      const before = sharedState();
+      expect(await runDhow(...up)).toEqual({
+        ...{ code: 1, stdout: '' },
+        stderr: expect.stringMatching(
+          /^error: .*this kernel has no WireGuard \(CONFIG_WIREGUARD.*\n$/,
+        ),
+      });
+      expect(leftBehind(NAME, before)).toEqual([]);
+      expect((await runDhow('status', '--name', NAME)).stderr).toContain('no cluster is named');
+    },
+  );
+
+  (hasWireguard ? it : it.skip)(
+    'has every node encrypt, now and when it is started again',
+    async () => {
+      await using cluster = await TestCluster.start(NAME, {
+        ...{ nodes: 2, flags: ['--node-encryption', 'wireguard'] },
+      });
+      const interfaces = () =>
+        Promise.all(
+          ['node-1', 'node-2'].map(async (node) => {
+            const link = await shell(
+              `ip netns exec dhow-${NAME}-${node} ip -details link show dhwg`,
+            );
+            return link.stdout.includes('wireguard');
+          }),
+        );
+      expect(await interfaces()).toEqual([true, true]);
+      process.kill(cluster.pid('node-1'), 'SIGTERM');
+      await cluster.until('its end', async () =>
+        (await runDhow('status', '--name', NAME)).stdout.includes('Degraded'),
+      );
+      expect((await runDhow('up', '--name', NAME)).code).toBe(0);
+      expect(await interfaces()).toEqual([true, true]);
+    },
+  );
+});
+
 describe('clusters of one machine', () => {
   const NAMES = ['e2e-left', 'e2e-right'] as const;
   let before: readonly string[];
@@ -105,6 +157,13 @@ describe('clusters of one machine', () => {
     expect(await runDhow('up', '--name', 'e2e-left', '--nodes', '2')).toMatchObject({
       code: 1,
       stderr: expect.stringContaining('has 1 nodes; to have 2: dhow down --name e2e-left'),
+    });
+    const encryption = (name: string) =>
+      runDhow('up', '--name', 'e2e-left', '--node-encryption', name);
+    expect(await encryption('none')).toMatchObject({ code: 0 });
+    expect(await encryption('wireguard')).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining('has --node-encryption by default: it cannot be changed'),
     });
   });
 
