@@ -248,6 +248,7 @@ class NodeAgent implements Agent {
       notReady: () => this.shutdown.problem ?? this.network.problem,
       pressures: () => this.eviction.pressures,
       mtu: () => this.network.current?.mtu,
+      peerWays: () => this.network.peerWays,
       devices: () => this.devices.manager.counts(),
       volumesInUse: () => this.csi.volumes.inUse(this.volumes.podUids()),
     });

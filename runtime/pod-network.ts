@@ -30,6 +30,8 @@ export interface PodNetwork extends AsyncDisposable {
   readonly services: ServiceNetwork;
   /** Of those that `syncPeers` was last given, who is sent nothing because of encryption. */
   readonly refusedPeers: readonly RefusedPeer[];
+  /** How the pods of those that `syncPeers` was last given are reached, but of nodes that do not answer. */
+  readonly peerWays: readonly PeerWay[];
   attachments(): readonly Attachment[];
   /**
    * Another number once the node's interface has lost or found its link, with which the kernel may take
@@ -96,9 +98,18 @@ export interface WireguardEnd {
   readonly port: number;
 }
 
-/** Another node that this one has no way to, since not both of them encrypt. */
+/** Another node that this one has no way to. */
 export interface RefusedPeer {
   readonly nodeName: string;
   /** In words. */
   readonly why: string;
+}
+
+/** How the pods of another node are reached. */
+export interface PeerWay {
+  readonly nodeName: string;
+  /** `plugins`: as plugins have it, if at all. */
+  readonly way: 'direct' | 'wireguard' | 'direct and vxlan' | 'vxlan' | 'plugins' | 'none';
+  /** In words, where there is none. */
+  readonly why?: string;
 }

@@ -202,3 +202,22 @@ it('shows the template of a deployment as the history of its rollouts does', () 
     ].join('\n'),
   );
 });
+
+it('tells how a node reaches others, and whether encrypted, where it says so', () => {
+  const nodeWith = (annotations: Record<string, string>) =>
+    describeAlone({
+      apiVersion: 'v1',
+      kind: 'Node',
+      metadata: { name: 'n', annotations },
+      spec: {},
+      status: {},
+    });
+  const sealed = nodeWith({
+    'dhow.dev/wireguard': `${Buffer.alloc(32, 7).toString('base64')}:51820`,
+    'dhow.dev/peer-ways': 'wireguard; none: n3 (it has no key)\u001b[2J',
+  });
+  expect(sealed).toMatch(/^Encryption: +WireGuard, UDP port 51820$/m);
+  expect(sealed).toMatch(/^Ways to Peers: +wireguard; none: n3 \(it has no key\)\\x1b\[2J$/m);
+  expect(nodeWith({ 'dhow.dev/wireguard': 'none' })).toMatch(/^Encryption: +none$/m);
+  expect(nodeWith({})).not.toMatch(/Encryption|Ways to Peers/);
+});

@@ -1,3 +1,5 @@
+import { WIREGUARD_ANNOTATION, wireguardEndOf } from '../../api/node-encryption';
+import { PEER_WAYS_ANNOTATION } from '../../api/peer-ways';
 import { formatTaint } from '../../api/taints';
 import { countedRequests } from '../../api/pod-resources';
 import { addAmounts, isTerminal, NO_RESOURCES } from '../../api/pods';
@@ -16,6 +18,7 @@ export const describeNode = (writer: DescribeWriter, node: Node, pods: readonly 
   writer.field(0, 'PodCIDR', spec.podCIDR);
   const { podCIDRs = [] } = spec;
   if (podCIDRs.length > 1) writer.field(0, 'PodCIDRs', podCIDRs.join(','));
+  describeWays(writer, node);
   writer.heading(0, 'Conditions');
   const conditions = (status.conditions ?? []).map((condition) => [
     condition.type,
@@ -37,6 +40,16 @@ export const describeNode = (writer: DescribeWriter, node: Node, pods: readonly 
   writer.field(0, 'OS Image', info?.osImage);
   writer.field(0, 'Container Runtime', info?.containerRuntimeVersion);
   describePodsOn(writer, pods);
+};
+
+/** Nodes say both of themselves. */
+const describeWays = (writer: DescribeWriter, node: Node): void => {
+  const { [WIREGUARD_ANNOTATION]: wireguard, [PEER_WAYS_ANNOTATION]: ways } =
+    node.metadata.annotations ?? {};
+  const end = wireguardEndOf(node);
+  if (wireguard !== undefined)
+    writer.field(0, 'Encryption', end === undefined ? 'none' : `WireGuard, UDP port ${end.port}`);
+  if (ways !== undefined) writer.field(0, 'Ways to Peers', printable(ways));
 };
 
 const describePodsOn = (writer: DescribeWriter, pods: readonly Pod[]): void => {

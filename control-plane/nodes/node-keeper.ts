@@ -10,6 +10,7 @@ import {
   WIREGUARD_ANNOTATION,
   wireguardEndOf,
 } from '../../api/node-encryption';
+import { normalPeerWays, PEER_WAYS_ANNOTATION } from '../../api/peer-ways';
 import type { Node, NodeCondition } from '../../api/types';
 import { Alarm } from '../../lib/async/alarm';
 import type { Clock } from '../../lib/clock';
@@ -49,6 +50,7 @@ export class NodeKeeper {
   private mtu = 0;
   private wireguard = '';
   private ingressPorts = '';
+  private peerWays = '';
   /** What this session has found of the agent's clock, and the skew that it tells of. */
   private clockCondition: NodeCondition | undefined;
   private toldSkewMs: number | undefined;
@@ -80,7 +82,7 @@ export class NodeKeeper {
   }
 
   /** @throws INVALID_ARGUMENT */
-  report({ status: bytes, imageLayers, mtu, ingressPorts, wireguard }: NodeStatus): void {
+  report({ status: bytes, imageLayers, mtu, ingressPorts, wireguard, peerWays }: NodeStatus): void {
     const reported =
       bytes.length <= MAX_STATUS_BYTES ? parseObject<Node['status']>(bytes) : undefined;
     if (reported === undefined)
@@ -90,6 +92,7 @@ export class NodeKeeper {
     this.mtu = mtu;
     this.wireguard = wireguard;
     this.ingressPorts = ingressPorts;
+    this.peerWays = peerWays;
     this.isNews = true;
     this.alarm.wake();
   }
@@ -192,6 +195,7 @@ export class NodeKeeper {
         ? {}
         : { [INGRESS_PORTS_ANNOTATION]: normalIngressPorts(this.ingressPorts) }),
       ...(this.wireguard === '' ? {} : { [WIREGUARD_ANNOTATION]: this.wireguardOf(name, known) }),
+      ...(this.peerWays === '' ? {} : { [PEER_WAYS_ANNOTATION]: normalPeerWays(this.peerWays) }),
     };
     if (Object.entries(reported).every(([key, value]) => known?.[key] === value)) return;
     this.node = await this.deps.registrar.annotate(name, reported, signal);

@@ -130,6 +130,25 @@ it('tells when the node takes packets of another size', async () => {
   await end();
 });
 
+it('tells when other nodes are reached in another way, and not of each that is reached as most', async () => {
+  const { clock, fake, problems, network, tell, end } = setUp();
+  await tell([]);
+  expect(network.peerWays).toBe('no peers');
+  const way = (nodeName: string, kind: 'direct' | 'vxlan') => ({ nodeName, way: kind });
+  fake.peerWays = [way('b', 'direct')];
+  await clock.advance(DEFAULT_SETTINGS.networkCheckMs);
+  expect(network.peerWays).toBe('direct');
+  const before = problems.length;
+  fake.peerWays = [way('b', 'direct'), way('c', 'direct')];
+  await clock.advance(DEFAULT_SETTINGS.networkCheckMs);
+  expect(problems.length).toBe(before);
+  fake.peerWays = [way('b', 'direct'), way('c', 'vxlan')];
+  await clock.advance(DEFAULT_SETTINGS.networkCheckMs);
+  expect(problems.length).toBe(before + 1);
+  expect(network.peerWays).toBe('direct; vxlan: c');
+  await end();
+});
+
 it('tells once of each set of nodes that are sent nothing because of encryption', async () => {
   const { clock, fake, refusals, tell, end } = setUp();
   const refused = (nodeName: string) => ({ nodeName, why: 'it has no key' });

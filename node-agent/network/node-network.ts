@@ -6,6 +6,7 @@ import { describeRefused } from '../../runtime/network';
 import type { HostPort, NetworkPeer, PodNetwork, RefusedPeer } from '../../runtime/pod-network';
 import { nodeObject, type EventSink } from '../outbox/event-outbox';
 import type { AgentSettings } from '../settings';
+import { formatPeerWays } from './peer-ways';
 
 export interface NetworkRange {
   /** This node's ranges for pods. */
@@ -23,7 +24,7 @@ interface NodeNetworkDeps {
   readonly facts: () => NetworkFacts;
   /** Undefined while it is not known which pods there are. */
   readonly hostPorts: () => readonly HostPort[] | undefined;
-  /** `problem` has another value, or the network another `mtu`. */
+  /** `problem` or `peerWays` has another value, or the network another `mtu`. */
   readonly onChange: () => void;
   readonly nodeName: string;
   readonly events: EventSink;
@@ -39,6 +40,8 @@ interface NodeNetworkDeps {
 export class NodeNetwork {
   /** Why pods cannot be reached here; undefined: they can. */
   problem: string | undefined = 'the pod network is not set up yet';
+  /** How other nodes' pods are reached, in words; undefined: not known yet. */
+  peerWays: string | undefined;
   private network: PodNetwork | undefined;
   private mtu: number | undefined;
   private refused = '';
@@ -107,10 +110,11 @@ export class NodeNetwork {
       this.linkChanges = await this.network.linkChanges();
       await this.network.syncPeers(peers);
       this.tellRefused(this.network.refusedPeers);
-      this.tell(undefined, this.network.mtu);
+      const { mtu, peerWays } = this.network;
+      this.tell(undefined, mtu, formatPeerWays(peerWays));
       return await this.keepHostPorts();
     } catch (error) {
-      this.tell(`pod network: ${describeError(error)}`, this.mtu);
+      this.tell(`pod network: ${describeError(error)}`, this.mtu, this.peerWays);
       return false;
     }
   }
@@ -139,12 +143,17 @@ export class NodeNetwork {
     }
   }
 
-  private tell(problem: string | undefined, mtu: number | undefined): void {
-    if (problem === this.problem && mtu === this.mtu) return;
+  private tell(
+    problem: string | undefined,
+    mtu: number | undefined,
+    peerWays: string | undefined,
+  ): void {
+    if (problem === this.problem && mtu === this.mtu && peerWays === this.peerWays) return;
     if (problem !== undefined && problem !== this.problem)
       this.deps.log.error({ problem }, 'pod network not in order');
     this.problem = problem;
     this.mtu = mtu;
+    this.peerWays = peerWays;
     this.deps.onChange();
   }
 

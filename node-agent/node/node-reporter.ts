@@ -23,6 +23,8 @@ export interface NodeReport {
   readonly mtu: number;
   readonly ingressPorts: string;
   readonly wireguard: string;
+  /** Empty: not known yet. */
+  readonly peerWays: string;
 }
 
 export const AGENT_VERSION = '0.1.0';
@@ -41,6 +43,7 @@ export class NodeReporter {
       readonly pressures: () => ReadonlySet<NodePressure>;
       /** The largest packet that the node's interface takes. */
       readonly mtu: () => number | undefined;
+      readonly peerWays: () => string | undefined;
       /** Undefined: this node does not encrypt. */
       readonly wireguard: WireguardEnd | undefined;
       readonly devices: () => DeviceCounts;
@@ -72,12 +75,13 @@ export class NodeReporter {
     const { status, imageLayers } = await this.observe();
     const mtu = this.deps.mtu() ?? 0;
     const text = stringifyJson(status);
-    const whole = `${text}${imageLayers} ${mtu}`;
+    const peerWays = this.deps.peerWays() ?? '';
+    const whole = `${text}${imageLayers} ${mtu} ${peerWays}`;
     if (whole === this.lastSent) return undefined;
     this.lastSent = whole;
     const ingressPorts = formatIngressPorts(ingressPortsIn(this.deps.config));
     const wireguard = formatWireguardEnd(this.deps.wireguard);
-    return { status: Buffer.from(text), imageLayers, mtu, ingressPorts, wireguard };
+    return { status: Buffer.from(text), imageLayers, mtu, ingressPorts, wireguard, peerWays };
   }
 
   allocatable(): Readonly<Record<string, string>> {

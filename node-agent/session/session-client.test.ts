@@ -74,6 +74,7 @@ const setUp = () => {
         mtu: 0,
         ingressPorts: '',
         wireguard: '',
+        peerWays: '',
       };
       return Promise.resolve(isChanged ? report : undefined);
     },

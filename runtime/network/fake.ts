@@ -6,6 +6,7 @@ import {
   type HostPort,
   type NetworkPeer,
   type PodNetwork,
+  type PeerWay,
   type RefusedPeer,
 } from '../pod-network';
 import type { PacketPolicies } from '../packet-policies';
@@ -24,6 +25,7 @@ export class FakePodNetwork implements PodNetwork {
   linkChangeCount = 0;
   readonly services = new FakeServiceNetwork();
   refusedPeers: readonly RefusedPeer[] = [];
+  peerWays: readonly PeerWay[] = [];
   /** What `syncHostPorts` was last given. */
   hostPorts: readonly HostPort[] = [];
   /** What `syncPolicies` was last given. */

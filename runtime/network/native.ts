@@ -6,6 +6,7 @@ import {
   type HostPort,
   type NetworkPeer,
   type PodNetwork,
+  type PeerWay,
   type RefusedPeer,
 } from '../pod-network';
 import { NetworkError } from './errors';
@@ -122,6 +123,10 @@ class NativePodNetwork implements PodNetwork {
 
   get refusedPeers(): readonly RefusedPeer[] {
     return this.ways.refused;
+  }
+
+  get peerWays(): readonly PeerWay[] {
+    return this.ways.chosen;
   }
 
   attachments(): readonly Attachment[] {

@@ -1,6 +1,6 @@
 import { type Log } from '../../lib/log';
 import { formatPrefix, hostPrefix, type IpFamily, type IpPrefix } from '../../lib/net/ip';
-import { type RefusedPeer } from '../pod-network';
+import { type PeerWay, type RefusedPeer } from '../pod-network';
 import { addressIn, findLink, routeTo, type Underlay } from './host';
 import {
   decodeRoute,
@@ -38,6 +38,8 @@ interface NodeRoutesDeps {
 export class NodeRoutes {
   /** Peers with no way to them, since not both nodes encrypt. */
   refused: readonly RefusedPeer[] = [];
+  /** Of the last `sync`, but those to nodes that do not answer. */
+  ways: readonly PeerWay[] = [];
   private hasTunnel = false;
   private readonly tunnel: VxlanTunnel;
   private readonly wireguard: WireguardLink;
@@ -87,17 +89,19 @@ export class NodeRoutes {
     const outer = underlay.addresses[0]?.family ?? 4;
     const plan = planEncryption(peers, encryption && { ...encryption, outer });
     this.tellRefused(plan);
-    const cutOff: string[] = [];
-    const sealed = await this.encrypted(plan.sealed, underlay, cutOff);
-    const open = await this.unencrypted(plan.open, underlay, cutOff);
-    this.tellCutOff(cutOff);
+    const ways: PeerWay[] = this.refused.map((peer) => ({ ...peer, way: 'none' }));
+    const sealed = await this.encrypted(plan.sealed, underlay, ways);
+    const open = await this.unencrypted(plan.open, underlay, ways);
+    const silent = new Set(peers.filter((peer) => peer.isUnreachable).map(nameOf));
+    this.ways = ways.filter(({ nodeName }) => !silent.has(nodeName));
+    this.tellCutOff(this.ways.filter(({ why }) => why === NO_ROUTE).map(nameOf));
     return [...plan.refused.flatMap(nowhere), ...sealed, ...open];
   }
 
   private async encrypted(
     peers: readonly SealedPeer[],
     underlay: Underlay,
-    cutOff: string[],
+    ways: PeerWay[],
   ): Promise<Route[]> {
     const { encryption, host } = this.deps;
     if (encryption === undefined) {
@@ -109,11 +113,9 @@ export class NodeRoutes {
     const lost: SealedPeer[] = [];
     for (const peer of peers) {
       const way = await routeTo(host, peer.end.endpoint);
-      if (peer.isUnreachable) lost.push(peer);
-      else if (way?.type !== 'unicast') {
-        lost.push(peer);
-        cutOff.push(peer.nodeName);
-      }
+      const isReached = way?.type === 'unicast';
+      if (peer.isUnreachable || !isReached) lost.push(peer);
+      ways.push(wayOf(peer, isReached ? ['wireguard'] : ['none']));
     }
     const isLost = new Set(lost.flatMap(rangesOf));
     const kept = routes.filter(({ destination }) => !isLost.has(formatPrefix(destination)));
@@ -124,22 +126,21 @@ export class NodeRoutes {
   private async unencrypted(
     peers: readonly PlannedPeer[],
     underlay: Underlay,
-    cutOff: string[],
+    ways: PeerWay[],
   ): Promise<Route[]> {
     const routes: Route[] = [];
     const distant: Distant[] = [];
     for (const peer of peers) {
       const tunnelled: IpPrefix[] = [];
-      let isCutOff = false;
+      const kinds: ('direct' | 'vxlan' | 'none')[] = [];
       for (const range of peer.podCidrs) {
         const way = peer.isUnreachable ? 'none' : await this.wayTo(peer, range, underlay);
-        if (way === 'none') {
-          routes.push({ destination: range, type: 'unreachable' });
-          isCutOff = !peer.isUnreachable;
-        } else if (way === 'tunnel') tunnelled.push(range);
+        if (way === 'none') routes.push({ destination: range, type: 'unreachable' });
+        else if (way === 'tunnel') tunnelled.push(range);
         else routes.push(way);
+        kinds.push(way === 'none' ? 'none' : way === 'tunnel' ? 'vxlan' : 'direct');
       }
-      if (isCutOff) cutOff.push(peer.nodeName);
+      ways.push(wayOf(peer, kinds));
       if (tunnelled.length > 0) distant.push({ peer, ranges: tunnelled });
     }
     const tunnelled = await this.tunnel.sync(distant, underlay);
@@ -209,6 +210,20 @@ const rangesOf = ({ podCidrs }: PlannedPeer): readonly string[] => podCidrs.map(
 
 const nowhere = ({ podCidrs }: PlannedPeer): readonly Route[] =>
   podCidrs.map((destination) => ({ destination, type: 'unreachable' }));
+
+/** Of its ranges, each of a family, one may have a way that another has not. */
+const wayOf = (
+  { nodeName }: PlannedPeer,
+  kinds: readonly ('direct' | 'vxlan' | 'wireguard' | 'none')[],
+): PeerWay => {
+  if (kinds.includes('none')) return { nodeName, way: 'none', why: NO_ROUTE };
+  const [first = 'none', second = first] = kinds;
+  return { nodeName, way: first === second ? first : 'direct and vxlan' };
+};
+
+const nameOf = ({ nodeName }: { readonly nodeName: string }): string => nodeName;
+
+const NO_ROUTE = 'no route to it';
 
 const hostCidrs = ({ addresses }: SandboxLink): readonly string[] =>
   addresses.map((address) => formatPrefix(hostPrefix(address)));

@@ -1,6 +1,6 @@
 import { describeError } from '../../lib/log';
 import { formatIp, formatPrefix, type IpFamily } from '../../lib/net/ip';
-import { type NetworkPeer, type RefusedPeer } from '../pod-network';
+import { type NetworkPeer, type PeerWay, type RefusedPeer } from '../pod-network';
 import { Firewall } from './firewall';
 import { type Underlay } from './host';
 import { type NetlinkSocket } from './netlink/socket';
@@ -26,6 +26,8 @@ export class PeerWays {
   private readonly routes: NodeRoutes;
   private readonly firewall: Firewall;
   private problems = '';
+  /** Of the last `sync`, but those to nodes that do not answer. */
+  chosen: readonly PeerWay[] = [];
 
   constructor(private readonly deps: PeerWaysDeps) {
     this.routes = new NodeRoutes(deps);
@@ -56,10 +58,15 @@ export class PeerWays {
   ): Promise<void> {
     const { podCidrs } = this.deps;
     const plan = planPeers(peers, { podCidrs, addresses: underlay.addresses });
-    this.tellProblems(plan.problems);
+    this.tellProblems(plan.leftOut.map(({ nodeName, why }) => `node ${nodeName}: ${why}`));
     // Before there are ways that it keeps watch over.
     await this.syncFirewall(plan.peers, underlay);
     await this.routes.sync(plan.peers, underlay, links, settings);
+    const silent = new Set(peers.filter((peer) => peer.isUnreachable).map((peer) => peer.nodeName));
+    const leftOut = plan.leftOut
+      .filter(({ nodeName }) => !silent.has(nodeName))
+      .map((peer) => ({ ...peer, way: 'none' as const }));
+    this.chosen = [...this.routes.ways, ...leftOut];
   }
 
   /** Each set of problems once: this runs again and again. */

@@ -14,8 +14,8 @@ const peer = (more: Partial<NetworkPeer> = {}): NetworkPeer => ({
 
 describe('planPeers', () => {
   it('takes sound peers as they are', () => {
-    const { peers, problems } = planPeers([peer({ isUnreachable: true })], own);
-    expect(problems).toEqual([]);
+    const { peers, leftOut } = planPeers([peer({ isUnreachable: true })], own);
+    expect(leftOut).toEqual([]);
     expect(peers).toEqual([
       {
         nodeName: 'n1',
@@ -27,23 +27,20 @@ describe('planPeers', () => {
   });
 
   it.each<[Partial<NetworkPeer>, string]>([
-    [{ addresses: ['node-1'] }, 'node n1: address "node-1" is none'],
-    [{ podCidrs: [''] }, 'node n1: pod range "" is not a CIDR'],
-    [{ podCidrs: ['10.244.1.7/24'] }, 'node n1: pod range "10.244.1.7/24" is not a CIDR'],
-    [{ addresses: [] }, 'node n1: it has no address'],
-    [{ podCidrs: [] }, 'node n1: it has no pod range'],
-    [{ podCidrs: ['10.244.1.0/24', 'fd00::/8'] }, 'node n1: pod range fd00::/8 is too large'],
-    [{ addresses: ['192.0.2.10'] }, "node n1: address 192.0.2.10 is this node's own"],
-    [{ podCidrs: ['0.0.0.0/0'] }, 'node n1: pod range 0.0.0.0/0 is too large'],
-    [
-      { podCidrs: ['192.0.2.0/24'] },
-      'node n1: pod range 192.0.2.0/24 contains the address of a node',
-    ],
-    [{ podCidrs: ['10.244.0.0/16'] }, 'node n1: pod range 10.244.0.0/16 overlaps this node'],
+    [{ addresses: ['node-1'] }, 'address "node-1" is none'],
+    [{ podCidrs: [''] }, 'pod range "" is not a CIDR'],
+    [{ podCidrs: ['10.244.1.7/24'] }, 'pod range "10.244.1.7/24" is not a CIDR'],
+    [{ addresses: [] }, 'it has no address'],
+    [{ podCidrs: [] }, 'it has no pod range'],
+    [{ podCidrs: ['10.244.1.0/24', 'fd00::/8'] }, 'pod range fd00::/8 is too large'],
+    [{ addresses: ['192.0.2.10'] }, "address 192.0.2.10 is this node's own"],
+    [{ podCidrs: ['0.0.0.0/0'] }, 'pod range 0.0.0.0/0 is too large'],
+    [{ podCidrs: ['192.0.2.0/24'] }, 'pod range 192.0.2.0/24 contains the address of a node'],
+    [{ podCidrs: ['10.244.0.0/16'] }, 'pod range 10.244.0.0/16 overlaps this node'],
   ])('leaves out %j and says why', (more, problem) => {
-    const { peers, problems } = planPeers([peer(more)], own);
+    const { peers, leftOut } = planPeers([peer(more)], own);
     expect(peers).toEqual([]);
-    expect(problems[0]).toContain(problem);
+    expect(leftOut[0]?.why).toContain(problem);
   });
 
   it.each([
@@ -53,17 +50,19 @@ describe('planPeers', () => {
     [1320.5, {}],
     [100_000, {}],
   ])('takes a packet size of %d for what it is', (mtu, expected) => {
-    const { peers, problems } = planPeers([peer({ mtu })], own);
-    expect(problems).toEqual([]);
+    const { peers, leftOut } = planPeers([peer({ mtu })], own);
+    expect(leftOut).toEqual([]);
     expect('mtu' in peers[0]! ? { mtu: peers[0].mtu } : {}).toEqual(expected);
   });
 
   it('gives a range claimed twice to the first by name, whatever the order', () => {
     const rivals = [peer({ nodeName: 'n2', addresses: ['192.0.2.12'] }), peer()];
     for (const order of [rivals, rivals.toReversed()]) {
-      const { peers, problems } = planPeers(order, own);
+      const { peers, leftOut } = planPeers(order, own);
       expect(peers.map(({ nodeName }) => nodeName)).toEqual(['n1']);
-      expect(problems).toEqual(['node n2: pod range 10.244.1.0/24 overlaps that of node n1']);
+      expect(leftOut).toEqual([
+        { nodeName: 'n2', why: 'pod range 10.244.1.0/24 overlaps that of node n1' },
+      ]);
     }
   });
 });

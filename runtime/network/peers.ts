@@ -1,4 +1,4 @@
-import { type NetworkPeer, type WireguardEnd } from '../pod-network';
+import { type NetworkPeer, type RefusedPeer, type WireguardEnd } from '../pod-network';
 import {
   formatPrefix,
   ipOf,
@@ -27,8 +27,7 @@ export interface PlannedPeer {
 
 export interface PeerPlan {
   readonly peers: readonly PlannedPeer[];
-  /** Why a peer was left out, in words. */
-  readonly problems: readonly string[];
+  readonly leftOut: readonly RefusedPeer[];
 }
 
 export interface OwnNode {
@@ -42,7 +41,7 @@ export interface OwnNode {
  */
 export const planPeers = (peers: readonly NetworkPeer[], own: OwnNode): PeerPlan => {
   const planned: PlannedPeer[] = [];
-  const problems: string[] = [];
+  const leftOut: RefusedPeer[] = [];
   const nodeAddresses = [
     ...own.addresses,
     ...peers.flatMap(({ addresses }) => addresses.flatMap((text) => ipOf(text) ?? [])),
@@ -50,10 +49,10 @@ export const planPeers = (peers: readonly NetworkPeer[], own: OwnNode): PeerPlan
   const sorted = [...peers].sort((a, b) => (a.nodeName < b.nodeName ? -1 : 1));
   for (const peer of sorted) {
     const checked = checkPeer(peer, own, planned, nodeAddresses);
-    if (typeof checked === 'string') problems.push(`node ${peer.nodeName}: ${checked}`);
+    if (typeof checked === 'string') leftOut.push({ nodeName: peer.nodeName, why: checked });
     else planned.push(checked);
   }
-  return { peers: planned, problems };
+  return { peers: planned, leftOut };
 };
 
 /**

@@ -177,7 +177,9 @@ const nothingWasClear = (...all: string[]): void => {
       [nsB, ipsA],
     ] as const)
       for (const ip of ips) expect(connectFrom(from, ip, 80)).toMatch(/^E(HOST|NET)UNREACH/);
-    expect(await a.call('refusedPeers')).toEqual([{ nodeName: 'n2', why: 'it has no key' }]);
+    const refusal = { nodeName: 'n2', why: 'it has no key' };
+    expect(await a.call('refusedPeers')).toEqual([refusal]);
+    expect(await a.call('peerWays')).toEqual([{ ...refusal, way: 'none' }]);
     expect(await b.call('refusedPeers')).toEqual([
       { nodeName: 'n1', why: 'it encrypts, this node does not' },
     ]);

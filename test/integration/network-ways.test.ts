@@ -74,6 +74,36 @@ describe('nodes whose interfaces take packets of different sizes', () => {
   });
 });
 
+describe('the way to each peer is told', () => {
+  it('as direct, and why there is none', async () => {
+    const { a, b, peerA, peerB } = await pair();
+    expect(await b.call('peerWays')).toEqual([{ nodeName: 'a', way: 'direct' }]);
+    await b.call('syncPeers', [
+      { ...peerA, isUnreachable: false },
+      { ...peerA, nodeName: 'twin', addresses: ['192.168.77.9'], isUnreachable: false },
+      {
+        nodeName: 'far',
+        addresses: ['203.0.113.1'],
+        podCidrs: ['10.77.3.0/24'],
+        isUnreachable: false,
+      },
+    ]);
+    expect(await b.call('peerWays')).toEqual([
+      { nodeName: 'a', way: 'direct' },
+      { nodeName: 'far', way: 'none', why: 'no route to it' },
+      { nodeName: 'twin', way: 'none', why: 'pod range 10.77.1.0/24 overlaps that of node a' },
+    ]);
+    // Its Node says so itself.
+    await a.call('syncPeers', [{ ...peerB, isUnreachable: true }]);
+    expect(await a.call('peerWays')).toEqual([]);
+  });
+
+  it('as VXLAN over a router', async () => {
+    const { a } = await distantPair();
+    expect(await a.call('peerWays')).toEqual([{ nodeName: 'b', way: 'vxlan' }]);
+  });
+});
+
 describe('ports of the node', () => {
   const portTo = (podIp: string, more: Partial<HostPort> = {}): HostPort => ({
     protocol: 'tcp',

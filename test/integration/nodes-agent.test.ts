@@ -284,6 +284,21 @@ describe('an agent and its server', () => {
     }
   });
 
+  it('shows how a node reaches the others', async () => {
+    await using a = await startAgent(plane, directory);
+    const says = (text: string) =>
+      eventually(async () => {
+        const { metadata } = await plane.client.get(NODES, { namespace: '', name: 'n1' });
+        return metadata.annotations?.['dhow.dev/peer-ways'] === text;
+      });
+    await says('no peers');
+    a.network.peerWays = [
+      { nodeName: 'n2', way: 'wireguard' },
+      { nodeName: 'n3', way: 'none', why: 'it has no key' },
+    ];
+    await says('wireguard; none: n3 (it has no key)');
+  });
+
   it('refuses a wrong token and a CA that the token does not name', async () => {
     const wrong = plane.token.replace(/.$/, (last) => (last === 'a' ? 'b' : 'a'));
     await expect(startAgent({ ...plane, token: wrong }, directory)).rejects.toThrow(

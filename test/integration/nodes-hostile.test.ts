@@ -441,6 +441,7 @@ describe('whatever it sends', () => {
           mtu: fc.constantFrom(0, 68, 1400, 2 ** 32 - 1),
           ingressPorts: fc.constantFrom('', 'none', '80,443', 'p'.repeat(100_000)),
           wireguard: fc.constantFrom('', 'none', `${'A'.repeat(43)}=:51820`, 'k'.repeat(100_000)),
+          peerWays: fc.constantFrom('', 'direct', 'none: \u001b[2J', 'w'.repeat(100_000)),
         }),
       }),
       fc.record({

@@ -11,6 +11,7 @@ import {
   type HostPort,
   type NetworkPeer,
   type PodNetwork,
+  type PeerWay,
   type RefusedPeer,
 } from '../../pod-network';
 import { NetworkError } from '../errors';
@@ -77,6 +78,8 @@ class CniPodNetwork implements PodNetwork {
   /** Of the network whose plugins are known to be there. */
   private checkedText = '';
   private hasTakenHostPortsAway = false;
+  /** Undefined: the ways are ours. */
+  private pluginWays: readonly PeerWay[] | undefined;
 
   constructor(
     private readonly deps: NetworkDeps,
@@ -133,7 +136,9 @@ class CniPodNetwork implements PodNetwork {
     await this.checkPlugins(network);
     await this.turn.use(async () => {
       await this.underlay.refresh();
-      if (!hasCapability(network, RANGES)) return;
+      const isTheirs = !hasCapability(network, RANGES);
+      this.pluginWays = isTheirs ? waysOfPlugins(peers) : undefined;
+      if (isTheirs) return;
       const { current } = this.underlay;
       const settings = () => ({ prefix: this.deps.prefix, mtu: current.mtu, sources: [] });
       await this.ways.sync(peers, current, [], settings);
@@ -161,6 +166,10 @@ class CniPodNetwork implements PodNetwork {
 
   get refusedPeers(): readonly RefusedPeer[] {
     return this.ways.refused;
+  }
+
+  get peerWays(): readonly PeerWay[] {
+    return this.pluginWays ?? this.ways.chosen;
   }
 
   attachments(): readonly Attachment[] {
@@ -390,6 +399,11 @@ class CniPodNetwork implements PodNetwork {
     return attachment;
   }
 }
+
+const waysOfPlugins = (peers: readonly NetworkPeer[]): readonly PeerWay[] =>
+  peers
+    .filter(({ isUnreachable }) => !isUnreachable)
+    .map(({ nodeName }) => ({ nodeName, way: 'plugins' }));
 
 const POD_INTERFACE = 'eth0';
 const RANGES = 'ipRanges';

@@ -153,6 +153,8 @@ export interface NodeStatus {
   ingressPorts: string;
   /** Value of the node's annotation dhow.dev/wireguard; empty leaves it as it is. */
   wireguard: string;
+  /** Value of the node's annotation dhow.dev/peer-ways; empty leaves it as it is. */
+  peerWays: string;
 }
 
 export interface EventBatch {
@@ -2015,7 +2017,15 @@ export const PodStatusUpdate: MessageFns<PodStatusUpdate> = {
 };
 
 function createBaseNodeStatus(): NodeStatus {
-  return { session: 0n, status: Buffer.alloc(0), imageLayers: "", mtu: 0, ingressPorts: "", wireguard: "" };
+  return {
+    session: 0n,
+    status: Buffer.alloc(0),
+    imageLayers: "",
+    mtu: 0,
+    ingressPorts: "",
+    wireguard: "",
+    peerWays: "",
+  };
 }
 
 export const NodeStatus: MessageFns<NodeStatus> = {
@@ -2040,6 +2050,9 @@ export const NodeStatus: MessageFns<NodeStatus> = {
     }
     if (message.wireguard !== "") {
       writer.uint32(50).string(message.wireguard);
+    }
+    if (message.peerWays !== "") {
+      writer.uint32(58).string(message.peerWays);
     }
     return writer;
   },
@@ -2105,6 +2118,14 @@ export const NodeStatus: MessageFns<NodeStatus> = {
             message.wireguard = reader.string();
             continue;
           }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.peerWays = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2133,6 +2154,11 @@ export const NodeStatus: MessageFns<NodeStatus> = {
         ? globalThis.String(object.ingress_ports)
         : "",
       wireguard: isSet(object.wireguard) ? globalThis.String(object.wireguard) : "",
+      peerWays: isSet(object.peerWays)
+        ? globalThis.String(object.peerWays)
+        : isSet(object.peer_ways)
+        ? globalThis.String(object.peer_ways)
+        : "",
     };
   },
 
@@ -2156,6 +2182,9 @@ export const NodeStatus: MessageFns<NodeStatus> = {
     if (message.wireguard !== "") {
       obj.wireguard = message.wireguard;
     }
+    if (message.peerWays !== "") {
+      obj.peerWays = message.peerWays;
+    }
     return obj;
   },
 
@@ -2170,6 +2199,7 @@ export const NodeStatus: MessageFns<NodeStatus> = {
     message.mtu = object.mtu ?? 0;
     message.ingressPorts = object.ingressPorts ?? "";
     message.wireguard = object.wireguard ?? "";
+    message.peerWays = object.peerWays ?? "";
     return message;
   },
 };
