@@ -1,5 +1,6 @@
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { ApiError } from '../../api/errors';
 import { NODES } from '../../api/resources';
 import { systemClock } from '../../lib/clock';
 import {
@@ -240,12 +241,19 @@ const waitForNodes = async (
 ): Promise<void> => {
   const { record, paths, progress } = begun;
   let shown = -1;
-  await until(begun, nodeNames(record), async () => {
-    const ready = await readyNodeCount(paths, before, awaited);
+  await until(begun, ['server', ...nodeNames(record)], async () => {
+    const ready = await readyNodeCount(paths, before, awaited).catch(unlessUnavailable);
+    if (ready === undefined) return false;
     if (ready !== shown) progress(`${ready} of ${record.nodes} nodes ready`);
     shown = ready;
     return ready >= record.nodes;
   });
+};
+
+/** A machine under load loses a connection now and then. @throws all else */
+const unlessUnavailable = (error: unknown): undefined => {
+  if (error instanceof ApiError && error.reason === 'ServiceUnavailable') return undefined;
+  throw error;
 };
 
 /** Polls until done, or says which of `names` has ended, or that time is up. @throws UsageError */

@@ -39,6 +39,19 @@ describe('dhow up, interrupted', () => {
     },
   );
 
+  it('says so when its server ends while it waits for nodes, and is taken up again', async () => {
+    const up = startDhow('up', '--name', NAME, '--nodes', '1');
+    const ended = exitStatus(up);
+    let said = '';
+    up.stderr!.on('data', (text) => (said += String(text)));
+    const cluster = TestCluster.of(NAME);
+    await cluster.until('agents start', async () => said.includes('agents'));
+    process.kill(cluster.pid('server'), 'SIGKILL');
+    expect(await ended).toBe(1);
+    expect(said).toContain('error: server has ended; ');
+    expect((await runDhow('up', '--name', NAME)).code).toBe(0);
+  });
+
   it('is taken up again, or removed, after kill -9', async () => {
     const before = sharedState();
     for (const next of ['up', 'down']) {
