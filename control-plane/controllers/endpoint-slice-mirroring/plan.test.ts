@@ -121,6 +121,9 @@ it('mirrors what people write for a service that selects nothing', () => {
   expect(isMirrored(written, undefined)).toBe(false);
   expect(isMirrored(undefined, service())).toBe(false);
   expect(isMirrored(written, service({ selector: { app: 'db' } }))).toBe(false);
+  const external = { type: 'ExternalName', externalName: 'db.example.com' } as const;
+  expect(isMirrored(written, service({ ...external, selector: { app: 'db' } }))).toBe(false);
+  expect(isMirrored(written, service(external))).toBe(true);
   const labels = { 'endpointslice.kubernetes.io/skip-mirror': 'true' };
   expect(isMirrored(endpoints([], { labels }), service())).toBe(false);
   const annotations = { 'control-plane.alpha.kubernetes.io/leader': '{}' };

@@ -14,7 +14,6 @@ import {
 } from '../../../api/endpoint-slices';
 import { jsonEqual } from '../../../api/json-value';
 import { controllerRef, isControlledBy } from '../../../api/owners';
-import { hasSelector } from '../../../api/service-endpoints';
 import type { Endpoints, EndpointSlice, Service } from '../../../api/types';
 import { endpointKey, endpointsOf, portsKey, reuse, type SlicePlan } from '../endpoint-slice/plan';
 import { repack, type Address, type Subset } from '../endpoints/subsets';
@@ -33,7 +32,8 @@ export const isMirrored = (
 ): endpoints is Endpoints =>
   endpoints !== undefined &&
   service !== undefined &&
-  !hasSelector(service) &&
+  // Of an external name, too, whose Endpoints may be left from when it had slices of its own.
+  Object.keys(service.spec?.selector ?? {}).length === 0 &&
   endpoints.metadata.labels?.[SKIP_MIRROR_LABEL] !== 'true' &&
   endpoints.metadata.annotations?.[LEADER_ANNOTATION] === undefined;
 
