@@ -32,6 +32,11 @@ export interface PodNetwork extends AsyncDisposable {
   readonly refusedPeers: readonly RefusedPeer[];
   /** How the pods of those that `syncPeers` was last given are reached, but of nodes that do not answer. */
   readonly peerWays: readonly PeerWay[];
+  /**
+   * Whether rules of others have dropped what was passed on from pods or to them since the last call: who, and
+   * how to allow it, in words. Call it now and then.
+   */
+  foreignDrops(): Promise<readonly string[]>;
   attachments(): readonly Attachment[];
   /**
    * Another number once the node's interface has lost or found its link, with which the kernel may take

@@ -149,6 +149,22 @@ it('tells when other nodes are reached in another way, and not of each that is r
   await end();
 });
 
+it('tells once who else drops what the node passes on, and of another time as well', async () => {
+  const { clock, fake, refusals, network, tell, end } = setUp();
+  await tell([PEER]);
+  for (const drops of [['by a'], ['by a'], [], ['by a'], ['by a', 'by b']]) {
+    fake.drops = drops;
+    await clock.advance(DEFAULT_SETTINGS.networkCheckMs);
+  }
+  expect(refusals).toEqual(
+    ['by a', 'by a', 'by a', 'by b'].map((text) => `a ForwardingBlocked ${text}`),
+  );
+  fake.foreignDrops = () => Promise.reject(new Error('busy'));
+  await clock.advance(DEFAULT_SETTINGS.networkCheckMs);
+  expect(network.problem).toBeUndefined();
+  await end();
+});
+
 it('tells once of each set of nodes that are sent nothing because of encryption', async () => {
   const { clock, fake, refusals, tell, end } = setUp();
   const refused = (nodeName: string) => ({ nodeName, why: 'it has no key' });

@@ -45,6 +45,7 @@ export class NodeNetwork {
   private network: PodNetwork | undefined;
   private mtu: number | undefined;
   private refused = '';
+  private drops = '';
   /** Before the last look at routes. */
   private linkChanges: number | undefined;
   private isDirty = false;
@@ -112,6 +113,7 @@ export class NodeNetwork {
       this.tellRefused(this.network.refusedPeers);
       const { mtu, peerWays } = this.network;
       this.tell(undefined, mtu, formatPeerWays(peerWays));
+      await this.tellForeignDrops(this.network);
       return await this.keepHostPorts();
     } catch (error) {
       this.tell(`pod network: ${describeError(error)}`, this.mtu, this.peerWays);
@@ -130,6 +132,23 @@ export class NodeNetwork {
     const message = `No pod of these nodes is reached, since not both encrypt: ${named}${rest}`;
     const event = { type: 'Warning', reason: 'PeerNotEncrypted', message } as const;
     this.deps.events.emit(nodeObject(this.deps.nodeName), event);
+  }
+
+  /** The node is as well as before where it cannot be known. */
+  private async tellForeignDrops(network: PodNetwork): Promise<void> {
+    const drops = await network.foreignDrops().catch((error: unknown) => {
+      this.deps.log.debug({ err: describeError(error) }, 'cannot watch the rules of others');
+      return [];
+    });
+    const text = drops.join();
+    const isNews = text !== this.drops;
+    this.drops = text;
+    if (!isNews) return;
+    for (const message of drops) {
+      const event = { type: 'Warning', reason: 'ForwardingBlocked', message } as const;
+      this.deps.events.emit(nodeObject(this.deps.nodeName), event);
+      this.deps.log.warn({ message }, 'forwarded packets of pods are dropped by rules of others');
+    }
   }
 
   /** Where they cannot be had, pods that need them say so; the node is well without. */

@@ -2,6 +2,7 @@ import { ipAt } from '../../lib/net/ip';
 import { NetworkError } from './errors';
 import { OWN_ADDRESS_OFFSET, removeOwnAddress } from './host';
 import { removeFirewall } from './firewall';
+import { removeForeignDrops } from './foreign-drops';
 import { removeHostPorts } from './host-ports';
 import { isInterfacePrefix, isSandboxInterface, shapedBy } from './names';
 import { NetlinkSocket } from './netlink/socket';
@@ -51,6 +52,7 @@ export const destroyNetwork = async (interfacePrefix: string): Promise<void> => 
   await host.run(routes.map((route) => deleteRoute(route)));
   await removeOwnAddress(host, interfacePrefix, own);
   await removeFirewall(interfacePrefix);
+  await removeForeignDrops(interfacePrefix);
   await removeHostPorts(interfacePrefix);
   await removePolicyTables(interfacePrefix);
   await removeAnchor(host, interfacePrefix);

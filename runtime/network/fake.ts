@@ -26,6 +26,8 @@ export class FakePodNetwork implements PodNetwork {
   readonly services = new FakeServiceNetwork();
   refusedPeers: readonly RefusedPeer[] = [];
   peerWays: readonly PeerWay[] = [];
+  /** What `foreignDrops` tells. */
+  drops: readonly string[] = [];
   /** What `syncHostPorts` was last given. */
   hostPorts: readonly HostPort[] = [];
   /** What `syncPolicies` was last given. */
@@ -84,6 +86,10 @@ export class FakePodNetwork implements PodNetwork {
 
   linkChanges(): Promise<number | undefined> {
     return Promise.resolve(this.linkChangeCount);
+  }
+
+  foreignDrops(): Promise<readonly string[]> {
+    return Promise.resolve(this.drops);
   }
 
   attachments(): readonly Attachment[] {

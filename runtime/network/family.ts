@@ -34,3 +34,6 @@ const NFT_FAMILIES: Readonly<Record<IpFamily, NftFamily>> = {
 export const nftOf = (family: IpFamily): NftFamily => NFT_FAMILIES[family];
 
 export const IP_FAMILIES: readonly IpFamily[] = [4, 6];
+
+/** Of our chains that drop what is passed on: in front of all others' that do, which `ForeignDrops` watches. */
+export const FORWARD_PRIORITY = 'filter - 10';

@@ -129,6 +129,10 @@ class NativePodNetwork implements PodNetwork {
     return this.ways.chosen;
   }
 
+  foreignDrops(): Promise<readonly string[]> {
+    return this.turn.use(() => this.ways.foreignDrops());
+  }
+
   attachments(): readonly Attachment[] {
     return this.links.list().map(attachmentOf);
   }

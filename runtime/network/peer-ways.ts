@@ -1,7 +1,8 @@
 import { describeError } from '../../lib/log';
-import { formatIp, formatPrefix, type IpFamily } from '../../lib/net/ip';
+import { formatIp, formatPrefix, rangeOf, type IpFamily } from '../../lib/net/ip';
 import { type NetworkPeer, type PeerWay, type RefusedPeer } from '../pod-network';
 import { Firewall } from './firewall';
+import { ForeignDrops } from './foreign-drops';
 import { type Underlay } from './host';
 import { type NetlinkSocket } from './netlink/socket';
 import { NodeRoutes } from './node-routes';
@@ -13,7 +14,7 @@ import { wireguardNameOf } from './wireguard/device';
 
 interface PeerWaysDeps extends Pick<
   NetworkDeps,
-  'podCidrs' | 'clusterCidrs' | 'prefix' | 'encryption' | 'log'
+  'podCidrs' | 'families' | 'clusterCidrs' | 'prefix' | 'encryption' | 'log'
 > {
   readonly host: NetlinkSocket;
   readonly rules: RuleSet;
@@ -25,6 +26,7 @@ interface PeerWaysDeps extends Pick<
 export class PeerWays {
   private readonly routes: NodeRoutes;
   private readonly firewall: Firewall;
+  private readonly foreign: ForeignDrops;
   private problems = '';
   /** Of the last `sync`, but those to nodes that do not answer. */
   chosen: readonly PeerWay[] = [];
@@ -32,6 +34,7 @@ export class PeerWays {
   constructor(private readonly deps: PeerWaysDeps) {
     this.routes = new NodeRoutes(deps);
     this.firewall = new Firewall(deps);
+    this.foreign = new ForeignDrops(deps);
   }
 
   /** What the way to some peers takes of every packet. @param outer what nodes speak to each other */
@@ -67,6 +70,12 @@ export class PeerWays {
       .filter(({ nodeName }) => !silent.has(nodeName))
       .map((peer) => ({ ...peer, way: 'none' as const }));
     this.chosen = [...this.routes.ways, ...leftOut];
+  }
+
+  /** Who else drops what this node passes on for pods: see `ForeignDrops`. */
+  async foreignDrops(): Promise<readonly string[]> {
+    const cluster = (this.deps.clusterCidrs ?? []).flatMap((text) => rangeOf(text) ?? []);
+    return this.foreign.look(cluster.length > 0 ? cluster : this.deps.podCidrs);
   }
 
   /** Each set of problems once: this runs again and again. */

@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 
 import { NetworkError } from './errors';
 import { NetlinkError, NetlinkSocket, NETLINK_NETFILTER } from './netlink/socket';
-import { type NetlinkRequest } from './netlink/wire';
+import { type NetlinkMessage, type NetlinkRequest } from './netlink/wire';
 import { RuleGenerations } from './rule-generations';
 
 /**
@@ -32,6 +32,10 @@ export class RuleSet implements Disposable {
       this.foreignChanges = foreignChanges;
       return true;
     });
+  }
+
+  async list(request: NetlinkRequest): Promise<readonly NetlinkMessage[]> {
+    return this.firewall.dump(request);
   }
 
   /**

@@ -172,6 +172,10 @@ class CniPodNetwork implements PodNetwork {
     return this.pluginWays ?? this.ways.chosen;
   }
 
+  foreignDrops(): Promise<readonly string[]> {
+    return this.turn.use(() => this.ways.foreignDrops());
+  }
+
   attachments(): readonly Attachment[] {
     return [...this.known.values()].map((record) => this.attachmentOf(record));
   }

@@ -1,5 +1,5 @@
 import { formatPrefix, type IpFamily } from '../../../lib/net/ip';
-import { nftOf } from '../family';
+import { FORWARD_PRIORITY, nftOf } from '../family';
 import { withoutTableOf } from '../without-table';
 import type { PlannedChain, PlannedPeer, PlannedPorts, PolicyPlan, SetKind } from './plan';
 
@@ -113,7 +113,7 @@ const fixedChains = (word: string): string => `
     goto decide_ingress
   }
   chain forwarded {
-    type filter hook forward priority filter; policy accept;
+    type filter hook forward priority ${FORWARD_PRIORITY}; policy accept;
     ct state established,related accept
     jump decide
   }

@@ -1,5 +1,5 @@
 import type { IpFamily } from '../../../lib/net/ip';
-import { nftOf } from '../family';
+import { FORWARD_PRIORITY, nftOf } from '../family';
 import { CONNECTION_MARK } from '../marks';
 import { sandboxInterfaces } from '../names';
 import { withoutTableOf } from '../without-table';
@@ -255,7 +255,7 @@ ${lines(facts.serviceCidrs, (cidr) => `${word} daddr ${cidr} fib daddr type != l
     .map(
       (hook) => `
   chain filter_${hook} {
-    type filter hook ${hook} priority filter; policy accept;
+    type filter hook ${hook} priority ${hook === 'forward' ? FORWARD_PRIORITY : 'filter'}; policy accept;
     ct state new goto unled
   }`,
     )

@@ -67,6 +67,7 @@ const handlersOf = (network: PodNetwork, { interfacePrefix }: NodeOptions) => ({
   memory: () => Promise.resolve(process.memoryUsage()),
   mtu: () => Promise.resolve(network.mtu),
   refusedPeers: () => Promise.resolve(network.refusedPeers),
+  foreignDrops: () => network.foreignDrops(),
   peerWays: () => Promise.resolve(network.peerWays),
   requireWireguard,
   warnings: () => Promise.resolve(warnings),
