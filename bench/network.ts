@@ -8,13 +8,15 @@ import { silentLog, type Log } from '../lib/log';
 import { type Timings } from './network/in-namespace';
 import { type PolicyTimings } from './network/policies';
 import { type ServiceTimings } from './network/services';
+import { type WayRates } from './network/ways';
 import { type BenchResult } from './result';
 
-/** Pods that are connected one by one, services and policies, each in a network namespace of their own. */
+/** Pods that are connected one by one, services, policies and ways, each in a network namespace of their own. */
 export const bench = async (log: Log = silentLog): Promise<BenchResult[]> => [
   ...benchPods(log),
   ...benchServices(),
   ...benchPolicies(),
+  ...benchWays(),
 ];
 
 /**
@@ -43,7 +45,7 @@ const benchPods = (log: Log): BenchResult[] => {
  * With DHOW_BENCH_LONG=1, 10,000 of them are loaded as kube-proxy does it, too, which takes minutes.
  */
 const benchServices = (): BenchResult[] => {
-  const { load, chainsMany, change, connect } = measure('services') as ServiceTimings;
+  const { load, chainsMany, change, changeChains, connect } = measure('services') as ServiceTimings;
   return [
     resultOf('load 1,000 services', load.ours, "kube-proxy's chains by nft", load.chains),
     resultOf('load 10,000 services', load.oursMany, 'ours, 1,000 ten times', load.ours * 10),
@@ -57,6 +59,12 @@ const benchServices = (): BenchResult[] => {
       median(change.many),
       'ours, among 100',
       median(change.few),
+    ),
+    resultOf(
+      'replace an endpoint among 10,000 services p50',
+      median(change.many),
+      "kube-proxy's chains by nft, among 1,000",
+      median(changeChains),
     ),
     resultOf(
       'connect by the address of a service p50',
@@ -77,6 +85,23 @@ const benchPolicies = (): BenchResult[] => {
       'ours, among 10',
       median(few),
     ),
+  ];
+};
+
+/** TCP streams between pods, against those between their nodes, or by another address of the same pod. */
+const benchWays = (): BenchResult[] => {
+  const rates = measure('ways') as WayRates;
+  const rate = (metric: string, ours: keyof WayRates, peer: string, peers: keyof WayRates) => {
+    const [mine, theirs] = [median(rates[ours]) / 1e6, median(rates[peers]) / 1e6];
+    return {
+      ...{ bench: 'network', metric, ours: mine, peer, peerValue: theirs },
+      ...{ ratio: mine / theirs, unit: 'MB/s' },
+    };
+  };
+  return [
+    rate('stream to a pod of a node on the link', 'podsOnLink', 'node to node', 'hostsOnLink'),
+    rate('stream to a pod over a router, by VXLAN', 'podsRouted', 'node to node', 'hostsRouted'),
+    rate('stream by the address of a service', 'service', 'by that of the pod', 'pod'),
   ];
 };
 

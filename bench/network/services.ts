@@ -14,6 +14,8 @@ export interface ServiceTimings {
   readonly chainsMany?: number;
   /** One endpoint replaced, among few services and among many. */
   readonly change: Readonly<Record<'few' | 'many', readonly number[]>>;
+  /** The same with chains, among a tenth of the many. */
+  readonly changeChains: readonly number[];
   /** Connecting to a pod by its own address, and by that of a service among many. */
   readonly connect: Readonly<Record<'direct' | 'service', readonly number[]>>;
 }
@@ -24,6 +26,7 @@ const SOME = 1_000;
 const MANY = 10_000;
 const ENDPOINTS = 5;
 const CHANGES = 1_000;
+const CHANGES_OF_CHAINS = 50;
 const CONNECTIONS = 2_000;
 
 const measure = async (namespace: string, withMany: boolean): Promise<ServiceTimings> => {
@@ -34,9 +37,12 @@ const measure = async (namespace: string, withMany: boolean): Promise<ServiceTim
   const { services } = network;
   await small.services.apply(numbered(0, FEW));
   const chains = await loadChains(SOME);
+  const changeChains = await changesOfChains();
+  removeChains();
   const ours = await timed(() => services.apply(numbered(0, SOME)));
   const oursMany = await timed(() => services.apply(numbered(SOME, SOME + MANY)));
   const chainsMany = withMany ? await loadChains(MANY) : undefined;
+  if (withMany) removeChains();
   const change = await changes({ few: small.services, many: services });
   const pod = `${namespace}-pod`;
   execFileSync('ip', ['netns', 'add', pod]);
@@ -57,7 +63,7 @@ const measure = async (namespace: string, withMany: boolean): Promise<ServiceTim
     return {
       load: { ours, chains, oursMany },
       ...(chainsMany === undefined ? {} : { chainsMany }),
-      change,
+      ...{ change, changeChains },
       connect: { direct, service },
     };
   } finally {
@@ -98,9 +104,33 @@ const changes = async (networks: Readonly<Record<'few' | 'many', ServiceNetwork>
 
 const loadChains = async (count: number): Promise<number> => {
   const text = chainRules(count);
-  const took = await timed(() => applyText(text));
-  execFileSync('nft', ['delete', 'table', 'ip', 'bench-chains']);
-  return took;
+  return timed(() => applyText(text));
+};
+
+const removeChains = (): void =>
+  void execFileSync('nft', ['delete', 'table', 'ip', 'bench-chains']);
+
+/** As kube-proxy replaces an endpoint: a chain for the new one, the service's chain anew, the old one's away. */
+const changesOfChains = async (): Promise<readonly number[]> => {
+  const times: number[] = [];
+  for (let i = 0; i < CHANGES_OF_CHAINS; i++) {
+    const [old, next] = [i === 0 ? 'e1x0' : `e1n${i - 1}`, `e1n${i}`];
+    const address = `10.90.0.${(i % 250) + 1}`;
+    const others = Array.from(
+      { length: ENDPOINTS - 1 },
+      (_none, k) => `${k + 1} : goto e1x${k + 1}`,
+    );
+    const text = `table ip bench-chains {
+chain ${next} { ip saddr ${address} meta mark set 1; meta l4proto tcp dnat ip to ${address}:8080; }
+}
+flush chain ip bench-chains s1
+add rule ip bench-chains s1 numgen random mod ${ENDPOINTS} vmap { 0 : goto ${next}, ${others.join(', ')} }
+flush chain ip bench-chains ${old}
+delete chain ip bench-chains ${old}
+`;
+    times.push(await timed(() => applyText(text)));
+  }
+  return times;
 };
 
 const addressOf = (i: number): string => `10.${100 + (i >> 16)}.${(i >> 8) & 255}.${i & 255}`;
