@@ -1,6 +1,7 @@
 import { hugePagesOf, isWholePages, pageBytesOf, pageBytesOfMedium } from './huge-pages';
-import { PODS } from './resources';
-import { made, pod, refusal } from './testing';
+import { CRON_JOBS, DEPLOYMENTS, PODS } from './resources';
+import { deployment, made, pod, refusal } from './testing';
+import { kindOf } from './scheme';
 import type { Pod } from './types';
 
 type Texts = Readonly<Record<string, string>>;
@@ -80,5 +81,52 @@ describe('huge pages of a container', () => {
     expect(refused(undefined, limits)).toEqual([]);
     const { spec } = made(PODS, pod({}, { resources: { limits } })) as Pod;
     expect(spec.containers[0]?.resources?.requests).toEqual(limits);
+  });
+});
+
+describe('an amount that is no whole number of pages and is stored already', () => {
+  const pages = (amount: string, image = 'nginx:1.27') => ({
+    containers: [
+      { name: 'c', image, resources: { limits: { memory: '1Gi', 'hugepages-2Mi': amount } } },
+    ],
+  });
+  const AT = 'spec.containers[0].resources';
+
+  it('stays when something else of a template changes', () => {
+    const old = deployment({}, pages('3Mi'));
+    expect(refusal(DEPLOYMENTS, old)).not.toEqual([]);
+    expect(refusal(DEPLOYMENTS, deployment({ replicas: 3 }, pages('3Mi', 'nginx:2')), old)).toEqual(
+      [],
+    );
+    const template = (spec: object) => ({
+      metadata: { name: 'night' },
+      spec: {
+        schedule: '@daily',
+        jobTemplate: { spec: { template: { spec: { restartPolicy: 'Never', ...spec } } } },
+      },
+    });
+    expect(refusal(CRON_JOBS, template(pages('3Mi', 'nginx:2')), template(pages('3Mi')))).toEqual(
+      [],
+    );
+  });
+
+  it('lets no other in, and none where there was none', () => {
+    const refused = (amount: string, old: string) =>
+      refusal(DEPLOYMENTS, deployment({}, pages(amount)), deployment({}, pages(old)));
+    for (const old of ['3Mi', '4Mi'])
+      expect(refused('5Mi', old)).toContain(
+        `spec.template.${AT}.limits[hugepages-2Mi]: Invalid value: "5Mi": ` +
+          '5Mi is not positive integer multiple of hugepages-2Mi',
+      );
+    expect(refused('4Mi', '3Mi')).toEqual([]);
+  });
+
+  it('lets a pod be resized in what else it has', () => {
+    const [old, resized] = ['1Gi', '2Gi'].map((memory) => {
+      const limits = { cpu: '1', memory, 'hugepages-2Mi': '3Mi' };
+      return made(PODS, pod({}, { resources: { limits, requests: { ...limits, cpu: '500m' } } }));
+    });
+    const resize = kindOf(PODS)?.rules.validatePart['resize'];
+    expect(resize?.(resized!, old!)).toEqual([]);
   });
 });

@@ -1,6 +1,7 @@
 import type { Resource } from '../resources';
 import type { ApiObject } from '../types';
 import type { FieldError } from '../validation/field-error';
+import { exceptStoredPages } from '../validation/resources';
 
 /** The rules of one kind. All functions are pure but `applyDefaults`. */
 export interface KindRules<T extends ApiObject = ApiObject> {
@@ -67,6 +68,10 @@ export const defineKind = <T extends ApiObject>(
   const { applyDefaults, validateCreate, validateUpdate, validateStatusUpdate, ...others } = draft;
   const { validateApprovalUpdate, validateEphemeralContainersUpdate, ...besides } = others;
   const { validateResizeUpdate, warnings, judge, ...info } = besides;
+  const update =
+    (validateChange: KindRules<T>['validateUpdate']): KindRules<T>['validateUpdate'] =>
+    (object, old) =>
+      exceptStoredPages(validateChange(object, old), () => validateCreate(old));
   return {
     resource,
     singular: resource.kind.toLowerCase(),
@@ -79,14 +84,14 @@ export const defineKind = <T extends ApiObject>(
     rules: {
       applyDefaults: applyDefaults ?? (() => undefined),
       validateCreate,
-      validateUpdate,
+      validateUpdate: update(validateUpdate),
       validatePart: {
-        status: validateStatusUpdate ?? validateUpdate,
+        status: update(validateStatusUpdate ?? validateUpdate),
         ...(validateApprovalUpdate === undefined ? {} : { approval: validateApprovalUpdate }),
         ...(validateEphemeralContainersUpdate === undefined
           ? {}
-          : { ephemeralcontainers: validateEphemeralContainersUpdate }),
-        ...(validateResizeUpdate === undefined ? {} : { resize: validateResizeUpdate }),
+          : { ephemeralcontainers: update(validateEphemeralContainersUpdate) }),
+        ...(validateResizeUpdate === undefined ? {} : { resize: update(validateResizeUpdate) }),
       },
       warnings: warnings ?? (() => []),
       ...(judge === undefined ? {} : { judge }),

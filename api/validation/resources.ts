@@ -47,15 +47,30 @@ export const validateHugePages = (
 const validatePages = (list: ResourceList, field: string): readonly FieldError[] =>
   Object.entries(list).flatMap(([name, amount]) =>
     isHugePages(name) && !isWholePages(name, amount)
-      ? [
-          invalid(
-            `${field}[${name}]`,
-            amount,
-            `${amount} is not positive integer multiple of ${name}`,
-          ),
-        ]
+      ? [invalid(`${field}[${name}]`, amount, `${amount} ${NOT_WHOLE} ${name}`)]
       : [],
   );
+
+const NOT_WHOLE = 'is not positive integer multiple of';
+
+/**
+ * Without what `stored` finds, too: an amount that is no whole number of pages stays where it was before
+ * that was asked, and a new one is refused beside it. Source: upstream's AllowIndivisibleHugePagesValues.
+ */
+export const exceptStoredPages = (
+  errors: readonly FieldError[],
+  stored: () => readonly FieldError[],
+): readonly FieldError[] => {
+  const isOfPages = ({ message }: FieldError): boolean =>
+    message.includes(`${NOT_WHOLE} hugepages-`);
+  if (!errors.some(isOfPages)) return errors;
+  const kept = new Set(
+    stored()
+      .filter(isOfPages)
+      .map(({ message }) => message),
+  );
+  return errors.filter(({ message }) => !kept.has(message));
+};
 
 /** Each request against the limit beside it. */
 export const validateRequests = (
