@@ -189,6 +189,39 @@ describe('huge pages', () => {
     expect(driver.joinFiles('older')).toEqual([]);
   });
 
+  it('are limited by the unified hierarchy of a hybrid host, from the top down', () => {
+    put('memory/cgroup.procs');
+    for (const dir of ['.', 'p', 'p/c']) {
+      put(`unified/${dir}/cgroup.controllers`, 'hugetlb\n');
+      put(`unified/${dir}/cgroup.subtree_control`);
+    }
+    put('unified/p/c/hugetlb.2MB.max', '');
+    const driver = new CgroupV1Driver(root);
+    driver.create('p/c');
+    driver.apply('p/c', { hugePageBytes });
+    expect(textOf('unified/cgroup.subtree_control')).toContain('+hugetlb');
+    expect(textOf('unified/p/cgroup.subtree_control')).toBe('+hugetlb');
+    expect(textOf('unified/p/c/hugetlb.2MB.max')).toBe('8388608');
+    put('unified/p/c/cgroup.procs');
+    expect(driver.joinFiles('p/c')).toEqual([
+      join(root, 'memory/p/c/tasks'),
+      join(root, 'unified/p/c/cgroup.procs'),
+    ]);
+    // It was made before anything was limited there.
+    expect(driver.joinFiles('older')).toEqual([join(root, 'memory/older/tasks')]);
+  });
+
+  it('are left alone on a hybrid host whose unified hierarchy hands nothing down', () => {
+    put('memory/cgroup.procs');
+    put('unified/cgroup.controllers', 'hugetlb\n');
+    mkdirSync(join(root, 'unified/cgroup.subtree_control'));
+    const driver = new CgroupV1Driver(root);
+    driver.create('c');
+    driver.apply('c', { hugePageBytes });
+    expect(driver.joinFiles('c')).toEqual([join(root, 'memory/c/tasks')]);
+    expect(existsSync(join(root, 'unified/c'))).toBe(false);
+  });
+
   it('are not limited where there is no controller', () => {
     put('memory/cgroup.procs');
     const v1 = new CgroupV1Driver(root);

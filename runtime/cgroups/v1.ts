@@ -16,18 +16,23 @@ import {
   writeControl,
   writeControls,
 } from './files';
+import { CgroupV2Driver } from './v2';
 
 /** One folder per controller under /sys/fs/cgroup. Only the controllers needed are joined. */
 export class CgroupV1Driver implements CgroupDriver {
   readonly version = 1;
   private readonly controllers: readonly string[];
+  /** Of a hybrid host, where the kernel has left huge pages to the unified hierarchy. */
+  private readonly pages: CgroupV2Driver | undefined;
 
   constructor(private readonly root = '/sys/fs/cgroup') {
     this.controllers = CONTROLLERS.filter((name) => existsSync(join(root, name, 'cgroup.procs')));
+    this.pages = CgroupV2Driver.ofHugePages(join(root, 'unified'));
   }
 
   create(path: string): void {
     for (const controller of this.controllers) makeDir(this.dir(controller, path));
+    this.pages?.create(path);
   }
 
   apply(path: string, resources: CgroupResources): void {
@@ -41,6 +46,7 @@ export class CgroupV1Driver implements CgroupDriver {
       const dir = this.dir(HUGETLB, path);
       for (const { file, value } of hugePageSettings(controlFiles(dir), 1, hugePageBytes))
         writeControl(dir, file, value);
+      this.pages?.apply(path, { hugePageBytes });
     }
     if (cpus !== undefined) this.confine(path, cpus);
   }
@@ -71,7 +77,8 @@ export class CgroupV1Driver implements CgroupDriver {
   joinFiles(path: string): readonly string[] {
     // A thread that moves itself needs no lock; through `cgroup.procs` the kernel would hold up every
     // fork and exec on the host for a grace period, six times for each container.
-    return this.controllersOf(path).map((name) => join(this.dir(name, path), 'tasks'));
+    const files = this.controllersOf(path).map((name) => join(this.dir(name, path), 'tasks'));
+    return [...files, ...(this.pages?.joinFiles(path) ?? []).filter((file) => existsSync(file))];
   }
 
   killDir(path: string): string {
@@ -109,9 +116,11 @@ export class CgroupV1Driver implements CgroupDriver {
   async remove(path: string): Promise<void> {
     const dirs = this.controllersOf(path).map((controller) => this.dir(controller, path));
     // After its container has ended there is nothing in it and nothing below.
-    if (dirs.every(removeEmpty)) return;
-    await this.killAll(path);
-    for (const dir of dirs) await removeTree(dir);
+    if (!dirs.every(removeEmpty)) {
+      await this.killAll(path);
+      for (const dir of dirs) await removeTree(dir);
+    }
+    await this.pages?.remove(path);
   }
 
   stats(path: string): ContainerStats {

@@ -21,10 +21,25 @@ export class CgroupV2Driver implements CgroupDriver {
   readonly version = 2;
   private hasHugePages: boolean | undefined;
 
+  /** Only those of `wanted` are handed down, and those of huge pages and set apart processors. */
   constructor(
     private readonly root = '/sys/fs/cgroup',
     private readonly procDir = '/proc',
+    private readonly wanted: readonly string[] = CONTROLLERS,
   ) {}
+
+  /** What limits huge pages on a host that has all else in v1; undefined where nothing here does. */
+  static ofHugePages(root: string): CgroupV2Driver | undefined {
+    const driver = new CgroupV2Driver(root, undefined, []);
+    if (!driver.available('').includes(HUGETLB)) return undefined;
+    try {
+      driver.delegate('.', [HUGETLB]);
+      return driver;
+    } catch {
+      // Read only, or of a container whose processes are in its root: containers run without.
+      return undefined;
+    }
+  }
 
   create(path: string): void {
     makeDir(this.dir(path));
@@ -125,7 +140,7 @@ export class CgroupV2Driver implements CgroupDriver {
   /** A kernel without huge pages has no controller of them. */
   private controllers(): readonly string[] {
     this.hasHugePages ??= this.available('').includes(HUGETLB);
-    return this.hasHugePages ? [...CONTROLLERS, HUGETLB] : CONTROLLERS;
+    return this.hasHugePages ? [...this.wanted, HUGETLB] : this.wanted;
   }
 
   private available(path: string): readonly string[] {

@@ -1,3 +1,8 @@
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
 import type { Node } from '../../api/types';
 import {
   allPages,
@@ -21,7 +26,14 @@ const PAGES = 8;
   });
   const cluster = sharedCluster('e2e-huge', { nodes: 1 });
   afterEach(() => cluster.clear());
-  afterAll(() => release());
+  let directory: string;
+  beforeAll(() => {
+    directory = mkdtempSync(join(tmpdir(), 'dhow-pages-'));
+  });
+  afterAll(() => {
+    rmSync(directory, { recursive: true, force: true });
+    release();
+  });
 
   const asking = (pages: number) => {
     const list = { cpu: '10m', memory: '32Mi', 'hugepages-2Mi': `${2 * pages}Mi` };
@@ -82,6 +94,20 @@ const PAGES = 8;
     await cluster.must('delete', 'pod', 'first');
     await cluster.podIsReady('second');
     expect(freePages()).toBe(free);
+  });
+
+  it('are mapped without a volume as many as a container is limited in, and none without a limit', async () => {
+    const source = join(__dirname, '../integration/support/pages.c');
+    execFileSync('gcc', ['-static', '-O1', '-o', join(directory, 'pages'), source]);
+    const shared = { volumes: [{ name: 'programs', hostPath: { path: directory } }] };
+    const mounts = { volumeMounts: [{ name: 'programs', mountPath: '/programs' }] };
+    await cluster.apply(podYaml('some', SLEEP, { ...asking(3), ...mounts }, shared));
+    await cluster.apply(podYaml('none', SLEEP, mounts, shared));
+    for (const name of ['some', 'none']) await cluster.podIsReady(name);
+    const got = (name: string) =>
+      cluster.must('exec', name, '--', '/programs/pages', String(PAGES));
+    expect((await got('some')).trim()).toBe('3');
+    expect((await got('none')).trim()).toBe('0');
   });
 
   it('are said to lack where a volume is of them and no container asks', async () => {

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 import { createMounter } from '../../node-agent/volumes/mounter';
-import { CgroupV2Driver } from '../../runtime/cgroups';
+import { CgroupV1Driver, CgroupV2Driver } from '../../runtime/cgroups';
 import { freePages, hasHugePages, PAGE_BYTES, reserveHugePages } from '../support/huge-pages';
 
 const PAGES = 6;
@@ -65,9 +65,11 @@ const root = UNIFIED.find((dir) => controllersOf(dir).includes('hugetlb'));
     });
   });
 
-  (root === undefined ? describe.skip : describe)('of processes in a cgroup', () => {
+  const isHybrid = root === UNIFIED[0];
+  const drivers = [['v2', new CgroupV2Driver(root)] as const];
+  const all = isHybrid ? [...drivers, ['a hybrid host', new CgroupV1Driver()] as const] : drivers;
+  (root === undefined ? describe.skip : describe).each(all)('in a cgroup of %s', (_, driver) => {
     const dir = root ?? '';
-    const driver = new CgroupV2Driver(dir);
     const pod = `dhow-test-pages-${process.pid}`;
     let isEnabled: boolean;
 
