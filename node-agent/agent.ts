@@ -53,6 +53,7 @@ import { withOwnUid } from './streams/own-uid';
 import { StreamServer } from './streams/stream-server';
 import { createNodeUsage } from './usage/node-usage';
 import { FolderRemover } from './volumes/folder-remover';
+import { createNfsMounter } from './volumes/nfs-mounter';
 import { VolumeManager } from './volumes/volume-manager';
 
 export type { Agent, AgentDeps } from './agent-deps';
@@ -119,7 +120,7 @@ class NodeAgent implements Agent {
     const stores = podStores(config, deps.log);
     const { paths } = stores;
     this.volumes = new VolumeManager({
-      ...{ stateDir, runDir, mounter: deps.mounter },
+      ...{ stateDir, runDir, mounter: deps.mounter, nfs: createNfsMounter({ clock }) },
       claims: this.assignments,
       tokens: (key) => this.assignments.token(key),
       node: () => this.assignments.facts.node,

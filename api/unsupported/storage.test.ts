@@ -9,9 +9,11 @@ const volume = (source: object) => ({
 
 it('says of a volume that no node can mount it', () => {
   const warnings = (source: object) => warningsFor(made(PERSISTENT_VOLUMES, volume(source)));
-  expect(warnings({ nfs: { server: 's', path: '/' } })).toEqual([
-    'spec.nfs: not supported by Dhow yet; pods that use it will not start',
+  expect(warnings({ cephfs: { monitors: ['m'] }, mountOptions: ['ro'] })).toEqual([
+    'spec.cephfs: not supported by Dhow yet; pods that use it will not start',
+    'spec.mountOptions: not supported by Dhow yet; pods that use it will not start',
   ]);
+  expect(warnings({ nfs: { server: 's', path: '/' }, mountOptions: ['ro'] })).toEqual([]);
   expect(warnings({ hostPath: { path: '/srv' } })).toEqual([]);
   expect(warnings({ local: { path: '/srv' } })).toEqual([]);
 });

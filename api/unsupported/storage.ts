@@ -10,7 +10,7 @@ export const unsupportedInPersistentVolume = ({
     spec,
     {
       ...VOLUME,
-      ...(spec?.csi === undefined ? MOUNT_OPTIONS : {}),
+      ...(spec?.csi === undefined && spec?.nfs === undefined ? MOUNT_OPTIONS : {}),
       ...(spec?.csi === undefined && spec?.local === undefined ? BLOCK : {}),
     },
     'spec',
@@ -39,7 +39,7 @@ const VOLUME: Rules = {
   ...always(
     NO_PODS,
     ...['awsElasticBlockStore', 'azureDisk', 'azureFile', 'cephfs', 'cinder', 'fc'],
-    ...['flexVolume', 'flocker', 'gcePersistentDisk', 'glusterfs', 'iscsi', 'nfs'],
+    ...['flexVolume', 'flocker', 'gcePersistentDisk', 'glusterfs', 'iscsi'],
     ...['photonPersistentDisk', 'portworxVolume', 'quobyte', 'rbd', 'scaleIO', 'storageos'],
     'vsphereVolume',
   ),

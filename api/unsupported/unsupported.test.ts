@@ -7,7 +7,7 @@ const said = (resource: Resource, body: object) => warningsFor(made(resource, bo
 it('tells what is accepted and not carried out', () => {
   const spec = {
     volumes: [
-      { name: 'v', nfs: { server: 's', path: '/' } },
+      { name: 'v', cephfs: { monitors: ['m'] } },
       { name: 'w' },
       { name: 'x', projected: { sources: [{ serviceAccountToken: { path: 'token' } }] } },
       { name: 'y', emptyDir: { medium: 'Tape' } },
@@ -18,7 +18,7 @@ it('tells what is accepted and not carried out', () => {
     env: [{ name: 'A', valueFrom: { fileKeyRef: { volumeName: 'w', path: 'p', key: 'k' } } }],
   };
   expect(said(PODS, pod(spec, container))).toEqual([
-    'spec.volumes[0].nfs: not supported by Dhow yet; the pod will not start',
+    'spec.volumes[0].cephfs: not supported by Dhow yet; the pod will not start',
     'spec.volumes[3].emptyDir.medium: not supported by Dhow yet; the pod will not start',
     'spec.containers[0].env[0].valueFrom.fileKeyRef: not supported by Dhow yet; the container will not start',
   ]);

@@ -19,7 +19,7 @@ export const unsupportedInVolume = (
 
 const SOURCES = [
   ...['emptyDir', 'hostPath', 'configMap', 'secret', 'projected', 'downwardAPI'],
-  ...['persistentVolumeClaim', 'ephemeral', 'image', 'csi'],
+  ...['persistentVolumeClaim', 'ephemeral', 'image', 'csi', 'nfs'],
 ];
 const EMPTY_DIR: Rules = {
   medium: { why: NOT_STARTED, when: (value) => !isMedium(value) },

@@ -60,6 +60,15 @@ it.each<[string, Resource, object, readonly string[]]>([
     { spec: { ...VOLUME, nfs: { server: 's', path: '/' } } },
     ['spec.nfs: Forbidden: may not specify more than 1 volume type'],
   ],
+  [
+    'a volume of a server that is not said',
+    PERSISTENT_VOLUMES,
+    { spec: { ...VOLUME, hostPath: undefined, nfs: { server: '', path: 'a' } } },
+    [
+      'spec.nfs.server: Required value',
+      'spec.nfs.path: Invalid value: "a": must be an absolute path',
+    ],
+  ],
   ['a class', STORAGE_CLASSES, { provisioner: 'kubernetes.io/no-provisioner' }, []],
   [
     'a class of nobody',

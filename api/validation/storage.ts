@@ -19,6 +19,7 @@ import {
   validateMetadataUpdate,
   type MetadataRules,
 } from './metadata';
+import { validateNfs } from './volumes';
 import { dns1123SubdomainProblems, qualifiedNameProblems } from '../names';
 
 const CLUSTER: MetadataRules = { isNamespaced: false, name: subdomainName };
@@ -117,7 +118,7 @@ const sourcesOf = (spec: VolumeSpec): Readonly<Record<string, unknown>> =>
   Object.fromEntries(Object.entries(spec).filter(([name]) => !NO_SOURCES.has(name)));
 
 const validateVolumeSpec = (spec: VolumeSpec): readonly FieldError[] => {
-  const { capacity = {}, storageClassName = '', volumeMode } = spec;
+  const { capacity = {}, storageClassName = '', volumeMode, nfs } = spec;
   const [first, ...others] = Object.keys(sourcesOf(spec));
   const names = Object.keys(capacity);
   return [
@@ -134,6 +135,7 @@ const validateVolumeSpec = (spec: VolumeSpec): readonly FieldError[] => {
     ]),
     ...(first === undefined ? [required('spec', 'must specify a volume type')] : []),
     ...others.map((name) => forbidden(`spec.${name}`, 'may not specify more than 1 volume type')),
+    ...(nfs === undefined ? [] : validateNfs(nfs, 'spec.nfs')),
     ...validateClassName(storageClassName),
     ...oneOf('spec.volumeMode', volumeMode, MODES),
   ];

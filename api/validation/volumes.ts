@@ -67,7 +67,7 @@ export const validateVolumes = (
 const validateSource = (volume: Volume, field: string): readonly FieldError[] => {
   const sources = volumeSourcesOf(volume);
   if (sources.length === 0) return [required(field, 'must specify a volume type')];
-  const { emptyDir, hostPath, secret, configMap, downwardAPI, projected } = volume;
+  const { emptyDir, hostPath, nfs, secret, configMap, downwardAPI, projected } = volume;
   return [
     ...sources
       .slice(1)
@@ -81,6 +81,7 @@ const validateSource = (volume: Volume, field: string): readonly FieldError[] =>
         ]
       : []),
     ...(hostPath === undefined ? [] : validateHostPath(hostPath, `${field}.hostPath`)),
+    ...(nfs === undefined ? [] : validateNfs(nfs, `${field}.nfs`)),
     ...(secret === undefined
       ? []
       : [
@@ -131,6 +132,16 @@ const validateHostPath = (
   ...(type === undefined || HOST_PATH_TYPES.includes(type)
     ? []
     : [notSupported(`${field}.type`, type, HOST_PATH_TYPES)]),
+];
+
+/** Of a pod, or of a PersistentVolume. Bodies may lack either. Source: upstream's validateNFSVolumeSource */
+export const validateNfs = (
+  { server = '', path = '' }: Partial<DeepReadonly<core.NFSVolumeSource>>,
+  field: string,
+): readonly FieldError[] => [
+  ...(server === '' ? [required(`${field}.server`)] : []),
+  ...(path === '' ? [required(`${field}.path`)] : []),
+  ...(path.startsWith('/') ? [] : [invalid(`${field}.path`, path, 'must be an absolute path')]),
 ];
 
 const validateFiles = (

@@ -71,7 +71,7 @@ export class PodProvisions {
     const { startSignal } = tasks;
     try {
       const own = volumes.prepare({ pod: record.pod, objects, node: nodeViewOf(node(), podIps) });
-      return await trace.once('Prepare volumes', () => this.withDriverVolumes(own, startSignal));
+      return await trace.once('Prepare volumes', () => this.withRemoteVolumes(own, startSignal));
     } catch (error) {
       if (error instanceof NotYetError || startSignal.aborted) return undefined;
       const reason = error instanceof VolumeError ? error.reason : 'FailedMount';
@@ -80,17 +80,20 @@ export class PodProvisions {
     }
   }
 
-  private async withDriverVolumes(
+  /** And those that others have, who may take long. */
+  private async withRemoteVolumes(
     own: PreparedVolumes,
     startSignal: AbortSignal,
   ): Promise<PreparedVolumes> {
     const { deps, record } = this.parts;
-    const provided = deps.volumes.csiVolumes(record.pod);
-    if (provided.length === 0) return own;
-    const paths = await this.step('the mounting of its volumes', startSignal, (signal) =>
-      deps.csi.prepare(record.pod, provided, signal),
-    );
-    return new Map([...own, ...paths]);
+    const { pod } = record;
+    const ofDrivers = deps.volumes.csiVolumes(pod);
+    const ofNfs = deps.volumes.nfsVolumes(pod);
+    if (ofDrivers.length + ofNfs.length === 0) return own;
+    return this.step('the mounting of its volumes', startSignal, async (signal) => {
+      const mounted = await deps.volumes.mountNfs(pod, ofNfs, signal);
+      return new Map([...own, ...mounted, ...(await deps.csi.prepare(pod, ofDrivers, signal))]);
+    });
   }
 
   /** Takes all of it away, once no container is left. Idempotent. */

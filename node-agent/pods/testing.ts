@@ -16,7 +16,7 @@ import { DEFAULT_SETTINGS } from '../settings';
 import { measure, METER_HEAP_MAX_MB } from '../storage/meter';
 import { StorageKeeper } from '../storage/storage-keeper';
 import { storagePlacesOf } from '../storage/storage-places';
-import { fakeMounter } from '../volumes/fake-mounter';
+import { fakeMounter, noNfs } from '../volumes/fake-mounter';
 import { VolumeManager } from '../volumes/volume-manager';
 import type { ObjectSource } from '../pod-spec/environment';
 import { ANY_CPUS } from '../cpus/pod-cpus';
@@ -205,6 +205,7 @@ const volumesIn = (directory: string): VolumeManager =>
     stateDir: directory,
     runDir: `${directory}/run`,
     mounter: fakeMounter(),
+    nfs: noNfs,
     claims: { claim: () => undefined, volume: () => undefined },
     tokens: (key) => ({ key, token: `token of ${key}` }),
     node: () => undefined,

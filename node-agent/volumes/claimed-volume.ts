@@ -75,8 +75,9 @@ const checkKind = (volume: PersistentVolume): void => {
     throw new Error(
       `volume "${name}" has volumeMode Block, which only local volumes and those of CSI drivers can have`,
     );
-  // Drivers know what to do with them.
-  if (spec?.csi === undefined && (spec?.mountOptions ?? []).length > 0)
+  // Drivers and servers know what to do with them.
+  const takesOptions = spec?.csi !== undefined || spec?.nfs !== undefined;
+  if (!takesOptions && (spec?.mountOptions ?? []).length > 0)
     throw new Error(`volume "${name}" has mount options, which it cannot be mounted with`);
 };
 

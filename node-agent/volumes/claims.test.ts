@@ -14,7 +14,7 @@ import { join } from 'node:path';
 import type { PersistentVolume, PersistentVolumeClaim, Pod } from '../../api/types';
 import { ManualClock } from '../../lib/clock';
 import { silentLog } from '../../lib/log';
-import { fakeMounter } from './fake-mounter';
+import { fakeMounter, noNfs } from './fake-mounter';
 import { FolderRemover } from './folder-remover';
 import { VolumeManager } from './volume-manager';
 
@@ -36,6 +36,7 @@ const managerOf = () =>
     stateDir: join(directory, 'state'),
     runDir: join(directory, 'run'),
     mounter: fakeMounter(),
+    nfs: noNfs,
     claims: { claim: (_namespace, name) => claims.get(name), volume: (name) => volumes.get(name) },
     tokens: () => undefined,
     node: () => ({ name: 'n1', labels: { zone: 'a' } }),

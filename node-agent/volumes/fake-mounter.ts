@@ -1,4 +1,5 @@
 import type { Mounter } from './mounter';
+import type { NfsMounter } from './nfs-mounter';
 
 /** Remembers what is mounted where, and mounts nothing. */
 export const fakeMounter = (): Mounter & { readonly mounts: ReadonlyMap<string, string> } => {
@@ -15,4 +16,10 @@ export const fakeMounter = (): Mounter & { readonly mounts: ReadonlyMap<string, 
         if (path === folder || path.startsWith(`${folder}/`)) mounts.delete(path);
     },
   };
+};
+
+/** As if no server answered. */
+export const noNfs: NfsMounter = {
+  mount: () => Promise.reject(new Error('no server of NFS')),
+  unmount: () => Promise.reject(new Error('not mounted')),
 };

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 
 import type { PodSpec } from '../../api/types';
 import { testContainer, testPod } from '../pods/testing';
-import { fakeMounter } from './fake-mounter';
+import { fakeMounter, noNfs } from './fake-mounter';
 import { hugePageVolume } from './huge-page-volume';
 import { VolumeManager } from './volume-manager';
 
@@ -77,6 +77,7 @@ it('mounts pages of the size that is asked for, up to the amount', async () => {
   const mounter = fakeMounter();
   const volumes = new VolumeManager({
     ...{ stateDir: join(directory, 'state'), runDir: join(directory, 'run'), mounter },
+    nfs: noNfs,
     claims: { claim: () => undefined, volume: () => undefined },
     tokens: () => undefined,
     node: () => undefined,

@@ -1,13 +1,5 @@
 import { createHash } from 'node:crypto';
-import {
-  chmodSync,
-  chownSync,
-  existsSync,
-  mkdirSync,
-  renameSync,
-  statSync,
-  writeFileSync,
-} from 'node:fs';
+import { chmodSync, chownSync, existsSync, mkdirSync, renameSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { isHugePageMedium } from '../../api/huge-pages';
@@ -15,13 +7,17 @@ import { bytesOf } from '../../api/quantity';
 import { type PersistentVolume, type Pod, uidOf } from '../../api/types';
 import { claimNameOf, isBlock } from '../../api/volumes';
 import { removeTree } from '../../lib/remove-tree';
-import { hasErrorCode, listFolderSync } from '../files';
+import { listFolderSync } from '../files';
 import { podMemoryLimitBytes } from '../pod-spec/cgroup-resources';
 import { writeVolumeFiles, type VolumeFile } from './atomic-writer';
 import type { Mounter } from './mounter';
 import type { CsiVolume } from './csi-volume';
 import { claimedVolume, isFolderOf, type ClaimSource, type ReachingNode } from './claimed-volume';
+import { prepareHostPath, statOf } from './host-path';
 import { hugePageVolume } from './huge-page-volume';
+import { nfsMountOf } from './nfs-mount';
+import type { NfsMounter } from './nfs-mounter';
+import { NfsVolumes, type NfsVolume } from './nfs-volumes';
 import { VolumeFolders } from './volume-folders';
 import { VolumeError } from './volume-error';
 import { NotYetError, volumeFiles, type ContentSource, type Volume } from './volume-content';
@@ -32,6 +28,7 @@ export interface VolumeManagerOptions {
   /** On tmpfs: secrets, and memory-backed volumes. */
   readonly runDir: string;
   readonly mounter: Mounter;
+  readonly nfs: NfsMounter;
   readonly claims: ClaimSource;
   readonly tokens: ContentSource['tokens'];
   /** This node; undefined until the server has said. */
@@ -44,16 +41,18 @@ export type PreparedVolumes = ReadonlyMap<string, string>;
 /** Makes, updates and removes the volumes of pods. */
 export class VolumeManager {
   readonly folders: VolumeFolders;
+  private readonly remote: NfsVolumes;
   /** By path, a digest of what this process wrote there: a pod's worker comes by many times. */
   private readonly written = new Map<string, string>();
 
   constructor(private readonly options: VolumeManagerOptions) {
     this.folders = new VolumeFolders(options.stateDir, options.runDir);
+    this.remote = new NfsVolumes(options);
   }
 
   /**
    * Makes every volume be there and up to date, but for images, which come with the containers that
-   * mount them, and `csiVolumes`. Idempotent. @throws VolumeError, NotYetError
+   * mount them, `csiVolumes` and `nfsVolumes`. Idempotent. @throws VolumeError, NotYetError
    */
   prepare(given: Omit<ContentSource, 'tokens'>): PreparedVolumes {
     const source = { ...given, tokens: this.options.tokens };
@@ -70,15 +69,39 @@ export class VolumeManager {
 
   /** Those that drivers provide: `prepare`, first, has noted that they are used. @throws VolumeError */
   csiVolumes(pod: Pod): readonly CsiVolume[] {
-    return (pod.spec.volumes ?? []).flatMap((each): readonly CsiVolume[] =>
-      this.attempt(each, () => {
-        const { name, csi: inline } = each;
-        if (inline !== undefined) return [{ name, inline }];
-        const claimName = claimNameOf(pod, each);
-        const volume = claimName === undefined ? undefined : this.claimed(pod, each, claimName);
-        if (volume?.spec?.csi === undefined) return [];
-        const isReadOnly = each.persistentVolumeClaim?.readOnly === true;
-        return [{ name, volume, isReadOnly }];
+    return this.each(pod, ({ name, csi: inline, persistentVolumeClaim }, volume) => {
+      if (inline !== undefined) return { name, inline };
+      if (volume?.spec?.csi === undefined) return undefined;
+      return { name, volume, isReadOnly: persistentVolumeClaim?.readOnly === true };
+    });
+  }
+
+  /** Those of servers of NFS: `prepare`, first, has noted that they are used. @throws VolumeError */
+  nfsVolumes(pod: Pod): readonly NfsVolume[] {
+    return this.each(pod, (each, volume) => {
+      const mount = nfsMountOf(each, volume);
+      if (mount === undefined) return undefined;
+      const { name } = each;
+      return { name, specName: volume?.metadata.name ?? name, mount };
+    });
+  }
+
+  /** Mounts them, which may take until the signal. Idempotent. @throws VolumeError */
+  mountNfs(pod: Pod, volumes: readonly NfsVolume[], signal: AbortSignal): Promise<PreparedVolumes> {
+    return this.remote.prepare(uidOf(pod), volumes, signal);
+  }
+
+  /** Of each volume, and what is bound to the claim that it is of. */
+  private each<T>(
+    pod: Pod,
+    pick: (volume: Volume, behind: PersistentVolume | undefined) => T | undefined,
+  ): readonly T[] {
+    return (pod.spec.volumes ?? []).flatMap((volume) =>
+      this.attempt(volume, () => {
+        const claimName = claimNameOf(pod, volume);
+        const behind = claimName === undefined ? undefined : this.claimed(pod, volume, claimName);
+        const picked = pick(volume, behind);
+        return picked === undefined ? [] : [picked];
       }),
     );
   }
@@ -127,6 +150,7 @@ export class VolumeManager {
   /** Unmounts and deletes all volumes of a pod. Idempotent. */
   async remove(uid: string): Promise<void> {
     const { runDir, stateDir, mounter } = this.options;
+    await this.remote.release(uid);
     for (const folder of [runDir, stateDir].map((dir) => join(dir, 'pods', uid))) {
       mounter.unmountAll(folder);
       await removeTree(folder);
@@ -143,8 +167,8 @@ export class VolumeManager {
 
   /** Undefined where somebody else provides it. */
   private prepareOne(volume: Volume, source: ContentSource): string | undefined {
-    const { hostPath, emptyDir, csi } = volume;
-    if (csi !== undefined) return undefined;
+    const { hostPath, emptyDir, csi, nfs } = volume;
+    if (csi !== undefined || nfs !== undefined) return undefined;
     if (hostPath !== undefined) return prepareHostPath(hostPath.path, hostPath.type ?? '');
     const claimName = claimNameOf(source.pod, volume);
     if (claimName !== undefined) return this.prepareClaimed(source.pod, volume, claimName);
@@ -175,7 +199,7 @@ export class VolumeManager {
   private prepareClaimed(pod: Pod, podVolume: Volume, claimName: string): string | undefined {
     const volume = this.claimed(pod, podVolume, claimName);
     this.folders.use(volume, uidOf(pod));
-    if (volume.spec?.csi !== undefined) return undefined;
+    if (volume.spec?.csi !== undefined || volume.spec?.nfs !== undefined) return undefined;
     if (isFolderOf(volume)) return this.folders.prepare(volume, pod.spec.securityContext?.fsGroup);
     const { hostPath, local } = volume.spec ?? {};
     if (hostPath !== undefined) return prepareHostPath(hostPath.path, hostPath.type ?? '');
@@ -258,48 +282,4 @@ const makeFolder = (path: string, mode: number, groupId: number | undefined): vo
   if (groupId !== undefined) chownSync(temporary, 0, groupId);
   chmodSync(temporary, mode);
   renameSync(temporary, path);
-};
-
-const prepareHostPath = (path: string, type: string): string => {
-  const stats = statOf(path);
-  if (stats === undefined) {
-    if (type === '' || type === 'DirectoryOrCreate')
-      mkdirSync(path, { recursive: true, mode: 0o755 });
-    else if (type === 'FileOrCreate') writeFileSync(path, '', { mode: 0o644 });
-    else throw new Error(`hostPath type check failed: ${path} is not ${describe(type)}`);
-    return path;
-  }
-  const isRight =
-    {
-      '': true,
-      DirectoryOrCreate: stats.isDirectory(),
-      Directory: stats.isDirectory(),
-      FileOrCreate: stats.isFile(),
-      File: stats.isFile(),
-      Socket: stats.isSocket(),
-      CharDevice: stats.isCharacterDevice(),
-      BlockDevice: stats.isBlockDevice(),
-    }[type] ?? false;
-  if (!isRight) throw new Error(`hostPath type check failed: ${path} is not ${describe(type)}`);
-  return path;
-};
-
-const describe = (type: string): string =>
-  ({
-    Directory: 'a directory',
-    DirectoryOrCreate: 'a directory',
-    File: 'a file',
-    FileOrCreate: 'a file',
-    Socket: 'a socket file',
-    CharDevice: 'a character device',
-    BlockDevice: 'a block device',
-  })[type] ?? `of type ${type}`;
-
-const statOf = (path: string) => {
-  try {
-    return statSync(path);
-  } catch (error) {
-    if (hasErrorCode(error, 'ENOENT', 'ENOTDIR')) return undefined;
-    throw error;
-  }
 };

@@ -15,7 +15,7 @@ import { join } from 'node:path';
 import type { ConfigMap, Pod, Secret } from '../../api/types';
 import { testContainer, testPod } from '../pods/testing';
 import { checkVolumePath, writeVolumeFiles } from './atomic-writer';
-import { fakeMounter } from './fake-mounter';
+import { fakeMounter, noNfs } from './fake-mounter';
 import type { Mounter } from './mounter';
 import { NotYetError, type ContentSource } from './volume-content';
 import { VolumeManager } from './volume-manager';
@@ -41,6 +41,7 @@ beforeEach(() => {
     stateDir: join(directory, 'state'),
     runDir: join(directory, 'run'),
     mounter,
+    nfs: noNfs,
     claims: { claim: () => undefined, volume: () => undefined },
     tokens: (key) => issued(key),
     node: () => undefined,
@@ -208,7 +209,7 @@ it('says what is missing', () => {
   expect(() => prepare([{ name: 'v', configMap: { name: 'm', items } }])).toThrow(
     'configmap references non-existent key: zzz',
   );
-  expect(() => prepare([{ name: 'v', nfs: { path: '/', server: 'x' } }])).toThrow('not supported');
+  expect(() => prepare([{ name: 'v', cephfs: { monitors: ['m'] } }])).toThrow('not supported');
 });
 
 it('bounds memory volumes, shares disk ones, and removes both', async () => {
@@ -285,7 +286,7 @@ it.each<[string, object]>([
     'medium HugePages: hugePages storage requested, but there is no resource request for huge pages',
     { emptyDir: { medium: 'HugePages' } },
   ],
-  ['this type of volume is not supported', { nfs: { server: 's', path: '/' } }],
+  ['this type of volume is not supported', { cephfs: { monitors: ['m'] } }],
 ])('makes no volume that is less than was asked for: %s', (why, source) => {
   expect(() => prepare([{ name: 'v', ...source }])).toThrow(why);
 });

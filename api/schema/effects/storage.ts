@@ -22,7 +22,7 @@ const PREPARED = shown(
 /** Sources that no node has: pods wait, and say for what. */
 const MISSING = [
   ...['awsElasticBlockStore', 'azureDisk', 'azureFile', 'cephfs', 'cinder', 'fc'],
-  ...['flexVolume', 'flocker', 'gcePersistentDisk', 'glusterfs', 'iscsi', 'nfs'],
+  ...['flexVolume', 'flocker', 'gcePersistentDisk', 'glusterfs', 'iscsi'],
   ...['photonPersistentDisk', 'portworxVolume', 'quobyte', 'rbd', 'scaleIO', 'storageos'],
   'vsphereVolume',
 ];
@@ -55,6 +55,9 @@ const DEVICE = shown(
   ...(LEFT.shown ?? []),
   'test/e2e/block-volumes.test.ts: keeps what a pod has written to its device for the next one',
   'test/e2e/block-volumes.test.ts: gives a pod the device of its node, to read only where it says so',
+);
+const NFS = shown(
+  'node-agent/volumes/nfs-mount.test.ts: mounts what the volume behind a claim says, with its options',
 );
 const FOR_OTHERS = kept('for the controllers of the driver, which run beside it');
 
@@ -156,8 +159,9 @@ export const STORAGE_EFFECTS: Effects = {
     capacity: SIZE,
     claimRef: NAMED,
     ...all(['hostPath', 'local'], PREPARED),
-    mountOptions: { ...warned(['ro']), ...TOLD },
+    mountOptions: { ...warned(['ro']), ...shown(...(TOLD.shown ?? []), ...(NFS.shown ?? [])) },
     csi: STAGED,
+    nfs: NFS,
     nodeAffinity: shown(PLACES('goes where its volume is')),
     persistentVolumeReclaimPolicy: shown(PLANS('releases a volume whose claim is gone: %s')),
     storageClassName: LEFT,

@@ -24,7 +24,6 @@ const MISSING = {
   gitRepo: { repository: 'r' },
   glusterfs: { endpoints: 'e', path: 'p' },
   iscsi: { targetPortal: 't', iqn: 'iqn', lun: 0 },
-  nfs: { server: 's', path: '/' },
   photonPersistentDisk: { pdID: 'd' },
   portworxVolume: { volumeID: 'v' },
   quobyte: { registry: 'r', volume: 'v' },
@@ -33,6 +32,8 @@ const MISSING = {
   storageos: { volumeName: 'v' },
   vsphereVolume: { volumePath: 'p' },
 };
+
+const NFS = shown('node-agent/volumes/nfs-mount.test.ts: mounts what a pod asks for');
 
 const TOKENS = shown(VOLUMES('gives a pod the tokens that the server has issued for it'));
 
@@ -47,6 +48,7 @@ export const VOLUME_EFFECTS: Effects = {
       'node-agent/volumes/claims.test.ts: gives pods the folder of their claim, which outlives them',
     ),
     image: IMAGE,
+    nfs: NFS,
     csi: shown('test/integration/csi-volumes.test.ts: makes a volume that lives with its pod'),
     projected: PROJECTED,
     secret: SECRETS,
@@ -66,6 +68,7 @@ export const VOLUME_EFFECTS: Effects = {
       ...(EMPTY.shown ?? []),
     ),
   },
+  NFSVolumeSource: all(['path', 'readOnly', 'server'], NFS),
   HostPathVolumeSource: all(['path', 'type'], shown(VOLUMES('checks that a host path is a %s'))),
   ConfigMapVolumeSource: all(['defaultMode', 'items', 'name', 'optional'], FILES),
   SecretVolumeSource: {
