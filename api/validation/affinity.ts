@@ -109,17 +109,26 @@ const validateNodeAffinity = (
   affinity: Affinity['nodeAffinity'],
   field: string,
 ): readonly FieldError[] => {
-  const terms = affinity?.[REQUIRED]?.nodeSelectorTerms;
-  const at = `${field}.${REQUIRED}.nodeSelectorTerms`;
+  const needed = affinity?.[REQUIRED];
   return [
-    ...(affinity?.[REQUIRED] !== undefined && (terms ?? []).length === 0
-      ? [required(at, 'must have at least one node selector term')]
-      : []),
-    ...(terms ?? []).flatMap((term, i) => validateTerm(term, `${at}[${i}]`)),
+    ...(needed === undefined ? [] : validateNodeSelector(needed, `${field}.${REQUIRED}`)),
     ...(affinity?.[PREFERRED] ?? []).flatMap(({ weight, preference }, i) => [
       ...validateWeight(weight, `${field}.${PREFERRED}[${i}].weight`),
       ...validateTerm(preference, `${field}.${PREFERRED}[${i}].preference`),
     ]),
+  ];
+};
+
+/** One of its terms has to fit a node, and there is one. */
+export const validateNodeSelector = (
+  { nodeSelectorTerms }: { readonly nodeSelectorTerms?: readonly NodeSelectorTerm[] | null },
+  field: string,
+): readonly FieldError[] => {
+  const terms = nodeSelectorTerms ?? [];
+  const at = `${field}.nodeSelectorTerms`;
+  return [
+    ...(terms.length === 0 ? [required(at, 'must have at least one node selector term')] : []),
+    ...terms.flatMap((term, i) => validateTerm(term, `${at}[${i}]`)),
   ];
 };
 

@@ -2,9 +2,10 @@ import {
   PERSISTENT_VOLUME_CLAIMS,
   PERSISTENT_VOLUMES,
   STORAGE_CLASSES,
+  PODS,
   type Resource,
 } from '../resources';
-import { refusal } from '../testing';
+import { pod, refusal } from '../testing';
 
 const named = { metadata: { name: 'a' } };
 const CLAIM = { accessModes: ['ReadWriteOnce'], resources: { requests: { storage: '1Gi' } } };
@@ -69,6 +70,59 @@ it.each<[string, Resource, object, readonly string[]]>([
       'spec.nfs.path: Invalid value: "a": must be an absolute path',
     ],
   ],
+  [
+    'a folder of no place',
+    PERSISTENT_VOLUMES,
+    { spec: { ...VOLUME, hostPath: undefined, local: { path: '/a/../b' } } },
+    [
+      `spec.local.path: Invalid value: "/a/../b": must not contain '..'`,
+      'spec.nodeAffinity: Required value: Local volume requires node affinity',
+    ],
+  ],
+  [
+    'a volume that nobody can reach',
+    PERSISTENT_VOLUMES,
+    {
+      spec: {
+        ...{ ...VOLUME, hostPath: { path: '', type: 'Disk' } },
+        nodeAffinity: { required: { nodeSelectorTerms: [] } },
+      },
+    },
+    [
+      'spec.nodeAffinity.required.nodeSelectorTerms: Required value: must have at least one node selector term',
+      'spec.hostPath.path: Required value',
+      expect.stringContaining('spec.hostPath.type: Unsupported value: "Disk"'),
+    ] as string[],
+  ],
+  [
+    'a root that is to be emptied, of nodes that are not said',
+    PERSISTENT_VOLUMES,
+    {
+      spec: {
+        ...{ ...VOLUME, hostPath: { path: '/.' }, nodeAffinity: {} },
+        persistentVolumeReclaimPolicy: 'Recycle',
+      },
+    },
+    [
+      'spec.nodeAffinity.required: Required value: must specify required node constraints',
+      "spec.persistentVolumeReclaimPolicy: Forbidden: may not be 'recycle' for a hostPath mount of '/'",
+    ],
+  ],
+  [
+    'a volume of no driver',
+    PERSISTENT_VOLUMES,
+    {
+      spec: {
+        ...{ ...VOLUME, hostPath: undefined },
+        csi: { driver: 'A_b', volumeHandle: '', nodePublishSecretRef: { name: 's' } },
+      },
+    },
+    [
+      expect.stringContaining('spec.csi.driver: Invalid value: "A_b"'),
+      'spec.csi.volumeHandle: Required value',
+      'spec.csi.nodePublishSecretRef.namespace: Required value',
+    ] as string[],
+  ],
   ['a class', STORAGE_CLASSES, { provisioner: 'kubernetes.io/no-provisioner' }, []],
   [
     'a class of nobody',
@@ -112,4 +166,41 @@ it('keeps what a class is', () => {
     'provisioner: Forbidden: updates to provisioner are forbidden.',
     'volumeBindingMode: Invalid value: "WaitForFirstConsumer": field is immutable',
   ]);
+});
+
+it.each<[string, object, readonly string[]]>([
+  ['no claim', { persistentVolumeClaim: {} }, ['persistentVolumeClaim.claimName: Required value']],
+  ['no template', { ephemeral: {} }, ['ephemeral.volumeClaimTemplate: Required value']],
+  [
+    'a claim on nothing',
+    { ephemeral: { volumeClaimTemplate: { spec: { accessModes: ['ReadWriteOnce'] } } } },
+    ['ephemeral.volumeClaimTemplate.spec.resources[storage]: Required value'],
+  ],
+  ['a claim', { ephemeral: { volumeClaimTemplate: { spec: CLAIM } } }, []],
+  [
+    'a driver with a secret of no name',
+    { csi: { driver: 'd.test', nodePublishSecretRef: {} } },
+    ['csi.nodePublishSecretRef.name: Required value'],
+  ],
+  [
+    'a server of no name',
+    { nfs: { server: '', path: '' } },
+    [
+      'nfs.server: Required value',
+      'nfs.path: Required value',
+      'nfs.path: Invalid value: "": must be an absolute path',
+    ],
+  ],
+])('judges what a pod has as a volume: %s', (_what, source, expected) => {
+  const volumes = [{ name: 'v', ...source }];
+  expect(refusal(PODS, pod({ volumes }))).toEqual(
+    expected.map((text) => `spec.volumes[0].${text}`),
+  );
+});
+
+it('takes changes of a volume that was there before its place was judged', () => {
+  const old = { ...named, spec: { ...VOLUME, hostPath: undefined, local: { path: '/srv' } } };
+  const released = { ...old, spec: { ...old.spec, persistentVolumeReclaimPolicy: 'Retain' } };
+  expect(refusal(PERSISTENT_VOLUMES, old)).not.toEqual([]);
+  expect(refusal(PERSISTENT_VOLUMES, released, old)).toEqual([]);
 });

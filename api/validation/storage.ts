@@ -1,7 +1,13 @@
 import { jsonEqual } from '../json-value';
 import { compareQuantities, parseQuantity } from '../quantity';
 import type { PersistentVolume, PersistentVolumeClaim, StorageClass } from '../types';
-import { validateLabelSelector } from './affinity';
+import {
+  validateAccessModes,
+  validateClaimSpec,
+  validateClassName,
+  validatePositive,
+  VOLUME_MODES,
+} from './claim-spec';
 import {
   forbidden,
   immutable,
@@ -19,15 +25,14 @@ import {
   validateMetadataUpdate,
   type MetadataRules,
 } from './metadata';
-import { validateNfs } from './volumes';
-import { dns1123SubdomainProblems, qualifiedNameProblems } from '../names';
+import { qualifiedNameProblems } from '../names';
+import { validateVolumeSource } from './volume-source';
 
 const CLUSTER: MetadataRules = { isNamespaced: false, name: subdomainName };
 const NAMESPACED: MetadataRules = { isNamespaced: true, name: subdomainName };
 
 const PARAMETERS_MAX = 512;
 const PARAMETER_BYTES_MAX = 256 * 1024;
-const ACCESS_MODES = ['ReadOnlyMany', 'ReadWriteMany', 'ReadWriteOnce', 'ReadWriteOncePod'];
 
 export const validateStorageClass = (storage: StorageClass): readonly FieldError[] => [
   ...validateMetadata(storage, CLUSTER),
@@ -79,6 +84,8 @@ const validateParameters = (
 export const validateVolume = (volume: PersistentVolume): readonly FieldError[] => [
   ...validateMetadata(volume, CLUSTER),
   ...validateVolumeSpec(volume.spec ?? {}),
+  // Later it stays as it is, also what was taken before this was asked.
+  ...validateVolumeSource(volume.spec ?? {}),
 ];
 
 export const validateVolumeUpdate = (
@@ -118,11 +125,11 @@ const sourcesOf = (spec: VolumeSpec): Readonly<Record<string, unknown>> =>
   Object.fromEntries(Object.entries(spec).filter(([name]) => !NO_SOURCES.has(name)));
 
 const validateVolumeSpec = (spec: VolumeSpec): readonly FieldError[] => {
-  const { capacity = {}, storageClassName = '', volumeMode, nfs } = spec;
+  const { capacity = {}, storageClassName = '', volumeMode } = spec;
   const [first, ...others] = Object.keys(sourcesOf(spec));
   const names = Object.keys(capacity);
   return [
-    ...validateAccessModes(spec.accessModes ?? []),
+    ...validateAccessModes(spec.accessModes ?? [], 'spec.accessModes'),
     ...(names.length === 0 ? [required('spec.capacity')] : []),
     ...(names.length > 1 || !names.includes('storage')
       ? [notSupported('spec.capacity', capacity, ['storage'])]
@@ -135,15 +142,14 @@ const validateVolumeSpec = (spec: VolumeSpec): readonly FieldError[] => {
     ]),
     ...(first === undefined ? [required('spec', 'must specify a volume type')] : []),
     ...others.map((name) => forbidden(`spec.${name}`, 'may not specify more than 1 volume type')),
-    ...(nfs === undefined ? [] : validateNfs(nfs, 'spec.nfs')),
-    ...validateClassName(storageClassName),
-    ...oneOf('spec.volumeMode', volumeMode, MODES),
+    ...validateClassName(storageClassName, 'spec.storageClassName'),
+    ...oneOf('spec.volumeMode', volumeMode, VOLUME_MODES),
   ];
 };
 
 export const validateClaim = (claim: PersistentVolumeClaim): readonly FieldError[] => [
   ...validateMetadata(claim, NAMESPACED),
-  ...validateClaimSpec(claim.spec ?? {}),
+  ...validateClaimSpec(claim.spec, 'spec'),
 ];
 
 export const validateClaimUpdate = (
@@ -151,7 +157,7 @@ export const validateClaimUpdate = (
   old: PersistentVolumeClaim,
 ): readonly FieldError[] => [
   ...validateMetadataUpdate(claim, old, NAMESPACED),
-  ...validateClaimSpec(claim.spec ?? {}),
+  ...validateClaimSpec(claim.spec, 'spec'),
   ...validateClaimChange(claim, old),
 ];
 
@@ -161,22 +167,6 @@ export const validateClaimStatusUpdate = (
 ): readonly FieldError[] => validateMetadataUpdate(claim, old, NAMESPACED);
 
 type ClaimSpec = NonNullable<PersistentVolumeClaim['spec']>;
-
-const MODES = ['Block', 'Filesystem'];
-
-const validateClaimSpec = (spec: ClaimSpec): readonly FieldError[] => {
-  const { selector, resources, storageClassName = '', volumeMode } = spec;
-  const storage = resources?.requests?.['storage'];
-  return [
-    ...(selector === undefined ? [] : validateLabelSelector(selector, 'spec.selector')),
-    ...validateAccessModes(spec.accessModes ?? []),
-    ...(storage === undefined
-      ? [required('spec.resources[storage]')]
-      : validatePositive(storage, 'spec.resources[storage]')),
-    ...validateClassName(storageClassName),
-    ...oneOf('spec.volumeMode', volumeMode, MODES),
-  ];
-};
 
 /** Once it is there it may grow, if it is bound, and get the volume that it waited for. */
 const validateClaimChange = (
@@ -212,22 +202,3 @@ const validateClaimChange = (
 
 const isLess = (a = '0', b = '0'): boolean =>
   compareQuantities(parseQuantity(a), parseQuantity(b)) < 0;
-
-const validateAccessModes = (modes: readonly string[]): readonly FieldError[] => {
-  const field = 'spec.accessModes';
-  return [
-    ...(modes.length === 0 ? [required(field, 'at least 1 access mode is required')] : []),
-    ...modes
-      .filter((mode) => !ACCESS_MODES.includes(mode))
-      .map((mode) => notSupported(field, mode, ACCESS_MODES)),
-    ...(modes.length > 1 && modes.includes('ReadWriteOncePod')
-      ? [forbidden(field, 'may not use ReadWriteOncePod with other access modes')]
-      : []),
-  ];
-};
-
-const validatePositive = (text: string, field: string): readonly FieldError[] =>
-  parseQuantity(text).nanos > 0n ? [] : [invalid(field, text, 'must be greater than zero')];
-
-const validateClassName = (name: string): readonly FieldError[] =>
-  name === '' ? [] : invalidFor('spec.storageClassName', name, dns1123SubdomainProblems(name));

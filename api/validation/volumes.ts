@@ -10,11 +10,13 @@ import {
   notSupported,
   oneOf,
   required,
+  tooLong,
   type FieldError,
 } from './field-error';
 import { validateResourceFieldRef, validateVolumeFieldRef } from './field-refs';
 import { validateTokenSeconds } from './token-seconds';
-import { dns1123LabelProblems } from '../names';
+import { dns1123LabelProblems, dns1123SubdomainProblems } from '../names';
+import { validateClaimSpec } from './claim-spec';
 
 type Volume = DeepReadonly<core.Volume>;
 type KeyToPath = DeepReadonly<core.KeyToPath>;
@@ -68,6 +70,8 @@ const validateSource = (volume: Volume, field: string): readonly FieldError[] =>
   const sources = volumeSourcesOf(volume);
   if (sources.length === 0) return [required(field, 'must specify a volume type')];
   const { emptyDir, hostPath, nfs, secret, configMap, downwardAPI, projected } = volume;
+  const { csi, ephemeral, persistentVolumeClaim: claim } = volume;
+  const claimName: string | undefined = claim?.claimName;
   return [
     ...sources
       .slice(1)
@@ -82,6 +86,11 @@ const validateSource = (volume: Volume, field: string): readonly FieldError[] =>
       : []),
     ...(hostPath === undefined ? [] : validateHostPath(hostPath, `${field}.hostPath`)),
     ...(nfs === undefined ? [] : validateNfs(nfs, `${field}.nfs`)),
+    ...(csi === undefined ? [] : validateDriver(csi, `${field}.csi`)),
+    ...(claim !== undefined && (claimName ?? '') === ''
+      ? [required(`${field}.persistentVolumeClaim.claimName`)]
+      : []),
+    ...(ephemeral === undefined ? [] : validateEphemeral(ephemeral, `${field}.ephemeral`)),
     ...(secret === undefined
       ? []
       : [
@@ -120,19 +129,56 @@ const validateImage = (
   ...oneOf(`${field}.pullPolicy`, pullPolicy, PULL_POLICIES),
 ];
 
-const validateHostPath = (
-  { path, type }: DeepReadonly<core.HostPathVolumeSource>,
+/** Of a pod, or of a PersistentVolume. */
+export const validateHostPath = (
+  { path = '', type }: Partial<DeepReadonly<core.HostPathVolumeSource>>,
   field: string,
 ): readonly FieldError[] => [
-  ...(path === ''
-    ? [required(`${field}.path`)]
-    : path.split('/').includes('..')
-      ? [invalid(`${field}.path`, path, "must not contain '..'")]
-      : []),
+  ...validateHostFolder(path, `${field}.path`),
   ...(type === undefined || HOST_PATH_TYPES.includes(type)
     ? []
     : [notSupported(`${field}.type`, type, HOST_PATH_TYPES)]),
 ];
+
+/** Whoever takes the template has it made into a claim. */
+const validateEphemeral = (
+  { volumeClaimTemplate: template }: NonNullable<Volume['ephemeral']>,
+  field: string,
+): readonly FieldError[] => {
+  const at = `${field}.volumeClaimTemplate`;
+  if (template === undefined) return [required(at)];
+  return validateClaimSpec(template.spec, `${at}.spec`);
+};
+
+export const validateHostFolder = (path: string, field: string): readonly FieldError[] =>
+  path === ''
+    ? [required(field)]
+    : path.split('/').includes('..')
+      ? [invalid(field, path, "must not contain '..'")]
+      : [];
+
+/** Source: upstream's ValidateCSIDriverName. */
+export const validateDriverName = (name: string, field: string): readonly FieldError[] => [
+  ...(name === '' ? [required(field)] : []),
+  ...(name.length > DRIVER_NAME_MAX ? [tooLong(field, DRIVER_NAME_MAX)] : []),
+  ...invalidFor(field, name, dns1123SubdomainProblems(name.toLowerCase())),
+];
+const DRIVER_NAME_MAX = 63;
+
+const validateDriver = (
+  { driver = '', nodePublishSecretRef: secret }: Partial<NonNullable<Volume['csi']>>,
+  field: string,
+): readonly FieldError[] => {
+  const { name = '' } = secret ?? {};
+  return [
+    ...validateDriverName(driver, `${field}.driver`),
+    ...(secret === undefined
+      ? []
+      : name === ''
+        ? [required(`${field}.nodePublishSecretRef.name`)]
+        : invalidFor(`${field}.name`, name, dns1123SubdomainProblems(name))),
+  ];
+};
 
 /** Of a pod, or of a PersistentVolume. Bodies may lack either. Source: upstream's validateNFSVolumeSource */
 export const validateNfs = (
