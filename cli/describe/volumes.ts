@@ -20,7 +20,7 @@ export const describeVolumes = (writer: DescribeWriter, { spec }: Pod): void => 
 
 const fieldsOf = (volume: Volume): readonly Field[] => {
   const { emptyDir, hostPath, configMap, secret, downwardAPI, projected } = volume;
-  const { persistentVolumeClaim: claim } = volume;
+  const { persistentVolumeClaim: claim, nfs } = volume;
   if (emptyDir !== undefined)
     return [
       ['Type', "EmptyDir (a temporary directory that shares a pod's lifetime)"],
@@ -41,6 +41,13 @@ const fieldsOf = (volume: Volume): readonly Field[] => {
       ],
       ['ClaimName', claim.claimName],
       ['ReadOnly', claim.readOnly ?? false],
+    ];
+  if (nfs !== undefined)
+    return [
+      ['Type', 'NFS (an NFS mount that lasts the lifetime of a pod)'],
+      ['Server', nfs.server],
+      ['Path', nfs.path],
+      ['ReadOnly', nfs.readOnly ?? false],
     ];
   if (configMap !== undefined)
     return [
