@@ -1,3 +1,4 @@
+import type { Int64 } from '../int64';
 import type * as core from 'kubernetes-types/core/v1';
 import { isRestartableInit } from '../pods';
 import type { Container, DeepReadonly } from '../types';
@@ -40,6 +41,8 @@ export interface ContainerContext {
   readonly hostNetwork: boolean;
   /** `spec.os.name`. */
   readonly os: string | undefined;
+  /** `spec.terminationGracePeriodSeconds`. */
+  readonly graceSeconds: Int64 | undefined;
   /** `spec.restartPolicy`. */
   readonly restartPolicy: string | undefined;
   /** Names taken so far, in any list of containers of the pod. */
@@ -61,7 +64,7 @@ export const validateContainers = (
       const at = `${field}[${i}]`;
       return [
         ...validateContainer(container, at, context),
-        ...validateLifecycle(container.lifecycle, `${at}.lifecycle`, context.os),
+        ...validateLifecycle(container.lifecycle, `${at}.lifecycle`, context),
         ...validateProbes(container, at),
         ...validateRestartRules(container, at),
         ...validateResizePolicy(container, at, context.restartPolicy),
@@ -83,7 +86,7 @@ export const validateInitContainers = (
       ...validateRestartRules(container, at),
       ...(isRestartableInit(container)
         ? [
-            ...validateLifecycle(container.lifecycle, `${at}.lifecycle`, context.os),
+            ...validateLifecycle(container.lifecycle, `${at}.lifecycle`, context),
             ...validateProbes(container, at),
             ...validateResizePolicy(container, at, context.restartPolicy),
           ]

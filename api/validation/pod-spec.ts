@@ -33,6 +33,7 @@ export const validatePodSpec = (spec: PodSpec, field: string): readonly FieldErr
     volumes: new Map((spec.volumes ?? []).map((volume) => [volume.name, mayBeBlock(volume)])),
     hostNetwork: spec.hostNetwork === true,
     os: spec.os?.name,
+    graceSeconds: spec.terminationGracePeriodSeconds,
     restartPolicy: spec.restartPolicy,
     names: new Set(),
   };

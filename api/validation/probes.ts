@@ -1,3 +1,4 @@
+import type { Int64 } from '../int64';
 import type { DeepReadonly } from '../types';
 import { LINUX_STOP_SIGNALS, ownStopSignal, WINDOWS_STOP_SIGNALS } from '../stop-signals';
 import type * as core from 'kubernetes-types/core/v1';
@@ -48,14 +49,42 @@ export const validateSingleSuccess = (
 export const validateLifecycle = (
   lifecycle: DeepReadonly<core.Lifecycle> | undefined,
   field: string,
-  os: string | undefined,
+  {
+    os,
+    graceSeconds,
+  }: { readonly os: string | undefined; readonly graceSeconds: Int64 | undefined },
 ): readonly FieldError[] => [
   ...(['postStart', 'preStop'] as const).flatMap((name) => {
     const handler = lifecycle?.[name];
-    return handler === undefined ? [] : validateHandler(handler, `${field}.${name}`);
+    if (handler === undefined) return [];
+    const at = `${field}.${name}`;
+    return [
+      ...validateHandler(handler, at),
+      ...validateSleep(handler.sleep?.seconds, graceSeconds, `${at}.sleep`),
+    ];
   }),
   ...validateStopSignal(ownStopSignal(lifecycle), `${field}.stopSignal`, os),
 ];
+
+/** No longer than the pod has to end. Source: KEP-3960 and KEP-4818 */
+const validateSleep = (
+  seconds: Int64 | undefined,
+  graceSeconds: Int64 | undefined,
+  field: string,
+): readonly FieldError[] =>
+  // A grace period that is missing or negative is refused by itself.
+  seconds === undefined ||
+  graceSeconds === undefined ||
+  graceSeconds < 0 ||
+  (seconds >= 0 && seconds <= graceSeconds)
+    ? []
+    : [
+        invalid(
+          field,
+          seconds,
+          `must be non-negative and less than terminationGracePeriodSeconds (${graceSeconds})`,
+        ),
+      ];
 
 /** Which signals there are depends on the system, so the pod has to name it. */
 const validateStopSignal = (
@@ -85,7 +114,6 @@ const validateHandler = (handler: Handler, field: string): readonly FieldError[]
       ? []
       : validatePortOrName(handler.tcpSocket.port, `${field}.tcpSocket.port`)),
     ...inRange(`${field}.grpc.port`, handler.grpc?.port, 1, 65535),
-    ...positive(`${field}.sleep.seconds`, handler.sleep?.seconds),
   ];
 };
 
