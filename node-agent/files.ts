@@ -35,14 +35,25 @@ const replaceFile = (
   data: string | Uint8Array,
   options: { readonly mode: number; readonly flush?: boolean },
 ): void => {
-  mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
-  const temporary = join(dirname(path), `.${process.pid}-${++lastTemporary}.tmp`);
+  const folder = dirname(path);
+  const temporary = join(folder, `.${process.pid}-${++lastTemporary}.tmp`);
   try {
-    writeFileSync(temporary, data, options);
+    inFolder(folder, () => writeFileSync(temporary, data, options));
     renameSync(temporary, path);
   } catch (error) {
     rmSync(temporary, { force: true });
     throw error;
+  }
+};
+
+/** The folder is made when it turns out to be missing: nearly always it is there. */
+const inFolder = (folder: string, work: () => void): void => {
+  try {
+    work();
+  } catch (error) {
+    if (!hasErrorCode(error, 'ENOENT')) throw error;
+    mkdirSync(folder, { recursive: true, mode: 0o700 });
+    work();
   }
 };
 

@@ -1,4 +1,4 @@
-import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -107,4 +107,19 @@ it('takes one row after the other, and passes over kinds that it does not know',
   expect(store.facts.peers.map(({ nodeName }) => nodeName)).toEqual(['a', 'b']);
   store.applyChanges({ rows: [], removed: [{ resource: 'peers', key: 'b' }] });
   expect(open().facts.peers).toEqual([peer('a')]);
+});
+
+it('keeps a pod as it came, digits and all, and then the status noted of it', () => {
+  const sent =
+    '{"metadata":{"uid":"u","name":"p"},"spec":{"n":9007199254740993,"containers":[]},"status":{}}';
+  const store = open();
+  store.applySnapshot([{ resource: 'pods', key: 'u', version: '', json: Buffer.from(sent) }]);
+  const kept = () => {
+    const [name = ''] = readdirSync(join(directory, 'pods'));
+    return readFileSync(join(directory, 'pods', name), 'utf8');
+  };
+  expect(kept()).toBe(sent);
+  expect(open().pods.get('u')).toEqual(store.pods.get('u'));
+  store.noteStatus('u', { phase: 'Running' });
+  expect(kept()).toBe(sent.replace('"status":{}', '"status":{"phase":"Running"}'));
 });

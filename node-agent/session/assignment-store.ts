@@ -158,7 +158,7 @@ export class AssignmentStore {
   applyHello({ podCidrs, clusterCidrs }: ServerHello): void {
     this.range = { podCidrs, clusterCidrs };
     this.known = undefined;
-    this.write('facts', FACTS_KEY, this.range);
+    this.write('facts', FACTS_KEY, stringifyJson(this.range));
   }
 
   /** All that there is from now on. */
@@ -182,23 +182,31 @@ export class AssignmentStore {
   /** Keeps a pod's own latest status for the next start. */
   noteStatus(uid: string, status: Pod['status']): void {
     const pod = this.pods.get(uid);
-    if (pod !== undefined) this.keep(ROW.pods, uid, { ...pod, status });
+    if (pod === undefined) return;
+    const noted = { ...pod, status };
+    this.keep(ROW.pods, uid, noted, stringifyJson(noted));
   }
 
   /** One object that cannot be read must not keep the others away. */
   private put({ resource, key, json }: Row): void {
     if (!isKnown(resource)) return;
     try {
-      this.keep(resource, key, parseJson(json));
+      this.keep(resource, key, parseJson(json), json);
     } catch (error) {
       this.log.error({ err: describeError(error) }, 'the server sent an object that is no JSON');
     }
   }
 
-  private keep(resource: RowResource, key: string, value: unknown): void {
+  /** `text` is the value as JSON: what the server sent is kept as it came. */
+  private keep(
+    resource: RowResource,
+    key: string,
+    value: unknown,
+    text: string | Uint8Array,
+  ): void {
     this.known = undefined;
     this.tables[resource].set(key, value);
-    this.write(resource, key, value);
+    this.write(resource, key, text);
   }
 
   private remove(resource: RowResource, key: string): void {
@@ -207,9 +215,9 @@ export class AssignmentStore {
     rmSync(this.pathOf(resource, key), { force: true });
   }
 
-  private write(kind: string, key: string, value: unknown): void {
+  private write(kind: string, key: string, text: string | Uint8Array): void {
     try {
-      writeFileAtomic(this.pathOf(kind, key), stringifyJson(value));
+      writeFileAtomic(this.pathOf(kind, key), text);
     } catch (error) {
       // Running on is better than stopping pods because /run is full.
       this.log.error({ err: describeError(error) }, 'checkpoint not written');
