@@ -14,7 +14,7 @@ import {
 import { dirname, join, normalize } from 'node:path';
 
 import { systemClock } from '../../lib/clock';
-import { existsAtAll, hasErrorCode } from '../files';
+import { hasErrorCode } from '../files';
 
 export interface VolumeFile {
   readonly data: Uint8Array;
@@ -32,17 +32,18 @@ export const writeVolumeFiles = (
   files: ReadonlyMap<string, VolumeFile>,
   groupId: number | undefined,
 ): boolean => {
-  mkdirSync(directory, { recursive: true, mode: 0o755 });
-  const current = currentFolder(directory);
+  const isNew = mkdirSync(directory, { recursive: true, mode: 0o755 }) !== undefined;
+  const present = isNew ? [] : readdirSync(directory);
+  const current = present.includes(CURRENT) ? readlinkSync(join(directory, CURRENT)) : undefined;
   if (current !== undefined && isSame(join(directory, current), files)) {
     // A crash may have come between.
-    linkTopLevel(directory, files);
+    linkTopLevel(directory, files, present);
     return false;
   }
   const next = writeAll(directory, files, groupId);
   swapLink(directory, next);
-  linkTopLevel(directory, files);
-  removeFormer(directory, next);
+  linkTopLevel(directory, files, present);
+  removeFormer(directory, present);
   return true;
 };
 
@@ -53,20 +54,22 @@ const writeAll = (
   groupId: number | undefined,
 ): string => {
   const next = freshFolder(directory);
+  const folder = join(directory, next);
   try {
-    for (const [path, file] of files) writeOne(join(directory, next, path), file, groupId);
+    for (const below of new Set([...files.keys()].map((path) => dirname(path))))
+      if (below !== '.') mkdirSync(join(folder, below), { recursive: true, mode: 0o755 });
+    for (const [path, file] of files) writeOne(join(folder, path), file, groupId);
   } catch (error) {
-    rmSync(join(directory, next), { recursive: true, force: true });
+    rmSync(folder, { recursive: true, force: true });
     throw error;
   }
   return next;
 };
 
 /** The folder before this one, and those that a crash left. */
-const removeFormer = (directory: string, current: string): void => {
-  for (const name of readdirSync(directory))
-    if (name.startsWith('..2') && name !== current)
-      rmSync(join(directory, name), { recursive: true, force: true });
+const removeFormer = (directory: string, present: readonly string[]): void => {
+  for (const name of present)
+    if (name.startsWith('..2')) rmSync(join(directory, name), { recursive: true, force: true });
 };
 
 /** Refuses what would lie outside the volume. @throws Error */
@@ -78,20 +81,10 @@ export const checkVolumePath = (path: string): string => {
 };
 
 const writeOne = (path: string, { data, mode }: VolumeFile, groupId: number | undefined): void => {
-  mkdirSync(dirname(path), { recursive: true, mode: 0o755 });
   writeFileSync(path, data);
   if (groupId !== undefined) chownSync(path, 0, groupId);
   // After chown, which clears bits; with a group, the group can read what the owner can.
   chmodSync(path, groupId === undefined ? mode : mode | 0o440);
-};
-
-const currentFolder = (directory: string): string | undefined => {
-  try {
-    return readlinkSync(join(directory, CURRENT));
-  } catch (error) {
-    if (hasErrorCode(error, 'ENOENT')) return undefined;
-    throw error;
-  }
 };
 
 const isSame = (folder: string, files: ReadonlyMap<string, VolumeFile>): boolean => {
@@ -133,13 +126,15 @@ const swapLink = (directory: string, target: string): void => {
   renameSync(temporary, join(directory, CURRENT));
 };
 
-const linkTopLevel = (directory: string, files: ReadonlyMap<string, VolumeFile>): void => {
+const linkTopLevel = (
+  directory: string,
+  files: ReadonlyMap<string, VolumeFile>,
+  present: readonly string[],
+): void => {
   const wanted = new Set([...files.keys()].map((path) => path.split('/')[0] ?? ''));
-  for (const name of readdirSync(directory)) {
+  for (const name of present)
     if (!name.startsWith('..') && !wanted.has(name)) rmSync(join(directory, name), { force: true });
-  }
-  for (const name of wanted) {
-    const link = join(directory, name);
-    if (!existsAtAll(link)) symlinkSync(join(CURRENT, name), link);
-  }
+  const linked = new Set(present);
+  for (const name of wanted)
+    if (!linked.has(name)) symlinkSync(join(CURRENT, name), join(directory, name));
 };
