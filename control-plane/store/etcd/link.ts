@@ -155,6 +155,13 @@ const PING_TIMEOUT_MS = 3_000;
 /** Twice the largest answer that there may be, a page of fifty objects. */
 export const MESSAGE_BYTES_MAX = 128 * 1024 * 1024;
 
+/**
+ * How much etcd may send ahead of what has been read. By default it is 64 kB, for all watches of a link
+ * together, and it is renewed once a turn of the event loop: while writes keep that busy, watches fall
+ * seconds behind.
+ */
+const WINDOW_BYTES = 1024 * 1024;
+
 // etcd closes a connection that pings more often than every 5 s.
 const CHANNEL_OPTIONS = {
   'grpc.keepalive_time_ms': 10_000,
@@ -166,4 +173,5 @@ const CHANNEL_OPTIONS = {
   'grpc.max_reconnect_backoff_ms': 2_000,
   // The default shares links by address between connections, and one would close another's.
   'grpc.use_local_subchannel_pool': 1,
+  'grpc-node.flow_control_window': WINDOW_BYTES,
 };
