@@ -22,6 +22,7 @@ const LABEL_1035_PATTERN = whole(LABEL_1035);
 const QUALIFIED_NAME_PATTERN = whole(QUALIFIED_NAME);
 const LABEL_VALUE_PATTERN = whole(LABEL_VALUE);
 const CONFIG_KEY_PATTERN = whole(CONFIG_KEY);
+const ENV_NAME_PATTERN = new RegExp(ENV_NAME_RELAXED);
 
 const SUBDOMAIN_LENGTH_MAX = 253;
 const LABEL_LENGTH_MAX = 63;
@@ -181,7 +182,7 @@ export const configMapKeyProblems = (value: string): readonly string[] => [
 ];
 
 export const envNameProblems = (value: string): readonly string[] =>
-  new RegExp(ENV_NAME_RELAXED).test(value)
+  ENV_NAME_PATTERN.test(value)
     ? []
     : [
         patternProblem(
