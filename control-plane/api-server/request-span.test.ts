@@ -1,6 +1,14 @@
+import { SpanStatusCode } from '@opentelemetry/api';
 import { PODS } from '../../api/resources';
 import { parentsOf, testTracing } from '../../lib/tracing/testing';
+import { CONFIGURATIONS, CORE, hook, map } from './admission/webhooks/testing';
 import { startTestServer } from './testing';
+import { WebhookCallError } from './webhook-client';
+
+interface Review {
+  readonly apiVersion: string;
+  readonly request: { readonly uid: string };
+}
 
 const POD = {
   apiVersion: 'v1',
@@ -19,7 +27,6 @@ it('traces a request with what it is made of, and remembers it for the pod', asy
   await using server = await startTestServer({ tracing });
   const { json } = await server.request('POST', PATH, POD);
   const context = tracing.pods.of(json.metadata.uid);
-  await server.request('DELETE', `${PATH}/p?gracePeriodSeconds=0`);
   const spans = await ended();
   const created = spans.find(({ name }) => name === CREATE);
   expect(context?.spanId).toBe(created?.spanContext().spanId);
@@ -34,8 +41,75 @@ it('traces a request with what it is made of, and remembers it for the pod', asy
     'Mutating admission': CREATE,
     'Validating admission': CREATE,
     'Create etcd3': CREATE,
-    'Delete etcd3': 'DELETE /api/v1/namespaces/{:namespace}/pods/{:name}',
   });
+});
+
+it('traces what each webhook is asked, and hands the trace on to it', async () => {
+  const { tracing, ended } = testTracing();
+  const handedOn: unknown[] = [];
+  await using server = await startTestServer({
+    tracing,
+    webhookCalls: {
+      call: async ({ url = '' }, review, { traceparent: handed }) => {
+        handedOn.push(handed);
+        if (url.endsWith('/refuses')) throw new WebhookCallError('no answer');
+        const { apiVersion, request } = review as Review;
+        const response = { uid: request.uid, allowed: true };
+        return { kind: 'AdmissionReview', apiVersion, response };
+      },
+    },
+  });
+  for (const [kind, path, change] of [
+    ['Mutating', '/agrees', {}],
+    ['Validating', '/refuses', { failurePolicy: 'Ignore' }],
+  ] as const) {
+    const url = `${CONFIGURATIONS}/${kind.toLowerCase()}webhookconfigurations`;
+    const webhooks = [hook(path, change)];
+    const { status } = await server.request('POST', url, {
+      ...{ apiVersion: 'admissionregistration.k8s.io/v1', kind: `${kind}WebhookConfiguration` },
+      ...{ metadata: { name: 'hooks' }, webhooks },
+    });
+    expect(status).toBe(201);
+    await server.request('GET', url);
+  }
+  expect((await server.request('POST', `${CORE}/configmaps`, map('a'))).status).toBe(201);
+  const spans = await ended();
+  expect(parentsOf(spans)).toMatchObject({
+    'Call mutating webhook': 'Mutating admission',
+    'Call validating webhook': 'Validating admission',
+  });
+  const calls = spans.filter(({ name }) => name.startsWith('Call '));
+  expect(calls).toMatchObject([
+    {
+      attributes: {
+        ...{ configuration: 'hooks', webhook: 'agrees.hooks.example', subresource: '' },
+        ...{ operation: 'CREATE', resource: '/v1, Resource=configmaps' },
+        UID: expect.stringMatching(/^[0-9a-f-]{36}$/),
+      },
+      status: { code: SpanStatusCode.UNSET },
+    },
+    { status: { code: SpanStatusCode.ERROR } },
+  ]);
+  expect(handedOn).toEqual(
+    calls.map((span) => {
+      const { traceId, spanId } = span.spanContext();
+      return `00-${traceId}-${spanId}-01`;
+    }),
+  );
+});
+
+it('traces the admission of a deletion', async () => {
+  const { tracing, ended } = testTracing();
+  await using server = await startTestServer({ tracing });
+  await server.request('POST', `${CORE}/configmaps`, map('a'));
+  const request = 'DELETE /api/v1/namespaces/{:namespace}/configmaps/{:name}';
+  await server.request('DELETE', `${CORE}/configmaps/a`);
+  const spans = await ended();
+  const deletion = spans.find(({ name }) => name === request)?.spanContext().spanId;
+  const parts = spans.filter(({ parentSpanContext }) => parentSpanContext?.spanId === deletion);
+  expect(parts.map(({ name }) => name)).toEqual([
+    ...['Mutating admission', 'Validating admission', 'Delete etcd3'],
+  ]);
 });
 
 it('gives a pod made in process a trace of its own', async () => {

@@ -92,7 +92,7 @@ const at = (path: string, change: Partial<WebhookTarget> = {}): WebhookTarget =>
   ...change,
 });
 const call = (target: WebhookTarget, timeoutMs = 5000) =>
-  client.call(target, { a: 1n }, timeoutMs, signal);
+  client.call(target, { a: 1n }, { timeoutMs }, signal);
 const failure = async (target: WebhookTarget, timeoutMs?: number): Promise<string> => {
   const error: unknown = await call(target, timeoutMs).catch((thrown: unknown) => thrown);
   return error instanceof Error && error.name === 'WebhookCallError' ? error.message : 'no failure';
@@ -104,6 +104,14 @@ it('sends JSON and returns what is answered, over one connection', async () => {
   for (let i = 0; i < 5; i++) expect(await call(at('/ok'))).toEqual({ seen: { a: 1 } });
   expect(hook.connectionCount() - before).toBe(1);
   expect(hook.asked.at(-1)?.path).toBe('/ok?timeout=5s');
+});
+
+it('says what trace the call is part of', async () => {
+  const traceparent = `00-${'1'.repeat(32)}-${'2'.repeat(16)}-01`;
+  await client.call(at('/ok'), {}, { timeoutMs: 5000, traceparent }, signal);
+  expect(hook.asked.at(-1)?.headers['traceparent']).toBe(traceparent);
+  await call(at('/ok'));
+  expect(hook.asked.at(-1)?.headers['traceparent']).toBeUndefined();
 });
 
 it('calls again when a kept connection was closed just then', async () => {
@@ -155,7 +163,7 @@ it('ends a call in time when nobody speaks TLS there', async () => {
 it('ends with its caller', async () => {
   const gone = new AbortController();
   setTimeout(() => gone.abort(new Error('gone')), 50);
-  await expect(client.call(at('/stuck'), {}, 5000, gone.signal)).rejects.toThrow(
+  await expect(client.call(at('/stuck'), {}, { timeoutMs: 5000 }, gone.signal)).rejects.toThrow(
     `${post('/stuck')}context canceled`,
   );
 });

@@ -1,4 +1,5 @@
 import { ApiError, hasReason } from '../../../api/errors';
+import { spanning } from '../../../lib/tracing/tracing';
 import type { AdmissionPlugin, Reservation, WriteOutcome } from './admission-plugin';
 import type { AdmissionAttributes } from './attributes';
 
@@ -21,7 +22,11 @@ export class AdmissionChain {
   }
 
   /** Has anything changed the object? Then it needs its defaults again. @throws ApiError */
-  async admit(asked: AdmissionAttributes, signal: AbortSignal): Promise<boolean> {
+  admit(asked: AdmissionAttributes, signal: AbortSignal): Promise<boolean> {
+    return asStep('Mutating admission', asked, () => this.rounds(asked, signal));
+  }
+
+  private async rounds(asked: AdmissionAttributes, signal: AbortSignal): Promise<boolean> {
     const isChanged = await this.round(asked, false, signal);
     const isAnotherNeeded = this.steps.needsAnotherRound.some((plugin) =>
       plugin.needsAnotherRound?.(asked),
@@ -49,9 +54,11 @@ export class AdmissionChain {
   }
 
   /** @throws ApiError */
-  async validate(asked: AdmissionAttributes, signal: AbortSignal): Promise<void> {
-    for (const plugin of this.steps.validate)
-      if (plugin.handles(asked)) await plugin.validate?.(asked, signal);
+  validate(asked: AdmissionAttributes, signal: AbortSignal): Promise<void> {
+    return asStep('Validating admission', asked, async () => {
+      for (const plugin of this.steps.validate)
+        if (plugin.handles(asked)) await plugin.validate?.(asked, signal);
+    });
   }
 
   /**
@@ -96,6 +103,22 @@ export class AdmissionChain {
     await this.validate(asked, signal);
   }
 }
+
+/** What plugins trace meanwhile is part of the step. */
+const asStep = async <T>(
+  name: string,
+  asked: AdmissionAttributes,
+  work: () => Promise<T>,
+): Promise<T> => {
+  const whole = asked.span;
+  if (whole === undefined) return work();
+  asked.span = whole.child(name);
+  try {
+    return await spanning(asked.span, work());
+  } finally {
+    asked.span = whole;
+  }
+};
 
 /** What a plugin may have to do with a request. */
 type Step = 'admit' | 'needsAnotherRound' | 'allocate' | 'validate' | 'reserve';

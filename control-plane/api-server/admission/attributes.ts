@@ -1,5 +1,6 @@
 import type { Resource } from '../../../api/resources';
 import type { ApiObject } from '../../../api/types';
+import type { Span } from '../../../lib/tracing/tracing';
 import type { WriteGuard } from '../../store/store';
 import type { User } from '../auth/user';
 import type { Fields, MutableObject } from '../kinds/mutable';
@@ -43,6 +44,8 @@ export interface AdmissionAttributes {
   readonly aside?: Aside;
   /** Notes what only the audit log tells. Absent where nothing is recorded. */
   readonly annotate?: Annotate;
+  /** What is going on of what was asked: the request, or a step of its admission. Absent where it is not sampled. */
+  span?: Span;
   /** Collects what the author should hear though nothing is refused. */
   readonly warnings: string[];
   /** Plugins add to it: what must still be as they saw it when a new object is stored. */
@@ -54,13 +57,14 @@ export const askedIn = (
   context: WriteContext,
 ): Pick<
   AdmissionAttributes,
-  'user' | 'isDryRun' | 'isAgain' | 'warnings' | 'options' | 'aside' | 'annotate'
+  'user' | 'isDryRun' | 'isAgain' | 'warnings' | 'options' | 'aside' | 'annotate' | 'span'
 > => {
-  const { permit, isDryRun, warnings, options, annotate } = context;
+  const { permit, isDryRun, warnings, options, annotate, span } = context;
   return {
     ...{ user: permit.user, isDryRun, isAgain: false, warnings },
     ...(options === undefined ? {} : { options }),
     ...(annotate === undefined ? {} : { annotate }),
+    ...(span === undefined ? {} : { span }),
     aside: waitingOf(context).aside,
   };
 };

@@ -56,7 +56,7 @@ const converting = (answer: (review: Review) => unknown) => {
   };
   const converter = new WebhookConverter(rules, {
     clock,
-    call: async (_target, body, _timeoutMs, signal) => {
+    call: async (_target, body, _options, signal) => {
       seen.most = Math.max(seen.most, ++underWay);
       seen.sizes.push((body as Review).request.objects.length);
       const gaveUp = new Promise<never>((_resolve, reject) =>

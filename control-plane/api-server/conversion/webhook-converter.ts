@@ -12,7 +12,7 @@ import type { ApiObject } from '../../../api/types';
 import { Semaphore } from '../../../lib/async/semaphore';
 import { timedController } from '../../../lib/async/timed-controller';
 import type { Clock } from '../../../lib/clock';
-import { WebhookCallError, type WebhookTarget } from '../webhook-client';
+import { WebhookCallError, type CallOptions, type WebhookTarget } from '../webhook-client';
 
 /** Objects could not be converted. It has no reason, as upstream's has none. */
 export class ConversionError extends ApiError {
@@ -34,7 +34,7 @@ export const isUnanswered = (error: unknown): boolean =>
 export type CallWebhook = (
   target: WebhookTarget,
   body: unknown,
-  timeoutMs: number,
+  options: CallOptions,
   signal: AbortSignal,
 ) => Promise<unknown>;
 
@@ -138,7 +138,12 @@ export class WebhookConverter {
     const { signal } = deadline;
     this.waitingCount++;
     const call = () =>
-      this.deps.call(this.rules.target, conversionReview(question, objects), TIMEOUT_MS, signal);
+      this.deps.call(
+        this.rules.target,
+        conversionReview(question, objects),
+        { timeoutMs: TIMEOUT_MS },
+        signal,
+      );
     try {
       const answer = await this.places.use(call, signal);
       this.failedAtMs = undefined;

@@ -4,7 +4,7 @@ import { cloneJson, jsonEqual } from '../../../api/json-value';
 import type { ApiObject, ObjectName } from '../../../api/types';
 import type { Clock } from '../../../lib/clock';
 import type { Random } from '../../../lib/random';
-import { spanning, type Tracing } from '../../../lib/tracing/tracing';
+import type { Tracing } from '../../../lib/tracing/tracing';
 import type { StoredObject } from '../../store/store';
 import type { AdmissionChain } from '../admission/admission-chain';
 import { askedIn, type AdmissionAttributes } from '../admission/attributes';
@@ -249,7 +249,7 @@ export class ObjectWriter {
       ...askedIn(context),
       ...{ operation: 'CREATE', kind, subresource: '', namespace, name, object, isAgain },
     };
-    if (await admit(admission, asked, context)) applyDefaults(kind, object);
+    if (await admission.admit(asked, context.signal)) applyDefaults(kind, object);
     kind.strategy.prepareCreate?.(object, permit.user);
     await pace?.pause();
     return asked;
@@ -265,7 +265,7 @@ export class ObjectWriter {
     await checkCreate(kind, object, context);
     await context.pace?.pause();
     checkStoredValueCount(kind, object);
-    await validate(this.deps.admission, asked, context);
+    await this.deps.admission.validate(asked, context.signal);
   }
 
   /** Before it is written: once it is, others begin with it. */
@@ -355,7 +355,7 @@ export class ObjectWriter {
       ...askedIn(context),
       ...{ operation: 'UPDATE', kind, subresource, namespace, name, object, old },
     };
-    if (admission !== undefined && (await admit(admission, asked, context))) {
+    if (admission !== undefined && (await admission.admit(asked, context.signal))) {
       keepSystemMetadata(object, old);
       become(object, isolate(kind, object, old, subresource));
       applyDefaults(kind, object);
@@ -378,7 +378,7 @@ export class ObjectWriter {
     await checkUpdate(kind, object, old, context);
     await context.pace?.pause();
     checkStoredValueCount(kind, object);
-    if (subresource !== 'scale') await validate(this.deps.admission, asked, context);
+    if (subresource !== 'scale') await this.deps.admission.validate(asked, context.signal);
   }
 
   /** The last finalizer has gone from an object that is to be deleted. */
@@ -397,19 +397,6 @@ export class ObjectWriter {
 }
 
 const isOfPods = (resource: Resource): boolean => qualifiedName(resource) === qualifiedName(PODS);
-
-const admit = (
-  admission: AdmissionChain,
-  asked: AdmissionAttributes,
-  { span, signal }: WriteContext,
-): Promise<boolean> => spanning(span?.child('Mutating admission'), admission.admit(asked, signal));
-
-const validate = (
-  admission: AdmissionChain,
-  asked: AdmissionAttributes,
-  { span, signal }: WriteContext,
-): Promise<void> =>
-  spanning(span?.child('Validating admission'), admission.validate(asked, signal));
 
 /** The compare-and-swap lost to another writer: worth another try from the newest state. */
 class LostRaceError extends ApiError {}

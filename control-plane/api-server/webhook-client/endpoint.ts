@@ -27,6 +27,7 @@ export interface PostRequest {
   readonly path: string;
   readonly shownUrl: string;
   readonly body: string;
+  readonly traceparent?: string;
 }
 
 /** One webhook's connections. */
@@ -115,7 +116,7 @@ export class WebhookEndpoint implements Disposable {
   }
 
   private open(
-    { path, body }: PostRequest,
+    { path, body, traceparent }: PostRequest,
     { host, port }: { readonly host: string; readonly port: number },
     signal: AbortSignal,
   ): Promise<IncomingMessage> {
@@ -133,6 +134,7 @@ export class WebhookEndpoint implements Disposable {
             'content-type': 'application/json',
             'content-length': Buffer.byteLength(body),
             'user-agent': 'kube-apiserver-admission',
+            ...(traceparent === undefined ? {} : { traceparent }),
           },
         },
         resolve,

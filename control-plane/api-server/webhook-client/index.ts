@@ -1,4 +1,4 @@
 export { WebhookCallError } from './call-error';
 export { cachedServices } from './service-place';
 export type { ResolveService, WebhookTarget } from './target';
-export { WebhookClient, type WebhookClientDeps } from './webhook-client';
+export { WebhookClient, type CallOptions, type WebhookClientDeps } from './webhook-client';

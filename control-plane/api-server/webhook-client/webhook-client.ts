@@ -19,6 +19,12 @@ export interface WebhookClientLimits extends EndpointLimits {
   readonly callsMax: number;
 }
 
+export interface CallOptions {
+  readonly timeoutMs: number;
+  /** The span that the call is, as W3C Trace Context has it. Absent when it is not sampled. */
+  readonly traceparent?: string;
+}
+
 /**
  * Asks webhooks of all kinds: JSON by HTTPS, over connections that are kept. A webhook is code of
  * somebody else: it may be slow, be silent, or answer anything, and costs no more than the limits.
@@ -41,7 +47,7 @@ export class WebhookClient implements Disposable {
   async call(
     target: WebhookTarget,
     body: unknown,
-    timeoutMs: number,
+    { timeoutMs, traceparent }: CallOptions,
     signal: AbortSignal,
   ): Promise<unknown> {
     const place = placeOf(target);
@@ -54,7 +60,10 @@ export class WebhookClient implements Disposable {
     try {
       const endpoint = this.endpointOf(target);
       const path = `${place.path}?timeout=${seconds}s`;
-      const request = { path, shownUrl, body: stringifyJson(body) };
+      const request = {
+        ...{ path, shownUrl, body: stringifyJson(body) },
+        ...(traceparent === undefined ? {} : { traceparent }),
+      };
       return parseAnswer(await endpoint.post(request, deadline.signal));
     } finally {
       this.callCount--;

@@ -1,4 +1,4 @@
-import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http';
 import { createServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { CertificateAuthority } from '../../../control-plane/pki/certificates';
@@ -8,6 +8,12 @@ import { parseJson, stringifyJson } from '../../../lib/json';
 // eslint-disable-next-line @typescript-eslint/no-explicit-any
 type Review = any;
 
+interface Asked {
+  readonly path: string;
+  readonly body: Review;
+  readonly headers: IncomingHttpHeaders;
+}
+
 /** A webhook as somebody else writes it: HTTPS, with an authority of its own. */
 export interface WebhookServer extends AsyncDisposable {
   /** `https://address:port` */
@@ -16,7 +22,7 @@ export interface WebhookServer extends AsyncDisposable {
   /** For a configuration. */
   readonly caBundle: string;
   /** What was asked, the newest last. */
-  readonly asked: { readonly path: string; readonly body: Review }[];
+  readonly asked: readonly Asked[];
   connectionCount(): number;
 }
 
@@ -35,14 +41,14 @@ export const startWebhookServer = async (
   const authority = await CertificateAuthority.create(Date.now());
   const use = { commonName: names[0] ?? 'localhost', use: 'server', names } as const;
   const { certificate: cert, key } = await authority.issue(use, Date.now());
-  const asked: { path: string; body: Review }[] = [];
+  const asked: Asked[] = [];
   let connectionCount = 0;
   const server = createServer({ cert, key }, (request, response) => {
     void (async () => {
       const chunks: Buffer[] = [];
       for await (const chunk of request as AsyncIterable<Buffer>) chunks.push(chunk);
       const [path, body] = [request.url ?? '', parseJson(Buffer.concat(chunks)) as Review];
-      asked.push({ path, body });
+      asked.push({ path, body, headers: request.headers });
       answer(path, body, response, request);
     })().catch(() => response.destroy());
   });

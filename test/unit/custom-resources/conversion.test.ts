@@ -106,7 +106,7 @@ const EOF_MESSAGE =
 const open = async (store = new MemoryStore()) => {
   world = await openWorld(store, {
     webhookCalls: {
-      call: async (target, review, timeoutMs) => {
+      call: async (target, review, { timeoutMs }) => {
         asked.push({ target, review, timeoutMs });
         return structuredClone(await answer(structuredClone(review)));
       },

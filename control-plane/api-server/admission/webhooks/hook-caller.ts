@@ -2,10 +2,12 @@ import { randomUUID } from 'node:crypto';
 import { ApiError } from '../../../../api/errors';
 import type { Clock } from '../../../../lib/clock';
 import type { Log } from '../../../../lib/log';
+import { formatTraceparent } from '../../../../lib/tracing/traceparent';
+import type { Span } from '../../../../lib/tracing/tracing';
 import { NOTHING_HELD } from '../../http/aside';
 import type { Fields } from '../../kinds/mutable';
 import type { ServedKind } from '../../kinds/served-kind';
-import { WebhookCallError, type WebhookTarget } from '../../webhook-client';
+import { WebhookCallError, type CallOptions, type WebhookTarget } from '../../webhook-client';
 import type { AdmissionAttributes } from '../attributes';
 import { admissionRequest } from './admission-request';
 import { CallingError, WebhookDenial } from './failures';
@@ -19,7 +21,7 @@ export interface WebhookCalls {
   call(
     target: WebhookTarget,
     body: unknown,
-    timeoutMs: number,
+    options: CallOptions,
     signal: AbortSignal,
   ): Promise<unknown>;
 }
@@ -57,12 +59,14 @@ export class HookCaller {
       this.deps.metrics.observe({ hook: hook.name, step, operation, code, isRejected, seconds });
       if (isRejected) this.deps.metrics.reject(hook.name, step, operation, errorType, code);
     };
+    using span = asked.span?.child(CALLS[step], { attributes: spanAttributes(hook, asked) });
     try {
-      const patch = await this.answer(hook, step, asked, matched, signal);
+      const patch = await this.answer({ hook, step, asked, matched, span }, signal);
       note(200, false);
       this.noteWorking(hook);
       return patch;
     } catch (error) {
+      span?.fail(error instanceof Error ? error.message : String(error));
       if (!(error instanceof CallingError)) {
         const code = error instanceof ApiError ? error.code : 0;
         const isDenial = error instanceof WebhookDenial;
@@ -77,10 +81,7 @@ export class HookCaller {
 
   /** @throws CallingError, WebhookDenial, ApiError */
   private async answer(
-    hook: Hook,
-    step: HookStep,
-    asked: AdmissionAttributes,
-    matched: ServedKind,
+    { hook, step, asked, matched, span }: Question,
     signal: AbortSignal,
   ): Promise<readonly unknown[]> {
     if (asked.isDryRun && !hook.allowsDryRun)
@@ -89,9 +90,10 @@ export class HookCaller {
         `admission webhook ${JSON.stringify(hook.name)} does not support dry run`,
       );
     const uid = randomUUID();
+    span?.set({ UID: uid });
     const request = admissionRequest(asked, matched, uid);
     const version = this.versionOf(hook);
-    const answer = await this.call(hook, reviewOf(version, request), asked, signal);
+    const answer = await this.call(hook, reviewOf(version, request), { asked, span }, signal);
     const verdict = this.parsed(hook, answer, { version, uid, isMutating: step === 'admit' });
     asked.warnings.push(...verdict.warnings);
     for (const [key, value] of verdict.annotations) asked.annotate?.(`${hook.name}/${key}`, value);
@@ -110,11 +112,15 @@ export class HookCaller {
   private async call(
     { name, target, timeoutMs }: Hook,
     review: Fields,
-    { aside = NOTHING_HELD }: AdmissionAttributes,
+    { asked: { aside = NOTHING_HELD }, span }: Pick<Question, 'asked' | 'span'>,
     signal: AbortSignal,
   ): Promise<unknown> {
+    const options = {
+      timeoutMs,
+      ...(span === undefined ? {} : { traceparent: formatTraceparent(span.context) }),
+    };
     try {
-      return await aside(() => this.deps.calls.call(target, review, timeoutMs, signal));
+      return await aside(() => this.deps.calls.call(target, review, options, signal));
     } catch (error) {
       if (!(error instanceof WebhookCallError)) throw error;
       const why = `failed to call webhook: ${error.message}`;
@@ -147,6 +153,29 @@ export class HookCaller {
       this.deps.log.info({ webhook: hook.id }, 'webhook answers again');
   }
 }
+
+/** What one webhook is asked, and the span of that. */
+interface Question {
+  readonly hook: Hook;
+  readonly step: HookStep;
+  readonly asked: AdmissionAttributes;
+  readonly matched: ServedKind;
+  readonly span: Span | undefined;
+}
+
+/** Source: upstream's plugin/webhook/mutating and validating, dispatcher.go. */
+const spanAttributes = (
+  { configuration, name }: Hook,
+  { kind: { resource }, subresource, operation }: AdmissionAttributes,
+) => ({
+  ...{ configuration, webhook: name, subresource, operation },
+  resource: `${resource.group}/${resource.version}, Resource=${resource.plural}`,
+});
+
+const CALLS: Readonly<Record<HookStep, string>> = {
+  admit: 'Call mutating webhook',
+  validating: 'Call validating webhook',
+};
 
 const callingError = ({ name }: Hook, what: string, error: unknown, code: number): Error => {
   if (!(error instanceof InvalidReviewError)) return error as Error;

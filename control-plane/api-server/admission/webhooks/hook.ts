@@ -16,6 +16,8 @@ export interface Hook {
   /** Of all webhooks: the same as long as its configuration keeps it. */
   readonly id: string;
   readonly name: string;
+  /** The name of what it is part of. */
+  readonly configuration: string;
   readonly target: WebhookTarget;
   readonly criteria: MatchCriteria;
   /** All must hold, or it is not asked. */
@@ -72,15 +74,20 @@ const hooksOf = (
   return (configuration.webhooks ?? []).map((webhook) => {
     const count = counts.get(webhook.name) ?? 0;
     counts.set(webhook.name, count + 1);
-    return hookOf(webhook, `${configuration.metadata.name}/${webhook.name}/${count}`);
+    return hookOf(webhook, configuration.metadata.name, count);
   });
 };
 
-const hookOf = (webhook: MutatingWebhook | ValidatingWebhook, id: string): Hook => {
+const hookOf = (
+  webhook: MutatingWebhook | ValidatingWebhook,
+  configuration: string,
+  count: number,
+): Hook => {
   const { name, clientConfig, rules = [], timeoutSeconds = 10, sideEffects } = webhook;
   const { namespaceSelector, objectSelector, matchPolicy } = webhook;
   return {
-    ...{ id, name, target: clientConfig, timeoutMs: timeoutSeconds * 1000 },
+    ...{ id: `${configuration}/${name}/${count}`, name, configuration },
+    ...{ target: clientConfig, timeoutMs: timeoutSeconds * 1000 },
     criteria: {
       rules,
       ...(matchPolicy === undefined ? {} : { matchPolicy }),

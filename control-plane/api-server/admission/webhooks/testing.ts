@@ -1,6 +1,6 @@
 import { stringifyJson } from '../../../../lib/json';
 import { startTestServer, type Answer, type RequestOptions, type TestServer } from '../../testing';
-import type { WebhookTarget } from '../../webhook-client';
+import type { CallOptions, WebhookTarget } from '../../webhook-client';
 
 // Tests know what they asked for.
 // eslint-disable-next-line @typescript-eslint/no-explicit-any
@@ -27,7 +27,7 @@ export const useHookedServer = () => {
   const asked: Asked[] = [];
   /** By the path of the webhook's URL. */
   const answers = new Map<string, (request: Json) => unknown>();
-  const call = async (target: WebhookTarget, review: unknown, timeoutMs: number) => {
+  const call = async (target: WebhookTarget, review: unknown, { timeoutMs }: CallOptions) => {
     const path = new URL(target.url ?? 'https://x/').pathname;
     asked.push({ path, review, timeoutMs });
     const { request: about, apiVersion } = review as Review;
