@@ -64,7 +64,11 @@ export const planPreemption = (
 };
 
 /** Does a pod of less priority end on the node? */
-const isMakingRoom = (nodeName: string, { priority }: PodInfo, { nodes }: ClusterView): boolean => {
+export const isMakingRoom = (
+  nodeName: string,
+  { priority }: PodInfo,
+  { nodes }: ClusterView,
+): boolean => {
   const node = nodes.find(({ name }) => name === nodeName);
   for (const other of node?.pods.values() ?? [])
     if (other.isTerminating && other.priority < priority) return true;

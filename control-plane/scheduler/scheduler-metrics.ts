@@ -36,9 +36,13 @@ export class SchedulerMetrics {
     for (const plugin of refusedBy) increase(this.refusing, labelText({ plugin }));
     for (const [reason, count] of Object.entries(reasons))
       increase(this.refusedNodes, labelText({ reason }), count);
-    if (preemption === undefined) return;
+    if (preemption !== undefined) this.preempted(preemption.victims.length);
+  }
+
+  /** Pods are to end so that another fits. */
+  preempted(victimCount: number): void {
     this.preemptions++;
-    this.victims.observe(preemption.victims.length);
+    this.victims.observe(victimCount);
   }
 
   ended({ result, profile, seconds }: EndedAttempt): void {

@@ -15,6 +15,8 @@ import type { DecisionLog } from './decisions/decision-log';
 import type { IndexedEngine } from './engine/indexed-engine';
 import { GangPlacer, type Member } from './gangs/gang-placer';
 import type { Gangs } from './gangs/gangs';
+import { preemptForGroup } from './gangs/group-preemptor';
+import type { Room } from './gangs/place-together';
 import { assignedMessage } from './message';
 import type { PluginMetrics } from './plugin-metrics';
 import type { Attempt, SchedulingQueue } from './queue';
@@ -179,37 +181,29 @@ export class SchedulingLoop {
   }
 
   private gangPlacer(group: TaskGroup): GangPlacer {
-    const { cluster, snapshot, volumes } = this.deps;
+    const { cluster, snapshot, volumes, profiles, metrics } = this.deps;
     const promises = new Map<string, Promised>();
     const took = new WeakMap<Decision, number>();
-    const resolved = (member: Member): Member => ({
-      ...member,
-      info: volumes.resolve(member.attempt.info),
-    });
+    const resolve = ({ attempt }: Member): PodInfo => volumes.resolve(attempt.info);
     const record = ({ attempt, info }: Member, decision: Decision) =>
       this.record({ ...this.numbered(attempt), info }, decision, took.get(decision) ?? 0);
     return (this.gangs ??= new GangPlacer({
       ...this.deps,
       isWaiting: (pod) => cluster.isOurs(pod),
-      room: {
-        assume: (info, nodeName) => {
-          snapshot.assume(info, nodeName);
-          // Or those after it would count on the same volumes.
-          const promised = this.promised(volumes.resolve(info), nodeName);
-          if (promised !== undefined) promises.set(info.uid, promised);
-        },
-        forget: (uid) => {
-          promises.get(uid)?.release();
-          promises.delete(uid);
-          snapshot.forget(uid);
-        },
-      },
+      room: this.roomOn(snapshot, promises),
       decide: (member) => {
         const profile = withoutPreemption(this.measured.of(member.pod));
-        const { decision, latencyMicros } = this.decide(resolved(member).info, profile);
+        const { decision, latencyMicros } = this.decide(resolve(member), profile);
         took.set(decision, latencyMicros);
         return decision;
       },
+      preempt: (members, gang, promised) =>
+        preemptForGroup(members, gang, promised, {
+          ...this.deps,
+          resolve,
+          profileOf: ({ pod }) => profiles.of(pod),
+          roomOn: (copy) => this.roomOn(copy, new Map()),
+        }),
       accept: (member, decision) => {
         const { nodeName = '' } = decision;
         const { uid } = member.info;
@@ -219,11 +213,31 @@ export class SchedulingLoop {
         this.carryOut(member, nodeName, promised, group);
       },
       refuse: (member, decision) => {
-        record(resolved(member), decision);
+        record({ ...member, info: resolve(member) }, decision);
+        // Not in what was decided of it alone.
+        const { preemption } = decision;
+        if (preemption !== undefined) metrics.preempted(preemption.victims.length);
         this.refuse(member.pod, member.info, decision, group);
         this.ended(member.attempt, 'unschedulable');
       },
     }));
+  }
+
+  /** Where members of a group have their places while the others are tried. */
+  private roomOn(cluster: Snapshot, promises: Map<string, Promised>): Room {
+    return {
+      assume: (info, nodeName) => {
+        cluster.assume(info, nodeName);
+        // Or those after it would count on the same volumes.
+        const promised = this.promised(this.deps.volumes.resolve(info), nodeName);
+        if (promised !== undefined) promises.set(info.uid, promised);
+      },
+      forget: (uid) => {
+        promises.get(uid)?.release();
+        promises.delete(uid);
+        cluster.forget(uid);
+      },
+    };
   }
 
   /** It waits: for others to end, where that helps, or for something else to change. */

@@ -292,9 +292,13 @@ export class Snapshot implements TrackedView {
     return nodeName;
   }
 
-  /** The same as now, to try things on: what becomes of one is nothing to the other. */
-  copy(): Snapshot {
-    const copy = new Snapshot(this);
+  /**
+   * The same as now, to try things on: what becomes of one is nothing to the other. With what is
+   * given instead of what is around it.
+   */
+  copy(instead: Surroundings = {}): Snapshot {
+    const { namespaceLabels, budgetsIn, selectorFor, storage } = this;
+    const copy = new Snapshot({ namespaceLabels, budgetsIn, selectorFor, storage, ...instead });
     fill(copy.placements, this.placements);
     fill(copy.byNode, this.byNode, (uids) => new Set(uids));
     fill(copy.byClaim, this.byClaim, (uids) => new Set(uids));

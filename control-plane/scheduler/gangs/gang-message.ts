@@ -2,6 +2,7 @@ import type { Decision } from '../decide';
 import { unschedulableMessage } from '../message';
 import type { PodInfo } from '../pod-info';
 import { COSCHEDULING, type Gang } from './gangs';
+import type { GroupPreemption } from './group-preemptor';
 import type { Together } from './place-together';
 
 /** Of a member whose group lacks pods. Words of upstream's coscheduling plugin. */
@@ -18,13 +19,36 @@ export const tooFewMessage = (
 
 /** Who of the group stands in the way of the others, and why. */
 export const heldMessage = (
-  { key, neededCount }: Gang,
-  { placed, refused: [first] }: Together<{ readonly info: PodInfo }>,
+  gang: Gang,
+  { placed, refused: [first] }: Pick<Together<{ readonly info: PodInfo }>, 'placed' | 'refused'>,
+  preemption: GroupPreemption<unknown>,
 ): string => {
+  const { key, neededCount } = gang;
   const head = `PodGroup ${key}: ${placed.length} of the ${neededCount} members that it lacks fit at once`;
-  return first === undefined
-    ? head
-    : `${head}; ${first.member.info.key}: ${first.decision.message}`;
+  const why =
+    first === undefined ? head : `${head}; ${first.member.info.key}: ${first.decision.message}`;
+  return withPreemption(why, gang, preemption);
+};
+
+/** With what is done about it. */
+export const withPreemption = (
+  message: string,
+  { key }: Gang,
+  preemption: GroupPreemption<unknown>,
+): string => {
+  switch (preemption.kind) {
+    case 'off':
+      return message;
+    case 'none':
+      return `${message}, preemption: the end of no pods of less priority would let PodGroup ${key} be whole.`;
+    case 'waiting':
+      return `${message}, preemption: pods are ending so that PodGroup ${key} can be whole.`;
+    case 'found': {
+      const count = preemption.places.reduce((sum, { victims }) => sum + victims.length, 0);
+      const pods = count === 1 ? '1 pod of less priority is' : `${count} pods of less priority are`;
+      return `${message}, preemption: ${pods} evicted so that PodGroup ${key} can be whole.`;
+    }
+  }
 };
 
 /** What keeps the group from being whole, for people. */

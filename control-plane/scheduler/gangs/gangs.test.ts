@@ -6,8 +6,9 @@ import {
   POD_GROUPS,
   PODS,
   STORAGE_CLASSES,
+  type Resource,
 } from '../../../api/resources';
-import type { PersistentVolume, Pod } from '../../../api/types';
+import type { ApiObject, ObjectName, PersistentVolume, Pod } from '../../../api/types';
 import { ManualClock } from '../../../lib/clock';
 import { silentLog } from '../../../lib/log';
 import { seededRandom } from '../../../lib/random';
@@ -29,6 +30,15 @@ const groupOf = (name: string, spec: PodGroup['spec'], status = {}): PodGroup =>
   ...(spec === undefined ? {} : { spec }),
   status,
 });
+
+/** Pods that are to end are there until they are taken. */
+class SlowlyEnding extends FakeApi {
+  override async delete<T extends ApiObject>(resource: Resource<T>, name: ObjectName) {
+    const object = await this.get(resource, name);
+    const deletionTimestamp = '2026-01-01T00:00:00Z';
+    this.put(resource, { ...object, metadata: { ...object.metadata, deletionTimestamp } });
+  }
+}
 
 const start = (api: FakeApi) => {
   const clock = new ManualClock(1_000_000);
@@ -58,6 +68,11 @@ const until = async (clock: ManualClock, condition: () => boolean) => {
     await new Promise((resolve) => setImmediate(resolve));
   }
   throw new Error('condition not reached');
+};
+
+const listed = async ({ decisions }: ReturnType<typeof createScheduler>) => {
+  const result = await decisions.list?.(undefined, new AbortController().signal);
+  return result ?? { items: [] };
 };
 
 const messageOf = (api: FakeApi, name: string) =>
@@ -285,6 +300,73 @@ describe('a pod group', () => {
     await clock.advance(31_000);
     await until(clock, () => api.objects.get('pods/default/runs') === undefined);
     expect(boundNames(api)).toEqual(['done']);
+    await stop();
+  });
+
+  it('has pods of less priority end only where it is whole then, and gets their room', async () => {
+    const api = new FakeApi();
+    api.put(POD_GROUPS, groupOf('g', { minMember: 3 }));
+    for (const node of ['n1', 'n2', 'n3']) api.putNode(testNode(node, { cpu: '2' }));
+    const low = (name: string, nodeName: string, priority: number) =>
+      api.putPod(testPod(name, { cpu: '1', nodeName, priority, phase: 'Running' }));
+    low('x', 'n1', 1);
+    low('y', 'n2', 1);
+    low('z', 'n2', 200);
+    for (const name of ['a', 'b', 'c']) api.putPod(member('g', name, { cpu: '2', priority: 100 }));
+    const { clock, events, stop, scheduler } = start(api);
+    await until(clock, () => messageOf(api, 'c') !== undefined);
+    // On n2 one stays whose priority is more: only two of the three would fit.
+    expect(messageOf(api, 'b')).toBe(
+      '0/3 nodes are available: 3 Insufficient cpu. no new claims to deallocate, preemption: ' +
+        'the end of no pods of less priority would let PodGroup default/g be whole.',
+    );
+    expect(api.objects.has('pods/default/x')).toBe(true);
+    expect(api.pod('a').status.nominatedNodeName).toBeUndefined();
+
+    await api.delete(PODS, { namespace: 'default', name: 'z' });
+    await clock.advance(11_000);
+    await until(clock, () => boundNames(api).length === 3);
+    expect(boundNames(api)).toEqual(['a', 'b', 'c']);
+    const ended = events.said.filter(({ reason }) => reason === 'Preempted');
+    expect(ended.map(({ object }) => object).sort()).toEqual(['x', 'y']);
+    const { items } = await listed(scheduler);
+    const told = items.filter(({ status }) => status.preemption !== undefined);
+    expect(told.flatMap(({ status }) => status.preemption?.victims).sort()).toEqual([
+      ...['default/x', 'default/y'],
+    ]);
+    expect(told[0]?.status.message).toContain(
+      'preemption: 2 pods of less priority are evicted so that PodGroup default/g can be whole.',
+    );
+    await stop();
+  });
+
+  it('keeps the room that is being made for it, of all nodes, until they have ended', async () => {
+    const api = new SlowlyEnding();
+    api.put(POD_GROUPS, groupOf('g', { minMember: 2 }));
+    for (const node of ['n1', 'n2']) api.putNode(testNode(node, { cpu: '2' }));
+    for (const [name, nodeName] of [
+      ['x', 'n1'],
+      ['y', 'n2'],
+    ] as const)
+      api.putPod(testPod(name, { cpu: '2', nodeName, phase: 'Running' }));
+    for (const name of ['a', 'b']) api.putPod(member('g', name, { cpu: '2', priority: 100 }));
+    const { clock, events, stop } = start(api);
+    await until(clock, () => events.said.filter((each) => each.reason === 'Preempted').length > 1);
+    await until(clock, () => api.pod('b').status.nominatedNodeName !== undefined);
+    const promised = () => ['a', 'b'].map((name) => api.pod(name).status.nominatedNodeName);
+    expect(promised().sort()).toEqual(['n1', 'n2']);
+    api.putPod(testPod('small', { cpu: '1', priority: 50 }));
+    // One of the two has ended: its room is nobody else's.
+    for (const name of ['x', 'y']) {
+      await clock.advance(11_000);
+      await until(clock, () => messageOf(api, 'small') !== undefined);
+      expect(boundNames(api)).not.toContain('small');
+      api.take(PODS, api.pod(name));
+    }
+    await clock.advance(11_000);
+    await until(clock, () => boundNames(api).length === 2);
+    expect(boundNames(api)).toEqual(['a', 'b']);
+    expect(events.said.filter((each) => each.reason === 'Preempted')).toHaveLength(2);
     await stop();
   });
 

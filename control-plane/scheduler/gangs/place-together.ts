@@ -21,6 +21,14 @@ export interface Room {
   forget(uid: string): void;
 }
 
+/** The more important first; among equals by name. */
+export const inOrder = <M extends { readonly info: PodInfo }>(
+  members: readonly M[],
+): readonly M[] =>
+  members.toSorted(
+    ({ info: a }, { info: b }) => b.priority - a.priority || (a.key < b.key ? -1 : 1),
+  );
+
 /**
  * Places members one after another, each beside those before it, until it is clear whether enough fit;
  * if not, all places are given back. Synchronous: nobody else sees a part of it.
@@ -33,9 +41,7 @@ export const placeTogether = <M extends { readonly info: PodInfo }>(
 ): Together<M> => {
   const placed: Tried<M>[] = [];
   const refused: Tried<M>[] = [];
-  const waiting = [...members].sort(
-    ({ info: a }, { info: b }) => b.priority - a.priority || (a.key < b.key ? -1 : 1),
-  );
+  const waiting = [...inOrder(members)];
   while (waiting.length > 0 && placed.length + waiting.length >= neededCount) {
     const member = waiting.shift();
     if (member === undefined) break;
