@@ -8,16 +8,16 @@ import type { StorageFacts } from './volumes/storage-facts';
 
 /** A cluster as it would be with one node changed, or one more. What images weigh stays as it is. */
 export class ChangedCluster implements ClusterView {
-  readonly nodes: readonly NodeInfo[];
+  private list: readonly NodeInfo[] | undefined;
 
   constructor(
     private readonly before: ClusterView,
-    changed: NodeInfo,
-  ) {
-    const isThere = before.nodes.some(({ name }) => name === changed.name);
-    this.nodes = isThere
-      ? before.nodes.map((node) => (node.name === changed.name ? changed : node))
-      : [...before.nodes, changed];
+    private readonly changed: NodeInfo,
+  ) {}
+
+  /** Most rules look at the one node only: the others are not gone through for nothing. */
+  get nodes(): readonly NodeInfo[] {
+    return (this.list ??= withChanged(this.before.nodes, this.changed));
   }
 
   get nodeCount(): number {
@@ -56,6 +56,11 @@ export class ChangedCluster implements ClusterView {
     return this.before.nodesHolding(digest);
   }
 }
+
+const withChanged = (nodes: readonly NodeInfo[], changed: NodeInfo): readonly NodeInfo[] => {
+  const at = nodes.findIndex(({ name }) => name === changed.name);
+  return at < 0 ? [...nodes, changed] : nodes.with(at, changed);
+};
 
 /** The cluster as it would be without this pod, which is not to stand in its own way. */
 export const clusterWithout = ({ uid }: PodInfo, cluster: ClusterView): ClusterView => {

@@ -1,6 +1,6 @@
 import type { RankedNode, RefusalCount } from '../../api/decisions';
-import { ChangedCluster } from './changed-cluster';
-import { filtersFor, firstRefusal, laterRefusals, type Refused } from './filters';
+import { refusalBeside } from './beside-nominated';
+import { filtersFor, firstRefusal, laterRefusals } from './filters';
 import { noNodesMessage, unschedulableMessage } from './message';
 import type { NodeInfo, NodeView } from './node-info';
 import type { CallMeter, ProfileMeter } from './plugin-metrics';
@@ -112,20 +112,6 @@ const filterNodes = (pod: PodInfo, cluster: ClusterView, profile: Profile): Filt
     else tally.add(refused, laterRefusals(filters, refused.plugin, node));
   }
   return { feasible, tally, podBound };
-};
-
-/** What speaks against the pod once those have come for whom room is being made, if they go before it. */
-export const refusalBeside = (
-  pod: PodInfo,
-  node: NodeInfo,
-  { cluster, profile }: Place,
-): Refused | undefined => {
-  const also = cluster
-    .nominatedOn(node.name)
-    .filter(({ uid, priority }) => uid !== pod.uid && priority >= pod.priority);
-  if (also.length === 0) return undefined;
-  const changed = node.with({ also });
-  return firstRefusal(filtersFor(pod, new ChangedCluster(cluster, changed), profile), changed);
 };
 
 /** What is said of a pod that fits nowhere, and who could make room for it. */

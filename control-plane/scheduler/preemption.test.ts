@@ -58,6 +58,25 @@ const plan = (options: PodOptions, snapshot: Snapshot): Preemption | undefined =
 const named = (found: Preemption | undefined) =>
   found && [found.nodeName, ...found.victims.map(({ pod }) => pod.metadata.name)];
 
+it('is not for two pods: the room that is made for one is not counted on by another', () => {
+  const snapshot = clusterOf([[{ cpu: '4' }], [{ cpu: '4' }], [{ cpu: '4' }]]);
+  const wishing = (name: string, options: PodOptions = {}) =>
+    podInfoOf(testPod(name, { cpu: '4', priority: 100, ...options }));
+  const places = ['a', 'b', 'c', 'd'].map((name) => {
+    const pod = wishing(name);
+    const { preemption } = decide(pod, snapshot, 1);
+    if (preemption !== undefined) snapshot.nominate(pod, preemption.nodeName);
+    return named(preemption);
+  });
+  expect(places).toEqual([['n0', 'p0-0'], ['n1', 'p1-0'], ['n2', 'p2-0'], undefined]);
+  expect(decide(wishing('e'), snapshot, 1).message).toBe(
+    '0/3 nodes are available: 3 Insufficient cpu. no new claims to deallocate, ' +
+      'preemption: 0/3 nodes are available: 3 Insufficient cpu.',
+  );
+  // One that goes before those who were promised room may have it.
+  expect(named(decide(wishing('f', { priority: 200 }), snapshot, 1).preemption)).toBeDefined();
+});
+
 it.each<[string, readonly (readonly Placed[])[], PodOptions, readonly string[]]>([
   [
     'none that may stay',

@@ -1,5 +1,6 @@
 import { isBudgetOver } from '../../api/disruption-budgets';
 import type { PodDisruptionBudget } from '../../api/types';
+import { refusalBeside } from './beside-nominated';
 import { ChangedCluster } from './changed-cluster';
 import { filtersFor, firstRefusal } from './filters';
 import type { NodeInfo } from './node-info';
@@ -84,8 +85,10 @@ const victimsOn = (pod: PodInfo, node: NodeInfo, { cluster, profile }: Place) =>
   const without = new Set(lesser.map(({ uid }) => uid));
   const refusal = () => {
     const changed = node.with({ without });
-    const filters = filtersFor(pod, new ChangedCluster(cluster, changed), profile);
-    return firstRefusal(filters, changed)?.refusal;
+    const after = new ChangedCluster(cluster, changed);
+    const own = firstRefusal(filtersFor(pod, after, profile), changed);
+    // Room that is being made there for others is theirs: one victim is not for two.
+    return (own ?? refusalBeside(pod, changed, { cluster: after, profile }))?.refusal;
   };
   const left = refusal();
   if (left !== undefined) return left.reasons[0];

@@ -1,5 +1,6 @@
 import type { RankedNode } from '../../../api/decisions';
-import { refusalBeside, TOP_COUNT, type Judgement } from '../decide';
+import { refusalBeside } from '../beside-nominated';
+import { TOP_COUNT, type Judgement } from '../decide';
 import { termOf, verdictOf, type Rule } from '../filters';
 import type { NodeInfo } from '../node-info';
 import type { Refusal } from '../plugins/plugin';

@@ -1,5 +1,6 @@
 import { isBudgetOver } from '../../../api/disruption-budgets';
-import { refusalBeside, type Decision } from '../decide';
+import { refusalBeside } from '../beside-nominated';
+import type { Decision } from '../decide';
 import { filtersFor, firstRefusal } from '../filters';
 import type { PodInfo } from '../pod-info';
 import type { Preemption } from '../preemption';
