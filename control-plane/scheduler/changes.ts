@@ -1,6 +1,7 @@
 import { groupKeyOf } from '../../api/pod-groups';
 import { NODES } from '../../api/resources';
 import { keyOf, type CSIStorageCapacity } from '../../api/types';
+import { refusalBeside } from './beside-nominated';
 import { filtersFor, firstRefusal } from './filters';
 import type { WakeEvent } from './plugins/plugin';
 import type { PodInfo } from './pod-info';
@@ -116,8 +117,11 @@ export class Changes {
     const { snapshot, profiles } = this.deps;
     const node = snapshot.node(nodeName);
     if (node === undefined) return 'no-help';
-    const filters = filtersFor(this.resolved(info), snapshot, profiles.of(info.pod));
-    const refused = firstRefusal(filters, node);
+    const [pod, profile] = [this.resolved(info), profiles.of(info.pod)];
+    // What another is about to get helps nobody else: a try for nothing only prolongs the backoff.
+    const refused =
+      firstRefusal(filtersFor(pod, snapshot, profile), node) ??
+      refusalBeside(pod, node, { cluster: snapshot, profile });
     return refused === undefined ? 'may-help' : { refusedBy: refused.plugin.name };
   }
 
