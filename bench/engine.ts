@@ -165,7 +165,7 @@ const WORKLOADS: readonly { readonly name: string; readonly templates: readonly 
   },
 ];
 
-const NODE_COUNTS = [100, 1000, 5000];
+const NODE_COUNTS = [100, 1000, 5000, 15_000];
 const SEED = 1;
 const ROUND = 100;
 const CPU_MICROS = 300_000;

@@ -14,9 +14,12 @@ export interface BenchServer {
   restart(): Promise<number>;
 }
 
-export const withServer = async <T>(work: (server: BenchServer) => Promise<T>): Promise<T> => {
+export const withServer = async <T>(
+  work: (server: BenchServer) => Promise<T>,
+  flags: readonly string[] = [],
+): Promise<T> => {
   const dir = mkdtempSync(join(tmpdir(), 'dhow-bench-'));
-  let child = start(dir);
+  let child = start(dir, flags);
   try {
     const config = await ready(dir, child);
     return await work({
@@ -27,7 +30,7 @@ export const withServer = async <T>(work: (server: BenchServer) => Promise<T>): 
       restart: async () => {
         await stop(child);
         const startMs = performance.now();
-        child = start(dir);
+        child = start(dir, flags);
         await ready(dir, child);
         return performance.now() - startMs;
       },
@@ -38,12 +41,13 @@ export const withServer = async <T>(work: (server: BenchServer) => Promise<T>): 
   }
 };
 
-const start = (dir: string): ChildProcess =>
+const start = (dir: string, flags: readonly string[]): ChildProcess =>
   spawn(
     join(process.cwd(), 'dhow'),
     [
       ...['server', '--data-dir', join(dir, 'data'), '--run-dir', join(dir, 'run')],
       ...['--listen', `127.0.0.1:${PORT}`],
+      ...flags,
     ],
     { stdio: ['ignore', 'ignore', 'inherit'] },
   );
