@@ -66,6 +66,22 @@ export const formatLabelSelector = (selector: LabelSelector | undefined): string
   return parts.length === 0 ? '<none>' : parts.join(',');
 };
 
+/** The same as Go prints the object, which is how upstream's messages show some selectors. */
+export const goLabelSelector = (selector: LabelSelector | undefined): string => {
+  if (selector === undefined) return 'nil';
+  const labels = Object.entries(selector.matchLabels ?? {})
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([key, value]) => `${key}: ${value},`);
+  const expressions = (selector.matchExpressions ?? []).map(
+    ({ key, operator, values }) =>
+      `LabelSelectorRequirement{Key:${key},Operator:${operator},Values:[${(values ?? []).join(' ')}],},`,
+  );
+  return (
+    `&LabelSelector{MatchLabels:map[string]string{${labels.join('')}},` +
+    `MatchExpressions:[]LabelSelectorRequirement{${expressions.join('')}},}`
+  );
+};
+
 export const formatRequirement = ({ key, operator, values }: LabelRequirement): string => {
   switch (operator) {
     case 'exists':

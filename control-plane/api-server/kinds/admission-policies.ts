@@ -2,8 +2,10 @@ import { MUTATING_POLICY_KIND } from '../../../api/kinds/mutating-admission-poli
 import { MUTATING_POLICY_BINDING_KIND } from '../../../api/kinds/mutating-admission-policy-binding';
 import { VALIDATING_POLICY_KIND } from '../../../api/kinds/validating-admission-policy';
 import { VALIDATING_POLICY_BINDING_KIND } from '../../../api/kinds/validating-admission-policy-binding';
+import { goLabelSelector } from '../../../api/selectors';
+import type { LabelSelector } from '../../../api/types';
 import { AGE, count, NAME, printer, text, type ColumnRule } from '../printing/columns';
-import { listAt, textAt } from './mutable';
+import { listAt, textAt, valueAt } from './mutable';
 import { POLICY_STRATEGY } from './policy-status';
 import { serveKind, type Strategy } from './served-kind';
 
@@ -22,8 +24,9 @@ const BINDING_PRINTER = printer(
   text('PolicyName', (binding) => textAt(binding, 'spec', 'policyName')),
   text('ParamRef', (binding) => {
     const name = textAt(binding, 'spec', 'paramRef', 'name');
-    const namespace = textAt(binding, 'spec', 'paramRef', 'namespace');
-    return orUnset(namespace === '' ? name : `${namespace}/${name}`);
+    if (name !== '') return `${textAt(binding, 'spec', 'paramRef', 'namespace') || '*'}/${name}`;
+    const selector = valueAt(binding, 'spec', 'paramRef', 'selector') as LabelSelector | undefined;
+    return selector === undefined ? '<unset>' : goLabelSelector(selector);
   }),
   AGE,
 );

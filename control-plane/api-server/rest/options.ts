@@ -46,7 +46,10 @@ export const writeContextOf = (
   signal,
 });
 
-/** As admission is told of them: what the request says, and nothing that it leaves out. */
+/**
+ * As admission is told of them: what the request says, and nothing that it leaves out. `force` is
+ * of patches alone, and admission knows none.
+ */
 const givenOptions = (query: URLSearchParams, kind: string): Fields => ({
   kind,
   apiVersion: 'meta.k8s.io/v1',
@@ -56,7 +59,6 @@ const givenOptions = (query: URLSearchParams, kind: string): Fields => ({
       .map((name) => [name, query.get(name) ?? ''] as const)
       .filter(([, value]) => value !== ''),
   ),
-  ...(query.has('force') ? { force: isTrue(query, 'force') } : {}),
 });
 
 /** The same for a deletion, whose options come in its body too. */

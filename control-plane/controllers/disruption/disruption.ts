@@ -1,13 +1,8 @@
 import { isBudgetOver, withSyncFailed } from '../../../api/disruption-budgets';
 import { jsonEqual } from '../../../api/json-value';
 import { POD_DISRUPTION_BUDGETS, PODS } from '../../../api/resources';
-import {
-  keyOf,
-  uidOf,
-  type LabelSelector,
-  type Pod,
-  type PodDisruptionBudget,
-} from '../../../api/types';
+import { goLabelSelector } from '../../../api/selectors';
+import { keyOf, uidOf, type Pod, type PodDisruptionBudget } from '../../../api/types';
 import type { Informer } from '../../../client/informer';
 import type { ServedResources } from '../../../client/served-resources';
 import { WorkQueue } from '../../../client/work-queue';
@@ -142,7 +137,7 @@ export class DisruptionController implements Controller {
   private warnOfUnmanaged(budget: PodDisruptionBudget, { unmanaged }: ExpectedScale): void {
     if (unmanaged.length === 0) return;
     const message =
-      `Pods selected by this PodDisruptionBudget (selector: ${selectorText(budget.spec?.selector)}) ` +
+      `Pods selected by this PodDisruptionBudget (selector: ${goLabelSelector(budget.spec?.selector)}) ` +
       'were found to be unmanaged. As a result, the status of the PDB cannot be calculated ' +
       'correctly, which may result in undefined behavior. To account for these pods please set ' +
       '".spec.minAvailable" field of the PDB to an integer value.';
@@ -193,22 +188,6 @@ export class DisruptionController implements Controller {
     this.deps.events.event(POD_DISRUPTION_BUDGETS, budget, type, reason, message);
   }
 }
-
-/** As Go prints a selector. */
-const selectorText = (selector: LabelSelector | undefined): string => {
-  if (selector === undefined) return 'nil';
-  const labels = Object.entries(selector.matchLabels ?? {})
-    .sort(([a], [b]) => (a < b ? -1 : 1))
-    .map(([key, value]) => `${key}: ${value},`);
-  const expressions = (selector.matchExpressions ?? []).map(
-    ({ key, operator, values = [] }) =>
-      `LabelSelectorRequirement{Key:${key},Operator:${operator},Values:[${values.join(' ')}],},`,
-  );
-  return (
-    `&LabelSelector{MatchLabels:map[string]string{${labels.join('')}},` +
-    `MatchExpressions:[]LabelSelectorRequirement{${expressions.join('')}},}`
-  );
-};
 
 const NOTHING = { currentHealthy: 0, desiredHealthy: 0, disruptionsAllowed: 0, expectedPods: 0 };
 /** From leave to evict a pod to its deletion. Source: disruption.go, DeletionTimeout. */

@@ -1,5 +1,6 @@
 import { formatQuantity, parseQuantity, quantityMillis } from '../../../api/quantity';
-import type { HorizontalPodAutoscaler, LabelSelector } from '../../../api/types';
+import { goLabelSelector } from '../../../api/selectors';
+import type { HorizontalPodAutoscaler } from '../../../api/types';
 import { metricValues, type MetricsAnswer } from './metric-values';
 import {
   MetricError,
@@ -153,7 +154,7 @@ const notServed = (metric: MetricSpec, namespace: string): MetricOutcome => {
   if (type === 'External' && external !== undefined) {
     const { name, selector } = external.metric;
     const why =
-      `unable to get external metric ${namespace}/${name}/${goSelector(selector)}: unable to fetch ` +
+      `unable to get external metric ${namespace}/${name}/${goLabelSelector(selector)}: unable to fetch ` +
       `metrics from external metrics API: the server could not find the requested resource ` +
       `(get ${name}.external.metrics.k8s.io)`;
     const inner =
@@ -169,25 +170,6 @@ const notServed = (metric: MetricSpec, namespace: string): MetricOutcome => {
 
 const NO_CUSTOM_METRICS =
   'unable to fetch metrics from custom metrics API: no custom metrics API (custom.metrics.k8s.io) registered';
-
-/** A selector as Go prints it. */
-const goSelector = (selector: LabelSelector | undefined): string => {
-  if (selector === undefined) return 'nil';
-  const labels = Object.entries(selector.matchLabels ?? {})
-    .sort(([a], [b]) => (a < b ? -1 : 1))
-    .map(([key, value]) => `${key}: ${value},`)
-    .join('');
-  const expressions = (selector.matchExpressions ?? [])
-    .map(
-      ({ key, operator, values = [] }) =>
-        `LabelSelectorRequirement{Key:${key},Operator:${operator},Values:[${values.join(' ')}],},`,
-    )
-    .join('');
-  return (
-    `&LabelSelector{MatchLabels:map[string]string{${labels}},` +
-    `MatchExpressions:[]LabelSelectorRequirement{${expressions}},}`
-  );
-};
 
 const formatMillis = (millis: bigint): string =>
   formatQuantity({ nanos: millis * 1_000_000n, format: 'DecimalSI' });

@@ -44,14 +44,17 @@ export const requestOf = (asked: AdmissionAttributes, matched: ServedKind): Fiel
       ...(user.extra === undefined ? {} : { extra: user.extra }),
     },
     dryRun: isDryRun,
-    options: options ?? ownOptions(operation),
+    options: optionsOf(operation, options),
   };
 };
 
-/** The server's own components say no more of how they write. */
-const ownOptions = (operation: AdmissionOperation): Fields | null => {
+/**
+ * Named after what is done, as a patch may create what was not there. The server's own components
+ * say no more of how they write.
+ */
+const optionsOf = (operation: AdmissionOperation, given: Fields = {}): Fields | null => {
   const kind = OPTIONS[operation];
-  return kind === undefined ? null : { kind, apiVersion: 'meta.k8s.io/v1' };
+  return kind === undefined ? null : { ...given, kind, apiVersion: 'meta.k8s.io/v1' };
 };
 
 const OPTIONS: Readonly<Partial<Record<AdmissionOperation, string>>> = {

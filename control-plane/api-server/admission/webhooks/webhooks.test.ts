@@ -77,7 +77,7 @@ describe('what a webhook is told', () => {
       map('a', { data: { x: 'y' } }),
       { kind: 'UpdateOptions' },
     ],
-    ['PATCH', `${CORE}/configmaps/a`, 'UPDATE', { data: { x: 'y' } }, { kind: 'PatchOptions' }],
+    ['PATCH', `${CORE}/configmaps/a`, 'UPDATE', { data: { x: 'y' } }, { kind: 'UpdateOptions' }],
     [
       'DELETE',
       `${CORE}/configmaps/a`,
@@ -95,6 +95,21 @@ describe('what a webhook is told', () => {
       ...{ operation, name: 'a', options },
       oldObject: { metadata: { name: 'a' } },
       object: operation === 'DELETE' ? null : { data: { x: 'y' } },
+    });
+  });
+
+  it('is a creation where a patch finds nothing to change', async () => {
+    await validate(hook('/v'));
+    const query = 'fieldManager=me&force=true&dryRun=All';
+    const applied = await request('PATCH', `${CORE}/configmaps/a?${query}`, map('a'), {
+      headers: { 'content-type': 'application/apply-patch+yaml' },
+    });
+    expect(applied.status).toBe(201);
+    const { operation, options } = (asked[0]?.review).request;
+    expect(operation).toBe('CREATE');
+    expect(options).toEqual({
+      ...{ kind: 'CreateOptions', apiVersion: 'meta.k8s.io/v1' },
+      ...{ fieldManager: 'me', dryRun: ['All'] },
     });
   });
 
