@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { Command, CommanderError } from 'commander';
 import { systemClock } from '../lib/clock';
 import { hasReason } from '../api/errors';
@@ -11,6 +12,7 @@ import { codeOfStop, hintAt, Stopped } from './program';
 import { UsageError } from './usage-error';
 import {
   examples,
+  repeated,
   type Action,
   type Connected,
   type Define,
@@ -22,6 +24,8 @@ import {
 export const main = async (argv: readonly string[]): Promise<number> => {
   const terminal = systemTerminal();
   const interrupted = new AbortController();
+  // As many requests as there are kinds may be under way, and each listens.
+  setMaxListeners(0, interrupted.signal);
   const aborted = new Promise<number>((resolve) => {
     for (const name of ['SIGINT', 'SIGTERM'] as const) {
       process.once(name, () => {
@@ -103,6 +107,9 @@ const connectedTo =
       .option('--kubeconfig <file>', 'the cluster and user, as kubectl has them')
       .option('--context <name>', 'a context of that file')
       .option('--cluster <name>', 'a cluster made by `dhow up` on this machine')
+      .option('--as <user>', 'ask as this user, if you may')
+      .option('--as-group <group>', 'and as one of this group; may be repeated', repeated)
+      .option('--as-uid <uid>', 'and with this UID')
       .action(async (...args: unknown[]) => {
         // Commander passes the arguments, the options, then the command itself.
         const context = await connect(args.at(-2) as ConnectOptions, terminal, signal);

@@ -14,6 +14,9 @@ export interface ConnectOptions {
   readonly kubeconfig?: string;
   readonly context?: string;
   readonly cluster?: string;
+  readonly as?: string;
+  readonly asGroup?: readonly string[];
+  readonly asUid?: string;
   readonly namespace?: string;
   readonly allNamespaces?: boolean;
 }
@@ -45,7 +48,8 @@ export const connect = async (
   signal: AbortSignal,
 ): Promise<CliContext> => {
   const path = configPath(options);
-  const config = await readKubeconfig(path, options.context);
+  const read = await readKubeconfig(path, options.context);
+  const config = { ...read, ...impersonated(options, read) };
   const client = new RestClient(config, warningWriter(terminal.err));
   return {
     terminal,
@@ -57,6 +61,19 @@ export const connect = async (
     namespace: options.allNamespaces === true ? undefined : (options.namespace ?? config.namespace),
     ...resolversOf(new Discovery(client, signal)),
   };
+};
+
+/** As whom to ask: what is said here goes before what the file says. @throws UsageError */
+const impersonated = (
+  { as, asGroup, asUid }: ConnectOptions,
+  { impersonate }: ClientConfig,
+): Pick<ClientConfig, 'impersonate'> => {
+  const user = as ?? impersonate?.user;
+  const groups = asGroup ?? impersonate?.groups ?? [];
+  const uid = asUid ?? impersonate?.uid;
+  if (user !== undefined) return { impersonate: { user, groups, uid } };
+  if (groups.length === 0 && uid === undefined) return {};
+  throw new UsageError('requesting uid or groups without impersonating a user: add --as USER');
 };
 
 const resolversOf = (

@@ -1,4 +1,5 @@
 import { loadBundle } from './bundle';
+import { withOptionsBehind } from './leading-options';
 
 /**
  * The `dhow` command's front door. It loads the one bundle that a command needs, so that small
@@ -15,7 +16,8 @@ const BUNDLE_OF_COMMAND: Readonly<Record<string, string>> = {
 
 const SERVICES: ReadonlySet<string> = new Set(['server', 'agent']);
 
-const run = async (argv: readonly string[]): Promise<number> => {
+const run = async (given: readonly string[]): Promise<number> => {
+  const argv = withOptionsBehind(given);
   const words = argv[0] === 'help' && argv.length > 1 ? [...argv.slice(1), '--help'] : argv;
   const [command = ''] = words;
   // A service works on when nobody listens.

@@ -2,7 +2,7 @@ import type { ApiObject } from '../api/types';
 import { collectFound } from './commands/found';
 import type { CliContext } from './context';
 import { readManifests } from './manifests';
-import { parseTargets, type Target } from './targets';
+import { namespaceFor, parseTargets, type PlacedTarget } from './targets';
 import { UsageError } from './usage-error';
 import type { NamedResource } from './well-known';
 
@@ -33,10 +33,7 @@ export const select = async (
   args: readonly string[],
   options: SelectOptions,
 ): Promise<Selection> => {
-  const targets =
-    options.filename === undefined
-      ? await parseTargets(context, args)
-      : await targetsOfFiles(context, options.filename, options.recursive === true);
+  const targets = await targetsFor(context, args, options);
   const isOpen = targets.some(({ name }) => name === undefined);
   if (isOpen && !isChosen(options)) {
     throw new UsageError(
@@ -52,13 +49,18 @@ export const select = async (
   };
 };
 
+/** What is meant by arguments, or by `-f`. @throws UsageError */
+export const targetsFor = async (
+  context: CliContext,
+  args: readonly string[],
+  { filename, recursive }: Pick<SelectOptions, 'filename' | 'recursive'>,
+): Promise<readonly PlacedTarget[]> =>
+  filename === undefined
+    ? parseTargets(context, args)
+    : targetsOfFiles(context, filename, recursive === true);
+
 const isChosen = ({ selector, fieldSelector, all }: SelectOptions): boolean =>
   all === true || selector !== undefined || fieldSelector !== undefined;
-
-/** A target whose namespace a file gives. */
-interface PlacedTarget extends Target {
-  readonly namespace?: string;
-}
 
 const targetsOfFiles = async (
   context: CliContext,
@@ -82,11 +84,12 @@ export const kindName = (apiVersion: string, kind: string): string => {
 };
 
 const objectsOf = async (
-  { client, namespace, signal }: CliContext,
+  context: CliContext,
   { info, name, namespace: own }: PlacedTarget,
   { selector, fieldSelector }: SelectOptions,
 ): Promise<readonly ApiObject[]> => {
-  const place = info.isNamespaced ? (own ?? namespace ?? '') : '';
+  const { client, signal } = context;
+  const place = namespaceFor(context, info, own);
   if (name !== undefined) return [await client.get(info, { namespace: place, name }, signal)];
   const options = {
     namespace: place,

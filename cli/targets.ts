@@ -12,6 +12,11 @@ export interface Target {
   readonly name: string | undefined;
 }
 
+/** A target whose namespace a file gives. */
+export interface PlacedTarget extends Target {
+  readonly namespace?: string;
+}
+
 /** Understands `KIND`, `KIND NAME...`, `KIND/NAME...` and `KIND,KIND`. @throws UsageError */
 export const parseTargets = async (
   context: CliContext,
@@ -137,8 +142,9 @@ export const workloadOf = async (
 export const isService = ({ kind, group }: Pick<Resource, 'kind' | 'group'>): boolean =>
   kind === SERVICES.kind && group === SERVICES.group;
 
-/** The namespace to ask in; '' for a kind without. */
+/** The namespace to ask in, where a file says no other; '' for a kind without. */
 export const namespaceFor = (
   { namespace }: Pick<CliContext, 'namespace'>,
   info: Pick<NamedResource, 'isNamespaced'>,
-): string => (info.isNamespaced ? (namespace ?? '') : '');
+  own?: string,
+): string => (info.isNamespaced ? (own ?? namespace ?? '') : '');

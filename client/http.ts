@@ -1,8 +1,8 @@
 import { Agent, request as httpsRequest } from 'node:https';
-import type { IncomingMessage } from 'node:http';
+import type { IncomingMessage, OutgoingHttpHeaders } from 'node:http';
 import { connect, type TLSSocket } from 'node:tls';
 import { ApiError, type Status } from '../api/errors';
-import type { ClientConfig } from './kubeconfig';
+import type { ClientConfig, Impersonated } from './kubeconfig';
 import { parseJson } from '../lib/json';
 
 export interface HttpRequest {
@@ -55,7 +55,7 @@ export class HttpClient {
   get credentials(): {
     readonly url: URL;
     readonly tls: ReturnType<HttpClient['tlsOptions']>;
-    readonly headers: Readonly<Record<string, string>>;
+    readonly headers: Readonly<Record<string, string | string[]>>;
   } {
     return { url: this.base, tls: this.tlsOptions(), headers: this.authorization() };
   }
@@ -85,7 +85,7 @@ export class HttpClient {
     });
   }
 
-  private headers({ body, contentType, accept }: HttpRequest): Record<string, string | number> {
+  private headers({ body, contentType, accept }: HttpRequest): OutgoingHttpHeaders {
     return {
       accept: accept ?? 'application/json',
       'user-agent': 'dhow',
@@ -99,9 +99,12 @@ export class HttpClient {
     };
   }
 
-  private authorization(): Record<string, string> {
-    const { token } = this.config;
-    return token === undefined ? {} : { authorization: `Bearer ${token}` };
+  private authorization(): Record<string, string | string[]> {
+    const { token, impersonate } = this.config;
+    return {
+      ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
+      ...(impersonate === undefined ? {} : impersonating(impersonate)),
+    };
   }
 
   private tlsOptions() {
@@ -124,6 +127,13 @@ export class HttpClient {
     return new ApiError('ServiceUnavailable', why, { cause });
   }
 }
+
+/** Source: upstream's headers of impersonation. */
+const impersonating = ({ user, groups, uid }: Impersonated): Record<string, string | string[]> => ({
+  'impersonate-user': user,
+  ...(groups.length === 0 ? {} : { 'impersonate-group': [...groups] }),
+  ...(uid === undefined ? {} : { 'impersonate-uid': uid }),
+});
 
 /** `Warning: 299 - "text"` headers, as texts. Source: RFC 7234 §5.5, KEP-1693. */
 const warningsOf = (response: IncomingMessage): readonly string[] => {

@@ -11,9 +11,18 @@ export interface ClientConfig {
   readonly cert: string | undefined;
   readonly key: string | undefined;
   readonly token: string | undefined;
+  /** As whom else to ask. */
+  readonly impersonate?: Impersonated;
   readonly skipTlsVerify: boolean;
   readonly namespace: string;
   readonly context: string;
+}
+
+/** Another user, whose groups and UID are as they are said here. */
+export interface Impersonated {
+  readonly user: string;
+  readonly groups: readonly string[];
+  readonly uid: string | undefined;
 }
 
 /** The file cannot be used; the message says which file, what is wrong and what to do. */
@@ -36,6 +45,7 @@ export const readKubeconfig = async (path: string, contextName?: string): Promis
     cert: pemOf(path, user, 'client-certificate'),
     key: pemOf(path, user, 'client-key'),
     token: text(user, 'token'),
+    ...impersonatedBy(user),
     skipTlsVerify: cluster['insecure-skip-tls-verify'] === true,
     namespace: text(context, 'namespace') ?? 'default',
     context: wanted,
@@ -84,6 +94,15 @@ const entry = (path: string, file: Fields, list: string, field: string, name: st
   const value = isJsonObject(found) ? found[field] : undefined;
   if (!isJsonObject(value)) throw fault(path, `${field} "${name}" does not exist`);
   return value;
+};
+
+/** `as`, `as-groups` and `as-uid` of a user. */
+const impersonatedBy = (user: Fields): Pick<ClientConfig, 'impersonate'> => {
+  const name = text(user, 'as');
+  if (name === undefined) return {};
+  const groups: unknown = user['as-groups'];
+  const texts = (Array.isArray(groups) ? groups : []).filter((each) => typeof each === 'string');
+  return { impersonate: { user: name, groups: texts, uid: text(user, 'as-uid') } };
 };
 
 const pemOf = (path: string, fields: Fields, name: string): string | undefined => {

@@ -17,6 +17,12 @@ import type {
 import { HttpClient, type HttpRequest } from './http';
 import type { ClientConfig } from './kubeconfig';
 
+/** What people may ask of a deletion beside what components do. */
+export interface RestDeleteOptions extends DeleteOptions {
+  /** It is tried, and nothing goes. */
+  readonly dryRun?: readonly 'All'[];
+}
+
 /** The Kubernetes REST API as an `ApiClient`. */
 export class RestClient implements ApiClient {
   readonly http: HttpClient;
@@ -134,7 +140,7 @@ export class RestClient implements ApiClient {
   async delete<T extends ApiObject>(
     resource: Resource<T>,
     { namespace, name }: ObjectName,
-    options: DeleteOptions = {},
+    options: RestDeleteOptions = {},
     signal?: AbortSignal,
   ): Promise<void> {
     await this.json({

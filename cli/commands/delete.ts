@@ -2,9 +2,10 @@ import { systemClock } from '../../lib/clock';
 import { hasReason } from '../../api/errors';
 import { pathOf } from '../../api/resources';
 import type { ObjectName } from '../../api/types';
-import type { DeleteOptions } from '../../client/api-client';
+import type { RestDeleteOptions } from '../../client/rest-client';
 import { readManifests } from '../manifests';
 import type { CliContext } from '../context';
+import { DRY_RUN_NOTES, dryRunOf } from '../dry-run';
 import { parseTargets } from '../targets';
 import { UsageError } from '../usage-error';
 import type { NamedResource } from '../well-known';
@@ -22,6 +23,7 @@ export interface DeleteCommandOptions {
   readonly ignoreNotFound?: boolean;
   readonly wait?: boolean;
   readonly output?: string;
+  readonly dryRun?: string | boolean;
 }
 
 interface Doomed {
@@ -39,6 +41,7 @@ export const deleteObjects = async (
     throw new UsageError(`-o takes name here, not "${options.output}"`);
   }
   const request = deleteOptions(options);
+  const isTried = dryRunOf(options.dryRun) !== 'none';
   const doomed =
     options.filename === undefined
       ? await fromArguments(context, args, options)
@@ -46,7 +49,7 @@ export const deleteObjects = async (
   const { found, failure } = await collectFound(doomed, (each) =>
     deleteOne(context, each, request, options),
   );
-  if (options.wait !== false) {
+  if (options.wait !== false && !isTried) {
     const deleted = found.filter(([, isDeleted]) => isDeleted);
     await Promise.all(deleted.map(([each]) => waitUntilGone(context, each)));
   }
@@ -115,13 +118,14 @@ const fromArguments = async (
 const namespaceFor = ({ namespace }: CliContext, info: NamedResource): string =>
   info.isNamespaced ? (namespace ?? 'default') : '';
 
-export const deleteOptions = (options: DeleteCommandOptions): DeleteOptions => {
+export const deleteOptions = (options: DeleteCommandOptions): RestDeleteOptions => {
   const grace = options.force === true ? '0' : options.gracePeriod;
   if (grace !== undefined && !/^\d{1,9}$/.test(grace)) {
     throw new UsageError(`--grace-period: "${grace}" is not a number of seconds`);
   }
   return {
     propagationPolicy: policyOf(options.cascade),
+    ...(dryRunOf(options.dryRun) === 'server' ? { dryRun: ['All'] } : {}),
     ...(grace === undefined ? {} : { gracePeriodSeconds: Number(grace) }),
   };
 };
@@ -143,15 +147,18 @@ const policyOf = (cascade = 'background'): 'Background' | 'Foreground' | 'Orphan
 export const deleteOne = async (
   { client, terminal, signal }: CliContext,
   { info, name }: Doomed,
-  request: DeleteOptions,
+  request: RestDeleteOptions,
   {
     ignoreNotFound,
     output,
+    dryRun: mode,
     isQuiet = false,
   }: DeleteCommandOptions & { readonly isQuiet?: boolean },
 ): Promise<boolean> => {
+  const dryRun = dryRunOf(mode);
   try {
-    await client.delete(info, name, request, signal);
+    if (dryRun === 'client') await client.get(info, name, signal);
+    else await client.delete(info, name, request, signal);
   } catch (error) {
     if (ignoreNotFound === true && hasReason(error, 'NotFound')) return false;
     throw error;
@@ -160,7 +167,9 @@ export const deleteOne = async (
   const kind = qualifiedKind(info);
   const where = info.isNamespaced ? ` from ${name.namespace} namespace` : '';
   terminal.out.write(
-    output === 'name' ? `${kind}/${name.name}\n` : `${kind} "${name.name}" deleted${where}\n`,
+    output === 'name'
+      ? `${kind}/${name.name}\n`
+      : `${kind} "${name.name}" deleted${where}${DRY_RUN_NOTES[dryRun]}\n`,
   );
   return true;
 };

@@ -7,7 +7,8 @@ import { systemClock } from '../../lib/clock';
 import type { CliContext } from '../context';
 import { formatViews, listDocument, outputFormat, type OutputFormat } from '../output/format';
 import { sorterBy, type Sorter } from '../output/sorting';
-import { namespaceFor, parseTargets, type Target } from '../targets';
+import { targetsFor } from '../selection';
+import { namespaceFor, type PlacedTarget } from '../targets';
 import { reasonLine } from '../tree/readiness';
 import { UsageError } from '../usage-error';
 import type { NamedResource } from '../well-known';
@@ -28,6 +29,10 @@ export interface GetOptions {
   readonly raw?: string;
   readonly subresource?: string;
   readonly showReason?: boolean;
+  readonly filename?: readonly string[];
+  readonly recursive?: boolean;
+  readonly showManagedFields?: boolean;
+  readonly outputWatchEvents?: boolean;
 }
 
 export const get = async (
@@ -38,7 +43,7 @@ export const get = async (
   if (options.raw !== undefined) return getRaw(context, args, options.raw);
   const format = outputFormat(options.output);
   const order = options.sortBy === undefined ? undefined : sorterBy(options.sortBy);
-  const targets = await parseTargets(context, args);
+  const targets = await targetsFor(context, args, options);
   if (options.subresource !== undefined) refuseBulk(targets, options);
   if (options.watch === true) {
     const [target] = targets;
@@ -54,7 +59,7 @@ export const get = async (
 
 /** Subresources are read one by one, and not watched. @throws UsageError */
 const refuseBulk = (
-  targets: readonly Target[],
+  targets: readonly PlacedTarget[],
   { selector, fieldSelector, watch }: GetOptions,
 ): void => {
   const isNamed = targets.every(({ name }) => name !== undefined);
@@ -89,7 +94,7 @@ interface Printing {
 /** One table a kind. What is not there is told after what is. */
 const printTables = async (
   context: CliContext,
-  targets: readonly Target[],
+  targets: readonly PlacedTarget[],
   options: GetOptions,
   { format, order }: Printing,
 ): Promise<void> => {
@@ -124,12 +129,12 @@ const unlessIgnored = (
 };
 
 /** `pod/a deploy/b`: the rows have to say what they are. */
-const areMixed = (targets: readonly Target[]): boolean =>
+const areMixed = (targets: readonly PlacedTarget[]): boolean =>
   new Set(targets.map(({ info }) => qualifiedKind(info))).size > 1;
 
 /** The rows of the same kind in one table. */
 const tablesByKind = (
-  found: readonly (readonly [Target, Table])[],
+  found: readonly (readonly [PlacedTarget, Table])[],
 ): ReadonlyMap<NamedResource, Table> => {
   const tables = new Map<string, readonly [NamedResource, Table]>();
   for (const [{ info }, table] of found) {
@@ -164,21 +169,21 @@ const REASONS = { title: 'REASON', text: reasonLine };
 export const qualifiedKind = ({ kind, group }: Pick<NamedResource, 'kind' | 'group'>): string =>
   `${kind.toLowerCase()}${group === '' ? '' : `.${group}`}`;
 
-const nothingFound = ({ namespace }: CliContext, targets: readonly Target[]): string =>
+const nothingFound = ({ namespace }: CliContext, targets: readonly PlacedTarget[]): string =>
   targets.some(({ info }) => info.isNamespaced) && namespace !== undefined
     ? `No resources found in ${namespace} namespace.`
     : 'No resources found';
 
 const fetchTable = async (
   context: CliContext,
-  { info, name }: Target,
+  { info, name, namespace: own }: PlacedTarget,
   options: GetOptions & { readonly wantsObjects: boolean },
 ): Promise<Table> => {
   const { client, signal } = context;
   const { selector, fieldSelector, wantsObjects, subresource = '' } = options;
   const path = pathOf(
     info,
-    namespaceFor(context, info),
+    namespaceFor(context, info, own),
     name ?? '',
     encodeURIComponent(subresource),
   );
@@ -198,14 +203,15 @@ const fetchTable = async (
 
 const printObjects = async (
   context: CliContext,
-  targets: readonly Target[],
+  targets: readonly PlacedTarget[],
   options: GetOptions,
   { format, order }: Printing,
 ): Promise<void> => {
   const { found, failure } = await collectFound(targets, (target) =>
     fetchObjects(context, target, options),
   );
-  const unsorted = found.flatMap(([, items]) => items).map(withoutManagedFields);
+  const whole = found.flatMap(([, items]) => items);
+  const unsorted = options.showManagedFields === true ? whole : whole.map(withoutManagedFields);
   const objects = order === undefined ? unsorted : order(unsorted, (object) => object);
   const failed = unlessIgnored(failure, options);
   const isSingle = targets.length === 1 && targets[0]?.name !== undefined;
@@ -220,11 +226,11 @@ const printObjects = async (
 
 const fetchObjects = async (
   context: CliContext,
-  { info, name }: Target,
+  { info, name, namespace: own }: PlacedTarget,
   { selector, fieldSelector, subresource = '' }: GetOptions,
 ): Promise<readonly ApiObject[]> => {
   const { client, signal } = context;
-  const namespace = namespaceFor(context, info);
+  const namespace = namespaceFor(context, info, own);
   if (name !== undefined) {
     const path = pathOf(info, namespace, name, encodeURIComponent(subresource));
     return [await client.json<ApiObject>({ method: 'GET', path, signal })];

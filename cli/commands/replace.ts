@@ -61,7 +61,7 @@ const refuseLostOptions = (
 };
 
 const put = async (
-  { client, signal }: CliContext,
+  context: CliContext,
   { info, object }: Wanted,
   options: ReplaceOptions,
   telling: Telling,
@@ -69,12 +69,25 @@ const put = async (
   if (telling.dryRun === 'client') return object;
   const { namespace, name } = object.metadata;
   const path = pathOf(info, namespace, name, subresourceOf(options.subresource));
-  return client.json<ApiObject>({
+  const body = await versioned(context, path, recorded(object, options));
+  return context.client.json<ApiObject>({
     method: 'PUT',
     path: path + queryFor(options, telling),
-    body: stringifyJson(recorded(object, options)),
-    signal,
+    body: stringifyJson(body),
+    signal: context.signal,
   });
+};
+
+/** A manifest without a version takes the place of any: not all kinds may be written without one. */
+const versioned = async (
+  { client, signal }: CliContext,
+  path: string,
+  object: ApiObject,
+): Promise<ApiObject> => {
+  if ((object.metadata.resourceVersion ?? '') !== '') return object;
+  const { metadata } = await client.json<ApiObject>({ method: 'GET', path, signal });
+  const { resourceVersion = '' } = metadata;
+  return { ...object, metadata: { ...object.metadata, resourceVersion } };
 };
 
 /** What a later apply compares with is kept true, where it was there or is wanted. */

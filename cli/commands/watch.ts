@@ -7,12 +7,12 @@ import { parseJson, stringifyJson } from '../../lib/json';
 import type { CliContext } from '../context';
 import { formatViews, type OutputFormat } from '../output/format';
 import { formatRow } from '../output/table';
-import { namespaceFor, type Target } from '../targets';
+import { namespaceFor, type PlacedTarget } from '../targets';
 import { qualifiedKind, tableStyle, withoutManagedFields, type GetOptions } from './get';
 import { layOut, TABLE, type Table, type TableStyle } from './server-table';
 
 /** What a list, and each event of a watch, is printed by. */
-type Print = (answer: Listed) => void;
+type Print = (answer: Listed, event: string) => void;
 
 type Listed = Partial<Table> & { readonly items?: readonly ApiObject[] };
 
@@ -22,7 +22,7 @@ type Listed = Partial<Table> & { readonly items?: readonly ApiObject[] };
  */
 export const watch = async (
   context: CliContext,
-  { info, name }: Target,
+  { info, name, namespace }: PlacedTarget,
   options: GetOptions,
   format: OutputFormat,
 ): Promise<void> => {
@@ -35,13 +35,13 @@ export const watch = async (
     includeObject: isTable && options.showReason === true ? 'Object' : undefined,
     fieldSelector: [...(options.fieldSelector?.split(',') ?? []), ...named].join(','),
   };
-  const path = pathOf(info, namespaceFor(context, info));
+  const path = pathOf(info, namespaceFor(context, info, namespace));
   const print = isTable
-    ? tablePrinter(context, tableStyle(context, info, options, format, false))
-    : objectPrinter(context, qualifiedKind(info), format);
+    ? tablePrinter(context, tableStyle(context, info, options, format, false), options)
+    : objectPrinter(context, qualifiedKind(info), options, format);
   const list = async () => {
     const listed = await client.json<Listed>({ ...request, path: path + queryOf(query) });
-    print(listed);
+    print(listed, 'ADDED');
     return listed.metadata?.resourceVersion ?? '0';
   };
   let resourceVersion = await list();
@@ -68,19 +68,25 @@ class HistoryGoneError extends Error {}
 const printEvent = (line: string, print: Print): string | undefined => {
   const { type, object } = parseJson(line) as { type: string; object: Listed & ApiObject };
   if (type === 'ERROR') throw new HistoryGoneError();
-  if (type !== 'BOOKMARK') print(object);
+  if (type !== 'BOOKMARK') print(object, type);
   const [row] = object.rows ?? [];
   return row?.object?.metadata.resourceVersion ?? object.metadata.resourceVersion;
 };
 
 /** Prints rows as they come; columns keep their first widths so that the lines stay aligned. */
-const tablePrinter = ({ terminal }: CliContext, style: TableStyle): Print => {
+const tablePrinter = (
+  { terminal }: CliContext,
+  style: TableStyle,
+  { outputWatchEvents: isTold = false }: GetOptions,
+): Print => {
   let definitions: Table['columnDefinitions'];
   let widths: readonly number[] | undefined;
-  return ({ columnDefinitions = definitions, rows: given = [] }) => {
+  return ({ columnDefinitions = definitions, rows: given = [] }, event) => {
     definitions = columnDefinitions;
     const known = definitions === undefined ? {} : { columnDefinitions: definitions };
-    const { titles, rows } = layOut({ ...known, rows: given }, style);
+    const laidOut = layOut({ ...known, rows: given }, style);
+    const titles = isTold ? ['EVENT', ...laidOut.titles] : laidOut.titles;
+    const rows = isTold ? laidOut.rows.map((row) => [event, ...row]) : laidOut.rows;
     if (rows.length === 0) return;
     const isFirst = widths === undefined;
     const all = [titles, ...rows];
@@ -93,10 +99,16 @@ const tablePrinter = ({ terminal }: CliContext, style: TableStyle): Print => {
 
 /** Prints whole objects: YAML documents, JSON of one line each, or names. */
 const objectPrinter =
-  ({ terminal }: CliContext, kind: string, format: OutputFormat): Print =>
-  (listed) => {
+  (
+    { terminal }: CliContext,
+    kind: string,
+    { outputWatchEvents, showManagedFields }: GetOptions,
+    format: OutputFormat,
+  ): Print =>
+  (listed, type) => {
     for (const object of listed.items ?? [listed as unknown as ApiObject]) {
-      const document = withoutManagedFields(object);
+      const shown = showManagedFields === true ? object : withoutManagedFields(object);
+      const document = outputWatchEvents === true ? { object: shown, type } : shown;
       const names = [`${kind}/${object.metadata.name}`];
       terminal.out.write(
         format === 'json'

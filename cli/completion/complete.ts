@@ -3,6 +3,7 @@ import type { Command } from 'commander';
 import { withDeadline } from '../../lib/async/deadline';
 import { systemClock } from '../../lib/clock';
 import { connect } from '../context';
+import { withOptionsBehind } from '../leading-options';
 import type { Terminal } from '../output/terminal';
 import { candidatesOf } from './candidates';
 import { lineOf, type Candidate } from './wanted';
@@ -18,7 +19,8 @@ export const complete = async (
   signal: AbortSignal,
 ): Promise<void> => {
   try {
-    const joined = shell === 'bash' ? withJoinedValues(words) : words;
+    const whole = shell === 'bash' ? withJoinedValues(words) : words;
+    const joined = withOptionsBehind(whole.slice(0, -1), whole.slice(-1));
     const program = await programOf(joined.length > 1 ? joined[0] : undefined);
     const { wanted, typed, lead, options } = lineOf(program, joined);
     const deadline = { what: 'completion', limitMs: DEADLINE_MS, clock: systemClock, signal };

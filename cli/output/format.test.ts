@@ -12,7 +12,7 @@ it.each([
   [undefined, 'table\n'],
   ['wide', 'wide\n'],
   ['name', 'pod/a\npod/b\n'],
-  ['json', '{\n    "b": [\n        1\n    ],\n    "a": "x"\n}\n'],
+  ['json', '{\n    "a": "x",\n    "b": [\n        1\n    ]\n}\n'],
   ['yaml', 'a: x\nb:\n- 1\n'],
   ['jsonpath={.a}{"\\n"}', 'x\n'],
   ['go-template={{.a}}{{"\\n"}}', 'x\n'],

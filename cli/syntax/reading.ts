@@ -33,6 +33,10 @@ export const defineGet = (program: Command, connected: Connected): void => {
         .option('--ignore-not-found', 'do not mind what is not there')
         .option('--subresource <name>', 'this part of the objects that are named: status, scale')
         .option('--raw <path>', 'what the server answers at a path: /readyz')
+        .option('-f, --filename <path...>', 'the objects of these files')
+        .option('-R, --recursive', 'also the folders in the folders')
+        .option('--show-managed-fields', 'also who set which field')
+        .option('--output-watch-events', 'what happened to each, with --watch')
         .addHelpText(
           'after',
           examples(
