@@ -15,3 +15,26 @@ it('keeps the lines of what went wrong', () => {
     'error: a\nerror: b',
   );
 });
+
+it.each<[object, string]>([
+  [
+    { kind: 'Pod', name: 'a', causes: [{ field: 'spec.x', message: 'Required value' }] },
+    'The Pod "a" is invalid: spec.x: Required value',
+  ],
+  [
+    {
+      ...{ kind: 'Pod', name: 'a' },
+      causes: [
+        { field: 'x', message: 'no' },
+        { field: 'y', message: 'no' },
+        { field: 'x', message: 'no' },
+      ],
+    },
+    'The Pod "a" is invalid: \n* x: no\n* y: no',
+  ],
+  [{ kind: 'Pod', name: 'a' }, 'The Pod "a" is invalid'],
+  [{ causes: [{ field: 'patch', message: 'bad' }] }, 'The request is invalid: patch: bad'],
+  [{}, 'The request is invalid: whole'],
+])('says what is invalid as kubectl does: %j', (details, text) => {
+  expect(messageOf(new ApiError('Invalid', 'whole', { details }))).toBe(text);
+});

@@ -1,4 +1,4 @@
-import { stringifyJson, isJsonObject } from './json';
+import { canonicalJson, isJsonObject } from './json';
 
 /** The path makes no sense, or none for this document: the words are kubectl's. */
 export class JsonPathError extends Error {
@@ -30,7 +30,7 @@ export const parsePath = (path: string): ((document: unknown) => readonly unknow
 /** A value as a template writes it: texts as they are, all else as JSON. */
 export const valueText = (value: unknown): string => {
   if (value === undefined || value === null) return '';
-  return typeof value === 'string' ? value : stringifyJson(value);
+  return typeof value === 'string' ? value : canonicalJson(value);
 };
 
 type Step =

@@ -23,9 +23,10 @@ export const stringifyJson = (value: unknown, indent = 0): string => {
 
 /**
  * One text for equal values: members in the order of their names, `undefined` ones left out. For
- * hashes and keys; compare two values that are at hand with `jsonEqual`.
+ * hashes and keys, and for people, who know it from kubectl; compare two values that are at hand with `jsonEqual`.
  */
-export const canonicalJson = (value: unknown): string => stringifyJson(inOrder(value));
+export const canonicalJson = (value: unknown, indent = 0): string =>
+  stringifyJson(inOrder(value), indent);
 
 const inOrder = (value: unknown): unknown => {
   if (typeof value !== 'object' || value === null) return value;

@@ -345,7 +345,6 @@ const naming = async <T>({ manifest }: Wanted, work: () => Promise<T>): Promise<
     const isNamed = field === undefined || message.includes(field);
     throw new ApiError(error.reason, `${where}: ${isNamed ? '' : `${field}: `}${message}`, {
       cause: error,
-      ...(error.details === undefined ? {} : { details: error.details }),
     });
   }
 };

@@ -35,6 +35,10 @@ export const when = async <T>(
   } catch (error) {
     if (!(error instanceof ApiError) || error.reason === 'ServiceUnavailable') throw error;
     const message = `error when ${doing} "${source}": ${error.message}`;
-    throw new ApiError(error.reason, message, { cause: error });
+    const { details } = error;
+    throw new ApiError(error.reason, message, {
+      cause: error,
+      ...(details === undefined ? {} : { details }),
+    });
   }
 };

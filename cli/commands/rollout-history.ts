@@ -22,7 +22,8 @@ export const rolloutHistory = async (
 ): Promise<void> => {
   const format = outputFormat(options.output);
   const what = 'no history viewer has been implemented';
-  for (const { kind, info, object } of await rolloutTargets(context, args, options, what)) {
+  const chosen = { ...options, all: true };
+  for (const { kind, info, object } of await rolloutTargets(context, args, chosen, what)) {
     const named = `${qualifiedKind(info)}/${object.metadata.name}`;
     const revisions = await kind.revisionsOf(context, object);
     const wanted = Number(options.revision ?? 0);

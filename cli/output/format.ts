@@ -1,6 +1,6 @@
 import { toYaml } from '../../api/yaml/write';
 import { readWithin } from '../../lib/files';
-import { isJsonObject, stringifyJson } from '../../lib/json';
+import { canonicalJson } from '../../lib/json';
 import { UsageError } from '../usage-error';
 import { printableJson } from './terminal';
 import { customColumns, customColumnsOfFile } from './custom-columns';
@@ -87,7 +87,7 @@ export const formatViews = ({ document, names, table }: Views, format: OutputFor
   if (typeof format === 'object') return format.render(document);
   switch (format) {
     case 'json':
-      return `${printableJson(stringifyJson(sorted(document), 4))}\n`;
+      return `${printableJson(canonicalJson(document, 4))}\n`;
     case 'yaml':
       return toYaml(document);
     case 'name':
@@ -96,14 +96,6 @@ export const formatViews = ({ document, names, table }: Views, format: OutputFor
     case 'table':
       return table(format === 'wide');
   }
-};
-
-/** With the fields in the order of their names, as kubectl prints them. */
-const sorted = (value: unknown): unknown => {
-  if (Array.isArray(value)) return value.map(sorted);
-  if (!isJsonObject(value)) return value;
-  const names = Object.keys(value).sort();
-  return Object.fromEntries(names.map((name) => [name, sorted(value[name])]));
 };
 
 /** Objects as one document: the object itself when only it was asked for, else a `List`. */

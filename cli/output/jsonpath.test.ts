@@ -70,3 +70,9 @@ it.each(['.items[0].metadata.name', 'items[0].metadata.name', '{.items[0].metada
 it('refuses a field path that is a template', () => {
   expect(() => parseFieldPath('{.a}{.b}')).toThrow('unexpected path string');
 });
+
+it('prints a mapping in the order of its names, as kubectl does', () => {
+  expect(parseJsonPath('{.x}').render({ x: { b: [{ d: 1, c: 2 }], a: null } })).toBe(
+    '{"a":null,"b":[{"c":2,"d":1}]}',
+  );
+});

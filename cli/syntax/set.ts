@@ -2,12 +2,23 @@ import type { Command } from 'commander';
 import type { ChangeOptions } from '../changing';
 import type { SetEnvOptions } from '../commands/set-env';
 import type { SetResourcesOptions } from '../commands/set-resources';
-import { changing, examples, inNamespaces, lazily, selecting, type Connected } from './command';
+import type { SetSubjectOptions } from '../commands/set-subject';
+import {
+  changing,
+  examples,
+  inNamespaces,
+  lazily,
+  repeated,
+  selecting,
+  type Connected,
+} from './command';
 
 export const defineSet = (program: Command, connected: Connected): void => {
   const set = program
     .command('set')
-    .description('Change images, environments and resources of pods and of what makes them')
+    .description(
+      'Change images, environments, resources and accounts of pods, selectors and subjects',
+    )
     .addHelpText(
       'after',
       examples(
@@ -62,5 +73,37 @@ export const defineSet = (program: Command, connected: Connected): void => {
         examples('dhow set resources deploy/web -c nginx --limits=cpu=200m,memory=512Mi'),
       ),
     lazily(async () => (await import('../commands/set-resources.js')).setResources),
+  );
+  defineReferences(subcommand, connected);
+};
+
+/** What names other objects. */
+const defineReferences = (subcommand: (name: string) => Command, connected: Connected): void => {
+  connected<[string[], ChangeOptions]>(
+    subcommand('serviceaccount')
+      .alias('sa')
+      .usage('[options] KIND/NAME ACCOUNT')
+      .description('Set the account that pods run under')
+      .addHelpText('after', examples('dhow set serviceaccount deploy/web builder')),
+    lazily(async () => (await import('../commands/set-service-account.js')).setServiceAccount),
+  );
+  connected<[string[], ChangeOptions]>(
+    subcommand('selector')
+      .usage('[options] svc/NAME KEY=VALUE,...')
+      .description('Set which pods are behind a service')
+      .addHelpText('after', examples('dhow set selector svc/web app=web,tier=front')),
+    lazily(async () => (await import('../commands/set-selector.js')).setSelector),
+  );
+  connected<[string[], SetSubjectOptions]>(
+    subcommand('subject')
+      .description('Add to those whom a binding gives its role')
+      .option('--user <name>', 'a user; may be repeated', repeated)
+      .option('--group <name>', 'a group; may be repeated', repeated)
+      .option('--serviceaccount <namespace:name>', 'an account; may be repeated', repeated)
+      .addHelpText(
+        'after',
+        examples('dhow set subject rolebinding/admins --user=ann --serviceaccount=ci:bot'),
+      ),
+    lazily(async () => (await import('../commands/set-subject.js')).setSubject),
   );
 };

@@ -98,3 +98,41 @@ spec:
   expect(all).toEqual({ code: 0, stdout: 'No resources found\n', stderr: '' });
   await cluster.must('delete', 'crd', 'gears.options.example.com');
 });
+
+it('sets accounts, selectors and subjects', async () => {
+  const create = [
+    ['deploy', 'web', '--image=nginx', '--replicas=0'],
+    ['cronjob', 'cj', '--image=nginx', '--schedule=0 0 1 1 *'],
+    ['svc', 'clusterip', 'web', '--tcp=80'],
+    ['rolebinding', 'rb', '--role=r', '--user=a'],
+    ['sa', 'bot'],
+  ];
+  for (const words of create) await cluster.must('create', ...words);
+  for (const target of ['deploy/web', 'cronjob/cj'])
+    await same('set', 'serviceaccount', target, 'bot', '-o', 'jsonpath={..serviceAccountName}');
+  await same('set', 'serviceaccount', 'deploy', 'web', 'bot', '--dry-run=server', '-o', 'name');
+  expect((await cluster.dhow('set', 'sa', 'svc/web', 'bot')).stderr).toContain('has no pods');
+  const selector = ['set', 'selector', 'svc', 'web', 'a=1,b=2', '-o', 'jsonpath={.spec.selector}'];
+  expect(await same(...selector)).toBe('{"a":"1","b":"2"}');
+  expect((await cluster.dhow('set', 'selector', 'deploy', 'web', 'a=b')).stderr).toBe(
+    'error: setting a selector is only supported for Services\n',
+  );
+  const all = ['--user=b', '--group=g', '--serviceaccount=default:bot'];
+  expect(await cluster.must('set', 'subject', 'rolebinding', 'rb', ...all)).toBe(
+    'rolebinding.rbac.authorization.k8s.io/rb subjects updated\n',
+  );
+  await same('get', 'rolebinding', 'rb', '-o', 'jsonpath={.subjects}');
+  expect(await cluster.must('get', 'rolebinding', 'rb', '-o', 'jsonpath={.subjects[*].name}')).toBe(
+    'a b g bot',
+  );
+  for (const name of ['web', 'nosuch']) await same('rollout', 'history', `deploy/${name}`);
+  await same('rollout', 'history', 'deploy');
+  await same('run', 'BAD_', '--image=a');
+  await same('patch', 'svc', 'web', '--type=json', '-p', '[{"op":"remove","path":"/x/y"}]');
+  for (const [kind, name] of [
+    ['rolebinding', 'rb'],
+    ['sa', 'bot'],
+    ['cronjob', 'cj'],
+  ])
+    await cluster.must('delete', `${kind}/${name}`);
+});
