@@ -31,7 +31,8 @@ export const cp = async (
 ): Promise<void> => {
   const [source, target] = [parseSpec(from), parseSpec(to)];
   if ((source.pod === undefined) === (target.pod === undefined)) {
-    throw new UsageError('one of src or dest must be a local file specification');
+    const lacking = source.pod === undefined ? 'remote' : 'local';
+    throw new UsageError(`one of src or dest must be a ${lacking} file specification`);
   }
   if (source.path === '' || target.path === '') throw new UsageError('filepath can not be empty');
   const remote = source.pod === undefined ? target : source;

@@ -23,9 +23,10 @@ it('shows the tree of what a deployment owns, and its scale as kubectl does', as
       async () => (await cluster.kubectl(...scale, '-o', format)).stdout,
       () => cluster.must(...scale, '-o', format),
     );
-  await cluster.untilSaid(/^NAME +DESIRED +AVAILABLE +AGE\nweb +1 +1 /, () =>
-    cluster.dhow(...scale),
-  );
+  for (const tool of ['dhow', 'kubectl'] as const)
+    await cluster.untilSaid(/^NAME +DESIRED +AVAILABLE +AGE\nweb +1 +1 /, () =>
+      cluster[tool](...scale),
+    );
   const bulk = ['get', 'pods', '--subresource=status'];
   expect(await cluster.dhow(...bulk)).toEqual(await cluster.kubectl(...bulk));
 });

@@ -128,6 +128,8 @@ it('sets accounts, selectors and subjects', async () => {
   for (const name of ['web', 'nosuch']) await same('rollout', 'history', `deploy/${name}`);
   await same('rollout', 'history', 'deploy');
   await same('run', 'BAD_', '--image=a');
+  await same('cp', 'a', 'b');
+  await same('cp', 'web:/a', 'web:/b');
   await same('patch', 'svc', 'web', '--type=json', '-p', '[{"op":"remove","path":"/x/y"}]');
   for (const [kind, name] of [
     ['rolebinding', 'rb'],

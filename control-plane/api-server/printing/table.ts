@@ -9,7 +9,7 @@ export const parseIncludeObject = (text: string | null): IncludeObject =>
 
 /** metav1.Table for any number of objects. */
 export const tableOf = (
-  { printer }: ServedKind,
+  { printer }: Pick<ServedKind, 'printer'>,
   objects: readonly ApiObject[],
   metadata: Readonly<Record<string, unknown>>,
   includeObject: IncludeObject,

@@ -410,6 +410,17 @@ describe('generation and status', () => {
       spec: { replicas: 2 },
       status: { selector: 'app=web' },
     });
+    const as = (what: string) => ({
+      headers: { accept: `application/json;as=${what};v=v1;g=meta.k8s.io` },
+    });
+    const { json: table } = await server.request('GET', path, undefined, as('Table'));
+    expect(table.columnDefinitions.map(({ name }: { name: string }) => name)).toEqual([
+      ...['Name', 'Desired', 'Available', 'Age'],
+    ]);
+    expect(table.rows).toMatchObject([{ cells: ['web', 2, 0, expect.any(String)] }]);
+    expect(
+      (await server.request('GET', path, undefined, as('PartialObjectMetadata'))).json,
+    ).toMatchObject({ kind: 'PartialObjectMetadata', metadata: { name: 'web' } });
     const put = await server.request('PUT', path, { ...scale, spec: { replicas: 5 } });
     expect(put.json.spec.replicas).toBe(5);
     const stale = await server.request('PUT', path, { ...scale, spec: { replicas: 6 } });
