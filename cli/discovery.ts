@@ -1,11 +1,13 @@
 import type { RestClient } from '../client/rest-client';
-import { named, WELL_KNOWN, type NamedResource } from './well-known';
+import { inOtherVersion, named, WELL_KNOWN, type NamedResource } from './well-known';
 
 /** A kind as the server offers it. */
 export interface OfferedResource extends NamedResource {
   readonly categories: readonly string[];
   readonly shortNames: readonly string[];
   readonly verbs: readonly string[];
+  /** In the version that is meant where none is named. */
+  readonly isPreferred: boolean;
 }
 
 /**
@@ -20,7 +22,10 @@ export class Discovery {
     private readonly signal: AbortSignal,
   ) {}
 
-  /** By plural, singular, kind or short name in any case, also with its group behind a dot. */
+  /**
+   * By plural, singular, kind or short name in any case, also with its group, or its version and
+   * group, behind a dot.
+   */
   async find(name: string): Promise<NamedResource | undefined> {
     const wanted = name.toLowerCase();
     const isMeant = ({ names }: NamedResource) => names.includes(wanted);
@@ -42,7 +47,8 @@ export class Discovery {
 
   /** Of all groups, each in its preferred version. */
   async all(): Promise<readonly OfferedResource[]> {
-    return (await Promise.all(PATHS.map((path) => this.kindsAt(path)))).flat();
+    const kinds = (await Promise.all(PATHS.map((path) => this.kindsAt(path)))).flat();
+    return kinds.filter(({ isPreferred }) => isPreferred);
   }
 
   private kindsAt(path: string): Promise<readonly OfferedResource[]> {
@@ -85,21 +91,27 @@ interface AggregatedResource {
 
 const resourcesOfGroup = ({ metadata, versions }: AggregatedGroup): OfferedResource[] => {
   const group = metadata?.name ?? '';
-  // The first version is the preferred one.
-  const [preferred] = versions;
-  return (preferred?.resources ?? []).map((entry) => {
-    const resource = {
-      group,
-      version: preferred?.version ?? '',
-      kind: entry.responseKind.kind,
-      plural: entry.resource,
-      isNamespaced: entry.scope === 'Namespaced',
-    };
-    return {
-      ...named(resource, entry.singularResource, entry.shortNames),
-      categories: entry.categories ?? [],
-      shortNames: entry.shortNames ?? [],
-      verbs: entry.verbs ?? [],
-    };
-  });
+  const seen = new Set<string>();
+  return versions.flatMap(({ version, resources = [] }) =>
+    resources.map((entry) => {
+      // The first version that has a kind is the preferred one.
+      const isPreferred = !seen.has(entry.resource);
+      seen.add(entry.resource);
+      const resource = {
+        group,
+        version,
+        kind: entry.responseKind.kind,
+        plural: entry.resource,
+        isNamespaced: entry.scope === 'Namespaced',
+      };
+      const known = named(resource, entry.singularResource, entry.shortNames);
+      return {
+        ...(isPreferred ? known : inOtherVersion(known)),
+        categories: entry.categories ?? [],
+        shortNames: entry.shortNames ?? [],
+        verbs: entry.verbs ?? [],
+        isPreferred,
+      };
+    }),
+  );
 };

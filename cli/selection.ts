@@ -77,10 +77,10 @@ const targetsOfFiles = async (
   );
 };
 
-/** What `resolve` knows a manifest's kind by: `Pod`, `Deployment.apps`. */
+/** What `resolve` knows a manifest's kind by: `Pod.v1.`, `Deployment.v1.apps`. */
 export const kindName = (apiVersion: string, kind: string): string => {
-  const slash = apiVersion.indexOf('/');
-  return slash < 0 ? kind : `${kind}.${apiVersion.slice(0, slash)}`;
+  const [version = '', group = ''] = apiVersion.split('/').reverse();
+  return `${kind}.${version}.${group}`;
 };
 
 const objectsOf = async (

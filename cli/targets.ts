@@ -71,13 +71,17 @@ const refuseNamesOfAll = ({ namespace }: CliContext, infos: readonly Resource[])
   }
 };
 
-/** The arguments that say what, and those after them that say how: `pod web` and `a=b c-`. */
+/**
+ * The arguments that say what, and those after them that say how: `pod web` and `a=b c-`. Where
+ * files say what, all say how.
+ */
 export const splitChanges = (
   args: readonly string[],
   what: string,
+  { filename }: { readonly filename?: readonly string[] } = {},
 ): { readonly targets: readonly string[]; readonly changes: readonly string[] } => {
   const isChange = (arg: string): boolean => arg.includes('=') || arg.endsWith('-');
-  const first = args.findIndex((arg, i) => i > 0 && isChange(arg));
+  const first = args.findIndex((arg, i) => (i > 0 || filename !== undefined) && isChange(arg));
   const at = first < 0 ? args.length : first;
   const late = args.slice(at).find((arg) => !isChange(arg));
   if (late !== undefined) {

@@ -6,7 +6,7 @@ export interface NamedResource extends Resource {
   readonly names: readonly string[];
 }
 
-/** `pods`, `pod` and short names, each also with the group behind a dot. */
+/** `pods`, `pod` and short names, each also with the group, or the version and the group, behind a dot. */
 export const named = (
   resource: Resource,
   singular = resource.kind,
@@ -16,9 +16,20 @@ export const named = (
   const bare = [plural, singular, kind, ...shortNames]
     .filter((name) => name !== '')
     .map((name) => name.toLowerCase());
-  const names = [...bare, ...bare.map((name) => `${name}.${group}`)];
+  const names = [...bare, ...bare.map((name) => `${name}.${group}`), ...versioned(resource, bare)];
   return { group, version, kind, plural, isNamespaced, names };
 };
+
+/** A kind in a version that is not the first: meant only by who names that. */
+export const inOtherVersion = (known: NamedResource): NamedResource => ({
+  ...known,
+  names: known.names.filter((name) => name.endsWith(suffixOf(known))),
+});
+
+const versioned = (resource: Resource, bare: readonly string[]): readonly string[] =>
+  bare.map((name) => name + suffixOf(resource));
+
+const suffixOf = ({ group, version }: Resource): string => `.${version}.${group}`;
 
 /**
  * Kinds that every server has under the same names, so that no question to the server goes before

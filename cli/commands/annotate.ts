@@ -17,7 +17,7 @@ export const annotate = async (
   args: readonly string[],
   options: AnnotateOptions,
 ): Promise<void> => {
-  const { targets, changes: given } = splitChanges(args, 'annotation');
+  const { targets, changes: given } = splitChanges(args, 'annotation', options);
   if (options.list === true && given.length === 0) return list(context, targets, options);
   const changes = parseKeyValues(given, 'annotation');
   await changeEach(context, targets, options, ({ object }) => {

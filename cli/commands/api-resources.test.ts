@@ -6,6 +6,7 @@ import { wanted } from './api-resources';
 const kinds: readonly OfferedResource[] = [PODS, NODES, DEPLOYMENTS].map((resource) => ({
   ...named(resource),
   shortNames: [],
+  isPreferred: true,
   categories: resource === NODES ? [] : ['all'],
   verbs: resource === NODES ? ['get'] : ['get', 'list'],
 }));

@@ -13,11 +13,12 @@ import { formatViews, listDocument, outputFormat, type OutputFormat } from '../o
 import { unservedKind } from '../not-served';
 import { contentOf, objectDiff } from '../output/object-diff';
 import { printable } from '../output/terminal';
+import { kindName } from '../selection';
 import { UsageError } from '../usage-error';
 import type { NamedResource } from '../well-known';
 import { fitOf } from './fit';
 import { collectFound } from './found';
-import { qualifiedKind } from './get';
+import { qualifiedKind, withoutManagedFields } from './get';
 
 export interface ApplyOptions {
   readonly filename: readonly string[];
@@ -141,10 +142,8 @@ const placeAll = async (
 
 const place = async (context: CliContext, manifest: SourcedManifest): Promise<Wanted> => {
   const { object } = manifest;
-  const slash = object.apiVersion.indexOf('/');
-  const group = slash < 0 ? '' : object.apiVersion.slice(0, slash);
   const info = await context
-    .resolve(group === '' ? object.kind : `${object.kind}.${group}`)
+    .resolve(kindName(object.apiVersion, object.kind))
     .catch(undefinedIfUnknown);
   if (info?.kind !== object.kind || versionOf(info) !== object.apiVersion) {
     const isKnown = unservedKind(object.kind) !== undefined;
@@ -381,7 +380,7 @@ const lineOf = ({ wanted: { info, object }, outcome }: Result): string =>
   `${qualifiedKind(info)}/${object.metadata.name} ${outcome}`;
 
 const viewsOf = (results: readonly Result[]) => {
-  const objects = results.map(({ object }) => object);
+  const objects = results.map(({ object }) => withoutManagedFields(object));
   return {
     document: objects.length === 1 ? objects[0] : listDocument(objects),
     names: results.map(

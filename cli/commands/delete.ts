@@ -6,6 +6,7 @@ import type { RestDeleteOptions } from '../../client/rest-client';
 import { readManifests } from '../manifests';
 import type { CliContext } from '../context';
 import { DRY_RUN_NOTES, dryRunOf } from '../dry-run';
+import { kindName } from '../selection';
 import { parseTargets } from '../targets';
 import { UsageError } from '../usage-error';
 import type { NamedResource } from '../well-known';
@@ -73,12 +74,6 @@ const fromFiles = async (
       };
     }),
   );
-};
-
-/** What `resolve` knows a manifest's kind by: `pod.`, `deployment.apps`. */
-const kindName = (apiVersion: string, kind: string): string => {
-  const slash = apiVersion.indexOf('/');
-  return slash < 0 ? kind : `${kind}.${apiVersion.slice(0, slash)}`;
 };
 
 const fromArguments = async (

@@ -17,7 +17,7 @@ export const label = async (
   args: readonly string[],
   options: LabelOptions,
 ): Promise<void> => {
-  const { targets, changes: given } = splitChanges(args, 'label');
+  const { targets, changes: given } = splitChanges(args, 'label', options);
   if (options.list === true && given.length === 0) return list(context, targets, options);
   const changes = parseKeyValues(given, 'label');
   await changeEach(context, targets, options, ({ object }) => {

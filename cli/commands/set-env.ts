@@ -23,7 +23,7 @@ export const setEnv = async (
   args: readonly string[],
   options: SetEnvOptions,
 ): Promise<void> => {
-  const { targets, changes: given } = splitChanges(args, 'environment');
+  const { targets, changes: given } = splitChanges(args, 'environment', options);
   if (options.list === true && given.length === 0) return list(context, targets, options);
   const imported = options.from === undefined ? [] : await variablesOf(context, options);
   if (given.length === 0 && imported.length === 0) {

@@ -10,7 +10,7 @@ export const setImage = async (
   args: readonly string[],
   options: ChangeOptions,
 ): Promise<void> => {
-  const { targets, changes } = splitChanges(args, 'image');
+  const { targets, changes } = splitChanges(args, 'image', options);
   if (changes.length === 0) throw new UsageError('at least one image update is required');
   const images = changes.map((change) => {
     const [, container, image] = /^([^=]+)=(.+)$/.exec(change) ?? [];

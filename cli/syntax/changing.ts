@@ -17,7 +17,7 @@ import {
 
 export const defineLabel = (program: Command, connected: Connected): void => {
   connected<[string[], LabelOptions]>(
-    selecting(changing(inNamespaces(program.command('label <kind-or-name...>'))))
+    selecting(changing(inNamespaces(program.command('label [kind-or-name...]'))))
       .usage('[options] KIND NAME KEY=VALUE... KEY-...')
       .description('Set and remove labels')
       .option('--overwrite', 'also labels that have another value')
@@ -37,7 +37,7 @@ export const defineLabel = (program: Command, connected: Connected): void => {
 
 export const defineAnnotate = (program: Command, connected: Connected): void => {
   connected<[string[], AnnotateOptions]>(
-    selecting(changing(inNamespaces(program.command('annotate <kind-or-name...>'))))
+    selecting(changing(inNamespaces(program.command('annotate [kind-or-name...]'))))
       .usage('[options] KIND NAME KEY=VALUE... KEY-...')
       .description('Set and remove annotations')
       .option('--overwrite', 'also annotations that have another value')

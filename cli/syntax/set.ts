@@ -28,7 +28,7 @@ export const defineSet = (program: Command, connected: Connected): void => {
       ),
     );
   const subcommand = (name: string): Command =>
-    selecting(changing(inNamespaces(set.command(`${name} <kind-or-name...>`))));
+    selecting(changing(inNamespaces(set.command(`${name} [kind-or-name...]`))));
   connected<[string[], ChangeOptions]>(
     subcommand('image')
       .usage('[options] KIND/NAME CONTAINER=IMAGE...')

@@ -138,3 +138,26 @@ it('sets accounts, selectors and subjects', async () => {
   ])
     await cluster.must('delete', `${kind}/${name}`);
 });
+
+it('knows kinds in every version that is served', async () => {
+  const hpa = (max: number) => `apiVersion: autoscaling/v1
+kind: HorizontalPodAutoscaler
+metadata: {name: web, namespace: default}
+spec: {maxReplicas: ${max}, scaleTargetRef: {apiVersion: apps/v1, kind: Deployment, name: web}}
+`;
+  expect(await cluster.apply(hpa(3))).toBe('horizontalpodautoscaler.autoscaling/web created\n');
+  expect(await cluster.apply(hpa(4))).toBe('horizontalpodautoscaler.autoscaling/web configured\n');
+  const path = file('hpa.yaml', hpa(4));
+  const shown = ['-o', 'jsonpath={.apiVersion} {.spec.maxReplicas}'];
+  expect(await same('get', '-f', path, ...shown)).toBe('autoscaling/v1 4');
+  expect(await same('get', 'hpa', 'web', ...shown)).toBe('autoscaling/v2 4');
+  await same('get', 'horizontalpodautoscalers.v1.autoscaling', 'web', ...shown);
+  expect((await cluster.dhow('get', 'deployments.v9.apps')).stderr).toContain('resource type');
+  await same('label', 'a=b', '-f', path, '-o', 'name');
+  for (const words of [['annotate'], ['label', '--overwrite']])
+    await same(...words, 'c=d', '-f', path, '-o', 'name');
+  await cluster.must('apply', '-f', path);
+  await same('apply', '-f', path, '-o', 'yaml');
+  await same('diff', '-f', path);
+  expect(await cluster.must('delete', '-f', path)).toContain('"web" deleted');
+});
