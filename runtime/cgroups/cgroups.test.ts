@@ -10,7 +10,7 @@ import {
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 
-import { hugePagePrefix } from './huge-pages';
+import { hugePagePrefix, keepsHugePages } from './huge-pages';
 import { CgroupV1Driver, CgroupV2Driver, cpuWeight, v1Settings, v2Settings } from './index';
 
 const resources = {
@@ -196,7 +196,7 @@ describe('huge pages', () => {
       put(`unified/${dir}/cgroup.subtree_control`);
     }
     put('unified/p/c/hugetlb.2MB.max', '');
-    const driver = new CgroupV1Driver(root);
+    const driver = new CgroupV1Driver(root, true);
     driver.create('p/c');
     driver.apply('p/c', { hugePageBytes });
     expect(textOf('unified/cgroup.subtree_control')).toContain('+hugetlb');
@@ -215,11 +215,32 @@ describe('huge pages', () => {
     put('memory/cgroup.procs');
     put('unified/cgroup.controllers', 'hugetlb\n');
     mkdirSync(join(root, 'unified/cgroup.subtree_control'));
-    const driver = new CgroupV1Driver(root);
+    const driver = new CgroupV1Driver(root, true);
     driver.create('c');
     driver.apply('c', { hugePageBytes });
     expect(driver.joinFiles('c')).toEqual([join(root, 'memory/c/tasks')]);
     expect(existsSync(join(root, 'unified/c'))).toBe(false);
+  });
+
+  it('are left alone on a hybrid host that keeps none', () => {
+    put('memory/cgroup.procs');
+    put('unified/cgroup.controllers', 'hugetlb\n');
+    put('unified/cgroup.subtree_control');
+    const driver = new CgroupV1Driver(root, false);
+    driver.create('c');
+    driver.apply('c', { hugePageBytes });
+    expect(existsSync(join(root, 'unified/c'))).toBe(false);
+    expect(driver.joinFiles('c')).toEqual([join(root, 'memory/c/tasks')]);
+  });
+
+  it.each<[string, string, boolean]>([
+    ['nr_hugepages', '0\n', false],
+    ['nr_hugepages', '4\n', true],
+    ['nr_overcommit_hugepages', '1\n', true],
+  ])('are kept by a machine whose %s is %j: %j', (file, count, expected) => {
+    put(`pools/hugepages-2048kB/${file}`, count);
+    expect(keepsHugePages(join(root, 'pools'))).toBe(expected);
+    expect(keepsHugePages(join(root, 'nothing'))).toBe(false);
   });
 
   it('are not limited where there is no controller', () => {

@@ -1,4 +1,7 @@
 import { readdirSync } from 'node:fs';
+import { join } from 'node:path';
+
+import { readControl } from './files';
 
 const KIBI = 1024;
 const UNITS = [
@@ -37,6 +40,14 @@ export const hugePageSettings = (
     return isLimit ? [{ file, value: String(wanted.get(prefix) ?? 0) }] : [];
   });
 };
+
+/** Does the kernel keep huge pages of any size, or make some when asked? Source: hugetlbpage.rst */
+export const keepsHugePages = (root = '/sys/kernel/mm/hugepages'): boolean =>
+  controlFiles(root).some((pool) =>
+    ['nr_hugepages', 'nr_overcommit_hugepages'].some(
+      (file) => Number(readControl(join(root, pool), file)) > 0,
+    ),
+  );
 
 /** Empty where the folder is not there. */
 export const controlFiles = (dir: string): readonly string[] => {

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 
 import { RuntimeError, type CgroupResources, type ContainerStats } from '../container-runtime';
 import type { CgroupDriver, CgroupMount, GrantedDeviceNumber } from './driver';
-import { controlFiles, hugePageSettings } from './huge-pages';
+import { controlFiles, hugePageSettings, keepsHugePages } from './huge-pages';
 import {
   keyedNumber,
   killProcess,
@@ -25,14 +25,21 @@ export class CgroupV1Driver implements CgroupDriver {
   /** Of a hybrid host, where the kernel has left huge pages to the unified hierarchy. */
   private readonly pages: CgroupV2Driver | undefined;
 
-  constructor(private readonly root = '/sys/fs/cgroup') {
+  /**
+   * @param hasPages Are there huge pages to be had? To join the unified hierarchy costs each start of a
+   * container a millisecond, and kubelets too want to be started anew for pages that come later.
+   */
+  constructor(
+    private readonly root = '/sys/fs/cgroup',
+    private readonly hasPages = keepsHugePages(),
+  ) {
     this.controllers = CONTROLLERS.filter((name) => existsSync(join(root, name, 'cgroup.procs')));
     this.pages = CgroupV2Driver.ofHugePages(join(root, 'unified'));
   }
 
   create(path: string): void {
     for (const controller of this.controllers) makeDir(this.dir(controller, path));
-    this.pages?.create(path);
+    if (this.hasPages) this.pages?.create(path);
   }
 
   apply(path: string, resources: CgroupResources): void {
