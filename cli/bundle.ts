@@ -14,15 +14,15 @@ export const codeCacheFile = (name: string): string => `${bundleFile(name)}.cach
 /**
  * Loads a program as `require` would, but with the code that V8 compiled at build time where it is
  * there and made by this very V8: compiling is most of what a short command does. V8 itself refuses
- * a cache that does not fit, and compiles.
+ * a cache that does not fit, and compiles. Errors call it by the path that it has, or by `calledPath`.
  */
-export const loadBundle = (name: string): Bundle => {
+export const loadBundle = (name: string, calledPath = bundleFile(name)): Bundle => {
   const filename = bundleFile(name);
   const cachedData = readIfThere(codeCacheFile(name));
   // Bundles are ASCII, in which they are fastest to read.
   const source = `(function (exports, require, module, __filename, __dirname) {${readFileSync(filename, 'latin1')}\n})`;
   const script = new Script(source, {
-    filename,
+    filename: calledPath,
     ...(cachedData === undefined ? {} : { cachedData }),
   });
   const module = { exports: {} };
