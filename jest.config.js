@@ -34,6 +34,8 @@ module.exports = {
     project('simulation', ['test/simulation/**/*.test.ts']),
     // The product as a user meets it: clusters, kubectl, crashes. Needs root.
     project('e2e', ['test/e2e/**/*.test.ts']),
+    // The packages, on a bare Debian. Needs root and a mirror of Debian; minutes, so nothing else runs it.
+    project('package', ['test/package/**/*.test.ts']),
   ],
   // A machine with much else to do is slow: longer than any wait in a test.
   testTimeout: 180_000,

@@ -18,6 +18,8 @@ export interface Result {
 export interface ClusterOptions {
   readonly nodes?: number;
   readonly flags?: readonly string[];
+  /** The `dhow` that is tried; default that of this checkout. */
+  readonly program?: string;
 }
 
 /** A cluster as a user has it: made by `dhow up`, used through `dhow` and the real kubectl. */
@@ -53,17 +55,17 @@ export class TestCluster implements AsyncDisposable {
   async up(): Promise<void> {
     const { nodes = 3, flags = [] } = this.options;
     const args = ['up', '--name', this.name, '--nodes', String(nodes), ...flags];
-    const { code, stderr } = await run(DHOW, args, { timeoutMs: 120_000 });
+    const { code, stderr } = await run(this.program, args, { timeoutMs: 120_000 });
     if (code !== 0) throw new Error(`dhow up: ${stderr}`);
   }
 
   dhow(...args: string[]): Promise<Result> {
-    return run(DHOW, args, { env: this.env });
+    return run(this.program, args, { env: this.env });
   }
 
   /** As `dhow`, with a text on stdin. */
   dhowWith(input: string, ...args: string[]): Promise<Result> {
-    return run(DHOW, args, { env: this.env, input });
+    return run(this.program, args, { env: this.env, input });
   }
 
   /** Stdout of a command that has to succeed. */
@@ -81,7 +83,7 @@ export class TestCluster implements AsyncDisposable {
 
   /** As `dhow`, at a terminal of its own on which `input` is typed. */
   onTerminal(input: string, ...args: readonly string[]): Promise<Result> {
-    const words = [DHOW, ...args].map((word) => `'${word}'`).join(' ');
+    const words = [this.program, ...args].map((word) => `'${word}'`).join(' ');
     const script = ['--quiet', '--return', '--command', words, '/dev/null'];
     return run('script', script, { env: this.env, input });
   }
@@ -97,7 +99,7 @@ export class TestCluster implements AsyncDisposable {
 
   /** A command that goes on, for `-w` and `-f`. The caller ends it. */
   follow(...args: string[]): ChildProcess {
-    return spawn(DHOW, args, { env: this.env, stdio: ['ignore', 'pipe', 'pipe'] });
+    return spawn(this.program, args, { env: this.env, stdio: ['ignore', 'pipe', 'pipe'] });
   }
 
   /** What a pod gets by HTTP. Debian's busybox crashes on wget -T, so the time is bounded from outside. */
@@ -233,8 +235,12 @@ export class TestCluster implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await run(DHOW, ['down', '--name', this.name], { timeoutMs: 120_000 });
+    await run(this.program, ['down', '--name', this.name], { timeoutMs: 120_000 });
     rmSync(this.directory, { recursive: true, force: true });
+  }
+
+  private get program(): string {
+    return this.options.program ?? DHOW;
   }
 
   private get env(): NodeJS.ProcessEnv {
