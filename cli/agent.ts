@@ -5,16 +5,20 @@ import { bytesOf } from '../api/quantity';
 import { describeError } from '../lib/describe-error';
 import { parseAgentConfig, runAgent, type AgentConfig } from '../node-agent';
 import { IdentityStore } from '../node-agent/identity/identity-store';
+import { requireOption, withConfigFile } from './config-file';
 import { durationMs } from './durations';
 import { collect, logLevel, powerSignal, runProgram, stopSignal, wholeNumber } from './program';
 import { examples } from './syntax/command';
 import { UsageError } from './usage-error';
 
 /** `dhow agent`: one node in the foreground. Its containers run on when it ends. */
-export const main = (argv: readonly string[]): Promise<number> => {
+export const main = (argv: readonly string[]): Promise<number> =>
+  runProgram(agentProgram(), argv.slice(1));
+
+export const agentProgram = (): Command => {
   const program = new Command('dhow agent')
     .description('Run a node: joins a server and runs the pods that it is given')
-    .requiredOption('--server <host:port>', "the server's API address")
+    .option('--server <host:port>', "the server's API address; required")
     .option('--token-file <file>', 'holds the join token; needed the first time')
     .option('--token <token>', 'the join token itself; every user of the machine can see it')
     .option('--name <name>', 'the name of the node; default the host name')
@@ -37,16 +41,6 @@ export const main = (argv: readonly string[]): Promise<number> => {
       wholeNumber('--restart-backoff-max'),
     )
     .option('--pod-manifest-path <dir>', 'run the pods that its files describe, too')
-    .option(
-      '--shutdown-grace-period <duration>',
-      'time of all pods to end when the machine goes down (SIGPWR); default 0',
-    )
-    .option('--shutdown-grace-period-critical-pods <duration>', 'of it, for critical pods')
-    .option(
-      '--shutdown-grace-period-by-pod-priority <priority=duration>',
-      'instead of both: time of the pods from a priority on',
-      collect,
-    )
     .option('--system-reserved <resource=amount>', "kept from pods for the system's own", collect)
     .option('--kube-reserved <resource=amount>', "kept from pods for Dhow's own", collect)
     .option('--eviction-hard <signal<amount>', 'evict pods at once below it', collect)
@@ -71,16 +65,30 @@ export const main = (argv: readonly string[]): Promise<number> => {
     .addOption(logLevel('what to log'))
     .addHelpText('after', EXAMPLES)
     .action(async (_options, command: Command) => {
+      requireOption(command, 'server');
       if (process.getuid?.() !== 0) throw new UsageError('containers need root: use sudo');
       const config = configOf(command.opts<Flags>());
       checkJoined(parseAgentConfig(config));
       await runAgent(config, stopSignal(), powerSignal());
     });
-  return runProgram(
-    withNetworkPlugin(withDevices(withIngressPorts(withLogs(program)))),
-    argv.slice(1),
+  return withConfigFile(
+    withNetworkPlugin(withDevices(withIngressPorts(withLogs(withShutdown(program))))),
+    '/etc/dhow/agent.yaml',
   );
 };
+
+const withShutdown = (program: Command): Command =>
+  program
+    .option(
+      '--shutdown-grace-period <duration>',
+      'time of all pods to end when the machine goes down (SIGPWR); default 0',
+    )
+    .option('--shutdown-grace-period-critical-pods <duration>', 'of it, for critical pods')
+    .option(
+      '--shutdown-grace-period-by-pod-priority <priority=duration>',
+      'instead of both: time of the pods from a priority on',
+      collect,
+    );
 
 const withDevices = (program: Command): Command =>
   program

@@ -1,11 +1,15 @@
 import { Command } from 'commander';
 import { runServer, type ServerStarted } from '../control-plane/server';
+import { withConfigFile } from './config-file';
 import { collect, logLevel, runProgram, stopSignal, wholeNumber } from './program';
 import { examples } from './syntax/command';
 import { UsageError } from './usage-error';
 
 /** `dhow server`: a complete control plane in the foreground. */
-export const main = (argv: readonly string[]): Promise<number> => {
+export const main = (argv: readonly string[]): Promise<number> =>
+  runProgram(serverProgram(), argv.slice(1));
+
+export const serverProgram = (): Command => {
   const program = withTimes(
     withStore(new Command('dhow server'))
       .description('Run a control plane: API, store, scheduler, controllers and registry')
@@ -28,15 +32,6 @@ export const main = (argv: readonly string[]): Promise<number> => {
         'how many old files stay; default 10',
         wholeNumber('--audit-log-maxbackup'),
       )
-      .option('--oidc-issuer-url <url>', 'take the tokens of this OpenID Connect issuer')
-      .option('--oidc-client-id <id>', 'for whom its tokens must be')
-      .option('--oidc-username-claim <claim>', 'what names a user; default sub')
-      .option('--oidc-username-prefix <text>', 'before each name; - for nothing; default URL#')
-      .option('--oidc-groups-claim <claim>', 'what names groups; default: nothing does')
-      .option('--oidc-groups-prefix <text>', 'before each group')
-      .option('--oidc-required-claim <key=value>', 'what a token must say', collect)
-      .option('--oidc-signing-algs <list>', 'joined by commas; default RS256')
-      .option('--oidc-ca-file <file>', 'who vouches for the issuer; default: the usual authorities')
       .option(
         '--authentication-config <file>',
         'an AuthenticationConfiguration, in place of the --oidc flags; read again when it changes',
@@ -63,7 +58,7 @@ export const main = (argv: readonly string[]): Promise<number> => {
         throw withoutRights(error) ?? error;
       });
     });
-  return runProgram(program, argv.slice(1));
+  return withConfigFile(withOidc(program), '/etc/dhow/server.yaml');
 };
 
 const sayStarted = ({ url, kubeconfig, joinToken }: ServerStarted): void => {
@@ -100,6 +95,18 @@ const withStore = (command: Command): Command =>
       '--discard-unreadable-secrets',
       'delete the Secrets whose key is lost: without it the server does not start beside them',
     );
+
+const withOidc = (command: Command): Command =>
+  command
+    .option('--oidc-issuer-url <url>', 'take the tokens of this OpenID Connect issuer')
+    .option('--oidc-client-id <id>', 'for whom its tokens must be')
+    .option('--oidc-username-claim <claim>', 'what names a user; default sub')
+    .option('--oidc-username-prefix <text>', 'before each name; - for nothing; default URL#')
+    .option('--oidc-groups-claim <claim>', 'what names groups; default: nothing does')
+    .option('--oidc-groups-prefix <text>', 'before each group')
+    .option('--oidc-required-claim <key=value>', 'what a token must say', collect)
+    .option('--oidc-signing-algs <list>', 'joined by commas; default RS256')
+    .option('--oidc-ca-file <file>', 'who vouches for the issuer; default: the usual authorities');
 
 const withTimes = (command: Command): Command =>
   command
