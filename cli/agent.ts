@@ -2,12 +2,14 @@ import { readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { Command, Option } from 'commander';
 import { bytesOf } from '../api/quantity';
+import { systemClock } from '../lib/clock';
 import { describeError } from '../lib/describe-error';
 import { parseAgentConfig, runAgent, type AgentConfig } from '../node-agent';
 import { IdentityStore } from '../node-agent/identity/identity-store';
 import { requireOption, withConfigFile } from './config-file';
 import { durationMs } from './durations';
 import { collect, logLevel, powerSignal, runProgram, stopSignal, wholeNumber } from './program';
+import { serviceManager } from './service-manager';
 import { examples } from './syntax/command';
 import { UsageError } from './usage-error';
 
@@ -69,7 +71,9 @@ export const agentProgram = (): Command => {
       if (process.getuid?.() !== 0) throw new UsageError('containers need root: use sudo');
       const config = configOf(command.opts<Flags>());
       checkJoined(parseAgentConfig(config));
-      await runAgent(config, stopSignal(), powerSignal());
+      const signal = stopSignal();
+      const manager = await serviceManager(systemClock, signal);
+      await runAgent(config, signal, powerSignal(), () => manager?.ready());
     });
   return withConfigFile(
     withNetworkPlugin(withDevices(withIngressPorts(withLogs(withShutdown(program))))),

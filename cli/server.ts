@@ -1,7 +1,9 @@
 import { Command } from 'commander';
+import { systemClock } from '../lib/clock';
 import { runServer, type ServerStarted } from '../control-plane/server';
 import { withConfigFile } from './config-file';
 import { collect, logLevel, runProgram, stopSignal, wholeNumber } from './program';
+import { serviceManager } from './service-manager';
 import { examples } from './syntax/command';
 import { UsageError } from './usage-error';
 
@@ -54,7 +56,13 @@ export const serverProgram = (): Command => {
     .addHelpText('after', EXAMPLES)
     .action(async (_options, command: Command) => {
       const flags = command.opts<Flags>();
-      await runServer(configOf(flags), stopSignal(), sayStarted).catch((error: unknown) => {
+      const signal = stopSignal();
+      const manager = await serviceManager(systemClock, signal);
+      const onStarted = (started: ServerStarted) => {
+        sayStarted(started);
+        manager?.ready();
+      };
+      await runServer(configOf(flags), signal, onStarted).catch((error: unknown) => {
         throw withoutRights(error) ?? error;
       });
     });

@@ -39,12 +39,14 @@ import { createMounter } from './volumes/mounter';
 
 /**
  * The agent as a program: joins if it must, then runs pods until `asked` aborts. Containers run on
- * when it ends, but for a machine that goes down, where they have ended before. @throws Error that an operator can act on.
+ * when it ends, but for a machine that goes down, where they have ended before. `onStarted` is called once
+ * it has joined, and all is there by which it runs pods. @throws Error that an operator can act on.
  */
 export const runAgent = async (
   input: unknown,
   asked: AbortSignal,
   machineGoesDown: AbortSignal,
+  onStarted: () => void = () => undefined,
 ): Promise<void> => {
   const stopping = new AbortController();
   const { signal } = stopping;
@@ -95,6 +97,23 @@ export const runAgent = async (
     speaksSctp: kernelSpeaksSctp,
     ...(tracing === undefined ? {} : { tracing }),
   });
+  stopWhen(asked, machineGoesDown, agent, stopping);
+  try {
+    await using tasks = new TaskGroup(signal);
+    tasks.run((s) => renewer.run(s));
+    onStarted();
+    await agent.run(signal);
+  } finally {
+    transport.close();
+  }
+};
+
+const stopWhen = (
+  asked: AbortSignal,
+  machineGoesDown: AbortSignal,
+  agent: Pick<ReturnType<typeof createAgent>, 'shutDown'>,
+  stopping: AbortController,
+): void => {
   let isEndingPods = false;
   onAbort(machineGoesDown, () => {
     isEndingPods = true;
@@ -104,13 +123,6 @@ export const runAgent = async (
     // Whoever stops all services at the end of a machine lets the pods have their time.
     if (!isEndingPods) stopping.abort(asked.reason);
   });
-  try {
-    await using tasks = new TaskGroup(signal);
-    tasks.run((s) => renewer.run(s));
-    await agent.run(signal);
-  } finally {
-    transport.close();
-  }
 };
 
 /** Undefined: nothing is traced, and nothing of it is loaded. */
