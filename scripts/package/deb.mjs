@@ -12,6 +12,8 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
+import { root } from '../bundles.mjs';
+import { CONFIGS, setModes } from './tree.mjs';
 
 /**
  * What any node needs is a dependency; what only servers need, or images of one kind, comes along unless apt
@@ -33,11 +35,20 @@ export const writeDeb = ({ tree, target, version, architecture, epoch }) => {
   try {
     const usr = join(staging, 'usr');
     cpSync(tree, usr, { recursive: true, verbatimSymlinks: true });
+    const etc = join(staging, 'etc/dhow');
+    mkdirSync(etc, { recursive: true });
+    for (const name of CONFIGS) cpSync(join(tree, 'share/doc/dhow', name), join(etc, name));
     const files = filesOf(staging, '');
     const control = join(staging, 'DEBIAN');
-    mkdirSync(control, { mode: 0o755 });
+    mkdirSync(control);
     writeFileSync(join(control, 'control'), controlOf(staging, files, version, architecture));
     writeFileSync(join(control, 'md5sums'), sumsOf(staging, files));
+    // Changes that people made to these outlive an upgrade.
+    const conffiles = CONFIGS.map((name) => `/etc/dhow/${name}\n`).join('');
+    writeFileSync(join(control, 'conffiles'), conffiles);
+    for (const script of ['postinst', 'prerm', 'postrm'])
+      cpSync(join(root, 'deploy/package', script), join(control, script));
+    setModes(staging);
     execFileSync(
       'dpkg-deb',
       // One thread: the blocks of several depend on how many there are.

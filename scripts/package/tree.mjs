@@ -13,7 +13,7 @@ import {
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { bundleInto, root } from '../bundles.mjs';
 
 /** Of processors that packages are made for: Debian's name of each. */
@@ -23,11 +23,16 @@ export const ARCHITECTURES = { x64: 'amd64', arm64: 'arm64' };
 const KOFFI = ['package.json', 'index.cjs', 'src/koffi/index.cjs', 'src/koffi/src/static.cjs'];
 const NATIVE = [`@koromix/koffi-linux-${process.arch}`, `linux_${process.arch}/koffi.node`];
 
+export const UNITS = ['dhow-server.service', 'dhow-agent.service'];
+/** As they begin; in use they are in /etc/dhow. */
+export const CONFIGS = ['server.yaml', 'agent.yaml'];
+
 /** Writes the tree into an empty folder. */
 export const writeTree = async (folder) => {
   const lib = join(folder, 'lib/dhow');
   const doc = join(folder, 'share/doc/dhow');
-  for (const path of [join(folder, 'bin'), lib, doc]) mkdirSync(path, { recursive: true });
+  const units = join(folder, 'lib/systemd/system');
+  for (const path of [join(folder, 'bin'), lib, doc, units]) mkdirSync(path, { recursive: true });
   const node = copyNode(join(lib, 'node'));
   const { inputs } = await bundleInto(lib, { node, sourcemap: false });
   // Its work is done.
@@ -36,9 +41,11 @@ export const writeTree = async (folder) => {
   copyParts(NATIVE[0], ['package.json', 'index.js', NATIVE[1]], lib);
   copyFileSync(join(root, 'deploy/package/dhow'), join(lib, 'dhow'));
   symlinkSync('../lib/dhow/dhow', join(folder, 'bin/dhow'));
+  for (const unit of UNITS) copyFileSync(join(root, 'deploy/package', unit), join(units, unit));
+  for (const name of CONFIGS) copyFileSync(join(root, 'deploy/package', name), join(doc, name));
   cpSync(join(root, 'manifests'), join(doc, 'examples'), { recursive: true });
   writeFileSync(join(doc, 'copyright'), copyrightOf(inputs));
-  setModes(folder, new Set(['dhow', 'node', 'dhow-launcher'].map((name) => join(lib, name))));
+  setModes(folder);
 };
 
 /** This very Node without its symbols. @throws where it is no program that stands alone */
@@ -112,11 +119,13 @@ const firstOf = (what, paths) => {
   return path;
 };
 
-/** Whatever the umask and the checkout say. */
-const setModes = (path, programs) => {
+/** Those of all files, whatever the umask and the checkout say. */
+export const setModes = (path) => {
   const stat = lstatSync(path);
   if (stat.isSymbolicLink()) return;
-  chmodSync(path, stat.isDirectory() || programs.has(path) ? 0o755 : 0o644);
-  if (stat.isDirectory())
-    for (const name of readdirSync(path)) setModes(join(path, name), programs);
+  chmodSync(path, stat.isDirectory() || PROGRAMS.has(basename(path)) ? 0o755 : 0o644);
+  if (stat.isDirectory()) for (const name of readdirSync(path)) setModes(join(path, name));
 };
+
+/** What is made for running, and what dpkg runs. */
+const PROGRAMS = new Set(['dhow', 'node', 'dhow-launcher', 'postinst', 'prerm', 'postrm']);

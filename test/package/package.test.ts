@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { mkdtempSync, readFileSync, readdirSync, rmSync, statSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { bareDebian, BareMachine } from './support/bare-machine';
 
 const ROOT = join(__dirname, '..', '..');
@@ -59,8 +59,21 @@ describe('a package', () => {
     expect(await machine.run('dpkg --verify dhow')).toBe('');
     expect(await machine.run('dhow version')).toMatch(/^dhow \d+\.\d+\.\d+\n$/);
     await runsPods(machine, 'dhow');
-    await machine.run('dpkg -r dhow');
+    expect(await machine.run('cat /etc/dhow/agent.yaml')).toContain('#server: ');
+    await machine.run('dpkg -P dhow');
     expect(await machine.run(ALL_FILES)).toBe(before);
+  });
+
+  it('becomes a server and a node by what the guide says', async () => {
+    await using machine = await BareMachine.start(debian);
+    machine.copyIn(packageEnding('.deb'), `/root/${basename(packageEnding('.deb'))}`);
+    await machine.run(`ip address add 10.0.0.1/24 dev lo; ${STAND_IN_FOR_SYSTEMD}`);
+    const said = await machine.run(`cd; ${commandsOf('docs/guides/install.md').join('\n')}`);
+    expect(said).toMatch(/^kube-system +Active/m);
+    const admin = 'export KUBECONFIG=/var/lib/dhow/server/admin.kubeconfig';
+    const ready = 'until dhow get nodes --no-headers | grep "^bare *Ready "; do sleep 0.5; done';
+    expect(await machine.run(`${admin}; timeout 60 bash -c '${ready}'`)).toMatch(/^bare +Ready /);
+    expect(await machine.run('systemctl is-active dhow-agent')).toBe('active\n');
   });
 
   it('runs from wherever the archive is unpacked, by a link to its command', async () => {
@@ -73,6 +86,35 @@ describe('a package', () => {
     await runsPods(machine, 'its-name');
   });
 });
+
+/** What the page has a reader type. */
+const commandsOf = (page: string): readonly string[] =>
+  [...readFileSync(join(ROOT, page), 'utf8').matchAll(/^```sh\n([^]*?)^```$/gm)].map(
+    ([, commands = '']) => commands,
+  );
+
+/** A systemctl that runs what units say; it waits for the server alone, whose log tells when it is ready. */
+const STAND_IN_FOR_SYSTEMD = String.raw`
+cat > /usr/bin/systemctl <<'END'
+#!/bin/sh
+set -e
+for unit; do :; done
+unit=${'$'}{unit%.service}
+case $1 in
+is-active) kill -0 "$(cat "/run/$unit.pid")"; echo active ;;
+enable)
+  command=$(sed -n 's/^ExecStart=//p' "/usr/lib/systemd/system/$unit.service")
+  setsid sh -c "echo \$\$ > /run/$unit.pid; exec $command" > "/run/$unit.log" 2>&1 < /dev/null &
+  [ "$unit" = dhow-server ] || exit 0
+  for try in $(seq 600); do
+    if grep -q '"ready"' "/run/$unit.log"; then exit 0; fi
+    sleep 0.1
+  done
+  cat "/run/$unit.log" >&2
+  exit 1 ;;
+esac
+END
+chmod 755 /usr/bin/systemctl`;
 
 /** Brings a cluster up and down; between, a Deployment of the examples that come along serves its page. */
 const runsPods = async (machine: BareMachine, dhow: string): Promise<void> => {
