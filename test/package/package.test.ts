@@ -64,16 +64,37 @@ describe('a package', () => {
     expect(await machine.run(ALL_FILES)).toBe(before);
   });
 
-  it('becomes a server and a node by what the guide says', async () => {
-    await using machine = await BareMachine.start(debian);
-    machine.copyIn(packageEnding('.deb'), `/root/${basename(packageEnding('.deb'))}`);
-    await machine.run(`ip address add 10.0.0.1/24 dev lo; ${STAND_IN_FOR_SYSTEMD}`);
+  it('becomes a server and a node under systemd by what the guide says', async () => {
+    await using machine = await BareMachine.start(debian, 'systemd');
+    const deb = basename(packageEnding('.deb'));
+    machine.copyIn(packageEnding('.deb'), `/root/${deb}`);
+    machine.copyIn(image, '/root/image.tar.gz');
+    await machine.run('ip address add 10.0.0.1/24 dev lo');
     const said = await machine.run(`cd; ${commandsOf('docs/guides/install.md').join('\n')}`);
     expect(said).toMatch(/^kube-system +Active/m);
     const admin = 'export KUBECONFIG=/var/lib/dhow/server/admin.kubeconfig';
-    const ready = 'until dhow get nodes --no-headers | grep "^bare *Ready "; do sleep 0.5; done';
-    expect(await machine.run(`${admin}; timeout 60 bash -c '${ready}'`)).toMatch(/^bare +Ready /);
-    expect(await machine.run('systemctl is-active dhow-agent')).toBe('active\n');
+    const until = (line: string) =>
+      machine.run(`${admin}; timeout 90 bash -c 'until ${line}; do sleep 0.5; done'`);
+    await until('dhow get nodes --no-headers | grep " Ready "');
+    await machine.run(
+      `${admin}; dhow image import /root/image.tar.gz --rootfs -t dhow.local/busybox:1; ` +
+        'dhow run kept --image dhow.local/busybox:1 --image-pull-policy IfNotPresent -- sleep 1000',
+    );
+    await until('dhow get pod kept --no-headers | grep "1/1 *Running *0 "');
+    const started = 'cat /proc/[0-9]*/stat | grep "(sleep)" | cut -d" " -f1,22';
+    const before = await machine.run(`${admin}; dhow exec kept -- sh -c '${started}'`);
+    const pids = 'systemctl show -P MainPID dhow-server dhow-agent';
+    const services = await machine.run(pids);
+    await machine.run(`dpkg -i /root/${deb}`);
+    expect(await machine.run(pids)).not.toBe(services);
+    expect(await machine.run('systemctl is-active dhow-server dhow-agent')).toBe(
+      'active\nactive\n',
+    );
+    // It has said that it is ready, and connects to the server from then on.
+    await until('dhow exec kept -- true');
+    expect(await machine.run(`${admin}; dhow exec kept -- sh -c '${started}'`)).toBe(before);
+    await machine.run('dpkg -r dhow');
+    expect(await machine.run('systemctl is-active dhow-server || true')).toBe('inactive\n');
   });
 
   it('runs from wherever the archive is unpacked, by a link to its command', async () => {
@@ -92,29 +113,6 @@ const commandsOf = (page: string): readonly string[] =>
   [...readFileSync(join(ROOT, page), 'utf8').matchAll(/^```sh\n([^]*?)^```$/gm)].map(
     ([, commands = '']) => commands,
   );
-
-/** A systemctl that runs what units say; it waits for the server alone, whose log tells when it is ready. */
-const STAND_IN_FOR_SYSTEMD = String.raw`
-cat > /usr/bin/systemctl <<'END'
-#!/bin/sh
-set -e
-for unit; do :; done
-unit=${'$'}{unit%.service}
-case $1 in
-is-active) kill -0 "$(cat "/run/$unit.pid")"; echo active ;;
-enable)
-  command=$(sed -n 's/^ExecStart=//p' "/usr/lib/systemd/system/$unit.service")
-  setsid sh -c "echo \$\$ > /run/$unit.pid; exec $command" > "/run/$unit.log" 2>&1 < /dev/null &
-  [ "$unit" = dhow-server ] || exit 0
-  for try in $(seq 600); do
-    if grep -q '"ready"' "/run/$unit.log"; then exit 0; fi
-    sleep 0.1
-  done
-  cat "/run/$unit.log" >&2
-  exit 1 ;;
-esac
-END
-chmod 755 /usr/bin/systemctl`;
 
 /** Brings a cluster up and down; between, a Deployment of the examples that come along serves its page. */
 const runsPods = async (machine: BareMachine, dhow: string): Promise<void> => {
