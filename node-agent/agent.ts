@@ -118,7 +118,6 @@ class NodeAgent implements Agent {
     const path = config.meterWorkerPath;
     this.meter = new JobThread({ path, run: measure, heapMaxMb: METER_HEAP_MAX_MB });
     const stores = podStores(config, deps.log);
-    const { paths } = stores;
     this.volumes = new VolumeManager({
       ...{ stateDir, runDir, mounter: deps.mounter, nfs: createNfsMounter({ clock }) },
       claims: this.assignments,
@@ -131,12 +130,12 @@ class NodeAgent implements Agent {
     this.cpus = createCpuManager({ ...deps, hasGivenUp: this.hasGivenUp });
     this.devices = this.nodeDevices();
     this.pods = new PodManager(this.podDeps(stores));
-    this.eviction = this.evictionManager(paths);
+    this.eviction = this.evictionManager(stores.paths);
     this.shutdown = this.nodeShutdown();
     this.resolver = this.resolverKeeper();
     this.ingress = this.ingressKeeper();
     this.services = this.serviceProxy();
-    this.streams = this.streamServer(paths);
+    this.streams = this.streamServer(stores.paths);
     this.session = new SessionClient({
       transport,
       hello: () => this.hello(),
