@@ -1,7 +1,7 @@
 import { ApiError } from '../api/errors';
 import type { Event } from '../api/types';
 import { ManualClock } from '../lib/clock';
-import { silentLog } from '../lib/log';
+import { silentLog, type LogFields } from '../lib/log';
 import type { ApiClient } from './api-client';
 import { EventWriter, type EventDraft } from './event-writer';
 
@@ -31,9 +31,11 @@ const setUp = (gate: () => Promise<void> = () => Promise.resolve()) => {
     },
   } as unknown as Pick<ApiClient, 'create' | 'patch'>;
   const clock = new ManualClock(Date.parse('2026-01-01T00:00:00Z'));
-  const writer = new EventWriter({ client, clock, log: silentLog });
+  const warnings: LogFields[] = [];
+  const log = { ...silentLog, warn: (fields: LogFields) => void warnings.push(fields) };
+  const writer = new EventWriter({ client, clock, log });
   const counts = () => [...stored.values()].map(({ message, count }) => [message, count]);
-  return { stored, clock, writer, counts };
+  return { stored, clock, writer, counts, warnings };
 };
 
 describe('EventWriter', () => {
@@ -101,11 +103,12 @@ describe('EventWriter', () => {
     expect(counts()).toEqual([['pulled', 1]]);
   });
 
-  it('drops events beyond its bound', async () => {
-    const { stored, clock, writer } = setUp();
+  it('drops events beyond its bound, and says so once', async () => {
+    const { stored, clock, writer, warnings } = setUp();
     for (let i = 0; i < 1500; i++) writer.record(draft('message', `pod-${i}`));
     await clock.advance(LATER_MS);
     expect(stored.size).toBe(1000);
+    expect(warnings).toEqual([{ count: 500 }]);
   });
 
   it('says no more than a burst of one object, however different the messages', async () => {

@@ -31,7 +31,7 @@ interface Written extends ObjectName {
  * Writes `v1 Event` objects, a little later and a few at a time: they inform people and must not
  * hold up the writes that make things happen, nor the thread that makes them. One like an earlier one
  * raises the count of that.
- * At most `MAX_WAITING` wait, later ones are dropped with a log line. Of one source about one object
+ * At most `MAX_WAITING` wait, later ones are dropped: the log says how many. Of one source about one object
  * they are bounded by a `SpamFilter`.
  */
 export class EventWriter {
@@ -40,6 +40,7 @@ export class EventWriter {
   private readonly spam: SpamFilter;
   private isWriting = false;
   private sequence = 0;
+  private droppedCount = 0;
 
   constructor(private readonly deps: EventWriterDeps) {
     this.spam = new SpamFilter(deps.clock);
@@ -53,7 +54,7 @@ export class EventWriter {
     if (alike !== undefined) alike.count++;
     else if (this.waiting.size < MAX_WAITING)
       this.waiting.set(key, { event: this.eventOf(draft), count: 1 });
-    else this.deps.log.warn({ reason: draft.reason }, 'event dropped, too many wait');
+    else this.droppedCount++;
     if (!this.isWriting) void this.writeAll();
   }
 
@@ -61,12 +62,20 @@ export class EventWriter {
     this.isWriting = true;
     while (this.waiting.size > 0) {
       await this.deps.clock.sleep(DELAY_MS);
+      this.tellDropped();
       const batch = this.waiting;
       this.waiting = new Map();
       const rest = batch.entries();
       await Promise.all(Array.from({ length: WRITERS }, () => this.writeEach(rest)));
     }
     this.isWriting = false;
+  }
+
+  /** In one line, whatever their number: a flood of events is not to become one of the log. */
+  private tellDropped(): void {
+    if (this.droppedCount === 0) return;
+    this.deps.log.warn({ count: this.droppedCount }, 'events dropped, too many wait');
+    this.droppedCount = 0;
   }
 
   private async writeEach(rest: Iterable<readonly [string, Waiting]>): Promise<void> {
