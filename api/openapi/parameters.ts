@@ -17,7 +17,11 @@ const pathParameter = (name: string, description: string): object => ({
 
 export const NAME_PARAMETER = pathParameter('name', 'The name of the object.');
 export const NAMESPACE_PARAMETER = pathParameter('namespace', 'The namespace of the object.');
-export const PRETTY_PARAMETER = queryParameter('pretty', 'string', 'Read and without effect.');
+export const PRETTY_PARAMETER = queryParameter(
+  'pretty',
+  'string',
+  "If 'true', the answer is indented for people; long lists are sent as they are.",
+);
 
 const DRY_RUN = queryParameter('dryRun', 'string', 'All: nothing is stored.');
 

@@ -28,6 +28,8 @@ import type { Yielding } from './http/aside';
 import type { HeldPlace } from './http/fair-places';
 import type { InFlightLimit } from './http/in-flight';
 import { parseResourcePath, type ResourceTarget } from './http/request-target';
+import { prettyIfAsked } from './http/pretty';
+import { watchInQuery } from './http/watch-path';
 import { checkProtocol, type ExecGateway, type UpgradingConnection } from './pods/exec';
 import type { PortForwardGateway } from './pods/port-forward';
 import type { ProxyGateway } from './proxy/proxy-gateway';
@@ -78,12 +80,13 @@ export class ApiHandler {
   constructor(private readonly deps: ApiHandlerDeps) {}
 
   /** Never throws: what goes wrong is an answer too. */
-  async handle(request: ApiRequest): Promise<ApiResponse> {
+  async handle(given: ApiRequest): Promise<ApiResponse> {
+    const request = watchInQuery(given);
     using _work = this.deps.activities.begin(`${request.method} ${request.path.slice(0, 256)}`);
     const target = parseResourcePath(request.path);
     const response = await orRefusal(() => this.answer(request, target));
     this.count(request, target, response.status);
-    return response;
+    return prettyIfAsked(request, response);
   }
 
   private count(request: ApiRequest, target: Target, status: number): void {

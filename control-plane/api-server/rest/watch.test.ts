@@ -44,6 +44,18 @@ it('starts with what is there when no version is given', async () => {
   expect(told(await watching)).toEqual(['ADDED a', 'ADDED b']);
 });
 
+it('is asked for by the path, too, as old clients do', async () => {
+  await create('a');
+  await create('b');
+  const query = `resourceVersion=${await version()}`;
+  const all = server.watch(`/api/v1/watch/namespaces/default/pods?${query}`, 2);
+  const one = server.watch(`/api/v1/watch/namespaces/default/pods/b?${query}`, 1);
+  await label('a', { x: 'y' });
+  await server.request('DELETE', `${PODS}/b`);
+  expect(told(await all)).toEqual(['MODIFIED a', 'DELETED b']);
+  expect(told(await one)).toEqual(['DELETED b']);
+});
+
 it('ends the initial events with an annotated bookmark', async () => {
   await create('a');
   const query =
