@@ -33,6 +33,10 @@ export const drain = async (
   const { found, failure } = await select(context, nodeArguments(names), options);
   if (failure !== undefined) throw failure;
   const nodes = found.map(({ object }) => object.metadata.name);
+  if (nodes.length === 0) {
+    context.terminal.err.write('No resources found\n');
+    return;
+  }
   await cordon(context, nodes, { ...chosenDryRun(options) });
   const left: string[] = [];
   const failures: Error[] = [];

@@ -11,6 +11,7 @@ import {
   inNamespace,
   inNamespaces,
   lazily,
+  repeated,
   selecting,
   type Connected,
 } from './command';
@@ -130,7 +131,7 @@ export const defineExpose = (program: Command, connected: Connected): void => {
       .option('--external-ip <address>', 'a further address that leads to it')
       .option('--load-balancer-ip <address>', 'the address to ask of a load balancer')
       .option('--session-affinity <affinity>', 'None or ClientIP')
-      .option('-f, --filename <path...>', 'the objects of these files')
+      .option('-f, --filename <path>', 'the objects of this file; may be repeated', repeated)
       .option('-R, --recursive', 'also the folders in the folders')
       .addHelpText(
         'after',

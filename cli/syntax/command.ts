@@ -66,7 +66,8 @@ export const selecting = (command: Command): Command =>
     .option('-l, --selector <labels>', 'all objects with these labels')
     .option('--field-selector <fields>', 'all objects with these field values')
     .option('--all', 'all objects of the kind')
-    .option('-f, --filename <path...>', 'the objects of these files')
+    // Once for each: what comes after it is what to do.
+    .option('-f, --filename <path>', 'the objects of this file; may be repeated', repeated)
     .option('-R, --recursive', 'also the folders in the folders');
 
 /** Collects an option that may be given several times. Unlike `collect`: values may hold commas. */

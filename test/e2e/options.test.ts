@@ -154,6 +154,7 @@ spec: {maxReplicas: ${max}, scaleTargetRef: {apiVersion: apps/v1, kind: Deployme
   await same('get', 'horizontalpodautoscalers.v1.autoscaling', 'web', ...shown);
   expect((await cluster.dhow('get', 'deployments.v9.apps')).stderr).toContain('resource type');
   await same('label', 'a=b', '-f', path, '-o', 'name');
+  await same('label', '-f', path, 'b=c', '-o', 'name');
   for (const words of [['annotate'], ['label', '--overwrite']])
     await same(...words, 'c=d', '-f', path, '-o', 'name');
   await cluster.must('apply', '-f', path);
