@@ -222,6 +222,22 @@ describe('SchedulingQueue', () => {
     expect(queue.inspect('uid-a')?.state).toBe('backoff');
   });
 
+  it('tries one for whom room is made as soon as it may be there', async () => {
+    const { queue, wake, drain, clock } = create();
+    for (const name of ['a', 'b']) queue.offer(info(name));
+    await drain();
+    queue.refused('uid-a', new Set(['NodeResourcesFit']), true);
+    queue.refused('uid-b', new Set(['NodeResourcesFit']));
+    wake('PodRemoved', 'n1');
+    expect(await drain()).toEqual(['a']);
+    // Without room it waits as others do.
+    queue.refused('uid-a', new Set(['NodeResourcesFit']));
+    wake('PodRemoved', 'n1');
+    await clock.advance(1_000);
+    expect(await drain()).toEqual(['b']);
+    expect(queue.inspect('uid-a')?.state).toBe('backoff');
+  });
+
   it('doubles the wait from one second to ten', async () => {
     expect([1, 2, 3, 4, 5, 6, 60].map((count) => backoffMsAfter(count))).toEqual([
       1_000, 2_000, 4_000, 8_000, 10_000, 10_000, 10_000,

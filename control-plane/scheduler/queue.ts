@@ -86,6 +86,8 @@ interface Entry {
   queuedAtMs: number;
   /** At the last attempt. */
   refusedBy: ReadonlySet<string>;
+  /** Room is being made for it: once that is there, nothing is to wait for. */
+  hasPromise: boolean;
   wakeOn: Set<WakeEvent>;
   /** What changed while the pod was in flight, by what changed and how. */
   missed: Map<string, Change>;
@@ -274,10 +276,14 @@ export class SchedulingQueue {
     this.remove(uid);
   }
 
-  /** No node fits: waits for an event that may lift one of these plugins' refusals. */
-  refused(uid: string, refusedBy: ReadonlySet<string>): void {
+  /**
+   * No node fits: waits for an event that may lift one of these plugins' refusals, and from then on for the rest of
+   * its backoff, unless room is being made for it: what ends for it has come to its end.
+   */
+  refused(uid: string, refusedBy: ReadonlySet<string>, hasPromise = false): void {
     const entry = this.entries.get(uid);
     if (entry?.state !== 'in-flight') return;
+    entry.hasPromise = hasPromise;
     const { missed } = entry;
     this.leave(entry);
     this.park(entry, refusedBy);
@@ -394,7 +400,7 @@ export class SchedulingQueue {
   /** To `active`, or to `backoff` while the pod was tried too recently. */
   private reactivate(entry: Entry, trigger: string): void {
     const readyAtMs = entry.lastAttemptMs + this.backoffMsAfter(entry.attempts);
-    if (readyAtMs <= this.nowMs()) this.activate(entry, trigger);
+    if (entry.hasPromise || readyAtMs <= this.nowMs()) this.activate(entry, trigger);
     else this.delay(entry, trigger);
   }
 
@@ -456,6 +462,7 @@ export class SchedulingQueue {
       parkedAtMs: 0,
       queuedAtMs: this.nowMs(),
       refusedBy: NOBODY,
+      hasPromise: false,
       wakeOn: new Set(),
       missed: new Map(),
     };

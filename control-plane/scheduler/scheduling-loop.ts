@@ -246,7 +246,7 @@ export class SchedulingLoop {
     const { refusedBy, message, preemption, nominatedNodeName } = decision;
     if (nominatedNodeName === undefined) cluster.endNomination(info.uid);
     else snapshot.nominate(info, nominatedNodeName);
-    queue.refused(info.uid, refusedBy);
+    queue.refused(info.uid, refusedBy, nominatedNodeName !== undefined);
     conditions.write(pod, { reason: 'Unschedulable', message, nominatedNodeName });
     eventsFor(pod).event(PODS, pod, 'Warning', 'FailedScheduling', message);
     if (preemption !== undefined) group.run((signal) => preemptor.evict(info, preemption, signal));
