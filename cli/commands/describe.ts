@@ -6,10 +6,13 @@ import {
   ENDPOINT_SLICES,
   EVENTS,
   INGRESSES,
+  LIMIT_RANGES,
+  NAMESPACES,
   NODES,
   PODS,
   REPLICA_SETS,
   REPLICATION_CONTROLLERS,
+  RESOURCE_QUOTAS,
   SERVICES,
 } from '../../api/resources';
 import { formatLabelSelector, podSelectorOf } from '../../api/selectors';
@@ -18,6 +21,7 @@ import type { ListOptions } from '../../client/api-client';
 import type { CliContext } from '../context';
 import { describeObject } from '../describe/describe';
 import { parseTargets, type Target } from '../targets';
+import { unlessForbidden } from '../unless-forbidden';
 import { collectFound } from './found';
 
 export interface DescribeOptions {
@@ -60,7 +64,8 @@ const find = async (
   return (await client.list(info, options, signal)).items;
 };
 
-const surroundingsOf = async ({ client, signal }: CliContext, object: ApiObject) => {
+const surroundingsOf = async (context: CliContext, object: ApiObject) => {
+  const { client, signal } = context;
   const { name, namespace, uid = '' } = object.metadata;
   const isNode = isOfKind(object, NODES);
   const about = isNode
@@ -82,14 +87,27 @@ const surroundingsOf = async ({ client, signal }: CliContext, object: ApiObject)
   const services = isOfKind(object, INGRESSES)
     ? client.list(SERVICES, { namespace: namespace ?? '' }, signal)
     : Promise.resolve({ items: [] });
-  const [happened, found, behind, named] = await Promise.all([events, pods, slices, services]);
+  const [happened, found, behind, named, within] = await Promise.all([
+    ...([events, pods, slices, services] as const),
+    isOfKind(object, NAMESPACES) ? withinOf(context, name) : undefined,
+  ]);
   return {
     events: happened.items,
     pods: found.items,
     slices: behind.items,
     services: named.items,
+    ...(within === undefined ? {} : { within }),
     nowMs: systemClock.now(),
   };
+};
+
+/** Who may see a namespace need not see what is in it. */
+const withinOf = async ({ client, signal }: CliContext, namespace: string) => {
+  const [quotas, limits] = await Promise.all([
+    unlessForbidden(client.list(RESOURCE_QUOTAS, { namespace }, signal)),
+    unlessForbidden(client.list(LIMIT_RANGES, { namespace }, signal)),
+  ]);
+  return { quotas: quotas?.items ?? [], limits: limits?.items ?? [] };
 };
 
 /** Which pods the description speaks of. */

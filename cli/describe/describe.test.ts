@@ -35,8 +35,8 @@ it('keeps the keys of data, and lays longer values out below them', () => {
     metadata: { name: 'settings', annotations: { note: 'two\nlines\n' } },
     data: { 'app.ini': '[server]\nport = 1\u001b[2J\n', plain: 'one' },
   });
-  expect(text).toContain('Annotations:  note=two\\nlines\n');
-  expect(text).toContain('Data:\n  app.ini:\n    [server]\n    port = 1\\x1b[2J\n  plain:  one\n');
+  expect(text).toContain('Annotations:  note:\n                two\n                lines\n');
+  expect(text).toContain('app.ini:\n----\n[server]\nport = 1\\x1b[2J\n\n\nplain:\n----\none\n\n');
 });
 
 it('shows what a pod asks for itself before its containers', () => {

@@ -1,5 +1,8 @@
 import { isOfKind } from '../../api/owners';
 import {
+  CLUSTER_ROLE_BINDINGS,
+  CLUSTER_ROLES,
+  CONFIG_MAPS,
   CRON_JOBS,
   DAEMON_SETS,
   DEPLOYMENTS,
@@ -9,6 +12,7 @@ import {
   INGRESS_CLASSES,
   INGRESSES,
   LIMIT_RANGES,
+  NAMESPACES,
   NETWORK_POLICIES,
   NODES,
   POD_DISRUPTION_BUDGETS,
@@ -16,19 +20,34 @@ import {
   REPLICA_SETS,
   REPLICATION_CONTROLLERS,
   RESOURCE_QUOTAS,
+  ROLE_BINDINGS,
+  ROLES,
   SECRETS,
   SERVICES,
   type Resource,
 } from '../../api/resources';
-import type { ApiObject, EndpointSlice, Event, Pod, Service } from '../../api/types';
+import type {
+  ApiObject,
+  ClusterRole,
+  ClusterRoleBinding,
+  EndpointSlice,
+  Event,
+  Pod,
+  Role,
+  RoleBinding,
+  Service,
+} from '../../api/types';
 import { formatAge } from '../../lib/age';
 import { stringifyJson } from '../../lib/json';
 import { lastSeenMs } from '../event-times';
 import { formatTable } from '../output/table';
 import { printable } from '../output/terminal';
+import { describeBinding, describeRole } from './access';
 import { describeAutoscaler } from './autoscaler';
+import { describeConfigMap, describeSecret } from './data';
 import { ingressClassRows, ingressRows } from './ingress';
 import { describeLimits, describeQuota } from './limits';
+import { describeNamespace, type InNamespace } from './namespace';
 import {
   endpointSliceRows,
   endpointsRows,
@@ -53,6 +72,8 @@ export interface Surroundings {
   readonly slices?: readonly EndpointSlice[];
   /** Of an ingress: those of its namespace. */
   readonly services?: readonly Service[];
+  /** Of a namespace. */
+  readonly within?: InNamespace;
   readonly nowMs: number;
 }
 
@@ -114,6 +135,15 @@ const WHOLE = [
     return withEvents(ingressRows(ingress, { services, slices }), around);
   }),
   whole(INGRESS_CLASSES, (one, around) => withEvents(ingressClassRows(one), around)),
+  whole(CONFIG_MAPS, (map, around) => describeConfigMap(map) + eventsOf(around)),
+  whole(SECRETS, describeSecret),
+  whole(NAMESPACES, (one, { within }) =>
+    describeNamespace(one, within ?? { quotas: [], limits: [] }),
+  ),
+  ...[ROLES, CLUSTER_ROLES].map((roles) => whole<Role | ClusterRole>(roles, describeRole)),
+  ...[ROLE_BINDINGS, CLUSTER_ROLE_BINDINGS].map((bindings) =>
+    whole<RoleBinding | ClusterRoleBinding>(bindings, describeBinding),
+  ),
   whole(NETWORK_POLICIES, (policy) => tabbed(networkPolicyRows(policy))),
 ];
 
@@ -131,6 +161,12 @@ function withEvents(rows: Rows, around: Surroundings, more = new DescribeWriter(
   return tabbed(rows) + more.toString();
 }
 
+function eventsOf(around: Surroundings): string {
+  const writer = new DescribeWriter();
+  describeEvents(writer, around);
+  return writer.toString();
+}
+
 const describeAny = (writer: DescribeWriter, object: ApiObject): void => {
   const { apiVersion, kind, metadata, ...rest } = object;
   writer.pairs(0, 'Labels', metadata.labels);
@@ -138,25 +174,14 @@ const describeAny = (writer: DescribeWriter, object: ApiObject): void => {
   writer.field(0, 'API Version', apiVersion);
   writer.field(0, 'Kind', kind);
   writer.field(0, 'Created', metadata.creationTimestamp ?? undefined);
-  const isSecret = isOfKind(object, SECRETS);
-  for (const [name, value] of Object.entries(rest)) {
-    writeValue(writer, 0, titleOf(name), value, isSecret);
-  }
+  for (const [name, value] of Object.entries(rest)) writeValue(writer, 0, titleOf(name), value);
 };
 
-/** Any value as nested lines. A secret's data shows its size only. */
-const writeValue = (
-  writer: DescribeWriter,
-  depth: number,
-  name: string,
-  value: unknown,
-  isSecret: boolean,
-): void => {
+/** Any value as nested lines. */
+const writeValue = (writer: DescribeWriter, depth: number, name: string, value: unknown): void => {
   if (typeof value !== 'object' || value === null) {
     const text = typeof value === 'string' ? value : stringifyJson(value);
-    if (isSecret && depth > 0) {
-      writer.field(depth, name, `${Buffer.from(text, 'base64').length} bytes`);
-    } else writer.text(depth, name, text);
+    writer.text(depth, name, text);
     return;
   }
   writer.heading(depth, name);
@@ -166,18 +191,15 @@ const writeValue = (
     ? value.map((item, i) => [`[${i}]`, item as unknown])
     : Object.entries(value).map(([key, inner]) => [titled(key), inner]);
   for (const [key, inner] of entries) {
-    writeValue(writer, depth + 1, key, inner, isSecret && DATA_FIELDS.has(name));
+    writeValue(writer, depth + 1, key, inner);
   }
 };
 
 const titleOf = (field: string): string => field.charAt(0).toUpperCase() + field.slice(1);
 
-const DATA_FIELDS: ReadonlySet<string> = new Set(['Data', 'BinaryData', 'StringData']);
-
 /** Fields whose keys are no fields, but words of the object's author: labels, names of resources. */
 const MAPS_OF_USERS: ReadonlySet<string> = new Set([
-  ...DATA_FIELDS,
-  ...['Annotations', 'Labels', 'MatchLabels', 'NodeSelector'],
+  ...['Annotations', 'BinaryData', 'Data', 'Labels', 'MatchLabels', 'NodeSelector'],
   ...['Allocatable', 'Capacity', 'Hard', 'Limits', 'Overhead', 'Requests', 'Used'],
 ]);
 

@@ -1,24 +1,31 @@
 import type { LimitRange, ResourceQuota } from '../../api/types';
+import type { Rows } from './network';
 import { tabbed } from './tabbed';
 
 /** What is used of each thing, and what may be. */
-export const describeQuota = ({ metadata, spec, status }: ResourceQuota): string => {
+export const describeQuota = (quota: ResourceQuota): string =>
+  tabbed([
+    ['Name:', quota.metadata.name],
+    ['Namespace:', quota.metadata.namespace ?? ''],
+    ...quotaRows(quota, '----'),
+  ]);
+
+/** @param line Below two of the titles: kubectl draws it longer for a quota than for one of a namespace. */
+export const quotaRows = ({ spec, status }: ResourceQuota, line: string): Rows => {
   const { hard = {}, used = {} } = status ?? {};
   const scopes = [...(spec?.scopes ?? [])].sort();
-  return tabbed([
-    ['Name:', metadata.name],
-    ['Namespace:', metadata.namespace ?? ''],
+  return [
     ...(scopes.length === 0 ? [] : [['Scopes:', scopes.join(', ')]]),
     ...scopes.flatMap((scope) => {
       const text = SCOPES.get(scope);
       return text === undefined ? [] : [[` * ${text}`]];
     }),
     ['Resource', 'Used', 'Hard'],
-    ['--------', '----', '----'],
+    ['--------', line, line],
     ...Object.keys(hard)
       .sort()
       .map((name) => [name, used[name] ?? '0', hard[name] ?? '']),
-  ]);
+  ];
 };
 
 const SCOPES: ReadonlyMap<string, string> = new Map([
@@ -45,13 +52,19 @@ const SCOPES: ReadonlyMap<string, string> = new Map([
 ]);
 
 /** What one may have of each thing, by what it is part of. */
-export const describeLimits = ({ metadata, spec }: LimitRange): string =>
+export const describeLimits = (range: LimitRange): string =>
   tabbed([
-    ['Name:', metadata.name],
-    ['Namespace:', metadata.namespace ?? ''],
-    HEADER,
-    HEADER.map((title) => '-'.repeat(title.length)),
-    ...(spec?.limits ?? []).flatMap((item) => {
+    ['Name:', range.metadata.name],
+    ['Namespace:', range.metadata.namespace ?? ''],
+    ...limitRows([range]),
+  ]);
+
+export const limitRows = (ranges: readonly LimitRange[]): Rows => [
+  HEADER,
+  HEADER.map((title) => '-'.repeat(title.length)),
+  ...ranges
+    .flatMap(({ spec }) => spec?.limits ?? [])
+    .flatMap((item) => {
       const lists = [
         item.min,
         item.max,
@@ -64,7 +77,7 @@ export const describeLimits = ({ metadata, spec }: LimitRange): string =>
         .sort()
         .map((name) => [item.type, name, ...lists.map((list) => list?.[name] ?? '-')]);
     }),
-  ]);
+];
 
 const HEADER = [
   ...['Type', 'Resource', 'Min', 'Max'],

@@ -194,7 +194,7 @@ const peerRows = ({ podSelector, namespaceSelector, ipBlock }: Rule['peers'][num
       ]),
 ];
 
-const headRows = (object: ApiObject): Rows => [
+export const headRows = (object: ApiObject): Rows => [
   ['Name:', object.metadata.name],
   ['Namespace:', object.metadata.namespace ?? ''],
   ...labelRows(object).flat(),
@@ -207,7 +207,7 @@ export const labelRows = ({
   const { [LAST_APPLIED]: _own, ...others } = annotations ?? {};
   return [
     listRows('Labels:', pairsOf(labels, '=')),
-    listRows('Annotations:', pairsOf(others, ': ')),
+    listRows('Annotations:', pairsOf(others, ': ').flatMap(annotationLines)),
   ];
 };
 
@@ -218,6 +218,20 @@ const pairsOf = (
   Object.entries(pairs ?? {})
     .sort(([a], [b]) => (a < b ? -1 : 1))
     .map(([key, value]) => `${key}${between}${value}`);
+
+/** What is long, or has lines of its own, stands below its name. Source: describe.go, printAnnotationsMultiline */
+const annotationLines = (pair: string): readonly string[] => {
+  const text = pair.replace(/\n$/, '');
+  if (text.length <= ANNOTATION_LENGTH && !text.includes('\n')) return [text];
+  const [, key = '', value = ''] = /^(.*?): (.*)$/s.exec(text) ?? [];
+  const lines = value.split('\n').map((line) => {
+    const length = ANNOTATION_LENGTH - 2;
+    return `  ${line.length > length ? `${line.slice(0, length)}...` : line}`;
+  });
+  return [`${key}:`, ...lines];
+};
+
+const ANNOTATION_LENGTH = 140;
 
 /** One line each, after the title. */
 const listRows = (title: string, lines: readonly string[]): Rows =>

@@ -46,6 +46,76 @@ it('takes where and as whom before the command', async () => {
   expect((await cluster.dhow('get', 'pods', '--as-group=a')).stderr).toContain('add --as USER');
 });
 
+const DESCRIBED = `apiVersion: v1
+kind: ConfigMap
+metadata: {name: settings, namespace: default, labels: {b: "2", a: "1"}, annotations: {note: "two\\nlines"}}
+data: {file.conf: "x = 1\\ny = 2\\n", a: "1", empty: ""}
+binaryData: {bin: AAECAw==}
+---
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: nothing, namespace: default}
+---
+apiVersion: v1
+kind: Secret
+metadata: {name: keys, namespace: default}
+stringData: {user: admin, a-longer-name: hush}
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRole
+metadata: {name: e2e-described}
+rules:
+  - {apiGroups: ["", apps], resources: [pods, deployments/scale], verbs: [get, list]}
+  - {apiGroups: [apps], resources: [deployments/scale], verbs: [patch]}
+  - {apiGroups: [""], resources: [secrets], resourceNames: [b, a], verbs: [get]}
+  - {apiGroups: ["*"], resources: ["*"], verbs: ["*"]}
+  - {nonResourceURLs: [/healthz, /metrics], verbs: [get, post]}
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: RoleBinding
+metadata: {name: bound, namespace: default}
+roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: e2e-described}
+subjects:
+  - {kind: User, name: dev, apiGroup: rbac.authorization.k8s.io}
+  - {kind: ServiceAccount, name: bot, namespace: default}
+---
+apiVersion: v1
+kind: Namespace
+metadata: {name: e2e-described}
+---
+apiVersion: v1
+kind: ResourceQuota
+metadata: {name: q, namespace: e2e-described}
+spec: {hard: {pods: "2", requests.cpu: "1"}, scopes: [NotTerminating]}
+---
+apiVersion: v1
+kind: LimitRange
+metadata: {name: l, namespace: e2e-described}
+spec: {limits: [{type: Container, max: {cpu: "2"}, default: {memory: 64Mi}}]}
+`;
+
+/** The same but for what nobody sees at the ends of lines. */
+const alike = async (...words: string[]) => {
+  const seen = (text: string) => text.replace(/ +$/gm, '');
+  const [ours, theirs] = [await cluster.dhow(...words), await cluster.kubectl(...words)];
+  expect({ words, text: seen(ours.stdout) }).toEqual({ words, text: seen(theirs.stdout) });
+};
+
+it('describes as kubectl does', async () => {
+  await cluster.apply(DESCRIBED);
+  try {
+    for (const map of ['settings', 'nothing']) await alike('describe', 'cm', map);
+    await alike('describe', 'secret', 'keys');
+    for (const role of ['e2e-described', 'view', 'cluster-admin', 'system:discovery'])
+      await alike('describe', 'clusterrole', role);
+    await alike('describe', 'rolebinding', 'bound');
+    await alike('describe', 'clusterrolebinding', 'cluster-admin');
+    for (const namespace of ['default', 'e2e-described']) await alike('describe', 'ns', namespace);
+  } finally {
+    await cluster.must('delete', 'ns/e2e-described', 'clusterrole/e2e-described');
+  }
+});
+
 it('tries a deletion', async () => {
   await cluster.apply(MAP);
   for (const mode of ['client', 'server']) {
