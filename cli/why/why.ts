@@ -187,7 +187,17 @@ const waitOf = ({ spec, status }: PodExplanation): string => {
 };
 
 const progressOf = (status: PodExplanation['status']): readonly string[] => {
-  const { attempts, lastDecision, queue, retryAt, retryBy, waitingFor = [] } = status;
+  const {
+    attempts,
+    lastDecision,
+    queue,
+    retryAt,
+    retryBy,
+    schedulerName,
+    waitingFor = [],
+  } = status;
+  // Whatever is waited for is another's to try.
+  if (schedulerName !== undefined) return [];
   const evicted = (lastDecision?.preemption?.victims ?? []).map(plain);
   const preempts =
     evicted.length === 0

@@ -37,6 +37,7 @@ describe('a cluster with a scheduler configuration', () => {
       return found.includes('nobody') ? found : undefined;
     });
     expect(text).toContain('only the scheduler nobody, which it names, would place it');
+    expect(text).not.toContain('tried');
   });
 
   it('refuses a file by the field that is wrong, before anything is made', async () => {
