@@ -85,25 +85,29 @@ const copyrightOf = (inputs) => {
   });
   const libraries = [...new Set([...names, 'koffi'])].sort();
   const sections = [
-    ['Dhow', [join(root, 'LICENSE'), join(root, 'NOTICE')]],
-    ['Node.js', [firstOf('the licence of Node.js', nodeLicences())]],
-    ['musl', [firstOf('the licence of musl (package musl-dev)', [MUSL_LICENCE])]],
-    ...libraries.map((name) => [name, [licenceOf(name)]]),
+    ['Dhow', [join(root, 'LICENSE'), join(root, 'NOTICE')].map(textOf)],
+    ['Node.js', [nodeLicence()]],
+    ['musl', [textOf(MUSL_LICENCE)]],
+    ...libraries.map((name) => [name, [textOf(licenceOf(name))]]),
   ];
-  return sections
-    .map(([name, files]) => [`==== ${name}\n`, ...files.map((file) => readFileSync(file, 'utf8'))])
-    .flat()
-    .join('\n');
+  return sections.flatMap(([name, texts]) => [`==== ${name}\n`, ...texts]).join('\n');
 };
+
+const textOf = (file) => readFileSync(file, 'utf8');
 
 /** The launcher is linked with it. */
 const MUSL_LICENCE = '/usr/share/doc/musl-dev/copyright';
 
-const nodeLicences = () => {
+/** Some install the program alone. */
+const nodeLicence = () => {
   const prefix = dirname(dirname(process.execPath));
-  return ['LICENSE', 'share/doc/nodejs/LICENSE', 'share/doc/nodejs/copyright'].map((path) =>
-    join(prefix, path),
-  );
+  const file = ['LICENSE', 'share/doc/nodejs/LICENSE', 'share/doc/nodejs/copyright']
+    .map((path) => join(prefix, path))
+    .find((path) => existsSync(path));
+  if (file !== undefined) return textOf(file);
+  const url = `https://github.com/nodejs/node/blob/${process.version}/LICENSE`;
+  console.warn(`Warning: no licence lies beside ${process.execPath}: the package names ${url}`);
+  return `The licence of Node.js and of all within it: ${url}\n`;
 };
 
 const licenceOf = (name) => {
@@ -111,12 +115,6 @@ const licenceOf = (name) => {
   const file = readdirSync(folder).find((each) => /^licen[cs]e/i.test(each));
   // Some name their licence and do not carry its text.
   return join(folder, file ?? 'package.json');
-};
-
-const firstOf = (what, paths) => {
-  const path = paths.find((each) => existsSync(each));
-  if (path === undefined) throw new Error(`${what} is in none of: ${paths.join(', ')}`);
-  return path;
 };
 
 /** Those of all files, whatever the umask and the checkout say. */
