@@ -48,7 +48,7 @@ it('counts names that are no text', () => {
   mkdirSync(name);
   writeFileSync(Buffer.concat([name, Buffer.from('/\n')]), Buffer.alloc(1 << 20, 1));
   expect(walked()).toMatchObject({ isWhole: true });
-  expect(walked().bytes).toBeGreaterThan(1 << 20);
+  expect(walked().bytes).toBeGreaterThanOrEqual(1 << 20);
 });
 
 /** Folders in one another, with a file at the bottom. */
@@ -69,7 +69,7 @@ const nest = (levels: number, name: string): void => {
 it('counts below what a path can say, however deep', () => {
   nest(1000, 'x'.repeat(100));
   const { bytes, isWhole } = walked();
-  expect(bytes).toBeGreaterThan(1 << 20);
+  expect(bytes).toBeGreaterThanOrEqual(1 << 20);
   expect(isWhole).toBe(true);
   nest(250, 'y');
   nest(250, 'z');
