@@ -13,8 +13,8 @@ import type {
 import { uidOf } from '../../api/types';
 import { formatAge } from '../../lib/age';
 import { lastSeenMs } from '../event-times';
-import { LAST_APPLIED } from '../last-applied';
 import { templateRows } from './pod-template';
+import { labelRows } from './network';
 import { tabbed } from './tabbed';
 
 /* Workloads as kubectl describes them, to the letter (kubectl/pkg/describe/describe.go). */
@@ -37,7 +37,7 @@ export const describeReplicas = (
   return tabbed([
     ...nameRows(owner),
     ['Selector:', formatLabelSelector(podSelectorOf(owner) ?? {})],
-    ...labelRows(owner),
+    ...labelRows(owner).flat(),
     ...(above === undefined ? [] : [['Controlled By:', `${above.kind}/${above.name}`]]),
     ['Replicas:', `${replicas} current / ${owner.spec.replicas ?? 0} desired`],
     podsRow(owner, around),
@@ -61,7 +61,7 @@ export const describeDaemonSet = (set: DaemonSet, around: Around): string => {
     ...nameRows(set),
     ['Selector:', formatLabelSelector(spec.selector)],
     ['Node-Selector:', pairsText(spec.template.spec?.nodeSelector)],
-    ...labelRows(set),
+    ...labelRows(set).flat(),
     count('Desired Number of Nodes Scheduled', status.desiredNumberScheduled),
     count('Current Number of Nodes Scheduled', status.currentNumberScheduled),
     count('Number of Nodes Scheduled with Up-to-date Pods', status.updatedNumberScheduled),
@@ -101,7 +101,7 @@ export const describeCronJob = (cronJob: CronJob, around: Around): string => {
   const { lastScheduleTime, active = [] } = status ?? {};
   return tabbed([
     ...nameRows(cronJob),
-    ...labelRows(cronJob),
+    ...labelRows(cronJob).flat(),
     ['Schedule:', spec?.schedule ?? ''],
     ['Concurrency Policy:', spec?.concurrencyPolicy ?? ''],
     ['Suspend:', suspend === undefined ? '<unset>' : suspend ? 'True' : 'False'],
@@ -131,24 +131,6 @@ const nameRows = ({ metadata }: ApiObject): readonly Row[] => [
   ['Name:', metadata.name],
   ['Namespace:', metadata.namespace ?? ''],
 ];
-
-const labelRows = ({ metadata }: ApiObject): readonly Row[] => {
-  const { [LAST_APPLIED]: _own, ...annotations } = metadata.annotations ?? {};
-  return [
-    ...mapRows('Labels:', metadata.labels, '='),
-    ...mapRows('Annotations:', annotations, ': '),
-  ];
-};
-
-const mapRows = (
-  title: string,
-  map: Readonly<Record<string, string>> | undefined,
-  between: string,
-): readonly Row[] => {
-  const entries = Object.entries(map ?? {}).sort(([a], [b]) => (a < b ? -1 : 1));
-  if (entries.length === 0) return [[title, '<none>']];
-  return entries.map(([key, value], i) => [i === 0 ? title : '', `${key}${between}${value}`]);
-};
 
 const pairsText = (map: Readonly<Record<string, string>> | undefined): string =>
   Object.entries(map ?? {})
