@@ -5,7 +5,6 @@ import { basename, join } from 'node:path';
 import { promisify } from 'node:util';
 
 const RELEASE = 'bookworm';
-const MIRROR = 'http://deb.debian.org/debian';
 /** What the package depends on or recommends, and Debian's smallest variant lacks. */
 const PACKAGES = [
   ...['etcd-server', 'iproute2', 'libstdc++6', 'mount', 'nftables', 'zstd'],
@@ -82,7 +81,7 @@ export class BareMachine implements AsyncDisposable {
 export const bareDebian = (directory: string): string => {
   mkdirSync(directory, { recursive: true });
   const root = join(directory, RELEASE);
-  const args = ['--variant=minbase', `--include=${PACKAGES.join(',')}`, RELEASE, root, MIRROR];
+  const args = ['--variant=minbase', `--include=${PACKAGES.join(',')}`, RELEASE, root];
   execFileSync('debootstrap', args, { stdio: 'ignore', timeout: DEBOOTSTRAP_TIMEOUT_MS });
   return root;
 };
