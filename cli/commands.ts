@@ -12,13 +12,13 @@ import { codeOfStop, hintAt, Stopped } from './program';
 import { UsageError } from './usage-error';
 import {
   examples,
-  repeated,
   type Action,
   type Connected,
   type Define,
   type Local,
   type LocalAction,
 } from './syntax/command';
+import { withConnection } from './syntax/connection';
 
 /** Everything that talks to a running cluster. Resolves with the exit code. */
 export const main = async (argv: readonly string[]): Promise<number> => {
@@ -103,23 +103,16 @@ const buildProgram = async (
 const connectedTo =
   (terminal: Terminal, signal: AbortSignal, setExitCode: (code: number) => void): Connected =>
   <A extends readonly unknown[]>(command: Command, action: Action<A>) =>
-    withTemplate(hintAt(command))
-      .option('--kubeconfig <file>', 'the cluster and user, as kubectl has them')
-      .option('--context <name>', 'a context of that file')
-      .option('--cluster <name>', 'a cluster made by `dhow up` on this machine')
-      .option('--as <user>', 'ask as this user, if you may')
-      .option('--as-group <group>', 'and as one of this group; may be repeated', repeated)
-      .option('--as-uid <uid>', 'and with this UID')
-      .action(async (...args: unknown[]) => {
-        // Commander passes the arguments, the options, then the command itself.
-        const context = await connect(args.at(-2) as ConnectOptions, terminal, signal);
-        const result = await action(context, ...(args.slice(0, -1) as unknown as A)).catch(
-          async (error: unknown) => {
-            throw (await stoppedCluster(context, error)) ?? error;
-          },
-        );
-        if (typeof result === 'number') setExitCode(result);
-      });
+    withTemplate(withConnection(hintAt(command))).action(async (...args: unknown[]) => {
+      // Commander passes the arguments, the options, then the command itself.
+      const context = await connect(args.at(-2) as ConnectOptions, terminal, signal);
+      const result = await action(context, ...(args.slice(0, -1) as unknown as A)).catch(
+        async (error: unknown) => {
+          throw (await stoppedCluster(context, error)) ?? error;
+        },
+      );
+      if (typeof result === 'number') setExitCode(result);
+    });
 
 const localTo =
   (terminal: Terminal, setExitCode: (code: number) => void): Local =>
@@ -193,11 +186,13 @@ const DEFINITIONS: ReadonlyMap<string, () => Promise<Define>> = new Map([
   ['timeline', async () => (await explaining()).defineTimeline],
   ['tree', async () => (await explaining()).defineTree],
   ['auth', async () => (await import('./syntax/server.js')).defineAuth],
+  ['cluster-info', async () => (await import('./syntax/server.js')).defineClusterInfo],
   ['api-resources', async () => (await import('./syntax/server.js')).defineApiResources],
   ['api-versions', async () => (await import('./syntax/server.js')).defineApiVersions],
   ['decisions', async () => (await explaining()).defineDecisions],
   ['config', async () => (await import('./syntax/config.js')).defineConfig],
   ['image', async () => (await import('./syntax/images.js')).defineImage],
+  ['options', async () => (await import('./syntax/connection.js')).defineOptions],
   ['completion', async () => (await import('./syntax/completion.js')).defineCompletion],
 ]);
 

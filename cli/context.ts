@@ -1,11 +1,13 @@
 import { existsSync } from 'node:fs';
-import { kubeconfigPath, readKubeconfig, type ClientConfig } from '../client/kubeconfig';
+import { readKubeconfig, type ClientConfig, type KubeconfigOverrides } from '../client/kubeconfig';
+import { kubeconfigPaths } from '../client/kubeconfig/files';
 import { RestClient } from '../client/rest-client';
 import { clusterPaths, mayListClusters, recordedClusters } from './cluster-paths';
 import { Discovery, type OfferedResource } from './discovery';
 import { unservedKind } from './not-served';
 import type { Terminal } from './output/terminal';
 import { warningWriter } from './output/warnings';
+import { durationMs } from './durations';
 import { UsageError } from './usage-error';
 import type { NamedResource } from './well-known';
 
@@ -17,6 +19,16 @@ export interface ConnectOptions {
   readonly as?: string;
   readonly asGroup?: readonly string[];
   readonly asUid?: string;
+  readonly server?: string;
+  readonly token?: string;
+  /** More than one where the command has users of its own, which are no kubeconfig's. */
+  readonly user?: string | readonly string[];
+  readonly certificateAuthority?: string;
+  readonly clientCertificate?: string;
+  readonly clientKey?: string;
+  readonly tlsServerName?: string;
+  readonly insecureSkipTlsVerify?: string | boolean;
+  readonly requestTimeout?: string;
   readonly namespace?: string;
   readonly allNamespaces?: boolean;
 }
@@ -47,20 +59,53 @@ export const connect = async (
   terminal: Terminal,
   signal: AbortSignal,
 ): Promise<CliContext> => {
-  const path = configPath(options);
-  const read = await readKubeconfig(path, options.context);
-  const config = { ...read, ...impersonated(options, read) };
+  const paths = configPaths(options);
+  const read = await readKubeconfig(paths, overridesOf(options), signal);
+  const config = { ...read, ...impersonated(options, read), ...timeoutOf(options) };
   const client = new RestClient(config, warningWriter(terminal.err));
   return {
     terminal,
     client,
     config,
-    cluster: recordedClusters().find((name) => clusterPaths(name).kubeconfig === path),
+    cluster: recordedClusters().find((name) => paths.includes(clusterPaths(name).kubeconfig)),
     signal,
     isNamespaceForced: options.namespace !== undefined,
     namespace: options.allNamespaces === true ? undefined : (options.namespace ?? config.namespace),
     ...resolversOf(new Discovery(client, signal)),
   };
+};
+
+/** @throws UsageError */
+const overridesOf = (options: ConnectOptions): KubeconfigOverrides => {
+  const {
+    insecureSkipTlsVerify: skip,
+    certificateAuthority,
+    clientCertificate,
+    clientKey,
+  } = options;
+  if ((clientCertificate === undefined) !== (clientKey === undefined)) {
+    throw new UsageError('--client-certificate and --client-key are given together, or neither');
+  }
+  const insecureSkipTlsVerify = skip === undefined ? undefined : skip === true || skip === 'true';
+  if (insecureSkipTlsVerify === true && certificateAuthority !== undefined) {
+    throw new UsageError(
+      'specifying a root certificates file with the insecure flag is not allowed',
+    );
+  }
+  const { user, ...others } = options;
+  return { ...others, user: typeof user === 'string' ? user : undefined, insecureSkipTlsVerify };
+};
+
+/** @throws UsageError */
+const timeoutOf = ({ requestTimeout }: ConnectOptions): Pick<ClientConfig, 'requestTimeoutMs'> => {
+  if (requestTimeout === undefined) return {};
+  // A number alone is seconds, as kubectl has it; none, or 0, is no limit.
+  const text = /^\d+$/.test(requestTimeout) ? `${requestTimeout}s` : requestTimeout;
+  const requestTimeoutMs = durationMs('--request-timeout', text);
+  if (requestTimeoutMs < 0) {
+    throw new UsageError(`--request-timeout: "${requestTimeout}" is less than nothing`);
+  }
+  return requestTimeoutMs === 0 ? {} : { requestTimeoutMs };
 };
 
 /** As whom to ask: what is said here goes before what the file says. @throws UsageError */
@@ -99,29 +144,42 @@ const resolversOf = (
   };
 };
 
-/** The kubeconfig that a command uses. @throws UsageError when there is none */
-export const configPath = (options: Pick<ConnectOptions, 'kubeconfig' | 'cluster'>): string => {
-  const path = namedConfigPath(options);
-  if (path !== undefined) return path;
-  const usual = kubeconfigPath(undefined);
-  if (!existsSync(usual)) throw new UsageError(noClusters());
+/** The kubeconfig that a command uses, in one file or several. @throws UsageError when there is none */
+export const configPaths = (
+  options: Pick<ConnectOptions, 'kubeconfig' | 'cluster' | 'server'>,
+): readonly string[] => {
+  // What is asked for by its address is not one of the clusters that happen to be here.
+  const isElsewhere = options.server !== undefined && options.cluster === undefined;
+  if (isElsewhere) return elsewherePaths(options);
+  const named = namedConfigPaths(options);
+  if (named !== undefined) return named;
+  const usual = kubeconfigPaths(undefined);
+  if (!usual.some((path) => existsSync(path))) throw new UsageError(noClusters());
   return usual;
 };
 
-/** As `configPath`; undefined where nothing but the usual place in the home is left. @throws UsageError */
-export const namedConfigPath = (
+/** That there is no file matters only where one was named. @throws UsageError */
+const elsewherePaths = ({ kubeconfig }: Pick<ConnectOptions, 'kubeconfig'>): readonly string[] => {
+  if (kubeconfig !== undefined && !existsSync(kubeconfig)) {
+    throw new UsageError(`stat ${kubeconfig}: no such file or directory`);
+  }
+  return kubeconfigPaths(kubeconfig);
+};
+
+/** As `configPaths`; undefined where nothing but the usual place in the home is left. @throws UsageError */
+export const namedConfigPaths = (
   { kubeconfig, cluster }: Pick<ConnectOptions, 'kubeconfig' | 'cluster'>,
   hint = '--cluster',
-): string | undefined => {
-  if (kubeconfig !== undefined) return kubeconfig;
-  if (cluster !== undefined) return configOfCluster(cluster);
-  if (process.env['KUBECONFIG']) return kubeconfigPath(undefined);
+): readonly [string, ...string[]] | undefined => {
+  if (kubeconfig !== undefined) return [kubeconfig];
+  if (cluster !== undefined) return [configOfCluster(cluster)];
+  if (process.env['KUBECONFIG']) return kubeconfigPaths(undefined);
   const local = localClusters();
   if (local.length > 1) {
     throw new UsageError(`several clusters are here (${local.join(', ')}): name one with ${hint}`);
   }
   const [only] = local;
-  return only === undefined ? undefined : clusterPaths(only).kubeconfig;
+  return only === undefined ? undefined : [clusterPaths(only).kubeconfig];
 };
 
 const configOfCluster = (name: string): string => {

@@ -30,5 +30,6 @@ const widthOf = (word: string): number => {
 /** Which cluster, as whom and where: what every command that asks a server takes. */
 const VALUED: ReadonlySet<string> = new Set([
   ...['-n', '--namespace', '--kubeconfig', '--context', '--cluster'],
-  ...['--as', '--as-group', '--as-uid'],
+  ...['--as', '--as-group', '--as-uid', '-s', '--server', '--token', '--user', '--request-timeout'],
+  ...['--client-certificate', '--client-key', '--certificate-authority', '--tls-server-name'],
 ]);

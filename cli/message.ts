@@ -1,5 +1,5 @@
 import { ApiError } from '../api/errors';
-import { KubeconfigError } from '../client/kubeconfig';
+import { KubeconfigError } from '../client/kubeconfig/files';
 import { describeError } from '../lib/describe-error';
 import { stringifyJson } from '../lib/json';
 import { printable } from './output/terminal';

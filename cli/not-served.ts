@@ -20,7 +20,7 @@ export const unservedKind = (name: string): string | undefined => {
 
 /** Verbs of kubectl's that `dhow` lacks and kubectl carries out on a Dhow cluster. */
 const BY_KUBECTL: ReadonlySet<string> = new Set([
-  ...['certificate', 'cluster-info', 'debug', 'kustomize', 'proxy'],
+  ...['certificate', 'debug', 'kustomize', 'proxy'],
 ]);
 
 /** What to say to somebody who typed a verb of kubectl's; undefined for all other words. */

@@ -3,6 +3,8 @@ import type { IncomingMessage, OutgoingHttpHeaders } from 'node:http';
 import { connect, type TLSSocket } from 'node:tls';
 import { ApiError, type Status } from '../api/errors';
 import type { ClientConfig, Impersonated } from './kubeconfig';
+import { timedController, type TimedController } from '../lib/async/timed-controller';
+import { systemClock } from '../lib/clock';
 import { parseJson } from '../lib/json';
 
 export interface HttpRequest {
@@ -66,7 +68,9 @@ export class HttpClient {
 
   private send(request: HttpRequest): Promise<IncomingMessage> {
     return new Promise((resolve, reject) => {
-      const { body, signal } = request;
+      const { body } = request;
+      const deadline = this.deadline(request.signal);
+      const signal = deadline?.signal ?? request.signal;
       const outgoing = httpsRequest(
         {
           host: hostIn(this.base),
@@ -80,9 +84,21 @@ export class HttpClient {
         resolve,
       );
       outgoing.once('error', (error) => reject(this.unreachable(error)));
+      if (deadline !== undefined) outgoing.once('close', () => deadline[Symbol.dispose]());
       outgoing.setNoDelay(true);
       outgoing.end(body);
     });
+  }
+
+  /** Ends when the request does, or the answer takes too long. */
+  private deadline(signal: AbortSignal | undefined): TimedController | undefined {
+    const { requestTimeoutMs } = this.config;
+    if (requestTimeoutMs === undefined) return undefined;
+    return timedController(
+      systemClock,
+      requestTimeoutMs,
+      ...(signal === undefined ? [] : [signal]),
+    );
   }
 
   private headers({ body, contentType, accept }: HttpRequest): OutgoingHttpHeaders {
@@ -100,25 +116,31 @@ export class HttpClient {
   }
 
   private authorization(): Record<string, string | string[]> {
-    const { token, impersonate } = this.config;
+    const { authorization, impersonate } = this.config;
     return {
-      ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
+      ...(authorization === undefined ? {} : { authorization }),
       ...(impersonate === undefined ? {} : impersonating(impersonate)),
     };
   }
 
   private tlsOptions() {
-    const { ca, cert, key, skipTlsVerify } = this.config;
+    const { ca, cert, key, skipTlsVerify, tlsServerName } = this.config;
     return {
       ...(ca === undefined ? {} : { ca }),
       ...(cert === undefined ? {} : { cert }),
       ...(key === undefined ? {} : { key }),
+      ...(tlsServerName === undefined ? {} : { servername: tlsServerName }),
       rejectUnauthorized: !skipTlsVerify,
     };
   }
 
   private unreachable(cause: Error): ApiError {
     const { host } = this.base;
+    const { requestTimeoutMs } = this.config;
+    if (isTimeout(cause)) {
+      const why = `the server ${host} did not answer within ${requestTimeoutMs ?? 0} ms: --request-timeout`;
+      return new ApiError('ServiceUnavailable', `Unable to connect: ${why}`, { cause });
+    }
     const code = (cause as NodeJS.ErrnoException).code ?? '';
     const why =
       code === 'ECONNREFUSED'
@@ -127,6 +149,10 @@ export class HttpClient {
     return new ApiError('ServiceUnavailable', why, { cause });
   }
 }
+
+const isTimeout = (error: Error): boolean =>
+  (error as NodeJS.ErrnoException).code === 'ABORT_ERR' &&
+  (error.cause as Error | undefined)?.name === 'TimeoutError';
 
 /** Source: upstream's headers of impersonation. */
 const impersonating = ({ user, groups, uid }: Impersonated): Record<string, string | string[]> => ({

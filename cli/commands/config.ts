@@ -1,5 +1,5 @@
 import { dirname, resolve } from 'node:path';
-import type { Fields } from '../../client/kubeconfig';
+import type { Fields, ListName } from '../../client/kubeconfig/files';
 import { readWithin } from '../../lib/files';
 import {
   entriesOf,
@@ -10,9 +10,15 @@ import {
   withEntry,
   withoutEntry,
   withRenamed,
-  type ListName,
 } from '../config/entries';
-import { changeConfig, filePath, readConfig, type FileOptions } from '../config/file';
+import {
+  changeConfig,
+  fileOf,
+  filePaths,
+  fileWith,
+  readConfig,
+  type FileOptions,
+} from '../config/file';
 import { formatViews, outputFormat } from '../output/format';
 import { formatTable } from '../output/table';
 import { printable, type Terminal } from '../output/terminal';
@@ -29,12 +35,12 @@ export interface ViewOptions extends FileOptions {
 /** Prints the kubeconfig; without `--raw`, not what opens doors. */
 export const view = async (terminal: Terminal, options: ViewOptions): Promise<void> => {
   const format = outputFormat(options.output ?? 'yaml');
-  const path = filePath(options);
-  const file = await readConfig(path);
+  const paths = filePaths(options);
+  const file = await readConfig(paths);
   const context = options.context ?? currentOf(file);
   if (options.minify === true) requireContext(file, context);
   const small = options.minify === true ? minified(file, context) : file;
-  const whole = options.flatten === true ? flattened(small, path) : small;
+  const whole = options.flatten === true ? flattened(small, paths[0]) : small;
   const document = options.raw === true ? whole : redacted(whole);
   terminal.out.write(formatViews({ document, names: [], table: () => '' }, format));
 };
@@ -80,7 +86,7 @@ export const getContexts = async (
   if (output !== '' && output !== 'name') {
     throw new UsageError(`output must be one of '' or 'name': ${output}`);
   }
-  const file = await readConfig(filePath(options));
+  const file = await readConfig(filePaths(options));
   for (const name of names) {
     if (entryOf(file, 'contexts', name) === undefined) {
       throw new UsageError(`context ${name} not found`);
@@ -106,7 +112,7 @@ export const getContexts = async (
 const listNames =
   (list: ListName) =>
   async (terminal: Terminal, options: FileOptions): Promise<void> => {
-    const names = entriesOf(await readConfig(filePath(options)), list).map(({ name }) => name);
+    const names = entriesOf(await readConfig(filePaths(options)), list).map(({ name }) => name);
     terminal.out.write(
       formatTable(
         ['NAME'],
@@ -119,7 +125,7 @@ export const getClusters = listNames('clusters');
 export const getUsers = listNames('users');
 
 export const currentContext = async (terminal: Terminal, options: FileOptions): Promise<void> => {
-  const current = currentOf(await readConfig(filePath(options)));
+  const current = currentOf(await readConfig(filePaths(options)));
   if (current === '') throw new UsageError('current-context is not set');
   terminal.out.write(`${printable(current)}\n`);
 };
@@ -129,11 +135,15 @@ export const useContext = async (
   name: string,
   options: FileOptions,
 ): Promise<void> => {
-  await changeConfig(filePath(options), (file) => {
-    requireContext(file, name);
-    return { ...file, 'current-context': name };
-  });
+  requireContext(await readConfig(filePaths(options)), name);
+  await setCurrent(options, name);
   terminal.out.write(`Switched to context "${name}".\n`);
+};
+
+/** Where it is set already, or else where new things go. */
+const setCurrent = async (options: FileOptions, name: string): Promise<void> => {
+  const path = await fileWith(filePaths(options), (file) => currentOf(file) !== '');
+  await changeConfig(path, (file) => ({ ...file, 'current-context': name }));
 };
 
 const requireContext = (file: Fields, name: string): void => {
@@ -158,15 +168,14 @@ export const setContext = async (
     throw new UsageError('you must specify a non-empty context name, or --current');
   }
   const { cluster, user, namespace } = options;
-  const done = { name: '', word: '' };
-  await changeConfig(filePath(options), (file) => {
-    const name = given ?? currentOf(file);
-    if (name === '') throw new UsageError('no current context is set');
-    const isThere = entryOf(file, 'contexts', name) !== undefined;
-    Object.assign(done, { name, word: isThere ? 'modified' : 'created' });
+  const name = given ?? currentOf(await readConfig(filePaths(options)));
+  if (name === '') throw new UsageError('no current context is set');
+  const done = { isThere: false };
+  await changeConfig(await fileOf(options, 'contexts', name), (file) => {
+    done.isThere = entryOf(file, 'contexts', name) !== undefined;
     return withEntry(file, 'contexts', name, { cluster, user, namespace });
   });
-  terminal.out.write(`Context "${done.name}" ${done.word}.\n`);
+  terminal.out.write(`Context "${name}" ${done.isThere ? 'modified' : 'created'}.\n`);
 };
 
 export interface SetClusterOptions extends FileOptions {
@@ -199,7 +208,8 @@ export const setCluster = async (
     'tls-server-name': tlsServerName,
     'proxy-url': proxyUrl,
   };
-  await changeConfig(filePath(options), (file) => withEntry(file, 'clusters', name, changes));
+  const path = await fileOf(options, 'clusters', name);
+  await changeConfig(path, (file) => withEntry(file, 'clusters', name, changes));
   terminal.out.write(`Cluster "${name}" set.\n`);
 };
 
@@ -229,7 +239,8 @@ export const setCredentials = async (
       ? {}
       : { token: REMOVED, username, password }),
   };
-  await changeConfig(filePath(options), (file) => withEntry(file, 'users', name, changes));
+  const path = await fileOf(options, 'users', name);
+  await changeConfig(path, (file) => withEntry(file, 'users', name, changes));
   terminal.out.write(`User "${name}" set.\n`);
 };
 
@@ -251,7 +262,7 @@ const isSet = (flag: string | boolean | undefined): boolean | undefined =>
 const remove =
   (list: ListName, what: string) =>
   async (terminal: Terminal, name: string, options: FileOptions): Promise<void> => {
-    const path = filePath(options);
+    const path = await fileOf(options, list, name);
     await changeConfig(path, (file) => {
       if (entryOf(file, list, name) === undefined) {
         throw new UsageError(`cannot delete ${what} ${name}, not in ${path}`);
@@ -276,16 +287,19 @@ export const renameContext = async (
   to: string,
   options: FileOptions,
 ): Promise<void> => {
-  const path = filePath(options);
+  const path = await fileOf(options, 'contexts', from);
+  const refuse = (why: string) => new UsageError(`cannot rename the context "${from}", ${why}`);
+  const taken = await fileOf(options, 'contexts', to);
+  const other = await readConfig([taken]);
   await changeConfig(path, (file) => {
-    const refuse = (why: string) => new UsageError(`cannot rename the context "${from}", ${why}`);
     if (entryOf(file, 'contexts', from) === undefined) throw refuse(`it's not in ${path}`);
-    if (entryOf(file, 'contexts', to) !== undefined) {
-      throw refuse(`the context "${to}" already exists in ${path}`);
-    }
+    const isTaken = entryOf(taken === path ? file : other, 'contexts', to) !== undefined;
+    if (isTaken) throw refuse(`the context "${to}" already exists in ${taken}`);
     const renamed = withRenamed(file, 'contexts', from, to);
     return currentOf(file) === from ? { ...renamed, 'current-context': to } : renamed;
   });
+  // It may be the current one by what another file says.
+  if (currentOf(await readConfig(filePaths(options))) === from) await setCurrent(options, to);
   terminal.out.write(`Context "${from}" renamed to "${to}".\n`);
 };
 

@@ -1,6 +1,6 @@
 import type { ConnectOptions, CliContext } from '../context';
 import { recordedClusters } from '../cluster-paths';
-import { configPath } from '../context';
+import { configPaths } from '../context';
 import { entriesOf } from '../config/entries';
 import { readConfig } from '../config/file';
 import { PODS, pathOf } from '../../api/resources';
@@ -24,7 +24,7 @@ export const candidatesOf = async (
     case 'clusters':
       return recordedClusters().map((word) => ({ word }));
     case 'contexts':
-      return entriesOf(await readConfig(configPath(options)), 'contexts').map(({ name }) => ({
+      return entriesOf(await readConfig(configPaths(options)), 'contexts').map(({ name }) => ({
         word: name,
       }));
     case 'kinds':

@@ -1,10 +1,5 @@
-import type { Fields } from '../../client/kubeconfig';
+import { KUBECONFIG_LISTS, type Fields, type ListName } from '../../client/kubeconfig/files';
 import { isJsonObject } from '../../lib/json';
-
-/** A list of a kubeconfig, and the field in which each of its items has its content. */
-export type ListName = 'contexts' | 'clusters' | 'users';
-
-const FIELD = { contexts: 'context', clusters: 'cluster', users: 'user' } as const;
 
 interface Entry {
   readonly name: string;
@@ -17,7 +12,7 @@ export const entriesOf = (file: Fields, list: ListName): readonly Entry[] => {
   if (!Array.isArray(items)) return [];
   return items.flatMap((item: unknown) => {
     if (!isJsonObject(item) || typeof item['name'] !== 'string') return [];
-    const content = item[FIELD[list]];
+    const content = item[KUBECONFIG_LISTS[list]];
     return [{ name: item['name'], content: isJsonObject(content) ? content : {} }];
   });
 };
@@ -47,10 +42,10 @@ export const withEntry = (
   const next = isThere
     ? items.map((item) =>
         isNamed(item, name)
-          ? { ...item, [FIELD[list]]: changed(contentOf(item, FIELD[list])) }
+          ? { ...item, [KUBECONFIG_LISTS[list]]: changed(contentOf(item, KUBECONFIG_LISTS[list])) }
           : item,
       )
-    : [...items, { name, [FIELD[list]]: changed({}) }];
+    : [...items, { name, [KUBECONFIG_LISTS[list]]: changed({}) }];
   return { ...DEFAULTS, ...file, [list]: next };
 };
 

@@ -2,25 +2,56 @@ import { existsSync, mkdirSync, realpathSync } from 'node:fs';
 import { open, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { toYaml } from '../../api/yaml';
-import { kubeconfigPath, readKubeconfigFields, type Fields } from '../../client/kubeconfig';
+import {
+  kubeconfigPaths,
+  mergedKubeconfig,
+  readKubeconfigFields,
+  type Fields,
+  type ListName,
+} from '../../client/kubeconfig/files';
 import { systemClock } from '../../lib/clock';
 import { readWithin, replaceFile } from '../../lib/files';
 import { stringifyJson } from '../../lib/json';
-import { namedConfigPath } from '../context';
+import { namedConfigPaths } from '../context';
 import { UsageError } from '../usage-error';
+import { entryOf } from './entries';
 
 export interface FileOptions {
   readonly kubeconfig?: string;
 }
 
-/** The kubeconfig that is shown and changed: the one that other commands use. */
-export const filePath = ({ kubeconfig }: FileOptions): string =>
-  namedConfigPath(kubeconfig === undefined ? {} : { kubeconfig }, '--kubeconfig FILE') ??
-  kubeconfigPath(undefined);
+type Paths = readonly [string, ...string[]];
 
-/** An empty one where there is none. @throws KubeconfigError */
-export const readConfig = async (path: string): Promise<Fields> =>
-  existsSync(path) ? readKubeconfigFields(path) : EMPTY;
+/** The kubeconfig that is shown and changed: the one that other commands use. */
+export const filePaths = ({ kubeconfig }: FileOptions): Paths =>
+  namedConfigPaths(kubeconfig === undefined ? {} : { kubeconfig }, '--kubeconfig FILE') ??
+  kubeconfigPaths(undefined);
+
+/** Several files are read as one; an empty one where there is none. @throws KubeconfigError */
+export const readConfig = async (paths: readonly string[]): Promise<Fields> => {
+  const files = await Promise.all(
+    paths
+      .filter((path) => existsSync(path))
+      .map(async (path) => ({ path, fields: await readKubeconfigFields(path) })),
+  );
+  const [first, second] = files;
+  if (first === undefined) return EMPTY;
+  return second === undefined ? first.fields : mergedKubeconfig(files);
+};
+
+/** The file of several to change: the first in which `has` finds what is changed, or the first that is there. */
+export const fileWith = async (paths: Paths, has: (file: Fields) => boolean): Promise<string> => {
+  const there = paths.filter((path) => existsSync(path));
+  for (const path of there) {
+    if (has(await readKubeconfigFields(path))) return path;
+  }
+  // Of several that are not there, kubectl makes the last.
+  return there[0] ?? paths.at(-1) ?? paths[0];
+};
+
+/** The file that has an entry, or gets it. */
+export const fileOf = (options: FileOptions, list: ListName, name: string): Promise<string> =>
+  fileWith(filePaths(options), (file) => entryOf(file, list, name) !== undefined);
 
 /**
  * Writes what `change` makes of the file: whole or not at all, readable by its owner only, one writer
@@ -33,7 +64,7 @@ export const changeConfig = async (
   mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
   const target = existsSync(path) ? realpathSync(path) : path;
   await usingLock(`${target}.lock`, async () => {
-    const before = await readConfig(target);
+    const before = await readConfig([target]);
     const after = change(before);
     if (after === before) return;
     const isJson = existsSync(target) && /^\s*\{/.test(readWithin(target, BYTES_MAX).toString());

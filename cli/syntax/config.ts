@@ -6,6 +6,7 @@ import type {
   SetCredentialsOptions,
   ViewOptions,
 } from '../commands/config';
+import type { SetPropertyOptions } from '../commands/config-property';
 import { examples, lazily, type Connected, type Local } from './command';
 
 type Config = typeof import('../commands/config');
@@ -25,6 +26,7 @@ export const defineConfig = (program: Command, _connected: Connected, local: Loc
     );
   defineShowing(config, local);
   defineSetting(config, local);
+  defineProperties(config, local);
   defineRemoving(config, local);
 };
 
@@ -146,6 +148,34 @@ const defineParts = (config: Command, local: Local): void => {
       .description('Give a context another name')
       .addHelpText('after', examples('dhow config rename-context admin@dhow lab')),
     lazily(async () => (await import('../commands/config.js')).renameContext),
+  );
+};
+
+const defineProperties = (config: Command, local: Local): void => {
+  local<[string, string, SetPropertyOptions]>(
+    config
+      .command('set <property> <value>')
+      .description('Set one field')
+      .option('--set-raw-bytes [is]', 'the value of a -data field is not base64 yet')
+      .addHelpText(
+        'after',
+        examples(
+          'dhow config set clusters.lab.server https://10.0.0.1:6443',
+          'dhow config set contexts.lab.namespace team-a',
+          'dhow config set clusters.lab.certificate-authority-data "$(base64 -w0 ca.crt)"',
+        ),
+      ),
+    lazily(async () => (await import('../commands/config-property.js')).setProperty),
+  );
+  local<[string, FileOptions]>(
+    config
+      .command('unset <property>')
+      .description('Take out one field, or a whole entry')
+      .addHelpText(
+        'after',
+        examples('dhow config unset users.bot.token', 'dhow config unset contexts.old'),
+      ),
+    lazily(async () => (await import('../commands/config-property.js')).unsetProperty),
   );
 };
 

@@ -37,6 +37,16 @@ export const defineAuth = (program: Command, connected: Connected): void => {
   );
 };
 
+export const defineClusterInfo = (program: Command, connected: Connected): void => {
+  connected<[]>(
+    program
+      .command('cluster-info')
+      .description('Print where the API is, and services of the cluster itself')
+      .addHelpText('after', examples('dhow cluster-info')),
+    lazily(async () => (await import('../commands/cluster-info.js')).clusterInfo),
+  );
+};
+
 export const defineApiVersions = (program: Command, connected: Connected): void => {
   connected<[]>(
     program

@@ -121,7 +121,12 @@ const controllerClient = async (): Promise<RestClient> => {
   );
   const token = (await cluster.must('create', 'token', subject.name)).trim();
   const config = await readKubeconfig(clusterPaths(NAME).kubeconfig);
-  return new RestClient({ ...config, cert: undefined, key: undefined, token });
+  return new RestClient({
+    ...config,
+    cert: undefined,
+    key: undefined,
+    authorization: `Bearer ${token}`,
+  });
 };
 
 /** Volumes are folders of the test driver. */
