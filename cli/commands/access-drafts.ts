@@ -16,6 +16,27 @@ export interface RuleOptions {
   readonly nonResourceURLs: readonly string[];
 }
 
+/** A role whose rules are those of all cluster roles with these labels. @throws UsageError */
+export const aggregatedRoleDraft = (
+  name: string,
+  labels: Readonly<Record<string, string>>,
+  { verbs, resources, resourceNames, nonResourceURLs }: RuleOptions,
+): Draft => {
+  const isMixed = [verbs, resources, resourceNames, nonResourceURLs].some(
+    ({ length }) => length > 0,
+  );
+  if (isMixed) {
+    throw new UsageError(
+      'aggregation rule must be specified without nonResourceURLs, resources, resourceNames or verbs',
+    );
+  }
+  return draft(CLUSTER_ROLES, name, {
+    aggregationRule: { clusterRoleSelectors: [{ matchLabels: labels }] },
+    // As kubectl prints it: they are the server's to fill in.
+    rules: null,
+  });
+};
+
 /** A rule for each group. */
 export const roleDraft = (name: string, isOfCluster: boolean, options: RuleOptions): Draft => {
   const { verbs, resources, resourceNames, nonResourceURLs } = options;

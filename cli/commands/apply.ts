@@ -2,6 +2,7 @@ import { ApiError, hasReason } from '../../api/errors';
 import { threeWayPatch } from '../../api/patch/three-way';
 import { isOfKind } from '../../api/owners';
 import { pathOf, PODS } from '../../api/resources';
+import { matchesRequirements, parseLabelSelector } from '../../api/selectors';
 import type { ApiObject } from '../../api/types';
 import { queryOf } from '../../client/rest-client';
 import { parseJson, stringifyJson } from '../../lib/json';
@@ -19,9 +20,11 @@ import type { NamedResource } from '../well-known';
 import { fitOf } from './fit';
 import { collectFound } from './found';
 import { qualifiedKind, withoutManagedFields } from './get';
+import { checkPrune, prune, type PruneOptions } from './prune';
 
-export interface ApplyOptions {
+export interface ApplyOptions extends PruneOptions {
   readonly filename: readonly string[];
+  readonly kustomize?: string;
   readonly recursive?: boolean;
   readonly dryRun?: string | boolean;
   readonly validate?: string;
@@ -57,7 +60,8 @@ export const apply = async (context: CliContext, options: ApplyOptions): Promise
   const format = formatOf(options.output);
   const dryRun = dryRunOf(options.dryRun);
   const how = putOptionsOf(options);
-  const wanted = await readWanted(context, options);
+  checkPrune(options);
+  const wanted = chosen(await readWanted(context, options), options.selector);
   const note = DRY_RUN_NOTES[dryRun];
   const tell = async (result: Result): Promise<void> => {
     if (format !== 'table') return;
@@ -77,14 +81,44 @@ export const apply = async (context: CliContext, options: ApplyOptions): Promise
       await tell(result);
     }
   }
+  if (options.prune === true) {
+    const { out, err } = context.terminal;
+    await prune(context, results, options, dryRun, (text) =>
+      (format === 'table' ? out : err).write(text),
+    );
+  }
   if (format !== 'table') context.terminal.out.write(formatViews(viewsOf(results), format));
+};
+
+type ReadOptions = Pick<ApplyOptions, 'filename' | 'recursive' | 'validate' | 'kustomize'>;
+
+/** Those with the labels asked for; all where none are. @throws UsageError */
+export const chosen = (
+  wanted: readonly Wanted[],
+  selector: string | undefined,
+): readonly Wanted[] => {
+  if (selector === undefined) return wanted;
+  const requirements = parseLabelSelector(selector);
+  return wanted.filter(({ object }) =>
+    matchesRequirements(requirements, object.metadata.labels ?? {}),
+  );
 };
 
 /** The manifests of the files, and where each goes. @throws UsageError */
 export const readWanted = async (
   context: CliContext,
-  { filename, recursive, validate }: Pick<ApplyOptions, 'filename' | 'recursive' | 'validate'>,
+  options: ReadOptions,
 ): Promise<readonly Wanted[]> => {
+  const { filename, recursive, validate, kustomize } = options;
+  if (kustomize !== undefined) {
+    throw new UsageError(
+      `-k: kustomizations are not built here: kubectl kustomize ${kustomize} | dhow apply -f -`,
+    );
+  }
+  // Not so by its type, but nobody may have given one.
+  if ((filename as readonly string[] | undefined) === undefined) {
+    throw new UsageError('must specify one of -f and -k');
+  }
   const manifests = await readManifests(filename, {
     isRecursive: recursive === true,
     duplicateKeys: DUPLICATE_KEYS[validationOf(validate)] ?? 'error',

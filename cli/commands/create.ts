@@ -246,6 +246,7 @@ export interface CreateRoleOptions extends CreateOptions {
   readonly resource?: readonly string[];
   readonly resourceName?: readonly string[];
   readonly nonResourceUrl?: readonly string[];
+  readonly aggregationRule?: readonly string[];
 }
 
 const createAnyRole =
@@ -264,8 +265,23 @@ const createAnyRole =
       nonResourceUrl: nonResourceURLs = [],
     } = options;
     const rules = { verbs, resources, resourceNames, nonResourceURLs };
-    return create(context, access.roleDraft(name, isOfCluster, rules), options);
+    const { aggregationRule } = options;
+    const draft =
+      aggregationRule === undefined
+        ? access.roleDraft(name, isOfCluster, rules)
+        : access.aggregatedRoleDraft(name, labelsOf(aggregationRule), rules);
+    return create(context, draft, options);
   };
+
+/** @throws UsageError */
+const labelsOf = (pairs: readonly string[]): Readonly<Record<string, string>> =>
+  Object.fromEntries(
+    pairs.map((pair) => {
+      const [key = '', value, ...rest] = pair.split('=');
+      if (key !== '' && value !== undefined && rest.length === 0) return [key, value];
+      throw new UsageError(`--aggregation-rule: "${pair}" is not LABEL=VALUE`);
+    }),
+  );
 
 export const createRole = createAnyRole(false);
 export const createClusterRole = createAnyRole(true);

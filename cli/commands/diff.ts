@@ -1,16 +1,14 @@
 import { apiVersionOf } from '../../api/resources';
-import { matchesRequirements, parseLabelSelector } from '../../api/selectors';
 import type { ApiObject } from '../../api/types';
 import { toYaml } from '../../api/yaml';
 import type { CliContext } from '../context';
 import { masked, unifiedDiff } from '../output/object-diff';
 import { printable } from '../output/terminal';
 import { collectFound } from './found';
-import { put, putOptionsOf, readWanted, type ApplyOptions, type Wanted } from './apply';
+import { chosen, put, putOptionsOf, readWanted, type ApplyOptions, type Wanted } from './apply';
 import { withoutManagedFields } from './get';
 
 export interface DiffOptions extends ApplyOptions {
-  readonly selector?: string;
   readonly showManagedFields?: boolean;
 }
 
@@ -36,14 +34,6 @@ export const diff = async (context: CliContext, options: DiffOptions): Promise<n
   if (changed.length > 0) await show(context, changed);
   if (failure !== undefined) throw failure;
   return changed.length > 0 ? 1 : 0;
-};
-
-const chosen = (wanted: readonly Wanted[], selector: string | undefined): readonly Wanted[] => {
-  if (selector === undefined) return wanted;
-  const requirements = parseLabelSelector(selector);
-  return wanted.filter(({ object }) =>
-    matchesRequirements(requirements, object.metadata.labels ?? {}),
-  );
 };
 
 const versionOf = (

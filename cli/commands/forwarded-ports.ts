@@ -38,7 +38,22 @@ export const parseServicePorts = (
   return parsePorts(translated, pod);
 };
 
-const targetOf = (text: string, { metadata: { name }, spec }: Service, pod: Pod) => {
+/** That the service has all the ports. Pure. @throws UsageError */
+export const requireServicePorts = (texts: readonly string[], service: Service): void => {
+  for (const text of texts) {
+    const [first = '', second = first] = text.split(':');
+    servicePort(second, service);
+  }
+};
+
+const targetOf = (text: string, service: Service, pod: Pod) => {
+  const { port, targetPort = port } = servicePort(text, service);
+  // Whoever asks a service without an address asks its pods.
+  if (service.spec?.clusterIP === 'None') return { port, target: port };
+  return { port, target: remoteOf(String(targetPort), pod) };
+};
+
+const servicePort = (text: string, { metadata: { name }, spec }: Service) => {
   const isNumber = /^\d+$/.test(text);
   const found = (spec?.ports ?? []).find((each) =>
     isNumber ? each.port === Number(text) : each.name === text,
@@ -49,10 +64,7 @@ const targetOf = (text: string, { metadata: { name }, spec }: Service, pod: Pod)
         ? `Service ${name} does not have a service port ${text}`
         : `Service '${name}' does not have a named port '${text}'`,
     );
-  const { port, targetPort = port } = found;
-  // Whoever asks a service without an address asks its pods.
-  if (spec?.clusterIP === 'None') return { port, target: port };
-  return { port, target: remoteOf(String(targetPort), pod) };
+  return found;
 };
 
 const remoteOf = (text: string, pod: Pod): number => {

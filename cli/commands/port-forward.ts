@@ -14,7 +14,12 @@ import { codeOfStop } from '../program';
 import { isService, podName, podOrWorkload } from '../targets';
 import { UsageError } from '../usage-error';
 import { startedPod } from './attach';
-import { parsePorts, parseServicePorts, type ForwardedPort } from './forwarded-ports';
+import {
+  parsePorts,
+  parseServicePorts,
+  requireServicePorts,
+  type ForwardedPort,
+} from './forwarded-ports';
 
 export interface PortForwardOptions {
   readonly address?: readonly string[];
@@ -32,6 +37,9 @@ export const portForward = async (
     throw new UsageError('TYPE/NAME and list of ports are required for port-forward');
   }
   const limitMs = durationMs('--pod-running-timeout', options.podRunningTimeout ?? '1m');
+  const service = await serviceOf(context, target);
+  // A port that is not there is no reason to wait for a pod.
+  if (service !== undefined) requireServicePorts(ports, service);
   const name = await podName(context, target, isPodReady);
   const pod = await startedPod(context, name, limitMs);
   if (pod.status.phase !== 'Running') {
@@ -39,7 +47,6 @@ export const portForward = async (
       `unable to forward port because pod is not running. Current status=${pod.status.phase ?? ''}`,
     );
   }
-  const service = await serviceOf(context, target);
   const wanted =
     service === undefined ? parsePorts(ports, pod) : parseServicePorts(ports, service, pod);
   const connection = await openPortConnection(context, name);

@@ -183,7 +183,9 @@ const defineAccess = (create: Command, define: DefineOne): void => {
         'a cluster role',
         'clusterrole reader --verb=get,list --resource=nodes',
       ),
-    ).option('--non-resource-url <paths>', 'paths that are no objects: /metrics', collect),
+    )
+      .option('--non-resource-url <paths>', 'paths that are no objects: /metrics', collect)
+      .option('--aggregation-rule <labels>', 'the rules of all roles with these labels', collect),
     (m) => m.createClusterRole,
   );
   define(

@@ -1,8 +1,9 @@
-import type { Command } from 'commander';
+import { Option, type Command } from 'commander';
 import type { ApplyOptions } from '../commands/apply';
 import type { DeleteCommandOptions } from '../commands/delete';
 import type { DiffOptions } from '../commands/diff';
 import type { EditOptions } from '../commands/edit';
+import type { SetLastAppliedOptions, ViewLastAppliedOptions } from '../commands/last-applied';
 import type { ReplaceOptions } from '../commands/replace';
 import {
   changing,
@@ -10,18 +11,28 @@ import {
   inNamespace,
   inNamespaces,
   lazily,
+  repeated,
   selecting,
   type Connected,
 } from './command';
 
 export const defineApply = (program: Command, connected: Connected): void => {
+  const command = program.command('apply');
   connected<[ApplyOptions]>(
     inNamespace(
-      program
-        .command('apply')
+      command
         .description('Make the cluster be as the manifests say; refuses all if one is wrong')
-        .requiredOption('-f, --filename <path...>', 'files, folders, or - for stdin')
+        .option('-f, --filename <path...>', 'files, folders, or - for stdin')
+        .addOption(new Option('-k, --kustomize <folder>').hideHelp())
         .option('-R, --recursive', 'also the folders in the folders')
+        .option('-l, --selector <labels>', 'only objects with these labels')
+        .option('--prune', 'delete what was applied before and is no more in the manifests')
+        .option('--all', 'with --prune: whatever its labels')
+        .option(
+          '--prune-allowlist <kind>',
+          'group/version/kind to prune; may be repeated',
+          repeated,
+        )
         .option(
           '--dry-run [mode]',
           'write nothing, show what would change: server (tried there) or client',
@@ -38,10 +49,34 @@ export const defineApply = (program: Command, connected: Connected): void => {
             'dhow apply -f manifests/           all files of a folder',
             'cat app.yaml | dhow apply -f -     from stdin',
             'dhow apply -f app.yaml --dry-run   what would change?',
+            'dhow apply -f app/ --prune -l app=shop   and away with what left the folder',
           ),
         ),
     ),
     lazily(async () => (await import('../commands/apply.js')).apply),
+  );
+  defineLastApplied(command, connected);
+};
+
+const defineLastApplied = (apply: Command, connected: Connected): void => {
+  connected<[string[], ViewLastAppliedOptions]>(
+    selecting(inNamespace(apply.command('view-last-applied [kind-or-name...]')))
+      .description('Print the manifests that were applied last')
+      .option('-o, --output <format>', 'yaml or json')
+      .addHelpText('after', examples('dhow apply view-last-applied deploy/web')),
+    lazily(async () => (await import('../commands/last-applied.js')).viewLastApplied),
+  );
+  connected<[SetLastAppliedOptions]>(
+    changing(inNamespace(apply.command('set-last-applied')))
+      .description('Keep manifests as the ones applied last, and change nothing else')
+      .requiredOption('-f, --filename <path...>', 'files, folders, or - for stdin')
+      .option('-R, --recursive', 'also the folders in the folders')
+      .option('--create-annotation [is]', 'also in objects that keep none yet')
+      .addHelpText(
+        'after',
+        examples('dhow apply set-last-applied -f web.yaml --create-annotation'),
+      ),
+    lazily(async () => (await import('../commands/last-applied.js')).setLastApplied),
   );
 };
 
