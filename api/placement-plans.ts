@@ -11,7 +11,7 @@ export interface PlacementPlan extends ApiObject {
 }
 
 export interface PlacementPlanSpec {
-  /** Pods, and what makes pods, as they are to be. What is there already under that name is replaced by it. */
+  /** Pods, what makes pods, and PodGroups, as they are to be. What is there already under that name is replaced by it. */
   readonly objects?: readonly ApiObject[];
   /** Nodes that take no more pods, and whose pods move. */
   readonly drain?: readonly string[];
@@ -33,6 +33,8 @@ export interface PlannedNode {
 export interface PlacementPlanStatus {
   /** In the order in which the pods would be tried. */
   readonly placements: readonly PlannedPlacement[];
+  /** PodGroups whose members were tried, in that order. */
+  readonly groups?: readonly PlannedGroup[];
   /** Pods that are there now and that the objects replace: they were taken off first. */
   readonly replaced: number;
   /** Nodes on which anything changes. */
@@ -73,6 +75,22 @@ export interface PlannedPlacement {
   readonly budgetViolations?: number;
   readonly message?: string;
   readonly suggestion?: string;
+}
+
+/** Pods that get a node together or not at all. */
+export interface PlannedGroup {
+  /** `namespace/name` */
+  readonly group: string;
+  readonly minMember: number;
+  /** How many of its pods need a node besides those that have one. */
+  readonly neededCount: number;
+  /** How many of them were there to be tried. */
+  readonly waitingCount: number;
+  readonly isWhole: boolean;
+  /** How many of them fit at once; absent where there are too few to try. */
+  readonly fittingCount?: number;
+  /** `namespace/name` of the pods for which there is no room beside the others. */
+  readonly missing: readonly string[];
 }
 
 export interface PlannedNodeUse {

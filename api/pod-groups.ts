@@ -1,3 +1,4 @@
+import { groupOf } from './owners';
 import type { ApiObject, Pod } from './types';
 
 /** A group of pods that run together or not at all: the kind of upstream's coscheduling plugin. */
@@ -33,8 +34,12 @@ export const WHOLE_PHASES: ReadonlySet<PodGroupPhase> = new Set([
   'Failed',
 ]);
 
+export const isPodGroup = ({ kind, apiVersion }: ApiObject): boolean =>
+  kind === 'PodGroup' && groupOf(apiVersion) === API_GROUP;
+
+const API_GROUP = 'scheduling.x-k8s.io';
 /** On a pod: the name of its group, in its own namespace. */
-export const POD_GROUP_LABEL = 'scheduling.x-k8s.io/pod-group';
+export const POD_GROUP_LABEL = `${API_GROUP}/pod-group`;
 
 /** `NAMESPACE/NAME` of the group that the pod names. */
 export const groupKeyOf = ({ metadata }: Pick<Pod, 'metadata'>): string | undefined => {

@@ -1,6 +1,7 @@
 import type { DecisionReplaySpec, DecisionReplayStatus } from '../api/decision-replays';
 import type { Placement } from '../api/decisions';
 import type { PlacementPlanStatus } from '../api/placement-plans';
+import type { PodGroup } from '../api/pod-groups';
 import type { RebalancePlanSpec, RebalancePlanStatus } from '../api/rebalance-plans';
 import type { SchedulerCaptureSpec } from '../api/scheduler-captures';
 import type { Node, Pod } from '../api/types';
@@ -24,6 +25,8 @@ export interface Placements {
 
 export interface PlacementQuestion {
   readonly pods: readonly PlannedPod[];
+  /** As they are to be. */
+  readonly groups?: readonly PodGroup[];
   /** Uids of what makes pods: those that it has made are taken off first. */
   readonly replacedOwners?: ReadonlySet<string>;
   readonly drain?: readonly string[];

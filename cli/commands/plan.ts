@@ -4,6 +4,7 @@ import type {
   PlacementPlanSpec,
   PlacementPlanStatus,
 } from '../../api/placement-plans';
+import { isPodGroup } from '../../api/pod-groups';
 import { podIn } from '../../api/pod-in';
 import type { ApiObject } from '../../api/types';
 import { stringifyJson } from '../../lib/json';
@@ -86,10 +87,13 @@ const wantedObjects = async (
     ...(recursive === undefined ? {} : { recursive }),
   });
   const results = await rehearse(context, wanted, putOptionsOf({}));
-  const objects = results.map(({ object }) => object).filter((each) => podIn(each) !== undefined);
+  const objects = results.map(({ object }) => object).filter(isPlannable);
   if (objects.length > 0) return objects;
   throw new UsageError(`nothing in ${filename.join(' ')} makes pods`);
 };
+
+const isPlannable = (object: ApiObject): boolean =>
+  podIn(object) !== undefined || isPodGroup(object);
 
 const liveObjects = async (
   context: CliContext,
@@ -102,7 +106,7 @@ const liveObjects = async (
       if (name === undefined) throw new UsageError(`${info.plural}: name one: KIND/NAME`);
       const place = { namespace: info.isNamespaced ? namespace : '', name };
       const object = await client.get(info, place, signal);
-      if (podIn(object) === undefined) throw new UsageError(`a ${info.kind} makes no pods`);
+      if (!isPlannable(object)) throw new UsageError(`a ${info.kind} makes no pods`);
       return object;
     }),
   );

@@ -1,4 +1,4 @@
-import type { PlacementPlanStatus } from '../../api/placement-plans';
+import type { PlacementPlanStatus, PlannedPlacement } from '../../api/placement-plans';
 import { renderPlan } from './plan-text';
 
 const STYLE = { color: false, width: 100, isWide: false };
@@ -72,4 +72,25 @@ it('says that nothing moves, and does not let names drive the terminal', () => {
   expect(renderPlan(EMPTY, STYLE)).toBe('no pod would be placed anew\n');
   const bad = { pod: 'a/\u001b[2J', cause: 'Planned', outcome: 'Held', message: '\u0007' } as const;
   expect(renderPlan({ ...EMPTY, placements: [bad] }, STYLE)).not.toMatch(/[\u001b\u0007]/);
+});
+
+it('says of each group whether it is whole, and who is missing', () => {
+  const held: PlannedPlacement = {
+    ...{ pod: 'default/w-0', cause: 'Planned', outcome: 'Unschedulable' },
+    ...{ nodesConsidered: 3, nodesFeasible: 2, message: 'PodGroup default/train: 1 of 2' },
+    refusals: [{ reasons: ['Too many pods'], count: 1 }],
+  };
+  const group = { minMember: 2, neededCount: 2, waitingCount: 2, isWhole: false, missing: [] };
+  const groups = [
+    { ...group, group: 'default/a', isWhole: true, fittingCount: 2 },
+    { ...group, group: 'default/b', waitingCount: 1 },
+    { ...group, group: 'default/c', fittingCount: 1, missing: ['default/w-1'] },
+  ];
+  const text = renderPlan({ ...EMPTY, placements: [held], groups }, STYLE);
+  expect(text).toContain('2/3   waits: PodGroup default/train: 1 of 2\n');
+  expect(text.split('\n').filter((line) => line.startsWith('PodGroup'))).toEqual([
+    'PodGroup default/a would be whole: the 2 pods that it needs get a node at once',
+    'PodGroup default/b would wait as a whole: 1 of the 2 pods that it needs would be there',
+    'PodGroup default/c would wait as a whole: 1 of the 2 pods that it needs fit at once; no room beside',
+  ]);
 });

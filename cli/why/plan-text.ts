@@ -1,6 +1,7 @@
 import type {
   NodeUse,
   PlacementPlanStatus,
+  PlannedGroup,
   PlannedPlacement,
   RoomForMore,
 } from '../../api/placement-plans';
@@ -18,6 +19,7 @@ export const renderPlan = (status: PlacementPlanStatus, style: PlanStyle): strin
   const lines = [
     ...placementLines(placements, style),
     ...problemLines(placements, style),
+    ...groupLines(status, style),
     ...nodeLines(status, style),
     ...(placements.length === 0 ? [] : ['']),
     ...summaryLines(status, style),
@@ -58,7 +60,7 @@ const rowOf = (placement: PlannedPlacement, index: number): readonly string[] =>
 };
 
 const reasonOf = (placement: PlannedPlacement): string => {
-  const { outcome, message = '', evicts = [], refusals = [] } = placement;
+  const { outcome, message = '', evicts = [], refusals = [], nodesFeasible = 0 } = placement;
   if (evicts.length > 0) {
     const { budgetViolations = 0 } = placement;
     const against = budgetViolations > 0 ? `, ${budgetViolations} against a disruption budget` : '';
@@ -68,7 +70,7 @@ const reasonOf = (placement: PlannedPlacement): string => {
     case 'Scheduled':
       return whyThere(placement);
     case 'Unschedulable':
-      return `waits: ${refusals.length === 0 ? message : refusalsText(refusals)}`;
+      return `waits: ${refusals.length === 0 || nodesFeasible > 0 ? message : refusalsText(refusals)}`;
     case 'Lost':
       return `lost: ${message}`;
     case 'Held':
@@ -91,6 +93,34 @@ const problemLines = (
       ? []
       : ['', ...wrap(`${plain(pod)} would run if: ${plain(suggestion)}`, style.width)],
   );
+
+/** Of each group that is to be placed as a whole: whether it is, and else who is missing. */
+const groupLines = ({ groups = [] }: PlacementPlanStatus, style: PlanStyle): readonly string[] =>
+  groups.flatMap((group) => [
+    '',
+    ...wrap(groupText(group), style.width).map((line) =>
+      toned(line, group.isWhole ? 'good' : 'bad', style),
+    ),
+  ]);
+
+const groupText = ({
+  group,
+  isWhole,
+  neededCount,
+  waitingCount,
+  fittingCount,
+  missing,
+}: PlannedGroup): string => {
+  const needed = plural(neededCount, 'pod');
+  const name = `PodGroup ${plain(group)}`;
+  if (isWhole) return `${name} would be whole: the ${needed} that it needs get a node at once`;
+  if (fittingCount === undefined)
+    return `${name} would wait as a whole: ${waitingCount} of the ${needed} that it needs would be there`;
+  const shown = missing.slice(0, MISSING_SHOWN_MAX).map(plain).join(', ');
+  const rest = missing.length - MISSING_SHOWN_MAX;
+  const who = missing.length === 0 ? '' : `; no room beside them for ${shown}`;
+  return `${name} would wait as a whole: ${fittingCount} of the ${needed} that it needs fit at once${who}${rest > 0 ? ` and ${rest} more` : ''}`;
+};
 
 const nodeLines = ({ nodes }: PlacementPlanStatus, style: PlanStyle): readonly string[] => {
   if (nodes.length === 0) return [];
@@ -151,5 +181,6 @@ const moreLines = (
   ];
 };
 
+const MISSING_SHOWN_MAX = 5;
 const PODS_SHOWN_MAX = 40;
 const NODES_SHOWN_MAX = 20;

@@ -1,9 +1,12 @@
+import type { PlannedPlacement } from '../../api/placement-plans';
+import { POD_GROUP_LABEL, type PodGroup } from '../../api/pod-groups';
+import type { Pod } from '../../api/types';
 import { systemClock } from '../../lib/clock';
 import { SnapshotPlacements } from './placements';
+import type { KnownGroups } from './plans/planned-gangs';
 import { podInfoOf, type PodInfo } from './pod-info';
 import { Journal } from './replay/journal';
 import { Snapshot } from './snapshot';
-import type { Pod } from '../../api/types';
 import { testNode, testPod } from './testing';
 
 const snapshotOf = (...nodes: readonly ReturnType<typeof testNode>[]): Snapshot => {
@@ -29,8 +32,10 @@ const placementsOf = (
   snapshot: Snapshot,
   sources = SYNCED,
   waiting: readonly PodInfo[] = [],
+  gangs: KnownGroups = { group: () => undefined, membersOf: () => [] },
 ): SnapshotPlacements =>
   new SnapshotPlacements({
+    gangs,
     ...{ snapshot, sources, queue: { waiting: () => waiting }, clock: systemClock, seed: 1 },
     ...{ journal: new Journal(new Snapshot()), captured },
   });
@@ -121,6 +126,102 @@ describe('a plan', () => {
       { pod: 'default/low', cause: 'Evicted', from: 'n1', outcome: 'Unschedulable' },
     ]);
     expect(snapshot.pod('uid-low')).toBeDefined();
+  });
+
+  describe('with a PodGroup', () => {
+    const member = (pod: Pod): Pod => ({
+      ...pod,
+      metadata: { ...pod.metadata, labels: { [POD_GROUP_LABEL]: 'g' } },
+    });
+    const groupOf = (minMember: number): PodGroup => ({
+      ...{ apiVersion: 'scheduling.x-k8s.io/v1alpha1', kind: 'PodGroup' },
+      metadata: { name: 'g', namespace: 'default', uid: 'uid-g' },
+      spec: { minMember },
+    });
+    const members = (cpu: string, ...names: readonly string[]) =>
+      planned(...names.map((name) => member(testPod(name, { cpu, priority: 100 }))));
+    const outcomes = (placements: readonly PlannedPlacement[]) =>
+      placements.map(({ pod, outcome, nodeName }) => [pod, outcome, nodeName]);
+
+    it('places it whole, or nothing of it, and says who is missing', async () => {
+      const snapshot = snapshotOf(testNode('n1', { cpu: '2' }), testNode('n2', { cpu: '2' }));
+      const placements = placementsOf(snapshot);
+      const pods = [...members('2', 'a', 'b', 'c'), ...planned(testPod('other', { cpu: '2' }))];
+      const held = await placements.plan({ pods, groups: [groupOf(3)] }, SIGNAL);
+      expect(outcomes(held.placements)).toEqual([
+        ['default/a', 'Unschedulable', undefined],
+        ['default/b', 'Unschedulable', undefined],
+        ['default/c', 'Unschedulable', undefined],
+        // What it would have taken is there for others.
+        ['default/other', 'Scheduled', expect.any(String)],
+      ]);
+      expect(held.placements[0]?.message).toContain(
+        'PodGroup default/g: 2 of the 3 members that it lacks fit at once; default/c: 0/2 nodes',
+      );
+      expect(held.groups).toEqual([
+        {
+          ...{ group: 'default/g', minMember: 3, neededCount: 3, waitingCount: 3 },
+          ...{ isWhole: false, fittingCount: 2, missing: ['default/c'] },
+        },
+      ]);
+      const whole = await placements.plan({ pods, groups: [groupOf(2)] }, SIGNAL);
+      expect(whole.placements.map(({ outcome }) => outcome)).toEqual([
+        ...['Scheduled', 'Scheduled', 'Unschedulable', 'Unschedulable'],
+      ]);
+      expect(whole.groups).toMatchObject([{ isWhole: true, missing: [] }]);
+      const lacking = await placements.plan({ pods, groups: [groupOf(4)] }, SIGNAL);
+      expect(lacking.groups).toMatchObject([{ isWhole: false, waitingCount: 3, neededCount: 4 }]);
+      expect(lacking.placements[0]?.message).toContain(
+        'cannot find enough sibling pods, current pods number: 3, minMember of group: 4',
+      );
+    });
+
+    it('evicts for it as a whole, or nobody', async () => {
+      const snapshot = snapshotOf(testNode('n1', { cpu: '2' }), testNode('n2', { cpu: '2' }));
+      for (const [name, nodeName] of [
+        ['x', 'n1'],
+        ['y', 'n2'],
+      ] as const)
+        snapshot.setPod(on(nodeName, ownedBy('ReplicaSet', testPod(name, { cpu: '2' }))));
+      const placements = placementsOf(snapshot);
+      const plan = await placements.plan(
+        { pods: members('2', 'a', 'b'), groups: [groupOf(2)] },
+        SIGNAL,
+      );
+      expect(plan.placements.map(({ pod, outcome }) => [pod, outcome])).toEqual([
+        ['default/a', 'Scheduled'],
+        ['default/b', 'Scheduled'],
+        ['default/x', 'Unschedulable'],
+        ['default/y', 'Unschedulable'],
+      ]);
+      for (const { evicts, nodeName } of plan.placements.slice(0, 2))
+        expect(evicts).toEqual([nodeName === 'n1' ? 'default/x' : 'default/y']);
+      const none = await placements.plan(
+        { pods: members('2', 'a', 'b', 'c'), groups: [groupOf(3)] },
+        SIGNAL,
+      );
+      expect(none.placements.map(({ outcome, evicts }) => [outcome, evicts])).toEqual(
+        Array.from({ length: 3 }, () => ['Unschedulable', undefined]),
+      );
+      expect(snapshot.pod('uid-x')).toBeDefined();
+    });
+
+    it('counts those that are there, and those that wait for others of it', async () => {
+      const snapshot = snapshotOf(testNode('n1', { cpu: '4' }));
+      const there = on('n1', member(testPod('there', { cpu: '1' })));
+      const waits = member(testPod('waits', { cpu: '1' }));
+      snapshot.setPod(there);
+      const gangs = { group: () => groupOf(3), membersOf: () => [there, waits] };
+      const placements = placementsOf(snapshot, SYNCED, [podInfoOf(waits)], gangs);
+      const plan = await placements.plan({ pods: members('1', 'new') }, SIGNAL);
+      expect(plan.groups).toMatchObject([{ neededCount: 2, waitingCount: 2, isWhole: true }]);
+      expect(plan.placements).toMatchObject([
+        { pod: 'default/new', cause: 'Planned', outcome: 'Scheduled' },
+        { pod: 'default/waits', cause: 'Waiting', outcome: 'Scheduled' },
+      ]);
+      const alone = await placements.plan({ pods: [], groups: [groupOf(4)] }, SIGNAL);
+      expect(alone.groups).toMatchObject([{ neededCount: 3, waitingCount: 1, isWhole: false }]);
+    });
   });
 
   it('empties a drained node, but for what belongs to it, and tells what nobody makes anew', async () => {

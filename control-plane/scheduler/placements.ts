@@ -13,6 +13,7 @@ import { captureText, type CaptureSources } from './capture/capture';
 import { parseSchedulerConfiguration } from './configuration/configuration';
 import { decide } from './decide';
 import { planPlacements } from './plans/plan';
+import type { KnownGroups } from './plans/planned-gangs';
 import { podInfoOf, type PodInfo } from './pod-info';
 import { DEFAULT_PROFILES, DEFAULT_SCHEDULER_NAME, Profiles } from './profile';
 import type { SchedulingQueue } from './queue';
@@ -36,6 +37,8 @@ export interface SnapshotPlacementsDeps {
   readonly profiles?: Profiles;
   /** Finds what is behind the claims of pods. Default: they have none. */
   readonly volumes?: Pick<VolumeView, 'resolve'>;
+  /** Which pods belong together. Default: none. */
+  readonly gangs?: KnownGroups;
   /** What else a capture tells of. */
   readonly captured: CaptureSources;
 }
@@ -73,9 +76,10 @@ export class SnapshotPlacements implements Placements {
   /** On a copy, so that it may take its time: the event loop turns meanwhile. */
   async plan(question: PlacementQuestion, signal: AbortSignal): Promise<PlacementPlanStatus> {
     this.checkSynced();
-    const { snapshot, queue, seed } = this.deps;
+    const { snapshot, queue, seed, gangs: groups = NO_GROUPS } = this.deps;
     const begin = () =>
       planPlacements(question, {
+        groups,
         ...{ cluster: snapshot.copy(), waiting: queue.waiting(), profiles: this.profiles, seed },
         resolve: (info) => this.resolved(info),
       });
@@ -160,5 +164,6 @@ const configurationIn = (text: string) => {
   }
 };
 
+const NO_GROUPS: KnownGroups = { group: () => undefined, membersOf: () => [] };
 const TURN_MS = 5;
 const COPIES_MAX = 4;

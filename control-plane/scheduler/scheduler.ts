@@ -145,7 +145,7 @@ export const createScheduler = (deps: SchedulerDeps): Scheduler => {
       ...{ pods, snapshot, queue, decisions, profiles, volumes, gangs },
     }),
     placements: new SnapshotPlacements({
-      ...{ snapshot, queue, clock, journal, seed, profiles, volumes },
+      ...{ snapshot, queue, clock, journal, seed, profiles, volumes, gangs },
       ...{ sources: Object.values(views), captured: captureSourcesOf(views, deps) },
     }),
     run,

@@ -16,6 +16,7 @@ import type { IndexedEngine } from './engine/indexed-engine';
 import { GangPlacer, type Member } from './gangs/gang-placer';
 import type { Gangs } from './gangs/gangs';
 import { preemptForGroup } from './gangs/group-preemptor';
+import { fitsOn } from './gangs/make-room';
 import type { Room } from './gangs/place-together';
 import { assignedMessage } from './message';
 import type { PluginMetrics } from './plugin-metrics';
@@ -197,6 +198,11 @@ export class SchedulingLoop {
         took.set(decision, latencyMicros);
         return decision;
       },
+      fitsOn: (member, nodeName) =>
+        fitsOn(resolve(member), nodeName, {
+          cluster: snapshot,
+          profile: profiles.of(member.pod),
+        }),
       preempt: (members, gang, promised) =>
         preemptForGroup(members, gang, promised, {
           ...this.deps,

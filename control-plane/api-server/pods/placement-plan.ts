@@ -2,7 +2,8 @@ import { SCHEDULING_GROUP } from '../../../api/decisions';
 import { ApiError } from '../../../api/errors';
 import type { PlannedPlacement } from '../../../api/placement-plans';
 import { plannedPodsOf, plannedSpec, type PlannedPods } from '../../../api/planned-pods';
-import { NODES, PODS } from '../../../api/resources';
+import { isPodGroup, type PodGroup } from '../../../api/pod-groups';
+import { NODES, POD_GROUPS, PODS } from '../../../api/resources';
 import type { ApiObject, Node, Pod } from '../../../api/types';
 import type { ApiClient } from '../../../client/api-client';
 import type { PlannedPod } from '../../../client/placements';
@@ -11,7 +12,7 @@ import { sharerOf } from '../auth/user';
 import type { CreateOnlyResource } from '../discovery/discovery';
 import { jsonResponse, type ApiRequest, type ApiResponse } from '../http/exchange';
 import type { Pace } from '../http/heavy-lane';
-import { decodeObject } from '../objects/rules';
+import { applyDefaults, checkCreate, decodeObject } from '../objects/rules';
 import { headOf, readQuestion } from '../rest/cluster-question';
 import { writeContextOf } from '../rest/options';
 import type { PlacementReviewDeps } from './placement-review';
@@ -57,6 +58,7 @@ export const servePlacementPlan = async (
   const status = await deps.placements.plan(
     {
       pods: wanted.flatMap(({ pods }) => pods),
+      groups: wanted.flatMap(({ group }) => group ?? []),
       replacedOwners: new Set(wanted.flatMap(({ replaced }) => replaced)),
       ...{ drain, without, addNodes },
       ...(last === undefined ? {} : { more: last }),
@@ -79,6 +81,8 @@ interface Wanted {
   readonly replaced: readonly string[];
   /** One like the others. */
   readonly sample?: PlannedPod;
+  /** It makes no pods: it is a PodGroup. */
+  readonly group?: PodGroup;
 }
 
 interface Asking {
@@ -92,6 +96,7 @@ const wantedOf = async (
   deps: PlacementPlanDeps,
   asking: Asking,
 ): Promise<Wanted> => {
+  if (isPodGroup(object)) return { ...NOTHING, group: await plannedGroup(object, deps, asking) };
   const all = plannedPodsOf(object, nodes);
   if (all === undefined) return NOTHING;
   const { missing, replaced, hash } = await presentOf(object, all, deps, asking.request.signal);
@@ -112,6 +117,29 @@ const wantedOf = async (
     }));
     return { pods: [], refused, replaced };
   }
+};
+
+/** The group as it would be stored. @throws BadRequest, Invalid */
+const plannedGroup = async (
+  object: ApiObject,
+  { service, authorizer }: PlacementPlanDeps,
+  { request, pace }: Asking,
+): Promise<PodGroup> => {
+  const kind = service.kinds.of(POD_GROUPS);
+  const { namespace = 'default', name } = object.metadata;
+  const asked = { verb: 'create', group: POD_GROUPS.group, resource: POD_GROUPS.plural };
+  const permit = Permit.of(
+    request.user,
+    { ...asked, subresource: '', namespace, name },
+    authorizer,
+  );
+  const context = { ...writeContextOf(request, permit), isDryRun: true, pace };
+  const group = decodeObject(kind, object, context);
+  group.metadata.namespace = namespace;
+  permit.require('create', kind.resource, { namespace, name });
+  applyDefaults(kind, group);
+  await checkCreate(kind, group, context);
+  return group;
 };
 
 /** A pod of the template as it would be stored. */

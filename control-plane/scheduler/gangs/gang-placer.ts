@@ -11,12 +11,9 @@ import { describeError, type Log } from '../../../lib/log';
 import type { Decision } from '../decide';
 import type { PodInfo } from '../pod-info';
 import type { Attempt, SchedulingQueue } from '../queue';
-import type { Snapshot } from '../snapshot';
-import { heldBack, heldMessage, tooFewMessage, undecided, withPreemption } from './gang-message';
+import { decideTogether, type DecideTogetherDeps, type TogetherDecision } from './decide-together';
+import { tooFewMessage, undecided } from './gang-message';
 import type { Gang, Gangs } from './gangs';
-import type { GroupPreemption } from './group-preemptor';
-import { preemptionOf } from './make-room';
-import { placeTogether, type Room, type Together } from './place-together';
 
 /** A pod of a group whose turn it is. */
 export interface Member {
@@ -25,24 +22,13 @@ export interface Member {
   readonly info: PodInfo;
 }
 
-export interface GangPlacerDeps {
+export interface GangPlacerDeps extends DecideTogetherDeps<Member> {
   readonly client: ApiClient;
   readonly clock: Clock;
   readonly log: Log;
   readonly gangs: Gangs;
-  readonly snapshot: Pick<Snapshot, 'nodeCount' | 'nominate' | 'endNomination'>;
-  /** Where members have their places while the others are tried, with all that they take there. */
-  readonly room: Room;
   readonly queue: SchedulingQueue;
   readonly eventsFor: (pod: Pod) => EventRecorder;
-  /** By the member's profile, evicting nobody: a victim would be for nothing if the others did not fit. */
-  readonly decide: (member: Member) => Decision;
-  /** Whom to evict for the group, of which these are to have places. */
-  readonly preempt: (
-    members: readonly Member[],
-    gang: Gang,
-    promised: ReadonlyMap<string, string>,
-  ) => GroupPreemption<Member>;
   /** It is assumed on the node of the decision, and may be bound. */
   readonly accept: (member: Member, decision: Decision) => void;
   readonly refuse: (member: Member, decision: Decision) => void;
@@ -70,9 +56,11 @@ export class GangPlacer {
       return;
     }
     const members = [first, ...this.taken(others)];
-    const { together, preemption } = this.tried(members, gang);
-    if (together.isWhole) this.carryOut(together);
-    else this.holdBack(together, gang, preemption);
+    const { accept, refuse } = this.deps;
+    for (const { member, decision } of this.tried(members, gang).decisions)
+      // Where enough run, those beyond wait as any pod does.
+      if (decision.nodeName === undefined) refuse(member, decision);
+      else accept(member, decision);
   }
 
   /** The others of the group that wait, wherever in the queue they are. */
@@ -94,62 +82,13 @@ export class GangPlacer {
     });
   }
 
-  private tried(members: readonly Member[], gang: Gang) {
-    const { room, queue, decide, preempt } = this.deps;
-    const promised = this.liftNominations(members);
+  private tried(members: readonly Member[], gang: Gang): TogetherDecision<Member> {
     try {
-      const together = placeTogether(members, gang.neededCount, room, decide);
-      const preemption: GroupPreemption<Member> = together.isWhole
-        ? { kind: 'off' }
-        : preempt(members, gang, promised);
-      return { together, preemption };
+      return decideTogether(members, gang, this.deps);
     } catch (error) {
-      for (const { info } of members) {
-        room.forget(info.uid);
-        queue.failed(info.uid, 'AttemptFailed');
-      }
+      for (const { info } of members) this.deps.queue.failed(info.uid, 'AttemptFailed');
       throw error;
-    } finally {
-      for (const { info } of members) {
-        const nodeName = promised.get(info.uid);
-        if (nodeName !== undefined) this.deps.snapshot.nominate(info, nodeName);
-      }
     }
-  }
-
-  /** Or room that is kept for one of them would be in the way of the others. Returns where it was, by uid. */
-  private liftNominations(members: readonly Member[]): ReadonlyMap<string, string> {
-    const promised = new Map<string, string>();
-    for (const { info } of members) {
-      const nodeName = this.deps.snapshot.endNomination(info.uid);
-      if (nodeName !== undefined) promised.set(info.uid, nodeName);
-    }
-    return promised;
-  }
-
-  private carryOut({ placed, refused }: Together<Member>): void {
-    for (const { member, decision } of placed) this.deps.accept(member, decision);
-    // Enough run: those beyond wait as any pod does.
-    for (const { member, decision } of refused) this.deps.refuse(member, decision);
-  }
-
-  private holdBack(
-    { placed, refused, untried }: Together<Member>,
-    gang: Gang,
-    preemption: GroupPreemption<Member>,
-  ): void {
-    const { snapshot } = this.deps;
-    const message = heldMessage(gang, { placed, refused }, preemption);
-    const refusedBy = new Set(refused.flatMap(({ decision }) => [...decision.refusedBy]));
-    const refuse = (member: Member, decision: Decision, words: string) =>
-      this.deps.refuse(member, {
-        ...heldBack(decision, words, refusedBy),
-        ...promiseOf(member.info.uid, preemption),
-      });
-    for (const { member, decision } of placed) refuse(member, decision, message);
-    for (const { member, decision } of refused)
-      refuse(member, decision, withPreemption(decision.message, gang, preemption));
-    for (const member of untried) refuse(member, undecided(message, snapshot.nodeCount), message);
   }
 
   /** A group that is there in part gives its room back in the end. */
@@ -185,22 +124,5 @@ export class GangPlacer {
   }
 }
 
-/** The node where the member is to have its place, and who ends for it there. */
-const promiseOf = (
-  uid: string,
-  found: GroupPreemption<Member>,
-): Pick<Decision, 'nominatedNodeName' | 'preemption'> => {
-  const nodeName = found.kind === 'waiting' ? found.promised.get(uid) : undefined;
-  if (nodeName !== undefined) return { nominatedNodeName: nodeName };
-  const places = found.kind === 'found' ? found.places : [];
-  const place = places.find(({ member }) => member.info.uid === uid);
-  if (place === undefined) return {};
-  const preemption = preemptionOf(place);
-  return {
-    nominatedNodeName: place.nodeName,
-    ...(preemption === undefined ? {} : { preemption }),
-  };
-};
-
 /** Members beyond those that are needed which are tried as well: some may fit where others do not. */
-const SPARE_MAX = 64;
+export const SPARE_MAX = 64;

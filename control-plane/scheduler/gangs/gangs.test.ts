@@ -370,6 +370,25 @@ describe('a pod group', () => {
     await stop();
   });
 
+  it('has its places where room was made for them, when its members would take them from each other', async () => {
+    const api = new FakeApi();
+    api.put(POD_GROUPS, groupOf('g', { minMember: 2 }));
+    // The one that may be anywhere is best off on the node where alone the other one can be.
+    api.putNode(testNode('small', { cpu: '1' }));
+    api.putNode(testNode('large', { cpu: '64', labels: { size: 'large' } }));
+    api.putPod(testPod('x', { cpu: '63500m', nodeName: 'large', priority: 1, phase: 'Running' }));
+    api.putPod(member('g', 'a', { cpu: '1', priority: 100 }));
+    const nodeSelector = { size: 'large' };
+    api.putPod(member('g', 'b', { cpu: '63500m', priority: 100, nodeSelector }));
+    const { clock, events, stop } = start(api);
+    await until(clock, () => api.pod('b').status.nominatedNodeName !== undefined);
+    await clock.advance(11_000);
+    await until(clock, () => boundNames(api).length === 2);
+    expect(['a', 'b'].map((name) => api.pod(name).spec.nodeName)).toEqual(['small', 'large']);
+    expect(events.said.filter((each) => each.reason === 'Preempted')).toHaveLength(1);
+    await stop();
+  });
+
   it('that is not there does not hold a pod that names it', async () => {
     const api = new FakeApi();
     api.putNode(testNode('n1'));

@@ -52,26 +52,41 @@ export class Gangs {
   }
 
   find(key: string): Gang | undefined {
-    const { groups, isAssumed } = this.deps;
-    const group = groups.get(key);
+    const group = this.group(key);
     if (group === undefined) return undefined;
-    const { minMember = 0, scheduleTimeoutSeconds = TIMEOUT_SECONDS } = group.spec ?? {};
-    const members = this.members.in(keyOf(group));
-    const placedCount = members.filter(
-      (pod) => isPlacedMember(pod) || isAssumed(uidOf(pod)),
-    ).length;
     const endsAtMs = this.ends.get(key);
+    const isPlaced = (pod: Pod) => isPlacedMember(pod) || this.deps.isAssumed(uidOf(pod));
     return {
+      ...gangOf(group, this.membersOf(key), isPlaced),
       ...(endsAtMs === undefined ? {} : { endsAtMs }),
-      key,
-      minMember,
-      timeoutMs: scheduleTimeoutSeconds * 1000,
-      wasWhole: WHOLE_PHASES.has(group.status?.phase ?? 'Pending'),
-      members,
-      neededCount: minMember - placedCount,
     };
   }
+
+  group(key: string): PodGroup | undefined {
+    return this.deps.groups.get(key);
+  }
+
+  /** Pods that name the group, be it there or not. */
+  membersOf(key: string): readonly Pod[] {
+    return this.members.in(key);
+  }
 }
+
+export const gangOf = (
+  group: PodGroup,
+  members: readonly Pod[],
+  isPlaced: (pod: Pod) => boolean,
+): Gang => {
+  const { minMember = 0, scheduleTimeoutSeconds = TIMEOUT_SECONDS } = group.spec ?? {};
+  return {
+    key: keyOf(group),
+    minMember,
+    timeoutMs: scheduleTimeoutSeconds * 1000,
+    wasWhole: WHOLE_PHASES.has(group.status?.phase ?? 'Pending'),
+    members,
+    neededCount: minMember - members.filter(isPlaced).length,
+  };
+};
 
 /** Upstream's default of permitWaitingTimeSeconds. */
 const TIMEOUT_SECONDS = 60;

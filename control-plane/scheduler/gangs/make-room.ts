@@ -109,15 +109,24 @@ const haveRoom = <M extends { readonly info: PodInfo }>(
   for (const { member } of places) room.forget(member.info.uid);
   let isRoomy = true;
   for (const { member, nodeName } of places) {
-    const node = cluster.node(nodeName);
-    const [info, profile] = [resolve(member), profileOf(member)];
-    isRoomy &&=
-      node !== undefined &&
-      firstRefusal(filtersFor(info, cluster, profile), node) === undefined &&
-      refusalBeside(info, node, { cluster, profile }) === undefined;
+    isRoomy &&= fitsOn(resolve(member), nodeName, { cluster, profile: profileOf(member) });
     room.assume(member.info, nodeName);
   }
   return isRoomy;
+};
+
+/** Whether the pod fits on the node as things are, beside those for whom room is kept. */
+export const fitsOn = (
+  info: PodInfo,
+  nodeName: string,
+  { cluster, profile }: { readonly cluster: Snapshot; readonly profile: Profile },
+): boolean => {
+  const node = cluster.node(nodeName);
+  return (
+    node !== undefined &&
+    firstRefusal(filtersFor(info, cluster, profile), node) === undefined &&
+    refusalBeside(info, node, { cluster, profile }) === undefined
+  );
 };
 
 /** What of it each still has to do: what is not named stays as it was. */

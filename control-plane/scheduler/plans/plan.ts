@@ -1,15 +1,35 @@
 import { controllerOf } from '../../../api/owners';
-import type { PlacementPlanStatus, PlannedPlacement } from '../../../api/placement-plans';
-import { keyOf, type Pod } from '../../../api/types';
+import type {
+  PlacementPlanStatus,
+  PlannedGroup,
+  PlannedPlacement,
+} from '../../../api/placement-plans';
+import { groupKeyOf } from '../../../api/pod-groups';
+import { keyOf } from '../../../api/types';
 import type { PlacementQuestion } from '../../../client/placements';
-import { decide, type Decision } from '../decide';
-import { isGated, podInfoOf, type PodInfo } from '../pod-info';
-import { DEFAULT_SCHEDULER_NAME, type Profiles } from '../profile';
+import type { Decision } from '../decide';
+import { IndexedEngine } from '../engine/indexed-engine';
+import type { Gang } from '../gangs/gangs';
+import { podInfoOf, type PodInfo } from '../pod-info';
+import type { Profile, Profiles } from '../profile';
 import type { Snapshot } from '../snapshot';
 import { suggest } from '../suggest';
-import { clearNodes, removeReplaced } from './displaced';
+import { clearNodes, removeReplaced, type Displaced } from './displaced';
 import { countMore } from './more';
 import { changedUses, usesOf } from './node-uses';
+import { planGang } from './plan-gang';
+import { PlannedGangs, type KnownGroups } from './planned-gangs';
+import {
+  countsOf,
+  isLost,
+  knownOf,
+  notTried,
+  priorityOf,
+  scheduledAs,
+  unplaced,
+  wishOf,
+  type Wish,
+} from './wish';
 
 export interface PlanSetting {
   /** The plan's own: it is changed. */
@@ -20,19 +40,13 @@ export interface PlanSetting {
   readonly resolve: (info: PodInfo) => PodInfo;
   readonly seed: number;
   readonly profiles: Profiles;
-}
-
-/** One pod that wants a node. What scheduling reads of it is worked out at its turn: many have none. */
-interface Wish {
-  readonly pod: Pod;
-  readonly owner?: string;
-  readonly cause: PlannedPlacement['cause'];
-  readonly from?: string;
+  /** Groups that are there, and who belongs to them. */
+  readonly groups: KnownGroups;
 }
 
 /**
- * Tries pods in the order in which the scheduler would, each by `decide`, and assumes what comes out
- * for those behind it: victims leave, and those that somebody makes anew want a node in their turn.
+ * Tries pods in the order in which the scheduler would, those of a group together, and assumes what comes
+ * out for those behind it: victims leave, and those that somebody makes anew want a node in their turn.
  * Yields after each attempt, so that others get theirs. Bounded in attempts.
  */
 export function* planPlacements(
@@ -46,45 +60,132 @@ export function* planPlacements(
   const replaced = removeReplaced(cluster, replacedOwners);
   const moved = clearNodes(cluster, { drain, without });
   const changesNodes = addNodes.length + drain.length + without.length > 0;
+  const { groups = [] } = question;
+  const grouped = groupsIn(question, moved);
+  const waiting = setting.waiting.filter(
+    ({ pod }) =>
+      !replacedOwners.has(controllerOf(pod)?.uid ?? '') &&
+      // Where neither nodes nor their group change, they have just been found to fit nowhere.
+      (changesNodes || grouped.has(groupKeyOf(pod) ?? '')),
+  );
+  const engine = new IndexedEngine({ cluster });
   const tried = yield* tryAll(
     [
-      // Where no node changes, they have just been found to fit nowhere.
-      ...(changesNodes ? setting.waiting : []).map(({ pod }) => wishOf(pod, 'Waiting')),
+      ...waiting.map(({ pod }) => wishOf(pod, 'Waiting')),
       ...moved.map(({ info, from }) => ({ ...wishOf(info.pod, 'Moved'), from })),
       ...question.pods.map(({ pod, owner }) => ({
         ...wishOf(pod, 'Planned'),
         ...(owner === undefined ? {} : { owner }),
       })),
     ],
-    setting,
+    {
+      ...setting,
+      gangs: new PlannedGangs({ cluster, known: setting.groups, groups, replacedOwners }),
+      decide: (info, profile) => engine.decide(info, setting.seed, profile),
+      suggested: new Set(),
+    },
   );
   const nodes = changedUses(before, cluster, { addNodes, drain, without });
   const room = more === undefined ? undefined : yield* countMore(more, setting);
   return { ...tried, replaced, nodes, ...(room === undefined ? {} : { more: room }) };
 }
 
-/** By priority; among equals in the order given. */
+/** Keys of the groups that the plan adds to, or changes. */
+const groupsIn = (
+  { pods, groups = [] }: PlacementQuestion,
+  moved: readonly Displaced[],
+): ReadonlySet<string> =>
+  new Set([
+    ...groups.map(keyOf),
+    ...[...pods.map(({ pod }) => pod), ...moved.map(({ info: { pod } }) => pod)].flatMap(
+      (pod) => groupKeyOf(pod) ?? [],
+    ),
+  ]);
+
+/** What of a plan stays the same from one attempt to the next. */
+interface Planning extends PlanSetting {
+  readonly gangs: PlannedGangs;
+  readonly decide: (info: PodInfo, profile: Profile) => Decision;
+  /** Of whom has been told what would help. */
+  readonly suggested: Set<string>;
+}
+
+interface Tried {
+  readonly placements: PlannedPlacement[];
+  readonly groups: PlannedGroup[];
+}
+
+/** By priority; among equals in the order given. The first of a group to be tried takes the others along. */
 function* tryAll(
   wishes: readonly Wish[],
-  setting: PlanSetting,
-): Generator<void, Pick<PlacementPlanStatus, 'placements' | 'omitted'>> {
+  planning: Planning,
+): Generator<void, Tried & Pick<PlacementPlanStatus, 'omitted'>> {
+  const { gangs } = planning;
   const waiting = wishes.toSorted((a, b) => priorityOf(b) - priorityOf(a));
-  const placements: PlannedPlacement[] = [];
-  const suggested = new Set<string>();
+  const tried: Tried = { placements: [], groups: [] };
+  for (const wish of wishes) noteMember(wish, gangs);
   for (let wish = waiting.shift(); wish !== undefined; wish = waiting.shift()) {
-    if (placements.length >= ATTEMPTS_MAX) return { placements, omitted: waiting.length + 1 };
-    const { placement, victims } = attempt(wish, setting, suggested);
-    placements.push(placement);
-    for (const { pod } of victims)
-      insert(waiting, { ...wishOf(pod, 'Evicted'), from: placement.nodeName ?? '' });
+    const gang = gangs.of(wish.pod);
+    const isOfGang = gang !== undefined && gang.neededCount > 0 && mayBeTried(wish, planning);
+    const others = isOfGang ? takeOthers(gang.key, waiting, planning) : [];
+    const left = ATTEMPTS_MAX - tried.placements.length;
+    if (others.length >= left) return { ...tried, omitted: waiting.length + others.length + 1 };
+    const victims = isOfGang
+      ? tryGang([wish, ...others], gang, { waiting, tried, planning })
+      : tryOne(wish, tried, planning);
+    for (const { info, from } of victims) {
+      const evicted = { ...wishOf(info.pod, 'Evicted'), from };
+      noteMember(evicted, gangs);
+      insert(waiting, evicted);
+    }
     yield;
   }
-  return { placements };
+  return tried;
 }
+
+interface Victim {
+  readonly info: PodInfo;
+  readonly from: string;
+}
+
+const noteMember = (wish: Wish, gangs: PlannedGangs): void => {
+  if (isLost(wish)) gangs.lose(wish.pod);
+  else gangs.add(unplaced(wish));
+};
+
+/** A node that it names itself is not to be found for it. */
+const mayBeTried = (wish: Wish, { profiles }: Planning): boolean =>
+  notTried(wish, profiles) === undefined && (unplaced(wish).spec.nodeName ?? '') === '';
+
+const takeOthers = (key: string, waiting: Wish[], planning: Planning): readonly Wish[] => {
+  const isOther = (wish: Wish) => groupKeyOf(wish.pod) === key && mayBeTried(wish, planning);
+  const others = waiting.filter(isOther);
+  const rest = waiting.filter((wish) => !isOther(wish));
+  waiting.splice(0, waiting.length, ...rest);
+  return others;
+};
+
+const tryGang = (
+  wishes: readonly Wish[],
+  gang: Gang,
+  { waiting, tried, planning }: { waiting: Wish[]; tried: Tried; planning: Planning },
+): readonly Victim[] => {
+  const { placements, victims, group, rest } = planGang(wishes, gang, planning);
+  tried.placements.push(...placements);
+  tried.groups.push(group);
+  for (const wish of rest) insert(waiting, wish);
+  return victims;
+};
 
 const insert = (waiting: Wish[], wish: Wish): void => {
   const place = waiting.findIndex((each) => priorityOf(each) < priorityOf(wish));
   waiting.splice(place < 0 ? waiting.length : place, 0, wish);
+};
+
+const tryOne = (wish: Wish, { placements }: Tried, planning: Planning): readonly Victim[] => {
+  const { placement, victims } = attempt(wish, planning);
+  placements.push(placement);
+  return victims.map((info) => ({ info, from: placement.nodeName ?? '' }));
 };
 
 interface Attempted {
@@ -92,11 +193,11 @@ interface Attempted {
   readonly victims: readonly PodInfo[];
 }
 
-const attempt = (wish: Wish, setting: PlanSetting, suggested: Set<string>): Attempted => {
-  const { cluster, seed } = setting;
-  const profile = setting.profiles.of(wish.pod);
-  const known = { pod: keyOf(wish.pod), cause: wish.cause, ...whence(wish) };
-  const nowhere = notTried(wish, setting);
+const attempt = (wish: Wish, planning: Planning): Attempted => {
+  const { cluster } = planning;
+  const profile = planning.profiles.of(wish.pod);
+  const known = knownOf(wish);
+  const nowhere = notTried(wish, planning.profiles);
   if (nowhere !== undefined) return { placement: { ...known, ...nowhere }, victims: [] };
   const own = podInfoOf(unplaced(wish));
   const named = own.pod.spec.nodeName ?? '';
@@ -104,25 +205,21 @@ const attempt = (wish: Wish, setting: PlanSetting, suggested: Set<string>): Atte
     cluster.assume(own, named);
     return { placement: { ...known, outcome: 'Scheduled', nodeName: named }, victims: [] };
   }
-  const info = setting.resolve(own);
-  const decision = decide(info, cluster, seed, profile);
+  const info = planning.resolve(own);
+  const decision = planning.decide(info, profile);
   const victims = decision.preemption?.victims ?? [];
   for (const { uid } of victims) cluster.removePod(uid);
   const nodeName = decision.nodeName ?? decision.preemption?.nodeName;
   if (nodeName !== undefined) {
     cluster.assume(own, nodeName);
     cluster.endNomination(info.uid);
-    return { placement: { ...known, ...scheduled(decision, nodeName) }, victims };
+    return { placement: { ...known, ...scheduledAs(decision, nodeName) }, victims };
   }
-  const group = `${wish.owner ?? info.key} ${decision.message}`;
-  // One of a group is enough: a suggestion costs more than the decision.
-  const isNew = !suggested.has(group) && suggested.size < SUGGESTIONS_MAX;
-  suggested.add(group);
-  const suggestion = isNew ? suggest(info, cluster, { profile }) : undefined;
+  const suggestion = suggestionFor(wish, info, decision, planning);
   return {
     placement: {
       ...known,
-      ...counts(decision),
+      ...countsOf(decision),
       outcome: 'Unschedulable',
       message: decision.message,
       ...(suggestion === undefined ? {} : { suggestion }),
@@ -131,67 +228,18 @@ const attempt = (wish: Wish, setting: PlanSetting, suggested: Set<string>): Atte
   };
 };
 
-/** Why it would not be tried at all. */
-const notTried = ({ pod, cause }: Wish, { profiles }: PlanSetting) => {
-  const { spec } = pod;
-  if ((cause === 'Moved' || cause === 'Evicted') && controllerOf(pod) === undefined)
-    return { outcome: 'Lost', message: 'no controller makes it anew' } as const;
-  const { schedulerName: named = DEFAULT_SCHEDULER_NAME } = spec;
-  if (profiles.find(pod) === undefined)
-    return {
-      outcome: 'Held',
-      message: `only the scheduler ${named}, which it names, would place it`,
-    } as const;
-  if (!isGated({ pod })) return undefined;
-  const gates = (spec.schedulingGates ?? []).map(({ name }) => name);
-  return { outcome: 'Held', message: `held back by ${gates.join(' and ')}` } as const;
+/** For one of those that are alike: it costs more than the decision. */
+const suggestionFor = (
+  { owner }: Wish,
+  info: PodInfo,
+  { message }: Decision,
+  { suggested, cluster, profiles }: Planning,
+): string | undefined => {
+  const alike = `${owner ?? info.key} ${message}`;
+  const isNew = !suggested.has(alike) && suggested.size < SUGGESTIONS_MAX;
+  suggested.add(alike);
+  return isNew ? suggest(info, cluster, { profile: profiles.of(info.pod) }) : undefined;
 };
-
-const counts = ({ nodesConsidered, nodesFeasible, refusals }: Decision) => ({
-  nodesConsidered,
-  nodesFeasible,
-  refusals,
-});
-
-const scheduled = (decision: Decision, nodeName: string) => {
-  const { top, margin, decidedBy, preemption } = decision;
-  const runnerUp = top[1]?.node;
-  return {
-    outcome: 'Scheduled',
-    nodeName,
-    ...counts(decision),
-    ...(runnerUp === undefined ? {} : { runnerUp }),
-    ...(margin === undefined ? {} : { margin }),
-    ...(decidedBy === undefined ? {} : { decidedBy }),
-    ...(preemption === undefined
-      ? {}
-      : {
-          evicts: preemption.victims.map(({ key }) => key),
-          budgetViolations: preemption.violations,
-        }),
-  } as const;
-};
-
-const wishOf = (pod: Pod, cause: Wish['cause']): Wish => ({ pod, ...ownerOf(pod), cause });
-
-const priorityOf = ({ pod }: Wish): number => pod.spec.priority ?? 0;
-
-/** One that is made anew has no node yet; of the others a node that it names itself counts. */
-const unplaced = ({ pod, cause }: Wish): Pod => {
-  if (cause === 'Planned') return pod;
-  const { nodeName: _left, ...spec } = pod.spec;
-  return { ...pod, spec };
-};
-
-const ownerOf = (pod: Pod) => {
-  const owner = controllerOf(pod);
-  return owner === undefined ? {} : { owner: `${owner.kind}/${owner.name}` };
-};
-
-const whence = ({ owner, from }: Wish) => ({
-  ...(owner === undefined ? {} : { owner }),
-  ...(from === undefined ? {} : { from }),
-});
 
 const ATTEMPTS_MAX = 2_000;
 const SUGGESTIONS_MAX = 10;
