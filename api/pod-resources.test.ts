@@ -1,8 +1,10 @@
 import fc from 'fast-check';
 
-import { countedRequests, countedSpec, isSameResources } from './pod-resources';
+import { countedSpec, isSameResources } from './pod-resources';
 import { effectiveRequests } from './pods';
 import type { ContainerStatus, Pod } from './types';
+
+const countedRequests = (pod: Pod) => effectiveRequests(countedSpec(pod));
 
 const status = (more: Partial<ContainerStatus>): ContainerStatus => ({
   ...{ name: 'web', image: 'web:1', imageID: '', ready: true, restartCount: 0 },

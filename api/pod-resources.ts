@@ -1,11 +1,6 @@
+import { EXACT, quantitiesOf, sumOf, type Amounts as ExactAmounts } from './amounts';
 import { jsonEqual } from './json-value';
-import {
-  effectiveRequests,
-  isRestartableInit,
-  podCondition,
-  RESIZE_PENDING,
-  type ResourceAmounts,
-} from './pods';
+import { isRestartableInit, podCondition, podTotal, RESIZE_PENDING } from './pods';
 import { compareQuantities, parseQuantity } from './quantity';
 import type { Container, ContainerStatus, Pod, PodSpec } from './types';
 
@@ -60,8 +55,11 @@ export const countedSpec = (pod: Pod): PodSpec => {
   );
 };
 
-/** What a pod takes from its node now. @throws QuantityError */
-export const countedRequests = (pod: Pod): ResourceAmounts => effectiveRequests(countedSpec(pod));
+/** What a pod takes from its node now, exactly, however much it is. @throws QuantityError */
+export const exactRequests = (pod: Pod): ExactAmounts => {
+  const spec = countedSpec(pod);
+  return sumOf(podTotal(spec, 'requests', EXACT), quantitiesOf(spec.overhead));
+};
 
 const countedContainer = (
   container: Container,

@@ -73,17 +73,24 @@ export const compareQuantities = (a: Quantity, b: Quantity): number =>
   a.nanos < b.nanos ? -1 : a.nanos > b.nanos ? 1 : 0;
 
 /** Millicores as a canonical CPU quantity. */
-export const formatCpuMillis = (millis: number): string =>
-  formatQuantity({ nanos: BigInt(Math.round(millis)) * 1_000_000n, format: 'DecimalSI' });
+export const formatCpuMillis = (millis: number | bigint): string =>
+  formatQuantity({ nanos: wholeOf(millis) * 1_000_000n, format: 'DecimalSI' });
 
 /** Bytes as a canonical memory quantity. */
-export const formatBytes = (bytes: number): string =>
-  formatQuantity({ nanos: BigInt(Math.round(bytes)) * NANOS, format: 'BinarySI' });
+export const formatBytes = (bytes: number | bigint): string =>
+  formatQuantity({ nanos: wholeOf(bytes) * NANOS, format: 'BinarySI' });
+
+const wholeOf = (amount: number | bigint): bigint =>
+  typeof amount === 'bigint' ? amount : BigInt(Math.round(amount));
 
 /** Bytes for a person: the canonical quantity where it is short, else two decimals of a large unit. */
-export const approximateBytes = (bytes: number, round: (value: number) => number): string => {
-  const exact = formatBytes(bytes);
+export const approximateBytes = (
+  amount: number | bigint,
+  round: (value: number) => number,
+): string => {
+  const exact = formatBytes(amount);
   if (exact.length <= SHORT_LENGTH) return exact;
+  const bytes = Number(amount);
   const power = Math.min(BINARY.length - 1, Math.floor(Math.log2(Math.abs(bytes)) / 10));
   return `${round((bytes / 1024 ** power) * 100) / 100}${BINARY[power] ?? ''}`;
 };

@@ -1,8 +1,10 @@
+import { countOf, NOTHING, sumOf, type Amounts } from '../../api/amounts';
 import { WIREGUARD_ANNOTATION, wireguardEndOf } from '../../api/node-encryption';
 import { PEER_WAYS_ANNOTATION } from '../../api/peer-ways';
 import { formatTaint } from '../../api/taints';
-import { countedRequests } from '../../api/pod-resources';
-import { addAmounts, isTerminal, NO_RESOURCES } from '../../api/pods';
+import { exactRequests } from '../../api/pod-resources';
+import { isTerminal } from '../../api/pods';
+import { quantityMillis, quantityValue } from '../../api/quantity';
 import type { Node, Pod } from '../../api/types';
 import { formatTable } from '../output/table';
 import { printable } from '../output/terminal';
@@ -59,16 +61,19 @@ const describePodsOn = (writer: DescribeWriter, pods: readonly Pod[]): void => {
     return;
   }
   writer.heading(0, 'Pods');
-  const requests = active.map(countedRequests);
+  const requests = active.map(exactRequests);
   const rows = active.map(({ metadata }, i) => [
-    metadata.namespace ?? '',
-    metadata.name,
-    `${requests[i]?.cpuMillis ?? 0}m`,
-    mebibytes(requests[i]?.memoryBytes ?? 0),
+    ...[metadata.namespace ?? '', metadata.name],
+    ...requested(requests[i] ?? NOTHING),
   ]);
-  const total = requests.reduce(addAmounts, NO_RESOURCES);
-  rows.push(['', 'Total requested', `${total.cpuMillis}m`, mebibytes(total.memoryBytes)]);
+  rows.push(['', 'Total requested', ...requested(requests.reduce(sumOf, NOTHING))]);
   writer.raw(1, formatTable(['Namespace', 'Name', 'CPU', 'Memory'], rows));
 };
 
-const mebibytes = (bytes: number): string => `${Math.round(bytes / 2 ** 20)}Mi`;
+const requested = (amounts: Amounts): readonly [string, string] => [
+  `${quantityMillis(amounts.get('cpu') ?? NONE)}m`,
+  `${(quantityValue(amounts.get('memory') ?? NONE) + MEBIBYTE / 2n) / MEBIBYTE}Mi`,
+];
+
+const NONE = countOf(0);
+const MEBIBYTE = 1024n * 1024n;

@@ -365,3 +365,31 @@ describe('explanations and suggestions', () => {
     );
   });
 });
+
+it('says how much there is, is wanted and lacks exactly, however much it is', () => {
+  const snapshot = new Snapshot();
+  snapshot.setNode(testNode('n1', { cpu: '9007199254740993', memory: '9007199254740993' }));
+  snapshot.setPod(testPod('there', { cpu: '9007199254740991', nodeName: 'n1' }));
+  snapshot.setPod(testPod('small', { cpu: '1', nodeName: 'n1' }));
+  const more = { 'example.com/x': '9007199254740993' };
+  const pod = testPod('new', { cpu: '9007199254740995', memory: '9007199254740997' });
+  const [container] = pod.spec.containers;
+  const requests = { ...container!.resources!.requests, ...more };
+  const containers = [{ ...container!, resources: { requests } }];
+  const info = podInfoOf({ ...pod, spec: { ...pod.spec, containers } });
+  const details = explainNodes(info, snapshot).flatMap(({ reasons }) =>
+    reasons.map(({ detail }) => detail),
+  );
+  expect(details).toContain(
+    'cpu: 9007199254740995 needed, the whole node has 9007199254740993: lacks 2',
+  );
+  expect(details).toContain('example.com/x: 9007199254740993 needed, the node has none');
+  const two = podInfoOf(testPod('two', { cpu: '2' }));
+  const [held] = explainNodes(two, snapshot).flatMap(({ reasons }) => reasons);
+  expect(held?.detail).toBe(
+    'cpu: 2 needed, 1 free: lacks 1; held by default/there (9007199254740991), default/small (1)',
+  );
+  expect(suggest(info, snapshot)).toContain(
+    'add a node with 9007199254740995 cpu and 9007199254740997 memory and 9007199254740993 example.com/x to allocate',
+  );
+});

@@ -1,6 +1,6 @@
-import type { ResourceAmounts } from '../../api/pods';
 import { formatBytes, formatCpuMillis } from '../../api/quantity';
 import { ChangedCluster, clusterWithout } from './changed-cluster';
+import { exactRequest } from './exact-amounts';
 import { filtersFor, firstRefusal, verdictOf, type PodFilters } from './filters';
 import { NodeInfo } from './node-info';
 import { COST, type Placement, type Remedy } from './plugins/plugin';
@@ -15,14 +15,14 @@ import type { ClusterView } from './snapshot';
 export const suggest = (
   pod: PodInfo,
   cluster: ClusterView,
-  { nodeName, profile = DEFAULT_PROFILE }: Question = {},
+  { nodeName, except, profile = DEFAULT_PROFILE }: Question = {},
 ): string | undefined => {
   const without = clusterWithout(pod, cluster);
   const filters = filtersFor(pod, without, profile);
-  const nodes = without.nodes.filter(isAskedFor(nodeName));
+  const nodes = without.nodes.filter(isAskedFor({ nodeName, except }));
   // It fits already: there is nothing to change.
   if (nodes.some((node) => firstRefusal(filters, node) === undefined)) return undefined;
-  const [best, ...others] = plansOrNone(pod, without, { nodeName, profile });
+  const [best, ...others] = plansOrNone(pod, without, { nodeName, except, profile });
   if (best === undefined) return undefined;
   const other =
     best.cost < ALTERNATIVE_FROM_COST
@@ -34,13 +34,15 @@ export const suggest = (
 /** What is to be made to fit: any node, or the one named. */
 export interface Question {
   readonly nodeName?: string | undefined;
+  /** Nodes that are to stay as they are, and are not to take it. */
+  readonly except?: ReadonlySet<string> | undefined;
   readonly profile?: Profile;
 }
 
 const isAskedFor =
-  (nodeName: string | undefined) =>
+  ({ nodeName, except }: Question) =>
   ({ name }: NodeInfo): boolean =>
-    nodeName === undefined || name === nodeName;
+    (nodeName === undefined || name === nodeName) && except?.has(name) !== true;
 
 /** A courtesy: what breaks it must not break the attempt, or the explanation, that it is part of. */
 const plansOrNone = (pod: PodInfo, cluster: ClusterView, question: Question): readonly Plan[] => {
@@ -63,10 +65,10 @@ export interface Plan {
 export const plansFor = (
   pod: PodInfo,
   cluster: ClusterView,
-  { nodeName, profile = DEFAULT_PROFILE }: Question = {},
+  { nodeName, except, profile = DEFAULT_PROFILE }: Question = {},
 ): readonly Plan[] => {
   const question = { cluster: clusterWithout(pod, cluster), profile };
-  const plans = closestNodes(pod, question, nodeName).flatMap((node) =>
+  const plans = closestNodes(pod, question, { nodeName, except }).flatMap((node) =>
     plansFrom({ pod, node }, question),
   );
   const others = nodeName === undefined ? newNodePlans(pod, question) : [];
@@ -77,11 +79,11 @@ export const plansFor = (
 const closestNodes = (
   pod: PodInfo,
   { cluster, profile }: Place,
-  nodeName: string | undefined,
+  asked: Question,
 ): readonly NodeInfo[] => {
   const { rules } = filtersFor(pod, cluster, profile);
   return cluster.nodes
-    .filter(isAskedFor(nodeName))
+    .filter(isAskedFor(asked))
     .map((node) => ({
       node,
       count: rules.filter((rule) => verdictOf(rule, node) !== undefined).length,
@@ -133,7 +135,7 @@ const planOf = (remedies: readonly Remedy[], outcome: Placement): Plan => {
 
 /** An empty node with exactly what the pod asks for. */
 const newNodePlans = (pod: PodInfo, place: Place): readonly Plan[] => {
-  const { allocatable, words } = describeRequests(pod.requests);
+  const { allocatable, words } = describeRequests(pod);
   const node = new NodeInfo({
     apiVersion: 'v1',
     kind: 'Node',
@@ -151,13 +153,14 @@ const newNodePlans = (pod: PodInfo, place: Place): readonly Plan[] => {
     }));
 };
 
-const describeRequests = ({ others, ...requests }: ResourceAmounts) => {
+const describeRequests = (pod: PodInfo) => {
+  const asked = (resource: string): bigint => exactRequest(pod, resource);
   const amounts = (
     [
-      ['cpu', formatCpuMillis(requests.cpuMillis)],
-      ['memory', formatBytes(requests.memoryBytes)],
-      ['ephemeral-storage', formatBytes(requests.ephemeralStorageBytes)],
-      ...Object.entries(others).map(([name, count]) => [name, String(count)] as const),
+      ['cpu', formatCpuMillis(asked('cpu'))],
+      ['memory', formatBytes(asked('memory'))],
+      ['ephemeral-storage', formatBytes(asked('ephemeral-storage'))],
+      ...Object.keys(pod.requests.others).map((name) => [name, String(asked(name))] as const),
     ] as const
   ).filter(([, amount]) => amount !== '0');
   return {

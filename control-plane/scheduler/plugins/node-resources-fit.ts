@@ -5,6 +5,7 @@ import { approximateBytes, formatBytes, formatCpuMillis } from '../../../api/qua
 import { isHugePages } from '../../../api/resource-names';
 import type { PodSpec } from '../../../api/types';
 import type { NodeInfo, NodeView } from '../node-info';
+import { exactAllocatable, exactRequest, exactRequested } from '../exact-amounts';
 import { withSpec, type PodInfo } from '../pod-info';
 import {
   COST,
@@ -68,7 +69,7 @@ const termOf = (pod: PodInfo): FilterTerm => ({
 
   remedies(node) {
     const shortages = shortagesOf(pod, node);
-    return [...removals(shortages, node), ...smallerRequests(pod, shortages)];
+    return [...removals(pod, shortages, node), ...smallerRequests(pod, shortages, node)];
   },
 });
 
@@ -149,11 +150,26 @@ const shortage = (resource: string, wanted: number, used: number, total: number)
   total,
 });
 
-/** An amount as a person writes it: exact where that is short, else rounded the safe way. */
-const amount = (resource: string, value: number, round: (value: number) => number): string => {
+/** An amount as a person writes it: exact, but for long ones of bytes, which are rounded the safe way. */
+const amount = (resource: string, value: bigint, round: (value: number) => number): string => {
   if (resource === 'cpu') return formatCpuMillis(value);
   const isAmountOfBytes = isBytes(resource) || isHugePages(resource);
   return isAmountOfBytes ? approximateBytes(value, round) : String(value);
+};
+
+interface ExactShortage {
+  readonly wanted: bigint;
+  readonly free: bigint;
+  readonly total: bigint;
+}
+
+/** For words: what numbers that are compared say from 2^53 on is not what anybody wrote. */
+const exactly = (pod: PodInfo, node: NodeView, { resource }: Shortage): ExactShortage => {
+  const total = exactAllocatable(node, resource);
+  return {
+    ...{ wanted: exactRequest(pod, resource), total },
+    free: total - exactRequested(node, resource),
+  };
 };
 
 /** What a pod may ask for less of by itself: of huge pages its request is its limit. */
@@ -161,16 +177,18 @@ const isBytes = (resource: string): boolean =>
   resource === 'memory' || resource === 'ephemeral-storage';
 
 const findingOf = (pod: PodInfo, node: NodeView, shortage: Shortage): Finding => {
-  const { resource, reason, wanted, free, total } = shortage;
-  if (resource === 'pods') return { reason, detail: `holds ${total - free} of ${total} pods` };
-  const down = (value: number) => amount(resource, Math.max(0, value), Math.floor);
-  const up = (value: number) => amount(resource, value, Math.ceil);
+  const { resource, reason } = shortage;
+  if (resource === 'pods')
+    return { reason, detail: `holds ${node.pods.size} of ${node.podCountMax} pods` };
+  const { wanted, free, total } = exactly(pod, node, shortage);
+  const down = (value: bigint) => amount(resource, value > 0n ? value : 0n, Math.floor);
+  const up = (value: bigint) => amount(resource, value, Math.ceil);
   const needed = `${up(wanted)} needed${needsMostInInit(pod, resource) ? ' in init phase' : ''}`;
-  if (total === 0) return { reason, detail: `${resource}: ${needed}, the node has none` };
+  if (total === 0n) return { reason, detail: `${resource}: ${needed}, the node has none` };
   const detail =
     wanted > total
       ? `${needed}, the whole node has ${down(total)}: lacks ${up(wanted - total)}`
-      : `${needed}, ${down(free)} free: lacks ${up(wanted - Math.max(0, free))}`;
+      : `${needed}, ${down(free)} free: lacks ${up(wanted - (free > 0n ? free : 0n))}`;
   return { reason, detail: `${resource}: ${detail}${holdersOf(node, shortage)}` };
 };
 
@@ -181,7 +199,7 @@ const holdersOf = ({ pods }: NodeView, { resource, wanted, total, amountOf }: Sh
   const shown = holders
     .sort((a, b) => amountOf(b) - amountOf(a) || (a.key < b.key ? -1 : 1))
     .slice(0, HOLDERS_SHOWN_MAX)
-    .map((pod) => `${pod.key} (${amount(resource, amountOf(pod), Math.ceil)})`);
+    .map((pod) => `${pod.key} (${amount(resource, exactRequest(pod, resource), Math.ceil)})`);
   const more = holders.length - shown.length;
   return `; held by ${shown.join(', ')}${more === 0 ? '' : ` and ${more} more`}`;
 };
@@ -192,13 +210,20 @@ const needsMostInInit = ({ pod }: PodInfo, resource: string): boolean => {
   return resource === 'memory' && init.memoryBytes > main.memoryBytes;
 };
 
-const removals = (shortages: readonly Shortage[], node: NodeInfo): readonly Remedy[] => {
+const removals = (
+  pod: PodInfo,
+  shortages: readonly Shortage[],
+  node: NodeInfo,
+): readonly Remedy[] => {
   if (shortages.some(({ wanted, total }) => wanted > total)) return [];
   const pods = smallestCover(shortages, [...node.pods.values()]);
   if (pods === undefined) return [];
-  const lacking = shortages.map(({ resource, wanted, free }) =>
-    resource === 'pods' ? 'one pod' : `${amount(resource, wanted - free, Math.ceil)} ${resource}`,
-  );
+  const lacking = shortages.map((shortage) => {
+    const { resource } = shortage;
+    if (resource === 'pods') return 'one pod';
+    const { wanted, free } = exactly(pod, node, shortage);
+    return `${amount(resource, wanted - free, Math.ceil)} ${resource}`;
+  });
   return [
     removalRemedy(
       `free ${lacking.join(' and ')} on ${node.name}`,
@@ -237,19 +262,26 @@ const smallestCover = (
  * Only where the pod itself asks for all that is lacking, or one container's requests are the whole matter:
  * otherwise there is no single figure.
  */
-const smallerRequests = (pod: PodInfo, shortages: readonly Shortage[]): readonly Remedy[] => {
+const smallerRequests = (
+  pod: PodInfo,
+  shortages: readonly Shortage[],
+  node: NodeView,
+): readonly Remedy[] => {
   const { spec } = pod.pod;
   const withRequests = requestsSetter(
     spec,
     shortages.map(({ resource }) => resource),
   );
   if (withRequests === undefined) return [];
-  const changes = shortages.map(({ resource, wanted, free }) => {
+  const changes = shortages.map((shortage) => {
+    const { resource } = shortage;
+    const { wanted, free } = exactly(pod, node, shortage);
     const to = resource === 'cpu' ? formatCpuMillis(free) : formatBytes(wholeMebibytes(free));
     return { resource, from: amount(resource, wanted, Math.ceil), to, free };
   });
   const isPossible = changes.every(
-    ({ resource, to, free }) => (resource === 'cpu' || isBytes(resource)) && free > 0 && to !== '0',
+    ({ resource, to, free }) =>
+      (resource === 'cpu' || isBytes(resource)) && free > 0n && to !== '0',
   );
   if (!isPossible || changes.length === 0) return [];
   const requests = Object.fromEntries(changes.map(({ resource, to }) => [resource, to]));
@@ -274,8 +306,8 @@ const shareLost = (shortages: readonly Shortage[]): number =>
   shortages.reduce((sum, { wanted, free }) => sum + (wanted - free) / wanted, 0);
 
 /** A figure that a person can type. */
-const wholeMebibytes = (bytes: number): number =>
-  bytes < 1024 * MEBIBYTE ? bytes : Math.floor(bytes / MEBIBYTE) * MEBIBYTE;
+const wholeMebibytes = (bytes: bigint): bigint =>
+  bytes < 1024n * MEBIBYTE ? bytes : (bytes / MEBIBYTE) * MEBIBYTE;
 
 type Texts = Readonly<Record<string, string>>;
 
@@ -301,6 +333,6 @@ const withRequests = <T extends Pick<PodSpec, 'resources'>>(holder: T, requests:
   },
 });
 
-const MEBIBYTE = 1024 * 1024;
+const MEBIBYTE = 1024n * 1024n;
 const HOLDERS_SHOWN_MAX = 2;
 const REMOVALS_MAX = 5;
