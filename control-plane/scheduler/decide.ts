@@ -98,12 +98,24 @@ interface Filtered {
   readonly podBound: readonly NodeInfo[];
 }
 
-const filterNodes = (pod: PodInfo, cluster: ClusterView, profile: Profile): Filtered => {
+/** What each of these nodes has against the pod, counted. */
+export const refusalsOn = (
+  nodes: readonly NodeInfo[],
+  pod: PodInfo,
+  { cluster, profile }: Place,
+): readonly RefusalCount[] => filterNodes(pod, cluster, profile, nodes).tally.counts();
+
+const filterNodes = (
+  pod: PodInfo,
+  cluster: ClusterView,
+  profile: Profile,
+  nodes: readonly NodeInfo[] = cluster.nodes,
+): Filtered => {
   const feasible: NodeView[] = [];
   const podBound: NodeInfo[] = [];
   const filters = filtersFor(pod, cluster, profile);
   const tally = new RefusalTally(filters.rejection);
-  for (const node of cluster.nodes) {
+  for (const node of nodes) {
     const own = firstRefusal(filters, node);
     if (own?.refusal.isPodBound === true) podBound.push(node);
     const refused = own ?? refusalBeside(pod, node, { cluster, profile });

@@ -128,6 +128,26 @@ describe('a plan', () => {
     expect(snapshot.pod('uid-low')).toBeDefined();
   });
 
+  it('says of pods of a drained node what keeps them from the others, not that it is drained', async () => {
+    const taints = [{ key: 'maint', effect: 'NoSchedule' }] as const;
+    const snapshot = snapshotOf(testNode('n1', { cpu: '4' }), testNode('n2', { taints }));
+    snapshot.setPod(on('n1', ownedBy('ReplicaSet', testPod('web', { cpu: '1' }))));
+    const { placements } = await placementsOf(snapshot).plan({ pods: [], drain: ['n1'] }, SIGNAL);
+    expect(placements).toMatchObject([
+      {
+        ...{ pod: 'default/web', outcome: 'Unschedulable', nodesConsidered: 2 },
+        refusals: [
+          { reasons: ['node(s) had untolerated taint(s)'], count: 1 },
+          { reasons: ['node(s) to be drained'], count: 1 },
+        ],
+        suggestion: 'remove taint maint:NoSchedule from n2',
+      },
+    ]);
+    // That it may come back would be the smallest change of all, and no answer.
+    const alone = await placementsOf(snapshot).plan({ pods: [], drain: ['n1', 'n2'] }, SIGNAL);
+    expect(alone.placements[0]?.suggestion).toBe('add a node with 1 cpu to allocate');
+  });
+
   describe('with a PodGroup', () => {
     const member = (pod: Pod): Pod => ({
       ...pod,

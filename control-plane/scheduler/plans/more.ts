@@ -12,12 +12,14 @@ interface Place {
   readonly resolve: (info: ReturnType<typeof podInfoOf>) => ReturnType<typeof podInfoOf>;
   readonly seed: number;
   readonly profiles: Profiles;
+  /** Nodes that are not to take any. */
+  readonly drained: ReadonlySet<string>;
 }
 
 /** How many more pods like this there is room for, nobody being evicted. Yields after each. */
 export function* countMore(
   { pod, owner = `Pod/${pod.metadata.name}` }: PlannedPod,
-  { cluster, resolve, seed, profiles }: Place,
+  { cluster, resolve, seed, profiles, drained: except }: Place,
 ): Generator<void, RoomForMore> {
   const profile = profiles.of(pod);
   for (let count = 0; count < MORE_MAX; count++) {
@@ -25,7 +27,7 @@ export function* countMore(
     const info = resolve(podInfoOf({ ...pod, metadata: { ...pod.metadata, uid } }));
     const { nodeName, refusals } = decide(info, cluster, seed, profile);
     if (nodeName === undefined) {
-      const suggestion = suggest(info, cluster, { profile });
+      const suggestion = suggest(info, cluster, { profile, except });
       const found = { owner, count, isAtLimit: false, refusals };
       return suggestion === undefined ? found : { ...found, suggestion };
     }

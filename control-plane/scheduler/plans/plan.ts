@@ -7,7 +7,7 @@ import type {
 import { groupKeyOf } from '../../../api/pod-groups';
 import { keyOf } from '../../../api/types';
 import type { PlacementQuestion } from '../../../client/placements';
-import type { Decision } from '../decide';
+import { refusalsOn, type Decision } from '../decide';
 import { IndexedEngine } from '../engine/indexed-engine';
 import type { Gang } from '../gangs/gangs';
 import { podInfoOf, type PodInfo } from '../pod-info';
@@ -82,11 +82,14 @@ export function* planPlacements(
       ...setting,
       gangs: new PlannedGangs({ cluster, known: setting.groups, groups, replacedOwners }),
       decide: (info, profile) => engine.decide(info, setting.seed, profile),
-      suggested: new Set(),
+      ...{ suggested: new Set(), drained: new Set(drain) },
     },
   );
   const nodes = changedUses(before, cluster, { addNodes, drain, without });
-  const room = more === undefined ? undefined : yield* countMore(more, setting);
+  const room =
+    more === undefined
+      ? undefined
+      : yield* countMore(more, { ...setting, drained: new Set(drain) });
   return { ...tried, replaced, nodes, ...(room === undefined ? {} : { more: room }) };
 }
 
@@ -106,6 +109,8 @@ const groupsIn = (
 interface Planning extends PlanSetting {
   readonly gangs: PlannedGangs;
   readonly decide: (info: PodInfo, profile: Profile) => Decision;
+  /** Nodes that take no more pods because the plan says so. */
+  readonly drained: ReadonlySet<string>;
   /** Of whom has been told what would help. */
   readonly suggested: Set<string>;
 }
@@ -220,6 +225,7 @@ const attempt = (wish: Wish, planning: Planning): Attempted => {
     placement: {
       ...known,
       ...countsOf(decision),
+      ...refusalsBesideDrained(info, planning),
       outcome: 'Unschedulable',
       message: decision.message,
       ...(suggestion === undefined ? {} : { suggestion }),
@@ -228,17 +234,26 @@ const attempt = (wish: Wish, planning: Planning): Attempted => {
   };
 };
 
+/** Of a node that is to be drained nothing else matters, and a person knows why it takes no pods. */
+const refusalsBesideDrained = (info: PodInfo, { cluster, profiles, drained }: Planning) => {
+  if (drained.size === 0) return {};
+  const others = cluster.nodes.filter(({ name }) => !drained.has(name));
+  const place = { cluster, profile: profiles.of(info.pod) };
+  const own = { reasons: ['node(s) to be drained'], count: cluster.nodeCount - others.length };
+  return { refusals: [...refusalsOn(others, info, place), own] };
+};
+
 /** For one of those that are alike: it costs more than the decision. */
 const suggestionFor = (
   { owner }: Wish,
   info: PodInfo,
   { message }: Decision,
-  { suggested, cluster, profiles }: Planning,
+  { suggested, cluster, profiles, drained: except }: Planning,
 ): string | undefined => {
   const alike = `${owner ?? info.key} ${message}`;
   const isNew = !suggested.has(alike) && suggested.size < SUGGESTIONS_MAX;
   suggested.add(alike);
-  return isNew ? suggest(info, cluster, { profile: profiles.of(info.pod) }) : undefined;
+  return isNew ? suggest(info, cluster, { profile: profiles.of(info.pod), except }) : undefined;
 };
 
 const ATTEMPTS_MAX = 2_000;
