@@ -16,6 +16,13 @@ export interface RefusalCount {
   readonly count: number;
 }
 
+/** Pods of a node, and what they request. */
+export interface NodeUse {
+  readonly pods: number;
+  readonly cpu: string;
+  readonly memory: string;
+}
+
 /** One attempt to place one pod, scheduled or not. Immutable once recorded. */
 export interface SchedulingDecision extends ApiObject {
   readonly spec: {
@@ -51,6 +58,12 @@ export interface SchedulingDecision extends ApiObject {
       readonly nodeName: string;
       /** `namespace/name`, the most important first. */
       readonly victims: readonly string[];
+      /** How many of them a disruption budget would have kept. Absent, as what follows, in records of earlier releases. */
+      readonly budgetViolations?: number;
+      /** What was taken of the node, and what is once they have gone and this pod has come. */
+      readonly before?: NodeUse;
+      readonly after?: NodeUse;
+      readonly allocatable?: NodeUse;
     };
     /** The message of the PodScheduled condition and of the event. */
     readonly message: string;

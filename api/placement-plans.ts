@@ -1,4 +1,4 @@
-import type { RefusalCount } from './decisions';
+import type { NodeUse, RefusalCount } from './decisions';
 import type { ApiObject, Taint } from './types';
 
 /**
@@ -99,13 +99,6 @@ export interface PlannedNodeUse {
   readonly before: NodeUse;
   readonly after: NodeUse;
   readonly allocatable: NodeUse;
-}
-
-/** Pods, and what they request. */
-export interface NodeUse {
-  readonly pods: number;
-  readonly cpu: string;
-  readonly memory: string;
 }
 
 export interface RoomForMore {

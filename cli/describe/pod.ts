@@ -28,6 +28,8 @@ export const describePod = (writer: DescribeWriter, pod: Pod): void => {
   if (addresses.length > 1) writer.field(0, 'IPs', addresses.join(', '));
   const [owner] = metadata.ownerReferences ?? [];
   if (owner !== undefined) writer.field(0, 'Controlled By', `${owner.kind}/${owner.name}`);
+  const { nominatedNodeName = '' } = status;
+  if (nominatedNodeName !== '') writer.field(0, 'NominatedNodeName', nominatedNodeName);
   if (spec.resources !== undefined) {
     writer.heading(0, 'Resources');
     writer.pairs(1, 'Limits', spec.resources.limits);

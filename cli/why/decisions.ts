@@ -43,10 +43,46 @@ const rowOf = (
 
 /** In a line. */
 export const reasonOf = (status: SchedulingDecision['status']): string => {
-  const { outcome, margin, decidedBy, message, top } = status;
+  const { outcome, margin, decidedBy, message, top, preemption } = status;
   if (outcome === 'Error') return message;
-  if (outcome === 'Unschedulable') return refusalsOf(status) || message;
+  if (outcome === 'Unschedulable') {
+    const why = refusalsOf(status) || message;
+    return preemption === undefined ? why : `${evictionOf(preemption)}: ${why}`;
+  }
   return leadOf({ runnerUp: top[1]?.node, margin, decidedBy });
+};
+
+type Eviction = NonNullable<SchedulingDecision['status']['preemption']>;
+
+/** Few are named, all are counted. */
+const evictionOf = ({ nodeName, victims, budgetViolations = 0 }: Eviction): string => {
+  const shown = victims.slice(0, VICTIMS_SHOWN_MAX).join(', ');
+  const rest = victims.length - VICTIMS_SHOWN_MAX;
+  const more = rest > 0 ? ` and ${rest} more` : '';
+  const against = budgetViolations > 0 ? `, ${budgetViolations} against a disruption budget` : '';
+  return `evicts ${shown}${more} on ${nodeName}${against}`;
+};
+
+/** Who was evicted for it, and what becomes of the node. */
+export const evictionLines = ({
+  nodeName,
+  victims,
+  budgetViolations = 0,
+  before,
+  after,
+  allocatable,
+}: Eviction): readonly string[] => {
+  const against = budgetViolations > 0 ? `, ${budgetViolations} against a disruption budget` : '';
+  const change = (['pods', 'cpu', 'memory'] as const).map(
+    (key) =>
+      `${key} ${before?.[key] ?? '?'} -> ${after?.[key] ?? '?'} of ${allocatable?.[key] ?? '?'}`,
+  );
+  return [
+    `evicted for it on ${plain(nodeName)}: ${victims.map(plain).join(', ')}${against}`,
+    ...(before === undefined
+      ? []
+      : [`${plain(nodeName)} with it instead of them: ${change.join(', ')}`]),
+  ];
 };
 
 /** Why a pod is there and not on the second best node. */
@@ -81,4 +117,5 @@ const headerOf = (isWide: boolean): readonly string[] => [
   'WHY',
 ];
 
+const VICTIMS_SHOWN_MAX = 3;
 const MINIMUM_WIDTHS = [19, 28, 3, 13, 12, 5];

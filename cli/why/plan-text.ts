@@ -1,5 +1,5 @@
+import type { NodeUse } from '../../api/decisions';
 import type {
-  NodeUse,
   PlacementPlanStatus,
   PlannedGroup,
   PlannedPlacement,

@@ -38,10 +38,12 @@ const scene = async (
   const attempt = await queue.pop(new AbortController().signal);
   const decision = decide(info, snapshot, 1);
   const suggestion = suggest(info, snapshot);
+  const evicting = snapshot.node(decision.preemption?.nodeName ?? '');
   const record = decisions.record(decision, {
     attempt: attempt!,
     timeMs: clock.now(),
     latencyMicros: 85,
+    ...(evicting === undefined ? {} : { node: evicting }),
     ...(decision.nodeName === undefined && suggestion !== undefined ? { suggestion } : {}),
   });
   if (decision.nodeName === undefined) queue.refused(info.uid, decision.refusedBy);
@@ -87,6 +89,21 @@ describe('dhow why', () => {
     expectGolden('pending', renderWhy(explanation, STYLE));
     expectGolden('pending-narrow', renderWhy(explanation, { ...STYLE, width: 48 }));
     expectGolden('decision-pending', renderWhy(record, STYLE));
+  });
+
+  it('names whom a pod has end, and what that changes on the node', async () => {
+    const urgent = testPod('urgent', { cpu: '1500m', priority: 9 });
+    const low = { 'node-1': [testPod('low', { cpu: '2' })] };
+    const { explanation, record } = await scene(urgent, NODES.slice(0, 1), low);
+    const lines = [
+      'evicted for it on node-1: default/low',
+      'node-1 with it instead of them: pods 1 -> 1 of 110, cpu 2 -> 1500m of 2, memory 0 -> 0 of 8Gi',
+    ];
+    for (const text of [renderWhy(explanation, STYLE), renderWhy(record, STYLE)])
+      for (const line of lines) expect(text).toContain(`  ${line}\n`);
+    expect(renderDecisions([record], STYLE)).toMatch(
+      / 0\/1 +evicts default\/low on node-1: 1 Insufficient cpu\n/,
+    );
   });
 
   it('answers about one node', async () => {

@@ -4,7 +4,7 @@ import type {
   RankedNode,
   SchedulingDecision,
 } from '../../api/decisions';
-import { histogram, refusalsOf } from './decisions';
+import { evictionLines, histogram, refusalsOf } from './decisions';
 import { columns, plain, plural, shortTime, toned, wrap, type TextStyle } from './text';
 import type { KnownTrouble } from './known-trouble';
 import { troubleLines } from './trouble-text';
@@ -48,6 +48,7 @@ const decisionLines = ({ metadata, spec, status }: SchedulingDecision, style: Te
   return [
     toned(`${name} found no node at attempt ${spec.attempt}`, 'bad', style),
     ...indented([`${shortTime(spec.time)}: ${plain(status.message)}`], style),
+    ...(status.preemption === undefined ? [] : indented(evictionLines(status.preemption), style)),
     ...suggestionLines(status.suggestion, style),
   ];
 };
@@ -198,13 +199,8 @@ const progressOf = (status: PodExplanation['status']): readonly string[] => {
   } = status;
   // Whatever is waited for is another's to try.
   if (schedulerName !== undefined) return [];
-  const evicted = (lastDecision?.preemption?.victims ?? []).map(plain);
-  const preempts =
-    evicted.length === 0
-      ? []
-      : [
-          `evicted for it on ${plain(lastDecision?.preemption?.nodeName ?? '')}: ${evicted.join(', ')}`,
-        ];
+  const preemption = lastDecision?.preemption;
+  const preempts = preemption === undefined ? [] : evictionLines(preemption);
   const tried =
     attempts === 0 ? 'not tried yet' : attempts === 1 ? 'tried once' : `tried ${attempts} times`;
   const last = lastDecision === undefined ? '' : `, last ${shortTime(lastDecision.time)}`;

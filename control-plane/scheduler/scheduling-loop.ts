@@ -415,8 +415,10 @@ export class SchedulingLoop {
       decision.nodeName === undefined && hasTime
         ? suggest(attempt.info, snapshot, { profile })
         : undefined;
+    const node = snapshot.node(decision.preemption?.nodeName ?? '');
     return decisions.record(decision, {
       attempt,
+      ...(node === undefined ? {} : { node }),
       timeMs: clock.now(),
       latencyMicros,
       ...(suggestion === undefined ? {} : { suggestion }),

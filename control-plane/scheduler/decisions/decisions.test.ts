@@ -8,7 +8,7 @@ import { silentLog } from '../../../lib/log';
 import { decide } from '../decide';
 import { podInfoOf } from '../pod-info';
 import { Snapshot } from '../snapshot';
-import { testPod } from '../testing';
+import { testNode, testPod } from '../testing';
 import { DecisionLog } from './decision-log';
 import { Segments } from './segments';
 
@@ -37,6 +37,27 @@ describe('decision records', () => {
     expect(record.metadata.name).toBe('web-uidweb-3');
     expect(record.spec.time).toBe('2023-11-14T22:13:20.123456Z');
     expect(add(new DecisionLog(), 'x'.repeat(253)).metadata.name).toHaveLength(253);
+  });
+
+  it('tell who is evicted, and what that changes on the node', () => {
+    const snapshot = new Snapshot();
+    snapshot.setNode(testNode('n1', { cpu: '4', memory: '8Gi' }));
+    for (const [name, cpu] of [
+      ['low', '3'],
+      ['small', '500m'],
+    ] as const)
+      snapshot.setPod(testPod(name, { cpu, nodeName: 'n1', phase: 'Running' }));
+    const info = podInfoOf(testPod('urgent', { cpu: '2', memory: '1Gi', priority: 9 }));
+    const { status } = new DecisionLog().record(decide(info, snapshot, 1), {
+      ...{ attempt: { info, number: 1, trigger: 'PodAdded' }, timeMs: 0, latencyMicros: 1 },
+      node: snapshot.node('n1')!,
+    });
+    expect(status.preemption).toEqual({
+      ...{ nodeName: 'n1', victims: ['default/low'], budgetViolations: 0 },
+      before: { pods: 2, cpu: '3500m', memory: '0' },
+      after: { pods: 2, cpu: '2500m', memory: '1Gi' },
+      allocatable: { pods: 110, cpu: '4', memory: '8Gi' },
+    });
   });
 
   it('drop the oldest beyond their bound', async () => {

@@ -4,6 +4,9 @@ import { apiVersionOf, SCHEDULING_DECISIONS } from '../../../api/resources';
 import { rfc3339 } from '../../../lib/clock';
 import type { Decision } from '../decide';
 import { assignedMessage } from '../message';
+import type { NodeInfo } from '../node-info';
+import { allocatableOf, takenOf, useOf } from '../node-use';
+import type { PodInfo } from '../pod-info';
 import type { Preemption } from '../preemption';
 import type { Attempt } from '../queue';
 import { parseJson } from '../../../lib/json';
@@ -18,12 +21,14 @@ export interface RecordContext {
   readonly timeMs: number;
   readonly latencyMicros: number;
   readonly suggestion?: string;
+  /** As it was when it was decided whom to evict there. */
+  readonly node?: NodeInfo;
 }
 
 /** A decision as the object that the API serves. `sequence` is its resourceVersion. */
 export const recordOf = (
   decision: Decision,
-  { attempt, timeMs, latencyMicros, suggestion }: RecordContext,
+  { attempt, timeMs, latencyMicros, suggestion, node }: RecordContext,
   sequence: number,
 ): SchedulingDecision => {
   const { key } = attempt.info;
@@ -38,17 +43,33 @@ export const recordOf = (
     top,
     ...(decision.margin === undefined ? {} : { margin: decision.margin }),
     ...(decision.decidedBy === undefined ? {} : { decidedBy: decision.decidedBy }),
-    ...(decision.preemption === undefined ? {} : { preemption: preemptionOf(decision.preemption) }),
+    ...(decision.preemption === undefined
+      ? {}
+      : { preemption: preemptionOf(decision.preemption, attempt.info, node) }),
     message: nodeName === undefined ? decision.message : assignedMessage(key, nodeName),
     ...(suggestion === undefined ? {} : { suggestion }),
     latencyMicros,
   });
 };
 
-const preemptionOf = ({ nodeName, victims }: Preemption) => ({
-  nodeName,
-  victims: victims.map(({ key }) => key),
+const preemptionOf = (
+  { nodeName, victims, violations }: Preemption,
+  preemptor: PodInfo,
+  node: NodeInfo | undefined,
+) => ({
+  ...{ nodeName, victims: victims.map(({ key }) => key), budgetViolations: violations },
+  ...(node === undefined ? {} : changeOf(node, victims, preemptor)),
 });
+
+/** Of the node, from before the victims go to when the pod has come. */
+const changeOf = (node: NodeInfo, victims: readonly PodInfo[], preemptor: PodInfo) => {
+  const without = new Set(victims.map(({ uid }) => uid));
+  return {
+    before: useOf(takenOf(node)),
+    after: useOf(takenOf(node.with({ without, also: [preemptor] }))),
+    allocatable: useOf(allocatableOf(node)),
+  };
+};
 
 /** An attempt that broke: the decision stood, carrying it out failed. */
 export const errorRecordOf = (

@@ -1,19 +1,13 @@
-import type { NodeUse, PlannedNodeUse } from '../../../api/placement-plans';
-import { formatBytes, formatCpuMillis } from '../../../api/quantity';
+import type { PlannedNodeUse } from '../../../api/placement-plans';
 import type { PlacementQuestion } from '../../../client/placements';
 import type { NodeInfo } from '../node-info';
+import { allocatableOf, takenOf, useOf, type NodeAmounts } from '../node-use';
 import type { ClusterView } from '../snapshot';
 
 interface Known {
-  readonly used: Amounts;
-  readonly allocatable: Amounts;
+  readonly used: NodeAmounts;
+  readonly allocatable: NodeAmounts;
   readonly uids: ReadonlySet<string>;
-}
-
-interface Amounts {
-  readonly pods: number;
-  readonly cpuMillis: number;
-  readonly memoryBytes: number;
 }
 
 /** What is taken of each node, by its name. */
@@ -45,23 +39,9 @@ export const changedUses = (
 };
 
 const knownOf = (node: NodeInfo): Known => ({
-  used: {
-    pods: node.pods.size,
-    cpuMillis: node.requestedCpuMillis,
-    memoryBytes: node.requestedMemoryBytes,
-  },
-  allocatable: {
-    pods: node.podCountMax,
-    cpuMillis: node.allocatable.cpuMillis,
-    memoryBytes: node.allocatable.memoryBytes,
-  },
+  used: takenOf(node),
+  allocatable: allocatableOf(node),
   uids: new Set(node.pods.keys()),
-});
-
-const useOf = ({ pods, cpuMillis, memoryBytes }: Amounts = NOTHING): NodeUse => ({
-  pods,
-  cpu: formatCpuMillis(cpuMillis),
-  memory: formatBytes(memoryBytes),
 });
 
 const hasSamePods = (was: Known | undefined, is: NodeInfo | undefined): boolean =>
@@ -76,5 +56,3 @@ const changeOf = (
   if (drain.includes(name)) return 'Drained';
   return addNodes.some(({ metadata }) => metadata.name === name) ? 'Added' : undefined;
 };
-
-const NOTHING: Amounts = { pods: 0, cpuMillis: 0, memoryBytes: 0 };
