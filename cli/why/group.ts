@@ -2,7 +2,7 @@ import type { PodExplanation, SchedulingDecision } from '../../api/decisions';
 import { isPlacedMember, WHOLE_PHASES, type PodGroup } from '../../api/pod-groups';
 import { apiVersionOf, POD_EXPLANATIONS } from '../../api/resources';
 import type { ApiObject, Pod } from '../../api/types';
-import { placementGroupsOf, type PlacementGroup } from './pod-placements';
+import { placementGroupsOf, suggestionsOf, type PlacementGroup } from './pod-placements';
 import { columns, plain, plural, shortTime, toned, wrap, type TextStyle } from './text';
 
 /** Which pods of a group have a node, which lack one and why, and what becomes of the group. */
@@ -66,8 +66,7 @@ export const renderGroup = (
   const { placed, members, phase, pods, waitingFor = [] } = status;
   const name = plain(`${metadata.namespace ?? ''}/${metadata.name}`);
   const head = `${name} is ${plain(phase)}: ${placed} of the ${plural(minMember, 'pod')} that it needs have a node`;
-  const suggestions = new Set(pods.flatMap(({ suggestion = [] }) => suggestion));
-  const said = [...suggestions].map((each) => `smallest change that would help: ${plain(each)}`);
+  const said = suggestionsOf(pods).map((each) => `smallest change that would help: ${plain(each)}`);
   const lines = [
     toned(head, placed >= minMember ? 'good' : 'bad', style),
     ...(members < minMember ? [`  ${plural(minMember - members, 'pod')} not made yet`] : []),

@@ -60,3 +60,41 @@ it('groups pods by the answer, those that wait first', () => {
     '  smallest change that would help: add a node',
   ]);
 });
+
+it('says once for all pods of an owner what would help, by the latest attempt', () => {
+  const owned = (name: string, owner: string): Pod => {
+    const { metadata, ...rest } = pod(name);
+    const { apiVersion, kind } = { apiVersion: 'apps/v1', kind: 'ReplicaSet' };
+    const ownerReferences = [{ apiVersion, kind, name: owner, uid: owner, controller: true }];
+    return { ...rest, metadata: { ...metadata, ownerReferences } };
+  };
+  const refused = (name: string, time: string, count: number, suggestion: string) => {
+    const reasons = ['Insufficient cpu'];
+    const status = {
+      outcome: 'Unschedulable',
+      refusals: [{ reasons, count }],
+      suggestion,
+    } as const;
+    const made = decision(name, status);
+    return { ...made, spec: { ...made.spec, time } };
+  };
+  const groups = placementGroupsOf(
+    [owned('a', 'web'), owned('b', 'web'), owned('c', 'web'), owned('d', 'db')],
+    [
+      refused('a', '2026-01-01T00:00:01Z', 3, 'lower cpu to 3'),
+      refused('b', '2026-01-01T00:00:02Z', 3, 'lower cpu to 2'),
+      refused('c', '2026-01-01T00:00:03Z', 2, 'lower cpu to 1'),
+      refused('d', '2026-01-01T00:00:02Z', 1, 'add a node'),
+    ],
+  );
+  expect(groups).toMatchObject([
+    { count: 2, owner: 'ReplicaSet/web', suggestion: 'lower cpu to 2' },
+    { count: 1, owner: 'ReplicaSet/web', suggestion: 'lower cpu to 1' },
+    { count: 1, owner: 'ReplicaSet/db', suggestion: 'add a node' },
+  ]);
+  const lines = placementLines(groups, { color: false, width: 80 });
+  expect(lines.filter((line) => line.includes('change that would help'))).toEqual([
+    '  smallest change that would help: lower cpu to 1',
+    '  smallest change that would help: add a node',
+  ]);
+});

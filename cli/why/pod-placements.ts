@@ -1,4 +1,5 @@
 import type { SchedulingDecision } from '../../api/decisions';
+import { controllerOf } from '../../api/owners';
 import type { Pod } from '../../api/types';
 import { reasonOf } from './decisions';
 import { columns, plain, plural, toned, wrap, type TextStyle } from './text';
@@ -12,9 +13,32 @@ export interface PlacementGroup {
   readonly nodesConsidered?: number;
   readonly nodesFeasible?: number;
   readonly why: string;
-  /** The smallest change that would let them in. */
+  /** The smallest change that would let one in, as of the latest attempt. */
   readonly suggestion?: string;
+  /** RFC 3339: when that was. */
+  readonly suggestedAt?: string;
+  /** `ReplicaSet/web-5d4`: what makes pods like this one. */
+  readonly owner?: string;
 }
+
+/** Once for all pods that one owner makes: they are alike, and the latest attempt knows best. */
+export const suggestionsOf = (
+  groups: readonly Pick<PlacementGroup, 'pod' | 'owner' | 'suggestion' | 'suggestedAt'>[],
+): readonly string[] => {
+  const latest = new Map<string, (typeof groups)[number]>();
+  for (const group of groups) {
+    if (group.suggestion === undefined) continue;
+    const key = group.owner ?? `Pod/${group.pod}`;
+    const known = latest.get(key);
+    if (known === undefined || isLater(group, known)) latest.set(key, group);
+  }
+  return [...new Set([...latest.values()].flatMap(({ suggestion = [] }) => suggestion))];
+};
+
+type Suggested = Pick<PlacementGroup, 'suggestedAt'>;
+
+const isLater = ({ suggestedAt: a = '' }: Suggested, { suggestedAt: b = '' }: Suggested): boolean =>
+  a > b;
 
 /** Pure: by node and by what decided, the most frequent first; those that wait before all others. */
 export const placementGroupsOf = (
@@ -32,7 +56,7 @@ export const placementGroupsOf = (
     const group = groupOf(pod, latest.get(pod.metadata.uid ?? ''));
     const key = `${group.nodeName ?? ''} ${group.why}`;
     const known = groups.get(key);
-    groups.set(key, known === undefined ? group : { ...known, count: known.count + 1 });
+    groups.set(key, known === undefined ? group : joined(known, group));
   }
   const isPlaced = ({ nodeName }: PlacementGroup) => Number(nodeName !== undefined);
   return [...groups.values()].sort(
@@ -40,16 +64,31 @@ export const placementGroupsOf = (
   );
 };
 
-const groupOf = ({ metadata: { name }, spec }: Pod, decision?: SchedulingDecision) => {
-  const { nodeName } = spec;
-  const own = { count: 1, pod: name, ...(nodeName === undefined ? {} : { nodeName }) };
+const joined = (known: PlacementGroup, other: PlacementGroup): PlacementGroup => {
+  const { suggestion, suggestedAt } = isLater(other, known) ? other : known;
+  return {
+    ...known,
+    count: known.count + 1,
+    ...(suggestion === undefined ? {} : { suggestion }),
+    ...(suggestedAt === undefined ? {} : { suggestedAt }),
+  };
+};
+
+const groupOf = (pod: Pod, decision?: SchedulingDecision): PlacementGroup => {
+  const { nodeName } = pod.spec;
+  const owner = controllerOf(pod);
+  const own = {
+    ...{ count: 1, pod: pod.metadata.name },
+    ...(nodeName === undefined ? {} : { nodeName }),
+    ...(owner === undefined ? {} : { owner: `${owner.kind}/${owner.name}` }),
+  };
   if (decision === undefined || decision.status.nodeName !== nodeName)
     return { ...own, why: nodeName === undefined ? 'not tried yet' : 'no record of its placement' };
   const { nodesConsidered, nodesFeasible, suggestion } = decision.status;
   return {
     ...own,
     ...{ nodesConsidered, nodesFeasible, why: whyOf(decision.status) },
-    ...(suggestion === undefined ? {} : { suggestion }),
+    ...(suggestion === undefined ? {} : { suggestion, suggestedAt: decision.spec.time }),
   };
 };
 
@@ -76,13 +115,12 @@ export const placementLines = (
       plain(why),
     ]),
   ]);
-  const suggestions = new Set(shown.flatMap(({ suggestion = [] }) => suggestion));
   return [
     '',
     toned(`  ${header}`, 'faint', style),
     ...rows.map((row) => `  ${row}`),
     ...(rest > 0 ? [`  and ${plural(rest, 'more pod')}`] : []),
-    ...[...suggestions].flatMap((each) =>
+    ...suggestionsOf(shown).flatMap((each) =>
       wrap(`smallest change that would help: ${plain(each)}`, style.width - 2).map(
         (line) => `  ${line}`,
       ),
