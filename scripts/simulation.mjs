@@ -1,7 +1,9 @@
 // Plays the simulated control plane under many seeds: npm run test:simulation -- --seeds 1000
 //   [--from 1] [--minutes M] [FILE ...]   (default: every simulation that takes seeds)
-// Batch by batch, so that memory stays bounded; a failing seed is told at once and the rest goes on.
+// Batch by batch and file by file, so that memory stays bounded, each with a line of what came of it; a failing
+// seed is told then, and the rest goes on. When the minutes are over, what is being played is given up.
 import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -10,7 +12,8 @@ import { parseArgs } from 'node:util';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 const FOLDER = 'test/simulation';
-const BATCH = 20;
+const BATCH = 10;
+const JEST = join(root, 'node_modules', 'jest', 'bin', 'jest.js');
 const resultsPath = join(tmpdir(), `dhow-simulation-${process.pid}.json`);
 
 const seededFiles = () =>
@@ -49,39 +52,33 @@ const optionsOf = (args) => {
   };
 };
 
-/** Only tests that name their seed are run. */
-const play = (files, from, count) =>
-  new Promise((resolve, reject) => {
-    const options = ['--selectProjects', 'simulation', '--runInBand', '--silent', '--json'];
-    const jest = spawn(
-      'npx',
-      [
-        '--no-install',
-        'jest',
-        ...options,
-        '--outputFile',
-        resultsPath,
-        '-t',
-        '\\bseed \\d',
-        ...files,
-      ],
-      {
-        cwd: root,
-        stdio: ['ignore', 'ignore', 'pipe'],
-        env: { ...process.env, SIMULATION_SEEDS: String(count), SIMULATION_FROM: String(from) },
-      },
-    );
-    let said = '';
-    jest.stderr.on('data', (chunk) => (said = `${said}${chunk}`.slice(-20_000)));
-    jest.once('error', reject);
-    jest.once('close', () => {
-      try {
-        resolve(JSON.parse(readFileSync(resultsPath, 'utf8')));
-      } catch {
-        reject(new Error(`nothing came of seeds from ${from} on:\n${said}`));
-      }
-    });
+/** Only tests that name their seed are run. `undefined`: time was up first. */
+const play = async (file, from, count, signal) => {
+  const options = ['--selectProjects', 'simulation', '--runInBand', '--silent', '--json'];
+  const selection = ['--outputFile', resultsPath, '-t', '\\bseed \\d', file];
+  rmSync(resultsPath, { force: true });
+  // Not through npx: what is given up is to end at once.
+  const jest = spawn(process.execPath, [JEST, ...options, ...selection], {
+    cwd: root,
+    stdio: ['ignore', 'ignore', 'pipe'],
+    env: { ...process.env, SIMULATION_SEEDS: String(count), SIMULATION_FROM: String(from) },
+    ...{ signal, killSignal: 'SIGKILL' },
   });
+  let said = '';
+  jest.stderr.on('data', (chunk) => (said = `${said}${chunk}`.slice(-20_000)));
+  const ended = once(jest, 'close');
+  try {
+    await ended;
+  } catch (error) {
+    if (!signal.aborted) throw error;
+  }
+  if (signal.aborted) return undefined;
+  try {
+    return JSON.parse(readFileSync(resultsPath, 'utf8'));
+  } catch {
+    throw new Error(`nothing came of ${file}, seeds from ${from} on:\n${said}`);
+  }
+};
 
 const failuresOf = ({ testResults }) =>
   testResults.flatMap(({ name, assertionResults, message }) => {
@@ -106,26 +103,36 @@ const tell = ({ path, title, seed, why = '' }) => {
 const main = async () => {
   const { seedCount, first, minutes, files } = optionsOf(process.argv.slice(2));
   const startMs = performance.now();
+  const timeUp = new AbortController();
+  const timer = setTimeout(() => timeUp.abort(), Math.min(minutes * 60_000, TIMER_MAX_MS));
   const end = first + seedCount;
   let passedCount = 0;
   let failedCount = 0;
   let next = first;
-  for (; next < end && performance.now() - startMs < minutes * 60_000;) {
+  for (; next < end && !timeUp.signal.aborted;) {
     const count = Math.min(BATCH, end - next);
-    const results = await play(files, next, count);
-    const failures = failuresOf(results);
-    failures.forEach(tell);
-    passedCount += results.numPassedTests;
-    failedCount += failures.length;
-    const seconds = Math.round((performance.now() - startMs) / 1000);
-    next += count;
-    console.log(
-      `seeds ${first}-${next - 1}: ${passedCount} passed, ${failedCount} failed, ${seconds} s`,
-    );
+    for (const file of files) {
+      const results = await play(file, next, count, timeUp.signal);
+      if (results === undefined) break;
+      const failures = failuresOf(results);
+      failures.forEach(tell);
+      passedCount += results.numPassedTests;
+      failedCount += failures.length;
+      const seconds = Math.round((performance.now() - startMs) / 1000);
+      const name = file.slice(FOLDER.length + 1, -'.test.ts'.length);
+      console.log(
+        `seeds ${next}-${next + count - 1} ${name}: ${passedCount} passed, ${failedCount} failed, ${seconds} s`,
+      );
+    }
+    if (!timeUp.signal.aborted) next += count;
   }
+  clearTimeout(timer);
   if (next < end) console.log(`time is up; go on with: --from ${next} --seeds ${end - next}`);
   return failedCount === 0 && passedCount > 0 ? 0 : 1;
 };
+
+/** As long as a timer can be: 24 days. */
+const TIMER_MAX_MS = 2 ** 31 - 1;
 
 try {
   process.exitCode = await main();
