@@ -26,11 +26,12 @@ export interface ServicePort {
   readonly endpoints: readonly Endpoint[];
   /** Those on this node; each may be among `endpoints` or not. */
   readonly localEndpoints: readonly Endpoint[];
-  /** `local`: what comes to a cluster address is led to local endpoints, or dropped. */
+  /** `local`: what comes to a cluster address is led to local endpoints, or refused. */
   readonly internalPolicy: 'cluster' | 'local';
   /**
    * `local`: what comes from outside the cluster is led to local endpoints with the client's address
-   * kept, or dropped. What comes from pods and this node goes to any endpoint either way.
+   * kept, or dropped. What comes from pods and this node goes to any endpoint either way, as does what
+   * comes from other nodes where there is no local one.
    */
   readonly externalPolicy: 'cluster' | 'local';
   /** A client stays with its endpoint until it has not connected for so long. */

@@ -99,6 +99,7 @@ class NativePodNetwork implements PodNetwork {
       const settings = (): LinkSettings => this.linkSettings;
       await this.ways.sync(peers, this.underlay.current, this.links.list(), settings);
     });
+    await this.services.setPeers(peers);
   }
 
   async syncHostPorts(ports: readonly HostPort[]): Promise<void> {

@@ -250,6 +250,45 @@ describe('from outside', () => {
     expect(ask(podD, 'tcp', peerA.addresses[0]!, 30080)).toContain('b');
   });
 
+  it('the local policy answers other nodes and their pods, too, or refuses them', async () => {
+    const { nsA, nsB, podA, podB, a, ipA, ipB, peerA, peerB } = await cluster();
+    const outside = stranger(nsA);
+    const target = peerA.addresses[0]!;
+    await using _b = await serve(podB, 80, 'b');
+    const external = { address: '203.0.113.5' };
+    const service = servicePort({
+      ...{ nodePort: 30080, endpoints: to(ipB), externalPolicy: 'local' },
+      externalAddresses: [external],
+    });
+    const datagrams = { ...service, protocol: 'udp' as const };
+    await set(a, service, datagrams);
+    // To their own node these are `podB` of the endpoint itself, and the node that it is on.
+    for (const from of [podB, nsB])
+      for (const protocol of ['tcp', 'udp'] as const)
+        expect(ask(from, protocol, target, 30080)).toBe('192.168.77.1 b');
+    inNetns(nsB, 'ip', 'route', 'add', external.address, 'via', target);
+    expect(ask(nsB, 'tcp', external.address, 8000)).toBe('192.168.77.1 b');
+    for (const address of ['192.168.50.1', external.address])
+      expect(ask(outside, 'tcp', address, address === external.address ? 8000 : 30080)).toBe(
+        'silence',
+      );
+    // A client of the cluster is told apart by its node's address alone, and once that has gone is a stranger.
+    await a.call('syncPeers', []);
+    expect(ask(nsB, 'tcp', target, 30080)).toBe('silence');
+    await a.call('syncPeers', [{ ...peerB, isUnreachable: false }]);
+    expect(ask(nsB, 'tcp', target, 30080)).toContain('b');
+    inNetns(nsA, 'nft', 'flush', 'set', 'ip', 'dhow-nwt-services', 'peers');
+    expect(await a.call('checkServices')).toContain('elements');
+    expect(ask(nsB, 'tcp', target, 30080)).toContain('b');
+    await set(a, { ...service, endpoints: [] }, { ...datagrams, endpoints: [] });
+    for (const protocol of ['tcp', 'udp'] as const)
+      expect(ask(podB, protocol, target, 30080)).toBe('ECONNREFUSED');
+    // Where there is a local one, it alone answers, and sees its client's node.
+    await using _a = await serve(podA, 80, 'a');
+    await set(a, { ...service, endpoints: to(ipA, ipB), localEndpoints: to(ipA) });
+    expect(new Set(askMany(podB, target, 30080, 10))).toEqual(new Set(['192.168.77.2 a']));
+  });
+
   it('other addresses lead in for who may', async () => {
     const { nsA, podA, podD, a, ipA } = await cluster();
     const outside = stranger(nsA);

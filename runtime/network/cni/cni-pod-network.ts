@@ -143,6 +143,7 @@ class CniPodNetwork implements PodNetwork {
       const settings = () => ({ prefix: this.deps.prefix, mtu: current.mtu, sources: [] });
       await this.ways.sync(peers, current, [], settings);
     });
+    await this.services.setPeers(peers);
   }
 
   /** The plugins lead them, as they attach. */

@@ -23,7 +23,6 @@ export const TABLES = {
   front_out: { key: ['address', 'protocol', 'port'], data: ['mark'] },
   node_port: { key: ['protocol', 'port'], data: ['mark'] },
   node_port_out: { key: ['protocol', 'port'], data: ['mark'] },
-  drops: { key: ['address', 'protocol', 'port'], data: [] },
   drops_out: { key: ['address', 'protocol', 'port'], data: [] },
   drops_port_out: { key: ['protocol', 'port'], data: [] },
   rejects: { key: ['address', 'protocol', 'port'], data: [] },
@@ -31,6 +30,8 @@ export const TABLES = {
   /** Only from some sources. */
   guarded: { key: ['address', 'protocol', 'port'], data: [] },
   allowed: { key: ['address', 'protocol', 'port', 'range'], data: [] },
+  /** Other nodes: their pods are hidden at their addresses, so that they are no strangers. */
+  peers: { key: ['address'], data: [] },
   /** An endpoint on this node, twice: it may connect to itself by way of a service. */
   own: { key: ['address', 'address'], data: [] },
   /** Group and slot → a part of a group of many. */

@@ -35,6 +35,8 @@ export class FamilyRules implements Disposable {
   private readonly wanted = new Map<string, ServicePort>();
   /** Seconds → class. */
   private readonly keepClasses = new Map<number, number>();
+  /** Undefined: not told yet; those that an earlier process was told of count. */
+  private peers: readonly string[] | undefined;
   private facts: ServiceNetworkFacts | undefined;
   private structure: StructureFacts | undefined;
   private seal: string | undefined;
@@ -75,6 +77,16 @@ export class FamilyRules implements Disposable {
     });
   }
 
+  /** Touches nothing before the first `apply`. */
+  async setPeers(addresses: readonly string[]): Promise<void> {
+    await this.turn.use(async () => {
+      this.peers = addresses;
+      if (this.isFirst) return;
+      const differing = this.tables.setPeers(addresses);
+      if (this.isWhole && differing.length > 0) await this.push(differing, this.keepClasses);
+    });
+  }
+
   async check(): Promise<string | undefined> {
     return this.turn.use(async () => {
       if (this.isFirst) return undefined;
@@ -109,6 +121,7 @@ export class FamilyRules implements Disposable {
     }
     const classes = new Map(this.keepClasses);
     this.tables.set(this.wanted, this.keepClassOf);
+    this.tables.setPeers(this.peers ?? [...(kernel?.tables.get('peers')?.keys() ?? [])]);
     const changes = differences(kernel?.tables ?? new Map(), this.tables.current);
     if (kernel !== undefined && isOurs) await this.push(changes, classes);
     else await this.rebuild();

@@ -98,7 +98,7 @@ const insideFronts = (
     const key = joined(address, protocol, port);
     const mark = internalPolicy === 'local' ? local : all;
     if (mark !== undefined) return mapped('front', key, mark);
-    return member(internalPolicy === 'local' && all !== undefined ? 'drops' : 'rejects', key);
+    return member('rejects', key);
   });
 
 const externalFronts = (

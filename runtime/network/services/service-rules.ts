@@ -7,6 +7,7 @@ import {
   type ServiceNetworkFacts,
   type ServicePort,
 } from '../../service-network';
+import { type NetworkPeer } from '../../pod-network';
 import { NetworkError } from '../errors';
 import { type NetlinkSocket } from '../netlink/socket';
 import { nft, type RuleSet } from '../rule-set';
@@ -45,6 +46,12 @@ export class ServiceRules implements ServiceNetwork, Disposable {
       if (isNews) await this.keepAnchor();
       for (const part of this.parts) await part.configure(facts);
     });
+  }
+
+  /** All other nodes there are: whoever connects from one of these is no stranger. */
+  async setPeers(peers: readonly NetworkPeer[]): Promise<void> {
+    const addresses = peers.flatMap((peer) => peer.addresses);
+    for (const part of this.parts) await part.setPeers(addresses);
   }
 
   async apply(changes: ReadonlyMap<string, ServicePort | undefined>): Promise<string | undefined> {

@@ -234,6 +234,36 @@ it('one endpoint replaced is one element', () => {
   ]);
 });
 
+it('other nodes are known by their addresses of the family, each once', () => {
+  const tables = new ServiceTables(4, 1);
+  tables.set(new Map([['a', plain({ endpoints: many(1, 1) })]]), classOf);
+  const peers = () => [...(tables.current.get('peers')?.keys() ?? [])];
+  const added = tables.setPeers(['192.168.0.2', 'fd00::2', '192.168.0.3', '192.168.0.2', 'x']);
+  expect(added.map(({ key, before, after }) => [key, before, after])).toEqual([
+    ['192.168.0.2', undefined, ''],
+    ['192.168.0.3', undefined, ''],
+  ]);
+  expect(peers()).toEqual(['192.168.0.2', '192.168.0.3']);
+  expect(tables.setPeers(['192.168.0.3', '192.168.0.2'])).toEqual([]);
+  expect(tables.setPeers(['192.168.0.3'])).toEqual([
+    { table: 'peers', key: '192.168.0.2', before: '', after: undefined },
+  ]);
+  // A service comes and goes without them.
+  tables.set(new Map([['a', undefined]]), classOf);
+  expect(peers()).toEqual(['192.168.0.3']);
+});
+
+it('nobody in the cluster is left without an answer', () => {
+  const tables = new ServiceTables(4, 1);
+  const elsewhere = plain({ endpoints: many(1, 1), internalPolicy: 'local', nodePort: 30080 });
+  tables.set(new Map([['a', { ...elsewhere, externalPolicy: 'local' }]]), classOf);
+  const key = '10.96.0.1 . tcp . 80';
+  expect(tables.current.get('rejects')?.has(key)).toBe(true);
+  expect(tables.current.get('front')?.has(key)).toBe(false);
+  expect(tables.current.get('node_port')?.has('tcp . 30080')).toBe(true);
+  expect(tables.current.get('drops_port_out')?.has('tcp . 30080')).toBe(true);
+});
+
 it('keys are written as the kernel keeps them', () => {
   const { key } = TABLES.front;
   expect(encodeFields(key, '10.96.0.1 . udp . 53', 4).toString('hex')).toBe(

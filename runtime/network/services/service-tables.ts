@@ -1,7 +1,7 @@
 import { joined, OWN_TABLES, TABLE_NAMES, type Element, type TableName } from './elements';
 import { NO_NUMBERS, Numbers, numbersIn, type LookUp, type ServiceNumbers } from './numbers';
 import { partOf, planService, type KeepClassOf } from './plan';
-import type { IpFamily } from '../../../lib/net/ip';
+import { textIn, type IpFamily } from '../../../lib/net/ip';
 import { type ServicePort } from '../../service-network';
 
 /** By table and key; what the kernel has, or is to have. */
@@ -28,6 +28,7 @@ interface Placed {
 export class ServiceTables {
   private readonly numbers: Numbers;
   private readonly placed = new Map<string, Placed>();
+  private peers: readonly Element[] = [];
   private readonly tables = new Map<TableName, Map<string, string>>(
     TABLE_NAMES.map((table) => [table, new Map()]),
   );
@@ -78,10 +79,24 @@ export class ServiceTables {
     const touched = new Map<string, Change>();
     for (const [name, service] of changes) this.place(name, service, keepClassOf, touched);
     this.adopted = undefined;
+    return this.changesIn(touched);
+  }
+
+  private changesIn(touched: ReadonlyMap<string, Change>): readonly Change[] {
     return [...touched.values()].flatMap((change) => {
       const after = this.lookUp(change.table, change.key);
       return after === change.before ? [] : [{ ...change, after }];
     });
+  }
+
+  /** All other nodes there are. Returns what the kernel is to change, as `set` does. */
+  setPeers(addresses: readonly string[]): readonly Change[] {
+    const own = addresses.flatMap((address) => textIn(this.family, address) ?? []);
+    const elements = unique(own.map((key) => ({ table: 'peers', key, data: '' })));
+    const touched = new Map<string, Change>();
+    this.replace('', this.peers, elements, touched);
+    this.peers = elements;
+    return this.changesIn(touched);
   }
 
   private place(
@@ -101,7 +116,18 @@ export class ServiceTables {
         ? []
         : unique(planService(name, service, this.family, turn, keepClassOf));
     const numbers = turn.finish();
-    const { gone, claimed } = comparison(before.elements, elements);
+    this.replace(name, before.elements, elements, touched);
+    if (service === undefined) this.placed.delete(name);
+    else this.placed.set(name, { elements, numbers });
+  }
+
+  private replace(
+    name: string,
+    before: readonly Element[],
+    elements: readonly Element[],
+    touched: Map<string, Change>,
+  ): void {
+    const { gone, claimed } = comparison(before, elements);
     for (const { table, key } of [...gone, ...claimed]) {
       const id = idOf(table, key);
       if (touched.has(id)) continue;
@@ -110,8 +136,6 @@ export class ServiceTables {
     }
     for (const element of gone) this.withdraw(name, element);
     for (const element of claimed) this.claim(name, element);
-    if (service === undefined) this.placed.delete(name);
-    else this.placed.set(name, { elements, numbers });
   }
 
   /** One that the service has had with other data is replaced. */

@@ -67,7 +67,6 @@ export const staleFlows = (
       isLed &&
       (gone.has(address) ||
         isRefused('rejects', address) ||
-        isRefused('drops', address) ||
         (isOwn && (gone.has(port) || isRefused('rejects_port', port))))
     );
   });

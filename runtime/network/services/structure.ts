@@ -169,6 +169,8 @@ ${PARTS.map(
 /** Those that find the group. Who opens no connection to a service passes through. */
 const leadingChains = (facts: StructureFacts): string => {
   const target = targetOf(facts);
+  // Balancers go on to a node that has endpoints; who is in the cluster has asked for this node, and is led.
+  const fromStrangers = `${wordOf(facts)} saddr != @peers`;
   return `
   chain led {
     ct mark set ct mark or ${CONNECTION_MARK.scratch}
@@ -186,12 +188,12 @@ const leadingChains = (facts: StructureFacts): string => {
 ${toOwnAddress(facts, 'goto inside_port')}
   }
   chain outside_port {
-    meta l4proto . th dport @drops_port_out drop
+    meta l4proto . th dport @drops_port_out ${fromStrangers} drop
     meta mark set meta l4proto . th dport map @node_port_out goto led
     meta mark set meta l4proto . th dport map @node_port goto hidden
   }
   chain outside {
-    ${target} @drops_out drop
+    ${target} @drops_out ${fromStrangers} drop
     meta mark set ${target} map @front_out goto led
     meta mark set ${target} map @front goto hidden
 ${toOwnAddress(facts, 'goto outside_port')}
@@ -246,7 +248,6 @@ const refusingChains = (facts: StructureFacts): string => {
     reject with ${nftOf(facts.family).icmp} port-unreachable
   }
   chain unled {
-    ${target} @drops drop
     ${target} @rejects goto refuse
 ${toOwnAddress(facts, 'meta l4proto . th dport @rejects_port goto refuse')}
 ${lines(facts.serviceCidrs, (cidr) => `${word} daddr ${cidr} fib daddr type != local goto refuse`)}
