@@ -159,6 +159,30 @@ it.each<[string, object, object, readonly string[]]>([
   expect(refusal(PERSISTENT_VOLUME_CLAIMS, { ...named, ...more, spec }, old)).toEqual(expected);
 });
 
+it('keeps where a volume is, once that has been said', () => {
+  const at = (node: string) => ({
+    required: {
+      nodeSelectorTerms: [
+        { matchExpressions: [{ key: 'kubernetes.io/hostname', operator: 'In', values: [node] }] },
+      ],
+    },
+  });
+  const volume = (more: object) => ({ ...named, spec: { ...VOLUME, ...more } });
+  const local = volume({ nodeAffinity: at('a') });
+  const judged = (next: object, old: object) => refusal(PERSISTENT_VOLUMES, next, old);
+  expect(judged(local, volume({}))).toEqual([]);
+  expect(judged({ ...local, metadata: { name: 'a', labels: { b: 'c' } } }, local)).toEqual([]);
+  const [moved = '', ...others] = judged(volume({ nodeAffinity: at('b') }), local);
+  expect(others).toEqual([]);
+  expect(moved).toMatch(/^nodeAffinity: Invalid value: .*: field is immutable$/);
+  expect(judged(volume({}), local)).toEqual([
+    'nodeAffinity: Invalid value: null: field is immutable',
+  ]);
+  expect(judged(volume({ volumeMode: 'Block' }), volume({ volumeMode: 'Filesystem' }))).toEqual([
+    'volumeMode: Invalid value: "Block": field is immutable',
+  ]);
+});
+
 it('keeps what a class is', () => {
   const old = { ...named, provisioner: 'a.example/b' };
   const next = { ...old, provisioner: 'a.example/c', volumeBindingMode: 'WaitForFirstConsumer' };

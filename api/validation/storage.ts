@@ -102,9 +102,14 @@ export const validateVolumeUpdate = (
           'spec.persistentvolumesource is immutable after creation',
         ),
       ]),
+  // Upstream's paths of these two are without `spec`.
   ...(volume.spec?.volumeMode === old.spec?.volumeMode
     ? []
-    : [immutable('spec.volumeMode', volume.spec?.volumeMode)]),
+    : [immutable('volumeMode', volume.spec?.volumeMode)]),
+  ...(old.spec?.nodeAffinity === undefined ||
+  jsonEqual(volume.spec?.nodeAffinity, old.spec.nodeAffinity)
+    ? []
+    : [immutable('nodeAffinity', volume.spec?.nodeAffinity)]),
 ];
 
 export const validateVolumeStatusUpdate = (
