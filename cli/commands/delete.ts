@@ -1,14 +1,16 @@
 import { systemClock } from '../../lib/clock';
-import { hasReason } from '../../api/errors';
+import { hasReason, qualifiedResource } from '../../api/errors';
 import { pathOf } from '../../api/resources';
 import type { ObjectName } from '../../api/types';
 import type { RestDeleteOptions } from '../../client/rest-client';
 import { readManifests } from '../manifests';
 import type { CliContext } from '../context';
+import { durationMs } from '../durations';
 import { DRY_RUN_NOTES, dryRunOf } from '../dry-run';
 import { kindName } from '../selection';
 import { parseTargets } from '../targets';
 import { UsageError } from '../usage-error';
+import { FOR_EVER_MS, withinTime } from '../waiting';
 import type { NamedResource } from '../well-known';
 import { collectFound } from './found';
 import { qualifiedKind } from './get';
@@ -23,6 +25,7 @@ export interface DeleteCommandOptions {
   readonly cascade?: string;
   readonly ignoreNotFound?: boolean;
   readonly wait?: boolean;
+  readonly timeout?: string;
   readonly output?: string;
   readonly dryRun?: string | boolean;
 }
@@ -42,6 +45,8 @@ export const deleteObjects = async (
     throw new UsageError(`-o takes name here, not "${options.output}"`);
   }
   const request = deleteOptions(options);
+  const givenMs = durationMs('--timeout', options.timeout ?? '0');
+  const limitMs = givenMs > 0 ? Math.min(givenMs, FOR_EVER_MS) : FOR_EVER_MS;
   const isTried = dryRunOf(options.dryRun) !== 'none';
   const doomed =
     options.filename === undefined
@@ -51,10 +56,29 @@ export const deleteObjects = async (
     deleteOne(context, each, request, options),
   );
   if (options.wait !== false && !isTried) {
-    const deleted = found.filter(([, isDeleted]) => isDeleted);
-    await Promise.all(deleted.map(([each]) => waitUntilGone(context, each)));
+    const deleted = found.flatMap(([each, isDeleted]) => (isDeleted ? [each] : []));
+    const kept = await Promise.all(deleted.map((each) => lingering(context, each, limitMs)));
+    const failures = [failure, ...kept].filter((each) => each !== undefined);
+    if (failures.length > 1) throw new AggregateError(failures);
+    if (failures[0] !== undefined) throw failures[0];
   }
   if (failure !== undefined) throw failure;
+};
+
+/** Undefined once it is gone; else why that is not known. */
+const lingering = async (
+  context: CliContext,
+  doomed: Doomed,
+  limitMs: number,
+): Promise<Error | undefined> => {
+  const { plural, group } = doomed.info;
+  const what = `${qualifiedResource(plural, group)}/${doomed.name.name}`;
+  const { failure } = await collectFound([doomed], () =>
+    withinTime(context, limitMs, what, (signal) =>
+      waitUntilGone({ client: context.client, signal }, doomed),
+    ),
+  );
+  return failure;
 };
 
 const fromFiles = async (

@@ -95,6 +95,7 @@ export const defineDelete = (program: Command, connected: Connected): void => {
         .option('--cascade <mode>', 'background, foreground or orphan')
         .option('--ignore-not-found', 'do not mind what is not there')
         .option('--no-wait', 'return once the deletion is accepted')
+        .option('--timeout <duration>', 'give up waiting after this, as 30s; 0 is a week')
         .option('--dry-run [mode]', 'delete nothing: server (tried there) or client')
         .option('-o, --output <format>', 'name: print KIND/NAME only')
         .addHelpText(

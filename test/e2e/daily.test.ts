@@ -43,6 +43,24 @@ it('tells what apply would change, and replaces', async () => {
   );
 });
 
+it('waits for what it deletes as long as it is told to', async () => {
+  await cluster.apply(map('1'));
+  const finalizers = (value: string) =>
+    cluster.must('patch', 'cm', 'c', '--type=merge', '-p', `{"metadata":{"finalizers":${value}}}`);
+  await finalizers('["example.com/kept"]');
+  expect(await cluster.dhow('delete', 'cm', 'c', 'none', '--timeout=300ms')).toEqual({
+    code: 1,
+    stdout: 'configmap "c" deleted from default namespace\n',
+    stderr:
+      'Error from server (NotFound): configmaps "none" not found\n' +
+      'error: timed out waiting for the condition on configmaps/c\n',
+  });
+  const wrong = await cluster.dhow('delete', 'cm', 'c', '--timeout=soon');
+  expect([wrong.code, wrong.stderr]).toEqual([1, expect.stringContaining('--timeout: "soon"')]);
+  await finalizers('null');
+  expect((await cluster.dhow('delete', 'cm', 'c', '--ignore-not-found')).code).toBe(0);
+});
+
 it('edits, keeps what others change meanwhile, and gives up on nonsense', async () => {
   await cluster.apply(map('1'));
   const editor = join(folder, 'editor.sh');
