@@ -74,9 +74,14 @@ export class ObjectFaults implements FaultReporter {
   }
 }
 
+/** A failure that its object's own events tell of: to be tried again, and no fault to be told once more. */
+export class ToldError extends Error {}
+
 /** Met again whenever the object is: a defect, or a write that the API will never take. */
 export const isLasting = (error: unknown): boolean =>
-  !(error instanceof ApiError) || LASTING_REASONS.includes(error.reason);
+  error instanceof ApiError
+    ? LASTING_REASONS.includes(error.reason)
+    : !(error instanceof ToldError);
 
 const LASTING_REASONS: readonly StatusReason[] = [
   'BadRequest',

@@ -3,7 +3,7 @@ import { CONFIG_MAPS } from '../api/resources';
 import { ManualClock } from '../lib/clock';
 import { silentLog } from '../lib/log';
 import { seededRandom } from '../lib/random';
-import type { ObjectFault } from './object-faults';
+import { ToldError, type ObjectFault } from './object-faults';
 import { WorkQueue } from './work-queue';
 
 const configMap = (name: string) => ({
@@ -203,8 +203,9 @@ it('names the object whose key keeps failing by a defect, not by an answer that 
     broken: new TypeError('Cannot mix BigInt and other types'),
     raced: new ApiError('Conflict', 'modified'),
     refused: new ApiError('Invalid', 'status is invalid'),
+    told: new ToldError('its events say why'),
   };
-  for (const key of ['broken', 'raced', 'refused', 'fine']) queue.add(key);
+  for (const key of ['broken', 'raced', 'refused', 'told', 'fine']) queue.add(key);
   const running = queue.run(
     (key) => {
       const error = errors[key];

@@ -1,4 +1,4 @@
-import type { Pod, StatefulSet } from '../../api/types';
+import type { Event, Pod, StatefulSet } from '../../api/types';
 import { isReady, podYaml } from './support/cluster';
 import { sharedCluster } from './support/shared-cluster';
 
@@ -9,6 +9,7 @@ const NAME = 'e2e-stateful';
 const cluster = sharedCluster(NAME, { nodes: 2 });
 
 const SLEEP = ['sleep', '1000000'];
+const CLAIM_SIZE = { requests: { storage: '1Mi' } };
 
 const setYaml = (replicas: number, more: object = {}): string =>
   JSON.stringify({
@@ -124,6 +125,38 @@ describe('a StatefulSet', () => {
     await kubectl('rollout', 'undo', 'sts/db');
     await rolledOut();
     expect((await cluster.pods()).filter(isReady)).toHaveLength(2);
+  });
+
+  it('tells of a claim that cannot be made in the words of upstream, and of nothing else', async () => {
+    const spec = { accessModes: ['ReadWriteOnce', 'ReadWriteOncePod'], resources: CLAIM_SIZE };
+    await cluster.apply(
+      setYaml(1, { volumeClaimTemplates: [{ metadata: { name: 'data' }, spec }] }),
+    );
+    const why =
+      'PersistentVolumeClaim "data-db-0" is invalid: spec.accessModes: Forbidden: ' +
+      'may not use ReadWriteOncePod with other access modes';
+    const told = async () => {
+      const events = await kubectl('get', 'events', '-o', 'json');
+      return (JSON.parse(events) as { items: Event[] }).items
+        .filter(({ involvedObject }) => involvedObject?.kind === 'StatefulSet')
+        .map(({ reason, message, count = 1 }) => ({ reason, message, count }))
+        .sort((a, b) => ((a.message ?? '') < (b.message ?? '') ? -1 : 1));
+    };
+    // Often enough for a fault to have been told, too.
+    const events = await cluster.until('it is tried again', async () => {
+      const found = await told();
+      return found.some(({ count }) => count > 3) ? found : undefined;
+    });
+    expect(events.map(({ reason, message }) => [reason, message])).toEqual([
+      [
+        'FailedCreate',
+        `Create Claim data-db-0 for Pod db-0 in StatefulSet db failed error: ${why}`,
+      ],
+      [
+        'FailedCreate',
+        `Create Pod db-0 in StatefulSet db failed error: failed to create PVC data-db-0: ${why}`,
+      ],
+    ]);
   });
 
   it('replaces no pod of a lost node until somebody says that it is gone', async () => {

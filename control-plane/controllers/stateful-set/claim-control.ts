@@ -3,6 +3,7 @@ import { PERSISTENT_VOLUME_CLAIMS, STATEFUL_SETS } from '../../../api/resources'
 import { nameOf, type PersistentVolumeClaim, type Pod, type StatefulSet } from '../../../api/types';
 import type { DraftOf } from '../../../client/api-client';
 import type { Informer } from '../../../client/informer';
+import { ToldError } from '../../../client/object-faults';
 import { describeError } from '../../../lib/log';
 import type { ControllerDeps } from '../controller';
 import { claimDrafts, claimNames, claimOwners, hasManager, isStale } from './claims';
@@ -98,7 +99,9 @@ export class ClaimControl {
         const message = `Create Claim ${name} for ${whose} failed error: ${describeError(error)}`;
         events.event(STATEFUL_SETS, set, 'Warning', 'FailedCreate', message);
       }
-      throw new Error(`failed to create PVC ${name}: ${describeError(error)}`, { cause: error });
+      throw new ToldError(`failed to create PVC ${name}: ${describeError(error)}`, {
+        cause: error,
+      });
     }
   }
 
