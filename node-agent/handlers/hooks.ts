@@ -22,6 +22,8 @@ export interface ActionResult {
   readonly succeeded: boolean;
   /** What the command printed, or what went wrong. */
   readonly output: string;
+  /** It could not be tried, and says nothing of the container. */
+  readonly isUnknown?: true;
 }
 
 const MAX_OUTPUT_BYTES = 10 * 1024;
@@ -86,7 +88,9 @@ export const runHttpGet = async (
     }
     return failed(`Get "${url.href}": stopped after ${REDIRECTS_MAX} redirects`);
   } catch (error) {
-    const why = limit.signal.aborted ? 'context deadline exceeded' : describeError(error);
+    const why = limit.signal.aborted
+      ? 'context deadline exceeded'
+      : dialFailure(error, addressOf(url));
     return failed(`Get "${url.href}": ${why}`);
   }
 };
@@ -101,6 +105,11 @@ const urlOf = (
   const authority = hostPort(name, portOf(container, port));
   return new URL(`${scheme.toLowerCase()}://${authority}${path.startsWith('/') ? '' : '/'}${path}`);
 };
+
+const addressOf = ({ hostname, port, protocol }: URL): string =>
+  `${hostname}:${port === '' ? DEFAULT_PORTS[protocol] : port}`;
+
+const DEFAULT_PORTS: Readonly<Record<string, number>> = { 'http:': 80, 'https:': 443 };
 
 const get = (
   url: URL,
@@ -129,11 +138,33 @@ const get = (
 
 const REDIRECTS_MAX = 10;
 
-/** A port by number or by the name that the container gives it. */
+/** A container has no port of that name. */
+export class UnknownPortError extends Error {}
+
+/** A port by number or by the name that the container gives it. @throws UnknownPortError in upstream's words */
 export const portOf = (container: Container, port: number | string): number => {
   const number = Number(port);
   if (Number.isInteger(number)) return number;
-  return container.ports?.find(({ name }) => name === port)?.containerPort ?? 0;
+  const named = container.ports?.find(({ name }) => name === port)?.containerPort;
+  if (named === undefined)
+    throw new UnknownPortError(`strconv.Atoi: parsing "${port}": invalid syntax`);
+  return named;
+};
+
+/** Why `address` was not reached, in the words in which Go tells it, and so upstream's events; else its own. */
+export const dialFailure = (error: unknown, address: string): string => {
+  const { code = '', message } = error as NodeJS.ErrnoException;
+  const why = DIAL_WORDS[code];
+  if (why !== undefined) return `dial tcp ${address}: ${why}`;
+  const [, host = ''] = /^getaddrinfo \S+ (.+)$/.exec(message) ?? [];
+  return host === '' ? describeError(error) : `dial tcp: lookup ${host}: no such host`;
+};
+
+const DIAL_WORDS: Readonly<Record<string, string>> = {
+  ECONNREFUSED: 'connect: connection refused',
+  EHOSTUNREACH: 'connect: no route to host',
+  ENETUNREACH: 'connect: network is unreachable',
+  ETIMEDOUT: 'connect: connection timed out',
 };
 
 /** Runs a lifecycle hook to its end or until `signal` aborts. @throws Error when it fails. */

@@ -49,8 +49,9 @@ const listenerOf = (
   container: Container,
 ): ProbeListener => ({
   onChange,
-  onFailure: (kind, output) => {
-    const message = `${WORD[kind]} probe failed: ${output}`;
+  onFailure: (kind, { output, isUnknown }) => {
+    const how = isUnknown === true ? 'errored and resulted in unknown state' : 'failed';
+    const message = `${WORD[kind]} probe ${how}: ${output}`;
     const path = fieldPathOf(pod, container);
     events.emit(pod, { type: 'Warning', reason: 'Unhealthy', message }, path);
   },

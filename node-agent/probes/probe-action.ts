@@ -9,9 +9,11 @@ import { describeError } from '../../lib/log';
 import { hostPort } from '../../lib/net/ip';
 import type { ContainerRuntime } from '../../runtime/container-runtime';
 import {
+  dialFailure,
   portOf,
   runExec,
   runHttpGet,
+  UnknownPortError,
   type ActionResult,
   type ActionTarget,
 } from '../handlers/hooks';
@@ -36,33 +38,37 @@ export const runProbe = async (
       return await runGrpc(target, grpc, clock.now() + timeoutMs, timeoutMs, signal);
     return { succeeded: true, output: '' };
   } catch (error) {
-    return { succeeded: false, output: describeError(error) };
+    const output = describeError(error);
+    if (error instanceof UnknownPortError) return { succeeded: false, output, isUnknown: true };
+    return { succeeded: false, output };
   }
 };
 
-const runTcp = (
+const runTcp = async (
   { container, podIp }: ActionTarget,
   { host, port }: { readonly host?: string; readonly port: number | string },
   timeoutMs: number,
   signal: AbortSignal,
-): Promise<ActionResult> =>
+): Promise<ActionResult> => {
+  const target = {
+    host: host === undefined || host === '' ? podIp : host,
+    port: portOf(container, port),
+  };
+  const address = hostPort(target.host, target.port);
   // eslint-disable-next-line no-restricted-syntax -- the socket has a timeout
-  new Promise((resolve) => {
-    const target = host === undefined || host === '' ? podIp : host;
-    const socket = connect({
-      host: target,
-      port: portOf(container, port),
-      timeout: timeoutMs,
-      signal,
-    });
+  return new Promise((resolve) => {
+    const socket = connect({ ...target, timeout: timeoutMs, signal });
     const end = (result: ActionResult) => {
       socket.destroy();
       resolve(result);
     };
     socket.on('connect', () => end({ succeeded: true, output: '' }));
-    socket.on('timeout', () => end({ succeeded: false, output: 'dial tcp: i/o timeout' }));
-    socket.on('error', ({ message }) => end({ succeeded: false, output: message }));
+    socket.on('timeout', () =>
+      end({ succeeded: false, output: `dial tcp ${address}: i/o timeout` }),
+    );
+    socket.on('error', (error) => end({ succeeded: false, output: dialFailure(error, address) }));
   });
+};
 
 /** grpc.health.v1.Health/Check: one string out, one enum back. */
 const runGrpc = (
@@ -88,7 +94,8 @@ const runGrpc = (
       (error, health = 'UNKNOWN') => {
         signal.removeEventListener('abort', cancel);
         client.close();
-        if (error !== null) resolve({ succeeded: false, output: grpcFailure(error, timeoutMs) });
+        if (error !== null)
+          resolve({ succeeded: false, output: grpcFailure(error, address, timeoutMs) });
         else if (health === 'SERVING') resolve({ succeeded: true, output: '' });
         else
           resolve({
@@ -101,13 +108,35 @@ const runGrpc = (
     onAbort(signal, cancel);
   });
 
-const grpcFailure = ({ code, details }: ServiceError, timeoutMs: number): string => {
+/** In upstream's words, and the same each time: what tells a failure is counted, and not listed anew. */
+const grpcFailure = (
+  { code, details }: ServiceError,
+  address: string,
+  timeoutMs: number,
+): string => {
   if (code === status.UNIMPLEMENTED)
-    return `this server does not implement the grpc health protocol (grpc.health.v1.Health): ${details}`;
+    return `error: this server does not implement the grpc health protocol (grpc.health.v1.Health): ${details}`;
   if (code === status.DEADLINE_EXCEEDED)
-    return `timeout: no answer from the health service within ${timeoutMs / 1000}s`;
-  return `health rpc probe failed: ${details}`;
+    return `timeout: health rpc did not complete within ${timeoutMs / 1000}s`;
+  const [, last] = NO_CONNECTION.exec(details) ?? [];
+  if (last !== undefined) {
+    const [, errno] = /^(?:Error: )?connect (E[A-Z]+) /.exec(last) ?? [];
+    const why = errno === undefined ? last : dialFailure({ code: errno, message: last }, address);
+    return `error: failed to connect service at "${address}": ${why}`;
+  }
+  return `error: health rpc probe failed: rpc error: code = ${nameOfCode(code)} desc = ${details}`;
 };
+
+/** How the library tells of it, without the time that it puts behind. */
+const NO_CONNECTION =
+  /^No connection established\. Last error: (.*?)(?: \(\d{4}-\d\d-\d\dT[^)]*\))?\. Resolution note:/;
+
+/** As Go writes codes: `NotFound`. A pod may answer with any number. */
+const nameOfCode = (code: number): string =>
+  ((status as Readonly<Record<number, string | undefined>>)[code] ?? 'UNKNOWN')
+    .split('_')
+    .map((word) => word.slice(0, 1) + word.slice(1).toLowerCase())
+    .join('');
 
 /** The response has one field, an enum with number 1; the default is left out. Others are skipped. */
 const readStatus = (bytes: Buffer): string => {

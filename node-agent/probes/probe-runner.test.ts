@@ -51,7 +51,7 @@ it('spreads the first probes of containers that ran before', async () => {
 const heard = async (
   probe: object,
   kind: 'readiness' | 'liveness',
-  answers: readonly boolean[],
+  answers: readonly (boolean | undefined)[],
 ) => {
   const clock = new ManualClock(Date.UTC(2026, 0, 1));
   const beginMs = clock.now();
@@ -63,7 +63,11 @@ const heard = async (
     clock,
     random: seededRandom(1),
     slackMs: 1_000,
-    action: () => Promise.resolve({ succeeded: answers[next++] ?? answers.at(-1)!, output: '' }),
+    action: () => {
+      const succeeded = answers[Math.min(next++, answers.length - 1)];
+      const unknown = { succeeded: false, output: '', isUnknown: true as const };
+      return Promise.resolve(succeeded === undefined ? unknown : { succeeded, output: '' });
+    },
   });
   const container = { name: 'web', [`${kind}Probe`]: { exec: { command: ['true'] }, ...probe } };
   const target = { containerId: 'c', container, podIp: '', startedAtMs: beginMs };
@@ -83,4 +87,13 @@ it('believes a probe after as many answers as its thresholds say, asked in its p
   expect(await heard(probe, 'readiness', answers)).toEqual(['change 4', 'change 12']);
   const thrice = { periodSeconds: 5, failureThreshold: 3 };
   expect(await heard(thrice, 'liveness', [false])).toEqual(['end 10']);
+});
+
+it('believes nothing of a probe that could not be tried', async () => {
+  const probe = { periodSeconds: 1, failureThreshold: 2 };
+  expect(await heard(probe, 'liveness', [undefined])).toEqual([]);
+  expect(await heard(probe, 'readiness', [true, false, undefined, false, undefined])).toEqual([
+    'change 0',
+    'change 3',
+  ]);
 });

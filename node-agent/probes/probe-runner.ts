@@ -13,7 +13,7 @@ export interface ProbeListener {
   /** Readiness or startup came to another verdict. */
   onChange(): void;
   /** One failure, for an event. */
-  onFailure(kind: ProbeKind, output: string): void;
+  onFailure(kind: ProbeKind, result: ActionResult): void;
   /** Liveness or startup failed as often as the pod allows: the container must be restarted. */
   onUnhealthy(kind: ProbeKind): void;
 }
@@ -199,14 +199,17 @@ export class ProbeRunner {
     let successes = 0;
     let failures = 0;
     while (!signal.aborted) {
-      const { succeeded, output } = await this.once(kind, target, probe, signal);
+      const result = await this.once(kind, target, probe, signal);
+      const { succeeded, isUnknown } = result;
       if (aborted(signal)) return;
-      successes = succeeded ? successes + 1 : 0;
-      failures = succeeded ? 0 : failures + 1;
-      if (!succeeded) listener.onFailure(kind, output);
-      const isDecided =
-        successes >= (probe.successThreshold ?? 1) || failures >= (probe.failureThreshold ?? 3);
-      if (isDecided && !settle(succeeded)) return;
+      if (!succeeded) listener.onFailure(kind, result);
+      if (isUnknown !== true) {
+        successes = succeeded ? successes + 1 : 0;
+        failures = succeeded ? 0 : failures + 1;
+        const isDecided =
+          successes >= (probe.successThreshold ?? 1) || failures >= (probe.failureThreshold ?? 3);
+        if (isDecided && !settle(succeeded)) return;
+      }
       await clock.sleep(periodMs, signal);
     }
   }

@@ -138,7 +138,7 @@ describe('a StatefulSet', () => {
     const told = async () => {
       const events = await kubectl('get', 'events', '-o', 'json');
       return (JSON.parse(events) as { items: Event[] }).items
-        .filter(({ involvedObject }) => involvedObject?.kind === 'StatefulSet')
+        .filter(({ involvedObject }) => involvedObject.kind === 'StatefulSet')
         .map(({ reason, message, count = 1 }) => ({ reason, message, count }))
         .sort((a, b) => ((a.message ?? '') < (b.message ?? '') ? -1 : 1));
     };

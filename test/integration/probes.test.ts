@@ -6,6 +6,7 @@ import {
   type ServerUnaryCall,
 } from '@grpc/grpc-js';
 import { createServer as createHttpServer, type RequestListener } from 'node:http';
+import { createServer as createHttp2Server } from 'node:http2';
 import {
   createServer as createTcpServer,
   type AddressInfo,
@@ -95,7 +96,7 @@ describe('by gRPC', () => {
     expect(outputs.slice(2).map(({ output }) => output)).toEqual([
       'service unhealthy (responded with "NOT_SERVING")',
       'service unhealthy (responded with "UNKNOWN")',
-      'health rpc probe failed: unknown service',
+      'error: health rpc probe failed: rpc error: code = NotFound desc = unknown service',
     ]);
   });
 
@@ -114,11 +115,52 @@ describe('by gRPC', () => {
   });
 
   it('fails in time when nobody answers, or nobody is there', async () => {
-    expect(await probe({ grpc: { port: await silent() } })).toMatchObject({ succeeded: false });
-    expect(await probe({ grpc: { port: 1 } })).toMatchObject({
+    expect(await probe({ grpc: { port: await silent() } })).toEqual({
       succeeded: false,
-      output: expect.stringContaining('ECONNREFUSED'),
+      output: 'timeout: health rpc did not complete within 1s',
     });
+    expect(await probe({ grpc: { port: 1 } })).toEqual({
+      succeeded: false,
+      output:
+        'error: failed to connect service at "127.0.0.1:1": ' +
+        'dial tcp 127.0.0.1:1: connect: connection refused',
+    });
+  });
+
+  it('takes any code and any bytes for an answer', async () => {
+    const server = createHttp2Server();
+    const sessions = new Set<{ destroy(): void }>();
+    server.on('session', (session) => sessions.add(session));
+    server.on('stream', (stream) => {
+      stream.respond(
+        { ':status': 200, 'content-type': 'application/grpc', 'grpc-status': '99' },
+        { endStream: true },
+      );
+    });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    closers.push(
+      () =>
+        new Promise((resolve) => {
+          for (const session of sessions) session.destroy();
+          server.close(() => resolve());
+        }),
+    );
+    const { port } = server.address() as AddressInfo;
+    const { succeeded, output } = await probe({ grpc: { port } });
+    expect(succeeded).toBe(false);
+    expect(output).toMatch(/^error: health rpc probe failed: rpc error: code = Unknown desc = /);
+    const broken = await serve(() => Buffer.from([8, 255, 255]));
+    expect((await probe({ grpc: { port: broken } })).succeeded).toBe(false);
+  });
+
+  it('says the same of what speaks another protocol each time, so that events are counted', async () => {
+    const port = await http((_request, response) => void response.end());
+    const told = [await probe({ grpc: { port } }), await probe({ grpc: { port } })];
+    const output = `error: failed to connect service at "127.0.0.1:${port}": Protocol error`;
+    expect(told).toEqual([
+      { succeeded: false, output },
+      { succeeded: false, output },
+    ]);
   });
 });
 
@@ -176,7 +218,9 @@ describe('by HTTP', () => {
       succeeded: false,
       output: expect.stringContaining('context deadline exceeded'),
     });
-    expect((await probe({ httpGet: { port: 1 } })).output).toContain('ECONNREFUSED');
+    expect((await probe({ httpGet: { port: 1 } })).output).toBe(
+      'Get "http://127.0.0.1:1/": dial tcp 127.0.0.1:1: connect: connection refused',
+    );
   });
 });
 
@@ -186,5 +230,17 @@ it('opens a TCP connection, to the host that it names', async () => {
   const host = '127.0.0.2';
   expect((await probe({ tcpSocket: { port: elsewhere, host } })).succeeded).toBe(true);
   expect((await probe({ tcpSocket: { port: await silent() } })).succeeded).toBe(true);
-  expect((await probe({ tcpSocket: { port: 1 } })).succeeded).toBe(false);
+  expect(await probe({ tcpSocket: { port: 1 } })).toEqual({
+    succeeded: false,
+    output: 'dial tcp 127.0.0.1:1: connect: connection refused',
+  });
+});
+
+it('does not try a port that the container has no name for', async () => {
+  const ports = [{ name: 'web', containerPort: 1 }];
+  for (const what of [{ tcpSocket: { port: 'wed' } }, { httpGet: { port: 'wed' } }])
+    expect(await probe(what, ports)).toEqual({
+      ...{ succeeded: false, isUnknown: true },
+      output: 'strconv.Atoi: parsing "wed": invalid syntax',
+    });
 });
