@@ -38,7 +38,7 @@ const readConfig = (file: string): string => {
 
 /** @throws UsageError naming file, line and flag */
 export const applyConfig = (command: Command, file: string, text: string): void => {
-  const document = documentOf(file, text);
+  const document = flagDocumentOf(file, text);
   if (document === undefined) return;
   for (const [name, value] of Object.entries(document.value as object)) {
     const { line } = document.positionOf(name);
@@ -52,8 +52,8 @@ export const applyConfig = (command: Command, file: string, text: string): void 
   }
 };
 
-/** Undefined: the file says nothing. */
-const documentOf = (file: string, text: string): YamlDocument | undefined => {
+/** The flags of a file, each with its line. Undefined: it says nothing. @throws UsageError naming file and line */
+export const flagDocumentOf = (file: string, text: string): YamlDocument | undefined => {
   const [document, second] = parseYaml(file, text);
   if (document === undefined) return undefined;
   const at = (line: number) => `${file}:${line}: `;

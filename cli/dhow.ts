@@ -12,6 +12,10 @@ const BUNDLE_OF_COMMAND: Readonly<Record<string, string>> = {
   down: 'cluster',
   status: 'cluster',
   kubeconfig: 'cluster',
+  init: 'machine',
+  join: 'machine',
+  doctor: 'machine',
+  uninstall: 'machine',
 };
 
 const SERVICES: ReadonlySet<string> = new Set(['server', 'agent']);

@@ -15,6 +15,7 @@ const PROGRAMS = {
   server: 'cli/server.ts',
   agent: 'cli/agent.ts',
   cluster: 'cli/cluster.ts',
+  machine: 'cli/machine.ts',
   'bundle-replay': 'cli/bundle-replay.ts',
   'unpack-worker': 'runtime/rootfs/unpack-worker.ts',
   'meter-worker': 'node-agent/storage/meter-worker.ts',

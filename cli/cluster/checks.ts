@@ -22,7 +22,7 @@ export const checkMachine = (bundleDir: string): void => {
   if (missing.length > 0) throw new UsageError(missing.join('\n'));
 };
 
-const isInPath = (program: string): boolean =>
+export const isInPath = (program: string): boolean =>
   [...(process.env['PATH'] ?? '').split(delimiter), '/usr/sbin', '/sbin'].some((folder) =>
     existsSync(join(folder, program)),
   );

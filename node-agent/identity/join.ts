@@ -126,7 +126,7 @@ const fetchPinnedCa = (host: string, port: number, caHash: string): Promise<stri
     const socket = connect(
       { host, port, rejectUnauthorized: false, ALPNProtocols: ['h2'], timeout: CALL_TIMEOUT_MS },
       () => {
-        const ca = findByHash(socket.getPeerCertificate(true), caHash);
+        const ca = authorityByHash(socket.getPeerCertificate(true), caHash);
         socket.destroy();
         if (ca === undefined)
           reject(
@@ -144,7 +144,11 @@ const fetchPinnedCa = (host: string, port: number, caHash: string): Promise<stri
     );
   });
 
-const findByHash = (leaf: DetailedPeerCertificate, caHash: string): string | undefined => {
+/** PEM of the certificate with that key in the chain that a server shows; undefined where it is not there. */
+export const authorityByHash = (
+  leaf: DetailedPeerCertificate,
+  caHash: string,
+): string | undefined => {
   let current: DetailedPeerCertificate | undefined = leaf;
   for (let depth = 0; depth < 8 && current?.raw !== undefined; depth++) {
     const certificate = new X509Certificate(current.raw);

@@ -17,3 +17,4 @@ export {
 export { describeRefused } from './wireguard/plan';
 export { requireWireguard } from './wireguard/kernel';
 export { dial, DialError } from './dial';
+export { foreignRules, type ForeignRules } from './foreign-rules';
