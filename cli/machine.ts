@@ -1,7 +1,12 @@
+import { createInterface } from 'node:readline/promises';
 import { Command } from 'commander';
 import { durationMs } from './durations';
+import { examine } from './machine/doctor';
+import { formatFindings, standingErrors } from './machine/findings';
 import { initServer, type Initialized } from './machine/init';
 import { joinServer, readToken } from './machine/join';
+import { foundToRemove, uninstall } from './machine/uninstall';
+import { outputFormat } from './output/format';
 import { collect, runProgram, stopSignal } from './program';
 import { examples } from './syntax/command';
 import { UsageError } from './usage-error';
@@ -11,6 +16,8 @@ export const main = (argv: readonly string[]): Promise<number> => {
   const program = new Command('dhow');
   defineInit(program);
   defineJoin(program);
+  defineDoctor(program);
+  defineUninstall(program);
   return runProgram(program, argv);
 };
 
@@ -106,6 +113,67 @@ const defineJoin = (program: Command): void => {
         isReady === true ? `node ${node} is Ready\n` : `node ${node} has joined\n`,
       );
     });
+};
+
+const defineDoctor = (program: Command): void => {
+  program
+    .command('doctor')
+    .description('Look whether this machine is fit to be a server or a node; 1 if it is not')
+    .option('--role <role>', 'server, agent or both; default what it is, or both')
+    .option('-o, --output <format>', 'yaml, json, name or a template')
+    .addHelpText('after', examples('sudo dhow doctor', 'sudo dhow doctor --role agent -o json'))
+    .action(async ({ role, output }: { role?: string; output?: string }) => {
+      outputFormat(output);
+      const findings = await examine(role);
+      process.stdout.write(formatFindings(findings, output));
+      const errors = standingErrors(findings, []);
+      if (errors.length > 0)
+        throw new UsageError(
+          `this machine is not fit: ${errors.map(({ check }) => check).join(', ')}`,
+        );
+    });
+};
+
+const defineUninstall = (program: Command): void => {
+  program
+    .command('uninstall')
+    .description('Leave this machine as it was before init or join; drain a node first')
+    .option('--yes', 'do not ask')
+    .option('--keep-data', 'leave /var/lib/dhow and /etc/dhow: it can be the same again')
+    .addHelpText(
+      'after',
+      examples(
+        'dhow drain NODE --ignore-daemonsets   first, from anywhere: its pods begin elsewhere before they end',
+        'sudo dhow uninstall',
+        'sudo dhow uninstall --yes --keep-data',
+      ),
+    )
+    .action(async ({ yes, keepData = false }: { yes?: boolean; keepData?: boolean }) => {
+      mustBeRoot('leaving a cluster');
+      const options = { keepsData: keepData };
+      const found = await foundToRemove(options);
+      process.stdout.write(
+        found.length === 0
+          ? 'nothing is here but the package\n'
+          : `This ends and removes:\n${found.map((each) => `  ${each}\n`).join('')}`,
+      );
+      if (found.length > 0 && yes !== true) await mustAgree();
+      await uninstall(options, say);
+      process.stdout.write('done; the package itself goes by: dpkg -P dhow\n');
+    });
+};
+
+/** @throws UsageError unless somebody at a terminal says yes */
+const mustAgree = async (): Promise<void> => {
+  if (!process.stdin.isTTY)
+    throw new UsageError('nobody is there to be asked: --yes, if all of this is to go');
+  const terminal = createInterface({ input: process.stdin, output: process.stderr });
+  try {
+    const answer = await terminal.question('Go on? [y/N] ');
+    if (!/^y(es)?$/i.test(answer.trim())) throw new UsageError('nothing was changed');
+  } finally {
+    terminal.close();
+  }
 };
 
 const startOf = ({ nodeName, ignorePreflightErrors = [], timeout }: StartFlags) => ({

@@ -1,6 +1,14 @@
-import { existsSync, lstatSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  readFileSync,
+  rmdirSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { homedir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 
 /** Who asked for this, by sudo or as root. */
 interface Person {
@@ -35,6 +43,25 @@ export const giveKubeconfig = (kubeconfig: string): string | undefined => {
     return person === undefined ? write() : asPerson(person, write);
   } catch {
     return undefined;
+  }
+};
+
+/** Takes it back where it is still that of this server alone. What cannot be looked at stays. */
+export const takeKubeconfig = (kubeconfig: string): void => {
+  if (!existsSync(kubeconfig)) return;
+  const text = readFileSync(kubeconfig, 'utf8');
+  const person = personOf(process.env, readFileSync('/etc/passwd', 'utf8'));
+  const take = (home: string) => {
+    const file = join(home, '.kube', 'config');
+    if (!existsSync(file) || !isOfThisCluster(readFileSync(file, 'utf8'), text)) return;
+    rmSync(file);
+    rmdirSync(dirname(file));
+  };
+  try {
+    if (person === undefined) take(homedir());
+    else asPerson(person, () => take(person.home));
+  } catch {
+    // Others have files there, too.
   }
 };
 
