@@ -190,6 +190,8 @@ const DEFINITIONS: ReadonlyMap<string, () => Promise<Define>> = new Map([
   ['api-resources', async () => (await import('./syntax/server.js')).defineApiResources],
   ['api-versions', async () => (await import('./syntax/server.js')).defineApiVersions],
   ['decisions', async () => (await explaining()).defineDecisions],
+  ['token', async () => (await import('./syntax/token.js')).defineToken],
+  ['certs', async () => (await import('./syntax/certs.js')).defineCerts],
   ['config', async () => (await import('./syntax/config.js')).defineConfig],
   ['image', async () => (await import('./syntax/images.js')).defineImage],
   ['options', async () => (await import('./syntax/connection.js')).defineOptions],

@@ -133,9 +133,15 @@ const identityFor = async (joining: Joining): Promise<NodeIdentity> => {
   try {
     return isAgain ? await joinAgain(store, wanted) : await ensureIdentity(store, wanted);
   } catch (error) {
-    throw new UsageError(describeError(error), { cause: error });
+    throw new UsageError(wordsOf(error), { cause: error });
   }
 };
+
+/** What a server says in its refusal is all there is to know. */
+const wordsOf = (error: unknown): string =>
+  error instanceof Error && error.cause instanceof Error && 'details' in error.cause
+    ? error.message
+    : describeError(error);
 
 const tokenIn = (text: string) => {
   try {

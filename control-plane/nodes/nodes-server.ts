@@ -30,6 +30,7 @@ import { parseNodeDraft } from './node-draft';
 import { grpcError, isNodeName, holderOf, type NodeHolder } from './node-identity';
 import { firstWithin, messagesOf } from '../../lib/async/message-stream';
 import { publicKeyHashOf } from '../../lib/public-key';
+import { JoinTokens } from './join-tokens';
 import { NodeClaims } from './node-claims';
 import { NodeQuota } from './node-quota';
 import { NodeRegistrar } from './node-registrar';
@@ -69,6 +70,7 @@ class GrpcNodesServer implements NodesServer {
   private readonly listener: AgentsListener;
   private readonly sessions: SessionTable;
   private readonly claims: NodeClaims;
+  private readonly joinTokens: JoinTokens;
   private readonly broker: StreamBroker;
   private readonly sessionDeps: SessionDeps;
   private readonly podIndex: PodIndex;
@@ -90,6 +92,7 @@ class GrpcNodesServer implements NodesServer {
     this.sessions = new SessionTable(clock);
     this.renewals = new SpamFilter(clock);
     this.claims = new NodeClaims(client);
+    this.joinTokens = new JoinTokens(client, clock);
     this.broker = new StreamBroker(clock);
     this.podIndex = new PodIndex(deps);
     this.nodeVolumes = new NodeVolumes({ ...deps, podIndex: this.podIndex });
@@ -222,12 +225,13 @@ class GrpcNodesServer implements NodesServer {
   private async join(request: JoinRequest): Promise<JoinResponse> {
     const { pki, tokens, log } = this.deps;
     const { token, nodeName, certificateRequest, agentId } = request;
-    if (!tokens.verify(token))
-      throw grpcError(status.UNAUTHENTICATED, 'the join token is unknown or has expired');
+    const isOfStart = tokens.verify(token);
+    if (!isOfStart) await this.joinTokens.check(token, { nodeName, agentId }, NEVER);
     if (!isNodeName(nodeName))
       throw grpcError(status.INVALID_ARGUMENT, `"${nodeName}" is not a valid node name`);
     this.sessions.refuseOther(nodeName, agentId);
     await this.claims.checkJoin(nodeName, agentId, NEVER);
+    if (!isOfStart) await this.joinTokens.use(token, { nodeName, agentId }, NEVER);
     const certificate = await this.sign(certificateRequest, nodeName);
     await this.claims.join(nodeName, agentId, publicKeyHashOf(certificate), NEVER);
     log.info({ node: nodeName }, 'node certificate issued');

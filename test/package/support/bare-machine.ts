@@ -62,6 +62,23 @@ export class BareMachine implements AsyncDisposable {
     return stdout;
   }
 
+  /** Runs a wire from here to another machine: an interface of that name at both ends, with these addresses. */
+  async wireTo(
+    other: BareMachine,
+    name: string,
+    [own, theirs]: readonly [string, string],
+  ): Promise<void> {
+    execFileSync('nsenter', [
+      ...['--target', String(this.pid), '--net', 'ip', 'link', 'add', name, 'type', 'veth'],
+      ...['peer', 'name', name, 'netns', String(other.pid)],
+    ]);
+    for (const [machine, address] of [
+      [this, own],
+      [other, theirs],
+    ] as const)
+      await machine.run(`ip address add ${address} dev ${name}; ip link set ${name} up`);
+  }
+
   /** Brings a file of the host to a folder of the machine. */
   copyIn(file: string, folder: string): void {
     execFileSync('cp', [file, `/proc/${this.pid}/root${folder}`]);
