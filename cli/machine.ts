@@ -1,5 +1,6 @@
 import { createInterface } from 'node:readline/promises';
 import { Command } from 'commander';
+import { lockCluster } from './cluster/lock';
 import { durationMs } from './durations';
 import { examine } from './machine/doctor';
 import { formatFindings, standingErrors } from './machine/findings';
@@ -64,6 +65,7 @@ const defineInit = (program: Command): void => {
     )
     .action(async (flags: InitFlags) => {
       mustBeRoot('making a server');
+      using _lock = await lockCluster(LOCK);
       const done = await initServer(
         {
           advertiseAddress: flags.advertiseAddress,
@@ -101,6 +103,7 @@ const defineJoin = (program: Command): void => {
     )
     .action(async (server: string, flags: JoinFlags) => {
       mustBeRoot('joining a cluster');
+      using _lock = await lockCluster(LOCK);
       const { tokenFile, rejoin = false } = flags;
       const token = tokenFile === undefined ? undefined : readToken(tokenFile);
       const { node, isReady } = await joinServer(
@@ -150,6 +153,7 @@ const defineUninstall = (program: Command): void => {
     )
     .action(async ({ yes, keepData = false }: { yes?: boolean; keepData?: boolean }) => {
       mustBeRoot('leaving a cluster');
+      using _lock = await lockCluster(LOCK);
       const options = { keepsData: keepData };
       const found = await foundToRemove(options);
       process.stdout.write(
@@ -204,3 +208,6 @@ const mustBeRoot = (what: string): void => {
 };
 
 const say = (text: string): void => void process.stderr.write(`  ${text}\n`);
+
+/** One at a time makes this machine what it is to be. */
+const LOCK = '/run/dhow-machine.lock';
