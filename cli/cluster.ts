@@ -5,6 +5,7 @@ import { toYaml } from '../api/yaml/write';
 import { labNetworkNames } from '../runtime/network/lab';
 import { clusterPaths, mayListClusters, recordedClusters } from './cluster-paths';
 import { down } from './cluster/down';
+import { defineLab } from './cluster/lab-syntax';
 import { checkName, readRecord, type UpOptions } from './cluster/record';
 import { formatStatus, statusOf, type ClusterStatus } from './cluster/status';
 import { up } from './cluster/up';
@@ -15,13 +16,14 @@ import { examples } from './syntax/command';
 import { UsageError } from './usage-error';
 import { parseJson } from '../lib/json';
 
-/** `dhow up`, `down`, `status` and `kubeconfig`: clusters on this machine. */
+/** `dhow up`, `down`, `status`, `kubeconfig` and `lab`: clusters on this machine. */
 export const main = (argv: readonly string[]): Promise<number> => {
   const program = new Command('dhow');
   defineUp(program);
   defineDown(program);
   defineStatus(program);
   defineKubeconfig(program);
+  defineLab(program, theCluster, __dirname);
   return runProgram(program, argv);
 };
 
@@ -67,6 +69,7 @@ const defineUp = (program: Command): void => {
       '--tracing-config-file <file>',
       'a TracingConfiguration for server and agents; read again whenever one starts',
     )
+    .option('--node-disk <size>', 'give each node a disk of its own, of this size; default none')
     .option('--isolated', 'give the cluster no way out of its own network')
     .addOption(logLevel('of server and agents').default('info'))
     .option('-o, --output <format>', 'print the status of the cluster: wide, yaml, json or name')

@@ -213,6 +213,7 @@ const defineElsewhere = (program: Command): void => {
     ['join', 'Make this machine a node'],
     ['doctor', 'Look whether this machine is fit for that'],
     ['uninstall', 'Remove what init and join have made here'],
+    ['lab', 'Break nodes of a cluster of this machine on purpose, and heal them'],
     ['server', 'Run a control plane'],
     ['agent', 'Run a node'],
     ['version', 'Print the version'],

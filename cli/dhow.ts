@@ -16,6 +16,7 @@ const BUNDLE_OF_COMMAND: Readonly<Record<string, string>> = {
   join: 'machine',
   doctor: 'machine',
   uninstall: 'machine',
+  lab: 'cluster',
 };
 
 const SERVICES: ReadonlySet<string> = new Set(['server', 'agent']);

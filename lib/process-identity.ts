@@ -10,13 +10,22 @@ export interface ProcessIdentity {
 
 /** Undefined when no such process runs; a zombie does not. */
 export const startTimeOf = async (pid: number): Promise<string | undefined> => {
+  const fields = await statOf(pid);
+  return fields[0] === 'Z' || fields[0] === 'X' ? undefined : fields[19];
+};
+
+/** The kernel's letter for what a process does: `T` is stopped. Undefined when there is none. */
+export const stateOfProcess = async (pid: number): Promise<string | undefined> =>
+  (await statOf(pid))[0];
+
+/** Of /proc/PID/stat, what follows the command. */
+const statOf = async (pid: number): Promise<readonly string[]> => {
   try {
     const stat = await readFile(`/proc/${pid}/stat`, 'utf8');
     // The command may hold spaces and parentheses; what follows the last one is fixed.
-    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-    return fields[0] === 'Z' || fields[0] === 'X' ? undefined : fields[19];
+    return stat.slice(stat.lastIndexOf(')') + 2).split(' ');
   } catch {
-    return undefined;
+    return [];
   }
 };
 
@@ -33,6 +42,14 @@ export const stopProcess = async (
   await signalProcess(identity, 'SIGTERM');
   while (await isRunning(identity)) {
     if (clock.monotonicMs() - startMs > graceMs) await signalProcess(identity, 'SIGKILL');
+    await clock.sleep(POLL_MS);
+  }
+};
+
+/** SIGKILL, and nothing before. Resolves when it is gone. */
+export const killProcess = async (identity: ProcessIdentity, clock: Clock): Promise<void> => {
+  while (await isRunning(identity)) {
+    await signalProcess(identity, 'SIGKILL');
     await clock.sleep(POLL_MS);
   }
 };

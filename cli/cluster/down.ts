@@ -6,6 +6,7 @@ import { COMPANION_FOLDER, stopCompanion } from '../../node-agent/companion/reco
 import { destroyEverything } from '../../runtime/containers';
 import { destroyLabNetwork } from '../../runtime/network/lab';
 import type { ClusterPaths } from '../cluster-paths';
+import { Faults } from './faults';
 import { lockCluster } from './lock';
 import { cgroupOf, nodeNames, pathsOf, processesOf, readRecord, type Progress } from './record';
 import { removeTree } from './remove-tree';
@@ -18,6 +19,7 @@ export const down = async (name: string, progress: Progress): Promise<void> => {
   using _lock = await lockCluster(paths.lock);
   const processes = processesOf(paths);
   const record = readRecord(name);
+  await new Faults(name).forget();
   progress('agents');
   const names = new Set([...processes.names(), ...(record === undefined ? [] : nodeNames(record))]);
   names.delete('server');

@@ -7,6 +7,7 @@ import { describeError } from '../../lib/describe-error';
 import { NetworkError } from '../../runtime/network/errors';
 import { requireWireguard } from '../../runtime/network/wireguard/kernel';
 import { UsageError } from '../usage-error';
+import { diskBytes } from './node-disk';
 import type { ClusterRecord, UpOptions } from './record';
 
 /**
@@ -18,19 +19,24 @@ export const checkOptions = async (
   options: UpOptions,
   known: ClusterRecord | undefined,
 ): Promise<void> => {
-  checkNetwork(options, known);
+  checkFixed(options, known);
+  if (options.nodeDisk !== undefined) diskBytes(options.nodeDisk);
+  checkNetwork(options);
   checkFiles(options, known);
   if ((known ?? options).nodeEncryption === 'wireguard') await checkWireguard();
 };
 
-const checkNetwork = (options: UpOptions, known: ClusterRecord | undefined): void => {
-  for (const [option, field, byDefault] of NETWORK_OPTIONS) {
+const checkFixed = (options: UpOptions, known: ClusterRecord | undefined): void => {
+  for (const [option, field, byDefault] of FIXED_OPTIONS) {
     const given = options[field];
     if (given !== undefined && known !== undefined && (known[field] ?? byDefault) !== given)
       throw new UsageError(
         `cluster ${options.name} has ${option} ${known[field] ?? 'by default'}: it cannot be changed`,
       );
   }
+};
+
+const checkNetwork = (options: UpOptions): void => {
   const { clusterCidr, serviceClusterIpRange } = { ...DEFAULT_CLUSTER_NETWORK, ...options };
   try {
     clusterNetworkOf({ ...DEFAULT_CLUSTER_NETWORK, clusterCidr, serviceClusterIpRange });
@@ -65,10 +71,11 @@ const checkWireguard = async (): Promise<void> => {
 };
 
 /** With what they are in a record that does not say, where that is one value. */
-const NETWORK_OPTIONS = [
+const FIXED_OPTIONS = [
   ['--cluster-cidr', 'clusterCidr', undefined],
   ['--service-cluster-ip-range', 'serviceClusterIpRange', undefined],
   ['--node-encryption', 'nodeEncryption', 'none'],
+  ['--node-disk', 'nodeDisk', undefined],
 ] as const;
 
 const FILE_OPTIONS = [

@@ -1,14 +1,24 @@
 import { spawn } from 'node:child_process';
-import { closeSync, mkdirSync, openSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import {
+  closeSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { systemClock } from '../../lib/clock';
 import {
   isRunning,
+  killProcess,
   startTimeOf,
   stopProcess,
   type ProcessIdentity,
 } from '../../lib/process-identity';
 import { parseJson, stringifyJson } from '../../lib/json';
+import { UsageError } from '../usage-error';
 
 /** The long-lived processes of one local cluster, by name, with their pids kept in a folder. */
 export class Processes {
@@ -32,10 +42,21 @@ export class Processes {
     });
     child.unref();
     const startTime = (await startTimeOf(pid)) ?? '';
-    writeFileSync(this.file(name), stringifyJson({ pid, startTime }), { mode: 0o600 });
+    const kept: Kept = { pid, startTime, command, logFile };
+    writeFileSync(this.file(name), stringifyJson(kept), { mode: 0o600 });
     // Gone already: its log says why, and whoever waits for it looks there.
     child.stdin?.on('error', () => undefined);
     child.stdin?.end('go\n');
+  }
+
+  /** Starts what has ended again as it was started; false when it runs. @throws UsageError if it never was */
+  async startAgain(name: string): Promise<boolean> {
+    if ((await this.pidOf(name)) !== undefined) return false;
+    const { command, logFile } = this.read(name) ?? {};
+    if (command === undefined || logFile === undefined)
+      throw new UsageError(`it is not known how ${name} was started: dhow up starts it`);
+    await this.start(name, command, logFile);
+    return true;
   }
 
   names(): readonly string[] {
@@ -60,9 +81,20 @@ export class Processes {
     if (identity !== undefined) await stopProcess(identity, systemClock, graceMs);
   }
 
-  private read(name: string): ProcessIdentity | undefined {
+  /** At once and without a word. Resolves when it is gone. */
+  async kill(name: string): Promise<void> {
+    const identity = this.read(name);
+    if (identity !== undefined) await killProcess(identity, systemClock);
+  }
+
+  /** What has ended is not to be started again. */
+  forget(name: string): void {
+    rmSync(this.file(name), { force: true });
+  }
+
+  private read(name: string): Kept | undefined {
     try {
-      return parseJson(readFileSync(this.file(name), 'utf8')) as ProcessIdentity;
+      return parseJson(readFileSync(this.file(name), 'utf8')) as Kept;
     } catch {
       // Never started, or the file was cut short by a crash: no process to speak of.
       return undefined;
@@ -72,6 +104,12 @@ export class Processes {
   private file(name: string): string {
     return join(this.pidDir, `${name}.json`);
   }
+}
+
+interface Kept extends ProcessIdentity {
+  /** Not said by those of an older release. */
+  readonly command?: readonly string[];
+  readonly logFile?: string;
 }
 
 /** Our end closes the pipe: then `read` fails, and nothing is run. */

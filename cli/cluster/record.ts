@@ -22,6 +22,8 @@ export interface UpOptions {
   readonly serviceClusterIpRange?: string;
   /** As the agents' flag; default: none. */
   readonly nodeEncryption?: 'none' | 'wireguard';
+  /** Size of a disk of its own for each node; default: they share this machine's. */
+  readonly nodeDisk?: string;
   /** A file, by its whole path: it is read at each start. */
   readonly schedulerConfig?: string;
   /** The same, for the server and all agents. */

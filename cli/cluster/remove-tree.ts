@@ -39,7 +39,8 @@ const unmountBelow = (folder: string): void => {
   }
 };
 
-const cgroupRoots = (): string[] => {
+/** Of each hierarchy of version 1, and of version 2. */
+export const cgroupRoots = (): string[] => {
   const root = '/sys/fs/cgroup';
   if (!existsSync(root)) return [];
   return [root, ...readdirSync(root).map((name) => join(root, name))];

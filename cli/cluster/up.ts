@@ -14,7 +14,9 @@ import { recordedClusters, type ClusterPaths } from '../cluster-paths';
 import { UsageError } from '../usage-error';
 import { checkMachine } from './checks';
 import { down } from './down';
+import { Faults } from './faults';
 import { lockCluster } from './lock';
+import { diskBytes, ensureNodeDisk } from './node-disk';
 import type { LifeSigns } from './node-readiness';
 import { checkOptions } from './option-checks';
 import type { Processes } from './processes';
@@ -59,6 +61,7 @@ export const up = async (
   try {
     using _lock = await lockCluster(paths.lock);
     const record = known ?? (await newRecord(options, paths));
+    await new Faults(options.name).healAll();
     await start(new Start(record, paths, processesOf(paths), bundleDir, progress, signal));
   } catch (error) {
     if (signal.aborted && known === undefined) {
@@ -126,6 +129,8 @@ const start = async (begun: Start): Promise<void> => {
   begun.step('agents');
   const awaited = new Set<string>();
   for (const node of network.nodes) {
+    if (record.nodeDisk !== undefined)
+      await ensureNodeDisk(paths, node.name, diskBytes(record.nodeDisk));
     const isNewAgent = await startAgent(begun, node, network);
     if (isNewServer || isNewAgent) awaited.add(node.name);
   }
@@ -215,8 +220,7 @@ const startAgent = async (
       '--cgroup-parent',
       cgroupOf(record.name, node.name),
     ],
-    // The disk is the machine's and everybody's on it: how full others made it is not these nodes' to judge.
-    ...['--eviction-hard', 'memory.available<100Mi'],
+    ...['--eviction-hard', record.nodeDisk === undefined ? HARD_OF_SHARED_DISK : HARD_OF_OWN_DISK],
     ...['--log-level', record.logLevel],
     ...(record.nodeEncryption === undefined ? [] : ['--node-encryption', record.nodeEncryption]),
     ...tracingFlags(record),
@@ -285,5 +289,9 @@ const hasEnded = (name: string, paths: ClusterPaths): UsageError => {
 
 /** Of clusters that are older than the choice. */
 const FIRST_CLUSTER_CIDR = '10.42.0.0/16';
+/** The disk is the machine's and everybody's on it: how full others made it is not these nodes' to judge. */
+const HARD_OF_SHARED_DISK = 'memory.available<100Mi';
+/** The kubelet's of disks. */
+const HARD_OF_OWN_DISK = `${HARD_OF_SHARED_DISK},nodefs.available<10%,imagefs.available<15%,nodefs.inodesFree<5%,imagefs.inodesFree<5%`;
 const START_TIMEOUT_MS = 90_000;
 const POLL_MS = 100;

@@ -1,8 +1,6 @@
-import { execFile } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
-import { promisify } from 'node:util';
-import { NetworkError } from './errors';
 import { bridgeNameOf } from './lab';
+import { labNft } from './lab-command';
 import { shortHash } from './names';
 
 /**
@@ -13,7 +11,7 @@ import { shortHash } from './names';
 export const openLabUplink = async (name: string, subnet: string): Promise<void> => {
   const bridge = bridgeNameOf(name);
   const table = tableOf(name);
-  await nft(`
+  await labNft(`
 add table ip ${table}
 delete table ip ${table}
 table ip ${table} {
@@ -34,7 +32,7 @@ table ip ${table} {
 /** Idempotent. */
 export const closeLabUplink = async (name: string): Promise<void> => {
   const table = tableOf(name);
-  await nft(`add table ip ${table}\ndelete table ip ${table}\n`);
+  await labNft(`add table ip ${table}\ndelete table ip ${table}\n`);
 };
 
 /** Whether this machine passes packets on between its interfaces. */
@@ -44,18 +42,5 @@ export const writeForwarding = (isOn: boolean): void => writeFileSync(FORWARDING
 
 const tableOf = (name: string): string => `dhow-lab-${shortHash(name, 8)}`;
 
-const nft = async (rules: string): Promise<void> => {
-  const run = promisify(execFile)('nft', ['-f', '-'], { timeout: NFT_TIMEOUT_MS });
-  run.child.stdin?.end(rules);
-  try {
-    await run;
-  } catch (error) {
-    const { code, stderr } = error as NodeJS.ErrnoException & { stderr?: string };
-    const reason = String(code) === 'ENOENT' ? 'nft is not installed (package nftables)' : stderr;
-    throw new NetworkError('lab', `nft: ${reason?.trim() ?? 'failed'}`, { cause: error });
-  }
-};
-
 // Source: Documentation/networking/ip-sysctl.rst, ip_forward.
 const FORWARDING = '/proc/sys/net/ipv4/ip_forward';
-const NFT_TIMEOUT_MS = 10_000;

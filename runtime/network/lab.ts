@@ -1,7 +1,5 @@
-import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { readdir } from 'node:fs/promises';
-import { promisify } from 'node:util';
 import {
   formatIp,
   formatPrefix,
@@ -14,6 +12,7 @@ import {
   type IpPrefix,
 } from '../../lib/net/ip';
 import { NetworkError } from './errors';
+import { ipJson, labCommand } from './lab-command';
 import { shortHash } from './names';
 
 export interface LabNetworkOptions {
@@ -243,32 +242,14 @@ const netnsEntries = async (): Promise<string[]> => {
 const namesOf = async (...args: string[]): Promise<string[]> =>
   (await ipJson(...args)).flatMap(({ ifname }) => (typeof ifname === 'string' ? [ifname] : []));
 
-const ipJson = async (...args: string[]): Promise<Record<string, unknown>[]> => {
-  const output = await runIp(['-json', ...args]);
-  return output.trim() === '' ? [] : (JSON.parse(output) as Record<string, unknown>[]);
-};
-
 /** False when it failed in a way that `tolerated` describes. */
 const ip = async (args: readonly string[], tolerated?: RegExp): Promise<boolean> => {
   try {
-    await runIp(args);
+    await labCommand(['ip', ...args]);
     return true;
   } catch (error) {
     if (error instanceof Error && tolerated?.test(error.message) === true) return false;
     throw error;
-  }
-};
-
-const runIp = async (args: readonly string[]): Promise<string> => {
-  try {
-    const options = { timeout: IP_TIMEOUT_MS, maxBuffer: MAX_OUTPUT_BYTES };
-    return (await promisify(execFile)('ip', args, options)).stdout;
-  } catch (error) {
-    const { code, stderr } = error as NodeJS.ErrnoException & { stderr?: string };
-    const reason = String(code) === 'ENOENT' ? 'ip is not installed (package iproute2)' : stderr;
-    throw new NetworkError('lab', `ip ${args.join(' ')}: ${reason?.trim() ?? 'failed'}`, {
-      cause: error,
-    });
   }
 };
 
@@ -279,6 +260,22 @@ const checkName = (name: string): void => {
       `name ${JSON.stringify(name)} must be 1 to 32 of [a-z0-9-], a letter or digit at both ends`,
     );
   }
+};
+
+/** Where a node of a lab is connected. */
+export interface LabPlace {
+  /** Path of its network namespace, in which its end is `eth0`. */
+  readonly netns: string;
+  /** The end of this machine, in the bridge. */
+  readonly wire: string;
+}
+
+/** Pure: whether there is such a node is another question. @throws NetworkError when it cannot be one's name */
+export const labPlaceOf = (name: string, node: string): LabPlace => {
+  checkName(name);
+  if (!NODE.test(node)) throw new NetworkError('lab', `${node} is no node of a lab`);
+  const number = Number(node.slice('node-'.length));
+  return { netns: netnsPathOf(name, number), wire: `${wirePrefixOf(name)}${number}` };
 };
 
 /** The bridge of a lab; the links of its nodes bear the same hash. */
@@ -308,5 +305,3 @@ const POD_RANGES = Array.from({ length: 54 }, (_none, i) => 42 + i).filter((i) =
 const EXISTS = /File exists/;
 const NO_ROUTE = /No such process/;
 const GONE = /Cannot find device|No such file or directory/;
-const IP_TIMEOUT_MS = 10_000;
-const MAX_OUTPUT_BYTES = 16 * 1024 * 1024;
