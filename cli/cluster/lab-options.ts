@@ -14,10 +14,10 @@ export interface SlowFlags {
 
 /** Pure. @throws UsageError naming the flag */
 export const slownessOf = ({ delay, jitter, loss, rate }: SlowFlags): LabSlowness => {
-  if (delay === undefined && loss === undefined && rate === undefined)
-    throw new UsageError('say how slow: --delay, --loss or --rate');
   if (jitter !== undefined && delay === undefined)
     throw new UsageError('--jitter is of a delay: give --delay as well');
+  if (delay === undefined && loss === undefined && rate === undefined)
+    throw new UsageError('say how slow: --delay, --loss or --rate');
   return {
     ...(delay === undefined ? {} : { delayMs: milliseconds('--delay', delay, MAX_DELAY_MS) }),
     ...(jitter === undefined ? {} : { jitterMs: milliseconds('--jitter', jitter, MAX_DELAY_MS) }),

@@ -22,14 +22,14 @@ systemctl disable --now etcd 2>/dev/null || true
 
 dpkg -i /tmp/dhow.deb
 if [ "$role" = node ]; then
-  systemctl is-active --quiet dhow-agent || dhow join "$server" --token-file /tmp/join-token
+  systemctl is-active --quiet dhow-agent || dhow join "$server" --token-file /tmp/join-token --timeout 15m
   rm -f /tmp/join-token
 else
-  dhow init --advertise-address "$address"
+  dhow init --advertise-address "$address" --timeout 15m
   export KUBECONFIG=/var/lib/dhow/server/admin.kubeconfig
   dhow image import /tmp/busybox.tar.gz --rootfs -t dhow.local/busybox:1
   dhow apply -f /tmp/manifests/
-  # What is said by hand, by root and by sudo, needs no flags.
+  # `dhow init` has given it to who called it by sudo; here is it for root.
   install -d -m 700 /root/.kube
   [ -e /root/.kube/config ] || ln -s "$KUBECONFIG" /root/.kube/config
 fi
