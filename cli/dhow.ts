@@ -17,6 +17,7 @@ const BUNDLE_OF_COMMAND: Readonly<Record<string, string>> = {
   doctor: 'machine',
   uninstall: 'machine',
   lab: 'cluster',
+  etcd: 'upkeep',
 };
 
 const SERVICES: ReadonlySet<string> = new Set(['server', 'agent']);

@@ -96,6 +96,18 @@ const withStore = (command: Command): Command =>
       wholeNumber('--etcd-quota'),
     )
     .option(
+      '--snapshot-schedule <cron>',
+      'save the cluster at these times, such as "0 */12 * * *"; default: never',
+    )
+    .option(
+      '--snapshot-retention <count>',
+      'how many of these are kept; default 5',
+      wholeNumber('--snapshot-retention'),
+    )
+    .option('--snapshot-dir <dir>', 'where they are; default snapshots in the data directory')
+    .option('--snapshot-passphrase-file <file>', 'seal them with the first line of this file')
+    .option('--snapshot-unsealed', 'do not seal them: who reads one has the cluster')
+    .option(
       '--accept-etcd-history',
       'go on with an etcd that is another, or older, than the one this server knew',
     )
@@ -149,6 +161,11 @@ interface Flags {
   readonly clusterName?: string;
   readonly etcdEndpoint?: readonly string[];
   readonly etcdQuota?: number;
+  readonly snapshotSchedule?: string;
+  readonly snapshotRetention?: number;
+  readonly snapshotDir?: string;
+  readonly snapshotPassphraseFile?: string;
+  readonly snapshotUnsealed?: boolean;
   readonly acceptEtcdHistory?: boolean;
   readonly discardUnreadableSecrets?: boolean;
   readonly authenticationConfig?: string;
@@ -190,6 +207,11 @@ const configOf = (flags: Flags) => ({
   clusterName: flags.clusterName,
   etcdEndpoints: flags.etcdEndpoint,
   etcdQuotaMib: flags.etcdQuota,
+  snapshotSchedule: flags.snapshotSchedule,
+  snapshotRetention: flags.snapshotRetention,
+  snapshotDir: flags.snapshotDir,
+  snapshotPassphraseFile: flags.snapshotPassphraseFile,
+  snapshotUnsealed: flags.snapshotUnsealed,
   acceptEtcdHistory: flags.acceptEtcdHistory,
   discardUnreadableSecrets: flags.discardUnreadableSecrets,
   oidc: oidcOf(flags),

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { SIGNING_ALGORITHMS } from './api-server/auth/token-issuer';
 import { DEFAULT_CLUSTER_NETWORK } from '../api/cluster-network';
+import { scheduleProblem } from '../api/validation/cron-schedule';
 
 const YEAR_SECONDS = 365 * 24 * 3600;
 const seconds = z.number().min(1).max(86_400);
@@ -86,6 +87,22 @@ export const serverConfigSchema = z.object({
     .min(10)
     .max(10 * YEAR_SECONDS)
     .default(YEAR_SECONDS),
+  /** When snapshots of the cluster are saved, as a CronJob's schedule. Without one none are. */
+  snapshotSchedule: z
+    .string()
+    .superRefine((text, context) => {
+      const problem = scheduleProblem(text);
+      if (problem !== undefined) context.addIssue(problem);
+    })
+    .optional(),
+  /** How many of those that the schedule made stay. */
+  snapshotRetention: z.number().int().min(1).max(10_000).default(5),
+  /** Default: DIR/snapshots. */
+  snapshotDir: z.string().min(1).optional(),
+  /** Its first line seals them. */
+  snapshotPassphraseFile: z.string().optional(),
+  /** In the place of a passphrase: they are not sealed. */
+  snapshotUnsealed: z.boolean().default(false),
   joinTokenTtlSeconds: z
     .number()
     .min(60)

@@ -46,6 +46,7 @@ import { systemClock as clock } from '../lib/clock';
 import { EventLoopMonitor } from '../lib/event-loop-monitor';
 import { replaceFile } from '../lib/files';
 import { formatJoinToken } from '../lib/join-token';
+import { stringifyJson } from '../lib/json';
 import { lateBound } from '../lib/late-bound';
 import { memoryLimitBytes } from '../lib/memory-limit';
 import { createLog, type Log } from '../lib/log';
@@ -59,6 +60,8 @@ import { ConfiguredAuthentication } from './api-server/auth/configured-authentic
 import { issuerOf, OidcAuthenticator, userByFlags } from './api-server/auth/oidc';
 import { parseAuditPolicy } from './api-server/audit/policy';
 import { createApiServer, type ApiServer } from './api-server/api-server';
+import { SERVER_CONFIG_FILE } from './backup/save';
+import { snapshotsOf } from './backup/snapshots-of';
 import { parseAddress, parseServerConfig, type ServerConfig } from './config';
 import { createControllers, runControllers } from './controllers';
 import { ensureDefaultClasses } from './default-classes';
@@ -108,6 +111,7 @@ export const runServer = async (
   for (const folder of [config.dataDir, config.runDir]) {
     await mkdir(folder, { recursive: true, mode: 0o700 });
   }
+  await replaceFile(join(config.dataDir, SERVER_CONFIG_FILE), stringifyJson(config));
   await using tracing = await openTracingBy(config);
   const pki = await openPki({
     directory: join(config.dataDir, 'pki'),
@@ -147,7 +151,10 @@ export const runServer = async (
   await serve(
     { config, network, log, pki, encryptionKeys, tokens, opened, tracing },
     running.signal,
-    onStarted,
+    (started) => {
+      log.info({ url: started.url, agentsPort: started.agentsPort }, 'ready');
+      onStarted(started);
+    },
   );
   if (!signal.aborted) opened.lost.throwIfAborted();
 };
@@ -194,6 +201,7 @@ const serve = async (
   await using metrics = createResourceMetrics({ ...views, connections, clock });
   await using audit = await openAudit(config, log);
   const authentication = await openAuthentication(config, log);
+  const snapshots = await snapshotsBy(config, log, apiClient.proxy);
   await using server = createApiServer({
     ...shared,
     ...{ store: opened.store, caches, tls: pki, network },
@@ -204,7 +212,7 @@ const serve = async (
     lag: () => monitor.histogram,
     virtualResources: [...answersOf(scheduler), ...metrics.resources, encryptionKeys],
     placements: scheduler.placements,
-    moreMetrics: [scheduler.metrics, ...tracing.metrics],
+    moreMetrics: [scheduler.metrics, ...tracing.metrics, ...snapshots],
     ...{ registry, objectFaults: faults },
     certificates: () => pki.lives(),
     ...{ ...timesOf(config), ...authentication.deps },
@@ -220,7 +228,7 @@ const serve = async (
   nodeConnections.bind(nodes.connections);
   const controllers = controllersFor({ config, network, log, pki }, server, informers, faults);
   await using group = new TaskGroup(signal);
-  for (const part of [informers, authentication, encryptionKeys])
+  for (const part of [informers, authentication, encryptionKeys, ...snapshots])
     group.run((groupSignal) => part.run(groupSignal));
   const address = await server.listen(parseAddress(config.listen));
   await startSystemObjects({ config, network, log }, server.client, address.port, group);
@@ -229,10 +237,12 @@ const serve = async (
   group.run((groupSignal) => keepCertificates(keeper, groupSignal));
   group.run((groupSignal) => runControllers(controllers, shared, groupSignal));
   group.run((groupSignal) => scheduler.run(groupSignal));
-  log.info({ url: started.url, agentsPort: started.agentsPort }, 'ready');
   onStarted(started);
   await group.wait();
 };
+
+const snapshotsBy = (config: ServerConfig, log: Log, client: ApiClient) =>
+  snapshotsOf({ ...{ config, client, clock, log }, version: VERSION });
 
 /** What the scheduler tells of itself. */
 const answersOf = ({ decisions, explanations }: Pick<Scheduler, 'decisions' | 'explanations'>) =>

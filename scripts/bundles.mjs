@@ -16,6 +16,7 @@ const PROGRAMS = {
   agent: 'cli/agent.ts',
   cluster: 'cli/cluster.ts',
   machine: 'cli/machine.ts',
+  upkeep: 'cli/upkeep.ts',
   'bundle-replay': 'cli/bundle-replay.ts',
   'unpack-worker': 'runtime/rootfs/unpack-worker.ts',
   'meter-worker': 'node-agent/storage/meter-worker.ts',

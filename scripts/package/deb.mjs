@@ -21,7 +21,7 @@ import { CONFIGS, setModes } from './tree.mjs';
  */
 const RELATIONS = `\
 Depends: libc6 (>= 2.28), libgcc-s1 | libgcc1, libstdc++6 (>= 5.2), iproute2, mount, nftables
-Recommends: etcd-server (>= 3.4), zstd`;
+Recommends: etcd-server (>= 3.4), etcd-client, zstd`;
 
 const DESCRIPTION = `\
 Description: lightweight Kubernetes-style orchestrator that explains placements

@@ -47,7 +47,7 @@ export const superviseEtcd = async (options: SuperviseEtcdOptions): Promise<Supe
   const supervisor = new Supervisor({ ...options, runDir, dataDir });
   const running = supervisor.run();
   return {
-    endpoint: `unix:${join(runDir, CLIENT_SOCKET)}`,
+    endpoint: ownEndpointOf(runDir),
     get pid() {
       return supervisor.pid;
     },
@@ -57,6 +57,9 @@ export const superviseEtcd = async (options: SuperviseEtcdOptions): Promise<Supe
     },
   };
 };
+
+/** Of the etcd whose sockets are in `runDir`. */
+export const ownEndpointOf = (runDir: string): string => `unix:${join(runDir, CLIENT_SOCKET)}`;
 
 class Supervisor {
   private readonly stopping = new AbortController();
@@ -147,17 +150,21 @@ const readIdentity = async (path: string): Promise<ProcessIdentity | undefined> 
   }
 };
 
+/** Who the member is: what a restored one has to be told as well. */
+export const memberFlags = (): string[] => [
+  `--name=${MEMBER_NAME}`,
+  `--initial-advertise-peer-urls=unix://${PEER_SOCKET}`,
+  `--initial-cluster=${MEMBER_NAME}=unix://${PEER_SOCKET}`,
+];
+
 const etcdFlags = ({ dataDir, quotaBytes = QUOTA_BYTES }: SuperviseEtcdOptions): string[] => {
   const client = `unix://${CLIENT_SOCKET}`;
   const peer = `unix://${PEER_SOCKET}`;
-  return [
-    ['name', 'dhow'],
+  const flags = [
     ['data-dir', dataDir],
     ['listen-client-urls', client],
     ['advertise-client-urls', client],
     ['listen-peer-urls', peer],
-    ['initial-advertise-peer-urls', peer],
-    ['initial-cluster', `dhow=${peer}`],
     ['quota-backend-bytes', String(quotaBytes)],
     // Raft keeps this many entries in memory; one member needs none of them for others.
     ['snapshot-count', '5000'],
@@ -167,6 +174,7 @@ const etcdFlags = ({ dataDir, quotaBytes = QUOTA_BYTES }: SuperviseEtcdOptions):
     ['log-outputs', 'stderr'],
     ['log-level', 'warn'],
   ].map(([flag = '', value = '']) => `--${flag}=${value}`);
+  return [...memberFlags(), ...flags];
 };
 
 /** Collect garbage early: etcd's heap is small, and its memory is mostly the mapped file. */
@@ -192,6 +200,7 @@ const forwardLog = (child: ChildProcess, log: Log): (() => string) => {
 // etcd takes no absolute socket path: the "host:port" is a file name in its working directory.
 const CLIENT_SOCKET = 'etcd-client:0';
 const PEER_SOCKET = 'etcd-peer:0';
+const MEMBER_NAME = 'dhow';
 const PID_FILE = 'etcd.pid.json';
 const QUOTA_BYTES = 8 * 1024 ** 3;
 const STABLE_MS = 30_000;
