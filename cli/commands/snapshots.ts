@@ -13,16 +13,10 @@ import type { SnapshotHeader } from '../../control-plane/backup/snapshot-file';
 import { ageOf } from '../../lib/age';
 import { systemClock } from '../../lib/clock';
 import { stringifyJson } from '../../lib/json';
-import { clusterPaths } from '../cluster-paths';
-import { unknownCluster } from '../context';
 import { formatTable } from '../output/table';
 import { printable } from '../output/terminal';
 import { UsageError } from '../usage-error';
-
-export interface ServerOptions {
-  readonly dataDir?: string;
-  readonly cluster?: string;
-}
+import { dataDirOf, DEFAULT_DATA_DIR, type ServerOptions } from './server-folder';
 
 export interface VerifyOptions {
   readonly passphraseFile?: string;
@@ -105,14 +99,6 @@ export const restore = async (
   say(`Agents rejoin by their certificates: start them with --server and the new address.`);
 };
 
-const dataDirOf = ({ dataDir, cluster }: ServerOptions): string => {
-  if (dataDir !== undefined) return resolve(dataDir);
-  if (cluster === undefined) return DEFAULT_DATA_DIR;
-  const { serverDir, manifest } = clusterPaths(cluster);
-  if (!existsSync(manifest)) throw new UsageError(unknownCluster(cluster));
-  return serverDir;
-};
-
 const passphraseOf = async (file: string | undefined): Promise<string | undefined> =>
   file === undefined ? undefined : readPassphrase(file);
 
@@ -135,9 +121,9 @@ const viewOf = ({ name, path, header, problem }: ListedSnapshot) => ({
   ...(header === undefined ? { problem } : { ...header, seal: header.seal.kind }),
 });
 
-const sizeOf = (bytes: number): string => `${(bytes / 1024 ** 2).toFixed(1)} MiB`;
+const sizeOf = (bytes: number): string =>
+  bytes < 1024 ** 2 ? `${Math.ceil(bytes / 1024)} KiB` : `${(bytes / 1024 ** 2).toFixed(1)} MiB`;
 
 const say = (text: string): void => void process.stdout.write(`${text}\n`);
 
 const VERSION = process.env['DHOW_VERSION'] ?? '0.0.0';
-const DEFAULT_DATA_DIR = '/var/lib/dhow/server';

@@ -9,6 +9,8 @@ import {
   type SaveCommandOptions,
   type VerifyOptions,
 } from '../commands/snapshots';
+import { rotate } from '../commands/certs-rotate';
+import type { ServerOptions } from '../commands/server-folder';
 import { stopSignal } from '../program';
 import { examples } from './command';
 
@@ -42,6 +44,16 @@ export const defineEtcd = (program: Command): void => {
     .option('--data-dir <dir>', 'of the server to be; default /var/lib/dhow/server')
     .option('--passphrase-file <file>', 'with which it was sealed')
     .action((file: string, options: RestoreCommandOptions) => restore(file, options, stopSignal()));
+};
+
+/** `dhow certs rotate`. */
+export const defineCertsRotate = (program: Command): void => {
+  ofServer(program.command('certs').description('The certificates of a server').command('rotate'))
+    .description(
+      "Replace the server's and the administrator's certificates and keys, also ended ones",
+    )
+    .action((options: ServerOptions) => rotate(options))
+    .addHelpText('after', examples('dhow certs rotate', 'dhow certs rotate --cluster dev'));
 };
 
 const ofServer = (command: Command): Command =>

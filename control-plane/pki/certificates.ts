@@ -190,11 +190,16 @@ export class CertificateAuthority {
   }
 }
 
-/** True when the certificate names all of `names`. */
-export const bearsNames = (certificatePem: string, names: readonly string[]): boolean => {
+/** The host names and addresses that a certificate is for. */
+export const namesIn = (certificatePem: string): readonly string[] => {
   const certificate = new x509.X509Certificate(certificatePem);
   const extension = certificate.getExtension(x509.SubjectAlternativeNameExtension);
-  const present = new Set(extension?.names.items.map(({ value }) => value.toLowerCase()) ?? []);
+  return extension?.names.items.map(({ value }) => value) ?? [];
+};
+
+/** True when the certificate names all of `names`. */
+export const bearsNames = (certificatePem: string, names: readonly string[]): boolean => {
+  const present = new Set(namesIn(certificatePem).map((name) => name.toLowerCase()));
   return names.every((name) => present.has(name.toLowerCase()));
 };
 

@@ -26,12 +26,7 @@ export class HeldCertificate {
     request: CertificateRequest & { readonly lifeMs: number },
     clock: Clock,
   ): Promise<HeldCertificate> {
-    const stored = await readPair(path);
-    const isOurs =
-      stored !== undefined &&
-      ca.hasSigned(stored.certificate) &&
-      bearsNames(stored.certificate, request.names ?? []);
-    const pair = isOurs ? stored : await issue(path, ca, request, clock);
+    const pair = (await readOwn(path, ca, request)) ?? (await issue(path, ca, request, clock));
     const held = new HeldCertificate(path, ca, request, clock, pair);
     await held.renewIfDue(LEFT_SHARE_AT_START);
     return held;
@@ -45,14 +40,34 @@ export class HeldCertificate {
     return certificateLifeOf(this.current.certificate);
   }
 
-  /** The old one stays in use until the new one is on disk. */
+  /**
+   * The old one stays in use until the new one is on disk. One that somebody put into its place is taken
+   * first (`rotateCertificates`).
+   */
   async renewIfDue(leftShare: number): Promise<void> {
     const { path, ca, request, clock } = this;
+    const stored = await readOwn(path, ca, request);
+    if (stored !== undefined && stored.certificate !== this.current.certificate)
+      this.current = stored;
     const rule = { lifeMs: request.lifeMs, leftShare, authorityUntilMs: ca.life.untilMs };
     if (isDue(this.life.untilMs, clock.now(), rule))
       this.current = await issue(path, ca, request, clock);
   }
 }
+
+/** Undefined when what is there is of no use. */
+const readOwn = async (
+  path: string,
+  ca: CertificateAuthority,
+  { names = [] }: CertificateRequest,
+): Promise<KeyPairPem | undefined> => {
+  const stored = await readPair(path);
+  const isOwn =
+    stored !== undefined &&
+    ca.hasSigned(stored.certificate) &&
+    bearsNames(stored.certificate, names);
+  return isOwn ? stored : undefined;
+};
 
 const issue = async (
   path: string,

@@ -2,11 +2,11 @@ import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { mkdtemp, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { ManualClock } from '../../lib/clock';
+import { ManualClock, rfc3339 } from '../../lib/clock';
 import { BootstrapTokens } from './bootstrap-tokens';
 import { caHashOf, createRequest } from './certificates';
 import { formatKubeconfig, writeKubeconfig } from './kubeconfig';
-import { openPki } from './pki';
+import { openPki, rotateCertificates } from './pki';
 
 const DAY_MS = 86_400_000;
 
@@ -270,4 +270,41 @@ it('makes the key of tokens once, when it is asked for', async () => {
   expect(await (await open()).serviceAccountKey()).toBe(key);
   const { mode } = await stat(join(directory, 'pki', 'sa.key'));
   expect(mode & 0o777).toBe(0o600);
+});
+
+it('takes up certificates that were made anew beside it, with the names that the former had', async () => {
+  const pki = await open(['192.0.2.7']);
+  const [server, admin] = [pki.server, pki.admin];
+  const later = new ManualClock(clock.now() + DAY_MS);
+  const rotated = await rotateCertificates(join(directory, 'pki'), later);
+  expect(rotated.map(({ name }) => name)).toEqual(['server', 'admin']);
+  await pki.renewDue(0);
+  expect(pki.server.key).not.toBe(server.key);
+  expect(pki.admin.key).not.toBe(admin.key);
+  const next = new X509Certificate(pki.server.certificate);
+  expect(next.checkIP('192.0.2.7')).toBe('192.0.2.7');
+  expect(next.verify(new X509Certificate(pki.caCertificate).publicKey)).toBe(true);
+  expect(new X509Certificate(pki.admin.certificate).subject).toContain('O=system:masters');
+  expect((await open(['192.0.2.7'])).server.certificate).toBe(pki.server.certificate);
+});
+
+it('goes on with what it has when what is put there is of another authority', async () => {
+  const pki = await open();
+  const { server } = pki;
+  const others = join(directory, 'others');
+  await openPki({ directory: others, serverNames: [], clock });
+  await rename(join(others, 'server.pem'), join(directory, 'pki', 'server.pem'));
+  await pki.renewDue(0);
+  expect(pki.server).toBe(server);
+});
+
+it('makes certificates that have ended anew, and none by an authority that has', async () => {
+  await open();
+  const years = (count: number) => new ManualClock(clock.now() + count * 365 * DAY_MS);
+  const [server] = await rotateCertificates(join(directory, 'pki'), years(2));
+  expect(rfc3339(server?.life.untilMs ?? 0)).toBe(rfc3339(years(3).now()));
+  await expect(rotateCertificates(join(directory, 'pki'), years(11))).rejects.toThrow('has ended');
+  await expect(rotateCertificates(join(directory, 'none'), clock)).rejects.toThrow(
+    'no certificate',
+  );
 });

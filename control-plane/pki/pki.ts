@@ -1,9 +1,14 @@
 import { join } from 'node:path';
 import type { Clock } from '../../lib/clock';
-import type { CertificateLife } from '../../lib/certificate-life';
-import { CertificateAuthority, type CertificateRequest, type KeyPairPem } from './certificates';
+import { certificateLifeOf, type CertificateLife } from '../../lib/certificate-life';
+import {
+  CertificateAuthority,
+  namesIn,
+  type CertificateRequest,
+  type KeyPairPem,
+} from './certificates';
 import { HeldCertificate } from './held-certificate';
-import { belongTogether, removeUnfinished } from './pair-file';
+import { belongTogether, readPair, removeUnfinished, writePair } from './pair-file';
 import { serviceAccountKey } from './service-account-key';
 import { ensurePrivateFolder, readFileIfPresent, replaceFile } from '../../lib/files';
 
@@ -68,12 +73,8 @@ export const openPki = async ({
   const names = [...new Set([...ALWAYS_NAMED, ...serverNames])];
   const hold = (name: string, request: CertificateRequest) =>
     HeldCertificate.open(join(directory, `${name}.pem`), ca, { ...request, lifeMs }, clock);
-  const server = await hold('server', { commonName: 'dhow-server', use: 'server', names });
-  const admin = await hold('admin', {
-    commonName: 'kubernetes-admin',
-    organization: 'system:masters',
-    use: 'client',
-  });
+  const server = await hold('server', { ...SERVER, names });
+  const admin = await hold('admin', ADMIN);
   const termOf = (wantedMs: number) => ({
     lifeMs: Math.min(wantedMs, YEAR_MS),
     nowMs: clock.now(),
@@ -113,6 +114,46 @@ const nodeIdentity = (nodeName: string): CertificateRequest => ({
   organization: 'system:nodes',
   use: 'client',
 });
+
+export interface RotatedCertificate {
+  readonly name: 'server' | 'admin';
+  readonly life: CertificateLife;
+}
+
+/**
+ * Replaces the server's and the administrator's certificates and keys, also such as have ended; none of
+ * both is made where there was none. A server that runs takes them up within a minute, and writes the
+ * kubeconfig anew; what begins to listen later does at once. The former ones stay good until they end.
+ * @throws Error when there is no authority, or it has ended
+ */
+export const rotateCertificates = async (
+  directory: string,
+  clock: Clock,
+): Promise<readonly RotatedCertificate[]> => {
+  const missing = (await readFileIfPresent(join(directory, 'ca.crt'))) === undefined;
+  if (missing)
+    throw new Error(`${directory} holds no certificate authority: no server has run there`);
+  const ca = await openAuthority(directory, clock);
+  if (clock.now() >= ca.life.untilMs)
+    throw new Error('the certificate authority has ended: see docs/guides/certificates.md');
+  const rotated: RotatedCertificate[] = [];
+  for (const name of ['server', 'admin'] as const) {
+    const path = join(directory, `${name}.pem`);
+    const former = await readPair(path);
+    if (former === undefined) continue;
+    const names = namesIn(former.certificate);
+    const pair = await ca.issue(name === 'admin' ? ADMIN : { ...SERVER, names }, clock.now());
+    await writePair(path, pair);
+    rotated.push({ name, life: certificateLifeOf(pair.certificate) });
+  }
+  return rotated;
+};
+
+const SERVER: CertificateRequest = { commonName: 'dhow-server', use: 'server' };
+const ADMIN: CertificateRequest = {
+  ...{ commonName: 'kubernetes-admin', organization: 'system:masters' },
+  use: 'client',
+};
 
 /** The key first: a crash in between leaves a key without a certificate, and both are made again. */
 const openAuthority = async (directory: string, clock: Clock): Promise<CertificateAuthority> => {
