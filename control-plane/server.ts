@@ -141,6 +141,7 @@ export const runServer = async (
       isHistoryAccepted: config.acceptEtcdHistory,
       cipher: encryption.ring,
       isLossAccepted: config.discardUnreadableSecrets,
+      release: VERSION,
       clock,
       log,
     },

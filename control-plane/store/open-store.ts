@@ -13,6 +13,7 @@ import { freeSpace, isOutOfSpace, keepCompacting, keepSpace } from './etcd/maint
 import { checkKeys } from './etcd/lost-keys';
 import { Reencryption, type ReencryptionDeps } from './etcd/reencryption';
 import { StoreRecord } from './etcd/store-record';
+import { checkSchema, claimSchema } from './etcd/store-schema';
 import { superviseEtcd, type SupervisedEtcd } from './etcd/supervise-etcd';
 import { ENCRYPTED_RESOURCE, type ValueCipher } from './encryption/value-cipher';
 import type { Store } from './store';
@@ -34,6 +35,8 @@ export interface OpenStoreOptions {
   readonly cipher?: ValueCipher;
   /** Delete what is encrypted with a key that `cipher` does not have, in place of not starting. */
   readonly isLossAccepted?: boolean;
+  /** Of this program: left in the store for others that cannot read it. */
+  readonly release?: string;
   readonly etcdBinary?: string;
   readonly quotaBytes?: number;
   readonly clock: Clock;
@@ -86,9 +89,12 @@ const open = async (
 ): Promise<OpenedStore> => {
   const { clock, log } = options;
   const behaviour = await whenUp(options, () => detectBehaviour(connection, log, signal), signal);
+  await whenUp(options, () => checkSchema(connection, signal), signal);
   const record = await whenUp(options, () => recordOf(options, connection, signal), signal);
   const { fence } = await whenUp(options, () => lead(connection, log, signal), signal);
   await whenUp(options, async () => record?.claim(signal), signal);
+  const { release = '' } = options;
+  await whenUp(options, () => claimSchema(connection, release, signal), signal);
   const lost = new AbortController();
   const onFenced = () => {
     log.error({}, 'another server has taken over: this one can write no more');

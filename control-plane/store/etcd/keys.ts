@@ -36,6 +36,9 @@ export const LEADER_KEY = Buffer.from('/dhow/leader');
 /** Which cluster this is the store of. */
 export const STORE_ID_KEY = Buffer.from('/dhow/store-id');
 
+/** How it is written: see store-schema.ts. */
+export const STORE_SCHEMA_KEY = Buffer.from('/dhow/schema');
+
 /** One of these for each time that this store was restored from a snapshot. */
 export const RESTORED_PREFIX = Buffer.from('/dhow/restored/');
 
